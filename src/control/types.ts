@@ -1,0 +1,120 @@
+/**
+ * The vocabulary of the control plane: what travels on control links (Frame) and the facts and
+ * wishes of the state machines. Pure data: no Node types, no clock, no bytes of payload.
+ */
+import type { FrErrorCode } from '../errors.js'
+
+export type Strategy = 'classic' | 'adaptive'
+export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
+export type DigestAlgorithm = 'xxh64' | 'sha256'
+
+/** [offset, length] in bytes, half-open, sorted, disjoint and not touching where a list is given. */
+export type RangePair = readonly [offset: number, length: number]
+
+export interface StreamEntry {
+  readonly stream: number
+  /** Name bytes: UTF-8 text, or base64url of the raw bytes when `nameIsBase64`. */
+  readonly name: string
+  readonly nameIsBase64: boolean
+  readonly size: number
+  readonly mode: number
+  readonly mtimeSeconds: number
+  readonly mtimeNanos: number
+}
+
+export interface Mate {
+  /** Position in the group, 0..k-1; the origin is not a mate. */
+  readonly index: number
+  readonly nodeId: string
+  /** HOST:PORT that the origin was given. */
+  readonly address: string
+}
+
+/** One line of what a node knows about each of its feeds to mates. */
+export interface MateReport {
+  readonly index: number
+  readonly queuedBytes: number
+  readonly unackedBytes: number
+}
+
+export type Frame =
+  // --- origin -> node
+  | {
+      readonly type: 'offer'
+      readonly transfer: string
+      readonly digest: DigestAlgorithm
+      readonly noClobber: boolean
+      readonly streams: number
+      readonly bytes: number
+      readonly manifestPages: number
+      /** XXH64 over all page bodies laid end to end, 16 hex digits. */
+      readonly manifestDigest: string
+    }
+  | { readonly type: 'manifest'; readonly page: number; readonly entries: readonly StreamEntry[] }
+  | {
+      readonly type: 'plan'
+      readonly strategy: Strategy
+      readonly shape: Shape
+      readonly self: number
+      readonly mates: readonly Mate[]
+      /** Open feeds to every mate and forward what is marked for relay. */
+      readonly relays: boolean
+      readonly progressMs: number
+    }
+  /** The connection from mate `index` is dead: say what of these ranges is missing (`need`). */
+  | {
+      readonly type: 'detour'
+      readonly index: number
+      readonly gone: boolean
+      readonly stream: number
+      readonly ranges: readonly RangePair[]
+    }
+  | { readonly type: 'seal'; readonly stream: number; readonly fileDigest: string }
+  | { readonly type: 'beat' }
+  /** Every living node is complete: close feeds, forget the transfer. */
+  | { readonly type: 'finish' }
+  | { readonly type: 'abort'; readonly code: FrErrorCode; readonly text: string }
+  // --- node -> origin
+  | { readonly type: 'accept' }
+  | { readonly type: 'refuse'; readonly code: FrErrorCode; readonly text: string }
+  | {
+      readonly type: 'progress'
+      readonly landedBytes: number
+      readonly verifiedBytes: number
+      readonly repairedBytes: number
+      readonly mates: readonly MateReport[]
+    }
+  /** Send these ranges directly; `scratch`: because blocks in them were bad. */
+  | {
+      readonly type: 'need'
+      readonly stream: number
+      readonly scratch: boolean
+      readonly ranges: readonly RangePair[]
+    }
+  /** Blocks in this run failed their digest; `from` is the mate they came from, -1 the origin. */
+  | { readonly type: 'bad'; readonly stream: number; readonly offset: number; readonly length: number; readonly from: number }
+  /** The feed to or from this mate is dead although nobody said the mate is. */
+  | { readonly type: 'edgeLost'; readonly index: number; readonly incoming: boolean }
+  | { readonly type: 'published'; readonly stream: number; readonly fileDigest: string }
+  | { readonly type: 'complete'; readonly bytes: number; readonly repairedBytes: number; readonly fileDigest: string }
+  | { readonly type: 'failed'; readonly code: FrErrorCode; readonly text: string }
+  // --- client <-> node
+  | { readonly type: 'statusRequest' }
+  | { readonly type: 'status'; readonly json: string }
+
+export type FrameType = Frame['type']
+
+/** What a connection is for; said in the hello. */
+export type Channel = 'control' | 'data' | 'status'
+
+export interface NodeOutcome {
+  /** HOST:PORT as the caller wrote it. */
+  readonly node: string
+  readonly status: 'complete' | 'failed' | 'refused'
+  readonly seconds: number
+  readonly bytes: number
+  readonly digest: string | null
+  readonly repairedBytes: number
+  /** `CODE: text`, null when complete. */
+  readonly reason: string | null
+}

@@ -1,0 +1,100 @@
+/**
+ * Every bound of the product, in one place, with the relations between them asserted at load.
+ * Units are in the name. Nothing here is tuned per run: what the user may set lives in options.
+ */
+
+export const KIB = 1024
+export const MIB = 1024 * KIB
+export const GIB = 1024 * MIB
+
+export const limits = {
+  /** Wire protocol version spoken and accepted. */
+  protocolVersion: 1,
+
+  // --- handshake (before authentication) ---
+  helloBytes: 4 * KIB,
+  helloMs: 5_000,
+  unauthenticatedConnections: 256,
+  connectMs: 3_000,
+
+  // --- control links ---
+  frameBytes: 512 * KIB,
+  linkQueueBytes: 8 * MIB,
+  /** A peer that takes nothing from a full link for this long is closed by name. */
+  linkStallMs: 5_000,
+  macBytes: 16,
+  nonceBytes: 32,
+  keyBytesMin: 32,
+  keyBytesMax: 4 * KIB,
+
+  // --- heartbeats ---
+  progressMs: 250,
+  suspectMs: 1_000,
+  failMs: 2_000,
+  /** How long a node waits for a word of the origin before the transfer fails by name. */
+  originSilentMs: 6_000,
+
+  // --- transfers ---
+  nodesPerPush: 64,
+  transfersPerNode: 128,
+  feedsPerTransfer: 2 * 64 + 2,
+  /** Data connections whose transfer has not been offered yet. */
+  earlyDataConnections: 256,
+  earlyDataMs: 2_000,
+  manifestPageBytes: 256 * KIB,
+  manifestPages: 4_096,
+  streamsPerTransfer: 1_000_000,
+  nameBytes: 4_096,
+  nameComponentBytes: 255,
+  fileBytes: Number.MAX_SAFE_INTEGER,
+  needRanges: 4_096,
+
+  // --- records on a feed ---
+  recordHeaderBytes: 32,
+  recordPayloadBytes: 1 * MIB,
+  recordHoleBytes: 1 * GIB,
+  recordDigestBytes: 256 * KIB,
+
+  // --- blocks ---
+  blocksTarget: 65_536,
+  blockBytesMin: 64 * KIB,
+  blockBytesMax: 64 * MIB,
+  blockBytesUnknown: 256 * KIB,
+  /** How often one block is fetched again before the node gives up by name. */
+  repairTries: 3,
+
+  // --- hashing ---
+  /** Bytes of one hash task; a task holds whole blocks, at least one. */
+  hashTaskBytes: 8 * MIB,
+  /** Runs no larger than this are hashed at once on the calling thread. */
+  hashInlineBytes: 256 * KIB,
+  hashTasksInFlight: 8,
+  /** The origin hashes at most this far ahead of what its feeds have sent. */
+  hashAheadBytes: 64 * MIB,
+
+  // --- storage ---
+  fallocateStepBytes: 64 * MIB,
+  keepPartialsSeconds: 7 * 24 * 3600,
+  minFreeBytes: 64 * MIB,
+
+  // --- engine ---
+  inboxCommands: 65_536,
+} as const
+
+/** blockBytes = clamp(pow2ceil(F / 65,536), 64 KiB, 64 MiB): of the file's size only (decision 6). */
+export function blockBytesFor(fileBytes: number): number {
+  let block: number = limits.blockBytesMin
+  while (block < limits.blockBytesMax && block * limits.blocksTarget < fileBytes) block *= 2
+  return block
+}
+
+function relation(holds: boolean, text: string): void {
+  if (!holds) throw new Error(`limits contradict each other: ${text}`)
+}
+relation(limits.manifestPageBytes < limits.frameBytes, 'a manifest page fits a frame')
+relation(limits.frameBytes < limits.linkQueueBytes, 'a frame fits the link queue')
+relation(limits.progressMs * 3 < limits.suspectMs, 'three lost reports before suspicion')
+relation(limits.suspectMs < limits.failMs, 'suspected before failed')
+relation(limits.failMs < limits.originSilentMs, 'the origin judges first')
+relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')
+relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')

@@ -1,0 +1,235 @@
+/**
+ * The interfaces between the runtime and what it is handed: the engine that moves bytes, the
+ * storage that holds them, the pool that hashes them. Two engines implement them
+ * (engine/native.ts, engine/portable.ts) and one conformance suite runs against both.
+ *
+ * Ownership: a handle is a small positive integer that is never reused within one engine. Calls
+ * that return nothing are fire and forget: they never block, throw TypeError on misuse (unknown or
+ * closed handle, value out of range) and report every operational outcome as an event.
+ * All offsets and lengths are bytes, safe integers; ranges are half-open.
+ */
+import type { Socket } from 'node:net'
+import type { FrErrorCode } from './errors.js'
+
+export type FileHandle = number
+export type FeedHandle = number
+export type TransferHandle = number
+export type DataDirHandle = number
+
+export type DigestAlgorithm = 'xxh64' | 'sha256'
+
+export interface ByteRange {
+  readonly offset: number
+  readonly length: number
+}
+
+/** Facts the engine reports, in order per transfer. Batches arrive on the loop's thread. */
+export type EngineEvent =
+  /** Whole blocks became complete in the file (or in its scratch); each block once per target.
+   *  `offset` is block aligned; the run ends on a block border or at the end of the file. */
+  | {
+      readonly type: 'landed'
+      readonly transfer: TransferHandle
+      readonly stream: number
+      readonly scratch: boolean
+      readonly offset: number
+      readonly length: number
+    }
+  /** A digest record arrived on an incoming feed; `payload` is what `sendDigests` was given. */
+  | {
+      readonly type: 'digests'
+      readonly transfer: TransferHandle
+      readonly feed: FeedHandle
+      readonly stream: number
+      readonly offset: number
+      readonly length: number
+      readonly relay: boolean
+      readonly payload: Uint8Array
+    }
+  /** Last event of a feed. `code` null: the peer finished at a record border, nothing is missing
+   *  that was announced. The engine has closed the socket. Not sent for feeds closed by `close`. */
+  | {
+      readonly type: 'feedClosed'
+      readonly transfer: TransferHandle
+      readonly feed: FeedHandle
+      readonly code: FrErrorCode | null
+      readonly errno: number
+    }
+  /** Reading or writing the file failed; the stream takes and gives nothing more. Once per stream. */
+  | {
+      readonly type: 'fileFailed'
+      readonly transfer: TransferHandle
+      readonly stream: number
+      readonly code: FrErrorCode
+      readonly errno: number
+    }
+
+export interface StreamSpec {
+  readonly stream: number
+  readonly file: FileHandle
+  /** Where repairs land: a second file of the same size and offsets. Absent at the origin. */
+  readonly scratch?: FileHandle
+  readonly size: number
+  readonly blockBytes: number
+  /** True: every byte is there already (origin, mirror). False: nothing has landed yet. */
+  readonly complete: boolean
+}
+
+export interface FeedSpec {
+  readonly transfer: TransferHandle
+  /** out: this side sends records. in: this side receives them. One direction per connection. */
+  readonly direction: 'in' | 'out'
+  /** Seeds the check of every record header on this connection; both ends derive the same value. */
+  readonly seed: bigint
+  /** out only: also send everything that lands, or has landed, with the relay flag. */
+  readonly relay?: boolean
+}
+
+export interface SendSpec {
+  readonly stream: number
+  readonly offset: number
+  readonly length: number
+  /** The receiver passes these bytes on to its relay feeds. */
+  readonly relay?: boolean
+  /** The bytes land in the receiver's scratch file, because a block there was bad. */
+  readonly scratch?: boolean
+}
+
+export interface DigestSpec {
+  readonly stream: number
+  /** The bytes the digests cover. */
+  readonly offset: number
+  readonly length: number
+  readonly relay?: boolean
+  /** Opaque to the engine, at most limits.recordDigestBytes. */
+  readonly payload: Uint8Array
+}
+
+/** Counters of one feed since it was adopted. */
+export interface FeedStats {
+  readonly feed: FeedHandle
+  readonly direction: 'in' | 'out'
+  /** out: payload bytes the socket has accepted. in: payload bytes taken from the socket. */
+  readonly payloadBytes: number
+  /** out: payload bytes listed but not yet accepted by the socket. */
+  readonly queuedBytes: number
+  /** out: bytes accepted but not yet acknowledged by the peer's kernel, where the system tells. */
+  readonly unackedBytes: number
+  /** in: payload bytes dropped because the range had landed before. */
+  readonly duplicateBytes: number
+  readonly records: number
+}
+
+export interface TransferStats {
+  /** Payload bytes that landed in files and scratch, each byte once. */
+  readonly landedBytes: number
+  readonly feeds: readonly FeedStats[]
+}
+
+/** Process-wide counters of an engine; what the kernel refused is visible here. */
+export interface EngineCounters {
+  /** Payload bytes that passed through JavaScript memory: 0 on the native engine. */
+  readonly payloadBytesInJavaScript: number
+  /** Times the engine fell back from splice to recv+pwrite, and from pipe to sendfile. */
+  readonly landingFallbacks: number
+  readonly sendingFallbacks: number
+  readonly openFeeds: number
+  readonly openFiles: number
+  readonly openPipes: number
+  readonly lanes: number
+}
+
+export interface DataEngine {
+  readonly kind: 'native' | 'portable'
+  readonly storage: Storage
+  openTransfer(): TransferHandle
+  addStream(transfer: TransferHandle, spec: StreamSpec): void
+  /** Takes the connection over. The socket object is destroyed or owned by the engine from here;
+   *  the caller must have stopped reading, with nothing buffered and nothing left to write. */
+  adopt(socket: Socket, spec: FeedSpec): FeedHandle
+  /** Lists a range for sending. At a node, bytes not landed yet are sent as they land. */
+  send(feed: FeedHandle, spec: SendSpec): void
+  sendDigests(feed: FeedHandle, spec: DigestSpec): void
+  /** Half-closes once everything listed has been sent; the peer sees a clean end. */
+  finish(feed: FeedHandle): void
+  /** Drops the connection at once, without an event. Unknown feeds are ignored. */
+  close(feed: FeedHandle): void
+  /** Closes every feed of the transfer without events and forgets its streams (not the files). */
+  closeTransfer(transfer: TransferHandle): void
+  stats(transfer: TransferHandle): TransferStats
+  counters(): EngineCounters
+  /** What a hash worker needs to read this file. Structured-cloneable. */
+  hashSource(file: FileHandle): HashSource
+  /** Digests of the blocks in the range, at once, on this thread; at most limits.hashInlineBytes. */
+  hashNow(file: FileHandle, range: ByteRange, blockBytes: number, algorithm: DigestAlgorithm): Uint8Array
+  /** XXH64 of a small buffer, seed 0. */
+  xxh64(bytes: Uint8Array): bigint
+  /** Idempotent. Every feed is dropped, every file closed, every thread joined. */
+  shutdown(): Promise<void>
+}
+
+export type EngineListener = (events: readonly EngineEvent[]) => void
+
+export type HashSource =
+  | { readonly kind: 'native'; readonly file: number }
+  | { readonly kind: 'fd'; readonly fd: number }
+
+/** Digests run in worker threads; `hash` resolves to the block digests laid end to end. */
+export interface HashPool {
+  hash(source: HashSource, range: ByteRange, blockBytes: number, algorithm: DigestAlgorithm): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+/** POSIX time, split because nanoseconds since 1970 pass 2^53. */
+export interface FileTime {
+  readonly seconds: number
+  readonly nanos: number
+}
+
+export interface SourceFile {
+  readonly file: FileHandle
+  readonly size: number
+  readonly mode: number
+  readonly mtime: FileTime
+}
+
+export interface PublishSpec {
+  readonly file: FileHandle
+  /** The id the partial was created under. */
+  readonly id: string
+  readonly name: Uint8Array
+  readonly mode: number
+  readonly mtime: FileTime
+  readonly noClobber: boolean
+}
+
+/**
+ * Files. Names are bytes, relative, and confined to the data directory by the kernel
+ * (openat2 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS). Rejections are FrError.
+ */
+export interface Storage {
+  openSource(path: string): Promise<SourceFile>
+  /** Rejects with ERR_FR_SOURCE_CHANGED when size, mtime, ctime or link count differ from the opening. */
+  checkSource(file: FileHandle): Promise<void>
+  /** Opens, locks (flock) and prepares DATA/.fastreplica; ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED. */
+  openDataDir(path: string): Promise<DataDirHandle>
+  /** Refuses what could not be published later: ERR_FR_NAME, ERR_FR_EXISTS, ERR_FR_IS_DIRECTORY. */
+  checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void>
+  /** A hidden file of the given size (sparse, 0600) under DATA/.fastreplica/partials. */
+  createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle>
+  /** Copies verified bytes from scratch into the partial. */
+  copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void>
+  /** fdatasync, mode (setuid, setgid and sticky bits stripped), mtime, rename, fsync of directories. */
+  publish(dir: DataDirHandle, spec: PublishSpec): Promise<void>
+  /** Removes a partial; a missing one is no error. */
+  discard(dir: DataDirHandle, id: string): Promise<void>
+  /** Removes partials untouched for this long, except those in use; resolves to their number. */
+  expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number>
+  /** Bytes an ordinary user may still write. */
+  freeBytes(dir: DataDirHandle): Promise<number>
+  /** 128-bit id kept in DATA/.fastreplica/node-id, made on first use; 32 hex digits. */
+  nodeId(dir: DataDirHandle): Promise<string>
+  closeFile(file: FileHandle): void
+  /** Unlocks. */
+  closeDataDir(dir: DataDirHandle): void
+}
