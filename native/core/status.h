@@ -1,0 +1,36 @@
+// What every native call answers: a code of errors.def and the operating system's number.
+//
+// The idea: one small value, returned, never thrown. Codes are those of the one error table, so the
+// binding hands two numbers to TypeScript, which owns the classes and the words. EINTR never
+// leaves a wrapper, so it never shows up here.
+#pragma once
+
+#include <cerrno>
+
+namespace fr {
+
+enum class Code : int {
+  kOk = 0,
+#define X(number, name) name = number,
+#include "errors.def"
+#undef X
+};
+
+struct [[nodiscard]] Status {
+  Code code = Code::kOk;
+  // errno behind the code, 0 where there is none.
+  int sys_errno = 0;
+
+  bool ok() const { return code == Code::kOk; }
+};
+
+inline constexpr Status kOkStatus{};
+
+// The code of a failed read, write or allocation of file bytes.
+constexpr Code code_of_errno(int error) {
+  return error == ENOSPC || error == EDQUOT ? Code::ERR_FR_NO_SPACE : Code::ERR_FR_IO;
+}
+
+constexpr Status status_of_errno(int error) { return Status{code_of_errno(error), error}; }
+
+}  // namespace fr
