@@ -1,0 +1,188 @@
+/**
+ * The shapes of the public face: options in, progress and results out. All sizes are bytes, all
+ * rates bytes per second, all durations in the unit their name ends with. What is optional may be
+ * left out; what is `null` in a result is not known.
+ */
+import type { NodeOutcome, Shape, Strategy } from '../control/types.js'
+
+export type { NodeOutcome, Shape, Strategy } from '../control/types.js'
+
+/** One event of a node or a push, for a log. */
+export interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly event: string
+  readonly fields: Record<string, string | number | boolean | null>
+}
+
+export interface NodeOptions {
+  /** HOST:PORT or [::1]:0; port 0 picks a free one. */
+  listen: string
+  dataDir: string
+  /** Text is used as its UTF-8 bytes after one trailing newline is trimmed; at least 32 bytes. */
+  key?: Uint8Array | string
+  /** Accepted beside `key` while keys are being changed. */
+  previousKey?: Uint8Array | string
+  name?: string
+  mirror?: boolean
+  engine?: 'native' | 'portable'
+  minFreeBytes?: number
+  keepPartialsSeconds?: number
+  logger?: (line: LogLine) => void
+  signal?: AbortSignal
+}
+
+export interface FrNode extends AsyncDisposable {
+  /** HOST:PORT it listens on, with the port that was picked. */
+  readonly address: string
+  readonly nodeId: string
+  status(): NodeStatus
+  close(): Promise<void>
+}
+
+export interface PushTarget {
+  readonly address: string
+  readonly uplinkBytesPerSecond?: number
+  readonly downlinkBytesPerSecond?: number
+  readonly site?: string
+}
+
+export interface PushOptions {
+  to: readonly (string | PushTarget)[]
+  key?: Uint8Array | string
+  /** Name at the nodes; the file's own name when absent. */
+  as?: string | Uint8Array
+  strategy?: Strategy
+  shape?: Shape | 'auto'
+  groupSize?: number
+  digest?: 'xxh64' | 'sha256'
+  engine?: 'native' | 'portable'
+  /** Refuse nodes that already hold the name. */
+  noClobber?: boolean
+  /** The origin's own uplink; it only serves the predicted time and the bound. */
+  uplinkBytesPerSecond?: number
+  connectMs?: number
+  /** Make and report the plan, send nothing. */
+  dryRun?: boolean
+  logger?: (line: LogLine) => void
+  signal?: AbortSignal
+}
+
+export interface Plan {
+  readonly event: 'plan'
+  readonly transfer: string
+  readonly strategy: Strategy
+  readonly shape: Shape
+  /** Addresses of each group. */
+  readonly groups: readonly (readonly string[])[]
+  readonly shares: readonly { readonly node: string; readonly bytes: number }[]
+  readonly bytes: number
+  readonly blockBytes: number
+  readonly predictedSeconds: number | null
+  readonly boundSeconds: number | null
+  /** For example `origin uplink`, `downlink of HOST:PORT`, `uplinks`. */
+  readonly limiting: string | null
+}
+
+export interface NodeProgress {
+  readonly node: string
+  readonly state:
+    | 'connecting'
+    | 'accepted'
+    | 'receiving'
+    | 'verifying'
+    | 'complete'
+    | 'failed'
+    | 'refused'
+  readonly landedBytes: number
+  readonly verifiedBytes: number
+  readonly rateBytesPerSecond: number
+  readonly etaSeconds: number | null
+  readonly waitsFor: string | null
+}
+
+export interface Progress {
+  readonly event: 'progress'
+  readonly transfer: string
+  readonly seconds: number
+  /** Size of the file. */
+  readonly bytes: number
+  /** Sum over the nodes. */
+  readonly landedBytes: number
+  readonly efficiency: number | null
+  readonly originBytesSent: number
+  readonly nodes: readonly NodeProgress[]
+}
+
+export interface PushResult {
+  readonly event: 'result'
+  readonly transfer: string
+  readonly bytes: number
+  /** From the first contact to the last node's durable publication. */
+  readonly seconds: number
+  readonly boundSeconds: number | null
+  readonly efficiency: number | null
+  readonly strategy: Strategy
+  readonly shape: Shape
+  readonly originBytesSent: number
+  readonly digest: string | null
+  readonly nodes: readonly NodeOutcome[]
+}
+
+/** The events of a transfer, as EventEmitter knows them. */
+export interface TransferEvents {
+  plan: [plan: Plan]
+  progress: [progress: Progress]
+  node: [outcome: NodeOutcome]
+  result: [result: PushResult]
+}
+
+/** A push under way: iterate its progress, listen to its events, await its result. */
+export interface Transfer extends AsyncIterable<Progress> {
+  readonly id: string
+  /**
+   * Resolves once a plan was made, whatever became of the nodes. Rejects for misuse, an unreadable
+   * or changed source, no usable key, and cancellation (with the reason given).
+   */
+  readonly result: Promise<PushResult>
+  cancel(reason?: unknown): void
+  on<E extends keyof TransferEvents>(event: E, listener: (...args: TransferEvents[E]) => void): this
+  once<E extends keyof TransferEvents>(event: E, listener: (...args: TransferEvents[E]) => void): this
+  off<E extends keyof TransferEvents>(event: E, listener: (...args: TransferEvents[E]) => void): this
+}
+
+export interface TransferStatus {
+  readonly transfer: string
+  readonly name: string
+  readonly role: 'receiving' | 'complete'
+  readonly bytes: number
+  readonly landedBytes: number
+  readonly verifiedBytes: number
+  readonly rateInBytesPerSecond: number
+  readonly rateOutBytesPerSecond: number
+  readonly waitsFor: string | null
+}
+
+export interface NodeStatus {
+  readonly event: 'status'
+  readonly node: string
+  readonly nodeId: string
+  readonly name: string | null
+  readonly version: string
+  readonly uptimeSeconds: number
+  readonly engine: 'native' | 'portable'
+  readonly dataDir: string
+  readonly freeBytes: number
+  readonly transfers: readonly TransferStatus[]
+  readonly counters: Readonly<Record<string, number>>
+}
+
+export interface StatusOptions {
+  key?: Uint8Array | string
+  signal?: AbortSignal
+  timeoutMs?: number
+}
+
+export interface DigestOptions {
+  digest?: 'xxh64' | 'sha256'
+  signal?: AbortSignal
+}
