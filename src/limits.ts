@@ -79,6 +79,10 @@ export const limits = {
 
   // --- engine ---
   inboxCommands: 65_536,
+  /** Pieces in which one stream may have landed; a feed that would make more is closed by name. */
+  landedPieces: 1_048_576,
+  /** Digest payload bytes one feed may have listed but not sent. */
+  digestQueueBytes: 8 * MIB,
 } as const
 
 /** blockBytes = clamp(pow2ceil(F / 65,536), 64 KiB, 64 MiB): of the file's size only (decision 6). */
