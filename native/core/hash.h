@@ -44,8 +44,9 @@ class Xxh64 {
 // Digests of the blocks of [offset, offset + length), laid end to end in `out`, which holds
 // ceil(length / block_bytes) * digest_bytes(algorithm): XXH64 seed 0 in its canonical big-endian
 // form, or SHA-256. `offset` is a multiple of `block_bytes`; the last block may be short. Reads
-// on the calling thread. ERR_FR_SOURCE_CHANGED when the file ends earlier, ERR_FR_CLOSED for an
-// unknown handle, ERR_FR_IO otherwise (EINVAL: misaligned or overflowing range).
+// on the calling thread. ERR_FR_SOURCE_CHANGED when a source ends earlier (a partial that does:
+// ERR_FR_IO, errno 0), ERR_FR_CLOSED for an unknown handle, ERR_FR_IO otherwise (EINVAL: misaligned
+// or overflowing range).
 Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                    Algorithm algorithm, uint8_t* out) noexcept;
 
