@@ -33,8 +33,7 @@ struct SourceIdentity {
 // An open file. Closes its fd when the last FileRef goes. Everything but the atomics is constant
 // once the file is in the table, so readers need no lock.
 struct File {
-  // Takes the fd over.
-  File(int fd, uint64_t size) : fd(fd), size(size) {}
+  File(int owned_fd, uint64_t bytes) : fd(owned_fd), size(bytes) {}
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;

@@ -43,12 +43,13 @@ Status check_source(uint32_t file) noexcept;
 
 // --- bytes of partials -------------------------------------------------------------------------
 
-// Copies [offset, offset + length) of one file to the same place of another, in the kernel where it can.
-// ERR_FR_IO when `from` ends earlier.
+// Copies [offset, offset + length) of one file to the same place of another, in the kernel where
+// it can. ERR_FR_IO when `from` ends earlier.
 Status copy_in(uint32_t from, uint32_t to, uint64_t offset, uint64_t length) noexcept;
 
-// Allocates disk blocks for the range (clamped to the file's size), so that landing does not. Quietly does nothing
-// where the file system cannot, and on tmpfs, where it only moves the cost. ERR_FR_NO_SPACE.
+// Allocates disk blocks for the range (clamped to the file's size), so that landing does not.
+// Quietly does nothing where the file system cannot, and on tmpfs, where it only moves the cost.
+// ERR_FR_NO_SPACE.
 Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept;
 
 // Starts writing the range to disk without waiting for it.
@@ -83,18 +84,20 @@ class DataDir {
   Status node_id(std::string* out) noexcept;
 
   // Refuses now what publish would refuse later. ERR_FR_NAME: not a relative path of plain
-  // components of at most 255 bytes and 4096 in all, the reserved `.fastreplica`, a symlink or a non-directory on
-  // the way, a mount point on the way, something at the end that is no regular file.
-  // ERR_FR_IS_DIRECTORY: a directory is at the end. ERR_FR_EXISTS: anything is there and `no_clobber`.
+  // components of at most 255 bytes and 4096 in all, the reserved `.fastreplica`; a symlink, a
+  // non-directory, a closed directory or a mount point on the way; something at the end that is no
+  // regular file. ERR_FR_IS_DIRECTORY: a directory is at the end. ERR_FR_EXISTS: anything else is
+  // there and `no_clobber`.
   Status check_name(std::string_view name, bool no_clobber) noexcept;
 
-  // A sparse 0600 file of `size` bytes; handle into `*file`. `id`: 1 to 128 bytes of [0-9a-zA-Z._-], not starting with
-  // a dot. ERR_FR_EXISTS when a partial of that id is there.
+  // A sparse 0600 file of `size` bytes; handle into `*file`. `id`: 1 to 128 bytes of
+  // [0-9a-zA-Z._-], not starting with a dot. ERR_FR_EXISTS when a partial of that id is there.
   Status create_partial(std::string_view id, uint64_t size, uint32_t* file) noexcept;
 
   // Makes the file durable with its mode and mtime, then lets it appear under its name: missing
-  // parent directories are made (0755), the rename is atomic, the directories are synced. Errors as of check_name, and
-  // ERR_FR_NO_SPACE, ERR_FR_IO. After an error the partial is still there, unless only the final sync failed.
+  // parent directories are made (0755), the rename is atomic, the directories are synced. Errors
+  // as of check_name, and ERR_FR_NO_SPACE, ERR_FR_IO. After an error the partial is still there,
+  // unless only the final sync failed.
   Status publish(const PublishRequest& request) noexcept;
 
   // Removes a partial; a missing one is no error.
@@ -111,7 +114,8 @@ class DataDir {
   DataDir() = default;
   Status prepare(const char* path);
   bool is_in_use(const std::string& id) const;
-  Status place(std::string_view id, int parent, const std::string& last, bool no_clobber);
+  Status find_place(std::string_view name, bool no_clobber, bool create, int* parent,
+                    std::string* last) const;
 
   int root_ = -1;      // DATA
   int control_ = -1;   // DATA/.fastreplica

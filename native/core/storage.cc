@@ -1,0 +1,147 @@
+#include "storage.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "storage_paths.h"
+
+namespace fr {
+namespace {
+
+SourceIdentity identity_of(const struct stat& found) {
+  return {.device = found.st_dev,
+          .inode = found.st_ino,
+          .links = found.st_nlink,
+          .size = found.st_size,
+          .mtime_seconds = found.st_mtim.tv_sec,
+          .mtime_nanos = found.st_mtim.tv_nsec,
+          .ctime_seconds = found.st_ctim.tv_sec,
+          .ctime_nanos = found.st_ctim.tv_nsec};
+}
+
+// The kernel cannot copy between these two by itself; reading and writing still can.
+bool is_copy_refusal(int error) {
+  return error == EXDEV || error == EINVAL || error == EOPNOTSUPP || error == ENOSYS ||
+         error == EPERM || error == ETXTBSY;
+}
+
+Status copy_by_hand(const File& from, const File& to, off_t offset, uint64_t length) {
+  constexpr size_t kPieceBytes = 256 * 1024;
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kPieceBytes);
+  while (length > 0) {
+    const auto wanted = static_cast<size_t>(std::min<uint64_t>(length, kPieceBytes));
+    const ssize_t got = pread(from.fd, buffer.get(), wanted, offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return status_of_errno(errno);
+    if (got == 0) return {Code::ERR_FR_IO, 0};
+    for (ssize_t put = 0; put < got;) {
+      const ssize_t written =
+          pwrite(to.fd, buffer.get() + put, static_cast<size_t>(got - put), offset + put);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return status_of_errno(errno);
+      put += written;
+    }
+    offset += got, length -= static_cast<uint64_t>(got);
+  }
+  return kOkStatus;
+}
+
+bool is_range(uint64_t offset, uint64_t length) {
+  constexpr auto kLast = static_cast<uint64_t>(INT64_MAX);
+  return offset <= kLast && length <= kLast - offset;
+}
+
+}  // namespace
+
+Status open_source(const char* path, SourceInfo* out) noexcept {
+  int fd;
+  do {
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) {
+    const bool is_limit = errno == EMFILE || errno == ENFILE;
+    return {is_limit ? Code::ERR_FR_LIMIT : Code::ERR_FR_SOURCE, errno};
+  }
+  Fd held(fd);
+  struct stat found;
+  if (fstat(fd, &found) != 0) return {Code::ERR_FR_SOURCE, errno};
+  if (S_ISDIR(found.st_mode)) return {Code::ERR_FR_IS_DIRECTORY, EISDIR};
+  if (!S_ISREG(found.st_mode)) return {Code::ERR_FR_SOURCE, 0};
+  auto file = std::make_shared<File>(held.release(), static_cast<uint64_t>(found.st_size));
+  file->is_source = true;
+  file->identity = identity_of(found);
+  out->file = file_table_add(std::move(file));
+  if (out->file == 0) return {Code::ERR_FR_LIMIT, 0};
+  out->size = static_cast<uint64_t>(found.st_size);
+  out->mode = found.st_mode & 07777;
+  out->mtime_seconds = found.st_mtim.tv_sec;
+  out->mtime_nanos = static_cast<uint32_t>(found.st_mtim.tv_nsec);
+  return kOkStatus;
+}
+
+Status check_source(uint32_t handle) noexcept {
+  const FileRef file = file_table_get(handle);
+  if (file == nullptr || !file->is_source) return {Code::ERR_FR_CLOSED, 0};
+  struct stat found;
+  if (fstat(file->fd, &found) != 0) return {Code::ERR_FR_SOURCE_CHANGED, errno};
+  if (identity_of(found) == file->identity) return kOkStatus;
+  return {Code::ERR_FR_SOURCE_CHANGED, 0};
+}
+
+Status copy_in(uint32_t from_handle, uint32_t to_handle, uint64_t offset,
+               uint64_t length) noexcept {
+  const FileRef from = file_table_get(from_handle);
+  const FileRef to = file_table_get(to_handle);
+  if (from == nullptr || to == nullptr) return {Code::ERR_FR_CLOSED, 0};
+  if (!is_range(offset, length)) return {Code::ERR_FR_IO, EINVAL};
+  auto in = static_cast<off_t>(offset);
+  off_t out = in;
+  while (length > 0 && to->copy_range_ok.load(std::memory_order_relaxed)) {
+    const ssize_t copied = copy_file_range(from->fd, &in, to->fd, &out, length, 0);
+    if (copied > 0) {
+      length -= static_cast<uint64_t>(copied);
+    } else if (copied == 0) {
+      break;  // the end, or one of the file systems that claim so: reading decides
+    } else if (is_copy_refusal(errno)) {
+      to->copy_range_ok.store(false, std::memory_order_relaxed);
+    } else if (errno != EINTR) {
+      return status_of_errno(errno);
+    }
+  }
+  return copy_by_hand(*from, *to, in, length);
+}
+
+Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept {
+  if (!file.fallocate_ok.load(std::memory_order_relaxed) || offset >= file.size) return kOkStatus;
+  length = std::min(length, file.size - offset);
+  if (length == 0) return kOkStatus;
+  while (fallocate(file.fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                   static_cast<off_t>(length)) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EOPNOTSUPP && errno != ENOSYS) return status_of_errno(errno);
+    file.fallocate_ok.store(false, std::memory_order_relaxed);
+    break;
+  }
+  return kOkStatus;
+}
+
+Status writeback(File& file, uint64_t offset, uint64_t length) noexcept {
+  // Length 0 would mean "to the end" to the kernel.
+  if (length == 0) return kOkStatus;
+  if (!is_range(offset, length)) return {Code::ERR_FR_IO, EINVAL};
+  while (sync_file_range(file.fd, static_cast<off_t>(offset), static_cast<off_t>(length),
+                         SYNC_FILE_RANGE_WRITE) != 0) {
+    if (errno == EINTR) continue;
+    // Only a head start for the fdatasync of publish, which reports what matters.
+    if (errno == ENOSYS || errno == ESPIPE || errno == EINVAL) break;
+    return status_of_errno(errno);
+  }
+  return kOkStatus;
+}
+
+}  // namespace fr

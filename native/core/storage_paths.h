@@ -1,0 +1,71 @@
+// Names below a directory, confined by the kernel. Internal to storage.
+//
+// The idea: a name is checked as bytes once (no `..`, no empty component, within bounds), and then
+// never turned into a path that is looked up from the root again: the parent is an open directory,
+// reached without a symlink, and only the last component is used with it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "status.h"
+
+namespace fr {
+
+// An fd that closes itself.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  ~Fd() { reset(-1); }
+  Fd(Fd&& from) noexcept : fd_(from.release()) {}
+  Fd& operator=(Fd&& from) noexcept {
+    reset(from.release());
+    return *this;
+  }
+
+  int get() const { return fd_; }
+  int release() {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+  void reset(int fd);
+
+ private:
+  int fd_ = -1;
+};
+
+inline constexpr size_t kNameBytesMax = 4096;
+inline constexpr size_t kNameComponentBytesMax = 255;
+inline constexpr size_t kPartialIdBytesMax = 128;
+inline constexpr std::string_view kReservedName = ".fastreplica";
+
+// ERR_FR_NAME unless the bytes are a name as check_name of storage.h describes it. Looks at nothing
+// but the bytes.
+Status check_name_bytes(std::string_view name);
+
+// ERR_FR_NAME unless the bytes are a partial's id.
+Status check_partial_id(std::string_view id);
+
+// How directories are kept below the root: openat2 and its RESOLVE_ flags, or, where that is
+// missing, component by component with O_NOFOLLOW.
+enum class Confine { kKernel, kStepwise };
+
+// What this process can do; asked of the kernel once.
+Confine best_confine(int root);
+
+// Opens the directory that is to hold the last component of a checked name, and gives that
+// component. With `create`, missing directories are made and their parents synced; without, a
+// missing one leaves `*parent` at -1 and is no error. ERR_FR_NAME: a symlink, a non-directory, a
+// closed directory or a mount point on the way.
+Status open_parent(int root, std::string_view name, bool create, Confine confine, Fd* parent,
+                   std::string* last);
+
+// Judges what is under `last` in `parent` now; see check_name of storage.h.
+Status check_target(int parent, const std::string& last, bool no_clobber);
+
+// fsync of a file or directory; file systems that cannot sync a directory are forgiven.
+Status sync_fd(int fd);
+
+}  // namespace fr
