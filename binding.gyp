@@ -1,0 +1,24 @@
+{
+  "targets": [
+    {
+      "target_name": "fastreplica",
+      "sources": [
+        "<!@(node -p \"['core', 'addon'].flatMap((room) => fs.readdirSync('native/' + room).filter((name) => name.endsWith('.cc')).sort().map((name) => 'native/' + room + '/' + name)).join(' ')\")"
+      ],
+      "include_dirs": [
+        "native",
+        "<!@(node -p \"require('node-addon-api').include_dir\")"
+      ],
+      "defines": [
+        "NAPI_VERSION=9",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "NODE_ADDON_API_CPP_EXCEPTIONS"
+      ],
+      "cflags!": ["-fno-exceptions", "-O3"],
+      "cflags": ["-O2"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-O3", "-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": ["-std=c++20", "-O2", "-fexceptions", "-fvisibility=hidden", "-Wall", "-Wextra"],
+      "libraries": ["-lpthread"]
+    }
+  ]
+}

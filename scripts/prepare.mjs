@@ -1,0 +1,62 @@
+/**
+ * Builds a checkout: the native addon, then the TypeScript. npm runs it at the end of `npm ci`.
+ * What is missing on the machine is said in one line, before a compiler is started.
+ *
+ *   node scripts/prepare.mjs            addon from scratch, and TypeScript
+ *   node scripts/prepare.mjs --native   addon only, recompiling what changed
+ *
+ * FR_SKIP_NATIVE=1 leaves the addon out; the portable engine works without it.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const nativeOnly = process.argv.includes('--native')
+
+function works(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
+}
+
+function missingTools() {
+  const missing = []
+  const compiler = process.env.CXX ?? 'g++'
+  if (!works(compiler)) missing.push(`a C++ compiler (${compiler})`)
+  if (!works('make')) missing.push('make')
+  if (!works(process.env.PYTHON ?? 'python3')) missing.push('python3')
+  return missing
+}
+
+function run(name, args) {
+  const { status } = spawnSync(process.execPath, [join(root, 'node_modules', name), ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+function buildAddon() {
+  if (process.env.FR_SKIP_NATIVE === '1') return
+  const sources = join(root, 'native', 'addon')
+  if (!existsSync(sources) || !readdirSync(sources).some((name) => name.endsWith('.cc'))) {
+    console.error('fastreplica: native/addon has no sources, the addon is not built')
+    return
+  }
+  const missing = missingTools()
+  if (missing.length > 0) {
+    console.error(
+      `fastreplica: to build the native engine, install ${missing.join(' and ')}` +
+        ' (Debian: apt-get install g++ make python3), or set FR_SKIP_NATIVE=1',
+    )
+    process.exit(1)
+  }
+  const gyp = 'node-gyp/bin/node-gyp.js'
+  if (nativeOnly) {
+    run(gyp, ['configure', '--silent'])
+    run(gyp, ['build', '-j', '2', '--silent'])
+  } else run(gyp, ['rebuild', '-j', '2', '--silent'])
+}
+
+buildAddon()
+if (!nativeOnly) run('typescript/bin/tsc', ['-p', '.'])
