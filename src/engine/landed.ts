@@ -1,0 +1,110 @@
+/**
+ * A set of bytes, kept as sorted, disjoint, never touching half-open intervals.
+ *
+ * It answers the two questions of landing: which bytes of this range are new, and how far does what is
+ * there reach around it. Look-ups are binary searches; a change moves the tail of two arrays of numbers,
+ * which the callers bound (limits.landedPieces). Pure data: no file, no clock.
+ */
+
+/** [begin, end) in bytes. */
+export type Span = readonly [begin: number, end: number]
+
+export class IntervalSet {
+  readonly #begins: number[] = []
+  readonly #ends: number[] = []
+  #bytes = 0
+
+  /** Number of intervals. */
+  get pieces(): number {
+    return this.#begins.length
+  }
+
+  /** Bytes in the set. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Adds the bytes and returns the interval that holds them now. Adding what is there is allowed. */
+  add(begin: number, end: number): Span {
+    // Intervals that overlap or touch [begin, end) melt into it.
+    const from = this.#firstEndingAtOrAfter(begin)
+    let past = from
+    let low = begin
+    let high = end
+    while (past < this.#begins.length && (this.#begins[past] as number) <= end) {
+      low = Math.min(low, this.#begins[past] as number)
+      high = Math.max(high, this.#ends[past] as number)
+      this.#bytes -= (this.#ends[past] as number) - (this.#begins[past] as number)
+      past += 1
+    }
+    this.#replace(from, past, [[low, high]])
+    return [low, high]
+  }
+
+  /** Takes the bytes out; those that are not there are ignored. */
+  remove(begin: number, end: number): void {
+    const from = this.#firstEndingAtOrAfter(begin + 1)
+    let past = from
+    const rest: Span[] = []
+    while (past < this.#begins.length && (this.#begins[past] as number) < end) {
+      const low = this.#begins[past] as number
+      const high = this.#ends[past] as number
+      if (low < begin) rest.push([low, begin])
+      if (high > end) rest.push([end, high])
+      this.#bytes -= high - low
+      past += 1
+    }
+    this.#replace(from, past, rest)
+  }
+
+  /** The parts of [begin, end) that are in the set, in order. */
+  present(begin: number, end: number): Span[] {
+    const found: Span[] = []
+    let at = this.#firstEndingAtOrAfter(begin + 1)
+    while (at < this.#begins.length && (this.#begins[at] as number) < end) {
+      found.push([Math.max(begin, this.#begins[at] as number), Math.min(end, this.#ends[at] as number)])
+      at += 1
+    }
+    return found
+  }
+
+  /** The parts of [begin, end) that are not in the set, in order. */
+  missing(begin: number, end: number): Span[] {
+    const gaps: Span[] = []
+    let at = begin
+    for (const [low, high] of this.present(begin, end)) {
+      if (at < low) gaps.push([at, low])
+      at = high
+    }
+    if (at < end) gaps.push([at, end])
+    return gaps
+  }
+
+  /** The first interval that ends after `at`, cut to begin no earlier; undefined when there is none. */
+  next(at: number): Span | undefined {
+    const index = this.#firstEndingAtOrAfter(at + 1)
+    if (index === this.#begins.length) return undefined
+    return [Math.max(at, this.#begins[index] as number), this.#ends[index] as number]
+  }
+
+  *[Symbol.iterator](): Generator<Span> {
+    for (const [index, begin] of this.#begins.entries()) yield [begin, this.#ends[index] as number]
+  }
+
+  #firstEndingAtOrAfter(at: number): number {
+    let low = 0
+    let high = this.#ends.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#ends[middle] as number) < at) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #replace(from: number, past: number, by: readonly Span[]): void {
+    this.#begins.splice(from, past - from, ...by.map(([begin]) => begin))
+    this.#ends.splice(from, past - from, ...by.map(([, end]) => end))
+    for (const [begin, end] of by) this.#bytes += end - begin
+  }
+}

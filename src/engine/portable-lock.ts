@@ -1,0 +1,127 @@
+/**
+ * One node per data directory, without flock, which Node does not offer.
+ *
+ * The lock is a file that names its holder: host, boot, process id and the time that process started. It
+ * is made under another name and linked into place, so it is never seen half written. A lock whose holder
+ * is provably gone (the host has booted since, no such process, or the id belongs to a later
+ * process) is taken over: it is moved aside first, and put back if what was moved is not what was judged.
+ * A lock from another host cannot be judged and counts as held. The native engine's flock is not visible
+ * here: the two engines do not exclude each other on one directory.
+ */
+import { readFileSync, unlinkSync } from 'node:fs'
+import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { FrError } from '../errors.js'
+import { systemCode } from './portable-checks.js'
+
+const attempts = 5
+
+/** Field 22 of /proc/PID/stat; empty where the system does not tell. */
+function startTime(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The second field is the command in parentheses and may hold anything, spaces too.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch {
+    return ''
+  }
+}
+
+function ownRecord(): string {
+  // The last part tells two locks of one process apart: only the holder may remove its file.
+  const parts = [hostname(), bootId(), process.pid, startTime(process.pid)]
+  return `${JSON.stringify([...parts, randomBytes(8).toString('hex')])}\n`
+}
+
+/** True when the record names a holder that cannot be running any more. */
+export function isStaleLock(record: string): boolean {
+  let fields: unknown
+  try {
+    fields = JSON.parse(record)
+  } catch {
+    return false
+  }
+  if (!Array.isArray(fields) || fields.length !== 5) return false
+  const [host, boot, pid, start] = fields as unknown[]
+  if (host !== hostname() || !Number.isSafeInteger(pid) || (pid as number) < 1) return false
+  if (boot !== bootId()) return true
+  try {
+    process.kill(pid as number, 0)
+  } catch (error) {
+    if (systemCode(error) === 'ESRCH') return true
+  }
+  const now = startTime(pid as number)
+  return now !== '' && now !== start
+}
+
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Moves a stale lock out of the way; a lock that turns out to be another one is put back. */
+async function removeStale(path: string, record: string): Promise<void> {
+  const aside = `${path}.${randomBytes(8).toString('hex')}`
+  try {
+    await rename(path, aside)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return
+    throw error
+  }
+  if ((await readFile(aside, 'utf8')) !== record) await tryLink(aside, path)
+  await unlink(aside)
+}
+
+/**
+ * Takes the lock at `path` and resolves to the function that gives it back (idempotent, synchronous).
+ * Rejects with ERR_FR_DATA_DIR_LOCKED, or with what the system said.
+ */
+export async function acquireLock(path: string): Promise<() => void> {
+  const own = ownRecord()
+  const temporary = `${path}.${randomBytes(8).toString('hex')}`
+  await writeFile(temporary, own, { mode: 0o600, flag: 'wx' })
+  try {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      if (await tryLink(temporary, path)) return () => releaseLock(path, own)
+      const record = await readIfThere(path)
+      if (record === undefined) continue
+      if (!isStaleLock(record)) break
+      await removeStale(path, record)
+    }
+  } finally {
+    await unlink(temporary)
+  }
+  const text = `another node serves this data directory (if it does not, remove ${path})`
+  throw new FrError('ERR_FR_DATA_DIR_LOCKED', text, { path })
+}
+
+function releaseLock(path: string, own: string): void {
+  try {
+    if (readFileSync(path, 'utf8') === own) unlinkSync(path)
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+  }
+}

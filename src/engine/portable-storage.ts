@@ -1,0 +1,360 @@
+/**
+ * Files of the portable engine: sources, data directories, partials, publication (ports.ts, `Storage`).
+ *
+ * What Node cannot do, and the native engine does: names are confined by looking before using
+ * (portable-names.ts), so a concurrent attacker with write access to the data directory is not excluded; the
+ * lock is a file (portable-lock.ts), not flock; time stamps go through floating point seconds, which
+ * keeps microseconds and loses the nanoseconds below them.
+ * A name appears in the data directory only complete: by rename, or by link where it may not be replaced.
+ */
+import { randomBytes } from 'node:crypto'
+import { type BigIntStats, close, constants, open } from 'node:fs'
+import {
+  access,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  statfs,
+  unlink,
+  writeFile,
+} from 'node:fs/promises'
+import { fchmod, fsync, ftruncate, futimes } from 'node:fs'
+import { promisify } from 'node:util'
+import { errorTable, FrError } from '../errors.js'
+import type {
+  ByteRange,
+  DataDirHandle,
+  FileHandle,
+  FileTime,
+  PublishSpec,
+  SourceFile,
+  Storage,
+} from '../ports.js'
+import { asFrError, checkInteger, checkRange, known, systemCode } from './portable-checks.js'
+import type { FileTable, HandleSource, OpenFile } from './portable-files.js'
+import { acquireLock } from './portable-lock.js'
+import {
+  hiddenDir,
+  inspectName,
+  join,
+  makeParents,
+  parseName,
+  syncDirectory,
+} from './portable-names.js'
+
+const openAsync = promisify(open)
+const closeAsync = promisify(close)
+const fchmodAsync = promisify(fchmod)
+const fsyncAsync = promisify(fsync)
+const ftruncateAsync = promisify(ftruncate)
+const futimesAsync = promisify(futimes)
+
+const copyBytes = 1024 * 1024
+const idPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
+const permissionBits = 0o777
+
+interface DataDir {
+  readonly handle: DataDirHandle
+  /** Real path of the data directory. */
+  readonly root: Buffer
+  /** Real path of DATA/.fastreplica. */
+  readonly hidden: string
+  readonly unlock: () => void
+}
+
+export class PortableStorage implements Storage {
+  readonly #files: FileTable
+  readonly #handles: HandleSource
+  readonly #dirs = new Map<DataDirHandle, DataDir>()
+  readonly #openings = new Map<FileHandle, BigIntStats>()
+  /** Work under way; shutdown waits for it. */
+  readonly #running = new Set<Promise<unknown>>()
+  #isClosed = false
+
+  constructor(files: FileTable, handles: HandleSource) {
+    this.#files = files
+    this.#handles = handles
+  }
+
+  openSource(path: string): Promise<SourceFile> {
+    return this.#run(async () => {
+      let fd: number
+      try {
+        // Opening a pipe without O_NONBLOCK would wait for its writer.
+        fd = await openAsync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+      } catch (error) {
+        throw asFrError(error, 'ERR_FR_SOURCE')
+      }
+      const file = this.#files.add(fd)
+      const stats = await this.#files.get(file).stat()
+      if (!stats.isFile()) {
+        this.#files.close(file)
+        const text = `${errorTable.ERR_FR_SOURCE.meaning} (${path} is no regular file)`
+        throw new FrError('ERR_FR_SOURCE', text, { path })
+      }
+      this.#openings.set(file, stats)
+      return {
+        file,
+        size: Number(stats.size),
+        mode: Number(stats.mode) & 0o7777,
+        mtime: timeOf(stats.mtimeNs),
+      }
+    })
+  }
+
+  checkSource(handle: FileHandle): Promise<void> {
+    return this.#run(async () => {
+      const then = known('source', handle, this.#openings.get(handle))
+      const now = await this.#files.get(handle).stat()
+      const isSame =
+        now.size === then.size &&
+        now.mtimeNs === then.mtimeNs &&
+        now.ctimeNs === then.ctimeNs &&
+        now.nlink === then.nlink
+      if (!isSame) throw new FrError('ERR_FR_SOURCE_CHANGED')
+    })
+  }
+
+  openDataDir(path: string): Promise<DataDirHandle> {
+    return this.#run(async () => {
+      try {
+        const root = await realpath(path, { encoding: 'buffer' })
+        await access(root, constants.R_OK | constants.W_OK | constants.X_OK)
+        const hidden = join(root, hiddenDir)
+        await makePrivate(hidden)
+        await makePrivate(join(hidden, 'partials'))
+        const unlock = await acquireLock(join(hidden, 'lock').toString())
+        const handle = this.#handles.next()
+        this.#dirs.set(handle, { handle, root, hidden: hidden.toString(), unlock })
+        return handle
+      } catch (error) {
+        throw asFrError(error, 'ERR_FR_DATA_DIR')
+      }
+    })
+  }
+
+  checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void> {
+    return this.#run(async () => {
+      const { root } = this.#dir(dir)
+      await inspectName(root, parseName(root, name), noClobber)
+    })
+  }
+
+  createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle> {
+    return this.#run(async () => {
+      const path = this.#partialPath(this.#dir(dir), id)
+      checkInteger('size', size, 0)
+      let fd: number
+      try {
+        fd = await openAsync(path, 'wx+', 0o600)
+      } catch (error) {
+        throw systemCode(error) === 'EEXIST' ? asFrError(error, 'ERR_FR_EXISTS') : asFrError(error)
+      }
+      try {
+        await ftruncateAsync(fd, size)
+      } catch (error) {
+        await closeAsync(fd)
+        await unlink(path)
+        throw asFrError(error)
+      }
+      return this.#files.add(fd, { dir, id })
+    })
+  }
+
+  copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void> {
+    return this.#run(async () => {
+      const source = this.#files.get(from)
+      const target = this.#files.get(to)
+      checkRange(range)
+      const buffer = Buffer.allocUnsafe(Math.min(range.length, copyBytes))
+      await source.using(() =>
+        target.using(async () => {
+          for (let done = 0; done < range.length; done += buffer.length) {
+            const part = buffer.subarray(0, Math.min(buffer.length, range.length - done))
+            await copyPart(source, target, part, range.offset + done)
+          }
+        }),
+      )
+    })
+  }
+
+  publish(dir: DataDirHandle, spec: PublishSpec): Promise<void> {
+    return this.#run(async () => {
+      const { root, hidden } = this.#dir(dir)
+      const file = this.#files.get(spec.file)
+      const partial = this.#partialPath(this.#dir(dir), spec.id)
+      if (file.partial?.dir !== dir || file.partial.id !== spec.id) {
+        throw new TypeError(`file ${spec.file} is not the partial ${spec.id} of this data directory`)
+      }
+      const name = parseName(root, spec.name)
+      await inspectName(root, name, spec.noClobber)
+      await file.using(async (fd) => {
+        await fchmodAsync(fd, spec.mode & permissionBits)
+        const seconds = spec.mtime.seconds + spec.mtime.nanos / 1e9
+        await futimesAsync(fd, seconds, seconds)
+        // Data, mode and time, so fsync where the port says fdatasync.
+        await fsyncAsync(fd)
+      })
+      await makeParents(root, name)
+      if (spec.noClobber) await linkNew(partial, name.path)
+      else await rename(partial, name.path).catch(refuseRename)
+      await syncDirectory(name.parent)
+      await syncDirectory(join(Buffer.from(hidden), 'partials'))
+    })
+  }
+
+  discard(dir: DataDirHandle, id: string): Promise<void> {
+    return this.#run(async () => {
+      await unlinkIfThere(this.#partialPath(this.#dir(dir), id))
+    })
+  }
+
+  expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number> {
+    return this.#run(async () => {
+      const { hidden } = this.#dir(dir)
+      if (!(olderThanSeconds >= 0)) throw new TypeError('olderThanSeconds must be 0 or more')
+      const before = Date.now() - olderThanSeconds * 1000
+      let removed = 0
+      for (const id of await readdir(`${hidden}/partials`)) {
+        if (this.#files.isPartialOpen(dir, id)) continue
+        const path = `${hidden}/partials/${id}`
+        const stats = await lstat(path).catch(() => undefined)
+        if (stats === undefined || !stats.isFile() || stats.mtimeMs > before) continue
+        if (await unlinkIfThere(path)) removed += 1
+      }
+      return removed
+    })
+  }
+
+  freeBytes(dir: DataDirHandle): Promise<number> {
+    return this.#run(async () => {
+      const { bavail, bsize } = await statfs(this.#dir(dir).root)
+      return bavail * bsize
+    })
+  }
+
+  nodeId(dir: DataDirHandle): Promise<string> {
+    return this.#run(async () => {
+      const { hidden } = this.#dir(dir)
+      const path = `${hidden}/node-id`
+      const temporary = `${path}.${randomBytes(8).toString('hex')}`
+      const fresh = `${randomBytes(16).toString('hex')}\n`
+      await writeFile(temporary, fresh, { mode: 0o600, flag: 'wx', flush: true })
+      try {
+        // Two calls at once agree on whichever link came first.
+        await link(temporary, path)
+        await syncDirectory(hidden)
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw error
+      } finally {
+        await unlink(temporary)
+      }
+      const id = (await readFile(path, 'latin1')).trim()
+      if (!/^[0-9a-f]{32}$/.test(id)) {
+        throw new FrError('ERR_FR_DATA_DIR', `${path} does not hold a node id`, { path })
+      }
+      return id
+    })
+  }
+
+  closeFile(file: FileHandle): void {
+    if (this.#isClosed) return
+    this.#files.close(file)
+    this.#openings.delete(file)
+  }
+
+  closeDataDir(dir: DataDirHandle): void {
+    if (this.#isClosed) return
+    const { unlock } = this.#dir(dir)
+    this.#dirs.delete(dir)
+    unlock()
+  }
+
+  /** Refuses new work, waits for what is under way, gives back every lock. Files are the engine's. */
+  async shutdown(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled(this.#running)
+    for (const { unlock } of this.#dirs.values()) unlock()
+    this.#dirs.clear()
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    const running = work()
+    this.#running.add(running)
+    try {
+      return await running
+    } catch (error) {
+      throw error instanceof TypeError ? error : asFrError(error)
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+
+  #dir(handle: DataDirHandle): DataDir {
+    return known('data directory', handle, this.#dirs.get(handle))
+  }
+
+  #partialPath(dir: DataDir, id: string): string {
+    if (!idPattern.test(id)) throw new TypeError(`id must match ${idPattern}, not ${String(id)}`)
+    return `${dir.hidden}/partials/${id}`
+  }
+}
+
+function timeOf(nanoseconds: bigint): FileTime {
+  // Floored, so that nanos is never negative, before 1970 too.
+  const nanos = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
+  return { seconds: Number((nanoseconds - nanos) / 1_000_000_000n), nanos: Number(nanos) }
+}
+
+/** A directory only its owner may enter; a symlink or a file in its place is refused. */
+async function makePrivate(path: Buffer): Promise<void> {
+  try {
+    await mkdir(path, 0o700)
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error
+    const stats = await lstat(path)
+    if (!stats.isDirectory()) throw new FrError('ERR_FR_DATA_DIR', `${path} is no directory`)
+  }
+}
+
+async function copyPart(
+  source: OpenFile,
+  target: OpenFile,
+  part: Buffer,
+  offset: number,
+): Promise<void> {
+  if ((await source.read(part, offset)) !== part.length) {
+    throw new FrError('ERR_FR_IO', 'the file to copy from is too short')
+  }
+  await target.write([part], offset)
+}
+
+/** Gives the partial its name only if the name is free, which rename cannot do. */
+async function linkNew(partial: string, path: Buffer): Promise<void> {
+  try {
+    await link(partial, path)
+  } catch (error) {
+    throw systemCode(error) === 'EEXIST' ? asFrError(error, 'ERR_FR_EXISTS') : asFrError(error)
+  }
+  await unlink(partial)
+}
+
+function refuseRename(error: unknown): never {
+  const code = systemCode(error)
+  throw code === 'EISDIR' ? asFrError(error, 'ERR_FR_IS_DIRECTORY') : asFrError(error)
+}
+
+async function unlinkIfThere(path: string): Promise<boolean> {
+  try {
+    await unlink(path)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+}

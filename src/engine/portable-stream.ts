@@ -1,0 +1,107 @@
+/**
+ * One stream of a transfer: its files, what has landed in them, which blocks that completed.
+ *
+ * A byte is *claimed* before it is written and *landed* once it is in the file. Writes run in the thread
+ * pool, so two feeds may be writing at the same time; the claim is what keeps each byte to the first feed
+ * that brought it. Nothing may be claimed without being landed soon after, or the stream having failed.
+ */
+import { IntervalSet, type Span } from './landed.js'
+import type { OpenFile } from './portable-files.js'
+import type { StreamSpec } from '../ports.js'
+
+interface Target {
+  readonly file: OpenFile
+  readonly claimed: IntervalSet
+  readonly landed: IntervalSet
+}
+
+function targetOf(file: OpenFile): Target {
+  return { file, claimed: new IntervalSet(), landed: new IntervalSet() }
+}
+
+export class StreamState {
+  readonly id: number
+  readonly size: number
+  readonly blockBytes: number
+  readonly complete: boolean
+  /** The file failed: the stream takes and gives nothing more. */
+  failed = false
+  /** What landed with the relay flag. */
+  readonly relayed = new IntervalSet()
+  readonly #main: Target
+  readonly #scratch: Target | undefined
+
+  constructor(spec: StreamSpec, file: OpenFile, scratch: OpenFile | undefined) {
+    this.id = spec.stream
+    this.size = spec.size
+    this.blockBytes = spec.blockBytes
+    this.complete = spec.complete
+    this.#main = targetOf(file)
+    this.#scratch = scratch === undefined ? undefined : targetOf(scratch)
+    file.retain()
+    scratch?.retain()
+  }
+
+  get hasScratch(): boolean {
+    return this.#scratch !== undefined
+  }
+
+  get source(): OpenFile {
+    return this.#main.file
+  }
+
+  /** Pieces held in memory for this stream, to be kept under limits.landedPieces. */
+  get pieces(): number {
+    const scratchPieces = this.#scratch?.claimed.pieces ?? 0
+    return this.#main.claimed.pieces + this.relayed.pieces + scratchPieces
+  }
+
+  file(isScratch: boolean): OpenFile {
+    return this.#target(isScratch).file
+  }
+
+  /** Takes the bytes of [begin, end) nobody has brought yet; the caller must write and land them. */
+  claim(isScratch: boolean, begin: number, end: number): Span[] {
+    if (this.complete && !isScratch) return []
+    const { claimed } = this.#target(isScratch)
+    const fresh = claimed.missing(begin, end)
+    if (fresh.length > 0) claimed.add(begin, end)
+    return fresh
+  }
+
+  /** Records claimed bytes as landed; returns the run of blocks which that completed, if any. */
+  land(isScratch: boolean, begin: number, end: number): Span | undefined {
+    const { claimed, landed } = this.#target(isScratch)
+    const [low, high] = landed.add(begin, end)
+    const block = this.blockBytes
+    // Every byte lands once, so a block is complete exactly when one of its bytes is in this piece.
+    const from = Math.max(Math.ceil(low / block), Math.floor(begin / block)) * block
+    const past = high === this.size ? high : Math.floor(high / block) * block
+    const to = Math.min(past, Math.ceil(end / block) * block)
+    if (from >= to) return undefined
+    if (isScratch) {
+      // The next repair of these blocks may land again.
+      landed.remove(from, to)
+      claimed.remove(from, to)
+    }
+    return [from, to]
+  }
+
+  /** Which bytes of [begin, end) can be sent now, and which have still to land. */
+  split(begin: number, end: number): { ready: Span[]; missing: Span[] } {
+    if (this.complete) return { ready: [[begin, end]], missing: [] }
+    const { landed } = this.#main
+    return { ready: landed.present(begin, end), missing: landed.missing(begin, end) }
+  }
+
+  forget(): void {
+    this.#main.file.release()
+    this.#scratch?.file.release()
+  }
+
+  #target(isScratch: boolean): Target {
+    if (!isScratch) return this.#main
+    if (this.#scratch === undefined) throw new Error(`stream ${this.id} has no scratch file`)
+    return this.#scratch
+  }
+}
