@@ -16,6 +16,11 @@ export const limits = {
   helloMs: 5_000,
   unauthenticatedConnections: 256,
   connectMs: 3_000,
+  /** Names in one list of a hello's capabilities, and the length of one. */
+  capabilities: 16,
+  capabilityChars: 64,
+  /** The key and, during rotation, the one before it. */
+  keysPerSide: 2,
 
   // --- control links ---
   frameBytes: 512 * KIB,
@@ -26,6 +31,14 @@ export const limits = {
   nonceBytes: 32,
   keyBytesMin: 32,
   keyBytesMax: 4 * KIB,
+  /** A host name of 253 characters, brackets, zone, port. */
+  addressChars: 300,
+  /** Texts that travel beside an error code are cut to this many UTF-16 units. */
+  errorTextChars: 512,
+  /** Bytes handed to a socket in one write, the grain at which a stalled peer is noticed. */
+  linkWriteBytes: 64 * KIB,
+  /** How long a closing connection may take to deliver its last words. */
+  lingerMs: 1_000,
 
   // --- heartbeats ---
   progressMs: 250,
@@ -33,6 +46,25 @@ export const limits = {
   failMs: 2_000,
   /** How long a node waits for a word of the origin before the transfer fails by name. */
   originSilentMs: 6_000,
+  /** The origin says at least this often that it is alive. */
+  beatMs: 1_000,
+
+  // --- no wait without an end ---
+  /** From an open control link to the node's answer to the offer. */
+  acceptMs: 5_000,
+  /** A node that neither lands nor verifies anything for this long fails by name. */
+  stallMs: 30_000,
+  /** The same for a node that holds everything and only has to make it durable. */
+  publishMs: 600_000,
+  /** The feed of a mate that is gone may still bring what was under way for this long. */
+  drainMs: 300,
+  /** A node that misses something asks again after this long without any byte, then twice as long, ... */
+  askMs: 2_000,
+  askMsMax: 10_000,
+  /** How long the last frames and the closing of links may take. */
+  closeMs: 2_000,
+  /** Origin: how often the counters of its feeds are looked at. */
+  countMs: 50,
 
   // --- transfers ---
   nodesPerPush: 64,
@@ -43,6 +75,7 @@ export const limits = {
   earlyDataMs: 2_000,
   manifestPageBytes: 256 * KIB,
   manifestPages: 4_096,
+  manifestPageEntries: 4_096,
   streamsPerTransfer: 1_000_000,
   nameBytes: 4_096,
   nameComponentBytes: 255,
@@ -100,5 +133,8 @@ relation(limits.frameBytes < limits.linkQueueBytes, 'a frame fits the link queue
 relation(limits.progressMs * 3 < limits.suspectMs, 'three lost reports before suspicion')
 relation(limits.suspectMs < limits.failMs, 'suspected before failed')
 relation(limits.failMs < limits.originSilentMs, 'the origin judges first')
+relation(limits.beatMs * 3 < limits.originSilentMs, 'three lost beats before the origin counts as silent')
+relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is given up')
+relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')
 relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')

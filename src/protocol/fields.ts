@@ -1,0 +1,147 @@
+/**
+ * Typed getters over a JSON object that came from outside. Each checks shape and bounds and
+ * throws FrError ERR_FR_PROTOCOL that names the field; what passes is a fresh value, so nothing
+ * unchecked travels on. Fields nobody asks for are ignored: that is how a later version adds one.
+ */
+import type { RangePair } from '../control/types.js'
+import { FrError } from '../errors.js'
+import { cleanText, textOf } from './bytes.js'
+
+export function protocolError(text: string): FrError {
+  return new FrError('ERR_FR_PROTOCOL', text)
+}
+
+/** Parses UTF-8 JSON that must be an object; `where` names the message in error texts. */
+export function parseObject(bytes: Uint8Array, where: string): Fields {
+  const text = textOf(bytes)
+  if (text === null) throw protocolError(`${where}: not UTF-8`)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw protocolError(`${where}: not JSON`)
+  }
+  return new Fields(value, where)
+}
+
+export class Fields {
+  readonly #object: object
+  readonly #where: string
+
+  constructor(value: unknown, where: string) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw protocolError(`${where}: not an object`)
+    }
+    this.#object = value
+    this.#where = where
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.#object, name)
+  }
+
+  /** A whole number, `least` to `most`, both included. */
+  integer(name: string, least: number, most: number): number {
+    return this.#integer(this.#value(name), name, least, most)
+  }
+
+  boolean(name: string): boolean {
+    const value = this.#value(name)
+    if (typeof value !== 'boolean') throw this.#error(name, 'is not a boolean')
+    return value
+  }
+
+  /** At most `most` UTF-16 units. */
+  string(name: string, most: number): string {
+    const value = this.#value(name)
+    if (typeof value !== 'string') throw this.#error(name, 'is not a string')
+    if (value.length > most) throw this.#error(name, `is longer than ${most} characters`)
+    return value
+  }
+
+  /** Words for people, made harmless (cleanText) and cut instead of refused. */
+  text(name: string): string {
+    return cleanText(this.string(name, Number.MAX_SAFE_INTEGER))
+  }
+
+  /** Exactly `digits` lower-case hexadecimal digits. */
+  hex(name: string, digits: number): string {
+    const value = this.string(name, digits)
+    if (value.length !== digits || !/^[0-9a-f]*$/.test(value)) {
+      throw this.#error(name, `is not ${digits} hex digits`)
+    }
+    return value
+  }
+
+  oneOf<T extends string>(name: string, choices: readonly T[]): T {
+    const value = this.#value(name)
+    const choice = choices.find((known) => known === value)
+    if (choice === undefined) throw this.#error(name, `is none of ${choices.join(', ')}`)
+    return choice
+  }
+
+  object(name: string): Fields {
+    return new Fields(this.#value(name), `${this.#where}.${name}`)
+  }
+
+  /** A list of at most `most` objects. */
+  list<T>(name: string, most: number, read: (item: Fields) => T): T[] {
+    return this.#array(name, most).map((item, index) =>
+      read(new Fields(item, `${this.#where}.${name}[${index}]`)),
+    )
+  }
+
+  /** A list of at most `most` strings of at most `longest` units each. */
+  strings(name: string, most: number, longest: number): string[] {
+    return this.#array(name, most).map((item) => {
+      if (typeof item !== 'string' || item.length > longest) {
+        throw this.#error(name, `holds something other than short strings`)
+      }
+      return item
+    })
+  }
+
+  /** [offset, length] pairs below 2^53: sorted, disjoint, not touching, none empty. */
+  ranges(name: string, most: number): RangePair[] {
+    let end = -1
+    return this.#array(name, most).map((item) => {
+      if (!Array.isArray(item) || item.length !== 2) throw this.#error(name, 'is not a range list')
+      const offset = this.#integer(item[0], name, 0, Number.MAX_SAFE_INTEGER)
+      const length = this.#integer(item[1], name, 1, Number.MAX_SAFE_INTEGER - offset)
+      if (offset <= end) throw this.#error(name, 'is not sorted, or its ranges overlap or touch')
+      end = offset + length
+      return [offset, length]
+    })
+  }
+
+  /** For rules the getters above do not know; `problem` completes "field x ...". */
+  refuse(name: string, problem: string): never {
+    throw this.#error(name, problem)
+  }
+
+  #value(name: string): unknown {
+    // Own properties only: a peer must not reach Object.prototype through a field's name.
+    const found = Object.getOwnPropertyDescriptor(this.#object, name)
+    if (found === undefined) throw this.#error(name, 'is missing')
+    return found.value
+  }
+
+  #array(name: string, most: number): unknown[] {
+    const value = this.#value(name)
+    if (!Array.isArray(value)) throw this.#error(name, 'is not a list')
+    if (value.length > most) throw this.#error(name, `has more than ${most} items`)
+    return value
+  }
+
+  #integer(value: unknown, name: string, least: number, most: number): number {
+    if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+      throw this.#error(name, 'is not a whole number')
+    }
+    if (value < least || value > most) throw this.#error(name, `is not in ${least}..${most}`)
+    return value + 0 // JSON knows -0; nothing behind this line should
+  }
+
+  #error(name: string, problem: string): FrError {
+    return protocolError(`${this.#where}: field ${name} ${problem}`)
+  }
+}

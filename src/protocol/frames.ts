@@ -1,0 +1,319 @@
+/**
+ * Control frames on the wire:
+ *
+ *     u32 length (of what follows) | u8 frame type | JSON body (UTF-8) | 16 byte MAC
+ *
+ * Idea: one table says for every frame its number and how its body is read. Reading checks every
+ * field against limits.ts; writing runs the same reader over the sender's own frame first, so a
+ * frame that goes out is one that the other side takes. The MAC covers a sequence number per
+ * direction, so a frame can be neither changed, dropped, replayed nor moved.
+ *
+ * Never: a body parsed before its MAC is right, more than one frame held in memory.
+ */
+import type { Frame, FrameType } from '../control/types.js'
+import { type FrErrorCode, FrError, isFrErrorCode } from '../errors.js'
+import { limits } from '../limits.js'
+import { parseAddress } from './address.js'
+import { concat, readU32, u32, u64, utf8 } from './bytes.js'
+import { Fields, parseObject, protocolError } from './fields.js'
+import { readStreamEntry } from './manifest.js'
+import type { Primitives } from './primitives.js'
+
+type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
+type FrameTable = { readonly [T in FrameType]: readonly [number: number, read: BodyReader<T>] }
+
+const bytesMax = Number.MAX_SAFE_INTEGER
+const streamMax = 0xffff_ffff
+const mateMax = limits.nodesPerPush - 1
+const empty = (): Record<never, never> => ({})
+
+const frameTable: FrameTable = {
+  offer: [
+    1,
+    (body) => ({
+      transfer: body.hex('transfer', 32),
+      digest: body.oneOf('digest', ['xxh64', 'sha256']),
+      noClobber: body.boolean('noClobber'),
+      streams: body.integer('streams', 1, limits.streamsPerTransfer),
+      bytes: body.integer('bytes', 0, bytesMax),
+      manifestPages: body.integer('manifestPages', 1, limits.manifestPages),
+      manifestDigest: body.hex('manifestDigest', 16),
+    }),
+  ],
+  manifest: [
+    2,
+    (body) => ({
+      page: body.integer('page', 0, limits.manifestPages - 1),
+      entries: body.list('entries', limits.manifestPageEntries, readStreamEntry),
+    }),
+  ],
+  plan: [
+    3,
+    (body) => ({
+      strategy: body.oneOf('strategy', ['classic', 'adaptive']),
+      shape: body.oneOf('shape', ['unicast', 'group', 'chain', 'tree', 'binomial']),
+      self: body.integer('self', 0, mateMax),
+      mates: readMates(body, (mate) => ({
+        index: mate.integer('index', 0, mateMax),
+        nodeId: mate.hex('nodeId', 32),
+        address: readAddress(mate, 'address'),
+      })),
+      relays: body.boolean('relays'),
+      progressMs: body.integer('progressMs', 1, limits.suspectMs),
+    }),
+  ],
+  detour: [
+    4,
+    (body) => ({
+      index: body.integer('index', -1, mateMax),
+      gone: body.boolean('gone'),
+      stream: body.integer('stream', 0, streamMax),
+      ranges: body.ranges('ranges', limits.needRanges),
+    }),
+  ],
+  seal: [
+    5,
+    (body) => ({
+      stream: body.integer('stream', 0, streamMax),
+      fileDigest: readFileDigest(body, 'fileDigest'),
+    }),
+  ],
+  beat: [6, empty],
+  finish: [7, empty],
+  abort: [8, readReason],
+  accept: [16, empty],
+  refuse: [17, readReason],
+  progress: [
+    18,
+    (body) => ({
+      landedBytes: body.integer('landedBytes', 0, bytesMax),
+      verifiedBytes: body.integer('verifiedBytes', 0, bytesMax),
+      repairedBytes: body.integer('repairedBytes', 0, bytesMax),
+      mates: readMates(body, (mate) => ({
+        index: mate.integer('index', 0, mateMax),
+        queuedBytes: mate.integer('queuedBytes', 0, bytesMax),
+        unackedBytes: mate.integer('unackedBytes', 0, bytesMax),
+      })),
+    }),
+  ],
+  need: [
+    19,
+    (body) => ({
+      stream: body.integer('stream', 0, streamMax),
+      scratch: body.boolean('scratch'),
+      ranges: body.ranges('ranges', limits.needRanges),
+    }),
+  ],
+  bad: [
+    20,
+    (body) => {
+      const offset = body.integer('offset', 0, bytesMax - 1)
+      return {
+        stream: body.integer('stream', 0, streamMax),
+        offset,
+        length: body.integer('length', 1, bytesMax - offset),
+        from: body.integer('from', -1, mateMax),
+      }
+    },
+  ],
+  edgeLost: [
+    21,
+    (body) => ({
+      index: body.integer('index', -1, mateMax),
+      incoming: body.boolean('incoming'),
+    }),
+  ],
+  published: [
+    22,
+    (body) => ({
+      stream: body.integer('stream', 0, streamMax),
+      fileDigest: readFileDigest(body, 'fileDigest'),
+    }),
+  ],
+  complete: [
+    23,
+    (body) => ({
+      bytes: body.integer('bytes', 0, bytesMax),
+      repairedBytes: body.integer('repairedBytes', 0, bytesMax),
+      fileDigest: readFileDigest(body, 'fileDigest'),
+    }),
+  ],
+  failed: [24, readReason],
+  statusRequest: [32, empty],
+  status: [33, (body) => ({ json: body.string('json', limits.frameBytes) })],
+}
+
+function readReason(body: Fields): { code: FrErrorCode; text: string } {
+  const code = body.string('code', 64)
+  return isFrErrorCode(code)
+    ? { code, text: body.text('text') }
+    : body.refuse('code', 'is not a known error code')
+}
+
+function readMates<T extends { index: number }>(body: Fields, read: (mate: Fields) => T): T[] {
+  const mates = body.list('mates', limits.nodesPerPush, read)
+  const distinct = new Set(mates.map((mate) => mate.index))
+  return distinct.size === mates.length ? mates : body.refuse('mates', 'names one mate twice')
+}
+
+function readAddress(fields: Fields, name: string): string {
+  const text = fields.string(name, limits.addressChars)
+  return parseAddress(text) === null ? fields.refuse(name, 'is not HOST:PORT') : text
+}
+
+/** `xxh64-blocks/<blockBytes>:<16 hex>` or `sha256-blocks/<blockBytes>:<64 hex>`. */
+function readFileDigest(fields: Fields, name: string): string {
+  const text = fields.string(name, 96)
+  const known =
+    /^(?:xxh64-blocks\/[1-9]\d{0,15}:[0-9a-f]{16}|sha256-blocks\/[1-9]\d{0,15}:[0-9a-f]{64})$/
+  return known.test(text) ? text : fields.refuse(name, 'is not a file digest')
+}
+
+const typeByNumber = new Map<number, FrameType>()
+for (const [type, [number]] of Object.entries(frameTable)) {
+  typeByNumber.set(number, type as FrameType)
+}
+
+/** A frame that is checked and ready, except for its place in the sequence. */
+export interface FrameBody {
+  readonly type: number
+  readonly json: Uint8Array
+}
+
+const prefixBytes = 4
+const overheadBytes = 1 + limits.macBytes
+
+/** Bytes a body takes on the wire. */
+export function wireBytes(body: FrameBody): number {
+  return prefixBytes + overheadBytes + body.json.length
+}
+
+/** Throws TypeError for a frame that the other side would refuse: it is this side's mistake. */
+export function encodeBody(frame: Frame): FrameBody {
+  const [type, read] = frameTable[frame.type]
+  let json: Uint8Array
+  try {
+    json = utf8(JSON.stringify(read(new Fields(frame, `frame ${frame.type}`))))
+  } catch (error) {
+    if (error instanceof FrError) throw new TypeError(`cannot be sent: ${error.message}`)
+    throw error
+  }
+  if (overheadBytes + json.length > limits.frameBytes) {
+    throw new TypeError(`cannot be sent: frame ${frame.type} exceeds ${limits.frameBytes} bytes`)
+  }
+  return { type, json }
+}
+
+/** Reads a body whose MAC was right. Throws ERR_FR_PROTOCOL. */
+export function decodeBody(type: number, json: Uint8Array): Frame {
+  const name = typeByNumber.get(type)
+  if (name === undefined) throw protocolError(`frame type ${type} is unknown`)
+  const read: (body: Fields) => object = frameTable[name][1]
+  return { type: name, ...read(parseObject(json, `frame ${name}`)) } as Frame
+}
+
+function frameMac(
+  primitives: Primitives,
+  key: Uint8Array,
+  sequence: number,
+  typeAndBody: readonly Uint8Array[],
+): Uint8Array {
+  return primitives.hmac(key, u64(sequence), ...typeAndBody).subarray(0, limits.macBytes)
+}
+
+/** Gives frames of one direction their sequence number and MAC. */
+export class FrameWriter {
+  readonly #primitives: Primitives
+  readonly #key: Uint8Array
+  #sequence = 0
+
+  constructor(primitives: Primitives, key: Uint8Array) {
+    this.#primitives = primitives
+    this.#key = key
+  }
+
+  /** Bytes must go out in the order of the calls. */
+  seal(body: FrameBody): Uint8Array<ArrayBuffer> {
+    const type = Uint8Array.of(body.type)
+    const mac = frameMac(this.#primitives, this.#key, this.#sequence, [type, body.json])
+    this.#sequence += 1
+    return concat(u32(overheadBytes + body.json.length), type, body.json, mac)
+  }
+}
+
+/**
+ * Takes the bytes of one direction in pieces of any size and gives the frames in them. The first
+ * violation throws ERR_FR_PROTOCOL, and so does every call after it.
+ */
+export class FrameReader {
+  readonly #primitives: Primitives
+  readonly #key: Uint8Array
+  readonly #prefix = new Uint8Array(prefixBytes)
+  /** The frame that is arriving; null while its length is. */
+  #frame: Uint8Array | null = null
+  #filled = 0
+  #sequence = 0
+  #failure: FrError | null = null
+
+  constructor(primitives: Primitives, key: Uint8Array) {
+    this.#primitives = primitives
+    this.#key = key
+  }
+
+  /** True in the middle of a frame: the end of the stream here is not a clean one. */
+  get isPartial(): boolean {
+    return this.#frame !== null || this.#filled > 0
+  }
+
+  /** `onFrame` is called in order; a chunk that ends in a violation still gives what came before. */
+  push(chunk: Uint8Array, onFrame: (frame: Frame) => void): void {
+    if (this.#failure !== null) throw this.#failure
+    let at = 0
+    while (at < chunk.length) {
+      const target = this.#frame ?? this.#prefix
+      const taken = chunk.subarray(at, at + target.length - this.#filled)
+      target.set(taken, this.#filled)
+      this.#filled += taken.length
+      at += taken.length
+      if (this.#filled < target.length) continue
+      this.#filled = 0
+      const frame = this.#advance()
+      if (frame !== null) onFrame(frame)
+    }
+  }
+
+  /** A prefix or a frame is whole: from the one to the other, or to the next prefix. */
+  #advance(): Frame | null {
+    try {
+      if (this.#frame === null) {
+        this.#frame = this.#open()
+        return null
+      }
+      const whole = this.#frame
+      this.#frame = null
+      return this.#check(whole)
+    } catch (error) {
+      if (error instanceof FrError) this.#failure = error
+      throw error
+    }
+  }
+
+  #open(): Uint8Array {
+    const length = readU32(this.#prefix, 0)
+    if (length <= overheadBytes || length > limits.frameBytes) {
+      throw protocolError(`a frame of ${length} bytes is announced`)
+    }
+    return new Uint8Array(length)
+  }
+
+  #check(whole: Uint8Array): Frame {
+    const border = whole.length - limits.macBytes
+    const typeAndBody = whole.subarray(0, border)
+    const mac = frameMac(this.#primitives, this.#key, this.#sequence, [typeAndBody])
+    if (!this.#primitives.equal(mac, whole.subarray(border))) {
+      throw protocolError(`the MAC of frame ${this.#sequence} is wrong`)
+    }
+    this.#sequence += 1
+    return decodeBody(whole[0] ?? 0, whole.subarray(1, border))
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * The manifest: which streams a transfer has. It travels in pages (frames `manifest`), announced
+ * in the offer by their number, the number of streams, the sum of their sizes, and an XXH64.
+ *
+ * Idea: the digest runs over a binary form of the entries in page order, not over JSON text, so it
+ * does not depend on how a sender spells its JSON. It catches mistakes in assembly; against
+ * tampering every page has the MAC of its frame.
+ *
+ * Names are bytes. UTF-8 names travel as text, others as base64url, never the other way round:
+ * one name has one spelling, so two entries with the same name are seen.
+ */
+import type { Frame, StreamEntry } from '../control/types.js'
+import { FrError } from '../errors.js'
+import { limits } from '../limits.js'
+import {
+  base64urlOf,
+  bytesOfBase64url,
+  concat,
+  hexOf,
+  textOf,
+  u32,
+  u64,
+  utf8,
+} from './bytes.js'
+import { type Fields, protocolError } from './fields.js'
+import type { RunningXxh64 } from './primitives.js'
+
+export type ManifestPage = Extract<Frame, { type: 'manifest' }>
+
+/** What the offer says about the manifest. */
+export interface ManifestSummary {
+  readonly streams: number
+  readonly bytes: number
+  readonly manifestPages: number
+  /** XXH64 of the entries, 16 hex digits. */
+  readonly manifestDigest: string
+}
+
+/** The two name fields of an entry for the raw bytes of a name. */
+export function encodeName(name: Uint8Array): Pick<StreamEntry, 'name' | 'nameIsBase64'> {
+  const text = textOf(name)
+  return text === null
+    ? { name: base64urlOf(name), nameIsBase64: true }
+    : { name: text, nameIsBase64: false }
+}
+
+/** The raw bytes of an entry's name. Throws ERR_FR_PROTOCOL for a form encodeName never gives. */
+export function decodeName(entry: Pick<StreamEntry, 'name' | 'nameIsBase64'>): Uint8Array {
+  const bytes = entry.nameIsBase64 ? bytesOfBase64url(entry.name) : utf8(entry.name)
+  if (bytes === null) throw protocolError('a name is not base64url')
+  if (bytes.length === 0 || bytes.length > limits.nameBytes) {
+    throw protocolError(`a name has ${bytes.length} bytes, not 1..${limits.nameBytes}`)
+  }
+  const form = encodeName(bytes)
+  if (form.name !== entry.name || form.nameIsBase64 !== entry.nameIsBase64) {
+    throw protocolError('a name is not in its one form')
+  }
+  return bytes
+}
+
+/** Reads one entry of a page. Confinement of the name is the storage's business. */
+export function readStreamEntry(entry: Fields): StreamEntry {
+  const read: StreamEntry = {
+    stream: entry.integer('stream', 0, 0xffff_ffff),
+    name: entry.string('name', Math.ceil((limits.nameBytes * 4) / 3)),
+    nameIsBase64: entry.boolean('nameIsBase64'),
+    size: entry.integer('size', 0, limits.fileBytes),
+    mode: entry.integer('mode', 0, 0o7777),
+    mtimeSeconds: entry.integer('mtimeSeconds', -(2 ** 43), 2 ** 43),
+    mtimeNanos: entry.integer('mtimeNanos', 0, 999_999_999),
+  }
+  decodeName(read)
+  return read
+}
+
+/** The binary form of an entry that the manifest digest runs over. */
+function entryBytes(entry: StreamEntry): Uint8Array {
+  const name = utf8(entry.name)
+  const seconds = new Uint8Array(8)
+  new DataView(seconds.buffer).setBigInt64(0, BigInt(entry.mtimeSeconds), true)
+  return concat(
+    u32(entry.stream),
+    u64(entry.size),
+    u32(entry.mode),
+    seconds,
+    u32(entry.mtimeNanos),
+    Uint8Array.of(entry.nameIsBase64 ? 1 : 0),
+    u32(name.length),
+    name,
+  )
+}
+
+function digestOf(pages: Iterable<readonly StreamEntry[]>, xxh64: RunningXxh64): string {
+  for (const entries of pages) for (const entry of entries) xxh64.update(entryBytes(entry))
+  const bytes = new Uint8Array(8)
+  new DataView(bytes.buffer).setBigUint64(0, xxh64.digest(), false)
+  return hexOf(bytes)
+}
+
+/**
+ * Cuts entries into pages of at most limits.manifestPageBytes each and says what the offer must.
+ * `xxh64` is fresh. Throws ERR_FR_LIMIT when there are too many streams or pages.
+ */
+export function paginate(
+  entries: readonly StreamEntry[],
+  xxh64: RunningXxh64,
+): { pages: ManifestPage[]; summary: ManifestSummary } {
+  if (entries.length > limits.streamsPerTransfer) {
+    throw new FrError('ERR_FR_LIMIT', `more than ${limits.streamsPerTransfer} streams`)
+  }
+  const pageOverhead = utf8('{"page":0000,"entries":[]}').length
+  const pages: { type: 'manifest'; page: number; entries: StreamEntry[] }[] = []
+  let last: StreamEntry[] = []
+  let room = 0
+  let bytes = 0
+  for (const entry of entries) {
+    const needed = utf8(JSON.stringify(entry)).length + 1
+    if (needed > room || last.length === limits.manifestPageEntries) {
+      last = []
+      pages.push({ type: 'manifest', page: pages.length, entries: last })
+      room = limits.manifestPageBytes - pageOverhead
+    }
+    last.push(entry)
+    room -= needed
+    bytes += entry.size
+  }
+  if (pages.length > limits.manifestPages || !Number.isSafeInteger(bytes)) {
+    throw new FrError('ERR_FR_LIMIT', 'the manifest is too large')
+  }
+  const manifestDigest = digestOf(
+    pages.map((page) => page.entries),
+    xxh64,
+  )
+  const summary = { streams: entries.length, bytes, manifestPages: pages.length, manifestDigest }
+  return { pages, summary }
+}
+
+/**
+ * Puts pages together, in any order. Holds at most what the offer announced; every disagreement is
+ * ERR_FR_PROTOCOL.
+ */
+export class ManifestAssembler {
+  readonly #summary: ManifestSummary
+  readonly #xxh64: RunningXxh64
+  readonly #pages = new Map<number, readonly StreamEntry[]>()
+  readonly #streams = new Set<number>()
+  readonly #names = new Set<string>()
+  #bytes = 0
+
+  /** `xxh64` is fresh; `summary` is the offer. */
+  constructor(summary: ManifestSummary, xxh64: RunningXxh64) {
+    this.#summary = summary
+    this.#xxh64 = xxh64
+    // No page is empty: an offer that contradicts itself is refused before anything is kept for it.
+    if (summary.manifestPages > summary.streams) {
+      throw protocolError('the manifest has more pages than streams')
+    }
+  }
+
+  /** The entries in page order once the last page is there, null before. */
+  add(page: Pick<ManifestPage, 'page' | 'entries'>): StreamEntry[] | null {
+    const { manifestPages, streams, bytes } = this.#summary
+    if (page.page < 0 || page.page >= manifestPages) {
+      throw protocolError(`manifest page ${page.page} is out of range`)
+    }
+    if (this.#pages.has(page.page)) throw protocolError(`manifest page ${page.page} came twice`)
+    if (page.entries.length === 0) throw protocolError(`manifest page ${page.page} is empty`)
+    for (const entry of page.entries) this.#take(entry, streams, bytes)
+    this.#pages.set(page.page, page.entries)
+    return this.#pages.size === manifestPages ? this.#finish() : null
+  }
+
+  #take(entry: StreamEntry, streams: number, bytes: number): void {
+    if (this.#streams.has(entry.stream)) throw protocolError(`stream ${entry.stream} came twice`)
+    if (this.#streams.size === streams) throw protocolError('the manifest has too many streams')
+    const name = `${entry.nameIsBase64 ? 'b' : 't'}${entry.name}`
+    if (this.#names.has(name)) throw protocolError('two streams have one name')
+    if (entry.size > bytes - this.#bytes) throw protocolError('the manifest has too many bytes')
+    this.#streams.add(entry.stream)
+    this.#names.add(name)
+    this.#bytes += entry.size
+  }
+
+  #finish(): StreamEntry[] {
+    if (this.#streams.size !== this.#summary.streams) {
+      throw protocolError('the manifest has fewer streams than announced')
+    }
+    if (this.#bytes !== this.#summary.bytes) {
+      throw protocolError('the manifest has fewer bytes than announced')
+    }
+    const pages: (readonly StreamEntry[])[] = []
+    for (let page = 0; page < this.#pages.size; page += 1) pages.push(this.#pages.get(page) ?? [])
+    if (digestOf(pages, this.#xxh64) !== this.#summary.manifestDigest) {
+      throw protocolError('the digest of the manifest does not match')
+    }
+    return pages.flat()
+  }
+}

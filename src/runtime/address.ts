@@ -1,0 +1,32 @@
+/**
+ * Addresses as the runtime and the layers above it use them: the pure rules of
+ * protocol/address.ts, and the rule that without a key nothing leaves the machine.
+ */
+import type { AddressInfo } from 'node:net'
+import { FrError } from '../errors.js'
+import { type Address, formatAddress, isLoopback, parseAddress } from '../protocol/address.js'
+import type { Key } from './keys.js'
+
+export { type Address, formatAddress, isIp, isLoopback, parseAddress } from '../protocol/address.js'
+
+/** Throws TypeError that names the option when `text` is not HOST:PORT. */
+export function requireAddress(text: string, option: string): Address {
+  const address = parseAddress(text)
+  if (address === null) {
+    const example = '10.0.0.2:7400, [::1]:7400 or node-a:7400'
+    throw new TypeError(`${option} must be HOST:PORT (like ${example}), not ${JSON.stringify(text)}`)
+  }
+  return address
+}
+
+/** What a listening server is bound to, as HOST:PORT. */
+export function boundAddress(bound: AddressInfo): string {
+  return formatAddress({ host: bound.address, port: bound.port })
+}
+
+/** Throws ERR_FR_OPEN when a keyless side is asked to serve more than loopback. */
+export function requireServable(address: Address, key: Key): void {
+  if (!key.isOpen || isLoopback(address.host)) return
+  const node = formatAddress(address)
+  throw new FrError('ERR_FR_OPEN', `without a key ${node} is not served, only loopback is`, { node })
+}
