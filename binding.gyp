@@ -17,7 +17,7 @@
       "cflags!": ["-fno-exceptions", "-O3"],
       "cflags": ["-O2"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-O3", "-std=gnu++17", "-std=gnu++20"],
-      "cflags_cc": ["-std=c++20", "-O2", "-fexceptions", "-fvisibility=hidden", "-Wall", "-Wextra"],
+      "cflags_cc": ["-std=c++20", "-fexceptions", "-fvisibility=hidden", "-Wall", "-Wextra"],
       "libraries": ["-lpthread"]
     }
   ]

@@ -8,7 +8,7 @@
  * FR_SKIP_NATIVE=1 leaves the addon out; the portable engine works without it.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -36,6 +36,17 @@ function run(name, args) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
+/** Headers that came with the running Node spare node-gyp a download. */
+function headersOption() {
+  const prefix = join(dirname(process.execPath), '..')
+  const header = join(prefix, 'include', 'node', 'node_version.h')
+  if (!existsSync(header)) return []
+  const text = readFileSync(header, 'utf8')
+  const part = (name) => text.match(new RegExp(`define NODE_${name}_VERSION (\\d+)`))?.[1]
+  const version = `v${part('MAJOR')}.${part('MINOR')}.${part('PATCH')}`
+  return version === process.version ? [`--nodedir=${prefix}`] : []
+}
+
 function buildAddon() {
   if (process.env.FR_SKIP_NATIVE === '1') return
   const sources = join(root, 'native', 'addon')
@@ -52,10 +63,11 @@ function buildAddon() {
     process.exit(1)
   }
   const gyp = 'node-gyp/bin/node-gyp.js'
+  const options = ['-j', '2', '--loglevel=error', ...headersOption()]
   if (nativeOnly) {
-    run(gyp, ['configure', '--silent'])
-    run(gyp, ['build', '-j', '2', '--silent'])
-  } else run(gyp, ['rebuild', '-j', '2', '--silent'])
+    run(gyp, ['configure', ...options])
+    run(gyp, ['build', ...options])
+  } else run(gyp, ['rebuild', ...options])
 }
 
 buildAddon()
