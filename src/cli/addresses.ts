@@ -1,0 +1,91 @@
+/**
+ * Where nodes are: HOST:PORT, lists of them, and the nodes file. Pure: text in, targets out, and a
+ * UsageError that says where in the file it went wrong. Names are not resolved here.
+ */
+import type { PushTarget } from '../api/types.js'
+import { limits } from '../limits.js'
+import { parseRate, UsageError } from './units.js'
+
+/** A nodes file larger than this is not one. */
+export const nodesFileBytesMax = 1024 * 1024
+
+/**
+ * Checks HOST:PORT and returns it unchanged. HOST is a name, an IPv4 address or an IPv6 address in
+ * square brackets. `portMin` is 0 where a free port may be asked for. Throws UsageError.
+ */
+export function parseAddress(text: string, portMin = 1): string {
+  const match = /^(\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^[\]:\s]+):(\d{1,5})$/.exec(text)
+  if (match === null) {
+    if (/^[^[\]]*:[^[\]]*:/.test(text)) {
+      throw new UsageError(`'${text}' is not HOST:PORT; write IPv6 as [::1]:7400`)
+    }
+    throw new UsageError(`'${text}' is not HOST:PORT`)
+  }
+  const port = Number(match[2])
+  if (port < portMin || port > 65_535) {
+    throw new UsageError(`'${text}': the port is a number from ${portMin} to 65535`)
+  }
+  return text
+}
+
+/** `HOST:PORT[,HOST:PORT...]` -> targets. Throws UsageError. */
+export function parseTargets(text: string): PushTarget[] {
+  const targets: PushTarget[] = []
+  for (const address of text.split(',')) {
+    addTarget(targets, { address: parseAddress(address.trim()) })
+  }
+  return targets
+}
+
+/**
+ * One HOST:PORT a line, then optional `uplink=RATE downlink=RATE site=NAME`; `#` starts a comment.
+ * `file` is the name that errors carry. Throws UsageError.
+ */
+export function parseNodesFile(text: string, file: string): PushTarget[] {
+  const targets: PushTarget[] = []
+  const lines = text.split(/\r?\n/)
+  for (const [index, line] of lines.entries()) {
+    const words = line.replace(/(^|\s)#.*$/, '').split(/\s+/).filter((word) => word !== '')
+    if (words.length === 0) continue
+    const at = `${file}:${index + 1}: `
+    try {
+      addTarget(targets, parseTarget(words))
+    } catch (error) {
+      if (error instanceof UsageError) throw new UsageError(at + error.message)
+      throw error
+    }
+  }
+  if (targets.length === 0) throw new UsageError(`${file}: names no node`)
+  return targets
+}
+
+function parseTarget(words: readonly string[]): PushTarget {
+  const [address = '', ...attributes] = words
+  const target: { -readonly [Key in keyof PushTarget]: PushTarget[Key] } = {
+    address: parseAddress(address),
+  }
+  const seen = new Set<string>()
+  for (const attribute of attributes) {
+    const equals = attribute.indexOf('=')
+    const name = equals < 0 ? attribute : attribute.slice(0, equals)
+    const value = equals < 0 ? '' : attribute.slice(equals + 1)
+    if (value === '') throw new UsageError(`'${attribute}' is not NAME=VALUE`)
+    if (seen.has(name)) throw new UsageError(`${name} is given twice`)
+    seen.add(name)
+    if (name === 'uplink') target.uplinkBytesPerSecond = parseRate(value)
+    else if (name === 'downlink') target.downlinkBytesPerSecond = parseRate(value)
+    else if (name === 'site') target.site = value
+    else throw new UsageError(`unknown attribute '${name}'; there are uplink, downlink and site`)
+  }
+  return target
+}
+
+function addTarget(targets: PushTarget[], target: PushTarget): void {
+  if (targets.some((known) => known.address === target.address)) {
+    throw new UsageError(`${target.address} is named twice`)
+  }
+  if (targets.length === limits.nodesPerPush) {
+    throw new UsageError(`more than ${limits.nodesPerPush} nodes; one push takes no more`)
+  }
+  targets.push(target)
+}

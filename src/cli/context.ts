@@ -1,0 +1,73 @@
+/**
+ * What a command may touch of the process: its environment, its streams, its signals. The commands
+ * get it handed in, so that they can be run in a test.
+ */
+import { type Paint, painter, wantsColours } from './render-text.js'
+
+export interface Context {
+  readonly env: NodeJS.ProcessEnv
+  /** Data. Nothing but JSON with --json. */
+  stdout(text: string): void
+  /** Progress, logs, errors. */
+  stderr(text: string): void
+  /** Size of the terminal behind stderr; null where there is none that can move its cursor. */
+  terminal(): { columns: number; rows: number } | null
+  readonly paintStdout: Paint
+  readonly paintStderr: Paint
+}
+
+/** Aborted by the first SIGINT or SIGTERM; the exit status follows from the signal. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+  readonly exitStatus: number
+
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super(`stopped by ${signal}`)
+    this.exitStatus = signalStatus[signal]
+  }
+}
+
+const signalStatus = { SIGINT: 130, SIGTERM: 143 } as const
+
+/**
+ * The first SIGINT or SIGTERM aborts the returned signal with an Interrupted; any second one ends
+ * the process at once, whatever it was doing. `say` is told of the first.
+ */
+export function watchSignals(say: (text: string) => void): AbortSignal {
+  const controller = new AbortController()
+  const onSignal = (signal: 'SIGINT' | 'SIGTERM') => (): void => {
+    if (controller.signal.aborted) process.exit(signalStatus[signal])
+    say(`${signal}: stopping; once more ends at once`)
+    controller.abort(new Interrupted(signal))
+  }
+  process.on('SIGINT', onSignal('SIGINT'))
+  process.on('SIGTERM', onSignal('SIGTERM'))
+  return controller.signal
+}
+
+/** A reader that went away (`fr status | head -1`) is no error: what it does not read is not written. */
+function quietly(stream: NodeJS.WriteStream): (text: string) => void {
+  let gone = false
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    gone = true
+  })
+  return (text) => {
+    if (!gone && text !== '') stream.write(text)
+  }
+}
+
+export function processContext(): Context {
+  const { env, stdout, stderr } = process
+  return {
+    env,
+    stdout: quietly(stdout),
+    stderr: quietly(stderr),
+    terminal: () =>
+      stderr.isTTY && env['TERM'] !== 'dumb'
+        ? { columns: stderr.columns || 80, rows: stderr.rows || 24 }
+        : null,
+    paintStdout: painter(wantsColours(env, stdout.isTTY === true)),
+    paintStderr: painter(wantsColours(env, stderr.isTTY === true)),
+  }
+}

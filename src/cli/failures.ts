@@ -1,0 +1,25 @@
+/** What an error says to the user and which exit status it gives. */
+import { FrError } from '../errors.js'
+import { Interrupted } from './context.js'
+import { printable } from './render-text.js'
+import { UsageError } from './units.js'
+
+/** 2 for what cannot be asked for, 130 and 143 for signals, 1 for what went wrong. */
+export function statusOfFailure(error: unknown): number {
+  if (error instanceof Interrupted) return error.exitStatus
+  if (error instanceof UsageError || error instanceof TypeError) return 2
+  if (error instanceof FrError && error.code === 'ERR_FR_UNSUPPORTED') return 2
+  return 1
+}
+
+/** One line; a stack only for what is a bug of ours. */
+export function failureText(error: unknown): string {
+  if (error instanceof FrError) {
+    const where = error.node === undefined || error.message.includes(error.node) ? '' : `${error.node}: `
+    return `${error.code}: ${printable(where + error.message)}`
+  }
+  if (error instanceof UsageError || error instanceof Interrupted || error instanceof TypeError) {
+    return printable(error.message)
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : printable(String(error))
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+/**
+ * `fr`: argv -> api -> exit status. Nothing heavy is imported before the command that needs it is
+ * known, so that starting costs little more than Node itself. The exit status is set, never forced:
+ * the process ends when everything is closed, and only a second signal ends it at once.
+ */
+import { readFileSync } from 'node:fs'
+import type { Command } from './commands.js'
+import { type Context, processContext } from './context.js'
+import { failureText, statusOfFailure } from './failures.js'
+import { parseCommandLine } from './program.js'
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+async function run(command: Command, context: Context): Promise<number> {
+  switch (command.command) {
+    case 'node':
+      return (await import('./run-node.js')).runNode(command, context)
+    case 'push':
+      return (await import('./run-push.js')).runPush(command, context)
+    case 'status':
+      return (await import('./run-status.js')).runStatus(command, context)
+    case 'digest':
+      return (await import('./run-digest.js')).runDigest(command, context)
+    case 'keygen':
+      return (await import('./run-keygen.js')).runKeygen(command, context)
+  }
+}
+
+async function main(): Promise<number> {
+  const context = processContext()
+  const parsed = parseCommandLine(process.argv.slice(2), packageVersion())
+  if (parsed.kind === 'text') {
+    context.stdout(parsed.text)
+    return 0
+  }
+  if (parsed.kind === 'usage') {
+    context.stderr(parsed.text)
+    return 2
+  }
+  try {
+    return await run(parsed.command, context)
+  } catch (error) {
+    context.stderr(`fr ${parsed.command.command}: ${failureText(error)}\n`)
+    return statusOfFailure(error)
+  }
+}
+
+process.exitCode = await main()

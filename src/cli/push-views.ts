@@ -1,0 +1,168 @@
+/**
+ * The three ways a push is shown: NDJSON on stdout, a live display on a terminal, plain lines. All
+ * take the same facts; what they write is built by render-push.ts. The closing table comes after
+ * them, and is the same for all.
+ */
+import type { NodeOutcome, Plan, Progress, PushResult } from '../api/types.js'
+import type { Context } from './context.js'
+import { liveLines, outcomeLine, planSummary, progressLine } from './render-push.js'
+import { LiveRegion } from './terminal.js'
+
+export interface PushView {
+  plan(plan: Plan): void
+  progress(progress: Progress): void
+  node(outcome: NodeOutcome): void
+  /** A line for people that is no part of the display. */
+  say(line: string): void
+  /** Nothing is shown after this; `result` is null where the push came to none. */
+  end(result: PushResult | null): void
+}
+
+const jsonProgressMs = 500
+const liveMs = 200
+const plainMs = 2_000
+
+/** One JSON object a line: `plan` first, then `progress` and `node`, `result` last. */
+export class JsonView implements PushView {
+  readonly #context: Context
+  readonly #now: () => number
+  readonly #reported = new Set<string>()
+  /** Outcomes known before there is a plan wait for it. */
+  #early: NodeOutcome[] | null = []
+  #lastProgressMs = Number.NEGATIVE_INFINITY
+
+  constructor(context: Context, now: () => number = () => performance.now()) {
+    this.#context = context
+    this.#now = now
+  }
+
+  plan(plan: Plan): void {
+    this.#write(plan)
+    this.#flush()
+  }
+
+  progress(progress: Progress): void {
+    const now = this.#now()
+    if (this.#early !== null || now - this.#lastProgressMs < jsonProgressMs) return
+    this.#lastProgressMs = now
+    this.#write(progress)
+  }
+
+  node(outcome: NodeOutcome): void {
+    if (this.#reported.has(outcome.node)) return
+    this.#reported.add(outcome.node)
+    if (this.#early !== null) this.#early.push(outcome)
+    else this.#write({ event: 'node', ...outcome })
+  }
+
+  say(line: string): void {
+    this.#context.stderr(`${line}\n`)
+  }
+
+  end(result: PushResult | null): void {
+    this.#flush()
+    if (result === null) return
+    for (const outcome of result.nodes) this.node(outcome)
+    this.#write(result)
+  }
+
+  #flush(): void {
+    const early = this.#early ?? []
+    this.#early = null
+    for (const outcome of early) this.#write({ event: 'node', ...outcome })
+  }
+
+  #write(value: object): void {
+    this.#context.stdout(`${JSON.stringify(value)}\n`)
+  }
+}
+
+/** Lines for a log file: one for the plan, one per outcome, one about progress every 2 s at most. */
+export class PlainView implements PushView {
+  readonly #context: Context
+  readonly #name: string
+  readonly #now: () => number
+  #lastProgressMs: number
+
+  constructor(context: Context, name: string, now: () => number = () => performance.now()) {
+    this.#context = context
+    this.#name = name
+    this.#now = now
+    this.#lastProgressMs = now()
+  }
+
+  plan(plan: Plan): void {
+    this.say(planSummary(plan, this.#name))
+  }
+
+  progress(progress: Progress): void {
+    const now = this.#now()
+    if (now - this.#lastProgressMs < plainMs) return
+    this.#lastProgressMs = now
+    this.say(progressLine(progress))
+  }
+
+  node(outcome: NodeOutcome): void {
+    this.say(outcomeLine(outcome))
+  }
+
+  say(line: string): void {
+    this.#context.stderr(`${line}\n`)
+  }
+
+  end(): void {}
+}
+
+/** The display that is drawn again in place, at most five times a second. */
+export class LiveView implements PushView {
+  readonly #context: Context
+  readonly #name: string
+  readonly #region = new LiveRegion()
+  readonly #timer: NodeJS.Timeout
+  #latest: Progress | null = null
+  #isStale = false
+
+  constructor(context: Context, name: string) {
+    this.#context = context
+    this.#name = name
+    this.#timer = setInterval(() => this.#draw(), liveMs)
+    this.#timer.unref()
+  }
+
+  plan(plan: Plan): void {
+    this.say(planSummary(plan, this.#name))
+  }
+
+  progress(progress: Progress): void {
+    this.#latest = progress
+    this.#isStale = true
+  }
+
+  node(outcome: NodeOutcome): void {
+    if (outcome.status !== 'complete') this.say(outcomeLine(outcome))
+  }
+
+  say(line: string): void {
+    this.#erase()
+    this.#context.stderr(`${line}\n`)
+    this.#isStale = this.#latest !== null
+  }
+
+  end(): void {
+    clearInterval(this.#timer)
+    this.#erase()
+    this.#latest = null
+  }
+
+  #draw(): void {
+    const terminal = this.#context.terminal()
+    if (!this.#isStale || this.#latest === null || terminal === null) return
+    this.#isStale = false
+    const lines = liveLines(this.#latest, this.#name, terminal, this.#context.paintStderr)
+    this.#context.stderr(this.#region.draw(lines, terminal.columns))
+  }
+
+  #erase(): void {
+    this.#context.stderr(this.#region.draw([], this.#context.terminal()?.columns ?? 80))
+  }
+}

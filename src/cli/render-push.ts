@@ -1,0 +1,302 @@
+/**
+ * What `fr push` shows: the plan, the live display, the plain lines, the closing table. Pure
+ * functions from the data of the API to strings; the clock and the terminal are somebody else's.
+ */
+import type { NodeOutcome, NodeProgress, Plan, Progress, PushResult } from '../api/types.js'
+import {
+  displayWidth,
+  type Paint,
+  printable,
+  type Tone,
+  tableLines,
+  truncate,
+} from './render-text.js'
+import { formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
+
+export interface LiveSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+type State = NodeProgress['state']
+
+const stateTones: Readonly<Record<State, Tone>> = {
+  connecting: 'dim',
+  accepted: 'dim',
+  receiving: 'plain',
+  verifying: 'cyan',
+  complete: 'green',
+  failed: 'red',
+  refused: 'red',
+}
+
+function isOver(node: NodeProgress): boolean {
+  return node.state === 'complete' || node.state === 'failed' || node.state === 'refused'
+}
+
+function shareOf(bytes: number, whole: number): number {
+  return whole === 0 ? 1 : Math.min(1, bytes / whole)
+}
+
+function landedShare(node: NodeProgress, bytes: number): number {
+  // An empty file has nothing to land, but a node is not done before it says so.
+  return bytes === 0 ? (node.state === 'complete' ? 1 : 0) : shareOf(node.landedBytes, bytes)
+}
+
+function count(amount: number, one: string): string {
+  return `${amount} ${one}${amount === 1 ? '' : 's'}`
+}
+
+/** `[=====>    ]`, `width` columns including the brackets. */
+export function bar(share: number, width: number): string {
+  const inner = width - 2
+  const full = Math.floor(inner * share)
+  if (full >= inner) return `[${'='.repeat(inner)}]`
+  return `[${'='.repeat(full)}>${' '.repeat(inner - full - 1)}]`
+}
+
+/** The first line of a push and the head of `--dry-run`. */
+export function planSummary(plan: Plan, name: string): string {
+  const nodes = plan.groups.reduce((sum, group) => sum + group.length, 0)
+  const groups = plan.groups.length > 1 ? ` in ${plan.groups.length} groups` : ''
+  const bound =
+    plan.boundSeconds === null
+      ? ''
+      : `, bound ${formatDuration(plan.boundSeconds)}${plan.limiting === null ? '' : ` (${printable(plan.limiting)})`}`
+  return (
+    `${printable(name)}: ${formatBytes(plan.bytes)} to ${count(nodes, 'node')}${groups}, ` +
+    `${plan.strategy} ${plan.shape}${bound}`
+  )
+}
+
+/** The whole plan, for `--dry-run`. */
+export function planLines(plan: Plan, name: string, paint: Paint): string[] {
+  const group = new Map<string, number>()
+  for (const [index, members] of plan.groups.entries()) {
+    for (const address of members) group.set(address, index + 1)
+  }
+  const rows = plan.shares.map((share) => [
+    { text: printable(share.node) },
+    { text: String(group.get(share.node) ?? '-') },
+    { text: formatBytes(share.bytes) },
+    { text: formatPercent(shareOf(share.bytes, plan.bytes)) },
+  ])
+  const known = (seconds: number | null): string =>
+    seconds === null ? 'unknown without link speeds' : formatDuration(seconds)
+  return [
+    planSummary({ ...plan, boundSeconds: null }, name),
+    `blocks of ${formatBytes(plan.blockBytes)}`,
+    `predicted: ${known(plan.predictedSeconds)}`,
+    `bound: ${known(plan.boundSeconds)}`,
+    `limited by: ${plan.limiting === null ? 'unknown' : printable(plan.limiting)}`,
+    ...tableLines(
+      [
+        { title: 'node' },
+        { title: 'group', right: true },
+        { title: 'relays', right: true },
+        { title: 'share', right: true },
+      ],
+      rows,
+      paint,
+    ),
+  ]
+}
+
+/** The nodes that get a line: all in their order, or the slowest ones, still in that order. */
+export function chooseShown(nodes: readonly NodeProgress[], room: number): readonly NodeProgress[] {
+  if (nodes.length <= room) return nodes
+  const urgency = (node: NodeProgress): number => {
+    if (node.state === 'complete') return 2
+    return isOver(node) ? 1 : 0
+  }
+  const slowest = new Set(
+    [...nodes]
+      .sort((a, b) => urgency(a) - urgency(b) || a.landedBytes - b.landedBytes)
+      .slice(0, Math.max(0, room)),
+  )
+  return nodes.filter((node) => slowest.has(node))
+}
+
+/** Widths of the columns of a node's line; 0: the column has no room. */
+interface LiveLayout {
+  readonly node: number
+  readonly state: number
+  readonly bar: number
+  readonly rate: number
+  readonly eta: number
+  readonly waits: number
+}
+
+const gap = 2
+const percentWidth = 4
+const stateWidth = 10
+const rateWidth = 9
+const etaWidth = 10
+const barWidthMin = 10
+const barWidthMax = 22
+/** Less than this of a reason says nothing. */
+const waitsWidthMin = 16
+
+/** Narrow terminals lose, in this order: the reason, the bar, the ETA, the state, the rate. */
+function liveLayout(columns: number, nodeWidth: number): LiveLayout {
+  let room = columns - nodeWidth - gap - percentWidth
+  const take = (width: number): number => {
+    if (room < gap + width) return 0
+    room -= gap + width
+    return width
+  }
+  const rate = take(rateWidth)
+  const state = take(stateWidth)
+  const eta = take(etaWidth)
+  const both = room >= gap + barWidthMin + gap + waitsWidthMin
+  const bar = take(both ? barWidthMin : Math.max(barWidthMin, Math.min(barWidthMax, room - gap)))
+  const waits = both ? take(room - gap) : 0
+  return { node: nodeWidth, state, bar, rate, eta, waits }
+}
+
+function nodeLine(
+  node: NodeProgress,
+  bytes: number,
+  layout: LiveLayout,
+  columns: number,
+  paint: Paint,
+): string {
+  const share = landedShare(node, bytes)
+  const cells: string[] = []
+  const cell = (text: string, width: number, tone: Tone = 'plain', right = false): void => {
+    if (width === 0) return
+    const shown = truncate(text, width)
+    const padding = ' '.repeat(width - displayWidth(shown))
+    cells.push(right ? padding + paint(tone, shown) : paint(tone, shown) + padding)
+  }
+  const done = isOver(node)
+  cell(printable(node.node), layout.node)
+  cell(node.state, layout.state, stateTones[node.state])
+  cell(layout.bar === 0 ? '' : bar(share, layout.bar), layout.bar, node.state === 'complete' ? 'green' : 'plain')
+  cell(formatPercent(share), percentWidth, 'plain', true)
+  cell(node.state === 'receiving' ? formatRate(node.rateBytesPerSecond) : '', layout.rate, 'plain', true)
+  cell(done || node.etaSeconds === null ? '' : `ETA ${formatDuration(node.etaSeconds)}`, layout.eta)
+  cell(done || node.waitsFor === null ? '' : `waits for ${printable(node.waitsFor)}`, layout.waits, 'yellow')
+  if (layout.node + gap + percentWidth > columns) {
+    return truncate(`${formatPercent(share)} ${printable(node.node)}`, columns)
+  }
+  return cells.join(' '.repeat(gap)).trimEnd()
+}
+
+function totalRate(progress: Progress): number {
+  return progress.nodes.reduce((sum, node) => sum + (isOver(node) ? 0 : node.rateBytesPerSecond), 0)
+}
+
+function stateCounts(nodes: readonly NodeProgress[]): string {
+  const counts = new Map<State, number>()
+  for (const node of nodes) counts.set(node.state, (counts.get(node.state) ?? 0) + 1)
+  return [...counts].map(([state, amount]) => `${amount} ${state}`).join(', ')
+}
+
+/**
+ * The live display: a header, then one line per node; where the terminal has fewer rows than there
+ * are nodes, the slowest ones and a count of the rest. No line is wider than `size.columns - 1`, so that
+ * none wraps.
+ */
+export function liveLines(progress: Progress, name: string, size: LiveSize, paint: Paint): string[] {
+  const columns = Math.max(1, size.columns - 1)
+  // One row for the header and one for the cursor below the display.
+  const room = Math.max(1, size.rows - 2)
+  const fits = progress.nodes.length <= room
+  const shown = chooseShown(progress.nodes, fits ? room : Math.max(1, room - 1))
+  const share = shareOf(progress.landedBytes, progress.bytes * progress.nodes.length)
+  const facts = [
+    `${formatPercent(share)} of ${formatBytes(progress.bytes)} x ${progress.nodes.length}`,
+    `${formatRate(totalRate(progress))} delivered`,
+    ...(progress.efficiency === null ? [] : [`efficiency ${formatPercent(progress.efficiency)}`]),
+    formatDuration(progress.seconds),
+  ]
+  const header = truncate(`${truncate(printable(name), 32)}  ${facts.join('  ')}`, columns)
+  const nodeWidth = Math.min(32, Math.max(...shown.map((node) => displayWidth(printable(node.node)))))
+  const lines = [paint('bold', header)]
+  const layout = liveLayout(columns, nodeWidth)
+  for (const node of shown) lines.push(nodeLine(node, progress.bytes, layout, columns, paint))
+  if (!fits) {
+    const rest = `slowest ${shown.length} of ${progress.nodes.length} shown: ${stateCounts(progress.nodes)}`
+    lines.push(paint('dim', truncate(rest, columns)))
+  }
+  return lines
+}
+
+/** One plain line about all nodes. */
+export function progressLine(progress: Progress): string {
+  const share = shareOf(progress.landedBytes, progress.bytes * progress.nodes.length)
+  const active = progress.nodes.filter((node) => !isOver(node))
+  const slowest = chooseShown(active, 1)[0]
+  const parts = [
+    `${formatDuration(progress.seconds)}: ${formatPercent(share)}`,
+    `${formatRate(totalRate(progress))} delivered`,
+    ...(progress.efficiency === null ? [] : [`efficiency ${formatPercent(progress.efficiency)}`]),
+    stateCounts(progress.nodes),
+  ]
+  if (slowest !== undefined && active.length > 1) {
+    const waits = slowest.waitsFor === null ? '' : `, waits for ${printable(slowest.waitsFor)}`
+    parts.push(
+      `slowest ${printable(slowest.node)} ${formatPercent(landedShare(slowest, progress.bytes))}${waits}`,
+    )
+  }
+  return parts.join(', ')
+}
+
+/** One plain line about one node's end. */
+export function outcomeLine(outcome: NodeOutcome): string {
+  const reason = outcome.reason === null ? '' : `: ${printable(outcome.reason)}`
+  return `${printable(outcome.node)} ${outcome.status} after ${outcome.seconds.toFixed(2)} s${reason}`
+}
+
+/** The closing table: one row per node and a line about the whole. */
+export function closingLines(result: PushResult, paint: Paint): string[] {
+  const rows = result.nodes.map((outcome) => [
+    { text: printable(outcome.node) },
+    { text: outcome.status, tone: stateTones[outcome.status] },
+    { text: outcome.seconds.toFixed(2) },
+    {
+      text:
+        outcome.status === 'complete' && outcome.seconds > 0
+          ? formatRate(outcome.bytes / outcome.seconds)
+          : '-',
+    },
+    { text: outcome.digest === null ? '-' : printable(outcome.digest) },
+    { text: printable(outcome.reason ?? '') },
+  ])
+  const complete = result.nodes.filter((outcome) => outcome.status === 'complete')
+  const delivered = complete.reduce((sum, outcome) => sum + outcome.bytes, 0)
+  const repaired = result.nodes.reduce((sum, outcome) => sum + outcome.repairedBytes, 0)
+  const bound =
+    result.boundSeconds === null
+      ? ''
+      : `, bound ${result.boundSeconds.toFixed(2)} s, efficiency ${result.efficiency === null ? '-' : result.efficiency.toFixed(3)}`
+  const summary =
+    `${complete.length} of ${count(result.nodes.length, 'node')} complete, ` +
+    `${formatBytes(result.bytes)} each, ${result.seconds.toFixed(2)} s, ` +
+    `${formatRate(result.seconds > 0 ? delivered / result.seconds : 0)} delivered${bound}` +
+    `${repaired > 0 ? `, ${formatBytes(repaired)} repaired` : ''}`
+  const all = complete.length === result.nodes.length
+  return [
+    ...tableLines(
+      [
+        { title: 'node' },
+        { title: 'status' },
+        { title: 'seconds', right: true },
+        { title: 'rate', right: true },
+        { title: 'digest' },
+        { title: 'reason' },
+      ],
+      rows,
+      paint,
+    ),
+    paint(all ? 'green' : complete.length === 0 ? 'red' : 'yellow', summary),
+  ]
+}
+
+/** 0 every node complete, 3 some, 1 none. */
+export function pushExitStatus(result: PushResult): number {
+  const complete = result.nodes.filter((outcome) => outcome.status === 'complete').length
+  if (complete === result.nodes.length && complete > 0) return 0
+  return complete === 0 ? 1 : 3
+}

@@ -1,0 +1,63 @@
+/** `fr node`: serves until a signal comes. Logs go to stderr, one line per event. */
+import type { LogLine, NodeOptions } from '../api/types.js'
+import type { NodeCommand } from './commands.js'
+import { type Context, Interrupted, watchSignals } from './context.js'
+import { keyOption } from './keys.js'
+import { isLogged, logText } from './render-text.js'
+
+export async function runNode(command: NodeCommand, context: Context): Promise<number> {
+  const logger = (line: LogLine): void => {
+    if (!isLogged(line.level, command.log.level)) return
+    context.stderr(`${logText(line, command.log.format, Date.now())}\n`)
+  }
+  const log = (event: string, fields: LogLine['fields']): void => logger({ level: 'info', event, fields })
+  const signal = watchSignals((text) => log('stopping', { reason: text }))
+  const { loadKeyFile, startNode } = await import('../api/index.js')
+  const node = await startNode({ ...(await nodeOptions(command, context, loadKeyFile)), logger })
+  if (command.json) {
+    context.stdout(`${JSON.stringify({ event: 'listening', address: node.address, nodeId: node.nodeId })}\n`)
+  } else {
+    context.stderr(listeningLine(command, node.address))
+  }
+  try {
+    await aborted(signal)
+  } finally {
+    await node.close()
+  }
+  log('stopped', { address: node.address })
+  return signal.reason instanceof Interrupted ? signal.reason.exitStatus : 0
+}
+
+/** Said whatever the log level is: it is how people and scripts know that the node serves. */
+function listeningLine(command: NodeCommand, address: string): string {
+  const fields = { address, data: command.dataDir, name: command.name ?? null }
+  return `${logText({ level: 'info', event: 'listening', fields }, command.log.format, Date.now())}\n`
+}
+
+async function nodeOptions(
+  command: NodeCommand,
+  context: Context,
+  loadKeyFile: (path: string) => Promise<Uint8Array>,
+): Promise<NodeOptions> {
+  const options: NodeOptions = {
+    listen: command.listen,
+    dataDir: command.dataDir,
+    mirror: command.mirror,
+    ...(await keyOption(command.keyFile, context, loadKeyFile)),
+  }
+  if (command.previousKeyFile !== undefined) {
+    options.previousKey = await loadKeyFile(command.previousKeyFile)
+  }
+  if (command.name !== undefined) options.name = command.name
+  if (command.engine !== undefined) options.engine = command.engine
+  if (command.minFreeBytes !== undefined) options.minFreeBytes = command.minFreeBytes
+  if (command.keepPartialsSeconds !== undefined) options.keepPartialsSeconds = command.keepPartialsSeconds
+  return options
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,114 @@
+/**
+ * `fr push`: reads the targets, starts the push, shows it, and turns its result into an exit status.
+ * The first SIGINT or SIGTERM cancels and waits until everything is closed.
+ */
+import { open } from 'node:fs/promises'
+import type { LogLine, Plan, PushOptions, PushResult, PushTarget } from '../api/types.js'
+import { FrError } from '../errors.js'
+import { nodesFileBytesMax, parseNodesFile } from './addresses.js'
+import type { PushCommand } from './commands.js'
+import { type Context, Interrupted, watchSignals } from './context.js'
+import { failureText } from './failures.js'
+import { keyOption } from './keys.js'
+import { JsonView, LiveView, PlainView, type PushView } from './push-views.js'
+import { closingLines, planLines, pushExitStatus } from './render-push.js'
+import { isLogged, logText } from './render-text.js'
+import { argumentBytes, type Source, withSource } from './sources.js'
+import { UsageError } from './units.js'
+
+export async function runPush(command: PushCommand, context: Context): Promise<number> {
+  const targets = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
+  return withSource(command.path, (source) => pushSource(command, context, targets, source))
+}
+
+async function pushSource(
+  command: PushCommand,
+  context: Context,
+  targets: readonly PushTarget[],
+  source: Source,
+): Promise<number> {
+  const api = await import('../api/index.js')
+  const key = await keyOption(command.keyFile, context, api.loadKeyFile)
+  const name = command.path.slice(command.path.lastIndexOf('/') + 1)
+  const view = makeView(command, context, name)
+  const logger = (line: LogLine): void => {
+    if (isLogged(line.level, command.log.level)) view.say(logText(line, command.log.format, Date.now()))
+  }
+  const signal = watchSignals((text) => view.say(`fr push: ${text}`))
+  const options: PushOptions = { ...pushOptions(command, source), ...key, to: targets, logger, signal }
+  const seen: { plan?: Plan } = {}
+  let result: PushResult
+  try {
+    const transfer = api.push(source.path, options)
+    transfer.on('plan', (made) => {
+      seen.plan = made
+      if (!command.dryRun || command.json) view.plan(made)
+    })
+    transfer.on('progress', (progress) => view.progress(progress))
+    transfer.on('node', (outcome) => view.node(outcome))
+    result = await transfer.result
+  } catch (error) {
+    view.end(null)
+    if (command.json && !isUsage(error)) context.stdout(errorLine(error))
+    throw error
+  }
+  if (command.dryRun) {
+    view.end(null)
+    if (seen.plan === undefined) return 1
+    if (!command.json) {
+      context.stdout(`${planLines(seen.plan, name, context.paintStdout).join('\n')}\n`)
+    }
+    return 0
+  }
+  view.end(result)
+  context.stderr(`${closingLines(result, context.paintStderr).join('\n')}\n`)
+  return pushExitStatus(result)
+}
+
+function makeView(command: PushCommand, context: Context, name: string): PushView {
+  if (command.json) return new JsonView(context)
+  return context.terminal() === null ? new PlainView(context, name) : new LiveView(context, name)
+}
+
+function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
+  const options: Omit<PushOptions, 'to'> = { noClobber: command.noClobber, dryRun: command.dryRun }
+  const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
+  if (as !== undefined) options.as = as
+  if (command.strategy !== undefined) options.strategy = command.strategy
+  if (command.shape !== undefined) options.shape = command.shape
+  if (command.groupSize !== undefined) options.groupSize = command.groupSize
+  if (command.digest !== undefined) options.digest = command.digest
+  if (command.engine !== undefined) options.engine = command.engine
+  if (command.uplinkBytesPerSecond !== undefined) options.uplinkBytesPerSecond = command.uplinkBytesPerSecond
+  if (command.connectMs !== undefined) options.connectMs = command.connectMs
+  return options
+}
+
+function isUsage(error: unknown): boolean {
+  return error instanceof UsageError || error instanceof TypeError
+}
+
+/** The last line of --json where there is no result. */
+function errorLine(error: unknown): string {
+  const code =
+    error instanceof FrError ? error.code : error instanceof Interrupted ? 'ERR_FR_ABORTED' : null
+  return `${JSON.stringify({ event: 'error', code, text: failureText(error) })}\n`
+}
+
+async function readNodesFile(path: string): Promise<PushTarget[]> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  try {
+    const file = await open(path)
+    // A pipe has no size to ask for, so the bound is kept while reading.
+    for await (const chunk of file.createReadStream() as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > nodesFileBytesMax) throw new UsageError(`${path}: larger than a nodes file can be (1 MiB)`)
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`--nodes: ${(error as Error).message}`)
+  }
+  return parseNodesFile(Buffer.concat(chunks).toString('utf8'), path)
+}

@@ -1,0 +1,18 @@
+/** `fr status`: what a node says about itself, for people or as one JSON object. */
+import type { StatusCommand } from './commands.js'
+import { type Context, watchSignals } from './context.js'
+import { keyOption } from './keys.js'
+import { statusLines } from './render-status.js'
+
+export async function runStatus(command: StatusCommand, context: Context): Promise<number> {
+  const signal = watchSignals((text) => context.stderr(`fr status: ${text}\n`))
+  const { fetchStatus, loadKeyFile } = await import('../api/index.js')
+  const key = await keyOption(command.keyFile, context, loadKeyFile)
+  const status = await fetchStatus(command.address, { ...key, signal })
+  context.stdout(
+    command.json
+      ? `${JSON.stringify(status)}\n`
+      : `${statusLines(status, context.paintStdout).join('\n')}\n`,
+  )
+  return 0
+}

@@ -1,0 +1,151 @@
+/**
+ * Sizes, rates and durations as people write them, and back. The idea: units are strict (`Mbit` is
+ * bits, `MB` and `MiB` are bytes, and case matters), because a rate read eight times too high is
+ * worse than an error. Nothing here guesses.
+ */
+
+/** What the user typed cannot be run: exit status 2, the text on stderr. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+const byteUnits: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+}
+
+const bitUnits: Readonly<Record<string, number>> = {
+  bit: 1 / 8,
+  kbit: 1e3 / 8,
+  Kbit: 1e3 / 8,
+  Mbit: 1e6 / 8,
+  Gbit: 1e9 / 8,
+  Tbit: 1e12 / 8,
+}
+
+const secondUnits: Readonly<Record<string, number>> = {
+  ms: 0.001,
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: 86_400,
+}
+
+/** No link is faster than this: a larger number is a slip of the keyboard. 100 Tbit/s. */
+const rateBytesPerSecondMax = 100e12 / 8
+const durationSecondsMax = 100 * 365 * 86_400
+
+function numberAndUnit(text: string): { value: number; unit: string } | undefined {
+  const match = /^(\d{1,20}(?:\.\d{1,20})?) ?([A-Za-z]*)$/.exec(text)
+  if (match === null) return undefined
+  return { value: Number(match[1]), unit: match[2] ?? '' }
+}
+
+/** `64KiB`, `10GB`, `4096` -> bytes, a safe integer. Throws UsageError. */
+export function parseSize(text: string): number {
+  const parsed = numberAndUnit(text)
+  const factor = parsed && lookUp(byteUnits, parsed.unit)
+  if (parsed === undefined || factor === undefined) {
+    throw new UsageError(`'${text}' is not a size; write it like 64KiB, 1GiB or 10GB`)
+  }
+  const bytes = Math.round(parsed.value * factor)
+  if (!Number.isSafeInteger(bytes)) throw new UsageError(`'${text}' is larger than any file`)
+  return bytes
+}
+
+/** `200Mbit`, `10Gbit/s`, `25MB/s` -> bytes per second, above zero. Throws UsageError. */
+export function parseRate(text: string): number {
+  const parsed = numberAndUnit(text.replace(/\/s$/, ''))
+  const factor =
+    parsed && parsed.unit !== ''
+      ? (lookUp(bitUnits, parsed.unit) ?? lookUp(byteUnits, parsed.unit))
+      : undefined
+  if (parsed === undefined || factor === undefined) {
+    throw new UsageError(`'${text}' is not a rate; write it like 200Mbit, 10Gbit or 25MB (a second)`)
+  }
+  const rate = parsed.value * factor
+  if (!(rate >= 1)) throw new UsageError(`'${text}' is no speed; a rate is above zero`)
+  if (rate > rateBytesPerSecondMax) throw new UsageError(`'${text}' is faster than any link (100Tbit)`)
+  return rate
+}
+
+/** `7d`, `12h`, `30m`, `90s`, `500ms` -> seconds. Throws UsageError. */
+export function parseDuration(text: string): number {
+  const parsed = numberAndUnit(text)
+  const factor = parsed && lookUp(secondUnits, parsed.unit)
+  if (parsed === undefined || factor === undefined) {
+    throw new UsageError(`'${text}' is not a duration; write it like 7d, 12h, 30m, 90s or 500ms`)
+  }
+  const seconds = parsed.value * factor
+  if (seconds > durationSecondsMax) throw new UsageError(`'${text}' is longer than a hundred years`)
+  return seconds
+}
+
+/** A whole number in [min, max]. Throws UsageError. */
+export function parseCount(text: string, min: number, max: number): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= min && value <= max)) {
+    throw new UsageError(`'${text}' is not a whole number from ${min} to ${max}`)
+  }
+  return value
+}
+
+function lookUp(units: Readonly<Record<string, number>>, unit: string): number | undefined {
+  return Object.hasOwn(units, unit) ? units[unit] : undefined
+}
+
+/** Three significant digits: 1.23, 12.3, 123. */
+function threeDigits(value: number): string {
+  if (value >= 99.95) return value.toFixed(0)
+  return value.toFixed(value >= 9.995 ? 1 : 2)
+}
+
+function scaled(value: number, step: number, units: readonly string[]): string {
+  let index = 0
+  let rest = value
+  // 999.5 and above would print as 1000, so it takes the next unit.
+  while (rest >= step * 0.9995 && index < units.length - 1) {
+    rest /= step
+    index++
+  }
+  return `${index === 0 ? String(Math.round(rest)) : threeDigits(rest)} ${units[index]}`
+}
+
+/** Bytes in binary units: `1.00 GiB`. */
+export function formatBytes(bytes: number): string {
+  return scaled(bytes, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'])
+}
+
+/** Bytes per second in decimal units, as links are sold: `412 MB/s`. */
+export function formatRate(rateBytesPerSecond: number): string {
+  return scaled(rateBytesPerSecond, 1000, ['B/s', 'kB/s', 'MB/s', 'GB/s', 'TB/s'])
+}
+
+/** `0.42s`, `5.6s`, `1m05s`, `2h03m`, `3d04h`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 9.995) return `${seconds.toFixed(seconds < 0.9995 ? 2 : 1)}s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole}s`
+  if (whole < 3600) return pair(whole, 60, 'm', 1, 's')
+  if (whole < 86_400) return pair(whole, 3600, 'h', 60, 'm')
+  return pair(whole, 86_400, 'd', 3600, 'h')
+}
+
+function pair(seconds: number, big: number, bigUnit: string, small: number, smallUnit: string): string {
+  const rest = Math.floor((seconds % big) / small)
+  return `${Math.floor(seconds / big)}${bigUnit}${String(rest).padStart(2, '0')}${smallUnit}`
+}
+
+/** `93%`, or `-` where nothing is known. */
+export function formatPercent(share: number | null): string {
+  return share === null ? '-' : `${Math.floor(share * 100)}%`
+}

@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest'
+import { parseCommandLine } from '../../src/cli/program.js'
+
+const parse = (line: string) => parseCommandLine(line === '' ? [] : line.split(' '), '1.2.3')
+const command = (line: string) => {
+  const parsed = parse(line)
+  if (parsed.kind !== 'run') throw new Error(parsed.text)
+  return parsed.command
+}
+const usage = (line: string) => {
+  const parsed = parse(line)
+  expect(parsed.kind).toBe('usage')
+  return parsed.kind === 'usage' ? parsed.text : ''
+}
+const help = (line: string) => {
+  const parsed = parse(line)
+  expect(parsed.kind).toBe('text')
+  return parsed.kind === 'text' ? parsed.text : ''
+}
+const log = { format: 'text', level: 'warn' }
+
+describe('fr push', () => {
+  it('has few defaults', () =>
+    expect(command('push a.bin --to h:1,h:2')).toEqual({
+      command: 'push',
+      path: 'a.bin',
+      to: [{ address: 'h:1' }, { address: 'h:2' }],
+      noClobber: false,
+      dryRun: false,
+      json: false,
+      log,
+    }))
+
+  it('takes every option in base units', () =>
+    expect(
+      command(
+        'push a.bin --nodes n.txt --as b --key-file k --strategy classic --shape group --group-size 4 --digest sha256 ' +
+          '--engine portable --no-clobber --uplink 200Mbit --connect-timeout 1500ms --dry-run --json ' +
+          '--log-format json --log-level debug',
+      ),
+    ).toEqual({
+      command: 'push',
+      path: 'a.bin',
+      nodesFile: 'n.txt',
+      as: 'b',
+      keyFile: 'k',
+      strategy: 'classic',
+      shape: 'group',
+      groupSize: 4,
+      digest: 'sha256',
+      engine: 'portable',
+      noClobber: true,
+      uplinkBytesPerSecond: 25_000_000,
+      connectMs: 1500,
+      dryRun: true,
+      json: true,
+      log: { format: 'json', level: 'debug' },
+    }))
+
+  it('joins what --to is given more than once', () =>
+    expect(command('push a --to h:1 --to h:2,h:3')).toMatchObject({
+      to: [{ address: 'h:1' }, { address: 'h:2' }, { address: 'h:3' }],
+    }))
+
+  it.each([
+    ['push', "missing required argument 'path'"],
+    ['push a', 'give either --to HOST:PORT[,HOST:PORT...] or --nodes FILE'],
+    ['push a --to h:1 --nodes f', 'give either --to HOST:PORT[,HOST:PORT...] or --nodes FILE'],
+    ['push a b --to h:1', 'too many arguments'],
+    ['push a --to h', "--to: 'h' is not HOST:PORT"],
+    ['push a --to h:1,h:1', '--to: h:1 is named twice'],
+    ['push a --to h:1 --shape ring', 'Allowed choices are auto, unicast, group, chain, tree, binomial'],
+    ['push a --to h:1 --group-size 0', "'0' is not a whole number from 1 to 64"],
+    ['push a --to h:1 --uplink 200', "'200' is not a rate"],
+    ['push a --to h:1 --connect-timeout soon', "'soon' is not a duration"],
+    ['push a --to', 'argument missing'],
+    ['push a --to h:1 --limit-up 1Mbit', 'ERR_FR_UNSUPPORTED: this version does not offer fr push --limit-up'],
+    ['push a --to h:1 --handover every', 'ERR_FR_UNSUPPORTED: this version does not offer fr push --handover'],
+    ['push a --to h:1 --key secret', "unknown option '--key'"],
+  ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
+
+  it('names the nearest flag', () => {
+    expect(usage('push a --too h:1')).toContain("unknown option '--too'\n(Did you mean --to?)")
+    expect(usage('push a --to h:1 --jsn')).toContain('(Did you mean --json?)')
+    expect(usage('push a --to h:1 --dryrun')).toContain('(Did you mean --dry-run?)')
+    expect(usage('push a --to h:1 --dryrun')).toContain('(fr push --help shows what there is)')
+  })
+})
+
+describe('fr node', () => {
+  it('has few defaults', () =>
+    expect(command('node --listen 127.0.0.1:0 --data d')).toEqual({
+      command: 'node',
+      listen: '127.0.0.1:0',
+      dataDir: 'd',
+      mirror: false,
+      json: false,
+      log: { format: 'text', level: 'info' },
+    }))
+
+  it('takes every option in base units', () =>
+    expect(
+      command(
+        'node --listen [::1]:7400 --data d --key-file k --previous-key-file p --name n --mirror --engine native ' +
+          '--keep-partials 7d --min-free 10GiB --log-format json --log-level error --json',
+      ),
+    ).toEqual({
+      command: 'node',
+      listen: '[::1]:7400',
+      dataDir: 'd',
+      keyFile: 'k',
+      previousKeyFile: 'p',
+      name: 'n',
+      mirror: true,
+      engine: 'native',
+      keepPartialsSeconds: 604_800,
+      minFreeBytes: 10 * 2 ** 30,
+      json: true,
+      log: { format: 'json', level: 'error' },
+    }))
+
+  it.each([
+    ['node --data d', '--listen is required'],
+    ['node --listen h:0', '--data is required'],
+    ['node --listen h --data d', "'h' is not HOST:PORT"],
+    ['node --listen h:0 --data d --keep-partials 7', "'7' is not a duration"],
+    ['node --listen h:0 --data d --min-free lots', "'lots' is not a size"],
+    ['node --listn h:0 --data d', '(Did you mean --listen?)'],
+    ['node --listen h:0 --data d --log-level loud', 'Allowed choices are debug, info, warn, error'],
+    ['node --listen h:0 --data d extra', 'too many arguments'],
+  ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
+})
+
+describe('the small commands', () => {
+  it('are parsed', () => {
+    expect(command('status h:1 --json --key-file k')).toEqual({ command: 'status', address: 'h:1', json: true, keyFile: 'k' })
+    expect(command('digest f --digest sha256')).toEqual({ command: 'digest', path: 'f', digest: 'sha256' })
+    expect(command('digest -- -f')).toEqual({ command: 'digest', path: '-f' })
+    expect(command('keygen')).toEqual({ command: 'keygen' })
+    expect(command('keygen --out k')).toEqual({ command: 'keygen', out: 'k' })
+  })
+  it.each([
+    ['status', "missing required argument 'host:port'"],
+    ['status h', "'h' is not HOST:PORT"],
+    ['status h:0', 'the port is a number from 1 to 65535'],
+    ['digest', "missing required argument 'file'"],
+    ['keygen out', 'too many arguments'],
+  ])('refuse: %s', (line, text) => expect(usage(line)).toContain(text))
+})
+
+describe('fr', () => {
+  it('names the nearest command', () => {
+    expect(usage('psh a')).toContain("unknown command 'psh'\n(Did you mean push?)")
+    expect(usage('nodes')).toContain('(Did you mean node?)')
+  })
+
+  it.each(['add T h:1 --via h:2', 'limit --via h:1', 'simulate --nodes 4', 'add --help'])('refuses by name: %s', (line) =>
+    expect(usage(line)).toBe(
+      `error: ERR_FR_UNSUPPORTED: this version does not offer fr ${line.split(' ')[0]}\n`,
+    ),
+  )
+
+  it('shows its help on stderr where no command is given', () => expect(usage('')).toContain('Usage: fr'))
+
+  it('prints its version', () => expect(help('--version')).toBe('1.2.3\n'))
+
+  it('has help with examples for each command, and for no command that it lacks', () => {
+    const text = help('--help')
+    for (const name of ['node', 'push', 'status', 'digest', 'keygen']) {
+      expect(text).toMatch(new RegExp(`^ {2}${name} `, 'm'))
+      const own = help(`${name} --help`)
+      expect(own).toContain(`Usage: fr ${name}`)
+      expect(own).toContain(`Examples:\n  $ `)
+      expect(own).toContain(`fr ${name}`)
+    }
+    expect(text).not.toMatch(/simulate|^ {2}add |^ {2}limit /m)
+    expect(help('push --help')).not.toMatch(/--limit-up|--handover/)
+  })
+})
