@@ -1,0 +1,46 @@
+/**
+ * The dealer decides who is sent what, and who relays it. It is a value the origin holds: facts go
+ * in, sends come out. It keeps the deal (which ranges each node was given to relay), because that
+ * is what must be made good when a node dies. It must never know about connections or time-outs.
+ *
+ * A strategy that deals piece by piece answers `reported`, `counted` and `ticked` with more sends;
+ * `classic` deals everything at the start.
+ */
+import type { RangePair } from './types.js'
+
+export interface Send {
+  readonly node: number
+  readonly stream: number
+  readonly offset: number
+  readonly length: number
+  readonly relay: boolean
+  readonly scratch: boolean
+}
+
+export type DealerFact =
+  /** The plan is made: these nodes take part, each with an open feed. */
+  | { readonly type: 'started'; readonly nodes: readonly number[]; readonly nowMs: number }
+  /** A node's own report: what it holds and how far behind its relay feeds are. */
+  | { readonly type: 'reported'; readonly node: number; readonly landedBytes: number; readonly backlogBytes: number; readonly nowMs: number }
+  /** Counters of the origin's feed to this node. */
+  | { readonly type: 'counted'; readonly node: number; readonly sentBytes: number; readonly queuedBytes: number; readonly nowMs: number }
+  | { readonly type: 'nodeFailed'; readonly node: number; readonly nowMs: number }
+  | {
+      readonly type: 'needed'
+      readonly node: number
+      readonly stream: number
+      readonly scratch: boolean
+      readonly ranges: readonly RangePair[]
+      readonly nowMs: number
+    }
+  | { readonly type: 'ticked'; readonly nowMs: number }
+
+export interface Dealer {
+  handle(fact: DealerFact): Send[]
+  /** Ranges of stream 0 given to this node to relay so far. */
+  dealt(node: number): readonly RangePair[]
+  /** Nothing is left to deal for the first time. */
+  readonly isAllDealt: boolean
+  /** When it wants a `ticked`; null: never. */
+  deadlineMs(): number | null
+}

@@ -1,0 +1,65 @@
+/**
+ * What a node knows about its mates: who is gone, whose feed is open, which detours wait.
+ *
+ * A detour (the origin's word that the feed from a mate will bring nothing more) is answered once
+ * that feed has ended, so that what it still brought is not asked for twice; after `drainMs` it is
+ * closed instead. It must never wait longer.
+ */
+import { limits } from '../limits.js'
+import { RangeSet } from './ranges.js'
+import type { RangePair } from './types.js'
+
+export interface DueDetour {
+  readonly index: number
+  readonly ranges: RangeSet
+}
+
+interface Waiting {
+  readonly ranges: RangeSet
+  readonly untilMs: number
+}
+
+export class NodeMates {
+  readonly #gone = new Set<number>()
+  readonly #open = new Set<number>()
+  readonly #waiting = new Map<number, Waiting>()
+
+  gone(index: number): void {
+    this.#gone.add(index)
+  }
+
+  isGone(index: number): boolean {
+    return this.#gone.has(index)
+  }
+
+  feedOpened(index: number): void {
+    this.#open.add(index)
+  }
+
+  feedClosed(index: number): void {
+    this.#open.delete(index)
+  }
+
+  detour(index: number, ranges: readonly RangePair[], nowMs: number): void {
+    const waiting = this.#waiting.get(index) ?? { ranges: new RangeSet(), untilMs: nowMs + limits.drainMs }
+    for (const [offset, length] of ranges) waiting.ranges.add(offset, length)
+    this.#waiting.set(index, waiting)
+  }
+
+  /** Detours whose feed has ended or has had its time; they are forgotten here. */
+  dueDetours(nowMs: number): DueDetour[] {
+    const due: DueDetour[] = []
+    for (const [index, waiting] of this.#waiting) {
+      if (this.#open.has(index) && nowMs < waiting.untilMs) continue
+      this.#waiting.delete(index)
+      this.#open.delete(index)
+      due.push({ index, ranges: waiting.ranges })
+    }
+    return due
+  }
+
+  deadlineMs(): number | null {
+    if (this.#waiting.size === 0) return null
+    return Math.min(...[...this.#waiting.values()].map((waiting) => waiting.untilMs))
+  }
+}

@@ -1,0 +1,368 @@
+/**
+ * One transfer at one receiving node.
+ *
+ * The idea: bytes land by themselves (the engine), digests arrive beside them; this machine holds
+ * the ledger of both, has landed blocks hashed, asks again for what is bad or was lost with a mate,
+ * and publishes once everything is verified and the origin has sealed the file digest. Every wait
+ * ends: the origin's silence fails the transfer, missing bytes are asked for again.
+ *
+ * It must never publish before `isVerified` and an equal sealed digest, and never after a failure.
+ */
+import type { FrErrorCode } from '../errors.js'
+import { limits } from '../limits.js'
+import { HashQueue } from './hashing.js'
+import { StreamLedger } from './ledger.js'
+import type { Failure, NodeCommand, NodeEvent, NodePhase } from './node-events.js'
+import { NodeMates } from './node-mates.js'
+import { RangeSet } from './ranges.js'
+import type { Frame, RangePair } from './types.js'
+
+export interface NodeConfig {
+  readonly bytes: number
+  readonly blockBytes: number
+  readonly digestBytes: number
+}
+
+export class NodeMachine {
+  readonly #config: NodeConfig
+  readonly #ledger: StreamLedger
+  readonly #mates = new NodeMates()
+  readonly #hashQueue: HashQueue
+  readonly #scratchQueue: HashQueue
+  readonly #landed = new RangeSet()
+  #phase: NodePhase = 'preparing'
+  #commands: NodeCommand[] = []
+  #seal: string | undefined
+  #progressMs: number = limits.progressMs
+  #reportMs = Number.POSITIVE_INFINITY
+  #heardMs: number
+  #landedBytes = 0
+  #movedMs: number
+  #askMs: number = limits.askMs
+  #copying = 0
+
+  constructor(config: NodeConfig, nowMs: number) {
+    this.#config = config
+    this.#ledger = new StreamLedger(config.bytes, config.blockBytes, config.digestBytes)
+    this.#hashQueue = new HashQueue(config.blockBytes)
+    this.#scratchQueue = new HashQueue(config.blockBytes)
+    this.#heardMs = nowMs
+    this.#movedMs = nowMs
+  }
+
+  /** The first wishes; call once. */
+  start(): NodeCommand[] {
+    return [{ type: 'prepare' }]
+  }
+
+  get phase(): NodePhase {
+    return this.#phase
+  }
+
+  get verifiedBytes(): number {
+    return this.#ledger.verifiedBytes
+  }
+
+  get repairedBytes(): number {
+    return this.#ledger.repairedBytes
+  }
+
+  /** For checkers: only what this says is held. */
+  isBlockVerified(block: number): boolean {
+    return this.#ledger.isBlockVerified(block)
+  }
+
+  /** In words, what this transfer waits for; null when nothing. */
+  get waitsFor(): string | null {
+    if (this.#phase === 'preparing') return 'the disk'
+    if (this.#phase === 'accepted') return 'the plan'
+    if (this.#phase === 'publishing' || this.#phase === 'summing') return 'the disk'
+    if (this.#phase !== 'receiving') return null
+    if (this.#ledger.isVerified) return 'the seal of the origin'
+    return this.#landed.bytes < this.#config.bytes ? 'data' : 'digests'
+  }
+
+  handle(event: NodeEvent, nowMs: number): NodeCommand[] {
+    if (this.#phase === 'ended') return []
+    this.#commands = []
+    this.#on(event, nowMs)
+    if (!this.#isEnded) this.#advance(nowMs)
+    return this.#commands
+  }
+
+  /** When `ticked` must come at the latest; null: never. */
+  deadlineMs(): number | null {
+    if (this.#phase === 'ended') return null
+    let at = Math.min(this.#reportMs, this.#heardMs + limits.originSilentMs)
+    at = Math.min(at, this.#mates.deadlineMs() ?? at)
+    at = Math.min(at, this.#hashQueue.deadlineMs() ?? at, this.#scratchQueue.deadlineMs() ?? at)
+    return this.#mayAsk ? Math.min(at, this.#movedMs + this.#askMs) : at
+  }
+
+  // A getter, so that a phase changed within one call is read anew.
+  get #isEnded(): boolean {
+    return this.#phase === 'ended'
+  }
+
+  get #isRunning(): boolean {
+    return this.#phase === 'accepted' || this.#phase === 'receiving'
+  }
+
+  get #mayAsk(): boolean {
+    return this.#phase === 'receiving' && this.#seal !== undefined && !this.#ledger.isVerified
+  }
+
+  #on(event: NodeEvent, nowMs: number): void {
+    switch (event.type) {
+      case 'prepared':
+        this.#phase = 'accepted'
+        this.#reportMs = nowMs + this.#progressMs
+        return this.#send({ type: 'accept' })
+      case 'prepareFailed':
+        this.#send({ type: 'refuse', code: event.code, text: event.text })
+        return this.#end({ code: event.code, text: event.text }, false)
+      case 'frameArrived':
+        this.#heardMs = nowMs
+        return this.#onFrame(event.frame, nowMs)
+      case 'linkClosed':
+        if (this.#phase === 'complete') return this.#end(null, false)
+        return this.#end({ code: 'ERR_FR_ORIGIN_LOST', text: `the origin is gone: ${event.text}` }, true)
+      case 'feedOpened':
+        return this.#mates.feedOpened(event.index)
+      case 'feedClosed':
+        return this.#onFeedClosed(event.index, event.code)
+      case 'relayOpened':
+        return
+      case 'relayClosed':
+        if (event.code !== null) this.#lostEdge(event.index, false)
+        return
+      case 'landed':
+        return this.#onLanded(event, nowMs)
+      case 'announced':
+        this.#movedMs = nowMs
+        return this.#judge(this.#ledger.announce(event.offset, event.length, event.digests).bad)
+      case 'hashed':
+        return this.#onHashed(event, nowMs)
+      case 'copied':
+        this.#copying--
+        this.#ledger.repaired(event.offset, event.length)
+        return
+      case 'summed':
+        return this.#onSummed(event.fileDigest)
+      case 'published':
+        return this.#onPublished()
+      case 'storageFailed':
+        if (this.#phase === 'complete') return
+        return this.#fail(event.code, event.text)
+      case 'counted':
+        if (event.landedBytes !== this.#landedBytes) this.#moved(nowMs)
+        this.#landedBytes = event.landedBytes
+        return
+      case 'delayed':
+        this.#heardMs += event.lateMs
+        return
+      case 'stopped':
+        if (this.#phase === 'complete') return this.#end(null, false)
+        return this.#fail('ERR_FR_CLOSED', 'the node is closing')
+      case 'ticked':
+        return
+      default:
+        return event satisfies never
+    }
+  }
+
+  #onFrame(frame: Frame, nowMs: number): void {
+    switch (frame.type) {
+      case 'plan':
+        if (this.#phase !== 'accepted') return this.#fail('ERR_FR_PROTOCOL', 'a second plan')
+        this.#phase = 'receiving'
+        this.#progressMs = frame.progressMs
+        this.#reportMs = Math.min(this.#reportMs, nowMs + frame.progressMs)
+        this.#moved(nowMs)
+        if (!frame.relays) return
+        for (const mate of frame.mates) {
+          if (mate.index !== frame.self) this.#commands.push({ type: 'dialMate', mate, self: frame.self })
+        }
+        return
+      case 'detour':
+        if (frame.gone) {
+          this.#mates.gone(frame.index)
+          this.#commands.push({ type: 'closeRelay', index: frame.index })
+        }
+        return this.#mates.detour(frame.index, this.#clamp(frame.ranges), nowMs)
+      case 'seal':
+        this.#seal = frame.fileDigest
+        return this.#moved(nowMs)
+      case 'beat':
+        return
+      case 'finish':
+        if (this.#phase === 'complete') return this.#end(null, false)
+        return this.#fail('ERR_FR_PROTOCOL', 'finish before this node was complete')
+      case 'abort':
+        if (this.#phase === 'complete') return this.#end(null, false)
+        return this.#end({ code: frame.code, text: frame.text }, false)
+      default:
+        return this.#fail('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
+    }
+  }
+
+  #onFeedClosed(index: number, code: FrErrorCode | null): void {
+    this.#mates.feedClosed(index)
+    if (code === null || this.#ledger.isVerified) return
+    if (index === -1) return this.#fail(code, 'the feed from the origin broke')
+    this.#lostEdge(index, true)
+  }
+
+  #lostEdge(index: number, incoming: boolean): void {
+    // A mate that is gone takes its feeds along; the origin has said so, or soon will.
+    if (this.#mates.isGone(index) || (incoming && this.#ledger.isVerified)) return
+    this.#send({ type: 'edgeLost', index, incoming })
+  }
+
+  #onLanded(event: NodeEvent & { type: 'landed' }, nowMs: number): void {
+    this.#moved(nowMs)
+    if (event.scratch) return this.#scratchQueue.add(event.offset, event.length, nowMs)
+    this.#landed.add(event.offset, event.length)
+    this.#ledger.land(event.offset, event.length)
+    this.#hashQueue.add(event.offset, event.length, nowMs)
+  }
+
+  #onHashed(event: NodeEvent & { type: 'hashed' }, nowMs: number): void {
+    this.#moved(nowMs)
+    const { offset, length, digests } = event
+    if (!event.scratch) {
+      this.#hashQueue.done()
+      return this.#judge(this.#ledger.compute(offset, length, digests).bad)
+    }
+    this.#scratchQueue.done()
+    const verdict = this.#ledger.computeScratch(offset, length, digests)
+    for (const [start, bytes] of verdict.verified) {
+      this.#copying++
+      this.#commands.push({ type: 'copyIn', offset: start, length: bytes })
+    }
+    this.#judge(verdict.bad)
+  }
+
+  /** Blocks whose bytes are wrong: report them and have them sent again, a bounded number of times. */
+  #judge(runs: readonly RangePair[]): void {
+    for (const [offset, length] of runs) {
+      this.#send({ type: 'bad', stream: 0, offset, length, from: -1 })
+      this.#commands.push({ type: 'log', event: 'bad-block', fields: { offset, length } })
+      if (this.#ledger.countTry(offset, length) > limits.repairTries) {
+        return this.#fail('ERR_FR_BAD_BLOCK', `the block at ${offset} stayed wrong after every repair`)
+      }
+    }
+    this.#need(true, RangeSet.of(runs))
+  }
+
+  #onSummed(fileDigest: string): void {
+    if (this.#phase !== 'summing') return
+    if (fileDigest !== this.#seal) {
+      return this.#fail('ERR_FR_DIGEST', `file digest ${fileDigest} is not the sealed ${this.#seal}`)
+    }
+    this.#phase = 'publishing'
+    this.#commands.push({ type: 'publish' })
+  }
+
+  #onPublished(): void {
+    if (this.#phase !== 'publishing') return
+    this.#phase = 'complete'
+    const fileDigest = this.#seal as string
+    this.#send({ type: 'published', stream: 0, fileDigest })
+    this.#send({
+      type: 'complete',
+      bytes: this.#config.bytes,
+      repairedBytes: this.#ledger.repairedBytes,
+      fileDigest,
+    })
+  }
+
+  /** Whatever follows from the state alone. */
+  #advance(nowMs: number): void {
+    if (nowMs - this.#heardMs >= limits.originSilentMs) {
+      if (this.#phase === 'complete') return this.#end(null, false)
+      return this.#fail('ERR_FR_ORIGIN_LOST', 'the origin is silent')
+    }
+    this.#startHashing(this.#hashQueue, false, nowMs)
+    this.#startHashing(this.#scratchQueue, true, nowMs)
+    this.#answerDetours(nowMs)
+    if (this.#phase === 'receiving' && this.#seal !== undefined && this.#ledger.isVerified && this.#copying === 0) {
+      this.#phase = 'summing'
+      this.#commands.push({ type: 'sum', digests: this.#ledger.digests })
+    }
+    if (this.#mayAsk && nowMs >= this.#movedMs + this.#askMs) this.#askAgain(nowMs)
+    if (nowMs >= this.#reportMs) this.#report(nowMs)
+  }
+
+  #startHashing(queue: HashQueue, scratch: boolean, nowMs: number): void {
+    const isLast = scratch || this.#landed.bytes === this.#config.bytes
+    for (;;) {
+      const run = queue.take(nowMs, isLast)
+      if (run === undefined) return
+      this.#commands.push({ type: 'hash', scratch, offset: run[0], length: run[1] })
+    }
+  }
+
+  #answerDetours(nowMs: number): void {
+    for (const detour of this.#mates.dueDetours(nowMs)) {
+      this.#commands.push({ type: 'closeFeed', index: detour.index })
+      this.#need(false, this.#ledger.missing(detour.ranges, false))
+    }
+  }
+
+  /** Nothing moves although the origin has dealt everything: ask for all that is open. */
+  #askAgain(nowMs: number): void {
+    this.#need(false, this.#ledger.missing([[0, this.#config.bytes]], true))
+    const bad = this.#ledger.badRanges()
+    if (this.#copying === 0 && this.#scratchQueue.isIdle) this.#need(true, bad)
+    this.#movedMs = nowMs
+    this.#askMs = Math.min(limits.askMsMax, this.#askMs * 2)
+  }
+
+  #need(scratch: boolean, ranges: RangeSet): void {
+    if (ranges.isEmpty || this.#isEnded) return
+    // Repairs name exact blocks, so they are cut into frames; other needs may cover too much.
+    const list = scratch ? ranges.toArray() : ranges.compacted(limits.needRanges)
+    for (let i = 0; i < list.length; i += limits.needRanges) {
+      this.#send({ type: 'need', stream: 0, scratch, ranges: list.slice(i, i + limits.needRanges) })
+    }
+  }
+
+  #report(nowMs: number): void {
+    this.#reportMs = nowMs + this.#progressMs
+    this.#commands.push({ type: 'count' })
+    this.#commands.push({
+      type: 'report',
+      verifiedBytes: this.#ledger.verifiedBytes,
+      repairedBytes: this.#ledger.repairedBytes,
+    })
+  }
+
+  #moved(nowMs: number): void {
+    this.#movedMs = nowMs
+    this.#askMs = limits.askMs
+  }
+
+  #clamp(ranges: readonly RangePair[]): RangePair[] {
+    const bytes = this.#config.bytes
+    return ranges
+      .map(([offset, length]): RangePair => [offset, Math.min(length, bytes - offset)])
+      .filter(([, length]) => length > 0)
+  }
+
+  #send(frame: Frame): void {
+    this.#commands.push({ type: 'send', frame })
+  }
+
+  #fail(code: FrErrorCode, text: string): void {
+    if (this.#phase === 'preparing') this.#send({ type: 'refuse', code, text })
+    else this.#send({ type: 'failed', code, text })
+    // What is verified is worth keeping unless the content itself is in doubt.
+    this.#end({ code, text }, this.#isRunning && code !== 'ERR_FR_DIGEST')
+  }
+
+  #end(failure: Failure | null, keepPartial: boolean): void {
+    this.#phase = 'ended'
+    this.#commands.push({ type: 'end', failure, keepPartial })
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The block digests the origin has computed so far, and how they are cut into records.
+ */
+import { GIB, limits } from '../limits.js'
+import { RangeSet } from './ranges.js'
+import type { RangePair } from './types.js'
+
+/** Room that the two MACs and the hop sequence take in a digest record. */
+const recordOverheadBytes = 64
+
+export interface DigestPiece {
+  readonly offset: number
+  readonly length: number
+  readonly digests: Uint8Array
+}
+
+export class OriginDigests {
+  readonly all: Uint8Array
+  readonly #bytes: number
+  readonly #blockBytes: number
+  readonly #digestBytes: number
+  readonly #known = new RangeSet()
+
+  constructor(bytes: number, blockBytes: number, digestBytes: number) {
+    this.#bytes = bytes
+    this.#blockBytes = blockBytes
+    this.#digestBytes = digestBytes
+    this.all = new Uint8Array(Math.ceil(bytes / blockBytes) * digestBytes)
+  }
+
+  /** Digests of whole blocks from `offset` on. */
+  put(offset: number, digests: Uint8Array): void {
+    this.all.set(digests, (offset / this.#blockBytes) * this.#digestBytes)
+    const end = offset + (digests.length / this.#digestBytes) * this.#blockBytes
+    this.#known.add(offset, Math.min(end, this.#bytes) - offset)
+  }
+
+  /** The runs of whole blocks that touch the range and have digests. */
+  known(offset: number, length: number): RangePair[] {
+    const start = Math.floor(offset / this.#blockBytes) * this.#blockBytes
+    const end = Math.min(this.#bytes, Math.ceil((offset + length) / this.#blockBytes) * this.#blockBytes)
+    return this.#known.present(start, end - start)
+  }
+
+  /** A run of known, whole blocks, cut so that each piece fits a record. */
+  *pieces(run: RangePair): IterableIterator<DigestPiece> {
+    const perRecord = Math.floor((limits.recordDigestBytes - recordOverheadBytes) / this.#digestBytes)
+    // A record header has 32 bits for the length it covers.
+    const pieceBytes = Math.min(perRecord, Math.floor(GIB / this.#blockBytes)) * this.#blockBytes
+    const end = run[0] + run[1]
+    for (let offset = run[0]; offset < end; offset += pieceBytes) {
+      const length = Math.min(pieceBytes, end - offset)
+      const first = offset / this.#blockBytes
+      const blocks = Math.ceil(length / this.#blockBytes)
+      const digests = this.all.subarray(first * this.#digestBytes, (first + blocks) * this.#digestBytes)
+      yield { offset, length, digests }
+    }
+  }
+}

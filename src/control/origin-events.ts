@@ -1,0 +1,83 @@
+/**
+ * What the origin's machine is told (facts, past tense) and what it asks for (wishes, imperative).
+ * `node` is the position in the list the caller gave, never the position in the group.
+ */
+import type { FrErrorCode } from '../errors.js'
+import type { Send } from './dealer.js'
+import type { Failure } from './node-events.js'
+import type { NodeLink } from './plan.js'
+import type { Frame, NodeOutcome, RangePair, Shape, Strategy } from './types.js'
+
+export interface FeedCount {
+  readonly node: number
+  readonly payloadBytes: number
+  readonly queuedBytes: number
+}
+
+export type OriginEvent =
+  | { readonly type: 'linkOpened'; readonly node: number; readonly nodeId: string }
+  /** The control link could not be opened, or is gone. */
+  | { readonly type: 'linkClosed'; readonly node: number; readonly code: FrErrorCode; readonly text: string }
+  | { readonly type: 'feedOpened'; readonly node: number }
+  | { readonly type: 'feedClosed'; readonly node: number; readonly code: FrErrorCode; readonly text: string }
+  | { readonly type: 'frameArrived'; readonly node: number; readonly frame: Frame }
+  | { readonly type: 'hashed'; readonly offset: number; readonly length: number; readonly digests: Uint8Array }
+  | { readonly type: 'summed'; readonly fileDigest: string }
+  | { readonly type: 'sourceChecked' }
+  /** The source is known to have changed. */
+  | { readonly type: 'sourceFailed'; readonly code: FrErrorCode; readonly text: string }
+  /** Reading the source failed; whether it changed is not known yet. */
+  | { readonly type: 'readFailed'; readonly code: FrErrorCode; readonly text: string }
+  | { readonly type: 'counted'; readonly feeds: readonly FeedCount[] }
+  | { readonly type: 'cancelled'; readonly text: string }
+  | { readonly type: 'delayed'; readonly lateMs: number }
+  | { readonly type: 'ticked' }
+
+export interface PlanMade {
+  readonly strategy: Strategy
+  readonly shape: Shape
+  readonly nodes: readonly number[]
+  readonly shares: readonly RangePair[]
+}
+
+export type OriginCommand =
+  | { readonly type: 'dial'; readonly node: number }
+  /** Send offer and manifest, and dial the data connection. */
+  | { readonly type: 'offer'; readonly node: number }
+  | { readonly type: 'send'; readonly node: number; readonly frame: Frame }
+  | ({ readonly type: 'list' } & Send)
+  | {
+      readonly type: 'digests'
+      readonly node: number
+      readonly offset: number
+      readonly length: number
+      readonly relay: boolean
+      readonly digests: Uint8Array
+    }
+  | { readonly type: 'hash'; readonly offset: number; readonly length: number }
+  | { readonly type: 'checkSource' }
+  | { readonly type: 'sum'; readonly digests: Uint8Array }
+  /** Tell the machine what the feeds have sent (`counted`). */
+  | { readonly type: 'count' }
+  /** Close what is open to this node, after what was sent. */
+  | { readonly type: 'drop'; readonly node: number }
+  | { readonly type: 'announcePlan'; readonly plan: PlanMade }
+  | { readonly type: 'announceOutcome'; readonly outcome: NodeOutcome }
+  | {
+      readonly type: 'log'
+      readonly level: 'info' | 'warn'
+      readonly event: string
+      readonly node: number
+      readonly text: string
+    }
+  /** All is over; `failure` when the push as a whole failed. Always the last command. */
+  | { readonly type: 'end'; readonly failure: Failure | null }
+
+export interface OriginConfig {
+  readonly bytes: number
+  readonly blockBytes: number
+  readonly digestBytes: number
+  readonly nodes: readonly NodeLink[]
+  readonly connectMs: number
+  readonly progressMs: number
+}

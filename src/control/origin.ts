@@ -1,0 +1,472 @@
+/**
+ * One push, seen from the origin.
+ *
+ * The idea: bring every node to `ready` or out, make the plan, list everything the dealer deals,
+ * hash beside it, and from then on only react: to needs, to broken edges, to nodes that die. A
+ * node's fate never stops the others. Only the source failing or the caller cancelling ends it all.
+ *
+ * It must never wait without an end: links and answers have time limits, silence fails a node, and
+ * so does a node at which nothing moves although it is alive.
+ */
+import type { FrErrorCode } from '../errors.js'
+import { limits } from '../limits.js'
+import type { Dealer, Send } from './dealer.js'
+import { Detector } from './detector.js'
+import { HashSchedule } from './hashing.js'
+import type { OriginCommand, OriginConfig, OriginEvent } from './origin-events.js'
+import { OriginDigests } from './origin-digests.js'
+import { Peer } from './peer.js'
+import { RangeSet } from './ranges.js'
+import type { Frame, Mate, NodeOutcome, RangePair } from './types.js'
+
+export class OriginMachine {
+  readonly #config: OriginConfig
+  readonly #dealer: Dealer
+  readonly #peers: Peer[]
+  readonly #detector = new Detector(limits.suspectMs, limits.failMs)
+  readonly #digests: OriginDigests
+  readonly #startMs: number
+  #commands: OriginCommand[] = []
+  #group: Peer[] = []
+  #hashing: HashSchedule | undefined
+  #isChecking = false
+  /** Why the source is under suspicion: this is the error if it turns out not to have changed. */
+  #doubt: { code: FrErrorCode; text: string } | undefined
+  #isSealing = false
+  #fileDigest: string | undefined
+  #countMs = Number.POSITIVE_INFINITY
+  #beatMs = Number.POSITIVE_INFINITY
+  #isEnded = false
+
+  constructor(config: OriginConfig, dealer: Dealer, nowMs: number) {
+    this.#config = config
+    this.#dealer = dealer
+    this.#startMs = nowMs
+    this.#peers = config.nodes.map((link, node) => new Peer(node, link, nowMs))
+    this.#digests = new OriginDigests(config.bytes, config.blockBytes, config.digestBytes)
+  }
+
+  /** The first wishes; call once. */
+  start(): OriginCommand[] {
+    return this.#peers.map((peer) => ({ type: 'dial', node: peer.node }))
+  }
+
+  get peers(): readonly Peer[] {
+    return this.#peers
+  }
+
+  get fileDigest(): string | null {
+    return this.#fileDigest ?? null
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  handle(event: OriginEvent, nowMs: number): OriginCommand[] {
+    if (this.#isEnded) return []
+    this.#commands = []
+    this.#on(event, nowMs)
+    if (!this.isEnded) this.#advance(nowMs)
+    return this.#commands
+  }
+
+  /** When `ticked` must come at the latest; null: never. */
+  deadlineMs(): number | null {
+    if (this.#isEnded) return null
+    let at = Math.min(this.#countMs, this.#beatMs)
+    at = Math.min(at, this.#detector.deadlineMs() ?? at, this.#dealer.deadlineMs() ?? at)
+    for (const peer of this.#peers) at = Math.min(at, this.#limitMs(peer))
+    return Number.isFinite(at) ? at : null
+  }
+
+  /** Until when this peer may stay in its phase. */
+  #limitMs(peer: Peer): number {
+    if (peer.phase === 'connecting') return peer.sinceMs + this.#config.connectMs
+    if (peer.phase === 'offered') return peer.sinceMs + limits.acceptMs
+    if (peer.phase !== 'running') return Number.POSITIVE_INFINITY
+    const holdsAll = peer.verifiedBytes >= this.#config.bytes
+    return peer.movedMs + (holdsAll ? limits.publishMs : limits.stallMs)
+  }
+
+  #on(event: OriginEvent, nowMs: number): void {
+    switch (event.type) {
+      case 'linkOpened':
+        return this.#onLinkOpened(this.#peer(event.node), event.nodeId, nowMs)
+      case 'linkClosed': {
+        const peer = this.#peer(event.node)
+        peer.hasLink = false
+        return this.#lose(peer, event.code, event.text, nowMs)
+      }
+      case 'feedOpened': {
+        const peer = this.#peer(event.node)
+        peer.hasFeed = true
+        return this.#readyUp(peer)
+      }
+      case 'feedClosed': {
+        const peer = this.#peer(event.node)
+        peer.hasFeed = false
+        return this.#lose(peer, event.code, event.text, nowMs)
+      }
+      case 'frameArrived':
+        return this.#onFrame(this.#peer(event.node), event.frame, nowMs)
+      case 'hashed':
+        return this.#onHashed(event)
+      case 'summed':
+        this.#fileDigest = event.fileDigest
+        for (const peer of this.#group) this.#sealTo(peer)
+        return
+      case 'sourceChecked':
+        return this.#onSourceChecked()
+      case 'sourceFailed':
+        return this.#abortAll(event.code, event.text)
+      case 'readFailed':
+        this.#doubt ??= { code: event.code, text: event.text }
+        return this.#checkSource()
+      case 'counted':
+        return this.#onCounted(event, nowMs)
+      case 'cancelled':
+        return this.#abortAll('ERR_FR_ABORTED', event.text)
+      case 'delayed':
+        this.#detector.excuse(event.lateMs)
+        for (const peer of this.#peers) peer.sinceMs += event.lateMs
+        return
+      case 'ticked':
+        return
+      default:
+        return event satisfies never
+    }
+  }
+
+  #onLinkOpened(peer: Peer, nodeId: string, nowMs: number): void {
+    if (peer.phase !== 'connecting') return
+    peer.hasLink = true
+    const twin = this.#peers.find((other) => other !== peer && other.hasLink && other.nodeId === nodeId)
+    if (twin !== undefined) {
+      const text = `${peer.link.address} and ${twin.link.address} are the same node`
+      return this.#out(peer, 'refused', 'ERR_FR_SAME_NODE', text, nowMs)
+    }
+    peer.nodeId = nodeId
+    peer.phase = 'offered'
+    peer.sinceMs = nowMs
+    this.#beatMs = Math.min(this.#beatMs, nowMs + limits.beatMs)
+    this.#commands.push({ type: 'offer', node: peer.node })
+  }
+
+  #onFrame(peer: Peer, frame: Frame, nowMs: number): void {
+    if (!peer.hasLink) return
+    if (this.#detector.isWatched(peer.node)) this.#detector.heard(peer.node, nowMs)
+    switch (frame.type) {
+      case 'accept':
+        if (peer.phase !== 'offered') return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second accept', nowMs)
+        peer.hasAccepted = true
+        this.#detector.heard(peer.node, nowMs)
+        return this.#readyUp(peer)
+      case 'refuse':
+        return this.#out(peer, 'refused', frame.code, frame.text, nowMs)
+      case 'progress':
+        return this.#onProgress(peer, frame, nowMs)
+      case 'need':
+        return this.#onNeed(peer, frame, nowMs)
+      case 'bad':
+        return this.#log('warn', 'bad-block', peer, `offset ${frame.offset}, length ${frame.length}`)
+      case 'edgeLost':
+        return this.#onEdgeLost(peer, frame)
+      case 'published':
+        return
+      case 'complete':
+        return this.#onComplete(peer, frame, nowMs)
+      case 'failed':
+        return this.#lose(peer, frame.code, frame.text, nowMs)
+      default:
+        return this.#lose(peer, 'ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`, nowMs)
+    }
+  }
+
+  #readyUp(peer: Peer): void {
+    if (peer.phase === 'offered' && peer.hasAccepted && peer.hasFeed) peer.phase = 'ready'
+  }
+
+  #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
+    if (peer.report(frame.landedBytes, frame.verifiedBytes, nowMs)) peer.movedMs = nowMs
+    peer.repairedBytes = frame.repairedBytes
+    let backlogBytes = 0
+    for (const mate of frame.mates) backlogBytes = Math.max(backlogBytes, mate.queuedBytes + mate.unackedBytes)
+    if (!peer.isServing) return
+    const { node, landedBytes } = peer
+    this.#list(this.#dealer.handle({ type: 'reported', node, landedBytes, backlogBytes, nowMs }))
+  }
+
+  #onNeed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
+    if (peer.phase !== 'running') return
+    const fits = frame.ranges.every(([offset, length]) => length > 0 && offset + length <= this.#config.bytes)
+    if (frame.stream !== 0 || !fits) return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a need beyond the file', nowMs)
+    this.#log('info', frame.scratch ? 'repair' : 'need', peer, describe(frame.ranges))
+    // A block that is wrong at a node is most often a source that changed after it was hashed.
+    if (frame.scratch) this.#checkSource()
+    else this.#digestsDirectly(peer, frame.ranges)
+    const { node } = peer
+    const { stream, scratch, ranges } = frame
+    this.#list(this.#dealer.handle({ type: 'needed', node, stream, scratch, ranges, nowMs }))
+  }
+
+  #onEdgeLost(peer: Peer, frame: Frame & { type: 'edgeLost' }): void {
+    const mate = this.#group[frame.index]
+    if (mate === undefined || mate === peer) return
+    const [from, to] = frame.incoming ? [mate, peer] : [peer, mate]
+    if (to.phase !== 'running' || !from.isServing || to.lostFrom.has(from.node)) return
+    this.#log('warn', 'edge-lost', to, `feed from ${from.link.address}`)
+    to.lostFrom.add(from.node)
+    this.#detour(to, from, false)
+  }
+
+  #onComplete(peer: Peer, frame: Frame & { type: 'complete' }, nowMs: number): void {
+    if (peer.phase !== 'running') return
+    if (frame.fileDigest !== this.#fileDigest || frame.bytes !== this.#config.bytes) {
+      return this.#lose(peer, 'ERR_FR_DIGEST', 'the node is complete with another file digest', nowMs)
+    }
+    peer.phase = 'complete'
+    peer.landedBytes = peer.verifiedBytes = frame.bytes
+    peer.repairedBytes = frame.repairedBytes
+    this.#settle(peer, 'complete', null, nowMs)
+  }
+
+  #onHashed(event: OriginEvent & { type: 'hashed' }): void {
+    this.#hashing?.done()
+    const { offset, length, digests } = event
+    this.#digests.put(offset, digests)
+    for (const peer of this.#group) {
+      if (peer.phase !== 'running') continue
+      const owned = overlap(this.#dealer.dealt(peer.node), offset, length)
+      for (const run of owned) this.#sendDigests(peer, run, true)
+      for (const run of peer.directDigests.present(offset, length)) this.#sendDigests(peer, run, false)
+    }
+    // A complete relay still forwards: it is complete only once all digests are known, so never here.
+  }
+
+  #onCounted(event: OriginEvent & { type: 'counted' }, nowMs: number): void {
+    for (const feed of event.feeds) {
+      const peer = this.#peer(feed.node)
+      peer.sentBytes = feed.payloadBytes
+      peer.queuedBytes = feed.queuedBytes
+      if (!peer.isServing) continue
+      const { node } = peer
+      const { payloadBytes: sentBytes, queuedBytes } = feed
+      this.#list(this.#dealer.handle({ type: 'counted', node, sentBytes, queuedBytes, nowMs }))
+    }
+  }
+
+  #onSourceChecked(): void {
+    this.#isChecking = false
+    if (this.#doubt !== undefined) return this.#abortAll(this.#doubt.code, this.#doubt.text)
+    if (this.#isSealing && this.#fileDigest === undefined) {
+      this.#commands.push({ type: 'sum', digests: this.#digests.all })
+    }
+  }
+
+  /** Whatever follows from the state and the time alone. */
+  #advance(nowMs: number): void {
+    for (const peer of this.#peers) this.#watch(peer, nowMs)
+    if (this.#group.length === 0) this.#planIfReady(nowMs)
+    if (this.#beatMs <= nowMs) this.#beat(nowMs)
+    if (this.#countMs <= nowMs) {
+      this.#countMs = nowMs + limits.countMs
+      this.#commands.push({ type: 'count' })
+    }
+    this.#hashMore()
+    if (this.#peers.every((peer) => peer.outcome !== undefined)) this.#finish()
+  }
+
+  #watch(peer: Peer, nowMs: number): void {
+    if (nowMs >= this.#limitMs(peer)) {
+      if (peer.phase === 'connecting') return this.#lose(peer, 'ERR_FR_UNREACHABLE', 'no connection in time', nowMs)
+      if (peer.phase === 'offered') return this.#lose(peer, 'ERR_FR_TIMEOUT', 'no answer to the offer', nowMs)
+      const seconds = Math.round((nowMs - peer.movedMs) / 1000)
+      return this.#lose(peer, 'ERR_FR_TIMEOUT', `nothing landed or was verified for ${seconds} s`, nowMs)
+    }
+    const health = this.#detector.health(peer.node, nowMs)
+    if (health === 'failed') {
+      return this.#lose(peer, 'ERR_FR_NODE_SILENT', `silent for ${limits.failMs} ms`, nowMs)
+    }
+    const isSuspected = health === 'suspected'
+    if (isSuspected && !peer.isSuspected) this.#log('warn', 'suspected', peer, `silent for ${limits.suspectMs} ms`)
+    peer.isSuspected = isSuspected
+  }
+
+  #planIfReady(nowMs: number): void {
+    const isOpen = (peer: Peer) => peer.phase === 'connecting' || peer.phase === 'offered'
+    if (this.#peers.some(isOpen)) return
+    const group = this.#peers.filter((peer) => peer.phase === 'ready')
+    if (group.length === 0) return
+    this.#group = group
+    const nodes = group.map((peer) => peer.node)
+    const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
+    const mates: Mate[] = group.map((peer, index) => ({ index, nodeId: peer.nodeId, address: peer.link.address }))
+    for (const [index, peer] of group.entries()) {
+      peer.phase = 'running'
+      peer.mate = index
+      peer.movedMs = nowMs
+      const relays = group.length > 1 && this.#dealer.dealt(peer.node).length > 0
+      const { progressMs } = this.#config
+      const frame: Frame = { type: 'plan', strategy: 'classic', shape: 'group', self: index, mates, relays, progressMs }
+      this.#send(peer, frame)
+    }
+    const shares = nodes.map((node): RangePair => this.#dealer.dealt(node)[0] ?? [0, 0])
+    this.#commands.push({ type: 'announcePlan', plan: { strategy: 'classic', shape: 'group', nodes, shares } })
+    this.#list(sends)
+    const tasks = nodes.map((owner, i) => ({ owner, offset: shares[i]?.[0] ?? 0, length: shares[i]?.[1] ?? 0 }))
+    this.#hashing = new HashSchedule(tasks, this.#config.blockBytes)
+    this.#countMs = nowMs + limits.countMs
+  }
+
+  #beat(nowMs: number): void {
+    this.#beatMs = nowMs + limits.beatMs
+    for (const peer of this.#peers) if (peer.hasLink && peer.phase !== 'out') this.#send(peer, { type: 'beat' })
+  }
+
+  #hashMore(): void {
+    if (this.#hashing === undefined || this.#isSealing) return
+    for (;;) {
+      // Listed minus queued counts holes as sent too, which a count of payload does not.
+      const task = this.#hashing.take((owner) => this.#peer(owner).listedBytes - this.#peer(owner).queuedBytes)
+      if (task === undefined) break
+      this.#commands.push({ type: 'hash', offset: task.offset, length: task.length })
+    }
+    if (!this.#hashing.isDone) return
+    this.#isSealing = true
+    this.#checkSource()
+  }
+
+  #checkSource(): void {
+    if (this.#isChecking) return
+    this.#isChecking = true
+    this.#commands.push({ type: 'checkSource' })
+  }
+
+  #sealTo(peer: Peer): void {
+    if (peer.phase === 'running') this.#send(peer, { type: 'seal', stream: 0, fileDigest: this.#fileDigest as string })
+  }
+
+  /** The node is lost: it gets its outcome, and what it was to relay goes another way. */
+  #lose(peer: Peer, code: FrErrorCode, text: string, nowMs: number): void {
+    if (peer.phase === 'out' || (peer.phase === 'complete' && this.#isGone(peer))) return
+    if (peer.phase !== 'complete') return this.#out(peer, 'failed', code, text, nowMs)
+    this.#log('warn', 'left', peer, `${code}: ${text}`)
+    this.#leave(peer, nowMs)
+  }
+
+  #isGone(peer: Peer): boolean {
+    return !this.#detector.isWatched(peer.node)
+  }
+
+  #out(peer: Peer, status: 'failed' | 'refused', code: FrErrorCode, text: string, nowMs: number): void {
+    const wasRunning = peer.phase === 'running'
+    peer.phase = 'out'
+    this.#settle(peer, status, `${code}: ${text}`, nowMs)
+    if (peer.hasLink) this.#send(peer, { type: 'abort', code, text })
+    if (wasRunning) this.#leave(peer, nowMs)
+    else this.#drop(peer)
+  }
+
+  /** Out of the exchange: survivors are told to make good what this node was dealt. */
+  #leave(peer: Peer, nowMs: number): void {
+    this.#drop(peer)
+    this.#hashing?.free(peer.node)
+    this.#dealer.handle({ type: 'nodeFailed', node: peer.node, nowMs })
+    for (const other of this.#group) if (other.phase === 'running') this.#detour(other, peer, true)
+  }
+
+  #drop(peer: Peer): void {
+    peer.hasLink = false
+    peer.hasFeed = false
+    this.#detector.forget(peer.node)
+    this.#commands.push({ type: 'drop', node: peer.node })
+  }
+
+  #detour(to: Peer, from: Peer, gone: boolean): void {
+    const ranges = this.#dealer.dealt(from.node)
+    const index = from.mate
+    for (let i = 0; i === 0 || i < ranges.length; i += limits.needRanges) {
+      const part = ranges.slice(i, i + limits.needRanges)
+      this.#send(to, { type: 'detour', index, gone, stream: 0, ranges: part })
+    }
+    // Digests on their way through the lost relay are lost as well: those of its share come directly.
+    this.#digestsDirectly(to, ranges)
+  }
+
+  #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
+    for (const [offset, length] of ranges) {
+      to.directDigests.add(offset, length)
+      for (const run of this.#digests.known(offset, length)) this.#sendDigests(to, run, false)
+    }
+  }
+
+  #sendDigests(to: Peer, run: RangePair, relay: boolean): void {
+    for (const { offset, length, digests } of this.#digests.pieces(run)) {
+      this.#commands.push({ type: 'digests', node: to.node, offset, length, relay, digests })
+    }
+  }
+
+  #settle(peer: Peer, status: NodeOutcome['status'], reason: string | null, nowMs: number): void {
+    const outcome: NodeOutcome = {
+      node: peer.link.address,
+      status,
+      seconds: (nowMs - this.#startMs) / 1000,
+      bytes: peer.verifiedBytes,
+      digest: status === 'complete' ? (this.#fileDigest ?? null) : null,
+      repairedBytes: peer.repairedBytes,
+      reason,
+    }
+    peer.outcome = outcome
+    this.#commands.push({ type: 'announceOutcome', outcome })
+  }
+
+  #finish(): void {
+    for (const peer of this.#peers) {
+      if (peer.phase !== 'complete' || !peer.hasLink) continue
+      this.#send(peer, { type: 'finish' })
+      this.#drop(peer)
+    }
+    this.#isEnded = true
+    this.#commands.push({ type: 'end', failure: null })
+  }
+
+  #abortAll(code: FrErrorCode, text: string): void {
+    for (const peer of this.#peers) {
+      if (peer.hasLink) this.#send(peer, { type: 'abort', code, text })
+      if (peer.phase !== 'out') this.#drop(peer)
+    }
+    this.#isEnded = true
+    this.#commands.push({ type: 'end', failure: { code, text } })
+  }
+
+  #list(sends: readonly Send[]): void {
+    for (const send of sends) {
+      const peer = this.#peer(send.node)
+      peer.listedBytes += send.length
+      peer.queuedBytes += send.length
+      this.#commands.push({ type: 'list', ...send })
+    }
+  }
+
+  #send(peer: Peer, frame: Frame): void {
+    this.#commands.push({ type: 'send', node: peer.node, frame })
+  }
+
+  #log(level: 'info' | 'warn', event: string, peer: Peer, text: string): void {
+    this.#commands.push({ type: 'log', level, event, node: peer.node, text })
+  }
+
+  #peer(node: number): Peer {
+    return this.#peers[node] as Peer
+  }
+}
+
+function overlap(ranges: readonly RangePair[], offset: number, length: number): RangePair[] {
+  return RangeSet.of(ranges).present(offset, length)
+}
+
+function describe(ranges: readonly RangePair[]): string {
+  const bytes = ranges.reduce((sum, [, length]) => sum + length, 0)
+  return `${bytes} bytes in ${ranges.length} ranges`
+}

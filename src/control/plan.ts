@@ -1,0 +1,86 @@
+/**
+ * Who relays what, and how long it must take at least.
+ *
+ * The idea: `classic` is the equal split of FastReplica (Cherkasova & Lee, USITS 2003): as many
+ * subfiles as nodes, block aligned, a different one to each node, which forwards it to all others
+ * while receiving. The bound T* = F / r*, r* = min(u0, min d, (u0 + U) / n), is the fluid limit that no
+ * scheme beats (Kumar & Ross 2006; Mundinger, Weber, Weiss 2006). An unknown speed counts as
+ * unlimited, which keeps T* a valid lower bound. Predictions must never be used as time-outs.
+ */
+import type { RangePair } from './types.js'
+
+export interface LinkSpeeds {
+  readonly uplinkBytesPerSecond?: number
+  readonly downlinkBytesPerSecond?: number
+}
+
+export interface NodeLink extends LinkSpeeds {
+  /** As the caller wrote it; used to name the limiting link. */
+  readonly address: string
+}
+
+export interface Forecast {
+  readonly boundSeconds: number | null
+  readonly predictedSeconds: number | null
+  /** 'origin uplink', 'downlink of X', 'uplinks', 'uplink of X'; null where nothing is known. */
+  readonly limiting: string | null
+}
+
+/** One contiguous, block-aligned share per node; shares differ by one block at most. */
+export function equalShares(bytes: number, blockBytes: number, nodes: number): RangePair[] {
+  const blocks = Math.ceil(bytes / blockBytes)
+  const shares: RangePair[] = []
+  for (let i = 0; i < nodes; i++) {
+    const start = Math.min(bytes, Math.floor((i * blocks) / nodes) * blockBytes)
+    const end = Math.min(bytes, Math.floor(((i + 1) * blocks) / nodes) * blockBytes)
+    shares.push([start, end - start])
+  }
+  return shares
+}
+
+/** The fluid bound for all nodes and what limits it. Rates in bytes per second, time in seconds. */
+export function bound(bytes: number, origin: LinkSpeeds, nodes: readonly NodeLink[]): Forecast {
+  const none: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }
+  if (nodes.length === 0) return none
+  const originRate = origin.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY
+  let uplinks = originRate
+  let rate = originRate
+  let limiting = 'origin uplink'
+  for (const node of nodes) {
+    uplinks += node.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY
+    const down = node.downlinkBytesPerSecond ?? Number.POSITIVE_INFINITY
+    if (down < rate) {
+      rate = down
+      limiting = `downlink of ${node.address}`
+    }
+  }
+  if (uplinks / nodes.length < rate) {
+    rate = uplinks / nodes.length
+    limiting = 'uplinks'
+  }
+  if (!Number.isFinite(rate)) return none
+  return { boundSeconds: bytes / rate, predictedSeconds: null, limiting }
+}
+
+/** Bound and predicted time of the equal split: every relay must forward its share n - 1 times. */
+export function forecastClassic(
+  bytes: number,
+  blockBytes: number,
+  origin: LinkSpeeds,
+  nodes: readonly NodeLink[],
+): Forecast {
+  const base = bound(bytes, origin, nodes)
+  if (base.boundSeconds === null) return base
+  let predicted = base.boundSeconds
+  let limiting = base.limiting
+  const shares = equalShares(bytes, blockBytes, nodes.length)
+  for (const [i, node] of nodes.entries()) {
+    const forwarded = (shares[i]?.[1] ?? 0) * (nodes.length - 1)
+    const seconds = forwarded / (node.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY)
+    if (seconds > predicted * (1 + 1e-9)) {
+      predicted = seconds
+      limiting = `uplink of ${node.address}`
+    }
+  }
+  return { boundSeconds: base.boundSeconds, predictedSeconds: predicted, limiting }
+}

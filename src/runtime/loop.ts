@@ -1,0 +1,98 @@
+/**
+ * The one way a machine runs: facts are queued, the machine turns each into wishes, the wishes are
+ * carried out, and a timer stands at the machine's next deadline.
+ *
+ * Wishes are carried out between two facts, never inside `handle`, so carrying one out may post the
+ * next fact at once. A timer that fires late says so to the machine: what was late is this process,
+ * not its peers.
+ */
+import { performance } from 'node:perf_hooks'
+
+export interface Machine<E, C> {
+  handle(event: E, nowMs: number): C[]
+  deadlineMs(): number | null
+}
+
+export interface LoopHooks<E, C> {
+  readonly execute: (command: C) => void
+  readonly ticked: () => E
+  readonly delayed: (lateMs: number) => E
+}
+
+/** Less lateness than this is ordinary scheduling. */
+const excusedMs = 100
+
+export function nowMs(): number {
+  return performance.now()
+}
+
+export class Loop<E, C> {
+  readonly #machine: Machine<E, C>
+  readonly #hooks: LoopHooks<E, C>
+  readonly #events: E[] = []
+  #isDraining = false
+  #isStopped = false
+  #timer: NodeJS.Timeout | undefined
+  #timerMs = 0
+
+  constructor(machine: Machine<E, C>, hooks: LoopHooks<E, C>) {
+    this.#machine = machine
+    this.#hooks = hooks
+  }
+
+  /** Carries out the machine's first wishes. */
+  start(commands: readonly C[]): void {
+    this.#isDraining = true
+    for (const command of commands) this.#hooks.execute(command)
+    this.#isDraining = false
+    this.#drain()
+  }
+
+  post(...events: readonly E[]): void {
+    if (this.#isStopped) return
+    this.#events.push(...events)
+    this.#drain()
+  }
+
+  /** No fact is taken and no timer stands after this. */
+  stop(): void {
+    this.#isStopped = true
+    this.#events.length = 0
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  #drain(): void {
+    if (this.#isDraining) return
+    this.#isDraining = true
+    try {
+      for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
+        for (const command of this.#machine.handle(event, nowMs())) this.#hooks.execute(command)
+      }
+    } finally {
+      this.#isDraining = false
+    }
+    this.#arm()
+  }
+
+  #arm(): void {
+    const dueMs = this.#isStopped ? null : this.#machine.deadlineMs()
+    if (dueMs === null) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      return
+    }
+    // A timer that stands a little early only costs a tick; a new one for every fact costs more.
+    if (this.#timer !== undefined && this.#timerMs <= dueMs && this.#timerMs > dueMs - 50) return
+    clearTimeout(this.#timer)
+    this.#timerMs = dueMs
+    this.#timer = setTimeout(() => this.#fire(), Math.max(1, Math.ceil(dueMs - nowMs())))
+  }
+
+  #fire(): void {
+    this.#timer = undefined
+    const lateMs = nowMs() - this.#timerMs
+    if (lateMs > excusedMs) this.post(this.#hooks.delayed(lateMs), this.#hooks.ticked())
+    else this.post(this.#hooks.ticked())
+  }
+}
