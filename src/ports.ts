@@ -17,7 +17,8 @@
  * - out feed: `feedClosed` with code null comes when the peer has closed its side after our `end` record.
  *   EOF before that is ERR_FR_NODE_LOST; a byte from the receiver is ERR_FR_PROTOCOL.
  * - in feed: EOF before an `end` record is ERR_FR_NODE_LOST; a byte after it is ERR_FR_PROTOCOL.
- * - Bytes are relayed when they *landed* with the flag; a flagged copy that was drained is not relayed.
+ * - Bytes are relayed when they *landed* with the flag, and so are bytes whose flagged copy was drained
+ *   because they are held already; what was relayed once is not relayed again.
  *   After `finish` a relay feed takes no further landings; listed ranges still wait for theirs.
  * - In scratch a byte lands once until its block is whole; the block is then reported and open again, so
  *   that the next repair of it can land and is reported again.
@@ -85,6 +86,12 @@ export type EngineEvent =
       readonly code: FrErrorCode
       readonly errno: number
     }
+
+export interface TransferOptions {
+  /** Keep the outgoing feeds even: none runs further ahead of the slowest than about a tenth of a
+   *  second, except of one that lags for good. For equal shares, which are as fast as the last. A hint. */
+  readonly even?: boolean
+}
 
 export interface StreamSpec {
   readonly stream: number
@@ -164,7 +171,7 @@ export interface EngineCounters {
 export interface DataEngine {
   readonly kind: 'native' | 'portable'
   readonly storage: Storage
-  openTransfer(): TransferHandle
+  openTransfer(options?: TransferOptions): TransferHandle
   addStream(transfer: TransferHandle, spec: StreamSpec): void
   /** Takes the connection over. The socket object is destroyed or owned by the engine from here;
    *  the caller must have stopped reading, with nothing buffered and nothing left to write. */

@@ -99,8 +99,7 @@ Status random_id(std::string* out) {
 
 // The rename itself. RENAME_NOREPLACE is refused with EINVAL where the file system lacks it; a hard
 // link refuses an existing name as well, and the partial's own name goes afterwards.
-Status rename_partial(int partials, const char* id, int parent, const char* last,
-                      bool no_clobber) {
+Status rename_partial(int partials, const char* id, int parent, const char* last, bool no_clobber) {
   int result = renameat2(partials, id, parent, last, no_clobber ? RENAME_NOREPLACE : 0);
   if (result != 0 && no_clobber && (errno == EINVAL || errno == ENOSYS)) {
     result = linkat(partials, id, parent, last, 0);

@@ -130,13 +130,14 @@ namespace {
 // Measured on one core of the 2-core EPYC of bench/RESULTS.md's machine, -O2 without -march, a
 // 1 GiB file in the page cache, XXH64 in blocks of 1 MiB, CPU-seconds per GB (tmpfs / ext4), of
 // which the hash itself is 0.042:
-//   pread into 64K .100 / .081, 128K .094 / .076, 256K .091 / .072, 512K .090 / .071, 1M .092 / .073
-//   mmap + MADV_POPULATE_READ, windows of 1M .155 / .097, of 8M .149 / .091
+//   pread into 64K .100 / .081, 128K .094 / .076, 256K .091 / .072, 512K .090 / .071, 1M .092 /
+//   .073 mmap + MADV_POPULATE_READ, windows of 1M .155 / .097, of 8M .149 / .091
 // So the safe way is the fast way: copying into a buffer that stays in the second-level cache costs
 // less than mapping pages. 256K is where the curve is flat.
 constexpr size_t kBufferBytes = 256 * 1024;
 
-// One per hashing thread, kept for its life: fresh pages for every task would cost more than reading.
+// One per hashing thread, kept for its life: fresh pages for every task would cost more than
+// reading.
 uint8_t* thread_buffer() {
   thread_local std::unique_ptr<uint8_t[]> buffer;
   if (buffer == nullptr) buffer.reset(new (std::nothrow) uint8_t[kBufferBytes]);
@@ -165,7 +166,8 @@ Status read_fully(const File& file, uint8_t* into, size_t bytes, uint64_t offset
       if (errno == EINTR) continue;
       return status_of_errno(errno);
     }
-    // The end of the file came early. Of a partial, which only we write, that is no change of a source.
+    // The end of the file came early. Of a partial, which only we write, that is no change of a
+    // source.
     if (got == 0) return {file.is_source ? Code::ERR_FR_SOURCE_CHANGED : Code::ERR_FR_IO, 0};
     into += got, offset += static_cast<uint64_t>(got), bytes -= static_cast<size_t>(got);
   }

@@ -21,8 +21,7 @@ constexpr Status kBadName{Code::ERR_FR_NAME, 0};
 int open_beneath(int from, const char* path) {
   open_how how{};
   how.flags = kDirFlags;
-  how.resolve =
-      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
   for (;;) {
     const long fd = syscall(SYS_openat2, from, path, &how, sizeof how);
     if (fd >= 0 || errno != EINTR) return static_cast<int>(fd);
@@ -64,7 +63,7 @@ Status of_lookup(int error) {
     case ENAMETOOLONG:  // a file system with shorter names than we allow
     case EINVAL:        // or with fewer characters
     case EILSEQ:
-    case EACCES:        // a directory that is closed to us
+    case EACCES:  // a directory that is closed to us
       return {Code::ERR_FR_NAME, error};
     default:
       return status_of_errno(error);
@@ -130,8 +129,8 @@ Status check_name_bytes(std::string_view name) {
 
 Status check_partial_id(std::string_view id) {
   const auto is_allowed = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           c == '.' || c == '_' || c == '-';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '_' || c == '-';
   };
   if (id.empty() || id.size() > kPartialIdBytesMax || id.front() == '.') return kBadName;
   return std::all_of(id.begin(), id.end(), is_allowed) ? kOkStatus : kBadName;

@@ -1,4 +1,4 @@
-#include "file_table.h"
+#include "core/file_table.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -12,9 +12,7 @@
 namespace fr {
 namespace {
 
-FileRef open_null() {
-  return std::make_shared<File>(open("/dev/null", O_RDONLY | O_CLOEXEC), 7);
-}
+FileRef open_null() { return std::make_shared<File>(open("/dev/null", O_RDONLY | O_CLOEXEC), 7); }
 
 bool is_open(int fd) { return fcntl(fd, F_GETFD) >= 0 || errno != EBADF; }
 

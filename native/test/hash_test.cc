@@ -1,4 +1,4 @@
-#include "hash.h"
+#include "core/hash.h"
 
 #include <dlfcn.h>
 #include <doctest/doctest.h>
@@ -8,14 +8,16 @@
 #include <string>
 #include <thread>
 
+#include "core/sha256.h"
+#include "core/storage.h"
 #include "scratch.h"
-#include "sha256.h"
-#include "storage.h"
 
 namespace fr {
 namespace {
 
 using test::kBases;
+using test::kDisk;
+using test::kMemory;
 using test::pattern;
 using test::Scratch;
 
@@ -201,14 +203,14 @@ TEST_CASE("blocks of a file: every border, both algorithms, disk and memory") {
 }
 
 TEST_CASE("an empty range has no digests") {
-  const Hashed source("/dev/shm", 10);
+  const Hashed source(kMemory, 10);
   uint8_t untouched = 0xAA;
   CHECK(hash_blocks(source.info.file, 0, 0, 65536, Algorithm::kXxh64, &untouched).ok());
   CHECK(untouched == 0xAA);
 }
 
 TEST_CASE("a source that shrank is a changed source; a partial that did is a failed read") {
-  const Hashed source("/tmp", 200'000);
+  const Hashed source(kDisk, 200'000);
   uint8_t out[4 * 32];
   REQUIRE(truncate(source.path.c_str(), 150'000) == 0);
   const auto hash = [&](uint64_t offset, uint64_t length) {
@@ -220,13 +222,12 @@ TEST_CASE("a source that shrank is a changed source; a partial that did is a fai
 
   const int fd = open(source.path.c_str(), O_RDWR | O_CLOEXEC);
   const uint32_t partial = file_table_add(std::make_shared<File>(fd, 200'000));
-  CHECK(hash_blocks(partial, 0, 200'000, 65536, Algorithm::kXxh64, out).code ==
-        Code::ERR_FR_IO);
+  CHECK(hash_blocks(partial, 0, 200'000, 65536, Algorithm::kXxh64, out).code == Code::ERR_FR_IO);
   file_table_remove(partial);
 }
 
 TEST_CASE("ranges that cannot be are refused, and so are unknown files") {
-  const Hashed source("/dev/shm", 200'000);
+  const Hashed source(kMemory, 200'000);
   uint8_t out[32];
   const auto hash = [&](uint32_t file, uint64_t offset, uint64_t length, uint64_t block) {
     return hash_blocks(file, offset, length, block, Algorithm::kXxh64, out);
@@ -240,7 +241,7 @@ TEST_CASE("ranges that cannot be are refused, and so are unknown files") {
 }
 
 TEST_CASE("workers hash one file at the same time") {
-  const Hashed source("/dev/shm", 1'000'000);
+  const Hashed source(kMemory, 1'000'000);
   const std::string expected = source.expected(0, 1'000'000, 65536, Algorithm::kXxh64);
   std::vector<std::string> got(4);
   std::vector<std::thread> threads;

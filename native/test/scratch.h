@@ -1,9 +1,12 @@
-// Places for tests that use real files: a fresh directory on a disk (ext4 here) and one in memory
-// (tmpfs), removed with everything in it at the end of the test.
+// Places for tests that use real files: a fresh directory below TMPDIR or /tmp, which is on a disk
+// on most machines, and one in memory (tmpfs); removed with everything in it at the end of the
+// test.
 #pragma once
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -13,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "file_table.h"
+#include "core/file_table.h"
 
 namespace fr::test {
 
@@ -32,16 +35,20 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
 
   const std::string& path() const { return path_; }
-  std::string operator/(std::string_view name) const {
-    return (path_ + '/').append(name);
-  }
+  std::string operator/(std::string_view name) const { return (path_ + '/').append(name); }
 
  private:
   std::string path_;
 };
 
-// One base on a disk, one in memory.
-inline const char* const kBases[] = {"/tmp", "/dev/shm"};
+inline const char* const kMemory = "/dev/shm";
+inline const char* const kDisk = getenv("TMPDIR") != nullptr ? getenv("TMPDIR") : "/tmp";
+inline const char* const kBases[] = {kDisk, kMemory};
+
+inline bool is_tmpfs(const std::string& path) {
+  struct statfs found;
+  return statfs(path.c_str(), &found) == 0 && found.f_type == TMPFS_MAGIC;
+}
 
 inline void write_file(const std::string& path, std::string_view bytes, mode_t mode = 0644) {
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);

@@ -6,15 +6,17 @@
 #include <cstdio>
 #include <thread>
 
+#include "core/storage.h"
+#include "core/storage_paths.h"
 #include "scratch.h"
-#include "storage.h"
-#include "storage_paths.h"
 
 namespace fr {
 namespace {
 
 using test::exists;
 using test::kBases;
+using test::kDisk;
+using test::kMemory;
 using test::read_file;
 using test::Scratch;
 using test::write_file;
@@ -41,9 +43,7 @@ struct Place {
         {.file = file, .id = "p", .name = name, .mode = 0644, .no_clobber = no_clobber});
   }
 
-  bool outside_is_empty() const {
-    return std::filesystem::is_empty(scratch / "outside");
-  }
+  bool outside_is_empty() const { return std::filesystem::is_empty(scratch / "outside"); }
 
   Scratch scratch;
   std::string data;
@@ -58,7 +58,7 @@ std::string repeated(std::string_view piece, size_t times) {
 }
 
 TEST_CASE("names that are no names are refused, early and late") {
-  Place place("/dev/shm");
+  Place place(kMemory);
   const std::string bad[] = {"",
                              "/",
                              "/etc/x",
@@ -94,10 +94,20 @@ TEST_CASE("names that are no names are refused, early and late") {
 TEST_CASE("odd names are names") {
   for (const char* base : kBases) {
     Place place(base);
-    const std::string good[] = {"x",         "...",      "..x",          " ",
-                                "a\nb",      "\xff\xfe", "d\n/\x80\xc3", "-rf",
-                                "a/b/c/d/e", ".hidden",  ".fastreplicas", "a/.fastreplica",
-                                std::string(255, 'x'), repeated("abcdefgh/", 455) + "x"};
+    const std::string good[] = {"x",
+                                "...",
+                                "..x",
+                                " ",
+                                "a\nb",
+                                "\xff\xfe",
+                                "d\n/\x80\xc3",
+                                "-rf",
+                                "a/b/c/d/e",
+                                ".hidden",
+                                ".fastreplicas",
+                                "a/.fastreplica",
+                                std::string(255, 'x'),
+                                repeated("abcdefgh/", 455) + "x"};
     for (const std::string& name : good) {
       CAPTURE(name);
       REQUIRE(place.dir->check_name(name, true).ok());
@@ -110,13 +120,13 @@ TEST_CASE("odd names are names") {
 }
 
 TEST_CASE("checking a name makes nothing") {
-  const Place place("/tmp");
+  const Place place(kDisk);
   CHECK(place.dir->check_name("a/b/c", false).ok());
   CHECK_FALSE(exists(place / "a"));
 }
 
 TEST_CASE("what is in the way is told by name") {
-  Place place("/tmp");
+  Place place(kDisk);
   REQUIRE(mkdir((place / "dir").c_str(), 0755) == 0);
   write_file(place / "file", "old");
   REQUIRE(mkfifo((place / "fifo").c_str(), 0600) == 0);
@@ -164,8 +174,7 @@ TEST_CASE("no symlink is followed, whichever way directories are opened") {
         for (const Confine confine : {Confine::kKernel, Confine::kStepwise}) {
           Fd parent;
           std::string last;
-          CHECK(open_parent(root, name, true, confine, &parent, &last).code ==
-                Code::ERR_FR_NAME);
+          CHECK(open_parent(root, name, true, confine, &parent, &last).code == Code::ERR_FR_NAME);
           CHECK(parent.get() == -1);
         }
       }
@@ -177,7 +186,7 @@ TEST_CASE("no symlink is followed, whichever way directories are opened") {
 }
 
 TEST_CASE("both ways of opening directories agree on what is allowed") {
-  const Place place("/tmp");
+  const Place place(kDisk);
   const int root = open(place.data.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   for (const Confine confine : {Confine::kKernel, Confine::kStepwise}) {
     CAPTURE(static_cast<int>(confine));
@@ -199,7 +208,7 @@ TEST_CASE("both ways of opening directories agree on what is allowed") {
 }
 
 TEST_CASE("a directory that turns into a symlink and back lets nothing out") {
-  Place place("/dev/shm");
+  Place place(kMemory);
   REQUIRE(mkdir((place / "d").c_str(), 0755) == 0);
   REQUIRE(symlink("../outside", (place / "s").c_str()) == 0);
   std::atomic<bool> done{false};

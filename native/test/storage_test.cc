@@ -1,4 +1,4 @@
-#include "storage.h"
+#include "core/storage.h"
 
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -15,6 +15,8 @@ namespace {
 
 using test::exists;
 using test::kBases;
+using test::kDisk;
+using test::kMemory;
 using test::read_file;
 using test::Scratch;
 using test::write_file;
@@ -104,7 +106,7 @@ TEST_CASE("a source tells size, mode and mtime") {
 }
 
 TEST_CASE("what is no regular file is refused by name, without waiting") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   REQUIRE(mkfifo((scratch / "fifo").c_str(), 0600) == 0);
   CHECK(source_code(scratch / "fifo") == Code::ERR_FR_SOURCE);
   CHECK(source_code("/dev/null") == Code::ERR_FR_SOURCE);
@@ -149,7 +151,7 @@ TEST_CASE("any change of the source is noticed") {
 }
 
 TEST_CASE("a data directory is made, prepared and closed to others") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   const auto dir = open_dir(scratch / "data");
   CHECK((stat_of(scratch / "data").st_mode & 0777) == 0755);
   CHECK((stat_of(scratch / "data/.fastreplica").st_mode & 0777) == 0700);
@@ -160,7 +162,7 @@ TEST_CASE("a data directory is made, prepared and closed to others") {
 }
 
 TEST_CASE("a loosened directory of ours is closed again") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   open_dir(scratch.path());
   REQUIRE(chmod((scratch / ".fastreplica").c_str(), 0777) == 0);
   open_dir(scratch.path());
@@ -168,12 +170,12 @@ TEST_CASE("a loosened directory of ours is closed again") {
 }
 
 TEST_CASE("what cannot be a data directory is refused") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   CHECK(open_code(scratch / "missing/data") == Code::ERR_FR_DATA_DIR);
   write_file(scratch / "file", "x");
   CHECK(open_code(scratch / "file") == Code::ERR_FR_DATA_DIR);
   REQUIRE(mkdir((scratch / "planted").c_str(), 0755) == 0);
-  REQUIRE(symlink("/tmp", (scratch / "planted/.fastreplica").c_str()) == 0);
+  REQUIRE(symlink(kDisk, (scratch / "planted/.fastreplica").c_str()) == 0);
   CHECK(open_code(scratch / "planted") == Code::ERR_FR_DATA_DIR);
   CHECK_FALSE(exists("/tmp/partials"));
   REQUIRE(mkdir((scratch / "closed").c_str(), 0555) == 0);
@@ -197,7 +199,7 @@ TEST_CASE("a second opener is refused until the first is gone") {
 }
 
 TEST_CASE("a killed holder leaves no lock behind") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   int ready[2];
   REQUIRE(pipe(ready) == 0);
   const pid_t child = fork();
@@ -219,7 +221,7 @@ TEST_CASE("a killed holder leaves no lock behind") {
 }
 
 TEST_CASE("the node id stays, and a torn one is made anew") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   const std::string path = scratch / ".fastreplica/node-id";
   auto dir = open_dir(scratch.path());
   std::string first, again;
@@ -232,8 +234,9 @@ TEST_CASE("the node id stays, and a torn one is made anew") {
   dir = open_dir(scratch.path());
   REQUIRE(dir->node_id(&again).ok());
   CHECK(again == first);
-  const std::string wrong[] = {"",           first,         first.substr(0, 31) + "\n",
-                               first + "\nx", "G" + first.substr(1) + "\n", first + "0\n"};
+  const std::string wrong[] = {
+      "",           first, first.substr(0, 31) + "\n", first + "\nx", "G" + first.substr(1) + "\n",
+      first + "0\n"};
   for (const std::string& torn : wrong) {
     CAPTURE(torn);
     write_file(path, torn);
@@ -266,11 +269,11 @@ TEST_CASE("a partial is hidden, sparse, private and exclusive") {
 }
 
 TEST_CASE("an id cannot lead out of the partials") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   const auto dir = open_dir(scratch.path());
   uint32_t file = 0;
-  const std::string_view bad[] = {"", ".", "..", ".x", "a/b", "../node-id", "a b", "a\n",
-                                  std::string_view("a\0b", 3), "\xff"};
+  const std::string_view bad[] = {
+      "", ".", "..", ".x", "a/b", "../node-id", "a b", "a\n", std::string_view("a\0b", 3), "\xff"};
   for (const std::string_view id : bad) {
     CAPTURE(id);
     CHECK(dir->create_partial(id, 1, &file).code == Code::ERR_FR_NAME);
@@ -282,7 +285,7 @@ TEST_CASE("an id cannot lead out of the partials") {
 }
 
 TEST_CASE("a partial too large for the file system fails by name and leaves nothing") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   const auto dir = open_dir(scratch.path());
   uint32_t file = 0;
   CHECK(dir->create_partial("x", UINT64_MAX, &file).code == Code::ERR_FR_IO);
@@ -338,7 +341,7 @@ TEST_CASE("an existing file is replaced at once, or kept with no_clobber") {
 }
 
 TEST_CASE("only the verified file itself is published") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   const auto dir = open_dir(scratch.path());
   const uint32_t file = land(*dir, "p", "good");
   const PublishRequest request{.file = file, .id = "p", .name = "name", .mode = 0600};
@@ -363,7 +366,7 @@ TEST_CASE("only the verified file itself is published") {
 }
 
 TEST_CASE("abandoned partials expire, those in use do not") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   const auto dir = open_dir(scratch.path());
   const auto partial = [&](const char* id) {
     return scratch / (std::string(".fastreplica/partials/") + id);
@@ -414,7 +417,7 @@ TEST_CASE("verified bytes are copied in, and nothing around them") {
 }
 
 TEST_CASE("bytes are copied between file systems too") {
-  const Scratch disk("/tmp"), memory("/dev/shm");
+  const Scratch disk(kDisk), memory(kMemory);
   const auto one = open_dir(disk.path()), two = open_dir(memory.path());
   const uint32_t from = land(*one, "p", "across");
   const uint32_t to = land(*two, "p", "------");
@@ -446,7 +449,7 @@ TEST_CASE("blocks are allocated ahead on a disk and left alone in memory") {
 }
 
 TEST_CASE("a full disk fails by name") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   const SmallDisk disk(scratch / "small", "size=4m,nr_inodes=12");
   if (!disk.mounted()) return;
   {
@@ -472,7 +475,7 @@ TEST_CASE("a full disk fails by name") {
 }
 
 TEST_CASE("a mount point below the data directory is out of bounds") {
-  const Scratch scratch("/tmp");
+  const Scratch scratch(kDisk);
   const auto dir = open_dir(scratch.path());
   const SmallDisk disk(scratch / "other", "size=1m");
   if (!disk.mounted()) return;

@@ -1,0 +1,129 @@
+// The module: the engine class, block hashing for worker threads, the error table.
+#include <napi.h>
+
+#include <cmath>
+
+#include "../core/hash.h"
+#include "engine_wrap.h"
+
+namespace fr {
+namespace {
+
+struct ErrorName {
+  int number;
+  const char* name;
+};
+
+constexpr ErrorName kErrors[] = {
+#define X(number, name) {number, #name},
+#include "../core/errors.def"
+#undef X
+};
+
+// At most this much is hashed in one call; the caller's thread waits for it.
+constexpr uint64_t kHashMax = 1ull << 30;
+
+// hashBlocks(file, offset, length, blockBytes, algorithm: 0 xxh64 | 1 sha256) -> Uint8Array
+Napi::Value hash_blocks_js(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const uint32_t file = handle_at(info, 0, "file");
+  const uint64_t offset = number_at(info, 1, "offset");
+  const uint64_t length = number_at(info, 2, "length", kHashMax);
+  const uint64_t block = number_at(info, 3, "blockBytes");
+  const uint64_t algorithm = number_at(info, 4, "algorithm", 1);
+  if (block == 0) throw Napi::TypeError::New(env, "blockBytes: zero");
+  const auto kind = static_cast<Algorithm>(algorithm);
+  const uint64_t blocks = (length + block - 1) / block;
+  auto out = Napi::Uint8Array::New(env, blocks * digest_bytes(kind));
+  const Status done = hash_blocks(file, offset, length, block, kind, out.Data());
+  if (!done.ok()) throw_status(env, done);
+  return out;
+}
+
+// xxh64(bytes, seed?: bigint) -> bigint
+Napi::Value xxh64_js(const Napi::CallbackInfo& info) {
+  if (info.Length() < 1 || !info[0].IsTypedArray()) {
+    throw Napi::TypeError::New(info.Env(), "bytes: not a Uint8Array");
+  }
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  uint64_t seed = 0;
+  if (info.Length() > 1 && info[1].IsBigInt()) {
+    bool lossless = false;
+    seed = info[1].As<Napi::BigInt>().Uint64Value(&lossless);
+  }
+  return Napi::BigInt::New(info.Env(), xxh64(bytes.Data(), bytes.ByteLength(), seed));
+}
+
+}  // namespace
+
+const char* code_name(Code code) {
+  for (const ErrorName& error : kErrors) {
+    if (error.number == static_cast<int>(code)) return error.name;
+  }
+  return "ERR_FR_ENGINE";
+}
+
+void throw_status(Napi::Env env, Status status) {
+  auto error = Napi::Error::New(env, code_name(status.code));
+  error.Set("code", Napi::String::New(env, code_name(status.code)));
+  error.Set("errno", Napi::Number::New(env, status.sys_errno));
+  throw error;
+}
+
+void throw_answer(Napi::Env env, const Answer& answer) {
+  if (answer.misuse != nullptr) throw Napi::TypeError::New(env, answer.misuse);
+  if (!answer.status.ok()) throw_status(env, answer.status);
+}
+
+uint64_t number_at(const Napi::CallbackInfo& info, size_t index, const char* name, double max) {
+  if (index < info.Length() && info[index].IsNumber()) {
+    const double value = info[index].As<Napi::Number>().DoubleValue();
+    if (value >= 0 && value <= max && value == std::floor(value)) {
+      return static_cast<uint64_t>(value);
+    }
+  }
+  throw Napi::TypeError::New(info.Env(), std::string(name) + ": not a whole number in range");
+}
+
+uint32_t handle_at(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  return static_cast<uint32_t>(number_at(info, index, name, 4294967295.0));
+}
+
+bool flag_at(const Napi::CallbackInfo& info, size_t index) {
+  return index < info.Length() && info[index].IsBoolean() && info[index].As<Napi::Boolean>().Value();
+}
+
+std::string bytes_at(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  if (index >= info.Length() || !info[index].IsTypedArray()) {
+    throw Napi::TypeError::New(info.Env(), std::string(name) + ": not a Uint8Array");
+  }
+  const auto array = info[index].As<Napi::Uint8Array>();
+  return {reinterpret_cast<const char*>(array.Data()), array.ByteLength()};
+}
+
+std::string text_at(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  if (index >= info.Length() || !info[index].IsString()) {
+    throw Napi::TypeError::New(info.Env(), std::string(name) + ": not a string");
+  }
+  return info[index].As<Napi::String>().Utf8Value();
+}
+
+class FrAddon : public Napi::Addon<FrAddon> {
+ public:
+  FrAddon(Napi::Env env, Napi::Object exports) {
+    auto errors = Napi::Object::New(env);
+    for (const ErrorName& error : kErrors) {
+      errors.Set(error.name, Napi::Number::New(env, error.number));
+    }
+    exports.Set("Engine", EngineWrap::define(env));
+    exports.Set("errors", errors);
+    exports.Set("eventNumbers", Napi::Number::New(env, kEventNumbers));
+    exports.Set("hashBlocks", Napi::Function::New(env, hash_blocks_js, "hashBlocks"));
+    exports.Set("xxh64", Napi::Function::New(env, xxh64_js, "xxh64"));
+  }
+};
+
+}  // namespace fr
+
+using fr::FrAddon;
+NODE_API_NAMED_ADDON(fastreplica, FrAddon)

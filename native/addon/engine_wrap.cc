@@ -1,0 +1,193 @@
+#include "engine_wrap.h"
+
+#include <cstring>
+#include <vector>
+
+namespace fr {
+
+Napi::Function EngineWrap::define(Napi::Env env) {
+  using W = EngineWrap;
+  return DefineClass(
+      env, "Engine",
+      {InstanceMethod<&W::open_transfer>("openTransfer"), InstanceMethod<&W::add_stream>("addStream"),
+       InstanceMethod<&W::adopt>("adopt"), InstanceMethod<&W::send>("send"),
+       InstanceMethod<&W::send_digests>("sendDigests"), InstanceMethod<&W::finish>("finish"),
+       InstanceMethod<&W::close>("close"), InstanceMethod<&W::close_transfer>("closeTransfer"),
+       InstanceMethod<&W::stats>("stats"), InstanceMethod<&W::counters>("counters"),
+       InstanceMethod<&W::shutdown>("shutdown"), InstanceMethod<&W::open_source>("openSource"),
+       InstanceMethod<&W::check_source>("checkSource"),
+       InstanceMethod<&W::open_data_dir>("openDataDir"),
+       InstanceMethod<&W::check_name>("checkName"),
+       InstanceMethod<&W::create_partial>("createPartial"), InstanceMethod<&W::copy_in>("copyIn"),
+       InstanceMethod<&W::publish>("publish"), InstanceMethod<&W::discard>("discard"),
+       InstanceMethod<&W::expire_partials>("expirePartials"),
+       InstanceMethod<&W::free_bytes>("freeBytes"), InstanceMethod<&W::node_id>("nodeId"),
+       InstanceMethod<&W::close_file>("closeFile"),
+       InstanceMethod<&W::close_data_dir>("closeDataDir")});
+}
+
+// new Engine(lanes, (numbers: Float64Array, bytes: Uint8Array) => void)
+EngineWrap::EngineWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<EngineWrap>(info), env_(info.Env()) {
+  const int lanes = static_cast<int>(number_at(info, 0, "lanes", 64));
+  if (info.Length() < 2 || !info[1].IsFunction()) {
+    throw Napi::TypeError::New(env_, "callback: not a function");
+  }
+  const napi_value name = Napi::String::New(env_, "fastreplica");
+  // Two places are enough: a wake says that there is something, not what.
+  if (napi_create_threadsafe_function(env_, info[1], nullptr, name, 2, 1, nullptr, nullptr, this,
+                                      call_js, &wake_) != napi_ok) {
+    throw Napi::Error::New(env_, "no thread-safe function");
+  }
+  napi_unref_threadsafe_function(env_, wake_);
+  engine_ = std::make_unique<Engine>(lanes, [wake = wake_] {
+    napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
+  });
+  // Hooks run last in, first out: this one joins the threads before the function above closes.
+  hook_ = Napi::Env(env_).AddCleanupHook(&on_environment_end, this);
+}
+
+EngineWrap::~EngineWrap() { stop(); }
+
+void EngineWrap::on_environment_end(EngineWrap* self) { self->stop(); }
+
+void EngineWrap::stop() {
+  if (engine_ == nullptr || !engine_->is_running()) return;
+  engine_->stop();
+  dirs_->clear();  // nobody else is left to touch these
+  for (const uint32_t file : files_.handles) file_table_remove(file);
+  files_.handles.clear();
+  napi_release_threadsafe_function(std::exchange(wake_, nullptr), napi_tsfn_abort);
+}
+
+void EngineWrap::shutdown(const Napi::CallbackInfo& info) {
+  if (engine_->is_running()) hook_.Remove(info.Env());
+  stop();
+}
+
+void EngineWrap::call_js(napi_env env, napi_value callback, void* context, void*) {
+  if (env == nullptr || callback == nullptr) return;
+  static_cast<EngineWrap*>(context)->deliver(env, callback);
+}
+
+void EngineWrap::deliver(napi_env env, napi_value callback) {
+  if (!engine_->is_running()) return;
+  const EventBatch batch = engine_->take_events();
+  if (batch.empty()) return;
+  const size_t numbers = batch.events.size() * kEventNumbers;
+  void* into = nullptr;
+  napi_value buffer, argv[2], receiver, result;
+  if (napi_create_arraybuffer(env, numbers * sizeof(double), &into, &buffer) != napi_ok) return;
+  std::memcpy(into, batch.events.data(), numbers * sizeof(double));
+  if (napi_create_typedarray(env, napi_float64_array, numbers, buffer, 0, &argv[0]) != napi_ok) {
+    return;
+  }
+  if (napi_create_arraybuffer(env, batch.side.size(), &into, &buffer) != napi_ok) return;
+  if (!batch.side.empty()) std::memcpy(into, batch.side.data(), batch.side.size());
+  if (napi_create_typedarray(env, napi_uint8_array, batch.side.size(), buffer, 0, &argv[1]) !=
+      napi_ok) {
+    return;
+  }
+  for (const Event& event : batch.events) {
+    if (static_cast<EventType>(static_cast<int>(event.v[0])) != EventType::kDone) continue;
+    if (--pending_ == 0) napi_unref_threadsafe_function(env, wake_);
+  }
+  if (napi_get_undefined(env, &receiver) != napi_ok) return;
+  if (napi_call_function(env, receiver, callback, 2, argv, &result) == napi_pending_exception) {
+    napi_value exception;
+    if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
+      napi_fatal_exception(env, exception);
+    }
+  }
+  engine_->forget_ended();
+}
+
+// openTransfer(even) -> handle
+Napi::Value EngineWrap::open_transfer(const Napi::CallbackInfo& info) {
+  uint32_t handle = 0;
+  throw_answer(info.Env(), engine_->open_transfer(flag_at(info, 0), &handle));
+  return Napi::Number::New(info.Env(), handle);
+}
+
+// addStream(transfer, stream, file, scratch, size, blockBytes, complete)
+void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
+  StreamRequest request;
+  request.transfer = handle_at(info, 0, "transfer");
+  request.stream = handle_at(info, 1, "stream");
+  request.file = handle_at(info, 2, "file");
+  request.scratch = handle_at(info, 3, "scratch");
+  request.size = number_at(info, 4, "size");
+  request.block_bytes = number_at(info, 5, "blockBytes");
+  request.complete = flag_at(info, 6);
+  throw_answer(info.Env(), engine_->add_stream(request));
+}
+
+// adopt(fd, transfer, out, seed: bigint, relay, congestion) -> handle
+Napi::Value EngineWrap::adopt(const Napi::CallbackInfo& info) {
+  FeedRequest request;
+  if (!info[0].IsNumber()) throw Napi::TypeError::New(info.Env(), "socket: no descriptor");
+  request.fd = info[0].As<Napi::Number>().Int32Value();
+  request.transfer = handle_at(info, 1, "transfer");
+  request.is_out = flag_at(info, 2);
+  bool lossless = false;
+  if (!info[3].IsBigInt()) throw Napi::TypeError::New(info.Env(), "seed: not a bigint");
+  request.seed = info[3].As<Napi::BigInt>().Uint64Value(&lossless);
+  request.is_relay = flag_at(info, 4);
+  request.congestion = text_at(info, 5, "congestion");
+  uint32_t handle = 0;
+  throw_answer(info.Env(), engine_->adopt(request, &handle));
+  return Napi::Number::New(info.Env(), handle);
+}
+
+// send(feed, stream, offset, length, relay, scratch)
+void EngineWrap::send(const Napi::CallbackInfo& info) {
+  const uint32_t feed = handle_at(info, 0, "feed");
+  const uint32_t stream = handle_at(info, 1, "stream");
+  const uint64_t offset = number_at(info, 2, "offset");
+  const uint64_t length = number_at(info, 3, "length");
+  const uint16_t flags = (flag_at(info, 4) ? kFlagRelay : 0) | (flag_at(info, 5) ? kFlagScratch : 0);
+  throw_answer(info.Env(), engine_->send(feed, stream, offset, length, flags));
+}
+
+// sendDigests(feed, stream, offset, length, relay, payload)
+void EngineWrap::send_digests(const Napi::CallbackInfo& info) {
+  const uint32_t feed = handle_at(info, 0, "feed");
+  const uint32_t stream = handle_at(info, 1, "stream");
+  const uint64_t offset = number_at(info, 2, "offset");
+  const uint64_t length = number_at(info, 3, "length");
+  const std::string payload = bytes_at(info, 5, "payload");
+  throw_answer(info.Env(), engine_->send_digests(feed, stream, offset, length,
+                                                 flag_at(info, 4) ? kFlagRelay : 0,
+                                                 {payload.begin(), payload.end()}));
+}
+
+void EngineWrap::finish(const Napi::CallbackInfo& info) {
+  throw_answer(info.Env(), engine_->finish(handle_at(info, 0, "feed")));
+}
+
+void EngineWrap::close(const Napi::CallbackInfo& info) {
+  throw_answer(info.Env(), engine_->close(handle_at(info, 0, "feed")));
+}
+
+void EngineWrap::close_transfer(const Napi::CallbackInfo& info) {
+  throw_answer(info.Env(), engine_->close_transfer(handle_at(info, 0, "transfer")));
+}
+
+Napi::Value EngineWrap::stats(const Napi::CallbackInfo& info) {
+  std::vector<double> values;
+  throw_answer(info.Env(), engine_->stats(handle_at(info, 0, "transfer"), &values));
+  auto out = Napi::Float64Array::New(info.Env(), values.size());
+  std::copy(values.begin(), values.end(), out.Data());
+  return out;
+}
+
+Napi::Value EngineWrap::counters(const Napi::CallbackInfo& info) {
+  std::vector<double> values = engine_->counters();
+  std::lock_guard<std::mutex> hold(files_.mutex);
+  values.push_back(static_cast<double>(files_.handles.size()));
+  auto out = Napi::Float64Array::New(info.Env(), values.size());
+  std::copy(values.begin(), values.end(), out.Data());
+  return out;
+}
+
+}  // namespace fr

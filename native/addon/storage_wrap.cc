@@ -1,0 +1,185 @@
+// Storage for JavaScript: each call takes an operation number, runs on a disk thread, and is
+// answered by one kDone event.
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "engine_wrap.h"
+
+namespace fr {
+
+void EngineWrap::answer(Engine& engine, double operation, const Done& done) {
+  EventBatch batch;
+  Event event{{static_cast<double>(EventType::kDone), operation,
+               static_cast<double>(done.status.code), static_cast<double>(done.status.sys_errno)}};
+  for (int i = 0; i < 5; i++) event.v[4 + i] = done.result[i];
+  event.v[kSideLength] = static_cast<double>(done.text.size());
+  batch.events.push_back(event);
+  batch.side.assign(done.text.begin(), done.text.end());
+  engine.outbox().post(batch);
+}
+
+void EngineWrap::run(const Napi::CallbackInfo& info, bool names, std::function<Done()> work) {
+  const auto operation = static_cast<double>(number_at(info, 0, "operation"));
+  Engine* const engine = engine_.get();
+  if (!engine->is_running()) throw_status(info.Env(), {Code::ERR_FR_CLOSED, 0});
+  const bool taken = engine->on_disk(names, [engine, operation, work = std::move(work)] {
+    answer(*engine, operation, work());
+  });
+  if (!taken) throw_status(info.Env(), {Code::ERR_FR_LIMIT, 0});
+  if (pending_++ == 0) napi_ref_threadsafe_function(info.Env(), wake_);
+}
+
+void EngineWrap::run_in(const Napi::CallbackInfo& info, std::function<Done(DataDir&)> work) {
+  const uint32_t handle = handle_at(info, 1, "dir");
+  run(info, true, [dirs = dirs_, handle, work = std::move(work)]() -> Done {
+    auto it = dirs->find(handle);
+    if (it == dirs->end()) return {{Code::ERR_FR_CLOSED, 0}};
+    return work(*it->second);
+  });
+}
+
+void EngineWrap::own(uint32_t file) {
+  if (file == 0) return;
+  std::lock_guard<std::mutex> hold(files_.mutex);
+  files_.handles.insert(file);
+}
+
+// openSource(operation, path) -> file, size, mode, seconds, nanos
+void EngineWrap::open_source(const Napi::CallbackInfo& info) {
+  run(info, true, [this, path = text_at(info, 1, "path")]() -> Done {
+    SourceInfo source;
+    Done done{fr::open_source(path.c_str(), &source)};
+    own(source.file);
+    done.result[0] = source.file;
+    done.result[1] = static_cast<double>(source.size);
+    done.result[2] = source.mode;
+    done.result[3] = static_cast<double>(source.mtime_seconds);
+    done.result[4] = source.mtime_nanos;
+    return done;
+  });
+}
+
+void EngineWrap::check_source(const Napi::CallbackInfo& info) {
+  run(info, true, [file = handle_at(info, 1, "file")]() -> Done { return {fr::check_source(file)}; });
+}
+
+// openDataDir(operation, path) -> dir
+void EngineWrap::open_data_dir(const Napi::CallbackInfo& info) {
+  run(info, true, [dirs = dirs_, path = text_at(info, 1, "path"), handle = next_dir_++]() -> Done {
+    std::unique_ptr<DataDir> dir;
+    Done done{DataDir::open(path.c_str(), &dir)};
+    if (done.status.ok()) (*dirs)[handle] = std::move(dir);
+    done.result[0] = handle;
+    return done;
+  });
+}
+
+// checkName(operation, dir, name, noClobber)
+void EngineWrap::check_name(const Napi::CallbackInfo& info) {
+  run_in(info, [name = bytes_at(info, 2, "name"), no_clobber = flag_at(info, 3)](DataDir& dir) {
+    return Done{dir.check_name(name, no_clobber)};
+  });
+}
+
+// createPartial(operation, dir, id, size) -> file
+void EngineWrap::create_partial(const Napi::CallbackInfo& info) {
+  run_in(info, [this, id = text_at(info, 2, "id"), size = number_at(info, 3, "size")](DataDir& dir) {
+    uint32_t file = 0;
+    Done done{dir.create_partial(id, size, &file)};
+    own(file);
+    done.result[0] = file;
+    return done;
+  });
+}
+
+// copyIn(operation, from, to, offset, length)
+void EngineWrap::copy_in(const Napi::CallbackInfo& info) {
+  run(info, false,
+      [from = handle_at(info, 1, "from"), to = handle_at(info, 2, "to"),
+       offset = number_at(info, 3, "offset"), length = number_at(info, 4, "length")]() -> Done {
+        return {fr::copy_in(from, to, offset, length)};
+      });
+}
+
+// publish(operation, dir, file, id, name, mode, seconds, nanos, noClobber)
+void EngineWrap::publish(const Napi::CallbackInfo& info) {
+  PublishRequest request;
+  const uint32_t handle = handle_at(info, 1, "dir");
+  request.file = handle_at(info, 2, "file");
+  const std::string id = text_at(info, 3, "id");
+  const std::string name = bytes_at(info, 4, "name");
+  request.mode = static_cast<uint32_t>(number_at(info, 5, "mode", 07777));
+  if (!info[6].IsNumber()) throw Napi::TypeError::New(info.Env(), "mtime: no seconds");
+  request.mtime_seconds = info[6].As<Napi::Number>().Int64Value();
+  request.mtime_nanos = static_cast<uint32_t>(number_at(info, 7, "mtime", 999'999'999));
+  request.no_clobber = flag_at(info, 8);
+  const auto operation = static_cast<double>(number_at(info, 0, "operation"));
+  Engine* const engine = engine_.get();
+  if (!engine->is_running()) throw_status(info.Env(), {Code::ERR_FR_CLOSED, 0});
+  auto rename = [engine, operation, dirs = dirs_, handle, request, id, name]() mutable {
+    auto it = dirs->find(handle);
+    request.id = id;
+    request.name = name;
+    answer(*engine, operation,
+           {it == dirs->end() ? Status{Code::ERR_FR_CLOSED, 0} : it->second->publish(request)});
+  };
+  // The long part, writing the bytes out, does not hold up work on names.
+  const bool taken = engine->on_disk(false, [engine, operation, request, rename] {
+    const FileRef file = file_table_get(request.file);
+    if (file == nullptr) return answer(*engine, operation, {{Code::ERR_FR_CLOSED, 0}});
+    if (fdatasync(file->fd) != 0) return answer(*engine, operation, {status_of_errno(errno)});
+    if (!engine->on_disk(true, rename)) answer(*engine, operation, {{Code::ERR_FR_CLOSED, 0}});
+  });
+  if (!taken) throw_status(info.Env(), {Code::ERR_FR_LIMIT, 0});
+  if (pending_++ == 0) napi_ref_threadsafe_function(info.Env(), wake_);
+}
+
+void EngineWrap::discard(const Napi::CallbackInfo& info) {
+  run_in(info, [id = text_at(info, 2, "id")](DataDir& dir) { return Done{dir.discard(id)}; });
+}
+
+// expirePartials(operation, dir, seconds) -> removed
+void EngineWrap::expire_partials(const Napi::CallbackInfo& info) {
+  run_in(info, [seconds = number_at(info, 2, "olderThanSeconds")](DataDir& dir) {
+    uint64_t removed = 0;
+    Done done{dir.expire(seconds, &removed)};
+    done.result[0] = static_cast<double>(removed);
+    return done;
+  });
+}
+
+// freeBytes(operation, dir) -> bytes
+void EngineWrap::free_bytes(const Napi::CallbackInfo& info) {
+  run_in(info, [](DataDir& dir) {
+    uint64_t bytes = 0;
+    Done done{dir.free_bytes(&bytes)};
+    done.result[0] = static_cast<double>(bytes);
+    return done;
+  });
+}
+
+// nodeId(operation, dir) -> text
+void EngineWrap::node_id(const Napi::CallbackInfo& info) {
+  run_in(info, [](DataDir& dir) {
+    Done done;
+    done.status = dir.node_id(&done.text);
+    return done;
+  });
+}
+
+void EngineWrap::close_file(const Napi::CallbackInfo& info) {
+  const uint32_t file = handle_at(info, 0, "file");
+  {
+    std::lock_guard<std::mutex> hold(files_.mutex);
+    files_.handles.erase(file);
+  }
+  file_table_remove(file);
+}
+
+// closeDataDir(dir): after what has been asked of it before.
+void EngineWrap::close_data_dir(const Napi::CallbackInfo& info) {
+  engine_->on_disk(true, [dirs = dirs_, handle = handle_at(info, 0, "dir")] { dirs->erase(handle); });
+}
+
+}  // namespace fr

@@ -1,0 +1,22 @@
+/** Block digests by the addon: what a hash worker calls; no byte of the file enters JavaScript. */
+import type { ByteRange, DigestAlgorithm } from '../ports.js'
+import { algorithmNumber, fromNative, loadAddon } from './native-addon.js'
+
+export function hashNative(
+  file: number,
+  range: ByteRange,
+  blockBytes: number,
+  algorithm: DigestAlgorithm,
+): Uint8Array {
+  try {
+    return loadAddon().hashBlocks(
+      file,
+      range.offset,
+      range.length,
+      blockBytes,
+      algorithmNumber[algorithm],
+    )
+  } catch (error) {
+    throw fromNative(error)
+  }
+}

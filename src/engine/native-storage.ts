@@ -1,0 +1,145 @@
+/**
+ * Storage on the addon: every call is one operation on a disk thread and resolves with its event.
+ * Names are confined by the kernel; nothing here compares paths.
+ */
+import { codeFromNative, FrError } from '../errors.js'
+import type {
+  ByteRange,
+  DataDirHandle,
+  FileHandle,
+  PublishSpec,
+  SourceFile,
+  Storage,
+} from '../ports.js'
+import { fromNative, type NativeEngine, nativeError } from './native-addon.js'
+
+interface Pending {
+  resolve(done: Done): void
+  reject(error: unknown): void
+}
+
+interface Done {
+  readonly numbers: Float64Array
+  readonly text: string
+}
+
+const partialId = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
+
+export class NativeStorage implements Storage {
+  readonly #engine: NativeEngine
+  readonly #pending = new Map<number, Pending>()
+  #next = 1
+  #isClosed = false
+
+  constructor(engine: NativeEngine) {
+    this.#engine = engine
+  }
+
+  /** A kDone event: operation, code, errno, five numbers; `text` where the result is one. */
+  settle(numbers: Float64Array, text: string): void {
+    const [, operation = 0, code = 0, errno = 0] = numbers
+    const pending = this.#pending.get(operation)
+    this.#pending.delete(operation)
+    if (code === 0) pending?.resolve({ numbers: numbers.subarray(4, 9), text })
+    else pending?.reject(nativeError(codeFromNative(code), errno))
+  }
+
+  /** The engine is gone: nothing that waits will be answered. */
+  close(): void {
+    this.#isClosed = true
+    const waiting = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const { reject } of waiting) reject(new FrError('ERR_FR_CLOSED'))
+  }
+
+  #run(start: (operation: number) => void): Promise<Done> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+      const operation = this.#next++
+      try {
+        start(operation)
+      } catch (error) {
+        throw fromNative(error)
+      }
+      this.#pending.set(operation, { resolve, reject })
+    })
+  }
+
+  async openSource(path: string): Promise<SourceFile> {
+    const { numbers } = await this.#run((op) => this.#engine.openSource(op, path))
+    const [file = 0, size = 0, mode = 0, seconds = 0, nanos = 0] = numbers
+    return { file, size, mode, mtime: { seconds, nanos } }
+  }
+
+  async checkSource(file: FileHandle): Promise<void> {
+    await this.#run((op) => this.#engine.checkSource(op, file))
+  }
+
+  async openDataDir(path: string): Promise<DataDirHandle> {
+    return first(await this.#run((op) => this.#engine.openDataDir(op, path)))
+  }
+
+  async checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void> {
+    await this.#run((op) => this.#engine.checkName(op, dir, name, noClobber))
+  }
+
+  async createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle> {
+    checkId(id)
+    return first(await this.#run((op) => this.#engine.createPartial(op, dir, id, size)))
+  }
+
+  async copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void> {
+    await this.#run((op) => this.#engine.copyIn(op, from, to, range.offset, range.length))
+  }
+
+  async publish(dir: DataDirHandle, spec: PublishSpec): Promise<void> {
+    checkId(spec.id)
+    const { seconds, nanos } = spec.mtime
+    await this.#run((op) =>
+      this.#engine.publish(
+        op,
+        dir,
+        spec.file,
+        spec.id,
+        spec.name,
+        spec.mode & 0o7777,
+        seconds,
+        nanos,
+        spec.noClobber,
+      ),
+    )
+  }
+
+  async discard(dir: DataDirHandle, id: string): Promise<void> {
+    checkId(id)
+    await this.#run((op) => this.#engine.discard(op, dir, id))
+  }
+
+  async expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number> {
+    return first(await this.#run((op) => this.#engine.expirePartials(op, dir, olderThanSeconds)))
+  }
+
+  async freeBytes(dir: DataDirHandle): Promise<number> {
+    return first(await this.#run((op) => this.#engine.freeBytes(op, dir)))
+  }
+
+  async nodeId(dir: DataDirHandle): Promise<string> {
+    return (await this.#run((op) => this.#engine.nodeId(op, dir))).text
+  }
+
+  closeFile(file: FileHandle): void {
+    this.#engine.closeFile(file)
+  }
+
+  closeDataDir(dir: DataDirHandle): void {
+    this.#engine.closeDataDir(dir)
+  }
+}
+
+function first(done: Done): number {
+  return done.numbers[0] ?? 0
+}
+
+function checkId(id: string): void {
+  if (!partialId.test(id)) throw new TypeError(`id: not a plain name of 1 to 128 characters: ${id}`)
+}

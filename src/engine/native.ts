@@ -1,0 +1,241 @@
+/**
+ * The native engine: the DataEngine port on the addon. Numbers go down, batches of numbers come
+ * up, sockets are handed over by descriptor. No payload byte enters JavaScript here.
+ */
+import { availableParallelism } from 'node:os'
+import type { Socket } from 'node:net'
+import { codeFromNative, FrError } from '../errors.js'
+import { limits } from '../limits.js'
+import type {
+  ByteRange,
+  DataEngine,
+  DigestAlgorithm,
+  DigestSpec,
+  EngineCounters,
+  EngineEvent,
+  EngineListener,
+  FeedHandle,
+  FeedSpec,
+  FeedStats,
+  FileHandle,
+  HashSource,
+  SendSpec,
+  StreamSpec,
+  TransferHandle,
+  TransferOptions,
+  TransferStats,
+} from '../ports.js'
+import {
+  type Addon,
+  algorithmNumber,
+  eventNumbers,
+  fromNative,
+  loadAddon,
+  type NativeEngine,
+} from './native-addon.js'
+import { NativeStorage } from './native-storage.js'
+
+const statsNumbers = 7
+
+export interface NativeEngineOptions {
+  /** Native threads; default one per core. */
+  lanes?: number
+  /** TCP congestion control of data connections; default: cubic or reno on loopback, else the system's. */
+  congestion?: string
+}
+
+/** Rejects with ERR_FR_ENGINE where the addon does not load. */
+export async function createNativeEngine(
+  listener: EngineListener,
+  options: NativeEngineOptions = {},
+): Promise<DataEngine> {
+  return new AddonEngine(loadAddon(), listener, options)
+}
+
+class AddonEngine implements DataEngine {
+  readonly kind = 'native'
+  readonly storage: NativeStorage
+  readonly #addon: Addon
+  readonly #engine: NativeEngine
+  readonly #listener: EngineListener
+  readonly #congestion: string
+  #isClosed = false
+
+  constructor(addon: Addon, listener: EngineListener, options: NativeEngineOptions) {
+    this.#addon = addon
+    this.#listener = listener
+    this.#congestion = options.congestion ?? process.env.FR_CONGESTION ?? ''
+    const lanes = options.lanes ?? availableParallelism()
+    this.#engine = new addon.Engine(lanes, (numbers, bytes) => this.#deliver(numbers, bytes))
+    this.storage = new NativeStorage(this.#engine)
+  }
+
+  #deliver(numbers: Float64Array, bytes: Uint8Array): void {
+    const events: EngineEvent[] = []
+    for (let at = 0; at < numbers.length; at += eventNumbers) {
+      const record = numbers.subarray(at, at + eventNumbers)
+      const sideAt = record[eventNumbers - 2] ?? 0
+      const side = bytes.subarray(sideAt, sideAt + (record[eventNumbers - 1] ?? 0))
+      const event = decodeEvent(record, side)
+      if (event !== undefined) events.push(event)
+      else this.storage.settle(record, new TextDecoder('latin1').decode(side))
+    }
+    if (events.length > 0 && !this.#isClosed) this.#listener(events)
+  }
+
+  #call<T>(call: (engine: NativeEngine) => T): T {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    try {
+      return call(this.#engine)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  openTransfer(options: TransferOptions = {}): TransferHandle {
+    return this.#call((engine) => engine.openTransfer(options.even ?? false))
+  }
+
+  addStream(transfer: TransferHandle, spec: StreamSpec): void {
+    const { stream, file, scratch = 0, size, blockBytes, complete } = spec
+    this.#call((engine) =>
+      engine.addStream(transfer, stream, file, scratch, size, blockBytes, complete),
+    )
+  }
+
+  adopt(socket: Socket, spec: FeedSpec): FeedHandle {
+    const handle = (socket as unknown as { _handle: { fd?: number } | null })._handle
+    const fd = socket.destroyed ? -1 : (handle?.fd ?? -1)
+    const feed = this.#call((engine) =>
+      engine.adopt(
+        fd,
+        spec.transfer,
+        spec.direction === 'out',
+        spec.seed,
+        spec.relay ?? false,
+        this.#congestion,
+      ),
+    )
+    // The addon works on a duplicate: closing ours leaves the connection alone.
+    socket.destroy()
+    return feed
+  }
+
+  send(feed: FeedHandle, spec: SendSpec): void {
+    const { stream, offset, length, relay = false, scratch = false } = spec
+    if (relay && scratch) throw new TypeError('relay and scratch exclude each other')
+    this.#call((engine) => engine.send(feed, stream, offset, length, relay, scratch))
+  }
+
+  sendDigests(feed: FeedHandle, spec: DigestSpec): void {
+    const { stream, offset, length, relay = false, payload } = spec
+    this.#call((engine) => engine.sendDigests(feed, stream, offset, length, relay, payload))
+  }
+
+  finish(feed: FeedHandle): void {
+    this.#call((engine) => engine.finish(feed))
+  }
+
+  close(feed: FeedHandle): void {
+    if (!this.#isClosed) this.#engine.close(feed)
+  }
+
+  closeTransfer(transfer: TransferHandle): void {
+    if (!this.#isClosed) this.#call((engine) => engine.closeTransfer(transfer))
+  }
+
+  stats(transfer: TransferHandle): TransferStats {
+    const numbers = this.#call((engine) => engine.stats(transfer))
+    const feeds: FeedStats[] = []
+    for (let at = 1; at < numbers.length; at += statsNumbers) {
+      const row = numbers.subarray(at, at + statsNumbers)
+      const [feed = 0, out = 0, payload = 0, queued = 0, unacked = 0, duplicate = 0, records = 0] = row
+      feeds.push({
+        feed,
+        direction: out === 1 ? 'out' : 'in',
+        payloadBytes: payload,
+        queuedBytes: queued,
+        unackedBytes: unacked,
+        duplicateBytes: duplicate,
+        records,
+      })
+    }
+    return { landedBytes: numbers[0] ?? 0, feeds }
+  }
+
+  counters(): EngineCounters {
+    const [landing = 0, sending = 0, feeds = 0, pipes = 0, lanes = 0, files = 0] =
+      this.#engine.counters()
+    return {
+      payloadBytesInJavaScript: 0,
+      landingFallbacks: landing,
+      sendingFallbacks: sending,
+      openFeeds: feeds,
+      openFiles: files,
+      openPipes: pipes,
+      lanes,
+    }
+  }
+
+  hashSource(file: FileHandle): HashSource {
+    return { kind: 'native', file }
+  }
+
+  hashNow(
+    file: FileHandle,
+    range: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+  ): Uint8Array {
+    if (range.length > limits.hashInlineBytes) {
+      throw new TypeError(`length must be at most ${limits.hashInlineBytes}, not ${range.length}`)
+    }
+    const kind = algorithmNumber[algorithm]
+    return this.#call(() =>
+      this.#addon.hashBlocks(file, range.offset, range.length, blockBytes, kind),
+    )
+  }
+
+  xxh64(bytes: Uint8Array): bigint {
+    return this.#addon.xxh64(bytes)
+  }
+
+  async shutdown(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#engine.shutdown()
+    this.storage.close()
+  }
+}
+
+/** One record of native/core/events.h; undefined for the answer to a storage operation. */
+function decodeEvent(record: Float64Array, side: Uint8Array): EngineEvent | undefined {
+  const [type = 0, transfer = 0, a = 0, b = 0, c = 0, d = 0, e = 0] = record
+  switch (type) {
+    case 1:
+      return { type: 'landed', transfer, stream: a, scratch: b === 1, offset: c, length: d }
+    case 2:
+      return {
+        type: 'digests',
+        transfer,
+        feed: a,
+        stream: b,
+        relay: c === 1,
+        offset: d,
+        length: e,
+        payload: side,
+      }
+    case 3:
+      return {
+        type: 'feedClosed',
+        transfer,
+        feed: a,
+        code: b === 0 ? null : codeFromNative(b),
+        errno: c,
+      }
+    case 4:
+      return { type: 'fileFailed', transfer, stream: a, code: codeFromNative(b), errno: c }
+    default:
+      return undefined
+  }
+}
