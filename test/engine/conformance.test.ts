@@ -1,0 +1,335 @@
+/** What both engines do with bytes on feeds: landing, relaying, exchange, repairs, digests, fairness. */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { engines } from './engines.js'
+import {
+  blockBytes,
+  drain,
+  fileBytes,
+  KIB,
+  MIB,
+  poll,
+  rawPayload,
+  rawRecords,
+  roots,
+  streamId,
+  useWorld,
+} from './world.js'
+
+describe.each(engines)('$kind engine: feeds', (under) => {
+  const world = useWorld(under)
+
+  it.each(
+    roots.flatMap((root) => [0, 1, 64 * KIB, 64 * KIB + 1, 5 * MIB + 3].map((size) => ({ root, size }))),
+  )('carries $size bytes into a file under $root', async ({ root, size }) => {
+    await world.close()
+    world.open(root)
+    const [a, b] = [await world.party(), await world.party()]
+    const bytes = fileBytes(size)
+    const origin = await world.origin(a, bytes)
+    const receiver = await world.receiver(b, size)
+    const feed = await world.feed(a, origin.transfer, b, receiver.transfer)
+    if (size > 0) a.engine.send(feed.out, { stream: streamId, offset: 0, length: size })
+    a.engine.finish(feed.out)
+    expect(await b.closed(feed.in)).toMatchObject({ code: null, errno: 0 })
+    expect(await a.closed(feed.out)).toMatchObject({ code: null, errno: 0 })
+    await b.landed(receiver.transfer, size)
+    expect(receiver.content().equals(bytes)).toBe(true)
+    expect(b.engine.stats(receiver.transfer)).toEqual({ landedBytes: size, feeds: [] })
+    for (const { engine } of [a, b]) {
+      const inJavaScript = engine.counters().payloadBytesInJavaScript
+      expect(inJavaScript).toBe(under.kind === 'portable' ? size : 0)
+    }
+    const name = Buffer.from('final')
+    const mtime = { seconds: 1_700_000_000, nanos: 0 }
+    const spec = { file: receiver.file, id: 'main', name, mode: 0o644, mtime, noClobber: false }
+    await b.engine.storage.publish(receiver.dir, spec)
+    expect(readFileSync(join(receiver.data, 'final')).equals(bytes)).toBe(true)
+  })
+
+  it('counts what feeds have done and have still to do', async () => {
+    const [a, b] = [await world.party(), await world.party()]
+    const size = 3 * MIB + 17
+    const bytes = fileBytes(size)
+    const origin = await world.origin(a, bytes)
+    const receiver = await world.receiver(b, size)
+    const feed = await world.feed(a, origin.transfer, b, receiver.transfer)
+    a.engine.send(feed.out, { stream: streamId, offset: 0, length: size })
+    await b.landed(receiver.transfer, size)
+    const [out] = await poll('all accepted', () => {
+      const { feeds } = a.engine.stats(origin.transfer)
+      return feeds[0]?.payloadBytes === size && feeds
+    })
+    expect(out).toMatchObject({ feed: feed.out, direction: 'out', queuedBytes: 0, duplicateBytes: 0 })
+    expect(out?.records).toBeGreaterThanOrEqual(4)
+    const { landedBytes, feeds } = b.engine.stats(receiver.transfer)
+    expect(landedBytes).toBe(size)
+    expect(feeds).toEqual([expect.objectContaining({ feed: feed.in, direction: 'in', payloadBytes: size })])
+    expect(b.engine.counters()).toMatchObject({ openFeeds: 1, openFiles: 2 })
+  })
+
+  it('relays while it receives, to feeds of before and after, and only what was marked', async () => {
+    const [a, middle, last] = [await world.party(), await world.party(), await world.party()]
+    const size = 4 * MIB
+    const half = size / 2
+    const bytes = fileBytes(size)
+    const origin = await world.origin(a, bytes)
+    const [m, l] = [await world.receiver(middle, size), await world.receiver(last, size)]
+    const first = await world.feed(a, origin.transfer, middle, m.transfer)
+    const second = await world.feed(middle, m.transfer, last, l.transfer, true)
+    // The last node forwards what reaches it marked: nothing may.
+    const beyond = await world.rawReceiver(last, l.transfer, true)
+
+    a.engine.send(first.out, { stream: streamId, offset: 0, length: half, relay: true })
+    await last.landed(l.transfer, size, half)
+    expect(a.engine.stats(origin.transfer).feeds[0]?.payloadBytes).toBeLessThanOrEqual(half)
+    expect(middle.blocks(m.transfer, size).size).toBe(half / blockBytes)
+
+    // Unmarked bytes stay; a feed opened now gets the marked ones of before.
+    a.engine.send(first.out, { stream: streamId, offset: half, length: MIB })
+    await middle.landed(m.transfer, size, half + MIB)
+    const late = await world.rawReceiver(middle, m.transfer, true)
+    a.engine.send(first.out, { stream: streamId, offset: half + MIB, length: MIB, relay: true })
+    a.engine.finish(first.out)
+    expect((await middle.closed(first.in)).code).toBeNull()
+    await middle.landed(m.transfer, size)
+    const lateBytes = drain(late.socket)
+    middle.engine.finish(late.feed)
+    middle.engine.finish(second.out)
+    expect((await last.closed(second.in)).code).toBeNull()
+    const got = Buffer.alloc(size)
+    for (const record of rawRecords(await lateBytes)) {
+      expect(record.flags).toBe(0)
+      got.set(record.payload, record.offset)
+    }
+    const relayed = Buffer.from(bytes).fill(0, half, half + MIB)
+    expect(got.equals(relayed)).toBe(true)
+    expect(l.content().equals(relayed)).toBe(true)
+    expect(last.engine.stats(l.transfer).landedBytes).toBe(size - MIB)
+
+    const nothing = drain(beyond.socket)
+    last.engine.finish(beyond.feed)
+    expect(rawRecords(await nothing).map(({ kind }) => kind)).toEqual([4])
+  })
+
+  it('sends a listed range as it lands', async () => {
+    const [a, middle, last] = [await world.party(), await world.party(), await world.party()]
+    const size = MIB + 5
+    const bytes = fileBytes(size)
+    const origin = await world.origin(a, bytes)
+    const [m, l] = [await world.receiver(middle, size), await world.receiver(last, size)]
+    const first = await world.feed(a, origin.transfer, middle, m.transfer)
+    const second = await world.feed(middle, m.transfer, last, l.transfer)
+    middle.engine.send(second.out, { stream: streamId, offset: 0, length: size })
+    middle.engine.finish(second.out)
+    expect(middle.engine.stats(m.transfer).feeds.find((it) => it.feed === second.out)?.queuedBytes).toBe(size)
+    // The tail first: what has not landed must not hold up what has.
+    a.engine.send(first.out, { stream: streamId, offset: 8 * blockBytes, length: size - 8 * blockBytes })
+    await last.until('the tail arrives', () => last.blocks(l.transfer, size).size === 9)
+    a.engine.send(first.out, { stream: streamId, offset: 0, length: 8 * blockBytes })
+    expect((await last.closed(second.in)).code).toBeNull()
+    expect(l.content().equals(bytes)).toBe(true)
+  })
+
+  it('exchanges a file among three nodes, every byte to every node once', async () => {
+    const origins = await world.party()
+    const nodes = [await world.party(), await world.party(), await world.party()]
+    const size = 6 * MIB + 1
+    const bytes = fileBytes(size)
+    const origin = await world.origin(origins, bytes)
+    const receivers = await Promise.all(nodes.map((node) => world.receiver(node, size)))
+    const feeds = []
+    for (const [i, node] of nodes.entries()) {
+      const transfer = receivers[i]?.transfer as number
+      feeds.push(await world.feed(origins, origin.transfer, node, transfer))
+      for (const [j, mate] of nodes.entries()) {
+        if (i !== j) await world.feed(node, transfer, mate, receivers[j]?.transfer as number, true)
+      }
+    }
+    const share = 2 * MIB
+    for (const [i, { out }] of feeds.entries()) {
+      const length = i === 2 ? size - 2 * share : share
+      origins.engine.send(out, { stream: streamId, offset: i * share, length, relay: true })
+    }
+    for (const [i, node] of nodes.entries()) {
+      const receiver = receivers[i] as (typeof receivers)[number]
+      await node.landed(receiver.transfer, size)
+      expect(receiver.content().equals(bytes)).toBe(true)
+      const stats = node.engine.stats(receiver.transfer)
+      expect(stats.landedBytes).toBe(size)
+      expect(stats.feeds.map((it) => it.duplicateBytes)).toEqual([0, 0, 0, 0, 0])
+    }
+  })
+
+  it('drains and counts what has landed before', async () => {
+    const [a, b] = [await world.party(), await world.party()]
+    const size = 2 * MIB + 9
+    const bytes = fileBytes(size)
+    const origin = await world.origin(a, bytes)
+    const receiver = await world.receiver(b, size)
+    const feed = await world.feed(a, origin.transfer, b, receiver.transfer)
+    for (const length of [size, size]) {
+      a.engine.send(feed.out, { stream: streamId, offset: 0, length })
+    }
+    await poll('the second copy arrives', () => {
+      return b.engine.stats(receiver.transfer).feeds[0]?.payloadBytes === 2 * size
+    })
+    await poll('it is counted', () => {
+      return b.engine.stats(receiver.transfer).feeds[0]?.duplicateBytes === size
+    })
+    a.engine.finish(feed.out)
+    expect((await b.closed(feed.in)).code).toBeNull()
+    await b.landed(receiver.transfer, size)
+    expect(b.engine.stats(receiver.transfer).landedBytes).toBe(size)
+    expect(receiver.content().equals(bytes)).toBe(true)
+  })
+
+  it('keeps the first copy of a byte, whatever a later one says', async () => {
+    const b = await world.party()
+    const size = 2 * blockBytes
+    const receiver = await world.receiver(b, size)
+    const [one, two] = [
+      await world.rawSender(b, receiver.transfer),
+      await world.rawSender(b, receiver.transfer),
+    ]
+    one.socket.write(rawPayload(100, Buffer.alloc(1000, 'a')))
+    await poll('the first copy', () => b.engine.stats(receiver.transfer).landedBytes === 1000)
+    // Overlaps the first copy on both sides.
+    two.socket.write(rawPayload(0, Buffer.alloc(1200, 'b')))
+    await poll('the second copy', () => b.engine.stats(receiver.transfer).landedBytes === 1200)
+    const expected = Buffer.alloc(size)
+    expected.fill('b', 0, 1200).fill('a', 100, 1100)
+    expect(receiver.content().equals(expected)).toBe(true)
+    const feeds = b.engine.stats(receiver.transfer).feeds
+    expect(feeds.find(({ feed }) => feed === two.feed)?.duplicateBytes).toBe(1000)
+    expect(b.of('landed')).toEqual([])
+  })
+
+  it('lands overlapping ranges of two feeds, each byte once', async () => {
+    const [a, b] = [await world.party(), await world.party()]
+    const size = 8 * MIB
+    const bytes = fileBytes(size)
+    const origin = await world.origin(a, bytes)
+    const receiver = await world.receiver(b, size)
+    const one = await world.feed(a, origin.transfer, b, receiver.transfer)
+    const two = await world.feed(a, origin.transfer, b, receiver.transfer)
+    a.engine.send(one.out, { stream: streamId, offset: 0, length: 6 * MIB })
+    a.engine.send(two.out, { stream: streamId, offset: 2 * MIB, length: 6 * MIB })
+    const stats = await poll('12 MiB arrive', () => {
+      const now = b.engine.stats(receiver.transfer)
+      const counted = now.landedBytes + now.feeds.reduce((sum, it) => sum + it.duplicateBytes, 0)
+      return counted === 12 * MIB && now
+    })
+    expect(stats.landedBytes).toBe(size)
+    await b.landed(receiver.transfer, size)
+    expect(receiver.content().equals(bytes)).toBe(true)
+  })
+
+  it('lands repairs in scratch, again and again, and copies them in on demand', async () => {
+    const [a, b] = [await world.party(), await world.party()]
+    const size = 3 * blockBytes + 11
+    const bytes = fileBytes(size)
+    const bad = Buffer.from(bytes).fill(0, blockBytes, 2 * blockBytes)
+    const [liar, honest] = [await world.origin(a, bad), await world.origin(a, bytes)]
+    const receiver = await world.receiver(b, size)
+    const [one, two] = [
+      await world.feed(a, liar.transfer, b, receiver.transfer),
+      await world.feed(a, honest.transfer, b, receiver.transfer),
+    ]
+    a.engine.send(one.out, { stream: streamId, offset: 0, length: size })
+    await b.landed(receiver.transfer, size)
+    const block = { stream: streamId, offset: blockBytes, length: blockBytes, scratch: true }
+    const repaired = (times: number) =>
+      b.until('a repair', () => b.of('landed').filter((it) => it.scratch).length === times)
+    a.engine.send(one.out, block)
+    await repaired(1)
+    expect(receiver.scratchContent().equals(Buffer.alloc(size))).toBe(true)
+    a.engine.send(two.out, block)
+    await repaired(2)
+    expect(b.of('landed').filter((it) => it.scratch)).toMatchObject([
+      { offset: blockBytes, length: blockBytes },
+      { offset: blockBytes, length: blockBytes },
+    ])
+    expect(receiver.content().equals(bad)).toBe(true)
+    // The tail of a file is a block too, shorter than the others.
+    a.engine.send(two.out, { stream: streamId, offset: 3 * blockBytes, length: 11, scratch: true })
+    await repaired(3)
+    await b.engine.storage.copyIn(receiver.scratch, receiver.file, {
+      offset: blockBytes,
+      length: blockBytes,
+    })
+    expect(receiver.content().equals(bytes)).toBe(true)
+    expect(b.engine.stats(receiver.transfer).landedBytes).toBe(size + 2 * blockBytes + 11)
+  })
+
+  it('delivers digests in both directions and forwards none by itself', async () => {
+    const [a, b] = [await world.party(), await world.party()]
+    const size = 4 * blockBytes
+    const [one, two] = [await world.receiver(a, size), await world.receiver(b, size)]
+    const there = await world.feed(a, one.transfer, b, two.transfer)
+    const back = await world.feed(b, two.transfer, a, one.transfer, true)
+    const range = { stream: streamId, offset: blockBytes, length: 3 * blockBytes }
+    const payload = randomBytes(256 * KIB)
+    const sent = Buffer.from(payload)
+    a.engine.sendDigests(there.out, { ...range, relay: true, payload: sent })
+    // The engine has its copy: the caller may reuse the buffer at once.
+    sent.fill(0)
+    const [event] = await b.until('digests', () => b.of('digests').length === 1 && b.of('digests'))
+    expect(event).toMatchObject({ ...range, transfer: two.transfer, feed: there.in, relay: true })
+    expect(payload.equals(event?.payload as Uint8Array)).toBe(true)
+    b.engine.sendDigests(back.out, { ...range, offset: 0, length: 1, payload: payload.subarray(0, 1) })
+    b.engine.finish(back.out)
+    expect((await a.closed(back.in)).code).toBeNull()
+    expect(a.of('digests')).toMatchObject([{ feed: back.in, offset: 0, length: 1, relay: false }])
+    expect(a.of('digests')[0]?.payload).toHaveLength(1)
+  })
+
+  it('mixes digests and payload on one feed', async () => {
+    const [a, b] = [await world.party(), await world.party()]
+    const size = 4 * MIB
+    const bytes = fileBytes(size)
+    const origin = await world.origin(a, bytes)
+    const receiver = await world.receiver(b, size)
+    const feed = await world.feed(a, origin.transfer, b, receiver.transfer)
+    for (let offset = 0; offset < size; offset += 256 * KIB) {
+      const range = { stream: streamId, offset, length: 256 * KIB }
+      a.engine.send(feed.out, range)
+      a.engine.sendDigests(feed.out, { ...range, payload: Buffer.from(`digest ${offset}`) })
+    }
+    a.engine.finish(feed.out)
+    expect((await b.closed(feed.in)).code).toBeNull()
+    expect(receiver.content().equals(bytes)).toBe(true)
+    const texts = b.of('digests').map(({ offset, payload }) => [offset, Buffer.from(payload).toString()])
+    expect(texts).toEqual(
+      Array.from({ length: 16 }, (_, i) => [i * 256 * KIB, `digest ${i * 256 * KIB}`]),
+    )
+  })
+
+  it('does not let a receiver that reads nothing hold up the others', async () => {
+    const [a, b] = [await world.party(), await world.party()]
+    const size = 32 * MIB
+    const bytes = fileBytes(size)
+    const origin = await world.origin(a, bytes)
+    const receiver = await world.receiver(b, size)
+    const stuck = await world.rawReceiver(a, origin.transfer)
+    const feed = await world.feed(a, origin.transfer, b, receiver.transfer)
+    for (const out of [stuck.feed, feed.out]) {
+      a.engine.send(out, { stream: streamId, offset: 0, length: size })
+      a.engine.finish(out)
+    }
+    expect((await b.closed(feed.in)).code).toBeNull()
+    expect(receiver.content().equals(bytes)).toBe(true)
+    const waiting = a.engine.stats(origin.transfer).feeds.find((it) => it.feed === stuck.feed)
+    expect(waiting?.queuedBytes).toBeGreaterThan(0)
+    expect((waiting?.queuedBytes ?? 0) + (waiting?.payloadBytes ?? 0)).toBe(size)
+    // Once it reads it gets everything.
+    const got = Buffer.alloc(size)
+    for (const { kind, payload, offset } of rawRecords(await drain(stuck.socket))) {
+      if (kind === 1) got.set(payload, offset)
+    }
+    expect(got.equals(bytes)).toBe(true)
+    expect((await a.closed(stuck.feed)).code).toBeNull()
+  })
+})

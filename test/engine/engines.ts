@@ -1,0 +1,34 @@
+/**
+ * The engines the conformance suite runs against, in one place. On Linux the native engine is part of the
+ * product: where it does not load the suite fails, it does not skip.
+ */
+import { createPortableEngine } from '../../src/engine/portable.js'
+import type { DataEngine, EngineListener } from '../../src/ports.js'
+
+export interface EngineUnderTest {
+  readonly kind: DataEngine['kind']
+  /** Time stamps survive publication to the nanosecond, not only to the microsecond. */
+  readonly keepsNanos: boolean
+  create(listener: EngineListener): Promise<DataEngine>
+}
+
+const portable: EngineUnderTest = {
+  kind: 'portable',
+  keepsNanos: false,
+  create: createPortableEngine,
+}
+
+const native: EngineUnderTest = {
+  kind: 'native',
+  keepsNanos: true,
+  create: async (listener) => {
+    // A name in a variable: a module that is missing must fail the native tests, not the whole file.
+    const path = '../../src/engine/native.js'
+    const { createNativeEngine } = await import(/* @vite-ignore */ path)
+    return createNativeEngine(listener)
+  },
+}
+
+const isNativeExpected = process.platform === 'linux' && process.env['FR_TEST_ENGINE'] !== 'portable'
+
+export const engines: readonly EngineUnderTest[] = isNativeExpected ? [portable, native] : [portable]

@@ -1,0 +1,374 @@
+/**
+ * What the conformance tests are made of: engines with their event logs, real loopback connections, real
+ * files, and raw peers that speak the record format by code of their own, so that a mistake in the
+ * engines' codec is not repeated here. Waiting is by event, or by a short poll with a deadline.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect } from 'vitest'
+import xxhash from 'xxhash-wasm'
+import type {
+  DataDirHandle,
+  DataEngine,
+  EngineEvent,
+  FeedHandle,
+  FileHandle,
+  TransferHandle,
+} from '../../src/ports.js'
+import type { EngineUnderTest } from './engines.js'
+
+export const KIB = 1024
+export const MIB = 1024 * KIB
+export const blockBytes = 64 * KIB
+export const streamId = 7
+export const seed = 0x1234_5678_9abc_def0n
+
+const deadlineMs = 20_000
+const { h64Raw } = await xxhash()
+
+export const roots = existsSync('/dev/shm') ? ['/dev/shm', tmpdir()] : [tmpdir()]
+
+/** Resolves when `check` gives something; looks again every few milliseconds. */
+export async function poll<T>(what: string, check: () => T | undefined | false): Promise<T> {
+  const until = Date.now() + deadlineMs
+  for (;;) {
+    const found = check()
+    if (found !== undefined && found !== false) return found
+    if (Date.now() > until) throw new Error(`never happened: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+type EventOf<T extends EngineEvent['type']> = Extract<EngineEvent, { type: T }>
+
+/** An engine and everything it has said. */
+export class Party {
+  readonly engine: DataEngine
+  readonly events: EngineEvent[]
+  readonly #waiting: Set<() => void>
+
+  constructor(engine: DataEngine, events: EngineEvent[], waiting: Set<() => void>) {
+    this.engine = engine
+    this.events = events
+    this.#waiting = waiting
+  }
+
+  of<T extends EngineEvent['type']>(type: T): EventOf<T>[] {
+    return this.events.filter((event): event is EventOf<T> => event.type === type)
+  }
+
+  /** Resolves when the log satisfies `check`, which is asked again after every batch. */
+  until<T>(what: string, check: () => T | undefined | false): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(look)
+        const log = this.events.slice(-5).map((event) => ({ ...event, payload: undefined }))
+        reject(new Error(`never happened: ${what}; last events ${JSON.stringify(log)}`))
+      }, deadlineMs)
+      const look = () => {
+        const found = check()
+        if (found === undefined || found === false) return
+        this.#waiting.delete(look)
+        clearTimeout(timer)
+        resolve(found)
+      }
+      this.#waiting.add(look)
+      look()
+    })
+  }
+
+  closed(feed: FeedHandle): Promise<EventOf<'feedClosed'>> {
+    return this.until(`feed ${feed} closed`, () =>
+      this.of('feedClosed').find((event) => event.feed === feed),
+    )
+  }
+
+  failed(transfer: TransferHandle): Promise<EventOf<'fileFailed'>> {
+    return this.until('file failed', () =>
+      this.of('fileFailed').find((event) => event.transfer === transfer),
+    )
+  }
+
+  /** Blocks reported so far for a stream of this size; fails on a bad border, and on a block told twice. */
+  blocks(transfer: TransferHandle, size: number, scratch = false): Set<number> {
+    const seen = new Set<number>()
+    for (const event of this.of('landed')) {
+      if (event.transfer !== transfer || event.scratch !== scratch) continue
+      const end = event.offset + event.length
+      expect(event.stream).toBe(streamId)
+      expect(event.offset % blockBytes).toBe(0)
+      expect(end % blockBytes === 0 || end === size).toBe(true)
+      for (let at = event.offset; at < end; at += blockBytes) {
+        expect(seen.has(at), `block at ${at} reported twice`).toBe(false)
+        seen.add(at)
+      }
+    }
+    return seen
+  }
+
+  landed(transfer: TransferHandle, size: number, upTo = size): Promise<true> {
+    const wanted = Math.ceil(upTo / blockBytes)
+    return this.until(`${wanted} blocks landed`, () => {
+      const blocks = this.blocks(transfer, size)
+      for (let at = 0; at < upTo; at += blockBytes) if (!blocks.has(at)) return false
+      return true
+    })
+  }
+}
+
+export interface Receiver {
+  readonly transfer: TransferHandle
+  readonly size: number
+  readonly dir: DataDirHandle
+  readonly data: string
+  readonly file: FileHandle
+  readonly scratch: FileHandle
+  /** What is in the partial now. */
+  content(): Buffer
+  scratchContent(): Buffer
+}
+
+export interface Origin {
+  readonly transfer: TransferHandle
+  readonly file: FileHandle
+  readonly path: string
+}
+
+/** Everything one test makes, and takes down again. */
+export class World {
+  readonly under: EngineUnderTest
+  root = ''
+  parties: Party[] = []
+  #sockets: Socket[] = []
+  #names = 0
+
+  constructor(under: EngineUnderTest) {
+    this.under = under
+  }
+
+  open(root = roots[0] as string): void {
+    this.root = mkdtempSync(join(root, 'fr-engine-'))
+  }
+
+  async close(): Promise<void> {
+    for (const { engine } of this.parties) await engine.shutdown()
+    for (const socket of this.#sockets) socket.destroy()
+    this.parties = []
+    this.#sockets = []
+    rmSync(this.root, { recursive: true, force: true })
+  }
+
+  name(): string {
+    this.#names += 1
+    return `n${this.#names}`
+  }
+
+  async party(onBatch?: (engine: DataEngine, events: readonly EngineEvent[]) => void): Promise<Party> {
+    const events: EngineEvent[] = []
+    const waiting = new Set<() => void>()
+    const engine: DataEngine = await this.under.create((batch) => {
+      events.push(...batch)
+      onBatch?.(engine, batch)
+      for (const look of [...waiting]) look()
+    })
+    const party = new Party(engine, events, waiting)
+    this.parties.push(party)
+    return party
+  }
+
+  /** Two ends of a loopback connection, neither of them reading. */
+  async pair(): Promise<[Socket, Socket]> {
+    const server = createServer({ pauseOnConnect: true })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve))
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('no address')
+    const dialled = connect(address.port, '127.0.0.1')
+    dialled.pause()
+    await new Promise<void>((resolve, reject) => {
+      dialled.once('connect', resolve).once('error', reject)
+    })
+    const other = await accepted
+    server.close()
+    this.#sockets.push(dialled, other)
+    return [dialled, other]
+  }
+
+  async origin(party: Party, bytes: Buffer): Promise<Origin> {
+    const path = join(this.root, this.name())
+    writeFileSync(path, bytes)
+    const { file } = await party.engine.storage.openSource(path)
+    const transfer = party.engine.openTransfer()
+    party.engine.addStream(transfer, {
+      stream: streamId,
+      file,
+      size: bytes.length,
+      blockBytes,
+      complete: true,
+    })
+    return { transfer, file, path }
+  }
+
+  async receiver(party: Party, size: number, root = this.root): Promise<Receiver> {
+    const { engine } = party
+    const data = join(root, this.name())
+    mkdirSync(data)
+    const dir = await engine.storage.openDataDir(data)
+    const file = await engine.storage.createPartial(dir, 'main', size)
+    const scratch = await engine.storage.createPartial(dir, 'scratch', size)
+    const transfer = engine.openTransfer()
+    engine.addStream(transfer, { stream: streamId, file, scratch, size, blockBytes, complete: false })
+    const partials = join(data, '.fastreplica', 'partials')
+    return {
+      transfer,
+      size,
+      dir,
+      data,
+      file,
+      scratch,
+      content: () => readFileSync(join(partials, 'main')),
+      scratchContent: () => readFileSync(join(partials, 'scratch')),
+    }
+  }
+
+  /** A feed between two engines. */
+  async feed(
+    from: Party,
+    fromTransfer: TransferHandle,
+    to: Party,
+    toTransfer: TransferHandle,
+    relay = false,
+  ): Promise<{ out: FeedHandle; in: FeedHandle }> {
+    const [a, b] = await this.pair()
+    return {
+      in: to.engine.adopt(b, { transfer: toTransfer, direction: 'in', seed }),
+      out: from.engine.adopt(a, { transfer: fromTransfer, direction: 'out', seed, relay }),
+    }
+  }
+
+  /** An incoming feed whose sender is the test. */
+  async rawSender(to: Party, transfer: TransferHandle): Promise<{ socket: Socket; feed: FeedHandle }> {
+    const [socket, other] = await this.pair()
+    socket.on('error', () => {})
+    socket.resume()
+    return { socket, feed: to.engine.adopt(other, { transfer, direction: 'in', seed }) }
+  }
+
+  /** An outgoing feed whose receiver is the test; it does not read until told to. */
+  async rawReceiver(
+    from: Party,
+    transfer: TransferHandle,
+    relay = false,
+  ): Promise<{ socket: Socket; feed: FeedHandle }> {
+    const [socket, other] = await this.pair()
+    socket.on('error', () => {})
+    return { socket, feed: from.engine.adopt(other, { transfer, direction: 'out', seed, relay }) }
+  }
+}
+
+/** A world per test. */
+export function useWorld(under: EngineUnderTest): World {
+  const world = new World(under)
+  beforeEach(() => world.open())
+  afterEach(() => world.close())
+  return world
+}
+
+export interface RawHeader {
+  readonly magic?: number
+  readonly version?: number
+  readonly headerBytes?: number
+  readonly kind?: number
+  readonly flags?: number
+  readonly zero?: number
+  readonly stream?: number
+  readonly extra?: number
+  readonly offset?: bigint
+  readonly length?: number
+  /** Flipped into the check. */
+  readonly spoil?: number
+}
+
+/** A header byte by byte, by default a sound payload record of one byte at 0. */
+export function rawHeader(fields: RawHeader = {}): Buffer {
+  const view = new DataView(new ArrayBuffer(32))
+  view.setUint8(0, fields.magic ?? 0xf5)
+  view.setUint8(1, fields.version ?? 1)
+  view.setUint8(2, fields.headerBytes ?? 32)
+  view.setUint8(3, fields.kind ?? 1)
+  view.setUint16(4, fields.flags ?? 0, true)
+  view.setUint16(6, fields.zero ?? 0, true)
+  view.setUint32(8, fields.stream ?? streamId, true)
+  view.setUint32(12, fields.extra ?? 0, true)
+  view.setBigUint64(16, fields.offset ?? 0n, true)
+  view.setUint32(24, fields.length ?? 1, true)
+  const hash = h64Raw(new Uint8Array(view.buffer, 0, 28), seed)
+  view.setUint32(28, (Number(hash & 0xffff_ffffn) ^ (fields.spoil ?? 0)) >>> 0, true)
+  return Buffer.from(view.buffer)
+}
+
+export function rawPayload(offset: number, bytes: Buffer, flags = 0): Buffer {
+  const header = rawHeader({ kind: 1, flags, offset: BigInt(offset), length: bytes.length })
+  return Buffer.concat([header, bytes])
+}
+
+export const rawEnd = rawHeader({ kind: 4, stream: 0, length: 0 })
+
+export interface RawRecord {
+  readonly kind: number
+  readonly flags: number
+  readonly stream: number
+  readonly offset: number
+  readonly length: number
+  readonly payload: Buffer
+}
+
+/** Takes a byte stream apart; throws on a header that is not sound or a tail that is cut. */
+export function rawRecords(bytes: Buffer): RawRecord[] {
+  const records: RawRecord[] = []
+  let at = 0
+  while (at < bytes.length) {
+    const header = bytes.subarray(at, at + 32)
+    if (header.length < 32) throw new Error('a header is cut')
+    const [kind, flags] = [header.readUInt8(3), header.readUInt16LE(4)]
+    const [stream, extra] = [header.readUInt32LE(8), header.readUInt32LE(12)]
+    const [offset, length] = [Number(header.readBigUInt64LE(16)), header.readUInt32LE(24)]
+    const sound = rawHeader({ kind, flags, stream, extra, offset: BigInt(offset), length })
+    if (!sound.equals(header)) throw new Error(`a bad header at ${at}`)
+    const follows = kind === 1 ? length : extra
+    const payload = bytes.subarray(at + 32, at + 32 + follows)
+    if (payload.length < follows) throw new Error('a payload is cut')
+    records.push({ kind, flags, stream, offset, length, payload })
+    at += 32 + follows
+  }
+  return records
+}
+
+/** Everything the socket gives until its end. */
+export function drain(socket: Socket): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    socket.on('end', () => resolve(Buffer.concat(chunks)))
+    socket.on('error', reject)
+    socket.resume()
+  })
+}
+
+/** Resolves when the socket is gone, however. */
+export function gone(socket: Socket): Promise<void> {
+  if (socket.closed) return Promise.resolve()
+  return new Promise((resolve) => socket.once('close', () => resolve()))
+}
+
+export function fileBytes(size: number): Buffer {
+  return randomBytes(size)
+}
+
+/** Descriptors this process has open; undefined where the system does not tell. */
+export function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length
+}
