@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <ctime>
 
 #include "storage.h"
@@ -95,29 +94,6 @@ Status random_id(std::string* out) {
     *out += "0123456789abcdef"[byte & 15];
   }
   return kOkStatus;
-}
-
-// The rename itself. RENAME_NOREPLACE is refused with EINVAL where the file system lacks it; a hard
-// link refuses an existing name as well, and the partial's own name goes afterwards.
-Status rename_partial(int partials, const char* id, int parent, const char* last, bool no_clobber) {
-  int result = renameat2(partials, id, parent, last, no_clobber ? RENAME_NOREPLACE : 0);
-  if (result != 0 && no_clobber && (errno == EINVAL || errno == ENOSYS)) {
-    result = linkat(partials, id, parent, last, 0);
-    if (result == 0) result = unlinkat(partials, id, 0);
-  }
-  if (result == 0) return kOkStatus;
-  switch (errno) {
-    case EEXIST:
-      return {Code::ERR_FR_EXISTS, errno};
-    case EISDIR:
-      return {Code::ERR_FR_IS_DIRECTORY, errno};
-    case EXDEV:
-    case ENAMETOOLONG:
-    case EACCES:
-      return {Code::ERR_FR_NAME, errno};
-    default:
-      return status_of_errno(errno);
-  }
 }
 
 }  // namespace
@@ -262,7 +238,8 @@ Status DataDir::publish(const PublishRequest& request) noexcept {
   // fsync, after mode and mtime: one commit makes all of it durable before the name appears.
   if (status = sync_fd(file->fd); !status.ok()) return status;
 
-  status = rename_partial(partials_, id.c_str(), parent.get(), last.c_str(), request.no_clobber);
+  const auto how = request.no_clobber ? Replace::kNever : Replace::kAllowed;
+  status = move_file(partials_, id, parent.get(), last, how);
   if (!status.ok()) return status;
   in_use_.erase(id);
   if (status = sync_fd(parent.get()); !status.ok()) return status;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 namespace fr {
 namespace {
@@ -168,6 +169,25 @@ Status check_target(int parent, const std::string& last, bool no_clobber) {
   if (S_ISDIR(found.st_mode)) return {Code::ERR_FR_IS_DIRECTORY, EISDIR};
   if (no_clobber) return {Code::ERR_FR_EXISTS, EEXIST};
   return S_ISREG(found.st_mode) ? kOkStatus : kBadName;
+}
+
+Status move_file(int from, const std::string& name, int to, const std::string& new_name,
+                 Replace replace) {
+  int result;
+  if (replace == Replace::kNeverByLink) {
+    result = linkat(from, name.c_str(), to, new_name.c_str(), 0);
+    if (result == 0) result = unlinkat(from, name.c_str(), 0);
+  } else {
+    const unsigned flags = replace == Replace::kNever ? RENAME_NOREPLACE : 0;
+    result = renameat2(from, name.c_str(), to, new_name.c_str(), flags);
+    if (result != 0 && flags != 0 && (errno == EINVAL || errno == ENOSYS)) {
+      return move_file(from, name, to, new_name, Replace::kNeverByLink);
+    }
+  }
+  if (result == 0) return kOkStatus;
+  if (errno == EEXIST) return {Code::ERR_FR_EXISTS, errno};
+  if (errno == EISDIR) return {Code::ERR_FR_IS_DIRECTORY, errno};
+  return of_lookup(errno);
 }
 
 Status sync_fd(int fd) {

@@ -65,6 +65,17 @@ Status open_parent(int root, std::string_view name, bool create, Confine confine
 // Judges what is under `last` in `parent` now; see check_name of storage.h.
 Status check_target(int parent, const std::string& last, bool no_clobber);
 
+// What a move does about a name that exists. kNeverByLink: for file systems without
+// RENAME_NOREPLACE; a hard link refuses an existing name as well, and the old name goes afterwards.
+// kNever falls back to it by itself.
+enum class Replace { kAllowed, kNever, kNeverByLink };
+
+// Gives `name` of one directory its new name in another, at once. A symlink that came to be at
+// the target after check_target is replaced, not followed. ERR_FR_EXISTS, ERR_FR_IS_DIRECTORY,
+// ERR_FR_NAME (another mount).
+Status move_file(int from, const std::string& name, int to, const std::string& new_name,
+                 Replace replace);
+
 // fsync of a file or directory; file systems that cannot sync a directory are forgiven.
 Status sync_fd(int fd);
 

@@ -207,6 +207,32 @@ TEST_CASE("both ways of opening directories agree on what is allowed") {
   close(root);
 }
 
+TEST_CASE("a file moves under a new name, and never over another where that is forbidden") {
+  for (const Replace replace : {Replace::kAllowed, Replace::kNever, Replace::kNeverByLink}) {
+    CAPTURE(static_cast<int>(replace));
+    const Scratch scratch(kDisk);
+    const int dir = open(scratch.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    write_file(scratch / "a", "new");
+    write_file(scratch / "taken", "old");
+    REQUIRE(mkdir((scratch / "dir").c_str(), 0755) == 0);
+    const bool is_never = replace != Replace::kAllowed;
+    CHECK(move_file(dir, "a", dir, "dir", replace).code ==
+          (is_never ? Code::ERR_FR_EXISTS : Code::ERR_FR_IS_DIRECTORY));
+    CHECK(move_file(dir, "missing", dir, "b", replace).code == Code::ERR_FR_IO);
+    if (is_never) {
+      CHECK(move_file(dir, "a", dir, "taken", replace).code == Code::ERR_FR_EXISTS);
+      CHECK(read_file(scratch / "taken") == "old");
+      CHECK(move_file(dir, "a", dir, "b", replace).ok());
+      CHECK(read_file(scratch / "b") == "new");
+    } else {
+      CHECK(move_file(dir, "a", dir, "taken", replace).ok());
+      CHECK(read_file(scratch / "taken") == "new");
+    }
+    CHECK_FALSE(exists(scratch / "a"));
+    close(dir);
+  }
+}
+
 TEST_CASE("a directory that turns into a symlink and back lets nothing out") {
   Place place(kMemory);
   REQUIRE(mkdir((place / "d").c_str(), 0755) == 0);
