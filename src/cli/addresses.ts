@@ -45,7 +45,10 @@ export function parseNodesFile(text: string, file: string): PushTarget[] {
   const targets: PushTarget[] = []
   const lines = text.split(/\r?\n/)
   for (const [index, line] of lines.entries()) {
-    const words = line.replace(/(^|\s)#.*$/, '').split(/\s+/).filter((word) => word !== '')
+    const words = line
+      .replace(/(^|\s)#.*$/, '')
+      .split(/\s+/)
+      .filter((word) => word !== '')
     if (words.length === 0) continue
     const at = `${file}:${index + 1}: `
     try {

@@ -12,6 +12,8 @@ export interface Context {
   stderr(text: string): void
   /** Size of the terminal behind stderr; null where there is none that can move its cursor. */
   terminal(): { columns: number; rows: number } | null
+  /** True where somebody looks at stdout, who would see two things mixed. */
+  readonly stdoutIsTerminal: boolean
   readonly paintStdout: Paint
   readonly paintStderr: Paint
 }
@@ -67,6 +69,7 @@ export function processContext(): Context {
       stderr.isTTY && env['TERM'] !== 'dumb'
         ? { columns: stderr.columns || 80, rows: stderr.rows || 24 }
         : null,
+    stdoutIsTerminal: stdout.isTTY === true,
     paintStdout: painter(wantsColours(env, stdout.isTTY === true)),
     paintStderr: painter(wantsColours(env, stderr.isTTY === true)),
   }

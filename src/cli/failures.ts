@@ -15,7 +15,8 @@ export function statusOfFailure(error: unknown): number {
 /** One line; a stack only for what is a bug of ours. */
 export function failureText(error: unknown): string {
   if (error instanceof FrError) {
-    const where = error.node === undefined || error.message.includes(error.node) ? '' : `${error.node}: `
+    const where =
+      error.node === undefined || error.message.includes(error.node) ? '' : `${error.node}: `
     return `${error.code}: ${printable(where + error.message)}`
   }
   if (error instanceof UsageError || error instanceof Interrupted || error instanceof TypeError) {

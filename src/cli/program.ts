@@ -110,7 +110,10 @@ function refuse(what: string): never {
   throw new UsageError(`ERR_FR_UNSUPPORTED: this version does not offer ${what}`)
 }
 
-const keyFileOption = ['--key-file <file>', 'key shared by all nodes; otherwise FR_KEY, otherwise loopback only'] as const
+const keyFileOption = [
+  '--key-file <file>',
+  'key shared by all nodes; otherwise FR_KEY, otherwise loopback only',
+] as const
 
 function engineOption(): Option {
   return new Option('--engine <engine>', 'what moves the bytes').choices(['native', 'portable'])
@@ -118,22 +121,38 @@ function engineOption(): Option {
 
 function logOptions(command: Commander, level: LogWish['level']): Commander {
   return command
-    .addOption(new Option('--log-format <format>', 'log lines as key=value or JSON').choices(['text', 'json']).default('text'))
-    .addOption(new Option('--log-level <level>', 'least level that is logged').choices(logLevels).default(level))
+    .addOption(
+      new Option('--log-format <format>', 'log lines as key=value or JSON')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'least level that is logged')
+        .choices(logLevels)
+        .default(level),
+    )
 }
 
 function addNode(program: Commander, found: (command: Command) => void): void {
   const command = program
     .command('node')
     .description('Receive, store and pass on files until stopped.')
-    .option('--listen <host:port>', 'address to serve (required); port 0 picks a free one', checked((text) => parseAddress(text, 0)))
+    .option(
+      '--listen <host:port>',
+      'address to serve (required); port 0 picks a free one',
+      checked((text) => parseAddress(text, 0)),
+    )
     .option('--data <dir>', 'directory that received files are stored in (required)')
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key that is accepted while keys are changed')
     .option('--name <name>', 'name of this node in status and logs')
     .option('--mirror', 'this node already holds whole files', false)
     .addOption(engineOption())
-    .option('--keep-partials <duration>', 'how long unfinished files are kept (default: 7d)', checked(parseDuration))
+    .option(
+      '--keep-partials <duration>',
+      'how long unfinished files are kept (default: 7d)',
+      checked(parseDuration),
+    )
     .option('--min-free <size>', 'space that is never filled (default: 64MiB)', checked(parseSize))
     .option('--json', 'say on stdout, as JSON, where it listens', false)
   logOptions(command, 'info').addHelpText(
@@ -151,7 +170,8 @@ Examples:
 function nodeCommand(options: Record<string, any>): Command {
   // Not commander's requiredOption: it would hide that a flag was mistyped.
   for (const name of ['listen', 'data']) {
-    if (!options[name]) throw new UsageError(`--${name} is required (fr node --help shows what there is)`)
+    if (!options[name])
+      throw new UsageError(`--${name} is required (fr node --help shows what there is)`)
   }
   const { listen, data, keyFile, previousKeyFile, name, engine } = options
   return {
@@ -173,22 +193,49 @@ function addPush(program: Commander, found: (command: Command) => void): void {
     .argument('<path>', 'the file')
     .addOption(
       new Option('--to <list>', 'HOST:PORT[,HOST:PORT...]; may be given more than once').argParser(
-        (text: string, before: string | undefined) => (before === undefined ? text : `${before},${text}`),
+        (text: string, before: string | undefined) =>
+          before === undefined ? text : `${before},${text}`,
       ),
     )
     .option('--nodes <file>', 'file with one HOST:PORT a line, # comments, uplink= downlink= site=')
     .option('--as <name>', 'name at the nodes (default: the name of the file)')
     .option(...keyFileOption)
-    .addOption(new Option('--strategy <strategy>', 'how the file is dealt out').choices(['adaptive', 'classic']))
     .addOption(
-      new Option('--shape <shape>', 'who feeds whom').choices(['auto', 'unicast', 'group', 'chain', 'tree', 'binomial']),
+      new Option('--strategy <strategy>', 'how the file is dealt out').choices([
+        'adaptive',
+        'classic',
+      ]),
     )
-    .option('--group-size <k>', 'nodes of one group', checked((text) => parseCount(text, 1, limits.nodesPerPush)))
-    .addOption(new Option('--digest <algorithm>', 'how blocks are verified').choices(['xxh64', 'sha256']))
+    .addOption(
+      new Option('--shape <shape>', 'who feeds whom').choices([
+        'auto',
+        'unicast',
+        'group',
+        'chain',
+        'tree',
+        'binomial',
+      ]),
+    )
+    .option(
+      '--group-size <k>',
+      'nodes of one group',
+      checked((text) => parseCount(text, 1, limits.nodesPerPush)),
+    )
+    .addOption(
+      new Option('--digest <algorithm>', 'how blocks are verified').choices(['xxh64', 'sha256']),
+    )
     .addOption(engineOption())
     .option('--no-clobber', 'refuse nodes that already hold the name')
-    .option('--uplink <rate>', 'uplink of this machine, for the predicted time and the bound', checked(parseRate))
-    .option('--connect-timeout <duration>', 'how long to wait for a connection (default: 3s)', checked(parseDuration))
+    .option(
+      '--uplink <rate>',
+      'uplink of this machine, for the predicted time and the bound',
+      checked(parseRate),
+    )
+    .option(
+      '--connect-timeout <duration>',
+      'how long to wait for a connection (default: 3s)',
+      checked(parseDuration),
+    )
     .option('--dry-run', 'print the plan, send nothing', false)
     .option('--json', 'one JSON object a line on stdout: plan, progress, node, result', false)
   for (const [flags] of laterPushOptions) command.addOption(new Option(flags).hideHelp())
@@ -206,7 +253,8 @@ Examples:
 
 // biome-ignore lint/suspicious/noExplicitAny: what commander collected, typed by the options above
 function pushCommand(path: string, options: Record<string, any>): Command {
-  const { to, nodes, as, keyFile, strategy, shape, groupSize, digest, engine, connectTimeout } = options
+  const { to, nodes, as, keyFile, strategy, shape, groupSize, digest, engine, connectTimeout } =
+    options
   for (const [flags, name] of laterPushOptions) {
     if (options[name] !== undefined) refuse(`fr push ${flags.replace(/ .*/, '')}`)
   }
@@ -227,7 +275,17 @@ function pushCommand(path: string, options: Record<string, any>): Command {
   return {
     command: 'push',
     path,
-    ...given({ to: targets, nodesFile: nodes, as, keyFile, strategy, shape, groupSize, digest, engine }),
+    ...given({
+      to: targets,
+      nodesFile: nodes,
+      as,
+      keyFile,
+      strategy,
+      shape,
+      groupSize,
+      digest,
+      engine,
+    }),
     ...given({
       uplinkBytesPerSecond: options['uplink'],
       connectMs: connectTimeout === undefined ? undefined : Math.ceil(connectTimeout * 1000),
@@ -250,7 +308,11 @@ function addStatus(program: Commander, found: (command: Command) => void): void 
   program
     .command('status')
     .description('Show what a node is doing.')
-    .argument('<host:port>', 'the node', checked((text) => parseAddress(text)))
+    .argument(
+      '<host:port>',
+      'the node',
+      checked((text) => parseAddress(text)),
+    )
     .option(...keyFileOption)
     .option('--json', 'one JSON object on stdout', false)
     .addHelpText(
@@ -268,7 +330,9 @@ function addDigest(program: Commander, found: (command: Command) => void): void 
     .command('digest')
     .description('Print the digest of a file, as nodes report it.')
     .argument('<file>', 'the file')
-    .addOption(new Option('--digest <algorithm>', 'how blocks are digested').choices(['xxh64', 'sha256']))
+    .addOption(
+      new Option('--digest <algorithm>', 'how blocks are digested').choices(['xxh64', 'sha256']),
+    )
     .addHelpText(
       'after',
       `
@@ -283,7 +347,10 @@ function addKeygen(program: Commander, found: (command: Command) => void): void 
   program
     .command('keygen')
     .description('Make a new key.')
-    .option('--out <file>', 'write it there, readable by the owner alone, never over an existing file')
+    .option(
+      '--out <file>',
+      'write it there, readable by the owner alone, never over an existing file',
+    )
     .addHelpText(
       'after',
       `

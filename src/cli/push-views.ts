@@ -1,7 +1,7 @@
 /**
- * The three ways a push is shown: NDJSON on stdout, a live display on a terminal, plain lines. All
- * take the same facts; what they write is built by render-push.ts. The closing table comes after
- * them, and is the same for all.
+ * The ways a push is shown: NDJSON on stdout, a live display on a terminal, plain lines. All take
+ * the same facts; what they write is built by render-push.ts. The closing table comes after them,
+ * and is the same for all.
  */
 import type { NodeOutcome, Plan, Progress, PushResult } from '../api/types.js'
 import type { Context } from './context.js'
@@ -164,5 +164,40 @@ export class LiveView implements PushView {
 
   #erase(): void {
     this.#context.stderr(this.#region.draw([], this.#context.terminal()?.columns ?? 80))
+  }
+}
+
+/** JSON on stdout for a program and a display on stderr for people. */
+export class BothViews implements PushView {
+  readonly #json: JsonView
+  readonly #people: PushView
+
+  constructor(json: JsonView, people: PushView) {
+    this.#json = json
+    this.#people = people
+  }
+
+  plan(plan: Plan): void {
+    this.#json.plan(plan)
+    this.#people.plan(plan)
+  }
+
+  progress(progress: Progress): void {
+    this.#json.progress(progress)
+    this.#people.progress(progress)
+  }
+
+  node(outcome: NodeOutcome): void {
+    this.#json.node(outcome)
+    this.#people.node(outcome)
+  }
+
+  say(line: string): void {
+    this.#people.say(line)
+  }
+
+  end(result: PushResult | null): void {
+    this.#people.end(result)
+    this.#json.end(result)
   }
 }

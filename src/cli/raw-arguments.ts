@@ -21,7 +21,10 @@ export function lastArguments(commandLine: Uint8Array, count: number): Uint8Arra
  * where the text is faithful. Throws UsageError where the bytes cannot be found or two different
  * arguments read alike.
  */
-export function bytesBehind(text: string, rawArguments: readonly Uint8Array[]): Uint8Array | undefined {
+export function bytesBehind(
+  text: string,
+  rawArguments: readonly Uint8Array[],
+): Uint8Array | undefined {
   if (!text.includes('\uFFFD')) return undefined
   const found = new Map<string, Uint8Array>()
   for (const raw of rawArguments) {
@@ -33,8 +36,10 @@ export function bytesBehind(text: string, rawArguments: readonly Uint8Array[]): 
     }
   }
   const [first, second] = found.values()
-  if (first === undefined) throw new UsageError(`'${text}': the bytes of this name cannot be had on this system`)
-  if (second !== undefined) throw new UsageError(`'${text}': two arguments differ in bytes that are no UTF-8`)
+  if (first === undefined)
+    throw new UsageError(`'${text}': the bytes of this name cannot be had on this system`)
+  if (second !== undefined)
+    throw new UsageError(`'${text}': two arguments differ in bytes that are no UTF-8`)
   return first
 }
 

@@ -136,6 +136,7 @@ const barWidthMin = 10
 const barWidthMax = 22
 /** Less than this of a reason says nothing. */
 const waitsWidthMin = 16
+const waitsWidthFull = 32
 
 /** Narrow terminals lose, in this order: the reason, the bar, the ETA, the state, the rate. */
 function liveLayout(columns: number, nodeWidth: number): LiveLayout {
@@ -149,7 +150,9 @@ function liveLayout(columns: number, nodeWidth: number): LiveLayout {
   const state = take(stateWidth)
   const eta = take(etaWidth)
   const both = room >= gap + barWidthMin + gap + waitsWidthMin
-  const bar = take(both ? barWidthMin : Math.max(barWidthMin, Math.min(barWidthMax, room - gap)))
+  // A reason is given its full width before the bar grows.
+  const barRoom = room - gap - (both ? gap + waitsWidthFull : 0)
+  const bar = take(Math.max(barWidthMin, Math.min(barWidthMax, barRoom)))
   const waits = both ? take(room - gap) : 0
   return { node: nodeWidth, state, bar, rate, eta, waits }
 }
@@ -172,11 +175,24 @@ function nodeLine(
   const done = isOver(node)
   cell(printable(node.node), layout.node)
   cell(node.state, layout.state, stateTones[node.state])
-  cell(layout.bar === 0 ? '' : bar(share, layout.bar), layout.bar, node.state === 'complete' ? 'green' : 'plain')
+  cell(
+    layout.bar === 0 ? '' : bar(share, layout.bar),
+    layout.bar,
+    node.state === 'complete' ? 'green' : 'plain',
+  )
   cell(formatPercent(share), percentWidth, 'plain', true)
-  cell(node.state === 'receiving' ? formatRate(node.rateBytesPerSecond) : '', layout.rate, 'plain', true)
+  cell(
+    node.state === 'receiving' ? formatRate(node.rateBytesPerSecond) : '',
+    layout.rate,
+    'plain',
+    true,
+  )
   cell(done || node.etaSeconds === null ? '' : `ETA ${formatDuration(node.etaSeconds)}`, layout.eta)
-  cell(done || node.waitsFor === null ? '' : `waits for ${printable(node.waitsFor)}`, layout.waits, 'yellow')
+  cell(
+    done || node.waitsFor === null ? '' : `waits for ${printable(node.waitsFor)}`,
+    layout.waits,
+    'yellow',
+  )
   if (layout.node + gap + percentWidth > columns) {
     return truncate(`${formatPercent(share)} ${printable(node.node)}`, columns)
   }
@@ -198,7 +214,12 @@ function stateCounts(nodes: readonly NodeProgress[]): string {
  * are nodes, the slowest ones and a count of the rest. No line is wider than `size.columns - 1`, so that
  * none wraps.
  */
-export function liveLines(progress: Progress, name: string, size: LiveSize, paint: Paint): string[] {
+export function liveLines(
+  progress: Progress,
+  name: string,
+  size: LiveSize,
+  paint: Paint,
+): string[] {
   const columns = Math.max(1, size.columns - 1)
   // One row for the header and one for the cursor below the display.
   const room = Math.max(1, size.rows - 2)
@@ -212,7 +233,10 @@ export function liveLines(progress: Progress, name: string, size: LiveSize, pain
     formatDuration(progress.seconds),
   ]
   const header = truncate(`${truncate(printable(name), 32)}  ${facts.join('  ')}`, columns)
-  const nodeWidth = Math.min(32, Math.max(...shown.map((node) => displayWidth(printable(node.node)))))
+  const nodeWidth = Math.min(
+    32,
+    Math.max(...shown.map((node) => displayWidth(printable(node.node)))),
+  )
   const lines = [paint('bold', header)]
   const layout = liveLayout(columns, nodeWidth)
   for (const node of shown) lines.push(nodeLine(node, progress.bytes, layout, columns, paint))

@@ -17,7 +17,7 @@ export function printable(text: string): string {
 
 const wide =
   /[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1FAFF}\u{20000}-\u{3FFFD}]/u
-const zeroWidth = /[\p{Mn}\p{Me}\u200B-\u200D\uFE0F]/u
+const zeroWidth = /[\p{Mn}\p{Me}\p{Cf}]/u
 
 function characterWidth(character: string): number {
   if (character < '\u0300') return 1
@@ -93,7 +93,10 @@ export function tableLines(
   paint: Paint,
 ): string[] {
   const widths = columns.map((column, index) =>
-    Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(row[index]?.text ?? ''))),
+    Math.max(
+      displayWidth(column.title),
+      ...rows.map((row) => displayWidth(row[index]?.text ?? '')),
+    ),
   )
   const line = (cells: readonly Cell[]): string => {
     let last = columns.length - 1

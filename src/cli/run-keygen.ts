@@ -27,7 +27,11 @@ async function writeKey(path: string, text: string): Promise<void> {
     }
   } catch (error) {
     const { code, errno } = error as NodeJS.ErrnoException
-    const details = { path, cause: error, ...(errno === undefined ? {} : { errno: Math.abs(errno) }) }
+    const details = {
+      path,
+      cause: error,
+      ...(errno === undefined ? {} : { errno: Math.abs(errno) }),
+    }
     if (code === 'EEXIST') {
       throw new FrError('ERR_FR_EXISTS', `${path} exists; a key is never overwritten`, details)
     }

@@ -10,12 +10,15 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
     if (!isLogged(line.level, command.log.level)) return
     context.stderr(`${logText(line, command.log.format, Date.now())}\n`)
   }
-  const log = (event: string, fields: LogLine['fields']): void => logger({ level: 'info', event, fields })
+  const log = (event: string, fields: LogLine['fields']): void =>
+    logger({ level: 'info', event, fields })
   const signal = watchSignals((text) => log('stopping', { reason: text }))
   const { loadKeyFile, startNode } = await import('../api/index.js')
   const node = await startNode({ ...(await nodeOptions(command, context, loadKeyFile)), logger })
   if (command.json) {
-    context.stdout(`${JSON.stringify({ event: 'listening', address: node.address, nodeId: node.nodeId })}\n`)
+    context.stdout(
+      `${JSON.stringify({ event: 'listening', address: node.address, nodeId: node.nodeId })}\n`,
+    )
   } else {
     context.stderr(listeningLine(command, node.address))
   }
@@ -51,7 +54,8 @@ async function nodeOptions(
   if (command.name !== undefined) options.name = command.name
   if (command.engine !== undefined) options.engine = command.engine
   if (command.minFreeBytes !== undefined) options.minFreeBytes = command.minFreeBytes
-  if (command.keepPartialsSeconds !== undefined) options.keepPartialsSeconds = command.keepPartialsSeconds
+  if (command.keepPartialsSeconds !== undefined)
+    options.keepPartialsSeconds = command.keepPartialsSeconds
   return options
 }
 

@@ -10,7 +10,7 @@ import type { PushCommand } from './commands.js'
 import { type Context, Interrupted, watchSignals } from './context.js'
 import { failureText } from './failures.js'
 import { keyOption } from './keys.js'
-import { JsonView, LiveView, PlainView, type PushView } from './push-views.js'
+import { BothViews, JsonView, LiveView, PlainView, type PushView } from './push-views.js'
 import { closingLines, planLines, pushExitStatus } from './render-push.js'
 import { isLogged, logText } from './render-text.js'
 import { argumentBytes, type Source, withSource } from './sources.js'
@@ -32,10 +32,17 @@ async function pushSource(
   const name = command.path.slice(command.path.lastIndexOf('/') + 1)
   const view = makeView(command, context, name)
   const logger = (line: LogLine): void => {
-    if (isLogged(line.level, command.log.level)) view.say(logText(line, command.log.format, Date.now()))
+    if (isLogged(line.level, command.log.level))
+      view.say(logText(line, command.log.format, Date.now()))
   }
   const signal = watchSignals((text) => view.say(`fr push: ${text}`))
-  const options: PushOptions = { ...pushOptions(command, source), ...key, to: targets, logger, signal }
+  const options: PushOptions = {
+    ...pushOptions(command, source),
+    ...key,
+    to: targets,
+    logger,
+    signal,
+  }
   const seen: { plan?: Plan } = {}
   let result: PushResult
   try {
@@ -65,9 +72,12 @@ async function pushSource(
   return pushExitStatus(result)
 }
 
+/** JSON goes to stdout; people look at stderr, unless both are one and the same screen. */
 function makeView(command: PushCommand, context: Context, name: string): PushView {
-  if (command.json) return new JsonView(context)
-  return context.terminal() === null ? new PlainView(context, name) : new LiveView(context, name)
+  if (command.json && context.stdoutIsTerminal) return new JsonView(context)
+  const people =
+    context.terminal() === null ? new PlainView(context, name) : new LiveView(context, name)
+  return command.json ? new BothViews(new JsonView(context), people) : people
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
@@ -79,7 +89,8 @@ function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 't
   if (command.groupSize !== undefined) options.groupSize = command.groupSize
   if (command.digest !== undefined) options.digest = command.digest
   if (command.engine !== undefined) options.engine = command.engine
-  if (command.uplinkBytesPerSecond !== undefined) options.uplinkBytesPerSecond = command.uplinkBytesPerSecond
+  if (command.uplinkBytesPerSecond !== undefined)
+    options.uplinkBytesPerSecond = command.uplinkBytesPerSecond
   if (command.connectMs !== undefined) options.connectMs = command.connectMs
   return options
 }
@@ -103,7 +114,8 @@ async function readNodesFile(path: string): Promise<PushTarget[]> {
     // A pipe has no size to ask for, so the bound is kept while reading.
     for await (const chunk of file.createReadStream() as AsyncIterable<Buffer>) {
       bytes += chunk.length
-      if (bytes > nodesFileBytesMax) throw new UsageError(`${path}: larger than a nodes file can be (1 MiB)`)
+      if (bytes > nodesFileBytesMax)
+        throw new UsageError(`${path}: larger than a nodes file can be (1 MiB)`)
       chunks.push(chunk)
     }
   } catch (error) {

@@ -11,7 +11,10 @@ const escapes = /\u001b\[[\d;]*m/g
 
 /** Rows that lines of these widths take on a terminal of `columns`, which may have shrunk since. */
 export function rowsTaken(widths: readonly number[], columns: number): number {
-  return widths.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / Math.max(1, columns))), 0)
+  return widths.reduce(
+    (sum, width) => sum + Math.max(1, Math.ceil(width / Math.max(1, columns))),
+    0,
+  )
 }
 
 /** Moves up over what was drawn, writes the lines over it and clears what is left below. */

@@ -70,11 +70,14 @@ export function parseRate(text: string): number {
       ? (lookUp(bitUnits, parsed.unit) ?? lookUp(byteUnits, parsed.unit))
       : undefined
   if (parsed === undefined || factor === undefined) {
-    throw new UsageError(`'${text}' is not a rate; write it like 200Mbit, 10Gbit or 25MB (a second)`)
+    throw new UsageError(
+      `'${text}' is not a rate; write it like 200Mbit, 10Gbit or 25MB (a second)`,
+    )
   }
   const rate = parsed.value * factor
   if (!(rate >= 1)) throw new UsageError(`'${text}' is no speed; a rate is above zero`)
-  if (rate > rateBytesPerSecondMax) throw new UsageError(`'${text}' is faster than any link (100Tbit)`)
+  if (rate > rateBytesPerSecondMax)
+    throw new UsageError(`'${text}' is faster than any link (100Tbit)`)
   return rate
 }
 
@@ -140,7 +143,13 @@ export function formatDuration(seconds: number): string {
   return pair(whole, 86_400, 'd', 3600, 'h')
 }
 
-function pair(seconds: number, big: number, bigUnit: string, small: number, smallUnit: string): string {
+function pair(
+  seconds: number,
+  big: number,
+  bigUnit: string,
+  small: number,
+  smallUnit: string,
+): string {
   const rest = Math.floor((seconds % big) / small)
   return `${Math.floor(seconds / big)}${bigUnit}${String(rest).padStart(2, '0')}${smallUnit}`
 }

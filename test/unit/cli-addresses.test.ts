@@ -3,33 +3,51 @@ import { parseAddress, parseNodesFile, parseTargets } from '../../src/cli/addres
 import { UsageError } from '../../src/cli/units.js'
 
 describe('parseAddress', () => {
-  it.each(['127.0.0.1:7400', 'node-1.example.org:1', '[::1]:7400', '[fe80::1%eth0]:65535', 'localhost:80'])(
-    '%s',
-    (text) => expect(parseAddress(text)).toBe(text),
-  )
+  it.each([
+    '127.0.0.1:7400',
+    'node-1.example.org:1',
+    '[::1]:7400',
+    '[fe80::1%eth0]:65535',
+    'localhost:80',
+  ])('%s', (text) => expect(parseAddress(text)).toBe(text))
 
   it('takes port 0 only where a port may be picked', () => {
     expect(parseAddress('127.0.0.1:0', 0)).toBe('127.0.0.1:0')
     expect(() => parseAddress('127.0.0.1:0')).toThrow('the port is a number from 1 to 65535')
   })
 
-  it.each(['', 'host', 'host:', ':7400', 'host:port', 'ho st:1', '[::1]', 'host:123456', 'host:1/x'])(
-    'refuses %j',
-    (text) => expect(() => parseAddress(text)).toThrow(UsageError),
-  )
+  it.each([
+    '',
+    'host',
+    'host:',
+    ':7400',
+    'host:port',
+    'ho st:1',
+    '[::1]',
+    'host:123456',
+    'host:1/x',
+  ])('refuses %j', (text) => expect(() => parseAddress(text)).toThrow(UsageError))
 
   it('knows a port that is too large', () =>
     expect(() => parseAddress('host:65536')).toThrow('the port is a number from 1 to 65535'))
 
   it('says how IPv6 is written', () =>
-    expect(() => parseAddress('::1:7400')).toThrow("'::1:7400' is not HOST:PORT; write IPv6 as [::1]:7400"))
+    expect(() => parseAddress('::1:7400')).toThrow(
+      "'::1:7400' is not HOST:PORT; write IPv6 as [::1]:7400",
+    ))
 })
 
 describe('parseTargets', () => {
   it('splits at commas', () =>
-    expect(parseTargets('a:1, b:2,[::1]:3')).toEqual([{ address: 'a:1' }, { address: 'b:2' }, { address: '[::1]:3' }]))
-  it('refuses an empty place', () => expect(() => parseTargets('a:1,,b:2')).toThrow("'' is not HOST:PORT"))
-  it('refuses the same twice', () => expect(() => parseTargets('a:1,b:2,a:1')).toThrow('a:1 is named twice'))
+    expect(parseTargets('a:1, b:2,[::1]:3')).toEqual([
+      { address: 'a:1' },
+      { address: 'b:2' },
+      { address: '[::1]:3' },
+    ]))
+  it('refuses an empty place', () =>
+    expect(() => parseTargets('a:1,,b:2')).toThrow("'' is not HOST:PORT"))
+  it('refuses the same twice', () =>
+    expect(() => parseTargets('a:1,b:2,a:1')).toThrow('a:1 is named twice'))
   it('refuses more than a push takes', () => {
     const list = Array.from({ length: 65 }, (_, index) => `host:${index + 1}`)
     expect(parseTargets(list.slice(1).join(','))).toHaveLength(64)
@@ -62,7 +80,10 @@ describe('parseNodesFile', () => {
 
   it.each([
     ['a:1\na:1', 'nodes.txt:2: a:1 is named twice'],
-    ['a:1\nb:2 speed=3', "nodes.txt:2: unknown attribute 'speed'; there are uplink, downlink and site"],
+    [
+      'a:1\nb:2 speed=3',
+      "nodes.txt:2: unknown attribute 'speed'; there are uplink, downlink and site",
+    ],
     ['a:1 uplink=0Mbit', "nodes.txt:1: '0Mbit' is no speed; a rate is above zero"],
     ['a:1 uplink=-5Mbit', "nodes.txt:1: '-5Mbit' is not a rate"],
     ['a:1 uplink=fast', "nodes.txt:1: 'fast' is not a rate"],

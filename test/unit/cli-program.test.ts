@@ -69,13 +69,22 @@ describe('fr push', () => {
     ['push a b --to h:1', 'too many arguments'],
     ['push a --to h', "--to: 'h' is not HOST:PORT"],
     ['push a --to h:1,h:1', '--to: h:1 is named twice'],
-    ['push a --to h:1 --shape ring', 'Allowed choices are auto, unicast, group, chain, tree, binomial'],
+    [
+      'push a --to h:1 --shape ring',
+      'Allowed choices are auto, unicast, group, chain, tree, binomial',
+    ],
     ['push a --to h:1 --group-size 0', "'0' is not a whole number from 1 to 64"],
     ['push a --to h:1 --uplink 200', "'200' is not a rate"],
     ['push a --to h:1 --connect-timeout soon', "'soon' is not a duration"],
     ['push a --to', 'argument missing'],
-    ['push a --to h:1 --limit-up 1Mbit', 'ERR_FR_UNSUPPORTED: this version does not offer fr push --limit-up'],
-    ['push a --to h:1 --handover every', 'ERR_FR_UNSUPPORTED: this version does not offer fr push --handover'],
+    [
+      'push a --to h:1 --limit-up 1Mbit',
+      'ERR_FR_UNSUPPORTED: this version does not offer fr push --limit-up',
+    ],
+    [
+      'push a --to h:1 --handover every',
+      'ERR_FR_UNSUPPORTED: this version does not offer fr push --handover',
+    ],
     ['push a --to h:1 --key secret', "unknown option '--key'"],
   ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
 
@@ -133,8 +142,17 @@ describe('fr node', () => {
 
 describe('the small commands', () => {
   it('are parsed', () => {
-    expect(command('status h:1 --json --key-file k')).toEqual({ command: 'status', address: 'h:1', json: true, keyFile: 'k' })
-    expect(command('digest f --digest sha256')).toEqual({ command: 'digest', path: 'f', digest: 'sha256' })
+    expect(command('status h:1 --json --key-file k')).toEqual({
+      command: 'status',
+      address: 'h:1',
+      json: true,
+      keyFile: 'k',
+    })
+    expect(command('digest f --digest sha256')).toEqual({
+      command: 'digest',
+      path: 'f',
+      digest: 'sha256',
+    })
     expect(command('digest -- -f')).toEqual({ command: 'digest', path: '-f' })
     expect(command('keygen')).toEqual({ command: 'keygen' })
     expect(command('keygen --out k')).toEqual({ command: 'keygen', out: 'k' })
@@ -154,13 +172,16 @@ describe('fr', () => {
     expect(usage('nodes')).toContain('(Did you mean node?)')
   })
 
-  it.each(['add T h:1 --via h:2', 'limit --via h:1', 'simulate --nodes 4', 'add --help'])('refuses by name: %s', (line) =>
-    expect(usage(line)).toBe(
-      `error: ERR_FR_UNSUPPORTED: this version does not offer fr ${line.split(' ')[0]}\n`,
-    ),
+  it.each(['add T h:1 --via h:2', 'limit --via h:1', 'simulate --nodes 4', 'add --help'])(
+    'refuses by name: %s',
+    (line) =>
+      expect(usage(line)).toBe(
+        `error: ERR_FR_UNSUPPORTED: this version does not offer fr ${line.split(' ')[0]}\n`,
+      ),
   )
 
-  it('shows its help on stderr where no command is given', () => expect(usage('')).toContain('Usage: fr'))
+  it('shows its help on stderr where no command is given', () =>
+    expect(usage('')).toContain('Usage: fr'))
 
   it('prints its version', () => expect(help('--version')).toBe('1.2.3\n'))
 

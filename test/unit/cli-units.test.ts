@@ -26,13 +26,23 @@ describe('parseSize', () => {
     ['4TiB', 4 * 2 ** 40],
   ])('%s', (text, bytes) => expect(parseSize(text)).toBe(bytes))
 
-  it.each(['', 'GiB', '-1', '1gib', '1 GiB ', '1Mbit', '0x10', '1e3', '1,5GiB', 'constructor', '1constructor', 'NaN'])(
-    'refuses %j',
-    (text) => {
-      expect(() => parseSize(text)).toThrow(UsageError)
-      expect(() => parseSize(text)).toThrow('is not a size; write it like 64KiB, 1GiB or 10GB')
-    },
-  )
+  it.each([
+    '',
+    'GiB',
+    '-1',
+    '1gib',
+    '1 GiB ',
+    '1Mbit',
+    '0x10',
+    '1e3',
+    '1,5GiB',
+    'constructor',
+    '1constructor',
+    'NaN',
+  ])('refuses %j', (text) => {
+    expect(() => parseSize(text)).toThrow(UsageError)
+    expect(() => parseSize(text)).toThrow('is not a size; write it like 64KiB, 1GiB or 10GB')
+  })
 
   it('refuses what no offset can hold', () => {
     expect(() => parseSize('9000TiB')).toThrow('is larger than any file')
@@ -51,8 +61,9 @@ describe('parseRate', () => {
     ['1.5Mbit', 187_500],
   ])('%s', (text, rate) => expect(parseRate(text)).toBe(rate))
 
-  it.each(['200', 'Mbit', '200mbit', '200Mb', '-1Mbit', 'fast', '1Mbit/s/s'])('refuses %j', (text) =>
-    expect(() => parseRate(text)).toThrow('is not a rate'),
+  it.each(['200', 'Mbit', '200mbit', '200Mb', '-1Mbit', 'fast', '1Mbit/s/s'])(
+    'refuses %j',
+    (text) => expect(() => parseRate(text)).toThrow('is not a rate'),
   )
 
   it('refuses standstill and absurdity', () => {
@@ -76,7 +87,8 @@ describe('parseDuration', () => {
     expect(() => parseDuration(text)).toThrow('is not a duration'),
   )
 
-  it('refuses ages', () => expect(() => parseDuration('40000d')).toThrow('longer than a hundred years'))
+  it('refuses ages', () =>
+    expect(() => parseDuration('40000d')).toThrow('longer than a hundred years'))
 })
 
 describe('parseCount', () => {

@@ -1,0 +1,357 @@
+import { describe, expect, it } from 'vitest'
+import type {
+  NodeOutcome,
+  NodeProgress,
+  NodeStatus,
+  Plan,
+  Progress,
+  PushResult,
+} from '../../src/api/types.js'
+import {
+  bar,
+  chooseShown,
+  closingLines,
+  liveLines,
+  outcomeLine,
+  planLines,
+  planSummary,
+  progressLine,
+  pushExitStatus,
+} from '../../src/cli/render-push.js'
+import { statusLines } from '../../src/cli/render-status.js'
+import { displayWidth, painter } from '../../src/cli/render-text.js'
+
+const plain = painter(false)
+const MIB = 1024 * 1024
+
+const node = (over: Partial<NodeProgress> & { node: string }): NodeProgress => ({
+  state: 'receiving',
+  landedBytes: 64 * MIB,
+  verifiedBytes: 64 * MIB,
+  rateBytesPerSecond: 25e6,
+  etaSeconds: 2.6,
+  waitsFor: null,
+  ...over,
+})
+
+const progress: Progress = {
+  event: 'progress',
+  transfer: 't',
+  seconds: 3,
+  bytes: 128 * MIB,
+  landedBytes: 256 * MIB,
+  efficiency: 0.957,
+  originBytesSent: 100,
+  nodes: [
+    node({ node: '10.0.0.2:7400' }),
+    node({
+      node: '10.0.0.3:7400',
+      state: 'complete',
+      landedBytes: 128 * MIB,
+      rateBytesPerSecond: 0,
+      etaSeconds: null,
+    }),
+    node({
+      node: '10.0.0.14:7400',
+      state: 'verifying',
+      landedBytes: 32 * MIB,
+      waitsFor: '10.0.0.2:7400',
+    }),
+    node({ node: '[::1]:7400', state: 'failed', landedBytes: 32 * MIB, waitsFor: 'nobody' }),
+  ],
+}
+
+const plan: Plan = {
+  event: 'plan',
+  transfer: 't',
+  strategy: 'classic',
+  shape: 'group',
+  groups: [['10.0.0.2:7400', '10.0.0.3:7400']],
+  shares: [
+    { node: '10.0.0.2:7400', bytes: 64 * MIB },
+    { node: '10.0.0.3:7400', bytes: 64 * MIB },
+  ],
+  bytes: 128 * MIB,
+  blockBytes: 65_536,
+  predictedSeconds: 5.6,
+  boundSeconds: 5.37,
+  limiting: 'origin uplink',
+}
+
+describe('the plan', () => {
+  it('in one line', () => {
+    expect(planSummary(plan, 'a b.bin')).toBe(
+      'a b.bin: 128 MiB to 2 nodes, classic group, bound 5.4s (origin uplink)',
+    )
+    expect(
+      planSummary(
+        { ...plan, boundSeconds: null, limiting: null, groups: [['h:1'], ['h:2']] },
+        'x\n',
+      ),
+    ).toBe('x\\x0a: 128 MiB to 2 nodes in 2 groups, classic group')
+    expect(planSummary({ ...plan, boundSeconds: null, groups: [['h:1']] }, 'x')).toContain(
+      'to 1 node,',
+    )
+  })
+  it('in full', () =>
+    expect(planLines(plan, 'a.bin', plain)).toEqual([
+      'a.bin: 128 MiB to 2 nodes, classic group',
+      'blocks of 64.0 KiB',
+      'predicted: 5.6s',
+      'bound: 5.4s',
+      'limited by: origin uplink',
+      'node           group    relays  share',
+      '10.0.0.2:7400      1  64.0 MiB    50%',
+      '10.0.0.3:7400      1  64.0 MiB    50%',
+    ]))
+  it('says what is not known', () =>
+    expect(
+      planLines(
+        { ...plan, predictedSeconds: null, boundSeconds: null, limiting: null },
+        'a',
+        plain,
+      ).slice(2, 5),
+    ).toEqual([
+      'predicted: unknown without link speeds',
+      'bound: unknown without link speeds',
+      'limited by: unknown',
+    ]))
+})
+
+describe('the bar', () => {
+  it.each([
+    [0, '[>       ]'],
+    [0.5, '[====>   ]'],
+    [0.99, '[=======>]'],
+    [1, '[========]'],
+  ])('%d', (share, text) => expect(bar(share, 10)).toBe(text))
+})
+
+describe('the live display', () => {
+  const live = (columns: number, rows = 24) =>
+    liveLines(progress, 'model.bin', { columns, rows }, plain)
+
+  it('fits a wide terminal', () =>
+    expect(live(121)).toEqual([
+      'model.bin  50% of 128 MiB x 4  50.0 MB/s delivered  efficiency 95%  3.0s',
+      '10.0.0.2:7400   receiving   [==========>         ]   50%  25.0 MB/s  ETA 2.6s',
+      '10.0.0.3:7400   complete    [====================]  100%',
+      '10.0.0.14:7400  verifying   [=====>              ]   25%             ETA 2.6s    waits for 10.0.0.2:7400',
+      '[::1]:7400      failed      [=====>              ]   25%',
+    ]))
+
+  it('gives up bar before reason', () =>
+    expect(live(90)).toEqual([
+      'model.bin  50% of 128 MiB x 4  50.0 MB/s delivered  efficiency 95%  3.0s',
+      '10.0.0.2:7400   receiving   [====>   ]   50%  25.0 MB/s  ETA 2.6s',
+      '10.0.0.3:7400   complete    [========]  100%',
+      '10.0.0.14:7400  verifying   [==>     ]   25%             ETA 2.6s    waits for 10.0.0.2:~',
+      '[::1]:7400      failed      [==>     ]   25%',
+    ]))
+
+  it('fits 80 columns', () =>
+    expect(live(80)).toEqual([
+      'model.bin  50% of 128 MiB x 4  50.0 MB/s delivered  efficiency 95%  3.0s',
+      '10.0.0.2:7400   receiving   [==========>         ]   50%  25.0 MB/s  ETA 2.6s',
+      '10.0.0.3:7400   complete    [====================]  100%',
+      '10.0.0.14:7400  verifying   [=====>              ]   25%             ETA 2.6s',
+      '[::1]:7400      failed      [=====>              ]   25%',
+    ]))
+
+  it('fits 40 columns', () =>
+    expect(live(40)).toEqual([
+      'model.bin  50% of 128 MiB x 4  50.0 MB~',
+      '10.0.0.2:7400    50%  25.0 MB/s',
+      '10.0.0.3:7400   100%',
+      '10.0.0.14:7400   25%',
+      '[::1]:7400       25%',
+    ]))
+
+  it('fits 12 columns', () =>
+    expect(live(12).slice(1)).toEqual(['50% 10.0.0~', '100% 10.0.~', '25% 10.0.0~', '25% [::1]:~']))
+
+  it('never wraps and never scrolls, whatever the size', () => {
+    for (let columns = 1; columns < 140; columns++) {
+      for (let rows = 1; rows < 8; rows++) {
+        const lines = live(columns, rows)
+        for (const line of lines) expect(displayWidth(line)).toBeLessThan(Math.max(2, columns))
+        expect(lines.length).toBeLessThan(Math.max(4, rows))
+      }
+    }
+  })
+
+  it('shows the slowest and a count where rows are few', () =>
+    expect(live(80, 5)).toEqual([
+      'model.bin  50% of 128 MiB x 4  50.0 MB/s delivered  efficiency 95%  3.0s',
+      '10.0.0.2:7400   receiving   [==========>         ]   50%  25.0 MB/s  ETA 2.6s',
+      '10.0.0.14:7400  verifying   [=====>              ]   25%             ETA 2.6s',
+      'slowest 2 of 4 shown: 1 receiving, 1 complete, 1 verifying, 1 failed',
+    ]))
+
+  it('lets no peer write to the terminal', () => {
+    const evil = { ...progress, nodes: [node({ node: 'h:1', waitsFor: '\u001b]0;x\u0007\n' })] }
+    const text = liveLines(evil, '\u001b[2J', { columns: 140, rows: 24 }, plain).join('')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: there must be none
+    expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
+  })
+
+  it('knows an empty file', () => {
+    const empty = {
+      ...progress,
+      bytes: 0,
+      landedBytes: 0,
+      nodes: [node({ node: 'h:1', landedBytes: 0, etaSeconds: null })],
+    }
+    expect(liveLines(empty, 'e', { columns: 60, rows: 24 }, plain)[1]).toContain('  0%')
+    expect(progressLine(empty)).toBe('3.0s: 100%, 25.0 MB/s delivered, efficiency 95%, 1 receiving')
+  })
+})
+
+describe('chooseShown', () => {
+  const nodes = [
+    node({ node: 'a', landedBytes: 5 }),
+    node({ node: 'b', landedBytes: 1 }),
+    node({ node: 'c', state: 'failed', landedBytes: 0 }),
+    node({ node: 'd', state: 'complete', landedBytes: 9 }),
+    node({ node: 'e', landedBytes: 3 }),
+  ]
+  it.each([
+    [5, 'abcde'],
+    [4, 'abce'],
+    [3, 'abe'],
+    [2, 'be'],
+    [1, 'b'],
+    [0, ''],
+  ])('%d rows', (room, names) =>
+    expect(
+      chooseShown(nodes, room)
+        .map((each) => each.node)
+        .join(''),
+    ).toBe(names),
+  )
+})
+
+const outcome = (over: Partial<NodeOutcome> & { node: string }): NodeOutcome => ({
+  status: 'complete',
+  seconds: 5.6,
+  bytes: 128 * MIB,
+  digest: 'xxh64-blocks/65536:0123456789abcdef',
+  repairedBytes: 0,
+  reason: null,
+  ...over,
+})
+
+const lost = outcome({
+  node: '10.0.0.3:7400',
+  status: 'failed',
+  seconds: 2.1,
+  bytes: 3,
+  digest: null,
+  reason: 'ERR_FR_NODE_LOST: reset\nby peer',
+})
+
+const result: PushResult = {
+  event: 'result',
+  transfer: 't',
+  bytes: 128 * MIB,
+  seconds: 5.61,
+  boundSeconds: 5.37,
+  efficiency: 0.957,
+  strategy: 'classic',
+  shape: 'group',
+  originBytesSent: 134_217_999,
+  digest: 'xxh64-blocks/65536:0123456789abcdef',
+  nodes: [outcome({ node: '10.0.0.2:7400' }), lost],
+}
+
+describe('plain lines', () => {
+  it('progress', () => {
+    expect(progressLine(progress)).toBe(
+      '3.0s: 50%, 50.0 MB/s delivered, efficiency 95%, 1 receiving, 1 complete, 1 verifying, 1 failed, ' +
+        'slowest 10.0.0.14:7400 25%, waits for 10.0.0.2:7400',
+    )
+  })
+  it('outcomes', () => {
+    expect(outcomeLine(outcome({ node: 'h:1' }))).toBe('h:1 complete after 5.60 s')
+    expect(outcomeLine(lost)).toBe(
+      '10.0.0.3:7400 failed after 2.10 s: ERR_FR_NODE_LOST: reset\\x0aby peer',
+    )
+  })
+})
+
+describe('the closing table', () => {
+  it('has a row for each node', () =>
+    expect(closingLines(result, plain)).toEqual([
+      'node           status    seconds       rate  digest                               reason',
+      '10.0.0.2:7400  complete     5.60  24.0 MB/s  xxh64-blocks/65536:0123456789abcdef',
+      '10.0.0.3:7400  failed       2.10          -  -                                    ERR_FR_NODE_LOST: reset\\x0aby peer',
+      '1 of 2 nodes complete, 128 MiB each, 5.61 s, 23.9 MB/s delivered, bound 5.37 s, efficiency 0.957',
+    ]))
+  it('speaks of repairs, and of no bound where there is none', () =>
+    expect(
+      closingLines(
+        {
+          ...result,
+          boundSeconds: null,
+          efficiency: null,
+          nodes: [outcome({ node: 'h:1', repairedBytes: 65_536 })],
+        },
+        plain,
+      ).at(-1),
+    ).toBe('1 of 1 node complete, 128 MiB each, 5.61 s, 23.9 MB/s delivered, 64.0 KiB repaired'))
+})
+
+describe('pushExitStatus', () => {
+  const of = (...nodes: NodeOutcome[]) => pushExitStatus({ ...result, nodes })
+  it('follows the outcomes', () => {
+    expect(of(outcome({ node: 'a' }), outcome({ node: 'b' }))).toBe(0)
+    expect(of(outcome({ node: 'a' }), lost)).toBe(3)
+    expect(of(lost)).toBe(1)
+    expect(of({ ...lost, status: 'refused' }, lost)).toBe(1)
+    expect(of()).toBe(1)
+  })
+})
+
+describe('statusLines', () => {
+  const status: NodeStatus = {
+    event: 'status',
+    node: '10.0.0.2:7400',
+    nodeId: '00112233445566778899aabbccddeeff',
+    name: 'ams-1',
+    version: '0.1.0',
+    uptimeSeconds: 7380,
+    engine: 'native',
+    dataDir: '/srv/data',
+    freeBytes: 80 * 2 ** 30,
+    transfers: [
+      {
+        transfer: 'ff00',
+        name: 'model.bin',
+        role: 'receiving',
+        bytes: 128 * MIB,
+        landedBytes: 64 * MIB,
+        verifiedBytes: 32 * MIB,
+        rateInBytesPerSecond: 25e6,
+        rateOutBytesPerSecond: 12.5e6,
+        waitsFor: 'origin',
+      },
+    ],
+    counters: { openFeeds: 3, landingFallbacks: 0 },
+  }
+  it('shows a node and its transfers', () =>
+    expect(statusLines(status, plain)).toEqual([
+      'node       10.0.0.2:7400, called ams-1',
+      'id         00112233445566778899aabbccddeeff',
+      'version    0.1.0, native engine',
+      'up         2h03m',
+      'data       /srv/data, 80.0 GiB free',
+      'transfers  1',
+      'transfer  name       role          size  landed  verified         in        out  waits for',
+      'ff00      model.bin  receiving  128 MiB     50%       25%  25.0 MB/s  12.5 MB/s  origin',
+      'counters   openFeeds=3',
+    ]))
+  it('shows an idle node', () =>
+    expect(
+      statusLines({ ...status, name: null, transfers: [], counters: {} }, plain).slice(-1),
+    ).toEqual(['transfers  0']))
+})

@@ -1,0 +1,256 @@
+import { describe, expect, it } from 'vitest'
+import type { NodeOutcome, Plan, Progress, PushResult } from '../../src/api/types.js'
+import type { Context } from '../../src/cli/context.js'
+import { Interrupted } from '../../src/cli/context.js'
+import { failureText, statusOfFailure } from '../../src/cli/failures.js'
+import { JsonView, LiveView, PlainView } from '../../src/cli/push-views.js'
+import { bytesBehind, lastArguments } from '../../src/cli/raw-arguments.js'
+import { painter } from '../../src/cli/render-text.js'
+import { LiveRegion, redrawText, rowsTaken } from '../../src/cli/terminal.js'
+import { UsageError } from '../../src/cli/units.js'
+import { FrError } from '../../src/errors.js'
+
+function recorder(size: { columns: number; rows: number } | null = null) {
+  const written = { stdout: '', stderr: '' }
+  const context: Context = {
+    env: {},
+    stdout: (text) => {
+      written.stdout += text
+    },
+    stderr: (text) => {
+      written.stderr += text
+    },
+    terminal: () => size,
+    stdoutIsTerminal: false,
+    paintStdout: painter(false),
+    paintStderr: painter(false),
+  }
+  return { context, written }
+}
+
+const plan: Plan = {
+  event: 'plan',
+  transfer: 't',
+  strategy: 'classic',
+  shape: 'group',
+  groups: [['a:1', 'b:1']],
+  shares: [],
+  bytes: 10,
+  blockBytes: 65_536,
+  predictedSeconds: null,
+  boundSeconds: null,
+  limiting: null,
+}
+const progress: Progress = {
+  event: 'progress',
+  transfer: 't',
+  seconds: 1,
+  bytes: 10,
+  landedBytes: 5,
+  efficiency: null,
+  originBytesSent: 5,
+  nodes: [
+    {
+      node: 'a:1',
+      state: 'receiving',
+      landedBytes: 5,
+      verifiedBytes: 0,
+      rateBytesPerSecond: 5,
+      etaSeconds: 1,
+      waitsFor: null,
+    },
+  ],
+}
+const outcome = (node: string, status: NodeOutcome['status'] = 'complete'): NodeOutcome => ({
+  node,
+  status,
+  seconds: 1,
+  bytes: 10,
+  digest: null,
+  repairedBytes: 0,
+  reason: status === 'complete' ? null : 'ERR_FR_NODE_LOST: gone',
+})
+const result: PushResult = {
+  event: 'result',
+  transfer: 't',
+  bytes: 10,
+  seconds: 1,
+  boundSeconds: null,
+  efficiency: null,
+  strategy: 'classic',
+  shape: 'group',
+  originBytesSent: 10,
+  digest: null,
+  nodes: [outcome('a:1'), outcome('b:1', 'failed')],
+}
+
+describe('JsonView', () => {
+  const events = (text: string) =>
+    text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const value = JSON.parse(line)
+        return value.node ? `${value.event} ${value.node}` : value.event
+      })
+
+  it('keeps the order of the contract, whatever comes first', () => {
+    const { context, written } = recorder()
+    const view = new JsonView(context, () => 0)
+    view.progress(progress)
+    view.node(outcome('b:1', 'failed'))
+    view.plan(plan)
+    view.progress(progress)
+    view.node(outcome('a:1'))
+    view.end(result)
+    expect(events(written.stdout)).toEqual(['plan', 'node b:1', 'progress', 'node a:1', 'result'])
+    expect(written.stderr).toBe('')
+  })
+
+  it('shows progress twice a second at most', () => {
+    const { context, written } = recorder()
+    let now = 0
+    const view = new JsonView(context, () => now)
+    view.plan(plan)
+    for (now = 0; now <= 1000; now += 50) view.progress(progress)
+    expect(events(written.stdout)).toEqual(['plan', 'progress', 'progress', 'progress'])
+  })
+
+  it('names each node once, also one that only the result knows', () => {
+    const { context, written } = recorder()
+    const view = new JsonView(context)
+    view.plan(plan)
+    view.node(outcome('a:1'))
+    view.node(outcome('a:1'))
+    view.end(result)
+    expect(events(written.stdout)).toEqual(['plan', 'node a:1', 'node b:1', 'result'])
+    expect(JSON.parse(written.stdout.split('\n')[1] ?? '')).toEqual({
+      event: 'node',
+      ...outcome('a:1'),
+    })
+    expect(JSON.parse(written.stdout.trimEnd().split('\n').at(-1) ?? '')).toEqual(result)
+  })
+
+  it('loses no outcome where there is no plan', () => {
+    const { context, written } = recorder()
+    const view = new JsonView(context)
+    view.node(outcome('a:1', 'failed'))
+    view.end(null)
+    expect(events(written.stdout)).toEqual(['node a:1'])
+  })
+})
+
+describe('PlainView', () => {
+  it('writes a line at most every two seconds, and each outcome', () => {
+    const { context, written } = recorder()
+    let now = 0
+    const view = new PlainView(context, 'f', () => now)
+    view.plan(plan)
+    for (now = 0; now <= 4500; now += 100) view.progress(progress)
+    view.node(outcome('a:1'))
+    view.end()
+    expect(written.stderr.split('\n')).toEqual([
+      'f: 10 B to 2 nodes, classic group',
+      '1.0s: 50%, 5 B/s delivered, 1 receiving',
+      '1.0s: 50%, 5 B/s delivered, 1 receiving',
+      'a:1 complete after 1.00 s',
+      '',
+    ])
+    expect(written.stdout).toBe('')
+  })
+})
+
+describe('LiveView', () => {
+  it('draws in place, at most five times a second, and leaves nothing behind', async () => {
+    const { context, written } = recorder({ columns: 60, rows: 10 })
+    const view = new LiveView(context, 'f')
+    view.plan(plan)
+    const started = performance.now()
+    while (performance.now() - started < 650) {
+      view.progress(progress)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    view.end()
+    const draws = written.stderr.split('f  50%').length - 1
+    expect(draws).toBeGreaterThanOrEqual(2)
+    expect(draws).toBeLessThanOrEqual(4)
+    expect(written.stderr.endsWith('\r\u001b[2A\u001b[J')).toBe(true)
+    const before = written.stderr
+    view.progress(progress)
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    expect(written.stderr).toBe(before)
+  })
+})
+
+describe('LiveRegion', () => {
+  it('goes back over what it drew', () => {
+    const region = new LiveRegion()
+    expect(region.draw([], 80)).toBe('')
+    expect(region.draw(['one', 'two'], 80)).toBe('one\u001b[K\ntwo\u001b[K\n\u001b[J')
+    expect(region.draw(['three'], 80)).toBe('\r\u001b[2Athree\u001b[K\n\u001b[J')
+    expect(region.draw([], 80)).toBe('\r\u001b[1A\u001b[J')
+    expect(region.draw([], 80)).toBe('')
+  })
+  it('counts the rows of lines that a narrower terminal wrapped', () => {
+    expect(rowsTaken([10, 0, 21], 10)).toBe(5)
+    expect(redrawText([10, 21], ['x'], 10)).toBe('\r\u001b[4Ax\u001b[K\n\u001b[J')
+    const region = new LiveRegion()
+    region.draw(['\u001b[31m0123456789\u001b[39m'], 80)
+    expect(region.draw([], 5)).toBe('\r\u001b[2A\u001b[J')
+  })
+})
+
+describe('failures', () => {
+  it.each([
+    [new UsageError('no'), 2, 'no'],
+    [new TypeError('to: at least one node'), 2, 'to: at least one node'],
+    [new FrError('ERR_FR_UNSUPPORTED', 'adaptive'), 2, 'ERR_FR_UNSUPPORTED: adaptive'],
+    [new FrError('ERR_FR_SOURCE', 'no\nsuch'), 1, 'ERR_FR_SOURCE: no\\x0asuch'],
+    [new FrError('ERR_FR_AUTH', 'other key', { node: 'h:1' }), 1, 'ERR_FR_AUTH: h:1: other key'],
+    [
+      new FrError('ERR_FR_AUTH', 'h:1 has another key', { node: 'h:1' }),
+      1,
+      'ERR_FR_AUTH: h:1 has another key',
+    ],
+    [new Interrupted('SIGINT'), 130, 'stopped by SIGINT'],
+    [new Interrupted('SIGTERM'), 143, 'stopped by SIGTERM'],
+    ['text', 1, 'text'],
+  ])('%s', (error, status, text) => {
+    expect(statusOfFailure(error)).toBe(status)
+    expect(failureText(error)).toBe(text)
+  })
+  it('show the stack of what is a bug', () => {
+    expect(failureText(new RangeError('odd'))).toContain('cli-views.test.ts')
+    expect(statusOfFailure(new RangeError('odd'))).toBe(1)
+  })
+})
+
+describe('raw arguments', () => {
+  const line = Buffer.from([
+    ...Buffer.from('node\0main.js\0push\0a'),
+    0xff,
+    ...Buffer.from('b\0--as=c'),
+    0xfe,
+    0,
+    0,
+  ])
+  it('are the last ones', () => {
+    expect(lastArguments(line, 4).map((each) => [...each])).toEqual([
+      [...Buffer.from('push')],
+      [0x61, 0xff, 0x62],
+      [...Buffer.from('--as=c'), 0xfe],
+      [],
+    ])
+    expect(lastArguments(Buffer.from(''), 3)).toEqual([])
+  })
+  it('are found by what they read as', () => {
+    const raw = lastArguments(line, 4)
+    expect(bytesBehind('plain', raw)).toBeUndefined()
+    expect([...(bytesBehind('a\uFFFDb', raw) ?? [])]).toEqual([0x61, 0xff, 0x62])
+    expect([...(bytesBehind('c\uFFFD', raw) ?? [])]).toEqual([0x63, 0xfe])
+    expect(() => bytesBehind('z\uFFFD', raw)).toThrow(UsageError)
+    expect(() => bytesBehind('a\uFFFDb', [...raw, Buffer.from([0x61, 0xfe, 0x62])])).toThrow(
+      'differ in bytes',
+    )
+  })
+})
