@@ -1,0 +1,509 @@
+/** Handles, misuse, closing in every state, failing files, and that nothing is left behind. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, truncateSync } from 'node:fs'
+import { createConnection, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { DataEngine, FeedHandle, StreamSpec } from '../../src/ports.js'
+import { engines } from './engines.js'
+import {
+  blockBytes,
+  drain,
+  fileBytes,
+  gone,
+  MIB,
+  openDescriptors,
+  poll,
+  rawEnd,
+  rawPayload,
+  seed,
+  streamId,
+  useWorld,
+} from './world.js'
+
+const size = 4 * blockBytes
+const whole = { stream: streamId, offset: 0, length: size }
+const isLinux = process.platform === 'linux'
+
+describe.each(engines)('$kind engine: misuse', (under) => {
+  const world = useWorld(under)
+
+  it('never uses a handle twice', async () => {
+    const party = await world.party()
+    const seen = new Set<string>()
+    for (let round = 0; round < 3; round += 1) {
+      const receiver = await world.receiver(party, size)
+      const { socket, feed } = await world.rawSender(party, receiver.transfer)
+      const { transfer, file, scratch } = receiver
+      for (const handle of [transfer, file, scratch, feed]) {
+        expect(Number.isSafeInteger(handle) && handle > 0).toBe(true)
+      }
+      for (const handle of [`t${transfer}`, `f${file}`, `f${scratch}`, `c${feed}`]) {
+        expect(seen.has(handle)).toBe(false)
+        seen.add(handle)
+      }
+      party.engine.closeTransfer(transfer)
+      party.engine.storage.closeFile(file)
+      party.engine.storage.closeFile(scratch)
+      socket.destroy()
+    }
+  })
+
+  it('throws TypeError for handles that are unknown or closed', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const receiver = await world.receiver(party, size)
+    const [a] = await world.pair()
+    const spec = { stream: 1, file: receiver.file, size, blockBytes, complete: false }
+    const digests = { ...whole, payload: Buffer.alloc(8) }
+    for (const bad of [0, -1, 1.5, Number.NaN, 999_999]) {
+      expect(() => engine.addStream(bad, spec)).toThrow(TypeError)
+      expect(() => engine.addStream(receiver.transfer, { ...spec, file: bad })).toThrow(TypeError)
+      expect(() => engine.addStream(receiver.transfer, { ...spec, scratch: bad })).toThrow(TypeError)
+      expect(() => engine.adopt(a, { transfer: bad, direction: 'in', seed })).toThrow(TypeError)
+      expect(() => engine.send(bad, whole)).toThrow(TypeError)
+      expect(() => engine.sendDigests(bad, digests)).toThrow(TypeError)
+      expect(() => engine.finish(bad)).toThrow(TypeError)
+      expect(() => engine.closeTransfer(bad)).toThrow(TypeError)
+      expect(() => engine.stats(bad)).toThrow(TypeError)
+      expect(() => engine.hashSource(bad)).toThrow(TypeError)
+      expect(() => engine.hashNow(bad, whole, blockBytes, 'xxh64')).toThrow(TypeError)
+      expect(() => engine.storage.closeFile(bad)).toThrow(TypeError)
+      expect(() => engine.storage.closeDataDir(bad)).toThrow(TypeError)
+      await expect(engine.storage.checkSource(bad)).rejects.toThrow(TypeError)
+      await expect(engine.storage.freeBytes(bad)).rejects.toThrow(TypeError)
+      await expect(engine.storage.copyIn(bad, receiver.file, whole)).rejects.toThrow(TypeError)
+      expect(() => engine.close(bad)).not.toThrow()
+    }
+    engine.closeTransfer(receiver.transfer)
+    expect(() => engine.stats(receiver.transfer)).toThrow(TypeError)
+    expect(() => engine.closeTransfer(receiver.transfer)).toThrow(TypeError)
+    engine.storage.closeFile(receiver.file)
+    expect(() => engine.storage.closeFile(receiver.file)).toThrow(TypeError)
+    engine.storage.closeDataDir(receiver.dir)
+    expect(() => engine.storage.closeDataDir(receiver.dir)).toThrow(TypeError)
+    expect(party.events).toEqual([])
+  })
+
+  it('throws TypeError for values out of range', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const { transfer } = await world.origin(party, fileBytes(size))
+    const { feed } = await world.rawReceiver(party, transfer)
+    for (const [offset, length] of [
+      [0, 0],
+      [0, size + 1],
+      [size, 1],
+      [-1, 2],
+      [0.5, 1],
+      [0, 1.5],
+      [Number.NaN, 1],
+      [0, Number.POSITIVE_INFINITY],
+      [Number.MAX_SAFE_INTEGER, 1],
+      [0, -1],
+    ] as const) {
+      const range = { stream: streamId, offset, length }
+      expect(() => engine.send(feed, range), `${offset} ${length}`).toThrow(TypeError)
+      const digests = { ...range, payload: Buffer.alloc(8) }
+      expect(() => engine.sendDigests(feed, digests), `${offset} ${length}`).toThrow(TypeError)
+    }
+    expect(() => engine.send(feed, { ...whole, stream: 8 })).toThrow(TypeError)
+    expect(() => engine.send(feed, { ...whole, relay: true, scratch: true })).toThrow(TypeError)
+    for (const bytes of [0, 256 * 1024 + 1]) {
+      const digests = { ...whole, payload: Buffer.alloc(bytes) }
+      expect(() => engine.sendDigests(feed, digests)).toThrow(TypeError)
+    }
+    expect(engine.stats(transfer).feeds).toMatchObject([{ queuedBytes: 0, payloadBytes: 0 }])
+  })
+
+  it('throws TypeError for streams that make no sense', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const { file } = await world.origin(party, fileBytes(size))
+    const transfer = engine.openTransfer()
+    const good: StreamSpec = { stream: 1, file, size, blockBytes, complete: true }
+    for (const bad of [
+      { stream: -1 },
+      { stream: 2 ** 32 },
+      { stream: 0.5 },
+      { size: -1 },
+      { size: 2 ** 53 },
+      { blockBytes: 0 },
+      { blockBytes: 1.5 },
+    ]) {
+      expect(() => engine.addStream(transfer, { ...good, ...bad }), JSON.stringify(bad)).toThrow(TypeError)
+    }
+    engine.addStream(transfer, good)
+    expect(() => engine.addStream(transfer, good)).toThrow(TypeError)
+    engine.addStream(transfer, { ...good, stream: 2 ** 32 - 1 })
+  })
+
+  it('throws TypeError for feeds used against their direction, or after finish', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const receiver = await world.receiver(party, size)
+    const incoming = await world.rawSender(party, receiver.transfer)
+    const outgoing = await world.rawReceiver(party, receiver.transfer)
+    const digests = { ...whole, payload: Buffer.alloc(8) }
+    expect(() => engine.send(incoming.feed, whole)).toThrow(TypeError)
+    expect(() => engine.sendDigests(incoming.feed, digests)).toThrow(TypeError)
+    expect(() => engine.finish(incoming.feed)).toThrow(TypeError)
+    engine.send(outgoing.feed, whole)
+    engine.finish(outgoing.feed)
+    expect(() => engine.finish(outgoing.feed)).toThrow(TypeError)
+    expect(() => engine.send(outgoing.feed, whole)).toThrow(TypeError)
+    expect(() => engine.sendDigests(outgoing.feed, digests)).toThrow(TypeError)
+    const [a] = await world.pair()
+    const { transfer } = receiver
+    for (const bad of [
+      { transfer, direction: 'in', seed, relay: true },
+      { transfer, direction: 'up', seed },
+      { transfer, direction: 'in', seed: -1n },
+      { transfer, direction: 'in', seed: 1n << 64n },
+      { transfer, direction: 'in', seed: 5 },
+    ]) {
+      expect(() => engine.adopt(a, bad as never)).toThrow(TypeError)
+    }
+    expect(a.destroyed).toBe(false)
+  })
+
+  it('refuses a socket that holds bytes already', async () => {
+    const party = await world.party()
+    const { transfer } = await world.origin(party, fileBytes(size))
+    const [a, b] = await world.pair()
+    a.write('early')
+    b.once('readable', () => {})
+    await poll('bytes are buffered', () => b.readableLength > 0)
+    expect(() => party.engine.adopt(b, { transfer, direction: 'in', seed })).toThrow(TypeError)
+  })
+
+  it('takes calls on a broken feed until its last event has been delivered', async () => {
+    const outcomes: string[] = []
+    let feed: FeedHandle | undefined
+    const attempt = (engine: DataEngine, call: () => void) => {
+      try {
+        call()
+        outcomes.push('taken')
+      } catch (error) {
+        outcomes.push((error as Error).name)
+      }
+    }
+    const party = await world.party((engine, batch) => {
+      if (!batch.some((event) => event.type === 'feedClosed')) return
+      attempt(engine, () => engine.send(feed as FeedHandle, whole))
+      attempt(engine, () => engine.finish(feed as FeedHandle))
+    })
+    const { transfer } = await world.origin(party, fileBytes(size))
+    const receiver = await world.rawReceiver(party, transfer)
+    feed = receiver.feed
+    receiver.socket.resetAndDestroy()
+    await party.closed(feed)
+    expect(outcomes).toEqual(['taken', 'taken'])
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(() => party.engine.send(receiver.feed, whole)).toThrow(TypeError)
+    expect(() => party.engine.close(receiver.feed)).not.toThrow()
+    expect(party.events).toHaveLength(1)
+  })
+})
+
+describe.each(engines)('$kind engine: closing', (under) => {
+  const world = useWorld(under)
+
+  it('finishes an empty queue with an end record alone', async () => {
+    const party = await world.party()
+    const { transfer } = await world.origin(party, fileBytes(size))
+    const { socket, feed } = await world.rawReceiver(party, transfer)
+    const bytes = drain(socket)
+    party.engine.finish(feed)
+    expect((await bytes).equals(rawEnd)).toBe(true)
+    expect((await party.closed(feed)).code).toBeNull()
+  })
+
+  it('leaves no other listener on an adopted socket', async () => {
+    const party = await world.party()
+    const receiver = await world.receiver(party, size)
+    const [a, b] = await world.pair()
+    let heard = 0
+    for (const event of ['data', 'readable', 'end', 'close', 'error', 'drain', 'finish']) {
+      b.on(event, () => {
+        heard += 1
+      })
+    }
+    b.pause()
+    const feed = party.engine.adopt(b, { transfer: receiver.transfer, direction: 'in', seed })
+    a.end(rawEnd)
+    expect((await party.closed(feed)).code).toBeNull()
+    // A native engine destroys the object it has taken the descriptor from: that may be heard, bytes not.
+    expect(heard).toBeLessThanOrEqual(under.kind === 'native' ? 1 : 0)
+  })
+
+  const states: Record<string, (engine: DataEngine, feed: FeedHandle) => void> = {
+    idle: () => {},
+    listed: (engine, feed) => engine.send(feed, { ...whole, length: 16 * MIB }),
+    digests: (engine, feed) => engine.sendDigests(feed, { ...whole, payload: Buffer.alloc(8) }),
+    finishing: (engine, feed) => {
+      engine.send(feed, { ...whole, length: 16 * MIB })
+      engine.finish(feed)
+    },
+    ended: (engine, feed) => engine.finish(feed),
+  }
+
+  it.each(Object.entries(states))('close of an outgoing feed is silent: %s', async (_name, enter) => {
+    const party = await world.party()
+    const { engine } = party
+    const { transfer } = await world.origin(party, fileBytes(16 * MIB))
+    for (const isSettled of [false, true]) {
+      const { socket, feed } = await world.rawReceiver(party, transfer)
+      enter(engine, feed)
+      // Either at once, or when the engine has done what it can with a peer that does not read.
+      if (isSettled) await settled(() => engine.stats(transfer).feeds[0]?.payloadBytes)
+      engine.close(feed)
+      engine.close(feed)
+      expect(() => engine.send(feed, whole)).toThrow(TypeError)
+      expect(() => engine.finish(feed)).toThrow(TypeError)
+      socket.resume()
+      await gone(socket)
+      expect(engine.stats(transfer).feeds).toEqual([])
+    }
+    expect(engine.counters().openFeeds).toBe(0)
+    expect(party.events).toEqual([])
+  })
+
+  it.each([0, 17, 32, 32 + 5000])('close of an incoming feed is silent: after %i bytes', async (count) => {
+    const party = await world.party()
+    const { engine } = party
+    const receiver = await world.receiver(party, size)
+    const { socket, feed } = await world.rawSender(party, receiver.transfer)
+    const landed = Math.max(0, count - 32)
+    socket.write(rawPayload(0, fileBytes(size)).subarray(0, count))
+    await poll('bytes landed', () => engine.stats(receiver.transfer).landedBytes === landed)
+    engine.close(feed)
+    engine.close(feed)
+    await gone(socket)
+    expect(engine.stats(receiver.transfer)).toEqual({ landedBytes: landed, feeds: [] })
+    expect(party.events).toEqual([])
+  })
+
+  it('closes the feeds of one transfer and no others, and keeps the files', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const bytes = fileBytes(size)
+    const origin = await world.origin(party, bytes)
+    const [kept, left] = [await world.receiver(party, size), await world.receiver(party, size)]
+    const one = await world.feed(party, origin.transfer, party, kept.transfer)
+    const two = await world.rawSender(party, left.transfer)
+    const three = await world.rawReceiver(party, left.transfer, true)
+    engine.closeTransfer(left.transfer)
+    three.socket.resume()
+    await Promise.all([gone(two.socket), gone(three.socket)])
+    engine.send(one.out, whole)
+    engine.finish(one.out)
+    expect((await party.closed(one.in)).code).toBeNull()
+    expect(kept.content().equals(bytes)).toBe(true)
+    expect(party.events.every((event) => event.transfer !== left.transfer)).toBe(true)
+    // The file is still open: its bytes can be hashed and given to another transfer.
+    expect(engine.hashNow(left.file, { offset: 0, length: 1 }, 1, 'xxh64')).toHaveLength(8)
+    const again = engine.openTransfer()
+    engine.addStream(again, { stream: 1, file: left.file, size, blockBytes, complete: false })
+  })
+})
+
+/** Resolves when the value has been the same for a while. */
+async function settled(value: () => unknown): Promise<void> {
+  let last = value()
+  let same = 0
+  await poll('it settles', () => {
+    const now = value()
+    same = now === last ? same + 1 : 0
+    last = now
+    return same > 10
+  })
+}
+
+describe.each(engines)('$kind engine: failing files', (under) => {
+  const world = useWorld(under)
+
+  it('reports a source that has shrunk, once, and goes on with other transfers', async () => {
+    const [a, b] = [await world.party(), await world.party()]
+    const big = 8 * MIB
+    const shrunk = await world.origin(a, fileBytes(big))
+    const receiver = await world.receiver(b, big)
+    const feed = await world.feed(a, shrunk.transfer, b, receiver.transfer)
+    truncateSync(shrunk.path, MIB)
+    a.engine.send(feed.out, { stream: streamId, offset: 0, length: big })
+    expect(await a.failed(shrunk.transfer)).toMatchObject({
+      stream: streamId,
+      code: 'ERR_FR_SOURCE_CHANGED',
+    })
+    await expect(a.engine.storage.checkSource(shrunk.file)).rejects.toMatchObject({
+      code: 'ERR_FR_SOURCE_CHANGED',
+    })
+    expect(b.engine.stats(receiver.transfer).landedBytes).toBeLessThanOrEqual(MIB)
+    const bytes = fileBytes(size)
+    const [good, goodReceiver] = [await world.origin(a, bytes), await world.receiver(b, size)]
+    const goodFeed = await world.feed(a, good.transfer, b, goodReceiver.transfer)
+    a.engine.send(goodFeed.out, whole)
+    a.engine.finish(goodFeed.out)
+    expect((await b.closed(goodFeed.in)).code).toBeNull()
+    expect(goodReceiver.content().equals(bytes)).toBe(true)
+    expect(a.of('fileFailed')).toHaveLength(1)
+  })
+
+  it.runIf(isLinux && process.getuid?.() === 0)(
+    'reports a full disk, once, and goes on with other transfers',
+    async () => {
+      const mount = join(world.root, 'full')
+      mkdirSync(mount)
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', mount])
+      try {
+        const [a, b] = [await world.party(), await world.party()]
+        const big = 8 * MIB
+        const bytes = fileBytes(big)
+        const origin = await world.origin(a, bytes)
+        const full = await world.receiver(b, big, mount)
+        const good = await world.receiver(b, big)
+        const one = await world.feed(a, origin.transfer, b, full.transfer)
+        const two = await world.feed(a, origin.transfer, b, full.transfer)
+        const three = await world.feed(a, origin.transfer, b, good.transfer)
+        for (const { out } of [one, two, three]) {
+          a.engine.send(out, { stream: streamId, offset: 0, length: big })
+        }
+        expect(await b.failed(full.transfer)).toMatchObject({
+          stream: streamId,
+          code: 'ERR_FR_NO_SPACE',
+          errno: 28,
+        })
+        await b.landed(good.transfer, big)
+        expect(good.content().equals(bytes)).toBe(true)
+        expect(b.engine.stats(full.transfer).landedBytes).toBeLessThanOrEqual(2 * MIB)
+        expect(b.of('fileFailed')).toHaveLength(1)
+        await b.engine.shutdown()
+      } finally {
+        execFileSync('umount', [mount])
+      }
+    },
+  )
+})
+
+describe.runIf(isLinux).each(engines)('$kind engine: nothing is left', (under) => {
+  const world = useWorld(under)
+
+  async function busy(): Promise<void> {
+    const [a, b] = [await world.party(), await world.party()]
+    const big = 64 * MIB
+    const origin = await world.origin(a, Buffer.alloc(big))
+    const receiver = await world.receiver(b, big)
+    const feed = await world.feed(a, origin.transfer, b, receiver.transfer, true)
+    await world.rawReceiver(b, receiver.transfer, true)
+    a.engine.send(feed.out, { stream: streamId, offset: 0, length: big, relay: true })
+    await b.until('bytes arrive', () => b.of('landed').length > 0)
+    expect(b.engine.counters().openFeeds).toBe(2)
+  }
+
+  /** The least the count comes to: sockets of the tests themselves close a moment later. */
+  async function descriptorsBackTo(count: number): Promise<void> {
+    await poll(`descriptors are back to ${count}`, () => openDescriptors() <= count)
+  }
+
+  it('shutdown in the middle closes everything, twice, without a word more', async () => {
+    await busy()
+    await world.close()
+    world.open()
+    const before = openDescriptors()
+    await busy()
+    const parties = [...world.parties]
+    for (const { engine } of parties) {
+      const first = engine.shutdown()
+      await Promise.all([first, engine.shutdown()])
+      await engine.shutdown()
+      expect(engine.counters()).toMatchObject({ openFeeds: 0, openFiles: 0, openPipes: 0 })
+    }
+    const counts = parties.map(({ events }) => events.length)
+    await world.close()
+    world.open()
+    await descriptorsBackTo(before)
+    expect(parties.map(({ events }) => events.length)).toEqual(counts)
+  })
+
+  it('refuses everything after shutdown by name, but closing', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const receiver = await world.receiver(party, size)
+    const { feed } = await world.rawReceiver(party, receiver.transfer)
+    const [a] = await world.pair()
+    await engine.shutdown()
+    const closed = expect.objectContaining({ code: 'ERR_FR_CLOSED' })
+    const { transfer, file, dir } = receiver
+    const spec = { stream: 1, file, size, blockBytes, complete: false }
+    for (const call of [
+      () => engine.openTransfer(),
+      () => engine.addStream(transfer, spec),
+      () => engine.adopt(a, { transfer, direction: 'in', seed }),
+      () => engine.send(feed, whole),
+      () => engine.sendDigests(feed, { ...whole, payload: Buffer.alloc(8) }),
+      () => engine.finish(feed),
+      () => engine.stats(transfer),
+      () => engine.hashSource(file),
+      () => engine.hashNow(file, whole, blockBytes, 'xxh64'),
+      () => engine.xxh64(Buffer.alloc(1)),
+    ]) {
+      expect(call, String(call)).toThrow(closed)
+    }
+    for (const call of [
+      engine.storage.openSource('/dev/null'),
+      engine.storage.openDataDir(world.root),
+      engine.storage.createPartial(dir, 'late', 1),
+      engine.storage.freeBytes(dir),
+      engine.storage.nodeId(dir),
+    ]) {
+      await expect(call).rejects.toEqual(closed)
+    }
+    engine.close(feed)
+    engine.closeTransfer(transfer)
+    engine.storage.closeFile(file)
+    engine.storage.closeDataDir(dir)
+    expect(a.destroyed).toBe(false)
+  })
+
+  it('100 feeds, transfers and files opened and closed leak no descriptor', async () => {
+    const [a, b] = [await world.party(), await world.party()]
+    const bytes = fileBytes(size)
+    const path = (await world.origin(a, bytes)).path
+    const receiver = await world.receiver(b, size)
+    const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as { port: number }
+    const cycle = async (round: number) => {
+      const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve))
+      const dialled = createConnection(port, '127.0.0.1').pause()
+      await new Promise((resolve) => dialled.once('connect', resolve))
+      const { file } = await a.engine.storage.openSource(path)
+      const from = a.engine.openTransfer()
+      a.engine.addStream(from, { stream: streamId, file, size, blockBytes, complete: true })
+      const partial = await b.engine.storage.createPartial(receiver.dir, `cycle-${round}`, size)
+      const to = b.engine.openTransfer()
+      b.engine.addStream(to, { stream: streamId, file: partial, size, blockBytes, complete: false })
+      const incoming = b.engine.adopt(await accepted, { transfer: to, direction: 'in', seed })
+      const outgoing = a.engine.adopt(dialled, { transfer: from, direction: 'out', seed })
+      a.engine.send(outgoing, whole)
+      // Every second one is cut off in the middle.
+      if (round % 2 === 0) {
+        a.engine.finish(outgoing)
+        expect((await b.closed(incoming)).code).toBeNull()
+      }
+      a.engine.closeTransfer(from)
+      b.engine.closeTransfer(to)
+      a.engine.storage.closeFile(file)
+      b.engine.storage.closeFile(partial)
+      await b.engine.storage.discard(receiver.dir, `cycle-${round}`)
+    }
+    for (let round = 0; round < 10; round += 1) await cycle(round)
+    await poll('files close', () => b.engine.counters().openFiles === 2)
+    const before = openDescriptors()
+    for (let round = 10; round < 110; round += 1) await cycle(round)
+    await descriptorsBackTo(before)
+    for (const { engine } of [a, b]) expect(engine.counters().openFeeds).toBe(0)
+    expect(b.engine.counters().openFiles).toBe(2)
+    server.close()
+  })
+})
