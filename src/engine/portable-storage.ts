@@ -4,7 +4,7 @@
  * What Node cannot do, and the native engine does: names are confined by looking before using
  * (portable-names.ts), so a concurrent attacker with write access to the data directory is not excluded; the
  * lock is a file (portable-lock.ts), not flock; time stamps go through floating point seconds, which
- * keeps microseconds and loses the nanoseconds below them.
+ * keeps microseconds (before 1970 milliseconds) and loses the nanoseconds below them.
  * A name appears in the data directory only complete: by rename, or by link where it may not be replaced.
  */
 import { randomBytes } from 'node:crypto'
@@ -194,8 +194,8 @@ export class PortableStorage implements Storage {
       await inspectName(root, name, spec.noClobber)
       await file.using(async (fd) => {
         await fchmodAsync(fd, spec.mode & permissionBits)
-        const seconds = spec.mtime.seconds + spec.mtime.nanos / 1e9
-        await futimesAsync(fd, seconds, seconds)
+        const time = settableTime(spec.mtime)
+        await futimesAsync(fd, time, time)
         // Data, mode and time, so fsync where the port says fdatasync.
         await fsyncAsync(fd)
       })
@@ -309,6 +309,12 @@ function timeOf(nanoseconds: bigint): FileTime {
   // Floored, so that nanos is never negative, before 1970 too.
   const nanos = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
   return { seconds: Number((nanoseconds - nanos) / 1_000_000_000n), nanos: Number(nanos) }
+}
+
+function settableTime({ seconds, nanos }: FileTime): number | Date {
+  const time = seconds + nanos / 1e9
+  // Node takes a negative number for "now", but not a Date, which keeps milliseconds.
+  return time < 0 ? new Date(time * 1000) : time
 }
 
 /** A directory only its owner may enter; a symlink or a file in its place is refused. */
