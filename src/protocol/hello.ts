@@ -164,15 +164,21 @@ function versionError(version: number): FrError {
   return new FrError('ERR_FR_VERSION', text)
 }
 
-/** An error the other side sent, as opposed to one found here: not to be answered. */
-export class PeerError extends FrError {}
+const saidByPeer = new WeakSet<Error>()
 
-function peerError(fields: Fields): PeerError {
+/** True for an error the other side sent, as opposed to one found here: not to be answered. */
+export function isSaidByPeer(error: Error): boolean {
+  return saidByPeer.has(error)
+}
+
+function peerError(fields: Fields): FrError {
   const code = fields.string('code', 64)
   const text = `the peer says: ${fields.text('text')}`
-  return isFrErrorCode(code)
-    ? new PeerError(code, text)
-    : new PeerError('ERR_FR_PROTOCOL', `${text} (${cleanText(code)})`)
+  const error = isFrErrorCode(code)
+    ? new FrError(code, text)
+    : protocolError(`${text} (${cleanText(code)})`)
+  saidByPeer.add(error)
+  return error
 }
 
 function readSide(fields: Fields): AcceptorHello {

@@ -1,0 +1,243 @@
+/**
+ * A control link: frames both ways over an established connection.
+ *
+ * Idea: frames wait unsealed, so the newest progress can take the place of one not yet sent, and are
+ * handed to the socket in writes of at most limits.linkWriteBytes, one at a time; a write that does
+ * not end within limits.linkStallMs is a peer that takes nothing, however long the queue is.
+ *
+ *     open -> closing   close() was called: what is queued still goes out, nothing more is heard
+ *     open -> closed    the peer is gone, stalled or broke a rule; destroy()
+ *     closing -> closed everything is out and the peer has closed; a stall; limits.lingerMs after it
+ *
+ * Never: a queue without a bound, a frame delivered after the link's fate is known, `onClose` twice
+ * or from inside a call of the owner.
+ */
+import type { Socket } from 'node:net'
+import type { Frame } from '../control/types.js'
+import { type FrErrorCode, FrError } from '../errors.js'
+import { limits } from '../limits.js'
+import { concat } from '../protocol/bytes.js'
+import { encodeBody, type FrameBody, FrameReader, FrameWriter, wireBytes } from '../protocol/frames.js'
+import { nodePrimitives } from './crypto.js'
+import type { Established } from './handshake.js'
+import { ignore, lostError } from './hello-stream.js'
+
+export interface LinkHooks {
+  /** In order, each once. An FrError thrown here closes the link with its code. */
+  readonly onFrame: (frame: Frame) => void
+  /** Exactly once, in a later microtask. `code` is null when this side closed the link. */
+  readonly onClose: (code: FrErrorCode | null, text: string) => void
+}
+
+/** Counters since the link was made. */
+export interface LinkStats {
+  /** Bytes the kernel has taken, and given. */
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Bytes accepted by `send` that the kernel has not taken yet. */
+  readonly queuedBytes: number
+  readonly sentFrames: number
+  readonly receivedFrames: number
+  /** Progress frames that a newer one replaced before they were sent. */
+  readonly coalescedFrames: number
+}
+
+interface Waiting {
+  body: FrameBody
+}
+
+export class ControlLink {
+  readonly #socket: Socket
+  readonly #hooks: LinkHooks
+  readonly #writer: FrameWriter
+  readonly #reader: FrameReader
+  readonly #queue: Waiting[] = []
+  readonly #gone: Promise<void>
+  readonly #stall: NodeJS.Timeout
+  /** The progress frame in the queue, if there is one. */
+  #progress: Waiting | null = null
+  /** Sealed bytes that wait for their turn. */
+  #sealed: Uint8Array = new Uint8Array()
+  #isWriting = false
+  #state: 'open' | 'closing' | 'closed' = 'open'
+  #queuedBytes = 0
+  #sentBytes = 0
+  #receivedBytes = 0
+  #sentFrames = 0
+  #receivedFrames = 0
+  #coalescedFrames = 0
+
+  /** Takes the connection over (Established.detach, whose errors pass through). */
+  constructor(established: Established, hooks: LinkHooks) {
+    this.#socket = established.detach()
+    this.#hooks = hooks
+    this.#writer = new FrameWriter(nodePrimitives, established.macKeySend)
+    this.#reader = new FrameReader(nodePrimitives, established.macKeyReceive)
+    this.#gone = new Promise((resolve) => this.#socket.once('close', () => resolve()))
+    this.#stall = setTimeout(() => this.#onStall(), limits.linkStallMs).unref()
+    this.#socket.on('data', (chunk: Uint8Array) => this.#onData(chunk))
+    this.#socket.on('end', () => this.#onEnd())
+    this.#socket.on('error', (error) => this.#fail(lostError(error)))
+    this.#socket.on('close', () => this.#onEnd())
+    this.#socket.resume()
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  get stats(): LinkStats {
+    return {
+      sentBytes: this.#sentBytes,
+      receivedBytes: this.#receivedBytes,
+      queuedBytes: this.#queuedBytes,
+      sentFrames: this.#sentFrames,
+      receivedFrames: this.#receivedFrames,
+      coalescedFrames: this.#coalescedFrames,
+    }
+  }
+
+  /**
+   * Queues a frame; false when the link is no longer open. Throws TypeError for a frame the other
+   * side would refuse. More than limits.linkQueueBytes waiting closes the link with ERR_FR_PEER_STALLED.
+   */
+  send(frame: Frame): boolean {
+    if (this.#state !== 'open') return false
+    const body = encodeBody(frame)
+    if (frame.type === 'progress' && this.#progress !== null) {
+      this.#queuedBytes += wireBytes(body) - wireBytes(this.#progress.body)
+      this.#progress.body = body
+      this.#coalescedFrames += 1
+      return true
+    }
+    const waiting = { body }
+    this.#queue.push(waiting)
+    this.#queuedBytes += wireBytes(body)
+    if (frame.type === 'progress') this.#progress = waiting
+    this.#pump()
+    if (this.#queuedBytes <= limits.linkQueueBytes) return true
+    const text = `the peer has left more than ${limits.linkQueueBytes} bytes of its control link unread`
+    this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
+    return false
+  }
+
+  /** Sends what is queued, then closes. Resolves when the connection is gone; never rejects. */
+  close(): Promise<void> {
+    if (this.#state === 'open') {
+      this.#state = 'closing'
+      this.#tell(null, 'closed by this side')
+      this.#pump()
+    }
+    return this.#gone
+  }
+
+  /** Drops the connection at once. */
+  destroy(): void {
+    if (this.#state === 'open') this.#tell(null, 'closed by this side')
+    this.#drop()
+  }
+
+  #pump(): void {
+    if (this.#isWriting || this.#state === 'closed') return
+    const chunk = this.#nextChunk()
+    if (chunk.length === 0) {
+      if (this.#state === 'closing') this.#finish()
+      return
+    }
+    this.#isWriting = true
+    this.#stall.refresh()
+    this.#socket.write(chunk, (error) => {
+      this.#isWriting = false
+      if (error) return this.#fail(lostError(error))
+      this.#sentBytes += chunk.length
+      this.#queuedBytes -= chunk.length
+      this.#pump()
+    })
+  }
+
+  /** At most limits.linkWriteBytes: what is left of the last frame, then as many frames as fit. */
+  #nextChunk(): Uint8Array {
+    const parts = [this.#sealed]
+    let bytes = this.#sealed.length
+    let taken = 0
+    for (; taken < this.#queue.length && bytes < limits.linkWriteBytes; taken += 1) {
+      const waiting = this.#queue[taken] as Waiting
+      if (waiting === this.#progress) this.#progress = null
+      const sealed = this.#writer.seal(waiting.body)
+      parts.push(sealed)
+      bytes += sealed.length
+    }
+    this.#queue.splice(0, taken)
+    this.#sentFrames += taken
+    const whole = parts.length === 1 ? this.#sealed : concat(...parts)
+    this.#sealed = whole.subarray(limits.linkWriteBytes)
+    return whole.subarray(0, limits.linkWriteBytes)
+  }
+
+  #onData(chunk: Uint8Array): void {
+    this.#receivedBytes += chunk.length
+    // Whoever is closing only drains: unread bytes would turn the close into a reset.
+    if (this.#state !== 'open') return
+    const frames: Frame[] = []
+    let violation: unknown = null
+    try {
+      this.#reader.push(chunk, (frame) => frames.push(frame))
+    } catch (error) {
+      violation = error
+    }
+    for (const frame of frames) {
+      if (!this.isOpen) return
+      this.#receivedFrames += 1
+      this.#deliver(frame)
+    }
+    if (violation instanceof FrError) this.#fail(violation)
+    else if (violation !== null) throw violation
+  }
+
+  #deliver(frame: Frame): void {
+    try {
+      this.#hooks.onFrame(frame)
+    } catch (error) {
+      if (!(error instanceof FrError)) throw error
+      this.#fail(error)
+    }
+  }
+
+  #onEnd(): void {
+    const where = this.#reader.isPartial ? ' in the middle of a frame' : ''
+    this.#fail(new FrError('ERR_FR_NODE_LOST', `the peer closed its control link${where}`))
+  }
+
+  #onStall(): void {
+    if (!this.#isWriting) return
+    const text = `the peer took nothing from its control link for ${limits.linkStallMs} ms`
+    this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
+  }
+
+  /** Everything is out: half-close, and wait a little for the peer to do the same. */
+  #finish(): void {
+    this.#socket.end()
+    const linger = setTimeout(() => this.#drop(), limits.lingerMs)
+    void this.#gone.then(() => clearTimeout(linger))
+  }
+
+  #fail(error: FrError): void {
+    if (this.#state === 'open') this.#tell(error.code, error.message)
+    this.#drop()
+  }
+
+  #tell(code: FrErrorCode | null, text: string): void {
+    queueMicrotask(() => this.#hooks.onClose(code, text))
+  }
+
+  #drop(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    clearTimeout(this.#stall)
+    this.#queue.length = 0
+    this.#progress = null
+    this.#sealed = new Uint8Array()
+    this.#socket.on('error', ignore)
+    this.#socket.destroy()
+  }
+}
