@@ -1,8 +1,12 @@
 /**
  * One project per test room. Each file runs in a process of its own (the addon owns threads);
  * nothing is retried: a test that fails sometimes is a failing test.
+ *
+ * scripts/sanitize.mjs sets FR_SLOW, by which instrumented code may take longer, and FR_PLANTED.
  */
 import { defineConfig } from 'vitest/config'
+
+const slow = Number(process.env.FR_SLOW ?? 1)
 
 function project(name: string, seconds: number) {
   return {
@@ -10,8 +14,9 @@ function project(name: string, seconds: number) {
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],
-      testTimeout: seconds * 1000,
-      hookTimeout: seconds * 1000,
+      setupFiles: process.env.FR_PLANTED === undefined ? [] : ['test/support/leaks.ts'],
+      testTimeout: seconds * slow * 1000,
+      hookTimeout: seconds * slow * 1000,
     },
   }
 }

@@ -8,9 +8,10 @@
  * FR_SKIP_NATIVE=1 leaves the addon out; the portable engine works without it.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildEnv } from './steps.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const nativeOnly = process.argv.includes('--native')
@@ -32,19 +33,9 @@ function run(name, args) {
   const { status } = spawnSync(process.execPath, [join(root, 'node_modules', name), ...args], {
     cwd: root,
     stdio: 'inherit',
+    env: { ...process.env, ...buildEnv() },
   })
   if (status !== 0) process.exit(status ?? 1)
-}
-
-/** Headers that came with the running Node spare node-gyp a download. */
-function headersOption() {
-  const prefix = join(dirname(process.execPath), '..')
-  const header = join(prefix, 'include', 'node', 'node_version.h')
-  if (!existsSync(header)) return []
-  const text = readFileSync(header, 'utf8')
-  const part = (name) => text.match(new RegExp(`define NODE_${name}_VERSION (\\d+)`))?.[1]
-  const version = `v${part('MAJOR')}.${part('MINOR')}.${part('PATCH')}`
-  return version === process.version ? [`--nodedir=${prefix}`] : []
 }
 
 function buildAddon() {
@@ -63,7 +54,7 @@ function buildAddon() {
     process.exit(1)
   }
   const gyp = 'node-gyp/bin/node-gyp.js'
-  const options = ['-j', '2', '--loglevel=error', ...headersOption()]
+  const options = ['-j', '2', '--loglevel=error']
   if (nativeOnly) {
     run(gyp, ['configure', ...options])
     run(gyp, ['build', ...options])

@@ -1,0 +1,112 @@
+/**
+ * Runs the native tests, and the engine tests under Node, with AddressSanitizer (with leaks and
+ * undefined behaviour) and with ThreadSanitizer. A sanitizer that reports nothing proves nothing,
+ * so each is first shown a planted fault, in a plain program and inside Node.
+ *
+ * Under Node a leak counts when its stack names the addon: the engine of Node itself leaves memory
+ * behind when a process is ended early.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { buildEnv, conclude, report, run, step, tail } from './steps.mjs'
+
+const sanitizers = [
+  {
+    name: 'asan',
+    flags: 'address,undefined',
+    library: 'libasan.so',
+    faults: { uaf: /heap-use-after-free/, leak: /LeakSanitizer[\s\S]*12345 byte/ },
+  },
+  {
+    name: 'tsan',
+    flags: 'thread',
+    library: 'libtsan.so',
+    faults: { race: /ThreadSanitizer: data race/ },
+  },
+]
+
+const node = process.execPath
+
+for (const sanitizer of sanitizers) {
+  if (checkProgram(sanitizer)) checkAddon(sanitizer)
+}
+conclude()
+
+function checkProgram({ name, flags, faults }) {
+  const dir = `build-unit-${name}`
+  const configure = ['-S', '.', '-B', dir, `-DFR_SANITIZE=${flags}`]
+  if (!step(`${name}: configure native tests`, 'cmake', configure)) return false
+  if (!step(`${name}: build native tests`, 'cmake', ['--build', dir, '-j', '2'])) return false
+  for (const [fault, expected] of Object.entries(faults)) {
+    wantsReport(`${name}: planted ${fault} in a program`, expected, [`${dir}/fr_planted`, fault])
+  }
+  const startedMs = performance.now()
+  const { isOk, output, how } = run(`${dir}/fr_unit`, [], { env: options('') })
+  console.log(tail(output, isOk ? 4 : 80))
+  report(`${name}: native tests`, isOk ? null : how, startedMs)
+  return true
+}
+
+function checkAddon({ name, flags, library, faults }) {
+  const dir = `build-${name}`
+  const cmakeJs = ['node_modules/cmake-js/bin/cmake-js', 'build', '-O', dir, '-p', '2']
+  const build = [...cmakeJs, '-B', 'Release', `--CDFR_SANITIZE=${flags}`]
+  if (!step(`${name}: build addon`, node, build, { env: buildEnv() })) return
+  const addon = resolve(dir, 'Release/fastreplica.node')
+  const planted = resolve(dir, 'Release/planted.node')
+  if (!existsSync(addon)) {
+    report(`${name}: engine tests`, `${addon} was not built`)
+    return
+  }
+  const preload = run('g++', [`-print-file-name=${library}`]).output.trim()
+
+  for (const [fault, expected] of Object.entries(faults)) {
+    const script = `require(${JSON.stringify(planted)}).plant('${fault}')`
+    const env = { LD_PRELOAD: preload }
+    wantsReport(`${name}: planted ${fault} in Node`, expected, [node, '-e', script], env)
+  }
+
+  const reports = resolve(dir, 'reports')
+  rmSync(reports, { recursive: true, force: true })
+  mkdirSync(reports)
+  const startedMs = performance.now()
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'engine']
+  const env = {
+    ...options(`log_path=${reports}/report exitcode=0`),
+    LD_PRELOAD: preload,
+    FR_NATIVE: addon,
+    FR_PLANTED: planted,
+    FR_SLOW: '5',
+  }
+  const { isOk, output, how } = run(node, vitest, { env })
+  console.log(tail(output, isOk ? 6 : 80))
+  const found = readdirSync(reports).flatMap((file) => ours(readFileSync(`${reports}/${file}`)))
+  if (found.length > 0) console.log(tail(found.slice(0, 5).join('\n\n'), 200))
+  const problem = found.length > 0 ? `${found.length} reports, see ${reports}` : isOk ? null : how
+  report(`${name}: engine tests`, problem, startedMs)
+}
+
+/** The parts of a report that speak of the addon: leaks one by one, anything else as a whole. */
+function ours(bytes) {
+  const text = bytes.toString()
+  if (!text.includes('detected memory leaks')) return [text]
+  return text
+    .split(/\n\n(?=(?:Direct|Indirect) leak)/)
+    .filter((part) => /fastreplica\.node/.test(part))
+}
+
+function wantsReport(name, expected, [command, ...args], env = {}) {
+  const startedMs = performance.now()
+  const { isOk, output } = run(command, args, { env: { ...options(''), ...env } })
+  const caught = !isOk && expected.test(output)
+  report(name, caught ? null : `not reported\n${tail(output)}`, startedMs)
+}
+
+/** Node itself is not instrumented: without the last option its own threads look like races. */
+function options(more) {
+  return {
+    ASAN_OPTIONS: `detect_leaks=1 ${more}`,
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+    TSAN_OPTIONS: `${more || 'exitcode=66'} ignore_noninstrumented_modules=1`,
+  }
+}
