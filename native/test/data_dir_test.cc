@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "core/storage_paths.h"
 #include "storage_helpers.h"
 
 namespace fr {
@@ -38,9 +39,16 @@ TEST_CASE("what cannot be a data directory is refused") {
   REQUIRE(symlink("../outside", (scratch / "planted/.fastreplica").c_str()) == 0);
   CHECK(open_code(scratch / "planted") == Code::ERR_FR_DATA_DIR);
   CHECK(std::filesystem::is_empty(scratch / "outside"));
-  REQUIRE(mkdir((scratch / "closed").c_str(), 0555) == 0);
-  const AsNobody nobody(scratch);
-  CHECK(open_code("closed") == Code::ERR_FR_DATA_DIR);
+}
+
+TEST_CASE("a data directory that may be entered but not written is refused") {
+  const Scratch scratch(kDisk);
+  for (const mode_t mode : {0777u, 0555u}) {
+    mkdir((scratch / "data").c_str(), 0700);
+    REQUIRE(chmod((scratch / "data").c_str(), mode) == 0);
+    const AsNobody nobody(scratch);
+    CHECK(open_code("data") == (mode == 0777 ? Code::kOk : Code::ERR_FR_DATA_DIR));
+  }
 }
 
 TEST_CASE("a second opener is refused until the first is gone") {
@@ -94,9 +102,13 @@ TEST_CASE("the node id stays, and a torn one is made anew") {
   dir = open_dir(scratch.path());
   REQUIRE(dir->node_id(&again).ok());
   CHECK(again == first);
-  const std::string wrong[] = {
-      "",           first, first.substr(0, 31) + "\n", first + "\nx", "G" + first.substr(1) + "\n",
-      first + "0\n"};
+  const std::string wrong[] = {"",
+                               first,
+                               first.substr(0, 31) + "\n",
+                               first + "\nx",
+                               "G" + first.substr(1) + "\n",
+                               first + "0\n",
+                               first + "x"};
   for (const std::string& torn : wrong) {
     CAPTURE(torn);
     write_file(path, torn);
@@ -279,6 +291,20 @@ TEST_CASE("a full disk fails by name") {
   }
 }
 
+TEST_CASE("our own directories are out of bounds under any name") {
+  // As on a file system that takes one spelling of a name for another.
+  const Scratch scratch(kDisk);
+  const auto dir = open_dir(scratch.path());
+  REQUIRE(rename((scratch / ".fastreplica").c_str(), (scratch / "ours").c_str()) == 0);
+  const uint32_t file = land(*dir, "p", "x");
+  for (const char* name : {"ours/node-id", "ours/partials/q"}) {
+    CAPTURE(name);
+    CHECK(dir->check_name(name, false).code == Code::ERR_FR_NAME);
+    CHECK(dir->publish({.file = file, .id = "p", .name = name}).code == Code::ERR_FR_NAME);
+  }
+  file_table_remove(file);
+}
+
 TEST_CASE("a mount point below the data directory is out of bounds") {
   const Scratch scratch(kDisk);
   const auto dir = open_dir(scratch.path());
@@ -287,6 +313,12 @@ TEST_CASE("a mount point below the data directory is out of bounds") {
   CHECK(dir->check_name("other/x", false).code == Code::ERR_FR_NAME);
   const uint32_t file = land(*dir, "p", "x");
   CHECK(dir->publish({.file = file, .id = "p", .name = "other/x"}).code == Code::ERR_FR_NAME);
+  const int root = open(scratch.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  Fd parent;
+  std::string last;
+  CHECK(open_parent(root, "other/x", false, Confine::kStepwise, &parent, &last).code ==
+        Code::ERR_FR_NAME);
+  close(root);
   file_table_remove(file);
 }
 

@@ -71,6 +71,7 @@ TEST_CASE("threads add, use and remove at the same time") {
   std::atomic<int> wrong{0};
   std::atomic<uint32_t> shared{file_table_add(open_null())};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 500; ++i) {

@@ -245,6 +245,7 @@ TEST_CASE("workers hash one file at the same time") {
   const std::string expected = source.expected(0, 1'000'000, 65536, Algorithm::kXxh64);
   std::vector<std::string> got(4);
   std::vector<std::thread> threads;
+  threads.reserve(got.size());
   for (std::string& mine : got) {
     threads.emplace_back([&source, &mine] {
       for (int i = 0; i < 5; ++i) {

@@ -9,6 +9,7 @@
 #include "core/storage.h"
 #include "core/storage_paths.h"
 #include "scratch.h"
+#include "storage_helpers.h"
 
 namespace fr {
 namespace {
@@ -183,6 +184,18 @@ TEST_CASE("no symlink is followed, whichever way directories are opened") {
     CHECK(place.outside_is_empty());
     CHECK(place.publish("real/x").ok());
   }
+}
+
+TEST_CASE("a directory that may not be written is refused before the bytes come") {
+  const Place place(kDisk);
+  REQUIRE(mkdir((place / "closed").c_str(), 0555) == 0);
+  REQUIRE(mkdir((place / "sealed").c_str(), 0000) == 0);
+  REQUIRE(mkdir((place / "open").c_str(), 0777) == 0);
+  REQUIRE(chmod((place / "open").c_str(), 0777) == 0);
+  const test::AsNobody nobody(place.scratch);
+  CHECK(place.dir->check_name("closed/x", false).code == Code::ERR_FR_NAME);
+  CHECK(place.dir->check_name("sealed/x", false).code == Code::ERR_FR_NAME);
+  CHECK(place.dir->check_name("open/x", false).ok());
 }
 
 TEST_CASE("both ways of opening directories agree on what is allowed") {
