@@ -27,6 +27,8 @@ struct FeedCounters {
 };
 
 struct Feed {
+  virtual ~Feed() = default;  // lanes own feeds of both kinds as Feed
+
   uint32_t id = 0;
   int fd = -1;
   bool is_out = false;

@@ -220,7 +220,8 @@ void Lane::add_feed(uint32_t id, std::unique_ptr<Feed> feed) {
   auto& out = *static_cast<OutFeed*>(raw);
   out_feeds_.push_back(&out);
   if (!out.is_relay) return;
-  for (auto& [number, stream] : transfer.streams) {
+  for (auto& entry : transfer.streams) {
+    Stream& stream = entry.second;
     stream.relay.each([&](uint64_t begin, uint64_t end) { list_relayed(out, stream, begin, end); });
   }
 }
