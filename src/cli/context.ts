@@ -47,7 +47,7 @@ export function watchSignals(say: (text: string) => void): AbortSignal {
   return controller.signal
 }
 
-/** A reader that went away (`fr status | head -1`) is no error: what it does not read is not written. */
+/** A reader that went away (`fr status | head -1`) is no error: what it cannot read is dropped. */
 function quietly(stream: NodeJS.WriteStream): (text: string) => void {
   let gone = false
   stream.on('error', (error: NodeJS.ErrnoException) => {

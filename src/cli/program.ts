@@ -85,7 +85,7 @@ Examples:
 Exit status: 0 every node complete; 3 some nodes complete, some not; 1 failed; 2 usage;
 130 and 143 when stopped by SIGINT and SIGTERM.
 
-Environment: FR_KEY holds the key where no --key-file is given. NO_COLOR and FORCE_COLOR are obeyed.`,
+Environment: FR_KEY holds the key where no --key-file is given; NO_COLOR, FORCE_COLOR.`,
     )
   addNode(program, found)
   addPush(program, found)
@@ -146,15 +146,15 @@ function addNode(program: Commander, found: (command: Command) => void): void {
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key that is accepted while keys are changed')
     .option('--name <name>', 'name of this node in status and logs')
-    .option('--mirror', 'this node already holds whole files', false)
+    .option('--mirror', 'this node already holds whole files')
     .addOption(engineOption())
     .option(
       '--keep-partials <duration>',
       'how long unfinished files are kept (default: 7d)',
-      checked(parseDuration),
+      checked((text) => Math.ceil(parseDuration(text))),
     )
     .option('--min-free <size>', 'space that is never filled (default: 64MiB)', checked(parseSize))
-    .option('--json', 'say on stdout, as JSON, where it listens', false)
+    .option('--json', 'say on stdout, as JSON, where it listens')
   logOptions(command, 'info').addHelpText(
     'after',
     `
@@ -180,8 +180,8 @@ function nodeCommand(options: Record<string, any>): Command {
     dataDir: data,
     ...given({ keyFile, previousKeyFile, name, engine }),
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
-    mirror: options['mirror'],
-    json: options['json'],
+    mirror: options['mirror'] === true,
+    json: options['json'] === true,
     log: { format: options['logFormat'], level: options['logLevel'] },
   }
 }
@@ -234,10 +234,10 @@ function addPush(program: Commander, found: (command: Command) => void): void {
     .option(
       '--connect-timeout <duration>',
       'how long to wait for a connection (default: 3s)',
-      checked(parseDuration),
+      checked((text) => Math.ceil(parseDuration(text, 0.001, 600) * 1000)),
     )
-    .option('--dry-run', 'print the plan, send nothing', false)
-    .option('--json', 'one JSON object a line on stdout: plan, progress, node, result', false)
+    .option('--dry-run', 'print the plan, send nothing')
+    .option('--json', 'one JSON object a line on stdout: plan, progress, node, result')
   for (const [flags] of laterPushOptions) command.addOption(new Option(flags).hideHelp())
   logOptions(command, 'warn').addHelpText(
     'after',
@@ -253,8 +253,7 @@ Examples:
 
 // biome-ignore lint/suspicious/noExplicitAny: what commander collected, typed by the options above
 function pushCommand(path: string, options: Record<string, any>): Command {
-  const { to, nodes, as, keyFile, strategy, shape, groupSize, digest, engine, connectTimeout } =
-    options
+  const { to, nodes, as, keyFile, strategy, shape, groupSize, digest, engine } = options
   for (const [flags, name] of laterPushOptions) {
     if (options[name] !== undefined) refuse(`fr push ${flags.replace(/ .*/, '')}`)
   }
@@ -288,11 +287,11 @@ function pushCommand(path: string, options: Record<string, any>): Command {
     }),
     ...given({
       uplinkBytesPerSecond: options['uplink'],
-      connectMs: connectTimeout === undefined ? undefined : Math.ceil(connectTimeout * 1000),
+      connectMs: options['connectTimeout'],
     }),
     noClobber: options['clobber'] === false,
-    dryRun: options['dryRun'],
-    json: options['json'],
+    dryRun: options['dryRun'] === true,
+    json: options['json'] === true,
     log: { format: options['logFormat'], level: options['logLevel'] },
   }
 }
@@ -314,7 +313,7 @@ function addStatus(program: Commander, found: (command: Command) => void): void 
       checked((text) => parseAddress(text)),
     )
     .option(...keyFileOption)
-    .option('--json', 'one JSON object on stdout', false)
+    .option('--json', 'one JSON object on stdout')
     .addHelpText(
       'after',
       `
@@ -322,7 +321,13 @@ Examples:
   $ fr status 10.0.0.2:7400 --key-file fr.key
   $ fr status 10.0.0.2:7400 --json | jq .freeBytes`,
     )
-    .action((address: string, options) => found({ command: 'status', address, ...options }))
+    .action((address: string, options) => found(statusCommand(address, options)))
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what commander collected, typed by the options above
+function statusCommand(address: string, options: Record<string, any>): Command {
+  const keyFile = given({ keyFile: options['keyFile'] })
+  return { command: 'status', address, ...keyFile, json: options['json'] === true }
 }
 
 function addDigest(program: Commander, found: (command: Command) => void): void {

@@ -77,7 +77,7 @@ export class JsonView implements PushView {
   }
 }
 
-/** Lines for a log file: one for the plan, one per outcome, one about progress every 2 s at most. */
+/** Lines for a log file: one for the plan, one per outcome, one of progress every 2 s at most. */
 export class PlainView implements PushView {
   readonly #context: Context
   readonly #name: string

@@ -59,10 +59,9 @@ export function bar(share: number, width: number): string {
 export function planSummary(plan: Plan, name: string): string {
   const nodes = plan.groups.reduce((sum, group) => sum + group.length, 0)
   const groups = plan.groups.length > 1 ? ` in ${plan.groups.length} groups` : ''
+  const limiting = plan.limiting === null ? '' : ` (${printable(plan.limiting)})`
   const bound =
-    plan.boundSeconds === null
-      ? ''
-      : `, bound ${formatDuration(plan.boundSeconds)}${plan.limiting === null ? '' : ` (${printable(plan.limiting)})`}`
+    plan.boundSeconds === null ? '' : `, bound ${formatDuration(plan.boundSeconds)}${limiting}`
   return (
     `${printable(name)}: ${formatBytes(plan.bytes)} to ${count(nodes, 'node')}${groups}, ` +
     `${plan.strategy} ${plan.shape}${bound}`
@@ -211,8 +210,8 @@ function stateCounts(nodes: readonly NodeProgress[]): string {
 
 /**
  * The live display: a header, then one line per node; where the terminal has fewer rows than there
- * are nodes, the slowest ones and a count of the rest. No line is wider than `size.columns - 1`, so that
- * none wraps.
+ * are nodes, the slowest ones and a count of the rest. No line is wider than `size.columns - 1`, so
+ * that none wraps.
  */
 export function liveLines(
   progress: Progress,
@@ -241,7 +240,8 @@ export function liveLines(
   const layout = liveLayout(columns, nodeWidth)
   for (const node of shown) lines.push(nodeLine(node, progress.bytes, layout, columns, paint))
   if (!fits) {
-    const rest = `slowest ${shown.length} of ${progress.nodes.length} shown: ${stateCounts(progress.nodes)}`
+    const some = `slowest ${shown.length} of ${progress.nodes.length} shown`
+    const rest = `${some}: ${stateCounts(progress.nodes)}`
     lines.push(paint('dim', truncate(rest, columns)))
   }
   return lines
@@ -259,10 +259,9 @@ export function progressLine(progress: Progress): string {
     stateCounts(progress.nodes),
   ]
   if (slowest !== undefined && active.length > 1) {
+    const landed = formatPercent(landedShare(slowest, progress.bytes))
     const waits = slowest.waitsFor === null ? '' : `, waits for ${printable(slowest.waitsFor)}`
-    parts.push(
-      `slowest ${printable(slowest.node)} ${formatPercent(landedShare(slowest, progress.bytes))}${waits}`,
-    )
+    parts.push(`slowest ${printable(slowest.node)} ${landed}${waits}`)
   }
   return parts.join(', ')
 }
@@ -270,7 +269,8 @@ export function progressLine(progress: Progress): string {
 /** One plain line about one node's end. */
 export function outcomeLine(outcome: NodeOutcome): string {
   const reason = outcome.reason === null ? '' : `: ${printable(outcome.reason)}`
-  return `${printable(outcome.node)} ${outcome.status} after ${outcome.seconds.toFixed(2)} s${reason}`
+  const seconds = outcome.seconds.toFixed(2)
+  return `${printable(outcome.node)} ${outcome.status} after ${seconds} s${reason}`
 }
 
 /** The closing table: one row per node and a line about the whole. */
@@ -291,10 +291,11 @@ export function closingLines(result: PushResult, paint: Paint): string[] {
   const complete = result.nodes.filter((outcome) => outcome.status === 'complete')
   const delivered = complete.reduce((sum, outcome) => sum + outcome.bytes, 0)
   const repaired = result.nodes.reduce((sum, outcome) => sum + outcome.repairedBytes, 0)
+  const efficiency = result.efficiency === null ? '-' : result.efficiency.toFixed(3)
   const bound =
     result.boundSeconds === null
       ? ''
-      : `, bound ${result.boundSeconds.toFixed(2)} s, efficiency ${result.efficiency === null ? '-' : result.efficiency.toFixed(3)}`
+      : `, bound ${result.boundSeconds.toFixed(2)} s, efficiency ${efficiency}`
   const summary =
     `${complete.length} of ${count(result.nodes.length, 'node')} complete, ` +
     `${formatBytes(result.bytes)} each, ${result.seconds.toFixed(2)} s, ` +

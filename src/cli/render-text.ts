@@ -15,14 +15,25 @@ export function printable(text: string): string {
   })
 }
 
-const wide =
-  /[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1FAFF}\u{20000}-\u{3FFFD}]/u
+/** What East Asian scripts and emoji take two columns for; near enough for cutting lines. */
+const wideRanges: readonly (readonly [first: number, last: number])[] = [
+  [0x1100, 0x115f],
+  [0x2e80, 0xa4cf],
+  [0xac00, 0xd7a3],
+  [0xf900, 0xfaff],
+  [0xfe30, 0xfe6f],
+  [0xff00, 0xff60],
+  [0xffe0, 0xffe6],
+  [0x1f300, 0x1faff],
+  [0x20000, 0x3fffd],
+]
 const zeroWidth = /[\p{Mn}\p{Me}\p{Cf}]/u
 
 function characterWidth(character: string): number {
   if (character < '\u0300') return 1
   if (zeroWidth.test(character)) return 0
-  return wide.test(character) ? 2 : 1
+  const code = character.codePointAt(0) ?? 0
+  return wideRanges.some(([first, last]) => code >= first && code <= last) ? 2 : 1
 }
 
 /** Columns the text takes on a terminal; it holds no escape sequences. */
@@ -122,7 +133,7 @@ export function logValue(value: string | number | boolean | null): string {
   return `"${printable(value.replace(/["\\]/g, '\\$&'))}"`
 }
 
-/** One log line without the line end: `time=… level=info event=listening address=…`, or JSON. */
+/** One log line without its end: `time=… level=info event=listening address=…`, or JSON. */
 export function logText(line: LogLine, format: 'text' | 'json', nowMs: number): string {
   const time = new Date(nowMs).toISOString()
   if (format === 'json') {

@@ -2,7 +2,7 @@
 import type { LogLine, NodeOptions } from '../api/types.js'
 import type { NodeCommand } from './commands.js'
 import { type Context, Interrupted, watchSignals } from './context.js'
-import { keyOption } from './keys.js'
+import { keyOption, readKey } from './keys.js'
 import { isLogged, logText } from './render-text.js'
 
 export async function runNode(command: NodeCommand, context: Context): Promise<number> {
@@ -34,7 +34,8 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
 /** Said whatever the log level is: it is how people and scripts know that the node serves. */
 function listeningLine(command: NodeCommand, address: string): string {
   const fields = { address, data: command.dataDir, name: command.name ?? null }
-  return `${logText({ level: 'info', event: 'listening', fields }, command.log.format, Date.now())}\n`
+  const line: LogLine = { level: 'info', event: 'listening', fields }
+  return `${logText(line, command.log.format, Date.now())}\n`
 }
 
 async function nodeOptions(
@@ -49,7 +50,7 @@ async function nodeOptions(
     ...(await keyOption(command.keyFile, context, loadKeyFile)),
   }
   if (command.previousKeyFile !== undefined) {
-    options.previousKey = await loadKeyFile(command.previousKeyFile)
+    options.previousKey = await readKey(command.previousKeyFile, context, loadKeyFile)
   }
   if (command.name !== undefined) options.name = command.name
   if (command.engine !== undefined) options.engine = command.engine

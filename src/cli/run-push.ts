@@ -1,5 +1,5 @@
 /**
- * `fr push`: reads the targets, starts the push, shows it, and turns its result into an exit status.
+ * `fr push`: reads the targets, starts the push, shows it, turns its result into an exit status.
  * The first SIGINT or SIGTERM cancels and waits until everything is closed.
  */
 import { open } from 'node:fs/promises'

@@ -6,7 +6,7 @@
  */
 import { displayWidth } from './render-text.js'
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the sequences we write ourselves
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences that we write ourselves
 const escapes = /\u001b\[[\d;]*m/g
 
 /** Rows that lines of these widths take on a terminal of `columns`, which may have shrunk since. */

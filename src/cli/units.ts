@@ -81,15 +81,22 @@ export function parseRate(text: string): number {
   return rate
 }
 
-/** `7d`, `12h`, `30m`, `90s`, `500ms` -> seconds. Throws UsageError. */
-export function parseDuration(text: string): number {
+/** `7d`, `12h`, `30m`, `90s`, `500ms` -> seconds, within bounds. Throws UsageError. */
+export function parseDuration(
+  text: string,
+  secondsMin = 0,
+  secondsMax: number = durationSecondsMax,
+): number {
   const parsed = numberAndUnit(text)
   const factor = parsed && lookUp(secondUnits, parsed.unit)
   if (parsed === undefined || factor === undefined) {
     throw new UsageError(`'${text}' is not a duration; write it like 7d, 12h, 30m, 90s or 500ms`)
   }
   const seconds = parsed.value * factor
-  if (seconds > durationSecondsMax) throw new UsageError(`'${text}' is longer than a hundred years`)
+  if (seconds < secondsMin) throw new UsageError(`'${text}' is too short`)
+  if (seconds > secondsMax) {
+    throw new UsageError(`'${text}' is too long; at most ${formatDuration(secondsMax)}`)
+  }
   return seconds
 }
 

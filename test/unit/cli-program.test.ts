@@ -34,8 +34,9 @@ describe('fr push', () => {
   it('takes every option in base units', () =>
     expect(
       command(
-        'push a.bin --nodes n.txt --as b --key-file k --strategy classic --shape group --group-size 4 --digest sha256 ' +
-          '--engine portable --no-clobber --uplink 200Mbit --connect-timeout 1500ms --dry-run --json ' +
+        'push a.bin --nodes n.txt --as b --key-file k --strategy classic --shape group ' +
+          '--group-size 4 --digest sha256 --engine portable --no-clobber --uplink 200Mbit ' +
+          '--connect-timeout 1500ms --dry-run --json ' +
           '--log-format json --log-level debug',
       ),
     ).toEqual({
@@ -76,6 +77,7 @@ describe('fr push', () => {
     ['push a --to h:1 --group-size 0', "'0' is not a whole number from 1 to 64"],
     ['push a --to h:1 --uplink 200', "'200' is not a rate"],
     ['push a --to h:1 --connect-timeout soon', "'soon' is not a duration"],
+    ['push a --to h:1 --connect-timeout 0s', "'0s' is too short"],
     ['push a --to', 'argument missing'],
     [
       'push a --to h:1 --limit-up 1Mbit',
@@ -110,7 +112,8 @@ describe('fr node', () => {
   it('takes every option in base units', () =>
     expect(
       command(
-        'node --listen [::1]:7400 --data d --key-file k --previous-key-file p --name n --mirror --engine native ' +
+        'node --listen [::1]:7400 --data d --key-file k --previous-key-file p --name n ' +
+          '--mirror --engine native ' +
           '--keep-partials 7d --min-free 10GiB --log-format json --log-level error --json',
       ),
     ).toEqual({

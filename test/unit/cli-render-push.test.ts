@@ -136,7 +136,8 @@ describe('the live display', () => {
       'model.bin  50% of 128 MiB x 4  50.0 MB/s delivered  efficiency 95%  3.0s',
       '10.0.0.2:7400   receiving   [==========>         ]   50%  25.0 MB/s  ETA 2.6s',
       '10.0.0.3:7400   complete    [====================]  100%',
-      '10.0.0.14:7400  verifying   [=====>              ]   25%             ETA 2.6s    waits for 10.0.0.2:7400',
+      '10.0.0.14:7400  verifying   [=====>              ]   25%             ETA 2.6s' +
+        '    waits for 10.0.0.2:7400',
       '[::1]:7400      failed      [=====>              ]   25%',
     ]))
 
@@ -267,7 +268,8 @@ const result: PushResult = {
 describe('plain lines', () => {
   it('progress', () => {
     expect(progressLine(progress)).toBe(
-      '3.0s: 50%, 50.0 MB/s delivered, efficiency 95%, 1 receiving, 1 complete, 1 verifying, 1 failed, ' +
+      '3.0s: 50%, 50.0 MB/s delivered, efficiency 95%, ' +
+        '1 receiving, 1 complete, 1 verifying, 1 failed, ' +
         'slowest 10.0.0.14:7400 25%, waits for 10.0.0.2:7400',
     )
   })
@@ -284,8 +286,10 @@ describe('the closing table', () => {
     expect(closingLines(result, plain)).toEqual([
       'node           status    seconds       rate  digest                               reason',
       '10.0.0.2:7400  complete     5.60  24.0 MB/s  xxh64-blocks/65536:0123456789abcdef',
-      '10.0.0.3:7400  failed       2.10          -  -                                    ERR_FR_NODE_LOST: reset\\x0aby peer',
-      '1 of 2 nodes complete, 128 MiB each, 5.61 s, 23.9 MB/s delivered, bound 5.37 s, efficiency 0.957',
+      '10.0.0.3:7400  failed       2.10          -  -                                    ' +
+        'ERR_FR_NODE_LOST: reset\\x0aby peer',
+      '1 of 2 nodes complete, 128 MiB each, 5.61 s, 23.9 MB/s delivered, ' +
+        'bound 5.37 s, efficiency 0.957',
     ]))
   it('speaks of repairs, and of no bound where there is none', () =>
     expect(

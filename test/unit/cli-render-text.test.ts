@@ -110,7 +110,8 @@ describe('log lines', () => {
   }
   it('as key=value', () =>
     expect(logText(line, 'text', 0)).toBe(
-      'time=1970-01-01T00:00:00.000Z level=warn event=nodeLost node=h:1 why_not="it is gone" bytes=7',
+      'time=1970-01-01T00:00:00.000Z level=warn event=nodeLost ' +
+        'node=h:1 why_not="it is gone" bytes=7',
     ))
   it('as JSON', () =>
     expect(JSON.parse(logText(line, 'json', 0))).toEqual({

@@ -87,8 +87,14 @@ describe('parseDuration', () => {
     expect(() => parseDuration(text)).toThrow('is not a duration'),
   )
 
+  it('keeps bounds', () => {
+    expect(parseDuration('10m', 1, 600)).toBe(600)
+    expect(() => parseDuration('0s', 0.001)).toThrow("'0s' is too short")
+    expect(() => parseDuration('11m', 0, 600)).toThrow("'11m' is too long; at most 10m00s")
+  })
+
   it('refuses ages', () =>
-    expect(() => parseDuration('40000d')).toThrow('longer than a hundred years'))
+    expect(() => parseDuration('40000d')).toThrow('too long; at most 36500d00h'))
 })
 
 describe('parseCount', () => {

@@ -1,0 +1,129 @@
+/**
+ * What the README claims. The synopsis and the error table in it are made here:
+ * `UPDATE_README=1 npx vitest run test/e2e/readme.test.ts` writes them anew; without that, they are
+ * compared.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { parseNodesFile } from '../../src/cli/addresses.js'
+import { parseCommandLine } from '../../src/cli/program.js'
+import { parseDuration, parseRate, parseSize } from '../../src/cli/units.js'
+import { errorTable } from '../../src/errors.js'
+import { limits } from '../../src/limits.js'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const readmePath = `${root}README.md`
+const read = (path: string) => readFileSync(root + path, 'utf8')
+const packageJson = JSON.parse(read('package.json'))
+let readme = read('README.md')
+
+const commands = ['node', 'push', 'status', 'digest', 'keygen']
+
+function helpOf(...args: string[]): string {
+  return execFileSync(process.execPath, [`${root}dist/cli/main.js`, ...args], { encoding: 'utf8' })
+}
+
+function synopsis(): string {
+  const blocks = commands.map((command) => {
+    const help = helpOf(command, '--help')
+    const usage = /^Usage: (.*)$/m.exec(help)?.[1]
+    const about = help.split('\n')[2]
+    const options = /\nOptions:\n([\s\S]*?)\n\n/.exec(help)?.[1]
+    return `${usage}\n  ${about}\n${options}`
+  })
+  return `\`\`\`text\n${blocks.join('\n\n')}\n\`\`\``
+}
+
+function errors(): string {
+  const rows = Object.entries(errorTable).map(
+    ([code, row]) => `| \`${code}\` | ${row.meaning} | ${row.retryable ? 'yes' : 'no'} |`,
+  )
+  return ['| code | meaning | worth trying again |', '|---|---|---|', ...rows].join('\n')
+}
+
+/** Compares the block between `<!-- NAME... -->` and `<!-- /NAME -->`, or writes it. */
+function expectBlock(name: string, content: string): void {
+  const block = new RegExp(`(<!-- ${name}\\b[^>]*-->\\n)([\\s\\S]*?)(<!-- /${name} -->)`)
+  if (process.env['UPDATE_README'] === '1') {
+    readme = readme.replace(block, (_, open, __, close) => `${open}\n${content}\n\n${close}`)
+    writeFileSync(readmePath, readme)
+  }
+  expect(block.exec(readme)?.[2]?.trim()).toBe(content)
+}
+
+const fences = (language: string) =>
+  [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
+    (match) => match[1] ?? '',
+  )
+
+describe('README.md', () => {
+  it('shows the synopsis of the commands as they are', () => expectBlock('synopsis', synopsis()))
+
+  it('shows the error table as it is', () => expectBlock('errors', errors()))
+
+  it('shows the library example that the tests run', () => {
+    const example = read('examples/library.mjs').replace(/^\/\*\*[\s\S]*?\*\/\n/, '')
+    expect(fences('js')).toEqual([example])
+    expect(example.trimEnd().split('\n').length).toBeLessThanOrEqual(10)
+  })
+
+  it('names npm scripts that exist', () => {
+    const names = [...readme.matchAll(/\bnpm (?:run )?([a-z][\w:-]*)/g)].map((match) => match[1])
+    expect(names).toContain('demo')
+    for (const name of names) {
+      if (name !== 'ci') expect(packageJson.scripts).toHaveProperty([name ?? ''])
+    }
+    const script = /scripts\/[\w.-]+/.exec(packageJson.scripts.demo)?.[0]
+    expect(existsSync(root + script)).toBe(true)
+  })
+
+  it('shows command lines that parse', () => {
+    const lines = fences('sh').flatMap((block) => block.split('\n'))
+    const shown = lines.filter((line) => line.startsWith('fr '))
+    expect(shown).toHaveLength(3)
+    for (const line of shown) {
+      const words = line
+        .replace(/\s+#.*$/, '')
+        .split(/\s+/)
+        .slice(1)
+      expect(parseCommandLine(words, packageJson.version)).toMatchObject({ kind: 'run' })
+    }
+  })
+
+  it('links to files that exist', () => {
+    const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map((match) => match[1] ?? '')
+    expect(links.length).toBeGreaterThanOrEqual(4)
+    for (const link of links) expect([link, existsSync(root + link)]).toEqual([link, true])
+  })
+
+  it('gives units that are read as it says', () => {
+    for (const size of ['64KiB', '1GiB', '10GB']) {
+      expect(readme).toContain(`\`${size}\``)
+      expect(parseSize(size)).toBeGreaterThan(0)
+    }
+    for (const rate of ['200Mbit', '10Gbit']) {
+      expect(readme).toContain(`\`${rate}\``)
+      expect(parseRate(rate)).toBeGreaterThan(0)
+    }
+    for (const duration of ['7d', '12h', '30m', '90s']) {
+      expect(readme).toContain(`\`${duration}\``)
+      expect(parseDuration(duration)).toBeGreaterThan(0)
+    }
+    expect(parseNodesFile('h:1 uplink=1Mbit downlink=2Mbit site=x # c', 'f')).toHaveLength(1)
+  })
+
+  it('gives the numbers of the code', () => {
+    expect(readme).toContain(`At most ${limits.nodesPerPush} nodes a push`)
+    expect(packageJson.engines.node).toBe('>=20.19')
+    expect(readme).toContain('Node 20.19 or later')
+    expect(read('LICENSE')).toContain('MIT License')
+    expect(packageJson.license).toBe('MIT')
+  })
+
+  it('has help with examples for every command it names, and a version', () => {
+    expect(helpOf('--version').trim()).toBe(packageJson.version)
+    for (const command of commands) expect(helpOf(command, '--help')).toContain('Examples:')
+  })
+})
