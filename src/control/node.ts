@@ -40,6 +40,8 @@ export class NodeMachine {
   #movedMs: number
   #askMs: number = limits.askMs
   #copying = 0
+  /** The origin's feed broke: until when its word about why is waited for. */
+  #orphaned: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
 
   constructor(config: NodeConfig, nowMs: number) {
     this.#config = config
@@ -95,6 +97,7 @@ export class NodeMachine {
     if (this.#phase === 'ended') return null
     let at = Math.min(this.#reportMs, this.#heardMs + limits.originSilentMs)
     at = Math.min(at, this.#mates.deadlineMs() ?? at)
+    if (this.#isRunning) at = Math.min(at, this.#orphaned?.untilMs ?? at)
     at = Math.min(at, this.#hashQueue.deadlineMs() ?? at, this.#scratchQueue.deadlineMs() ?? at)
     return this.#mayAsk ? Math.min(at, this.#movedMs + this.#askMs) : at
   }
@@ -130,7 +133,7 @@ export class NodeMachine {
       case 'feedOpened':
         return this.#mates.feedOpened(event.index)
       case 'feedClosed':
-        return this.#onFeedClosed(event.index, event.code)
+        return this.#onFeedClosed(event.index, event.code, nowMs)
       case 'relayOpened':
         return
       case 'relayClosed':
@@ -206,11 +209,12 @@ export class NodeMachine {
     }
   }
 
-  #onFeedClosed(index: number, code: FrErrorCode | null): void {
+  #onFeedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {
     this.#mates.feedClosed(index)
     if (code === null || this.#ledger.isVerified) return
-    if (index === -1) return this.#fail(code, 'the feed from the origin broke')
-    this.#lostEdge(index, true)
+    if (index !== -1) return this.#lostEdge(index, true)
+    // Nearly always the origin has just aborted, and says so on the control link.
+    this.#orphaned = { code, untilMs: nowMs + limits.drainMs }
   }
 
   #lostEdge(index: number, incoming: boolean): void {
@@ -282,6 +286,9 @@ export class NodeMachine {
     if (nowMs - this.#heardMs >= limits.originSilentMs) {
       if (this.#phase === 'complete') return this.#end(null, false)
       return this.#fail('ERR_FR_ORIGIN_LOST', 'the origin is silent')
+    }
+    if (this.#orphaned !== undefined && this.#isRunning && nowMs >= this.#orphaned.untilMs) {
+      return this.#fail(this.#orphaned.code, 'the feed from the origin broke')
     }
     this.#startHashing(this.#hashQueue, false, nowMs)
     this.#startHashing(this.#scratchQueue, true, nowMs)

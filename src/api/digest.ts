@@ -1,0 +1,73 @@
+/** `digestFile`: the digest a node would have to reach for this file. */
+import { FrError } from '../errors.js'
+import { blockBytesFor, limits } from '../limits.js'
+import { taskBytesFor } from '../control/hashing.js'
+import type { DataEngine, SourceFile } from '../ports.js'
+import { asFrError } from '../runtime/failures.js'
+import { digestBytesOf, fileDigestOf } from '../runtime/file-digest.js'
+import { WorkerHashPool } from '../runtime/hash-pool.js'
+import { Hasher } from '../runtime/hasher.js'
+import { openEngine } from './engines.js'
+import { oneOf, requireSignal, requireText } from './options.js'
+import type { DigestOptions } from './types.js'
+
+/**
+ * Resolves to `xxh64-blocks/<blockBytes>:<hex>` (or sha256-blocks). Rejects with ERR_FR_SOURCE when
+ * the file cannot be read, ERR_FR_SOURCE_CHANGED when it changed meanwhile, or the signal's reason.
+ */
+export async function digestFile(path: string, options: DigestOptions = {}): Promise<string> {
+  requireText('path', path)
+  const algorithm = oneOf('digest', options.digest, ['xxh64', 'sha256'] as const) ?? 'xxh64'
+  const { signal } = options
+  requireSignal(signal)
+  signal?.throwIfAborted()
+  const { engine } = await openEngine(undefined, () => {})
+  const pool = new WorkerHashPool()
+  try {
+    const source = await engine.storage.openSource(path)
+    const blockBytes = blockBytesFor(source.size)
+    const hasher = new Hasher(engine, pool, blockBytes, algorithm)
+    const digests = await digestBlocks(source, hasher, blockBytes, digestBytesOf(algorithm), signal)
+    await checkUnchanged(engine, source)
+    return fileDigestOf(algorithm, source.size, blockBytes, digests, (all) => engine.xxh64(all))
+  } finally {
+    await pool.close()
+    await engine.shutdown()
+  }
+}
+
+async function digestBlocks(
+  source: SourceFile,
+  hasher: Hasher,
+  blockBytes: number,
+  digestBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const all = new Uint8Array(Math.ceil(source.size / blockBytes) * digestBytes)
+  const taskBytes = taskBytesFor(blockBytes)
+  let cursor = 0
+  let failure: FrError | undefined
+  const lane = async (): Promise<void> => {
+    while (cursor < source.size && failure === undefined && !signal?.aborted) {
+      const offset = cursor
+      const length = Math.min(taskBytes, source.size - offset)
+      cursor += length
+      const put = (digests: Uint8Array): void => all.set(digests, (offset / blockBytes) * digestBytes)
+      await hasher.hash(source.file, { offset, length }, put, (error) => {
+        failure = error
+      })
+    }
+  }
+  await Promise.all(Array.from({ length: limits.hashTasksInFlight }, lane))
+  signal?.throwIfAborted()
+  if (failure !== undefined) throw failure
+  return all
+}
+
+async function checkUnchanged(engine: DataEngine, source: SourceFile): Promise<void> {
+  try {
+    await engine.storage.checkSource(source.file)
+  } catch (error) {
+    throw asFrError(error, 'ERR_FR_SOURCE_CHANGED')
+  }
+}

@@ -1,0 +1,113 @@
+/** `startNode`: a node in this process. */
+import { limits } from '../limits.js'
+import { WorkerHashPool } from '../runtime/hash-pool.js'
+import { type Logger, safeLogger } from '../runtime/log.js'
+import { NodeService } from '../runtime/node-service.js'
+import { type EngineHolder, openEngine } from './engines.js'
+import { type CheckedNode, checkNode } from './options.js'
+import type { FrNode, NodeOptions, NodeStatus } from './types.js'
+import { version } from './version.js'
+
+/**
+ * Resolves when the node listens. Rejects with TypeError for misuse and FrError otherwise:
+ * ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED, ERR_FR_LISTEN, ERR_FR_OPEN, ERR_FR_KEY, ERR_FR_ENGINE.
+ */
+export async function startNode(options: NodeOptions): Promise<FrNode> {
+  const checked = checkNode(options)
+  options.signal?.throwIfAborted()
+  const log = safeLogger(options.logger)
+  const holder = await openEngine(checked.engine, log)
+  try {
+    const node = await openNode(checked, holder, log)
+    const { signal } = options
+    if (signal !== undefined) {
+      const onAbort = (): void => void node.close()
+      signal.addEventListener('abort', onAbort, { once: true })
+      node.onClosed = () => signal.removeEventListener('abort', onAbort)
+      if (signal.aborted) {
+        await node.close()
+        signal.throwIfAborted()
+      }
+    }
+    return node
+  } catch (error) {
+    await holder.engine.shutdown()
+    throw error
+  }
+}
+
+async function openNode(checked: CheckedNode, holder: EngineHolder, log: Logger): Promise<NodeObject> {
+  const { engine, router } = holder
+  const dir = await engine.storage.openDataDir(checked.dataDir)
+  const pool = new WorkerHashPool()
+  try {
+    const self = { nodeId: await engine.storage.nodeId(dir), incarnation: Date.now() }
+    const { listen, keys, minFreeBytes, keepPartialsSeconds } = checked
+    const statusJson = (): string => JSON.stringify(node.status())
+    const spec = { engine, router, pool, dir, listen, keys, self, minFreeBytes, keepPartialsSeconds, log, statusJson }
+    const service = new NodeService(spec)
+    const node = new NodeObject(service, checked, self.nodeId, async () => {
+      await pool.close()
+      engine.storage.closeDataDir(dir)
+      await engine.shutdown()
+    })
+    await service.listen()
+    node.address = service.address
+    if (keys[0]?.isOpen) {
+      const text = 'no key: every local user can write here'
+      log({ level: 'warn', event: 'open-node', fields: { address: node.address, text } })
+    }
+    return node
+  } catch (error) {
+    await pool.close()
+    engine.storage.closeDataDir(dir)
+    throw error
+  }
+}
+
+class NodeObject implements FrNode {
+  address = ''
+  readonly nodeId: string
+  onClosed: () => void = () => {}
+  readonly #service: NodeService
+  readonly #checked: CheckedNode
+  readonly #release: () => Promise<void>
+  readonly #startMs = performance.now()
+  #closing: Promise<void> | undefined
+
+  constructor(service: NodeService, checked: CheckedNode, nodeId: string, release: () => Promise<void>) {
+    this.#service = service
+    this.#checked = checked
+    this.nodeId = nodeId
+    this.#release = release
+  }
+
+  status(): NodeStatus {
+    const { engine, freeBytes, counters } = this.#service
+    return {
+      event: 'status',
+      node: this.address,
+      nodeId: this.nodeId,
+      name: this.#checked.name,
+      version,
+      uptimeSeconds: (performance.now() - this.#startMs) / 1000,
+      engine: engine.kind,
+      dataDir: this.#checked.dataDir,
+      freeBytes,
+      transfers: this.#service.views.slice(0, limits.transfersPerNode),
+      counters: { ...counters, ...engine.counters() },
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#service.close().then(() => {
+      this.onClosed()
+      return this.#release()
+    })
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Options, checked once and synchronously; what passes is trusted below. Misuse is a TypeError that
+ * names the option; what this version does not offer is ERR_FR_UNSUPPORTED.
+ */
+import { refuseUnsupported } from '../control/refusals.js'
+import type { NodeLink } from '../control/plan.js'
+import { limits } from '../limits.js'
+import type { DigestAlgorithm } from '../ports.js'
+import { requireAddress } from '../runtime/address.js'
+import { type Key, openKey, parseKey } from '../runtime/keys.js'
+import type { NodeOptions, PushOptions, PushTarget } from './types.js'
+
+export interface CheckedPush {
+  readonly path: string
+  readonly nodes: readonly NodeLink[]
+  readonly key: Key
+  readonly name: Uint8Array
+  readonly algorithm: DigestAlgorithm
+  readonly engine: 'native' | 'portable' | undefined
+  readonly noClobber: boolean
+  readonly uplinkBytesPerSecond: number | undefined
+  readonly connectMs: number
+  readonly dryRun: boolean
+}
+
+const strategies = ['classic', 'adaptive'] as const
+const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
+const engines = ['native', 'portable'] as const
+const digests = ['xxh64', 'sha256'] as const
+const rateMax = 1e15
+
+export function checkPush(path: string, options: PushOptions): CheckedPush {
+  requireText('path', path)
+  requireObject('options', options)
+  if (!Array.isArray(options.to)) throw new TypeError('to must be a list of addresses or targets')
+  const nodes = options.to.map((target, i) => checkTarget(target, `to[${i}]`))
+  if (nodes.length === 0) throw new TypeError('to must name at least one node')
+  if (nodes.length > limits.nodesPerPush) {
+    throw new TypeError(`to must name at most ${limits.nodesPerPush} nodes, not ${nodes.length}`)
+  }
+  const seen = new Set<string>()
+  for (const node of nodes) {
+    if (seen.has(node.address)) throw new TypeError(`to names ${node.address} twice`)
+    seen.add(node.address)
+  }
+  const groupSize = optionalInteger('groupSize', options.groupSize, 1, limits.nodesPerPush)
+  refuseUnsupported({
+    strategy: oneOf('strategy', options.strategy, strategies) ?? 'classic',
+    shape: oneOf('shape', options.shape, shapes) ?? 'auto',
+    groupSize,
+    nodes: nodes.length,
+    hasUploadLimit: false,
+  })
+  requireBoolean('noClobber', options.noClobber)
+  requireBoolean('dryRun', options.dryRun)
+  requireFunction('logger', options.logger)
+  requireSignal(options.signal)
+  return {
+    path,
+    nodes,
+    key: checkKey('key', options.key),
+    name: checkName(path, options.as),
+    algorithm: oneOf('digest', options.digest, digests) ?? 'xxh64',
+    engine: oneOf('engine', options.engine, engines),
+    noClobber: options.noClobber ?? false,
+    uplinkBytesPerSecond: optionalRate('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
+    connectMs: optionalInteger('connectMs', options.connectMs, 1, 600_000) ?? limits.connectMs,
+    dryRun: options.dryRun ?? false,
+  }
+}
+
+export interface CheckedNode {
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly dataDir: string
+  /** First the one it dials with. */
+  readonly keys: readonly Key[]
+  readonly name: string | null
+  readonly engine: 'native' | 'portable' | undefined
+  readonly minFreeBytes: number
+  readonly keepPartialsSeconds: number
+}
+
+export function checkNode(options: NodeOptions): CheckedNode {
+  requireObject('options', options)
+  requireText('listen', options.listen)
+  requireText('dataDir', options.dataDir)
+  if (options.name !== undefined) requireText('name', options.name)
+  requireBoolean('mirror', options.mirror)
+  requireFunction('logger', options.logger)
+  requireSignal(options.signal)
+  const key = checkKey('key', options.key)
+  if (options.previousKey !== undefined && key.isOpen) throw new TypeError('previousKey needs key')
+  const previous = options.previousKey === undefined ? [] : [checkKey('previousKey', options.previousKey)]
+  return {
+    listen: requireAddress(options.listen, 'listen'),
+    dataDir: options.dataDir,
+    keys: [key, ...previous],
+    name: options.name ?? null,
+    engine: oneOf('engine', options.engine, engines),
+    minFreeBytes: optionalInteger('minFreeBytes', options.minFreeBytes, 0) ?? limits.minFreeBytes,
+    keepPartialsSeconds:
+      optionalInteger('keepPartialsSeconds', options.keepPartialsSeconds, 0) ?? limits.keepPartialsSeconds,
+  }
+}
+
+/** No key is the open one, which only serves and dials loopback. */
+export function checkKey(option: string, key: Uint8Array | string | undefined): Key {
+  if (key === undefined) return openKey
+  if (typeof key !== 'string' && !(key instanceof Uint8Array)) {
+    throw new TypeError(`${option} must be a string or a Uint8Array`)
+  }
+  return parseKey(key)
+}
+
+function checkTarget(target: string | PushTarget, option: string): NodeLink {
+  if (typeof target === 'string') {
+    requireAddress(target, option)
+    return { address: target }
+  }
+  requireObject(option, target)
+  requireText(`${option}.address`, target.address)
+  requireAddress(target.address, `${option}.address`)
+  const up = optionalRate(`${option}.uplinkBytesPerSecond`, target.uplinkBytesPerSecond)
+  const down = optionalRate(`${option}.downlinkBytesPerSecond`, target.downlinkBytesPerSecond)
+  return {
+    address: target.address,
+    ...(up === undefined ? {} : { uplinkBytesPerSecond: up }),
+    ...(down === undefined ? {} : { downlinkBytesPerSecond: down }),
+  }
+}
+
+/** The name at the nodes: as bytes; by default the last component of the path. */
+function checkName(path: string, as: string | Uint8Array | undefined): Uint8Array {
+  if (as !== undefined && typeof as !== 'string' && !(as instanceof Uint8Array)) {
+    throw new TypeError('as must be a string or a Uint8Array')
+  }
+  const name = as ?? path.slice(path.lastIndexOf('/') + 1)
+  const bytes = typeof name === 'string' ? new TextEncoder().encode(name) : Uint8Array.from(name)
+  if (bytes.length === 0) throw new TypeError(as === undefined ? 'path names no file' : 'as must not be empty')
+  if (bytes.length > limits.nameBytes) throw new TypeError(`as must be at most ${limits.nameBytes} bytes`)
+  return bytes
+}
+
+export function oneOf<T extends string>(option: string, value: T | undefined, all: readonly T[]): T | undefined {
+  if (value === undefined || all.includes(value)) return value
+  throw new TypeError(`${option} must be ${all.join(' or ')}, not ${JSON.stringify(value)}`)
+}
+
+export function requireText(option: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') throw new TypeError(`${option} must be a non-empty string`)
+  if (value.includes('\0')) throw new TypeError(`${option} must not contain NUL`)
+}
+
+export function requireSignal(signal: AbortSignal | undefined): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal')
+}
+
+export function optionalInteger(
+  option: string,
+  value: number | undefined,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number | undefined {
+  if (value === undefined) return undefined
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
+  throw new TypeError(`${option} must be a whole number from ${least} to ${most}, not ${String(value)}`)
+}
+
+function requireObject(option: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${option} must be an object`)
+}
+
+function requireBoolean(option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw new TypeError(`${option} must be true or false`)
+}
+
+function requireFunction(option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function') throw new TypeError(`${option} must be a function`)
+}
+
+function optionalRate(option: string, value: number | undefined): number | undefined {
+  if (value === undefined) return undefined
+  if (typeof value === 'number' && value > 0 && value <= rateMax) return value
+  throw new TypeError(`${option} must be a rate above zero and at most ${rateMax} bytes per second`)
+}

@@ -1,0 +1,136 @@
+/** `push`: one file to many nodes. */
+import { channel } from 'node:diagnostics_channel'
+import { forecastClassic, equalShares } from '../control/plan.js'
+import { FrError } from '../errors.js'
+import { blockBytesFor } from '../limits.js'
+import { randomId } from '../runtime/crypto.js'
+import { WorkerHashPool } from '../runtime/hash-pool.js'
+import { type Logger, safeLogger } from '../runtime/log.js'
+import { PushRun } from '../runtime/push-run.js'
+import { openEngine } from './engines.js'
+import { type CheckedPush, checkPush } from './options.js'
+import { makeTransfer, type TransferControl } from './transfer.js'
+import type { Plan, PushOptions, PushResult, Transfer } from './types.js'
+
+/** Every event of every transfer in this process is published here too. */
+const transferChannel = channel('fastreplica:transfer')
+
+const progressMs = 250
+
+/**
+ * Puts the file at `path` on all nodes of `options.to`. Returns at once; misuse throws TypeError, what
+ * this version does not offer FrError ERR_FR_UNSUPPORTED, an unusable key ERR_FR_KEY.
+ */
+export function push(path: string, options: PushOptions): Transfer {
+  const checked = checkPush(path, options)
+  const control = makeTransfer(randomId())
+  const log = safeLogger(options.logger)
+  const signals = options.signal === undefined ? [control.signal] : [control.signal, options.signal]
+  run(checked, control, log, AbortSignal.any(signals)).then(control.resolve, control.reject)
+  return control.transfer
+}
+
+async function run(
+  checked: CheckedPush,
+  control: TransferControl,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<PushResult> {
+  // Listeners are added right after `push` returned: nothing is said before.
+  await Promise.resolve()
+  signal.throwIfAborted()
+  const { engine, router } = await openEngine(checked.engine, log)
+  const pool = new WorkerHashPool()
+  try {
+    const source = await engine.storage.openSource(checked.path)
+    signal.throwIfAborted()
+    if (checked.dryRun) return dryRun(checked, control, source.size)
+    const { nodes, name, algorithm, noClobber, connectMs } = checked
+    const self = { nodeId: randomId(), incarnation: Date.now() }
+    const spec = {
+      transfer: control.transfer.id,
+      name,
+      nodes,
+      originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
+      algorithm,
+      noClobber,
+      connectMs,
+      dialler: { keys: [checked.key], self, connectMs },
+      log,
+    }
+    const running = new PushRun(engine, router, pool, source, spec, {
+      plan: (plan) => announce(control, 'plan', plan),
+      outcome: (outcome) => announce(control, 'node', outcome),
+    })
+    const result = await supervise(running, control, signal)
+    announce(control, 'result', result)
+    return result
+  } catch (error) {
+    transferChannel.publish({ event: 'error', transfer: control.transfer.id, error })
+    throw error
+  } finally {
+    await pool.close()
+    await engine.shutdown()
+  }
+}
+
+async function supervise(running: PushRun, control: TransferControl, signal: AbortSignal): Promise<PushResult> {
+  const ticking = setInterval(() => announce(control, 'progress', running.progress()), progressMs)
+  const onAbort = (): void => running.cancel('the push was cancelled')
+  const result = running.run()
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    return await result
+  } catch (error) {
+    // Cancelled on demand: the caller gets the caller's own reason.
+    if (error instanceof FrError && error.code === 'ERR_FR_ABORTED') signal.throwIfAborted()
+    throw error
+  } finally {
+    clearInterval(ticking)
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** The plan as it would be if every node accepted; nothing is contacted. */
+function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): PushResult {
+  const blockBytes = blockBytesFor(bytes)
+  const uplink = checked.uplinkBytesPerSecond
+  const origin = uplink === undefined ? {} : { uplinkBytesPerSecond: uplink }
+  const forecast = forecastClassic(bytes, blockBytes, origin, checked.nodes)
+  const shares = equalShares(bytes, blockBytes, checked.nodes.length)
+  const plan: Plan = {
+    event: 'plan',
+    transfer: control.transfer.id,
+    strategy: 'classic',
+    shape: 'group',
+    groups: [checked.nodes.map((node) => node.address)],
+    shares: checked.nodes.map((node, i) => ({ node: node.address, bytes: shares[i]?.[1] ?? 0 })),
+    bytes,
+    blockBytes,
+    ...forecast,
+  }
+  announce(control, 'plan', plan)
+  return {
+    event: 'result',
+    transfer: control.transfer.id,
+    bytes,
+    seconds: 0,
+    boundSeconds: forecast.boundSeconds,
+    efficiency: null,
+    strategy: 'classic',
+    shape: 'group',
+    originBytesSent: 0,
+    digest: null,
+    nodes: [],
+  }
+}
+
+function announce<E extends keyof import('./types.js').TransferEvents>(
+  control: TransferControl,
+  event: E,
+  ...args: import('./types.js').TransferEvents[E]
+): void {
+  control.emit(event, ...args)
+  transferChannel.publish({ transfer: control.transfer.id, event, value: args[0] })
+}

@@ -1,0 +1,98 @@
+/**
+ * The object that `push` returns: an EventEmitter of typed events, an async iterable of progress, a
+ * promise of the result, and something that can be cancelled.
+ *
+ * Iterators never queue: a slow consumer gets the newest progress, older ones are dropped.
+ */
+import { EventEmitter } from 'node:events'
+import type { Progress, PushResult, Transfer, TransferEvents } from './types.js'
+
+export interface TransferControl {
+  readonly transfer: Transfer
+  /** Aborted by `cancel`. */
+  readonly signal: AbortSignal
+  emit<E extends keyof TransferEvents>(event: E, ...args: TransferEvents[E]): void
+  resolve(result: PushResult): void
+  reject(error: unknown): void
+}
+
+class TransferObject extends EventEmitter implements Transfer {
+  readonly id: string
+  readonly result: Promise<PushResult>
+  readonly #abort = new AbortController()
+  #isSettled = false
+
+  constructor(id: string, result: Promise<PushResult>) {
+    super()
+    this.id = id
+    this.result = result
+    const settled = (): void => {
+      this.#isSettled = true
+      super.emit('settled')
+    }
+    // Also keeps a rejection that only the iterator or `done` reports from being called unhandled.
+    result.then(settled, settled)
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  cancel(reason?: unknown): void {
+    if (!this.#isSettled) this.#abort.abort(reason)
+  }
+
+  /** Cancels what is not finished and waits until nothing of it is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cancel()
+    await this.result.catch(() => undefined)
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Progress, void, undefined> {
+    let newest: Progress | undefined
+    let wake: (() => void) | undefined
+    const onProgress = (progress: Progress): void => {
+      newest = progress
+      wake?.()
+    }
+    const onSettled = (): void => wake?.()
+    this.on('progress', onProgress)
+    this.on('settled', onSettled)
+    try {
+      for (;;) {
+        if (newest !== undefined) {
+          const progress = newest
+          newest = undefined
+          yield progress
+        } else if (this.#isSettled) {
+          await this.result
+          return
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        }
+      }
+    } finally {
+      this.off('progress', onProgress)
+      this.off('settled', onSettled)
+    }
+  }
+}
+
+export function makeTransfer(id: string): TransferControl {
+  let resolve: (result: PushResult) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const result = new Promise<PushResult>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  const transfer = new TransferObject(id, result)
+  return {
+    transfer,
+    signal: transfer.signal,
+    emit: (event, ...args) => void transfer.emit(event, ...args),
+    resolve,
+    reject,
+  }
+}

@@ -1,0 +1,77 @@
+/** Dialling out: control links, and data connections that end in the engine. */
+import type { Frame } from '../control/types.js'
+import type { FrErrorCode } from '../errors.js'
+import type { DataEngine, FeedHandle, TransferHandle } from '../ports.js'
+import { DigestSender } from '../protocol/digest-record.js'
+import { nodePrimitives } from './crypto.js'
+import { dial, type Established, type Identity } from './handshake.js'
+import type { Key } from './keys.js'
+import { ControlLink } from './link.js'
+
+export interface Dialler {
+  readonly keys: readonly Key[]
+  readonly self: Identity
+  readonly connectMs: number
+}
+
+export interface LinkEvents {
+  readonly onFrame: (frame: Frame) => void
+  /** Not called when this side closed the link. */
+  readonly onClose: (code: FrErrorCode, text: string) => void
+}
+
+export interface DialledLink {
+  readonly link: ControlLink
+  readonly nodeId: string
+}
+
+export async function dialControl(
+  dialler: Dialler,
+  address: string,
+  signal: AbortSignal,
+  events: LinkEvents,
+): Promise<DialledLink> {
+  const established = await dial({ ...dialler, address, channel: 'control', signal })
+  return { link: linkOver(established, events), nodeId: established.peer.nodeId }
+}
+
+export function linkOver(established: Established, events: LinkEvents): ControlLink {
+  return new ControlLink(established, {
+    onFrame: events.onFrame,
+    onClose: (code, text) => {
+      if (code !== null) events.onClose(code, text)
+    },
+  })
+}
+
+export interface DataTarget {
+  readonly address: string
+  readonly nodeId: string
+  readonly transfer: string
+  /** Index of this side among the mates, -1 the origin. */
+  readonly from: number
+}
+
+/** An outgoing feed and what signs the digests on it. */
+export interface OutFeed {
+  readonly feed: FeedHandle
+  readonly sender: DigestSender
+}
+
+export function dialData(dialler: Dialler, target: DataTarget, signal: AbortSignal): Promise<Established> {
+  const { address, nodeId: expectedNodeId, transfer, from } = target
+  return dial({ ...dialler, address, channel: 'data', transfer, from, expectedNodeId, signal })
+}
+
+/** Throws FrError when the connection broke meanwhile. */
+export function adoptOut(
+  engine: DataEngine,
+  transfer: TransferHandle,
+  established: Established,
+  relay: boolean,
+): OutFeed {
+  const seed = established.recordSeed
+  const sender = new DigestSender(nodePrimitives, established.hopKey)
+  const feed = engine.adopt(established.detach(), { transfer, direction: 'out', seed, relay })
+  return { feed, sender }
+}

@@ -1,0 +1,25 @@
+/** What a reception needs of the node it runs in. */
+import type { Mate } from '../control/types.js'
+import type { DataDirHandle, DataEngine, HashPool, Storage, TransferHandle } from '../ports.js'
+import type { Logger } from './log.js'
+import type { Reception } from './reception.js'
+import type { Established } from './handshake.js'
+import type { EngineRouter } from './router.js'
+
+export interface NodeHost {
+  readonly engine: DataEngine
+  readonly storage: Storage
+  readonly router: EngineRouter
+  readonly pool: HashPool
+  readonly dir: DataDirHandle
+  readonly log: Logger
+  /** Throws ERR_FR_BUSY when another transfer is writing the same name. */
+  claim(reception: Reception): void
+  unclaim(reception: Reception): void
+  /** Rejects with ERR_FR_NO_SPACE; counts what other receptions will still write. */
+  requireSpace(reception: Reception): Promise<void>
+  /** The partial is there, the plan is known: parked data connections may be looked at again. */
+  opened(reception: Reception): void
+  planned(reception: Reception): void
+  dialMate(mate: Mate, transfer: string, self: number): Promise<Established>
+}

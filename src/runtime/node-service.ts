@@ -1,0 +1,332 @@
+/**
+ * A node: one port, one data directory, any number of transfers up to limits.transfersPerNode.
+ *
+ * Every connection is authenticated first (handshake.ts); then it is a control link that carries an
+ * offer, a data connection of a known or soon to be known transfer, or a question for the status.
+ *
+ * Ownership: the service owns its listener, its receptions and what is parked; `close` ends them
+ * in that order and is idempotent. The engine, the pool and the data directory are its caller's.
+ */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import type { Frame, Mate } from '../control/types.js'
+import { FrError } from '../errors.js'
+import { limits } from '../limits.js'
+import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
+import { originDigestKey } from '../protocol/digest-record.js'
+import { type Address, boundAddress, formatAddress, requireServable } from './address.js'
+import { nodePrimitives } from './crypto.js'
+import { dialData, type Dialler, linkOver } from './dial.js'
+import { asFrError } from './failures.js'
+import { accept, type Admitted, type Established, type Identity } from './handshake.js'
+import type { Key } from './keys.js'
+import type { ControlLink } from './link.js'
+import type { Logger } from './log.js'
+import type { NodeHost } from './node-host.js'
+import { OfferReader } from './offers.js'
+import { ParkedConnections } from './parked.js'
+import { PreAuthGuard } from './pre-auth-guard.js'
+import { Reception, type ReceptionView } from './reception.js'
+import type { EngineRouter } from './router.js'
+
+export interface NodeServiceSpec {
+  readonly engine: DataEngine
+  readonly router: EngineRouter
+  readonly pool: HashPool
+  readonly dir: DataDirHandle
+  readonly listen: Address
+  readonly keys: readonly Key[]
+  readonly self: Identity
+  readonly minFreeBytes: number
+  readonly keepPartialsSeconds: number
+  readonly log: Logger
+  /** The status as JSON, for whoever asks over the wire. */
+  readonly statusJson: () => string
+}
+
+const expireEveryMs = 3_600_000
+const freeEveryMs = 5_000
+
+export interface NodeCounters {
+  connections: number
+  refusedConnections: number
+  transfersStarted: number
+  transfersComplete: number
+  transfersFailed: number
+}
+
+export class NodeService implements NodeHost {
+  readonly engine: DataEngine
+  readonly storage: Storage
+  readonly router: EngineRouter
+  readonly pool: HashPool
+  readonly dir: DataDirHandle
+  readonly log: Logger
+  readonly counters: NodeCounters = {
+    connections: 0,
+    refusedConnections: 0,
+    transfersStarted: 0,
+    transfersComplete: 0,
+    transfersFailed: 0,
+  }
+  freeBytes = 0
+  readonly #spec: NodeServiceSpec
+  readonly #server: Server
+  readonly #guard = new PreAuthGuard()
+  readonly #parked = new ParkedConnections()
+  readonly #receptions = new Map<string, Reception>()
+  readonly #names = new Map<string, Reception>()
+  /** Links that carry no transfer yet, or only a question. */
+  readonly #idleLinks = new Set<ControlLink>()
+  readonly #dialling = new AbortController()
+  readonly #timers: NodeJS.Timeout[] = []
+  #closing: Promise<void> | undefined
+
+  constructor(spec: NodeServiceSpec) {
+    this.#spec = spec
+    this.engine = spec.engine
+    this.storage = spec.engine.storage
+    this.router = spec.router
+    this.pool = spec.pool
+    this.dir = spec.dir
+    this.log = spec.log
+    this.#server = createServer({ pauseOnConnect: false, noDelay: true }, (socket) => void this.#serve(socket))
+  }
+
+  /** HOST:PORT, once `listen` has resolved. */
+  get address(): string {
+    return boundAddress(this.#server.address() as AddressInfo)
+  }
+
+  get views(): ReceptionView[] {
+    return [...this.#receptions.values()].map((reception) => reception.view())
+  }
+
+  /** Rejects with ERR_FR_LISTEN or, without a key beyond loopback, ERR_FR_OPEN. */
+  async listen(): Promise<void> {
+    const { listen, keys } = this.#spec
+    requireServable(listen, keys[0] as Key)
+    await this.#expire()
+    await this.#refreshFree()
+    await new Promise<void>((resolve, reject) => {
+      const failed = (cause: NodeJS.ErrnoException): void => {
+        const text = `cannot listen on ${formatAddress(listen)}: ${cause.code ?? cause.message}`
+        reject(new FrError('ERR_FR_LISTEN', text, { cause }))
+      }
+      this.#server.once('error', failed)
+      this.#server.listen({ host: listen.host, port: listen.port, backlog: 511 }, () => {
+        this.#server.off('error', failed)
+        this.#server.on('error', (error) => {
+          this.log({ level: 'error', event: 'listener-error', fields: { text: error.message } })
+        })
+        resolve()
+      })
+    })
+    this.#timers.push(setInterval(() => void this.#expire(), expireEveryMs).unref())
+    this.#timers.push(setInterval(() => void this.#refreshFree(), freeEveryMs).unref())
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#dialling.abort()
+    this.#guard.destroyAll()
+    this.#parked.refuseAll()
+    for (const link of this.#idleLinks) link.destroy()
+    await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
+    await closed
+  }
+
+  // --- connections ---
+
+  async #serve(socket: Socket): Promise<void> {
+    this.counters.connections++
+    try {
+      const { keys, self } = this.#spec
+      const admitted = await accept(socket, { keys, self, guard: this.#guard })
+      if (this.#closing !== undefined) return admitted.refuse('ERR_FR_CLOSED', 'the node is closing')
+      if (admitted.channel === 'data') return this.#place(admitted)
+      const established = await admitted.go()
+      if (admitted.channel === 'control') this.#serveControl(established)
+      else this.#serveStatus(established)
+    } catch (error) {
+      this.counters.refusedConnections++
+      const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
+      this.log({ level: 'debug', event: 'connection-refused', fields: { code, text } })
+    }
+  }
+
+  #serveControl(established: Established): void {
+    const reader = new OfferReader(this.engine)
+    let reception: Reception | undefined
+    const link = linkOver(established, {
+      onFrame: (frame) => {
+        if (reception !== undefined) return reception.onFrame(frame)
+        reception = this.#offered(reader, frame, established, link)
+        if (reception === undefined) return
+        clearTimeout(deadline)
+        this.#idleLinks.delete(link)
+        reception.start()
+      },
+      onClose: (code, text) => {
+        clearTimeout(deadline)
+        this.#idleLinks.delete(link)
+        reception?.onLinkClosed(code, text)
+      },
+    })
+    const deadline = setTimeout(() => link.destroy(), limits.acceptMs)
+    this.#idleLinks.add(link)
+  }
+
+  /** The reception once the offer is complete. What is refused is told so, and its link closes. */
+  #offered(reader: OfferReader, frame: Frame, established: Established, link: ControlLink): Reception | undefined {
+    try {
+      const complete = reader.take(frame)
+      if (complete === undefined) return undefined
+      const { offer, entry } = complete
+      if (this.#closing !== undefined) throw new FrError('ERR_FR_CLOSED', 'the node is closing')
+      if (this.#receptions.size >= limits.transfersPerNode) {
+        throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
+      }
+      if (this.#receptions.has(offer.transfer)) throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
+      const reception = new Reception(this, link, {
+        transfer: offer.transfer,
+        algorithm: offer.digest,
+        noClobber: offer.noClobber,
+        entry,
+        originId: established.peer.nodeId,
+        originKey: originDigestKey(nodePrimitives, established.key.bytes, offer.transfer),
+      })
+      this.#start(reception)
+      return reception
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
+      link.send({ type: 'refuse', code, text })
+      void link.close()
+      return undefined
+    }
+  }
+
+  #start(reception: Reception): void {
+    const { transfer } = reception.spec
+    this.#receptions.set(transfer, reception)
+    this.counters.transfersStarted++
+    this.log({ level: 'info', event: 'offered', fields: { transfer, name: reception.spec.entry.name, bytes: reception.bytes } })
+    void reception.done.then((isComplete) => {
+      this.#receptions.delete(transfer)
+      if (isComplete) this.counters.transfersComplete++
+      else this.counters.transfersFailed++
+      void this.#refreshFree()
+    })
+  }
+
+  #serveStatus(established: Established): void {
+    const link = linkOver(established, {
+      onFrame: (frame) => {
+        if (frame.type !== 'statusRequest') throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
+        link.send({ type: 'status', json: this.#spec.statusJson() })
+        void link.close()
+      },
+      onClose: () => {},
+    })
+    this.#idleLinks.add(link)
+    // Whoever opens a status connection asks at once.
+    const deadline = setTimeout(() => {
+      this.#idleLinks.delete(link)
+      link.destroy()
+    }, limits.acceptMs)
+    deadline.unref()
+  }
+
+  /** A data connection goes to its transfer, waits for it, or is refused. */
+  #place(admitted: Admitted): void {
+    const reception = this.#receptions.get(admitted.transfer ?? '')
+    if (reception === undefined) return this.#parked.park(admitted, limits.earlyDataMs)
+    if (!reception.isOpen) return this.#parked.park(admitted, limits.acceptMs)
+    const index = admitted.from as number
+    const expected = reception.expects(index, admitted.peer.nodeId)
+    if (expected === null) return this.#parked.park(admitted, limits.acceptMs)
+    if (!expected) return admitted.refuse('ERR_FR_PROTOCOL', 'this data connection was not expected')
+    void this.#adopt(reception, index, admitted)
+  }
+
+  async #adopt(reception: Reception, index: number, admitted: Admitted): Promise<void> {
+    let established: Established | undefined
+    try {
+      const going = admitted.go()
+      reception.reserveFeed(index)
+      established = await going
+      if (!reception.isOpen) return established.close()
+      reception.addFeed(index, established)
+    } catch (error) {
+      established?.close()
+      const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
+      this.log({ level: 'debug', event: 'feed-lost', fields: { from: index, code, text } })
+    }
+  }
+
+  // --- NodeHost ---
+
+  claim(reception: Reception): void {
+    const name = Buffer.from(reception.name).toString('latin1')
+    if (this.#names.has(name)) throw new FrError('ERR_FR_BUSY', 'another transfer is writing this name')
+    this.#names.set(name, reception)
+  }
+
+  unclaim(reception: Reception): void {
+    const name = Buffer.from(reception.name).toString('latin1')
+    if (this.#names.get(name) === reception) this.#names.delete(name)
+  }
+
+  async requireSpace(reception: Reception): Promise<void> {
+    const free = await this.storage.freeBytes(this.dir)
+    // In one turn from here: what others will still write is counted with this one among them.
+    let reserved = 0
+    for (const other of this.#names.values()) if (other !== reception && other.hasSpace) reserved += other.openBytes
+    const usable = free - reserved - this.#spec.minFreeBytes
+    if (reception.bytes > usable) {
+      const text = `${reception.bytes} bytes are needed, ${Math.max(0, usable)} are free for them`
+      throw new FrError('ERR_FR_NO_SPACE', text)
+    }
+    reception.hasSpace = true
+  }
+
+  opened(reception: Reception): void {
+    this.#replace(reception)
+  }
+
+  planned(reception: Reception): void {
+    this.#replace(reception)
+  }
+
+  dialMate(mate: Mate, transfer: string, self: number): Promise<Established> {
+    const dialler: Dialler = { keys: this.#spec.keys, self: this.#spec.self, connectMs: limits.connectMs }
+    const { address, nodeId } = mate
+    return dialData(dialler, { address, nodeId, transfer, from: self }, this.#dialling.signal)
+  }
+
+  #replace(reception: Reception): void {
+    for (const admitted of this.#parked.take(reception.spec.transfer)) this.#place(admitted)
+  }
+
+  async #expire(): Promise<void> {
+    try {
+      const removed = await this.storage.expirePartials(this.dir, this.#spec.keepPartialsSeconds)
+      if (removed > 0) this.log({ level: 'info', event: 'partials-expired', fields: { removed } })
+    } catch (error) {
+      this.log({ level: 'warn', event: 'expire-failed', fields: { text: asFrError(error, 'ERR_FR_IO').message } })
+    }
+  }
+
+  async #refreshFree(): Promise<void> {
+    try {
+      this.freeBytes = await this.storage.freeBytes(this.dir)
+    } catch {
+      // The last known value stays; a transfer asks for itself before it starts.
+    }
+  }
+}

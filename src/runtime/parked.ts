@@ -1,0 +1,41 @@
+/**
+ * Data connections that came before their transfer was ready for them: a mate may have the plan, or
+ * the origin may dial, a moment before this node knows what for. They have proved the key and wait
+ * for `go`, a bounded time and at most earlyDataConnections of them.
+ */
+import { limits } from '../limits.js'
+import type { Admitted } from './handshake.js'
+
+export class ParkedConnections {
+  readonly #parked = new Map<Admitted, NodeJS.Timeout>()
+
+  /** Refuses the connection at once when too many wait already. */
+  park(admitted: Admitted, forMs: number): void {
+    if (this.#parked.size >= limits.earlyDataConnections) {
+      return admitted.refuse('ERR_FR_LIMIT', 'too many early data connections')
+    }
+    const timer = setTimeout(() => {
+      this.#parked.delete(admitted)
+      admitted.refuse('ERR_FR_TIMEOUT', 'the transfer of this data connection did not come')
+    }, forMs)
+    this.#parked.set(admitted, timer)
+  }
+
+  /** Takes out what waits for this transfer. */
+  take(transfer: string): Admitted[] {
+    const taken = [...this.#parked.keys()].filter((admitted) => admitted.transfer === transfer)
+    for (const admitted of taken) {
+      clearTimeout(this.#parked.get(admitted))
+      this.#parked.delete(admitted)
+    }
+    return taken
+  }
+
+  refuseAll(): void {
+    for (const [admitted, timer] of this.#parked) {
+      clearTimeout(timer)
+      admitted.refuse('ERR_FR_CLOSED', 'the node is closing')
+    }
+    this.#parked.clear()
+  }
+}

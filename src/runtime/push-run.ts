@@ -1,0 +1,449 @@
+/**
+ * One push, carried out: the machine decides (control/origin.ts), this file does.
+ *
+ * Ownership: a run owns its source file, engine transfer, links and feeds, and gives them back when
+ * it ends, after every hash task that reads the source has come back. The engine and the pool belong
+ * to the caller.
+ */
+import { ClassicDealer } from '../control/classic.js'
+import type { Failure } from '../control/node-events.js'
+import { OriginMachine } from '../control/origin.js'
+import type { OriginCommand, OriginEvent, PlanMade } from '../control/origin-events.js'
+import type { Forecast, NodeLink } from '../control/plan.js'
+import { forecastClassic } from '../control/plan.js'
+import type { Frame, NodeOutcome, StreamEntry } from '../control/types.js'
+import { FrError } from '../errors.js'
+import { blockBytesFor, limits } from '../limits.js'
+import type {
+  DataEngine,
+  DigestAlgorithm,
+  EngineEvent,
+  FeedHandle,
+  HashPool,
+  SourceFile,
+  TransferHandle,
+} from '../ports.js'
+import { type DigestSender, originDigestKey, signDigests } from '../protocol/digest-record.js'
+import { encodeName, type ManifestPage, type ManifestSummary, paginate } from '../protocol/manifest.js'
+import { nodePrimitives } from './crypto.js'
+import { adoptOut, dialControl, dialData, type Dialler } from './dial.js'
+import { asFrError } from './failures.js'
+import { digestBytesOf, fileDigestOf } from './file-digest.js'
+import { Hasher } from './hasher.js'
+import type { Key } from './keys.js'
+import type { ControlLink } from './link.js'
+import type { Logger } from './log.js'
+import { Loop, nowMs } from './loop.js'
+import { efficiencyOf, type PushFacts, type PushView, pushView } from './origin-view.js'
+import type { EngineRouter } from './router.js'
+import { wholeXxh64 } from './xxh64.js'
+
+export interface PushSpec {
+  readonly transfer: string
+  readonly name: Uint8Array
+  readonly nodes: readonly NodeLink[]
+  readonly originUplinkBytesPerSecond: number | undefined
+  readonly algorithm: DigestAlgorithm
+  readonly noClobber: boolean
+  readonly connectMs: number
+  readonly dialler: Dialler
+  readonly log: Logger
+}
+
+export interface PlanView {
+  readonly event: 'plan'
+  readonly transfer: string
+  readonly strategy: PlanMade['strategy']
+  readonly shape: PlanMade['shape']
+  readonly groups: readonly (readonly string[])[]
+  readonly shares: readonly { readonly node: string; readonly bytes: number }[]
+  readonly bytes: number
+  readonly blockBytes: number
+  readonly predictedSeconds: number | null
+  readonly boundSeconds: number | null
+  readonly limiting: string | null
+}
+
+export interface ResultView {
+  readonly event: 'result'
+  readonly transfer: string
+  readonly bytes: number
+  readonly seconds: number
+  readonly boundSeconds: number | null
+  readonly efficiency: number | null
+  readonly strategy: PlanMade['strategy']
+  readonly shape: PlanMade['shape']
+  readonly originBytesSent: number
+  readonly digest: string | null
+  readonly nodes: readonly NodeOutcome[]
+}
+
+export interface PushHooks {
+  readonly plan: (plan: PlanView) => void
+  readonly outcome: (outcome: NodeOutcome) => void
+}
+
+interface Remote {
+  link: ControlLink | undefined
+  feed: FeedHandle | undefined
+  sender: DigestSender | undefined
+  /** Payload bytes of its feed, kept when the feed is gone. */
+  sentBytes: number
+  isDropped: boolean
+}
+
+export class PushRun {
+  readonly #spec: PushSpec
+  readonly #engine: DataEngine
+  readonly #router: EngineRouter
+  readonly #hooks: PushHooks
+  readonly #source: SourceFile
+  readonly #blockBytes: number
+  readonly #machine: OriginMachine
+  readonly #loop: Loop<OriginEvent, OriginCommand>
+  readonly #hasher: Hasher
+  readonly #transfer: TransferHandle
+  readonly #remotes: Remote[]
+  readonly #pages: readonly ManifestPage[]
+  readonly #summary: ManifestSummary
+  readonly #originKey: Uint8Array
+  readonly #dialling = new AbortController()
+  readonly #tasks = new Set<Promise<unknown>>()
+  readonly #closing: Promise<void>[] = []
+  readonly #startMs = nowMs()
+  #forecast: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }
+  #settle: (failure: Failure | null) => void = () => {}
+
+  constructor(
+    engine: DataEngine,
+    router: EngineRouter,
+    pool: HashPool,
+    source: SourceFile,
+    spec: PushSpec,
+    hooks: PushHooks,
+  ) {
+    this.#engine = engine
+    this.#router = router
+    this.#source = source
+    this.#spec = spec
+    this.#hooks = hooks
+    this.#blockBytes = blockBytesFor(source.size)
+    this.#originKey = originDigestKey(nodePrimitives, (spec.dialler.keys[0] as Key).bytes, spec.transfer)
+    const { pages, summary } = paginate([entryOf(source, spec.name)], wholeXxh64(engine))
+    this.#pages = pages
+    this.#summary = summary
+    const config = {
+      bytes: source.size,
+      blockBytes: this.#blockBytes,
+      digestBytes: digestBytesOf(spec.algorithm),
+      nodes: spec.nodes,
+      connectMs: spec.connectMs,
+      progressMs: limits.progressMs,
+    }
+    this.#machine = new OriginMachine(config, new ClassicDealer(source.size, this.#blockBytes), nowMs())
+    this.#remotes = spec.nodes.map(() => noRemote())
+    this.#hasher = new Hasher(engine, pool, this.#blockBytes, spec.algorithm)
+    this.#transfer = engine.openTransfer()
+    router.route(this.#transfer, (events) => this.#onEngine(events))
+    engine.addStream(this.#transfer, {
+      stream: 0,
+      file: source.file,
+      size: source.size,
+      blockBytes: this.#blockBytes,
+      complete: true,
+    })
+    this.#loop = new Loop<OriginEvent, OriginCommand>(this.#machine, {
+      execute: (command) => this.#execute(command),
+      ticked: () => ({ type: 'ticked' }),
+      delayed: (lateMs) => ({ type: 'delayed', lateMs }),
+    })
+  }
+
+  /** Resolves when every node has its outcome and everything is closed; rejects with an FrError. */
+  async run(): Promise<ResultView> {
+    const ended = new Promise<Failure | null>((resolve) => {
+      this.#settle = resolve
+    })
+    this.#loop.start(this.#machine.start())
+    const failure = await ended
+    await this.#release()
+    if (failure !== null) throw new FrError(failure.code, failure.text)
+    return this.#result()
+  }
+
+  cancel(text: string): void {
+    this.#loop.post({ type: 'cancelled', text })
+  }
+
+  progress(): PushView {
+    this.#count()
+    return pushView(this.#machine, this.#facts((nowMs() - this.#startMs) / 1000))
+  }
+
+  #execute(command: OriginCommand): void {
+    switch (command.type) {
+      case 'dial':
+        return this.#track(this.#dial(command.node))
+      case 'offer':
+        return this.#offer(command.node)
+      case 'send':
+        this.#remote(command.node).link?.send(command.frame)
+        return
+      case 'list':
+        return this.#list(command)
+      case 'digests':
+        return this.#sendDigests(command)
+      case 'hash':
+        return this.#hash(command.offset, command.length)
+      case 'checkSource':
+        return this.#checkSource()
+      case 'sum':
+        return this.#loop.post({ type: 'summed', fileDigest: this.#sum(command.digests) })
+      case 'count':
+        return this.#loop.post({ type: 'counted', feeds: this.#count() })
+      case 'drop':
+        return this.#drop(command.node)
+      case 'announcePlan':
+        return this.#announcePlan(command.plan)
+      case 'announceOutcome':
+        return this.#announceOutcome(command.outcome)
+      case 'log': {
+        const { level, event, node, text } = command
+        return this.#log(level, event, node, text)
+      }
+      case 'end':
+        return this.#settle(command.failure)
+      default:
+        return command satisfies never
+    }
+  }
+
+  async #dial(node: number): Promise<void> {
+    const remote = this.#remote(node)
+    try {
+      const { link, nodeId } = await dialControl(this.#spec.dialler, this.#address(node), this.#dialling.signal, {
+        onFrame: (frame) => this.#loop.post({ type: 'frameArrived', node, frame }),
+        onClose: (code, text) => this.#loop.post({ type: 'linkClosed', node, code, text }),
+      })
+      if (remote.isDropped) return link.destroy()
+      remote.link = link
+      this.#loop.post({ type: 'linkOpened', node, nodeId })
+    } catch (error) {
+      const { code, message } = asFrError(error, 'ERR_FR_UNREACHABLE')
+      this.#loop.post({ type: 'linkClosed', node, code, text: message })
+    }
+  }
+
+  #offer(node: number): void {
+    const { transfer, algorithm: digest, noClobber } = this.#spec
+    const link = this.#remote(node).link
+    link?.send({ type: 'offer', transfer, digest, noClobber, ...this.#summary })
+    for (const page of this.#pages) link?.send(page)
+    this.#track(this.#openFeed(node))
+  }
+
+  async #openFeed(node: number): Promise<void> {
+    const remote = this.#remote(node)
+    try {
+      const nodeId = this.#machine.peers[node]?.nodeId ?? ''
+      const target = { address: this.#address(node), nodeId, transfer: this.#spec.transfer, from: -1 }
+      const established = await dialData(this.#spec.dialler, target, this.#dialling.signal)
+      if (remote.isDropped) return established.close()
+      const { feed, sender } = adoptOut(this.#engine, this.#transfer, established, false)
+      remote.feed = feed
+      remote.sender = sender
+      this.#loop.post({ type: 'feedOpened', node })
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
+      this.#loop.post({ type: 'feedClosed', node, code, text })
+    }
+  }
+
+  #list(command: OriginCommand & { type: 'list' }): void {
+    const { node, stream, offset, length, relay, scratch } = command
+    const feed = this.#remote(node).feed
+    if (feed === undefined) return
+    this.#guard(node, () => this.#engine.send(feed, { stream, offset, length, relay, scratch }))
+  }
+
+  #sendDigests(command: OriginCommand & { type: 'digests' }): void {
+    const { node, offset, length, relay, digests } = command
+    const { feed, sender } = this.#remote(node)
+    if (feed === undefined || sender === undefined) return
+    const place = { stream: 0, offset, length }
+    const signed = signDigests(nodePrimitives, this.#originKey, place, digests)
+    this.#guard(node, () => this.#engine.sendDigests(feed, { ...place, relay, payload: sender.wrap(signed) }))
+  }
+
+  /** A feed that takes no more is a node that fails by name. */
+  #guard(node: number, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (!(error instanceof FrError)) throw error
+      this.#loop.post({ type: 'feedClosed', node, code: error.code, text: error.message })
+    }
+  }
+
+  #hash(offset: number, length: number): void {
+    const hashing = this.#hasher.hash(
+      this.#source.file,
+      { offset, length },
+      (digests) => this.#loop.post({ type: 'hashed', offset, length, digests }),
+      (error) => this.#loop.post({ type: 'readFailed', code: error.code, text: error.message }),
+    )
+    this.#track(hashing)
+  }
+
+  #checkSource(): void {
+    const checking = this.#engine.storage.checkSource(this.#source.file).then(
+      () => this.#loop.post({ type: 'sourceChecked' }),
+      (error: unknown) => {
+        const { code, message: text } = asFrError(error, 'ERR_FR_SOURCE_CHANGED')
+        this.#loop.post({ type: 'sourceFailed', code, text })
+      },
+    )
+    this.#track(checking)
+  }
+
+  #sum(digests: Uint8Array): string {
+    const { algorithm } = this.#spec
+    return fileDigestOf(algorithm, this.#source.size, this.#blockBytes, digests, (all) => this.#engine.xxh64(all))
+  }
+
+  #count(): { node: number; payloadBytes: number; queuedBytes: number }[] {
+    const byFeed = new Map(this.#engine.stats(this.#transfer).feeds.map((stats) => [stats.feed, stats]))
+    const counts: { node: number; payloadBytes: number; queuedBytes: number }[] = []
+    for (const [node, remote] of this.#remotes.entries()) {
+      const stats = remote.feed === undefined ? undefined : byFeed.get(remote.feed)
+      if (stats === undefined) continue
+      remote.sentBytes = stats.payloadBytes
+      counts.push({ node, payloadBytes: stats.payloadBytes, queuedBytes: stats.queuedBytes })
+    }
+    return counts
+  }
+
+  #onEngine(events: readonly EngineEvent[]): void {
+    for (const event of events) {
+      if (event.type === 'feedClosed') {
+        const node = this.#remotes.findIndex((remote) => remote.feed === event.feed)
+        if (node === -1) continue
+        this.#remote(node).feed = undefined
+        const code = event.code ?? 'ERR_FR_NODE_LOST'
+        this.#loop.post({ type: 'feedClosed', node, code, text: 'the data connection broke' })
+      } else if (event.type === 'fileFailed') {
+        this.#loop.post({ type: 'readFailed', code: event.code, text: `reading the source failed (${event.errno})` })
+      }
+    }
+  }
+
+  #drop(node: number): void {
+    const remote = this.#remote(node)
+    remote.isDropped = true
+    if (remote.link !== undefined) this.#closing.push(remote.link.close())
+    if (remote.feed !== undefined) {
+      this.#count()
+      this.#engine.close(remote.feed)
+    }
+    remote.link = undefined
+    remote.feed = undefined
+  }
+
+  #announcePlan(plan: PlanMade): void {
+    const { transfer } = this.#spec
+    const nodes = plan.nodes.map((node) => this.#spec.nodes[node] as NodeLink)
+    this.#forecast = forecastClassic(this.#source.size, this.#blockBytes, this.#origin, nodes)
+    this.#hooks.plan({
+      event: 'plan',
+      transfer,
+      strategy: plan.strategy,
+      shape: plan.shape,
+      groups: [nodes.map((node) => node.address)],
+      shares: nodes.map((node, i) => ({ node: node.address, bytes: plan.shares[i]?.[1] ?? 0 })),
+      bytes: this.#source.size,
+      blockBytes: this.#blockBytes,
+      ...this.#forecast,
+    })
+  }
+
+  #announceOutcome(outcome: NodeOutcome): void {
+    const level = outcome.status === 'complete' ? 'info' : 'warn'
+    const { node, status, seconds, reason } = outcome
+    this.#spec.log({ level, event: `node-${status}`, fields: { transfer: this.#spec.transfer, node, seconds, reason } })
+    this.#hooks.outcome(outcome)
+  }
+
+  get #origin(): { uplinkBytesPerSecond?: number } {
+    const uplinkBytesPerSecond = this.#spec.originUplinkBytesPerSecond
+    return uplinkBytesPerSecond === undefined ? {} : { uplinkBytesPerSecond }
+  }
+
+  #facts(seconds: number): PushFacts {
+    const originBytesSent = this.#remotes.reduce((sum, remote) => sum + remote.sentBytes, 0)
+    const { boundSeconds } = this.#forecast
+    return { transfer: this.#spec.transfer, bytes: this.#source.size, seconds, boundSeconds, originBytesSent }
+  }
+
+  #result(): ResultView {
+    const outcomes = this.#machine.peers.map((peer) => peer.outcome as NodeOutcome)
+    const complete = outcomes.filter((outcome) => outcome.status === 'complete')
+    const timed = complete.length > 0 ? complete : outcomes
+    const facts = this.#facts(Math.max(0, ...timed.map((outcome) => outcome.seconds)))
+    return {
+      event: 'result',
+      transfer: facts.transfer,
+      bytes: facts.bytes,
+      seconds: facts.seconds,
+      boundSeconds: facts.boundSeconds,
+      efficiency: complete.length > 0 ? efficiencyOf(facts, 1) : null,
+      strategy: 'classic',
+      shape: 'group',
+      originBytesSent: facts.originBytesSent,
+      digest: this.#machine.fileDigest,
+      nodes: outcomes,
+    }
+  }
+
+  async #release(): Promise<void> {
+    this.#loop.stop()
+    this.#dialling.abort()
+    for (const node of this.#remotes.keys()) this.#drop(node)
+    this.#router.forget(this.#transfer)
+    this.#engine.closeTransfer(this.#transfer)
+    await Promise.all(this.#closing)
+    while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
+    this.#engine.storage.closeFile(this.#source.file)
+  }
+
+  #track(task: Promise<unknown>): void {
+    this.#tasks.add(task)
+    task.finally(() => this.#tasks.delete(task))
+  }
+
+  #address(node: number): string {
+    return (this.#spec.nodes[node] as NodeLink).address
+  }
+
+  #remote(node: number): Remote {
+    return this.#remotes[node] as Remote
+  }
+
+  #log(level: 'info' | 'warn', event: string, node: number, text: string): void {
+    this.#spec.log({ level, event, fields: { transfer: this.#spec.transfer, node: this.#address(node), text } })
+  }
+}
+
+function noRemote(): Remote {
+  return { link: undefined, feed: undefined, sender: undefined, sentBytes: 0, isDropped: false }
+}
+
+function entryOf(source: SourceFile, name: Uint8Array): StreamEntry {
+  return {
+    stream: 0,
+    ...encodeName(name),
+    size: source.size,
+    mode: source.mode & 0o7777,
+    mtimeSeconds: source.mtime.seconds,
+    mtimeNanos: source.mtime.nanos,
+  }
+}
