@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <new>
 
 #include "file_table.h"
 #include "sha256.h"
@@ -130,8 +129,11 @@ namespace {
 // Measured on one core of the 2-core EPYC of bench/RESULTS.md's machine, -O2 without -march, a
 // 1 GiB file in the page cache, XXH64 in blocks of 1 MiB, CPU-seconds per GB (tmpfs / ext4), of
 // which the hash itself is 0.042:
-//   pread into 64K .100 / .081, 128K .094 / .076, 256K .091 / .072, 512K .090 / .071, 1M .092 /
-//   .073 mmap + MADV_POPULATE_READ, windows of 1M .155 / .097, of 8M .149 / .091
+//
+//   pread into                 64K .100 / .081, 128K .094 / .076, 256K .091 / .072,
+//                              512K .090 / .071, 1M .092 / .073
+//   mmap, MADV_POPULATE_READ   windows of 1M .155 / .097, of 8M .149 / .091
+//
 // So the safe way is the fast way: copying into a buffer that stays in the second-level cache costs
 // less than mapping pages. 256K is where the curve is flat.
 constexpr size_t kBufferBytes = 256 * 1024;
@@ -139,9 +141,8 @@ constexpr size_t kBufferBytes = 256 * 1024;
 // One per hashing thread, kept for its life: fresh pages for every task would cost more than
 // reading.
 uint8_t* thread_buffer() {
-  thread_local std::unique_ptr<uint8_t[]> buffer;
-  if (buffer == nullptr) buffer.reset(new (std::nothrow) uint8_t[kBufferBytes]);
-  return buffer.get();
+  thread_local const auto buffer = std::make_unique_for_overwrite<uint8_t[]>(kBufferBytes);
+  return buffer.get();  // NOLINT(clang-analyzer-cplusplus.NewDelete): thread_local, it outlives us
 }
 
 class Xxh64Blocks {
@@ -178,7 +179,6 @@ template <typename Hasher>
 Status run(const File& file, uint64_t offset, uint64_t length, uint64_t block_bytes,
            size_t digest_size, uint8_t* out) {
   uint8_t* const buffer = thread_buffer();
-  if (buffer == nullptr) return {Code::ERR_FR_IO, ENOMEM};
   Hasher hasher;
   uint64_t block_left = std::min(block_bytes, length);
   while (length > 0) {

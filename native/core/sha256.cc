@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 
 namespace fr {
-namespace {
 
 // OpenSSL's calls by their documented signatures (the same since 1.1.0), with its types opaque.
 struct Evp {
@@ -17,8 +17,9 @@ struct Evp {
   int (*init)(void*, const void*, void*);
   int (*update)(void*, const void*, size_t);
   int (*final)(void*, unsigned char*, unsigned*);
-  bool found;
 };
+
+namespace {
 
 template <typename Function>
 bool find(Function*& into, const char* name) {
@@ -26,18 +27,19 @@ bool find(Function*& into, const char* name) {
   return into != nullptr;
 }
 
-Evp find_evp() {
+// Empty when one is missing.
+std::optional<Evp> find_evp() {
   Evp evp{};
-  evp.found = find(evp.context_new, "EVP_MD_CTX_new") &&
-              find(evp.context_free, "EVP_MD_CTX_free") && find(evp.sha256, "EVP_sha256") &&
-              find(evp.init, "EVP_DigestInit_ex") && find(evp.update, "EVP_DigestUpdate") &&
-              find(evp.final, "EVP_DigestFinal_ex");
-  return evp;
+  const bool found = find(evp.context_new, "EVP_MD_CTX_new") &&
+                     find(evp.context_free, "EVP_MD_CTX_free") && find(evp.sha256, "EVP_sha256") &&
+                     find(evp.init, "EVP_DigestInit_ex") && find(evp.update, "EVP_DigestUpdate") &&
+                     find(evp.final, "EVP_DigestFinal_ex");
+  return found ? std::optional(evp) : std::nullopt;
 }
 
-const Evp& evp() {
-  static const Evp found = find_evp();
-  return found;
+const Evp* evp() {
+  static const std::optional<Evp> found = find_evp();
+  return found ? &*found : nullptr;
 }
 
 constexpr uint32_t kStart[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
@@ -64,19 +66,19 @@ void store_big32(uint8_t* at, uint32_t value) {
 }  // namespace
 
 Sha256::Sha256(Backend backend) noexcept {
-  if (backend == Backend::kFastest && evp().found) {
-    context_ = evp().context_new();
+  if (backend == Backend::kFastest) evp_ = evp();
+  if (evp_ != nullptr) {
+    context_ = evp_->context_new();
+    if (context_ != nullptr && evp_->init(context_, evp_->sha256(), nullptr) == 1) return;
     // A library that refuses SHA-256 (a restricted provider) is as good as none.
-    if (context_ != nullptr && evp().init(context_, evp().sha256(), nullptr) != 1) {
-      evp().context_free(context_);
-      context_ = nullptr;
-    }
+    evp_->context_free(context_);
+    evp_ = nullptr;
   }
-  if (context_ == nullptr) start();
+  start();
 }
 
 Sha256::~Sha256() {
-  if (context_ != nullptr) evp().context_free(context_);
+  if (evp_ != nullptr) evp_->context_free(context_);
 }
 
 void Sha256::start() noexcept {
@@ -86,8 +88,8 @@ void Sha256::start() noexcept {
 
 void Sha256::update(const void* data, size_t bytes) noexcept {
   if (bytes == 0) return;
-  if (context_ != nullptr) {
-    if (evp().update(context_, data, bytes) != 1) failed_ = true;
+  if (evp_ != nullptr) {
+    if (evp_->update(context_, data, bytes) != 1) failed_ = true;
     return;
   }
   const auto* at = static_cast<const uint8_t*>(data);
@@ -105,11 +107,11 @@ void Sha256::update(const void* data, size_t bytes) noexcept {
 }
 
 bool Sha256::finish(uint8_t* out) noexcept {
-  if (context_ != nullptr) {
+  if (evp_ != nullptr) {
     unsigned written = 0;
-    const bool done = evp().final(context_, out, &written) == 1 && written == kSha256Bytes;
+    const bool done = evp_->final(context_, out, &written) == 1 && written == kSha256Bytes;
     const bool good = done && !failed_;
-    failed_ = evp().init(context_, evp().sha256(), nullptr) != 1;
+    failed_ = evp_->init(context_, evp_->sha256(), nullptr) != 1;
     return good;
   }
   size_t held = total_ % 64;

@@ -12,6 +12,8 @@ namespace fr {
 
 inline constexpr size_t kSha256Bytes = 32;
 
+struct Evp;
+
 class Sha256 {
  public:
   enum class Backend { kFastest, kPortable };
@@ -26,14 +28,16 @@ class Sha256 {
   // failed on the way (out of memory); the digest is then worthless.
   [[nodiscard]] bool finish(uint8_t* out) noexcept;
   // True when OpenSSL's code is at work.
-  bool is_accelerated() const { return context_ != nullptr; }
+  bool is_accelerated() const { return evp_ != nullptr; }
 
  private:
   void start() noexcept;
   void consume(const uint8_t* at, size_t blocks) noexcept;
 
-  void* context_ = nullptr;  // EVP_MD_CTX, or nullptr: what follows is in use
+  const Evp* evp_ = nullptr;  // OpenSSL's calls, or nullptr: ours are in use
+  void* context_ = nullptr;   // its EVP_MD_CTX
   bool failed_ = false;
+  // Ours.
   uint32_t state_[8];
   uint64_t total_ = 0;
   uint8_t tail_[64];

@@ -120,8 +120,7 @@ Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept {
   if (!file.fallocate_ok.load(std::memory_order_relaxed) || offset >= file.size) return kOkStatus;
   length = std::min(length, file.size - offset);
   if (length == 0) return kOkStatus;
-  while (fallocate(file.fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-                   static_cast<off_t>(length)) != 0) {
+  while (fallocate(file.fd, 0, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
     if (errno == EINTR) continue;
     if (errno != EOPNOTSUPP && errno != ENOSYS) return status_of_errno(errno);
     file.fallocate_ok.store(false, std::memory_order_relaxed);

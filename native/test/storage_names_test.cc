@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <thread>
 
@@ -256,7 +257,10 @@ TEST_CASE("a directory that turns into a symlink and back lets nothing out") {
     while (!done) syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), 2 /* swap */);
   });
   int published = 0, refused = 0, other = 0;
-  for (int i = 0; i < 2000; ++i) {
+  // Until both outcomes were seen often, which on a busy machine takes its time.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  for (int i = 0; i < 2000 || published < 50 || refused < 50; ++i) {
+    if (std::chrono::steady_clock::now() > deadline) break;
     const Status status = place.publish("d/sub/" + std::to_string(i % 50));
     if (status.ok()) {
       ++published;
@@ -269,8 +273,8 @@ TEST_CASE("a directory that turns into a symlink and back lets nothing out") {
   done = true;
   saboteur.join();
   CHECK(other == 0);
-  CHECK(published + refused == 2000);
   CHECK(published > 0);
+  CHECK(refused > 0);
   CHECK(place.outside_is_empty());
 }
 
