@@ -1,0 +1,350 @@
+/**
+ * A network on one machine: N namespaces, each with an `eth0` that is one end of a veth pair whose
+ * other end is a port of one bridge. The bridge lives in a namespace of its own, so nothing is
+ * added to the host's network and deleting the namespaces removes everything.
+ *
+ *     lab = Lab.create({ hosts: [{ upMbit: 200, downMbit: 200 }, ...], queue: 'fifo' })
+ *     lab.spawn(0, 'node', ['dist/cli/main.js', 'node', ...])
+ *     lab.close()
+ *
+ * Shaping: tbf on `eth0` is the uplink and tbf on the bridge port the downlink, each with
+ * `rate R burst max(4 ms at R, 32 KiB) latency 25ms`. R counts Ethernet frames, so TCP payload gets
+ * `wireShare` of it. `queue: 'fair'` makes the uplink an HTB with one class per destination.
+ *
+ * A lab never outlives its process: it is torn down on exit and on signals, and what a killed
+ * process left is found by the process id in its names (`cleanUp`). Needs root.
+ */
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** T* times this is the time in which TCP can do it: frames of 1514 bytes carry 1448 of payload. */
+export const wireFactor = 1.046
+
+export const maxHosts = 100
+
+const allowedPath = '/proc/sys/net/ipv4/tcp_allowed_congestion_control'
+const namePattern = /^frl-([0-9a-z]+)\.[0-9a-z]+-(?:\d+|sw)$/
+
+/** Why there can be no lab here, as one line, or null. */
+export function labObstacle() {
+  if (process.platform !== 'linux') return 'network namespaces need Linux'
+  if (process.getuid() !== 0) return 'network namespaces need root'
+  for (const tool of ['ip', 'tc']) {
+    if (spawnSync(tool, ['-V']).error) return `${tool} (iproute2) is not installed`
+  }
+  return null
+}
+
+/** The whole command as one batch: one process instead of one per line. */
+function batch(tool, namespace, lines) {
+  const args = namespace === null ? ['-batch', '-'] : ['-n', namespace, '-batch', '-']
+  const done = spawnSync(tool, args, { input: `${lines.join('\n')}\n`, encoding: 'utf8' })
+  if (done.status === 0) return
+  const text = done.error?.message ?? done.stderr.trim()
+  throw new Error(`${tool} ${namespace ?? ''}: ${text}`)
+}
+
+function ip(...args) {
+  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+const bytesPerSecond = (mbit) => (mbit * 1e6) / 8
+const burstBytes = (mbit) => Math.ceil(Math.max(bytesPerSecond(mbit) * 0.004, 32 * 1024))
+const queueBytes = (mbit) => Math.ceil(bytesPerSecond(mbit) * 0.025)
+/** A segmentation-offload packet is up to 64 KiB: a queue that holds no three of them starves. */
+const leafBytes = (mbit, classes) => Math.ceil(Math.max(queueBytes(mbit) / classes, 256 * 1024))
+
+function tbf(device, mbit, verb = 'add') {
+  const rate = Math.round(mbit * 1e6)
+  return `qdisc ${verb} dev ${device} root tbf rate ${rate}bit burst ${burstBytes(mbit)} latency 25ms`
+}
+
+function htbClass(verb, id, mbit, share) {
+  const rate = Math.round((mbit * 1e6) / share)
+  const ceil = Math.round(mbit * 1e6)
+  const burst = burstBytes(mbit)
+  const parent = id === 1 ? '1:' : '1:1'
+  return (
+    `class ${verb} dev eth0 parent ${parent} classid 1:${id.toString(16)} htb ` +
+    `rate ${rate}bit ceil ${ceil}bit burst ${burst} cburst ${burst} quantum 3028`
+  )
+}
+
+/** Class of a destination; 1 is the root class, 2 takes what has no destination of ours (ARP). */
+const classOf = (host) => host + 3
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
+
+function namespaces() {
+  return ip('netns', 'list')
+    .split('\n')
+    .map((line) => line.split(' ')[0])
+    .filter((name) => namePattern.test(name))
+}
+
+function processesIn(namespace) {
+  const done = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' })
+  return (done.stdout ?? '').split('\n').filter(Boolean).map(Number)
+}
+
+/** Ends what runs in the namespaces and deletes them. Never throws: it runs while dying. */
+function removeNamespaces(names) {
+  for (const name of names) {
+    for (const pid of processesIn(name)) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // gone already
+      }
+    }
+  }
+  for (const name of names) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' })
+}
+
+/** Removes the labs of processes that are gone; returns the names of their namespaces. */
+export function cleanUp() {
+  const left = namespaces().filter((name) => !isAlive(parseInt(namePattern.exec(name)[1], 36)))
+  removeNamespaces(left)
+  return left
+}
+
+const open = new Set()
+let labs = 0
+
+function closeOpen() {
+  for (const lab of [...open]) lab.close()
+}
+
+function onSignal(signal) {
+  closeOpen()
+  process.exit(signal === 'SIGINT' ? 130 : 143)
+}
+
+function guard(lab) {
+  if (open.size === 0) {
+    process.on('exit', closeOpen)
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+  }
+  open.add(lab)
+}
+
+function unguard(lab) {
+  if (!open.delete(lab) || open.size > 0) return
+  process.off('exit', closeOpen)
+  process.off('SIGINT', onSignal)
+  process.off('SIGTERM', onSignal)
+}
+
+/**
+ * Namespaces other than the first may only take an algorithm that is on the list of allowed ones,
+ * so the list is widened for the moment of setting it and put back.
+ */
+function setCongestion(names, congestion) {
+  const allowed = readFileSync(allowedPath, 'utf8').trim()
+  const widen = !allowed.split(' ').includes(congestion)
+  if (widen) writeFileSync(allowedPath, `${allowed} ${congestion}`)
+  try {
+    for (const name of names) {
+      ip('netns', 'exec', name, 'sh', '-c', `echo ${congestion} >/proc/sys/net/ipv4/tcp_congestion_control`)
+    }
+  } finally {
+    if (widen) writeFileSync(allowedPath, allowed)
+  }
+}
+
+export class Lab {
+  #switch
+  #names
+  #speeds
+  #queue
+  #children = new Set()
+
+  /**
+   * hosts: `{ upMbit, downMbit }` each; queue: 'fifo' or 'fair'; congestion: the default of the
+   * namespaces ('cubic'), or null for the machine's.
+   */
+  static create({ hosts, queue = 'fifo', congestion = 'cubic' }) {
+    const obstacle = labObstacle()
+    if (obstacle !== null) throw new Error(obstacle)
+    if (hosts.length < 1 || hosts.length > maxHosts) throw new TypeError(`hosts: 1 to ${maxHosts}`)
+    if (queue !== 'fifo' && queue !== 'fair') throw new TypeError('queue: fifo or fair')
+    const lab = new Lab(hosts, queue)
+    try {
+      lab.#build()
+      if (congestion !== null) setCongestion(lab.#names, congestion)
+    } catch (error) {
+      lab.close()
+      throw error
+    }
+    return lab
+  }
+
+  constructor(hosts, queue) {
+    const tag = `frl-${process.pid.toString(36)}.${(labs++).toString(36)}`
+    this.#switch = `${tag}-sw`
+    this.#names = hosts.map((_, host) => `${tag}-${host}`)
+    this.#speeds = hosts.map(({ upMbit, downMbit }) => ({ upMbit, downMbit }))
+    this.#queue = queue
+    guard(this)
+  }
+
+  get size() {
+    return this.#names.length
+  }
+
+  /** Every namespace of this lab, the bridge's too. */
+  get namespaces() {
+    return [this.#switch, ...this.#names]
+  }
+
+  address(host) {
+    this.#check(host)
+    return `10.99.0.${host + 1}`
+  }
+
+  #check(host) {
+    if (!Number.isInteger(host) || host < 0 || host >= this.size) throw new TypeError(`host: ${host}`)
+  }
+
+  #build() {
+    batch('ip', null, this.namespaces.map((name) => `netns add ${name}`))
+    batch('ip', this.#switch, [
+      'link set lo up',
+      'link add br0 type bridge stp_state 0 forward_delay 0',
+      'link set br0 up',
+    ])
+    this.#names.forEach((name, host) => this.#plug(name, host))
+  }
+
+  #plug(name, host) {
+    const { upMbit, downMbit } = this.#speeds[host]
+    batch('ip', this.#switch, [
+      `link add p${host} type veth peer name eth0 netns ${name}`,
+      `link set p${host} master br0 up`,
+    ])
+    batch('ip', name, [
+      'link set lo up',
+      `address add ${this.address(host)}/24 dev eth0`,
+      'link set eth0 up',
+    ])
+    batch('tc', this.#switch, [tbf(`p${host}`, downMbit)])
+    batch('tc', name, this.#queue === 'fifo' ? [tbf('eth0', upMbit)] : this.#fairQueue(host, upMbit))
+  }
+
+  #mates(host) {
+    return [...this.#names.keys()].filter((mate) => mate !== host)
+  }
+
+  #fairQueue(host, mbit) {
+    const mates = this.#mates(host)
+    const share = this.size
+    const lines = ['qdisc add dev eth0 root handle 1: htb default 2', htbClass('add', 1, mbit, 1)]
+    lines.push(htbClass('add', 2, mbit, share))
+    for (const mate of mates) {
+      const id = classOf(mate)
+      const hex = id.toString(16)
+      lines.push(
+        htbClass('add', id, mbit, share),
+        `qdisc add dev eth0 parent 1:${hex} bfifo limit ${leafBytes(mbit, share)}`,
+        `filter add dev eth0 parent 1: protocol ip prio 1 u32 match ip dst ${this.address(mate)}/32 flowid 1:${hex}`,
+      )
+    }
+    return lines
+  }
+
+  /** Changes a link's speed while it is in use; leave out what stays. */
+  setSpeed(host, { upMbit, downMbit }) {
+    this.#check(host)
+    if (downMbit !== undefined) batch('tc', this.#switch, [tbf(`p${host}`, downMbit, 'change')])
+    if (upMbit !== undefined) batch('tc', this.#names[host], this.#uplinkChange(host, upMbit))
+    Object.assign(this.#speeds[host], upMbit === undefined ? {} : { upMbit })
+    Object.assign(this.#speeds[host], downMbit === undefined ? {} : { downMbit })
+  }
+
+  #uplinkChange(host, mbit) {
+    if (this.#queue === 'fifo') return [tbf('eth0', mbit, 'change')]
+    return [
+      htbClass('change', 1, mbit, 1),
+      ...[2, ...this.#mates(host).map(classOf)].map((id) => htbClass('change', id, mbit, this.size)),
+    ]
+  }
+
+  /** Pulls the cable (nothing is told to either side), or puts it back. */
+  cut(host) {
+    this.#check(host)
+    ip('-n', this.#switch, 'link', 'set', `p${host}`, 'down')
+  }
+
+  mend(host) {
+    this.#check(host)
+    ip('-n', this.#switch, 'link', 'set', `p${host}`, 'up')
+  }
+
+  /** argv prefix that runs a program on a host; the program replaces `ip`, so the pid is its own. */
+  prefix(host) {
+    this.#check(host)
+    return ['ip', 'netns', 'exec', this.#names[host]]
+  }
+
+  /** Starts a program on a host. What still runs when the lab closes is killed. */
+  spawn(host, command, args, options = {}) {
+    const [program, ...before] = this.prefix(host)
+    const child = spawn(program, [...before, command, ...args], options)
+    this.#children.add(child)
+    child.once('exit', () => this.#children.delete(child))
+    return child
+  }
+
+  /** Bytes on the wire since the lab was made, per host: `{ sent, received }`. */
+  counters() {
+    const devices = JSON.parse(ip('-n', this.#switch, '-s', '-j', 'link'))
+    const byName = new Map(devices.map((device) => [device.ifname, device.stats64]))
+    return this.#names.map((_, host) => {
+      const stats = byName.get(`p${host}`)
+      return { sent: stats.rx.bytes, received: stats.tx.bytes }
+    })
+  }
+
+  /** Idempotent and synchronous, so that it also works while the process exits. */
+  close() {
+    for (const child of this.#children) child.kill('SIGKILL')
+    const there = this.namespaces.filter((name) => existsSync(`/run/netns/${name}`))
+    removeNamespaces(there)
+    unguard(this)
+  }
+
+  [Symbol.dispose]() {
+    this.close()
+  }
+}
+
+/** The kernel frees a deleted namespace a little later; waits until none of these is listed. */
+export async function gone(names, timeoutMs = 5_000) {
+  const end = Date.now() + timeoutMs
+  while (namespaces().some((name) => names.includes(name))) {
+    if (Date.now() > end) return false
+    await sleep(20)
+  }
+  return true
+}
+
+if (process.argv[1] === import.meta.filename) {
+  if (process.argv[2] !== 'cleanup') {
+    process.stderr.write('usage: node bench/lab/lab.mjs cleanup\n')
+    process.exitCode = 2
+  } else {
+    const obstacle = labObstacle()
+    const names = obstacle === null ? cleanUp() : []
+    process.stdout.write(obstacle === null ? `removed ${names.length} namespaces\n` : `${obstacle}\n`)
+    process.exitCode = obstacle === null ? 0 : 2
+  }
+}
