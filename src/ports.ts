@@ -237,11 +237,13 @@ export interface PublishSpec {
  * (openat2 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS). Rejections are FrError.
  */
 export interface Storage {
-  /** Whatever cannot be opened for reading or is not a regular file is ERR_FR_SOURCE; symlinks are followed. */
+  /** A directory is ERR_FR_IS_DIRECTORY; whatever else cannot be opened for reading or is not a
+   *  regular file is ERR_FR_SOURCE. Symlinks are followed. */
   openSource(path: string): Promise<SourceFile>
   /** Rejects with ERR_FR_SOURCE_CHANGED when size, mtime, ctime or link count differ from the opening. */
   checkSource(file: FileHandle): Promise<void>
-  /** Opens, locks (flock) and prepares DATA/.fastreplica; ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED. */
+  /** Opens (making DATA itself if only that is missing), locks (flock) and prepares
+   *  DATA/.fastreplica; ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED. */
   openDataDir(path: string): Promise<DataDirHandle>
   /** Refuses what could not be published later: ERR_FR_NAME (empty, absolute, `.`, `..`, empty component, NUL,
    *  over-long, under .fastreplica, a symlink anywhere, a file where a directory must be), ERR_FR_EXISTS,
@@ -256,7 +258,7 @@ export interface Storage {
   publish(dir: DataDirHandle, spec: PublishSpec): Promise<void>
   /** Removes a partial; a missing one is no error. */
   discard(dir: DataDirHandle, id: string): Promise<void>
-  /** Removes partials untouched for this long, except those in use; resolves to their number. */
+  /** Removes partials untouched (ctime) for this long, except those in use; resolves to their number. */
   expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number>
   /** Bytes an ordinary user may still write. */
   freeBytes(dir: DataDirHandle): Promise<number>

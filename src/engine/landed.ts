@@ -1,9 +1,9 @@
 /**
  * A set of bytes, kept as sorted, disjoint, never touching half-open intervals.
  *
- * It answers the two questions of landing: which bytes of this range are new, and how far does what is
- * there reach around it. Look-ups are binary searches; a change moves the tail of two arrays of numbers,
- * which the callers bound (limits.landedPieces). Pure data: no file, no clock.
+ * It answers the two questions of landing: which bytes of this range are new, and how far does
+ * what is there reach around it. Look-ups are binary searches; a change moves the tail of two
+ * arrays of numbers, which the callers bound (limits.landedPieces). Pure data: no file, no clock.
  */
 
 /** [begin, end) in bytes. */
@@ -24,7 +24,9 @@ export class IntervalSet {
     return this.#bytes
   }
 
-  /** Adds the bytes and returns the interval that holds them now. Adding what is there is allowed. */
+  /**
+   * Adds the bytes and returns the interval that holds them now. Adding what is there is allowed.
+   */
   add(begin: number, end: number): Span {
     // Intervals that overlap or touch [begin, end) melt into it.
     const from = this.#firstEndingAtOrAfter(begin)
@@ -62,7 +64,10 @@ export class IntervalSet {
     const found: Span[] = []
     let at = this.#firstEndingAtOrAfter(begin + 1)
     while (at < this.#begins.length && (this.#begins[at] as number) < end) {
-      found.push([Math.max(begin, this.#begins[at] as number), Math.min(end, this.#ends[at] as number)])
+      found.push([
+        Math.max(begin, this.#begins[at] as number),
+        Math.min(end, this.#ends[at] as number),
+      ])
       at += 1
     }
     return found
@@ -80,7 +85,10 @@ export class IntervalSet {
     return gaps
   }
 
-  /** The first interval that ends after `at`, cut to begin no earlier; undefined when there is none. */
+  /**
+   * The first interval that ends after `at`, cut to begin no earlier; undefined when there is
+   * none.
+   */
   next(at: number): Span | undefined {
     const index = this.#firstEndingAtOrAfter(at + 1)
     if (index === this.#begins.length) return undefined

@@ -24,11 +24,14 @@ export function checkRange(
 
 /** The value, or TypeError: a handle that is unknown or closed is a mistake of the caller. */
 export function known<T>(kind: string, handle: number, value: T | undefined): T {
-  if (value === undefined) throw new TypeError(`unknown or closed ${kind} handle: ${String(handle)}`)
+  if (value === undefined)
+    throw new TypeError(`unknown or closed ${kind} handle: ${String(handle)}`)
   return value
 }
 
-/** The positive system error number behind an error of node:fs or node:net, 0 when there is none. */
+/**
+ * The positive system error number behind an error of node:fs or node:net, 0 when there is none.
+ */
 export function errnoOf(error: unknown): number {
   const errno = (error as NodeJS.ErrnoException | undefined)?.errno
   return typeof errno === 'number' ? Math.abs(errno) : 0
@@ -40,7 +43,9 @@ export function systemCode(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
-/** Full disks and quotas have a code of their own; every other failed read or write is ERR_FR_IO. */
+/**
+ * Full disks and quotas have a code of their own; every other failed read or write is ERR_FR_IO.
+ */
 export function ioCode(error: unknown): FrErrorCode {
   const code = systemCode(error)
   return code === 'ENOSPC' || code === 'EDQUOT' ? 'ERR_FR_NO_SPACE' : 'ERR_FR_IO'

@@ -1,13 +1,14 @@
 /**
  * The receiving end of a feed: socket -> inbox -> file.
  *
- * Chunks from the socket wait in an inbox of bounded size; one loop takes them out, record by record, and
- * writes what is new with as few calls as the chunks allow. While it writes, the inbox fills; when it is
- * full the socket is not read, and TCP tells the sender. Bytes that have landed before are dropped and
- * counted. Whatever was received before the connection broke still lands.
+ * Chunks from the socket wait in an inbox of bounded size; one loop takes them out, record by
+ * record, and writes what is new with as few calls as the chunks allow. While it writes, the inbox
+ * fills; when it is full the socket is not read, and TCP tells the sender. Bytes that have landed
+ * before are dropped and counted. Whatever was received before the connection broke still lands.
  */
-import type { FeedStats } from '../ports.js'
+
 import { limits } from '../limits.js'
+import type { FeedStats } from '../ports.js'
 import { asFrError } from './portable-checks.js'
 import { Feed } from './portable-feed.js'
 import type { StreamState } from './portable-stream.js'
@@ -167,9 +168,11 @@ export class InFeed extends Feed {
   /** A partial is sparse and no byte lands twice, so the zeros are there already. */
   #landHole(stream: StreamState, { offset, length, relay }: RecordHeader): void {
     if (stream.failed) return
+    if (relay) stream.flag(offset, offset + length)
     for (const [begin, end] of stream.claim(false, offset, offset + length)) {
-      this.host.landed(stream, false, begin, end, relay)
+      this.host.landed(stream, false, begin, end)
     }
+    if (relay) this.host.relay(stream, offset, offset + length)
     this.#boundPieces(stream)
   }
 
@@ -182,11 +185,12 @@ export class InFeed extends Feed {
     this.payloadBytes += count
     this.host.countPayload(count)
     if (stream.failed) return
+    if (header.relay) stream.flag(begin, begin + count)
     const fresh = stream.claim(header.scratch, begin, begin + count)
     this.#duplicateBytes += count
     for (const [low, high] of fresh) {
       this.#duplicateBytes -= high - low
-      // Another feed may have failed the stream, or the transfer been closed, during the last write.
+      // During the last write the stream may have failed, or the transfer been closed.
       if (stream.failed) return
       try {
         await stream.file(header.scratch).write(cut(bytes, low - begin, high - begin), low)
@@ -195,8 +199,9 @@ export class InFeed extends Feed {
         this.host.failStream(stream, code, errno ?? 0)
         return
       }
-      this.host.landed(stream, header.scratch, low, high, header.relay)
+      this.host.landed(stream, header.scratch, low, high)
     }
+    if (header.relay) this.host.relay(stream, begin, begin + count)
     this.#boundPieces(stream)
   }
 

@@ -1,12 +1,13 @@
 /**
  * The sending end of a feed: file -> record -> socket, one record of at most 256 KiB at a time.
  *
- * Three queues feed it: digests (first, they are small and verification waits for them), listed ranges in the
- * order they were listed, and relayed bytes; the last two take turns. Listed bytes that have not landed
- * yet wait in a set per stream and join the queue as they land. A record is read from the file before
- * its header is written, so a failing source never cuts a record. Two record buffers: one is read into
- * while the socket takes the other, which is all the memory a feed holds. Each feed has one read in
- * the thread pool at a time, and the pool is first come, first served: feeds go round robin record by record.
+ * Three queues feed it: digests (first, they are small and verification waits for them), listed
+ * ranges in the order they were listed, and relayed bytes; the last two take turns. Listed bytes
+ * that have not landed yet wait in a set per stream and join the queue as they land. A record is
+ * read from the file before its header is written, so a failing source never cuts a record. Two
+ * record buffers: one is read into while the socket takes the other, which is all the memory a
+ * feed holds. Each feed has one read in the thread pool at a time, and the pool is first come,
+ * first served: feeds go round robin record by record.
  */
 import type { Socket } from 'node:net'
 import { FrError } from '../errors.js'
@@ -113,8 +114,8 @@ export class OutFeed extends Feed {
     this.#wake()
   }
 
-  /** Bytes landed in the main file of a stream: awaited ones become sendable, flagged ones are relayed. */
-  landed(stream: StreamState, begin: number, end: number, isRelay: boolean): void {
+  /** Bytes landed in the main file of a stream: awaited ones can be sent. */
+  landed(stream: StreamState, begin: number, end: number): void {
     if (!this.isOpen) return
     for (const awaited of this.#awaited) {
       if (awaited.stream !== stream) continue
@@ -123,11 +124,10 @@ export class OutFeed extends Feed {
         this.#list(stream, awaited, low, high)
       }
     }
-    if (isRelay) this.relay(stream, begin, end)
     this.#wake()
   }
 
-  /** Queues bytes that landed with the relay flag, unless this is no relay feed or it is finishing. */
+  /** Queues bytes to be relayed, unless this is no relay feed or it is finishing. */
   relay(stream: StreamState, begin: number, end: number): void {
     if (!this.isRelay || this.#isFinishing) return
     let queue = this.#relayed.get(stream)
@@ -279,7 +279,15 @@ export class OutFeed extends Feed {
     }
     this.host.countPayload(length)
     const kind = 'payload'
-    const header = { kind, relay, scratch, stream: stream.id, offset: begin, length, digestBytes: 0 }
+    const header = {
+      kind,
+      relay,
+      scratch,
+      stream: stream.id,
+      offset: begin,
+      length,
+      digestBytes: 0,
+    }
     this.#write(buffer, header as RecordHeader, length, () => {
       this.#inFlightBytes -= length
       this.payloadBytes += length

@@ -1,7 +1,8 @@
 /**
- * What both directions of a feed share: the socket taken over from the runtime, the counters, and the one
- * way out. States: open -> over (event sent, or dropped without one); nothing leaves `over`. The socket is
- * destroyed on that edge, and no listener but the feed's own ever sees it after adoption.
+ * What both directions of a feed share: the socket taken over from the runtime, the counters, and
+ * the one way out. States: open -> over (event sent, or dropped without one); nothing leaves
+ * `over`. The socket is destroyed on that edge, and no listener but the feed's own ever sees it
+ * after adoption.
  */
 import type { Socket } from 'node:net'
 import type { FrErrorCode } from '../errors.js'
@@ -15,8 +16,10 @@ export interface FeedHost {
   readonly transfer: TransferHandle
   readonly hash: SeededHash
   stream(id: number): StreamState | undefined
-  /** Bytes are in the file: report completed blocks, pass on what is to be relayed. */
-  landed(stream: StreamState, isScratch: boolean, begin: number, end: number, isRelay: boolean): void
+  /** Bytes are in the file: report completed blocks, send what waited for them. */
+  landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void
+  /** A flagged copy of these bytes has been taken in: relay what of them is in the file. */
+  relay(stream: StreamState, begin: number, end: number): void
   failStream(stream: StreamState, code: FrErrorCode, errno: number): void
   /** Payload bytes that were in JavaScript memory. */
   countPayload(bytes: number): void

@@ -1,16 +1,20 @@
 /**
- * Open files of the portable engine. A file is closed in the system only when its handle is closed *and*
- * nobody uses it: a descriptor number that is closed under a read in the thread pool could be another
- * file's by the time the read runs. Every user therefore holds a reference while it reads or writes.
+ * Open files of the portable engine. A file is closed in the system only when its handle is closed
+ * *and* nobody uses it: a descriptor number that is closed under a read in the thread pool could
+ * be another file's by the time the read runs. Every user therefore holds a reference while it
+ * reads or writes.
  */
-import { close, fstat, type BigIntStats, read, readSync, writev } from 'node:fs'
+import { type BigIntStats, close, fstat, read, readSync, writev } from 'node:fs'
 import { promisify } from 'node:util'
-import { known } from './portable-checks.js'
 import type { FileHandle } from '../ports.js'
+import { known } from './portable-checks.js'
 
 const readAsync = promisify(read)
 const writevAsync = promisify(writev)
-const fstatAsync = promisify(fstat) as (fd: number, options: { bigint: true }) => Promise<BigIntStats>
+const fstatAsync = promisify(fstat) as (
+  fd: number,
+  options: { bigint: true },
+) => Promise<BigIntStats>
 
 /** Numbers that are never used twice within one engine, whatever they stand for. */
 export class HandleSource {
@@ -47,7 +51,7 @@ export class OpenFile {
 
   release(): void {
     this.#users -= 1
-    // The outcome of close is of no use: data is made durable by fsync, and the number is free either way.
+    // What close says is of no use: fsync makes data durable, and the number is free either way.
     if (this.#users === 0) close(this.fd, () => this.#closed())
   }
 

@@ -1,16 +1,18 @@
 /**
  * One node per data directory, without flock, which Node does not offer.
  *
- * The lock is a file that names its holder: host, boot, process id and the time that process started. It
- * is made under another name and linked into place, so it is never seen half written. A lock whose holder
- * is provably gone (the host has booted since, no such process, or the id belongs to a later
- * process) is taken over: it is moved aside first, and put back if what was moved is not what was judged.
- * A lock from another host cannot be judged and counts as held. The native engine's flock is not visible
- * here: the two engines do not exclude each other on one directory.
+ * The lock is a file that names its holder: host, boot, process id and the time that process
+ * started. It is made under another name and linked into place, so it is never seen half written.
+ * A lock whose holder is provably gone (the host has booted since, no such process, or the id
+ * belongs to a later process) is taken over by one taker at a time. A process killed in the middle
+ * of a take-over leaves a directory that has to be unlocked by hand; the error names the file.
+ * A lock from another host cannot be judged and counts as held. The native engine's flock is not
+ * visible here: the two engines do not exclude each other on one directory.
  */
+
+import { randomBytes } from 'node:crypto'
 import { readFileSync, unlinkSync } from 'node:fs'
 import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
-import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { FrError } from '../errors.js'
 import { systemCode } from './portable-checks.js'
@@ -82,40 +84,49 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** Moves a stale lock out of the way; a lock that turns out to be another one is put back. */
-async function removeStale(path: string, record: string): Promise<void> {
-  const aside = `${path}.${randomBytes(8).toString('hex')}`
-  try {
-    await rename(path, aside)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return
-    throw error
-  }
-  if ((await readFile(aside, 'utf8')) !== record) await tryLink(aside, path)
-  await unlink(aside)
+/**
+ * Puts the lock under `temporary` in the place of a stale one. One taker at a time holds the name
+ * `takeover`; it looks again before it replaces the lock, which is there at every moment.
+ * False: somebody else is about to do the same.
+ */
+async function replaceStale(
+  path: string,
+  takeover: string,
+  record: string,
+  temporary: string,
+): Promise<boolean> {
+  if (!(await tryLink(temporary, takeover))) return false
+  if ((await readIfThere(path)) === record) await rename(takeover, path)
+  else await unlink(takeover)
+  return true
 }
 
 /**
- * Takes the lock at `path` and resolves to the function that gives it back (idempotent, synchronous).
- * Rejects with ERR_FR_DATA_DIR_LOCKED, or with what the system said.
+ * Takes the lock at `path` and resolves to the function that gives it back (idempotent,
+ * synchronous). Rejects with ERR_FR_DATA_DIR_LOCKED, or with what the system said.
  */
 export async function acquireLock(path: string): Promise<() => void> {
   const own = ownRecord()
   const temporary = `${path}.${randomBytes(8).toString('hex')}`
+  const takeover = `${path}.takeover`
+  let blocking = path
   await writeFile(temporary, own, { mode: 0o600, flag: 'wx' })
   try {
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       if (await tryLink(temporary, path)) return () => releaseLock(path, own)
       const record = await readIfThere(path)
       if (record === undefined) continue
+      if (record === own) return () => releaseLock(path, own)
       if (!isStaleLock(record)) break
-      await removeStale(path, record)
+      if (await replaceStale(path, takeover, record, temporary)) continue
+      blocking = takeover
+      break
     }
   } finally {
     await unlink(temporary)
   }
-  const text = `another node serves this data directory (if it does not, remove ${path})`
-  throw new FrError('ERR_FR_DATA_DIR_LOCKED', text, { path })
+  const text = `another node serves this data directory (if it does not, remove ${blocking})`
+  throw new FrError('ERR_FR_DATA_DIR_LOCKED', text, { path: blocking })
 }
 
 function releaseLock(path: string, own: string): void {

@@ -1,10 +1,10 @@
 /**
  * Names confined to a data directory, as well as Node can do it.
  *
- * A name is split into components, each is looked at with lstat, and the real path of the parent must lie
- * inside the directory. Between look and use a process with write access to the directory could swap a
- * component; only the native engine (openat2 in the kernel) excludes that. Names are bytes throughout:
- * nothing here may decode them.
+ * A name is split into components, each is looked at with lstat, and the real path of the parent
+ * must lie inside the directory. Between look and use a process with write access to the directory
+ * could swap a component; only the native engine (openat2 in the kernel) excludes that. Names are
+ * bytes throughout: nothing here may decode them.
  */
 import type { Stats } from 'node:fs'
 import { lstat, mkdir, open, realpath } from 'node:fs/promises'
@@ -104,11 +104,13 @@ export async function inspectName(
   const stats = await look(name.path)
   if (stats === undefined) return
   if (stats.isDirectory()) throw new FrError('ERR_FR_IS_DIRECTORY')
-  if (!stats.isFile()) throw refuse('what is there is no regular file')
   if (noClobber) throw new FrError('ERR_FR_EXISTS')
+  if (!stats.isFile()) throw refuse('what is there is no regular file')
 }
 
-/** Makes the directories of the name that are missing, durably, and checks where they really are. */
+/**
+ * Makes the directories of the name that are missing, durably, and checks where they really are.
+ */
 export async function makeParents(root: Buffer, name: ConfinedName): Promise<void> {
   let path = root
   for (const component of name.components.slice(0, -1)) {

@@ -1,14 +1,25 @@
 /**
- * Files of the portable engine: sources, data directories, partials, publication (ports.ts, `Storage`).
+ * Files of the portable engine: sources, data directories, partials, publication (ports.ts,
+ * `Storage`).
  *
  * What Node cannot do, and the native engine does: names are confined by looking before using
- * (portable-names.ts), so a concurrent attacker with write access to the data directory is not excluded; the
- * lock is a file (portable-lock.ts), not flock; time stamps go through floating point seconds, which
- * keeps microseconds (before 1970 milliseconds) and loses the nanoseconds below them.
- * A name appears in the data directory only complete: by rename, or by link where it may not be replaced.
+ * (portable-names.ts), so a concurrent attacker with write access to the data directory is not
+ * excluded; the lock is a file (portable-lock.ts), not flock; time stamps go through floating
+ * point seconds, which keeps microseconds (before 1970 milliseconds) and loses the nanoseconds
+ * below them. A name appears in the data directory only complete: by rename, or by link where it
+ * may not be replaced.
  */
 import { randomBytes } from 'node:crypto'
-import { type BigIntStats, close, constants, open } from 'node:fs'
+import {
+  type BigIntStats,
+  close,
+  constants,
+  fchmod,
+  fsync,
+  ftruncate,
+  futimes,
+  open,
+} from 'node:fs'
 import {
   access,
   link,
@@ -22,7 +33,7 @@ import {
   unlink,
   writeFile,
 } from 'node:fs/promises'
-import { fchmod, fsync, ftruncate, futimes } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { errorTable, FrError } from '../errors.js'
 import type {
@@ -34,7 +45,7 @@ import type {
   SourceFile,
   Storage,
 } from '../ports.js'
-import { asFrError, checkInteger, checkRange, known, systemCode } from './portable-checks.js'
+import { asFrError, checkInteger, known, systemCode } from './portable-checks.js'
 import type { FileTable, HandleSource, OpenFile } from './portable-files.js'
 import { acquireLock } from './portable-lock.js'
 import {
@@ -53,6 +64,8 @@ const fsyncAsync = promisify(fsync)
 const ftruncateAsync = promisify(ftruncate)
 const futimesAsync = promisify(futimes)
 
+/** Not the file the native engine puts its flock on. */
+const lockName = 'lock-portable'
 const copyBytes = 1024 * 1024
 const idPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
 const permissionBits = 0o777
@@ -93,8 +106,8 @@ export class PortableStorage implements Storage {
       const stats = await this.#files.get(file).stat()
       if (!stats.isFile()) {
         this.#files.close(file)
-        const text = `${errorTable.ERR_FR_SOURCE.meaning} (${path} is no regular file)`
-        throw new FrError('ERR_FR_SOURCE', text, { path })
+        const code = stats.isDirectory() ? 'ERR_FR_IS_DIRECTORY' : 'ERR_FR_SOURCE'
+        throw new FrError(code, `${errorTable[code].meaning} (${path})`, { path })
       }
       this.#openings.set(file, stats)
       return {
@@ -122,12 +135,13 @@ export class PortableStorage implements Storage {
   openDataDir(path: string): Promise<DataDirHandle> {
     return this.#run(async () => {
       try {
+        await makeMissing(path)
         const root = await realpath(path, { encoding: 'buffer' })
         await access(root, constants.R_OK | constants.W_OK | constants.X_OK)
         const hidden = join(root, hiddenDir)
         await makePrivate(hidden)
         await makePrivate(join(hidden, 'partials'))
-        const unlock = await acquireLock(join(hidden, 'lock').toString())
+        const unlock = await acquireLock(join(hidden, lockName).toString())
         const handle = this.#handles.next()
         this.#dirs.set(handle, { handle, root, hidden: hidden.toString(), unlock })
         return handle
@@ -169,7 +183,8 @@ export class PortableStorage implements Storage {
     return this.#run(async () => {
       const source = this.#files.get(from)
       const target = this.#files.get(to)
-      checkRange(range)
+      checkInteger('offset', range.offset, 0)
+      checkInteger('length', range.length, 0)
       const buffer = Buffer.allocUnsafe(Math.min(range.length, copyBytes))
       await source.using(() =>
         target.using(async () => {
@@ -188,7 +203,9 @@ export class PortableStorage implements Storage {
       const file = this.#files.get(spec.file)
       const partial = this.#partialPath(this.#dir(dir), spec.id)
       if (file.partial?.dir !== dir || file.partial.id !== spec.id) {
-        throw new TypeError(`file ${spec.file} is not the partial ${spec.id} of this data directory`)
+        throw new TypeError(
+          `file ${spec.file} is not the partial ${spec.id} of this data directory`,
+        )
       }
       const name = parseName(root, spec.name)
       await inspectName(root, name, spec.noClobber)
@@ -223,7 +240,8 @@ export class PortableStorage implements Storage {
         if (this.#files.isPartialOpen(dir, id)) continue
         const path = `${hidden}/partials/${id}`
         const stats = await lstat(path).catch(() => undefined)
-        if (stats === undefined || !stats.isFile() || stats.mtimeMs > before) continue
+        // ctime, which nobody can set: the mtime of a partial may be the source's already.
+        if (stats === undefined || !stats.isFile() || stats.ctimeMs > before) continue
         if (await unlinkIfThere(path)) removed += 1
       }
       return removed
@@ -274,7 +292,9 @@ export class PortableStorage implements Storage {
     unlock()
   }
 
-  /** Refuses new work, waits for what is under way, gives back every lock. Files are the engine's. */
+  /**
+   * Refuses new work, waits for what is under way, gives back every lock. Files are the engine's.
+   */
   async shutdown(): Promise<void> {
     this.#isClosed = true
     await Promise.allSettled(this.#running)
@@ -315,6 +335,16 @@ function settableTime({ seconds, nanos }: FileTime): number | Date {
   const time = seconds + nanos / 1e9
   // Node takes a negative number for "now", but not a Date, which keeps milliseconds.
   return time < 0 ? new Date(time * 1000) : time
+}
+
+/** The directory itself is made when it is missing, the ones above it are not. */
+async function makeMissing(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+    await syncDirectory(dirname(resolve(path)))
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error
+  }
 }
 
 /** A directory only its owner may enter; a symlink or a file in its place is refused. */

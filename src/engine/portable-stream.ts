@@ -1,13 +1,15 @@
 /**
  * One stream of a transfer: its files, what has landed in them, which blocks that completed.
  *
- * A byte is *claimed* before it is written and *landed* once it is in the file. Writes run in the thread
- * pool, so two feeds may be writing at the same time; the claim is what keeps each byte to the first feed
- * that brought it. Nothing may be claimed without being landed soon after, or the stream having failed.
+ * A byte is *claimed* before it is written and *landed* once it is in the file. Writes run in the
+ * thread pool, so two feeds may be writing at the same time; the claim is what keeps each byte to
+ * the first feed that brought it. Nothing may be claimed without being landed soon after, or the
+ * stream having failed.
  */
+
+import type { StreamSpec } from '../ports.js'
 import { IntervalSet, type Span } from './landed.js'
 import type { OpenFile } from './portable-files.js'
-import type { StreamSpec } from '../ports.js'
 
 interface Target {
   readonly file: OpenFile
@@ -26,8 +28,10 @@ export class StreamState {
   readonly complete: boolean
   /** The file failed: the stream takes and gives nothing more. */
   failed = false
-  /** What landed with the relay flag. */
+  /** What is in the file and came with the relay flag, no matter in which copy. */
   readonly relayed = new IntervalSet()
+  /** What came with the relay flag, landed or still being written. */
+  readonly #flagged = new IntervalSet()
   readonly #main: Target
   readonly #scratch: Target | undefined
 
@@ -53,14 +57,16 @@ export class StreamState {
   /** Pieces held in memory for this stream, to be kept under limits.landedPieces. */
   get pieces(): number {
     const scratchPieces = this.#scratch?.claimed.pieces ?? 0
-    return this.#main.claimed.pieces + this.relayed.pieces + scratchPieces
+    return this.#main.claimed.pieces + this.#flagged.pieces + scratchPieces
   }
 
   file(isScratch: boolean): OpenFile {
     return this.#target(isScratch).file
   }
 
-  /** Takes the bytes of [begin, end) nobody has brought yet; the caller must write and land them. */
+  /**
+   * Takes the bytes of [begin, end) nobody has brought yet; the caller must write and land them.
+   */
   claim(isScratch: boolean, begin: number, end: number): Span[] {
     if (this.complete && !isScratch) return []
     const { claimed } = this.#target(isScratch)
@@ -85,6 +91,24 @@ export class StreamState {
       claimed.remove(from, to)
     }
     return [from, to]
+  }
+
+  /** The bytes came with the relay flag, as a first copy or a later one. */
+  flag(begin: number, end: number): void {
+    this.#flagged.add(begin, end)
+  }
+
+  /**
+   * Takes what of [begin, end) is to be relayed from now on: flagged, in the file, not relayed
+   * yet.
+   */
+  takeRelayable(begin: number, end: number): Span[] {
+    const fresh = this.relayed
+      .missing(begin, end)
+      .flatMap(([low, high]) => this.#flagged.present(low, high))
+      .flatMap(([low, high]) => this.split(low, high).ready)
+    for (const [low, high] of fresh) this.relayed.add(low, high)
+    return fresh
   }
 
   /** Which bytes of [begin, end) can be sent now, and which have still to land. */

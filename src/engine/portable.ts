@@ -1,11 +1,12 @@
 /**
- * The portable engine: the DataEngine port on node:net and node:fs alone. It is the fallback where the addon
- * does not load, the oracle in tests and the baseline in benchmarks, so it must behave exactly as ports.ts
- * says, at the price of carrying every payload byte through JavaScript.
+ * The portable engine: the DataEngine port on node:net and node:fs alone. It is the fallback where
+ * the addon does not load, the oracle in tests and the baseline in benchmarks, so it must behave
+ * exactly as ports.ts says, at the price of carrying every payload byte through JavaScript.
  *
  * One transfer holds its streams and feeds; feeds work by themselves (portable-feed-in.ts,
- * portable-feed-out.ts) and meet here only when bytes land, when a stream fails and when events are delivered.
- * Events are gathered and handed over once per turn of the loop, never from inside a call.
+ * portable-feed-out.ts) and meet here only when bytes land, when a stream fails and when events
+ * are delivered. Events are gathered and handed over once per turn of the loop, never from inside
+ * a call.
  */
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
@@ -77,15 +78,15 @@ class Transfer implements FeedHost {
     this.#shared.payloadBytes += bytes
   }
 
-  landed(stream: StreamState, isScratch: boolean, begin: number, end: number, isRelay: boolean): void {
+  landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void {
     this.landedBytes += end - begin
-    if (!isScratch) {
-      if (isRelay) stream.relayed.add(begin, end)
-      for (const feed of this.feeds.values()) {
-        if (feed instanceof OutFeed) feed.landed(stream, begin, end, isRelay)
-      }
-    }
     const run = stream.land(isScratch, begin, end)
+    if (!isScratch) {
+      for (const feed of this.feeds.values()) {
+        if (feed instanceof OutFeed) feed.landed(stream, begin, end)
+      }
+      this.relay(stream, begin, end)
+    }
     if (run === undefined) return
     const [offset, past] = run
     this.emit({
@@ -96,6 +97,14 @@ class Transfer implements FeedHost {
       offset,
       length: past - offset,
     })
+  }
+
+  relay(stream: StreamState, begin: number, end: number): void {
+    for (const [low, high] of stream.takeRelayable(begin, end)) {
+      for (const feed of this.feeds.values()) {
+        if (feed instanceof OutFeed) feed.relay(stream, low, high)
+      }
+    }
   }
 
   failStream(stream: StreamState, code: FrErrorCode, errno: number): void {
@@ -275,14 +284,15 @@ class PortableEngine implements DataEngine {
   ): Uint8Array {
     this.#checkOpen()
     const file = this.#files.get(handle)
-    checkRange(range)
-    checkInteger('length', range.length, 1, limits.hashInlineBytes)
+    checkInteger('offset', range.offset, 0)
+    checkInteger('length', range.length, 0, limits.hashInlineBytes)
     checkInteger('blockBytes', blockBytes, 1)
     if (algorithm !== 'xxh64' && algorithm !== 'sha256') {
       throw new TypeError(`algorithm must be 'xxh64' or 'sha256', not ${String(algorithm)}`)
     }
     const bytes = Buffer.allocUnsafe(range.length)
-    if (file.readNow(bytes, range.offset) !== bytes.length) throw new FrError('ERR_FR_SOURCE_CHANGED')
+    if (file.readNow(bytes, range.offset) !== bytes.length)
+      throw new FrError('ERR_FR_SOURCE_CHANGED')
     this.#shared.payloadBytes += bytes.length
     const digests: Buffer[] = []
     for (let at = 0; at < bytes.length; at += blockBytes) {

@@ -1,10 +1,10 @@
 /**
  * The 32 byte header of a record on a feed (docs/architecture.md, "Records").
  *
- * Every header carries a check of its own, seeded per connection: one flipped bit closes the feed by
- * name instead of misplacing bytes. This codec judges a header alone; whether stream, offset and length
- * fit the transfer is for the feed, which knows it. It never accepts what a correct peer of this
- * version does not send, and never throws on bytes from outside.
+ * Every header carries a check of its own, seeded per connection: one flipped bit closes the feed
+ * by name instead of misplacing bytes. This codec judges a header alone; whether stream, offset
+ * and length fit the transfer is for the feed, which knows it. It never accepts what a correct
+ * peer of this version does not send, and never throws on bytes from outside.
  */
 import { limits } from '../limits.js'
 
@@ -94,7 +94,10 @@ function isSound(header: RecordHeader): boolean {
       return length >= 1 && length <= limits.recordHoleBytes && digestBytes === 0 && !header.scratch
     case 'digests':
       return (
-        length >= 1 && digestBytes >= 1 && digestBytes <= limits.recordDigestBytes && !header.scratch
+        length >= 1 &&
+        digestBytes >= 1 &&
+        digestBytes <= limits.recordDigestBytes &&
+        !header.scratch
       )
     case 'end':
       return (

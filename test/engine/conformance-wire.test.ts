@@ -1,4 +1,6 @@
-/** What both engines refuse on a feed, and what is left when a connection ends where it should not. */
+/**
+ * What both engines refuse on a feed, and what is left when a connection ends where it should not.
+ */
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { engines } from './engines.js'
@@ -104,7 +106,9 @@ describe.each(engines)('$kind engine: records refused', (under) => {
     const receiver = await world.receiver(party, size)
     const { socket, feed } = await world.rawSender(party, receiver.transfer)
     const bytes = fileBytes(blockBytes)
-    socket.write(Buffer.concat([rawPayload(0, bytes), rawHeader({ kind: 9 }), rawPayload(1, bytes)]))
+    socket.write(
+      Buffer.concat([rawPayload(0, bytes), rawHeader({ kind: 9 }), rawPayload(1, bytes)]),
+    )
     expect((await party.closed(feed)).code).toBe('ERR_FR_PROTOCOL')
     expect(party.of('landed')).toMatchObject([{ offset: 0, length: blockBytes }])
     expect(party.engine.stats(receiver.transfer).landedBytes).toBe(blockBytes)
@@ -175,7 +179,9 @@ describe.each(engines)('$kind engine: records taken', (under) => {
     socket.end()
     expect((await party.closed(feed)).code).toBeNull()
     expect(receiver.content().equals(bytes)).toBe(true)
-    expect(party.of('digests').map(({ payload }) => Buffer.from(payload).toString())).toEqual(['five!'])
+    expect(party.of('digests').map(({ payload }) => Buffer.from(payload).toString())).toEqual([
+      'five!',
+    ])
     expect(party.of('landed')).toMatchObject([{ offset: 0, length: 40 }])
   })
 
@@ -275,7 +281,7 @@ describe.each(engines)('$kind engine: connections that break', (under) => {
     expect(party.engine.stats(receiver.transfer).landedBytes).toBe(968)
   })
 
-  it('a receiver that half-closes, or resets, or closes before the end is a lost node', async () => {
+  it('a receiver that half-closes, resets or closes before the end is a lost node', async () => {
     const party = await world.party()
     const origin = await world.origin(party, fileBytes(size))
     for (const leave of ['end', 'resetAndDestroy', 'destroy'] as const) {

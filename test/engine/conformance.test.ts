@@ -1,4 +1,4 @@
-/** What both engines do with bytes on feeds: landing, relaying, exchange, repairs, digests, fairness. */
+/** What both engines do with bytes on feeds: landing, repairs, digests, fairness. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,7 +22,9 @@ describe.each(engines)('$kind engine: feeds', (under) => {
   const world = useWorld(under)
 
   it.each(
-    roots.flatMap((root) => [0, 1, 64 * KIB, 64 * KIB + 1, 5 * MIB + 3].map((size) => ({ root, size }))),
+    roots.flatMap((root) =>
+      [0, 1, 64 * KIB, 64 * KIB + 1, 5 * MIB + 3].map((size) => ({ root, size })),
+    ),
   )('carries $size bytes into a file under $root', async ({ root, size }) => {
     await world.close()
     world.open(root)
@@ -62,105 +64,19 @@ describe.each(engines)('$kind engine: feeds', (under) => {
       const { feeds } = a.engine.stats(origin.transfer)
       return feeds[0]?.payloadBytes === size && feeds
     })
-    expect(out).toMatchObject({ feed: feed.out, direction: 'out', queuedBytes: 0, duplicateBytes: 0 })
+    expect(out).toMatchObject({
+      feed: feed.out,
+      direction: 'out',
+      queuedBytes: 0,
+      duplicateBytes: 0,
+    })
     expect(out?.records).toBeGreaterThanOrEqual(4)
     const { landedBytes, feeds } = b.engine.stats(receiver.transfer)
     expect(landedBytes).toBe(size)
-    expect(feeds).toEqual([expect.objectContaining({ feed: feed.in, direction: 'in', payloadBytes: size })])
+    expect(feeds).toEqual([
+      expect.objectContaining({ feed: feed.in, direction: 'in', payloadBytes: size }),
+    ])
     expect(b.engine.counters()).toMatchObject({ openFeeds: 1, openFiles: 2 })
-  })
-
-  it('relays while it receives, to feeds of before and after, and only what was marked', async () => {
-    const [a, middle, last] = [await world.party(), await world.party(), await world.party()]
-    const size = 4 * MIB
-    const half = size / 2
-    const bytes = fileBytes(size)
-    const origin = await world.origin(a, bytes)
-    const [m, l] = [await world.receiver(middle, size), await world.receiver(last, size)]
-    const first = await world.feed(a, origin.transfer, middle, m.transfer)
-    const second = await world.feed(middle, m.transfer, last, l.transfer, true)
-    // The last node forwards what reaches it marked: nothing may.
-    const beyond = await world.rawReceiver(last, l.transfer, true)
-
-    a.engine.send(first.out, { stream: streamId, offset: 0, length: half, relay: true })
-    await last.landed(l.transfer, size, half)
-    expect(a.engine.stats(origin.transfer).feeds[0]?.payloadBytes).toBeLessThanOrEqual(half)
-    expect(middle.blocks(m.transfer, size).size).toBe(half / blockBytes)
-
-    // Unmarked bytes stay; a feed opened now gets the marked ones of before.
-    a.engine.send(first.out, { stream: streamId, offset: half, length: MIB })
-    await middle.landed(m.transfer, size, half + MIB)
-    const late = await world.rawReceiver(middle, m.transfer, true)
-    a.engine.send(first.out, { stream: streamId, offset: half + MIB, length: MIB, relay: true })
-    a.engine.finish(first.out)
-    expect((await middle.closed(first.in)).code).toBeNull()
-    await middle.landed(m.transfer, size)
-    const lateBytes = drain(late.socket)
-    middle.engine.finish(late.feed)
-    middle.engine.finish(second.out)
-    expect((await last.closed(second.in)).code).toBeNull()
-    const got = Buffer.alloc(size)
-    for (const record of rawRecords(await lateBytes)) {
-      expect(record.flags).toBe(0)
-      got.set(record.payload, record.offset)
-    }
-    const relayed = Buffer.from(bytes).fill(0, half, half + MIB)
-    expect(got.equals(relayed)).toBe(true)
-    expect(l.content().equals(relayed)).toBe(true)
-    expect(last.engine.stats(l.transfer).landedBytes).toBe(size - MIB)
-
-    const nothing = drain(beyond.socket)
-    last.engine.finish(beyond.feed)
-    expect(rawRecords(await nothing).map(({ kind }) => kind)).toEqual([4])
-  })
-
-  it('sends a listed range as it lands', async () => {
-    const [a, middle, last] = [await world.party(), await world.party(), await world.party()]
-    const size = MIB + 5
-    const bytes = fileBytes(size)
-    const origin = await world.origin(a, bytes)
-    const [m, l] = [await world.receiver(middle, size), await world.receiver(last, size)]
-    const first = await world.feed(a, origin.transfer, middle, m.transfer)
-    const second = await world.feed(middle, m.transfer, last, l.transfer)
-    middle.engine.send(second.out, { stream: streamId, offset: 0, length: size })
-    middle.engine.finish(second.out)
-    expect(middle.engine.stats(m.transfer).feeds.find((it) => it.feed === second.out)?.queuedBytes).toBe(size)
-    // The tail first: what has not landed must not hold up what has.
-    a.engine.send(first.out, { stream: streamId, offset: 8 * blockBytes, length: size - 8 * blockBytes })
-    await last.until('the tail arrives', () => last.blocks(l.transfer, size).size === 9)
-    a.engine.send(first.out, { stream: streamId, offset: 0, length: 8 * blockBytes })
-    expect((await last.closed(second.in)).code).toBeNull()
-    expect(l.content().equals(bytes)).toBe(true)
-  })
-
-  it('exchanges a file among three nodes, every byte to every node once', async () => {
-    const origins = await world.party()
-    const nodes = [await world.party(), await world.party(), await world.party()]
-    const size = 6 * MIB + 1
-    const bytes = fileBytes(size)
-    const origin = await world.origin(origins, bytes)
-    const receivers = await Promise.all(nodes.map((node) => world.receiver(node, size)))
-    const feeds = []
-    for (const [i, node] of nodes.entries()) {
-      const transfer = receivers[i]?.transfer as number
-      feeds.push(await world.feed(origins, origin.transfer, node, transfer))
-      for (const [j, mate] of nodes.entries()) {
-        if (i !== j) await world.feed(node, transfer, mate, receivers[j]?.transfer as number, true)
-      }
-    }
-    const share = 2 * MIB
-    for (const [i, { out }] of feeds.entries()) {
-      const length = i === 2 ? size - 2 * share : share
-      origins.engine.send(out, { stream: streamId, offset: i * share, length, relay: true })
-    }
-    for (const [i, node] of nodes.entries()) {
-      const receiver = receivers[i] as (typeof receivers)[number]
-      await node.landed(receiver.transfer, size)
-      expect(receiver.content().equals(bytes)).toBe(true)
-      const stats = node.engine.stats(receiver.transfer)
-      expect(stats.landedBytes).toBe(size)
-      expect(stats.feeds.map((it) => it.duplicateBytes)).toEqual([0, 0, 0, 0, 0])
-    }
   })
 
   it('drains and counts what has landed before', async () => {
@@ -279,7 +195,12 @@ describe.each(engines)('$kind engine: feeds', (under) => {
     const [event] = await b.until('digests', () => b.of('digests').length === 1 && b.of('digests'))
     expect(event).toMatchObject({ ...range, transfer: two.transfer, feed: there.in, relay: true })
     expect(payload.equals(event?.payload as Uint8Array)).toBe(true)
-    b.engine.sendDigests(back.out, { ...range, offset: 0, length: 1, payload: payload.subarray(0, 1) })
+    b.engine.sendDigests(back.out, {
+      ...range,
+      offset: 0,
+      length: 1,
+      payload: payload.subarray(0, 1),
+    })
     b.engine.finish(back.out)
     expect((await a.closed(back.in)).code).toBeNull()
     expect(a.of('digests')).toMatchObject([{ feed: back.in, offset: 0, length: 1, relay: false }])
@@ -301,7 +222,9 @@ describe.each(engines)('$kind engine: feeds', (under) => {
     a.engine.finish(feed.out)
     expect((await b.closed(feed.in)).code).toBeNull()
     expect(receiver.content().equals(bytes)).toBe(true)
-    const texts = b.of('digests').map(({ offset, payload }) => [offset, Buffer.from(payload).toString()])
+    const texts = b
+      .of('digests')
+      .map(({ offset, payload }) => [offset, Buffer.from(payload).toString()])
     expect(texts).toEqual(
       Array.from({ length: 16 }, (_, i) => [i * 256 * KIB, `digest ${i * 256 * KIB}`]),
     )

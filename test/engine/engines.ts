@@ -1,6 +1,6 @@
 /**
- * The engines the conformance suite runs against, in one place. On Linux the native engine is part of the
- * product: where it does not load the suite fails, it does not skip.
+ * The engines the conformance suite runs against, in one place. On Linux the native engine is part
+ * of the product: where it does not load the suite fails, it does not skip.
  */
 import { createPortableEngine } from '../../src/engine/portable.js'
 import type { DataEngine, EngineListener } from '../../src/ports.js'
@@ -22,13 +22,16 @@ const native: EngineUnderTest = {
   kind: 'native',
   keepsNanos: true,
   create: async (listener) => {
-    // A name in a variable: a module that is missing must fail the native tests, not the whole file.
+    // A name in a variable: a module that is missing must fail the native tests, not all.
     const path = '../../src/engine/native.js'
     const { createNativeEngine } = await import(/* @vite-ignore */ path)
     return createNativeEngine(listener)
   },
 }
 
-const isNativeExpected = process.platform === 'linux' && process.env['FR_TEST_ENGINE'] !== 'portable'
+const isNativeExpected =
+  process.platform === 'linux' && process.env['FR_TEST_ENGINE'] !== 'portable'
 
-export const engines: readonly EngineUnderTest[] = isNativeExpected ? [portable, native] : [portable]
+export const engines: readonly EngineUnderTest[] = isNativeExpected
+  ? [portable, native]
+  : [portable]

@@ -1,4 +1,7 @@
-/** The parts of the portable engine that can be judged alone: interval set, record header, lock file. */
+/**
+ * The parts of the portable engine that can be judged alone: interval set, record header, lock
+ * file.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -40,7 +43,10 @@ describe('interval set', () => {
       fc.property(fc.array(step, { maxLength: 40 }), span, (steps, [begin, end]) => {
         const set = new IntervalSet()
         const bits: boolean[] = Array.from({ length: 64 }, () => false)
-        for (const { isAdd, span: [low, high] } of steps) {
+        for (const {
+          isAdd,
+          span: [low, high],
+        } of steps) {
           bits.fill(isAdd, low, high)
           if (isAdd) {
             const whole = set.add(low, high)
@@ -184,14 +190,19 @@ describe.runIf(process.platform === 'linux')('lock file', () => {
     writeFileSync(path, await recordWith((fields) => fields.splice(3, 1, '1')))
     const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => acquireLock(path)))
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
-    for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toEqual(locked)
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toEqual(locked)
   })
 
   it('is stale exactly when its holder cannot be running', async () => {
     expect(isStaleLock(await recordWith(() => {}))).toBe(false)
-    expect(isStaleLock(await recordWith((fields) => fields.splice(1, 1, 'another boot')))).toBe(true)
+    expect(isStaleLock(await recordWith((fields) => fields.splice(1, 1, 'another boot')))).toBe(
+      true,
+    )
     expect(isStaleLock(await recordWith((fields) => fields.splice(3, 1, '1')))).toBe(true)
-    expect(isStaleLock(await recordWith((fields) => fields.splice(0, 1, 'another-host')))).toBe(false)
+    expect(isStaleLock(await recordWith((fields) => fields.splice(0, 1, 'another-host')))).toBe(
+      false,
+    )
     for (const noise of ['', '{}', '[]', 'null', '[1,2,3,4,5]', 'not json']) {
       expect(isStaleLock(noise), noise).toBe(false)
     }

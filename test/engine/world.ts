@@ -1,10 +1,19 @@
 /**
- * What the conformance tests are made of: engines with their event logs, real loopback connections, real
- * files, and raw peers that speak the record format by code of their own, so that a mistake in the
- * engines' codec is not repeated here. Waiting is by event, or by a short poll with a deadline.
+ * What the conformance tests are made of: engines with their event logs, real loopback
+ * connections, real files, and raw peers that speak the record format by code of their own, so
+ * that a mistake in the engines' codec is not repeated here. Waiting is by event, or by a short
+ * poll with a deadline.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -92,7 +101,10 @@ export class Party {
     )
   }
 
-  /** Blocks reported so far for a stream of this size; fails on a bad border, and on a block told twice. */
+  /**
+   * Blocks reported so far for a stream of this size; fails on a bad border, and on a block told
+   * twice.
+   */
   blocks(transfer: TransferHandle, size: number, scratch = false): Set<number> {
     const seen = new Set<number>()
     for (const event of this.of('landed')) {
@@ -166,7 +178,9 @@ export class World {
     return `n${this.#names}`
   }
 
-  async party(onBatch?: (engine: DataEngine, events: readonly EngineEvent[]) => void): Promise<Party> {
+  async party(
+    onBatch?: (engine: DataEngine, events: readonly EngineEvent[]) => void,
+  ): Promise<Party> {
     const events: EngineEvent[] = []
     const waiting = new Set<() => void>()
     const engine: DataEngine = await this.under.create((batch) => {
@@ -220,7 +234,14 @@ export class World {
     const file = await engine.storage.createPartial(dir, 'main', size)
     const scratch = await engine.storage.createPartial(dir, 'scratch', size)
     const transfer = engine.openTransfer()
-    engine.addStream(transfer, { stream: streamId, file, scratch, size, blockBytes, complete: false })
+    engine.addStream(transfer, {
+      stream: streamId,
+      file,
+      scratch,
+      size,
+      blockBytes,
+      complete: false,
+    })
     const partials = join(data, '.fastreplica', 'partials')
     return {
       transfer,
@@ -250,7 +271,10 @@ export class World {
   }
 
   /** An incoming feed whose sender is the test. */
-  async rawSender(to: Party, transfer: TransferHandle): Promise<{ socket: Socket; feed: FeedHandle }> {
+  async rawSender(
+    to: Party,
+    transfer: TransferHandle,
+  ): Promise<{ socket: Socket; feed: FeedHandle }> {
     const [socket, other] = await this.pair()
     socket.on('error', () => {})
     socket.resume()

@@ -1,0 +1,73 @@
+/** Digests as both engines make them, against independent implementations. */
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import xxhash from 'xxhash-wasm'
+import { engines } from './engines.js'
+import { failsWith } from './store.js'
+import { fileBytes, useWorld } from './world.js'
+
+const { h64Raw } = await xxhash()
+
+describe.each(engines)('$kind engine: digests', (under) => {
+  const world = useWorld(under)
+
+  it('hashes blocks at once, as xxhash-wasm and node:crypto do', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const bytes = fileBytes(300_001)
+    const { file } = await world.origin(party, bytes)
+    for (const [offset, length, block] of [
+      [0, 1, 1],
+      [0, 262_144, 65_536],
+      [65_536, 200_000, 65_536],
+      [262_144, 37_857, 65_536],
+      [299_999, 2, 7],
+    ] as const) {
+      const parts: Buffer[] = []
+      const hashes: Buffer[] = []
+      for (let at = offset; at < offset + length; at += block) {
+        const part = bytes.subarray(at, Math.min(at + block, offset + length))
+        const digest = Buffer.alloc(8)
+        digest.writeBigUInt64BE(h64Raw(part, 0n))
+        parts.push(digest)
+        hashes.push(createHash('sha256').update(part).digest())
+      }
+      const range = { offset, length }
+      const xxh64 = Buffer.from(engine.hashNow(file, range, block, 'xxh64'))
+      expect(xxh64.toString('hex')).toBe(Buffer.concat(parts).toString('hex'))
+      const sha256 = Buffer.from(engine.hashNow(file, range, block, 'sha256'))
+      expect(sha256.toString('hex')).toBe(Buffer.concat(hashes).toString('hex'))
+    }
+  })
+
+  it('refuses ranges too large for this thread or beyond the file', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const { file } = await world.origin(party, fileBytes(300_000))
+    const hash = (offset: number, length: number, block = 65_536, algorithm = 'xxh64') =>
+      engine.hashNow(file, { offset, length }, block, algorithm as 'xxh64')
+    for (const call of [
+      () => hash(0, 262_145),
+      () => hash(-1, 1),
+      () => hash(0, -1),
+      () => hash(0, 1, 0),
+      () => hash(0, 1, 65_536, 'md5'),
+    ]) {
+      expect(call, String(call)).toThrow(TypeError)
+    }
+    expect(hash(0, 0)).toHaveLength(0)
+    expect(() => hash(262_144, 65_536)).toThrow(failsWith('ERR_FR_SOURCE_CHANGED'))
+  })
+
+  it('names what a hash worker needs, and hashes small buffers', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const { file } = await world.origin(party, fileBytes(1))
+    const source = engine.hashSource(file)
+    expect(source.kind).toBe(under.kind === 'portable' ? 'fd' : 'native')
+    expect(structuredClone(source)).toEqual(source)
+    expect(engine.xxh64(new Uint8Array(0))).toBe(0xef46db3751d8e999n)
+    const bytes = fileBytes(1000)
+    expect(engine.xxh64(bytes)).toBe(h64Raw(bytes, 0n))
+  })
+})
