@@ -8,7 +8,7 @@
 namespace fr_planted {
 
 // The compiler must not see that the faults have no effect.
-inline int* volatile sink = nullptr;
+inline volatile int* volatile sink = nullptr;
 
 inline constexpr size_t kLeakBytes = 12345;
 
@@ -23,15 +23,14 @@ inline void race() {
 }
 
 inline void leak() {
-  sink = reinterpret_cast<int*>(new char[kLeakBytes]);
+  sink = reinterpret_cast<volatile int*>(new char[kLeakBytes]);
   sink = nullptr;
 }
 
 inline int use_after_free() {
   sink = new int(1);
-  int* gone = sink;
-  delete gone;
-  return *static_cast<int* volatile>(gone);
+  delete sink;
+  return *sink;
 }
 
 // False when there is no fault of that name.

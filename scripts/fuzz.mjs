@@ -1,0 +1,51 @@
+/**
+ * Fuzzes every native parser (native/test/fuzz/NAME_fuzz.cc) with libFuzzer, ASan and UBSan.
+ *
+ *   npm run fuzz                     20 seconds each
+ *   npm run fuzz -- --minutes 60     an hour each
+ *
+ * The corpus in native/test/fuzz/corpus/NAME is read, never written: what is found goes to
+ * build-fuzz, and what is worth keeping is copied by hand.
+ */
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { conclude, report, run, step, tail } from './steps.mjs'
+
+const { values } = parseArgs({ options: { minutes: { type: 'string' } } })
+const seconds = values.minutes === undefined ? 20 : Math.round(Number(values.minutes) * 60)
+if (!(seconds > 0)) throw new TypeError('--minutes: a number above zero')
+
+const dir = 'build-fuzz'
+const sources = 'native/test/fuzz'
+const names = existsSync(sources)
+  ? readdirSync(sources)
+      .filter((name) => name.endsWith('_fuzz.cc'))
+      .map((name) => name.slice(0, -'.cc'.length))
+  : []
+
+if (build()) for (const name of names) fuzz(name)
+conclude()
+
+function build() {
+  if (names.length === 0) return report('fuzzers', `none found in ${sources}`)
+  const configure = ['-S', '.', '-B', dir, '-DFR_FUZZ=ON', '-DCMAKE_CXX_COMPILER=clang++-14']
+  return (
+    step('configure the fuzzers (clang 14)', 'cmake', configure) &&
+    step('build the fuzzers', 'cmake', ['--build', dir, '-j', '2'])
+  )
+}
+
+function fuzz(name) {
+  const found = `${dir}/corpus/${name}`
+  const kept = `${sources}/corpus/${name.replace(/_fuzz$/, '')}`
+  mkdirSync(found, { recursive: true })
+  const limits = [`-max_total_time=${seconds}`, '-timeout=10', '-rss_limit_mb=1024']
+  const corpus = existsSync(kept) ? [found, kept] : [found]
+  const args = [...limits, `-artifact_prefix=${dir}/${name}-`, '-print_final_stats=1', ...corpus]
+  const startedMs = performance.now()
+  const result = run(`${dir}/${name}`, args, { timeoutMs: (seconds + 120) * 1000 })
+  const runs = Number(result.output.match(/stat::number_of_executed_units:\s*(\d+)/)?.[1] ?? 0)
+  if (!result.isOk) console.log(tail(result.output))
+  const problem = result.isOk && runs > 0 ? null : result.isOk ? 'no input was tried' : result.how
+  report(`${name}: ${runs} inputs`, problem, startedMs)
+}
