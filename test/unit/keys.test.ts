@@ -1,0 +1,115 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { afterAll, describe, expect, it } from 'vitest'
+import { FrError } from '../../src/errors.js'
+import { limits } from '../../src/limits.js'
+import { generateKey, loadKeyFile, openKey, parseKey } from '../../src/runtime/keys.js'
+import { refusal } from './protocol-support.js'
+
+const directory = mkdtempSync(join(tmpdir(), 'fr-keys-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+function keyFile(name: string, content: string | Uint8Array, mode = 0o600): string {
+  const path = join(directory, name)
+  writeFileSync(path, content)
+  chmodSync(path, mode)
+  return path
+}
+
+async function refusedFile(path: string): Promise<FrError> {
+  const error = await loadKeyFile(path).catch((reason: unknown) => reason)
+  expect(error).toBeInstanceOf(FrError)
+  expect((error as FrError).code).toBe('ERR_FR_KEY')
+  expect((error as FrError).path).toBe(path)
+  expect((error as FrError).message).toContain(path)
+  return error as FrError
+}
+
+const text = 'not so secret, but more than thirty-two bytes'
+
+describe('parseKey', () => {
+  it('takes text as UTF-8 less one newline, bytes as they are', () => {
+    const bytes = Buffer.from(text)
+    for (const form of [text, `${text}\n`, `${text}\r\n`]) {
+      expect(Buffer.from(parseKey(form).bytes)).toEqual(bytes)
+    }
+    expect(Buffer.from(parseKey(`${text}\n\n`).bytes)).toEqual(Buffer.from(`${text}\n`))
+    expect(parseKey(Buffer.from(`${text}\n`)).bytes).toHaveLength(bytes.length + 1)
+    expect(parseKey('ü'.repeat(16)).bytes).toHaveLength(32)
+  })
+
+  it('keeps its own copy', () => {
+    const bytes = new Uint8Array(32).fill(1)
+    const key = parseKey(bytes)
+    bytes.fill(2)
+    expect(key.bytes[0]).toBe(1)
+  })
+
+  it.each([
+    ['short', 'x'.repeat(31)],
+    ['short without its newline', `${'x'.repeat(31)}\n`],
+    ['empty', ''],
+    ['long', 'x'.repeat(limits.keyBytesMax + 1)],
+    ['the keyless one', new Uint8Array(32)],
+  ])('refuses a key that is %s', (_, key) => {
+    refusal(() => parseKey(key), 'ERR_FR_KEY')
+  })
+
+  it('makes keys that it takes, no two alike', () => {
+    expect(generateKey()).toMatch(/^[\w-]{43}$/)
+    expect(generateKey()).not.toBe(generateKey())
+    expect(parseKey(`${generateKey()}\n`).isOpen).toBe(false)
+    expect(openKey.isOpen).toBe(true)
+    expect(Buffer.from(openKey.bytes)).toEqual(Buffer.alloc(32))
+  })
+
+  it('shows its bytes to nobody', () => {
+    const key = parseKey(text)
+    const shown = [inspect(key, { showHidden: true, depth: 9 }), JSON.stringify({ key }), `${key}`]
+    shown.push(JSON.stringify({ ...key }), inspect({ nested: { key } }), String(Object.keys(key)))
+    for (const form of shown) {
+      expect(form).not.toContain('secret,')
+      expect(form).not.toContain('110')
+    }
+    expect(inspect(key)).toBe('Key(secret)')
+  })
+})
+
+describe('loadKeyFile', () => {
+  it('reads a file that only its owner reads', async () => {
+    for (const mode of [0o600, 0o400]) {
+      const key = await loadKeyFile(keyFile(`good-${mode}`, `${text}\n`, mode))
+      expect(Buffer.from(key.bytes).toString()).toBe(text)
+    }
+    const full = 'x'.repeat(limits.keyBytesMax)
+    expect((await loadKeyFile(keyFile('full', `${full}\r\n`))).bytes).toHaveLength(full.length)
+    const link = join(directory, 'link')
+    symlinkSync(keyFile('behind', text), link)
+    expect((await loadKeyFile(link)).bytes).toHaveLength(text.length)
+  })
+
+  it.each([0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644])('refuses mode %o', async (mode) => {
+    const error = await refusedFile(keyFile(`mode-${mode}`, text, mode))
+    expect(error.message).toMatch(/chmod 600/)
+  })
+
+  it('refuses what holds no key, without quoting it', async () => {
+    const short = await refusedFile(keyFile('short', 'tiny secret\n'))
+    expect(short.message).not.toContain('tiny')
+    await refusedFile(keyFile('empty', ''))
+    await refusedFile(keyFile('long', 'x'.repeat(limits.keyBytesMax + 1)))
+    await refusedFile(keyFile('endless', 'x'.repeat(1 << 20)))
+  })
+
+  it('refuses what is missing or no file', async () => {
+    const missing = await refusedFile(join(directory, 'missing'))
+    expect(missing).toMatchObject({ errno: 2, syscall: 'open' })
+    await refusedFile(directory)
+    const pipe = join(directory, 'pipe')
+    execFileSync('mkfifo', ['-m', '600', pipe])
+    await refusedFile(pipe)
+  })
+})

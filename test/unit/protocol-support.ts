@@ -1,0 +1,223 @@
+/** Generators and helpers that the protocol tests share. */
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import type { Frame, RangePair, StreamEntry } from '../../src/control/types.js'
+import { type FrErrorCode, FrError } from '../../src/errors.js'
+import { limits } from '../../src/limits.js'
+import { cleanText } from '../../src/protocol/bytes.js'
+import { encodeName } from '../../src/protocol/manifest.js'
+
+/** Runs `action` and gives the FrError it must throw. */
+export function refusal(action: () => unknown, code: FrErrorCode = 'ERR_FR_PROTOCOL'): FrError {
+  let thrown: unknown
+  try {
+    action()
+  } catch (error) {
+    thrown = error
+  }
+  expect(thrown).toBeInstanceOf(FrError)
+  expect((thrown as FrError).code).toBe(code)
+  return thrown as FrError
+}
+
+/** Runs `action`; anything but FrError it throws fails the test. */
+export function onlyFrError(action: () => unknown): void {
+  try {
+    action()
+  } catch (error) {
+    if (!(error instanceof FrError)) throw error
+  }
+}
+
+export const hex = (digits: number): fc.Arbitrary<string> =>
+  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: digits, maxLength: digits })
+
+const bytes = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+const u32 = fc.nat({ max: 0xffff_ffff })
+const mate = fc.nat({ max: limits.nodesPerPush - 1 })
+const text = fc.string({ unit: 'binary', maxLength: 40 }).map(cleanText)
+const code = fc.constantFrom<FrErrorCode>('ERR_FR_IO', 'ERR_FR_NO_SPACE', 'ERR_FR_ABORTED')
+
+export const fileDigest = fc.oneof(
+  hex(16).map((digits) => `xxh64-blocks/65536:${digits}`),
+  hex(64).map((digits) => `sha256-blocks/262144:${digits}`),
+)
+
+/** Gaps and lengths laid end to end: sorted, disjoint, not touching. */
+export const ranges = fc
+  .array(fc.tuple(fc.integer({ min: 1, max: 2 ** 30 }), fc.integer({ min: 1, max: 2 ** 30 })), {
+    maxLength: 20,
+  })
+  .map((steps) => {
+    let at = -1
+    return steps.map(([gap, length]): RangePair => {
+      const offset = at + gap
+      at = offset + length
+      return [offset, length]
+    })
+  })
+
+export const rawName = fc.oneof(
+  fc.uint8Array({ minLength: 1, maxLength: 60 }),
+  fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).map((s) => new Uint8Array(Buffer.from(s))),
+)
+
+export const streamEntry: fc.Arbitrary<StreamEntry> = fc
+  .record({
+    stream: u32,
+    raw: rawName,
+    size: fc.nat({ max: 2 ** 40 }),
+    mode: fc.nat({ max: 0o7777 }),
+    mtimeSeconds: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
+    mtimeNanos: fc.nat({ max: 999_999_999 }),
+  })
+  .map(({ raw, ...rest }) => ({ ...rest, ...encodeName(raw) }))
+
+const mates = <T extends { index: number }>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
+  fc.uniqueArray(item, { selector: (one) => one.index, maxLength: 8 })
+
+const reason = fc.record({ code, text })
+
+type Bodies = { [T in Frame['type']]: fc.Arbitrary<Omit<Extract<Frame, { type: T }>, 'type'>> }
+
+const bodies: Bodies = {
+  offer: fc.record({
+    transfer: hex(32),
+    digest: fc.constantFrom('xxh64' as const, 'sha256' as const),
+    noClobber: fc.boolean(),
+    streams: fc.integer({ min: 1, max: limits.streamsPerTransfer }),
+    bytes,
+    manifestPages: fc.integer({ min: 1, max: limits.manifestPages }),
+    manifestDigest: hex(16),
+  }),
+  manifest: fc.record({
+    page: fc.nat({ max: limits.manifestPages - 1 }),
+    entries: fc.array(streamEntry, { maxLength: 5 }),
+  }),
+  plan: fc.record({
+    strategy: fc.constantFrom('classic' as const, 'adaptive' as const),
+    shape: fc.constantFrom('unicast', 'group', 'chain', 'tree', 'binomial'),
+    self: mate,
+    mates: mates(
+      fc.record({
+        index: mate,
+        nodeId: hex(32),
+        address: fc.constantFrom('10.0.0.2:7400', '[::1]:7400', 'node-a.lan:7400'),
+      }),
+    ),
+    relays: fc.boolean(),
+    progressMs: fc.integer({ min: 1, max: limits.suspectMs }),
+  }),
+  detour: fc.record({
+    index: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
+    gone: fc.boolean(),
+    stream: u32,
+    ranges,
+  }),
+  seal: fc.record({ stream: u32, fileDigest }),
+  beat: fc.constant({}),
+  finish: fc.constant({}),
+  abort: reason,
+  accept: fc.constant({}),
+  refuse: reason,
+  progress: fc.record({
+    landedBytes: bytes,
+    verifiedBytes: bytes,
+    repairedBytes: bytes,
+    mates: mates(fc.record({ index: mate, queuedBytes: bytes, unackedBytes: bytes })),
+  }),
+  need: fc.record({ stream: u32, scratch: fc.boolean(), ranges }),
+  bad: fc.record({
+    stream: u32,
+    offset: fc.nat({ max: 2 ** 52 }),
+    length: fc.integer({ min: 1, max: 2 ** 40 }),
+    from: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
+  }),
+  edgeLost: fc.record({
+    index: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
+    incoming: fc.boolean(),
+  }),
+  published: fc.record({ stream: u32, fileDigest }),
+  complete: fc.record({ bytes, repairedBytes: bytes, fileDigest }),
+  failed: reason,
+  statusRequest: fc.constant({}),
+  status: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),
+}
+
+export const frameTypes = Object.keys(bodies) as Frame['type'][]
+
+export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
+  ...Object.entries(bodies).map(([type, body]) =>
+    (body as fc.Arbitrary<object>).map((fields) => ({ type, ...fields }) as Frame),
+  ),
+)
+
+/** One valid frame of each type. */
+export const sampleFrames: Frame[] = [
+  {
+    type: 'offer',
+    transfer: 'ab'.repeat(16),
+    digest: 'xxh64',
+    noClobber: false,
+    streams: 1,
+    bytes: 10,
+    manifestPages: 1,
+    manifestDigest: '00'.repeat(8),
+  },
+  {
+    type: 'manifest',
+    page: 0,
+    entries: [
+      {
+        stream: 0,
+        name: 'a file',
+        nameIsBase64: false,
+        size: 10,
+        mode: 0o644,
+        mtimeSeconds: 1,
+        mtimeNanos: 2,
+      },
+    ],
+  },
+  {
+    type: 'plan',
+    strategy: 'classic',
+    shape: 'group',
+    self: 0,
+    mates: [{ index: 1, nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400' }],
+    relays: true,
+    progressMs: 250,
+  },
+  { type: 'detour', index: 1, gone: true, stream: 0, ranges: [[0, 10]] },
+  { type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` },
+  { type: 'beat' },
+  { type: 'finish' },
+  { type: 'abort', code: 'ERR_FR_ABORTED', text: 'stop' },
+  { type: 'accept' },
+  { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' },
+  {
+    type: 'progress',
+    landedBytes: 1,
+    verifiedBytes: 1,
+    repairedBytes: 0,
+    mates: [{ index: 1, queuedBytes: 5, unackedBytes: 6 }],
+  },
+  { type: 'need', stream: 0, scratch: true, ranges: [[0, 5]] },
+  { type: 'bad', stream: 0, offset: 0, length: 5, from: -1 },
+  { type: 'edgeLost', index: 1, incoming: true },
+  { type: 'published', stream: 0, fileDigest: `sha256-blocks/65536:${'0'.repeat(64)}` },
+  { type: 'complete', bytes: 10, repairedBytes: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` },
+  { type: 'failed', code: 'ERR_FR_IO', text: 'broken' },
+  { type: 'statusRequest' },
+  { type: 'status', json: '{}' },
+]
+
+/** Cuts bytes into pieces of the given sizes, over and over. */
+export function* pieces(whole: Uint8Array, sizes: readonly number[]): Generator<Uint8Array> {
+  let at = 0
+  for (let turn = 0; at < whole.length; turn += 1) {
+    const size = sizes[turn % sizes.length] ?? 1
+    yield whole.subarray(at, at + size)
+    at += size
+  }
+}
