@@ -12,7 +12,7 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
   }
   const log = (event: string, fields: LogLine['fields']): void =>
     logger({ level: 'info', event, fields })
-  const signal = watchSignals((text) => log('stopping', { reason: text }))
+  const signal = watchSignals((text) => log('stopping', { text }))
   const { loadKeyFile, startNode } = await import('../api/index.js')
   const node = await startNode({ ...(await nodeOptions(command, context, loadKeyFile)), logger })
   if (command.json) {
@@ -33,7 +33,8 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
 
 /** Said whatever the log level is: it is how people and scripts know that the node serves. */
 function listeningLine(command: NodeCommand, address: string): string {
-  const fields = { address, data: command.dataDir, name: command.name ?? null }
+  const name = command.name === undefined ? {} : { name: command.name }
+  const fields = { address, data: command.dataDir, ...name }
   const line: LogLine = { level: 'info', event: 'listening', fields }
   return `${logText(line, command.log.format, Date.now())}\n`
 }

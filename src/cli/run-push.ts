@@ -32,8 +32,10 @@ async function pushSource(
   const name = command.path.slice(command.path.lastIndexOf('/') + 1)
   const view = makeView(command, context, name)
   const logger = (line: LogLine): void => {
-    if (isLogged(line.level, command.log.level))
-      view.say(logText(line, command.log.format, Date.now()))
+    // Outcomes are shown anyway.
+    if (line.event === 'node-failed' && command.log.level !== 'debug') return
+    if (!isLogged(line.level, command.log.level)) return
+    view.say(logText(line, command.log.format, Date.now()))
   }
   const signal = watchSignals((text) => view.say(`fr push: ${text}`))
   const options: PushOptions = {
