@@ -102,6 +102,9 @@ export const limits = {
   /** Runs no larger than this are hashed at once on the calling thread. */
   hashInlineBytes: 256 * KIB,
   hashTasksInFlight: 8,
+  /** Files no larger than this are hashed on the calling thread, in runs of hashInlineBytes: that takes
+   *  less time than starting a worker. */
+  hashSmallFileBytes: 8 * MIB,
   /** The origin hashes at most this far ahead of what its feeds have sent. */
   hashAheadBytes: 64 * MIB,
 
@@ -138,3 +141,7 @@ relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is g
 relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')
 relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')
+relation(
+  blockBytesFor(limits.hashSmallFileBytes) <= limits.hashInlineBytes,
+  'a block of a small file is hashed at once',
+)

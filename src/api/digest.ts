@@ -26,7 +26,7 @@ export async function digestFile(path: string, options: DigestOptions = {}): Pro
   try {
     const source = await engine.storage.openSource(path)
     const blockBytes = blockBytesFor(source.size)
-    const hasher = new Hasher(engine, pool, blockBytes, algorithm)
+    const hasher = new Hasher(engine, pool, { fileBytes: source.size, blockBytes, algorithm })
     const digests = await digestBlocks(source, hasher, blockBytes, digestBytesOf(algorithm), signal)
     await checkUnchanged(engine, source)
     return fileDigestOf(algorithm, source.size, blockBytes, digests, (all) => engine.xxh64(all))

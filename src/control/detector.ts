@@ -39,9 +39,9 @@ export class Detector {
   health(peer: number, nowMs: number): Health {
     const heardMs = this.#heardMs.get(peer)
     if (heardMs === undefined) return 'alive'
-    const silentMs = nowMs - heardMs
-    if (silentMs >= this.#failMs) return 'failed'
-    return silentMs >= this.#suspectMs ? 'suspected' : 'alive'
+    // Sums, as in deadlineMs: a difference could round to just below the limit.
+    if (nowMs >= heardMs + this.#failMs) return 'failed'
+    return nowMs >= heardMs + this.#suspectMs ? 'suspected' : 'alive'
   }
 
   /** Every watched peer that has failed by now. */

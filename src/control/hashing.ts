@@ -117,7 +117,8 @@ export class HashQueue {
   /** `isLast`: nothing more will land, so waiting gains nothing. */
   take(nowMs: number, isLast: boolean): RangePair | undefined {
     if (this.#inFlight >= limits.hashTasksInFlight || this.#waiting.isEmpty) return undefined
-    const anyLength = isLast || nowMs - this.#sinceMs >= gatherMs
+    // The same sum as in deadlineMs: a difference could round to just below.
+    const anyLength = isLast || nowMs >= this.#sinceMs + gatherMs
     for (const [offset, length] of this.#waiting) {
       if (!anyLength && length < gatherBytes) continue
       const taken = Math.min(length, this.#taskBytes)

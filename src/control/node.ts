@@ -283,7 +283,7 @@ export class NodeMachine {
 
   /** Whatever follows from the state alone. */
   #advance(nowMs: number): void {
-    if (nowMs - this.#heardMs >= limits.originSilentMs) {
+    if (nowMs >= this.#heardMs + limits.originSilentMs) {
       if (this.#phase === 'complete') return this.#end(null, false)
       return this.#fail('ERR_FR_ORIGIN_LOST', 'the origin is silent')
     }

@@ -31,8 +31,8 @@ export function equalShares(bytes: number, blockBytes: number, nodes: number): R
   const blocks = Math.ceil(bytes / blockBytes)
   const shares: RangePair[] = []
   for (let i = 0; i < nodes; i++) {
-    const start = Math.min(bytes, Math.floor((i * blocks) / nodes) * blockBytes)
-    const end = Math.min(bytes, Math.floor(((i + 1) * blocks) / nodes) * blockBytes)
+    const start = Math.min(bytes, Math.ceil((i * blocks) / nodes) * blockBytes)
+    const end = Math.min(bytes, Math.ceil(((i + 1) * blocks) / nodes) * blockBytes)
     shares.push([start, end - start])
   }
   return shares

@@ -1,43 +1,64 @@
 /**
- * Block digests of one open file: short runs at once on this thread, longer ones in the pool.
- * Knows what is under way, so that the file is closed only when nobody reads it any more.
+ * Block digests of one open file: short runs and small files on this thread, in pieces between which
+ * the loop goes on; everything else in the pool.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { ByteRange, DataEngine, DigestAlgorithm, FileHandle, HashPool } from '../ports.js'
+import { concat } from '../protocol/bytes.js'
 import { asFrError } from './failures.js'
-import type { FrError } from '../errors.js'
+
+export interface HashGeometry {
+  readonly fileBytes: number
+  readonly blockBytes: number
+  readonly algorithm: DigestAlgorithm
+}
 
 export class Hasher {
   readonly #engine: DataEngine
   readonly #pool: HashPool
-  readonly #blockBytes: number
-  readonly #algorithm: DigestAlgorithm
+  readonly #geometry: HashGeometry
 
-  constructor(engine: DataEngine, pool: HashPool, blockBytes: number, algorithm: DigestAlgorithm) {
+  constructor(engine: DataEngine, pool: HashPool, geometry: HashGeometry) {
     this.#engine = engine
     this.#pool = pool
-    this.#blockBytes = blockBytes
-    this.#algorithm = algorithm
+    this.#geometry = geometry
   }
 
-  /** Calls back exactly once, at once for short runs. Never rejects. */
+  /** Calls back exactly once, for short runs before it returns. Never rejects. */
   async hash(
     file: FileHandle,
     range: ByteRange,
     done: (digests: Uint8Array) => void,
     failed: (error: FrError) => void,
   ): Promise<void> {
+    const { fileBytes, blockBytes, algorithm } = this.#geometry
     let digests: Uint8Array
     try {
       if (range.length <= limits.hashInlineBytes) {
-        digests = this.#engine.hashNow(file, range, this.#blockBytes, this.#algorithm)
+        digests = this.#engine.hashNow(file, range, blockBytes, algorithm)
+      } else if (fileBytes <= limits.hashSmallFileBytes) {
+        digests = await this.#inPieces(file, range)
       } else {
-        const source = this.#engine.hashSource(file)
-        digests = await this.#pool.hash(source, range, this.#blockBytes, this.#algorithm)
+        digests = await this.#pool.hash(this.#engine.hashSource(file), range, blockBytes, algorithm)
       }
     } catch (error) {
       return failed(asFrError(error, 'ERR_FR_IO'))
     }
     done(digests)
+  }
+
+  async #inPieces(file: FileHandle, range: ByteRange): Promise<Uint8Array> {
+    const { blockBytes, algorithm } = this.#geometry
+    const pieceBytes = Math.floor(limits.hashInlineBytes / blockBytes) * blockBytes
+    const end = range.offset + range.length
+    const parts: Uint8Array[] = []
+    for (let offset = range.offset; offset < end; offset += pieceBytes) {
+      if (parts.length > 0) await nextTurn()
+      const length = Math.min(pieceBytes, end - offset)
+      parts.push(this.#engine.hashNow(file, { offset, length }, blockBytes, algorithm))
+    }
+    return concat(...parts)
   }
 }

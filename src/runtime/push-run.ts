@@ -142,7 +142,11 @@ export class PushRun {
     }
     this.#machine = new OriginMachine(config, new ClassicDealer(source.size, this.#blockBytes), nowMs())
     this.#remotes = spec.nodes.map(() => noRemote())
-    this.#hasher = new Hasher(engine, pool, this.#blockBytes, spec.algorithm)
+    this.#hasher = new Hasher(engine, pool, {
+      fileBytes: source.size,
+      blockBytes: this.#blockBytes,
+      algorithm: spec.algorithm,
+    })
     this.#transfer = engine.openTransfer()
     router.route(this.#transfer, (events) => this.#onEngine(events))
     engine.addStream(this.#transfer, {

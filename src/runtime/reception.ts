@@ -100,7 +100,11 @@ export class Reception {
       ticked: () => ({ type: 'ticked' }),
       delayed: (lateMs) => ({ type: 'delayed', lateMs }),
     })
-    this.#hasher = new Hasher(host.engine, host.pool, this.#blockBytes, spec.algorithm)
+    this.#hasher = new Hasher(host.engine, host.pool, {
+      fileBytes: this.bytes,
+      blockBytes: this.#blockBytes,
+      algorithm: spec.algorithm,
+    })
     this.#relays = new Relays(host.engine, {
       open: (mate, self) => this.#openRelay(mate, self),
       opened: (index) => this.#loop.post({ type: 'relayOpened', index }),

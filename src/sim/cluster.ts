@@ -1,0 +1,360 @@
+/**
+ * A whole push on a virtual network and clock: the shipping machines of origin and nodes, simulated
+ * links, feeds, files and faults, all from one seed.
+ *
+ * Checked while it runs (safety): nothing is held that is not verified and right, nothing wrong is
+ * published, nothing twice. Checked at the end (liveness): the push ends, everyone living is complete,
+ * everyone else has an outcome that says why.
+ */
+import { ClassicDealer } from '../control/classic.js'
+import { OriginMachine } from '../control/origin.js'
+import type { OriginCommand, OriginEvent } from '../control/origin-events.js'
+import type { Frame, Mate, NodeOutcome } from '../control/types.js'
+import { limits } from '../limits.js'
+import { digestBytes, SimFile, sumOf } from './content.js'
+import { SimFeed } from './feed.js'
+import { Random } from './random.js'
+import type { EdgeScenario, Scenario } from './scenario.js'
+import { type SimNet, SimNode } from './sim-node.js'
+import { Timeline } from './timeline.js'
+
+export interface SimResult {
+  readonly outcomes: readonly NodeOutcome[]
+  /** Why the push as a whole failed; null when it did not. */
+  readonly failure: string | null
+  readonly virtualMs: number
+  readonly steps: number
+}
+
+const originIndex = -1
+const maxVirtualMs = 300_000
+const maxSteps = 3_000_000
+
+export class Cluster implements SimNet {
+  readonly timeline = new Timeline()
+  readonly nodes: (SimNode | undefined)[]
+  readonly #scenario: Scenario
+  readonly #random: Random
+  readonly #source: SimFile
+  readonly #machine: OriginMachine
+  readonly #feeds = new Map<string, SimFeed>()
+  readonly #links: ('none' | 'open' | 'closed')[]
+  /** When the last message on a link direction arrives: links keep their order. */
+  readonly #linkMs = new Map<string, number>()
+  readonly #events: OriginEvent[] = []
+  #isDraining = false
+  #tickMs = Number.POSITIVE_INFINITY
+  #hasSourceChanged = false
+  #failure: string | null | undefined
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario
+    this.#random = new Random(scenario.seed ^ 0x5eed)
+    const { bytes, blockBytes } = scenario
+    this.#source = new SimFile(bytes, blockBytes)
+    this.nodes = scenario.nodes.map(() => undefined)
+    this.#links = scenario.nodes.map(() => 'none')
+    const config = {
+      bytes,
+      blockBytes,
+      digestBytes,
+      nodes: scenario.nodes.map((_, i) => ({ address: `node${i}:1` })),
+      connectMs: limits.connectMs,
+      progressMs: limits.progressMs,
+    }
+    this.#machine = new OriginMachine(config, new ClassicDealer(bytes, blockBytes), 0)
+  }
+
+  run(): SimResult {
+    this.#planTroubles()
+    for (const command of this.#machine.start()) this.#execute(command)
+    this.#arm()
+    while (this.#failure === undefined) {
+      if (!this.timeline.step()) throw new Error('hang: nothing is left to happen and the push has not ended')
+      if (this.timeline.nowMs > maxVirtualMs) throw new Error(`hang: ${maxVirtualMs} ms have passed`)
+      if (this.timeline.steps > maxSteps) throw new Error(`hang: ${maxSteps} steps were made`)
+    }
+    const endedMs = this.timeline.nowMs
+    this.#settle(endedMs)
+    const outcomes = this.#machine.peers.flatMap((peer) => (peer.outcome === undefined ? [] : [peer.outcome]))
+    return { outcomes, failure: this.#failure, virtualMs: endedMs, steps: this.timeline.steps }
+  }
+
+  /** After the end every node must come to its own end by itself. */
+  #settle(endedMs: number): void {
+    while (this.nodes.some((node) => node?.runs) && this.timeline.step()) {
+      if (this.timeline.nowMs - endedMs > 4 * limits.originSilentMs) {
+        const running = this.nodes.filter((node) => node?.runs).map((node) => `${node?.node} (${node?.phase})`)
+        throw new Error(`hang: nodes still run after the end: ${running.join(', ')}`)
+      }
+    }
+  }
+
+  // --- SimNet ---
+
+  toOrigin(node: number, frame: Frame): void {
+    this.#travel(`n${node}`, this.#edge(originIndex, node).latencyMs, () => {
+      if (this.#links[node] === 'open') this.post({ type: 'frameArrived', node, frame })
+    })
+  }
+
+  linkClosedByNode(node: number): void {
+    this.#travel(`n${node}`, this.#edge(originIndex, node).latencyMs, () => this.#linkLost(node))
+  }
+
+  dialMate(from: number, mate: Mate): void {
+    const to = this.#nodeOfMate(mate)
+    const edge = this.#edge(from, to)
+    this.timeline.after(edge.cannotDial ? limits.connectMs : edge.latencyMs * 3, () => {
+      const sender = this.nodes[from]
+      const receiver = this.nodes[to]
+      if (sender === undefined || !sender.runs) return
+      if (edge.cannotDial || receiver === undefined || !receiver.isAlive || receiver.hasEnded) {
+        return sender.post({ type: 'relayClosed', index: mate.index, code: 'ERR_FR_UNREACHABLE' })
+      }
+      const feed = this.#openFeed(from, to, edge)
+      receiver.post({ type: 'feedOpened', index: this.#mateIndex(from) })
+      sender.relayOpened(mate.index, feed)
+    })
+  }
+
+  closeFeed(fromMate: number, to: number): void {
+    const from = fromMate === originIndex ? originIndex : this.#groupNode(fromMate)
+    this.#feeds.get(`${from}>${to}`)?.close()
+    this.#feeds.delete(`${from}>${to}`)
+  }
+
+  isArrivalWrong(): boolean {
+    return this.#random.chance(this.#scenario.wrongChance)
+  }
+
+  // --- the origin ---
+
+  post(event: OriginEvent): void {
+    if (this.#failure !== undefined) return
+    this.#events.push(event)
+    if (this.#isDraining) return
+    this.#isDraining = true
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      for (const command of this.#machine.handle(next, this.timeline.nowMs)) this.#execute(command)
+    }
+    this.#isDraining = false
+    this.#arm()
+  }
+
+  #execute(command: OriginCommand): void {
+    switch (command.type) {
+      case 'dial':
+        return this.#dial(command.node)
+      case 'offer':
+        return this.#offer(command.node)
+      case 'send': {
+        const { node, frame } = command
+        return this.#travel(`o${node}`, this.#edge(originIndex, node).latencyMs, () => {
+          this.nodes[node]?.post({ type: 'frameArrived', frame })
+        })
+      }
+      case 'list':
+        return this.#feeds.get(`${originIndex}>${command.node}`)?.list(command)
+      case 'digests':
+        return this.#feeds.get(`${originIndex}>${command.node}`)?.digests({ ...command, digests: command.digests.slice() })
+      case 'hash': {
+        const { offset, length } = command
+        return this.timeline.after(this.#random.between(0.5, 10), () => {
+          this.post({ type: 'hashed', offset, length, digests: this.#source.digests(offset, length) })
+        })
+      }
+      case 'checkSource':
+        return this.timeline.after(0.2, () => {
+          if (!this.#hasSourceChanged) return this.post({ type: 'sourceChecked' })
+          this.post({ type: 'sourceFailed', code: 'ERR_FR_SOURCE_CHANGED', text: 'mtime' })
+        })
+      case 'sum': {
+        const fileDigest = sumOf(command.digests)
+        return this.timeline.after(0, () => this.post({ type: 'summed', fileDigest }))
+      }
+      case 'count':
+        return this.post({ type: 'counted', feeds: this.#count() })
+      case 'drop':
+        return this.#drop(command.node)
+      case 'announcePlan':
+      case 'announceOutcome':
+      case 'log':
+        return
+      case 'end':
+        this.#failure = command.failure === null ? null : command.failure.code
+        return
+      default:
+        return command satisfies never
+    }
+  }
+
+  #dial(node: number): void {
+    const { trouble, connectMs } = this.#scenario.nodes[node] as Scenario['nodes'][number]
+    if (trouble === 'unreachable') {
+      return this.timeline.after(connectMs, () => {
+        this.post({ type: 'linkClosed', node, code: 'ERR_FR_UNREACHABLE', text: 'refused' })
+      })
+    }
+    this.timeline.after(connectMs, () => {
+      this.#links[node] = 'open'
+      this.post({ type: 'linkOpened', node, nodeId: String(node).padStart(32, '0') })
+    })
+  }
+
+  #offer(node: number): void {
+    const { bytes, blockBytes, nodes } = this.#scenario
+    const edge = this.#edge(originIndex, node)
+    this.#travel(`o${node}`, edge.latencyMs, () => {
+      const made = new SimNode(node, this, nodes[node] as Scenario['nodes'][number], bytes, blockBytes)
+      this.nodes[node] = made
+      made.start()
+    })
+    this.timeline.after(edge.latencyMs * 6, () => {
+      if (this.#links[node] !== 'open') return
+      this.#openFeed(originIndex, node, edge)
+      this.nodes[node]?.post({ type: 'feedOpened', index: originIndex })
+      this.post({ type: 'feedOpened', node })
+    })
+  }
+
+  #count(): { node: number; payloadBytes: number; queuedBytes: number }[] {
+    return this.#scenario.nodes.flatMap((_, node) => {
+      const feed = this.#feeds.get(`${originIndex}>${node}`)
+      return feed === undefined ? [] : [{ node, payloadBytes: feed.sentBytes, queuedBytes: feed.queuedBytes }]
+    })
+  }
+
+  /** The origin closes link and feed; the node hears of it after what was sent. */
+  #drop(node: number): void {
+    if (this.#links[node] !== 'open') return
+    this.#links[node] = 'closed'
+    const { latencyMs } = this.#edge(originIndex, node)
+    this.#feeds.get(`${originIndex}>${node}`)?.close()
+    this.timeline.after(latencyMs, () => {
+      this.nodes[node]?.post({ type: 'feedClosed', index: originIndex, code: 'ERR_FR_NODE_LOST' })
+    })
+    this.#travel(`o${node}`, latencyMs, () => {
+      this.nodes[node]?.post({ type: 'linkClosed', code: 'ERR_FR_NODE_LOST', text: 'closed by the origin' })
+    })
+  }
+
+  #linkLost(node: number): void {
+    if (this.#links[node] !== 'open') return
+    this.#links[node] = 'closed'
+    this.post({ type: 'linkClosed', node, code: 'ERR_FR_NODE_LOST', text: 'reset' })
+  }
+
+  #arm(): void {
+    const dueMs = this.#machine.deadlineMs()
+    if (dueMs === null || dueMs >= this.#tickMs) return
+    this.#tickMs = dueMs
+    this.timeline.at(dueMs, () => {
+      this.#tickMs = Number.POSITIVE_INFINITY
+      this.post({ type: 'ticked' })
+    })
+  }
+
+  // --- the network ---
+
+  #openFeed(from: number, to: number, edge: EdgeScenario): SimFeed {
+    const key = `${from}>${to}`
+    const link = { bytesPerMs: edge.bytesPerMs, latencyMs: edge.latencyMs, chunkBytes: this.#scenario.blockBytes }
+    const feed: SimFeed = new SimFeed(this.timeline, this.#random, link, {
+      landed: (chunk) => {
+        if (this.#feeds.get(key) !== feed) return
+        const sender = from === originIndex ? this.#source : this.nodes[from]?.file
+        const isWrong = this.isArrivalWrong() || sender?.isWrong(Math.floor(chunk.offset / this.#scenario.blockBytes)) === true
+        this.nodes[to]?.land(chunk, isWrong)
+      },
+      announced: (record) => {
+        if (this.#feeds.get(key) === feed) this.nodes[to]?.announce(record)
+      },
+    })
+    this.#feeds.set(key, feed)
+    const { breaksAtMs, stallAtMs, stallMs } = edge
+    if (stallAtMs !== null) this.timeline.at(stallAtMs, () => {
+      feed.stalledUntilMs = this.timeline.nowMs + stallMs
+    })
+    if (breaksAtMs !== null) this.timeline.at(breaksAtMs, () => this.#breakFeed(from, to))
+    return feed
+  }
+
+  /** Both ends notice, each in its own time. */
+  #breakFeed(from: number, to: number): void {
+    const feed = this.#feeds.get(`${from}>${to}`)
+    if (feed === undefined || !feed.isOpen) return
+    feed.close()
+    const { latencyMs } = this.#edge(from, to)
+    this.timeline.after(latencyMs * 2, () => {
+      this.#feeds.delete(`${from}>${to}`)
+      this.nodes[to]?.post({ type: 'feedClosed', index: from === originIndex ? originIndex : this.#mateIndex(from), code: 'ERR_FR_NODE_LOST' })
+    })
+    this.timeline.after(this.#random.between(0, 100), () => {
+      if (from === originIndex) {
+        if (this.#links[to] === 'open') this.post({ type: 'feedClosed', node: to, code: 'ERR_FR_NODE_LOST', text: 'reset' })
+        return
+      }
+      this.nodes[from]?.relays.delete(this.#mateIndex(to))
+      this.nodes[from]?.post({ type: 'relayClosed', index: this.#mateIndex(to), code: 'ERR_FR_NODE_LOST' })
+    })
+  }
+
+  #planTroubles(): void {
+    const { nodes, sourceChangesAtMs, cancelAtMs } = this.#scenario
+    for (const [i, node] of nodes.entries()) {
+      if (node.trouble === 'killed') this.timeline.at(node.atMs, () => this.#kill(i))
+      if (node.trouble === 'hung') this.timeline.at(node.atMs, () => this.#hang(i))
+      if (node.trouble === 'diskFull') {
+        this.timeline.at(node.atMs, () => {
+          this.nodes[i]?.post({ type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'disk full' })
+        })
+      }
+    }
+    if (sourceChangesAtMs !== null) {
+      this.timeline.at(sourceChangesAtMs, () => {
+        this.#hasSourceChanged = true
+      })
+    }
+    if (cancelAtMs !== null) this.timeline.at(cancelAtMs, () => this.post({ type: 'cancelled', text: 'by the caller' }))
+  }
+
+  #kill(node: number): void {
+    const made = this.nodes[node]
+    if (made !== undefined) made.isAlive = false
+    for (const other of [originIndex, ...this.nodes.keys()]) {
+      this.#breakFeed(node, other)
+      if (other !== node) this.#breakFeed(other, node)
+    }
+    this.#travel(`n${node}`, this.#edge(originIndex, node).latencyMs, () => this.#linkLost(node))
+  }
+
+  #hang(node: number): void {
+    const made = this.nodes[node]
+    if (made !== undefined) made.isHung = true
+    // Its kernel goes on taking bytes for a while and sends what was queued; then everything stands.
+    for (const [key, feed] of this.#feeds) if (key.startsWith(`${node}>`)) feed.stalledUntilMs = Number.MAX_SAFE_INTEGER
+  }
+
+  #travel(direction: string, latencyMs: number, run: () => void): void {
+    const atMs = Math.max(this.#linkMs.get(direction) ?? 0, this.timeline.nowMs + latencyMs)
+    this.#linkMs.set(direction, atMs)
+    this.timeline.at(atMs, run)
+  }
+
+  #edge(from: number, to: number): EdgeScenario {
+    return this.#scenario.edges[from + 1]?.[to] as EdgeScenario
+  }
+
+  #nodeOfMate(mate: Mate): number {
+    return Number(mate.nodeId)
+  }
+
+  #mateIndex(node: number): number {
+    return this.#machine.peers[node]?.mate ?? originIndex
+  }
+
+  #groupNode(mate: number): number {
+    return this.#machine.peers.findIndex((peer) => peer.mate === mate)
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * What lies in a simulated file: per block, whether its bytes are the origin's. Digests are made of
+ * the block number and that fact, so a wrong block has a wrong digest.
+ */
+import { RangeSet } from '../control/ranges.js'
+import type { RangePair } from '../control/types.js'
+
+export const digestBytes = 8
+
+export class SimFile {
+  readonly bytes: number
+  readonly blockBytes: number
+  readonly landed = new RangeSet()
+  readonly #isWrong: boolean[]
+
+  constructor(bytes: number, blockBytes: number) {
+    this.bytes = bytes
+    this.blockBytes = blockBytes
+    this.#isWrong = new Array<boolean>(Math.ceil(bytes / blockBytes)).fill(false)
+  }
+
+  /** Bytes arrive. Each lands once; what landed before is dropped. Returns what is new, and the
+   *  blocks that became whole. */
+  land(offset: number, length: number, isWrong: boolean): { fresh: RangePair[]; whole: RangePair[] } {
+    const fresh = this.landed.missing(offset, length)
+    const whole: RangePair[] = []
+    for (const [start, bytes] of fresh) {
+      this.landed.add(start, bytes)
+      for (const block of this.#blocks(start, bytes)) if (isWrong) this.#isWrong[block] = true
+    }
+    for (const [start, bytes] of fresh) {
+      for (const block of this.#blocks(start, bytes)) {
+        const at = block * this.blockBytes
+        const size = Math.min(this.blockBytes, this.bytes - at)
+        const isNew = whole.every(([known]) => known !== at)
+        if (isNew && this.landed.contains(at, size)) whole.push([at, size])
+      }
+    }
+    return { fresh, whole }
+  }
+
+  /** Scratch: the block may land again, and as what it is then. */
+  reopen(offset: number, length: number): void {
+    this.landed.remove(offset, length)
+  }
+
+  clean(offset: number, length: number): void {
+    for (const block of this.#blocks(offset, length)) this.#isWrong[block] = false
+  }
+
+  copyFrom(other: SimFile, offset: number, length: number): void {
+    for (const block of this.#blocks(offset, length)) this.#isWrong[block] = other.isWrong(block)
+  }
+
+  isWrong(block: number): boolean {
+    return this.#isWrong[block] === true
+  }
+
+  get isRight(): boolean {
+    return this.landed.bytes === this.bytes && !this.#isWrong.includes(true)
+  }
+
+  digests(offset: number, length: number): Uint8Array {
+    const blocks = [...this.#blocks(offset, length)]
+    const digests = new Uint8Array(blocks.length * digestBytes)
+    for (const [i, block] of blocks.entries()) {
+      new DataView(digests.buffer).setUint32(i * digestBytes, block)
+      digests[i * digestBytes + 7] = this.isWrong(block) ? 1 : 0
+    }
+    return digests
+  }
+
+  *#blocks(offset: number, length: number): IterableIterator<number> {
+    for (let block = Math.floor(offset / this.blockBytes); block * this.blockBytes < offset + length; block++) yield block
+  }
+}
+
+export function sumOf(digests: Uint8Array): string {
+  let sum = 0
+  for (const byte of digests) sum = (Math.imul(sum, 31) + byte) >>> 0
+  return `xxh64-blocks/65536:${sum.toString(16).padStart(16, '0')}`
+}

@@ -1,0 +1,49 @@
+/** One seed: run it, and check what must hold at its end. Throws with what did not. */
+import { limits } from '../limits.js'
+import { Cluster, type SimResult } from './cluster.js'
+import { type Scenario, scenarioOf } from './scenario.js'
+
+export function runSeed(seed: number): SimResult {
+  return runScenario(scenarioOf(seed))
+}
+
+export function runScenario(scenario: Scenario): SimResult {
+  const cluster = new Cluster(scenario)
+  const result = cluster.run()
+  if (result.failure === null) checkOutcomes(scenario, cluster, result)
+  else checkFailure(scenario, cluster, result)
+  return result
+}
+
+function checkOutcomes(scenario: Scenario, cluster: Cluster, result: SimResult): void {
+  if (result.outcomes.length !== scenario.nodes.length) throw new Error('a node has no outcome')
+  for (const [i, node] of scenario.nodes.entries()) {
+    const outcome = result.outcomes[i]
+    const published = cluster.nodes[i]?.publications ?? 0
+    const isComplete = outcome?.status === 'complete'
+    if (isComplete && published !== 1) throw new Error(`node ${i} is called complete and has not published`)
+    if (isComplete && outcome.digest === null) throw new Error(`node ${i} is complete without a digest`)
+    if (!isComplete && outcome?.reason === null) throw new Error(`node ${i} failed for no reason`)
+    if (isComplete || node.trouble !== null) continue
+    if (isExcused(scenario, i, outcome?.reason ?? '')) continue
+    throw new Error(`node ${i} lives and is not complete: ${outcome?.reason}`)
+  }
+}
+
+/** Faults of the network between living machines that may cost a node its transfer. */
+function isExcused(scenario: Scenario, node: number, reason: string): boolean {
+  const feed = scenario.edges[0]?.[node]
+  if (reason.startsWith('ERR_FR_NODE_LOST')) return feed?.breaksAtMs !== null
+  if (reason.startsWith('ERR_FR_BAD_BLOCK')) return scenario.wrongChance > 0
+  return false
+}
+
+function checkFailure(scenario: Scenario, cluster: Cluster, result: SimResult): void {
+  const isWanted =
+    (result.failure === 'ERR_FR_ABORTED' && scenario.cancelAtMs !== null) ||
+    (result.failure === 'ERR_FR_SOURCE_CHANGED' && scenario.sourceChangesAtMs !== null)
+  if (!isWanted) throw new Error(`the push failed: ${result.failure}`)
+  const wroteEarly = cluster.nodes.some((node) => (node?.publications ?? 0) > 0 && node?.file.isRight === false)
+  if (wroteEarly) throw new Error('a failed push published something wrong')
+  if (result.virtualMs > limits.publishMs) throw new Error('a failed push took too long to end')
+}

@@ -1,0 +1,206 @@
+/**
+ * A simulated node: the shipping machine (control/node.ts) over simulated files and feeds. It does
+ * what runtime/reception.ts does, on virtual time.
+ */
+import { NodeMachine } from '../control/node.js'
+import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
+import type { Frame, Mate } from '../control/types.js'
+import { FrError } from '../errors.js'
+import { digestBytes, SimFile, sumOf } from './content.js'
+import type { SimChunk, SimDigests, SimFeed } from './feed.js'
+import type { NodeScenario } from './scenario.js'
+import type { Timeline } from './timeline.js'
+
+/** What a node needs of the network around it. */
+export interface SimNet {
+  readonly timeline: Timeline
+  /** The frame travels to the origin. */
+  toOrigin(node: number, frame: Frame): void
+  /** The node closed its control link. */
+  linkClosedByNode(node: number): void
+  /** Opens a relay feed; later `relayOpened` or `relayClosed`. */
+  dialMate(from: number, mate: Mate): void
+  /** This end of the feed closes it. */
+  closeFeed(from: number, to: number): void
+  isArrivalWrong(): boolean
+}
+
+export class SimNode {
+  readonly node: number
+  readonly file: SimFile
+  readonly scratch: SimFile
+  isAlive = true
+  isHung = false
+  publications = 0
+  failure: Failure | null = null
+  hasEnded = false
+  readonly relays = new Map<number, SimFeed>()
+  readonly #net: SimNet
+  readonly #scenario: NodeScenario
+  readonly #machine: NodeMachine
+  readonly #events: NodeEvent[] = []
+  readonly #relayed: SimChunk[] = []
+  readonly #relayedDigests: SimDigests[] = []
+  #isDraining = false
+  #tickMs = Number.POSITIVE_INFINITY
+
+  constructor(node: number, net: SimNet, scenario: NodeScenario, bytes: number, blockBytes: number) {
+    this.node = node
+    this.#net = net
+    this.#scenario = scenario
+    this.file = new SimFile(bytes, blockBytes)
+    this.scratch = new SimFile(bytes, blockBytes)
+    this.#machine = new NodeMachine({ bytes, blockBytes, digestBytes }, net.timeline.nowMs)
+  }
+
+  start(): void {
+    for (const command of this.#machine.start()) this.#execute(command)
+  }
+
+  get phase(): string {
+    return this.#machine.phase
+  }
+
+  get runs(): boolean {
+    return this.isAlive && !this.isHung && !this.hasEnded
+  }
+
+  post(event: NodeEvent): void {
+    if (!this.runs) return
+    this.#events.push(event)
+    if (this.#isDraining) return
+    this.#isDraining = true
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      for (const command of this.#machine.handle(next, this.#net.timeline.nowMs)) this.#execute(command)
+      this.#check()
+    }
+    this.#isDraining = false
+    this.#arm()
+  }
+
+  /** Bytes arrive on a feed. Unlike messages they also land in a process that hangs. */
+  land(chunk: SimChunk, isWrong: boolean): void {
+    if (!this.runs) return
+    const target = chunk.scratch ? this.scratch : this.file
+    const { fresh, whole } = target.land(chunk.offset, chunk.length, isWrong)
+    if (chunk.relay) {
+      for (const [offset, length] of fresh) {
+        const passed = { offset, length, relay: false, scratch: false }
+        this.#relayed.push(passed)
+        for (const feed of this.relays.values()) feed.list(passed)
+      }
+    }
+    for (const [offset, length] of whole) {
+      if (chunk.scratch) target.reopen(offset, length)
+      this.post({ type: 'landed', scratch: chunk.scratch, offset, length })
+    }
+  }
+
+  announce(record: SimDigests): void {
+    if (!this.runs) return
+    if (record.relay) {
+      const passed = { ...record, relay: false }
+      this.#relayedDigests.push(passed)
+      for (const feed of this.relays.values()) feed.digests(passed)
+    }
+    const { offset, length, digests } = record
+    this.post({ type: 'announced', offset, length, digests })
+  }
+
+  relayOpened(index: number, feed: SimFeed): void {
+    this.relays.set(index, feed)
+    for (const record of this.#relayedDigests) feed.digests(record)
+    for (const chunk of this.#relayed) feed.list(chunk)
+    this.post({ type: 'relayOpened', index })
+  }
+
+  #execute(command: NodeCommand): void {
+    const { timeline } = this.#net
+    switch (command.type) {
+      case 'prepare':
+        return timeline.after(this.#scenario.prepareMs, () => {
+          if (this.#scenario.trouble !== 'refuses') return this.post({ type: 'prepared' })
+          this.post({ type: 'prepareFailed', code: 'ERR_FR_NO_SPACE', text: 'no space' })
+        })
+      case 'send':
+        return this.#net.toOrigin(this.node, command.frame)
+      case 'count':
+        return this.post({ type: 'counted', landedBytes: this.file.landed.bytes + this.scratch.landed.bytes })
+      case 'report': {
+        const { verifiedBytes, repairedBytes } = command
+        const landedBytes = this.file.landed.bytes
+        return this.#net.toOrigin(this.node, { type: 'progress', landedBytes, verifiedBytes, repairedBytes, mates: [] })
+      }
+      case 'dialMate':
+        return this.#net.dialMate(this.node, command.mate)
+      case 'closeRelay': {
+        this.relays.get(command.index)?.close()
+        this.relays.delete(command.index)
+        return
+      }
+      case 'closeFeed':
+        return this.#net.closeFeed(command.index, this.node)
+      case 'hash': {
+        const { scratch, offset, length } = command
+        return timeline.after(this.#scenario.hashMs, () => {
+          const digests = (scratch ? this.scratch : this.file).digests(offset, length)
+          if (scratch) this.scratch.clean(offset, length)
+          this.post({ type: 'hashed', scratch, offset, length, digests })
+        })
+      }
+      case 'copyIn': {
+        const { offset, length } = command
+        return timeline.after(1, () => {
+          this.file.clean(offset, length)
+          this.post({ type: 'copied', offset, length })
+        })
+      }
+      case 'sum': {
+        const fileDigest = sumOf(command.digests)
+        return timeline.after(0, () => this.post({ type: 'summed', fileDigest }))
+      }
+      case 'publish':
+        return timeline.after(this.#scenario.publishMs, () => this.#publish())
+      case 'log':
+        return
+      case 'end':
+        this.failure = command.failure
+        this.hasEnded = true
+        for (const feed of this.relays.values()) feed.close()
+        return this.#net.linkClosedByNode(this.node)
+      default:
+        return command satisfies never
+    }
+  }
+
+  #publish(): void {
+    if (!this.isAlive) return
+    this.publications++
+    if (!this.file.isRight) throw new FrError('ERR_FR_DIGEST', `node ${this.node} published a wrong file`)
+    if (this.publications > 1) throw new FrError('ERR_FR_DIGEST', `node ${this.node} published twice`)
+    this.post({ type: 'published' })
+  }
+
+  /** Nothing may be held that is not the origin's. */
+  #check(): void {
+    const blocks = Math.ceil(this.file.bytes / this.file.blockBytes)
+    for (let block = 0; block < blocks; block++) {
+      if (!this.#machine.isBlockVerified(block)) continue
+      const at = block * this.file.blockBytes
+      const hasLanded = this.file.landed.contains(at, Math.min(this.file.blockBytes, this.file.bytes - at))
+      if (this.file.isWrong(block) || !hasLanded) {
+        throw new FrError('ERR_FR_BAD_BLOCK', `node ${this.node} holds block ${block}, which is not right`)
+      }
+    }
+  }
+
+  #arm(): void {
+    const dueMs = this.#machine.deadlineMs()
+    if (dueMs === null || dueMs >= this.#tickMs) return
+    this.#tickMs = dueMs
+    this.#net.timeline.at(dueMs, () => {
+      this.#tickMs = Number.POSITIVE_INFINITY
+      this.post({ type: 'ticked' })
+    })
+  }
+}
