@@ -118,7 +118,5 @@ export function readU32(bytes: Uint8Array, at: number): number {
  * format (bidirectional overrides) and broken characters replaced by `?`. Cleaning twice changes nothing.
  */
 export function cleanText(text: string): string {
-  return text
-    .slice(0, limits.errorTextChars)
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '?')
+  return text.slice(0, limits.errorTextChars).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '?')
 }

@@ -11,7 +11,7 @@
  * Never: a body parsed before its MAC is right, more than one frame held in memory.
  */
 import type { Frame, FrameType } from '../control/types.js'
-import { type FrErrorCode, FrError, isFrErrorCode } from '../errors.js'
+import { FrError, type FrErrorCode, isFrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import { parseAddress } from './address.js'
 import { concat, readU32, u32, u64, utf8 } from './bytes.js'

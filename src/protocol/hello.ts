@@ -15,7 +15,7 @@
  * Order and deadlines are the business of runtime/handshake.ts.
  */
 import type { Channel, DigestAlgorithm } from '../control/types.js'
-import { type FrErrorCode, FrError, isFrErrorCode } from '../errors.js'
+import { FrError, type FrErrorCode, isFrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import { bytesOfHex, cleanText, concat, hexOf, readU32, u32, utf8 } from './bytes.js'
 import { type Fields, parseObject, protocolError } from './fields.js'

@@ -12,16 +12,7 @@
 import type { Frame, StreamEntry } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
-import {
-  base64urlOf,
-  bytesOfBase64url,
-  concat,
-  hexOf,
-  textOf,
-  u32,
-  u64,
-  utf8,
-} from './bytes.js'
+import { base64urlOf, bytesOfBase64url, concat, hexOf, textOf, u32, u64, utf8 } from './bytes.js'
 import { type Fields, protocolError } from './fields.js'
 import type { RunningXxh64 } from './primitives.js'
 

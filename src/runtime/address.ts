@@ -14,7 +14,9 @@ export function requireAddress(text: string, option: string): Address {
   const address = parseAddress(text)
   if (address === null) {
     const example = '10.0.0.2:7400, [::1]:7400 or node-a:7400'
-    throw new TypeError(`${option} must be HOST:PORT (like ${example}), not ${JSON.stringify(text)}`)
+    throw new TypeError(
+      `${option} must be HOST:PORT (like ${example}), not ${JSON.stringify(text)}`,
+    )
   }
   return address
 }
@@ -28,5 +30,7 @@ export function boundAddress(bound: AddressInfo): string {
 export function requireServable(address: Address, key: Key): void {
   if (!key.isOpen || isLoopback(address.host)) return
   const node = formatAddress(address)
-  throw new FrError('ERR_FR_OPEN', `without a key ${node} is not served, only loopback is`, { node })
+  throw new FrError('ERR_FR_OPEN', `without a key ${node} is not served, only loopback is`, {
+    node,
+  })
 }

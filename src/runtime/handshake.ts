@@ -15,7 +15,7 @@
  */
 import type { LookupFunction, Socket } from 'node:net'
 import type { Channel, DigestAlgorithm } from '../control/types.js'
-import { type FrErrorCode, FrError, type FrErrorDetails } from '../errors.js'
+import { FrError, type FrErrorCode, type FrErrorDetails } from '../errors.js'
 import { limits } from '../limits.js'
 import * as wire from '../protocol/hello.js'
 import { formatAddress, isLoopback, requireAddress } from './address.js'
@@ -310,11 +310,7 @@ async function greetAsAcceptor(
   return { introduction, secrets }
 }
 
-function admit(
-  socket: Socket,
-  introduction: Introduction,
-  secrets: wire.SessionSecrets,
-): Admitted {
+function admit(socket: Socket, introduction: Introduction, secrets: wire.SessionSecrets): Admitted {
   let isDecided = false
   const decide = (): void => {
     if (isDecided) throw new FrError('ERR_FR_CLOSED', 'go or refuse was called before')
@@ -348,7 +344,10 @@ function provedKey(
     const expected = wire.proofOf(nodePrimitives, key.bytes, role, transcript)
     if (proofs.some((proof) => nodePrimitives.equal(proof, expected))) return key
   }
-  throw new FrError('ERR_FR_AUTH', `the ${role === 'dialler' ? 'dialling' : 'accepting'} side does not hold the same key`)
+  throw new FrError(
+    'ERR_FR_AUTH',
+    `the ${role === 'dialler' ? 'dialling' : 'accepting'} side does not hold the same key`,
+  )
 }
 
 function authOf(keys: readonly Key[]): 'key' | 'open' {

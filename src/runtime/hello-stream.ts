@@ -8,7 +8,7 @@
  * Never: a socket without an `error` listener (that would end the process), a wait without an end.
  */
 import type { Socket } from 'node:net'
-import { type FrErrorCode, FrError, type FrErrorDetails } from '../errors.js'
+import { FrError, type FrErrorCode, type FrErrorDetails } from '../errors.js'
 import { limits } from '../limits.js'
 import { concat } from '../protocol/bytes.js'
 import { encodeError, messageBytes } from '../protocol/hello.js'

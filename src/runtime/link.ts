@@ -14,10 +14,16 @@
  */
 import type { Socket } from 'node:net'
 import type { Frame } from '../control/types.js'
-import { type FrErrorCode, FrError } from '../errors.js'
+import { FrError, type FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import { concat } from '../protocol/bytes.js'
-import { encodeBody, type FrameBody, FrameReader, FrameWriter, wireBytes } from '../protocol/frames.js'
+import {
+  encodeBody,
+  type FrameBody,
+  FrameReader,
+  FrameWriter,
+  wireBytes,
+} from '../protocol/frames.js'
 import { nodePrimitives } from './crypto.js'
 import type { Established } from './handshake.js'
 import { ignore, lostError } from './hello-stream.js'

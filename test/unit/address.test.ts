@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { isIPv4, isIPv6 } from 'node:net'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FrError } from '../../src/errors.js'
 import {

@@ -30,19 +30,22 @@ describe('digest records', () => {
   it('pass two hops, the origin MAC unchanged', () => {
     const at = fc.nat({ max: 2 ** 30 })
     fc.assert(
-      fc.property(fc.array(fc.tuple(at, fc.integer({ min: 1, max: 40 })), { maxLength: 8 }), (runs) => {
-        const [out, relay] = [newSender(), newSender(secondHop)]
-        const [middle, last] = [newReceiver(), newReceiver(secondHop)]
-        for (const [block, blocks] of runs) {
-          const where = { stream: 1, offset: block * 65_536, length: blocks * 65_536 - 1 }
-          const values = new Uint8Array(blocks * 8).fill(blocks)
-          const original = signDigests(nodePrimitives, originKey, where, values)
-          const passed = middle.unwrap(where, geometry, out.wrap(original))
-          const arrived = last.unwrap(where, geometry, relay.wrap(passed))
-          expect(Buffer.from(arrived.digests)).toEqual(Buffer.from(values))
-          expect(Buffer.from(arrived.originMac)).toEqual(Buffer.from(original.originMac))
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(at, fc.integer({ min: 1, max: 40 })), { maxLength: 8 }),
+        (runs) => {
+          const [out, relay] = [newSender(), newSender(secondHop)]
+          const [middle, last] = [newReceiver(), newReceiver(secondHop)]
+          for (const [block, blocks] of runs) {
+            const where = { stream: 1, offset: block * 65_536, length: blocks * 65_536 - 1 }
+            const values = new Uint8Array(blocks * 8).fill(blocks)
+            const original = signDigests(nodePrimitives, originKey, where, values)
+            const passed = middle.unwrap(where, geometry, out.wrap(original))
+            const arrived = last.unwrap(where, geometry, relay.wrap(passed))
+            expect(Buffer.from(arrived.digests)).toEqual(Buffer.from(values))
+            expect(Buffer.from(arrived.originMac)).toEqual(Buffer.from(original.originMac))
+          }
+        },
+      ),
     )
   })
 
@@ -86,8 +89,14 @@ describe('digest records', () => {
 
   it('of another hop, key or transfer are refused', () => {
     const payload = newSender().wrap(signed())
-    expect(refusal(() => newReceiver(secondHop).unwrap(place, geometry, payload)).message).toMatch(/hop MAC/)
-    const otherKey = originDigestKey(nodePrimitives, clusterKey.map((byte) => byte + 1), transfer)
+    expect(refusal(() => newReceiver(secondHop).unwrap(place, geometry, payload)).message).toMatch(
+      /hop MAC/,
+    )
+    const otherKey = originDigestKey(
+      nodePrimitives,
+      clusterKey.map((byte) => byte + 1),
+      transfer,
+    )
     const otherTransfer = originDigestKey(nodePrimitives, clusterKey, 'f'.repeat(32))
     for (const key of [otherKey, otherTransfer]) {
       const error = refusal(() => newReceiver(firstHop, key).unwrap(place, geometry, payload))
@@ -98,7 +107,9 @@ describe('digest records', () => {
   it('forged by a relay that holds the hop key but not the origin MAC are refused', () => {
     const forged = { originMac: new Uint8Array(16), digests }
     const payload = newSender().wrap(forged)
-    expect(refusal(() => newReceiver().unwrap(place, geometry, payload)).message).toMatch(/origin's/)
+    expect(refusal(() => newReceiver().unwrap(place, geometry, payload)).message).toMatch(
+      /origin's/,
+    )
   })
 
   it('that do not fit their blocks are refused', () => {

@@ -120,18 +120,23 @@ describe('random bytes', () => {
 
   it('in single fields never do either', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...sampleFrames), fc.nat(), fc.anything(), (frame, pick, value) => {
-        const { type, ...body } = frame
-        const names = Object.keys(body)
-        const changed = { ...body, [names[pick % Math.max(1, names.length)] ?? 'x']: value }
-        let json: string
-        try {
-          json = JSON.stringify(changed) ?? ''
-        } catch {
-          return
-        }
-        onlyFrError(() => decodeBody(encodeBody(frame).type, utf8(json)))
-      }),
+      fc.property(
+        fc.constantFrom(...sampleFrames),
+        fc.nat(),
+        fc.anything(),
+        (frame, pick, value) => {
+          const { type, ...body } = frame
+          const names = Object.keys(body)
+          const changed = { ...body, [names[pick % Math.max(1, names.length)] ?? 'x']: value }
+          let json: string
+          try {
+            json = JSON.stringify(changed) ?? ''
+          } catch {
+            return
+          }
+          onlyFrError(() => decodeBody(encodeBody(frame).type, utf8(json)))
+        },
+      ),
       { numRuns: 1000 },
     )
   })
@@ -234,9 +239,36 @@ describe('a violation', () => {
     ['progress', 'mates', { mates: [mateOf(1), mateOf(1)] }],
     ['progress', 'landedBytes', { landedBytes: null }],
     ['need', 'ranges', { ranges: tooManyRanges }],
-    ['need', 'ranges', { ranges: [[5, 5], [0, 2]] }],
-    ['need', 'ranges', { ranges: [[0, 5], [4, 2]] }],
-    ['need', 'ranges', { ranges: [[0, 5], [5, 2]] }],
+    [
+      'need',
+      'ranges',
+      {
+        ranges: [
+          [5, 5],
+          [0, 2],
+        ],
+      },
+    ],
+    [
+      'need',
+      'ranges',
+      {
+        ranges: [
+          [0, 5],
+          [4, 2],
+        ],
+      },
+    ],
+    [
+      'need',
+      'ranges',
+      {
+        ranges: [
+          [0, 5],
+          [5, 2],
+        ],
+      },
+    ],
     ['need', 'ranges', { ranges: [[1, 2, 3]] }],
     ['need', 'ranges', { ranges: [7] }],
     ['need', 'ranges', { ranges: [[-1, 2]] }],

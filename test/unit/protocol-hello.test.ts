@@ -94,13 +94,15 @@ describe('handshake messages', () => {
     const message = fc.oneof(
       fc.uint8Array({ maxLength: 60 }),
       fc.json().map((text) => encodeMessage(JSON.parse(text) ?? {})),
-      fc.record({ ...Object.fromEntries(Object.keys(base).map((k) => [k, fc.anything()])) }).map((o) => {
-        try {
-          return encodeMessage(o)
-        } catch {
-          return new Uint8Array()
-        }
-      }),
+      fc
+        .record({ ...Object.fromEntries(Object.keys(base).map((k) => [k, fc.anything()])) })
+        .map((o) => {
+          try {
+            return encodeMessage(o)
+          } catch {
+            return new Uint8Array()
+          }
+        }),
     )
     fc.assert(
       fc.property(message, fc.constantFrom(...decoders), (bytes, decode) => {
@@ -156,7 +158,9 @@ describe('handshake messages', () => {
     refusal(() => decodeGo(encodeMessage(base)))
     refusal(() => decodeDiallerHello(encodeAuth(new Uint8Array(32))))
     refusal(() => decodeProve(encodeMessage({ type: 'prove', proofs: ['ab'] })))
-    refusal(() => decodeProve(encodeMessage({ type: 'prove', proofs: new Array(3).fill('0'.repeat(64)) })))
+    refusal(() =>
+      decodeProve(encodeMessage({ type: 'prove', proofs: new Array(3).fill('0'.repeat(64)) })),
+    )
     refusal(() => decodeAuth(encodeMessage({ type: 'auth', proof: 'ab' })))
   })
 
@@ -189,8 +193,12 @@ describe('agreement', () => {
     ['seal', { seal: [] }],
     ['digest', { digest: ['blake3'] }],
   ])('without a common %s is refused', (kind, change) => {
-    for (const sides of [[{ ...own, ...change }, own], [own, { ...own, ...change }]] as const) {
-      expect(refusal(() => negotiate(...sides), 'ERR_FR_CAPABILITY').message).toContain(kind)
+    for (const sides of [
+      [{ ...own, ...change }, own],
+      [own, { ...own, ...change }],
+    ] as [Capabilities, Capabilities][]) {
+      const [ours, theirs] = sides
+      expect(refusal(() => negotiate(ours, theirs), 'ERR_FR_CAPABILITY').message).toContain(kind)
     }
     // Both sides know something that this version does not: still nothing to speak.
     if (Object.values(change)[0]?.length) {

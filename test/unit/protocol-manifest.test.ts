@@ -45,7 +45,9 @@ describe('names', () => {
       fc.property(rawName, (name) => {
         const form = encodeName(name)
         expect(decodeName(form)).toEqual(name)
-        expect(form.nameIsBase64).toBe(Buffer.compare(Buffer.from(Buffer.from(name).toString()), name) !== 0)
+        expect(form.nameIsBase64).toBe(
+          Buffer.compare(Buffer.from(Buffer.from(name).toString()), name) !== 0,
+        )
       }),
       { numRuns: 500 },
     )
@@ -231,7 +233,8 @@ describe('the assembler refuses', () => {
   it('one stream id, or one name, twice', () => {
     const add = (...entries: StreamEntry[]): string => {
       const summary = { streams: 2, bytes: 20, manifestPages: 1, manifestDigest: '0'.repeat(16) }
-      return refusal(() => new ManifestAssembler(summary, xxh64()).add({ page: 0, entries })).message
+      return refusal(() => new ManifestAssembler(summary, xxh64()).add({ page: 0, entries }))
+        .message
     }
     expect(add(entryOf(1), entryOf(1, { name: 'other' }))).toMatch(/stream 1 came twice/)
     expect(add(entryOf(1), entryOf(2, { name: 'file 1' }))).toMatch(/one name/)

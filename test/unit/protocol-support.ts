@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { Frame, RangePair, StreamEntry } from '../../src/control/types.js'
-import { type FrErrorCode, FrError } from '../../src/errors.js'
+import { FrError, type FrErrorCode } from '../../src/errors.js'
 import { limits } from '../../src/limits.js'
 import { cleanText } from '../../src/protocol/bytes.js'
 import { encodeName } from '../../src/protocol/manifest.js'
@@ -59,7 +59,9 @@ export const ranges = fc
 
 export const rawName = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 60 }),
-  fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).map((s) => new Uint8Array(Buffer.from(s))),
+  fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
+    .map((s) => new Uint8Array(Buffer.from(s))),
 )
 
 export const streamEntry: fc.Arbitrary<StreamEntry> = fc
@@ -206,7 +208,12 @@ export const sampleFrames: Frame[] = [
   { type: 'bad', stream: 0, offset: 0, length: 5, from: -1 },
   { type: 'edgeLost', index: 1, incoming: true },
   { type: 'published', stream: 0, fileDigest: `sha256-blocks/65536:${'0'.repeat(64)}` },
-  { type: 'complete', bytes: 10, repairedBytes: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` },
+  {
+    type: 'complete',
+    bytes: 10,
+    repairedBytes: 0,
+    fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}`,
+  },
   { type: 'failed', code: 'ERR_FR_IO', text: 'broken' },
   { type: 'statusRequest' },
   { type: 'status', json: '{}' },
