@@ -113,6 +113,7 @@ export class PushRun {
   readonly #startMs = nowMs()
   #forecast: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }
   #settle: (failure: Failure | null) => void = () => {}
+  #isReleased = false
 
   constructor(
     engine: DataEngine,
@@ -316,6 +317,8 @@ export class PushRun {
   }
 
   #count(): { node: number; payloadBytes: number; queuedBytes: number }[] {
+    // Links may still be closing when somebody asks for the progress.
+    if (this.#isReleased) return []
     const byFeed = new Map(this.#engine.stats(this.#transfer).feeds.map((stats) => [stats.feed, stats]))
     const counts: { node: number; payloadBytes: number; queuedBytes: number }[] = []
     for (const [node, remote] of this.#remotes.entries()) {
@@ -413,6 +416,7 @@ export class PushRun {
     this.#dialling.abort()
     for (const node of this.#remotes.keys()) this.#drop(node)
     this.#router.forget(this.#transfer)
+    this.#isReleased = true
     this.#engine.closeTransfer(this.#transfer)
     await Promise.all(this.#closing)
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
