@@ -1,0 +1,89 @@
+/**
+ * The networks of the lab, as data, and the fluid bound of each.
+ *
+ * Speeds are Mbit/s of the wire, `bytes` is the file. `fault`: host that is killed, with its link
+ * cut, at that part of the bound. `slow`: host whose own finish is looked at apart. `changes`:
+ * speeds that change at that part of the bound. Host 0 is the origin.
+ */
+const MIB = 2 ** 20
+
+const host = (upMbit, downMbit = upMbit) => ({ upMbit, downMbit })
+const many = (count, each) => Array.from({ length: count }, () => ({ ...each }))
+
+const lan8 = { bytes: 128 * MIB, hosts: many(9, host(200)) }
+
+export const scenarios = {
+  lan8: { ...lan8, about: '8 nodes, every link 200 Mbit/s' },
+  lan16: { about: '16 nodes, every link 100 Mbit/s', bytes: 64 * MIB, hosts: many(17, host(100)) },
+  hetero8: {
+    about: 'uplinks 400, 400, 200, 200, 100, 100, 50, 50, downlinks 400, origin 200',
+    bytes: 128 * MIB,
+    hosts: [200, 400, 400, 200, 200, 100, 100, 50, 50].map((up) => host(up, 400)),
+  },
+  relay8: {
+    about: 'origin 800, 8 nodes 200 up and 400 down: the uplinks are the limit',
+    bytes: 192 * MIB,
+    hosts: [host(800), ...many(8, host(200, 400))],
+  },
+  slow8: {
+    ...lan8,
+    about: 'lan8 with one downlink of 20 Mbit/s; the other seven',
+    hosts: lan8.hosts.map((each, at) => (at === 8 ? host(200, 20) : each)),
+    slow: 8,
+  },
+  fault8: {
+    ...lan8,
+    about: 'lan8, one node killed and its link cut at 40 %; the survivors',
+    fault: { host: 3, at: 0.4 },
+  },
+  shift8: {
+    ...lan8,
+    about: 'lan8, at half time one uplink falls to a tenth and another doubles',
+    changes: [
+      { at: 0.5, host: 2, upMbit: 20 },
+      { at: 0.5, host: 5, upMbit: 400 },
+    ],
+  },
+}
+
+/** Small and short, for a test of the bench itself. */
+export const quickScenario = {
+  about: '2 nodes, every link 200 Mbit/s',
+  bytes: 4 * MIB,
+  hosts: many(3, host(200)),
+}
+
+/** r* = min(u0, min d, (u0 + U) / n), in bytes a second, of the hosts that count. */
+function rate(hosts) {
+  const [origin, ...nodes] = hosts
+  const uplinks = nodes.reduce((sum, node) => sum + node.upMbit, 0)
+  const downlink = Math.min(...nodes.map((node) => node.downMbit))
+  const mbit = Math.min(origin.upMbit, downlink, (origin.upMbit + uplinks) / nodes.length)
+  return (mbit * 1e6) / 8
+}
+
+function changed(hosts, changes) {
+  return hosts.map((each, at) => {
+    const mine = changes.filter((change) => change.host === at)
+    return Object.assign({}, each, ...mine.map(({ upMbit }) => ({ upMbit })))
+  })
+}
+
+/**
+ * T*: the least time in which every host that counts can have the file, in seconds of the fluid
+ * model. With changes: the rate integrated over time. The slow host is left out; of a host that
+ * dies only its uplink is missed, and only where it would be the limit, which no scenario has.
+ */
+export function boundSeconds({ bytes, hosts, slow, changes = [] }) {
+  const counted = hosts.filter((_, at) => at !== slow)
+  const before = bytes / rate(counted)
+  if (changes.length === 0) return before
+  const at = changes[0].at * before
+  if (changes.some((change) => change.at !== changes[0].at)) throw new Error('one moment of change')
+  return at + (bytes - at * rate(counted)) / rate(changed(counted, changes))
+}
+
+/** The same for the slow host alone. */
+export function slowBoundSeconds({ bytes, hosts, slow }) {
+  return (bytes * 8) / (hosts[slow].downMbit * 1e6)
+}

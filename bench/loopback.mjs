@@ -1,0 +1,117 @@
+/**
+ * The machine's limit and the product, in turns: 4 nodes, 1 GiB, new files on tmpfs. Three
+ * programs take part in every round, each in fresh processes:
+ *
+ * - limit: bench/limit, the bare data movement in C;
+ * - engine: the native engine alone, one process per node, no digests (bench/engine.mjs);
+ * - push: real `fr node` processes and `fr push`, content compared after the clock has stopped.
+ *
+ * The first round is not counted. Ratios are of medians of the same rounds, the programs
+ * interleaved, so that what else the machine does meets all of them alike.
+ */
+import { engineTrial } from './engine.mjs'
+import { median, spread } from './report.mjs'
+import { GIB, limitProgram, MIB, push, sameContent, warmMemory, Workspace } from './workspace.mjs'
+
+async function limitTrial(workspace, source, { nodes, bytes }) {
+  const output = workspace.makeDirectory('limit')
+  const args = ['--nodes', nodes, '--size', bytes, '--source', source, '--output', output]
+  const run = await workspace.collect(limitProgram(), args.map(String))
+  if (run.code !== 0) throw new Error(run.errorText)
+  const [{ seconds, cpuSecondsPerDeliveredGB }] = JSON.parse(run.text).runs
+  return { seconds, cpuSeconds: (cpuSecondsPerDeliveredGB * bytes * nodes) / 1e9 }
+}
+
+async function pushTrial(workspace, source, { nodes: count, bytes }) {
+  const names = Array.from({ length: count }, (_, at) => `node-${at + 1}`)
+  const nodes = await Promise.all(
+    names.map((name) => workspace.startNode({ listen: '127.0.0.1:0', name })),
+  )
+  await warmMemory(workspace, source, bytes * count)
+  const { result, exitStatus, cpuSeconds, wallSeconds } = await push(workspace, { source, nodes })
+  const good = nodes.every((node) => sameContent(source, `${node.data}/source`))
+  await workspace.stop(nodes.map((node) => node.child))
+  for (const name of names) workspace.remove(name)
+  if (exitStatus !== 0 || !good) throw new Error(`fr push: exit status ${exitStatus}, content ${good}`)
+  return { seconds: result.seconds, wallSeconds, cpuSeconds }
+}
+
+async function warmed(workspace, source, size, trial) {
+  await warmMemory(workspace, source, size.bytes * size.nodes)
+  return trial(workspace, source, size)
+}
+
+function row(name, trials, deliveredGB, limit) {
+  const rates = trials.map((trial) => deliveredGB / trial.seconds)
+  const cpu = trials.map((trial) => trial.cpuSeconds / deliveredGB)
+  return {
+    name,
+    rate: spread(rates),
+    ofLimit: limit === null ? 1 : median(rates) / limit.rateValue,
+    bestOfLimit: limit === null ? 1 : Math.max(...rates) / limit.bestValue,
+    cpu: spread(cpu, 3),
+    cpuOfLimit: limit === null ? 1 : median(cpu) / limit.cpuValue,
+    cpuMore: limit === null ? 0 : median(cpu) - limit.cpuValue,
+    rateValue: median(rates),
+    bestValue: Math.max(...rates),
+    cpuValue: median(cpu),
+    trials,
+  }
+}
+
+export const loopback = {
+  name: 'loopback',
+  about: 'the limit program, the engine alone and fr push in turns, on loopback',
+
+  async run({ quick, rounds = quick ? 1 : 5, nodes = 4, bytes = quick ? 16 * MIB : GIB, say }) {
+    const size = { nodes, bytes }
+    const workspace = new Workspace(bytes * (nodes + 1) + (quick ? 0 : 512 * MIB))
+    const trials = { limit: [], engine: [], push: [] }
+    try {
+      const source = workspace.randomFile('source', bytes)
+      for (let round = 0; round <= rounds; round++) {
+        const limit = await warmed(workspace, source, size, limitTrial)
+        const engine = await warmed(workspace, source, size, engineTrial)
+        const pushed = await pushTrial(workspace, source, size)
+        say(
+          `round ${round}${round === 0 ? ' (not counted)' : ''}: limit ${limit.seconds.toFixed(2)} s, ` +
+            `engine ${engine.seconds.toFixed(2)} s, push ${pushed.seconds.toFixed(2)} s`,
+        )
+        if (round === 0) continue
+        trials.limit.push(limit)
+        trials.engine.push(engine)
+        trials.push.push(pushed)
+      }
+    } finally {
+      await workspace.close()
+    }
+    return loopbackReport(size, trials, rounds)
+  },
+}
+
+function loopbackReport({ nodes, bytes }, trials, rounds) {
+  const deliveredGB = (bytes * nodes) / 1e9
+  const limit = row('limit', trials.limit, deliveredGB, null)
+  const engine = row('engine, no digests', trials.engine, deliveredGB, limit)
+  const pushed = row('fr push', trials.push, deliveredGB, limit)
+  return {
+    suite: 'loopback',
+    title: `${bytes / MIB} MiB to ${nodes} nodes, new files on tmpfs, ${rounds} rounds`,
+    columns: [
+      { key: 'name', title: 'program' },
+      { key: 'rate', title: 'delivered GB/s' },
+      { key: 'ofLimit', title: 'of limit' },
+      { key: 'bestOfLimit', title: 'best of best' },
+      { key: 'cpu', title: 'CPU-s/GB', digits: 3 },
+      { key: 'cpuOfLimit', title: 'of limit' },
+      { key: 'cpuMore', title: 'more', digits: 3 },
+    ],
+    rows: [limit, engine, pushed],
+    notes: [
+      `fr push delivers ${(pushed.ofLimit * 100).toFixed(0)} % of the limit (wanted: 75 % or more)`,
+      `engine without digests spends ${engine.cpuOfLimit.toFixed(2)} of the limit's CPU (wanted: at most 1.30)`,
+      `fr push spends ${pushed.cpuValue.toFixed(2)} CPU-s per delivered GB (wanted: at most ` +
+        `${(1.3 * limit.cpuValue + 0.15).toFixed(2)}, that is 1.30 of the limit plus 0.15 for digests)`,
+    ],
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Memory of a node while it receives: its anonymous resident memory (RssAnon), sampled from /proc
+ * every few milliseconds, for a small and a large file. The page cache is not counted: it belongs
+ * to the system. The files are on disk, so that they do not take the memory that is looked at.
+ */
+import { anonymousBytes } from './machine.mjs'
+import { GIB, MIB, push, sameContent, Workspace } from './workspace.mjs'
+
+const sampleMs = 10
+
+async function trial(workspace, bytes) {
+  const source = workspace.randomFile('source', bytes)
+  const node = await workspace.startNode({ listen: '127.0.0.1:0', name: 'node' })
+  const idle = anonymousBytes(node.child.pid)
+  let peak = idle
+  let samples = 0
+  const timer = setInterval(() => {
+    peak = Math.max(peak, anonymousBytes(node.child.pid) ?? 0)
+    samples++
+  }, sampleMs)
+  const { exitStatus, result, errorText } = await push(workspace, { source, nodes: [node] })
+  clearInterval(timer)
+  const good = sameContent(source, `${node.data}/source`)
+  await workspace.stop([node.child])
+  workspace.remove('node')
+  workspace.remove('source')
+  if (exitStatus !== 0 || !good) throw new Error(`fr push: exit status ${exitStatus} ${errorText}`)
+  return {
+    name: `${bytes / MIB} MiB`,
+    idle: idle / 1e6,
+    peak: peak / 1e6,
+    samples,
+    seconds: result.seconds,
+  }
+}
+
+export const memory = {
+  name: 'memory',
+  about: 'anonymous memory of a node while it receives 64 MiB and 4 GiB',
+
+  async run({ quick, say }) {
+    const sizes = quick ? [MIB, 16 * MIB] : [64 * MIB, 4 * GIB]
+    const workspace = new Workspace(Math.max(...sizes) * 2, 'disk')
+    const rows = []
+    try {
+      for (const bytes of sizes) {
+        rows.push(await trial(workspace, bytes))
+        say(`${rows.at(-1).name}: peak ${rows.at(-1).peak.toFixed(1)} MB`)
+      }
+    } finally {
+      await workspace.close()
+    }
+    const peak = Math.max(...rows.map((row) => row.peak))
+    return {
+      suite: 'memory',
+      title: 'anonymous resident memory of one receiving node',
+      columns: [
+        { key: 'name', title: 'file' },
+        { key: 'idle', title: 'idle MB', digits: 1 },
+        { key: 'peak', title: 'peak MB', digits: 1 },
+        { key: 'samples', title: 'samples', digits: 0 },
+        { key: 'seconds', title: 'seconds' },
+      ],
+      rows,
+      notes: [`peak ${peak.toFixed(1)} MB (wanted: under 120 MB whatever the size)`],
+    }
+  },
+}

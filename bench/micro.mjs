@@ -1,0 +1,118 @@
+/**
+ * Small things that run often: the frame codec, range sets, XXH64 native and in WebAssembly. Each
+ * case is `benchmark`'s, which repeats until the figure is steady.
+ */
+import { createHmac, randomBytes } from 'node:crypto'
+import { createRequire } from 'node:module'
+
+const mebibyte = 2 ** 20
+
+/** Resolves to operations per second and their relative margin of error in percent. */
+function measure(Benchmark, fn, seconds) {
+  return new Promise((resolve, reject) => {
+    new Benchmark({
+      fn,
+      maxTime: seconds,
+      onComplete: ({ target }) => resolve({ perSecond: target.hz, margin: target.stats.rme }),
+      onError: ({ target }) => reject(target.error),
+    }).run({ async: true })
+  })
+}
+
+function frameCases({ encodeBody, FrameReader, FrameWriter }) {
+  const key = randomBytes(32)
+  const primitives = {
+    hmac(secret, ...parts) {
+      const mac = createHmac('sha256', secret)
+      for (const part of parts) mac.update(part)
+      return mac.digest()
+    },
+  }
+  const frame = {
+    type: 'progress',
+    landedBytes: 123456789,
+    verifiedBytes: 123400000,
+    repairedBytes: 0,
+    mates: Array.from({ length: 8 }, (_, index) => ({
+      index,
+      queuedBytes: index * 65536,
+      unackedBytes: index * 1000,
+    })),
+  }
+  // One pair per call: the sequence number is part of what is checked.
+  const roundTrip = () => {
+    let got = 0
+    const bytes = new FrameWriter(primitives, key).seal(encodeBody(frame))
+    new FrameReader(primitives, key).push(bytes, () => got++)
+    if (got !== 1) throw new Error('the frame did not come through')
+  }
+  return [{ name: 'progress frame of 8 mates, encode, MAC, decode', fn: roundTrip }]
+}
+
+function rangeCases({ RangeSet }) {
+  const count = 1024
+  const order = Array.from({ length: count }, (_, at) => (at * 389) % count)
+  return [
+    {
+      name: `range set, ${count} ranges added in scattered order, then one removed from each`,
+      fn() {
+        const set = new RangeSet()
+        for (const at of order) set.add(at * 65536, 65536)
+        if (set.count !== 1) throw new Error('ranges did not melt')
+        for (const at of order) set.remove(at * 65536, 1)
+        if (set.count !== count) throw new Error('ranges were not cut')
+      },
+    },
+  ]
+}
+
+async function hashCases({ loadAddon }) {
+  const xxhash = await (await import('xxhash-wasm')).default()
+  const addon = loadAddon()
+  return [64 * 1024, mebibyte].flatMap((bytes) => {
+    const data = randomBytes(bytes)
+    if (addon.xxh64(data) !== xxhash.h64Raw(data)) throw new Error('the two XXH64 disagree')
+    return [
+      { name: `XXH64 native, ${bytes / 1024} KiB`, fn: () => addon.xxh64(data), bytes },
+      { name: `XXH64 WebAssembly, ${bytes / 1024} KiB`, fn: () => xxhash.h64Raw(data), bytes },
+    ]
+  })
+}
+
+export const micro = {
+  name: 'micro',
+  about: 'frame codec, range sets, XXH64 native and in WebAssembly',
+
+  async run({ quick, say }) {
+    const Benchmark = createRequire(import.meta.url)('benchmark')
+    const cases = [
+      ...frameCases(await import('../dist/protocol/frames.js')),
+      ...rangeCases(await import('../dist/control/ranges.js')),
+      ...(await hashCases(await import('../dist/engine/native-addon.js'))),
+    ]
+    const rows = []
+    for (const { name, fn, bytes } of cases) {
+      fn() // a case that throws says so here, with its own stack
+      const { perSecond, margin } = await measure(Benchmark, fn, quick ? 0.05 : 2)
+      rows.push({
+        name,
+        perSecond,
+        margin,
+        rate: bytes === undefined ? null : (bytes * perSecond) / 1e9,
+      })
+      say(`${name}: ${perSecond.toFixed(0)} a second`)
+    }
+    return {
+      suite: 'micro',
+      title: 'operations a second',
+      columns: [
+        { key: 'name', title: 'operation' },
+        { key: 'perSecond', title: 'per second', digits: 0 },
+        { key: 'margin', title: '+-%', digits: 1 },
+        { key: 'rate', title: 'GB/s' },
+      ],
+      rows,
+      notes: [],
+    }
+  },
+}

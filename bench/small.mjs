@@ -1,0 +1,57 @@
+/**
+ * What it costs to push next to nothing: a file of 1 KiB to 8 nodes, from the start of the process
+ * to its exit, against `node -e 0`, which does nothing at all. The two take turns.
+ */
+import { median, spread } from './report.mjs'
+import { push, sameContent, MIB, Workspace } from './workspace.mjs'
+
+const bytes = 1024
+
+export const small = {
+  name: 'small',
+  about: 'a file of 1 KiB to 8 nodes, process start to exit, against node -e 0',
+
+  async run({ quick, rounds = quick ? 2 : 20, nodes: count = quick ? 2 : 8, say }) {
+    const workspace = new Workspace(MIB)
+    const pushes = []
+    const empty = []
+    const inside = []
+    try {
+      const source = workspace.randomFile('source', bytes)
+      const nodes = await Promise.all(
+        Array.from({ length: count }, (_, at) =>
+          workspace.startNode({ listen: '127.0.0.1:0', name: `node-${at + 1}` }),
+        ),
+      )
+      for (let round = 0; round <= rounds; round++) {
+        const nothing = await workspace.collect(process.execPath, ['-e', '0'])
+        const pushed = await push(workspace, { source, nodes, args: ['--as', `file-${round}`] })
+        const good = nodes.every((node) => sameContent(source, `${node.data}/file-${round}`))
+        if (pushed.exitStatus !== 0 || !good) throw new Error(`fr push: ${pushed.errorText}`)
+        if (round === 0) continue
+        empty.push(nothing.seconds * 1000)
+        pushes.push(pushed.wallSeconds * 1000)
+        inside.push(pushed.result.seconds * 1000)
+      }
+      say(`${rounds} rounds`)
+    } finally {
+      await workspace.close()
+    }
+    const ratio = median(pushes) / median(empty)
+    return {
+      suite: 'small',
+      title: `1 KiB to ${count} nodes, ${rounds} rounds`,
+      columns: [
+        { key: 'name', title: 'program' },
+        { key: 'ms', title: 'ms' },
+        { key: 'ratio', title: 'of node -e 0' },
+      ],
+      rows: [
+        { name: 'node -e 0', ms: spread(empty, 0), ratio: 1 },
+        { name: 'fr push, start to exit', ms: spread(pushes, 0), ratio },
+        { name: 'fr push, result.seconds', ms: spread(inside, 0), ratio: median(inside) / median(empty) },
+      ],
+      notes: [`fr push takes ${ratio.toFixed(2)} times node -e 0 (wanted: under 5)`],
+    }
+  },
+}

@@ -1,0 +1,233 @@
+/**
+ * A place for one suite: a temporary directory and the processes started for it. Both are gone when
+ * the suite ends, however it ends: `close` in the ordinary case, the exit handler in every other.
+ */
+import { execFileSync, spawn } from 'node:child_process'
+import { randomFillSync } from 'node:crypto'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { cpuSeconds, endedChildrenCpuSeconds, roomAt } from './machine.mjs'
+
+export const MIB = 2 ** 20
+export const GIB = 2 ** 30
+
+export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+export const main = path.join(root, 'dist/cli/main.js')
+
+const startMs = 30_000
+const stopMs = 5_000
+const pieceBytes = 8 * MIB
+
+/** Something a bench needs is not there; one line, and exit status 2. */
+export class Obstacle extends Error {}
+
+export class Workspace {
+  #children = new Set()
+  #onExit = () => this.#drop()
+  #onSignal = (signal) => process.exit(signal === 'SIGINT' ? 130 : 143)
+  directory
+
+  /** `bytes`: what the suite will write at most. `where`: 'memory' (tmpfs) or 'disk'. */
+  constructor(bytes, where = 'memory') {
+    const place = where === 'memory' && existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+    const room = roomAt(place)
+    if (room < bytes + 256 * MIB) {
+      const text = (value) => `${(value / GIB).toFixed(2)} GiB`
+      throw new Obstacle(`needs ${text(bytes)} in ${place}, which has room for ${text(room)}`)
+    }
+    this.directory = mkdtempSync(path.join(place, 'fr-bench-'))
+    process.on('exit', this.#onExit)
+    process.on('SIGINT', this.#onSignal)
+    process.on('SIGTERM', this.#onSignal)
+  }
+
+  path(...parts) {
+    return path.join(this.directory, ...parts)
+  }
+
+  makeDirectory(name) {
+    const made = this.path(name)
+    mkdirSync(made, { recursive: true })
+    return made
+  }
+
+  remove(name) {
+    rmSync(this.path(name), { recursive: true, force: true })
+  }
+
+  /** A file of incompressible bytes: random up to 64 MiB, then the same again. */
+  randomFile(name, bytes) {
+    const file = this.path(name)
+    const piece = Buffer.allocUnsafe(Math.min(bytes, 64 * MIB))
+    randomFillSync(piece)
+    const fd = openSync(file, 'wx', 0o600)
+    for (let done = 0; done < bytes; ) {
+      done += writeSync(fd, piece, 0, Math.min(piece.length, bytes - done))
+    }
+    closeSync(fd)
+    return file
+  }
+
+  /** Starts a program; `prefix` is put before it (a namespace). Its output comes as text. */
+  start(command, args, { prefix = [], ...options } = {}) {
+    const [program, ...rest] = [...prefix, command, ...args]
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+    this.#children.add(child)
+    child.errorText = ''
+    child.stderr?.setEncoding('utf8').on('data', (text) => {
+      child.errorText = (child.errorText + text).slice(-4096)
+    })
+    child.ended = new Promise((resolve) => {
+      const end = (code, error) => {
+        this.#children.delete(child)
+        resolve({ code, error })
+      }
+      child.once('error', (error) => end(null, error))
+      child.once('close', (code) => end(code))
+    })
+    return child
+  }
+
+  /** Runs a program to its end. `seconds` is from before its start to after its exit. */
+  async collect(command, args, options = {}) {
+    const cpuBefore = endedChildrenCpuSeconds()
+    const start = performance.now()
+    const child = this.start(command, args, options)
+    let text = ''
+    child.stdout?.setEncoding('utf8').on('data', (part) => {
+      text += part
+    })
+    const { code, error } = await child.ended
+    const seconds = (performance.now() - start) / 1000
+    const cpu = endedChildrenCpuSeconds() - cpuBefore
+    return { code, text, seconds, cpuSeconds: cpu, errorText: error?.message ?? child.errorText }
+  }
+
+  /** One real `fr node`. */
+  async startNode({ listen, name, keyFile, prefix, args = [] }) {
+    const data = this.makeDirectory(name)
+    const all = [main, 'node', '--listen', listen, '--data', data, '--json', '--log-level', 'error']
+    if (keyFile !== undefined) all.push('--key-file', keyFile)
+    const child = this.start(process.execPath, [...all, ...args], { prefix })
+    const { address } = JSON.parse(await this.#firstLine(child, name))
+    return { child, address, data, cpuSeconds: () => cpuSeconds(child.pid) }
+  }
+
+  #firstLine(child, what) {
+    return new Promise((resolve, reject) => {
+      const fail = (why) => reject(new Error(`${what} did not start: ${why}`))
+      const timer = setTimeout(() => fail('no line in time'), startMs)
+      createInterface({ input: child.stdout }).once('line', (line) => {
+        clearTimeout(timer)
+        resolve(line)
+      })
+      child.ended.then(({ code, error }) => {
+        clearTimeout(timer)
+        fail(error?.message ?? `exit status ${code} ${child.errorText}`)
+      })
+    })
+  }
+
+  /** Ends processes of this workspace and waits until they are gone. */
+  async stop(children) {
+    await Promise.all(
+      children.map((child) => {
+        child.kill('SIGTERM')
+        const timer = setTimeout(() => child.kill('SIGKILL'), stopMs)
+        return child.ended.then(() => clearTimeout(timer))
+      }),
+    )
+  }
+
+  #drop() {
+    for (const child of this.#children) child.kill('SIGKILL')
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  async close() {
+    await this.stop([...this.#children])
+    this.#drop()
+    process.off('exit', this.#onExit)
+    process.off('SIGINT', this.#onSignal)
+    process.off('SIGTERM', this.#onSignal)
+  }
+}
+
+/**
+ * One real `fr push`, with the CPU seconds of the push and of the nodes. `onLine` sees every JSON
+ * line as it comes. No other child may end meanwhile: its CPU would be counted here.
+ */
+export async function push(workspace, { source, nodes, keyFile, prefix, args = [], onLine }) {
+  const all = [main, 'push', source, '--to', nodes.map((node) => node.address).join(','), '--json']
+  if (keyFile !== undefined) all.push('--key-file', keyFile)
+  const nodesBefore = nodes.map((node) => node.cpuSeconds())
+  const cpuBefore = endedChildrenCpuSeconds()
+  const start = performance.now()
+  const child = workspace.start(process.execPath, [...all, ...args], { prefix })
+  let result = null
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    const line = JSON.parse(text)
+    if (line.event === 'result') result = line
+    onLine?.(line)
+  })
+  const { code } = await child.ended
+  const wallSeconds = (performance.now() - start) / 1000
+  if (result === null) throw new Error(`fr push: exit status ${code} ${child.errorText}`)
+  let spent = endedChildrenCpuSeconds() - cpuBefore
+  nodes.forEach((node, at) => {
+    // A node that was killed on purpose has no /proc entry any more: its seconds are in the above.
+    if (node.child.exitCode === null && node.child.signalCode === null) {
+      spent += node.cpuSeconds() - nodesBefore[at]
+    }
+  })
+  return { result, exitStatus: code, wallSeconds, cpuSeconds: spent, errorText: child.errorText }
+}
+
+/** Byte for byte, read from the files, with no clock running. */
+export function sameContent(one, other) {
+  if (!existsSync(other) || statSync(one).size !== statSync(other).size) return false
+  const files = [openSync(one), openSync(other)]
+  const pieces = files.map(() => Buffer.allocUnsafe(pieceBytes))
+  try {
+    for (;;) {
+      const [length, otherLength] = files.map((fd, at) => readSync(fd, pieces[at]))
+      if (length !== otherLength) return false
+      if (length === 0) return true
+      if (!pieces[0].subarray(0, length).equals(pieces[1].subarray(0, length))) return false
+    }
+  } finally {
+    files.forEach(closeSync)
+  }
+}
+
+/**
+ * The limit program, compiled once into a cache directory, again when its source is newer. Throws
+ * Obstacle without a C compiler.
+ */
+export function limitProgram() {
+  const source = path.join(root, 'bench/limit/fr-limit.c')
+  const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'fastreplica')
+  const program = path.join(cache, 'fr-limit')
+  if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return program
+  mkdirSync(cache, { recursive: true })
+  try {
+    execFileSync('cc', ['-O2', '-o', program, source], { stdio: ['ignore', 'ignore', 'pipe'] })
+  } catch (error) {
+    throw new Obstacle(`the limit program needs a C compiler: ${error.message}`)
+  }
+  return program
+}
+
+/**
+ * Touches memory and gives it back, so that the next one to take it does not pay for the
+ * hypervisor's first touch. The limit program has the code for it; its own run here is tiny.
+ */
+export async function warmMemory(workspace, source, bytes) {
+  const output = workspace.makeDirectory('warm')
+  const args = ['--nodes', 2, '--size', '8K', '--warm', bytes, '--source', source, '--output', output]
+  const { code, errorText } = await workspace.collect(limitProgram(), args.map(String))
+  if (code !== 0) throw new Error(errorText)
+}
