@@ -39,7 +39,9 @@ const options = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-export function usageText(suites: readonly { readonly name: string; readonly about: string }[]): string {
+export function usageText(
+  suites: readonly { readonly name: string; readonly about: string }[],
+): string {
   const width = Math.max(...suites.map((suite) => suite.name.length))
   const list = suites.map((suite) => `  ${suite.name.padEnd(width)}  ${suite.about}`)
   return `Usage: fr-bench SUITE... [--json] [--out DIR] [--quick]

@@ -6,7 +6,12 @@
  */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { BenchUsageError, type BenchRequest, parseBenchArguments, usageText } from './bench-arguments.js'
+import {
+  type BenchRequest,
+  BenchUsageError,
+  parseBenchArguments,
+  usageText,
+} from './bench-arguments.js'
 
 interface BenchModule {
   readonly suites: readonly { readonly name: string; readonly about: string }[]
@@ -23,12 +28,17 @@ const stderr = (text: string) => void process.stderr.write(text)
 async function main(argv: readonly string[]): Promise<number> {
   const location = new URL('../../bench/run.mjs', import.meta.url)
   if (!existsSync(fileURLToPath(location))) {
-    stderr('fr-bench: the benches are not in this package; they are in the repository, under bench/\n')
+    stderr(
+      'fr-bench: the benches are not in this package; they are in the repository, under bench/\n',
+    )
     return 2
   }
   const bench = (await import(location.href)) as BenchModule
   try {
-    const parsed = parseBenchArguments(argv, bench.suites.map((suite) => suite.name))
+    const parsed = parseBenchArguments(
+      argv,
+      bench.suites.map((suite) => suite.name),
+    )
     if (parsed === 'help') {
       stdout(usageText(bench.suites))
       return 0

@@ -15,9 +15,10 @@ export function statusOfFailure(error: unknown): number {
 /** One line; a stack only for what is a bug of ours. */
 export function failureText(error: unknown): string {
   if (error instanceof FrError) {
-    const where =
-      error.node === undefined || error.message.includes(error.node) ? '' : `${error.node}: `
-    return `${error.code}: ${printable(where + error.message)}`
+    const about = [error.node, error.path].filter(
+      (name) => name !== undefined && !error.message.includes(name),
+    )
+    return `${error.code}: ${printable([...about, error.message].join(': '))}`
   }
   if (error instanceof UsageError || error instanceof Interrupted || error instanceof TypeError) {
     return printable(error.message)

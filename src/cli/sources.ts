@@ -2,8 +2,8 @@
  * The file to read, where its name may be bytes that no string can hold: such a file is opened here
  * by its bytes and handed on as the path of the open descriptor.
  */
-import { closeSync, openSync } from 'node:fs'
-import { FrError } from '../errors.js'
+import { closeSync, constants, openSync } from 'node:fs'
+import { FrError, type FrErrorCode } from '../errors.js'
 import { bytesBehind, readRawArguments } from './raw-arguments.js'
 
 export interface Source {
@@ -20,16 +20,19 @@ export function argumentBytes(text: string): Uint8Array | undefined {
 }
 
 export async function withSource<T>(path: string, use: (source: Source) => Promise<T>): Promise<T> {
-  const bytes = argumentBytes(path)
-  if (bytes === undefined || Buffer.from(bytes).equals(Buffer.from(path))) return use({ path })
-  let fd: number
   try {
-    fd = openSync(Buffer.from(bytes), 'r')
+    const bytes = argumentBytes(path)
+    if (bytes === undefined || Buffer.from(bytes).equals(Buffer.from(path))) {
+      return await use({ path })
+    }
+    return await withBytes(bytes, use)
   } catch (error) {
-    const { errno } = error as NodeJS.ErrnoException
-    const details = { cause: error, ...(errno === undefined ? {} : { errno: Math.abs(errno) }) }
-    throw new FrError('ERR_FR_SOURCE', `${path}: ${(error as Error).message}`, details)
+    throw aboutSource(path, error)
   }
+}
+
+async function withBytes<T>(bytes: Uint8Array, use: (source: Source) => Promise<T>): Promise<T> {
+  const fd = openBytes(bytes)
   try {
     return await use({
       path: `/proc/self/fd/${fd}`,
@@ -38,4 +41,30 @@ export async function withSource<T>(path: string, use: (source: Source) => Promi
   } finally {
     closeSync(fd)
   }
+}
+
+function openBytes(bytes: Uint8Array): number {
+  try {
+    // A pipe would otherwise wait here for its writer.
+    return openSync(Buffer.from(bytes), constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    const { errno, message } = error as NodeJS.ErrnoException
+    const details = { cause: error, ...(errno === undefined ? {} : { errno: Math.abs(errno) }) }
+    throw new FrError('ERR_FR_SOURCE', message, details)
+  }
+}
+
+const sourceCodes: ReadonlySet<string> = new Set<FrErrorCode>([
+  'ERR_FR_SOURCE',
+  'ERR_FR_SOURCE_CHANGED',
+  'ERR_FR_IS_DIRECTORY',
+])
+
+/** Names the file where an error about it does not. */
+function aboutSource(path: string, error: unknown): unknown {
+  if (!(error instanceof FrError) || !sourceCodes.has(error.code)) return error
+  if (error.path !== undefined || error.message.includes(path)) return error
+  const { errno } = error
+  const details = { path, cause: error, ...(errno === undefined ? {} : { errno }) }
+  return new FrError(error.code, error.message, details)
 }

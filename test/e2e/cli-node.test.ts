@@ -1,0 +1,260 @@
+/** `fr node` and the small commands, as processes: what they print and how they refuse. */
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ServingNode, World } from './cli-world.js'
+
+let world: World
+beforeAll(() => {
+  world = new World()
+})
+afterAll(() => world.close())
+
+describe('fr node', () => {
+  it('says on stderr where it serves, and ends with 143 by SIGTERM', async () => {
+    const node = world.fr(['node', '--listen', '127.0.0.1:0', '--data', 'quiet dir'])
+    await node.until('listening line', () => node.stderr.includes('event=listening'))
+    expect(node.stderr).toMatch(
+      /^time=\S+ level=info event=listening address=127\.0\.0\.1:\d+ data="quiet dir"$/m,
+    )
+    node.kill('SIGTERM')
+    expect(await node.ended).toBe(143)
+    expect(node.stdout).toBe('')
+  })
+
+  it('says on stdout as JSON where it serves, and logs JSON', async () => {
+    const node = await world.node('json', ['--log-format', 'json', '--name', 'a b'])
+    expect(node.lines).toEqual([
+      {
+        event: 'listening',
+        address: node.address,
+        nodeId: expect.stringMatching(/^[0-9a-f]{32}$/),
+      },
+    ])
+    node.kill('SIGINT')
+    expect(await node.ended).toBe(130)
+    const logs = node.stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(logs.map((line) => line.event)).toEqual(expect.arrayContaining(['stopping', 'stopped']))
+  })
+
+  it('keeps its identity over a restart', async () => {
+    const first = await world.node('same')
+    first.kill('SIGTERM')
+    await first.ended
+    const second = await world.node('same')
+    expect(second.lines[0]?.['nodeId']).toBe(first.lines[0]?.['nodeId'])
+  })
+
+  it('refuses a port in use', async () => {
+    const node = await world.node('port')
+    const run = await world.run(['node', '--listen', node.address, '--data', world.path('port2')])
+    expect(run).toMatchObject({ status: 1, stdout: '' })
+    expect(run.stderr).toMatch(/^fr node: ERR_FR_LISTEN: .*$/m)
+  })
+
+  it('refuses a data directory that is a file, and one that is in use', async () => {
+    writeFileSync(world.path('file'), 'x')
+    const file = await world.run(['node', '--listen', '127.0.0.1:0', '--data', world.path('file')])
+    expect(file.status).toBe(1)
+    expect(file.stderr).toMatch(/^fr node: ERR_FR_DATA_DIR: /m)
+    const node = await world.node('used')
+    const used = await world.run(['node', '--listen', '127.0.0.1:0', '--data', node.data])
+    expect(used.status).toBe(1)
+    expect(used.stderr).toMatch(/^fr node: ERR_FR_DATA_DIR_LOCKED: /m)
+  })
+
+  it('serves loopback alone without a key', async () => {
+    const args = ['node', '--listen', '0.0.0.0:0', '--data', world.path('open')]
+    const { FR_KEY: _, ...env } = world.env
+    const run = world.start(process.execPath, [...process.execArgv, mainPath(), ...args], {
+      ...env,
+      FR_KEY: undefined,
+    })
+    expect(await run.ended).toBe(1)
+    expect(run.stderr).toContain('ERR_FR_OPEN')
+  })
+
+  it('refuses an unusable key', async () => {
+    const data = ['--listen', '127.0.0.1:0', '--data', world.path('keys')]
+    writeFileSync(world.path('wide.key'), 'k'.repeat(43), { mode: 0o644 })
+    const wide = await world.run(['node', ...data, '--key-file', 'wide.key'])
+    expect([wide.status, wide.stderr]).toEqual([1, expect.stringContaining('ERR_FR_KEY')])
+    const missing = await world.run(['node', ...data, '--key-file', 'none.key'])
+    expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('ERR_FR_KEY')])
+    for (const FR_KEY of ['', 'short']) {
+      const run = await world.run(['node', ...data], { FR_KEY })
+      expect([run.status, run.stderr]).toEqual([1, expect.stringContaining('ERR_FR_KEY')])
+    }
+  })
+
+  it('takes a key that the service manager hands over, whatever its mode shows', async () => {
+    const key = 'm'.repeat(43)
+    writeFileSync(world.path('handed.key'), `${key}\n`, { mode: 0o440 })
+    const env = { CREDENTIALS_DIRECTORY: world.directory, FR_KEY: '' }
+    const node = await world.node('credentials', ['--key-file', world.path('handed.key')], env)
+    const status = await world.run(['status', node.address, '--json'], { FR_KEY: key })
+    expect([status.status, status.stderr]).toEqual([0, ''])
+  })
+
+  it('accepts the previous key beside the new one', async () => {
+    writeFileSync(world.path('new.key'), 'n'.repeat(43), { mode: 0o600 })
+    writeFileSync(world.path('old.key'), 'o'.repeat(43), { mode: 0o600 })
+    const keys = ['--key-file', world.path('new.key'), '--previous-key-file', world.path('old.key')]
+    const node = await world.node('rotating', keys)
+    for (const [file, status] of [
+      ['new.key', 0],
+      ['old.key', 0],
+    ] as const) {
+      const run = await world.run(['status', node.address, '--key-file', file])
+      expect([file, run.status, run.stderr]).toEqual([file, status, ''])
+    }
+    const other = await world.run(['status', node.address], { FR_KEY: 'x'.repeat(43) })
+    expect([other.status, other.stderr]).toEqual([1, expect.stringContaining('ERR_FR_AUTH')])
+  })
+})
+
+function mainPath(): string {
+  return new URL('../../dist/cli/main.js', import.meta.url).pathname
+}
+
+describe('fr status', () => {
+  let node: ServingNode
+  beforeAll(async () => {
+    node = await world.node('status', ['--name', 'ams 1'])
+  })
+
+  it('for people', async () => {
+    const run = await world.run(['status', node.address])
+    expect(run).toMatchObject({ status: 0, stderr: '' })
+    expect(run.stdout).toContain(`node       ${node.address}, called ams 1\n`)
+    expect(run.stdout).toContain('transfers  0\n')
+    expect(run.stdout).not.toContain('\u001b')
+  })
+
+  it('in colour where forced', async () => {
+    const run = await world.run(['status', node.address], { FORCE_COLOR: '1' })
+    expect(run.stdout).toContain('\u001b[1mnode\u001b[22m')
+  })
+
+  it('as JSON', async () => {
+    const run = await world.run(['status', node.address, '--json'])
+    expect(run).toMatchObject({ status: 0, stderr: '' })
+    expect(run.lines).toEqual([
+      expect.objectContaining({
+        event: 'status',
+        name: 'ams 1',
+        transfers: [],
+        dataDir: node.data,
+      }),
+    ])
+  })
+
+  it('of nobody', async () => {
+    const run = await world.run(['status', '127.0.0.1:1'])
+    expect(run).toMatchObject({ status: 1, stdout: '' })
+    expect(run.stderr).toMatch(/^fr status: ERR_FR_UNREACHABLE: /)
+  })
+})
+
+describe('fr keygen', () => {
+  it('prints a new key each time', async () => {
+    const first = await world.run(['keygen'])
+    const second = await world.run(['keygen'])
+    expect(first).toMatchObject({ status: 0, stderr: '' })
+    expect(first.stdout).toMatch(/^[\w-]{43}\n$/)
+    expect(second.stdout).not.toBe(first.stdout)
+  })
+
+  it('writes it for the owner alone, and never over a file', async () => {
+    const run = await world.run(['keygen', '--out', 'made.key'])
+    expect(run).toMatchObject({ status: 0, stdout: '', stderr: '' })
+    expect(statSync(world.path('made.key')).mode & 0o777).toBe(0o600)
+    const key = readFileSync(world.path('made.key'), 'utf8')
+    expect(key).toMatch(/^[\w-]{43}\n$/)
+    const again = await world.run(['keygen', '--out', 'made.key'])
+    expect([again.status, again.stderr]).toEqual([1, expect.stringContaining('ERR_FR_EXISTS')])
+    expect(readFileSync(world.path('made.key'), 'utf8')).toBe(key)
+    const nowhere = await world.run(['keygen', '--out', 'no/where.key'])
+    expect([nowhere.status, nowhere.stderr]).toEqual([1, expect.stringContaining('ERR_FR_IO')])
+  })
+
+  it('makes keys that nodes take', async () => {
+    await world.run(['keygen', '--out', 'used.key'])
+    const node = await world.node('made', ['--key-file', world.path('used.key')])
+    const run = await world.run(['status', node.address, '--key-file', 'used.key'])
+    expect(run.status).toBe(0)
+  })
+})
+
+describe('fr digest', () => {
+  it('prints one line, in the algorithm asked for', async () => {
+    world.file('digested', 200_000)
+    const plain = await world.run(['digest', 'digested'])
+    expect(plain).toMatchObject({ status: 0, stderr: '' })
+    expect(plain.stdout).toMatch(/^xxh64-blocks\/65536:[0-9a-f]{16}\n$/)
+    const secure = await world.run(['digest', 'digested', '--digest', 'sha256'])
+    expect(secure.stdout).toMatch(/^sha256-blocks\/65536:[0-9a-f]{64}\n$/)
+  })
+
+  it('refuses what is no file', async () => {
+    const missing = await world.run(['digest', 'none'])
+    expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('ERR_FR_SOURCE')])
+    const directory = await world.run(['digest', '.'])
+    expect(directory.status).toBe(1)
+    expect(directory.stderr).toContain('ERR_FR_IS_DIRECTORY')
+  })
+})
+
+describe('fr', () => {
+  it.each([
+    [[], 'Usage: fr'],
+    [['psh'], '(Did you mean push?)'],
+    [['push', 'f', '--too', 'h:1'], '(Did you mean --to?)'],
+    [['push', 'f', '--to', 'h:1,h:1'], 'h:1 is named twice'],
+    [['push', 'f', '--nodes', 'none.txt'], '--nodes: '],
+    [['push', 'f', '--to', 'h:1', '--strategy', 'adaptive'], 'ERR_FR_UNSUPPORTED'],
+    [['push', 'f', '--to', 'h:1', '--limit-up', '1Mbit'], 'ERR_FR_UNSUPPORTED'],
+    [['simulate', '--nodes', '3'], 'ERR_FR_UNSUPPORTED'],
+    [['node', '--data', 'd'], '--listen is required'],
+  ])('usage errors exit 2 on stderr: %j', async (args, text) => {
+    const run = await world.run(args)
+    expect(run).toMatchObject({ status: 2, stdout: '' })
+    expect(run.stderr).toContain(text)
+    expect(run.stderr).not.toMatch(/^ {4}at /m)
+  })
+
+  it('says where a nodes file is wrong', async () => {
+    writeFileSync(world.path('bad.txt'), '# nodes\nh:1\nh:2 speed=1Gbit\n')
+    const run = await world.run(['push', 'f', '--nodes', 'bad.txt'])
+    expect(run.status).toBe(2)
+    expect(run.stderr).toContain("bad.txt:3: unknown attribute 'speed'")
+    writeFileSync(world.path('large.txt'), `#${'x'.repeat(1024 * 1024)}\n`)
+    const large = await world.run(['push', 'f', '--nodes', 'large.txt'])
+    expect([large.status, large.stderr]).toEqual([2, expect.stringContaining('larger than')])
+  })
+
+  it('is quiet when nobody reads', async () => {
+    const run = world.start('bash', [
+      '-c',
+      '"$0" "$@" | true',
+      process.execPath,
+      mainPath(),
+      '--help',
+    ])
+    expect(await run.ended).toBe(0)
+    expect(run.stderr).toBe('')
+  })
+
+  it('loads the library in no command before it is needed', () => {
+    const sources = ['main', 'program', 'context', 'failures', 'units', 'render-text', 'addresses']
+    for (const name of sources) {
+      const text = readFileSync(new URL(`../../src/cli/${name}.ts`, import.meta.url), 'utf8')
+      const loaded = [...text.matchAll(/^import (?!type )[^;]*? from '([^']+)'/gm)].map(
+        (match) => match[1],
+      )
+      expect(loaded.filter((from) => from?.startsWith('../api'))).toEqual([])
+    }
+  })
+})

@@ -1,0 +1,277 @@
+/** `fr push` between real processes: what arrives, what is printed, how it ends. */
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { copyDigest, listOf, main, type ServingNode, sha256, World } from './cli-world.js'
+
+const MIB = 1024 * 1024
+
+describe('fr push to three nodes', () => {
+  let world: World
+  let nodes: ServingNode[]
+  beforeAll(async () => {
+    world = new World()
+    nodes = await world.nodes(3)
+  })
+  afterAll(() => world.close())
+
+  const expectCopies = (name: string | Buffer, content: Buffer): void => {
+    for (const node of nodes) expect(copyDigest(node, name)).toBe(sha256(content))
+  }
+
+  it('delivers, and says so in a table on stderr alone', async () => {
+    const content = world.file('plain.bin', 20 * MIB + 7)
+    const run = await world.run(['push', 'plain.bin', '--to', listOf(nodes)])
+    expect(run).toMatchObject({ status: 0, stdout: '' })
+    expectCopies('plain.bin', content)
+    const [plan, ...lines] = run.stderr.trimEnd().split('\n')
+    expect(plan).toBe('plain.bin: 20.0 MiB to 3 nodes, classic group')
+    expect(lines.at(-1)).toMatch(/^3 of 3 nodes complete, 20\.0 MiB each, .* delivered$/)
+    const digest = (await world.run(['digest', 'plain.bin'])).stdout.trim()
+    expect(digest).toMatch(/^xxh64-blocks\/65536:[0-9a-f]{16}$/)
+    for (const node of nodes) {
+      const row = new RegExp(`^${node.address} +complete +\\d+\\.\\d\\d +.*B/s +${digest}$`, 'm')
+      expect(run.stderr).toMatch(row)
+    }
+  })
+
+  it('prints the lines of --json in their order', async () => {
+    const content = world.file('json.bin', 60 * MIB)
+    const run = await world.run(['push', 'json.bin', '--json', '--to', listOf(nodes)])
+    expect(run.status).toBe(0)
+    expectCopies('json.bin', content)
+    const events = run.lines.map((line) => line['event'])
+    expect(events[0]).toBe('plan')
+    expect(events.at(-1)).toBe('result')
+    const between = new Set(events.slice(1, -1))
+    between.delete('progress')
+    expect([...between]).toEqual(['node'])
+    expect(run.lines[0]).toMatchObject({
+      strategy: 'classic',
+      shape: 'group',
+      groups: [nodes.map((node) => node.address)],
+      bytes: 60 * MIB,
+      boundSeconds: null,
+    })
+    const outcomes = run.lines.filter((line) => line['event'] === 'node')
+    expect(outcomes.map((line) => line['node']).sort()).toEqual(
+      nodes.map((node) => node.address).sort(),
+    )
+    const result = run.lines.at(-1) as { seconds: number; nodes: unknown[]; digest: string }
+    expect(result).toMatchObject({ bytes: 60 * MIB, originBytesSent: 60 * MIB })
+    expect(result.nodes).toHaveLength(3)
+    for (const node of nodes) {
+      expect(result.nodes).toContainEqual({
+        node: node.address,
+        status: 'complete',
+        seconds: expect.any(Number),
+        bytes: 60 * MIB,
+        digest: result.digest,
+        repairedBytes: 0,
+        reason: null,
+      })
+    }
+  })
+
+  it.each([0, 1, 2, 65_537])('delivers %d bytes', async (bytes) => {
+    const content = world.file('small.bin', bytes)
+    const run = await world.run(['push', 'small.bin', '--json', '--to', listOf(nodes)])
+    expect(run.status).toBe(0)
+    expect(run.lines.at(-1)).toMatchObject({ event: 'result', bytes })
+    expectCopies('small.bin', content)
+  })
+
+  it('takes names with spaces and line ends, and shows them escaped', async () => {
+    const name = ' two\nlines \u001b[31m.bin'
+    const content = world.file(name, 1000)
+    const run = await world.run(['push', name, '--to', listOf(nodes)])
+    expect(run.status).toBe(0)
+    expect(run.stderr).toContain(' two\\x0alines \\x1b[31m.bin: 1000 B to 3 nodes')
+    expectCopies(name, content)
+  })
+
+  it('takes names that are no UTF-8, as source and with --as', async () => {
+    const name = Buffer.from([0x61, 0xff, 0xfe, 0x62])
+    const content = world.file(name, 5000)
+    // Only a shell can give such a name: Node would make it UTF-8.
+    const shell = (line: string) =>
+      world.start('sh', ['-c', line, process.execPath, main, listOf(nodes)])
+    const first = shell(`"$0" "$1" push "$(printf 'a\\377\\376b')" --to "$2"`)
+    expect([await first.ended, first.stderr]).toEqual([0, expect.stringContaining('3 of 3 nodes')])
+    expectCopies(name, content)
+    const again = shell(
+      `"$0" "$1" push ./"$(printf 'a\\377\\376b')" --as="$(printf 'c\\375')" --to "$2"`,
+    )
+    expect([await again.ended, again.stderr]).toEqual([0, expect.stringContaining('3 of 3 nodes')])
+    expectCopies(Buffer.from([0x63, 0xfd]), content)
+    const missing = shell(`"$0" "$1" push "$(printf 'z\\377')" --to "$2"`)
+    expect([await missing.ended, missing.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^fr push: ERR_FR_SOURCE: .*ENOENT/),
+    ])
+  })
+
+  it('stores under another name, in a directory that the nodes make', async () => {
+    const content = world.file('as.bin', 3000)
+    const run = await world.run(['push', 'as.bin', '--as', 'deep/er/x.bin', '--to', listOf(nodes)])
+    expect(run.status).toBe(0)
+    expectCopies('deep/er/x.bin', content)
+  })
+
+  it('replaces a file, or refuses to with --no-clobber', async () => {
+    world.file('twice.bin', 3000)
+    expect((await world.run(['push', 'twice.bin', '--to', listOf(nodes)])).status).toBe(0)
+    const content = world.file('twice.bin', 4000)
+    const refused = await world.run(['push', 'twice.bin', '--no-clobber', '--to', listOf(nodes)])
+    expect(refused.status).toBe(1)
+    expect(refused.stderr).toContain('ERR_FR_EXISTS')
+    expect((await world.run(['push', 'twice.bin', '--to', listOf(nodes)])).status).toBe(0)
+    expectCopies('twice.bin', content)
+  })
+
+  it('reads a nodes file, and predicts with its speeds', async () => {
+    const content = world.file('listed.bin', 25_000_000)
+    const lines = nodes.map((node) => `${node.address} downlink=200Mbit uplink=200Mbit # a node`)
+    writeFileSync(world.path('nodes.txt'), `# all\n${lines.join('\n')}\n`)
+    const args = ['push', 'listed.bin', '--nodes', 'nodes.txt', '--uplink', '200Mbit', '--json']
+    const plan = await world.run([...args, '--dry-run'])
+    expect(plan.status).toBe(0)
+    expect(plan.lines).toHaveLength(1)
+    expect(plan.lines[0]).toMatchObject({ event: 'plan', boundSeconds: 1 })
+    for (const node of nodes) expect(copyDigest(node, 'listed.bin')).toBeNull()
+    const run = await world.run(args)
+    expect(run.status).toBe(0)
+    const result = run.lines.at(-1) as { efficiency: number; seconds: number }
+    expect(result).toMatchObject({ event: 'result', boundSeconds: 1 })
+    expect(result.efficiency).toBeCloseTo(1 / result.seconds, 6)
+    expectCopies('listed.bin', content)
+  })
+
+  it('prints the plan on stdout with --dry-run', async () => {
+    world.file('dry.bin', 3 * MIB)
+    const run = await world.run(['push', 'dry.bin', '--dry-run', '--to', listOf(nodes)])
+    expect(run).toMatchObject({ status: 0, stderr: '' })
+    expect(run.stdout.split('\n')).toEqual([
+      'dry.bin: 3.00 MiB to 3 nodes, classic group',
+      'blocks of 64.0 KiB',
+      'predicted: unknown without link speeds',
+      'bound: unknown without link speeds',
+      'limited by: unknown',
+      expect.stringMatching(/^node +group +relays +share$/),
+      ...nodes.map((node) => expect.stringMatching(`^${node.address} +1 +1.00 MiB +33%$`)),
+      '',
+    ])
+  })
+
+  it('exits 3 where some nodes complete, and names the others', async () => {
+    const content = world.file('some.bin', MIB)
+    const run = await world.run(['push', 'some.bin', '--to', `${listOf(nodes)},127.0.0.1:1`])
+    expect(run.status).toBe(3)
+    expect(run.stderr).toMatch(/^127\.0\.0\.1:1 +failed .*ERR_FR_UNREACHABLE/m)
+    expect(run.stderr).toContain('3 of 4 nodes complete')
+    expectCopies('some.bin', content)
+  })
+
+  it('exits 1 where no node completes, with a result all the same', async () => {
+    world.file('none.bin', MIB)
+    const run = await world.run(['push', 'none.bin', '--json', '--to', '127.0.0.1:1,127.0.0.1:2'])
+    expect(run.status).toBe(1)
+    expect(run.lines.at(-1)).toMatchObject({
+      event: 'result',
+      nodes: [
+        { status: 'failed', reason: expect.stringContaining('ERR_FR_UNREACHABLE') },
+        { status: 'failed', reason: expect.stringContaining('ERR_FR_UNREACHABLE') },
+      ],
+    })
+  })
+
+  it('notices one node under two names', async () => {
+    world.file('same.bin', MIB)
+    const [node] = nodes as [ServingNode]
+    const alias = node.address.replace('127.0.0.1', '127.0.0.2')
+    const other = node.address.replace('127.0.0.1', 'localhost')
+    expect(alias).not.toBe(other)
+    const run = await world.run(['push', 'same.bin', '--to', `${node.address},${other}`])
+    expect(run.status).toBe(3)
+    expect(run.stderr).toContain('ERR_FR_SAME_NODE')
+  })
+
+  it('refuses another key by name', async () => {
+    world.file('key.bin', MIB)
+    const run = await world.run(['push', 'key.bin', '--to', listOf(nodes)], {
+      FR_KEY: 'x'.repeat(40),
+    })
+    expect(run.status).toBe(1)
+    expect(run.stderr).toContain('ERR_FR_AUTH')
+    for (const node of nodes) expect(copyDigest(node, 'key.bin')).toBeNull()
+  })
+
+  it('goes on quietly when nobody reads its lines', async () => {
+    const content = world.file('pipe.bin', 30 * MIB)
+    const line = `set -o pipefail; "$0" "$@" | head -n 1`
+    const args = ['-c', line, process.execPath, main]
+    const run = world.start('bash', [...args, 'push', 'pipe.bin', '--json', '--to', listOf(nodes)])
+    expect(await run.ended).toBe(0)
+    expect(run.lines.map((each) => each['event'])).toEqual(['plan'])
+    expect(run.stderr).not.toMatch(/EPIPE|Error/)
+    expectCopies('pipe.bin', content)
+  })
+
+  it('draws on a terminal, and obeys NO_COLOR', async () => {
+    const content = world.file('live.bin', 120 * MIB)
+    const pushing = [
+      process.execPath,
+      main,
+      'push',
+      'live.bin',
+      '--digest',
+      'sha256',
+      '--to',
+      listOf(nodes),
+    ]
+    const onTerminal = async (env: NodeJS.ProcessEnv): Promise<string> => {
+      const program =
+        'import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
+      const run = world.start('python3', ['-c', program, ...pushing], { TERM: 'xterm', ...env })
+      expect([await run.ended, run.stderr, run.stdout]).toEqual([0, '', expect.anything()])
+      return run.stdout
+    }
+    const sequence = '\u001b'
+    const moved = `${sequence}[4A`
+    const coloured = await onTerminal({})
+    expectCopies('live.bin', content)
+    expect(coloured).toContain('live.bin: 120 MiB to 3 nodes')
+    expect(coloured).toContain(`${sequence}[1mlive.bin  `)
+    expect(coloured).toMatch(/\d+% of 120 MiB x 3 {2}.* delivered/)
+    expect(coloured).toMatch(/receiving +\[=*>? *\]/)
+    expect(coloured).toContain(moved)
+    expect(coloured).toContain(`${sequence}[32mcomplete${sequence}[39m`)
+    const plain = await onTerminal({ NO_COLOR: '1' })
+    expect(plain).toContain(moved)
+    expect(plain).not.toContain(`${sequence}[32m`)
+    expect(plain).not.toContain(`${sequence}[1m`)
+    expect(await onTerminal({ TERM: 'dumb' })).not.toContain(sequence)
+  })
+
+  it('refuses what is no file', async () => {
+    mkdirSync(world.path('folder'), { recursive: true })
+    const directory = await world.run(['push', 'folder', '--json', '--to', listOf(nodes)])
+    expect(directory.status).toBe(1)
+    expect(directory.stderr).toContain('ERR_FR_IS_DIRECTORY')
+    expect(directory.lines).toEqual([
+      { event: 'error', code: 'ERR_FR_IS_DIRECTORY', text: expect.any(String) },
+    ])
+    const missing = await world.run(['push', 'no such\n', '--to', listOf(nodes)])
+    expect(missing.status).toBe(1)
+    expect(missing.stderr).toMatch(/^fr push: ERR_FR_SOURCE: .*no such\\x0a/)
+    expect(missing.stderr.trimEnd().split('\n')).toHaveLength(1)
+  })
+
+  it('leaves no partial behind', () => {
+    for (const node of nodes) {
+      const partials = join(node.data, '.fastreplica/partials')
+      expect(existsSync(partials) ? readdirSync(partials) : []).toEqual([])
+      expect(statSync(join(node.data, '.fastreplica')).mode & 0o777).toBe(0o700)
+    }
+  })
+})

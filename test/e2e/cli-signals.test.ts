@@ -1,0 +1,112 @@
+/** Death and signals in the middle of a push: of a node, and of the push itself. */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { copyDigest, listOf, type Running, type ServingNode, sha256, World } from './cli-world.js'
+
+const MIB = 1024 * 1024
+
+let world: World
+let nodes: ServingNode[]
+let content: Buffer
+beforeEach(async () => {
+  world = new World()
+  nodes = await world.nodes(3)
+  content = world.file('big.bin', 96 * MIB)
+})
+afterEach(() => world.close())
+
+/** A push that cannot end, because its last node stands still. */
+async function heldPush(): Promise<{ push: Running; held: ServingNode }> {
+  const held = nodes[2] as ServingNode
+  const push = world.fr(['push', 'big.bin', '--json', '--to', listOf(nodes)])
+  await push.until('plan', () => push.lines.length > 0)
+  held.kill('SIGSTOP')
+  expect(push.lines.map((line) => line['event'])).not.toContain('result')
+  return { push, held }
+}
+
+function partialsOf(node: ServingNode): string[] {
+  const directory = join(node.data, '.fastreplica/partials')
+  return existsSync(directory) ? readdirSync(directory) : []
+}
+
+describe('a node that dies', () => {
+  it('by SIGKILL in the middle fails by name; the others complete; exit 3', async () => {
+    const { push, held } = await heldPush()
+    held.kill('SIGKILL')
+    expect(await push.ended).toBe(3)
+    const result = push.lines.at(-1)
+    expect(result).toMatchObject({ event: 'result', bytes: 96 * MIB })
+    expect(result?.['nodes']).toContainEqual(
+      expect.objectContaining({
+        node: held.address,
+        status: 'failed',
+        reason: expect.stringMatching(/^ERR_FR_NODE_LOST: /),
+      }),
+    )
+    for (const node of nodes.slice(0, 2)) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))
+    expect(copyDigest(held, 'big.bin')).toBeNull()
+    expect(push.stderr).toMatch(new RegExp(`^${held.address} +failed .*ERR_FR_NODE_LOST`, 'm'))
+    expect(push.stderr).toContain('2 of 3 nodes complete')
+  })
+
+  it('by silence fails within some seconds; the others complete; exit 3', async () => {
+    const started = performance.now()
+    const { push, held } = await heldPush()
+    expect(await push.ended).toBe(3)
+    expect(performance.now() - started).toBeLessThan(10_000)
+    expect(push.stderr).toMatch(new RegExp(`^${held.address} +failed .*ERR_FR_NODE_SILENT`, 'm'))
+    for (const node of nodes.slice(0, 2)) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))
+  })
+})
+
+describe('a push that is stopped', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('by %s ends with %d and publishes nothing', async (signal, status) => {
+    const { push, held } = await heldPush()
+    const started = performance.now()
+    push.kill(signal)
+    expect(await push.ended).toBe(status)
+    expect(performance.now() - started).toBeLessThan(2_000)
+    expect(push.lines.at(-1)).toMatchObject({ event: 'error', code: 'ERR_FR_ABORTED' })
+    expect(push.stderr).toContain(`${signal}: stopping; once more ends at once`)
+    expect(push.stderr).not.toMatch(/^ {4}at /m)
+    held.kill('SIGCONT')
+    for (const node of nodes) {
+      await node.until('end of the partials', () => partialsOf(node).length === 0)
+      expect(copyDigest(node, 'big.bin')).toBeNull()
+    }
+    // The nodes are none the worse for it.
+    const again = await world.run(['push', 'big.bin', '--to', listOf(nodes)])
+    expect(again.status).toBe(0)
+    for (const node of nodes) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))
+  })
+
+  it('by a second SIGINT ends at once', async () => {
+    const { push } = await heldPush()
+    push.kill('SIGINT')
+    await push.until('answer to the first', () => push.stderr.includes('stopping'))
+    push.kill('SIGINT')
+    expect(await push.ended).toBe(130)
+  })
+})
+
+describe('a node that is stopped', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('by %s ends with %d, in the middle of a push', async (signal, status) => {
+    const push = world.fr(['push', 'big.bin', '--json', '--to', listOf(nodes)])
+    await push.until('plan', () => push.lines.length > 0)
+    const stopped = nodes[0] as ServingNode
+    stopped.kill(signal)
+    expect(await stopped.ended).toBe(status)
+    expect(stopped.stderr).toMatch(/event=stopping .*event=stopped/s)
+    // It may have been complete by then; the others are in any case.
+    expect([0, 3]).toContain(await push.ended)
+    for (const node of nodes.slice(1)) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))
+  })
+})
