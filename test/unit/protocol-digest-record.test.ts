@@ -113,15 +113,15 @@ describe('digest records', () => {
   })
 
   it('that do not fit their blocks are refused', () => {
-    const fit = (where: DigestPlace, bytes: number): void => {
+    const carry = (where: DigestPlace, bytes: number): void => {
       const values = signDigests(nodePrimitives, originKey, where, new Uint8Array(bytes))
       newReceiver().unwrap(where, geometry, newSender().wrap(values))
     }
-    fit(place, 16)
+    carry(place, 16)
     for (const bytes of [0, 8, 15, 17, 24]) {
-      expect(refusal(() => fit(place, bytes)).message).toMatch(/does not fit/)
+      expect(refusal(() => carry(place, bytes)).message).toMatch(/does not fit/)
     }
-    expect(refusal(() => fit({ ...place, offset: 1 }, 16)).message).toMatch(/does not fit/)
+    expect(refusal(() => carry({ ...place, offset: 1 }, 16)).message).toMatch(/does not fit/)
   })
 
   it('too short or too long are refused', () => {
