@@ -1,0 +1,192 @@
+/** Everything under examples/ runs, or is read by what it is for. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseNodesFile } from '../../src/cli/addresses.js'
+import { parseCommandLine } from '../../src/cli/program.js'
+import { root, sha256, World } from './cli-world.js'
+
+const example = (name: string) => join(root, 'examples', name)
+
+let world: World
+beforeAll(() => {
+  world = new World()
+})
+afterAll(() => world.close())
+
+describe('library.mjs', () => {
+  it('puts a file in a directory', async () => {
+    const content = world.file('model.bin', 3_000_000)
+    const args = [example('library.mjs'), world.path('model.bin'), world.path('replica')]
+    const run = world.start(process.execPath, args)
+    expect([await run.ended, run.stderr]).toEqual([0, ''])
+    const lines = run.stdout.trimEnd().split('\n')
+    expect(lines.at(-1)).toMatch(/^complete xxh64-blocks\/65536:[0-9a-f]{16}$/)
+    for (const line of lines.slice(0, -1)) expect(line).toMatch(/^\d+ of 3000000 bytes$/)
+    expect(sha256(readFileSync(world.path('replica', 'model.bin')))).toBe(sha256(content))
+  })
+})
+
+describe('cancel.mjs', () => {
+  it('cancels, and leaves nothing behind', async () => {
+    world.file('large.bin', 64 * 1024 * 1024)
+    const data = world.path('cancelled')
+    const args = [example('cancel.mjs'), world.path('large.bin'), data]
+    const run = world.start(process.execPath, args)
+    expect([await run.ended, run.stderr]).toEqual([0, ''])
+    expect(run.stdout).toBe('cancelled: changed my mind\n')
+    expect(readdirSync(data)).toEqual(['.fastreplica'])
+    const partials = join(data, '.fastreplica/partials')
+    expect(existsSync(partials) ? readdirSync(partials) : []).toEqual([])
+  })
+
+  it('says how it is used', async () => {
+    const run = world.start(process.execPath, [example('cancel.mjs')])
+    expect(await run.ended).toBe(2)
+    expect(run.stderr).toContain('usage: ')
+  })
+})
+
+describe('nodes.txt', () => {
+  it('is a nodes file', () =>
+    expect(parseNodesFile(readFileSync(example('nodes.txt'), 'utf8'), 'nodes.txt')).toEqual([
+      {
+        address: '10.0.0.2:7400',
+        uplinkBytesPerSecond: 125e6,
+        downlinkBytesPerSecond: 125e6,
+        site: 'ams',
+      },
+      {
+        address: '10.0.0.3:7400',
+        uplinkBytesPerSecond: 125e6,
+        downlinkBytesPerSecond: 125e6,
+        site: 'ams',
+      },
+      { address: '10.0.0.4:7400', uplinkBytesPerSecond: 25e6, site: 'fra' },
+      { address: '[2001:db8::5]:7400' },
+    ]))
+})
+
+/** The settings of a unit file's sections, in order; a name may come more than once. */
+function readUnit(text: string): Map<string, [name: string, value: string][]> {
+  const sections = new Map<string, [string, string][]>()
+  let current: [string, string][] | undefined
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue
+    const section = /^\[(\w+)\]$/.exec(line)?.[1]
+    if (section !== undefined) {
+      current = []
+      sections.set(section, current)
+      continue
+    }
+    const equals = line.indexOf('=')
+    if (equals < 1 || current === undefined) throw new Error(`not a setting: ${line}`)
+    current.push([line.slice(0, equals), line.slice(equals + 1)])
+  }
+  return sections
+}
+
+describe('fastreplica-node.service', () => {
+  const path = example('fastreplica-node.service')
+  const unit = readUnit(readFileSync(path, 'utf8'))
+  const service = unit.get('Service') ?? []
+  const all = (name: string) => service.filter((each) => each[0] === name).map((each) => each[1])
+
+  it('has three sections, and sets nothing twice but the filter', () => {
+    expect([...unit.keys()]).toEqual(['Unit', 'Service', 'Install'])
+    for (const [name] of service) {
+      if (name !== 'SystemCallFilter') expect([name, all(name).length]).toEqual([name, 1])
+    }
+  })
+
+  it('starts a node as this version takes it', () => {
+    const [env, fr, ...args] = (all('ExecStart')[0] ?? '').split(' ')
+    expect([env, fr]).toEqual(['/usr/bin/env', 'fr'])
+    expect(parseCommandLine(args, '0')).toMatchObject({
+      kind: 'run',
+      command: {
+        command: 'node',
+        listen: '0.0.0.0:7400',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the service manager fills them in
+        dataDir: '${STATE_DIRECTORY}',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the service manager fills them in
+        keyFile: '${CREDENTIALS_DIRECTORY}/key',
+        minFreeBytes: 2 ** 30,
+      },
+    })
+    expect(all('LoadCredential')[0]).toMatch(/^key:/)
+    expect(all('SuccessExitStatus')).toEqual(['143'])
+  })
+
+  it.each([
+    ['DynamicUser', 'yes'],
+    ['NoNewPrivileges', 'yes'],
+    ['CapabilityBoundingSet', ''],
+    ['ProtectSystem', 'strict'],
+    ['ProtectHome', 'yes'],
+    ['PrivateDevices', 'yes'],
+    ['PrivateTmp', 'yes'],
+    ['ReadWritePaths', '/var/lib/fastreplica'],
+    ['StateDirectory', 'fastreplica'],
+    ['RestrictNamespaces', 'yes'],
+    ['SystemCallArchitectures', 'native'],
+    ['UMask', '0027'],
+  ])('%s=%s', (name, value) => expect(all(name)).toEqual([value]))
+
+  it('bounds memory, tasks and descriptors, and allows TCP alone', () => {
+    for (const name of ['MemoryMax', 'TasksMax', 'LimitNOFILE']) expect(all(name)).toHaveLength(1)
+    expect(all('RestrictAddressFamilies')[0]?.split(' ')).toEqual(
+      expect.arrayContaining(['AF_INET', 'AF_INET6']),
+    )
+    expect(all('MemoryDenyWriteExecute')).toEqual([])
+  })
+
+  const analyze = (...args: string[]) =>
+    spawnSync('systemd-analyze', [...args, '--no-pager'], { encoding: 'utf8' })
+  const hasAnalyze = analyze('--version').status === 0
+
+  it.skipIf(!hasAnalyze)('is right in the eyes of systemd', () => {
+    const verify = analyze('verify', path)
+    expect([verify.status, verify.stdout + verify.stderr]).toEqual([0, ''])
+    const security = analyze('security', '--offline=true', path)
+    const exposure = /exposure level for \S+: ([\d.]+)/.exec(security.stdout)?.[1]
+    expect(Number(exposure)).toBeLessThan(2)
+  })
+
+  it.skipIf(!hasAnalyze)('allows the system calls that the engine needs, and not others', () => {
+    const allowed = new Set<string>()
+    const members = (name: string): string[] => {
+      if (!name.startsWith('@')) return [name]
+      const lines = analyze('syscall-filter', name).stdout.split('\n').slice(1)
+      const listed = lines.map((line) => line.trim()).filter((line) => /^@?\w/.test(line))
+      return listed.flatMap(members)
+    }
+    for (const filter of all('SystemCallFilter')) {
+      const isDenied = filter.startsWith('~')
+      for (const name of filter.replace('~', '').split(' ').flatMap(members)) {
+        if (isDenied) allowed.delete(name)
+        else allowed.add(name)
+      }
+    }
+    const needed =
+      'splice tee sendfile openat2 renameat2 fallocate ftruncate copy_file_range pread64 pwrite64 ' +
+      'fdatasync fsync sync_file_range flock fstatfs fchmod utimensat linkat unlinkat mkdirat ' +
+      'epoll_create1 epoll_ctl epoll_wait eventfd2 pipe2 fcntl accept4 connect setsockopt ' +
+      'clone3 clone futex mmap mprotect madvise io_uring_setup getrandom'
+    for (const name of needed.split(' ')) expect([name, allowed.has(name)]).toEqual([name, true])
+    for (const name of ['mount', 'ptrace', 'reboot', 'kexec_load', 'bpf', 'init_module']) {
+      expect([name, allowed.has(name)]).toEqual([name, false])
+    }
+  })
+})
+
+describe('examples/', () => {
+  it('holds nothing that is not looked at here', () =>
+    expect(readdirSync(join(root, 'examples')).sort()).toEqual([
+      'cancel.mjs',
+      'fastreplica-node.service',
+      'library.mjs',
+      'nodes.txt',
+    ]))
+})
