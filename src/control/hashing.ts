@@ -42,7 +42,7 @@ export class HashSchedule {
   constructor(
     shares: readonly (HashTask & object)[],
     blockBytes: number,
-    aheadBytes: number = limits.hashAheadBytes,
+    aheadBytes: number | undefined = limits.hashAheadBytes,
   ) {
     this.#lanes = shares
       .filter((share) => share.length > 0)

@@ -319,7 +319,9 @@ export class NodeMachine {
 
   /** Nothing moves although the origin has dealt everything: ask for all that is open. */
   #askAgain(nowMs: number): void {
-    this.#need(false, this.#ledger.missing([[0, this.#config.bytes]], true))
+    const missing = this.#ledger.missing([[0, this.#config.bytes]], true)
+    this.#commands.push({ type: 'log', event: 'asked-again', fields: { bytes: missing.bytes } })
+    this.#need(false, missing)
     const bad = this.#ledger.badRanges()
     if (this.#copying === 0 && this.#scratchQueue.isIdle) this.#need(true, bad)
     this.#movedMs = nowMs

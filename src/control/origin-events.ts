@@ -80,4 +80,6 @@ export interface OriginConfig {
   readonly nodes: readonly NodeLink[]
   readonly connectMs: number
   readonly progressMs: number
+  /** limits.hashAheadBytes unless given. */
+  readonly hashAheadBytes?: number
 }

@@ -315,7 +315,7 @@ export class OriginMachine {
     this.#commands.push({ type: 'announcePlan', plan: { strategy: 'classic', shape: 'group', nodes, shares } })
     this.#list(sends)
     const tasks = nodes.map((owner, i) => ({ owner, offset: shares[i]?.[0] ?? 0, length: shares[i]?.[1] ?? 0 }))
-    this.#hashing = new HashSchedule(tasks, this.#config.blockBytes)
+    this.#hashing = new HashSchedule(tasks, this.#config.blockBytes, this.#config.hashAheadBytes)
     this.#countMs = nowMs + limits.countMs
   }
 

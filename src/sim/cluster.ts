@@ -61,6 +61,7 @@ export class Cluster implements SimNet {
       nodes: scenario.nodes.map((_, i) => ({ address: `node${i}:1` })),
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
+      hashAheadBytes: scenario.hashAheadBytes,
     }
     this.#machine = new OriginMachine(config, new ClassicDealer(bytes, blockBytes), 0)
   }
@@ -160,7 +161,7 @@ export class Cluster implements SimNet {
         return this.#feeds.get(`${originIndex}>${command.node}`)?.digests({ ...command, digests: command.digests.slice() })
       case 'hash': {
         const { offset, length } = command
-        return this.timeline.after(this.#random.between(0.5, 10), () => {
+        return this.timeline.after(this.#random.between(0.5, 1.5) * this.#scenario.originHashMs, () => {
           this.post({ type: 'hashed', offset, length, digests: this.#source.digests(offset, length) })
         })
       }

@@ -16,6 +16,7 @@ export function runScenario(scenario: Scenario): SimResult {
 }
 
 function checkOutcomes(scenario: Scenario, cluster: Cluster, result: SimResult): void {
+  checkPromptness(scenario, cluster)
   if (result.outcomes.length !== scenario.nodes.length) throw new Error('a node has no outcome')
   for (const [i, node] of scenario.nodes.entries()) {
     const outcome = result.outcomes[i]
@@ -46,4 +47,12 @@ function checkFailure(scenario: Scenario, cluster: Cluster, result: SimResult): 
   const wroteEarly = cluster.nodes.some((node) => (node?.publications ?? 0) > 0 && node?.file.isRight === false)
   if (wroteEarly) throw new Error('a failed push published something wrong')
   if (result.virtualMs > limits.publishMs) throw new Error('a failed push took too long to end')
+}
+
+/** Asking again is the safety net: only what keeps quiet (not what breaks) may make a node need it. */
+function checkPromptness(scenario: Scenario, cluster: Cluster): void {
+  const isQuiet = scenario.edges.flat().some((edge) => edge.stallAtMs !== null || edge.cannotDial)
+  if (isQuiet || scenario.nodes.some((node) => node.trouble === 'hung')) return
+  const asked = cluster.nodes.find((node) => (node?.asks ?? 0) > 0)
+  if (asked !== undefined) throw new Error(`node ${asked.node} had to ask again although nothing kept quiet`)
 }

@@ -42,6 +42,9 @@ export interface Scenario {
   readonly wrongChance: number
   readonly sourceChangesAtMs: number | null
   readonly cancelAtMs: number | null
+  /** How long the origin takes for a hash task, and how far it may hash ahead of its feeds. */
+  readonly originHashMs: number
+  readonly hashAheadBytes: number
 }
 
 const blockBytes = 65_536
@@ -88,6 +91,8 @@ export function scenarioOf(seed: number): Scenario {
     edges,
     wrongChance: isTroubled && random.chance(0.3) ? random.between(0, 0.03) : 0,
     sourceChangesAtMs: isTroubled && random.chance(0.04) ? random.between(0, lifeMs) : null,
+    originHashMs: random.chance(0.3) ? random.between(50, 800) : random.between(0.5, 10),
+    hashAheadBytes: random.pick([1, 20, 1000]) * blockBytes,
     cancelAtMs: isTroubled && random.chance(0.04) ? random.between(0, lifeMs) : null,
   }
 }

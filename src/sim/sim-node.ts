@@ -32,6 +32,8 @@ export class SimNode {
   isAlive = true
   isHung = false
   publications = 0
+  /** How often it had to ask for everything it missed, because nothing moved any more. */
+  asks = 0
   failure: Failure | null = null
   hasEnded = false
   readonly relays = new Map<number, SimFeed>()
@@ -162,6 +164,7 @@ export class SimNode {
       case 'publish':
         return timeline.after(this.#scenario.publishMs, () => this.#publish())
       case 'log':
+        if (command.event === 'asked-again') this.asks++
         return
       case 'end':
         this.failure = command.failure

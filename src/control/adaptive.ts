@@ -1,0 +1,236 @@
+/**
+ * Adaptive dealing: units go to whichever relay has room, so that shares settle at what each uplink can
+ * carry, without anybody measuring first (Kumar & Ross, HotWeb 2006, for the bound; the queues are
+ * those of Mutualcast).
+ *
+ * The idea: every relay has a short queue of bytes it was dealt and has not forwarded: what is
+ * still on the origin's feed plus the backlog of its worst feed to a mate. A queue may hold a window
+ * of a tenth of a second of that relay's own rate. The next unit goes to the emptiest queue, measured in
+ * windows. When all windows are full and the origin itself would run dry, its spare uplink sends a
+ * unit directly to everybody. A relay that falls silent is dealt nothing, and what it has not
+ * forwarded is dealt again; a receiver that most relays find slow no longer counts in their backlog.
+ *
+ * A unit is a range of bytes; blocks do not matter here. It must never wait for a slow receiver, and
+ * never grow a window to fill an idle origin: a network limited by its relays fills any window.
+ */
+import { KIB, MIB } from '../limits.js'
+import type { Dealer, DealerFact, Send } from './dealer.js'
+import { DirectAnswers } from './direct-answers.js'
+import { LagVotes } from './lag-votes.js'
+import { RangeSet } from './ranges.js'
+import { DealtRelay } from './relay-queue.js'
+import type { RangePair } from './types.js'
+
+export const adaptiveTiming = {
+  /** The origin looks at its feeds this often. */
+  tickMs: 5,
+  /** Nodes report their backlog this often while it changes. */
+  reportMs: 12,
+} as const
+
+/** A relay is dealt nothing after this silence, and its queue is dealt again after the second. */
+const suspectMs = 150
+const takeBackMs = 350
+/** Direct units wait until windows have their size. */
+const directAfterMs = 300
+/** The origin runs dry when its feeds hold less than this much of its own rate. */
+const dryMs = 20
+const dryBytesMin = 64 * KIB
+/** A unit that goes to everybody, and how much a receiver may have waiting before it is left out. */
+const directUnitBytes = 32 * KIB
+const directQueueMax = 1 * MIB
+
+export class AdaptiveDealer implements Dealer {
+  readonly #bytes: number
+  readonly #pool = new RangeSet()
+  readonly #relays = new Map<number, DealtRelay>()
+  readonly #answers = new DirectAnswers()
+  readonly #lag = new LagVotes()
+  #startMs = 0
+  #ratedMs = 0
+  #sentMark = 0
+  #originRate = 0
+  #tickAtMs: number | null = null
+  /** Bytes of units that went to everybody, for the record of what limited the transfer. */
+  directBytes = 0
+
+  constructor(bytes: number) {
+    this.#bytes = bytes
+    this.#pool.add(0, bytes)
+  }
+
+  get isAllDealt(): boolean {
+    return this.#pool.isEmpty
+  }
+
+  dealt(node: number): readonly RangePair[] {
+    return this.#relays.get(node)?.dealt.toArray() ?? []
+  }
+
+  /** Nodes whose backlog is not to count, because they lag or have gone silent. */
+  excluded(): readonly number[] {
+    const silent = [...this.#relays.values()].filter((relay) => relay.isSilent).map((relay) => relay.node)
+    return [...new Set([...this.#lag.lagging, ...silent])].sort((a, b) => a - b)
+  }
+
+  deadlineMs(): number | null {
+    return this.#tickAtMs
+  }
+
+  handle(fact: DealerFact): Send[] {
+    switch (fact.type) {
+      case 'started':
+        return this.#start(fact.nodes, fact.nowMs)
+      case 'reported': {
+        const relay = this.#relays.get(fact.node)
+        if (relay === undefined) return []
+        relay.reported(fact.backlogBytes, fact.nowMs)
+        this.#lag.reported(fact.node, fact.landedBytes, fact.behind, fact.nowMs)
+        return this.#deal(fact.nowMs)
+      }
+      case 'counted':
+        this.#answers.counted(fact.node, fact.queuedBytes, fact.nowMs)
+        this.#relays.get(fact.node)?.counted(fact.queuedBytes, fact.unackedBytes, fact.sentBytes, fact.nowMs)
+        return []
+      case 'needed': {
+        const sends = this.#answers.answer(fact)
+        this.#listed(sends)
+        return sends
+      }
+      case 'nodeFailed':
+        return this.#fail(fact.node, fact.nowMs)
+      case 'ticked':
+        return this.#tick(fact.nowMs)
+      default:
+        return fact satisfies never
+    }
+  }
+
+  #start(nodes: readonly number[], nowMs: number): Send[] {
+    this.#startMs = this.#ratedMs = nowMs
+    for (const node of nodes) this.#relays.set(node, new DealtRelay(node, nodes.length, nowMs))
+    this.#lag.started(nodes, nowMs)
+    this.#tickAtMs = nowMs + adaptiveTiming.tickMs
+    return this.#deal(nowMs)
+  }
+
+  #tick(nowMs: number): Send[] {
+    if (this.#tickAtMs === null || nowMs < this.#tickAtMs) return []
+    this.#tickAtMs = nowMs + adaptiveTiming.tickMs
+    this.#rateOrigin(nowMs)
+    this.#lag.ticked(nowMs)
+    for (const relay of this.#relays.values()) {
+      const quietMs = nowMs - relay.heardMs
+      relay.isSilent = quietMs >= suspectMs
+      if (quietMs >= takeBackMs) this.#takeBack(relay)
+    }
+    return this.#deal(nowMs)
+  }
+
+  /** The origin's own rate over all feeds, smoothed. */
+  #rateOrigin(nowMs: number): void {
+    const elapsedMs = nowMs - this.#ratedMs
+    if (elapsedMs < 10) return
+    let sent = 0
+    for (const relay of this.#relays.values()) sent += relay.sentBytes
+    const rate = ((sent - this.#sentMark) / elapsedMs) * 1000
+    this.#originRate += Math.min(1, elapsedMs / 100) * (Math.max(0, rate) - this.#originRate)
+    this.#sentMark = sent
+    this.#ratedMs = nowMs
+  }
+
+  #takeBack(relay: DealtRelay): void {
+    for (const [offset, length] of relay.takeBack()) this.#pool.add(offset, length)
+  }
+
+  #fail(node: number, nowMs: number): Send[] {
+    const relay = this.#relays.get(node)
+    this.#answers.forget(node)
+    this.#lag.left(node)
+    if (relay === undefined) return []
+    this.#takeBack(relay)
+    this.#relays.delete(node)
+    return this.#deal(nowMs)
+  }
+
+  #deal(nowMs: number): Send[] {
+    const sends: Send[] = []
+    const live = [...this.#relays.values()].filter((relay) => !relay.isSilent && !this.#lag.lagging.has(relay.node))
+    if (live.length === 0) return this.#dealWithoutRelays()
+    const leftSeconds = this.#secondsLeft(live)
+    while (!this.#pool.isEmpty) {
+      const relay = emptiest(live, leftSeconds)
+      if (relay === undefined) break
+      sends.push(this.#unitTo(relay, leftSeconds))
+    }
+    if (!this.#pool.isEmpty && nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
+    return sends
+  }
+
+  /** How long the pool will last: near the end windows shrink, so that all queues end together. */
+  #secondsLeft(live: readonly DealtRelay[]): number {
+    const rate = live.reduce((sum, relay) => sum + relay.rate, 0)
+    return rate === 0 ? Number.POSITIVE_INFINITY : this.#pool.bytes / rate
+  }
+
+  #unitTo(relay: DealtRelay, leftSeconds: number): Send {
+    const [offset, available] = this.#pool.first() as RangePair
+    const length = Math.min(available, relay.unitBytes(leftSeconds))
+    this.#pool.remove(offset, length)
+    relay.deal(offset, length)
+    return { node: relay.node, stream: 0, offset, length, relay: this.#relays.size > 1, scratch: false }
+  }
+
+  /** The origin's spare uplink, when every relay is full. */
+  #dealDirectly(sends: Send[]): void {
+    const relays = [...this.#relays.values()].filter((relay) => !relay.isSilent)
+    const floor = Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000)
+    let queued = relays.reduce((sum, relay) => sum + relay.queuedBytes, 0)
+    while (!this.#pool.isEmpty && queued < floor) {
+      const [offset, available] = this.#pool.first() as RangePair
+      const length = Math.min(available, directUnitBytes)
+      this.#pool.remove(offset, length)
+      for (const relay of relays) {
+        if (relay.queuedBytes > directQueueMax) continue
+        relay.listed(length)
+        queued += length
+        sends.push({ node: relay.node, stream: 0, offset, length, relay: false, scratch: false })
+      }
+      this.directBytes += length
+    }
+  }
+
+  /** Nobody can relay: everybody who is left, silent or lagging, is still sent what it misses. */
+  #dealWithoutRelays(): Send[] {
+    const sends: Send[] = []
+    const relays = [...this.#relays.values()]
+    while (!this.#pool.isEmpty && relays.length > 0) {
+      if (relays.some((relay) => relay.queuedBytes > directQueueMax)) break
+      const [offset, available] = this.#pool.first() as RangePair
+      const length = Math.min(available, directUnitBytes)
+      this.#pool.remove(offset, length)
+      for (const relay of relays) {
+        relay.listed(length)
+        sends.push({ node: relay.node, stream: 0, offset, length, relay: false, scratch: false })
+      }
+    }
+    return sends
+  }
+
+  #listed(sends: readonly Send[]): void {
+    for (const send of sends) this.#relays.get(send.node)?.listed(send.length)
+  }
+}
+
+/** The relay whose queue is emptiest in windows and still has room for a unit. */
+function emptiest(live: readonly DealtRelay[], leftSeconds: number): DealtRelay | undefined {
+  let best: DealtRelay | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const relay of live) {
+    const fill = relay.fill(leftSeconds)
+    if (fill >= least || !relay.hasRoom(leftSeconds)) continue
+    best = relay
+    least = fill
+  }
+  return best
+}

@@ -1,0 +1,41 @@
+/**
+ * Bytes that a node asks for are sent to it directly. What was listed for it and is still queued
+ * on its feed is not listed again: it will arrive, or the feed breaks and the node fails by name.
+ * Repairs (scratch) are always sent: each is a new try.
+ */
+import type { DealerFact, Send } from './dealer.js'
+import { RangeSet } from './ranges.js'
+
+/** A feed counts as drained when it was seen empty this long after the last listing. */
+const drainedMs = 500
+
+interface Listed {
+  readonly ranges: RangeSet
+  atMs: number
+}
+
+export class DirectAnswers {
+  readonly #listed = new Map<number, Listed>()
+
+  answer(fact: DealerFact & { type: 'needed' }): Send[] {
+    const wanted = RangeSet.of(fact.ranges)
+    if (!fact.scratch) {
+      const listed = this.#listed.get(fact.node) ?? { ranges: new RangeSet(), atMs: 0 }
+      this.#listed.set(fact.node, listed)
+      wanted.subtract(listed.ranges)
+      for (const [offset, length] of wanted.toArray()) listed.ranges.add(offset, length)
+      listed.atMs = fact.nowMs
+    }
+    const { node, stream, scratch } = fact
+    return wanted.toArray().map(([offset, length]) => ({ node, stream, offset, length, relay: false, scratch }))
+  }
+
+  counted(node: number, queuedBytes: number, nowMs: number): void {
+    const listed = this.#listed.get(node)
+    if (listed !== undefined && queuedBytes === 0 && nowMs - listed.atMs >= drainedMs) listed.ranges.clear()
+  }
+
+  forget(node: number): void {
+    this.#listed.delete(node)
+  }
+}

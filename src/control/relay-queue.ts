@@ -1,0 +1,133 @@
+/**
+ * One relay, as the adaptive dealer sees it: how much it was dealt and has not forwarded, how fast it
+ * forwards, and which units are still at risk if it dies.
+ *
+ * Queue = bytes on the origin's feed to it (listed, or sent and not acknowledged) + the backlog of
+ * its worst feed to a mate, by its own report. Everything is forwarded in the order it was dealt, so
+ * "not forwarded" is always the tail of the deal.
+ */
+import { KIB, MIB } from '../limits.js'
+import { RangeSet } from './ranges.js'
+import type { RangePair } from './types.js'
+
+/** A full window, in time; bounded, because a relay that is the bottleneck fills any window. */
+const windowSeconds = 0.12
+const windowSecondsMin = 0.03
+/** Below this a window lets the origin run dry between two reports. */
+const windowBytesMin = 256 * KIB
+const windowBytesEnd = 64 * KIB
+const unitSeconds = 0.02
+const unitBytesMin = 32 * KIB
+const unitBytesMax = 8 * MIB
+const rateMs = 100
+
+interface Deal {
+  readonly offset: number
+  readonly length: number
+  /** Position on the feed, counting all that was ever listed on it, where the unit ends. */
+  readonly end: number
+}
+
+export class DealtRelay {
+  readonly node: number
+  readonly dealt = new RangeSet()
+  heardMs: number
+  isSilent = false
+  queuedBytes = 0
+  sentBytes = 0
+  rate = 0
+  readonly #group: number
+  #unacked = 0
+  #backlog = 0
+  #listed = 0
+  #forwarded = 0
+  #ratedMs: number
+  #ratedBytes = 0
+  readonly #deals: Deal[] = []
+
+  constructor(node: number, group: number, nowMs: number) {
+    this.node = node
+    this.#group = group
+    this.heardMs = this.#ratedMs = nowMs
+  }
+
+  get queue(): number {
+    return this.queuedBytes + this.#unacked + this.#backlog
+  }
+
+  /** Bytes were listed on its feed, to be relayed or not. */
+  listed(length: number): void {
+    this.#listed += length
+    this.queuedBytes += length
+  }
+
+  deal(offset: number, length: number): void {
+    this.listed(length)
+    this.dealt.add(offset, length)
+    this.#deals.push({ offset, length, end: this.#listed })
+  }
+
+  reported(backlogBytes: number, nowMs: number): void {
+    this.#backlog = backlogBytes
+    this.heardMs = nowMs
+    this.isSilent = false
+    this.#advance(nowMs)
+  }
+
+  counted(queuedBytes: number, unackedBytes: number, sentBytes: number, nowMs: number): void {
+    this.queuedBytes = queuedBytes
+    this.#unacked = Math.min(unackedBytes, this.#listed)
+    this.sentBytes = sentBytes
+    this.#advance(nowMs)
+  }
+
+  /** Units that are not forwarded to every mate, dealt no longer; they are forgotten here. */
+  takeBack(): RangePair[] {
+    const back = this.#deals.splice(0).map(({ offset, length }): RangePair => [offset, length])
+    for (const [offset, length] of back) this.dealt.remove(offset, length)
+    return back
+  }
+
+  /** The window now, in bytes. Near the end it shrinks with the time that is left. */
+  window(leftSeconds: number): number {
+    const seconds = Math.min(windowSeconds, Math.max(windowSecondsMin, leftSeconds / 2))
+    const isEnding = seconds < windowSeconds
+    return Math.max(isEnding ? windowBytesEnd : windowBytesMin, seconds * this.rate)
+  }
+
+  /** Long on fast links, where decisions cost more than bytes; short enough that a mate waits 20 ms. */
+  unitBytes(leftSeconds: number): number {
+    const byRate = Math.floor((unitSeconds * this.rate) / (4 * KIB)) * 4 * KIB
+    const unit = Math.min(unitBytesMax, Math.max(unitBytesMin, byRate))
+    return Math.min(unit, Math.max(unitBytesMin, this.window(leftSeconds) / 4))
+  }
+
+  fill(leftSeconds: number): number {
+    return this.queue / this.window(leftSeconds)
+  }
+
+  hasRoom(leftSeconds: number): boolean {
+    return this.queue === 0 || this.queue + this.unitBytes(leftSeconds) <= this.window(leftSeconds)
+  }
+
+  #advance(nowMs: number): void {
+    const waiting = this.queue
+    this.#forwarded = Math.max(this.#forwarded, this.#listed - waiting)
+    while ((this.#deals[0]?.end ?? Number.POSITIVE_INFINITY) <= this.#forwarded) this.#deals.shift()
+    const elapsedMs = nowMs - this.#ratedMs
+    if (elapsedMs < 5) return
+    const now = ((this.#forwarded - this.#ratedBytes) / elapsedMs) * 1000
+    this.#ratedMs = nowMs
+    this.#ratedBytes = this.#forwarded
+    this.rate += Math.min(1, elapsedMs / rateMs) * (now - this.rate)
+    // A window that is nearly drained between two looks says nothing about the link but that it can
+    // take more: the start of every transfer on a fast one.
+    const full = this.window(Number.POSITIVE_INFINITY)
+    if (waiting < full / 4 && now > this.rate) this.rate = Math.max(this.rate, Math.min(now, (2 * full) / windowSeconds))
+  }
+
+  /** Mates that are sent what it relays. */
+  get fanOut(): number {
+    return this.#group - 1
+  }
+}
