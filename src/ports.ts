@@ -265,6 +265,6 @@ export interface Storage {
   /** 128-bit id kept in DATA/.fastreplica/node-id, made on first use; 32 hex digits. */
   nodeId(dir: DataDirHandle): Promise<string>
   closeFile(file: FileHandle): void
-  /** Unlocks. */
+  /** Unlocks, after what has been asked of the directory before. */
   closeDataDir(dir: DataDirHandle): void
 }

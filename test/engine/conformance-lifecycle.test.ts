@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { DataEngine, FeedHandle } from '../../src/ports.js'
 import { engines } from './engines.js'
+import { rawEnd, rawPayload } from './raw.js'
 import {
   blockBytes,
   drain,
@@ -14,8 +15,6 @@ import {
   MIB,
   openDescriptors,
   poll,
-  rawEnd,
-  rawPayload,
   seed,
   streamId,
   useWorld,

@@ -1,17 +1,8 @@
 /** Relaying in both engines: by flag, while receiving, and the full exchange that rests on it. */
 import { describe, expect, it } from 'vitest'
 import { engines } from './engines.js'
-import {
-  blockBytes,
-  drain,
-  fileBytes,
-  MIB,
-  rawEnd,
-  rawPayload,
-  rawRecords,
-  streamId,
-  useWorld,
-} from './world.js'
+import { rawEnd, rawPayload, rawRecords } from './raw.js'
+import { blockBytes, drain, fileBytes, MIB, streamId, useWorld } from './world.js'
 
 describe.each(engines)('$kind engine: relaying', (under) => {
   const world = useWorld(under)

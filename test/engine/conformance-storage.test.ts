@@ -21,7 +21,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { engines } from './engines.js'
 import { failsWith, storeOf } from './store.js'
-import { fileBytes, MIB, poll, useWorld } from './world.js'
+import { fileBytes, MIB, poll, untilUnlocked, useWorld } from './world.js'
 
 const isRoot = process.getuid?.() === 0
 
@@ -136,7 +136,8 @@ describe.each(engines)('$kind engine: data directories', (under) => {
     symlinkSync(data, join(world.root, 'alias'))
     await expect(two.storage.openDataDir(join(world.root, 'alias'))).rejects.toEqual(locked)
     one.storage.closeDataDir(dir)
-    await two.storage.openDataDir(data)
+    // Unlocking is fire and forget: the other engine may come a moment too early.
+    await untilUnlocked(() => two.storage.openDataDir(data))
     await expect(one.storage.openDataDir(data)).rejects.toEqual(locked)
     await two.shutdown()
     await one.storage.openDataDir(data)

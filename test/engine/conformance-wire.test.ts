@@ -4,21 +4,8 @@
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { engines } from './engines.js'
-import {
-  blockBytes,
-  drain,
-  fileBytes,
-  gone,
-  MIB,
-  poll,
-  type RawHeader,
-  rawEnd,
-  rawHeader,
-  rawPayload,
-  seed,
-  streamId,
-  useWorld,
-} from './world.js'
+import { type RawHeader, rawEnd, rawHeader, rawPayload } from './raw.js'
+import { blockBytes, drain, fileBytes, gone, MIB, poll, seed, streamId, useWorld } from './world.js'
 
 const size = 4 * blockBytes
 const econnreset = 104

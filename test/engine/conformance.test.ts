@@ -4,19 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { engines } from './engines.js'
-import {
-  blockBytes,
-  drain,
-  fileBytes,
-  KIB,
-  MIB,
-  poll,
-  rawPayload,
-  rawRecords,
-  roots,
-  streamId,
-  useWorld,
-} from './world.js'
+import { rawPayload, rawRecords } from './raw.js'
+import { blockBytes, drain, fileBytes, KIB, MIB, poll, roots, streamId, useWorld } from './world.js'
 
 describe.each(engines)('$kind engine: feeds', (under) => {
   const world = useWorld(under)
