@@ -14,7 +14,7 @@ import { Feed } from './portable-feed.js'
 import type { StreamState } from './portable-stream.js'
 import { decodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
 
-/** The socket is not read while more than this waits; as much again may be on its way to the file. */
+/** The socket is not read while this much waits; as much again may be on its way to the file. */
 const inboxBytes = 384 * 1024
 
 /** Bytes in the order they came, in the chunks they came in. */

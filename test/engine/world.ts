@@ -1,7 +1,7 @@
 /**
  * What the conformance tests are made of: engines with their event logs, real loopback
- * connections, real files, and peers that the test drives itself (raw.ts). Waiting is by event, or by
- * a short poll with a deadline.
+ * connections, real files, and peers that the test drives itself (raw.ts). Waiting is by event,
+ * or by a short poll with a deadline.
  */
 import { randomBytes } from 'node:crypto'
 import {
