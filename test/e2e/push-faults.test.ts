@@ -1,0 +1,175 @@
+/** Pushes in which something goes wrong: whoever can complete does, everyone else says why. */
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FrError, push, startNode } from '../../src/api/index.js'
+import { MIB } from '../../src/limits.js'
+import { type EngineKind, partials, until, World } from './push-support.js'
+
+for (const engine of ['portable', 'native'] as EngineKind[]) {
+  describe(`faults on the ${engine} engine`, () => {
+    let world: World
+    beforeEach(() => {
+      world = new World(engine)
+    })
+    afterEach(() => world.dispose())
+
+    it('a node killed in the middle: survivors complete', async () => {
+      const nodes = await world.nodes(3)
+      const victim = await world.childNode()
+      const { path, content } = world.file('data.bin', 192 * MIB)
+      const to = [nodes[0]?.address, victim.address, nodes[1]?.address, nodes[2]?.address] as string[]
+      const transfer = push(path, { to, engine })
+      // Its partial has grown: it is receiving, and relaying.
+      transfer.on('plan', () => setTimeout(() => victim.child.kill('SIGKILL'), 80))
+      const result = await transfer.result
+      expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'failed', 'complete', 'complete'])
+      expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_NODE_(LOST|SILENT)/)
+      expect(result.originBytesSent).toBeGreaterThan(content.length)
+      for (const node of nodes) expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      expect(existsSync(join(victim.dataDir, 'data.bin'))).toBe(false)
+    })
+
+    it('a node that stops answering fails by name, the others complete', async () => {
+      const nodes = await world.nodes(2)
+      const victim = await world.childNode()
+      const { path, content } = world.file('data.bin', 128 * MIB)
+      const transfer = push(path, { to: [...nodes.map((node) => node.address), victim.address], engine })
+      transfer.on('plan', () => setTimeout(() => victim.child.kill('SIGSTOP'), 50))
+      const result = await transfer.result
+      expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'complete', 'failed'])
+      expect(result.nodes[2]?.reason).toMatch(/^ERR_FR_NODE_SILENT/)
+      for (const node of nodes) expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    })
+
+    it('a bit that flips on the way is repaired', async () => {
+      const nodes = await world.nodes(3)
+      const door = await world.saboteur(nodes[2]?.address as string, 700_001)
+      const { path, content } = world.file('data.bin', 12 * MIB)
+      const to = [nodes[0]?.address, nodes[1]?.address, door.address] as string[]
+      const result = await push(path, { to, engine }).result
+      expect(door.flips()).toBe(1)
+      expect(result.nodes.map((node) => node.reason)).toEqual([null, null, null])
+      expect(result.nodes.reduce((sum, node) => sum + node.repairedBytes, 0)).toBeGreaterThanOrEqual(65_536)
+      for (const node of nodes) expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      expect(partials(nodes[2]?.dataDir as string)).toEqual([])
+    })
+
+    it('refusals and unreachable nodes do not stop the rest', async () => {
+      const good = await world.nodes(2)
+      const full = await world.node({ minFreeBytes: 2 ** 52 })
+      const { path, content } = world.file('data.bin', 2 * MIB)
+      const port = good[0]?.address.split(':')[1]
+      const to = [good[0]?.address, full.address, '127.0.0.1:1', `localhost:${port}`, good[1]?.address] as string[]
+      const result = await push(path, { to, engine }).result
+      const status = result.nodes.map((node) => node.status)
+      // Which of the two names of one node comes first is the network's choice.
+      expect([status[0], status[3]].sort()).toEqual(['complete', 'refused'])
+      expect([status[1], status[2], status[4]]).toEqual(['refused', 'failed', 'complete'])
+      expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_NO_SPACE/)
+      expect(result.nodes[2]?.reason).toMatch(/^ERR_FR_UNREACHABLE/)
+      const twin = result.nodes.find((node, i) => (i === 0 || i === 3) && node.status === 'refused')
+      expect(twin?.reason).toMatch(/^ERR_FR_SAME_NODE/)
+      for (const node of good) expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    })
+
+    it.each([
+      ['../escape', 'ERR_FR_NAME'],
+      ['/etc/passwd', 'ERR_FR_NAME'],
+      ['.fastreplica/x', 'ERR_FR_NAME'],
+      ['taken', 'ERR_FR_IS_DIRECTORY'],
+    ])('the name %s is refused with %s', async (as, code) => {
+      const node = await world.node()
+      const { path } = world.file('data.bin', 1000)
+      await push(path, { to: [node.address], engine, as: 'taken/inside' }).result
+      const result = await push(path, { to: [node.address], engine, as }).result
+      expect(result.nodes[0]?.status).toBe('refused')
+      expect(result.nodes[0]?.reason).toMatch(new RegExp(`^${code}`))
+      expect(partials(node.dataDir)).toEqual([])
+    })
+
+    it('a file that exists is replaced, or kept on demand', async () => {
+      const node = await world.node()
+      const { path, content } = world.file('data.bin', 70_000)
+      writeFileSync(join(node.dataDir, 'data.bin'), 'old')
+      const kept = await push(path, { to: [node.address], engine, noClobber: true }).result
+      expect(kept.nodes[0]?.reason).toMatch(/^ERR_FR_EXISTS/)
+      expect(readFileSync(join(node.dataDir, 'data.bin'), 'utf8')).toBe('old')
+      await push(path, { to: [node.address], engine }).result
+      expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    })
+
+    it('of two pushes to one name the later is refused', async () => {
+      const node = await world.node()
+      const { path, content } = world.file('data.bin', 96 * MIB)
+      const first = push(path, { to: [node.address], engine })
+      await new Promise((resolve) => first.on('plan', resolve))
+      const second = await push(path, { to: [node.address], engine }).result
+      expect(second.nodes[0]?.reason).toMatch(/^ERR_FR_BUSY/)
+      expect((await first.result).nodes[0]?.status).toBe('complete')
+      expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    })
+
+    it('a source that changes fails the push, and nothing is published', async () => {
+      const nodes = await world.nodes(2)
+      const { path } = world.file('data.bin', 64 * MIB)
+      const transfer = push(path, { to: nodes.map((node) => node.address), engine })
+      transfer.on('plan', () => appendFileSync(path, 'more'))
+      await expect(transfer.result).rejects.toMatchObject({ code: 'ERR_FR_SOURCE_CHANGED' })
+      await until(() => nodes.every((node) => node.status().transfers.length === 0), 'the transfers end')
+      for (const node of nodes) expect(readdirSync(node.dataDir)).toEqual(['.fastreplica'])
+      for (const node of nodes) expect(partials(node.dataDir)).toEqual([])
+    })
+
+    it('cancelling leaves nothing behind and gives the reason back', async () => {
+      const nodes = await world.nodes(2)
+      const { path } = world.file('data.bin', 96 * MIB)
+      const reason = new Error('changed my mind')
+      const abort = new AbortController()
+      const transfer = push(path, { to: nodes.map((node) => node.address), engine, signal: abort.signal })
+      transfer.on('plan', () => abort.abort(reason))
+      await expect(transfer.result).rejects.toBe(reason)
+      await until(() => nodes.every((node) => node.status().transfers.length === 0), 'the transfers end')
+      for (const node of nodes) expect(readdirSync(node.dataDir)).toEqual(['.fastreplica'])
+      for (const node of nodes) expect(partials(node.dataDir)).toEqual([])
+      for (const node of nodes) expect(node.status().counters['openFiles']).toBe(0)
+    })
+
+    it('closing a node in the middle fails it and keeps what it has', async () => {
+      const nodes = await world.nodes(3)
+      const { path } = world.file('data.bin', 128 * MIB)
+      const transfer = push(path, { to: nodes.map((node) => node.address), engine })
+      transfer.on('plan', () => setTimeout(() => void nodes[1]?.close(), 50))
+      const result = await transfer.result
+      expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'failed', 'complete'])
+      expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_(CLOSED|NODE_LOST)/)
+    })
+
+    it('misuse is a TypeError that names the option; what is not offered is refused by name', async () => {
+      const to = ['127.0.0.1:7400']
+      expect(() => push('', { to })).toThrow(/path/)
+      expect(() => push('x', { to: [] })).toThrow(/to must name/)
+      expect(() => push('x', { to: ['nonsense'] })).toThrow(/to\[0\]/)
+      expect(() => push('x', { to: [...to, ...to] })).toThrow(/twice/)
+      expect(() => push('x', { to, connectMs: -1 })).toThrow(/connectMs/)
+      expect(() => push('x', { to, strategy: 'adaptive' })).toThrow(expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }))
+      expect(() => push('x', { to, shape: 'chain' })).toThrow(expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }))
+      expect(() => push('x', { to: [...to, '127.0.0.1:7401'], groupSize: 1 })).toThrow(FrError)
+      expect(() => push('x', { to, key: 'short' })).toThrow(expect.objectContaining({ code: 'ERR_FR_KEY' }))
+      await expect(push(join(world.dir, 'none'), { to, engine }).result).rejects.toMatchObject({ code: 'ERR_FR_SOURCE' })
+      await expect(push(world.dir, { to, engine, as: 'd' }).result).rejects.toMatchObject({
+        code: 'ERR_FR_IS_DIRECTORY',
+      })
+      await expect(startNode({ listen: '0.0.0.0:0', dataDir: world.dataDir(), engine })).rejects.toMatchObject({
+        code: 'ERR_FR_OPEN',
+      })
+      const node = await world.node()
+      await expect(startNode({ listen: node.address, dataDir: world.dataDir(), engine })).rejects.toMatchObject({
+        code: 'ERR_FR_LISTEN',
+      })
+      await expect(startNode({ listen: '127.0.0.1:0', dataDir: node.dataDir, engine })).rejects.toMatchObject({
+        code: 'ERR_FR_DATA_DIR_LOCKED',
+      })
+    })
+  })
+}

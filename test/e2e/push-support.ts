@@ -1,0 +1,134 @@
+/** Nodes, files and saboteurs for the push tests. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
+
+export type EngineKind = 'native' | 'portable'
+
+/** Everything a test opens; `dispose` closes it in reverse order. */
+export class World {
+  readonly dir = mkdtempSync(join(tmpdir(), 'fr-push-'))
+  readonly log: LogLine[] = []
+  readonly engine: EngineKind
+  readonly #closers: (() => unknown)[] = []
+  #count = 0
+
+  constructor(engine: EngineKind) {
+    this.engine = engine
+    this.#closers.push(() => rmSync(this.dir, { recursive: true, force: true }))
+  }
+
+  defer(close: () => unknown): void {
+    this.#closers.push(close)
+  }
+
+  async dispose(): Promise<void> {
+    for (const close of this.#closers.reverse()) await close()
+  }
+
+  readonly logger = (line: LogLine): void => {
+    this.log.push(line)
+  }
+
+  dataDir(): string {
+    const dataDir = join(this.dir, `node${this.#count++}`)
+    mkdirSync(dataDir)
+    return dataDir
+  }
+
+  async node(options: Partial<NodeOptions> = {}): Promise<FrNode & { dataDir: string }> {
+    const dataDir = this.dataDir()
+    const all = { listen: '127.0.0.1:0', dataDir, engine: this.engine, minFreeBytes: 0, logger: this.logger, ...options }
+    const node = await startNode(all)
+    this.defer(() => node.close())
+    return Object.assign(node, { dataDir })
+  }
+
+  async nodes(count: number): Promise<(FrNode & { dataDir: string })[]> {
+    return Promise.all(Array.from({ length: count }, () => this.node()))
+  }
+
+  /** A node in a process of its own, to be killed. */
+  async childNode(): Promise<{ child: ChildProcess; address: string; dataDir: string }> {
+    const dataDir = this.dataDir()
+    const main = new URL('./push-node.mjs', import.meta.url).pathname
+    const child = spawn(process.execPath, [main, dataDir, this.engine], { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.defer(async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    })
+    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
+    const [address] = (await once(lines, 'line')) as [string]
+    return { child, address, dataDir }
+  }
+
+  /** Bytes that repeat nowhere near a block, so that misplaced ones are noticed. */
+  file(name: string, bytes: number): { path: string; content: Buffer } {
+    const content = Buffer.allocUnsafe(bytes)
+    let state = (bytes * 2_654_435_761 + 12_345) >>> 0
+    for (let i = 0; i < bytes; i++) {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+      content[i] = state >>> 24
+    }
+    const path = join(this.dir, name)
+    writeFileSync(path, content)
+    return { path, content }
+  }
+
+  /** A door to `address` that flips one bit of what comes through, once, on large connections. */
+  async saboteur(address: string, atByte: number): Promise<{ address: string; flips: () => number }> {
+    const port = Number(address.slice(address.lastIndexOf(':') + 1))
+    let flips = 0
+    const sockets = new Set<Socket>()
+    const server: Server = createServer((from) => {
+      const to = connect(port, '127.0.0.1')
+      let seen = 0
+      from.on('data', (chunk: Buffer) => {
+        if (flips === 0 && seen <= atByte && atByte < seen + chunk.length) {
+          chunk[atByte - seen] = (chunk[atByte - seen] as number) ^ 4
+          flips++
+        }
+        seen += chunk.length
+        if (!to.write(chunk)) from.pause()
+      })
+      to.on('drain', () => from.resume())
+      to.pipe(from)
+      from.on('end', () => to.end())
+      for (const socket of [from, to]) {
+        sockets.add(socket)
+        socket.on('error', () => {})
+        socket.on('close', () => {
+          sockets.delete(socket)
+          from.destroy()
+          to.destroy()
+        })
+      }
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    this.defer(() => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    })
+    return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, flips: () => flips }
+  }
+}
+
+/** Names of the partials that a node still keeps. */
+export function partials(dataDir: string): string[] {
+  return readdirSync(join(dataDir, '.fastreplica', 'partials'))
+}
+
+export async function until(isTrue: () => boolean, what: string, withinMs = 5_000): Promise<void> {
+  const endMs = Date.now() + withinMs
+  while (!isTrue()) {
+    if (Date.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}

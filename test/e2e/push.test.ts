@@ -1,0 +1,118 @@
+/** Whole pushes over loopback, on both engines. */
+import { readFileSync, statSync, utimesSync, chmodSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { digestFile, fetchStatus, type Progress, push } from '../../src/api/index.js'
+import { blockBytesFor, MIB } from '../../src/limits.js'
+import { type EngineKind, partials, World } from './push-support.js'
+
+const block = blockBytesFor(0)
+
+for (const engine of ['portable', 'native'] as EngineKind[]) {
+  describe(`push on the ${engine} engine`, () => {
+    let world: World
+    beforeEach(() => {
+      world = new World(engine)
+    })
+    afterEach(() => world.dispose())
+
+    const cases: [nodes: number, bytes: number][] = [
+      [1, 0],
+      [4, 0],
+      [1, 1],
+      [3, 2],
+      [4, block - 1],
+      [2, block],
+      [8, block + 1],
+      [8, 3 * block],
+      [3, 5 * MIB + 13],
+      [1, 5 * MIB],
+      [8, 64 * MIB],
+    ]
+    it.each(cases)('%i nodes get %i bytes', async (count, bytes) => {
+      const nodes = await world.nodes(count)
+      const { path, content } = world.file('data.bin', bytes)
+      const result = await push(path, { to: nodes.map((node) => node.address), engine }).result
+      expect(result.nodes.map((node) => [node.status, node.reason])).toEqual(nodes.map(() => ['complete', null]))
+      expect(result.bytes).toBe(bytes)
+      expect(result.digest).toBe(await digestFile(path))
+      expect(result.originBytesSent).toBe(bytes)
+      for (const node of nodes) {
+        expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+        expect(partials(node.dataDir)).toEqual([])
+      }
+    })
+
+    it('uses SHA-256 when asked to', async () => {
+      const nodes = await world.nodes(2)
+      const { path } = world.file('data.bin', 3 * MIB + 5)
+      const result = await push(path, { to: nodes.map((node) => node.address), engine, digest: 'sha256' }).result
+      expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'complete'])
+      expect(result.digest).toMatch(/^sha256-blocks\/65536:[0-9a-f]{64}$/)
+      expect(result.digest).toBe(await digestFile(path, { digest: 'sha256' }))
+    })
+
+    it('keeps mode and time, strips setuid, takes any name', async () => {
+      const [node] = await world.nodes(1)
+      const { path } = world.file('data.bin', 100)
+      chmodSync(path, 0o4751)
+      utimesSync(path, 1_600_000_000, 1_600_000_001)
+      const name = Buffer.from([0x61, 0x20, 0x0a, 0xff, 0xfe])
+      const result = await push(path, { to: [node?.address as string], engine, as: name }).result
+      expect(result.nodes[0]?.reason).toBeNull()
+      const found = statSync(Buffer.concat([Buffer.from(`${node?.dataDir}/`), name]))
+      expect(found.mode & 0o7777).toBe(0o751)
+      expect(found.mtimeMs).toBe(1_600_000_001_000)
+    })
+
+    it('works with a key, and not with another one', async () => {
+      const key = 'k'.repeat(40)
+      const good = await world.node({ key: `${key}\n` })
+      const other = await world.node({ key: 'x'.repeat(40) })
+      const rotated = await world.node({ key: 'y'.repeat(40), previousKey: key })
+      const { path } = world.file('data.bin', 2 * MIB)
+      const to = [good.address, other.address]
+      const result = await push(path, { to, engine, key }).result
+      expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'failed'])
+      expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_AUTH/)
+      const again = await push(path, { to: [rotated.address], engine, key }).result
+      expect(again.nodes[0]?.reason).toBeNull()
+    })
+
+    it('tells what happens: plan, progress, nodes, status', async () => {
+      const nodes = await world.nodes(3)
+      const { path } = world.file('data.bin', 48 * MIB)
+      const to = nodes.map((node) => ({ address: node.address, uplinkBytesPerSecond: 1e9, downlinkBytesPerSecond: 5e8 }))
+      const transfer = push(path, { to, engine, uplinkBytesPerSecond: 1e9 })
+      const events: string[] = []
+      transfer.on('plan', (plan) => {
+        events.push('plan')
+        expect(plan.shares.map((share) => share.bytes)).toEqual([16 * MIB, 16 * MIB, 16 * MIB])
+        expect(plan.boundSeconds).toBeCloseTo((48 * MIB) / 5e8)
+        expect(plan.limiting).toBe(`downlink of ${nodes[0]?.address}`)
+      })
+      transfer.on('node', (outcome) => events.push(outcome.status))
+      transfer.on('result', () => events.push('result'))
+      const seen: Progress[] = []
+      for await (const progress of transfer) seen.push(progress)
+      const result = await transfer.result
+      expect(events).toEqual(['plan', 'complete', 'complete', 'complete', 'result'])
+      expect(result.efficiency).toBeGreaterThan(0)
+      for (const progress of seen) expect(progress.nodes.length).toBe(3)
+      const status = await fetchStatus(nodes[0]?.address as string)
+      expect(status.nodeId).toBe(nodes[0]?.nodeId)
+      expect(status.engine).toBe(engine)
+      expect(status.counters['transfersComplete']).toBe(1)
+      expect(status.counters['openFeeds']).toBe(0)
+    })
+
+    it('a dry run contacts nobody', async () => {
+      const { path } = world.file('data.bin', MIB)
+      const transfer = push(path, { to: ['127.0.0.1:1', '127.0.0.1:2'], engine, dryRun: true })
+      let plans = 0
+      transfer.on('plan', () => plans++)
+      const result = await transfer.result
+      expect([plans, result.nodes.length, result.originBytesSent]).toEqual([1, 0, 0])
+    })
+  })
+}
