@@ -7,7 +7,7 @@ import { UsageError } from './units.js'
 /** 2 for what cannot be asked for, 130 and 143 for signals, 1 for what went wrong. */
 export function statusOfFailure(error: unknown): number {
   if (error instanceof Interrupted) return error.exitStatus
-  if (error instanceof UsageError || error instanceof TypeError) return 2
+  if (error instanceof UsageError) return 2
   if (error instanceof FrError && error.code === 'ERR_FR_UNSUPPORTED') return 2
   return 1
 }
@@ -20,8 +20,13 @@ export function failureText(error: unknown): string {
     )
     return `${error.code}: ${printable([...about, error.message].join(': '))}`
   }
-  if (error instanceof UsageError || error instanceof Interrupted || error instanceof TypeError) {
+  if (error instanceof UsageError || error instanceof Interrupted) {
     return printable(error.message)
   }
   return error instanceof Error ? (error.stack ?? error.message) : printable(String(error))
+}
+
+/** The library's TypeError about an option is a usage error here; any later TypeError is a bug. */
+export function asUsage(error: unknown): unknown {
+  return error instanceof TypeError ? new UsageError(error.message) : error
 }

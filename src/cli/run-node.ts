@@ -2,6 +2,7 @@
 import type { LogLine, NodeOptions } from '../api/types.js'
 import type { NodeCommand } from './commands.js'
 import { type Context, Interrupted, watchSignals } from './context.js'
+import { asUsage } from './failures.js'
 import { keyOption, readKey } from './keys.js'
 import { isLogged, logText } from './render-text.js'
 
@@ -14,7 +15,10 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
     logger({ level: 'info', event, fields })
   const signal = watchSignals((text) => log('stopping', { text }))
   const { loadKeyFile, startNode } = await import('../api/index.js')
-  const node = await startNode({ ...(await nodeOptions(command, context, loadKeyFile)), logger })
+  const options = { ...(await nodeOptions(command, context, loadKeyFile)), logger }
+  const node = await startNode(options).catch((error: unknown) => {
+    throw asUsage(error)
+  })
   if (command.json) {
     context.stdout(
       `${JSON.stringify({ event: 'listening', address: node.address, nodeId: node.nodeId })}\n`,

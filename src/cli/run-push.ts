@@ -3,18 +3,20 @@
  * The first SIGINT or SIGTERM cancels and waits until everything is closed.
  */
 import { open } from 'node:fs/promises'
-import type { LogLine, Plan, PushOptions, PushResult, PushTarget } from '../api/types.js'
+import type { LogLine, Plan, PushOptions, PushResult, PushTarget, Transfer } from '../api/types.js'
 import { FrError } from '../errors.js'
 import { nodesFileBytesMax, parseNodesFile } from './addresses.js'
 import type { PushCommand } from './commands.js'
 import { type Context, Interrupted, watchSignals } from './context.js'
-import { failureText } from './failures.js'
+import { asUsage, failureText } from './failures.js'
 import { keyOption } from './keys.js'
 import { BothViews, JsonView, LiveView, PlainView, type PushView } from './push-views.js'
 import { closingLines, planLines, pushExitStatus } from './render-push.js'
 import { isLogged, logText } from './render-text.js'
 import { argumentBytes, type Source, withSource } from './sources.js'
 import { UsageError } from './units.js'
+
+type Push = (path: string, options: PushOptions) => Transfer
 
 export async function runPush(command: PushCommand, context: Context): Promise<number> {
   const targets = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
@@ -48,7 +50,7 @@ async function pushSource(
   const seen: { plan?: Plan } = {}
   let result: PushResult
   try {
-    const transfer = api.push(source.path, options)
+    const transfer = startPush(api.push, source.path, options)
     transfer.on('plan', (made) => {
       seen.plan = made
       if (!command.dryRun || command.json) view.plan(made)
@@ -58,7 +60,7 @@ async function pushSource(
     result = await transfer.result
   } catch (error) {
     view.end(null)
-    if (command.json && !isUsage(error)) context.stdout(errorLine(error))
+    if (command.json && !(error instanceof UsageError)) context.stdout(errorLine(error))
     throw error
   }
   if (command.dryRun) {
@@ -97,8 +99,12 @@ function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 't
   return options
 }
 
-function isUsage(error: unknown): boolean {
-  return error instanceof UsageError || error instanceof TypeError
+function startPush(push: Push, path: string, options: PushOptions): Transfer {
+  try {
+    return push(path, options)
+  } catch (error) {
+    throw asUsage(error)
+  }
 }
 
 /** The last line of --json where there is no result. */

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { copyDigest, listOf, type Running, type ServingNode, sha256, World } from './cli-world.js'
 
-const MIB = 1024 * 1024
+/** With SHA-256 it takes most of a second, so that there is a middle to act in. */
+const fileBytes = 192 * 1024 * 1024
+const pushing = ['push', 'big.bin', '--json', '--digest', 'sha256', '--to']
 
 let world: World
 let nodes: ServingNode[]
@@ -12,14 +14,14 @@ let content: Buffer
 beforeEach(async () => {
   world = new World()
   nodes = await world.nodes(3)
-  content = world.file('big.bin', 96 * MIB)
+  content = world.file('big.bin', fileBytes)
 })
 afterEach(() => world.close())
 
 /** A push that cannot end, because its last node stands still. */
 async function heldPush(): Promise<{ push: Running; held: ServingNode }> {
   const held = nodes[2] as ServingNode
-  const push = world.fr(['push', 'big.bin', '--json', '--to', listOf(nodes)])
+  const push = world.fr([...pushing, listOf(nodes)])
   await push.until('plan', () => push.lines.length > 0)
   held.kill('SIGSTOP')
   expect(push.lines.map((line) => line['event'])).not.toContain('result')
@@ -37,7 +39,7 @@ describe('a node that dies', () => {
     held.kill('SIGKILL')
     expect(await push.ended).toBe(3)
     const result = push.lines.at(-1)
-    expect(result).toMatchObject({ event: 'result', bytes: 96 * MIB })
+    expect(result).toMatchObject({ event: 'result', bytes: fileBytes })
     expect(result?.['nodes']).toContainEqual(
       expect.objectContaining({
         node: held.address,
@@ -99,7 +101,7 @@ describe('a node that is stopped', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)('by %s ends with %d, in the middle of a push', async (signal, status) => {
-    const push = world.fr(['push', 'big.bin', '--json', '--to', listOf(nodes)])
+    const push = world.fr([...pushing, listOf(nodes)])
     await push.until('plan', () => push.lines.length > 0)
     const stopped = nodes[0] as ServingNode
     stopped.kill(signal)

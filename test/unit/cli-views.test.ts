@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { NodeOutcome, Plan, Progress, PushResult } from '../../src/api/types.js'
 import type { Context } from '../../src/cli/context.js'
 import { Interrupted } from '../../src/cli/context.js'
-import { failureText, statusOfFailure } from '../../src/cli/failures.js'
+import { asUsage, failureText, statusOfFailure } from '../../src/cli/failures.js'
 import { JsonView, LiveView, PlainView } from '../../src/cli/push-views.js'
 import { bytesBehind, lastArguments } from '../../src/cli/raw-arguments.js'
 import { painter } from '../../src/cli/render-text.js'
@@ -203,7 +203,6 @@ describe('LiveRegion', () => {
 describe('failures', () => {
   it.each([
     [new UsageError('no'), 2, 'no'],
-    [new TypeError('to: at least one node'), 2, 'to: at least one node'],
     [new FrError('ERR_FR_UNSUPPORTED', 'adaptive'), 2, 'ERR_FR_UNSUPPORTED: adaptive'],
     [new FrError('ERR_FR_SOURCE', 'no\nsuch'), 1, 'ERR_FR_SOURCE: no\\x0asuch'],
     [new FrError('ERR_FR_AUTH', 'other key', { node: 'h:1' }), 1, 'ERR_FR_AUTH: h:1: other key'],
@@ -218,6 +217,13 @@ describe('failures', () => {
   ])('%s', (error, status, text) => {
     expect(statusOfFailure(error)).toBe(status)
     expect(failureText(error)).toBe(text)
+  })
+  it('take misuse of an option for usage, and nothing else', () => {
+    expect(asUsage(new TypeError('to must name a node'))).toEqual(
+      new UsageError('to must name a node'),
+    )
+    const other = new FrError('ERR_FR_KEY')
+    expect(asUsage(other)).toBe(other)
   })
   it('show the stack of what is a bug', () => {
     expect(failureText(new RangeError('odd'))).toContain('cli-views.test.ts')
