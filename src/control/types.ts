@@ -47,7 +47,7 @@ export type Frame =
       readonly streams: number
       readonly bytes: number
       readonly manifestPages: number
-      /** XXH64 over all page bodies laid end to end, 16 hex digits. */
+      /** XXH64 over the binary form of all entries (protocol/manifest.ts), 16 hex digits. */
       readonly manifestDigest: string
     }
   | { readonly type: 'manifest'; readonly page: number; readonly entries: readonly StreamEntry[] }

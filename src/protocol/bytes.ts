@@ -75,7 +75,7 @@ export function base64urlOf(bytes: Uint8Array): string {
   return text
 }
 
-/** Null for padding, foreign characters, or bits left over that are not zero: one form per value. */
+/** Null for padding, foreign characters, or left-over bits that are not zero. */
 export function bytesOfBase64url(text: string): Uint8Array<ArrayBuffer> | null {
   if (text.length % 4 === 1) return null
   const bytes = new Uint8Array(Math.floor((text.length * 3) / 4))
@@ -115,7 +115,8 @@ export function readU32(bytes: Uint8Array, at: number): number {
 
 /**
  * A text of a peer, fit for a terminal and a log line: cut to limits.errorTextChars, with control,
- * format (bidirectional overrides) and broken characters replaced by `?`. Cleaning twice changes nothing.
+ * format (bidirectional overrides) and broken characters replaced by `?`. Cleaning twice changes
+ * nothing.
  */
 export function cleanText(text: string): string {
   return text.slice(0, limits.errorTextChars).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '?')

@@ -85,7 +85,7 @@ export function signDigests(
   return { originMac: originMacOf(primitives, originKey, place, digests), digests }
 }
 
-/** Wraps signed digests for one outgoing feed; the records must be listed in the order of the calls. */
+/** Wraps signed digests for one outgoing feed; list the records in the order of the calls. */
 export class DigestSender {
   readonly #primitives: Primitives
   readonly #hopKey: Uint8Array

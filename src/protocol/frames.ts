@@ -265,7 +265,7 @@ export class FrameReader {
     return this.#frame !== null || this.#filled > 0
   }
 
-  /** `onFrame` is called in order; a chunk that ends in a violation still gives what came before. */
+  /** Calls `onFrame` in order; a chunk that ends in a violation still gives what came before. */
   push(chunk: Uint8Array, onFrame: (frame: Frame) => void): void {
     if (this.#failure !== null) throw this.#failure
     let at = 0

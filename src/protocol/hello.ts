@@ -5,7 +5,8 @@
  *     dialler  -> hello { fr, type, channel, nonce, nodeId, incarnation, transfer?, from?, caps }
  *     acceptor -> hello { fr, type, nonce, nodeId, incarnation, caps }   prove { type, proofs }
  *     dialler  -> auth  { type, proof }
- *     acceptor -> go    { type }        either side, instead of any message: error { type, code, text }
+ *     acceptor -> go    { type }
+ *     either side, instead of any message: error { type, code, text }, then close
  *
  * Idea: the transcript is the bytes of both hellos as they travelled, so everything said in them
  * (version, channel, node ids, transfer, capabilities) is proved without a canonical form. A proof
@@ -47,7 +48,7 @@ export interface AcceptorHello extends Identity {
 
 export interface DiallerHello extends AcceptorHello {
   readonly channel: Channel
-  /** Data channels: the transfer (32 hex digits) and the index of the sending mate, -1 the origin. */
+  /** Data channels: the transfer (32 hex digits); the index of the sending mate, -1 the origin. */
   readonly transfer: string | null
   readonly from: number | null
 }

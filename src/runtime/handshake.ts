@@ -1,10 +1,10 @@
 /**
  * Both sides of the handshake over a socket; messages and secrets are protocol/hello.ts.
  *
- * The acceptor's states: greeted (hello read) -> proved (its hello and proofs sent) -> admitted (the
- * dialler's proof is right; the caller decides) -> established (`go` sent) or refused. The
- * dialler's: connecting -> greeting -> proving -> established. Any violation, the deadline, a broken
- * connection or an abort ends either side at once.
+ * The acceptor's states: greeted (hello read) -> proved (its hello and proofs sent) -> admitted
+ * (the dialler's proof is right; the caller decides) -> established (`go` sent) or refused. The
+ * dialler's: connecting -> greeting -> proving -> established. Any violation, the deadline, a
+ * broken connection or an abort ends either side at once.
  *
  * Idea: between its last message and the peer's `go` a side sends nothing, and reading is stopped
  * in the socket's handle before `go` leaves; so no byte of what follows can be in a JavaScript
@@ -135,9 +135,10 @@ export class Established implements Introduction {
 
   /**
    * Hands the socket over: paused, without a listener of ours (the new owner adds its `error`
-   * listener in the same turn). On data channels nothing is buffered in JavaScript: if something is,
-   * the peer spoke out of turn, and this throws ERR_FR_PROTOCOL. Throws ERR_FR_NODE_LOST when the
-   * connection broke meanwhile, ERR_FR_CLOSED the second time.
+   * listener in the same turn, and calls `resume` when it wants to read). On data channels nothing
+   * is buffered in JavaScript: if something is, the peer spoke out of turn, and this throws
+   * ERR_FR_PROTOCOL. Throws ERR_FR_NODE_LOST when the connection broke meanwhile, ERR_FR_CLOSED the
+   * second time.
    */
   detach(): Socket {
     const socket = this.#socket

@@ -148,8 +148,8 @@ async function stopReading(socket: Socket): Promise<void> {
 
 /** Says why and closes; the socket is gone after limits.lingerMs at the latest. */
 export function closeWithError(socket: Socket, code: FrErrorCode, text: string): void {
-  if (socket.destroyed) return
   socket.on('error', ignore)
+  if (socket.destroyed) return
   const linger = setTimeout(() => socket.destroy(), limits.lingerMs)
   socket.once('close', () => clearTimeout(linger))
   socket.end(encodeError(code, text))

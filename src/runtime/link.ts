@@ -1,13 +1,13 @@
 /**
  * A control link: frames both ways over an established connection.
  *
- * Idea: frames wait unsealed, so the newest progress can take the place of one not yet sent, and are
- * handed to the socket in writes of at most limits.linkWriteBytes, one at a time; a write that does
- * not end within limits.linkStallMs is a peer that takes nothing, however long the queue is.
+ * Idea: frames wait unsealed, so the newest progress can take the place of one not yet sent, and
+ * are handed to the socket in writes of at most limits.linkWriteBytes, one at a time; a write that
+ * does not end within limits.linkStallMs is a peer that takes nothing, however long the queue is.
  *
  *     open -> closing   close() was called: what is queued still goes out, nothing more is heard
  *     open -> closed    the peer is gone, stalled or broke a rule; destroy()
- *     closing -> closed everything is out and the peer has closed; a stall; limits.lingerMs after it
+ *     closing -> closed all is out and the peer has closed, or limits.lingerMs passed; a stall
  *
  * Never: a queue without a bound, a frame delivered after the link's fate is known, `onClose` twice
  * or from inside a call of the owner.
@@ -105,7 +105,8 @@ export class ControlLink {
 
   /**
    * Queues a frame; false when the link is no longer open. Throws TypeError for a frame the other
-   * side would refuse. More than limits.linkQueueBytes waiting closes the link with ERR_FR_PEER_STALLED.
+   * side would refuse. More than limits.linkQueueBytes waiting closes the link with
+   * ERR_FR_PEER_STALLED.
    */
   send(frame: Frame): boolean {
     if (this.#state !== 'open') return false
@@ -122,7 +123,7 @@ export class ControlLink {
     if (frame.type === 'progress') this.#progress = waiting
     this.#pump()
     if (this.#queuedBytes <= limits.linkQueueBytes) return true
-    const text = `the peer has left more than ${limits.linkQueueBytes} bytes of its control link unread`
+    const text = `the peer left more than ${limits.linkQueueBytes} bytes of its control link unread`
     this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
     return false
   }
