@@ -77,7 +77,6 @@ export class NodeService implements NodeHost {
   readonly #names = new Map<string, Reception>()
   /** Links that carry no transfer yet, or only a question. */
   readonly #idleLinks = new Set<ControlLink>()
-  readonly #dialling = new AbortController()
   readonly #timers: NodeJS.Timeout[] = []
   #closing: Promise<void> | undefined
 
@@ -133,7 +132,6 @@ export class NodeService implements NodeHost {
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    this.#dialling.abort()
     this.#guard.destroyAll()
     this.#parked.refuseAll()
     for (const link of this.#idleLinks) link.destroy()
@@ -218,6 +216,7 @@ export class NodeService implements NodeHost {
     this.log({ level: 'info', event: 'offered', fields: { transfer, name: reception.spec.entry.name, bytes: reception.bytes } })
     void reception.done.then((isComplete) => {
       this.#receptions.delete(transfer)
+      for (const late of this.#parked.take(transfer)) late.refuse('ERR_FR_CLOSED', 'the transfer is over')
       if (isComplete) this.counters.transfersComplete++
       else this.counters.transfersFailed++
       void this.#refreshFree()
@@ -303,10 +302,10 @@ export class NodeService implements NodeHost {
     this.#replace(reception)
   }
 
-  dialMate(mate: Mate, transfer: string, self: number): Promise<Established> {
+  dialMate(mate: Mate, transfer: string, self: number, signal: AbortSignal): Promise<Established> {
     const dialler: Dialler = { keys: this.#spec.keys, self: this.#spec.self, connectMs: limits.connectMs }
     const { address, nodeId } = mate
-    return dialData(dialler, { address, nodeId, transfer, from: self }, this.#dialling.signal)
+    return dialData(dialler, { address, nodeId, transfer, from: self }, signal)
   }
 
   #replace(reception: Reception): void {

@@ -72,6 +72,7 @@ export class Reception {
   readonly #hasher: Hasher
   readonly #relays: Relays
   readonly #meter = new FlowMeter()
+  readonly #dialling = new AbortController()
   readonly #inFeeds = new Map<FeedHandle, InFeed>()
   /** Senders whose one connection has come. */
   readonly #reserved = new Set<number>()
@@ -336,7 +337,7 @@ export class Reception {
   }
 
   async #openRelay(mate: Mate, self: number): Promise<OutFeed> {
-    const established = await this.#host.dialMate(mate, this.spec.transfer, self)
+    const established = await this.#host.dialMate(mate, this.spec.transfer, self, this.#dialling.signal)
     if (this.#isEnded) {
       established.close()
       throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
@@ -407,6 +408,7 @@ export class Reception {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#loop.stop()
+    this.#dialling.abort()
     if (failure !== null) this.#log('warn', 'failed', { code: failure.code, text: failure.text })
     if (this.#transfer !== undefined) {
       this.#host.router.forget(this.#transfer)
