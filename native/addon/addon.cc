@@ -105,7 +105,12 @@ std::string text_at(const Napi::CallbackInfo& info, size_t index, const char* na
   if (index >= info.Length() || !info[index].IsString()) {
     throw Napi::TypeError::New(info.Env(), std::string(name) + ": not a string");
   }
-  return info[index].As<Napi::String>().Utf8Value();
+  std::string text = info[index].As<Napi::String>().Utf8Value();
+  // The system would stop reading there, and open something else.
+  if (text.find('\0') != std::string::npos) {
+    throw Napi::TypeError::New(info.Env(), std::string(name) + ": holds a NUL character");
+  }
+  return text;
 }
 
 class FrAddon : public Napi::Addon<FrAddon> {

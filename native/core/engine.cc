@@ -168,7 +168,7 @@ Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
     if (fd >= 0) ::close(fd);
     return done;
   }
-  feeds_[id] = {r.transfer, r.is_out, counters};
+  feeds_[id] = {r.transfer, r.is_out, counters, false};
   *out = id;
   return done;
 }
@@ -179,6 +179,7 @@ Answer Engine::checked_range(uint32_t feed, uint32_t stream, uint64_t offset,
   auto it = feeds_.find(feed);
   if (it == feeds_.end()) return {"feed: unknown handle", {}};
   if (!it->second.is_out) return {"feed: receives, cannot send", {}};
+  if (it->second.is_finishing) return {"feed: finished", {}};
   const FeedCounters& counters = *it->second.counters;
   if (counters.listed.load(std::memory_order_relaxed) >= kListedMax ||
       counters.digest_bytes.load(std::memory_order_relaxed) >= kDigestQueueBytes) {
@@ -223,6 +224,8 @@ Answer Engine::finish(uint32_t feed) {
   if (!running_) return kClosed;
   if (it == feeds_.end()) return {"feed: unknown handle", {}};
   if (!it->second.is_out) return {"feed: receives, cannot finish", {}};
+  if (it->second.is_finishing) return {"feed: finished", {}};
+  it->second.is_finishing = true;
   return task(it->second.transfer, [=](Lane& lane) { lane.finish(feed); });
 }
 

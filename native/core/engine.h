@@ -81,6 +81,7 @@ class Engine {
     uint32_t transfer;
     bool is_out;
     std::shared_ptr<FeedCounters> counters;
+    bool is_finishing = false;
   };
   struct TransferEntry {
     Lane* lane;

@@ -49,6 +49,10 @@ struct InFeed : Feed {
   uint64_t left = 0;  // payload bytes of this record still to come
   std::vector<uint8_t> digests;
   size_t digests_have = 0;
+  // Busy: the kernel wakes us for chunks, not for segments, and the tick looks after the rest.
+  bool is_batched = false;
+  uint64_t batch_from = 0;  // payload count at which batching begins
+  uint64_t came_at_ns = 0;
 };
 
 // One entry of an outgoing feed's list: bytes that are all in the file.

@@ -19,6 +19,10 @@ namespace {
 // Bytes one feed may take in one turn of the loop, so that no feed starves the others.
 constexpr size_t kTurnBytes = 2u << 20;
 constexpr size_t kStepBytes = 1u << 20;
+// A feed that has brought this much is worth waking for only when a chunk has come.
+constexpr uint64_t kBatchAfterBytes = 256u << 10;
+constexpr int kBatchBytes = 16 << 10;
+constexpr uint64_t kBatchIdleNs = 50'000'000;
 
 }  // namespace
 
@@ -38,6 +42,38 @@ void Lane::ingest(InFeed& feed) {
       case InFeed::State::kDigests:
         more = read_digests(feed);
         break;
+    }
+  }
+  if (feed.fd < 0) return;
+  const uint64_t now = feed.counters->payload.load(std::memory_order_relaxed);
+  if (now == before) return;
+  feed.came_at_ns = now_ns_;
+  if (!feed.is_batched && now - feed.batch_from >= kBatchAfterBytes) batch(feed, true);
+}
+
+// On a shaped link segments come one by one; a wake for each costs more than moving it (a node on a
+// 200 Mbit/s link: 17,000 a second). SO_RCVLOWAT makes epoll wait for a chunk or the end.
+void Lane::batch(InFeed& feed, bool on) {
+  const int bytes = on ? kBatchBytes : 1;
+  setsockopt(feed.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+  if (on != feed.is_batched) batched_ += on ? 1 : -1;
+  feed.is_batched = on;
+  feed.batch_from = feed.counters->payload.load(std::memory_order_relaxed);
+}
+
+// What is less than a chunk waits for the tick at most; a feed that has gone quiet wakes us by itself.
+void Lane::look_after_batched() {
+  if (batched_ == 0 || is_deaf_) return;
+  std::vector<InFeed*> feeds;
+  for (auto& [id, feed] : feeds_) {
+    if (!feed->is_out && static_cast<InFeed*>(feed.get())->is_batched) {
+      feeds.push_back(static_cast<InFeed*>(feed.get()));
+    }
+  }
+  for (InFeed* const feed : feeds) {
+    ingest(*feed);
+    if (feed->fd >= 0 && feed->is_batched && now_ns_ - feed->came_at_ns > kBatchIdleNs) {
+      batch(*feed, false);
     }
   }
 }

@@ -117,7 +117,7 @@ void Lane::run() {
 int Lane::wait_ms() const {
   if (poke_ns_ != 0) return 1;
   if (has_unreported_) return 2;
-  if (is_deaf_) return 5;
+  if (is_deaf_ || batched_ > 0) return 5;
   for (const OutFeed* feed : out_feeds_) {
     if (!feed->items.empty() || feed->in_record || feed->unacked > 0) return 5;
   }
@@ -148,6 +148,7 @@ void Lane::tick() {
   ticked_ns_ = now_ns_;
   const bool measures = now_ns_ - measured_ns_ >= kMeasureNs;
   const double seconds = static_cast<double>(now_ns_ - measured_ns_) / 1e9;
+  look_after_batched();
   for (OutFeed* feed : out_feeds_) {
     refresh_unacked(*feed);
     if (measures) measure(*feed, seconds);
@@ -267,6 +268,7 @@ void Lane::drop_feed(Feed* feed) {
     close_fd(out.pipe[0]);
     close_fd(out.pipe[1]);
   }
+  if (!feed->is_out && static_cast<InFeed*>(feed)->is_batched) batched_--;
   // By hand: the host may still hold the same description, and only its last close leaves epoll.
   if (feed->fd >= 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, feed->fd, nullptr);
   close_fd(feed->fd);

@@ -89,6 +89,8 @@ class Lane {
 
   // ingest.cc
   void ingest(InFeed& feed);
+  void batch(InFeed& feed, bool on);
+  void look_after_batched();
   bool read_header(InFeed& feed);
   bool start_record(InFeed& feed);
   bool read_payload(InFeed& feed);
@@ -148,6 +150,7 @@ class Lane {
   uint64_t reported_ns_ = 0;
   uint64_t poke_ns_ = 0;  // a feed holds a small record back until then; 0: none
   bool has_unreported_ = false;
+  size_t batched_ = 0;  // incoming feeds that the tick has to look after
   bool is_deaf_ = false;  // the host is behind: sockets are not read
   std::thread thread_;
 };

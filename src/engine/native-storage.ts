@@ -28,6 +28,8 @@ const partialId = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
 export class NativeStorage implements Storage {
   readonly #engine: NativeEngine
   readonly #pending = new Map<number, Pending>()
+  readonly #files = new Set<FileHandle>()
+  readonly #dirs = new Set<DataDirHandle>()
   #next = 1
   #isClosed = false
 
@@ -52,6 +54,15 @@ export class NativeStorage implements Storage {
     for (const { reject } of waiting) reject(new FrError('ERR_FR_CLOSED'))
   }
 
+  /** The handle, or TypeError when it is unknown or closed. */
+  file(handle: FileHandle): FileHandle {
+    return known('file', this.#files, handle)
+  }
+
+  #dir(handle: DataDirHandle): DataDirHandle {
+    return known('data directory', this.#dirs, handle)
+  }
+
   #run(start: (operation: number) => void): Promise<Done> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
@@ -68,28 +79,37 @@ export class NativeStorage implements Storage {
   async openSource(path: string): Promise<SourceFile> {
     const { numbers } = await this.#run((op) => this.#engine.openSource(op, path))
     const [file = 0, size = 0, mode = 0, seconds = 0, nanos = 0] = numbers
+    this.#files.add(file)
     return { file, size, mode, mtime: { seconds, nanos } }
   }
 
   async checkSource(file: FileHandle): Promise<void> {
-    await this.#run((op) => this.#engine.checkSource(op, file))
+    await this.#run((op) => this.#engine.checkSource(op, this.file(file)))
   }
 
   async openDataDir(path: string): Promise<DataDirHandle> {
-    return first(await this.#run((op) => this.#engine.openDataDir(op, path)))
+    const dir = first(await this.#run((op) => this.#engine.openDataDir(op, path)))
+    this.#dirs.add(dir)
+    return dir
   }
 
   async checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void> {
-    await this.#run((op) => this.#engine.checkName(op, dir, name, noClobber))
+    await this.#run((op) => this.#engine.checkName(op, this.#dir(dir), name, noClobber))
   }
 
   async createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle> {
     checkId(id)
-    return first(await this.#run((op) => this.#engine.createPartial(op, dir, id, size)))
+    const file = first(
+      await this.#run((op) => this.#engine.createPartial(op, this.#dir(dir), id, size)),
+    )
+    this.#files.add(file)
+    return file
   }
 
   async copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void> {
-    await this.#run((op) => this.#engine.copyIn(op, from, to, range.offset, range.length))
+    await this.#run((op) =>
+      this.#engine.copyIn(op, this.file(from), this.file(to), range.offset, range.length),
+    )
   }
 
   async publish(dir: DataDirHandle, spec: PublishSpec): Promise<void> {
@@ -98,8 +118,8 @@ export class NativeStorage implements Storage {
     await this.#run((op) =>
       this.#engine.publish(
         op,
-        dir,
-        spec.file,
+        this.#dir(dir),
+        this.file(spec.file),
         spec.id,
         spec.name,
         spec.mode & 0o7777,
@@ -112,28 +132,37 @@ export class NativeStorage implements Storage {
 
   async discard(dir: DataDirHandle, id: string): Promise<void> {
     checkId(id)
-    await this.#run((op) => this.#engine.discard(op, dir, id))
+    await this.#run((op) => this.#engine.discard(op, this.#dir(dir), id))
   }
 
   async expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number> {
-    return first(await this.#run((op) => this.#engine.expirePartials(op, dir, olderThanSeconds)))
+    return first(await this.#run((op) => this.#engine.expirePartials(op, this.#dir(dir), olderThanSeconds)))
   }
 
   async freeBytes(dir: DataDirHandle): Promise<number> {
-    return first(await this.#run((op) => this.#engine.freeBytes(op, dir)))
+    return first(await this.#run((op) => this.#engine.freeBytes(op, this.#dir(dir))))
   }
 
   async nodeId(dir: DataDirHandle): Promise<string> {
-    return (await this.#run((op) => this.#engine.nodeId(op, dir))).text
+    return (await this.#run((op) => this.#engine.nodeId(op, this.#dir(dir)))).text
   }
 
   closeFile(file: FileHandle): void {
+    if (this.#isClosed) return
+    this.#files.delete(this.file(file))
     this.#engine.closeFile(file)
   }
 
   closeDataDir(dir: DataDirHandle): void {
+    if (this.#isClosed) return
+    this.#dirs.delete(this.#dir(dir))
     this.#engine.closeDataDir(dir)
   }
+}
+
+function known(kind: string, open: ReadonlySet<number>, handle: number): number {
+  if (!open.has(handle)) throw new TypeError(`unknown or closed ${kind} handle: ${String(handle)}`)
+  return handle
 }
 
 function first(done: Done): number {

@@ -97,13 +97,18 @@ class AddonEngine implements DataEngine {
   }
 
   addStream(transfer: TransferHandle, spec: StreamSpec): void {
-    const { stream, file, scratch = 0, size, blockBytes, complete } = spec
-    this.#call((engine) =>
-      engine.addStream(transfer, stream, file, scratch, size, blockBytes, complete),
-    )
+    const { stream, size, blockBytes, complete } = spec
+    this.#call((engine) => {
+      const file = this.storage.file(spec.file)
+      // 0 is the addon's word for "none".
+      const scratch = spec.scratch === undefined ? 0 : this.storage.file(spec.scratch)
+      engine.addStream(transfer, stream, file, scratch, size, blockBytes, complete)
+    })
   }
 
   adopt(socket: Socket, spec: FeedSpec): FeedHandle {
+    checkFeed(spec)
+    if (socket.readableLength > 0) throw new TypeError('socket: holds bytes that were not read')
     const handle = (socket as unknown as { _handle: { fd?: number } | null })._handle
     const fd = socket.destroyed ? -1 : (handle?.fd ?? -1)
     const feed = this.#call((engine) =>
@@ -137,7 +142,7 @@ class AddonEngine implements DataEngine {
   }
 
   close(feed: FeedHandle): void {
-    if (!this.#isClosed) this.#engine.close(feed)
+    if (!this.#isClosed && feed > 0 && Number.isSafeInteger(feed)) this.#engine.close(feed)
   }
 
   closeTransfer(transfer: TransferHandle): void {
@@ -178,7 +183,8 @@ class AddonEngine implements DataEngine {
   }
 
   hashSource(file: FileHandle): HashSource {
-    return { kind: 'native', file }
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    return { kind: 'native', file: this.storage.file(file) }
   }
 
   hashNow(
@@ -192,11 +198,12 @@ class AddonEngine implements DataEngine {
     }
     const kind = algorithmNumber[algorithm]
     return this.#call(() =>
-      this.#addon.hashBlocks(file, range.offset, range.length, blockBytes, kind),
+      this.#addon.hashBlocks(this.storage.file(file), range.offset, range.length, blockBytes, kind),
     )
   }
 
   xxh64(bytes: Uint8Array): bigint {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
     return this.#addon.xxh64(bytes)
   }
 
@@ -205,6 +212,17 @@ class AddonEngine implements DataEngine {
     this.#isClosed = true
     this.#engine.shutdown()
     this.storage.close()
+  }
+}
+
+const seedMax = 0xffff_ffff_ffff_ffffn
+
+function checkFeed(spec: FeedSpec): void {
+  const { direction, relay, seed } = spec
+  if (direction !== 'in' && direction !== 'out') throw new TypeError(`direction: ${String(direction)}`)
+  if (relay === true && direction === 'in') throw new TypeError('relay: only of outgoing feeds')
+  if (typeof seed !== 'bigint' || seed < 0n || seed > seedMax) {
+    throw new TypeError('seed: not an unsigned 64-bit bigint')
   }
 }
 
