@@ -17,7 +17,8 @@ const { values, positionals } = parseArgs({
 const versions = positionals.length > 0 ? positionals : ['20', '22', '24', '26']
 const rooms = values.short ? ['engine'] : ['unit', 'sim', 'engine', 'e2e']
 const projects = rooms.flatMap((name) => ['--project', name])
-const suite = `node -p process.version && node node_modules/vitest/vitest.mjs run ${projects.join(' ')}`
+const vitest = `node node_modules/vitest/vitest.mjs run ${projects.join(' ')}`
+const suite = `node -p process.version && ${vitest}`
 
 if (!existsSync('dist/api/index.js')) {
   report('matrix', 'not built: npm run build')
