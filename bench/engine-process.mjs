@@ -4,8 +4,8 @@
  * loopback only and for seconds. Told what to do by its parent, over the process channel:
  *
  *     node   { role: 'node', directory, size }       -> { listening: PORT }
- *            { mates: [PORT, ...] }                  -> { ready: true }, later { done: true, cpuSeconds }
- *     origin { role: 'origin', source, size }        -> { ready: true }
+ *            { mates: [PORT, ...] }                  -> { ready }, later { done, cpuSeconds }
+ *     origin { role: 'origin', source, size }        -> { ready }
  *            { go: [PORT, ...] }                     sends subfile i to the i-th port
  *            { report: true }                        -> { cpuSeconds }
  */
@@ -48,7 +48,13 @@ async function runNode({ directory, size }) {
   const { storage } = engine
   const file = await storage.createPartial(await storage.openDataDir(directory), 'copy', size)
   const transfer = engine.openTransfer()
-  engine.addStream(transfer, { stream: 0, file, size, blockBytes: blockBytesFor(size), complete: false })
+  engine.addStream(transfer, {
+    stream: 0,
+    file,
+    size,
+    blockBytes: blockBytesFor(size),
+    complete: false,
+  })
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     engine.adopt(socket, { transfer, direction: 'in', seed })
   })

@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import path from 'node:path'
 import { median, spread } from './report.mjs'
-import { GIB, MIB, root, sameContent, warmMemory, Workspace } from './workspace.mjs'
+import { GIB, MIB, root, sameContent, Workspace, warmMemory } from './workspace.mjs'
 
 const program = path.join(root, 'bench/engine-process.mjs')
 
@@ -56,7 +56,7 @@ export async function engineTrial(workspace, source, { nodes: count, bytes }) {
   const copies = nodes.map((_, at) => workspace.path(`engine-${at}`, '.fastreplica/partials/copy'))
   const good = copies.every((copy) => sameContent(source, copy))
   await workspace.stop([origin, ...nodes])
-  nodes.forEach((_, at) => workspace.remove(`engine-${at}`))
+  for (const at of nodes.keys()) workspace.remove(`engine-${at}`)
   if (!good) throw new Error('engine bench: a copy differs from the source')
   return { seconds, cpuSeconds: reports.reduce((sum, each) => sum + each.cpuSeconds, 0) }
 }

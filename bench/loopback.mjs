@@ -11,7 +11,7 @@
  */
 import { engineTrial } from './engine.mjs'
 import { median, spread } from './report.mjs'
-import { GIB, limitProgram, MIB, push, sameContent, warmMemory, Workspace } from './workspace.mjs'
+import { GIB, limitProgram, MIB, push, sameContent, Workspace, warmMemory } from './workspace.mjs'
 
 async function limitTrial(workspace, source, { nodes, bytes }) {
   const output = workspace.makeDirectory('limit')
@@ -32,7 +32,8 @@ async function pushTrial(workspace, source, { nodes: count, bytes }) {
   const good = nodes.every((node) => sameContent(source, `${node.data}/source`))
   await workspace.stop(nodes.map((node) => node.child))
   for (const name of names) workspace.remove(name)
-  if (exitStatus !== 0 || !good) throw new Error(`fr push: exit status ${exitStatus}, content ${good}`)
+  if (exitStatus !== 0 || !good)
+    throw new Error(`fr push: exit status ${exitStatus}, content ${good}`)
   return { seconds: result.seconds, wallSeconds, cpuSeconds }
 }
 
@@ -74,7 +75,7 @@ export const loopback = {
         const engine = await warmed(workspace, source, size, engineTrial)
         const pushed = await pushTrial(workspace, source, size)
         say(
-          `round ${round}${round === 0 ? ' (not counted)' : ''}: limit ${limit.seconds.toFixed(2)} s, ` +
+          `round ${round}: limit ${limit.seconds.toFixed(2)} s, ` +
             `engine ${engine.seconds.toFixed(2)} s, push ${pushed.seconds.toFixed(2)} s`,
         )
         if (round === 0) continue
@@ -109,9 +110,10 @@ function loopbackReport({ nodes, bytes }, trials, rounds) {
     rows: [limit, engine, pushed],
     notes: [
       `fr push delivers ${(pushed.ofLimit * 100).toFixed(0)} % of the limit (wanted: 75 % or more)`,
-      `engine without digests spends ${engine.cpuOfLimit.toFixed(2)} of the limit's CPU (wanted: at most 1.30)`,
+      `the engine without digests spends ${engine.cpuOfLimit.toFixed(2)} of the limit's CPU ` +
+        '(wanted: at most 1.30)',
       `fr push spends ${pushed.cpuValue.toFixed(2)} CPU-s per delivered GB (wanted: at most ` +
-        `${(1.3 * limit.cpuValue + 0.15).toFixed(2)}, that is 1.30 of the limit plus 0.15 for digests)`,
+        `${(1.3 * limit.cpuValue + 0.15).toFixed(2)}: 1.30 of the limit plus 0.15 for digests)`,
     ],
   }
 }

@@ -19,7 +19,10 @@ export function machineLine() {
 
 function statFields(pid) {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  return text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number)
+  return text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number)
 }
 
 /** User and system seconds of a running process, all threads. */

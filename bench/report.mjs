@@ -41,7 +41,9 @@ export function tableText(report) {
 }
 
 export function reportText(report) {
-  return [`${report.suite}: ${report.title}`, '', tableText(report), '', ...report.notes, ''].join('\n')
+  return [`${report.suite}: ${report.title}`, '', tableText(report), '', ...report.notes, ''].join(
+    '\n',
+  )
 }
 
 function markdown(report, { machine, command, date }) {

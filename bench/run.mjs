@@ -40,7 +40,8 @@ export async function runSuites(request, stdout, stderr) {
           ? `${JSON.stringify({ event: 'bench', date, machine, command, ...report })}\n`
           : `\n${reportText(report)}`,
       )
-      if (out !== undefined) appendResults(out, report, { machine, command, date: date.slice(0, 10) })
+      if (out !== undefined)
+        appendResults(out, report, { machine, command, date: date.slice(0, 10) })
     } catch (error) {
       const isObstacle = error instanceof Obstacle
       stderr(`fr-bench ${name}: ${isObstacle ? error.message : error.stack}\n`)

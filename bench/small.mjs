@@ -3,7 +3,7 @@
  * to its exit, against `node -e 0`, which does nothing at all. The two take turns.
  */
 import { median, spread } from './report.mjs'
-import { push, sameContent, MIB, Workspace } from './workspace.mjs'
+import { MIB, push, sameContent, Workspace } from './workspace.mjs'
 
 const bytes = 1024
 
@@ -49,7 +49,11 @@ export const small = {
       rows: [
         { name: 'node -e 0', ms: spread(empty, 0), ratio: 1 },
         { name: 'fr push, start to exit', ms: spread(pushes, 0), ratio },
-        { name: 'fr push, result.seconds', ms: spread(inside, 0), ratio: median(inside) / median(empty) },
+        {
+          name: 'fr push, result.seconds',
+          ms: spread(inside, 0),
+          ratio: median(inside) / median(empty),
+        },
       ],
       notes: [`fr push takes ${ratio.toFixed(2)} times node -e 0 (wanted: under 5)`],
     }

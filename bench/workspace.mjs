@@ -4,7 +4,17 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { randomFillSync } from 'node:crypto'
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -209,7 +219,10 @@ export function sameContent(one, other) {
  */
 export function limitProgram() {
   const source = path.join(root, 'bench/limit/fr-limit.c')
-  const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'fastreplica')
+  const cache = path.join(
+    process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'),
+    'fastreplica',
+  )
   const program = path.join(cache, 'fr-limit')
   if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return program
   mkdirSync(cache, { recursive: true })
@@ -227,7 +240,18 @@ export function limitProgram() {
  */
 export async function warmMemory(workspace, source, bytes) {
   const output = workspace.makeDirectory('warm')
-  const args = ['--nodes', 2, '--size', '8K', '--warm', bytes, '--source', source, '--output', output]
+  const args = [
+    '--nodes',
+    2,
+    '--size',
+    '8K',
+    '--warm',
+    bytes,
+    '--source',
+    source,
+    '--output',
+    output,
+  ]
   const { code, errorText } = await workspace.collect(limitProgram(), args.map(String))
   if (code !== 0) throw new Error(errorText)
 }

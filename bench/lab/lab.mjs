@@ -57,7 +57,8 @@ const leafBytes = (mbit, classes) => Math.ceil(Math.max(queueBytes(mbit) / class
 
 function tbf(device, mbit, verb = 'add') {
   const rate = Math.round(mbit * 1e6)
-  return `qdisc ${verb} dev ${device} root tbf rate ${rate}bit burst ${burstBytes(mbit)} latency 25ms`
+  const burst = burstBytes(mbit)
+  return `qdisc ${verb} dev ${device} root tbf rate ${rate}bit burst ${burst} latency 25ms`
 }
 
 function htbClass(verb, id, mbit, share) {
@@ -154,7 +155,14 @@ function setCongestion(names, congestion) {
   if (widen) writeFileSync(allowedPath, `${allowed} ${congestion}`)
   try {
     for (const name of names) {
-      ip('netns', 'exec', name, 'sh', '-c', `echo ${congestion} >/proc/sys/net/ipv4/tcp_congestion_control`)
+      ip(
+        'netns',
+        'exec',
+        name,
+        'sh',
+        '-c',
+        `echo ${congestion} >/proc/sys/net/ipv4/tcp_congestion_control`,
+      )
     }
   } finally {
     if (widen) writeFileSync(allowedPath, allowed)
@@ -212,17 +220,23 @@ export class Lab {
   }
 
   #check(host) {
-    if (!Number.isInteger(host) || host < 0 || host >= this.size) throw new TypeError(`host: ${host}`)
+    if (!Number.isInteger(host) || host < 0 || host >= this.size)
+      throw new TypeError(`host: ${host}`)
   }
 
   #build() {
-    batch('ip', null, this.namespaces.map((name) => `netns add ${name}`))
+    batch(
+      'ip',
+      null,
+      this.namespaces.map((name) => `netns add ${name}`),
+    )
     batch('ip', this.#switch, [
       'link set lo up',
-      'link add br0 type bridge stp_state 0 forward_delay 0',
+      // Without a querier, snooping would drop multicast; uftp needs it.
+      'link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0',
       'link set br0 up',
     ])
-    this.#names.forEach((name, host) => this.#plug(name, host))
+    for (const [host, name] of this.#names.entries()) this.#plug(name, host)
   }
 
   #plug(name, host) {
@@ -237,7 +251,11 @@ export class Lab {
       'link set eth0 up',
     ])
     batch('tc', this.#switch, [tbf(`p${host}`, downMbit)])
-    batch('tc', name, this.#queue === 'fifo' ? [tbf('eth0', upMbit)] : this.#fairQueue(host, upMbit))
+    batch(
+      'tc',
+      name,
+      this.#queue === 'fifo' ? [tbf('eth0', upMbit)] : this.#fairQueue(host, upMbit),
+    )
   }
 
   #mates(host) {
@@ -255,7 +273,8 @@ export class Lab {
       lines.push(
         htbClass('add', id, mbit, share),
         `qdisc add dev eth0 parent 1:${hex} bfifo limit ${leafBytes(mbit, share)}`,
-        `filter add dev eth0 parent 1: protocol ip prio 1 u32 match ip dst ${this.address(mate)}/32 flowid 1:${hex}`,
+        'filter add dev eth0 parent 1: protocol ip prio 1 ' +
+          `u32 match ip dst ${this.address(mate)}/32 flowid 1:${hex}`,
       )
     }
     return lines
@@ -274,7 +293,9 @@ export class Lab {
     if (this.#queue === 'fifo') return [tbf('eth0', mbit, 'change')]
     return [
       htbClass('change', 1, mbit, 1),
-      ...[2, ...this.#mates(host).map(classOf)].map((id) => htbClass('change', id, mbit, this.size)),
+      ...[2, ...this.#mates(host).map(classOf)].map((id) =>
+        htbClass('change', id, mbit, this.size),
+      ),
     ]
   }
 
@@ -289,7 +310,7 @@ export class Lab {
     ip('-n', this.#switch, 'link', 'set', `p${host}`, 'up')
   }
 
-  /** argv prefix that runs a program on a host; the program replaces `ip`, so the pid is its own. */
+  /** argv prefix that runs a program on a host; it replaces `ip`, so the pid is its own. */
   prefix(host) {
     this.#check(host)
     return ['ip', 'netns', 'exec', this.#names[host]]
@@ -344,7 +365,9 @@ if (process.argv[1] === import.meta.filename) {
   } else {
     const obstacle = labObstacle()
     const names = obstacle === null ? cleanUp() : []
-    process.stdout.write(obstacle === null ? `removed ${names.length} namespaces\n` : `${obstacle}\n`)
+    process.stdout.write(
+      obstacle === null ? `removed ${names.length} namespaces\n` : `${obstacle}\n`,
+    )
     process.exitCode = obstacle === null ? 0 : 2
   }
 }

@@ -1,1 +1,233 @@
-export const peers = []
+/**
+ * Other systems in the same network, as far as they are installed: a chain of mbuffer, rsync and
+ * nginx + curl straight from the origin, uftp (multicast), aria2 (a BitTorrent swarm).
+ *
+ * A peer is `{ name, missing(), run({ workspace, lab, source, scenario }) }`. `run` starts what
+ * listens, then the clock, and resolves to `{ seconds, cpuSeconds, copies }`: the seconds until
+ * every node has the file, the CPU seconds of all processes, the paths of the copies.
+ */
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { endedChildrenCpuSeconds } from '../machine.mjs'
+import { root } from '../workspace.mjs'
+import { makeTorrent } from './torrent.mjs'
+
+const listenMs = 10_000
+const finishMs = 300_000
+
+function missing(...programs) {
+  const found = (program) =>
+    spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
+  const absent = programs.filter((program) => !found(program))
+  return absent.length === 0 ? null : `not installed: ${absent.join(', ')}`
+}
+
+async function until(isSo, what, timeoutMs, pollMs = 5) {
+  const end = performance.now() + timeoutMs
+  while (!isSo()) {
+    if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
+    await sleep(pollMs)
+  }
+}
+
+/** True when a process of this host listens on the TCP port. `child`: any process of the host. */
+function listens(child, port) {
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
+  const text = ['tcp', 'tcp6'].map((name) => readFileSync(`/proc/${child.pid}/net/${name}`, 'utf8'))
+  return text
+    .join('')
+    .split('\n')
+    .some((line) => {
+      const [, local, , state] = line.trim().split(/\s+/)
+      return state === '0A' && `${local} `.endsWith(wanted)
+    })
+}
+
+const untilListening = (child, port) =>
+  until(() => child.exitCode === null && listens(child, port), `port ${port}`, listenMs)
+
+async function succeed(child, what) {
+  const { code, error } = await child.ended
+  if (code !== 0)
+    throw new Error(`${what}: ${error?.message ?? `exit status ${code}`} ${child.errorText}`)
+}
+
+/** Starts on a host, with nothing on its standard output. */
+function starter({ workspace, lab }) {
+  return (host, program, args, options = {}) =>
+    workspace.start(program, args.map(String), {
+      prefix: lab.prefix(host),
+      stdio: ['ignore', 'ignore', 'pipe'],
+      ...options,
+    })
+}
+
+const nodeHosts = (lab) => Array.from({ length: lab.size - 1 }, (_, at) => at + 1)
+
+/** Runs the timed part, ends what listens, and adds up. */
+async function timed({ workspace, servers, copies }, transfer) {
+  const cpuBefore = endedChildrenCpuSeconds()
+  const start = performance.now()
+  await transfer()
+  const seconds = (performance.now() - start) / 1000
+  await workspace.stop(servers)
+  return { seconds, cpuSeconds: endedChildrenCpuSeconds() - cpuBefore, copies }
+}
+
+async function runMbuffer(context) {
+  const { workspace, lab, source } = context
+  const start = starter(context)
+  const port = 7500
+  const chain = []
+  const copies = nodeHosts(lab).map((host) => workspace.path(`copy-${host}`))
+  for (const host of nodeHosts(lab).reverse()) {
+    const next = host === lab.size - 1 ? [] : ['-O', `${lab.address(host + 1)}:${port}`]
+    const args = ['-q', '-m', '16M', '-I', port, '-o', copies[host - 1], ...next]
+    const child = start(host, 'mbuffer', args)
+    chain.push(child)
+    await untilListening(child, port)
+  }
+  return timed({ workspace, servers: [], copies }, async () => {
+    const args = ['-q', '-m', '16M', '-i', source, '-O', `${lab.address(1)}:${port}`]
+    await Promise.all(
+      [start(0, 'mbuffer', args), ...chain].map((child) => succeed(child, 'mbuffer')),
+    )
+  })
+}
+
+async function runRsync(context) {
+  const { workspace, lab, source } = context
+  const start = starter(context)
+  const port = 7501
+  const servers = []
+  const copies = []
+  for (const host of nodeHosts(lab)) {
+    const data = workspace.makeDirectory(`rsync-${host}`)
+    const config = workspace.path(`rsync-${host}.conf`)
+    const lines = [
+      'use chroot = no',
+      'uid = 0',
+      'gid = 0',
+      '[data]',
+      `path = ${data}`,
+      'read only = no',
+    ]
+    writeFileSync(config, `${lines.join('\n')}\n`)
+    const args = ['--daemon', '--no-detach', `--config=${config}`, `--port=${port}`]
+    servers.push(start(host, 'rsync', args))
+    copies.push(path.join(data, 'copy'))
+    await untilListening(servers.at(-1), port)
+  }
+  return timed({ workspace, servers, copies }, async () => {
+    const clients = nodeHosts(lab).map((host) =>
+      start(0, 'rsync', ['--whole-file', source, `rsync://${lab.address(host)}:${port}/data/copy`]),
+    )
+    await Promise.all(clients.map((client) => succeed(client, 'rsync')))
+  })
+}
+
+async function runNginx(context) {
+  const { workspace, lab, source } = context
+  const start = starter(context)
+  const port = 7502
+  const config = workspace.path('nginx.conf')
+  const home = workspace.makeDirectory('nginx')
+  // The files are this user's own; the default would be an account that may not read them.
+  writeFileSync(
+    config,
+    `user root; daemon off; master_process off; pid ${home}/pid; error_log ${home}/error.log;
+     events { } http { access_log off; sendfile on; sendfile_max_chunk 2m;
+       client_body_temp_path ${home}; proxy_temp_path ${home}; fastcgi_temp_path ${home};
+       uwsgi_temp_path ${home}; scgi_temp_path ${home};
+       server { listen ${port}; root ${path.dirname(source)}; } }`,
+  )
+  const server = start(0, 'nginx', ['-c', config, '-p', home])
+  await untilListening(server, port)
+  const copies = nodeHosts(lab).map((host) => workspace.path(`copy-${host}`))
+  return timed({ workspace, servers: [server], copies }, async () => {
+    const url = `http://${lab.address(0)}:${port}/${path.basename(source)}`
+    const clients = copies.map((copy, at) => start(at + 1, 'curl', ['-sSf', '-o', copy, url]))
+    await Promise.all(clients.map((client) => succeed(client, 'curl')))
+  })
+}
+
+/** uftp sends at a rate that is set by hand: 93 % of the slowest link on the way. */
+async function runUftp(context) {
+  const { workspace, lab, source, scenario } = context
+  const start = starter(context)
+  const [origin, ...nodes] = scenario.hosts
+  const mbit = Math.min(origin.upMbit, ...nodes.map((node) => node.downMbit)) * 0.93
+  for (let host = 0; host < lab.size; host++) {
+    const [program, ...args] = [
+      ...lab.prefix(host),
+      'ip',
+      'route',
+      'add',
+      '224.0.0.0/4',
+      'dev',
+      'eth0',
+    ]
+    spawnSync(program, args)
+  }
+  const copies = []
+  const servers = nodeHosts(lab).map((host) => {
+    const data = workspace.makeDirectory(`uftp-${host}`)
+    copies.push(path.join(data, path.basename(source)))
+    return start(host, 'uftpd', ['-d', '-I', 'eth0', '-D', data, '-B', 4 << 20, '-t'])
+  })
+  await sleep(500) // it has no way to say that it is ready
+  return timed({ workspace, servers, copies }, async () => {
+    const args = ['-R', Math.round(mbit * 1000), '-I', 'eth0', '-B', 4 << 20, source]
+    await succeed(start(0, 'uftp', args), 'uftp')
+    await until(() => copies.every((copy) => existsSync(copy)), 'uftp to publish', listenMs)
+  })
+}
+
+async function runAria2(context) {
+  const { workspace, lab, source } = context
+  const start = starter(context)
+  const port = 7503
+  const torrent = workspace.path('file.torrent')
+  writeFileSync(torrent, makeTorrent(source, `http://${lab.address(0)}:${port}/announce`))
+  const hook = workspace.path('hook.sh')
+  writeFileSync(hook, '#!/bin/sh\n: >"$DONE_FILE"\n')
+  chmodSync(hook, 0o700)
+  const tracker = start(0, process.execPath, [path.join(root, 'bench/lab/torrent.mjs'), port])
+  await untilListening(tracker, port)
+  const common = [
+    ...['--enable-dht=false', '--enable-dht6=false', '--bt-enable-lpd=false', '--seed-ratio=0.0'],
+    ...['--file-allocation=none', '--bt-max-peers=0', '--bt-request-peer-speed-limit=1G'],
+    ...['--listen-port=6881', '--bt-tracker-interval=1', '--quiet', '--no-conf'],
+  ]
+  const seeding = [`--dir=${path.dirname(source)}`, '--check-integrity=true', torrent]
+  const seeder = start(0, 'aria2c', [...common, ...seeding])
+  await untilListening(seeder, 6881)
+  const hosts = nodeHosts(lab)
+  const done = hosts.map((host) => workspace.path(`done-${host}`))
+  const copies = hosts.map((host) =>
+    path.join(workspace.makeDirectory(`aria2-${host}`), path.basename(source)),
+  )
+  const servers = [tracker, seeder]
+  return timed({ workspace, servers, copies }, async () => {
+    for (const [at, host] of hosts.entries()) {
+      const args = [
+        `--dir=${path.dirname(copies[at])}`,
+        `--on-bt-download-complete=${hook}`,
+        torrent,
+      ]
+      const env = { ...process.env, DONE_FILE: done[at] }
+      servers.push(start(host, 'aria2c', [...common, ...args], { env }))
+    }
+    await until(() => done.every((file) => existsSync(file)), 'aria2', finishMs, 10)
+  })
+}
+
+export const peers = [
+  { name: 'mbuffer', missing: () => missing('mbuffer'), run: runMbuffer },
+  { name: 'rsync', missing: () => missing('rsync'), run: runRsync },
+  { name: 'nginx', missing: () => missing('nginx', 'curl'), run: runNginx },
+  { name: 'uftp', missing: () => missing('uftp', 'uftpd'), run: runUftp },
+  { name: 'aria2', missing: () => missing('aria2c'), run: runAria2 },
+]

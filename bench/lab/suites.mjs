@@ -3,13 +3,14 @@
  * one real `fr push` each, and beside them, where asked for and installed, other systems. Every run
  * has a new network, new processes and new files. Content is compared after the clock has stopped.
  */
+
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { writeFileSync } from 'node:fs'
-import { randomBytes } from 'node:crypto'
 import { availableMemoryBytes } from '../machine.mjs'
 import { median, spread } from '../report.mjs'
-import { MIB, Obstacle, push, sameContent, warmMemory, Workspace } from '../workspace.mjs'
+import { MIB, Obstacle, push, sameContent, Workspace, warmMemory } from '../workspace.mjs'
 import { Lab, labObstacle, wireFactor } from './lab.mjs'
 import { peers } from './peers.mjs'
 import { boundSeconds, quickScenario, scenarios, slowBoundSeconds } from './scenarios.mjs'
@@ -36,8 +37,8 @@ async function startNodes(workspace, lab, keyFile) {
   )
 }
 
-/** What happens to the network on the way; resolves when all of it has, or the push is over. */
-async function disturb(scenario, { lab, nodes, bound, over }) {
+/** What happens to the network on the way. Rejects when the push is over before all of it has. */
+async function disturb(scenario, { lab, nodes, bound, signal }) {
   const { fault, changes = [] } = scenario
   const events = changes.map((change) => ({
     at: change.at,
@@ -55,8 +56,7 @@ async function disturb(scenario, { lab, nodes, bound, over }) {
   const start = performance.now()
   for (const { at, act } of events.sort((a, b) => a.at - b.at)) {
     const rest = start + at * bound * wireFactor * 1000 - performance.now()
-    await Promise.race([sleep(Math.max(0, rest), undefined, { ref: false }), over])
-    if (over.isOver) throw new Error('the push was over before its disturbance')
+    await sleep(Math.max(0, rest), undefined, { signal })
     act()
   }
 }
@@ -95,14 +95,14 @@ export async function labRun(scenario, { queue, strategy, congestion }) {
     const keyFile = makeKey(workspace)
     const source = workspace.randomFile('source', scenario.bytes)
     const nodes = await startNodes(workspace, lab, keyFile)
-    await warmMemory(workspace, source, Math.min(scenario.bytes * count, availableMemoryBytes() / 2))
+    await warmMemory(
+      workspace,
+      source,
+      Math.min(scenario.bytes * count, availableMemoryBytes() / 2),
+    )
     const before = lab.counters()[0].sent
-    const over = {}
-    const finished = new Promise((resolve) => {
-      over.end = resolve
-    })
-    over.then = finished.then.bind(finished)
-    let disturbance = Promise.resolve()
+    const over = new AbortController()
+    let disturbance
     const pushing = push(workspace, {
       source,
       nodes,
@@ -110,14 +110,14 @@ export async function labRun(scenario, { queue, strategy, congestion }) {
       prefix: lab.prefix(0),
       args: strategy === undefined ? [] : ['--strategy', strategy],
       onLine(line) {
-        if (line.event === 'plan') disturbance = disturb(scenario, { lab, nodes, bound, over })
-        disturbance.catch(() => {})
+        if (line.event !== 'plan') return
+        disturbance = disturb(scenario, { lab, nodes, bound, signal: over.signal })
+        disturbance.catch(() => {}) // looked at below, when the push has ended
       },
     })
-    const pushed = await pushing.finally(() => {
-      over.isOver = true
-      over.end()
-    })
+    const pushed = await pushing.finally(() =>
+      over.abort(new Error('the push was over before the network had changed')),
+    )
     await disturbance
     const list = outcomes(scenario, nodes, pushed.result)
     check(scenario, source, list, pushed.exitStatus, pushed.errorText)
@@ -148,7 +148,10 @@ function row(name, queue, scenario, runs) {
     floor,
     seconds: spread(seconds),
     ratio: median(seconds) / floor,
-    ratios: spread(seconds.map((each) => each / floor), 3),
+    ratios: spread(
+      seconds.map((each) => each / floor),
+      3,
+    ),
     percent: (100 * floor) / median(seconds),
     cpu: spread(runs.map((run) => run.cpuPerGB)),
     copies: spread(runs.map((run) => run.originCopies)),
@@ -167,7 +170,10 @@ function slowRow(name, queue, scenario, runs) {
     floor,
     seconds: spread(seconds),
     ratio: median(seconds) / floor,
-    ratios: spread(seconds.map((each) => each / floor), 3),
+    ratios: spread(
+      seconds.map((each) => each / floor),
+      3,
+    ),
     percent: (100 * floor) / median(seconds),
     cpu: null,
     copies: null,
@@ -280,7 +286,11 @@ export const lan = {
   name: 'lan',
   about: '8 nodes in network namespaces, every link 200 Mbit/s (needs root)',
   run: (options) =>
-    runScenarios('lan', options.quick ? { quick: quickScenario } : { lan8: scenarios.lan8 }, settled(options)),
+    runScenarios(
+      'lan',
+      options.quick ? { quick: quickScenario } : { lan8: scenarios.lan8 },
+      settled(options),
+    ),
 }
 
 export const lab = {

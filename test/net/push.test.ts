@@ -1,0 +1,102 @@
+/** Pushes over shaped links: content is right, and a machine that vanishes costs only itself. */
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, describe, expect, test } from 'vitest'
+import { Lab, wireFactor } from '../../bench/lab/lab.mjs'
+import { MIB, type NodeProcess, push, sameContent, Workspace } from '../../bench/workspace.mjs'
+
+const count = 4
+const mbit = 100
+const closers: (() => Promise<void> | void)[] = []
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+interface World {
+  readonly lab: Lab
+  readonly workspace: Workspace
+  readonly nodes: NodeProcess[]
+  readonly keyFile: string
+}
+
+async function world(): Promise<World> {
+  const speeds = { upMbit: mbit, downMbit: mbit }
+  const lab = Lab.create({ hosts: Array.from({ length: count + 1 }, () => speeds) })
+  closers.push(() => lab.close())
+  const workspace = new Workspace(256 * MIB)
+  closers.push(() => workspace.close())
+  const keyFile = workspace.path('key')
+  writeFileSync(keyFile, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
+  const nodes = await Promise.all(
+    Array.from({ length: count }, (_, at) =>
+      workspace.startNode({
+        listen: `${lab.address(at + 1)}:7400`,
+        name: `node-${at + 1}`,
+        keyFile,
+        prefix: lab.prefix(at + 1),
+      }),
+    ),
+  )
+  return { lab, workspace, nodes, keyFile }
+}
+
+const copyOf = (node: NodeProcess) => path.join(node.data, 'source')
+
+describe(`a push to ${count} nodes over links of ${mbit} Mbit/s`, () => {
+  test('puts 8 MiB on all of them, and sends little more than one copy', async () => {
+    const { lab, workspace, nodes, keyFile } = await world()
+    const bytes = 8 * MIB
+    const source = workspace.randomFile('source', bytes)
+    const before = lab.counters()[0]?.sent ?? 0
+    const { result, exitStatus } = await push(workspace, {
+      source,
+      nodes,
+      keyFile,
+      prefix: lab.prefix(0),
+    })
+    expect(exitStatus).toBe(0)
+    expect(result.nodes.map((node) => node.status)).toEqual(nodes.map(() => 'complete'))
+    for (const node of nodes) expect(sameContent(source, copyOf(node))).toBe(true)
+    const sent = (lab.counters()[0]?.sent ?? 0) - before
+    expect(sent / bytes).toBeLessThan(1.15)
+    const floorSeconds = ((bytes * 8) / (mbit * 1e6)) * wireFactor
+    expect(result.seconds).toBeGreaterThan(floorSeconds * 0.9)
+    expect(result.seconds).toBeLessThan(floorSeconds * 3)
+  })
+
+  test('survives a node that is killed with its cable cut: the others complete, exit 3', async () => {
+    const { lab, workspace, nodes, keyFile } = await world()
+    const source = workspace.randomFile('source', 32 * MIB)
+    const victim = 2
+    let struck: Promise<void> | undefined
+    const strike = async () => {
+      await sleep(1_000)
+      lab.cut(victim)
+      nodes[victim - 1]?.child.kill('SIGKILL')
+    }
+    const { result, exitStatus } = await push(workspace, {
+      source,
+      nodes,
+      keyFile,
+      prefix: lab.prefix(0),
+      onLine(line) {
+        if (line.event === 'plan') struck = strike()
+      },
+    })
+    await struck
+    expect(exitStatus).toBe(3)
+    for (const [at, node] of nodes.entries()) {
+      const outcome = result.nodes.find((each) => each.node === node.address)
+      if (at === victim - 1) {
+        expect(outcome?.status).toBe('failed')
+        expect(outcome?.reason).toMatch(/^ERR_FR_NODE_(SILENT|LOST)/)
+        continue
+      }
+      expect(outcome).toMatchObject({ status: 'complete', reason: null })
+      expect(sameContent(source, copyOf(node))).toBe(true)
+    }
+  })
+})
