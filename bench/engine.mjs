@@ -43,7 +43,9 @@ export async function engineTrial(workspace, source, { nodes: count, bytes }) {
     (message) => message.listening,
   )
   const ready = nodes.map((node) => answer(node, 'ready'))
-  nodes.forEach((node, at) => node.send({ mates: ports.filter((_, mate) => mate !== at) }))
+  for (const [at, node] of nodes.entries()) {
+    node.send({ mates: ports.filter((_, mate) => mate !== at) })
+  }
   await Promise.all([...ready, originReady])
   const done = nodes.map((node) => answer(node, 'done'))
   const start = performance.now()

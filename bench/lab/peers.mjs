@@ -34,6 +34,7 @@ async function until(isSo, what, timeoutMs, pollMs = 5) {
 
 /** True when a process of this host listens on the TCP port. `child`: any process of the host. */
 function listens(child, port) {
+  if (!existsSync(`/proc/${child.pid}/net/tcp6`)) return false // it is ending
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
   const text = ['tcp', 'tcp6'].map((name) => readFileSync(`/proc/${child.pid}/net/${name}`, 'utf8'))
   return text
@@ -46,7 +47,12 @@ function listens(child, port) {
 }
 
 const untilListening = (child, port) =>
-  until(() => child.exitCode === null && listens(child, port), `port ${port}`, listenMs)
+  until(() => isRunning(child) && listens(child, port), `port ${port}`, listenMs)
+
+function isRunning(child) {
+  if (child.exitCode === null && child.signalCode === null) return true
+  throw new Error(`${child.spawnargs.join(' ')} ended: ${child.errorText}`)
+}
 
 async function succeed(child, what) {
   const { code, error } = await child.ended
@@ -198,7 +204,7 @@ async function runAria2(context) {
   await untilListening(tracker, port)
   const common = [
     ...['--enable-dht=false', '--enable-dht6=false', '--bt-enable-lpd=false', '--seed-ratio=0.0'],
-    ...['--file-allocation=none', '--bt-max-peers=0', '--bt-request-peer-speed-limit=1G'],
+    ...['--file-allocation=none', '--bt-max-peers=0', '--bt-request-peer-speed-limit=1000M'],
     ...['--listen-port=6881', '--bt-tracker-interval=1', '--quiet', '--no-conf'],
   ]
   const seeding = [`--dir=${path.dirname(source)}`, '--check-integrity=true', torrent]
