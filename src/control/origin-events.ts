@@ -12,6 +12,7 @@ export interface FeedCount {
   readonly node: number
   readonly payloadBytes: number
   readonly queuedBytes: number
+  readonly unackedBytes: number
 }
 
 export type OriginEvent =

@@ -12,9 +12,8 @@ import type { FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Dealer, Send } from './dealer.js'
 import { Detector } from './detector.js'
-import { HashSchedule } from './hashing.js'
 import type { OriginCommand, OriginConfig, OriginEvent } from './origin-events.js'
-import { OriginDigests } from './origin-digests.js'
+import { OriginSource } from './origin-source.js'
 import { Peer } from './peer.js'
 import { RangeSet } from './ranges.js'
 import type { Frame, Mate, NodeOutcome, RangePair } from './types.js'
@@ -24,16 +23,10 @@ export class OriginMachine {
   readonly #dealer: Dealer
   readonly #peers: Peer[]
   readonly #detector = new Detector(limits.suspectMs, limits.failMs)
-  readonly #digests: OriginDigests
+  readonly #source: OriginSource
   readonly #startMs: number
   #commands: OriginCommand[] = []
   #group: Peer[] = []
-  #hashing: HashSchedule | undefined
-  #isChecking = false
-  /** Why the source is under suspicion: this is the error if it turns out not to have changed. */
-  #doubt: { code: FrErrorCode; text: string } | undefined
-  #isSealing = false
-  #fileDigest: string | undefined
   #countMs = Number.POSITIVE_INFINITY
   #beatMs = Number.POSITIVE_INFINITY
   #isEnded = false
@@ -43,7 +36,7 @@ export class OriginMachine {
     this.#dealer = dealer
     this.#startMs = nowMs
     this.#peers = config.nodes.map((link, node) => new Peer(node, link, nowMs))
-    this.#digests = new OriginDigests(config.bytes, config.blockBytes, config.digestBytes)
+    this.#source = new OriginSource(config)
   }
 
   /** The first wishes; call once. */
@@ -56,7 +49,7 @@ export class OriginMachine {
   }
 
   get fileDigest(): string | null {
-    return this.#fileDigest ?? null
+    return this.#source.fileDigest ?? null
   }
 
   get isEnded(): boolean {
@@ -113,7 +106,7 @@ export class OriginMachine {
       case 'hashed':
         return this.#onHashed(event)
       case 'summed':
-        this.#fileDigest = event.fileDigest
+        this.#source.fileDigest = event.fileDigest
         for (const peer of this.#group) this.#sealTo(peer)
         return
       case 'sourceChecked':
@@ -121,8 +114,7 @@ export class OriginMachine {
       case 'sourceFailed':
         return this.#abortAll(event.code, event.text)
       case 'readFailed':
-        this.#doubt ??= { code: event.code, text: event.text }
-        return this.#checkSource()
+        return this.#wish(this.#source.doubt({ code: event.code, text: event.text }))
       case 'counted':
         return this.#onCounted(event, nowMs)
       case 'cancelled':
@@ -194,7 +186,7 @@ export class OriginMachine {
     for (const mate of frame.mates) backlogBytes = Math.max(backlogBytes, mate.queuedBytes + mate.unackedBytes)
     if (!peer.isServing) return
     const { node, landedBytes } = peer
-    this.#list(this.#dealer.handle({ type: 'reported', node, landedBytes, backlogBytes, nowMs }))
+    this.#list(this.#dealer.handle({ type: 'reported', node, landedBytes, backlogBytes, behind: [], nowMs }))
   }
 
   #onNeed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
@@ -203,7 +195,7 @@ export class OriginMachine {
     if (frame.stream !== 0 || !fits) return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a need beyond the file', nowMs)
     this.#log('info', frame.scratch ? 'repair' : 'need', peer, describe(frame.ranges))
     // A block that is wrong at a node is most often a source that changed after it was hashed.
-    if (frame.scratch) this.#checkSource()
+    if (frame.scratch) this.#wish(this.#source.check())
     else this.#digestsDirectly(peer, frame.ranges)
     const { node } = peer
     const { stream, scratch, ranges } = frame
@@ -222,7 +214,7 @@ export class OriginMachine {
 
   #onComplete(peer: Peer, frame: Frame & { type: 'complete' }, nowMs: number): void {
     if (peer.phase !== 'running') return
-    if (frame.fileDigest !== this.#fileDigest || frame.bytes !== this.#config.bytes) {
+    if (frame.fileDigest !== this.#source.fileDigest || frame.bytes !== this.#config.bytes) {
       return this.#lose(peer, 'ERR_FR_DIGEST', 'the node is complete with another file digest', nowMs)
     }
     peer.phase = 'complete'
@@ -232,9 +224,8 @@ export class OriginMachine {
   }
 
   #onHashed(event: OriginEvent & { type: 'hashed' }): void {
-    this.#hashing?.done()
-    const { offset, length, digests } = event
-    this.#digests.put(offset, digests)
+    const { offset, length } = event
+    this.#source.hashed(offset, event.digests)
     for (const peer of this.#group) {
       if (peer.phase !== 'running') continue
       const owned = overlap(this.#dealer.dealt(peer.node), offset, length)
@@ -252,16 +243,14 @@ export class OriginMachine {
       if (!peer.isServing) continue
       const { node } = peer
       const { payloadBytes: sentBytes, queuedBytes } = feed
-      this.#list(this.#dealer.handle({ type: 'counted', node, sentBytes, queuedBytes, nowMs }))
+      this.#list(this.#dealer.handle({ type: 'counted', node, sentBytes, queuedBytes, unackedBytes: feed.unackedBytes, nowMs }))
     }
   }
 
   #onSourceChecked(): void {
-    this.#isChecking = false
-    if (this.#doubt !== undefined) return this.#abortAll(this.#doubt.code, this.#doubt.text)
-    if (this.#isSealing && this.#fileDigest === undefined) {
-      this.#commands.push({ type: 'sum', digests: this.#digests.all })
-    }
+    const next = this.#source.checked()
+    if ('code' in next) this.#abortAll(next.code, next.text)
+    else this.#wish(next)
   }
 
   /** Whatever follows from the state and the time alone. */
@@ -273,7 +262,8 @@ export class OriginMachine {
       this.#countMs = nowMs + limits.countMs
       this.#commands.push({ type: 'count' })
     }
-    this.#hashMore()
+    // Listed minus queued counts holes as sent too, which a count of payload does not.
+    this.#wish(this.#source.more((owner) => this.#peer(owner).listedBytes - this.#peer(owner).queuedBytes))
     if (this.#peers.every((peer) => peer.outcome !== undefined)) this.#finish()
   }
 
@@ -293,30 +283,27 @@ export class OriginMachine {
     peer.isSuspected = isSuspected
   }
 
+  /** Once nobody is connecting or deciding any more: everyone who is ready is the group. */
   #planIfReady(nowMs: number): void {
-    const isOpen = (peer: Peer) => peer.phase === 'connecting' || peer.phase === 'offered'
-    if (this.#peers.some(isOpen)) return
-    const group = this.#peers.filter((peer) => peer.phase === 'ready')
-    if (group.length === 0) return
-    this.#group = group
-    const nodes = group.map((peer) => peer.node)
+    if (this.#peers.some((peer) => peer.phase === 'connecting' || peer.phase === 'offered')) return
+    this.#group = this.#peers.filter((peer) => peer.phase === 'ready')
+    if (this.#group.length === 0) return
+    for (const [index, peer] of this.#group.entries()) peer.join(index, nowMs)
+    const nodes = this.#group.map((peer) => peer.node)
     const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
-    const mates: Mate[] = group.map((peer, index) => ({ index, nodeId: peer.nodeId, address: peer.link.address }))
-    for (const [index, peer] of group.entries()) {
-      peer.phase = 'running'
-      peer.mate = index
-      peer.movedMs = nowMs
-      const relays = group.length > 1 && this.#dealer.dealt(peer.node).length > 0
-      const { progressMs } = this.#config
-      const frame: Frame = { type: 'plan', strategy: 'classic', shape: 'group', self: index, mates, relays, progressMs }
-      this.#send(peer, frame)
-    }
     const shares = nodes.map((node): RangePair => this.#dealer.dealt(node)[0] ?? [0, 0])
-    this.#commands.push({ type: 'announcePlan', plan: { strategy: 'classic', shape: 'group', nodes, shares } })
+    for (const peer of this.#group) this.#send(peer, this.#planFor(peer))
+    this.#wish([{ type: 'announcePlan', plan: { strategy: 'classic', shape: 'group', nodes, shares } }])
     this.#list(sends)
-    const tasks = nodes.map((owner, i) => ({ owner, offset: shares[i]?.[0] ?? 0, length: shares[i]?.[1] ?? 0 }))
-    this.#hashing = new HashSchedule(tasks, this.#config.blockBytes, this.#config.hashAheadBytes)
+    this.#source.start(nodes.map((owner, i) => ({ owner, offset: shares[i]?.[0] ?? 0, length: shares[i]?.[1] ?? 0 })))
     this.#countMs = nowMs + limits.countMs
+  }
+
+  #planFor(peer: Peer): Frame {
+    const mates = this.#group.map((mate): Mate => ({ index: mate.mate, nodeId: mate.nodeId, address: mate.link.address }))
+    const relays = mates.length > 1 && this.#dealer.dealt(peer.node).length > 0
+    const { progressMs } = this.#config
+    return { type: 'plan', strategy: 'classic', shape: 'group', self: peer.mate, mates, relays, progressMs }
   }
 
   #beat(nowMs: number): void {
@@ -324,27 +311,8 @@ export class OriginMachine {
     for (const peer of this.#peers) if (peer.hasLink && peer.phase !== 'out') this.#send(peer, { type: 'beat' })
   }
 
-  #hashMore(): void {
-    if (this.#hashing === undefined || this.#isSealing) return
-    for (;;) {
-      // Listed minus queued counts holes as sent too, which a count of payload does not.
-      const task = this.#hashing.take((owner) => this.#peer(owner).listedBytes - this.#peer(owner).queuedBytes)
-      if (task === undefined) break
-      this.#commands.push({ type: 'hash', offset: task.offset, length: task.length })
-    }
-    if (!this.#hashing.isDone) return
-    this.#isSealing = true
-    this.#checkSource()
-  }
-
-  #checkSource(): void {
-    if (this.#isChecking) return
-    this.#isChecking = true
-    this.#commands.push({ type: 'checkSource' })
-  }
-
   #sealTo(peer: Peer): void {
-    if (peer.phase === 'running') this.#send(peer, { type: 'seal', stream: 0, fileDigest: this.#fileDigest as string })
+    if (peer.phase === 'running') this.#send(peer, { type: 'seal', stream: 0, fileDigest: this.#source.fileDigest as string })
   }
 
   /** The node is lost: it gets its outcome, and what it was to relay goes another way. */
@@ -371,7 +339,7 @@ export class OriginMachine {
   /** Out of the exchange: survivors are told to make good what this node was dealt. */
   #leave(peer: Peer, nowMs: number): void {
     this.#drop(peer)
-    this.#hashing?.free(peer.node)
+    this.#source.free(peer.node)
     this.#dealer.handle({ type: 'nodeFailed', node: peer.node, nowMs })
     for (const other of this.#group) if (other.phase === 'running') this.#detour(other, peer, true)
   }
@@ -397,27 +365,18 @@ export class OriginMachine {
   #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
     for (const [offset, length] of ranges) {
       to.directDigests.add(offset, length)
-      for (const run of this.#digests.known(offset, length)) this.#sendDigests(to, run, false)
+      for (const run of this.#source.digests.known(offset, length)) this.#sendDigests(to, run, false)
     }
   }
 
   #sendDigests(to: Peer, run: RangePair, relay: boolean): void {
-    for (const { offset, length, digests } of this.#digests.pieces(run)) {
+    for (const { offset, length, digests } of this.#source.digests.pieces(run)) {
       this.#commands.push({ type: 'digests', node: to.node, offset, length, relay, digests })
     }
   }
 
   #settle(peer: Peer, status: NodeOutcome['status'], reason: string | null, nowMs: number): void {
-    const outcome: NodeOutcome = {
-      node: peer.link.address,
-      status,
-      seconds: (nowMs - this.#startMs) / 1000,
-      bytes: peer.verifiedBytes,
-      digest: status === 'complete' ? (this.#fileDigest ?? null) : null,
-      repairedBytes: peer.repairedBytes,
-      reason,
-    }
-    peer.outcome = outcome
+    const outcome = peer.settle(status, reason, this.fileDigest, (nowMs - this.#startMs) / 1000)
     this.#commands.push({ type: 'announceOutcome', outcome })
   }
 
@@ -447,6 +406,10 @@ export class OriginMachine {
       peer.queuedBytes += send.length
       this.#commands.push({ type: 'list', ...send })
     }
+  }
+
+  #wish(commands: readonly OriginCommand[]): void {
+    this.#commands.push(...commands)
   }
 
   #send(peer: Peer, frame: Frame): void {

@@ -50,6 +50,27 @@ export class Peer {
     return this.phase === 'running' || (this.phase === 'complete' && this.hasLink)
   }
 
+  /** Takes its place in the group. */
+  join(index: number, nowMs: number): void {
+    this.phase = 'running'
+    this.mate = index
+    this.movedMs = nowMs
+  }
+
+  /** The last word about this node. */
+  settle(status: NodeOutcome['status'], reason: string | null, digest: string | null, seconds: number): NodeOutcome {
+    this.outcome = {
+      node: this.link.address,
+      status,
+      seconds,
+      bytes: this.verifiedBytes,
+      digest: status === 'complete' ? digest : null,
+      repairedBytes: this.repairedBytes,
+      reason,
+    }
+    return this.outcome
+  }
+
   /** Takes a report in; true when something moved. */
   report(landedBytes: number, verifiedBytes: number, nowMs: number): boolean {
     const moved = landedBytes !== this.landedBytes || verifiedBytes !== this.verifiedBytes

@@ -8,7 +8,7 @@
 import { ClassicDealer } from '../control/classic.js'
 import type { Failure } from '../control/node-events.js'
 import { OriginMachine } from '../control/origin.js'
-import type { OriginCommand, OriginEvent, PlanMade } from '../control/origin-events.js'
+import type { FeedCount, OriginCommand, OriginEvent, PlanMade } from '../control/origin-events.js'
 import type { Forecast, NodeLink } from '../control/plan.js'
 import { forecastClassic } from '../control/plan.js'
 import type { Frame, NodeOutcome, StreamEntry } from '../control/types.js'
@@ -34,7 +34,15 @@ import type { Key } from './keys.js'
 import type { ControlLink } from './link.js'
 import type { Logger } from './log.js'
 import { Loop, nowMs } from './loop.js'
-import { efficiencyOf, type PushFacts, type PushView, pushView } from './origin-view.js'
+import {
+  type PlanView,
+  type PushFacts,
+  type PushView,
+  planView,
+  pushView,
+  type ResultView,
+  resultView,
+} from './origin-view.js'
 import type { EngineRouter } from './router.js'
 import { wholeXxh64 } from './xxh64.js'
 
@@ -48,34 +56,6 @@ export interface PushSpec {
   readonly connectMs: number
   readonly dialler: Dialler
   readonly log: Logger
-}
-
-export interface PlanView {
-  readonly event: 'plan'
-  readonly transfer: string
-  readonly strategy: PlanMade['strategy']
-  readonly shape: PlanMade['shape']
-  readonly groups: readonly (readonly string[])[]
-  readonly shares: readonly { readonly node: string; readonly bytes: number }[]
-  readonly bytes: number
-  readonly blockBytes: number
-  readonly predictedSeconds: number | null
-  readonly boundSeconds: number | null
-  readonly limiting: string | null
-}
-
-export interface ResultView {
-  readonly event: 'result'
-  readonly transfer: string
-  readonly bytes: number
-  readonly seconds: number
-  readonly boundSeconds: number | null
-  readonly efficiency: number | null
-  readonly strategy: PlanMade['strategy']
-  readonly shape: PlanMade['shape']
-  readonly originBytesSent: number
-  readonly digest: string | null
-  readonly nodes: readonly NodeOutcome[]
 }
 
 export interface PushHooks {
@@ -113,6 +93,7 @@ export class PushRun {
   readonly #startMs = nowMs()
   #forecast: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }
   #settle: (failure: Failure | null) => void = () => {}
+  #crash: (error: unknown) => void = () => {}
   #isReleased = false
 
   constructor(
@@ -148,7 +129,7 @@ export class PushRun {
       blockBytes: this.#blockBytes,
       algorithm: spec.algorithm,
     })
-    this.#transfer = engine.openTransfer()
+    this.#transfer = engine.openTransfer({ even: true })
     router.route(this.#transfer, (events) => this.#onEngine(events))
     engine.addStream(this.#transfer, {
       stream: 0,
@@ -161,19 +142,25 @@ export class PushRun {
       execute: (command) => this.#execute(command),
       ticked: () => ({ type: 'ticked' }),
       delayed: (lateMs) => ({ type: 'delayed', lateMs }),
+      crashed: (error) => this.#crash(error),
     })
   }
 
   /** Resolves when every node has its outcome and everything is closed; rejects with an FrError. */
   async run(): Promise<ResultView> {
-    const ended = new Promise<Failure | null>((resolve) => {
+    const ended = new Promise<Failure | null>((resolve, reject) => {
       this.#settle = resolve
+      this.#crash = (cause) => reject(new FrError('ERR_FR_INTERNAL', `defect: ${String(cause)}`, { cause }))
     })
     this.#loop.start(this.#machine.start())
-    const failure = await ended
-    await this.#release()
+    let failure: Failure | null
+    try {
+      failure = await ended
+    } finally {
+      await this.#release()
+    }
     if (failure !== null) throw new FrError(failure.code, failure.text)
-    return this.#result()
+    return resultView(this.#machine, (seconds) => this.#facts(seconds))
   }
 
   cancel(text: string): void {
@@ -316,16 +303,17 @@ export class PushRun {
     return fileDigestOf(algorithm, this.#source.size, this.#blockBytes, digests, (all) => this.#engine.xxh64(all))
   }
 
-  #count(): { node: number; payloadBytes: number; queuedBytes: number }[] {
+  #count(): FeedCount[] {
     // Links may still be closing when somebody asks for the progress.
     if (this.#isReleased) return []
     const byFeed = new Map(this.#engine.stats(this.#transfer).feeds.map((stats) => [stats.feed, stats]))
-    const counts: { node: number; payloadBytes: number; queuedBytes: number }[] = []
+    const counts: FeedCount[] = []
     for (const [node, remote] of this.#remotes.entries()) {
       const stats = remote.feed === undefined ? undefined : byFeed.get(remote.feed)
       if (stats === undefined) continue
       remote.sentBytes = stats.payloadBytes
-      counts.push({ node, payloadBytes: stats.payloadBytes, queuedBytes: stats.queuedBytes })
+      const { payloadBytes, queuedBytes, unackedBytes } = stats
+      counts.push({ node, payloadBytes, queuedBytes, unackedBytes })
     }
     return counts
   }
@@ -357,20 +345,11 @@ export class PushRun {
   }
 
   #announcePlan(plan: PlanMade): void {
-    const { transfer } = this.#spec
-    const nodes = plan.nodes.map((node) => this.#spec.nodes[node] as NodeLink)
+    const { transfer, nodes: links } = this.#spec
+    const nodes = plan.nodes.map((node) => links[node] as NodeLink)
     this.#forecast = forecastClassic(this.#source.size, this.#blockBytes, this.#origin, nodes)
-    this.#hooks.plan({
-      event: 'plan',
-      transfer,
-      strategy: plan.strategy,
-      shape: plan.shape,
-      groups: [nodes.map((node) => node.address)],
-      shares: nodes.map((node, i) => ({ node: node.address, bytes: plan.shares[i]?.[1] ?? 0 })),
-      bytes: this.#source.size,
-      blockBytes: this.#blockBytes,
-      ...this.#forecast,
-    })
+    const file = { bytes: this.#source.size, blockBytes: this.#blockBytes }
+    this.#hooks.plan(planView(transfer, plan, links, file, this.#forecast))
   }
 
   #announceOutcome(outcome: NodeOutcome): void {
@@ -389,26 +368,6 @@ export class PushRun {
     const originBytesSent = this.#remotes.reduce((sum, remote) => sum + remote.sentBytes, 0)
     const { boundSeconds } = this.#forecast
     return { transfer: this.#spec.transfer, bytes: this.#source.size, seconds, boundSeconds, originBytesSent }
-  }
-
-  #result(): ResultView {
-    const outcomes = this.#machine.peers.map((peer) => peer.outcome as NodeOutcome)
-    const complete = outcomes.filter((outcome) => outcome.status === 'complete')
-    const timed = complete.length > 0 ? complete : outcomes
-    const facts = this.#facts(Math.max(0, ...timed.map((outcome) => outcome.seconds)))
-    return {
-      event: 'result',
-      transfer: facts.transfer,
-      bytes: facts.bytes,
-      seconds: facts.seconds,
-      boundSeconds: facts.boundSeconds,
-      efficiency: complete.length > 0 ? efficiencyOf(facts, 1) : null,
-      strategy: 'classic',
-      shape: 'group',
-      originBytesSent: facts.originBytesSent,
-      digest: this.#machine.fileDigest,
-      nodes: outcomes,
-    }
   }
 
   async #release(): Promise<void> {

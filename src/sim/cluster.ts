@@ -8,7 +8,7 @@
  */
 import { ClassicDealer } from '../control/classic.js'
 import { OriginMachine } from '../control/origin.js'
-import type { OriginCommand, OriginEvent } from '../control/origin-events.js'
+import type { FeedCount, OriginCommand, OriginEvent } from '../control/origin-events.js'
 import type { Frame, Mate, NodeOutcome } from '../control/types.js'
 import { limits } from '../limits.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
@@ -219,10 +219,10 @@ export class Cluster implements SimNet {
     })
   }
 
-  #count(): { node: number; payloadBytes: number; queuedBytes: number }[] {
+  #count(): FeedCount[] {
     return this.#scenario.nodes.flatMap((_, node) => {
       const feed = this.#feeds.get(`${originIndex}>${node}`)
-      return feed === undefined ? [] : [{ node, payloadBytes: feed.sentBytes, queuedBytes: feed.queuedBytes }]
+      return feed === undefined ? [] : [{ node, payloadBytes: feed.sentBytes, queuedBytes: feed.queuedBytes, unackedBytes: 0 }]
     })
   }
 
