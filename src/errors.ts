@@ -45,6 +45,7 @@ export const errorTable = {
   ERR_FR_ENGINE: { meaning: 'the native engine is missing or of another build', retryable: false },
   ERR_FR_INBOX_FULL: { meaning: 'the engine has more commands waiting than it takes', retryable: true, native: 13 },
   ERR_FR_CLOSED: { meaning: 'the object is closed', retryable: false, native: 14 },
+  ERR_FR_INTERNAL: { meaning: 'a defect of this program, not of what it was given', retryable: false },
 } as const satisfies Record<string, ErrorRow>
 
 export type FrErrorCode = keyof typeof errorTable

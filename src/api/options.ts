@@ -4,6 +4,7 @@
  */
 import { refuseUnsupported } from '../control/refusals.js'
 import type { NodeLink } from '../control/plan.js'
+import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { DigestAlgorithm } from '../ports.js'
 import { requireAddress } from '../runtime/address.js'
@@ -86,6 +87,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
   requireText('dataDir', options.dataDir)
   if (options.name !== undefined) requireText('name', options.name)
   requireBoolean('mirror', options.mirror)
+  if (options.mirror === true) throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not offer mirrors')
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
   const key = checkKey('key', options.key)

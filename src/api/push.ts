@@ -10,7 +10,7 @@ import { PushRun } from '../runtime/push-run.js'
 import { openEngine } from './engines.js'
 import { type CheckedPush, checkPush } from './options.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
-import type { Plan, PushOptions, PushResult, Transfer } from './types.js'
+import type { Plan, PushOptions, PushResult, Transfer, TransferEvents } from './types.js'
 
 /** Every event of every transfer in this process is published here too. */
 const transferChannel = channel('fastreplica:transfer')
@@ -126,11 +126,18 @@ function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): 
   }
 }
 
-function announce<E extends keyof import('./types.js').TransferEvents>(
+function announce<E extends keyof TransferEvents>(
   control: TransferControl,
   event: E,
-  ...args: import('./types.js').TransferEvents[E]
+  ...args: TransferEvents[E]
 ): void {
-  control.emit(event, ...args)
+  try {
+    control.emit(event, ...args)
+  } catch (error) {
+    // A listener's own error is the caller's to see, and must not harm the transfer.
+    queueMicrotask(() => {
+      throw error
+    })
+  }
   transferChannel.publish({ transfer: control.transfer.id, event, value: args[0] })
 }

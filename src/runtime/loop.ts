@@ -3,7 +3,8 @@
  * carried out, and a timer stands at the machine's next deadline.
  *
  * Wishes are carried out between two facts, never inside `handle`, so carrying one out may post the
- * next fact at once. A timer that fires late says so to the machine: what was late is this process,
+ * next fact at once. What throws here is a defect of this program: it ends this one machine, by name, and
+ * never the process with all its other transfers. A timer that fires late says so to the machine: what was late is this process,
  * not its peers.
  */
 import { performance } from 'node:perf_hooks'
@@ -17,6 +18,8 @@ export interface LoopHooks<E, C> {
   readonly execute: (command: C) => void
   readonly ticked: () => E
   readonly delayed: (lateMs: number) => E
+  /** A defect: the machine or carrying out a wish threw. The loop has stopped. Called once. */
+  readonly crashed: (error: unknown) => void
 }
 
 /** Less lateness than this is ordinary scheduling. */
@@ -42,10 +45,7 @@ export class Loop<E, C> {
 
   /** Carries out the machine's first wishes. */
   start(commands: readonly C[]): void {
-    this.#isDraining = true
-    for (const command of commands) this.#hooks.execute(command)
-    this.#isDraining = false
-    this.#drain()
+    this.#drain(commands)
   }
 
   post(...events: readonly E[]): void {
@@ -62,17 +62,21 @@ export class Loop<E, C> {
     this.#timer = undefined
   }
 
-  #drain(): void {
+  #drain(first: readonly C[] = []): void {
     if (this.#isDraining) return
     this.#isDraining = true
     try {
+      for (const command of first) this.#hooks.execute(command)
       for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
         for (const command of this.#machine.handle(event, nowMs())) this.#hooks.execute(command)
       }
+      this.#arm()
+    } catch (error) {
+      this.stop()
+      this.#hooks.crashed(error)
     } finally {
       this.#isDraining = false
     }
-    this.#arm()
   }
 
   #arm(): void {

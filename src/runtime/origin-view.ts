@@ -1,6 +1,9 @@
 /** What people are shown of a push under way: pure functions of the origin's machine. */
 import type { OriginMachine } from '../control/origin.js'
+import type { PlanMade } from '../control/origin-events.js'
 import type { Peer } from '../control/peer.js'
+import type { Forecast, NodeLink } from '../control/plan.js'
+import type { NodeOutcome } from '../control/types.js'
 
 export interface NodeView {
   readonly node: string
@@ -91,4 +94,73 @@ function waitsFor(peer: Peer, bytes: number, isSealed: boolean): string | null {
   if (peer.landedBytes < bytes) return 'data'
   if (peer.verifiedBytes < bytes) return 'digests'
   return isSealed ? 'its disk' : 'the seal of the origin'
+}
+
+export interface PlanView {
+  readonly event: 'plan'
+  readonly transfer: string
+  readonly strategy: PlanMade['strategy']
+  readonly shape: PlanMade['shape']
+  readonly groups: readonly (readonly string[])[]
+  readonly shares: readonly { readonly node: string; readonly bytes: number }[]
+  readonly bytes: number
+  readonly blockBytes: number
+  readonly predictedSeconds: number | null
+  readonly boundSeconds: number | null
+  readonly limiting: string | null
+}
+
+export interface ResultView {
+  readonly event: 'result'
+  readonly transfer: string
+  readonly bytes: number
+  readonly seconds: number
+  readonly boundSeconds: number | null
+  readonly efficiency: number | null
+  readonly strategy: PlanMade['strategy']
+  readonly shape: PlanMade['shape']
+  readonly originBytesSent: number
+  readonly digest: string | null
+  readonly nodes: readonly NodeOutcome[]
+}
+
+export function planView(
+  transfer: string,
+  plan: PlanMade,
+  links: readonly NodeLink[],
+  file: { readonly bytes: number; readonly blockBytes: number },
+  forecast: Forecast,
+): PlanView {
+  const nodes = plan.nodes.map((node) => (links[node] as NodeLink).address)
+  return {
+    event: 'plan',
+    transfer,
+    strategy: plan.strategy,
+    shape: plan.shape,
+    groups: [nodes],
+    shares: nodes.map((node, i) => ({ node, bytes: plan.shares[i]?.[1] ?? 0 })),
+    ...file,
+    ...forecast,
+  }
+}
+
+/** The time of a push is that of its last complete node; of its last node, when none is. */
+export function resultView(machine: OriginMachine, factsAt: (seconds: number) => PushFacts): ResultView {
+  const nodes = machine.peers.map((peer) => peer.outcome as NodeOutcome)
+  const complete = nodes.filter((outcome) => outcome.status === 'complete')
+  const timed = complete.length > 0 ? complete : nodes
+  const facts = factsAt(Math.max(0, ...timed.map((outcome) => outcome.seconds)))
+  return {
+    event: 'result',
+    transfer: facts.transfer,
+    bytes: facts.bytes,
+    seconds: facts.seconds,
+    boundSeconds: facts.boundSeconds,
+    efficiency: complete.length > 0 ? efficiencyOf(facts, 1) : null,
+    strategy: 'classic',
+    shape: 'group',
+    originBytesSent: facts.originBytesSent,
+    digest: machine.fileDigest,
+    nodes,
+  }
 }

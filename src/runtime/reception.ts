@@ -11,16 +11,14 @@ import type { Frame, Mate, StreamEntry } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'
 import { blockBytesFor } from '../limits.js'
 import type { DigestAlgorithm, EngineEvent, FeedHandle, FileHandle, TransferHandle } from '../ports.js'
-import { isBlockRun } from '../control/ledger.js'
-import { DigestReceiver } from '../protocol/digest-record.js'
 import { decodeName } from '../protocol/manifest.js'
-import { nodePrimitives } from './crypto.js'
 import { adoptOut, type OutFeed } from './dial.js'
 import { asFrError } from './failures.js'
 import { digestBytesOf, fileDigestOf } from './file-digest.js'
 import type { Established } from './handshake.js'
 import { Hasher } from './hasher.js'
 import type { ControlLink } from './link.js'
+import { InFeeds } from './in-feeds.js'
 import { Loop, nowMs } from './loop.js'
 import { FlowMeter } from './meter.js'
 import type { NodeHost } from './node-host.js'
@@ -49,11 +47,6 @@ export interface ReceptionView {
   readonly waitsFor: string | null
 }
 
-interface InFeed {
-  readonly index: number
-  readonly receiver: DigestReceiver
-}
-
 const noneMate = -2
 
 export class Reception {
@@ -73,9 +66,7 @@ export class Reception {
   readonly #relays: Relays
   readonly #meter = new FlowMeter()
   readonly #dialling = new AbortController()
-  readonly #inFeeds = new Map<FeedHandle, InFeed>()
-  /** Senders whose one connection has come. */
-  readonly #reserved = new Set<number>()
+  readonly #inFeeds: InFeeds
   readonly #tasks = new Set<Promise<unknown>>()
   #mates: readonly Mate[] | undefined
   #self = noneMate
@@ -96,10 +87,12 @@ export class Reception {
     this.#blockBytes = blockBytesFor(this.bytes)
     const digestBytes = digestBytesOf(spec.algorithm)
     this.#machine = new NodeMachine({ bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }, nowMs())
+    this.#inFeeds = new InFeeds(spec.originKey, { blockBytes: this.#blockBytes, digestBytes }, this.bytes)
     this.#loop = new Loop<NodeEvent, NodeCommand>(this.#machine, {
       execute: (command) => this.#execute(command),
       ticked: () => ({ type: 'ticked' }),
       delayed: (lateMs) => ({ type: 'delayed', lateMs }),
+      crashed: (error) => this.#crash(error),
     })
     this.#hasher = new Hasher(host.engine, host.pool, {
       fileBytes: this.bytes,
@@ -158,7 +151,7 @@ export class Reception {
 
   /** Whether a connection of this sender belongs here; null: not known before the plan. */
   expects(index: number, nodeId: string): boolean | null {
-    if (this.#reserved.has(index)) return false
+    if (this.#inFeeds.isReserved(index)) return false
     if (index === -1) return nodeId === this.spec.originId
     if (this.#mates === undefined) return null
     return index !== this.#self && this.#mates.some((mate) => mate.index === index && mate.nodeId === nodeId)
@@ -166,7 +159,7 @@ export class Reception {
 
   /** From here on `expects` says no to a second connection of this sender. */
   reserveFeed(index: number): void {
-    this.#reserved.add(index)
+    this.#inFeeds.reserve(index)
   }
 
   /** A data connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
@@ -174,8 +167,7 @@ export class Reception {
     const transfer = this.#transfer as TransferHandle
     const seed = established.recordSeed
     const feed = this.#host.engine.adopt(established.detach(), { transfer, direction: 'in', seed })
-    const receiver = new DigestReceiver(nodePrimitives, established.hopKey, this.spec.originKey)
-    this.#inFeeds.set(feed, { index, receiver })
+    this.#inFeeds.add(index, feed, established.hopKey)
     this.#loop.post({ type: 'feedOpened', index })
   }
 
@@ -288,36 +280,27 @@ export class Reception {
   }
 
   #onDigests(event: EngineEvent & { type: 'digests' }): void {
-    const feed = this.#inFeeds.get(event.feed)
-    if (feed === undefined) return
+    const index = this.#inFeeds.indexOf(event.feed)
+    if (index === undefined) return
     const { stream, offset, length } = event
-    const place = { stream, offset, length }
-    const geometry = { blockBytes: this.#blockBytes, digestBytes: digestBytesOf(this.spec.algorithm) }
-    let signed: ReturnType<DigestReceiver['unwrap']>
     try {
-      signed = feed.receiver.unwrap(place, geometry, event.payload)
+      const signed = this.#inFeeds.check(event)
+      if (event.relay) this.#relays.forward({ stream, offset, length }, signed)
+      this.#loop.post({ type: 'announced', offset, length, digests: signed.digests })
     } catch (error) {
-      return this.#breakFeed(event.feed, feed.index, asFrError(error, 'ERR_FR_PROTOCOL').code)
+      const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
+      this.#inFeeds.forget(event.feed)
+      this.#host.engine.close(event.feed)
+      this.#log('warn', 'feed-refused', { from: index, code, text })
+      this.#loop.post({ type: 'feedClosed', index, code })
     }
-    if (stream !== 0 || !isBlockRun(offset, length, this.#blockBytes, this.bytes)) {
-      return this.#breakFeed(event.feed, feed.index, 'ERR_FR_PROTOCOL')
-    }
-    if (event.relay) this.#relays.forward(place, signed)
-    this.#loop.post({ type: 'announced', offset, length, digests: signed.digests })
-  }
-
-  #breakFeed(feed: FeedHandle, index: number, code: FrErrorCode): void {
-    this.#inFeeds.delete(feed)
-    this.#host.engine.close(feed)
-    this.#log('warn', 'feed-refused', { from: index, code })
-    this.#loop.post({ type: 'feedClosed', index, code })
   }
 
   #onFeedClosed(feed: FeedHandle, code: FrErrorCode | null): void {
-    const incoming = this.#inFeeds.get(feed)
-    if (incoming !== undefined) {
-      this.#inFeeds.delete(feed)
-      return this.#loop.post({ type: 'feedClosed', index: incoming.index, code })
+    const from = this.#inFeeds.indexOf(feed)
+    if (from !== undefined) {
+      this.#inFeeds.forget(feed)
+      return this.#loop.post({ type: 'feedClosed', index: from, code })
     }
     const index = this.#relays.feedClosed(feed)
     if (index !== undefined) this.#relayClosed(index, code, 'the feed broke')
@@ -329,11 +312,8 @@ export class Reception {
   }
 
   #closeFeed(index: number): void {
-    for (const [feed, incoming] of this.#inFeeds) {
-      if (incoming.index !== index) continue
-      this.#inFeeds.delete(feed)
-      this.#host.engine.close(feed)
-    }
+    const feed = this.#inFeeds.take(index)
+    if (feed !== undefined) this.#host.engine.close(feed)
   }
 
   async #openRelay(mate: Mate, self: number): Promise<OutFeed> {
@@ -404,6 +384,13 @@ export class Reception {
     task.finally(() => this.#tasks.delete(task))
   }
 
+  #crash(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#log('error', 'defect', { text })
+    this.#link.send({ type: 'failed', code: 'ERR_FR_INTERNAL', text: String(error) })
+    this.#end({ code: 'ERR_FR_INTERNAL', text: String(error) }, false)
+  }
+
   #end(failure: Failure | null, keepPartial: boolean): void {
     if (this.#isEnded) return
     this.#isEnded = true
@@ -439,7 +426,7 @@ export class Reception {
     this.#resolveDone(this.#isPublished)
   }
 
-  #log(level: 'info' | 'warn', event: string, fields: Readonly<Record<string, string | number | null>>): void {
+  #log(level: 'info' | 'warn' | 'error', event: string, fields: Readonly<Record<string, string | number | null>>): void {
     const name = this.spec.entry.name
     this.#host.log({ level, event, fields: { transfer: this.spec.transfer, name, ...fields } })
   }

@@ -1,0 +1,73 @@
+/**
+ * The incoming data connections of a reception: who sends on them, and whether the digests that come
+ * on them are the origin's. One connection per sender, ever: a second one is refused.
+ */
+import { isBlockRun } from '../control/ledger.js'
+import { FrError } from '../errors.js'
+import type { EngineEvent, FeedHandle } from '../ports.js'
+import { type DigestGeometry, DigestReceiver, type SignedDigests } from '../protocol/digest-record.js'
+import { nodePrimitives } from './crypto.js'
+
+interface InFeed {
+  readonly index: number
+  readonly receiver: DigestReceiver
+}
+
+export class InFeeds {
+  readonly #originKey: Uint8Array
+  readonly #geometry: DigestGeometry
+  readonly #fileBytes: number
+  readonly #feeds = new Map<FeedHandle, InFeed>()
+  /** Senders whose one connection has come. */
+  readonly #reserved = new Set<number>()
+
+  constructor(originKey: Uint8Array, geometry: DigestGeometry, fileBytes: number) {
+    this.#originKey = originKey
+    this.#geometry = geometry
+    this.#fileBytes = fileBytes
+  }
+
+  isReserved(index: number): boolean {
+    return this.#reserved.has(index)
+  }
+
+  reserve(index: number): void {
+    this.#reserved.add(index)
+  }
+
+  add(index: number, feed: FeedHandle, hopKey: Uint8Array): void {
+    const receiver = new DigestReceiver(nodePrimitives, hopKey, this.#originKey)
+    this.#feeds.set(feed, { index, receiver })
+  }
+
+  /** The sender at the other end; undefined when this is none of these feeds. */
+  indexOf(feed: FeedHandle): number | undefined {
+    return this.#feeds.get(feed)?.index
+  }
+
+  forget(feed: FeedHandle): void {
+    this.#feeds.delete(feed)
+  }
+
+  /** Forgets the feed of this sender and returns it, to be closed. */
+  take(index: number): FeedHandle | undefined {
+    for (const [feed, incoming] of this.#feeds) {
+      if (incoming.index !== index) continue
+      this.#feeds.delete(feed)
+      return feed
+    }
+    return undefined
+  }
+
+  /** The digests of a record, found authentic; throws FrError when the feed deserves no trust. */
+  check(event: EngineEvent & { readonly type: 'digests' }): SignedDigests {
+    const feed = this.#feeds.get(event.feed)
+    if (feed === undefined) throw new FrError('ERR_FR_CLOSED', 'the feed is closed')
+    const { stream, offset, length, payload } = event
+    const signed = feed.receiver.unwrap({ stream, offset, length }, this.#geometry, payload)
+    if (stream !== 0 || !isBlockRun(offset, length, this.#geometry.blockBytes, this.#fileBytes)) {
+      throw new FrError('ERR_FR_PROTOCOL', 'digests of no whole blocks of this file')
+    }
+    return signed
+  }
+}
