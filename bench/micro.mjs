@@ -2,7 +2,7 @@
  * Small things that run often: the frame codec, range sets, XXH64 native and in WebAssembly. Each
  * case is `benchmark`'s, which repeats until the figure is steady.
  */
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 
 const mebibyte = 2 ** 20
@@ -19,15 +19,8 @@ function measure(Benchmark, fn, seconds) {
   })
 }
 
-function frameCases({ encodeBody, FrameReader, FrameWriter }) {
+function frameCases({ encodeBody, FrameReader, FrameWriter }, primitives) {
   const key = randomBytes(32)
-  const primitives = {
-    hmac(secret, ...parts) {
-      const mac = createHmac('sha256', secret)
-      for (const part of parts) mac.update(part)
-      return mac.digest()
-    },
-  }
   const frame = {
     type: 'progress',
     landedBytes: 123456789,
@@ -85,8 +78,9 @@ export const micro = {
 
   async run({ quick, say }) {
     const Benchmark = createRequire(import.meta.url)('benchmark')
+    const { nodePrimitives } = await import('../dist/runtime/crypto.js')
     const cases = [
-      ...frameCases(await import('../dist/protocol/frames.js')),
+      ...frameCases(await import('../dist/protocol/frames.js'), nodePrimitives),
       ...rangeCases(await import('../dist/control/ranges.js')),
       ...(await hashCases(await import('../dist/engine/native-addon.js'))),
     ]

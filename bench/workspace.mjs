@@ -48,7 +48,7 @@ export class Workspace {
       const text = (value) => `${(value / GIB).toFixed(2)} GiB`
       throw new Obstacle(`needs ${text(bytes)} in ${place}, which has room for ${text(room)}`)
     }
-    this.directory = mkdtempSync(path.join(place, 'fr-bench-'))
+    this.directory = mkdtempSync(path.join(place, `fr-bench-${process.pid}-`))
     process.on('exit', this.#onExit)
     process.on('SIGINT', this.#onSignal)
     process.on('SIGTERM', this.#onSignal)

@@ -124,7 +124,8 @@ describe('a lab', () => {
     const module = path.resolve('bench/lab/lab.mjs')
     const program = `
       import { Lab } from ${JSON.stringify(module)}
-      const lab = Lab.create({ hosts: [{ upMbit: 10, downMbit: 10 }, { upMbit: 10, downMbit: 10 }] })
+      const host = { upMbit: 10, downMbit: 10 }
+      const lab = Lab.create({ hosts: [host, host] })
       console.log(JSON.stringify(lab.namespaces))
       ${ending}`
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {

@@ -67,7 +67,7 @@ describe(`a push to ${count} nodes over links of ${mbit} Mbit/s`, () => {
     expect(result.seconds).toBeLessThan(floorSeconds * 3)
   })
 
-  test('survives a node that is killed with its cable cut: the others complete, exit 3', async () => {
+  test('survives a node that is killed with its cable cut: others complete, exit 3', async () => {
     const { lab, workspace, nodes, keyFile } = await world()
     const source = workspace.randomFile('source', 32 * MIB)
     const victim = 2

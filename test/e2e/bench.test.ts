@@ -1,0 +1,105 @@
+/** The benches run: real processes, small sizes. What they measure here means nothing. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+
+const directories: string[] = []
+
+function makeDirectory(): string {
+  const made = mkdtempSync(path.join(tmpdir(), 'fr-bench-test-'))
+  directories.push(made)
+  return made
+}
+
+afterEach(() => {
+  for (const each of directories.splice(0)) rmSync(each, { recursive: true, force: true })
+})
+
+function bench(args: readonly string[], entry = path.resolve('dist/cli/bench.js')) {
+  return spawnSync(process.execPath, [entry, ...args], { encoding: 'utf8', timeout: 100_000 })
+}
+
+interface Row {
+  readonly name: string
+  readonly trials?: readonly { readonly seconds: number; readonly cpuSeconds: number }[]
+  readonly peak?: number
+}
+
+interface Report {
+  readonly event: string
+  readonly suite: string
+  readonly machine: string
+  readonly rows: readonly Row[]
+}
+
+describe('fr-bench --quick', () => {
+  test('loopback: the limit, the engine and fr push in one run; JSON alone on stdout', () => {
+    const out = path.join(makeDirectory(), 'results')
+    const { stdout, stderr, status } = bench(['loopback', '--quick', '--json', '--out', out])
+    expect(`${status} ${stderr}`).toMatch(/^0 /)
+    const report = JSON.parse(stdout) as Report
+    expect(report).toMatchObject({ event: 'bench', suite: 'loopback' })
+    expect(report.machine).toContain(process.version)
+    expect(report.rows.map((row) => row.name)).toEqual(['limit', 'engine, no digests', 'fr push'])
+    for (const { trials } of report.rows) {
+      expect(trials).toHaveLength(1)
+      expect(trials?.[0]?.seconds).toBeGreaterThan(0)
+      expect(trials?.[0]?.cpuSeconds).toBeGreaterThan(0)
+    }
+    expect(readFileSync(path.join(out, 'RESULTS.md'), 'utf8')).toContain('## loopback: ')
+  })
+
+  test('small and memory, as text', () => {
+    const { stdout, status } = bench(['small', 'memory', '--quick'])
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^fr push, start to exit +\d+ \(\d+-\d+\) +\d+\.\d\d$/m)
+    expect(stdout).toMatch(/^16 MiB +\d+\.\d +\d+\.\d/m)
+  })
+
+  test('micro', () => {
+    const { stdout, status } = bench(['micro', '--quick', '--json'])
+    expect(status).toBe(0)
+    const names = (JSON.parse(stdout) as Report).rows.map((row) => row.name)
+    expect(names.filter((name) => name.startsWith('XXH64'))).toHaveLength(4)
+  })
+})
+
+describe('fr-bench', () => {
+  test('a suite that is not there is a usage error that names those that are', () => {
+    const { stderr, status } = bench(['loopbak'])
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/no suite 'loopbak'; there are loopback, engine/)
+  })
+
+  test('says in one line that the published package holds no benches', () => {
+    const package_ = makeDirectory()
+    cpSync('dist/cli', path.join(package_, 'dist/cli'), { recursive: true })
+    cpSync('package.json', path.join(package_, 'package.json'))
+    symlinkSync(path.resolve('node_modules'), path.join(package_, 'node_modules'))
+    const { stdout, stderr, status } = bench(['small'], path.join(package_, 'dist/cli/bench.js'))
+    expect({ stdout, status }).toEqual({ stdout: '', status: 2 })
+    expect(stderr).toMatch(/^fr-bench: the benches are not in this package; .*\n$/)
+  })
+
+  test.skipIf(process.getuid?.() === 0)('lan without root says so in one line', () => {
+    const { stderr, status } = bench(['lan', '--quick'])
+    expect(status).toBe(2)
+    expect(stderr).toBe('fr-bench lan: network namespaces need root\n')
+  })
+
+  test('leaves no directory behind when it is stopped by a signal', () => {
+    const home = makeDirectory()
+    const bench = `${process.execPath} dist/cli/bench.js small`
+    const shell = `${bench} & echo $!; sleep 2; kill -TERM $!; wait $!`
+    const { status, stdout } = spawnSync('bash', ['-c', shell], {
+      encoding: 'utf8',
+      env: { ...process.env, TMPDIR: home },
+    })
+    expect(status).toBe(143)
+    const mine = `fr-bench-${Number(stdout.split('\n')[0])}-`
+    expect(readdirSync('/dev/shm').filter((name) => name.startsWith(mine))).toEqual([])
+    expect(readdirSync(home)).toEqual([])
+  })
+})
