@@ -1,0 +1,239 @@
+/** The node's machine: events in, commands out. */
+import { describe, expect, it } from 'vitest'
+import { NodeMachine } from '../../src/control/node.js'
+import type { NodeCommand, NodeEvent } from '../../src/control/node-events.js'
+import type { Frame } from '../../src/control/types.js'
+import { limits } from '../../src/limits.js'
+
+const block = 100
+const bytes = 250
+const digests = (...values: number[]) => Uint8Array.from(values.flatMap((value) => [value, value]))
+const mates = [0, 1, 2].map((index) => ({ index, nodeId: `id${index}`, address: `n${index}:1` }))
+const plan: Frame = { type: 'plan', strategy: 'classic', shape: 'group', self: 1, mates, relays: true, progressMs: 250 }
+const seal: Frame = { type: 'seal', stream: 0, fileDigest: 'digest' }
+const frame = (arrived: Frame): NodeEvent => ({ type: 'frameArrived', frame: arrived })
+const landed = (offset: number, length: number, scratch = false): NodeEvent => ({ type: 'landed', scratch, offset, length })
+const hashed = (offset: number, length: number, values: Uint8Array, scratch = false): NodeEvent => ({
+  type: 'hashed',
+  scratch,
+  offset,
+  length,
+  digests: values,
+})
+const announced: NodeEvent = { type: 'announced', offset: 0, length: bytes, digests: digests(1, 2, 3) }
+
+class Bench {
+  nowMs = 0
+  readonly machine = new NodeMachine({ bytes, blockBytes: block, digestBytes: 2 }, 0)
+
+  /** Commands of the last of these events, without reports and counts. */
+  feed(...events: NodeEvent[]): NodeCommand[] {
+    let commands: NodeCommand[] = []
+    for (const event of events) commands = this.machine.handle(event, this.nowMs)
+    return commands.filter((command) => command.type !== 'report' && command.type !== 'count')
+  }
+
+  /** Jumps to the machine's deadline. */
+  tick(): NodeCommand[] {
+    this.nowMs = this.machine.deadlineMs() as number
+    return this.feed({ type: 'ticked' })
+  }
+
+  /** Beats the heart of the origin and jumps by `ms`. */
+  pass(ms: number): NodeCommand[] {
+    this.nowMs += ms
+    return [...this.feed(frame({ type: 'beat' })), ...this.feed({ type: 'ticked' })]
+  }
+
+  receiving(): this {
+    this.machine.start()
+    this.feed({ type: 'prepared' }, frame(plan))
+    return this
+  }
+}
+
+const sent = (commands: NodeCommand[]) => commands.flatMap((command) => (command.type === 'send' ? [command.frame] : []))
+
+describe('NodeMachine', () => {
+  it('prepares, accepts, dials its mates', () => {
+    const bench = new Bench()
+    expect(bench.machine.start()).toEqual([{ type: 'prepare' }])
+    expect(bench.feed({ type: 'prepared' })).toEqual([{ type: 'send', frame: { type: 'accept' } }])
+    expect(bench.feed(frame(plan))).toEqual([
+      { type: 'dialMate', mate: mates[0], self: 1 },
+      { type: 'dialMate', mate: mates[2], self: 1 },
+    ])
+  })
+
+  it('does not relay unless told to', () => {
+    const bench = new Bench()
+    bench.feed({ type: 'prepared' })
+    expect(bench.feed(frame({ ...plan, relays: false }))).toEqual([])
+  })
+
+  it('refuses by name what cannot be prepared', () => {
+    const failure = { code: 'ERR_FR_NO_SPACE', text: 'full' } as const
+    expect(new Bench().feed({ type: 'prepareFailed', ...failure })).toEqual([
+      { type: 'send', frame: { type: 'refuse', ...failure } },
+      { type: 'end', failure, keepPartial: false },
+    ])
+  })
+
+  it('lands, hashes, verifies, sums, publishes, completes, ends', () => {
+    const bench = new Bench().receiving()
+    expect(bench.feed(landed(0, 200))).toEqual([])
+    expect(bench.feed(landed(200, 50))).toEqual([{ type: 'hash', scratch: false, offset: 0, length: bytes }])
+    expect(bench.feed(hashed(0, bytes, digests(1, 2, 3)), frame(seal))).toEqual([])
+    expect(bench.feed(announced)).toEqual([{ type: 'sum', digests: digests(1, 2, 3) }])
+    expect(bench.feed({ type: 'summed', fileDigest: 'digest' })).toEqual([{ type: 'publish' }])
+    expect(sent(bench.feed({ type: 'published' }))).toEqual([
+      { type: 'published', stream: 0, fileDigest: 'digest' },
+      { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest' },
+    ])
+    expect(bench.machine.phase).toBe('complete')
+    expect(bench.feed(frame({ type: 'finish' }))).toEqual([{ type: 'end', failure: null, keepPartial: false }])
+    expect(bench.feed(announced, frame({ type: 'finish' }), { type: 'stopped' })).toEqual([])
+    expect(bench.machine.deadlineMs()).toBeNull()
+  })
+
+  it('never publishes against the seal', () => {
+    const bench = new Bench().receiving()
+    bench.feed(landed(0, bytes), hashed(0, bytes, digests(1, 2, 3)), announced, frame(seal))
+    const commands = bench.feed({ type: 'summed', fileDigest: 'another' })
+    expect(commands.map((command) => command.type)).toEqual(['send', 'end'])
+    expect(commands.at(-1)).toMatchObject({ failure: { code: 'ERR_FR_DIGEST' }, keepPartial: false })
+  })
+
+  it('repairs a bad block through scratch, a bounded number of times', () => {
+    const bench = new Bench().receiving()
+    bench.feed(announced, landed(0, bytes))
+    const bad = bench.feed(hashed(0, bytes, digests(1, 9, 3)))
+    expect(sent(bad)).toEqual([
+      { type: 'bad', stream: 0, offset: 100, length: 100, from: -1 },
+      { type: 'need', stream: 0, scratch: true, ranges: [[100, 100]] },
+    ])
+    const again = (value: number) => bench.feed(landed(100, 100, true), hashed(100, 100, digests(value), true))
+    expect(sent(again(8)).map((sentFrame) => sentFrame.type)).toEqual(['bad', 'need'])
+    expect(again(2)).toEqual([{ type: 'copyIn', offset: 100, length: 100 }])
+    expect(bench.feed(frame(seal))).toEqual([])
+    expect(bench.feed({ type: 'copied', offset: 100, length: 100 })).toEqual([{ type: 'sum', digests: digests(1, 2, 3) }])
+    expect(bench.machine.repairedBytes).toBe(100)
+
+    const hopeless = new Bench().receiving()
+    hopeless.feed(announced, landed(0, bytes), hashed(0, bytes, digests(1, 9, 3)))
+    for (let i = 1; i < limits.repairTries; i++) {
+      hopeless.feed(landed(100, 100, true), hashed(100, 100, digests(8), true))
+      expect(hopeless.machine.phase).toBe('receiving')
+    }
+    const last = hopeless.feed(landed(100, 100, true), hashed(100, 100, digests(8), true))
+    expect(last.at(-1)).toMatchObject({ type: 'end', failure: { code: 'ERR_FR_BAD_BLOCK' } })
+  })
+
+  describe('detours', () => {
+    const detour = (gone: boolean): Frame => ({ type: 'detour', index: 2, gone, stream: 0, ranges: [[100, 150]] })
+
+    it('of a mate without a feed are answered at once, with what has not landed', () => {
+      const bench = new Bench().receiving()
+      bench.feed(landed(100, 100))
+      expect(bench.feed(frame(detour(true)))).toEqual([
+        { type: 'closeRelay', index: 2 },
+        { type: 'closeFeed', index: 2 },
+        { type: 'send', frame: { type: 'need', stream: 0, scratch: false, ranges: [[200, 50]] } },
+      ])
+    })
+
+    it('wait for the feed to end, and not for ever', () => {
+      const bench = new Bench().receiving()
+      bench.feed({ type: 'feedOpened', index: 2 })
+      expect(bench.feed(frame(detour(false)))).toEqual([])
+      bench.feed(landed(200, 50))
+      expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual([
+        { type: 'edgeLost', index: 2, incoming: true },
+        { type: 'need', stream: 0, scratch: false, ranges: [[100, 100]] },
+      ])
+
+      const patient = new Bench().receiving()
+      patient.feed({ type: 'feedOpened', index: 2 })
+      patient.feed(frame(detour(true)))
+      expect(patient.machine.deadlineMs()).toBeLessThanOrEqual(limits.drainMs)
+      expect(sent(patient.pass(limits.drainMs))).toEqual([
+        { type: 'need', stream: 0, scratch: false, ranges: [[100, 150]] },
+      ])
+    })
+
+    it('are no news of a mate that is gone: its feeds break without a word', () => {
+      const bench = new Bench().receiving()
+      bench.feed({ type: 'feedOpened', index: 2 }, frame(detour(true)))
+      expect(sent(bench.feed({ type: 'relayClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual([])
+    })
+  })
+
+  it('reports edges that break while both ends live', () => {
+    const bench = new Bench().receiving()
+    expect(sent(bench.feed({ type: 'relayClosed', index: 0, code: 'ERR_FR_UNREACHABLE' }))).toEqual([
+      { type: 'edgeLost', index: 0, incoming: false },
+    ])
+    bench.feed({ type: 'feedOpened', index: 2 })
+    expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: null }))).toEqual([])
+  })
+
+  it('asks again when all was dealt, something is missing and nothing moves, ever less often', () => {
+    const bench = new Bench().receiving()
+    bench.feed(landed(0, 100))
+    // Not before the seal: until then the origin may still be dealing.
+    expect(sent(bench.pass(limits.askMs * 2))).toEqual([])
+    bench.feed(frame(seal))
+    const need = { type: 'need', stream: 0, scratch: false, ranges: [[0, 250]] }
+    expect(sent(bench.pass(limits.askMs))).toEqual([need])
+    expect(sent(bench.pass(limits.askMs))).toEqual([])
+    expect(sent(bench.pass(limits.askMs))).toEqual([need])
+    bench.feed(landed(100, 150))
+    expect(sent(bench.pass(limits.askMs))).toEqual([need])
+  })
+
+  it('fails by name when the origin is gone or silent, and keeps what it has', () => {
+    const lost = { type: 'linkClosed', code: 'ERR_FR_NODE_LOST', text: 'reset' } as const
+    expect(new Bench().receiving().feed(lost)).toMatchObject([
+      { type: 'end', failure: { code: 'ERR_FR_ORIGIN_LOST' }, keepPartial: true },
+    ])
+    const bench = new Bench().receiving()
+    while (bench.nowMs < limits.originSilentMs) bench.tick()
+    expect(bench.machine.phase).toBe('ended')
+    // Unless it was this process that slept.
+    const sleeper = new Bench().receiving()
+    sleeper.nowMs = limits.originSilentMs + 10
+    sleeper.feed({ type: 'delayed', lateMs: limits.originSilentMs }, { type: 'ticked' })
+    expect(sleeper.machine.phase).toBe('receiving')
+  })
+
+  it('a broken feed from the origin waits a moment for the reason', () => {
+    const broken = { type: 'feedClosed', index: -1, code: 'ERR_FR_NODE_LOST' } as const
+    const told = new Bench().receiving()
+    expect(told.feed(broken)).toEqual([])
+    expect(told.feed(frame({ type: 'abort', code: 'ERR_FR_ABORTED', text: 'cancelled' }))).toEqual([
+      { type: 'end', failure: { code: 'ERR_FR_ABORTED', text: 'cancelled' }, keepPartial: false },
+    ])
+    const untold = new Bench().receiving()
+    untold.feed(broken)
+    expect(untold.pass(limits.drainMs).at(-1)).toMatchObject({ type: 'end', failure: { code: 'ERR_FR_NODE_LOST' } })
+  })
+
+  it.each<[string, NodeEvent, string]>([
+    ['a second plan', frame(plan), 'ERR_FR_PROTOCOL'],
+    ['finish before it is complete', frame({ type: 'finish' }), 'ERR_FR_PROTOCOL'],
+    ['a frame for the origin', frame({ type: 'accept' }), 'ERR_FR_PROTOCOL'],
+    ['a full disk', { type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'full' }, 'ERR_FR_NO_SPACE'],
+    ['being closed', { type: 'stopped' }, 'ERR_FR_CLOSED'],
+  ])('fails at %s', (_, event, code) => {
+    const commands = new Bench().receiving().feed(event)
+    expect(commands).toMatchObject([{ type: 'send', frame: { type: 'failed', code } }, { type: 'end', failure: { code } }])
+  })
+
+  it('reports while it lives', () => {
+    const bench = new Bench().receiving()
+    bench.nowMs = bench.machine.deadlineMs() as number
+    expect(bench.nowMs).toBe(limits.progressMs)
+    const commands = bench.machine.handle({ type: 'ticked' }, bench.nowMs)
+    expect(commands.map((command) => command.type)).toEqual(['count', 'report'])
+  })
+})
