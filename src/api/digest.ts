@@ -1,7 +1,8 @@
 /** `digestFile`: the digest a node would have to reach for this file. */
-import { FrError } from '../errors.js'
-import { blockBytesFor, limits } from '../limits.js'
+
 import { taskBytesFor } from '../control/hashing.js'
+import type { FrError } from '../errors.js'
+import { blockBytesFor, limits } from '../limits.js'
 import type { DataEngine, SourceFile } from '../ports.js'
 import { asFrError } from '../runtime/failures.js'
 import { digestBytesOf, fileDigestOf } from '../runtime/file-digest.js'
@@ -52,7 +53,8 @@ async function digestBlocks(
       const offset = cursor
       const length = Math.min(taskBytes, source.size - offset)
       cursor += length
-      const put = (digests: Uint8Array): void => all.set(digests, (offset / blockBytes) * digestBytes)
+      const put = (digests: Uint8Array): void =>
+        all.set(digests, (offset / blockBytes) * digestBytes)
       await hasher.hash(source.file, { offset, length }, put, (error) => {
         failure = error
       })

@@ -15,15 +15,20 @@ export interface EngineHolder {
 
 let isFallbackSaid = false
 
-export async function openEngine(wish: 'native' | 'portable' | undefined, log: Logger): Promise<EngineHolder> {
+export async function openEngine(
+  wish: 'native' | 'portable' | undefined,
+  log: Logger,
+): Promise<EngineHolder> {
   const router = new EngineRouter()
   if (wish !== 'portable') {
     try {
       const { createNativeEngine } = await import('../engine/native.js')
       return { engine: await createNativeEngine(router.listener), router }
     } catch (error) {
-      if (!(error instanceof FrError) || error.code !== 'ERR_FR_ENGINE' || wish === 'native') throw error
-      if (!isFallbackSaid) log({ level: 'warn', event: 'portable-engine', fields: { reason: error.message } })
+      if (!(error instanceof FrError) || error.code !== 'ERR_FR_ENGINE' || wish === 'native')
+        throw error
+      if (!isFallbackSaid)
+        log({ level: 'warn', event: 'portable-engine', fields: { reason: error.message } })
       isFallbackSaid = true
     }
   }

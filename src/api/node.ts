@@ -36,7 +36,11 @@ export async function startNode(options: NodeOptions): Promise<FrNode> {
   }
 }
 
-async function openNode(checked: CheckedNode, holder: EngineHolder, log: Logger): Promise<NodeObject> {
+async function openNode(
+  checked: CheckedNode,
+  holder: EngineHolder,
+  log: Logger,
+): Promise<NodeObject> {
   const { engine, router } = holder
   const dir = await engine.storage.openDataDir(checked.dataDir)
   const pool = new WorkerHashPool()
@@ -44,7 +48,19 @@ async function openNode(checked: CheckedNode, holder: EngineHolder, log: Logger)
     const self = { nodeId: await engine.storage.nodeId(dir), incarnation: Date.now() }
     const { listen, keys, minFreeBytes, keepPartialsSeconds } = checked
     const statusJson = (): string => JSON.stringify(node.status())
-    const spec = { engine, router, pool, dir, listen, keys, self, minFreeBytes, keepPartialsSeconds, log, statusJson }
+    const spec = {
+      engine,
+      router,
+      pool,
+      dir,
+      listen,
+      keys,
+      self,
+      minFreeBytes,
+      keepPartialsSeconds,
+      log,
+      statusJson,
+    }
     const service = new NodeService(spec)
     const node = new NodeObject(service, checked, self.nodeId, async () => {
       await pool.close()
@@ -75,7 +91,12 @@ class NodeObject implements FrNode {
   readonly #startMs = performance.now()
   #closing: Promise<void> | undefined
 
-  constructor(service: NodeService, checked: CheckedNode, nodeId: string, release: () => Promise<void>) {
+  constructor(
+    service: NodeService,
+    checked: CheckedNode,
+    nodeId: string,
+    release: () => Promise<void>,
+  ) {
     this.#service = service
     this.#checked = checked
     this.nodeId = nodeId

@@ -2,8 +2,9 @@
  * Options, checked once and synchronously; what passes is trusted below. Misuse is a TypeError that
  * names the option; what this version does not offer is ERR_FR_UNSUPPORTED.
  */
-import { refuseUnsupported } from '../control/refusals.js'
+
 import type { NodeLink } from '../control/plan.js'
+import { refuseUnsupported } from '../control/refusals.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { DigestAlgorithm } from '../ports.js'
@@ -87,12 +88,14 @@ export function checkNode(options: NodeOptions): CheckedNode {
   requireText('dataDir', options.dataDir)
   if (options.name !== undefined) requireText('name', options.name)
   requireBoolean('mirror', options.mirror)
-  if (options.mirror === true) throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not offer mirrors')
+  if (options.mirror === true)
+    throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not offer mirrors')
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
   const key = checkKey('key', options.key)
   if (options.previousKey !== undefined && key.isOpen) throw new TypeError('previousKey needs key')
-  const previous = options.previousKey === undefined ? [] : [checkKey('previousKey', options.previousKey)]
+  const previous =
+    options.previousKey === undefined ? [] : [checkKey('previousKey', options.previousKey)]
   return {
     listen: requireAddress(options.listen, 'listen'),
     dataDir: options.dataDir,
@@ -101,7 +104,8 @@ export function checkNode(options: NodeOptions): CheckedNode {
     engine: oneOf('engine', options.engine, engines),
     minFreeBytes: optionalInteger('minFreeBytes', options.minFreeBytes, 0) ?? limits.minFreeBytes,
     keepPartialsSeconds:
-      optionalInteger('keepPartialsSeconds', options.keepPartialsSeconds, 0) ?? limits.keepPartialsSeconds,
+      optionalInteger('keepPartialsSeconds', options.keepPartialsSeconds, 0) ??
+      limits.keepPartialsSeconds,
   }
 }
 
@@ -138,23 +142,31 @@ function checkName(path: string, as: string | Uint8Array | undefined): Uint8Arra
   }
   const name = as ?? path.slice(path.lastIndexOf('/') + 1)
   const bytes = typeof name === 'string' ? new TextEncoder().encode(name) : Uint8Array.from(name)
-  if (bytes.length === 0) throw new TypeError(as === undefined ? 'path names no file' : 'as must not be empty')
-  if (bytes.length > limits.nameBytes) throw new TypeError(`as must be at most ${limits.nameBytes} bytes`)
+  if (bytes.length === 0)
+    throw new TypeError(as === undefined ? 'path names no file' : 'as must not be empty')
+  if (bytes.length > limits.nameBytes)
+    throw new TypeError(`as must be at most ${limits.nameBytes} bytes`)
   return bytes
 }
 
-export function oneOf<T extends string>(option: string, value: T | undefined, all: readonly T[]): T | undefined {
+export function oneOf<T extends string>(
+  option: string,
+  value: T | undefined,
+  all: readonly T[],
+): T | undefined {
   if (value === undefined || all.includes(value)) return value
   throw new TypeError(`${option} must be ${all.join(' or ')}, not ${JSON.stringify(value)}`)
 }
 
 export function requireText(option: string, value: unknown): void {
-  if (typeof value !== 'string' || value === '') throw new TypeError(`${option} must be a non-empty string`)
+  if (typeof value !== 'string' || value === '')
+    throw new TypeError(`${option} must be a non-empty string`)
   if (value.includes('\0')) throw new TypeError(`${option} must not contain NUL`)
 }
 
 export function requireSignal(signal: AbortSignal | undefined): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal')
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new TypeError('signal must be an AbortSignal')
 }
 
 export function optionalInteger(
@@ -165,19 +177,24 @@ export function optionalInteger(
 ): number | undefined {
   if (value === undefined) return undefined
   if (Number.isSafeInteger(value) && value >= least && value <= most) return value
-  throw new TypeError(`${option} must be a whole number from ${least} to ${most}, not ${String(value)}`)
+  throw new TypeError(
+    `${option} must be a whole number from ${least} to ${most}, not ${String(value)}`,
+  )
 }
 
 function requireObject(option: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null) throw new TypeError(`${option} must be an object`)
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError(`${option} must be an object`)
 }
 
 function requireBoolean(option: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'boolean') throw new TypeError(`${option} must be true or false`)
+  if (value !== undefined && typeof value !== 'boolean')
+    throw new TypeError(`${option} must be true or false`)
 }
 
 function requireFunction(option: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'function') throw new TypeError(`${option} must be a function`)
+  if (value !== undefined && typeof value !== 'function')
+    throw new TypeError(`${option} must be a function`)
 }
 
 function optionalRate(option: string, value: number | undefined): number | undefined {

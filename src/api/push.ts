@@ -1,6 +1,6 @@
 /** `push`: one file to many nodes. */
 import { channel } from 'node:diagnostics_channel'
-import { forecastClassic, equalShares } from '../control/plan.js'
+import { equalShares, forecastClassic } from '../control/plan.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor } from '../limits.js'
 import { randomId } from '../runtime/crypto.js'
@@ -74,7 +74,11 @@ async function run(
   }
 }
 
-async function supervise(running: PushRun, control: TransferControl, signal: AbortSignal): Promise<PushResult> {
+async function supervise(
+  running: PushRun,
+  control: TransferControl,
+  signal: AbortSignal,
+): Promise<PushResult> {
   const ticking = setInterval(() => announce(control, 'progress', running.progress()), progressMs)
   const onAbort = (): void => running.cancel('the push was cancelled')
   const result = running.run()

@@ -1,13 +1,16 @@
 /** `fetchStatus`: what a node says of itself. */
 import { FrError } from '../errors.js'
+import { requireAddress } from '../runtime/address.js'
 import { randomId } from '../runtime/crypto.js'
 import { askStatus } from '../runtime/status-client.js'
-import { requireAddress } from '../runtime/address.js'
 import { checkKey, optionalInteger, requireSignal } from './options.js'
 import type { NodeStatus, StatusOptions } from './types.js'
 
 /** Rejects with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...) or the signal's reason. */
-export async function fetchStatus(address: string, options: StatusOptions = {}): Promise<NodeStatus> {
+export async function fetchStatus(
+  address: string,
+  options: StatusOptions = {},
+): Promise<NodeStatus> {
   requireAddress(address, 'address')
   requireSignal(options.signal)
   const key = checkKey('key', options.key)
@@ -22,7 +25,9 @@ export async function fetchStatus(address: string, options: StatusOptions = {}):
   } catch (error) {
     options.signal?.throwIfAborted()
     if (timeout.aborted) {
-      throw new FrError('ERR_FR_TIMEOUT', `${address} did not answer within ${timeoutMs} ms`, { node: address })
+      throw new FrError('ERR_FR_TIMEOUT', `${address} did not answer within ${timeoutMs} ms`, {
+        node: address,
+      })
     }
     throw error
   }

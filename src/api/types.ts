@@ -146,8 +146,14 @@ export interface Transfer extends AsyncIterable<Progress> {
   readonly result: Promise<PushResult>
   cancel(reason?: unknown): void
   on<E extends keyof TransferEvents>(event: E, listener: (...args: TransferEvents[E]) => void): this
-  once<E extends keyof TransferEvents>(event: E, listener: (...args: TransferEvents[E]) => void): this
-  off<E extends keyof TransferEvents>(event: E, listener: (...args: TransferEvents[E]) => void): this
+  once<E extends keyof TransferEvents>(
+    event: E,
+    listener: (...args: TransferEvents[E]) => void,
+  ): this
+  off<E extends keyof TransferEvents>(
+    event: E,
+    listener: (...args: TransferEvents[E]) => void,
+  ): this
 }
 
 export interface TransferStatus {

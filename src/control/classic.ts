@@ -83,12 +83,15 @@ export class ClassicDealer implements Dealer {
       direct.listedMs = fact.nowMs
     }
     const { node, stream, scratch } = fact
-    return wanted.toArray().map(([offset, length]) => ({ node, stream, offset, length, relay: false, scratch }))
+    return wanted
+      .toArray()
+      .map(([offset, length]) => ({ node, stream, offset, length, relay: false, scratch }))
   }
 
   #forgetDrained(node: number, queuedBytes: number, nowMs: number): Send[] {
     const direct = this.#direct.get(node)
-    if (direct !== undefined && queuedBytes === 0 && nowMs - direct.listedMs >= drainedMs) direct.ranges.clear()
+    if (direct !== undefined && queuedBytes === 0 && nowMs - direct.listedMs >= drainedMs)
+      direct.ranges.clear()
     return []
   }
 

@@ -21,9 +21,23 @@ export type DealerFact =
   /** The plan is made: these nodes take part, each with an open feed. */
   | { readonly type: 'started'; readonly nodes: readonly number[]; readonly nowMs: number }
   /** A node's own report: what it holds and how far behind its relay feeds are. */
-  | { readonly type: 'reported'; readonly node: number; readonly landedBytes: number; readonly backlogBytes: number; readonly behind: readonly number[]; readonly nowMs: number }
+  | {
+      readonly type: 'reported'
+      readonly node: number
+      readonly landedBytes: number
+      readonly backlogBytes: number
+      readonly behind: readonly number[]
+      readonly nowMs: number
+    }
   /** Counters of the origin's feed to this node. */
-  | { readonly type: 'counted'; readonly node: number; readonly sentBytes: number; readonly queuedBytes: number; readonly unackedBytes: number; readonly nowMs: number }
+  | {
+      readonly type: 'counted'
+      readonly node: number
+      readonly sentBytes: number
+      readonly queuedBytes: number
+      readonly unackedBytes: number
+      readonly nowMs: number
+    }
   | { readonly type: 'nodeFailed'; readonly node: number; readonly nowMs: number }
   | {
       readonly type: 'needed'

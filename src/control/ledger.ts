@@ -209,7 +209,8 @@ export class StreamLedger {
   #check(offset: number, length: number, digests: Uint8Array): number {
     const blocks = Math.ceil(length / this.blockBytes)
     const end = offset + length
-    const whole = offset % this.blockBytes === 0 && (end % this.blockBytes === 0 || end === this.size)
+    const whole =
+      offset % this.blockBytes === 0 && (end % this.blockBytes === 0 || end === this.size)
     if (!whole || end > this.size || digests.length !== blocks * this.digestBytes) {
       throw new RangeError(`digests of [${offset}, ${length}) are not those of whole blocks`)
     }
@@ -218,10 +219,18 @@ export class StreamLedger {
 }
 
 /** True when (offset, length) is a run of whole blocks of a stream of this size. */
-export function isBlockRun(offset: number, length: number, blockBytes: number, size: number): boolean {
+export function isBlockRun(
+  offset: number,
+  length: number,
+  blockBytes: number,
+  size: number,
+): boolean {
   const end = offset + length
-  const fits = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length > 0
-  return fits && end <= size && offset % blockBytes === 0 && (end % blockBytes === 0 || end === size)
+  const fits =
+    Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length > 0
+  return (
+    fits && end <= size && offset % blockBytes === 0 && (end % blockBytes === 0 || end === size)
+  )
 }
 
 class VerdictMaker {

@@ -23,9 +23,19 @@ export type NodeEvent =
   | { readonly type: 'relayOpened'; readonly index: number }
   /** A relay feed could not be opened, or broke; null: the mate finished it. */
   | { readonly type: 'relayClosed'; readonly index: number; readonly code: FrErrorCode | null }
-  | { readonly type: 'landed'; readonly scratch: boolean; readonly offset: number; readonly length: number }
+  | {
+      readonly type: 'landed'
+      readonly scratch: boolean
+      readonly offset: number
+      readonly length: number
+    }
   /** The origin's digests of whole blocks, already found authentic. */
-  | { readonly type: 'announced'; readonly offset: number; readonly length: number; readonly digests: Uint8Array }
+  | {
+      readonly type: 'announced'
+      readonly offset: number
+      readonly length: number
+      readonly digests: Uint8Array
+    }
   | {
       readonly type: 'hashed'
       readonly scratch: boolean
@@ -56,12 +66,21 @@ export type NodeCommand =
   | { readonly type: 'dialMate'; readonly mate: Mate; readonly self: number }
   | { readonly type: 'closeRelay'; readonly index: number }
   | { readonly type: 'closeFeed'; readonly index: number }
-  | { readonly type: 'hash'; readonly scratch: boolean; readonly offset: number; readonly length: number }
+  | {
+      readonly type: 'hash'
+      readonly scratch: boolean
+      readonly offset: number
+      readonly length: number
+    }
   | { readonly type: 'copyIn'; readonly offset: number; readonly length: number }
   /** Make the file digest of these block digests. */
   | { readonly type: 'sum'; readonly digests: Uint8Array }
   | { readonly type: 'publish' }
-  | { readonly type: 'log'; readonly event: string; readonly fields: Readonly<Record<string, string | number>> }
+  | {
+      readonly type: 'log'
+      readonly event: string
+      readonly fields: Readonly<Record<string, string | number>>
+    }
   /** The transfer is over here. `keepPartial`: for a later resumption. Always the last command. */
   | { readonly type: 'end'; readonly failure: Failure | null; readonly keepPartial: boolean }
 

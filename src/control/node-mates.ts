@@ -41,7 +41,10 @@ export class NodeMates {
   }
 
   detour(index: number, ranges: readonly RangePair[], nowMs: number): void {
-    const waiting = this.#waiting.get(index) ?? { ranges: new RangeSet(), untilMs: nowMs + limits.drainMs }
+    const waiting = this.#waiting.get(index) ?? {
+      ranges: new RangeSet(),
+      untilMs: nowMs + limits.drainMs,
+    }
     for (const [offset, length] of ranges) waiting.ranges.add(offset, length)
     this.#waiting.set(index, waiting)
   }

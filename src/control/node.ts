@@ -129,7 +129,10 @@ export class NodeMachine {
         return this.#onFrame(event.frame, nowMs)
       case 'linkClosed':
         if (this.#phase === 'complete') return this.#end(null, false)
-        return this.#end({ code: 'ERR_FR_ORIGIN_LOST', text: `the origin is gone: ${event.text}` }, true)
+        return this.#end(
+          { code: 'ERR_FR_ORIGIN_LOST', text: `the origin is gone: ${event.text}` },
+          true,
+        )
       case 'feedOpened':
         return this.#mates.feedOpened(event.index)
       case 'feedClosed':
@@ -184,7 +187,8 @@ export class NodeMachine {
         this.#moved(nowMs)
         if (!frame.relays) return
         for (const mate of frame.mates) {
-          if (mate.index !== frame.self) this.#commands.push({ type: 'dialMate', mate, self: frame.self })
+          if (mate.index !== frame.self)
+            this.#commands.push({ type: 'dialMate', mate, self: frame.self })
         }
         return
       case 'detour':
@@ -253,7 +257,10 @@ export class NodeMachine {
       this.#send({ type: 'bad', stream: 0, offset, length, from: -1 })
       this.#commands.push({ type: 'log', event: 'bad-block', fields: { offset, length } })
       if (this.#ledger.countTry(offset, length) > limits.repairTries) {
-        return this.#fail('ERR_FR_BAD_BLOCK', `the block at ${offset} stayed wrong after every repair`)
+        return this.#fail(
+          'ERR_FR_BAD_BLOCK',
+          `the block at ${offset} stayed wrong after every repair`,
+        )
       }
     }
     this.#need(true, RangeSet.of(runs))
@@ -262,7 +269,10 @@ export class NodeMachine {
   #onSummed(fileDigest: string): void {
     if (this.#phase !== 'summing') return
     if (fileDigest !== this.#seal) {
-      return this.#fail('ERR_FR_DIGEST', `file digest ${fileDigest} is not the sealed ${this.#seal}`)
+      return this.#fail(
+        'ERR_FR_DIGEST',
+        `file digest ${fileDigest} is not the sealed ${this.#seal}`,
+      )
     }
     this.#phase = 'publishing'
     this.#commands.push({ type: 'publish' })
@@ -293,7 +303,12 @@ export class NodeMachine {
     this.#startHashing(this.#hashQueue, false, nowMs)
     this.#startHashing(this.#scratchQueue, true, nowMs)
     this.#answerDetours(nowMs)
-    if (this.#phase === 'receiving' && this.#seal !== undefined && this.#ledger.isVerified && this.#copying === 0) {
+    if (
+      this.#phase === 'receiving' &&
+      this.#seal !== undefined &&
+      this.#ledger.isVerified &&
+      this.#copying === 0
+    ) {
       this.#phase = 'summing'
       this.#commands.push({ type: 'sum', digests: this.#ledger.digests })
     }

@@ -38,13 +38,18 @@ export class OriginDigests {
   /** The runs of whole blocks that touch the range and have digests. */
   known(offset: number, length: number): RangePair[] {
     const start = Math.floor(offset / this.#blockBytes) * this.#blockBytes
-    const end = Math.min(this.#bytes, Math.ceil((offset + length) / this.#blockBytes) * this.#blockBytes)
+    const end = Math.min(
+      this.#bytes,
+      Math.ceil((offset + length) / this.#blockBytes) * this.#blockBytes,
+    )
     return this.#known.present(start, end - start)
   }
 
   /** A run of known, whole blocks, cut so that each piece fits a record. */
   *pieces(run: RangePair): IterableIterator<DigestPiece> {
-    const perRecord = Math.floor((limits.recordDigestBytes - recordOverheadBytes) / this.#digestBytes)
+    const perRecord = Math.floor(
+      (limits.recordDigestBytes - recordOverheadBytes) / this.#digestBytes,
+    )
     // A record header has 32 bits for the length it covers.
     const pieceBytes = Math.min(perRecord, Math.floor(GIB / this.#blockBytes)) * this.#blockBytes
     const end = run[0] + run[1]
@@ -52,7 +57,10 @@ export class OriginDigests {
       const length = Math.min(pieceBytes, end - offset)
       const first = offset / this.#blockBytes
       const blocks = Math.ceil(length / this.#blockBytes)
-      const digests = this.all.subarray(first * this.#digestBytes, (first + blocks) * this.#digestBytes)
+      const digests = this.all.subarray(
+        first * this.#digestBytes,
+        (first + blocks) * this.#digestBytes,
+      )
       yield { offset, length, digests }
     }
   }

@@ -18,11 +18,26 @@ export interface FeedCount {
 export type OriginEvent =
   | { readonly type: 'linkOpened'; readonly node: number; readonly nodeId: string }
   /** The control link could not be opened, or is gone. */
-  | { readonly type: 'linkClosed'; readonly node: number; readonly code: FrErrorCode; readonly text: string }
+  | {
+      readonly type: 'linkClosed'
+      readonly node: number
+      readonly code: FrErrorCode
+      readonly text: string
+    }
   | { readonly type: 'feedOpened'; readonly node: number }
-  | { readonly type: 'feedClosed'; readonly node: number; readonly code: FrErrorCode; readonly text: string }
+  | {
+      readonly type: 'feedClosed'
+      readonly node: number
+      readonly code: FrErrorCode
+      readonly text: string
+    }
   | { readonly type: 'frameArrived'; readonly node: number; readonly frame: Frame }
-  | { readonly type: 'hashed'; readonly offset: number; readonly length: number; readonly digests: Uint8Array }
+  | {
+      readonly type: 'hashed'
+      readonly offset: number
+      readonly length: number
+      readonly digests: Uint8Array
+    }
   | { readonly type: 'summed'; readonly fileDigest: string }
   | { readonly type: 'sourceChecked' }
   /** The source is known to have changed. */

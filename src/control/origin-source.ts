@@ -3,8 +3,9 @@
  * is under suspicion. The file digest is made only after everything was hashed and the file was found
  * unchanged since it was opened; a file that changed in between must never be sealed.
  */
-import type { Failure } from './node-events.js'
+
 import { HashSchedule, type HashTask } from './hashing.js'
+import type { Failure } from './node-events.js'
 import { OriginDigests } from './origin-digests.js'
 import type { OriginCommand, OriginConfig } from './origin-events.js'
 

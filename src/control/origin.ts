@@ -133,7 +133,9 @@ export class OriginMachine {
   #onLinkOpened(peer: Peer, nodeId: string, nowMs: number): void {
     if (peer.phase !== 'connecting') return
     peer.hasLink = true
-    const twin = this.#peers.find((other) => other !== peer && other.hasLink && other.nodeId === nodeId)
+    const twin = this.#peers.find(
+      (other) => other !== peer && other.hasLink && other.nodeId === nodeId,
+    )
     if (twin !== undefined) {
       const text = `${peer.link.address} and ${twin.link.address} are the same node`
       return this.#out(peer, 'refused', 'ERR_FR_SAME_NODE', text, nowMs)
@@ -150,7 +152,8 @@ export class OriginMachine {
     if (this.#detector.isWatched(peer.node)) this.#detector.heard(peer.node, nowMs)
     switch (frame.type) {
       case 'accept':
-        if (peer.phase !== 'offered') return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second accept', nowMs)
+        if (peer.phase !== 'offered')
+          return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second accept', nowMs)
         peer.hasAccepted = true
         this.#detector.heard(peer.node, nowMs)
         return this.#readyUp(peer)
@@ -161,7 +164,12 @@ export class OriginMachine {
       case 'need':
         return this.#onNeed(peer, frame, nowMs)
       case 'bad':
-        return this.#log('warn', 'bad-block', peer, `offset ${frame.offset}, length ${frame.length}`)
+        return this.#log(
+          'warn',
+          'bad-block',
+          peer,
+          `offset ${frame.offset}, length ${frame.length}`,
+        )
       case 'edgeLost':
         return this.#onEdgeLost(peer, frame)
       case 'published':
@@ -183,16 +191,22 @@ export class OriginMachine {
     if (peer.report(frame.landedBytes, frame.verifiedBytes, nowMs)) peer.movedMs = nowMs
     peer.repairedBytes = frame.repairedBytes
     let backlogBytes = 0
-    for (const mate of frame.mates) backlogBytes = Math.max(backlogBytes, mate.queuedBytes + mate.unackedBytes)
+    for (const mate of frame.mates)
+      backlogBytes = Math.max(backlogBytes, mate.queuedBytes + mate.unackedBytes)
     if (!peer.isServing) return
     const { node, landedBytes } = peer
-    this.#list(this.#dealer.handle({ type: 'reported', node, landedBytes, backlogBytes, behind: [], nowMs }))
+    this.#list(
+      this.#dealer.handle({ type: 'reported', node, landedBytes, backlogBytes, behind: [], nowMs }),
+    )
   }
 
   #onNeed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
     if (peer.phase !== 'running') return
-    const fits = frame.ranges.every(([offset, length]) => length > 0 && offset + length <= this.#config.bytes)
-    if (frame.stream !== 0 || !fits) return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a need beyond the file', nowMs)
+    const fits = frame.ranges.every(
+      ([offset, length]) => length > 0 && offset + length <= this.#config.bytes,
+    )
+    if (frame.stream !== 0 || !fits)
+      return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a need beyond the file', nowMs)
     this.#log('info', frame.scratch ? 'repair' : 'need', peer, describe(frame.ranges))
     // A block that is wrong at a node is most often a source that changed after it was hashed.
     if (frame.scratch) this.#wish(this.#source.check())
@@ -215,7 +229,12 @@ export class OriginMachine {
   #onComplete(peer: Peer, frame: Frame & { type: 'complete' }, nowMs: number): void {
     if (peer.phase !== 'running') return
     if (frame.fileDigest !== this.#source.fileDigest || frame.bytes !== this.#config.bytes) {
-      return this.#lose(peer, 'ERR_FR_DIGEST', 'the node is complete with another file digest', nowMs)
+      return this.#lose(
+        peer,
+        'ERR_FR_DIGEST',
+        'the node is complete with another file digest',
+        nowMs,
+      )
     }
     peer.phase = 'complete'
     peer.landedBytes = peer.verifiedBytes = frame.bytes
@@ -230,7 +249,8 @@ export class OriginMachine {
       if (peer.phase !== 'running') continue
       const owned = overlap(this.#dealer.dealt(peer.node), offset, length)
       for (const run of owned) this.#sendDigests(peer, run, true)
-      for (const run of peer.directDigests.present(offset, length)) this.#sendDigests(peer, run, false)
+      for (const run of peer.directDigests.present(offset, length))
+        this.#sendDigests(peer, run, false)
     }
     // A complete relay still forwards: it is complete only once all digests are known, so never here.
   }
@@ -243,7 +263,16 @@ export class OriginMachine {
       if (!peer.isServing) continue
       const { node } = peer
       const { payloadBytes: sentBytes, queuedBytes } = feed
-      this.#list(this.#dealer.handle({ type: 'counted', node, sentBytes, queuedBytes, unackedBytes: feed.unackedBytes, nowMs }))
+      this.#list(
+        this.#dealer.handle({
+          type: 'counted',
+          node,
+          sentBytes,
+          queuedBytes,
+          unackedBytes: feed.unackedBytes,
+          nowMs,
+        }),
+      )
     }
   }
 
@@ -263,23 +292,33 @@ export class OriginMachine {
       this.#commands.push({ type: 'count' })
     }
     // Listed minus queued counts holes as sent too, which a count of payload does not.
-    this.#wish(this.#source.more((owner) => this.#peer(owner).listedBytes - this.#peer(owner).queuedBytes))
+    this.#wish(
+      this.#source.more((owner) => this.#peer(owner).listedBytes - this.#peer(owner).queuedBytes),
+    )
     if (this.#peers.every((peer) => peer.outcome !== undefined)) this.#finish()
   }
 
   #watch(peer: Peer, nowMs: number): void {
     if (nowMs >= this.#limitMs(peer)) {
-      if (peer.phase === 'connecting') return this.#lose(peer, 'ERR_FR_UNREACHABLE', 'no connection in time', nowMs)
-      if (peer.phase === 'offered') return this.#lose(peer, 'ERR_FR_TIMEOUT', 'no answer to the offer', nowMs)
+      if (peer.phase === 'connecting')
+        return this.#lose(peer, 'ERR_FR_UNREACHABLE', 'no connection in time', nowMs)
+      if (peer.phase === 'offered')
+        return this.#lose(peer, 'ERR_FR_TIMEOUT', 'no answer to the offer', nowMs)
       const seconds = Math.round((nowMs - peer.movedMs) / 1000)
-      return this.#lose(peer, 'ERR_FR_TIMEOUT', `nothing landed or was verified for ${seconds} s`, nowMs)
+      return this.#lose(
+        peer,
+        'ERR_FR_TIMEOUT',
+        `nothing landed or was verified for ${seconds} s`,
+        nowMs,
+      )
     }
     const health = this.#detector.health(peer.node, nowMs)
     if (health === 'failed') {
       return this.#lose(peer, 'ERR_FR_NODE_SILENT', `silent for ${limits.failMs} ms`, nowMs)
     }
     const isSuspected = health === 'suspected'
-    if (isSuspected && !peer.isSuspected) this.#log('warn', 'suspected', peer, `silent for ${limits.suspectMs} ms`)
+    if (isSuspected && !peer.isSuspected)
+      this.#log('warn', 'suspected', peer, `silent for ${limits.suspectMs} ms`)
     peer.isSuspected = isSuspected
   }
 
@@ -293,26 +332,46 @@ export class OriginMachine {
     const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
     const shares = nodes.map((node): RangePair => this.#dealer.dealt(node)[0] ?? [0, 0])
     for (const peer of this.#group) this.#send(peer, this.#planFor(peer))
-    this.#wish([{ type: 'announcePlan', plan: { strategy: 'classic', shape: 'group', nodes, shares } }])
+    this.#wish([
+      { type: 'announcePlan', plan: { strategy: 'classic', shape: 'group', nodes, shares } },
+    ])
     this.#list(sends)
-    this.#source.start(nodes.map((owner, i) => ({ owner, offset: shares[i]?.[0] ?? 0, length: shares[i]?.[1] ?? 0 })))
+    this.#source.start(
+      nodes.map((owner, i) => ({
+        owner,
+        offset: shares[i]?.[0] ?? 0,
+        length: shares[i]?.[1] ?? 0,
+      })),
+    )
     this.#countMs = nowMs + limits.countMs
   }
 
   #planFor(peer: Peer): Frame {
-    const mates = this.#group.map((mate): Mate => ({ index: mate.mate, nodeId: mate.nodeId, address: mate.link.address }))
+    const mates = this.#group.map(
+      (mate): Mate => ({ index: mate.mate, nodeId: mate.nodeId, address: mate.link.address }),
+    )
     const relays = mates.length > 1 && this.#dealer.dealt(peer.node).length > 0
     const { progressMs } = this.#config
-    return { type: 'plan', strategy: 'classic', shape: 'group', self: peer.mate, mates, relays, progressMs }
+    return {
+      type: 'plan',
+      strategy: 'classic',
+      shape: 'group',
+      self: peer.mate,
+      mates,
+      relays,
+      progressMs,
+    }
   }
 
   #beat(nowMs: number): void {
     this.#beatMs = nowMs + limits.beatMs
-    for (const peer of this.#peers) if (peer.hasLink && peer.phase !== 'out') this.#send(peer, { type: 'beat' })
+    for (const peer of this.#peers)
+      if (peer.hasLink && peer.phase !== 'out') this.#send(peer, { type: 'beat' })
   }
 
   #sealTo(peer: Peer): void {
-    if (peer.phase === 'running') this.#send(peer, { type: 'seal', stream: 0, fileDigest: this.#source.fileDigest as string })
+    if (peer.phase === 'running')
+      this.#send(peer, { type: 'seal', stream: 0, fileDigest: this.#source.fileDigest as string })
   }
 
   /** The node is lost: it gets its outcome, and what it was to relay goes another way. */
@@ -327,7 +386,13 @@ export class OriginMachine {
     return !this.#detector.isWatched(peer.node)
   }
 
-  #out(peer: Peer, status: 'failed' | 'refused', code: FrErrorCode, text: string, nowMs: number): void {
+  #out(
+    peer: Peer,
+    status: 'failed' | 'refused',
+    code: FrErrorCode,
+    text: string,
+    nowMs: number,
+  ): void {
     const wasRunning = peer.phase === 'running'
     peer.phase = 'out'
     this.#settle(peer, status, `${code}: ${text}`, nowMs)
@@ -365,7 +430,8 @@ export class OriginMachine {
   #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
     for (const [offset, length] of ranges) {
       to.directDigests.add(offset, length)
-      for (const run of this.#source.digests.known(offset, length)) this.#sendDigests(to, run, false)
+      for (const run of this.#source.digests.known(offset, length))
+        this.#sendDigests(to, run, false)
     }
   }
 

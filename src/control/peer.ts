@@ -58,7 +58,12 @@ export class Peer {
   }
 
   /** The last word about this node. */
-  settle(status: NodeOutcome['status'], reason: string | null, digest: string | null, seconds: number): NodeOutcome {
+  settle(
+    status: NodeOutcome['status'],
+    reason: string | null,
+    digest: string | null,
+    seconds: number,
+  ): NodeOutcome {
     this.outcome = {
       node: this.link.address,
       status,
@@ -80,7 +85,8 @@ export class Peer {
     if (this.#ratedMs === 0 || elapsedMs >= 200) {
       const rate = this.#ratedMs === 0 ? 0 : ((landedBytes - this.#ratedBytes) / elapsedMs) * 1000
       // Half of the old value: settles within a second at the usual report interval.
-      this.rateBytesPerSecond = this.rateBytesPerSecond === 0 ? rate : (this.rateBytesPerSecond + rate) / 2
+      this.rateBytesPerSecond =
+        this.rateBytesPerSecond === 0 ? rate : (this.rateBytesPerSecond + rate) / 2
       this.#ratedMs = nowMs
       this.#ratedBytes = landedBytes
     }

@@ -78,7 +78,11 @@ export class RangeSet {
   contains(offset: number, length: number): boolean {
     if (length <= 0) return true
     const i = firstAbove(this.#ends, offset)
-    return i < this.#starts.length && at(this.#starts, i) <= offset && at(this.#ends, i) >= offset + length
+    return (
+      i < this.#starts.length &&
+      at(this.#starts, i) <= offset &&
+      at(this.#ends, i) >= offset + length
+    )
   }
 
   /** The parts of the range that are in the set. */

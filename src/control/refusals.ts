@@ -14,9 +14,12 @@ export interface PlanWishes {
 /** Throws ERR_FR_UNSUPPORTED naming the first wish that cannot be met. */
 export function refuseUnsupported(wishes: PlanWishes): void {
   if (wishes.strategy !== 'classic') throw unsupported(`strategy '${wishes.strategy}'`)
-  if (wishes.shape !== 'auto' && wishes.shape !== 'group') throw unsupported(`shape '${wishes.shape}'`)
+  if (wishes.shape !== 'auto' && wishes.shape !== 'group')
+    throw unsupported(`shape '${wishes.shape}'`)
   if (wishes.groupSize !== undefined && wishes.groupSize < wishes.nodes) {
-    throw unsupported(`a group size of ${wishes.groupSize} for ${wishes.nodes} nodes (several groups)`)
+    throw unsupported(
+      `a group size of ${wishes.groupSize} for ${wishes.nodes} nodes (several groups)`,
+    )
   }
   if (wishes.hasUploadLimit) throw unsupported('an upload limit')
 }

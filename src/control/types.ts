@@ -92,11 +92,22 @@ export type Frame =
       readonly ranges: readonly RangePair[]
     }
   /** Blocks in this run failed their digest; `from` is the mate they came from, -1 the origin. */
-  | { readonly type: 'bad'; readonly stream: number; readonly offset: number; readonly length: number; readonly from: number }
+  | {
+      readonly type: 'bad'
+      readonly stream: number
+      readonly offset: number
+      readonly length: number
+      readonly from: number
+    }
   /** The feed to or from this mate is dead although nobody said the mate is. */
   | { readonly type: 'edgeLost'; readonly index: number; readonly incoming: boolean }
   | { readonly type: 'published'; readonly stream: number; readonly fileDigest: string }
-  | { readonly type: 'complete'; readonly bytes: number; readonly repairedBytes: number; readonly fileDigest: string }
+  | {
+      readonly type: 'complete'
+      readonly bytes: number
+      readonly repairedBytes: number
+      readonly fileDigest: string
+    }
   | { readonly type: 'failed'; readonly code: FrErrorCode; readonly text: string }
   // --- client <-> node
   | { readonly type: 'statusRequest' }

@@ -69,7 +69,8 @@ function hashDescriptor(fd: number, task: BlockHashTask, make: () => Running): U
     const hash = make()
     for (let cursor = at; cursor < end; ) {
       const read = readSync(fd, buffer, 0, Math.min(buffer.length, end - cursor), cursor)
-      if (read === 0) throw new FrError('ERR_FR_SOURCE_CHANGED', 'the file ends before the range to hash')
+      if (read === 0)
+        throw new FrError('ERR_FR_SOURCE_CHANGED', 'the file ends before the range to hash')
       hash.update(buffer.subarray(0, read))
       cursor += read
     }

@@ -58,7 +58,11 @@ export interface OutFeed {
   readonly sender: DigestSender
 }
 
-export function dialData(dialler: Dialler, target: DataTarget, signal: AbortSignal): Promise<Established> {
+export function dialData(
+  dialler: Dialler,
+  target: DataTarget,
+  signal: AbortSignal,
+): Promise<Established> {
   const { address, nodeId: expectedNodeId, transfer, from } = target
   return dial({ ...dialler, address, channel: 'data', transfer, from, expectedNodeId, signal })
 }

@@ -53,6 +53,7 @@ function restored(error: unknown): FrError {
   if (error instanceof FrError) return error
   const { code, message } = error as { code?: unknown; message?: unknown }
   const text = String(message ?? error)
-  if (typeof code === 'string' && isFrErrorCode(code)) return new FrError(code, text, { cause: error })
+  if (typeof code === 'string' && isFrErrorCode(code))
+    return new FrError(code, text, { cause: error })
   return new FrError('ERR_FR_IO', `hashing failed: ${text}`, { cause: error })
 }

@@ -5,7 +5,11 @@
 import { isBlockRun } from '../control/ledger.js'
 import { FrError } from '../errors.js'
 import type { EngineEvent, FeedHandle } from '../ports.js'
-import { type DigestGeometry, DigestReceiver, type SignedDigests } from '../protocol/digest-record.js'
+import {
+  type DigestGeometry,
+  DigestReceiver,
+  type SignedDigests,
+} from '../protocol/digest-record.js'
 import { nodePrimitives } from './crypto.js'
 
 interface InFeed {

@@ -1,9 +1,9 @@
 /** What a reception needs of the node it runs in. */
 import type { Mate } from '../control/types.js'
-import type { DataDirHandle, DataEngine, HashPool, Storage, TransferHandle } from '../ports.js'
+import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
+import type { Established } from './handshake.js'
 import type { Logger } from './log.js'
 import type { Reception } from './reception.js'
-import type { Established } from './handshake.js'
 import type { EngineRouter } from './router.js'
 
 export interface NodeHost {

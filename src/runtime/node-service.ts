@@ -7,7 +7,7 @@
  * Ownership: the service owns its listener, its receptions and what is parked; `close` ends them
  * in that order and is idempotent. The engine, the pool and the data directory are its caller's.
  */
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Frame, Mate } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -15,9 +15,9 @@ import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import { originDigestKey } from '../protocol/digest-record.js'
 import { type Address, boundAddress, formatAddress, requireServable } from './address.js'
 import { nodePrimitives } from './crypto.js'
-import { dialData, type Dialler, linkOver } from './dial.js'
+import { type Dialler, dialData, linkOver } from './dial.js'
 import { asFrError } from './failures.js'
-import { accept, type Admitted, type Established, type Identity } from './handshake.js'
+import { type Admitted, accept, type Established, type Identity } from './handshake.js'
 import type { Key } from './keys.js'
 import type { ControlLink } from './link.js'
 import type { Logger } from './log.js'
@@ -88,7 +88,10 @@ export class NodeService implements NodeHost {
     this.pool = spec.pool
     this.dir = spec.dir
     this.log = spec.log
-    this.#server = createServer({ pauseOnConnect: false, noDelay: true }, (socket) => void this.#serve(socket))
+    this.#server = createServer(
+      { pauseOnConnect: false, noDelay: true },
+      (socket) => void this.#serve(socket),
+    )
   }
 
   /** HOST:PORT, once `listen` has resolved. */
@@ -146,7 +149,8 @@ export class NodeService implements NodeHost {
     try {
       const { keys, self } = this.#spec
       const admitted = await accept(socket, { keys, self, guard: this.#guard })
-      if (this.#closing !== undefined) return admitted.refuse('ERR_FR_CLOSED', 'the node is closing')
+      if (this.#closing !== undefined)
+        return admitted.refuse('ERR_FR_CLOSED', 'the node is closing')
       if (admitted.channel === 'data') return this.#place(admitted)
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
@@ -181,7 +185,12 @@ export class NodeService implements NodeHost {
   }
 
   /** The reception once the offer is complete. What is refused is told so, and its link closes. */
-  #offered(reader: OfferReader, frame: Frame, established: Established, link: ControlLink): Reception | undefined {
+  #offered(
+    reader: OfferReader,
+    frame: Frame,
+    established: Established,
+    link: ControlLink,
+  ): Reception | undefined {
     try {
       const complete = reader.take(frame)
       if (complete === undefined) return undefined
@@ -190,7 +199,8 @@ export class NodeService implements NodeHost {
       if (this.#receptions.size >= limits.transfersPerNode) {
         throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
       }
-      if (this.#receptions.has(offer.transfer)) throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
+      if (this.#receptions.has(offer.transfer))
+        throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
       const reception = new Reception(this, link, {
         transfer: offer.transfer,
         algorithm: offer.digest,
@@ -213,10 +223,15 @@ export class NodeService implements NodeHost {
     const { transfer } = reception.spec
     this.#receptions.set(transfer, reception)
     this.counters.transfersStarted++
-    this.log({ level: 'info', event: 'offered', fields: { transfer, name: reception.spec.entry.name, bytes: reception.bytes } })
+    this.log({
+      level: 'info',
+      event: 'offered',
+      fields: { transfer, name: reception.spec.entry.name, bytes: reception.bytes },
+    })
     void reception.done.then((isComplete) => {
       this.#receptions.delete(transfer)
-      for (const late of this.#parked.take(transfer)) late.refuse('ERR_FR_CLOSED', 'the transfer is over')
+      for (const late of this.#parked.take(transfer))
+        late.refuse('ERR_FR_CLOSED', 'the transfer is over')
       if (isComplete) this.counters.transfersComplete++
       else this.counters.transfersFailed++
       void this.#refreshFree()
@@ -226,7 +241,8 @@ export class NodeService implements NodeHost {
   #serveStatus(established: Established): void {
     const link = linkOver(established, {
       onFrame: (frame) => {
-        if (frame.type !== 'statusRequest') throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
+        if (frame.type !== 'statusRequest')
+          throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
         link.send({ type: 'status', json: this.#spec.statusJson() })
         void link.close()
       },
@@ -249,7 +265,8 @@ export class NodeService implements NodeHost {
     const index = admitted.from as number
     const expected = reception.expects(index, admitted.peer.nodeId)
     if (expected === null) return this.#parked.park(admitted, limits.acceptMs)
-    if (!expected) return admitted.refuse('ERR_FR_PROTOCOL', 'this data connection was not expected')
+    if (!expected)
+      return admitted.refuse('ERR_FR_PROTOCOL', 'this data connection was not expected')
     void this.#adopt(reception, index, admitted)
   }
 
@@ -272,7 +289,8 @@ export class NodeService implements NodeHost {
 
   claim(reception: Reception): void {
     const name = Buffer.from(reception.name).toString('latin1')
-    if (this.#names.has(name)) throw new FrError('ERR_FR_BUSY', 'another transfer is writing this name')
+    if (this.#names.has(name))
+      throw new FrError('ERR_FR_BUSY', 'another transfer is writing this name')
     this.#names.set(name, reception)
   }
 
@@ -285,7 +303,8 @@ export class NodeService implements NodeHost {
     const free = await this.storage.freeBytes(this.dir)
     // In one turn from here: what others will still write is counted with this one among them.
     let reserved = 0
-    for (const other of this.#names.values()) if (other !== reception && other.hasSpace) reserved += other.openBytes
+    for (const other of this.#names.values())
+      if (other !== reception && other.hasSpace) reserved += other.openBytes
     const usable = free - reserved - this.#spec.minFreeBytes
     if (reception.bytes > usable) {
       const text = `${reception.bytes} bytes are needed, ${Math.max(0, usable)} are free for them`
@@ -303,7 +322,11 @@ export class NodeService implements NodeHost {
   }
 
   dialMate(mate: Mate, transfer: string, self: number, signal: AbortSignal): Promise<Established> {
-    const dialler: Dialler = { keys: this.#spec.keys, self: this.#spec.self, connectMs: limits.connectMs }
+    const dialler: Dialler = {
+      keys: this.#spec.keys,
+      self: this.#spec.self,
+      connectMs: limits.connectMs,
+    }
     const { address, nodeId } = mate
     return dialData(dialler, { address, nodeId, transfer, from: self }, signal)
   }
@@ -317,7 +340,11 @@ export class NodeService implements NodeHost {
       const removed = await this.storage.expirePartials(this.dir, this.#spec.keepPartialsSeconds)
       if (removed > 0) this.log({ level: 'info', event: 'partials-expired', fields: { removed } })
     } catch (error) {
-      this.log({ level: 'warn', event: 'expire-failed', fields: { text: asFrError(error, 'ERR_FR_IO').message } })
+      this.log({
+        level: 'warn',
+        event: 'expire-failed',
+        fields: { text: asFrError(error, 'ERR_FR_IO').message },
+      })
     }
   }
 

@@ -29,9 +29,13 @@ export class OfferReader {
   take(frame: Frame): CompleteOffer | undefined {
     if (frame.type === 'beat') return undefined
     if (this.#offer === undefined || this.#assembler === undefined) {
-      if (frame.type !== 'offer') throw new FrError('ERR_FR_PROTOCOL', `'${frame.type}' came before an offer`)
+      if (frame.type !== 'offer')
+        throw new FrError('ERR_FR_PROTOCOL', `'${frame.type}' came before an offer`)
       if (frame.streams !== 1) {
-        throw new FrError('ERR_FR_UNSUPPORTED', `this version does not offer ${frame.streams} files in one transfer`)
+        throw new FrError(
+          'ERR_FR_UNSUPPORTED',
+          `this version does not offer ${frame.streams} files in one transfer`,
+        )
       }
       this.#offer = frame
       this.#assembler = new ManifestAssembler(frame, wholeXxh64(this.#engine))
@@ -42,7 +46,8 @@ export class OfferReader {
     }
     const entry = this.#assembler.add(frame)?.[0]
     if (entry === undefined) return undefined
-    if (entry.stream !== 0) throw new FrError('ERR_FR_UNSUPPORTED', 'the only stream must be stream 0')
+    if (entry.stream !== 0)
+      throw new FrError('ERR_FR_UNSUPPORTED', 'the only stream must be stream 0')
     if (entry.size > limits.fileBytes) throw new FrError('ERR_FR_LIMIT', 'the file is too large')
     return { offer: this.#offer, entry }
   }

@@ -7,7 +7,14 @@ import type { NodeOutcome } from '../control/types.js'
 
 export interface NodeView {
   readonly node: string
-  readonly state: 'connecting' | 'accepted' | 'receiving' | 'verifying' | 'complete' | 'failed' | 'refused'
+  readonly state:
+    | 'connecting'
+    | 'accepted'
+    | 'receiving'
+    | 'verifying'
+    | 'complete'
+    | 'failed'
+    | 'refused'
   readonly landedBytes: number
   readonly verifiedBytes: number
   readonly rateBytesPerSecond: number
@@ -35,11 +42,22 @@ export interface PushFacts {
 }
 
 export function pushView(machine: OriginMachine, facts: PushFacts): PushView {
-  const nodes = machine.peers.map((peer) => nodeView(peer, facts.bytes, machine.fileDigest !== null))
+  const nodes = machine.peers.map((peer) =>
+    nodeView(peer, facts.bytes, machine.fileDigest !== null),
+  )
   const landedBytes = nodes.reduce((sum, node) => sum + node.landedBytes, 0)
   const { transfer, seconds, bytes, originBytesSent } = facts
   const efficiency = efficiencyOf(facts, slowestShare(machine.peers, bytes))
-  return { event: 'progress', transfer, seconds, bytes, landedBytes, efficiency, originBytesSent, nodes }
+  return {
+    event: 'progress',
+    transfer,
+    seconds,
+    bytes,
+    landedBytes,
+    efficiency,
+    originBytesSent,
+    nodes,
+  }
 }
 
 /** T* / measured time, counted for the part that the slowest living node has. */
@@ -145,7 +163,10 @@ export function planView(
 }
 
 /** The time of a push is that of its last complete node; of its last node, when none is. */
-export function resultView(machine: OriginMachine, factsAt: (seconds: number) => PushFacts): ResultView {
+export function resultView(
+  machine: OriginMachine,
+  factsAt: (seconds: number) => PushFacts,
+): ResultView {
   const nodes = machine.peers.map((peer) => peer.outcome as NodeOutcome)
   const complete = nodes.filter((outcome) => outcome.status === 'complete')
   const timed = complete.length > 0 ? complete : nodes

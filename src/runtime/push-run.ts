@@ -11,7 +11,7 @@ import { OriginMachine } from '../control/origin.js'
 import type { FeedCount, OriginCommand, OriginEvent, PlanMade } from '../control/origin-events.js'
 import type { Forecast, NodeLink } from '../control/plan.js'
 import { forecastClassic } from '../control/plan.js'
-import type { Frame, NodeOutcome, StreamEntry } from '../control/types.js'
+import type { NodeOutcome, StreamEntry } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor, limits } from '../limits.js'
 import type {
@@ -24,9 +24,14 @@ import type {
   TransferHandle,
 } from '../ports.js'
 import { type DigestSender, originDigestKey, signDigests } from '../protocol/digest-record.js'
-import { encodeName, type ManifestPage, type ManifestSummary, paginate } from '../protocol/manifest.js'
+import {
+  encodeName,
+  type ManifestPage,
+  type ManifestSummary,
+  paginate,
+} from '../protocol/manifest.js'
 import { nodePrimitives } from './crypto.js'
-import { adoptOut, dialControl, dialData, type Dialler } from './dial.js'
+import { adoptOut, type Dialler, dialControl, dialData } from './dial.js'
 import { asFrError } from './failures.js'
 import { digestBytesOf, fileDigestOf } from './file-digest.js'
 import { Hasher } from './hasher.js'
@@ -110,7 +115,11 @@ export class PushRun {
     this.#spec = spec
     this.#hooks = hooks
     this.#blockBytes = blockBytesFor(source.size)
-    this.#originKey = originDigestKey(nodePrimitives, (spec.dialler.keys[0] as Key).bytes, spec.transfer)
+    this.#originKey = originDigestKey(
+      nodePrimitives,
+      (spec.dialler.keys[0] as Key).bytes,
+      spec.transfer,
+    )
     const { pages, summary } = paginate([entryOf(source, spec.name)], wholeXxh64(engine))
     this.#pages = pages
     this.#summary = summary
@@ -122,7 +131,11 @@ export class PushRun {
       connectMs: spec.connectMs,
       progressMs: limits.progressMs,
     }
-    this.#machine = new OriginMachine(config, new ClassicDealer(source.size, this.#blockBytes), nowMs())
+    this.#machine = new OriginMachine(
+      config,
+      new ClassicDealer(source.size, this.#blockBytes),
+      nowMs(),
+    )
     this.#remotes = spec.nodes.map(() => noRemote())
     this.#hasher = new Hasher(engine, pool, {
       fileBytes: source.size,
@@ -150,7 +163,8 @@ export class PushRun {
   async run(): Promise<ResultView> {
     const ended = new Promise<Failure | null>((resolve, reject) => {
       this.#settle = resolve
-      this.#crash = (cause) => reject(new FrError('ERR_FR_INTERNAL', `defect: ${String(cause)}`, { cause }))
+      this.#crash = (cause) =>
+        reject(new FrError('ERR_FR_INTERNAL', `defect: ${String(cause)}`, { cause }))
     })
     this.#loop.start(this.#machine.start())
     let failure: Failure | null
@@ -213,10 +227,15 @@ export class PushRun {
   async #dial(node: number): Promise<void> {
     const remote = this.#remote(node)
     try {
-      const { link, nodeId } = await dialControl(this.#spec.dialler, this.#address(node), this.#dialling.signal, {
-        onFrame: (frame) => this.#loop.post({ type: 'frameArrived', node, frame }),
-        onClose: (code, text) => this.#loop.post({ type: 'linkClosed', node, code, text }),
-      })
+      const { link, nodeId } = await dialControl(
+        this.#spec.dialler,
+        this.#address(node),
+        this.#dialling.signal,
+        {
+          onFrame: (frame) => this.#loop.post({ type: 'frameArrived', node, frame }),
+          onClose: (code, text) => this.#loop.post({ type: 'linkClosed', node, code, text }),
+        },
+      )
       if (remote.isDropped) return link.destroy()
       remote.link = link
       this.#loop.post({ type: 'linkOpened', node, nodeId })
@@ -238,7 +257,12 @@ export class PushRun {
     const remote = this.#remote(node)
     try {
       const nodeId = this.#machine.peers[node]?.nodeId ?? ''
-      const target = { address: this.#address(node), nodeId, transfer: this.#spec.transfer, from: -1 }
+      const target = {
+        address: this.#address(node),
+        nodeId,
+        transfer: this.#spec.transfer,
+        from: -1,
+      }
       const established = await dialData(this.#spec.dialler, target, this.#dialling.signal)
       if (remote.isDropped) return established.close()
       const { feed, sender } = adoptOut(this.#engine, this.#transfer, established, false)
@@ -264,7 +288,9 @@ export class PushRun {
     if (feed === undefined || sender === undefined) return
     const place = { stream: 0, offset, length }
     const signed = signDigests(nodePrimitives, this.#originKey, place, digests)
-    this.#guard(node, () => this.#engine.sendDigests(feed, { ...place, relay, payload: sender.wrap(signed) }))
+    this.#guard(node, () =>
+      this.#engine.sendDigests(feed, { ...place, relay, payload: sender.wrap(signed) }),
+    )
   }
 
   /** A feed that takes no more is a node that fails by name. */
@@ -300,13 +326,17 @@ export class PushRun {
 
   #sum(digests: Uint8Array): string {
     const { algorithm } = this.#spec
-    return fileDigestOf(algorithm, this.#source.size, this.#blockBytes, digests, (all) => this.#engine.xxh64(all))
+    return fileDigestOf(algorithm, this.#source.size, this.#blockBytes, digests, (all) =>
+      this.#engine.xxh64(all),
+    )
   }
 
   #count(): FeedCount[] {
     // Links may still be closing when somebody asks for the progress.
     if (this.#isReleased) return []
-    const byFeed = new Map(this.#engine.stats(this.#transfer).feeds.map((stats) => [stats.feed, stats]))
+    const byFeed = new Map(
+      this.#engine.stats(this.#transfer).feeds.map((stats) => [stats.feed, stats]),
+    )
     const counts: FeedCount[] = []
     for (const [node, remote] of this.#remotes.entries()) {
       const stats = remote.feed === undefined ? undefined : byFeed.get(remote.feed)
@@ -327,7 +357,11 @@ export class PushRun {
         const code = event.code ?? 'ERR_FR_NODE_LOST'
         this.#loop.post({ type: 'feedClosed', node, code, text: 'the data connection broke' })
       } else if (event.type === 'fileFailed') {
-        this.#loop.post({ type: 'readFailed', code: event.code, text: `reading the source failed (${event.errno})` })
+        this.#loop.post({
+          type: 'readFailed',
+          code: event.code,
+          text: `reading the source failed (${event.errno})`,
+        })
       }
     }
   }
@@ -355,7 +389,11 @@ export class PushRun {
   #announceOutcome(outcome: NodeOutcome): void {
     const level = outcome.status === 'complete' ? 'info' : 'warn'
     const { node, status, seconds, reason } = outcome
-    this.#spec.log({ level, event: `node-${status}`, fields: { transfer: this.#spec.transfer, node, seconds, reason } })
+    this.#spec.log({
+      level,
+      event: `node-${status}`,
+      fields: { transfer: this.#spec.transfer, node, seconds, reason },
+    })
     this.#hooks.outcome(outcome)
   }
 
@@ -367,7 +405,13 @@ export class PushRun {
   #facts(seconds: number): PushFacts {
     const originBytesSent = this.#remotes.reduce((sum, remote) => sum + remote.sentBytes, 0)
     const { boundSeconds } = this.#forecast
-    return { transfer: this.#spec.transfer, bytes: this.#source.size, seconds, boundSeconds, originBytesSent }
+    return {
+      transfer: this.#spec.transfer,
+      bytes: this.#source.size,
+      seconds,
+      boundSeconds,
+      originBytesSent,
+    }
   }
 
   async #release(): Promise<void> {
@@ -396,7 +440,11 @@ export class PushRun {
   }
 
   #log(level: 'info' | 'warn', event: string, node: number, text: string): void {
-    this.#spec.log({ level, event, fields: { transfer: this.#spec.transfer, node: this.#address(node), text } })
+    this.#spec.log({
+      level,
+      event,
+      fields: { transfer: this.#spec.transfer, node: this.#address(node), text },
+    })
   }
 }
 

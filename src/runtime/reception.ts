@@ -10,15 +10,21 @@ import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
 import type { Frame, Mate, StreamEntry } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'
 import { blockBytesFor } from '../limits.js'
-import type { DigestAlgorithm, EngineEvent, FeedHandle, FileHandle, TransferHandle } from '../ports.js'
+import type {
+  DigestAlgorithm,
+  EngineEvent,
+  FeedHandle,
+  FileHandle,
+  TransferHandle,
+} from '../ports.js'
 import { decodeName } from '../protocol/manifest.js'
 import { adoptOut, type OutFeed } from './dial.js'
 import { asFrError } from './failures.js'
 import { digestBytesOf, fileDigestOf } from './file-digest.js'
 import type { Established } from './handshake.js'
 import { Hasher } from './hasher.js'
-import type { ControlLink } from './link.js'
 import { InFeeds } from './in-feeds.js'
+import type { ControlLink } from './link.js'
 import { Loop, nowMs } from './loop.js'
 import { FlowMeter } from './meter.js'
 import type { NodeHost } from './node-host.js'
@@ -86,8 +92,15 @@ export class Reception {
     this.#link = link
     this.#blockBytes = blockBytesFor(this.bytes)
     const digestBytes = digestBytesOf(spec.algorithm)
-    this.#machine = new NodeMachine({ bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }, nowMs())
-    this.#inFeeds = new InFeeds(spec.originKey, { blockBytes: this.#blockBytes, digestBytes }, this.bytes)
+    this.#machine = new NodeMachine(
+      { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes },
+      nowMs(),
+    )
+    this.#inFeeds = new InFeeds(
+      spec.originKey,
+      { blockBytes: this.#blockBytes, digestBytes },
+      this.bytes,
+    )
     this.#loop = new Loop<NodeEvent, NodeCommand>(this.#machine, {
       execute: (command) => this.#execute(command),
       ticked: () => ({ type: 'ticked' }),
@@ -154,7 +167,10 @@ export class Reception {
     if (this.#inFeeds.isReserved(index)) return false
     if (index === -1) return nodeId === this.spec.originId
     if (this.#mates === undefined) return null
-    return index !== this.#self && this.#mates.some((mate) => mate.index === index && mate.nodeId === nodeId)
+    return (
+      index !== this.#self &&
+      this.#mates.some((mate) => mate.index === index && mate.nodeId === nodeId)
+    )
   }
 
   /** From here on `expects` says no to a second connection of this sender. */
@@ -187,7 +203,9 @@ export class Reception {
   }
 
   #landedBytes(): number {
-    return this.#transfer === undefined || this.#isEnded ? 0 : this.#host.engine.stats(this.#transfer).landedBytes
+    return this.#transfer === undefined || this.#isEnded
+      ? 0
+      : this.#host.engine.stats(this.#transfer).landedBytes
   }
 
   #execute(command: NodeCommand): void {
@@ -211,7 +229,11 @@ export class Reception {
         return this.#hash(command.scratch, command.offset, command.length)
       case 'copyIn': {
         const { offset, length } = command
-        const copy = this.#host.storage.copyIn(this.#scratch as FileHandle, this.#file as FileHandle, { offset, length })
+        const copy = this.#host.storage.copyIn(
+          this.#scratch as FileHandle,
+          this.#file as FileHandle,
+          { offset, length },
+        )
         return this.#run(copy, () => ({ type: 'copied', offset, length }), 'storageFailed')
       }
       case 'sum':
@@ -270,7 +292,11 @@ export class Reception {
           this.#onFeedClosed(event.feed, event.code)
           break
         case 'fileFailed':
-          this.#loop.post({ type: 'storageFailed', code: event.code, text: `file error ${event.errno}` })
+          this.#loop.post({
+            type: 'storageFailed',
+            code: event.code,
+            text: `file error ${event.errno}`,
+          })
           break
         default:
           event satisfies never
@@ -317,7 +343,12 @@ export class Reception {
   }
 
   async #openRelay(mate: Mate, self: number): Promise<OutFeed> {
-    const established = await this.#host.dialMate(mate, this.spec.transfer, self, this.#dialling.signal)
+    const established = await this.#host.dialMate(
+      mate,
+      this.spec.transfer,
+      self,
+      this.#dialling.signal,
+    )
     if (this.#isEnded) {
       established.close()
       throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
@@ -351,7 +382,9 @@ export class Reception {
 
   #sum(digests: Uint8Array): string {
     const { engine } = this.#host
-    return fileDigestOf(this.spec.algorithm, this.bytes, this.#blockBytes, digests, (all) => engine.xxh64(all))
+    return fileDigestOf(this.spec.algorithm, this.bytes, this.#blockBytes, digests, (all) =>
+      engine.xxh64(all),
+    )
   }
 
   async #publish(): Promise<void> {
@@ -373,7 +406,9 @@ export class Reception {
       () => this.#loop.post(ok()),
       (error: unknown) => {
         const { code, message: text } = asFrError(error, 'ERR_FR_IO')
-        this.#loop.post(failed === 'prepareFailed' ? { type: failed, code, text } : { type: failed, code, text })
+        this.#loop.post(
+          failed === 'prepareFailed' ? { type: failed, code, text } : { type: failed, code, text },
+        )
       },
     )
     this.#track(posted)
@@ -426,7 +461,11 @@ export class Reception {
     this.#resolveDone(this.#isPublished)
   }
 
-  #log(level: 'info' | 'warn' | 'error', event: string, fields: Readonly<Record<string, string | number | null>>): void {
+  #log(
+    level: 'info' | 'warn' | 'error',
+    event: string,
+    fields: Readonly<Record<string, string | number | null>>,
+  ): void {
     const name = this.spec.entry.name
     this.#host.log({ level, event, fields: { transfer: this.spec.transfer, name, ...fields } })
   }

@@ -53,7 +53,8 @@ export class Relays {
       if (this.#isClosed || this.#refused.has(mate.index)) return this.#engine.close(open.feed)
       this.#feeds.set(mate.index, open)
       this.#hooks.opened(mate.index)
-      for (const kept of this.#kept) if (this.#feeds.has(mate.index)) this.#send(mate.index, open, kept)
+      for (const kept of this.#kept)
+        if (this.#feeds.has(mate.index)) this.#send(mate.index, open, kept)
     } catch (error) {
       const failure = asFrError(error, 'ERR_FR_UNREACHABLE')
       if (!this.#isClosed && !this.#refused.has(mate.index)) {

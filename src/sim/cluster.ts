@@ -71,13 +71,17 @@ export class Cluster implements SimNet {
     for (const command of this.#machine.start()) this.#execute(command)
     this.#arm()
     while (this.#failure === undefined) {
-      if (!this.timeline.step()) throw new Error('hang: nothing is left to happen and the push has not ended')
-      if (this.timeline.nowMs > maxVirtualMs) throw new Error(`hang: ${maxVirtualMs} ms have passed`)
+      if (!this.timeline.step())
+        throw new Error('hang: nothing is left to happen and the push has not ended')
+      if (this.timeline.nowMs > maxVirtualMs)
+        throw new Error(`hang: ${maxVirtualMs} ms have passed`)
       if (this.timeline.steps > maxSteps) throw new Error(`hang: ${maxSteps} steps were made`)
     }
     const endedMs = this.timeline.nowMs
     this.#settle(endedMs)
-    const outcomes = this.#machine.peers.flatMap((peer) => (peer.outcome === undefined ? [] : [peer.outcome]))
+    const outcomes = this.#machine.peers.flatMap((peer) =>
+      peer.outcome === undefined ? [] : [peer.outcome],
+    )
     return { outcomes, failure: this.#failure, virtualMs: endedMs, steps: this.timeline.steps }
   }
 
@@ -85,7 +89,9 @@ export class Cluster implements SimNet {
   #settle(endedMs: number): void {
     while (this.nodes.some((node) => node?.runs) && this.timeline.step()) {
       if (this.timeline.nowMs - endedMs > 4 * limits.originSilentMs) {
-        const running = this.nodes.filter((node) => node?.runs).map((node) => `${node?.node} (${node?.phase})`)
+        const running = this.nodes
+          .filter((node) => node?.runs)
+          .map((node) => `${node?.node} (${node?.phase})`)
         throw new Error(`hang: nodes still run after the end: ${running.join(', ')}`)
       }
     }
@@ -158,12 +164,22 @@ export class Cluster implements SimNet {
       case 'list':
         return this.#feeds.get(`${originIndex}>${command.node}`)?.list(command)
       case 'digests':
-        return this.#feeds.get(`${originIndex}>${command.node}`)?.digests({ ...command, digests: command.digests.slice() })
+        return this.#feeds
+          .get(`${originIndex}>${command.node}`)
+          ?.digests({ ...command, digests: command.digests.slice() })
       case 'hash': {
         const { offset, length } = command
-        return this.timeline.after(this.#random.between(0.5, 1.5) * this.#scenario.originHashMs, () => {
-          this.post({ type: 'hashed', offset, length, digests: this.#source.digests(offset, length) })
-        })
+        return this.timeline.after(
+          this.#random.between(0.5, 1.5) * this.#scenario.originHashMs,
+          () => {
+            this.post({
+              type: 'hashed',
+              offset,
+              length,
+              digests: this.#source.digests(offset, length),
+            })
+          },
+        )
       }
       case 'checkSource':
         return this.timeline.after(0.2, () => {
@@ -207,7 +223,13 @@ export class Cluster implements SimNet {
     const { bytes, blockBytes, nodes } = this.#scenario
     const edge = this.#edge(originIndex, node)
     this.#travel(`o${node}`, edge.latencyMs, () => {
-      const made = new SimNode(node, this, nodes[node] as Scenario['nodes'][number], bytes, blockBytes)
+      const made = new SimNode(
+        node,
+        this,
+        nodes[node] as Scenario['nodes'][number],
+        bytes,
+        blockBytes,
+      )
       this.nodes[node] = made
       made.start()
     })
@@ -222,7 +244,9 @@ export class Cluster implements SimNet {
   #count(): FeedCount[] {
     return this.#scenario.nodes.flatMap((_, node) => {
       const feed = this.#feeds.get(`${originIndex}>${node}`)
-      return feed === undefined ? [] : [{ node, payloadBytes: feed.sentBytes, queuedBytes: feed.queuedBytes, unackedBytes: 0 }]
+      return feed === undefined
+        ? []
+        : [{ node, payloadBytes: feed.sentBytes, queuedBytes: feed.queuedBytes, unackedBytes: 0 }]
     })
   }
 
@@ -236,7 +260,11 @@ export class Cluster implements SimNet {
       this.nodes[node]?.post({ type: 'feedClosed', index: originIndex, code: 'ERR_FR_NODE_LOST' })
     })
     this.#travel(`o${node}`, latencyMs, () => {
-      this.nodes[node]?.post({ type: 'linkClosed', code: 'ERR_FR_NODE_LOST', text: 'closed by the origin' })
+      this.nodes[node]?.post({
+        type: 'linkClosed',
+        code: 'ERR_FR_NODE_LOST',
+        text: 'closed by the origin',
+      })
     })
   }
 
@@ -260,12 +288,18 @@ export class Cluster implements SimNet {
 
   #openFeed(from: number, to: number, edge: EdgeScenario): SimFeed {
     const key = `${from}>${to}`
-    const link = { bytesPerMs: edge.bytesPerMs, latencyMs: edge.latencyMs, chunkBytes: this.#scenario.blockBytes }
+    const link = {
+      bytesPerMs: edge.bytesPerMs,
+      latencyMs: edge.latencyMs,
+      chunkBytes: this.#scenario.blockBytes,
+    }
     const feed: SimFeed = new SimFeed(this.timeline, this.#random, link, {
       landed: (chunk) => {
         if (this.#feeds.get(key) !== feed) return
         const sender = from === originIndex ? this.#source : this.nodes[from]?.file
-        const isWrong = this.isArrivalWrong() || sender?.isWrong(Math.floor(chunk.offset / this.#scenario.blockBytes)) === true
+        const isWrong =
+          this.isArrivalWrong() ||
+          sender?.isWrong(Math.floor(chunk.offset / this.#scenario.blockBytes)) === true
         this.nodes[to]?.land(chunk, isWrong)
       },
       announced: (record) => {
@@ -274,9 +308,10 @@ export class Cluster implements SimNet {
     })
     this.#feeds.set(key, feed)
     const { breaksAtMs, stallAtMs, stallMs } = edge
-    if (stallAtMs !== null) this.timeline.at(stallAtMs, () => {
-      feed.stalledUntilMs = this.timeline.nowMs + stallMs
-    })
+    if (stallAtMs !== null)
+      this.timeline.at(stallAtMs, () => {
+        feed.stalledUntilMs = this.timeline.nowMs + stallMs
+      })
     if (breaksAtMs !== null) this.timeline.at(breaksAtMs, () => this.#breakFeed(from, to))
     return feed
   }
@@ -289,15 +324,24 @@ export class Cluster implements SimNet {
     const { latencyMs } = this.#edge(from, to)
     this.timeline.after(latencyMs * 2, () => {
       this.#feeds.delete(`${from}>${to}`)
-      this.nodes[to]?.post({ type: 'feedClosed', index: from === originIndex ? originIndex : this.#mateIndex(from), code: 'ERR_FR_NODE_LOST' })
+      this.nodes[to]?.post({
+        type: 'feedClosed',
+        index: from === originIndex ? originIndex : this.#mateIndex(from),
+        code: 'ERR_FR_NODE_LOST',
+      })
     })
     this.timeline.after(this.#random.between(0, 100), () => {
       if (from === originIndex) {
-        if (this.#links[to] === 'open') this.post({ type: 'feedClosed', node: to, code: 'ERR_FR_NODE_LOST', text: 'reset' })
+        if (this.#links[to] === 'open')
+          this.post({ type: 'feedClosed', node: to, code: 'ERR_FR_NODE_LOST', text: 'reset' })
         return
       }
       this.nodes[from]?.relays.delete(this.#mateIndex(to))
-      this.nodes[from]?.post({ type: 'relayClosed', index: this.#mateIndex(to), code: 'ERR_FR_NODE_LOST' })
+      this.nodes[from]?.post({
+        type: 'relayClosed',
+        index: this.#mateIndex(to),
+        code: 'ERR_FR_NODE_LOST',
+      })
     })
   }
 
@@ -317,7 +361,8 @@ export class Cluster implements SimNet {
         this.#hasSourceChanged = true
       })
     }
-    if (cancelAtMs !== null) this.timeline.at(cancelAtMs, () => this.post({ type: 'cancelled', text: 'by the caller' }))
+    if (cancelAtMs !== null)
+      this.timeline.at(cancelAtMs, () => this.post({ type: 'cancelled', text: 'by the caller' }))
   }
 
   #kill(node: number): void {
@@ -334,7 +379,8 @@ export class Cluster implements SimNet {
     const made = this.nodes[node]
     if (made !== undefined) made.isHung = true
     // Its kernel goes on taking bytes for a while and sends what was queued; then everything stands.
-    for (const [key, feed] of this.#feeds) if (key.startsWith(`${node}>`)) feed.stalledUntilMs = Number.MAX_SAFE_INTEGER
+    for (const [key, feed] of this.#feeds)
+      if (key.startsWith(`${node}>`)) feed.stalledUntilMs = Number.MAX_SAFE_INTEGER
   }
 
   #travel(direction: string, latencyMs: number, run: () => void): void {

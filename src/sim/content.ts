@@ -21,7 +21,11 @@ export class SimFile {
 
   /** Bytes arrive. Each lands once; what landed before is dropped. Returns what is new, and the
    *  blocks that became whole. */
-  land(offset: number, length: number, isWrong: boolean): { fresh: RangePair[]; whole: RangePair[] } {
+  land(
+    offset: number,
+    length: number,
+    isWrong: boolean,
+  ): { fresh: RangePair[]; whole: RangePair[] } {
     const fresh = this.landed.missing(offset, length)
     const whole: RangePair[] = []
     for (const [start, bytes] of fresh) {
@@ -71,7 +75,12 @@ export class SimFile {
   }
 
   *#blocks(offset: number, length: number): IterableIterator<number> {
-    for (let block = Math.floor(offset / this.blockBytes); block * this.blockBytes < offset + length; block++) yield block
+    for (
+      let block = Math.floor(offset / this.blockBytes);
+      block * this.blockBytes < offset + length;
+      block++
+    )
+      yield block
   }
 }
 

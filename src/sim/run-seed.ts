@@ -22,8 +22,10 @@ function checkOutcomes(scenario: Scenario, cluster: Cluster, result: SimResult):
     const outcome = result.outcomes[i]
     const published = cluster.nodes[i]?.publications ?? 0
     const isComplete = outcome?.status === 'complete'
-    if (isComplete && published !== 1) throw new Error(`node ${i} is called complete and has not published`)
-    if (isComplete && outcome.digest === null) throw new Error(`node ${i} is complete without a digest`)
+    if (isComplete && published !== 1)
+      throw new Error(`node ${i} is called complete and has not published`)
+    if (isComplete && outcome.digest === null)
+      throw new Error(`node ${i} is complete without a digest`)
     if (!isComplete && outcome?.reason === null) throw new Error(`node ${i} failed for no reason`)
     if (isComplete || node.trouble !== null) continue
     if (isExcused(scenario, i, outcome?.reason ?? '')) continue
@@ -44,7 +46,9 @@ function checkFailure(scenario: Scenario, cluster: Cluster, result: SimResult): 
     (result.failure === 'ERR_FR_ABORTED' && scenario.cancelAtMs !== null) ||
     (result.failure === 'ERR_FR_SOURCE_CHANGED' && scenario.sourceChangesAtMs !== null)
   if (!isWanted) throw new Error(`the push failed: ${result.failure}`)
-  const wroteEarly = cluster.nodes.some((node) => (node?.publications ?? 0) > 0 && node?.file.isRight === false)
+  const wroteEarly = cluster.nodes.some(
+    (node) => (node?.publications ?? 0) > 0 && node?.file.isRight === false,
+  )
   if (wroteEarly) throw new Error('a failed push published something wrong')
   if (result.virtualMs > limits.publishMs) throw new Error('a failed push took too long to end')
 }
@@ -54,5 +58,6 @@ function checkPromptness(scenario: Scenario, cluster: Cluster): void {
   const isQuiet = scenario.edges.flat().some((edge) => edge.stallAtMs !== null || edge.cannotDial)
   if (isQuiet || scenario.nodes.some((node) => node.trouble === 'hung')) return
   const asked = cluster.nodes.find((node) => (node?.asks ?? 0) > 0)
-  if (asked !== undefined) throw new Error(`node ${asked.node} had to ask again although nothing kept quiet`)
+  if (asked !== undefined)
+    throw new Error(`node ${asked.node} had to ask again although nothing kept quiet`)
 }

@@ -64,7 +64,15 @@ export function scenarioOf(seed: number): Scenario {
   const lifeMs = 50 + (bytes / 1000) * random.between(0.2, 1.2)
   const nodes = Array.from({ length: nodeCount }, (): NodeScenario => {
     const strikes = isTroubled && random.chance(0.3)
-    const trouble = random.pick<Trouble>(['killed', 'killed', 'killed', 'hung', 'diskFull', 'refuses', 'unreachable'])
+    const trouble = random.pick<Trouble>([
+      'killed',
+      'killed',
+      'killed',
+      'hung',
+      'diskFull',
+      'refuses',
+      'unreachable',
+    ])
     return {
       trouble: strikes ? trouble : null,
       atMs: random.between(0, lifeMs),

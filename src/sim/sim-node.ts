@@ -46,7 +46,13 @@ export class SimNode {
   #isDraining = false
   #tickMs = Number.POSITIVE_INFINITY
 
-  constructor(node: number, net: SimNet, scenario: NodeScenario, bytes: number, blockBytes: number) {
+  constructor(
+    node: number,
+    net: SimNet,
+    scenario: NodeScenario,
+    bytes: number,
+    blockBytes: number,
+  ) {
     this.node = node
     this.#net = net
     this.#scenario = scenario
@@ -73,7 +79,8 @@ export class SimNode {
     if (this.#isDraining) return
     this.#isDraining = true
     for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-      for (const command of this.#machine.handle(next, this.#net.timeline.nowMs)) this.#execute(command)
+      for (const command of this.#machine.handle(next, this.#net.timeline.nowMs))
+        this.#execute(command)
       this.#check()
     }
     this.#isDraining = false
@@ -127,11 +134,20 @@ export class SimNode {
       case 'send':
         return this.#net.toOrigin(this.node, command.frame)
       case 'count':
-        return this.post({ type: 'counted', landedBytes: this.file.landed.bytes + this.scratch.landed.bytes })
+        return this.post({
+          type: 'counted',
+          landedBytes: this.file.landed.bytes + this.scratch.landed.bytes,
+        })
       case 'report': {
         const { verifiedBytes, repairedBytes } = command
         const landedBytes = this.file.landed.bytes
-        return this.#net.toOrigin(this.node, { type: 'progress', landedBytes, verifiedBytes, repairedBytes, mates: [] })
+        return this.#net.toOrigin(this.node, {
+          type: 'progress',
+          landedBytes,
+          verifiedBytes,
+          repairedBytes,
+          mates: [],
+        })
       }
       case 'dialMate':
         return this.#net.dialMate(this.node, command.mate)
@@ -179,8 +195,10 @@ export class SimNode {
   #publish(): void {
     if (!this.isAlive) return
     this.publications++
-    if (!this.file.isRight) throw new FrError('ERR_FR_DIGEST', `node ${this.node} published a wrong file`)
-    if (this.publications > 1) throw new FrError('ERR_FR_DIGEST', `node ${this.node} published twice`)
+    if (!this.file.isRight)
+      throw new FrError('ERR_FR_DIGEST', `node ${this.node} published a wrong file`)
+    if (this.publications > 1)
+      throw new FrError('ERR_FR_DIGEST', `node ${this.node} published twice`)
     this.post({ type: 'published' })
   }
 
@@ -190,9 +208,15 @@ export class SimNode {
     for (let block = 0; block < blocks; block++) {
       if (!this.#machine.isBlockVerified(block)) continue
       const at = block * this.file.blockBytes
-      const hasLanded = this.file.landed.contains(at, Math.min(this.file.blockBytes, this.file.bytes - at))
+      const hasLanded = this.file.landed.contains(
+        at,
+        Math.min(this.file.blockBytes, this.file.bytes - at),
+      )
       if (this.file.isWrong(block) || !hasLanded) {
-        throw new FrError('ERR_FR_BAD_BLOCK', `node ${this.node} holds block ${block}, which is not right`)
+        throw new FrError(
+          'ERR_FR_BAD_BLOCK',
+          `node ${this.node} holds block ${block}, which is not right`,
+        )
       }
     }
   }

@@ -18,15 +18,26 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const nodes = await world.nodes(3)
       const victim = await world.childNode()
       const { path, content } = world.file('data.bin', 192 * MIB)
-      const to = [nodes[0]?.address, victim.address, nodes[1]?.address, nodes[2]?.address] as string[]
+      const to = [
+        nodes[0]?.address,
+        victim.address,
+        nodes[1]?.address,
+        nodes[2]?.address,
+      ] as string[]
       const transfer = push(path, { to, engine })
       // Its partial has grown: it is receiving, and relaying.
       transfer.on('plan', () => setTimeout(() => victim.child.kill('SIGKILL'), 80))
       const result = await transfer.result
-      expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'failed', 'complete', 'complete'])
+      expect(result.nodes.map((node) => node.status)).toEqual([
+        'complete',
+        'failed',
+        'complete',
+        'complete',
+      ])
       expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_NODE_(LOST|SILENT)/)
       expect(result.originBytesSent).toBeGreaterThan(content.length)
-      for (const node of nodes) expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      for (const node of nodes)
+        expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
       expect(existsSync(join(victim.dataDir, 'data.bin'))).toBe(false)
     })
 
@@ -34,12 +45,16 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const nodes = await world.nodes(2)
       const victim = await world.childNode()
       const { path, content } = world.file('data.bin', 128 * MIB)
-      const transfer = push(path, { to: [...nodes.map((node) => node.address), victim.address], engine })
+      const transfer = push(path, {
+        to: [...nodes.map((node) => node.address), victim.address],
+        engine,
+      })
       transfer.on('plan', () => setTimeout(() => victim.child.kill('SIGSTOP'), 50))
       const result = await transfer.result
       expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'complete', 'failed'])
       expect(result.nodes[2]?.reason).toMatch(/^ERR_FR_NODE_SILENT/)
-      for (const node of nodes) expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      for (const node of nodes)
+        expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
     })
 
     it('a bit that flips on the way is repaired', async () => {
@@ -50,8 +65,11 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const result = await push(path, { to, engine }).result
       expect(door.flips()).toBe(1)
       expect(result.nodes.map((node) => node.reason)).toEqual([null, null, null])
-      expect(result.nodes.reduce((sum, node) => sum + node.repairedBytes, 0)).toBeGreaterThanOrEqual(65_536)
-      for (const node of nodes) expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      expect(
+        result.nodes.reduce((sum, node) => sum + node.repairedBytes, 0),
+      ).toBeGreaterThanOrEqual(65_536)
+      for (const node of nodes)
+        expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
       expect(partials(nodes[2]?.dataDir as string)).toEqual([])
     })
 
@@ -60,7 +78,13 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const full = await world.node({ minFreeBytes: 2 ** 52 })
       const { path, content } = world.file('data.bin', 2 * MIB)
       const port = good[0]?.address.split(':')[1]
-      const to = [good[0]?.address, full.address, '127.0.0.1:1', `localhost:${port}`, good[1]?.address] as string[]
+      const to = [
+        good[0]?.address,
+        full.address,
+        '127.0.0.1:1',
+        `localhost:${port}`,
+        good[1]?.address,
+      ] as string[]
       const result = await push(path, { to, engine }).result
       const status = result.nodes.map((node) => node.status)
       // Which of the two names of one node comes first is the network's choice.
@@ -70,7 +94,8 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(result.nodes[2]?.reason).toMatch(/^ERR_FR_UNREACHABLE/)
       const twin = result.nodes.find((node, i) => (i === 0 || i === 3) && node.status === 'refused')
       expect(twin?.reason).toMatch(/^ERR_FR_SAME_NODE/)
-      for (const node of good) expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      for (const node of good)
+        expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
     })
 
     it.each([
@@ -116,7 +141,10 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const transfer = push(path, { to: nodes.map((node) => node.address), engine })
       transfer.on('plan', () => appendFileSync(path, 'more'))
       await expect(transfer.result).rejects.toMatchObject({ code: 'ERR_FR_SOURCE_CHANGED' })
-      await until(() => nodes.every((node) => node.status().transfers.length === 0), 'the transfers end')
+      await until(
+        () => nodes.every((node) => node.status().transfers.length === 0),
+        'the transfers end',
+      )
       for (const node of nodes) expect(readdirSync(node.dataDir)).toEqual(['.fastreplica'])
       for (const node of nodes) expect(partials(node.dataDir)).toEqual([])
     })
@@ -126,10 +154,17 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const { path } = world.file('data.bin', 96 * MIB)
       const reason = new Error('changed my mind')
       const abort = new AbortController()
-      const transfer = push(path, { to: nodes.map((node) => node.address), engine, signal: abort.signal })
+      const transfer = push(path, {
+        to: nodes.map((node) => node.address),
+        engine,
+        signal: abort.signal,
+      })
       transfer.on('plan', () => abort.abort(reason))
       await expect(transfer.result).rejects.toBe(reason)
-      await until(() => nodes.every((node) => node.status().transfers.length === 0), 'the transfers end')
+      await until(
+        () => nodes.every((node) => node.status().transfers.length === 0),
+        'the transfers end',
+      )
       for (const node of nodes) expect(readdirSync(node.dataDir)).toEqual(['.fastreplica'])
       for (const node of nodes) expect(partials(node.dataDir)).toEqual([])
       for (const node of nodes) expect(node.status().counters['openFiles']).toBe(0)
@@ -152,22 +187,36 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(() => push('x', { to: ['nonsense'] })).toThrow(/to\[0\]/)
       expect(() => push('x', { to: [...to, ...to] })).toThrow(/twice/)
       expect(() => push('x', { to, connectMs: -1 })).toThrow(/connectMs/)
-      expect(() => push('x', { to, strategy: 'adaptive' })).toThrow(expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }))
-      expect(() => push('x', { to, shape: 'chain' })).toThrow(expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }))
+      expect(() => push('x', { to, strategy: 'adaptive' })).toThrow(
+        expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }),
+      )
+      expect(() => push('x', { to, shape: 'chain' })).toThrow(
+        expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }),
+      )
       expect(() => push('x', { to: [...to, '127.0.0.1:7401'], groupSize: 1 })).toThrow(FrError)
-      expect(() => push('x', { to, key: 'short' })).toThrow(expect.objectContaining({ code: 'ERR_FR_KEY' }))
-      await expect(push(join(world.dir, 'none'), { to, engine }).result).rejects.toMatchObject({ code: 'ERR_FR_SOURCE' })
+      expect(() => push('x', { to, key: 'short' })).toThrow(
+        expect.objectContaining({ code: 'ERR_FR_KEY' }),
+      )
+      await expect(push(join(world.dir, 'none'), { to, engine }).result).rejects.toMatchObject({
+        code: 'ERR_FR_SOURCE',
+      })
       await expect(push(world.dir, { to, engine, as: 'd' }).result).rejects.toMatchObject({
         code: 'ERR_FR_IS_DIRECTORY',
       })
-      await expect(startNode({ listen: '0.0.0.0:0', dataDir: world.dataDir(), engine })).rejects.toMatchObject({
+      await expect(
+        startNode({ listen: '0.0.0.0:0', dataDir: world.dataDir(), engine }),
+      ).rejects.toMatchObject({
         code: 'ERR_FR_OPEN',
       })
       const node = await world.node()
-      await expect(startNode({ listen: node.address, dataDir: world.dataDir(), engine })).rejects.toMatchObject({
+      await expect(
+        startNode({ listen: node.address, dataDir: world.dataDir(), engine }),
+      ).rejects.toMatchObject({
         code: 'ERR_FR_LISTEN',
       })
-      await expect(startNode({ listen: '127.0.0.1:0', dataDir: node.dataDir, engine })).rejects.toMatchObject({
+      await expect(
+        startNode({ listen: '127.0.0.1:0', dataDir: node.dataDir, engine }),
+      ).rejects.toMatchObject({
         code: 'ERR_FR_DATA_DIR_LOCKED',
       })
     })

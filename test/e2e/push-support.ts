@@ -43,7 +43,14 @@ export class World {
 
   async node(options: Partial<NodeOptions> = {}): Promise<FrNode & { dataDir: string }> {
     const dataDir = this.dataDir()
-    const all = { listen: '127.0.0.1:0', dataDir, engine: this.engine, minFreeBytes: 0, logger: this.logger, ...options }
+    const all = {
+      listen: '127.0.0.1:0',
+      dataDir,
+      engine: this.engine,
+      minFreeBytes: 0,
+      logger: this.logger,
+      ...options,
+    }
     const node = await startNode(all)
     this.defer(() => node.close())
     return Object.assign(node, { dataDir })
@@ -57,7 +64,9 @@ export class World {
   async childNode(): Promise<{ child: ChildProcess; address: string; dataDir: string }> {
     const dataDir = this.dataDir()
     const main = new URL('./push-node.mjs', import.meta.url).pathname
-    const child = spawn(process.execPath, [main, dataDir, this.engine], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [main, dataDir, this.engine], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     this.defer(async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGKILL')
@@ -82,7 +91,10 @@ export class World {
   }
 
   /** A door to `address` that flips one bit of what comes through, once, on large connections. */
-  async saboteur(address: string, atByte: number): Promise<{ address: string; flips: () => number }> {
+  async saboteur(
+    address: string,
+    atByte: number,
+  ): Promise<{ address: string; flips: () => number }> {
     const port = Number(address.slice(address.lastIndexOf(':') + 1))
     let flips = 0
     const sockets = new Set<Socket>()

@@ -1,5 +1,5 @@
 /** Whole pushes over loopback, on both engines. */
-import { readFileSync, statSync, utimesSync, chmodSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestFile, fetchStatus, type Progress, push } from '../../src/api/index.js'
@@ -33,7 +33,9 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const nodes = await world.nodes(count)
       const { path, content } = world.file('data.bin', bytes)
       const result = await push(path, { to: nodes.map((node) => node.address), engine }).result
-      expect(result.nodes.map((node) => [node.status, node.reason])).toEqual(nodes.map(() => ['complete', null]))
+      expect(result.nodes.map((node) => [node.status, node.reason])).toEqual(
+        nodes.map(() => ['complete', null]),
+      )
       expect(result.bytes).toBe(bytes)
       expect(result.digest).toBe(await digestFile(path))
       expect(result.originBytesSent).toBe(bytes)
@@ -46,7 +48,11 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     it('uses SHA-256 when asked to', async () => {
       const nodes = await world.nodes(2)
       const { path } = world.file('data.bin', 3 * MIB + 5)
-      const result = await push(path, { to: nodes.map((node) => node.address), engine, digest: 'sha256' }).result
+      const result = await push(path, {
+        to: nodes.map((node) => node.address),
+        engine,
+        digest: 'sha256',
+      }).result
       expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'complete'])
       expect(result.digest).toMatch(/^sha256-blocks\/65536:[0-9a-f]{64}$/)
       expect(result.digest).toBe(await digestFile(path, { digest: 'sha256' }))
@@ -82,7 +88,11 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     it('tells what happens: plan, progress, nodes, status', async () => {
       const nodes = await world.nodes(3)
       const { path } = world.file('data.bin', 48 * MIB)
-      const to = nodes.map((node) => ({ address: node.address, uplinkBytesPerSecond: 1e9, downlinkBytesPerSecond: 5e8 }))
+      const to = nodes.map((node) => ({
+        address: node.address,
+        uplinkBytesPerSecond: 1e9,
+        downlinkBytesPerSecond: 5e8,
+      }))
       const transfer = push(path, { to, engine, uplinkBytesPerSecond: 1e9 })
       const events: string[] = []
       transfer.on('plan', (plan) => {

@@ -15,7 +15,10 @@ describe('simulated pushes', () => {
     for (const seed of seeds) {
       try {
         const result = runSeed(seed)
-        const kinds = result.failure === null ? result.outcomes.map((outcome) => outcome.status) : [result.failure]
+        const kinds =
+          result.failure === null
+            ? result.outcomes.map((outcome) => outcome.status)
+            : [result.failure]
         for (const kind of kinds) statuses.set(kind, (statuses.get(kind) ?? 0) + 1)
       } catch (error) {
         const replay = `replay: FR_SIM_SEED=${seed} npx vitest run test/sim/push.test.ts`
@@ -24,7 +27,8 @@ describe('simulated pushes', () => {
     }
     if (only !== undefined) return
     // The scenarios must reach what they are there for; otherwise this test shows nothing.
-    for (const kind of ['complete', 'failed', 'refused']) expect(statuses.get(kind) ?? 0).toBeGreaterThan(0)
+    for (const kind of ['complete', 'failed', 'refused'])
+      expect(statuses.get(kind) ?? 0).toBeGreaterThan(0)
   })
 
   it('the same seed is the same run', () => {

@@ -30,7 +30,13 @@ describe('StreamLedger', () => {
   it('a bad block is repaired only through scratch with the right digest', () => {
     const ledger = make()
     ledger.announce(0, 250, digests(1, 2, 3))
-    expect(ledger.compute(0, 250, digests(1, 9, 3))).toEqual({ verified: [[0, 100], [200, 50]], bad: [[100, 100]] })
+    expect(ledger.compute(0, 250, digests(1, 9, 3))).toEqual({
+      verified: [
+        [0, 100],
+        [200, 50],
+      ],
+      bad: [[100, 100]],
+    })
     expect(ledger.badRanges().toArray()).toEqual([[100, 100]])
     // The same wrong bytes again change nothing, nor does a second opinion on the file itself.
     expect(ledger.compute(100, 100, digests(2))).toEqual({ verified: [], bad: [] })
@@ -39,7 +45,11 @@ describe('StreamLedger', () => {
     expect(ledger.computeScratch(100, 100, digests(2)).verified).toEqual([[100, 100]])
     expect(ledger.isVerified).toBe(false)
     ledger.repaired(100, 100)
-    expect([ledger.isVerified, ledger.repairedBytes, ledger.verifiedBytes]).toEqual([true, 100, 250])
+    expect([ledger.isVerified, ledger.repairedBytes, ledger.verifiedBytes]).toEqual([
+      true,
+      100,
+      250,
+    ])
     // Once is enough.
     ledger.repaired(100, 100)
     expect(ledger.repairedBytes).toBe(100)
@@ -63,7 +73,20 @@ describe('StreamLedger', () => {
   it('knows what is missing, by whole blocks', () => {
     const ledger = make()
     ledger.land(100, 100)
-    expect(ledger.missing([[50, 10], [120, 130]], false).toArray()).toEqual([[0, 100], [200, 50]])
+    expect(
+      ledger
+        .missing(
+          [
+            [50, 10],
+            [120, 130],
+          ],
+          false,
+        )
+        .toArray(),
+    ).toEqual([
+      [0, 100],
+      [200, 50],
+    ])
     expect(ledger.missing([[120, 10]], true).toArray()).toEqual([[100, 100]])
   })
 

@@ -9,18 +9,41 @@ const block = 100
 const bytes = 250
 const digests = (...values: number[]) => Uint8Array.from(values.flatMap((value) => [value, value]))
 const mates = [0, 1, 2].map((index) => ({ index, nodeId: `id${index}`, address: `n${index}:1` }))
-const plan: Frame = { type: 'plan', strategy: 'classic', shape: 'group', self: 1, mates, relays: true, progressMs: 250 }
+const plan: Frame = {
+  type: 'plan',
+  strategy: 'classic',
+  shape: 'group',
+  self: 1,
+  mates,
+  relays: true,
+  progressMs: 250,
+}
 const seal: Frame = { type: 'seal', stream: 0, fileDigest: 'digest' }
 const frame = (arrived: Frame): NodeEvent => ({ type: 'frameArrived', frame: arrived })
-const landed = (offset: number, length: number, scratch = false): NodeEvent => ({ type: 'landed', scratch, offset, length })
-const hashed = (offset: number, length: number, values: Uint8Array, scratch = false): NodeEvent => ({
+const landed = (offset: number, length: number, scratch = false): NodeEvent => ({
+  type: 'landed',
+  scratch,
+  offset,
+  length,
+})
+const hashed = (
+  offset: number,
+  length: number,
+  values: Uint8Array,
+  scratch = false,
+): NodeEvent => ({
   type: 'hashed',
   scratch,
   offset,
   length,
   digests: values,
 })
-const announced: NodeEvent = { type: 'announced', offset: 0, length: bytes, digests: digests(1, 2, 3) }
+const announced: NodeEvent = {
+  type: 'announced',
+  offset: 0,
+  length: bytes,
+  digests: digests(1, 2, 3),
+}
 
 class Bench {
   nowMs = 0
@@ -52,7 +75,8 @@ class Bench {
   }
 }
 
-const sent = (commands: NodeCommand[]) => commands.flatMap((command) => (command.type === 'send' ? [command.frame] : []))
+const sent = (commands: NodeCommand[]) =>
+  commands.flatMap((command) => (command.type === 'send' ? [command.frame] : []))
 
 describe('NodeMachine', () => {
   it('prepares, accepts, dials its mates', () => {
@@ -82,7 +106,9 @@ describe('NodeMachine', () => {
   it('lands, hashes, verifies, sums, publishes, completes, ends', () => {
     const bench = new Bench().receiving()
     expect(bench.feed(landed(0, 200))).toEqual([])
-    expect(bench.feed(landed(200, 50))).toEqual([{ type: 'hash', scratch: false, offset: 0, length: bytes }])
+    expect(bench.feed(landed(200, 50))).toEqual([
+      { type: 'hash', scratch: false, offset: 0, length: bytes },
+    ])
     expect(bench.feed(hashed(0, bytes, digests(1, 2, 3)), frame(seal))).toEqual([])
     expect(bench.feed(announced)).toEqual([{ type: 'sum', digests: digests(1, 2, 3) }])
     expect(bench.feed({ type: 'summed', fileDigest: 'digest' })).toEqual([{ type: 'publish' }])
@@ -91,7 +117,9 @@ describe('NodeMachine', () => {
       { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest' },
     ])
     expect(bench.machine.phase).toBe('complete')
-    expect(bench.feed(frame({ type: 'finish' }))).toEqual([{ type: 'end', failure: null, keepPartial: false }])
+    expect(bench.feed(frame({ type: 'finish' }))).toEqual([
+      { type: 'end', failure: null, keepPartial: false },
+    ])
     expect(bench.feed(announced, frame({ type: 'finish' }), { type: 'stopped' })).toEqual([])
     expect(bench.machine.deadlineMs()).toBeNull()
   })
@@ -101,7 +129,10 @@ describe('NodeMachine', () => {
     bench.feed(landed(0, bytes), hashed(0, bytes, digests(1, 2, 3)), announced, frame(seal))
     const commands = bench.feed({ type: 'summed', fileDigest: 'another' })
     expect(commands.map((command) => command.type)).toEqual(['send', 'end'])
-    expect(commands.at(-1)).toMatchObject({ failure: { code: 'ERR_FR_DIGEST' }, keepPartial: false })
+    expect(commands.at(-1)).toMatchObject({
+      failure: { code: 'ERR_FR_DIGEST' },
+      keepPartial: false,
+    })
   })
 
   it('repairs a bad block through scratch, a bounded number of times', () => {
@@ -112,11 +143,14 @@ describe('NodeMachine', () => {
       { type: 'bad', stream: 0, offset: 100, length: 100, from: -1 },
       { type: 'need', stream: 0, scratch: true, ranges: [[100, 100]] },
     ])
-    const again = (value: number) => bench.feed(landed(100, 100, true), hashed(100, 100, digests(value), true))
+    const again = (value: number) =>
+      bench.feed(landed(100, 100, true), hashed(100, 100, digests(value), true))
     expect(sent(again(8)).map((sentFrame) => sentFrame.type)).toEqual(['bad', 'need'])
     expect(again(2)).toEqual([{ type: 'copyIn', offset: 100, length: 100 }])
     expect(bench.feed(frame(seal))).toEqual([])
-    expect(bench.feed({ type: 'copied', offset: 100, length: 100 })).toEqual([{ type: 'sum', digests: digests(1, 2, 3) }])
+    expect(bench.feed({ type: 'copied', offset: 100, length: 100 })).toEqual([
+      { type: 'sum', digests: digests(1, 2, 3) },
+    ])
     expect(bench.machine.repairedBytes).toBe(100)
 
     const hopeless = new Bench().receiving()
@@ -130,7 +164,13 @@ describe('NodeMachine', () => {
   })
 
   describe('detours', () => {
-    const detour = (gone: boolean): Frame => ({ type: 'detour', index: 2, gone, stream: 0, ranges: [[100, 150]] })
+    const detour = (gone: boolean): Frame => ({
+      type: 'detour',
+      index: 2,
+      gone,
+      stream: 0,
+      ranges: [[100, 150]],
+    })
 
     it('of a mate without a feed are answered at once, with what has not landed', () => {
       const bench = new Bench().receiving()
@@ -164,15 +204,17 @@ describe('NodeMachine', () => {
     it('are no news of a mate that is gone: its feeds break without a word', () => {
       const bench = new Bench().receiving()
       bench.feed({ type: 'feedOpened', index: 2 }, frame(detour(true)))
-      expect(sent(bench.feed({ type: 'relayClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual([])
+      expect(sent(bench.feed({ type: 'relayClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual(
+        [],
+      )
     })
   })
 
   it('reports edges that break while both ends live', () => {
     const bench = new Bench().receiving()
-    expect(sent(bench.feed({ type: 'relayClosed', index: 0, code: 'ERR_FR_UNREACHABLE' }))).toEqual([
-      { type: 'edgeLost', index: 0, incoming: false },
-    ])
+    expect(sent(bench.feed({ type: 'relayClosed', index: 0, code: 'ERR_FR_UNREACHABLE' }))).toEqual(
+      [{ type: 'edgeLost', index: 0, incoming: false }],
+    )
     bench.feed({ type: 'feedOpened', index: 2 })
     expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: null }))).toEqual([])
   })
@@ -215,18 +257,28 @@ describe('NodeMachine', () => {
     ])
     const untold = new Bench().receiving()
     untold.feed(broken)
-    expect(untold.pass(limits.drainMs).at(-1)).toMatchObject({ type: 'end', failure: { code: 'ERR_FR_NODE_LOST' } })
+    expect(untold.pass(limits.drainMs).at(-1)).toMatchObject({
+      type: 'end',
+      failure: { code: 'ERR_FR_NODE_LOST' },
+    })
   })
 
   it.each<[string, NodeEvent, string]>([
     ['a second plan', frame(plan), 'ERR_FR_PROTOCOL'],
     ['finish before it is complete', frame({ type: 'finish' }), 'ERR_FR_PROTOCOL'],
     ['a frame for the origin', frame({ type: 'accept' }), 'ERR_FR_PROTOCOL'],
-    ['a full disk', { type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'full' }, 'ERR_FR_NO_SPACE'],
+    [
+      'a full disk',
+      { type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'full' },
+      'ERR_FR_NO_SPACE',
+    ],
     ['being closed', { type: 'stopped' }, 'ERR_FR_CLOSED'],
   ])('fails at %s', (_, event, code) => {
     const commands = new Bench().receiving().feed(event)
-    expect(commands).toMatchObject([{ type: 'send', frame: { type: 'failed', code } }, { type: 'end', failure: { code } }])
+    expect(commands).toMatchObject([
+      { type: 'send', frame: { type: 'failed', code } },
+      { type: 'end', failure: { code } },
+    ])
   })
 
   it('reports while it lives', () => {

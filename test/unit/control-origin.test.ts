@@ -82,27 +82,39 @@ class Bench {
 }
 
 const frames = (commands: OriginCommand[], node: number, type: Frame['type']) =>
-  commands.flatMap((c) => (c.type === 'send' && c.node === node && c.frame.type === type ? [c.frame] : []))
+  commands.flatMap((c) =>
+    c.type === 'send' && c.node === node && c.frame.type === type ? [c.frame] : [],
+  )
 const lists = (commands: OriginCommand[]) =>
-  commands.flatMap((c) => (c.type === 'list' ? [[c.node, c.offset, c.length, c.relay, c.scratch]] : []))
+  commands.flatMap((c) =>
+    c.type === 'list' ? [[c.node, c.offset, c.length, c.relay, c.scratch]] : [],
+  )
 const digestsTo = (commands: OriginCommand[]) =>
   commands.flatMap((c) => (c.type === 'digests' ? [[c.node, c.offset, c.length, c.relay]] : []))
 const outcomes = (commands: OriginCommand[]) =>
-  commands.flatMap((c) => (c.type === 'announceOutcome' ? [[c.outcome.node, c.outcome.status, c.outcome.reason]] : []))
+  commands.flatMap((c) =>
+    c.type === 'announceOutcome' ? [[c.outcome.node, c.outcome.status, c.outcome.reason]] : [],
+  )
 
 describe('OriginMachine', () => {
   it('dials everyone at once, offers to whoever answers', () => {
     const bench = new Bench()
     expect(bench.machine.start()).toEqual([0, 1, 2].map((node) => ({ type: 'dial', node })))
-    expect(bench.feed({ type: 'linkOpened', node: 1, nodeId: 'x' })).toEqual([{ type: 'offer', node: 1 }])
+    expect(bench.feed({ type: 'linkOpened', node: 1, nodeId: 'x' })).toEqual([
+      { type: 'offer', node: 1 },
+    ])
   })
 
   it('plans when everyone has decided, and lists everything', () => {
     const bench = new Bench()
-    expect([...bench.ready(0), ...bench.ready(2)].some((c) => c.type === 'announcePlan')).toBe(false)
+    expect([...bench.ready(0), ...bench.ready(2)].some((c) => c.type === 'announcePlan')).toBe(
+      false,
+    )
     const commands = bench.ready(1)
     for (const node of [0, 1, 2]) {
-      expect(frames(commands, node, 'plan')).toMatchObject([{ self: node, relays: true, mates: [{}, {}, {}] }])
+      expect(frames(commands, node, 'plan')).toMatchObject([
+        { self: node, relays: true, mates: [{}, {}, {}] },
+      ])
     }
     expect(lists(commands)).toEqual([0, 1, 2].map((i) => [i, i * block, block, true, false]))
     expect(commands.filter((c) => c.type === 'hash')).toHaveLength(3)
@@ -121,13 +133,17 @@ describe('OriginMachine', () => {
       ['n1:1', 'refused', 'ERR_FR_NO_SPACE: full'],
     ])
     const commands = [...bench.ready(2), ...bench.ready(3), ...bench.ready(4)]
-    expect(frames(commands, 4, 'plan')).toMatchObject([{ self: 2, mates: [{ index: 0 }, { index: 1 }, { index: 2 }] }])
+    expect(frames(commands, 4, 'plan')).toMatchObject([
+      { self: 2, mates: [{ index: 0 }, { index: 1 }, { index: 2 }] },
+    ])
   })
 
   it('nodes without a share do not relay', () => {
     const bench = new Bench(4)
     const commands = [0, 1, 2, 3].flatMap((node) => bench.ready(node))
-    const relays = [0, 1, 2, 3].map((node) => (frames(commands, node, 'plan')[0] as { relays: boolean }).relays)
+    const relays = [0, 1, 2, 3].map(
+      (node) => (frames(commands, node, 'plan')[0] as { relays: boolean }).relays,
+    )
     expect(relays.filter(Boolean)).toHaveLength(3)
   })
 
@@ -135,17 +151,27 @@ describe('OriginMachine', () => {
     const bench = new Bench(2)
     bench.feed({ type: 'linkOpened', node: 1, nodeId: 'same' })
     const commands = bench.feed({ type: 'linkOpened', node: 0, nodeId: 'same' })
-    expect(outcomes(commands)).toEqual([['n0:1', 'refused', 'ERR_FR_SAME_NODE: n0:1 and n1:1 are the same node']])
+    expect(outcomes(commands)).toEqual([
+      ['n0:1', 'refused', 'ERR_FR_SAME_NODE: n0:1 and n1:1 are the same node'],
+    ])
   })
 
   it('time limits: connecting, deciding', () => {
     const bench = new Bench(2)
     bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
     bench.nowMs = limits.connectMs
-    expect(outcomes(bench.feed({ type: 'ticked' }))).toMatchObject([['n0:1', 'failed', /UNREACHABLE/]].map((row) => [row[0], row[1], expect.stringMatching(row[2] as RegExp)]))
+    expect(outcomes(bench.feed({ type: 'ticked' }))).toMatchObject(
+      [['n0:1', 'failed', /UNREACHABLE/]].map((row) => [
+        row[0],
+        row[1],
+        expect.stringMatching(row[2] as RegExp),
+      ]),
+    )
     bench.nowMs = limits.acceptMs
     const commands = bench.feed({ type: 'ticked' })
-    expect(outcomes(commands)).toEqual([['n1:1', 'failed', 'ERR_FR_TIMEOUT: no answer to the offer']])
+    expect(outcomes(commands)).toEqual([
+      ['n1:1', 'failed', 'ERR_FR_TIMEOUT: no answer to the offer'],
+    ])
     expect(commands.at(-1)).toEqual({ type: 'end', failure: null })
   })
 
@@ -157,7 +183,10 @@ describe('OriginMachine', () => {
     const sum = bench.feed({ type: 'sourceChecked' })
     expect(sum).toMatchObject([{ type: 'sum', digests: { length: 24 } }])
     const sealed = bench.feed({ type: 'summed', fileDigest: 'digest' })
-    for (const node of [0, 1, 2]) expect(frames(sealed, node, 'seal')).toEqual([{ type: 'seal', stream: 0, fileDigest: 'digest' }])
+    for (const node of [0, 1, 2])
+      expect(frames(sealed, node, 'seal')).toEqual([
+        { type: 'seal', stream: 0, fileDigest: 'digest' },
+      ])
   })
 
   it('a check that began before everything was hashed does not allow the seal', () => {
@@ -176,28 +205,50 @@ describe('OriginMachine', () => {
     expect(outcomes(bench.complete(0))).toEqual([['n0:1', 'complete', null]])
     bench.complete(1)
     const commands = bench.complete(2)
-    expect(commands.map((c) => c.type)).toEqual(['announceOutcome', 'send', 'drop', 'send', 'drop', 'send', 'drop', 'end'])
+    expect(commands.map((c) => c.type)).toEqual([
+      'announceOutcome',
+      'send',
+      'drop',
+      'send',
+      'drop',
+      'send',
+      'drop',
+      'end',
+    ])
     expect(bench.machine.deadlineMs()).toBeNull()
     expect(bench.complete(2)).toEqual([])
   })
 
   it('believes no node that is complete with another digest', () => {
     const bench = new Bench().sealed()
-    const commands = bench.from(0, { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'other' })
+    const commands = bench.from(0, {
+      type: 'complete',
+      bytes,
+      repairedBytes: 0,
+      fileDigest: 'other',
+    })
     expect(outcomes(commands)[0]?.[2]).toMatch(/^ERR_FR_DIGEST/)
   })
 
   it('a dead node: its share is detoured, its digests go directly, what is needed is sent', () => {
     const bench = new Bench().running()
     bench.hashed(1)
-    const dead = bench.feed({ type: 'linkClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' })
+    const dead = bench.feed({
+      type: 'linkClosed',
+      node: 1,
+      code: 'ERR_FR_NODE_LOST',
+      text: 'reset',
+    })
     expect(outcomes(dead)).toEqual([['n1:1', 'failed', 'ERR_FR_NODE_LOST: reset']])
     for (const node of [0, 2]) {
       expect(frames(dead, node, 'detour')).toEqual([
         { type: 'detour', index: 1, gone: true, stream: 0, ranges: [[block, block]] },
       ])
     }
-    expect(digestsTo(dead)).toEqual([[0, block, block, false], [2, block, block, false]])
+    expect(digestsTo(dead)).toEqual([
+      [0, block, block, false],
+      [2, block, block, false],
+    ])
     const need: Frame = { type: 'need', stream: 0, scratch: false, ranges: [[block, block]] }
     expect(lists(bench.from(2, need))).toEqual([[2, block, block, false, false]])
   })
@@ -205,21 +256,35 @@ describe('OriginMachine', () => {
   it('digests of a dead share that come later go directly too', () => {
     const bench = new Bench().running()
     bench.feed({ type: 'linkClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' })
-    expect(digestsTo(bench.hashed(1))).toEqual([[0, block, block, false], [2, block, block, false]])
+    expect(digestsTo(bench.hashed(1))).toEqual([
+      [0, block, block, false],
+      [2, block, block, false],
+    ])
   })
 
   it('a broken edge is detoured once, for the receiving side only', () => {
     const bench = new Bench().running()
     const first = bench.from(0, { type: 'edgeLost', index: 2, incoming: true })
-    expect(frames(first, 0, 'detour')).toMatchObject([{ index: 2, gone: false, ranges: [[2 * block, block]] }])
-    expect(frames(bench.from(2, { type: 'edgeLost', index: 0, incoming: false }), 0, 'detour')).toEqual([])
-    expect(frames(bench.from(0, { type: 'edgeLost', index: 7, incoming: false }), 0, 'detour')).toEqual([])
+    expect(frames(first, 0, 'detour')).toMatchObject([
+      { index: 2, gone: false, ranges: [[2 * block, block]] },
+    ])
+    expect(
+      frames(bench.from(2, { type: 'edgeLost', index: 0, incoming: false }), 0, 'detour'),
+    ).toEqual([])
+    expect(
+      frames(bench.from(0, { type: 'edgeLost', index: 7, incoming: false }), 0, 'detour'),
+    ).toEqual([])
   })
 
   it('a node lost after it was complete stays complete, and its share is made good', () => {
     const bench = new Bench().sealed()
     bench.complete(1)
-    const commands = bench.feed({ type: 'linkClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' })
+    const commands = bench.feed({
+      type: 'linkClosed',
+      node: 1,
+      code: 'ERR_FR_NODE_LOST',
+      text: 'reset',
+    })
     expect(outcomes(commands)).toEqual([])
     expect(frames(commands, 0, 'detour')).toMatchObject([{ index: 1, gone: true }])
     expect(bench.machine.peers[1]?.outcome?.status).toBe('complete')
@@ -229,14 +294,20 @@ describe('OriginMachine', () => {
     const bench = new Bench().running()
     let landed = 0
     const commands = bench.pass(limits.failMs, [0, 1], () => landed++)
-    expect(commands).toContainEqual(expect.objectContaining({ type: 'log', event: 'suspected', node: 2 }))
-    expect(outcomes(commands)).toEqual([['n2:1', 'failed', `ERR_FR_NODE_SILENT: silent for ${limits.failMs} ms`]])
+    expect(commands).toContainEqual(
+      expect.objectContaining({ type: 'log', event: 'suspected', node: 2 }),
+    )
+    expect(outcomes(commands)).toEqual([
+      ['n2:1', 'failed', `ERR_FR_NODE_SILENT: silent for ${limits.failMs} ms`],
+    ])
   })
 
   it('its own lateness is nobody else’s', () => {
     const bench = new Bench().running()
     bench.nowMs = limits.failMs + 500
-    expect(outcomes(bench.feed({ type: 'delayed', lateMs: limits.failMs }, { type: 'ticked' }))).toEqual([])
+    expect(
+      outcomes(bench.feed({ type: 'delayed', lateMs: limits.failMs }, { type: 'ticked' })),
+    ).toEqual([])
   })
 
   it('alive, and nothing moves: fails by name', () => {
@@ -245,22 +316,31 @@ describe('OriginMachine', () => {
     const commands: OriginCommand[] = []
     for (let i = 0; i < limits.stallMs / 100 + 1; i++) {
       bench.nowMs += 100
-      commands.push(...bench.from(0, progress(++landed)), ...bench.from(1, progress(5)), ...bench.feed({ type: 'ticked' }))
+      commands.push(
+        ...bench.from(0, progress(++landed)),
+        ...bench.from(1, progress(5)),
+        ...bench.feed({ type: 'ticked' }),
+      )
     }
-    expect(outcomes(commands)).toEqual([['n1:1', 'failed', 'ERR_FR_TIMEOUT: nothing landed or was verified for 30 s']])
+    expect(outcomes(commands)).toEqual([
+      ['n1:1', 'failed', 'ERR_FR_TIMEOUT: nothing landed or was verified for 30 s'],
+    ])
   })
 
   it('a changed source ends it all', () => {
     const bench = new Bench().running()
     const failure = { code: 'ERR_FR_SOURCE_CHANGED', text: 'mtime' } as const
     const commands = bench.feed({ type: 'sourceFailed', ...failure })
-    for (const node of [0, 1, 2]) expect(frames(commands, node, 'abort')).toEqual([{ type: 'abort', ...failure }])
+    for (const node of [0, 1, 2])
+      expect(frames(commands, node, 'abort')).toEqual([{ type: 'abort', ...failure }])
     expect(commands.at(-1)).toEqual({ type: 'end', failure })
   })
 
   it('a read error is named for what it is, once the source is known not to have changed', () => {
     const bench = new Bench().running()
-    expect(bench.feed({ type: 'readFailed', code: 'ERR_FR_IO', text: 'EIO' })).toEqual([{ type: 'checkSource' }])
+    expect(bench.feed({ type: 'readFailed', code: 'ERR_FR_IO', text: 'EIO' })).toEqual([
+      { type: 'checkSource' },
+    ])
     expect(bench.feed({ type: 'sourceChecked' }).at(-1)).toEqual({
       type: 'end',
       failure: { code: 'ERR_FR_IO', text: 'EIO' },
@@ -268,7 +348,10 @@ describe('OriginMachine', () => {
   })
 
   it.each<[string, Frame]>([
-    ['a need beyond the file', { type: 'need', stream: 0, scratch: false, ranges: [[0, bytes + 1]] }],
+    [
+      'a need beyond the file',
+      { type: 'need', stream: 0, scratch: false, ranges: [[0, bytes + 1]] },
+    ],
     ['a need of another stream', { type: 'need', stream: 1, scratch: false, ranges: [[0, 1]] }],
     ['a second accept', { type: 'accept' }],
     ['a frame of an origin', { type: 'finish' }],

@@ -39,8 +39,20 @@ describe('bound and forecast', () => {
   it.each([
     ['nothing known', {}, [node('a'), node('b')], null, null],
     ['origin', origin(100), [node('a'), node('b')], 10, 'origin uplink'],
-    ['a slow receiver', origin(100), [node('a', 100, 100), node('b', 100, 20)], 50, 'downlink of b'],
-    ['uplinks', origin(100), [node('a', 10), node('b', 10), node('c', 0.001)], 1000 / (120.001 / 3), 'uplinks'],
+    [
+      'a slow receiver',
+      origin(100),
+      [node('a', 100, 100), node('b', 100, 20)],
+      50,
+      'downlink of b',
+    ],
+    [
+      'uplinks',
+      origin(100),
+      [node('a', 10), node('b', 10), node('c', 0.001)],
+      1000 / (120.001 / 3),
+      'uplinks',
+    ],
     ['one downlink only', {}, [node('a', undefined, 50), node('b')], 20, 'downlink of a'],
   ])('%s', (_, from, nodes, seconds, limiting) => {
     const forecast = bound(1000, from, nodes)
@@ -61,7 +73,8 @@ describe('bound and forecast', () => {
 })
 
 describe('ClassicDealer', () => {
-  const started = (dealer: ClassicDealer, nodes: number[]) => dealer.handle({ type: 'started', nodes, nowMs: 0 })
+  const started = (dealer: ClassicDealer, nodes: number[]) =>
+    dealer.handle({ type: 'started', nodes, nowMs: 0 })
   const need = (dealer: ClassicDealer, scratch: boolean, nowMs = 0) =>
     dealer
       .handle({ type: 'needed', node: 3, stream: 0, scratch, ranges: [[0, 2 * block]], nowMs })
@@ -89,9 +102,23 @@ describe('ClassicDealer', () => {
     started(dealer, [1, 3])
     expect(need(dealer, false)).toEqual([[3, 0, 2 * block, false, false]])
     expect(need(dealer, false, 100)).toEqual([])
-    dealer.handle({ type: 'counted', node: 3, sentBytes: 0, queuedBytes: 1, nowMs: 5000 })
+    dealer.handle({
+      type: 'counted',
+      node: 3,
+      sentBytes: 0,
+      queuedBytes: 1,
+      unackedBytes: 0,
+      nowMs: 5000,
+    })
     expect(need(dealer, false, 5000)).toEqual([])
-    dealer.handle({ type: 'counted', node: 3, sentBytes: 0, queuedBytes: 0, nowMs: 9000 })
+    dealer.handle({
+      type: 'counted',
+      node: 3,
+      sentBytes: 0,
+      queuedBytes: 0,
+      unackedBytes: 0,
+      nowMs: 9000,
+    })
     expect(need(dealer, false, 9000)).toEqual([[3, 0, 2 * block, false, false]])
   })
 
@@ -109,7 +136,12 @@ describe('Detector', () => {
     expect(detector.deadlineMs()).toBeNull()
     detector.heard(4, 100)
     const at = (nowMs: number) => detector.health(4, nowMs)
-    expect([at(1099), at(1100), at(2099), at(2100)]).toEqual(['alive', 'suspected', 'suspected', 'failed'])
+    expect([at(1099), at(1100), at(2099), at(2100)]).toEqual([
+      'alive',
+      'suspected',
+      'suspected',
+      'failed',
+    ])
     expect(detector.deadlineMs()).toBe(2100)
     expect(detector.failed(2100)).toEqual([4])
     detector.heard(4, 1500)
@@ -131,9 +163,14 @@ describe('HashSchedule', () => {
   const share = (owner: number, offset: number, length: number) => ({ owner, offset, length })
 
   it('goes round the shares in whole blocks, and is done when all came back', () => {
-    const schedule = new HashSchedule([share(0, 0, 20 * MIB), share(1, 20 * MIB, 10 * MIB), share(2, 30 * MIB, 0)], block)
+    const schedule = new HashSchedule(
+      [share(0, 0, 20 * MIB), share(1, 20 * MIB, 10 * MIB), share(2, 30 * MIB, 0)],
+      block,
+    )
     const tasks = Array.from({ length: 5 }, () => schedule.take(() => 0))
-    expect(tasks.map((task) => [task?.owner, (task?.offset ?? 0) / MIB, (task?.length ?? 0) / MIB])).toEqual([
+    expect(
+      tasks.map((task) => [task?.owner, (task?.offset ?? 0) / MIB, (task?.length ?? 0) / MIB]),
+    ).toEqual([
       [0, 0, 8],
       [1, 20, 8],
       [0, 8, 8],
@@ -187,7 +224,13 @@ describe('HashQueue', () => {
 })
 
 describe('refusals', () => {
-  const wishes = { strategy: 'classic', shape: 'auto', groupSize: undefined, nodes: 3, hasUploadLimit: false }
+  const wishes = {
+    strategy: 'classic',
+    shape: 'auto',
+    groupSize: undefined,
+    nodes: 3,
+    hasUploadLimit: false,
+  }
   it('lets through what there is', () => {
     refuseUnsupported(wishes)
     refuseUnsupported({ ...wishes, shape: 'group', groupSize: 3 })
@@ -199,6 +242,8 @@ describe('refusals', () => {
     [{ hasUploadLimit: true }, /upload limit/],
   ])('names %o', (change, text) => {
     const refused = () => refuseUnsupported({ ...wishes, ...change })
-    expect(refused).toThrow(expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED', message: expect.stringMatching(text) }))
+    expect(refused).toThrow(
+      expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED', message: expect.stringMatching(text) }),
+    )
   })
 })
