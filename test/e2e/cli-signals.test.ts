@@ -77,9 +77,10 @@ describe('a push that is stopped', () => {
     expect(push.stderr).toContain(`${signal}: stopping; once more ends at once`)
     expect(push.stderr).not.toMatch(/^ {4}at /m)
     held.kill('SIGCONT')
-    for (const node of nodes) {
+    for (const node of nodes) expect(copyDigest(node, 'big.bin')).toBeNull()
+    // The one that stood still may only see that the origin is gone, and keeps what it has.
+    for (const node of nodes.slice(0, 2)) {
       await node.until('end of the partials', () => partialsOf(node).length === 0)
-      expect(copyDigest(node, 'big.bin')).toBeNull()
     }
     // The nodes are none the worse for it.
     const again = await world.run(['push', 'big.bin', '--to', listOf(nodes)])

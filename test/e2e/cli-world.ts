@@ -48,14 +48,16 @@ export class Running {
     this.child.kill(signal)
   }
 
-  /** Resolves as soon as `isSo`; fails with all output when the process ends before. */
+  /** Resolves as soon as `isSo`; fails with all output at the process's end, or in 20 seconds. */
   async until(what: string, isSo: () => boolean): Promise<void> {
     let over = false
     void this.ended.then(() => {
       over = true
     })
+    const started = performance.now()
     while (!isSo()) {
-      if (over) throw new Error(`no ${what} before the end:\n${this.stdout}\n${this.stderr}`)
+      over ||= performance.now() - started > 20_000
+      if (over) throw new Error(`no ${what}:\n${this.stdout}\n${this.stderr}`)
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
   }
