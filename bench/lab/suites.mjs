@@ -17,13 +17,13 @@ import { boundSeconds, quickScenario, scenarios, slowBoundSeconds } from './scen
 
 const port = 7400
 
-function makeKey(workspace) {
+export function makeKey(workspace) {
   const file = workspace.path('key')
   writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
   return file
 }
 
-async function startNodes(workspace, lab, keyFile) {
+export async function startNodes(workspace, lab, keyFile) {
   const hosts = Array.from({ length: lab.size - 1 }, (_, at) => at + 1)
   return Promise.all(
     hosts.map((host) =>

@@ -319,7 +319,9 @@ void Lane::landed(InFeed& feed, uint64_t begin, uint64_t end) {
   const bool scratch = (feed.header.flags & kFlagScratch) != 0;
   stream.land(scratch, begin, end);
   transfer.counters->landed.fetch_add(end - begin, std::memory_order_relaxed);
-  has_unreported_ = true;
+  unreported_ += end - begin;
+  landed_ns_ = now_ns_;
+  is_whole_ = is_whole_ || scratch || stream.main.landed.bytes() == stream.size;
   if (scratch) return;
   if (feed.header.kind == Kind::kPayload) ahead_of(transfer, stream, begin, end);
   offer(transfer, stream, begin, end, (feed.header.flags & kFlagRelay) != 0);

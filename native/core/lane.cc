@@ -15,7 +15,10 @@ namespace {
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kTickNs = 5 * kMs;
 constexpr uint64_t kMeasureNs = 25 * kMs;
-constexpr uint64_t kReportNs = 2 * kMs;
+// Landed blocks are told in batches: JavaScript pays per batch, and a hash task per run.
+constexpr uint64_t kReportNs = 20 * kMs;
+constexpr uint64_t kReportSoonNs = 2 * kMs;
+constexpr uint64_t kReportBytes = 4u << 20;
 constexpr int kBatchEvents = 128;
 
 uint64_t clock_ns() {
@@ -116,7 +119,7 @@ void Lane::run() {
 
 int Lane::wait_ms() const {
   if (poke_ns_ != 0) return 1;
-  if (has_unreported_) return 2;
+  if (unreported_ > 0) return 2;
   if (is_deaf_ || batched_ > 0) return 5;
   for (const OutFeed* feed : out_feeds_) {
     if (!feed->items.empty() || feed->in_record || feed->unacked > 0) return 5;
@@ -160,8 +163,12 @@ void Lane::tick() {
 }
 
 void Lane::report_landed() {
-  if (!has_unreported_ || now_ns_ - reported_ns_ < kReportNs || is_deaf_) return;
-  has_unreported_ = false;
+  if (unreported_ == 0 || is_deaf_) return;
+  const uint64_t waited = now_ns_ - reported_ns_;
+  const bool is_quiet = now_ns_ - landed_ns_ >= kReportSoonNs;
+  if (waited < kReportNs && unreported_ < kReportBytes && !is_quiet && !is_whole_) return;
+  unreported_ = 0;
+  is_whole_ = false;
   reported_ns_ = now_ns_;
   for (auto& [id, transfer] : transfers_) {
     for (auto& [number, stream] : transfer->streams) report_stream(*transfer, stream);
