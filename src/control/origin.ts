@@ -11,10 +11,10 @@
 import type { FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Dealer, Send } from './dealer.js'
-import { Detector } from './detector.js'
 import type { OriginCommand, OriginConfig, OriginEvent } from './origin-events.js'
 import { OriginSource } from './origin-source.js'
 import { Peer } from './peer.js'
+import { PeerWatch } from './peer-watch.js'
 import { RangeSet } from './ranges.js'
 import type { Frame, Mate, NodeOutcome, RangePair } from './types.js'
 
@@ -22,7 +22,7 @@ export class OriginMachine {
   readonly #config: OriginConfig
   readonly #dealer: Dealer
   readonly #peers: Peer[]
-  readonly #detector = new Detector(limits.suspectMs, limits.failMs)
+  readonly #watch: PeerWatch
   readonly #source: OriginSource
   readonly #startMs: number
   #commands: OriginCommand[] = []
@@ -37,6 +37,7 @@ export class OriginMachine {
     this.#startMs = nowMs
     this.#peers = config.nodes.map((link, node) => new Peer(node, link, nowMs))
     this.#source = new OriginSource(config)
+    this.#watch = new PeerWatch(config)
   }
 
   /** The first wishes; call once. */
@@ -67,19 +68,10 @@ export class OriginMachine {
   /** When `ticked` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#isEnded) return null
-    let at = Math.min(this.#countMs, this.#beatMs)
-    at = Math.min(at, this.#detector.deadlineMs() ?? at, this.#dealer.deadlineMs() ?? at)
-    for (const peer of this.#peers) at = Math.min(at, this.#limitMs(peer))
-    return Number.isFinite(at) ? at : null
-  }
-
-  /** Until when this peer may stay in its phase. */
-  #limitMs(peer: Peer): number {
-    if (peer.phase === 'connecting') return peer.sinceMs + this.#config.connectMs
-    if (peer.phase === 'offered') return peer.sinceMs + limits.acceptMs
-    if (peer.phase !== 'running') return Number.POSITIVE_INFINITY
-    const holdsAll = peer.verifiedBytes >= this.#config.bytes
-    return peer.movedMs + (holdsAll ? limits.publishMs : limits.stallMs)
+    const watchMs = this.#watch.deadlineMs(this.#peers)
+    const at = Math.min(this.#countMs, this.#beatMs, watchMs)
+    const dealMs = this.#dealer.deadlineMs() ?? at
+    return Number.isFinite(Math.min(at, dealMs)) ? Math.min(at, dealMs) : null
   }
 
   #on(event: OriginEvent, nowMs: number): void {
@@ -120,9 +112,7 @@ export class OriginMachine {
       case 'cancelled':
         return this.#abortAll('ERR_FR_ABORTED', event.text)
       case 'delayed':
-        this.#detector.excuse(event.lateMs)
-        for (const peer of this.#peers) peer.sinceMs += event.lateMs
-        return
+        return this.#watch.excuse(this.#peers, event.lateMs)
       case 'ticked':
         return
       default:
@@ -149,13 +139,13 @@ export class OriginMachine {
 
   #onFrame(peer: Peer, frame: Frame, nowMs: number): void {
     if (!peer.hasLink) return
-    if (this.#detector.isWatched(peer.node)) this.#detector.heard(peer.node, nowMs)
+    this.#watch.heard(peer, nowMs)
     switch (frame.type) {
       case 'accept':
         if (peer.phase !== 'offered')
           return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second accept', nowMs)
         peer.hasAccepted = true
-        this.#detector.heard(peer.node, nowMs)
+        this.#watch.begin(peer, nowMs)
         return this.#readyUp(peer)
       case 'refuse':
         return this.#out(peer, 'refused', frame.code, frame.text, nowMs)
@@ -284,7 +274,7 @@ export class OriginMachine {
 
   /** Whatever follows from the state and the time alone. */
   #advance(nowMs: number): void {
-    for (const peer of this.#peers) this.#watch(peer, nowMs)
+    for (const peer of this.#peers) this.#judge(peer, nowMs)
     if (this.#group.length === 0) this.#planIfReady(nowMs)
     if (this.#beatMs <= nowMs) this.#beat(nowMs)
     if (this.#countMs <= nowMs) {
@@ -298,27 +288,13 @@ export class OriginMachine {
     if (this.#peers.every((peer) => peer.outcome !== undefined)) this.#finish()
   }
 
-  #watch(peer: Peer, nowMs: number): void {
-    if (nowMs >= this.#limitMs(peer)) {
-      if (peer.phase === 'connecting')
-        return this.#lose(peer, 'ERR_FR_UNREACHABLE', 'no connection in time', nowMs)
-      if (peer.phase === 'offered')
-        return this.#lose(peer, 'ERR_FR_TIMEOUT', 'no answer to the offer', nowMs)
-      const seconds = Math.round((nowMs - peer.movedMs) / 1000)
-      return this.#lose(
-        peer,
-        'ERR_FR_TIMEOUT',
-        `nothing landed or was verified for ${seconds} s`,
-        nowMs,
-      )
-    }
-    const health = this.#detector.health(peer.node, nowMs)
-    if (health === 'failed') {
-      return this.#lose(peer, 'ERR_FR_NODE_SILENT', `silent for ${limits.failMs} ms`, nowMs)
-    }
-    const isSuspected = health === 'suspected'
-    if (isSuspected && !peer.isSuspected)
+  #judge(peer: Peer, nowMs: number): void {
+    const failure = this.#watch.failure(peer, nowMs)
+    if (failure !== null) return this.#lose(peer, failure.code, failure.text, nowMs)
+    const isSuspected = this.#watch.isSuspected(peer, nowMs)
+    if (isSuspected && !peer.isSuspected) {
       this.#log('warn', 'suspected', peer, `silent for ${limits.suspectMs} ms`)
+    }
     peer.isSuspected = isSuspected
   }
 
@@ -383,7 +359,7 @@ export class OriginMachine {
   }
 
   #isGone(peer: Peer): boolean {
-    return !this.#detector.isWatched(peer.node)
+    return !this.#watch.isWatched(peer)
   }
 
   #out(
@@ -412,7 +388,7 @@ export class OriginMachine {
   #drop(peer: Peer): void {
     peer.hasLink = false
     peer.hasFeed = false
-    this.#detector.forget(peer.node)
+    this.#watch.forget(peer)
     this.#commands.push({ type: 'drop', node: peer.node })
   }
 

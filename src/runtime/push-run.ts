@@ -18,12 +18,11 @@ import type {
   DataEngine,
   DigestAlgorithm,
   EngineEvent,
-  FeedHandle,
   HashPool,
   SourceFile,
   TransferHandle,
 } from '../ports.js'
-import { type DigestSender, originDigestKey, signDigests } from '../protocol/digest-record.js'
+import { originDigestKey } from '../protocol/digest-record.js'
 import {
   encodeName,
   type ManifestPage,
@@ -31,12 +30,11 @@ import {
   paginate,
 } from '../protocol/manifest.js'
 import { nodePrimitives } from './crypto.js'
-import { adoptOut, type Dialler, dialControl, dialData } from './dial.js'
+import { type Dialler, dialControl, dialData } from './dial.js'
 import { asFrError } from './failures.js'
 import { digestBytesOf, fileDigestOf } from './file-digest.js'
 import { Hasher } from './hasher.js'
 import type { Key } from './keys.js'
-import type { ControlLink } from './link.js'
 import type { Logger } from './log.js'
 import { Loop, nowMs } from './loop.js'
 import {
@@ -48,6 +46,7 @@ import {
   type ResultView,
   resultView,
 } from './origin-view.js'
+import { Remote } from './remote.js'
 import type { EngineRouter } from './router.js'
 import { wholeXxh64 } from './xxh64.js'
 
@@ -66,15 +65,6 @@ export interface PushSpec {
 export interface PushHooks {
   readonly plan: (plan: PlanView) => void
   readonly outcome: (outcome: NodeOutcome) => void
-}
-
-interface Remote {
-  link: ControlLink | undefined
-  feed: FeedHandle | undefined
-  sender: DigestSender | undefined
-  /** Payload bytes of its feed, kept when the feed is gone. */
-  sentBytes: number
-  isDropped: boolean
 }
 
 export class PushRun {
@@ -136,7 +126,7 @@ export class PushRun {
       new ClassicDealer(source.size, this.#blockBytes),
       nowMs(),
     )
-    this.#remotes = spec.nodes.map(() => noRemote())
+    this.#remotes = spec.nodes.map(() => new Remote(engine))
     this.#hasher = new Hasher(engine, pool, {
       fileBytes: source.size,
       blockBytes: this.#blockBytes,
@@ -193,10 +183,9 @@ export class PushRun {
       case 'offer':
         return this.#offer(command.node)
       case 'send':
-        this.#remote(command.node).link?.send(command.frame)
-        return
+        return this.#remote(command.node).send(command.frame)
       case 'list':
-        return this.#list(command)
+        return this.#guard(command.node, (remote) => remote.list(command))
       case 'digests':
         return this.#sendDigests(command)
       case 'hash':
@@ -236,9 +225,7 @@ export class PushRun {
           onClose: (code, text) => this.#loop.post({ type: 'linkClosed', node, code, text }),
         },
       )
-      if (remote.isDropped) return link.destroy()
-      remote.link = link
-      this.#loop.post({ type: 'linkOpened', node, nodeId })
+      if (remote.opened(link)) this.#loop.post({ type: 'linkOpened', node, nodeId })
     } catch (error) {
       const { code, message } = asFrError(error, 'ERR_FR_UNREACHABLE')
       this.#loop.post({ type: 'linkClosed', node, code, text: message })
@@ -247,9 +234,9 @@ export class PushRun {
 
   #offer(node: number): void {
     const { transfer, algorithm: digest, noClobber } = this.#spec
-    const link = this.#remote(node).link
-    link?.send({ type: 'offer', transfer, digest, noClobber, ...this.#summary })
-    for (const page of this.#pages) link?.send(page)
+    const remote = this.#remote(node)
+    remote.send({ type: 'offer', transfer, digest, noClobber, ...this.#summary })
+    for (const page of this.#pages) remote.send(page)
     this.#track(this.#openFeed(node))
   }
 
@@ -264,39 +251,23 @@ export class PushRun {
         from: -1,
       }
       const established = await dialData(this.#spec.dialler, target, this.#dialling.signal)
-      if (remote.isDropped) return established.close()
-      const { feed, sender } = adoptOut(this.#engine, this.#transfer, established, false)
-      remote.feed = feed
-      remote.sender = sender
-      this.#loop.post({ type: 'feedOpened', node })
+      if (remote.adopt(this.#transfer, established)) this.#loop.post({ type: 'feedOpened', node })
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
       this.#loop.post({ type: 'feedClosed', node, code, text })
     }
   }
 
-  #list(command: OriginCommand & { type: 'list' }): void {
-    const { node, stream, offset, length, relay, scratch } = command
-    const feed = this.#remote(node).feed
-    if (feed === undefined) return
-    this.#guard(node, () => this.#engine.send(feed, { stream, offset, length, relay, scratch }))
-  }
-
   #sendDigests(command: OriginCommand & { type: 'digests' }): void {
     const { node, offset, length, relay, digests } = command
-    const { feed, sender } = this.#remote(node)
-    if (feed === undefined || sender === undefined) return
     const place = { stream: 0, offset, length }
-    const signed = signDigests(nodePrimitives, this.#originKey, place, digests)
-    this.#guard(node, () =>
-      this.#engine.sendDigests(feed, { ...place, relay, payload: sender.wrap(signed) }),
-    )
+    this.#guard(node, (remote) => remote.sendDigests(this.#originKey, place, digests, relay))
   }
 
   /** A feed that takes no more is a node that fails by name. */
-  #guard(node: number, work: () => void): void {
+  #guard(node: number, work: (remote: Remote) => void): void {
     try {
-      work()
+      work(this.#remote(node))
     } catch (error) {
       if (!(error instanceof FrError)) throw error
       this.#loop.post({ type: 'feedClosed', node, code: error.code, text: error.message })
@@ -341,7 +312,7 @@ export class PushRun {
     for (const [node, remote] of this.#remotes.entries()) {
       const stats = remote.feed === undefined ? undefined : byFeed.get(remote.feed)
       if (stats === undefined) continue
-      remote.sentBytes = stats.payloadBytes
+      remote.count(stats)
       const { payloadBytes, queuedBytes, unackedBytes } = stats
       counts.push({ node, payloadBytes, queuedBytes, unackedBytes })
     }
@@ -353,7 +324,7 @@ export class PushRun {
       if (event.type === 'feedClosed') {
         const node = this.#remotes.findIndex((remote) => remote.feed === event.feed)
         if (node === -1) continue
-        this.#remote(node).feed = undefined
+        this.#remote(node).feedClosed()
         const code = event.code ?? 'ERR_FR_NODE_LOST'
         this.#loop.post({ type: 'feedClosed', node, code, text: 'the data connection broke' })
       } else if (event.type === 'fileFailed') {
@@ -367,15 +338,9 @@ export class PushRun {
   }
 
   #drop(node: number): void {
-    const remote = this.#remote(node)
-    remote.isDropped = true
-    if (remote.link !== undefined) this.#closing.push(remote.link.close())
-    if (remote.feed !== undefined) {
-      this.#count()
-      this.#engine.close(remote.feed)
-    }
-    remote.link = undefined
-    remote.feed = undefined
+    // The last look at its counters.
+    this.#count()
+    this.#closing.push(this.#remote(node).drop())
   }
 
   #announcePlan(plan: PlanMade): void {
@@ -446,10 +411,6 @@ export class PushRun {
       fields: { transfer: this.#spec.transfer, node: this.#address(node), text },
     })
   }
-}
-
-function noRemote(): Remote {
-  return { link: undefined, feed: undefined, sender: undefined, sentBytes: 0, isDropped: false }
 }
 
 function entryOf(source: SourceFile, name: Uint8Array): StreamEntry {

@@ -10,13 +10,7 @@ import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
 import type { Frame, Mate, StreamEntry } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'
 import { blockBytesFor } from '../limits.js'
-import type {
-  DigestAlgorithm,
-  EngineEvent,
-  FeedHandle,
-  FileHandle,
-  TransferHandle,
-} from '../ports.js'
+import type { DigestAlgorithm, EngineEvent, FeedHandle, TransferHandle } from '../ports.js'
 import { decodeName } from '../protocol/manifest.js'
 import { adoptOut, type OutFeed } from './dial.js'
 import { asFrError } from './failures.js'
@@ -28,6 +22,7 @@ import type { ControlLink } from './link.js'
 import { Loop, nowMs } from './loop.js'
 import { FlowMeter } from './meter.js'
 import type { NodeHost } from './node-host.js'
+import { Partial } from './partial.js'
 import { Relays } from './relays.js'
 
 export interface ReceptionSpec {
@@ -73,14 +68,12 @@ export class Reception {
   readonly #meter = new FlowMeter()
   readonly #dialling = new AbortController()
   readonly #inFeeds: InFeeds
+  readonly #partial: Partial
   readonly #tasks = new Set<Promise<unknown>>()
   #mates: readonly Mate[] | undefined
   #self = noneMate
   #transfer: TransferHandle | undefined
-  #file: FileHandle | undefined
-  #scratch: FileHandle | undefined
   #hasClaim = false
-  #isPublished = false
   #isEnded = false
   #resolveDone: (isPublished: boolean) => void = () => {}
 
@@ -91,6 +84,7 @@ export class Reception {
     this.#host = host
     this.#link = link
     this.#blockBytes = blockBytesFor(this.bytes)
+    this.#partial = new Partial(host.storage, host.dir, spec.transfer)
     const digestBytes = digestBytesOf(spec.algorithm)
     this.#machine = new NodeMachine(
       { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes },
@@ -229,11 +223,7 @@ export class Reception {
         return this.#hash(command.scratch, command.offset, command.length)
       case 'copyIn': {
         const { offset, length } = command
-        const copy = this.#host.storage.copyIn(
-          this.#scratch as FileHandle,
-          this.#file as FileHandle,
-          { offset, length },
-        )
+        const copy = this.#partial.copyIn({ offset, length })
         return this.#run(copy, () => ({ type: 'copied', offset, length }), 'storageFailed')
       }
       case 'sum':
@@ -258,17 +248,14 @@ export class Reception {
       this.#host.requireSpace(this),
       storage.checkName(dir, this.name, this.spec.noClobber),
     ])
-    const { transfer } = this.spec
-    // One after the other: a partial whose twin failed must be known to be discarded.
-    this.#file = await storage.createPartial(dir, transfer, this.bytes)
-    this.#scratch = await storage.createPartial(dir, `${transfer}.scratch`, this.bytes)
+    await this.#partial.create(this.bytes)
     if (this.#isEnded) return
     this.#transfer = this.#host.engine.openTransfer()
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
     this.#host.engine.addStream(this.#transfer, {
       stream: 0,
-      file: this.#file,
-      scratch: this.#scratch,
+      file: this.#partial.file,
+      scratch: this.#partial.scratch,
       size: this.bytes,
       blockBytes: this.#blockBytes,
       complete: false,
@@ -370,7 +357,7 @@ export class Reception {
   }
 
   #hash(scratch: boolean, offset: number, length: number): void {
-    const file = (scratch ? this.#scratch : this.#file) as FileHandle
+    const file = scratch ? this.#partial.scratch : this.#partial.file
     const hashing = this.#hasher.hash(
       file,
       { offset, length },
@@ -388,16 +375,7 @@ export class Reception {
   }
 
   async #publish(): Promise<void> {
-    const { entry, transfer, noClobber } = this.spec
-    await this.#host.storage.publish(this.#host.dir, {
-      file: this.#file as FileHandle,
-      id: transfer,
-      name: this.name,
-      mode: entry.mode,
-      mtime: { seconds: entry.mtimeSeconds, nanos: entry.mtimeNanos },
-      noClobber,
-    })
-    this.#isPublished = true
+    await this.#partial.publish(this.name, this.spec.entry, this.spec.noClobber)
     this.#log('info', 'published', { bytes: this.bytes })
   }
 
@@ -444,21 +422,11 @@ export class Reception {
   /** Gives everything back once nothing uses it. Failing to discard is worth a line, nothing more. */
   async #release(keepPartial: boolean): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
-    const { storage, dir } = this.#host
-    if (this.#file !== undefined) storage.closeFile(this.#file)
-    if (this.#scratch !== undefined) storage.closeFile(this.#scratch)
-    const { transfer } = this.spec
-    const ids = [`${transfer}.scratch`]
-    if (!this.#isPublished && !keepPartial) ids.push(transfer)
-    if (this.#file !== undefined) {
-      for (const id of ids) {
-        await storage.discard(dir, id).catch((error: unknown) => {
-          this.#log('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
-        })
-      }
-    }
+    await this.#partial.release(keepPartial, (id, error) => {
+      this.#log('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
+    })
     if (this.#hasClaim) this.#host.unclaim(this)
-    this.#resolveDone(this.#isPublished)
+    this.#resolveDone(this.#partial.isPublished)
   }
 
   #log(
