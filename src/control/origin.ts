@@ -12,11 +12,12 @@ import type { FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Dealer, Send } from './dealer.js'
 import type { OriginCommand, OriginConfig, OriginEvent } from './origin-events.js'
+import { describeRanges, detourFrames, planFrame } from './origin-frames.js'
 import { OriginSource } from './origin-source.js'
 import { Peer } from './peer.js'
 import { PeerWatch } from './peer-watch.js'
 import { RangeSet } from './ranges.js'
-import type { Frame, Mate, NodeOutcome, RangePair } from './types.js'
+import type { Frame, NodeOutcome, RangePair } from './types.js'
 
 export class OriginMachine {
   readonly #config: OriginConfig
@@ -197,7 +198,7 @@ export class OriginMachine {
     )
     if (frame.stream !== 0 || !fits)
       return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a need beyond the file', nowMs)
-    this.#log('info', frame.scratch ? 'repair' : 'need', peer, describe(frame.ranges))
+    this.#log('info', frame.scratch ? 'repair' : 'need', peer, describeRanges(frame.ranges))
     // A block that is wrong at a node is most often a source that changed after it was hashed.
     if (frame.scratch) this.#wish(this.#source.check())
     else this.#digestsDirectly(peer, frame.ranges)
@@ -237,7 +238,7 @@ export class OriginMachine {
     this.#source.hashed(offset, event.digests)
     for (const peer of this.#group) {
       if (peer.phase !== 'running') continue
-      const owned = overlap(this.#dealer.dealt(peer.node), offset, length)
+      const owned = RangeSet.of(this.#dealer.dealt(peer.node)).present(offset, length)
       for (const run of owned) this.#sendDigests(peer, run, true)
       for (const run of peer.directDigests.present(offset, length))
         this.#sendDigests(peer, run, false)
@@ -323,20 +324,8 @@ export class OriginMachine {
   }
 
   #planFor(peer: Peer): Frame {
-    const mates = this.#group.map(
-      (mate): Mate => ({ index: mate.mate, nodeId: mate.nodeId, address: mate.link.address }),
-    )
-    const relays = mates.length > 1 && this.#dealer.dealt(peer.node).length > 0
-    const { progressMs } = this.#config
-    return {
-      type: 'plan',
-      strategy: 'classic',
-      shape: 'group',
-      self: peer.mate,
-      mates,
-      relays,
-      progressMs,
-    }
+    const hasShare = this.#dealer.dealt(peer.node).length > 0
+    return planFrame(this.#group, peer, hasShare, this.#config.progressMs)
   }
 
   #beat(nowMs: number): void {
@@ -352,14 +341,10 @@ export class OriginMachine {
 
   /** The node is lost: it gets its outcome, and what it was to relay goes another way. */
   #lose(peer: Peer, code: FrErrorCode, text: string, nowMs: number): void {
-    if (peer.phase === 'out' || (peer.phase === 'complete' && this.#isGone(peer))) return
+    if (peer.phase === 'out' || (peer.phase === 'complete' && !this.#watch.isWatched(peer))) return
     if (peer.phase !== 'complete') return this.#out(peer, 'failed', code, text, nowMs)
     this.#log('warn', 'left', peer, `${code}: ${text}`)
     this.#leave(peer, nowMs)
-  }
-
-  #isGone(peer: Peer): boolean {
-    return !this.#watch.isWatched(peer)
   }
 
   #out(
@@ -381,7 +366,7 @@ export class OriginMachine {
   #leave(peer: Peer, nowMs: number): void {
     this.#drop(peer)
     this.#source.free(peer.node)
-    this.#dealer.handle({ type: 'nodeFailed', node: peer.node, nowMs })
+    this.#list(this.#dealer.handle({ type: 'nodeFailed', node: peer.node, nowMs }))
     for (const other of this.#group) if (other.phase === 'running') this.#detour(other, peer, true)
   }
 
@@ -394,11 +379,7 @@ export class OriginMachine {
 
   #detour(to: Peer, from: Peer, gone: boolean): void {
     const ranges = this.#dealer.dealt(from.node)
-    const index = from.mate
-    for (let i = 0; i === 0 || i < ranges.length; i += limits.needRanges) {
-      const part = ranges.slice(i, i + limits.needRanges)
-      this.#send(to, { type: 'detour', index, gone, stream: 0, ranges: part })
-    }
+    for (const frame of detourFrames(from, gone, ranges)) this.#send(to, frame)
     // Digests on their way through the lost relay are lost as well: those of its share come directly.
     this.#digestsDirectly(to, ranges)
   }
@@ -465,13 +446,4 @@ export class OriginMachine {
   #peer(node: number): Peer {
     return this.#peers[node] as Peer
   }
-}
-
-function overlap(ranges: readonly RangePair[], offset: number, length: number): RangePair[] {
-  return RangeSet.of(ranges).present(offset, length)
-}
-
-function describe(ranges: readonly RangePair[]): string {
-  const bytes = ranges.reduce((sum, [, length]) => sum + length, 0)
-  return `${bytes} bytes in ${ranges.length} ranges`
 }
