@@ -18,8 +18,8 @@ const transferChannel = channel('fastreplica:transfer')
 const progressMs = 250
 
 /**
- * Puts the file at `path` on all nodes of `options.to`. Returns at once; misuse throws TypeError, what
- * this version does not offer FrError ERR_FR_UNSUPPORTED, an unusable key ERR_FR_KEY.
+ * Puts the file at `path` on all nodes of `options.to`. Returns at once; misuse throws TypeError,
+ * what this version does not offer FrError ERR_FR_UNSUPPORTED, an unusable key ERR_FR_KEY.
  */
 export function push(path: string, options: PushOptions): Transfer {
   const checked = checkPush(path, options)

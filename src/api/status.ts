@@ -6,7 +6,10 @@ import { askStatus } from '../runtime/status-client.js'
 import { checkKey, optionalInteger, requireSignal } from './options.js'
 import type { NodeStatus, StatusOptions } from './types.js'
 
-/** Rejects with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...) or the signal's reason. */
+/**
+ * Rejects with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...) or the signal's
+ * reason.
+ */
 export async function fetchStatus(
   address: string,
   options: StatusOptions = {},

@@ -3,9 +3,9 @@
  *
  * The idea, at the origin (HashSchedule): tasks of whole blocks go round the shares, so that
  * digests travel close to their data; a share is hashed at most `aheadBytes` beyond what its feed
- * has sent, so that hashing finds the pages that sending has just read, and neither starves the other.
- * At a node (HashQueue): landed blocks wait a moment to become long runs, because a task costs the
- * same however short it is; they never wait when nothing else is coming.
+ * has sent, so that hashing finds the pages that sending has just read, and neither starves the
+ * other. At a node (HashQueue): landed blocks wait a moment to become long runs, because a task
+ * costs the same however short it is; they never wait when nothing else is coming.
  */
 import { limits } from '../limits.js'
 import { RangeSet } from './ranges.js'

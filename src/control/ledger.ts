@@ -102,7 +102,9 @@ export class StreamLedger {
     return verdict.done()
   }
 
-  /** A digest computed over scratch: `verified` runs may now be copied in, `bad` are wrong again. */
+  /**
+   * A digest computed over scratch: `verified` runs may now be copied in, `bad` are wrong again.
+   */
   computeScratch(offset: number, length: number, digests: Uint8Array): Verdict {
     const first = this.#check(offset, length, digests)
     const verdict = new VerdictMaker(this)

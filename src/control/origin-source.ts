@@ -1,7 +1,7 @@
 /**
- * What the origin knows of its own file: which digests it has, what is hashed next, whether the file
- * is under suspicion. The file digest is made only after everything was hashed and the file was found
- * unchanged since it was opened; a file that changed in between must never be sealed.
+ * What the origin knows of its own file: which digests it has, what is hashed next, whether the
+ * file is under suspicion. The file digest is made only after everything was hashed and the file
+ * was found unchanged since it was opened; a file that changed in between must never be sealed.
  */
 
 import { HashSchedule, type HashTask } from './hashing.js'

@@ -1,8 +1,9 @@
 /**
  * Which node has used up its time: to connect, to answer, to say anything, to move anything.
  *
- * Silence is judged by the detector. A node that is alive and stands still is judged here, because
- * a heartbeat shows a living process and nothing more. Every phase a node can wait in has its limit.
+ * Silence is judged by the detector. A node that is alive and stands still is judged here,
+ * because a heartbeat shows a living process and nothing more. Every phase a node can wait in has
+ * its limit.
  */
 import { limits } from '../limits.js'
 import { Detector } from './detector.js'

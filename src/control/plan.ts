@@ -3,9 +3,9 @@
  *
  * The idea: `classic` is the equal split of FastReplica (Cherkasova & Lee, USITS 2003): as many
  * subfiles as nodes, block aligned, a different one to each node, which forwards it to all others
- * while receiving. The bound T* = F / r*, r* = min(u0, min d, (u0 + U) / n), is the fluid limit that no
- * scheme beats (Kumar & Ross 2006; Mundinger, Weber, Weiss 2006). An unknown speed counts as
- * unlimited, which keeps T* a valid lower bound. Predictions must never be used as time-outs.
+ * while receiving. The bound T* = F / r*, r* = min(u0, min d, (u0 + U) / n), is the fluid limit
+ * that no scheme beats (Kumar & Ross 2006; Mundinger, Weber, Weiss 2006). An unknown speed counts
+ * as unlimited, which keeps T* a valid lower bound. Predictions must never be used as time-outs.
  */
 import type { RangePair } from './types.js'
 

@@ -76,6 +76,7 @@ function hashDescriptor(fd: number, task: BlockHashTask, make: () => Running): U
     }
     digests.push(hash.finish())
   }
-  // A copy of its own: a view into Node's shared pool would drag all of it across the thread border.
+  // A copy of its own: a view into Node's shared pool would drag all of it across the thread
+  // border.
   return Uint8Array.from(Buffer.concat(digests))
 }

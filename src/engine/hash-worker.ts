@@ -1,6 +1,6 @@
 /**
- * The hash worker: block digests of a range of an open file, one task at a time, in a thread of its own.
- * It reads what the page cache holds; it never writes and opens nothing.
+ * The hash worker: block digests of a range of an open file, one task at a time, in a thread of
+ * its own. It reads what the page cache holds; it never writes and opens nothing.
  */
 import { type BlockHashTask, hashBlocks } from './block-hash.js'
 

@@ -1,6 +1,6 @@
 /**
- * The digest of a whole file: over u64 length | u64 block bytes | block digests in order, so that it
- * needs no second pass over the bytes. Written `xxh64-blocks/<blockBytes>:<hex>`.
+ * The digest of a whole file: over u64 length | u64 block bytes | block digests in order, so that
+ * it needs no second pass over the bytes. Written `xxh64-blocks/<blockBytes>:<hex>`.
  */
 import { createHash } from 'node:crypto'
 import type { DigestAlgorithm } from '../ports.js'

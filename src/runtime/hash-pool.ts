@@ -2,14 +2,16 @@
  * The pool of hash workers (piscina). Loaded on first use, because a small push never needs it;
  * its threads end after a while without work.
  *
- * Nothing is queued without bound: callers keep at most limits.hashTasksInFlight tasks of each transfer.
+ * Nothing is queued without bound: callers keep at most limits.hashTasksInFlight tasks of each
+ * transfer.
  */
 import { availableParallelism } from 'node:os'
 import type { Piscina } from 'piscina'
 import { FrError, isFrErrorCode } from '../errors.js'
 import type { ByteRange, DigestAlgorithm, HashPool, HashSource } from '../ports.js'
 
-// From src (tests) and from dist alike this is the built worker: Node 20 runs no TypeScript in threads.
+// From src (tests) and from dist alike this is the built worker: Node 20 runs no TypeScript in
+// threads.
 const workerUrl = new URL('../../dist/engine/hash-worker.js', import.meta.url)
 const idleMs = 10_000
 

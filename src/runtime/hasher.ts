@@ -1,6 +1,6 @@
 /**
- * Block digests of one open file: short runs and small files on this thread, in pieces between which
- * the loop goes on; everything else in the pool.
+ * Block digests of one open file: short runs and small files on this thread, in pieces between
+ * which the loop goes on; everything else in the pool.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FrError } from '../errors.js'

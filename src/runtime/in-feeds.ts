@@ -1,6 +1,6 @@
 /**
- * The incoming data connections of a reception: who sends on them, and whether the digests that come
- * on them are the origin's. One connection per sender, ever: a second one is refused.
+ * The incoming data connections of a reception: who sends on them, and whether the digests that
+ * come on them are the origin's. One connection per sender, ever: a second one is refused.
  */
 import { isBlockRun } from '../control/ledger.js'
 import { FrError } from '../errors.js'

@@ -2,10 +2,10 @@
  * The one way a machine runs: facts are queued, the machine turns each into wishes, the wishes are
  * carried out, and a timer stands at the machine's next deadline.
  *
- * Wishes are carried out between two facts, never inside `handle`, so carrying one out may post the
- * next fact at once. What throws here is a defect of this program: it ends this one machine, by name, and
- * never the process with all its other transfers. A timer that fires late says so to the machine: what was late is this process,
- * not its peers.
+ * Wishes are carried out between two facts, never inside `handle`, so carrying one out may post
+ * the next fact at once. What throws here is a defect of this program: it ends this one machine,
+ * by name, and never the process with all its other transfers. A timer that fires late says so to
+ * the machine: what was late is this process, not its peers.
  */
 import { performance } from 'node:perf_hooks'
 

@@ -1,6 +1,7 @@
 /**
  * The files of a reception: the partial, and the scratch in which repairs land. Created together,
- * closed together; the scratch never outlives the reception, the partial only when it is to be kept.
+ * closed together; the scratch never outlives the reception, the partial only when it is to be
+ * kept.
  */
 import type { StreamEntry } from '../control/types.js'
 import type { ByteRange, DataDirHandle, FileHandle, Storage } from '../ports.js'
@@ -54,7 +55,10 @@ export class Partial {
     this.#isPublished = true
   }
 
-  /** Closes what is open and removes what is not to be kept. Calls back for what cannot be removed. */
+  /**
+   * Closes what is open and removes what is not to be kept. Calls back for what cannot be
+   * removed.
+   */
   async release(keepPartial: boolean, failed: (id: string, error: unknown) => void): Promise<void> {
     if (this.#file === undefined) return
     this.#storage.closeFile(this.#file)

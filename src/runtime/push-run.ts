@@ -1,9 +1,9 @@
 /**
  * One push, carried out: the machine decides (control/origin.ts), this file does.
  *
- * Ownership: a run owns its source file, engine transfer, links and feeds, and gives them back when
- * it ends, after every hash task that reads the source has come back. The engine and the pool belong
- * to the caller.
+ * Ownership: a run owns its source file, engine transfer, links and feeds, and gives them back
+ * when it ends, after every hash task that reads the source has come back. The engine and the
+ * pool belong to the caller.
  */
 import { ClassicDealer } from '../control/classic.js'
 import type { Failure } from '../control/node-events.js'

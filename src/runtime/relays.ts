@@ -1,9 +1,10 @@
 /**
  * The relay side of a node's transfer: feeds to mates, and the digests that go with the bytes.
  *
- * The engine relays payload by itself. Digests are relayed here: they are opaque to the engine, and
- * every hop signs them anew. Until every mate's feed has opened or failed, what was relayed is kept,
- * so that a feed that opens later gets all of it. Kept digests never exceed one per block.
+ * The engine relays payload by itself. Digests are relayed here: they are opaque to the engine,
+ * and every hop signs them anew. Until every mate's feed has opened or failed, what was relayed
+ * is kept, so that a feed that opens later gets all of it. Kept digests never exceed one per
+ * block.
  */
 import type { Mate } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'

@@ -34,7 +34,9 @@ export class Remote {
     return !this.#isDropped
   }
 
-  /** Hands the connection to the engine; false: too late. Throws FrError when it broke meanwhile. */
+  /**
+   * Hands the connection to the engine; false: too late. Throws FrError when it broke meanwhile.
+   */
   adopt(transfer: TransferHandle, established: Established): boolean {
     if (this.#isDropped) established.close()
     else this.#out = adoptOut(this.#engine, transfer, established, false)

@@ -2,9 +2,9 @@
  * A whole push on a virtual network and clock: the shipping machines of origin and nodes, simulated
  * links, feeds, files and faults, all from one seed.
  *
- * Checked while it runs (safety): nothing is held that is not verified and right, nothing wrong is
- * published, nothing twice. Checked at the end (liveness): the push ends, everyone living is complete,
- * everyone else has an outcome that says why.
+ * Checked while it runs (safety): nothing is held that is not verified and right, nothing wrong
+ * is published, nothing twice. Checked at the end (liveness): the push ends, everyone living is
+ * complete, everyone else has an outcome that says why.
  */
 import { ClassicDealer } from '../control/classic.js'
 import { OriginMachine } from '../control/origin.js'
@@ -378,7 +378,8 @@ export class Cluster implements SimNet {
   #hang(node: number): void {
     const made = this.nodes[node]
     if (made !== undefined) made.isHung = true
-    // Its kernel goes on taking bytes for a while and sends what was queued; then everything stands.
+    // Its kernel goes on taking bytes for a while and sends what was queued; then everything
+    // stands.
     for (const [key, feed] of this.#feeds)
       if (key.startsWith(`${node}>`)) feed.stalledUntilMs = Number.MAX_SAFE_INTEGER
   }

@@ -53,7 +53,10 @@ function checkFailure(scenario: Scenario, cluster: Cluster, result: SimResult): 
   if (result.virtualMs > limits.publishMs) throw new Error('a failed push took too long to end')
 }
 
-/** Asking again is the safety net: only what keeps quiet (not what breaks) may make a node need it. */
+/**
+ * Asking again is the safety net: only what keeps quiet (not what breaks) may make a node need
+ * it.
+ */
 function checkPromptness(scenario: Scenario, cluster: Cluster): void {
   const isQuiet = scenario.edges.flat().some((edge) => edge.stallAtMs !== null || edge.cannotDial)
   if (isQuiet || scenario.nodes.some((node) => node.trouble === 'hung')) return

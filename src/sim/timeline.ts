@@ -1,6 +1,6 @@
 /**
- * Virtual time: things happen in order of their time, then in the order they were planned. The clock
- * jumps to the next of them; nothing waits.
+ * Virtual time: things happen in order of their time, then in the order they were planned. The
+ * clock jumps to the next of them; nothing waits.
  */
 interface Entry {
   readonly atMs: number

@@ -180,7 +180,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_(CLOSED|NODE_LOST)/)
     })
 
-    it('misuse is a TypeError that names the option; what is not offered is refused by name', async () => {
+    it('misuse is a TypeError, what is not offered is refused by name', async () => {
       const to = ['127.0.0.1:7400']
       expect(() => push('', { to })).toThrow(/path/)
       expect(() => push('x', { to: [] })).toThrow(/to must name/)

@@ -219,7 +219,7 @@ describe('NodeMachine', () => {
     expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: null }))).toEqual([])
   })
 
-  it('asks again when all was dealt, something is missing and nothing moves, ever less often', () => {
+  it('asks again when all was dealt and nothing moves, ever less often', () => {
     const bench = new Bench().receiving()
     bench.feed(landed(0, 100))
     // Not before the seal: until then the origin may still be dealing.
