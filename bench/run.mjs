@@ -1,7 +1,8 @@
 /**
  * What `fr-bench` loads: the list of suites and the order of events. A suite is an object
- * `{ name, about, run(options) }` whose `run` resolves to a report (report.mjs), throws Obstacle
- * when this machine cannot do it, and any other error when the product failed.
+ * `{ name, about, run(options) }`. Its `run` resolves to a report (report.mjs; `isFailed` where
+ * some of it went wrong), throws Obstacle when this machine cannot do it, and any other error when
+ * the product failed.
  */
 import { existsSync } from 'node:fs'
 import { engine } from './engine.mjs'
@@ -42,6 +43,7 @@ export async function runSuites(request, stdout, stderr) {
       )
       if (out !== undefined)
         appendResults(out, report, { machine, command, date: date.slice(0, 10) })
+      if (report.isFailed) status = Math.max(status, 1)
     } catch (error) {
       const isObstacle = error instanceof Obstacle
       stderr(`fr-bench ${name}: ${isObstacle ? error.message : error.stack}\n`)

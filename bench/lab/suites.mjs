@@ -1,141 +1,13 @@
 /**
- * The suites that need the lab: scenarios over network namespaces with real `fr node` processes and
- * one real `fr push` each, and beside them, where asked for and installed, other systems. Every run
- * has a new network, new processes and new files. Content is compared after the clock has stopped.
+ * The suites that need the lab: scenarios, the product beside other systems, tables. A run that
+ * fails is a row that says so, and fails the suite; the others are still measured.
  */
-
-import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { availableMemoryBytes } from '../machine.mjs'
 import { median, spread } from '../report.mjs'
-import { MIB, Obstacle, push, sameContent, Workspace, warmMemory } from '../workspace.mjs'
-import { Lab, labObstacle, wireFactor } from './lab.mjs'
+import { MIB, Obstacle } from '../workspace.mjs'
+import { labObstacle, wireFactor } from './lab.mjs'
 import { peers } from './peers.mjs'
+import { labRun, peerRun } from './runs.mjs'
 import { boundSeconds, quickScenario, scenarios, slowBoundSeconds } from './scenarios.mjs'
-
-const port = 7400
-
-export function makeKey(workspace) {
-  const file = workspace.path('key')
-  writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
-  return file
-}
-
-export async function startNodes(workspace, lab, keyFile) {
-  const hosts = Array.from({ length: lab.size - 1 }, (_, at) => at + 1)
-  return Promise.all(
-    hosts.map((host) =>
-      workspace.startNode({
-        listen: `${lab.address(host)}:${port}`,
-        name: `node-${host}`,
-        keyFile,
-        prefix: lab.prefix(host),
-      }),
-    ),
-  )
-}
-
-/** What happens to the network on the way. Rejects when the push is over before all of it has. */
-async function disturb(scenario, { lab, nodes, bound, signal }) {
-  const { fault, changes = [] } = scenario
-  const events = changes.map((change) => ({
-    at: change.at,
-    act: () => lab.setSpeed(change.host, change),
-  }))
-  if (fault !== undefined) {
-    events.push({
-      at: fault.at,
-      act() {
-        lab.cut(fault.host)
-        nodes[fault.host - 1].child.kill('SIGKILL')
-      },
-    })
-  }
-  const start = performance.now()
-  for (const { at, act } of events.sort((a, b) => a.at - b.at)) {
-    const rest = start + at * bound * wireFactor * 1000 - performance.now()
-    await sleep(Math.max(0, rest), undefined, { signal })
-    act()
-  }
-}
-
-function outcomes(scenario, nodes, result) {
-  const gone = scenario.fault?.host
-  return nodes.map((node, at) => ({
-    host: at + 1,
-    data: node.data,
-    isGone: at + 1 === gone,
-    isSlow: at + 1 === scenario.slow,
-    ...result.nodes.find((each) => each.node === node.address),
-  }))
-}
-
-/** Every node that should have the file has it, byte for byte, and nobody else claims to. */
-function check(scenario, source, list, exitStatus, errorText) {
-  const wanted = scenario.fault === undefined ? 0 : 3
-  for (const each of list) {
-    const good = each.status === (each.isGone ? 'failed' : 'complete')
-    if (!good) throw new Error(`host ${each.host}: ${each.status} ${each.reason} ${errorText}`)
-    if (!each.isGone && !sameContent(source, path.join(each.data, 'source'))) {
-      throw new Error(`host ${each.host}: the content differs`)
-    }
-  }
-  if (exitStatus !== wanted) throw new Error(`fr push: exit status ${exitStatus}, not ${wanted}`)
-}
-
-/** One run: `{ seconds, slowSeconds, cpuPerGB, originCopies, strategy }`. */
-export async function labRun(scenario, { queue, strategy, congestion }) {
-  const count = scenario.hosts.length - 1
-  const workspace = new Workspace(scenario.bytes * (count + 1))
-  const lab = Lab.create({ hosts: scenario.hosts, queue, congestion })
-  const bound = boundSeconds(scenario)
-  try {
-    const keyFile = makeKey(workspace)
-    const source = workspace.randomFile('source', scenario.bytes)
-    const nodes = await startNodes(workspace, lab, keyFile)
-    await warmMemory(
-      workspace,
-      source,
-      Math.min(scenario.bytes * count, availableMemoryBytes() / 2),
-    )
-    const before = lab.counters()[0].sent
-    const over = new AbortController()
-    let disturbance
-    const pushing = push(workspace, {
-      source,
-      nodes,
-      keyFile,
-      prefix: lab.prefix(0),
-      args: strategy === undefined ? [] : ['--strategy', strategy],
-      onLine(line) {
-        if (line.event !== 'plan') return
-        disturbance = disturb(scenario, { lab, nodes, bound, signal: over.signal })
-        disturbance.catch(() => {}) // looked at below, when the push has ended
-      },
-    })
-    const pushed = await pushing.finally(() =>
-      over.abort(new Error('the push was over before the network had changed')),
-    )
-    await disturbance
-    const list = outcomes(scenario, nodes, pushed.result)
-    check(scenario, source, list, pushed.exitStatus, pushed.errorText)
-    const counted = list.filter((each) => !each.isGone && !each.isSlow)
-    const delivered = list.filter((each) => !each.isGone).length * scenario.bytes
-    const isWhole = counted.length === list.length
-    return {
-      seconds: isWhole ? pushed.result.seconds : Math.max(...counted.map((each) => each.seconds)),
-      slowSeconds: list.find((each) => each.isSlow)?.seconds ?? null,
-      cpuPerGB: (pushed.cpuSeconds / delivered) * 1e9,
-      originCopies: (lab.counters()[0].sent - before) / scenario.bytes,
-      strategy: pushed.result.strategy,
-    }
-  } finally {
-    await workspace.close()
-    lab.close()
-  }
-}
 
 function row(name, queue, scenario, runs) {
   const floor = boundSeconds(scenario) * wireFactor
@@ -193,67 +65,67 @@ const columns = [
   { key: 'copies', title: 'origin copies' },
 ]
 
-async function peerRows(name, queue, scenario, { runs, say, congestion, only }) {
-  const rows = []
-  for (const peer of peers) {
-    if (only !== undefined && !only.includes(peer.name)) continue
-    const missing = peer.missing()
-    if (missing !== null) {
-      rows.push({ name, queue, strategy: peer.name, seconds: missing })
-      continue
-    }
-    const done = []
-    for (let run = 0; run < runs; run++) {
-      done.push(await peerRun(peer, scenario, { queue, congestion }))
-      say(`${name}, ${queue}, ${peer.name}: ${done.at(-1).seconds.toFixed(2)} s`)
-    }
-    rows.push(row(name, queue, scenario, done))
-  }
-  return rows
+/** What takes part: `{ name, missing(), run(scenario, network) }`. */
+function contenders({ strategies, peers: wanted }) {
+  const ours = strategies.map((strategy) => ({
+    name: strategy ?? 'fr push',
+    missing: () => null,
+    run: (scenario, network) => labRun(scenario, { ...network, strategy }),
+  }))
+  const others = peers.filter((peer) => wanted?.includes(peer.name))
+  return [
+    ...ours,
+    ...others.map((peer) => ({
+      name: peer.name,
+      missing: peer.missing,
+      run: (scenario, network) => peerRun(peer, scenario, network),
+    })),
+  ]
 }
 
-async function peerRun(peer, scenario, { queue, congestion }) {
-  const workspace = new Workspace(scenario.bytes * scenario.hosts.length)
-  const lab = Lab.create({ hosts: scenario.hosts, queue, congestion })
-  try {
-    const source = workspace.randomFile('source', scenario.bytes)
-    const before = lab.counters()[0].sent
-    const { seconds, cpuSeconds, copies } = await peer.run({ workspace, lab, source, scenario })
-    for (const copy of copies) {
-      if (!sameContent(source, copy)) throw new Error(`${peer.name}: the content differs`)
-    }
-    const delivered = scenario.bytes * copies.length
-    return {
-      seconds,
-      cpuPerGB: (cpuSeconds / delivered) * 1e9,
-      originCopies: (lab.counters()[0].sent - before) / scenario.bytes,
-      strategy: peer.name,
-    }
-  } finally {
-    await workspace.close()
-    lab.close()
+/** All runs of one contender in one network; resolves to rows and the reasons of failed runs. */
+async function measure(contender, name, scenario, { network, runs, say }) {
+  const { queue } = network
+  const missing = contender.missing()
+  if (missing !== null) {
+    return { rows: [{ name, queue, strategy: contender.name, seconds: missing }], failures: [] }
   }
+  const done = []
+  const failures = []
+  for (let run = 0; run < runs; run++) {
+    const label = `${name}, ${queue}, ${contender.name}`
+    try {
+      done.push(await contender.run(scenario, network))
+      say(`${label}: ${done.at(-1).seconds.toFixed(2)} s`)
+    } catch (error) {
+      if (error instanceof Obstacle) throw error
+      say(`${label}: ${error.stack}`)
+      failures.push(`FAILED: ${label}: ${error.message.split('\n')[0]}`)
+    }
+  }
+  if (done.length === 0) {
+    return { rows: [{ name, queue, strategy: contender.name, seconds: 'failed' }], failures }
+  }
+  const rows = [row(name, queue, scenario, done)]
+  if (done[0].slowSeconds != null) rows.push(slowRow(name, queue, scenario, done))
+  return { rows, failures }
 }
 
 async function runScenarios(suite, table, options) {
   const obstacle = labObstacle()
   if (obstacle !== null) throw new Obstacle(obstacle)
-  const { queues, strategies, say, congestion, withPeers } = options
+  const { congestion, say } = options
   const runs = options.rounds ?? (options.quick ? 1 : 3)
   const rows = []
+  const failures = []
   for (const [name, scenario] of Object.entries(table)) {
-    for (const queue of queues) {
-      for (const strategy of strategies) {
-        const done = []
-        for (let run = 0; run < runs; run++) {
-          done.push(await labRun(scenario, { queue, strategy, congestion }))
-          say(`${name}, ${queue}, ${done.at(-1).strategy}: ${done.at(-1).seconds.toFixed(2)} s`)
-        }
-        rows.push(row(name, queue, scenario, done))
-        if (scenario.slow !== undefined) rows.push(slowRow(name, queue, scenario, done))
+    for (const queue of options.queues) {
+      for (const contender of contenders(options)) {
+        const network = { queue, congestion }
+        const measured = await measure(contender, name, scenario, { network, runs, say })
+        rows.push(...measured.rows)
+        failures.push(...measured.failures)
       }
-      const wanted = { runs, say, congestion, only: options.peers }
-      if (withPeers) rows.push(...(await peerRows(name, queue, scenario, wanted)))
     }
   }
   const kind = congestion ?? 'the congestion control of the system'
@@ -262,11 +134,13 @@ async function runScenarios(suite, table, options) {
     title: `scenarios over network namespaces, ${kind}, ${runs} runs: median (min-max)`,
     columns,
     rows,
+    isFailed: failures.length > 0,
     notes: [
       ...Object.entries(table).map(
         ([name, { about, bytes }]) => `${name}: ${about}; ${bytes / MIB} MiB`,
       ),
       `T* is the fluid bound, the floor what TCP can make of it: T* x ${wireFactor}`,
+      ...failures,
     ],
   }
 }
@@ -278,7 +152,6 @@ function settled(options) {
     // Undefined: whatever `fr push` does when not told.
     strategies: options.strategies ?? [undefined],
     congestion: options.congestion === 'system' ? null : (options.congestion ?? 'cubic'),
-    withPeers: options.peers !== undefined,
   }
 }
 
