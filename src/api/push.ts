@@ -58,8 +58,12 @@ async function run(
       dialler: { keys: [checked.key], self, connectMs },
       log,
     }
-    const running = new PushRun(engine, router, pool, source, spec, {
-      plan: (plan) => announce(control, 'plan', plan),
+    const running: PushRun = new PushRun(engine, router, pool, source, spec, {
+      plan: (plan) => {
+        announce(control, 'plan', plan)
+        // Also a push that is over in no time shows once where it stands.
+        announce(control, 'progress', running.progress())
+      },
       outcome: (outcome) => announce(control, 'node', outcome),
     })
     const result = await supervise(running, control, signal)
