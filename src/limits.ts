@@ -136,7 +136,10 @@ relation(limits.frameBytes < limits.linkQueueBytes, 'a frame fits the link queue
 relation(limits.progressMs * 3 < limits.suspectMs, 'three lost reports before suspicion')
 relation(limits.suspectMs < limits.failMs, 'suspected before failed')
 relation(limits.failMs < limits.originSilentMs, 'the origin judges first')
-relation(limits.beatMs * 3 < limits.originSilentMs, 'three lost beats before the origin counts as silent')
+relation(
+  limits.beatMs * 3 < limits.originSilentMs,
+  'three lost beats before the origin counts as silent',
+)
 relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is given up')
 relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')
 relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')

@@ -190,7 +190,12 @@ export interface DataEngine {
   /** What a hash worker needs to read this file. Structured-cloneable. */
   hashSource(file: FileHandle): HashSource
   /** Digests of the blocks in the range, at once, on this thread; at most limits.hashInlineBytes. */
-  hashNow(file: FileHandle, range: ByteRange, blockBytes: number, algorithm: DigestAlgorithm): Uint8Array
+  hashNow(
+    file: FileHandle,
+    range: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+  ): Uint8Array
   /** XXH64 of a small buffer, seed 0. */
   xxh64(bytes: Uint8Array): bigint
   /** Idempotent. Every feed is dropped, every file closed, every thread joined. */
@@ -205,7 +210,12 @@ export type HashSource =
 
 /** Digests run in worker threads; `hash` resolves to the block digests laid end to end. */
 export interface HashPool {
-  hash(source: HashSource, range: ByteRange, blockBytes: number, algorithm: DigestAlgorithm): Promise<Uint8Array>
+  hash(
+    source: HashSource,
+    range: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+  ): Promise<Uint8Array>
   close(): Promise<void>
 }
 

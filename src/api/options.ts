@@ -5,6 +5,7 @@
 
 import type { NodeLink } from '../control/plan.js'
 import { refuseUnsupported } from '../control/refusals.js'
+import type { Strategy } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { DigestAlgorithm } from '../ports.js'
@@ -17,6 +18,7 @@ export interface CheckedPush {
   readonly nodes: readonly NodeLink[]
   readonly key: Key
   readonly name: Uint8Array
+  readonly strategy: Strategy
   readonly algorithm: DigestAlgorithm
   readonly engine: 'native' | 'portable' | undefined
   readonly noClobber: boolean
@@ -47,7 +49,6 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
   }
   const groupSize = optionalInteger('groupSize', options.groupSize, 1, limits.nodesPerPush)
   refuseUnsupported({
-    strategy: oneOf('strategy', options.strategy, strategies) ?? 'classic',
     shape: oneOf('shape', options.shape, shapes) ?? 'auto',
     groupSize,
     nodes: nodes.length,
@@ -62,6 +63,7 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
     nodes,
     key: checkKey('key', options.key),
     name: checkName(path, options.as),
+    strategy: oneOf('strategy', options.strategy, strategies) ?? 'adaptive',
     algorithm: oneOf('digest', options.digest, digests) ?? 'xxh64',
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,

@@ -1,6 +1,6 @@
 /** `push`: one file to many nodes. */
 import { channel } from 'node:diagnostics_channel'
-import { equalShares, forecastClassic } from '../control/plan.js'
+import { forecastOf, sharesOf } from '../control/strategies.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor } from '../limits.js'
 import { randomId } from '../runtime/crypto.js'
@@ -45,10 +45,11 @@ async function run(
     const source = await engine.storage.openSource(checked.path)
     signal.throwIfAborted()
     if (checked.dryRun) return dryRun(checked, control, source.size)
-    const { nodes, name, algorithm, noClobber, connectMs } = checked
+    const { strategy, nodes, name, algorithm, noClobber, connectMs } = checked
     const self = { nodeId: randomId(), incarnation: Date.now() }
     const spec = {
       transfer: control.transfer.id,
+      strategy,
       name,
       nodes,
       originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
@@ -102,15 +103,16 @@ async function supervise(
 
 /** The plan as it would be if every node accepted; nothing is contacted. */
 function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): PushResult {
+  const { strategy } = checked
   const blockBytes = blockBytesFor(bytes)
   const uplink = checked.uplinkBytesPerSecond
   const origin = uplink === undefined ? {} : { uplinkBytesPerSecond: uplink }
-  const forecast = forecastClassic(bytes, blockBytes, origin, checked.nodes)
-  const shares = equalShares(bytes, blockBytes, checked.nodes.length)
+  const forecast = forecastOf(strategy, bytes, blockBytes, origin, checked.nodes)
+  const shares = sharesOf(strategy, bytes, blockBytes, checked.nodes)
   const plan: Plan = {
     event: 'plan',
     transfer: control.transfer.id,
-    strategy: 'classic',
+    strategy,
     shape: 'group',
     groups: [checked.nodes.map((node) => node.address)],
     shares: checked.nodes.map((node, i) => ({ node: node.address, bytes: shares[i]?.[1] ?? 0 })),
@@ -126,7 +128,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): 
     seconds: 0,
     boundSeconds: forecast.boundSeconds,
     efficiency: null,
-    strategy: 'classic',
+    strategy,
     shape: 'group',
     originBytesSent: 0,
     digest: null,

@@ -41,11 +41,17 @@ const directUnitBytes = 32 * KIB
 const directQueueMax = 1 * MIB
 
 export class AdaptiveDealer implements Dealer {
+  readonly strategy = 'adaptive'
+  readonly reportMs = adaptiveTiming.reportMs
   readonly #bytes: number
   readonly #pool = new RangeSet()
   readonly #relays = new Map<number, DealtRelay>()
   readonly #answers = new DirectAnswers()
   readonly #lag = new LagVotes()
+  /** What nodes that are gone had forwarded, as far as was known. */
+  readonly #left = new Map<number, RangeSet>()
+  /** Receivers that a relay does not reach. */
+  readonly #cut = new Map<number, Set<number>>()
   #startMs = 0
   #ratedMs = 0
   #sentMark = 0
@@ -64,12 +70,14 @@ export class AdaptiveDealer implements Dealer {
   }
 
   dealt(node: number): readonly RangePair[] {
-    return this.#relays.get(node)?.dealt.toArray() ?? []
+    return (this.#relays.get(node)?.dealt ?? this.#left.get(node))?.toArray() ?? []
   }
 
   /** Nodes whose backlog is not to count, because they lag or have gone silent. */
   excluded(): readonly number[] {
-    const silent = [...this.#relays.values()].filter((relay) => relay.isSilent).map((relay) => relay.node)
+    const silent = [...this.#relays.values()]
+      .filter((relay) => relay.isSilent)
+      .map((relay) => relay.node)
     return [...new Set([...this.#lag.lagging, ...silent])].sort((a, b) => a - b)
   }
 
@@ -90,7 +98,9 @@ export class AdaptiveDealer implements Dealer {
       }
       case 'counted':
         this.#answers.counted(fact.node, fact.queuedBytes, fact.nowMs)
-        this.#relays.get(fact.node)?.counted(fact.queuedBytes, fact.unackedBytes, fact.sentBytes, fact.nowMs)
+        this.#relays
+          .get(fact.node)
+          ?.counted(fact.queuedBytes, fact.unackedBytes, fact.sentBytes, fact.nowMs)
         return []
       case 'needed': {
         const sends = this.#answers.answer(fact)
@@ -99,6 +109,9 @@ export class AdaptiveDealer implements Dealer {
       }
       case 'nodeFailed':
         return this.#fail(fact.node, fact.nowMs)
+      case 'edgeLost':
+        this.#cut.set(fact.from, (this.#cut.get(fact.from) ?? new Set()).add(fact.to))
+        return []
       case 'ticked':
         return this.#tick(fact.nowMs)
       default:
@@ -150,18 +163,21 @@ export class AdaptiveDealer implements Dealer {
     if (relay === undefined) return []
     this.#takeBack(relay)
     this.#relays.delete(node)
+    this.#left.set(node, relay.dealt)
     return this.#deal(nowMs)
   }
 
   #deal(nowMs: number): Send[] {
     const sends: Send[] = []
-    const live = [...this.#relays.values()].filter((relay) => !relay.isSilent && !this.#lag.lagging.has(relay.node))
+    const live = [...this.#relays.values()].filter(
+      (relay) => !relay.isSilent && !this.#lag.lagging.has(relay.node),
+    )
     if (live.length === 0) return this.#dealWithoutRelays()
     const leftSeconds = this.#secondsLeft(live)
     while (!this.#pool.isEmpty) {
       const relay = emptiest(live, leftSeconds)
       if (relay === undefined) break
-      sends.push(this.#unitTo(relay, leftSeconds))
+      this.#dealUnit(relay, leftSeconds, sends)
     }
     if (!this.#pool.isEmpty && nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
     return sends
@@ -173,12 +189,18 @@ export class AdaptiveDealer implements Dealer {
     return rate === 0 ? Number.POSITIVE_INFINITY : this.#pool.bytes / rate
   }
 
-  #unitTo(relay: DealtRelay, leftSeconds: number): Send {
+  #dealUnit(relay: DealtRelay, leftSeconds: number, sends: Send[]): void {
     const [offset, available] = this.#pool.first() as RangePair
     const length = Math.min(available, relay.unitBytes(leftSeconds))
     this.#pool.remove(offset, length)
     relay.deal(offset, length)
-    return { node: relay.node, stream: 0, offset, length, relay: this.#relays.size > 1, scratch: false }
+    const unit = { stream: 0, offset, length, scratch: false }
+    sends.push({ ...unit, node: relay.node, relay: this.#relays.size > 1 })
+    for (const node of this.#cut.get(relay.node) ?? []) {
+      if (!this.#relays.has(node)) continue
+      this.#relays.get(node)?.listed(length)
+      sends.push({ ...unit, node, relay: false })
+    }
   }
 
   /** The origin's spare uplink, when every relay is full. */

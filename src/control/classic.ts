@@ -1,28 +1,19 @@
 /**
- * FastReplica's own deal: equal, contiguous, block-aligned shares, one per node, all at once.
- *
- * Bytes that a node asks for are sent to it directly. What was listed for it and is still queued
- * on its feed is not listed again: it will arrive, or the feed breaks and the node fails by name.
- * Repairs (scratch) are always sent: each is a new try.
+ * FastReplica's own deal: equal, contiguous, block-aligned shares, one per node, all at once
+ * (Cherkasova & Lee, USITS 2003). As fast as the slowest relay, by design.
  */
 import type { Dealer, DealerFact, Send } from './dealer.js'
+import { DirectAnswers } from './direct-answers.js'
 import { equalShares } from './plan.js'
-import { RangeSet } from './ranges.js'
 import type { RangePair } from './types.js'
 
-/** A feed counts as drained when it was seen empty this long after the last listing. */
-const drainedMs = 500
-
-interface Direct {
-  readonly ranges: RangeSet
-  listedMs: number
-}
-
 export class ClassicDealer implements Dealer {
+  readonly strategy = 'classic'
+  readonly reportMs = 0
   readonly #bytes: number
   readonly #blockBytes: number
   readonly #dealt = new Map<number, RangePair[]>()
-  readonly #direct = new Map<number, Direct>()
+  readonly #answers = new DirectAnswers()
   #isAllDealt = false
 
   constructor(bytes: number, blockBytes: number) {
@@ -42,18 +33,24 @@ export class ClassicDealer implements Dealer {
     return null
   }
 
+  excluded(): readonly number[] {
+    return []
+  }
+
   handle(fact: DealerFact): Send[] {
     switch (fact.type) {
       case 'started':
         return this.#deal(fact.nodes)
       case 'counted':
-        return this.#forgetDrained(fact.node, fact.queuedBytes, fact.nowMs)
+        this.#answers.counted(fact.node, fact.queuedBytes, fact.nowMs)
+        return []
       case 'needed':
-        return this.#answer(fact)
+        return this.#answers.answer(fact)
       case 'nodeFailed':
-        this.#direct.delete(fact.node)
+        this.#answers.forget(fact.node)
         return []
       case 'reported':
+      case 'edgeLost':
       case 'ticked':
         return []
       default:
@@ -72,35 +69,5 @@ export class ClassicDealer implements Dealer {
     }
     this.#isAllDealt = true
     return sends
-  }
-
-  #answer(fact: DealerFact & { type: 'needed' }): Send[] {
-    const wanted = RangeSet.of(fact.ranges)
-    if (!fact.scratch) {
-      const direct = this.#directOf(fact.node)
-      wanted.subtract(direct.ranges)
-      for (const [offset, length] of wanted) direct.ranges.add(offset, length)
-      direct.listedMs = fact.nowMs
-    }
-    const { node, stream, scratch } = fact
-    return wanted
-      .toArray()
-      .map(([offset, length]) => ({ node, stream, offset, length, relay: false, scratch }))
-  }
-
-  #forgetDrained(node: number, queuedBytes: number, nowMs: number): Send[] {
-    const direct = this.#direct.get(node)
-    if (direct !== undefined && queuedBytes === 0 && nowMs - direct.listedMs >= drainedMs)
-      direct.ranges.clear()
-    return []
-  }
-
-  #directOf(node: number): Direct {
-    let direct = this.#direct.get(node)
-    if (direct === undefined) {
-      direct = { ranges: new RangeSet(), listedMs: 0 }
-      this.#direct.set(node, direct)
-    }
-    return direct
   }
 }

@@ -6,7 +6,7 @@
  * A strategy that deals piece by piece answers `reported`, `counted` and `ticked` with more sends;
  * `classic` deals everything at the start.
  */
-import type { RangePair } from './types.js'
+import type { RangePair, Strategy } from './types.js'
 
 export interface Send {
   readonly node: number
@@ -39,6 +39,8 @@ export type DealerFact =
       readonly nowMs: number
     }
   | { readonly type: 'nodeFailed'; readonly node: number; readonly nowMs: number }
+  /** What `from` relays no longer reaches `to`, although both live. */
+  | { readonly type: 'edgeLost'; readonly from: number; readonly to: number }
   | {
       readonly type: 'needed'
       readonly node: number
@@ -50,6 +52,11 @@ export type DealerFact =
   | { readonly type: 'ticked'; readonly nowMs: number }
 
 export interface Dealer {
+  readonly strategy: Strategy
+  /** How often nodes are to report their backlog; 0: never. */
+  readonly reportMs: number
+  /** Nodes whose backlog is not to count, ascending. */
+  excluded(): readonly number[]
   handle(fact: DealerFact): Send[]
   /** Ranges of stream 0 given to this node to relay so far. */
   dealt(node: number): readonly RangePair[]

@@ -27,12 +27,15 @@ export class DirectAnswers {
       listed.atMs = fact.nowMs
     }
     const { node, stream, scratch } = fact
-    return wanted.toArray().map(([offset, length]) => ({ node, stream, offset, length, relay: false, scratch }))
+    return wanted
+      .toArray()
+      .map(([offset, length]) => ({ node, stream, offset, length, relay: false, scratch }))
   }
 
   counted(node: number, queuedBytes: number, nowMs: number): void {
     const listed = this.#listed.get(node)
-    if (listed !== undefined && queuedBytes === 0 && nowMs - listed.atMs >= drainedMs) listed.ranges.clear()
+    if (listed !== undefined && queuedBytes === 0 && nowMs - listed.atMs >= drainedMs)
+      listed.ranges.clear()
   }
 
   forget(node: number): void {

@@ -33,7 +33,13 @@ export class LagVotes {
 
   started(nodes: readonly number[], nowMs: number): void {
     for (const node of nodes) {
-      this.#receivers.set(node, { landed: 0, rate: 0, ratedMs: nowMs, ratedBytes: 0, sinceMs: undefined })
+      this.#receivers.set(node, {
+        landed: 0,
+        rate: 0,
+        ratedMs: nowMs,
+        ratedBytes: 0,
+        sinceMs: undefined,
+      })
     }
   }
 
@@ -64,7 +70,9 @@ export class LagVotes {
       const isLagging = this.lagging.has(node)
       const crosses = isLagging
         ? share < voteShareBack
-        : share >= voteShare && receiver.landed < landed - landedGapBytes && receiver.rate < slowShare * rate
+        : share >= voteShare &&
+          receiver.landed < landed - landedGapBytes &&
+          receiver.rate < slowShare * rate
       if (!crosses) {
         receiver.sinceMs = undefined
         continue

@@ -63,6 +63,10 @@ export type NodeCommand =
   | { readonly type: 'report'; readonly verifiedBytes: number; readonly repairedBytes: number }
   /** Tell the machine what has landed (`counted`). */
   | { readonly type: 'count' }
+  /** Send a backlog frame made of what the engine counts, unless nothing has changed. */
+  | { readonly type: 'reportBacklog' }
+  /** The backlog of the feeds to these mates does not count from now on. */
+  | { readonly type: 'exclude'; readonly indices: readonly number[] }
   | { readonly type: 'dialMate'; readonly mate: Mate; readonly self: number }
   | { readonly type: 'closeRelay'; readonly index: number }
   | { readonly type: 'closeFeed'; readonly index: number }

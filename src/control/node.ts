@@ -35,6 +35,8 @@ export class NodeMachine {
   #seal: string | undefined
   #progressMs: number = limits.progressMs
   #reportMs = Number.POSITIVE_INFINITY
+  #backlogMs = 0
+  #backlogAtMs = Number.POSITIVE_INFINITY
   #heardMs: number
   #landedBytes = 0
   #movedMs: number
@@ -95,7 +97,7 @@ export class NodeMachine {
   /** When `ticked` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#phase === 'ended') return null
-    let at = Math.min(this.#reportMs, this.#heardMs + limits.originSilentMs)
+    let at = Math.min(this.#reportMs, this.#heardMs + limits.originSilentMs, this.#backlogAtMs)
     at = Math.min(at, this.#mates.deadlineMs() ?? at)
     if (this.#isRunning) at = Math.min(at, this.#orphaned?.untilMs ?? at)
     at = Math.min(at, this.#hashQueue.deadlineMs() ?? at, this.#scratchQueue.deadlineMs() ?? at)
@@ -184,6 +186,8 @@ export class NodeMachine {
         this.#phase = 'receiving'
         this.#progressMs = frame.progressMs
         this.#reportMs = Math.min(this.#reportMs, nowMs + frame.progressMs)
+        this.#backlogMs = frame.reportMs
+        if (frame.reportMs > 0) this.#backlogAtMs = nowMs
         this.#moved(nowMs)
         if (!frame.relays) return
         for (const mate of frame.mates) {
@@ -197,6 +201,9 @@ export class NodeMachine {
           this.#commands.push({ type: 'closeRelay', index: frame.index })
         }
         return this.#mates.detour(frame.index, this.#clamp(frame.ranges), nowMs)
+      case 'lagging':
+        this.#commands.push({ type: 'exclude', indices: frame.indices })
+        return
       case 'seal':
         this.#seal = frame.fileDigest
         return this.#moved(nowMs)
@@ -314,6 +321,10 @@ export class NodeMachine {
     }
     if (this.#mayAsk && nowMs >= this.#movedMs + this.#askMs) this.#askAgain(nowMs)
     if (nowMs >= this.#reportMs) this.#report(nowMs)
+    if (nowMs >= this.#backlogAtMs) {
+      this.#backlogAtMs = nowMs + this.#backlogMs
+      this.#commands.push({ type: 'reportBacklog' })
+    }
   }
 
   #startHashing(queue: HashQueue, scratch: boolean, nowMs: number): void {

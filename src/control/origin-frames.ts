@@ -1,5 +1,6 @@
 /** The longer frames of the origin, made from what it knows. */
 import { limits } from '../limits.js'
+import type { Dealer } from './dealer.js'
 import type { Peer } from './peer.js'
 import type { Frame, Mate, RangePair } from './types.js'
 
@@ -7,15 +8,24 @@ import type { Frame, Mate, RangePair } from './types.js'
 export function planFrame(
   group: readonly Peer[],
   self: Peer,
-  hasShare: boolean,
+  relays: boolean,
   progressMs: number,
+  dealer: Pick<Dealer, 'strategy' | 'reportMs'>,
 ): Frame {
   const mates = group.map((peer): Mate => {
     return { index: peer.mate, nodeId: peer.nodeId, address: peer.link.address }
   })
-  const relays = hasShare && mates.length > 1
-  const shape = 'group'
-  return { type: 'plan', strategy: 'classic', shape, self: self.mate, mates, relays, progressMs }
+  const { strategy, reportMs } = dealer
+  return {
+    type: 'plan',
+    strategy,
+    shape: 'group',
+    self: self.mate,
+    mates,
+    relays: relays && mates.length > 1,
+    progressMs,
+    reportMs: mates.length > 1 ? reportMs : 0,
+  }
 }
 
 /** At least one, also without ranges: it says that the mate is gone. */

@@ -16,8 +16,12 @@ import { describeRanges, detourFrames, planFrame } from './origin-frames.js'
 import { OriginSource } from './origin-source.js'
 import { Peer } from './peer.js'
 import { PeerWatch } from './peer-watch.js'
+import { expectedShares } from './plan.js'
 import { RangeSet } from './ranges.js'
-import type { Frame, NodeOutcome, RangePair } from './types.js'
+import type { Frame, NodeOutcome, RangePair, Strategy } from './types.js'
+
+/** Owner of bytes that nobody in particular is sent. */
+const anyone = -1
 
 export class OriginMachine {
   readonly #config: OriginConfig
@@ -30,6 +34,8 @@ export class OriginMachine {
   #group: Peer[] = []
   #countMs = Number.POSITIVE_INFINITY
   #beatMs = Number.POSITIVE_INFINITY
+  #excluded: readonly number[] = []
+  #digestTurn = 0
   #isEnded = false
 
   constructor(config: OriginConfig, dealer: Dealer, nowMs: number) {
@@ -48,6 +54,10 @@ export class OriginMachine {
 
   get peers(): readonly Peer[] {
     return this.#peers
+  }
+
+  get strategy(): Strategy {
+    return this.#dealer.strategy
   }
 
   get fileDigest(): string | null {
@@ -154,13 +164,10 @@ export class OriginMachine {
         return this.#onProgress(peer, frame, nowMs)
       case 'need':
         return this.#onNeed(peer, frame, nowMs)
+      case 'backlog':
+        return this.#onBacklog(peer, frame, nowMs)
       case 'bad':
-        return this.#log(
-          'warn',
-          'bad-block',
-          peer,
-          `offset ${frame.offset}, length ${frame.length}`,
-        )
+        return this.#onBad(peer, frame)
       case 'edgeLost':
         return this.#onEdgeLost(peer, frame)
       case 'published':
@@ -181,14 +188,39 @@ export class OriginMachine {
   #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
     if (peer.report(frame.landedBytes, frame.verifiedBytes, nowMs)) peer.movedMs = nowMs
     peer.repairedBytes = frame.repairedBytes
-    let backlogBytes = 0
-    for (const mate of frame.mates)
-      backlogBytes = Math.max(backlogBytes, mate.queuedBytes + mate.unackedBytes)
+  }
+
+  #onBacklog(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number): void {
     if (!peer.isServing) return
-    const { node, landedBytes } = peer
+    const { landedBytes, backlogBytes } = frame
+    const behind = frame.behind.flatMap((index) => this.#group[index]?.node ?? [])
+    const { node } = peer
     this.#list(
-      this.#dealer.handle({ type: 'reported', node, landedBytes, backlogBytes, behind: [], nowMs }),
+      this.#dealer.handle({ type: 'reported', node, landedBytes, backlogBytes, behind, nowMs }),
     )
+  }
+
+  /**
+   * The sender of a bad block is most often innocent: relays forward what they have not yet
+   * verified. Blamed is the first hop at which the block was bad.
+   */
+  #onBad(peer: Peer, frame: Frame & { type: 'bad' }): void {
+    const { offset, length } = frame
+    peer.bad.add(offset, length)
+    const relay = this.#group.find((other) => other !== peer && this.#relayed(other, offset))
+    const isInnocent = relay === undefined || relay.bad.present(offset, length).length > 0
+    const from = relay === undefined || isInnocent ? 'the origin' : relay.link.address
+    const to = relay !== undefined && isInnocent ? relay.link.address : peer.link.address
+    this.#log(
+      'warn',
+      'bad-block',
+      peer,
+      `offset ${offset}, length ${length}, first bad between ${from} and ${to}`,
+    )
+  }
+
+  #relayed(peer: Peer, offset: number): boolean {
+    return RangeSet.of(this.#dealer.dealt(peer.node)).contains(offset, 1)
   }
 
   #onNeed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
@@ -214,6 +246,7 @@ export class OriginMachine {
     if (to.phase !== 'running' || !from.isServing || to.lostFrom.has(from.node)) return
     this.#log('warn', 'edge-lost', to, `feed from ${from.link.address}`)
     to.lostFrom.add(from.node)
+    this.#list(this.#dealer.handle({ type: 'edgeLost', from: from.node, to: to.node }))
     this.#detour(to, from, false)
   }
 
@@ -236,14 +269,32 @@ export class OriginMachine {
   #onHashed(event: OriginEvent & { type: 'hashed' }): void {
     const { offset, length } = event
     this.#source.hashed(offset, event.digests)
+    for (const { peer, run } of this.#digestRelays(offset, length)) {
+      this.#sendDigests(peer, run, true)
+      peer.relayedDigests.add(...run)
+      for (const other of this.#group)
+        if (other.lostFrom.has(peer.node)) other.directDigests.add(...run)
+    }
     for (const peer of this.#group) {
       if (peer.phase !== 'running') continue
-      const owned = RangeSet.of(this.#dealer.dealt(peer.node)).present(offset, length)
-      for (const run of owned) this.#sendDigests(peer, run, true)
       for (const run of peer.directDigests.present(offset, length))
         this.#sendDigests(peer, run, false)
     }
     // A complete relay still forwards: it is complete only once all digests are known, so never here.
+  }
+
+  /** Who brings the digests of a run to everybody: with fixed shares their owners, else in turn. */
+  #digestRelays(offset: number, length: number): { peer: Peer; run: RangePair }[] {
+    const running = this.#group.filter((peer) => peer.phase === 'running')
+    if (this.#dealer.strategy === 'classic') {
+      return running.flatMap((peer) => {
+        const owned = RangeSet.of(this.#dealer.dealt(peer.node)).present(offset, length)
+        return owned.map((run) => ({ peer, run }))
+      })
+    }
+    const able = running.filter((peer) => !this.#excluded.includes(peer.node))
+    const peer = able[this.#digestTurn++ % able.length] ?? running[0]
+    return peer === undefined ? [] : [{ peer, run: [offset, length] }]
   }
 
   #onCounted(event: OriginEvent & { type: 'counted' }, nowMs: number): void {
@@ -265,6 +316,23 @@ export class OriginMachine {
         }),
       )
     }
+    this.#list(this.#dealer.handle({ type: 'ticked', nowMs }))
+    this.#tellExcluded()
+  }
+
+  /** Relays must not wait for these receivers: they lag, or nobody hears from them. */
+  #tellExcluded(): void {
+    const excluded = this.#dealer.excluded()
+    if (excluded.join() === this.#excluded.join()) return
+    this.#excluded = excluded
+    const indices = excluded.map((node) => this.#peer(node).mate).sort((a, b) => a - b)
+    for (const peer of this.#group) {
+      if (peer.isServing) this.#send(peer, { type: 'lagging', indices })
+      const isLagging = excluded.includes(peer.node)
+      if (isLagging !== peer.isLagging)
+        this.#log('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')
+      peer.isLagging = isLagging
+    }
   }
 
   #onSourceChecked(): void {
@@ -278,14 +346,12 @@ export class OriginMachine {
     for (const peer of this.#peers) this.#judge(peer, nowMs)
     if (this.#group.length === 0) this.#planIfReady(nowMs)
     if (this.#beatMs <= nowMs) this.#beat(nowMs)
-    if (this.#countMs <= nowMs) {
+    if (Math.min(this.#countMs, this.#dealer.deadlineMs() ?? this.#countMs) <= nowMs) {
       this.#countMs = nowMs + limits.countMs
       this.#commands.push({ type: 'count' })
     }
     // Listed minus queued counts holes as sent too, which a count of payload does not.
-    this.#wish(
-      this.#source.more((owner) => this.#peer(owner).listedBytes - this.#peer(owner).queuedBytes),
-    )
+    this.#wish(this.#source.more((owner) => this.#sentTo(owner)))
     if (this.#peers.every((peer) => peer.outcome !== undefined)) this.#finish()
   }
 
@@ -307,25 +373,43 @@ export class OriginMachine {
     for (const [index, peer] of this.#group.entries()) peer.join(index, nowMs)
     const nodes = this.#group.map((peer) => peer.node)
     const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
-    const shares = nodes.map((node): RangePair => this.#dealer.dealt(node)[0] ?? [0, 0])
+    const { strategy } = this.#dealer
+    const shares = this.#shares(nodes)
     for (const peer of this.#group) this.#send(peer, this.#planFor(peer))
-    this.#wish([
-      { type: 'announcePlan', plan: { strategy: 'classic', shape: 'group', nodes, shares } },
-    ])
+    this.#wish([{ type: 'announcePlan', plan: { strategy, shape: 'group', nodes, shares } }])
     this.#list(sends)
     this.#source.start(
-      nodes.map((owner, i) => ({
-        owner,
-        offset: shares[i]?.[0] ?? 0,
-        length: shares[i]?.[1] ?? 0,
-      })),
+      strategy === 'classic'
+        ? nodes.map((owner, i) => ({
+            owner,
+            offset: shares[i]?.[0] ?? 0,
+            length: shares[i]?.[1] ?? 0,
+          }))
+        : [{ owner: anyone, offset: 0, length: this.#config.bytes }],
     )
     this.#countMs = nowMs + limits.countMs
   }
 
   #planFor(peer: Peer): Frame {
-    const hasShare = this.#dealer.dealt(peer.node).length > 0
-    return planFrame(this.#group, peer, hasShare, this.#config.progressMs)
+    const hasShare = !this.#dealer.isAllDealt || this.#dealer.dealt(peer.node).length > 0
+    return planFrame(this.#group, peer, hasShare, this.#config.progressMs, this.#dealer)
+  }
+
+  /** The share of each node: what it was dealt, or what it can be expected to carry. */
+  #shares(nodes: readonly number[]): RangePair[] {
+    if (this.#dealer.strategy === 'classic') {
+      return nodes.map((node): RangePair => this.#dealer.dealt(node)[0] ?? [0, 0])
+    }
+    return expectedShares(
+      this.#config.bytes,
+      nodes.map((node) => this.#peer(node).link),
+    )
+  }
+
+  /** Bytes that an owner of bytes to hash has been sent. */
+  #sentTo(owner: number): number {
+    const peers = owner === anyone ? this.#peers : [this.#peer(owner)]
+    return peers.reduce((sum, peer) => sum + peer.listedBytes - peer.queuedBytes, 0)
   }
 
   #beat(nowMs: number): void {
@@ -381,7 +465,7 @@ export class OriginMachine {
     const ranges = this.#dealer.dealt(from.node)
     for (const frame of detourFrames(from, gone, ranges)) this.#send(to, frame)
     // Digests on their way through the lost relay are lost as well: those of its share come directly.
-    this.#digestsDirectly(to, ranges)
+    this.#digestsDirectly(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
   }
 
   #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {

@@ -36,6 +36,11 @@ export class Peer {
   #ratedBytes = 0
   /** Ranges whose digests come to this node directly, because their relay cannot bring them. */
   readonly directDigests = new RangeSet()
+  /** Ranges whose digests this node was given to pass on. */
+  readonly relayedDigests = new RangeSet()
+  /** Blocks that were bad here. */
+  readonly bad = new RangeSet()
+  isLagging = false
   /** Mates (node numbers) whose feed to this node is known to be dead. */
   readonly lostFrom = new Set<number>()
 

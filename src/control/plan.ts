@@ -38,6 +38,25 @@ export function equalShares(bytes: number, blockBytes: number, nodes: number): R
   return shares
 }
 
+/**
+ * What each relay can be expected to carry: in proportion to its uplink, s_i = S u_i / U. Equal where
+ * speeds are not known. Only lengths mean something; the dealer decides which bytes these are.
+ */
+export function expectedShares(bytes: number, nodes: readonly NodeLink[]): RangePair[] {
+  const known = nodes.every((node) => node.uplinkBytesPerSecond !== undefined)
+  const weights = nodes.map((node) => (known ? (node.uplinkBytesPerSecond as number) : 1))
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  let at = 0
+  let sum = 0
+  return weights.map((weight): RangePair => {
+    sum += weight
+    const end = Math.round((bytes * sum) / total)
+    const share: RangePair = [at, end - at]
+    at = end
+    return share
+  })
+}
+
 /** The fluid bound for all nodes and what limits it. Rates in bytes per second, time in seconds. */
 export function bound(bytes: number, origin: LinkSpeeds, nodes: readonly NodeLink[]): Forecast {
   const none: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }

@@ -4,7 +4,6 @@
 import { FrError } from '../errors.js'
 
 export interface PlanWishes {
-  readonly strategy: string
   readonly shape: string
   readonly groupSize: number | undefined
   readonly nodes: number
@@ -13,7 +12,6 @@ export interface PlanWishes {
 
 /** Throws ERR_FR_UNSUPPORTED naming the first wish that cannot be met. */
 export function refuseUnsupported(wishes: PlanWishes): void {
-  if (wishes.strategy !== 'classic') throw unsupported(`strategy '${wishes.strategy}'`)
   if (wishes.shape !== 'auto' && wishes.shape !== 'group')
     throw unsupported(`shape '${wishes.shape}'`)
   if (wishes.groupSize !== undefined && wishes.groupSize < wishes.nodes) {

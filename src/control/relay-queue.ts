@@ -123,7 +123,8 @@ export class DealtRelay {
     // A window that is nearly drained between two looks says nothing about the link but that it can
     // take more: the start of every transfer on a fast one.
     const full = this.window(Number.POSITIVE_INFINITY)
-    if (waiting < full / 4 && now > this.rate) this.rate = Math.max(this.rate, Math.min(now, (2 * full) / windowSeconds))
+    if (waiting < full / 4 && now > this.rate)
+      this.rate = Math.max(this.rate, Math.min(now, (2 * full) / windowSeconds))
   }
 
   /** Mates that are sent what it relays. */

@@ -60,7 +60,11 @@ export type Frame =
       /** Open feeds to every mate and forward what is marked for relay. */
       readonly relays: boolean
       readonly progressMs: number
+      /** How often to send `backlog` while it changes; 0: never. */
+      readonly reportMs: number
     }
+  /** These mates are slow or silent: their backlog does not count. Replaces what was said before. */
+  | { readonly type: 'lagging'; readonly indices: readonly number[] }
   /** The connection from mate `index` is dead: say what of these ranges is missing (`need`). */
   | {
       readonly type: 'detour'
@@ -83,6 +87,15 @@ export type Frame =
       readonly verifiedBytes: number
       readonly repairedBytes: number
       readonly mates: readonly MateReport[]
+    }
+  /** What the dealer at the origin steers by. */
+  | {
+      readonly type: 'backlog'
+      readonly landedBytes: number
+      /** Listed and not acknowledged on the worst feed to a mate that is not lagging. */
+      readonly backlogBytes: number
+      /** Mates whose feeds are far behind the others. */
+      readonly behind: readonly number[]
     }
   /** Send these ranges directly; `scratch`: because blocks in them were bad. */
   | {

@@ -4,9 +4,9 @@
  */
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { getSystemErrorMessage } from './system-error.js'
 import { errorTable, FrError, isFrErrorCode } from '../errors.js'
 import type { DigestAlgorithm } from '../ports.js'
+import { getSystemErrorMessage } from './system-error.js'
 
 /** Numbers of one event record (native/core/events.h). */
 export const eventNumbers = 12
@@ -112,7 +112,9 @@ function find(): Addon {
     const load = require('node-gyp-build') as (root: string) => Addon
     return load(fileURLToPath(new URL('../..', import.meta.url)))
   } catch (cause) {
-    throw new FrError('ERR_FR_ENGINE', `the native engine does not load: ${String(cause)}`, { cause })
+    throw new FrError('ERR_FR_ENGINE', `the native engine does not load: ${String(cause)}`, {
+      cause,
+    })
   }
 }
 
@@ -122,7 +124,10 @@ function check(addon: Addon): Addon {
   )
   const theirs = Object.entries(addon.errors).map(([code, number]) => `${code}=${number}`)
   if (ours.sort().join() !== theirs.sort().join() || addon.eventNumbers !== eventNumbers) {
-    throw new FrError('ERR_FR_ENGINE', 'the native engine was built from other sources; build again')
+    throw new FrError(
+      'ERR_FR_ENGINE',
+      'the native engine was built from other sources; build again',
+    )
   }
   return addon
 }

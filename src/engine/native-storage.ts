@@ -136,7 +136,9 @@ export class NativeStorage implements Storage {
   }
 
   async expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number> {
-    return first(await this.#run((op) => this.#engine.expirePartials(op, this.#dir(dir), olderThanSeconds)))
+    return first(
+      await this.#run((op) => this.#engine.expirePartials(op, this.#dir(dir), olderThanSeconds)),
+    )
   }
 
   async freeBytes(dir: DataDirHandle): Promise<number> {

@@ -2,8 +2,9 @@
  * The native engine: the DataEngine port on the addon. Numbers go down, batches of numbers come
  * up, sockets are handed over by descriptor. No payload byte enters JavaScript here.
  */
-import { availableParallelism } from 'node:os'
+
 import type { Socket } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { codeFromNative, FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import type {
@@ -154,7 +155,8 @@ class AddonEngine implements DataEngine {
     const feeds: FeedStats[] = []
     for (let at = 1; at < numbers.length; at += statsNumbers) {
       const row = numbers.subarray(at, at + statsNumbers)
-      const [feed = 0, out = 0, payload = 0, queued = 0, unacked = 0, duplicate = 0, records = 0] = row
+      const [feed = 0, out = 0, payload = 0, queued = 0, unacked = 0, duplicate = 0, records = 0] =
+        row
       feeds.push({
         feed,
         direction: out === 1 ? 'out' : 'in',
@@ -219,7 +221,8 @@ const seedMax = 0xffff_ffff_ffff_ffffn
 
 function checkFeed(spec: FeedSpec): void {
   const { direction, relay, seed } = spec
-  if (direction !== 'in' && direction !== 'out') throw new TypeError(`direction: ${String(direction)}`)
+  if (direction !== 'in' && direction !== 'out')
+    throw new TypeError(`direction: ${String(direction)}`)
   if (relay === true && direction === 'in') throw new TypeError('relay: only of outgoing feeds')
   if (typeof seed !== 'bigint' || seed < 0n || seed > seedMax) {
     throw new TypeError('seed: not an unsigned 64-bit bigint')

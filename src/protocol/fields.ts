@@ -84,6 +84,11 @@ export class Fields {
     return new Fields(this.#value(name), `${this.#where}.${name}`)
   }
 
+  /** A list of integers of these bounds. */
+  integers(name: string, count: number, least: number, most: number): number[] {
+    return this.#array(name, count).map((item) => this.#integer(item, name, least, most))
+  }
+
   /** A list of at most `most` objects. */
   list<T>(name: string, most: number, read: (item: Fields) => T): T[] {
     return this.#array(name, most).map((item, index) =>

@@ -60,6 +60,7 @@ const frameTable: FrameTable = {
       })),
       relays: body.boolean('relays'),
       progressMs: body.integer('progressMs', 1, limits.suspectMs),
+      reportMs: body.integer('reportMs', 0, limits.suspectMs),
     }),
   ],
   detour: [
@@ -81,6 +82,7 @@ const frameTable: FrameTable = {
   beat: [6, empty],
   finish: [7, empty],
   abort: [8, readReason],
+  lagging: [9, (body) => ({ indices: readIndices(body, 'indices') })],
   accept: [16, empty],
   refuse: [17, readReason],
   progress: [
@@ -139,6 +141,14 @@ const frameTable: FrameTable = {
     }),
   ],
   failed: [24, readReason],
+  backlog: [
+    25,
+    (body) => ({
+      landedBytes: body.integer('landedBytes', 0, bytesMax),
+      backlogBytes: body.integer('backlogBytes', 0, bytesMax),
+      behind: readIndices(body, 'behind'),
+    }),
+  ],
   statusRequest: [32, empty],
   status: [33, (body) => ({ json: body.string('json', limits.frameBytes) })],
 }
@@ -154,6 +164,13 @@ function readMates<T extends { index: number }>(body: Fields, read: (mate: Field
   const mates = body.list('mates', limits.nodesPerPush, read)
   const distinct = new Set(mates.map((mate) => mate.index))
   return distinct.size === mates.length ? mates : body.refuse('mates', 'names one mate twice')
+}
+
+/** Positions in the group, ascending. */
+function readIndices(body: Fields, name: string): number[] {
+  const indices = body.integers(name, limits.nodesPerPush, 0, mateMax)
+  const ascends = indices.every((index, i) => i === 0 || index > (indices[i - 1] as number))
+  return ascends ? indices : body.refuse(name, 'does not ascend')
 }
 
 function readAddress(fields: Fields, name: string): string {

@@ -178,7 +178,7 @@ export function resultView(
     seconds: facts.seconds,
     boundSeconds: facts.boundSeconds,
     efficiency: complete.length > 0 ? efficiencyOf(facts, 1) : null,
-    strategy: 'classic',
+    strategy: machine.strategy,
     shape: 'group',
     originBytesSent: facts.originBytesSent,
     digest: machine.fileDigest,

@@ -5,13 +5,12 @@
  * when it ends, after every hash task that reads the source has come back. The engine and the
  * pool belong to the caller.
  */
-import { ClassicDealer } from '../control/classic.js'
 import type { Failure } from '../control/node-events.js'
 import { OriginMachine } from '../control/origin.js'
 import type { FeedCount, OriginCommand, OriginEvent, PlanMade } from '../control/origin-events.js'
 import type { Forecast, NodeLink } from '../control/plan.js'
-import { forecastClassic } from '../control/plan.js'
-import type { NodeOutcome, StreamEntry } from '../control/types.js'
+import { dealerOf, forecastOf } from '../control/strategies.js'
+import type { NodeOutcome, Strategy, StreamEntry } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor, limits } from '../limits.js'
 import type {
@@ -52,6 +51,7 @@ import { wholeXxh64 } from './xxh64.js'
 
 export interface PushSpec {
   readonly transfer: string
+  readonly strategy: Strategy
   readonly name: Uint8Array
   readonly nodes: readonly NodeLink[]
   readonly originUplinkBytesPerSecond: number | undefined
@@ -123,7 +123,7 @@ export class PushRun {
     }
     this.#machine = new OriginMachine(
       config,
-      new ClassicDealer(source.size, this.#blockBytes),
+      dealerOf(spec.strategy, source.size, this.#blockBytes),
       nowMs(),
     )
     this.#remotes = spec.nodes.map(() => new Remote(engine))
@@ -132,7 +132,7 @@ export class PushRun {
       blockBytes: this.#blockBytes,
       algorithm: spec.algorithm,
     })
-    this.#transfer = engine.openTransfer({ even: true })
+    this.#transfer = engine.openTransfer({ even: spec.strategy === 'classic' })
     router.route(this.#transfer, (events) => this.#onEngine(events))
     engine.addStream(this.#transfer, {
       stream: 0,
@@ -344,9 +344,9 @@ export class PushRun {
   }
 
   #announcePlan(plan: PlanMade): void {
-    const { transfer, nodes: links } = this.#spec
+    const { transfer, strategy, nodes: links } = this.#spec
     const nodes = plan.nodes.map((node) => links[node] as NodeLink)
-    this.#forecast = forecastClassic(this.#source.size, this.#blockBytes, this.#origin, nodes)
+    this.#forecast = forecastOf(strategy, this.#source.size, this.#blockBytes, this.#origin, nodes)
     const file = { bytes: this.#source.size, blockBytes: this.#blockBytes }
     this.#hooks.plan(planView(transfer, plan, links, file, this.#forecast))
   }

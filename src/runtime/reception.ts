@@ -5,6 +5,7 @@
  * name and its control link, and gives all of them back when it ends, after everything that still
  * reads or writes the files has come back. `done` resolves then and never rejects.
  */
+import { Backlog } from '../control/backlog.js'
 import { NodeMachine } from '../control/node.js'
 import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
 import type { Frame, Mate, StreamEntry } from '../control/types.js'
@@ -64,6 +65,7 @@ export class Reception {
   readonly #machine: NodeMachine
   readonly #loop: Loop<NodeEvent, NodeCommand>
   readonly #hasher: Hasher
+  readonly #backlog = new Backlog()
   readonly #relays: Relays
   readonly #meter = new FlowMeter()
   readonly #dialling = new AbortController()
@@ -213,6 +215,10 @@ export class Reception {
         return this.#loop.post({ type: 'counted', landedBytes: this.#landedBytes() })
       case 'report':
         return this.#report(command.verifiedBytes, command.repairedBytes)
+      case 'reportBacklog':
+        return this.#reportBacklog()
+      case 'exclude':
+        return this.#backlog.exclude(command.indices)
       case 'dialMate':
         return this.#track(this.#relays.dial(command.mate, command.self))
       case 'closeRelay':
@@ -239,7 +245,9 @@ export class Reception {
     }
   }
 
-  /** Claims the name and the space before anything is awaited, so that two offers cannot both win. */
+  /**
+   * Claims the name and the space before anything is awaited, so that two offers cannot both win.
+   */
   async #prepare(): Promise<void> {
     const { storage, dir } = this.#host
     this.#host.claim(this)
@@ -356,6 +364,21 @@ export class Reception {
     this.#link.send({ type: 'progress', landedBytes, verifiedBytes, repairedBytes, mates })
   }
 
+  #reportBacklog(): void {
+    if (this.#transfer === undefined) return
+    const now = nowMs()
+    const stats = this.#host.engine.stats(this.#transfer)
+    const mates = stats.feeds.flatMap((feed) => {
+      const index = this.#relays.indexOf(feed.feed)
+      if (index === undefined) return []
+      const { queuedBytes, unackedBytes, payloadBytes: sentBytes } = feed
+      return [{ index, queuedBytes, unackedBytes, sentBytes }]
+    })
+    const landedBytes = Math.min(stats.landedBytes, this.bytes)
+    const report = { landedBytes, ...this.#backlog.report(mates, now) }
+    if (this.#backlog.isWorthSending(report, now)) this.#link.send({ type: 'backlog', ...report })
+  }
+
   #hash(scratch: boolean, offset: number, length: number): void {
     const file = scratch ? this.#partial.scratch : this.#partial.file
     const hashing = this.#hasher.hash(
@@ -419,7 +442,9 @@ export class Reception {
     void this.#release(keepPartial)
   }
 
-  /** Gives everything back once nothing uses it. Failing to discard is worth a line, nothing more. */
+  /**
+   * Gives everything back once nothing uses it. Failing to discard is worth a line, nothing more.
+   */
   async #release(keepPartial: boolean): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
     await this.#partial.release(keepPartial, (id, error) => {

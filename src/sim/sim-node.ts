@@ -2,6 +2,7 @@
  * A simulated node: the shipping machine (control/node.ts) over simulated files and feeds. It does
  * what runtime/reception.ts does, on virtual time.
  */
+import { Backlog } from '../control/backlog.js'
 import { NodeMachine } from '../control/node.js'
 import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
 import type { Frame, Mate } from '../control/types.js'
@@ -39,6 +40,7 @@ export class SimNode {
   readonly relays = new Map<number, SimFeed>()
   readonly #net: SimNet
   readonly #scenario: NodeScenario
+  readonly #backlog = new Backlog()
   readonly #machine: NodeMachine
   readonly #events: NodeEvent[] = []
   readonly #relayed: SimChunk[] = []
@@ -149,6 +151,19 @@ export class SimNode {
           mates: [],
         })
       }
+      case 'reportBacklog': {
+        const mates = [...this.relays].map(([index, feed]) => ({
+          index,
+          queuedBytes: feed.queuedBytes,
+          unackedBytes: 0,
+          sentBytes: feed.sentBytes,
+        }))
+        const report = this.#backlog.report(mates, timeline.nowMs)
+        const landedBytes = this.file.landed.bytes
+        return this.#net.toOrigin(this.node, { type: 'backlog', landedBytes, ...report })
+      }
+      case 'exclude':
+        return this.#backlog.exclude(command.indices)
       case 'dialMate':
         return this.#net.dialMate(this.node, command.mate)
       case 'closeRelay': {

@@ -214,7 +214,7 @@ describe('fr', () => {
     [['push', 'f', '--too', 'h:1'], '(Did you mean --to?)'],
     [['push', 'f', '--to', 'h:1,h:1'], 'h:1 is named twice'],
     [['push', 'f', '--nodes', 'none.txt'], '--nodes: '],
-    [['push', 'f', '--to', 'h:1', '--strategy', 'adaptive'], 'ERR_FR_UNSUPPORTED'],
+    [['push', 'f', '--to', 'h:1', '--shape', 'chain'], 'ERR_FR_UNSUPPORTED'],
     [['push', 'f', '--to', 'h:1', '--limit-up', '1Mbit'], 'ERR_FR_UNSUPPORTED'],
     [['simulate', '--nodes', '3'], 'ERR_FR_UNSUPPORTED'],
     [['node', '--data', 'd'], '--listen is required'],

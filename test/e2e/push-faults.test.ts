@@ -187,9 +187,6 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(() => push('x', { to: ['nonsense'] })).toThrow(/to\[0\]/)
       expect(() => push('x', { to: [...to, ...to] })).toThrow(/twice/)
       expect(() => push('x', { to, connectMs: -1 })).toThrow(/connectMs/)
-      expect(() => push('x', { to, strategy: 'adaptive' })).toThrow(
-        expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }),
-      )
       expect(() => push('x', { to, shape: 'chain' })).toThrow(
         expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }),
       )

@@ -17,6 +17,7 @@ const plan: Frame = {
   mates,
   relays: true,
   progressMs: 250,
+  reportMs: 0,
 }
 const seal: Frame = { type: 'seal', stream: 0, fileDigest: 'digest' }
 const frame = (arrived: Frame): NodeEvent => ({ type: 'frameArrived', frame: arrived })

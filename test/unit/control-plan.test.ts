@@ -225,7 +225,6 @@ describe('HashQueue', () => {
 
 describe('refusals', () => {
   const wishes = {
-    strategy: 'classic',
     shape: 'auto',
     groupSize: undefined,
     nodes: 3,
@@ -236,7 +235,6 @@ describe('refusals', () => {
     refuseUnsupported({ ...wishes, shape: 'group', groupSize: 3 })
   })
   it.each([
-    [{ strategy: 'adaptive' }, /adaptive/],
     [{ shape: 'chain' }, /chain/],
     [{ groupSize: 2 }, /group size of 2/],
     [{ hasUploadLimit: true }, /upload limit/],

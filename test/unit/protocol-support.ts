@@ -82,6 +82,8 @@ const reason = fc.record({ code, text })
 
 type Bodies = { [T in Frame['type']]: fc.Arbitrary<Omit<Extract<Frame, { type: T }>, 'type'>> }
 
+const indices = fc.uniqueArray(mate, { maxLength: 8 }).map((list) => list.sort((a, b) => a - b))
+
 const bodies: Bodies = {
   offer: fc.record({
     transfer: hex(32),
@@ -109,6 +111,7 @@ const bodies: Bodies = {
     ),
     relays: fc.boolean(),
     progressMs: fc.integer({ min: 1, max: limits.suspectMs }),
+    reportMs: fc.integer({ min: 0, max: limits.suspectMs }),
   }),
   detour: fc.record({
     index: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
@@ -142,6 +145,8 @@ const bodies: Bodies = {
   published: fc.record({ stream: u32, fileDigest }),
   complete: fc.record({ bytes, repairedBytes: bytes, fileDigest }),
   failed: reason,
+  lagging: fc.record({ indices }),
+  backlog: fc.record({ landedBytes: bytes, backlogBytes: bytes, behind: indices }),
   statusRequest: fc.constant({}),
   status: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),
 }
@@ -189,6 +194,7 @@ export const sampleFrames: Frame[] = [
     mates: [{ index: 1, nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400' }],
     relays: true,
     progressMs: 250,
+    reportMs: 12,
   },
   { type: 'detour', index: 1, gone: true, stream: 0, ranges: [[0, 10]] },
   { type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` },
@@ -215,6 +221,8 @@ export const sampleFrames: Frame[] = [
     fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}`,
   },
   { type: 'failed', code: 'ERR_FR_IO', text: 'broken' },
+  { type: 'lagging', indices: [0, 63] },
+  { type: 'backlog', landedBytes: 7, backlogBytes: 5, behind: [1, 2] },
   { type: 'statusRequest' },
   { type: 'status', json: '{}' },
 ]

@@ -1,0 +1,86 @@
+/**
+ * How far a relay's feeds to its mates are behind, for its report to the origin.
+ *
+ * The idea: the backlog that counts is that of the worst feed, because what one mate has not got is not
+ * relayed; lagging mates are left out by the origin's word. Whether a mate is behind is told by the
+ * age of its oldest byte that was listed and is not acknowledged, compared with the other feeds:
+ * bytes alone would call a fast feed with a long queue slow.
+ */
+
+/** History of one feed: long enough for ages that matter, short enough to scan. */
+const samplesMax = 64
+const behindMs = 100
+const behindRatio = 3
+/** A report that says nothing new is still a sign of life. */
+const sameMs = 40
+
+export interface MateSample {
+  readonly index: number
+  /** Listed and not accepted by the socket. */
+  readonly queuedBytes: number
+  /** Accepted and not acknowledged. */
+  readonly unackedBytes: number
+  /** Accepted by the socket since the feed opened. */
+  readonly sentBytes: number
+}
+
+export interface BacklogReport {
+  readonly backlogBytes: number
+  /** Mates that are behind, in order of their index. */
+  readonly behind: readonly number[]
+}
+
+interface Listed {
+  readonly atMs: number
+  readonly bytes: number
+}
+
+export class Backlog {
+  readonly #listed = new Map<number, Listed[]>()
+  #excluded: ReadonlySet<number> = new Set()
+  #said = ''
+  #saidMs = 0
+
+  /** False for a report that says what the last one said, unless that is long ago. */
+  isWorthSending(report: BacklogReport & { readonly landedBytes: number }, nowMs: number): boolean {
+    const text = `${report.landedBytes} ${report.backlogBytes} ${report.behind.join()}`
+    if (text === this.#said && nowMs - this.#saidMs < sameMs) return false
+    this.#said = text
+    this.#saidMs = nowMs
+    return true
+  }
+
+  /** Mates whose backlog does not count. */
+  exclude(indices: readonly number[]): void {
+    this.#excluded = new Set(indices)
+  }
+
+  report(mates: readonly MateSample[], nowMs: number): BacklogReport {
+    let backlogBytes = 0
+    const ages: [index: number, ageMs: number][] = []
+    for (const mate of mates) {
+      const waiting = mate.queuedBytes + mate.unackedBytes
+      if (!this.#excluded.has(mate.index)) backlogBytes = Math.max(backlogBytes, waiting)
+      ages.push([mate.index, this.#ageMs(mate, nowMs)])
+    }
+    const median =
+      ages.map(([, age]) => age).sort((a, b) => a - b)[Math.floor(ages.length / 2)] ?? 0
+    const limitMs = Math.max(behindMs, behindRatio * median)
+    const behind = ages.filter(([, age]) => age > limitMs).map(([index]) => index)
+    return { backlogBytes, behind: behind.sort((a, b) => a - b) }
+  }
+
+  /** Since when the feed's oldest unacknowledged byte has been listed; 0 when there is none. */
+  #ageMs(mate: MateSample, nowMs: number): number {
+    const listedBytes = mate.sentBytes + mate.queuedBytes
+    const ackedBytes = mate.sentBytes - mate.unackedBytes
+    const history = this.#listed.get(mate.index) ?? []
+    this.#listed.set(mate.index, history)
+    if ((history.at(-1)?.bytes ?? -1) < listedBytes)
+      history.push({ atMs: nowMs, bytes: listedBytes })
+    while (history.length > 0 && (history[0] as Listed).bytes <= ackedBytes) history.shift()
+    // The oldest entry keeps standing for all before it, so an age is never too small.
+    if (history.length > samplesMax) history.splice(1, 1)
+    return history.length === 0 ? 0 : nowMs - (history[0] as Listed).atMs
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Strategies by name: the dealer that carries one out, and what can be said of it beforehand.
+ * A strategy is a value; nothing else in the product asks which one it is for its own sake.
+ */
+import { AdaptiveDealer } from './adaptive.js'
+import { ClassicDealer } from './classic.js'
+import type { Dealer } from './dealer.js'
+import {
+  bound,
+  equalShares,
+  expectedShares,
+  type Forecast,
+  forecastClassic,
+  type LinkSpeeds,
+  type NodeLink,
+} from './plan.js'
+import type { RangePair, Strategy } from './types.js'
+
+export function dealerOf(strategy: Strategy, bytes: number, blockBytes: number): Dealer {
+  return strategy === 'classic' ? new ClassicDealer(bytes, blockBytes) : new AdaptiveDealer(bytes)
+}
+
+/** Adaptive dealing is predicted to reach the bound; the equal split waits for its weakest relay. */
+export function forecastOf(
+  strategy: Strategy,
+  bytes: number,
+  blockBytes: number,
+  origin: LinkSpeeds,
+  nodes: readonly NodeLink[],
+): Forecast {
+  if (strategy === 'classic') return forecastClassic(bytes, blockBytes, origin, nodes)
+  const base = bound(bytes, origin, nodes)
+  return { ...base, predictedSeconds: base.boundSeconds }
+}
+
+/** Only the lengths mean something where the dealer decides which bytes go to whom. */
+export function sharesOf(
+  strategy: Strategy,
+  bytes: number,
+  blockBytes: number,
+  nodes: readonly NodeLink[],
+): RangePair[] {
+  return strategy === 'classic'
+    ? equalShares(bytes, blockBytes, nodes.length)
+    : expectedShares(bytes, nodes)
+}
