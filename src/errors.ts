@@ -141,7 +141,9 @@ for (const [code, row] of Object.entries(errorTable) as [FrErrorCode, ErrorRow][
   if (row.native !== undefined) byNative.set(row.native, code)
 }
 
-/** The code behind a number of native/core/errors.def; an unknown number is itself an engine error. */
+/**
+ * The code behind a number of native/core/errors.def; an unknown number is itself an engine error.
+ */
 export function codeFromNative(native: number): FrErrorCode {
   return byNative.get(native) ?? 'ERR_FR_ENGINE'
 }

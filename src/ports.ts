@@ -9,27 +9,30 @@
  * All offsets and lengths are bytes, safe integers; ranges are half-open.
  *
  * What both engines hold to beyond the signatures (test/engine/conformance.test.ts):
- * - They are made by `await createNativeEngine(listener)` and `await createPortableEngine(listener)`.
- *   The listener is never called from inside a call into the engine.
- * - A feed that broke stays a valid handle until the listener has returned from the batch that holds its
- *   `feedClosed`; until then calls on it do nothing. After that, and after `close`, they throw.
+ * - They are made by `await createNativeEngine(listener)` and
+ *   `await createPortableEngine(listener)`. The listener is never called from inside a call into
+ *   the engine.
+ * - A feed that broke stays a valid handle until the listener has returned from the batch that
+ *   holds its `feedClosed`; until then calls on it do nothing. After that, and after `close`, they
+ *   throw.
  * - `send` and `sendDigests` throw FrError ERR_FR_INBOX_FULL when a feed has too much listed.
- * - out feed: `feedClosed` with code null comes when the peer has closed its side after our `end` record.
- *   EOF before that is ERR_FR_NODE_LOST; a byte from the receiver is ERR_FR_PROTOCOL.
+ * - out feed: `feedClosed` with code null comes when the peer has closed its side after our `end`
+ *   record. EOF before that is ERR_FR_NODE_LOST; a byte from the receiver is ERR_FR_PROTOCOL.
  * - in feed: EOF before an `end` record is ERR_FR_NODE_LOST; a byte after it is ERR_FR_PROTOCOL.
- * - Bytes are relayed when they *landed* with the flag, and so are bytes whose flagged copy was drained
- *   because they are held already; what was relayed once is not relayed again.
- *   After `finish` a relay feed takes no further landings; listed ranges still wait for theirs.
- * - In scratch a byte lands once until its block is whole; the block is then reported and open again, so
- *   that the next repair of it can land and is reported again.
- * - `relay` and `scratch` exclude each other, on the wire too; a hole or digest record is never `scratch`.
- *   Holes count as landed bytes, not as payload. `end` has stream, offset and flags 0.
+ * - Bytes are relayed when they *landed* with the flag, and so are bytes whose flagged copy was
+ *   drained because they are held already; what was relayed once is not relayed again. After
+ *   `finish` a relay feed takes no further landings; listed ranges still wait for theirs.
+ * - In scratch a byte lands once until its block is whole; the block is then reported and open
+ *   again, so that the next repair of it can land and is reported again.
+ * - `relay` and `scratch` exclude each other, on the wire too; a hole or digest record is never
+ *   `scratch`. Holes count as landed bytes, not as payload. `end` has stream, offset and flags 0.
  * - A scratch record for a stream without scratch file is ERR_FR_PROTOCOL.
- * - After `fileFailed` records of that stream are drained uncounted, what is listed of it is dropped, and the
- *   feeds go on where they can (a feed cut in mid-record closes with the same code).
+ * - After `fileFailed` records of that stream are drained uncounted, what is listed of it is
+ *   dropped, and the feeds go on where they can (a feed cut in mid-record closes with the same
+ *   code).
  * - `adopt` of a connection that is already gone is a feed that closes with ERR_FR_NODE_LOST.
- * - After `shutdown` calls throw (storage: reject with) FrError ERR_FR_CLOSED, but closing calls do nothing
- *   and `counters` still answers.
+ * - After `shutdown` calls throw (storage: reject with) FrError ERR_FR_CLOSED, but closing calls do
+ *   nothing and `counters` still answers.
  */
 import type { Socket } from 'node:net'
 import type { FrErrorCode } from './errors.js'
@@ -78,7 +81,9 @@ export type EngineEvent =
       readonly code: FrErrorCode | null
       readonly errno: number
     }
-  /** Reading or writing the file failed; the stream takes and gives nothing more. Once per stream. */
+  /**
+   * Reading or writing the file failed; the stream takes and gives nothing more. Once per stream.
+   */
   | {
       readonly type: 'fileFailed'
       readonly transfer: TransferHandle
@@ -88,8 +93,11 @@ export type EngineEvent =
     }
 
 export interface TransferOptions {
-  /** Keep the outgoing feeds even: none runs further ahead of the slowest than about a tenth of a
-   *  second, except of one that lags for good. For equal shares, which are as fast as the last. A hint. */
+  /**
+   * Keep the outgoing feeds even: none runs further ahead of the slowest than about a tenth of a
+   * second, except of one that lags for good. For equal shares, which are as fast as the last. A
+   * hint.
+   */
   readonly even?: boolean
 }
 
@@ -189,7 +197,9 @@ export interface DataEngine {
   counters(): EngineCounters
   /** What a hash worker needs to read this file. Structured-cloneable. */
   hashSource(file: FileHandle): HashSource
-  /** Digests of the blocks in the range, at once, on this thread; at most limits.hashInlineBytes. */
+  /**
+   * Digests of the blocks in the range, at once, on this thread; at most limits.hashInlineBytes.
+   */
   hashNow(
     file: FileHandle,
     range: ByteRange,
@@ -250,25 +260,39 @@ export interface Storage {
   /** A directory is ERR_FR_IS_DIRECTORY; whatever else cannot be opened for reading or is not a
    *  regular file is ERR_FR_SOURCE. Symlinks are followed. */
   openSource(path: string): Promise<SourceFile>
-  /** Rejects with ERR_FR_SOURCE_CHANGED when size, mtime, ctime or link count differ from the opening. */
+  /**
+   * Rejects with ERR_FR_SOURCE_CHANGED when size, mtime, ctime or link count differ from the
+   * opening.
+   */
   checkSource(file: FileHandle): Promise<void>
   /** Opens (making DATA itself if only that is missing), locks (flock) and prepares
    *  DATA/.fastreplica; ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED. */
   openDataDir(path: string): Promise<DataDirHandle>
-  /** Refuses what could not be published later: ERR_FR_NAME (empty, absolute, `.`, `..`, empty component, NUL,
-   *  over-long, under .fastreplica, a symlink anywhere, a file where a directory must be), ERR_FR_EXISTS,
-   *  ERR_FR_IS_DIRECTORY. Directories that are missing are no refusal: `publish` makes them. */
+  /**
+   * Refuses what could not be published later: ERR_FR_NAME (empty, absolute, `.`, `..`, empty
+   * component, NUL, over-long, under .fastreplica, a symlink anywhere, a file where a directory
+   * must be), ERR_FR_EXISTS, ERR_FR_IS_DIRECTORY. Directories that are missing are no refusal:
+   * `publish` makes them.
+   */
   checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void>
-  /** A hidden file of the given size (sparse, 0600) under DATA/.fastreplica/partials. The id is 1 to 128 of
-   *  [A-Za-z0-9._-], not starting with a dot (else TypeError); one that exists is ERR_FR_EXISTS. */
+  /**
+   * A hidden file of the given size (sparse, 0600) under DATA/.fastreplica/partials. The id is 1 to
+   * 128 of [A-Za-z0-9._-], not starting with a dot (else TypeError); one that exists is
+   * ERR_FR_EXISTS.
+   */
   createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle>
   /** Copies verified bytes from scratch into the partial. */
   copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void>
-  /** fdatasync, mode (setuid, setgid and sticky bits stripped), mtime, rename, fsync of directories. */
+  /**
+   * fdatasync, mode (setuid, setgid and sticky bits stripped), mtime, rename, fsync of directories.
+   */
   publish(dir: DataDirHandle, spec: PublishSpec): Promise<void>
   /** Removes a partial; a missing one is no error. */
   discard(dir: DataDirHandle, id: string): Promise<void>
-  /** Removes partials untouched (ctime) for this long, except those in use; resolves to their number. */
+  /**
+   * Removes partials untouched (ctime) for this long, except those in use; resolves to their
+   * number.
+   */
   expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number>
   /** Bytes an ordinary user may still write. */
   freeBytes(dir: DataDirHandle): Promise<number>

@@ -90,7 +90,8 @@ uint32_t handle_at(const Napi::CallbackInfo& info, size_t index, const char* nam
 }
 
 bool flag_at(const Napi::CallbackInfo& info, size_t index) {
-  return index < info.Length() && info[index].IsBoolean() && info[index].As<Napi::Boolean>().Value();
+  return index < info.Length() && info[index].IsBoolean() &&
+         info[index].As<Napi::Boolean>().Value();
 }
 
 std::string bytes_at(const Napi::CallbackInfo& info, size_t index, const char* name) {

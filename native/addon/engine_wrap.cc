@@ -7,23 +7,31 @@ namespace fr {
 
 Napi::Function EngineWrap::define(Napi::Env env) {
   using W = EngineWrap;
-  return DefineClass(
-      env, "Engine",
-      {InstanceMethod<&W::open_transfer>("openTransfer"), InstanceMethod<&W::add_stream>("addStream"),
-       InstanceMethod<&W::adopt>("adopt"), InstanceMethod<&W::send>("send"),
-       InstanceMethod<&W::send_digests>("sendDigests"), InstanceMethod<&W::finish>("finish"),
-       InstanceMethod<&W::close>("close"), InstanceMethod<&W::close_transfer>("closeTransfer"),
-       InstanceMethod<&W::stats>("stats"), InstanceMethod<&W::counters>("counters"),
-       InstanceMethod<&W::shutdown>("shutdown"), InstanceMethod<&W::open_source>("openSource"),
-       InstanceMethod<&W::check_source>("checkSource"),
-       InstanceMethod<&W::open_data_dir>("openDataDir"),
-       InstanceMethod<&W::check_name>("checkName"),
-       InstanceMethod<&W::create_partial>("createPartial"), InstanceMethod<&W::copy_in>("copyIn"),
-       InstanceMethod<&W::publish>("publish"), InstanceMethod<&W::discard>("discard"),
-       InstanceMethod<&W::expire_partials>("expirePartials"),
-       InstanceMethod<&W::free_bytes>("freeBytes"), InstanceMethod<&W::node_id>("nodeId"),
-       InstanceMethod<&W::close_file>("closeFile"),
-       InstanceMethod<&W::close_data_dir>("closeDataDir")});
+  return DefineClass(env, "Engine",
+                     {InstanceMethod<&W::open_transfer>("openTransfer"),
+                      InstanceMethod<&W::add_stream>("addStream"),
+                      InstanceMethod<&W::adopt>("adopt"),
+                      InstanceMethod<&W::send>("send"),
+                      InstanceMethod<&W::send_digests>("sendDigests"),
+                      InstanceMethod<&W::finish>("finish"),
+                      InstanceMethod<&W::close>("close"),
+                      InstanceMethod<&W::close_transfer>("closeTransfer"),
+                      InstanceMethod<&W::stats>("stats"),
+                      InstanceMethod<&W::counters>("counters"),
+                      InstanceMethod<&W::shutdown>("shutdown"),
+                      InstanceMethod<&W::open_source>("openSource"),
+                      InstanceMethod<&W::check_source>("checkSource"),
+                      InstanceMethod<&W::open_data_dir>("openDataDir"),
+                      InstanceMethod<&W::check_name>("checkName"),
+                      InstanceMethod<&W::create_partial>("createPartial"),
+                      InstanceMethod<&W::copy_in>("copyIn"),
+                      InstanceMethod<&W::publish>("publish"),
+                      InstanceMethod<&W::discard>("discard"),
+                      InstanceMethod<&W::expire_partials>("expirePartials"),
+                      InstanceMethod<&W::free_bytes>("freeBytes"),
+                      InstanceMethod<&W::node_id>("nodeId"),
+                      InstanceMethod<&W::close_file>("closeFile"),
+                      InstanceMethod<&W::close_data_dir>("closeDataDir")});
 }
 
 // new Engine(lanes, (numbers: Float64Array, bytes: Uint8Array) => void)
@@ -145,7 +153,8 @@ void EngineWrap::send(const Napi::CallbackInfo& info) {
   const uint32_t stream = handle_at(info, 1, "stream");
   const uint64_t offset = number_at(info, 2, "offset");
   const uint64_t length = number_at(info, 3, "length");
-  const uint16_t flags = (flag_at(info, 4) ? kFlagRelay : 0) | (flag_at(info, 5) ? kFlagScratch : 0);
+  const uint16_t flags =
+      (flag_at(info, 4) ? kFlagRelay : 0) | (flag_at(info, 5) ? kFlagScratch : 0);
   throw_answer(info.Env(), engine_->send(feed, stream, offset, length, flags));
 }
 

@@ -23,9 +23,8 @@ void EngineWrap::run(const Napi::CallbackInfo& info, bool names, std::function<D
   const auto operation = static_cast<double>(number_at(info, 0, "operation"));
   Engine* const engine = engine_.get();
   if (!engine->is_running()) throw_status(info.Env(), {Code::ERR_FR_CLOSED, 0});
-  const bool taken = engine->on_disk(names, [engine, operation, work = std::move(work)] {
-    answer(*engine, operation, work());
-  });
+  const bool taken = engine->on_disk(
+      names, [engine, operation, work = std::move(work)] { answer(*engine, operation, work()); });
   if (!taken) throw_status(info.Env(), {Code::ERR_FR_LIMIT, 0});
   if (pending_++ == 0) napi_ref_threadsafe_function(info.Env(), wake_);
 }
@@ -61,7 +60,8 @@ void EngineWrap::open_source(const Napi::CallbackInfo& info) {
 }
 
 void EngineWrap::check_source(const Napi::CallbackInfo& info) {
-  run(info, true, [file = handle_at(info, 1, "file")]() -> Done { return {fr::check_source(file)}; });
+  run(info, true,
+      [file = handle_at(info, 1, "file")]() -> Done { return {fr::check_source(file)}; });
 }
 
 // openDataDir(operation, path) -> dir
@@ -84,13 +84,14 @@ void EngineWrap::check_name(const Napi::CallbackInfo& info) {
 
 // createPartial(operation, dir, id, size) -> file
 void EngineWrap::create_partial(const Napi::CallbackInfo& info) {
-  run_in(info, [this, id = text_at(info, 2, "id"), size = number_at(info, 3, "size")](DataDir& dir) {
-    uint32_t file = 0;
-    Done done{dir.create_partial(id, size, &file)};
-    own(file);
-    done.result[0] = file;
-    return done;
-  });
+  run_in(info,
+         [this, id = text_at(info, 2, "id"), size = number_at(info, 3, "size")](DataDir& dir) {
+           uint32_t file = 0;
+           Done done{dir.create_partial(id, size, &file)};
+           own(file);
+           done.result[0] = file;
+           return done;
+         });
 }
 
 // copyIn(operation, from, to, offset, length)
@@ -179,7 +180,8 @@ void EngineWrap::close_file(const Napi::CallbackInfo& info) {
 
 // closeDataDir(dir): after what has been asked of it before.
 void EngineWrap::close_data_dir(const Napi::CallbackInfo& info) {
-  engine_->on_disk(true, [dirs = dirs_, handle = handle_at(info, 0, "dir")] { dirs->erase(handle); });
+  engine_->on_disk(true,
+                   [dirs = dirs_, handle = handle_at(info, 0, "dir")] { dirs->erase(handle); });
 }
 
 }  // namespace fr

@@ -1,3 +1,9 @@
+// The data directory: opening and locking it, its private corner for partials, its node id.
+//
+// The idea: a data directory is a descriptor, taken once; all that is done later starts at it, so
+// a directory that is moved or replaced meanwhile changes nothing. One process owns it at a time,
+// by a lock. What lies in the private corner must never be readable by others, and nothing here may
+// follow a symlink out of it.
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>

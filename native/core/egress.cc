@@ -154,8 +154,9 @@ bool Lane::begin_record(OutFeed& feed) {
   if (!feed.digest_items.empty()) {
     // Ahead of the payload: whoever holds the bytes can verify them at once.
     DigestItem& item = feed.digest_items.front();
-    header = {Kind::kDigests, item.flags, item.stream, static_cast<uint32_t>(item.payload.size()),
-              item.begin, static_cast<uint32_t>(item.end - item.begin)};
+    header = {Kind::kDigests, item.flags,
+              item.stream,    static_cast<uint32_t>(item.payload.size()),
+              item.begin,     static_cast<uint32_t>(item.end - item.begin)};
     feed.digests = std::move(item.payload);
     feed.digests_sent = 0;
     feed.digest_items.pop_front();
@@ -249,9 +250,9 @@ bool Lane::push_header(OutFeed& feed) {
 
 bool Lane::push_digests(OutFeed& feed) {
   while (feed.digests_sent < feed.digests.size()) {
-    const ssize_t sent = ::send(feed.fd, feed.digests.data() + feed.digests_sent,
-                                feed.digests.size() - feed.digests_sent,
-                                MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent =
+        ::send(feed.fd, feed.digests.data() + feed.digests_sent,
+               feed.digests.size() - feed.digests_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent <= 0) {
       take_errno(feed, sent);
       return false;
@@ -308,8 +309,8 @@ ssize_t Lane::push_piped(OutFeed& feed) {
     const ssize_t taken = splice(feed.stream->main.file->fd, &at, feed.pipe[1], nullptr, want, 0);
     if (taken <= 0) {
       // 0 is the end of the file: it is shorter than what was announced.
-      const Status why = taken == 0 ? Status{Code::ERR_FR_SOURCE_CHANGED, 0}
-                                    : status_of_errno(errno);
+      const Status why =
+          taken == 0 ? Status{Code::ERR_FR_SOURCE_CHANGED, 0} : status_of_errno(errno);
       fail_stream(*feed.transfer, *feed.stream, why);
       return 0;
     }

@@ -17,7 +17,7 @@ namespace {
 constexpr Answer kClosed{nullptr, {Code::ERR_FR_CLOSED, 0}};
 constexpr int kUserTimeoutMs = 10'000;
 constexpr int kFirstLowat = 128 << 10;
-constexpr uint64_t kListedMax = 65'536;            // entries of one feed's lists
+constexpr uint64_t kListedMax = 65'536;             // entries of one feed's lists
 constexpr uint64_t kDigestQueueBytes = 8ull << 20;  // limits.digestQueueBytes
 constexpr size_t kFeedsMax = 65'536;
 constexpr size_t kTransfersMax = 4'096;
@@ -126,9 +126,8 @@ Answer Engine::add_stream(const StreamRequest& r) {
     if (stream.scratch.file == nullptr) return {"scratch: unknown handle", {}};
   }
   stream.sparse = r.complete && is_sparse(stream.main.file->fd);
-  const Answer done = task(r.transfer, [id = r.transfer, stream](Lane& lane) {
-    lane.add_stream(id, stream);
-  });
+  const Answer done =
+      task(r.transfer, [id = r.transfer, stream](Lane& lane) { lane.add_stream(id, stream); });
   if (done.ok()) it->second.streams[r.stream] = r.size;
   return done;
 }
@@ -201,8 +200,7 @@ Answer Engine::send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t le
   if (!checked.ok()) return checked;
   const FeedEntry& entry = feeds_.at(feed);
   entry.counters->queued.fetch_add(length, std::memory_order_relaxed);
-  return task(entry.transfer,
-              [=](Lane& lane) { lane.send(feed, stream, offset, length, flags); });
+  return task(entry.transfer, [=](Lane& lane) { lane.send(feed, stream, offset, length, flags); });
 }
 
 Answer Engine::send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
@@ -256,9 +254,8 @@ Answer Engine::stats(uint32_t transfer, std::vector<double>* out) const {
   for (const auto& [id, feed] : feeds_) {
     if (feed.transfer != transfer) continue;
     const FeedCounters& c = *feed.counters;
-    for (const double value :
-         {static_cast<double>(id), feed.is_out ? 1.0 : 0.0, get(c.payload), get(c.queued),
-          get(c.unacked), get(c.duplicate), get(c.records)}) {
+    for (const double value : {static_cast<double>(id), feed.is_out ? 1.0 : 0.0, get(c.payload),
+                               get(c.queued), get(c.unacked), get(c.duplicate), get(c.records)}) {
       out->push_back(value);
     }
   }
@@ -269,8 +266,7 @@ std::vector<double> Engine::counters() const {
   return {static_cast<double>(counts_.landing_fallbacks.load()),
           static_cast<double>(counts_.sending_fallbacks.load()),
           static_cast<double>(counts_.open_feeds.load()),
-          static_cast<double>(counts_.open_pipes.load()),
-          static_cast<double>(lanes_.size())};
+          static_cast<double>(counts_.open_pipes.load()), static_cast<double>(lanes_.size())};
 }
 
 bool Engine::on_disk(bool names, std::function<void()> work) {
@@ -284,7 +280,8 @@ EventBatch Engine::take_events() {
   for (const Event& event : batch.events) {
     const auto type = static_cast<EventType>(static_cast<int>(event.v[0]));
     // What a lane said before it saw the host close a transfer or feed is of no interest.
-    if (type != EventType::kDone && !transfers_.contains(static_cast<uint32_t>(event.v[1]))) continue;
+    if (type != EventType::kDone && !transfers_.contains(static_cast<uint32_t>(event.v[1])))
+      continue;
     const bool of_feed = type == EventType::kFeedClosed || type == EventType::kDigests;
     const auto feed = static_cast<uint32_t>(event.v[2]);
     if (of_feed && !feeds_.contains(feed)) continue;

@@ -47,7 +47,8 @@ class Outbox {
       const double side_base = static_cast<double>(held_.side.size());
       for (Event& event : batch.events) {
         const auto type = static_cast<EventType>(static_cast<int>(event.v[0]));
-        if (type == EventType::kDigests || type == EventType::kDone) event.v[kSideOffset] += side_base;
+        if (type == EventType::kDigests || type == EventType::kDone)
+          event.v[kSideOffset] += side_base;
         held_.events.push_back(event);
       }
       held_.side.insert(held_.side.end(), batch.side.begin(), batch.side.end());

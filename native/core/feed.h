@@ -95,8 +95,8 @@ struct OutFeed : Feed {
   std::vector<uint8_t> digests;
   size_t digests_sent = 0;
   Stream* stream = nullptr;
-  uint64_t at = 0;        // next byte of the file to put into the pipe
-  uint64_t left = 0;      // payload bytes of the record not yet accepted by the socket
+  uint64_t at = 0;    // next byte of the file to put into the pipe
+  uint64_t left = 0;  // payload bytes of the record not yet accepted by the socket
   int pipe[2] = {-1, -1};
   size_t pipe_size = 0;
   size_t pipe_holds = 0;

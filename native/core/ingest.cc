@@ -61,7 +61,8 @@ void Lane::batch(InFeed& feed, bool on) {
   feed.batch_from = feed.counters->payload.load(std::memory_order_relaxed);
 }
 
-// What is less than a chunk waits for the tick at most; a feed that has gone quiet wakes us by itself.
+// What is less than a chunk waits for the tick at most; a feed that has gone quiet wakes us by
+// itself.
 void Lane::look_after_batched() {
   if (batched_ == 0 || is_deaf_) return;
   std::vector<InFeed*> feeds;
@@ -255,8 +256,8 @@ ssize_t Lane::land_spliced(InFeed& feed, size_t want) {
     return -1;
   }
   // The pipe is empty here, so EAGAIN can only mean the socket.
-  const ssize_t got = splice(feed.fd, nullptr, lane_pipe_[1], nullptr, want,
-                             SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  const ssize_t got =
+      splice(feed.fd, nullptr, lane_pipe_[1], nullptr, want, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
   if (got <= 0) return got;
   const bool scratch = (feed.header.flags & kFlagScratch) != 0;
   loff_t at = static_cast<loff_t>(feed.at);

@@ -258,10 +258,9 @@ void Lane::close_transfer(uint32_t id) {
 void Lane::end_feed(Feed* feed, Code code, int sys_errno) {
   // What landed is said before the end is: JavaScript may act on the end.
   for (auto& [number, stream] : feed->transfer->streams) report_stream(*feed->transfer, stream);
-  batch_.events.push_back({{static_cast<double>(EventType::kFeedClosed),
-                            static_cast<double>(feed->transfer->id),
-                            static_cast<double>(feed->id), static_cast<double>(code),
-                            static_cast<double>(sys_errno)}});
+  batch_.events.push_back(
+      {{static_cast<double>(EventType::kFeedClosed), static_cast<double>(feed->transfer->id),
+        static_cast<double>(feed->id), static_cast<double>(code), static_cast<double>(sys_errno)}});
   drop_feed(feed);
 }
 

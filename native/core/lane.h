@@ -152,8 +152,8 @@ class Lane {
   uint64_t landed_ns_ = 0;
   uint64_t unreported_ = 0;  // landed bytes since the last report
   bool is_whole_ = false;    // a stream has all its bytes: worth saying at once
-  size_t batched_ = 0;  // incoming feeds that the tick has to look after
-  bool is_deaf_ = false;  // the host is behind: sockets are not read
+  size_t batched_ = 0;       // incoming feeds that the tick has to look after
+  bool is_deaf_ = false;     // the host is behind: sockets are not read
   std::thread thread_;
 };
 

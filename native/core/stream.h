@@ -33,8 +33,8 @@ struct Stream {
   static constexpr size_t kPiecesMax = 1u << 20;
   static constexpr uint64_t kAllocateStep = 64ull << 20;
   static constexpr uint64_t kWritebackStep = 8ull << 20;
-  std::unordered_set<uint64_t> allocated;                   // steps asked for
-  std::unordered_map<uint64_t, uint64_t> writeback_bytes;   // step -> landed bytes, until full
+  std::unordered_set<uint64_t> allocated;                  // steps asked for
+  std::unordered_map<uint64_t, uint64_t> writeback_bytes;  // step -> landed bytes, until full
 
   Target& target(bool is_scratch) { return is_scratch ? scratch : main; }
 
@@ -42,8 +42,8 @@ struct Stream {
   void land(bool is_scratch, uint64_t begin, uint64_t end) {
     Target& to = target(is_scratch);
     const Interval whole = to.landed.insert(begin, end);
-    const uint64_t first = std::max((whole.begin + block_bytes - 1) / block_bytes,
-                                    begin / block_bytes);
+    const uint64_t first =
+        std::max((whole.begin + block_bytes - 1) / block_bytes, begin / block_bytes);
     const uint64_t past = whole.end == size ? size : whole.end / block_bytes * block_bytes;
     const uint64_t reach = std::min(size, (end + block_bytes - 1) / block_bytes * block_bytes);
     const uint64_t from = first * block_bytes;

@@ -23,8 +23,7 @@ bool is_sound(const Header& h) {
     case Kind::kPayload:
       return h.length >= 1 && h.length <= kMaxPayload && h.extra == 0;
     case Kind::kHole:
-      return h.length >= 1 && h.length <= kMaxHole && h.extra == 0 &&
-             (h.flags & kFlagScratch) == 0;
+      return h.length >= 1 && h.length <= kMaxHole && h.extra == 0 && (h.flags & kFlagScratch) == 0;
     case Kind::kDigests:
       return h.length >= 1 && h.extra >= 1 && h.extra <= kMaxDigestPayload &&
              (h.flags & kFlagScratch) == 0;

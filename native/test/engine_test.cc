@@ -133,8 +133,7 @@ std::vector<uint8_t> random_bytes(size_t count) {
 uint32_t transfer_with(Host& host, const MemoryFile& file, bool complete, bool even = false) {
   uint32_t transfer = 0;
   REQUIRE(host.engine.open_transfer(even, &transfer).ok());
-  REQUIRE(host.engine
-              .add_stream({transfer, 0, file.handle, 0, file.file->size, kBlock, complete})
+  REQUIRE(host.engine.add_stream({transfer, 0, file.handle, 0, file.file->size, kBlock, complete})
               .ok());
   return transfer;
 }
@@ -190,8 +189,7 @@ TEST_CASE("garbage closes the feed and lands nothing") {
   const std::vector<uint8_t> noise = random_bytes(4096);
   REQUIRE(write(pair.a, noise.data(), noise.size()) == static_cast<ssize_t>(noise.size()));
   REQUIRE(host.until([&] { return host.first(EventType::kFeedClosed) != nullptr; }));
-  CHECK(host.first(EventType::kFeedClosed)->v[3] ==
-        static_cast<double>(fr::Code::ERR_FR_PROTOCOL));
+  CHECK(host.first(EventType::kFeedClosed)->v[3] == static_cast<double>(fr::Code::ERR_FR_PROTOCOL));
   CHECK(host.landed() == 0);
   CHECK(file.read() == std::vector<uint8_t>(1 << 20, 0));
 }

@@ -67,16 +67,16 @@ TEST_CASE("every flipped bit is noticed") {
 
 TEST_CASE("a right check does not excuse a wrong header") {
   const Bytes good = encoded(kPayload);
-  CHECK_FALSE(taken(altered(good, 0, 0)));     // magic
-  CHECK_FALSE(taken(altered(good, 1, 2)));     // version
-  CHECK_FALSE(taken(altered(good, 2, 40)));    // header length
-  CHECK_FALSE(taken(altered(good, 3, 0)));     // kind
-  CHECK_FALSE(taken(altered(good, 3, 5)));     // kind
-  CHECK_FALSE(taken(altered(good, 4, 3)));     // relay and scratch at once
-  CHECK_FALSE(taken(altered(good, 4, 4)));     // unknown flag
-  CHECK_FALSE(taken(altered(good, 6, 1)));     // reserved
-  CHECK_FALSE(taken(altered(good, 12, 1)));    // extra on payload
-  CHECK_FALSE(taken(altered(good, 26, 0x11))); // longer than a record may be
+  CHECK_FALSE(taken(altered(good, 0, 0)));      // magic
+  CHECK_FALSE(taken(altered(good, 1, 2)));      // version
+  CHECK_FALSE(taken(altered(good, 2, 40)));     // header length
+  CHECK_FALSE(taken(altered(good, 3, 0)));      // kind
+  CHECK_FALSE(taken(altered(good, 3, 5)));      // kind
+  CHECK_FALSE(taken(altered(good, 4, 3)));      // relay and scratch at once
+  CHECK_FALSE(taken(altered(good, 4, 4)));      // unknown flag
+  CHECK_FALSE(taken(altered(good, 6, 1)));      // reserved
+  CHECK_FALSE(taken(altered(good, 12, 1)));     // extra on payload
+  CHECK_FALSE(taken(altered(good, 26, 0x11)));  // longer than a record may be
 }
 
 TEST_CASE("lengths outside the kinds' bounds are refused") {

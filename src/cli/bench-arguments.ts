@@ -56,7 +56,8 @@ Options:
   --rounds N          counted rounds of each suite
   --scenario LIST     lab: which scenarios
   --queue LIST        lan, lab: fifo (one queue per uplink), fair (one per destination)
-  --strategy LIST     loopback, lan, lab: ${strategyNames.join(', ')}; otherwise what fr push does by itself
+  --strategy LIST     loopback, lan, lab: ${strategyNames.join(', ')};
+                      otherwise what fr push does by itself
   --congestion NAME   lan, lab: TCP congestion control of the hosts (cubic); system: the machine's
   --peers LIST        lan, lab: other systems in the same network: ${peerNames.join(', ')}, or all
   -h, --help          print this

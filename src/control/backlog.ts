@@ -1,10 +1,10 @@
 /**
  * How far a relay's feeds to its mates are behind, for its report to the origin.
  *
- * The idea: the backlog that counts is that of the worst feed, because what one mate has not got is not
- * relayed; lagging mates are left out by the origin's word. Whether a mate is behind is told by the
- * age of its oldest byte that was listed and is not acknowledged, compared with the other feeds:
- * bytes alone would call a fast feed with a long queue slow.
+ * The idea: the backlog that counts is that of the worst feed, because what one mate has not got is
+ * not relayed; lagging mates are left out by the origin's word. Whether a mate is behind is told by
+ * the age of its oldest byte that was listed and is not acknowledged, compared with the other
+ * feeds: bytes alone would call a fast feed with a long queue slow.
  */
 
 /** History of one feed: long enough for ages that matter, short enough to scan. */

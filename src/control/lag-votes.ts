@@ -1,11 +1,11 @@
 /**
  * Which receivers lag, by the votes of those who send to them.
  *
- * The idea: a relay's window is held by its worst feed, so a receiver that cannot keep up would slow
- * everybody down to its own pace. One relay's opinion is not enough, since feeds drift apart for many
- * reasons; a receiver lags when most relays say so for a while *and* it has landed clearly less, more
- * slowly, than the median. Rules on landed bytes alone would feed on themselves. It comes back when
- * few relays still find it behind.
+ * The idea: a relay's window is held by its worst feed, so a receiver that cannot keep up would
+ * slow everybody down to its own pace. One relay's opinion is not enough, since feeds drift apart
+ * for many reasons; a receiver lags when most relays say so for a while *and* it has landed clearly
+ * less, more slowly, than the median. Rules on landed bytes alone would feed on themselves. It
+ * comes back when few relays still find it behind.
  */
 import { KIB } from '../limits.js'
 

@@ -258,7 +258,9 @@ export class NodeMachine {
     this.#judge(verdict.bad)
   }
 
-  /** Blocks whose bytes are wrong: report them and have them sent again, a bounded number of times. */
+  /**
+   * Blocks whose bytes are wrong: report them and have them sent again, a bounded number of times.
+   */
   #judge(runs: readonly RangePair[]): void {
     for (const [offset, length] of runs) {
       this.#send({ type: 'bad', stream: 0, offset, length, from: -1 })

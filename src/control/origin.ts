@@ -280,7 +280,8 @@ export class OriginMachine {
       for (const run of peer.directDigests.present(offset, length))
         this.#sendDigests(peer, run, false)
     }
-    // A complete relay still forwards: it is complete only once all digests are known, so never here.
+    // A complete relay still forwards: it is complete only once all digests are known, so never
+    // here.
   }
 
   /** Who brings the digests of a run to everybody: with fixed shares their owners, else in turn. */
@@ -464,7 +465,8 @@ export class OriginMachine {
   #detour(to: Peer, from: Peer, gone: boolean): void {
     const ranges = this.#dealer.dealt(from.node)
     for (const frame of detourFrames(from, gone, ranges)) this.#send(to, frame)
-    // Digests on their way through the lost relay are lost as well: those of its share come directly.
+    // Digests on their way through the lost relay are lost as well: those of its share come
+    // directly.
     this.#digestsDirectly(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
   }
 

@@ -39,8 +39,9 @@ export function equalShares(bytes: number, blockBytes: number, nodes: number): R
 }
 
 /**
- * What each relay can be expected to carry: in proportion to its uplink, s_i = S u_i / U. Equal where
- * speeds are not known. Only lengths mean something; the dealer decides which bytes these are.
+ * What each relay can be expected to carry: in proportion to its uplink, s_i = S u_i / U. Equal
+ * where speeds are not known. Only lengths mean something; the dealer decides which bytes these
+ * are.
  */
 export function expectedShares(bytes: number, nodes: readonly NodeLink[]): RangePair[] {
   const known = nodes.every((node) => node.uplinkBytesPerSecond !== undefined)

@@ -20,7 +20,9 @@ export function dealerOf(strategy: Strategy, bytes: number, blockBytes: number):
   return strategy === 'classic' ? new ClassicDealer(bytes, blockBytes) : new AdaptiveDealer(bytes)
 }
 
-/** Adaptive dealing is predicted to reach the bound; the equal split waits for its weakest relay. */
+/**
+ * Adaptive dealing is predicted to reach the bound; the equal split waits for its weakest relay.
+ */
 export function forecastOf(
   strategy: Strategy,
   bytes: number,

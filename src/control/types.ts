@@ -8,7 +8,7 @@ export type Strategy = 'classic' | 'adaptive'
 export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
 export type DigestAlgorithm = 'xxh64' | 'sha256'
 
-/** [offset, length] in bytes, half-open, sorted, disjoint and not touching where a list is given. */
+/** [offset, length] in bytes, half-open; in a list sorted, disjoint and not touching. */
 export type RangePair = readonly [offset: number, length: number]
 
 export interface StreamEntry {
@@ -63,7 +63,7 @@ export type Frame =
       /** How often to send `backlog` while it changes; 0: never. */
       readonly reportMs: number
     }
-  /** These mates are slow or silent: their backlog does not count. Replaces what was said before. */
+  /** These mates are slow or silent: their backlog does not count. Replaces the last one. */
   | { readonly type: 'lagging'; readonly indices: readonly number[] }
   /** The connection from mate `index` is dead: say what of these ranges is missing (`need`). */
   | {

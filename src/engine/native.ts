@@ -41,7 +41,10 @@ const statsNumbers = 7
 export interface NativeEngineOptions {
   /** Native threads; default one per core. */
   lanes?: number
-  /** TCP congestion control of data connections; default: cubic or reno on loopback, else the system's. */
+  /**
+   * TCP congestion control of data connections; default: cubic or reno on loopback, else the
+   * system's.
+   */
   congestion?: string
 }
 
