@@ -58,7 +58,7 @@ export const limits = {
   publishMs: 600_000,
   /** The feed of a mate that is gone may still bring what was under way for this long. */
   drainMs: 300,
-  /** A node that misses something asks again after this long without any byte, then twice as long, ... */
+  /** A node that misses something asks again after this long without a byte; then twice as long. */
   askMs: 2_000,
   askMsMax: 10_000,
   /** How long the last frames and the closing of links may take. */
@@ -102,8 +102,10 @@ export const limits = {
   /** Runs no larger than this are hashed at once on the calling thread. */
   hashInlineBytes: 256 * KIB,
   hashTasksInFlight: 8,
-  /** Files no larger than this are hashed on the calling thread, in runs of hashInlineBytes: that takes
-   *  less time than starting a worker. */
+  /**
+   * Files no larger than this are hashed on the calling thread, in runs of hashInlineBytes: that
+   * takes less time than starting a worker.
+   */
   hashSmallFileBytes: 8 * MIB,
   /** The origin hashes at most this far ahead of what its feeds have sent. */
   hashAheadBytes: 64 * MIB,
@@ -121,7 +123,9 @@ export const limits = {
   digestQueueBytes: 8 * MIB,
 } as const
 
-/** blockBytes = clamp(pow2ceil(F / 65,536), 64 KiB, 64 MiB): of the file's size only (decision 6). */
+/**
+ * blockBytes = clamp(pow2ceil(F / 65,536), 64 KiB, 64 MiB): of the file's size only (decision 6).
+ */
 export function blockBytesFor(fileBytes: number): number {
   let block: number = limits.blockBytesMin
   while (block < limits.blockBytesMax && block * limits.blocksTarget < fileBytes) block *= 2

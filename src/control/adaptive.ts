@@ -1,17 +1,18 @@
 /**
- * Adaptive dealing: units go to whichever relay has room, so that shares settle at what each uplink can
- * carry, without anybody measuring first (Kumar & Ross, HotWeb 2006, for the bound; the queues are
- * those of Mutualcast).
+ * Adaptive dealing: units go to whichever relay has room, so that shares settle at what each uplink
+ * can carry, without anybody measuring first (Kumar & Ross, HotWeb 2006, for the bound; the queues
+ * are those of Mutualcast).
  *
  * The idea: every relay has a short queue of bytes it was dealt and has not forwarded: what is
- * still on the origin's feed plus the backlog of its worst feed to a mate. A queue may hold a window
- * of a tenth of a second of that relay's own rate. The next unit goes to the emptiest queue, measured in
- * windows. When all windows are full and the origin itself would run dry, its spare uplink sends a
- * unit directly to everybody. A relay that falls silent is dealt nothing, and what it has not
- * forwarded is dealt again; a receiver that most relays find slow no longer counts in their backlog.
+ * still on the origin's feed plus the backlog of its worst feed to a mate. A queue may hold a
+ * window of a tenth of a second of that relay's own rate. The next unit goes to the emptiest queue,
+ * measured in windows. When all windows are full and the origin itself would run dry, its spare
+ * uplink sends a unit directly to everybody. A relay that falls silent is dealt nothing, and what
+ * it has not forwarded is dealt again; a receiver that most relays find slow no longer counts in
+ * their backlog.
  *
- * A unit is a range of bytes; blocks do not matter here. It must never wait for a slow receiver, and
- * never grow a window to fill an idle origin: a network limited by its relays fills any window.
+ * A unit is a range of bytes; blocks do not matter here. It must never wait for a slow receiver,
+ * and never grow a window to fill an idle origin: a network limited by its relays fills any window.
  */
 import { KIB, MIB } from '../limits.js'
 import type { Dealer, DealerFact, Send } from './dealer.js'
@@ -36,7 +37,7 @@ const directAfterMs = 300
 /** The origin runs dry when its feeds hold less than this much of its own rate. */
 const dryMs = 20
 const dryBytesMin = 64 * KIB
-/** A unit that goes to everybody, and how much a receiver may have waiting before it is left out. */
+/** A unit that goes to everybody; a receiver that has more than this waiting is left out. */
 const directUnitBytes = 32 * KIB
 const directQueueMax = 1 * MIB
 

@@ -1,10 +1,10 @@
 /**
- * One relay, as the adaptive dealer sees it: how much it was dealt and has not forwarded, how fast it
- * forwards, and which units are still at risk if it dies.
+ * One relay, as the adaptive dealer sees it: how much it was dealt and has not forwarded, how fast
+ * it forwards, and which units are still at risk if it dies.
  *
  * Queue = bytes on the origin's feed to it (listed, or sent and not acknowledged) + the backlog of
- * its worst feed to a mate, by its own report. Everything is forwarded in the order it was dealt, so
- * "not forwarded" is always the tail of the deal.
+ * its worst feed to a mate, by its own report. Everything is forwarded in the order it was dealt,
+ * so "not forwarded" is always the tail of the deal.
  */
 import { KIB, MIB } from '../limits.js'
 import { RangeSet } from './ranges.js'
@@ -95,7 +95,9 @@ export class DealtRelay {
     return Math.max(isEnding ? windowBytesEnd : windowBytesMin, seconds * this.rate)
   }
 
-  /** Long on fast links, where decisions cost more than bytes; short enough that a mate waits 20 ms. */
+  /**
+   * Long on fast links, where decisions cost more than bytes; short enough that a mate waits 20 ms.
+   */
   unitBytes(leftSeconds: number): number {
     const byRate = Math.floor((unitSeconds * this.rate) / (4 * KIB)) * 4 * KIB
     const unit = Math.min(unitBytesMax, Math.max(unitBytesMin, byRate))
