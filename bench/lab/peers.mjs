@@ -185,7 +185,17 @@ async function runUftp(context) {
   })
   await sleep(500) // it has no way to say that it is ready
   return timed({ workspace, servers, copies }, async () => {
-    const args = ['-R', Math.round(mbit * 1000), '-I', 'eth0', '-B', 4 << 20, source]
+    const args = [
+      '-R',
+      Math.round(mbit * 1000),
+      '-r',
+      '0.02:0.02:1',
+      '-I',
+      'eth0',
+      '-B',
+      4 << 20,
+      source,
+    ]
     await succeed(start(0, 'uftp', args), 'uftp')
     await until(() => copies.every((copy) => existsSync(copy)), 'uftp to publish', listenMs)
   })
