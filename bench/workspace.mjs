@@ -215,7 +215,7 @@ export function sameContent(one, other) {
 
 /**
  * The limit program, compiled once into a cache directory, again when its source is newer. Throws
- * Obstacle without a C compiler.
+ * Obstacle without a C compiler or a place to put it.
  */
 export function limitProgram() {
   const source = path.join(root, 'bench/limit/fr-limit.c')
@@ -225,11 +225,11 @@ export function limitProgram() {
   )
   const program = path.join(cache, 'fr-limit')
   if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return program
-  mkdirSync(cache, { recursive: true })
   try {
+    mkdirSync(cache, { recursive: true })
     execFileSync('cc', ['-O2', '-o', program, source], { stdio: ['ignore', 'ignore', 'pipe'] })
   } catch (error) {
-    throw new Obstacle(`the limit program needs a C compiler: ${error.message}`)
+    throw new Obstacle(`the limit program cannot be built: ${error.message}`)
   }
   return program
 }
