@@ -1,0 +1,244 @@
+/**
+ * The exchange: what the origin does for the nodes of the plan between the plan and the finish.
+ *
+ * The idea: all that is known of bytes goes to the dealer as facts, and what it deals is listed on
+ * feeds. Digests travel with the nodes that relay anyway; whoever cannot get them that way (a relay
+ * lost, a feed broken) is sent them directly. Nothing here decides whether a node lives: that is the
+ * machine's (origin.ts), which says who has `left`.
+ */
+import { firstBadHop } from './blame.js'
+import type { Dealer, DealerFact, Send } from './dealer.js'
+import type { HashTask } from './hashing.js'
+import type { FeedCount, OriginConfig } from './origin-events.js'
+import { describeRanges, detourFrames, planFrame } from './origin-frames.js'
+import type { OriginOutbox } from './origin-outbox.js'
+import type { OriginSource } from './origin-source.js'
+import type { Peer } from './peer.js'
+import { expectedShares } from './plan.js'
+import { RangeSet } from './ranges.js'
+import type { Frame, RangePair } from './types.js'
+
+/** Owner of bytes that nobody in particular is sent. */
+const anyone = -1
+
+export class OriginExchange {
+  readonly #config: OriginConfig
+  readonly #dealer: Dealer
+  readonly #source: OriginSource
+  readonly #peers: readonly Peer[]
+  readonly #outbox: OriginOutbox
+  #group: readonly Peer[] = []
+  #excluded: readonly number[] = []
+  #digestTurn = 0
+
+  constructor(
+    config: OriginConfig,
+    dealer: Dealer,
+    source: OriginSource,
+    peers: readonly Peer[],
+    outbox: OriginOutbox,
+  ) {
+    this.#config = config
+    this.#dealer = dealer
+    this.#source = source
+    this.#peers = peers
+    this.#outbox = outbox
+  }
+
+  /** Those the plan was made with, by their index in it; empty before. */
+  get group(): readonly Peer[] {
+    return this.#group
+  }
+
+  /** When the dealer wants to look at the feeds; null: when it suits. */
+  deadlineMs(): number | null {
+    return this.#dealer.deadlineMs()
+  }
+
+  /** Makes the plan with these nodes, tells them, and begins. */
+  start(group: readonly Peer[], nowMs: number): void {
+    this.#group = group
+    for (const [index, peer] of group.entries()) peer.join(index, nowMs)
+    const nodes = group.map((peer) => peer.node)
+    const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
+    const { strategy } = this.#dealer
+    const shares = this.#shares(nodes)
+    for (const peer of group) this.#outbox.send(peer, this.#planFor(peer))
+    this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape: 'group', nodes, shares } })
+    this.#list(sends)
+    this.#source.start(this.#hashOrder(nodes, shares))
+  }
+
+  reported(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number): void {
+    if (!peer.isServing) return
+    const { landedBytes, backlogBytes } = frame
+    const behind = frame.behind.flatMap((index) => this.#group[index]?.node ?? [])
+    this.#tell({ type: 'reported', node: peer.node, landedBytes, backlogBytes, behind, nowMs })
+  }
+
+  counted(feeds: readonly FeedCount[], nowMs: number): void {
+    for (const { node, payloadBytes: sentBytes, queuedBytes, unackedBytes } of feeds) {
+      const peer = this.#peer(node)
+      peer.sentBytes = sentBytes
+      peer.queuedBytes = queuedBytes
+      if (!peer.isServing) continue
+      this.#tell({ type: 'counted', node, sentBytes, queuedBytes, unackedBytes, nowMs })
+    }
+    this.#tell({ type: 'ticked', nowMs })
+    this.#tellExcluded()
+  }
+
+  /** A node asks for bytes of the file. */
+  needed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
+    const { stream, scratch, ranges } = frame
+    this.#outbox.log('info', scratch ? 'repair' : 'need', peer, describeRanges(ranges))
+    // A block that is wrong at a node is most often a source that changed after it was hashed.
+    if (scratch) this.#outbox.wish(...this.#source.check())
+    else this.#digestsDirectly(peer, ranges)
+    this.#tell({ type: 'needed', node: peer.node, stream, scratch, ranges, nowMs })
+  }
+
+  /** Blocks were bad at this node: the log names the hop. */
+  wasBad(peer: Peer, frame: Frame & { type: 'bad' }): void {
+    const { offset, length } = frame
+    peer.bad.add(offset, length)
+    const { from, to } = firstBadHop(this.#group, peer, [offset, length], (node) =>
+      this.#dealer.dealt(node),
+    )
+    const text = `offset ${offset}, length ${length}, first bad between ${from} and ${to}`
+    this.#outbox.log('warn', 'bad-block', peer, text)
+  }
+
+  /** The feed between two nodes is dead although both live. */
+  edgeLost(peer: Peer, frame: Frame & { type: 'edgeLost' }): void {
+    const mate = this.#group[frame.index]
+    if (mate === undefined || mate === peer) return
+    const [from, to] = frame.incoming ? [mate, peer] : [peer, mate]
+    if (to.phase !== 'running' || !from.isServing || to.lostFrom.has(from.node)) return
+    this.#outbox.log('warn', 'edge-lost', to, `feed from ${from.link.address}`)
+    to.lostFrom.add(from.node)
+    this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
+    this.#detour(to, from, false)
+  }
+
+  /** Out of the exchange: survivors are told to make good what this node was dealt. */
+  left(peer: Peer, nowMs: number): void {
+    this.#source.free(peer.node)
+    this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
+    for (const other of this.#group) if (other.phase === 'running') this.#detour(other, peer, true)
+  }
+
+  /** The digests of a run are known. A complete node relays none: it needed all of them. */
+  hashed(offset: number, length: number): void {
+    for (const { peer, run } of this.#digestRelays(offset, length)) {
+      this.#sendDigests(peer, run, true)
+      peer.relayedDigests.add(...run)
+      for (const other of this.#group)
+        if (other.lostFrom.has(peer.node)) other.directDigests.add(...run)
+    }
+    for (const peer of this.#group) {
+      if (peer.phase !== 'running') continue
+      for (const run of peer.directDigests.present(offset, length))
+        this.#sendDigests(peer, run, false)
+    }
+  }
+
+  /**
+   * Bytes that an owner of bytes to hash has been sent. Listed minus queued counts holes as sent
+   * too, which a count of payload does not.
+   */
+  sentTo(owner: number): number {
+    const peers = owner === anyone ? this.#peers : [this.#peer(owner)]
+    return peers.reduce((sum, peer) => sum + peer.listedBytes - peer.queuedBytes, 0)
+  }
+
+  #planFor(peer: Peer): Frame {
+    const hasShare = !this.#dealer.isAllDealt || this.#dealer.dealt(peer.node).length > 0
+    return planFrame(this.#group, peer, hasShare, this.#config.progressMs, this.#dealer)
+  }
+
+  /** The share of each node: what it was dealt, or what it can be expected to carry. */
+  #shares(nodes: readonly number[]): RangePair[] {
+    if (this.#dealer.strategy === 'classic')
+      return nodes.map((node): RangePair => this.#dealer.dealt(node)[0] ?? [0, 0])
+    const links = nodes.map((node) => this.#peer(node).link)
+    return expectedShares(this.#config.bytes, links)
+  }
+
+  /** With fixed shares the digests of each keep close to its bytes. */
+  #hashOrder(nodes: readonly number[], shares: readonly RangePair[]): HashTask[] {
+    if (this.#dealer.strategy !== 'classic')
+      return [{ owner: anyone, offset: 0, length: this.#config.bytes }]
+    return nodes.map((owner, i) => {
+      const [offset, length] = shares[i] ?? [0, 0]
+      return { owner, offset, length }
+    })
+  }
+
+  /** Relays must not wait for these receivers: they lag, or nobody hears from them. */
+  #tellExcluded(): void {
+    const excluded = this.#dealer.excluded()
+    if (excluded.join() === this.#excluded.join()) return
+    this.#excluded = excluded
+    const indices = excluded.map((node) => this.#peer(node).mate).sort((a, b) => a - b)
+    for (const peer of this.#group) {
+      if (peer.isServing) this.#outbox.send(peer, { type: 'lagging', indices })
+      const isLagging = excluded.includes(peer.node)
+      if (isLagging !== peer.isLagging)
+        this.#outbox.log('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')
+      peer.isLagging = isLagging
+    }
+  }
+
+  /** Who brings the digests of a run to everybody: with fixed shares their owners, else in turn. */
+  #digestRelays(offset: number, length: number): { peer: Peer; run: RangePair }[] {
+    const running = this.#group.filter((peer) => peer.phase === 'running')
+    if (this.#dealer.strategy === 'classic') {
+      return running.flatMap((peer) => {
+        const owned = RangeSet.of(this.#dealer.dealt(peer.node)).present(offset, length)
+        return owned.map((run) => ({ peer, run }))
+      })
+    }
+    const able = running.filter((peer) => !this.#excluded.includes(peer.node))
+    const peer = able[this.#digestTurn++ % able.length] ?? running[0]
+    return peer === undefined ? [] : [{ peer, run: [offset, length] }]
+  }
+
+  #detour(to: Peer, from: Peer, gone: boolean): void {
+    const ranges = this.#dealer.dealt(from.node)
+    for (const frame of detourFrames(from, gone, ranges)) this.#outbox.send(to, frame)
+    // Digests on their way through the lost relay are lost too: those of its share come directly.
+    this.#digestsDirectly(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
+  }
+
+  #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
+    for (const [offset, length] of ranges) {
+      to.directDigests.add(offset, length)
+      for (const run of this.#source.digests.known(offset, length))
+        this.#sendDigests(to, run, false)
+    }
+  }
+
+  #sendDigests(to: Peer, run: RangePair, relay: boolean): void {
+    for (const { offset, length, digests } of this.#source.digests.pieces(run))
+      this.#outbox.wish({ type: 'digests', node: to.node, offset, length, relay, digests })
+  }
+
+  /** Tells the dealer, and lists what it deals. */
+  #tell(fact: DealerFact): void {
+    this.#list(this.#dealer.handle(fact))
+  }
+
+  #list(sends: readonly Send[]): void {
+    for (const send of sends) {
+      const peer = this.#peer(send.node)
+      peer.listedBytes += send.length
+      peer.queuedBytes += send.length
+      this.#outbox.wish({ type: 'list', ...send })
+    }
+  }
+
+  #peer(node: number): Peer {
+    return this.#peers[node] as Peer
+  }
+}
