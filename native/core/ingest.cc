@@ -157,6 +157,21 @@ void Lane::land_hole(InFeed& feed, uint64_t begin, uint64_t end) {
       pass_on(feed, begin, past);
     } else {
       landed(feed, begin, past);
+      give_back(*feed.stream, begin, past);
+    }
+    begin = past;
+  }
+}
+
+// What was allocated ahead of the landing before the first hole came is given back where holes are.
+// Nothing is written there any more but repairs, and those wait behind this on the disk thread.
+void Lane::give_back(Stream& stream, uint64_t begin, uint64_t end) {
+  while (begin < end) {
+    const uint64_t step = begin / Stream::kAllocateStep;
+    const uint64_t past = std::min(end, (step + 1) * Stream::kAllocateStep);
+    if (stream.allocated.count(step) != 0) {
+      disk_->submit(
+          [file = stream.main.file, begin, past] { punch_range(*file, begin, past - begin); });
     }
     begin = past;
   }

@@ -96,6 +96,7 @@ class Lane {
   bool read_payload(InFeed& feed);
   bool read_digests(InFeed& feed);
   void land_hole(InFeed& feed, uint64_t begin, uint64_t end);
+  void give_back(Stream& stream, uint64_t begin, uint64_t end);
   void pass_on(InFeed& feed, uint64_t begin, uint64_t end);
   ssize_t land_some(InFeed& feed, size_t want);
   ssize_t land_spliced(InFeed& feed, size_t want);

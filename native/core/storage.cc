@@ -129,6 +129,14 @@ Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept {
   return kOkStatus;
 }
 
+void punch_range(File& file, uint64_t offset, uint64_t length) noexcept {
+  if (!is_range(offset, length) || length == 0) return;
+  while (fallocate(file.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                   static_cast<off_t>(length)) != 0 &&
+         errno == EINTR) {
+  }
+}
+
 Status writeback(File& file, uint64_t offset, uint64_t length) noexcept {
   // Length 0 would mean "to the end" to the kernel.
   if (length == 0) return kOkStatus;

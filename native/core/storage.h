@@ -52,6 +52,10 @@ Status copy_in(uint32_t from, uint32_t to, uint64_t offset, uint64_t length) noe
 // ERR_FR_NO_SPACE.
 Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept;
 
+// Gives back the disk blocks of a range that holds zeros, where the file system can. A saving, so
+// that nothing is reported.
+void punch_range(File& file, uint64_t offset, uint64_t length) noexcept;
+
 // Starts writing the range to disk without waiting for it.
 Status writeback(File& file, uint64_t offset, uint64_t length) noexcept;
 
