@@ -100,7 +100,7 @@ export const limits = {
   /** Bytes of one hash task; a task holds whole blocks, at least one. */
   hashTaskBytes: 8 * MIB,
   /** Runs no larger than this are hashed at once on the calling thread. */
-  hashInlineBytes: 256 * KIB,
+  hashInlineBytes: 1 * MIB,
   hashTasksInFlight: 8,
   /**
    * Files no larger than this are hashed on the calling thread, in runs of hashInlineBytes: that

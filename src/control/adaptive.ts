@@ -24,9 +24,9 @@ import type { RangePair } from './types.js'
 
 export const adaptiveTiming = {
   /** The origin looks at its feeds this often. */
-  tickMs: 5,
+  tickMs: 8,
   /** Nodes report their backlog this often while it changes. */
-  reportMs: 12,
+  reportMs: 25,
 } as const
 
 /** A relay is dealt nothing after this silence, and its queue is dealt again after the second. */
@@ -35,7 +35,7 @@ const takeBackMs = 350
 /** Direct units wait until windows have their size. */
 const directAfterMs = 300
 /** The origin runs dry when its feeds hold less than this much of its own rate. */
-const dryMs = 20
+const dryMs = 3
 const dryBytesMin = 64 * KIB
 /** A unit that goes to everybody; a receiver that has more than this waiting is left out. */
 const directUnitBytes = 32 * KIB

@@ -19,6 +19,7 @@ const windowBytesEnd = 64 * KIB
 const unitSeconds = 0.02
 const unitBytesMin = 32 * KIB
 const unitBytesMax = 8 * MIB
+const pageBytes = 4 * KIB
 const rateMs = 100
 
 interface Deal {
@@ -99,9 +100,8 @@ export class DealtRelay {
    * Long on fast links, where decisions cost more than bytes; short enough that a mate waits 20 ms.
    */
   unitBytes(leftSeconds: number): number {
-    const byRate = Math.floor((unitSeconds * this.rate) / (4 * KIB)) * 4 * KIB
-    const unit = Math.min(unitBytesMax, Math.max(unitBytesMin, byRate))
-    return Math.min(unit, Math.max(unitBytesMin, this.window(leftSeconds) / 4))
+    const bytes = Math.min(unitBytesMax, unitSeconds * this.rate, this.window(leftSeconds) / 4)
+    return Math.max(unitBytesMin, Math.floor(bytes / pageBytes) * pageBytes)
   }
 
   fill(leftSeconds: number): number {
