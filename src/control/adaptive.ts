@@ -24,9 +24,9 @@ import type { RangePair } from './types.js'
 
 export const adaptiveTiming = {
   /** The origin looks at its feeds this often. */
-  tickMs: 8,
+  tickMs: 5,
   /** Nodes report their backlog this often while it changes. */
-  reportMs: 25,
+  reportMs: 12,
 } as const
 
 /** A relay is dealt nothing after this silence, and its queue is dealt again after the second. */
@@ -93,15 +93,13 @@ export class AdaptiveDealer implements Dealer {
       case 'reported': {
         const relay = this.#relays.get(fact.node)
         if (relay === undefined) return []
-        relay.reported(fact.backlogBytes, fact.nowMs)
+        relay.reported(fact.receivedBytes, fact.backlogBytes, fact.nowMs)
         this.#lag.reported(fact.node, fact.landedBytes, fact.behind, fact.nowMs)
         return this.#deal(fact.nowMs)
       }
       case 'counted':
         this.#answers.counted(fact.node, fact.queuedBytes, fact.nowMs)
-        this.#relays
-          .get(fact.node)
-          ?.counted(fact.queuedBytes, fact.unackedBytes, fact.sentBytes, fact.nowMs)
+        this.#relays.get(fact.node)?.counted(fact.queuedBytes, fact.sentBytes)
         return []
       case 'needed': {
         const sends = this.#answers.answer(fact)
@@ -122,7 +120,7 @@ export class AdaptiveDealer implements Dealer {
 
   #start(nodes: readonly number[], nowMs: number): Send[] {
     this.#startMs = this.#ratedMs = nowMs
-    for (const node of nodes) this.#relays.set(node, new DealtRelay(node, nodes.length, nowMs))
+    for (const node of nodes) this.#relays.set(node, new DealtRelay(node, nowMs))
     this.#lag.started(nodes, nowMs)
     this.#tickAtMs = nowMs + adaptiveTiming.tickMs
     return this.#deal(nowMs)
@@ -214,7 +212,6 @@ export class AdaptiveDealer implements Dealer {
       const length = Math.min(available, directUnitBytes)
       this.#pool.remove(offset, length)
       for (const relay of relays) {
-        if (relay.queuedBytes > directQueueMax) continue
         relay.listed(length)
         queued += length
         sends.push({ node: relay.node, stream: 0, offset, length, relay: false, scratch: false })

@@ -42,8 +42,11 @@ export class Backlog {
   #saidMs = 0
 
   /** False for a report that says what the last one said, unless that is long ago. */
-  isWorthSending(report: BacklogReport & { readonly landedBytes: number }, nowMs: number): boolean {
-    const text = `${report.landedBytes} ${report.backlogBytes} ${report.behind.join()}`
+  isWorthSending(
+    report: BacklogReport & { readonly landedBytes: number; readonly receivedBytes: number },
+    nowMs: number,
+  ): boolean {
+    const text = `${report.landedBytes} ${report.receivedBytes} ${report.backlogBytes} ${report.behind.join()}`
     if (text === this.#said && nowMs - this.#saidMs < sameMs) return false
     this.#said = text
     this.#saidMs = nowMs

@@ -4,8 +4,9 @@
  * The idea: relays forward what they have not verified yet, so the sender of a bad block is most
  * often innocent. The blocks that each node found bad tell the hop: bad at the mate but not at its
  * relay is the hop between them; bad at the relay as well, or never relayed, is the hop from the
- * origin. A relay that has not judged yet counts as innocent of the hop before it; when it finds the
- * block bad after all, its own report names the earlier hop, so the last word on a block is right.
+ * origin. A relay that has not judged yet counts as innocent of the hop before it; when it finds
+ * the block bad after all, its own report names the earlier hop, so the last word on a block is
+ * right.
  */
 import type { Peer } from './peer.js'
 import { RangeSet } from './ranges.js'

@@ -25,6 +25,8 @@ export type DealerFact =
       readonly type: 'reported'
       readonly node: number
       readonly landedBytes: number
+      /** Payload received from the origin. */
+      readonly receivedBytes: number
       readonly backlogBytes: number
       readonly behind: readonly number[]
       readonly nowMs: number

@@ -3,8 +3,8 @@
  *
  * The idea: all that is known of bytes goes to the dealer as facts, and what it deals is listed on
  * feeds. Digests travel with the nodes that relay anyway; whoever cannot get them that way (a relay
- * lost, a feed broken) is sent them directly. Nothing here decides whether a node lives: that is the
- * machine's (origin.ts), which says who has `left`.
+ * lost, a feed broken) is sent them directly. Nothing here decides whether a node lives: that is
+ * the machine's (origin.ts), which says who has `left`.
  */
 import { firstBadHop } from './blame.js'
 import type { Dealer, DealerFact, Send } from './dealer.js'
@@ -71,9 +71,11 @@ export class OriginExchange {
 
   reported(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number): void {
     if (!peer.isServing) return
-    const { landedBytes, backlogBytes } = frame
+    const { landedBytes, receivedBytes, backlogBytes } = frame
+    const { node } = peer
     const behind = frame.behind.flatMap((index) => this.#group[index]?.node ?? [])
-    this.#tell({ type: 'reported', node: peer.node, landedBytes, backlogBytes, behind, nowMs })
+    const said = { node, landedBytes, receivedBytes, backlogBytes, behind }
+    this.#tell({ type: 'reported', ...said, nowMs })
   }
 
   counted(feeds: readonly FeedCount[], nowMs: number): void {

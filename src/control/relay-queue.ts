@@ -2,9 +2,10 @@
  * One relay, as the adaptive dealer sees it: how much it was dealt and has not forwarded, how fast
  * it forwards, and which units are still at risk if it dies.
  *
- * Queue = bytes on the origin's feed to it (listed, or sent and not acknowledged) + the backlog of
- * its worst feed to a mate, by its own report. Everything is forwarded in the order it was dealt,
- * so "not forwarded" is always the tail of the deal.
+ * Queue = bytes listed on the origin's feed to it - what it has forwarded, by its own report: what it has
+ * received less the backlog of its worst feed to a mate. Everything is forwarded in the order it was
+ * dealt, so "not forwarded" is always the tail of the deal. What moved since the report still counts as
+ * queued, so windows hold several reports.
  */
 import { KIB, MIB } from '../limits.js'
 import { RangeSet } from './ranges.js'
@@ -20,7 +21,9 @@ const unitSeconds = 0.02
 const unitBytesMin = 32 * KIB
 const unitBytesMax = 8 * MIB
 const pageBytes = 4 * KIB
+/** A rate follows up at once, and down slowly: a pause of the process is not a slow link. */
 const rateMs = 100
+const slowerMs = 300
 
 interface Deal {
   readonly offset: number
@@ -37,23 +40,19 @@ export class DealtRelay {
   queuedBytes = 0
   sentBytes = 0
   rate = 0
-  readonly #group: number
-  #unacked = 0
-  #backlog = 0
   #listed = 0
   #forwarded = 0
   #ratedMs: number
   #ratedBytes = 0
   readonly #deals: Deal[] = []
 
-  constructor(node: number, group: number, nowMs: number) {
+  constructor(node: number, nowMs: number) {
     this.node = node
-    this.#group = group
     this.heardMs = this.#ratedMs = nowMs
   }
 
   get queue(): number {
-    return this.queuedBytes + this.#unacked + this.#backlog
+    return this.#listed - this.#forwarded
   }
 
   /** Bytes were listed on its feed, to be relayed or not. */
@@ -68,18 +67,24 @@ export class DealtRelay {
     this.#deals.push({ offset, length, end: this.#listed })
   }
 
-  reported(backlogBytes: number, nowMs: number): void {
-    this.#backlog = backlogBytes
+  /**
+   * Its own word: payload it has received from the origin, and the backlog of its worst feed, taken at
+   * the same moment.
+   */
+  reported(receivedBytes: number, backlogBytes: number, nowMs: number): void {
     this.heardMs = nowMs
     this.isSilent = false
-    this.#advance(nowMs)
+    // Holes are listed like payload but never received as such.
+    const holes = Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
+    const forwarded = Math.min(this.#listed, receivedBytes + holes - backlogBytes)
+    this.#forwarded = Math.max(this.#forwarded, forwarded)
+    while ((this.#deals[0]?.end ?? Number.POSITIVE_INFINITY) <= this.#forwarded) this.#deals.shift()
+    this.#rate(nowMs)
   }
 
-  counted(queuedBytes: number, unackedBytes: number, sentBytes: number, nowMs: number): void {
+  counted(queuedBytes: number, sentBytes: number): void {
     this.queuedBytes = queuedBytes
-    this.#unacked = Math.min(unackedBytes, this.#listed)
     this.sentBytes = sentBytes
-    this.#advance(nowMs)
   }
 
   /** Units that are not forwarded to every mate, dealt no longer; they are forgotten here. */
@@ -112,25 +117,20 @@ export class DealtRelay {
     return this.queue === 0 || this.queue + this.unitBytes(leftSeconds) <= this.window(leftSeconds)
   }
 
-  #advance(nowMs: number): void {
-    const waiting = this.queue
-    this.#forwarded = Math.max(this.#forwarded, this.#listed - waiting)
-    while ((this.#deals[0]?.end ?? Number.POSITIVE_INFINITY) <= this.#forwarded) this.#deals.shift()
+  #rate(nowMs: number): void {
     const elapsedMs = nowMs - this.#ratedMs
     if (elapsedMs < 5) return
     const now = ((this.#forwarded - this.#ratedBytes) / elapsedMs) * 1000
     this.#ratedMs = nowMs
     this.#ratedBytes = this.#forwarded
-    this.rate += Math.min(1, elapsedMs / rateMs) * (now - this.rate)
-    // A window that is nearly drained between two looks says nothing about the link but that it can
-    // take more: the start of every transfer on a fast one.
-    const full = this.window(Number.POSITIVE_INFINITY)
-    if (waiting < full / 4 && now > this.rate)
-      this.rate = Math.max(this.rate, Math.min(now, (2 * full) / windowSeconds))
-  }
-
-  /** Mates that are sent what it relays. */
-  get fanOut(): number {
-    return this.#group - 1
+    const window = this.window(Number.POSITIVE_INFINITY)
+    if (this.queue < window / 4) {
+      // Drained between two looks: that says nothing about its link but that it can take more, as at
+      // the start of every transfer on a fast one.
+      this.rate = Math.max(this.rate, 2 * now)
+    } else {
+      this.rate +=
+        Math.min(1, elapsedMs / (now > this.rate ? rateMs : slowerMs)) * (now - this.rate)
+    }
   }
 }

@@ -92,6 +92,8 @@ export type Frame =
   | {
       readonly type: 'backlog'
       readonly landedBytes: number
+      /** Payload received from the origin, at the same moment as the rest. */
+      readonly receivedBytes: number
       /** Listed and not acknowledged on the worst feed to a mate that is not lagging. */
       readonly backlogBytes: number
       /** Mates whose feeds are far behind the others. */

@@ -145,6 +145,7 @@ const frameTable: FrameTable = {
     25,
     (body) => ({
       landedBytes: body.integer('landedBytes', 0, bytesMax),
+      receivedBytes: body.integer('receivedBytes', 0, bytesMax),
       backlogBytes: body.integer('backlogBytes', 0, bytesMax),
       behind: readIndices(body, 'behind'),
     }),

@@ -13,7 +13,7 @@ import type { ByteRange, DigestAlgorithm, HashPool, HashSource } from '../ports.
 // From src (tests) and from dist alike this is the built worker: Node 20 runs no TypeScript in
 // threads.
 const workerUrl = new URL('../../dist/engine/hash-worker.js', import.meta.url)
-const idleMs = 10_000
+const idleMs = 60_000
 
 export class WorkerHashPool implements HashPool {
   #pool: Promise<Piscina> | undefined
@@ -46,7 +46,8 @@ export class WorkerHashPool implements HashPool {
 
 async function openPool(): Promise<Piscina> {
   const { Piscina } = await import('piscina')
-  const maxThreads = Math.max(1, Math.min(4, availableParallelism()))
+  // One core hashes several GB/s: more workers than that only cost their start.
+  const maxThreads = Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)))
   return new Piscina({ filename: workerUrl.href, minThreads: 0, maxThreads, idleTimeout: idleMs })
 }
 

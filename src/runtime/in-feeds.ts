@@ -45,6 +45,12 @@ export class InFeeds {
   }
 
   /** The sender at the other end; undefined when this is none of these feeds. */
+  /** The feed of this sender, while it lives. */
+  feedOf(index: number): FeedHandle | undefined {
+    for (const [feed, incoming] of this.#feeds) if (incoming.index === index) return feed
+    return undefined
+  }
+
   indexOf(feed: FeedHandle): number | undefined {
     return this.#feeds.get(feed)?.index
   }

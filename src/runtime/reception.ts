@@ -5,26 +5,23 @@
  * name and its control link, and gives all of them back when it ends, after everything that still
  * reads or writes the files has come back. `done` resolves then and never rejects.
  */
-import { Backlog } from '../control/backlog.js'
 import { NodeMachine } from '../control/node.js'
 import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
-import type { Frame, Mate, StreamEntry } from '../control/types.js'
-import { FrError, type FrErrorCode } from '../errors.js'
+import type { Frame, StreamEntry } from '../control/types.js'
+import type { FrErrorCode } from '../errors.js'
 import { blockBytesFor } from '../limits.js'
-import type { DigestAlgorithm, EngineEvent, FeedHandle, TransferHandle } from '../ports.js'
+import type { DigestAlgorithm, EngineEvent, TransferHandle } from '../ports.js'
 import { decodeName } from '../protocol/manifest.js'
-import { adoptOut, type OutFeed } from './dial.js'
 import { asFrError } from './failures.js'
 import { digestBytesOf, fileDigestOf } from './file-digest.js'
 import type { Established } from './handshake.js'
 import { Hasher } from './hasher.js'
-import { InFeeds } from './in-feeds.js'
 import type { ControlLink } from './link.js'
 import { Loop, nowMs } from './loop.js'
-import { FlowMeter } from './meter.js'
 import type { NodeHost } from './node-host.js'
 import { Partial } from './partial.js'
-import { Relays } from './relays.js'
+import { ReceptionFeeds } from './reception-feeds.js'
+import { ReceptionReports } from './reception-reports.js'
 
 export interface ReceptionSpec {
   readonly transfer: string
@@ -49,8 +46,6 @@ export interface ReceptionView {
   readonly waitsFor: string | null
 }
 
-const noneMate = -2
-
 export class Reception {
   readonly spec: ReceptionSpec
   readonly name: Uint8Array
@@ -65,15 +60,10 @@ export class Reception {
   readonly #machine: NodeMachine
   readonly #loop: Loop<NodeEvent, NodeCommand>
   readonly #hasher: Hasher
-  readonly #backlog = new Backlog()
-  readonly #relays: Relays
-  readonly #meter = new FlowMeter()
-  readonly #dialling = new AbortController()
-  readonly #inFeeds: InFeeds
+  readonly #feeds: ReceptionFeeds
+  readonly #reports: ReceptionReports
   readonly #partial: Partial
   readonly #tasks = new Set<Promise<unknown>>()
-  #mates: readonly Mate[] | undefined
-  #self = noneMate
   #transfer: TransferHandle | undefined
   #hasClaim = false
   #isEnded = false
@@ -92,11 +82,6 @@ export class Reception {
       { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes },
       nowMs(),
     )
-    this.#inFeeds = new InFeeds(
-      spec.originKey,
-      { blockBytes: this.#blockBytes, digestBytes },
-      this.bytes,
-    )
     this.#loop = new Loop<NodeEvent, NodeCommand>(this.#machine, {
       execute: (command) => this.#execute(command),
       ticked: () => ({ type: 'ticked' }),
@@ -108,11 +93,16 @@ export class Reception {
       blockBytes: this.#blockBytes,
       algorithm: spec.algorithm,
     })
-    this.#relays = new Relays(host.engine, {
-      open: (mate, self) => this.#openRelay(mate, self),
-      opened: (index) => this.#loop.post({ type: 'relayOpened', index }),
-      closed: (index, code, text) => this.#relayClosed(index, code, text),
-    })
+    this.#feeds = new ReceptionFeeds(
+      host,
+      spec,
+      { blockBytes: this.#blockBytes, digestBytes },
+      {
+        post: (event) => this.#loop.post(event),
+        warn: (event, fields) => this.#log('warn', event, fields),
+      },
+    )
+    this.#reports = new ReceptionReports(host.engine, this.#feeds, this.bytes)
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
     })
@@ -124,11 +114,11 @@ export class Reception {
 
   /** Bytes that will still be written, for reservations. */
   get openBytes(): number {
-    return this.#isEnded ? 0 : Math.max(0, this.bytes - this.#landedBytes())
+    return this.#isEnded ? 0 : Math.max(0, this.bytes - this.#reports.landedBytes)
   }
 
   get hasPlan(): boolean {
-    return this.#mates !== undefined
+    return this.#feeds.hasPlan
   }
 
   /** True while data connections can be adopted: the partial is there. */
@@ -137,13 +127,10 @@ export class Reception {
   }
 
   onFrame(frame: Frame): void {
-    if (frame.type === 'plan' && this.#mates === undefined) {
-      this.#mates = frame.mates
-      this.#self = frame.self
-    }
+    if (frame.type === 'plan') this.#feeds.introduce(frame.mates, frame.self)
     this.#loop.post({ type: 'frameArrived', frame })
     if (frame.type === 'plan') {
-      this.#relays.planned()
+      this.#feeds.relays.planned()
       this.#host.planned(this)
     }
   }
@@ -160,31 +147,21 @@ export class Reception {
 
   /** Whether a connection of this sender belongs here; null: not known before the plan. */
   expects(index: number, nodeId: string): boolean | null {
-    if (this.#inFeeds.isReserved(index)) return false
-    if (index === -1) return nodeId === this.spec.originId
-    if (this.#mates === undefined) return null
-    return (
-      index !== this.#self &&
-      this.#mates.some((mate) => mate.index === index && mate.nodeId === nodeId)
-    )
+    return this.#feeds.expects(index, nodeId)
   }
 
   /** From here on `expects` says no to a second connection of this sender. */
   reserveFeed(index: number): void {
-    this.#inFeeds.reserve(index)
+    this.#feeds.reserve(index)
   }
 
   /** A data connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
   addFeed(index: number, established: Established): void {
-    const transfer = this.#transfer as TransferHandle
-    const seed = established.recordSeed
-    const feed = this.#host.engine.adopt(established.detach(), { transfer, direction: 'in', seed })
-    this.#inFeeds.add(index, feed, established.hopKey)
-    this.#loop.post({ type: 'feedOpened', index })
+    this.#feeds.add(index, established)
   }
 
   view(): ReceptionView {
-    const landedBytes = Math.min(this.bytes, this.#landedBytes())
+    const landedBytes = Math.min(this.bytes, this.#reports.landedBytes)
     return {
       transfer: this.spec.transfer,
       name: this.spec.entry.name,
@@ -192,16 +169,10 @@ export class Reception {
       bytes: this.bytes,
       landedBytes,
       verifiedBytes: this.#machine.verifiedBytes,
-      rateInBytesPerSecond: this.#meter.rateIn,
-      rateOutBytesPerSecond: this.#meter.rateOut,
+      rateInBytesPerSecond: this.#reports.rateInBytesPerSecond,
+      rateOutBytesPerSecond: this.#reports.rateOutBytesPerSecond,
       waitsFor: this.#machine.waitsFor,
     }
-  }
-
-  #landedBytes(): number {
-    return this.#transfer === undefined || this.#isEnded
-      ? 0
-      : this.#host.engine.stats(this.#transfer).landedBytes
   }
 
   #execute(command: NodeCommand): void {
@@ -212,19 +183,19 @@ export class Reception {
         this.#link.send(command.frame)
         return
       case 'count':
-        return this.#loop.post({ type: 'counted', landedBytes: this.#landedBytes() })
+        return this.#loop.post({ type: 'counted', landedBytes: this.#reports.landedBytes })
       case 'report':
-        return this.#report(command.verifiedBytes, command.repairedBytes)
+        return this.#say(this.#reports.progress(command.verifiedBytes, command.repairedBytes))
       case 'reportBacklog':
-        return this.#reportBacklog()
+        return this.#say(this.#reports.backlog())
       case 'exclude':
-        return this.#backlog.exclude(command.indices)
+        return this.#reports.exclude(command.indices)
       case 'dialMate':
-        return this.#track(this.#relays.dial(command.mate, command.self))
+        return this.#track(this.#feeds.relays.dial(command.mate, command.self))
       case 'closeRelay':
-        return this.#relays.refuse(command.index)
+        return this.#feeds.relays.refuse(command.index)
       case 'closeFeed':
-        return this.#closeFeed(command.index)
+        return this.#feeds.close(command.index)
       case 'hash':
         return this.#hash(command.scratch, command.offset, command.length)
       case 'copyIn': {
@@ -268,6 +239,8 @@ export class Reception {
       blockBytes: this.#blockBytes,
       complete: false,
     })
+    this.#feeds.opened(this.#transfer)
+    this.#reports.opened(this.#transfer)
     this.#host.opened(this)
   }
 
@@ -281,10 +254,10 @@ export class Reception {
           break
         }
         case 'digests':
-          this.#onDigests(event)
+          this.#feeds.onDigests(event)
           break
         case 'feedClosed':
-          this.#onFeedClosed(event.feed, event.code)
+          this.#feeds.onClosed(event.feed, event.code)
           break
         case 'fileFailed':
           this.#loop.post({
@@ -300,83 +273,8 @@ export class Reception {
     }
   }
 
-  #onDigests(event: EngineEvent & { type: 'digests' }): void {
-    const index = this.#inFeeds.indexOf(event.feed)
-    if (index === undefined) return
-    const { stream, offset, length } = event
-    try {
-      const signed = this.#inFeeds.check(event)
-      if (event.relay) this.#relays.forward({ stream, offset, length }, signed)
-      this.#loop.post({ type: 'announced', offset, length, digests: signed.digests })
-    } catch (error) {
-      const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
-      this.#inFeeds.forget(event.feed)
-      this.#host.engine.close(event.feed)
-      this.#log('warn', 'feed-refused', { from: index, code, text })
-      this.#loop.post({ type: 'feedClosed', index, code })
-    }
-  }
-
-  #onFeedClosed(feed: FeedHandle, code: FrErrorCode | null): void {
-    const from = this.#inFeeds.indexOf(feed)
-    if (from !== undefined) {
-      this.#inFeeds.forget(feed)
-      return this.#loop.post({ type: 'feedClosed', index: from, code })
-    }
-    const index = this.#relays.feedClosed(feed)
-    if (index !== undefined) this.#relayClosed(index, code, 'the feed broke')
-  }
-
-  #relayClosed(index: number, code: FrErrorCode | null, text: string): void {
-    if (code !== null) this.#log('warn', 'relay-closed', { to: index, code, text })
-    this.#loop.post({ type: 'relayClosed', index, code })
-  }
-
-  #closeFeed(index: number): void {
-    const feed = this.#inFeeds.take(index)
-    if (feed !== undefined) this.#host.engine.close(feed)
-  }
-
-  async #openRelay(mate: Mate, self: number): Promise<OutFeed> {
-    const established = await this.#host.dialMate(
-      mate,
-      this.spec.transfer,
-      self,
-      this.#dialling.signal,
-    )
-    if (this.#isEnded) {
-      established.close()
-      throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
-    }
-    return adoptOut(this.#host.engine, this.#transfer as TransferHandle, established, true)
-  }
-
-  #report(verifiedBytes: number, repairedBytes: number): void {
-    if (this.#transfer === undefined) return
-    const stats = this.#host.engine.stats(this.#transfer)
-    this.#meter.count(stats, nowMs())
-    const mates = stats.feeds.flatMap((feed) => {
-      const index = this.#relays.indexOf(feed.feed)
-      if (index === undefined) return []
-      return [{ index, queuedBytes: feed.queuedBytes, unackedBytes: feed.unackedBytes }]
-    })
-    const landedBytes = Math.min(stats.landedBytes, this.bytes)
-    this.#link.send({ type: 'progress', landedBytes, verifiedBytes, repairedBytes, mates })
-  }
-
-  #reportBacklog(): void {
-    if (this.#transfer === undefined) return
-    const now = nowMs()
-    const stats = this.#host.engine.stats(this.#transfer)
-    const mates = stats.feeds.flatMap((feed) => {
-      const index = this.#relays.indexOf(feed.feed)
-      if (index === undefined) return []
-      const { queuedBytes, unackedBytes, payloadBytes: sentBytes } = feed
-      return [{ index, queuedBytes, unackedBytes, sentBytes }]
-    })
-    const landedBytes = Math.min(stats.landedBytes, this.bytes)
-    const report = { landedBytes, ...this.#backlog.report(mates, now) }
-    if (this.#backlog.isWorthSending(report, now)) this.#link.send({ type: 'backlog', ...report })
+  #say(frame: Frame | undefined): void {
+    if (frame !== undefined) this.#link.send(frame)
   }
 
   #hash(scratch: boolean, offset: number, length: number): void {
@@ -431,13 +329,13 @@ export class Reception {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#loop.stop()
-    this.#dialling.abort()
+    this.#feeds.end()
+    this.#reports.closed()
     if (failure !== null) this.#log('warn', 'failed', { code: failure.code, text: failure.text })
     if (this.#transfer !== undefined) {
       this.#host.router.forget(this.#transfer)
       this.#host.engine.closeTransfer(this.#transfer)
     }
-    this.#relays.close()
     void this.#link.close()
     void this.#release(keepPartial)
   }

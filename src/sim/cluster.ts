@@ -300,7 +300,7 @@ export class Cluster implements SimNet {
         const isWrong =
           this.isArrivalWrong() ||
           sender?.isWrong(Math.floor(chunk.offset / this.#scenario.blockBytes)) === true
-        this.nodes[to]?.land(chunk, isWrong)
+        this.nodes[to]?.land(chunk, isWrong, from === originIndex)
       },
       announced: (record) => {
         if (this.#feeds.get(key) === feed) this.nodes[to]?.announce(record)

@@ -41,6 +41,7 @@ export class SimNode {
   readonly #net: SimNet
   readonly #scenario: NodeScenario
   readonly #backlog = new Backlog()
+  #receivedBytes = 0
   readonly #machine: NodeMachine
   readonly #events: NodeEvent[] = []
   readonly #relayed: SimChunk[] = []
@@ -90,8 +91,9 @@ export class SimNode {
   }
 
   /** Bytes arrive on a feed. Unlike messages they also land in a process that hangs. */
-  land(chunk: SimChunk, isWrong: boolean): void {
+  land(chunk: SimChunk, isWrong: boolean, isFromOrigin: boolean): void {
     if (!this.runs) return
+    if (isFromOrigin) this.#receivedBytes += chunk.length
     const target = chunk.scratch ? this.scratch : this.file
     const { fresh, whole } = target.land(chunk.offset, chunk.length, isWrong)
     if (chunk.relay) {
@@ -160,7 +162,12 @@ export class SimNode {
         }))
         const report = this.#backlog.report(mates, timeline.nowMs)
         const landedBytes = this.file.landed.bytes
-        return this.#net.toOrigin(this.node, { type: 'backlog', landedBytes, ...report })
+        return this.#net.toOrigin(this.node, {
+          type: 'backlog',
+          landedBytes,
+          receivedBytes: this.#receivedBytes,
+          ...report,
+        })
       }
       case 'exclude':
         return this.#backlog.exclude(command.indices)

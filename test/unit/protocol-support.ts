@@ -146,7 +146,12 @@ const bodies: Bodies = {
   complete: fc.record({ bytes, repairedBytes: bytes, fileDigest }),
   failed: reason,
   lagging: fc.record({ indices }),
-  backlog: fc.record({ landedBytes: bytes, backlogBytes: bytes, behind: indices }),
+  backlog: fc.record({
+    landedBytes: bytes,
+    receivedBytes: bytes,
+    backlogBytes: bytes,
+    behind: indices,
+  }),
   statusRequest: fc.constant({}),
   status: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),
 }
@@ -222,7 +227,7 @@ export const sampleFrames: Frame[] = [
   },
   { type: 'failed', code: 'ERR_FR_IO', text: 'broken' },
   { type: 'lagging', indices: [0, 63] },
-  { type: 'backlog', landedBytes: 7, backlogBytes: 5, behind: [1, 2] },
+  { type: 'backlog', landedBytes: 7, receivedBytes: 6, backlogBytes: 5, behind: [1, 2] },
   { type: 'statusRequest' },
   { type: 'status', json: '{}' },
 ]

@@ -1,0 +1,63 @@
+/**
+ * Every node is sent the whole file by the origin itself: the baseline, and the plan for one node or
+ * for files so small that opening feeds between the nodes would take longer than sending them.
+ */
+import type { Dealer, DealerFact, Send } from './dealer.js'
+import { DirectAnswers } from './direct-answers.js'
+import type { RangePair, Strategy } from './types.js'
+
+export class UnicastDealer implements Dealer {
+  readonly shape = 'unicast'
+  readonly reportMs = 0
+  readonly strategy: Strategy
+  readonly #bytes: number
+  readonly #answers = new DirectAnswers()
+  #isAllDealt = false
+
+  /** `strategy`: what the caller asked for; it has nothing to decide here. */
+  constructor(strategy: Strategy, bytes: number) {
+    this.strategy = strategy
+    this.#bytes = bytes
+  }
+
+  get isAllDealt(): boolean {
+    return this.#isAllDealt
+  }
+
+  /** Nobody relays anything. */
+  dealt(): readonly RangePair[] {
+    return []
+  }
+
+  excluded(): readonly number[] {
+    return []
+  }
+
+  deadlineMs(): number | null {
+    return null
+  }
+
+  handle(fact: DealerFact): Send[] {
+    switch (fact.type) {
+      case 'started': {
+        this.#isAllDealt = true
+        const whole = { stream: 0, offset: 0, length: this.#bytes, relay: false, scratch: false }
+        return this.#bytes === 0 ? [] : fact.nodes.map((node) => ({ ...whole, node }))
+      }
+      case 'counted':
+        this.#answers.counted(fact.node, fact.queuedBytes, fact.nowMs)
+        return []
+      case 'needed':
+        return this.#answers.answer(fact)
+      case 'nodeFailed':
+        this.#answers.forget(fact.node)
+        return []
+      case 'reported':
+      case 'edgeLost':
+      case 'ticked':
+        return []
+      default:
+        return fact satisfies never
+    }
+  }
+}

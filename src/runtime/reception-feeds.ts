@@ -1,0 +1,155 @@
+/**
+ * The data connections of a reception: which may come in, what comes on them besides payload, and
+ * the relay feeds to mates. What happens to them is posted to the machine as facts.
+ *
+ * The engine moves payload from feed to file to feed by itself. Here digests are checked and passed
+ * on; a feed that brings one which is not the origin's is closed, and never believed again.
+ */
+import type { NodeEvent } from '../control/node-events.js'
+import type { Mate } from '../control/types.js'
+import { FrError, type FrErrorCode } from '../errors.js'
+import type { EngineEvent, FeedHandle, TransferHandle } from '../ports.js'
+import type { DigestGeometry } from '../protocol/digest-record.js'
+import { adoptOut, type OutFeed } from './dial.js'
+import { asFrError } from './failures.js'
+import type { Established } from './handshake.js'
+import { InFeeds } from './in-feeds.js'
+import type { NodeHost } from './node-host.js'
+import type { ReceptionSpec } from './reception.js'
+import { Relays } from './relays.js'
+
+const noneMate = -2
+
+export interface ReceptionFeedsHooks {
+  readonly post: (event: NodeEvent) => void
+  readonly warn: (event: string, fields: Readonly<Record<string, string | number | null>>) => void
+}
+
+export class ReceptionFeeds {
+  readonly relays: Relays
+  readonly #host: NodeHost
+  readonly #spec: ReceptionSpec
+  readonly #hooks: ReceptionFeedsHooks
+  readonly #incoming: InFeeds
+  readonly #dialling = new AbortController()
+  #transfer: TransferHandle | undefined
+  #mates: readonly Mate[] | undefined
+  #self = noneMate
+
+  constructor(
+    host: NodeHost,
+    spec: ReceptionSpec,
+    geometry: DigestGeometry,
+    hooks: ReceptionFeedsHooks,
+  ) {
+    this.#host = host
+    this.#spec = spec
+    this.#hooks = hooks
+    this.#incoming = new InFeeds(spec.originKey, geometry, spec.entry.size)
+    this.relays = new Relays(host.engine, {
+      open: (mate, self) => this.#openRelay(mate, self),
+      opened: (index) => hooks.post({ type: 'relayOpened', index }),
+      closed: (index, code, text) => this.#relayClosed(index, code, text),
+    })
+  }
+
+  /** The feed from the origin, while it lives. */
+  get originFeed(): FeedHandle | undefined {
+    return this.#incoming.feedOf(-1)
+  }
+
+  get hasPlan(): boolean {
+    return this.#mates !== undefined
+  }
+
+  /** From here on connections can be adopted. */
+  opened(transfer: TransferHandle): void {
+    this.#transfer = transfer
+  }
+
+  /** Who is who; the first plan counts. */
+  introduce(mates: readonly Mate[], self: number): void {
+    if (this.#mates !== undefined) return
+    this.#mates = mates
+    this.#self = self
+  }
+
+  /** Whether a connection of this sender belongs here; null: not known before the plan. */
+  expects(index: number, nodeId: string): boolean | null {
+    if (this.#incoming.isReserved(index)) return false
+    if (index === -1) return nodeId === this.#spec.originId
+    if (this.#mates === undefined) return null
+    return (
+      index !== this.#self &&
+      this.#mates.some((mate) => mate.index === index && mate.nodeId === nodeId)
+    )
+  }
+
+  /** From here on `expects` says no to a second connection of this sender. */
+  reserve(index: number): void {
+    this.#incoming.reserve(index)
+  }
+
+  /** A connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
+  add(index: number, established: Established): void {
+    const transfer = this.#transfer as TransferHandle
+    const seed = established.recordSeed
+    const feed = this.#host.engine.adopt(established.detach(), { transfer, direction: 'in', seed })
+    this.#incoming.add(index, feed, established.hopKey)
+    this.#hooks.post({ type: 'feedOpened', index })
+  }
+
+  onDigests(event: EngineEvent & { type: 'digests' }): void {
+    const index = this.#incoming.indexOf(event.feed)
+    if (index === undefined) return
+    const { stream, offset, length } = event
+    try {
+      const signed = this.#incoming.check(event)
+      if (event.relay) this.relays.forward({ stream, offset, length }, signed)
+      this.#hooks.post({ type: 'announced', offset, length, digests: signed.digests })
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
+      this.#incoming.forget(event.feed)
+      this.#host.engine.close(event.feed)
+      this.#hooks.warn('feed-refused', { from: index, code, text })
+      this.#hooks.post({ type: 'feedClosed', index, code })
+    }
+  }
+
+  onClosed(feed: FeedHandle, code: FrErrorCode | null): void {
+    const from = this.#incoming.indexOf(feed)
+    if (from !== undefined) {
+      this.#incoming.forget(feed)
+      return this.#hooks.post({ type: 'feedClosed', index: from, code })
+    }
+    const index = this.relays.feedClosed(feed)
+    if (index !== undefined) this.#relayClosed(index, code, 'the feed broke')
+  }
+
+  /** Closes the feed from this sender, if there is one. */
+  close(index: number): void {
+    const feed = this.#incoming.take(index)
+    if (feed !== undefined) this.#host.engine.close(feed)
+  }
+
+  /** The transfer is over: nothing is dialled any more. Its feeds close with it. */
+  end(): void {
+    this.#dialling.abort()
+    this.relays.close()
+  }
+
+  #relayClosed(index: number, code: FrErrorCode | null, text: string): void {
+    if (code !== null) this.#hooks.warn('relay-closed', { to: index, code, text })
+    this.#hooks.post({ type: 'relayClosed', index, code })
+  }
+
+  async #openRelay(mate: Mate, self: number): Promise<OutFeed> {
+    const { signal } = this.#dialling
+    const established = await this.#host.dialMate(mate, this.#spec.transfer, self, signal)
+    if (signal.aborted) {
+      established.close()
+      throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
+    }
+    return adoptOut(this.#host.engine, this.#transfer as TransferHandle, established, true)
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * What a reception says of itself, from the engine's counters: how much has landed, how fast bytes
+ * go in and out, how far its feeds to mates are behind. Counters are copied when asked for; before
+ * the transfer is open and after it is closed there is nothing to say.
+ */
+import { Backlog } from '../control/backlog.js'
+import type { Frame } from '../control/types.js'
+import type { DataEngine, FeedStats, TransferHandle, TransferStats } from '../ports.js'
+import { nowMs } from './loop.js'
+import { FlowMeter } from './meter.js'
+import type { ReceptionFeeds } from './reception-feeds.js'
+
+export class ReceptionReports {
+  readonly #engine: DataEngine
+  readonly #feeds: ReceptionFeeds
+  readonly #bytes: number
+  readonly #backlog = new Backlog()
+  readonly #meter = new FlowMeter()
+  #transfer: TransferHandle | undefined
+
+  /** `bytes`: of the file. */
+  constructor(engine: DataEngine, feeds: ReceptionFeeds, bytes: number) {
+    this.#engine = engine
+    this.#feeds = feeds
+    this.#bytes = bytes
+  }
+
+  opened(transfer: TransferHandle): void {
+    this.#transfer = transfer
+  }
+
+  closed(): void {
+    this.#transfer = undefined
+  }
+
+  /** Of the file and of repairs. */
+  get landedBytes(): number {
+    return this.#stats()?.landedBytes ?? 0
+  }
+
+  get rateInBytesPerSecond(): number {
+    return this.#meter.rateIn
+  }
+
+  get rateOutBytesPerSecond(): number {
+    return this.#meter.rateOut
+  }
+
+  progress(verifiedBytes: number, repairedBytes: number): Frame | undefined {
+    const stats = this.#stats()
+    if (stats === undefined) return undefined
+    this.#meter.count(stats, nowMs())
+    const mates = this.#mates(stats, ({ queuedBytes, unackedBytes }) => {
+      return { queuedBytes, unackedBytes }
+    })
+    const landedBytes = Math.min(stats.landedBytes, this.#bytes)
+    return { type: 'progress', landedBytes, verifiedBytes, repairedBytes, mates }
+  }
+
+  /** Undefined also when it would say what the last one said. */
+  backlog(): Frame | undefined {
+    const stats = this.#stats()
+    if (stats === undefined) return undefined
+    const now = nowMs()
+    const mates = this.#mates(stats, ({ queuedBytes, unackedBytes, payloadBytes: sentBytes }) => {
+      return { queuedBytes, unackedBytes, sentBytes }
+    })
+    const landedBytes = Math.min(stats.landedBytes, this.#bytes)
+    const fromOrigin = stats.feeds.find((feed) => feed.feed === this.#feeds.originFeed)
+    const receivedBytes = fromOrigin?.payloadBytes ?? 0
+    const report = { landedBytes, receivedBytes, ...this.#backlog.report(mates, now) }
+    return this.#backlog.isWorthSending(report, now) ? { type: 'backlog', ...report } : undefined
+  }
+
+  /** Mates whose backlog does not count. */
+  exclude(indices: readonly number[]): void {
+    this.#backlog.exclude(indices)
+  }
+
+  #stats(): TransferStats | undefined {
+    return this.#transfer === undefined ? undefined : this.#engine.stats(this.#transfer)
+  }
+
+  #mates<T>(stats: TransferStats, told: (feed: FeedStats) => T): ({ index: number } & T)[] {
+    return stats.feeds.flatMap((feed) => {
+      const index = this.#feeds.relays.indexOf(feed.feed)
+      return index === undefined ? [] : [{ index, ...told(feed) }]
+    })
+  }
+}
