@@ -35,14 +35,16 @@ export class OriginDigests {
     this.#known.add(offset, Math.min(end, this.#bytes) - offset)
   }
 
-  /** The runs of whole blocks that touch the range and have digests. */
-  known(offset: number, length: number): RangePair[] {
+  /** The whole blocks that the range touches: digests exist for nothing less. */
+  blocksOf([offset, length]: RangePair): RangePair {
     const start = Math.floor(offset / this.#blockBytes) * this.#blockBytes
-    const end = Math.min(
-      this.#bytes,
-      Math.ceil((offset + length) / this.#blockBytes) * this.#blockBytes,
-    )
-    return this.#known.present(start, end - start)
+    const last = Math.ceil((offset + length) / this.#blockBytes)
+    return [start, Math.min(this.#bytes, last * this.#blockBytes) - start]
+  }
+
+  /** The runs within these whole blocks that have digests. */
+  known(blocks: RangePair): RangePair[] {
+    return this.#known.present(...blocks)
   }
 
   /** A run of known, whole blocks, cut so that each piece fits a record. */

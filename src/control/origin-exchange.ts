@@ -214,10 +214,11 @@ export class OriginExchange {
   }
 
   #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
-    for (const [offset, length] of ranges) {
-      to.directDigests.add(offset, length)
-      for (const run of this.#source.digests.known(offset, length))
-        this.#sendDigests(to, run, false)
+    const { digests } = this.#source
+    const blocks = RangeSet.of(ranges.map((range) => digests.blocksOf(range)))
+    for (const run of blocks) {
+      to.directDigests.add(...run)
+      for (const known of digests.known(run)) this.#sendDigests(to, known, false)
     }
   }
 
