@@ -25,7 +25,7 @@ describe('fr push to three nodes', () => {
     expect(run).toMatchObject({ status: 0, stdout: '' })
     expectCopies('plain.bin', content)
     const [plan, ...lines] = run.stderr.trimEnd().split('\n')
-    expect(plan).toBe('plain.bin: 20.0 MiB to 3 nodes, classic group')
+    expect(plan).toBe('plain.bin: 20.0 MiB to 3 nodes, adaptive group')
     expect(lines.at(-1)).toMatch(/^3 of 3 nodes complete, 20\.0 MiB each, .* delivered$/)
     const digest = (await world.run(['digest', 'plain.bin'])).stdout.trim()
     expect(digest).toMatch(/^xxh64-blocks\/65536:[0-9a-f]{16}$/)
@@ -47,7 +47,7 @@ describe('fr push to three nodes', () => {
     between.delete('progress')
     expect([...between]).toEqual(['node'])
     expect(run.lines[0]).toMatchObject({
-      strategy: 'classic',
+      strategy: 'adaptive',
       shape: 'group',
       groups: [nodes.map((node) => node.address)],
       bytes: 60 * MIB,
@@ -152,7 +152,7 @@ describe('fr push to three nodes', () => {
     const run = await world.run(['push', 'dry.bin', '--dry-run', '--to', listOf(nodes)])
     expect(run).toMatchObject({ status: 0, stderr: '' })
     expect(run.stdout.split('\n')).toEqual([
-      'dry.bin: 3.00 MiB to 3 nodes, classic group',
+      'dry.bin: 3.00 MiB to 3 nodes, adaptive group',
       'blocks of 64.0 KiB',
       'predicted: unknown without link speeds',
       'bound: unknown without link speeds',
