@@ -1,0 +1,76 @@
+/**
+ * How processes with an engine end: by themselves, by process.exit, by an exception, by a signal,
+ * with workers cut off in mid-stream, without any close. Each in a process of its own
+ * (lifecycle-child.mjs), which must end in time and with the status asked for: never by an abort.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { engines } from './engines.js'
+import { roots } from './world.js'
+
+const child = fileURLToPath(new URL('lifecycle-child.mjs', import.meta.url))
+const deadlineMs = 40_000 * Number(process.env['FR_SLOW'] ?? 1)
+
+interface Ending {
+  readonly mode: string
+  readonly code?: number
+  readonly signal?: NodeJS.Signals
+  /** Sent when the child says that it is in mid-stream. */
+  readonly send?: NodeJS.Signals
+  /** What it must say on its standard error. */
+  readonly says?: RegExp
+  /** Open sockets of node:net keep a process alive: only the native engine may be left open. */
+  readonly onlyNative?: boolean
+}
+
+const endings: readonly Ending[] = [
+  { mode: 'closed' },
+  { mode: 'closed in a callback' },
+  { mode: 'natural end', onlyNative: true },
+  { mode: 'forgotten engines' },
+  { mode: 'process.exit in a callback', code: 7 },
+  { mode: 'throw in a callback', code: 1, says: /thrown by a listener/ },
+  { mode: 'throw in a callback, caught by the process' },
+  { mode: 'SIGTERM', send: 'SIGTERM', signal: 'SIGTERM' },
+  { mode: 'SIGTERM, handled', send: 'SIGTERM' },
+  { mode: 'restarts' },
+  { mode: 'workers terminated' },
+  { mode: 'workers that end by themselves' },
+]
+
+async function live(kind: string, ending: Ending): Promise<[string, number | string | null]> {
+  const root = mkdtempSync(join(roots[0] as string, 'fr-life-'))
+  try {
+    const args = ['--expose-gc', child, kind, ending.mode, root]
+    const process_ = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    let said = ''
+    process_.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    process_.stdout.on('data', () => {
+      if (ending.send !== undefined) process_.kill(ending.send)
+    })
+    const hung = setTimeout(() => process_.kill('SIGKILL'), deadlineMs)
+    const end = await new Promise<number | string | null>((resolve, reject) => {
+      process_.once('error', reject).once('close', (code, signal) => resolve(signal ?? code))
+    })
+    clearTimeout(hung)
+    return [said, end]
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+describe.each(engines)('$kind engine: a process ends', ({ kind }) => {
+  const chosen = endings.filter(({ onlyNative }) => kind === 'native' || onlyNative !== true)
+
+  it.each(chosen)('$mode', async (ending) => {
+    const [said, end] = await live(kind, ending)
+    expect(end, said).toBe(ending.signal ?? ending.code ?? 0)
+    if (ending.says === undefined) expect(said).toBe('')
+    else expect(said).toMatch(ending.says)
+  })
+})
