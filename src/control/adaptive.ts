@@ -128,6 +128,10 @@ export class AdaptiveDealer implements Dealer {
 
   #tick(nowMs: number): Send[] {
     if (this.#tickAtMs === null || nowMs < this.#tickAtMs) return []
+    // What was said while the origin itself was late is not heard yet: that is nobody's silence.
+    const lateMs = nowMs - this.#tickAtMs
+    for (const relay of this.#relays.values())
+      relay.heardMs = Math.min(nowMs, relay.heardMs + lateMs)
     this.#tickAtMs = nowMs + adaptiveTiming.tickMs
     this.#rateOrigin(nowMs)
     this.#lag.ticked(nowMs)
