@@ -66,8 +66,9 @@ export class Backlog {
       if (!this.#excluded.has(mate.index)) backlogBytes = Math.max(backlogBytes, waiting)
       ages.push([mate.index, this.#ageMs(mate, nowMs)])
     }
+    // The lower one of two: with two mates the other would be the very feed that is behind.
     const median =
-      ages.map(([, age]) => age).sort((a, b) => a - b)[Math.floor(ages.length / 2)] ?? 0
+      ages.map(([, age]) => age).sort((a, b) => a - b)[Math.floor((ages.length - 1) / 2)] ?? 0
     const limitMs = Math.max(behindMs, behindRatio * median)
     const behind = ages.filter(([, age]) => age > limitMs).map(([index]) => index)
     return { backlogBytes, behind: behind.sort((a, b) => a - b) }
