@@ -184,6 +184,11 @@ export interface DataEngine {
   /** Takes the connection over. The socket object is destroyed or owned by the engine from here;
    *  the caller must have stopped reading, with nothing buffered and nothing left to write. */
   adopt(socket: Socket, spec: FeedSpec): FeedHandle
+  /**
+   * Makes a control connection fit to carry heartbeats beside bulk data. A hint; stays the
+   * caller's.
+   */
+  tuneControl(socket: Socket): void
   /** Lists a range for sending. At a node, bytes not landed yet are sent as they land. */
   send(feed: FeedHandle, spec: SendSpec): void
   sendDigests(feed: FeedHandle, spec: DigestSpec): void

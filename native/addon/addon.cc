@@ -1,5 +1,8 @@
 // The module: the engine class, block hashing for worker threads, the error table.
 #include <napi.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <cmath>
 
@@ -52,6 +55,15 @@ Napi::Value xxh64_js(const Napi::CallbackInfo& info) {
     seed = info[1].As<Napi::BigInt>().Uint64Value(&lossless);
   }
   return Napi::BigInt::New(info.Env(), xxh64(bytes.Data(), bytes.ByteLength(), seed));
+}
+
+// tuneControl(fd): a thin link that shares its uplink with bulk data loses segments to full
+// queues. Linear time-outs (no doubling while few segments are in flight) keep heartbeats coming.
+void tune_control_js(const Napi::CallbackInfo& info) {
+  const int fd = static_cast<int>(number_at(info, 0, "fd", 1 << 30));
+  const int one = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  setsockopt(fd, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &one, sizeof one);
 }
 
 }  // namespace
@@ -125,6 +137,7 @@ class FrAddon : public Napi::Addon<FrAddon> {
     exports.Set("errors", errors);
     exports.Set("eventNumbers", Napi::Number::New(env, kEventNumbers));
     exports.Set("hashBlocks", Napi::Function::New(env, hash_blocks_js, "hashBlocks"));
+    exports.Set("tuneControl", Napi::Function::New(env, tune_control_js, "tuneControl"));
     exports.Set("xxh64", Napi::Function::New(env, xxh64_js, "xxh64"));
   }
 };

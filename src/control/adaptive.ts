@@ -128,6 +128,10 @@ export class AdaptiveDealer implements Dealer {
 
   #tick(nowMs: number): Send[] {
     if (this.#tickAtMs === null || nowMs < this.#tickAtMs) return []
+    // An origin that is late itself has not heard what was said meanwhile: that is nobody's
+    // silence.
+    const lateMs = nowMs - this.#tickAtMs
+    for (const relay of this.#relays.values()) relay.heardMs += lateMs
     // What was said while the origin itself was late is not heard yet: that is nobody's silence.
     const lateMs = nowMs - this.#tickAtMs
     for (const relay of this.#relays.values())
@@ -206,21 +210,17 @@ export class AdaptiveDealer implements Dealer {
     }
   }
 
-  /** The origin's spare uplink, when every relay is full. */
+  /**
+   * The origin's spare uplink, when every relay is full. Nobody is left out, not even the silent.
+   */
   #dealDirectly(sends: Send[]): void {
-    const relays = [...this.#relays.values()].filter((relay) => !relay.isSilent)
     const floor = Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000)
-    let queued = relays.reduce((sum, relay) => sum + relay.queuedBytes, 0)
+    let queued = 0
+    for (const relay of this.#relays.values()) if (!relay.isSilent) queued += relay.queuedBytes
     while (!this.#pool.isEmpty && queued < floor) {
-      const [offset, available] = this.#pool.first() as RangePair
-      const length = Math.min(available, directUnitBytes)
-      this.#pool.remove(offset, length)
-      for (const relay of relays) {
-        relay.listed(length)
-        queued += length
-        sends.push({ node: relay.node, stream: 0, offset, length, relay: false, scratch: false })
-      }
+      const length = this.#unitToAll(sends)
       this.directBytes += length
+      queued += length * this.#relays.size
     }
   }
 
@@ -230,15 +230,20 @@ export class AdaptiveDealer implements Dealer {
     const relays = [...this.#relays.values()]
     while (!this.#pool.isEmpty && relays.length > 0) {
       if (relays.some((relay) => relay.queuedBytes > directQueueMax)) break
-      const [offset, available] = this.#pool.first() as RangePair
-      const length = Math.min(available, directUnitBytes)
-      this.#pool.remove(offset, length)
-      for (const relay of relays) {
-        relay.listed(length)
-        sends.push({ node: relay.node, stream: 0, offset, length, relay: false, scratch: false })
-      }
+      this.#unitToAll(sends)
     }
     return sends
+  }
+
+  #unitToAll(sends: Send[]): number {
+    const [offset, available] = this.#pool.first() as RangePair
+    const length = Math.min(available, directUnitBytes)
+    this.#pool.remove(offset, length)
+    for (const relay of this.#relays.values()) {
+      relay.listed(length)
+      sends.push({ node: relay.node, stream: 0, offset, length, relay: false, scratch: false })
+    }
+    return length
   }
 
   #listed(sends: readonly Send[]): void {

@@ -46,7 +46,8 @@ export class Backlog {
     report: BacklogReport & { readonly landedBytes: number; readonly receivedBytes: number },
     nowMs: number,
   ): boolean {
-    const text = `${report.landedBytes} ${report.receivedBytes} ${report.backlogBytes} ${report.behind.join()}`
+    const { landedBytes, receivedBytes, backlogBytes, behind } = report
+    const text = [landedBytes, receivedBytes, backlogBytes, ...behind].join()
     if (text === this.#said && nowMs - this.#saidMs < sameMs) return false
     this.#said = text
     this.#saidMs = nowMs

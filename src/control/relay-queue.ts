@@ -2,10 +2,11 @@
  * One relay, as the adaptive dealer sees it: how much it was dealt and has not forwarded, how fast
  * it forwards, and which units are still at risk if it dies.
  *
- * Queue = bytes listed on the origin's feed to it - what it has forwarded, by its own report: what it has
- * received less the backlog of its worst feed to a mate. Everything is forwarded in the order it was
- * dealt, so "not forwarded" is always the tail of the deal. What moved since the report still counts as
- * queued, so windows hold several reports.
+ * Queue = bytes listed on the origin's feed to it - what it has forwarded, by its own report: what
+ * it has received less the backlog of its worst feed to a mate. Everything is forwarded in the
+ * order it was dealt, so "not forwarded" is always the tail of the deal. What moved since the
+ * report
+ * still counts as queued, so windows hold several reports.
  */
 import { KIB, MIB } from '../limits.js'
 import { RangeSet } from './ranges.js'
@@ -68,7 +69,8 @@ export class DealtRelay {
   }
 
   /**
-   * Its own word: payload it has received from the origin, and the backlog of its worst feed, taken at
+   * Its own word: payload it has received from the origin, and the backlog of its worst feed, taken
+   * at
    * the same moment.
    */
   reported(receivedBytes: number, backlogBytes: number, nowMs: number): void {
@@ -125,7 +127,8 @@ export class DealtRelay {
     this.#ratedBytes = this.#forwarded
     const window = this.window(Number.POSITIVE_INFINITY)
     if (this.queue < window / 4) {
-      // Drained between two looks: that says nothing about its link but that it can take more, as at
+      // Drained between two looks: that says nothing about its link but that it can take more, as
+      // at
       // the start of every transfer on a fast one.
       this.rate = Math.max(this.rate, 2 * now)
     } else {

@@ -1,5 +1,6 @@
 /**
- * Every node is sent the whole file by the origin itself: the baseline, and the plan for one node or
+ * Every node is sent the whole file by the origin itself: the baseline, and the plan for one node
+ * or
  * for files so small that opening feeds between the nodes would take longer than sending them.
  */
 import type { Dealer, DealerFact, Send } from './dealer.js'

@@ -94,6 +94,7 @@ export interface Addon {
     algorithm: number,
   ): Uint8Array
   xxh64(bytes: Uint8Array, seed?: bigint): bigint
+  tuneControl(fd: number): void
 }
 
 let loaded: Addon | undefined

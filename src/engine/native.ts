@@ -113,8 +113,7 @@ class AddonEngine implements DataEngine {
   adopt(socket: Socket, spec: FeedSpec): FeedHandle {
     checkFeed(spec)
     if (socket.readableLength > 0) throw new TypeError('socket: holds bytes that were not read')
-    const handle = (socket as unknown as { _handle: { fd?: number } | null })._handle
-    const fd = socket.destroyed ? -1 : (handle?.fd ?? -1)
+    const fd = descriptorOf(socket)
     const feed = this.#call((engine) =>
       engine.adopt(
         fd,
@@ -128,6 +127,11 @@ class AddonEngine implements DataEngine {
     // The addon works on a duplicate: closing ours leaves the connection alone.
     socket.destroy()
     return feed
+  }
+
+  tuneControl(socket: Socket): void {
+    const fd = descriptorOf(socket)
+    if (fd >= 0) this.#addon.tuneControl(fd)
   }
 
   send(feed: FeedHandle, spec: SendSpec): void {
@@ -218,6 +222,12 @@ class AddonEngine implements DataEngine {
     this.#engine.shutdown()
     this.storage.close()
   }
+}
+
+/** -1 for a connection that is gone. */
+function descriptorOf(socket: Socket): number {
+  const handle = (socket as unknown as { _handle: { fd?: number } | null })._handle
+  return socket.destroyed ? -1 : (handle?.fd ?? -1)
 }
 
 const seedMax = 0xffff_ffff_ffff_ffffn

@@ -301,6 +301,9 @@ class PortableEngine implements DataEngine {
     return Buffer.concat(digests)
   }
 
+  /** Node offers none of the options that would help. */
+  tuneControl(): void {}
+
   xxh64(bytes: Uint8Array): bigint {
     this.#checkOpen()
     return this.#xx.h64Raw(bytes, 0n)

@@ -3,8 +3,10 @@
  * loopback rule holds for what a name resolves to, not for how it is spelled.
  */
 import { lookup as dnsLookup } from 'node:dns'
+import { setMaxListeners } from 'node:events'
 import { type LookupFunction, type Socket, connect as tcpConnect } from 'node:net'
 import { FrError } from '../errors.js'
+import { limits } from '../limits.js'
 import { type Address, formatAddress, isIp, isLoopback } from './address.js'
 import { ignore, systemDetails } from './hello-stream.js'
 
@@ -13,6 +15,16 @@ export interface ConnectOptions {
   readonly connectMs: number
   readonly signal?: AbortSignal
   readonly lookup?: LookupFunction
+}
+
+/**
+ * Cancels the dialling of a whole group. Node takes more than ten listeners on one signal for a leak
+ * and warns; here each node has two, twice while its control and data connections are made.
+ */
+export function dialController(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(4 * limits.nodesPerPush, controller.signal)
+  return controller
 }
 
 /** Rejects with ERR_FR_UNREACHABLE, ERR_FR_OPEN or ERR_FR_ABORTED. The socket has no listeners. */

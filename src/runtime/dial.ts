@@ -30,12 +30,18 @@ export async function dialControl(
   address: string,
   signal: AbortSignal,
   events: LinkEvents,
+  engine: DataEngine,
 ): Promise<DialledLink> {
   const established = await dial({ ...dialler, address, channel: 'control', signal })
-  return { link: linkOver(established, events), nodeId: established.peer.nodeId }
+  return { link: linkOver(established, events, engine), nodeId: established.peer.nodeId }
 }
 
-export function linkOver(established: Established, events: LinkEvents): ControlLink {
+export function linkOver(
+  established: Established,
+  events: LinkEvents,
+  engine?: DataEngine,
+): ControlLink {
+  if (engine !== undefined) established.tune((socket) => engine.tuneControl(socket))
   return new ControlLink(established, {
     onFrame: events.onFrame,
     onClose: (code, text) => {

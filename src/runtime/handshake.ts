@@ -133,6 +133,11 @@ export class Established implements Introduction {
     return this.#secrets.recordSeed
   }
 
+  /** Lets the socket options be set while the socket is still here. */
+  tune(set: (socket: Socket) => void): void {
+    if (this.#socket !== null) set(this.#socket)
+  }
+
   /**
    * Hands the socket over: paused, without a listener of ours (the new owner adds its `error`
    * listener in the same turn, and calls `resume` when it wants to read). On data channels nothing

@@ -15,7 +15,7 @@ import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import { originDigestKey } from '../protocol/digest-record.js'
 import { type Address, boundAddress, formatAddress, requireServable } from './address.js'
 import { nodePrimitives } from './crypto.js'
-import { type Dialler, dialData, linkOver } from './dial.js'
+import { type Dialler, dialData, type LinkEvents, linkOver } from './dial.js'
 import { asFrError } from './failures.js'
 import { type Admitted, accept, type Established, type Identity } from './handshake.js'
 import type { Key } from './keys.js'
@@ -165,7 +165,7 @@ export class NodeService implements NodeHost {
   #serveControl(established: Established): void {
     const reader = new OfferReader(this.engine)
     let reception: Reception | undefined
-    const link = linkOver(established, {
+    const events: LinkEvents = {
       onFrame: (frame) => {
         if (reception !== undefined) return reception.onFrame(frame)
         reception = this.#offered(reader, frame, established, link)
@@ -179,7 +179,8 @@ export class NodeService implements NodeHost {
         this.#idleLinks.delete(link)
         reception?.onLinkClosed(code, text)
       },
-    })
+    }
+    const link = linkOver(established, events, this.engine)
     const deadline = setTimeout(() => link.destroy(), limits.acceptMs)
     this.#idleLinks.add(link)
   }

@@ -82,7 +82,7 @@ export class PushRun {
   readonly #pages: readonly ManifestPage[]
   readonly #summary: ManifestSummary
   readonly #originKey: Uint8Array
-  readonly #dialling = new AbortController()
+  readonly #dialling = dialController()
   readonly #tasks = new Set<Promise<unknown>>()
   readonly #closing: Promise<void>[] = []
   readonly #startMs = nowMs()
@@ -224,6 +224,7 @@ export class PushRun {
           onFrame: (frame) => this.#loop.post({ type: 'frameArrived', node, frame }),
           onClose: (code, text) => this.#loop.post({ type: 'linkClosed', node, code, text }),
         },
+        this.#engine,
       )
       if (remote.opened(link)) this.#loop.post({ type: 'linkOpened', node, nodeId })
     } catch (error) {

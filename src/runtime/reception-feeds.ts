@@ -31,7 +31,7 @@ export class ReceptionFeeds {
   readonly #spec: ReceptionSpec
   readonly #hooks: ReceptionFeedsHooks
   readonly #incoming: InFeeds
-  readonly #dialling = new AbortController()
+  readonly #dialling = dialController()
   #transfer: TransferHandle | undefined
   #mates: readonly Mate[] | undefined
   #self = noneMate
