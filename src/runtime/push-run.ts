@@ -28,6 +28,7 @@ import {
   type ManifestSummary,
   paginate,
 } from '../protocol/manifest.js'
+import { dialController } from './connect.js'
 import { nodePrimitives } from './crypto.js'
 import { type Dialler, dialControl, dialData } from './dial.js'
 import { asFrError } from './failures.js'
