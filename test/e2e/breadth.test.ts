@@ -1,0 +1,190 @@
+/**
+ * Many nodes, many pushes, many spellings of an address: what works once works often, and leaves
+ * nothing behind. The long ones (10 GiB, 8 GiB) are in scripts/breadth.mjs.
+ */
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fetchStatus, push } from '../../src/api/index.js'
+import { MIB } from '../../src/limits.js'
+import { type EngineKind, partials, until, World } from './push-support.js'
+
+let world: World
+afterEach(() => world.dispose())
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+function portOf(address: string): string {
+  return address.slice(address.lastIndexOf(':') + 1)
+}
+
+const hasIpv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((at) => at?.address === '::1')
+
+describe.each<EngineKind>(['portable', 'native'])('addresses on the %s engine', (engine) => {
+  beforeEach(() => {
+    world = new World(engine)
+  })
+
+  it.skipIf(!hasIpv6)('IPv6: nodes and their mates at [::1]', async () => {
+    const nodes = await Promise.all([0, 1, 2].map(() => world.node({ listen: '[::1]:0' })))
+    for (const node of nodes) expect(node.address).toMatch(/^\[::1\]:\d+$/)
+    const { path, content } = world.file('data.bin', 5 * MIB + 1)
+    const result = await push(path, { to: nodes.map((node) => node.address), engine }).result
+    expect(result.nodes.map((node) => node.reason)).toEqual([null, null, null])
+    for (const node of nodes)
+      expect(sha256(readFileSync(join(node.dataDir, 'data.bin')))).toBe(sha256(content))
+  })
+
+  it('host names: nodes and their mates at localhost', async () => {
+    const nodes = await Promise.all([0, 1, 2].map(() => world.node({ listen: 'localhost:0' })))
+    const to = nodes.map((node) => `localhost:${portOf(node.address)}`)
+    const { path, content } = world.file('data.bin', 5 * MIB + 1)
+    const result = await push(path, { to, engine }).result
+    expect(result.nodes.map((node) => [node.node, node.reason])).toEqual(to.map((at) => [at, null]))
+    for (const node of nodes)
+      expect(sha256(readFileSync(join(node.dataDir, 'data.bin')))).toBe(sha256(content))
+  })
+})
+
+describe('breadth', () => {
+  beforeEach(() => {
+    world = new World('native')
+  })
+
+  it('64 nodes in one group', async () => {
+    const nodes = await world.nodes(64)
+    const { path, content } = world.file('data.bin', 8 * MIB)
+    const to = nodes.map((node) => node.address)
+    const transfer = push(path, { to })
+    const groups: number[] = []
+    transfer.on('plan', (plan) => groups.push(...plan.groups.map((group) => group.length)))
+    const result = await transfer.result
+    expect(groups).toEqual([64])
+    expect(result.nodes.filter((node) => node.reason !== null)).toEqual([])
+    const expected = sha256(content)
+    for (const node of nodes) {
+      expect(sha256(readFileSync(join(node.dataDir, 'data.bin')))).toBe(expected)
+      expect(partials(node.dataDir)).toEqual([])
+    }
+  })
+
+  it('a sparse file stays sparse, wherever its first hole is', async () => {
+    const size = 512 * MIB
+    const node = await world.node()
+    const path = join(world.dir, 'sparse.bin')
+    const chunk = world.file('chunk.bin', MIB).content
+    // The first bytes are data: what is allocated ahead of them must be given back.
+    const places = [0, 100 * MIB + 12_288, 200 * MIB + 100, size - MIB]
+    const source = openSync(path, 'w')
+    ftruncateSync(source, size)
+    for (const at of places) writeSync(source, chunk, 0, chunk.length, at)
+    closeSync(source)
+    const result = await push(path, { to: [node.address] }).result
+    expect(result.nodes.map((outcome) => outcome.reason)).toEqual([null])
+    // Holes are announced, not sent; a range that was dealt again is small beside that.
+    expect(result.originBytesSent).toBeLessThan(2 * places.length * MIB)
+    const copy = join(node.dataDir, 'sparse.bin')
+    expect(statSync(copy).size).toBe(size)
+    expect(statSync(copy).blocks * 512).toBeLessThan(statSync(path).blocks * 512 + MIB)
+    // Its digest was checked block by block; here only that the data is where it belongs.
+    const found = openSync(copy, 'r')
+    for (const at of places) expect(readAt(found, at, MIB).equals(chunk)).toBe(true)
+    expect(readAt(found, 50 * MIB, MIB).every((byte) => byte === 0)).toBe(true)
+    closeSync(found)
+  })
+
+  it('100 pushes at once to the same nodes', async () => {
+    const nodes = await world.nodes(3)
+    const to = nodes.map((node) => node.address)
+    const { path, content } = world.file('data.bin', MIB)
+    const results = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => push(path, { to, as: `many/${i}` }).result),
+    )
+    expect(results.flatMap((result) => result.nodes).filter((node) => node.reason)).toEqual([])
+    const expected = sha256(content)
+    for (const node of nodes) {
+      const names = readdirSync(join(node.dataDir, 'many'))
+      expect(names.length).toBe(100)
+      for (const name of names)
+        expect(sha256(readFileSync(join(node.dataDir, 'many', name)))).toBe(expected)
+      await until(() => node.status().transfers.length === 0, 'the transfers end')
+      const { openFeeds, openFiles, transfersComplete } = node.status().counters
+      expect([openFeeds, openFiles, transfersComplete]).toEqual([0, 0, 100])
+    }
+  })
+
+  it('50 pushes in a row leave nothing behind at a node', async () => {
+    const node = await world.childNode()
+    const mate = await world.childNode()
+    const to = [node.address, mate.address]
+    const pid = node.child.pid as number
+    const { path } = world.file('data.bin', 12 * MIB)
+    const once = async (): Promise<void> => {
+      const result = await push(path, { to }).result
+      expect(result.nodes.map((outcome) => outcome.reason)).toEqual([null, null])
+    }
+    // What is opened at the first use (workers, a pipe per lane) is no leak.
+    for (let i = 0; i < 5; i++) await once()
+    const before = await settled(pid, node.address)
+    for (let i = 0; i < 50; i++) await once()
+    const after = await settled(pid, node.address)
+    expect({ ...after, rssAnon: 0 }).toEqual({ ...before, rssAnon: 0 })
+    expect(after.rssAnon - before.rssAnon).toBeLessThan(32 * MIB)
+    expect(partials(node.dataDir)).toEqual([])
+  })
+})
+
+function readAt(file: number, at: number, bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes)
+  readSync(file, buffer, 0, bytes, at)
+  return buffer
+}
+
+interface Belongings {
+  readonly fds: number
+  readonly threads: number
+  readonly rssAnon: number
+  readonly openFeeds: number | undefined
+  readonly openFiles: number | undefined
+  readonly openPipes: number | undefined
+}
+
+/** What a node process holds once it has stopped giving things back. */
+async function settled(pid: number, address: string): Promise<Belongings> {
+  let last = await belongings(pid, address)
+  for (let i = 0; i < 20; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const next = await belongings(pid, address)
+    if (next.fds === last.fds && next.openFiles === 0 && next.openFeeds === 0) return next
+    last = next
+  }
+  return last
+}
+
+async function belongings(pid: number, address: string): Promise<Belongings> {
+  const { openFeeds, openFiles, openPipes } = (await fetchStatus(address)).counters
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return {
+    fds: readdirSync(`/proc/${pid}/fd`).length,
+    threads: readdirSync(`/proc/${pid}/task`).length,
+    rssAnon: Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1]) * 1024,
+    openFeeds,
+    openFiles,
+    openPipes,
+  }
+}
