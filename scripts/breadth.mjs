@@ -1,5 +1,5 @@
 /**
- * `npm run breadth`: what takes too long or too much room for `npm test` (test/e2e/breadth.test.ts
+ * `npm run breadth [-- nodes|sparse|large ...]`: what takes too long or too much room for `npm test` (test/e2e/breadth.test.ts
  * has the rest). Real `fr node` and `fr push` processes on loopback:
  *
  * - 64 nodes in 8 processes get a file of 8 MiB in one group;
@@ -38,6 +38,8 @@ const MIB = 1024 * 1024
 const GIB = 1024 * MIB
 const rssAnonMax = 120 * MIB
 const env = { ...process.env, FR_KEY: randomBytes(32).toString('base64url') }
+
+const wanted = process.argv.slice(2)
 
 const children = new Set()
 const directories = new Set()
@@ -224,8 +226,9 @@ async function large(directory) {
   await stop(node.child)
 }
 
-/** `space`: bytes on disk, for the check of the node too: it wants room for the whole size. */
+/** `space`: bytes on disk, with the room a node wants for the whole of a sparse file. */
 async function part(name, space, body) {
+  if (wanted.length > 0 && !wanted.includes(name)) return
   const directory = roomFor(space)
   if (directory === null) {
     console.log(`skip ${name}: no place has ${(space / GIB).toFixed(1)} GiB and 1 GiB to spare`)
@@ -251,7 +254,7 @@ process.on('exit', () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
 
-await part('64 nodes', 65 * 8 * MIB, sixtyFourNodes)
-await part('sparse 10 GiB', 10 * GIB, sparse)
-await part('8 GiB', 16 * GIB, large)
+await part('nodes', 65 * 8 * MIB, sixtyFourNodes)
+await part('sparse', 10 * GIB, sparse)
+await part('large', 16 * GIB, large)
 conclude()

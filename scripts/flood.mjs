@@ -35,7 +35,7 @@ const MIB = 1024 * 1024
 const isShort = process.argv.includes('--short')
 const fileBytes = (isShort ? 256 : 1024) * MIB
 const connections = isShort ? 2_000 : 10_000
-/** More than a node holds of those who have not proved the key (limits.unauthenticatedConnections). */
+/** More than a node holds of strangers (limits.unauthenticatedConnections). */
 const atOnce = 400
 const rssAnonMax = 150 * MIB
 const stillMsMax = 1_000

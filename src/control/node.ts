@@ -131,10 +131,7 @@ export class NodeMachine {
         return this.#onFrame(event.frame, nowMs)
       case 'linkClosed':
         if (this.#phase === 'complete') return this.#end(null, false)
-        return this.#end(
-          { code: 'ERR_FR_ORIGIN_LOST', text: `the origin is gone: ${event.text}` },
-          true,
-        )
+        return this.#end(lostOrigin(event.code, event.text), true)
       case 'feedOpened':
         return this.#mates.feedOpened(event.index)
       case 'feedClosed':
@@ -182,7 +179,8 @@ export class NodeMachine {
   #onFrame(frame: Frame, nowMs: number): void {
     switch (frame.type) {
       case 'plan':
-        if (this.#phase !== 'accepted') return this.#fail('ERR_FR_PROTOCOL', 'a second plan')
+        if (this.#phase !== 'accepted')
+          return this.#fail('ERR_FR_PROTOCOL', 'a plan before this node accepted, or a second one')
         this.#phase = 'receiving'
         this.#progressMs = frame.progressMs
         this.#reportMs = Math.min(this.#reportMs, nowMs + frame.progressMs)
@@ -205,6 +203,8 @@ export class NodeMachine {
         this.#commands.push({ type: 'exclude', indices: frame.indices })
         return
       case 'seal':
+        if (this.#phase !== 'receiving' || this.#seal !== undefined)
+          return this.#fail('ERR_FR_PROTOCOL', 'a seal before the plan, or a second one')
         this.#seal = frame.fileDigest
         return this.#moved(nowMs)
       case 'beat':
@@ -402,4 +402,10 @@ export class NodeMachine {
     this.#phase = 'ended'
     this.#commands.push({ type: 'end', failure, keepPartial })
   }
+}
+
+/** A connection that broke says nothing about the origin but that it is gone; a violation does. */
+function lostOrigin(code: FrErrorCode, text: string): Failure {
+  if (code !== 'ERR_FR_NODE_LOST') return { code, text }
+  return { code: 'ERR_FR_ORIGIN_LOST', text: `the origin is gone: ${text}` }
 }

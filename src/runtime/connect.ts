@@ -18,8 +18,8 @@ export interface ConnectOptions {
 }
 
 /**
- * Cancels the dialling of a whole group. Node takes more than ten listeners on one signal for a leak
- * and warns; here each node has two, twice while its control and data connections are made.
+ * Cancels the dialling of a whole group. Node takes more than ten listeners on one signal for a
+ * leak and warns; here each node has two, twice while its control and data connections are made.
  */
 export function dialController(): AbortController {
   const controller = new AbortController()

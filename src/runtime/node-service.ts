@@ -9,7 +9,7 @@
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Frame, Mate } from '../control/types.js'
-import { FrError } from '../errors.js'
+import { FrError, type FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import { originDigestKey } from '../protocol/digest-record.js'
@@ -156,10 +156,14 @@ export class NodeService implements NodeHost {
       if (admitted.channel === 'control') this.#serveControl(established)
       else this.#serveStatus(established)
     } catch (error) {
-      this.counters.refusedConnections++
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
-      this.log({ level: 'debug', event: 'connection-refused', fields: { code, text } })
+      this.#refused(code, text)
     }
+  }
+
+  #refused(code: FrErrorCode, text: string): void {
+    this.counters.refusedConnections++
+    this.log({ level: 'debug', event: 'connection-refused', fields: { code, text } })
   }
 
   #serveControl(established: Established): void {
@@ -177,11 +181,16 @@ export class NodeService implements NodeHost {
       onClose: (code, text) => {
         clearTimeout(deadline)
         this.#idleLinks.delete(link)
-        reception?.onLinkClosed(code, text)
+        if (reception === undefined) this.#refused(code, text)
+        else reception.onLinkClosed(code, text)
       },
     }
     const link = linkOver(established, events, this.engine)
-    const deadline = setTimeout(() => link.destroy(), limits.acceptMs)
+    // Also forgets a link that was refused: one that this side closes is not told to `onClose`.
+    const deadline = setTimeout(() => {
+      this.#idleLinks.delete(link)
+      link.destroy()
+    }, limits.acceptMs)
     this.#idleLinks.add(link)
   }
 
@@ -214,6 +223,7 @@ export class NodeService implements NodeHost {
       return reception
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
+      this.#refused(code, text)
       link.send({ type: 'refuse', code, text })
       void link.close()
       return undefined
