@@ -68,6 +68,8 @@ export const limits = {
 
   // --- transfers ---
   nodesPerPush: 64,
+  /** Up to so many bytes in all, opening feeds between nodes takes longer than sending them all. */
+  unicastBytes: 2 * MIB,
   transfersPerNode: 128,
   feedsPerTransfer: 2 * 64 + 2,
   /** Data connections whose transfer has not been offered yet. */

@@ -5,6 +5,7 @@
 
 import type { NodeLink } from '../control/plan.js'
 import { refuseUnsupported } from '../control/refusals.js'
+import type { ShapeWish } from '../control/strategies.js'
 import type { Strategy } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -19,6 +20,7 @@ export interface CheckedPush {
   readonly key: Key
   readonly name: Uint8Array
   readonly strategy: Strategy
+  readonly shape: ShapeWish
   readonly algorithm: DigestAlgorithm
   readonly engine: 'native' | 'portable' | undefined
   readonly noClobber: boolean
@@ -48,8 +50,9 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
     seen.add(node.address)
   }
   const groupSize = optionalInteger('groupSize', options.groupSize, 1, limits.nodesPerPush)
+  const shape = oneOf('shape', options.shape, shapes) ?? 'auto'
   refuseUnsupported({
-    shape: oneOf('shape', options.shape, shapes) ?? 'auto',
+    shape,
     groupSize,
     nodes: nodes.length,
     hasUploadLimit: false,
@@ -64,6 +67,8 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
     key: checkKey('key', options.key),
     name: checkName(path, options.as),
     strategy: oneOf('strategy', options.strategy, strategies) ?? 'adaptive',
+    // What else there is has been refused.
+    shape: shape as ShapeWish,
     algorithm: oneOf('digest', options.digest, digests) ?? 'xxh64',
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,

@@ -1,6 +1,6 @@
 /** `push`: one file to many nodes. */
 import { channel } from 'node:diagnostics_channel'
-import { forecastOf, sharesOf } from '../control/strategies.js'
+import { forecastOf, shapeOf, sharesOf } from '../control/strategies.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor } from '../limits.js'
 import { randomId } from '../runtime/crypto.js'
@@ -45,11 +45,12 @@ async function run(
     const source = await engine.storage.openSource(checked.path)
     signal.throwIfAborted()
     if (checked.dryRun) return dryRun(checked, control, source.size)
-    const { strategy, nodes, name, algorithm, noClobber, connectMs } = checked
+    const { strategy, shape, nodes, name, algorithm, noClobber, connectMs } = checked
     const self = { nodeId: randomId(), incarnation: Date.now() }
     const spec = {
       transfer: control.transfer.id,
       strategy,
+      shape,
       name,
       nodes,
       originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
@@ -104,16 +105,17 @@ async function supervise(
 /** The plan as it would be if every node accepted; nothing is contacted. */
 function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): PushResult {
   const { strategy } = checked
+  const shape = shapeOf(checked.shape, bytes, checked.nodes.length)
   const blockBytes = blockBytesFor(bytes)
   const uplink = checked.uplinkBytesPerSecond
   const origin = uplink === undefined ? {} : { uplinkBytesPerSecond: uplink }
-  const forecast = forecastOf(strategy, bytes, blockBytes, origin, checked.nodes)
+  const forecast = forecastOf(strategy, shape, bytes, blockBytes, origin, checked.nodes)
   const shares = sharesOf(strategy, bytes, blockBytes, checked.nodes)
   const plan: Plan = {
     event: 'plan',
     transfer: control.transfer.id,
     strategy,
-    shape: 'group',
+    shape,
     groups: [checked.nodes.map((node) => node.address)],
     shares: checked.nodes.map((node, i) => ({ node: node.address, bytes: shares[i]?.[1] ?? 0 })),
     bytes,
@@ -129,7 +131,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): 
     boundSeconds: forecast.boundSeconds,
     efficiency: null,
     strategy,
-    shape: 'group',
+    shape,
     originBytesSent: 0,
     digest: null,
     nodes: [],

@@ -43,6 +43,7 @@ const directQueueMax = 1 * MIB
 
 export class AdaptiveDealer implements Dealer {
   readonly strategy = 'adaptive'
+  readonly shape = 'group'
   readonly reportMs = adaptiveTiming.reportMs
   readonly #bytes: number
   readonly #pool = new RangeSet()
@@ -128,10 +129,6 @@ export class AdaptiveDealer implements Dealer {
 
   #tick(nowMs: number): Send[] {
     if (this.#tickAtMs === null || nowMs < this.#tickAtMs) return []
-    // An origin that is late itself has not heard what was said meanwhile: that is nobody's
-    // silence.
-    const lateMs = nowMs - this.#tickAtMs
-    for (const relay of this.#relays.values()) relay.heardMs += lateMs
     // What was said while the origin itself was late is not heard yet: that is nobody's silence.
     const lateMs = nowMs - this.#tickAtMs
     for (const relay of this.#relays.values())

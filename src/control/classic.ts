@@ -9,6 +9,7 @@ import type { RangePair } from './types.js'
 
 export class ClassicDealer implements Dealer {
   readonly strategy = 'classic'
+  readonly shape = 'group'
   readonly reportMs = 0
   readonly #bytes: number
   readonly #blockBytes: number

@@ -55,6 +55,7 @@ export type DealerFact =
 
 export interface Dealer {
   readonly strategy: Strategy
+  readonly shape: 'group' | 'unicast'
   /** How often nodes are to report their backlog; 0: never. */
   readonly reportMs: number
   /** Nodes whose backlog is not to count, ascending. */

@@ -61,10 +61,11 @@ export class OriginExchange {
     for (const [index, peer] of group.entries()) peer.join(index, nowMs)
     const nodes = group.map((peer) => peer.node)
     const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
-    const { strategy } = this.#dealer
+    const { strategy, shape } = this.#dealer
     const shares = this.#shares(nodes)
     for (const peer of group) this.#outbox.send(peer, this.#planFor(peer))
-    this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape: 'group', nodes, shares } })
+    this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape, nodes, shares } })
+    if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
     this.#list(sends)
     this.#source.start(this.#hashOrder(nodes, shares))
   }
@@ -156,11 +157,13 @@ export class OriginExchange {
 
   #planFor(peer: Peer): Frame {
     const hasShare = !this.#dealer.isAllDealt || this.#dealer.dealt(peer.node).length > 0
-    return planFrame(this.#group, peer, hasShare, this.#config.progressMs, this.#dealer)
+    peer.isRelay = hasShare && this.#group.length > 1
+    return planFrame(this.#group, peer, this.#config.progressMs, this.#dealer)
   }
 
   /** The share of each node: what it was dealt, or what it can be expected to carry. */
   #shares(nodes: readonly number[]): RangePair[] {
+    if (this.#dealer.shape === 'unicast') return nodes.map(() => [0, 0])
     if (this.#dealer.strategy === 'classic')
       return nodes.map((node): RangePair => this.#dealer.dealt(node)[0] ?? [0, 0])
     const links = nodes.map((node) => this.#peer(node).link)
@@ -169,7 +172,7 @@ export class OriginExchange {
 
   /** With fixed shares the digests of each keep close to its bytes. */
   #hashOrder(nodes: readonly number[], shares: readonly RangePair[]): HashTask[] {
-    if (this.#dealer.strategy !== 'classic')
+    if (this.#dealer.strategy !== 'classic' || this.#dealer.shape === 'unicast')
       return [{ owner: anyone, offset: 0, length: this.#config.bytes }]
     return nodes.map((owner, i) => {
       const [offset, length] = shares[i] ?? [0, 0]
@@ -194,6 +197,7 @@ export class OriginExchange {
 
   /** Who brings the digests of a run to everybody: with fixed shares their owners, else in turn. */
   #digestRelays(offset: number, length: number): { peer: Peer; run: RangePair }[] {
+    if (this.#dealer.shape === 'unicast') return []
     const running = this.#group.filter((peer) => peer.phase === 'running')
     if (this.#dealer.strategy === 'classic') {
       return running.flatMap((peer) => {
@@ -201,9 +205,13 @@ export class OriginExchange {
         return owned.map((run) => ({ peer, run }))
       })
     }
-    const able = running.filter((peer) => !this.#excluded.includes(peer.node))
-    const peer = able[this.#digestTurn++ % able.length] ?? running[0]
-    return peer === undefined ? [] : [{ peer, run: [offset, length] }]
+    const relays = running.filter((peer) => peer.isRelay || running.length === 1)
+    const able = relays.filter((peer) => !this.#excluded.includes(peer.node))
+    const peer = able[this.#digestTurn++ % able.length] ?? relays[0]
+    if (peer !== undefined) return [{ peer, run: [offset, length] }]
+    // All who relayed are gone: from here on everybody is told by the origin itself.
+    for (const other of running) other.directDigests.add(offset, length)
+    return []
   }
 
   #detour(to: Peer, from: Peer, gone: boolean): void {

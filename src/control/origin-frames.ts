@@ -8,21 +8,20 @@ import type { Frame, Mate, RangePair } from './types.js'
 export function planFrame(
   group: readonly Peer[],
   self: Peer,
-  relays: boolean,
   progressMs: number,
-  dealer: Pick<Dealer, 'strategy' | 'reportMs'>,
+  dealer: Pick<Dealer, 'strategy' | 'shape' | 'reportMs'>,
 ): Frame {
   const mates = group.map((peer): Mate => {
     return { index: peer.mate, nodeId: peer.nodeId, address: peer.link.address }
   })
-  const { strategy, reportMs } = dealer
+  const { strategy, shape, reportMs } = dealer
   return {
     type: 'plan',
     strategy,
-    shape: 'group',
+    shape,
     self: self.mate,
     mates,
-    relays: relays && mates.length > 1,
+    relays: self.isRelay,
     progressMs,
     reportMs: mates.length > 1 ? reportMs : 0,
   }

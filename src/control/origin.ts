@@ -29,6 +29,7 @@ export class OriginMachine {
   readonly #startMs: number
   /** What the dealer calls itself. */
   readonly strategy: Strategy
+  readonly shape: Dealer['shape']
   #countMs = Number.POSITIVE_INFINITY
   #beatMs = Number.POSITIVE_INFINITY
   #isEnded = false
@@ -36,6 +37,7 @@ export class OriginMachine {
   constructor(config: OriginConfig, dealer: Dealer, nowMs: number) {
     this.#config = config
     this.strategy = dealer.strategy
+    this.shape = dealer.shape
     this.#startMs = nowMs
     this.#peers = config.nodes.map((link, node) => new Peer(node, link, nowMs))
     this.#source = new OriginSource(config)

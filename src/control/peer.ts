@@ -41,6 +41,8 @@ export class Peer {
   /** Blocks that were bad here. */
   readonly bad = new RangeSet()
   isLagging = false
+  /** Opens feeds to its mates and passes on what is marked. */
+  isRelay = false
   /** Mates (node numbers) whose feed to this node is known to be dead. */
   readonly lostFrom = new Set<number>()
 

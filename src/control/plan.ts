@@ -82,6 +82,20 @@ export function bound(bytes: number, origin: LinkSpeeds, nodes: readonly NodeLin
   return { boundSeconds: bytes / rate, predictedSeconds: null, limiting }
 }
 
+/** Bound and predicted time when the origin sends the file to every node itself. */
+export function forecastUnicast(
+  bytes: number,
+  origin: LinkSpeeds,
+  nodes: readonly NodeLink[],
+): Forecast {
+  const base = bound(bytes, origin, nodes)
+  if (base.boundSeconds === null) return base
+  const uplink = origin.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY
+  const seconds = (bytes * nodes.length) / uplink
+  if (seconds <= base.boundSeconds) return { ...base, predictedSeconds: base.boundSeconds }
+  return { ...base, predictedSeconds: seconds, limiting: 'origin uplink' }
+}
+
 /** Bound and predicted time of the equal split: every relay must forward its share n - 1 times. */
 export function forecastClassic(
   bytes: number,

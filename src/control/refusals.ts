@@ -12,7 +12,7 @@ export interface PlanWishes {
 
 /** Throws ERR_FR_UNSUPPORTED naming the first wish that cannot be met. */
 export function refuseUnsupported(wishes: PlanWishes): void {
-  if (wishes.shape !== 'auto' && wishes.shape !== 'group')
+  if (!['auto', 'group', 'unicast'].includes(wishes.shape))
     throw unsupported(`shape '${wishes.shape}'`)
   if (wishes.groupSize !== undefined && wishes.groupSize < wishes.nodes) {
     throw unsupported(

@@ -2,6 +2,8 @@
  * Strategies by name: the dealer that carries one out, and what can be said of it beforehand.
  * A strategy is a value; nothing else in the product asks which one it is for its own sake.
  */
+
+import { limits } from '../limits.js'
 import { AdaptiveDealer } from './adaptive.js'
 import { ClassicDealer } from './classic.js'
 import type { Dealer } from './dealer.js'
@@ -11,12 +13,28 @@ import {
   expectedShares,
   type Forecast,
   forecastClassic,
+  forecastUnicast,
   type LinkSpeeds,
   type NodeLink,
 } from './plan.js'
 import type { RangePair, Strategy } from './types.js'
+import { UnicastDealer } from './unicast.js'
 
-export function dealerOf(strategy: Strategy, bytes: number, blockBytes: number): Dealer {
+export type ShapeWish = 'auto' | 'group' | 'unicast'
+
+/** The shape that is predicted to be fastest, where the caller leaves it open. */
+export function shapeOf(wish: ShapeWish, bytes: number, nodes: number): 'group' | 'unicast' {
+  if (wish !== 'auto') return wish
+  return nodes === 1 || bytes * nodes <= limits.unicastBytes ? 'unicast' : 'group'
+}
+
+export function dealerOf(
+  strategy: Strategy,
+  shape: 'group' | 'unicast',
+  bytes: number,
+  blockBytes: number,
+): Dealer {
+  if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
   return strategy === 'classic' ? new ClassicDealer(bytes, blockBytes) : new AdaptiveDealer(bytes)
 }
 
@@ -25,11 +43,13 @@ export function dealerOf(strategy: Strategy, bytes: number, blockBytes: number):
  */
 export function forecastOf(
   strategy: Strategy,
+  shape: 'group' | 'unicast',
   bytes: number,
   blockBytes: number,
   origin: LinkSpeeds,
   nodes: readonly NodeLink[],
 ): Forecast {
+  if (shape === 'unicast') return forecastUnicast(bytes, origin, nodes)
   if (strategy === 'classic') return forecastClassic(bytes, blockBytes, origin, nodes)
   const base = bound(bytes, origin, nodes)
   return { ...base, predictedSeconds: base.boundSeconds }

@@ -179,7 +179,7 @@ export function resultView(
     boundSeconds: facts.boundSeconds,
     efficiency: complete.length > 0 ? efficiencyOf(facts, 1) : null,
     strategy: machine.strategy,
-    shape: 'group',
+    shape: machine.shape,
     originBytesSent: facts.originBytesSent,
     digest: machine.fileDigest,
     nodes,

@@ -9,7 +9,7 @@ import type { Failure } from '../control/node-events.js'
 import { OriginMachine } from '../control/origin.js'
 import type { FeedCount, OriginCommand, OriginEvent, PlanMade } from '../control/origin-events.js'
 import type { Forecast, NodeLink } from '../control/plan.js'
-import { dealerOf, forecastOf } from '../control/strategies.js'
+import { dealerOf, forecastOf, type ShapeWish, shapeOf } from '../control/strategies.js'
 import type { NodeOutcome, Strategy, StreamEntry } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor, limits } from '../limits.js'
@@ -53,6 +53,7 @@ import { wholeXxh64 } from './xxh64.js'
 export interface PushSpec {
   readonly transfer: string
   readonly strategy: Strategy
+  readonly shape: ShapeWish
   readonly name: Uint8Array
   readonly nodes: readonly NodeLink[]
   readonly originUplinkBytesPerSecond: number | undefined
@@ -122,9 +123,10 @@ export class PushRun {
       connectMs: spec.connectMs,
       progressMs: limits.progressMs,
     }
+    const shape = shapeOf(spec.shape, source.size, spec.nodes.length)
     this.#machine = new OriginMachine(
       config,
-      dealerOf(spec.strategy, source.size, this.#blockBytes),
+      dealerOf(spec.strategy, shape, source.size, this.#blockBytes),
       nowMs(),
     )
     this.#remotes = spec.nodes.map(() => new Remote(engine))
@@ -348,7 +350,14 @@ export class PushRun {
   #announcePlan(plan: PlanMade): void {
     const { transfer, strategy, nodes: links } = this.#spec
     const nodes = plan.nodes.map((node) => links[node] as NodeLink)
-    this.#forecast = forecastOf(strategy, this.#source.size, this.#blockBytes, this.#origin, nodes)
+    this.#forecast = forecastOf(
+      strategy,
+      this.#machine.shape,
+      this.#source.size,
+      this.#blockBytes,
+      this.#origin,
+      nodes,
+    )
     const file = { bytes: this.#source.size, blockBytes: this.#blockBytes }
     this.#hooks.plan(planView(transfer, plan, links, file, this.#forecast))
   }
