@@ -1,7 +1,7 @@
 /**
  * The package as a stranger gets it: packed by `npm pack` with its prebuilt addon, installed in
- * empty projects where no compiler can be found, used there. Also what is in it (files.txt), and
- * whether tools agree with its manifest and types.
+ * empty projects where no compiler can be found, by the npm of this Node, npm 12 and pnpm, and used
+ * there. Also what is in it (files.txt), and whether tools agree with its manifest and types.
  *
  * Packs a copy of the tree, because prebuildify takes the addon of the tree it runs in with it.
  */
@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildEnv, conclude, report, run, step } from '../../scripts/steps.mjs'
 
@@ -33,7 +33,7 @@ try {
     checkListing(tarball)
     step('publint', join(bin, 'publint'), ['run', tarball, '--strict'])
     step('attw', join(bin, 'attw'), [tarball, '--profile', 'esm-only', '--no-emoji'])
-    const bare = bareEnvironment()
+    const bare = bareEnvironment('bin', process.execPath, ['npm', 'npx'].map(found))
     const installed = join(work, 'installed')
     if (install(installed, bare, ['install', tarball])) {
       use(installed, bare)
@@ -45,6 +45,8 @@ try {
       copyFileSync(join(installed, name), join(clean, name))
     }
     if (install(clean, bare, ['ci'])) use(clean, bare)
+    installBy('npm', '12', ['install', tarball])
+    installBy('pnpm', '12', ['add', tarball, '--store-dir', join(work, 'store')])
   }
 } finally {
   rmSync(work, { recursive: true, force: true })
@@ -89,30 +91,57 @@ function checkListing(tarball) {
   report(`listing: ${files.length} files`, problem || null, startedMs)
 }
 
-/** A PATH with Node and a shell, and nothing that could build an addon. */
-function bareEnvironment() {
-  const dir = join(work, 'bin')
+/** A PATH with this Node, these programs and a shell, and nothing that could build an addon. */
+function bareEnvironment(name, node, programs) {
+  const dir = join(work, name)
   mkdirSync(dir)
-  for (const name of ['node', 'npm', 'npx', 'sh', 'env', 'uname']) {
-    const found = run('sh', ['-c', `command -v ${name}`]).output.trim()
-    symlinkSync(name === 'node' ? process.execPath : found, join(dir, name))
-  }
+  symlinkSync(node, join(dir, 'node'))
+  const shell = ['sh', 'env', 'uname', 'sed', 'dirname', 'basename'].map(found)
+  for (const program of [...shell, ...programs]) symlinkSync(program, join(dir, basename(program)))
   const builders = ['g++', 'c++', 'cc', 'gcc', 'clang++', 'make', 'python3', 'python']
   const seen = builders.filter((name) => run('sh', ['-c', `command -v ${name}`], bare(dir)).isOk)
   report('no compiler is in reach', seen.length === 0 ? null : `found ${seen.join(', ')}`)
   return bare(dir)
 }
 
-function bare(dir) {
-  return { env: { PATH: dir, CXX: '', CC: '', PYTHON: '' } }
+function found(program) {
+  return run('sh', ['-c', `command -v ${program}`]).output.trim()
 }
 
-function install(project, { env }, args) {
+function bare(dir) {
+  return {
+    env: { PATH: dir, CXX: '', CC: '', PYTHON: '', XDG_DATA_HOME: dir, XDG_STATE_HOME: dir },
+  }
+}
+
+function install(project, { env }, args, manager = 'npm', label = manager) {
   mkdirSync(project, { recursive: true })
-  if (args[0] === 'install') {
+  if (args[0] !== 'ci') {
     writeFileSync(join(project, 'package.json'), '{"private":true,"type":"module"}\n')
   }
-  return step(`npm ${args[0]} in an empty project`, 'npm', args, { cwd: project, env })
+  return step(`${label} ${args[0]} in an empty project`, manager, args, { cwd: project, env })
+}
+
+/**
+ * The same with a package manager that asks before it runs install scripts, on Node 24. Where the
+ * registry does not give it, that is said, and nothing is counted.
+ */
+function installBy(manager, version, args) {
+  const label = `${manager} ${version}`
+  const tools = join(work, `tools-${manager}`)
+  mkdirSync(tools)
+  const wanted = [`${manager}@${version}`, 'node@24']
+  const got = run('npm', ['install', '--prefix', tools, '--no-audit', '--no-fund', ...wanted])
+  const links = join(tools, 'node_modules/.bin')
+  const [node, program] = [join(links, 'node'), join(links, manager)]
+  const its = run(program, ['--version'], { env: { PATH: `${links}:${process.env.PATH}` } })
+  if (!got.isOk || !its.output.startsWith(`${version}.`)) {
+    console.log(`left out: ${label} on Node 24 cannot be had here (${got.how}, ${its.how})`)
+    return
+  }
+  const environment = bareEnvironment(`bin-${manager}`, node, [program])
+  const project = join(work, `by-${manager}`)
+  if (install(project, environment, args, manager, label)) use(project, environment)
 }
 
 function use(project, { env }) {

@@ -1,6 +1,7 @@
 /**
  * Runs inside a project that installed the tarball: the library by import and by require, one push
- * through the native engine, byte for byte, and a clean end of the process.
+ * through the native engine, byte for byte, by the addon that was shipped, and a clean end of the
+ * process.
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -36,6 +37,9 @@ try {
     assert.ok(readFileSync(join(dataDir, 'source.bin')).equals(bytes))
     await node.close()
   }
+  const addons = process.report.getReport().sharedObjects.filter((path) => path.endsWith('.node'))
+  assert.equal(addons.length, 1)
+  assert.match(addons[0], /\/node_modules\/fastreplica\/prebuilds\/[^/]+\/[^/]+\.node$/)
   console.log(`pushed ${bytes.length} bytes to ${nodes.length} nodes`)
 } finally {
   rmSync(dir, { recursive: true, force: true })
