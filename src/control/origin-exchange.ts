@@ -156,8 +156,9 @@ export class OriginExchange {
   }
 
   #planFor(peer: Peer): Frame {
-    const hasShare = !this.#dealer.isAllDealt || this.#dealer.dealt(peer.node).length > 0
-    peer.isRelay = hasShare && this.#group.length > 1
+    // A dealer that wants reports deals as it goes, and may deal again what a lost node had.
+    const mayRelay = this.#dealer.reportMs > 0 || this.#dealer.dealt(peer.node).length > 0
+    peer.isRelay = mayRelay && this.#group.length > 1
     return planFrame(this.#group, peer, this.#config.progressMs, this.#dealer)
   }
 
