@@ -95,6 +95,8 @@ export const limits = {
   blockBytesMin: 64 * KIB,
   blockBytesMax: 64 * MIB,
   blockBytesUnknown: 256 * KIB,
+  /** A node keeps a few bytes for each block of a file: 64 TiB in the largest blocks. */
+  blocksPerFile: 1_048_576,
   /** How often one block is fetched again before the node gives up by name. */
   repairTries: 3,
 
@@ -150,6 +152,7 @@ relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is g
 relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')
 relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')
+relation(limits.blocksTarget <= limits.blocksPerFile, 'the blocks aimed at are allowed')
 relation(
   blockBytesFor(limits.hashSmallFileBytes) <= limits.hashInlineBytes,
   'a block of a small file is hashed at once',

@@ -4,7 +4,7 @@
  */
 import type { Frame, StreamEntry } from '../control/types.js'
 import { FrError } from '../errors.js'
-import { limits } from '../limits.js'
+import { blockBytesFor, limits } from '../limits.js'
 import type { DataEngine } from '../ports.js'
 import { ManifestAssembler } from '../protocol/manifest.js'
 import { wholeXxh64 } from './xxh64.js'
@@ -48,7 +48,10 @@ export class OfferReader {
     if (entry === undefined) return undefined
     if (entry.stream !== 0)
       throw new FrError('ERR_FR_UNSUPPORTED', 'the only stream must be stream 0')
-    if (entry.size > limits.fileBytes) throw new FrError('ERR_FR_LIMIT', 'the file is too large')
+    const blocks = Math.ceil(entry.size / blockBytesFor(entry.size))
+    if (blocks > limits.blocksPerFile) {
+      throw new FrError('ERR_FR_LIMIT', `the file has ${blocks} blocks, more than a node takes`)
+    }
     return { offer: this.#offer, entry }
   }
 }

@@ -3,11 +3,12 @@
  *
  * The engine relays payload by itself. Digests are relayed here: they are opaque to the engine,
  * and every hop signs them anew. Until every mate's feed has opened or failed, what was relayed
- * is kept, so that a feed that opens later gets all of it. Kept digests never exceed one per
- * block.
+ * is kept, so that a feed that opens later gets all of it, up to what such a feed takes at once;
+ * mates ask the origin for what is missing.
  */
 import type { Mate } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'
+import { limits } from '../limits.js'
 import type { DataEngine, FeedHandle } from '../ports.js'
 import type { DigestPlace, SignedDigests } from '../protocol/digest-record.js'
 import type { OutFeed } from './dial.js'
@@ -33,6 +34,7 @@ export class Relays {
   readonly #refused = new Set<number>()
   readonly #kept: Kept[] = []
   readonly #keptPlaces = new Set<number>()
+  #keptBytes = 0
   #isPlanned = false
   #isClosed = false
 
@@ -73,6 +75,8 @@ export class Relays {
     for (const [index, open] of this.#feeds) this.#send(index, open, kept)
     if (this.#isPlanned && this.#dialling.size === 0) return
     if (this.#keptPlaces.has(place.offset)) return
+    this.#keptBytes += signed.digests.length
+    if (this.#keptBytes > limits.digestQueueBytes) return
     this.#keptPlaces.add(place.offset)
     this.#kept.push(kept)
   }
