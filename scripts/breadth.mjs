@@ -1,6 +1,6 @@
 /**
- * `npm run breadth [-- nodes|sparse|large ...]`: what takes too long or too much room for `npm test` (test/e2e/breadth.test.ts
- * has the rest). Real `fr node` and `fr push` processes on loopback:
+ * `npm run breadth [-- nodes|sparse|large ...]`: what takes too long or too much room for
+ * `npm test`; the rest is in test/e2e/breadth.test.ts. Real `fr node` and `fr push` on loopback:
  *
  * - 64 nodes in 8 processes get a file of 8 MiB in one group;
  * - a sparse file of 10 GiB keeps its holes at a node;
