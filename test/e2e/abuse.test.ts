@@ -1,0 +1,395 @@
+/**
+ * Peers that hold the key and break the protocol: each is closed by name, nothing of theirs is
+ * published, and the node goes on serving. What strangers do is in handshake-attacks.test.ts, what
+ * a single link or feed refuses in link.test.ts and conformance-wire.test.ts.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type FrNode, push } from '../../src/api/index.js'
+import type { Frame } from '../../src/control/types.js'
+import type { FrErrorCode } from '../../src/errors.js'
+import { KIB, limits, MIB } from '../../src/limits.js'
+import { encodeMessage } from '../../src/protocol/hello.js'
+import { digestsOf, Hostile, type HostileLink, keyText } from './hostile.js'
+import { type EngineKind, partials, until, World } from './push-support.js'
+
+const block = 64 * KIB
+const mateId = 'ab'.repeat(16)
+
+describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s engine', (engine) => {
+  let world: World
+  let node: FrNode & { dataDir: string }
+  let hostile: Hostile
+
+  beforeEach(async () => {
+    world = new World(engine)
+    node = await world.node({ key: keyText })
+    hostile = peer()
+  })
+
+  /** Whatever happened: nothing is left of it, and the next push succeeds. */
+  afterEach(async () => {
+    try {
+      hostile.dispose()
+      await until(() => node.status().transfers.length === 0, 'the transfers end')
+      await until(() => node.status().counters['openFeeds'] === 0, 'the feeds close')
+      expect(node.status().counters['openFiles']).toBe(0)
+      const { path, content } = world.file('honest.bin', 300_000)
+      const result = await push(path, { to: [node.address], engine, key: keyText }).result
+      expect(result.nodes.map((outcome) => outcome.reason)).toEqual([null])
+      expect(readFileSync(join(node.dataDir, 'honest.bin')).equals(content)).toBe(true)
+    } finally {
+      await world.dispose()
+    }
+  })
+
+  function peer(transfer?: string): Hostile {
+    const made = new Hostile(node.address, transfer)
+    world.defer(() => made.dispose())
+    return made
+  }
+
+  /** The node has said in its log that it closed a connection or failed a transfer so. */
+  async function logged(code: FrErrorCode, text: RegExp): Promise<void> {
+    await until(
+      () =>
+        world.log.some(
+          (line) => line.fields['code'] === code && text.test(String(line.fields['text'])),
+        ),
+      `${code} ${text} in ${JSON.stringify(world.log)}`,
+    )
+  }
+
+  async function refused(link: HostileLink, code: FrErrorCode, text: RegExp): Promise<void> {
+    expect(await link.next('refuse')).toMatchObject({ code, text: expect.stringMatching(text) })
+    await link.closed()
+  }
+
+  async function failed(link: HostileLink, code: FrErrorCode, text: RegExp): Promise<void> {
+    expect(await link.next('failed')).toMatchObject({ code, text: expect.stringMatching(text) })
+    await link.closed()
+  }
+
+  const small = { name: 'evil.bin', bytes: 4 * block }
+
+  describe('offers', () => {
+    it('larger than any disk are refused before anything is made', async () => {
+      const link = await hostile.control()
+      link.say(...hostile.offer({ name: 'huge', bytes: Number.MAX_SAFE_INTEGER }))
+      await refused(link, 'ERR_FR_LIMIT', /blocks/)
+      expect(partials(node.dataDir)).toEqual([])
+    })
+
+    it('larger than this disk are refused', async () => {
+      const link = await hostile.control()
+      link.say(...hostile.offer({ name: 'large', bytes: 2 ** 45 }))
+      await refused(link, 'ERR_FR_NO_SPACE', /free/)
+      expect(partials(node.dataDir)).toEqual([])
+    })
+
+    const absurd: [string, object][] = [
+      ['a million and one streams', { streams: 1_000_001 }],
+      ['4,097 pages', { streams: 1_000_000, manifestPages: 4_097 }],
+      ['no page', { manifestPages: 0 }],
+      ['more bytes than a number holds', { bytes: 2 ** 53 }],
+      ['a negative size', { bytes: -1 }],
+    ]
+    it.each(absurd)('of %s close the link', async (_, fields) => {
+      const link = await hostile.control()
+      const [{ type: _type, ...offer }] = hostile.offer(small)
+      link.sayBody(1, { ...offer, ...fields })
+      await link.closed()
+      await logged('ERR_FR_PROTOCOL', /frame offer/)
+    })
+
+    it('of many files are refused, not begun', async () => {
+      const link = await hostile.control()
+      const [offer] = hostile.offer(small)
+      link.say({ ...offer, streams: 1_000_000, manifestPages: 4_096 })
+      await refused(link, 'ERR_FR_UNSUPPORTED', /1000000 files/)
+    })
+
+    it('with a manifest of too many entries close the link', async () => {
+      const link = await hostile.control()
+      const [offer, manifest] = hostile.offer(small)
+      const [entry] = (manifest as Frame & { type: 'manifest' }).entries
+      link.say(offer)
+      link.sayBody(2, { page: 0, entries: Array.from({ length: 4_097 }, () => entry) })
+      await link.closed()
+      await logged('ERR_FR_PROTOCOL', /entries/)
+    })
+
+    it('with a manifest of more than was announced are refused', async () => {
+      const link = await hostile.control()
+      const [offer, manifest] = hostile.offer(small)
+      const { entries } = manifest as Frame & { type: 'manifest' }
+      const more = entries.map((entry) => ({ ...entry, stream: 1, name: 'second' }))
+      link.say(offer, { type: 'manifest', page: 0, entries: [...entries, ...more] })
+      await refused(link, 'ERR_FR_PROTOCOL', /too many streams/)
+    })
+
+    it('with a frame beyond its bound close the link before it is sent', async () => {
+      const link = await hostile.control()
+      const prefix = Buffer.alloc(4)
+      prefix.writeUInt32LE(limits.frameBytes + 1, 0)
+      link.socket.write(prefix)
+      await link.closed()
+      await logged('ERR_FR_PROTOCOL', /frame of 524289 bytes/)
+    })
+
+    it.each(['a/../../evil', '/evil', '.fastreplica/node-id', 'a\0b', 'out/evil', '.', 'a//b'])(
+      'of the name %j do not leave the directory',
+      async (name) => {
+        const outside = join(world.dir, 'outside')
+        mkdirSync(outside)
+        symlinkSync(outside, join(node.dataDir, 'out'))
+        const link = await hostile.control()
+        link.say(...hostile.offer({ name, bytes: 10 }))
+        await refused(link, 'ERR_FR_NAME', /./)
+        expect(readdirSync(outside)).toEqual([])
+        expect(existsSync(join(world.dir, 'evil'))).toBe(false)
+      },
+    )
+
+    it('of an id that is running are refused, and the first goes on', async () => {
+      const link = await hostile.accepted(small)
+      const twin = await peer(hostile.transfer).control()
+      twin.say(...hostile.offer({ ...small, name: 'other.bin' }))
+      await refused(twin, 'ERR_FR_BUSY', /running/)
+      link.say(hostile.plan([{ index: 0, nodeId: node.nodeId, address: node.address }]))
+      await link.next('progress')
+    })
+
+    it('of an id that was used before begin from nothing', async () => {
+      const content = Buffer.alloc(1_000, 'x')
+      const digests = digestsOf(content)
+      const link = await hostile.accepted({ name: 'first.bin', bytes: content.length })
+      link.say(hostile.plan([{ index: 0, nodeId: node.nodeId, address: node.address }]))
+      const feed = await hostile.data()
+      const place = { stream: 0, offset: 0, length: content.length }
+      feed.record({ length: content.length }, content)
+      feed.digests(hostile.originKey(), place, digests.block)
+      link.say({ type: 'seal', stream: 0, fileDigest: digests.file })
+      expect((await link.next('complete')).fileDigest).toBe(digests.file)
+      link.say({ type: 'finish' })
+      await link.closed()
+
+      const again = peer(hostile.transfer)
+      const second = await again.accepted({ name: 'second.bin', bytes: content.length })
+      second.say(again.plan([{ index: 0, nodeId: node.nodeId, address: node.address }]))
+      expect((await second.next('progress')).landedBytes).toBe(0)
+      second.say({ type: 'abort', code: 'ERR_FR_ABORTED', text: 'enough' })
+      await second.closed()
+      expect(readFileSync(join(node.dataDir, 'first.bin')).equals(content)).toBe(true)
+      expect(existsSync(join(node.dataDir, 'second.bin'))).toBe(false)
+    })
+  })
+
+  describe('a control link', () => {
+    it('that replays a frame is closed', async () => {
+      const link = await hostile.control()
+      const beat = link.seal({ type: 'beat' })
+      link.socket.write(Buffer.concat([beat, beat]))
+      await link.closed()
+      await logged('ERR_FR_PROTOCOL', /MAC of frame 1/)
+    })
+
+    it('that replays a frame in a transfer ends it', async () => {
+      const link = await hostile.accepted(small)
+      const beat = link.seal({ type: 'beat' })
+      link.socket.write(Buffer.concat([beat, beat]))
+      await link.closed()
+      await logged('ERR_FR_PROTOCOL', /MAC of frame 3/)
+    })
+
+    it('that says hello twice is closed', async () => {
+      const link = await hostile.control()
+      link.socket.write(encodeMessage({ fr: 1, type: 'hello', channel: 'control' }))
+      await link.closed()
+      await logged('ERR_FR_PROTOCOL', /MAC|announced/)
+    })
+
+    it.each<[string, Frame]>([
+      ['plan', { ...new Hostile('127.0.0.1:1').plan([]) }],
+      ['seal', { type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` }],
+      ['finish', { type: 'finish' }],
+      ['accept', { type: 'accept' }],
+    ])("that says '%s' before an offer is refused", async (type, frame) => {
+      const link = await hostile.control()
+      link.say(frame)
+      await refused(link, 'ERR_FR_PROTOCOL', new RegExp(`'${type}' came before an offer`))
+    })
+
+    it('that offers twice before its manifest is refused', async () => {
+      const link = await hostile.control()
+      const [offer] = hostile.offer(small)
+      link.say(offer, offer)
+      await refused(link, 'ERR_FR_PROTOCOL', /'offer' came before the manifest/)
+    })
+
+    it.each<[string, RegExp, (link: Hostile) => Frame[]]>([
+      ['a second offer', /unexpected frame 'offer'/, (peer) => [peer.offer(small)[0]]],
+      [
+        'a seal before the plan',
+        /seal before the plan/,
+        () => [{ type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` }],
+      ],
+      ['a finish before completion', /finish before/, () => [{ type: 'finish' }]],
+      ["a node's frame", /unexpected frame 'accept'/, () => [{ type: 'accept' }]],
+      ['two plans', /plan/, (peer) => [peer.plan([]), peer.plan([])]],
+    ])('that brings %s in a transfer fails it', async (_, text, frames) => {
+      const link = await hostile.accepted(small)
+      link.say(...frames(hostile))
+      await failed(link, 'ERR_FR_PROTOCOL', text)
+      expect(existsSync(join(node.dataDir, small.name))).toBe(false)
+    })
+
+    it('that is no longer read is closed with ERR_FR_PEER_STALLED', async () => {
+      const ranges = Array.from({ length: 4_096 }, (_, i) => [i * 2 * block, block] as const)
+      const link = await hostile.accepted({ name: 'stall.bin', bytes: 4_096 * 2 * block })
+      link.say(hostile.plan([]))
+      link.socket.pause()
+      // Each is answered by what is missing, as long as itself.
+      const detour = { type: 'detour', index: 1, gone: false, stream: 0, ranges } as const
+      const isStalled = (): boolean =>
+        world.log.some((line) => line.fields['code'] === 'ERR_FR_PEER_STALLED')
+      for (let i = 0; i < 2_000 && !isStalled(); i++) {
+        const isTaken = link.socket.write(link.seal(detour))
+        if (!isTaken || i % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      await until(isStalled, 'the link is closed by name', limits.linkStallMs + 5_000)
+      link.socket.resume()
+      await link.closed()
+    }, 60_000)
+  })
+
+  describe('a data connection', () => {
+    it('before its offer waits a little, then hears why', async () => {
+      const startMs = performance.now()
+      await expect(hostile.data()).rejects.toMatchObject({
+        code: 'ERR_FR_TIMEOUT',
+        message: expect.stringMatching(/did not come/),
+      })
+      const waitedMs = performance.now() - startMs
+      expect(waitedMs).toBeGreaterThan(limits.earlyDataMs - 100)
+      expect(waitedMs).toBeLessThan(limits.earlyDataMs + 2_000)
+    })
+
+    it('from nobody in the plan is refused', async () => {
+      const link = await hostile.accepted(small)
+      link.say(hostile.plan([{ index: 0, nodeId: node.nodeId, address: node.address }]))
+      await link.next('progress')
+      const refusal = { code: 'ERR_FR_PROTOCOL', message: expect.stringMatching(/not expected/) }
+      await expect(hostile.data(5)).rejects.toMatchObject(refusal)
+      // Nor from the node's own place, nor from another origin.
+      await expect(hostile.data(0)).rejects.toMatchObject(refusal)
+      await expect(peer(hostile.transfer).data(-1)).rejects.toMatchObject(refusal)
+    })
+
+    it('that comes a second time is refused', async () => {
+      const link = await hostile.accepted(small)
+      await hostile.data()
+      await expect(hostile.data()).rejects.toMatchObject({
+        code: 'ERR_FR_PROTOCOL',
+        message: expect.stringMatching(/not expected/),
+      })
+      link.say(hostile.plan([]))
+      await link.next('progress')
+    })
+
+    const place = { stream: 0, offset: 0, length: block }
+    const crimes: [string, (peer: Hostile, from: number) => Promise<void>][] = [
+      [
+        'says hello again',
+        async (peer, from) => {
+          const feed = await peer.data(from)
+          feed.socket.write(encodeMessage({ fr: 1, type: 'hello', channel: 'data' }))
+        },
+      ],
+      [
+        'brings a record of another stream',
+        async (peer, from) => {
+          const feed = await peer.data(from)
+          feed.record({ stream: 1, length: 10 }, Buffer.alloc(10))
+        },
+      ],
+      [
+        'brings a record beyond the end',
+        async (peer, from) => {
+          const feed = await peer.data(from)
+          feed.record({ offset: small.bytes - 5, length: 10 }, Buffer.alloc(10))
+        },
+      ],
+      [
+        'brings a hole beyond the end',
+        async (peer, from) => {
+          const feed = await peer.data(from)
+          feed.record({ kind: 'hole', offset: block, length: small.bytes })
+        },
+      ],
+      [
+        "brings digests that are not the origin's",
+        async (peer, from) => {
+          const feed = await peer.data(from)
+          feed.digests(peer.originKey('00'.repeat(16)), place, Buffer.alloc(8))
+        },
+      ],
+      [
+        'brings digests of no whole blocks',
+        async (peer, from) => {
+          const feed = await peer.data(from)
+          feed.digests(peer.originKey(), { ...place, length: 100 }, Buffer.alloc(8))
+        },
+      ],
+    ]
+
+    it.each(crimes)('of an origin that %s fails its transfer', async (_, crime) => {
+      const link = await hostile.accepted(small)
+      link.say(hostile.plan([]))
+      await crime(hostile, -1)
+      await failed(link, 'ERR_FR_PROTOCOL', /feed from the origin/)
+      expect(existsSync(join(node.dataDir, small.name))).toBe(false)
+    })
+
+    it.each(crimes)('of a mate that %s is closed, the transfer goes on', async (_, crime) => {
+      const link = await hostile.accepted(small)
+      const mate = peer(hostile.transfer)
+      const mates = [
+        { index: 0, nodeId: node.nodeId, address: node.address },
+        { index: 1, nodeId: mate.nodeId, address: '127.0.0.1:1' },
+      ]
+      link.say(hostile.plan(mates))
+      await crime(mate, 1)
+      expect(await link.next('edgeLost')).toMatchObject({ index: 1, incoming: true })
+      await expect(mate.data(1)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
+      await link.next('progress')
+      expect(link.isClosed).toBe(false)
+    })
+
+    it('of a mate in the name of another is refused', async () => {
+      const link = await hostile.accepted(small)
+      link.say(hostile.plan([{ index: 1, nodeId: mateId, address: '127.0.0.1:1' }]))
+      await link.next('progress')
+      await expect(hostile.data(1)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
+    })
+  })
+
+  it('a hundred links that offer nothing are let go', async () => {
+    const links = await Promise.all(Array.from({ length: 100 }, () => hostile.control()))
+    await Promise.all(links.map((link) => link.closed()))
+    expect(partials(node.dataDir)).toEqual([])
+  })
+
+  it('small pieces that never end are bounded by the file', async () => {
+    const link = await hostile.accepted({ name: 'pieces.bin', bytes: MIB })
+    link.say(hostile.plan([]))
+    const feed = await hostile.data()
+    for (let offset = 0; offset < MIB; offset += 256) {
+      feed.record({ offset, length: 1 }, Buffer.of(1))
+      feed.record({ offset, length: 1 }, Buffer.of(2))
+    }
+    await until(() => node.status().transfers[0]?.landedBytes === 4_096, 'each byte landed once')
+    expect(link.isClosed).toBe(false)
+  })
+})

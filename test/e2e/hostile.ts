@@ -1,0 +1,222 @@
+/**
+ * A peer that holds the key and then breaks the rules: an origin, or a mate, written by hand on top
+ * of the codecs. It says what a test tells it to and remembers what it hears.
+ */
+import type { Socket } from 'node:net'
+import xxhash from 'xxhash-wasm'
+import type { Frame, FrameType, StreamEntry } from '../../src/control/types.js'
+import { encodeRecordHeader, type RecordHeader } from '../../src/engine/record.js'
+import { blockBytesFor } from '../../src/limits.js'
+import {
+  type DigestPlace,
+  DigestSender,
+  originDigestKey,
+  signDigests,
+} from '../../src/protocol/digest-record.js'
+import { encodeBody, FrameReader, FrameWriter } from '../../src/protocol/frames.js'
+import { encodeName, paginate } from '../../src/protocol/manifest.js'
+import { nodePrimitives, randomId } from '../../src/runtime/crypto.js'
+import { dial, type Established } from '../../src/runtime/handshake.js'
+import { parseKey } from '../../src/runtime/keys.js'
+
+export const keyText = 'k'.repeat(40)
+const key = parseKey(keyText)
+const { h64Raw } = await xxhash()
+
+const sound: RecordHeader = {
+  kind: 'payload',
+  relay: false,
+  scratch: false,
+  stream: 0,
+  offset: 0,
+  length: 1,
+  digestBytes: 0,
+}
+
+/** A control link on which anything can be said. */
+export class HostileLink {
+  readonly socket: Socket
+  readonly heard: Frame[] = []
+  isClosed = false
+  readonly #writer: FrameWriter
+  readonly #reader: FrameReader
+  #wake: () => void = () => {}
+
+  constructor(established: Established) {
+    this.#writer = new FrameWriter(nodePrimitives, established.macKeySend)
+    this.#reader = new FrameReader(nodePrimitives, established.macKeyReceive)
+    this.socket = established.detach()
+    this.socket.on('error', () => {})
+    this.socket.on('data', (chunk) => {
+      this.#reader.push(chunk, (frame) => this.heard.push(frame))
+      this.#wake()
+    })
+    this.socket.on('close', () => {
+      this.isClosed = true
+      this.#wake()
+    })
+    this.socket.resume()
+  }
+
+  seal(frame: Frame): Uint8Array {
+    return this.#writer.seal(encodeBody(frame))
+  }
+
+  say(...frames: readonly Frame[]): void {
+    for (const frame of frames) this.socket.write(this.seal(frame))
+  }
+
+  /** A body that no honest sender makes, under a right MAC. */
+  sayBody(type: number, body: object): void {
+    const json = new Uint8Array(Buffer.from(JSON.stringify(body)))
+    this.socket.write(this.#writer.seal({ type, json }))
+  }
+
+  /** The first frame of this type; throws when the link closes without one. */
+  async next<T extends FrameType>(type: T): Promise<Extract<Frame, { type: T }>> {
+    for (;;) {
+      const at = this.heard.findIndex((frame) => frame.type === type)
+      if (at >= 0) return this.heard.splice(at, 1)[0] as Extract<Frame, { type: T }>
+      if (this.isClosed) throw new Error(`closed without '${type}': ${JSON.stringify(this.heard)}`)
+      await this.#more()
+    }
+  }
+
+  async closed(): Promise<void> {
+    while (!this.isClosed) await this.#more()
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+}
+
+/** A data connection on which anything can be sent. */
+export class HostileFeed {
+  readonly socket: Socket
+  readonly #seed: bigint
+  readonly #digests: DigestSender
+
+  constructor(established: Established) {
+    this.#seed = established.recordSeed
+    this.#digests = new DigestSender(nodePrimitives, established.hopKey)
+    this.socket = established.detach()
+    this.socket.on('error', () => {})
+    this.socket.resume()
+  }
+
+  record(header: Partial<RecordHeader>, bytes: Uint8Array = new Uint8Array()): void {
+    const head = Buffer.alloc(32)
+    encodeRecordHeader(head, { ...sound, ...header }, this.#seed, h64Raw)
+    this.socket.write(Buffer.concat([head, bytes]))
+  }
+
+  digests(originKey: Uint8Array, place: DigestPlace, digests: Uint8Array): void {
+    const signed = signDigests(nodePrimitives, originKey, place, digests)
+    const payload = this.#digests.wrap(signed)
+    this.record({ kind: 'digests', ...place, digestBytes: payload.length }, payload)
+  }
+}
+
+export interface HostileOffer {
+  readonly name: string | Uint8Array
+  readonly bytes: number
+}
+
+export class Hostile {
+  readonly nodeId = randomId()
+  readonly transfer: string
+  readonly #address: string
+  readonly #sockets: Socket[] = []
+
+  constructor(address: string, transfer: string = randomId()) {
+    this.#address = address
+    this.transfer = transfer
+  }
+
+  /** Key of the origin's MACs; another id gives a wrong one. */
+  originKey(transfer: string = this.transfer): Uint8Array {
+    return originDigestKey(nodePrimitives, key.bytes, transfer)
+  }
+
+  async control(): Promise<HostileLink> {
+    const established = await this.#dial({ channel: 'control' })
+    const link = new HostileLink(established)
+    this.#sockets.push(link.socket)
+    return link
+  }
+
+  /** Rejects with the node's word when it refuses. */
+  async data(from = -1, transfer: string = this.transfer): Promise<HostileFeed> {
+    const established = await this.#dial({ channel: 'data', from, transfer })
+    const feed = new HostileFeed(established)
+    this.#sockets.push(feed.socket)
+    return feed
+  }
+
+  /** The frames of an offer as an honest origin makes them. */
+  offer({ name, bytes }: HostileOffer): [offer: Frame & { type: 'offer' }, manifest: Frame] {
+    const entry: StreamEntry = {
+      stream: 0,
+      ...encodeName(Buffer.from(name)),
+      size: bytes,
+      mode: 0o644,
+      mtimeSeconds: 0,
+      mtimeNanos: 0,
+    }
+    const parts: Uint8Array[] = []
+    const { pages, summary } = paginate([entry], {
+      update: (part) => parts.push(part),
+      digest: () => h64Raw(Buffer.concat(parts), 0n),
+    })
+    const { transfer } = this
+    const offer = {
+      type: 'offer',
+      transfer,
+      digest: 'xxh64',
+      noClobber: false,
+      ...summary,
+    } as const
+    return [offer, pages[0] as Frame]
+  }
+
+  /** A link on which the node has accepted an offer. */
+  async accepted(offer: HostileOffer): Promise<HostileLink> {
+    const link = await this.control()
+    link.say(...this.offer(offer))
+    await link.next('accept')
+    return link
+  }
+
+  plan(mates: (Frame & { type: 'plan' })['mates'], self = 0): Frame {
+    const fixed = { strategy: 'classic', shape: 'group', progressMs: 250, reportMs: 0 } as const
+    return { type: 'plan', ...fixed, self, mates, relays: false }
+  }
+
+  dispose(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #dial(fields: {
+    channel: 'control' | 'data'
+    from?: number
+    transfer?: string
+  }): Promise<Established> {
+    const self = { nodeId: this.nodeId, incarnation: 1 }
+    return dial({ address: this.#address, keys: [key], self, ...fields })
+  }
+}
+
+/** Digest of a block, and of a file of one block. */
+export function digestsOf(content: Uint8Array): { block: Uint8Array; file: string } {
+  const block = Buffer.alloc(8)
+  block.writeBigUInt64BE(h64Raw(content, 0n))
+  const blockBytes = blockBytesFor(content.length)
+  const head = Buffer.alloc(16)
+  head.writeBigUInt64LE(BigInt(content.length), 0)
+  head.writeBigUInt64LE(BigInt(blockBytes), 8)
+  const sum = h64Raw(Buffer.concat([head, block]), 0n)
+  return { block, file: `xxh64-blocks/${blockBytes}:${sum.toString(16).padStart(16, '0')}` }
+}
