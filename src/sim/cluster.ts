@@ -6,13 +6,14 @@
  * is published, nothing twice. Checked at the end (liveness): the push ends, everyone living is
  * complete, everyone else has an outcome that says why.
  */
-import { ClassicDealer } from '../control/classic.js'
 import { OriginMachine } from '../control/origin.js'
 import type { FeedCount, OriginCommand, OriginEvent } from '../control/origin-events.js'
+import { dealerOf } from '../control/strategies.js'
 import type { Frame, Mate, NodeOutcome } from '../control/types.js'
 import { limits } from '../limits.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import { SimFeed } from './feed.js'
+import { Downlink, Uplink } from './links.js'
 import { Random } from './random.js'
 import type { EdgeScenario, Scenario } from './scenario.js'
 import { type SimNet, SimNode } from './sim-node.js'
@@ -23,6 +24,10 @@ export interface SimResult {
   /** Why the push as a whole failed; null when it did not. */
   readonly failure: string | null
   readonly virtualMs: number
+  /** From the plan to the last node that is complete. */
+  readonly exchangeMs: number
+  /** Names of the lines that the origin logged. */
+  readonly logged: readonly string[]
   readonly steps: number
 }
 
@@ -38,6 +43,9 @@ export class Cluster implements SimNet {
   readonly #source: SimFile
   readonly #machine: OriginMachine
   readonly #feeds = new Map<string, SimFeed>()
+  /** Of the origin first, then of the nodes. */
+  readonly #uplinks: readonly Uplink[]
+  readonly #downlinks: readonly Downlink[]
   readonly #links: ('none' | 'open' | 'closed')[]
   /** When the last message on a link direction arrives: links keep their order. */
   readonly #linkMs = new Map<string, number>()
@@ -46,6 +54,8 @@ export class Cluster implements SimNet {
   #tickMs = Number.POSITIVE_INFINITY
   #hasSourceChanged = false
   #failure: string | null | undefined
+  #plannedMs = 0
+  readonly #logged = new Set<string>()
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario
@@ -63,7 +73,16 @@ export class Cluster implements SimNet {
       progressMs: limits.progressMs,
       hashAheadBytes: scenario.hashAheadBytes,
     }
-    this.#machine = new OriginMachine(config, new ClassicDealer(bytes, blockBytes), 0)
+    const { strategy, shape } = scenario
+    const dealer = dealerOf(strategy, shape, bytes, blockBytes)
+    this.#machine = new OriginMachine(config, dealer, 0)
+    const uplinks = scenario.nodes.map((node) => node.uplinkBytesPerMs)
+    this.#uplinks = [scenario.originUplinkBytesPerMs, ...uplinks].map(
+      (bytesPerMs) => new Uplink(this.timeline, bytesPerMs),
+    )
+    this.#downlinks = scenario.nodes.map(
+      (node) => new Downlink(this.timeline, node.downlinkBytesPerMs),
+    )
   }
 
   run(): SimResult {
@@ -82,7 +101,10 @@ export class Cluster implements SimNet {
     const outcomes = this.#machine.peers.flatMap((peer) =>
       peer.outcome === undefined ? [] : [peer.outcome],
     )
-    return { outcomes, failure: this.#failure, virtualMs: endedMs, steps: this.timeline.steps }
+    const exchangeMs = endedMs - this.#plannedMs
+    const { steps } = this.timeline
+    const logged = [...this.#logged]
+    return { outcomes, failure: this.#failure, virtualMs: endedMs, exchangeMs, logged, steps }
   }
 
   /** After the end every node must come to its own end by itself. */
@@ -195,8 +217,12 @@ export class Cluster implements SimNet {
       case 'drop':
         return this.#drop(command.node)
       case 'announcePlan':
-      case 'announceOutcome':
+        this.#plannedMs = this.timeline.nowMs
+        return
       case 'log':
+        this.#logged.add(command.event)
+        return
+      case 'announceOutcome':
         return
       case 'end':
         this.#failure = command.failure === null ? null : command.failure.code
@@ -246,7 +272,14 @@ export class Cluster implements SimNet {
       const feed = this.#feeds.get(`${originIndex}>${node}`)
       return feed === undefined
         ? []
-        : [{ node, payloadBytes: feed.sentBytes, queuedBytes: feed.queuedBytes, unackedBytes: 0 }]
+        : [
+            {
+              node,
+              payloadBytes: feed.sentBytes,
+              queuedBytes: feed.queuedBytes,
+              unackedBytes: feed.unackedBytes,
+            },
+          ]
     })
   }
 
@@ -288,12 +321,13 @@ export class Cluster implements SimNet {
 
   #openFeed(from: number, to: number, edge: EdgeScenario): SimFeed {
     const key = `${from}>${to}`
-    const link = {
-      bytesPerMs: edge.bytesPerMs,
+    const path = {
+      uplink: this.#uplinks[from + 1] as Uplink,
+      downlink: this.#downlinks[to] as Downlink,
       latencyMs: edge.latencyMs,
-      chunkBytes: this.#scenario.blockBytes,
+      chunkBytes: this.#scenario.chunkBytes,
     }
-    const feed: SimFeed = new SimFeed(this.timeline, this.#random, link, {
+    const feed: SimFeed = new SimFeed(this.timeline, this.#random, path, {
       landed: (chunk) => {
         if (this.#feeds.get(key) !== feed) return
         const sender = from === originIndex ? this.#source : this.nodes[from]?.file
@@ -308,10 +342,7 @@ export class Cluster implements SimNet {
     })
     this.#feeds.set(key, feed)
     const { breaksAtMs, stallAtMs, stallMs } = edge
-    if (stallAtMs !== null)
-      this.timeline.at(stallAtMs, () => {
-        feed.stalledUntilMs = this.timeline.nowMs + stallMs
-      })
+    if (stallAtMs !== null) this.timeline.at(stallAtMs, () => feed.stall(stallMs))
     if (breaksAtMs !== null) this.timeline.at(breaksAtMs, () => this.#breakFeed(from, to))
     return feed
   }
@@ -348,6 +379,11 @@ export class Cluster implements SimNet {
   #planTroubles(): void {
     const { nodes, sourceChangesAtMs, cancelAtMs } = this.#scenario
     for (const [i, node] of nodes.entries()) {
+      if (node.uplinkFactor !== 1) {
+        this.timeline.at(node.uplinkChangesAtMs, () => {
+          ;(this.#uplinks[i + 1] as Uplink).bytesPerMs *= node.uplinkFactor
+        })
+      }
       if (node.trouble === 'killed') this.timeline.at(node.atMs, () => this.#kill(i))
       if (node.trouble === 'hung') this.timeline.at(node.atMs, () => this.#hang(i))
       if (node.trouble === 'diskFull') {
@@ -381,7 +417,7 @@ export class Cluster implements SimNet {
     // Its kernel goes on taking bytes for a while and sends what was queued; then everything
     // stands.
     for (const [key, feed] of this.#feeds)
-      if (key.startsWith(`${node}>`)) feed.stalledUntilMs = Number.MAX_SAFE_INTEGER
+      if (key.startsWith(`${node}>`)) feed.stall(Number.POSITIVE_INFINITY)
   }
 
   #travel(direction: string, latencyMs: number, run: () => void): void {

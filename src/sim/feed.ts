@@ -1,8 +1,10 @@
 /**
- * A simulated data connection: what is listed goes out in order, a chunk at a time at the feed's
- * rate, and arrives a latency later; digests overtake what is still listed. A feed that breaks
- * delivers what was under way, the last chunk in part.
+ * A simulated data connection: what is listed goes out in order, a chunk at a time as the uplink
+ * has room and the window allows, and arrives a latency later through the receiver's downlink;
+ * digests overtake what is still listed. A feed that breaks delivers what was under way, the last
+ * chunk in part.
  */
+import type { Downlink, Sender, Uplink } from './links.js'
 import type { Random } from './random.js'
 import type { Timeline } from './timeline.js'
 
@@ -25,45 +27,53 @@ export interface FeedEnds {
   readonly announced: (record: SimDigests) => void
 }
 
-export class SimFeed {
+export interface FeedPath {
+  readonly uplink: Uplink
+  readonly downlink: Downlink
+  readonly latencyMs: number
+  readonly chunkBytes: number
+}
+
+/** Bytes that may be under way at least; more where the path holds more. */
+const windowBytesMin = 128 * 1024
+
+export class SimFeed implements Sender {
   isOpen = true
   queuedBytes = 0
   sentBytes = 0
-  /** Nothing goes out before this time. */
-  stalledUntilMs = 0
+  unackedBytes = 0
   readonly #timeline: Timeline
   readonly #random: Random
-  readonly #bytesPerMs: number
-  readonly #latencyMs: number
-  readonly #chunkBytes: number
+  readonly #path: FeedPath
   readonly #ends: FeedEnds
   readonly #listed: SimChunk[] = []
-  #isSending = false
-  #arrivedMs = 0
+  #begun: SimChunk | undefined
+  #stalledUntilMs = 0
 
-  constructor(
-    timeline: Timeline,
-    random: Random,
-    link: { readonly bytesPerMs: number; readonly latencyMs: number; readonly chunkBytes: number },
-    ends: FeedEnds,
-  ) {
+  constructor(timeline: Timeline, random: Random, path: FeedPath, ends: FeedEnds) {
     this.#timeline = timeline
     this.#random = random
-    this.#bytesPerMs = link.bytesPerMs
-    this.#latencyMs = link.latencyMs
-    this.#chunkBytes = link.chunkBytes
+    this.#path = path
     this.#ends = ends
   }
 
   list(chunk: SimChunk): void {
     if (!this.isOpen) return
-    this.#listed.push(chunk)
     this.queuedBytes += chunk.length
-    this.#send()
+    const last = this.#listed.at(-1)
+    const touches =
+      last !== undefined &&
+      last.offset + last.length === chunk.offset &&
+      last.relay === chunk.relay &&
+      last.scratch === chunk.scratch
+    if (touches) {
+      this.#listed[this.#listed.length - 1] = { ...last, length: last.length + chunk.length }
+    } else this.#listed.push(chunk)
+    this.#path.uplink.wake(this)
   }
 
   digests(record: SimDigests): void {
-    if (this.isOpen) this.#arrive(() => this.#ends.announced(record))
+    if (this.isOpen) this.#arrive(0, () => this.#ends.announced(record))
   }
 
   /** What is on the wire may still arrive, unless the receiver has closed as well. */
@@ -71,29 +81,45 @@ export class SimFeed {
     this.isOpen = false
   }
 
-  #send(): void {
-    if (this.#isSending || !this.isOpen) return
-    const next = this.#listed.shift()
-    if (next === undefined) return
-    const length = Math.min(next.length, this.#chunkBytes)
-    if (length < next.length) {
-      this.#listed.unshift({ ...next, offset: next.offset + length, length: next.length - length })
+  /** Nothing goes out for so long. */
+  stall(forMs: number): void {
+    this.#stalledUntilMs = this.#timeline.nowMs + forMs
+    if (Number.isFinite(forMs)) this.#timeline.after(forMs, () => this.#path.uplink.wake(this))
+  }
+
+  begin(): number {
+    const next = this.#listed[0]
+    if (next === undefined || !this.isOpen || this.#timeline.nowMs < this.#stalledUntilMs) return 0
+    const { uplink, latencyMs, chunkBytes } = this.#path
+    const windowBytes = Math.max(windowBytesMin, uplink.bytesPerMs * (2 * latencyMs + 10))
+    if (this.unackedBytes >= windowBytes) return 0
+    const length = Math.min(next.length, chunkBytes)
+    this.#begun = { ...next, length }
+    if (length === next.length) this.#listed.shift()
+    else {
+      const rest = { offset: next.offset + length, length: next.length - length }
+      this.#listed[0] = { ...next, ...rest }
     }
-    this.#isSending = true
-    const waitMs = Math.max(0, this.stalledUntilMs - this.#timeline.nowMs)
-    this.#timeline.after(waitMs + length / this.#bytesPerMs, () => {
-      this.#isSending = false
-      const isCut = !this.isOpen
-      const sent = isCut ? this.#random.integer(0, length) : length
-      this.queuedBytes -= length
-      this.sentBytes += sent
-      if (sent > 0) this.#arrive(() => this.#ends.landed({ ...next, length: sent }))
-      this.#send()
+    this.queuedBytes -= length
+    this.sentBytes += length
+    this.unackedBytes += length
+    return length
+  }
+
+  finish(): void {
+    const begun = this.#begun as SimChunk
+    const length = this.isOpen ? begun.length : this.#random.integer(0, begun.length)
+    if (length === 0) return
+    this.#arrive(length, () => {
+      this.#ends.landed({ ...begun, length })
+      this.#timeline.after(this.#path.latencyMs, () => {
+        this.unackedBytes -= begun.length
+        this.#path.uplink.wake(this)
+      })
     })
   }
 
-  #arrive(run: () => void): void {
-    this.#arrivedMs = Math.max(this.#arrivedMs, this.#timeline.nowMs + this.#latencyMs)
-    this.#timeline.at(this.#arrivedMs, run)
+  #arrive(bytes: number, run: () => void): void {
+    this.#timeline.after(this.#path.latencyMs, () => this.#path.downlink.carry(bytes, run))
   }
 }

@@ -54,12 +54,24 @@ function checkFailure(scenario: Scenario, cluster: Cluster, result: SimResult): 
 }
 
 /**
- * Asking again is the safety net: only what keeps quiet (not what breaks) may make a node need
- * it.
+ * Asking again is the safety net: only what keeps quiet (not what breaks) may make a node need it,
+ * and so may links on which a block of every mate takes about as long as a node waits.
  */
 function checkPromptness(scenario: Scenario, cluster: Cluster): void {
   const isQuiet = scenario.edges.flat().some((edge) => edge.stallAtMs !== null || edge.cannotDial)
-  if (isQuiet || scenario.nodes.some((node) => node.trouble === 'hung')) return
+  const slowest = Math.min(
+    ...scenario.nodes.flatMap(({ uplinkBytesPerMs, uplinkFactor, downlinkBytesPerMs }) => [
+      Math.min(1, uplinkFactor) * uplinkBytesPerMs,
+      downlinkBytesPerMs,
+    ]),
+  )
+  const blocksMs = (scenario.blockBytes * scenario.nodes.length) / slowest
+  if (
+    isQuiet ||
+    blocksMs > limits.askMs / 4 ||
+    scenario.nodes.some((node) => node.trouble === 'hung')
+  )
+    return
   const asked = cluster.nodes.find((node) => (node?.asks ?? 0) > 0)
   if (asked !== undefined)
     throw new Error(`node ${asked.node} had to ask again although nothing kept quiet`)

@@ -1,4 +1,5 @@
 /** What goes wrong, and when, in one simulated push: all of it from the seed. */
+import type { Strategy } from '../control/types.js'
 import { Random } from './random.js'
 
 export type Trouble =
@@ -18,10 +19,14 @@ export interface NodeScenario {
   readonly prepareMs: number
   readonly hashMs: number
   readonly publishMs: number
+  readonly uplinkBytesPerMs: number
+  readonly downlinkBytesPerMs: number
+  /** From then on its uplink is this many times as fast; 1: it stays. */
+  readonly uplinkFactor: number
+  readonly uplinkChangesAtMs: number
 }
 
 export interface EdgeScenario {
-  readonly bytesPerMs: number
   readonly latencyMs: number
   /** The feed breaks at this time while both ends live; null: never. */
   readonly breaksAtMs: number | null
@@ -33,6 +38,10 @@ export interface EdgeScenario {
 
 export interface Scenario {
   readonly seed: number
+  readonly strategy: Strategy
+  readonly shape: 'group' | 'unicast'
+  readonly originUplinkBytesPerMs: number
+  readonly chunkBytes: number
   readonly bytes: number
   readonly blockBytes: number
   readonly nodes: readonly NodeScenario[]
@@ -61,7 +70,10 @@ export function scenarioOf(seed: number): Scenario {
     blockBytes * random.integer(10, 200) + random.integer(0, blockBytes - 1),
   ])
   const isTroubled = random.chance(0.8)
-  const lifeMs = 50 + (bytes / 1000) * random.between(0.2, 1.2)
+  // Uplinks that differ by a factor of ten; now and then a receiver that cannot keep up.
+  const typicalBytesPerMs = random.between(1000, 6000)
+  const uplink = () => typicalBytesPerMs * random.between(0.3, 3)
+  const lifeMs = 50 + (bytes / typicalBytesPerMs) * random.between(0.2, 3)
   const nodes = Array.from({ length: nodeCount }, (): NodeScenario => {
     const strikes = isTroubled && random.chance(0.3)
     const trouble = random.pick<Trouble>([
@@ -80,10 +92,13 @@ export function scenarioOf(seed: number): Scenario {
       prepareMs: random.between(1, random.chance(0.1) ? 1500 : 50),
       hashMs: random.between(0.1, 20),
       publishMs: random.between(1, random.chance(0.1) ? 4000 : 100),
+      uplinkBytesPerMs: uplink(),
+      downlinkBytesPerMs: typicalBytesPerMs * (random.chance(0.1) ? 0.15 : random.between(2, 10)),
+      uplinkFactor: random.chance(0.2) ? random.pick([0.2, 0.5, 3]) : 1,
+      uplinkChangesAtMs: random.between(0, lifeMs),
     }
   })
   const edge = (): EdgeScenario => ({
-    bytesPerMs: random.between(200, 5000),
     latencyMs: random.between(0.1, 40),
     breaksAtMs: isTroubled && random.chance(0.04) ? random.between(0, lifeMs) : null,
     stallAtMs: isTroubled && random.chance(0.05) ? random.between(0, lifeMs) : null,
@@ -93,6 +108,10 @@ export function scenarioOf(seed: number): Scenario {
   const edges = Array.from({ length: nodeCount + 1 }, () => Array.from({ length: nodeCount }, edge))
   return {
     seed,
+    strategy: random.pick<Strategy>(['classic', 'adaptive', 'adaptive']),
+    shape: random.chance(0.1) ? 'unicast' : 'group',
+    originUplinkBytesPerMs: uplink(),
+    chunkBytes: blockBytes / 4,
     bytes,
     blockBytes,
     nodes,
@@ -103,4 +122,59 @@ export function scenarioOf(seed: number): Scenario {
     hashAheadBytes: random.pick([1, 20, 1000]) * blockBytes,
     cancelAtMs: isTroubled && random.chance(0.04) ? random.between(0, lifeMs) : null,
   }
+}
+
+/**
+ * Nothing goes wrong: machines in one room, with uplinks that differ by a factor of four, and a file
+ * for about two seconds at the bound. Shows how close the dealing comes to it.
+ */
+export function steadyScenario(seed: number): Scenario {
+  const random = new Random(seed)
+  const nodeCount = random.pick([2, 3, 4, 6, 8])
+  const uplink = () => random.between(8_000, 32_000)
+  const nodes = Array.from(
+    { length: nodeCount },
+    (): NodeScenario => ({
+      trouble: null,
+      atMs: 0,
+      connectMs: random.between(0.2, 2),
+      prepareMs: random.between(0.2, 2),
+      hashMs: random.between(0.1, 1),
+      publishMs: random.between(0.1, 1),
+      uplinkBytesPerMs: uplink(),
+      downlinkBytesPerMs: random.between(16_000, 128_000),
+      uplinkFactor: 1,
+      uplinkChangesAtMs: 0,
+    }),
+  )
+  const edge = (): EdgeScenario => ({
+    latencyMs: random.between(0.05, 0.5),
+    breaksAtMs: null,
+    stallAtMs: null,
+    stallMs: 0,
+    cannotDial: false,
+  })
+  const plain = {
+    seed,
+    strategy: 'adaptive' as const,
+    shape: 'group' as const,
+    originUplinkBytesPerMs: uplink() * random.pick([1, 3]),
+    chunkBytes: blockBytes / 4,
+    blockBytes,
+    nodes,
+    edges: Array.from({ length: nodeCount + 1 }, () => Array.from({ length: nodeCount }, edge)),
+    wrongChance: 0,
+    sourceChangesAtMs: null,
+    originHashMs: 1,
+    hashAheadBytes: 1000 * blockBytes,
+    cancelAtMs: null,
+  }
+  return { ...plain, bytes: Math.round(2000 * bestBytesPerMs({ ...plain, bytes: 0 })) }
+}
+
+/** The rate that no scheme beats: min(u0, min d, (u0 + U) / n) (control/plan.ts). */
+export function bestBytesPerMs({ originUplinkBytesPerMs: origin, nodes }: Scenario): number {
+  const uplinks = nodes.reduce((sum, node) => sum + node.uplinkBytesPerMs, origin)
+  const downlinks = nodes.map((node) => node.downlinkBytesPerMs)
+  return Math.min(origin, ...downlinks, uplinks / nodes.length)
 }

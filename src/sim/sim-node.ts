@@ -5,6 +5,7 @@
 import { Backlog } from '../control/backlog.js'
 import { NodeMachine } from '../control/node.js'
 import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
+import { RangeSet } from '../control/ranges.js'
 import type { Frame, Mate } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
@@ -45,7 +46,10 @@ export class SimNode {
   readonly #machine: NodeMachine
   readonly #events: NodeEvent[] = []
   readonly #relayed: SimChunk[] = []
+  /** What was relayed once is not relayed again, also where it had landed before. */
+  readonly #relayedOnce = new RangeSet()
   readonly #relayedDigests: SimDigests[] = []
+  #checkedBytes = 0
   #isDraining = false
   #tickMs = Number.POSITIVE_INFINITY
 
@@ -66,6 +70,10 @@ export class SimNode {
 
   start(): void {
     for (const command of this.#machine.start()) this.#execute(command)
+  }
+
+  get verifiedBytes(): number {
+    return this.#machine.verifiedBytes
   }
 
   get phase(): string {
@@ -95,9 +103,10 @@ export class SimNode {
     if (!this.runs) return
     if (isFromOrigin) this.#receivedBytes += chunk.length
     const target = chunk.scratch ? this.scratch : this.file
-    const { fresh, whole } = target.land(chunk.offset, chunk.length, isWrong)
+    const { whole } = target.land(chunk.offset, chunk.length, isWrong)
     if (chunk.relay) {
-      for (const [offset, length] of fresh) {
+      for (const [offset, length] of this.#relayedOnce.missing(chunk.offset, chunk.length)) {
+        this.#relayedOnce.add(offset, length)
         const passed = { offset, length, relay: false, scratch: false }
         this.#relayed.push(passed)
         for (const feed of this.relays.values()) feed.list(passed)
@@ -157,17 +166,16 @@ export class SimNode {
         const mates = [...this.relays].map(([index, feed]) => ({
           index,
           queuedBytes: feed.queuedBytes,
-          unackedBytes: 0,
+          unackedBytes: feed.unackedBytes,
           sentBytes: feed.sentBytes,
         }))
-        const report = this.#backlog.report(mates, timeline.nowMs)
-        const landedBytes = this.file.landed.bytes
-        return this.#net.toOrigin(this.node, {
-          type: 'backlog',
-          landedBytes,
+        const report = {
+          landedBytes: this.file.landed.bytes,
           receivedBytes: this.#receivedBytes,
-          ...report,
-        })
+          ...this.#backlog.report(mates, timeline.nowMs),
+        }
+        if (!this.#backlog.isWorthSending(report, timeline.nowMs)) return
+        return this.#net.toOrigin(this.node, { type: 'backlog', ...report })
       }
       case 'exclude':
         return this.#backlog.exclude(command.indices)
@@ -226,6 +234,8 @@ export class SimNode {
 
   /** Nothing may be held that is not the origin's. */
   #check(): void {
+    if (this.#machine.verifiedBytes === this.#checkedBytes) return
+    this.#checkedBytes = this.#machine.verifiedBytes
     const blocks = Math.ceil(this.file.bytes / this.file.blockBytes)
     for (let block = 0; block < blocks; block++) {
       if (!this.#machine.isBlockVerified(block)) continue
