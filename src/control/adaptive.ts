@@ -24,9 +24,9 @@ import type { RangePair } from './types.js'
 
 export const adaptiveTiming = {
   /** The origin looks at its feeds this often. */
-  tickMs: 5,
+  tickMs: 10,
   /** Nodes report their backlog this often while it changes. */
-  reportMs: 12,
+  reportMs: 25,
 } as const
 
 /** A relay is dealt nothing after this silence, and its queue is dealt again after the second. */
@@ -35,7 +35,9 @@ const takeBackMs = 350
 /** Direct units wait until windows have their size. */
 const directAfterMs = 300
 /** The origin runs dry when its feeds hold less than this much of its own rate. */
-const dryMs = 3
+const dryMs = 25
+/** And so at as many looks in a row: a moment's dryness is not a network limited by its relays. */
+const dryTicks = 3
 const dryBytesMin = 64 * KIB
 /** A unit that goes to everybody; a receiver that has more than this waiting is left out. */
 const directUnitBytes = 32 * KIB
@@ -58,6 +60,7 @@ export class AdaptiveDealer implements Dealer {
   #ratedMs = 0
   #sentMark = 0
   #originRate = 0
+  #dryTicks = 0
   #tickAtMs: number | null = null
   /** Bytes of units that went to everybody, for the record of what limited the transfer. */
   directBytes = 0
@@ -141,7 +144,9 @@ export class AdaptiveDealer implements Dealer {
       relay.isSilent = quietMs >= suspectMs
       if (quietMs >= takeBackMs) this.#takeBack(relay)
     }
-    return this.#deal(nowMs)
+    const sends = this.#deal(nowMs)
+    if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
+    return sends
   }
 
   /** The origin's own rate over all feeds, smoothed. */
@@ -177,25 +182,25 @@ export class AdaptiveDealer implements Dealer {
       (relay) => !relay.isSilent && !this.#lag.lagging.has(relay.node),
     )
     if (live.length === 0) return this.#dealWithoutRelays()
+    for (const relay of live) relay.look(nowMs)
     const leftSeconds = this.#secondsLeft(live)
     while (!this.#pool.isEmpty) {
       const relay = emptiest(live, leftSeconds)
       if (relay === undefined) break
-      this.#dealUnit(relay, leftSeconds, sends)
+      this.#dealUnit(relay, sends)
     }
-    if (!this.#pool.isEmpty && nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
     return sends
   }
 
-  /** How long the pool will last: near the end windows shrink, so that all queues end together. */
+  /** How long the pool will last: near the end nobody is dealt what it could not forward in time. */
   #secondsLeft(live: readonly DealtRelay[]): number {
     const rate = live.reduce((sum, relay) => sum + relay.rate, 0)
     return rate === 0 ? Number.POSITIVE_INFINITY : this.#pool.bytes / rate
   }
 
-  #dealUnit(relay: DealtRelay, leftSeconds: number, sends: Send[]): void {
+  #dealUnit(relay: DealtRelay, sends: Send[]): void {
     const [offset, available] = this.#pool.first() as RangePair
-    const length = Math.min(available, relay.unitBytes(leftSeconds))
+    const length = Math.min(available, relay.unitBytes)
     this.#pool.remove(offset, length)
     relay.deal(offset, length)
     const unit = { stream: 0, offset, length, scratch: false }
@@ -214,6 +219,8 @@ export class AdaptiveDealer implements Dealer {
     const floor = Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000)
     let queued = 0
     for (const relay of this.#relays.values()) if (!relay.isSilent) queued += relay.queuedBytes
+    this.#dryTicks = this.#pool.isEmpty || queued >= floor ? 0 : this.#dryTicks + 1
+    if (this.#dryTicks < dryTicks) return
     while (!this.#pool.isEmpty && queued < floor) {
       const length = this.#unitToAll(sends)
       this.directBytes += length
@@ -253,7 +260,7 @@ function emptiest(live: readonly DealtRelay[], leftSeconds: number): DealtRelay 
   let best: DealtRelay | undefined
   let least = Number.POSITIVE_INFINITY
   for (const relay of live) {
-    const fill = relay.fill(leftSeconds)
+    const fill = relay.fill
     if (fill >= least || !relay.hasRoom(leftSeconds)) continue
     best = relay
     least = fill

@@ -13,11 +13,9 @@ import { RangeSet } from './ranges.js'
 import type { RangePair } from './types.js'
 
 /** A full window, in time; bounded, because a relay that is the bottleneck fills any window. */
-const windowSeconds = 0.12
-const windowSecondsMin = 0.03
+const windowSeconds = 0.15
 /** Below this a window lets the origin run dry between two reports. */
-const windowBytesMin = 256 * KIB
-const windowBytesEnd = 64 * KIB
+const windowBytesMin = 320 * KIB
 const unitSeconds = 0.02
 const unitBytesMin = 32 * KIB
 const unitBytesMax = 8 * MIB
@@ -25,6 +23,8 @@ const pageBytes = 4 * KIB
 /** A rate follows up at once, and down slowly: a pause of the process is not a slow link. */
 const rateMs = 100
 const slowerMs = 300
+/** Without a report a relay is believed to go on for so long. */
+const creditSeconds = 0.04
 
 interface Deal {
   readonly offset: number
@@ -43,17 +43,25 @@ export class DealtRelay {
   rate = 0
   #listed = 0
   #forwarded = 0
+  #reportedMs: number
+  #credit = 0
   #ratedMs: number
   #ratedBytes = 0
   readonly #deals: Deal[] = []
 
   constructor(node: number, nowMs: number) {
     this.node = node
-    this.heardMs = this.#ratedMs = nowMs
+    this.heardMs = this.#ratedMs = this.#reportedMs = nowMs
   }
 
   get queue(): number {
-    return this.#listed - this.#forwarded
+    return this.#listed - this.#forwarded - this.#credit
+  }
+
+  /** What it will have forwarded since its report, at its rate. */
+  look(nowMs: number): void {
+    const seconds = Math.min(creditSeconds, (nowMs - this.#reportedMs) / 1000)
+    this.#credit = Math.min(this.rate * seconds, this.#listed - this.#forwarded)
   }
 
   /** Bytes were listed on its feed, to be relayed or not. */
@@ -74,8 +82,9 @@ export class DealtRelay {
    * the same moment.
    */
   reported(receivedBytes: number, backlogBytes: number, nowMs: number): void {
-    this.heardMs = nowMs
+    this.heardMs = this.#reportedMs = nowMs
     this.isSilent = false
+    this.#credit = 0
     // Holes are listed like payload but never received as such.
     const holes = Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
     const forwarded = Math.min(this.#listed, receivedBytes + holes - backlogBytes)
@@ -96,27 +105,32 @@ export class DealtRelay {
     return back
   }
 
-  /** The window now, in bytes. Near the end it shrinks with the time that is left. */
-  window(leftSeconds: number): number {
-    const seconds = Math.min(windowSeconds, Math.max(windowSecondsMin, leftSeconds / 2))
-    const isEnding = seconds < windowSeconds
-    return Math.max(isEnding ? windowBytesEnd : windowBytesMin, seconds * this.rate)
+  /** The window, in bytes. */
+  get window(): number {
+    return Math.max(windowBytesMin, windowSeconds * this.rate)
   }
 
   /**
    * Long on fast links, where decisions cost more than bytes; short enough that a mate waits 20 ms.
    */
-  unitBytes(leftSeconds: number): number {
-    const bytes = Math.min(unitBytesMax, unitSeconds * this.rate, this.window(leftSeconds) / 4)
+  get unitBytes(): number {
+    const bytes = Math.min(unitBytesMax, unitSeconds * this.rate, this.window / 4)
     return Math.max(unitBytesMin, Math.floor(bytes / pageBytes) * pageBytes)
   }
 
-  fill(leftSeconds: number): number {
-    return this.queue / this.window(leftSeconds)
+  /** How full its window is. */
+  get fill(): number {
+    return this.queue / this.window
   }
 
+  /**
+   * Whether a unit fits its window and will be forwarded by the time the others end, who have
+   * `leftSeconds` of dealing and then their windows before them.
+   */
   hasRoom(leftSeconds: number): boolean {
-    return this.queue === 0 || this.queue + this.unitBytes(leftSeconds) <= this.window(leftSeconds)
+    const queue = this.queue + this.unitBytes
+    if (this.rate > 0 && queue / this.rate > leftSeconds + 2 * windowSeconds) return false
+    return this.queue <= 0 || queue <= this.window
   }
 
   #rate(nowMs: number): void {
@@ -125,8 +139,7 @@ export class DealtRelay {
     const now = ((this.#forwarded - this.#ratedBytes) / elapsedMs) * 1000
     this.#ratedMs = nowMs
     this.#ratedBytes = this.#forwarded
-    const window = this.window(Number.POSITIVE_INFINITY)
-    if (this.queue < window / 4) {
+    if (this.queue < this.window / 4) {
       // Drained between two looks: that says nothing about its link but that it can take more, as
       // at
       // the start of every transfer on a fast one.
