@@ -217,8 +217,9 @@ export class AdaptiveDealer implements Dealer {
    */
   #dealDirectly(sends: Send[]): void {
     const floor = Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000)
-    let queued = 0
-    for (const relay of this.#relays.values()) if (!relay.isSilent) queued += relay.queuedBytes
+    const heard = [...this.#relays.values()].filter((relay) => !relay.isSilent)
+    if (heard.length === 0) return
+    let queued = heard.reduce((sum, relay) => sum + relay.queuedBytes, 0)
     this.#dryTicks = this.#pool.isEmpty || queued >= floor ? 0 : this.#dryTicks + 1
     if (this.#dryTicks < dryTicks) return
     while (!this.#pool.isEmpty && queued < floor) {
