@@ -11,6 +11,7 @@
 import type { FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Dealer } from './dealer.js'
+import { isBlockRun } from './ledger.js'
 import type { OriginCommand, OriginConfig, OriginEvent } from './origin-events.js'
 import { OriginExchange } from './origin-exchange.js'
 import { OriginOutbox } from './origin-outbox.js'
@@ -161,7 +162,7 @@ export class OriginMachine {
       case 'backlog':
         return this.#exchange.reported(peer, frame, nowMs)
       case 'bad':
-        return this.#exchange.wasBad(peer, frame)
+        return this.#onBad(peer, frame, nowMs)
       case 'edgeLost':
         return this.#exchange.edgeLost(peer, frame)
       case 'published':
@@ -192,6 +193,14 @@ export class OriginMachine {
     if (frame.stream !== 0 || !fits)
       return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a need beyond the file', nowMs)
     this.#exchange.needed(peer, frame, nowMs)
+  }
+
+  #onBad(peer: Peer, frame: Frame & { type: 'bad' }, nowMs: number): void {
+    if (peer.phase !== 'running') return
+    const { blockBytes, bytes } = this.#config
+    if (frame.stream !== 0 || !isBlockRun(frame.offset, frame.length, blockBytes, bytes))
+      return this.#lose(peer, 'ERR_FR_PROTOCOL', 'bad blocks that are none of the file', nowMs)
+    this.#exchange.wasBad(peer, frame)
   }
 
   #onComplete(peer: Peer, frame: Frame & { type: 'complete' }, nowMs: number): void {

@@ -89,6 +89,21 @@ describe('the origin’s log', () => {
     ])
   })
 
+  it.each([
+    [-1, block],
+    [0, 1],
+    [block, block + 1],
+    [3 * block, block],
+    [2 * block, 2 * block],
+  ])('a node that finds %i, %i bad breaks the protocol', (offset, length) => {
+    const machine = running()
+    const frame = { type: 'bad' as const, stream: 0, offset, length, from: -1 }
+    machine.handle({ type: 'frameArrived', node: 1, frame }, 1)
+    expect(machine.peers[1]?.outcome?.reason).toMatch(/^ERR_FR_PROTOCOL/)
+    expect(machine.peers[1]?.bad.isEmpty).toBe(true)
+    expect(machine.peers[0]?.outcome).toBeUndefined()
+  })
+
   it('has the last word right when the relay judges later than its mate', () => {
     const machine = running()
     expect(said(machine, 2, 1)[0]?.[2]).toContain('between n1:1 and n2:1')
