@@ -192,7 +192,9 @@ export class AdaptiveDealer implements Dealer {
     return sends
   }
 
-  /** How long the pool will last: near the end nobody is dealt what it could not forward in time. */
+  /**
+   * How long the pool will last: near the end nobody is dealt what it could not forward in time.
+   */
   #secondsLeft(live: readonly DealtRelay[]): number {
     const rate = live.reduce((sum, relay) => sum + relay.rate, 0)
     return rate === 0 ? Number.POSITIVE_INFINITY : this.#pool.bytes / rate

@@ -125,8 +125,8 @@ export function scenarioOf(seed: number): Scenario {
 }
 
 /**
- * Nothing goes wrong: machines in one room, with uplinks that differ by a factor of four, and a file
- * for about two seconds at the bound. Shows how close the dealing comes to it.
+ * Nothing goes wrong: machines in one room, with uplinks that differ by a factor of four, and a
+ * file for about two seconds at the bound. Shows how close the dealing comes to it.
  */
 export function steadyScenario(seed: number): Scenario {
   const random = new Random(seed)

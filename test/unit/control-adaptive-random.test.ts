@@ -1,7 +1,7 @@
 /**
  * The dealer under random facts: whatever is reported, lost or asked for, every byte reaches every
- * node that lives, by what it was sent itself, by what living mates relay, or by what is made good of
- * lost ones; and it comes to an end.
+ * node that lives, by what it was sent itself, by what living mates relay, or by what is made good
+ * of lost ones; and it comes to an end.
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

@@ -1,4 +1,6 @@
-/** A bench for the adaptive dealer: relays that forward at a rate, and an origin that sends at once. */
+/**
+ * A bench for the adaptive dealer: relays that forward at a rate, and an origin that sends at once.
+ */
 import { AdaptiveDealer } from '../../src/control/adaptive.js'
 import type { DealerFact, Send } from '../../src/control/dealer.js'
 import { GIB } from '../../src/limits.js'

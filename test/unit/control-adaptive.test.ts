@@ -1,4 +1,6 @@
-/** Adaptive dealing: who gets the next unit, how long it is, and when the origin sends by itself. */
+/**
+ * Adaptive dealing: who gets the next unit, how long it is, and when the origin sends by itself.
+ */
 import { describe, expect, it } from 'vitest'
 import { RangeSet } from '../../src/control/ranges.js'
 import { GIB, KIB, MIB } from '../../src/limits.js'

@@ -11,8 +11,8 @@ import { limits } from '../../src/limits.js'
 const block = 65_536
 
 describe('firstBadHop', () => {
-  // Node 0 relays blocks 0 and 1, node 1 blocks 2 and 3 (the first half of 3), node 2 nothing; block
-  // 4 went from the origin to everybody.
+  // Node 0 relays blocks 0 and 1, node 1 blocks 2 and 3 (the first half of 3), node 2 nothing;
+  // block 4 went from the origin to everybody.
   const deal: readonly (readonly RangePair[])[] = [[[0, 2 * block]], [[2 * block, 1.5 * block]], []]
 
   it.each<[string, number[], number, number, string, string]>([

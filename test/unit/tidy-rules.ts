@@ -174,7 +174,9 @@ const isPure = (path: string) => /^src\/(?:control|protocol|sim)\//.test(path)
 const isTest = (path: string) => /^(?:test|native\/test)\//.test(path)
 const isWritten = (path: string) =>
   /\.(?:ts|mjs|cc|h)$/.test(path) && /^(?:src|native|test|scripts|bench|examples)\//.test(path)
-const isText = (path: string) => !/\.(?:png|jpg|gif|ico|tgz|bin|node)$/.test(path)
+/** Fuzzer inputs are bytes, whatever words they happen to spell. */
+const isText = (path: string) =>
+  !/\.(?:png|jpg|gif|ico|tgz|bin|node)$|^native\/test\/fuzz\/corpus\//.test(path)
 
 const maxLines = 450
 const maxColumns = 100
