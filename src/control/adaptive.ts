@@ -30,8 +30,8 @@ export const adaptiveTiming = {
 } as const
 
 /** A relay is dealt nothing after this silence, and its queue is dealt again after the second. */
-const suspectMs = 150
-const takeBackMs = 350
+const suspectMs = 250
+const takeBackMs = 600
 /** Direct units wait until windows have their size. */
 const directAfterMs = 300
 /** The origin runs dry when its feeds hold less than this much of its own rate. */

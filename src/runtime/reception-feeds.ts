@@ -22,6 +22,8 @@ import { Relays } from './relays.js'
 const noneMate = -2
 
 export interface ReceptionFeedsHooks {
+  /** The file is published. */
+  readonly isComplete: () => boolean
   readonly post: (event: NodeEvent) => void
   readonly warn: (event: string, fields: Readonly<Record<string, string | number | null>>) => void
 }
@@ -140,7 +142,9 @@ export class ReceptionFeeds {
   }
 
   #relayClosed(index: number, code: FrErrorCode | null, text: string): void {
-    if (code !== null) this.#hooks.warn('relay-closed', { to: index, code, text })
+    // Mates that finish before this node hang up on it: no news once it is complete itself.
+    const isNews = code !== null && !this.#hooks.isComplete()
+    if (isNews) this.#hooks.warn('relay-closed', { to: index, code, text })
     this.#hooks.post({ type: 'relayClosed', index, code })
   }
 

@@ -98,6 +98,7 @@ export class Reception {
       spec,
       { blockBytes: this.#blockBytes, digestBytes },
       {
+        isComplete: () => this.#partial.isPublished,
         post: (event) => this.#loop.post(event),
         warn: (event, fields) => this.#log('warn', event, fields),
       },
