@@ -144,7 +144,7 @@ describe('OriginExchange with adaptive dealing', () => {
   it('tells everyone who is silent, and who is back', () => {
     const bench = new Bench(1024 * block)
     expect(framesOf(bench.look(200), 'lagging')).toEqual([])
-    const gone = framesOf(bench.look(300, [2]), 'lagging')
+    const gone = framesOf(bench.look(500, [2]), 'lagging')
     expect(gone.map(({ node, frame }) => [node, frame.indices])).toEqual(
       [0, 1, 2].map((node) => [node, [2]]),
     )
