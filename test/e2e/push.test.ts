@@ -29,20 +29,42 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       [1, 5 * MIB],
       [8, 64 * MIB],
     ]
-    it.each(cases)('%i nodes get %i bytes', async (count, bytes) => {
+    const plans = [
+      { strategy: 'classic', shape: 'group' },
+      { strategy: 'adaptive', shape: 'group' },
+      { strategy: 'adaptive', shape: 'unicast' },
+    ] as const
+    const rows = plans.flatMap((plan) => cases.map((each) => [...each, plan] as const))
+    it.each(rows)('%i nodes get %i bytes, %o', async (count, bytes, plan) => {
       const nodes = await world.nodes(count)
       const { path, content } = world.file('data.bin', bytes)
-      const result = await push(path, { to: nodes.map((node) => node.address), engine }).result
+      const to = nodes.map((node) => node.address)
+      const result = await push(path, { to, engine, ...plan }).result
       expect(result.nodes.map((node) => [node.status, node.reason])).toEqual(
         nodes.map(() => ['complete', null]),
       )
-      expect(result.bytes).toBe(bytes)
+      expect(result).toMatchObject({ bytes, ...plan })
       expect(result.digest).toBe(await digestFile(path))
-      expect(result.originBytesSent).toBe(bytes)
+      const copies = bytes === 0 ? 1 : result.originBytesSent / bytes
+      if (plan.shape === 'unicast') expect(copies).toBe(bytes === 0 ? 1 : count)
+      else if (plan.strategy === 'classic') expect(copies).toBe(1)
+      else expect(copies).toBeGreaterThanOrEqual(1)
       for (const node of nodes) {
         expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
         expect(partials(node.dataDir)).toEqual([])
       }
+    })
+
+    it('sends tiny files and single copies itself, and lets nodes relay the rest', async () => {
+      const nodes = await world.nodes(3)
+      const to = nodes.map((node) => node.address)
+      const shapeOf = async (bytes: number, targets: string[]) => {
+        const { path } = world.file(`of-${bytes}`, bytes)
+        return (await push(path, { to: targets, engine }).result).shape
+      }
+      expect(await shapeOf(1024, to)).toBe('unicast')
+      expect(await shapeOf(3 * MIB, to)).toBe('group')
+      expect(await shapeOf(3 * MIB, to.slice(1, 2))).toBe('unicast')
     })
 
     it('uses SHA-256 when asked to', async () => {
