@@ -31,8 +31,8 @@
  *   dropped, and the feeds go on where they can (a feed cut in mid-record closes with the same
  *   code).
  * - `adopt` of a connection that is already gone is a feed that closes with ERR_FR_NODE_LOST.
- * - After `shutdown` calls throw (storage: reject with) FrError ERR_FR_CLOSED, but closing calls do
- *   nothing and `counters` still answers.
+ * - From `shutdown` on calls throw (storage: reject with) FrError ERR_FR_CLOSED, but closing calls
+ *   do nothing, `tuneControl` stays a hint and `counters` still answers.
  */
 import type { Socket } from 'node:net'
 import type { FrErrorCode } from './errors.js'

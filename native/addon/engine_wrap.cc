@@ -1,6 +1,7 @@
 #include "engine_wrap.h"
 
 #include <cstring>
+#include <system_error>
 #include <vector>
 
 namespace fr {
@@ -48,9 +49,14 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info)
     throw Napi::Error::New(env_, "no thread-safe function");
   }
   napi_unref_threadsafe_function(env_, wake_);
-  engine_ = std::make_unique<Engine>(lanes, [wake = wake_] {
-    napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
-  });
+  try {
+    engine_ = std::make_unique<Engine>(lanes, [wake = wake_] {
+      napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking);
+    });
+  } catch (const std::system_error& error) {
+    napi_release_threadsafe_function(std::exchange(wake_, nullptr), napi_tsfn_abort);
+    throw_status(env_, {Code::ERR_FR_LIMIT, error.code().value()});
+  }
   // Hooks run last in, first out: this one joins the threads before the function above closes.
   hook_ = Napi::Env(env_).AddCleanupHook(&on_environment_end, this);
 }

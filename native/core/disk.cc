@@ -9,12 +9,20 @@ namespace fr {
 
 std::thread start_thread(const std::string& name, std::function<void()> body) {
   // Signals belong to the host's main thread; a thread inherits the mask it is born under.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(std::move(body));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  struct Mask {
+    Mask() {
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, &before);
+    }
+    ~Mask() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+    sigset_t before;
+  };
+  std::thread thread;
+  {
+    const Mask mask;
+    thread = std::thread(std::move(body));
+  }
   pthread_setname_np(thread.native_handle(), name.substr(0, 15).c_str());
   return thread;
 }

@@ -10,7 +10,8 @@
 
 namespace fr {
 
-// Starts a thread that takes no signals and carries a name that top -H and perf show.
+// Starts a thread that takes no signals and carries a name that top -H and perf show. Throws
+// std::system_error when the system gives none.
 std::thread start_thread(const std::string& name, std::function<void()> body);
 
 class DiskThread {

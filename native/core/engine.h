@@ -45,6 +45,7 @@ struct Answer {
 
 class Engine {
  public:
+  // Throws std::system_error when the system gives no descriptors or threads.
   Engine(int lanes, std::function<void()> wake);
   ~Engine();
   Engine(const Engine&) = delete;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <system_error>
 
 namespace fr {
 namespace {
@@ -41,8 +42,16 @@ Lane::Lane(int index, Outbox* outbox, DiskThread* disk, EngineCounts* counts)
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = nullptr;
-  epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event);
-  thread_ = start_thread("fr-lane-" + std::to_string(index_), [this] { run(); });
+  try {
+    if (epoll_ < 0 || wake_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) != 0) {
+      throw std::system_error(errno, std::generic_category());
+    }
+    thread_ = start_thread("fr-lane-" + std::to_string(index_), [this] { run(); });
+  } catch (...) {
+    close_fd(epoll_);
+    close_fd(wake_);
+    throw;
+  }
 }
 
 Lane::~Lane() {

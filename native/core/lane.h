@@ -49,6 +49,7 @@ struct Transfer {
 
 class Lane {
  public:
+  // Throws std::system_error when the system gives no descriptor or thread.
   Lane(int index, Outbox* outbox, DiskThread* disk, EngineCounts* counts);
   ~Lane();
   Lane(const Lane&) = delete;

@@ -48,7 +48,10 @@ export interface NativeEngineOptions {
   congestion?: string
 }
 
-/** Rejects with ERR_FR_ENGINE where the addon does not load. */
+/**
+ * Rejects with ERR_FR_ENGINE where the addon does not load, and with ERR_FR_LIMIT where the system
+ * gives no descriptors or threads.
+ */
 export async function createNativeEngine(
   listener: EngineListener,
   options: NativeEngineOptions = {},
@@ -70,7 +73,11 @@ class AddonEngine implements DataEngine {
     this.#listener = listener
     this.#congestion = options.congestion ?? process.env.FR_CONGESTION ?? ''
     const lanes = options.lanes ?? availableParallelism()
-    this.#engine = new addon.Engine(lanes, (numbers, bytes) => this.#deliver(numbers, bytes))
+    try {
+      this.#engine = new addon.Engine(lanes, (numbers, bytes) => this.#deliver(numbers, bytes))
+    } catch (error) {
+      throw fromNative(error)
+    }
     this.storage = new NativeStorage(this.#engine)
   }
 

@@ -292,11 +292,16 @@ export class PortableStorage implements Storage {
     unlock()
   }
 
+  /** Refuses new work from here on. */
+  stop(): void {
+    this.#isClosed = true
+  }
+
   /**
    * Refuses new work, waits for what is under way, gives back every lock. Files are the engine's.
    */
   async shutdown(): Promise<void> {
-    this.#isClosed = true
+    this.stop()
     await Promise.allSettled(this.#running)
     for (const { unlock } of this.#dirs.values()) unlock()
     this.#dirs.clear()

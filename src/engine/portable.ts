@@ -315,6 +315,7 @@ class PortableEngine implements DataEngine {
   }
 
   async #close(): Promise<void> {
+    this.storage.stop()
     for (const transfer of this.#transfers.values()) transfer.close()
     this.#transfers.clear()
     this.#transferOfFeed.clear()

@@ -250,46 +250,6 @@ describe.runIf(isLinux).each(engines)('$kind engine: nothing is left', (under) =
     expect(parties.map(({ events }) => events.length)).toEqual(counts)
   })
 
-  it('refuses everything after shutdown by name, but closing', async () => {
-    const party = await world.party()
-    const { engine } = party
-    const receiver = await world.receiver(party, size)
-    const { feed } = await world.rawReceiver(party, receiver.transfer)
-    const [a] = await world.pair()
-    await engine.shutdown()
-    const closed = expect.objectContaining({ code: 'ERR_FR_CLOSED' })
-    const { transfer, file, dir } = receiver
-    const spec = { stream: 1, file, size, blockBytes, complete: false }
-    for (const call of [
-      () => engine.openTransfer(),
-      () => engine.addStream(transfer, spec),
-      () => engine.adopt(a, { transfer, direction: 'in', seed }),
-      () => engine.send(feed, whole),
-      () => engine.sendDigests(feed, { ...whole, payload: Buffer.alloc(8) }),
-      () => engine.finish(feed),
-      () => engine.stats(transfer),
-      () => engine.hashSource(file),
-      () => engine.hashNow(file, whole, blockBytes, 'xxh64'),
-      () => engine.xxh64(Buffer.alloc(1)),
-    ]) {
-      expect(call, String(call)).toThrow(closed)
-    }
-    for (const call of [
-      engine.storage.openSource('/dev/null'),
-      engine.storage.openDataDir(world.root),
-      engine.storage.createPartial(dir, 'late', 1),
-      engine.storage.freeBytes(dir),
-      engine.storage.nodeId(dir),
-    ]) {
-      await expect(call).rejects.toEqual(closed)
-    }
-    engine.close(feed)
-    engine.closeTransfer(transfer)
-    engine.storage.closeFile(file)
-    engine.storage.closeDataDir(dir)
-    expect(a.destroyed).toBe(false)
-  })
-
   it('100 feeds, transfers and files opened and closed leak no descriptor', async () => {
     const [a, b] = [await world.party(), await world.party()]
     const bytes = fileBytes(size)

@@ -4,82 +4,17 @@
  *
  *   node --expose-gc test/engine/lifecycle-child.mjs native|portable MODE DIR
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { createNativeEngine } from '../../dist/engine/native.js'
-import { createPortableEngine } from '../../dist/engine/portable.js'
+import { builtEngine, startStream } from './live-stream.mjs'
 
-const size = 1 << 20
-const blockBytes = 1 << 16
-const seed = 7n
 const workers = 15
 const restarts = 50
 
 const [kind, mode, root] = isMainThread ? process.argv.slice(2) : workerData
-const create = kind === 'native' ? createNativeEngine : createPortableEngine
-
-/** Two ends of a loopback connection, neither of them reading. */
-async function pair() {
-  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const accepted = new Promise((resolve) => server.once('connection', resolve))
-  const dialled = connect(server.address().port, '127.0.0.1').pause()
-  await new Promise((resolve) => dialled.once('connect', resolve))
-  server.close()
-  return [dialled, await accepted]
-}
-
-/**
- * Two engines with a feed between them on which bytes and digests never cease: the same bytes over
- * and over, drained where they landed before. `onBatch` hears both; `busy` resolves in mid-stream.
- */
-async function stream(name, onBatch = () => {}) {
-  const dir = join(root, name)
-  mkdirSync(join(dir, 'data'), { recursive: true })
-  writeFileSync(join(dir, 'source'), Buffer.alloc(size, 1))
-  let digests = 0
-  let becomeBusy = () => {}
-  const busy = new Promise((resolve) => {
-    becomeBusy = resolve
-  })
-  const listener = (events) => {
-    digests += events.filter((event) => event.type === 'digests').length
-    if (digests > 20) becomeBusy()
-    onBatch(events)
-  }
-  const [sender, receiver] = [await create(listener), await create(listener)]
-  const spec = { stream: 1, size, blockBytes }
-  const source = await sender.storage.openSource(join(dir, 'source'))
-  const from = sender.openTransfer()
-  sender.addStream(from, { ...spec, file: source.file, complete: true })
-  const data = await receiver.storage.openDataDir(join(dir, 'data'))
-  const partial = await receiver.storage.createPartial(data, 'partial', size)
-  const to = receiver.openTransfer()
-  receiver.addStream(to, { ...spec, file: partial, complete: false })
-  const [a, b] = await pair()
-  const out = sender.adopt(a, { transfer: from, direction: 'out', seed })
-  receiver.adopt(b, { transfer: to, direction: 'in', seed })
-  const whole = { stream: 1, offset: 0, length: size }
-  const pump = setInterval(() => {
-    if ((sender.stats(from).feeds[0]?.queuedBytes ?? 0) > 8 * size) return
-    for (let i = 0; i < 8; i += 1) {
-      sender.send(out, whole)
-      sender.sendDigests(out, { ...whole, payload: Buffer.alloc(64) })
-    }
-    // An operation that is under way whatever happens next.
-    receiver.storage.freeBytes(data).catch(() => {})
-  }, 1)
-  return {
-    busy,
-    still: () => clearInterval(pump),
-    close: async () => {
-      clearInterval(pump)
-      await Promise.all([sender.shutdown(), receiver.shutdown()])
-    },
-  }
-}
+const create = await builtEngine(kind)
+const stream = (name, onBatch) => startStream(create, join(root, name), onBatch)
 
 /** Native threads of the engine, and descriptors, that this process has now. */
 function held() {
@@ -166,6 +101,17 @@ const lives = {
       globalThis.gc()
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
+  },
+  async 'more engines than there are descriptors'() {
+    const made = []
+    const refusal = await (async () => {
+      for (;;) made.push(await create(() => {}))
+    })().catch((error) => error)
+    if (refusal.code !== 'ERR_FR_LIMIT' || refusal.errno !== 24) throw refusal
+    if (made.length === 0) throw new Error('not even one')
+    await Promise.all(made.map((engine) => engine.shutdown()))
+    // What was half made is gone with the rest.
+    await (await stream('a')).close()
   },
   async SIGTERM() {
     const life = await stream('a')

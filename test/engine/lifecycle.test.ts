@@ -22,6 +22,8 @@ interface Ending {
   readonly send?: NodeJS.Signals
   /** What it must say on its standard error. */
   readonly says?: RegExp
+  /** At most this many, while it runs. */
+  readonly descriptors?: number
   /** Open sockets of node:net keep a process alive: only the native engine may be left open. */
   readonly onlyNative?: boolean
 }
@@ -31,6 +33,7 @@ const endings: readonly Ending[] = [
   { mode: 'closed in a callback' },
   { mode: 'natural end', onlyNative: true },
   { mode: 'forgotten engines' },
+  { mode: 'more engines than there are descriptors', descriptors: 64, onlyNative: true },
   { mode: 'process.exit in a callback', code: 7 },
   { mode: 'throw in a callback', code: 1, says: /thrown by a listener/ },
   { mode: 'throw in a callback, caught by the process' },
@@ -44,8 +47,10 @@ const endings: readonly Ending[] = [
 async function live(kind: string, ending: Ending): Promise<[string, number | string | null]> {
   const root = mkdtempSync(join(roots[0] as string, 'fr-life-'))
   try {
-    const args = ['--expose-gc', child, kind, ending.mode, root]
-    const process_ = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const limit = ending.descriptors === undefined ? 'true' : `ulimit -n ${ending.descriptors}`
+    const run = ['-c', `${limit}; exec "$0" "$@"`, process.execPath]
+    const args = [...run, '--expose-gc', child, kind, ending.mode, root]
+    const process_ = spawn('sh', args, { stdio: ['ignore', 'pipe', 'pipe'] })
     let said = ''
     process_.stderr.setEncoding('utf8').on('data', (text: string) => {
       said += text

@@ -16,7 +16,7 @@ import {
   readStreamEntry,
 } from '../../src/protocol/manifest.js'
 import type { RunningXxh64 } from '../../src/protocol/primitives.js'
-import { rawName, refusal, streamEntry } from './protocol-support.js'
+import { onlyFrError, rawName, refusal, streamEntry } from './protocol-support.js'
 
 let api: XXHashAPI
 beforeAll(async () => {
@@ -156,6 +156,59 @@ describe('a manifest', () => {
     refusal(() => paginate([huge, { ...huge, stream: 1 }], xxh64()), 'ERR_FR_LIMIT')
     const many = new Array<StreamEntry>(limits.streamsPerTransfer + 1).fill(entryOf(0))
     refusal(() => paginate(many, xxh64()), 'ERR_FR_LIMIT')
+  })
+})
+
+describe('the assembler', () => {
+  /** Pages as an honest origin would cut them, and what a liar does to them and to the offer. */
+  const drawn = fc.record({
+    pages: fc.array(
+      fc.array(fc.record({ stream: fc.nat(9), name: fc.nat(9), size: fc.nat(3) }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    order: fc.array(fc.integer({ min: -1, max: 3 }), { maxLength: 5 }),
+    isOrdered: fc.boolean(),
+    lie: fc.record({
+      manifestPages: fc.constantFrom(0, 0, 0, 0, 1, -1),
+      streams: fc.constantFrom(0, 0, 0, 0, 1, -1),
+      bytes: fc.constantFrom(0, 0, 0, 0, 1, -1),
+    }),
+  })
+
+  it('accepts what was announced and throws nothing but FrError', () => {
+    let accepted = 0
+    fc.assert(
+      fc.property(drawn, ({ pages, order, isOrdered, lie }) => {
+        const cut = pages.map((page) =>
+          page.map(({ stream, name, size }) => entryOf(stream, { name: `${name}`, size })),
+        )
+        const { summary } = paginate(cut.flat(), xxh64())
+        const said = {
+          manifestPages: cut.length + lie.manifestPages,
+          streams: summary.streams + lie.streams,
+          bytes: summary.bytes + lie.bytes,
+          manifestDigest: summary.manifestDigest,
+        }
+        onlyFrError(() => {
+          const assembler = new ManifestAssembler(said, xxh64())
+          for (const page of isOrdered ? cut.keys() : order) {
+            const entries = assembler.add({ page, entries: cut[page] ?? [] })
+            if (entries === null) continue
+            accepted += 1
+            expect(entries).toHaveLength(said.streams)
+            expect(new Set(entries.map((entry) => entry.stream)).size).toBe(said.streams)
+            expect(new Set(entries.map((entry) => entry.name)).size).toBe(said.streams)
+            expect(entries.reduce((sum, entry) => sum + entry.size, 0)).toBe(said.bytes)
+            expect(paginate(entries, xxh64()).summary.manifestDigest).toBe(said.manifestDigest)
+          }
+        })
+      }),
+      { numRuns: 2000 },
+    )
+    expect(accepted).toBeGreaterThan(0)
   })
 })
 

@@ -1,0 +1,123 @@
+/**
+ * Calls every method of an engine in one situation and tells what came of each: `allowed`,
+ * `TypeError`, or the code of an FrError. For method-matrix.test.ts, which holds the results
+ * against its table, here and in a worker.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import { blockBytes, builtEngine, pair, seed, size, startStream, stream } from './live-stream.mjs'
+
+const unknown = 999_999
+const byte = { stream, offset: 0, length: 1 }
+const publication = {
+  id: 'spare',
+  name: Buffer.from('published'),
+  mode: 0o600,
+  mtime: { seconds: 0, nanos: 0 },
+  noClobber: false,
+}
+
+/** `h`: handles and what else is needed; the order matters only for what closes. */
+const calls = {
+  openTransfer: (engine) => engine.openTransfer(),
+  addStream: (engine, h) =>
+    engine.addStream(h.transfer, {
+      stream: stream + 1,
+      file: h.spare,
+      size,
+      blockBytes,
+      complete: false,
+    }),
+  adopt: (engine, h) => engine.adopt(h.socket, { transfer: h.transfer, direction: 'in', seed }),
+  tuneControl: (engine, h) => engine.tuneControl(h.control),
+  send: (engine, h) => engine.send(h.feed, byte),
+  sendDigests: (engine, h) => engine.sendDigests(h.feed, { ...byte, payload: Buffer.alloc(8) }),
+  stats: (engine, h) => engine.stats(h.transfer),
+  counters: (engine) => engine.counters(),
+  hashSource: (engine, h) => engine.hashSource(h.file),
+  hashNow: (engine, h) => engine.hashNow(h.file, byte, blockBytes, 'xxh64'),
+  xxh64: (engine) => engine.xxh64(Buffer.alloc(1)),
+  'storage.openSource': ({ storage }, h) => storage.openSource(join(h.root, 'another')),
+  'storage.checkSource': ({ storage }, h) => storage.checkSource(h.source),
+  'storage.openDataDir': ({ storage }, h) => storage.openDataDir(join(h.root, 'new')),
+  'storage.checkName': ({ storage }, h) => storage.checkName(h.dir, Buffer.from('a'), false),
+  'storage.createPartial': ({ storage }, h) => storage.createPartial(h.dir, 'new', 1),
+  'storage.copyIn': ({ storage }, h) => storage.copyIn(h.file, h.spare, byte),
+  'storage.publish': ({ storage }, h) => storage.publish(h.dir, { ...publication, file: h.spare }),
+  'storage.discard': ({ storage }, h) => storage.discard(h.dir, 'nothing'),
+  'storage.expirePartials': ({ storage }, h) => storage.expirePartials(h.dir, 3600),
+  'storage.freeBytes': ({ storage }, h) => storage.freeBytes(h.dir),
+  'storage.nodeId': ({ storage }, h) => storage.nodeId(h.dir),
+}
+const closingCalls = {
+  finish: (engine, h) => engine.finish(h.feed),
+  close: (engine, h) => engine.close(h.feed),
+  closeTransfer: (engine, h) => engine.closeTransfer(h.transfer),
+  'storage.closeFile': ({ storage }, h) => storage.closeFile(h.source),
+  'storage.closeDataDir': ({ storage }, h) => storage.closeDataDir(h.dir),
+  shutdown: (engine) => engine.shutdown(),
+}
+
+async function outcomeOf(call) {
+  try {
+    await call()
+    return 'allowed'
+  } catch (error) {
+    return error instanceof TypeError ? 'TypeError' : (error.code ?? String(error))
+  }
+}
+
+/** `isAtOnce`: everything before the loop turns, while an engine is closing. */
+async function callAll(engine, handles, isAtOnce) {
+  const begun = []
+  const begin = (table) => {
+    for (const [name, call] of Object.entries(table)) {
+      begun.push([name, outcomeOf(() => call(engine, handles))])
+    }
+  }
+  begin(calls)
+  if (!isAtOnce) await Promise.all(begun.map(([, outcome]) => outcome))
+  begin(closingCalls)
+  const ended = begun.map(async ([name, outcome]) => [name, await outcome])
+  const outcomes = Object.fromEntries(await Promise.all(ended))
+  if (outcomes.adopt !== 'allowed' && handles.socket.destroyed) {
+    outcomes.adopt += ', and the socket is gone'
+  }
+  return outcomes
+}
+
+/** Method name -> outcome, for an engine of its own in this situation. */
+export async function outcomesIn(situation, create, root) {
+  mkdirSync(root, { recursive: true })
+  writeFileSync(join(root, 'another'), 'bytes')
+  const sockets = [...(await pair()), ...(await pair())]
+  const handles = { root, socket: sockets[0], control: sockets[3] }
+  try {
+    if (situation === 'before any transfer') {
+      for (const name of ['transfer', 'feed', 'file', 'spare', 'source', 'dir']) {
+        handles[name] = unknown
+      }
+      return await callAll(await create(() => {}), handles, false)
+    }
+    const life = await startStream(create, join(root, 'life'))
+    const { receiver, transfer, file, dataDir } = life
+    const spare = await receiver.storage.createPartial(dataDir, publication.id, size)
+    const { file: source } = await receiver.storage.openSource(join(root, 'another'))
+    const feed = receiver.adopt(sockets[2], { transfer, direction: 'out', seed, relay: true })
+    Object.assign(handles, { transfer, feed, file, spare, source, dir: dataDir })
+    await life.busy
+    const closing = situation.startsWith('clos') ? receiver.shutdown() : undefined
+    if (situation === 'closed') await closing
+    const outcomes = await callAll(receiver, handles, situation === 'closing')
+    await life.close()
+    return outcomes
+  } finally {
+    for (const socket of sockets) socket.destroy()
+  }
+}
+
+if (workerData?.situation !== undefined) {
+  const { situation, kind, root } = workerData
+  parentPort.postMessage(await outcomesIn(situation, await builtEngine(kind), root))
+}
