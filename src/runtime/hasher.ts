@@ -8,17 +8,22 @@ import { limits } from '../limits.js'
 import type { ByteRange, DataEngine, DigestAlgorithm, FileHandle, HashPool } from '../ports.js'
 import { concat } from '../protocol/bytes.js'
 import { asFrError } from './failures.js'
+import { HashBudget } from './hash-budget.js'
+import { nowMs } from './loop.js'
 
 export interface HashGeometry {
   readonly fileBytes: number
   readonly blockBytes: number
   readonly algorithm: DigestAlgorithm
+  /** What is hashed has been written a moment before. */
+  readonly hasJustLanded?: boolean
 }
 
 export class Hasher {
   readonly #engine: DataEngine
   readonly #pool: HashPool
   readonly #geometry: HashGeometry
+  readonly #budget = new HashBudget()
 
   constructor(engine: DataEngine, pool: HashPool, geometry: HashGeometry) {
     this.#engine = engine
@@ -38,7 +43,7 @@ export class Hasher {
     try {
       if (range.length <= limits.hashInlineBytes) {
         digests = this.#engine.hashNow(file, range, blockBytes, algorithm)
-      } else if (fileBytes <= limits.hashSmallFileBytes) {
+      } else if (fileBytes <= limits.hashSmallFileBytes || this.#isWorthHere(range)) {
         digests = await this.#inPieces(file, range)
       } else {
         digests = await this.#pool.hash(this.#engine.hashSource(file), range, blockBytes, algorithm)
@@ -47,6 +52,13 @@ export class Hasher {
       return failed(asFrError(error, 'ERR_FR_IO'))
     }
     done(digests)
+  }
+
+  /** Bytes that have just landed are in the page cache: reading them waits for no disk. */
+  #isWorthHere(range: ByteRange): boolean {
+    const { blockBytes, algorithm, hasJustLanded = false } = this.#geometry
+    const isCheap = hasJustLanded && algorithm === 'xxh64' && blockBytes <= limits.hashInlineBytes
+    return isCheap && this.#budget.take(range.length, nowMs())
   }
 
   async #inPieces(file: FileHandle, range: ByteRange): Promise<Uint8Array> {

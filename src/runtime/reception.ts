@@ -92,6 +92,7 @@ export class Reception {
       fileBytes: this.bytes,
       blockBytes: this.#blockBytes,
       algorithm: spec.algorithm,
+      hasJustLanded: true,
     })
     this.#feeds = new ReceptionFeeds(
       host,
