@@ -125,12 +125,14 @@ export class DealtRelay {
 
   /**
    * Whether a unit fits its window and will be forwarded by the time the others end, who have
-   * `leftSeconds` of dealing and then their windows before them.
+   * `leftSeconds` of dealing and then their windows before them. An empty queue always has room:
+   * how else would a rate that has fallen be seen to recover.
    */
   hasRoom(leftSeconds: number): boolean {
+    if (this.queue <= 0) return true
     const queue = this.queue + this.unitBytes
     if (this.rate > 0 && queue / this.rate > leftSeconds + 2 * windowSeconds) return false
-    return this.queue <= 0 || queue <= this.window
+    return queue <= this.window
   }
 
   #rate(nowMs: number): void {
