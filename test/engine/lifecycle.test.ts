@@ -74,7 +74,8 @@ async function live(kind: string, ending: Ending): Promise<[string, number | str
 describe.each(engines)('$kind engine: a process ends', ({ kind }) => {
   const chosen = endings.filter(
     ({ onlyNative, descriptors }) =>
-      (kind === 'native' || onlyNative !== true) && !(needsDescriptors && descriptors !== undefined),
+      (kind === 'native' || onlyNative !== true) &&
+      !(needsDescriptors && descriptors !== undefined),
   )
 
   it.each(chosen)('$mode', async (ending) => {
