@@ -66,6 +66,7 @@ class AddonEngine implements DataEngine {
   readonly #engine: NativeEngine
   readonly #listener: EngineListener
   readonly #congestion: string
+  #bytesToJavaScript = 0
   #isClosed = false
 
   constructor(addon: Addon, listener: EngineListener, options: NativeEngineOptions) {
@@ -82,6 +83,7 @@ class AddonEngine implements DataEngine {
   }
 
   #deliver(numbers: Float64Array, bytes: Uint8Array): void {
+    this.#bytesToJavaScript += numbers.byteLength + bytes.byteLength
     const events: EngineEvent[] = []
     for (let at = 0; at < numbers.length; at += eventNumbers) {
       const record = numbers.subarray(at, at + eventNumbers)
@@ -188,7 +190,9 @@ class AddonEngine implements DataEngine {
     const [landing = 0, sending = 0, feeds = 0, pipes = 0, lanes = 0, files = 0] =
       this.#engine.counters()
     return {
+      // No call and no event of the addon carries payload; the next line is what shows it.
       payloadBytesInJavaScript: 0,
+      bytesToJavaScript: this.#bytesToJavaScript,
       landingFallbacks: landing,
       sendingFallbacks: sending,
       openFeeds: feeds,

@@ -262,6 +262,7 @@ class PortableEngine implements DataEngine {
     }
     return {
       payloadBytesInJavaScript: this.#shared.payloadBytes,
+      bytesToJavaScript: this.#shared.payloadBytes,
       landingFallbacks: 0,
       sendingFallbacks: 0,
       openFeeds,
