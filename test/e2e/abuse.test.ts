@@ -174,6 +174,8 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       expect((await link.next('complete')).fileDigest).toBe(digests.file)
       link.say({ type: 'finish' })
       await link.closed()
+      // The link closes first; then files and space are given back.
+      await until(() => node.status().transfers.length === 0, 'the transfer ends')
 
       const again = peer(hostile.transfer)
       const second = await again.accepted({ name: 'second.bin', bytes: content.length })
