@@ -167,7 +167,9 @@ export interface TransferStats {
 export interface EngineCounters {
   /** Payload bytes that passed through JavaScript memory: 0 on the native engine. */
   readonly payloadBytesInJavaScript: number
-  /** Every byte the engine has handed to JavaScript: events, digests, and payload if there is any. */
+  /**
+   * Every byte the engine has handed to JavaScript: events, digests, and payload if there is any.
+   */
   readonly bytesToJavaScript: number
   /** Times the engine fell back from splice to recv+pwrite, and from pipe to sendfile. */
   readonly landingFallbacks: number

@@ -4,6 +4,13 @@
  * left out; what is `null` in a result is not known.
  */
 import type { NodeOutcome, Shape, Strategy } from '../control/types.js'
+import type {
+  NodeView as NodeProgress,
+  PlanView as Plan,
+  PushView as Progress,
+  ResultView as PushResult,
+} from '../runtime/origin-view.js'
+import type { ReceptionView as TransferStatus } from '../runtime/reception.js'
 
 export type { NodeOutcome, Shape, Strategy } from '../control/types.js'
 
@@ -67,66 +74,7 @@ export interface PushOptions {
   signal?: AbortSignal
 }
 
-export interface Plan {
-  readonly event: 'plan'
-  readonly transfer: string
-  readonly strategy: Strategy
-  readonly shape: Shape
-  /** Addresses of each group. */
-  readonly groups: readonly (readonly string[])[]
-  readonly shares: readonly { readonly node: string; readonly bytes: number }[]
-  readonly bytes: number
-  readonly blockBytes: number
-  readonly predictedSeconds: number | null
-  readonly boundSeconds: number | null
-  /** For example `origin uplink`, `downlink of HOST:PORT`, `uplinks`. */
-  readonly limiting: string | null
-}
-
-export interface NodeProgress {
-  readonly node: string
-  readonly state:
-    | 'connecting'
-    | 'accepted'
-    | 'receiving'
-    | 'verifying'
-    | 'complete'
-    | 'failed'
-    | 'refused'
-  readonly landedBytes: number
-  readonly verifiedBytes: number
-  readonly rateBytesPerSecond: number
-  readonly etaSeconds: number | null
-  readonly waitsFor: string | null
-}
-
-export interface Progress {
-  readonly event: 'progress'
-  readonly transfer: string
-  readonly seconds: number
-  /** Size of the file. */
-  readonly bytes: number
-  /** Sum over the nodes. */
-  readonly landedBytes: number
-  readonly efficiency: number | null
-  readonly originBytesSent: number
-  readonly nodes: readonly NodeProgress[]
-}
-
-export interface PushResult {
-  readonly event: 'result'
-  readonly transfer: string
-  readonly bytes: number
-  /** From the first contact to the last node's durable publication. */
-  readonly seconds: number
-  readonly boundSeconds: number | null
-  readonly efficiency: number | null
-  readonly strategy: Strategy
-  readonly shape: Shape
-  readonly originBytesSent: number
-  readonly digest: string | null
-  readonly nodes: readonly NodeOutcome[]
-}
+export type { NodeProgress, Plan, Progress, PushResult, TransferStatus }
 
 /** The events of a transfer, as EventEmitter knows them. */
 export interface TransferEvents {
@@ -154,18 +102,6 @@ export interface Transfer extends AsyncIterable<Progress> {
     event: E,
     listener: (...args: TransferEvents[E]) => void,
   ): this
-}
-
-export interface TransferStatus {
-  readonly transfer: string
-  readonly name: string
-  readonly role: 'receiving' | 'complete'
-  readonly bytes: number
-  readonly landedBytes: number
-  readonly verifiedBytes: number
-  readonly rateInBytesPerSecond: number
-  readonly rateOutBytesPerSecond: number
-  readonly waitsFor: string | null
 }
 
 export interface NodeStatus {

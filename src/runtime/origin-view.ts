@@ -26,7 +26,9 @@ export interface PushView {
   readonly event: 'progress'
   readonly transfer: string
   readonly seconds: number
+  /** Size of the file. */
   readonly bytes: number
+  /** Sum over the nodes. */
   readonly landedBytes: number
   readonly efficiency: number | null
   readonly originBytesSent: number
@@ -119,12 +121,14 @@ export interface PlanView {
   readonly transfer: string
   readonly strategy: PlanMade['strategy']
   readonly shape: PlanMade['shape']
+  /** Addresses of each group. */
   readonly groups: readonly (readonly string[])[]
   readonly shares: readonly { readonly node: string; readonly bytes: number }[]
   readonly bytes: number
   readonly blockBytes: number
   readonly predictedSeconds: number | null
   readonly boundSeconds: number | null
+  /** For example `origin uplink`, `downlink of HOST:PORT`, `uplinks`. */
   readonly limiting: string | null
 }
 
@@ -132,6 +136,7 @@ export interface ResultView {
   readonly event: 'result'
   readonly transfer: string
   readonly bytes: number
+  /** From the first contact to the last node's durable publication. */
   readonly seconds: number
   readonly boundSeconds: number | null
   readonly efficiency: number | null
