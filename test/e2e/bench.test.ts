@@ -42,7 +42,12 @@ describe('fr-bench --quick', () => {
     const report = JSON.parse(stdout) as Report
     expect(report).toMatchObject({ event: 'bench', suite: 'loopback' })
     expect(report.machine).toContain(process.version)
-    expect(report.rows.map((row) => row.name)).toEqual(['limit', 'engine, no digests', 'fr push'])
+    expect(report.rows.map((row) => row.name)).toEqual([
+      'limit',
+      'engine, no digests',
+      'fr push',
+      'fr push, portable engine',
+    ])
     for (const { trials } of report.rows) {
       expect(trials).toHaveLength(1)
       expect(trials?.[0]?.seconds).toBeGreaterThan(0)
