@@ -61,8 +61,6 @@ export const limits = {
   /** A node that misses something asks again after this long without a byte; then twice as long. */
   askMs: 2_000,
   askMsMax: 10_000,
-  /** How long the last frames and the closing of links may take. */
-  closeMs: 2_000,
   /** Origin: how often the counters of its feeds are looked at. */
   countMs: 50,
 

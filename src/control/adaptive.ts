@@ -39,7 +39,7 @@ const dryMs = 25
 /** And so at as many looks in a row: a moment's dryness is not a network limited by its relays. */
 const dryTicks = 3
 const dryBytesMin = 64 * KIB
-/** A unit that goes to everybody; a receiver that has more than this waiting is left out. */
+/** A unit that goes to everybody; without relays, how much may wait on a feed before the next. */
 const directUnitBytes = 32 * KIB
 const directQueueMax = 1 * MIB
 
@@ -47,7 +47,6 @@ export class AdaptiveDealer implements Dealer {
   readonly strategy = 'adaptive'
   readonly shape = 'group'
   readonly reportMs = adaptiveTiming.reportMs
-  readonly #bytes: number
   readonly #pool = new RangeSet()
   readonly #relays = new Map<number, DealtRelay>()
   readonly #answers = new DirectAnswers()
@@ -66,7 +65,6 @@ export class AdaptiveDealer implements Dealer {
   directBytes = 0
 
   constructor(bytes: number) {
-    this.#bytes = bytes
     this.#pool.add(0, bytes)
   }
 

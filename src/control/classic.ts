@@ -39,24 +39,7 @@ export class ClassicDealer implements Dealer {
   }
 
   handle(fact: DealerFact): Send[] {
-    switch (fact.type) {
-      case 'started':
-        return this.#deal(fact.nodes)
-      case 'counted':
-        this.#answers.counted(fact.node, fact.queuedBytes, fact.nowMs)
-        return []
-      case 'needed':
-        return this.#answers.answer(fact)
-      case 'nodeFailed':
-        this.#answers.forget(fact.node)
-        return []
-      case 'reported':
-      case 'edgeLost':
-      case 'ticked':
-        return []
-      default:
-        return fact satisfies never
-    }
+    return fact.type === 'started' ? this.#deal(fact.nodes) : this.#answers.handle(fact)
   }
 
   #deal(nodes: readonly number[]): Send[] {

@@ -17,6 +17,26 @@ interface Listed {
 export class DirectAnswers {
   readonly #listed = new Map<number, Listed>()
 
+  /** All that concerns a dealer which deals everything at the start, once it has. */
+  handle(fact: Exclude<DealerFact, { type: 'started' }>): Send[] {
+    switch (fact.type) {
+      case 'counted':
+        this.counted(fact.node, fact.queuedBytes, fact.nowMs)
+        return []
+      case 'needed':
+        return this.answer(fact)
+      case 'nodeFailed':
+        this.forget(fact.node)
+        return []
+      case 'reported':
+      case 'edgeLost':
+      case 'ticked':
+        return []
+      default:
+        return fact satisfies never
+    }
+  }
+
   answer(fact: DealerFact & { type: 'needed' }): Send[] {
     const wanted = RangeSet.of(fact.ranges)
     if (!fact.scratch) {

@@ -39,26 +39,9 @@ export class UnicastDealer implements Dealer {
   }
 
   handle(fact: DealerFact): Send[] {
-    switch (fact.type) {
-      case 'started': {
-        this.#isAllDealt = true
-        const whole = { stream: 0, offset: 0, length: this.#bytes, relay: false, scratch: false }
-        return this.#bytes === 0 ? [] : fact.nodes.map((node) => ({ ...whole, node }))
-      }
-      case 'counted':
-        this.#answers.counted(fact.node, fact.queuedBytes, fact.nowMs)
-        return []
-      case 'needed':
-        return this.#answers.answer(fact)
-      case 'nodeFailed':
-        this.#answers.forget(fact.node)
-        return []
-      case 'reported':
-      case 'edgeLost':
-      case 'ticked':
-        return []
-      default:
-        return fact satisfies never
-    }
+    if (fact.type !== 'started') return this.#answers.handle(fact)
+    this.#isAllDealt = true
+    const whole = { stream: 0, offset: 0, length: this.#bytes, relay: false, scratch: false }
+    return this.#bytes === 0 ? [] : fact.nodes.map((node) => ({ ...whole, node }))
   }
 }
