@@ -24,7 +24,7 @@ namespace {
 constexpr size_t kMinChunk = 16u << 10;
 constexpr size_t kMaxChunk = 1u << 20;
 constexpr size_t kMaxLowat = 4u << 20;
-constexpr double kBudgetSeconds = 0.004;  // of a feed's rate, unsent in the kernel
+constexpr double kBudgetSeconds = 0.004;   // of a feed's rate, unsent in the kernel
 constexpr size_t kPipeWorth = 256u << 10;  // a smaller pipe gains nothing over sendfile's own
 constexpr uint64_t kGrowWaitNs = 1'000'000;
 constexpr uint64_t kEvenRecheckNs = 1'000'000;
