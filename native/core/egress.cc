@@ -24,7 +24,8 @@ namespace {
 constexpr size_t kMinChunk = 16u << 10;
 constexpr size_t kMaxChunk = 1u << 20;
 constexpr size_t kMaxLowat = 4u << 20;
-constexpr double kBudgetSeconds = 0.004;   // of a feed's rate, unsent in the kernel
+constexpr double kBudgetSeconds = 0.004;  // of a feed's rate, unsent in the kernel
+constexpr size_t kGrowBytes = 8u << 10;
 constexpr size_t kPipeWorth = 256u << 10;  // a smaller pipe gains nothing over sendfile's own
 constexpr uint64_t kGrowWaitNs = 1'000'000;
 constexpr uint64_t kEvenRecheckNs = 1'000'000;
@@ -180,7 +181,7 @@ bool Lane::begin_payload(OutFeed& feed, Header* out) {
   if (is_held_back(feed)) return false;
   OutItem& item = feed.items.front();
   const uint64_t listed = item.end - item.begin;
-  if (item.grows && listed < kMinChunk && feed.items.size() == 1 && !feed.is_finishing &&
+  if (item.grows && listed < kGrowBytes && feed.items.size() == 1 && !feed.is_finishing &&
       now_ns_ - feed.listed_at_ns < kGrowWaitNs) {
     poke_ns_ = now_ns_ + kGrowWaitNs;
     return false;

@@ -51,7 +51,9 @@ struct InFeed : Feed {
   size_t digests_have = 0;
   // Busy: the kernel wakes us for chunks, not for segments, and the tick looks after the rest.
   bool is_batched = false;
-  uint64_t batch_from = 0;  // payload count at which batching begins
+  uint64_t batch_from = 0;  // payload count at which batching begins, or its chunk was last set
+  uint64_t batch_at_ns = 0;
+  int batch_bytes = 1;
   uint64_t came_at_ns = 0;
 };
 

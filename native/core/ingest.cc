@@ -22,7 +22,12 @@ constexpr size_t kStepBytes = 1u << 20;
 // A feed that has brought this much is worth waking for only when a chunk has come.
 constexpr uint64_t kBatchAfterBytes = 256u << 10;
 constexpr int kBatchBytes = 16 << 10;
+constexpr int kBatchBytesMax = 256 << 10;
+// A chunk is what comes in this time, more than between two ticks: on links that are slower than
+// this machine all feeds are read together, at the tick.
+constexpr double kBatchSeconds = 0.008;
 constexpr uint64_t kBatchIdleNs = 50'000'000;
+constexpr uint64_t kBatchRateNs = 25'000'000;
 
 }  // namespace
 
@@ -54,11 +59,30 @@ void Lane::ingest(InFeed& feed) {
 // On a shaped link segments come one by one; a wake for each costs more than moving it (a node on a
 // 200 Mbit/s link: 17,000 a second). SO_RCVLOWAT makes epoll wait for a chunk or the end.
 void Lane::batch(InFeed& feed, bool on) {
-  const int bytes = on ? kBatchBytes : 1;
-  setsockopt(feed.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
   if (on != feed.is_batched) batched_ += on ? 1 : -1;
   feed.is_batched = on;
   feed.batch_from = feed.counters->payload.load(std::memory_order_relaxed);
+  feed.batch_at_ns = now_ns_;
+  set_batch(feed, on ? kBatchBytes : 1);
+}
+
+void Lane::set_batch(InFeed& feed, int bytes) {
+  feed.batch_bytes = bytes;
+  setsockopt(feed.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+}
+
+// Lets the chunk follow the rate.
+void Lane::resize_batch(InFeed& feed) {
+  if (now_ns_ - feed.batch_at_ns < kBatchRateNs) return;
+  const uint64_t now = feed.counters->payload.load(std::memory_order_relaxed);
+  const double rate = static_cast<double>(now - feed.batch_from) /
+                      (static_cast<double>(now_ns_ - feed.batch_at_ns) / 1e9);
+  feed.batch_from = now;
+  feed.batch_at_ns = now_ns_;
+  const int bytes =
+      static_cast<int>(std::clamp<double>(rate * kBatchSeconds, kBatchBytes, kBatchBytesMax));
+  if (bytes < feed.batch_bytes * 2 && bytes * 2 > feed.batch_bytes) return;
+  set_batch(feed, bytes);
 }
 
 // What is less than a chunk waits for the tick at most; a feed that has gone quiet wakes us by
@@ -73,8 +97,11 @@ void Lane::look_after_batched() {
   }
   for (InFeed* const feed : feeds) {
     ingest(*feed);
-    if (feed->fd >= 0 && feed->is_batched && now_ns_ - feed->came_at_ns > kBatchIdleNs) {
+    if (feed->fd < 0 || !feed->is_batched) continue;
+    if (now_ns_ - feed->came_at_ns > kBatchIdleNs) {
       batch(*feed, false);
+    } else {
+      resize_batch(*feed);
     }
   }
 }

@@ -16,9 +16,10 @@ namespace {
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kTickNs = 5 * kMs;
 constexpr uint64_t kMeasureNs = 25 * kMs;
-// Landed blocks are told in batches: JavaScript pays per batch, and a hash task per run.
-constexpr uint64_t kReportNs = 20 * kMs;
-constexpr uint64_t kReportSoonNs = 2 * kMs;
+// Landed blocks are told in batches: JavaScript pays per batch, and a hash task per run. Nobody
+// waits for the news but the last block of a file, which is told at once.
+constexpr uint64_t kReportNs = 100 * kMs;
+constexpr uint64_t kReportSoonNs = 20 * kMs;
 constexpr uint64_t kReportBytes = 4u << 20;
 constexpr int kBatchEvents = 128;
 
@@ -128,11 +129,11 @@ void Lane::run() {
 
 int Lane::wait_ms() const {
   if (poke_ns_ != 0) return 1;
-  if (unreported_ > 0) return 2;
   if (is_deaf_ || batched_ > 0) return 5;
   for (const OutFeed* feed : out_feeds_) {
     if (!feed->items.empty() || feed->in_record || feed->unacked > 0) return 5;
   }
+  if (unreported_ > 0) return 5;
   return -1;
 }
 

@@ -91,6 +91,8 @@ class Lane {
   // ingest.cc
   void ingest(InFeed& feed);
   void batch(InFeed& feed, bool on);
+  void set_batch(InFeed& feed, int bytes);
+  void resize_batch(InFeed& feed);
   void look_after_batched();
   bool read_header(InFeed& feed);
   bool start_record(InFeed& feed);

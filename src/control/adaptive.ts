@@ -97,7 +97,8 @@ export class AdaptiveDealer implements Dealer {
         if (relay === undefined) return []
         relay.reported(fact.receivedBytes, fact.backlogBytes, fact.nowMs)
         this.#lag.reported(fact.node, fact.landedBytes, fact.behind, fact.nowMs)
-        return this.#deal(fact.nowMs)
+        // Dealt upon at the next tick: a deal for every report cost more than it gained.
+        return []
       }
       case 'counted':
         this.#answers.counted(fact.node, fact.queuedBytes, fact.nowMs)

@@ -66,7 +66,7 @@ export class OriginMachine {
   handle(event: OriginEvent, nowMs: number): OriginCommand[] {
     if (this.#isEnded) return []
     this.#on(event, nowMs)
-    if (!this.#isEnded) this.#advance(nowMs)
+    if (!this.#isEnded && !isReport(event)) this.#advance(nowMs)
     return this.#outbox.take()
   }
 
@@ -334,4 +334,9 @@ export class OriginMachine {
   #peer(node: number): Peer {
     return this.#peers[node] as Peer
   }
+}
+
+/** The most frequent event by far, and never the reason for anything before the dealer's tick. */
+function isReport(event: OriginEvent): boolean {
+  return event.type === 'frameArrived' && event.frame.type === 'backlog'
 }

@@ -248,13 +248,16 @@ export class Reception {
 
   #onEngine(events: readonly EngineEvent[]): void {
     if (this.#isEnded) return
+    // Together: the machine then looks once at what follows from all of them.
+    const landed: NodeEvent[] = []
     for (const event of events) {
+      if (event.type === 'landed') {
+        const { scratch, offset, length } = event
+        landed.push({ type: 'landed', scratch, offset, length })
+        continue
+      }
+      if (landed.length > 0) this.#loop.post(...landed.splice(0))
       switch (event.type) {
-        case 'landed': {
-          const { scratch, offset, length } = event
-          this.#loop.post({ type: 'landed', scratch, offset, length })
-          break
-        }
         case 'digests':
           this.#feeds.onDigests(event)
           break
@@ -273,6 +276,7 @@ export class Reception {
       }
       if (this.#isEnded) return
     }
+    if (landed.length > 0) this.#loop.post(...landed)
   }
 
   #say(frame: Frame | undefined): void {
