@@ -9,6 +9,7 @@ export interface Report {
   }[]
   readonly rows: readonly Readonly<Record<string, unknown>>[]
   readonly notes: readonly string[]
+  readonly missed?: readonly string[]
 }
 
 export declare function median(values: readonly number[]): number

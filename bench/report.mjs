@@ -1,9 +1,11 @@
 /**
  * Reports of the suites: numbers in, text, JSON and Markdown out. A report is data:
  *
- *     { suite, title, columns: [{ key, title, digits? }], rows: [{ ... }], notes: ['...'] }
+ *     { suite, title, columns: [{ key, title, digits? }], rows: [{ ... }], notes: ['...'],
+ *       missed?: ['...'] }
  *
- * A cell is a number, a text, or null ("-"). Nothing here measures anything.
+ * A cell is a number, a text, or null ("-"). `missed`: what was wanted and not reached; the text of
+ * a run lists that at its end, for all reports together. Nothing here measures anything.
  */
 import { appendFileSync, existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
@@ -58,6 +60,7 @@ function markdown(report, { machine, command, date }) {
     ...cells(report).map(row),
     '',
     ...report.notes.map((note) => `- ${note}`),
+    ...(report.missed ?? []).map((each) => `- missed: ${each}`),
     '',
     '',
   ].join('\n')

@@ -1,8 +1,11 @@
 /**
  * What `fr-bench` loads: the list of suites and the order of events. A suite is an object
- * `{ name, about, run(options) }`. Its `run` resolves to a report (report.mjs; `isFailed` where
- * some of it went wrong), throws Obstacle when this machine cannot do it, and any other error when
- * the product failed.
+ * `{ name, about, run(options) }`. Its `run` resolves to a report or several (report.mjs;
+ * `isFailed` where some of it went wrong), throws Obstacle when this machine cannot do it, and any
+ * other error when the product failed. A suite of several has `parts(options)` instead of `run`:
+ * each is run whatever becomes of the others.
+ *
+ * What is wanted and was missed (wanted.mjs) is listed at the end and changes no exit status.
  */
 import { existsSync } from 'node:fs'
 import { engine } from './engine.mjs'
@@ -13,6 +16,7 @@ import { memory } from './memory.mjs'
 import { micro } from './micro.mjs'
 import { appendResults, reportText } from './report.mjs'
 import { small } from './small.mjs'
+import { missedText } from './wanted.mjs'
 import { main, Obstacle } from './workspace.mjs'
 
 export const suites = [loopback, engine, small, memory, micro, lan, lab]
@@ -28,27 +32,46 @@ export async function runSuites(request, stdout, stderr) {
   }
   const { suites: names, json, out, command, ...options } = request
   const machine = machineLine()
+  const printed = { out, json, machine, command, stdout, missed: [], isJudged: false }
   if (!json) stdout(`${machine}\n`)
   let status = 0
   for (const name of names) {
     const suite = suites.find((each) => each.name === name)
     const say = (text) => stderr(`${name}: ${text}\n`)
-    try {
-      const report = await suite.run({ ...options, say })
-      const date = new Date().toISOString()
-      stdout(
-        json
-          ? `${JSON.stringify({ event: 'bench', date, machine, command, ...report })}\n`
-          : `\n${reportText(report)}`,
-      )
-      if (out !== undefined)
-        appendResults(out, report, { machine, command, date: date.slice(0, 10) })
-      if (report.isFailed) status = Math.max(status, 1)
-    } catch (error) {
-      const isObstacle = error instanceof Obstacle
-      stderr(`fr-bench ${name}: ${isObstacle ? error.message : error.stack}\n`)
-      status = Math.max(status, isObstacle ? 2 : 1)
+    const attempt = async (act) => {
+      try {
+        return await act()
+      } catch (error) {
+        const isObstacle = error instanceof Obstacle
+        stderr(`fr-bench ${name}: ${isObstacle ? error.message : error.stack}\n`)
+        status = Math.max(status, isObstacle ? 2 : 1)
+        return []
+      }
+    }
+    for (const part of await attempt(() => suite.parts?.(options) ?? [suite])) {
+      const reports = await attempt(async () => [await part.run({ ...options, say })].flat())
+      for (const report of reports) {
+        print(report, printed)
+        if (report.isFailed) status = Math.max(status, 1)
+      }
     }
   }
+  if (!json && (printed.isJudged || printed.missed.length > 0)) {
+    stdout(`\n${missedText(printed.missed, printed.isJudged)}`)
+  }
   return status
+}
+
+/** To stdout, and to the file where one is wanted. */
+function print(report, printed) {
+  const { out, json, machine, command, stdout } = printed
+  const date = new Date().toISOString()
+  stdout(
+    json
+      ? `${JSON.stringify({ event: 'bench', date, machine, command, ...report })}\n`
+      : `\n${reportText(report)}`,
+  )
+  if (out !== undefined) appendResults(out, report, { machine, command, date: date.slice(0, 10) })
+  printed.missed.push(...(report.missed ?? []))
+  printed.isJudged ||= report.isJudged === true
 }

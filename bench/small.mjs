@@ -1,7 +1,9 @@
 /**
  * What it costs to push next to nothing: a file of 1 KiB to 8 nodes, from the start of the process
- * to its exit, against `node -e 0`, which does nothing at all. The two take turns.
+ * to its exit, against `node -e 0`, which does nothing at all. The two take turns. And small files
+ * beside plain copies (copies.mjs).
  */
+import { copies } from './copies.mjs'
 import { median, spread } from './report.mjs'
 import { MIB, push, sameContent, Workspace } from './workspace.mjs'
 
@@ -9,8 +11,11 @@ const bytes = 1024
 
 export const small = {
   name: 'small',
-  about: 'a file of 1 KiB to 8 nodes, process start to exit, against node -e 0',
+  about: 'a file of 1 KiB against node -e 0; 4 KiB, 1 MiB and 64 MiB against plain copies',
+  parts: () => [oneKib, copies],
+}
 
+const oneKib = {
   async run({ quick, rounds = quick ? 2 : 20, nodes: count = quick ? 2 : 8, say }) {
     const workspace = new Workspace(MIB)
     const pushes = []

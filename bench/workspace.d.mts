@@ -1,6 +1,7 @@
 /** Types of workspace.mjs, for the tests that are written in TypeScript. */
 import type { ChildProcess } from 'node:child_process'
 
+export declare const KIB: number
 export declare const MIB: number
 export declare const GIB: number
 export declare const root: string
@@ -12,7 +13,9 @@ export interface NodeProcess {
   readonly child: ChildProcess
   readonly address: string
   readonly data: string
+  readonly wasKilled: boolean
   cpuSeconds(): number
+  kill(): void
 }
 
 export interface Collected {
@@ -58,6 +61,7 @@ export interface Pushed {
   readonly exitStatus: number
   readonly wallSeconds: number
   readonly cpuSeconds: number
+  readonly originCpuSeconds: number
   readonly errorText: string
 }
 
@@ -66,6 +70,7 @@ export declare function push(
   options: {
     readonly source: string
     readonly nodes: readonly NodeProcess[]
+    readonly others?: readonly NodeProcess[]
     readonly keyFile?: string
     readonly prefix?: readonly string[]
     readonly args?: readonly string[]

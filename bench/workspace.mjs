@@ -21,6 +21,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { cpuSeconds, endedChildrenCpuSeconds, roomAt } from './machine.mjs'
 
+export const KIB = 2 ** 10
 export const MIB = 2 ** 20
 export const GIB = 2 ** 30
 
@@ -33,6 +34,28 @@ const pieceBytes = 8 * MIB
 
 /** Something a bench needs is not there; one line, and exit status 2. */
 export class Obstacle extends Error {}
+
+class NodeProcess {
+  /** CPU seconds of all its life, once it was killed on purpose. */
+  #spent = null
+
+  constructor(child, address, data) {
+    Object.assign(this, { child, address, data })
+  }
+
+  get wasKilled() {
+    return this.#spent !== null
+  }
+
+  cpuSeconds() {
+    return this.#spent ?? cpuSeconds(this.child.pid)
+  }
+
+  kill() {
+    this.#spent = cpuSeconds(this.child.pid)
+    this.child.kill('SIGKILL')
+  }
+}
 
 export class Workspace {
   #children = new Set()
@@ -123,7 +146,7 @@ export class Workspace {
     if (keyFile !== undefined) all.push('--key-file', keyFile)
     const child = this.start(process.execPath, [...all, ...args], { prefix })
     const { address } = JSON.parse(await this.#firstLine(child, name))
-    return { child, address, data, cpuSeconds: () => cpuSeconds(child.pid) }
+    return new NodeProcess(child, address, data)
   }
 
   #firstLine(child, what) {
@@ -154,7 +177,8 @@ export class Workspace {
 
   #drop() {
     for (const child of this.#children) child.kill('SIGKILL')
-    rmSync(this.directory, { recursive: true, force: true })
+    // A process that is being killed may still make a file while its directory is removed.
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
   }
 
   async close() {
@@ -166,14 +190,23 @@ export class Workspace {
   }
 }
 
+/** Of `fr push`; undefined: what it does by itself. Unicast is a shape, the others strategies. */
+export function strategyArguments(strategy) {
+  if (strategy === undefined) return []
+  return strategy === 'unicast' ? ['--shape', 'unicast'] : ['--strategy', strategy]
+}
+
 /**
- * One real `fr push`, with the CPU seconds of the push and of the nodes. `onLine` sees every JSON
- * line as it comes. No other child may end meanwhile: its CPU would be counted here.
+ * One real `fr push`, with the CPU seconds of the push (`originCpuSeconds`) and of it and all nodes
+ * (`cpuSeconds`). `onLine` sees every JSON line as it comes. `others`: nodes that take part without
+ * being told to `fr push`. A child that ends meanwhile and is no node counts as the origin's.
  */
-export async function push(workspace, { source, nodes, keyFile, prefix, args = [], onLine }) {
+export async function push(workspace, options) {
+  const { source, nodes, others = [], keyFile, prefix, args = [], onLine } = options
   const all = [main, 'push', source, '--to', nodes.map((node) => node.address).join(','), '--json']
   if (keyFile !== undefined) all.push('--key-file', keyFile)
-  const nodesBefore = nodes.map((node) => node.cpuSeconds())
+  const members = [...nodes, ...others]
+  const before = members.map((node) => node.cpuSeconds())
   const cpuBefore = endedChildrenCpuSeconds()
   const start = performance.now()
   const child = workspace.start(process.execPath, [...all, ...args], { prefix })
@@ -186,14 +219,18 @@ export async function push(workspace, { source, nodes, keyFile, prefix, args = [
   const { code } = await child.ended
   const wallSeconds = (performance.now() - start) / 1000
   if (result === null) throw new Error(`fr push: exit status ${code} ${child.errorText}`)
-  let spent = endedChildrenCpuSeconds() - cpuBefore
-  nodes.forEach((node, at) => {
-    // A node that was killed on purpose has no /proc entry any more: its seconds are in the above.
-    if (node.child.exitCode === null && node.child.signalCode === null) {
-      spent += node.cpuSeconds() - nodesBefore[at]
-    }
-  })
-  return { result, exitStatus: code, wallSeconds, cpuSeconds: spent, errorText: child.errorText }
+  const ended = endedChildrenCpuSeconds() - cpuBefore
+  const killed = members.filter((node) => node.wasKilled)
+  const originCpuSeconds = ended - killed.reduce((sum, node) => sum + node.cpuSeconds(), 0)
+  const ofNodes = members.reduce((sum, node, at) => sum + node.cpuSeconds() - before[at], 0)
+  return {
+    result,
+    exitStatus: code,
+    wallSeconds,
+    cpuSeconds: originCpuSeconds + ofNodes,
+    originCpuSeconds,
+    errorText: child.errorText,
+  }
 }
 
 /** Byte for byte, read from the files, with no clock running. */

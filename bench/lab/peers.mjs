@@ -7,58 +7,15 @@
  * every node has the file, the CPU seconds of all processes, the paths of the copies.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endedChildrenCpuSeconds } from '../machine.mjs'
+import { listenMs, missing, startNginx, succeed, until, untilListening } from '../programs.mjs'
 import { root } from '../workspace.mjs'
 import { makeTorrent } from './torrent.mjs'
 
-const listenMs = 10_000
 const finishMs = 300_000
-
-function missing(...programs) {
-  const found = (program) =>
-    spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
-  const absent = programs.filter((program) => !found(program))
-  return absent.length === 0 ? null : `not installed: ${absent.join(', ')}`
-}
-
-async function until(isSo, what, timeoutMs, pollMs = 5) {
-  const end = performance.now() + timeoutMs
-  while (!isSo()) {
-    if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
-    await sleep(pollMs)
-  }
-}
-
-/** True when a process of this host listens on the TCP port. `child`: any process of the host. */
-function listens(child, port) {
-  if (!existsSync(`/proc/${child.pid}/net/tcp6`)) return false // it is ending
-  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
-  const text = ['tcp', 'tcp6'].map((name) => readFileSync(`/proc/${child.pid}/net/${name}`, 'utf8'))
-  return text
-    .join('')
-    .split('\n')
-    .some((line) => {
-      const [, local, , state] = line.trim().split(/\s+/)
-      return state === '0A' && `${local} `.endsWith(wanted)
-    })
-}
-
-const untilListening = (child, port) =>
-  until(() => isRunning(child) && listens(child, port), `port ${port}`, listenMs)
-
-function isRunning(child) {
-  if (child.exitCode === null && child.signalCode === null) return true
-  throw new Error(`${child.spawnargs.join(' ')} ended: ${child.errorText}`)
-}
-
-async function succeed(child, what) {
-  const { code, error } = await child.ended
-  if (code !== 0)
-    throw new Error(`${what}: ${error?.message ?? `exit status ${code}`} ${child.errorText}`)
-}
 
 /** Starts on a host, with nothing on its standard output. */
 function starter({ workspace, lab }) {
@@ -138,19 +95,11 @@ async function runNginx(context) {
   const { workspace, lab, source } = context
   const start = starter(context)
   const port = 7502
-  const config = workspace.path('nginx.conf')
-  const home = workspace.makeDirectory('nginx')
-  // The files are this user's own; the default would be an account that may not read them.
-  writeFileSync(
-    config,
-    `user root; daemon off; master_process off; pid ${home}/pid; error_log ${home}/error.log;
-     events { } http { access_log off; sendfile on; sendfile_max_chunk 2m;
-       client_body_temp_path ${home}; proxy_temp_path ${home}; fastcgi_temp_path ${home};
-       uwsgi_temp_path ${home}; scgi_temp_path ${home};
-       server { listen ${port}; root ${path.dirname(source)}; } }`,
-  )
-  const server = start(0, 'nginx', ['-c', config, '-p', home])
-  await untilListening(server, port)
+  const server = await startNginx(workspace, {
+    start: (...args) => start(0, ...args),
+    listen: `${port}`,
+    directory: path.dirname(source),
+  })
   const copies = nodeHosts(lab).map((host) => workspace.path(`copy-${host}`))
   return timed({ workspace, servers: [server], copies }, async () => {
     const url = `http://${lab.address(0)}:${port}/${path.basename(source)}`

@@ -8,7 +8,8 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { availableMemoryBytes } from '../machine.mjs'
-import { push, sameContent, Workspace, warmMemory } from '../workspace.mjs'
+import { median } from '../report.mjs'
+import { main, push, sameContent, strategyArguments, Workspace, warmMemory } from '../workspace.mjs'
 import { Lab, wireFactor } from './lab.mjs'
 import { boundSeconds } from './scenarios.mjs'
 
@@ -34,9 +35,24 @@ export async function startNodes(workspace, lab, keyFile) {
   )
 }
 
-/** What happens to the network on the way. Rejects when the push is over before all of it has. */
-async function disturb(scenario, { lab, nodes, bound, signal }) {
-  const { fault, changes = [] } = scenario
+/** `fr add` by hand, as somebody beside the origin would. Resolves to the moment of its start. */
+async function addNode({ lab, workspace, keyFile, transfer }, node, via) {
+  const args = [main, 'add', transfer, node.address, '--via', via.address, '--key-file', keyFile]
+  const start = performance.now()
+  const { code, errorText } = await workspace.collect(process.execPath, args, {
+    prefix: lab.prefix(0),
+  })
+  if (code !== 0) throw new Error(`fr add: exit status ${code} ${errorText}`)
+  return start
+}
+
+/**
+ * What happens on the way. Rejects when the push is over before all of it has, or when some of it
+ * failed; resolves to the moment at which a node was added, if one was.
+ */
+async function disturb(scenario, context) {
+  const { lab, nodes, bound, signal } = context
+  const { fault, joins, changes = [] } = scenario
   const events = changes.map((change) => ({
     at: change.at,
     act: () => lab.setSpeed(change.host, change),
@@ -46,9 +62,17 @@ async function disturb(scenario, { lab, nodes, bound, signal }) {
       at: fault.at,
       act() {
         lab.cut(fault.host)
-        nodes[fault.host - 1].child.kill('SIGKILL')
+        nodes[fault.host - 1].kill()
       },
     })
+  }
+  let added
+  if (joins !== undefined) {
+    const act = () => {
+      added = addNode(context, nodes[joins.host - 1], nodes[0])
+      added.catch(() => {}) // awaited below
+    }
+    events.push({ at: joins.at, act })
   }
   const start = performance.now()
   for (const { at, act } of events.sort((a, b) => a.at - b.at)) {
@@ -56,15 +80,16 @@ async function disturb(scenario, { lab, nodes, bound, signal }) {
     await sleep(Math.max(0, rest), undefined, { signal })
     act()
   }
+  return added
 }
 
 function outcomes(scenario, nodes, result) {
-  const gone = scenario.fault?.host
   return nodes.map((node, at) => ({
     host: at + 1,
+    address: node.address,
     data: node.data,
-    isGone: at + 1 === gone,
-    isSlow: at + 1 === scenario.slow,
+    isGone: at + 1 === scenario.fault?.host,
+    isApart: at + 1 === scenario.slow || at + 1 === scenario.joins?.host,
     ...result.nodes.find((each) => each.node === node.address),
   }))
 }
@@ -82,7 +107,32 @@ function check(scenario, source, list, exitStatus, errorText) {
   if (exitStatus !== wanted) throw new Error(`fr push: exit status ${exitStatus}, not ${wanted}`)
 }
 
-/** One run: `{ seconds, slowSeconds, cpuPerGB, originCopies, strategy }`. */
+/**
+ * The figures of one run: `{ seconds, apartSeconds, lastOfMedian, cpuPerGB, originCpuPerGB,
+ * originCopies, system }`. `seconds`: of the nodes that count. `apartSeconds`: of the one looked at
+ * apart, a node that was added from the start of `fr add` on; null where there is none.
+ */
+function figures(scenario, { list, pushed, joinedAt, completedAt, strategy, sent }) {
+  const { result } = pushed
+  const here = list.filter((each) => !each.isGone)
+  const counted = here.filter((each) => !each.isApart)
+  const ends = counted.map((each) => each.seconds)
+  const apart = here.find((each) => each.isApart)
+  const sinceAdded = () => (completedAt.get(apart.address) - joinedAt) / 1000
+  const delivered = (here.length * scenario.bytes) / 1e9
+  return {
+    seconds: counted.length === list.length ? result.seconds : Math.max(...ends),
+    apartSeconds:
+      apart === undefined ? null : joinedAt === undefined ? apart.seconds : sinceAdded(),
+    lastOfMedian: Math.max(...ends) / median(ends),
+    cpuPerGB: pushed.cpuSeconds / delivered,
+    originCpuPerGB: pushed.originCpuSeconds / delivered,
+    originCopies: sent / scenario.bytes,
+    system: strategy === 'unicast' ? strategy : result.strategy,
+  }
+}
+
+/** One run by the product, in a network of its own. */
 export async function labRun(scenario, { queue, strategy, congestion }) {
   const count = scenario.hosts.length - 1
   const workspace = new Workspace(scenario.bytes * (count + 1))
@@ -99,35 +149,33 @@ export async function labRun(scenario, { queue, strategy, congestion }) {
     )
     const before = lab.counters()[0].sent
     const over = new AbortController()
+    const completedAt = new Map()
     let disturbance
+    const others = nodes.filter((_, at) => at + 1 === scenario.joins?.host)
     const pushing = push(workspace, {
       source,
-      nodes,
+      nodes: nodes.filter((node) => !others.includes(node)),
+      others,
       keyFile,
       prefix: lab.prefix(0),
-      args: strategy === undefined ? [] : ['--strategy', strategy],
+      args: strategyArguments(strategy),
       onLine(line) {
+        if (line.event === 'node') completedAt.set(line.node, performance.now())
         if (line.event !== 'plan') return
-        disturbance = disturb(scenario, { lab, nodes, bound, signal: over.signal })
+        const { signal } = over
+        const { transfer } = line
+        disturbance = disturb(scenario, { lab, workspace, keyFile, transfer, nodes, bound, signal })
         disturbance.catch(() => {}) // looked at below, when the push has ended
       },
     })
     const pushed = await pushing.finally(() =>
-      over.abort(new Error('the push was over before the network had changed')),
+      over.abort(new Error('the push was over before everything had happened')),
     )
-    await disturbance
+    const joinedAt = await disturbance
+    const sent = lab.counters()[0].sent - before
     const list = outcomes(scenario, nodes, pushed.result)
     check(scenario, source, list, pushed.exitStatus, pushed.errorText)
-    const counted = list.filter((each) => !each.isGone && !each.isSlow)
-    const delivered = list.filter((each) => !each.isGone).length * scenario.bytes
-    const isWhole = counted.length === list.length
-    return {
-      seconds: isWhole ? pushed.result.seconds : Math.max(...counted.map((each) => each.seconds)),
-      slowSeconds: list.find((each) => each.isSlow)?.seconds ?? null,
-      cpuPerGB: (pushed.cpuSeconds / delivered) * 1e9,
-      originCopies: (lab.counters()[0].sent - before) / scenario.bytes,
-      strategy: pushed.result.strategy,
-    }
+    return figures(scenario, { list, pushed, joinedAt, completedAt, strategy, sent })
   } finally {
     await workspace.close()
     lab.close()
@@ -148,9 +196,12 @@ export async function peerRun(peer, scenario, { queue, congestion }) {
     const delivered = scenario.bytes * copies.length
     return {
       seconds,
+      apartSeconds: null,
+      lastOfMedian: null,
       cpuPerGB: (cpuSeconds / delivered) * 1e9,
+      originCpuPerGB: null,
       originCopies: (lab.counters()[0].sent - before) / scenario.bytes,
-      strategy: peer.name,
+      system: peer.name,
     }
   } finally {
     await workspace.close()

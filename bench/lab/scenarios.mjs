@@ -3,38 +3,64 @@
  *
  * Speeds are Mbit/s of the wire, `bytes` is the file. `fault`: host that is killed, with its link
  * cut, at that part of the bound. `slow`: host whose own finish is looked at apart. `changes`:
- * speeds that change at that part of the bound. Host 0 is the origin.
+ * speeds that change at that part of the bound. `joins`: host that is added to the push at that
+ * part of it. Host 0 is the origin.
+ *
+ * `wanted`: what is asked of the nodes that count, by the names of tables.mjs; `wantedApart`: of
+ * the host looked at apart. `queues`: the uplinks it is measured with when none are named.
  */
 const MIB = 2 ** 20
 
 const host = (upMbit, downMbit = upMbit) => ({ upMbit, downMbit })
 const many = (count, each) => Array.from({ length: count }, () => ({ ...each }))
 
-const lan8 = { bytes: 128 * MIB, hosts: many(9, host(200)) }
+const lan8 = { bytes: 128 * MIB, hosts: many(9, host(200)), queues: ['fifo'] }
+const both = ['fifo', 'fair']
+
+/** The ratio asked for; of every row also that its runs are alike. */
+const wanted = (ofFloor, more = {}) => ({ 'of floor': ofFloor, 'max/min': 1.05, ...more })
 
 export const scenarios = {
-  lan8: { ...lan8, about: '8 nodes, every link 200 Mbit/s' },
-  lan16: { about: '16 nodes, every link 100 Mbit/s', bytes: 64 * MIB, hosts: many(17, host(100)) },
+  lan8: {
+    ...lan8,
+    about: '8 nodes, every link 200 Mbit/s',
+    queues: both,
+    wanted: wanted(1.02, { 'last/median': 1.05, 'CPU-s/GB': 1.5 }),
+  },
+  lan16: {
+    about: '16 nodes, every link 100 Mbit/s',
+    bytes: 64 * MIB,
+    hosts: many(17, host(100)),
+    queues: both,
+    wanted: wanted(1.05),
+  },
   hetero8: {
     about: 'uplinks 400, 400, 200, 200, 100, 100, 50, 50, downlinks 400, origin 200',
     bytes: 128 * MIB,
     hosts: [200, 400, 400, 200, 200, 100, 100, 50, 50].map((up) => host(up, 400)),
+    queues: ['fifo'],
+    wanted: wanted(1.03),
   },
   relay8: {
     about: 'origin 800, 8 nodes 200 up and 400 down: the uplinks are the limit',
     bytes: 192 * MIB,
     hosts: [host(800), ...many(8, host(200, 400))],
+    queues: ['fifo'],
+    wanted: wanted(1.05),
   },
   slow8: {
     ...lan8,
     about: 'lan8 with one downlink of 20 Mbit/s; the other seven',
     hosts: lan8.hosts.map((each, at) => (at === 8 ? host(200, 20) : each)),
     slow: 8,
+    wanted: wanted(1.04),
+    wantedApart: wanted(1.05),
   },
   fault8: {
     ...lan8,
     about: 'lan8, one node killed and its link cut at 40 %; the survivors',
     fault: { host: 3, at: 0.4 },
+    wanted: wanted(1.06),
   },
   shift8: {
     ...lan8,
@@ -43,6 +69,15 @@ export const scenarios = {
       { at: 0.5, host: 2, upMbit: 20 },
       { at: 0.5, host: 5, upMbit: 400 },
     ],
+    wanted: wanted(1.1),
+  },
+  join8: {
+    ...lan8,
+    about: 'lan8, a ninth node added at half time; the eight, and the new one from then on',
+    hosts: many(10, host(200)),
+    joins: { host: 9, at: 0.5 },
+    wanted: wanted(1.05),
+    wantedApart: wanted(1.1),
   },
 }
 
@@ -51,6 +86,7 @@ export const quickScenario = {
   about: '2 nodes, every link 200 Mbit/s',
   bytes: 4 * MIB,
   hosts: many(3, host(200)),
+  queues: both,
 }
 
 /** r* = min(u0, min d, (u0 + U) / n), in bytes a second, of the hosts that count. */
@@ -72,10 +108,11 @@ function changed(hosts, changes) {
 /**
  * T*: the least time in which every host that counts can have the file, in seconds of the fluid
  * model. With changes: the rate integrated over time. The slow host is left out; of a host that
- * dies only its uplink is missed, and only where it would be the limit, which no scenario has.
+ * dies only its uplink is missed, and only where it would be the limit, which no scenario has; nor
+ * is there one in which the new host's share of the uplinks is taken from the others.
  */
-export function boundSeconds({ bytes, hosts, slow, changes = [] }) {
-  const counted = hosts.filter((_, at) => at !== slow)
+export function boundSeconds({ bytes, hosts, slow, joins, changes = [] }) {
+  const counted = hosts.filter((_, at) => at !== slow && at !== joins?.host)
   const before = bytes / rate(counted)
   if (changes.length === 0) return before
   const at = changes[0].at * before
@@ -83,7 +120,11 @@ export function boundSeconds({ bytes, hosts, slow, changes = [] }) {
   return at + (bytes - at * rate(counted)) / rate(changed(counted, changes))
 }
 
-/** The same for the slow host alone. */
-export function slowBoundSeconds({ bytes, hosts, slow }) {
-  return (bytes * 8) / (hosts[slow].downMbit * 1e6)
+/**
+ * The same for the host looked at apart, the slow one or the new one from the moment it is added:
+ * its own line. Null where there is none.
+ */
+export function apartBoundSeconds({ bytes, hosts, slow, joins }) {
+  const apart = slow ?? joins?.host
+  return apart === undefined ? null : (bytes * 8) / (hosts[apart].downMbit * 1e6)
 }

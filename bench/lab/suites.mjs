@@ -1,71 +1,25 @@
 /**
- * The suites that need the lab: scenarios, the product beside other systems, tables. A run that
- * fails is a row that says so, and fails the suite; the others are still measured.
+ * The suites that need the lab: scenarios, the product beside other systems. A run that fails is a
+ * sentence in the table and fails the suite; the others are still measured. What is compared takes
+ * turns: a round is one run of every system in the same network.
  */
-import { median, spread } from '../report.mjs'
+import { readFileSync } from 'node:fs'
+import { copies } from '../copies.mjs'
+import { loopbackSuites } from '../loopback.mjs'
 import { MIB, Obstacle } from '../workspace.mjs'
 import { labObstacle, wireFactor } from './lab.mjs'
 import { peers } from './peers.mjs'
 import { labRun, peerRun } from './runs.mjs'
-import { boundSeconds, quickScenario, scenarios, slowBoundSeconds } from './scenarios.mjs'
+import { quickScenario, scenarios } from './scenarios.mjs'
+import { comparisons, labReport, merged, whereEachWins } from './tables.mjs'
 
-function row(name, queue, scenario, runs) {
-  const floor = boundSeconds(scenario) * wireFactor
-  const seconds = runs.map((run) => run.seconds)
-  return {
-    name,
-    queue,
-    strategy: runs[0].strategy,
-    bound: boundSeconds(scenario),
-    floor,
-    seconds: spread(seconds),
-    ratio: median(seconds) / floor,
-    ratios: spread(
-      seconds.map((each) => each / floor),
-      3,
-    ),
-    percent: (100 * floor) / median(seconds),
-    cpu: spread(runs.map((run) => run.cpuPerGB)),
-    copies: spread(runs.map((run) => run.originCopies)),
-    runs,
-  }
+/** Other systems have no answer to what happens on the way, and one time for all their nodes. */
+function whyNotPeers({ fault, joins, slow, changes }) {
+  const isPlain = [fault, joins, slow, changes].every((each) => each === undefined)
+  return isPlain ? null : 'not measured'
 }
 
-function slowRow(name, queue, scenario, runs) {
-  const floor = slowBoundSeconds(scenario) * wireFactor
-  const seconds = runs.map((run) => run.slowSeconds)
-  return {
-    name: `${name}, the slow one`,
-    queue,
-    strategy: runs[0].strategy,
-    bound: slowBoundSeconds(scenario),
-    floor,
-    seconds: spread(seconds),
-    ratio: median(seconds) / floor,
-    ratios: spread(
-      seconds.map((each) => each / floor),
-      3,
-    ),
-    percent: (100 * floor) / median(seconds),
-    cpu: null,
-    copies: null,
-  }
-}
-
-const columns = [
-  { key: 'name', title: 'scenario' },
-  { key: 'queue', title: 'uplinks' },
-  { key: 'strategy', title: 'system' },
-  { key: 'bound', title: 'T* s' },
-  { key: 'floor', title: 'floor s' },
-  { key: 'seconds', title: 'measured s' },
-  { key: 'ratios', title: 'of floor' },
-  { key: 'percent', title: 'bound %', digits: 1 },
-  { key: 'cpu', title: 'CPU-s/GB' },
-  { key: 'copies', title: 'origin copies' },
-]
-
-/** What takes part: `{ name, missing(), run(scenario, network) }`. */
+/** What takes part: `{ name, missing(scenario), run(scenario, network) }`. */
 function contenders({ strategies, peers: wanted }) {
   const ours = strategies.map((strategy) => ({
     name: strategy ?? 'fr push',
@@ -77,78 +31,88 @@ function contenders({ strategies, peers: wanted }) {
     ...ours,
     ...others.map((peer) => ({
       name: peer.name,
-      missing: peer.missing,
+      missing: (scenario) => peer.missing() ?? whyNotPeers(scenario),
       run: (scenario, network) => peerRun(peer, scenario, network),
     })),
   ]
 }
 
-/** All runs of one contender in one network; resolves to rows and the reasons of failed runs. */
-async function measure(contender, name, scenario, { network, runs, say }) {
+/** All rounds in one network; resolves to an entry (tables.mjs) per contender. */
+async function measure(all, name, scenario, { network, rounds, say }) {
   const { queue } = network
-  const missing = contender.missing()
-  if (missing !== null) {
-    return { rows: [{ name, queue, strategy: contender.name, seconds: missing }], failures: [] }
-  }
-  const done = []
-  const failures = []
-  for (let run = 0; run < runs; run++) {
-    const label = `${name}, ${queue}, ${contender.name}`
-    try {
-      done.push(await contender.run(scenario, network))
-      say(`${label}: ${done.at(-1).seconds.toFixed(2)} s`)
-    } catch (error) {
-      if (error instanceof Obstacle) throw error
-      say(`${label}: ${error.stack}`)
-      failures.push(`FAILED: ${label}: ${error.message.split('\n')[0]}`)
-    }
-  }
-  if (done.length === 0) {
-    return { rows: [{ name, queue, strategy: contender.name, seconds: 'failed' }], failures }
-  }
-  const rows = [row(name, queue, scenario, done)]
-  if (done[0].slowSeconds != null) rows.push(slowRow(name, queue, scenario, done))
-  return { rows, failures }
-}
-
-async function runScenarios(suite, table, options) {
-  const obstacle = labObstacle()
-  if (obstacle !== null) throw new Obstacle(obstacle)
-  const { congestion, say } = options
-  const runs = options.rounds ?? (options.quick ? 1 : 3)
-  const rows = []
-  const failures = []
-  for (const [name, scenario] of Object.entries(table)) {
-    for (const queue of options.queues) {
-      for (const contender of contenders(options)) {
-        const network = { queue, congestion }
-        const measured = await measure(contender, name, scenario, { network, runs, say })
-        rows.push(...measured.rows)
-        failures.push(...measured.failures)
+  const entries = all.map((contender) => {
+    const missing = contender.missing(scenario)
+    return { name, queue, system: contender.name, runs: [], failures: [], missing }
+  })
+  for (let round = 0; round < rounds; round++) {
+    for (const [at, contender] of all.entries()) {
+      const entry = entries[at]
+      if (entry.missing !== null) continue
+      const label = `${name}, ${queue}, ${contender.name}`
+      try {
+        const run = await contender.run(scenario, network)
+        entry.runs.push(run)
+        entry.system = run.system
+        say(`${label}: ${run.seconds.toFixed(2)} s`)
+      } catch (error) {
+        if (error instanceof Obstacle) throw error
+        say(`${label}: ${error.stack}`)
+        entry.failures.push(`${label}: ${error.message.split('\n')[0]}`)
       }
     }
   }
-  const kind = congestion ?? 'the congestion control of the system'
-  return {
-    suite,
-    title: `scenarios over network namespaces, ${kind}, ${runs} runs: median (min-max)`,
-    columns,
-    rows,
-    isFailed: failures.length > 0,
-    notes: [
-      ...Object.entries(table).map(
-        ([name, { about, bytes }]) => `${name}: ${about}; ${bytes / MIB} MiB`,
-      ),
-      `T* is the fluid bound, the floor what TCP can make of it: T* x ${wireFactor}`,
-      ...failures,
-    ],
+  return entries
+}
+
+/** The entries of earlier outputs (`--json`) of these suites. */
+function earlier(files) {
+  return files.flatMap((file) => {
+    try {
+      const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean)
+      return lines.flatMap((text) => JSON.parse(text).entries ?? [])
+    } catch (error) {
+      throw new Obstacle(`--from ${file}: ${error.message}`)
+    }
+  })
+}
+
+async function entriesOf(table, options) {
+  const { congestion, from, queues, say } = options
+  if (from !== undefined) return earlier(from).filter(({ name }) => Object.hasOwn(table, name))
+  const obstacle = labObstacle()
+  if (obstacle !== null) throw new Obstacle(obstacle)
+  const rounds = options.rounds ?? (options.quick ? 1 : 5)
+  const entries = []
+  for (const [name, scenario] of Object.entries(table)) {
+    for (const queue of queues ?? scenario.queues) {
+      const network = { queue, congestion }
+      const all = contenders(options)
+      entries.push(...(await measure(all, name, scenario, { network, rounds, say })))
+    }
   }
+  return entries
+}
+
+/** The table of all that was measured, and one more for each scenario with several systems. */
+async function runScenarios(suite, table, options) {
+  const entries = merged(await entriesOf(table, options))
+  const here = Object.entries(table).filter(([name]) => entries.some((each) => each.name === name))
+  const rounds = Math.max(...entries.map((entry) => entry.runs.length), 0)
+  const kind = options.congestion ?? 'the congestion control of the system'
+  const notes = [
+    ...here.map(([name, { about, bytes }]) => `${name}: ${about}; ${bytes / MIB} MiB`),
+    `T* is the fluid bound, the floor what TCP can make of it: T* x ${wireFactor}`,
+    'wanted: of the floor; met also says whether the runs are alike (max/min), and on lan8 ' +
+      'whether equal nodes end together (last/median) and what it costs (CPU-s/GB)',
+    ...whereEachWins(table, entries),
+  ]
+  const title = `scenarios over network namespaces, ${kind}, ${rounds} rounds: median (min-max)`
+  return [labReport(suite, title, table, entries, notes), ...comparisons(suite, table, entries)]
 }
 
 function settled(options) {
   return {
     ...options,
-    queues: options.queues ?? ['fifo', 'fair'],
     // Undefined: whatever `fr push` does when not told.
     strategies: options.strategies ?? [undefined],
     congestion: options.congestion === 'system' ? null : (options.congestion ?? 'cubic'),
@@ -166,14 +130,37 @@ export const lan = {
     ),
 }
 
+/** Rows that need no network of their own. */
+const unshaped = { small: () => [copies], loopback: loopbackSuites }
+
+function everything({ quick, from }, known) {
+  if (quick) return ['lan8']
+  return from === undefined ? known : Object.keys(scenarios)
+}
+
 export const lab = {
   name: 'lab',
-  about: `scenarios over network namespaces: ${Object.keys(scenarios).join(', ')} (needs root)`,
-  run(options) {
-    const names = options.scenarios ?? Object.keys(scenarios)
-    const unknown = names.find((name) => !Object.hasOwn(scenarios, name))
-    if (unknown !== undefined) throw new Obstacle(`there is no scenario ${unknown}`)
-    const table = Object.fromEntries(names.map((name) => [name, scenarios[name]]))
-    return runScenarios('lab', options.quick ? { quick: quickScenario } : table, settled(options))
+  about:
+    `everything with a wanted value: ${Object.keys(scenarios).join(', ')} over network ` +
+    `namespaces (needs root), ${Object.keys(unshaped).join(', ')}`,
+
+  /** Each part is a suite of its own: what goes wrong in one leaves the others alone. */
+  parts(options) {
+    const known = [...Object.keys(scenarios), ...Object.keys(unshaped)]
+    const names = options.scenarios ?? everything(options, known)
+    const unknown = names.find((name) => !known.includes(name))
+    if (unknown !== undefined) {
+      throw new Obstacle(`there is no scenario ${unknown}; there are ${known.join(', ')}`)
+    }
+    const chosen = names.filter((name) => Object.hasOwn(scenarios, name))
+    const table = Object.fromEntries(chosen.map((name) => [name, scenarios[name]]))
+    const shaped = {
+      run: (given) =>
+        runScenarios('lab', given.quick ? { quick: quickScenario } : table, settled(given)),
+    }
+    return [
+      ...(chosen.length === 0 ? [] : [shaped]),
+      ...names.flatMap((name) => unshaped[name]?.() ?? []),
+    ]
   },
 }

@@ -16,6 +16,8 @@ export interface BenchRequest {
   readonly congestion?: string
   /** Other systems to measure in the same scenarios; empty never occurs. */
   readonly peers?: readonly string[]
+  /** Outputs of earlier runs with `json`, whose runs are taken instead of measuring. */
+  readonly from?: readonly string[]
 }
 
 /** What was wrong, in a sentence that names the argument. Exit status 2. */
@@ -23,7 +25,7 @@ export class BenchUsageError extends Error {}
 
 const maxRounds = 100
 const queueNames = ['fifo', 'fair']
-const strategyNames = ['classic', 'adaptive']
+const strategyNames = ['classic', 'adaptive', 'unicast']
 const peerNames = ['mbuffer', 'rsync', 'nginx', 'uftp', 'aria2']
 
 const options = {
@@ -36,6 +38,7 @@ const options = {
   strategy: { type: 'string' },
   congestion: { type: 'string' },
   peers: { type: 'string' },
+  from: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
@@ -54,18 +57,21 @@ Options:
   --out DIR           append the tables to DIR/RESULTS.md
   --quick             small sizes: shows that the benches work, not how fast anything is
   --rounds N          counted rounds of each suite
-  --scenario LIST     lab: which scenarios
-  --queue LIST        lan, lab: fifo (one queue per uplink), fair (one per destination)
+  --scenario LIST     lab: which of its rows
+  --queue LIST        lan, lab: fifo (one queue per uplink), fair (one per destination);
+                      otherwise what the wanted values are for
   --strategy LIST     loopback, lan, lab: ${strategyNames.join(', ')};
                       otherwise what fr push does by itself
   --congestion NAME   lan, lab: TCP congestion control of the hosts (cubic); system: the machine's
   --peers LIST        lan, lab: other systems in the same network: ${peerNames.join(', ')}, or all
+  --from LIST         lan, lab: tables of the runs in these outputs of --json, all together
   -h, --help          print this
 
 Examples:
   $ fr-bench loopback
   $ sudo fr-bench lan --queue fifo --rounds 5
-  $ sudo fr-bench lab --scenario lan8,fault8 --peers all --out bench
+  $ sudo fr-bench lab
+  $ sudo fr-bench lab --scenario lan8,hetero8 --strategy adaptive,classic --peers all --out bench
 
 Exit status: 0; 1 a suite failed; 2 usage, or a suite cannot run on this machine.
 `
@@ -119,6 +125,7 @@ export function parseBenchArguments(
     strategies: list('strategy', values.strategy, strategyNames),
     congestion: list('congestion', values.congestion)?.[0],
     peers,
+    from: list('from', values.from),
   }
   const present = Object.entries(given).filter(([, value]) => value !== undefined)
   return {

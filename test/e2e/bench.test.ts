@@ -1,6 +1,14 @@
 /** The benches run: real processes, small sizes. What they measure here means nothing. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -34,21 +42,28 @@ interface Report {
   readonly rows: readonly Row[]
 }
 
+const reportsOf = (stdout: string): Report[] =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
 describe('fr-bench --quick', () => {
   test('loopback: the limit, the engine and fr push in one run; JSON alone on stdout', () => {
     const out = path.join(makeDirectory(), 'results')
     const { stdout, stderr, status } = bench(['loopback', '--quick', '--json', '--out', out])
     expect(`${status} ${stderr}`).toMatch(/^0 /)
-    const report = JSON.parse(stdout) as Report
-    expect(report).toMatchObject({ event: 'bench', suite: 'loopback' })
-    expect(report.machine).toContain(process.version)
-    expect(report.rows.map((row) => row.name)).toEqual([
-      'limit',
-      'engine, no digests',
-      'fr push',
-      'fr push, portable engine',
+    const reports = reportsOf(stdout)
+    const programs = ['limit', 'engine, no digests', 'fr push']
+    expect(reports.map((report) => report.rows.map((row) => row.name))).toEqual([
+      [...programs, 'fr push, portable engine'],
+      programs,
     ])
-    for (const { trials } of report.rows) {
+    for (const report of reports) {
+      expect(report).toMatchObject({ event: 'bench', suite: 'loopback' })
+      expect(report.machine).toContain(process.version)
+    }
+    for (const { trials } of reports.flatMap((report) => report.rows)) {
       expect(trials).toHaveLength(1)
       expect(trials?.[0]?.seconds).toBeGreaterThan(0)
       expect(trials?.[0]?.cpuSeconds).toBeGreaterThan(0)
@@ -60,7 +75,9 @@ describe('fr-bench --quick', () => {
     const { stdout, status } = bench(['small', 'memory', '--quick'])
     expect(status).toBe(0)
     expect(stdout).toMatch(/^fr push, start to exit +\d+ \(\d+-\d+\) +\d+\.\d\d$/m)
+    expect(stdout).toMatch(/^4 KiB to 2 nodes +fr push, unicast +\d+\.\d +1\.00/m)
     expect(stdout).toMatch(/^16 MiB +\d+\.\d +\d+\.\d/m)
+    expect(stdout).toMatch(/\n(missed:\n( {2}.+\n)+|everything that was wanted .+\n)$/)
   })
 
   test('micro', () => {
@@ -76,6 +93,35 @@ describe('fr-bench', () => {
     const { stderr, status } = bench(['loopbak'])
     expect(status).toBe(2)
     expect(stderr).toMatch(/no suite 'loopbak'; there are loopback, engine/)
+  })
+
+  test('tables of earlier outputs, put together, with what was missed at the end', () => {
+    const directory = makeDirectory()
+    const files = [5.7, 6.2].map((seconds, at) => {
+      const run = { seconds, apartSeconds: null, lastOfMedian: 1.01, cpuPerGB: 1 }
+      const runs = [{ ...run, originCpuPerGB: 0.2, originCopies: 1 }]
+      const entry = { name: 'lan8', queue: 'fifo', system: 'adaptive', runs, failures: [] }
+      const file = path.join(directory, `${at}.json`)
+      writeFileSync(file, `${JSON.stringify({ entries: [{ ...entry, missing: null }] })}\n`)
+      return file
+    })
+    const { stdout, status } = bench(['lab', '--from', files.join(','), '--out', directory])
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^lan8 +fifo +adaptive +5\.37 +5\.62 +5\.95 \(5\.70-6\.20\) /m)
+    expect(stdout).toMatch(
+      /\nmissed:\n {2}lan8, fifo: of floor 1\.060 .+\n {2}lan8, fifo: max\/min 1\.088 .+\n$/,
+    )
+    const results = readFileSync(path.join(directory, 'RESULTS.md'), 'utf8')
+    expect(results).toContain('- missed: lan8, fifo: of floor 1.060 (wanted: <= 1.02)\n')
+  })
+
+  test.each([
+    [['--scenario', 'lan9'], /^fr-bench lab: there is no scenario lan9; there are lan8, .*\n$/],
+    [['--from', '/nonexistent'], /^fr-bench lab: --from \/nonexistent: ENOENT.*\n$/],
+  ])('lab %j is refused in one line', (args, text) => {
+    const { stderr, status } = bench(['lab', ...args])
+    expect(status).toBe(2)
+    expect(stderr).toMatch(text)
   })
 
   test('says in one line that the published package holds no benches', () => {

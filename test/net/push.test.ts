@@ -75,7 +75,7 @@ describe(`a push to ${count} nodes over links of ${mbit} Mbit/s`, () => {
     const strike = async () => {
       await sleep(1_000)
       lab.cut(victim)
-      nodes[victim - 1]?.child.kill('SIGKILL')
+      nodes[victim - 1]?.kill()
     }
     const { result, exitStatus } = await push(workspace, {
       source,

@@ -27,6 +27,7 @@ describe('arguments of fr-bench', () => {
       'fair,fifo',
     ]
     argv.push('--strategy', 'classic', '--scenario', 'a,b', '--congestion=bbr', '--peers', 'rsync')
+    argv.push('--from', 'one.json,two.json')
     expect(parse(...argv)).toEqual({
       suites: ['lan'],
       json: true,
@@ -38,6 +39,7 @@ describe('arguments of fr-bench', () => {
       scenarios: ['a', 'b'],
       congestion: 'bbr',
       peers: ['rsync'],
+      from: ['one.json', 'two.json'],
     })
   })
 

@@ -1,0 +1,223 @@
+/**
+ * Runs in, tables out: the figures of the lab beside their floor and what is wanted of them, and
+ * the systems beside one another. Pure: nothing here runs anything.
+ *
+ * An entry is all runs of one system in one network:
+ *
+ *     { name, queue, system, runs: [figures of runs.mjs], failures: [sentence], missing: null }
+ *
+ * `missing`: why there are none. Entries of several outputs can be put together (`merged`), so a
+ * long measurement may be taken in parts.
+ */
+import { median, spread } from '../report.mjs'
+import { judge } from '../wanted.mjs'
+import { wireFactor } from './lab.mjs'
+import { apartBoundSeconds, boundSeconds } from './scenarios.mjs'
+
+/** What is wanted is wanted of the product as it comes. */
+const judgedSystem = 'adaptive'
+/** Medians this close are level: below it the order of two systems means nothing. */
+const levelShare = 0.01
+
+const keyOf = ({ name, queue, system }) => `${name}, ${queue}, ${system}`
+
+/** Entries of the same system in the same network become one, in order of appearance. */
+export function merged(entries) {
+  const byKey = new Map()
+  for (const entry of entries) {
+    const before = byKey.get(keyOf(entry))
+    byKey.set(keyOf(entry), {
+      ...entry,
+      runs: [...(before?.runs ?? []), ...entry.runs],
+      failures: [...(before?.failures ?? []), ...entry.failures],
+    })
+  }
+  return [...byKey.values()]
+}
+
+const maxOfMin = (values) => (values.length < 2 ? null : Math.max(...values) / Math.min(...values))
+
+const medianOf = (runs, figure) => {
+  const values = runs.map((run) => run[figure])
+  return values.includes(null) ? null : median(values)
+}
+
+/** One line: the seconds of the runs against a bound, and what is wanted of them. */
+function line({ name, entry, bound, seconds, wanted, more }) {
+  const floor = bound * wireFactor
+  const values = {
+    'of floor': median(seconds) / floor,
+    'max/min': maxOfMin(seconds),
+    'last/median': more?.lastOfMedian ?? null,
+    'CPU-s/GB': more?.cpu ?? null,
+  }
+  const asked = entry.system === judgedSystem ? wanted : undefined
+  const { queue, system } = entry
+  return {
+    name,
+    queue,
+    system,
+    bound,
+    floor,
+    seconds: spread(seconds),
+    ratio: values['of floor'],
+    ratios: spread(
+      seconds.map((each) => each / floor),
+      3,
+    ),
+    spread: values['max/min'],
+    lastOfMedian: values['last/median'],
+    cpu: values['CPU-s/GB'],
+    originCpu: more?.originCpu ?? null,
+    copies: more?.copies ?? null,
+    ...judge(`${name}, ${queue}`, asked, values),
+  }
+}
+
+/** The lines of one entry: of the nodes that count, and of the one looked at apart. */
+function linesOf(entry, scenario) {
+  const { name, queue, system, runs, missing, failures } = entry
+  if (runs.length === 0) {
+    const asked = system === judgedSystem && failures.length > 0 ? scenario.wanted : undefined
+    const missed = asked === undefined ? [] : [`${name}, ${queue}: every run failed`]
+    return [{ name, queue, system, seconds: missing ?? 'failed', missed }]
+  }
+  const main = line({
+    name,
+    entry,
+    bound: boundSeconds(scenario),
+    seconds: runs.map((run) => run.seconds),
+    wanted: scenario.wanted,
+    more: {
+      lastOfMedian: medianOf(runs, 'lastOfMedian'),
+      cpu: medianOf(runs, 'cpuPerGB'),
+      originCpu: medianOf(runs, 'originCpuPerGB'),
+      copies: medianOf(runs, 'originCopies'),
+    },
+  })
+  const seconds = runs.map((run) => run.apartSeconds)
+  if (seconds.includes(null)) return [main]
+  const apart = line({
+    name: `${name}, the ${scenario.joins === undefined ? 'slow' : 'new'} one`,
+    entry,
+    bound: apartBoundSeconds(scenario),
+    seconds,
+    wanted: scenario.wantedApart,
+  })
+  return [main, apart]
+}
+
+const columns = [
+  { key: 'name', title: 'scenario' },
+  { key: 'queue', title: 'uplinks' },
+  { key: 'system', title: 'system' },
+  { key: 'bound', title: 'T* s' },
+  { key: 'floor', title: 'floor s' },
+  { key: 'seconds', title: 'measured s' },
+  { key: 'ratios', title: 'of floor' },
+  { key: 'wanted', title: 'wanted' },
+  { key: 'met', title: 'met' },
+  { key: 'spread', title: 'max/min', digits: 3 },
+  { key: 'lastOfMedian', title: 'last/median', digits: 3 },
+  { key: 'cpu', title: 'CPU-s/GB' },
+  { key: 'originCpu', title: 'of it origin' },
+  { key: 'copies', title: 'origin copies' },
+]
+
+/** Everything that was measured, a line each. `table`: the scenarios by name. */
+export function labReport(suite, title, table, entries, notes) {
+  const rows = entries.flatMap((entry) => linesOf(entry, table[entry.name]))
+  const failures = entries.flatMap((entry) => entry.failures)
+  return {
+    suite,
+    title,
+    columns,
+    rows,
+    entries,
+    isFailed: failures.length > 0,
+    isJudged: rows.some((row) => typeof row.met === 'string'),
+    missed: rows.flatMap((row) => row.missed),
+    notes: [...notes, ...failures.map((text) => `FAILED: ${text}`)],
+  }
+}
+
+const comparisonColumns = [
+  { key: 'queue', title: 'uplinks' },
+  { key: 'system', title: 'system' },
+  { key: 'seconds', title: 'measured s' },
+  { key: 'ratios', title: 'of floor' },
+  { key: 'ofBest', title: 'of the fastest' },
+  { key: 'cpu', title: 'CPU-s/GB' },
+  { key: 'copies', title: 'origin copies' },
+]
+
+/** Fastest first, those without a figure last. */
+function ranked(entries, scenario) {
+  const rows = entries.map((entry) => {
+    const [main] = linesOf(entry, scenario)
+    return { ...main, median: entry.runs.length === 0 ? null : medianOf(entry.runs, 'seconds') }
+  })
+  const measured = rows.filter((row) => row.median !== null).sort((a, b) => a.median - b.median)
+  const best = measured[0]?.median
+  return [
+    ...measured.map((row) => ({ ...row, ofBest: row.median / best })),
+    ...rows.filter((row) => row.median === null),
+  ]
+}
+
+const percent = (row) => `${row.system} (+${((row.ofBest - 1) * 100).toFixed(0)} %)`
+
+/** One network in a sentence: who is fastest, who is level, how far behind the others are. */
+function sentence(where, rows) {
+  const measured = rows.filter((row) => row.median !== null)
+  if (measured.length < 2) return []
+  const level = measured.filter((row) => row.ofBest <= 1 + levelShare).map((row) => row.system)
+  const behind = measured.filter((row) => row.ofBest > 1 + levelShare).map(percent)
+  const first = level.length === 1 ? `${level[0]} is fastest` : `${level.join(' and ')} are fastest`
+  return [`${where}: ${first}${behind.length === 0 ? '' : `, before ${behind.join(', ')}`}`]
+}
+
+/** Networks by name (scenario and uplinks), each with its entries; only where several compete. */
+function contests(entries) {
+  const byName = new Map()
+  for (const entry of entries) {
+    const queues = byName.get(entry.name) ?? new Map()
+    queues.set(entry.queue, [...(queues.get(entry.queue) ?? []), entry])
+    byName.set(entry.name, queues)
+  }
+  return [...byName].filter(([, queues]) => [...queues.values()].some((each) => each.length > 1))
+}
+
+/** A table of all systems for each scenario in which several took part. */
+export function comparisons(suite, table, entries) {
+  return contests(entries).map(([name, queues]) => {
+    const rows = [...queues].flatMap(([, each]) => ranked(each, table[name]))
+    const notes = [...queues].flatMap(([queue, each]) =>
+      sentence(`${name}, ${queue}`, ranked(each, table[name])),
+    )
+    const title = `${name}, all systems: ${table[name].about}`
+    return { suite, title, columns: comparisonColumns, rows, notes, missed: [] }
+  })
+}
+
+/** Where each system wins, from the figures: one sentence a system. */
+export function whereEachWins(table, entries) {
+  const wins = new Map()
+  for (const [name, queues] of contests(entries)) {
+    for (const [queue, each] of queues) {
+      for (const row of ranked(each, table[name])) {
+        const mine = wins.get(row.system) ?? { fastest: [], level: [] }
+        wins.set(row.system, mine)
+        if (row.median === null || row.ofBest > 1 + levelShare) continue
+        ;(row.ofBest === 1 ? mine.fastest : mine.level).push(`${name} ${queue}`)
+      }
+    }
+  }
+  return [...wins].map(([system, { fastest, level }]) => {
+    const parts = [
+      fastest.length === 0 ? 'is fastest nowhere' : `is fastest in ${fastest.join(', ')}`,
+      ...(level.length === 0 ? [] : [`level with the fastest in ${level.join(', ')}`]),
+    ]
+    return `${system} ${parts.join('; ')}`
+  })
+}

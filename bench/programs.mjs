@@ -1,0 +1,74 @@
+/**
+ * Programs of others that the benches run beside the product: whether they are installed, when they
+ * are ready, how they ended. They are started in a workspace, so that none outlives it.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export const listenMs = 10_000
+
+/** Which of these are not there, as the text of a cell; null: none. */
+export function missing(...programs) {
+  const found = (program) =>
+    spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
+  const absent = programs.filter((program) => !found(program))
+  return absent.length === 0 ? null : `not installed: ${absent.join(', ')}`
+}
+
+export async function until(isSo, what, timeoutMs, pollMs = 5) {
+  const end = performance.now() + timeoutMs
+  while (!isSo()) {
+    if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
+    await sleep(pollMs)
+  }
+}
+
+/** True when a process of this host listens on the TCP port. `child`: any process of the host. */
+function listens(child, port) {
+  if (!existsSync(`/proc/${child.pid}/net/tcp6`)) return false // it is ending
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
+  const text = ['tcp', 'tcp6'].map((name) => readFileSync(`/proc/${child.pid}/net/${name}`, 'utf8'))
+  return text
+    .join('')
+    .split('\n')
+    .some((line) => {
+      const [, local, , state] = line.trim().split(/\s+/)
+      return state === '0A' && `${local} `.endsWith(wanted)
+    })
+}
+
+export const untilListening = (child, port) =>
+  until(() => isRunning(child) && listens(child, port), `port ${port}`, listenMs)
+
+function isRunning(child) {
+  if (child.exitCode === null && child.signalCode === null) return true
+  throw new Error(`${child.spawnargs.join(' ')} ended: ${child.errorText}`)
+}
+
+export async function succeed(child, what) {
+  const { code, error } = await child.ended
+  if (code !== 0)
+    throw new Error(`${what}: ${error?.message ?? `exit status ${code}`} ${child.errorText}`)
+}
+
+/**
+ * A web server for one directory, once it listens. `listen`: its port, with an address before it or
+ * not; `start(program, args)`: how it is started.
+ */
+export async function startNginx(workspace, { start, listen, directory }) {
+  const config = workspace.path('nginx.conf')
+  const home = workspace.makeDirectory('nginx')
+  // The files are this user's own; the default would be an account that may not read them.
+  writeFileSync(
+    config,
+    `user root; daemon off; master_process off; pid ${home}/pid; error_log ${home}/error.log;
+     events { } http { access_log off; sendfile on; sendfile_max_chunk 2m;
+       client_body_temp_path ${home}; proxy_temp_path ${home}; fastcgi_temp_path ${home};
+       uwsgi_temp_path ${home}; scgi_temp_path ${home};
+       server { listen ${listen}; root ${directory}; } }`,
+  )
+  const server = start('nginx', ['-c', config, '-p', home])
+  await untilListening(server, Number(listen.split(':').at(-1)))
+  return server
+}
