@@ -31,6 +31,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -396,11 +397,14 @@ static struct run_result run_once(const struct options* options) {
   warm_memory(options->warm);
   connect_all(options);
   pid_t pids[MAX_WORKERS];
+  const pid_t self = getpid();
   double start = monotonic_seconds();
   for (int index = 0; index < options->workers; index++) {
     pids[index] = fork();
     if (pids[index] < 0) fail("fork");
     if (pids[index] == 0) {
+      /* Whatever ends the program ends its workers; it may have gone before this line. */
+      if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != self) _exit(1);
       run_worker(options, index);
       _exit(0);
     }

@@ -1,11 +1,12 @@
 /** The suites that need namespaces run, and leave nothing behind however they end. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { gone } from '../../bench/lab/lab.mjs'
+import { until } from '../../bench/programs.mjs'
 
 const entry = path.resolve('dist/cli/bench.js')
 
@@ -69,7 +70,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
       const origin = namespacesOf(child.pid).find((name) => name.endsWith('-0'))
       return origin !== undefined && pidsIn(origin).length > 0
     }
-    while (!isUnderWay()) await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(isUnderWay, 'the push to begin', 30_000)
     const names = namespacesOf(child.pid)
     const pids = names.flatMap(pidsIn)
     expect(directoriesOf(child.pid)).toHaveLength(1)
@@ -79,7 +80,11 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect(status).toBe(signal === 'SIGINT' ? 130 : 143)
     expect(await gone(names)).toBe(true)
     expect(directoriesOf(child.pid)).toEqual([])
-    const left = pids.filter((pid) => readdirSync('/proc').includes(pid))
-    expect(left).toEqual([])
+    // They were killed; the kernel takes a moment to take them down.
+    await until(
+      () => !pids.some((pid) => existsSync(`/proc/${pid}`)),
+      'the processes to end',
+      5_000,
+    )
   },
 )
