@@ -80,6 +80,7 @@ export const errorTable = {
     meaning: 'without a key only loopback addresses are served or dialled',
     retryable: false,
   },
+  ERR_FR_TRACE: { meaning: 'the trace file cannot be written', retryable: false },
   ERR_FR_ABORTED: { meaning: 'the transfer was cancelled', retryable: true },
   ERR_FR_UNSUPPORTED: {
     meaning: 'this version does not offer what was asked for',

@@ -117,6 +117,15 @@ export const limits = {
   keepPartialsSeconds: 7 * 24 * 3600,
   minFreeBytes: 64 * MIB,
 
+  // --- trace of a push ---
+  /** Events of one trace; more are counted and left out. About 130 bytes each. */
+  traceEvents: 250_000,
+  /** Of these, kept free for what is rare: stages, lags, needs, failures. */
+  traceEventsRare: 25_000,
+  /** Written in pieces of about so many bytes; so many may wait for the disk. */
+  traceChunkBytes: 64 * KIB,
+  traceQueueBytes: 4 * MIB,
+
   // --- engine ---
   inboxCommands: 65_536,
   /** Pieces in which one stream may have landed; a feed that would make more is closed by name. */
@@ -150,6 +159,8 @@ relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is g
 relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')
 relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')
+relation(limits.traceEventsRare < limits.traceEvents, 'a trace has room for what is common')
+relation(limits.traceChunkBytes < limits.traceQueueBytes, 'a piece of a trace fits its queue')
 relation(limits.blocksTarget <= limits.blocksPerFile, 'the blocks aimed at are allowed')
 relation(
   blockBytesFor(limits.hashSmallFileBytes) <= limits.hashInlineBytes,

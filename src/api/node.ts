@@ -1,5 +1,5 @@
 /** `startNode`: a node in this process. */
-import { limits } from '../limits.js'
+import { KIB, limits } from '../limits.js'
 import { WorkerHashPool } from '../runtime/hash-pool.js'
 import { type Logger, safeLogger } from '../runtime/log.js'
 import { NodeService } from '../runtime/node-service.js'
@@ -47,7 +47,7 @@ async function openNode(
   try {
     const self = { nodeId: await engine.storage.nodeId(dir), incarnation: Date.now() }
     const { listen, keys, minFreeBytes, keepPartialsSeconds } = checked
-    const statusJson = (): string => JSON.stringify(node.status())
+    const statusJson = (): string => boundedJson(node.status())
     const spec = {
       engine,
       router,
@@ -78,6 +78,23 @@ async function openNode(
     await pool.close()
     engine.storage.closeDataDir(dir)
     throw error
+  }
+}
+
+/**
+ * A status that fits its frame, in which it is a JSON string once more: with as many transfers as
+ * there is room for, and with their relays where there is room for them.
+ */
+function boundedJson(status: NodeStatus): string {
+  const fits = (text: string): boolean =>
+    Buffer.byteLength(JSON.stringify(text)) <= limits.frameBytes - KIB
+  let text = JSON.stringify(status)
+  if (fits(text)) return text
+  let transfers = status.transfers.map((transfer) => ({ ...transfer, relays: [] }))
+  for (;;) {
+    text = JSON.stringify({ ...status, transfers })
+    if (fits(text) || transfers.length === 0) return text
+    transfers = transfers.slice(0, Math.floor(transfers.length / 2))
   }
 }
 

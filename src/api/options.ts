@@ -26,6 +26,7 @@ export interface CheckedPush {
   readonly noClobber: boolean
   readonly uplinkBytesPerSecond: number | undefined
   readonly connectMs: number
+  readonly trace: string | undefined
   readonly dryRun: boolean
 }
 
@@ -59,6 +60,9 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
   })
   requireBoolean('noClobber', options.noClobber)
   requireBoolean('dryRun', options.dryRun)
+  if (options.trace !== undefined) requireText('trace', options.trace)
+  if (options.trace !== undefined && options.dryRun === true)
+    throw new TypeError('trace shows what a push did, and with dryRun nothing is done')
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
   return {
@@ -74,6 +78,7 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
     noClobber: options.noClobber ?? false,
     uplinkBytesPerSecond: optionalRate('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
     connectMs: optionalInteger('connectMs', options.connectMs, 1, 600_000) ?? limits.connectMs,
+    trace: options.trace,
     dryRun: options.dryRun ?? false,
   }
 }

@@ -7,6 +7,7 @@ import { randomId } from '../runtime/crypto.js'
 import { WorkerHashPool } from '../runtime/hash-pool.js'
 import { type Logger, safeLogger } from '../runtime/log.js'
 import { PushRun } from '../runtime/push-run.js'
+import { TraceFile } from '../runtime/trace-file.js'
 import { openEngine } from './engines.js'
 import { type CheckedPush, checkPush } from './options.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
@@ -41,10 +42,12 @@ async function run(
   signal.throwIfAborted()
   const { engine, router } = await openEngine(checked.engine, log)
   const pool = new WorkerHashPool()
+  let trace: TraceFile | undefined
   try {
     const source = await engine.storage.openSource(checked.path)
     signal.throwIfAborted()
     if (checked.dryRun) return dryRun(checked, control, source.size)
+    trace = await openTrace(checked, control.transfer.id, log)
     const { strategy, shape, nodes, name, algorithm, noClobber, connectMs } = checked
     const self = { nodeId: randomId(), incarnation: Date.now() }
     const spec = {
@@ -67,6 +70,7 @@ async function run(
         announce(control, 'progress', running.progress())
       },
       outcome: (outcome) => announce(control, 'node', outcome),
+      ...(trace && { trace: trace.write.bind(trace) }),
     })
     const result = await supervise(running, control, signal)
     announce(control, 'result', result)
@@ -75,9 +79,21 @@ async function run(
     transferChannel.publish({ event: 'error', transfer: control.transfer.id, error })
     throw error
   } finally {
+    await trace?.close()
     await pool.close()
     await engine.shutdown()
   }
+}
+
+async function openTrace(
+  { trace, path }: CheckedPush,
+  transfer: string,
+  log: Logger,
+): Promise<TraceFile | undefined> {
+  if (trace === undefined) return undefined
+  return TraceFile.create(trace, path, (text) =>
+    log({ level: 'warn', event: 'trace-failed', fields: { transfer, text } }),
+  )
 }
 
 async function supervise(
@@ -130,6 +146,12 @@ function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): 
     seconds: 0,
     boundSeconds: forecast.boundSeconds,
     efficiency: null,
+    boundFrom: forecast.boundSeconds === null ? null : 'configured',
+    observedBoundSeconds: null,
+    observedEfficiency: null,
+    shares: [],
+    directBytes: 0,
+    resentBytes: 0,
     strategy,
     shape,
     originBytesSent: 0,

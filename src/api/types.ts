@@ -65,9 +65,14 @@ export interface PushOptions {
   engine?: 'native' | 'portable'
   /** Refuse nodes that already hold the name. */
   noClobber?: boolean
-  /** The origin's own uplink; it only serves the predicted time and the bound. */
+  /** The origin's own uplink; it serves the predicted time, the bound and the first second. */
   uplinkBytesPerSecond?: number
   connectMs?: number
+  /**
+   * Write a timeline of the push into this file, in the Chrome trace event format. It must not
+   * exist, or be an older trace; ERR_FR_TRACE before any node is contacted.
+   */
+  trace?: string
   /** Make and report the plan, send nothing. */
   dryRun?: boolean
   logger?: (line: LogLine) => void

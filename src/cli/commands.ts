@@ -37,6 +37,8 @@ export interface PushCommand {
   readonly noClobber: boolean
   readonly uplinkBytesPerSecond?: number
   readonly connectMs?: number
+  /** File for the timeline. */
+  readonly trace?: string
   readonly dryRun: boolean
   readonly log: LogWish
   readonly json: boolean

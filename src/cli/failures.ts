@@ -4,11 +4,13 @@ import { Interrupted } from './context.js'
 import { printable } from './render-text.js'
 import { UsageError } from './units.js'
 
+const usageCodes: ReadonlySet<string> = new Set(['ERR_FR_UNSUPPORTED', 'ERR_FR_TRACE'])
+
 /** 2 for what cannot be asked for, 130 and 143 for signals, 1 for what went wrong. */
 export function statusOfFailure(error: unknown): number {
   if (error instanceof Interrupted) return error.exitStatus
   if (error instanceof UsageError) return 2
-  if (error instanceof FrError && error.code === 'ERR_FR_UNSUPPORTED') return 2
+  if (error instanceof FrError && usageCodes.has(error.code)) return 2
   return 1
 }
 

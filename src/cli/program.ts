@@ -228,7 +228,7 @@ function addPush(program: Commander, found: (command: Command) => void): void {
     .option('--no-clobber', 'refuse nodes that already hold the name')
     .option(
       '--uplink <rate>',
-      'uplink of this machine, for the predicted time and the bound',
+      'uplink of this machine, for the predicted time, the bound and the first second',
       checked(parseRate),
     )
     .option(
@@ -236,6 +236,7 @@ function addPush(program: Commander, found: (command: Command) => void): void {
       'how long to wait for a connection (default: 3s)',
       checked((text) => Math.ceil(parseDuration(text, 0.001, 600) * 1000)),
     )
+    .option('--trace <file>', 'write a timeline for a trace viewer (Chrome trace format)')
     .option('--dry-run', 'print the plan, send nothing')
     .option('--json', 'one JSON object a line on stdout: plan, progress, node, result')
   for (const [flags] of laterPushOptions) command.addOption(new Option(flags).hideHelp())
@@ -261,6 +262,9 @@ function pushCommand(path: string, options: Record<string, any>): Command {
     throw new UsageError('give either --to HOST:PORT[,HOST:PORT...] or --nodes FILE')
   }
   if (path === '') throw new UsageError('PATH is empty')
+  if (options['trace'] === '') throw new UsageError('--trace is empty')
+  if (options['trace'] !== undefined && options['dryRun'] === true)
+    throw new UsageError('--trace shows what a push did, and with --dry-run nothing is done')
   if (as === '') throw new UsageError('--as is empty')
   let targets: PushTarget[] | undefined
   if (to !== undefined) {
@@ -288,6 +292,7 @@ function pushCommand(path: string, options: Record<string, any>): Command {
     ...given({
       uplinkBytesPerSecond: options['uplink'],
       connectMs: options['connectTimeout'],
+      trace: options['trace'],
     }),
     noClobber: options['clobber'] === false,
     dryRun: options['dryRun'] === true,

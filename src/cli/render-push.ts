@@ -123,6 +123,9 @@ interface LiveLayout {
   readonly bar: number
   readonly rate: number
   readonly eta: number
+  readonly out: number
+  readonly queue: number
+  readonly relays: number
   readonly waits: number
 }
 
@@ -136,8 +139,15 @@ const barWidthMax = 22
 /** Less than this of a reason says nothing. */
 const waitsWidthMin = 16
 const waitsWidthFull = 32
+/** `out 25.0 MB/s`, `queue 1.20 MiB`, `relays 12%`. */
+const outWidth = 13
+const queueWidth = 14
+const relaysWidth = 11
 
-/** Narrow terminals lose, in this order: the reason, the bar, the ETA, the state, the rate. */
+/**
+ * Narrow terminals lose, in this order: the share it relays, its queue, the rate out, the reason,
+ * the bar, the ETA, the state, the rate in.
+ */
 function liveLayout(columns: number, nodeWidth: number): LiveLayout {
   let room = columns - nodeWidth - gap - percentWidth
   const take = (width: number): number => {
@@ -149,11 +159,16 @@ function liveLayout(columns: number, nodeWidth: number): LiveLayout {
   const state = take(stateWidth)
   const eta = take(etaWidth)
   const both = room >= gap + barWidthMin + gap + waitsWidthMin
+  const least = gap + barWidthMin + gap + waitsWidthMin
+  const extra = (width: number): number => (room - gap - width >= least ? take(width) : 0)
+  const out = extra(outWidth)
+  const queue = out === 0 ? 0 : extra(queueWidth)
+  const relays = queue === 0 ? 0 : extra(relaysWidth)
   // A reason is given its full width before the bar grows.
   const barRoom = room - gap - (both ? gap + waitsWidthFull : 0)
   const bar = take(Math.max(barWidthMin, Math.min(barWidthMax, barRoom)))
   const waits = both ? take(room - gap) : 0
-  return { node: nodeWidth, state, bar, rate, eta, waits }
+  return { node: nodeWidth, state, bar, rate, eta, out, queue, relays, waits }
 }
 
 function nodeLine(
@@ -173,7 +188,8 @@ function nodeLine(
   }
   const done = isOver(node)
   cell(printable(node.node), layout.node)
-  cell(node.state, layout.state, stateTones[node.state])
+  const lags = node.isLagging && node.state === 'receiving'
+  cell(lags ? 'lagging' : node.state, layout.state, lags ? 'yellow' : stateTones[node.state])
   cell(
     layout.bar === 0 ? '' : bar(share, layout.bar),
     layout.bar,
@@ -187,6 +203,11 @@ function nodeLine(
     true,
   )
   cell(done || node.etaSeconds === null ? '' : `ETA ${formatDuration(node.etaSeconds)}`, layout.eta)
+  const sends = node.relayedBytes > 0 && node.state !== 'failed' && node.state !== 'refused'
+  cell(sends ? `out ${formatRate(node.rateOutBytesPerSecond)}` : '', layout.out)
+  const queue = node.queueBytes === null || !sends ? '' : `queue ${formatBytes(node.queueBytes)}`
+  cell(queue, layout.queue)
+  cell(sends ? `relays ${formatPercent(node.relayedShare)}` : '', layout.relays)
   cell(
     done || node.waitsFor === null ? '' : `waits for ${printable(node.waitsFor)}`,
     layout.waits,
@@ -275,10 +296,17 @@ export function outcomeLine(outcome: NodeOutcome): string {
 
 /** The closing table: one row per node and a line about the whole. */
 export function closingLines(result: PushResult, paint: Paint): string[] {
+  const shares = new Map(result.shares.map((share) => [share.node, share.bytes]))
+  // Where nobody relayed anything there is nothing to compare.
+  const relayed = (outcome: NodeOutcome): { text: string }[] =>
+    result.shares.some((share) => share.bytes > 0)
+      ? [{ text: formatPercent(shareOf(shares.get(outcome.node) ?? 0, result.bytes)) }]
+      : []
   const rows = result.nodes.map((outcome) => [
     { text: printable(outcome.node) },
     { text: outcome.status, tone: stateTones[outcome.status] },
     { text: outcome.seconds.toFixed(2) },
+    ...relayed(outcome),
     {
       text:
         outcome.status === 'complete' && outcome.seconds > 0
@@ -291,15 +319,13 @@ export function closingLines(result: PushResult, paint: Paint): string[] {
   const complete = result.nodes.filter((outcome) => outcome.status === 'complete')
   const delivered = complete.reduce((sum, outcome) => sum + outcome.bytes, 0)
   const repaired = result.nodes.reduce((sum, outcome) => sum + outcome.repairedBytes, 0)
-  const efficiency = result.efficiency === null ? '-' : result.efficiency.toFixed(3)
-  const bound =
-    result.boundSeconds === null
-      ? ''
-      : `, bound ${result.boundSeconds.toFixed(2)} s, efficiency ${efficiency}`
+  const isMixed = result.shape !== 'unicast' && result.directBytes > 0
   const summary =
     `${complete.length} of ${count(result.nodes.length, 'node')} complete, ` +
     `${formatBytes(result.bytes)} each, ${result.seconds.toFixed(2)} s, ` +
-    `${formatRate(result.seconds > 0 ? delivered / result.seconds : 0)} delivered${bound}` +
+    `${formatRate(result.seconds > 0 ? delivered / result.seconds : 0)} delivered` +
+    boundText(result) +
+    `${isMixed ? `, ${formatBytes(result.directBytes)} sent to all directly` : ''}` +
     `${repaired > 0 ? `, ${formatBytes(repaired)} repaired` : ''}`
   const all = complete.length === result.nodes.length
   return [
@@ -308,6 +334,7 @@ export function closingLines(result: PushResult, paint: Paint): string[] {
         { title: 'node' },
         { title: 'status' },
         { title: 'seconds', right: true },
+        ...(rows[0]?.length === 7 ? [{ title: 'relayed', right: true }] : []),
         { title: 'rate', right: true },
         { title: 'digest' },
         { title: 'reason' },
@@ -317,6 +344,16 @@ export function closingLines(result: PushResult, paint: Paint): string[] {
     ),
     paint(all ? 'green' : complete.length === 0 ? 'red' : 'yellow', summary),
   ]
+}
+
+/** The bound that is known, and from where. */
+function boundText(result: PushResult): string {
+  const isObserved = result.boundFrom === 'observed'
+  const bound = isObserved ? result.observedBoundSeconds : result.boundSeconds
+  if (bound === null) return ''
+  const efficiency = isObserved ? result.observedEfficiency : result.efficiency
+  const text = efficiency === null ? '-' : efficiency.toFixed(3)
+  return `, ${isObserved ? 'observed ' : ''}bound ${bound.toFixed(2)} s, efficiency ${text}`
 }
 
 /** 0 every node complete, 3 some, 1 none. */

@@ -25,6 +25,7 @@ export function statusLines(status: NodeStatus, paint: Paint): string[] {
       { text: share(transfer.verifiedBytes, transfer.bytes) },
       { text: formatRate(transfer.rateInBytesPerSecond) },
       { text: formatRate(transfer.rateOutBytesPerSecond) },
+      { text: transfer.etaSeconds === null ? '' : formatDuration(transfer.etaSeconds) },
       { text: transfer.waitsFor === null ? '' : printable(transfer.waitsFor) },
     ])
     const columns = [
@@ -36,9 +37,10 @@ export function statusLines(status: NodeStatus, paint: Paint): string[] {
       { title: 'verified', right: true },
       { title: 'in', right: true },
       { title: 'out', right: true },
+      { title: 'ETA', right: true },
       { title: 'waits for' },
     ]
-    lines.push(...tableLines(columns, rows, paint))
+    lines.push(...tableLines(columns, rows, paint), ...relayLines(status, paint))
   }
   const counters = Object.entries(status.counters).filter(([, value]) => value !== 0)
   if (counters.length > 0) {
@@ -46,6 +48,28 @@ export function statusLines(status: NodeStatus, paint: Paint): string[] {
     lines.push(fact('counters', text))
   }
   return lines
+}
+
+/** How far each feed to a mate is behind. */
+function relayLines(status: NodeStatus, paint: Paint): string[] {
+  const rows = status.transfers.flatMap(({ transfer, relays }) =>
+    relays.map((relay) => [
+      { text: printable(transfer) },
+      { text: printable(relay.node) },
+      { text: formatBytes(relay.queuedBytes) },
+      { text: formatBytes(relay.unackedBytes) },
+      { text: relay.isLagging ? 'lagging' : '' },
+    ]),
+  )
+  if (rows.length === 0) return []
+  const columns = [
+    { title: 'transfer' },
+    { title: 'relays to' },
+    { title: 'queued', right: true },
+    { title: 'in flight', right: true },
+    { title: '' },
+  ]
+  return tableLines(columns, rows, paint)
 }
 
 function share(bytes: number, whole: number): string {

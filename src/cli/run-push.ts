@@ -95,6 +95,7 @@ function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 't
   if (command.engine !== undefined) options.engine = command.engine
   if (command.uplinkBytesPerSecond !== undefined)
     options.uplinkBytesPerSecond = command.uplinkBytesPerSecond
+  if (command.trace !== undefined) options.trace = command.trace
   if (command.connectMs !== undefined) options.connectMs = command.connectMs
   return options
 }

@@ -55,6 +55,7 @@ export class AdaptiveDealer implements Dealer {
   readonly #left = new Map<number, RangeSet>()
   /** Receivers that a relay does not reach. */
   readonly #cut = new Map<number, Set<number>>()
+  readonly #expected: ReadonlyMap<number, number>
   #startMs = 0
   #ratedMs = 0
   #sentMark = 0
@@ -64,8 +65,10 @@ export class AdaptiveDealer implements Dealer {
   /** Bytes of units that went to everybody, for the record of what limited the transfer. */
   directBytes = 0
 
-  constructor(bytes: number) {
+  /** `rates`: bytes a second that each node is expected to forward, where anything is known. */
+  constructor(bytes: number, rates: ReadonlyMap<number, number> = new Map()) {
     this.#pool.add(0, bytes)
+    this.#expected = rates
   }
 
   get isAllDealt(): boolean {
@@ -74,6 +77,18 @@ export class AdaptiveDealer implements Dealer {
 
   dealt(node: number): readonly RangePair[] {
     return (this.#relays.get(node)?.dealt ?? this.#left.get(node))?.toArray() ?? []
+  }
+
+  dealtBytes(node: number): number {
+    return (this.#relays.get(node)?.dealt ?? this.#left.get(node))?.bytes ?? 0
+  }
+
+  get openBytes(): number {
+    return this.#pool.bytes
+  }
+
+  queueBytes(node: number): number | null {
+    return Math.max(0, Math.round(this.#relays.get(node)?.queue ?? 0))
   }
 
   /** Nodes whose backlog is not to count, because they lag or have gone silent. */
@@ -123,7 +138,8 @@ export class AdaptiveDealer implements Dealer {
 
   #start(nodes: readonly number[], nowMs: number): Send[] {
     this.#startMs = this.#ratedMs = nowMs
-    for (const node of nodes) this.#relays.set(node, new DealtRelay(node, nowMs))
+    for (const node of nodes)
+      this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
     this.#lag.started(nodes, nowMs)
     this.#tickAtMs = nowMs + adaptiveTiming.tickMs
     return this.#deal(nowMs)
@@ -205,11 +221,11 @@ export class AdaptiveDealer implements Dealer {
     this.#pool.remove(offset, length)
     relay.deal(offset, length)
     const unit = { stream: 0, offset, length, scratch: false }
-    sends.push({ ...unit, node: relay.node, relay: this.#relays.size > 1 })
+    sends.push({ ...unit, node: relay.node, relay: this.#relays.size > 1, why: 'share' })
     for (const node of this.#cut.get(relay.node) ?? []) {
       if (!this.#relays.has(node)) continue
       this.#relays.get(node)?.listed(length)
-      sends.push({ ...unit, node, relay: false })
+      sends.push({ ...unit, node, relay: false, why: 'bypass' })
     }
   }
 
@@ -224,9 +240,7 @@ export class AdaptiveDealer implements Dealer {
     this.#dryTicks = this.#pool.isEmpty || queued >= floor ? 0 : this.#dryTicks + 1
     if (this.#dryTicks < dryTicks) return
     while (!this.#pool.isEmpty && queued < floor) {
-      const length = this.#unitToAll(sends)
-      this.directBytes += length
-      queued += length * this.#relays.size
+      queued += this.#unitToAll(sends) * this.#relays.size
     }
   }
 
@@ -245,9 +259,11 @@ export class AdaptiveDealer implements Dealer {
     const [offset, available] = this.#pool.first() as RangePair
     const length = Math.min(available, directUnitBytes)
     this.#pool.remove(offset, length)
+    this.directBytes += length
+    const unit = { stream: 0, offset, length, relay: false, scratch: false } as const
     for (const relay of this.#relays.values()) {
       relay.listed(length)
-      sends.push({ node: relay.node, stream: 0, offset, length, relay: false, scratch: false })
+      sends.push({ node: relay.node, ...unit, why: 'everybody' })
     }
     return length
   }

@@ -11,6 +11,8 @@ export class ClassicDealer implements Dealer {
   readonly strategy = 'classic'
   readonly shape = 'group'
   readonly reportMs = 0
+  readonly directBytes = 0
+  readonly openBytes = 0
   readonly #bytes: number
   readonly #blockBytes: number
   readonly #dealt = new Map<number, RangePair[]>()
@@ -28,6 +30,14 @@ export class ClassicDealer implements Dealer {
 
   dealt(node: number): readonly RangePair[] {
     return this.#dealt.get(node) ?? []
+  }
+
+  dealtBytes(node: number): number {
+    return this.#dealt.get(node)?.[0]?.[1] ?? 0
+  }
+
+  queueBytes(): number | null {
+    return null
   }
 
   deadlineMs(): number | null {
@@ -49,7 +59,8 @@ export class ClassicDealer implements Dealer {
       const [offset, length] = shares[i] as RangePair
       if (length === 0) continue
       this.#dealt.set(node, [[offset, length]])
-      sends.push({ node, stream: 0, offset, length, relay: nodes.length > 1, scratch: false })
+      const share = { stream: 0, offset, length, scratch: false, why: 'share' } as const
+      sends.push({ node, ...share, relay: nodes.length > 1 })
     }
     this.#isAllDealt = true
     return sends

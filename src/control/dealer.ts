@@ -15,7 +15,17 @@ export interface Send {
   readonly length: number
   readonly relay: boolean
   readonly scratch: boolean
+  readonly why: SendReason
 }
+
+/**
+ * Why a range is sent to a node:
+ * - share: it is the node's to pass on.
+ * - everybody: the origin sends this range to every node itself.
+ * - bypass: the feed from the relay that was dealt it is broken.
+ * - answer: the node asked for it.
+ */
+export type SendReason = 'share' | 'everybody' | 'bypass' | 'answer'
 
 export type DealerFact =
   /** The plan is made: these nodes take part, each with an open feed. */
@@ -63,6 +73,14 @@ export interface Dealer {
   handle(fact: DealerFact): Send[]
   /** Ranges of stream 0 given to this node to relay so far. */
   dealt(node: number): readonly RangePair[]
+  /** Sum of `dealt`. */
+  dealtBytes(node: number): number
+  /** Bytes that were sent to every node directly, each counted once. */
+  readonly directBytes: number
+  /** Bytes not dealt yet. */
+  readonly openBytes: number
+  /** Bytes dealt to this node that it has not passed on; null: this dealer keeps no such queue. */
+  queueBytes(node: number): number | null
   /** Nothing is left to deal for the first time. */
   readonly isAllDealt: boolean
   /** When it wants a `ticked`; null: never. */

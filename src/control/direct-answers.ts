@@ -47,9 +47,9 @@ export class DirectAnswers {
       listed.atMs = fact.nowMs
     }
     const { node, stream, scratch } = fact
-    return wanted
-      .toArray()
-      .map(([offset, length]) => ({ node, stream, offset, length, relay: false, scratch }))
+    return wanted.toArray().map(([offset, length]) => {
+      return { node, stream, offset, length, relay: false, scratch, why: 'answer' }
+    })
   }
 
   counted(node: number, queuedBytes: number, nowMs: number): void {

@@ -10,6 +10,7 @@ import { firstBadHop } from './blame.js'
 import type { Dealer, DealerFact, Send } from './dealer.js'
 import type { HashTask } from './hashing.js'
 import type { FeedCount, OriginConfig } from './origin-events.js'
+import { OriginFlow } from './origin-flow.js'
 import { describeRanges, detourFrames, planFrame } from './origin-frames.js'
 import type { OriginOutbox } from './origin-outbox.js'
 import type { OriginSource } from './origin-source.js'
@@ -27,6 +28,7 @@ export class OriginExchange {
   readonly #source: OriginSource
   readonly #peers: readonly Peer[]
   readonly #outbox: OriginOutbox
+  readonly flow: OriginFlow
   #group: readonly Peer[] = []
   #excluded: readonly number[] = []
   #digestTurn = 0
@@ -43,6 +45,7 @@ export class OriginExchange {
     this.#source = source
     this.#peers = peers
     this.#outbox = outbox
+    this.flow = new OriginFlow(dealer, peers)
   }
 
   /** Those the plan was made with, by their index in it; empty before. */
@@ -87,6 +90,7 @@ export class OriginExchange {
       if (!peer.isServing) continue
       this.#tell({ type: 'counted', node, sentBytes, queuedBytes, unackedBytes, nowMs })
     }
+    this.flow.counted(nowMs)
     this.#tell({ type: 'ticked', nowMs })
     this.#tellExcluded()
   }
@@ -246,6 +250,7 @@ export class OriginExchange {
       const peer = this.#peer(send.node)
       peer.listedBytes += send.length
       peer.queuedBytes += send.length
+      this.flow.listed(send)
       this.#outbox.wish({ type: 'list', ...send })
     }
   }

@@ -14,6 +14,7 @@ import type { Dealer } from './dealer.js'
 import { isBlockRun } from './ledger.js'
 import type { OriginCommand, OriginConfig, OriginEvent } from './origin-events.js'
 import { OriginExchange } from './origin-exchange.js'
+import type { OriginFlow } from './origin-flow.js'
 import { OriginOutbox } from './origin-outbox.js'
 import { OriginSource } from './origin-source.js'
 import { Peer } from './peer.js'
@@ -57,6 +58,11 @@ export class OriginMachine {
 
   get fileDigest(): string | null {
     return this.#source.fileDigest ?? null
+  }
+
+  /** Where the bytes go; for those who look on. */
+  get flow(): OriginFlow {
+    return this.#exchange.flow
   }
 
   get isEnded(): boolean {
@@ -181,8 +187,7 @@ export class OriginMachine {
   }
 
   #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
-    if (peer.report(frame.landedBytes, frame.verifiedBytes, nowMs)) peer.movedMs = nowMs
-    peer.repairedBytes = frame.repairedBytes
+    if (peer.report(frame, nowMs)) peer.movedMs = nowMs
   }
 
   #onNeed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
@@ -215,6 +220,7 @@ export class OriginMachine {
     }
     peer.phase = 'complete'
     peer.landedBytes = peer.verifiedBytes = frame.bytes
+    peer.landing.add(frame.bytes, nowMs)
     peer.repairedBytes = frame.repairedBytes
     this.#settle(peer, 'complete', null, nowMs)
   }

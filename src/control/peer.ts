@@ -5,9 +5,10 @@
  * needs both the node's word (accept) and an open feed. `out` and `complete` have an outcome, which
  * never changes; a node that is lost after it was complete only stops serving its mates.
  */
+import { ObservedRate } from './observed.js'
 import type { NodeLink } from './plan.js'
 import { RangeSet } from './ranges.js'
-import type { NodeOutcome } from './types.js'
+import type { Frame, NodeOutcome } from './types.js'
 
 export type PeerPhase = 'connecting' | 'offered' | 'ready' | 'running' | 'complete' | 'out'
 
@@ -31,9 +32,11 @@ export class Peer {
   sentBytes = 0
   queuedBytes = 0
   listedBytes = 0
-  rateBytesPerSecond = 0
-  #ratedMs = 0
-  #ratedBytes = 0
+  /** What has landed here, and what it has sent to mates, as its reports tell. */
+  readonly landing = new ObservedRate()
+  readonly sending = new ObservedRate()
+  /** What its slowest feed to a mate has not delivered, by its last progress. */
+  backlogBytes = 0
   /** Ranges whose digests come to this node directly, because their relay cannot bring them. */
   readonly directDigests = new RangeSet()
   /** Ranges whose digests this node was given to pass on. */
@@ -62,6 +65,8 @@ export class Peer {
     this.phase = 'running'
     this.mate = index
     this.movedMs = nowMs
+    this.landing.add(0, nowMs)
+    this.sending.add(0, nowMs)
   }
 
   /** The last word about this node. */
@@ -84,19 +89,16 @@ export class Peer {
   }
 
   /** Takes a report in; true when something moved. */
-  report(landedBytes: number, verifiedBytes: number, nowMs: number): boolean {
+  report(frame: Frame & { type: 'progress' }, nowMs: number): boolean {
+    const { landedBytes, verifiedBytes, mates } = frame
     const moved = landedBytes !== this.landedBytes || verifiedBytes !== this.verifiedBytes
     this.landedBytes = landedBytes
     this.verifiedBytes = verifiedBytes
-    const elapsedMs = nowMs - this.#ratedMs
-    if (this.#ratedMs === 0 || elapsedMs >= 200) {
-      const rate = this.#ratedMs === 0 ? 0 : ((landedBytes - this.#ratedBytes) / elapsedMs) * 1000
-      // Half of the old value: settles within a second at the usual report interval.
-      this.rateBytesPerSecond =
-        this.rateBytesPerSecond === 0 ? rate : (this.rateBytesPerSecond + rate) / 2
-      this.#ratedMs = nowMs
-      this.#ratedBytes = landedBytes
-    }
+    this.repairedBytes = frame.repairedBytes
+    this.landing.add(landedBytes, nowMs)
+    this.sending.add(frame.sentBytes, nowMs)
+    const waiting = mates.map(({ queuedBytes, unackedBytes }) => queuedBytes + unackedBytes)
+    this.backlogBytes = Math.max(0, ...waiting)
     return moved
   }
 }

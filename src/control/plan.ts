@@ -58,6 +58,26 @@ export function expectedShares(bytes: number, nodes: readonly NodeLink[]): Range
   })
 }
 
+/**
+ * Bytes a second that each node can be expected to forward: its uplink serves all the others, and
+ * nobody forwards more than it receives. Only nodes whose uplink is known, by their number.
+ */
+export function relayRates(
+  origin: LinkSpeeds,
+  nodes: readonly LinkSpeeds[],
+): ReadonlyMap<number, number> {
+  const rates = new Map<number, number>()
+  for (const [node, link] of nodes.entries()) {
+    if (link.uplinkBytesPerSecond === undefined || nodes.length < 2) continue
+    const down = link.downlinkBytesPerSecond ?? Number.POSITIVE_INFINITY
+    rates.set(node, Math.min(link.uplinkBytesPerSecond / (nodes.length - 1), down))
+  }
+  const sum = [...rates.values()].reduce((total, rate) => total + rate, 0)
+  const scale = Math.min(1, (origin.uplinkBytesPerSecond ?? sum) / sum)
+  for (const [node, rate] of rates) rates.set(node, rate * scale)
+  return rates
+}
+
 /** The fluid bound for all nodes and what limits it. Rates in bytes per second, time in seconds. */
 export function bound(bytes: number, origin: LinkSpeeds, nodes: readonly NodeLink[]): Forecast {
   const none: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }

@@ -23,6 +23,8 @@ const pageBytes = 4 * KIB
 /** A rate follows up at once, and down slowly: a pause of the process is not a slow link. */
 const rateMs = 100
 const slowerMs = 300
+/** A speed that was written down wrongly costs one window of 4 MiB. */
+const expectedRateMax = (4 * MIB) / windowSeconds
 /** Without a report a relay is believed to go on for so long. */
 const creditSeconds = 0.04
 
@@ -40,7 +42,7 @@ export class DealtRelay {
   isSilent = false
   queuedBytes = 0
   sentBytes = 0
-  rate = 0
+  rate: number
   #listed = 0
   #forwarded = 0
   #reportedMs: number
@@ -49,8 +51,13 @@ export class DealtRelay {
   #ratedBytes = 0
   readonly #deals: Deal[] = []
 
-  constructor(node: number, nowMs: number) {
+  /**
+   * `rate`: bytes a second it is expected to forward; it only counts until there are reports, and
+   * no further than a window may go on somebody's word.
+   */
+  constructor(node: number, nowMs: number, rate = 0) {
     this.node = node
+    this.rate = Math.min(rate, expectedRateMax)
     this.heardMs = this.#ratedMs = this.#reportedMs = nowMs
   }
 

@@ -16,6 +16,7 @@ import {
   forecastUnicast,
   type LinkSpeeds,
   type NodeLink,
+  relayRates,
 } from './plan.js'
 import type { RangePair, Strategy } from './types.js'
 import { UnicastDealer } from './unicast.js'
@@ -28,14 +29,22 @@ export function shapeOf(wish: ShapeWish, bytes: number, nodes: number): 'group' 
   return nodes === 1 || bytes * nodes <= limits.unicastBytes ? 'unicast' : 'group'
 }
 
+export interface ConfiguredSpeeds {
+  readonly origin?: LinkSpeeds
+  /** By node. */
+  readonly nodes?: readonly LinkSpeeds[]
+}
+
 export function dealerOf(
   strategy: Strategy,
   shape: 'group' | 'unicast',
   bytes: number,
   blockBytes: number,
+  speeds: ConfiguredSpeeds = {},
 ): Dealer {
   if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
-  return strategy === 'classic' ? new ClassicDealer(bytes, blockBytes) : new AdaptiveDealer(bytes)
+  if (strategy === 'classic') return new ClassicDealer(bytes, blockBytes)
+  return new AdaptiveDealer(bytes, relayRates(speeds.origin ?? {}, speeds.nodes ?? []))
 }
 
 /**

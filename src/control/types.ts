@@ -86,6 +86,8 @@ export type Frame =
       readonly landedBytes: number
       readonly verifiedBytes: number
       readonly repairedBytes: number
+      /** Payload sent to mates so far. */
+      readonly sentBytes: number
       readonly mates: readonly MateReport[]
     }
   /** What the dealer at the origin steers by. */

@@ -10,6 +10,7 @@ import type { RangePair, Strategy } from './types.js'
 export class UnicastDealer implements Dealer {
   readonly shape = 'unicast'
   readonly reportMs = 0
+  readonly openBytes = 0
   readonly strategy: Strategy
   readonly #bytes: number
   readonly #answers = new DirectAnswers()
@@ -30,6 +31,18 @@ export class UnicastDealer implements Dealer {
     return []
   }
 
+  dealtBytes(): number {
+    return 0
+  }
+
+  get directBytes(): number {
+    return this.#isAllDealt ? this.#bytes : 0
+  }
+
+  queueBytes(): number | null {
+    return null
+  }
+
   excluded(): readonly number[] {
     return []
   }
@@ -42,6 +55,7 @@ export class UnicastDealer implements Dealer {
     if (fact.type !== 'started') return this.#answers.handle(fact)
     this.#isAllDealt = true
     const whole = { stream: 0, offset: 0, length: this.#bytes, relay: false, scratch: false }
-    return this.#bytes === 0 ? [] : fact.nodes.map((node) => ({ ...whole, node }))
+    const why = 'everybody'
+    return this.#bytes === 0 ? [] : fact.nodes.map((node) => ({ ...whole, node, why }))
   }
 }

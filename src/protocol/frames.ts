@@ -91,6 +91,7 @@ const frameTable: FrameTable = {
       landedBytes: body.integer('landedBytes', 0, bytesMax),
       verifiedBytes: body.integer('verifiedBytes', 0, bytesMax),
       repairedBytes: body.integer('repairedBytes', 0, bytesMax),
+      sentBytes: body.integer('sentBytes', 0, bytesMax),
       mates: readMates(body, (mate) => ({
         index: mate.integer('index', 0, mateMax),
         queuedBytes: mate.integer('queuedBytes', 0, bytesMax),

@@ -1,28 +1,28 @@
 /** Rates of a transfer in and out, from the engine's counters, smoothed over about a second. */
-import type { TransferStats } from '../ports.js'
+import type { FeedHandle, TransferStats } from '../ports.js'
 
 export class FlowMeter {
   #sinceMs: number | undefined
-  #inBytes = 0
-  #outBytes = 0
+  #seen = new Map<FeedHandle, number>()
   rateIn = 0
   rateOut = 0
+  /** Payload sent so far, also by feeds that are closed, as last counted. */
+  sentBytes = 0
 
   count(stats: TransferStats, nowMs: number): void {
-    let inBytes = 0
-    let outBytes = 0
-    for (const feed of stats.feeds) {
-      if (feed.direction === 'in') inBytes += feed.payloadBytes
-      else outBytes += feed.payloadBytes
+    const moved = { in: 0, out: 0 }
+    const seen = new Map<FeedHandle, number>()
+    for (const { feed, direction, payloadBytes } of stats.feeds) {
+      moved[direction] += payloadBytes - (this.#seen.get(feed) ?? 0)
+      seen.set(feed, payloadBytes)
     }
+    this.#seen = seen
+    this.sentBytes += moved.out
     if (this.#sinceMs !== undefined && nowMs > this.#sinceMs) {
       const seconds = (nowMs - this.#sinceMs) / 1000
-      // A feed that closed takes its counter along: that is no negative rate.
-      this.rateIn = (this.rateIn + Math.max(0, inBytes - this.#inBytes) / seconds) / 2
-      this.rateOut = (this.rateOut + Math.max(0, outBytes - this.#outBytes) / seconds) / 2
+      this.rateIn = (this.rateIn + moved.in / seconds) / 2
+      this.rateOut = (this.rateOut + moved.out / seconds) / 2
     }
     this.#sinceMs = nowMs
-    this.#inBytes = inBytes
-    this.#outBytes = outBytes
   }
 }

@@ -17,7 +17,22 @@ export interface NodeView {
     | 'refused'
   readonly landedBytes: number
   readonly verifiedBytes: number
+  /** What lands there, over the last half second. */
   readonly rateBytesPerSecond: number
+  /** What it sends to mates. */
+  readonly rateOutBytesPerSecond: number
+  /** Bytes of the file it was dealt to pass on so far, less what was taken back. */
+  readonly relayedBytes: number
+  /** `relayedBytes` as a part of all that was dealt so far; 0 before anything was. */
+  readonly relayedShare: number
+  /** Dealt and not passed on to its slowest mate; null where it relays nothing. */
+  readonly queueBytes: number | null
+  /** Its mates do not wait for it. */
+  readonly isLagging: boolean
+  /**
+   * Predicted seconds until everything has landed there: at its own rate, and not before the origin
+   * can have sent all; null: not known, or all is there.
+   */
   readonly etaSeconds: number | null
   readonly waitsFor: string | null
 }
@@ -44,9 +59,10 @@ export interface PushFacts {
 }
 
 export function pushView(machine: OriginMachine, facts: PushFacts): PushView {
-  const nodes = machine.peers.map((peer) =>
-    nodeView(peer, facts.bytes, machine.fileDigest !== null),
-  )
+  const { flow } = machine
+  const dealtBytes =
+    flow.directBytes + machine.peers.reduce((sum, peer) => sum + flow.dealtBytes(peer.node), 0)
+  const nodes = machine.peers.map((peer) => nodeView(machine, peer, facts.bytes, dealtBytes))
   const landedBytes = nodes.reduce((sum, node) => sum + node.landedBytes, 0)
   const { transfer, seconds, bytes, originBytesSent } = facts
   const efficiency = efficiencyOf(facts, slowestShare(machine.peers, bytes))
@@ -73,17 +89,25 @@ function slowestShare(peers: readonly Peer[], bytes: number): number {
   return parts.length === 0 || bytes === 0 ? 0 : Math.min(...parts)
 }
 
-function nodeView(peer: Peer, bytes: number, isSealed: boolean): NodeView {
-  const rate = peer.phase === 'running' ? peer.rateBytesPerSecond : 0
+function nodeView(machine: OriginMachine, peer: Peer, bytes: number, dealtBytes: number): NodeView {
+  const { flow } = machine
+  const rate = peer.phase === 'running' ? peer.landing.recent : 0
   const openBytes = bytes - peer.landedBytes
+  const relayedBytes = flow.dealtBytes(peer.node)
+  const eta = rate > 0 && openBytes > 0 ? Math.max(openBytes / rate, flow.secondsLeft) : null
   return {
     node: peer.link.address,
     state: stateOf(peer, bytes),
     landedBytes: peer.landedBytes,
     verifiedBytes: peer.verifiedBytes,
     rateBytesPerSecond: rate,
-    etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
-    waitsFor: waitsFor(peer, bytes, isSealed),
+    rateOutBytesPerSecond: peer.isServing ? peer.sending.recent : 0,
+    relayedBytes,
+    relayedShare: relayedBytes === 0 ? 0 : relayedBytes / dealtBytes,
+    queueBytes: peer.isServing ? flow.queueBytes(peer) : null,
+    isLagging: peer.isLagging,
+    etaSeconds: eta,
+    waitsFor: waitsFor(peer, bytes, machine.fileDigest !== null),
   }
 }
 
@@ -138,8 +162,24 @@ export interface ResultView {
   readonly bytes: number
   /** From the first contact to the last node's durable publication. */
   readonly seconds: number
+  /** The fluid bound from configured link speeds; null where none are known. */
   readonly boundSeconds: number | null
   readonly efficiency: number | null
+  /** Where the bounds come from: `observed` where only rates that were seen are known. */
+  readonly boundFrom: 'configured' | 'observed' | null
+  /**
+   * The fluid bound from the highest rates seen: the best half second of the origin's uplink and of
+   * every complete node's links; null where nothing lasted so long. What was never needed was never
+   * seen, so this says how evenly a push used what it found, not what the links could do.
+   */
+  readonly observedBoundSeconds: number | null
+  readonly observedEfficiency: number | null
+  /** Bytes of the file each node was dealt to pass on; with `directBytes` all of it. */
+  readonly shares: readonly { readonly node: string; readonly bytes: number }[]
+  /** Bytes of the file that the origin sent to every node itself, each counted once. */
+  readonly directBytes: number
+  /** Bytes sent again, because a node asked or a feed between two nodes broke. */
+  readonly resentBytes: number
   readonly strategy: PlanMade['strategy']
   readonly shape: PlanMade['shape']
   readonly originBytesSent: number
@@ -176,13 +216,24 @@ export function resultView(
   const complete = nodes.filter((outcome) => outcome.status === 'complete')
   const timed = complete.length > 0 ? complete : nodes
   const facts = factsAt(Math.max(0, ...timed.map((outcome) => outcome.seconds)))
+  const { flow } = machine
+  const observed = flow.observedBoundSeconds(facts.bytes)
+  const isComplete = complete.length > 0
   return {
     event: 'result',
     transfer: facts.transfer,
     bytes: facts.bytes,
     seconds: facts.seconds,
     boundSeconds: facts.boundSeconds,
-    efficiency: complete.length > 0 ? efficiencyOf(facts, 1) : null,
+    efficiency: isComplete ? efficiencyOf(facts, 1) : null,
+    boundFrom: facts.boundSeconds !== null ? 'configured' : observed !== null ? 'observed' : null,
+    observedBoundSeconds: observed,
+    observedEfficiency: isComplete ? efficiencyOf({ ...facts, boundSeconds: observed }, 1) : null,
+    shares: machine.peers.map(({ link, node }) => {
+      return { node: link.address, bytes: flow.dealtBytes(node) }
+    }),
+    directBytes: flow.directBytes,
+    resentBytes: flow.resentBytes,
     strategy: machine.strategy,
     shape: machine.shape,
     originBytesSent: facts.originBytesSent,

@@ -10,6 +10,7 @@ import { OriginMachine } from '../control/origin.js'
 import type { FeedCount, OriginCommand, OriginEvent, PlanMade } from '../control/origin-events.js'
 import type { Forecast, NodeLink } from '../control/plan.js'
 import { dealerOf, forecastOf, type ShapeWish, shapeOf } from '../control/strategies.js'
+import type { TraceSink } from '../control/trace.js'
 import type { NodeOutcome, Strategy, StreamEntry } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor, limits } from '../limits.js'
@@ -48,6 +49,7 @@ import {
 } from './origin-view.js'
 import { Remote } from './remote.js'
 import type { EngineRouter } from './router.js'
+import { TracedMachine } from './traced-machine.js'
 import { wholeXxh64 } from './xxh64.js'
 
 export interface PushSpec {
@@ -67,6 +69,8 @@ export interface PushSpec {
 export interface PushHooks {
   readonly plan: (plan: PlanView) => void
   readonly outcome: (outcome: NodeOutcome) => void
+  /** Where the events of a timeline go, when one is wanted. */
+  readonly trace?: TraceSink
 }
 
 export class PushRun {
@@ -88,6 +92,7 @@ export class PushRun {
   readonly #tasks = new Set<Promise<unknown>>()
   readonly #closing: Promise<void>[] = []
   readonly #startMs = nowMs()
+  readonly #traced: TracedMachine | undefined
   #forecast: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }
   #settle: (failure: Failure | null) => void = () => {}
   #crash: (error: unknown) => void = () => {}
@@ -126,7 +131,10 @@ export class PushRun {
     const shape = shapeOf(spec.shape, source.size, spec.nodes.length)
     this.#machine = new OriginMachine(
       config,
-      dealerOf(spec.strategy, shape, source.size, this.#blockBytes),
+      dealerOf(spec.strategy, shape, source.size, this.#blockBytes, {
+        origin: this.#origin,
+        nodes: spec.nodes,
+      }),
       nowMs(),
     )
     this.#remotes = spec.nodes.map(() => new Remote(engine))
@@ -144,7 +152,8 @@ export class PushRun {
       blockBytes: this.#blockBytes,
       complete: true,
     })
-    this.#loop = new Loop<OriginEvent, OriginCommand>(this.#machine, {
+    this.#traced = hooks.trace && new TracedMachine(this.#machine, hooks.trace)
+    this.#loop = new Loop<OriginEvent, OriginCommand>(this.#traced ?? this.#machine, {
       execute: (command) => this.#execute(command),
       ticked: () => ({ type: 'ticked' }),
       delayed: (lateMs) => ({ type: 'delayed', lateMs }),
@@ -159,11 +168,12 @@ export class PushRun {
       this.#crash = (cause) =>
         reject(new FrError('ERR_FR_INTERNAL', `defect: ${String(cause)}`, { cause }))
     })
-    this.#loop.start(this.#machine.start())
+    this.#loop.start((this.#traced ?? this.#machine).start())
     let failure: Failure | null
     try {
       failure = await ended
     } finally {
+      this.#traced?.close()
       await this.#release()
     }
     if (failure !== null) throw new FrError(failure.code, failure.text)

@@ -65,6 +65,11 @@ export class ReceptionFeeds {
     return this.#mates !== undefined
   }
 
+  /** HOST:PORT of a mate, once there is a plan. */
+  addressOf(index: number): string | undefined {
+    return this.#mates?.find((mate) => mate.index === index)?.address
+  }
+
   /** From here on connections can be adopted. */
   opened(transfer: TransferHandle): void {
     this.#transfer = transfer

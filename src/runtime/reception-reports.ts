@@ -10,6 +10,18 @@ import { nowMs } from './loop.js'
 import { FlowMeter } from './meter.js'
 import type { ReceptionFeeds } from './reception-feeds.js'
 
+/** One feed of a node to a mate. */
+export interface RelayView {
+  /** HOST:PORT of the mate. */
+  readonly node: string
+  /** Listed and not accepted by the socket. */
+  readonly queuedBytes: number
+  /** Accepted and not acknowledged by the mate. */
+  readonly unackedBytes: number
+  /** The origin has said that nobody is to wait for this mate. */
+  readonly isLagging: boolean
+}
+
 export class ReceptionReports {
   readonly #engine: DataEngine
   readonly #feeds: ReceptionFeeds
@@ -17,6 +29,7 @@ export class ReceptionReports {
   readonly #backlog = new Backlog()
   readonly #meter = new FlowMeter()
   #transfer: TransferHandle | undefined
+  #excluded: ReadonlySet<number> = new Set()
 
   /** `bytes`: of the file. */
   constructor(engine: DataEngine, feeds: ReceptionFeeds, bytes: number) {
@@ -54,7 +67,8 @@ export class ReceptionReports {
       return { queuedBytes, unackedBytes }
     })
     const landedBytes = Math.min(stats.landedBytes, this.#bytes)
-    return { type: 'progress', landedBytes, verifiedBytes, repairedBytes, mates }
+    const { sentBytes } = this.#meter
+    return { type: 'progress', landedBytes, verifiedBytes, repairedBytes, sentBytes, mates }
   }
 
   /** Undefined also when it would say what the last one said. */
@@ -72,8 +86,24 @@ export class ReceptionReports {
     return this.#backlog.isWorthSending(report, now) ? { type: 'backlog', ...report } : undefined
   }
 
+  /** How far each feed to a mate is behind, in the order of the mates. */
+  relays(): RelayView[] {
+    const stats = this.#stats()
+    if (stats === undefined) return []
+    const mates = this.#mates(stats, ({ queuedBytes, unackedBytes }) => {
+      return { queuedBytes, unackedBytes }
+    })
+    return mates
+      .sort((a, b) => a.index - b.index)
+      .map(({ index, ...bytes }) => {
+        const node = this.#feeds.addressOf(index) ?? String(index)
+        return { node, ...bytes, isLagging: this.#excluded.has(index) }
+      })
+  }
+
   /** Mates whose backlog does not count. */
   exclude(indices: readonly number[]): void {
+    this.#excluded = new Set(indices)
     this.#backlog.exclude(indices)
   }
 

@@ -21,7 +21,7 @@ import { Loop, nowMs } from './loop.js'
 import type { NodeHost } from './node-host.js'
 import { Partial } from './partial.js'
 import { ReceptionFeeds } from './reception-feeds.js'
-import { ReceptionReports } from './reception-reports.js'
+import { ReceptionReports, type RelayView } from './reception-reports.js'
 
 export interface ReceptionSpec {
   readonly transfer: string
@@ -43,6 +43,10 @@ export interface ReceptionView {
   readonly verifiedBytes: number
   readonly rateInBytesPerSecond: number
   readonly rateOutBytesPerSecond: number
+  /** Predicted seconds until everything has landed; null: not known, or all is there. */
+  readonly etaSeconds: number | null
+  /** Its open feeds to mates. */
+  readonly relays: readonly RelayView[]
   readonly waitsFor: string | null
 }
 
@@ -164,6 +168,8 @@ export class Reception {
 
   view(): ReceptionView {
     const landedBytes = Math.min(this.bytes, this.#reports.landedBytes)
+    const openBytes = this.bytes - landedBytes
+    const rate = this.#reports.rateInBytesPerSecond
     return {
       transfer: this.spec.transfer,
       name: this.spec.entry.name,
@@ -171,8 +177,10 @@ export class Reception {
       bytes: this.bytes,
       landedBytes,
       verifiedBytes: this.#machine.verifiedBytes,
-      rateInBytesPerSecond: this.#reports.rateInBytesPerSecond,
+      rateInBytesPerSecond: rate,
       rateOutBytesPerSecond: this.#reports.rateOutBytesPerSecond,
+      etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
+      relays: this.#reports.relays(),
       waitsFor: this.#machine.waitsFor,
     }
   }

@@ -159,6 +159,7 @@ export class SimNode {
           landedBytes,
           verifiedBytes,
           repairedBytes,
+          sentBytes: [...this.relays.values()].reduce((sum, feed) => sum + feed.sentBytes, 0),
           mates: [],
         })
       }

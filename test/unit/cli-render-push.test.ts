@@ -29,6 +29,11 @@ const node = (over: Partial<NodeProgress> & { node: string }): NodeProgress => (
   landedBytes: 64 * MIB,
   verifiedBytes: 64 * MIB,
   rateBytesPerSecond: 25e6,
+  rateOutBytesPerSecond: 20e6,
+  relayedBytes: 16 * MIB,
+  relayedShare: 0.25,
+  queueBytes: 320 * 1024,
+  isLagging: false,
   etaSeconds: 2.6,
   waitsFor: null,
   ...over,
@@ -134,12 +139,27 @@ describe('the live display', () => {
   it('fits a wide terminal', () =>
     expect(live(121)).toEqual([
       'model.bin  50% of 128 MiB x 4  50.0 MB/s delivered  efficiency 95%  3.0s',
-      '10.0.0.2:7400   receiving   [==========>         ]   50%  25.0 MB/s  ETA 2.6s',
-      '10.0.0.3:7400   complete    [====================]  100%',
-      '10.0.0.14:7400  verifying   [=====>              ]   25%             ETA 2.6s' +
-        '    waits for 10.0.0.2:7400',
-      '[::1]:7400      failed      [=====>              ]   25%',
+      '10.0.0.2:7400   receiving   [====>   ]   50%  25.0 MB/s  ETA 2.6s' +
+        '    out 20.0 MB/s  queue 320 KiB',
+      '10.0.0.3:7400   complete    [========]  100%                     ' +
+        '    out 20.0 MB/s  queue 320 KiB',
+      '10.0.0.14:7400  verifying   [==>     ]   25%             ETA 2.6s' +
+        '    out 20.0 MB/s  queue 320 KiB   waits for 10.0.0.2:~',
+      '[::1]:7400      failed      [==>     ]   25%',
     ]))
+
+  it('has room for all on a very wide one', () =>
+    expect(live(160)[3]).toBe(
+      '10.0.0.14:7400  verifying   [=====>              ]   25%             ETA 2.6s' +
+        '    out 20.0 MB/s  queue 320 KiB   relays 25%   waits for 10.0.0.2:7400',
+    ))
+
+  it('says who lags, and nothing of relaying where nobody does', () => {
+    const over = { isLagging: true, relayedBytes: 0, queueBytes: null }
+    const nodes = [node({ node: 'h:1', ...over })]
+    const [, line] = liveLines({ ...progress, nodes }, 'f', { columns: 160, rows: 24 }, plain)
+    expect(line).toMatch(/^h:1 {2}lagging {5}\[.*\] {3}50% {2}25\.0 MB\/s {2}ETA 2\.6s$/)
+  })
 
   it('gives up bar before reason', () =>
     expect(live(90)).toEqual([
@@ -258,6 +278,15 @@ const result: PushResult = {
   seconds: 5.61,
   boundSeconds: 5.37,
   efficiency: 0.957,
+  boundFrom: 'configured',
+  observedBoundSeconds: 5.4,
+  observedEfficiency: 0.96,
+  shares: [
+    { node: '10.0.0.2:7400', bytes: 96 * MIB },
+    { node: '10.0.0.3:7400', bytes: 24 * MIB },
+  ],
+  directBytes: 8 * MIB,
+  resentBytes: 0,
   strategy: 'classic',
   shape: 'group',
   originBytesSent: 134_217_999,
@@ -284,12 +313,13 @@ describe('plain lines', () => {
 describe('the closing table', () => {
   it('has a row for each node', () =>
     expect(closingLines(result, plain)).toEqual([
-      'node           status    seconds       rate  digest                               reason',
-      '10.0.0.2:7400  complete     5.60  24.0 MB/s  xxh64-blocks/65536:0123456789abcdef',
-      '10.0.0.3:7400  failed       2.10          -  -                                    ' +
-        'ERR_FR_NODE_LOST: reset\\x0aby peer',
+      'node           status    seconds  relayed       rate  ' +
+        'digest                               reason',
+      '10.0.0.2:7400  complete     5.60      75%  24.0 MB/s  xxh64-blocks/65536:0123456789abcdef',
+      '10.0.0.3:7400  failed       2.10      18%          -  -  ' +
+        '                                  ERR_FR_NODE_LOST: reset\\x0aby peer',
       '1 of 2 nodes complete, 128 MiB each, 5.61 s, 23.9 MB/s delivered, ' +
-        'bound 5.37 s, efficiency 0.957',
+        'bound 5.37 s, efficiency 0.957, 8.00 MiB sent to all directly',
     ]))
   it('speaks of repairs, and of no bound where there is none', () =>
     expect(
@@ -298,11 +328,33 @@ describe('the closing table', () => {
           ...result,
           boundSeconds: null,
           efficiency: null,
+          boundFrom: null,
+          observedBoundSeconds: null,
+          observedEfficiency: null,
+          shares: [{ node: 'h:1', bytes: 0 }],
+          directBytes: 128 * MIB,
+          shape: 'unicast',
           nodes: [outcome({ node: 'h:1', repairedBytes: 65_536 })],
         },
         plain,
       ).at(-1),
     ).toBe('1 of 1 node complete, 128 MiB each, 5.61 s, 23.9 MB/s delivered, 64.0 KiB repaired'))
+})
+
+describe('the bound in the closing table', () => {
+  const last = (over: Partial<PushResult>) => closingLines({ ...result, ...over }, plain).at(-1)
+  it('is said to be observed where no speeds were given', () => {
+    expect(last({ boundSeconds: null, efficiency: null, boundFrom: 'observed' })).toMatch(
+      /delivered, observed bound 5\.40 s, efficiency 0\.960, 8\.00 MiB sent to all directly$/,
+    )
+  })
+  it('is the configured one where there is one', () => {
+    expect(last({})).toMatch(/delivered, bound 5\.37 s, efficiency 0\.957, /)
+  })
+  it('says nothing of direct bytes where there are no others', () => {
+    expect(last({ directBytes: 0 })).not.toContain('directly')
+    expect(last({ shape: 'unicast' })).not.toContain('directly')
+  })
 })
 
 describe('pushExitStatus', () => {
@@ -337,6 +389,11 @@ describe('statusLines', () => {
         verifiedBytes: 32 * MIB,
         rateInBytesPerSecond: 25e6,
         rateOutBytesPerSecond: 12.5e6,
+        etaSeconds: 3.2,
+        relays: [
+          { node: '10.0.0.3:7400', queuedBytes: MIB, unackedBytes: 65_536, isLagging: false },
+          { node: '10.0.0.4:7400', queuedBytes: 9 * MIB, unackedBytes: 0, isLagging: true },
+        ],
         waitsFor: 'origin',
       },
     ],
@@ -350,8 +407,13 @@ describe('statusLines', () => {
       'up         2h03m',
       'data       /srv/data, 80.0 GiB free',
       'transfers  1',
-      'transfer  name       role          size  landed  verified         in        out  waits for',
-      'ff00      model.bin  receiving  128 MiB     50%       25%  25.0 MB/s  12.5 MB/s  origin',
+      'transfer  name       role          size  landed  verified         in' +
+        '        out   ETA  waits for',
+      'ff00      model.bin  receiving  128 MiB     50%       25%  25.0 MB/s' +
+        '  12.5 MB/s  3.2s  origin',
+      'transfer  relays to        queued  in flight',
+      'ff00      10.0.0.3:7400  1.00 MiB   64.0 KiB',
+      'ff00      10.0.0.4:7400  9.00 MiB        0 B  lagging',
       'counters   openFeeds=3',
     ]))
   it('shows an idle node', () =>

@@ -324,7 +324,14 @@ describe('needs', () => {
   it('are answered once while the answer is under way, repairs each time', () => {
     const bench = new AdaptiveBench(GIB, 2, 1_000)
     bench.start()
-    const answer = { node: 1, stream: 0, offset: 64 * KIB, length: 64 * KIB, relay: false }
+    const answer = {
+      node: 1,
+      stream: 0,
+      offset: 64 * KIB,
+      length: 64 * KIB,
+      relay: false,
+      why: 'answer',
+    }
     expect(bench.tell(need(1, false, 0))).toEqual([{ ...answer, scratch: false }])
     expect(bench.tell(need(1, false, 10))).toEqual([])
     expect(bench.tell(need(1, true, 10))).toEqual([{ ...answer, scratch: true }])

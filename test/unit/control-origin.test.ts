@@ -13,6 +13,7 @@ const progress = (landedBytes: number, verifiedBytes = 0): Frame => ({
   landedBytes,
   verifiedBytes,
   repairedBytes: 0,
+  sentBytes: 0,
   mates: [],
 })
 

@@ -63,6 +63,7 @@ const progress = (landedBytes: number): Frame => ({
   landedBytes,
   verifiedBytes: 0,
   repairedBytes: 0,
+  sentBytes: 0,
   mates: [],
 })
 const big: Frame = { type: 'status', json: 'x'.repeat(400 * 1024) }

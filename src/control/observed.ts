@@ -1,0 +1,40 @@
+/**
+ * How fast something has been seen to go: from a total that only grows, looked at now and then.
+ *
+ * The idea: what a link can carry shows in the best half second it has had. Shorter windows measure
+ * buffers, not links; so a transfer that is over sooner has no highest rate, and none is guessed.
+ * What was never needed was never seen: an observed rate is a least, not the speed of the link.
+ */
+
+/** A rate is sustained when it lasted this long. */
+const windowMs = 500
+/** Looks closer together than this add nothing. */
+const stepMs = 20
+
+interface Sample {
+  readonly atMs: number
+  readonly bytes: number
+}
+
+export class ObservedRate {
+  /** The window that ends with the newest sample; its first sample is the last one old enough. */
+  readonly #samples: Sample[] = []
+  /** Bytes per second over the last half second, or as much of it as there has been. */
+  recent = 0
+  /** Bytes per second of the best half second; null: it has not lasted so long. */
+  highest: number | null = null
+
+  add(bytes: number, nowMs: number): void {
+    const last = this.#samples.at(-1)
+    if (last !== undefined && nowMs - last.atMs < stepMs) return
+    this.#samples.push({ atMs: nowMs, bytes: Math.max(bytes, last?.bytes ?? 0) })
+    while (this.#samples.length > 2 && nowMs - (this.#samples[1] as Sample).atMs >= windowMs)
+      this.#samples.shift()
+    const first = this.#samples[0] as Sample
+    const elapsedMs = nowMs - first.atMs
+    if (elapsedMs === 0) return
+    this.recent = (((this.#samples.at(-1) as Sample).bytes - first.bytes) / elapsedMs) * 1000
+    if (elapsedMs >= windowMs && this.recent > 0)
+      this.highest = Math.max(this.highest ?? 0, this.recent)
+  }
+}
