@@ -25,8 +25,9 @@ export class AdaptiveBench {
   /** Everything dealt so far. */
   readonly sends: Send[] = []
 
-  constructor(bytes: number, nodes: number, rate = 0) {
-    this.dealer = new AdaptiveDealer(bytes)
+  /** `expected`: as the dealer takes it. */
+  constructor(bytes: number, nodes: number, rate = 0, expected?: ReadonlyMap<number, number>) {
+    this.dealer = new AdaptiveDealer(bytes, expected)
     for (let node = 0; node < nodes; node++) {
       const relay = { rate, isSilent: false, behind: [], listed: 0, forwarded: 0 }
       this.relays.set(node, relay)
