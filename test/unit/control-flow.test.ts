@@ -202,7 +202,7 @@ describe('the view of a push under way', () => {
     expect(viewOf(push, bytes).nodes[0]?.etaSeconds).toBeCloseTo(sent)
   })
 
-  it('takes the queue of an equal split from the word of the node, and knows none for unicast', () => {
+  it('takes the queue of an equal split from the node, and knows none for unicast', () => {
     const bytes = 64 * MIB
     const classic = new FluidPush(bytes, new ClassicDealer(bytes, 64 * KIB), 40_000, [5_000, 5_000])
     classic.run(1_000)
