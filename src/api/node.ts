@@ -1,10 +1,11 @@
 /** `startNode`: a node in this process. */
-import { KIB, limits } from '../limits.js'
+import { limits } from '../limits.js'
 import { WorkerHashPool } from '../runtime/hash-pool.js'
 import { type Logger, safeLogger } from '../runtime/log.js'
 import { NodeService } from '../runtime/node-service.js'
 import { type EngineHolder, openEngine } from './engines.js'
 import { type CheckedNode, checkNode } from './options.js'
+import { boundedJson } from './status-json.js'
 import type { FrNode, NodeOptions, NodeStatus } from './types.js'
 import { version } from './version.js'
 
@@ -78,23 +79,6 @@ async function openNode(
     await pool.close()
     engine.storage.closeDataDir(dir)
     throw error
-  }
-}
-
-/**
- * A status that fits its frame, in which it is a JSON string once more: with as many transfers as
- * there is room for, and with their relays where there is room for them.
- */
-function boundedJson(status: NodeStatus): string {
-  const fits = (text: string): boolean =>
-    Buffer.byteLength(JSON.stringify(text)) <= limits.frameBytes - KIB
-  let text = JSON.stringify(status)
-  if (fits(text)) return text
-  let transfers = status.transfers.map((transfer) => ({ ...transfer, relays: [] }))
-  for (;;) {
-    text = JSON.stringify({ ...status, transfers })
-    if (fits(text) || transfers.length === 0) return text
-    transfers = transfers.slice(0, Math.floor(transfers.length / 2))
   }
 }
 

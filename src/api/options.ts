@@ -52,6 +52,8 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
   }
   const groupSize = optionalInteger('groupSize', options.groupSize, 1, limits.nodesPerPush)
   const shape = oneOf('shape', options.shape, shapes) ?? 'auto'
+  if (shape === 'unicast' && options.strategy === 'classic')
+    throw new TypeError('strategy classic deals parts to a group, shape unicast makes none')
   refuseUnsupported({
     shape,
     groupSize,

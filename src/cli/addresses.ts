@@ -84,11 +84,18 @@ function parseTarget(words: readonly string[]): PushTarget {
 }
 
 function addTarget(targets: PushTarget[], target: PushTarget): void {
-  if (targets.some((known) => known.address === target.address)) {
+  const same = sameAs(target.address)
+  if (targets.some((known) => sameAs(known.address) === same)) {
     throw new UsageError(`${target.address} is named twice`)
   }
   if (targets.length === limits.nodesPerPush) {
     throw new UsageError(`more than ${limits.nodesPerPush} nodes; one push takes no more`)
   }
   targets.push(target)
+}
+
+/** One text for all ways to write an address: case of the name, zeros before the port. */
+function sameAs(address: string): string {
+  const colon = address.lastIndexOf(':')
+  return `${address.slice(0, colon).toLowerCase()}:${Number(address.slice(colon + 1))}`
 }

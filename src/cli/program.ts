@@ -17,6 +17,9 @@ export type Parsed =
   /** For stderr; exit status 2. */
   | { readonly kind: 'usage'; readonly text: string }
 
+const classicUnicast =
+  '--strategy classic deals parts to a group of nodes, --shape unicast makes none'
+
 /** Commands and options of the contract that this version refuses by name. */
 const laterCommands = ['add', 'limit', 'simulate'] as const
 const laterPushOptions: readonly (readonly [flags: string, name: string])[] = [
@@ -262,6 +265,7 @@ function pushCommand(path: string, options: Record<string, any>): Command {
     throw new UsageError('give either --to HOST:PORT[,HOST:PORT...] or --nodes FILE')
   }
   if (path === '') throw new UsageError('PATH is empty')
+  if (strategy === 'classic' && shape === 'unicast') throw new UsageError(classicUnicast)
   if (options['trace'] === '') throw new UsageError('--trace is empty')
   if (options['trace'] !== undefined && options['dryRun'] === true)
     throw new UsageError('--trace shows what a push did, and with --dry-run nothing is done')

@@ -76,6 +76,11 @@ export class TraceFile {
     }
   }
 
+  /** A piece is being written. */
+  get isBehind(): boolean {
+    return this.#writing !== undefined
+  }
+
   /** Never throws. `isRare`: kept when there is room for little more. */
   write(event: TraceEvent, isRare: boolean): void {
     const most = limits.traceEvents - (isRare ? 0 : limits.traceEventsRare)

@@ -82,7 +82,7 @@ describe('README.md', () => {
   it('shows command lines that parse', () => {
     const lines = fences('sh').flatMap((block) => block.split('\n'))
     const shown = lines.filter((line) => line.startsWith('fr '))
-    expect(shown).toHaveLength(3)
+    expect(shown).toHaveLength(4)
     for (const line of shown) {
       const words = line
         .replace(/\s+#.*$/, '')

@@ -1,0 +1,278 @@
+/**
+ * `fr push --trace` between real processes: what the file holds, that it is whole however the push
+ * ends, that nothing is harmed by it, and that bad input reaches no node.
+ */
+import { once } from 'node:events'
+import { appendFileSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Progress, TransferStatus } from '../../src/api/types.js'
+import { copyDigest, listOf, main, type ServingNode, sha256, World } from './cli-world.js'
+
+const MIB = 1024 * 1024
+
+interface Event {
+  readonly name: string
+  readonly ph: string
+  readonly pid: number
+  readonly tid: number
+  readonly ts: number
+  readonly args?: { readonly [name: string]: unknown }
+}
+interface Trace {
+  readonly traceEvents: readonly Event[]
+  readonly otherData: { readonly events: number; readonly dropped: number }
+}
+
+let world: World
+let nodes: ServingNode[]
+const traceOf = (name = 'out.json') => JSON.parse(readFileSync(world.path(name), 'utf8')) as Trace
+
+/** Bytes that `events` cover; -1 where a byte is covered twice. */
+function covered(events: readonly Event[]): number {
+  const ranges = events
+    .map(({ args }) => [Number(args?.['offset']), Number(args?.['length'])] as const)
+    .sort((a, b) => a[0] - b[0])
+  let end = 0
+  let bytes = 0
+  for (const [offset, length] of ranges) {
+    if (offset < end) return -1
+    end = offset + length
+    bytes += length
+  }
+  return bytes
+}
+
+/** What holds of every trace. Returns the process number of each node by its address. */
+function checkWhole(trace: Trace): Map<unknown, number> {
+  const { traceEvents, otherData } = trace
+  expect(otherData).toMatchObject({ events: traceEvents.length, dropped: 0 })
+  const timed = traceEvents.filter((event) => event.ph !== 'M')
+  expect(timed.every((event, i) => i === 0 || event.ts >= (timed[i - 1] as Event).ts)).toBe(true)
+  const named = traceEvents.filter((event) => event.name === 'process_name')
+  const pids = new Map(named.map((event) => [event.args?.['name'], event.pid]))
+  expect([...pids.keys()].sort()).toEqual(['origin', ...nodes.map((node) => node.address)].sort())
+  for (const pid of pids.values()) {
+    const threads = traceEvents.filter((event) => event.name === 'thread_name' && event.pid === pid)
+    expect(threads.map((event) => event.args?.['name'])).toEqual(
+      expect.arrayContaining(['deals', 'landed', 'lag', 'pulls', 'direct']),
+    )
+  }
+  return pids
+}
+
+describe('fr push --trace', () => {
+  beforeAll(async () => {
+    world = new World()
+    nodes = await world.nodes(3)
+  })
+  afterAll(() => world.close())
+
+  it('shows the deal of the whole file and what became of it', async () => {
+    const content = world.file('a.bin', 48 * MIB + 5)
+    const args = ['push', 'a.bin', '--strategy', 'classic', '--trace', 'out.json', '--json']
+    const run = await world.run([...args, '--to', listOf(nodes)])
+    expect(run).toMatchObject({ status: 0 })
+    for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
+    const trace = traceOf()
+    const pids = checkWhole(trace)
+    const deals = trace.traceEvents.filter((event) => event.name === 'deal')
+    expect(covered(deals)).toBe(content.length)
+    expect(deals.every((event) => event.args?.['relay'] === true)).toBe(true)
+    const result = run.lines.at(-1) as { shares: { node: string; bytes: number }[] }
+    expect(result).toMatchObject({ directBytes: 0, boundSeconds: null })
+    for (const { node, bytes } of result.shares)
+      expect(covered(deals.filter((event) => event.pid === pids.get(node)))).toBe(bytes)
+    const names = new Set(trace.traceEvents.map((event) => event.name))
+    for (const name of ['plan', 'receiving', 'seal', 'published', 'complete', 'finish'])
+      expect(names).toContain(name)
+  })
+
+  it('shows adaptive dealing: shares and direct units are the file', async () => {
+    const content = world.file('b.bin', 64 * MIB)
+    const run = await world.run([
+      ...['push', 'b.bin', '--trace', 'out.json', '--json', '--to', listOf(nodes)],
+    ])
+    expect(run.status).toBe(0)
+    const trace = traceOf()
+    checkWhole(trace)
+    const result = run.lines.at(-1) as { shares: { bytes: number }[]; directBytes: number }
+    const shares = result.shares.reduce((sum, share) => sum + share.bytes, 0)
+    expect(shares + result.directBytes).toBe(content.length)
+    const units = trace.traceEvents.filter((event) => event.ph === 'i' && event.tid <= 3)
+    const deals = units.filter((event) => event.name === 'deal')
+    expect(deals.length).toBeGreaterThan(3)
+    const direct = units.filter((event) => event.name === 'direct')
+    const bytesOf = (events: readonly Event[]) =>
+      events.reduce((sum, event) => sum + Number(event.args?.['length']), 0)
+    expect(bytesOf(direct)).toBe(result.directBytes * nodes.length)
+    // What a relay that fell silent was dealt is dealt again.
+    expect(bytesOf(deals)).toBeGreaterThanOrEqual(shares)
+  })
+
+  it('shows a tiny file, and a node that is not there', async () => {
+    world.file('tiny.bin', 10)
+    const server = createServer()
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const gone = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    await new Promise((resolve) => server.close(resolve))
+    const to = `${listOf(nodes)},${gone}`
+    const run = await world.run(['push', 'tiny.bin', '--trace', 'out.json', '--to', to])
+    expect(run.status).toBe(3)
+    const { traceEvents } = traceOf()
+    const direct = traceEvents.filter((event) => event.name === 'direct')
+    expect(direct.map((event) => event.args?.['length'])).toEqual([10, 10, 10])
+    const failed = traceEvents.find((event) => event.name === 'failed')
+    expect(failed?.args?.['reason']).toMatch(/^ERR_FR_UNREACHABLE/)
+  })
+
+  it('goes on without a trace when its disk is full', async () => {
+    const content = world.file('c.bin', 96 * MIB)
+    // The bound is of this process and counts 512 bytes: the first pieces fit, the last do not.
+    const script = 'trap "" XFSZ; ulimit -f 4; exec "$0" "$1" push c.bin --trace out.json --to "$2"'
+    const run = world.start('sh', ['-c', script, process.execPath, main, listOf(nodes)])
+    expect([await run.ended, run.stderr]).toEqual([0, expect.stringContaining('trace-failed')])
+    for (const node of nodes) expect(copyDigest(node, 'c.bin')).toBe(sha256(content))
+    expect(traceOf().traceEvents.length).toBeLessThan(20)
+  })
+})
+
+describe('a trace of a push that is cut short', () => {
+  beforeEach(async () => {
+    world = new World()
+    nodes = await world.nodes(3)
+    world.file('big.bin', 192 * MIB)
+  })
+  afterEach(() => world.close())
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGKILL', 'SIGKILL'],
+  ] as const)('by %s is whole', async (signal, status) => {
+    const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--trace', 'out.json']
+    const push = world.fr([...args, '--to', listOf(nodes)])
+    await push.until('plan', () => push.lines.length > 0)
+    nodes[2]?.kill('SIGSTOP')
+    if (signal === 'SIGKILL') await push.until('a piece', () => traceOf().traceEvents.length > 0)
+    push.kill(signal)
+    expect(await push.ended).toBe(status)
+    const trace = traceOf()
+    checkWhole(trace)
+    if (signal === 'SIGKILL') return
+    const count = (ph: string) => trace.traceEvents.filter((event) => event.ph === ph).length
+    expect(count('B')).toBe(count('E'))
+    expect(trace.traceEvents.at(-1)).toMatchObject({
+      name: 'abort',
+      args: { code: 'ERR_FR_ABORTED' },
+    })
+  })
+
+  it('is no mystery: the status of a relay names the mate that takes nothing', async () => {
+    const [relay, , held] = nodes as [ServingNode, ServingNode, ServingNode]
+    // Long enough for somebody to ask what is going on.
+    const part = readFileSync(world.path('big.bin'))
+    for (let i = 0; i < 2; i++) appendFileSync(world.path('big.bin'), part)
+    const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--to', listOf(nodes)]
+    const push = world.fr(args)
+    const feed = async (isSo: (feed: TransferStatus['relays'][number]) => boolean) => {
+      for (;;) {
+        expect(push.child.exitCode).toBeNull()
+        const run = await world.run(['status', relay.address, '--json'])
+        const [transfer] = (run.lines[0] as { transfers: TransferStatus[] }).transfers
+        const mates = transfer?.relays ?? []
+        const addresses = nodes.map((node) => node.address)
+        expect(addresses).toEqual(expect.arrayContaining(mates.map((mate) => mate.node)))
+        if (mates.some((mate) => mate.node === held.address && isSo(mate))) return
+      }
+    }
+    await feed(() => true)
+    held.kill('SIGSTOP')
+    // Until the origin gives it up: two seconds.
+    await feed(({ queuedBytes, unackedBytes }) => queuedBytes + unackedBytes > 0)
+    expect(await push.ended).toBe(3)
+    const seen = push.lines.filter((line) => line['event'] === 'progress') as unknown as Progress[]
+    const last = seen.at(-1)?.nodes[0]
+    expect(last).toMatchObject({ node: relay.address, isLagging: false })
+    expect(last?.relayedBytes).toBeGreaterThan(0)
+    expect(seen.some(({ nodes: [first] }) => (first?.rateOutBytesPerSecond ?? 0) > 0)).toBe(true)
+  })
+
+  it('names the node that died', async () => {
+    const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--trace', 'out.json']
+    const push = world.fr([...args, '--to', listOf(nodes)])
+    await push.until('plan', () => push.lines.length > 0)
+    nodes[2]?.kill('SIGKILL')
+    expect(await push.ended).toBe(3)
+    const trace = traceOf()
+    const pid = checkWhole(trace).get(nodes[2]?.address)
+    const failed = trace.traceEvents.filter((event) => event.name === 'failed')
+    expect(failed).toMatchObject([{ pid, args: { reason: expect.stringMatching(/^ERR_FR_/) } }])
+    const result = push.lines.at(-1) as { shares: { bytes: number }[]; directBytes: number }
+    const shares = result.shares.reduce((sum, share) => sum + share.bytes, 0)
+    expect(shares + result.directBytes).toBe(192 * MIB)
+  })
+})
+
+describe('bad input', () => {
+  let connections = 0
+  const server = createServer((socket) => {
+    connections++
+    socket.destroy()
+  })
+  let to: string
+  beforeAll(async () => {
+    world = new World()
+    world.file('f.bin', 1000)
+    linkSync(world.path('f.bin'), world.path('linked'))
+    mkdirSync(world.path('folder'))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    to = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  afterAll(async () => {
+    server.close()
+    await world.close()
+  })
+
+  const refused = async (args: readonly string[], text: string): Promise<void> => {
+    const run = await world.run(['push', 'f.bin', ...args])
+    expect([run.status, run.stderr]).toEqual([2, expect.stringContaining(text)])
+    expect(run.stderr).not.toMatch(/^ {4}at /m)
+    expect(connections).toBe(0)
+  }
+
+  it.each([
+    ['onto the source', 'f.bin', 'it is the source'],
+    ['onto a link of the source', 'linked', 'it is the source'],
+    ['onto a directory', 'folder', 'EISDIR'],
+    ['into no directory', 'none/out.json', 'ENOENT'],
+    ['onto another file', 'nodes.txt', 'it exists and is no trace'],
+    ['into a device', '/dev/null', 'not a regular file'],
+  ])('a trace %s dials nobody', async (_, trace, text) => {
+    writeFileSync(world.path('nodes.txt'), `${to}\n`)
+    await refused(['--nodes', 'nodes.txt', '--trace', trace], text)
+    await refused(['--nodes', 'nodes.txt', '--trace', trace], 'ERR_FR_TRACE')
+    expect(readFileSync(world.path('nodes.txt'), 'utf8')).toBe(`${to}\n`)
+    expect(readFileSync(world.path('f.bin'))).toHaveLength(1000)
+  })
+
+  it.each([
+    ['uplink=0', "nodes.txt:1: '0' is not a rate"],
+    ['uplink=0Mbit', "nodes.txt:1: '0Mbit' is no speed"],
+    ['downlink=-1Mbit', "nodes.txt:1: '-1Mbit' is not a rate"],
+    ['uplink=1e30bit', "nodes.txt:1: '1e30bit' is not a rate"],
+    ['uplink=99999999Tbit', 'faster than any link'],
+    ['speed=1Gbit', "unknown attribute 'speed'"],
+    ['site=a site=b', 'site is given twice'],
+    ['\n127.0.0.1:7499\nlocalhost:7499\nLOCALHOST:07499', 'nodes.txt:4: LOCALHOST:07499 is named'],
+  ])('a nodes file with %j dials nobody', async (attribute, text) => {
+    writeFileSync(world.path('nodes.txt'), `${to} ${attribute}\n`)
+    await refused(['--nodes', 'nodes.txt'], text)
+  })
+
+  it('options that contradict each other dial nobody', async () => {
+    await refused(['--to', to, '--nodes', 'nodes.txt'], 'give either --to')
+    await refused(['--to', to, '--shape', 'unicast', '--strategy', 'classic'], '--shape unicast')
+    await refused(['--to', to, '--trace', 'new.json', '--dry-run'], '--dry-run')
+  })
+})
