@@ -32,6 +32,8 @@ export const adaptiveTiming = {
 /** A relay is dealt nothing after this silence, and its queue is dealt again after the second. */
 const suspectMs = 250
 const takeBackMs = 600
+/** Everything is dealt since then and others are done: what a relay still holds is dealt again. */
+const tailMs = 500
 /** Direct units wait until windows have their size. */
 const directAfterMs = 300
 /** The origin runs dry when its feeds hold less than this much of its own rate. */
@@ -61,6 +63,7 @@ export class AdaptiveDealer implements Dealer {
   #sentMark = 0
   #originRate = 0
   #dryTicks = 0
+  #lastDealtMs = 0
   #tickAtMs: number | null = null
   /** Bytes of units that went to everybody, for the record of what limited the transfer. */
   directBytes = 0
@@ -110,7 +113,7 @@ export class AdaptiveDealer implements Dealer {
       case 'reported': {
         const relay = this.#relays.get(fact.node)
         if (relay === undefined) return []
-        relay.reported(fact.receivedBytes, fact.backlogBytes, fact.nowMs)
+        relay.reported(fact.receivedBytes, fact.backlogBytes, fact.atMs, fact.nowMs)
         this.#lag.reported(fact.node, fact.landedBytes, fact.behind, fact.nowMs)
         // Dealt upon at the next tick: a deal for every report cost more than it gained.
         return []
@@ -159,6 +162,7 @@ export class AdaptiveDealer implements Dealer {
       relay.isSilent = quietMs >= suspectMs
       if (quietMs >= takeBackMs) this.#takeBack(relay)
     }
+    if (this.#pool.isEmpty && nowMs - this.#lastDealtMs >= tailMs) this.#relieve()
     const sends = this.#deal(nowMs)
     if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
     return sends
@@ -174,6 +178,17 @@ export class AdaptiveDealer implements Dealer {
     this.#originRate += Math.min(1, elapsedMs / 100) * (Math.max(0, rate) - this.#originRate)
     this.#sentMark = sent
     this.#ratedMs = nowMs
+  }
+
+  /**
+   * The tail: all is dealt, windows have had their time, and some relays are done while others are
+   * not. What these hold is dealt once more; whoever has it already drains the copies.
+   */
+  #relieve(): void {
+    const able = [...this.#relays.values()].filter(
+      (relay) => !relay.isSilent && !this.#lag.lagging.has(relay.node),
+    )
+    if (able.some((relay) => relay.isDone)) for (const relay of able) this.#takeBack(relay)
   }
 
   #takeBack(relay: DealtRelay): void {
@@ -202,7 +217,7 @@ export class AdaptiveDealer implements Dealer {
     while (!this.#pool.isEmpty) {
       const relay = emptiest(live, leftSeconds)
       if (relay === undefined) break
-      this.#dealUnit(relay, sends)
+      this.#dealUnit(relay, sends, nowMs)
     }
     return sends
   }
@@ -215,10 +230,11 @@ export class AdaptiveDealer implements Dealer {
     return rate === 0 ? Number.POSITIVE_INFINITY : this.#pool.bytes / rate
   }
 
-  #dealUnit(relay: DealtRelay, sends: Send[]): void {
+  #dealUnit(relay: DealtRelay, sends: Send[], nowMs: number): void {
     const [offset, available] = this.#pool.first() as RangePair
     const length = Math.min(available, relay.unitBytes)
     this.#pool.remove(offset, length)
+    this.#lastDealtMs = nowMs
     relay.deal(offset, length)
     const unit = { stream: 0, offset, length, scratch: false }
     sends.push({ ...unit, node: relay.node, relay: this.#relays.size > 1, why: 'share' })

@@ -34,6 +34,8 @@ export type DealerFact =
   | {
       readonly type: 'reported'
       readonly node: number
+      /** By the node's own clock. */
+      readonly atMs: number
       readonly landedBytes: number
       /** Payload received from the origin. */
       readonly receivedBytes: number

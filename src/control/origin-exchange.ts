@@ -75,10 +75,10 @@ export class OriginExchange {
 
   reported(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number): void {
     if (!peer.isServing) return
-    const { landedBytes, receivedBytes, backlogBytes } = frame
+    const { atMs, landedBytes, receivedBytes, backlogBytes } = frame
     const { node } = peer
     const behind = frame.behind.flatMap((index) => this.#group[index]?.node ?? [])
-    const said = { node, landedBytes, receivedBytes, backlogBytes, behind }
+    const said = { node, atMs, landedBytes, receivedBytes, backlogBytes, behind }
     this.#tell({ type: 'reported', ...said, nowMs })
   }
 

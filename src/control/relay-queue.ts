@@ -25,6 +25,10 @@ const rateMs = 100
 const slowerMs = 300
 /** A speed that was written down wrongly costs one window of 4 MiB. */
 const expectedRateMax = (4 * MIB) / windowSeconds
+/** Two looks at a rate are at least this far apart. */
+const lookMs = 15
+/** A queue that was drained opens its window by so much at once: one odd look must not fill it. */
+const growth = 4
 /** Without a report a relay is believed to go on for so long. */
 const creditSeconds = 0.04
 
@@ -47,7 +51,8 @@ export class DealtRelay {
   #forwarded = 0
   #reportedMs: number
   #credit = 0
-  #ratedMs: number
+  /** The node's own clock at the last look at its rate; none before the first report. */
+  #ratedAtMs: number | undefined
   #ratedBytes = 0
   readonly #deals: Deal[] = []
 
@@ -58,11 +63,16 @@ export class DealtRelay {
   constructor(node: number, nowMs: number, rate = 0) {
     this.node = node
     this.rate = Math.min(rate, expectedRateMax)
-    this.heardMs = this.#ratedMs = this.#reportedMs = nowMs
+    this.heardMs = this.#reportedMs = nowMs
   }
 
   get queue(): number {
     return this.#listed - this.#forwarded - this.#credit
+  }
+
+  /** It has forwarded all it was dealt. */
+  get isDone(): boolean {
+    return this.#deals.length === 0
   }
 
   /** What it will have forwarded since its report, at its rate. */
@@ -84,11 +94,10 @@ export class DealtRelay {
   }
 
   /**
-   * Its own word: payload it has received from the origin, and the backlog of its worst feed, taken
-   * at
-   * the same moment.
+   * Its own word: payload it has received from the origin, and the backlog of its worst feed, both
+   * taken at `atMs` by its own clock.
    */
-  reported(receivedBytes: number, backlogBytes: number, nowMs: number): void {
+  reported(receivedBytes: number, backlogBytes: number, atMs: number, nowMs: number): void {
     this.heardMs = this.#reportedMs = nowMs
     this.isSilent = false
     this.#credit = 0
@@ -97,7 +106,7 @@ export class DealtRelay {
     const forwarded = Math.min(this.#listed, receivedBytes + holes - backlogBytes)
     this.#forwarded = Math.max(this.#forwarded, forwarded)
     while ((this.#deals[0]?.end ?? Number.POSITIVE_INFINITY) <= this.#forwarded) this.#deals.shift()
-    this.#rate(nowMs)
+    this.#rate(atMs)
   }
 
   counted(queuedBytes: number, sentBytes: number): void {
@@ -142,17 +151,23 @@ export class DealtRelay {
     return queue <= this.window
   }
 
-  #rate(nowMs: number): void {
-    const elapsedMs = nowMs - this.#ratedMs
-    if (elapsedMs < 5) return
-    const now = ((this.#forwarded - this.#ratedBytes) / elapsedMs) * 1000
-    this.#ratedMs = nowMs
+  /**
+   * By the node's clock: reports that were held up arrive together, and by ours a relay would seem
+   * to have forwarded all of it in the moment between them.
+   */
+  #rate(atMs: number): void {
+    const elapsedMs = atMs - (this.#ratedAtMs ?? atMs)
+    if (this.#ratedAtMs !== undefined && elapsedMs < lookMs) return
+    const forwarded = this.#forwarded - this.#ratedBytes
+    this.#ratedAtMs = atMs
     this.#ratedBytes = this.#forwarded
+    if (elapsedMs === 0) return
+    const now = (forwarded / elapsedMs) * 1000
     if (this.queue < this.window / 4) {
       // Drained between two looks: that says nothing about its link but that it can take more, as
-      // at
-      // the start of every transfer on a fast one.
-      this.rate = Math.max(this.rate, 2 * now)
+      // at the start of every transfer on a fast one.
+      const known = Math.max(this.rate, windowBytesMin / windowSeconds)
+      this.rate = Math.max(this.rate, Math.min(2 * now, growth * known))
     } else {
       this.rate +=
         Math.min(1, elapsedMs / (now > this.rate ? rateMs : slowerMs)) * (now - this.rate)

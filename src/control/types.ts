@@ -93,6 +93,8 @@ export type Frame =
   /** What the dealer at the origin steers by. */
   | {
       readonly type: 'backlog'
+      /** When it was taken, by the node's own clock in whole ms: reports may arrive in a bunch. */
+      readonly atMs: number
       readonly landedBytes: number
       /** Payload received from the origin, at the same moment as the rest. */
       readonly receivedBytes: number

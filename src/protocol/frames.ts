@@ -145,6 +145,7 @@ const frameTable: FrameTable = {
   backlog: [
     25,
     (body) => ({
+      atMs: body.integer('atMs', 0, bytesMax),
       landedBytes: body.integer('landedBytes', 0, bytesMax),
       receivedBytes: body.integer('receivedBytes', 0, bytesMax),
       backlogBytes: body.integer('backlogBytes', 0, bytesMax),

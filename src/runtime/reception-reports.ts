@@ -82,7 +82,8 @@ export class ReceptionReports {
     const landedBytes = Math.min(stats.landedBytes, this.#bytes)
     const fromOrigin = stats.feeds.find((feed) => feed.feed === this.#feeds.originFeed)
     const receivedBytes = fromOrigin?.payloadBytes ?? 0
-    const report = { landedBytes, receivedBytes, ...this.#backlog.report(mates, now) }
+    const taken = { atMs: Math.round(now), landedBytes, receivedBytes }
+    const report = { ...taken, ...this.#backlog.report(mates, now) }
     return this.#backlog.isWorthSending(report, now) ? { type: 'backlog', ...report } : undefined
   }
 

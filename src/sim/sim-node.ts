@@ -171,6 +171,7 @@ export class SimNode {
           sentBytes: feed.sentBytes,
         }))
         const report = {
+          atMs: Math.round(timeline.nowMs),
           landedBytes: this.file.landed.bytes,
           receivedBytes: this.#receivedBytes,
           ...this.#backlog.report(mates, timeline.nowMs),

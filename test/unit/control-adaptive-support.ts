@@ -60,6 +60,7 @@ export class AdaptiveBench {
     return this.tell({
       type: 'reported',
       node,
+      atMs: this.nowMs,
       landedBytes: listed,
       receivedBytes: listed,
       backlogBytes: listed - forwarded,

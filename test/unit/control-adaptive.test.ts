@@ -27,15 +27,18 @@ describe('windows', () => {
     bench.start()
     bench.nowMs = 4
     bench.relay(1).forwarded = 64 * KIB
-    const first = bench.report(1)
-    expect(first.map((send) => [send.node, send.relay])).toEqual([
+    expect(bench.report(1)).toEqual([])
+    bench.nowMs = 10
+    expect(bench.tick().map((send) => [send.node, send.relay])).toEqual([
       [1, true],
       [1, true],
     ])
-    bench.nowMs = 8
+    bench.nowMs = 18
     bench.relay(2).forwarded = 32 * KIB
-    expect(bench.report(2).map((send) => send.node)).toEqual([2])
-    expect(bench.report(0)).toEqual([])
+    bench.report(2)
+    bench.report(0)
+    bench.nowMs = 20
+    expect(bench.tick().map((send) => send.node)).toEqual([2])
   })
 
   it.each([

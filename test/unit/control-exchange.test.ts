@@ -44,7 +44,7 @@ class Bench {
 
   report(node: number, bytes: number, backlogBytes = 0): OriginCommand[] {
     const said = { landedBytes: bytes, receivedBytes: bytes, backlogBytes, behind: [] }
-    return this.from(node, { type: 'backlog', ...said })
+    return this.from(node, { type: 'backlog', atMs: this.nowMs, ...said })
   }
 
   hashed(index: number, blocks = 1): OriginCommand[] {

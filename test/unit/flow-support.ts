@@ -140,7 +140,14 @@ export class FluidPush {
     const backlogBytes = node.shareBytes - node.forwardedBytes
     if (this.nowMs % 25 === 0) {
       const receivedBytes = node.receivedBytes
-      this.from(index, { type: 'backlog', landedBytes, receivedBytes, backlogBytes, behind: [] })
+      this.from(index, {
+        type: 'backlog',
+        atMs: this.nowMs,
+        landedBytes,
+        receivedBytes,
+        backlogBytes,
+        behind: [],
+      })
     }
     if (this.nowMs % 250 === 0) {
       const mates = this.nodes.flatMap((_, i) =>

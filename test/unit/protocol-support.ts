@@ -148,6 +148,7 @@ const bodies: Bodies = {
   failed: reason,
   lagging: fc.record({ indices }),
   backlog: fc.record({
+    atMs: bytes,
     landedBytes: bytes,
     receivedBytes: bytes,
     backlogBytes: bytes,
@@ -229,7 +230,7 @@ export const sampleFrames: Frame[] = [
   },
   { type: 'failed', code: 'ERR_FR_IO', text: 'broken' },
   { type: 'lagging', indices: [0, 63] },
-  { type: 'backlog', landedBytes: 7, receivedBytes: 6, backlogBytes: 5, behind: [1, 2] },
+  { type: 'backlog', atMs: 8, landedBytes: 7, receivedBytes: 6, backlogBytes: 5, behind: [1, 2] },
   { type: 'statusRequest' },
   { type: 'status', json: '{}' },
 ]
