@@ -26,6 +26,7 @@ function frameCases({ encodeBody, FrameReader, FrameWriter }, primitives) {
     landedBytes: 123456789,
     verifiedBytes: 123400000,
     repairedBytes: 0,
+    sentBytes: 864197523,
     mates: Array.from({ length: 8 }, (_, index) => ({
       index,
       queuedBytes: index * 65536,
