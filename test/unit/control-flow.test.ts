@@ -270,7 +270,7 @@ describe('configured uplinks', () => {
       for (; relay.hasRoom(10) && listed < 16 * MIB; listed += relay.unitBytes)
         relay.deal(listed, relay.unitBytes)
       relay.counted(0, listed)
-      relay.reported(listed, listed - 1_000 * ms, ms)
+      relay.reported(listed, listed - 1_000 * ms, ms, ms)
     }
     expect(relay.rate).toBeLessThan(1_200_000)
   })
