@@ -215,6 +215,16 @@ export interface DataEngine {
     blockBytes: number,
     algorithm: DigestAlgorithm,
   ): Uint8Array
+  /**
+   * The same of what is in the page cache already, waiting for no disk; undefined when not all of
+   * it is there or this cannot be told.
+   */
+  hashCached(
+    file: FileHandle,
+    range: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+  ): Uint8Array | undefined
   /** XXH64 of a small buffer, seed 0. */
   xxh64(bytes: Uint8Array): bigint
   /** Idempotent. Every feed is dropped, every file closed, every thread joined. */

@@ -26,7 +26,8 @@ constexpr ErrorName kErrors[] = {
 // At most this much is hashed in one call; the caller's thread waits for it.
 constexpr uint64_t kHashMax = 1ull << 30;
 
-// hashBlocks(file, offset, length, blockBytes, algorithm: 0 xxh64 | 1 sha256) -> Uint8Array
+// hashBlocks(file, offset, length, blockBytes, algorithm: 0 xxh64 | 1 sha256, cachedOnly)
+//   -> Uint8Array | undefined: not all of it is in the page cache
 Napi::Value hash_blocks_js(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const uint32_t file = handle_at(info, 0, "file");
@@ -38,7 +39,9 @@ Napi::Value hash_blocks_js(const Napi::CallbackInfo& info) {
   const auto kind = static_cast<Algorithm>(algorithm);
   const uint64_t blocks = (length + block - 1) / block;
   auto out = Napi::Uint8Array::New(env, blocks * digest_bytes(kind));
-  const Status done = hash_blocks(file, offset, length, block, kind, out.Data());
+  const bool cached_only = flag_at(info, 5);
+  const Status done = hash_blocks(file, offset, length, block, kind, out.Data(), cached_only);
+  if (cached_only && done.sys_errno == EAGAIN) return env.Undefined();
   if (!done.ok()) throw_status(env, done);
   return out;
 }

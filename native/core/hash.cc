@@ -1,6 +1,9 @@
 #include "hash.h"
 
+#include <linux/magic.h>
 #include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -159,12 +162,35 @@ class Xxh64Blocks {
   Xxh64 hash_;
 };
 
+// Files of these systems are page cache and nothing else; they know no RWF_NOWAIT.
+bool is_in_memory(int fd) {
+  struct statfs fs;
+  return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+// What is in the page cache; EAGAIN where that is not all, or cannot be told.
+ssize_t read_cached(int fd, uint8_t* into, size_t bytes, uint64_t offset) {
+#ifdef RWF_NOWAIT
+  const iovec piece{into, bytes};
+  const ssize_t got = preadv2(fd, &piece, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  if (got < 0 && errno == EOPNOTSUPP) errno = EAGAIN;
+  return got;
+#else
+  (void)fd, (void)into, (void)bytes, (void)offset;
+  errno = EAGAIN;
+  return -1;
+#endif
+}
+
 // Fills the buffer as far as the range goes; short only at the end of the file.
-Status read_fully(const File& file, uint8_t* into, size_t bytes, uint64_t offset) {
+Status read_fully(const File& file, uint8_t* into, size_t bytes, uint64_t offset,
+                  bool cached_only) {
   while (bytes > 0) {
-    const ssize_t got = pread(file.fd, into, bytes, static_cast<off_t>(offset));
+    const ssize_t got = cached_only ? read_cached(file.fd, into, bytes, offset)
+                                    : pread(file.fd, into, bytes, static_cast<off_t>(offset));
     if (got < 0) {
       if (errno == EINTR) continue;
+      if (cached_only && errno == EAGAIN) return {Code::ERR_FR_IO, EAGAIN};
       return status_of_errno(errno);
     }
     // The end of the file came early. Of a partial, which only we write, that is no change of a
@@ -177,13 +203,14 @@ Status read_fully(const File& file, uint8_t* into, size_t bytes, uint64_t offset
 
 template <typename Hasher>
 Status run(const File& file, uint64_t offset, uint64_t length, uint64_t block_bytes,
-           size_t digest_size, uint8_t* out) {
+           size_t digest_size, uint8_t* out, bool cached_only) {
   uint8_t* const buffer = thread_buffer();
   Hasher hasher;
   uint64_t block_left = std::min(block_bytes, length);
   while (length > 0) {
     const auto got = static_cast<size_t>(std::min<uint64_t>(length, kBufferBytes));
-    if (Status status = read_fully(file, buffer, got, offset); !status.ok()) return status;
+    const Status status = read_fully(file, buffer, got, offset, cached_only);
+    if (!status.ok()) return status;
     offset += got;
     for (size_t used = 0; used < got;) {
       const auto piece = static_cast<size_t>(std::min<uint64_t>(block_left, got - used));
@@ -201,19 +228,20 @@ Status run(const File& file, uint64_t offset, uint64_t length, uint64_t block_by
 }  // namespace
 
 Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
-                   Algorithm algorithm, uint8_t* out) noexcept {
+                   Algorithm algorithm, uint8_t* out, bool cached_only) noexcept {
   constexpr auto kLast = static_cast<uint64_t>(INT64_MAX);
   if (block_bytes == 0 || offset % block_bytes != 0 || offset > kLast || length > kLast - offset) {
     return {Code::ERR_FR_IO, EINVAL};
   }
   const FileRef held = file_table_get(file);
   if (held == nullptr) return {Code::ERR_FR_CLOSED, 0};
+  if (cached_only && is_in_memory(held->fd)) cached_only = false;
   const size_t size = digest_bytes(algorithm);
   switch (algorithm) {
     case Algorithm::kXxh64:
-      return run<Xxh64Blocks>(*held, offset, length, block_bytes, size, out);
+      return run<Xxh64Blocks>(*held, offset, length, block_bytes, size, out, cached_only);
     case Algorithm::kSha256:
-      return run<Sha256>(*held, offset, length, block_bytes, size, out);
+      return run<Sha256>(*held, offset, length, block_bytes, size, out, cached_only);
   }
   return {Code::ERR_FR_IO, EINVAL};
 }

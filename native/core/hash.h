@@ -46,8 +46,9 @@ class Xxh64 {
 // form, or SHA-256. `offset` is a multiple of `block_bytes`; the last block may be short. Reads
 // on the calling thread. ERR_FR_SOURCE_CHANGED when a source ends earlier (a partial that does:
 // ERR_FR_IO, errno 0), ERR_FR_CLOSED for an unknown handle, ERR_FR_IO otherwise (EINVAL: misaligned
-// or overflowing range).
+// or overflowing range). `cached_only`: reads what is in the page cache and waits for no disk;
+// ERR_FR_IO with EAGAIN when not all of it is there, or this cannot be told (RWF_NOWAIT).
 Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
-                   Algorithm algorithm, uint8_t* out) noexcept;
+                   Algorithm algorithm, uint8_t* out, bool cached_only = false) noexcept;
 
 }  // namespace fr

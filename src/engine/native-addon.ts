@@ -92,7 +92,8 @@ export interface Addon {
     length: number,
     blockBytes: number,
     algorithm: number,
-  ): Uint8Array
+    cachedOnly: boolean,
+  ): Uint8Array | undefined
   xxh64(bytes: Uint8Array, seed?: bigint): bigint
   tuneControl(fd: number): void
 }

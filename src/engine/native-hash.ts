@@ -9,13 +9,9 @@ export function hashNative(
   algorithm: DigestAlgorithm,
 ): Uint8Array {
   try {
-    return loadAddon().hashBlocks(
-      file,
-      range.offset,
-      range.length,
-      blockBytes,
-      algorithmNumber[algorithm],
-    )
+    const { offset, length } = range
+    const kind = algorithmNumber[algorithm]
+    return loadAddon().hashBlocks(file, offset, length, blockBytes, kind, false) as Uint8Array
   } catch (error) {
     throw fromNative(error)
   }

@@ -213,12 +213,38 @@ class AddonEngine implements DataEngine {
     blockBytes: number,
     algorithm: DigestAlgorithm,
   ): Uint8Array {
-    if (range.length > limits.hashInlineBytes) {
-      throw new TypeError(`length must be at most ${limits.hashInlineBytes}, not ${range.length}`)
+    return this.#hash(file, range, blockBytes, algorithm, false) as Uint8Array
+  }
+
+  hashCached(
+    file: FileHandle,
+    range: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+  ): Uint8Array | undefined {
+    return this.#hash(file, range, blockBytes, algorithm, true)
+  }
+
+  #hash(
+    handle: FileHandle,
+    { offset, length }: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+    cachedOnly: boolean,
+  ): Uint8Array | undefined {
+    if (length > limits.hashInlineBytes) {
+      throw new TypeError(`length must be at most ${limits.hashInlineBytes}, not ${length}`)
     }
     const kind = algorithmNumber[algorithm]
     return this.#call(() =>
-      this.#addon.hashBlocks(this.storage.file(file), range.offset, range.length, blockBytes, kind),
+      this.#addon.hashBlocks(
+        this.storage.file(handle),
+        offset,
+        length,
+        blockBytes,
+        kind,
+        cachedOnly,
+      ),
     )
   }
 

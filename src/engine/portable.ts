@@ -302,6 +302,12 @@ class PortableEngine implements DataEngine {
     return Buffer.concat(digests)
   }
 
+  /** Node cannot tell what is cached. */
+  hashCached(file: FileHandle): undefined {
+    this.#checkOpen()
+    this.#files.get(file)
+  }
+
   /** Node offers none of the options that would help. */
   tuneControl(): void {}
 

@@ -15,7 +15,7 @@ export interface HashGeometry {
   readonly fileBytes: number
   readonly blockBytes: number
   readonly algorithm: DigestAlgorithm
-  /** What is hashed has been written a moment before. */
+  /** What is hashed has been written a moment before: reading it waits for no disk. */
   readonly hasJustLanded?: boolean
 }
 
@@ -39,29 +39,35 @@ export class Hasher {
     failed: (error: FrError) => void,
   ): Promise<void> {
     const { fileBytes, blockBytes, algorithm } = this.#geometry
-    let digests: Uint8Array
+    const isSmall = fileBytes <= limits.hashSmallFileBytes
+    let digests: Uint8Array | undefined
     try {
       if (range.length <= limits.hashInlineBytes) {
         digests = this.#engine.hashNow(file, range, blockBytes, algorithm)
-      } else if (fileBytes <= limits.hashSmallFileBytes || this.#isWorthHere(range)) {
-        digests = await this.#inPieces(file, range)
-      } else {
-        digests = await this.#pool.hash(this.#engine.hashSource(file), range, blockBytes, algorithm)
+      } else if (isSmall || this.#isWorthHere(range)) {
+        digests = await this.#inPieces(file, range, isSmall)
       }
+      // A worker starts over: what was hashed here is little, and in the cache.
+      digests ??= await this.#pool.hash(this.#engine.hashSource(file), range, blockBytes, algorithm)
     } catch (error) {
       return failed(asFrError(error, 'ERR_FR_IO'))
     }
     done(digests)
   }
 
-  /** Bytes that have just landed are in the page cache: reading them waits for no disk. */
   #isWorthHere(range: ByteRange): boolean {
-    const { blockBytes, algorithm, hasJustLanded = false } = this.#geometry
-    const isCheap = hasJustLanded && algorithm === 'xxh64' && blockBytes <= limits.hashInlineBytes
+    const { blockBytes, algorithm } = this.#geometry
+    const isCheap = algorithm === 'xxh64' && blockBytes <= limits.hashInlineBytes
     return isCheap && this.#budget.take(range.length, nowMs())
   }
 
-  async #inPieces(file: FileHandle, range: ByteRange): Promise<Uint8Array> {
+  /** Undefined when the bytes are neither small nor just landed, and a disk would be waited for. */
+  async #inPieces(
+    file: FileHandle,
+    range: ByteRange,
+    isSmall: boolean,
+  ): Promise<Uint8Array | undefined> {
+    const mayWait = isSmall || (this.#geometry.hasJustLanded ?? false)
     const { blockBytes, algorithm } = this.#geometry
     const pieceBytes = Math.floor(limits.hashInlineBytes / blockBytes) * blockBytes
     const end = range.offset + range.length
@@ -69,7 +75,12 @@ export class Hasher {
     for (let offset = range.offset; offset < end; offset += pieceBytes) {
       if (parts.length > 0) await nextTurn()
       const length = Math.min(pieceBytes, end - offset)
-      parts.push(this.#engine.hashNow(file, { offset, length }, blockBytes, algorithm))
+      const piece = { offset, length }
+      const digests = mayWait
+        ? this.#engine.hashNow(file, piece, blockBytes, algorithm)
+        : this.#engine.hashCached(file, piece, blockBytes, algorithm)
+      if (digests === undefined) return undefined
+      parts.push(digests)
     }
     return concat(...parts)
   }

@@ -36,6 +36,7 @@ const calls = {
   stats: (engine, h) => engine.stats(h.transfer),
   counters: (engine) => engine.counters(),
   hashSource: (engine, h) => engine.hashSource(h.file),
+  hashCached: (engine, h) => engine.hashCached(h.file, byte, blockBytes, 'xxh64'),
   hashNow: (engine, h) => engine.hashNow(h.file, byte, blockBytes, 'xxh64'),
   xxh64: (engine) => engine.xxh64(Buffer.alloc(1)),
   'storage.openSource': ({ storage }, h) => storage.openSource(join(h.root, 'another')),

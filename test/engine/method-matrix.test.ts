@@ -35,6 +35,7 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   counters: always,
   hashSource: needsHandle,
   hashNow: needsHandle,
+  hashCached: needsHandle,
   xxh64: needsNothing,
   shutdown: always,
   'storage.openSource': needsNothing,
