@@ -81,6 +81,28 @@ export const limits = {
   nameComponentBytes: 255,
   fileBytes: Number.MAX_SAFE_INTEGER,
   needRanges: 4_096,
+  siteChars: 64,
+
+  // --- pulls between mates ---
+  /** Bytes of one request, or one block where that is more. */
+  pullUnitBytes: 256 * KIB,
+  /** Requests open at one holder, once it has served some; the holder takes twice as many. */
+  pullRequests: 4,
+  /** Holders that one node asks at the same time. */
+  pullHolders: 4,
+  /** A mate that is not connected, or has not answered, in this time is not waited for. */
+  pullAnswerMs: 200,
+  /** A holder that brings nothing for this long loses its requests, and is left alone a while. */
+  pullQuietMs: 1_000,
+  pullPauseMs: 2_000,
+  /**
+   * A request that is not served by then is lost, whatever else its holder brings; later where much
+   * was listed before it, by as long as that takes a slow link, at most stallMs in all.
+   */
+  pullServedMs: 5_000,
+  pullSlowBytesPerMs: 64,
+  /** What nobody has promised by then comes from the origin. */
+  pullSearchMs: 400,
 
   // --- records on a feed ---
   recordHeaderBytes: 32,
@@ -155,6 +177,10 @@ relation(
   limits.beatMs * 3 < limits.originSilentMs,
   'three lost beats before the origin counts as silent',
 )
+relation(limits.pullAnswerMs < limits.pullSearchMs, 'a mate may answer while others are sought')
+relation(limits.pullSearchMs < limits.askMs, 'the origin is asked before a node asks again')
+relation(limits.pullServedMs < limits.stallMs, 'requests are lost before their node is')
+relation(limits.pullQuietMs < limits.pullServedMs, 'quiet holders are found before slow ones')
 relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is given up')
 relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')
 relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')

@@ -142,8 +142,15 @@ function checkTarget(target: string | PushTarget, option: string): NodeLink {
   requireAddress(target.address, `${option}.address`)
   const up = optionalRate(`${option}.uplinkBytesPerSecond`, target.uplinkBytesPerSecond)
   const down = optionalRate(`${option}.downlinkBytesPerSecond`, target.downlinkBytesPerSecond)
+  const { site } = target
+  if (site !== undefined) {
+    requireText(`${option}.site`, site)
+    if (site.length > limits.siteChars)
+      throw new TypeError(`${option}.site must be at most ${limits.siteChars} characters`)
+  }
   return {
     address: target.address,
+    ...(site === undefined ? {} : { site }),
     ...(up === undefined ? {} : { uplinkBytesPerSecond: up }),
     ...(down === undefined ? {} : { downlinkBytesPerSecond: down }),
   }

@@ -77,7 +77,9 @@ function parseTarget(words: readonly string[]): PushTarget {
     seen.add(name)
     if (name === 'uplink') target.uplinkBytesPerSecond = parseRate(value)
     else if (name === 'downlink') target.downlinkBytesPerSecond = parseRate(value)
-    else if (name === 'site') target.site = value
+    else if (name === 'site' && value.length <= limits.siteChars) target.site = value
+    else if (name === 'site')
+      throw new UsageError(`a site is named by at most ${limits.siteChars} characters`)
     else throw new UsageError(`unknown attribute '${name}'; there are uplink, downlink and site`)
   }
   return target

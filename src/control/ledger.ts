@@ -138,16 +138,37 @@ export class StreamLedger {
     return most
   }
 
-  /** The blocks touched by these ranges that have not landed, or (if asked) have no digest yet. */
-  missing(ranges: Iterable<RangePair>, alsoUnannounced: boolean): RangeSet {
+  /** The blocks touched by these ranges that have not landed. */
+  missing(ranges: Iterable<RangePair>): RangeSet {
     const missing = new RangeSet()
     for (const [offset, length] of ranges) {
       this.#each(offset, length, (block) => {
-        const lacks = !this.#is(block, landed) || (alsoUnannounced && !this.#is(block, announced))
-        if (lacks) missing.add(block * this.blockBytes, this.bytesOf(block))
+        if (!this.#is(block, landed)) missing.add(block * this.blockBytes, this.bytesOf(block))
       })
     }
     return missing
+  }
+
+  /** Every block that no digest was announced of. */
+  unannounced(): RangeSet {
+    const ranges = new RangeSet()
+    for (let block = 0; block < this.blocks; block++)
+      if (!this.#is(block, announced)) ranges.add(block * this.blockBytes, this.bytesOf(block))
+    return ranges
+  }
+
+  /** The parts of these ranges that are verified. */
+  held(ranges: Iterable<RangePair>): RangePair[] {
+    const held = new RangeSet()
+    for (const [offset, length] of ranges) {
+      const end = offset + length
+      this.#each(offset, length, (block) => {
+        if (!this.#is(block, verified)) return
+        const start = Math.max(offset, block * this.blockBytes)
+        held.add(start, Math.min(end, block * this.blockBytes + this.bytesOf(block)) - start)
+      })
+    }
+    return held.toArray()
   }
 
   /** Every bad block that waits for its repair. */

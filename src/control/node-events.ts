@@ -3,7 +3,7 @@
  * `index` is a mate's position in the group, -1 the origin.
  */
 import type { FrErrorCode } from '../errors.js'
-import type { Frame, Mate } from './types.js'
+import type { Frame, Mate, RangePair } from './types.js'
 
 export interface Failure {
   readonly code: FrErrorCode
@@ -49,11 +49,33 @@ export type NodeEvent =
   /** Hashing, copying, publishing or the file itself failed. */
   | { readonly type: 'storageFailed'; readonly code: FrErrorCode; readonly text: string }
   | { readonly type: 'counted'; readonly landedBytes: number }
+  | PullEvent
   /** This process was late by so much: silence of others in that time is our own doing. */
   | { readonly type: 'delayed'; readonly lateMs: number }
   /** The node is being closed. */
   | { readonly type: 'stopped' }
   | { readonly type: 'ticked' }
+
+export type PullEvent =
+  /** The pull link to a mate is open; how long a message and its answer take on it. */
+  | { readonly type: 'pullOpened'; readonly index: number; readonly rttMs: number }
+  | { readonly type: 'pullClosed'; readonly index: number; readonly code: FrErrorCode }
+  | {
+      readonly type: 'pullAnswered'
+      readonly index: number
+      readonly frame: Frame & { readonly type: 'holding' | 'pullRefused' }
+    }
+  /** A mate asks for bytes. */
+  | {
+      readonly type: 'pullAsked'
+      readonly index: number
+      readonly frame: Frame & { readonly type: 'pull' }
+    }
+  /** Payload that has come on the feeds of mates, in all. */
+  | {
+      readonly type: 'feedsCounted'
+      readonly feeds: readonly { readonly index: number; readonly receivedBytes: number }[]
+    }
 
 export type NodeCommand =
   /** Check the name, reserve the space, create the partial. */
@@ -70,6 +92,30 @@ export type NodeCommand =
   | { readonly type: 'dialMate'; readonly mate: Mate; readonly self: number }
   | { readonly type: 'closeRelay'; readonly index: number }
   | { readonly type: 'closeFeed'; readonly index: number }
+  /** Open a pull link to this mate: later `pullOpened` or `pullClosed`. */
+  | { readonly type: 'dialPull'; readonly mate: Mate; readonly self: number }
+  | {
+      readonly type: 'askMate'
+      readonly index: number
+      readonly frame: Frame & { readonly type: 'pull' }
+    }
+  /** The mate is gone: close its pull links, both ways. */
+  | { readonly type: 'closePull'; readonly index: number }
+  /** Tell the mate that these are held, and list them for it. */
+  | {
+      readonly type: 'serve'
+      readonly index: number
+      readonly request: number
+      readonly ranges: readonly RangePair[]
+    }
+  | {
+      readonly type: 'refusePull'
+      readonly index: number
+      readonly request: number
+      readonly failure: Failure
+    }
+  /** Tell the machine what has come from mates (`feedsCounted`). */
+  | { readonly type: 'countFeeds' }
   | {
       readonly type: 'hash'
       readonly scratch: boolean

@@ -14,6 +14,7 @@ import { HashQueue } from './hashing.js'
 import { StreamLedger } from './ledger.js'
 import type { Failure, NodeCommand, NodeEvent, NodePhase } from './node-events.js'
 import { NodeMates } from './node-mates.js'
+import { NodePulls, needFrames } from './node-pulls.js'
 import { RangeSet } from './ranges.js'
 import type { Frame, RangePair } from './types.js'
 
@@ -24,6 +25,7 @@ export interface NodeConfig {
 }
 
 export class NodeMachine {
+  readonly pulls: NodePulls
   readonly #config: NodeConfig
   readonly #ledger: StreamLedger
   readonly #mates = new NodeMates()
@@ -48,6 +50,7 @@ export class NodeMachine {
   constructor(config: NodeConfig, nowMs: number) {
     this.#config = config
     this.#ledger = new StreamLedger(config.bytes, config.blockBytes, config.digestBytes)
+    this.pulls = new NodePulls(this.#ledger)
     this.#hashQueue = new HashQueue(config.blockBytes)
     this.#scratchQueue = new HashQueue(config.blockBytes)
     this.#heardMs = nowMs
@@ -98,7 +101,7 @@ export class NodeMachine {
   deadlineMs(): number | null {
     if (this.#phase === 'ended') return null
     let at = Math.min(this.#reportMs, this.#heardMs + limits.originSilentMs, this.#backlogAtMs)
-    at = Math.min(at, this.#mates.deadlineMs() ?? at)
+    at = Math.min(at, this.#mates.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
     if (this.#isRunning) at = Math.min(at, this.#orphaned?.untilMs ?? at)
     at = Math.min(at, this.#hashQueue.deadlineMs() ?? at, this.#scratchQueue.deadlineMs() ?? at)
     return this.#mayAsk ? Math.min(at, this.#movedMs + this.#askMs) : at
@@ -163,6 +166,13 @@ export class NodeMachine {
         if (event.landedBytes !== this.#landedBytes) this.#moved(nowMs)
         this.#landedBytes = event.landedBytes
         return
+      case 'pullOpened':
+      case 'pullClosed':
+      case 'pullAnswered':
+      case 'pullAsked':
+      case 'feedsCounted':
+        this.#commands.push(...this.pulls.on(event, nowMs))
+        return
       case 'delayed':
         this.#heardMs += event.lateMs
         return
@@ -182,6 +192,7 @@ export class NodeMachine {
         if (this.#phase !== 'accepted')
           return this.#fail('ERR_FR_PROTOCOL', 'a plan before this node accepted, or a second one')
         this.#phase = 'receiving'
+        this.pulls.planned(frame)
         this.#progressMs = frame.progressMs
         this.#reportMs = Math.min(this.#reportMs, nowMs + frame.progressMs)
         this.#backlogMs = frame.reportMs
@@ -197,6 +208,7 @@ export class NodeMachine {
         if (frame.gone) {
           this.#mates.gone(frame.index)
           this.#commands.push({ type: 'closeRelay', index: frame.index })
+          this.#commands.push(this.pulls.gone(frame.index))
         }
         return this.#mates.detour(frame.index, this.#clamp(frame.ranges), nowMs)
       case 'lagging':
@@ -222,6 +234,7 @@ export class NodeMachine {
 
   #onFeedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {
     this.#mates.feedClosed(index)
+    this.pulls.feedClosed(index, code, nowMs)
     if (code === null || this.#ledger.isVerified) return
     if (index !== -1) return this.#lostEdge(index, true)
     // Nearly always the origin has just aborted, and says so on the control link.
@@ -239,6 +252,7 @@ export class NodeMachine {
     if (event.scratch) return this.#scratchQueue.add(event.offset, event.length, nowMs)
     this.#landed.add(event.offset, event.length)
     this.#ledger.land(event.offset, event.length)
+    this.pulls.landed(event.offset, event.length, nowMs)
     this.#hashQueue.add(event.offset, event.length, nowMs)
   }
 
@@ -272,7 +286,7 @@ export class NodeMachine {
         )
       }
     }
-    this.#need(true, RangeSet.of(runs))
+    this.#repair(RangeSet.of(runs))
   }
 
   #onSummed(fileDigest: string): void {
@@ -312,6 +326,8 @@ export class NodeMachine {
     this.#startHashing(this.#hashQueue, false, nowMs)
     this.#startHashing(this.#scratchQueue, true, nowMs)
     this.#answerDetours(nowMs)
+    if (this.#mayAsk && nowMs >= this.#movedMs + this.#askMs) this.#askAgain(nowMs)
+    this.#commands.push(...this.pulls.advance(nowMs))
     if (
       this.#phase === 'receiving' &&
       this.#seal !== undefined &&
@@ -321,7 +337,6 @@ export class NodeMachine {
       this.#phase = 'summing'
       this.#commands.push({ type: 'sum', digests: this.#ledger.digests })
     }
-    if (this.#mayAsk && nowMs >= this.#movedMs + this.#askMs) this.#askAgain(nowMs)
     if (nowMs >= this.#reportMs) this.#report(nowMs)
     if (nowMs >= this.#backlogAtMs) {
       this.#backlogAtMs = nowMs + this.#backlogMs
@@ -341,28 +356,27 @@ export class NodeMachine {
   #answerDetours(nowMs: number): void {
     for (const detour of this.#mates.dueDetours(nowMs)) {
       this.#commands.push({ type: 'closeFeed', index: detour.index })
-      this.#need(false, this.#ledger.missing(detour.ranges, false))
+      this.pulls.want(this.#ledger.missing(detour.ranges), nowMs)
     }
   }
 
   /** Nothing moves although the origin has dealt everything: ask for all that is open. */
   #askAgain(nowMs: number): void {
-    const missing = this.#ledger.missing([[0, this.#config.bytes]], true)
+    const missing = this.#ledger.missing([[0, this.#config.bytes]])
     this.#commands.push({ type: 'log', event: 'asked-again', fields: { bytes: missing.bytes } })
-    this.#need(false, missing)
+    this.pulls.want(missing, nowMs)
+    const unannounced = this.#ledger.unannounced().compacted(limits.needRanges)
+    if (unannounced.length > 0) this.#send({ type: 'needDigests', stream: 0, ranges: unannounced })
     const bad = this.#ledger.badRanges()
-    if (this.#copying === 0 && this.#scratchQueue.isIdle) this.#need(true, bad)
+    if (this.#copying === 0 && this.#scratchQueue.isIdle) this.#repair(bad)
     this.#movedMs = nowMs
     this.#askMs = Math.min(limits.askMsMax, this.#askMs * 2)
   }
 
-  #need(scratch: boolean, ranges: RangeSet): void {
-    if (ranges.isEmpty || this.#isEnded) return
-    // Repairs name exact blocks, so they are cut into frames; other needs may cover too much.
-    const list = scratch ? ranges.toArray() : ranges.compacted(limits.needRanges)
-    for (let i = 0; i < list.length; i += limits.needRanges) {
-      this.#send({ type: 'need', stream: 0, scratch, ranges: list.slice(i, i + limits.needRanges) })
-    }
+  /** From the origin: asked for a repair, it also looks whether its file has changed. */
+  #repair(ranges: RangeSet): void {
+    if (this.#isEnded) return
+    for (const frame of needFrames(true, ranges)) this.#send(frame)
   }
 
   #report(nowMs: number): void {

@@ -105,6 +105,12 @@ export class OriginExchange {
     this.#tell({ type: 'needed', node: peer.node, stream, scratch, ranges, nowMs })
   }
 
+  /** A node has bytes and nothing to compare them with. */
+  neededDigests(peer: Peer, ranges: readonly RangePair[]): void {
+    this.#outbox.log('info', 'need-digests', peer, describeRanges(ranges))
+    this.#digestsDirectly(peer, ranges)
+  }
+
   /** Blocks were bad at this node: the log names the hop. */
   wasBad(peer: Peer, frame: Frame & { type: 'bad' }): void {
     const { offset, length } = frame

@@ -12,7 +12,9 @@ export function planFrame(
   dealer: Pick<Dealer, 'strategy' | 'shape' | 'reportMs'>,
 ): Frame {
   const mates = group.map((peer): Mate => {
-    return { index: peer.mate, nodeId: peer.nodeId, address: peer.link.address }
+    const { address, site } = peer.link
+    const at = site === undefined ? {} : { site }
+    return { index: peer.mate, nodeId: peer.nodeId, address, ...at }
   })
   const { strategy, shape, reportMs } = dealer
   return {

@@ -164,6 +164,7 @@ export class OriginMachine {
       case 'progress':
         return this.#onProgress(peer, frame, nowMs)
       case 'need':
+      case 'needDigests':
         return this.#onNeed(peer, frame, nowMs)
       case 'backlog':
         return this.#exchange.reported(peer, frame, nowMs)
@@ -190,14 +191,15 @@ export class OriginMachine {
     if (peer.report(frame, nowMs)) peer.movedMs = nowMs
   }
 
-  #onNeed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
+  #onNeed(peer: Peer, frame: Frame & { type: 'need' | 'needDigests' }, nowMs: number): void {
     if (peer.phase !== 'running') return
     const fits = frame.ranges.every(
       ([offset, length]) => length > 0 && offset + length <= this.#config.bytes,
     )
     if (frame.stream !== 0 || !fits)
       return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a need beyond the file', nowMs)
-    this.#exchange.needed(peer, frame, nowMs)
+    if (frame.type === 'need') this.#exchange.needed(peer, frame, nowMs)
+    else this.#exchange.neededDigests(peer, frame.ranges)
   }
 
   #onBad(peer: Peer, frame: Frame & { type: 'bad' }, nowMs: number): void {

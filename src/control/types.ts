@@ -28,6 +28,8 @@ export interface Mate {
   readonly nodeId: string
   /** HOST:PORT that the origin was given. */
   readonly address: string
+  /** Where it stands, as the origin was told: mates of the same site are nearest. */
+  readonly site?: string
 }
 
 /** One line of what a node knows about each of its feeds to mates. */
@@ -110,6 +112,12 @@ export type Frame =
       readonly scratch: boolean
       readonly ranges: readonly RangePair[]
     }
+  /** Digests of these ranges, which have landed and are not announced. */
+  | {
+      readonly type: 'needDigests'
+      readonly stream: number
+      readonly ranges: readonly RangePair[]
+    }
   /** Blocks in this run failed their digest; `from` is the mate they came from, -1 the origin. */
   | {
       readonly type: 'bad'
@@ -128,6 +136,30 @@ export type Frame =
       readonly fileDigest: string
     }
   | { readonly type: 'failed'; readonly code: FrErrorCode; readonly text: string }
+  // --- a node that lacks bytes -> a mate
+  /** Send what you hold of these ranges. The answer has the same number. */
+  | {
+      readonly type: 'pull'
+      readonly request: number
+      readonly stream: number
+      readonly ranges: readonly RangePair[]
+    }
+  // --- a mate -> the node that asked
+  /** This part is held, verified, and comes on the data connection. */
+  | {
+      readonly type: 'holding'
+      readonly request: number
+      readonly ranges: readonly RangePair[]
+      /** Listed for the asker before this. */
+      readonly backlogBytes: number
+    }
+  /** Nothing (more) comes for this request. */
+  | {
+      readonly type: 'pullRefused'
+      readonly request: number
+      readonly code: FrErrorCode
+      readonly text: string
+    }
   // --- client <-> node
   | { readonly type: 'statusRequest' }
   | { readonly type: 'status'; readonly json: string }
@@ -135,7 +167,7 @@ export type Frame =
 export type FrameType = Frame['type']
 
 /** What a connection is for; said in the hello. */
-export type Channel = 'control' | 'data' | 'status'
+export type Channel = 'control' | 'data' | 'pull' | 'status'
 
 export interface NodeOutcome {
   /** HOST:PORT as the caller wrote it. */

@@ -10,7 +10,7 @@
  *
  * Never: a body parsed before its MAC is right, more than one frame held in memory.
  */
-import type { Frame, FrameType } from '../control/types.js'
+import type { Frame, FrameType, Mate } from '../control/types.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import { parseAddress } from './address.js'
@@ -53,11 +53,7 @@ const frameTable: FrameTable = {
       strategy: body.oneOf('strategy', ['classic', 'adaptive']),
       shape: body.oneOf('shape', ['unicast', 'group', 'chain', 'tree', 'binomial']),
       self: body.integer('self', 0, mateMax),
-      mates: readMates(body, (mate) => ({
-        index: mate.integer('index', 0, mateMax),
-        nodeId: mate.hex('nodeId', 32),
-        address: readAddress(mate, 'address'),
-      })),
+      mates: readMates(body, readMate),
       relays: body.boolean('relays'),
       progressMs: body.integer('progressMs', 1, limits.suspectMs),
       reportMs: body.integer('reportMs', 0, limits.suspectMs),
@@ -152,8 +148,44 @@ const frameTable: FrameTable = {
       behind: readIndices(body, 'behind'),
     }),
   ],
+  needDigests: [
+    26,
+    (body) => ({
+      stream: body.integer('stream', 0, streamMax),
+      ranges: body.ranges('ranges', limits.needRanges),
+    }),
+  ],
+  pull: [
+    40,
+    (body) => ({
+      request: body.integer('request', 0, bytesMax),
+      stream: body.integer('stream', 0, streamMax),
+      ranges: body.ranges('ranges', limits.needRanges),
+    }),
+  ],
+  holding: [
+    41,
+    (body) => ({
+      request: body.integer('request', 0, bytesMax),
+      ranges: body.ranges('ranges', limits.needRanges),
+      backlogBytes: body.integer('backlogBytes', 0, bytesMax),
+    }),
+  ],
+  pullRefused: [
+    42,
+    (body) => ({ request: body.integer('request', 0, bytesMax), ...readReason(body) }),
+  ],
   statusRequest: [32, empty],
   status: [33, (body) => ({ json: body.string('json', limits.frameBytes) })],
+}
+
+function readMate(fields: Fields): Mate {
+  return {
+    index: fields.integer('index', 0, mateMax),
+    nodeId: fields.hex('nodeId', 32),
+    address: readAddress(fields, 'address'),
+    ...(fields.has('site') ? { site: fields.string('site', limits.siteChars) } : {}),
+  }
 }
 
 function readReason(body: Fields): { code: FrErrorCode; text: string } {

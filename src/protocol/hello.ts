@@ -48,7 +48,10 @@ export interface AcceptorHello extends Identity {
 
 export interface DiallerHello extends AcceptorHello {
   readonly channel: Channel
-  /** Data channels: the transfer (32 hex digits); the index of the sending mate, -1 the origin. */
+  /**
+   * Data and pull channels: the transfer (32 hex digits), and the index of the mate that dials, -1
+   * the origin.
+   */
   readonly transfer: string | null
   readonly from: number | null
 }
@@ -60,6 +63,11 @@ export interface Agreed {
 /** What this implementation offers, best first. */
 export function ownCapabilities(auth: 'key' | 'open'): Capabilities {
   return { mac: ['hmac-sha256-128'], seal: ['none'], digest: ['xxh64', 'sha256'], auth }
+}
+
+/** True for channels that belong to one transfer; their hello says to which, and who dials. */
+export function isPartOfTransfer(channel: Channel): boolean {
+  return channel === 'data' || channel === 'pull'
 }
 
 // --- framing ---
@@ -86,8 +94,8 @@ export function messageBytes(start: Uint8Array): number | null {
 
 export function encodeDiallerHello(hello: DiallerHello): Uint8Array<ArrayBuffer> {
   const { transfer, from, ...rest } = hello
-  const data = hello.channel === 'data' ? { transfer, from } : {}
-  return encodeMessage({ fr: limits.protocolVersion, type: 'hello', ...rest, ...data })
+  const part = isPartOfTransfer(hello.channel) ? { transfer, from } : {}
+  return encodeMessage({ fr: limits.protocolVersion, type: 'hello', ...rest, ...part })
 }
 
 export function encodeAcceptorHello(hello: AcceptorHello): Uint8Array<ArrayBuffer> {
@@ -101,13 +109,13 @@ export function encodeError(code: FrErrorCode, text: string): Uint8Array<ArrayBu
 /** Reads the dialler's hello from a whole message. */
 export function decodeDiallerHello(message: Uint8Array): DiallerHello {
   const fields = open(message, 'hello')
-  const channel = fields.oneOf('channel', ['control', 'data', 'status'])
-  const isData = channel === 'data'
+  const channel = fields.oneOf('channel', ['control', 'data', 'pull', 'status'])
+  const isPart = isPartOfTransfer(channel)
   return {
     channel,
     ...readSide(fields),
-    transfer: isData ? fields.hex('transfer', 32) : null,
-    from: isData ? fields.integer('from', -1, limits.nodesPerPush - 1) : null,
+    transfer: isPart ? fields.hex('transfer', 32) : null,
+    from: isPart ? fields.integer('from', -1, limits.nodesPerPush - 1) : null,
   }
 }
 

@@ -68,9 +68,10 @@ export function dialData(
   dialler: Dialler,
   target: DataTarget,
   signal: AbortSignal,
+  channel: 'data' | 'pull' = 'data',
 ): Promise<Established> {
   const { address, nodeId: expectedNodeId, transfer, from } = target
-  return dial({ ...dialler, address, channel: 'data', transfer, from, expectedNodeId, signal })
+  return dial({ ...dialler, address, channel, transfer, from, expectedNodeId, signal })
 }
 
 /** Throws FrError when the connection broke meanwhile. */

@@ -40,9 +40,9 @@ export interface DialOptions extends SideOptions {
   /** HOST:PORT. */
   readonly address: string
   readonly channel: Channel
-  /** Data channels: 32 hex digits. */
+  /** Data and pull channels: 32 hex digits. */
   readonly transfer?: string
-  /** Data channels: the index of this side among the mates, -1 the origin. */
+  /** Data and pull channels: the index of this side among the mates, -1 the origin. */
   readonly from?: number
   /** Refuses any other node that answers there, with ERR_FR_UNREACHABLE. */
   readonly expectedNodeId?: string
@@ -61,7 +61,7 @@ export interface AcceptOptions extends SideOptions {
 /** What is known of a connection once both sides have proved the key. */
 export interface Introduction {
   readonly channel: Channel
-  /** Data channels: the transfer, and who sends: a mate's index, -1 the origin. */
+  /** Data and pull channels: the transfer, and who dials: a mate's index, -1 the origin. */
   readonly transfer: string | null
   readonly from: number | null
   readonly peer: wire.Identity
@@ -169,9 +169,9 @@ export class Established implements Introduction {
 export async function dial(options: DialOptions): Promise<Established> {
   const { signal } = options
   const auth = authOf(options.keys)
-  const isData = options.channel === 'data'
-  if (isData !== (options.transfer !== undefined) || isData !== (options.from !== undefined)) {
-    throw new TypeError('transfer and from belong to data channels, and data channels need both')
+  const isPart = wire.isPartOfTransfer(options.channel)
+  if (isPart !== (options.transfer !== undefined) || isPart !== (options.from !== undefined)) {
+    throw new TypeError('transfer and from belong to data and pull channels, which need both')
   }
   const address = requireAddress(options.address, 'address')
   const aborted = (): FrError =>

@@ -21,5 +21,11 @@ export interface NodeHost {
   /** The partial is there, the plan is known: parked data connections may be looked at again. */
   opened(reception: Reception): void
   planned(reception: Reception): void
-  dialMate(mate: Mate, transfer: string, self: number, signal: AbortSignal): Promise<Established>
+  dialMate(
+    mate: Mate,
+    transfer: string,
+    self: number,
+    signal: AbortSignal,
+    channel: 'data' | 'pull',
+  ): Promise<Established>
 }

@@ -13,6 +13,7 @@ import { FrError, type FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import { originDigestKey } from '../protocol/digest-record.js'
+import { isPartOfTransfer } from '../protocol/hello.js'
 import { type Address, boundAddress, formatAddress, requireServable } from './address.js'
 import { nodePrimitives } from './crypto.js'
 import { type Dialler, dialData, type LinkEvents, linkOver } from './dial.js'
@@ -151,7 +152,7 @@ export class NodeService implements NodeHost {
       const admitted = await accept(socket, { keys, self, guard: this.#guard })
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_CLOSED', 'the node is closing')
-      if (admitted.channel === 'data') return this.#place(admitted)
+      if (isPartOfTransfer(admitted.channel)) return this.#place(admitted)
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
       else this.#serveStatus(established)
@@ -268,17 +269,34 @@ export class NodeService implements NodeHost {
     deadline.unref()
   }
 
-  /** A data connection goes to its transfer, waits for it, or is refused. */
+  /** A data connection or pull link goes to its transfer, waits for it, or is refused. */
   #place(admitted: Admitted): void {
     const reception = this.#receptions.get(admitted.transfer ?? '')
     if (reception === undefined) return this.#parked.park(admitted, limits.earlyDataMs)
     if (!reception.isOpen) return this.#parked.park(admitted, limits.acceptMs)
     const index = admitted.from as number
-    const expected = reception.expects(index, admitted.peer.nodeId)
+    const { channel, peer } = admitted
+    const expected =
+      channel === 'pull'
+        ? reception.expectsPull(index, peer.nodeId)
+        : reception.expects(index, peer.nodeId)
     if (expected === null) return this.#parked.park(admitted, limits.acceptMs)
     if (!expected)
-      return admitted.refuse('ERR_FR_PROTOCOL', 'this data connection was not expected')
-    void this.#adopt(reception, index, admitted)
+      return admitted.refuse('ERR_FR_PROTOCOL', `this ${channel} connection was not expected`)
+    void (channel === 'pull'
+      ? this.#adoptPull(reception, index, admitted)
+      : this.#adopt(reception, index, admitted))
+  }
+
+  async #adoptPull(reception: Reception, index: number, admitted: Admitted): Promise<void> {
+    try {
+      const established = await admitted.go()
+      if (reception.isOpen) reception.addPull(index, established)
+      else established.close()
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
+      this.log({ level: 'debug', event: 'pull-lost', fields: { from: index, code, text } })
+    }
   }
 
   async #adopt(reception: Reception, index: number, admitted: Admitted): Promise<void> {
@@ -291,6 +309,7 @@ export class NodeService implements NodeHost {
       reception.addFeed(index, established)
     } catch (error) {
       established?.close()
+      reception.releaseFeed(index)
       const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
       this.log({ level: 'debug', event: 'feed-lost', fields: { from: index, code, text } })
     }
@@ -332,14 +351,20 @@ export class NodeService implements NodeHost {
     this.#replace(reception)
   }
 
-  dialMate(mate: Mate, transfer: string, self: number, signal: AbortSignal): Promise<Established> {
+  dialMate(
+    mate: Mate,
+    transfer: string,
+    self: number,
+    signal: AbortSignal,
+    channel: 'data' | 'pull',
+  ): Promise<Established> {
     const dialler: Dialler = {
       keys: this.#spec.keys,
       self: this.#spec.self,
       connectMs: limits.connectMs,
     }
     const { address, nodeId } = mate
-    return dialData(dialler, { address, nodeId, transfer, from: self }, signal)
+    return dialData(dialler, { address, nodeId, transfer, from: self }, signal, channel)
   }
 
   #replace(reception: Reception): void {

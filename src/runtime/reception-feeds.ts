@@ -8,7 +8,7 @@
 import type { NodeEvent } from '../control/node-events.js'
 import type { Mate } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'
-import type { EngineEvent, FeedHandle, TransferHandle } from '../ports.js'
+import type { EngineEvent, FeedHandle, FeedStats, TransferHandle } from '../ports.js'
 import type { DigestGeometry } from '../protocol/digest-record.js'
 import { dialController } from './connect.js'
 import { adoptOut, type OutFeed } from './dial.js'
@@ -17,6 +17,7 @@ import type { Established } from './handshake.js'
 import { InFeeds } from './in-feeds.js'
 import type { NodeHost } from './node-host.js'
 import type { ReceptionSpec } from './reception.js'
+import { ReceptionPulls } from './reception-pulls.js'
 import { Relays } from './relays.js'
 
 const noneMate = -2
@@ -24,12 +25,15 @@ const noneMate = -2
 export interface ReceptionFeedsHooks {
   /** The file is published. */
   readonly isComplete: () => boolean
+  /** Whether something is asked of this mate (a pull). */
+  readonly isAsking: (index: number) => boolean
   readonly post: (event: NodeEvent) => void
   readonly warn: (event: string, fields: Readonly<Record<string, string | number | null>>) => void
 }
 
 export class ReceptionFeeds {
   readonly relays: Relays
+  readonly pulls: ReceptionPulls
   readonly #host: NodeHost
   readonly #spec: ReceptionSpec
   readonly #hooks: ReceptionFeedsHooks
@@ -51,8 +55,19 @@ export class ReceptionFeeds {
     this.#incoming = new InFeeds(spec.originKey, geometry, spec.entry.size)
     this.relays = new Relays(host.engine, {
       open: (mate, self) => this.#openRelay(mate, self),
-      opened: (index) => hooks.post({ type: 'relayOpened', index }),
+      opened: (index, feed) => {
+        this.pulls.relayOpened(index, feed)
+        hooks.post({ type: 'relayOpened', index })
+      },
       closed: (index, code, text) => this.#relayClosed(index, code, text),
+    })
+    this.pulls = new ReceptionPulls(host, {
+      post: hooks.post,
+      warn: hooks.warn,
+      isComplete: hooks.isComplete,
+      transfer: () => this.#transfer,
+      relayTo: (index) => this.relays.feedTo(index),
+      dial: (index, channel) => this.#dial(index, channel),
     })
   }
 
@@ -84,18 +99,32 @@ export class ReceptionFeeds {
 
   /** Whether a connection of this sender belongs here; null: not known before the plan. */
   expects(index: number, nodeId: string): boolean | null {
-    if (this.#incoming.isReserved(index)) return false
+    if (!this.#incoming.mayCome(index, this.#hooks.isAsking(index))) return false
     if (index === -1) return nodeId === this.#spec.originId
-    if (this.#mates === undefined) return null
-    return (
-      index !== this.#self &&
-      this.#mates.some((mate) => mate.index === index && mate.nodeId === nodeId)
-    )
+    return this.#isMate(index, nodeId)
+  }
+
+  /** Whether this sender may ask for bytes here; null: not known before the plan. */
+  expectsPull(index: number, nodeId: string): boolean | null {
+    return this.pulls.isGone(index) ? false : this.#isMate(index, nodeId)
   }
 
   /** From here on `expects` says no to a second connection of this sender. */
   reserve(index: number): void {
     this.#incoming.reserve(index)
+  }
+
+  /** The connection it was reserved for broke before it could be added. */
+  release(index: number): void {
+    this.#incoming.release(index)
+  }
+
+  /** Payload that has come on the feeds of mates. */
+  received(feeds: readonly FeedStats[]): { index: number; receivedBytes: number }[] {
+    return feeds.flatMap(({ feed, payloadBytes: receivedBytes }) => {
+      const index = this.#incoming.indexOf(feed) ?? -1
+      return index < 0 ? [] : [{ index, receivedBytes }]
+    })
   }
 
   /** A connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
@@ -130,6 +159,7 @@ export class ReceptionFeeds {
       this.#incoming.forget(feed)
       return this.#hooks.post({ type: 'feedClosed', index: from, code })
     }
+    if (this.pulls.feedClosed(feed)) return
     const index = this.relays.feedClosed(feed)
     if (index !== undefined) this.#relayClosed(index, code, 'the feed broke')
   }
@@ -144,18 +174,34 @@ export class ReceptionFeeds {
   end(): void {
     this.#dialling.abort()
     this.relays.close()
+    this.pulls.end()
+  }
+
+  #isMate(index: number, nodeId: string): boolean | null {
+    if (this.#mates === undefined) return null
+    return (
+      index !== this.#self &&
+      this.#mates.some((mate) => mate.index === index && mate.nodeId === nodeId)
+    )
   }
 
   #relayClosed(index: number, code: FrErrorCode | null, text: string): void {
     // Mates that finish before this node hang up on it: no news once it is complete itself.
     const isNews = code !== null && !this.#hooks.isComplete()
     if (isNews) this.#hooks.warn('relay-closed', { to: index, code, text })
+    this.pulls.relayClosed(index)
     this.#hooks.post({ type: 'relayClosed', index, code })
+  }
+
+  #dial(index: number, channel: 'data' | 'pull'): Promise<Established> {
+    const mate = this.#mates?.find((known) => known.index === index) as Mate
+    const { transfer } = this.#spec
+    return this.#host.dialMate(mate, transfer, this.#self, this.#dialling.signal, channel)
   }
 
   async #openRelay(mate: Mate, self: number): Promise<OutFeed> {
     const { signal } = this.#dialling
-    const established = await this.#host.dialMate(mate, this.#spec.transfer, self, signal)
+    const established = await this.#host.dialMate(mate, this.#spec.transfer, self, signal, 'data')
     if (signal.aborted) {
       established.close()
       throw new FrError('ERR_FR_CLOSED', 'the transfer is over')

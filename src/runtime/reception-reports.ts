@@ -76,7 +76,10 @@ export class ReceptionReports {
     const stats = this.#stats()
     if (stats === undefined) return undefined
     const now = nowMs()
-    const mates = this.#mates(stats, ({ queuedBytes, unackedBytes, payloadBytes: sentBytes }) => {
+    const mates = this.#mates(stats, (feed, index) => {
+      const { unackedBytes, payloadBytes: sentBytes } = feed
+      // What mates have pulled is no part of what this node was dealt to relay.
+      const queuedBytes = feed.queuedBytes - this.#feeds.pulls.queuedBytes(index, feed)
       return { queuedBytes, unackedBytes, sentBytes }
     })
     const landedBytes = Math.min(stats.landedBytes, this.#bytes)
@@ -102,6 +105,11 @@ export class ReceptionReports {
       })
   }
 
+  /** Payload that has come on the feeds of mates. */
+  received(): { index: number; receivedBytes: number }[] {
+    return this.#feeds.received(this.#stats()?.feeds ?? [])
+  }
+
   /** Mates whose backlog does not count. */
   exclude(indices: readonly number[]): void {
     this.#excluded = new Set(indices)
@@ -112,10 +120,13 @@ export class ReceptionReports {
     return this.#transfer === undefined ? undefined : this.#engine.stats(this.#transfer)
   }
 
-  #mates<T>(stats: TransferStats, told: (feed: FeedStats) => T): ({ index: number } & T)[] {
+  #mates<T>(
+    stats: TransferStats,
+    told: (feed: FeedStats, index: number) => T,
+  ): ({ index: number } & T)[] {
     return stats.feeds.flatMap((feed) => {
       const index = this.#feeds.relays.indexOf(feed.feed)
-      return index === undefined ? [] : [{ index, ...told(feed) }]
+      return index === undefined ? [] : [{ index, ...told(feed, index) }]
     })
   }
 }

@@ -41,6 +41,9 @@ export interface ReceptionView {
   readonly bytes: number
   readonly landedBytes: number
   readonly verifiedBytes: number
+  /** Landed after mates had promised them, and promised to mates. */
+  readonly pulledBytes: number
+  readonly servedBytes: number
   readonly rateInBytesPerSecond: number
   readonly rateOutBytesPerSecond: number
   /** Predicted seconds until everything has landed; null: not known, or all is there. */
@@ -104,6 +107,7 @@ export class Reception {
       { blockBytes: this.#blockBytes, digestBytes },
       {
         isComplete: () => this.#partial.isPublished,
+        isAsking: (index) => this.#machine.pulls.isAsking(index),
         post: (event) => this.#loop.post(event),
         warn: (event, fields) => this.#log('warn', event, fields),
       },
@@ -161,6 +165,21 @@ export class Reception {
     this.#feeds.reserve(index)
   }
 
+  /** The connection it was reserved for did not come to be. */
+  releaseFeed(index: number): void {
+    this.#feeds.release(index)
+  }
+
+  /** Whether a mate may ask for bytes here; null: not known before the plan. */
+  expectsPull(index: number, nodeId: string): boolean | null {
+    return this.#feeds.expectsPull(index, nodeId)
+  }
+
+  /** A pull link that `expectsPull` said yes to. Throws FrError when it broke meanwhile. */
+  addPull(index: number, established: Established): void {
+    this.#feeds.pulls.accept(index, established)
+  }
+
   /** A data connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
   addFeed(index: number, established: Established): void {
     this.#feeds.add(index, established)
@@ -177,6 +196,8 @@ export class Reception {
       bytes: this.bytes,
       landedBytes,
       verifiedBytes: this.#machine.verifiedBytes,
+      pulledBytes: this.#machine.pulls.pulledBytes,
+      servedBytes: this.#feeds.pulls.servedBytes,
       rateInBytesPerSecond: rate,
       rateOutBytesPerSecond: this.#reports.rateOutBytesPerSecond,
       etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
@@ -206,6 +227,20 @@ export class Reception {
         return this.#feeds.relays.refuse(command.index)
       case 'closeFeed':
         return this.#feeds.close(command.index)
+      case 'dialPull':
+        return this.#track(this.#feeds.pulls.dial(command.mate))
+      case 'askMate':
+        return this.#feeds.pulls.ask(command.index, command.frame)
+      case 'closePull':
+        return this.#feeds.pulls.close(command.index)
+      case 'serve':
+        return this.#feeds.pulls.serve(command.index, command.request, command.ranges)
+      case 'refusePull': {
+        const { code, text } = command.failure
+        return this.#feeds.pulls.refuse(command.index, command.request, code, text)
+      }
+      case 'countFeeds':
+        return this.#loop.post({ type: 'feedsCounted', feeds: this.#reports.received() })
       case 'hash':
         return this.#hash(command.scratch, command.offset, command.length)
       case 'copyIn': {
@@ -311,7 +346,8 @@ export class Reception {
 
   async #publish(): Promise<void> {
     await this.#partial.publish(this.name, this.spec.entry, this.spec.noClobber)
-    this.#log('info', 'published', { bytes: this.bytes })
+    const { pulledBytes } = this.#machine.pulls
+    this.#log('info', 'published', { bytes: this.bytes, pulledBytes })
   }
 
   #run(work: Promise<void>, ok: () => NodeEvent, failed: 'prepareFailed' | 'storageFailed'): void {
@@ -345,6 +381,8 @@ export class Reception {
     this.#loop.stop()
     this.#feeds.end()
     this.#reports.closed()
+    const { servedBytes } = this.#feeds.pulls
+    if (servedBytes > 0) this.#log('info', 'served', { bytes: servedBytes })
     if (failure !== null) this.#log('warn', 'failed', { code: failure.code, text: failure.text })
     if (this.#transfer !== undefined) {
       this.#host.router.forget(this.#transfer)

@@ -22,7 +22,7 @@ interface Kept {
 export interface RelayHooks {
   /** Dials the mate and has the engine adopt the connection as a relay feed. */
   readonly open: (mate: Mate, self: number) => Promise<OutFeed>
-  readonly opened: (index: number) => void
+  readonly opened: (index: number, feed: FeedHandle) => void
   readonly closed: (index: number, code: FrErrorCode, text: string) => void
 }
 
@@ -55,7 +55,7 @@ export class Relays {
       const open = await this.#hooks.open(mate, self)
       if (this.#isClosed || this.#refused.has(mate.index)) return this.#engine.close(open.feed)
       this.#feeds.set(mate.index, open)
-      this.#hooks.opened(mate.index)
+      this.#hooks.opened(mate.index, open.feed)
       for (const kept of this.#kept)
         if (this.#feeds.has(mate.index)) this.#send(mate.index, open, kept)
     } catch (error) {
@@ -97,6 +97,13 @@ export class Relays {
     const open = this.#feeds.get(index)
     this.#feeds.delete(index)
     if (open !== undefined) this.#engine.close(open.feed)
+  }
+
+  /** The feed to this mate; null: it is being opened. */
+  feedTo(index: number): FeedHandle | null | undefined {
+    const open = this.#feeds.get(index)
+    if (open !== undefined) return open.feed
+    return this.#dialling.has(index) ? null : undefined
   }
 
   indexOf(feed: FeedHandle): number | undefined {

@@ -14,10 +14,12 @@ import { limits } from '../limits.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import { SimFeed } from './feed.js'
 import { Downlink, Uplink } from './links.js'
+import { type PullNet, SimPulls } from './pulls.js'
 import { Random } from './random.js'
 import type { EdgeScenario, Scenario } from './scenario.js'
 import { type SimNet, SimNode } from './sim-node.js'
 import { Timeline } from './timeline.js'
+import { planTroubles } from './troubles.js'
 
 export interface SimResult {
   readonly outcomes: readonly NodeOutcome[]
@@ -29,30 +31,32 @@ export interface SimResult {
   /** Names of the lines that the origin logged. */
   readonly logged: readonly string[]
   readonly steps: number
+  /** Payload that left the origin, and that nodes had of mates whom they asked for it. */
+  readonly originBytes: number
+  readonly pulledBytes: number
 }
 
 const originIndex = -1
 const maxVirtualMs = 300_000
 const maxSteps = 3_000_000
 
-export class Cluster implements SimNet {
+export class Cluster implements SimNet, PullNet {
   readonly timeline = new Timeline()
   readonly nodes: (SimNode | undefined)[]
+  readonly pulls: SimPulls = new SimPulls(this)
   readonly #scenario: Scenario
   readonly #random: Random
   readonly #source: SimFile
   readonly #machine: OriginMachine
   readonly #feeds = new Map<string, SimFeed>()
+  readonly #originFeeds: SimFeed[] = []
   /** Of the origin first, then of the nodes. */
   readonly #uplinks: readonly Uplink[]
   readonly #downlinks: readonly Downlink[]
   readonly #links: ('none' | 'open' | 'closed')[]
-  /** When the last message on a link direction arrives: links keep their order. */
-  readonly #linkMs = new Map<string, number>()
   readonly #events: OriginEvent[] = []
   #isDraining = false
   #tickMs = Number.POSITIVE_INFINITY
-  #hasSourceChanged = false
   #failure: string | null | undefined
   #plannedMs = 0
   readonly #logged = new Set<string>()
@@ -86,7 +90,15 @@ export class Cluster implements SimNet {
   }
 
   run(): SimResult {
-    this.#planTroubles()
+    planTroubles(this.#scenario, this.timeline, {
+      changeUplink: (node, factor) => this.#uplinks[node + 1]?.change(factor),
+      kill: (node) => this.#kill(node),
+      hang: (node) => this.#hang(node),
+      fillDisk: (node) =>
+        this.nodes[node]?.post({ type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'full' }),
+      changeSource: () => this.#source.change(),
+      cancel: () => this.post({ type: 'cancelled', text: 'by the caller' }),
+    })
     for (const command of this.#machine.start()) this.#execute(command)
     this.#arm()
     while (this.#failure === undefined) {
@@ -104,7 +116,19 @@ export class Cluster implements SimNet {
     const exchangeMs = endedMs - this.#plannedMs
     const { steps } = this.timeline
     const logged = [...this.#logged]
-    return { outcomes, failure: this.#failure, virtualMs: endedMs, exchangeMs, logged, steps }
+    const bytes = {
+      originBytes: this.#originFeeds.reduce((sum, feed) => sum + feed.sentBytes, 0),
+      pulledBytes: this.nodes.reduce((sum, node) => sum + (node?.pulledBytes ?? 0), 0),
+    }
+    return {
+      outcomes,
+      failure: this.#failure,
+      virtualMs: endedMs,
+      exchangeMs,
+      logged,
+      steps,
+      ...bytes,
+    }
   }
 
   /** After the end every node must come to its own end by itself. */
@@ -122,18 +146,20 @@ export class Cluster implements SimNet {
   // --- SimNet ---
 
   toOrigin(node: number, frame: Frame): void {
-    this.#travel(`n${node}`, this.#edge(originIndex, node).latencyMs, () => {
+    this.timeline.travel(`n${node}`, this.edge(originIndex, node).latencyMs, () => {
       if (this.#links[node] === 'open') this.post({ type: 'frameArrived', node, frame })
     })
   }
 
   linkClosedByNode(node: number): void {
-    this.#travel(`n${node}`, this.#edge(originIndex, node).latencyMs, () => this.#linkLost(node))
+    this.timeline.travel(`n${node}`, this.edge(originIndex, node).latencyMs, () =>
+      this.#linkLost(node),
+    )
   }
 
   dialMate(from: number, mate: Mate): void {
     const to = this.#nodeOfMate(mate)
-    const edge = this.#edge(from, to)
+    const edge = this.edge(from, to)
     this.timeline.after(edge.cannotDial ? limits.connectMs : edge.latencyMs * 3, () => {
       const sender = this.nodes[from]
       const receiver = this.nodes[to]
@@ -142,15 +168,26 @@ export class Cluster implements SimNet {
         return sender.post({ type: 'relayClosed', index: mate.index, code: 'ERR_FR_UNREACHABLE' })
       }
       const feed = this.#openFeed(from, to, edge)
-      receiver.post({ type: 'feedOpened', index: this.#mateIndex(from) })
+      receiver.post({ type: 'feedOpened', index: this.mateIndex(from) })
       sender.relayOpened(mate.index, feed)
     })
   }
 
   closeFeed(fromMate: number, to: number): void {
-    const from = fromMate === originIndex ? originIndex : this.#groupNode(fromMate)
+    const from = fromMate === originIndex ? originIndex : this.groupNode(fromMate)
     this.#feeds.get(`${from}>${to}`)?.close()
     this.#feeds.delete(`${from}>${to}`)
+  }
+
+  openPullFeed(from: number, to: number): boolean {
+    const receiver = this.nodes[to]
+    const index = this.mateIndex(from)
+    const isWanted = receiver?.runs === true && receiver.isAsking(index)
+    if (!isWanted || this.#feeds.has(`${from}>${to}`)) return false
+    const feed = this.#openFeed(from, to, this.edge(from, to))
+    receiver.post({ type: 'feedOpened', index })
+    this.nodes[from]?.pullFeedOpened(this.mateIndex(to), feed)
+    return true
   }
 
   isArrivalWrong(): boolean {
@@ -179,7 +216,7 @@ export class Cluster implements SimNet {
         return this.#offer(command.node)
       case 'send': {
         const { node, frame } = command
-        return this.#travel(`o${node}`, this.#edge(originIndex, node).latencyMs, () => {
+        return this.timeline.travel(`o${node}`, this.edge(originIndex, node).latencyMs, () => {
           this.nodes[node]?.post({ type: 'frameArrived', frame })
         })
       }
@@ -205,7 +242,7 @@ export class Cluster implements SimNet {
       }
       case 'checkSource':
         return this.timeline.after(0.2, () => {
-          if (!this.#hasSourceChanged) return this.post({ type: 'sourceChecked' })
+          if (!this.#source.hasChanged) return this.post({ type: 'sourceChecked' })
           this.post({ type: 'sourceFailed', code: 'ERR_FR_SOURCE_CHANGED', text: 'mtime' })
         })
       case 'sum': {
@@ -247,8 +284,8 @@ export class Cluster implements SimNet {
 
   #offer(node: number): void {
     const { bytes, blockBytes, nodes } = this.#scenario
-    const edge = this.#edge(originIndex, node)
-    this.#travel(`o${node}`, edge.latencyMs, () => {
+    const edge = this.edge(originIndex, node)
+    this.timeline.travel(`o${node}`, edge.latencyMs, () => {
       const made = new SimNode(
         node,
         this,
@@ -270,16 +307,9 @@ export class Cluster implements SimNet {
   #count(): FeedCount[] {
     return this.#scenario.nodes.flatMap((_, node) => {
       const feed = this.#feeds.get(`${originIndex}>${node}`)
-      return feed === undefined
-        ? []
-        : [
-            {
-              node,
-              payloadBytes: feed.sentBytes,
-              queuedBytes: feed.queuedBytes,
-              unackedBytes: feed.unackedBytes,
-            },
-          ]
+      if (feed === undefined) return []
+      const { sentBytes: payloadBytes, queuedBytes, unackedBytes } = feed
+      return [{ node, payloadBytes, queuedBytes, unackedBytes }]
     })
   }
 
@@ -287,12 +317,12 @@ export class Cluster implements SimNet {
   #drop(node: number): void {
     if (this.#links[node] !== 'open') return
     this.#links[node] = 'closed'
-    const { latencyMs } = this.#edge(originIndex, node)
+    const { latencyMs } = this.edge(originIndex, node)
     this.#feeds.get(`${originIndex}>${node}`)?.close()
     this.timeline.after(latencyMs, () => {
       this.nodes[node]?.post({ type: 'feedClosed', index: originIndex, code: 'ERR_FR_NODE_LOST' })
     })
-    this.#travel(`o${node}`, latencyMs, () => {
+    this.timeline.travel(`o${node}`, latencyMs, () => {
       this.nodes[node]?.post({
         type: 'linkClosed',
         code: 'ERR_FR_NODE_LOST',
@@ -334,13 +364,16 @@ export class Cluster implements SimNet {
         const isWrong =
           this.isArrivalWrong() ||
           sender?.isWrong(Math.floor(chunk.offset / this.#scenario.blockBytes)) === true
-        this.nodes[to]?.land(chunk, isWrong, from === originIndex)
+        this.nodes[to]?.land(chunk, isWrong, this.mateIndex(from))
       },
       announced: (record) => {
         if (this.#feeds.get(key) === feed) this.nodes[to]?.announce(record)
       },
     })
     this.#feeds.set(key, feed)
+    if (from === originIndex) this.#originFeeds.push(feed)
+    // Troubles of an edge strike its first feed, not the one that a pull opens after them.
+    if (this.timeline.nowMs > Math.max(edge.breaksAtMs ?? 0, edge.stallAtMs ?? 0)) return feed
     const { breaksAtMs, stallAtMs, stallMs } = edge
     if (stallAtMs !== null) this.timeline.at(stallAtMs, () => feed.stall(stallMs))
     if (breaksAtMs !== null) this.timeline.at(breaksAtMs, () => this.#breakFeed(from, to))
@@ -352,12 +385,12 @@ export class Cluster implements SimNet {
     const feed = this.#feeds.get(`${from}>${to}`)
     if (feed === undefined || !feed.isOpen) return
     feed.close()
-    const { latencyMs } = this.#edge(from, to)
+    const { latencyMs } = this.edge(from, to)
     this.timeline.after(latencyMs * 2, () => {
       this.#feeds.delete(`${from}>${to}`)
       this.nodes[to]?.post({
         type: 'feedClosed',
-        index: from === originIndex ? originIndex : this.#mateIndex(from),
+        index: from === originIndex ? originIndex : this.mateIndex(from),
         code: 'ERR_FR_NODE_LOST',
       })
     })
@@ -367,66 +400,37 @@ export class Cluster implements SimNet {
           this.post({ type: 'feedClosed', node: to, code: 'ERR_FR_NODE_LOST', text: 'reset' })
         return
       }
-      this.nodes[from]?.relays.delete(this.#mateIndex(to))
+      this.nodes[from]?.relays.delete(this.mateIndex(to))
       this.nodes[from]?.post({
         type: 'relayClosed',
-        index: this.#mateIndex(to),
+        index: this.mateIndex(to),
         code: 'ERR_FR_NODE_LOST',
       })
     })
   }
 
-  #planTroubles(): void {
-    const { nodes, sourceChangesAtMs, cancelAtMs } = this.#scenario
-    for (const [i, node] of nodes.entries()) {
-      if (node.uplinkFactor !== 1) {
-        this.timeline.at(node.uplinkChangesAtMs, () => {
-          ;(this.#uplinks[i + 1] as Uplink).bytesPerMs *= node.uplinkFactor
-        })
-      }
-      if (node.trouble === 'killed') this.timeline.at(node.atMs, () => this.#kill(i))
-      if (node.trouble === 'hung') this.timeline.at(node.atMs, () => this.#hang(i))
-      if (node.trouble === 'diskFull') {
-        this.timeline.at(node.atMs, () => {
-          this.nodes[i]?.post({ type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'disk full' })
-        })
-      }
-    }
-    if (sourceChangesAtMs !== null) {
-      this.timeline.at(sourceChangesAtMs, () => {
-        this.#hasSourceChanged = true
-      })
-    }
-    if (cancelAtMs !== null)
-      this.timeline.at(cancelAtMs, () => this.post({ type: 'cancelled', text: 'by the caller' }))
-  }
-
   #kill(node: number): void {
     const made = this.nodes[node]
     if (made !== undefined) made.isAlive = false
+    this.pulls.ended(node)
     for (const other of [originIndex, ...this.nodes.keys()]) {
       this.#breakFeed(node, other)
       if (other !== node) this.#breakFeed(other, node)
     }
-    this.#travel(`n${node}`, this.#edge(originIndex, node).latencyMs, () => this.#linkLost(node))
+    this.timeline.travel(`n${node}`, this.edge(originIndex, node).latencyMs, () =>
+      this.#linkLost(node),
+    )
   }
 
   #hang(node: number): void {
     const made = this.nodes[node]
     if (made !== undefined) made.isHung = true
-    // Its kernel goes on taking bytes for a while and sends what was queued; then everything
-    // stands.
+    // Its kernel goes on taking bytes for a while; then everything stands.
     for (const [key, feed] of this.#feeds)
       if (key.startsWith(`${node}>`)) feed.stall(Number.POSITIVE_INFINITY)
   }
 
-  #travel(direction: string, latencyMs: number, run: () => void): void {
-    const atMs = Math.max(this.#linkMs.get(direction) ?? 0, this.timeline.nowMs + latencyMs)
-    this.#linkMs.set(direction, atMs)
-    this.timeline.at(atMs, run)
-  }
-
-  #edge(from: number, to: number): EdgeScenario {
+  edge(from: number, to: number): EdgeScenario {
     return this.#scenario.edges[from + 1]?.[to] as EdgeScenario
   }
 
@@ -434,11 +438,11 @@ export class Cluster implements SimNet {
     return Number(mate.nodeId)
   }
 
-  #mateIndex(node: number): number {
+  mateIndex(node: number): number {
     return this.#machine.peers[node]?.mate ?? originIndex
   }
 
-  #groupNode(mate: number): number {
+  groupNode(mate: number): number {
     return this.#machine.peers.findIndex((peer) => peer.mate === mate)
   }
 }

@@ -12,11 +12,17 @@ export class SimFile {
   readonly blockBytes: number
   readonly landed = new RangeSet()
   readonly #isWrong: boolean[]
+  /** Of the source: it is not what it was when it was opened. */
+  hasChanged = false
 
   constructor(bytes: number, blockBytes: number) {
     this.bytes = bytes
     this.blockBytes = blockBytes
     this.#isWrong = new Array<boolean>(Math.ceil(bytes / blockBytes)).fill(false)
+  }
+
+  change(): void {
+    this.hasChanged = true
   }
 
   /** Bytes arrive. Each lands once; what landed before is dropped. Returns what is new, and the

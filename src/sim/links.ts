@@ -28,6 +28,10 @@ export class Uplink {
     this.bytesPerMs = bytesPerMs
   }
 
+  change(factor: number): void {
+    this.bytesPerMs *= factor
+  }
+
   /** This sender may have something to send. */
   wake(sender: Sender): void {
     if (!this.#waiting.has(sender)) {

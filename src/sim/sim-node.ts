@@ -3,6 +3,7 @@
  * what runtime/reception.ts does, on virtual time.
  */
 import { Backlog } from '../control/backlog.js'
+import { Grants } from '../control/holder.js'
 import { NodeMachine } from '../control/node.js'
 import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
 import { RangeSet } from '../control/ranges.js'
@@ -10,6 +11,7 @@ import type { Frame, Mate } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import type { SimChunk, SimDigests, SimFeed } from './feed.js'
+import type { SimPulls } from './pulls.js'
 import type { NodeScenario } from './scenario.js'
 import type { Timeline } from './timeline.js'
 
@@ -24,6 +26,7 @@ export interface SimNet {
   dialMate(from: number, mate: Mate): void
   /** This end of the feed closes it. */
   closeFeed(from: number, to: number): void
+  readonly pulls: SimPulls
   isArrivalWrong(): boolean
 }
 
@@ -42,7 +45,13 @@ export class SimNode {
   readonly #net: SimNet
   readonly #scenario: NodeScenario
   readonly #backlog = new Backlog()
-  #receivedBytes = 0
+  /** Payload by the index of its sender. */
+  readonly #received = new Map<number, number>()
+  readonly #dialling = new Set<number>()
+  readonly #pullFeeds = new Map<number, SimFeed>()
+  readonly #grants = new Map<number, Grants>()
+  /** Held for mates to whom no feed is open yet. */
+  readonly #waiting = new Map<number, (NodeCommand & { type: 'serve' })[]>()
   readonly #machine: NodeMachine
   readonly #events: NodeEvent[] = []
   readonly #relayed: SimChunk[] = []
@@ -76,6 +85,14 @@ export class SimNode {
     return this.#machine.verifiedBytes
   }
 
+  get pulledBytes(): number {
+    return this.#machine.pulls.pulledBytes
+  }
+
+  isAsking(index: number): boolean {
+    return this.#machine.pulls.isAsking(index)
+  }
+
   get phase(): string {
     return this.#machine.phase
   }
@@ -86,6 +103,7 @@ export class SimNode {
 
   post(event: NodeEvent): void {
     if (!this.runs) return
+    if (event.type === 'relayClosed') this.#relayClosed(event.index)
     this.#events.push(event)
     if (this.#isDraining) return
     this.#isDraining = true
@@ -99,9 +117,9 @@ export class SimNode {
   }
 
   /** Bytes arrive on a feed. Unlike messages they also land in a process that hangs. */
-  land(chunk: SimChunk, isWrong: boolean, isFromOrigin: boolean): void {
+  land(chunk: SimChunk, isWrong: boolean, from: number): void {
     if (!this.runs) return
-    if (isFromOrigin) this.#receivedBytes += chunk.length
+    this.#received.set(from, (this.#received.get(from) ?? 0) + chunk.length)
     const target = chunk.scratch ? this.scratch : this.file
     const { whole } = target.land(chunk.offset, chunk.length, isWrong)
     if (chunk.relay) {
@@ -131,9 +149,59 @@ export class SimNode {
 
   relayOpened(index: number, feed: SimFeed): void {
     this.relays.set(index, feed)
+    this.#dialling.delete(index)
+    this.#listWaiting(index, feed)
     for (const record of this.#relayedDigests) feed.digests(record)
     for (const chunk of this.#relayed) feed.list(chunk)
     this.post({ type: 'relayOpened', index })
+  }
+
+  pullFeedOpened(index: number, feed: SimFeed): void {
+    this.#pullFeeds.set(index, feed)
+    this.#listWaiting(index, feed)
+  }
+
+  pullFeedFailed(index: number): void {
+    for (const { request } of this.#waiting.get(index) ?? []) {
+      const code = 'ERR_FR_UNREACHABLE'
+      this.#net.pulls.answer(this.node, index, { type: 'pullRefused', request, code, text: '' })
+    }
+    this.#waiting.delete(index)
+    this.#grants.delete(index)
+  }
+
+  #relayClosed(index: number): void {
+    this.#dialling.delete(index)
+    this.#grants.delete(index)
+    if (this.#waiting.has(index)) this.#net.pulls.openFeed(this.node, index)
+  }
+
+  #serve(command: NodeCommand & { type: 'serve' }): void {
+    const { index, request, ranges } = command
+    const feed = [this.relays.get(index), this.#pullFeeds.get(index)].find((one) => one?.isOpen)
+    const fill = { payloadBytes: feed?.sentBytes ?? 0, queuedBytes: feed?.queuedBytes ?? 0 }
+    const { nowMs } = this.#net.timeline
+    const grants = this.#grants.get(index) ?? new Grants()
+    this.#grants.set(index, grants)
+    if (!grants.hasRoom(feed && fill, nowMs)) throw new Error('an honest node asks for too much')
+    const answer = { type: 'holding', request, ranges, backlogBytes: 0 } as const
+    if (ranges.length === 0) return this.#net.pulls.answer(this.node, index, answer)
+    const bytes = ranges.reduce((sum, [, length]) => sum + length, 0)
+    grants.add(bytes, fill, nowMs)
+    const isFirst = !this.#waiting.has(index)
+    this.#waiting.set(index, [...(this.#waiting.get(index) ?? []), command])
+    if (feed !== undefined) this.#listWaiting(index, feed)
+    else if (isFirst && !this.#dialling.has(index)) this.#net.pulls.openFeed(this.node, index)
+  }
+
+  #listWaiting(index: number, feed: SimFeed): void {
+    for (const { request, ranges } of this.#waiting.get(index) ?? []) {
+      const backlogBytes = feed.queuedBytes
+      for (const [offset, length] of ranges)
+        feed.list({ offset, length, relay: false, scratch: false })
+      this.#net.pulls.answer(this.node, index, { type: 'holding', request, ranges, backlogBytes })
+    }
+    this.#waiting.delete(index)
   }
 
   #execute(command: NodeCommand): void {
@@ -164,16 +232,16 @@ export class SimNode {
         })
       }
       case 'reportBacklog': {
-        const mates = [...this.relays].map(([index, feed]) => ({
-          index,
-          queuedBytes: feed.queuedBytes,
-          unackedBytes: feed.unackedBytes,
-          sentBytes: feed.sentBytes,
-        }))
+        const mates = [...this.relays].map(([index, feed]) => {
+          const { queuedBytes, unackedBytes, sentBytes } = feed
+          const fill = { payloadBytes: sentBytes, queuedBytes }
+          const pulled = this.#grants.get(index)?.queuedBytes(fill, timeline.nowMs) ?? 0
+          return { index, queuedBytes: queuedBytes - pulled, unackedBytes, sentBytes }
+        })
         const report = {
           atMs: Math.round(timeline.nowMs),
           landedBytes: this.file.landed.bytes,
-          receivedBytes: this.#receivedBytes,
+          receivedBytes: this.#received.get(-1) ?? 0,
           ...this.#backlog.report(mates, timeline.nowMs),
         }
         if (!this.#backlog.isWorthSending(report, timeline.nowMs)) return
@@ -182,7 +250,23 @@ export class SimNode {
       case 'exclude':
         return this.#backlog.exclude(command.indices)
       case 'dialMate':
+        this.#dialling.add(command.mate.index)
         return this.#net.dialMate(this.node, command.mate)
+      case 'dialPull':
+        return this.#net.pulls.dial(this.node, command)
+      case 'askMate':
+        return this.#net.pulls.ask(this.node, command.index, command.frame)
+      case 'closePull':
+        return
+      case 'serve':
+        return this.#serve(command)
+      case 'refusePull':
+        throw new Error(`an honest node asks for what it may not: ${command.failure.text}`)
+      case 'countFeeds': {
+        const received = [...this.#received].filter(([index]) => index >= 0)
+        const feeds = received.map(([index, receivedBytes]) => ({ index, receivedBytes }))
+        return this.post({ type: 'feedsCounted', feeds })
+      }
       case 'closeRelay': {
         this.relays.get(command.index)?.close()
         this.relays.delete(command.index)
@@ -217,7 +301,8 @@ export class SimNode {
       case 'end':
         this.failure = command.failure
         this.hasEnded = true
-        for (const feed of this.relays.values()) feed.close()
+        for (const feed of [...this.relays.values(), ...this.#pullFeeds.values()]) feed.close()
+        this.#net.pulls.ended(this.node)
         return this.#net.linkClosedByNode(this.node)
       default:
         return command satisfies never

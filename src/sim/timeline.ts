@@ -10,6 +10,8 @@ interface Entry {
 
 export class Timeline {
   readonly #heap: Entry[] = []
+  /** When the last message of a direction arrives. */
+  readonly #arrivalMs = new Map<string, number>()
   #nowMs = 0
   #order = 0
   #steps = 0
@@ -25,6 +27,13 @@ export class Timeline {
 
   after(delayMs: number, run: () => void): void {
     this.at(this.#nowMs + Math.max(0, delayMs), run)
+  }
+
+  /** A message on its way in this direction of a link, which keeps the order. */
+  travel(direction: string, latencyMs: number, run: () => void): void {
+    const atMs = Math.max(this.#arrivalMs.get(direction) ?? 0, this.#nowMs + latencyMs)
+    this.#arrivalMs.set(direction, atMs)
+    this.at(atMs, run)
   }
 
   at(atMs: number, run: () => void): void {

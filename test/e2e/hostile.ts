@@ -2,7 +2,8 @@
  * A peer that holds the key and then breaks the rules: an origin, or a mate, written by hand on top
  * of the codecs. It says what a test tells it to and remembers what it hears.
  */
-import type { Socket } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import xxhash from 'xxhash-wasm'
 import type { Frame, FrameType, StreamEntry } from '../../src/control/types.js'
 import { encodeRecordHeader, type RecordHeader } from '../../src/engine/record.js'
@@ -16,7 +17,7 @@ import {
 import { encodeBody, FrameReader, FrameWriter } from '../../src/protocol/frames.js'
 import { encodeName, paginate } from '../../src/protocol/manifest.js'
 import { nodePrimitives, randomId } from '../../src/runtime/crypto.js'
-import { dial, type Established } from '../../src/runtime/handshake.js'
+import { accept, dial, type Established } from '../../src/runtime/handshake.js'
 import { parseKey } from '../../src/runtime/keys.js'
 
 export const keyText = 'k'.repeat(40)
@@ -120,6 +121,68 @@ export class HostileFeed {
   }
 }
 
+/** Takes the data connections of nodes and keeps the payload that comes on them. */
+export class HostileInbox {
+  readonly payload = new Map<number, Buffer>()
+  connections = 0
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  #bytes = 0
+  #wake: () => void = () => {}
+
+  constructor(self: { nodeId: string; incarnation: number }) {
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket)
+      void accept(socket, { keys: [key], self })
+        .then((admitted) => admitted.go())
+        .then((established) => this.#read(established.detach()))
+        .catch(() => socket.destroy())
+    })
+    this.#server.listen(0, '127.0.0.1')
+  }
+
+  async listening(): Promise<void> {
+    if (!this.#server.listening) await once(this.#server, 'listening')
+  }
+
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Waits until so many bytes of payload have come in all. */
+  async received(bytes: number): Promise<void> {
+    while (this.#bytes < bytes)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
+  }
+
+  #read(socket: Socket): void {
+    this.connections++
+    let waiting = Buffer.alloc(0)
+    socket.on('error', () => {})
+    socket.on('data', (chunk: Buffer) => {
+      waiting = Buffer.concat([waiting, chunk])
+      while (waiting.length >= 32) {
+        const isPayload = waiting[3] === 1
+        const length = isPayload ? waiting.readUInt32LE(24) : waiting.readUInt32LE(12)
+        if (waiting.length < 32 + length) break
+        const bytes = waiting.subarray(32, 32 + length)
+        if (isPayload) this.payload.set(Number(waiting.readBigUInt64LE(16)), Buffer.from(bytes))
+        if (isPayload) this.#bytes += length
+        waiting = waiting.subarray(32 + length)
+      }
+      this.#wake()
+    })
+    socket.resume()
+  }
+}
+
 export interface HostileOffer {
   readonly name: string | Uint8Array
   readonly bytes: number
@@ -130,6 +193,7 @@ export class Hostile {
   readonly transfer: string
   readonly #address: string
   readonly #sockets: Socket[] = []
+  readonly #inboxes: HostileInbox[] = []
 
   constructor(address: string, transfer: string = randomId()) {
     this.#address = address
@@ -154,6 +218,22 @@ export class Hostile {
     const feed = new HostileFeed(established)
     this.#sockets.push(feed.socket)
     return feed
+  }
+
+  /** The link on which a mate asks for bytes. Rejects with the node's word when it refuses. */
+  async pull(from: number): Promise<HostileLink> {
+    const established = await this.#dial({ channel: 'pull', from, transfer: this.transfer })
+    const link = new HostileLink(established)
+    this.#sockets.push(link.socket)
+    return link
+  }
+
+  /** A place for nodes to dial; what comes there over data connections is collected. */
+  async listen(): Promise<HostileInbox> {
+    const inbox = new HostileInbox({ nodeId: this.nodeId, incarnation: 1 })
+    await inbox.listening()
+    this.#inboxes.push(inbox)
+    return inbox
   }
 
   /** The frames of an offer as an honest origin makes them. */
@@ -197,10 +277,11 @@ export class Hostile {
 
   dispose(): void {
     for (const socket of this.#sockets) socket.destroy()
+    for (const inbox of this.#inboxes) inbox.close()
   }
 
   #dial(fields: {
-    channel: 'control' | 'data'
+    channel: 'control' | 'data' | 'pull'
     from?: number
     transfer?: string
   }): Promise<Established> {
@@ -213,10 +294,20 @@ export class Hostile {
 export function digestsOf(content: Uint8Array): { block: Uint8Array; file: string } {
   const block = Buffer.alloc(8)
   block.writeBigUInt64BE(h64Raw(content, 0n))
+  return { block, file: fileDigestOf(content) }
+}
+
+export function fileDigestOf(content: Uint8Array): string {
   const blockBytes = blockBytesFor(content.length)
   const head = Buffer.alloc(16)
   head.writeBigUInt64LE(BigInt(content.length), 0)
   head.writeBigUInt64LE(BigInt(blockBytes), 8)
-  const sum = h64Raw(Buffer.concat([head, block]), 0n)
-  return { block, file: `xxh64-blocks/${blockBytes}:${sum.toString(16).padStart(16, '0')}` }
+  const parts: Uint8Array[] = [head]
+  for (let offset = 0; offset < content.length; offset += blockBytes) {
+    const block = Buffer.alloc(8)
+    block.writeBigUInt64BE(h64Raw(content.subarray(offset, offset + blockBytes), 0n))
+    parts.push(block)
+  }
+  const sum = h64Raw(Buffer.concat(parts), 0n)
+  return `xxh64-blocks/${blockBytes}:${sum.toString(16).padStart(16, '0')}`
 }

@@ -132,6 +132,80 @@ export class World {
   }
 }
 
+export interface Gate {
+  readonly address: string
+  /** The first data connection of this sender has been held back. */
+  readonly isHolding: () => boolean
+  /** Breaks it; what comes after that passes. */
+  cut(): void
+}
+
+/** Who a connection says it comes from, once its hello is there. */
+function senderOf(start: Buffer): { channel: string; from: number } | null {
+  if (start.length < 4 || start.length < 4 + start.readUInt32LE(0)) return null
+  return JSON.parse(start.subarray(4, 4 + start.readUInt32LE(0)).toString())
+}
+
+/**
+ * A door to `address` through which everything passes, but for the first data connection of one
+ * mate: what it brings beyond `bytes` is held back until it is cut.
+ */
+export async function gate(
+  world: World,
+  address: string,
+  mate: number,
+  bytes: number,
+): Promise<Gate> {
+  const sockets = new Set<Socket>()
+  const port = Number(address.slice(address.lastIndexOf(':') + 1))
+  let held: [Socket, Socket] | undefined
+  let isHolding = false
+  const server = createServer((from) => {
+    const to = connect(port, '127.0.0.1')
+    let start = Buffer.alloc(0)
+    let isJudged = false
+    let seen = 0
+    from.on('data', (chunk: Buffer) => {
+      if (!isJudged) {
+        start = Buffer.concat([start, chunk])
+        const sender = senderOf(start)
+        isJudged = sender !== null
+        if (sender?.channel === 'data' && sender.from === mate) held ??= [from, to]
+      }
+      seen += chunk.length
+      if (held?.[0] === from && seen > bytes) {
+        isHolding = true
+        from.pause()
+      } else if (!to.write(chunk)) from.pause()
+    })
+    to.on('drain', () => {
+      if (held?.[0] !== from || !isHolding) from.resume()
+    })
+    to.pipe(from)
+    from.on('end', () => to.end())
+    for (const socket of [from, to]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        from.destroy()
+        to.destroy()
+      })
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  world.defer(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    isHolding: () => isHolding,
+    cut: () => held?.forEach((socket) => void socket.resetAndDestroy()),
+  }
+}
+
 /** Names of the partials that a node still keeps. */
 export function partials(dataDir: string): string[] {
   return readdirSync(join(dataDir, '.fastreplica', 'partials'))

@@ -95,6 +95,7 @@ describe('parseNodesFile', () => {
     ['a:1 uplink=', "nodes.txt:1: 'uplink=' is not NAME=VALUE"],
     ['a:1 uplink', "nodes.txt:1: 'uplink' is not NAME=VALUE"],
     ['a:1 site=x site=y', 'nodes.txt:1: site is given twice'],
+    [`a:1 site=${'s'.repeat(65)}`, 'nodes.txt:1: a site is named by at most 64 characters'],
     ['a:1 uplink=9999Tbit', 'nodes.txt:1: '],
     ['\n\nuplink=1Gbit', "nodes.txt:3: 'uplink=1Gbit' is not HOST:PORT"],
     ['# nothing\n\n', 'nodes.txt: names no node'],

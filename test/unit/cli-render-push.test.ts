@@ -387,6 +387,8 @@ describe('statusLines', () => {
         bytes: 128 * MIB,
         landedBytes: 64 * MIB,
         verifiedBytes: 32 * MIB,
+        pulledBytes: 0,
+        servedBytes: 0,
         rateInBytesPerSecond: 25e6,
         rateOutBytesPerSecond: 12.5e6,
         etaSeconds: 3.2,

@@ -24,7 +24,7 @@ describe('StreamLedger', () => {
     ledger.land(0, 250)
     ledger.announce(0, 250, digests(1, 2, 3))
     expect(ledger.isVerified).toBe(false)
-    expect(ledger.missing([[0, 250]], true).toArray()).toEqual([])
+    expect(ledger.missing([[0, 250]]).toArray()).toEqual([])
   })
 
   it('a bad block is repaired only through scratch with the right digest', () => {
@@ -73,21 +73,16 @@ describe('StreamLedger', () => {
   it('knows what is missing, by whole blocks', () => {
     const ledger = make()
     ledger.land(100, 100)
-    expect(
-      ledger
-        .missing(
-          [
-            [50, 10],
-            [120, 130],
-          ],
-          false,
-        )
-        .toArray(),
-    ).toEqual([
+    const asked = [
+      [50, 10],
+      [190, 20],
+    ] as const
+    expect(ledger.missing(asked).toArray()).toEqual([
       [0, 100],
       [200, 50],
     ])
-    expect(ledger.missing([[120, 10]], true).toArray()).toEqual([[100, 100]])
+    expect(ledger.missing([[120, 10]]).toArray()).toEqual([])
+    expect(ledger.missing([]).toArray()).toEqual([])
   })
 
   it('refuses digests that are not those of whole blocks', () => {

@@ -46,6 +46,9 @@ const announced: NodeEvent = {
   digests: digests(1, 2, 3),
 }
 
+/** No mate to ask: what is lacking comes from the origin. */
+const alone: Frame = { ...plan, mates: mates.slice(1, 2) }
+
 class Bench {
   nowMs = 0
   readonly machine = new NodeMachine({ bytes, blockBytes: block, digestBytes: 2 }, 0)
@@ -69,9 +72,9 @@ class Bench {
     return [...this.feed(frame({ type: 'beat' })), ...this.feed({ type: 'ticked' })]
   }
 
-  receiving(): this {
+  receiving(planned = plan): this {
     this.machine.start()
-    this.feed({ type: 'prepared' }, frame(plan))
+    this.feed({ type: 'prepared' }, frame(planned))
     return this
   }
 }
@@ -174,17 +177,18 @@ describe('NodeMachine', () => {
     })
 
     it('of a mate without a feed are answered at once, with what has not landed', () => {
-      const bench = new Bench().receiving()
+      const bench = new Bench().receiving(alone)
       bench.feed(landed(100, 100))
       expect(bench.feed(frame(detour(true)))).toEqual([
         { type: 'closeRelay', index: 2 },
+        { type: 'closePull', index: 2 },
         { type: 'closeFeed', index: 2 },
         { type: 'send', frame: { type: 'need', stream: 0, scratch: false, ranges: [[200, 50]] } },
       ])
     })
 
     it('wait for the feed to end, and not for ever', () => {
-      const bench = new Bench().receiving()
+      const bench = new Bench().receiving(alone)
       bench.feed({ type: 'feedOpened', index: 2 })
       expect(bench.feed(frame(detour(false)))).toEqual([])
       bench.feed(landed(200, 50))
@@ -193,7 +197,7 @@ describe('NodeMachine', () => {
         { type: 'need', stream: 0, scratch: false, ranges: [[100, 100]] },
       ])
 
-      const patient = new Bench().receiving()
+      const patient = new Bench().receiving(alone)
       patient.feed({ type: 'feedOpened', index: 2 })
       patient.feed(frame(detour(true)))
       expect(patient.machine.deadlineMs()).toBeLessThanOrEqual(limits.drainMs)
@@ -221,17 +225,18 @@ describe('NodeMachine', () => {
   })
 
   it('asks again when all was dealt and nothing moves, ever less often', () => {
-    const bench = new Bench().receiving()
+    const bench = new Bench().receiving(alone)
     bench.feed(landed(0, 100))
     // Not before the seal: until then the origin may still be dealing.
     expect(sent(bench.pass(limits.askMs * 2))).toEqual([])
     bench.feed(frame(seal))
-    const need = { type: 'need', stream: 0, scratch: false, ranges: [[0, 250]] }
-    expect(sent(bench.pass(limits.askMs))).toEqual([need])
+    const digests = { type: 'needDigests', stream: 0, ranges: [[0, 250]] }
+    const need = { type: 'need', stream: 0, scratch: false, ranges: [[100, 150]] }
+    expect(sent(bench.pass(limits.askMs))).toEqual([digests, need])
     expect(sent(bench.pass(limits.askMs))).toEqual([])
-    expect(sent(bench.pass(limits.askMs))).toEqual([need])
+    expect(sent(bench.pass(limits.askMs))).toEqual([digests, need])
     bench.feed(landed(100, 150))
-    expect(sent(bench.pass(limits.askMs))).toEqual([need])
+    expect(sent(bench.pass(limits.askMs))).toEqual([digests])
   })
 
   it('fails by name when the origin is gone or silent, and keeps what it has', () => {

@@ -201,6 +201,12 @@ describe('a violation', () => {
 
   const tooManyRanges = Array.from({ length: limits.needRanges + 1 }, (_, at) => [at * 2, 1])
   const mateOf = (index: number): object => ({ index, queuedBytes: 0, unackedBytes: 0 })
+  const siteOf = (site: unknown): object => {
+    return { index: 0, nodeId: 'ab'.repeat(16), address: 'a:1', site }
+  }
+  const runs = (...lists: [number, number][]): [number, number][] => lists
+  const overlapping = runs([0, 5], [4, 2])
+  const touching = runs([0, 5], [5, 2])
   it.each<[Frame['type'], string, object]>([
     ['offer', 'transfer', { transfer: 'AB'.repeat(16) }],
     ['offer', 'transfer', { transfer: 'ab' }],
@@ -225,6 +231,8 @@ describe('a violation', () => {
     ['plan', 'mates', { mates: new Array(limits.nodesPerPush + 1).fill({}) }],
     ['plan', 'nodeId', { mates: [{ index: 0, nodeId: 'x', address: 'a:1' }] }],
     ['plan', 'address', { mates: [{ index: 0, nodeId: 'ab'.repeat(16), address: 'nowhere' }] }],
+    ['plan', 'site', { mates: [siteOf('s'.repeat(limits.siteChars + 1))] }],
+    ['plan', 'site', { mates: [siteOf(7)] }],
     ['plan', 'relays', { relays: null }],
     ['plan', 'progressMs', { progressMs: 0 }],
     ['detour', 'ranges', { ranges: [[0, 0]] }],
@@ -249,30 +257,22 @@ describe('a violation', () => {
         ],
       },
     ],
-    [
-      'need',
-      'ranges',
-      {
-        ranges: [
-          [0, 5],
-          [4, 2],
-        ],
-      },
-    ],
-    [
-      'need',
-      'ranges',
-      {
-        ranges: [
-          [0, 5],
-          [5, 2],
-        ],
-      },
-    ],
+    ['need', 'ranges', { ranges: overlapping }],
+    ['need', 'ranges', { ranges: touching }],
     ['need', 'ranges', { ranges: [[1, 2, 3]] }],
     ['need', 'ranges', { ranges: [7] }],
     ['need', 'ranges', { ranges: [[-1, 2]] }],
     ['need', 'ranges', { ranges: [[2 ** 53 - 2, 2]] }],
+    ['needDigests', 'ranges', { ranges: tooManyRanges }],
+    ['pull', 'request', { request: -1 }],
+    ['pull', 'stream', { stream: 2 ** 32 }],
+    ['pull', 'ranges', { ranges: tooManyRanges }],
+    ['pull', 'ranges', { ranges: overlapping }],
+    ['pull', 'ranges', { ranges: touching }],
+    ['pull', 'ranges', { ranges: [[0, 0]] }],
+    ['holding', 'ranges', { ranges: overlapping }],
+    ['holding', 'backlogBytes', { backlogBytes: -1 }],
+    ['pullRefused', 'code', { code: 'ERR_FR_NONE' }],
     ['bad', 'length', { offset: 2 ** 53 - 2, length: 2 }],
     ['bad', 'from', { from: limits.nodesPerPush }],
     ['edgeLost', 'incoming', { incoming: 'yes' }],

@@ -59,7 +59,7 @@ const diallerHello: fc.Arbitrary<DiallerHello> = fc.oneof(
   }),
   fc.record({
     ...side,
-    channel: fc.constant('data' as const),
+    channel: fc.constantFrom('data' as const, 'pull' as const),
     transfer: hex(32),
     from: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
   }),

@@ -103,11 +103,15 @@ const bodies: Bodies = {
     shape: fc.constantFrom('unicast', 'group', 'chain', 'tree', 'binomial'),
     self: mate,
     mates: mates(
-      fc.record({
-        index: mate,
-        nodeId: hex(32),
-        address: fc.constantFrom('10.0.0.2:7400', '[::1]:7400', 'node-a.lan:7400'),
-      }),
+      fc.record(
+        {
+          index: mate,
+          nodeId: hex(32),
+          address: fc.constantFrom('10.0.0.2:7400', '[::1]:7400', 'node-a.lan:7400'),
+          site: fc.string({ maxLength: limits.siteChars }),
+        },
+        { requiredKeys: ['index', 'nodeId', 'address'] },
+      ),
     ),
     relays: fc.boolean(),
     progressMs: fc.integer({ min: 1, max: limits.suspectMs }),
@@ -133,6 +137,10 @@ const bodies: Bodies = {
     mates: mates(fc.record({ index: mate, queuedBytes: bytes, unackedBytes: bytes })),
   }),
   need: fc.record({ stream: u32, scratch: fc.boolean(), ranges }),
+  needDigests: fc.record({ stream: u32, ranges }),
+  pull: fc.record({ request: bytes, stream: u32, ranges }),
+  holding: fc.record({ request: bytes, ranges, backlogBytes: bytes }),
+  pullRefused: fc.record({ request: bytes, code, text }),
   bad: fc.record({
     stream: u32,
     offset: fc.nat({ max: 2 ** 52 }),
@@ -219,6 +227,10 @@ export const sampleFrames: Frame[] = [
     mates: [{ index: 1, queuedBytes: 5, unackedBytes: 6 }],
   },
   { type: 'need', stream: 0, scratch: true, ranges: [[0, 5]] },
+  { type: 'needDigests', stream: 0, ranges: [[0, 5]] },
+  { type: 'pull', request: 1, stream: 0, ranges: [[0, 5]] },
+  { type: 'holding', request: 1, ranges: [[0, 5]], backlogBytes: 9 },
+  { type: 'pullRefused', request: 1, code: 'ERR_FR_LIMIT', text: 'wait' },
   { type: 'bad', stream: 0, offset: 0, length: 5, from: -1 },
   { type: 'edgeLost', index: 1, incoming: true },
   { type: 'published', stream: 0, fileDigest: `sha256-blocks/65536:${'0'.repeat(64)}` },

@@ -1,0 +1,124 @@
+/**
+ * Pulls at a node's machine, both ways: what this node lacks is asked of mates (puller.ts), and of
+ * the origin where they fail; what mates ask for is answered from the ledger (holder.ts). Turns
+ * facts about pulls into commands and decides nothing itself. It must never promise bytes that are
+ * not verified.
+ */
+import type { FrErrorCode } from '../errors.js'
+import { limits } from '../limits.js'
+import { pullFault } from './holder.js'
+import type { StreamLedger } from './ledger.js'
+import type { NodeCommand, PullEvent } from './node-events.js'
+import { Puller } from './puller.js'
+import type { RangeSet } from './ranges.js'
+import type { Frame } from './types.js'
+
+export class NodePulls {
+  readonly #ledger: StreamLedger
+  readonly #puller: Puller
+  /** Position in the group, once the plan is known. */
+  #self = -1
+
+  constructor(ledger: StreamLedger) {
+    this.#ledger = ledger
+    this.#puller = new Puller(ledger.blockBytes)
+  }
+
+  /** Landed after mates had promised them. */
+  get pulledBytes(): number {
+    return this.#puller.pulledBytes
+  }
+
+  /** Whether something is asked of this mate: it may open a data connection for it. */
+  isAsking(index: number): boolean {
+    return this.#puller.isAsking(index)
+  }
+
+  planned({ mates, self }: Frame & { type: 'plan' }): void {
+    this.#self = self
+    this.#puller.introduce(mates, self)
+  }
+
+  /** Whole blocks that this node lacks. */
+  want(ranges: RangeSet, nowMs: number): void {
+    this.#puller.want(ranges, nowMs)
+  }
+
+  landed(offset: number, length: number, nowMs: number): void {
+    this.#puller.landed(offset, length, nowMs)
+  }
+
+  feedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {
+    this.#puller.feedClosed(index, code, nowMs)
+  }
+
+  /** The mate takes no part any more. */
+  gone(index: number): NodeCommand {
+    this.#puller.gone(index)
+    return { type: 'closePull', index }
+  }
+
+  on(event: PullEvent, nowMs: number): NodeCommand[] {
+    switch (event.type) {
+      case 'pullOpened':
+        this.#puller.opened(event.index, event.rttMs)
+        return []
+      case 'pullClosed':
+        this.#puller.closed(event.index, event.code, nowMs)
+        return []
+      case 'pullAnswered':
+        this.#puller.answered(event.index, event.frame, nowMs)
+        return []
+      case 'pullAsked':
+        return [this.#asked(event.index, event.frame)]
+      case 'feedsCounted':
+        for (const { index, receivedBytes } of event.feeds)
+          this.#puller.received(index, receivedBytes, nowMs)
+        return []
+      default:
+        return event satisfies never
+    }
+  }
+
+  /** Whatever follows from the state and the time. */
+  advance(nowMs: number): NodeCommand[] {
+    return this.#puller.advance(nowMs).flatMap((wish): NodeCommand[] => {
+      switch (wish.type) {
+        case 'dial':
+          return [{ type: 'dialPull', mate: wish.mate, self: this.#self }]
+        case 'ask':
+          return [{ type: 'askMate', index: wish.index, frame: wish.frame }]
+        case 'origin':
+          return needFrames(false, wish.ranges).map((frame) => ({ type: 'send', frame }))
+        case 'count':
+          return [{ type: 'countFeeds' }]
+        default:
+          return wish satisfies never
+      }
+    })
+  }
+
+  deadlineMs(): number | null {
+    return this.#puller.deadlineMs()
+  }
+
+  #asked(index: number, frame: Frame & { type: 'pull' }): NodeCommand {
+    const { size, blockBytes } = this.#ledger
+    const { request, ranges } = frame
+    const failure = pullFault(frame, size, blockBytes)
+    if (failure !== null) return { type: 'refusePull', index, request, failure }
+    return { type: 'serve', index, request, ranges: this.#ledger.held(ranges) }
+  }
+}
+
+/** What the origin is asked for. `scratch`: repairs. */
+export function needFrames(scratch: boolean, ranges: RangeSet): Frame[] {
+  // Repairs name exact blocks, so they are cut into frames; other needs may cover too much.
+  const list = scratch ? ranges.toArray() : ranges.compacted(limits.needRanges)
+  const frames: Frame[] = []
+  for (let i = 0; i < list.length; i += limits.needRanges) {
+    const part = list.slice(i, i + limits.needRanges)
+    frames.push({ type: 'need', stream: 0, scratch, ranges: part })
+  }
+  return frames
+}

@@ -1,0 +1,25 @@
+/** When the troubles of a scenario strike: put on the timeline once, before the run. */
+import type { Scenario } from './scenario.js'
+import type { Timeline } from './timeline.js'
+
+export interface Troubles {
+  changeUplink(node: number, factor: number): void
+  kill(node: number): void
+  hang(node: number): void
+  fillDisk(node: number): void
+  changeSource(): void
+  cancel(): void
+}
+
+export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: Troubles): void {
+  const { nodes, sourceChangesAtMs, cancelAtMs } = scenario
+  for (const [i, { trouble, atMs, uplinkFactor, uplinkChangesAtMs }] of nodes.entries()) {
+    if (uplinkFactor !== 1)
+      timeline.at(uplinkChangesAtMs, () => troubles.changeUplink(i, uplinkFactor))
+    if (trouble === 'killed') timeline.at(atMs, () => troubles.kill(i))
+    if (trouble === 'hung') timeline.at(atMs, () => troubles.hang(i))
+    if (trouble === 'diskFull') timeline.at(atMs, () => troubles.fillDisk(i))
+  }
+  if (sourceChangesAtMs !== null) timeline.at(sourceChangesAtMs, () => troubles.changeSource())
+  if (cancelAtMs !== null) timeline.at(cancelAtMs, () => troubles.cancel())
+}

@@ -1,0 +1,296 @@
+/**
+ * Bytes from mates: what a node lacks because a feed between nodes broke, or a node died, comes
+ * from whoever holds it; a complete node still serves; who asks for what it may not have is told so
+ * and disturbs nothing.
+ */
+import { readFileSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type FrNode, fetchStatus, push } from '../../src/api/index.js'
+import type { Frame, RangePair } from '../../src/control/types.js'
+import { KIB, limits, MIB } from '../../src/limits.js'
+import { digestsOf, fileDigestOf, Hostile, type HostileLink, keyText } from './hostile.js'
+import { type EngineKind, gate, until, World } from './push-support.js'
+
+const block = 64 * KIB
+
+describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (engine) => {
+  let world: World
+  beforeEach(() => {
+    world = new World(engine)
+  })
+  afterEach(() => world.dispose())
+
+  /** Of the log lines of this kind, the one with this field. */
+  function sum(event: string, field: string): number {
+    const lines = world.log.filter((line) => line.event === event)
+    return lines.reduce((total, line) => total + Number(line.fields[field]), 0)
+  }
+
+  it('a feed between two living nodes is cut: the receiver has the rest from mates', async () => {
+    const [a, b, c] = await world.nodes(3)
+    const { path, content } = world.file('data.bin', 48 * MIB)
+    const door = await gate(world, (c as FrNode).address, 0, 4 * MIB)
+    const to = [a?.address, b?.address, door.address] as string[]
+    const transfer = push(path, { to, engine })
+    const complete = new Set<string>()
+    transfer.on('node', (outcome) => {
+      complete.add(outcome.node)
+      // What the others hold by now is the whole file.
+      if (complete.size === 2) door.cut()
+    })
+    const result = await transfer.result
+    expect(door.isHolding()).toBe(true)
+    expect(result.nodes.map((node) => node.reason)).toEqual([null, null, null])
+    expect(readFileSync(join((c as { dataDir: string }).dataDir, 'data.bin')).equals(content)).toBe(
+      true,
+    )
+    // The nodes end a moment after the origin.
+    await until(() => sum('served', 'bytes') > 0, 'the holders say what they served')
+    expect(sum('published', 'pulledBytes')).toBeGreaterThan(block)
+    expect(sum('served', 'bytes')).toBeGreaterThanOrEqual(sum('published', 'pulledBytes'))
+  })
+
+  it('a node is killed that owes a mate bytes: mates have them', async () => {
+    const victim = await world.childNode()
+    const [a, b, c] = await world.nodes(3)
+    const { path, content } = world.file('data.bin', 48 * MIB)
+    const door = await gate(world, (c as FrNode).address, 0, 2 * MIB)
+    const to = [victim.address, a?.address, b?.address, door.address] as string[]
+    const transfer = push(path, { to, engine })
+    const complete = new Set<string>()
+    transfer.on('node', (outcome) => {
+      complete.add(outcome.node)
+      if (complete.size === 3) {
+        victim.child.kill('SIGKILL')
+        door.cut()
+      }
+    })
+    const result = await transfer.result
+    // It was complete itself; that it died afterwards costs nobody anything.
+    expect(result.nodes.map((node) => node.status)).toEqual(new Array(4).fill('complete'))
+    expect(readFileSync(join((c as { dataDir: string }).dataDir, 'data.bin')).equals(content)).toBe(
+      true,
+    )
+    await until(() => sum('served', 'bytes') > 0, 'the holders say what they served')
+    expect(sum('published', 'pulledBytes')).toBeGreaterThan(block)
+  })
+
+  describe('of a mate written by hand', () => {
+    const content = Buffer.alloc(5 * block + 100)
+    for (let i = 0; i < content.length; i++) content[i] = (i * 2_654_435_761) >>> 24
+    const range = ([offset, length]: RangePair) => content.subarray(offset, offset + length)
+    let node: FrNode & { dataDir: string }
+    let origin: Hostile
+    let mate: Hostile
+
+    beforeEach(async () => {
+      node = await world.node({ key: keyText })
+      origin = new Hostile(node.address)
+      mate = new Hostile(node.address, origin.transfer)
+      world.defer(() => {
+        origin.dispose()
+        mate.dispose()
+      })
+    })
+
+    /** A transfer in which the node holds everything, and the mate is number 1 of two. */
+    async function holding(address: string): Promise<HostileLink> {
+      const link = await origin.accepted({ name: 'held.bin', bytes: content.length })
+      link.say(
+        origin.plan([
+          { index: 0, nodeId: node.nodeId, address: node.address },
+          { index: 1, nodeId: mate.nodeId, address },
+        ]),
+      )
+      const feed = await origin.data()
+      for (let offset = 0; offset < content.length; offset += block) {
+        const part = content.subarray(offset, offset + block)
+        const place = { stream: 0, offset, length: part.length }
+        feed.record({ offset, length: part.length }, part)
+        feed.digests(origin.originKey(), place, digestsOf(part).block)
+      }
+      await until(
+        () => node.status().transfers[0]?.verifiedBytes === content.length,
+        'the node holds the file',
+      )
+      return link
+    }
+
+    const pull = (request: number, ...ranges: RangePair[]): Frame => {
+      return { type: 'pull', request, stream: 0, ranges }
+    }
+
+    it('two ranges come out of a node, before and after it has published', async () => {
+      const inbox = await mate.listen()
+      const link = await holding(inbox.address)
+      const asker = await mate.pull(1)
+      const ranges: RangePair[] = [
+        [100, 50],
+        [2 * block, block],
+      ]
+      asker.say(pull(7, ...ranges))
+      expect(await asker.next('holding')).toEqual({
+        type: 'holding',
+        request: 7,
+        ranges,
+        backlogBytes: 0,
+      })
+      await inbox.received(block + 50)
+      for (const wanted of ranges)
+        expect(inbox.payload.get(wanted[0])?.equals(range(wanted))).toBe(true)
+
+      const fileDigest = fileDigestOf(content)
+      link.say({ type: 'seal', stream: 0, fileDigest })
+      expect((await link.next('complete')).fileDigest).toBe(fileDigest)
+      asker.say(pull(8, [content.length - 10, 10]))
+      expect(await asker.next('holding')).toMatchObject({ request: 8 })
+      await inbox.received(block + 60)
+      expect(inbox.payload.get(content.length - 10)?.equals(range([content.length - 10, 10]))).toBe(
+        true,
+      )
+      expect(inbox.connections).toBe(1)
+      const status = await fetchStatus(node.address, { key: keyText })
+      expect(status.transfers[0]).toMatchObject({ servedBytes: block + 60, pulledBytes: 0 })
+      link.say({ type: 'finish' })
+      await asker.closed()
+      await until(() => sum('served', 'bytes') === block + 60, 'the node says what it served')
+    })
+
+    it.each<[string, Frame & { type: 'pull' }, RegExp]>([
+      [
+        'beyond the end',
+        { type: 'pull', request: 1, stream: 0, ranges: [[block, content.length]] },
+        /beyond/,
+      ],
+      ['another stream', { type: 'pull', request: 1, stream: 9, ranges: [[0, 1]] }, /stream 9/],
+      ['nothing', { type: 'pull', request: 1, stream: 0, ranges: [] }, /nothing/],
+      [
+        'all at once',
+        { type: 'pull', request: 1, stream: 0, ranges: [[0, content.length]] },
+        /takes/,
+      ],
+    ])('%s is refused by name, and the link goes on', async (_, frame, text) => {
+      const inbox = await mate.listen()
+      const link = await holding(inbox.address)
+      const asker = await mate.pull(1)
+      asker.say(frame)
+      expect(await asker.next('pullRefused')).toMatchObject({
+        request: 1,
+        code: 'ERR_FR_PROTOCOL',
+        text: expect.stringMatching(text),
+      })
+      asker.say(pull(2, [0, 10]))
+      expect(await asker.next('holding')).toMatchObject({ request: 2 })
+      await inbox.received(10)
+      expect(link.isClosed).toBe(false)
+    })
+
+    const many = Array.from({ length: 1_000 }, (_, i) => [i * 2, 1])
+    it.each<[string, object]>([
+      [
+        'overlapping ranges',
+        {
+          request: 1,
+          stream: 0,
+          ranges: [
+            [0, 10],
+            [5, 10],
+          ],
+        },
+      ],
+      [
+        'more ranges than a frame may hold',
+        { request: 1, stream: 0, ranges: new Array(5).fill(many).flat() },
+      ],
+      ['ranges that are none', { request: 1, stream: 0, ranges: 'all' }],
+      ['a negative offset', { request: 1, stream: 0, ranges: [[-1, 10]] }],
+    ])('%s close the pull link, and nothing else', async (_, body) => {
+      const link = await holding('127.0.0.1:1')
+      const asker = await mate.pull(1)
+      asker.sayBody(40, body)
+      await asker.closed()
+      await until(
+        () =>
+          world.log.some(
+            (line) => line.event === 'pull-refused' && line.fields['code'] === 'ERR_FR_PROTOCOL',
+          ),
+        'the log says why',
+      )
+      await link.next('progress')
+      expect(link.isClosed).toBe(false)
+      // It may try again.
+      const better = await mate.pull(1)
+      better.say(pull(1, [0, 10]))
+      // Nobody listens where the plan says the mate is.
+      expect(await better.next('pullRefused')).toMatchObject({ code: 'ERR_FR_UNREACHABLE' })
+    })
+
+    it('a million ranges are not even read', async () => {
+      const link = await holding('127.0.0.1:1')
+      const asker = await mate.pull(1)
+      const prefix = Buffer.alloc(4)
+      prefix.writeUInt32LE(12 * 1_000_000, 0)
+      asker.socket.write(prefix)
+      await asker.closed()
+      await link.next('progress')
+    })
+
+    it('frames of other links close it', async () => {
+      const link = await holding('127.0.0.1:1')
+      const asker = await mate.pull(1)
+      asker.say({ type: 'need', stream: 0, scratch: false, ranges: [[0, 10]] })
+      await asker.closed()
+      await link.next('progress')
+      expect(link.isClosed).toBe(false)
+    })
+
+    it('requests that are not served yet are bounded', async () => {
+      // Takes connections and says nothing: the node waits for it with what it has promised.
+      const sockets = new Set<Socket>()
+      const silent = createServer((socket) => {
+        sockets.add(socket)
+        socket.on('error', () => {})
+      })
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+      world.defer(() => {
+        for (const socket of sockets) socket.destroy()
+        silent.close()
+      })
+      const { port } = silent.address() as { port: number }
+      const link = await holding(`127.0.0.1:${port}`)
+      const asker = await mate.pull(1)
+      const most = 2 * limits.pullRequests
+      for (let request = 0; request <= most; request++) asker.say(pull(request, [request, 1]))
+      expect(await asker.next('pullRefused')).toMatchObject({
+        request: most,
+        code: 'ERR_FR_LIMIT',
+      })
+      expect(asker.heard).toEqual([])
+      await link.next('progress')
+    })
+
+    it('a second link takes the place of the first', async () => {
+      const inbox = await mate.listen()
+      await holding(inbox.address)
+      const first = await mate.pull(1)
+      const second = await mate.pull(1)
+      await first.closed()
+      second.say(pull(1, [0, 10]))
+      await second.next('holding')
+    })
+
+    it('nobody but a mate of the plan may ask, and of no other transfer', async () => {
+      await holding('127.0.0.1:1')
+      const refusal = { code: 'ERR_FR_PROTOCOL', message: expect.stringMatching(/not expected/) }
+      await expect(mate.pull(0)).rejects.toMatchObject(refusal)
+      await expect(mate.pull(5)).rejects.toMatchObject(refusal)
+      await expect(mate.pull(-1)).rejects.toMatchObject(refusal)
+      await expect(origin.pull(1)).rejects.toMatchObject(refusal)
+      const stranger = new Hostile(node.address)
+      world.defer(() => stranger.dispose())
+      await expect(stranger.pull(1)).rejects.toMatchObject({ code: 'ERR_FR_TIMEOUT' })
+    })
+  })
+})
