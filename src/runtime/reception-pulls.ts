@@ -195,7 +195,7 @@ export class ReceptionPulls {
   /** The transfer is over. Feeds close with it. */
   end(): void {
     this.#isEnded = true
-    for (const link of [...this.#asking.values(), ...this.#asked.values()]) void link.close()
+    for (const link of [...this.#asking.values(), ...this.#asked.values()]) link.destroy()
     this.#asking.clear()
     this.#asked.clear()
     this.#waiting.clear()

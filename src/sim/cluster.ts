@@ -72,7 +72,7 @@ export class Cluster implements SimNet, PullNet {
       bytes,
       blockBytes,
       digestBytes,
-      nodes: scenario.nodes.map((_, i) => ({ address: `node${i}:1` })),
+      nodes: scenario.nodes.map((_, i) => ({ address: `node${i}:1`, site: `site${i % 3}` })),
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
       hashAheadBytes: scenario.hashAheadBytes,

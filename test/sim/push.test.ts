@@ -14,6 +14,8 @@ const seeds = only === undefined ? upTo(count) : [Number(only)]
 describe('simulated pushes', () => {
   it(`end well for ${seeds.length} seeds`, { timeout: 300_000 }, () => {
     const seen = new Map<string, number>()
+    let originBytes = 0
+    let pulledBytes = 0
     for (const seed of seeds) {
       try {
         const result = runSeed(seed)
@@ -22,6 +24,9 @@ describe('simulated pushes', () => {
           result.failure === null
             ? result.outcomes.map((outcome) => outcome.status)
             : [result.failure]
+        originBytes += result.originBytes
+        pulledBytes += result.pulledBytes
+        if (result.pulledBytes > 0) kinds.push('pulled')
         for (const kind of [...kinds, ...result.logged, strategy, shape])
           seen.set(kind, (seen.get(kind) ?? 0) + 1)
       } catch (error) {
@@ -29,11 +34,12 @@ describe('simulated pushes', () => {
         throw new Error(`seed ${seed}: ${(error as Error).message}\n${replay}`, { cause: error })
       }
     }
+    console.info(`${originBytes} bytes from origins, ${pulledBytes} pulled from mates`)
     if (only !== undefined) return
     // The scenarios must reach what they are there for; otherwise this test shows nothing.
     const wanted =
       'complete failed refused classic adaptive group unicast need repair bad-block edge-lost ' +
-      'suspected lags keeps-up left'
+      'suspected lags keeps-up left pulled'
     for (const kind of wanted.split(' '))
       expect([kind, (seen.get(kind) ?? 0) > 0]).toEqual([kind, true])
   })

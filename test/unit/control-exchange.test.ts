@@ -119,6 +119,17 @@ describe('OriginExchange with adaptive dealing', () => {
     expect(later).toEqual([[1, 1, 1, false]])
   })
 
+  it('gives digests alone to who has pulled the bytes from mates', () => {
+    const bench = new Bench(32 * block)
+    bench.hashed(0)
+    const ranges = [[block - 10, 20]] as const
+    const now = bench.from(1, { type: 'needDigests', stream: 0, ranges })
+    expect(digestsOf(now)).toEqual([[1, 0, 1, false]])
+    expect(listsOf(now)).toEqual([])
+    const later = digestsOf(bench.hashed(1, 3)).filter(([, , , relay]) => relay === false)
+    expect(later).toEqual([[1, 1, 1, false]])
+  })
+
   it('makes good what a lost relay had forwarded: ranges to the byte, digests in blocks', () => {
     const bench = new Bench(32 * block)
     bench.hashed(0)

@@ -215,6 +215,63 @@ describe('NodeMachine', () => {
     })
   })
 
+  describe('pulls', () => {
+    const detour = frame({ type: 'detour', index: 2, gone: false, stream: 0, ranges: [[0, 250]] })
+
+    it('what a detour leaves open from the mates, and from the origin what they lack', () => {
+      const bench = new Bench().receiving()
+      bench.feed(landed(100, 100))
+      expect(bench.feed(detour)).toEqual([
+        { type: 'closeFeed', index: 2 },
+        { type: 'dialPull', mate: mates[2], self: 1 },
+        { type: 'dialPull', mate: mates[0], self: 1 },
+      ])
+      const missing = [
+        [0, 100],
+        [200, 50],
+      ] as const
+      const asked = { type: 'pull', request: 0, stream: 0, ranges: missing } as const
+      expect(bench.feed({ type: 'pullOpened', index: 2, rttMs: 0.1 })).toEqual([
+        { type: 'askMate', index: 2, frame: asked },
+        { type: 'countFeeds' },
+      ])
+      expect(bench.machine.pulls.isAsking(2)).toBe(true)
+      const holding: Frame = { type: 'holding', request: 0, ranges: [[0, 100]], backlogBytes: 0 }
+      const answered = { type: 'pullAnswered', index: 2, frame: holding } as const
+      expect(bench.feed(answered)).toEqual([])
+      const closed = { type: 'pullClosed', index: 0, code: 'ERR_FR_UNREACHABLE' } as const
+      expect(sent(bench.feed(closed))).toEqual([
+        { type: 'need', stream: 0, scratch: false, ranges: [[200, 50]] },
+      ])
+      bench.feed(landed(0, 100))
+      expect(bench.machine.pulls.isAsking(2)).toBe(false)
+      expect(bench.machine.pulls.pulledBytes).toBe(100)
+    })
+
+    it('closes what it has with a mate that is gone', () => {
+      const bench = new Bench().receiving()
+      bench.feed(detour)
+      const gone = frame({ type: 'detour', index: 2, gone: true, stream: 0, ranges: [] })
+      expect(bench.feed(gone)).toContainEqual({ type: 'closePull', index: 2 })
+    })
+
+    it('answers mates with what is verified, and not before', () => {
+      const bench = new Bench().receiving()
+      const ask = (stream = 0): NodeEvent => {
+        const pull = { type: 'pull', request: 4, stream, ranges: [[50, 100]] } as const
+        return { type: 'pullAsked', index: 0, frame: pull }
+      }
+      const served = (ranges: number[][]) => [{ type: 'serve', index: 0, request: 4, ranges }]
+      bench.feed(announced, landed(0, bytes))
+      expect(bench.feed(ask())).toEqual(served([]))
+      bench.feed(hashed(0, bytes, digests(1, 9, 3)))
+      expect(bench.feed(ask())).toEqual(served([[50, 50]]))
+      expect(bench.feed(ask(1))).toMatchObject([
+        { type: 'refusePull', index: 0, request: 4, failure: { code: 'ERR_FR_PROTOCOL' } },
+      ])
+    })
+  })
+
   it('reports edges that break while both ends live', () => {
     const bench = new Bench().receiving()
     expect(sent(bench.feed({ type: 'relayClosed', index: 0, code: 'ERR_FR_UNREACHABLE' }))).toEqual(

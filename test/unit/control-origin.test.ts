@@ -353,6 +353,7 @@ describe('OriginMachine', () => {
       'a need beyond the file',
       { type: 'need', stream: 0, scratch: false, ranges: [[0, bytes + 1]] },
     ],
+    ['a need of digests beyond the file', { type: 'needDigests', stream: 0, ranges: [[bytes, 1]] }],
     ['a need of another stream', { type: 'need', stream: 1, scratch: false, ranges: [[0, 1]] }],
     ['a second accept', { type: 'accept' }],
     ['a frame of an origin', { type: 'finish' }],
