@@ -12,6 +12,8 @@ const transfer = (name: string, relays: number): TransferStatus => ({
   bytes: 1e12,
   landedBytes: 1,
   verifiedBytes: 1,
+  pulledBytes: 0,
+  servedBytes: 0,
   rateInBytesPerSecond: 1,
   rateOutBytesPerSecond: 1,
   etaSeconds: null,
