@@ -23,6 +23,8 @@ const pageBytes = 4 * KIB
 /** A rate follows up at once, and down slowly: a pause of the process is not a slow link. */
 const rateMs = 100
 const slowerMs = 300
+/** A queue that is nearly empty says little: what was once seen is forgotten slowly. */
+const forgetMs = 1_000
 /** A speed that was written down wrongly costs one window of 4 MiB. */
 const expectedRateMax = (4 * MIB) / windowSeconds
 /** Two looks at a rate are at least this far apart. */
@@ -54,6 +56,7 @@ export class DealtRelay {
   /** The node's own clock at the last look at its rate; none before the first report. */
   #ratedAtMs: number | undefined
   #ratedBytes = 0
+  #smoothRate = 0
   readonly #deals: Deal[] = []
 
   /**
@@ -163,14 +166,20 @@ export class DealtRelay {
     this.#ratedBytes = this.#forwarded
     if (elapsedMs === 0) return
     const now = (forwarded / elapsedMs) * 1000
-    if (this.queue < this.window / 4) {
-      // Drained between two looks: that says nothing about its link but that it can take more, as
-      // at the start of every transfer on a fast one.
+    this.#smoothRate += Math.min(1, elapsedMs / rateMs) * (now - this.#smoothRate)
+    if (this.queue <= 0 && 2 * now > this.rate) {
+      // Drained: that says nothing about its link but that it can take more, as at the start of
+      // every transfer on a fast one.
       const known = Math.max(this.rate, windowBytesMin / windowSeconds)
-      this.rate = Math.max(this.rate, Math.min(2 * now, growth * known))
+      this.rate = Math.min(2 * now, growth * known)
+    } else if (this.queue < this.window / 4) {
+      this.#follow(2 * this.#smoothRate, elapsedMs, forgetMs)
     } else {
-      this.rate +=
-        Math.min(1, elapsedMs / (now > this.rate ? rateMs : slowerMs)) * (now - this.rate)
+      this.#follow(now, elapsedMs, slowerMs)
     }
+  }
+
+  #follow(rate: number, elapsedMs: number, downMs: number): void {
+    this.rate += Math.min(1, elapsedMs / (rate > this.rate ? rateMs : downMs)) * (rate - this.rate)
   }
 }
