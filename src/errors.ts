@@ -81,6 +81,10 @@ export const errorTable = {
     retryable: false,
   },
   ERR_FR_TRACE: { meaning: 'the trace file cannot be written', retryable: false },
+  ERR_FR_NO_TRANSFER: {
+    meaning: 'no such transfer is running there, or it has just ended',
+    retryable: false,
+  },
   ERR_FR_ABORTED: { meaning: 'the transfer was cancelled', retryable: true },
   ERR_FR_UNSUPPORTED: {
     meaning: 'this version does not offer what was asked for',

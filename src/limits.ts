@@ -64,6 +64,14 @@ export const limits = {
   /** Origin: how often the counters of its feeds are looked at. */
   countMs: 50,
 
+  // --- joining a push that runs ---
+  /** Once one node is ready the plan waits this long for the others; later ones join. */
+  readyMs: 500,
+  /** Requests to add a node that one node may have open at the origin. */
+  joinsPerNode: 8,
+  /** How long a node waits for the origin's answer to such a request. */
+  addMs: 20_000,
+
   // --- transfers ---
   nodesPerPush: 64,
   /** Up to so many bytes in all, opening feeds between nodes takes longer than sending them all. */
@@ -182,6 +190,8 @@ relation(limits.pullSearchMs < limits.askMs, 'the origin is asked before a node 
 relation(limits.pullServedMs < limits.stallMs, 'requests are lost before their node is')
 relation(limits.pullQuietMs < limits.pullServedMs, 'quiet holders are found before slow ones')
 relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is given up')
+relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node may take')
+relation(limits.connectMs + 2 * limits.acceptMs < limits.addMs, 'a node can join in that time')
 relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')
 relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')

@@ -11,7 +11,7 @@ export { generateKey } from '../runtime/keys.js'
 export { digestFile } from './digest.js'
 export { startNode } from './node.js'
 export { push } from './push.js'
-export { fetchStatus } from './status.js'
+export { addNode, fetchStatus } from './status.js'
 export type * from './types.js'
 export { version } from './version.js'
 

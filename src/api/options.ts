@@ -132,7 +132,8 @@ export function checkKey(option: string, key: Uint8Array | string | undefined): 
   return parseKey(key)
 }
 
-function checkTarget(target: string | PushTarget, option: string): NodeLink {
+/** Throws TypeError that names the option. */
+export function checkTarget(target: string | PushTarget, option: string): NodeLink {
   if (typeof target === 'string') {
     requireAddress(target, option)
     return { address: target }
@@ -203,7 +204,7 @@ export function optionalInteger(
   )
 }
 
-function requireObject(option: string, value: unknown): void {
+export function requireObject(option: string, value: unknown): void {
   if (typeof value !== 'object' || value === null)
     throw new TypeError(`${option} must be an object`)
 }

@@ -104,6 +104,7 @@ async function supervise(
   const ticking = setInterval(() => announce(control, 'progress', running.progress()), progressMs)
   const onAbort = (): void => running.cancel('the push was cancelled')
   const result = running.run()
+  control.running((link) => running.add(link))
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
   try {

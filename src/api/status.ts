@@ -1,30 +1,66 @@
-/** `fetchStatus`: what a node says of itself. */
+/** Questions to a node: what it does (`fetchStatus`), and to have a node added (`addNode`). */
 import { FrError } from '../errors.js'
+import { limits } from '../limits.js'
 import { requireAddress } from '../runtime/address.js'
+import { askStatus, askToAdd } from '../runtime/client.js'
 import { randomId } from '../runtime/crypto.js'
-import { askStatus } from '../runtime/status-client.js'
-import { checkKey, optionalInteger, requireSignal } from './options.js'
-import type { NodeStatus, StatusOptions } from './types.js'
+import type { Dialler } from '../runtime/dial.js'
+import { checkKey, optionalInteger, requireObject, requireSignal } from './options.js'
+import type { AddOptions, NodeStatus, StatusOptions } from './types.js'
 
 /**
- * Rejects with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT, ...) or the signal's
- * reason.
+ * What a node says of itself. Rejects with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH,
+ * ERR_FR_TIMEOUT, ...) or the signal's reason.
  */
 export async function fetchStatus(
   address: string,
   options: StatusOptions = {},
 ): Promise<NodeStatus> {
   requireAddress(address, 'address')
+  return asked(address, options, 5_000, async (dialler, signal) => {
+    return JSON.parse(await askStatus(dialler, address, signal)) as NodeStatus
+  })
+}
+
+/**
+ * Adds the node at `node` to a push that runs: `transfer` is its id (32 hex digits), `options.via`
+ * a node that takes part in it. Resolves when the node takes part too; it is then brought level
+ * with the others, and its outcome is in the result of the push.
+ *
+ * Rejects with FrError: ERR_FR_NO_TRANSFER when no such transfer runs at `via`, ERR_FR_SAME_NODE
+ * when the node is in the push already, ERR_FR_LIMIT, ERR_FR_TIMEOUT, or why it could not be had
+ * (ERR_FR_UNREACHABLE, ERR_FR_NO_SPACE, ...); or with the signal's reason.
+ */
+export async function addNode(transfer: string, node: string, options: AddOptions): Promise<void> {
+  requireObject('options', options)
+  if (typeof transfer !== 'string' || !/^[0-9a-f]{32}$/.test(transfer))
+    throw new TypeError(`transfer must be 32 hex digits, not ${JSON.stringify(transfer)}`)
+  requireAddress(node, 'node')
+  const { via } = options
+  requireAddress(via, 'via')
+  const withinMs = limits.addMs + limits.connectMs
+  await asked(via, options, withinMs, (dialler, signal) =>
+    askToAdd(dialler, via, transfer, node, signal),
+  )
+}
+
+async function asked<T>(
+  address: string,
+  options: StatusOptions,
+  withinMs: number,
+  ask: (dialler: Dialler, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   requireSignal(options.signal)
   const key = checkKey('key', options.key)
-  const timeoutMs = optionalInteger('timeoutMs', options.timeoutMs, 1, 600_000) ?? 5_000
+  const timeoutMs = optionalInteger('timeoutMs', options.timeoutMs, 1, 600_000) ?? withinMs
   options.signal?.throwIfAborted()
   const timeout = AbortSignal.timeout(timeoutMs)
   const signals = options.signal === undefined ? [timeout] : [timeout, options.signal]
   const self = { nodeId: randomId(), incarnation: Date.now() }
+  // By default a connection does not get all the time that an answer may take.
+  const connectMs = options.timeoutMs ?? 5_000
   try {
-    const dialler = { keys: [key], self, connectMs: timeoutMs }
-    return JSON.parse(await askStatus(dialler, address, AbortSignal.any(signals))) as NodeStatus
+    return await ask({ keys: [key], self, connectMs }, AbortSignal.any(signals))
   } catch (error) {
     options.signal?.throwIfAborted()
     if (timeout.aborted) {

@@ -5,7 +5,10 @@
  * Iterators never queue: a slow consumer gets the newest progress, older ones are dropped.
  */
 import { EventEmitter } from 'node:events'
-import type { Progress, PushResult, Transfer, TransferEvents } from './types.js'
+import type { NodeLink } from '../control/plan.js'
+import { FrError } from '../errors.js'
+import { checkTarget } from './options.js'
+import type { Progress, PushResult, PushTarget, Transfer, TransferEvents } from './types.js'
 
 export interface TransferControl {
   readonly transfer: Transfer
@@ -14,20 +17,32 @@ export interface TransferControl {
   emit<E extends keyof TransferEvents>(event: E, ...args: TransferEvents[E]): void
   resolve(result: PushResult): void
   reject(error: unknown): void
+  /** From here on nodes can be added. */
+  running(add: AddNode): void
 }
+
+type AddNode = (link: NodeLink) => Promise<void>
 
 class TransferObject extends EventEmitter implements Transfer {
   readonly id: string
   readonly result: Promise<PushResult>
   readonly #abort = new AbortController()
+  readonly #running: Promise<AddNode>
+  /** Called once. */
+  running: (add: AddNode) => void = () => {}
   #isSettled = false
 
   constructor(id: string, result: Promise<PushResult>) {
     super()
     this.id = id
     this.result = result
+    this.#running = new Promise((resolve) => {
+      this.running = resolve
+    })
     const settled = (): void => {
       this.#isSettled = true
+      // For those who wait to add a node to a push that never came so far.
+      this.running(() => Promise.reject(new FrError('ERR_FR_NO_TRANSFER', 'the push is over')))
       super.emit('settled')
     }
     // Also keeps a rejection that only the iterator or `done` reports from being called unhandled.
@@ -40,6 +55,11 @@ class TransferObject extends EventEmitter implements Transfer {
 
   cancel(reason?: unknown): void {
     if (!this.#isSettled) this.#abort.abort(reason)
+  }
+
+  add(target: string | PushTarget): Promise<void> {
+    const link = checkTarget(target, 'target')
+    return this.#running.then((add) => add(link))
   }
 
   /** Cancels what is not finished and waits until nothing of it is left. */
@@ -94,5 +114,6 @@ export function makeTransfer(id: string): TransferControl {
     emit: (event, ...args) => void transfer.emit(event, ...args),
     resolve,
     reject,
+    running: (add) => transfer.running(add),
   }
 }

@@ -98,6 +98,13 @@ export interface Transfer extends AsyncIterable<Progress> {
    */
   readonly result: Promise<PushResult>
   cancel(reason?: unknown): void
+  /**
+   * Adds one node while the push runs. Resolves when it takes part: it is brought level with the
+   * others, and its outcome is in the result. Throws TypeError for what is no address; rejects with
+   * FrError: ERR_FR_SAME_NODE for one that is in the push already, ERR_FR_LIMIT,
+   * ERR_FR_NO_TRANSFER once the push is over, or why the node could not be had.
+   */
+  add(target: string | PushTarget): Promise<void>
   on<E extends keyof TransferEvents>(event: E, listener: (...args: TransferEvents[E]) => void): this
   once<E extends keyof TransferEvents>(
     event: E,
@@ -124,6 +131,14 @@ export interface NodeStatus {
 }
 
 export interface StatusOptions {
+  key?: Uint8Array | string
+  signal?: AbortSignal
+  timeoutMs?: number
+}
+
+export interface AddOptions {
+  /** HOST:PORT of a node that takes part in the transfer; it asks the origin. */
+  via: string
   key?: Uint8Array | string
   signal?: AbortSignal
   timeoutMs?: number

@@ -28,6 +28,12 @@ export function parseAddress(text: string, portMin = 1): string {
   return text
 }
 
+/** The id of a transfer, as `fr status` shows it. Throws UsageError. */
+export function parseTransfer(text: string): string {
+  if (/^[0-9a-f]{32}$/.test(text)) return text
+  throw new UsageError(`'${text}' is not the id of a transfer: 32 hex digits`)
+}
+
 /** `HOST:PORT[,HOST:PORT...]` -> targets. Throws UsageError. */
 export function parseTargets(text: string): PushTarget[] {
   const targets: PushTarget[] = []

@@ -51,6 +51,16 @@ export interface StatusCommand {
   readonly json: boolean
 }
 
+export interface AddCommand {
+  readonly command: 'add'
+  /** 32 hex digits. */
+  readonly transfer: string
+  readonly address: string
+  readonly via: string
+  readonly keyFile?: string
+  readonly json: boolean
+}
+
 export interface DigestCommand {
   readonly command: 'digest'
   readonly path: string
@@ -62,4 +72,10 @@ export interface KeygenCommand {
   readonly out?: string
 }
 
-export type Command = NodeCommand | PushCommand | StatusCommand | DigestCommand | KeygenCommand
+export type Command =
+  | NodeCommand
+  | PushCommand
+  | StatusCommand
+  | AddCommand
+  | DigestCommand
+  | KeygenCommand

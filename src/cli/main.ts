@@ -23,6 +23,8 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./run-push.js')).runPush(command, context)
     case 'status':
       return (await import('./run-status.js')).runStatus(command, context)
+    case 'add':
+      return (await import('./run-add.js')).runAdd(command, context)
     case 'digest':
       return (await import('./run-digest.js')).runDigest(command, context)
     case 'keygen':

@@ -5,7 +5,7 @@
 import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { PushTarget } from '../api/types.js'
 import { limits } from '../limits.js'
-import { parseAddress, parseTargets } from './addresses.js'
+import { parseAddress, parseTargets, parseTransfer } from './addresses.js'
 import type { Command, LogWish } from './commands.js'
 import { logLevels } from './render-text.js'
 import { parseCount, parseDuration, parseRate, parseSize, UsageError } from './units.js'
@@ -21,7 +21,7 @@ const classicUnicast =
   '--strategy classic deals parts to a group of nodes, --shape unicast makes none'
 
 /** Commands and options of the contract that this version refuses by name. */
-const laterCommands = ['add', 'limit', 'simulate'] as const
+const laterCommands = ['limit', 'simulate'] as const
 const laterPushOptions: readonly (readonly [flags: string, name: string])[] = [
   ['--limit-up <rate>', 'limitUp'],
   ['--handover <kind>', 'handover'],
@@ -93,6 +93,7 @@ Environment: FR_KEY holds the key where no --key-file is given; NO_COLOR, FORCE_
   addNode(program, found)
   addPush(program, found)
   addStatus(program, found)
+  addAdd(program, found)
   addDigest(program, found)
   addKeygen(program, found)
   for (const name of laterCommands) {
@@ -337,6 +338,45 @@ Examples:
 function statusCommand(address: string, options: Record<string, any>): Command {
   const keyFile = given({ keyFile: options['keyFile'] })
   return { command: 'status', address, ...keyFile, json: options['json'] === true }
+}
+
+function addAdd(program: Commander, found: (command: Command) => void): void {
+  program
+    .command('add')
+    .description('Add a node to a push that is running.')
+    .argument('<transfer>', 'its id, as fr status shows it', checked(parseTransfer))
+    .argument(
+      '<host:port>',
+      'the node to add',
+      checked((text) => parseAddress(text)),
+    )
+    .option(
+      '--via <host:port>',
+      'a node that takes part in the transfer (required)',
+      checked((text) => parseAddress(text)),
+    )
+    .option(...keyFileOption)
+    .option('--json', 'one JSON object on stdout')
+    .addHelpText(
+      'after',
+      `
+Returns when the node takes part, or could not be had. Its outcome is in the result of the push.
+
+Examples:
+  $ fr status 10.0.0.2:7400 --json | jq -r '.transfers[].transfer'
+  $ fr add 0123456789abcdef0123456789abcdef 10.0.0.9:7400 --via 10.0.0.2:7400 --key-file fr.key`,
+    )
+    .action((transfer: string, address: string, options) =>
+      found(addCommand(transfer, address, options)),
+    )
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what commander collected, typed by the options above
+function addCommand(transfer: string, address: string, options: Record<string, any>): Command {
+  const via = options['via']
+  if (!via) throw new UsageError('--via is required (fr add --help shows what there is)')
+  const keyFile = given({ keyFile: options['keyFile'] })
+  return { command: 'add', transfer, address, via, ...keyFile, json: options['json'] === true }
 }
 
 function addDigest(program: Commander, found: (command: Command) => void): void {

@@ -94,12 +94,13 @@ export class AdaptiveDealer implements Dealer {
     return Math.max(0, Math.round(this.#relays.get(node)?.queue ?? 0))
   }
 
-  /** Nodes whose backlog is not to count, because they lag or have gone silent. */
+  /** Nodes whose backlog is not to count: they lag, catch up, or have gone silent. */
   excluded(): readonly number[] {
     const silent = [...this.#relays.values()]
       .filter((relay) => relay.isSilent)
       .map((relay) => relay.node)
-    return [...new Set([...this.#lag.lagging, ...silent])].sort((a, b) => a - b)
+    const { lagging, catchingUp } = this.#lag
+    return [...new Set([...lagging, ...catchingUp, ...silent])].sort((a, b) => a - b)
   }
 
   deadlineMs(): number | null {
@@ -110,6 +111,8 @@ export class AdaptiveDealer implements Dealer {
     switch (fact.type) {
       case 'started':
         return this.#start(fact.nodes, fact.nowMs)
+      case 'nodeJoined':
+        return this.#join(fact.node, fact.missing, fact.nowMs)
       case 'reported': {
         const relay = this.#relays.get(fact.node)
         if (relay === undefined) return []
@@ -146,6 +149,17 @@ export class AdaptiveDealer implements Dealer {
     this.#lag.started(nodes, nowMs)
     this.#tickAtMs = nowMs + adaptiveTiming.tickMs
     return this.#deal(nowMs)
+  }
+
+  /** It relays from now on like the others, with an empty queue. */
+  #join(node: number, missing: readonly RangePair[], nowMs: number): Send[] {
+    this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
+    this.#lag.joined(node, nowMs)
+    const wanted = RangeSet.of(missing)
+    wanted.subtract(this.#pool)
+    const sends = this.#answers.bring(node, wanted.toArray(), nowMs)
+    this.#listed(sends)
+    return [...sends, ...this.#deal(nowMs)]
   }
 
   #tick(nowMs: number): Send[] {
@@ -237,7 +251,8 @@ export class AdaptiveDealer implements Dealer {
     this.#lastDealtMs = nowMs
     relay.deal(offset, length)
     const unit = { stream: 0, offset, length, scratch: false }
-    sends.push({ ...unit, node: relay.node, relay: this.#relays.size > 1, why: 'share' })
+    // Marked also while it is alone: that is its history for a node that joins.
+    sends.push({ ...unit, node: relay.node, relay: true, why: 'share' })
     for (const node of this.#cut.get(relay.node) ?? []) {
       if (!this.#relays.has(node)) continue
       this.#relays.get(node)?.listed(length)
@@ -252,7 +267,8 @@ export class AdaptiveDealer implements Dealer {
     const floor = Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000)
     const heard = [...this.#relays.values()].filter((relay) => !relay.isSilent)
     if (heard.length === 0) return
-    let queued = heard.reduce((sum, relay) => sum + relay.queuedBytes, 0)
+    // What one node is brought to be level with the others does not keep the origin busy for them.
+    let queued = heard.reduce((sum, relay) => sum + this.#queuedFor(relay), 0)
     this.#dryTicks = this.#pool.isEmpty || queued >= floor ? 0 : this.#dryTicks + 1
     if (this.#dryTicks < dryTicks) return
     while (!this.#pool.isEmpty && queued < floor) {
@@ -265,10 +281,15 @@ export class AdaptiveDealer implements Dealer {
     const sends: Send[] = []
     const relays = [...this.#relays.values()]
     while (!this.#pool.isEmpty && relays.length > 0) {
-      if (relays.some((relay) => relay.queuedBytes > directQueueMax)) break
+      if (relays.some((relay) => this.#queuedFor(relay) > directQueueMax)) break
       this.#unitToAll(sends)
     }
     return sends
+  }
+
+  #queuedFor(relay: DealtRelay): number {
+    const isAlone = this.#relays.size === 1
+    return this.#lag.catchingUp.has(relay.node) && !isAlone ? 0 : relay.queuedBytes
   }
 
   #unitToAll(sends: Send[]): number {

@@ -1,6 +1,7 @@
 /**
  * FastReplica's own deal: equal, contiguous, block-aligned shares, one per node, all at once
- * (Cherkasova & Lee, USITS 2003). As fast as the slowest relay, by design.
+ * (Cherkasova & Lee, USITS 2003). As fast as the slowest relay, by design. A node that joins later
+ * has no share and relays nothing.
  */
 import type { Dealer, DealerFact, Send } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
@@ -60,7 +61,7 @@ export class ClassicDealer implements Dealer {
       if (length === 0) continue
       this.#dealt.set(node, [[offset, length]])
       const share = { stream: 0, offset, length, scratch: false, why: 'share' } as const
-      sends.push({ node, ...share, relay: nodes.length > 1 })
+      sends.push({ node, ...share, relay: true })
     }
     this.#isAllDealt = true
     return sends

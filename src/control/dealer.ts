@@ -24,12 +24,23 @@ export interface Send {
  * - everybody: the origin sends this range to every node itself.
  * - bypass: the feed from the relay that was dealt it is broken.
  * - answer: the node asked for it.
+ * - level: the node joined later, and no mate brings it.
  */
-export type SendReason = 'share' | 'everybody' | 'bypass' | 'answer'
+export type SendReason = 'share' | 'everybody' | 'bypass' | 'answer' | 'level'
 
 export type DealerFact =
   /** The plan is made: these nodes take part, each with an open feed. */
   | { readonly type: 'started'; readonly nodes: readonly number[]; readonly nowMs: number }
+  /**
+   * One node more, which holds nothing. `missing`: what no living relay has been dealt, so that
+   * none brings it; what is not dealt yet may be among it.
+   */
+  | {
+      readonly type: 'nodeJoined'
+      readonly node: number
+      readonly missing: readonly RangePair[]
+      readonly nowMs: number
+    }
   /** A node's own report: what it holds and how far behind its relay feeds are. */
   | {
       readonly type: 'reported'
@@ -70,7 +81,7 @@ export interface Dealer {
   readonly shape: 'group' | 'unicast'
   /** How often nodes are to report their backlog; 0: never. */
   readonly reportMs: number
-  /** Nodes whose backlog is not to count, ascending. */
+  /** Nodes whose backlog is not to count, ascending: they lag, are silent, or catch up. */
   excluded(): readonly number[]
   handle(fact: DealerFact): Send[]
   /** Ranges of stream 0 given to this node to relay so far. */

@@ -5,6 +5,7 @@
  */
 import type { DealerFact, Send } from './dealer.js'
 import { RangeSet } from './ranges.js'
+import type { RangePair } from './types.js'
 
 /** A feed counts as drained when it was seen empty this long after the last listing. */
 const drainedMs = 500
@@ -25,6 +26,8 @@ export class DirectAnswers {
         return []
       case 'needed':
         return this.answer(fact)
+      case 'nodeJoined':
+        return this.bring(fact.node, fact.missing, fact.nowMs)
       case 'nodeFailed':
         this.forget(fact.node)
         return []
@@ -35,6 +38,12 @@ export class DirectAnswers {
       default:
         return fact satisfies never
     }
+  }
+
+  /** What a node that joins gets from nobody else. */
+  bring(node: number, ranges: readonly RangePair[], nowMs: number): Send[] {
+    const fact = { node, stream: 0, scratch: false, ranges, nowMs } as const
+    return this.answer({ type: 'needed', ...fact }).map((send) => ({ ...send, why: 'level' }))
   }
 
   answer(fact: DealerFact & { type: 'needed' }): Send[] {

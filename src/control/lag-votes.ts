@@ -6,6 +6,9 @@
  * for many reasons; a receiver lags when most relays say so for a while *and* it has landed clearly
  * less, more slowly, than the median. Rules on landed bytes alone would feed on themselves. It
  * comes back when few relays still find it behind.
+ *
+ * A receiver that joined later lacks what the others had before. It is catching up until it has
+ * landed about as much as their median: till then it is no measure for them and has no vote.
  */
 import { KIB } from '../limits.js'
 
@@ -28,6 +31,8 @@ interface Receiver {
 
 export class LagVotes {
   readonly lagging = new Set<number>()
+  /** Joined later and not level with the others yet. */
+  readonly catchingUp = new Set<number>()
   readonly #receivers = new Map<number, Receiver>()
   readonly #behind = new Map<number, ReadonlySet<number>>()
 
@@ -41,6 +46,11 @@ export class LagVotes {
         sinceMs: undefined,
       })
     }
+  }
+
+  joined(node: number, nowMs: number): void {
+    this.started([node], nowMs)
+    this.catchingUp.add(node)
   }
 
   reported(node: number, landedBytes: number, behind: readonly number[], nowMs: number): void {
@@ -60,12 +70,18 @@ export class LagVotes {
     this.#receivers.delete(node)
     this.#behind.delete(node)
     this.lagging.delete(node)
+    this.catchingUp.delete(node)
   }
 
   ticked(nowMs: number): void {
-    const landed = median([...this.#receivers.values()].map((receiver) => receiver.landed))
-    const rate = median([...this.#receivers.values()].map((receiver) => receiver.rate))
-    for (const [node, receiver] of this.#receivers) {
+    const level = [...this.#receivers].filter(([node]) => !this.catchingUp.has(node))
+    const landed = median(level.map(([, receiver]) => receiver.landed))
+    const rate = median(level.map(([, receiver]) => receiver.rate))
+    for (const node of this.catchingUp) {
+      const joined = this.#receivers.get(node) as Receiver
+      if (joined.landed >= landed - landedGapBytes) this.catchingUp.delete(node)
+    }
+    for (const [node, receiver] of level) {
       const share = this.#voteShare(node)
       const isLagging = this.lagging.has(node)
       const crosses = isLagging
@@ -90,7 +106,7 @@ export class LagVotes {
     let voters = 0
     let votes = 0
     for (const [relay, behind] of this.#behind) {
-      if (relay === node) continue
+      if (relay === node || this.catchingUp.has(relay)) continue
       voters++
       if (behind.has(node)) votes++
     }

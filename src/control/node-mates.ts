@@ -20,9 +20,17 @@ interface Waiting {
 }
 
 export class NodeMates {
+  readonly #known = new Set<number>()
   readonly #gone = new Set<number>()
   readonly #open = new Set<number>()
   readonly #waiting = new Map<number, Waiting>()
+
+  /** False: this place in the group is taken. */
+  introduce(index: number): boolean {
+    if (this.#known.has(index)) return false
+    this.#known.add(index)
+    return true
+  }
 
   gone(index: number): void {
     this.#gone.add(index)

@@ -11,7 +11,7 @@ import type { StreamLedger } from './ledger.js'
 import type { NodeCommand, PullEvent } from './node-events.js'
 import { Puller } from './puller.js'
 import type { RangeSet } from './ranges.js'
-import type { Frame } from './types.js'
+import type { Frame, Mate } from './types.js'
 
 export class NodePulls {
   readonly #ledger: StreamLedger
@@ -37,6 +37,11 @@ export class NodePulls {
   planned({ mates, self }: Frame & { type: 'plan' }): void {
     this.#self = self
     this.#puller.introduce(mates, self)
+  }
+
+  /** A mate that joined later. */
+  met(mate: Mate): void {
+    this.#puller.introduce([mate], this.#self)
   }
 
   /** Whole blocks that this node lacks. */

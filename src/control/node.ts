@@ -16,7 +16,7 @@ import type { Failure, NodeCommand, NodeEvent, NodePhase } from './node-events.j
 import { NodeMates } from './node-mates.js'
 import { NodePulls, needFrames } from './node-pulls.js'
 import { RangeSet } from './ranges.js'
-import type { Frame, RangePair } from './types.js'
+import type { Frame, Mate, RangePair } from './types.js'
 
 export interface NodeConfig {
   readonly bytes: number
@@ -37,6 +37,8 @@ export class NodeMachine {
   #seal: string | undefined
   #progressMs: number = limits.progressMs
   #reportMs = Number.POSITIVE_INFINITY
+  #self = -1
+  #relays = false
   #backlogMs = 0
   #backlogAtMs = Number.POSITIVE_INFINITY
   #heardMs: number
@@ -198,11 +200,17 @@ export class NodeMachine {
         this.#backlogMs = frame.reportMs
         if (frame.reportMs > 0) this.#backlogAtMs = nowMs
         this.#moved(nowMs)
-        if (!frame.relays) return
-        for (const mate of frame.mates) {
-          if (mate.index !== frame.self)
-            this.#commands.push({ type: 'dialMate', mate, self: frame.self })
-        }
+        this.#self = frame.self
+        this.#relays = frame.relays
+        this.#mates.introduce(frame.self)
+        for (const mate of frame.mates) this.#meet(mate)
+        return
+      case 'mate':
+        if (this.#phase === 'preparing' || this.#phase === 'accepted' || !this.#meet(frame.mate))
+          return this.#fail('ERR_FR_PROTOCOL', 'a mate before the plan, or one known already')
+        return this.pulls.met(frame.mate)
+      case 'joined':
+        // Whoever asked is told by the runtime.
         return
       case 'detour':
         if (frame.gone) {
@@ -230,6 +238,13 @@ export class NodeMachine {
       default:
         return this.#fail('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
     }
+  }
+
+  /** False: its place in the group is taken. */
+  #meet(mate: Mate): boolean {
+    if (!this.#mates.introduce(mate.index)) return false
+    if (this.#relays) this.#commands.push({ type: 'dialMate', mate, self: this.#self })
+    return true
   }
 
   #onFeedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {

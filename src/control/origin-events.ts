@@ -1,6 +1,7 @@
 /**
  * What the origin's machine is told (facts, past tense) and what it asks for (wishes, imperative).
- * `node` is the position in the list the caller gave, never the position in the group.
+ * `node` is the position in the list the caller gave, added nodes behind them, never the position
+ * in the group.
  */
 import type { FrErrorCode } from '../errors.js'
 import type { Send } from './dealer.js'
@@ -45,6 +46,8 @@ export type OriginEvent =
   /** Reading the source failed; whether it changed is not known yet. */
   | { readonly type: 'readFailed'; readonly code: FrErrorCode; readonly text: string }
   | { readonly type: 'counted'; readonly feeds: readonly FeedCount[] }
+  /** The caller wants one node more; answered by `answerAdd` of the same number. */
+  | { readonly type: 'nodeAdded'; readonly request: number; readonly link: NodeLink }
   | { readonly type: 'cancelled'; readonly text: string }
   | { readonly type: 'delayed'; readonly lateMs: number }
   | { readonly type: 'ticked' }
@@ -79,6 +82,8 @@ export type OriginCommand =
   | { readonly type: 'drop'; readonly node: number }
   | { readonly type: 'announcePlan'; readonly plan: PlanMade }
   | { readonly type: 'announceOutcome'; readonly outcome: NodeOutcome }
+  /** What became of a node that the caller added; null: it has joined. */
+  | { readonly type: 'answerAdd'; readonly request: number; readonly failure: Failure | null }
   | {
       readonly type: 'log'
       readonly level: 'info' | 'warn'

@@ -11,7 +11,7 @@ import type { Dealer, DealerFact, Send } from './dealer.js'
 import type { HashTask } from './hashing.js'
 import type { FeedCount, OriginConfig } from './origin-events.js'
 import { OriginFlow } from './origin-flow.js'
-import { describeRanges, detourFrames, planFrame } from './origin-frames.js'
+import { describeRanges, detourFrames, mateOf, planFrame } from './origin-frames.js'
 import type { OriginOutbox } from './origin-outbox.js'
 import type { OriginSource } from './origin-source.js'
 import type { Peer } from './peer.js'
@@ -29,7 +29,7 @@ export class OriginExchange {
   readonly #peers: readonly Peer[]
   readonly #outbox: OriginOutbox
   readonly flow: OriginFlow
-  #group: readonly Peer[] = []
+  readonly #group: Peer[] = []
   #excluded: readonly number[] = []
   #digestTurn = 0
 
@@ -60,17 +60,43 @@ export class OriginExchange {
 
   /** Makes the plan with these nodes, tells them, and begins. */
   start(group: readonly Peer[], nowMs: number): void {
-    this.#group = group
-    for (const [index, peer] of group.entries()) peer.join(index, nowMs)
+    for (const peer of group) this.#enter(peer, nowMs)
     const nodes = group.map((peer) => peer.node)
     const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
     const { strategy, shape } = this.#dealer
     const shares = this.#shares(nodes)
-    for (const peer of group) this.#outbox.send(peer, this.#planFor(peer))
+    for (const peer of group) this.#sendPlan(peer)
     this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape, nodes, shares } })
     if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
     this.#list(sends)
     this.#source.start(this.#hashOrder(nodes, shares))
+  }
+
+  /**
+   * A node that is ready while the exchange runs: it takes the next place, and its mates relay to
+   * it what they were dealt before, too. The rest the origin brings, and all digests: what mates
+   * pass on before they know of it would not reach it.
+   */
+  join(peer: Peer, nowMs: number): void {
+    const mates = this.#group.filter((other) => other.isServing)
+    const missing = new RangeSet()
+    missing.add(0, this.#config.bytes)
+    for (const mate of mates) {
+      if (!mate.isRelay) continue
+      for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
+    }
+    this.#enter(peer, nowMs)
+    const fact = { node: peer.node, missing: missing.toArray(), nowMs }
+    const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
+    this.#outbox.log('info', 'joined', peer, `the origin brings ${describeRanges(fact.missing)}`)
+    this.#sendPlan(peer)
+    const mate = mateOf(peer)
+    for (const other of mates) this.#outbox.send(other, { type: 'mate', mate })
+    // That it is behind at first is no news.
+    peer.isLagging = this.#dealer.excluded().includes(peer.node)
+    this.#tellExcluded()
+    this.#digestsDirectly(peer, [[0, this.#config.bytes]])
+    this.#list(sends)
   }
 
   reported(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number): void {
@@ -165,11 +191,17 @@ export class OriginExchange {
     return peers.reduce((sum, peer) => sum + peer.listedBytes - peer.queuedBytes, 0)
   }
 
-  #planFor(peer: Peer): Frame {
-    // A dealer that wants reports deals as it goes, and may deal again what a lost node had.
-    const mayRelay = this.#dealer.reportMs > 0 || this.#dealer.dealt(peer.node).length > 0
-    peer.isRelay = mayRelay && this.#group.length > 1
-    return planFrame(this.#group, peer, this.#config.progressMs, this.#dealer)
+  #enter(peer: Peer, nowMs: number): void {
+    peer.join(this.#group.length, nowMs)
+    this.#group.push(peer)
+  }
+
+  #sendPlan(peer: Peer): void {
+    // A dealer that wants reports deals as it goes, and may deal again what a lost node had. Also
+    // a node that is alone relays: somebody may join.
+    peer.isRelay = this.#dealer.reportMs > 0 || this.#dealer.dealt(peer.node).length > 0
+    const mates = this.#group.filter((other) => other.isServing)
+    this.#outbox.send(peer, planFrame(mates, peer, this.#config.progressMs, this.#dealer))
   }
 
   /** The share of each node: what it was dealt, or what it can be expected to carry. */
@@ -216,7 +248,7 @@ export class OriginExchange {
         return owned.map((run) => ({ peer, run }))
       })
     }
-    const relays = running.filter((peer) => peer.isRelay || running.length === 1)
+    const relays = running.filter((peer) => peer.isRelay)
     const able = relays.filter((peer) => !this.#excluded.includes(peer.node))
     const peer = able[this.#digestTurn++ % able.length] ?? relays[0]
     if (peer !== undefined) return [{ peer, run: [offset, length] }]

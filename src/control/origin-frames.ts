@@ -4,6 +4,13 @@ import type { Dealer } from './dealer.js'
 import type { Peer } from './peer.js'
 import type { Frame, Mate, RangePair } from './types.js'
 
+/** A node of the group as its mates are told of it. */
+export function mateOf(peer: Peer): Mate {
+  const { address, site } = peer.link
+  const at = site === undefined ? {} : { site }
+  return { index: peer.mate, nodeId: peer.nodeId, address, ...at }
+}
+
 /** The plan as one node of the group is told it. */
 export function planFrame(
   group: readonly Peer[],
@@ -11,11 +18,7 @@ export function planFrame(
   progressMs: number,
   dealer: Pick<Dealer, 'strategy' | 'shape' | 'reportMs'>,
 ): Frame {
-  const mates = group.map((peer): Mate => {
-    const { address, site } = peer.link
-    const at = site === undefined ? {} : { site }
-    return { index: peer.mate, nodeId: peer.nodeId, address, ...at }
-  })
+  const mates = group.map(mateOf)
   const { strategy, shape, reportMs } = dealer
   return {
     type: 'plan',
@@ -25,7 +28,7 @@ export function planFrame(
     mates,
     relays: self.isRelay,
     progressMs,
-    reportMs: mates.length > 1 ? reportMs : 0,
+    reportMs,
   }
 }
 

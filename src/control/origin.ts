@@ -5,6 +5,8 @@
  * hash beside it, and from then on only react: to needs, to broken edges, to nodes that die. A
  * node's fate never stops the others. Only the source failing or the caller cancelling ends it all.
  *
+ * A node that is ready later, or that somebody adds, joins the exchange that runs.
+ *
  * It must never wait without an end: links and answers have time limits, silence fails a node, and
  * so does a node at which nothing moves although it is alive.
  */
@@ -15,10 +17,12 @@ import { isBlockRun } from './ledger.js'
 import type { OriginCommand, OriginConfig, OriginEvent } from './origin-events.js'
 import { OriginExchange } from './origin-exchange.js'
 import type { OriginFlow } from './origin-flow.js'
+import { type Asker, OriginJoins } from './origin-joins.js'
 import { OriginOutbox } from './origin-outbox.js'
 import { OriginSource } from './origin-source.js'
 import { Peer } from './peer.js'
 import { PeerWatch } from './peer-watch.js'
+import type { NodeLink } from './plan.js'
 import type { Frame, NodeOutcome, Strategy } from './types.js'
 
 export class OriginMachine {
@@ -28,10 +32,13 @@ export class OriginMachine {
   readonly #source: OriginSource
   readonly #exchange: OriginExchange
   readonly #outbox = new OriginOutbox()
+  readonly #joins = new OriginJoins(this.#outbox)
   readonly #startMs: number
   /** What the dealer calls itself. */
   readonly strategy: Strategy
   readonly shape: Dealer['shape']
+  /** Since when somebody is ready; undefined: nobody is, or the plan is made. */
+  #readyMs: number | undefined
   #countMs = Number.POSITIVE_INFINITY
   #beatMs = Number.POSITIVE_INFINITY
   #isEnded = false
@@ -80,7 +87,8 @@ export class OriginMachine {
   deadlineMs(): number | null {
     if (this.#isEnded) return null
     const watchMs = this.#watch.deadlineMs(this.#peers)
-    const at = Math.min(this.#countMs, this.#beatMs, watchMs)
+    const planMs = (this.#readyMs ?? Number.POSITIVE_INFINITY) + limits.readyMs
+    const at = Math.min(this.#countMs, this.#beatMs, watchMs, planMs)
     const dealMs = this.#exchange.deadlineMs() ?? at
     return Number.isFinite(Math.min(at, dealMs)) ? Math.min(at, dealMs) : null
   }
@@ -121,9 +129,12 @@ export class OriginMachine {
         return this.#outbox.wish(...this.#source.doubt({ code: event.code, text: event.text }))
       case 'counted':
         return this.#exchange.counted(event.feeds, nowMs)
+      case 'nodeAdded':
+        return this.#add({ by: null, request: event.request }, event.link, nowMs)
       case 'cancelled':
         return this.#abortAll('ERR_FR_ABORTED', event.text)
       case 'delayed':
+        if (this.#readyMs !== undefined) this.#readyMs += event.lateMs
         return this.#watch.excuse(this.#peers, event.lateMs)
       case 'ticked':
         return
@@ -172,6 +183,8 @@ export class OriginMachine {
         return this.#onBad(peer, frame, nowMs)
       case 'edgeLost':
         return this.#exchange.edgeLost(peer, frame)
+      case 'join':
+        return this.#add({ by: peer, request: frame.request }, { address: frame.address }, nowMs)
       case 'published':
         return
       case 'complete':
@@ -237,6 +250,7 @@ export class OriginMachine {
   #advance(nowMs: number): void {
     for (const peer of this.#peers) this.#judge(peer, nowMs)
     if (this.#exchange.group.length === 0) this.#planIfReady(nowMs)
+    else for (const peer of this.#peers) if (peer.phase === 'ready') this.#join(peer, nowMs)
     if (this.#beatMs <= nowMs) this.#beat(nowMs)
     if (Math.min(this.#countMs, this.#exchange.deadlineMs() ?? this.#countMs) <= nowMs) {
       this.#countMs = nowMs + limits.countMs
@@ -256,13 +270,42 @@ export class OriginMachine {
     peer.isSuspected = isSuspected
   }
 
-  /** Once nobody is connecting or deciding any more: everyone who is ready is the group. */
+  /**
+   * The group is everyone who is ready once nobody is connecting or deciding any more, or the first
+   * of them has waited for long enough; whoever is ready later joins.
+   */
   #planIfReady(nowMs: number): void {
-    if (this.#peers.some((peer) => peer.phase === 'connecting' || peer.phase === 'offered')) return
     const group = this.#peers.filter((peer) => peer.phase === 'ready')
-    if (group.length === 0) return
+    if (group.length === 0) {
+      this.#readyMs = undefined
+      return
+    }
+    this.#readyMs ??= nowMs
+    const isOpen = this.#peers.some(({ phase }) => phase === 'connecting' || phase === 'offered')
+    if (isOpen && nowMs < this.#readyMs + limits.readyMs) return
+    this.#readyMs = undefined
     this.#exchange.start(group, nowMs)
+    for (const peer of group) this.#joins.settled(peer, null)
     this.#countMs = nowMs + limits.countMs
+  }
+
+  /** A node that is ready while the exchange runs. */
+  #join(peer: Peer, nowMs: number): void {
+    this.#exchange.join(peer, nowMs)
+    if (this.#source.fileDigest !== undefined) this.#sealTo(peer)
+    this.#joins.settled(peer, null)
+  }
+
+  #add(asker: Asker, link: NodeLink, nowMs: number): void {
+    const refusal = this.#joins.refusal(asker, link.address, this.#peers)
+    if (refusal !== null) return this.#joins.answer(asker, refusal)
+    for (const before of this.#peers)
+      if (before.link.address === link.address) before.isSuperseded = true
+    const peer = new Peer(this.#peers.length, link, nowMs)
+    this.#peers.push(peer)
+    this.#joins.wait(asker, peer)
+    this.#outbox.log('info', 'added', peer, asker.by?.link.address ?? 'by the caller')
+    this.#outbox.wish({ type: 'dial', node: peer.node })
   }
 
   #beat(nowMs: number): void {
@@ -298,6 +341,7 @@ export class OriginMachine {
     const wasRunning = peer.phase === 'running'
     peer.phase = 'out'
     this.#settle(peer, status, `${code}: ${text}`, nowMs)
+    this.#joins.settled(peer, { code, text })
     if (peer.hasLink) this.#outbox.send(peer, { type: 'abort', code, text })
     if (wasRunning) this.#leave(peer, nowMs)
     else this.#drop(peer)
@@ -331,6 +375,7 @@ export class OriginMachine {
   }
 
   #abortAll(code: FrErrorCode, text: string): void {
+    this.#joins.end({ code, text })
     for (const peer of this.#peers) {
       if (peer.hasLink) this.#outbox.send(peer, { type: 'abort', code, text })
       if (peer.phase !== 'out') this.#drop(peer)

@@ -46,6 +46,8 @@ export class Peer {
   isLagging = false
   /** Opens feeds to its mates and passes on what is marked. */
   isRelay = false
+  /** Added again, after it had failed: the later attempt speaks for the node. */
+  isSuperseded = false
   /** Mates (node numbers) whose feed to this node is known to be dead. */
   readonly lostFrom = new Set<number>()
 

@@ -216,6 +216,7 @@ export class PushTrace {
   /** What the machine logs of a node; what comes as a fact anyway is left out. */
   #logged(track: Track, event: string, text: string): void {
     if (event === 'lags' || event === 'keeps-up') return this.#lag(track, event === 'lags')
+    if (event === 'joined') return this.#stage(track, 'receiving')
     if (event === 'suspected' || event === 'left') this.#instant(track, 'lag', event, { text })
   }
 

@@ -65,6 +65,15 @@ export type Frame =
       /** How often to send `backlog` while it changes; 0: never. */
       readonly reportMs: number
     }
+  /** A node that joined later: expect its feed, and relay to it whatever you relay. */
+  | { readonly type: 'mate'; readonly mate: Mate }
+  /** What became of a `join` of the same number; code null: the node has joined. */
+  | {
+      readonly type: 'joined'
+      readonly request: number
+      readonly code: FrErrorCode | null
+      readonly text: string
+    }
   /** These mates are slow or silent: their backlog does not count. Replaces the last one. */
   | { readonly type: 'lagging'; readonly indices: readonly number[] }
   /** The connection from mate `index` is dead: say what of these ranges is missing (`need`). */
@@ -126,6 +135,8 @@ export type Frame =
       readonly length: number
       readonly from: number
     }
+  /** Somebody asks this node to have a node added. */
+  | { readonly type: 'join'; readonly request: number; readonly address: string }
   /** The feed to or from this mate is dead although nobody said the mate is. */
   | { readonly type: 'edgeLost'; readonly index: number; readonly incoming: boolean }
   | { readonly type: 'published'; readonly stream: number; readonly fileDigest: string }
@@ -163,6 +174,10 @@ export type Frame =
   // --- client <-> node
   | { readonly type: 'statusRequest' }
   | { readonly type: 'status'; readonly json: string }
+  /** Have this node added to a push that runs. */
+  | { readonly type: 'add'; readonly transfer: string; readonly address: string }
+  /** Code null: the node has joined. */
+  | { readonly type: 'added'; readonly code: FrErrorCode | null; readonly text: string }
 
 export type FrameType = Frame['type']
 

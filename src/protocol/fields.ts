@@ -40,6 +40,10 @@ export class Fields {
     return Object.hasOwn(this.#object, name)
   }
 
+  isNull(name: string): boolean {
+    return this.#value(name) === null
+  }
+
   /** A whole number, `least` to `most`, both included. */
   integer(name: string, least: number, most: number): number {
     return this.#integer(this.#value(name), name, least, most)

@@ -78,6 +78,8 @@ const frameTable: FrameTable = {
   beat: [6, empty],
   finish: [7, empty],
   abort: [8, readReason],
+  mate: [10, (body) => ({ mate: readMate(body.object('mate')) })],
+  joined: [11, (body) => ({ request: body.integer('request', 0, bytesMax), ...readAnswer(body) })],
   lagging: [9, (body) => ({ indices: readIndices(body, 'indices') })],
   accept: [16, empty],
   refuse: [17, readReason],
@@ -175,8 +177,25 @@ const frameTable: FrameTable = {
     42,
     (body) => ({ request: body.integer('request', 0, bytesMax), ...readReason(body) }),
   ],
+  join: [
+    27,
+    (body) => ({
+      request: body.integer('request', 0, bytesMax),
+      address: readAddress(body, 'address'),
+    }),
+  ],
   statusRequest: [32, empty],
   status: [33, (body) => ({ json: body.string('json', limits.frameBytes) })],
+  add: [
+    34,
+    (body) => ({ transfer: body.hex('transfer', 32), address: readAddress(body, 'address') }),
+  ],
+  added: [35, readAnswer],
+}
+
+/** As a reason, or null where all went well. */
+function readAnswer(body: Fields): { code: FrErrorCode | null; text: string } {
+  return body.isNull('code') ? { code: null, text: body.text('text') } : readReason(body)
 }
 
 function readMate(fields: Fields): Mate {

@@ -18,7 +18,7 @@ export interface NodeHost {
   unclaim(reception: Reception): void
   /** Rejects with ERR_FR_NO_SPACE; counts what other receptions will still write. */
   requireSpace(reception: Reception): Promise<void>
-  /** The partial is there, the plan is known: parked data connections may be looked at again. */
+  /** The partial is there, the plan or a mate is known: parked connections are looked at again. */
   opened(reception: Reception): void
   planned(reception: Reception): void
   dialMate(

@@ -26,6 +26,7 @@ import type { NodeHost } from './node-host.js'
 import { OfferReader } from './offers.js'
 import { ParkedConnections } from './parked.js'
 import { PreAuthGuard } from './pre-auth-guard.js'
+import { Questions } from './questions.js'
 import { Reception, type ReceptionView } from './reception.js'
 import type { EngineRouter } from './router.js'
 
@@ -76,8 +77,9 @@ export class NodeService implements NodeHost {
   readonly #parked = new ParkedConnections()
   readonly #receptions = new Map<string, Reception>()
   readonly #names = new Map<string, Reception>()
-  /** Links that carry no transfer yet, or only a question. */
+  /** Links that carry no transfer yet. */
   readonly #idleLinks = new Set<ControlLink>()
+  readonly #questions: Questions
   readonly #timers: NodeJS.Timeout[] = []
   #closing: Promise<void> | undefined
 
@@ -89,6 +91,10 @@ export class NodeService implements NodeHost {
     this.pool = spec.pool
     this.dir = spec.dir
     this.log = spec.log
+    this.#questions = new Questions({
+      statusJson: spec.statusJson,
+      add: (transfer, address) => this.#add(transfer, address),
+    })
     this.#server = createServer(
       { pauseOnConnect: false, noDelay: true },
       (socket) => void this.#serve(socket),
@@ -139,6 +145,7 @@ export class NodeService implements NodeHost {
     this.#guard.destroyAll()
     this.#parked.refuseAll()
     for (const link of this.#idleLinks) link.destroy()
+    this.#questions.destroyAll()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
     await closed
   }
@@ -155,7 +162,7 @@ export class NodeService implements NodeHost {
       if (isPartOfTransfer(admitted.channel)) return this.#place(admitted)
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
-      else this.#serveStatus(established)
+      else this.#questions.serve(established)
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
       this.#refused(code, text)
@@ -250,23 +257,11 @@ export class NodeService implements NodeHost {
     })
   }
 
-  #serveStatus(established: Established): void {
-    const link = linkOver(established, {
-      onFrame: (frame) => {
-        if (frame.type !== 'statusRequest')
-          throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
-        link.send({ type: 'status', json: this.#spec.statusJson() })
-        void link.close()
-      },
-      onClose: () => {},
-    })
-    this.#idleLinks.add(link)
-    // Whoever opens a status connection asks at once.
-    const deadline = setTimeout(() => {
-      this.#idleLinks.delete(link)
-      link.destroy()
-    }, limits.acceptMs)
-    deadline.unref()
+  async #add(transfer: string, address: string): Promise<void> {
+    const reception = this.#receptions.get(transfer)
+    if (reception === undefined)
+      throw new FrError('ERR_FR_NO_TRANSFER', `no transfer ${transfer} is running at this node`)
+    await reception.joins.ask(address)
   }
 
   /** A data connection or pull link goes to its transfer, waits for it, or is refused. */
@@ -280,7 +275,9 @@ export class NodeService implements NodeHost {
       channel === 'pull'
         ? reception.expectsPull(index, peer.nodeId)
         : reception.expects(index, peer.nodeId)
-    if (expected === null) return this.#parked.park(admitted, limits.acceptMs)
+    // Before the plan, or from a node that this one has not heard of: it may have just joined.
+    const waitMs = reception.hasPlan ? limits.earlyDataMs : limits.acceptMs
+    if (expected === null) return this.#parked.park(admitted, waitMs)
     if (!expected)
       return admitted.refuse('ERR_FR_PROTOCOL', `this ${channel} connection was not expected`)
     void (channel === 'pull'

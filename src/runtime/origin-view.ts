@@ -58,11 +58,16 @@ export interface PushFacts {
   readonly originBytesSent: number
 }
 
+/** One line a node: where one was added again, what became of it then. */
+function current(machine: OriginMachine): readonly Peer[] {
+  return machine.peers.filter((peer) => !peer.isSuperseded)
+}
+
 export function pushView(machine: OriginMachine, facts: PushFacts): PushView {
   const { flow } = machine
   const dealtBytes =
     flow.directBytes + machine.peers.reduce((sum, peer) => sum + flow.dealtBytes(peer.node), 0)
-  const nodes = machine.peers.map((peer) => nodeView(machine, peer, facts.bytes, dealtBytes))
+  const nodes = current(machine).map((peer) => nodeView(machine, peer, facts.bytes, dealtBytes))
   const landedBytes = nodes.reduce((sum, node) => sum + node.landedBytes, 0)
   const { transfer, seconds, bytes, originBytesSent } = facts
   const efficiency = efficiencyOf(facts, slowestShare(machine.peers, bytes))
@@ -212,7 +217,7 @@ export function resultView(
   machine: OriginMachine,
   factsAt: (seconds: number) => PushFacts,
 ): ResultView {
-  const nodes = machine.peers.map((peer) => peer.outcome as NodeOutcome)
+  const nodes = current(machine).map((peer) => peer.outcome as NodeOutcome)
   const complete = nodes.filter((outcome) => outcome.status === 'complete')
   const timed = complete.length > 0 ? complete : nodes
   const facts = factsAt(Math.max(0, ...timed.map((outcome) => outcome.seconds)))
@@ -229,8 +234,9 @@ export function resultView(
     boundFrom: facts.boundSeconds !== null ? 'configured' : observed !== null ? 'observed' : null,
     observedBoundSeconds: observed,
     observedEfficiency: isComplete ? efficiencyOf({ ...facts, boundSeconds: observed }, 1) : null,
-    shares: machine.peers.map(({ link, node }) => {
-      return { node: link.address, bytes: flow.dealtBytes(node) }
+    shares: nodes.map(({ node }) => {
+      const tries = machine.peers.filter((peer) => peer.link.address === node)
+      return { node, bytes: tries.reduce((sum, peer) => sum + flow.dealtBytes(peer.node), 0) }
     }),
     directBytes: flow.directBytes,
     resentBytes: flow.resentBytes,

@@ -4,6 +4,7 @@
  * kept.
  */
 import type { StreamEntry } from '../control/types.js'
+import { FrError } from '../errors.js'
 import type { ByteRange, DataDirHandle, FileHandle, Storage } from '../ports.js'
 
 export class Partial {
@@ -35,8 +36,19 @@ export class Partial {
 
   /** One after the other: a partial whose twin failed must be known to be discarded. */
   async create(bytes: number): Promise<void> {
-    this.#file = await this.#storage.createPartial(this.#dir, this.#id, bytes)
-    this.#scratch = await this.#storage.createPartial(this.#dir, this.#scratchId, bytes)
+    this.#file = await this.#create(this.#id, bytes)
+    this.#scratch = await this.#create(this.#scratchId, bytes)
+  }
+
+  /** What an earlier try of the same transfer left here gives way: this node was added again. */
+  async #create(id: string, bytes: number): Promise<FileHandle> {
+    try {
+      return await this.#storage.createPartial(this.#dir, id, bytes)
+    } catch (error) {
+      if (!(error instanceof FrError) || error.code !== 'ERR_FR_EXISTS') throw error
+      await this.#storage.discard(this.#dir, id)
+      return this.#storage.createPartial(this.#dir, id, bytes)
+    }
   }
 
   copyIn(range: ByteRange): Promise<void> {

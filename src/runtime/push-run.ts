@@ -8,6 +8,7 @@
 import type { Failure } from '../control/node-events.js'
 import { OriginMachine } from '../control/origin.js'
 import type { FeedCount, OriginCommand, OriginEvent, PlanMade } from '../control/origin-events.js'
+import type { Peer } from '../control/peer.js'
 import type { Forecast, NodeLink } from '../control/plan.js'
 import { dealerOf, forecastOf, type ShapeWish, shapeOf } from '../control/strategies.js'
 import type { TraceSink } from '../control/trace.js'
@@ -33,8 +34,7 @@ import { dialController } from './connect.js'
 import { nodePrimitives } from './crypto.js'
 import { type Dialler, dialControl, dialData } from './dial.js'
 import { asFrError } from './failures.js'
-import { digestBytesOf, fileDigestOf } from './file-digest.js'
-import { Hasher } from './hasher.js'
+import { digestBytesOf } from './file-digest.js'
 import type { Key } from './keys.js'
 import type { Logger } from './log.js'
 import { Loop, nowMs } from './loop.js'
@@ -47,6 +47,7 @@ import {
   type ResultView,
   resultView,
 } from './origin-view.js'
+import { PushSource } from './push-source.js'
 import { Remote } from './remote.js'
 import type { EngineRouter } from './router.js'
 import { TracedMachine } from './traced-machine.js'
@@ -82,9 +83,12 @@ export class PushRun {
   readonly #blockBytes: number
   readonly #machine: OriginMachine
   readonly #loop: Loop<OriginEvent, OriginCommand>
-  readonly #hasher: Hasher
+  readonly #work: PushSource
   readonly #transfer: TransferHandle
+  /** By node; those of added nodes behind the others. */
   readonly #remotes: Remote[]
+  readonly #adding = new Map<number, (failure: Failure | null) => void>()
+  #adds = 0
   readonly #pages: readonly ManifestPage[]
   readonly #summary: ManifestSummary
   readonly #originKey: Uint8Array
@@ -138,11 +142,8 @@ export class PushRun {
       nowMs(),
     )
     this.#remotes = spec.nodes.map(() => new Remote(engine))
-    this.#hasher = new Hasher(engine, pool, {
-      fileBytes: source.size,
-      blockBytes: this.#blockBytes,
-      algorithm: spec.algorithm,
-    })
+    const format = { algorithm: spec.algorithm, blockBytes: this.#blockBytes }
+    this.#work = new PushSource(engine, pool, source, format, (event) => this.#loop.post(event))
     this.#transfer = engine.openTransfer({ even: spec.strategy === 'classic' })
     router.route(this.#transfer, (events) => this.#onEngine(events))
     engine.addStream(this.#transfer, {
@@ -184,6 +185,18 @@ export class PushRun {
     this.#loop.post({ type: 'cancelled', text })
   }
 
+  /** Resolves when the node has joined; rejects with the FrError that says why it has not. */
+  async add(link: NodeLink): Promise<void> {
+    const request = this.#adds++
+    const failure = this.#machine.isEnded
+      ? pushIsOver
+      : await new Promise<Failure | null>((resolve) => {
+          this.#adding.set(request, resolve)
+          this.#loop.post({ type: 'nodeAdded', request, link })
+        })
+    if (failure !== null) throw new FrError(failure.code, failure.text, { node: link.address })
+  }
+
   progress(): PushView {
     this.#count()
     return pushView(this.#machine, this.#facts((nowMs() - this.#startMs) / 1000))
@@ -192,6 +205,7 @@ export class PushRun {
   #execute(command: OriginCommand): void {
     switch (command.type) {
       case 'dial':
+        this.#remotes[command.node] ??= new Remote(this.#engine)
         return this.#track(this.#dial(command.node))
       case 'offer':
         return this.#offer(command.node)
@@ -202,11 +216,11 @@ export class PushRun {
       case 'digests':
         return this.#sendDigests(command)
       case 'hash':
-        return this.#hash(command.offset, command.length)
+        return this.#track(this.#work.hash(command.offset, command.length))
       case 'checkSource':
-        return this.#checkSource()
+        return this.#track(this.#work.check())
       case 'sum':
-        return this.#loop.post({ type: 'summed', fileDigest: this.#sum(command.digests) })
+        return this.#work.sum(command.digests)
       case 'count':
         return this.#loop.post({ type: 'counted', feeds: this.#count() })
       case 'drop':
@@ -215,6 +229,10 @@ export class PushRun {
         return this.#announcePlan(command.plan)
       case 'announceOutcome':
         return this.#announceOutcome(command.outcome)
+      case 'answerAdd':
+        this.#adding.get(command.request)?.(command.failure)
+        this.#adding.delete(command.request)
+        return
       case 'log': {
         const { level, event, node, text } = command
         return this.#log(level, event, node, text)
@@ -288,34 +306,6 @@ export class PushRun {
     }
   }
 
-  #hash(offset: number, length: number): void {
-    const hashing = this.#hasher.hash(
-      this.#source.file,
-      { offset, length },
-      (digests) => this.#loop.post({ type: 'hashed', offset, length, digests }),
-      (error) => this.#loop.post({ type: 'readFailed', code: error.code, text: error.message }),
-    )
-    this.#track(hashing)
-  }
-
-  #checkSource(): void {
-    const checking = this.#engine.storage.checkSource(this.#source.file).then(
-      () => this.#loop.post({ type: 'sourceChecked' }),
-      (error: unknown) => {
-        const { code, message: text } = asFrError(error, 'ERR_FR_SOURCE_CHANGED')
-        this.#loop.post({ type: 'sourceFailed', code, text })
-      },
-    )
-    this.#track(checking)
-  }
-
-  #sum(digests: Uint8Array): string {
-    const { algorithm } = this.#spec
-    return fileDigestOf(algorithm, this.#source.size, this.#blockBytes, digests, (all) =>
-      this.#engine.xxh64(all),
-    )
-  }
-
   #count(): FeedCount[] {
     // Links may still be closing when somebody asks for the progress.
     if (this.#isReleased) return []
@@ -358,7 +348,8 @@ export class PushRun {
   }
 
   #announcePlan(plan: PlanMade): void {
-    const { transfer, strategy, nodes: links } = this.#spec
+    const { transfer, strategy } = this.#spec
+    const links = this.#machine.peers.map((peer) => peer.link)
     const nodes = plan.nodes.map((node) => links[node] as NodeLink)
     this.#forecast = forecastOf(
       strategy,
@@ -403,6 +394,7 @@ export class PushRun {
   async #release(): Promise<void> {
     this.#loop.stop()
     this.#dialling.abort()
+    for (const answer of this.#adding.values()) answer(pushIsOver)
     for (const node of this.#remotes.keys()) this.#drop(node)
     this.#router.forget(this.#transfer)
     this.#isReleased = true
@@ -418,7 +410,7 @@ export class PushRun {
   }
 
   #address(node: number): string {
-    return (this.#spec.nodes[node] as NodeLink).address
+    return (this.#machine.peers[node] as Peer).link.address
   }
 
   #remote(node: number): Remote {
@@ -433,6 +425,8 @@ export class PushRun {
     })
   }
 }
+
+const pushIsOver: Failure = { code: 'ERR_FR_NO_TRANSFER', text: 'the push is over' }
 
 function entryOf(source: SourceFile, name: Uint8Array): StreamEntry {
   return {

@@ -40,7 +40,7 @@ export class ReceptionFeeds {
   readonly #incoming: InFeeds
   readonly #dialling = dialController()
   #transfer: TransferHandle | undefined
-  #mates: readonly Mate[] | undefined
+  #mates: Mate[] | undefined
   #self = noneMate
 
   constructor(
@@ -93,18 +93,27 @@ export class ReceptionFeeds {
   /** Who is who; the first plan counts. */
   introduce(mates: readonly Mate[], self: number): void {
     if (this.#mates !== undefined) return
-    this.#mates = mates
+    this.#mates = [...mates]
     this.#self = self
   }
 
-  /** Whether a connection of this sender belongs here; null: not known before the plan. */
+  /** A mate that joined later. */
+  meet(mate: Mate): void {
+    this.#mates?.push(mate)
+  }
+
+  /**
+   * Whether a connection of this sender belongs here; null: not known yet. That is before the plan,
+   * and for places in the group behind all that are known: who joins may dial before this node has
+   * heard of it.
+   */
   expects(index: number, nodeId: string): boolean | null {
     if (!this.#incoming.mayCome(index, this.#hooks.isAsking(index))) return false
     if (index === -1) return nodeId === this.#spec.originId
     return this.#isMate(index, nodeId)
   }
 
-  /** Whether this sender may ask for bytes here; null: not known before the plan. */
+  /** Whether this sender may ask for bytes here; null as above. */
   expectsPull(index: number, nodeId: string): boolean | null {
     return this.pulls.isGone(index) ? false : this.#isMate(index, nodeId)
   }
@@ -179,6 +188,7 @@ export class ReceptionFeeds {
 
   #isMate(index: number, nodeId: string): boolean | null {
     if (this.#mates === undefined) return null
+    if (this.#mates.every((mate) => mate.index < index)) return null
     return (
       index !== this.#self &&
       this.#mates.some((mate) => mate.index === index && mate.nodeId === nodeId)

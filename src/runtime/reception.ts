@@ -16,6 +16,7 @@ import { asFrError } from './failures.js'
 import { digestBytesOf, fileDigestOf } from './file-digest.js'
 import type { Established } from './handshake.js'
 import { Hasher } from './hasher.js'
+import { JoinRequests } from './join-requests.js'
 import type { ControlLink } from './link.js'
 import { Loop, nowMs } from './loop.js'
 import type { NodeHost } from './node-host.js'
@@ -61,6 +62,7 @@ export class Reception {
   readonly done: Promise<boolean>
   /** Its bytes are reserved on the disk. */
   hasSpace = false
+  readonly joins: JoinRequests
   readonly #host: NodeHost
   readonly #link: ControlLink
   readonly #blockBytes: number
@@ -82,6 +84,7 @@ export class Reception {
     this.bytes = spec.entry.size
     this.#host = host
     this.#link = link
+    this.joins = new JoinRequests((frame) => !this.#isEnded && link.send(frame))
     this.#blockBytes = blockBytesFor(this.bytes)
     this.#partial = new Partial(host.storage, host.dir, spec.transfer)
     const digestBytes = digestBytesOf(spec.algorithm)
@@ -138,11 +141,12 @@ export class Reception {
 
   onFrame(frame: Frame): void {
     if (frame.type === 'plan') this.#feeds.introduce(frame.mates, frame.self)
+    if (frame.type === 'mate') this.#feeds.meet(frame.mate)
+    if (frame.type === 'joined') this.joins.answered(frame)
     this.#loop.post({ type: 'frameArrived', frame })
-    if (frame.type === 'plan') {
-      this.#feeds.relays.planned()
-      this.#host.planned(this)
-    }
+    if (frame.type === 'plan') this.#feeds.relays.planned()
+    // Whoever is known now may have dialled already.
+    if (frame.type === 'plan' || frame.type === 'mate') this.#host.planned(this)
   }
 
   onLinkClosed(code: FrErrorCode, text: string): void {
@@ -380,6 +384,7 @@ export class Reception {
     this.#isEnded = true
     this.#loop.stop()
     this.#feeds.end()
+    this.joins.end()
     this.#reports.closed()
     const { servedBytes } = this.#feeds.pulls
     if (servedBytes > 0) this.#log('info', 'served', { bytes: servedBytes })

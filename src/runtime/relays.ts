@@ -4,7 +4,7 @@
  * The engine relays payload by itself. Digests are relayed here: they are opaque to the engine,
  * and every hop signs them anew. Until every mate's feed has opened or failed, what was relayed
  * is kept, so that a feed that opens later gets all of it, up to what such a feed takes at once;
- * mates ask the origin for what is missing.
+ * mates ask the origin for what is missing. Mates that join have their digests from the origin.
  */
 import type { Mate } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'

@@ -16,7 +16,7 @@ import { SimFeed } from './feed.js'
 import { Downlink, Uplink } from './links.js'
 import { type PullNet, SimPulls } from './pulls.js'
 import { Random } from './random.js'
-import type { EdgeScenario, Scenario } from './scenario.js'
+import { type EdgeScenario, linkOf, type Scenario } from './scenario.js'
 import { type SimNet, SimNode } from './sim-node.js'
 import { Timeline } from './timeline.js'
 import { planTroubles } from './troubles.js'
@@ -72,7 +72,7 @@ export class Cluster implements SimNet, PullNet {
       bytes,
       blockBytes,
       digestBytes,
-      nodes: scenario.nodes.map((_, i) => ({ address: `node${i}:1`, site: `site${i % 3}` })),
+      nodes: scenario.nodes.flatMap((node, i) => (node.joinsAtMs === null ? [linkOf(i)] : [])),
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
       hashAheadBytes: scenario.hashAheadBytes,
@@ -91,6 +91,7 @@ export class Cluster implements SimNet, PullNet {
 
   run(): SimResult {
     planTroubles(this.#scenario, this.timeline, {
+      add: (node) => this.post({ type: 'nodeAdded', request: node, link: linkOf(node) }),
       changeUplink: (node, factor) => this.#uplinks[node + 1]?.change(factor),
       kill: (node) => this.#kill(node),
       hang: (node) => this.#hang(node),
@@ -260,6 +261,7 @@ export class Cluster implements SimNet, PullNet {
         this.#logged.add(command.event)
         return
       case 'announceOutcome':
+      case 'answerAdd':
         return
       case 'end':
         this.#failure = command.failure === null ? null : command.failure.code

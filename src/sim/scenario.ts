@@ -15,6 +15,8 @@ export interface NodeScenario {
   readonly trouble: Trouble | null
   /** When it strikes, for those that strike at a time. */
   readonly atMs: number
+  /** Added to the push at this time; null: named from the start. Those that are added come last. */
+  readonly joinsAtMs: number | null
   readonly connectMs: number
   readonly prepareMs: number
   readonly hashMs: number
@@ -58,6 +60,9 @@ export interface Scenario {
 
 const blockBytes = 65_536
 
+/** How the origin is told of a node. */
+export const linkOf = (node: number) => ({ address: `node${node}:1`, site: `site${node % 3}` })
+
 export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed)
   const nodeCount = random.pick([1, 2, 3, 4, 5, 8])
@@ -74,7 +79,7 @@ export function scenarioOf(seed: number): Scenario {
   const typicalBytesPerMs = random.between(1000, 6000)
   const uplink = () => typicalBytesPerMs * random.between(0.3, 3)
   const lifeMs = 50 + (bytes / typicalBytesPerMs) * random.between(0.2, 3)
-  const nodes = Array.from({ length: nodeCount }, (): NodeScenario => {
+  const node = (joinsAtMs: number | null): NodeScenario => {
     const strikes = isTroubled && random.chance(0.3)
     const trouble = random.pick<Trouble>([
       'killed',
@@ -87,7 +92,8 @@ export function scenarioOf(seed: number): Scenario {
     ])
     return {
       trouble: strikes ? trouble : null,
-      atMs: random.between(0, lifeMs),
+      atMs: (joinsAtMs ?? 0) + random.between(0, lifeMs),
+      joinsAtMs,
       connectMs: random.between(1, 50),
       prepareMs: random.between(1, random.chance(0.1) ? 1500 : 50),
       hashMs: random.between(0.1, 20),
@@ -97,7 +103,13 @@ export function scenarioOf(seed: number): Scenario {
       uplinkFactor: random.chance(0.2) ? random.pick([0.2, 0.5, 3]) : 1,
       uplinkChangesAtMs: random.between(0, lifeMs),
     }
-  })
+  }
+  const nodes = Array.from({ length: nodeCount }, () => node(null))
+  // Drawn apart, so that the seeds without them stay what they were.
+  const joins = new Random(seed ^ 0x1019)
+  const added = joins.chance(0.3) ? joins.integer(1, 3) : 0
+  const joinMs = Array.from({ length: added }, () => joins.between(0, lifeMs * 1.2))
+  nodes.push(...joinMs.sort((a, b) => a - b).map(node))
   const edge = (): EdgeScenario => ({
     latencyMs: random.between(0.1, 40),
     breaksAtMs: isTroubled && random.chance(0.04) ? random.between(0, lifeMs) : null,
@@ -105,7 +117,9 @@ export function scenarioOf(seed: number): Scenario {
     stallMs: random.between(100, 6000),
     cannotDial: isTroubled && random.chance(0.03),
   })
-  const edges = Array.from({ length: nodeCount + 1 }, () => Array.from({ length: nodeCount }, edge))
+  const edges = Array.from({ length: nodes.length + 1 }, () =>
+    Array.from({ length: nodes.length }, edge),
+  )
   return {
     seed,
     strategy: random.pick<Strategy>(['classic', 'adaptive', 'adaptive']),
@@ -137,6 +151,7 @@ export function steadyScenario(seed: number): Scenario {
     (): NodeScenario => ({
       trouble: null,
       atMs: 0,
+      joinsAtMs: null,
       connectMs: random.between(0.2, 2),
       prepareMs: random.between(0.2, 2),
       hashMs: random.between(0.1, 1),

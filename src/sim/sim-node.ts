@@ -57,7 +57,9 @@ export class SimNode {
   readonly #relayed: SimChunk[] = []
   /** What was relayed once is not relayed again, also where it had landed before. */
   readonly #relayedOnce = new RangeSet()
-  readonly #relayedDigests: SimDigests[] = []
+  /** As in runtime/relays.ts: kept until every mate that is known has its feed, or cannot. */
+  #keptDigests: SimDigests[] = []
+  #isPlanned = false
   #checkedBytes = 0
   #isDraining = false
   #tickMs = Number.POSITIVE_INFINITY
@@ -110,6 +112,7 @@ export class SimNode {
     for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
       for (const command of this.#machine.handle(next, this.#net.timeline.nowMs))
         this.#execute(command)
+      if (next.type === 'frameArrived' && next.frame.type === 'plan') this.#planned()
       this.#check()
     }
     this.#isDraining = false
@@ -140,7 +143,7 @@ export class SimNode {
     if (!this.runs) return
     if (record.relay) {
       const passed = { ...record, relay: false }
-      this.#relayedDigests.push(passed)
+      if (!this.#isPlanned || this.#dialling.size > 0) this.#keptDigests.push(passed)
       for (const feed of this.relays.values()) feed.digests(passed)
     }
     const { offset, length, digests } = record
@@ -149,10 +152,10 @@ export class SimNode {
 
   relayOpened(index: number, feed: SimFeed): void {
     this.relays.set(index, feed)
-    this.#dialling.delete(index)
     this.#listWaiting(index, feed)
-    for (const record of this.#relayedDigests) feed.digests(record)
+    for (const record of this.#keptDigests) feed.digests(record)
     for (const chunk of this.#relayed) feed.list(chunk)
+    this.#dialled(index)
     this.post({ type: 'relayOpened', index })
   }
 
@@ -171,7 +174,7 @@ export class SimNode {
   }
 
   #relayClosed(index: number): void {
-    this.#dialling.delete(index)
+    this.#dialled(index)
     this.#grants.delete(index)
     if (this.#waiting.has(index)) this.#net.pulls.openFeed(this.node, index)
   }
@@ -202,6 +205,16 @@ export class SimNode {
       this.#net.pulls.answer(this.node, index, { type: 'holding', request, ranges, backlogBytes })
     }
     this.#waiting.delete(index)
+  }
+
+  #planned(): void {
+    this.#isPlanned = true
+    if (this.#dialling.size === 0) this.#keptDigests = []
+  }
+
+  #dialled(index: number): void {
+    this.#dialling.delete(index)
+    if (this.#isPlanned && this.#dialling.size === 0) this.#keptDigests = []
   }
 
   #execute(command: NodeCommand): void {

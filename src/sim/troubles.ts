@@ -1,8 +1,9 @@
-/** When the troubles of a scenario strike: put on the timeline once, before the run. */
+/** When the troubles of a scenario strike and nodes are added: all planned before the run. */
 import type { Scenario } from './scenario.js'
 import type { Timeline } from './timeline.js'
 
 export interface Troubles {
+  add(node: number): void
   changeUplink(node: number, factor: number): void
   kill(node: number): void
   hang(node: number): void
@@ -13,6 +14,8 @@ export interface Troubles {
 
 export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: Troubles): void {
   const { nodes, sourceChangesAtMs, cancelAtMs } = scenario
+  for (const [i, { joinsAtMs }] of nodes.entries())
+    if (joinsAtMs !== null) timeline.at(joinsAtMs, () => troubles.add(i))
   for (const [i, { trouble, atMs, uplinkFactor, uplinkChangesAtMs }] of nodes.entries()) {
     if (uplinkFactor !== 1)
       timeline.at(uplinkChangesAtMs, () => troubles.changeUplink(i, uplinkFactor))

@@ -16,11 +16,18 @@ const [kind, mode, root] = isMainThread ? process.argv.slice(2) : workerData
 const create = await builtEngine(kind)
 const stream = (name, onBatch) => startStream(create, join(root, name), onBatch)
 
+/** Empty for a thread that has ended since it was listed. */
+function nameOf(task) {
+  try {
+    return readFileSync(`/proc/self/task/${task}/comm`, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
 /** Native threads of the engine, and descriptors, that this process has now. */
 function held() {
-  const threads = readdirSync('/proc/self/task').map((task) =>
-    readFileSync(`/proc/self/task/${task}/comm`, 'latin1'),
-  )
+  const threads = readdirSync('/proc/self/task').map(nameOf)
   return {
     threads: threads.filter((name) => name.startsWith('fr-')).length,
     descriptors: readdirSync('/proc/self/fd').length,

@@ -39,7 +39,7 @@ describe('simulated pushes', () => {
     // The scenarios must reach what they are there for; otherwise this test shows nothing.
     const wanted =
       'complete failed refused classic adaptive group unicast need repair bad-block edge-lost ' +
-      'suspected lags keeps-up left pulled'
+      'suspected lags keeps-up left pulled added joined'
     for (const kind of wanted.split(' '))
       expect([kind, (seen.get(kind) ?? 0) > 0]).toEqual([kind, true])
   })

@@ -178,13 +178,47 @@ describe('the small commands', () => {
   ])('refuse: %s', (line, text) => expect(usage(line)).toContain(text))
 })
 
+describe('fr add', () => {
+  const id = '0123456789abcdef'.repeat(2)
+
+  it('takes a transfer, a node and who passes it on', () => {
+    expect(command(`add ${id} [::1]:7 --via h:2 --key-file k --json`)).toEqual({
+      command: 'add',
+      transfer: id,
+      address: '[::1]:7',
+      via: 'h:2',
+      keyFile: 'k',
+      json: true,
+    })
+    expect(command(`add ${id} h:1 --via h:2`)).toEqual({
+      command: 'add',
+      transfer: id,
+      address: 'h:1',
+      via: 'h:2',
+      json: false,
+    })
+  })
+
+  it.each([
+    ['add', "missing required argument 'transfer'"],
+    [`add ${id}`, "missing required argument 'host:port'"],
+    [`add ${id} h:1`, '--via is required'],
+    [`add ${id} h:1 --via`, 'argument missing'],
+    [`add ${id} h:1 --via h`, "'h' is not HOST:PORT"],
+    [`add ${id} h:0 --via h:2`, 'the port is a number from 1 to 65535'],
+    [`add ${id.toUpperCase()} h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
+    [`add ${id}0 h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
+    [`add ${id} h:1 h:2 --via h:3`, 'too many arguments'],
+  ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
+})
+
 describe('fr', () => {
   it('names the nearest command', () => {
     expect(usage('psh a')).toContain("unknown command 'psh'\n(Did you mean push?)")
     expect(usage('nodes')).toContain('(Did you mean node?)')
   })
 
-  it.each(['add T h:1 --via h:2', 'limit --via h:1', 'simulate --nodes 4', 'add --help'])(
+  it.each(['limit --via h:1', 'simulate --nodes 4', 'limit --help'])(
     'refuses by name: %s',
     (line) =>
       expect(usage(line)).toBe(
@@ -199,14 +233,14 @@ describe('fr', () => {
 
   it('has help with examples for each command, and for no command that it lacks', () => {
     const text = help('--help')
-    for (const name of ['node', 'push', 'status', 'digest', 'keygen']) {
+    for (const name of ['node', 'push', 'status', 'add', 'digest', 'keygen']) {
       expect(text).toMatch(new RegExp(`^ {2}${name} `, 'm'))
       const own = help(`${name} --help`)
       expect(own).toContain(`Usage: fr ${name}`)
       expect(own).toContain(`Examples:\n  $ `)
       expect(own).toContain(`fr ${name}`)
     }
-    expect(text).not.toMatch(/simulate|^ {2}add |^ {2}limit /m)
+    expect(text).not.toMatch(/simulate|^ {2}limit /m)
     expect(help('push --help')).not.toMatch(/--limit-up|--handover/)
   })
 })

@@ -93,8 +93,8 @@ describe('ClassicDealer', () => {
     expect(dealer.dealt(2)).toEqual([])
   })
 
-  it('one node relays to nobody', () => {
-    expect(started(new ClassicDealer(block, block), [0]).map((send) => send.relay)).toEqual([false])
+  it('marks also what one node alone is sent: its history for nodes that join', () => {
+    expect(started(new ClassicDealer(block, block), [0]).map((send) => send.relay)).toEqual([true])
   })
 
   it('does not list again what is still queued, but does so once the feed has drained', () => {

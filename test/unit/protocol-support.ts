@@ -82,6 +82,14 @@ const reason = fc.record({ code, text })
 
 type Bodies = { [T in Frame['type']]: fc.Arbitrary<Omit<Extract<Frame, { type: T }>, 'type'>> }
 
+const address = fc.constantFrom('10.0.0.2:7400', '[::1]:7400', 'node-a.lan:7400')
+const site = fc.string({ maxLength: limits.siteChars })
+const anyMate = fc.record(
+  { index: mate, nodeId: hex(32), address, site },
+  { requiredKeys: ['index', 'nodeId', 'address'] },
+)
+const answer = fc.oneof(reason, fc.record({ code: fc.constant(null), text }))
+
 const indices = fc.uniqueArray(mate, { maxLength: 8 }).map((list) => list.sort((a, b) => a - b))
 
 const bodies: Bodies = {
@@ -102,17 +110,7 @@ const bodies: Bodies = {
     strategy: fc.constantFrom('classic' as const, 'adaptive' as const),
     shape: fc.constantFrom('unicast', 'group', 'chain', 'tree', 'binomial'),
     self: mate,
-    mates: mates(
-      fc.record(
-        {
-          index: mate,
-          nodeId: hex(32),
-          address: fc.constantFrom('10.0.0.2:7400', '[::1]:7400', 'node-a.lan:7400'),
-          site: fc.string({ maxLength: limits.siteChars }),
-        },
-        { requiredKeys: ['index', 'nodeId', 'address'] },
-      ),
-    ),
+    mates: mates(anyMate),
     relays: fc.boolean(),
     progressMs: fc.integer({ min: 1, max: limits.suspectMs }),
     reportMs: fc.integer({ min: 0, max: limits.suspectMs }),
@@ -154,6 +152,11 @@ const bodies: Bodies = {
   published: fc.record({ stream: u32, fileDigest }),
   complete: fc.record({ bytes, repairedBytes: bytes, fileDigest }),
   failed: reason,
+  mate: fc.record({ mate: anyMate }),
+  joined: fc.tuple(bytes, answer).map(([request, said]) => ({ request, ...said })),
+  join: fc.record({ request: bytes, address }),
+  add: fc.record({ transfer: hex(32), address }),
+  added: answer,
   lagging: fc.record({ indices }),
   backlog: fc.record({
     atMs: bytes,
@@ -241,6 +244,11 @@ export const sampleFrames: Frame[] = [
     fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}`,
   },
   { type: 'failed', code: 'ERR_FR_IO', text: 'broken' },
+  { type: 'mate', mate: { index: 8, nodeId: 'cd'.repeat(16), address: '[::1]:7400' } },
+  { type: 'joined', request: 0, code: 'ERR_FR_UNREACHABLE', text: 'refused' },
+  { type: 'join', request: 0, address: 'node-a.lan:7400' },
+  { type: 'add', transfer: 'ab'.repeat(16), address: '10.0.0.3:7400' },
+  { type: 'added', code: null, text: '' },
   { type: 'lagging', indices: [0, 63] },
   { type: 'backlog', atMs: 8, landedBytes: 7, receivedBytes: 6, backlogBytes: 5, behind: [1, 2] },
   { type: 'statusRequest' },

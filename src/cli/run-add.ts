@@ -1,0 +1,17 @@
+/** `fr add`: one node more for a push that runs; returns when the node takes part. */
+import type { AddCommand } from './commands.js'
+import { type Context, watchSignals } from './context.js'
+import { keyOption } from './keys.js'
+
+export async function runAdd(command: AddCommand, context: Context): Promise<number> {
+  const signal = watchSignals((text) => context.stderr(`fr add: ${text}\n`))
+  const { addNode, loadKeyFile } = await import('../api/index.js')
+  const key = await keyOption(command.keyFile, context, loadKeyFile)
+  const { transfer, address: node, via } = command
+  await addNode(transfer, node, { via, ...key, signal })
+  const said = command.json
+    ? JSON.stringify({ event: 'added', transfer, node })
+    : `${node} takes part in ${transfer}`
+  context.stdout(`${said}\n`)
+  return 0
+}
