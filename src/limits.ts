@@ -44,6 +44,10 @@ export const limits = {
   progressMs: 250,
   suspectMs: 1_000,
   failMs: 2_000,
+  /**
+   * So long a node that says nothing itself lives on the word of mates that its bytes still reach.
+   */
+  hearsayMs: 8_000,
   /** How long a node waits for a word of the origin before the transfer fails by name. */
   originSilentMs: 6_000,
   /** The origin says at least this often that it is alive. */

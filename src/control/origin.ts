@@ -202,6 +202,10 @@ export class OriginMachine {
 
   #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
     if (peer.report(frame, nowMs)) peer.movedMs = nowMs
+    for (const index of frame.heard) {
+      const mate = this.#exchange.group[index]
+      if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs)
+    }
   }
 
   #onNeed(peer: Peer, frame: Frame & { type: 'need' | 'needDigests' }, nowMs: number): void {

@@ -14,6 +14,8 @@ import type { Peer } from './peer.js'
 export class PeerWatch {
   readonly #config: OriginConfig
   readonly #detector = new Detector(limits.suspectMs, limits.failMs)
+  /** When each was last heard itself. */
+  readonly #saidMs = new Map<number, number>()
 
   constructor(config: OriginConfig) {
     this.#config = config
@@ -22,9 +24,22 @@ export class PeerWatch {
   /** From here on the node is expected to be heard of regularly. */
   begin(peer: Peer, nowMs: number): void {
     this.#detector.heard(peer.node, nowMs)
+    this.#saidMs.set(peer.node, nowMs)
   }
 
   heard(peer: Peer, nowMs: number): void {
+    if (!this.#detector.isWatched(peer.node)) return
+    this.#detector.heard(peer.node, nowMs)
+    this.#saidMs.set(peer.node, nowMs)
+  }
+
+  /**
+   * A mate has bytes from it: alive, however long its own word may be stuck behind such bytes in
+   * the queue of a link that has become slow. For a while: its control link must live too.
+   */
+  heardOf(peer: Peer, nowMs: number): void {
+    const saidMs = this.#saidMs.get(peer.node)
+    if (saidMs === undefined || nowMs >= saidMs + limits.hearsayMs) return
     if (this.#detector.isWatched(peer.node)) this.#detector.heard(peer.node, nowMs)
   }
 
@@ -34,6 +49,7 @@ export class PeerWatch {
 
   forget(peer: Peer): void {
     this.#detector.forget(peer.node)
+    this.#saidMs.delete(peer.node)
   }
 
   /** This process was late by so much. */

@@ -100,6 +100,8 @@ export type Frame =
       /** Payload sent to mates so far. */
       readonly sentBytes: number
       readonly mates: readonly MateReport[]
+      /** Mates that payload has come from since the last report: a sign of life of theirs. */
+      readonly heard: readonly number[]
     }
   /** What the dealer at the origin steers by. */
   | {

@@ -95,6 +95,7 @@ const frameTable: FrameTable = {
         queuedBytes: mate.integer('queuedBytes', 0, bytesMax),
         unackedBytes: mate.integer('unackedBytes', 0, bytesMax),
       })),
+      heard: readIndices(body, 'heard'),
     }),
   ],
   need: [

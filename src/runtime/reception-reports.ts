@@ -28,6 +28,7 @@ export class ReceptionReports {
   readonly #bytes: number
   readonly #backlog = new Backlog()
   readonly #meter = new FlowMeter()
+  readonly #receivedBytes = new Map<number, number>()
   #transfer: TransferHandle | undefined
   #excluded: ReadonlySet<number> = new Set()
 
@@ -68,7 +69,18 @@ export class ReceptionReports {
     })
     const landedBytes = Math.min(stats.landedBytes, this.#bytes)
     const { sentBytes } = this.#meter
-    return { type: 'progress', landedBytes, verifiedBytes, repairedBytes, sentBytes, mates }
+    const bytes = { landedBytes, verifiedBytes, repairedBytes, sentBytes }
+    return { type: 'progress', ...bytes, mates, heard: this.#heard(stats) }
+  }
+
+  /** Mates whose bytes have come since the last look, in the order of their index. */
+  #heard(stats: TransferStats): number[] {
+    const heard: number[] = []
+    for (const { index, receivedBytes } of this.#feeds.received(stats.feeds)) {
+      if (index >= 0 && receivedBytes !== (this.#receivedBytes.get(index) ?? 0)) heard.push(index)
+      this.#receivedBytes.set(index, receivedBytes)
+    }
+    return heard.sort((a, b) => a - b)
   }
 
   /** Undefined also when it would say what the last one said. */

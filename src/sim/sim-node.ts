@@ -47,6 +47,7 @@ export class SimNode {
   readonly #backlog = new Backlog()
   /** Payload by the index of its sender. */
   readonly #received = new Map<number, number>()
+  readonly #heardBytes = new Map<number, number>()
   readonly #dialling = new Set<number>()
   readonly #pullFeeds = new Map<number, SimFeed>()
   readonly #grants = new Map<number, Grants>()
@@ -242,6 +243,7 @@ export class SimNode {
           repairedBytes,
           sentBytes: [...this.relays.values()].reduce((sum, feed) => sum + feed.sentBytes, 0),
           mates: [],
+          heard: this.#heard(),
         })
       }
       case 'reportBacklog': {
@@ -320,6 +322,16 @@ export class SimNode {
       default:
         return command satisfies never
     }
+  }
+
+  /** Mates whose bytes have come since the last report. */
+  #heard(): number[] {
+    const heard: number[] = []
+    for (const [index, bytes] of this.#received) {
+      if (index >= 0 && bytes !== (this.#heardBytes.get(index) ?? 0)) heard.push(index)
+      this.#heardBytes.set(index, bytes)
+    }
+    return heard.sort((a, b) => a - b)
   }
 
   #publish(): void {

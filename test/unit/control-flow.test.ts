@@ -198,6 +198,7 @@ describe('the view of a push under way', () => {
       repairedBytes: 0,
       sentBytes: 0,
       mates: [],
+      heard: [],
     })
     expect(viewOf(push, bytes).nodes[0]?.etaSeconds).toBeCloseTo(sent)
   })

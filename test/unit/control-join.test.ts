@@ -365,6 +365,7 @@ describe('a node that is ready late', () => {
         repairedBytes: 0,
         sentBytes: 0,
         mates: [],
+        heard: [],
       })
     bench.feed({ type: 'ticked' })
     expect(bench.outcomes()).toEqual([null, 'failed'])

@@ -8,8 +8,9 @@ import { limits } from '../../src/limits.js'
 
 const block = 65_536
 const bytes = 3 * block
-const progress = (landedBytes: number, verifiedBytes = 0): Frame => ({
+const progress = (landedBytes: number, verifiedBytes = 0, heard: number[] = []): Frame => ({
   type: 'progress',
+  heard,
   landedBytes,
   verifiedBytes,
   repairedBytes: 0,
@@ -301,6 +302,32 @@ describe('OriginMachine', () => {
     expect(outcomes(commands)).toEqual([
       ['n2:1', 'failed', `ERR_FR_NODE_SILENT: silent for ${limits.failMs} ms`],
     ])
+  })
+
+  it('a node whose own word is stuck lives as long as mates hear of it, for a while', () => {
+    const bench = new Bench().running()
+    let landed = 0
+    const hearing = (ms: number, heard: number[]) => {
+      const commands: OriginCommand[] = []
+      for (const endMs = bench.nowMs + ms; bench.nowMs < endMs; ) {
+        bench.nowMs += 100
+        commands.push(...bench.from(0, progress(++landed, 0, heard)))
+        commands.push(...bench.from(1, progress(landed)), ...bench.feed({ type: 'ticked' }))
+      }
+      return outcomes(commands)
+    }
+    expect(hearing(limits.failMs + 1_000, [2])).toEqual([])
+    // A word about itself, or of a place that nobody has, is nobody's.
+    expect(hearing(limits.failMs, [0, 63])).toHaveLength(1)
+    const other = new Bench().running()
+    const failed = { nowMs: 0 }
+    for (; other.nowMs < limits.hearsayMs + limits.failMs; other.nowMs += 100) {
+      const said = other.from(0, progress(++landed, 0, [2]))
+      const commands = [...said, ...other.from(1, progress(landed))]
+      if (outcomes([...commands, ...other.feed({ type: 'ticked' })]).length > 0)
+        failed.nowMs ||= other.nowMs
+    }
+    expect(failed.nowMs).toBeGreaterThanOrEqual(limits.hearsayMs)
   })
 
   it('its own lateness is nobody else’s', () => {

@@ -155,7 +155,7 @@ export class FluidPush {
       )
       const sentBytes = Math.round(node.forwardedBytes * mates.length)
       const verified = { verifiedBytes: landedBytes, repairedBytes: 0 }
-      this.from(index, { type: 'progress', landedBytes, ...verified, sentBytes, mates })
+      this.from(index, { type: 'progress', landedBytes, ...verified, sentBytes, mates, heard: [] })
     }
     if (node.isComplete || this.machine.fileDigest === null || landedBytes < this.#bytes) return
     node.isComplete = true

@@ -65,6 +65,7 @@ const progress = (landedBytes: number): Frame => ({
   repairedBytes: 0,
   sentBytes: 0,
   mates: [],
+  heard: [],
 })
 const big: Frame = { type: 'status', json: 'x'.repeat(400 * 1024) }
 
