@@ -88,7 +88,9 @@ export class OriginExchange {
     this.#enter(peer, nowMs)
     const fact = { node: peer.node, missing: missing.toArray(), nowMs }
     const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
-    this.#outbox.log('info', 'joined', peer, `the origin brings ${describeRanges(fact.missing)}`)
+    const brought = sends.filter((send) => send.why === 'level')
+    const ranges = brought.map(({ offset, length }): RangePair => [offset, length])
+    this.#outbox.log('info', 'joined', peer, `the origin brings ${describeRanges(ranges)}`)
     this.#sendPlan(peer)
     const mate = mateOf(peer)
     for (const other of mates) this.#outbox.send(other, { type: 'mate', mate })
