@@ -31,6 +31,12 @@ export function cpuSeconds(pid) {
   return (fields[11] + fields[12]) / ticksPerSecond
 }
 
+/** Seconds in which another guest had this machine's processors, since it started. */
+export function stolenSeconds() {
+  const [line] = readFileSync('/proc/stat', 'utf8').split('\n', 1)
+  return Number(line.split(/ +/)[8]) / ticksPerSecond
+}
+
 /** The same of all children of this process that have ended and were waited for. */
 export function endedChildrenCpuSeconds() {
   const fields = statFields('self')

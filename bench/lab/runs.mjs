@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { availableMemoryBytes } from '../machine.mjs'
+import { availableMemoryBytes, stolenSeconds } from '../machine.mjs'
 import { median } from '../report.mjs'
 import { main, push, sameContent, strategyArguments, Workspace, warmMemory } from '../workspace.mjs'
 import { Lab, wireFactor } from './lab.mjs'
@@ -109,10 +109,12 @@ function check(scenario, source, list, exitStatus, errorText) {
 
 /**
  * The figures of one run: `{ seconds, apartSeconds, lastOfMedian, cpuPerGB, originCpuPerGB,
- * originCopies, system }`. `seconds`: of the nodes that count. `apartSeconds`: of the one looked at
- * apart, a node that was added from the start of `fr add` on; null where there is none.
+ * originCopies, stolenSeconds, system }`. `seconds`: of the nodes that count. `apartSeconds`: of
+ * the one looked at apart, a node that was added from the start of `fr add` on; null where there is
+ * none.
  */
-function figures(scenario, { list, pushed, joinedAt, completedAt, strategy, sent }) {
+function figures(scenario, measured) {
+  const { list, pushed, joinedAt, completedAt, strategy, sent, stolen } = measured
   const { result } = pushed
   const here = list.filter((each) => !each.isGone)
   const counted = here.filter((each) => !each.isApart)
@@ -128,6 +130,7 @@ function figures(scenario, { list, pushed, joinedAt, completedAt, strategy, sent
     cpuPerGB: pushed.cpuSeconds / delivered,
     originCpuPerGB: pushed.originCpuSeconds / delivered,
     originCopies: sent / scenario.bytes,
+    stolenSeconds: stolen,
     system: strategy === 'unicast' ? strategy : result.strategy,
   }
 }
@@ -148,6 +151,7 @@ export async function labRun(scenario, { queue, strategy, congestion }) {
       Math.min(scenario.bytes * count, availableMemoryBytes() / 2),
     )
     const before = lab.counters()[0].sent
+    const stolenBefore = stolenSeconds()
     const over = new AbortController()
     const completedAt = new Map()
     let disturbance
@@ -173,9 +177,18 @@ export async function labRun(scenario, { queue, strategy, congestion }) {
     )
     const joinedAt = await disturbance
     const sent = lab.counters()[0].sent - before
+    const stolen = stolenSeconds() - stolenBefore
     const list = outcomes(scenario, nodes, pushed.result)
     check(scenario, source, list, pushed.exitStatus, pushed.errorText)
-    return figures(scenario, { list, pushed, joinedAt, completedAt, strategy, sent })
+    return figures(scenario, {
+      list,
+      pushed,
+      joinedAt,
+      completedAt,
+      strategy,
+      sent,
+      stolen,
+    })
   } finally {
     await workspace.close()
     lab.close()
@@ -189,7 +202,9 @@ export async function peerRun(peer, scenario, { queue, congestion }) {
   try {
     const source = workspace.randomFile('source', scenario.bytes)
     const before = lab.counters()[0].sent
+    const stolenBefore = stolenSeconds()
     const { seconds, cpuSeconds, copies } = await peer.run({ workspace, lab, source, scenario })
+    const stolen = stolenSeconds() - stolenBefore
     for (const copy of copies) {
       if (!sameContent(source, copy)) throw new Error(`${peer.name}: the content differs`)
     }
@@ -201,6 +216,7 @@ export async function peerRun(peer, scenario, { queue, congestion }) {
       cpuPerGB: (cpuSeconds / delivered) * 1e9,
       originCpuPerGB: null,
       originCopies: (lab.counters()[0].sent - before) / scenario.bytes,
+      stolenSeconds: stolen,
       system: peer.name,
     }
   } finally {

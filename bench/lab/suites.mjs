@@ -104,6 +104,8 @@ async function runScenarios(suite, table, options) {
     `T* is the fluid bound, the floor what TCP can make of it: T* x ${wireFactor}`,
     'wanted: of the floor; met also says whether the runs are alike (max/min), and on lan8 ' +
       'whether equal nodes end together (last/median) and what it costs (CPU-s/GB)',
+    'stolen s: the most that a run lost of the processors to other guests of this machine; where ' +
+      'it is not next to nothing, the row says little of the product',
     ...whereEachWins(table, entries),
   ]
   const title = `scenarios over network namespaces, ${kind}, ${rounds} rounds: median (min-max)`

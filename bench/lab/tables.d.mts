@@ -10,6 +10,7 @@ export interface Run {
   readonly cpuPerGB: number
   readonly originCpuPerGB: number | null
   readonly originCopies: number
+  readonly stolenSeconds: number
 }
 
 export interface Entry {

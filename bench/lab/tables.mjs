@@ -70,6 +70,7 @@ function line({ name, entry, bound, seconds, wanted, more }) {
     cpu: values['CPU-s/GB'],
     originCpu: more?.originCpu ?? null,
     copies: more?.copies ?? null,
+    stolen: more?.stolen ?? null,
     ...judge(`${name}, ${queue}`, asked, values),
   }
 }
@@ -93,6 +94,7 @@ function linesOf(entry, scenario) {
       cpu: medianOf(runs, 'cpuPerGB'),
       originCpu: medianOf(runs, 'originCpuPerGB'),
       copies: medianOf(runs, 'originCopies'),
+      stolen: Math.max(...runs.map((run) => run.stolenSeconds)),
     },
   })
   const seconds = runs.map((run) => run.apartSeconds)
@@ -122,6 +124,7 @@ const columns = [
   { key: 'cpu', title: 'CPU-s/GB' },
   { key: 'originCpu', title: 'of it origin' },
   { key: 'copies', title: 'origin copies' },
+  { key: 'stolen', title: 'stolen s' },
 ]
 
 /** Everything that was measured, a line each. `table`: the scenarios by name. */

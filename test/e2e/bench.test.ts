@@ -99,7 +99,7 @@ describe('fr-bench', () => {
     const directory = makeDirectory()
     const files = [5.7, 6.2].map((seconds, at) => {
       const run = { seconds, apartSeconds: null, lastOfMedian: 1.01, cpuPerGB: 1 }
-      const runs = [{ ...run, originCpuPerGB: 0.2, originCopies: 1 }]
+      const runs = [{ ...run, originCpuPerGB: 0.2, originCopies: 1, stolenSeconds: 0 }]
       const entry = { name: 'lan8', queue: 'fifo', system: 'adaptive', runs, failures: [] }
       const file = path.join(directory, `${at}.json`)
       writeFileSync(file, `${JSON.stringify({ entries: [{ ...entry, missing: null }] })}\n`)

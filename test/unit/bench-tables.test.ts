@@ -22,6 +22,7 @@ function run(ofFloor: number, more: Partial<Run> = {}): Run {
     cpuPerGB: 1,
     originCpuPerGB: 0.2,
     originCopies: 1,
+    stolenSeconds: 0.1,
     ...more,
   }
 }
@@ -41,7 +42,7 @@ describe('the table of the lab', () => {
       entry('mbuffer', [1.01]),
     ])
     expect(rows.map((row) => row.met)).toEqual(['yes', null, null])
-    expect(rows[0]).toMatchObject({ ratios: '1.015 (1.010-1.030)', wanted: '<= 1.02' })
+    expect(rows[0]).toMatchObject({ ratios: '1.015 (1.010-1.030)', wanted: '<= 1.02', stolen: 0.1 })
     expect(missed).toEqual([])
   })
 

@@ -1,0 +1,15 @@
+/**
+ * Reads a counter file over and over and prints `nanoseconds value stolen`, a line each, until it
+ * is ended. `stolen`: ticks of 10 ms in which another guest had this machine's processors. It is a
+ * process of its own, so that nothing which blocks elsewhere delays it. Arguments: file, period ms.
+ */
+import { readFileSync, writeSync } from 'node:fs'
+
+const [file, periodMs] = process.argv.slice(2)
+const cell = new Int32Array(new SharedArrayBuffer(4))
+for (;;) {
+  const value = Number(readFileSync(file, 'utf8'))
+  const stolen = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].split(/ +/)[8]
+  writeSync(1, `${process.hrtime.bigint()} ${value} ${stolen}\n`)
+  Atomics.wait(cell, 0, 0, Number(periodMs))
+}

@@ -1,0 +1,174 @@
+/**
+ * What the origin has dealt carries its uplink over a blocked main thread: the engine sends on from
+ * what is listed, so a stall of 50 ms leaves no gap on the wire. The wire is watched by a process
+ * of its own at the bridge's end of the origin's cable.
+ *
+ * In the first half second the wire is not full without any stall either: feeds between the nodes
+ * start slowly, and what they hold fills the first windows. Nothing is claimed of that here.
+ *
+ * A stall counts where the machine itself ran: where a hypervisor took its processors away shortly
+ * before or meanwhile, nodes could not report and the wire says nothing of the origin. Pushes go on
+ * until enough stalls count; each of these must hold. On a machine that is hardly there the test
+ * is skipped.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, expect, test } from 'vitest'
+import { Lab } from '../../bench/lab/lab.mjs'
+import { MIB, type NodeProcess, sameContent, Workspace } from '../../bench/workspace.mjs'
+
+const count = 4
+const mbit = 200
+const bytes = 64 * MIB
+const stallMs = 50
+const periodMs = 250
+/** Of what the line could carry meanwhile; counters see 0.96 of a full one (packets as sent). */
+const shareWanted = 0.8
+const stallsWanted = 10
+const pushesMax = 8
+/** So long before a stall matters too: windows are 150 ms deep and take as long to fill again. */
+const beforeMs = 300
+/** More ticks taken away than this, and the machine did not run. */
+const stolenMax = 0
+/** What the line carries in 0.15 s. */
+const windowBytes = (mbit * 1e6 * 0.15) / 8
+const closers: (() => Promise<void> | void)[] = []
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+interface Sample {
+  readonly at: number
+  readonly sent: number
+  readonly stolen: number
+}
+
+/** A line of the pushing process. */
+interface Line {
+  readonly event: 'stall' | 'result'
+  readonly begin: number
+  readonly end: number
+}
+
+/** What the origin had sent at a moment between two samples, and what had been stolen. */
+function at(samples: readonly Sample[], moment: number): { sent: number; stolen: number } {
+  const next = samples.findIndex((sample) => sample.at >= moment)
+  const after = samples[next]
+  const before = samples[next - 1]
+  if (after === undefined || before === undefined) throw new Error('not sampled')
+  const share = (moment - before.at) / (after.at - before.at)
+  return { sent: before.sent + share * (after.sent - before.sent), stolen: after.stolen }
+}
+
+/** Follows what leaves the origin until the process is ended. */
+async function watch(lab: Lab): Promise<{ samples: Sample[]; sampler: ChildProcess }> {
+  const device = '/sys/class/net/p0/statistics/rx_bytes'
+  const args = [path.resolve('test/net/sampler.mjs'), device, '2']
+  const bridge = lab.namespaces[0] ?? ''
+  const sampler = spawn('ip', ['netns', 'exec', bridge, process.execPath, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  closers.push(() => void sampler.kill('SIGKILL'))
+  const samples: Sample[] = []
+  const lines = createInterface({ input: sampler.stdout as NodeJS.ReadableStream })
+  lines.on('line', (line) => {
+    const [moment = Number.NaN, sent = Number.NaN, stolen = Number.NaN] = line
+      .split(' ')
+      .map(Number)
+    samples.push({ at: moment, sent, stolen })
+  })
+  await once(lines, 'line')
+  return { samples, sampler }
+}
+
+async function startNodes(lab: Lab, workspace: Workspace, keyFile: string): Promise<NodeProcess[]> {
+  return Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      workspace.startNode({
+        listen: `${lab.address(index + 1)}:7400`,
+        name: `node-${index + 1}`,
+        keyFile,
+        prefix: lab.prefix(index + 1),
+      }),
+    ),
+  )
+}
+
+/** One push; resolves to what was sent in each stall that counts, of what the line carries. */
+async function push(
+  { lab, source, keyFile, nodes }: World,
+  name: string,
+): Promise<{ shares: number[]; copies: number }> {
+  const { samples, sampler } = await watch(lab)
+  const addresses = nodes.map((node) => node.address)
+  const program = path.resolve('test/net/stalling-push.mjs')
+  const args = [program, source, keyFile, name, `${periodMs}`, `${stallMs}`, ...addresses]
+  const pushing = lab.spawn(0, process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const lines: Line[] = []
+  createInterface({ input: pushing.stdout as NodeJS.ReadableStream }).on('line', (line) =>
+    lines.push(JSON.parse(line)),
+  )
+  await once(pushing, 'close')
+  sampler.kill('SIGKILL')
+  await once(sampler, 'close')
+
+  const nodesWanted = addresses.map((node) => ({ node, status: 'complete' }))
+  expect(lines.at(-1)).toMatchObject({ event: 'result', nodes: nodesWanted })
+  for (const node of nodes) {
+    const copy = path.join(node.data, name)
+    expect(sameContent(source, copy)).toBe(true)
+    rmSync(copy)
+  }
+  const [first, last] = [samples[0]?.sent ?? 0, samples.at(-1)?.sent ?? 0]
+  // With less than a window left there is nothing more to list, and nothing to be blocked from.
+  const done = samples.find(({ sent }) => sent > last - windowBytes)?.at ?? 0
+  const shares: number[] = []
+  for (const { event, begin, end } of lines) {
+    if (event !== 'stall' || end >= done) continue
+    expect(end - begin).toBeGreaterThan(stallMs * 0.99e6)
+    const [earlier, from, to] = [begin - beforeMs * 1e6, begin, end].map((each) =>
+      at(samples, each),
+    )
+    if (earlier === undefined || from === undefined || to === undefined) continue
+    if (to.stolen - earlier.stolen > stolenMax) continue
+    shares.push(((to.sent - from.sent) * 8) / ((mbit * 1e6 * (end - begin)) / 1e9))
+  }
+  return { shares, copies: (last - first) / bytes }
+}
+
+interface World {
+  readonly lab: Lab
+  readonly source: string
+  readonly keyFile: string
+  readonly nodes: readonly NodeProcess[]
+}
+
+test(`a main thread blocked for ${stallMs} ms leaves no gap on the wire`, async ({ skip }) => {
+  const speeds = { upMbit: mbit, downMbit: mbit }
+  const lab = Lab.create({ hosts: Array.from({ length: count + 1 }, () => speeds) })
+  closers.push(() => lab.close())
+  const workspace = new Workspace(bytes * (count + 1))
+  closers.push(() => workspace.close())
+  const keyFile = workspace.path('key')
+  writeFileSync(keyFile, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
+  const source = workspace.randomFile('source', bytes)
+  const nodes = await startNodes(lab, workspace, keyFile)
+  const all: number[] = []
+  for (let round = 1; round <= pushesMax && all.length < stallsWanted; round++) {
+    const { shares, copies } = await push({ lab, source, keyFile, nodes }, `file-${round}`)
+    all.push(...shares)
+    // Busy with one copy: not with units that nobody can relay.
+    if (shares.length >= stallsWanted / 2) expect(copies).toBeLessThan(1.1)
+  }
+  const text = `of the line: ${all.map((share) => share.toFixed(2)).join(' ')}`
+  expect(
+    all.filter((share) => share < shareWanted),
+    text,
+  ).toEqual([])
+  if (all.length < stallsWanted) skip(`only ${all.length} stalls count: ${text}`)
+})
