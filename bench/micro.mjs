@@ -27,6 +27,7 @@ function frameCases({ encodeBody, FrameReader, FrameWriter }, primitives) {
     verifiedBytes: 123400000,
     repairedBytes: 0,
     sentBytes: 864197523,
+    heard: [0, 3, 7],
     mates: Array.from({ length: 8 }, (_, index) => ({
       index,
       queuedBytes: index * 65536,
