@@ -57,7 +57,9 @@ const leafBytes = (mbit, classes) => Math.ceil(Math.max(queueBytes(mbit) / class
 
 function tbf(device, mbit, verb = 'add') {
   const rate = Math.round(mbit * 1e6)
-  const burst = burstBytes(mbit)
+  // A packet of up to 64 KiB that is queued when the rate falls must fit the new burst: a tbf cuts
+  // packets as they come, and one that is too large at its head blocks it for good.
+  const burst = Math.max(burstBytes(mbit), verb === 'add' ? 0 : 72 * 1024)
   return `qdisc ${verb} dev ${device} root tbf rate ${rate}bit burst ${burst} latency 25ms`
 }
 

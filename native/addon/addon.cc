@@ -61,12 +61,16 @@ Napi::Value xxh64_js(const Napi::CallbackInfo& info) {
 }
 
 // tuneControl(fd): a thin link that shares its uplink with bulk data loses segments to full
-// queues. Linear time-outs (no doubling while few segments are in flight) keep heartbeats coming.
+// queues. Linear time-outs (no doubling while few segments are in flight), and none over a second
+// where the kernel offers that (Linux 6.15), keep heartbeats coming.
 void tune_control_js(const Napi::CallbackInfo& info) {
   const int fd = static_cast<int>(number_at(info, 0, "fd", 1 << 30));
   const int one = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   setsockopt(fd, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &one, sizeof one);
+  constexpr int kRtoMaxMs = 44;  // TCP_RTO_MAX_MS; older headers do not name it
+  const int second = 1'000;
+  setsockopt(fd, IPPROTO_TCP, kRtoMaxMs, &second, sizeof second);
 }
 
 }  // namespace
