@@ -12,7 +12,7 @@ const samplesMax = 64
 const behindMs = 100
 const behindRatio = 3
 /** A report that says nothing new is still a sign of life. */
-const sameMs = 40
+const sameMs = 100
 
 export interface MateSample {
   readonly index: number

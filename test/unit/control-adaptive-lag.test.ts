@@ -190,17 +190,17 @@ describe('Backlog', () => {
     expect(backlog.report(all, 20_010)).toEqual({ backlogBytes: 0, behind: [] })
   })
 
-  it('is worth sending when it says something new, or nothing was said for 40 ms', () => {
+  it('is worth sending when it says something new, or nothing was said for 100 ms', () => {
     const backlog = new Backlog()
     const report = { landedBytes: 1, receivedBytes: 1, backlogBytes: 0, behind: [] }
     expect(backlog.isWorthSending(report, 0)).toBe(true)
     expect(backlog.isWorthSending(report, 10)).toBe(false)
-    expect(backlog.isWorthSending(report, 39)).toBe(false)
-    expect(backlog.isWorthSending(report, 40)).toBe(true)
-    expect(backlog.isWorthSending({ ...report, landedBytes: 2 }, 41)).toBe(true)
-    expect(backlog.isWorthSending({ ...report, receivedBytes: 2 }, 42)).toBe(true)
-    expect(backlog.isWorthSending({ ...report, backlogBytes: 2 }, 43)).toBe(true)
-    expect(backlog.isWorthSending({ ...report, behind: [1] }, 44)).toBe(true)
-    expect(backlog.isWorthSending({ ...report, behind: [1] }, 45)).toBe(false)
+    expect(backlog.isWorthSending(report, 99)).toBe(false)
+    expect(backlog.isWorthSending(report, 100)).toBe(true)
+    expect(backlog.isWorthSending({ ...report, landedBytes: 2 }, 101)).toBe(true)
+    expect(backlog.isWorthSending({ ...report, receivedBytes: 2 }, 102)).toBe(true)
+    expect(backlog.isWorthSending({ ...report, backlogBytes: 2 }, 103)).toBe(true)
+    expect(backlog.isWorthSending({ ...report, behind: [1] }, 104)).toBe(true)
+    expect(backlog.isWorthSending({ ...report, behind: [1] }, 105)).toBe(false)
   })
 })
