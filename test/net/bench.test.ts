@@ -65,10 +65,13 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   async (signal) => {
     const child = start(['lab', '--scenario', 'slow8', '--rounds', '1'])
     const ended = once(child, 'close')
-    // The push has begun once the origin's namespace has a process.
+    // The push has begun once the origin's namespace has a process, and so have the nodes': while
+    // the network is made, commands run in one or the other for a moment.
     const isUnderWay = () => {
-      const origin = namespacesOf(child.pid).find((name) => name.endsWith('-0'))
-      return origin !== undefined && pidsIn(origin).length > 0
+      const names = namespacesOf(child.pid)
+      const origin = names.find((name) => name.endsWith('-0'))
+      const isPushing = origin !== undefined && pidsIn(origin).length > 0
+      return isPushing && names.flatMap(pidsIn).length >= 9
     }
     await until(isUnderWay, 'the push to begin', 30_000)
     const names = namespacesOf(child.pid)
