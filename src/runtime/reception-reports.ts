@@ -77,7 +77,7 @@ export class ReceptionReports {
   #heard(stats: TransferStats): number[] {
     const heard: number[] = []
     for (const { index, receivedBytes } of this.#feeds.received(stats.feeds)) {
-      if (index >= 0 && receivedBytes !== (this.#receivedBytes.get(index) ?? 0)) heard.push(index)
+      if (receivedBytes !== (this.#receivedBytes.get(index) ?? 0)) heard.push(index)
       this.#receivedBytes.set(index, receivedBytes)
     }
     return heard.sort((a, b) => a - b)

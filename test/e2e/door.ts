@@ -3,23 +3,17 @@
  * bytes; then it waits until the door is opened. Control links never carry so much, so the node
  * lives, and a push to it cannot end before the test says so.
  */
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { proxy, type Through } from './proxy.js'
 
-export interface Door {
-  /** HOST:PORT in place of the node's own. */
-  readonly address: string
+export interface Door extends Through {
   open(): void
-  close(): void
 }
 
 export async function holdingDoor(address: string, holdAt: number): Promise<Door> {
-  const port = Number(address.slice(address.lastIndexOf(':') + 1))
-  const sockets = new Set<Socket>()
   const held = new Set<Socket>()
   let isOpen = false
-  const server = createServer((from) => {
-    const to = connect(port, '127.0.0.1')
+  const passed = await proxy(address, (from, to) => {
     let seen = 0
     from.on('data', (chunk: Buffer) => {
       seen += chunk.length
@@ -30,30 +24,13 @@ export async function holdingDoor(address: string, holdAt: number): Promise<Door
     to.on('drain', () => {
       if (!held.has(from)) from.resume()
     })
-    to.pipe(from)
-    from.on('end', () => to.end())
-    for (const socket of [from, to]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        from.destroy()
-        to.destroy()
-      })
-    }
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...passed,
     open: () => {
       isOpen = true
       for (const socket of held) socket.resume()
       held.clear()
-    },
-    close: () => {
-      for (const socket of sockets) socket.destroy()
-      server.close()
     },
   }
 }

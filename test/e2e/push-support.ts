@@ -2,11 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
+import { proxy } from './proxy.js'
 
 export type EngineKind = 'native' | 'portable'
 
@@ -95,11 +96,8 @@ export class World {
     address: string,
     atByte: number,
   ): Promise<{ address: string; flips: () => number }> {
-    const port = Number(address.slice(address.lastIndexOf(':') + 1))
     let flips = 0
-    const sockets = new Set<Socket>()
-    const server: Server = createServer((from) => {
-      const to = connect(port, '127.0.0.1')
+    const passed = await proxy(address, (from, to) => {
       let seen = 0
       from.on('data', (chunk: Buffer) => {
         if (flips === 0 && seen <= atByte && atByte < seen + chunk.length) {
@@ -110,25 +108,9 @@ export class World {
         if (!to.write(chunk)) from.pause()
       })
       to.on('drain', () => from.resume())
-      to.pipe(from)
-      from.on('end', () => to.end())
-      for (const socket of [from, to]) {
-        sockets.add(socket)
-        socket.on('error', () => {})
-        socket.on('close', () => {
-          sockets.delete(socket)
-          from.destroy()
-          to.destroy()
-        })
-      }
     })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    this.defer(() => {
-      for (const socket of sockets) socket.destroy()
-      server.close()
-    })
-    return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, flips: () => flips }
+    this.defer(passed.close)
+    return { address: passed.address, flips: () => flips }
   }
 }
 
@@ -156,12 +138,9 @@ export async function gate(
   mate: number,
   bytes: number,
 ): Promise<Gate> {
-  const sockets = new Set<Socket>()
-  const port = Number(address.slice(address.lastIndexOf(':') + 1))
   let held: [Socket, Socket] | undefined
   let isHolding = false
-  const server = createServer((from) => {
-    const to = connect(port, '127.0.0.1')
+  const passed = await proxy(address, (from, to) => {
     let start = Buffer.alloc(0)
     let isJudged = false
     let seen = 0
@@ -181,26 +160,10 @@ export async function gate(
     to.on('drain', () => {
       if (held?.[0] !== from || !isHolding) from.resume()
     })
-    to.pipe(from)
-    from.on('end', () => to.end())
-    for (const socket of [from, to]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        from.destroy()
-        to.destroy()
-      })
-    }
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  world.defer(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
+  world.defer(passed.close)
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: passed.address,
     isHolding: () => isHolding,
     cut: () => held?.forEach((socket) => void socket.resetAndDestroy()),
   }

@@ -1,0 +1,45 @@
+/**
+ * A door in front of a node: every connection to it is joined to one to the node. How bytes pass
+ * towards the node is the caller's; the way back, ends and errors are the same for all doors.
+ */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+export interface Through {
+  /** HOST:PORT in place of the node's own. */
+  readonly address: string
+  close(): void
+}
+
+/** `join` passes on what `from` brings to `to`. */
+export async function proxy(
+  address: string,
+  join: (from: Socket, to: Socket) => void,
+): Promise<Through> {
+  const port = Number(address.slice(address.lastIndexOf(':') + 1))
+  const sockets = new Set<Socket>()
+  const server = createServer((from) => {
+    const to = connect(port, '127.0.0.1')
+    join(from, to)
+    to.pipe(from)
+    from.on('end', () => to.end())
+    for (const socket of [from, to]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        from.destroy()
+        to.destroy()
+      })
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    },
+  }
+}
