@@ -109,10 +109,15 @@ export const limits = {
   pullPauseMs: 2_000,
   /**
    * A request that is not served by then is lost, whatever else its holder brings; later where much
-   * was listed before it, by as long as that takes a slow link, at most stallMs in all.
+   * was listed before it, by as long as that takes a slow link.
    */
   pullServedMs: 5_000,
   pullSlowBytesPerMs: 64,
+  /**
+   * No request lives longer, whatever its holder says; and when nothing that was promised has come
+   * for so long, no mate is asked for what is open.
+   */
+  pullPatienceMs: 10_000,
   /** What nobody has promised by then comes from the origin. */
   pullSearchMs: 400,
 
@@ -191,7 +196,8 @@ relation(
 )
 relation(limits.pullAnswerMs < limits.pullSearchMs, 'a mate may answer while others are sought')
 relation(limits.pullSearchMs < limits.askMs, 'the origin is asked before a node asks again')
-relation(limits.pullServedMs < limits.stallMs, 'requests are lost before their node is')
+relation(limits.pullServedMs < limits.pullPatienceMs, 'a promise has its time')
+relation(limits.pullPatienceMs * 3 <= limits.stallMs, 'mates that lie are left in good time')
 relation(limits.pullQuietMs < limits.pullServedMs, 'quiet holders are found before slow ones')
 relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is given up')
 relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node may take')

@@ -108,8 +108,9 @@ export type NodeCommand =
       readonly request: number
       readonly ranges: readonly RangePair[]
     }
+  /** No honest mate asks so: tell it, and close the link on which it asks. */
   | {
-      readonly type: 'refusePull'
+      readonly type: 'rejectPull'
       readonly index: number
       readonly request: number
       readonly failure: Failure

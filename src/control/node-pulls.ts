@@ -58,8 +58,8 @@ export class NodePulls {
   }
 
   /** The mate takes no part any more. */
-  gone(index: number): NodeCommand {
-    this.#puller.gone(index)
+  gone(index: number, nowMs: number): NodeCommand {
+    this.#puller.gone(index, nowMs)
     return { type: 'closePull', index }
   }
 
@@ -111,7 +111,7 @@ export class NodePulls {
     const { size, blockBytes } = this.#ledger
     const { request, ranges } = frame
     const failure = pullFault(frame, size, blockBytes)
-    if (failure !== null) return { type: 'refusePull', index, request, failure }
+    if (failure !== null) return { type: 'rejectPull', index, request, failure }
     return { type: 'serve', index, request, ranges: this.#ledger.held(ranges) }
   }
 }

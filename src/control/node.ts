@@ -216,7 +216,7 @@ export class NodeMachine {
         if (frame.gone) {
           this.#mates.gone(frame.index)
           this.#commands.push({ type: 'closeRelay', index: frame.index })
-          this.#commands.push(this.pulls.gone(frame.index))
+          this.#commands.push(this.pulls.gone(frame.index, nowMs))
         }
         return this.#mates.detour(frame.index, this.#clamp(frame.ranges), nowMs)
       case 'lagging':

@@ -6,8 +6,8 @@
  * with least to send. A mate answers at once with the part it holds; the rest goes to the next. A
  * few holders are asked in parallel and each has a small window, so that a pull takes no more than
  * one feed's turns of any uplink. What no mate holds, and what none has promised in time, is left
- * to the origin; a pull must never make a node wait longer than asking the origin would, but for
- * `pullSearchMs`.
+ * to the origin. A pull must never hold a node up by more than `pullSearchMs` where mates keep
+ * their word, nor by more than twice `pullPatienceMs` where they lie.
  *
  * Nothing that is said here is believed about content: blocks are verified where they land. A mate
  * that is silent, or brings nothing of what it promised, loses its requests and is left alone for a
@@ -72,8 +72,10 @@ export class Puller {
   #site: string | undefined
   #self = 0
   #nextRequest = 0
-  /** When something was last promised, or first wanted. */
+  /** When something was last promised, or a promise was lost, or something first wanted. */
   #hopeMs = 0
+  /** When something promised last came, or something was first wanted. */
+  #keptMs = 0
   #countAtMs = 0
 
   constructor(blockBytes: number) {
@@ -112,7 +114,7 @@ export class Puller {
 
   /** Whole blocks; what is asked for already stays where it is. */
   want(ranges: RangeSet, nowMs: number): void {
-    if (this.#open.isEmpty && this.#requests.size === 0) this.#hopeMs = nowMs
+    if (this.#open.isEmpty && this.#requests.size === 0) this.#hopeMs = this.#keptMs = nowMs
     for (const [offset, length] of ranges) {
       this.#open.add(offset, length)
       for (const { lacks } of this.#holders.values()) lacks.remove(offset, length)
@@ -131,7 +133,7 @@ export class Puller {
       const { holder, isAnswered } = request
       if (came > 0 && isAnswered) {
         this.pulledBytes += came
-        this.#hopeMs = holder.movedMs = nowMs
+        this.#hopeMs = this.#keptMs = holder.movedMs = nowMs
       }
       if (!request.left.isEmpty) continue
       this.#requests.delete(id)
@@ -152,15 +154,15 @@ export class Puller {
     const holder = this.#holders.get(index)
     if (holder === undefined) return
     holder.link = 'none'
-    if (isViolation(code)) this.gone(index)
+    if (isViolation(code)) this.gone(index, nowMs)
     else this.#give(holder, nowMs)
   }
 
   /** The mate takes no part any more. */
-  gone(index: number): void {
+  gone(index: number, nowMs: number): void {
     const holder = this.#holders.get(index)
     if (holder === undefined) return
-    this.#return(holder)
+    this.#return(holder, nowMs)
     this.#holders.delete(index)
   }
 
@@ -168,12 +170,12 @@ export class Puller {
   feedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {
     const holder = this.#holders.get(index)
     if (holder === undefined) return
-    if (code !== null && isViolation(code)) return this.gone(index)
+    if (code !== null && isViolation(code)) return this.gone(index, nowMs)
     if (!this.isAsking(index)) return
     // It opens another one for what it is asked next; a second that breaks is enough.
     if (holder.hasLostFeed) return this.#give(holder, nowMs)
     holder.hasLostFeed = true
-    this.#return(holder)
+    this.#return(holder, nowMs)
   }
 
   /** The answer of a mate. */
@@ -194,7 +196,7 @@ export class Puller {
     request.holder.movedMs = nowMs
     request.holder.backlogBytes = frame.backlogBytes
     const slowMs = (frame.backlogBytes + this.#unitBytes) / limits.pullSlowBytesPerMs
-    request.servedByMs = nowMs + Math.min(limits.stallMs, limits.pullServedMs + slowMs)
+    request.servedByMs = Math.min(request.servedByMs, nowMs + limits.pullServedMs + slowMs)
     if (request.left.isEmpty) this.#requests.delete(frame.request)
     else this.#hopeMs = nowMs
   }
@@ -213,6 +215,7 @@ export class Puller {
     for (const request of [...this.#requests.values()])
       if (nowMs >= this.#deadlineOf(request)) this.#give(request.holder, nowMs)
     const wishes: PullWish[] = []
+    if (nowMs >= this.#keptMs + limits.pullPatienceMs) this.#leave(RangeSet.of(this.#open), wishes)
     this.#ask(wishes, nowMs)
     this.#seek(wishes, nowMs)
     if (this.#requests.size > 0 && nowMs >= this.#countAtMs) {
@@ -228,6 +231,7 @@ export class Puller {
     for (const request of this.#requests.values()) at = Math.min(at, this.#deadlineOf(request))
     if (this.#requests.size > 0) at = Math.min(at, this.#countAtMs)
     if (!this.#open.isEmpty) {
+      at = Math.min(at, this.#keptMs + limits.pullPatienceMs)
       for (const holder of this.#holders.values())
         if (holder.link === 'dialling') at = Math.min(at, holder.sinceMs + limits.pullAnswerMs)
       if (!this.#hasPromise()) at = Math.min(at, this.#hopeMs + limits.pullSearchMs)
@@ -253,7 +257,7 @@ export class Puller {
       const request = this.#nextRequest++
       if (asked(next) === 0) next.movedMs = nowMs
       const left = RangeSet.of(ranges)
-      const servedByMs = Number.POSITIVE_INFINITY
+      const servedByMs = nowMs + limits.pullPatienceMs
       const asking = { holder: next, askedMs: nowMs, left, isAnswered: false, servedByMs }
       this.#requests.set(request, asking)
       const frame = { type: 'pull', request, stream: 0, ranges } as const
@@ -343,7 +347,7 @@ export class Puller {
 
   #deadlineOf({ holder, askedMs, isAnswered, servedByMs }: Request): number {
     // Time for the holder to dial a data connection where it has none.
-    if (!isAnswered) return askedMs + limits.pullAnswerMs + 5 * holder.rttMs
+    if (!isAnswered) return Math.min(askedMs + limits.pullAnswerMs + 5 * holder.rttMs, servedByMs)
     return Math.min(holder.movedMs + this.#quietMs + 2 * holder.rttMs, servedByMs)
   }
 
@@ -354,16 +358,18 @@ export class Puller {
 
   /** Its requests go to others, and it is left alone for a while. */
   #give(holder: Holder, nowMs: number): void {
-    this.#return(holder)
+    this.#return(holder, nowMs)
     holder.window = 1
     holder.pausedMs = nowMs + limits.pullPauseMs
   }
 
-  #return(holder: Holder): void {
+  #return(holder: Holder, nowMs: number): void {
     for (const [id, request] of this.#requests) {
       if (request.holder !== holder) continue
       for (const [offset, length] of request.left) this.#open.add(offset, length)
       this.#requests.delete(id)
+      // Others may hold it: there is time to look for them again.
+      if (request.isAnswered) this.#hopeMs = nowMs
     }
   }
 }

@@ -9,7 +9,7 @@
  * nothing else is touched.
  */
 import { Grants } from '../control/holder.js'
-import type { NodeEvent } from '../control/node-events.js'
+import type { Failure, NodeEvent } from '../control/node-events.js'
 import type { Frame, Mate, RangePair } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'
 import type { FeedHandle, FeedStats, TransferHandle } from '../ports.js'
@@ -41,6 +41,12 @@ interface Held {
   readonly bytes: number
 }
 
+interface AskedLink {
+  readonly link: ControlLink
+  /** A refusal on it is in the log; the others of an asker that is too eager would flood that. */
+  isLogged: boolean
+}
+
 export class ReceptionPulls {
   /** Promised to mates. */
   servedBytes = 0
@@ -48,7 +54,7 @@ export class ReceptionPulls {
   readonly #hooks: PullHooks
   /** On which this node asks, and on which it is asked. */
   readonly #asking = new Map<number, ControlLink>()
-  readonly #asked = new Map<number, ControlLink>()
+  readonly #asked = new Map<number, AskedLink>()
   readonly #grants = new Map<number, Grants>()
   /** Feeds that were opened for pulls alone. */
   readonly #feeds = new Map<number, FeedHandle>()
@@ -105,6 +111,8 @@ export class ReceptionPulls {
 
   /** A mate's link; a newer one takes the place of the last. */
   accept(index: number, established: Established): void {
+    // It may have become so while the link was being opened.
+    if (this.#isEnded || this.#gone.has(index)) return established.close()
     const link = linkOver(established, {
       onFrame: (frame) => {
         if (frame.type !== 'pull')
@@ -112,23 +120,28 @@ export class ReceptionPulls {
         this.#hooks.post({ type: 'pullAsked', index, frame })
       },
       onClose: (code, text) => {
-        if (this.#asked.get(index) === link) this.#asked.delete(index)
+        if (this.#asked.get(index)?.link === link) this.#asked.delete(index)
         if (code !== 'ERR_FR_NODE_LOST')
           this.#hooks.warn('pull-refused', { from: index, code, text })
       },
     })
-    this.#asked.get(index)?.destroy()
-    this.#asked.set(index, link)
+    this.#asked.get(index)?.link.destroy()
+    this.#asked.set(index, { link, isLogged: false })
   }
 
-  refuse(index: number, request: number, code: FrErrorCode, text: string): void {
+  /** A request that no honest mate makes: it is told so, and its link ends. */
+  reject(index: number, request: number, { code, text }: Failure): void {
+    const asked = this.#asked.get(index)
+    if (asked === undefined) return
+    this.#asked.delete(index)
     this.#hooks.warn('pull-refused', { from: index, code, text })
-    this.#asked.get(index)?.send({ type: 'pullRefused', request, code, text })
+    asked.link.send({ type: 'pullRefused', request, code, text })
+    void asked.link.close()
   }
 
   /** These ranges are held: they are listed for the mate, and it is told so. */
   serve(index: number, request: number, ranges: readonly RangePair[]): void {
-    const link = this.#asked.get(index)
+    const link = this.#asked.get(index)?.link
     if (link === undefined) return
     const feed = this.#hooks.relayTo(index) ?? this.#feeds.get(index)
     const fill = feed === undefined ? undefined : this.#statsOf(feed)
@@ -136,7 +149,7 @@ export class ReceptionPulls {
     this.#grants.set(index, grants)
     if (!grants.hasRoom(fill, nowMs())) {
       const text = 'more is asked for than has been sent'
-      return this.refuse(index, request, 'ERR_FR_LIMIT', text)
+      return this.#refuse(index, request, 'ERR_FR_LIMIT', text)
     }
     if (ranges.length === 0)
       return void link.send({ type: 'holding', request, ranges, backlogBytes: 0 })
@@ -183,7 +196,7 @@ export class ReceptionPulls {
   close(index: number): void {
     this.#gone.add(index)
     this.#asking.get(index)?.destroy()
-    this.#asked.get(index)?.destroy()
+    this.#asked.get(index)?.link.destroy()
     this.#asking.delete(index)
     this.#asked.delete(index)
     this.#waiting.delete(index)
@@ -195,7 +208,8 @@ export class ReceptionPulls {
   /** The transfer is over. Feeds close with it. */
   end(): void {
     this.#isEnded = true
-    for (const link of [...this.#asking.values(), ...this.#asked.values()]) link.destroy()
+    for (const link of this.#asking.values()) link.destroy()
+    for (const { link } of this.#asked.values()) link.destroy()
     this.#asking.clear()
     this.#asked.clear()
     this.#waiting.clear()
@@ -220,8 +234,17 @@ export class ReceptionPulls {
       const waiting = this.#waiting.get(index) ?? []
       this.#waiting.delete(index)
       this.#grants.get(index)?.clear()
-      if (!this.#isEnded) for (const { request } of waiting) this.refuse(index, request, code, text)
+      if (!this.#isEnded)
+        for (const { request } of waiting) this.#refuse(index, request, code, text)
     }
+  }
+
+  #refuse(index: number, request: number, code: FrErrorCode, text: string): void {
+    const asked = this.#asked.get(index)
+    if (asked === undefined) return
+    if (!asked.isLogged) this.#hooks.warn('pull-refused', { from: index, code, text })
+    asked.isLogged = true
+    asked.link.send({ type: 'pullRefused', request, code, text })
   }
 
   #listWaiting(index: number, feed: FeedHandle): void {
@@ -237,10 +260,10 @@ export class ReceptionPulls {
         this.#host.engine.send(feed, { stream: 0, offset, length })
     } catch (error) {
       if (!(error instanceof FrError)) throw error
-      return this.refuse(index, request, error.code, error.message)
+      return this.#refuse(index, request, error.code, error.message)
     }
     this.servedBytes += bytes
-    this.#asked.get(index)?.send({ type: 'holding', request, ranges, backlogBytes })
+    this.#asked.get(index)?.link.send({ type: 'holding', request, ranges, backlogBytes })
   }
 
   #statsOf(feed: FeedHandle): FeedStats | undefined {

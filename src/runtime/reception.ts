@@ -239,10 +239,8 @@ export class Reception {
         return this.#feeds.pulls.close(command.index)
       case 'serve':
         return this.#feeds.pulls.serve(command.index, command.request, command.ranges)
-      case 'refusePull': {
-        const { code, text } = command.failure
-        return this.#feeds.pulls.refuse(command.index, command.request, code, text)
-      }
+      case 'rejectPull':
+        return this.#feeds.pulls.reject(command.index, command.request, command.failure)
       case 'countFeeds':
         return this.#loop.post({ type: 'feedsCounted', feeds: this.#reports.received() })
       case 'hash':

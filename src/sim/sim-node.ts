@@ -275,7 +275,7 @@ export class SimNode {
         return
       case 'serve':
         return this.#serve(command)
-      case 'refusePull':
+      case 'rejectPull':
         throw new Error(`an honest node asks for what it may not: ${command.failure.text}`)
       case 'countFeeds': {
         const received = [...this.#received].filter(([index]) => index >= 0)

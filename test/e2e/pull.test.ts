@@ -122,6 +122,9 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       return { type: 'pull', request, stream: 0, ranges }
     }
 
+    const refusals = () =>
+      world.log.filter((line) => line.event === 'pull-refused').map((line) => line.fields)
+
     it('two ranges come out of a node, before and after it has published', async () => {
       const inbox = await mate.listen()
       const link = await holding(inbox.address)
@@ -171,19 +174,24 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
         { type: 'pull', request: 1, stream: 0, ranges: [[0, content.length]] },
         /takes/,
       ],
-    ])('%s is refused by name, and the link goes on', async (_, frame, text) => {
+    ])('%s is refused by name, closes the link, and is logged once', async (_, frame, text) => {
       const inbox = await mate.listen()
       const link = await holding(inbox.address)
       const asker = await mate.pull(1)
-      asker.say(frame)
+      asker.say(...new Array<Frame>(100).fill(frame), pull(2, [0, 10]))
       expect(await asker.next('pullRefused')).toMatchObject({
         request: 1,
         code: 'ERR_FR_PROTOCOL',
         text: expect.stringMatching(text),
       })
-      asker.say(pull(2, [0, 10]))
-      expect(await asker.next('holding')).toMatchObject({ request: 2 })
+      await asker.closed()
+      expect(asker.heard).toEqual([])
+      // It may try again.
+      const better = await mate.pull(1)
+      better.say(pull(3, [0, 10]))
+      expect(await better.next('holding')).toMatchObject({ request: 3 })
       await inbox.received(10)
+      expect(refusals()).toMatchObject([{ from: 1, code: 'ERR_FR_PROTOCOL' }])
       expect(link.isClosed).toBe(false)
     })
 
@@ -262,12 +270,13 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       const link = await holding(`127.0.0.1:${port}`)
       const asker = await mate.pull(1)
       const most = 2 * limits.pullRequests
-      for (let request = 0; request <= most; request++) asker.say(pull(request, [request, 1]))
-      expect(await asker.next('pullRefused')).toMatchObject({
-        request: most,
-        code: 'ERR_FR_LIMIT',
-      })
+      for (let request = 0; request < most + 100; request++) asker.say(pull(request, [request, 1]))
+      for (let request = most; request < most + 100; request++) {
+        const refused = await asker.next('pullRefused')
+        expect(refused).toMatchObject({ request, code: 'ERR_FR_LIMIT' })
+      }
       expect(asker.heard).toEqual([])
+      expect(refusals()).toMatchObject([{ from: 1, code: 'ERR_FR_LIMIT' }])
       await link.next('progress')
     })
 

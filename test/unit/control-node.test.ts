@@ -267,7 +267,7 @@ describe('NodeMachine', () => {
       bench.feed(hashed(0, bytes, digests(1, 9, 3)))
       expect(bench.feed(ask())).toEqual(served([[50, 50]]))
       expect(bench.feed(ask(1))).toMatchObject([
-        { type: 'refusePull', index: 0, request: 4, failure: { code: 'ERR_FR_PROTOCOL' } },
+        { type: 'rejectPull', index: 0, request: 4, failure: { code: 'ERR_FR_PROTOCOL' } },
       ])
     })
   })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Puller, type PullWish } from '../../src/control/puller.js'
 import { RangeSet } from '../../src/control/ranges.js'
 import type { Mate, RangePair } from '../../src/control/types.js'
-import { KIB, limits } from '../../src/limits.js'
+import { KIB, limits, MIB } from '../../src/limits.js'
 
 const block = 64 * KIB
 const unit = limits.pullUnitBytes
@@ -240,6 +240,35 @@ describe('Puller', () => {
       expect(bench.asked).toEqual([1, 2, 2])
     })
 
+    it('for the origin before other mates were asked', () => {
+      for (const how of ['quiet', 'broken', 'gone'] as const) {
+        const bench = new Bench(...[1, 2, 3, 4, 5].map((index) => mate(index)))
+        bench.want([0, block]).open(1).hold(0)
+        bench.pass(limits.pullSearchMs + 1)
+        if (how === 'broken') bench.puller.closed(1, 'ERR_FR_NODE_LOST', bench.nowMs)
+        if (how === 'gone') bench.puller.gone(1, bench.nowMs)
+        if (how === 'quiet') bench.pass(limits.pullQuietMs - limits.pullSearchMs)
+        else bench.advance()
+        // Of the others none was in time at first; one was not dialled before.
+        expect([how, bench.dialled]).toEqual([how, [1, 2, 3, 4, 5]])
+        bench.pass(limits.pullAnswerMs - 2)
+        expect([how, bench.origin.toArray()]).toEqual([how, []])
+        bench.open(5)
+        expect(bench.asked).toEqual([1, 5])
+        bench.hold(1).land([0, block])
+        expect(bench.puller.deadlineMs()).toBeNull()
+        expect(bench.origin.isEmpty).toBe(true)
+      }
+    })
+
+    it('for them either, where none of them can be asked in time', () => {
+      const bench = new Bench(mate(1), mate(2), mate(3), mate(4), mate(5))
+      bench.want([0, block]).open(1).hold(0).pass(limits.pullQuietMs)
+      expect(bench.origin.isEmpty).toBe(true)
+      bench.pass(limits.pullSearchMs)
+      expect(bench.origin.toArray()).toEqual([[0, block]])
+    })
+
     it('for one that brings other things for ever', () => {
       const bench = new Bench(mate(1)).want([0, block]).open(1).hold(0)
       for (let i = 0; i < 100 && bench.origin.isEmpty; i++) {
@@ -248,6 +277,20 @@ describe('Puller', () => {
       }
       expect(bench.origin.toArray()).toEqual([[0, block]])
       expect(bench.nowMs).toBeLessThan(2 * limits.pullServedMs + limits.pullQuietMs)
+    })
+
+    it.each([0, 1_000 * MIB])('for liars, who say they have %d bytes to send before', (backlog) => {
+      const bench = new Bench(...[1, 2, 3, 4, 5, 6].map((index) => mate(index))).want([0, block])
+      let answered = 0
+      for (let bytes = 1; bench.origin.isEmpty && bench.nowMs < limits.stallMs; bytes++) {
+        for (const index of bench.dialled) bench.open(index)
+        while (answered < bench.asks.length) bench.hold(answered++, undefined, backlog)
+        // What comes is not what they promised.
+        for (const index of bench.dialled) bench.puller.received(index, bytes, bench.nowMs)
+        bench.pass(limits.pullQuietMs / 2)
+      }
+      expect(bench.origin.toArray()).toEqual([[0, block]])
+      expect(bench.nowMs).toBeLessThanOrEqual(2 * limits.pullPatienceMs + limits.pullQuietMs)
     })
 
     it('longer than pullSearchMs where nobody promises anything', () => {
@@ -302,7 +345,7 @@ describe('Puller', () => {
 
     it('that is gone is not asked again', () => {
       const bench = new Bench(mate(1)).want([0, block]).open(1).hold(0)
-      bench.puller.gone(1)
+      bench.puller.gone(1, bench.nowMs)
       expect(bench.advance().origin.toArray()).toEqual([[0, block]])
       expect(bench.want([unit, block]).asked).toEqual([1])
       expect(bench.puller.isAsking(1)).toBe(false)
