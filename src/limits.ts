@@ -166,7 +166,8 @@ export const limits = {
   traceQueueBytes: 4 * MIB,
 
   // --- engine ---
-  inboxCommands: 65_536,
+  /** Ranges that one feed may have listed by its caller; what it lists of itself does not count. */
+  listedRanges: 65_536,
   /** Pieces in which one stream may have landed; a feed that would make more is closed by name. */
   landedPieces: 1_048_576,
   /** Digest payload bytes one feed may have listed but not sent. */

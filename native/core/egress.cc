@@ -39,7 +39,14 @@ constexpr uint64_t kLagHoldMaxNs = 60'000'000'000;
 
 // --- lists ---------------------------------------------------------------------------------------
 
-// The bytes are counted as queued already.
+// Ranges that were asked for before they landed wait in so many pieces now.
+void Lane::count_wanted(OutFeed& feed, size_t before, size_t now) {
+  // One step, modulo 2^64: the caller's thread reads it at any time.
+  feed.counters->listed.fetch_add(now - before, std::memory_order_relaxed);
+}
+
+// The bytes are counted as queued already. What landing bytes list (`grows`) is not the caller's:
+// however long it gets, calls on the feed are taken.
 void Lane::list(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end, uint16_t flags,
                 bool grows) {
   if (begin >= end) return;
@@ -56,7 +63,7 @@ void Lane::list(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end, uin
     }
   }
   feed.items.push_back({stream.id, flags, begin, end, grows});
-  feed.counters->listed.fetch_add(1, std::memory_order_relaxed);
+  if (!grows) feed.counters->listed.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Lane::list_relayed(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end) {
@@ -88,7 +95,9 @@ void Lane::offer(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t en
       want.bytes.each_inside(begin, end, [&](uint64_t from, uint64_t to) {
         list(out, stream, from, to, want.flags, true);
       });
+      const size_t before = want.bytes.intervals();
       want.bytes.erase(begin, end);
+      count_wanted(out, before, want.bytes.intervals());
     }
   }
 }
@@ -109,9 +118,11 @@ void Lane::send(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, 
   if (missing.empty()) return;
   for (auto& want : out.wanted) {
     if (want.stream != number || want.flags != flags) continue;
+    const size_t before = want.bytes.intervals();
     missing.each([&](uint64_t begin, uint64_t end) { want.bytes.insert(begin, end); });
-    return;
+    return count_wanted(out, before, want.bytes.intervals());
   }
+  count_wanted(out, 0, missing.intervals());
   out.wanted.push_back({number, flags, std::move(missing)});
 }
 
@@ -160,7 +171,6 @@ bool Lane::begin_record(OutFeed& feed) {
     feed.digests = std::move(item.payload);
     feed.digests_sent = 0;
     feed.digest_items.pop_front();
-    feed.counters->listed.fetch_sub(1, std::memory_order_relaxed);
     feed.counters->digest_bytes.fetch_sub(feed.digests.size(), std::memory_order_relaxed);
   } else if (feed.items.empty()) {
     if (!feed.is_finishing) return false;
@@ -212,8 +222,8 @@ bool Lane::begin_payload(OutFeed& feed, Header* out) {
   }
   item.begin += length;
   if (item.begin == item.end) {
+    if (!item.grows) feed.counters->listed.fetch_sub(1, std::memory_order_relaxed);
     feed.items.pop_front();
-    feed.counters->listed.fetch_sub(1, std::memory_order_relaxed);
   }
   *out = header;
   return true;

@@ -15,9 +15,10 @@ namespace fr {
 namespace {
 
 constexpr Answer kClosed{nullptr, {Code::ERR_FR_CLOSED, 0}};
+constexpr Answer kFull{nullptr, {Code::ERR_FR_INBOX_FULL, 0}};
 constexpr int kUserTimeoutMs = 10'000;
 constexpr int kFirstLowat = 128 << 10;
-constexpr uint64_t kListedMax = 65'536;             // entries of one feed's lists
+constexpr uint64_t kListedMax = 65'536;             // limits.listedRanges
 constexpr uint64_t kDigestQueueBytes = 8ull << 20;  // limits.digestQueueBytes
 constexpr size_t kFeedsMax = 65'536;
 constexpr size_t kTransfersMax = 4'096;
@@ -89,9 +90,7 @@ Answer Engine::task(uint32_t transfer, std::function<void(Lane&)> work) {
   if (!running_) return kClosed;
   auto it = transfers_.find(transfer);
   if (it == transfers_.end()) return {"transfer: unknown handle", {}};
-  if (!it->second.lane->submit(std::move(work))) {
-    return {nullptr, {Code::ERR_FR_INBOX_FULL, 0}};
-  }
+  if (!it->second.lane->submit(std::move(work))) return kFull;
   return {};
 }
 
@@ -179,11 +178,6 @@ Answer Engine::checked_range(uint32_t feed, uint32_t stream, uint64_t offset,
   if (it == feeds_.end()) return {"feed: unknown handle", {}};
   if (!it->second.is_out) return {"feed: receives, cannot send", {}};
   if (it->second.is_finishing) return {"feed: finished", {}};
-  const FeedCounters& counters = *it->second.counters;
-  if (counters.listed.load(std::memory_order_relaxed) >= kListedMax ||
-      counters.digest_bytes.load(std::memory_order_relaxed) >= kDigestQueueBytes) {
-    return {nullptr, {Code::ERR_FR_INBOX_FULL, 0}};
-  }
   const auto& streams = transfers_.at(it->second.transfer).streams;
   auto found = streams.find(stream);
   if (found == streams.end()) return {"stream: unknown number", {}};
@@ -199,6 +193,7 @@ Answer Engine::send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t le
   const Answer checked = checked_range(feed, stream, offset, length);
   if (!checked.ok()) return checked;
   const FeedEntry& entry = feeds_.at(feed);
+  if (entry.counters->listed.load(std::memory_order_relaxed) >= kListedMax) return kFull;
   entry.counters->queued.fetch_add(length, std::memory_order_relaxed);
   return task(entry.transfer, [=](Lane& lane) { lane.send(feed, stream, offset, length, flags); });
 }
@@ -210,7 +205,8 @@ Answer Engine::send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uin
   if (payload.empty() || payload.size() > kMaxDigestPayload) return {"payload: size", {}};
   if (length > UINT32_MAX) return {"length: more than one record covers", {}};
   const FeedEntry& entry = feeds_.at(feed);
-  entry.counters->listed.fetch_add(1, std::memory_order_relaxed);
+  const uint64_t waiting = entry.counters->digest_bytes.load(std::memory_order_relaxed);
+  if (waiting + payload.size() > kDigestQueueBytes) return kFull;
   entry.counters->digest_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
   return task(entry.transfer, [=, payload = std::move(payload)](Lane& lane) {
     lane.send_digests(feed, stream, offset, length, flags, payload);

@@ -22,7 +22,7 @@ struct FeedCounters {
   std::atomic<uint64_t> unacked{0};    // out: accepted, not yet acknowledged
   std::atomic<uint64_t> duplicate{0};  // in: dropped, the range had landed before
   std::atomic<uint64_t> records{0};
-  std::atomic<uint64_t> listed{0};        // out: entries of its lists
+  std::atomic<uint64_t> listed{0};        // out: ranges of its caller's that wait, landed or not
   std::atomic<uint64_t> digest_bytes{0};  // out: digest payload listed, not sent
 };
 

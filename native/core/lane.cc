@@ -308,12 +308,13 @@ void Lane::fail_stream(Transfer& transfer, Stream& stream, Status why) {
     std::erase_if(out.items, [&](const OutItem& item) {
       if (item.stream != stream.id) return false;
       out.counters->queued -= item.end - item.begin;
-      out.counters->listed--;
+      if (!item.grows) out.counters->listed--;
       return true;
     });
     for (auto& want : out.wanted) {
       if (want.stream != stream.id) continue;
       out.counters->queued -= want.bytes.bytes();
+      count_wanted(out, want.bytes.intervals(), 0);
       want.bytes.clear();
     }
     // A record that was announced cannot be completed: the connection is lost with it.

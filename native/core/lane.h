@@ -122,6 +122,7 @@ class Lane {
   bool take_errno(OutFeed& feed, ssize_t result);
   void list(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end, uint16_t flags,
             bool grows);
+  void count_wanted(OutFeed& feed, size_t before, size_t now);
   void list_relayed(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end);
   void offer(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, bool relay);
   void open_pipe(OutFeed& feed);

@@ -93,7 +93,7 @@ export class OutFeed extends Feed {
     const { ready, missing } = stream.split(spec.offset, spec.offset + spec.length)
     let pieces = this.#listed.length + ready.length + missing.length
     for (const { bytes } of this.#awaited) pieces += bytes.pieces
-    if (pieces > limits.inboxCommands) throw new FrError('ERR_FR_INBOX_FULL')
+    if (pieces > limits.listedRanges) throw new FrError('ERR_FR_INBOX_FULL')
     for (const [begin, end] of ready) this.#list(stream, flags, begin, end)
     for (const [begin, end] of missing) this.#awaitedOf(stream, flags).bytes.add(begin, end)
     this.#wake()

@@ -1,8 +1,10 @@
 /** Relaying in both engines: by flag, while receiving, and the full exchange that rests on it. */
 import { describe, expect, it } from 'vitest'
+import type { FrError } from '../../src/errors.js'
+import { limits } from '../../src/limits.js'
 import { engines } from './engines.js'
-import { rawEnd, rawPayload, rawRecords } from './raw.js'
-import { blockBytes, drain, fileBytes, MIB, streamId, useWorld } from './world.js'
+import { rawEnd, rawPayload, rawRecords, rawStream } from './raw.js'
+import { blockBytes, drain, fileBytes, MIB, poll, streamId, useWorld } from './world.js'
 
 describe.each(engines)('$kind engine: relaying', (under) => {
   const world = useWorld(under)
@@ -94,6 +96,68 @@ describe.each(engines)('$kind engine: relaying', (under) => {
     }
     expect(payloadBytes).toBe(800)
     expect(seen.subarray(0, 800).equals(bytes.subarray(0, 800))).toBe(true)
+  })
+
+  it('takes calls on a feed whose history of relayed pieces is longer than any list', async () => {
+    const b = await world.party()
+    const pieces = limits.listedRanges + 4_000
+    const size = 2 * pieces
+    const bytes = fileBytes(size)
+    // The file is whole: marked copies are drained, and become history as if they had landed.
+    const { transfer } = await world.origin(b, bytes)
+    const { socket, feed } = await world.rawSender(b, transfer)
+    const records = Array.from({ length: pieces }, (_, i) =>
+      rawPayload(2 * i, bytes.subarray(2 * i, 2 * i + 1), 1),
+    )
+    socket.end(Buffer.concat([...records, rawEnd]))
+    expect((await b.closed(feed)).code).toBeNull()
+    const late = await world.rawReceiver(b, transfer, true)
+    await poll('the history is listed', () => {
+      const stats = b.engine.stats(transfer).feeds.find((it) => it.feed === late.feed)
+      return stats !== undefined && stats.queuedBytes + stats.payloadBytes === pieces
+    })
+    b.engine.send(late.feed, { stream: streamId, offset: 1, length: 1 })
+    const payload = Buffer.from('digests')
+    b.engine.sendDigests(late.feed, { stream: streamId, offset: 0, length: size, payload })
+    const kinds = { history: 0, listed: 0, digests: 0 }
+    for await (const { kind, offset, payload: sent } of rawStream(late.socket)) {
+      if (kind === 3) kinds.digests++
+      else if (offset === 1) kinds.listed++
+      else kinds.history++
+      if (kind === 1) expect(sent[0]).toBe(bytes[offset])
+      if (kinds.listed + kinds.digests === 2) break
+    }
+    expect(kinds).toMatchObject({ listed: 1, digests: 1 })
+    expect(kinds.history).toBeGreaterThan(0)
+  })
+
+  it('takes so many ranges of its caller and no more, whether they have landed or not', async () => {
+    const b = await world.party()
+    // More than the buffers of a connection take, too.
+    const size = 16 * limits.listedRanges
+    const holds = await world.origin(b, Buffer.alloc(size))
+    const lacks = await world.receiver(b, size)
+    for (const { transfer } of [holds, lacks]) {
+      const { feed } = await world.rawReceiver(b, transfer)
+      let listed = 0
+      const list = () => {
+        for (let i = 0; i < 8_000; i++, listed++)
+          b.engine.send(feed, { stream: streamId, offset: 4 * listed, length: 2 })
+      }
+      const code = await poll('the list is full', () => {
+        try {
+          list()
+        } catch (error) {
+          return (error as FrError).code
+        }
+        return undefined
+      })
+      expect(code).toBe('ERR_FR_INBOX_FULL')
+      expect(listed).toBeGreaterThanOrEqual(limits.listedRanges)
+      // Digests have a bound of their own.
+      const digests = { stream: streamId, offset: 0, length: 1, payload: Buffer.alloc(1) }
+      expect(() => b.engine.sendDigests(feed, digests)).not.toThrow()
+    }
   })
 
   it('sends a listed range as it lands', async () => {

@@ -2,6 +2,7 @@
  * The record format by code of its own, so that a mistake in the engines' codecs is not repeated in
  * their tests: headers with any field wrong, and a reader that insists on sound ones.
  */
+import type { Socket } from 'node:net'
 import xxhash from 'xxhash-wasm'
 import { seed, streamId } from './world.js'
 
@@ -54,6 +55,23 @@ export interface RawRecord {
   readonly offset: number
   readonly length: number
   readonly payload: Buffer
+}
+
+/** The records of a connection as they come, for those who need not see its end. */
+export async function* rawStream(socket: Socket): AsyncGenerator<RawRecord> {
+  let rest = Buffer.alloc(0)
+  for await (const chunk of socket) {
+    rest = Buffer.concat([rest, chunk])
+    let at = 0
+    while (rest.length - at >= 32) {
+      const follows = rest.readUInt8(at + 3) === 1 ? 24 : 12
+      const end = at + 32 + rest.readUInt32LE(at + follows)
+      if (end > rest.length) break
+      yield* rawRecords(rest.subarray(at, end))
+      at = end
+    }
+    rest = rest.subarray(at)
+  }
 }
 
 /** Takes a byte stream apart; throws on a header that is not sound or a tail that is cut. */
