@@ -15,7 +15,9 @@
  * - A feed that broke stays a valid handle until the listener has returned from the batch that
  *   holds its `feedClosed`; until then calls on it do nothing. After that, and after `close`, they
  *   throw.
- * - `send` and `sendDigests` throw FrError ERR_FR_INBOX_FULL when a feed has too much listed.
+ * - `send` throws FrError ERR_FR_INBOX_FULL when limits.listedRanges ranges of its caller wait on a
+ *   feed, `sendDigests` when limits.digestQueueBytes of payload do. What a feed relays counts for
+ *   neither, however many pieces its history has.
  * - out feed: `feedClosed` with code null comes when the peer has closed its side after our `end`
  *   record. EOF before that is ERR_FR_NODE_LOST; a byte from the receiver is ERR_FR_PROTOCOL.
  * - in feed: EOF before an `end` record is ERR_FR_NODE_LOST; a byte after it is ERR_FR_PROTOCOL.

@@ -30,6 +30,13 @@ const stateTones: Readonly<Record<State, Tone>> = {
   refused: 'red',
 }
 
+/** The state in words, with what people want to know of a node that receives. */
+function stateText(node: NodeProgress): string {
+  if (node.state !== 'receiving') return node.state
+  if (node.isCatchingUp) return 'catching up'
+  return node.isLagging ? 'lagging' : node.state
+}
+
 function isOver(node: NodeProgress): boolean {
   return node.state === 'complete' || node.state === 'failed' || node.state === 'refused'
 }
@@ -131,7 +138,8 @@ interface LiveLayout {
 
 const gap = 2
 const percentWidth = 4
-const stateWidth = 10
+/** So that columns do not move when a node gets another state; `catching up` needs one more. */
+const stateWidthMin = 10
 const rateWidth = 9
 const etaWidth = 10
 const barWidthMin = 10
@@ -148,7 +156,7 @@ const relaysWidth = 11
  * Narrow terminals lose, in this order: the share it relays, its queue, the rate out, the reason,
  * the bar, the ETA, the state, the rate in.
  */
-function liveLayout(columns: number, nodeWidth: number): LiveLayout {
+function liveLayout(columns: number, nodeWidth: number, stateWidth: number): LiveLayout {
   let room = columns - nodeWidth - gap - percentWidth
   const take = (width: number): number => {
     if (room < gap + width) return 0
@@ -188,8 +196,8 @@ function nodeLine(
   }
   const done = isOver(node)
   cell(printable(node.node), layout.node)
-  const lags = node.isLagging && node.state === 'receiving'
-  cell(lags ? 'lagging' : node.state, layout.state, lags ? 'yellow' : stateTones[node.state])
+  const state = stateText(node)
+  cell(state, layout.state, state === 'lagging' ? 'yellow' : stateTones[node.state])
   cell(
     layout.bar === 0 ? '' : bar(share, layout.bar),
     layout.bar,
@@ -224,8 +232,8 @@ function totalRate(progress: Progress): number {
 }
 
 function stateCounts(nodes: readonly NodeProgress[]): string {
-  const counts = new Map<State, number>()
-  for (const node of nodes) counts.set(node.state, (counts.get(node.state) ?? 0) + 1)
+  const counts = new Map<string, number>()
+  for (const node of nodes) counts.set(stateText(node), (counts.get(stateText(node)) ?? 0) + 1)
   return [...counts].map(([state, amount]) => `${amount} ${state}`).join(', ')
 }
 
@@ -258,7 +266,8 @@ export function liveLines(
     Math.max(...shown.map((node) => displayWidth(printable(node.node)))),
   )
   const lines = [paint('bold', header)]
-  const layout = liveLayout(columns, nodeWidth)
+  const stateWidth = Math.max(stateWidthMin, ...shown.map((node) => stateText(node).length))
+  const layout = liveLayout(columns, nodeWidth, stateWidth)
   for (const node of shown) lines.push(nodeLine(node, progress.bytes, layout, columns, paint))
   if (!fits) {
     const some = `slowest ${shown.length} of ${progress.nodes.length} shown`

@@ -15,7 +15,7 @@
  * and never grow a window to fill an idle origin: a network limited by its relays fills any window.
  */
 import { KIB, MIB } from '../limits.js'
-import type { Dealer, DealerFact, Send } from './dealer.js'
+import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
 import { LagVotes } from './lag-votes.js'
 import { RangeSet } from './ranges.js'
@@ -121,10 +121,14 @@ export class AdaptiveDealer implements Dealer {
         // Dealt upon at the next tick: a deal for every report cost more than it gained.
         return []
       }
-      case 'counted':
-        this.#answers.counted(fact.node, fact.queuedBytes, fact.nowMs)
-        this.#relays.get(fact.node)?.counted(fact.queuedBytes, fact.sentBytes)
-        return []
+      case 'counted': {
+        const relay = this.#relays.get(fact.node)
+        relay?.counted(fact.queuedBytes, fact.sentBytes)
+        const { node, queuedBytes, nowMs } = fact
+        const sends = this.#answers.counted(node, queuedBytes, nowMs, relay?.window)
+        this.#listed(sends)
+        return sends
+      }
       case 'needed': {
         const sends = this.#answers.answer(fact)
         this.#listed(sends)
@@ -254,10 +258,18 @@ export class AdaptiveDealer implements Dealer {
     // Marked also while it is alone: that is its history for a node that joins.
     sends.push({ ...unit, node: relay.node, relay: true, why: 'share' })
     for (const node of this.#cut.get(relay.node) ?? []) {
-      if (!this.#relays.has(node)) continue
-      this.#relays.get(node)?.listed(length)
-      sends.push({ ...unit, node, relay: false, why: 'bypass' })
+      const beyond = this.#relays.get(node)
+      if (beyond !== undefined) this.#sendPast(beyond, [offset, length], 'bypass', sends)
     }
+  }
+
+  /** A unit past the relays; a node that is far behind gets it later. */
+  #sendPast(to: DealtRelay, range: RangePair, why: SendReason, sends: Send[]): void {
+    if (this.#answers.isBehind(to.node, to.queuedBytes))
+      return this.#answers.owe(to.node, range, why)
+    const [offset, length] = range
+    to.listed(length)
+    sends.push({ node: to.node, stream: 0, offset, length, relay: false, scratch: false, why })
   }
 
   /**
@@ -267,7 +279,6 @@ export class AdaptiveDealer implements Dealer {
     const floor = Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000)
     const heard = [...this.#relays.values()].filter((relay) => !relay.isSilent)
     if (heard.length === 0) return
-    // What one node is brought to be level with the others does not keep the origin busy for them.
     let queued = heard.reduce((sum, relay) => sum + this.#queuedFor(relay), 0)
     this.#dryTicks = this.#pool.isEmpty || queued >= floor ? 0 : this.#dryTicks + 1
     if (this.#dryTicks < dryTicks) return
@@ -287,9 +298,12 @@ export class AdaptiveDealer implements Dealer {
     return sends
   }
 
+  /** What keeps the origin busy for everybody: not what brings a node level with the others. */
   #queuedFor(relay: DealtRelay): number {
-    const isAlone = this.#relays.size === 1
-    return this.#lag.catchingUp.has(relay.node) && !isAlone ? 0 : relay.queuedBytes
+    const areLevel = this.#lag.catchingUp.size < this.#relays.size
+    if (areLevel && this.#lag.catchingUp.has(relay.node)) return 0
+    const { node, queuedBytes } = relay
+    return this.#answers.isBehind(node, queuedBytes) ? Number.POSITIVE_INFINITY : queuedBytes
   }
 
   #unitToAll(sends: Send[]): number {
@@ -297,11 +311,8 @@ export class AdaptiveDealer implements Dealer {
     const length = Math.min(available, directUnitBytes)
     this.#pool.remove(offset, length)
     this.directBytes += length
-    const unit = { stream: 0, offset, length, relay: false, scratch: false } as const
-    for (const relay of this.#relays.values()) {
-      relay.listed(length)
-      sends.push({ node: relay.node, ...unit, why: 'everybody' })
-    }
+    for (const relay of this.#relays.values())
+      this.#sendPast(relay, [offset, length], 'everybody', sends)
     return length
   }
 

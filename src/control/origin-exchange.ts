@@ -90,12 +90,12 @@ export class OriginExchange {
     const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
     const brought = sends.filter((send) => send.why === 'level')
     const ranges = brought.map(({ offset, length }): RangePair => [offset, length])
-    this.#outbox.log('info', 'joined', peer, `the origin brings ${describeRanges(ranges)}`)
+    this.#outbox.log('info', 'joined', peer, `the origin lists ${describeRanges(ranges)}`)
     this.#sendPlan(peer)
     const mate = mateOf(peer)
     for (const other of mates) this.#outbox.send(other, { type: 'mate', mate })
     // That it is behind at first is no news.
-    peer.isLagging = this.#dealer.excluded().includes(peer.node)
+    peer.isLagging = peer.isCatchingUp = this.#dealer.excluded().includes(peer.node)
     this.#tellExcluded()
     this.#digestsDirectly(peer, [[0, this.#config.bytes]])
     this.#list(sends)
@@ -162,11 +162,18 @@ export class OriginExchange {
     this.#detour(to, from, false)
   }
 
-  /** Out of the exchange: survivors are told to make good what this node was dealt. */
+  /**
+   * Out of the exchange: survivors are told to make good what this node was dealt. Those who are
+   * complete miss nothing, but must not serve it any longer.
+   */
   left(peer: Peer, nowMs: number): void {
     this.#source.free(peer.node)
     this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
-    for (const other of this.#group) if (other.phase === 'running') this.#detour(other, peer, true)
+    for (const other of this.#group) {
+      if (other.phase === 'running') this.#detour(other, peer, true)
+      else if (other.isServing)
+        for (const frame of detourFrames(peer, true, [])) this.#outbox.send(other, frame)
+    }
   }
 
   /** The digests of a run are known. A complete node relays none: it needed all of them. */
@@ -237,6 +244,7 @@ export class OriginExchange {
       if (isLagging !== peer.isLagging)
         this.#outbox.log('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')
       peer.isLagging = isLagging
+      peer.isCatchingUp &&= isLagging
     }
   }
 

@@ -44,6 +44,8 @@ export class Peer {
   /** Blocks that were bad here. */
   readonly bad = new RangeSet()
   isLagging = false
+  /** Joined later, and what the others had before is still coming: that is why it lags. */
+  isCatchingUp = false
   /** Opens feeds to its mates and passes on what is marked. */
   isRelay = false
   /** Added again, after it had failed: the later attempt speaks for the node. */

@@ -115,6 +115,16 @@ export class RangeSet {
     return [at(this.#starts, 0), at(this.#ends, 0) - at(this.#starts, 0)]
   }
 
+  /** Takes the first ranges out, at most so many. */
+  take(count: number): RangePair[] {
+    const ends = this.#ends.splice(0, count)
+    return this.#starts.splice(0, count).map((start, i): RangePair => {
+      const length = at(ends, i) - start
+      this.#bytes -= length
+      return [start, length]
+    })
+  }
+
   clear(): void {
     this.#starts.length = 0
     this.#ends.length = 0

@@ -27,8 +27,10 @@ export interface NodeView {
   readonly relayedShare: number
   /** Dealt and not passed on to its slowest mate; null where it relays nothing. */
   readonly queueBytes: number | null
-  /** Its mates do not wait for it. */
+  /** Its mates do not wait for it: it is slower than the others. */
   readonly isLagging: boolean
+  /** Nor for this one: it joined later, and what the others had before is still coming. */
+  readonly isCatchingUp: boolean
   /**
    * Predicted seconds until everything has landed there: at its own rate, and not before the origin
    * can have sent all; null: not known, or all is there.
@@ -110,7 +112,8 @@ function nodeView(machine: OriginMachine, peer: Peer, bytes: number, dealtBytes:
     relayedBytes,
     relayedShare: relayedBytes === 0 ? 0 : relayedBytes / dealtBytes,
     queueBytes: peer.isServing ? flow.queueBytes(peer) : null,
-    isLagging: peer.isLagging,
+    isLagging: peer.isLagging && !peer.isCatchingUp,
+    isCatchingUp: peer.isCatchingUp && peer.phase === 'running',
     etaSeconds: eta,
     waitsFor: waitsFor(peer, bytes, machine.fileDigest !== null),
   }

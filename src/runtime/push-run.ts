@@ -100,6 +100,8 @@ export class PushRun {
   #forecast: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }
   #settle: (failure: Failure | null) => void = () => {}
   #crash: (error: unknown) => void = () => {}
+  /** It has ended, for whatever reason: nobody can be added any more. */
+  #isOver = false
   #isReleased = false
 
   constructor(
@@ -188,7 +190,7 @@ export class PushRun {
   /** Resolves when the node has joined; rejects with the FrError that says why it has not. */
   async add(link: NodeLink): Promise<void> {
     const request = this.#adds++
-    const failure = this.#machine.isEnded
+    const failure = this.#isOver
       ? pushIsOver
       : await new Promise<Failure | null>((resolve) => {
           this.#adding.set(request, resolve)
@@ -392,9 +394,10 @@ export class PushRun {
   }
 
   async #release(): Promise<void> {
+    this.#isOver = true
+    for (const answer of this.#adding.values()) answer(pushIsOver)
     this.#loop.stop()
     this.#dialling.abort()
-    for (const answer of this.#adding.values()) answer(pushIsOver)
     for (const node of this.#remotes.keys()) this.#drop(node)
     this.#router.forget(this.#transfer)
     this.#isReleased = true

@@ -77,6 +77,30 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     expect(sum('published', 'pulledBytes')).toBeGreaterThan(block)
   })
 
+  it('a node that is complete lets go of a mate that has fallen silent', async () => {
+    const silent = await world.childNode()
+    const [a, c] = await world.nodes(2)
+    const { path, content } = world.file('data.bin', 48 * MIB)
+    const door = await gate(world, (c as FrNode).address, 0, 256 * KIB)
+    const to = [a?.address, silent.address, door.address] as string[]
+    const transfer = push(path, { to, engine })
+    const complete = new Set<string>()
+    transfer.on('node', (outcome) => void complete.add(outcome.node))
+    await until(() => complete.size === 2, 'two are complete')
+    const relaysTo = () => a?.status().transfers[0]?.relays.map((relay) => relay.node) ?? []
+    expect(relaysTo()).toContain(silent.address)
+    silent.child.kill('SIGSTOP')
+    await until(() => !relaysTo().includes(silent.address), 'its feed is closed', 3 * limits.failMs)
+    // The push goes on: only that feed was closed.
+    expect(relaysTo()).toEqual([door.address])
+    door.cut()
+    const result = await transfer.result
+    expect(result.nodes.map((node) => node.status)).toEqual(new Array(3).fill('complete'))
+    expect(readFileSync(join((c as { dataDir: string }).dataDir, 'data.bin')).equals(content)).toBe(
+      true,
+    )
+  })
+
   describe('of a mate written by hand', () => {
     const content = Buffer.alloc(5 * block + 100)
     for (let i = 0; i < content.length; i++) content[i] = (i * 2_654_435_761) >>> 24

@@ -34,6 +34,7 @@ const node = (over: Partial<NodeProgress> & { node: string }): NodeProgress => (
   relayedShare: 0.25,
   queueBytes: 320 * 1024,
   isLagging: false,
+  isCatchingUp: false,
   etaSeconds: 2.6,
   waitsFor: null,
   ...over,
@@ -159,6 +160,22 @@ describe('the live display', () => {
     const nodes = [node({ node: 'h:1', ...over })]
     const [, line] = liveLines({ ...progress, nodes }, 'f', { columns: 160, rows: 24 }, plain)
     expect(line).toMatch(/^h:1 {2}lagging {5}\[.*\] {3}50% {2}25\.0 MB\/s {2}ETA 2\.6s$/)
+  })
+
+  it('says who catches up, which is no lag, in the plain line too', () => {
+    const late = node({ node: 'b:1', isCatchingUp: true, landedBytes: 0 })
+    const nodes = [node({ node: 'a:1' }), late, node({ node: 'c:1', isLagging: true })]
+    const lines = liveLines({ ...progress, nodes }, 'f', { columns: 60, rows: 24 }, plain)
+    expect(lines.slice(1).map((line) => line.slice(0, 16))).toEqual([
+      'a:1  receiving  ',
+      'b:1  catching up',
+      'c:1  lagging    ',
+    ])
+    const gone = { ...late, state: 'failed' as const }
+    expect(
+      liveLines({ ...progress, nodes: [gone] }, 'f', { columns: 60, rows: 24 }, plain)[1],
+    ).toMatch(/^b:1 {2}failed/)
+    expect(progressLine({ ...progress, nodes })).toContain('1 receiving, 1 catching up, 1 lagging')
   })
 
   it('gives up bar before reason', () =>

@@ -61,6 +61,7 @@ const progress: Progress = {
       relayedShare: 0,
       queueBytes: null,
       isLagging: false,
+      isCatchingUp: false,
       etaSeconds: 1,
       waitsFor: null,
     },

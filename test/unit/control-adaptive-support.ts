@@ -3,7 +3,7 @@
  */
 import { AdaptiveDealer } from '../../src/control/adaptive.js'
 import type { DealerFact, Send } from '../../src/control/dealer.js'
-import { GIB } from '../../src/limits.js'
+import { MIB } from '../../src/limits.js'
 
 export interface FakeRelay {
   /** Bytes it forwards to all mates per millisecond; Infinity: at once. */
@@ -71,7 +71,7 @@ export class AdaptiveBench {
 
   tick(): Send[] {
     for (const [node, { listed }] of this.relays) {
-      const queuedBytes = this.isOriginDry ? 0 : GIB
+      const queuedBytes = this.isOriginDry ? 0 : 60 * MIB
       const counted = { node, sentBytes: listed, queuedBytes, unackedBytes: 0 }
       this.tell({ type: 'counted', ...counted, nowMs: this.nowMs })
     }

@@ -5,6 +5,7 @@ import type { OriginCommand, OriginEvent } from '../../src/control/origin-events
 import { dealerOf } from '../../src/control/strategies.js'
 import type { Frame, Strategy } from '../../src/control/types.js'
 import { KIB, limits } from '../../src/limits.js'
+import { pushView } from '../../src/runtime/origin-view.js'
 
 const block = 64 * KIB
 class Bench {
@@ -196,6 +197,26 @@ describe('a node that is added', () => {
     alone.sealed()
     expect(alone.complete(2).at(-1)).toEqual({ type: 'end', failure: null })
     expect(alone.outcomes()).toEqual(['failed', 'failed', 'complete'])
+  })
+
+  it('that dies is gone for those too who are complete, and who miss nothing of it', () => {
+    const bench = new Bench(3)
+    bench.ready(0, 1, 2)
+    bench.sealed().complete(0)
+    for (const [node, ranges] of [
+      [0, []],
+      [2, [[3 * block, 3 * block]]],
+    ] as const) {
+      const twin = new Bench(3)
+      twin.ready(0, 1, 2)
+      twin.sealed().complete(0)
+      const gone = { type: 'detour', index: 1, gone: true, stream: 0, ranges }
+      expect(frames(twin.lost(1), node, 'detour')).toEqual([gone])
+    }
+    // One that was complete itself leaves the same way; who is gone is told nothing.
+    bench.complete(1)
+    expect(frames(bench.lost(1), 0, 'detour')).toMatchObject([{ index: 1, gone: true }])
+    expect(frames(bench.lost(0), 1, 'detour')).toEqual([])
   })
 
   it('that dies is one of the failed, and what it was dealt goes another way', () => {
@@ -396,6 +417,10 @@ describe('adaptive dealing with a node that joins', () => {
       backlogBytes: 0,
       behind: [],
     })
+  const shown = (bench: Bench, node: number) => {
+    const facts = { transfer: '', bytes: 64 * block, seconds: 1, boundSeconds: null }
+    return pushView(bench.machine, { ...facts, originBytesSent: 0 }).nodes[node]
+  }
   const look = (bench: Bench) => {
     bench.nowMs += 10
     return bench.feed({ type: 'counted', feeds: [] })
@@ -411,6 +436,7 @@ describe('adaptive dealing with a node that joins', () => {
     for (const node of [0, 1, 2])
       expect(frames(joined, node, 'lagging')).toMatchObject([{ indices: [2] }])
     expect(joined.some((c) => c.type === 'log' && c.event === 'lags')).toBe(false)
+    expect(shown(bench, 2)).toMatchObject({ isCatchingUp: true, isLagging: false })
     for (const node of [0, 1]) report(bench, node, bytes)
     expect(frames(look(bench), 0, 'lagging')).toEqual([])
     report(bench, 2, bytes)
@@ -418,5 +444,13 @@ describe('adaptive dealing with a node that joins', () => {
     for (const node of [0, 1, 2])
       expect(frames(level, node, 'lagging')).toMatchObject([{ indices: [] }])
     expect(level.some((c) => c.type === 'log' && c.event === 'keeps-up')).toBe(true)
+    expect(shown(bench, 2)).toMatchObject({ isCatchingUp: false, isLagging: false })
+    // From here on it is one of them: to be silent is to lag.
+    for (let i = 0; i < 40; i++) {
+      for (const node of [0, 1]) report(bench, node, bytes)
+      look(bench)
+    }
+    expect(shown(bench, 2)).toMatchObject({ isCatchingUp: false, isLagging: true })
+    expect(shown(bench, 0)).toMatchObject({ isCatchingUp: false, isLagging: false })
   })
 })

@@ -1,0 +1,85 @@
+/** Adding nodes to a push that ends by a defect of this program: nobody waits for an answer. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openEngine } from '../../src/api/engines.js'
+import type { NodeLink } from '../../src/control/plan.js'
+import { randomId } from '../../src/runtime/crypto.js'
+import { WorkerHashPool } from '../../src/runtime/hash-pool.js'
+import { openKey } from '../../src/runtime/keys.js'
+import { PushRun } from '../../src/runtime/push-run.js'
+import { type EngineKind, World } from './push-support.js'
+
+const defect = new Error('a defect')
+
+describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kind) => {
+  let world: World
+  beforeEach(() => {
+    world = new World(kind)
+  })
+  afterEach(() => world.dispose())
+
+  /** HOST:PORT where connections are taken and nothing is ever said. */
+  async function mute(): Promise<string> {
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      world.defer(() => socket.destroy())
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    world.defer(() => server.close())
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
+  /** HOST:PORT that nobody listens on. */
+  async function closed(): Promise<string> {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    server.close()
+    await once(server, 'close')
+    return `127.0.0.1:${port}`
+  }
+
+  /** Dies of the first outcome. */
+  async function fragile(nodes: readonly NodeLink[]): Promise<PushRun> {
+    const { engine, router } = await openEngine(kind, () => {})
+    const pool = new WorkerHashPool()
+    world.defer(() => engine.shutdown())
+    world.defer(() => pool.close())
+    const source = await engine.storage.openSource(world.file('f.bin', 1_000).path)
+    const self = { nodeId: randomId(), incarnation: 1 }
+    const connectMs = 20_000
+    const spec = {
+      transfer: randomId(),
+      strategy: 'adaptive',
+      shape: 'auto',
+      name: Buffer.from('f.bin'),
+      nodes,
+      originUplinkBytesPerSecond: undefined,
+      algorithm: 'xxh64',
+      noClobber: false,
+      connectMs,
+      dialler: { keys: [openKey], self, connectMs },
+      log: () => {},
+    } as const
+    return new PushRun(engine, router, pool, source, spec, {
+      plan: () => {},
+      outcome: () => {
+        throw defect
+      },
+    })
+  }
+
+  it('that dies of a defect answers those who wait, and those who come later', async () => {
+    const run = await fragile([{ address: await mute() }])
+    const result = run.run()
+    const waiting = run.add({ address: await mute() })
+    const refused = run.add({ address: await closed() })
+    const ended = expect(result).rejects.toMatchObject({ code: 'ERR_FR_INTERNAL', cause: defect })
+    for (const add of [waiting, refused])
+      await expect(add).rejects.toMatchObject({ code: 'ERR_FR_NO_TRANSFER' })
+    await ended
+    const late = run.add({ address: await mute() })
+    await expect(late).rejects.toMatchObject({ code: 'ERR_FR_NO_TRANSFER' })
+  })
+})
