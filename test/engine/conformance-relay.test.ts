@@ -131,7 +131,7 @@ describe.each(engines)('$kind engine: relaying', (under) => {
     expect(kinds.history).toBeGreaterThan(0)
   })
 
-  it('takes so many ranges of its caller and no more, whether they have landed or not', async () => {
+  it('takes so many ranges of its caller and no more, landed or not', async () => {
     const b = await world.party()
     // More than the buffers of a connection take, too.
     const size = 16 * limits.listedRanges
