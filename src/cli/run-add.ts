@@ -5,7 +5,11 @@ import { keyOption } from './keys.js'
 
 export async function runAdd(command: AddCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr add: ${text}\n`))
-  const { addNode, loadKeyFile } = await import('../api/index.js')
+  // A question needs neither engine nor push: they would be a quarter of its start.
+  const [{ addNode }, { loadKeyFile }] = await Promise.all([
+    import('../api/status.js'),
+    import('../api/keys.js'),
+  ])
   const key = await keyOption(command.keyFile, context, loadKeyFile)
   const { transfer, address: node, via } = command
   await addNode(transfer, node, { via, ...key, signal })

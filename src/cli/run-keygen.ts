@@ -5,7 +5,7 @@ import type { KeygenCommand } from './commands.js'
 import type { Context } from './context.js'
 
 export async function runKeygen(command: KeygenCommand, context: Context): Promise<number> {
-  const { generateKey } = await import('../api/index.js')
+  const { generateKey } = await import('../api/keys.js')
   const key = generateKey()
   const text = key.endsWith('\n') ? key : `${key}\n`
   if (command.out === undefined) {

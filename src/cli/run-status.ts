@@ -6,7 +6,11 @@ import { statusLines } from './render-status.js'
 
 export async function runStatus(command: StatusCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr status: ${text}\n`))
-  const { fetchStatus, loadKeyFile } = await import('../api/index.js')
+  // A question needs neither engine nor push: they would be a quarter of its start.
+  const [{ fetchStatus }, { loadKeyFile }] = await Promise.all([
+    import('../api/status.js'),
+    import('../api/keys.js'),
+  ])
   const key = await keyOption(command.keyFile, context, loadKeyFile)
   const status = await fetchStatus(command.address, { ...key, signal })
   context.stdout(
