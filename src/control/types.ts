@@ -51,6 +51,8 @@ export type Frame =
       readonly manifestPages: number
       /** XXH64 over the binary form of all entries (protocol/manifest.ts), 16 hex digits. */
       readonly manifestDigest: string
+      /** Tells this attempt of the node from others in the same push; 0..63. */
+      readonly attempt: number
     }
   | { readonly type: 'manifest'; readonly page: number; readonly entries: readonly StreamEntry[] }
   | {

@@ -38,6 +38,7 @@ const frameTable: FrameTable = {
       bytes: body.integer('bytes', 0, bytesMax),
       manifestPages: body.integer('manifestPages', 1, limits.manifestPages),
       manifestDigest: body.hex('manifestDigest', 16),
+      attempt: body.integer('attempt', 0, mateMax),
     }),
   ],
   manifest: [

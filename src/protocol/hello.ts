@@ -2,7 +2,8 @@
  * The handshake's messages, `u32 length | UTF-8 JSON` of at most limits.helloBytes, and what is
  * computed from them: capabilities, proofs, session secrets.
  *
- *     dialler  -> hello { fr, type, channel, nonce, nodeId, incarnation, transfer?, from?, caps }
+ *     dialler  -> hello { fr, type, channel, nonce, nodeId, incarnation, transfer?, from?, to?,
+ *                         caps }
  *     acceptor -> hello { fr, type, nonce, nodeId, incarnation, caps }   prove { type, proofs }
  *     dialler  -> auth  { type, proof }
  *     acceptor -> go    { type }
@@ -54,6 +55,11 @@ export interface DiallerHello extends AcceptorHello {
    */
   readonly transfer: string | null
   readonly from: number | null
+  /**
+   * The same: who is meant, of the attempts that this node may have made. A mate says its index,
+   * the origin the `attempt` of its offer.
+   */
+  readonly to: number | null
 }
 
 export interface Agreed {
@@ -93,8 +99,8 @@ export function messageBytes(start: Uint8Array): number | null {
 // --- messages ---
 
 export function encodeDiallerHello(hello: DiallerHello): Uint8Array<ArrayBuffer> {
-  const { transfer, from, ...rest } = hello
-  const part = isPartOfTransfer(hello.channel) ? { transfer, from } : {}
+  const { transfer, from, to, ...rest } = hello
+  const part = isPartOfTransfer(hello.channel) ? { transfer, from, to } : {}
   return encodeMessage({ fr: limits.protocolVersion, type: 'hello', ...rest, ...part })
 }
 
@@ -116,6 +122,7 @@ export function decodeDiallerHello(message: Uint8Array): DiallerHello {
     ...readSide(fields),
     transfer: isPart ? fields.hex('transfer', 32) : null,
     from: isPart ? fields.integer('from', -1, limits.nodesPerPush - 1) : null,
+    to: isPart ? fields.integer('to', 0, limits.nodesPerPush - 1) : null,
   }
 }
 

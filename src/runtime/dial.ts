@@ -56,6 +56,8 @@ export interface DataTarget {
   readonly transfer: string
   /** Index of this side among the mates, -1 the origin. */
   readonly from: number
+  /** Index of the mate that is dialled; of the origin: the attempt of its offer. */
+  readonly to: number
 }
 
 /** An outgoing feed and what signs the digests on it. */
@@ -70,8 +72,8 @@ export function dialData(
   signal: AbortSignal,
   channel: 'data' | 'pull' = 'data',
 ): Promise<Established> {
-  const { address, nodeId: expectedNodeId, transfer, from } = target
-  return dial({ ...dialler, address, channel, transfer, from, expectedNodeId, signal })
+  const { address, nodeId: expectedNodeId, transfer, from, to } = target
+  return dial({ ...dialler, address, channel, transfer, from, to, expectedNodeId, signal })
 }
 
 /** Throws FrError when the connection broke meanwhile. */

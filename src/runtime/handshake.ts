@@ -44,6 +44,8 @@ export interface DialOptions extends SideOptions {
   readonly transfer?: string
   /** Data and pull channels: the index of this side among the mates, -1 the origin. */
   readonly from?: number
+  /** Data and pull channels: DiallerHello.to. */
+  readonly to?: number
   /** Refuses any other node that answers there, with ERR_FR_UNREACHABLE. */
   readonly expectedNodeId?: string
   /** limits.connectMs unless given. */
@@ -61,9 +63,12 @@ export interface AcceptOptions extends SideOptions {
 /** What is known of a connection once both sides have proved the key. */
 export interface Introduction {
   readonly channel: Channel
-  /** Data and pull channels: the transfer, and who dials: a mate's index, -1 the origin. */
+  /**
+   * Data and pull channels: the transfer, who dials (a mate's index, -1 the origin), and whom.
+   */
   readonly transfer: string | null
   readonly from: number | null
+  readonly to: number | null
   readonly peer: wire.Identity
   /** HOST:PORT of the other end of the connection, as the kernel tells it. */
   readonly remoteAddress: string
@@ -86,6 +91,7 @@ export class Established implements Introduction {
   readonly channel: Channel
   readonly transfer: string | null
   readonly from: number | null
+  readonly to: number | null
   readonly peer: wire.Identity
   readonly remoteAddress: string
   readonly digests: readonly DigestAlgorithm[]
@@ -104,6 +110,7 @@ export class Established implements Introduction {
     this.channel = introduction.channel
     this.transfer = introduction.transfer
     this.from = introduction.from
+    this.to = introduction.to
     this.peer = introduction.peer
     this.remoteAddress = introduction.remoteAddress
     this.digests = introduction.digests
@@ -170,8 +177,9 @@ export async function dial(options: DialOptions): Promise<Established> {
   const { signal } = options
   const auth = authOf(options.keys)
   const isPart = wire.isPartOfTransfer(options.channel)
-  if (isPart !== (options.transfer !== undefined) || isPart !== (options.from !== undefined)) {
-    throw new TypeError('transfer and from belong to data and pull channels, which need both')
+  for (const name of ['transfer', 'from', 'to'] as const) {
+    if (isPart !== (options[name] !== undefined))
+      throw new TypeError(`data and pull channels, and no others, need '${name}'`)
   }
   const address = requireAddress(options.address, 'address')
   const aborted = (): FrError =>
@@ -213,6 +221,7 @@ async function greetAsDialler(
     incarnation: options.self.incarnation,
     transfer: options.transfer ?? null,
     from: options.from ?? null,
+    to: options.to ?? null,
     caps: wire.ownCapabilities(auth),
   }
   const ownMessage = wire.encodeDiallerHello(own)
@@ -235,6 +244,7 @@ async function greetAsDialler(
     channel: own.channel,
     transfer: own.transfer,
     from: own.from,
+    to: own.to,
     peer: { nodeId: their.nodeId, incarnation: their.incarnation },
     remoteAddress: remoteAddressOf(socket),
     digests,
@@ -306,6 +316,7 @@ async function greetAsAcceptor(
     channel: their.channel,
     transfer: their.transfer,
     from: their.from,
+    to: their.to,
     peer: { nodeId: their.nodeId, incarnation: their.incarnation },
     remoteAddress: remoteAddressOf(socket),
     digests,

@@ -225,6 +225,7 @@ export class NodeService implements NodeHost {
         noClobber: offer.noClobber,
         entry,
         originId: established.peer.nodeId,
+        attempt: offer.attempt,
         originKey: originDigestKey(nodePrimitives, established.key.bytes, offer.transfer),
       })
       this.#start(reception)
@@ -270,11 +271,12 @@ export class NodeService implements NodeHost {
     if (reception === undefined) return this.#parked.park(admitted, limits.earlyDataMs)
     if (!reception.isOpen) return this.#parked.park(admitted, limits.acceptMs)
     const index = admitted.from as number
+    const to = admitted.to as number
     const { channel, peer } = admitted
     const expected =
       channel === 'pull'
-        ? reception.expectsPull(index, peer.nodeId)
-        : reception.expects(index, peer.nodeId)
+        ? reception.expectsPull(index, peer.nodeId, to)
+        : reception.expects(index, peer.nodeId, to)
     // Before the plan, or from a node that this one has not heard of: it may have just joined.
     const waitMs = reception.hasPlan ? limits.earlyDataMs : limits.acceptMs
     if (expected === null) return this.#parked.park(admitted, waitMs)
@@ -360,8 +362,8 @@ export class NodeService implements NodeHost {
       self: this.#spec.self,
       connectMs: limits.connectMs,
     }
-    const { address, nodeId } = mate
-    return dialData(dialler, { address, nodeId, transfer, from: self }, signal, channel)
+    const { address, nodeId, index: to } = mate
+    return dialData(dialler, { address, nodeId, transfer, from: self, to }, signal, channel)
   }
 
   #replace(reception: Reception): void {

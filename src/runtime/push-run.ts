@@ -269,7 +269,7 @@ export class PushRun {
   #offer(node: number): void {
     const { transfer, algorithm: digest, noClobber } = this.#spec
     const remote = this.#remote(node)
-    remote.send({ type: 'offer', transfer, digest, noClobber, ...this.#summary })
+    remote.send({ type: 'offer', transfer, digest, noClobber, ...this.#summary, attempt: node })
     for (const page of this.#pages) remote.send(page)
     this.#track(this.#openFeed(node))
   }
@@ -283,6 +283,7 @@ export class PushRun {
         nodeId,
         transfer: this.#spec.transfer,
         from: -1,
+        to: node,
       }
       const established = await dialData(this.#spec.dialler, target, this.#dialling.signal)
       if (remote.adopt(this.#transfer, established)) this.#loop.post({ type: 'feedOpened', node })

@@ -103,19 +103,19 @@ export class ReceptionFeeds {
   }
 
   /**
-   * Whether a connection of this sender belongs here; null: not known yet. That is before the plan,
-   * and for places in the group behind all that are known: who joins may dial before this node has
-   * heard of it.
+   * Whether a connection of this sender belongs here; what is meant for an earlier attempt of this
+   * node (`to`) does not. Null: not known yet. That is before the plan, and for places in the group
+   * behind all that are known: who joins may dial before this node has heard of it.
    */
-  expects(index: number, nodeId: string): boolean | null {
+  expects(index: number, nodeId: string, to: number): boolean | null {
     if (!this.#incoming.mayCome(index, this.#hooks.isAsking(index))) return false
-    if (index === -1) return nodeId === this.#spec.originId
-    return this.#isMate(index, nodeId)
+    if (index === -1) return nodeId === this.#spec.originId && to === this.#spec.attempt
+    return this.#isMate(index, nodeId, to)
   }
 
   /** Whether this sender may ask for bytes here; null as above. */
-  expectsPull(index: number, nodeId: string): boolean | null {
-    return this.pulls.isGone(index) ? false : this.#isMate(index, nodeId)
+  expectsPull(index: number, nodeId: string, to: number): boolean | null {
+    return this.pulls.isGone(index) ? false : this.#isMate(index, nodeId, to)
   }
 
   /** From here on `expects` says no to a second connection of this sender. */
@@ -186,8 +186,9 @@ export class ReceptionFeeds {
     this.pulls.end()
   }
 
-  #isMate(index: number, nodeId: string): boolean | null {
+  #isMate(index: number, nodeId: string, to: number): boolean | null {
     if (this.#mates === undefined) return null
+    if (to !== this.#self) return false
     if (this.#mates.every((mate) => mate.index < index)) return null
     return (
       index !== this.#self &&

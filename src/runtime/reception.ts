@@ -31,6 +31,8 @@ export interface ReceptionSpec {
   readonly entry: StreamEntry
   /** Of the origin; the data connection of the origin must come from the same. */
   readonly originId: string
+  /** Of this node in the push: connections to an earlier one may still be on their way. */
+  readonly attempt: number
   /** Key of the origin's MACs on digests. */
   readonly originKey: Uint8Array
 }
@@ -160,8 +162,8 @@ export class Reception {
   }
 
   /** Whether a connection of this sender belongs here; null: not known before the plan. */
-  expects(index: number, nodeId: string): boolean | null {
-    return this.#feeds.expects(index, nodeId)
+  expects(index: number, nodeId: string, to: number): boolean | null {
+    return this.#feeds.expects(index, nodeId, to)
   }
 
   /** From here on `expects` says no to a second connection of this sender. */
@@ -175,8 +177,8 @@ export class Reception {
   }
 
   /** Whether a mate may ask for bytes here; null: not known before the plan. */
-  expectsPull(index: number, nodeId: string): boolean | null {
-    return this.#feeds.expectsPull(index, nodeId)
+  expectsPull(index: number, nodeId: string, to: number): boolean | null {
+    return this.#feeds.expectsPull(index, nodeId, to)
   }
 
   /** A pull link that `expectsPull` said yes to. Throws FrError when it broke meanwhile. */

@@ -34,3 +34,59 @@ export async function holdingDoor(address: string, holdAt: number): Promise<Door
     },
   }
 }
+
+export interface LateDoor extends Through {
+  /** A connection is held back. */
+  readonly isHolding: () => boolean
+  /** Lets it pass; resolves once the node knows all that its dialler says of itself. */
+  release(): Promise<void>
+  /** Breaks the control links. */
+  cutControl(): void
+}
+
+/** Who a connection says it is, once its hello is there. */
+export function callerOf(start: Buffer): { channel: string; from?: number } | null {
+  if (start.length < 4 || start.length < 4 + start.readUInt32LE(0)) return null
+  return JSON.parse(start.subarray(4, 4 + start.readUInt32LE(0)).toString())
+}
+
+/**
+ * A door that everything passes, but for the first data connection of one sender: not even its
+ * hello passes before it is released.
+ */
+export async function lateDoor(address: string, sender: number): Promise<LateDoor> {
+  const controls: Socket[] = []
+  let late: { hello: Buffer; from: Socket; to: Socket } | undefined
+  let proved: () => void = () => {}
+  const passed = await proxy(address, (from, to) => {
+    let hello: Buffer | undefined = Buffer.alloc(0)
+    from.on('data', (chunk: Buffer) => {
+      if (hello === undefined) {
+        if (!to.write(chunk)) from.pause()
+        if (late?.from === from) proved()
+        return
+      }
+      hello = Buffer.concat([hello, chunk])
+      const caller = callerOf(hello)
+      if (caller === null) return
+      if (caller.channel === 'control') controls.push(from)
+      if (caller.channel === 'data' && caller.from === sender && late === undefined)
+        late = { hello, from, to }
+      else to.write(hello)
+      hello = undefined
+    })
+    to.on('drain', () => from.resume())
+  })
+  return {
+    ...passed,
+    isHolding: () => late !== undefined,
+    release: () =>
+      new Promise((resolve) => {
+        proved = resolve
+        late?.to.write(late.hello)
+      }),
+    cutControl: () => {
+      for (const socket of controls.splice(0)) socket.resetAndDestroy()
+    },
+  }
+}

@@ -213,16 +213,17 @@ export class Hostile {
   }
 
   /** Rejects with the node's word when it refuses. */
-  async data(from = -1, transfer: string = this.transfer): Promise<HostileFeed> {
-    const established = await this.#dial({ channel: 'data', from, transfer })
+  async data(from = -1, transfer: string = this.transfer, to = 0): Promise<HostileFeed> {
+    const established = await this.#dial({ channel: 'data', from, to, transfer })
     const feed = new HostileFeed(established)
     this.#sockets.push(feed.socket)
     return feed
   }
 
   /** The link on which a mate asks for bytes. Rejects with the node's word when it refuses. */
-  async pull(from: number): Promise<HostileLink> {
-    const established = await this.#dial({ channel: 'pull', from, transfer: this.transfer })
+  async pull(from: number, to = 0): Promise<HostileLink> {
+    const { transfer } = this
+    const established = await this.#dial({ channel: 'pull', from, to, transfer })
     const link = new HostileLink(established)
     this.#sockets.push(link.socket)
     return link
@@ -258,6 +259,7 @@ export class Hostile {
       digest: 'xxh64',
       noClobber: false,
       ...summary,
+      attempt: 0,
     } as const
     return [offer, pages[0] as Frame]
   }
@@ -283,6 +285,7 @@ export class Hostile {
   #dial(fields: {
     channel: 'control' | 'data' | 'pull'
     from?: number
+    to?: number
     transfer?: string
   }): Promise<Established> {
     const self = { nodeId: this.nodeId, incarnation: 1 }

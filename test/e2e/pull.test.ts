@@ -318,6 +318,9 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       await holding('127.0.0.1:1')
       const refusal = { code: 'ERR_FR_PROTOCOL', message: expect.stringMatching(/not expected/) }
       await expect(mate.pull(0)).rejects.toMatchObject(refusal)
+      // Nor who means another attempt of this node.
+      await expect(mate.pull(1, 3)).rejects.toMatchObject(refusal)
+      await expect(mate.data(1, origin.transfer, 3)).rejects.toMatchObject(refusal)
       // A place behind all that are known may be of a node that has just joined: it waits in vain.
       await expect(mate.pull(5)).rejects.toMatchObject({ code: 'ERR_FR_TIMEOUT' })
       await expect(mate.pull(-1)).rejects.toMatchObject(refusal)

@@ -1,10 +1,10 @@
 /** Nodes that join a push through the library: added by its caller or by others, or ready late. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { addNode, type Plan, push } from '../../src/api/index.js'
-import { type Door, holdingDoor } from './door.js'
-import { type EngineKind, World } from './push-support.js'
+import { addNode, type NodeOutcome, type Plan, push, type Transfer } from '../../src/api/index.js'
+import { type Door, holdingDoor, lateDoor } from './door.js'
+import { type EngineKind, until, World } from './push-support.js'
 
 const MIB = 1024 * 1024
 const engines: EngineKind[] = ['native', 'portable']
@@ -21,6 +21,11 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     world.defer(() => door.close())
     return door
   }
+
+  const outcome = (transfer: Transfer): Promise<NodeOutcome> =>
+    new Promise((resolve) => {
+      transfer.on('node', resolve)
+    })
 
   it('by the caller and by somebody else at once', async () => {
     const [a, b, c, d] = await world.nodes(4)
@@ -67,6 +72,51 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     const result = await transfer.result
     expect(result.nodes.map(({ status }) => status)).toEqual(['complete', 'complete', 'complete'])
     expect(readFileSync(join(b.dataDir, 'late.bin')).equals(content)).toBe(true)
+  })
+
+  it('again at once: what its first attempt has still on the way does not count', async () => {
+    const [a, b] = await world.nodes(2)
+    if (!a || !b) throw new Error('two nodes')
+    const held = await doorTo(a.address, MIB)
+    const late = await lateDoor(b.address, -1)
+    world.defer(() => late.close())
+    const { path, content } = world.file('again.bin', 8 * MIB + 1)
+    const inItsWay = join(b.dataDir, 'again.bin')
+    writeFileSync(inItsWay, 'there already')
+    const transfer = push(path, { to: [held.address, late.address], engine, noClobber: true })
+    expect(await outcome(transfer)).toMatchObject({ node: late.address, status: 'refused' })
+    rmSync(inItsWay)
+    await until(late.isHolding, 'the origin has dialled the feed')
+    await late.release()
+    await transfer.add(late.address)
+    held.open()
+    const result = await transfer.result
+    expect(result.nodes.map(({ reason }) => reason)).toEqual([null, null])
+    expect(readFileSync(inItsWay).equals(content)).toBe(true)
+  })
+
+  it('again at once: nor does what a mate has on the way to its first attempt', async () => {
+    const [a, b, c] = await world.nodes(3)
+    if (!a || !b || !c) throw new Error('three nodes')
+    const held = await doorTo(c.address, MIB)
+    const late = await lateDoor(b.address, 0)
+    world.defer(() => late.close())
+    const { path, content } = world.file('again.bin', 24 * MIB + 1)
+    const to = [a.address, late.address, held.address]
+    const transfer = push(path, { to, engine })
+    await until(late.isHolding, 'the mate has dialled')
+    const lost = outcome(transfer)
+    late.cutControl()
+    expect(await lost).toMatchObject({ node: late.address, status: 'failed' })
+    await until(() => b.status().transfers.length === 0, 'its first attempt is over')
+    await late.release()
+    await transfer.add(late.address)
+    held.open()
+    const result = await transfer.result
+    expect(result.nodes.map(({ reason }) => reason)).toEqual([null, null, null])
+    expect(readFileSync(join(b.dataDir, 'again.bin')).equals(content)).toBe(true)
+    const relays = world.log.filter((line) => line.event === 'relay-closed')
+    expect(relays.filter((line) => line.fields['code'] === 'ERR_FR_PROTOCOL')).toEqual([])
   })
 
   it('one of two that answers late leaves the other alone in the plan', async () => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
+import { callerOf } from './door.js'
 import { proxy } from './proxy.js'
 
 export type EngineKind = 'native' | 'portable'
@@ -122,12 +123,6 @@ export interface Gate {
   cut(): void
 }
 
-/** Who a connection says it comes from, once its hello is there. */
-function senderOf(start: Buffer): { channel: string; from: number } | null {
-  if (start.length < 4 || start.length < 4 + start.readUInt32LE(0)) return null
-  return JSON.parse(start.subarray(4, 4 + start.readUInt32LE(0)).toString())
-}
-
 /**
  * A door to `address` through which everything passes, but for the first data connection of one
  * mate: what it brings beyond `bytes` is held back until it is cut.
@@ -147,7 +142,7 @@ export async function gate(
     from.on('data', (chunk: Buffer) => {
       if (!isJudged) {
         start = Buffer.concat([start, chunk])
-        const sender = senderOf(start)
+        const sender = callerOf(start)
         isJudged = sender !== null
         if (sender?.channel === 'data' && sender.from === mate) held ??= [from, to]
       }

@@ -73,7 +73,7 @@ export function dialTo(address: string, options: Partial<DialOptions> = {}): Pro
   return dialled
 }
 
-export const dataChannel = { channel: 'data', transfer, from: 3 } as const
+export const dataChannel = { channel: 'data', transfer, from: 3, to: 5 } as const
 
 /** Both ends of an established connection. */
 export async function pair(

@@ -62,7 +62,7 @@ describe('an established connection', () => {
   it('on a data channel says whose transfer it is', async () => {
     const [ours, theirs] = await pair(dataChannel)
     for (const end of [ours, theirs]) {
-      expect(end).toMatchObject({ channel: 'data', transfer, from: 3 })
+      expect(end).toMatchObject({ channel: 'data', transfer, from: 3, to: 5 })
     }
   })
 
@@ -226,7 +226,7 @@ describe('the acceptor decides', () => {
       },
     )
     const admitted = await server.next()
-    expect(admitted).toMatchObject({ channel: 'data', transfer, from: 3, peer: dialler })
+    expect(admitted).toMatchObject({ channel: 'data', transfer, from: 3, to: 5, peer: dialler })
     await sleep(50)
     expect(isSettled).toBe(false)
     admitted.refuse('ERR_FR_BUSY', 'not\u001b now')
@@ -321,8 +321,10 @@ describe('dialling', () => {
 
   it('refuses misuse by name', async () => {
     await expect(dialTo('nowhere')).rejects.toThrow(/^address must be HOST:PORT/)
-    await expect(dialTo('a:1', { channel: 'data' })).rejects.toThrow(/^transfer and from/)
-    await expect(dialTo('a:1', { transfer })).rejects.toThrow(/^transfer and from/)
+    await expect(dialTo('a:1', { channel: 'data' })).rejects.toThrow(/^data and pull .* 'transfer'/)
+    await expect(dialTo('a:1', { transfer })).rejects.toThrow(/no others, need 'transfer'/)
+    const { to: _, ...noTarget } = dataChannel
+    await expect(dialTo('a:1', noTarget)).rejects.toThrow(/need 'to'/)
   })
 })
 

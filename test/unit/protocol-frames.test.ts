@@ -219,6 +219,7 @@ describe('a violation', () => {
     ['offer', 'bytes', { bytes: 1.5 }],
     ['offer', 'bytes', { bytes: '10' }],
     ['offer', 'bytes', { bytes: undefined }],
+    ['offer', 'attempt', { attempt: limits.nodesPerPush }],
     ['offer', 'manifestPages', { manifestPages: limits.manifestPages + 1 }],
     ['offer', 'manifestDigest', { manifestDigest: 'x'.repeat(16) }],
     ['manifest', 'page', { page: limits.manifestPages }],

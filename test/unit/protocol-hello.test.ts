@@ -39,6 +39,7 @@ const base = {
   incarnation: 7,
   transfer: 'ef'.repeat(16),
   from: -1,
+  to: 0,
   caps: ownCapabilities('key'),
 }
 
@@ -56,12 +57,14 @@ const diallerHello: fc.Arbitrary<DiallerHello> = fc.oneof(
     channel: fc.constantFrom('control' as const, 'status' as const),
     transfer: fc.constant(null),
     from: fc.constant(null),
+    to: fc.constant(null),
   }),
   fc.record({
     ...side,
     channel: fc.constantFrom('data' as const, 'pull' as const),
     transfer: hex(32),
     from: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
+    to: fc.nat({ max: limits.nodesPerPush - 1 }),
   }),
 )
 
@@ -133,6 +136,9 @@ describe('handshake messages', () => {
     ['transfer', { transfer: 'x' }],
     ['from', { from: limits.nodesPerPush }],
     ['from', { from: -2 }],
+    ['to', { to: undefined }],
+    ['to', { to: limits.nodesPerPush }],
+    ['to', { to: -1 }],
     ['caps', { caps: null }],
     ['mac', { caps: { ...base.caps, mac: 'hmac-sha256-128' } }],
     ['digest', { caps: { ...base.caps, digest: new Array(17).fill('a') } }],

@@ -101,6 +101,7 @@ const bodies: Bodies = {
     bytes,
     manifestPages: fc.integer({ min: 1, max: limits.manifestPages }),
     manifestDigest: hex(16),
+    attempt: fc.nat({ max: limits.nodesPerPush - 1 }),
   }),
   manifest: fc.record({
     page: fc.nat({ max: limits.manifestPages - 1 }),
@@ -189,6 +190,7 @@ export const sampleFrames: Frame[] = [
     bytes: 10,
     manifestPages: 1,
     manifestDigest: '00'.repeat(8),
+    attempt: 0,
   },
   {
     type: 'manifest',

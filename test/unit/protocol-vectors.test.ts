@@ -29,6 +29,7 @@ it('the vectors of the page are those of the code', () => {
     incarnation: 1,
     transfer: null,
     from: null,
+    to: null,
     caps,
   })
   const acceptor = encodeAcceptorHello({

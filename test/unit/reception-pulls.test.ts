@@ -48,7 +48,7 @@ async function linkOf(): Promise<{
   accept: (pulls: ReceptionPulls) => void
   ended: Promise<void>
 }> {
-  const [dialled, accepted] = await pair({ channel: 'pull', transfer, from: mate })
+  const [dialled, accepted] = await pair({ channel: 'pull', transfer, from: mate, to: 0 })
   const ended = new Promise<void>((resolve) => {
     const link = new ControlLink(dialled, { onFrame: () => {}, onClose: () => resolve() })
     link.send(ask)
