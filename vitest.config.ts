@@ -1,6 +1,8 @@
 /**
- * One project per test room. Each file runs in a process of its own (the addon owns threads);
- * nothing is retried: a test that fails sometimes is a failing test.
+ * One project per test room. Each file runs in a process of its own (the addon owns threads), but
+ * for those of `unit`, which load no addon: starting a process costs more than what they do in it.
+ * Two files run at a time, in `net`, which measures, one. Nothing is retried: a test that fails
+ * sometimes is a failing test.
  *
  * scripts/sanitize.mjs sets FR_SLOW, by which instrumented code may take longer, and FR_PLANTED.
  */
@@ -8,11 +10,23 @@ import { defineConfig } from 'vitest/config'
 
 const slow = Number(process.env.FR_SLOW ?? 1)
 
-function project(name: string, seconds: number) {
+interface Room {
+  /** For one test. */
+  readonly seconds: number
+  readonly isolate?: boolean
+  readonly maxWorkers?: number
+  /** Rooms of an order run together, after those of lower ones. */
+  readonly order?: number
+}
+
+function project(name: string, { seconds, isolate = true, maxWorkers = 2, order = 0 }: Room) {
   return {
     extends: true as const,
     test: {
       name,
+      isolate,
+      maxWorkers,
+      sequence: { groupOrder: order },
       include: [`test/${name}/**/*.test.ts`],
       setupFiles: process.env.FR_PLANTED === undefined ? [] : ['test/support/leaks.ts'],
       testTimeout: seconds * slow * 1000,
@@ -28,11 +42,11 @@ export default defineConfig({
     teardownTimeout: 10_000,
     coverage: { provider: 'v8', include: ['src/**'] },
     projects: [
-      project('unit', 30),
-      project('sim', 120),
-      project('engine', 60),
-      project('e2e', 120),
-      project('net', 300),
+      project('unit', { seconds: 30, isolate: false }),
+      project('sim', { seconds: 120 }),
+      project('engine', { seconds: 60 }),
+      project('e2e', { seconds: 120, order: 1 }),
+      project('net', { seconds: 300, maxWorkers: 1, order: 2 }),
     ],
   },
 })

@@ -9,6 +9,7 @@ import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import { type Address, formatAddress, isIp, isLoopback } from './address.js'
 import { ignore, systemDetails } from './hello-stream.js'
+import { Patience } from './patience.js'
 
 export interface ConnectOptions {
   readonly loopbackOnly: boolean
@@ -42,7 +43,7 @@ export function connect(address: Address, options: ConnectOptions): Promise<Sock
       lookup: loopbackOnly ? loopbackLookup(lookup) : lookup,
     })
     const finish = (): void => {
-      clearTimeout(timer)
+      patience.end()
       signal?.removeEventListener('abort', onAbort)
       socket.off('connect', onConnect)
       socket.off('error', onError)
@@ -60,10 +61,10 @@ export function connect(address: Address, options: ConnectOptions): Promise<Sock
     const onError = (error: Error): void => fail(connectError(address, error))
     const onAbort = (): void =>
       fail(new FrError('ERR_FR_ABORTED', 'dialling was cancelled', { cause: signal?.reason }))
-    const timer = setTimeout(() => {
+    const patience = new Patience(connectMs, () => {
       const text = `${formatAddress(address)} did not take the connection within ${connectMs} ms`
       fail(new FrError('ERR_FR_UNREACHABLE', text))
-    }, connectMs)
+    })
     socket.on('connect', onConnect)
     socket.on('error', onError)
     signal?.addEventListener('abort', onAbort, { once: true })

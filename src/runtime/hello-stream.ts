@@ -12,6 +12,7 @@ import { FrError, type FrErrorCode, type FrErrorDetails } from '../errors.js'
 import { limits } from '../limits.js'
 import { concat } from '../protocol/bytes.js'
 import { encodeError, messageBytes } from '../protocol/hello.js'
+import { Patience } from './patience.js'
 
 const none = new Uint8Array()
 
@@ -22,7 +23,7 @@ interface Waiter {
 
 export class HelloStream {
   readonly #socket: Socket
-  readonly #deadline: NodeJS.Timeout
+  readonly #deadline: Patience
   #buffer: Uint8Array = none
   #waiter: Waiter | null = null
   #failure: FrError | null = null
@@ -30,9 +31,9 @@ export class HelloStream {
   /** The deadline counts from here. */
   constructor(socket: Socket, helloMs: number) {
     this.#socket = socket
-    this.#deadline = setTimeout(() => {
+    this.#deadline = new Patience(helloMs, () => {
       this.fail(new FrError('ERR_FR_TIMEOUT', `the handshake took more than ${helloMs} ms`))
-    }, helloMs)
+    })
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
     socket.on('close', this.#onEnd)
@@ -78,7 +79,7 @@ export class HelloStream {
 
   /** Takes the listeners off and clears the deadline, whatever the state. */
   release(): void {
-    clearTimeout(this.#deadline)
+    this.#deadline.end()
     this.#socket.off('data', this.#onData)
     this.#socket.off('end', this.#onEnd)
     this.#socket.off('close', this.#onEnd)

@@ -4,8 +4,8 @@
  *
  * Wishes are carried out between two facts, never inside `handle`, so carrying one out may post
  * the next fact at once. What throws here is a defect of this program: it ends this one machine,
- * by name, and never the process with all its other transfers. A timer that fires late says so to
- * the machine: what was late is this process, not its peers.
+ * by name, and never the process with all its other transfers. When the timer is overdue, the
+ * machine is told so before any other fact: what was late is this process, not its peers.
  */
 import { performance } from 'node:perf_hooks'
 
@@ -23,7 +23,7 @@ export interface LoopHooks<E, C> {
 }
 
 /** Less lateness than this is ordinary scheduling. */
-const excusedMs = 100
+export const excusedMs = 100
 
 export function nowMs(): number {
   return performance.now()
@@ -50,7 +50,7 @@ export class Loop<E, C> {
 
   post(...events: readonly E[]): void {
     if (this.#isStopped) return
-    this.#events.push(...events)
+    this.#events.push(...this.#lateness(), ...events)
     this.#drain()
   }
 
@@ -94,9 +94,20 @@ export class Loop<E, C> {
   }
 
   #fire(): void {
+    const late = this.#lateness()
     this.#timer = undefined
+    this.post(...late, this.#hooks.ticked())
+  }
+
+  /**
+   * How late the timer is, once. A fact may come before it, and may move the deadline: the timer
+   * would never tell then.
+   */
+  #lateness(): E[] {
+    if (this.#timer === undefined) return []
     const lateMs = nowMs() - this.#timerMs
-    if (lateMs > excusedMs) this.post(this.#hooks.delayed(lateMs), this.#hooks.ticked())
-    else this.post(this.#hooks.ticked())
+    if (lateMs <= excusedMs) return []
+    this.#timerMs += lateMs
+    return [this.#hooks.delayed(lateMs)]
   }
 }

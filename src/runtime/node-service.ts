@@ -25,6 +25,7 @@ import type { Logger } from './log.js'
 import type { NodeHost } from './node-host.js'
 import { OfferReader } from './offers.js'
 import { ParkedConnections } from './parked.js'
+import { Patience } from './patience.js'
 import { PreAuthGuard } from './pre-auth-guard.js'
 import { Questions } from './questions.js'
 import { Reception, type ReceptionView } from './reception.js'
@@ -182,12 +183,12 @@ export class NodeService implements NodeHost {
         if (reception !== undefined) return reception.onFrame(frame)
         reception = this.#offered(reader, frame, established, link)
         if (reception === undefined) return
-        clearTimeout(deadline)
+        deadline.end()
         this.#idleLinks.delete(link)
         reception.start()
       },
       onClose: (code, text) => {
-        clearTimeout(deadline)
+        deadline.end()
         this.#idleLinks.delete(link)
         if (reception === undefined) this.#refused(code, text)
         else reception.onLinkClosed(code, text)
@@ -195,10 +196,10 @@ export class NodeService implements NodeHost {
     }
     const link = linkOver(established, events, this.engine)
     // Also forgets a link that was refused: one that this side closes is not told to `onClose`.
-    const deadline = setTimeout(() => {
+    const deadline = new Patience(limits.acceptMs, () => {
       this.#idleLinks.delete(link)
       link.destroy()
-    }, limits.acceptMs)
+    })
     this.#idleLinks.add(link)
   }
 

@@ -5,35 +5,36 @@
  */
 import { limits } from '../limits.js'
 import type { Admitted } from './handshake.js'
+import { Patience } from './patience.js'
 
 export class ParkedConnections {
-  readonly #parked = new Map<Admitted, NodeJS.Timeout>()
+  readonly #parked = new Map<Admitted, Patience>()
 
   /** Refuses the connection at once when too many wait already. */
   park(admitted: Admitted, forMs: number): void {
     if (this.#parked.size >= limits.earlyDataConnections) {
       return admitted.refuse('ERR_FR_LIMIT', 'too many early data connections')
     }
-    const timer = setTimeout(() => {
+    const patience = new Patience(forMs, () => {
       this.#parked.delete(admitted)
       admitted.refuse('ERR_FR_TIMEOUT', 'the transfer of this data connection did not come')
-    }, forMs)
-    this.#parked.set(admitted, timer)
+    })
+    this.#parked.set(admitted, patience)
   }
 
   /** Takes out what waits for this transfer. */
   take(transfer: string): Admitted[] {
     const taken = [...this.#parked.keys()].filter((admitted) => admitted.transfer === transfer)
     for (const admitted of taken) {
-      clearTimeout(this.#parked.get(admitted))
+      this.#parked.get(admitted)?.end()
       this.#parked.delete(admitted)
     }
     return taken
   }
 
   refuseAll(): void {
-    for (const [admitted, timer] of this.#parked) {
-      clearTimeout(timer)
+    for (const [admitted, patience] of this.#parked) {
+      patience.end()
       admitted.refuse('ERR_FR_CLOSED', 'the node is closing')
     }
     this.#parked.clear()
