@@ -4,10 +4,12 @@
  *
  * Wishes are carried out between two facts, never inside `handle`, so carrying one out may post
  * the next fact at once. What throws here is a defect of this program: it ends this one machine,
- * by name, and never the process with all its other transfers. When the timer is overdue, the
+ * by name, and never the process with all its other transfers. When this process had no turn, the
  * machine is told so before any other fact: what was late is this process, not its peers.
  */
-import { performance } from 'node:perf_hooks'
+import { lostMs, nowMs, unwatch, watch } from './awake.js'
+
+export { nowMs } from './awake.js'
 
 export interface Machine<E, C> {
   handle(event: E, nowMs: number): C[]
@@ -22,21 +24,16 @@ export interface LoopHooks<E, C> {
   readonly crashed: (error: unknown) => void
 }
 
-/** Less lateness than this is ordinary scheduling. */
-export const excusedMs = 100
-
-export function nowMs(): number {
-  return performance.now()
-}
-
 export class Loop<E, C> {
   readonly #machine: Machine<E, C>
   readonly #hooks: LoopHooks<E, C>
   readonly #events: E[] = []
   #isDraining = false
+  #isWatching = false
   #isStopped = false
   #timer: NodeJS.Timeout | undefined
   #timerMs = 0
+  #lostMs = 0
 
   constructor(machine: Machine<E, C>, hooks: LoopHooks<E, C>) {
     this.#machine = machine
@@ -45,6 +42,9 @@ export class Loop<E, C> {
 
   /** Carries out the machine's first wishes. */
   start(commands: readonly C[]): void {
+    watch()
+    this.#isWatching = true
+    this.#lostMs = lostMs()
     this.#drain(commands)
   }
 
@@ -57,6 +57,8 @@ export class Loop<E, C> {
   /** No fact is taken and no timer stands after this. */
   stop(): void {
     this.#isStopped = true
+    if (this.#isWatching) unwatch()
+    this.#isWatching = false
     this.#events.length = 0
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -94,20 +96,15 @@ export class Loop<E, C> {
   }
 
   #fire(): void {
-    const late = this.#lateness()
     this.#timer = undefined
-    this.post(...late, this.#hooks.ticked())
+    this.post(this.#hooks.ticked())
   }
 
-  /**
-   * How late the timer is, once. A fact may come before it, and may move the deadline: the timer
-   * would never tell then.
-   */
+  /** What this process has lost since this was asked last. */
   #lateness(): E[] {
-    if (this.#timer === undefined) return []
-    const lateMs = nowMs() - this.#timerMs
-    if (lateMs <= excusedMs) return []
-    this.#timerMs += lateMs
+    const lateMs = lostMs() - this.#lostMs
+    if (lateMs === 0) return []
+    this.#lostMs += lateMs
     return [this.#hooks.delayed(lateMs)]
   }
 }

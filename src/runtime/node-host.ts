@@ -15,6 +15,7 @@ export interface NodeHost {
   readonly log: Logger
   /** Throws ERR_FR_BUSY when another transfer is writing the same name. */
   claim(reception: Reception): void
+  /** Idempotent. */
   unclaim(reception: Reception): void
   /** Rejects with ERR_FR_NO_SPACE; counts what other receptions will still write. */
   requireSpace(reception: Reception): Promise<void>

@@ -1,35 +1,32 @@
 /**
- * How long a peer is waited for, by a process that may itself be too busy to see what has come.
- *
- * The idea: the time is waited in pieces. A piece that ends late, because this process had no turn,
- * counts for no more than its own length: what the peer sent meanwhile may lie unread in a socket.
- * Every piece counts, so the wait always ends.
+ * How long a peer is waited for, in time in which this process was awake: see awake.ts.
  */
-import { excusedMs, nowMs } from './loop.js'
-
-const pieces = 10
+import { lostMs, nowMs, unwatch, watch } from './awake.js'
 
 export class Patience {
   #timer: NodeJS.Timeout | undefined
 
   /** Calls `isOver` once, after `ms` in which this process was awake, unless it is ended before. */
   constructor(ms: number, isOver: () => void) {
-    this.#wait(ms, Math.max(1, Math.ceil(ms / pieces)), isOver)
+    watch()
+    this.#wait(ms, isOver)
   }
 
   /** Idempotent. */
   end(): void {
+    if (this.#timer === undefined) return
     clearTimeout(this.#timer)
+    this.#timer = undefined
+    unwatch()
   }
 
-  #wait(leftMs: number, pieceMs: number, isOver: () => void): void {
-    const beganMs = nowMs()
-    const waitMs = Math.min(leftMs, pieceMs)
+  #wait(leftMs: number, isOver: () => void): void {
+    const [beganMs, lostBefore] = [nowMs(), lostMs()]
     this.#timer = setTimeout(() => {
-      const tookMs = nowMs() - beganMs
-      const left = leftMs - (tookMs > waitMs + excusedMs ? waitMs : tookMs)
-      if (left < 1) isOver()
-      else this.#wait(left, pieceMs, isOver)
-    }, waitMs)
+      const left = leftMs - (nowMs() - beganMs) + (lostMs() - lostBefore)
+      if (left >= 1) return this.#wait(left, isOver)
+      this.end()
+      isOver()
+    }, leftMs)
   }
 }

@@ -350,6 +350,8 @@ export class Reception {
 
   async #publish(): Promise<void> {
     await this.#partial.publish(this.name, this.spec.entry, this.spec.noClobber)
+    // This transfer may go on for its mates: it writes the name no more, and the next one may.
+    this.#host.unclaim(this)
     const { pulledBytes } = this.#machine.pulls
     this.#log('info', 'published', { bytes: this.bytes, pulledBytes })
   }

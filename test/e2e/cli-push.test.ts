@@ -57,8 +57,17 @@ describe('fr push to three nodes', () => {
     expect(outcomes.map((line) => line['node']).sort()).toEqual(
       nodes.map((node) => node.address).sort(),
     )
-    const result = run.lines.at(-1) as { seconds: number; nodes: unknown[]; digest: string }
-    expect(result).toMatchObject({ bytes: 60 * MIB, originBytesSent: 60 * MIB })
+    const result = run.lines.at(-1) as {
+      seconds: number
+      nodes: unknown[]
+      digest: string
+      bytes: number
+      originBytesSent: number
+    }
+    expect(result.bytes).toBe(60 * MIB)
+    // More where a relay was slow: what it was dealt is dealt again, or goes to everybody directly.
+    expect(result.originBytesSent).toBeGreaterThanOrEqual(60 * MIB)
+    expect(result.originBytesSent).toBeLessThan(3 * 60 * MIB)
     expect(result.nodes).toHaveLength(3)
     for (const node of nodes) {
       expect(result.nodes).toContainEqual({

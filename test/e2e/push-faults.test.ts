@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FrError, push, startNode } from '../../src/api/index.js'
 import { MIB } from '../../src/limits.js'
+import { holdingDoor } from './door.js'
 import { type EngineKind, partials, until, World } from './push-support.js'
 
 for (const engine of ['portable', 'native'] as EngineKind[]) {
@@ -133,6 +134,28 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(second.nodes[0]?.reason).toMatch(/^ERR_FR_BUSY/)
       expect((await first.result).nodes[0]?.status).toBe('complete')
       expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    })
+
+    it('a node that has published takes the name again, though the push goes on', async () => {
+      const [done, held] = await world.nodes(2)
+      if (done === undefined || held === undefined) throw new Error('two nodes')
+      const door = await holdingDoor(held.address, MIB)
+      world.defer(() => door.close())
+      const first = world.file('first.bin', 8 * MIB)
+      const next = world.file('next.bin', 3 * MIB + 1)
+      const to = [done.address, door.address]
+      const transfer = push(first.path, { to, engine, as: 'same', shape: 'unicast' })
+      const published = new Promise((resolve) => {
+        transfer.on('node', resolve)
+      })
+      expect(await published).toMatchObject({ node: done.address, status: 'complete' })
+      const again = await push(next.path, { to: [done.address], engine, as: 'same' }).result
+      expect(again.nodes[0]?.reason).toBeNull()
+      door.open()
+      const result = await transfer.result
+      expect(result.nodes.map((node) => node.reason)).toEqual([null, null])
+      expect(readFileSync(join(done.dataDir, 'same')).equals(next.content)).toBe(true)
+      expect(readFileSync(join(held.dataDir, 'same')).equals(first.content)).toBe(true)
     })
 
     it('a source that changes fails the push, and nothing is published', async () => {

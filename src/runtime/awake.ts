@@ -1,0 +1,52 @@
+/**
+ * How much time this process has been too busy to look at the clock.
+ *
+ * The idea: one timer for all beats while somebody asks. What it is late by, this process had no
+ * turn: what peers sent meanwhile may lie unread in its sockets, so that time is no silence of
+ * theirs. A beat itself always counts as awake, so that a wait by awake time ends in any case.
+ */
+import { performance } from 'node:perf_hooks'
+
+const beatMs = 100
+/** Less lateness than this is ordinary scheduling. */
+const excusedMs = 100
+
+let watchers = 0
+let timer: NodeJS.Timeout | undefined
+let dueMs = 0
+let lateMs = 0
+
+export function nowMs(): number {
+  return performance.now()
+}
+
+/** Milliseconds of this process that were lost so far, while somebody watched. Never decreases. */
+export function lostMs(): number {
+  const now = nowMs()
+  if (timer !== undefined && now > dueMs + excusedMs) {
+    lateMs += now - dueMs
+    dueMs = now
+  }
+  return lateMs
+}
+
+/** From here on lost time is counted; each call needs its `unwatch`. Keeps no process alive. */
+export function watch(): void {
+  watchers += 1
+  if (timer === undefined) beat()
+}
+
+export function unwatch(): void {
+  watchers -= 1
+  if (watchers > 0) return
+  clearTimeout(timer)
+  timer = undefined
+}
+
+function beat(): void {
+  dueMs = nowMs() + beatMs
+  timer = setTimeout(() => {
+    lostMs()
+    beat()
+  }, beatMs).unref()
+}
