@@ -1,7 +1,7 @@
 /**
  * Fuzzes every native parser (native/test/fuzz/NAME_fuzz.cc) with libFuzzer, ASan and UBSan.
  *
- *   npm run fuzz                     20 seconds each
+ *   npm run fuzz                     20 seconds each, two at a time
  *   npm run fuzz -- --minutes 60     an hour each
  *
  * The corpus in native/test/fuzz/corpus/NAME is read, never written: what is found goes to
@@ -9,7 +9,7 @@
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { conclude, report, run, step, tail } from './steps.mjs'
+import { conclude, report, runBeside, step, tail } from './steps.mjs'
 
 const { values } = parseArgs({ options: { minutes: { type: 'string' } } })
 const seconds = values.minutes === undefined ? 20 : Math.round(Number(values.minutes) * 60)
@@ -23,7 +23,13 @@ const names = existsSync(sources)
       .map((name) => name.slice(0, -'.cc'.length))
   : []
 
-if (build()) for (const name of names) fuzz(name)
+if (build()) {
+  const waiting = [...names]
+  const inTurn = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await fuzz(name)
+  }
+  await Promise.all([inTurn(), inTurn()])
+}
 conclude()
 
 function build() {
@@ -35,7 +41,7 @@ function build() {
   )
 }
 
-function fuzz(name) {
+async function fuzz(name) {
   const found = `${dir}/corpus/${name}`
   const kept = `${sources}/corpus/${name.replace(/_fuzz$/, '')}`
   mkdirSync(found, { recursive: true })
@@ -43,7 +49,7 @@ function fuzz(name) {
   const corpus = existsSync(kept) ? [found, kept] : [found]
   const args = [...limits, `-artifact_prefix=${dir}/${name}-`, '-print_final_stats=1', ...corpus]
   const startedMs = performance.now()
-  const result = run(`${dir}/${name}`, args, { timeoutMs: (seconds + 120) * 1000 })
+  const result = await runBeside(`${dir}/${name}`, args, { timeoutMs: (seconds + 120) * 1000 })
   const runs = Number(result.output.match(/stat::number_of_executed_units:\s*(\d+)/)?.[1] ?? 0)
   if (!result.isOk) console.log(tail(result.output))
   const problem = result.isOk && runs > 0 ? null : result.isOk ? 'no input was tried' : result.how

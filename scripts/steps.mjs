@@ -2,7 +2,7 @@
  * What the scripts here share: running a program as a named step that passes or fails, and the
  * closing line `N passed, M failed` that .ci/run reads.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -36,6 +36,23 @@ export function run(command, args, { env = {}, cwd, show = false, timeoutMs = 90
   if (show) process.stdout.write(output)
   const how = result.error?.message ?? result.signal ?? `exit ${result.status}`
   return { isOk: result.status === 0, output, how }
+}
+
+/** The same without holding up others: for programs that run side by side. */
+export function runBeside(command, args, { timeoutMs = 900_000 } = {}) {
+  return new Promise((resolve) => {
+    let output = ''
+    const options = { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs }
+    const child = spawn(command, args, options)
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text
+      })
+    }
+    const end = (isOk, how) => resolve({ isOk, output, how })
+    child.once('error', (error) => end(false, error.message))
+    child.once('close', (status, signal) => end(status === 0, signal ?? `exit ${status}`))
+  })
 }
 
 /** A step that is one program: it fails with the last lines of what the program said. */

@@ -1,6 +1,7 @@
 /**
  * The engines the conformance suite runs against, in one place. On Linux the native engine is part
- * of the product: where it does not load the suite fails, it does not skip.
+ * of the product: where it does not load the suite fails, it does not skip. FR_TEST_ENGINE names
+ * the only one to test.
  */
 import { createPortableEngine } from '../../src/engine/portable.js'
 import type { DataEngine, EngineListener } from '../../src/ports.js'
@@ -29,9 +30,9 @@ const native: EngineUnderTest = {
   },
 }
 
-const isNativeExpected =
-  process.platform === 'linux' && process.env['FR_TEST_ENGINE'] !== 'portable'
+const only = process.env['FR_TEST_ENGINE']
+const all = process.platform === 'linux' ? [portable, native] : [portable]
 
-export const engines: readonly EngineUnderTest[] = isNativeExpected
-  ? [portable, native]
-  : [portable]
+export const engines: readonly EngineUnderTest[] =
+  only === undefined ? all : all.filter(({ kind }) => kind === only)
+if (engines.length === 0) throw new Error(`FR_TEST_ENGINE: no engine ${only} here`)
