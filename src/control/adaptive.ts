@@ -37,9 +37,11 @@ const tailMs = 500
 /** Direct units wait until windows have their size. */
 const directAfterMs = 300
 /** The origin runs dry when its feeds hold less than this much of its own rate. */
-const dryMs = 25
-/** And so at as many looks in a row: a moment's dryness is not a network limited by its relays. */
-const dryTicks = 3
+const dryMs = 40
+/** So at as many looks in a row: a moment's dryness is not a network limited by its relays. */
+const dryTicksMin = 8
+/** Filled without direct units at as many looks in a row: nor does it last for ever. */
+const fullTicksMin = 25
 const dryBytesMin = 64 * KIB
 /** A unit that goes to everybody; without relays, how much may wait on a feed before the next. */
 const directUnitBytes = 32 * KIB
@@ -63,6 +65,9 @@ export class AdaptiveDealer implements Dealer {
   #sentMark = 0
   #originRate = 0
   #dryTicks = 0
+  #fullTicks = 0
+  /** The relays are known to be what limits this network. */
+  #isDirect = false
   #lastDealtMs = 0
   #tickAtMs: number | null = null
   /** Bytes of units that went to everybody, for the record of what limited the transfer. */
@@ -268,7 +273,7 @@ export class AdaptiveDealer implements Dealer {
     if (this.#answers.isBehind(to.node, to.queuedBytes))
       return this.#answers.owe(to.node, range, why)
     const [offset, length] = range
-    to.listed(length)
+    to.listedPast(length)
     sends.push({ node: to.node, stream: 0, offset, length, relay: false, scratch: false, why })
   }
 
@@ -279,11 +284,20 @@ export class AdaptiveDealer implements Dealer {
     const floor = Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000)
     const heard = [...this.#relays.values()].filter((relay) => !relay.isSilent)
     if (heard.length === 0) return
-    let queued = heard.reduce((sum, relay) => sum + this.#queuedFor(relay), 0)
-    this.#dryTicks = this.#pool.isEmpty || queued >= floor ? 0 : this.#dryTicks + 1
-    if (this.#dryTicks < dryTicks) return
+    // What a node behind the others has waiting does not keep the origin busy for them.
+    const level = heard.filter(
+      ({ node }) => !this.#lag.lagging.has(node) && !this.#lag.catchingUp.has(node),
+    )
+    const counted = level.length > 0 ? level : heard
+    let queued = counted.reduce((sum, relay) => sum + relay.queuedBytes, 0)
+    const isDry = !this.#pool.isEmpty && queued < floor
+    this.#dryTicks = isDry ? this.#dryTicks + 1 : 0
+    this.#fullTicks = isDry ? 0 : this.#fullTicks + 1
+    if (this.#dryTicks >= dryTicksMin) this.#isDirect = true
+    if (this.#fullTicks >= fullTicksMin) this.#isDirect = false
+    if (!this.#isDirect) return
     while (!this.#pool.isEmpty && queued < floor) {
-      queued += this.#unitToAll(sends) * this.#relays.size
+      queued += this.#unitToAll(sends) * counted.length
     }
   }
 

@@ -4,9 +4,9 @@
  *
  * Queue = bytes listed on the origin's feed to it - what it has forwarded, by its own report: what
  * it has received less the backlog of its worst feed to a mate. Everything is forwarded in the
- * order it was dealt, so "not forwarded" is always the tail of the deal. What moved since the
- * report
- * still counts as queued, so windows hold several reports.
+ * order it was dealt, so "not forwarded" is always the tail of the deal. Units that went to
+ * everybody are on its feed, too, and nobody's to forward: they count neither as queue nor as rate.
+ * What moved since the report still counts as queued, so windows hold several reports.
  */
 import { KIB, MIB } from '../limits.js'
 import { RangeSet } from './ranges.js'
@@ -50,6 +50,11 @@ export class DealtRelay {
   sentBytes = 0
   rate: number
   #listed = 0
+  /** Of it, units past the relays: listed and received, and not its to forward. */
+  #past = 0
+  #pastReceived = 0
+  /** Where those are on the feed that are not received yet; neighbours are one. */
+  readonly #runsPast: { readonly start: number; end: number }[] = []
   #forwarded = 0
   #reportedMs: number
   #credit = 0
@@ -70,7 +75,7 @@ export class DealtRelay {
   }
 
   get queue(): number {
-    return this.#listed - this.#forwarded - this.#credit
+    return this.#listed - this.#past - this.#forwarded - this.#credit
   }
 
   /** It has forwarded all it was dealt. */
@@ -81,7 +86,8 @@ export class DealtRelay {
   /** What it will have forwarded since its report, at its rate. */
   look(nowMs: number): void {
     const seconds = Math.min(creditSeconds, (nowMs - this.#reportedMs) / 1000)
-    this.#credit = Math.min(this.rate * seconds, this.#listed - this.#forwarded)
+    const open = this.#listed - this.#past - this.#forwarded
+    this.#credit = Math.min(this.rate * seconds, open)
   }
 
   /** Bytes were listed on its feed, to be relayed or not. */
@@ -90,10 +96,20 @@ export class DealtRelay {
     this.queuedBytes += length
   }
 
+  /** A unit that it is not to forward was listed on its feed. */
+  listedPast(length: number): void {
+    const start = this.#listed
+    this.listed(length)
+    this.#past += length
+    const last = this.#runsPast.at(-1)
+    if (last?.end === start) last.end = this.#listed
+    else this.#runsPast.push({ start, end: this.#listed })
+  }
+
   deal(offset: number, length: number): void {
     this.listed(length)
     this.dealt.add(offset, length)
-    this.#deals.push({ offset, length, end: this.#listed })
+    this.#deals.push({ offset, length, end: this.#listed - this.#past })
   }
 
   /**
@@ -106,10 +122,21 @@ export class DealtRelay {
     this.#credit = 0
     // Holes are listed like payload but never received as such.
     const holes = Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
-    const forwarded = Math.min(this.#listed, receivedBytes + holes - backlogBytes)
+    const received = Math.min(this.#listed, receivedBytes + holes)
+    const forwarded = received - this.#pastUntil(received) - backlogBytes
     this.#forwarded = Math.max(this.#forwarded, forwarded)
     while ((this.#deals[0]?.end ?? Number.POSITIVE_INFINITY) <= this.#forwarded) this.#deals.shift()
     this.#rate(atMs)
+  }
+
+  /** Bytes of such units before a position on the feed that only grows. */
+  #pastUntil(received: number): number {
+    for (let run = this.#runsPast[0]; run !== undefined; run = this.#runsPast[0]) {
+      if (run.end > received) return this.#pastReceived + Math.max(0, received - run.start)
+      this.#pastReceived += run.end - run.start
+      this.#runsPast.shift()
+    }
+    return this.#pastReceived
   }
 
   counted(queuedBytes: number, sentBytes: number): void {
