@@ -46,6 +46,8 @@ const dryBytesMin = 64 * KIB
 /** A unit that goes to everybody; without relays, how much may wait on a feed before the next. */
 const directUnitBytes = 32 * KIB
 const directQueueMax = 1 * MIB
+/** And with relays, however fast the origin is. */
+const topUpMax = 8 * MIB
 
 export class AdaptiveDealer implements Dealer {
   readonly strategy = 'adaptive'
@@ -281,7 +283,6 @@ export class AdaptiveDealer implements Dealer {
    * The origin's spare uplink, when every relay is full. Nobody is left out, not even the silent.
    */
   #dealDirectly(sends: Send[]): void {
-    const floor = Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000)
     const heard = [...this.#relays.values()].filter((relay) => !relay.isSilent)
     if (heard.length === 0) return
     // What a node behind the others has waiting does not keep the origin busy for them.
@@ -290,6 +291,8 @@ export class AdaptiveDealer implements Dealer {
     )
     const counted = level.length > 0 ? level : heard
     let queued = counted.reduce((sum, relay) => sum + relay.queuedBytes, 0)
+    const most = topUpMax * counted.length
+    const floor = Math.min(most, Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000))
     const isDry = !this.#pool.isEmpty && queued < floor
     this.#dryTicks = isDry ? this.#dryTicks + 1 : 0
     this.#fullTicks = isDry ? 0 : this.#fullTicks + 1
