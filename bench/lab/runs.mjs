@@ -4,16 +4,26 @@
  * compared after the clock has stopped; a copy or an outcome that is not right fails the run.
  */
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { availableMemoryBytes, stolenSeconds } from '../machine.mjs'
 import { median } from '../report.mjs'
-import { main, push, sameContent, strategyArguments, Workspace, warmMemory } from '../workspace.mjs'
+import {
+  MIB,
+  main,
+  push,
+  sameContent,
+  strategyArguments,
+  Workspace,
+  warmMemory,
+} from '../workspace.mjs'
 import { Lab, wireFactor } from './lab.mjs'
 import { boundSeconds } from './scenarios.mjs'
 
 const port = 7400
+/** Of the push before the one that counts: enough for the plan that the scenario is about. */
+const firstBytes = 16 * MIB
 
 export function makeKey(workspace) {
   const file = workspace.path('key')
@@ -33,6 +43,23 @@ export async function startNodes(workspace, lab, keyFile) {
       }),
     ),
   )
+}
+
+/**
+ * A node is a daemon: what it does for the first time in its life (compiling its own code, most of
+ * all) is not what a network is measured for. All nodes serve one small push first.
+ */
+async function serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes }) {
+  const source = workspace.randomFile('first', Math.min(firstBytes, bytes / 8))
+  const { exitStatus, errorText } = await push(workspace, {
+    source,
+    nodes,
+    keyFile,
+    prefix: lab.prefix(0),
+    args: strategyArguments(strategy),
+  })
+  if (exitStatus !== 0) throw new Error(`the first push: exit status ${exitStatus} ${errorText}`)
+  for (const { data } of nodes) rmSync(path.join(data, 'first'))
 }
 
 /** `fr add` by hand, as somebody beside the origin would. Resolves to the moment of its start. */
@@ -136,7 +163,7 @@ function figures(scenario, measured) {
 }
 
 /** One run by the product, in a network of its own. */
-export async function labRun(scenario, { queue, strategy, congestion }) {
+export async function labRun(scenario, { queue, strategy, congestion, cold }) {
   const count = scenario.hosts.length - 1
   const workspace = new Workspace(scenario.bytes * (count + 1))
   const lab = Lab.create({ hosts: scenario.hosts, queue, congestion })
@@ -145,6 +172,8 @@ export async function labRun(scenario, { queue, strategy, congestion }) {
     const keyFile = makeKey(workspace)
     const source = workspace.randomFile('source', scenario.bytes)
     const nodes = await startNodes(workspace, lab, keyFile)
+    const { bytes } = scenario
+    if (!cold) await serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes })
     await warmMemory(
       workspace,
       source,

@@ -85,7 +85,7 @@ async function entriesOf(table, options) {
   const entries = []
   for (const [name, scenario] of Object.entries(table)) {
     for (const queue of queues ?? scenario.queues) {
-      const network = { queue, congestion }
+      const network = { queue, congestion, cold: options.cold }
       const all = contenders(options)
       entries.push(...(await measure(all, name, scenario, { network, rounds, say })))
     }
@@ -102,6 +102,9 @@ async function runScenarios(suite, table, options) {
   const notes = [
     ...here.map(([name, { about, bytes }]) => `${name}: ${about}; ${bytes / MIB} MiB`),
     `T* is the fluid bound, the floor what TCP can make of it: T* x ${wireFactor}`,
+    options.cold
+      ? 'nodes that were just started and have served nothing'
+      : 'nodes that have served one small push since they were started',
     'wanted: of the floor; met also says whether the runs are alike (max/min), and on lan8 ' +
       'whether equal nodes end together (last/median) and what it costs (CPU-s/GB)',
     'stolen s: the most that a run lost of the processors to other guests of this machine; where ' +
@@ -117,6 +120,7 @@ function settled(options) {
     ...options,
     // Undefined: whatever `fr push` does when not told.
     strategies: options.strategies ?? [undefined],
+    cold: options.cold || options.quick,
     congestion: options.congestion === 'system' ? null : (options.congestion ?? 'cubic'),
   }
 }

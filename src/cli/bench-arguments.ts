@@ -8,6 +8,8 @@ export interface BenchRequest {
   readonly out?: string
   /** Small sizes and few rounds: whether the benches work, not how fast anything is. */
   readonly quick: boolean
+  /** Of the lab: nodes that have just been started, not daemons that have served before. */
+  readonly cold: boolean
   readonly rounds?: number
   readonly scenarios?: readonly string[]
   readonly queues?: readonly string[]
@@ -32,6 +34,7 @@ const options = {
   json: { type: 'boolean', default: false },
   out: { type: 'string' },
   quick: { type: 'boolean', default: false },
+  cold: { type: 'boolean', default: false },
   rounds: { type: 'string' },
   scenario: { type: 'string' },
   queue: { type: 'string' },
@@ -56,6 +59,7 @@ Options:
   --json              one JSON object per suite on stdout
   --out DIR           append the tables to DIR/RESULTS.md
   --quick             small sizes: shows that the benches work, not how fast anything is
+  --cold              lan, lab: nodes that have served nothing yet
   --rounds N          counted rounds of each suite
   --scenario LIST     lab: which of its rows
   --queue LIST        lan, lab: fifo (one queue per uplink), fair (one per destination);
@@ -132,6 +136,7 @@ export function parseBenchArguments(
     suites: [...new Set(positionals)],
     json: values.json,
     quick: values.quick,
+    cold: values.cold,
     ...(Object.fromEntries(present) as Partial<BenchRequest>),
   }
 }

@@ -11,6 +11,7 @@ describe('arguments of fr-bench', () => {
       suites: ['lan', 'loopback'],
       json: false,
       quick: false,
+      cold: false,
     })
   })
 
@@ -19,6 +20,7 @@ describe('arguments of fr-bench', () => {
       'lan',
       '--json',
       '--quick',
+      '--cold',
       '--out',
       'bench',
       '--rounds',
@@ -32,6 +34,7 @@ describe('arguments of fr-bench', () => {
       suites: ['lan'],
       json: true,
       quick: true,
+      cold: true,
       out: 'bench',
       rounds: 7,
       queues: ['fair', 'fifo'],
