@@ -114,8 +114,8 @@ export const limits = {
   pullServedMs: 5_000,
   pullSlowBytesPerMs: 64,
   /**
-   * No request lives longer, whatever its holder says; and when nothing that was promised has come
-   * for so long, no mate is asked for what is open.
+   * No request lives longer, whatever its holder says; and when for so long not even a unit of what
+   * was promised has come, no mate is asked for what is open.
    */
   pullPatienceMs: 10_000,
   /** What nobody has promised by then comes from the origin. */

@@ -47,7 +47,7 @@ export class NodeMachine {
   #askMs: number = limits.askMs
   #copying = 0
   /** The origin's feed broke: until when its word about why is waited for. */
-  #orphaned: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
+  #orphaned: { readonly code: FrErrorCode; untilMs: number } | undefined
 
   constructor(config: NodeConfig, nowMs: number) {
     this.#config = config
@@ -177,6 +177,7 @@ export class NodeMachine {
         return
       case 'delayed':
         this.#heardMs += event.lateMs
+        if (this.#orphaned !== undefined) this.#orphaned.untilMs += event.lateMs
         return
       case 'stopped':
         if (this.#phase === 'complete') return this.#end(null, false)

@@ -55,6 +55,7 @@ export class PeerWatch {
   /** This process was late by so much. */
   excuse(peers: readonly Peer[], lateMs: number): void {
     this.#detector.excuse(lateMs)
+    for (const [node, saidMs] of this.#saidMs) this.#saidMs.set(node, saidMs + lateMs)
     for (const peer of peers) {
       peer.sinceMs += lateMs
       peer.movedMs += lateMs

@@ -74,8 +74,10 @@ export class Puller {
   #nextRequest = 0
   /** When something was last promised, or a promise was lost, or something first wanted. */
   #hopeMs = 0
-  /** When something promised last came, or something was first wanted. */
+  /** When a request or a unit of what was promised had come, or something was first wanted. */
   #keptMs = 0
+  /** Promised bytes that have come since: a crumb now and then keeps nobody waiting. */
+  #keptBytes = 0
   #countAtMs = 0
 
   constructor(blockBytes: number) {
@@ -133,7 +135,12 @@ export class Puller {
       const { holder, isAnswered } = request
       if (came > 0 && isAnswered) {
         this.pulledBytes += came
-        this.#hopeMs = this.#keptMs = holder.movedMs = nowMs
+        this.#hopeMs = holder.movedMs = nowMs
+        this.#keptBytes += came
+        if (request.left.isEmpty || this.#keptBytes >= limits.pullUnitBytes) {
+          this.#keptMs = nowMs
+          this.#keptBytes = 0
+        }
       }
       if (!request.left.isEmpty) continue
       this.#requests.delete(id)

@@ -5,11 +5,12 @@
 import type { Frame } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
+import { Patience } from './patience.js'
 
 interface Open {
   readonly resolve: () => void
   readonly reject: (error: FrError) => void
-  readonly timer: NodeJS.Timeout
+  readonly patience: Patience
 }
 
 export class JoinRequests {
@@ -29,11 +30,11 @@ export class JoinRequests {
     const request = this.#next++
     if (!this.#send({ type: 'join', request, address })) return Promise.reject(overError())
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const patience = new Patience(limits.addMs, () => {
         this.#open.delete(request)
         reject(new FrError('ERR_FR_TIMEOUT', 'no answer from the origin in time'))
-      }, limits.addMs)
-      this.#open.set(request, { resolve, reject, timer })
+      })
+      this.#open.set(request, { resolve, reject, patience })
     })
   }
 
@@ -42,14 +43,14 @@ export class JoinRequests {
     const open = this.#open.get(request)
     if (open === undefined) return
     this.#open.delete(request)
-    clearTimeout(open.timer)
+    open.patience.end()
     if (code === null) open.resolve()
     else open.reject(new FrError(code, text))
   }
 
   end(): void {
     for (const open of this.#open.values()) {
-      clearTimeout(open.timer)
+      open.patience.end()
       open.reject(overError())
     }
     this.#open.clear()

@@ -50,7 +50,7 @@ export class Loop<E, C> {
 
   post(...events: readonly E[]): void {
     if (this.#isStopped) return
-    this.#events.push(...this.#lateness(), ...events)
+    this.#events.push(...events)
     this.#drain()
   }
 
@@ -69,7 +69,7 @@ export class Loop<E, C> {
     this.#isDraining = true
     try {
       for (const command of first) this.#hooks.execute(command)
-      for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
+      for (let event = this.#next(); event !== undefined; event = this.#next()) {
         for (const command of this.#machine.handle(event, nowMs())) this.#hooks.execute(command)
       }
       this.#arm()
@@ -100,11 +100,12 @@ export class Loop<E, C> {
     this.post(this.#hooks.ticked())
   }
 
-  /** What this process has lost since this was asked last. */
-  #lateness(): E[] {
+  /** The next fact; before it what this process has lost since it was asked last. */
+  #next(): E | undefined {
+    if (this.#events.length === 0) return undefined
     const lateMs = lostMs() - this.#lostMs
-    if (lateMs === 0) return []
+    if (lateMs === 0) return this.#events.shift()
     this.#lostMs += lateMs
-    return [this.#hooks.delayed(lateMs)]
+    return this.#hooks.delayed(lateMs)
   }
 }

@@ -79,7 +79,7 @@ export class NodeService implements NodeHost {
   readonly #receptions = new Map<string, Reception>()
   readonly #names = new Map<string, Reception>()
   /** Links that carry no transfer yet. */
-  readonly #idleLinks = new Set<ControlLink>()
+  readonly #idleLinks = new Map<ControlLink, Patience>()
   readonly #questions: Questions
   readonly #timers: NodeJS.Timeout[] = []
   #closing: Promise<void> | undefined
@@ -145,7 +145,10 @@ export class NodeService implements NodeHost {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#guard.destroyAll()
     this.#parked.refuseAll()
-    for (const link of this.#idleLinks) link.destroy()
+    for (const [link, deadline] of this.#idleLinks) {
+      deadline.end()
+      link.destroy()
+    }
     this.#questions.destroyAll()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
     await closed
@@ -200,7 +203,7 @@ export class NodeService implements NodeHost {
       this.#idleLinks.delete(link)
       link.destroy()
     })
-    this.#idleLinks.add(link)
+    this.#idleLinks.set(link, deadline)
   }
 
   /** The reception once the offer is complete. What is refused is told so, and its link closes. */

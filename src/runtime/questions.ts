@@ -10,6 +10,7 @@ import { linkOver } from './dial.js'
 import { asFrError } from './failures.js'
 import type { Established } from './handshake.js'
 import type { ControlLink } from './link.js'
+import { Patience } from './patience.js'
 
 export interface Answers {
   /** The status as JSON. */
@@ -20,7 +21,7 @@ export interface Answers {
 
 export class Questions {
   readonly #answers: Answers
-  readonly #links = new Set<ControlLink>()
+  readonly #links = new Map<ControlLink, Patience>()
 
   constructor(answers: Answers) {
     this.#answers = answers
@@ -36,21 +37,19 @@ export class Questions {
           link.send(answer)
           void link.close()
         })
-        if (frame.type === 'add') deadline = this.#dropAfter(link, limits.addMs, deadline)
+        if (frame.type === 'add') this.#dropAfter(link, limits.addMs)
       },
-      onClose: () => {
-        clearTimeout(deadline)
-        this.#links.delete(link)
-      },
+      onClose: () => this.#forget(link),
     })
-    this.#links.add(link)
     // Whoever opens a status connection asks at once.
-    let deadline = this.#dropAfter(link, limits.acceptMs)
+    this.#dropAfter(link, limits.acceptMs)
   }
 
   destroyAll(): void {
-    for (const link of this.#links) link.destroy()
-    this.#links.clear()
+    for (const link of this.#links.keys()) {
+      this.#forget(link)
+      link.destroy()
+    }
   }
 
   #answer(frame: Frame, answer: (frame: Frame) => void): void {
@@ -68,11 +67,17 @@ export class Questions {
   }
 
   /** A little later than the answer itself may come. */
-  #dropAfter(link: ControlLink, forMs: number, before?: NodeJS.Timeout): NodeJS.Timeout {
-    clearTimeout(before)
-    return setTimeout(() => {
+  #dropAfter(link: ControlLink, forMs: number): void {
+    this.#forget(link)
+    const patience = new Patience(forMs + limits.lingerMs, () => {
       this.#links.delete(link)
       link.destroy()
-    }, forMs + limits.lingerMs).unref()
+    })
+    this.#links.set(link, patience)
+  }
+
+  #forget(link: ControlLink): void {
+    this.#links.get(link)?.end()
+    this.#links.delete(link)
   }
 }

@@ -324,6 +324,12 @@ describe('NodeMachine', () => {
       type: 'end',
       failure: { code: 'ERR_FR_NODE_LOST' },
     })
+    // The reason may lie unread while this process had no turn.
+    const sleeper = new Bench().receiving()
+    sleeper.feed(broken)
+    sleeper.nowMs += limits.drainMs + 10
+    sleeper.feed({ type: 'delayed', lateMs: limits.drainMs }, { type: 'ticked' })
+    expect(sleeper.machine.phase).toBe('receiving')
   })
 
   it.each<[string, NodeEvent, string]>([

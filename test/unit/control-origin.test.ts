@@ -336,6 +336,16 @@ describe('OriginMachine', () => {
     expect(
       outcomes(bench.feed({ type: 'delayed', lateMs: limits.failMs }, { type: 'ticked' })),
     ).toEqual([])
+    // Nor does it end the time for which mates may speak for a node.
+    const lateMs = limits.hearsayMs
+    const spoken = new Bench().running()
+    spoken.nowMs = lateMs + limits.failMs - 100
+    spoken.feed({ type: 'delayed', lateMs })
+    spoken.from(0, progress(1, 0, [2]))
+    spoken.nowMs += 200
+    expect(outcomes(spoken.feed({ type: 'ticked' }))).not.toContainEqual(
+      expect.arrayContaining(['n2:1']),
+    )
   })
 
   it('alive, and nothing moves: fails by name', () => {

@@ -293,6 +293,18 @@ describe('Puller', () => {
       expect(bench.nowMs).toBeLessThanOrEqual(2 * limits.pullPatienceMs + limits.pullQuietMs)
     })
 
+    it('for liars who bring a crumb at a time', () => {
+      const bench = new Bench(...[1, 2, 3, 4, 5, 6].map((index) => mate(index))).want([0, block])
+      let answered = 0
+      for (let at = 0; bench.origin.isEmpty && bench.nowMs < limits.stallMs; at++) {
+        for (const index of bench.dialled) bench.open(index)
+        while (answered < bench.asks.length) bench.hold(answered++)
+        bench.land([at, 1]).pass(limits.pullQuietMs / 2)
+      }
+      expect(bench.origin.isEmpty).toBe(false)
+      expect(bench.nowMs).toBeLessThanOrEqual(2 * limits.pullPatienceMs + limits.pullQuietMs)
+    })
+
     it('longer than pullSearchMs where nobody promises anything', () => {
       const mates = Array.from({ length: 60 }, (_, i) => mate(i + 1))
       const bench = new Bench(...mates).want([0, block]).pass(limits.pullSearchMs)

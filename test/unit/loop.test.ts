@@ -73,6 +73,35 @@ describe('a process that was late', () => {
     loop.stop()
   })
 
+  it('says so before a fact that was posted before, where a wish took the time', () => {
+    const facts: Fact[] = []
+    let isSlow = true
+    const loop = new Loop<Fact, 'work'>(
+      {
+        handle: (fact) => {
+          facts.push(fact)
+          return fact.type === 'heard' && isSlow ? ['work'] : []
+        },
+        deadlineMs: () => null,
+      },
+      {
+        execute: () => {
+          sleepWithoutTurning(350)
+          isSlow = false
+        },
+        ticked: () => ({ type: 'ticked' }),
+        delayed: (lateMs) => ({ type: 'delayed', lateMs }),
+        crashed: (error) => {
+          throw error
+        },
+      },
+    )
+    loop.start([])
+    loop.post({ type: 'heard' }, { type: 'ticked' })
+    expect(facts.map(({ type }) => type)).toEqual(['heard', 'delayed', 'ticked'])
+    loop.stop()
+  })
+
   it('says nothing when it was not', () => {
     const { loop, facts } = started(60_000)
     loop.post({ type: 'heard' })
