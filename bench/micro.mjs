@@ -28,6 +28,7 @@ function frameCases({ encodeBody, FrameReader, FrameWriter }, primitives) {
     repairedBytes: 0,
     sentBytes: 864197523,
     heard: [0, 3, 7],
+    pulled: [],
     mates: Array.from({ length: 8 }, (_, index) => ({
       index,
       queuedBytes: index * 65536,

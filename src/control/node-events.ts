@@ -3,7 +3,7 @@
  * `index` is a mate's position in the group, -1 the origin.
  */
 import type { FrErrorCode } from '../errors.js'
-import type { Frame, Mate, RangePair } from './types.js'
+import type { Frame, Mate, PullReport, RangePair } from './types.js'
 
 export interface Failure {
   readonly code: FrErrorCode
@@ -82,7 +82,12 @@ export type NodeCommand =
   | { readonly type: 'prepare' }
   | { readonly type: 'send'; readonly frame: Frame }
   /** Send a progress frame; the runtime adds what the engine counts. */
-  | { readonly type: 'report'; readonly verifiedBytes: number; readonly repairedBytes: number }
+  | {
+      readonly type: 'report'
+      readonly verifiedBytes: number
+      readonly repairedBytes: number
+      readonly pulled: readonly PullReport[]
+    }
   /** Tell the machine what has landed (`counted`). */
   | { readonly type: 'count' }
   /** Send a backlog frame made of what the engine counts, unless nothing has changed. */

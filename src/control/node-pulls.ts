@@ -11,7 +11,7 @@ import type { StreamLedger } from './ledger.js'
 import type { NodeCommand, PullEvent } from './node-events.js'
 import { Puller } from './puller.js'
 import type { RangeSet } from './ranges.js'
-import type { Frame, Mate } from './types.js'
+import type { Frame, Mate, PullReport } from './types.js'
 
 export class NodePulls {
   readonly #ledger: StreamLedger
@@ -27,6 +27,11 @@ export class NodePulls {
   /** Landed after mates had promised them. */
   get pulledBytes(): number {
     return this.#puller.pulledBytes
+  }
+
+  /** The same by mate. */
+  get pulled(): PullReport[] {
+    return this.#puller.pulled
   }
 
   /** Whether something is asked of this mate: it may open a data connection for it. */

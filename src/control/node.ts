@@ -160,7 +160,7 @@ export class NodeMachine {
       case 'summed':
         return this.#onSummed(event.fileDigest)
       case 'published':
-        return this.#onPublished()
+        return this.#onPublished(nowMs)
       case 'storageFailed':
         if (this.#phase === 'complete') return
         return this.#fail(event.code, event.text)
@@ -317,9 +317,11 @@ export class NodeMachine {
     this.#commands.push({ type: 'publish' })
   }
 
-  #onPublished(): void {
+  #onPublished(nowMs: number): void {
     if (this.#phase !== 'publishing') return
     this.#phase = 'complete'
+    // The origin may look no further than `complete`: it has the whole sum by then.
+    if (this.pulls.pulledBytes > 0) this.#report(nowMs)
     const fileDigest = this.#seal as string
     this.#send({ type: 'published', stream: 0, fileDigest })
     this.#send({
@@ -402,6 +404,7 @@ export class NodeMachine {
       type: 'report',
       verifiedBytes: this.#ledger.verifiedBytes,
       repairedBytes: this.#ledger.repairedBytes,
+      pulled: this.pulls.pulled,
     })
   }
 

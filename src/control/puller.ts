@@ -17,7 +17,7 @@ import type { FrErrorCode } from '../errors.js'
 import { limits, MIB } from '../limits.js'
 import { pullBytesMax } from './holder.js'
 import { RangeSet } from './ranges.js'
-import type { Frame, Mate, RangePair } from './types.js'
+import type { Frame, Mate, PullReport, RangePair } from './types.js'
 
 export type PullWish =
   | { readonly type: 'dial'; readonly mate: Mate }
@@ -61,8 +61,8 @@ interface Request {
 const countMs = 200
 
 export class Puller {
-  /** Landed after a mate had promised them. */
-  pulledBytes = 0
+  /** By mate, and kept when the mate is gone. */
+  readonly #pulledBytes = new Map<number, number>()
   readonly #unitBytes: number
   readonly #quietMs: number
   readonly #holders = new Map<number, Holder>()
@@ -84,6 +84,16 @@ export class Puller {
     this.#unitBytes = pullBytesMax(blockBytes)
     // A large block takes its time, and says nothing before it is whole.
     this.#quietMs = limits.pullQuietMs * Math.max(1, blockBytes / MIB)
+  }
+
+  /** What has landed after a mate had promised it, of each mate that kept its word. */
+  get pulled(): PullReport[] {
+    return [...this.#pulledBytes].map(([index, bytes]) => ({ index, bytes }))
+  }
+
+  /** The same of all mates. */
+  get pulledBytes(): number {
+    return this.pulled.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   /** Who there is; later calls add to it. */
@@ -134,7 +144,8 @@ export class Puller {
       const came = before - request.left.bytes
       const { holder, isAnswered } = request
       if (came > 0 && isAnswered) {
-        this.pulledBytes += came
+        const { index } = holder.mate
+        this.#pulledBytes.set(index, (this.#pulledBytes.get(index) ?? 0) + came)
         this.#hopeMs = holder.movedMs = nowMs
         this.#keptBytes += came
         if (request.left.isEmpty || this.#keptBytes >= limits.pullUnitBytes) {

@@ -4,11 +4,13 @@
  *
  * The idea: one process for the origin and one for each node; threads for what was dealt to it,
  * sent to it directly, asked for by it, for its lag, and for its own stages; counters for what
- * landed and what waits. It looks at the facts and wishes that pass by, and is no part of the
- * machine: nothing is decided here, no payload is held, and without a trace none of this runs.
+ * landed, what waits, and what came from which mate. It looks at the facts and wishes that pass by,
+ * and is no part of the machine: nothing is decided here, no payload is held, and without a trace
+ * none of this runs.
  *
  * Times are microseconds since the start and never go back. Counters come at most every 50 ms,
- * later more rarely, so a node adds as many to a long push as to ten short ones.
+ * later more rarely, so a node adds as many to a long push as to ten short ones. Pulls are counted
+ * once more at the node's end: the last count is what the node said last.
  */
 import type { Send } from './dealer.js'
 import type { OriginCommand, OriginEvent } from './origin-events.js'
@@ -46,6 +48,8 @@ interface Track {
   landedBytes: number
   progressMs: number
   sentBytes: number
+  /** By mate: what the node says it has pulled so far, and what of it is shown. */
+  readonly pulled: Map<number, { bytes: number; shownBytes: number }>
 }
 
 export class PushTrace {
@@ -111,6 +115,7 @@ export class PushTrace {
         const { node, status, seconds, reason } = command.outcome
         const track = this.#tracks.get(this.#byAddress.get(node) ?? -1)
         if (track === undefined) return
+        this.#showPulled(track)
         this.#stage(track, null)
         return this.#instant(track, 'stages', status, { seconds, reason })
       }
@@ -127,6 +132,7 @@ export class PushTrace {
   close(nowMs: number): void {
     this.#nowMs = Math.max(this.#nowMs, nowMs)
     for (const track of this.#tracks.values()) {
+      this.#showPulled(track)
       this.#stage(track, null)
       this.#lag(track, false)
     }
@@ -169,6 +175,7 @@ export class PushTrace {
   }
 
   #progress(track: Track, frame: Frame & { type: 'progress' }): void {
+    for (const { index, bytes } of frame.pulled) this.#pulled(track, index, bytes)
     const elapsedMs = this.#nowMs - track.progressMs
     if (elapsedMs < counterMs || elapsedMs < this.#elapsedMs * counterShare) return
     const rate = (now: number, before: number): number =>
@@ -180,9 +187,29 @@ export class PushTrace {
     })
     for (const { index, queuedBytes, unackedBytes } of frame.mates)
       this.#counter(track, `to mate ${index}`, { queued: queuedBytes, unacked: unackedBytes })
+    this.#showPulled(track)
     track.progressMs = this.#nowMs
     track.landedBytes = frame.landedBytes
     track.sentBytes = frame.sentBytes
+  }
+
+  #pulled(track: Track, mate: number, bytes: number): void {
+    const known = track.pulled.get(mate)
+    if (known !== undefined) known.bytes = bytes
+    else {
+      track.pulled.set(mate, { bytes, shownBytes: 0 })
+      this.#instant(track, 'pulls', `pulls from mate ${mate}`, { mate, bytes })
+    }
+  }
+
+  /** What has changed since it was last shown. */
+  #showPulled(track: Track): void {
+    for (const [mate, pulled] of track.pulled) {
+      const { bytes, shownBytes } = pulled
+      if (bytes === shownBytes) continue
+      this.#counter(track, `pulled from mate ${mate}`, { bytes })
+      pulled.shownBytes = bytes
+    }
   }
 
   #counted(feeds: readonly { readonly payloadBytes: number; readonly queuedBytes: number }[]) {
@@ -297,6 +324,7 @@ export class PushTrace {
       isLagging: false,
       countedMs: long,
       progressMs: this.#startMs,
+      pulled: new Map(),
       ...bytes,
     }
   }

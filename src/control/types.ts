@@ -39,6 +39,13 @@ export interface MateReport {
   readonly unackedBytes: number
 }
 
+/** What a node has had of one mate whom it asked. */
+export interface PullReport {
+  readonly index: number
+  /** Landed after the mate had promised them, since the transfer began. */
+  readonly bytes: number
+}
+
 export type Frame =
   // --- origin -> node
   | {
@@ -104,6 +111,8 @@ export type Frame =
       readonly mates: readonly MateReport[]
       /** Mates that payload has come from since the last report: a sign of life of theirs. */
       readonly heard: readonly number[]
+      /** Only mates that it has pulled from: for most nodes none. */
+      readonly pulled: readonly PullReport[]
     }
   /** What the dealer at the origin steers by. */
   | {

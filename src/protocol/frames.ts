@@ -54,7 +54,7 @@ const frameTable: FrameTable = {
       strategy: body.oneOf('strategy', ['classic', 'adaptive']),
       shape: body.oneOf('shape', ['unicast', 'group', 'chain', 'tree', 'binomial']),
       self: body.integer('self', 0, mateMax),
-      mates: readMates(body, readMate),
+      mates: readMates(body, 'mates', readMate),
       relays: body.boolean('relays'),
       progressMs: body.integer('progressMs', 1, limits.suspectMs),
       reportMs: body.integer('reportMs', 0, limits.suspectMs),
@@ -91,12 +91,16 @@ const frameTable: FrameTable = {
       verifiedBytes: body.integer('verifiedBytes', 0, bytesMax),
       repairedBytes: body.integer('repairedBytes', 0, bytesMax),
       sentBytes: body.integer('sentBytes', 0, bytesMax),
-      mates: readMates(body, (mate) => ({
+      mates: readMates(body, 'mates', (mate) => ({
         index: mate.integer('index', 0, mateMax),
         queuedBytes: mate.integer('queuedBytes', 0, bytesMax),
         unackedBytes: mate.integer('unackedBytes', 0, bytesMax),
       })),
       heard: readIndices(body, 'heard'),
+      pulled: readMates(body, 'pulled', (mate) => ({
+        index: mate.integer('index', 0, mateMax),
+        bytes: mate.integer('bytes', 0, bytesMax),
+      })),
     }),
   ],
   need: [
@@ -216,10 +220,15 @@ function readReason(body: Fields): { code: FrErrorCode; text: string } {
     : body.refuse('code', 'is not a known error code')
 }
 
-function readMates<T extends { index: number }>(body: Fields, read: (mate: Fields) => T): T[] {
-  const mates = body.list('mates', limits.nodesPerPush, read)
+/** A list of mates, each at most once. */
+function readMates<T extends { index: number }>(
+  body: Fields,
+  name: string,
+  read: (mate: Fields) => T,
+): T[] {
+  const mates = body.list(name, limits.nodesPerPush, read)
   const distinct = new Set(mates.map((mate) => mate.index))
-  return distinct.size === mates.length ? mates : body.refuse('mates', 'names one mate twice')
+  return distinct.size === mates.length ? mates : body.refuse(name, 'names one mate twice')
 }
 
 /** Positions in the group, ascending. */

@@ -4,6 +4,7 @@
  * the transfer is open and after it is closed there is nothing to say.
  */
 import { Backlog } from '../control/backlog.js'
+import type { NodeCommand } from '../control/node-events.js'
 import type { Frame } from '../control/types.js'
 import type { DataEngine, FeedStats, TransferHandle, TransferStats } from '../ports.js'
 import { nowMs } from './loop.js'
@@ -60,7 +61,8 @@ export class ReceptionReports {
     return this.#meter.rateOut
   }
 
-  progress(verifiedBytes: number, repairedBytes: number): Frame | undefined {
+  /** What the machine knows, with what the engine counts. */
+  progress(known: NodeCommand & { type: 'report' }): Frame | undefined {
     const stats = this.#stats()
     if (stats === undefined) return undefined
     this.#meter.count(stats, nowMs())
@@ -69,8 +71,9 @@ export class ReceptionReports {
     })
     const landedBytes = Math.min(stats.landedBytes, this.#bytes)
     const { sentBytes } = this.#meter
+    const { verifiedBytes, repairedBytes, pulled } = known
     const bytes = { landedBytes, verifiedBytes, repairedBytes, sentBytes }
-    return { type: 'progress', ...bytes, mates, heard: this.#heard(stats) }
+    return { type: 'progress', ...bytes, mates, heard: this.#heard(stats), pulled }
   }
 
   /** Mates whose bytes have come since the last look, in the order of their index. */

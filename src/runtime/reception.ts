@@ -222,7 +222,7 @@ export class Reception {
       case 'count':
         return this.#loop.post({ type: 'counted', landedBytes: this.#reports.landedBytes })
       case 'report':
-        return this.#say(this.#reports.progress(command.verifiedBytes, command.repairedBytes))
+        return this.#say(this.#reports.progress(command))
       case 'reportBacklog':
         return this.#say(this.#reports.backlog())
       case 'exclude':

@@ -234,7 +234,7 @@ export class SimNode {
           landedBytes: this.file.landed.bytes + this.scratch.landed.bytes,
         })
       case 'report': {
-        const { verifiedBytes, repairedBytes } = command
+        const { verifiedBytes, repairedBytes, pulled } = command
         const landedBytes = this.file.landed.bytes
         return this.#net.toOrigin(this.node, {
           type: 'progress',
@@ -244,6 +244,7 @@ export class SimNode {
           sentBytes: [...this.relays.values()].reduce((sum, feed) => sum + feed.sentBytes, 0),
           mates: [],
           heard: this.#heard(),
+          pulled,
         })
       }
       case 'reportBacklog': {

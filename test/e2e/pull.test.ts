@@ -30,12 +30,31 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     return lines.reduce((total, line) => total + Number(line.fields[field]), 0)
   }
 
+  /** What was pulled as a trace shows it, by process and mate. */
+  function pullsIn(path: string): { counts: Map<string, number>; firsts: string[] } {
+    interface Event {
+      readonly name: string
+      readonly pid: number
+      readonly args?: { readonly bytes?: number }
+    }
+    const counts = new Map<string, number>()
+    const firsts: string[] = []
+    const { traceEvents } = JSON.parse(readFileSync(path, 'utf8')) as { traceEvents: Event[] }
+    for (const { name, pid, args } of traceEvents) {
+      const [, verb, mate] = /^(pulled|pulls) (from mate \d+)$/.exec(name) ?? []
+      if (verb === 'pulls') firsts.push(`${pid} ${mate}`)
+      if (verb === 'pulled') counts.set(`${pid} ${mate}`, Number(args?.bytes))
+    }
+    return { counts, firsts }
+  }
+
   it('a feed between two living nodes is cut: the receiver has the rest from mates', async () => {
     const [a, b, c] = await world.nodes(3)
     const { path, content } = world.file('data.bin', 48 * MIB)
     const door = await gate(world, (c as FrNode).address, 0, 4 * MIB)
     const to = [a?.address, b?.address, door.address] as string[]
-    const transfer = push(path, { to, engine, strategy })
+    const trace = join(world.dir, 'trace.json')
+    const transfer = push(path, { to, engine, strategy, trace })
     const complete = new Set<string>()
     transfer.on('node', (outcome) => {
       complete.add(outcome.node)
@@ -52,6 +71,11 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     await until(() => sum('served', 'bytes') > 0, 'the holders say what they served')
     expect(sum('published', 'pulledBytes')).toBeGreaterThan(block)
     expect(sum('served', 'bytes')).toBeGreaterThanOrEqual(sum('published', 'pulledBytes'))
+    const { counts, firsts } = pullsIn(trace)
+    expect([...counts.values()].reduce((a, b) => a + b, 0)).toBe(sum('published', 'pulledBytes'))
+    expect(firsts.sort()).toEqual([...counts.keys()].sort())
+    // The receiver pulled, from mates of the plan.
+    expect([...counts.keys()].filter((key) => /^4 from mate [01]$/.test(key))).not.toEqual([])
   })
 
   it('a node is killed that owes a mate bytes: mates have them', async () => {

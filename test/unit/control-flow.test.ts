@@ -199,6 +199,7 @@ describe('the view of a push under way', () => {
       sentBytes: 0,
       mates: [],
       heard: [],
+      pulled: [],
     })
     expect(viewOf(push, bytes).nodes[0]?.etaSeconds).toBeCloseTo(sent)
   })

@@ -379,6 +379,7 @@ describe('a node that is ready late', () => {
         sentBytes: 0,
         mates: [],
         heard: [],
+        pulled: [],
       })
     bench.feed({ type: 'ticked' })
     expect(bench.outcomes()).toEqual([null, 'failed'])

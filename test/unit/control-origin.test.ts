@@ -16,6 +16,7 @@ const progress = (landedBytes: number, verifiedBytes = 0, heard: number[] = []):
   repairedBytes: 0,
   sentBytes: 0,
   mates: [],
+  pulled: [],
 })
 
 class Bench {

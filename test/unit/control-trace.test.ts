@@ -177,6 +177,51 @@ describe('a trace', () => {
     expect(answers).toContainEqual([3, 'answer sent'])
   })
 
+  it('shows who pulled what from whom: the first bytes, changes, and the last count', () => {
+    const { rare, events, push } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
+    push.run(300)
+    const counts = { landedBytes: 0, verifiedBytes: 0, repairedBytes: 0, sentBytes: 0 }
+    const tell = (...pulled: [number, number][]) =>
+      push.from(1, {
+        type: 'progress',
+        ...counts,
+        mates: [],
+        heard: [],
+        pulled: pulled.map(([index, bytes]) => ({ index, bytes })),
+      })
+    tell()
+    push.run(100)
+    tell([0, 10])
+    push.run(100)
+    tell([0, 10])
+    push.run(100)
+    tell([0, 30], [7, 5])
+    // Too soon for another count: it is made up for at the end.
+    tell([0, 31], [7, 6])
+    const shown = () =>
+      events.flatMap(({ pid, name, args }) =>
+        name.startsWith('pulled from') ? [[pid, name, args?.['bytes']]] : [],
+      )
+    const before = [
+      [3, 'pulled from mate 0', 10],
+      [3, 'pulled from mate 0', 30],
+      [3, 'pulled from mate 7', 5],
+    ]
+    expect(shown()).toEqual(before)
+    push.kill(1)
+    push.run()
+    expect(shown()).toEqual([
+      ...before,
+      [3, 'pulled from mate 0', 31],
+      [3, 'pulled from mate 7', 6],
+    ])
+    const first = rare.filter((event) => event.name.startsWith('pulls from'))
+    expect(first.filter(isOn('pulls')).map(({ pid, name, args }) => [pid, name, args])).toEqual([
+      [3, 'pulls from mate 0', { mate: 0, bytes: 10 }],
+      [3, 'pulls from mate 7', { mate: 7, bytes: 5 }],
+    ])
+  })
+
   it('closes what is open when the push is cut short', () => {
     const { events, push, trace } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
     push.run(300)

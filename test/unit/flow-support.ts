@@ -155,7 +155,8 @@ export class FluidPush {
       )
       const sentBytes = Math.round(node.forwardedBytes * mates.length)
       const verified = { verifiedBytes: landedBytes, repairedBytes: 0 }
-      this.from(index, { type: 'progress', landedBytes, ...verified, sentBytes, mates, heard: [] })
+      const reported = { landedBytes, ...verified, sentBytes, mates, heard: [], pulled: [] }
+      this.from(index, { type: 'progress', ...reported })
     }
     if (node.isComplete || this.machine.fileDigest === null || landedBytes < this.#bytes) return
     node.isComplete = true

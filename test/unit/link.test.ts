@@ -66,6 +66,7 @@ const progress = (landedBytes: number): Frame => ({
   sentBytes: 0,
   mates: [],
   heard: [],
+  pulled: [],
 })
 const big: Frame = { type: 'status', json: 'x'.repeat(400 * 1024) }
 

@@ -201,6 +201,8 @@ describe('a violation', () => {
 
   const tooManyRanges = Array.from({ length: limits.needRanges + 1 }, (_, at) => [at * 2, 1])
   const mateOf = (index: number): object => ({ index, queuedBytes: 0, unackedBytes: 0 })
+  const allPulled = (mates: number, bytes: number): object[] =>
+    Array.from({ length: mates }, (_, index) => ({ index, bytes }))
   const siteOf = (site: unknown): object => {
     return { index: 0, nodeId: 'ab'.repeat(16), address: 'a:1', site }
   }
@@ -247,6 +249,17 @@ describe('a violation', () => {
     ['abort', 'text', { text: 5 }],
     ['progress', 'mates', { mates: [mateOf(1), mateOf(1)] }],
     ['progress', 'landedBytes', { landedBytes: null }],
+    ['progress', 'pulled', { pulled: undefined }],
+    ['progress', 'pulled', { pulled: {} }],
+    ['progress', 'pulled', { pulled: allPulled(limits.nodesPerPush + 1, 0) }],
+    ['progress', 'pulled', { pulled: [...allPulled(2, 0), ...allPulled(1, 5)] }],
+    ['progress', 'index', { pulled: [{ index: -1, bytes: 0 }] }],
+    ['progress', 'index', { pulled: [{ index: limits.nodesPerPush, bytes: 0 }] }],
+    ['progress', 'bytes', { pulled: allPulled(1, -1) }],
+    ['progress', 'bytes', { pulled: allPulled(1, 2 ** 53) }],
+    ['progress', 'bytes', { pulled: allPulled(1, 0.5) }],
+    ['progress', 'bytes', { pulled: [{ index: 0 }] }],
+    ['progress', 'not an object', { pulled: [7] }],
     ['need', 'ranges', { ranges: tooManyRanges }],
     [
       'need',
