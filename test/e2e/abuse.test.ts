@@ -73,6 +73,19 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
 
   const small = { name: 'evil.bin', bytes: 4 * block }
 
+  it('one that offers nothing leaves no timer behind when its node closes', async () => {
+    const timers = () =>
+      process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
+    const other = await world.node({ key: keyText })
+    const before = timers()
+    const mute = new Hostile(other.address)
+    world.defer(() => mute.dispose())
+    await mute.control()
+    await until(() => timers() > before, 'the node waits for the offer')
+    await other.close()
+    expect(timers()).toBe(before)
+  })
+
   describe('offers', () => {
     it('larger than any disk are refused before anything is made', async () => {
       const link = await hostile.control()
