@@ -80,6 +80,11 @@ export const limits = {
   nodesPerPush: 64,
   /** Up to so many bytes in all, opening feeds between nodes takes longer than sending them all. */
   unicastBytes: 2 * MIB,
+  /** The same for small files, which are soon sent to all of a small group. */
+  unicastFileBytes: 1 * MIB,
+  unicastFilesBytes: 8 * MIB,
+  /** How long a group of nodes takes to open its feeds, where the origin's uplink is known. */
+  groupMs: 50,
   transfersPerNode: 128,
   feedsPerTransfer: 2 * 64 + 2,
   /** Data connections whose transfer has not been offered yet. */

@@ -122,9 +122,9 @@ async function supervise(
 /** The plan as it would be if every node accepted; nothing is contacted. */
 function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): PushResult {
   const { strategy } = checked
-  const shape = shapeOf(checked.shape, bytes, checked.nodes.length)
-  const blockBytes = blockBytesFor(bytes)
   const uplink = checked.uplinkBytesPerSecond
+  const shape = shapeOf(checked.shape, bytes, checked.nodes.length, uplink)
+  const blockBytes = blockBytesFor(bytes)
   const origin = uplink === undefined ? {} : { uplinkBytesPerSecond: uplink }
   const forecast = forecastOf(strategy, shape, bytes, blockBytes, origin, checked.nodes)
   const shares = sharesOf(strategy, bytes, blockBytes, checked.nodes)

@@ -23,10 +23,22 @@ import { UnicastDealer } from './unicast.js'
 
 export type ShapeWish = 'auto' | 'group' | 'unicast'
 
-/** The shape that is predicted to be fastest, where the caller leaves it open. */
-export function shapeOf(wish: ShapeWish, bytes: number, nodes: number): 'group' | 'unicast' {
+/**
+ * The shape that is predicted to be fastest, where the caller leaves it open: with a group the
+ * origin sends one copy, after its nodes have opened feeds to each other. What the other copies
+ * take is known where the origin's uplink is (bytes a second); elsewhere bytes have to tell.
+ */
+export function shapeOf(
+  wish: ShapeWish,
+  bytes: number,
+  nodes: number,
+  uplink?: number,
+): 'group' | 'unicast' {
   if (wish !== 'auto') return wish
-  return nodes === 1 || bytes * nodes <= limits.unicastBytes ? 'unicast' : 'group'
+  const others = bytes * (nodes - 1)
+  if (uplink !== undefined) return others * 1000 <= uplink * limits.groupMs ? 'unicast' : 'group'
+  const most = bytes <= limits.unicastFileBytes ? limits.unicastFilesBytes : limits.unicastBytes
+  return nodes === 1 || bytes * nodes <= most ? 'unicast' : 'group'
 }
 
 export interface ConfiguredSpeeds {

@@ -134,7 +134,12 @@ export class PushRun {
       connectMs: spec.connectMs,
       progressMs: limits.progressMs,
     }
-    const shape = shapeOf(spec.shape, source.size, spec.nodes.length)
+    const shape = shapeOf(
+      spec.shape,
+      source.size,
+      spec.nodes.length,
+      this.#origin.uplinkBytesPerSecond,
+    )
     this.#machine = new OriginMachine(
       config,
       dealerOf(spec.strategy, shape, source.size, this.#blockBytes, {

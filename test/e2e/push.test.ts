@@ -63,6 +63,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
         return (await push(path, { to: targets, engine }).result).shape
       }
       expect(await shapeOf(1024, to)).toBe('unicast')
+      expect(await shapeOf(MIB, to)).toBe('unicast')
       expect(await shapeOf(3 * MIB, to)).toBe('group')
       expect(await shapeOf(3 * MIB, to.slice(1, 2))).toBe('unicast')
     })
