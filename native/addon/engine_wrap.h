@@ -3,6 +3,8 @@
 // created -> running -> closed. `shutdown` joins every native thread; the environment's clean-up
 // hook does the same for whoever forgot. Events are delivered with plain C calls whose statuses
 // are checked: the C++ helpers abort the process when a worker is terminated with events queued.
+// Methods do use them: NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS (binding.gyp) lets one end quietly
+// whose answer cannot be made because its worker is being terminated.
 #pragma once
 
 #include <napi.h>
