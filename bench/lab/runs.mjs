@@ -1,7 +1,8 @@
 /**
  * One run of a scenario in the lab: by the product, with real `fr node` processes and one real `fr
- * push`, or by another system. Every run has a new network, new processes and new files. Content is
- * compared after the clock has stopped; a copy or an outcome that is not right fails the run.
+ * push`, or by another system. Every run has a new network, new processes and new files; unless
+ * cold ones are asked for, the nodes have served one small push. Content is compared after the
+ * clock has stopped; a copy or an outcome that is not right fails the run.
  */
 import { randomBytes } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
@@ -162,6 +163,16 @@ function figures(scenario, measured) {
   }
 }
 
+/** From here on: bytes that the origin's host sends, and processor time that others take. */
+function usage(lab) {
+  const now = () => ({ sent: lab.counters()[0].sent, stolen: stolenSeconds() })
+  const before = now()
+  return () => {
+    const { sent, stolen } = now()
+    return { sent: sent - before.sent, stolen: stolen - before.stolen }
+  }
+}
+
 /** One run by the product, in a network of its own. */
 export async function labRun(scenario, { queue, strategy, congestion, cold }) {
   const count = scenario.hosts.length - 1
@@ -179,8 +190,7 @@ export async function labRun(scenario, { queue, strategy, congestion, cold }) {
       source,
       Math.min(scenario.bytes * count, availableMemoryBytes() / 2),
     )
-    const before = lab.counters()[0].sent
-    const stolenBefore = stolenSeconds()
+    const used = usage(lab)
     const over = new AbortController()
     const completedAt = new Map()
     let disturbance
@@ -205,8 +215,7 @@ export async function labRun(scenario, { queue, strategy, congestion, cold }) {
       over.abort(new Error('the push was over before everything had happened')),
     )
     const joinedAt = await disturbance
-    const sent = lab.counters()[0].sent - before
-    const stolen = stolenSeconds() - stolenBefore
+    const { sent, stolen } = used()
     const list = outcomes(scenario, nodes, pushed.result)
     check(scenario, source, list, pushed.exitStatus, pushed.errorText)
     return figures(scenario, {
@@ -230,10 +239,9 @@ export async function peerRun(peer, scenario, { queue, congestion }) {
   const lab = Lab.create({ hosts: scenario.hosts, queue, congestion })
   try {
     const source = workspace.randomFile('source', scenario.bytes)
-    const before = lab.counters()[0].sent
-    const stolenBefore = stolenSeconds()
+    const used = usage(lab)
     const { seconds, cpuSeconds, copies } = await peer.run({ workspace, lab, source, scenario })
-    const stolen = stolenSeconds() - stolenBefore
+    const { sent, stolen } = used()
     for (const copy of copies) {
       if (!sameContent(source, copy)) throw new Error(`${peer.name}: the content differs`)
     }
@@ -244,7 +252,7 @@ export async function peerRun(peer, scenario, { queue, congestion }) {
       lastOfMedian: null,
       cpuPerGB: (cpuSeconds / delivered) * 1e9,
       originCpuPerGB: null,
-      originCopies: (lab.counters()[0].sent - before) / scenario.bytes,
+      originCopies: sent / scenario.bytes,
       stolenSeconds: stolen,
       system: peer.name,
     }

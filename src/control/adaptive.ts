@@ -309,18 +309,17 @@ export class AdaptiveDealer implements Dealer {
     const sends: Send[] = []
     const relays = [...this.#relays.values()]
     while (!this.#pool.isEmpty && relays.length > 0) {
-      if (relays.some((relay) => this.#queuedFor(relay) > directQueueMax)) break
+      if (relays.some((relay) => this.#isBusy(relay))) break
       this.#unitToAll(sends)
     }
     return sends
   }
 
-  /** What keeps the origin busy for everybody: not what brings a node level with the others. */
-  #queuedFor(relay: DealtRelay): number {
+  /** What brings one node level with the others keeps the origin busy for nobody else. */
+  #isBusy({ node, queuedBytes }: DealtRelay): boolean {
     const areLevel = this.#lag.catchingUp.size < this.#relays.size
-    if (areLevel && this.#lag.catchingUp.has(relay.node)) return 0
-    const { node, queuedBytes } = relay
-    return this.#answers.isBehind(node, queuedBytes) ? Number.POSITIVE_INFINITY : queuedBytes
+    if (areLevel && this.#lag.catchingUp.has(node)) return false
+    return queuedBytes > directQueueMax || this.#answers.isBehind(node, queuedBytes)
   }
 
   #unitToAll(sends: Send[]): number {

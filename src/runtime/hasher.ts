@@ -7,9 +7,9 @@ import type { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { ByteRange, DataEngine, DigestAlgorithm, FileHandle, HashPool } from '../ports.js'
 import { concat } from '../protocol/bytes.js'
+import { nowMs } from './awake.js'
 import { asFrError } from './failures.js'
 import { HashBudget } from './hash-budget.js'
-import { nowMs } from './loop.js'
 
 export interface HashGeometry {
   readonly fileBytes: number

@@ -9,8 +9,6 @@
  */
 import { lostMs, nowMs, unwatch, watch } from './awake.js'
 
-export { nowMs } from './awake.js'
-
 export interface Machine<E, C> {
   handle(event: E, nowMs: number): C[]
   deadlineMs(): number | null

@@ -25,7 +25,7 @@ import type { Logger } from './log.js'
 import type { NodeHost } from './node-host.js'
 import { OfferReader } from './offers.js'
 import { ParkedConnections } from './parked.js'
-import { Patience } from './patience.js'
+import { Waiting } from './patience.js'
 import { PreAuthGuard } from './pre-auth-guard.js'
 import { Questions } from './questions.js'
 import { Reception, type ReceptionView } from './reception.js'
@@ -79,7 +79,7 @@ export class NodeService implements NodeHost {
   readonly #receptions = new Map<string, Reception>()
   readonly #names = new Map<string, Reception>()
   /** Links that carry no transfer yet. */
-  readonly #idleLinks = new Map<ControlLink, Patience>()
+  readonly #idleLinks = new Waiting<ControlLink>()
   readonly #questions: Questions
   readonly #timers: NodeJS.Timeout[] = []
   #closing: Promise<void> | undefined
@@ -145,10 +145,7 @@ export class NodeService implements NodeHost {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#guard.destroyAll()
     this.#parked.refuseAll()
-    for (const [link, deadline] of this.#idleLinks) {
-      deadline.end()
-      link.destroy()
-    }
+    for (const link of this.#idleLinks.takeAll()) link.destroy()
     this.#questions.destroyAll()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
     await closed
@@ -186,12 +183,10 @@ export class NodeService implements NodeHost {
         if (reception !== undefined) return reception.onFrame(frame)
         reception = this.#offered(reader, frame, established, link)
         if (reception === undefined) return
-        deadline.end()
         this.#idleLinks.delete(link)
         reception.start()
       },
       onClose: (code, text) => {
-        deadline.end()
         this.#idleLinks.delete(link)
         if (reception === undefined) this.#refused(code, text)
         else reception.onLinkClosed(code, text)
@@ -199,11 +194,7 @@ export class NodeService implements NodeHost {
     }
     const link = linkOver(established, events, this.engine)
     // Also forgets a link that was refused: one that this side closes is not told to `onClose`.
-    const deadline = new Patience(limits.acceptMs, () => {
-      this.#idleLinks.delete(link)
-      link.destroy()
-    })
-    this.#idleLinks.set(link, deadline)
+    this.#idleLinks.add(link, limits.acceptMs, () => link.destroy())
   }
 
   /** The reception once the offer is complete. What is refused is told so, and its link closes. */

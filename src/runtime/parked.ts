@@ -5,38 +5,30 @@
  */
 import { limits } from '../limits.js'
 import type { Admitted } from './handshake.js'
-import { Patience } from './patience.js'
+import { Waiting } from './patience.js'
 
 export class ParkedConnections {
-  readonly #parked = new Map<Admitted, Patience>()
+  readonly #parked = new Waiting<Admitted>()
 
   /** Refuses the connection at once when too many wait already. */
   park(admitted: Admitted, forMs: number): void {
     if (this.#parked.size >= limits.earlyDataConnections) {
       return admitted.refuse('ERR_FR_LIMIT', 'too many early data connections')
     }
-    const patience = new Patience(forMs, () => {
-      this.#parked.delete(admitted)
-      admitted.refuse('ERR_FR_TIMEOUT', 'the transfer of this data connection did not come')
-    })
-    this.#parked.set(admitted, patience)
+    this.#parked.add(admitted, forMs, () =>
+      admitted.refuse('ERR_FR_TIMEOUT', 'the transfer of this data connection did not come'),
+    )
   }
 
   /** Takes out what waits for this transfer. */
   take(transfer: string): Admitted[] {
-    const taken = [...this.#parked.keys()].filter((admitted) => admitted.transfer === transfer)
-    for (const admitted of taken) {
-      this.#parked.get(admitted)?.end()
-      this.#parked.delete(admitted)
-    }
+    const taken = [...this.#parked].filter((admitted) => admitted.transfer === transfer)
+    for (const admitted of taken) this.#parked.delete(admitted)
     return taken
   }
 
   refuseAll(): void {
-    for (const [admitted, patience] of this.#parked) {
-      patience.end()
+    for (const admitted of this.#parked.takeAll())
       admitted.refuse('ERR_FR_CLOSED', 'the node is closing')
-    }
-    this.#parked.clear()
   }
 }

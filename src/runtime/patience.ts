@@ -1,5 +1,5 @@
 /**
- * How long a peer is waited for, in time in which this process was awake: see awake.ts.
+ * How long peers are waited for, in time in which this process was awake: see awake.ts.
  */
 import { lostMs, nowMs, unwatch, watch } from './awake.js'
 
@@ -28,5 +28,40 @@ export class Patience {
       this.end()
       isOver()
     }, leftMs)
+  }
+}
+
+/** What waits, each for its own time; one that has waited long enough is out. */
+export class Waiting<T> {
+  readonly #patience = new Map<T, Patience>()
+
+  get size(): number {
+    return this.#patience.size
+  }
+
+  [Symbol.iterator](): Iterator<T> {
+    return this.#patience.keys()
+  }
+
+  /** Waits for `forMs` from here on, also if it waits already; `isOver` once it is out. */
+  add(item: T, forMs: number, isOver: (item: T) => void): void {
+    this.delete(item)
+    const patience = new Patience(forMs, () => {
+      this.#patience.delete(item)
+      isOver(item)
+    })
+    this.#patience.set(item, patience)
+  }
+
+  /** Idempotent. */
+  delete(item: T): void {
+    this.#patience.get(item)?.end()
+    this.#patience.delete(item)
+  }
+
+  takeAll(): T[] {
+    const all = [...this]
+    for (const item of all) this.delete(item)
+    return all
   }
 }

@@ -30,6 +30,7 @@ import {
   type ManifestSummary,
   paginate,
 } from '../protocol/manifest.js'
+import { nowMs } from './awake.js'
 import { dialController } from './connect.js'
 import { nodePrimitives } from './crypto.js'
 import { type Dialler, dialControl, dialData } from './dial.js'
@@ -37,7 +38,7 @@ import { asFrError } from './failures.js'
 import { digestBytesOf } from './file-digest.js'
 import type { Key } from './keys.js'
 import type { Logger } from './log.js'
-import { Loop, nowMs } from './loop.js'
+import { Loop } from './loop.js'
 import {
   type PlanView,
   type PushFacts,

@@ -10,7 +10,7 @@ import { linkOver } from './dial.js'
 import { asFrError } from './failures.js'
 import type { Established } from './handshake.js'
 import type { ControlLink } from './link.js'
-import { Patience } from './patience.js'
+import { Waiting } from './patience.js'
 
 export interface Answers {
   /** The status as JSON. */
@@ -21,7 +21,7 @@ export interface Answers {
 
 export class Questions {
   readonly #answers: Answers
-  readonly #links = new Map<ControlLink, Patience>()
+  readonly #links = new Waiting<ControlLink>()
 
   constructor(answers: Answers) {
     this.#answers = answers
@@ -39,17 +39,14 @@ export class Questions {
         })
         if (frame.type === 'add') this.#dropAfter(link, limits.addMs)
       },
-      onClose: () => this.#forget(link),
+      onClose: () => this.#links.delete(link),
     })
     // Whoever opens a status connection asks at once.
     this.#dropAfter(link, limits.acceptMs)
   }
 
   destroyAll(): void {
-    for (const link of this.#links.keys()) {
-      this.#forget(link)
-      link.destroy()
-    }
+    for (const link of this.#links.takeAll()) link.destroy()
   }
 
   #answer(frame: Frame, answer: (frame: Frame) => void): void {
@@ -68,16 +65,6 @@ export class Questions {
 
   /** A little later than the answer itself may come. */
   #dropAfter(link: ControlLink, forMs: number): void {
-    this.#forget(link)
-    const patience = new Patience(forMs + limits.lingerMs, () => {
-      this.#links.delete(link)
-      link.destroy()
-    })
-    this.#links.set(link, patience)
-  }
-
-  #forget(link: ControlLink): void {
-    this.#links.get(link)?.end()
-    this.#links.delete(link)
+    this.#links.add(link, forMs + limits.lingerMs, () => link.destroy())
   }
 }

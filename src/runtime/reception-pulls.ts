@@ -13,11 +13,11 @@ import type { Failure, NodeEvent } from '../control/node-events.js'
 import type { Frame, Mate, RangePair } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'
 import type { FeedHandle, FeedStats, TransferHandle } from '../ports.js'
+import { nowMs } from './awake.js'
 import { adoptOut, linkOver } from './dial.js'
 import { asFrError } from './failures.js'
 import type { Established } from './handshake.js'
 import type { ControlLink } from './link.js'
-import { nowMs } from './loop.js'
 import type { NodeHost } from './node-host.js'
 
 /** Round trips from the first packet to the word `go`. */

@@ -4,10 +4,11 @@
  * the transfer is open and after it is closed there is nothing to say.
  */
 import { Backlog } from '../control/backlog.js'
+import { Heard } from '../control/heard.js'
 import type { NodeCommand } from '../control/node-events.js'
 import type { Frame } from '../control/types.js'
 import type { DataEngine, FeedStats, TransferHandle, TransferStats } from '../ports.js'
-import { nowMs } from './loop.js'
+import { nowMs } from './awake.js'
 import { FlowMeter } from './meter.js'
 import type { ReceptionFeeds } from './reception-feeds.js'
 
@@ -29,7 +30,7 @@ export class ReceptionReports {
   readonly #bytes: number
   readonly #backlog = new Backlog()
   readonly #meter = new FlowMeter()
-  readonly #receivedBytes = new Map<number, number>()
+  readonly #heard = new Heard()
   #transfer: TransferHandle | undefined
   #excluded: ReadonlySet<number> = new Set()
 
@@ -73,17 +74,8 @@ export class ReceptionReports {
     const { sentBytes } = this.#meter
     const { verifiedBytes, repairedBytes, pulled } = known
     const bytes = { landedBytes, verifiedBytes, repairedBytes, sentBytes }
-    return { type: 'progress', ...bytes, mates, heard: this.#heard(stats), pulled }
-  }
-
-  /** Mates whose bytes have come since the last look, in the order of their index. */
-  #heard(stats: TransferStats): number[] {
-    const heard: number[] = []
-    for (const { index, receivedBytes } of this.#feeds.received(stats.feeds)) {
-      if (receivedBytes !== (this.#receivedBytes.get(index) ?? 0)) heard.push(index)
-      this.#receivedBytes.set(index, receivedBytes)
-    }
-    return heard.sort((a, b) => a - b)
+    const heard = this.#heard.since(this.#feeds.received(stats.feeds))
+    return { type: 'progress', ...bytes, mates, heard, pulled }
   }
 
   /** Undefined also when it would say what the last one said. */

@@ -14,7 +14,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import type { TraceEvent } from '../control/trace.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
-import { nowMs } from './loop.js'
+import { nowMs } from './awake.js'
 
 const head = '{"traceEvents":[\n'
 const flushMs = 500

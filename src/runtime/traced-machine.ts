@@ -2,7 +2,8 @@
 import type { OriginMachine } from '../control/origin.js'
 import type { OriginCommand, OriginEvent } from '../control/origin-events.js'
 import { PushTrace, type TraceSink } from '../control/trace.js'
-import { type Machine, nowMs } from './loop.js'
+import { nowMs } from './awake.js'
+import type { Machine } from './loop.js'
 
 export class TracedMachine implements Machine<OriginEvent, OriginCommand> {
   readonly #machine: OriginMachine

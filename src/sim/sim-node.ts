@@ -3,6 +3,7 @@
  * what runtime/reception.ts does, on virtual time.
  */
 import { Backlog } from '../control/backlog.js'
+import { Heard } from '../control/heard.js'
 import { Grants } from '../control/holder.js'
 import { NodeMachine } from '../control/node.js'
 import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
@@ -47,7 +48,7 @@ export class SimNode {
   readonly #backlog = new Backlog()
   /** Payload by the index of its sender. */
   readonly #received = new Map<number, number>()
-  readonly #heardBytes = new Map<number, number>()
+  readonly #heard = new Heard()
   readonly #dialling = new Set<number>()
   readonly #pullFeeds = new Map<number, SimFeed>()
   readonly #grants = new Map<number, Grants>()
@@ -243,7 +244,7 @@ export class SimNode {
           repairedBytes,
           sentBytes: [...this.relays.values()].reduce((sum, feed) => sum + feed.sentBytes, 0),
           mates: [],
-          heard: this.#heard(),
+          heard: this.#heard.since(this.#fromMates()),
           pulled,
         })
       }
@@ -278,11 +279,8 @@ export class SimNode {
         return this.#serve(command)
       case 'rejectPull':
         throw new Error(`an honest node asks for what it may not: ${command.failure.text}`)
-      case 'countFeeds': {
-        const received = [...this.#received].filter(([index]) => index >= 0)
-        const feeds = received.map(([index, receivedBytes]) => ({ index, receivedBytes }))
-        return this.post({ type: 'feedsCounted', feeds })
-      }
+      case 'countFeeds':
+        return this.post({ type: 'feedsCounted', feeds: this.#fromMates() })
       case 'closeRelay': {
         this.relays.get(command.index)?.close()
         this.relays.delete(command.index)
@@ -325,14 +323,10 @@ export class SimNode {
     }
   }
 
-  /** Mates whose bytes have come since the last report. */
-  #heard(): number[] {
-    const heard: number[] = []
-    for (const [index, bytes] of this.#received) {
-      if (index >= 0 && bytes !== (this.#heardBytes.get(index) ?? 0)) heard.push(index)
-      this.#heardBytes.set(index, bytes)
-    }
-    return heard.sort((a, b) => a - b)
+  /** Payload by the index of the mate it has come from. */
+  #fromMates(): { index: number; receivedBytes: number }[] {
+    const mates = [...this.#received].filter(([index]) => index >= 0)
+    return mates.map(([index, receivedBytes]) => ({ index, receivedBytes }))
   }
 
   #publish(): void {

@@ -1,6 +1,7 @@
 /** The loop around a machine: whose fault it is when time has passed. */
 import { describe, expect, it } from 'vitest'
-import { Loop, type Machine, nowMs } from '../../src/runtime/loop.js'
+import { nowMs } from '../../src/runtime/awake.js'
+import { Loop, type Machine } from '../../src/runtime/loop.js'
 
 type Fact = { readonly type: 'heard' | 'ticked' } | { readonly type: 'delayed'; lateMs: number }
 

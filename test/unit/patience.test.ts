@@ -1,6 +1,6 @@
 /** Waiting for a peer by a process that may be too busy to look. */
 import { describe, expect, it } from 'vitest'
-import { nowMs } from '../../src/runtime/loop.js'
+import { nowMs } from '../../src/runtime/awake.js'
 import { Patience } from '../../src/runtime/patience.js'
 
 function sleepWithoutTurning(ms: number): void {
