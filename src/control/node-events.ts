@@ -94,11 +94,13 @@ export type NodeCommand =
   | { readonly type: 'reportBacklog' }
   /** The backlog of the feeds to these mates does not count from now on. */
   | { readonly type: 'exclude'; readonly indices: readonly number[] }
-  | { readonly type: 'dialMate'; readonly mate: Mate; readonly self: number }
+  /** A feed to this mate will most likely be wanted soon: `dialMate` says when it is. */
+  | { readonly type: 'greetMate'; readonly mate: Mate }
+  | { readonly type: 'dialMate'; readonly mate: Mate }
   | { readonly type: 'closeRelay'; readonly index: number }
   | { readonly type: 'closeFeed'; readonly index: number }
   /** Open a pull link to this mate: later `pullOpened` or `pullClosed`. */
-  | { readonly type: 'dialPull'; readonly mate: Mate; readonly self: number }
+  | { readonly type: 'dialPull'; readonly mate: Mate }
   | {
       readonly type: 'askMate'
       readonly index: number

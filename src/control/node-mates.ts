@@ -7,7 +7,7 @@
  */
 import { limits } from '../limits.js'
 import { RangeSet } from './ranges.js'
-import type { RangePair } from './types.js'
+import type { Mate, RangePair } from './types.js'
 
 export interface DueDetour {
   readonly index: number
@@ -20,12 +20,30 @@ interface Waiting {
 }
 
 export class NodeMates {
-  readonly #known = new Set<number>()
+  readonly #self: number
+  readonly #known: Set<number>
+  #expected: readonly Mate[] | undefined
   readonly #gone = new Set<number>()
   readonly #open = new Set<number>()
   readonly #waiting = new Map<number, Waiting>()
 
-  /** False: this place in the group is taken. */
+  constructor(self: number) {
+    this.#self = self
+    this.#known = new Set([self])
+  }
+
+  /** Whom the plan will most likely name. False: it was said before. */
+  expect(mates: readonly Mate[]): boolean {
+    if (this.#expected !== undefined) return false
+    this.#expected = mates.filter((mate) => mate.index !== this.#self)
+    return true
+  }
+
+  get expected(): readonly Mate[] {
+    return this.#expected ?? []
+  }
+
+  /** False: this place in the push is taken. */
   introduce(index: number): boolean {
     if (this.#known.has(index)) return false
     this.#known.add(index)

@@ -16,11 +16,11 @@ import type { Frame, Mate, PullReport } from './types.js'
 export class NodePulls {
   readonly #ledger: StreamLedger
   readonly #puller: Puller
-  /** Position in the group, once the plan is known. */
-  #self = -1
+  readonly #self: number
 
-  constructor(ledger: StreamLedger) {
+  constructor(ledger: StreamLedger, self: number) {
     this.#ledger = ledger
+    this.#self = self
     this.#puller = new Puller(ledger.blockBytes)
   }
 
@@ -39,14 +39,9 @@ export class NodePulls {
     return this.#puller.isAsking(index)
   }
 
-  planned({ mates, self }: Frame & { type: 'plan' }): void {
-    this.#self = self
-    this.#puller.introduce(mates, self)
-  }
-
-  /** A mate that joined later. */
-  met(mate: Mate): void {
-    this.#puller.introduce([mate], this.#self)
+  /** Those of the plan, or one that joined later. */
+  met(mates: readonly Mate[]): void {
+    this.#puller.introduce(mates, this.#self)
   }
 
   /** Whole blocks that this node lacks. */
@@ -95,7 +90,7 @@ export class NodePulls {
     return this.#puller.advance(nowMs).flatMap((wish): NodeCommand[] => {
       switch (wish.type) {
         case 'dial':
-          return [{ type: 'dialPull', mate: wish.mate, self: this.#self }]
+          return [{ type: 'dialPull', mate: wish.mate }]
         case 'ask':
           return [{ type: 'askMate', index: wish.index, frame: wish.frame }]
         case 'origin':

@@ -22,13 +22,15 @@ export interface NodeConfig {
   readonly bytes: number
   readonly blockBytes: number
   readonly digestBytes: number
+  /** Place of this node in the push. */
+  readonly self: number
 }
 
 export class NodeMachine {
   readonly pulls: NodePulls
   readonly #config: NodeConfig
   readonly #ledger: StreamLedger
-  readonly #mates = new NodeMates()
+  readonly #mates: NodeMates
   readonly #hashQueue: HashQueue
   readonly #scratchQueue: HashQueue
   readonly #landed = new RangeSet()
@@ -37,7 +39,6 @@ export class NodeMachine {
   #seal: string | undefined
   #progressMs: number = limits.progressMs
   #reportMs = Number.POSITIVE_INFINITY
-  #self = -1
   #relays = false
   #backlogMs = 0
   #backlogAtMs = Number.POSITIVE_INFINITY
@@ -52,7 +53,8 @@ export class NodeMachine {
   constructor(config: NodeConfig, nowMs: number) {
     this.#config = config
     this.#ledger = new StreamLedger(config.bytes, config.blockBytes, config.digestBytes)
-    this.pulls = new NodePulls(this.#ledger)
+    this.#mates = new NodeMates(config.self)
+    this.pulls = new NodePulls(this.#ledger, config.self)
     this.#hashQueue = new HashQueue(config.blockBytes)
     this.#scratchQueue = new HashQueue(config.blockBytes)
     this.#heardMs = nowMs
@@ -68,17 +70,9 @@ export class NodeMachine {
     return this.#phase
   }
 
-  get verifiedBytes(): number {
-    return this.#ledger.verifiedBytes
-  }
-
-  get repairedBytes(): number {
-    return this.#ledger.repairedBytes
-  }
-
-  /** For checkers: only what this says is held. */
-  isBlockVerified(block: number): boolean {
-    return this.#ledger.isBlockVerified(block)
+  /** Only what is verified is held. */
+  get held(): Pick<StreamLedger, 'verifiedBytes' | 'repairedBytes' | 'isBlockVerified'> {
+    return this.#ledger
   }
 
   /** In words, what this transfer waits for; null when nothing. */
@@ -114,6 +108,10 @@ export class NodeMachine {
     return this.#phase === 'ended'
   }
 
+  get #isBeforePlan(): boolean {
+    return this.#phase === 'preparing' || this.#phase === 'accepted'
+  }
+
   get #isRunning(): boolean {
     return this.#phase === 'accepted' || this.#phase === 'receiving'
   }
@@ -127,7 +125,8 @@ export class NodeMachine {
       case 'prepared':
         this.#phase = 'accepted'
         this.#reportMs = nowMs + this.#progressMs
-        return this.#send({ type: 'accept' })
+        this.#send({ type: 'accept' })
+        return this.#greet()
       case 'prepareFailed':
         this.#send({ type: 'refuse', code: event.code, text: event.text })
         return this.#end({ code: event.code, text: event.text }, false)
@@ -141,8 +140,6 @@ export class NodeMachine {
         return this.#mates.feedOpened(event.index)
       case 'feedClosed':
         return this.#onFeedClosed(event.index, event.code, nowMs)
-      case 'relayOpened':
-        return
       case 'relayClosed':
         if (event.code !== null) this.#lostEdge(event.index, false)
         return
@@ -182,6 +179,7 @@ export class NodeMachine {
       case 'stopped':
         if (this.#phase === 'complete') return this.#end(null, false)
         return this.#fail('ERR_FR_CLOSED', 'the node is closing')
+      case 'relayOpened':
       case 'ticked':
         return
       default:
@@ -191,25 +189,27 @@ export class NodeMachine {
 
   #onFrame(frame: Frame, nowMs: number): void {
     switch (frame.type) {
+      case 'group':
+        if (!this.#isBeforePlan || !this.#mates.expect(frame.mates))
+          return this.#fail('ERR_FR_PROTOCOL', 'a group after the plan, or a second one')
+        return this.#greet()
       case 'plan':
         if (this.#phase !== 'accepted')
           return this.#fail('ERR_FR_PROTOCOL', 'a plan before this node accepted, or a second one')
         this.#phase = 'receiving'
-        this.pulls.planned(frame)
+        this.pulls.met(frame.mates)
         this.#progressMs = frame.progressMs
         this.#reportMs = Math.min(this.#reportMs, nowMs + frame.progressMs)
         this.#backlogMs = frame.reportMs
         if (frame.reportMs > 0) this.#backlogAtMs = nowMs
         this.#moved(nowMs)
-        this.#self = frame.self
         this.#relays = frame.relays
-        this.#mates.introduce(frame.self)
         for (const mate of frame.mates) this.#meet(mate)
         return
       case 'mate':
-        if (this.#phase === 'preparing' || this.#phase === 'accepted' || !this.#meet(frame.mate))
+        if (this.#isBeforePlan || !this.#meet(frame.mate))
           return this.#fail('ERR_FR_PROTOCOL', 'a mate before the plan, or one known already')
-        return this.pulls.met(frame.mate)
+        return this.pulls.met([frame.mate])
       case 'joined':
         // Whoever asked is told by the runtime.
         return
@@ -241,10 +241,16 @@ export class NodeMachine {
     }
   }
 
-  /** False: its place in the group is taken. */
+  /** Once there is something that a feed can be adopted for. */
+  #greet(): void {
+    if (this.#phase !== 'accepted') return
+    for (const mate of this.#mates.expected) this.#commands.push({ type: 'greetMate', mate })
+  }
+
+  /** False: its place in the push is taken. */
   #meet(mate: Mate): boolean {
     if (!this.#mates.introduce(mate.index)) return false
-    if (this.#relays) this.#commands.push({ type: 'dialMate', mate, self: this.#self })
+    if (this.#relays) this.#commands.push({ type: 'dialMate', mate })
     return true
   }
 

@@ -48,14 +48,29 @@ export class OriginExchange {
     this.flow = new OriginFlow(dealer, peers)
   }
 
-  /** Those the plan was made with, by their index in it; empty before. */
+  /** Those who take part, or did, in the order in which they came; empty before the plan. */
   get group(): readonly Peer[] {
     return this.#group
+  }
+
+  /** One of the group by its place. */
+  member(node: number): Peer | undefined {
+    return this.#group.find((peer) => peer.node === node)
   }
 
   /** When the dealer wants to look at the feeds; null: when it suits. */
   deadlineMs(): number | null {
     return this.#dealer.deadlineMs()
+  }
+
+  /**
+   * These will most likely be the group: they may dial each other now. Once the plan has been made
+   * and bytes flow, every step of a handshake would wait in the queues of links that are full.
+   */
+  expect(peers: readonly Peer[]): void {
+    if (this.#dealer.shape === 'unicast' || peers.length < 2) return
+    const mates = peers.map(mateOf)
+    for (const peer of peers) this.#outbox.send(peer, { type: 'group', mates })
   }
 
   /** Makes the plan with these nodes, tells them, and begins. */
@@ -105,7 +120,7 @@ export class OriginExchange {
     if (!peer.isServing) return
     const { atMs, landedBytes, receivedBytes, backlogBytes } = frame
     const { node } = peer
-    const behind = frame.behind.flatMap((index) => this.#group[index]?.node ?? [])
+    const behind = frame.behind.filter((place) => this.member(place) !== undefined)
     const said = { node, atMs, landedBytes, receivedBytes, backlogBytes, behind }
     this.#tell({ type: 'reported', ...said, nowMs })
   }
@@ -152,7 +167,7 @@ export class OriginExchange {
 
   /** The feed between two nodes is dead although both live. */
   edgeLost(peer: Peer, frame: Frame & { type: 'edgeLost' }): void {
-    const mate = this.#group[frame.index]
+    const mate = this.member(frame.index)
     if (mate === undefined || mate === peer) return
     const [from, to] = frame.incoming ? [mate, peer] : [peer, mate]
     if (to.phase !== 'running' || !from.isServing || to.lostFrom.has(from.node)) return
@@ -201,7 +216,7 @@ export class OriginExchange {
   }
 
   #enter(peer: Peer, nowMs: number): void {
-    peer.join(this.#group.length, nowMs)
+    peer.join(nowMs)
     this.#group.push(peer)
   }
 
@@ -237,9 +252,8 @@ export class OriginExchange {
     const excluded = this.#dealer.excluded()
     if (excluded.join() === this.#excluded.join()) return
     this.#excluded = excluded
-    const indices = excluded.map((node) => this.#peer(node).mate).sort((a, b) => a - b)
     for (const peer of this.#group) {
-      if (peer.isServing) this.#outbox.send(peer, { type: 'lagging', indices })
+      if (peer.isServing) this.#outbox.send(peer, { type: 'lagging', indices: excluded })
       const isLagging = excluded.includes(peer.node)
       if (isLagging !== peer.isLagging)
         this.#outbox.log('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')

@@ -8,7 +8,7 @@ import type { Frame, Mate, RangePair } from './types.js'
 export function mateOf(peer: Peer): Mate {
   const { address, site } = peer.link
   const at = site === undefined ? {} : { site }
-  return { index: peer.mate, nodeId: peer.nodeId, address, ...at }
+  return { index: peer.node, nodeId: peer.nodeId, address, ...at }
 }
 
 /** The plan as one node of the group is told it. */
@@ -24,7 +24,6 @@ export function planFrame(
     type: 'plan',
     strategy,
     shape,
-    self: self.mate,
     mates,
     relays: self.isRelay,
     progressMs,
@@ -37,7 +36,7 @@ export function detourFrames(from: Peer, gone: boolean, ranges: readonly RangePa
   const frames: Frame[] = []
   for (let i = 0; i === 0 || i < ranges.length; i += limits.needRanges) {
     const part = ranges.slice(i, i + limits.needRanges)
-    frames.push({ type: 'detour', index: from.mate, gone, stream: 0, ranges: part })
+    frames.push({ type: 'detour', index: from.node, gone, stream: 0, ranges: part })
   }
   return frames
 }

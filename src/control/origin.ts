@@ -37,6 +37,7 @@ export class OriginMachine {
   /** What the dealer calls itself. */
   readonly strategy: Strategy
   readonly shape: Dealer['shape']
+  #hasGreeted = false
   /** Since when somebody is ready; undefined: nobody is, or the plan is made. */
   #readyMs: number | undefined
   #countMs = Number.POSITIVE_INFINITY
@@ -203,7 +204,7 @@ export class OriginMachine {
   #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
     if (peer.report(frame, nowMs)) peer.movedMs = nowMs
     for (const index of frame.heard) {
-      const mate = this.#exchange.group[index]
+      const mate = this.#exchange.member(index)
       if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs)
     }
   }
@@ -253,8 +254,10 @@ export class OriginMachine {
   /** Whatever follows from the state and the time alone. */
   #advance(nowMs: number): void {
     for (const peer of this.#peers) this.#judge(peer, nowMs)
-    if (this.#exchange.group.length === 0) this.#planIfReady(nowMs)
-    else for (const peer of this.#peers) if (peer.phase === 'ready') this.#join(peer, nowMs)
+    if (this.#exchange.group.length === 0) {
+      this.#greetIfKnown()
+      this.#planIfReady(nowMs)
+    } else for (const peer of this.#peers) if (peer.phase === 'ready') this.#join(peer, nowMs)
     if (this.#beatMs <= nowMs) this.#beat(nowMs)
     if (Math.min(this.#countMs, this.#exchange.deadlineMs() ?? this.#countMs) <= nowMs) {
       this.#countMs = nowMs + limits.countMs
@@ -272,6 +275,13 @@ export class OriginMachine {
       this.#outbox.log('warn', 'suspected', peer, `silent for ${limits.suspectMs} ms`)
     }
     peer.isSuspected = isSuspected
+  }
+
+  /** Everybody is known, or is out: they can hear of each other. */
+  #greetIfKnown(): void {
+    if (this.#hasGreeted || this.#peers.some((peer) => peer.phase === 'connecting')) return
+    this.#hasGreeted = true
+    this.#exchange.expect(this.#peers.filter((peer) => peer.phase !== 'out'))
   }
 
   /**

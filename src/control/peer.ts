@@ -17,8 +17,6 @@ export class Peer {
   readonly link: NodeLink
   phase: PeerPhase = 'connecting'
   nodeId = ''
-  /** Position in the group; -1 outside it. */
-  mate = -1
   hasLink = false
   hasFeed = false
   hasAccepted = false
@@ -64,10 +62,9 @@ export class Peer {
     return this.phase === 'running' || (this.phase === 'complete' && this.hasLink)
   }
 
-  /** Takes its place in the group. */
-  join(index: number, nowMs: number): void {
+  /** Takes part in the exchange from now on. */
+  join(nowMs: number): void {
     this.phase = 'running'
-    this.mate = index
     this.movedMs = nowMs
     this.landing.add(0, nowMs)
     this.sending.add(0, nowMs)

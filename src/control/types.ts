@@ -58,15 +58,16 @@ export type Frame =
       readonly manifestPages: number
       /** XXH64 over the binary form of all entries (protocol/manifest.ts), 16 hex digits. */
       readonly manifestDigest: string
-      /** Tells this attempt of the node from others in the same push; 0..63. */
-      readonly attempt: number
+      /** Place of this node in the push, which no other node, or attempt of it, ever has; 0..63. */
+      readonly self: number
     }
   | { readonly type: 'manifest'; readonly page: number; readonly entries: readonly StreamEntry[] }
+  /** Before the plan, at most once: who is expected in it. Feeds to them may be dialled already. */
+  | { readonly type: 'group'; readonly mates: readonly Mate[] }
   | {
       readonly type: 'plan'
       readonly strategy: Strategy
       readonly shape: Shape
-      readonly self: number
       readonly mates: readonly Mate[]
       /** Open feeds to every mate and forward what is marked for relay. */
       readonly relays: boolean

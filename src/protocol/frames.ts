@@ -38,7 +38,7 @@ const frameTable: FrameTable = {
       bytes: body.integer('bytes', 0, bytesMax),
       manifestPages: body.integer('manifestPages', 1, limits.manifestPages),
       manifestDigest: body.hex('manifestDigest', 16),
-      attempt: body.integer('attempt', 0, mateMax),
+      self: body.integer('self', 0, mateMax),
     }),
   ],
   manifest: [
@@ -53,7 +53,6 @@ const frameTable: FrameTable = {
     (body) => ({
       strategy: body.oneOf('strategy', ['classic', 'adaptive']),
       shape: body.oneOf('shape', ['unicast', 'group', 'chain', 'tree', 'binomial']),
-      self: body.integer('self', 0, mateMax),
       mates: readMates(body, 'mates', readMate),
       relays: body.boolean('relays'),
       progressMs: body.integer('progressMs', 1, limits.suspectMs),
@@ -79,6 +78,7 @@ const frameTable: FrameTable = {
   beat: [6, empty],
   finish: [7, empty],
   abort: [8, readReason],
+  group: [12, (body) => ({ mates: readMates(body, 'mates', readMate) })],
   mate: [10, (body) => ({ mate: readMate(body.object('mate')) })],
   joined: [11, (body) => ({ request: body.integer('request', 0, bytesMax), ...readAnswer(body) })],
   lagging: [9, (body) => ({ indices: readIndices(body, 'indices') })],

@@ -56,8 +56,7 @@ export interface DiallerHello extends AcceptorHello {
   readonly transfer: string | null
   readonly from: number | null
   /**
-   * The same: who is meant, of the attempts that this node may have made. A mate says its index,
-   * the origin the `attempt` of its offer.
+   * The same: which place in the push is meant; this node may have had another one before.
    */
   readonly to: number | null
 }

@@ -56,7 +56,7 @@ export interface DataTarget {
   readonly transfer: string
   /** Index of this side among the mates, -1 the origin. */
   readonly from: number
-  /** Index of the mate that is dialled; of the origin: the attempt of its offer. */
+  /** Place of the node that is dialled. */
   readonly to: number
 }
 

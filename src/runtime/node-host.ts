@@ -3,7 +3,7 @@ import type { Mate } from '../control/types.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import type { Established } from './handshake.js'
 import type { Logger } from './log.js'
-import type { Reception } from './reception.js'
+import type { Reception, ReceptionSpec } from './reception.js'
 import type { EngineRouter } from './router.js'
 
 export interface NodeHost {
@@ -19,13 +19,12 @@ export interface NodeHost {
   unclaim(reception: Reception): void
   /** Rejects with ERR_FR_NO_SPACE; counts what other receptions will still write. */
   requireSpace(reception: Reception): Promise<void>
-  /** The partial is there, the plan or a mate is known: parked connections are looked at again. */
+  /** The partial is there, a mate is known: parked connections are looked at again. */
   opened(reception: Reception): void
-  planned(reception: Reception): void
+  introduced(reception: Reception): void
   dialMate(
     mate: Mate,
-    transfer: string,
-    self: number,
+    spec: ReceptionSpec,
     signal: AbortSignal,
     channel: 'data' | 'pull',
   ): Promise<Established>

@@ -28,7 +28,7 @@ import { ParkedConnections } from './parked.js'
 import { Waiting } from './patience.js'
 import { PreAuthGuard } from './pre-auth-guard.js'
 import { Questions } from './questions.js'
-import { Reception, type ReceptionView } from './reception.js'
+import { Reception, type ReceptionSpec, type ReceptionView } from './reception.js'
 import type { EngineRouter } from './router.js'
 
 export interface NodeServiceSpec {
@@ -220,7 +220,7 @@ export class NodeService implements NodeHost {
         noClobber: offer.noClobber,
         entry,
         originId: established.peer.nodeId,
-        attempt: offer.attempt,
+        self: offer.self,
         originKey: originDigestKey(nodePrimitives, established.key.bytes, offer.transfer),
       })
       this.#start(reception)
@@ -341,14 +341,13 @@ export class NodeService implements NodeHost {
     this.#replace(reception)
   }
 
-  planned(reception: Reception): void {
+  introduced(reception: Reception): void {
     this.#replace(reception)
   }
 
   dialMate(
     mate: Mate,
-    transfer: string,
-    self: number,
+    { transfer, self }: ReceptionSpec,
     signal: AbortSignal,
     channel: 'data' | 'pull',
   ): Promise<Established> {

@@ -275,7 +275,7 @@ export class PushRun {
   #offer(node: number): void {
     const { transfer, algorithm: digest, noClobber } = this.#spec
     const remote = this.#remote(node)
-    remote.send({ type: 'offer', transfer, digest, noClobber, ...this.#summary, attempt: node })
+    remote.send({ type: 'offer', transfer, digest, noClobber, ...this.#summary, self: node })
     for (const page of this.#pages) remote.send(page)
     this.#track(this.#openFeed(node))
   }

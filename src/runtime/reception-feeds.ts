@@ -6,7 +6,7 @@
  * on; a feed that brings one which is not the origin's is closed, and never believed again.
  */
 import type { NodeEvent } from '../control/node-events.js'
-import type { Mate } from '../control/types.js'
+import type { Frame, Mate } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'
 import type { EngineEvent, FeedHandle, FeedStats, TransferHandle } from '../ports.js'
 import type { DigestGeometry } from '../protocol/digest-record.js'
@@ -19,8 +19,6 @@ import type { NodeHost } from './node-host.js'
 import type { ReceptionSpec } from './reception.js'
 import { ReceptionPulls } from './reception-pulls.js'
 import { Relays } from './relays.js'
-
-const noneMate = -2
 
 export interface ReceptionFeedsHooks {
   /** The file is published. */
@@ -40,8 +38,10 @@ export class ReceptionFeeds {
   readonly #incoming: InFeeds
   readonly #dialling = dialController()
   #transfer: TransferHandle | undefined
-  #mates: Mate[] | undefined
-  #self = noneMate
+  readonly #mates = new Map<number, Mate>()
+  /** Dialled before the plan. */
+  readonly #greeted = new Map<number, Promise<Established>>()
+  #hasPlan = false
 
   constructor(
     host: NodeHost,
@@ -54,7 +54,7 @@ export class ReceptionFeeds {
     this.#hooks = hooks
     this.#incoming = new InFeeds(spec.originKey, geometry, spec.entry.size)
     this.relays = new Relays(host.engine, {
-      open: (mate, self) => this.#openRelay(mate, self),
+      open: (mate) => this.#openRelay(mate),
       opened: (index, feed) => {
         this.pulls.relayOpened(index, feed)
         hooks.post({ type: 'relayOpened', index })
@@ -77,12 +77,12 @@ export class ReceptionFeeds {
   }
 
   get hasPlan(): boolean {
-    return this.#mates !== undefined
+    return this.#hasPlan
   }
 
   /** HOST:PORT of a mate, once there is a plan. */
   addressOf(index: number): string | undefined {
-    return this.#mates?.find((mate) => mate.index === index)?.address
+    return this.#mates.get(index)?.address
   }
 
   /** From here on connections can be adopted. */
@@ -90,26 +90,31 @@ export class ReceptionFeeds {
     this.#transfer = transfer
   }
 
-  /** Who is who; the first plan counts. */
-  introduce(mates: readonly Mate[], self: number): void {
-    if (this.#mates !== undefined) return
-    this.#mates = [...mates]
-    this.#self = self
+  /** Who is who; the first word counts. */
+  introduce(frame: Frame & { type: 'group' | 'plan' }): void {
+    if (frame.type === 'plan') this.#hasPlan = true
+    for (const mate of frame.mates) this.meet(mate)
   }
 
   /** A mate that joined later. */
   meet(mate: Mate): void {
-    this.#mates?.push(mate)
+    if (!this.#mates.has(mate.index)) this.#mates.set(mate.index, mate)
+  }
+
+  /** Dials, so that a relay to this mate can open at once. What fails now is tried again then. */
+  greet(mate: Mate): void {
+    const greeted = this.#dial(mate.index, 'data')
+    greeted.catch(() => this.#greeted.delete(mate.index))
+    this.#greeted.set(mate.index, greeted)
   }
 
   /**
    * Whether a connection of this sender belongs here; what is meant for an earlier attempt of this
-   * node (`to`) does not. Null: not known yet. That is before the plan, and for places in the group
-   * behind all that are known: who joins may dial before this node has heard of it.
+   * node (`to`) does not. Null: this node has not heard of the sender yet, which may have joined.
    */
   expects(index: number, nodeId: string, to: number): boolean | null {
     if (!this.#incoming.mayCome(index, this.#hooks.isAsking(index))) return false
-    if (index === -1) return nodeId === this.#spec.originId && to === this.#spec.attempt
+    if (index === -1) return nodeId === this.#spec.originId && to === this.#spec.self
     return this.#isMate(index, nodeId, to)
   }
 
@@ -182,18 +187,16 @@ export class ReceptionFeeds {
   /** The transfer is over: nothing is dialled any more. Its feeds close with it. */
   end(): void {
     this.#dialling.abort()
+    for (const greeted of this.#greeted.values())
+      greeted.then((established) => established.close()).catch(() => {})
     this.relays.close()
     this.pulls.end()
   }
 
   #isMate(index: number, nodeId: string, to: number): boolean | null {
-    if (this.#mates === undefined) return null
-    if (to !== this.#self) return false
-    if (this.#mates.every((mate) => mate.index < index)) return null
-    return (
-      index !== this.#self &&
-      this.#mates.some((mate) => mate.index === index && mate.nodeId === nodeId)
-    )
+    if (to !== this.#spec.self || index === this.#spec.self || index < 0) return false
+    const mate = this.#mates.get(index)
+    return mate === undefined ? null : mate.nodeId === nodeId
   }
 
   #relayClosed(index: number, code: FrErrorCode | null, text: string): void {
@@ -205,15 +208,15 @@ export class ReceptionFeeds {
   }
 
   #dial(index: number, channel: 'data' | 'pull'): Promise<Established> {
-    const mate = this.#mates?.find((known) => known.index === index) as Mate
-    const { transfer } = this.#spec
-    return this.#host.dialMate(mate, transfer, this.#self, this.#dialling.signal, channel)
+    const mate = this.#mates.get(index) as Mate
+    return this.#host.dialMate(mate, this.#spec, this.#dialling.signal, channel)
   }
 
-  async #openRelay(mate: Mate, self: number): Promise<OutFeed> {
-    const { signal } = this.#dialling
-    const established = await this.#host.dialMate(mate, this.#spec.transfer, self, signal, 'data')
-    if (signal.aborted) {
+  async #openRelay(mate: Mate): Promise<OutFeed> {
+    const { index } = mate
+    const established = await (this.#greeted.get(index) ?? this.#dial(index, 'data'))
+    this.#greeted.delete(index)
+    if (this.#dialling.signal.aborted) {
       established.close()
       throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
     }

@@ -32,8 +32,8 @@ export interface ReceptionSpec {
   readonly entry: StreamEntry
   /** Of the origin; the data connection of the origin must come from the same. */
   readonly originId: string
-  /** Of this node in the push: connections to an earlier one may still be on their way. */
-  readonly attempt: number
+  /** Place of this node in the push; connections to an earlier one may still be on their way. */
+  readonly self: number
   /** Key of the origin's MACs on digests. */
   readonly originKey: Uint8Array
 }
@@ -92,7 +92,7 @@ export class Reception {
     this.#partial = new Partial(host.storage, host.dir, spec.transfer)
     const digestBytes = digestBytesOf(spec.algorithm)
     this.#machine = new NodeMachine(
-      { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes },
+      { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes, self: spec.self },
       nowMs(),
     )
     this.#loop = new Loop<NodeEvent, NodeCommand>(this.#machine, {
@@ -143,13 +143,14 @@ export class Reception {
   }
 
   onFrame(frame: Frame): void {
-    if (frame.type === 'plan') this.#feeds.introduce(frame.mates, frame.self)
+    if (frame.type === 'group' || frame.type === 'plan') this.#feeds.introduce(frame)
     if (frame.type === 'mate') this.#feeds.meet(frame.mate)
     if (frame.type === 'joined') this.joins.answered(frame)
     this.#loop.post({ type: 'frameArrived', frame })
     if (frame.type === 'plan') this.#feeds.relays.planned()
     // Whoever is known now may have dialled already.
-    if (frame.type === 'plan' || frame.type === 'mate') this.#host.planned(this)
+    if (frame.type === 'group' || frame.type === 'plan' || frame.type === 'mate')
+      this.#host.introduced(this)
   }
 
   onLinkClosed(code: FrErrorCode, text: string): void {
@@ -202,7 +203,7 @@ export class Reception {
       role: this.#machine.phase === 'complete' ? 'complete' : 'receiving',
       bytes: this.bytes,
       landedBytes,
-      verifiedBytes: this.#machine.verifiedBytes,
+      verifiedBytes: this.#machine.held.verifiedBytes,
       pulledBytes: this.#machine.pulls.pulledBytes,
       servedBytes: this.#feeds.pulls.servedBytes,
       rateInBytesPerSecond: rate,
@@ -229,7 +230,9 @@ export class Reception {
       case 'exclude':
         return this.#reports.exclude(command.indices)
       case 'dialMate':
-        return this.#track(this.#feeds.relays.dial(command.mate, command.self))
+        return this.#track(this.#feeds.relays.dial(command.mate))
+      case 'greetMate':
+        return this.#feeds.greet(command.mate)
       case 'closeRelay':
         return this.#feeds.relays.refuse(command.index)
       case 'closeFeed':

@@ -21,7 +21,7 @@ interface Kept {
 
 export interface RelayHooks {
   /** Dials the mate and has the engine adopt the connection as a relay feed. */
-  readonly open: (mate: Mate, self: number) => Promise<OutFeed>
+  readonly open: (mate: Mate) => Promise<OutFeed>
   readonly opened: (index: number, feed: FeedHandle) => void
   readonly closed: (index: number, code: FrErrorCode, text: string) => void
 }
@@ -49,10 +49,10 @@ export class Relays {
     this.#forgetIfSettled()
   }
 
-  async dial(mate: Mate, self: number): Promise<void> {
+  async dial(mate: Mate): Promise<void> {
     this.#dialling.add(mate.index)
     try {
-      const open = await this.#hooks.open(mate, self)
+      const open = await this.#hooks.open(mate)
       if (this.#isClosed || this.#refused.has(mate.index)) return this.#engine.close(open.feed)
       this.#feeds.set(mate.index, open)
       this.#hooks.opened(mate.index, open.feed)

@@ -49,6 +49,8 @@ export class Cluster implements SimNet, PullNet {
   readonly #source: SimFile
   readonly #machine: OriginMachine
   readonly #feeds = new Map<string, SimFeed>()
+  /** Since when a feed is prepared. */
+  readonly #greetedMs = new Map<string, number>()
   readonly #originFeeds: SimFeed[] = []
   /** Of the origin first, then of the nodes. */
   readonly #uplinks: readonly Uplink[]
@@ -158,10 +160,17 @@ export class Cluster implements SimNet, PullNet {
     )
   }
 
+  greetMate(from: number, mate: Mate): void {
+    this.#greetedMs.set(`${from}>${mate.index}`, this.timeline.nowMs)
+  }
+
   dialMate(from: number, mate: Mate): void {
-    const to = this.#nodeOfMate(mate)
+    const to = mate.index
     const edge = this.edge(from, to)
-    this.timeline.after(edge.cannotDial ? limits.connectMs : edge.latencyMs * 3, () => {
+    const { nowMs } = this.timeline
+    const sinceMs = nowMs - (this.#greetedMs.get(`${from}>${to}`) ?? nowMs)
+    const dialMs = Math.max(edge.latencyMs * 3 - sinceMs, 0)
+    this.timeline.after(edge.cannotDial ? limits.connectMs : dialMs, () => {
       const sender = this.nodes[from]
       const receiver = this.nodes[to]
       if (sender === undefined || !sender.runs) return
@@ -169,25 +178,23 @@ export class Cluster implements SimNet, PullNet {
         return sender.post({ type: 'relayClosed', index: mate.index, code: 'ERR_FR_UNREACHABLE' })
       }
       const feed = this.#openFeed(from, to, edge)
-      receiver.post({ type: 'feedOpened', index: this.mateIndex(from) })
+      receiver.post({ type: 'feedOpened', index: from })
       sender.relayOpened(mate.index, feed)
     })
   }
 
-  closeFeed(fromMate: number, to: number): void {
-    const from = fromMate === originIndex ? originIndex : this.groupNode(fromMate)
+  closeFeed(from: number, to: number): void {
     this.#feeds.get(`${from}>${to}`)?.close()
     this.#feeds.delete(`${from}>${to}`)
   }
 
   openPullFeed(from: number, to: number): boolean {
     const receiver = this.nodes[to]
-    const index = this.mateIndex(from)
-    const isWanted = receiver?.runs === true && receiver.isAsking(index)
+    const isWanted = receiver?.runs === true && receiver.isAsking(from)
     if (!isWanted || this.#feeds.has(`${from}>${to}`)) return false
     const feed = this.#openFeed(from, to, this.edge(from, to))
-    receiver.post({ type: 'feedOpened', index })
-    this.nodes[from]?.pullFeedOpened(this.mateIndex(to), feed)
+    receiver.post({ type: 'feedOpened', index: from })
+    this.nodes[from]?.pullFeedOpened(to, feed)
     return true
   }
 
@@ -366,7 +373,7 @@ export class Cluster implements SimNet, PullNet {
         const isWrong =
           this.isArrivalWrong() ||
           sender?.isWrong(Math.floor(chunk.offset / this.#scenario.blockBytes)) === true
-        this.nodes[to]?.land(chunk, isWrong, this.mateIndex(from))
+        this.nodes[to]?.land(chunk, isWrong, from)
       },
       announced: (record) => {
         if (this.#feeds.get(key) === feed) this.nodes[to]?.announce(record)
@@ -392,7 +399,7 @@ export class Cluster implements SimNet, PullNet {
       this.#feeds.delete(`${from}>${to}`)
       this.nodes[to]?.post({
         type: 'feedClosed',
-        index: from === originIndex ? originIndex : this.mateIndex(from),
+        index: from,
         code: 'ERR_FR_NODE_LOST',
       })
     })
@@ -402,10 +409,10 @@ export class Cluster implements SimNet, PullNet {
           this.post({ type: 'feedClosed', node: to, code: 'ERR_FR_NODE_LOST', text: 'reset' })
         return
       }
-      this.nodes[from]?.relays.delete(this.mateIndex(to))
+      this.nodes[from]?.relays.delete(to)
       this.nodes[from]?.post({
         type: 'relayClosed',
-        index: this.mateIndex(to),
+        index: to,
         code: 'ERR_FR_NODE_LOST',
       })
     })
@@ -434,17 +441,5 @@ export class Cluster implements SimNet, PullNet {
 
   edge(from: number, to: number): EdgeScenario {
     return this.#scenario.edges[from + 1]?.[to] as EdgeScenario
-  }
-
-  #nodeOfMate(mate: Mate): number {
-    return Number(mate.nodeId)
-  }
-
-  mateIndex(node: number): number {
-    return this.#machine.peers[node]?.mate ?? originIndex
-  }
-
-  groupNode(mate: number): number {
-    return this.#machine.peers.findIndex((peer) => peer.mate === mate)
   }
 }

@@ -14,8 +14,6 @@ export interface PullNet {
   readonly timeline: Timeline
   readonly nodes: readonly (SimNode | undefined)[]
   edge(from: number, to: number): EdgeScenario
-  groupNode(mate: number): number
-  mateIndex(node: number): number
   /** False: there is one, or the receiver does not want another. */
   openPullFeed(from: number, to: number): boolean
 }
@@ -33,7 +31,7 @@ export class SimPulls {
 
   dial(from: number, { mate }: NodeCommand & { type: 'dialPull' }): void {
     const { timeline, nodes } = this.#net
-    const to = this.#net.groupNode(mate.index)
+    const to = mate.index
     const { cannotDial, latencyMs } = this.#net.edge(from, to)
     const fail = (code: 'ERR_FR_UNREACHABLE' | 'ERR_FR_TIMEOUT'): void =>
       nodes[from]?.post({ type: 'pullClosed', index: mate.index, code })
@@ -48,31 +46,26 @@ export class SimPulls {
     })
   }
 
-  ask(from: number, index: number, frame: Frame & { type: 'pull' }): void {
-    const to = this.#net.groupNode(index)
+  ask(from: number, to: number, frame: Frame & { type: 'pull' }): void {
     this.#say(key(from, to), from, to, () => {
-      const asker = this.#net.mateIndex(from)
-      this.#net.nodes[to]?.post({ type: 'pullAsked', index: asker, frame })
+      this.#net.nodes[to]?.post({ type: 'pullAsked', index: from, frame })
     })
   }
 
-  answer(from: number, index: number, frame: Frame & { type: 'holding' | 'pullRefused' }): void {
-    const to = this.#net.groupNode(index)
+  answer(from: number, to: number, frame: Frame & { type: 'holding' | 'pullRefused' }): void {
     this.#say(key(to, from), from, to, () => {
-      const holder = this.#net.mateIndex(from)
-      this.#net.nodes[to]?.post({ type: 'pullAnswered', index: holder, frame })
+      this.#net.nodes[to]?.post({ type: 'pullAnswered', index: from, frame })
     })
   }
 
   /** The holder dials a data connection to whoever asked. */
-  openFeed(from: number, index: number): void {
-    const to = this.#net.groupNode(index)
+  openFeed(from: number, to: number): void {
     const { cannotDial, latencyMs } = this.#net.edge(from, to)
     this.#net.timeline.after(cannotDial ? limits.connectMs : latencyMs * 3, () => {
       const holder = this.#net.nodes[from]
       const isOpen = !cannotDial && holder?.runs === true && this.#net.openPullFeed(from, to)
       if (isOpen) this.feeds++
-      else holder?.pullFeedFailed(index)
+      else holder?.pullFeedFailed(to)
     })
   }
 
@@ -82,8 +75,7 @@ export class SimPulls {
       this.#links.delete(key(node, other))
       if (!this.#links.delete(key(other, node))) continue
       this.#net.timeline.after(this.#net.edge(other, node).latencyMs, () => {
-        const index = this.#net.mateIndex(node)
-        this.#net.nodes[other]?.post({ type: 'pullClosed', index, code: 'ERR_FR_NODE_LOST' })
+        this.#net.nodes[other]?.post({ type: 'pullClosed', index: node, code: 'ERR_FR_NODE_LOST' })
       })
     }
   }

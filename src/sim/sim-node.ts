@@ -23,6 +23,8 @@ export interface SimNet {
   toOrigin(node: number, frame: Frame): void
   /** The node closed its control link. */
   linkClosedByNode(node: number): void
+  /** A relay feed that is opened later can open at once, unless the handshake takes longer. */
+  greetMate(from: number, mate: Mate): void
   /** Opens a relay feed; later `relayOpened` or `relayClosed`. */
   dialMate(from: number, mate: Mate): void
   /** This end of the feed closes it. */
@@ -78,7 +80,10 @@ export class SimNode {
     this.#scenario = scenario
     this.file = new SimFile(bytes, blockBytes)
     this.scratch = new SimFile(bytes, blockBytes)
-    this.#machine = new NodeMachine({ bytes, blockBytes, digestBytes }, net.timeline.nowMs)
+    this.#machine = new NodeMachine(
+      { bytes, blockBytes, digestBytes, self: node },
+      net.timeline.nowMs,
+    )
   }
 
   start(): void {
@@ -86,7 +91,7 @@ export class SimNode {
   }
 
   get verifiedBytes(): number {
-    return this.#machine.verifiedBytes
+    return this.#machine.held.verifiedBytes
   }
 
   get pulledBytes(): number {
@@ -266,6 +271,8 @@ export class SimNode {
       }
       case 'exclude':
         return this.#backlog.exclude(command.indices)
+      case 'greetMate':
+        return this.#net.greetMate(this.node, command.mate)
       case 'dialMate':
         this.#dialling.add(command.mate.index)
         return this.#net.dialMate(this.node, command.mate)
@@ -341,11 +348,11 @@ export class SimNode {
 
   /** Nothing may be held that is not the origin's. */
   #check(): void {
-    if (this.#machine.verifiedBytes === this.#checkedBytes) return
-    this.#checkedBytes = this.#machine.verifiedBytes
+    if (this.#machine.held.verifiedBytes === this.#checkedBytes) return
+    this.#checkedBytes = this.#machine.held.verifiedBytes
     const blocks = Math.ceil(this.file.bytes / this.file.blockBytes)
     for (let block = 0; block < blocks; block++) {
-      if (!this.#machine.isBlockVerified(block)) continue
+      if (!this.#machine.held.isBlockVerified(block)) continue
       const at = block * this.file.blockBytes
       const hasLanded = this.file.landed.contains(
         at,

@@ -259,7 +259,7 @@ export class Hostile {
       digest: 'xxh64',
       noClobber: false,
       ...summary,
-      attempt: 0,
+      self: 0,
     } as const
     return [offer, pages[0] as Frame]
   }
@@ -272,9 +272,9 @@ export class Hostile {
     return link
   }
 
-  plan(mates: (Frame & { type: 'plan' })['mates'], self = 0): Frame {
+  plan(mates: (Frame & { type: 'plan' })['mates']): Frame {
     const fixed = { strategy: 'classic', shape: 'group', progressMs: 250, reportMs: 0 } as const
-    return { type: 'plan', ...fixed, self, mates, relays: false }
+    return { type: 'plan', ...fixed, mates, relays: false }
   }
 
   dispose(): void {

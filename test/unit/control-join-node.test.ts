@@ -9,14 +9,13 @@ describe('a node whose push somebody joins', () => {
     type: 'plan',
     strategy: 'adaptive',
     shape: 'group',
-    self: 1,
     mates: [mateOf(0), mateOf(1)],
     relays,
     progressMs: 250,
     reportMs: 25,
   })
   const receiving = (relays: boolean) => {
-    const machine = new NodeMachine({ bytes: 100, blockBytes: 50, digestBytes: 2 }, 0)
+    const machine = new NodeMachine({ bytes: 100, blockBytes: 50, digestBytes: 2, self: 1 }, 0)
     machine.handle({ type: 'prepared' }, 0)
     machine.handle({ type: 'frameArrived', frame: plan(relays) }, 0)
     return machine
@@ -27,7 +26,7 @@ describe('a node whose push somebody joins', () => {
       .filter((command) => command.type === 'dialMate' || command.type === 'end')
 
   it.each([
-    [true, [{ type: 'dialMate', mate: mateOf(2), self: 1 }]],
+    [true, [{ type: 'dialMate', mate: mateOf(2) }]],
     [false, []],
   ])('dials it when it relays (%s)', (relays, wished) => {
     expect(meets(receiving(relays), 2)).toEqual(wished)
@@ -40,7 +39,7 @@ describe('a node whose push somebody joins', () => {
   })
 
   it('ends the transfer for a mate before the plan', () => {
-    const machine = new NodeMachine({ bytes: 100, blockBytes: 50, digestBytes: 2 }, 0)
+    const machine = new NodeMachine({ bytes: 100, blockBytes: 50, digestBytes: 2, self: 1 }, 0)
     machine.handle({ type: 'prepared' }, 0)
     expect(meets(machine, 2)).toMatchObject([{ failure: { code: 'ERR_FR_PROTOCOL' } }])
   })

@@ -110,7 +110,7 @@ describe('a node that is added', () => {
     const commands = bench.feed({ type: 'feedOpened', node: 2 })
     expect(answers(commands)).toEqual([[7, null]])
     expect(frames(commands, 2, 'plan')).toMatchObject([
-      { self: 2, relays: false, mates: [{ index: 0 }, { index: 1 }, { index: 2, nodeId: 'id2' }] },
+      { relays: false, mates: [{ index: 0 }, { index: 1 }, { index: 2, nodeId: 'id2' }] },
     ])
     const mate = { index: 2, nodeId: 'id2', address: 'n2:1' }
     for (const node of [0, 1])
@@ -173,7 +173,7 @@ describe('a node that is added', () => {
     const commands = bench.ready(4)
     expect(listed(commands, 4)).toEqual([[2, 2]])
     expect(frames(commands, 4, 'plan')).toMatchObject([
-      { self: 4, mates: [{ index: 0 }, { index: 2 }, { index: 3 }, { index: 4 }] },
+      { mates: [{ index: 0 }, { index: 2 }, { index: 3 }, { index: 4 }] },
     ])
     expect(frames(commands, 1, 'mate')).toEqual([])
     // From now on it is one of the survivors.
@@ -238,7 +238,7 @@ describe('a node that is added', () => {
     )
     expect(answers(commands)).toEqual([[3, null]])
     expect(frames(commands, 3, 'plan')).toMatchObject([
-      { self: 3, mates: [{ index: 0 }, { index: 1 }, { index: 3 }] },
+      { mates: [{ index: 0 }, { index: 1 }, { index: 3 }] },
     ])
     expect(bench.machine.peers.map((peer) => peer.isSuperseded)).toEqual([
       false,
@@ -360,7 +360,7 @@ describe('a node that is ready late', () => {
     expect(commands.find((c) => c.type === 'announcePlan')).toMatchObject({
       plan: { shape: 'group', nodes: [0, 2] },
     })
-    expect(frames(bench.ready(1), 1, 'plan')).toMatchObject([{ self: 2, mates: [{}, {}, {}] }])
+    expect(frames(bench.ready(1), 1, 'plan')).toMatchObject([{ mates: [{}, {}, { index: 1 }] }])
   })
 
   it('has its time to connect; who never does is failed by name', () => {
@@ -425,7 +425,7 @@ describe('adaptive dealing with a node that joins', () => {
     bench.ready(0, 1)
     bench.add('n2:1')
     const joined = bench.ready(2)
-    expect(frames(joined, 2, 'plan')).toMatchObject([{ self: 2, relays: true }])
+    expect(frames(joined, 2, 'plan')).toMatchObject([{ relays: true }])
     for (const node of [0, 1, 2])
       expect(frames(joined, node, 'lagging')).toMatchObject([{ indices: [2] }])
     expect(joined.some((c) => c.type === 'log' && c.event === 'lags')).toBe(false)

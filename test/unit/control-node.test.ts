@@ -13,7 +13,6 @@ const plan: Frame = {
   type: 'plan',
   strategy: 'classic',
   shape: 'group',
-  self: 1,
   mates,
   relays: true,
   progressMs: 250,
@@ -51,7 +50,7 @@ const alone: Frame = { ...plan, mates: mates.slice(1, 2) }
 
 class Bench {
   nowMs = 0
-  readonly machine = new NodeMachine({ bytes, blockBytes: block, digestBytes: 2 }, 0)
+  readonly machine = new NodeMachine({ bytes, blockBytes: block, digestBytes: 2, self: 1 }, 0)
 
   /** Commands of the last of these events, without reports and counts. */
   feed(...events: NodeEvent[]): NodeCommand[] {
@@ -88,8 +87,35 @@ describe('NodeMachine', () => {
     expect(bench.machine.start()).toEqual([{ type: 'prepare' }])
     expect(bench.feed({ type: 'prepared' })).toEqual([{ type: 'send', frame: { type: 'accept' } }])
     expect(bench.feed(frame(plan))).toEqual([
-      { type: 'dialMate', mate: mates[0], self: 1 },
-      { type: 'dialMate', mate: mates[2], self: 1 },
+      { type: 'dialMate', mate: mates[0] },
+      { type: 'dialMate', mate: mates[2] },
+    ])
+  })
+
+  it('greets the mates it hears of, once there is a partial for their feeds', () => {
+    const greets = [mates[0], mates[2]].map((mate) => ({ type: 'greetMate', mate }))
+    const accept = { type: 'send', frame: { type: 'accept' } }
+    const early = new Bench()
+    expect(early.feed(frame({ type: 'group', mates }))).toEqual([])
+    expect(early.feed({ type: 'prepared' })).toEqual([accept, ...greets])
+    const late = new Bench()
+    expect(late.feed({ type: 'prepared' })).toEqual([accept])
+    expect(late.feed(frame({ type: 'group', mates }))).toEqual(greets)
+    // The plan says who it is to be.
+    expect(late.feed(frame({ ...plan, mates: mates.slice(0, 2) }))).toEqual([
+      { type: 'dialMate', mate: mates[0] },
+    ])
+  })
+
+  it.each<[string, Frame]>([
+    ['a second time', { type: 'group', mates }],
+    ['after the plan', plan],
+  ])('is told of the group %s: that ends the transfer', (_, before) => {
+    const bench = new Bench()
+    bench.feed({ type: 'prepared' }, frame(before))
+    expect(bench.feed(frame({ type: 'group', mates }))).toMatchObject([
+      { type: 'send', frame: { type: 'failed', code: 'ERR_FR_PROTOCOL' } },
+      { type: 'end', failure: { code: 'ERR_FR_PROTOCOL' } },
     ])
   })
 
@@ -155,7 +181,7 @@ describe('NodeMachine', () => {
     expect(bench.feed({ type: 'copied', offset: 100, length: 100 })).toEqual([
       { type: 'sum', digests: digests(1, 2, 3) },
     ])
-    expect(bench.machine.repairedBytes).toBe(100)
+    expect(bench.machine.held.repairedBytes).toBe(100)
 
     const hopeless = new Bench().receiving()
     hopeless.feed(announced, landed(0, bytes), hashed(0, bytes, digests(1, 9, 3)))
@@ -223,8 +249,8 @@ describe('NodeMachine', () => {
       bench.feed(landed(100, 100))
       expect(bench.feed(detour)).toEqual([
         { type: 'closeFeed', index: 2 },
-        { type: 'dialPull', mate: mates[2], self: 1 },
-        { type: 'dialPull', mate: mates[0], self: 1 },
+        { type: 'dialPull', mate: mates[2] },
+        { type: 'dialPull', mate: mates[0] },
       ])
       const missing = [
         [0, 100],

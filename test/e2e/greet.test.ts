@@ -1,0 +1,108 @@
+/** Mates dial each other before the plan: with real nodes, seen at a door in front of each. */
+import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { push } from '../../src/api/index.js'
+import { callerOf } from './door.js'
+import { proxy, type Through } from './proxy.js'
+import { type EngineKind, until, World } from './push-support.js'
+
+const MIB = 1024 * 1024
+const engines: EngineKind[] = ['native', 'portable']
+
+interface Watched extends Through {
+  /** Senders of the data connections that have come, -1 the origin. */
+  readonly senders: number[]
+  /** Holds the origin's data connection back until `open`: so there is no plan. */
+  open(): void
+  /** Breaks the data connections of mates. */
+  cut(): void
+}
+
+async function watched(address: string, holds: boolean): Promise<Watched> {
+  const senders: number[] = []
+  const mates: Socket[] = []
+  let isOpen = !holds
+  let passHeld: () => void = () => {}
+  const through = await proxy(address, (from, to) => {
+    let hello: Buffer | undefined = Buffer.alloc(0)
+    from.on('data', (chunk: Buffer) => {
+      if (hello === undefined) return to.write(chunk)
+      hello = Buffer.concat([hello, chunk])
+      const caller = callerOf(hello)
+      if (caller === null) return
+      const start = hello
+      hello = undefined
+      const sender = caller.channel === 'data' ? caller.from : undefined
+      if (sender !== undefined) senders.push(sender)
+      if (sender !== undefined && sender >= 0) mates.push(from)
+      if (sender !== -1 || isOpen) return to.write(start)
+      passHeld = () => to.write(start)
+    })
+  })
+  return {
+    ...through,
+    senders,
+    open: () => {
+      isOpen = true
+      passHeld()
+    },
+    cut: () => {
+      for (const socket of mates.splice(0)) socket.resetAndDestroy()
+    },
+  }
+}
+
+describe.each(engines)('mates on the %s engine', (engine) => {
+  let world: World
+  beforeEach(() => {
+    world = new World(engine)
+  })
+  afterEach(() => world.dispose())
+
+  /** A push to three nodes that has no plan before the last of the doors is opened. */
+  async function begun() {
+    const nodes = await world.nodes(3)
+    const doors = await Promise.all(nodes.map(({ address }, i) => watched(address, i === 2)))
+    for (const door of doors) world.defer(() => door.close())
+    const { path, content } = world.file('greeted.bin', 8 * MIB + 1)
+    let isPlanned = false
+    const transfer = push(path, { to: doors.map(({ address }) => address), engine })
+    transfer.on('plan', () => {
+      isPlanned = true
+    })
+    await until(
+      () => doors.every((door, i) => [0, 1, 2].every((k) => k === i || door.senders.includes(k))),
+      'every mate has dialled every other',
+    )
+    const end = async () => {
+      const result = await transfer.result
+      expect(result.nodes.map(({ reason }) => reason)).toEqual([null, null, null])
+      for (const { dataDir } of nodes)
+        expect(readFileSync(join(dataDir, 'greeted.bin')).equals(content)).toBe(true)
+      return result
+    }
+    return { doors, end, isPlanned: () => isPlanned }
+  }
+
+  it('have dialled before the plan, and do not dial again', async () => {
+    const { doors, end, isPlanned } = await begun()
+    expect(isPlanned()).toBe(false)
+    doors[2]?.open()
+    await end()
+    expect(doors.map(({ senders }) => [...senders].sort())).toEqual([
+      [-1, 1, 2],
+      [-1, 0, 2],
+      [-1, 0, 1],
+    ])
+    expect(world.log.filter(({ event }) => event === 'relay-closed')).toEqual([])
+  })
+
+  it('whose early connections all break bring the file nevertheless', async () => {
+    const { doors, end } = await begun()
+    for (const door of doors) door.cut()
+    doors[2]?.open()
+    await end()
+  })
+})
