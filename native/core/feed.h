@@ -55,6 +55,7 @@ struct InFeed : Feed {
   uint64_t batch_at_ns = 0;
   int batch_bytes = 1;
   uint64_t came_at_ns = 0;
+  bool relays = false;  // has brought bytes that mates wait for
 };
 
 // One entry of an outgoing feed's list: bytes that are all in the file.

@@ -20,12 +20,17 @@ namespace {
 constexpr size_t kTurnBytes = 2u << 20;
 constexpr size_t kStepBytes = 1u << 20;
 // A feed that has brought this much is worth waking for only when a chunk has come.
-constexpr uint64_t kBatchAfterBytes = 256u << 10;
+constexpr uint64_t kBatchAfterBytes = 64u << 10;
 constexpr int kBatchBytes = 16 << 10;
 constexpr int kBatchBytesMax = 256 << 10;
-// A chunk is what comes in this time, more than between two ticks: on links that are slower than
-// this machine all feeds are read together, at the tick.
-constexpr double kBatchSeconds = 0.008;
+// The tick leaves a feed alone for so long: what is to be relayed is waited for, the rest is not,
+// until little is missing.
+constexpr uint64_t kRelayedNs = 5'000'000;
+constexpr uint64_t kLandedNs = 20'000'000;
+constexpr uint64_t kLittleBytes = 2u << 20;
+// A chunk is what comes in this time more: on links that are slower than this machine all feeds are
+// read together, at the tick.
+constexpr uint64_t kBatchMarginNs = 5'000'000;
 constexpr uint64_t kBatchIdleNs = 50'000'000;
 constexpr uint64_t kBatchRateNs = 25'000'000;
 
@@ -79,14 +84,23 @@ void Lane::resize_batch(InFeed& feed) {
                       (static_cast<double>(now_ns_ - feed.batch_at_ns) / 1e9);
   feed.batch_from = now;
   feed.batch_at_ns = now_ns_;
-  const int bytes =
-      static_cast<int>(std::clamp<double>(rate * kBatchSeconds, kBatchBytes, kBatchBytesMax));
+  const uint64_t wait_ns = (feed.relays ? kRelayedNs : kLandedNs) + kBatchMarginNs;
+  const int bytes = static_cast<int>(std::clamp<double>(
+      rate * static_cast<double>(wait_ns) / 1e9, kBatchBytes, kBatchBytesMax));
   if (bytes < feed.batch_bytes * 2 && bytes * 2 > feed.batch_bytes) return;
   set_batch(feed, bytes);
 }
 
-// What is less than a chunk waits for the tick at most; a feed that has gone quiet wakes us by
-// itself.
+// How long what is less than a chunk may wait.
+uint64_t Lane::patience_ns(const InFeed& feed) {
+  if (feed.relays) return kRelayedNs;
+  for (const auto& [id, stream] : feed.transfer->streams) {
+    if (stream.size - stream.main.landed.bytes() > kLittleBytes) return kLandedNs;
+  }
+  return 0;
+}
+
+// What is less than a chunk waits for a tick; a feed that has gone quiet wakes us by itself.
 void Lane::look_after_batched() {
   if (batched_ == 0 || is_deaf_) return;
   std::vector<InFeed*> feeds;
@@ -96,6 +110,8 @@ void Lane::look_after_batched() {
     }
   }
   for (InFeed* const feed : feeds) {
+    // Ticks come a little early, too.
+    if (now_ns_ - feed->came_at_ns + kBatchMarginNs / 2 < patience_ns(*feed)) continue;
     ingest(*feed);
     if (feed->fd < 0 || !feed->is_batched) continue;
     if (now_ns_ - feed->came_at_ns > kBatchIdleNs) {
@@ -154,6 +170,7 @@ bool Lane::start_record(InFeed& feed) {
   }
   feed.stream = &it->second;
   feed.at = h.offset;
+  if ((h.flags & kFlagRelay) != 0) feed.relays = true;
   switch (h.kind) {
     case Kind::kPayload:
       feed.left = h.length;
@@ -233,19 +250,19 @@ bool Lane::read_payload(InFeed& feed) {
   const bool scratch = (feed.header.flags & kFlagScratch) != 0;
   const IntervalSet& held = stream.target(scratch).landed;
   const uint64_t covered = held.covered_to(feed.at);
-  const size_t step = static_cast<size_t>(std::min<uint64_t>(feed.left, kStepBytes));
+  uint64_t step = std::min<uint64_t>(feed.left, kStepBytes);
   ssize_t got;
   bool is_new = false;
   if (covered > feed.at || stream.failed) {
-    const uint64_t known = stream.failed ? step : std::min<uint64_t>(step, covered - feed.at);
+    if (!stream.failed) step = std::min(step, covered - feed.at);
     // MSG_TRUNC on TCP discards without copying (tcp(7)).
-    got = recv(feed.fd, nullptr, static_cast<size_t>(known), MSG_DONTWAIT | MSG_TRUNC);
+    got = recv(feed.fd, nullptr, static_cast<size_t>(step), MSG_DONTWAIT | MSG_TRUNC);
     if (got > 0 && !stream.failed) {
       feed.counters->duplicate.fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed);
     }
   } else {
-    const uint64_t gap_end = held.next_begin(feed.at, feed.at + step);
-    got = land_some(feed, static_cast<size_t>(gap_end - feed.at));
+    step = held.next_begin(feed.at, feed.at + step) - feed.at;
+    got = land_some(feed, static_cast<size_t>(step));
     if (stream.failed && got == 0) return true;  // the rest of the record is drained
     is_new = true;
   }
@@ -261,7 +278,8 @@ bool Lane::read_payload(InFeed& feed) {
   } else if (!scratch) {
     pass_on(feed, begin, feed.at);
   }
-  return true;
+  // Most likely there was no more: asking again would cost as much as it brings.
+  return !feed.is_batched || static_cast<uint64_t>(got) == step;
 }
 
 // Bytes that landed, 0 at the end of the connection (or when the file failed), -1 with errno.

@@ -93,6 +93,7 @@ class Lane {
   void batch(InFeed& feed, bool on);
   void set_batch(InFeed& feed, int bytes);
   void resize_batch(InFeed& feed);
+  static uint64_t patience_ns(const InFeed& feed);
   void look_after_batched();
   bool read_header(InFeed& feed);
   bool start_record(InFeed& feed);
