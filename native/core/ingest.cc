@@ -85,8 +85,8 @@ void Lane::resize_batch(InFeed& feed) {
   feed.batch_from = now;
   feed.batch_at_ns = now_ns_;
   const uint64_t wait_ns = (feed.relays ? kRelayedNs : kLandedNs) + kBatchMarginNs;
-  const int bytes = static_cast<int>(std::clamp<double>(
-      rate * static_cast<double>(wait_ns) / 1e9, kBatchBytes, kBatchBytesMax));
+  const int bytes = static_cast<int>(
+      std::clamp<double>(rate * static_cast<double>(wait_ns) / 1e9, kBatchBytes, kBatchBytesMax));
   if (bytes < feed.batch_bytes * 2 && bytes * 2 > feed.batch_bytes) return;
   set_batch(feed, bytes);
 }
