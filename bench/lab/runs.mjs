@@ -5,6 +5,7 @@
  * clock has stopped; a copy or an outcome that is not right fails the run.
  */
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,8 +13,8 @@ import { availableMemoryBytes, stolenSeconds } from '../machine.mjs'
 import { median } from '../report.mjs'
 import {
   MIB,
-  main,
   push,
+  root,
   sameContent,
   strategyArguments,
   Workspace,
@@ -63,14 +64,21 @@ async function serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes }) {
   for (const { data } of nodes) rmSync(path.join(data, 'first'))
 }
 
-/** `fr add` by hand, as somebody beside the origin would. Resolves to the moment of its start. */
-async function addNode({ lab, workspace, keyFile, transfer }, node, via) {
-  const args = [main, 'add', transfer, node.address, '--via', via.address, '--key-file', keyFile]
+/** Somebody beside the origin who waits for the moment to have a node added. */
+async function startAdder(workspace, lab, keyFile) {
+  const args = [path.join(root, 'bench/lab/adder.mjs'), keyFile]
+  const stdio = ['pipe', 'pipe', 'pipe']
+  const child = workspace.start(process.execPath, args, { prefix: lab.prefix(0), stdio })
+  await Promise.race([once(child.stdout, 'data'), child.ended])
+  return child
+}
+
+/** Resolves to the moment at which it was asked for. */
+async function addNode({ adder, transfer }, node, via) {
   const start = performance.now()
-  const { code, errorText } = await workspace.collect(process.execPath, args, {
-    prefix: lab.prefix(0),
-  })
-  if (code !== 0) throw new Error(`fr add: exit status ${code} ${errorText}`)
+  adder.stdin.end(`${JSON.stringify({ transfer, node: node.address, via: via.address })}\n`)
+  const { code, error } = await adder.ended
+  if (code !== 0) throw new Error(`adding: exit status ${code} ${error ?? adder.errorText}`)
   return start
 }
 
@@ -138,7 +146,7 @@ function check(scenario, source, list, exitStatus, errorText) {
 /**
  * The figures of one run: `{ seconds, apartSeconds, lastOfMedian, cpuPerGB, originCpuPerGB,
  * originCopies, stolenSeconds, system }`. `seconds`: of the nodes that count. `apartSeconds`: of
- * the one looked at apart, a node that was added from the start of `fr add` on; null where there is
+ * the one looked at apart, a node that was added from the moment of the asking on; null where there is
  * none.
  */
 function figures(scenario, measured) {
@@ -190,6 +198,7 @@ export async function labRun(scenario, { queue, strategy, congestion, cold }) {
       source,
       Math.min(scenario.bytes * count, availableMemoryBytes() / 2),
     )
+    const adder = scenario.joins && (await startAdder(workspace, lab, keyFile))
     const used = usage(lab)
     const over = new AbortController()
     const completedAt = new Map()
@@ -207,7 +216,7 @@ export async function labRun(scenario, { queue, strategy, congestion, cold }) {
         if (line.event !== 'plan') return
         const { signal } = over
         const { transfer } = line
-        disturbance = disturb(scenario, { lab, workspace, keyFile, transfer, nodes, bound, signal })
+        disturbance = disturb(scenario, { lab, adder, transfer, nodes, bound, signal })
         disturbance.catch(() => {}) // looked at below, when the push has ended
       },
     })
