@@ -146,8 +146,8 @@ function check(scenario, source, list, exitStatus, errorText) {
 /**
  * The figures of one run: `{ seconds, apartSeconds, lastOfMedian, cpuPerGB, originCpuPerGB,
  * originCopies, stolenSeconds, system }`. `seconds`: of the nodes that count. `apartSeconds`: of
- * the one looked at apart, a node that was added from the moment of the asking on; null where there is
- * none.
+ * the one looked at apart, a node that was added from the moment of asking on; null where there
+ * is none.
  */
 function figures(scenario, measured) {
   const { list, pushed, joinedAt, completedAt, strategy, sent, stolen } = measured
