@@ -87,7 +87,7 @@ export const limits = {
   groupMs: 50,
   transfersPerNode: 128,
   feedsPerTransfer: 2 * 64 + 2,
-  /** Data connections whose transfer has not been offered yet. */
+  /** Connections of mates that wait until a node can take them: 2 s for the offer, 5 s for more. */
   earlyDataConnections: 256,
   earlyDataMs: 2_000,
   manifestPageBytes: 256 * KIB,

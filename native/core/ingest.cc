@@ -111,14 +111,15 @@ void Lane::look_after_batched() {
   }
   for (InFeed* const feed : feeds) {
     // Ticks come a little early, too.
-    if (now_ns_ - feed->came_at_ns + kBatchMarginNs / 2 < patience_ns(*feed)) continue;
-    ingest(*feed);
-    if (feed->fd < 0 || !feed->is_batched) continue;
-    if (now_ns_ - feed->came_at_ns > kBatchIdleNs) {
-      batch(*feed, false);
-    } else {
-      resize_batch(*feed);
+    if (now_ns_ - feed->came_at_ns + kBatchMarginNs / 2 >= patience_ns(*feed)) {
+      ingest(*feed);
+      if (feed->fd < 0 || !feed->is_batched) continue;
+      if (now_ns_ - feed->came_at_ns > kBatchIdleNs) {
+        batch(*feed, false);
+        continue;
+      }
     }
+    resize_batch(*feed);
   }
 }
 
@@ -278,8 +279,10 @@ bool Lane::read_payload(InFeed& feed) {
   } else if (!scratch) {
     pass_on(feed, begin, feed.at);
   }
-  // Most likely there was no more: asking again would cost as much as it brings.
-  return !feed.is_batched || static_cast<uint64_t>(got) == step;
+  // Most likely there was no more (unless the pipe is a small one): asking again would cost as much
+  // as it brings.
+  const bool is_short = static_cast<uint64_t>(got) < step;
+  return !is_short || !feed.is_batched || lane_pipe_bytes_ < static_cast<int>(kPipeBytes);
 }
 
 // Bytes that landed, 0 at the end of the connection (or when the file failed), -1 with errno.
@@ -306,7 +309,7 @@ bool Lane::fresh_lane_pipe() {
   }
   counts_->open_pipes++;
   // Refused beyond the user's share of pipe pages: whatever size there is will do.
-  fcntl(lane_pipe_[1], F_SETPIPE_SZ, static_cast<int>(kPipeBytes));
+  lane_pipe_bytes_ = fcntl(lane_pipe_[1], F_SETPIPE_SZ, static_cast<int>(kPipeBytes));
   return true;
 }
 

@@ -1,6 +1,6 @@
 /**
  * What a node's machine is told (facts, past tense) and what it asks for (wishes, imperative).
- * `index` is a mate's position in the group, -1 the origin.
+ * `index` is a mate's place in the push, -1 the origin.
  */
 import type { FrErrorCode } from '../errors.js'
 import type { Frame, Mate, PullReport, RangePair } from './types.js'

@@ -1,7 +1,6 @@
 /**
  * What the origin's machine is told (facts, past tense) and what it asks for (wishes, imperative).
- * `node` is the position in the list the caller gave, added nodes behind them, never the position
- * in the group.
+ * `node` is a node's place: its position in the list the caller gave, added nodes behind them.
  */
 import type { FrErrorCode } from '../errors.js'
 import type { Send } from './dealer.js'

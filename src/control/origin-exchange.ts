@@ -68,7 +68,11 @@ export class OriginExchange {
    * and bytes flow, every step of a handshake would wait in the queues of links that are full.
    */
   expect(peers: readonly Peer[]): void {
-    if (this.#dealer.shape === 'unicast' || peers.length < 2) return
+    const { shape, reportMs } = this.#dealer
+    const { bytes, blockBytes } = this.#config
+    // Without reports shares are fixed, and who has none relays nothing.
+    const relays = reportMs > 0 ? peers.length : Math.ceil(bytes / blockBytes)
+    if (shape === 'unicast' || peers.length < 2 || relays < peers.length) return
     const mates = peers.map(mateOf)
     for (const peer of peers) this.#outbox.send(peer, { type: 'group', mates })
   }
@@ -88,8 +92,8 @@ export class OriginExchange {
   }
 
   /**
-   * A node that is ready while the exchange runs: it takes the next place, and its mates relay to
-   * it what they were dealt before, too. The rest the origin brings, and all digests: what mates
+   * A node that is ready while the exchange runs: its mates relay to it what they were dealt
+   * before, too. The rest the origin brings, and all digests: what mates
    * pass on before they know of it would not reach it.
    */
   join(peer: Peer, nowMs: number): void {

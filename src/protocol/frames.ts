@@ -231,7 +231,7 @@ function readMates<T extends { index: number }>(
   return distinct.size === mates.length ? mates : body.refuse(name, 'names one mate twice')
 }
 
-/** Positions in the group, ascending. */
+/** Places, ascending. */
 function readIndices(body: Fields, name: string): number[] {
   const indices = body.integers(name, limits.nodesPerPush, 0, mateMax)
   const ascends = indices.every((index, i) => i === 0 || index > (indices[i - 1] as number))

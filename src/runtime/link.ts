@@ -24,6 +24,7 @@ import {
   FrameWriter,
   wireBytes,
 } from '../protocol/frames.js'
+import { lostMs } from './awake.js'
 import { nodePrimitives } from './crypto.js'
 import type { Established } from './handshake.js'
 import { ignore, lostError } from './hello-stream.js'
@@ -60,6 +61,8 @@ export class ControlLink {
   readonly #queue: Waiting[] = []
   readonly #gone: Promise<void>
   readonly #stall: NodeJS.Timeout
+  /** What this process had lost when the write under way began; see awake.ts. */
+  #lostMs = 0
   /** The progress frame in the queue, if there is one. */
   #progress: Waiting | null = null
   /** Sealed bytes that wait for their turn. */
@@ -152,6 +155,7 @@ export class ControlLink {
       return
     }
     this.#isWriting = true
+    this.#lostMs = lostMs()
     this.#stall.refresh()
     this.#socket.write(chunk, (error) => {
       this.#isWriting = false
@@ -215,8 +219,16 @@ export class ControlLink {
     this.#fail(new FrError('ERR_FR_NODE_LOST', `the peer closed its control link${where}`))
   }
 
+  /** Time in which this process had no turn is given back: it could not hear of the room it got. */
   #onStall(): void {
     if (!this.#isWriting) return
+    const lateMs = lostMs() - this.#lostMs
+    if (lateMs >= 1) {
+      this.#lostMs += lateMs
+      const before = this.#sentBytes
+      setTimeout(() => this.#sentBytes === before && this.#onStall(), lateMs).unref()
+      return
+    }
     const text = `the peer took nothing from its control link for ${limits.linkStallMs} ms`
     this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
   }

@@ -10,9 +10,12 @@ import { Waiting } from './patience.js'
 export class ParkedConnections {
   readonly #parked = new Waiting<Admitted>()
 
-  /** Refuses the connection at once when too many wait already. */
+  /** Refuses the connection at once when too many wait already; mates keep no origin out. */
   park(admitted: Admitted, forMs: number): void {
-    if (this.#parked.size >= limits.earlyDataConnections) {
+    const isOrigin = (one: Admitted): boolean => one.from === -1
+    const alike = [...this.#parked].filter((other) => isOrigin(other) === isOrigin(admitted))
+    const most = isOrigin(admitted) ? limits.transfersPerNode : limits.earlyDataConnections
+    if (alike.length >= most) {
       return admitted.refuse('ERR_FR_LIMIT', 'too many early data connections')
     }
     this.#parked.add(admitted, forMs, () =>

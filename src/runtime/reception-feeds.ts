@@ -67,7 +67,8 @@ export class ReceptionFeeds {
       isComplete: hooks.isComplete,
       transfer: () => this.#transfer,
       relayTo: (index) => this.relays.feedTo(index),
-      dial: (index, channel) => this.#dial(index, channel),
+      dial: (index, channel) =>
+        channel === 'data' ? this.#dialData(index) : this.#dial(index, channel),
     })
   }
 
@@ -80,7 +81,7 @@ export class ReceptionFeeds {
     return this.#hasPlan
   }
 
-  /** HOST:PORT of a mate, once there is a plan. */
+  /** HOST:PORT of a mate that this node has heard of. */
   addressOf(index: number): string | undefined {
     return this.#mates.get(index)?.address
   }
@@ -101,7 +102,10 @@ export class ReceptionFeeds {
     if (!this.#mates.has(mate.index)) this.#mates.set(mate.index, mate)
   }
 
-  /** Dials, so that a relay to this mate can open at once. What fails now is tried again then. */
+  /**
+   * Dials, so that a feed to this mate can open at once. A handshake that fails now is tried again
+   * then; a connection that breaks later is a broken feed like any other.
+   */
   greet(mate: Mate): void {
     const greeted = this.#dial(mate.index, 'data')
     greeted.catch(() => this.#greeted.delete(mate.index))
@@ -187,10 +191,21 @@ export class ReceptionFeeds {
   /** The transfer is over: nothing is dialled any more. Its feeds close with it. */
   end(): void {
     this.#dialling.abort()
-    for (const greeted of this.#greeted.values())
-      greeted.then((established) => established.close()).catch(() => {})
+    for (const index of this.#greeted.keys()) this.#forget(index)
     this.relays.close()
     this.pulls.end()
+  }
+
+  /** The mate is gone: no feed to it, now or later. */
+  refuse(index: number): void {
+    this.#forget(index)
+    this.relays.refuse(index)
+  }
+
+  #forget(greeted: number): void {
+    const connection = this.#greeted.get(greeted)
+    this.#greeted.delete(greeted)
+    connection?.then((established) => established.close()).catch(() => {})
   }
 
   #isMate(index: number, nodeId: string, to: number): boolean | null {
@@ -212,10 +227,15 @@ export class ReceptionFeeds {
     return this.#host.dialMate(mate, this.#spec, this.#dialling.signal, channel)
   }
 
-  async #openRelay(mate: Mate): Promise<OutFeed> {
-    const { index } = mate
-    const established = await (this.#greeted.get(index) ?? this.#dial(index, 'data'))
+  /** The connection that is there already, or a new one: a mate takes one. */
+  #dialData(index: number): Promise<Established> {
+    const greeted = this.#greeted.get(index)
     this.#greeted.delete(index)
+    return greeted ?? this.#dial(index, 'data')
+  }
+
+  async #openRelay(mate: Mate): Promise<OutFeed> {
+    const established = await this.#dialData(mate.index)
     if (this.#dialling.signal.aborted) {
       established.close()
       throw new FrError('ERR_FR_CLOSED', 'the transfer is over')

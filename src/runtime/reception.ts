@@ -163,7 +163,7 @@ export class Reception {
     await this.done
   }
 
-  /** Whether a connection of this sender belongs here; null: not known before the plan. */
+  /** Whether a connection of this sender belongs here; null: not heard of it yet. */
   expects(index: number, nodeId: string, to: number): boolean | null {
     return this.#feeds.expects(index, nodeId, to)
   }
@@ -234,7 +234,7 @@ export class Reception {
       case 'greetMate':
         return this.#feeds.greet(command.mate)
       case 'closeRelay':
-        return this.#feeds.relays.refuse(command.index)
+        return this.#feeds.refuse(command.index)
       case 'closeFeed':
         return this.#feeds.close(command.index)
       case 'dialPull':
