@@ -139,7 +139,7 @@ class Lane {
   int epoll_ = -1;
   int wake_ = -1;
   int lane_pipe_[2] = {-1, -1};
-  int lane_pipe_bytes_ = 0;  // -1: the kernel did not say
+  int lane_pipe_bytes_ = 0;      // -1: the kernel did not say
   std::vector<uint8_t> buffer_;  // for copying where the kernel refuses to splice
 
   std::mutex mutex_;
