@@ -146,14 +146,14 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     })
 
     /** A transfer in which the node holds everything, and the mate is number 1 of two. */
-    async function holding(address: string): Promise<HostileLink> {
+    async function holding(address: string, greets = false): Promise<HostileLink> {
       const link = await origin.accepted({ name: 'held.bin', bytes: content.length })
-      link.say(
-        origin.plan([
-          { index: 0, nodeId: node.nodeId, address: node.address },
-          { index: 1, nodeId: mate.nodeId, address },
-        ]),
-      )
+      const mates = [
+        { index: 0, nodeId: node.nodeId, address: node.address },
+        { index: 1, nodeId: mate.nodeId, address },
+      ]
+      if (greets) link.say({ type: 'group', mates })
+      link.say(origin.plan(mates))
       const feed = await origin.data()
       for (let offset = 0; offset < content.length; offset += block) {
         const part = content.subarray(offset, offset + block)
@@ -175,9 +175,12 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     const refusals = () =>
       world.log.filter((line) => line.event === 'pull-refused').map((line) => line.fields)
 
-    it('two ranges come out of a node, before and after it has published', async () => {
+    it.each([
+      ['', false],
+      [', on the connection of before the plan', true],
+    ])('two ranges come out of a node, before and after it has published%s', async (_, greets) => {
       const inbox = await mate.listen()
-      const link = await holding(inbox.address)
+      const link = await holding(inbox.address, greets)
       const asker = await mate.pull(1)
       const ranges: RangePair[] = [
         [100, 50],
