@@ -18,7 +18,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fetchStatus, push } from '../../src/api/index.js'
 import { MIB } from '../../src/limits.js'
-import { type EngineKind, partials, until, World } from './push-support.js'
+import { type EngineKind, keepsNothing, until, World } from './push-support.js'
 
 let world: World
 afterEach(() => world.dispose())
@@ -79,7 +79,7 @@ describe('breadth', () => {
     const expected = sha256(content)
     for (const node of nodes) {
       expect(sha256(readFileSync(join(node.dataDir, 'data.bin')))).toBe(expected)
-      expect(partials(node.dataDir)).toEqual([])
+      await keepsNothing(node.dataDir)
     }
   })
 
@@ -149,7 +149,7 @@ describe('breadth', () => {
     expect(after.fds).toBeLessThanOrEqual(before.fds)
     expect(after.threads).toBeLessThanOrEqual(before.threads)
     expect(after.rssAnon - before.rssAnon).toBeLessThan(32 * MIB)
-    expect(partials(node.dataDir)).toEqual([])
+    await keepsNothing(node.dataDir)
   })
 })
 

@@ -7,6 +7,8 @@ import type { Socket } from 'node:net'
 import { proxy, type Through } from './proxy.js'
 
 export interface Door extends Through {
+  /** What it leads to waits for bytes that were sent. */
+  readonly isHolding: () => boolean
   open(): void
 }
 
@@ -27,6 +29,7 @@ export async function holdingDoor(address: string, holdAt: number): Promise<Door
   })
   return {
     ...passed,
+    isHolding: () => held.size > 0,
     open: () => {
       isOpen = true
       for (const socket of held) socket.resume()

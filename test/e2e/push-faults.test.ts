@@ -2,10 +2,9 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FrError, push, startNode } from '../../src/api/index.js'
+import { FrError, type FrNode, push, startNode } from '../../src/api/index.js'
 import { MIB } from '../../src/limits.js'
-import { holdingDoor } from './door.js'
-import { type EngineKind, partials, until, World } from './push-support.js'
+import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
 
 for (const engine of ['portable', 'native'] as EngineKind[]) {
   describe(`faults on the ${engine} engine`, () => {
@@ -19,15 +18,12 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const nodes = await world.nodes(3)
       const victim = await world.childNode()
       const { path, content } = world.file('data.bin', 192 * MIB)
-      const to = [
-        nodes[0]?.address,
-        victim.address,
-        nodes[1]?.address,
-        nodes[2]?.address,
-      ] as string[]
+      const door = await world.holding(victim.address, 4 * MIB)
+      const to = [nodes[0]?.address, door.address, nodes[1]?.address, nodes[2]?.address] as string[]
       const transfer = push(path, { to, engine })
-      // Its partial has grown: it is receiving, and relaying.
-      transfer.on('plan', () => setTimeout(() => victim.child.kill('SIGKILL'), 80))
+      // It has received and relayed, and was sent what nobody has from it.
+      await until(door.isHolding, 'the node is in the middle', 60_000)
+      victim.child.kill('SIGKILL')
       const result = await transfer.result
       expect(result.nodes.map((node) => node.status)).toEqual([
         'complete',
@@ -46,11 +42,11 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const nodes = await world.nodes(2)
       const victim = await world.childNode()
       const { path, content } = world.file('data.bin', 128 * MIB)
-      const transfer = push(path, {
-        to: [...nodes.map((node) => node.address), victim.address],
-        engine,
-      })
-      transfer.on('plan', () => setTimeout(() => victim.child.kill('SIGSTOP'), 50))
+      const door = await world.holding(victim.address, 4 * MIB)
+      const to = [...nodes.map((node) => node.address), door.address]
+      const transfer = push(path, { to, engine })
+      await until(door.isHolding, 'the node is in the middle', 60_000)
+      victim.child.kill('SIGSTOP')
       const result = await transfer.result
       expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'complete', 'failed'])
       expect(result.nodes[2]?.reason).toMatch(/^ERR_FR_NODE_SILENT/)
@@ -71,7 +67,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       ).toBeGreaterThanOrEqual(65_536)
       for (const node of nodes)
         expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
-      expect(partials(nodes[2]?.dataDir as string)).toEqual([])
+      await keepsNothing(nodes[2]?.dataDir as string)
     })
 
     it('refusals and unreachable nodes do not stop the rest', async () => {
@@ -139,8 +135,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     it('a node that has published takes the name again, though the push goes on', async () => {
       const [done, held] = await world.nodes(2)
       if (done === undefined || held === undefined) throw new Error('two nodes')
-      const door = await holdingDoor(held.address, MIB)
-      world.defer(() => door.close())
+      const door = await world.holding(held.address, MIB)
       const first = world.file('first.bin', 8 * MIB)
       const next = world.file('next.bin', 3 * MIB + 1)
       const to = [done.address, door.address]
@@ -169,7 +164,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
         'the transfers end',
       )
       for (const node of nodes) expect(readdirSync(node.dataDir)).toEqual(['.fastreplica'])
-      for (const node of nodes) expect(partials(node.dataDir)).toEqual([])
+      for (const node of nodes) await keepsNothing(node.dataDir)
     })
 
     it('cancelling leaves nothing behind and gives the reason back', async () => {
@@ -189,15 +184,20 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
         'the transfers end',
       )
       for (const node of nodes) expect(readdirSync(node.dataDir)).toEqual(['.fastreplica'])
-      for (const node of nodes) expect(partials(node.dataDir)).toEqual([])
+      for (const node of nodes) await keepsNothing(node.dataDir)
       for (const node of nodes) expect(node.status().counters['openFiles']).toBe(0)
     })
 
     it('closing a node in the middle fails it and keeps what it has', async () => {
       const nodes = await world.nodes(3)
       const { path } = world.file('data.bin', 128 * MIB)
-      const transfer = push(path, { to: nodes.map((node) => node.address), engine })
-      transfer.on('plan', () => setTimeout(() => void nodes[1]?.close(), 50))
+      const [first, closing, last] = nodes as [FrNode, (typeof nodes)[0], FrNode]
+      const door = await world.holding(closing.address, 4 * MIB)
+      const to = [first.address, door.address, last.address]
+      const transfer = push(path, { to, engine })
+      await until(door.isHolding, 'the node is in the middle', 60_000)
+      await closing.close()
+      expect(partials(closing.dataDir)).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/)])
       const result = await transfer.result
       expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'failed', 'complete'])
       expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_(CLOSED|NODE_LOST)/)

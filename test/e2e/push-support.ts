@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
-import { callerOf } from './door.js'
+import { callerOf, type Door, holdingDoor } from './door.js'
 import { proxy } from './proxy.js'
 
 export type EngineKind = 'native' | 'portable'
@@ -113,13 +113,20 @@ export class World {
     this.defer(passed.close)
     return { address: passed.address, flips: () => flips }
   }
+
+  /** A door that holds a node up in the middle of a push. */
+  async holding(address: string, holdAt: number): Promise<Door> {
+    const door = await holdingDoor(address, holdAt)
+    this.defer(() => door.close())
+    return door
+  }
 }
 
 export interface Gate {
   readonly address: string
   /** The first data connection of this sender has been held back. */
   readonly isHolding: () => boolean
-  /** Breaks it; what comes after that passes. */
+  /** Breaks it, once it is held back; what comes after that passes. */
   cut(): void
 }
 
@@ -135,6 +142,8 @@ export async function gate(
 ): Promise<Gate> {
   let held: [Socket, Socket] | undefined
   let isHolding = false
+  let isToBeCut = false
+  const cutHeld = () => held?.forEach((socket) => void socket.resetAndDestroy())
   const passed = await proxy(address, (from, to) => {
     let start = Buffer.alloc(0)
     let isJudged = false
@@ -150,6 +159,7 @@ export async function gate(
       if (held?.[0] === from && seen > bytes) {
         isHolding = true
         from.pause()
+        if (isToBeCut) cutHeld()
       } else if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => {
@@ -160,13 +170,21 @@ export async function gate(
   return {
     address: passed.address,
     isHolding: () => isHolding,
-    cut: () => held?.forEach((socket) => void socket.resetAndDestroy()),
+    cut: () => {
+      isToBeCut = true
+      if (isHolding) cutHeld()
+    },
   }
 }
 
 /** Names of the partials that a node still keeps. */
 export function partials(dataDir: string): string[] {
   return readdirSync(join(dataDir, '.fastreplica', 'partials'))
+}
+
+/** A node that ends a push gives its files back a moment after the origin knows. */
+export async function keepsNothing(dataDir: string): Promise<void> {
+  await until(() => partials(dataDir).length === 0, `no partial in ${dataDir}`)
 }
 
 export async function until(isTrue: () => boolean, what: string, withinMs = 5_000): Promise<void> {

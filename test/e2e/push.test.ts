@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestFile, fetchStatus, type Progress, push } from '../../src/api/index.js'
 import { blockBytesFor, MIB } from '../../src/limits.js'
-import { type EngineKind, partials, World } from './push-support.js'
+import { type EngineKind, keepsNothing, World } from './push-support.js'
 
 const block = blockBytesFor(0)
 
@@ -51,7 +51,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       else expect(copies).toBeGreaterThanOrEqual(1)
       for (const node of nodes) {
         expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
-        expect(partials(node.dataDir)).toEqual([])
+        await keepsNothing(node.dataDir)
       }
     })
 
