@@ -34,6 +34,8 @@ constexpr uint64_t kBatchMarginNs = 5'000'000;
 constexpr uint64_t kBatchIdleNs = 50'000'000;
 constexpr uint64_t kBatchRateNs = 25'000'000;
 
+uint64_t tick_ns(const InFeed& feed) { return feed.relays ? kRelayedNs : kLandedNs; }
+
 }  // namespace
 
 void Lane::ingest(InFeed& feed) {
@@ -84,18 +86,18 @@ void Lane::resize_batch(InFeed& feed) {
                       (static_cast<double>(now_ns_ - feed.batch_at_ns) / 1e9);
   feed.batch_from = now;
   feed.batch_at_ns = now_ns_;
-  const uint64_t wait_ns = (feed.relays ? kRelayedNs : kLandedNs) + kBatchMarginNs;
+  const uint64_t wait_ns = tick_ns(feed) + kBatchMarginNs;
   const int bytes = static_cast<int>(
       std::clamp<double>(rate * static_cast<double>(wait_ns) / 1e9, kBatchBytes, kBatchBytesMax));
   if (bytes < feed.batch_bytes * 2 && bytes * 2 > feed.batch_bytes) return;
   set_batch(feed, bytes);
 }
 
-// How long what is less than a chunk may wait.
+// How long what is less than a chunk may wait; at the end of a file only for what is relayed.
 uint64_t Lane::patience_ns(const InFeed& feed) {
-  if (feed.relays) return kRelayedNs;
+  if (feed.relays) return tick_ns(feed);
   for (const auto& [id, stream] : feed.transfer->streams) {
-    if (stream.size - stream.main.landed.bytes() > kLittleBytes) return kLandedNs;
+    if (stream.size - stream.main.landed.bytes() > kLittleBytes) return tick_ns(feed);
   }
   return 0;
 }

@@ -113,7 +113,10 @@ describe('breadth', () => {
     const to = nodes.map((node) => node.address)
     const { path, content } = world.file('data.bin', MIB)
     const results = await Promise.all(
-      Array.from({ length: 100 }, (_, i) => push(path, { to, as: `many/${i}` }).result),
+      Array.from(
+        { length: 100 },
+        (_, i) => push(path, { to, as: `many/${i}`, connectMs: 30_000 }).result,
+      ),
     )
     expect(results.flatMap((result) => result.nodes).filter((node) => node.reason)).toEqual([])
     const expected = sha256(content)

@@ -12,7 +12,6 @@
  * node that was late), the same gap in most has one. On a machine that is hardly there the test is
  * skipped.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
@@ -21,6 +20,7 @@ import { createInterface } from 'node:readline'
 import { afterEach, expect, test } from 'vitest'
 import { Lab } from '../../bench/lab/lab.mjs'
 import { MIB, type NodeProcess, sameContent, Workspace } from '../../bench/workspace.mjs'
+import { type Sample, watchWire } from './wire.js'
 
 const count = 4
 const mbit = 200
@@ -43,12 +43,6 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-interface Sample {
-  readonly at: number
-  readonly sent: number
-  readonly stolen: number
-}
-
 /** A line of the pushing process. */
 interface Line {
   readonly event: 'stall' | 'result'
@@ -57,34 +51,13 @@ interface Line {
 }
 
 /** What the origin had sent at a moment between two samples, and what had been stolen. */
-function at(samples: readonly Sample[], moment: number): { sent: number; stolen: number } {
+function at(samples: readonly Sample[], moment: number): { bytes: number; stolen: number } {
   const next = samples.findIndex((sample) => sample.at >= moment)
   const after = samples[next]
   const before = samples[next - 1]
   if (after === undefined || before === undefined) throw new Error('not sampled')
   const share = (moment - before.at) / (after.at - before.at)
-  return { sent: before.sent + share * (after.sent - before.sent), stolen: after.stolen }
-}
-
-/** Follows what leaves the origin until the process is ended. */
-async function watch(lab: Lab): Promise<{ samples: Sample[]; sampler: ChildProcess }> {
-  const device = '/sys/class/net/p0/statistics/rx_bytes'
-  const args = [path.resolve('test/net/sampler.mjs'), device, '2']
-  const bridge = lab.namespaces[0] ?? ''
-  const sampler = spawn('ip', ['netns', 'exec', bridge, process.execPath, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  closers.push(() => void sampler.kill('SIGKILL'))
-  const samples: Sample[] = []
-  const lines = createInterface({ input: sampler.stdout as NodeJS.ReadableStream })
-  lines.on('line', (line) => {
-    const [moment = Number.NaN, sent = Number.NaN, stolen = Number.NaN] = line
-      .split(' ')
-      .map(Number)
-    samples.push({ at: moment, sent, stolen })
-  })
-  await once(lines, 'line')
-  return { samples, sampler }
+  return { bytes: before.bytes + share * (after.bytes - before.bytes), stolen: after.stolen }
 }
 
 async function startNodes(lab: Lab, workspace: Workspace, keyFile: string): Promise<NodeProcess[]> {
@@ -105,7 +78,9 @@ async function push(
   { lab, source, keyFile, nodes }: World,
   name: string,
 ): Promise<{ shares: number[]; copies: number }> {
-  const { samples, sampler } = await watch(lab)
+  const wire = await watchWire(lab, 'from', 0)
+  closers.push(() => wire.end())
+  const { samples } = wire
   const addresses = nodes.map((node) => node.address)
   const program = path.resolve('test/net/stalling-push.mjs')
   const args = [program, source, keyFile, name, `${periodMs}`, `${stallMs}`, ...addresses]
@@ -115,8 +90,7 @@ async function push(
     lines.push(JSON.parse(line)),
   )
   await once(pushing, 'close')
-  sampler.kill('SIGKILL')
-  await once(sampler, 'close')
+  await wire.end()
 
   const nodesWanted = addresses.map((node) => ({ node, status: 'complete' }))
   expect(lines.at(-1)).toMatchObject({ event: 'result', nodes: nodesWanted })
@@ -125,9 +99,9 @@ async function push(
     expect(sameContent(source, copy)).toBe(true)
     rmSync(copy)
   }
-  const [first, last] = [samples[0]?.sent ?? 0, samples.at(-1)?.sent ?? 0]
+  const [first, last] = [samples[0]?.bytes ?? 0, samples.at(-1)?.bytes ?? 0]
   // With less than a window left there is nothing more to list, and nothing to be blocked from.
-  const done = samples.find(({ sent }) => sent > last - windowBytes)?.at ?? 0
+  const done = samples.find((sample) => sample.bytes > last - windowBytes)?.at ?? 0
   const shares: number[] = []
   for (const { event, begin, end } of lines) {
     if (event !== 'stall' || end >= done) continue
@@ -137,7 +111,7 @@ async function push(
     )
     if (earlier === undefined || from === undefined || to === undefined) continue
     if (to.stolen - earlier.stolen > stolenMax) continue
-    shares.push(((to.sent - from.sent) * 8) / ((mbit * 1e6 * (end - begin)) / 1e9))
+    shares.push(((to.bytes - from.bytes) * 8) / ((mbit * 1e6 * (end - begin)) / 1e9))
   }
   return { shares, copies: (last - first) / bytes }
 }
