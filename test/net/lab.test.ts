@@ -2,11 +2,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { cleanUp, gone, Lab, type LabOptions, wireFactor } from '../../bench/lab/lab.mjs'
 import { type Sample, watchWire } from './wire.js'
 
-const stream = path.resolve('bench/lab/stream.mjs')
+const stream = path.resolve('test/net/stream.mjs')
 const labs: Lab[] = []
 
 function makeLab(options: LabOptions): Lab {
@@ -30,20 +31,22 @@ async function untilOutput(child: ReturnType<Lab['spawn']>, wanted: string): Pro
   throw new Error(`ended without ${wanted}: ${text}`)
 }
 
-/** Sends this much from one host to another. */
-async function flow(lab: Lab, from: number, to: number, bytes: number): Promise<void> {
+/** Starts to send this much from one host to another; `ended` resolves to what has arrived. */
+async function flow(lab: Lab, from: number, to: number, bytes: number) {
   const sink = lab.spawn(to, process.execPath, [stream, 'sink', '5000'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const lines: string[] = []
   sink.stdout?.setEncoding('utf8').on('data', (text: string) => lines.push(text))
   while (!lines.join('').includes('listening')) await once(sink.stdout ?? sink, 'data')
-  lab.spawn(from, process.execPath, [stream, 'send', lab.address(to), '5000', String(bytes)], {
-    stdio: 'inherit',
-  })
-  await once(sink, 'close')
-  const last = lines.join('').trim().split('\n').at(-1) ?? ''
-  expect(JSON.parse(last)).toMatchObject({ bytes })
+  const args = [stream, 'send', lab.address(to), '5000', String(bytes)]
+  const sender = lab.spawn(from, process.execPath, args, { stdio: 'inherit' })
+  return {
+    ended: once(sink, 'close').then(() => lines.join('').trim().split('\n').at(-1) ?? ''),
+    stop: () => {
+      for (const process of [sender, sink]) process.kill('SIGKILL')
+    },
+  }
 }
 
 /** Mbit/s of the best half second: a machine that is held up makes others slower. */
@@ -60,15 +63,23 @@ function bestMbit(samples: readonly Sample[]): number {
   return best
 }
 
-/** A flow of this size reaches the rate of the slower link and no more. */
-async function carries(lab: Lab, from: number, to: number, bytes: number, mbit: number) {
+/** A flow reaches the rate of the slower link, in half a second of ten, and no more. */
+async function carries(lab: Lab, from: number, to: number, mbit: number): Promise<void> {
+  // Of a packet with several segments one header is seen.
+  const least = (mbit * 0.98) / wireFactor
   const wire = await watchWire(lab, 'to', to)
-  await flow(lab, from, to, bytes)
+  const { ended, stop } = await flow(lab, from, to, (mbit * 1e6 * 10) / 8)
+  let isOver = false
+  ended.then(() => {
+    isOver = true
+  })
+  while (!isOver && bestMbit(wire.samples) < least) await sleep(100)
+  stop()
+  await ended
   await wire.end()
   const seen = bestMbit(wire.samples)
-  expect(seen).toBeLessThan(mbit * 1.02)
-  // Of packets with several segments one header is seen.
-  expect(seen).toBeGreaterThan((mbit * 0.98) / wireFactor)
+  expect(seen).toBeLessThan(mbit * 1.05)
+  expect(seen).toBeGreaterThan(least)
 }
 
 const host = (upMbit: number, downMbit = upMbit) => ({ upMbit, downMbit })
@@ -76,24 +87,25 @@ const host = (upMbit: number, downMbit = upMbit) => ({ upMbit, downMbit })
 describe.each(['fifo', 'fair'] as const)('a lab with %s uplinks', (queue) => {
   test('an uplink and a downlink carry their rate and no more', async () => {
     const lab = makeLab({ hosts: [host(50, 100), host(100, 100), host(100, 30)], queue })
-    await carries(lab, 0, 1, 12e6, 50)
-    await carries(lab, 1, 2, 8e6, 30)
+    await carries(lab, 0, 1, 50)
+    await carries(lab, 1, 2, 30)
   })
 
   test('a speed can be changed in place', async () => {
     const lab = makeLab({ hosts: [host(20), host(20)], queue })
     lab.setSpeed(0, { upMbit: 80 })
     lab.setSpeed(1, { downMbit: 40 })
-    await carries(lab, 0, 1, 10e6, 40)
+    await carries(lab, 0, 1, 40)
     lab.setSpeed(1, { downMbit: 100 })
-    await carries(lab, 0, 1, 16e6, 80)
+    await carries(lab, 0, 1, 80)
   })
 })
 
 describe('a lab', () => {
   test('counts the bytes of every host', async () => {
     const lab = makeLab({ hosts: [host(100), host(100), host(100)] })
-    await flow(lab, 0, 2, 4e6)
+    const { ended } = await flow(lab, 0, 2, 4e6)
+    expect(JSON.parse(await ended)).toEqual({ bytes: 4e6 })
     const [sender, idle, receiver] = lab.counters()
     expect(sender?.sent).toBeGreaterThan(4e6)
     expect(receiver?.received).toBeGreaterThan(4e6)
