@@ -2,6 +2,7 @@
  * Storage on the addon: every call is one operation on a disk thread and resolves with its event.
  * Names are confined by the kernel; nothing here compares paths.
  */
+import { join } from 'node:path'
 import { codeFromNative, FrError } from '../errors.js'
 import type {
   ByteRange,
@@ -12,6 +13,9 @@ import type {
   Storage,
 } from '../ports.js'
 import { fromNative, type NativeEngine, nativeError } from './native-addon.js'
+import { asFrError } from './portable-checks.js'
+import { lockNames, refuseLocked } from './portable-lock.js'
+import { hiddenDir } from './portable-names.js'
 
 interface Pending {
   resolve(done: Done): void
@@ -90,6 +94,12 @@ export class NativeStorage implements Storage {
   async openDataDir(path: string): Promise<DataDirHandle> {
     const dir = first(await this.#run((op) => this.#engine.openDataDir(op, path)))
     this.#dirs.add(dir)
+    try {
+      await refuseLocked(join(path, hiddenDir, lockNames.portable))
+    } catch (error) {
+      this.closeDataDir(dir)
+      throw asFrError(error, 'ERR_FR_DATA_DIR')
+    }
     return dir
   }
 

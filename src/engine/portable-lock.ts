@@ -6,18 +6,25 @@
  * A lock whose holder is provably gone (the host has booted since, no such process, or the id
  * belongs to a later process) is taken over by one taker at a time. A process killed in the middle
  * of a take-over leaves a directory that has to be unlocked by hand; the error names the file.
- * A lock from another host cannot be judged and counts as held. The native engine's flock is not
- * visible here: the two engines do not exclude each other on one directory.
+ * A lock from another host cannot be judged and counts as held.
+ *
+ * The two engines exclude each other: each takes its own lock and then looks for the other's. Of
+ * two that start at once both may be refused, never both let in. The native engine's flock is seen
+ * in /proc/locks: not from another PID namespace, and not on file systems whose files do not show
+ * their device's number (btrfs).
  */
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync, unlinkSync } from 'node:fs'
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { link, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { FrError } from '../errors.js'
 import { systemCode } from './portable-checks.js'
 
 const attempts = 5
+
+/** In the hidden directory. The native engine puts its flock on `native`. */
+export const lockNames = { native: 'lock', portable: 'lock-portable' } as const
 
 /** Field 22 of /proc/PID/stat; empty where the system does not tell. */
 function startTime(pid: number): string {
@@ -125,8 +132,36 @@ export async function acquireLock(path: string): Promise<() => void> {
   } finally {
     await unlink(temporary)
   }
-  const text = `another node serves this data directory (if it does not, remove ${blocking})`
-  throw new FrError('ERR_FR_DATA_DIR_LOCKED', text, { path: blocking })
+  throw lockedBy(blocking)
+}
+
+function lockedBy(path: string): FrError {
+  const text = `another node serves this data directory (if it does not, remove ${path})`
+  return new FrError('ERR_FR_DATA_DIR_LOCKED', text, { path })
+}
+
+/** For who holds another lock of the directory: rejects while somebody may hold the one at `path`. */
+export async function refuseLocked(path: string): Promise<void> {
+  const record = await readIfThere(path)
+  if (record !== undefined && !isStaleLock(record)) throw lockedBy(path)
+}
+
+/** Rejects while a process that is seen from here holds a flock on the file at `path`. */
+export async function refuseFlocked(path: string): Promise<void> {
+  const locks = await readFile('/proc/locks', 'latin1').catch(() => '')
+  const file = await stat(path, { bigint: true }).catch(() => null)
+  if (file === null) return
+  const major = ((file.dev >> 8n) & 0xfffn) | ((file.dev >> 32n) & 0xfffff000n)
+  const minor = (file.dev & 0xffn) | ((file.dev >> 12n) & 0xffffff00n)
+  const [first, second] = [major, minor].map((part) => part.toString(16).padStart(2, '0'))
+  const id = `${first}:${second}:${file.ino}`
+  // 1: FLOCK  ADVISORY  WRITE 14408 fe:00:2146516 0 EOF
+  const isHeld = locks.split('\n').some((line) => {
+    const fields = line.split(/ +/)
+    return fields[1] === 'FLOCK' && fields[5] === id
+  })
+  if (isHeld)
+    throw new FrError('ERR_FR_DATA_DIR_LOCKED', 'another node serves this data directory', { path })
 }
 
 function releaseLock(path: string, own: string): void {

@@ -47,7 +47,7 @@ import type {
 } from '../ports.js'
 import { asFrError, checkInteger, known, systemCode } from './portable-checks.js'
 import type { FileTable, HandleSource, OpenFile } from './portable-files.js'
-import { acquireLock } from './portable-lock.js'
+import { acquireLock, lockNames, refuseFlocked } from './portable-lock.js'
 import {
   hiddenDir,
   inspectName,
@@ -64,8 +64,6 @@ const fsyncAsync = promisify(fsync)
 const ftruncateAsync = promisify(ftruncate)
 const futimesAsync = promisify(futimes)
 
-/** Not the file the native engine puts its flock on. */
-const lockName = 'lock-portable'
 const copyBytes = 1024 * 1024
 const idPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
 const permissionBits = 0o777
@@ -141,7 +139,11 @@ export class PortableStorage implements Storage {
         const hidden = join(root, hiddenDir)
         await makePrivate(hidden)
         await makePrivate(join(hidden, 'partials'))
-        const unlock = await acquireLock(join(hidden, lockName).toString())
+        const unlock = await acquireLock(join(hidden, lockNames.portable).toString())
+        await refuseFlocked(join(hidden, lockNames.native).toString()).catch((error: unknown) => {
+          unlock()
+          throw error
+        })
         const handle = this.#handles.next()
         this.#dirs.set(handle, { handle, root, hidden: hidden.toString(), unlock })
         return handle

@@ -19,6 +19,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { Storage } from '../../src/ports.js'
 import { engines } from './engines.js'
 import { failsWith, storeOf } from './store.js'
 import { fileBytes, MIB, poll, untilUnlocked, useWorld } from './world.js'
@@ -298,5 +299,46 @@ describe.each(engines)('$kind engine: partials and publication', (under) => {
     bytes.copy(expected, 5, 5, 2 * MIB + 12)
     expect(readFileSync(join(store.data, '.fastreplica/partials/to')).equals(expected)).toBe(true)
     await expect(storage.copyIn(from, to, { offset: -1, length: 1 })).rejects.toThrow(TypeError)
+  })
+})
+
+describe.runIf(engines.length === 2)('a data directory between two engines', () => {
+  const worlds = engines.map((under) => useWorld(under))
+
+  const storages = async () => {
+    const parties = await Promise.all(worlds.map((world) => world.party()))
+    return parties.map(({ engine }) => engine.storage) as [Storage, Storage]
+  }
+
+  const newData = () => {
+    const data = join((worlds[0] as (typeof worlds)[0]).root, 'data')
+    mkdirSync(data)
+    return data
+  }
+
+  it.each(['portable', 'native'])('is served by the %s one alone', async (kind) => {
+    const [one, two] = await storages()
+    const [held, refused] = kind === engines[0]?.kind ? [one, two] : [two, one]
+    const data = newData()
+    const dir = await held.openDataDir(data)
+    const locked = failsWith('ERR_FR_DATA_DIR_LOCKED')
+    await expect(refused.openDataDir(data)).rejects.toEqual(locked)
+    // A refusal leaves no lock behind.
+    held.closeDataDir(dir)
+    held.closeDataDir(await untilUnlocked(() => held.openDataDir(data)))
+    await untilUnlocked(() => refused.openDataDir(data))
+    await expect(held.openDataDir(data)).rejects.toEqual(locked)
+  })
+
+  it('is never served by both, if they open it at once', async () => {
+    const both = await storages()
+    const data = newData()
+    for (let round = 0; round < 20; round++) {
+      const opened = await Promise.allSettled(both.map((each) => each.openDataDir(data)))
+      const dirs = opened.map((each) => (each.status === 'fulfilled' ? each.value : null))
+      expect(dirs.filter((dir) => dir !== null).length).toBeLessThanOrEqual(1)
+      for (const [i, dir] of dirs.entries()) if (dir !== null) both[i]?.closeDataDir(dir)
+      for (const each of both) each.closeDataDir(await untilUnlocked(() => each.openDataDir(data)))
+    }
   })
 })
