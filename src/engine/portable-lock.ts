@@ -140,7 +140,7 @@ function lockedBy(path: string): FrError {
   return new FrError('ERR_FR_DATA_DIR_LOCKED', text, { path })
 }
 
-/** For who holds another lock of the directory: rejects while somebody may hold the one at `path`. */
+/** For who holds another lock of the directory: rejects while the one at `path` may be held. */
 export async function refuseLocked(path: string): Promise<void> {
   const record = await readIfThere(path)
   if (record !== undefined && !isStaleLock(record)) throw lockedBy(path)
