@@ -122,9 +122,11 @@ export class TraceFile {
     } catch (error) {
       this.#isOver = true
       // What was there before this piece stays a whole document, where even that can be written.
+      // What comes meanwhile is left out, and the tail counts it: it may be longer a moment later.
+      const tail = this.#tail()
       try {
-        await this.#put(this.#tail())
-        await this.#file.truncate(this.#end + this.#tail().length)
+        await this.#put(tail)
+        await this.#file.truncate(this.#end + tail.length)
       } catch {}
       this.#failed(`${this.#path}: ${(error as Error).message}`)
     }

@@ -8,10 +8,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { TraceEvent } from '../../src/control/trace.js'
 import { limits } from '../../src/limits.js'
 import { TraceFile } from '../../src/runtime/trace-file.js'
@@ -30,7 +31,10 @@ beforeEach(() => {
   source = join(directory, 'source')
   writeFileSync(source, 'the source')
 })
-afterEach(() => rmSync(directory, { recursive: true, force: true }))
+afterEach(() => {
+  vi.restoreAllMocks()
+  rmSync(directory, { recursive: true, force: true })
+})
 
 const create = (at = path) =>
   TraceFile.create(at, source, (text) => {
@@ -55,15 +59,17 @@ describe('the file of a trace', () => {
   it('is whole whenever somebody looks', async () => {
     const trace = await create()
     let seen = 0
-    for (let ts = 0; ts < 40_000; ts++) {
-      trace.write(event(ts), false)
-      if (ts % 500 !== 0) continue
+    const look = async () => {
       await nextTurn()
       const { traceEvents } = read()
       expect(traceEvents.length).toBeGreaterThanOrEqual(seen)
       seen = traceEvents.length
     }
-    expect(seen).toBeGreaterThan(10_000)
+    for (let ts = 0; ts < 40_000; ts++) {
+      trace.write(event(ts), false)
+      if (ts % 500 === 0) await look()
+    }
+    while (seen <= 10_000) await look()
     await trace.close()
     expect(read().traceEvents).toHaveLength(40_000)
   })
@@ -89,6 +95,26 @@ describe('the file of a trace', () => {
     expect(otherData.dropped).toBeGreaterThan(0)
     expect(traceEvents.length + otherData.dropped).toBe(150_000)
     expect(JSON.stringify(traceEvents).length).toBeLessThan(limits.traceQueueBytes * 1.5)
+  })
+
+  it('stays whole when its disk is full, whatever comes meanwhile', async () => {
+    const failures: string[] = []
+    const trace = await TraceFile.create(path, source, (text) => void failures.push(text))
+    const other = await open(source)
+    const handles = Object.getPrototypeOf(other) as FileHandle
+    await other.close()
+    const write = handles.write as (...args: unknown[]) => Promise<unknown>
+    vi.spyOn(handles, 'write')
+      .mockImplementationOnce(() => Promise.reject(new Error('full')))
+      .mockImplementationOnce(async function (this: FileHandle, ...args: unknown[]) {
+        const written = await write.apply(this, args)
+        for (let ts = 0; ts < 10; ts++) trace.write(event(ts), false)
+        return written
+      } as typeof handles.write)
+    trace.write(event(0), false)
+    await trace.close()
+    expect(failures).toEqual([expect.stringMatching(/full$/)])
+    expect(read().traceEvents).toEqual([])
   })
 
   it('replaces an older trace, however long', async () => {
