@@ -9,16 +9,19 @@ describe('fr add', () => {
   let world: World
   let nodes: ServingNode[]
   let door: Door
+  let third: Door
   let content: Buffer
   beforeEach(async () => {
     world = new World()
     nodes = await world.nodes(3)
     // The second node gets 2 MiB on a connection, and the rest when the test says so.
     door = await holdingDoor(at(1).address, 2 * MIB)
+    third = await holdingDoor(at(2).address, 2 * MIB)
     content = world.file('a.bin', 48 * MIB + 11)
   })
   afterEach(async () => {
     door.close()
+    third.close()
     await world.close()
   })
 
@@ -79,13 +82,13 @@ describe('fr add', () => {
 
   it('a node that is killed in the middle fails the push for itself alone', async () => {
     const { push, transfer } = await pushing()
-    expect(await add(transfer, at(2).address)).toMatchObject({
+    expect(await add(transfer, third.address)).toMatchObject({
       status: 0,
-      stdout: `${at(2).address} takes part in ${transfer}\n`,
+      stdout: `${third.address} takes part in ${transfer}\n`,
     })
-    await landed(at(2), 1)
+    await push.until('the middle', third.isHolding)
     at(2).kill('SIGKILL')
-    await failed(push, at(2).address)
+    await failed(push, third.address)
     door.open()
     expect(await push.ended).toBe(3)
     for (const node of [at(0), at(1)]) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
@@ -96,18 +99,19 @@ describe('fr add', () => {
 
   it('a node that starts again is added again, and then that counts', async () => {
     const { push, transfer } = await pushing()
-    expect((await add(transfer, at(2).address)).status).toBe(0)
-    await landed(at(2), 1)
+    expect((await add(transfer, third.address)).status).toBe(0)
+    await push.until('the middle', third.isHolding)
     at(2).kill('SIGKILL')
-    await failed(push, at(2).address)
+    await failed(push, third.address)
     const again = await world.node('n3', ['--listen', at(2).address])
-    expect(await add(transfer, again.address)).toMatchObject({ status: 0, stderr: '' })
+    expect(await add(transfer, third.address)).toMatchObject({ status: 0, stderr: '' })
+    third.open()
     door.open()
     expect(await push.ended).toBe(0)
     expect(copyDigest(again, 'a.bin')).toBe(sha256(content))
     const complete = { status: 'complete' }
     expect(push.lines.at(-1)).toMatchObject({
-      nodes: [complete, complete, { ...complete, node: again.address }],
+      nodes: [complete, complete, { ...complete, node: third.address }],
     })
   })
 

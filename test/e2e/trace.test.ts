@@ -3,11 +3,12 @@
  * ends, that nothing is harmed by it, and that bad input reaches no node.
  */
 import { once } from 'node:events'
-import { appendFileSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Progress, TransferStatus } from '../../src/api/types.js'
 import { copyDigest, listOf, main, type ServingNode, sha256, World } from './cli-world.js'
+import { type Door, holdingDoor } from './door.js'
 
 const MIB = 1024 * 1024
 
@@ -138,12 +139,19 @@ describe('fr push --trace', () => {
 })
 
 describe('a trace of a push that is cut short', () => {
+  let door: Door
   beforeEach(async () => {
     world = new World()
-    nodes = await world.nodes(3)
+    const [first, second, last] = (await world.nodes(3)) as [ServingNode, ServingNode, ServingNode]
+    // It gets 4 MiB on a connection, and takes no more: so there is a middle to act in.
+    door = await holdingDoor(last.address, 4 * MIB)
+    nodes = [first, second, Object.assign(last, { address: door.address })]
     world.file('big.bin', 192 * MIB)
   })
-  afterEach(() => world.close())
+  afterEach(async () => {
+    door.close()
+    await world.close()
+  })
 
   it.each([
     ['SIGINT', 130],
@@ -152,7 +160,7 @@ describe('a trace of a push that is cut short', () => {
   ] as const)('by %s is whole', async (signal, status) => {
     const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--trace', 'out.json']
     const push = world.fr([...args, '--to', listOf(nodes)])
-    await push.until('plan', () => push.lines.length > 0)
+    await push.until('the middle', door.isHolding)
     nodes[2]?.kill('SIGSTOP')
     if (signal === 'SIGKILL') await push.until('a piece', () => traceOf().traceEvents.length > 0)
     push.kill(signal)
@@ -170,9 +178,6 @@ describe('a trace of a push that is cut short', () => {
 
   it('is no mystery: the status of a relay names the mate that takes nothing', async () => {
     const [relay, , held] = nodes as [ServingNode, ServingNode, ServingNode]
-    // Long enough for somebody to ask what is going on.
-    const part = readFileSync(world.path('big.bin'))
-    for (let i = 0; i < 2; i++) appendFileSync(world.path('big.bin'), part)
     const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--to', listOf(nodes)]
     const push = world.fr(args)
     const feed = async (isSo: (feed: TransferStatus['relays'][number]) => boolean) => {
@@ -186,10 +191,8 @@ describe('a trace of a push that is cut short', () => {
         if (mates.some((mate) => mate.node === held.address && isSo(mate))) return
       }
     }
-    await feed(() => true)
-    held.kill('SIGSTOP')
-    // Until the origin gives it up: two seconds.
     await feed(({ queuedBytes, unackedBytes }) => queuedBytes + unackedBytes > 0)
+    held.kill('SIGKILL')
     expect(await push.ended).toBe(3)
     const seen = push.lines.filter((line) => line['event'] === 'progress') as unknown as Progress[]
     const last = seen.at(-1)?.nodes[0]
@@ -201,7 +204,7 @@ describe('a trace of a push that is cut short', () => {
   it('names the node that died', async () => {
     const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--trace', 'out.json']
     const push = world.fr([...args, '--to', listOf(nodes)])
-    await push.until('plan', () => push.lines.length > 0)
+    await push.until('the middle', door.isHolding)
     nodes[2]?.kill('SIGKILL')
     expect(await push.ended).toBe(3)
     const trace = traceOf()
