@@ -67,10 +67,12 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     expect(readFileSync(join((c as { dataDir: string }).dataDir, 'data.bin')).equals(content)).toBe(
       true,
     )
-    // The nodes end a moment after the origin.
-    await until(() => sum('served', 'bytes') > 0, 'the holders say what they served')
     expect(sum('published', 'pulledBytes')).toBeGreaterThan(block)
-    expect(sum('served', 'bytes')).toBeGreaterThanOrEqual(sum('published', 'pulledBytes'))
+    // The nodes end a moment after the origin, each in its own time.
+    await until(
+      () => sum('served', 'bytes') >= sum('published', 'pulledBytes'),
+      'the holders say what they served',
+    )
     const { counts, firsts } = pullsIn(trace)
     expect([...counts.values()].reduce((a, b) => a + b, 0)).toBe(sum('published', 'pulledBytes'))
     expect(firsts.sort()).toEqual([...counts.keys()].sort())
@@ -88,10 +90,9 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     const complete = new Set<string>()
     transfer.on('node', (outcome) => {
       complete.add(outcome.node)
-      if (complete.size === 3) {
-        victim.child.kill('SIGKILL')
-        door.cut()
-      }
+      if (!to.slice(0, 3).every((node) => complete.has(node))) return
+      victim.child.kill('SIGKILL')
+      door.cut()
     })
     const result = await transfer.result
     // It was complete itself; that it died afterwards costs nobody anything.
@@ -107,19 +108,20 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     const silent = await world.childNode()
     const [a, c] = await world.nodes(2)
     const { path, content } = world.file('data.bin', 48 * MIB)
-    const door = await gate(world, (c as FrNode).address, 0, 256 * KIB)
+    // It lives and takes no more: neither from the origin nor from mates, which it would pull from.
+    const door = await world.holding((c as FrNode).address, 4 * MIB)
     const to = [a?.address, silent.address, door.address] as string[]
     const transfer = push(path, { to, engine })
     const complete = new Set<string>()
     transfer.on('node', (outcome) => void complete.add(outcome.node))
-    await until(() => complete.size === 2, 'two are complete')
+    await until(() => complete.size === 2, 'two are complete', 60_000)
     const relaysTo = () => a?.status().transfers[0]?.relays.map((relay) => relay.node) ?? []
     expect(relaysTo()).toContain(silent.address)
     silent.child.kill('SIGSTOP')
-    await until(() => !relaysTo().includes(silent.address), 'its feed is closed', 3 * limits.failMs)
+    await until(() => !relaysTo().includes(silent.address), 'its feed is closed')
     // The push goes on: only that feed was closed.
     expect(relaysTo()).toEqual([door.address])
-    door.cut()
+    door.open()
     const result = await transfer.result
     expect(result.nodes.map((node) => node.status)).toEqual(new Array(3).fill('complete'))
     expect(readFileSync(join((c as { dataDir: string }).dataDir, 'data.bin')).equals(content)).toBe(
