@@ -54,6 +54,43 @@ export function callerOf(start: Buffer): { channel: string; from?: number } | nu
 }
 
 /**
+ * What is payload of records in the chunks of one connection to a node, as views of them: behind
+ * the two messages of the handshake, on a data connection. Nothing is on others.
+ */
+export function payloadFinder(): (chunk: Buffer) => Buffer[] {
+  let messages = 2
+  let isData: boolean | undefined
+  let head = Buffer.alloc(0)
+  let body = 0
+  let isPayload = false
+  return (chunk) => {
+    const found: Buffer[] = []
+    for (let at = 0; at < chunk.length && isData !== false; ) {
+      if (body > 0) {
+        const part = chunk.subarray(at, at + body)
+        if (isPayload) found.push(part)
+        body -= part.length
+        at += part.length
+        continue
+      }
+      head = Buffer.concat([head, chunk.subarray(at, at + 1)])
+      at += 1
+      if (messages > 0) {
+        if (head.length < 4 || head.length < 4 + head.readUInt32LE(0)) continue
+        isData ??= callerOf(head)?.channel === 'data'
+        messages--
+      } else {
+        if (head.length < 32) continue
+        isPayload = head[3] === 1
+        body = head.readUInt32LE(isPayload ? 24 : 12)
+      }
+      head = Buffer.alloc(0)
+    }
+    return found
+  }
+}
+
+/**
  * A door that everything passes, but for the first data connection of one sender: not even its
  * hello passes before it is released.
  */

@@ -57,7 +57,8 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     // Its first word arrives, its second when the door opens.
     const door = await doorTo(b.address, 1)
     const { path, content } = world.file('late.bin', 8 * MIB + 1)
-    const transfer = push(path, { to: [a.address, door.address, c.address], engine })
+    const to = [a.address, door.address, c.address]
+    const transfer = push(path, { to, engine, connectMs: 30_000 })
     const isComplete = new Promise<void>((resolve) => {
       transfer.on('node', ({ node }) => {
         if (node === a.address) resolve()
@@ -124,7 +125,7 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     if (!a || !b) throw new Error('two nodes')
     const door = await doorTo(b.address, 1)
     const { path, content } = world.file('two.bin', 8 * MIB + 1)
-    const transfer = push(path, { to: [a.address, door.address], engine })
+    const transfer = push(path, { to: [a.address, door.address], engine, connectMs: 30_000 })
     const plan = new Promise<Plan>((resolve) => {
       transfer.on('plan', resolve)
     })

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
-import { callerOf, type Door, holdingDoor } from './door.js'
+import { callerOf, type Door, holdingDoor, payloadFinder } from './door.js'
 import { proxy } from './proxy.js'
 
 export type EngineKind = 'native' | 'portable'
@@ -92,20 +92,25 @@ export class World {
     return { path, content }
   }
 
-  /** A door to `address` that flips one bit of what comes through, once, on large connections. */
+  /**
+   * A door to `address` that flips one bit of the file, once: behind `atByte` bytes of one data
+   * connection, and in no header, which would break the connection.
+   */
   async saboteur(
     address: string,
     atByte: number,
   ): Promise<{ address: string; flips: () => number }> {
     let flips = 0
     const passed = await proxy(address, (from, to) => {
+      const payloadIn = payloadFinder()
       let seen = 0
       from.on('data', (chunk: Buffer) => {
-        if (flips === 0 && seen <= atByte && atByte < seen + chunk.length) {
-          chunk[atByte - seen] = (chunk[atByte - seen] as number) ^ 4
+        for (const part of payloadIn(chunk)) {
+          seen += part.length
+          if (flips > 0 || seen <= atByte) continue
+          part[0] = (part[0] as number) ^ 4
           flips++
         }
-        seen += chunk.length
         if (!to.write(chunk)) from.pause()
       })
       to.on('drain', () => from.resume())
@@ -187,7 +192,7 @@ export async function keepsNothing(dataDir: string): Promise<void> {
   await until(() => partials(dataDir).length === 0, `no partial in ${dataDir}`)
 }
 
-export async function until(isTrue: () => boolean, what: string, withinMs = 5_000): Promise<void> {
+export async function until(isTrue: () => boolean, what: string, withinMs = 20_000): Promise<void> {
   const endMs = Date.now() + withinMs
   while (!isTrue()) {
     if (Date.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`)

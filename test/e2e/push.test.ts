@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestFile, fetchStatus, type Progress, push } from '../../src/api/index.js'
 import { blockBytesFor, MIB } from '../../src/limits.js'
-import { type EngineKind, keepsNothing, World } from './push-support.js'
+import { type EngineKind, keepsNothing, until, World } from './push-support.js'
 
 const block = blockBytesFor(0)
 
@@ -132,11 +132,14 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(events).toEqual(['plan', 'complete', 'complete', 'complete', 'result'])
       expect(result.efficiency).toBeGreaterThan(0)
       for (const progress of seen) expect(progress.nodes.length).toBe(3)
-      const status = await fetchStatus(nodes[0]?.address as string)
-      expect(status.nodeId).toBe(nodes[0]?.nodeId)
+      const [node] = nodes as [(typeof nodes)[0]]
+      const counter = (name: string) => node.status().counters[name]
+      await until(() => counter('transfersComplete') === 1, 'the node ends a moment later')
+      await until(() => counter('openFeeds') === 0, 'the feeds close')
+      const status = await fetchStatus(node.address)
+      expect(status.nodeId).toBe(node.nodeId)
       expect(status.engine).toBe(engine)
-      expect(status.counters['transfersComplete']).toBe(1)
-      expect(status.counters['openFeeds']).toBe(0)
+      expect(status.counters).toMatchObject({ transfersComplete: 1, openFeeds: 0 })
     })
 
     it('a dry run contacts nobody', async () => {
