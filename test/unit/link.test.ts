@@ -214,7 +214,7 @@ describe('closing', () => {
     await listener.link.close()
     const took = performance.now() - started
     expect(took).toBeGreaterThan(limits.lingerMs * 0.8)
-    expect(took).toBeLessThan(limits.lingerMs + 1500)
+    expect(took).toBeLessThan(limits.lingerMs + 10_000)
   })
 
   it('at once drops what is queued', async () => {
@@ -297,11 +297,14 @@ describe('a peer that', () => {
     socket.pause()
     const { link } = listener
     const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    // The kernel may find room a moment later.
     let last = -1
-    while (link.stats.queuedBytes === 0 || link.stats.sentBytes !== last) {
+    let sinceMs = performance.now()
+    while (link.stats.queuedBytes === 0 || performance.now() - sinceMs < 200) {
+      if (link.stats.sentBytes !== last) sinceMs = performance.now()
       last = link.stats.sentBytes
       if (link.stats.queuedBytes < 4 * 1024 * 1024) link.send(big)
-      for (let turn = 0; turn < 50; turn += 1) await tick()
+      await tick()
     }
     vi.advanceTimersByTime(limits.linkStallMs - 1)
     await tick()

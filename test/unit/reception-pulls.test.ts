@@ -60,7 +60,8 @@ it('a mate that is there may ask', async () => {
   const { pulls, posted, dialled } = await bench()
   const { accept } = await linkOf()
   accept(pulls)
-  await expect.poll(() => posted).toEqual([{ type: 'pullAsked', index: mate, frame: ask }])
+  const asked = [{ type: 'pullAsked', index: mate, frame: ask }]
+  await expect.poll(() => posted, { timeout: 20_000 }).toEqual(asked)
   pulls.serve(mate, 1, [[0, 10]])
   expect(dialled).toEqual([mate])
 })
