@@ -351,7 +351,7 @@ export class Lab {
 }
 
 /** The kernel frees a deleted namespace a little later; waits until none of these is listed. */
-export async function gone(names, timeoutMs = 5_000) {
+export async function gone(names, timeoutMs = 20_000) {
   const end = Date.now() + timeoutMs
   while (namespaces().some((name) => names.includes(name))) {
     if (Date.now() > end) return false

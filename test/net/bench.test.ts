@@ -87,7 +87,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     await until(
       () => !pids.some((pid) => existsSync(`/proc/${pid}`)),
       'the processes to end',
-      5_000,
+      20_000,
     )
   },
 )
