@@ -108,7 +108,7 @@ describe('breadth', () => {
     closeSync(found)
   })
 
-  it('100 pushes to the same nodes, 20 of them at once', async () => {
+  it('100 pushes to the same nodes, 50 of them at once', async () => {
     const nodes = await world.nodes(3)
     const to = nodes.map((node) => node.address)
     const { path, content } = world.file('data.bin', MIB)
@@ -121,7 +121,7 @@ describe('breadth', () => {
         results.push(await push(path, options).result)
       }
     }
-    await Promise.all(Array.from({ length: 20 }, inTurn))
+    await Promise.all(Array.from({ length: 50 }, inTurn))
     expect(results).toHaveLength(100)
     expect(results.flatMap((result) => result.nodes).filter((node) => node.reason)).toEqual([])
     const expected = sha256(content)
