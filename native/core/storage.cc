@@ -72,6 +72,9 @@ Status open_source(const char* path, SourceInfo* out) noexcept {
   if (fstat(fd, &found) != 0) return {Code::ERR_FR_SOURCE, errno};
   if (S_ISDIR(found.st_mode)) return {Code::ERR_FR_IS_DIRECTORY, EISDIR};
   if (!S_ISREG(found.st_mode)) return {Code::ERR_FR_SOURCE, 0};
+  // Files of /proc say that they are empty and are not.
+  char byte;
+  if (found.st_size == 0 && pread(fd, &byte, 1, 0) > 0) return {Code::ERR_FR_SOURCE, 0};
   auto file = std::make_shared<File>(held.release(), static_cast<uint64_t>(found.st_size));
   file->is_source = true;
   file->identity = identity_of(found);

@@ -47,24 +47,45 @@ export function watchSignals(say: (text: string) => void): AbortSignal {
   return controller.signal
 }
 
-/** A reader that went away (`fr status | head -1`) is no error: what it cannot read is dropped. */
-function quietly(stream: NodeJS.WriteStream): (text: string) => void {
-  let gone = false
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    gone = true
-  })
+/**
+ * Writes what can be written: a disk that is full or a terminal that was closed never ends what is
+ * under way. `failed` says whether there is any use in trying again.
+ */
+function quietly(
+  stream: NodeJS.WriteStream,
+  failed: (error: NodeJS.ErrnoException) => boolean,
+): (text: string) => void {
+  let isGone = false
+  const onError = (error: NodeJS.ErrnoException) => {
+    if (!isGone) isGone = !failed(error)
+  }
+  stream.on('error', onError)
   return (text) => {
-    if (!gone && text !== '') stream.write(text)
+    if (isGone || text === '') return
+    try {
+      stream.write(text)
+    } catch (error) {
+      onError(error as NodeJS.ErrnoException)
+    }
   }
 }
 
 export function processContext(): Context {
   const { env, stdout, stderr } = process
+  // Of a log that finds its disk full lines are lost until there is room.
+  const say = quietly(stderr, ({ code }) => code === 'ENOSPC')
   return {
     env,
-    stdout: quietly(stdout),
-    stderr: quietly(stderr),
+    stdout: quietly(stdout, ({ code, message }) => {
+      // A reader that went away (`fr status | head -1`) wants no more; else data are lost.
+      if (code === 'EPIPE') return false
+      say(`fr: stdout: ${message}\n`)
+      process.once('exit', () => {
+        process.exitCode ||= 1
+      })
+      return false
+    }),
+    stderr: say,
     terminal: () =>
       stderr.isTTY && env['TERM'] !== 'dumb'
         ? { columns: stderr.columns || 80, rows: stderr.rows || 24 }

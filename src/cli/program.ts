@@ -154,7 +154,7 @@ function addNode(program: Commander, found: (command: Command) => void): void {
     .addOption(engineOption())
     .option(
       '--keep-partials <duration>',
-      'how long unfinished files are kept (default: 7d)',
+      'how long unfinished files are kept while there is room (default: 7d)',
       checked((text) => Math.ceil(parseDuration(text))),
     )
     .option('--min-free <size>', 'space that is never filled (default: 64MiB)', checked(parseSize))

@@ -26,7 +26,8 @@ const plainMs = 2_000
 export class JsonView implements PushView {
   readonly #context: Context
   readonly #now: () => number
-  readonly #reported = new Set<string>()
+  /** By node what was said of it last: who failed and is added again has a second outcome. */
+  readonly #reported = new Map<string, string>()
   /** Outcomes known before there is a plan wait for it. */
   #early: NodeOutcome[] | null = []
   #lastProgressMs = Number.NEGATIVE_INFINITY
@@ -49,8 +50,9 @@ export class JsonView implements PushView {
   }
 
   node(outcome: NodeOutcome): void {
-    if (this.#reported.has(outcome.node)) return
-    this.#reported.add(outcome.node)
+    const text = JSON.stringify(outcome)
+    if (this.#reported.get(outcome.node) === text) return
+    this.#reported.set(outcome.node, text)
     if (this.#early !== null) this.#early.push(outcome)
     else this.#write({ event: 'node', ...outcome })
   }

@@ -107,6 +107,11 @@ export class PortableStorage implements Storage {
         const code = stats.isDirectory() ? 'ERR_FR_IS_DIRECTORY' : 'ERR_FR_SOURCE'
         throw new FrError(code, `${errorTable[code].meaning} (${path})`, { path })
       }
+      // Files of /proc say that they are empty and are not.
+      if (stats.size === 0n && (await this.#files.get(file).read(Buffer.alloc(1), 0)) > 0) {
+        this.#files.close(file)
+        throw new FrError('ERR_FR_SOURCE', `its size is not known (${path})`, { path })
+      }
       this.#openings.set(file, stats)
       return {
         file,

@@ -1,7 +1,7 @@
 /** Dialling out: control links, and data connections that end in the engine. */
 import type { Frame } from '../control/types.js'
 import type { FrErrorCode } from '../errors.js'
-import type { DataEngine, FeedHandle, TransferHandle } from '../ports.js'
+import type { DataEngine, FeedHandle, FeedSpec, TransferHandle } from '../ports.js'
 import { DigestSender } from '../protocol/digest-record.js'
 import { nodePrimitives } from './crypto.js'
 import { dial, type Established, type Identity } from './handshake.js'
@@ -85,6 +85,20 @@ export function adoptOut(
 ): OutFeed {
   const seed = established.recordSeed
   const sender = new DigestSender(nodePrimitives, established.hopKey)
-  const feed = engine.adopt(established.detach(), { transfer, direction: 'out', seed, relay })
+  const feed = adopt(engine, established, { transfer, direction: 'out', seed, relay })
   return { feed, sender }
+}
+
+/**
+ * Hands the connection to the engine, and closes it where that does not take it. Throws FrError
+ * when it broke meanwhile, or there are no descriptors left.
+ */
+export function adopt(engine: DataEngine, established: Established, spec: FeedSpec): FeedHandle {
+  const socket = established.detach()
+  try {
+    return engine.adopt(socket, spec)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
 }

@@ -324,17 +324,27 @@ export class NodeService implements NodeHost {
   }
 
   async requireSpace(reception: Reception): Promise<void> {
-    const free = await this.storage.freeBytes(this.dir)
+    let free = await this.storage.freeBytes(this.dir)
+    if (reception.bytes > free - this.#reservedBytes(reception)) {
+      // Partials of transfers that are over give way.
+      await this.#expire(0)
+      free = await this.storage.freeBytes(this.dir)
+    }
     // In one turn from here: what others will still write is counted with this one among them.
-    let reserved = 0
-    for (const other of this.#names.values())
-      if (other !== reception && other.hasSpace) reserved += other.openBytes
-    const usable = free - reserved - this.#spec.minFreeBytes
+    const usable = free - this.#reservedBytes(reception)
     if (reception.bytes > usable) {
       const text = `${reception.bytes} bytes are needed, ${Math.max(0, usable)} are free for them`
       throw new FrError('ERR_FR_NO_SPACE', text)
     }
     reception.hasSpace = true
+  }
+
+  /** Not for this transfer: what others will still write, and what is to stay free. */
+  #reservedBytes(reception: Reception): number {
+    let reserved = this.#spec.minFreeBytes
+    for (const other of this.#names.values())
+      if (other !== reception && other.hasSpace) reserved += other.openBytes
+    return reserved
   }
 
   opened(reception: Reception): void {
@@ -364,9 +374,9 @@ export class NodeService implements NodeHost {
     for (const admitted of this.#parked.take(reception.spec.transfer)) this.#place(admitted)
   }
 
-  async #expire(): Promise<void> {
+  async #expire(olderThanSeconds = this.#spec.keepPartialsSeconds): Promise<void> {
     try {
-      const removed = await this.storage.expirePartials(this.dir, this.#spec.keepPartialsSeconds)
+      const removed = await this.storage.expirePartials(this.dir, olderThanSeconds)
       if (removed > 0) this.log({ level: 'info', event: 'partials-expired', fields: { removed } })
     } catch (error) {
       this.log({

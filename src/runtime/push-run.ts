@@ -135,12 +135,8 @@ export class PushRun {
       connectMs: spec.connectMs,
       progressMs: limits.progressMs,
     }
-    const shape = shapeOf(
-      spec.shape,
-      source.size,
-      spec.nodes.length,
-      this.#origin.uplinkBytesPerSecond,
-    )
+    const { uplinkBytesPerSecond } = this.#origin
+    const shape = shapeOf(spec.shape, source.size, spec.nodes.length, uplinkBytesPerSecond)
     this.#machine = new OriginMachine(
       config,
       dealerOf(spec.strategy, shape, source.size, this.#blockBytes, {
@@ -339,7 +335,9 @@ export class PushRun {
         if (node === -1) continue
         this.#remote(node).feedClosed()
         const code = event.code ?? 'ERR_FR_NODE_LOST'
-        this.#loop.post({ type: 'feedClosed', node, code, text: 'the data connection broke' })
+        if (code === 'ERR_FR_SOURCE_CHANGED')
+          this.#loop.post({ type: 'sourceFailed', code, text: 'it changed while it was sent' })
+        else this.#loop.post({ type: 'feedClosed', node, code, text: 'the data connection broke' })
       } else if (event.type === 'fileFailed') {
         this.#loop.post({
           type: 'readFailed',

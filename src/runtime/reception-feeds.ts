@@ -11,7 +11,7 @@ import { FrError, type FrErrorCode } from '../errors.js'
 import type { EngineEvent, FeedHandle, FeedStats, TransferHandle } from '../ports.js'
 import type { DigestGeometry } from '../protocol/digest-record.js'
 import { dialController } from './connect.js'
-import { adoptOut, type OutFeed } from './dial.js'
+import { adopt, adoptOut, type OutFeed } from './dial.js'
 import { asFrError } from './failures.js'
 import type { Established } from './handshake.js'
 import { InFeeds } from './in-feeds.js'
@@ -149,7 +149,7 @@ export class ReceptionFeeds {
   add(index: number, established: Established): void {
     const transfer = this.#transfer as TransferHandle
     const seed = established.recordSeed
-    const feed = this.#host.engine.adopt(established.detach(), { transfer, direction: 'in', seed })
+    const feed = adopt(this.#host.engine, established, { transfer, direction: 'in', seed })
     this.#incoming.add(index, feed, established.hopKey)
     this.#hooks.post({ type: 'feedOpened', index })
   }

@@ -53,7 +53,8 @@ describe.each(engines)('$kind engine: sources', (under) => {
     execFileSync('mkfifo', [fifo])
     const directory = storage.openSource(world.root)
     await expect(directory).rejects.toEqual(failsWith('ERR_FR_IS_DIRECTORY'))
-    const paths = [join(world.root, 'missing'), fifo, '/dev/null', '/dev/zero']
+    // A file of /proc says that it is empty.
+    const paths = [join(world.root, 'missing'), fifo, '/dev/null', '/dev/zero', '/proc/self/stat']
     if (!isRoot) {
       writeFileSync(join(world.root, 'unreadable'), 'x', { mode: 0 })
       paths.push(join(world.root, 'unreadable'))

@@ -119,6 +119,16 @@ describe('JsonView', () => {
     expect(written.stderr).toBe('')
   })
 
+  it('says of a node that is added again what becomes of it then', () => {
+    const { context, written } = recorder()
+    const view = new JsonView(context, () => 0)
+    view.plan(plan)
+    view.node(outcome('a:1', 'failed'))
+    view.node(outcome('a:1'))
+    view.node(outcome('a:1'))
+    expect(events(written.stdout)).toEqual(['plan', 'node a:1', 'node a:1'])
+  })
+
   it('shows progress twice a second at most', () => {
     const { context, written } = recorder()
     let now = 0
