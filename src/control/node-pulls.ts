@@ -3,6 +3,9 @@
  * the origin where they fail; what mates ask for is answered from the ledger (holder.ts). Turns
  * facts about pulls into commands and decides nothing itself. It must never promise bytes that are
  * not verified.
+ *
+ * Time in which this process had no turn does not pass for the puller: what mates said meanwhile
+ * lies unread in its sockets.
  */
 import type { FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
@@ -17,6 +20,7 @@ export class NodePulls {
   readonly #ledger: StreamLedger
   readonly #puller: Puller
   readonly #self: number
+  #lostMs = 0
 
   constructor(ledger: StreamLedger, self: number) {
     this.#ledger = ledger
@@ -46,20 +50,20 @@ export class NodePulls {
 
   /** Whole blocks that this node lacks. */
   want(ranges: RangeSet, nowMs: number): void {
-    this.#puller.want(ranges, nowMs)
+    this.#puller.want(ranges, this.#awakeMs(nowMs))
   }
 
   landed(offset: number, length: number, nowMs: number): void {
-    this.#puller.landed(offset, length, nowMs)
+    this.#puller.landed(offset, length, this.#awakeMs(nowMs))
   }
 
   feedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {
-    this.#puller.feedClosed(index, code, nowMs)
+    this.#puller.feedClosed(index, code, this.#awakeMs(nowMs))
   }
 
   /** The mate takes no part any more. */
   gone(index: number, nowMs: number): NodeCommand {
-    this.#puller.gone(index, nowMs)
+    this.#puller.gone(index, this.#awakeMs(nowMs))
     return { type: 'closePull', index }
   }
 
@@ -69,16 +73,16 @@ export class NodePulls {
         this.#puller.opened(event.index, event.rttMs)
         return []
       case 'pullClosed':
-        this.#puller.closed(event.index, event.code, nowMs)
+        this.#puller.closed(event.index, event.code, this.#awakeMs(nowMs))
         return []
       case 'pullAnswered':
-        this.#puller.answered(event.index, event.frame, nowMs)
+        this.#puller.answered(event.index, event.frame, this.#awakeMs(nowMs))
         return []
       case 'pullAsked':
         return [this.#asked(event.index, event.frame)]
       case 'feedsCounted':
         for (const { index, receivedBytes } of event.feeds)
-          this.#puller.received(index, receivedBytes, nowMs)
+          this.#puller.received(index, receivedBytes, this.#awakeMs(nowMs))
         return []
       default:
         return event satisfies never
@@ -87,7 +91,7 @@ export class NodePulls {
 
   /** Whatever follows from the state and the time. */
   advance(nowMs: number): NodeCommand[] {
-    return this.#puller.advance(nowMs).flatMap((wish): NodeCommand[] => {
+    return this.#puller.advance(this.#awakeMs(nowMs)).flatMap((wish): NodeCommand[] => {
       switch (wish.type) {
         case 'dial':
           return [{ type: 'dialPull', mate: wish.mate }]
@@ -104,7 +108,17 @@ export class NodePulls {
   }
 
   deadlineMs(): number | null {
-    return this.#puller.deadlineMs()
+    const atMs = this.#puller.deadlineMs()
+    return atMs === null ? null : atMs + this.#lostMs
+  }
+
+  /** This process was late by so much. */
+  delayed(lateMs: number): void {
+    this.#lostMs += lateMs
+  }
+
+  #awakeMs(nowMs: number): number {
+    return nowMs - this.#lostMs
   }
 
   #asked(index: number, frame: Frame & { type: 'pull' }): NodeCommand {

@@ -175,7 +175,7 @@ export class NodeMachine {
       case 'delayed':
         this.#heardMs += event.lateMs
         if (this.#orphaned !== undefined) this.#orphaned.untilMs += event.lateMs
-        return
+        return this.pulls.delayed(event.lateMs)
       case 'stopped':
         if (this.#phase === 'complete') return this.#end(null, false)
         return this.#fail('ERR_FR_CLOSED', 'the node is closing')

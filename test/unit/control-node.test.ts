@@ -244,6 +244,21 @@ describe('NodeMachine', () => {
   describe('pulls', () => {
     const detour = frame({ type: 'detour', index: 2, gone: false, stream: 0, ranges: [[0, 250]] })
 
+    it('are no less patient with mates when it is this process that had no turn', () => {
+      const ticked = { type: 'ticked' } as const
+      const needs = (events: NodeEvent[], ms: number) => {
+        const bench = new Bench().receiving()
+        bench.feed(detour, { type: 'pullOpened', index: 2, rttMs: 0.1 })
+        bench.nowMs += ms
+        const all = [...events, ticked].flatMap((event) => bench.feed(event))
+        return sent(all).filter(({ type }) => type === 'need').length
+      }
+      const ms = limits.pullAnswerMs + limits.pullSearchMs
+      expect(needs([], ms)).toBe(1)
+      expect(needs([{ type: 'delayed', lateMs: ms }], ms)).toBe(0)
+      expect(needs([{ type: 'delayed', lateMs: ms }], 2 * ms)).toBe(1)
+    })
+
     it('what a detour leaves open from the mates, and from the origin what they lack', () => {
       const bench = new Bench().receiving()
       bench.feed(landed(100, 100))
