@@ -93,8 +93,8 @@ export class OriginExchange {
 
   /**
    * A node that is ready while the exchange runs: its mates relay to it what they were dealt
-   * before, too. The rest the origin brings, and all digests: what mates
-   * pass on before they know of it would not reach it.
+   * before, too. The rest the origin brings, and all digests: what mates pass on before they know
+   * of it would not reach it.
    */
   join(peer: Peer, nowMs: number): void {
     const mates = this.#group.filter((other) => other.isServing)

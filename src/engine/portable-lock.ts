@@ -132,18 +132,22 @@ export async function acquireLock(path: string): Promise<() => void> {
   } finally {
     await unlink(temporary)
   }
-  throw lockedBy(blocking)
+  throw locked(blocking, removable(blocking))
 }
 
-function lockedBy(path: string): FrError {
-  const text = `another node serves this data directory (if it does not, remove ${path})`
+function removable(path: string): string {
+  return ` (if it does not, remove ${path})`
+}
+
+function locked(path: string, hint = ''): FrError {
+  const text = `another node serves this data directory${hint}`
   return new FrError('ERR_FR_DATA_DIR_LOCKED', text, { path })
 }
 
 /** For who holds another lock of the directory: rejects while the one at `path` may be held. */
 export async function refuseLocked(path: string): Promise<void> {
   const record = await readIfThere(path)
-  if (record !== undefined && !isStaleLock(record)) throw lockedBy(path)
+  if (record !== undefined && !isStaleLock(record)) throw locked(path, removable(path))
 }
 
 /** Rejects while a process that is seen from here holds a flock on the file at `path`. */
@@ -160,8 +164,7 @@ export async function refuseFlocked(path: string): Promise<void> {
     const fields = line.split(/ +/)
     return fields[1] === 'FLOCK' && fields[5] === id
   })
-  if (isHeld)
-    throw new FrError('ERR_FR_DATA_DIR_LOCKED', 'another node serves this data directory', { path })
+  if (isHeld) throw locked(path)
 }
 
 function releaseLock(path: string, own: string): void {

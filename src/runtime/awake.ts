@@ -30,6 +30,12 @@ export function lostMs(): number {
   return lateMs
 }
 
+/** A clock that stands still while time is lost; for differences, while somebody watches. */
+export function awakeMs(): number {
+  const lost = lostMs()
+  return nowMs() - lost
+}
+
 /** From here on lost time is counted; each call needs its `unwatch`. Keeps no process alive. */
 export function watch(): void {
   watchers += 1

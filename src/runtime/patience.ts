@@ -1,7 +1,7 @@
 /**
  * How long peers are waited for, in time in which this process was awake: see awake.ts.
  */
-import { lostMs, nowMs, unwatch, watch } from './awake.js'
+import { awakeMs, unwatch, watch } from './awake.js'
 
 export class Patience {
   #timer: NodeJS.Timeout | undefined
@@ -21,9 +21,9 @@ export class Patience {
   }
 
   #wait(leftMs: number, isOver: () => void): void {
-    const [beganMs, lostBefore] = [nowMs(), lostMs()]
+    const beganMs = awakeMs()
     this.#timer = setTimeout(() => {
-      const left = leftMs - (nowMs() - beganMs) + (lostMs() - lostBefore)
+      const left = leftMs - (awakeMs() - beganMs)
       if (left >= 1) return this.#wait(left, isOver)
       this.end()
       isOver()

@@ -11,7 +11,7 @@ import type { Frame } from '../../src/control/types.js'
 import type { FrErrorCode } from '../../src/errors.js'
 import { KIB, limits, MIB } from '../../src/limits.js'
 import { encodeMessage } from '../../src/protocol/hello.js'
-import { lostMs, nowMs, unwatch, watch } from '../../src/runtime/awake.js'
+import { awakeMs, unwatch, watch } from '../../src/runtime/awake.js'
 import { digestsOf, Hostile, type HostileLink, keyText } from './hostile.js'
 import { type EngineKind, partials, until, World } from './push-support.js'
 
@@ -285,7 +285,6 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
     it('before its offer waits a little, then hears why', async () => {
       // The node is of this process, and counts no time in which that had no turn.
       watch()
-      const awakeMs = () => nowMs() - lostMs()
       const startMs = awakeMs()
       await expect(hostile.data()).rejects.toMatchObject({
         code: 'ERR_FR_TIMEOUT',
