@@ -5,10 +5,9 @@
  * the process ends when everything is closed, and only a second signal ends it at once.
  */
 import { readFileSync } from 'node:fs'
-import type { Command } from './commands.js'
 import { type Context, processContext } from './context.js'
 import { failureText, statusOfFailure } from './failures.js'
-import { parseCommandLine } from './program.js'
+import { type Command, parseCommandLine } from './program.js'
 
 function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')

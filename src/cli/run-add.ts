@@ -1,5 +1,5 @@
 /** `fr add`: one node more for a push that runs; returns when the node takes part. */
-import type { AddCommand } from './commands.js'
+import type { AddCommand } from './commands/add.js'
 import { type Context, watchSignals } from './context.js'
 import { keyOption } from './keys.js'
 

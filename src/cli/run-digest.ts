@@ -1,5 +1,5 @@
 /** `fr digest`: the digest of a file on stdout, in the form nodes report it. */
-import type { DigestCommand } from './commands.js'
+import type { DigestCommand } from './commands/digest.js'
 import { type Context, watchSignals } from './context.js'
 import { withSource } from './sources.js'
 

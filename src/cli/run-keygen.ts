@@ -1,7 +1,7 @@
 /** `fr keygen`: a new key on stdout, or in a file that only its owner can read. */
 import { open } from 'node:fs/promises'
 import { FrError } from '../errors.js'
-import type { KeygenCommand } from './commands.js'
+import type { KeygenCommand } from './commands/keygen.js'
 import type { Context } from './context.js'
 
 export async function runKeygen(command: KeygenCommand, context: Context): Promise<number> {

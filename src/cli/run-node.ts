@@ -1,6 +1,6 @@
 /** `fr node`: serves until a signal comes. Logs go to stderr, one line per event. */
 import type { LogLine, NodeOptions } from '../api/types.js'
-import type { NodeCommand } from './commands.js'
+import type { NodeCommand } from './commands/node.js'
 import { type Context, Interrupted, watchSignals } from './context.js'
 import { asUsage } from './failures.js'
 import { keyOption, readKey } from './keys.js'

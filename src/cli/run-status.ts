@@ -1,5 +1,5 @@
 /** `fr status`: what a node says about itself, for people or as one JSON object. */
-import type { StatusCommand } from './commands.js'
+import type { StatusCommand } from './commands/status.js'
 import { type Context, watchSignals } from './context.js'
 import { keyOption } from './keys.js'
 import { statusLines } from './render-status.js'

@@ -1,0 +1,53 @@
+/** `fr add` on the command line: its options and what they ask for. */
+import type { Command as Commander } from 'commander'
+import { parseAddress, parseTransfer } from '../addresses.js'
+import { UsageError } from '../units.js'
+import { checked, given, keyFileOption, type Values } from './options.js'
+
+export interface AddCommand {
+  readonly command: 'add'
+  /** 32 hex digits. */
+  readonly transfer: string
+  readonly address: string
+  readonly via: string
+  readonly keyFile?: string
+  readonly json: boolean
+}
+
+export function addAdd(program: Commander, found: (command: AddCommand) => void): void {
+  program
+    .command('add')
+    .description('Add a node to a push that is running.')
+    .argument('<transfer>', 'its id, as fr status shows it', checked(parseTransfer))
+    .argument(
+      '<host:port>',
+      'the node to add',
+      checked((text) => parseAddress(text)),
+    )
+    .option(
+      '--via <host:port>',
+      'a node that takes part in the transfer (required)',
+      checked((text) => parseAddress(text)),
+    )
+    .option(...keyFileOption)
+    .option('--json', 'one JSON object on stdout')
+    .addHelpText(
+      'after',
+      `
+Returns when the node takes part, or could not be had. Its outcome is in the result of the push.
+
+Examples:
+  $ fr status 10.0.0.2:7400 --json | jq -r '.transfers[].transfer'
+  $ fr add 0123456789abcdef0123456789abcdef 10.0.0.9:7400 --via 10.0.0.2:7400 --key-file fr.key`,
+    )
+    .action((transfer: string, address: string, options) =>
+      found(addCommand(transfer, address, options)),
+    )
+}
+
+function addCommand(transfer: string, address: string, options: Values): AddCommand {
+  const via = options['via']
+  if (!via) throw new UsageError('--via is required (fr add --help shows what there is)')
+  const keyFile = given({ keyFile: options['keyFile'] })
+  return { command: 'add', transfer, address, via, ...keyFile, json: options['json'] === true }
+}

@@ -1,0 +1,26 @@
+/** `fr digest` on the command line: its options and what they ask for. */
+import { type Command as Commander, Option } from 'commander'
+
+export interface DigestCommand {
+  readonly command: 'digest'
+  readonly path: string
+  readonly digest?: 'xxh64' | 'sha256'
+}
+
+export function addDigest(program: Commander, found: (command: DigestCommand) => void): void {
+  program
+    .command('digest')
+    .description('Print the digest of a file, as nodes report it.')
+    .argument('<file>', 'the file')
+    .addOption(
+      new Option('--digest <algorithm>', 'how blocks are digested').choices(['xxh64', 'sha256']),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ fr digest model.bin
+  $ fr digest model.bin --digest sha256`,
+    )
+    .action((path: string, options) => found({ command: 'digest', path, ...options }))
+}

@@ -1,0 +1,80 @@
+/** `fr node` on the command line: its options and what they ask for. */
+import type { Command as Commander } from 'commander'
+import { parseAddress } from '../addresses.js'
+import { parseDuration, parseSize, UsageError } from '../units.js'
+import {
+  checked,
+  engineOption,
+  given,
+  keyFileOption,
+  type LogWish,
+  logOptions,
+  type Values,
+} from './options.js'
+
+export interface NodeCommand {
+  readonly command: 'node'
+  readonly listen: string
+  readonly dataDir: string
+  readonly keyFile?: string
+  readonly previousKeyFile?: string
+  readonly name?: string
+  readonly mirror: boolean
+  readonly engine?: 'native' | 'portable'
+  readonly keepPartialsSeconds?: number
+  readonly minFreeBytes?: number
+  readonly log: LogWish
+  readonly json: boolean
+}
+
+export function addNode(program: Commander, found: (command: NodeCommand) => void): void {
+  const command = program
+    .command('node')
+    .description('Receive, store and pass on files until stopped.')
+    .option(
+      '--listen <host:port>',
+      'address to serve (required); port 0 picks a free one',
+      checked((text) => parseAddress(text, 0)),
+    )
+    .option('--data <dir>', 'directory that received files are stored in (required)')
+    .option(...keyFileOption)
+    .option('--previous-key-file <file>', 'second key that is accepted while keys are changed')
+    .option('--name <name>', 'name of this node in status and logs')
+    .option('--mirror', 'this node already holds whole files')
+    .addOption(engineOption())
+    .option(
+      '--keep-partials <duration>',
+      'how long unfinished files are kept while there is room (default: 7d)',
+      checked((text) => Math.ceil(parseDuration(text))),
+    )
+    .option('--min-free <size>', 'space that is never filled (default: 64MiB)', checked(parseSize))
+    .option('--json', 'say on stdout, as JSON, where it listens')
+  logOptions(command, 'info').addHelpText(
+    'after',
+    `
+Examples:
+  $ fr node --listen 127.0.0.1:7400 --data /tmp/a
+  $ fr node --listen '[::]:7400' --data /srv/data --key-file /etc/fr.key --min-free 10GiB
+  $ FR_KEY=$(cat fr.key) fr node --listen 10.0.0.2:0 --data /srv/data --json`,
+  )
+  command.action((options) => found(nodeCommand(options)))
+}
+
+function nodeCommand(options: Values): NodeCommand {
+  // Not commander's requiredOption: it would hide that a flag was mistyped.
+  for (const name of ['listen', 'data']) {
+    if (!options[name])
+      throw new UsageError(`--${name} is required (fr node --help shows what there is)`)
+  }
+  const { listen, data, keyFile, previousKeyFile, name, engine } = options
+  return {
+    command: 'node',
+    listen,
+    dataDir: data,
+    ...given({ keyFile, previousKeyFile, name, engine }),
+    ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
+    mirror: options['mirror'] === true,
+    json: options['json'] === true,
+    log: { format: options['logFormat'], level: options['logLevel'] },
+  }
+}

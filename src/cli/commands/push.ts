@@ -1,0 +1,163 @@
+/** `fr push` on the command line: its options and what they ask for. */
+import { type Command as Commander, Option } from 'commander'
+import type { PushTarget, Shape, Strategy } from '../../api/types.js'
+import { limits } from '../../limits.js'
+import { parseTargets } from '../addresses.js'
+import { parseCount, parseDuration, parseRate, UsageError } from '../units.js'
+import {
+  checked,
+  engineOption,
+  given,
+  keyFileOption,
+  type LogWish,
+  logOptions,
+  refuse,
+  type Values,
+} from './options.js'
+
+export interface PushCommand {
+  readonly command: 'push'
+  readonly path: string
+  /** Either the targets or the file that names them. */
+  readonly to?: readonly PushTarget[]
+  readonly nodesFile?: string
+  readonly as?: string
+  readonly keyFile?: string
+  readonly strategy?: Strategy
+  readonly shape?: Shape | 'auto'
+  readonly groupSize?: number
+  readonly digest?: 'xxh64' | 'sha256'
+  readonly engine?: 'native' | 'portable'
+  readonly noClobber: boolean
+  readonly uplinkBytesPerSecond?: number
+  readonly connectMs?: number
+  /** File for the timeline. */
+  readonly trace?: string
+  readonly dryRun: boolean
+  readonly log: LogWish
+  readonly json: boolean
+}
+
+const classicUnicast =
+  '--strategy classic deals parts to a group of nodes, --shape unicast makes none'
+
+/** Options of the contract that this version refuses by name. */
+const laterPushOptions: readonly (readonly [flags: string, name: string])[] = [
+  ['--limit-up <rate>', 'limitUp'],
+  ['--handover <kind>', 'handover'],
+]
+
+export function addPush(program: Commander, found: (command: PushCommand) => void): void {
+  const command = program
+    .command('push')
+    .description('Put a file on nodes.')
+    .argument('<path>', 'the file')
+    .addOption(
+      new Option('--to <list>', 'HOST:PORT[,HOST:PORT...]; may be given more than once').argParser(
+        (text: string, before: string | undefined) =>
+          before === undefined ? text : `${before},${text}`,
+      ),
+    )
+    .option('--nodes <file>', 'file with one HOST:PORT a line, # comments, uplink= downlink= site=')
+    .option('--as <name>', 'name at the nodes (default: the name of the file)')
+    .option(...keyFileOption)
+    .addOption(
+      new Option('--strategy <strategy>', 'how the file is dealt out').choices([
+        'adaptive',
+        'classic',
+      ]),
+    )
+    .addOption(
+      new Option('--shape <shape>', 'who feeds whom').choices([
+        'auto',
+        'unicast',
+        'group',
+        'chain',
+        'tree',
+        'binomial',
+      ]),
+    )
+    .option(
+      '--group-size <k>',
+      'nodes of one group',
+      checked((text) => parseCount(text, 1, limits.nodesPerPush)),
+    )
+    .addOption(
+      new Option('--digest <algorithm>', 'how blocks are verified').choices(['xxh64', 'sha256']),
+    )
+    .addOption(engineOption())
+    .option('--no-clobber', 'refuse nodes that already hold the name')
+    .option(
+      '--uplink <rate>',
+      'uplink of this machine, for the predicted time, the bound and the first second',
+      checked(parseRate),
+    )
+    .option(
+      '--connect-timeout <duration>',
+      'how long to wait for a connection (default: 3s)',
+      checked((text) => Math.ceil(parseDuration(text, 0.001, 600) * 1000)),
+    )
+    .option('--trace <file>', 'write a timeline for a trace viewer (Chrome trace format)')
+    .option('--dry-run', 'print the plan, send nothing')
+    .option('--json', 'one JSON object a line on stdout: plan, progress, node, result')
+  for (const [flags] of laterPushOptions) command.addOption(new Option(flags).hideHelp())
+  logOptions(command, 'warn').addHelpText(
+    'after',
+    `
+Examples:
+  $ fr push model.bin --to 10.0.0.2:7400,10.0.0.3:7400 --key-file fr.key
+  $ fr push model.bin --nodes nodes.txt --as models/v2.bin --digest sha256
+  $ fr push model.bin --nodes nodes.txt --uplink 10Gbit --dry-run
+  $ fr push model.bin --nodes nodes.txt --json | jq 'select(.event == "result").efficiency'`,
+  )
+  command.action((path: string, options) => found(pushCommand(path, options)))
+}
+
+function pushCommand(path: string, options: Values): PushCommand {
+  const { to, nodes, as, keyFile, strategy, shape, groupSize, digest, engine } = options
+  for (const [flags, name] of laterPushOptions) {
+    if (options[name] !== undefined) refuse(`fr push ${flags.replace(/ .*/, '')}`)
+  }
+  if ((to === undefined) === (nodes === undefined)) {
+    throw new UsageError('give either --to HOST:PORT[,HOST:PORT...] or --nodes FILE')
+  }
+  if (path === '') throw new UsageError('PATH is empty')
+  if (strategy === 'classic' && shape === 'unicast') throw new UsageError(classicUnicast)
+  if (options['trace'] === '') throw new UsageError('--trace is empty')
+  if (options['trace'] !== undefined && options['dryRun'] === true)
+    throw new UsageError('--trace shows what a push did, and with --dry-run nothing is done')
+  if (as === '') throw new UsageError('--as is empty')
+  let targets: PushTarget[] | undefined
+  if (to !== undefined) {
+    try {
+      targets = parseTargets(to)
+    } catch (error) {
+      if (error instanceof UsageError) throw new UsageError(`--to: ${error.message}`)
+      throw error
+    }
+  }
+  return {
+    command: 'push',
+    path,
+    ...given({
+      to: targets,
+      nodesFile: nodes,
+      as,
+      keyFile,
+      strategy,
+      shape,
+      groupSize,
+      digest,
+      engine,
+    }),
+    ...given({
+      uplinkBytesPerSecond: options['uplink'],
+      connectMs: options['connectTimeout'],
+      trace: options['trace'],
+    }),
+    noClobber: options['clobber'] === false,
+    dryRun: options['dryRun'] === true,
+    json: options['json'] === true,
+    log: { format: options['logFormat'], level: options['logLevel'] },
+  }
+}
