@@ -78,6 +78,8 @@ export const limits = {
 
   // --- transfers ---
   nodesPerPush: 64,
+  /** Sentences in `warnings` of a result; later ones are left out. */
+  warningsPerPush: 32,
   /** Up to so many bytes in all, opening feeds between nodes takes longer than sending them all. */
   unicastBytes: 2 * MIB,
   /** The same for small files, which are soon sent to all of a small group. */

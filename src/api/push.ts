@@ -157,6 +157,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): 
     shape,
     originBytesSent: 0,
     digest: null,
+    warnings: [],
     nodes: [],
   }
 }

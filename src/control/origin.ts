@@ -14,6 +14,7 @@ import type { FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Dealer } from './dealer.js'
 import { isBlockRun } from './ledger.js'
+import type { Failure } from './node-events.js'
 import type { OriginCommand, OriginConfig, OriginEvent } from './origin-events.js'
 import { OriginExchange } from './origin-exchange.js'
 import type { OriginFlow } from './origin-flow.js'
@@ -354,7 +355,7 @@ export class OriginMachine {
   ): void {
     const wasRunning = peer.phase === 'running'
     peer.phase = 'out'
-    this.#settle(peer, status, `${code}: ${text}`, nowMs)
+    this.#settle(peer, status, { code, text }, nowMs)
     this.#joins.settled(peer, { code, text })
     if (peer.hasLink) this.#outbox.send(peer, { type: 'abort', code, text })
     if (wasRunning) this.#leave(peer, nowMs)
@@ -373,8 +374,8 @@ export class OriginMachine {
     this.#outbox.wish({ type: 'drop', node: peer.node })
   }
 
-  #settle(peer: Peer, status: NodeOutcome['status'], reason: string | null, nowMs: number): void {
-    const outcome = peer.settle(status, reason, this.fileDigest, (nowMs - this.#startMs) / 1000)
+  #settle(peer: Peer, status: NodeOutcome['status'], failure: Failure | null, nowMs: number): void {
+    const outcome = peer.settle(status, failure, this.fileDigest, (nowMs - this.#startMs) / 1000)
     this.#outbox.wish({ type: 'announceOutcome', outcome })
   }
 

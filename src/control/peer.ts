@@ -5,6 +5,8 @@
  * needs both the node's word (accept) and an open feed. `out` and `complete` have an outcome, which
  * never changes; a node that is lost after it was complete only stops serving its mates.
  */
+import { errorTable } from '../errors.js'
+import type { Failure } from './node-events.js'
 import { ObservedRate } from './observed.js'
 import type { NodeLink } from './plan.js'
 import { RangeSet } from './ranges.js'
@@ -48,6 +50,8 @@ export class Peer {
   isRelay = false
   /** Added again, after it had failed: the later attempt speaks for the node. */
   isSuperseded = false
+  /** What its outcome warns of. */
+  readonly warnings: string[] = []
   /** Mates (node numbers) whose feed to this node is known to be dead. */
   readonly lostFrom = new Set<number>()
 
@@ -73,7 +77,7 @@ export class Peer {
   /** The last word about this node. */
   settle(
     status: NodeOutcome['status'],
-    reason: string | null,
+    failure: Failure | null,
     digest: string | null,
     seconds: number,
   ): NodeOutcome {
@@ -84,7 +88,10 @@ export class Peer {
       bytes: this.verifiedBytes,
       digest: status === 'complete' ? digest : null,
       repairedBytes: this.repairedBytes,
-      reason,
+      code: failure?.code ?? null,
+      retryable: failure !== null && errorTable[failure.code].retryable,
+      reason: failure === null ? null : `${failure.code}: ${failure.text}`,
+      warnings: [...this.warnings],
     }
     return this.outcome
   }

@@ -206,6 +206,12 @@ export interface NodeOutcome {
   readonly bytes: number
   readonly digest: string | null
   readonly repairedBytes: number
+  /** The error code of the one error table; null when complete. */
+  readonly code: FrErrorCode | null
+  /** True when the same node may succeed later without anybody changing anything. */
+  readonly retryable: boolean
   /** `CODE: text`, null when complete. */
   readonly reason: string | null
+  /** What a complete node could not keep, or what is worth a look; one sentence each. */
+  readonly warnings: readonly string[]
 }

@@ -58,6 +58,7 @@ export interface PushFacts {
   readonly seconds: number
   readonly boundSeconds: number | null
   readonly originBytesSent: number
+  readonly warnings: readonly string[]
 }
 
 /** One line a node: where one was added again, what became of it then. */
@@ -192,6 +193,8 @@ export interface ResultView {
   readonly shape: PlanMade['shape']
   readonly originBytesSent: number
   readonly digest: string | null
+  /** What is true of the push as a whole and worth a look; one sentence each. */
+  readonly warnings: readonly string[]
   readonly nodes: readonly NodeOutcome[]
 }
 
@@ -247,6 +250,7 @@ export function resultView(
     shape: machine.shape,
     originBytesSent: facts.originBytesSent,
     digest: machine.fileDigest,
+    warnings: facts.warnings,
     nodes,
   }
 }

@@ -104,6 +104,7 @@ export class PushRun {
   /** It has ended, for whatever reason: nobody can be added any more. */
   #isOver = false
   #isReleased = false
+  readonly #warnings: string[] = []
 
   constructor(
     engine: DataEngine,
@@ -183,6 +184,12 @@ export class PushRun {
     }
     if (failure !== null) throw new FrError(failure.code, failure.text)
     return resultView(this.#machine, (seconds) => this.#facts(seconds))
+  }
+
+  /** A sentence for the result, once; at most `limits.warningsPerPush` of them. */
+  warn(text: string): void {
+    if (this.#warnings.length < limits.warningsPerPush && !this.#warnings.includes(text))
+      this.#warnings.push(text)
   }
 
   cancel(text: string): void {
@@ -395,6 +402,7 @@ export class PushRun {
       seconds,
       boundSeconds,
       originBytesSent,
+      warnings: this.#warnings,
     }
   }
 

@@ -77,7 +77,10 @@ describe('fr push to three nodes', () => {
         bytes: 60 * MIB,
         digest: result.digest,
         repairedBytes: 0,
+        code: null,
+        retryable: false,
         reason: null,
+        warnings: [],
       })
     }
   })

@@ -2,7 +2,14 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FrError, type FrNode, push, startNode } from '../../src/api/index.js'
+import {
+  errorTable,
+  FrError,
+  type FrErrorCode,
+  type FrNode,
+  push,
+  startNode,
+} from '../../src/api/index.js'
 import { MIB } from '../../src/limits.js'
 import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
 
@@ -89,6 +96,12 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect([status[1], status[2], status[4]]).toEqual(['refused', 'failed', 'complete'])
       expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_NO_SPACE/)
       expect(result.nodes[2]?.reason).toMatch(/^ERR_FR_UNREACHABLE/)
+      expect(result.nodes.map(({ code, retryable }) => [code, retryable])).toEqual(
+        result.nodes.map(({ reason }) => {
+          const code = reason === null ? null : (reason.split(':')[0] as FrErrorCode)
+          return [code, code !== null && errorTable[code].retryable]
+        }),
+      )
       const twin = result.nodes.find((node, i) => (i === 0 || i === 3) && node.status === 'refused')
       expect(twin?.reason).toMatch(/^ERR_FR_SAME_NODE/)
       for (const node of good)

@@ -275,7 +275,10 @@ const outcome = (over: Partial<NodeOutcome> & { node: string }): NodeOutcome => 
   bytes: 128 * MIB,
   digest: 'xxh64-blocks/65536:0123456789abcdef',
   repairedBytes: 0,
+  code: null,
+  retryable: false,
   reason: null,
+  warnings: [],
   ...over,
 })
 
@@ -285,6 +288,8 @@ const lost = outcome({
   seconds: 2.1,
   bytes: 3,
   digest: null,
+  code: 'ERR_FR_NODE_LOST',
+  retryable: true,
   reason: 'ERR_FR_NODE_LOST: reset\nby peer',
 })
 
@@ -308,6 +313,7 @@ const result: PushResult = {
   shape: 'group',
   originBytesSent: 134_217_999,
   digest: 'xxh64-blocks/65536:0123456789abcdef',
+  warnings: [],
   nodes: [outcome({ node: '10.0.0.2:7400' }), lost],
 }
 

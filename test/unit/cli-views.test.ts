@@ -74,7 +74,10 @@ const outcome = (node: string, status: NodeOutcome['status'] = 'complete'): Node
   bytes: 10,
   digest: null,
   repairedBytes: 0,
+  code: status === 'complete' ? null : 'ERR_FR_NODE_LOST',
+  retryable: status !== 'complete',
   reason: status === 'complete' ? null : 'ERR_FR_NODE_LOST: gone',
+  warnings: [],
 })
 const result: PushResult = {
   event: 'result',
@@ -93,6 +96,7 @@ const result: PushResult = {
   shape: 'group',
   originBytesSent: 10,
   digest: null,
+  warnings: [],
   nodes: [outcome('a:1'), outcome('b:1', 'failed')],
 }
 

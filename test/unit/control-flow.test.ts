@@ -16,6 +16,7 @@ const factsOf = (push: FluidPush, bytes: number) => (seconds: number) => ({
   bytes,
   seconds,
   boundSeconds: null,
+  warnings: [],
   originBytesSent: push.nodes.reduce((sum, node) => sum + node.receivedBytes, 0),
 })
 const resultOf = (push: FluidPush, bytes: number) => resultView(push.machine, factsOf(push, bytes))

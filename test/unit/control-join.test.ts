@@ -411,7 +411,7 @@ describe('adaptive dealing with a node that joins', () => {
       behind: [],
     })
   const shown = (bench: Bench, node: number) => {
-    const facts = { transfer: '', bytes: 64 * block, seconds: 1, boundSeconds: null }
+    const facts = { transfer: '', bytes: 64 * block, seconds: 1, boundSeconds: null, warnings: [] }
     return pushView(bench.machine, { ...facts, originBytesSent: 0 }).nodes[node]
   }
   const look = (bench: Bench) => {
