@@ -10,37 +10,22 @@ import { OriginMachine } from '../control/origin.js'
 import type { FeedCount, OriginCommand, OriginEvent, PlanMade } from '../control/origin-events.js'
 import type { Peer } from '../control/peer.js'
 import type { Forecast, NodeLink } from '../control/plan.js'
-import { dealerOf, forecastOf, type ShapeWish, shapeOf } from '../control/strategies.js'
-import type { TraceSink } from '../control/trace.js'
-import type { NodeOutcome, Strategy, StreamEntry } from '../control/types.js'
+import { dealerOf, forecastOf, shapeOf } from '../control/strategies.js'
+import type { NodeOutcome } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor, limits } from '../limits.js'
-import type {
-  DataEngine,
-  DigestAlgorithm,
-  EngineEvent,
-  HashPool,
-  SourceFile,
-  TransferHandle,
-} from '../ports.js'
+import type { DataEngine, EngineEvent, HashPool, SourceFile, TransferHandle } from '../ports.js'
 import { originDigestKey } from '../protocol/digest-record.js'
-import {
-  encodeName,
-  type ManifestPage,
-  type ManifestSummary,
-  paginate,
-} from '../protocol/manifest.js'
+import { type ManifestPage, type ManifestSummary, paginate } from '../protocol/manifest.js'
 import { nowMs } from './awake.js'
 import { dialController } from './connect.js'
 import { nodePrimitives } from './crypto.js'
-import { type Dialler, dialControl, dialData } from './dial.js'
+import { dialControl, dialData } from './dial.js'
 import { asFrError } from './failures.js'
 import { digestBytesOf } from './file-digest.js'
 import type { Key } from './keys.js'
-import type { Logger } from './log.js'
 import { Loop } from './loop.js'
 import {
-  type PlanView,
   type PushFacts,
   type PushView,
   planView,
@@ -48,32 +33,12 @@ import {
   type ResultView,
   resultView,
 } from './origin-view.js'
-import { PushSource } from './push-source.js'
+import { entryOf, PushSource } from './push-source.js'
+import type { PushHooks, PushSpec } from './push-spec.js'
 import { Remote } from './remote.js'
 import type { EngineRouter } from './router.js'
 import { TracedMachine } from './traced-machine.js'
 import { wholeXxh64 } from './xxh64.js'
-
-export interface PushSpec {
-  readonly transfer: string
-  readonly strategy: Strategy
-  readonly shape: ShapeWish
-  readonly name: Uint8Array
-  readonly nodes: readonly NodeLink[]
-  readonly originUplinkBytesPerSecond: number | undefined
-  readonly algorithm: DigestAlgorithm
-  readonly noClobber: boolean
-  readonly connectMs: number
-  readonly dialler: Dialler
-  readonly log: Logger
-}
-
-export interface PushHooks {
-  readonly plan: (plan: PlanView) => void
-  readonly outcome: (outcome: NodeOutcome) => void
-  /** Where the events of a timeline go, when one is wanted. */
-  readonly trace?: TraceSink
-}
 
 export class PushRun {
   readonly #spec: PushSpec
@@ -443,14 +408,3 @@ export class PushRun {
 }
 
 const pushIsOver: Failure = { code: 'ERR_FR_NO_TRANSFER', text: 'the push is over' }
-
-function entryOf(source: SourceFile, name: Uint8Array): StreamEntry {
-  return {
-    stream: 0,
-    ...encodeName(name),
-    size: source.size,
-    mode: source.mode & 0o7777,
-    mtimeSeconds: source.mtime.seconds,
-    mtimeNanos: source.mtime.nanos,
-  }
-}

@@ -3,7 +3,9 @@
  * comes of it is posted to the machine; nothing here decides what is read when.
  */
 import type { OriginEvent } from '../control/origin-events.js'
+import type { StreamEntry } from '../control/types.js'
 import type { DataEngine, DigestAlgorithm, HashPool, SourceFile } from '../ports.js'
+import { encodeName } from '../protocol/manifest.js'
 import { asFrError } from './failures.js'
 import { fileDigestOf } from './file-digest.js'
 import { Hasher } from './hasher.js'
@@ -58,5 +60,17 @@ export class PushSource {
     const xxh64 = (all: Uint8Array): bigint => this.#engine.xxh64(all)
     const fileDigest = fileDigestOf(this.#algorithm, size, this.#blockBytes, digests, xxh64)
     this.#post({ type: 'summed', fileDigest })
+  }
+}
+
+/** The file under the name it gets at the nodes, as a manifest lists it. */
+export function entryOf(source: SourceFile, name: Uint8Array): StreamEntry {
+  return {
+    stream: 0,
+    ...encodeName(name),
+    size: source.size,
+    mode: source.mode & 0o7777,
+    mtimeSeconds: source.mtime.seconds,
+    mtimeNanos: source.mtime.nanos,
   }
 }

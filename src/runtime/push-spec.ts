@@ -1,0 +1,30 @@
+/** What a push is to do, as the caller of a run hands it over, and whom the run tells. */
+import type { NodeLink } from '../control/plan.js'
+import type { ShapeWish } from '../control/strategies.js'
+import type { TraceSink } from '../control/trace.js'
+import type { NodeOutcome, Strategy } from '../control/types.js'
+import type { DigestAlgorithm } from '../ports.js'
+import type { Dialler } from './dial.js'
+import type { Logger } from './log.js'
+import type { PlanView } from './origin-view.js'
+
+export interface PushSpec {
+  readonly transfer: string
+  readonly strategy: Strategy
+  readonly shape: ShapeWish
+  readonly name: Uint8Array
+  readonly nodes: readonly NodeLink[]
+  readonly originUplinkBytesPerSecond: number | undefined
+  readonly algorithm: DigestAlgorithm
+  readonly noClobber: boolean
+  readonly connectMs: number
+  readonly dialler: Dialler
+  readonly log: Logger
+}
+
+export interface PushHooks {
+  readonly plan: (plan: PlanView) => void
+  readonly outcome: (outcome: NodeOutcome) => void
+  /** Where the events of a timeline go, when one is wanted. */
+  readonly trace?: TraceSink
+}
