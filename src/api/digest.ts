@@ -9,6 +9,7 @@ import { digestBytesOf, fileDigestOf } from '../runtime/file-digest.js'
 import { WorkerHashPool } from '../runtime/hash-pool.js'
 import { Hasher } from '../runtime/hasher.js'
 import { openEngine } from './engines.js'
+import { requireOptions } from './option-names.js'
 import { oneOf, requireSignal, requireText } from './options.js'
 import type { DigestOptions } from './types.js'
 
@@ -18,6 +19,7 @@ import type { DigestOptions } from './types.js'
  */
 export async function digestFile(path: string, options: DigestOptions = {}): Promise<string> {
   requireText('path', path)
+  requireOptions('digestFile', options)
   const algorithm = oneOf('digest', options.digest, ['xxh64', 'sha256'] as const) ?? 'xxh64'
   const { signal } = options
   requireSignal(signal)

@@ -12,6 +12,7 @@ import { limits } from '../limits.js'
 import type { DigestAlgorithm } from '../ports.js'
 import { requireAddress } from '../runtime/address.js'
 import { type Key, openKey, parseKey } from '../runtime/keys.js'
+import { requireOptions } from './option-names.js'
 import type { NodeOptions, PushOptions, PushTarget } from './types.js'
 
 export interface CheckedPush {
@@ -38,7 +39,7 @@ const rateMax = 1e15
 
 export function checkPush(path: string, options: PushOptions): CheckedPush {
   requireText('path', path)
-  requireObject('options', options)
+  requireOptions('push', options)
   if (!Array.isArray(options.to)) throw new TypeError('to must be a list of addresses or targets')
   const nodes = options.to.map((target, i) => checkTarget(target, `to[${i}]`))
   if (nodes.length === 0) throw new TypeError('to must name at least one node')
@@ -97,7 +98,7 @@ export interface CheckedNode {
 }
 
 export function checkNode(options: NodeOptions): CheckedNode {
-  requireObject('options', options)
+  requireOptions('startNode', options)
   requireText('listen', options.listen)
   requireText('dataDir', options.dataDir)
   if (options.name !== undefined) requireText('name', options.name)
@@ -138,7 +139,7 @@ export function checkTarget(target: string | PushTarget, option: string): NodeLi
     requireAddress(target, option)
     return { address: target }
   }
-  requireObject(option, target)
+  requireOptions('target', target, option)
   requireText(`${option}.address`, target.address)
   requireAddress(target.address, `${option}.address`)
   const up = optionalRate(`${option}.uplinkBytesPerSecond`, target.uplinkBytesPerSecond)
@@ -202,11 +203,6 @@ export function optionalInteger(
   throw new TypeError(
     `${option} must be a whole number from ${least} to ${most}, not ${String(value)}`,
   )
-}
-
-export function requireObject(option: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null)
-    throw new TypeError(`${option} must be an object`)
 }
 
 function requireBoolean(option: string, value: unknown): void {

@@ -5,7 +5,8 @@ import { requireAddress } from '../runtime/address.js'
 import { askStatus, askToAdd } from '../runtime/client.js'
 import { randomId } from '../runtime/crypto.js'
 import type { Dialler } from '../runtime/dial.js'
-import { checkKey, optionalInteger, requireObject, requireSignal } from './options.js'
+import { requireOptions } from './option-names.js'
+import { checkKey, optionalInteger, requireSignal } from './options.js'
 import type { AddOptions, NodeStatus, StatusOptions } from './types.js'
 
 /**
@@ -17,6 +18,7 @@ export async function fetchStatus(
   options: StatusOptions = {},
 ): Promise<NodeStatus> {
   requireAddress(address, 'address')
+  requireOptions('fetchStatus', options)
   return asked(address, options, 5_000, async (dialler, signal) => {
     return JSON.parse(await askStatus(dialler, address, signal)) as NodeStatus
   })
@@ -32,7 +34,7 @@ export async function fetchStatus(
  * (ERR_FR_UNREACHABLE, ERR_FR_NO_SPACE, ...); or with the signal's reason.
  */
 export async function addNode(transfer: string, node: string, options: AddOptions): Promise<void> {
-  requireObject('options', options)
+  requireOptions('addNode', options)
   if (typeof transfer !== 'string' || !/^[0-9a-f]{32}$/.test(transfer))
     throw new TypeError(`transfer must be 32 hex digits, not ${JSON.stringify(transfer)}`)
   requireAddress(node, 'node')

@@ -1,0 +1,76 @@
+/**
+ * The names of all options, call by call. A name that is not listed is refused, so that a slip of
+ * the pen or an option of another version is noticed. `satisfies` keeps each list complete: an
+ * option that is added to its type and not here does not compile.
+ */
+import type {
+  AddOptions,
+  DigestOptions,
+  NodeOptions,
+  PushOptions,
+  PushTarget,
+  StatusOptions,
+} from './types.js'
+
+type Names<T> = Record<keyof T, true>
+
+export const optionNames = {
+  startNode: {
+    listen: true,
+    dataDir: true,
+    key: true,
+    previousKey: true,
+    name: true,
+    mirror: true,
+    engine: true,
+    minFreeBytes: true,
+    keepPartialsSeconds: true,
+    logger: true,
+    signal: true,
+  } satisfies Names<NodeOptions>,
+  push: {
+    to: true,
+    key: true,
+    as: true,
+    strategy: true,
+    shape: true,
+    groupSize: true,
+    digest: true,
+    engine: true,
+    noClobber: true,
+    uplinkBytesPerSecond: true,
+    connectMs: true,
+    trace: true,
+    dryRun: true,
+    logger: true,
+    signal: true,
+  } satisfies Names<PushOptions>,
+  target: {
+    address: true,
+    uplinkBytesPerSecond: true,
+    downlinkBytesPerSecond: true,
+    site: true,
+  } satisfies Names<PushTarget>,
+  fetchStatus: { key: true, signal: true, timeoutMs: true } satisfies Names<StatusOptions>,
+  addNode: { via: true, key: true, signal: true, timeoutMs: true } satisfies Names<AddOptions>,
+  digestFile: { digest: true, signal: true } satisfies Names<DigestOptions>,
+} as const
+
+/**
+ * Throws TypeError unless `options` is an object whose own properties are all options of `call`.
+ * `label` is what the object is called in the message: `options`, `to[3]`.
+ */
+export function requireOptions(
+  call: keyof typeof optionNames,
+  options: unknown,
+  label = 'options',
+): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`${label} must be an object`)
+  const known = Object.keys(optionNames[call])
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    const owner = label === 'options' ? call : label
+    throw new TypeError(`${owner} has no option '${name}'; it has ${known.join(', ')}`)
+  }
+}
