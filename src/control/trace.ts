@@ -35,7 +35,8 @@ export type TraceSink = (event: TraceEvent, isRare: boolean) => void
 export const traceThreads = ['stages', 'deals', 'direct', 'pulls', 'lag', 'landed'] as const
 type Thread = (typeof traceThreads)[number]
 
-const originPid = 1
+/** The process number of the origin. */
+export const originPid = 1
 const counterMs = 50
 /** Counters are this part of the elapsed time apart. */
 const counterShare = 1 / 400

@@ -1,22 +1,35 @@
 /**
- * A trace on its way to its file.
+ * A trace on its way to its file, in the JSON array format of the Chrome trace events: `[`, then
+ * one event a line, then `]`. Viewers do not need the `]`.
  *
- * The idea: events are written as they come, in pieces, and every piece is followed by the end of
- * the document, which the next piece overwrites. So the file is valid JSON after every write, also
- * when the process is killed. What does not fit (too many events, or a disk that cannot follow) is
- * left out and counted in the file itself.
+ * The idea: the file only ever grows, by whole lines. So whoever reads it while the push runs, or
+ * after the process was killed, has every line that was written, and all but the last is whole. A
+ * clean end adds a line that counts the events and the `]`: the file is then one JSON document.
+ * What does not fit (too many events, or a disk that cannot follow) is left out and counted.
  *
  * It must never hold more than a bounded number of bytes, never replace a file that is no trace,
  * and never harm the push: a disk that fails ends the trace alone.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
-import type { TraceEvent } from '../control/trace.js'
+import { originPid, type TraceEvent } from '../control/trace.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import { nowMs } from './awake.js'
 
-const head = '{"traceEvents":[\n'
+/** A label that viewers show beside the sender's name. */
+const label = (labels: string, counts = {}) =>
+  JSON.stringify({
+    name: 'process_labels',
+    ph: 'M',
+    pid: originPid,
+    tid: 0,
+    ts: 0,
+    args: { labels, ...counts },
+  })
+
+/** The first two lines, by which an older trace is recognised. */
+const head = `[\n${label('fr push --trace')}\n`
 const flushMs = 500
 
 export class TraceFile {
@@ -26,8 +39,8 @@ export class TraceFile {
   #pending: string[] = []
   #pendingBytes = 0
   #flushedMs = nowMs()
-  /** Where the next piece goes: what is before it stays. */
-  #end = 0
+  /** Bytes of the whole lines in the file. */
+  #writtenBytes = 0
   #events = 0
   #dropped = 0
   #writing: Promise<void> | undefined
@@ -63,9 +76,7 @@ export class TraceFile {
         throw new Error('it exists and is no trace')
       await file.truncate(0)
       const trace = new TraceFile(file, path, failed)
-      trace.#pending.push(head)
-      await trace.#flush()
-      if (trace.#isOver) throw new Error('it cannot be written')
+      await trace.#append(head)
       return trace
     } catch (error) {
       await file?.close().catch(() => undefined)
@@ -88,7 +99,7 @@ export class TraceFile {
       this.#dropped++
       return
     }
-    const text = (this.#events === 0 ? '' : ',\n') + JSON.stringify(event)
+    const text = `,${JSON.stringify(event)}\n`
     this.#events++
     this.#pending.push(text)
     this.#pendingBytes += text.length
@@ -97,11 +108,19 @@ export class TraceFile {
       this.#start()
   }
 
-  /** Everything is in the file, and the file is closed. Idempotent; never rejects. */
+  /**
+   * Everything is in the file, its end too, and the file is closed. Never rejects; a second call
+   * does nothing.
+   */
   async close(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing
-    if (!this.#isOver) await this.#flush()
-    if (!this.#isOver) this.#isOver = true
+    if (!this.#isOver) {
+      const counts = { events: this.#events, dropped: this.#dropped }
+      const text = `${counts.events} events, ${counts.dropped} left out`
+      this.#pending.push(`,${label(text, counts)}\n]\n`)
+      this.#isOver = true
+      await this.#flush()
+    }
     await this.#file.close().catch(() => undefined)
   }
 
@@ -112,38 +131,27 @@ export class TraceFile {
   }
 
   async #flush(): Promise<void> {
-    const piece = Buffer.from(this.#pending.join(''))
+    const piece = this.#pending.join('')
     this.#pending = []
     this.#pendingBytes = 0
     this.#flushedMs = nowMs()
     try {
-      await this.#put(Buffer.concat([piece, this.#tail()]))
-      this.#end += piece.length
+      await this.#append(piece)
     } catch (error) {
       this.#isOver = true
-      // What was there before this piece stays a whole document, where even that can be written.
-      // What comes meanwhile is left out, and the tail counts it: it may be longer a moment later.
-      const tail = this.#tail()
-      try {
-        await this.#put(tail)
-        await this.#file.truncate(this.#end + tail.length)
-      } catch {}
       this.#failed(`${this.#path}: ${(error as Error).message}`)
     }
   }
 
-  /** At `end`, all of it. */
-  async #put(bytes: Buffer): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const left = bytes.length - done
-      const { bytesWritten } = await this.#file.write(bytes, done, left, this.#end + done)
-      done += bytesWritten
+  /** All of it, or nothing where the disk gives no room. */
+  async #append(lines: string): Promise<void> {
+    const bytes = Buffer.from(lines)
+    try {
+      await this.#file.appendFile(bytes)
+      this.#writtenBytes += bytes.length
+    } catch (error) {
+      await this.#file.truncate(this.#writtenBytes).catch(() => undefined)
+      throw error
     }
-  }
-
-  /** Never shorter than the one before: it has to cover it. */
-  #tail(): Buffer {
-    const data = { program: 'fr push', events: this.#events, dropped: this.#dropped }
-    return Buffer.from(`\n],"displayTimeUnit":"ms","otherData":${JSON.stringify(data)}}\n`)
   }
 }

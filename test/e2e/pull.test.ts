@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type FrNode, fetchStatus, push } from '../../src/api/index.js'
 import type { Frame, RangePair } from '../../src/control/types.js'
 import { KIB, limits, MIB } from '../../src/limits.js'
+import { parseTrace } from '../support/trace.js'
 import { digestsOf, fileDigestOf, Hostile, type HostileLink, keyText } from './hostile.js'
 import { type EngineKind, gate, until, World } from './push-support.js'
 
@@ -32,18 +33,13 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
 
   /** What was pulled as a trace shows it, by process and mate. */
   function pullsIn(path: string): { counts: Map<string, number>; firsts: string[] } {
-    interface Event {
-      readonly name: string
-      readonly pid: number
-      readonly args?: { readonly bytes?: number }
-    }
     const counts = new Map<string, number>()
     const firsts: string[] = []
-    const { traceEvents } = JSON.parse(readFileSync(path, 'utf8')) as { traceEvents: Event[] }
-    for (const { name, pid, args } of traceEvents) {
+    const { events } = parseTrace(readFileSync(path, 'utf8'))
+    for (const { name, pid, args } of events) {
       const [, verb, mate] = /^(pulled|pulls) (from mate \d+)$/.exec(name) ?? []
       if (verb === 'pulls') firsts.push(`${pid} ${mate}`)
-      if (verb === 'pulled') counts.set(`${pid} ${mate}`, Number(args?.bytes))
+      if (verb === 'pulled') counts.set(`${pid} ${mate}`, Number(args?.['bytes']))
     }
     return { counts, firsts }
   }

@@ -1,36 +1,25 @@
 /**
- * `fr push --trace` between real processes: what the file holds, that it is whole however the push
- * ends, that nothing is harmed by it, and that bad input reaches no node.
+ * `fr push --trace` between real processes: what the file holds, that it can be read however the
+ * push ends, that nothing is harmed by it, and that bad input reaches no node.
  */
 import { once } from 'node:events'
 import { linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Progress, TransferStatus } from '../../src/api/types.js'
+import type { TraceEvent } from '../../src/control/trace.js'
+import { parseTrace, type ReadTrace } from '../support/trace.js'
 import { copyDigest, listOf, main, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
 
 const MIB = 1024 * 1024
 
-interface Event {
-  readonly name: string
-  readonly ph: string
-  readonly pid: number
-  readonly tid: number
-  readonly ts: number
-  readonly args?: { readonly [name: string]: unknown }
-}
-interface Trace {
-  readonly traceEvents: readonly Event[]
-  readonly otherData: { readonly events: number; readonly dropped: number }
-}
-
 let world: World
 let nodes: ServingNode[]
-const traceOf = (name = 'out.json') => JSON.parse(readFileSync(world.path(name), 'utf8')) as Trace
+const traceOf = () => parseTrace(readFileSync(world.path('out.json'), 'utf8'))
 
 /** Bytes that `events` cover; -1 where a byte is covered twice. */
-function covered(events: readonly Event[]): number {
+function covered(events: readonly TraceEvent[]): number {
   const ranges = events
     .map(({ args }) => [Number(args?.['offset']), Number(args?.['length'])] as const)
     .sort((a, b) => a[0] - b[0])
@@ -44,17 +33,20 @@ function covered(events: readonly Event[]): number {
   return bytes
 }
 
+const counts = (events: readonly TraceEvent[]) => ({ events: events.length, dropped: 0 })
+
 /** What holds of every trace. Returns the process number of each node by its address. */
-function checkWhole(trace: Trace): Map<unknown, number> {
-  const { traceEvents, otherData } = trace
-  expect(otherData).toMatchObject({ events: traceEvents.length, dropped: 0 })
-  const timed = traceEvents.filter((event) => event.ph !== 'M')
-  expect(timed.every((event, i) => i === 0 || event.ts >= (timed[i - 1] as Event).ts)).toBe(true)
-  const named = traceEvents.filter((event) => event.name === 'process_name')
+function checkTrace({ events, end }: ReadTrace, hasEnd = true): Map<unknown, number> {
+  expect(end).toEqual(hasEnd ? expect.objectContaining(counts(events)) : undefined)
+  const timed = events.filter((event) => event.ph !== 'M')
+  expect(timed.every((event, i) => i === 0 || event.ts >= (timed[i - 1] as TraceEvent).ts)).toBe(
+    true,
+  )
+  const named = events.filter((event) => event.name === 'process_name')
   const pids = new Map(named.map((event) => [event.args?.['name'], event.pid]))
   expect([...pids.keys()].sort()).toEqual(['origin', ...nodes.map((node) => node.address)].sort())
   for (const pid of pids.values()) {
-    const threads = traceEvents.filter((event) => event.name === 'thread_name' && event.pid === pid)
+    const threads = events.filter((event) => event.name === 'thread_name' && event.pid === pid)
     expect(threads.map((event) => event.args?.['name'])).toEqual(
       expect.arrayContaining(['deals', 'landed', 'lag', 'pulls', 'direct']),
     )
@@ -76,15 +68,15 @@ describe('fr push --trace', () => {
     expect(run).toMatchObject({ status: 0 })
     for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
     const trace = traceOf()
-    const pids = checkWhole(trace)
-    const deals = trace.traceEvents.filter((event) => event.name === 'deal')
+    const pids = checkTrace(trace)
+    const deals = trace.events.filter((event) => event.name === 'deal')
     expect(covered(deals)).toBe(content.length)
     expect(deals.every((event) => event.args?.['relay'] === true)).toBe(true)
     const result = run.lines.at(-1) as { shares: { node: string; bytes: number }[] }
     expect(result).toMatchObject({ directBytes: 0, boundSeconds: null })
     for (const { node, bytes } of result.shares)
       expect(covered(deals.filter((event) => event.pid === pids.get(node)))).toBe(bytes)
-    const names = new Set(trace.traceEvents.map((event) => event.name))
+    const names = new Set(trace.events.map((event) => event.name))
     for (const name of ['plan', 'receiving', 'seal', 'published', 'complete', 'finish'])
       expect(names).toContain(name)
   })
@@ -96,15 +88,15 @@ describe('fr push --trace', () => {
     ])
     expect(run.status).toBe(0)
     const trace = traceOf()
-    checkWhole(trace)
+    checkTrace(trace)
     const result = run.lines.at(-1) as { shares: { bytes: number }[]; directBytes: number }
     const shares = result.shares.reduce((sum, share) => sum + share.bytes, 0)
     expect(shares + result.directBytes).toBe(content.length)
-    const units = trace.traceEvents.filter((event) => event.ph === 'i' && event.tid <= 3)
+    const units = trace.events.filter((event) => event.ph === 'i' && event.tid <= 3)
     const deals = units.filter((event) => event.name === 'deal')
     expect(deals.length).toBeGreaterThan(3)
     const direct = units.filter((event) => event.name === 'direct')
-    const bytesOf = (events: readonly Event[]) =>
+    const bytesOf = (events: readonly TraceEvent[]) =>
       events.reduce((sum, event) => sum + Number(event.args?.['length']), 0)
     expect(bytesOf(direct)).toBe(result.directBytes * nodes.length)
     // What a relay that fell silent was dealt is dealt again.
@@ -120,10 +112,10 @@ describe('fr push --trace', () => {
     const to = `${listOf(nodes)},${gone}`
     const run = await world.run(['push', 'tiny.bin', '--trace', 'out.json', '--to', to])
     expect(run.status).toBe(3)
-    const { traceEvents } = traceOf()
-    const direct = traceEvents.filter((event) => event.name === 'direct')
+    const { events } = traceOf()
+    const direct = events.filter((event) => event.name === 'direct')
     expect(direct.map((event) => event.args?.['length'])).toEqual([10, 10, 10])
-    const failed = traceEvents.find((event) => event.name === 'failed')
+    const failed = events.find((event) => event.name === 'failed')
     expect(failed?.args?.['reason']).toMatch(/^ERR_FR_UNREACHABLE/)
   })
 
@@ -134,7 +126,9 @@ describe('fr push --trace', () => {
     const run = world.start('sh', ['-c', script, process.execPath, main, listOf(nodes)])
     expect([await run.ended, run.stderr]).toEqual([0, expect.stringContaining('trace-failed')])
     for (const node of nodes) expect(copyDigest(node, 'c.bin')).toBe(sha256(content))
-    expect(traceOf().traceEvents.length).toBeLessThan(20)
+    expect(traceOf().events.length).toBeLessThan(20)
+    expect(traceOf().end).toBeUndefined()
+    expect(readFileSync(world.path('out.json'), 'utf8')).toMatch(/\n$/)
   })
 })
 
@@ -157,20 +151,20 @@ describe('a trace of a push that is cut short', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGKILL', 'SIGKILL'],
-  ] as const)('by %s is whole', async (signal, status) => {
+  ] as const)('by %s can be read', async (signal, status) => {
     const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--trace', 'out.json']
     const push = world.fr([...args, '--to', listOf(nodes)])
     await push.until('the middle', door.isHolding)
     nodes[2]?.kill('SIGSTOP')
-    if (signal === 'SIGKILL') await push.until('a piece', () => traceOf().traceEvents.length > 0)
+    if (signal === 'SIGKILL') await push.until('a piece', () => traceOf().events.length > 0)
     push.kill(signal)
     expect(await push.ended).toBe(status)
     const trace = traceOf()
-    checkWhole(trace)
+    checkTrace(trace, signal !== 'SIGKILL')
     if (signal === 'SIGKILL') return
-    const count = (ph: string) => trace.traceEvents.filter((event) => event.ph === ph).length
+    const count = (ph: string) => trace.events.filter((event) => event.ph === ph).length
     expect(count('B')).toBe(count('E'))
-    expect(trace.traceEvents.at(-1)).toMatchObject({
+    expect(trace.events.at(-1)).toMatchObject({
       name: 'abort',
       args: { code: 'ERR_FR_ABORTED' },
     })
@@ -208,8 +202,8 @@ describe('a trace of a push that is cut short', () => {
     nodes[2]?.kill('SIGKILL')
     expect(await push.ended).toBe(3)
     const trace = traceOf()
-    const pid = checkWhole(trace).get(nodes[2]?.address)
-    const failed = trace.traceEvents.filter((event) => event.name === 'failed')
+    const pid = checkTrace(trace).get(nodes[2]?.address)
+    const failed = trace.events.filter((event) => event.name === 'failed')
     expect(failed).toMatchObject([{ pid, args: { reason: expect.stringMatching(/^ERR_FR_/) } }])
     const result = push.lines.at(-1) as { shares: { bytes: number }[]; directBytes: number }
     const shares = result.shares.reduce((sum, share) => sum + share.bytes, 0)
