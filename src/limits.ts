@@ -62,6 +62,11 @@ export const limits = {
   publishMs: 600_000,
   /** The feed of a mate that is gone may still bring what was under way for this long. */
   drainMs: 300,
+  /**
+   * A node whose feed broke while its control link is open has this long to say why; only then the
+   * broken feed is the cause.
+   */
+  wordMs: 1_000,
   /** A node that misses something asks again after this long without a byte; then twice as long. */
   askMs: 2_000,
   askMsMax: 10_000,
@@ -197,6 +202,8 @@ relation(limits.manifestPageBytes < limits.frameBytes, 'a manifest page fits a f
 relation(limits.frameBytes < limits.linkQueueBytes, 'a frame fits the link queue')
 relation(limits.progressMs * 3 < limits.suspectMs, 'three lost reports before suspicion')
 relation(limits.suspectMs < limits.failMs, 'suspected before failed')
+relation(limits.drainMs * 2 < limits.wordMs, 'a node waits for its origin for less than it may')
+relation(limits.wordMs < limits.failMs, 'a broken feed is found before silence')
 relation(limits.failMs < limits.originSilentMs, 'the origin judges first')
 relation(
   limits.beatMs * 3 < limits.originSilentMs,

@@ -19,7 +19,13 @@ export type NodeEvent =
   /** An incoming feed was adopted. */
   | { readonly type: 'feedOpened'; readonly index: number }
   /** An incoming feed has ended; null: cleanly. */
-  | { readonly type: 'feedClosed'; readonly index: number; readonly code: FrErrorCode | null }
+  | {
+      readonly type: 'feedClosed'
+      readonly index: number
+      readonly code: FrErrorCode | null
+      /** What was wrong with it, where more is known than the code. */
+      readonly text?: string
+    }
   | { readonly type: 'relayOpened'; readonly index: number }
   /** A relay feed could not be opened, or broke; null: the mate finished it. */
   | { readonly type: 'relayClosed'; readonly index: number; readonly code: FrErrorCode | null }

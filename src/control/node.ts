@@ -10,6 +10,7 @@
  */
 import type { FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
+import { lostOrigin, refusedFeed } from './causes.js'
 import { HashQueue } from './hashing.js'
 import { StreamLedger } from './ledger.js'
 import type { Failure, NodeCommand, NodeEvent, NodePhase } from './node-events.js'
@@ -139,9 +140,9 @@ export class NodeMachine {
       case 'feedOpened':
         return this.#mates.feedOpened(event.index)
       case 'feedClosed':
-        return this.#onFeedClosed(event.index, event.code, nowMs)
+        return this.#onFeedClosed(event, nowMs)
       case 'relayClosed':
-        if (event.code !== null) this.#lostEdge(event.index, false)
+        if (event.code !== null) this.#lostEdge(event.index, false, event.code)
         return
       case 'landed':
         return this.#onLanded(event, nowMs)
@@ -254,19 +255,23 @@ export class NodeMachine {
     return true
   }
 
-  #onFeedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {
+  #onFeedClosed(event: NodeEvent & { type: 'feedClosed' }, nowMs: number): void {
+    const { index, code } = event
     this.#mates.feedClosed(index)
     this.pulls.feedClosed(index, code, nowMs)
     if (code === null || this.#ledger.isVerified) return
-    if (index !== -1) return this.#lostEdge(index, true)
+    if (index !== -1) return this.#lostEdge(index, true, code)
+    // What this node found wrong itself it says at once.
+    if (code !== 'ERR_FR_NODE_LOST' && this.#isRunning)
+      return this.#fail(code, refusedFeed(event.text))
     // Nearly always the origin has just aborted, and says so on the control link.
     this.#orphaned = { code, untilMs: nowMs + limits.drainMs }
   }
 
-  #lostEdge(index: number, incoming: boolean): void {
+  #lostEdge(index: number, incoming: boolean, code: FrErrorCode): void {
     // A mate that is gone takes its feeds along; the origin has said so, or soon will.
     if (this.#mates.isGone(index) || (incoming && this.#ledger.isVerified)) return
-    this.#send({ type: 'edgeLost', index, incoming })
+    this.#send({ type: 'edgeLost', index, incoming, code })
   }
 
   #onLanded(event: NodeEvent & { type: 'landed' }, nowMs: number): void {
@@ -441,10 +446,4 @@ export class NodeMachine {
     this.#phase = 'ended'
     this.#commands.push({ type: 'end', failure, keepPartial })
   }
-}
-
-/** A connection that broke says nothing about the origin but that it is gone; a violation does. */
-function lostOrigin(code: FrErrorCode, text: string): Failure {
-  if (code !== 'ERR_FR_NODE_LOST') return { code, text }
-  return { code: 'ERR_FR_ORIGIN_LOST', text: `the origin is gone: ${text}` }
 }

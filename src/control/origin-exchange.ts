@@ -175,7 +175,7 @@ export class OriginExchange {
     if (mate === undefined || mate === peer) return
     const [from, to] = frame.incoming ? [mate, peer] : [peer, mate]
     if (to.phase !== 'running' || !from.isServing || to.lostFrom.has(from.node)) return
-    this.#outbox.log('warn', 'edge-lost', to, `feed from ${from.link.address}`)
+    this.#outbox.log('warn', 'edge-lost', to, `feed from ${from.link.address} (${frame.code})`)
     to.lostFrom.add(from.node)
     this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
     this.#detour(to, from, false)

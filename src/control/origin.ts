@@ -12,6 +12,7 @@
  */
 import type { FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
+import { causeOf } from './causes.js'
 import type { Dealer } from './dealer.js'
 import { isBlockRun } from './ledger.js'
 import type { Failure } from './node-events.js'
@@ -102,7 +103,8 @@ export class OriginMachine {
       case 'linkClosed': {
         const peer = this.#peer(event.node)
         peer.hasLink = false
-        return this.#lose(peer, event.code, event.text, nowMs)
+        const { code, text } = causeOf(event, peer.cutOff)
+        return this.#lose(peer, code, text, nowMs)
       }
       case 'feedOpened': {
         const peer = this.#peer(event.node)
@@ -111,8 +113,12 @@ export class OriginMachine {
       }
       case 'feedClosed': {
         const peer = this.#peer(event.node)
+        const { code, text } = event
         peer.hasFeed = false
-        return this.#lose(peer, event.code, event.text, nowMs)
+        if (!peer.hasLink || peer.phase === 'complete') return this.#lose(peer, code, text, nowMs)
+        // Most often the node has just failed, and says why on the control link.
+        peer.cutOff ??= { code, text, untilMs: nowMs + limits.wordMs }
+        return
       }
       case 'frameArrived':
         return this.#onFrame(this.#peer(event.node), event.frame, nowMs)

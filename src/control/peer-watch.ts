@@ -59,6 +59,7 @@ export class PeerWatch {
     for (const peer of peers) {
       peer.sinceMs += lateMs
       peer.movedMs += lateMs
+      if (peer.cutOff !== undefined) peer.cutOff.untilMs += lateMs
     }
   }
 
@@ -68,6 +69,7 @@ export class PeerWatch {
 
   /** Why the node has failed by now; null: it has not. */
   failure(peer: Peer, nowMs: number): Failure | null {
+    if (nowMs >= cutOffMs(peer)) return peer.cutOff as Failure
     if (nowMs >= this.#limitMs(peer)) return this.#overdue(peer, nowMs)
     if (this.#detector.health(peer.node, nowMs) !== 'failed') return null
     return { code: 'ERR_FR_NODE_SILENT', text: `silent for ${limits.failMs} ms` }
@@ -75,7 +77,7 @@ export class PeerWatch {
 
   /** When the next node would fail if nothing happened. */
   deadlineMs(peers: readonly Peer[]): number {
-    const limitsMs = peers.map((peer) => this.#limitMs(peer))
+    const limitsMs = peers.map((peer) => Math.min(this.#limitMs(peer), cutOffMs(peer)))
     return Math.min(this.#detector.deadlineMs() ?? Number.POSITIVE_INFINITY, ...limitsMs)
   }
 
@@ -96,4 +98,11 @@ export class PeerWatch {
     const seconds = Math.round((nowMs - peer.movedMs) / 1000)
     return { code: 'ERR_FR_TIMEOUT', text: `nothing landed or was verified for ${seconds} s` }
   }
+}
+
+/** Until when the word of this peer about its broken feed is waited for. */
+function cutOffMs({ phase, cutOff }: Peer): number {
+  if (cutOff === undefined || phase === 'out' || phase === 'complete')
+    return Number.POSITIVE_INFINITY
+  return cutOff.untilMs
 }

@@ -23,6 +23,8 @@ export class Peer {
   hasFeed = false
   hasAccepted = false
   isSuspected = false
+  /** Its feed is gone, its link is open: the cause of its end unless the link brings another. */
+  cutOff: (Failure & { untilMs: number }) | undefined
   outcome: NodeOutcome | undefined
   sinceMs: number
   movedMs = 0

@@ -152,7 +152,13 @@ export type Frame =
   /** Somebody asks this node to have a node added. */
   | { readonly type: 'join'; readonly request: number; readonly address: string }
   /** The feed to or from this mate is dead although nobody said the mate is. */
-  | { readonly type: 'edgeLost'; readonly index: number; readonly incoming: boolean }
+  | {
+      readonly type: 'edgeLost'
+      readonly index: number
+      readonly incoming: boolean
+      /** What this end found. */
+      readonly code: FrErrorCode
+    }
   | { readonly type: 'published'; readonly stream: number; readonly fileDigest: string }
   | {
       readonly type: 'complete'

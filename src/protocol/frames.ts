@@ -128,6 +128,7 @@ const frameTable: FrameTable = {
     (body) => ({
       index: body.integer('index', -1, mateMax),
       incoming: body.boolean('incoming'),
+      code: readCode(body),
     }),
   ],
   published: [
@@ -214,10 +215,12 @@ function readMate(fields: Fields): Mate {
 }
 
 function readReason(body: Fields): { code: FrErrorCode; text: string } {
+  return { code: readCode(body), text: body.text('text') }
+}
+
+function readCode(body: Fields): FrErrorCode {
   const code = body.string('code', 64)
-  return isFrErrorCode(code)
-    ? { code, text: body.text('text') }
-    : body.refuse('code', 'is not a known error code')
+  return isFrErrorCode(code) ? code : body.refuse('code', 'is not a known error code')
 }
 
 /** A list of mates, each at most once. */

@@ -18,6 +18,8 @@ export interface LinkEvents {
   readonly onFrame: (frame: Frame) => void
   /** Not called when this side closed the link. */
   readonly onClose: (code: FrErrorCode, text: string) => void
+  /** See LinkHooks. */
+  readonly lastWord?: (code: FrErrorCode, text: string) => Frame
 }
 
 export interface DialledLink {
@@ -44,6 +46,7 @@ export function linkOver(
   if (engine !== undefined) established.tune((socket) => engine.tuneControl(socket))
   return new ControlLink(established, {
     onFrame: events.onFrame,
+    ...(events.lastWord && { lastWord: events.lastWord }),
     onClose: (code, text) => {
       if (code !== null) events.onClose(code, text)
     },

@@ -5,8 +5,9 @@
  * are handed to the socket in writes of at most limits.linkWriteBytes, one at a time; a write that
  * does not end within limits.linkStallMs is a peer that takes nothing, however long the queue is.
  *
- *     open -> closing   close() was called: what is queued still goes out, nothing more is heard
- *     open -> closed    the peer is gone, stalled or broke a rule; destroy()
+ *     open -> closing   close() was called, or the peer broke a rule and is told so: what is queued
+ *                       still goes out, nothing more is heard
+ *     open -> closed    the peer is gone or stalled; destroy()
  *     closing -> closed all is out and the peer has closed, or limits.lingerMs passed; a stall
  *
  * Never: a queue without a bound, a frame delivered after the link's fate is known, `onClose` twice
@@ -34,6 +35,11 @@ export interface LinkHooks {
   readonly onFrame: (frame: Frame) => void
   /** Exactly once, in a later microtask. `code` is null when this side closed the link. */
   readonly onClose: (code: FrErrorCode | null, text: string) => void
+  /**
+   * The frame that tells the peer why this side closes the link over something the peer sent.
+   * Without it the link just ends.
+   */
+  readonly lastWord?: (code: FrErrorCode, text: string) => Frame
 }
 
 /** Counters since the link was made. */
@@ -201,7 +207,7 @@ export class ControlLink {
       this.#receivedFrames += 1
       this.#deliver(frame)
     }
-    if (violation instanceof FrError) this.#fail(violation)
+    if (violation instanceof FrError) this.#refuse(violation)
     else if (violation !== null) throw violation
   }
 
@@ -210,8 +216,19 @@ export class ControlLink {
       this.#hooks.onFrame(frame)
     } catch (error) {
       if (!(error instanceof FrError)) throw error
-      this.#fail(error)
+      this.#refuse(error)
     }
+  }
+
+  /** What the peer sent cannot be taken: it is told why, so that it can name the cause. */
+  #refuse(error: FrError): void {
+    if (this.#state !== 'open') return
+    const lastWord = this.#hooks.lastWord?.(error.code, error.message)
+    if (lastWord === undefined) return this.#fail(error)
+    this.#queue.push({ body: encodeBody(lastWord) })
+    this.#state = 'closing'
+    this.#tell(error.code, error.message)
+    this.#pump()
   }
 
   #onEnd(): void {

@@ -191,6 +191,8 @@ export class NodeService implements NodeHost {
         if (reception === undefined) this.#refused(code, text)
         else reception.onLinkClosed(code, text)
       },
+      lastWord: (code, text) =>
+        reception === undefined ? { type: 'refuse', code, text } : { type: 'failed', code, text },
     }
     const link = linkOver(established, events, this.engine)
     // Also forgets a link that was refused: one that this side closes is not told to `onClose`.

@@ -230,6 +230,7 @@ export class PushRun {
         {
           onFrame: (frame) => this.#loop.post({ type: 'frameArrived', node, frame }),
           onClose: (code, text) => this.#loop.post({ type: 'linkClosed', node, code, text }),
+          lastWord: (code, text) => ({ type: 'abort', code, text }),
         },
         this.#engine,
       )

@@ -167,7 +167,7 @@ export class ReceptionFeeds {
       this.#incoming.forget(event.feed)
       this.#host.engine.close(event.feed)
       this.#hooks.warn('feed-refused', { from: index, code, text })
-      this.#hooks.post({ type: 'feedClosed', index, code })
+      this.#hooks.post({ type: 'feedClosed', index, code, text })
     }
   }
 

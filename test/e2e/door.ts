@@ -55,9 +55,12 @@ export function callerOf(start: Buffer): { channel: string; from?: number } | nu
 
 /**
  * What is payload of records in the chunks of one connection to a node, as views of them: behind
- * the two messages of the handshake, on a data connection. Nothing is on others.
+ * the two messages of the handshake, on a data connection. Nothing is on others. With 'check', the
+ * first byte of the check in every record header instead.
  */
-export function payloadFinder(): (chunk: Buffer) => Buffer[] {
+export function payloadFinder(
+  wanted: 'payload' | 'check' = 'payload',
+): (chunk: Buffer) => Buffer[] {
   let messages = 2
   let isData: boolean | undefined
   let head = Buffer.alloc(0)
@@ -68,7 +71,7 @@ export function payloadFinder(): (chunk: Buffer) => Buffer[] {
     for (let at = 0; at < chunk.length && isData !== false; ) {
       if (body > 0) {
         const part = chunk.subarray(at, at + body)
-        if (isPayload) found.push(part)
+        if (isPayload && wanted === 'payload') found.push(part)
         body -= part.length
         at += part.length
         continue
@@ -80,11 +83,34 @@ export function payloadFinder(): (chunk: Buffer) => Buffer[] {
         isData ??= callerOf(head)?.channel === 'data'
         messages--
       } else {
+        if (head.length === 29 && wanted === 'check') found.push(chunk.subarray(at - 1, at))
         if (head.length < 32) continue
         isPayload = head[3] === 1
         body = head.readUInt32LE(isPayload ? 24 : 12)
       }
       head = Buffer.alloc(0)
+    }
+    return found
+  }
+}
+
+/**
+ * The last byte of every control frame in the chunks of one connection to a node, a part of its
+ * MAC, as views of them. Nothing on other channels.
+ */
+export function macFinder(): (chunk: Buffer) => Buffer[] {
+  let messages = 2
+  let isControl: boolean | undefined
+  let waiting = Buffer.alloc(0)
+  return (chunk) => {
+    const found: Buffer[] = []
+    for (let at = 0; at < chunk.length && isControl !== false; at++) {
+      waiting = Buffer.concat([waiting, chunk.subarray(at, at + 1)])
+      if (waiting.length < 4 || waiting.length < 4 + waiting.readUInt32LE(0)) continue
+      isControl ??= callerOf(waiting)?.channel === 'control'
+      if (messages > 0) messages--
+      else if (isControl) found.push(chunk.subarray(at, at + 1))
+      waiting = Buffer.alloc(0)
     }
     return found
   }

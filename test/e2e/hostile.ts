@@ -293,6 +293,59 @@ export class Hostile {
   }
 }
 
+/** A node by hand: it takes what an origin dials, and says what a test tells it to. */
+export class HostileNode {
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  readonly #dialled: Established[] = []
+  #wake: () => void = () => {}
+
+  constructor() {
+    const self = { nodeId: randomId(), incarnation: 1 }
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket)
+      void accept(socket, { keys: [key], self })
+        .then((admitted) => admitted.go())
+        .then((established) => {
+          this.#dialled.push(established)
+          this.#wake()
+        })
+        .catch(() => socket.destroy())
+    })
+    this.#server.listen(0, '127.0.0.1')
+  }
+
+  async listening(): Promise<string> {
+    if (!this.#server.listening) await once(this.#server, 'listening')
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  async control(): Promise<HostileLink> {
+    return new HostileLink(await this.#next('control'))
+  }
+
+  /** The connection on which the origin sends, which nobody reads. */
+  async data(): Promise<Socket> {
+    const socket = (await this.#next('data')).detach()
+    return socket.on('error', () => {})
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
+  }
+
+  async #next(channel: 'control' | 'data'): Promise<Established> {
+    for (;;) {
+      const at = this.#dialled.findIndex((established) => established.channel === channel)
+      if (at >= 0) return this.#dialled.splice(at, 1)[0] as Established
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+}
+
 /** Digest of a block, and of a file of one block. */
 export function digestsOf(content: Uint8Array): { block: Uint8Array; file: string } {
   const block = Buffer.alloc(8)

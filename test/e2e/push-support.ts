@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
-import { callerOf, type Door, holdingDoor, payloadFinder } from './door.js'
+import { callerOf, type Door, holdingDoor, macFinder, payloadFinder } from './door.js'
 import { proxy } from './proxy.js'
 
 export type EngineKind = 'native' | 'portable'
@@ -117,6 +117,27 @@ export class World {
     })
     this.defer(passed.close)
     return { address: passed.address, flips: () => flips }
+  }
+
+  /**
+   * A door to `address` that spoils what comes through it, for as long as `isOn` says so: bytes of
+   * the file, checks of record headers, or MACs of control frames.
+   */
+  async spoiler(
+    address: string,
+    what: 'payload' | 'check' | 'mac',
+    isOn: () => boolean,
+  ): Promise<string> {
+    const passed = await proxy(address, (from, to) => {
+      const parts = what === 'mac' ? macFinder() : payloadFinder(what)
+      from.on('data', (chunk: Buffer) => {
+        for (const part of parts(chunk)) if (isOn()) part[0] = (part[0] as number) ^ 4
+        if (!to.write(chunk)) from.pause()
+      })
+      to.on('drain', () => from.resume())
+    })
+    this.defer(passed.close)
+    return passed.address
   }
 
   /** A door that holds a node up in the middle of a push. */

@@ -94,7 +94,7 @@ describe('OriginExchange with adaptive dealing', () => {
     expect(plans.every(({ frame }) => frame.reportMs > 0)).toBe(true)
     // It pays when the one relay is lost.
     const lists = listsOf(
-      bench.feed({ type: 'feedClosed', node: 0, code: 'ERR_FR_NODE_LOST', text: 'reset' }),
+      bench.feed({ type: 'linkClosed', node: 0, code: 'ERR_FR_NODE_LOST', text: 'reset' }),
     )
     expect(lists).toEqual([[1, 0, KIB, true]])
   })

@@ -219,7 +219,7 @@ describe('NodeMachine', () => {
       expect(bench.feed(frame(detour(false)))).toEqual([])
       bench.feed(landed(200, 50))
       expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual([
-        { type: 'edgeLost', index: 2, incoming: true },
+        { type: 'edgeLost', index: 2, incoming: true, code: 'ERR_FR_NODE_LOST' },
         { type: 'need', stream: 0, scratch: false, ranges: [[100, 100]] },
       ])
 
@@ -316,7 +316,7 @@ describe('NodeMachine', () => {
   it('reports edges that break while both ends live', () => {
     const bench = new Bench().receiving()
     expect(sent(bench.feed({ type: 'relayClosed', index: 0, code: 'ERR_FR_UNREACHABLE' }))).toEqual(
-      [{ type: 'edgeLost', index: 0, incoming: false }],
+      [{ type: 'edgeLost', index: 0, incoming: false, code: 'ERR_FR_UNREACHABLE' }],
     )
     bench.feed({ type: 'feedOpened', index: 2 })
     expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: null }))).toEqual([])

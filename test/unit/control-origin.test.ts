@@ -263,17 +263,53 @@ describe('OriginMachine', () => {
     ])
   })
 
+  it('a feed that breaks is the cause only when the link names no other in time', () => {
+    const broken = (bench: Bench) =>
+      bench.feed({ type: 'feedClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'broken' })
+    const late = new Bench().running()
+    expect(outcomes(broken(late))).toEqual([])
+    late.feed({ type: 'delayed', lateMs: 70 })
+    late.nowMs = limits.wordMs + 69
+    expect(outcomes(late.feed({ type: 'ticked' }))).toEqual([])
+    late.nowMs += 1
+    expect(outcomes(late.feed({ type: 'ticked' }))).toEqual([
+      ['n1:1', 'failed', 'ERR_FR_NODE_LOST: broken'],
+    ])
+    const told = new Bench().running()
+    broken(told)
+    const full: Frame = { type: 'failed', code: 'ERR_FR_NO_SPACE', text: 'full' }
+    expect(outcomes(told.from(1, full))).toEqual([['n1:1', 'failed', 'ERR_FR_NO_SPACE: full']])
+    const gone = new Bench()
+    gone.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+    gone.feed({ type: 'feedClosed', node: 1, code: 'ERR_FR_AUTH', text: 'another key' })
+    const end = { type: 'linkClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' } as const
+    expect(outcomes(gone.feed(end))).toEqual([['n1:1', 'failed', 'ERR_FR_AUTH: another key']])
+  })
+
   it('a broken edge is detoured once, for the receiving side only', () => {
     const bench = new Bench().running()
-    const first = bench.from(0, { type: 'edgeLost', index: 2, incoming: true })
+    const first = bench.from(0, {
+      type: 'edgeLost',
+      index: 2,
+      incoming: true,
+      code: 'ERR_FR_NODE_LOST',
+    })
     expect(frames(first, 0, 'detour')).toMatchObject([
       { index: 2, gone: false, ranges: [[2 * block, block]] },
     ])
     expect(
-      frames(bench.from(2, { type: 'edgeLost', index: 0, incoming: false }), 0, 'detour'),
+      frames(
+        bench.from(2, { type: 'edgeLost', index: 0, incoming: false, code: 'ERR_FR_NODE_LOST' }),
+        0,
+        'detour',
+      ),
     ).toEqual([])
     expect(
-      frames(bench.from(0, { type: 'edgeLost', index: 7, incoming: false }), 0, 'detour'),
+      frames(
+        bench.from(0, { type: 'edgeLost', index: 7, incoming: false, code: 'ERR_FR_NODE_LOST' }),
+        0,
+        'detour',
+      ),
     ).toEqual([])
   })
 

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Frame } from '../../src/control/types.js'
 import { FrError } from '../../src/errors.js'
 import { limits } from '../../src/limits.js'
-import { encodeBody, FrameWriter, wireBytes } from '../../src/protocol/frames.js'
+import { encodeBody, FrameReader, FrameWriter, wireBytes } from '../../src/protocol/frames.js'
 import { nodePrimitives } from '../../src/runtime/crypto.js'
 import type { Established } from '../../src/runtime/handshake.js'
 import { ControlLink } from '../../src/runtime/link.js'
@@ -347,6 +347,28 @@ describe('a peer that', () => {
     expect(listener.closings).toEqual([
       ['ERR_FR_PEER_STALLED', expect.stringContaining(String(limits.linkQueueBytes))],
     ])
+  })
+
+  it('breaks a rule is told why, where there is a word for it', async () => {
+    const [ours, theirs] = await pair()
+    const closings: unknown[] = []
+    const link = new ControlLink(ours, {
+      onFrame: () => {},
+      onClose: (code) => closings.push(code),
+      lastWord: (code, text) => ({ type: 'failed', code, text }),
+    })
+    const heard: Frame[] = []
+    const reader = new FrameReader(nodePrimitives, theirs.macKeyReceive)
+    const socket = keep(theirs.detach())
+    socket.on('data', (chunk: Buffer) => reader.push(chunk, (frame) => heard.push(frame)))
+    link.send({ type: 'accept' })
+    socket.write(Buffer.alloc(64, 0x41))
+    socket.resume()
+    await until(() => closings.length > 0 && heard.length === 2)
+    expect(closings).toEqual(['ERR_FR_PROTOCOL'])
+    expect(heard[1]).toMatchObject({ type: 'failed', code: 'ERR_FR_PROTOCOL' })
+    expect(link.send({ type: 'beat' })).toBe(false)
+    await until(() => socket.destroyed)
   })
 
   it('floods is read in order, without a queue', async () => {

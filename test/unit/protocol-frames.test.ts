@@ -84,6 +84,7 @@ describe('round trip', () => {
       type: 'edgeLost',
       index: 1,
       incoming: true,
+      code: 'ERR_FR_NODE_LOST',
     })
   })
 

@@ -151,6 +151,7 @@ const bodies: Bodies = {
   edgeLost: fc.record({
     index: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
     incoming: fc.boolean(),
+    code,
   }),
   published: fc.record({ stream: u32, fileDigest }),
   complete: fc.record({ bytes, repairedBytes: bytes, fileDigest }),
@@ -241,7 +242,7 @@ export const sampleFrames: Frame[] = [
   { type: 'holding', request: 1, ranges: [[0, 5]], backlogBytes: 9 },
   { type: 'pullRefused', request: 1, code: 'ERR_FR_LIMIT', text: 'wait' },
   { type: 'bad', stream: 0, offset: 0, length: 5, from: -1 },
-  { type: 'edgeLost', index: 1, incoming: true },
+  { type: 'edgeLost', index: 1, incoming: true, code: 'ERR_FR_NODE_LOST' },
   { type: 'published', stream: 0, fileDigest: `sha256-blocks/65536:${'0'.repeat(64)}` },
   {
     type: 'complete',

@@ -1,0 +1,99 @@
+/** Why a node failed is what it, or the origin, found; not that a connection broke after that. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { push } from '../../src/api/index.js'
+import { MIB } from '../../src/limits.js'
+import { HostileNode, keyText } from './hostile.js'
+import { type EngineKind, until, World } from './push-support.js'
+
+describe.each<EngineKind>(['portable', 'native'])('reasons on the %s engine', (engine) => {
+  let world: World
+  beforeEach(() => {
+    world = new World(engine)
+  })
+  afterEach(() => world.dispose())
+
+  it.each([
+    ['blocks that stay wrong', 'payload', /^ERR_FR_BAD_BLOCK: the block at \d+ stayed wrong/],
+    ['a record header that is wrong', 'check', /^ERR_FR_PROTOCOL: the feed from the origin/],
+    ['a control frame that was changed', 'mac', /^ERR_FR_PROTOCOL: .*MAC/],
+  ] as const)('%s', async (_, what, reason) => {
+    const [good, spoilt] = await Promise.all([0, 1].map(() => world.node()))
+    if (!good || !spoilt) throw new Error('two nodes')
+    let isOn = what !== 'mac'
+    const door = await world.spoiler(spoilt.address, what, () => isOn)
+    const { path } = world.file('data.bin', 8 * MIB)
+    // Held up, so that the push is running when the frames are spoilt.
+    const held = await world.holding(good.address, MIB)
+    const transfer = push(path, { to: [held.address, door], engine, shape: 'unicast' })
+    transfer.on('plan', () => {
+      isOn = true
+    })
+    const failed = await new Promise((resolve) => {
+      transfer.on('node', (outcome) => outcome.node === door && resolve(outcome))
+    })
+    expect(failed).toMatchObject({ status: 'failed', reason: expect.stringMatching(reason) })
+    held.open()
+    const result = await transfer.result
+    expect(result.nodes[0]?.reason).toBeNull()
+  })
+
+  async function hostilePush(): Promise<{
+    node: HostileNode
+    result: ReturnType<typeof push>['result']
+  }> {
+    const node = new HostileNode()
+    world.defer(() => node.close())
+    const to = [await node.listening()]
+    const { path } = world.file('data.bin', 4 * MIB)
+    return { node, result: push(path, { to, engine, key: keyText }).result }
+  }
+
+  it('what a node says after its data connection broke', async () => {
+    const { node, result } = await hostilePush()
+    const link = await node.control()
+    const feed = await node.data()
+    link.say({ type: 'accept' })
+    await link.next('plan')
+    feed.resetAndDestroy()
+    await sleep(200)
+    link.say({ type: 'failed', code: 'ERR_FR_NO_SPACE', text: 'it is full' })
+    expect((await result).nodes[0]?.reason).toBe('ERR_FR_NO_SPACE: it is full')
+  })
+
+  it('a refusal, although the data connection was refused first', async () => {
+    const { node, result } = await hostilePush()
+    const link = await node.control()
+    const feed = await node.data()
+    feed.resetAndDestroy()
+    await sleep(200)
+    link.say({ type: 'refuse', code: 'ERR_FR_NAME', text: 'not here' })
+    expect((await result).nodes[0]).toMatchObject({
+      status: 'refused',
+      reason: 'ERR_FR_NAME: not here',
+    })
+  })
+
+  it('a data connection that broke, where the node says nothing else', async () => {
+    const { node, result } = await hostilePush()
+    const link = await node.control()
+    const feed = await node.data()
+    link.say({ type: 'accept' })
+    await link.next('plan')
+    feed.resetAndDestroy()
+    expect((await result).nodes[0]?.reason).toMatch(/^ERR_FR_NODE_LOST: the data connection broke/)
+    expect(await link.next('abort')).toMatchObject({ code: 'ERR_FR_NODE_LOST' })
+  })
+
+  it('what the origin found in what a node said, which is told to both', async () => {
+    const { node, result } = await hostilePush()
+    const link = await node.control()
+    await node.data()
+    link.say({ type: 'accept' })
+    await link.next('plan')
+    link.socket.write(Buffer.alloc(64, 0x41))
+    expect((await result).nodes[0]?.reason).toMatch(/^ERR_FR_PROTOCOL/)
+    expect(await link.next('abort')).toMatchObject({ code: 'ERR_FR_PROTOCOL' })
+    await until(() => link.isClosed, 'the link ends')
+  })
+})
