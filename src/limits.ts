@@ -16,6 +16,13 @@ export const limits = {
   helloMs: 5_000,
   unauthenticatedConnections: 256,
   connectMs: 3_000,
+  /** Look-ups of names fail when none has ended for this long; glibc skips two dead servers in it. */
+  lookupMs: 12_000,
+  /** Look-ups under way; libuv runs no more of them at a time in its pool of four threads. */
+  lookupsAtOnce: 2,
+  /** Addresses of one host that are tried, and how long each has before the next is tried too. */
+  addressesPerHost: 8,
+  attemptMs: 250,
   /** Names in one list of a hello's capabilities, and the length of one. */
   capabilities: 16,
   capabilityChars: 64,
@@ -200,6 +207,10 @@ function relation(holds: boolean, text: string): void {
 }
 relation(limits.manifestPageBytes < limits.frameBytes, 'a manifest page fits a frame')
 relation(limits.frameBytes < limits.linkQueueBytes, 'a frame fits the link queue')
+relation(
+  limits.attemptMs * limits.addressesPerHost < limits.connectMs,
+  'every address of a host is tried in the time to connect',
+)
 relation(limits.progressMs * 3 < limits.suspectMs, 'three lost reports before suspicion')
 relation(limits.suspectMs < limits.failMs, 'suspected before failed')
 relation(limits.drainMs * 2 < limits.wordMs, 'a node waits for its origin for less than it may')

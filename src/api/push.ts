@@ -7,6 +7,7 @@ import { randomId } from '../runtime/crypto.js'
 import { WorkerHashPool } from '../runtime/hash-pool.js'
 import { type Logger, safeLogger } from '../runtime/log.js'
 import { PushRun } from '../runtime/push-run.js'
+import { Resolver } from '../runtime/resolver.js'
 import { TraceFile } from '../runtime/trace-file.js'
 import { openEngine } from './engines.js'
 import { type CheckedPush, checkPush } from './options.js'
@@ -60,7 +61,7 @@ async function run(
       algorithm,
       noClobber,
       connectMs,
-      dialler: { keys: [checked.key], self, connectMs },
+      dialler: { keys: [checked.key], self, connectMs, resolver: new Resolver() },
       log,
     }
     const running: PushRun = new PushRun(engine, router, pool, source, spec, {

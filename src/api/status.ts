@@ -5,6 +5,7 @@ import { requireAddress } from '../runtime/address.js'
 import { askStatus, askToAdd } from '../runtime/client.js'
 import { randomId } from '../runtime/crypto.js'
 import type { Dialler } from '../runtime/dial.js'
+import { Resolver } from '../runtime/resolver.js'
 import { requireOptions } from './option-names.js'
 import { checkKey, optionalInteger, requireSignal } from './options.js'
 import type { AddOptions, NodeStatus, StatusOptions } from './types.js'
@@ -56,16 +57,20 @@ async function asked<T>(
   const key = checkKey('key', options.key)
   const timeoutMs = optionalInteger('timeoutMs', options.timeoutMs, 1, 600_000) ?? withinMs
   options.signal?.throwIfAborted()
-  const timeout = AbortSignal.timeout(timeoutMs)
-  const signals = options.signal === undefined ? [timeout] : [timeout, options.signal]
+  // The node's time starts when its address is known.
+  const resolver = new Resolver({ lookupMs: options.timeoutMs ?? limits.lookupMs })
+  let timeout: AbortSignal | undefined
   const self = { nodeId: randomId(), incarnation: Date.now() }
   // By default a connection does not get all the time that an answer may take.
   const connectMs = options.timeoutMs ?? 5_000
   try {
-    return await ask({ keys: [key], self, connectMs }, AbortSignal.any(signals))
+    await resolver.resolve(requireAddress(address, 'address').host, options.signal)
+    timeout = AbortSignal.timeout(timeoutMs)
+    const signals = options.signal === undefined ? [timeout] : [timeout, options.signal]
+    return await ask({ keys: [key], self, connectMs, resolver }, AbortSignal.any(signals))
   } catch (error) {
     options.signal?.throwIfAborted()
-    if (timeout.aborted) {
+    if (timeout?.aborted) {
       throw new FrError('ERR_FR_TIMEOUT', `${address} did not answer within ${timeoutMs} ms`, {
         node: address,
       })

@@ -16,6 +16,9 @@ export interface FeedCount {
 }
 
 export type OriginEvent =
+  /** The node's name is being looked up; it ends with `lookUpEnded`, or `linkClosed`. */
+  | { readonly type: 'lookUpBegan'; readonly node: number }
+  | { readonly type: 'lookUpEnded'; readonly node: number }
   | { readonly type: 'linkOpened'; readonly node: number; readonly nodeId: string }
   /** The control link could not be opened, or is gone. */
   | {

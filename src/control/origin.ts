@@ -98,6 +98,9 @@ export class OriginMachine {
 
   #on(event: OriginEvent, nowMs: number): void {
     switch (event.type) {
+      case 'lookUpBegan':
+      case 'lookUpEnded':
+        return this.#watch.lookUp(this.#peer(event.node), event.type === 'lookUpBegan', nowMs)
       case 'linkOpened':
         return this.#onLinkOpened(this.#peer(event.node), event.nodeId, nowMs)
       case 'linkClosed': {

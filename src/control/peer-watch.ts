@@ -52,6 +52,13 @@ export class PeerWatch {
     this.#saidMs.delete(peer.node)
   }
 
+  /** The look-up has a limit of its own (runtime/resolver.ts); the node's begins after it. */
+  lookUp(peer: Peer, isUnderWay: boolean, nowMs: number): void {
+    if (peer.phase !== 'connecting') return
+    peer.isLookedUp = isUnderWay
+    peer.sinceMs = nowMs
+  }
+
   /** This process was late by so much. */
   excuse(peers: readonly Peer[], lateMs: number): void {
     this.#detector.excuse(lateMs)
@@ -83,7 +90,8 @@ export class PeerWatch {
 
   /** Until when this peer may stay in its phase. */
   #limitMs(peer: Peer): number {
-    if (peer.phase === 'connecting') return peer.sinceMs + this.#config.connectMs
+    if (peer.phase === 'connecting')
+      return peer.isLookedUp ? Number.POSITIVE_INFINITY : peer.sinceMs + this.#config.connectMs
     if (peer.phase === 'offered') return peer.sinceMs + limits.acceptMs
     if (peer.phase !== 'running') return Number.POSITIVE_INFINITY
     const holdsAll = peer.verifiedBytes >= this.#config.bytes

@@ -25,6 +25,8 @@ export class Peer {
   isSuspected = false
   /** Its feed is gone, its link is open: the cause of its end unless the link brings another. */
   cutOff: (Failure & { untilMs: number }) | undefined
+  /** Its name is being looked up: its time to connect has not begun. */
+  isLookedUp = false
   outcome: NodeOutcome | undefined
   sinceMs: number
   movedMs = 0

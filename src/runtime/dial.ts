@@ -7,11 +7,13 @@ import { nodePrimitives } from './crypto.js'
 import { dial, type Established, type Identity } from './handshake.js'
 import type { Key } from './keys.js'
 import { ControlLink } from './link.js'
+import type { Resolver } from './resolver.js'
 
 export interface Dialler {
   readonly keys: readonly Key[]
   readonly self: Identity
   readonly connectMs: number
+  readonly resolver: Resolver
 }
 
 export interface LinkEvents {

@@ -13,17 +13,18 @@
  * Never: key bytes in an error, a word of a stranger in an error text uncleaned, a connection
  * beyond loopback without a key.
  */
-import type { LookupFunction, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Channel, DigestAlgorithm } from '../control/types.js'
 import { FrError, type FrErrorCode, type FrErrorDetails } from '../errors.js'
 import { limits } from '../limits.js'
 import * as wire from '../protocol/hello.js'
 import { formatAddress, isLoopback, requireAddress } from './address.js'
-import { connect } from './connect.js'
+import { connect, onlyLoopback } from './connect.js'
 import { nodePrimitives, randomNonce } from './crypto.js'
 import { closeWithError, HelloStream, ignore, lostError } from './hello-stream.js'
 import type { Key } from './keys.js'
 import type { PreAuthGuard } from './pre-auth-guard.js'
+import { Resolver } from './resolver.js'
 
 export type { Identity } from '../protocol/hello.js'
 
@@ -48,11 +49,11 @@ export interface DialOptions extends SideOptions {
   readonly to?: number
   /** Refuses any other node that answers there, with ERR_FR_UNREACHABLE. */
   readonly expectedNodeId?: string
-  /** limits.connectMs unless given. */
+  /** From when the address is known; limits.connectMs unless given. */
   readonly connectMs?: number
   readonly signal?: AbortSignal
-  /** Resolves names; dns.lookup unless given. */
-  readonly lookup?: LookupFunction
+  /** Looks names up; shared by those who dial the same hosts. */
+  readonly resolver?: Resolver
 }
 
 export interface AcceptOptions extends SideOptions {
@@ -189,12 +190,15 @@ export async function dial(options: DialOptions): Promise<Established> {
   let socket: Socket | undefined
   try {
     if (signal?.aborted) throw aborted()
-    socket = await connect(address, {
-      loopbackOnly: auth === 'open',
+    const resolver = options.resolver ?? new Resolver()
+    const found = await resolver.resolve(address.host, signal)
+    const addresses = auth === 'open' ? onlyLoopback(address.host, found) : found
+    if (signal?.aborted) throw aborted()
+    socket = await connect(address, addresses, {
       connectMs: options.connectMs ?? limits.connectMs,
       ...(signal && { signal }),
-      ...(options.lookup && { lookup: options.lookup }),
     })
+    resolver.prefer(address.host, socket.remoteAddress ?? '')
     stream = new HelloStream(socket, options.helloMs ?? limits.helloMs)
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted) throw aborted()

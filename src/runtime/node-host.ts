@@ -4,6 +4,7 @@ import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import type { Established } from './handshake.js'
 import type { Logger } from './log.js'
 import type { Reception, ReceptionSpec } from './reception.js'
+import type { Resolver } from './resolver.js'
 import type { EngineRouter } from './router.js'
 
 export interface NodeHost {
@@ -27,5 +28,6 @@ export interface NodeHost {
     spec: ReceptionSpec,
     signal: AbortSignal,
     channel: 'data' | 'pull',
+    resolver: Resolver,
   ): Promise<Established>
 }

@@ -29,6 +29,7 @@ import { Waiting } from './patience.js'
 import { PreAuthGuard } from './pre-auth-guard.js'
 import { Questions } from './questions.js'
 import { Reception, type ReceptionSpec, type ReceptionView } from './reception.js'
+import type { Resolver } from './resolver.js'
 import type { EngineRouter } from './router.js'
 
 export interface NodeServiceSpec {
@@ -362,11 +363,13 @@ export class NodeService implements NodeHost {
     { transfer, self }: ReceptionSpec,
     signal: AbortSignal,
     channel: 'data' | 'pull',
+    resolver: Resolver,
   ): Promise<Established> {
     const dialler: Dialler = {
       keys: this.#spec.keys,
       self: this.#spec.self,
       connectMs: limits.connectMs,
+      resolver,
     }
     const { address, nodeId, index: to } = mate
     return dialData(dialler, { address, nodeId, transfer, from: self, to }, signal, channel)

@@ -140,7 +140,7 @@ function stateOf(peer: Peer, bytes: number): NodeView['state'] {
 
 function waitsFor(peer: Peer, bytes: number, isSealed: boolean): string | null {
   if (peer.isSuspected) return 'a sign of life'
-  if (peer.phase === 'connecting') return 'connection'
+  if (peer.phase === 'connecting') return peer.isLookedUp ? 'its name' : 'connection'
   if (peer.phase === 'offered') return 'its answer'
   if (peer.phase === 'ready') return 'the other nodes'
   if (peer.phase !== 'running') return null

@@ -17,6 +17,7 @@ import { blockBytesFor, limits } from '../limits.js'
 import type { DataEngine, EngineEvent, HashPool, SourceFile, TransferHandle } from '../ports.js'
 import { originDigestKey } from '../protocol/digest-record.js'
 import { type ManifestPage, type ManifestSummary, paginate } from '../protocol/manifest.js'
+import { requireAddress } from './address.js'
 import { nowMs } from './awake.js'
 import { dialController } from './connect.js'
 import { nodePrimitives } from './crypto.js'
@@ -222,10 +223,12 @@ export class PushRun {
 
   async #dial(node: number): Promise<void> {
     const remote = this.#remote(node)
+    const address = this.#address(node)
     try {
+      await this.#lookUp(node, requireAddress(address, 'address').host)
       const { link, nodeId } = await dialControl(
         this.#spec.dialler,
-        this.#address(node),
+        address,
         this.#dialling.signal,
         {
           onFrame: (frame) => this.#loop.post({ type: 'frameArrived', node, frame }),
@@ -239,6 +242,15 @@ export class PushRun {
       const { code, message } = asFrError(error, 'ERR_FR_UNREACHABLE')
       this.#loop.post({ type: 'linkClosed', node, code, text: message })
     }
+  }
+
+  /** The node's time to connect starts when its address is known. */
+  async #lookUp(node: number, host: string): Promise<void> {
+    const { resolver } = this.#spec.dialler
+    if (resolver.knows(host)) return
+    this.#loop.post({ type: 'lookUpBegan', node })
+    await resolver.resolve(host, this.#dialling.signal)
+    this.#loop.post({ type: 'lookUpEnded', node })
   }
 
   #offer(node: number): void {

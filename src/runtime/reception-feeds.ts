@@ -19,6 +19,7 @@ import type { NodeHost } from './node-host.js'
 import type { ReceptionSpec } from './reception.js'
 import { ReceptionPulls } from './reception-pulls.js'
 import { Relays } from './relays.js'
+import { Resolver } from './resolver.js'
 
 export interface ReceptionFeedsHooks {
   /** The file is published. */
@@ -37,6 +38,7 @@ export class ReceptionFeeds {
   readonly #hooks: ReceptionFeedsHooks
   readonly #incoming: InFeeds
   readonly #dialling = dialController()
+  readonly #resolver = new Resolver()
   #transfer: TransferHandle | undefined
   readonly #mates = new Map<number, Mate>()
   /** Dialled before the plan. */
@@ -224,7 +226,7 @@ export class ReceptionFeeds {
 
   #dial(index: number, channel: 'data' | 'pull'): Promise<Established> {
     const mate = this.#mates.get(index) as Mate
-    return this.#host.dialMate(mate, this.#spec, this.#dialling.signal, channel)
+    return this.#host.dialMate(mate, this.#spec, this.#dialling.signal, channel, this.#resolver)
   }
 
   /** The connection that is there already, or a new one: a mate takes one. */
