@@ -18,8 +18,8 @@ export const limits = {
   connectMs: 3_000,
   /** Look-ups of names fail when none has ended for this long; glibc skips two dead servers in it. */
   lookupMs: 12_000,
-  /** Look-ups under way; libuv runs no more of them at a time in its pool of four threads. */
-  lookupsAtOnce: 2,
+  /** Look-ups under way at a time, each a small process. */
+  lookupsAtOnce: 16,
   /** Addresses of one host that are tried, and how long each has before the next is tried too. */
   addressesPerHost: 8,
   attemptMs: 250,

@@ -2,8 +2,7 @@
 /**
  * `fr`: argv -> api -> exit status. Nothing heavy is imported before the command that needs it is
  * known, so that starting costs little more than Node itself. The exit status is set, never forced:
- * the process ends when everything is closed, and only a second signal ends it at once. The one
- * exception is a look-up of a name that was given up: nobody can cancel it, so it is not waited for.
+ * the process ends when everything is closed, and only a second signal ends it at once.
  */
 import { readFileSync } from 'node:fs'
 import { type Context, processContext } from './context.js'
@@ -51,14 +50,4 @@ async function main(): Promise<number> {
   }
 }
 
-/** Resolves once the system has taken, or refused, all that was written. */
-async function flushed(): Promise<void> {
-  for (const stream of [process.stdout, process.stderr])
-    await new Promise<void>((resolve) => stream.write('', () => resolve()))
-}
-
 process.exitCode = await main()
-if (process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap')) {
-  await flushed()
-  process.exit()
-}

@@ -6,25 +6,18 @@
  * known. A resolver that skips a dead name server answers late but keeps answering, and look-ups
  * wait for each other: so open look-ups fail only when none has ended for limits.lookupMs.
  *
- * A look-up cannot be cancelled (getaddrinfo runs in the thread pool of libuv, at most two at a
- * time): one that was given up serves whoever asks for the same host later. It must never hold up
- * a caller that has been cancelled.
+ * A look-up that is given up, or that nobody waits for any more, is cancelled and keeps no process
+ * alive; see lookup.ts.
  */
-import { type LookupAddress, lookup as dnsLookup } from 'node:dns'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import { isIp } from './address.js'
 import { systemDetails } from './hello-stream.js'
+import { type HostLookup, systemLookup } from './lookup.js'
 import { Patience } from './patience.js'
 
-/** All addresses of a host, as `dns.lookup` gives them with `all: true`. */
-export type HostLookup = (
-  host: string,
-  callback: (error: NodeJS.ErrnoException | null, found: readonly LookupAddress[]) => void,
-) => void
-
 export interface ResolverOptions {
-  /** `dns.lookup` unless given. */
+  /** That of the system unless given. */
   readonly lookup?: HostLookup
   /** limits.lookupMs unless given. */
   readonly lookupMs?: number
@@ -42,7 +35,8 @@ export class Resolver {
   /** By host, who waits for it. */
   readonly #waiting = new Map<string, Set<Caller>>()
   readonly #queued = new Set<string>()
-  readonly #running = new Set<string>()
+  /** By host, what cancels its look-up. */
+  readonly #running = new Map<string, () => void>()
   #patience: Patience | undefined
 
   constructor(options: ResolverOptions = {}) {
@@ -105,27 +99,26 @@ export class Resolver {
     callers?.delete(caller)
     if (callers?.size !== 0) return
     this.#waiting.delete(host)
-    this.#queued.delete(host)
+    this.#cancel(host)
     this.#rest()
+    this.#next()
   }
 
   #next(): void {
     for (const host of this.#queued) {
       if (this.#running.size >= limits.lookupsAtOnce) return
       this.#queued.delete(host)
-      this.#running.add(host)
-      this.#lookup(host, (error, found) => this.#ended(host, error, found))
+      const cancel = this.#lookup(host, (error, addresses) => {
+        if (this.#running.get(host) === cancel) this.#ended(host, error, addresses)
+      })
+      this.#running.set(host, cancel)
     }
   }
 
-  #ended(
-    host: string,
-    error: NodeJS.ErrnoException | null,
-    found: readonly LookupAddress[] = [],
-  ): void {
+  #ended(host: string, error: NodeJS.ErrnoException | null, found: readonly string[]): void {
     this.#running.delete(host)
     const addresses = inTurns(found)
-    if (error === null && addresses.length > 0) this.#known.set(host, addresses)
+    if (addresses.length > 0) this.#known.set(host, addresses)
     const callers = this.#take(host)
     this.#patience?.end()
     this.#patience = this.#waiting.size === 0 ? undefined : this.#newPatience()
@@ -139,10 +132,17 @@ export class Resolver {
   /** Nothing has ended for too long: whoever waits is told so. */
   #giveUp(): void {
     this.#patience = undefined
-    this.#queued.clear()
-    const hosts = [...this.#waiting.keys()]
-    for (const host of hosts)
+    for (const host of [...this.#waiting.keys()]) {
+      this.#cancel(host)
       for (const caller of this.#take(host)) caller.reject(this.#timeoutError(host))
+    }
+  }
+
+  #cancel(host: string): void {
+    this.#queued.delete(host)
+    const cancel = this.#running.get(host)
+    this.#running.delete(host)
+    cancel?.()
   }
 
   #take(host: string): Iterable<Caller> {
@@ -170,9 +170,6 @@ export class Resolver {
   }
 }
 
-const systemLookup: HostLookup = (host, callback) =>
-  dnsLookup(host, { all: true, verbatim: true }, callback)
-
 function cancelled(signal: AbortSignal | undefined): FrError {
   return new FrError('ERR_FR_ABORTED', 'dialling was cancelled', { cause: signal?.reason })
 }
@@ -184,10 +181,11 @@ function failedError(host: string, error: NodeJS.ErrnoException | null): FrError
 }
 
 /** The families in turn, each in the order of the resolver, beginning with its first choice. */
-function inTurns(found: readonly LookupAddress[]): readonly string[] {
-  const first = found.filter(({ family }) => family === found[0]?.family)
-  const others = found.filter(({ family }) => family !== found[0]?.family)
+function inTurns(found: readonly string[]): readonly string[] {
+  const isFirst = (address: string): boolean => address.includes(':') === found[0]?.includes(':')
+  const first = found.filter(isFirst)
+  const others = found.filter((address) => !isFirst(address))
   const turns = Array.from({ length: Math.max(first.length, others.length) }, (_, i) => i)
-  const all = turns.flatMap((i) => [first[i], others[i]]).flatMap((one) => one?.address ?? [])
+  const all = turns.flatMap((i) => [first[i], others[i]]).filter((one) => one !== undefined)
   return [...new Set(all)].slice(0, limits.addressesPerHost)
 }

@@ -8,6 +8,7 @@ import { randomId } from '../../src/runtime/crypto.js'
 import { WorkerHashPool } from '../../src/runtime/hash-pool.js'
 import { openKey } from '../../src/runtime/keys.js'
 import { PushRun } from '../../src/runtime/push-run.js'
+import { Resolver } from '../../src/runtime/resolver.js'
 import { type EngineKind, World } from './push-support.js'
 
 const defect = new Error('a defect')
@@ -59,7 +60,7 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
       algorithm: 'xxh64',
       noClobber: false,
       connectMs,
-      dialler: { keys: [openKey], self, connectMs },
+      dialler: { keys: [openKey], self, connectMs, resolver: new Resolver() },
       log: () => {},
     } as const
     return new PushRun(engine, router, pool, source, spec, {

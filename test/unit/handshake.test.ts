@@ -5,6 +5,7 @@ import { inspect } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { encodeMessage, proofOf, transcriptHash } from '../../src/protocol/hello.js'
 import { nodePrimitives } from '../../src/runtime/crypto.js'
+import { Resolver } from '../../src/runtime/resolver.js'
 import {
   acceptor,
   cleanUp,
@@ -194,10 +195,12 @@ describe('keys', () => {
     const resolve = (found: string): Promise<unknown> =>
       dialTo(`some-name:${port}`, {
         keys: [openKey],
-        lookup: (_, options, callback) => {
-          if (options.all) callback(null, [{ address: found, family: 4 }])
-          else callback(null, found, 4)
-        },
+        resolver: new Resolver({
+          lookup: (_, callback) => {
+            queueMicrotask(() => callback(null, [found]))
+            return () => undefined
+          },
+        }),
       })
     await rejection(resolve('10.0.0.1'), 'ERR_FR_OPEN')
     const dialled = resolve('127.0.0.1')
@@ -271,16 +274,25 @@ describe('dialling', () => {
   it('a name nobody knows is ERR_FR_UNREACHABLE', async () => {
     const unknown = Object.assign(new Error('no'), { code: 'ENOTFOUND', errno: -3008 })
     const error = await rejection(
-      dialTo('some-name:1', { lookup: (_, __, callback) => callback(unknown, '', 0) }),
+      dialTo('some-name:1', {
+        resolver: new Resolver({
+          lookup: (_, callback) => {
+            queueMicrotask(() => callback(unknown, []))
+            return () => undefined
+          },
+        }),
+      }),
       'ERR_FR_UNREACHABLE',
     )
     expect(error.message).toContain('ENOTFOUND')
     expect(error.errno).toBeUndefined()
   })
 
-  it('is given up after connectMs', async () => {
-    const never = dialTo('some-name:1', { connectMs: 50, lookup: () => undefined })
-    expect((await rejection(never, 'ERR_FR_UNREACHABLE')).message).toContain('50 ms')
+  it('a name that is not answered blames the look-up, not the peer', async () => {
+    const resolver = new Resolver({ lookup: () => () => undefined, lookupMs: 50 })
+    const error = await rejection(dialTo('some-name:1', { resolver }), 'ERR_FR_UNREACHABLE')
+    expect(error.message).toContain('the look-up of the name some-name got no answer within 50 ms')
+    expect(error.message).toContain('the node was not contacted')
   })
 
   it('is cancelled at any time', async () => {
@@ -291,7 +303,10 @@ describe('dialling', () => {
     )
     expect(early.cause).toBe(reason)
     const resolving = new AbortController()
-    const dialled = dialTo('some-name:1', { lookup: () => undefined, signal: resolving.signal })
+    const dialled = dialTo('some-name:1', {
+      resolver: new Resolver({ lookup: () => () => undefined }),
+      signal: resolving.signal,
+    })
     resolving.abort(reason)
     expect((await rejection(dialled, 'ERR_FR_ABORTED')).cause).toBe(reason)
     const greeting = new AbortController()
