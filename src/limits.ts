@@ -16,7 +16,7 @@ export const limits = {
   helloMs: 5_000,
   unauthenticatedConnections: 256,
   connectMs: 3_000,
-  /** Look-ups of names fail when none has ended for this long; glibc skips two dead servers in it. */
+  /** Look-ups fail when none has ended for this long; glibc skips two dead servers in it. */
   lookupMs: 12_000,
   /** Look-ups under way at a time, each a small process. */
   lookupsAtOnce: 16,

@@ -1,9 +1,9 @@
 /**
  * One look-up of a host name by the system: /etc/hosts, DNS, whatever nsswitch.conf says.
  *
- * The idea: getaddrinfo cannot be cancelled. In this process it would hold a thread of libuv's pool,
- * of which only two look names up, and the process could not end before it (exit joins the pool).
- * So it runs in `getent`, a process of a few milliseconds that can be killed. Where there is no
+ * The idea: getaddrinfo cannot be cancelled. In this process it would hold a thread of libuv's
+ * pool, of which only two look names up, and the process could not end before it (exit joins the
+ * pool). So it runs in `getent`, a process of a few milliseconds that can be killed. Where there is no
  * getent it runs in this process after all.
  */
 import { execFile } from 'node:child_process'

@@ -176,23 +176,6 @@ describe('OriginMachine', () => {
     expect(commands.at(-1)).toEqual({ type: 'end', failure: null })
   })
 
-  it('the time to connect begins when the address is known', () => {
-    const bench = new Bench(2)
-    bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
-    bench.feed({ type: 'lookUpBegan', node: 0 })
-    bench.nowMs = 3 * limits.connectMs
-    expect(outcomes(bench.feed({ type: 'ticked' }))).not.toContainEqual(
-      expect.arrayContaining(['n0:1']),
-    )
-    bench.feed({ type: 'lookUpEnded', node: 0 })
-    bench.nowMs += limits.connectMs - 1
-    expect(outcomes(bench.feed({ type: 'ticked' }))).toEqual([])
-    bench.nowMs += 1
-    expect(outcomes(bench.feed({ type: 'ticked' }))).toEqual([
-      ['n0:1', 'failed', 'ERR_FR_UNREACHABLE: no connection in time'],
-    ])
-  })
-
   it('digests travel with the share; all hashed, checked, summed: seal', () => {
     const bench = new Bench().running()
     expect(digestsTo(bench.hashed(1))).toEqual([[1, block, block, true]])
