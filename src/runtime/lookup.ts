@@ -3,8 +3,8 @@
  *
  * The idea: getaddrinfo cannot be cancelled. In this process it would hold a thread of libuv's
  * pool, of which only two look names up, and the process could not end before it (exit joins the
- * pool). So it runs in `getent`, a process of a few milliseconds that can be killed. Where there is no
- * getent it runs in this process after all.
+ * pool). So it runs in `getent`, a process of a few milliseconds that can be killed. Where there is
+ * no getent it runs in this process after all.
  */
 import { execFile } from 'node:child_process'
 import { lookup as dnsLookup } from 'node:dns'
