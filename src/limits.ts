@@ -38,6 +38,8 @@ export const limits = {
   nonceBytes: 32,
   keyBytesMin: 32,
   keyBytesMax: 4 * KIB,
+  /** How long a pipe may take to bring a key: whoever writes it may be asked for a password. */
+  keyReadMs: 60_000,
   /** A host name of 253 characters, brackets, zone, port. */
   addressChars: 300,
   /** Texts that travel beside an error code are cut to this many UTF-16 units. */

@@ -6,11 +6,8 @@ import { keyOption } from './keys.js'
 export async function runAdd(command: AddCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr add: ${text}\n`))
   // A question needs neither engine nor push: they would be a quarter of its start.
-  const [{ addNode }, { loadKeyFile }] = await Promise.all([
-    import('../api/status.js'),
-    import('../api/keys.js'),
-  ])
-  const key = await keyOption(command.keyFile, context, loadKeyFile)
+  const { addNode } = await import('../api/status.js')
+  const key = await keyOption(command.keyFile, context)
   const { transfer, address: node, via } = command
   await addNode(transfer, node, { via, ...key, signal })
   const said = command.json

@@ -14,8 +14,8 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
   const log = (event: string, fields: LogLine['fields']): void =>
     logger({ level: 'info', event, fields })
   const signal = watchSignals((text) => log('stopping', { text }))
-  const { loadKeyFile, startNode } = await import('../api/index.js')
-  const options = { ...(await nodeOptions(command, context, loadKeyFile)), logger }
+  const { startNode } = await import('../api/index.js')
+  const options = { ...(await nodeOptions(command, context)), logger }
   const node = await startNode(options).catch((error: unknown) => {
     throw asUsage(error)
   })
@@ -43,19 +43,15 @@ function listeningLine(command: NodeCommand, address: string): string {
   return `${logText(line, command.log.format, Date.now())}\n`
 }
 
-async function nodeOptions(
-  command: NodeCommand,
-  context: Context,
-  loadKeyFile: (path: string) => Promise<Uint8Array>,
-): Promise<NodeOptions> {
+async function nodeOptions(command: NodeCommand, context: Context): Promise<NodeOptions> {
   const options: NodeOptions = {
     listen: command.listen,
     dataDir: command.dataDir,
     mirror: command.mirror,
-    ...(await keyOption(command.keyFile, context, loadKeyFile)),
+    ...(await keyOption(command.keyFile, context)),
   }
   if (command.previousKeyFile !== undefined) {
-    options.previousKey = await readKey(command.previousKeyFile, context, loadKeyFile)
+    options.previousKey = await readKey(command.previousKeyFile, context)
   }
   if (command.name !== undefined) options.name = command.name
   if (command.engine !== undefined) options.engine = command.engine

@@ -30,7 +30,7 @@ async function pushSource(
   source: Source,
 ): Promise<number> {
   const api = await import('../api/index.js')
-  const key = await keyOption(command.keyFile, context, api.loadKeyFile)
+  const key = await keyOption(command.keyFile, context)
   const name = command.path.slice(command.path.lastIndexOf('/') + 1)
   const view = makeView(command, context, name)
   const logger = (line: LogLine): void => {

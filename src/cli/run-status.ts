@@ -7,11 +7,8 @@ import { statusLines } from './render-status.js'
 export async function runStatus(command: StatusCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr status: ${text}\n`))
   // A question needs neither engine nor push: they would be a quarter of its start.
-  const [{ fetchStatus }, { loadKeyFile }] = await Promise.all([
-    import('../api/status.js'),
-    import('../api/keys.js'),
-  ])
-  const key = await keyOption(command.keyFile, context, loadKeyFile)
+  const { fetchStatus } = await import('../api/status.js')
+  const key = await keyOption(command.keyFile, context)
   const status = await fetchStatus(command.address, { ...key, signal })
   context.stdout(
     command.json

@@ -5,16 +5,15 @@
  * private field; only code that says `key.bytes` reads them.
  */
 import { randomBytes } from 'node:crypto'
-import { constants, type FileHandle, open } from 'node:fs/promises'
 import { inspect } from 'node:util'
-import { FrError, type FrErrorDetails } from '../errors.js'
+import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 
 export class Key {
   readonly #bytes: Uint8Array
   readonly #isOpen: boolean
 
-  /** For this module; others use parseKey, loadKeyFile or openKey. */
+  /** For this module; others use Key.of, parseKey or openKey. */
   private constructor(bytes: Uint8Array, isOpen: boolean) {
     this.#bytes = bytes
     this.#isOpen = isOpen
@@ -70,45 +69,8 @@ export function generateKey(): string {
   return randomBytes(32).toString('base64url')
 }
 
-/** Reads a key file that nobody else can read; ERR_FR_KEY says what is wrong with it. */
-export async function loadKeyFile(path: string): Promise<Key> {
-  let file: FileHandle | undefined
-  try {
-    // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
-    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
-    const found = await file.stat()
-    if (!found.isFile()) throw keyError(path, 'is not a regular file')
-    if (process.platform !== 'win32' && (found.mode & 0o077) !== 0) {
-      const mode = (found.mode & 0o777).toString(8).padStart(4, '0')
-      throw keyError(path, `has mode ${mode}: others can read or change it; chmod 600 it`)
-    }
-    const buffer = Buffer.alloc(limits.keyBytesMax + 3)
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0)
-    return Key.of(withoutNewline(buffer.subarray(0, bytesRead)))
-  } catch (error) {
-    if (error instanceof FrError) throw error.path === undefined ? named(path, error) : error
-    throw unreadable(path, error as NodeJS.ErrnoException)
-  } finally {
-    await file?.close()
-  }
-}
-
-function withoutNewline(bytes: Uint8Array): Uint8Array {
+/** Less one newline at the end, LF or CRLF. */
+export function withoutNewline(bytes: Uint8Array): Uint8Array {
   if (bytes.at(-1) !== 0x0a) return bytes
   return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1)
-}
-
-function keyError(path: string, problem: string, details: FrErrorDetails = {}): FrError {
-  return new FrError('ERR_FR_KEY', `key file ${path} ${problem}`, { ...details, path })
-}
-
-function named(path: string, error: FrError): FrError {
-  return new FrError(error.code, `key file ${path}: ${error.message}`, { path })
-}
-
-function unreadable(path: string, error: NodeJS.ErrnoException): FrError {
-  const details: FrErrorDetails = { cause: error }
-  if (error.errno !== undefined) details.errno = Math.abs(error.errno)
-  if (error.syscall !== undefined) details.syscall = error.syscall
-  return keyError(path, `cannot be read (${error.code ?? 'unknown'})`, details)
 }

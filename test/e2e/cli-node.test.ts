@@ -1,5 +1,5 @@
 /** `fr node` and the small commands, as processes: what they print and how they refuse. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ServingNode, World } from './cli-world.js'
 
@@ -95,6 +95,66 @@ describe('fr node', () => {
     const env = { CREDENTIALS_DIRECTORY: world.directory, FR_KEY: '' }
     const node = await world.node('credentials', ['--key-file', world.path('handed.key')], env)
     const status = await world.run(['status', node.address, '--json'], { FR_KEY: key })
+    expect([status.status, status.stderr]).toEqual([0, ''])
+  })
+
+  it('takes fr.key of the credentials where nothing else names a key', async () => {
+    const key = 'c'.repeat(43)
+    mkdirSync(world.path('handed'))
+    writeFileSync(world.path('handed', 'fr.key'), `${key}\r\n`, { mode: 0o444 })
+    const data = ['--listen', '127.0.0.1:0', '--data', world.path('by-credential'), '--json']
+    const node = world.start('env', [
+      '-u',
+      'FR_KEY',
+      `CREDENTIALS_DIRECTORY=${world.path('handed')}`,
+      ...[process.execPath, mainPath(), 'node', ...data],
+    ])
+    await node.until('listening line', () => node.lines.length > 0)
+    const address = String(node.lines[0]?.['address'])
+    const status = await world.run(['status', address, '--json'], { FR_KEY: key })
+    expect([status.status, status.stderr]).toEqual([0, ''])
+  })
+
+  it('takes the same key from a file, a pipe, standard input and the environment', async () => {
+    const key = 'p'.repeat(43)
+    const node = await world.node('sources', [], { FR_KEY: `${key}\r\n` })
+    writeFileSync(world.path('crlf.key'), `${key}\r\n`, { mode: 0o600 })
+    const status = [process.execPath, mainPath(), 'status', node.address].join(' ')
+    const commands = [
+      `${status} --key-file crlf.key`,
+      `${status} --key-file <(printf '%s\\n' ${key})`,
+      `printf '%s\\r\\n' ${key} | ${status} --key-file -`,
+      `${status} --key-file /dev/stdin < crlf.key`,
+      `FR_KEY=${key} ${status}`,
+    ]
+    for (const command of commands) {
+      const run = world.start('bash', ['-c', command])
+      expect([command, await run.ended, run.stderr]).toEqual([command, 0, ''])
+    }
+  })
+
+  it.runIf(process.getuid?.() === 0)('reads a secret as Kubernetes mounts it', async () => {
+    const key = 'q'.repeat(43)
+    const secret = world.path('secret.key')
+    writeFileSync(secret, `${key}\n`, { mode: 0o440 })
+    chownSync(secret, 0, 2000)
+    const data = ['--listen', '127.0.0.1:0', '--json', '--data']
+    const as = (groups: string, dir: string) => {
+      mkdirSync(world.path(dir))
+      chownSync(world.path(dir), 1000, 1000)
+      const who = ['--reuid=1000', '--regid=1000', `--groups=${groups}`]
+      const fr = [process.execPath, mainPath(), 'node', ...data, world.path(dir)]
+      return world.start('setpriv', [...who, ...fr, '--key-file', secret])
+    }
+    chmodSync(world.directory, 0o755)
+    const stranger = as('1000', 'stranger')
+    expect(await stranger.ended).toBe(1)
+    expect(stranger.stderr).toContain('cannot be read (EACCES): this process runs as uid 1000')
+    const member = as('1000,2000', 'member')
+    await member.until('listening line', () => member.lines.length > 0)
+    const status = await world.run(['status', String(member.lines[0]?.['address'])], {
+      FR_KEY: key,
+    })
     expect([status.status, status.stderr]).toEqual([0, ''])
   })
 

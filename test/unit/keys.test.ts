@@ -1,12 +1,24 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import { FrError } from '../../src/errors.js'
 import { limits } from '../../src/limits.js'
-import { generateKey, loadKeyFile, openKey, parseKey } from '../../src/runtime/keys.js'
+import { loadKeyFile, loadKeyStream } from '../../src/runtime/key-file.js'
+import { generateKey, openKey, parseKey } from '../../src/runtime/keys.js'
 import { refusal } from './protocol-support.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'fr-keys-'))
@@ -91,9 +103,25 @@ describe('loadKeyFile', () => {
     expect((await loadKeyFile(link)).bytes).toHaveLength(text.length)
   })
 
-  it.each([0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644])('refuses mode %o', async (mode) => {
-    const error = await refusedFile(keyFile(`mode-${mode}`, text, mode))
-    expect(error.message).toMatch(/chmod 600/)
+  it.each([0o604, 0o620, 0o602, 0o610, 0o601, 0o644])('refuses mode %o', async (mode) => {
+    const path = keyFile(`mode-${mode}`, text, mode)
+    const error = await refusedFile(path)
+    expect(error.message).toContain(`chmod 600 ${path}`)
+    chmodSync(path, 0o600)
+    expect((await loadKeyFile(path)).bytes).toHaveLength(text.length)
+  })
+
+  it('lets the group read that this process is in, and no other', async () => {
+    const own = keyFile('own-group', `${text}\r\n`, 0o640)
+    expect(Buffer.from((await loadKeyFile(own)).bytes).toString()).toBe(text)
+    const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])]
+    const stranger = 4711
+    expect(groups).not.toContain(stranger)
+    const other = keyFile('other-group', text, 0o640)
+    chownSync(other, process.getuid?.() ?? 0, stranger)
+    const error = await refusedFile(other)
+    expect(error.message).toContain('group 4711 can read or change it, and this process is not in')
+    expect((await loadKeyFile(other, true)).bytes).toHaveLength(text.length)
   })
 
   it('refuses what holds no key, without quoting it', async () => {
@@ -108,8 +136,34 @@ describe('loadKeyFile', () => {
     const missing = await refusedFile(join(directory, 'missing'))
     expect(missing).toMatchObject({ errno: 2, syscall: 'open' })
     await refusedFile(directory)
-    const pipe = join(directory, 'pipe')
+    const empty = join(directory, 'pipe')
+    execFileSync('mkfifo', ['-m', '600', empty])
+    const refused = refusedFile(empty)
+    closeSync(openSync(empty, 'r+'))
+    await refused
+    await refusedFile('/dev/null')
+  })
+
+  it('reads a pipe to its end, by the same rule', async () => {
+    const pipe = join(directory, 'full-pipe')
     execFileSync('mkfifo', ['-m', '600', pipe])
-    await refusedFile(pipe)
+    // Opened for both, so that neither side waits for the other.
+    const fd = openSync(pipe, 'r+')
+    writeSync(fd, `${text}\r\n`)
+    const reading = loadKeyFile(pipe)
+    closeSync(fd)
+    expect(Buffer.from((await reading).bytes).toString()).toBe(text)
+    chmodSync(pipe, 0o644)
+    expect((await refusedFile(pipe)).message).toContain('mode 0644')
+  })
+
+  it('reads a stream to its end, and no further than a key', async () => {
+    const key = await loadKeyStream(Readable.from([Buffer.from(text), Buffer.from('\n')]), '-')
+    expect(Buffer.from(key.bytes).toString()).toBe(text)
+    const endless = new Readable({ read: () => endless.push(Buffer.alloc(1024, 'x')) })
+    await expect(loadKeyStream(endless, '-')).rejects.toMatchObject({ code: 'ERR_FR_KEY' })
+    expect(endless.destroyed).toBe(true)
+    const broken = new Readable({ read: () => broken.destroy(new Error('gone')) })
+    await expect(loadKeyStream(broken, '-')).rejects.toMatchObject({ code: 'ERR_FR_KEY' })
   })
 })

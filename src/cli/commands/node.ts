@@ -66,6 +66,8 @@ function nodeCommand(options: Values): NodeCommand {
     if (!options[name])
       throw new UsageError(`--${name} is required (fr node --help shows what there is)`)
   }
+  if (options['keyFile'] === '-' && options['previousKeyFile'] === '-')
+    throw new UsageError('--key-file and --previous-key-file cannot both be standard input')
   const { listen, data, keyFile, previousKeyFile, name, engine } = options
   return {
     command: 'node',

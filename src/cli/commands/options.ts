@@ -31,7 +31,7 @@ export function refuse(what: string): never {
 
 export const keyFileOption = [
   '--key-file <file>',
-  'key shared by all nodes; otherwise FR_KEY, otherwise loopback only',
+  'key shared by all nodes (- is stdin); else FR_KEY, else loopback only',
 ] as const
 
 export function engineOption(): Option {
