@@ -11,6 +11,10 @@ export const limits = {
   /** Wire protocol version spoken and accepted. */
   protocolVersion: 1,
 
+  // --- addresses ---
+  /** The port where an address names none. */
+  defaultPort: 7400,
+
   // --- handshake (before authentication) ---
   helloBytes: 4 * KIB,
   helloMs: 5_000,

@@ -7,10 +7,11 @@ import type { NodeLink } from '../control/plan.js'
 import { refuseUnsupported } from '../control/refusals.js'
 import type { ShapeWish } from '../control/strategies.js'
 import type { Strategy } from '../control/types.js'
+import { nameFault } from '../engine/names.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { DigestAlgorithm } from '../ports.js'
-import { requireAddress } from '../runtime/address.js'
+import { requireAddress, requireAddressText } from '../runtime/address.js'
 import { type Key, openKey, parseKey } from '../runtime/keys.js'
 import { requireOptions } from './option-names.js'
 import type { NodeOptions, PushOptions, PushTarget } from './types.js'
@@ -48,8 +49,9 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
   }
   const seen = new Set<string>()
   for (const node of nodes) {
-    if (seen.has(node.address)) throw new TypeError(`to names ${node.address} twice`)
-    seen.add(node.address)
+    const address = node.address.toLowerCase()
+    if (seen.has(address)) throw new TypeError(`to names ${node.address} twice`)
+    seen.add(address)
   }
   const groupSize = optionalInteger('groupSize', options.groupSize, 1, limits.nodesPerPush)
   const shape = oneOf('shape', options.shape, shapes) ?? 'auto'
@@ -136,12 +138,11 @@ export function checkKey(option: string, key: Uint8Array | string | undefined): 
 /** Throws TypeError that names the option. */
 export function checkTarget(target: string | PushTarget, option: string): NodeLink {
   if (typeof target === 'string') {
-    requireAddress(target, option)
-    return { address: target }
+    return { address: requireAddressText(target, option) }
   }
   requireOptions('target', target, option)
   requireText(`${option}.address`, target.address)
-  requireAddress(target.address, `${option}.address`)
+  const address = requireAddressText(target.address, `${option}.address`)
   const up = optionalRate(`${option}.uplinkBytesPerSecond`, target.uplinkBytesPerSecond)
   const down = optionalRate(`${option}.downlinkBytesPerSecond`, target.downlinkBytesPerSecond)
   const { site } = target
@@ -151,25 +152,28 @@ export function checkTarget(target: string | PushTarget, option: string): NodeLi
       throw new TypeError(`${option}.site must be at most ${limits.siteChars} characters`)
   }
   return {
-    address: target.address,
+    address,
     ...(site === undefined ? {} : { site }),
     ...(up === undefined ? {} : { uplinkBytesPerSecond: up }),
     ...(down === undefined ? {} : { downlinkBytesPerSecond: down }),
   }
 }
 
-/** The name at the nodes: as bytes; by default the last component of the path. */
+/**
+ * The name at the nodes: as bytes; by default the last component of the path. Throws ERR_FR_NAME
+ * that says why no node could store it.
+ */
 function checkName(path: string, as: string | Uint8Array | undefined): Uint8Array {
   if (as !== undefined && typeof as !== 'string' && !(as instanceof Uint8Array)) {
     throw new TypeError('as must be a string or a Uint8Array')
   }
   const name = as ?? path.slice(path.lastIndexOf('/') + 1)
   const bytes = typeof name === 'string' ? new TextEncoder().encode(name) : Uint8Array.from(name)
-  if (bytes.length === 0)
-    throw new TypeError(as === undefined ? 'path names no file' : 'as must not be empty')
-  if (bytes.length > limits.nameBytes)
-    throw new TypeError(`as must be at most ${limits.nameBytes} bytes`)
-  return bytes
+  if (as === undefined && /^(?:|\.|\.\.)$/.test(name as string))
+    throw new TypeError('path names no file')
+  const fault = nameFault(bytes)
+  if (fault === null) return bytes
+  throw new FrError('ERR_FR_NAME', `${JSON.stringify(name)} cannot be stored: ${fault}`)
 }
 
 export function oneOf<T extends string>(

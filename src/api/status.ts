@@ -1,7 +1,7 @@
 /** Questions to a node: what it does (`fetchStatus`), and to have a node added (`addNode`). */
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
-import { requireAddress } from '../runtime/address.js'
+import { requireAddressText } from '../runtime/address.js'
 import { askStatus, askToAdd } from '../runtime/client.js'
 import { randomId } from '../runtime/crypto.js'
 import type { Dialler } from '../runtime/dial.js'
@@ -18,10 +18,10 @@ export async function fetchStatus(
   address: string,
   options: StatusOptions = {},
 ): Promise<NodeStatus> {
-  requireAddress(address, 'address')
+  const to = requireAddressText(address, 'address')
   requireOptions('fetchStatus', options)
-  return asked(address, options, 5_000, async (dialler, signal) => {
-    return JSON.parse(await askStatus(dialler, address, signal)) as NodeStatus
+  return asked(to, options, 5_000, async (dialler, signal) => {
+    return JSON.parse(await askStatus(dialler, to, signal)) as NodeStatus
   })
 }
 
@@ -38,12 +38,11 @@ export async function addNode(transfer: string, node: string, options: AddOption
   requireOptions('addNode', options)
   if (typeof transfer !== 'string' || !/^[0-9a-f]{32}$/.test(transfer))
     throw new TypeError(`transfer must be 32 hex digits, not ${JSON.stringify(transfer)}`)
-  requireAddress(node, 'node')
-  const { via } = options
-  requireAddress(via, 'via')
+  const added = requireAddressText(node, 'node')
+  const via = requireAddressText(options.via, 'via')
   const withinMs = limits.addMs + limits.connectMs
   await asked(via, options, withinMs, (dialler, signal) =>
-    askToAdd(dialler, via, transfer, node, signal),
+    askToAdd(dialler, via, transfer, added, signal),
   )
 }
 

@@ -22,7 +22,7 @@ export interface LogLine {
 }
 
 export interface NodeOptions {
-  /** HOST:PORT or [::1]:0; port 0 picks a free one. */
+  /** HOST[:PORT], like 10.0.0.2, [::1]:7400; port 7400 where none is given, 0 picks a free one. */
   listen: string
   dataDir: string
   /** Text is used as its UTF-8 bytes after one trailing newline is trimmed; at least 32 bytes. */
@@ -47,6 +47,7 @@ export interface FrNode extends AsyncDisposable {
 }
 
 export interface PushTarget {
+  /** HOST[:PORT]; port 7400 where none is given. */
   readonly address: string
   readonly uplinkBytesPerSecond?: number
   readonly downlinkBytesPerSecond?: number
@@ -137,7 +138,7 @@ export interface StatusOptions {
 }
 
 export interface AddOptions {
-  /** HOST:PORT of a node that takes part in the transfer; it asks the origin. */
+  /** HOST[:PORT] of a node that takes part in the transfer; it asks the origin. */
   via: string
   key?: Uint8Array | string
   signal?: AbortSignal

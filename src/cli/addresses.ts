@@ -1,7 +1,8 @@
 /**
- * Where nodes are: HOST:PORT, lists of them, and the nodes file. Pure: text in, targets out, and a
- * UsageError that says where in the file it went wrong. Names are not resolved here.
+ * Where nodes are: HOST[:PORT], lists of them, and the nodes file. Pure: text in, targets out, and
+ * a UsageError that says where in the file it went wrong. Names are not resolved here.
  */
+import { formatAddress, parseAddress as readAddress } from '../api/address.js'
 import type { PushTarget } from '../api/types.js'
 import { limits } from '../limits.js'
 import { parseRate, UsageError } from './units.js'
@@ -10,22 +11,21 @@ import { parseRate, UsageError } from './units.js'
 export const nodesFileBytesMax = 1024 * 1024
 
 /**
- * Checks HOST:PORT and returns it unchanged. HOST is a name, an IPv4 address or an IPv6 address in
- * square brackets. `portMin` is 0 where a free port may be asked for. Throws UsageError.
+ * `HOST[:PORT]` -> `HOST:PORT`. HOST is a name, an IPv4 address or an IPv6 address in square
+ * brackets; PORT is 7400 where none is given. `portMin` is 0 where a free port may be asked for.
+ * Throws UsageError.
  */
 export function parseAddress(text: string, portMin = 1): string {
-  const match = /^(\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^[\]:\s]+):(\d{1,5})$/.exec(text)
-  if (match === null) {
-    if (/^[^[\]]*:[^[\]]*:/.test(text)) {
-      throw new UsageError(`'${text}' is not HOST:PORT; write IPv6 as [::1]:7400`)
-    }
-    throw new UsageError(`'${text}' is not HOST:PORT`)
+  const address = readAddress(text, limits.defaultPort)
+  if (address !== null && address.port >= portMin) return formatAddress(address)
+  if (/^[^[\]]*:[^[\]]*:/.test(text)) {
+    throw new UsageError(`'${text}' is not HOST[:PORT]; write IPv6 as [::1]:7400`)
   }
-  const port = Number(match[2])
-  if (port < portMin || port > 65_535) {
+  const host = text.replace(/:\d+$/, '')
+  if (address !== null || (host !== text && readAddress(host, 1) !== null)) {
     throw new UsageError(`'${text}': the port is a number from ${portMin} to 65535`)
   }
-  return text
+  throw new UsageError(`'${text}' is not HOST[:PORT]`)
 }
 
 /** The id of a transfer, as `fr status` shows it. Throws UsageError. */
@@ -34,7 +34,7 @@ export function parseTransfer(text: string): string {
   throw new UsageError(`'${text}' is not the id of a transfer: 32 hex digits`)
 }
 
-/** `HOST:PORT[,HOST:PORT...]` -> targets. Throws UsageError. */
+/** `HOST[:PORT][,HOST[:PORT]...]` -> targets. Throws UsageError. */
 export function parseTargets(text: string): PushTarget[] {
   const targets: PushTarget[] = []
   for (const address of text.split(',')) {
@@ -44,8 +44,8 @@ export function parseTargets(text: string): PushTarget[] {
 }
 
 /**
- * One HOST:PORT a line, then optional `uplink=RATE downlink=RATE site=NAME`; `#` starts a comment.
- * `file` is the name that errors carry. Throws UsageError.
+ * One HOST[:PORT] a line, then optional `uplink=RATE downlink=RATE site=NAME`; `#` starts a
+ * comment. `file` is the name that errors carry. Throws UsageError.
  */
 export function parseNodesFile(text: string, file: string): PushTarget[] {
   const targets: PushTarget[] = []
@@ -92,18 +92,12 @@ function parseTarget(words: readonly string[]): PushTarget {
 }
 
 function addTarget(targets: PushTarget[], target: PushTarget): void {
-  const same = sameAs(target.address)
-  if (targets.some((known) => sameAs(known.address) === same)) {
+  const same = target.address.toLowerCase()
+  if (targets.some((known) => known.address.toLowerCase() === same)) {
     throw new UsageError(`${target.address} is named twice`)
   }
   if (targets.length === limits.nodesPerPush) {
     throw new UsageError(`more than ${limits.nodesPerPush} nodes; one push takes no more`)
   }
   targets.push(target)
-}
-
-/** One text for all ways to write an address: case of the name, zeros before the port. */
-function sameAs(address: string): string {
-  const colon = address.lastIndexOf(':')
-  return `${address.slice(0, colon).toLowerCase()}:${Number(address.slice(colon + 1))}`
 }

@@ -1,21 +1,35 @@
 /** What an error says to the user and which exit status it gives. */
-import { FrError } from '../errors.js'
+import { FrError, type FrErrorCode } from '../errors.js'
 import { Interrupted } from './context.js'
+import { defectText, isOutOfFiles, outOfFilesText } from './last-words.js'
 import { printable } from './render-text.js'
 import { UsageError } from './units.js'
 
-const usageCodes: ReadonlySet<string> = new Set(['ERR_FR_UNSUPPORTED', 'ERR_FR_TRACE'])
+/** What the command line names wrongly; every other code is about what the machine does. */
+const usageCodes: ReadonlySet<string> = new Set<FrErrorCode>([
+  'ERR_FR_UNSUPPORTED',
+  'ERR_FR_TRACE',
+  'ERR_FR_NAME',
+  'ERR_FR_IS_DIRECTORY',
+])
+
+/** ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP: the path itself is wrong, not the disk behind it. */
+const pathErrnos: ReadonlySet<number> = new Set([2, 20, 36, 40])
 
 /** 2 for what cannot be asked for, 130 and 143 for signals, 1 for what went wrong. */
 export function statusOfFailure(error: unknown): number {
   if (error instanceof Interrupted) return error.exitStatus
   if (error instanceof UsageError) return 2
-  if (error instanceof FrError && usageCodes.has(error.code)) return 2
-  return 1
+  if (!(error instanceof FrError)) return 1
+  // A source without an errno is there, and is no file that can be sent.
+  const isWrongPath =
+    error.code === 'ERR_FR_SOURCE' && (error.errno === undefined || pathErrnos.has(error.errno))
+  return usageCodes.has(error.code) || isWrongPath ? 2 : 1
 }
 
-/** One line; a stack only for what is a bug of ours. */
-export function failureText(error: unknown): string {
+/** One line; the stack of a defect follows only where `isDebug`. */
+export function failureText(error: unknown, isDebug = false): string {
+  if (isOutOfFiles(error) && !isDebug) return outOfFilesText
   if (error instanceof FrError) {
     const about = [error.node, error.path].filter(
       (name) => name !== undefined && !error.message.includes(name),
@@ -25,7 +39,7 @@ export function failureText(error: unknown): string {
   if (error instanceof UsageError || error instanceof Interrupted) {
     return printable(error.message)
   }
-  return error instanceof Error ? (error.stack ?? error.message) : printable(String(error))
+  return isDebug ? defectText(error, isDebug) : printable(defectText(error))
 }
 
 /** The library's TypeError about an option is a usage error here; any later TypeError is a bug. */

@@ -1,53 +1,22 @@
 #!/usr/bin/env node
 /**
- * `fr`: argv -> api -> exit status. Nothing heavy is imported before the command that needs it is
- * known, so that starting costs little more than Node itself. The exit status is set, never forced:
- * the process ends when everything is closed, and only a second signal ends it at once.
+ * The entry of `fr`. The program itself is loaded behind a catch, so that a process which may open
+ * no more files still says why in one line. The exit status is set, never forced: the process ends
+ * when everything is closed; only a second signal and an uncaught exception end it at once.
  */
-import { readFileSync } from 'node:fs'
-import { type Context, processContext } from './context.js'
-import { failureText, statusOfFailure } from './failures.js'
-import { type Command, parseCommandLine } from './program.js'
+import { lastWords } from './last-words.js'
 
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
+const say = (error: unknown): void => void process.stderr.write(`fr: ${lastWords(error)}\n`)
+
+process.on('uncaughtException', (error) => {
+  say(error)
+  process.exit(1)
+})
+
+try {
+  const { start } = await import('./start.js')
+  process.exitCode = await start(process.argv.slice(2))
+} catch (error) {
+  say(error)
+  process.exitCode = 1
 }
-
-async function run(command: Command, context: Context): Promise<number> {
-  switch (command.command) {
-    case 'node':
-      return (await import('./run-node.js')).runNode(command, context)
-    case 'push':
-      return (await import('./run-push.js')).runPush(command, context)
-    case 'status':
-      return (await import('./run-status.js')).runStatus(command, context)
-    case 'add':
-      return (await import('./run-add.js')).runAdd(command, context)
-    case 'digest':
-      return (await import('./run-digest.js')).runDigest(command, context)
-    case 'keygen':
-      return (await import('./run-keygen.js')).runKeygen(command, context)
-  }
-}
-
-async function main(): Promise<number> {
-  const context = processContext()
-  const parsed = parseCommandLine(process.argv.slice(2), packageVersion())
-  if (parsed.kind === 'text') {
-    context.stdout(parsed.text)
-    return 0
-  }
-  if (parsed.kind === 'usage') {
-    context.stderr(parsed.text)
-    return 2
-  }
-  try {
-    return await run(parsed.command, context)
-  } catch (error) {
-    context.stderr(`fr ${parsed.command.command}: ${failureText(error)}\n`)
-    return statusOfFailure(error)
-  }
-}
-
-process.exitCode = await main()

@@ -3,6 +3,7 @@
  * for the version it is given; it opens no file and no socket.
  */
 import { Command as Commander, CommanderError } from 'commander'
+import { limits } from '../limits.js'
 import { type AddCommand, addAdd } from './commands/add.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
 import { addKeygen, type KeygenCommand } from './commands/keygen.js'
@@ -28,6 +29,9 @@ export type Parsed =
   /** For stderr; exit status 2. */
   | { readonly kind: 'usage'; readonly text: string }
 
+/** Help fits the narrowest usual terminal, however wide the one at hand is. */
+const helpColumns = 80
+
 /** Commands of the contract that this version refuses by name. */
 const laterCommands = ['limit', 'simulate'] as const
 
@@ -48,10 +52,12 @@ export function parseCommandLine(argv: readonly string[], version: string): Pars
     },
     getOutHasColors: () => false,
     getErrHasColors: () => false,
+    getOutHelpWidth: () => helpColumns,
+    getErrHelpWidth: () => helpColumns,
   }
   for (const each of [program, ...program.commands]) each.configureOutput(streams).exitOverride()
   try {
-    program.parse(argv, { from: 'user' })
+    program.parse(helpFirst(argv, program), { from: 'user' })
   } catch (thrown) {
     if (thrown instanceof UsageError) return { kind: 'usage', text: `error: ${thrown.message}\n` }
     if (!(thrown instanceof CommanderError)) throw thrown
@@ -62,25 +68,43 @@ export function parseCommandLine(argv: readonly string[], version: string): Pars
   return { kind: 'run', command }
 }
 
+/** `fr help push` is `fr push --help`; a command that does not exist is named before any help. */
+function helpFirst(argv: readonly string[], program: Commander): readonly string[] {
+  const [first, second] = argv
+  if (first === 'help') {
+    return second === undefined ? ['--help'] : helpFirst([second, '--help'], program)
+  }
+  const isKnown = program.commands.some((command) => command.name() === first)
+  return first === undefined || first.startsWith('-') || isKnown ? argv : [first]
+}
+
 function buildProgram(version: string, found: (command: Command) => void): Commander {
   const program = new Commander('fr')
     .description('Puts one file on many machines as fast as the network allows.')
-    .version(version, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print help; also: fr COMMAND --help')
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print help; also: fr help COMMAND')
     .helpCommand(false)
+    .configureHelp({
+      // The options of a command are in its own help.
+      subcommandTerm: (command) =>
+        `${command.name()}${command.usage().replace('[options]', '')}`.trimEnd(),
+    })
     .showHelpAfterError('(fr --help shows what there is)')
     .addHelpText(
       'after',
       `
 Examples:
-  $ fr keygen --out fr.key                                  one key for all machines
-  $ fr node --listen 10.0.0.2:7400 --data /srv/data --key-file fr.key
-  $ fr push model.bin --to 10.0.0.2:7400,10.0.0.3:7400 --key-file fr.key
+  $ fr keygen --out fr.key                           one key for all machines
+  $ fr node --listen 10.0.0.2 --data /srv/data --key-file fr.key
+  $ fr push model.bin --to 10.0.0.2,10.0.0.3 --key-file fr.key
 
-Exit status: 0 every node complete; 3 some nodes complete, some not; 1 failed; 2 usage;
-130 and 143 when stopped by SIGINT and SIGTERM.
+HOST[:PORT] is a name, 10.0.0.2 or [::1]; the port is ${limits.defaultPort} where none is given.
 
-Environment: FR_KEY holds the key where no --key-file is given; NO_COLOR, FORCE_COLOR.`,
+Exit status: 0 every node complete; 3 some nodes complete, some not; 1 failed;
+2 usage; 130 and 143 when stopped by SIGINT and SIGTERM.
+
+Environment: FR_KEY holds the key where no --key-file is given; NO_COLOR,
+FORCE_COLOR.`,
     )
   addNode(program, found)
   addPush(program, found)

@@ -12,10 +12,10 @@ import type {
   SourceFile,
   Storage,
 } from '../ports.js'
+import { hiddenDir } from './names.js'
 import { fromNative, type NativeEngine, nativeError } from './native-addon.js'
 import { asFrError } from './portable-checks.js'
 import { lockNames, refuseLocked } from './portable-lock.js'
-import { hiddenDir } from './portable-names.js'
 
 interface Pending {
   resolve(done: Done): void

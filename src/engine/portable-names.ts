@@ -9,15 +9,10 @@
 import type { Stats } from 'node:fs'
 import { lstat, mkdir, open, realpath } from 'node:fs/promises'
 import { FrError } from '../errors.js'
-import { limits } from '../limits.js'
+import { nameFault, splitName } from './names.js'
 import { asFrError, systemCode } from './portable-checks.js'
 
-/** The directory of the product inside a data directory; no name may lead into it. */
-export const hiddenDir = '.fastreplica'
-
-const slash = 0x2f
 const separator = Buffer.from('/')
-const isCaseSensitive = process.platform === 'linux'
 
 export interface ConfinedName {
   readonly components: readonly Buffer[]
@@ -41,38 +36,12 @@ export function join(...parts: readonly (Buffer | string)[]): Buffer {
 
 /** Judges the bytes alone; `root` is the real path of the data directory. */
 export function parseName(root: Buffer, name: Uint8Array): ConfinedName {
+  const fault = nameFault(name)
+  if (fault !== null) throw refuse(fault)
   const bytes = Buffer.from(name)
-  if (bytes.length === 0) throw refuse('it is empty')
-  if (bytes.length > limits.nameBytes) throw refuse(`it is longer than ${limits.nameBytes} bytes`)
-  if (bytes.includes(0)) throw refuse('it holds a NUL')
-  if (bytes[0] === slash) throw refuse('it is absolute')
   const components = splitName(bytes)
-  for (const component of components) {
-    if (component.length === 0) throw refuse('it has an empty component')
-    if (component.equals(Buffer.from('.')) || component.equals(Buffer.from('..'))) {
-      throw refuse('it has a component that is . or ..')
-    }
-    if (component.length > limits.nameComponentBytes) {
-      throw refuse(`a component is longer than ${limits.nameComponentBytes} bytes`)
-    }
-  }
-  const first = (components[0] as Buffer).toString('latin1')
-  if ((isCaseSensitive ? first : first.toLowerCase()) === hiddenDir) {
-    throw refuse(`${hiddenDir} is reserved`)
-  }
   const parent = join(root, ...components.slice(0, -1))
   return { components, parent, path: join(root, bytes) }
-}
-
-function splitName(bytes: Buffer): Buffer[] {
-  const components: Buffer[] = []
-  let from = 0
-  for (let at = bytes.indexOf(slash); at !== -1; at = bytes.indexOf(slash, from)) {
-    components.push(bytes.subarray(from, at))
-    from = at + 1
-  }
-  components.push(bytes.subarray(from))
-  return components
 }
 
 async function look(path: Buffer): Promise<Stats | undefined> {

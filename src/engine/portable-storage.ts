@@ -45,17 +45,11 @@ import type {
   SourceFile,
   Storage,
 } from '../ports.js'
+import { hiddenDir } from './names.js'
 import { asFrError, checkInteger, known, systemCode } from './portable-checks.js'
 import type { FileTable, HandleSource, OpenFile } from './portable-files.js'
 import { acquireLock, lockNames, refuseFlocked } from './portable-lock.js'
-import {
-  hiddenDir,
-  inspectName,
-  join,
-  makeParents,
-  parseName,
-  syncDirectory,
-} from './portable-names.js'
+import { inspectName, join, makeParents, parseName, syncDirectory } from './portable-names.js'
 
 const openAsync = promisify(open)
 const closeAsync = promisify(close)

@@ -9,12 +9,16 @@ export interface Address {
   readonly port: number
 }
 
-/** Null when the text is not an address. Port 0 is allowed: "pick one". */
-export function parseAddress(text: string): Address | null {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+/**
+ * Null when the text is not an address. Port 0 is allowed: "pick one". The port may be left out
+ * where a default is given; an IPv6 address needs its brackets even then, because `::1:7400` is
+ * an IPv6 address too.
+ */
+export function parseAddress(text: string, defaultPort?: number): Address | null {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text)
   if (match === null) return null
-  const port = Number(match[3])
-  if (port > 65_535) return null
+  const port = match[3] === undefined ? defaultPort : Number(match[3])
+  if (port === undefined || port > 65_535) return null
   if (match[1] !== undefined) return parseIpv6(match[1]) === null ? null : { host: match[1], port }
   const host = match[2] ?? ''
   return parseIpv4(host) !== null || isHostName(host) ? { host, port } : null

@@ -4,21 +4,30 @@
  */
 import type { AddressInfo } from 'node:net'
 import { FrError } from '../errors.js'
+import { limits } from '../limits.js'
 import { type Address, formatAddress, isLoopback, parseAddress } from '../protocol/address.js'
 import type { Key } from './keys.js'
 
 export { type Address, formatAddress, isIp, isLoopback, parseAddress } from '../protocol/address.js'
 
-/** Throws TypeError that names the option when `text` is not HOST:PORT. */
+/**
+ * The address that a person wrote; the port is `limits.defaultPort` where none is given. Throws
+ * TypeError that names the option when `text` is not HOST or HOST:PORT.
+ */
 export function requireAddress(text: string, option: string): Address {
-  const address = parseAddress(text)
+  const address = typeof text === 'string' ? parseAddress(text, limits.defaultPort) : null
   if (address === null) {
-    const example = '10.0.0.2:7400, [::1]:7400 or node-a:7400'
+    const example = 'node-a, 10.0.0.2:7400 or [::1]:7400'
     throw new TypeError(
-      `${option} must be HOST:PORT (like ${example}), not ${JSON.stringify(text)}`,
+      `${option} must be HOST[:PORT] (like ${example}), not ${JSON.stringify(text)}`,
     )
   }
   return address
+}
+
+/** Like requireAddress; returns the one spelling HOST:PORT. */
+export function requireAddressText(text: string, option: string): string {
+  return formatAddress(requireAddress(text, option))
 }
 
 /** What a listening server is bound to, as HOST:PORT. */

@@ -1,7 +1,7 @@
 /** `fr node` and the small commands, as processes: what they print and how they refuse. */
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ServingNode, World } from './cli-world.js'
+import { main, type ServingNode, World } from './cli-world.js'
 
 let world: World
 beforeAll(() => {
@@ -82,7 +82,7 @@ describe('fr node', () => {
     const wide = await world.run(['node', ...data, '--key-file', 'wide.key'])
     expect([wide.status, wide.stderr]).toEqual([1, expect.stringContaining('ERR_FR_KEY')])
     const missing = await world.run(['node', ...data, '--key-file', 'none.key'])
-    expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('ERR_FR_KEY')])
+    expect([missing.status, missing.stderr]).toEqual([2, expect.stringContaining('ERR_FR_KEY')])
     for (const FR_KEY of ['', 'short']) {
       const run = await world.run(['node', ...data], { FR_KEY })
       expect([run.status, run.stderr]).toEqual([1, expect.stringContaining('ERR_FR_KEY')])
@@ -262,7 +262,7 @@ describe('fr digest', () => {
     const missing = await world.run(['digest', 'none'])
     expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('ERR_FR_SOURCE')])
     const directory = await world.run(['digest', '.'])
-    expect(directory.status).toBe(1)
+    expect(directory.status).toBe(2)
     expect(directory.stderr).toContain('ERR_FR_IS_DIRECTORY')
   })
 })
@@ -274,6 +274,11 @@ describe('fr', () => {
     [['push', 'f', '--too', 'h:1'], '(Did you mean --to?)'],
     [['push', 'f', '--to', 'h:1,h:1'], 'h:1 is named twice'],
     [['push', 'f', '--nodes', 'none.txt'], '--nodes: '],
+    [['push', 'none', '--to', '127.0.0.1:1'], 'ERR_FR_SOURCE: none: '],
+    [['push', '.', '--to', '127.0.0.1:1'], 'path names no file'],
+    [['push', '/', '--to', '127.0.0.1:1', '--as', 'x'], 'ERR_FR_IS_DIRECTORY: /: '],
+    [['push', 'f', '--as', '../x', '--to', '127.0.0.1:1'], 'ERR_FR_NAME: "../x" cannot be stored'],
+    [['help', 'psh'], '(Did you mean push?)'],
     [['push', 'f', '--to', 'h:1', '--shape', 'chain'], 'ERR_FR_UNSUPPORTED'],
     [['push', 'f', '--to', 'h:1', '--limit-up', '1Mbit'], 'ERR_FR_UNSUPPORTED'],
     [['simulate', '--nodes', '3'], 'ERR_FR_UNSUPPORTED'],
@@ -283,6 +288,24 @@ describe('fr', () => {
     expect(run).toMatchObject({ status: 2, stdout: '' })
     expect(run.stderr).toContain(text)
     expect(run.stderr).not.toMatch(/^ {4}at /m)
+  })
+
+  it.each([24, 32])('says in one line that %d open files are too few', async (most) => {
+    world.file('few.bin', 1000)
+    const fr = 'ulimit -n "$0" && exec "$@"'
+    const run = world.start('bash', [
+      '-c',
+      fr,
+      String(most),
+      process.execPath,
+      main,
+      ...['push', 'few.bin', '--to', '127.0.0.1:1'],
+    ])
+    expect(await run.ended).toBe(1)
+    expect(run.stderr).toMatch(
+      /^fr(?: push)?: too many open files: raise the limit .*ulimit -n .*\n$/,
+    )
+    expect(run.stdout).toBe('')
   })
 
   it('says where a nodes file is wrong', async () => {

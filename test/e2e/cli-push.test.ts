@@ -268,13 +268,13 @@ describe('fr push to three nodes', () => {
   it('refuses what is no file', async () => {
     mkdirSync(world.path('folder'), { recursive: true })
     const directory = await world.run(['push', 'folder', '--json', '--to', listOf(nodes)])
-    expect(directory.status).toBe(1)
+    expect(directory.status).toBe(2)
     expect(directory.stderr).toContain('ERR_FR_IS_DIRECTORY')
     expect(directory.lines).toEqual([
       { event: 'error', code: 'ERR_FR_IS_DIRECTORY', text: expect.any(String) },
     ])
     const missing = await world.run(['push', 'no such\n', '--to', listOf(nodes)])
-    expect(missing.status).toBe(1)
+    expect(missing.status).toBe(2)
     expect(missing.stderr).toMatch(/^fr push: ERR_FR_SOURCE: .*no such\\x0a/)
     expect(missing.stderr.trimEnd().split('\n')).toHaveLength(1)
   })

@@ -109,11 +109,18 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     })
 
     it.each([
-      ['../escape', 'ERR_FR_NAME'],
-      ['/etc/passwd', 'ERR_FR_NAME'],
-      ['.fastreplica/x', 'ERR_FR_NAME'],
-      ['taken', 'ERR_FR_IS_DIRECTORY'],
-    ])('the name %s is refused with %s', async (as, code) => {
+      ['../escape', 'it has a component that is . or ..'],
+      ['/etc/passwd', 'it is absolute'],
+      ['.fastreplica/x', '.fastreplica is reserved'],
+    ])('the name %s is refused before any node is contacted', (as, why) => {
+      const { path } = world.file('data.bin', 1000)
+      const pushed = () => push(path, { to: ['127.0.0.1:1'], engine, as })
+      const message = `${JSON.stringify(as)} cannot be stored: ${why}`
+      expect(pushed).toThrow(expect.objectContaining({ code: 'ERR_FR_NAME', message }))
+    })
+
+    it('the name of a directory is refused', async () => {
+      const [as, code] = ['taken', 'ERR_FR_IS_DIRECTORY']
       const node = await world.node()
       const { path } = world.file('data.bin', 1000)
       await push(path, { to: [node.address], engine, as: 'taken/inside' }).result

@@ -30,7 +30,9 @@ function synopsis(): string {
     const help = helpOf(command, '--help')
     const usage = /^Usage: (.*)$/m.exec(help)?.[1]
     const about = help.split('\n')[2]
-    const options = /\nOptions:\n([\s\S]*?)\n\n/.exec(help)?.[1]
+    // Every group of options, and neither the arguments nor the examples.
+    const groups = help.split('\n\n').filter((block) => /^[^\n]*:\n {2}-/.test(block))
+    const options = groups.map((group) => group.replace(/^Options:\n/, '')).join('\n')
     return `${usage}\n  ${about}\n${options}`
   })
   return `\`\`\`text\n${blocks.join('\n\n')}\n\`\`\``

@@ -141,8 +141,14 @@ describe('isLoopback', () => {
 describe('for the layers above', () => {
   it('names the option', () => {
     expect(requireAddress('a:1', 'listen')).toEqual({ host: 'a', port: 1 })
-    expect(() => requireAddress('a', 'listen')).toThrow(/^listen must be HOST:PORT/)
-    expect(() => requireAddress('a', 'listen')).toThrow(TypeError)
+    expect(() => requireAddress('a:', 'listen')).toThrow(/^listen must be HOST\[:PORT\]/)
+    expect(() => requireAddress('a:', 'listen')).toThrow(TypeError)
+  })
+
+  it('adds the default port where none is given', () => {
+    expect(requireAddress('a', 'to')).toEqual({ host: 'a', port: 7400 })
+    expect(requireAddress('[::1]', 'to')).toEqual({ host: '::1', port: 7400 })
+    expect(() => requireAddress('::1', 'to')).toThrow(TypeError)
   })
 
   it('formats what a server is bound to', () => {

@@ -11,6 +11,14 @@ describe('parseAddress', () => {
     'localhost:80',
   ])('%s', (text) => expect(parseAddress(text)).toBe(text))
 
+  it.each([
+    ['node-1', 'node-1:7400'],
+    ['10.0.0.2', '10.0.0.2:7400'],
+    ['[::1]', '[::1]:7400'],
+    ['[fe80::1%eth0]', '[fe80::1%eth0]:7400'],
+    ['node-1:07401', 'node-1:7401'],
+  ])('%s is %s', (text, address) => expect(parseAddress(text)).toBe(address))
+
   it('takes port 0 only where a port may be picked', () => {
     expect(parseAddress('127.0.0.1:0', 0)).toBe('127.0.0.1:0')
     expect(() => parseAddress('127.0.0.1:0')).toThrow('the port is a number from 1 to 65535')
@@ -18,12 +26,14 @@ describe('parseAddress', () => {
 
   it.each([
     '',
-    'host',
     'host:',
     ':7400',
     'host:port',
     'ho st:1',
-    '[::1]',
+    '::1',
+    '[node-1]',
+    '127.1',
+    '10.0.0.300:1',
     'host:123456',
     'host:1/x',
   ])('refuses %j', (text) => expect(() => parseAddress(text)).toThrow(UsageError))
@@ -33,7 +43,7 @@ describe('parseAddress', () => {
 
   it('says how IPv6 is written', () =>
     expect(() => parseAddress('::1:7400')).toThrow(
-      "'::1:7400' is not HOST:PORT; write IPv6 as [::1]:7400",
+      "'::1:7400' is not HOST[:PORT]; write IPv6 as [::1]:7400",
     ))
 })
 
@@ -45,9 +55,13 @@ describe('parseTargets', () => {
       { address: '[::1]:3' },
     ]))
   it('refuses an empty place', () =>
-    expect(() => parseTargets('a:1,,b:2')).toThrow("'' is not HOST:PORT"))
+    expect(() => parseTargets('a:1,,b:2')).toThrow("'' is not HOST[:PORT]"))
   it('refuses the same twice', () =>
     expect(() => parseTargets('a:1,b:2,a:1')).toThrow('a:1 is named twice'))
+  it('knows the same by another spelling', () => {
+    expect(() => parseTargets('Host,host:7400')).toThrow('host:7400 is named twice')
+    expect(() => parseTargets('a:1,a:01')).toThrow('a:1 is named twice')
+  })
   it('refuses more than a push takes', () => {
     const list = Array.from({ length: 65 }, (_, index) => `host:${index + 1}`)
     expect(parseTargets(list.slice(1).join(','))).toHaveLength(64)
@@ -68,7 +82,7 @@ describe('parseNodesFile', () => {
       '10.0.0.4:7400 site=a#b\r',
       '',
     ]
-    expect(() => parse(text.join('\n'))).toThrow("nodes.txt:5: '[::1]:7400#7' is not HOST:PORT")
+    expect(() => parse(text.join('\n'))).toThrow("nodes.txt:5: '[::1]:7400#7' is not HOST[:PORT]")
     text[4] = '[::1]:7400 #7'
     expect(parse(text.join('\n'))).toEqual([
       { address: '10.0.0.2:7400', uplinkBytesPerSecond: 125_000_000, site: 'ams' },
@@ -90,14 +104,14 @@ describe('parseNodesFile', () => {
     ['a:1 downlink=0bit', "nodes.txt:1: '0bit' is no"],
     ['a:1 downlink=1e30bit', "nodes.txt:1: '1e30bit' is not a rate"],
     ['a:1 uplink=Infinity', "nodes.txt:1: 'Infinity' is not a rate"],
-    ['a:1\nb:2\nA:0001 uplink=1Gbit', 'nodes.txt:3: A:0001 is named twice'],
+    ['a:1\nb:2\nA:0001 uplink=1Gbit', 'nodes.txt:3: A:1 is named twice'],
     ['a:1 uplink=fast', "nodes.txt:1: 'fast' is not a rate"],
     ['a:1 uplink=', "nodes.txt:1: 'uplink=' is not NAME=VALUE"],
     ['a:1 uplink', "nodes.txt:1: 'uplink' is not NAME=VALUE"],
     ['a:1 site=x site=y', 'nodes.txt:1: site is given twice'],
     [`a:1 site=${'s'.repeat(65)}`, 'nodes.txt:1: a site is named by at most 64 characters'],
     ['a:1 uplink=9999Tbit', 'nodes.txt:1: '],
-    ['\n\nuplink=1Gbit', "nodes.txt:3: 'uplink=1Gbit' is not HOST:PORT"],
+    ['\n\nuplink=1Gbit', "nodes.txt:3: 'uplink=1Gbit' is not HOST[:PORT]"],
     ['# nothing\n\n', 'nodes.txt: names no node'],
     ['', 'nodes.txt: names no node'],
   ])('refuses %j', (text, message) => {

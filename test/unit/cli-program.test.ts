@@ -17,6 +17,7 @@ const help = (line: string) => {
   expect(parsed.kind).toBe('text')
   return parsed.kind === 'text' ? parsed.text : ''
 }
+const names = ['node', 'push', 'status', 'add', 'digest', 'keygen']
 const log = { format: 'text', level: 'warn' }
 
 describe('fr push', () => {
@@ -28,6 +29,8 @@ describe('fr push', () => {
       noClobber: false,
       dryRun: false,
       json: false,
+      quiet: false,
+      progress: true,
       log,
     }))
 
@@ -55,6 +58,8 @@ describe('fr push', () => {
       connectMs: 1500,
       dryRun: true,
       json: true,
+      quiet: false,
+      progress: true,
       log: { format: 'json', level: 'debug' },
     }))
 
@@ -63,17 +68,37 @@ describe('fr push', () => {
       to: [{ address: 'h:1' }, { address: 'h:2' }, { address: 'h:3' }],
     }))
 
+  it('takes the default port where an address names none', () => {
+    expect(command('push a --to h,[::1]')).toMatchObject({
+      to: [{ address: 'h:7400' }, { address: '[::1]:7400' }],
+    })
+    expect(command('node --listen 127.0.0.1 --data d')).toMatchObject({ listen: '127.0.0.1:7400' })
+    expect(command('status h')).toMatchObject({ address: 'h:7400' })
+    const id = '0'.repeat(32)
+    expect(command(`add ${id} h --via [::1]`)).toMatchObject({
+      address: 'h:7400',
+      via: '[::1]:7400',
+    })
+  })
+
+  it('shows errors only with --quiet, and no progress without', () => {
+    expect(command('push a --to h --quiet')).toMatchObject({
+      quiet: true,
+      progress: false,
+      log: { level: 'error' },
+    })
+    expect(command('push a --to h -q --log-level debug')).toMatchObject({ log: { level: 'error' } })
+    expect(command('push a --to h --no-progress')).toMatchObject({ quiet: false, progress: false })
+  })
+
   it.each([
     ['push', "missing required argument 'path'"],
-    ['push a', 'give either --to HOST:PORT[,HOST:PORT...] or --nodes FILE'],
-    ['push a --to h:1 --nodes f', 'give either --to HOST:PORT[,HOST:PORT...] or --nodes FILE'],
+    ['push a', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
+    ['push a --to h:1 --nodes f', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
     ['push a b --to h:1', 'too many arguments'],
-    ['push a --to h', "--to: 'h' is not HOST:PORT"],
+    ['push a --to ::1', "--to: '::1' is not HOST[:PORT]; write IPv6 as [::1]:7400"],
     ['push a --to h:1,h:1', '--to: h:1 is named twice'],
-    [
-      'push a --to h:1 --shape ring',
-      'Allowed choices are auto, unicast, group, chain, tree, binomial',
-    ],
+    ['push a --to h:1 --shape ring', 'Allowed choices are auto, unicast, group.'],
     ['push a --to h:1 --group-size 0', "'0' is not a whole number from 1 to 64"],
     ['push a --to h:1 --uplink 200', "'200' is not a rate"],
     ['push a --to h:1 --connect-timeout soon', "'soon' is not a duration"],
@@ -87,7 +112,7 @@ describe('fr push', () => {
     ['push a --to h:1 --trace t.json --dry-run', '--trace shows what a push did'],
     ['push a --to h:1 --trace=', '--trace is empty'],
     ['push a --to h:1 --trace', 'argument missing'],
-    ['push a --to Host:1,hOST:01', '--to: hOST:01 is named twice'],
+    ['push a --to Host:1,hOST:01', '--to: hOST:1 is named twice'],
     [
       'push a --to h:1 --limit-up 1Mbit',
       'ERR_FR_UNSUPPORTED: this version does not offer fr push --limit-up',
@@ -143,7 +168,7 @@ describe('fr node', () => {
   it.each([
     ['node --data d', '--listen is required'],
     ['node --listen h:0', '--data is required'],
-    ['node --listen h --data d', "'h' is not HOST:PORT"],
+    ['node --listen h: --data d', "'h:' is not HOST[:PORT]"],
     ['node --listen h:0 --data d --keep-partials 7', "'7' is not a duration"],
     ['node --listen h:0 --data d --min-free lots', "'lots' is not a size"],
     ['node --listn h:0 --data d', '(Did you mean --listen?)'],
@@ -170,8 +195,8 @@ describe('the small commands', () => {
     expect(command('keygen --out k')).toEqual({ command: 'keygen', out: 'k' })
   })
   it.each([
-    ['status', "missing required argument 'host:port'"],
-    ['status h', "'h' is not HOST:PORT"],
+    ['status', "missing required argument 'host[:port]'"],
+    ['status h:x', "'h:x' is not HOST[:PORT]"],
     ['status h:0', 'the port is a number from 1 to 65535'],
     ['digest', "missing required argument 'file'"],
     ['keygen out', 'too many arguments'],
@@ -201,10 +226,10 @@ describe('fr add', () => {
 
   it.each([
     ['add', "missing required argument 'transfer'"],
-    [`add ${id}`, "missing required argument 'host:port'"],
+    [`add ${id}`, "missing required argument 'host[:port]'"],
     [`add ${id} h:1`, '--via is required'],
     [`add ${id} h:1 --via`, 'argument missing'],
-    [`add ${id} h:1 --via h`, "'h' is not HOST:PORT"],
+    [`add ${id} h:1 --via :1`, "':1' is not HOST[:PORT]"],
     [`add ${id} h:0 --via h:2`, 'the port is a number from 1 to 65535'],
     [`add ${id.toUpperCase()} h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
     [`add ${id}0 h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
@@ -229,11 +254,38 @@ describe('fr', () => {
   it('shows its help on stderr where no command is given', () =>
     expect(usage('')).toContain('Usage: fr'))
 
-  it('prints its version', () => expect(help('--version')).toBe('1.2.3\n'))
+  it('prints its version', () => {
+    expect(help('--version')).toBe('1.2.3\n')
+    expect(help('-v')).toBe('1.2.3\n')
+  })
+
+  it('has help under the word too, and names what it has no help for', () => {
+    expect(help('help')).toBe(help('--help'))
+    expect(help('help push')).toBe(help('push --help'))
+    expect(usage('help psh')).toContain("unknown command 'psh'\n(Did you mean push?)")
+    expect(usage('psh --help')).toContain("unknown command 'psh'\n(Did you mean push?)")
+    expect(usage('help limit')).toContain('ERR_FR_UNSUPPORTED')
+  })
+
+  it('has help that fits 80 columns', () => {
+    for (const line of ['--help', ...names.map((name) => `${name} --help`)]) {
+      for (const each of help(line).split('\n')) expect(each.length).toBeLessThanOrEqual(80)
+    }
+  })
+
+  it('shows no option that it refuses, and still refuses it by name', () => {
+    const shown = names.map((name) => help(`${name} --help`)).join()
+    expect(shown).not.toMatch(/chain|tree|binomial|--mirror|--group-size|--limit-up|--handover/)
+    expect(command('push a --to h --shape chain --group-size 2')).toMatchObject({
+      shape: 'chain',
+      groupSize: 2,
+    })
+    expect(command('node --listen h --data d --mirror')).toMatchObject({ mirror: true })
+  })
 
   it('has help with examples for each command, and for no command that it lacks', () => {
     const text = help('--help')
-    for (const name of ['node', 'push', 'status', 'add', 'digest', 'keygen']) {
+    for (const name of names) {
       expect(text).toMatch(new RegExp(`^ {2}${name} `, 'm'))
       const own = help(`${name} --help`)
       expect(own).toContain(`Usage: fr ${name}`)

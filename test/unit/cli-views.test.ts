@@ -228,7 +228,7 @@ describe('failures', () => {
   it.each([
     [new UsageError('no'), 2, 'no'],
     [new FrError('ERR_FR_UNSUPPORTED', 'adaptive'), 2, 'ERR_FR_UNSUPPORTED: adaptive'],
-    [new FrError('ERR_FR_SOURCE', 'no\nsuch'), 1, 'ERR_FR_SOURCE: no\\x0asuch'],
+    [new FrError('ERR_FR_SOURCE', 'no\nsuch', { errno: 2 }), 2, 'ERR_FR_SOURCE: no\\x0asuch'],
     [new FrError('ERR_FR_AUTH', 'other key', { node: 'h:1' }), 1, 'ERR_FR_AUTH: h:1: other key'],
     [
       new FrError('ERR_FR_AUTH', 'h:1 has another key', { node: 'h:1' }),
@@ -237,7 +237,10 @@ describe('failures', () => {
     ],
     [new Interrupted('SIGINT'), 130, 'stopped by SIGINT'],
     [new Interrupted('SIGTERM'), 143, 'stopped by SIGTERM'],
-    ['text', 1, 'text'],
+    [new FrError('ERR_FR_SOURCE', 'not yours', { errno: 13 }), 1, 'ERR_FR_SOURCE: not yours'],
+    [new FrError('ERR_FR_IS_DIRECTORY', 'd'), 2, 'ERR_FR_IS_DIRECTORY: d'],
+    [new FrError('ERR_FR_NAME', 'n'), 2, 'ERR_FR_NAME: n'],
+    ['text', 1, 'defect: text'],
   ])('%s', (error, status, text) => {
     expect(statusOfFailure(error)).toBe(status)
     expect(failureText(error)).toBe(text)
@@ -249,9 +252,20 @@ describe('failures', () => {
     const other = new FrError('ERR_FR_KEY')
     expect(asUsage(other)).toBe(other)
   })
-  it('show the stack of what is a bug', () => {
-    expect(failureText(new RangeError('odd'))).toContain('cli-views.test.ts')
-    expect(statusOfFailure(new RangeError('odd'))).toBe(1)
+  it('show where a defect is, and its stack on demand', () => {
+    const defect = new RangeError('odd\nnumber')
+    expect(failureText(defect)).toMatch(/^defect: RangeError: odd at .*cli-views\.test\.ts:\d+/)
+    expect(failureText(defect)).not.toContain('\n')
+    expect(failureText(defect, true)).toBe(defect.stack)
+    expect(statusOfFailure(defect)).toBe(1)
+  })
+  it('say what to do where no more files may be opened', () => {
+    const line = /^too many open files: raise the limit .*ulimit -n/
+    const system = Object.assign(new Error('EMFILE: open'), { code: 'EMFILE', errno: -24 })
+    expect(failureText(system)).toMatch(line)
+    expect(failureText(new FrError('ERR_FR_LIMIT', 'file', { errno: 24 }))).toMatch(line)
+    expect(failureText(new FrError('ERR_FR_UNREACHABLE', 'no', { cause: system }))).toMatch(line)
+    expect(statusOfFailure(system)).toBe(1)
   })
 })
 

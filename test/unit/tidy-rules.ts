@@ -266,11 +266,12 @@ export const rules: readonly Rule[] = [
     ],
   },
   {
-    name: 'process.exit is for the second SIGINT alone',
+    name: 'process.exit is for the second SIGINT and the uncaught exception alone',
     applies: isSource,
     check(text, path) {
       const found = codeOf(text).match(/\bprocess\.(?:exit|reallyExit|abort)\s*\(/g)?.length ?? 0
-      const allowed = path.startsWith('src/cli/') && /SIGINT/.test(text) ? 1 : 0
+      const reasons = [/SIGINT/, /uncaughtException/].filter((reason) => reason.test(text))
+      const allowed = path.startsWith('src/cli/') ? reasons.length : 0
       return found > allowed ? ['set process.exitCode and let the loop run empty'] : []
     },
     bad: [
@@ -280,6 +281,7 @@ export const rules: readonly Rule[] = [
     ],
     good: [
       { path: 'src/cli/a.ts', text: "on('SIGINT', () => process.exit(130))" },
+      { path: 'src/cli/a.ts', text: "on('uncaughtException', () => process.exit(1))" },
       { path: 'src/api/a.ts', text: 'process.exitCode = 1' },
     ],
   },

@@ -20,12 +20,12 @@ export function addAdd(program: Commander, found: (command: AddCommand) => void)
     .description('Add a node to a push that is running.')
     .argument('<transfer>', 'its id, as fr status shows it', checked(parseTransfer))
     .argument(
-      '<host:port>',
+      '<host[:port]>',
       'the node to add',
       checked((text) => parseAddress(text)),
     )
     .option(
-      '--via <host:port>',
+      '--via <host[:port]>',
       'a node that takes part in the transfer (required)',
       checked((text) => parseAddress(text)),
     )
@@ -34,11 +34,12 @@ export function addAdd(program: Commander, found: (command: AddCommand) => void)
     .addHelpText(
       'after',
       `
-Returns when the node takes part, or could not be had. Its outcome is in the result of the push.
+Returns when the node takes part, or could not be had. Its outcome is in the
+result of the push.
 
 Examples:
-  $ fr status 10.0.0.2:7400 --json | jq -r '.transfers[].transfer'
-  $ fr add 0123456789abcdef0123456789abcdef 10.0.0.9:7400 --via 10.0.0.2:7400 --key-file fr.key`,
+  $ fr status 10.0.0.2 --json | jq -r '.transfers[].transfer'
+  $ fr add 0123456789abcdef0123456789abcdef 10.0.0.9 --via 10.0.0.2`,
     )
     .action((transfer: string, address: string, options) =>
       found(addCommand(transfer, address, options)),

@@ -1,5 +1,6 @@
 /** `fr digest` on the command line: its options and what they ask for. */
-import { type Command as Commander, Option } from 'commander'
+import type { Command as Commander } from 'commander'
+import { choice } from './options.js'
 
 export interface DigestCommand {
   readonly command: 'digest'
@@ -12,9 +13,7 @@ export function addDigest(program: Commander, found: (command: DigestCommand) =>
     .command('digest')
     .description('Print the digest of a file, as nodes report it.')
     .argument('<file>', 'the file')
-    .addOption(
-      new Option('--digest <algorithm>', 'how blocks are digested').choices(['xxh64', 'sha256']),
-    )
+    .addOption(choice('--digest <algorithm>', 'how blocks are digested', ['xxh64', 'sha256']))
     .addHelpText(
       'after',
       `

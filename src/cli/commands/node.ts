@@ -1,5 +1,5 @@
 /** `fr node` on the command line: its options and what they ask for. */
-import type { Command as Commander } from 'commander'
+import { type Command as Commander, Option } from 'commander'
 import { parseAddress } from '../addresses.js'
 import { parseDuration, parseSize, UsageError } from '../units.js'
 import {
@@ -32,7 +32,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     .command('node')
     .description('Receive, store and pass on files until stopped.')
     .option(
-      '--listen <host:port>',
+      '--listen <host[:port]>',
       'address to serve (required); port 0 picks a free one',
       checked((text) => parseAddress(text, 0)),
     )
@@ -40,7 +40,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key that is accepted while keys are changed')
     .option('--name <name>', 'name of this node in status and logs')
-    .option('--mirror', 'this node already holds whole files')
+    .addOption(new Option('--mirror').hideHelp())
     .addOption(engineOption())
     .option(
       '--keep-partials <duration>',
@@ -53,8 +53,8 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     'after',
     `
 Examples:
-  $ fr node --listen 127.0.0.1:7400 --data /tmp/a
-  $ fr node --listen '[::]:7400' --data /srv/data --key-file /etc/fr.key --min-free 10GiB
+  $ fr node --listen 127.0.0.1 --data /tmp/a
+  $ fr node --listen '[::]:7400' --data /srv/data --key-file /etc/fr.key
   $ FR_KEY=$(cat fr.key) fr node --listen 10.0.0.2:0 --data /srv/data --json`,
   )
   command.action((options) => found(nodeCommand(options)))

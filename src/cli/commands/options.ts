@@ -34,21 +34,36 @@ export const keyFileOption = [
   'key shared by all nodes (- is stdin); else FR_KEY, else loopback only',
 ] as const
 
+/**
+ * An option that takes one of `choices`. Help shows them, or only `shown` where this version
+ * refuses some of them by name.
+ */
+export function choice(
+  flags: string,
+  description: string,
+  choices: readonly string[],
+  shown: readonly string[] = choices,
+): Option {
+  return new Option(flags, `${description}: ${shown.join(', ')}`).argParser((text: string) => {
+    if (choices.includes(text)) return text
+    throw new InvalidArgumentError(`Allowed choices are ${shown.join(', ')}.`)
+  })
+}
+
 export function engineOption(): Option {
-  return new Option('--engine <engine>', 'what moves the bytes').choices(['native', 'portable'])
+  return choice('--engine <engine>', 'what moves the bytes', ['native', 'portable'])
 }
 
 export function logOptions(command: Commander, level: LogWish['level']): Commander {
   return command
     .addOption(
-      new Option('--log-format <format>', 'log lines as key=value or JSON')
-        .choices(['text', 'json'])
-        .default('text'),
+      choice('--log-format <format>', 'how log lines are written', ['text', 'json']).default(
+        'text',
+        'text',
+      ),
     )
     .addOption(
-      new Option('--log-level <level>', 'least level that is logged')
-        .choices(logLevels)
-        .default(level),
+      choice('--log-level <level>', 'least level that is logged', logLevels).default(level, level),
     )
 }
 

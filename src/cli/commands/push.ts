@@ -6,6 +6,7 @@ import { parseTargets } from '../addresses.js'
 import { parseCount, parseDuration, parseRate, UsageError } from '../units.js'
 import {
   checked,
+  choice,
   engineOption,
   given,
   keyFileOption,
@@ -34,9 +35,15 @@ export interface PushCommand {
   /** File for the timeline. */
   readonly trace?: string
   readonly dryRun: boolean
-  readonly log: LogWish
   readonly json: boolean
+  /** Errors only. */
+  readonly quiet: boolean
+  /** How far it is, while it runs. */
+  readonly progress: boolean
+  readonly log: LogWish
 }
+
+const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
 
 const classicUnicast =
   '--strategy classic deals parts to a group of nodes, --shape unicast makes none'
@@ -52,63 +59,60 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .command('push')
     .description('Put a file on nodes.')
     .argument('<path>', 'the file')
+    .optionsGroup('What goes where:')
     .addOption(
-      new Option('--to <list>', 'HOST:PORT[,HOST:PORT...]; may be given more than once').argParser(
-        (text: string, before: string | undefined) =>
-          before === undefined ? text : `${before},${text}`,
+      new Option(
+        '--to <list>',
+        'HOST[:PORT][,HOST[:PORT]...]; may be given more than once',
+      ).argParser((text: string, before: string | undefined) =>
+        before === undefined ? text : `${before},${text}`,
       ),
     )
-    .option('--nodes <file>', 'file with one HOST:PORT a line, # comments, uplink= downlink= site=')
-    .option('--as <name>', 'name at the nodes (default: the name of the file)')
-    .option(...keyFileOption)
-    .addOption(
-      new Option('--strategy <strategy>', 'how the file is dealt out').choices([
-        'adaptive',
-        'classic',
-      ]),
-    )
-    .addOption(
-      new Option('--shape <shape>', 'who feeds whom').choices([
-        'auto',
-        'unicast',
-        'group',
-        'chain',
-        'tree',
-        'binomial',
-      ]),
-    )
     .option(
-      '--group-size <k>',
-      'nodes of one group',
-      checked((text) => parseCount(text, 1, limits.nodesPerPush)),
+      '--nodes <file>',
+      'file with one HOST[:PORT] a line, # comments, uplink= downlink= site=',
     )
-    .addOption(
-      new Option('--digest <algorithm>', 'how blocks are verified').choices(['xxh64', 'sha256']),
-    )
-    .addOption(engineOption())
+    .option('--as <name>', 'name at the nodes (default: the name of the file)')
     .option('--no-clobber', 'refuse nodes that already hold the name')
+    .option(...keyFileOption)
+    .optionsGroup('How it goes:')
+    .addOption(
+      choice('--strategy <strategy>', 'how the file is dealt out', ['adaptive', 'classic']),
+    )
+    .addOption(choice('--shape <shape>', 'who feeds whom', shapes, shapes.slice(0, 3)))
+    .addOption(
+      new Option('--group-size <k>')
+        .argParser(checked((text) => parseCount(text, 1, limits.nodesPerPush)))
+        .hideHelp(),
+    )
+    .addOption(choice('--digest <algorithm>', 'how blocks are verified', ['xxh64', 'sha256']))
+    .addOption(engineOption())
     .option(
       '--uplink <rate>',
       'uplink of this machine, for the predicted time, the bound and the first second',
       checked(parseRate),
     )
+    .optionsGroup('How long to wait:')
     .option(
       '--connect-timeout <duration>',
       'how long to wait for a connection (default: 3s)',
       checked((text) => Math.ceil(parseDuration(text, 0.001, 600) * 1000)),
     )
-    .option('--trace <file>', 'write a timeline for a trace viewer (Chrome trace format)')
+    .optionsGroup('What is shown:')
     .option('--dry-run', 'print the plan, send nothing')
+    .option('-q, --quiet', 'print errors only')
+    .option('--no-progress', 'print no progress, only the plan and the outcome')
     .option('--json', 'one JSON object a line on stdout: plan, progress, node, result')
+    .option('--trace <file>', 'write a timeline for a trace viewer (Chrome trace format)')
   for (const [flags] of laterPushOptions) command.addOption(new Option(flags).hideHelp())
   logOptions(command, 'warn').addHelpText(
     'after',
     `
 Examples:
-  $ fr push model.bin --to 10.0.0.2:7400,10.0.0.3:7400 --key-file fr.key
+  $ fr push model.bin --to 10.0.0.2,10.0.0.3 --key-file fr.key
   $ fr push model.bin --nodes nodes.txt --as models/v2.bin --digest sha256
   $ fr push model.bin --nodes nodes.txt --uplink 10Gbit --dry-run
-  $ fr push model.bin --nodes nodes.txt --json | jq 'select(.event == "result").efficiency'`,
+  $ fr push model.bin --nodes nodes.txt --json | jq 'select(.event == "result")'`,
   )
   command.action((path: string, options) => found(pushCommand(path, options)))
 }
@@ -119,7 +123,7 @@ function pushCommand(path: string, options: Values): PushCommand {
     if (options[name] !== undefined) refuse(`fr push ${flags.replace(/ .*/, '')}`)
   }
   if ((to === undefined) === (nodes === undefined)) {
-    throw new UsageError('give either --to HOST:PORT[,HOST:PORT...] or --nodes FILE')
+    throw new UsageError('give either --to HOST[:PORT][,...] or --nodes FILE')
   }
   if (path === '') throw new UsageError('PATH is empty')
   if (strategy === 'classic' && shape === 'unicast') throw new UsageError(classicUnicast)
@@ -136,6 +140,7 @@ function pushCommand(path: string, options: Values): PushCommand {
       throw error
     }
   }
+  const quiet = options['quiet'] === true
   return {
     command: 'push',
     path,
@@ -158,6 +163,8 @@ function pushCommand(path: string, options: Values): PushCommand {
     noClobber: options['clobber'] === false,
     dryRun: options['dryRun'] === true,
     json: options['json'] === true,
-    log: { format: options['logFormat'], level: options['logLevel'] },
+    quiet,
+    progress: options['progress'] !== false && !quiet,
+    log: { format: options['logFormat'], level: quiet ? 'error' : options['logLevel'] },
   }
 }

@@ -15,7 +15,7 @@ export function addStatus(program: Commander, found: (command: StatusCommand) =>
     .command('status')
     .description('Show what a node is doing.')
     .argument(
-      '<host:port>',
+      '<host[:port]>',
       'the node',
       checked((text) => parseAddress(text)),
     )
@@ -25,8 +25,8 @@ export function addStatus(program: Commander, found: (command: StatusCommand) =>
       'after',
       `
 Examples:
-  $ fr status 10.0.0.2:7400 --key-file fr.key
-  $ fr status 10.0.0.2:7400 --json | jq .freeBytes`,
+  $ fr status 10.0.0.2 --key-file fr.key
+  $ fr status 10.0.0.2:7401 --json | jq .freeBytes`,
     )
     .action((address: string, options) => found(statusCommand(address, options)))
 }

@@ -1,0 +1,52 @@
+/**
+ * `fr`: argv -> api -> exit status. Nothing heavy is imported before the command that needs it is
+ * known, so that starting costs little more than Node itself.
+ */
+import { readFileSync } from 'node:fs'
+import { type Context, processContext } from './context.js'
+import { failureText, statusOfFailure } from './failures.js'
+import { type Command, parseCommandLine } from './program.js'
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+async function run(command: Command, context: Context): Promise<number> {
+  switch (command.command) {
+    case 'node':
+      return (await import('./run-node.js')).runNode(command, context)
+    case 'push':
+      return (await import('./run-push.js')).runPush(command, context)
+    case 'status':
+      return (await import('./run-status.js')).runStatus(command, context)
+    case 'add':
+      return (await import('./run-add.js')).runAdd(command, context)
+    case 'digest':
+      return (await import('./run-digest.js')).runDigest(command, context)
+    case 'keygen':
+      return (await import('./run-keygen.js')).runKeygen(command, context)
+  }
+}
+
+/** Runs one command line, without interpreter and script; resolves to the exit status. */
+export async function start(argv: readonly string[]): Promise<number> {
+  const context = processContext()
+  const parsed = parseCommandLine(argv, packageVersion())
+  if (parsed.kind === 'text') {
+    context.stdout(parsed.text)
+    return 0
+  }
+  if (parsed.kind === 'usage') {
+    context.stderr(parsed.text)
+    return 2
+  }
+  try {
+    return await run(parsed.command, context)
+  } catch (error) {
+    const { command } = parsed
+    const isDebug = 'log' in command && command.log.level === 'debug'
+    context.stderr(`fr ${command.command}: ${failureText(error, isDebug)}\n`)
+    return statusOfFailure(error)
+  }
+}
