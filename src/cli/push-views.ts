@@ -79,16 +79,46 @@ export class JsonView implements PushView {
   }
 }
 
+/** Errors and what the user asked for by a signal; nothing where all goes well. */
+export class QuietView implements PushView {
+  readonly #context: Context
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  plan(): void {}
+
+  progress(): void {}
+
+  node(outcome: NodeOutcome): void {
+    if (outcome.status !== 'complete') this.say(outcomeLine(outcome))
+  }
+
+  say(line: string): void {
+    this.#context.stderr(`${line}\n`)
+  }
+
+  end(): void {}
+}
+
 /** Lines for a log file: one for the plan, one per outcome, one of progress every 2 s at most. */
 export class PlainView implements PushView {
   readonly #context: Context
   readonly #name: string
+  readonly #showsProgress: boolean
   readonly #now: () => number
   #lastProgressMs: number
 
-  constructor(context: Context, name: string, now: () => number = () => performance.now()) {
+  constructor(
+    context: Context,
+    name: string,
+    now: () => number = () => performance.now(),
+    showsProgress = true,
+  ) {
     this.#context = context
     this.#name = name
+    this.#showsProgress = showsProgress
     this.#now = now
     this.#lastProgressMs = now()
   }
@@ -99,7 +129,7 @@ export class PlainView implements PushView {
 
   progress(progress: Progress): void {
     const now = this.#now()
-    if (now - this.#lastProgressMs < plainMs) return
+    if (!this.#showsProgress || now - this.#lastProgressMs < plainMs) return
     this.#lastProgressMs = now
     this.say(progressLine(progress))
   }

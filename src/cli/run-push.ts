@@ -10,7 +10,7 @@ import type { PushCommand } from './commands/push.js'
 import { type Context, Interrupted, watchSignals } from './context.js'
 import { asUsage, failureText } from './failures.js'
 import { keyOption } from './keys.js'
-import { BothViews, JsonView, LiveView, PlainView, type PushView } from './push-views.js'
+import { BothViews, JsonView, LiveView, PlainView, type PushView, QuietView } from './push-views.js'
 import { closingLines, planLines, pushExitStatus } from './render-push.js'
 import { isLogged, logText } from './render-text.js'
 import { argumentBytes, type Source, withSource } from './sources.js'
@@ -72,16 +72,25 @@ async function pushSource(
     return 0
   }
   view.end(result)
-  context.stderr(`${closingLines(result, context.paintStderr).join('\n')}\n`)
+  if (!command.quiet) {
+    context.stderr(`${closingLines(result, context.paintStderr).join('\n')}\n`)
+  }
   return pushExitStatus(result)
 }
 
 /** JSON goes to stdout; people look at stderr, unless both are one and the same screen. */
 function makeView(command: PushCommand, context: Context, name: string): PushView {
   if (command.json && context.stdoutIsTerminal) return new JsonView(context)
-  const people =
-    context.terminal() === null ? new PlainView(context, name) : new LiveView(context, name)
+  const people = peopleView(command, context, name)
   return command.json ? new BothViews(new JsonView(context), people) : people
+}
+
+function peopleView(command: PushCommand, context: Context, name: string): PushView {
+  if (command.quiet) return new QuietView(context)
+  const isLive = command.progress && context.terminal() !== null
+  return isLive
+    ? new LiveView(context, name)
+    : new PlainView(context, name, () => performance.now(), command.progress)
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {

@@ -82,7 +82,7 @@ describe('fr node', () => {
     const wide = await world.run(['node', ...data, '--key-file', 'wide.key'])
     expect([wide.status, wide.stderr]).toEqual([1, expect.stringContaining('ERR_FR_KEY')])
     const missing = await world.run(['node', ...data, '--key-file', 'none.key'])
-    expect([missing.status, missing.stderr]).toEqual([2, expect.stringContaining('ERR_FR_KEY')])
+    expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('ERR_FR_KEY')])
     for (const FR_KEY of ['', 'short']) {
       const run = await world.run(['node', ...data], { FR_KEY })
       expect([run.status, run.stderr]).toEqual([1, expect.stringContaining('ERR_FR_KEY')])
@@ -260,7 +260,7 @@ describe('fr digest', () => {
 
   it('refuses what is no file', async () => {
     const missing = await world.run(['digest', 'none'])
-    expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('ERR_FR_SOURCE')])
+    expect([missing.status, missing.stderr]).toEqual([2, expect.stringContaining('ERR_FR_SOURCE')])
     const directory = await world.run(['digest', '.'])
     expect(directory.status).toBe(2)
     expect(directory.stderr).toContain('ERR_FR_IS_DIRECTORY')
@@ -331,13 +331,24 @@ describe('fr', () => {
   })
 
   it('loads the library in no command before it is needed', () => {
-    const sources = ['main', 'program', 'context', 'failures', 'units', 'render-text', 'addresses']
-    for (const name of sources) {
-      const text = readFileSync(new URL(`../../src/cli/${name}.ts`, import.meta.url), 'utf8')
-      const loaded = [...text.matchAll(/^import (?!type )[^;]*? from '([^']+)'/gm)].map(
-        (match) => match[1],
-      )
-      expect(loaded.filter((from) => from?.startsWith('../api'))).toEqual([])
+    const src = new URL('../../src/', import.meta.url)
+    const loaded = new Set<string>()
+    const load = (file: URL): void => {
+      const name = file.href.slice(src.href.length)
+      if (loaded.has(name)) return
+      loaded.add(name)
+      const text = readFileSync(file, 'utf8')
+      const forms = /^(?:import|export) (?:\{[^}]*\}|\w+) from '(\.[^']+)\.js'/gm
+      for (const [, from] of text.matchAll(forms)) load(new URL(`${from}.ts`, file))
     }
+    load(new URL('cli/start.ts', src))
+    expect(loaded).toContain('cli/commands/push.ts')
+    expect([...loaded].filter((name) => !name.startsWith('cli/')).sort()).toEqual([
+      'api/address.ts',
+      'errors.ts',
+      'limits.ts',
+      'protocol/address.ts',
+      'runtime/address.ts',
+    ])
   })
 })

@@ -118,7 +118,7 @@ describe('fr push to three nodes', () => {
     expectCopies(Buffer.from([0x63, 0xfd]), content)
     const missing = shell(`"$0" "$1" push "$(printf 'z\\377')" --to "$2"`)
     expect([await missing.ended, missing.stderr]).toEqual([
-      1,
+      2,
       expect.stringMatching(/^fr push: ERR_FR_SOURCE: .*ENOENT/),
     ])
   })
@@ -263,6 +263,17 @@ describe('fr push to three nodes', () => {
     expect(plain).not.toContain(`${sequence}[32m`)
     expect(plain).not.toContain(`${sequence}[1m`)
     expect(await onTerminal({ TERM: 'dumb' })).not.toContain(sequence)
+  })
+
+  it('prints nothing with --quiet where all goes well, and errors only where not', async () => {
+    const content = world.file('quiet.bin', MIB)
+    const run = await world.run(['push', 'quiet.bin', '--quiet', '--to', listOf(nodes)])
+    expect(run).toMatchObject({ status: 0, stdout: '', stderr: '' })
+    expectCopies('quiet.bin', content)
+    const to = `127.0.0.1:1,${listOf(nodes)}`
+    const some = await world.run(['push', 'quiet.bin', '-q', '--to', to])
+    expect(some).toMatchObject({ status: 3, stdout: '' })
+    expect(some.stderr).toMatch(/^127\.0\.0\.1:1 failed after \S+ s: ERR_FR_UNREACHABLE: .*\n$/)
   })
 
   it('refuses what is no file', async () => {

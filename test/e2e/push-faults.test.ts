@@ -230,7 +230,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const to = ['127.0.0.1:7400']
       expect(() => push('', { to })).toThrow(/path/)
       expect(() => push('x', { to: [] })).toThrow(/to must name/)
-      expect(() => push('x', { to: ['nonsense'] })).toThrow(/to\[0\]/)
+      expect(() => push('x', { to: ['non sense'] })).toThrow(/to\[0\]/)
       expect(() => push('x', { to: [...to, ...to] })).toThrow(/twice/)
       expect(() => push('x', { to, connectMs: -1 })).toThrow(/connectMs/)
       expect(() => push('x', { to, shape: 'chain' })).toThrow(

@@ -224,6 +224,15 @@ describe('LiveRegion', () => {
   })
 })
 
+it('PlainView says no progress where none is wanted', () => {
+  const { context, written } = recorder()
+  let now = 0
+  const view = new PlainView(context, 'a', () => now, false)
+  now = 10_000
+  view.progress(progress)
+  expect(written.stderr).toBe('')
+})
+
 describe('failures', () => {
   it.each([
     [new UsageError('no'), 2, 'no'],
