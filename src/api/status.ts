@@ -1,7 +1,7 @@
 /** Questions to a node: what it does (`fetchStatus`), and to have a node added (`addNode`). */
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
-import { requireAddressText } from '../runtime/address.js'
+import { requireAddress, requireAddressText } from '../runtime/address.js'
 import { askStatus, askToAdd } from '../runtime/client.js'
 import { randomId } from '../runtime/crypto.js'
 import type { Dialler } from '../runtime/dial.js'
