@@ -335,7 +335,7 @@ describe('dialling', () => {
   })
 
   it('refuses misuse by name', async () => {
-    await expect(dialTo('nowhere')).rejects.toThrow(/^address must be HOST:PORT/)
+    await expect(dialTo('no:where')).rejects.toThrow(/^address must be HOST/)
     await expect(dialTo('a:1', { channel: 'data' })).rejects.toThrow(/^data and pull .* 'transfer'/)
     await expect(dialTo('a:1', { transfer })).rejects.toThrow(/no others, need 'transfer'/)
     const { to: _, ...noTarget } = dataChannel
