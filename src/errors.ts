@@ -58,7 +58,7 @@ export const errorTable = {
     native: 8,
   },
   ERR_FR_SOURCE_CHANGED: {
-    meaning: 'the source changed, shrank or vanished during the transfer',
+    meaning: 'the content of the source changed during the transfer',
     retryable: true,
     native: 9,
   },

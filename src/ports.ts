@@ -263,6 +263,19 @@ export interface SourceFile {
   readonly mtime: FileTime
 }
 
+/** What a second look at a source tells; none of it is a change of content by itself. */
+export interface SourceLook {
+  /** Its times, links or mode are not those of the opening. */
+  readonly isTouched: boolean
+  /** It had a name at the opening and has none now. */
+  readonly isRemoved: boolean
+  /**
+   * Whether anybody else had it open, or mapped, for writing, at the opening or now. What is
+   * written through a mapping may move no time stamp. `unknown`: the system does not tell.
+   */
+  readonly writers: 'none' | 'some' | 'unknown'
+}
+
 export interface PublishSpec {
   readonly file: FileHandle
   /** The id the partial was created under. */
@@ -278,14 +291,14 @@ export interface PublishSpec {
  * (openat2 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS). Rejections are FrError.
  */
 export interface Storage {
-  /** A directory is ERR_FR_IS_DIRECTORY; whatever else cannot be opened for reading or is not a
-   *  regular file is ERR_FR_SOURCE. Symlinks are followed. */
-  openSource(path: string): Promise<SourceFile>
   /**
-   * Rejects with ERR_FR_SOURCE_CHANGED when size, mtime, ctime or link count differ from the
-   * opening.
+   * A directory is ERR_FR_IS_DIRECTORY; whatever else cannot be opened for reading, is not a
+   * regular file, or holds more or less than the size it tells is ERR_FR_SOURCE. Symlinks are
+   * followed.
    */
-  checkSource(file: FileHandle): Promise<void>
+  openSource(path: string): Promise<SourceFile>
+  /** Rejects with ERR_FR_SOURCE_CHANGED when the size is not that of the opening. */
+  checkSource(file: FileHandle): Promise<SourceLook>
   /** Opens (making DATA itself if only that is missing), locks (flock) and prepares
    *  DATA/.fastreplica; ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED. */
   openDataDir(path: string): Promise<DataDirHandle>

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "../core/source.h"
 #include "engine_wrap.h"
 
 namespace fr {
@@ -59,9 +60,16 @@ void EngineWrap::open_source(const Napi::CallbackInfo& info) {
   });
 }
 
+// checkSource(operation, file) -> touched, removed, writers
 void EngineWrap::check_source(const Napi::CallbackInfo& info) {
-  run(info, true,
-      [file = handle_at(info, 1, "file")]() -> Done { return {fr::check_source(file)}; });
+  run(info, true, [file = handle_at(info, 1, "file")]() -> Done {
+    SourceLook look;
+    Done done{fr::check_source(file, &look)};
+    done.result[0] = look.is_touched ? 1 : 0;
+    done.result[1] = look.is_removed ? 1 : 0;
+    done.result[2] = static_cast<int>(look.writers);
+    return done;
+  });
 }
 
 // openDataDir(operation, path) -> dir

@@ -16,7 +16,7 @@
 
 namespace fr {
 
-// What a source looked like when it was opened; any difference later means it changed.
+// What a source looked like when it was opened.
 struct SourceIdentity {
   uint64_t device = 0;
   uint64_t inode = 0;
@@ -29,6 +29,9 @@ struct SourceIdentity {
 
   bool operator==(const SourceIdentity&) const = default;
 };
+
+// Who else may be writing a file; a number of the binding's contract.
+enum class Writers : int { kNone = 0, kSome = 1, kUnknown = 2 };
 
 // An open file. Closes its fd when the last FileRef goes. Everything but the atomics is constant
 // once the file is in the table, so readers need no lock.
@@ -44,6 +47,8 @@ struct File {
   // True for what open_source opened; `identity` is then what check_source compares with.
   bool is_source = false;
   SourceIdentity identity;
+  // Of a source at opening.
+  Writers writers = Writers::kUnknown;
   // False once the file system has shown that allocating ahead does not work or does not pay.
   std::atomic<bool> fallocate_ok{true};
   // False once the kernel has refused to copy between this file and another by itself.

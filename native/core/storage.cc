@@ -1,7 +1,6 @@
 #include "storage.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,17 +11,6 @@
 
 namespace fr {
 namespace {
-
-SourceIdentity identity_of(const struct stat& found) {
-  return {.device = found.st_dev,
-          .inode = found.st_ino,
-          .links = found.st_nlink,
-          .size = found.st_size,
-          .mtime_seconds = found.st_mtim.tv_sec,
-          .mtime_nanos = found.st_mtim.tv_nsec,
-          .ctime_seconds = found.st_ctim.tv_sec,
-          .ctime_nanos = found.st_ctim.tv_nsec};
-}
 
 // The kernel cannot copy between these two by itself; reading and writing still can.
 bool is_copy_refusal(int error) {
@@ -57,44 +45,6 @@ bool is_range(uint64_t offset, uint64_t length) {
 }
 
 }  // namespace
-
-Status open_source(const char* path, SourceInfo* out) noexcept {
-  int fd;
-  do {
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  } while (fd < 0 && errno == EINTR);
-  if (fd < 0) {
-    const bool is_limit = errno == EMFILE || errno == ENFILE;
-    return {is_limit ? Code::ERR_FR_LIMIT : Code::ERR_FR_SOURCE, errno};
-  }
-  Fd held(fd);
-  struct stat found;
-  if (fstat(fd, &found) != 0) return {Code::ERR_FR_SOURCE, errno};
-  if (S_ISDIR(found.st_mode)) return {Code::ERR_FR_IS_DIRECTORY, EISDIR};
-  if (!S_ISREG(found.st_mode)) return {Code::ERR_FR_SOURCE, 0};
-  // Files of /proc say that they are empty and are not.
-  char byte;
-  if (found.st_size == 0 && pread(fd, &byte, 1, 0) > 0) return {Code::ERR_FR_SOURCE, 0};
-  auto file = std::make_shared<File>(held.release(), static_cast<uint64_t>(found.st_size));
-  file->is_source = true;
-  file->identity = identity_of(found);
-  out->file = file_table_add(std::move(file));
-  if (out->file == 0) return {Code::ERR_FR_LIMIT, 0};
-  out->size = static_cast<uint64_t>(found.st_size);
-  out->mode = found.st_mode & 07777;
-  out->mtime_seconds = found.st_mtim.tv_sec;
-  out->mtime_nanos = static_cast<uint32_t>(found.st_mtim.tv_nsec);
-  return kOkStatus;
-}
-
-Status check_source(uint32_t handle) noexcept {
-  const FileRef file = file_table_get(handle);
-  if (file == nullptr || !file->is_source) return {Code::ERR_FR_CLOSED, 0};
-  struct stat found;
-  if (fstat(file->fd, &found) != 0) return {Code::ERR_FR_SOURCE_CHANGED, errno};
-  if (identity_of(found) == file->identity) return kOkStatus;
-  return {Code::ERR_FR_SOURCE_CHANGED, 0};
-}
 
 Status copy_in(uint32_t from_handle, uint32_t to_handle, uint64_t offset,
                uint64_t length) noexcept {

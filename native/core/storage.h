@@ -1,4 +1,4 @@
-// Files on this machine: the source that is read, the partial that is landed in, the name it gets.
+// Files on this machine: the partial that is landed in, the name it gets. Sources: source.h.
 //
 // The idea: a node writes into a hidden file under DATA/.fastreplica/partials and a name appears
 // under DATA in one rename, when every byte is verified and durable. What is killed in between
@@ -21,25 +21,6 @@
 #include "status.h"
 
 namespace fr {
-
-// --- sources -----------------------------------------------------------------------------------
-
-struct SourceInfo {
-  uint32_t file = 0;  // handle in the file table
-  uint64_t size = 0;
-  uint32_t mode = 0;  // permission bits with setuid, setgid and sticky: st_mode & 07777
-  int64_t mtime_seconds = 0;
-  uint32_t mtime_nanos = 0;
-};
-
-// Opens a regular file for reading, without waiting for a fifo's writer or taking a terminal.
-// ERR_FR_IS_DIRECTORY; ERR_FR_SOURCE for anything else that is no regular file or cannot be opened;
-// ERR_FR_LIMIT when no more files can be open.
-Status open_source(const char* path, SourceInfo* out) noexcept;
-
-// ERR_FR_SOURCE_CHANGED when size, mtime, ctime or link count differ from the opening; a deleted
-// source has lost its link. ERR_FR_CLOSED for an unknown handle or a file that is no source.
-Status check_source(uint32_t file) noexcept;
 
 // --- bytes of partials -------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/sha256.h"
+#include "core/source.h"
 #include "core/storage.h"
 #include "scratch.h"
 

@@ -1,9 +1,9 @@
 /** `digestFile`: the digest a node would have to reach for this file. */
 
 import { taskBytesFor } from '../control/hashing.js'
-import type { FrError } from '../errors.js'
+import { FrError } from '../errors.js'
 import { blockBytesFor, limits } from '../limits.js'
-import type { DataEngine, SourceFile } from '../ports.js'
+import type { DataEngine, SourceFile, SourceLook } from '../ports.js'
 import { asFrError } from '../runtime/failures.js'
 import { digestBytesOf, fileDigestOf } from '../runtime/file-digest.js'
 import { WorkerHashPool } from '../runtime/hash-pool.js'
@@ -30,8 +30,12 @@ export async function digestFile(path: string, options: DigestOptions = {}): Pro
     const source = await engine.storage.openSource(path)
     const blockBytes = blockBytesFor(source.size)
     const hasher = new Hasher(engine, pool, { fileBytes: source.size, blockBytes, algorithm })
-    const digests = await digestBlocks(source, hasher, blockBytes, digestBytesOf(algorithm), signal)
-    await checkUnchanged(engine, source)
+    const read = () => digestBlocks(source, hasher, blockBytes, digestBytesOf(algorithm), signal)
+    const digests = await read()
+    const { isTouched, writers } = await lookAt(engine, source)
+    // What is equal in two readings was there between them, all of it at one moment.
+    if ((isTouched || writers === 'some') && !Buffer.from(await read()).equals(digests))
+      throw new FrError('ERR_FR_SOURCE_CHANGED', `${path} changed while it was read`, { path })
     return fileDigestOf(algorithm, source.size, blockBytes, digests, (all) => engine.xxh64(all))
   } finally {
     await pool.close()
@@ -68,9 +72,9 @@ async function digestBlocks(
   return all
 }
 
-async function checkUnchanged(engine: DataEngine, source: SourceFile): Promise<void> {
+async function lookAt(engine: DataEngine, source: SourceFile): Promise<SourceLook> {
   try {
-    await engine.storage.checkSource(source.file)
+    return await engine.storage.checkSource(source.file)
   } catch (error) {
     throw asFrError(error, 'ERR_FR_SOURCE_CHANGED')
   }

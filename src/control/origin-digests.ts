@@ -35,6 +35,12 @@ export class OriginDigests {
     this.#known.add(offset, Math.min(end, this.#bytes) - offset)
   }
 
+  /** Whether these are the digests that were put there. */
+  areEqual(offset: number, digests: Uint8Array): boolean {
+    const at = (offset / this.#blockBytes) * this.#digestBytes
+    return digests.every((byte, i) => byte === this.all[at + i])
+  }
+
   /** The whole blocks that the range touches: digests exist for nothing less. */
   blocksOf([offset, length]: RangePair): RangePair {
     const start = Math.floor(offset / this.#blockBytes) * this.#blockBytes

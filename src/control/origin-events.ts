@@ -42,7 +42,18 @@ export type OriginEvent =
       readonly digests: Uint8Array
     }
   | { readonly type: 'summed'; readonly fileDigest: string }
-  | { readonly type: 'sourceChecked' }
+  /** Blocks that were hashed before have been hashed once more, from the file as it is now. */
+  | {
+      readonly type: 'rehashed'
+      readonly offset: number
+      readonly length: number
+      readonly digests: Uint8Array
+    }
+  /**
+   * The source has the size it had. `isDoubtful`: whether its content is what was read can only be
+   * told by reading it once more.
+   */
+  | { readonly type: 'sourceChecked'; readonly isDoubtful: boolean }
   /** The source is known to have changed. */
   | { readonly type: 'sourceFailed'; readonly code: FrErrorCode; readonly text: string }
   /** Reading the source failed; whether it changed is not known yet. */
@@ -76,6 +87,8 @@ export type OriginCommand =
       readonly digests: Uint8Array
     }
   | { readonly type: 'hash'; readonly offset: number; readonly length: number }
+  /** Hash blocks once more that were hashed before; answered by `rehashed`. */
+  | { readonly type: 'rehash'; readonly offset: number; readonly length: number }
   | { readonly type: 'checkSource' }
   | { readonly type: 'sum'; readonly digests: Uint8Array }
   /** Tell the machine what the feeds have sent (`counted`). */

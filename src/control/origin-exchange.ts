@@ -146,8 +146,7 @@ export class OriginExchange {
   needed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
     const { stream, scratch, ranges } = frame
     this.#outbox.log('info', scratch ? 'repair' : 'need', peer, describeRanges(ranges))
-    // A block that is wrong at a node is most often a source that changed after it was hashed.
-    if (scratch) this.#outbox.wish(...this.#source.check())
+    if (scratch) this.#outbox.wish(...this.#source.suspect(ranges))
     else this.#digestsDirectly(peer, ranges)
     this.#tell({ type: 'needed', node: peer.node, stream, scratch, ranges, nowMs })
   }

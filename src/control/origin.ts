@@ -132,8 +132,10 @@ export class OriginMachine {
         this.#source.fileDigest = event.fileDigest
         for (const peer of this.#exchange.group) this.#sealTo(peer)
         return
+      case 'rehashed':
+        return this.#onRehashed(event.offset, event.digests, nowMs)
       case 'sourceChecked':
-        return this.#onSourceChecked()
+        return this.#onSourceChecked(event.isDoubtful)
       case 'sourceFailed':
         return this.#abortAll(event.code, event.text)
       case 'readFailed':
@@ -255,8 +257,16 @@ export class OriginMachine {
     this.#settle(peer, 'complete', null, nowMs)
   }
 
-  #onSourceChecked(): void {
-    const next = this.#source.checked()
+  #onRehashed(offset: number, digests: Uint8Array, nowMs: number): void {
+    const failure = this.#source.rehashed(offset, digests)
+    if (failure !== null) return this.#abortAll(failure.code, failure.text)
+    // Whoever holds everything waits for this machine's own reading.
+    for (const peer of this.#peers)
+      if (peer.phase === 'running' && peer.verifiedBytes >= this.#config.bytes) peer.movedMs = nowMs
+  }
+
+  #onSourceChecked(isDoubtful: boolean): void {
+    const next = this.#source.checked(isDoubtful)
     if ('code' in next) this.#abortAll(next.code, next.text)
     else this.#outbox.wish(...next)
   }

@@ -10,12 +10,14 @@ import type {
   FileHandle,
   PublishSpec,
   SourceFile,
+  SourceLook,
   Storage,
 } from '../ports.js'
 import { hiddenDir } from './names.js'
 import { fromNative, type NativeEngine, nativeError } from './native-addon.js'
 import { asFrError } from './portable-checks.js'
 import { lockNames, refuseLocked } from './portable-lock.js'
+import { sourceRefusal } from './source-refusal.js'
 
 interface Pending {
   resolve(done: Done): void
@@ -26,6 +28,9 @@ interface Done {
   readonly numbers: Float64Array
   readonly text: string
 }
+
+/** The numbers of native/core/file_table.h. */
+const writersByNumber: readonly SourceLook['writers'][] = ['none', 'some', 'unknown']
 
 const partialId = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
 
@@ -81,14 +86,24 @@ export class NativeStorage implements Storage {
   }
 
   async openSource(path: string): Promise<SourceFile> {
-    const { numbers } = await this.#run((op) => this.#engine.openSource(op, path))
+    const { numbers } = await this.#run((op) => this.#engine.openSource(op, path)).catch(
+      async (error: unknown) => {
+        throw await sourceRefusal(path, error)
+      },
+    )
     const [file = 0, size = 0, mode = 0, seconds = 0, nanos = 0] = numbers
     this.#files.add(file)
     return { file, size, mode, mtime: { seconds, nanos } }
   }
 
-  async checkSource(file: FileHandle): Promise<void> {
-    await this.#run((op) => this.#engine.checkSource(op, this.file(file)))
+  async checkSource(file: FileHandle): Promise<SourceLook> {
+    const { numbers } = await this.#run((op) => this.#engine.checkSource(op, this.file(file)))
+    const [touched, removed, writers = 2] = numbers
+    return {
+      isTouched: touched === 1,
+      isRemoved: removed === 1,
+      writers: writersByNumber[writers] ?? 'unknown',
+    }
   }
 
   async openDataDir(path: string): Promise<DataDirHandle> {

@@ -43,6 +43,7 @@ import type {
   FileTime,
   PublishSpec,
   SourceFile,
+  SourceLook,
   Storage,
 } from '../ports.js'
 import { hiddenDir } from './names.js'
@@ -50,6 +51,7 @@ import { asFrError, checkInteger, known, systemCode } from './portable-checks.js
 import type { FileTable, HandleSource, OpenFile } from './portable-files.js'
 import { acquireLock, lockNames, refuseFlocked } from './portable-lock.js'
 import { inspectName, join, makeParents, parseName, syncDirectory } from './portable-names.js'
+import { sourceRefusal } from './source-refusal.js'
 
 const openAsync = promisify(open)
 const closeAsync = promisify(close)
@@ -61,6 +63,7 @@ const futimesAsync = promisify(futimes)
 const copyBytes = 1024 * 1024
 const idPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
 const permissionBits = 0o777
+const looksAtSize = 8
 
 interface DataDir {
   readonly handle: DataDirHandle
@@ -95,17 +98,10 @@ export class PortableStorage implements Storage {
         throw asFrError(error, 'ERR_FR_SOURCE')
       }
       const file = this.#files.add(fd)
-      const stats = await this.#files.get(file).stat()
-      if (!stats.isFile()) {
+      const stats = await measure(this.#files.get(file), path).catch((error: unknown) => {
         this.#files.close(file)
-        const code = stats.isDirectory() ? 'ERR_FR_IS_DIRECTORY' : 'ERR_FR_SOURCE'
-        throw new FrError(code, `${errorTable[code].meaning} (${path})`, { path })
-      }
-      // Files of /proc say that they are empty and are not.
-      if (stats.size === 0n && (await this.#files.get(file).read(Buffer.alloc(1), 0)) > 0) {
-        this.#files.close(file)
-        throw new FrError('ERR_FR_SOURCE', `its size is not known (${path})`, { path })
-      }
+        throw error
+      })
       this.#openings.set(file, stats)
       return {
         file,
@@ -116,16 +112,15 @@ export class PortableStorage implements Storage {
     })
   }
 
-  checkSource(handle: FileHandle): Promise<void> {
+  checkSource(handle: FileHandle): Promise<SourceLook> {
     return this.#run(async () => {
       const then = known('source', handle, this.#openings.get(handle))
       const now = await this.#files.get(handle).stat()
-      const isSame =
-        now.size === then.size &&
-        now.mtimeNs === then.mtimeNs &&
-        now.ctimeNs === then.ctimeNs &&
-        now.nlink === then.nlink
-      if (!isSame) throw new FrError('ERR_FR_SOURCE_CHANGED')
+      if (now.size !== then.size) throw new FrError('ERR_FR_SOURCE_CHANGED')
+      const isTouched =
+        now.mtimeNs !== then.mtimeNs || now.ctimeNs !== then.ctimeNs || now.nlink !== then.nlink
+      // Node cannot ask for a lease, which would tell who writes.
+      return { isTouched, isRemoved: now.nlink === 0n && then.nlink > 0n, writers: 'unknown' }
     })
   }
 
@@ -328,6 +323,34 @@ export class PortableStorage implements Storage {
   #partialPath(dir: DataDir, id: string): string {
     if (!idPattern.test(id)) throw new TypeError(`id must match ${idPattern}, not ${String(id)}`)
     return `${dir.hidden}/partials/${id}`
+  }
+}
+
+/** What a file is, once it is known to be a regular one that holds as much as it says. */
+async function measure(file: OpenFile, path: string): Promise<BigIntStats> {
+  for (let look = 0; look < looksAtSize; look += 1) {
+    const stats = await file.stat()
+    if (stats.isDirectory()) {
+      const text = `${errorTable.ERR_FR_IS_DIRECTORY.meaning} (${path})`
+      throw new FrError('ERR_FR_IS_DIRECTORY', text, { path })
+    }
+    const isMeasured = stats.isFile() && (await holdsItsSize(file, Number(stats.size)))
+    if (isMeasured) return stats
+    // Of a file that grows or shrinks between two looks, the next look decides.
+    if (stats.isFile() && (await file.stat()).size !== stats.size) continue
+    throw await sourceRefusal(path, new FrError('ERR_FR_SOURCE'))
+  }
+  throw new FrError('ERR_FR_SOURCE_CHANGED')
+}
+
+/** Files of /proc and /sys tell a size that is not that of their content: nothing, or a page. */
+async function holdsItsSize(file: OpenFile, size: number): Promise<boolean> {
+  const byte = Buffer.alloc(1)
+  try {
+    const ends = (await file.read(byte, size)) === 0
+    return ends && (size === 0 || (await file.read(byte, size - 1)) === 1)
+  } catch {
+    return false
   }
 }
 

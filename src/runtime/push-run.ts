@@ -114,7 +114,14 @@ export class PushRun {
     )
     this.#remotes = spec.nodes.map(() => new Remote(engine))
     const format = { algorithm: spec.algorithm, blockBytes: this.#blockBytes }
-    this.#work = new PushSource(engine, pool, source, format, (event) => this.#loop.post(event))
+    this.#work = new PushSource(
+      engine,
+      pool,
+      source,
+      format,
+      (event) => this.#loop.post(event),
+      (text) => this.warn(text),
+    )
     this.#transfer = engine.openTransfer({ even: spec.strategy === 'classic' })
     router.route(this.#transfer, (events) => this.#onEngine(events))
     engine.addStream(this.#transfer, {
@@ -193,7 +200,9 @@ export class PushRun {
       case 'digests':
         return this.#sendDigests(command)
       case 'hash':
-        return this.#track(this.#work.hash(command.offset, command.length))
+        return this.#track(this.#work.hash('hashed', command.offset, command.length))
+      case 'rehash':
+        return this.#track(this.#work.hash('rehashed', command.offset, command.length))
       case 'checkSource':
         return this.#track(this.#work.check())
       case 'sum':

@@ -1,14 +1,27 @@
 /**
- * The file that is pushed: hashed ahead of what is sent, looked at for changes, summed up. What
- * comes of it is posted to the machine; nothing here decides what is read when.
+ * The file that is pushed: hashed ahead of what is sent, looked at for changes, read again, summed
+ * up. What comes of it is posted to the machine; nothing here decides what is read when.
  */
 import type { OriginEvent } from '../control/origin-events.js'
 import type { StreamEntry } from '../control/types.js'
-import type { DataEngine, DigestAlgorithm, HashPool, SourceFile } from '../ports.js'
+import type { DataEngine, DigestAlgorithm, HashPool, SourceFile, SourceLook } from '../ports.js'
 import { encodeName } from '../protocol/manifest.js'
 import { asFrError } from './failures.js'
 import { fileDigestOf } from './file-digest.js'
 import { Hasher } from './hasher.js'
+
+/** What a look at a source says to whoever gets the result of the push. */
+const warnings = {
+  removed:
+    'the source was removed or replaced while it was sent: the nodes hold the file that was opened',
+  written:
+    'another program has the source open for writing: the nodes hold what it held when it was read',
+} as const
+
+/** Whether only reading the content once more tells if it is what was read before. */
+export function isDoubtful(look: SourceLook): boolean {
+  return look.isTouched || look.writers !== 'none'
+}
 
 export class PushSource {
   readonly #engine: DataEngine
@@ -16,6 +29,7 @@ export class PushSource {
   readonly #algorithm: DigestAlgorithm
   readonly #blockBytes: number
   readonly #post: (event: OriginEvent) => void
+  readonly #warn: (text: string) => void
   readonly #hasher: Hasher
 
   constructor(
@@ -24,29 +38,35 @@ export class PushSource {
     source: SourceFile,
     format: { readonly algorithm: DigestAlgorithm; readonly blockBytes: number },
     post: (event: OriginEvent) => void,
+    warn: (text: string) => void,
   ) {
     this.#engine = engine
     this.#source = source
     this.#algorithm = format.algorithm
     this.#blockBytes = format.blockBytes
     this.#post = post
+    this.#warn = warn
     this.#hasher = new Hasher(engine, pool, { fileBytes: source.size, ...format })
   }
 
   /** Resolves when nothing reads the file for this any more. */
-  hash(offset: number, length: number): Promise<unknown> {
+  hash(type: 'hashed' | 'rehashed', offset: number, length: number): Promise<unknown> {
     return this.#hasher.hash(
       this.#source.file,
       { offset, length },
-      (digests) => this.#post({ type: 'hashed', offset, length, digests }),
+      (digests) => this.#post({ type, offset, length, digests }),
       (error) => this.#post({ type: 'readFailed', code: error.code, text: error.message }),
     )
   }
 
-  /** Has it changed since it was opened? */
+  /** Has it changed since it was opened, or could it have? */
   check(): Promise<unknown> {
     return this.#engine.storage.checkSource(this.#source.file).then(
-      () => this.#post({ type: 'sourceChecked' }),
+      (look) => {
+        if (look.isRemoved) this.#warn(warnings.removed)
+        if (look.writers === 'some') this.#warn(warnings.written)
+        this.#post({ type: 'sourceChecked', isDoubtful: isDoubtful(look) })
+      },
       (error: unknown) => {
         const { code, message: text } = asFrError(error, 'ERR_FR_SOURCE_CHANGED')
         this.#post({ type: 'sourceFailed', code, text })

@@ -100,6 +100,9 @@ export class Cluster implements SimNet, PullNet {
       fillDisk: (node) =>
         this.nodes[node]?.post({ type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'full' }),
       changeSource: () => this.#source.change(),
+      touchSource: () => {
+        this.#source.isTouched = true
+      },
       cancel: () => this.post({ type: 'cancelled', text: 'by the caller' }),
     })
     for (const command of this.#machine.start()) this.#execute(command)
@@ -234,24 +237,14 @@ export class Cluster implements SimNet, PullNet {
         return this.#feeds
           .get(`${originIndex}>${command.node}`)
           ?.digests({ ...command, digests: command.digests.slice() })
-      case 'hash': {
-        const { offset, length } = command
-        return this.timeline.after(
-          this.#random.between(0.5, 1.5) * this.#scenario.originHashMs,
-          () => {
-            this.post({
-              type: 'hashed',
-              offset,
-              length,
-              digests: this.#source.digests(offset, length),
-            })
-          },
-        )
-      }
+      case 'hash':
+        return this.#hash('hashed', command.offset, command.length)
+      case 'rehash':
+        return this.#hash('rehashed', command.offset, command.length)
       case 'checkSource':
         return this.timeline.after(0.2, () => {
-          if (!this.#source.hasChanged) return this.post({ type: 'sourceChecked' })
-          this.post({ type: 'sourceFailed', code: 'ERR_FR_SOURCE_CHANGED', text: 'mtime' })
+          const { hasChanged, isTouched } = this.#source
+          this.post({ type: 'sourceChecked', isDoubtful: hasChanged || isTouched })
         })
       case 'sum': {
         const fileDigest = sumOf(command.digests)
@@ -276,6 +269,12 @@ export class Cluster implements SimNet, PullNet {
       default:
         return command satisfies never
     }
+  }
+
+  #hash(type: 'hashed' | 'rehashed', offset: number, length: number): void {
+    const digests = this.#source.digests(offset, length, type === 'rehashed')
+    const hashMs = this.#random.between(0.5, 1.5) * this.#scenario.originHashMs
+    this.timeline.after(hashMs, () => this.post({ type, offset, length, digests }))
   }
 
   #dial(node: number): void {

@@ -12,8 +12,9 @@ export class SimFile {
   readonly blockBytes: number
   readonly landed = new RangeSet()
   readonly #isWrong: boolean[]
-  /** Of the source: it is not what it was when it was opened. */
+  /** Of the source: another file has taken its place, or only its times have moved. */
   hasChanged = false
+  isTouched = false
 
   constructor(bytes: number, blockBytes: number) {
     this.bytes = bytes
@@ -70,13 +71,15 @@ export class SimFile {
     return this.landed.bytes === this.bytes && !this.#isWrong.includes(true)
   }
 
-  digests(offset: number, length: number): Uint8Array {
+  /** `again`: as a second reading finds it, where a change shows. */
+  digests(offset: number, length: number, again = false): Uint8Array {
     const blocks = [...this.#blocks(offset, length)]
     const digests = new Uint8Array(blocks.length * digestBytes)
     for (const [i, block] of blocks.entries()) {
       new DataView(digests.buffer).setUint32(i * digestBytes, block)
       digests[i * digestBytes + 7] = this.isWrong(block) ? 1 : 0
     }
+    if (again && this.hasChanged) digests[digestBytes - 1] = 2
     return digests
   }
 

@@ -52,6 +52,8 @@ export interface Scenario {
   /** Chance that a chunk arrives wrong. */
   readonly wrongChance: number
   readonly sourceChangesAtMs: number | null
+  /** Its times move and its content does not. */
+  readonly sourceTouchedAtMs: number | null
   readonly cancelAtMs: number | null
   /** How long the origin takes for a hash task, and how far it may hash ahead of its feeds. */
   readonly originHashMs: number
@@ -110,6 +112,8 @@ export function scenarioOf(seed: number): Scenario {
   const added = joins.chance(0.3) ? joins.integer(1, 3) : 0
   const joinMs = Array.from({ length: added }, () => joins.between(0, lifeMs * 1.2))
   nodes.push(...joinMs.sort((a, b) => a - b).map(node))
+  const touches = new Random(seed ^ 0x70c4)
+  const sourceTouchedAtMs = touches.chance(0.1) ? touches.between(0, lifeMs) : null
   const edge = (): EdgeScenario => ({
     latencyMs: random.between(0.1, 40),
     breaksAtMs: isTroubled && random.chance(0.04) ? random.between(0, lifeMs) : null,
@@ -131,6 +135,7 @@ export function scenarioOf(seed: number): Scenario {
     nodes,
     edges,
     wrongChance: isTroubled && random.chance(0.3) ? random.between(0, 0.03) : 0,
+    sourceTouchedAtMs,
     sourceChangesAtMs: isTroubled && random.chance(0.04) ? random.between(0, lifeMs) : null,
     originHashMs: random.chance(0.3) ? random.between(50, 800) : random.between(0.5, 10),
     hashAheadBytes: random.pick([1, 20, 1000]) * blockBytes,
@@ -180,6 +185,7 @@ export function steadyScenario(seed: number): Scenario {
     edges: Array.from({ length: nodeCount + 1 }, () => Array.from({ length: nodeCount }, edge)),
     wrongChance: 0,
     sourceChangesAtMs: null,
+    sourceTouchedAtMs: null,
     originHashMs: 1,
     hashAheadBytes: 1000 * blockBytes,
     cancelAtMs: null,

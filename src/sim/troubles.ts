@@ -9,11 +9,12 @@ export interface Troubles {
   hang(node: number): void
   fillDisk(node: number): void
   changeSource(): void
+  touchSource(): void
   cancel(): void
 }
 
 export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: Troubles): void {
-  const { nodes, sourceChangesAtMs, cancelAtMs } = scenario
+  const { nodes, sourceChangesAtMs, sourceTouchedAtMs, cancelAtMs } = scenario
   for (const [i, { joinsAtMs }] of nodes.entries())
     if (joinsAtMs !== null) timeline.at(joinsAtMs, () => troubles.add(i))
   for (const [i, { trouble, atMs, uplinkFactor, uplinkChangesAtMs }] of nodes.entries()) {
@@ -24,5 +25,6 @@ export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: T
     if (trouble === 'diskFull') timeline.at(atMs, () => troubles.fillDisk(i))
   }
   if (sourceChangesAtMs !== null) timeline.at(sourceChangesAtMs, () => troubles.changeSource())
+  if (sourceTouchedAtMs !== null) timeline.at(sourceTouchedAtMs, () => troubles.touchSource())
   if (cancelAtMs !== null) timeline.at(cancelAtMs, () => troubles.cancel())
 }

@@ -3,10 +3,12 @@ import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -53,8 +55,9 @@ describe.each(engines)('$kind engine: sources', (under) => {
     execFileSync('mkfifo', [fifo])
     const directory = storage.openSource(world.root)
     await expect(directory).rejects.toEqual(failsWith('ERR_FR_IS_DIRECTORY'))
-    // A file of /proc says that it is empty.
-    const paths = [join(world.root, 'missing'), fifo, '/dev/null', '/dev/zero', '/proc/self/stat']
+    // Files of /proc say that they are empty, files of /sys that they are a page.
+    const odd = ['/proc/self/stat', '/proc/self/mem', '/proc/kmsg', '/sys/kernel/profiling']
+    const paths = [join(world.root, 'missing'), fifo, '/dev/null', '/dev/zero', ...odd]
     if (!isRoot) {
       writeFileSync(join(world.root, 'unreadable'), 'x', { mode: 0 })
       paths.push(join(world.root, 'unreadable'))
@@ -65,9 +68,52 @@ describe.each(engines)('$kind engine: sources', (under) => {
     await poll('nothing stays open', () => engine.counters().openFiles === 0)
   })
 
-  const changes: Record<string, (path: string) => void> = {
-    growing: (path) => appendFileSync(path, 'x'),
-    shrinking: (path) => truncateSync(path, 3),
+  it('says what it is that it refuses', async () => {
+    const { storage } = (await world.party()).engine
+    const fifo = join(world.root, 'fifo')
+    execFileSync('mkfifo', [fifo])
+    const texts: [string, RegExp][] = [
+      [fifo, /fifo is a FIFO/],
+      ['/dev/null', /null is a character device/],
+      ['/proc/self/mem', /mem says it has 0 bytes and holds more or less/],
+    ]
+    for (const [path, text] of texts)
+      await expect(storage.openSource(path)).rejects.toMatchObject({
+        code: 'ERR_FR_SOURCE',
+        message: expect.stringMatching(text),
+        path,
+      })
+  })
+
+  it.each<[string, (path: string) => void]>([
+    ['growing', (path) => appendFileSync(path, 'x')],
+    ['shrinking', (path) => truncateSync(path, 3)],
+  ])('%s is a change', async (_what, change) => {
+    const { storage } = (await world.party()).engine
+    const path = join(world.root, 'source')
+    writeFileSync(path, 'twelve bytes')
+    const { file } = await storage.openSource(path)
+    change(path)
+    await expect(storage.checkSource(file)).rejects.toEqual(failsWith('ERR_FR_SOURCE_CHANGED'))
+  })
+
+  it.runIf(under.kind === 'native')('knows whether somebody can write it', async () => {
+    const { storage } = (await world.party()).engine
+    const path = join(world.root, 'source')
+    writeFileSync(path, 'twelve bytes')
+    const writersOf = async (file: number) => (await storage.checkSource(file)).writers
+    const alone = await storage.openSource(path)
+    expect(await writersOf(alone.file)).toBe('none')
+    const writer = openSync(path, 'r+')
+    expect(await writersOf(alone.file)).toBe('some')
+    const beside = await storage.openSource(path)
+    closeSync(writer)
+    // What was written before it was closed may have come between two looks.
+    expect(await writersOf(beside.file)).toBe('some')
+    expect(await writersOf(alone.file)).toBe('none')
+  })
+
+  const touches: Record<string, (path: string) => void> = {
     'rewriting with the old times': (path) => {
       const { atime, mtime } = statSync(path)
       writeFileSync(path, 'TWELVE BYTES')
@@ -83,17 +129,21 @@ describe.each(engines)('$kind engine: sources', (under) => {
     'changing the mode': (path) => chmodSync(path, 0o600),
   }
 
-  it.each(Object.entries(changes))('notices %s', async (_what, change) => {
-    const { storage } = (await world.party()).engine
-    const path = join(world.root, 'source')
-    writeFileSync(path, 'twelve bytes')
-    const { file } = await storage.openSource(path)
-    await storage.checkSource(file)
-    // ctime moves with the kernel's clock tick: a change within the tick of opening is invisible.
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    change(path)
-    await expect(storage.checkSource(file)).rejects.toEqual(failsWith('ERR_FR_SOURCE_CHANGED'))
-  })
+  it.each(Object.entries(touches))(
+    'notices %s, and leaves it to the content',
+    async (what, change) => {
+      const { storage } = (await world.party()).engine
+      const path = join(world.root, 'source')
+      writeFileSync(path, 'twelve bytes')
+      const { file } = await storage.openSource(path)
+      expect(await storage.checkSource(file)).toMatchObject({ isTouched: false, isRemoved: false })
+      // ctime moves with the kernel's clock tick: a change within the tick of opening is invisible.
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      change(path)
+      const isRemoved = what === 'deleting' || what === 'replacing'
+      expect(await storage.checkSource(file)).toMatchObject({ isTouched: true, isRemoved })
+    },
+  )
 })
 
 describe.each(engines)('$kind engine: data directories', (under) => {

@@ -8,6 +8,7 @@ import { KIB, limits } from '../../src/limits.js'
 import { pushView } from '../../src/runtime/origin-view.js'
 
 const block = 64 * KIB
+const unchanged = { type: 'sourceChecked', isDoubtful: false } as const
 class Bench {
   nowMs = 0
   readonly machine: OriginMachine
@@ -59,7 +60,7 @@ class Bench {
 
   sealed(): this {
     this.hashed(0, 8)
-    this.feed({ type: 'sourceChecked' }, { type: 'summed', fileDigest: 'digest' })
+    this.feed(unchanged, { type: 'summed', fileDigest: 'digest' })
     return this
   }
 
@@ -137,7 +138,7 @@ describe('a node that is added', () => {
     early.add('n2:1')
     expect(frames(early.ready(2), 2, 'seal')).toEqual([])
     early.hashed(0, 8)
-    early.feed({ type: 'sourceChecked' })
+    early.feed(unchanged)
     const sealed = early.feed({ type: 'summed', fileDigest: 'digest' })
     expect(frames(sealed, 2, 'seal')).toHaveLength(1)
 

@@ -64,7 +64,10 @@ class Bench {
   sealed(nodes = 3): this {
     this.running(nodes)
     for (const i of [0, 1, 2]) this.hashed(i)
-    this.feed({ type: 'sourceChecked' }, { type: 'summed', fileDigest: 'digest' })
+    this.feed(
+      { type: 'sourceChecked', isDoubtful: false },
+      { type: 'summed', fileDigest: 'digest' },
+    )
     return this
   }
 
@@ -181,7 +184,7 @@ describe('OriginMachine', () => {
     expect(digestsTo(bench.hashed(1))).toEqual([[1, block, block, true]])
     bench.hashed(0)
     expect(bench.hashed(2)).toContainEqual({ type: 'checkSource' })
-    const sum = bench.feed({ type: 'sourceChecked' })
+    const sum = bench.feed({ type: 'sourceChecked', isDoubtful: false })
     expect(sum).toMatchObject([{ type: 'sum', digests: { length: 24 } }])
     const sealed = bench.feed({ type: 'summed', fileDigest: 'digest' })
     for (const node of [0, 1, 2])
@@ -197,8 +200,12 @@ describe('OriginMachine', () => {
     const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[0, block]] }
     expect(bench.from(0, need)).toContainEqual({ type: 'checkSource' })
     expect(bench.hashed(2)).not.toContainEqual({ type: 'checkSource' })
-    expect(bench.feed({ type: 'sourceChecked' })).toEqual([{ type: 'checkSource' }])
-    expect(bench.feed({ type: 'sourceChecked' })).toMatchObject([{ type: 'sum' }])
+    expect(bench.feed({ type: 'sourceChecked', isDoubtful: false })).toEqual([
+      { type: 'checkSource' },
+    ])
+    expect(bench.feed({ type: 'sourceChecked', isDoubtful: false })).toMatchObject([
+      { type: 'sum' },
+    ])
   })
 
   it('everyone complete: finish, end', () => {
@@ -414,7 +421,7 @@ describe('OriginMachine', () => {
     expect(bench.feed({ type: 'readFailed', code: 'ERR_FR_IO', text: 'EIO' })).toEqual([
       { type: 'checkSource' },
     ])
-    expect(bench.feed({ type: 'sourceChecked' }).at(-1)).toEqual({
+    expect(bench.feed({ type: 'sourceChecked', isDoubtful: false }).at(-1)).toEqual({
       type: 'end',
       failure: { code: 'ERR_FR_IO', text: 'EIO' },
     })

@@ -180,7 +180,8 @@ export class FluidPush {
         const { offset, length } = command
         const digests = new Uint8Array(8 * Math.ceil(length / (64 * KIB)))
         this.#tell({ type: 'hashed', offset, length, digests })
-      } else if (command.type === 'checkSource') this.#tell({ type: 'sourceChecked' })
+      } else if (command.type === 'checkSource')
+        this.#tell({ type: 'sourceChecked', isDoubtful: false })
       else if (command.type === 'sum') this.#tell({ type: 'summed', fileDigest: digest })
     }
   }
