@@ -1,6 +1,7 @@
 /** `startNode`: a node in this process. */
 import { limits } from '../limits.js'
 import { WorkerHashPool } from '../runtime/hash-pool.js'
+import { identityOf } from '../runtime/identity.js'
 import { type Logger, safeLogger } from '../runtime/log.js'
 import { NodeService } from '../runtime/node-service.js'
 import { type EngineHolder, openEngine } from './engines.js'
@@ -46,7 +47,13 @@ async function openNode(
   const dir = await engine.storage.openDataDir(checked.dataDir)
   const pool = new WorkerHashPool()
   try {
-    const self = { nodeId: await engine.storage.nodeId(dir), incarnation: Date.now() }
+    const { nodeId, isNew } = await identityOf(engine.storage, dir, checked.dataDir)
+    if (isNew) {
+      const text = 'this data directory came from another machine or is a copy: a new identity'
+      log({ level: 'warn', event: 'new-identity', fields: { nodeId, text } })
+    }
+    const { advertise } = checked
+    const self = { nodeId, incarnation: Date.now(), ...(advertise !== undefined && { advertise }) }
     const { listen, keys, minFreeBytes, keepPartialsSeconds } = checked
     const statusJson = (): string => boundedJson(node.status())
     const spec = {

@@ -94,6 +94,7 @@ export interface CheckedNode {
   /** First the one it dials with. */
   readonly keys: readonly Key[]
   readonly name: string | null
+  readonly advertise: string | undefined
   readonly engine: 'native' | 'portable' | undefined
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
@@ -104,6 +105,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
   requireText('listen', options.listen)
   requireText('dataDir', options.dataDir)
   if (options.name !== undefined) requireText('name', options.name)
+  if (options.advertise !== undefined) requireDialable(options.advertise, 'advertise')
   requireBoolean('mirror', options.mirror)
   if (options.mirror === true)
     throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not offer mirrors')
@@ -118,6 +120,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     dataDir: options.dataDir,
     keys: [key, ...previous],
     name: options.name ?? null,
+    advertise: options.advertise,
     engine: oneOf('engine', options.engine, engines),
     minFreeBytes: optionalInteger('minFreeBytes', options.minFreeBytes, 0) ?? limits.minFreeBytes,
     keepPartialsSeconds:
@@ -145,7 +148,8 @@ export function checkTarget(target: string | PushTarget, option: string): NodeLi
   const address = requireAddressText(target.address, `${option}.address`)
   const up = optionalRate(`${option}.uplinkBytesPerSecond`, target.uplinkBytesPerSecond)
   const down = optionalRate(`${option}.downlinkBytesPerSecond`, target.downlinkBytesPerSecond)
-  const { site } = target
+  const { site, advertise } = target
+  if (advertise !== undefined) requireDialable(advertise, `${option}.advertise`)
   if (site !== undefined) {
     requireText(`${option}.site`, site)
     if (site.length > limits.siteChars)
@@ -154,9 +158,18 @@ export function checkTarget(target: string | PushTarget, option: string): NodeLi
   return {
     address,
     ...(site === undefined ? {} : { site }),
+    ...(advertise === undefined ? {} : { advertise }),
     ...(up === undefined ? {} : { uplinkBytesPerSecond: up }),
     ...(down === undefined ? {} : { downlinkBytesPerSecond: down }),
   }
+}
+
+/** Throws TypeError that names the option when nobody can dial this address. */
+function requireDialable(text: string, option: string): void {
+  requireText(option, text)
+  const { host, port } = requireAddress(text, option)
+  if (port === 0 || host === '0.0.0.0' || host === '::')
+    throw new TypeError(`${option} must be an address that others can dial, not ${text}`)
 }
 
 /**

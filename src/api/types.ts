@@ -30,6 +30,8 @@ export interface NodeOptions {
   /** Accepted beside `key` while keys are being changed. */
   previousKey?: Uint8Array | string
   name?: string
+  /** HOST:PORT that other nodes dial, where the address that origins are given leads nowhere. */
+  advertise?: string
   mirror?: boolean
   engine?: 'native' | 'portable'
   minFreeBytes?: number
@@ -52,6 +54,8 @@ export interface PushTarget {
   readonly uplinkBytesPerSecond?: number
   readonly downlinkBytesPerSecond?: number
   readonly site?: string
+  /** HOST:PORT that its mates dial, where that differs from `address`. */
+  readonly advertise?: string
 }
 
 export interface PushOptions {

@@ -44,8 +44,9 @@ export function parseTargets(text: string): PushTarget[] {
 }
 
 /**
- * One HOST[:PORT] a line, then optional `uplink=RATE downlink=RATE site=NAME`; `#` starts a
- * comment. `file` is the name that errors carry. Throws UsageError.
+ * One HOST[:PORT] a line, then optional `uplink=RATE downlink=RATE site=NAME
+ * advertise=HOST:PORT`; `#` starts a comment. `file` is the name that errors carry. Throws
+ * UsageError.
  */
 export function parseNodesFile(text: string, file: string): PushTarget[] {
   const targets: PushTarget[] = []
@@ -83,10 +84,14 @@ function parseTarget(words: readonly string[]): PushTarget {
     seen.add(name)
     if (name === 'uplink') target.uplinkBytesPerSecond = parseRate(value)
     else if (name === 'downlink') target.downlinkBytesPerSecond = parseRate(value)
+    else if (name === 'advertise') target.advertise = parseAddress(value)
     else if (name === 'site' && value.length <= limits.siteChars) target.site = value
     else if (name === 'site')
       throw new UsageError(`a site is named by at most ${limits.siteChars} characters`)
-    else throw new UsageError(`unknown attribute '${name}'; there are uplink, downlink and site`)
+    else
+      throw new UsageError(
+        `unknown attribute '${name}'; there are uplink, downlink, site and advertise`,
+      )
   }
   return target
 }

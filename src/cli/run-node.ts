@@ -54,6 +54,7 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
     options.previousKey = await readKey(command.previousKeyFile, context)
   }
   if (command.name !== undefined) options.name = command.name
+  if (command.advertise !== undefined) options.advertise = command.advertise
   if (command.engine !== undefined) options.engine = command.engine
   if (command.minFreeBytes !== undefined) options.minFreeBytes = command.minFreeBytes
   if (command.keepPartialsSeconds !== undefined)

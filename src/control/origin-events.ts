@@ -19,7 +19,15 @@ export type OriginEvent =
   /** The node's name is being looked up; it ends with `lookUpEnded`, or `linkClosed`. */
   | { readonly type: 'lookUpBegan'; readonly node: number }
   | { readonly type: 'lookUpEnded'; readonly node: number }
-  | { readonly type: 'linkOpened'; readonly node: number; readonly nodeId: string }
+  | {
+      readonly type: 'linkOpened'
+      readonly node: number
+      readonly nodeId: string
+      /** Differs for machines that were copied with their node id. */
+      readonly incarnation?: number
+      /** HOST:PORT that the node says its mates should dial. */
+      readonly advertise?: string
+    }
   /** The control link could not be opened, or is gone. */
   | {
       readonly type: 'linkClosed'
@@ -106,6 +114,8 @@ export type OriginCommand =
       readonly node: number
       readonly text: string
     }
+  /** A sentence about the whole push, for the log and the result. */
+  | { readonly type: 'warn'; readonly event: string; readonly text: string }
   /** All is over; `failure` when the push as a whole failed. Always the last command. */
   | { readonly type: 'end'; readonly failure: Failure | null }
 

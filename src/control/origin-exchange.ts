@@ -17,6 +17,7 @@ import type { OriginSource } from './origin-source.js'
 import type { Peer } from './peer.js'
 import { expectedShares } from './plan.js'
 import { RangeSet } from './ranges.js'
+import { Reach } from './reach.js'
 import type { Frame, RangePair } from './types.js'
 
 /** Owner of bytes that nobody in particular is sent. */
@@ -30,6 +31,7 @@ export class OriginExchange {
   readonly #outbox: OriginOutbox
   readonly flow: OriginFlow
   readonly #group: Peer[] = []
+  readonly #reach = new Reach()
   #excluded: readonly number[] = []
   #digestTurn = 0
 
@@ -174,6 +176,7 @@ export class OriginExchange {
     if (mate === undefined || mate === peer) return
     const [from, to] = frame.incoming ? [mate, peer] : [peer, mate]
     if (to.phase !== 'running' || !from.isServing || to.lostFrom.has(from.node)) return
+    this.#reach.lost(from, to, frame.code)
     this.#outbox.log('warn', 'edge-lost', to, `feed from ${from.link.address} (${frame.code})`)
     to.lostFrom.add(from.node)
     this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
@@ -192,6 +195,12 @@ export class OriginExchange {
       else if (other.isServing)
         for (const frame of detourFrames(peer, true, [])) this.#outbox.send(other, frame)
     }
+  }
+
+  /** What is worth a sentence about the whole push, now that it is over. */
+  ended(): void {
+    const text = this.#reach.summary(this.#group)
+    if (text !== null) this.#outbox.wish({ type: 'warn', event: 'nodes-unreachable', text })
   }
 
   /** The digests of a run are known. A complete node relays none: it needed all of them. */

@@ -6,7 +6,8 @@ import type { Frame, Mate, RangePair } from './types.js'
 
 /** A node of the group as its mates are told of it. */
 export function mateOf(peer: Peer): Mate {
-  const { address, site } = peer.link
+  const { site } = peer.link
+  const address = peer.link.advertise ?? peer.advertise ?? peer.link.address
   const at = site === undefined ? {} : { site }
   return { index: peer.node, nodeId: peer.nodeId, address, ...at }
 }

@@ -102,7 +102,7 @@ export class OriginMachine {
       case 'lookUpEnded':
         return this.#watch.lookUp(this.#peer(event.node), event.type === 'lookUpBegan', nowMs)
       case 'linkOpened':
-        return this.#onLinkOpened(this.#peer(event.node), event.nodeId, nowMs)
+        return this.#onLinkOpened(this.#peer(event.node), event, nowMs)
       case 'linkClosed': {
         const peer = this.#peer(event.node)
         peer.hasLink = false
@@ -156,17 +156,27 @@ export class OriginMachine {
     }
   }
 
-  #onLinkOpened(peer: Peer, nodeId: string, nowMs: number): void {
+  #onLinkOpened(
+    peer: Peer,
+    { nodeId, incarnation, advertise }: OriginEvent & { type: 'linkOpened' },
+    nowMs: number,
+  ): void {
     if (peer.phase !== 'connecting') return
     peer.hasLink = true
     const twin = this.#peers.find(
-      (other) => other !== peer && other.hasLink && other.nodeId === nodeId,
+      (other) =>
+        other !== peer &&
+        other.hasLink &&
+        other.nodeId === nodeId &&
+        other.incarnation === incarnation,
     )
     if (twin !== undefined) {
       const text = `${peer.link.address} and ${twin.link.address} are the same node`
       return this.#out(peer, 'refused', 'ERR_FR_SAME_NODE', text, nowMs)
     }
     peer.nodeId = nodeId
+    peer.incarnation = incarnation
+    peer.advertise = advertise
     peer.phase = 'offered'
     peer.sinceMs = nowMs
     this.#beatMs = Math.min(this.#beatMs, nowMs + limits.beatMs)
@@ -404,6 +414,7 @@ export class OriginMachine {
       this.#outbox.send(peer, { type: 'finish' })
       this.#drop(peer)
     }
+    this.#exchange.ended()
     this.#isEnded = true
     this.#outbox.wish({ type: 'end', failure: null })
   }

@@ -19,6 +19,9 @@ export class Peer {
   readonly link: NodeLink
   phase: PeerPhase = 'connecting'
   nodeId = ''
+  incarnation: number | undefined
+  /** HOST:PORT that the node says its mates should dial. */
+  advertise: string | undefined
   hasLink = false
   hasFeed = false
   hasAccepted = false

@@ -17,6 +17,8 @@ export interface LinkSpeeds {
 export interface NodeLink extends LinkSpeeds {
   /** As the caller wrote it; used to name the limiting link. */
   readonly address: string
+  /** HOST:PORT that its mates dial; it wins over what the node says of itself. */
+  readonly advertise?: string
   /** Where the node stands: those of one site are near each other. */
   readonly site?: string
 }

@@ -4,7 +4,8 @@
  *
  *     dialler  -> hello { fr, type, channel, nonce, nodeId, incarnation, transfer?, from?, to?,
  *                         caps }
- *     acceptor -> hello { fr, type, nonce, nodeId, incarnation, caps }   prove { type, proofs }
+ *     acceptor -> hello { fr, type, nonce, nodeId, incarnation, advertise?, caps }
+ *                 prove { type, proofs }
  *     dialler  -> auth  { type, proof }
  *     acceptor -> go    { type }
  *     either side, instead of any message: error { type, code, text }, then close
@@ -19,6 +20,7 @@
 import type { Channel, DigestAlgorithm } from '../control/types.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
+import { parseAddress } from './address.js'
 import { bytesOfHex, cleanText, concat, hexOf, readU32, u32, utf8 } from './bytes.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import type { Primitives } from './primitives.js'
@@ -39,6 +41,8 @@ export interface Identity {
   /** 32 hex digits. */
   readonly nodeId: string
   readonly incarnation: number
+  /** Acceptors: HOST:PORT by which mates should dial this node; absent: as the origin does. */
+  readonly advertise?: string
 }
 
 export interface AcceptorHello extends Identity {
@@ -127,7 +131,12 @@ export function decodeDiallerHello(message: Uint8Array): DiallerHello {
 
 /** Throws the error the acceptor sent, if it sent one; so do the three below. */
 export function decodeAcceptorHello(message: Uint8Array): AcceptorHello {
-  return readSide(open(message, 'hello'))
+  const fields = open(message, 'hello')
+  const side = readSide(fields)
+  if (!fields.has('advertise')) return side
+  const advertise = fields.string('advertise', limits.addressChars)
+  if (parseAddress(advertise) === null) fields.refuse('advertise', 'is not HOST:PORT')
+  return { ...side, advertise }
 }
 
 export function decodeProve(message: Uint8Array): Uint8Array[] {

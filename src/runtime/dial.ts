@@ -26,7 +26,7 @@ export interface LinkEvents {
 
 export interface DialledLink {
   readonly link: ControlLink
-  readonly nodeId: string
+  readonly peer: Identity
 }
 
 export async function dialControl(
@@ -37,7 +37,7 @@ export async function dialControl(
   engine: DataEngine,
 ): Promise<DialledLink> {
   const established = await dial({ ...dialler, address, channel: 'control', signal })
-  return { link: linkOver(established, events, engine), nodeId: established.peer.nodeId }
+  return { link: linkOver(established, events, engine), peer: established.peer }
 }
 
 export function linkOver(

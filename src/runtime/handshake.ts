@@ -249,7 +249,11 @@ async function greetAsDialler(
     transfer: own.transfer,
     from: own.from,
     to: own.to,
-    peer: { nodeId: their.nodeId, incarnation: their.incarnation },
+    peer: {
+      nodeId: their.nodeId,
+      incarnation: their.incarnation,
+      ...(their.advertise !== undefined && { advertise: their.advertise }),
+    },
     remoteAddress: remoteAddressOf(socket),
     digests,
     key,
@@ -302,6 +306,7 @@ async function greetAsAcceptor(
     nonce: randomNonce(),
     nodeId: options.self.nodeId,
     incarnation: options.self.incarnation,
+    ...(options.self.advertise !== undefined && { advertise: options.self.advertise }),
     caps: wire.ownCapabilities(auth),
   }
   wire.checkAuth(their.caps, own.caps)

@@ -223,6 +223,13 @@ export class PushRun {
         const { level, event, node, text } = command
         return this.#log(level, event, node, text)
       }
+      case 'warn':
+        this.#spec.log({
+          level: 'warn',
+          event: command.event,
+          fields: { transfer: this.#spec.transfer, text: command.text },
+        })
+        return this.warn(command.text)
       case 'end':
         return this.#settle(command.failure)
       default:
@@ -235,7 +242,7 @@ export class PushRun {
     const address = this.#address(node)
     try {
       await this.#lookUp(node, requireAddress(address, 'address').host)
-      const { link, nodeId } = await dialControl(
+      const { link, peer } = await dialControl(
         this.#spec.dialler,
         address,
         this.#dialling.signal,
@@ -246,7 +253,7 @@ export class PushRun {
         },
         this.#engine,
       )
-      if (remote.opened(link)) this.#loop.post({ type: 'linkOpened', node, nodeId })
+      if (remote.opened(link)) this.#loop.post({ type: 'linkOpened', node, ...peer })
     } catch (error) {
       const { code, message } = asFrError(error, 'ERR_FR_UNREACHABLE')
       this.#loop.post({ type: 'linkClosed', node, code, text: message })

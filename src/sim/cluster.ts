@@ -262,6 +262,7 @@ export class Cluster implements SimNet, PullNet {
         return
       case 'announceOutcome':
       case 'answerAdd':
+      case 'warn':
         return
       case 'end':
         this.#failure = command.failure === null ? null : command.failure.code

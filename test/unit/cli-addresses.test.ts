@@ -75,7 +75,7 @@ describe('parseNodesFile', () => {
   it('reads addresses, comments and attributes', () => {
     const text = [
       '# the hall in Amsterdam',
-      '10.0.0.2:7400  uplink=1Gbit site=ams',
+      '10.0.0.2:7400  uplink=1Gbit site=ams advertise=192.168.0.2:7401',
       '',
       '  10.0.0.3:7400\tdownlink=200Mbit   # the old one',
       '[::1]:7400#7',
@@ -85,7 +85,12 @@ describe('parseNodesFile', () => {
     expect(() => parse(text.join('\n'))).toThrow("nodes.txt:5: '[::1]:7400#7' is not HOST[:PORT]")
     text[4] = '[::1]:7400 #7'
     expect(parse(text.join('\n'))).toEqual([
-      { address: '10.0.0.2:7400', uplinkBytesPerSecond: 125_000_000, site: 'ams' },
+      {
+        address: '10.0.0.2:7400',
+        uplinkBytesPerSecond: 125_000_000,
+        site: 'ams',
+        advertise: '192.168.0.2:7401',
+      },
       { address: '10.0.0.3:7400', downlinkBytesPerSecond: 25_000_000 },
       { address: '[::1]:7400' },
       { address: '10.0.0.4:7400', site: 'a#b' },
@@ -96,7 +101,7 @@ describe('parseNodesFile', () => {
     ['a:1\na:1', 'nodes.txt:2: a:1 is named twice'],
     [
       'a:1\nb:2 speed=3',
-      "nodes.txt:2: unknown attribute 'speed'; there are uplink, downlink and site",
+      "nodes.txt:2: unknown attribute 'speed'; there are uplink, downlink, site and advertise",
     ],
     ['a:1 uplink=0Mbit', "nodes.txt:1: '0Mbit' is no speed; a rate is above zero"],
     ['a:1 uplink=-5Mbit', "nodes.txt:1: '-5Mbit' is not a rate"],
@@ -108,6 +113,7 @@ describe('parseNodesFile', () => {
     ['a:1 uplink=fast', "nodes.txt:1: 'fast' is not a rate"],
     ['a:1 uplink=', "nodes.txt:1: 'uplink=' is not NAME=VALUE"],
     ['a:1 uplink', "nodes.txt:1: 'uplink' is not NAME=VALUE"],
+    ['a:1 advertise=b', "nodes.txt:1: 'b' is not HOST:PORT"],
     ['a:1 site=x site=y', 'nodes.txt:1: site is given twice'],
     [`a:1 site=${'s'.repeat(65)}`, 'nodes.txt:1: a site is named by at most 64 characters'],
     ['a:1 uplink=9999Tbit', 'nodes.txt:1: '],

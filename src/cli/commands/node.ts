@@ -19,6 +19,7 @@ export interface NodeCommand {
   readonly keyFile?: string
   readonly previousKeyFile?: string
   readonly name?: string
+  readonly advertise?: string
   readonly mirror: boolean
   readonly engine?: 'native' | 'portable'
   readonly keepPartialsSeconds?: number
@@ -40,6 +41,11 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key that is accepted while keys are changed')
     .option('--name <name>', 'name of this node in status and logs')
+    .option(
+      '--advertise <host:port>',
+      'address that other nodes dial, where it differs from --listen',
+      checked((text) => parseAddress(text)),
+    )
     .addOption(new Option('--mirror').hideHelp())
     .addOption(engineOption())
     .option(
@@ -68,12 +74,12 @@ function nodeCommand(options: Values): NodeCommand {
   }
   if (options['keyFile'] === '-' && options['previousKeyFile'] === '-')
     throw new UsageError('--key-file and --previous-key-file cannot both be standard input')
-  const { listen, data, keyFile, previousKeyFile, name, engine } = options
+  const { listen, data, keyFile, previousKeyFile, name, advertise, engine } = options
   return {
     command: 'node',
     listen,
     dataDir: data,
-    ...given({ keyFile, previousKeyFile, name, engine }),
+    ...given({ keyFile, previousKeyFile, name, advertise, engine }),
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
     mirror: options['mirror'] === true,
     json: options['json'] === true,

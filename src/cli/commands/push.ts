@@ -70,7 +70,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     )
     .option(
       '--nodes <file>',
-      'file with one HOST[:PORT] a line, # comments, uplink= downlink= site=',
+      'file with one HOST[:PORT] a line, # comments, uplink= downlink= site= advertise=',
     )
     .option('--as <name>', 'name at the nodes (default: the name of the file)')
     .option('--no-clobber', 'refuse nodes that already hold the name')
