@@ -12,7 +12,7 @@ it.each([
 ])('equal node ids %s', (_, first, second, status) => {
   const nodes = [{ address: 'a:1' }, { address: 'b:1' }]
   const config = { bytes: 1, blockBytes: 65_536, digestBytes: 8, nodes, connectMs, progressMs }
-  const machine = new OriginMachine(config, new UnicastDealer(1), 0)
+  const machine = new OriginMachine(config, new UnicastDealer('adaptive', 1), 0)
   machine.start()
   machine.handle({ type: 'linkOpened', node: 0, nodeId: 'same', incarnation: first }, 0)
   machine.handle({ type: 'linkOpened', node: 1, nodeId: 'same', incarnation: second }, 0)
