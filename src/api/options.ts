@@ -11,7 +11,7 @@ import { nameFault } from '../engine/names.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { DigestAlgorithm } from '../ports.js'
-import { requireAddress, requireAddressText } from '../runtime/address.js'
+import { formatAddress, requireAddress, requireAddressText } from '../runtime/address.js'
 import { type Key, openKey, parseKey } from '../runtime/keys.js'
 import { requireOptions } from './option-names.js'
 import type { NodeOptions, PushOptions, PushTarget } from './types.js'
@@ -105,7 +105,6 @@ export function checkNode(options: NodeOptions): CheckedNode {
   requireText('listen', options.listen)
   requireText('dataDir', options.dataDir)
   if (options.name !== undefined) requireText('name', options.name)
-  if (options.advertise !== undefined) requireDialable(options.advertise, 'advertise')
   requireBoolean('mirror', options.mirror)
   if (options.mirror === true)
     throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not offer mirrors')
@@ -120,7 +119,8 @@ export function checkNode(options: NodeOptions): CheckedNode {
     dataDir: options.dataDir,
     keys: [key, ...previous],
     name: options.name ?? null,
-    advertise: options.advertise,
+    advertise:
+      options.advertise === undefined ? undefined : dialable(options.advertise, 'advertise'),
     engine: oneOf('engine', options.engine, engines),
     minFreeBytes: optionalInteger('minFreeBytes', options.minFreeBytes, 0) ?? limits.minFreeBytes,
     keepPartialsSeconds:
@@ -149,7 +149,6 @@ export function checkTarget(target: string | PushTarget, option: string): NodeLi
   const up = optionalRate(`${option}.uplinkBytesPerSecond`, target.uplinkBytesPerSecond)
   const down = optionalRate(`${option}.downlinkBytesPerSecond`, target.downlinkBytesPerSecond)
   const { site, advertise } = target
-  if (advertise !== undefined) requireDialable(advertise, `${option}.advertise`)
   if (site !== undefined) {
     requireText(`${option}.site`, site)
     if (site.length > limits.siteChars)
@@ -158,18 +157,20 @@ export function checkTarget(target: string | PushTarget, option: string): NodeLi
   return {
     address,
     ...(site === undefined ? {} : { site }),
-    ...(advertise === undefined ? {} : { advertise }),
+    ...(advertise === undefined ? {} : { advertise: dialable(advertise, `${option}.advertise`) }),
     ...(up === undefined ? {} : { uplinkBytesPerSecond: up }),
     ...(down === undefined ? {} : { downlinkBytesPerSecond: down }),
   }
 }
 
-/** Throws TypeError that names the option when nobody can dial this address. */
-function requireDialable(text: string, option: string): void {
+/** As HOST:PORT. Throws TypeError that names the option when nobody can dial this address. */
+function dialable(text: string, option: string): string {
   requireText(option, text)
-  const { host, port } = requireAddress(text, option)
+  const address = requireAddress(text, option)
+  const { host, port } = address
   if (port === 0 || host === '0.0.0.0' || host === '::')
     throw new TypeError(`${option} must be an address that others can dial, not ${text}`)
+  return formatAddress(address)
 }
 
 /**

@@ -113,7 +113,7 @@ describe('parseNodesFile', () => {
     ['a:1 uplink=fast', "nodes.txt:1: 'fast' is not a rate"],
     ['a:1 uplink=', "nodes.txt:1: 'uplink=' is not NAME=VALUE"],
     ['a:1 uplink', "nodes.txt:1: 'uplink' is not NAME=VALUE"],
-    ['a:1 advertise=b', "nodes.txt:1: 'b' is not HOST:PORT"],
+    ['a:1 advertise=b:c', "nodes.txt:1: 'b:c' is not HOST[:PORT]"],
     ['a:1 site=x site=y', 'nodes.txt:1: site is given twice'],
     [`a:1 site=${'s'.repeat(65)}`, 'nodes.txt:1: a site is named by at most 64 characters'],
     ['a:1 uplink=9999Tbit', 'nodes.txt:1: '],
