@@ -2,7 +2,7 @@
  * The machine's limit and the product, in turns: 4 nodes and 1 GiB, 8 nodes and 256 MiB, new files
  * on tmpfs. Three programs take part in every round, each in fresh processes:
  *
- * - limit: bench/limit, the bare data movement in C;
+ * - limit: bench/limit, the bare data movement in C, where there is a C compiler;
  * - engine: the native engine alone, one process per node, no digests (bench/engine.mjs);
  * - push: real `fr node` processes and `fr push`, content compared after the clock has stopped;
  *   to 4 nodes once more with the portable engine, which carries every byte through JavaScript.
@@ -24,6 +24,7 @@ import {
   warmMemory,
 } from './workspace.mjs'
 
+const limitName = 'limit'
 const portable = 'fr push, portable engine'
 
 /** Of the limit's rate, and of its CPU with what digests may cost more. */
@@ -35,7 +36,7 @@ const portableCpuWanted = 0.6
 async function limitTrial(workspace, source, { nodes, bytes }) {
   const output = workspace.makeDirectory('limit')
   const args = ['--nodes', nodes, '--size', bytes, '--source', source, '--output', output]
-  const run = await workspace.collect(limitProgram(), args.map(String))
+  const run = await workspace.collect(limitProgram().program, args.map(String))
   if (run.code !== 0) throw new Error(run.errorText)
   const [{ seconds, cpuSecondsPerDeliveredGB }] = JSON.parse(run.text).runs
   return { seconds, cpuSeconds: (cpuSecondsPerDeliveredGB * bytes * nodes) / 1e9 }
@@ -66,20 +67,22 @@ async function warmed(workspace, source, size, trial) {
   return trial(workspace, source, size)
 }
 
+/** `limit`: the row of the limit program; null where it is not measured, and for itself. */
 function row(name, trials, deliveredGB, limit) {
   const rates = trials.map((trial) => deliveredGB / trial.seconds)
   const cpu = trials.map((trial) => trial.cpuSeconds / deliveredGB)
+  const [rateValue, bestValue, cpuValue] = [median(rates), Math.max(...rates), median(cpu)]
   return {
     name,
     rate: spread(rates),
-    ofLimit: limit === null ? 1 : median(rates) / limit.rateValue,
-    bestOfLimit: limit === null ? 1 : Math.max(...rates) / limit.bestValue,
+    ofLimit: limit && rateValue / limit.rateValue,
+    bestOfLimit: limit && bestValue / limit.bestValue,
     cpu: spread(cpu, 3),
-    cpuOfLimit: limit === null ? 1 : median(cpu) / limit.cpuValue,
-    cpuMore: limit === null ? 0 : median(cpu) - limit.cpuValue,
-    rateValue: median(rates),
-    bestValue: Math.max(...rates),
-    cpuValue: median(cpu),
+    cpuOfLimit: limit && cpuValue / limit.cpuValue,
+    cpuMore: limit && cpuValue - limit.cpuValue,
+    rateValue,
+    bestValue,
+    cpuValue,
     trials,
   }
 }
@@ -128,8 +131,9 @@ function contenders(strategies, hasPortable) {
     (...args) => pushTrial(...args, { strategy }),
   ])
   const others = [[portable, (...args) => pushTrial(...args, { engine: 'portable' })]]
+  const hasLimit = limitProgram().program !== undefined
   return [
-    ['limit', (...args) => warmed(...args, limitTrial)],
+    ...(hasLimit ? [[limitName, (...args) => warmed(...args, limitTrial)]] : []),
     ['engine, no digests', (...args) => warmed(...args, engineTrial)],
     ...pushes,
     ...(hasPortable ? others : []),
@@ -138,20 +142,20 @@ function contenders(strategies, hasPortable) {
 
 /** What is wanted of `fr push` by itself; other strategies are there to compare. */
 function judged(each, limit, where) {
-  const isJudged = ['fr push', 'fr push, adaptive'].includes(each.name)
+  const isJudged = limit !== null && ['fr push', 'fr push, adaptive'].includes(each.name)
+  if (!isJudged) return { ...each, ...judge(where, undefined, {}) }
   const wanted = { 'of limit': { atLeast: rateWanted }, 'CPU-s/GB': cpuWanted(limit.cpuValue) }
   const values = { 'of limit': each.ofLimit, 'CPU-s/GB': each.cpuValue }
-  return { ...each, ...judge(`${where}, ${each.name}`, isJudged ? wanted : undefined, values) }
+  return { ...each, ...judge(`${where}, ${each.name}`, wanted, values) }
 }
 
 function loopbackReport({ nodes, bytes }, trials, rounds) {
   const deliveredGB = (bytes * nodes) / 1e9
   const where = `${bytes / MIB} MiB to ${nodes} nodes`
-  const [[name, first], ...others] = trials
-  const limit = row(name, first, deliveredGB, null)
-  const rows = others.map(([other, done]) =>
-    judged(row(other, done, deliveredGB, limit), limit, where),
-  )
+  const all = [...trials].filter(([name]) => name !== limitName)
+  const limits = trials.get(limitName)
+  const limit = limits === undefined ? null : row(limitName, limits, deliveredGB, null)
+  const rows = all.map(([name, done]) => judged(row(name, done, deliveredGB, limit), limit, where))
   const onNodeStreams = rows.find((each) => each.name === portable)
   const [engine, pushed] = rows
   return {
@@ -168,14 +172,13 @@ function loopbackReport({ nodes, bytes }, trials, rounds) {
       { key: 'cpuOfLimit', title: 'of limit' },
       { key: 'cpuMore', title: 'more', digits: 3 },
     ],
-    rows: [limit, ...rows],
-    isJudged: true,
+    rows: limit === null ? rows : [limit, ...rows],
+    isJudged: limit !== null,
     missed: rows.flatMap((each) => each.missed),
     notes: [
-      `wanted CPU-s/GB: at most ${cpuWanted(limit.cpuValue).toFixed(2)}, 1.25 of the limit plus ` +
-        '0.15 for digests',
-      `the engine without digests spends ${engine.cpuOfLimit.toFixed(2)} of the limit's CPU ` +
-        `(wanted: at most ${engineCpuWanted.toFixed(2)})`,
+      ...(limit === null
+        ? [`${limitProgram().why}: nothing is compared with it`]
+        : limitNotes(limit, engine)),
       ...(onNodeStreams === undefined
         ? []
         : [
@@ -185,4 +188,13 @@ function loopbackReport({ nodes, bytes }, trials, rounds) {
           ]),
     ],
   }
+}
+
+function limitNotes(limit, engine) {
+  return [
+    `wanted CPU-s/GB: at most ${cpuWanted(limit.cpuValue).toFixed(2)}, 1.25 of the limit plus ` +
+      '0.15 for digests',
+    `the engine without digests spends ${engine.cpuOfLimit.toFixed(2)} of the limit's CPU ` +
+      `(wanted: at most ${engineCpuWanted.toFixed(2)})`,
+  ]
 }

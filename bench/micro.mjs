@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
+import { requireRepository } from './workspace.mjs'
 
 const mebibyte = 2 ** 20
 
@@ -77,9 +78,10 @@ async function hashCases({ loadAddon }) {
 
 export const micro = {
   name: 'micro',
-  about: 'frame codec, range sets, XXH64 native and in WebAssembly',
+  about: 'frame codec, range sets, XXH64 native and in WebAssembly (repository)',
 
   async run({ quick, say }) {
+    requireRepository()
     const Benchmark = createRequire(import.meta.url)('benchmark')
     const { nodePrimitives } = await import('../dist/runtime/crypto.js')
     const cases = [

@@ -9,7 +9,6 @@
  */
 import { existsSync } from 'node:fs'
 import { engine } from './engine.mjs'
-import { lab, lan } from './lab/suites.mjs'
 import { loopback } from './loopback.mjs'
 import { machineLine } from './machine.mjs'
 import { memory } from './memory.mjs'
@@ -17,9 +16,28 @@ import { micro } from './micro.mjs'
 import { appendResults, reportText } from './report.mjs'
 import { small } from './small.mjs'
 import { missedText } from './wanted.mjs'
-import { main, Obstacle } from './workspace.mjs'
+import { main, Obstacle, requireRepository } from './workspace.mjs'
 
-export const suites = [loopback, engine, small, memory, micro, lan, lab]
+/** A suite of the lab, which belongs to the repository and not to the published package. */
+const ofLab = (name, about) => ({
+  name,
+  about,
+  async parts(options) {
+    requireRepository()
+    const { [name]: suite } = await import('./lab/suites.mjs')
+    return suite.parts?.(options) ?? [suite]
+  },
+})
+
+export const suites = [
+  loopback,
+  engine,
+  small,
+  memory,
+  micro,
+  ofLab('lan', '8 nodes in network namespaces, 200 Mbit/s each (root, repository)'),
+  ofLab('lab', 'all that has a wanted value: scenarios, small files, loopback (root, repository)'),
+]
 
 /**
  * `request`: `{ suites, json, out, quick, command, ...options of the suites }`. Returns the exit

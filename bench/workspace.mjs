@@ -35,6 +35,12 @@ const pieceBytes = 8 * MIB
 /** Something a bench needs is not there; one line, and exit status 2. */
 export class Obstacle extends Error {}
 
+/** The published package holds neither the lab nor the development dependencies. */
+export function requireRepository() {
+  if (existsSync(path.join(root, 'bench/lab'))) return
+  throw new Obstacle('needs a clone of the repository; this is the published package')
+}
+
 class NodeProcess {
   /** CPU seconds of all its life, once it was killed on purpose. */
   #spent = null
@@ -250,45 +256,47 @@ export function sameContent(one, other) {
   }
 }
 
+let limit
+
 /**
- * The limit program, compiled once into a cache directory, again when its source is newer. Throws
- * Obstacle without a C compiler or a place to put it.
+ * The limit program, compiled once into a cache directory, again when its source is newer:
+ * `{ program }`, or `{ why }` without a C compiler or a place to put it.
  */
 export function limitProgram() {
+  limit ??= builtLimitProgram()
+  return limit
+}
+
+function builtLimitProgram() {
   const source = path.join(root, 'bench/limit/fr-limit.c')
   const cache = path.join(
     process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'),
     'fastreplica',
   )
   const program = path.join(cache, 'fr-limit')
-  if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return program
+  if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) {
+    return { program }
+  }
   try {
     mkdirSync(cache, { recursive: true })
     execFileSync('cc', ['-O2', '-o', program, source], { stdio: ['ignore', 'ignore', 'pipe'] })
+    return { program }
   } catch (error) {
-    throw new Obstacle(`the limit program cannot be built: ${error.message}`)
+    return { why: `the limit program cannot be built (${error.message.split('\n')[0]})` }
   }
-  return program
 }
 
 /**
  * Touches memory and gives it back, so that the next one to take it does not pay for the
  * hypervisor's first touch. The limit program has the code for it; its own run here is tiny.
+ * Does nothing where that cannot be built.
  */
 export async function warmMemory(workspace, source, bytes) {
+  const { program } = limitProgram()
+  if (program === undefined) return
   const output = workspace.makeDirectory('warm')
-  const args = [
-    '--nodes',
-    2,
-    '--size',
-    '8K',
-    '--warm',
-    bytes,
-    '--source',
-    source,
-    '--output',
-    output,
-  ]
-  const { code, errorText } = await workspace.collect(limitProgram(), args.map(String))
+  const size = ['--nodes', 2, '--size', '8K', '--warm', bytes]
+  const args = [...size, '--source', source, '--output', output]
+  const { code, errorText } = await workspace.collect(program, args.map(String))
   if (code !== 0) throw new Error(errorText)
 }

@@ -1,20 +1,23 @@
 /**
- * Builds a checkout: the native addon, then the TypeScript. npm runs it at the end of `npm ci`.
- * What is missing on the machine is said in one line, before a compiler is started.
+ * Builds a checkout: the native addon, then the TypeScript. npm runs it at the end of `npm ci`
+ * (scripts/checkout), and before it packs. What is missing on the machine is said in one line,
+ * before a compiler is started.
  *
  *   node scripts/prepare.mjs            addon from scratch, and TypeScript
  *   node scripts/prepare.mjs --native   addon only, recompiling what changed
+ *   node scripts/prepare.mjs --package  what is published: both from scratch, and nothing older
  *
- * FR_SKIP_NATIVE=1 leaves the addon out; the portable engine works without it.
+ * FR_SKIP_NATIVE=1 leaves the addon of a checkout out; the portable engine works without it.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildEnv } from './steps.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const nativeOnly = process.argv.includes('--native')
+const forPackage = process.argv.includes('--package')
 
 function works(command) {
   return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
@@ -39,7 +42,7 @@ function run(name, args) {
 }
 
 function buildAddon() {
-  if (process.env.FR_SKIP_NATIVE === '1') return
+  if (process.env.FR_SKIP_NATIVE === '1' && !forPackage) return
   const sources = join(root, 'native', 'addon')
   if (!existsSync(sources) || !readdirSync(sources).some((name) => name.endsWith('.cc'))) {
     console.error('fastreplica: native/addon has no sources, the addon is not built')
@@ -53,6 +56,10 @@ function buildAddon() {
     )
     process.exit(1)
   }
+  if (forPackage) {
+    run('prebuildify/bin.js', ['--napi', '--strip', '--tag-libc', '--name', 'fastreplica'])
+    return
+  }
   const gyp = 'node-gyp/bin/node-gyp.js'
   const options = ['-j', '2', '--loglevel=error']
   if (nativeOnly) {
@@ -61,5 +68,10 @@ function buildAddon() {
   } else run(gyp, ['rebuild', ...options])
 }
 
+if (forPackage) {
+  for (const made of ['dist', 'prebuilds']) {
+    rmSync(join(root, made), { recursive: true, force: true })
+  }
+}
 buildAddon()
 if (!nativeOnly) run('typescript/bin/tsc', ['-p', '.'])

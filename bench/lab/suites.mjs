@@ -126,8 +126,6 @@ function settled(options) {
 }
 
 export const lan = {
-  name: 'lan',
-  about: '8 nodes in network namespaces, every link 200 Mbit/s (needs root)',
   run: (options) =>
     runScenarios(
       'lan',
@@ -145,11 +143,6 @@ function everything({ quick, from }, known) {
 }
 
 export const lab = {
-  name: 'lab',
-  about:
-    `everything with a wanted value: ${Object.keys(scenarios).join(', ')} over network ` +
-    `namespaces (needs root), ${Object.keys(unshaped).join(', ')}`,
-
   /** Each part is a suite of its own: what goes wrong in one leaves the others alone. */
   parts(options) {
     const known = [...Object.keys(scenarios), ...Object.keys(unshaped)]

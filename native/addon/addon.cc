@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "../core/datagram.h"
 #include "../core/hash.h"
 #include "engine_wrap.h"
 
@@ -71,6 +72,12 @@ void tune_control_js(const Napi::CallbackInfo& info) {
   constexpr int kRtoMaxMs = 44;  // TCP_RTO_MAX_MS; older headers do not name it
   const int second = 1'000;
   setsockopt(fd, IPPROTO_TCP, kRtoMaxMs, &second, sizeof second);
+}
+
+// sendDatagram(address, text) -> 0 or errno
+Napi::Value send_datagram_js(const Napi::CallbackInfo& info) {
+  const int error = send_datagram(text_at(info, 0, "address"), text_at(info, 1, "text"));
+  return Napi::Number::New(info.Env(), error);
 }
 
 }  // namespace
@@ -144,6 +151,7 @@ class FrAddon : public Napi::Addon<FrAddon> {
     exports.Set("errors", errors);
     exports.Set("eventNumbers", Napi::Number::New(env, kEventNumbers));
     exports.Set("hashBlocks", Napi::Function::New(env, hash_blocks_js, "hashBlocks"));
+    exports.Set("sendDatagram", Napi::Function::New(env, send_datagram_js, "sendDatagram"));
     exports.Set("tuneControl", Napi::Function::New(env, tune_control_js, "tuneControl"));
     exports.Set("xxh64", Napi::Function::New(env, xxh64_js, "xxh64"));
   }

@@ -1,5 +1,8 @@
 /** The command line of `fr-bench`: argv in, a checked request out. Pure; knows no suite by name. */
-import { parseArgs } from 'node:util'
+import { Command as Commander, Option } from 'commander'
+import { checked, given, type Values } from './commands/options.js'
+import { type ParsedText, parseWith } from './parse.js'
+import { parseCount, UsageError } from './units.js'
 
 export interface BenchRequest {
   readonly suites: readonly string[]
@@ -22,125 +25,124 @@ export interface BenchRequest {
   readonly from?: readonly string[]
 }
 
-/** What was wrong, in a sentence that names the argument. Exit status 2. */
-export class BenchUsageError extends Error {}
+export interface SuiteName {
+  readonly name: string
+  readonly about: string
+}
 
-const maxRounds = 100
+const roundsMax = 100
 const queueNames = ['fifo', 'fair']
 const strategyNames = ['classic', 'adaptive', 'unicast']
 const peerNames = ['mbuffer', 'rsync', 'nginx', 'uftp', 'aria2']
 
-const options = {
-  json: { type: 'boolean', default: false },
-  out: { type: 'string' },
-  quick: { type: 'boolean', default: false },
-  cold: { type: 'boolean', default: false },
-  rounds: { type: 'string' },
-  scenario: { type: 'string' },
-  queue: { type: 'string' },
-  strategy: { type: 'string' },
-  congestion: { type: 'string' },
-  peers: { type: 'string' },
-  from: { type: 'string' },
-  help: { type: 'boolean', short: 'h', default: false },
-} as const
+/** Reads a list of names, each once; of known ones, where those are given. */
+function listOf(known?: readonly string[]): (text: string) => string[] {
+  return checked((text) => {
+    const items = text.split(',').filter((item) => item !== '')
+    if (items.length === 0) throw new UsageError('it is empty')
+    const unknown = items.find((item) => known !== undefined && !known.includes(item))
+    if (unknown !== undefined) {
+      throw new UsageError(`'${unknown}' is not one of ${known?.join(', ')}`)
+    }
+    return [...new Set(items)]
+  })
+}
 
-export function usageText(
-  suites: readonly { readonly name: string; readonly about: string }[],
-): string {
+const readText = checked((text: string) => {
+  if (text === '') throw new UsageError('it is empty')
+  return text
+})
+
+/** `argv` without the interpreter and the script. */
+export function parseBenchArguments(
+  argv: readonly string[],
+  suites: readonly SuiteName[],
+): { readonly kind: 'run'; readonly request: BenchRequest } | ParsedText {
+  const program = new Commander('fr-bench')
+    .description('Measures what fr does on this machine.')
+    .argument('<suite...>', 'what to measure')
+    .option('--json', 'one JSON object per suite on stdout')
+    .option('--out <dir>', 'append the tables to DIR/RESULTS.md', readText)
+    .option('--quick', 'small sizes: shows that the benches work, not how fast anything is')
+    .option('--cold', 'lan, lab: nodes that have served nothing yet')
+    .option(
+      '--rounds <n>',
+      'counted rounds of each suite',
+      checked((text) => parseCount(text, 1, roundsMax)),
+    )
+    .option('--scenario <list>', 'lab: which of its rows', listOf())
+    .option(
+      '--queue <list>',
+      'lan, lab: fifo (one queue per uplink), fair (one per destination); ' +
+        'otherwise what the wanted values are for',
+      listOf(queueNames),
+    )
+    .option(
+      '--strategy <list>',
+      `loopback, lan, lab: ${strategyNames.join(', ')}; otherwise what fr push does by itself`,
+      listOf(strategyNames),
+    )
+    .option(
+      '--congestion <name>',
+      "lan, lab: TCP congestion control of the hosts (cubic); system: the machine's",
+      readText,
+    )
+    .addOption(
+      new Option(
+        '--peers <list>',
+        `lan, lab: other systems in the same network: ${peerNames.join(', ')}, or all`,
+      ).argParser((text) => (text === 'all' ? peerNames : listOf(peerNames)(text))),
+    )
+    .option(
+      '--from <list>',
+      'lan, lab: tables of the runs in these outputs of --json, all together',
+      listOf(),
+    )
+    .helpOption('-h, --help', 'print help')
+    .showHelpAfterError('(fr-bench --help shows what there is)')
+    .addHelpText('after', helpOf(suites))
+  let request: BenchRequest | undefined
+  program.action((names: string[], options: Values) => {
+    request = requestOf(names, options, suites)
+  })
+  const text = parseWith(program, argv)
+  return request === undefined ? text : { kind: 'run', request }
+}
+
+function requestOf(
+  names: readonly string[],
+  options: Values,
+  suites: readonly SuiteName[],
+): BenchRequest {
+  const known = suites.map((suite) => suite.name)
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) {
+    throw new UsageError(`there is no suite '${unknown}'; there are ${known.join(', ')}`)
+  }
+  const { json, quick, cold, out, rounds, scenario, queue, strategy, congestion, peers, from } =
+    options
+  return {
+    suites: [...new Set(names)],
+    json: json === true,
+    quick: quick === true,
+    cold: cold === true,
+    ...given({ out, rounds, congestion, peers, from }),
+    ...given({ scenarios: scenario, queues: queue, strategies: strategy }),
+  }
+}
+
+function helpOf(suites: readonly SuiteName[]): string {
   const width = Math.max(...suites.map((suite) => suite.name.length))
   const list = suites.map((suite) => `  ${suite.name.padEnd(width)}  ${suite.about}`)
-  return `Usage: fr-bench SUITE... [--json] [--out DIR] [--quick]
-
-Suites:
+  return `
+Suites (those of the repository are not in the published package):
 ${list.join('\n')}
-
-Options:
-  --json              one JSON object per suite on stdout
-  --out DIR           append the tables to DIR/RESULTS.md
-  --quick             small sizes: shows that the benches work, not how fast anything is
-  --cold              lan, lab: nodes that have served nothing yet
-  --rounds N          counted rounds of each suite
-  --scenario LIST     lab: which of its rows
-  --queue LIST        lan, lab: fifo (one queue per uplink), fair (one per destination);
-                      otherwise what the wanted values are for
-  --strategy LIST     loopback, lan, lab: ${strategyNames.join(', ')};
-                      otherwise what fr push does by itself
-  --congestion NAME   lan, lab: TCP congestion control of the hosts (cubic); system: the machine's
-  --peers LIST        lan, lab: other systems in the same network: ${peerNames.join(', ')}, or all
-  --from LIST         lan, lab: tables of the runs in these outputs of --json, all together
-  -h, --help          print this
 
 Examples:
   $ fr-bench loopback
+  $ fr-bench small memory --json
   $ sudo fr-bench lan --queue fifo --rounds 5
-  $ sudo fr-bench lab
   $ sudo fr-bench lab --scenario lan8,hetero8 --strategy adaptive,classic --peers all --out bench
 
-Exit status: 0; 1 a suite failed; 2 usage, or a suite cannot run on this machine.
-`
-}
-
-function list(name: string, text: string | undefined, known?: readonly string[]) {
-  if (text === undefined) return undefined
-  const items = text.split(',').filter((item) => item !== '')
-  if (items.length === 0) throw new BenchUsageError(`--${name} is empty`)
-  const unknown = items.find((item) => known !== undefined && !known.includes(item))
-  if (unknown !== undefined) {
-    throw new BenchUsageError(`--${name}: '${unknown}' is not one of ${known?.join(', ')}`)
-  }
-  return [...new Set(items)]
-}
-
-function rounds(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value < 1 || value > maxRounds) {
-    throw new BenchUsageError(`--rounds: '${text}' is not a number from 1 to ${maxRounds}`)
-  }
-  return value
-}
-
-/** `argv` without interpreter and script. Throws BenchUsageError. */
-export function parseBenchArguments(
-  argv: readonly string[],
-  suites: readonly string[],
-): BenchRequest | 'help' {
-  let parsed: ReturnType<typeof parse>
-  try {
-    parsed = parse(argv)
-  } catch (error) {
-    throw new BenchUsageError((error as Error).message)
-  }
-  const { values, positionals } = parsed
-  if (values.help) return 'help'
-  if (positionals.length === 0) throw new BenchUsageError(`which suite? ${suites.join(', ')}`)
-  const unknown = positionals.find((name) => !suites.includes(name))
-  if (unknown !== undefined) {
-    throw new BenchUsageError(`there is no suite '${unknown}'; there are ${suites.join(', ')}`)
-  }
-  if (values.out === '') throw new BenchUsageError('--out is empty')
-  const peers = values.peers === 'all' ? peerNames : list('peers', values.peers, peerNames)
-  const given = {
-    out: values.out,
-    rounds: rounds(values.rounds),
-    scenarios: list('scenario', values.scenario),
-    queues: list('queue', values.queue, queueNames),
-    strategies: list('strategy', values.strategy, strategyNames),
-    congestion: list('congestion', values.congestion)?.[0],
-    peers,
-    from: list('from', values.from),
-  }
-  const present = Object.entries(given).filter(([, value]) => value !== undefined)
-  return {
-    suites: [...new Set(positionals)],
-    json: values.json,
-    quick: values.quick,
-    cold: values.cold,
-    ...(Object.fromEntries(present) as Partial<BenchRequest>),
-  }
-}
-
-function parse(argv: readonly string[]) {
-  return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true })
+Exit status: 0; 1 a suite failed; 2 usage, or a suite cannot run on this machine.`
 }

@@ -2,7 +2,7 @@
  * The command line: argv in, a checked Command (or a text to print, or a usage error) out. Pure but
  * for the version it is given; it opens no file and no socket.
  */
-import { Command as Commander, CommanderError } from 'commander'
+import { Command as Commander } from 'commander'
 import { limits } from '../limits.js'
 import { type AddCommand, addAdd } from './commands/add.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
@@ -11,7 +11,7 @@ import { addNode, type NodeCommand } from './commands/node.js'
 import { refuse } from './commands/options.js'
 import { addPush, type PushCommand } from './commands/push.js'
 import { addStatus, type StatusCommand } from './commands/status.js'
-import { UsageError } from './units.js'
+import { type ParsedText, parseWith } from './parse.js'
 
 /** What the command line asks for, once it is parsed: everything checked, in base units. */
 export type Command =
@@ -22,50 +22,19 @@ export type Command =
   | DigestCommand
   | KeygenCommand
 
-export type Parsed =
-  | { readonly kind: 'run'; readonly command: Command }
-  /** Help or version, for stdout; exit status 0. */
-  | { readonly kind: 'text'; readonly text: string }
-  /** For stderr; exit status 2. */
-  | { readonly kind: 'usage'; readonly text: string }
-
-/** Help fits the narrowest usual terminal, however wide the one at hand is. */
-const helpColumns = 80
+export type Parsed = { readonly kind: 'run'; readonly command: Command } | ParsedText
 
 /** Commands of the contract that this version refuses by name. */
 const laterCommands = ['limit', 'simulate'] as const
 
 /** `argv` without the interpreter and the script. */
 export function parseCommandLine(argv: readonly string[], version: string): Parsed {
-  let out = ''
-  let error = ''
   let command: Command | undefined
   const program = buildProgram(version, (parsed) => {
     command = parsed
   })
-  const streams = {
-    writeOut: (text: string) => {
-      out += text
-    },
-    writeErr: (text: string) => {
-      error += text
-    },
-    getOutHasColors: () => false,
-    getErrHasColors: () => false,
-    getOutHelpWidth: () => helpColumns,
-    getErrHelpWidth: () => helpColumns,
-  }
-  for (const each of [program, ...program.commands]) each.configureOutput(streams).exitOverride()
-  try {
-    program.parse(helpFirst(argv, program), { from: 'user' })
-  } catch (thrown) {
-    if (thrown instanceof UsageError) return { kind: 'usage', text: `error: ${thrown.message}\n` }
-    if (!(thrown instanceof CommanderError)) throw thrown
-    if (thrown.exitCode === 0) return { kind: 'text', text: out }
-    return { kind: 'usage', text: error === '' ? `${thrown.message}\n` : error }
-  }
-  if (command === undefined) return { kind: 'usage', text: error }
-  return { kind: 'run', command }
+  const text = parseWith(program, helpFirst(argv, program))
+  return command === undefined ? text : { kind: 'run', command }
 }
 
 /** `fr help push` is `fr push --help`; a command that does not exist is named before any help. */

@@ -26,8 +26,11 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
   } else {
     context.stderr(listeningLine(command, node.address))
   }
+  const { notifyService } = await import('../api/service.js')
+  await notifyService(`READY=1\nSTATUS=serves ${node.address}`, logger)
   try {
     await aborted(signal)
+    await notifyService('STOPPING=1', logger)
   } finally {
     await node.close()
   }

@@ -96,6 +96,8 @@ export interface Addon {
   ): Uint8Array | undefined
   xxh64(bytes: Uint8Array, seed?: bigint): bigint
   tuneControl(fd: number): void
+  /** 0, or the errno. */
+  sendDatagram(address: string, text: string): number
 }
 
 let loaded: Addon | undefined

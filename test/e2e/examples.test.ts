@@ -120,6 +120,8 @@ describe('fastreplica-node.service', () => {
   })
 
   it.each([
+    ['Type', 'notify'],
+    ['NotifyAccess', 'main'],
     ['DynamicUser', 'yes'],
     ['NoNewPrivileges', 'yes'],
     ['CapabilityBoundingSet', ''],

@@ -1,13 +1,14 @@
 /**
  * The package as a stranger gets it: packed by `npm pack` with its prebuilt addon, installed in
  * empty projects where no compiler can be found, by the npm of this Node, npm 12 and pnpm, and used
- * there. Also what is in it (files.txt), and whether tools agree with its manifest and types.
+ * there, its benches too. Also what is in it (files.txt), and whether tools agree with its manifest and types.
  *
  * Packs a copy of the tree, because prebuildify takes the addon of the tree it runs in with it.
  */
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -17,7 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildEnv, conclude, report, run, step } from '../../scripts/steps.mjs'
 
@@ -27,16 +28,25 @@ const bin = join(root, 'node_modules/.bin')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const work = mkdtempSync(join(tmpdir(), 'fr-package-'))
 
+/** What npm runs, or warns of, where a package is installed. */
+const installScripts = ['install', 'prepublish', 'prepare'].flatMap((name) => [
+  `pre${name}`,
+  name,
+  `post${name}`,
+])
+
 try {
   const tarball = pack()
   if (tarball !== null) {
     checkListing(tarball)
+    checkContent(tarball)
     step('publint', join(bin, 'publint'), ['run', tarball, '--strict'])
     step('attw', join(bin, 'attw'), [tarball, '--profile', 'esm-only', '--no-emoji'])
     const bare = bareEnvironment('bin', process.execPath, ['npm', 'npx'].map(found))
     const installed = join(work, 'installed')
     if (install(installed, bare, ['install', tarball])) {
       use(installed, bare)
+      bench(installed, bare)
       checkTypes(installed)
     }
     const clean = join(work, 'clean')
@@ -72,16 +82,20 @@ function pack() {
   return join(work, readdirSync(work).find((name) => name.endsWith('.tgz')) ?? 'no tarball')
 }
 
-/** files.txt names everything but dist, which must be one .js and one .d.ts for each source. */
+/**
+ * files.txt names everything but dist, docs and examples. Of dist there is one .js and one .d.ts
+ * for each source but the simulator's; of docs and examples everything.
+ */
 function checkListing(tarball) {
   const startedMs = performance.now()
   const listed = run('tar', ['-tzf', tarball]).output.trim().split('\n')
   const files = listed.map((line) => line.replace(/^package\//, ''))
-  const sources = readdirSync(join(root, 'src'), { recursive: true })
-    .filter((path) => path.endsWith('.ts'))
-    .flatMap((path) => ['.js', '.d.ts'].map((end) => `dist/${path.replace(/\.ts$/, end)}`))
+  const sources = filesIn('src')
+    .filter((path) => path.endsWith('.ts') && !path.startsWith('src/sim/'))
+    .map((path) => path.replace(/^src\//, 'dist/').replace(/\.ts$/, ''))
+    .flatMap((path) => [`${path}.js`, `${path}.d.ts`])
   const stored = readFileSync(join(here, 'files.txt'), 'utf8').trim().split('\n')
-  const expected = new Set([...stored, ...sources])
+  const expected = new Set([...stored, ...sources, ...filesIn('docs'), ...filesIn('examples')])
   const missing = [...expected].filter((path) => !files.includes(path))
   const unexpected = files.filter((path) => !expected.has(path))
   const problem = [
@@ -89,6 +103,36 @@ function checkListing(tarball) {
     ...unexpected.map((path) => `unexpected: ${path}`),
   ].join('\n')
   report(`listing: ${files.length} files`, problem || null, startedMs)
+}
+
+function filesIn(directory) {
+  return readdirSync(join(root, directory), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+}
+
+/** What the files of the package say: no script to run, no link or source map that is not there. */
+function checkContent(tarball) {
+  const unpacked = join(work, 'unpacked')
+  mkdirSync(unpacked)
+  run('tar', ['-xzf', tarball, '-C', unpacked])
+  const top = join(unpacked, 'package')
+  const { scripts, repository, homepage } = JSON.parse(readFileSync(join(top, 'package.json')))
+  const found = installScripts.filter((name) => Object.hasOwn(scripts, name))
+  report('no script runs at installation', found.length === 0 ? null : found.join(', '))
+  const invented = [repository, homepage].filter((value) => value !== undefined)
+  report('no invented address in the manifest', invented.length === 0 ? null : `${invented}`)
+  const dangling = []
+  for (const file of readdirSync(top, { recursive: true })) {
+    if (!/\.(?:md|js|mjs|ts)$/.test(file)) continue
+    const text = readFileSync(join(top, file), 'utf8')
+    const links = file.endsWith('.md') ? text.matchAll(/\]\(([^)#:]+)\)/g) : []
+    const maps = text.matchAll(/^\/\/# sourceMappingURL=(.+)$/gm)
+    for (const [, target] of [...links, ...maps]) {
+      if (!existsSync(join(top, dirname(file), target))) dangling.push(`${file}: ${target}`)
+    }
+  }
+  report('every link leads to a file', dangling.length === 0 ? null : dangling.join('\n'))
 }
 
 /** A PATH with this Node, these programs and a shell, and nothing that could build an addon. */
@@ -119,7 +163,11 @@ function install(project, { env }, args, manager = 'npm', label = manager) {
   if (args[0] !== 'ci') {
     writeFileSync(join(project, 'package.json'), '{"private":true,"type":"module"}\n')
   }
-  return step(`${label} ${args[0]} in an empty project`, manager, args, { cwd: project, env })
+  const startedMs = performance.now()
+  const { isOk, output, how } = run(manager, args, { cwd: project, env })
+  const isSilent = !/warn|script/i.test(output)
+  const problem = isOk && isSilent ? null : `${how}\n${output}`
+  return report(`${label} ${args[0]} in an empty project, no warning`, problem, startedMs)
 }
 
 /**
@@ -152,6 +200,28 @@ function use(project, { env }) {
   const { isOk, output } = run(join(project, 'node_modules/.bin/fr'), ['--version'], options)
   const isRight = isOk && output.trim() === manifest.version
   report('fr --version', isRight ? null : `said ${output.trim()}`, startedMs)
+}
+
+/** The benches of an installed package, where no compiler is in reach. */
+function bench(project, { env }) {
+  const program = join(project, 'node_modules/.bin/fr-bench')
+  const measured = {
+    loopback: /^fr push +\d.*(?:.*\n)+.*limit program cannot be built/m,
+    small: /^fr push, start to exit +\d/m,
+    memory: /^16 MiB +\d/m,
+  }
+  for (const [suite, text] of Object.entries(measured)) {
+    const startedMs = performance.now()
+    const options = { cwd: project, env: { ...env, XDG_CACHE_HOME: project } }
+    const { isOk, output, how } = run(program, [suite, '--quick'], options)
+    report(`fr-bench ${suite}`, isOk && text.test(output) ? null : `${how}\n${output}`, startedMs)
+  }
+  for (const suite of ['micro', 'lan', 'lab']) {
+    const { output, how } = run(program, [suite, '--quick'], { cwd: project, env })
+    const line = `fr-bench ${suite}: needs a clone of the repository; this is the published package`
+    const isRight = how === 'exit 2' && output.trimEnd().split('\n').includes(line)
+    report(`fr-bench ${suite} says what it needs`, isRight ? null : `${how}\n${output}`)
+  }
 }
 
 function checkTypes(project) {
