@@ -19,8 +19,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const nativeOnly = process.argv.includes('--native')
 const forPackage = process.argv.includes('--package')
 
+/** `command` may hold arguments, as CXX="ccache g++" does. */
 function works(command) {
-  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
+  const [program, ...args] = command.trim().split(/\s+/)
+  return spawnSync(program, [...args, '--version'], { stdio: 'ignore' }).status === 0
 }
 
 function missingTools() {
