@@ -56,15 +56,20 @@ export const limits = {
   // --- heartbeats ---
   progressMs: 250,
   suspectMs: 1_000,
-  failMs: 2_000,
-  /**
-   * So long a node that says nothing itself lives on the word of mates that its bytes still reach.
-   */
-  hearsayMs: 8_000,
-  /** How long a node waits for a word of the origin before the transfer fails by name. */
-  originSilentMs: 6_000,
+  /** A node that is silent for this long is away: others make good what it was to send. */
+  awayMs: 2_000,
+  /** A node that is silent for this long fails by name, unless the push says otherwise. */
+  silenceMs: 15_000,
+  silenceMsMin: 1_000,
+  silenceMsMax: 3_600_000,
+  /** How much longer a node waits for a word of the origin, so that the origin judges first. */
+  originGraceMs: 4_000,
   /** The origin says at least this often that it is alive. */
   beatMs: 1_000,
+  /** With no word of the origin for this long, a node does not ask it for what has not come. */
+  originQuietMs: 1_750,
+  /** Connections outlive the silence by this much: it is the silence that ends them, by name. */
+  connectionGraceMs: 5_000,
 
   // --- no wait without an end ---
   /** From an open control link to the node's answer to the offer. */
@@ -218,14 +223,23 @@ relation(
   'every address of a host is tried in the time to connect',
 )
 relation(limits.progressMs * 3 < limits.suspectMs, 'three lost reports before suspicion')
-relation(limits.suspectMs < limits.failMs, 'suspected before failed')
+relation(limits.suspectMs < limits.awayMs, 'suspected before away')
+relation(limits.awayMs < limits.silenceMs, 'away before lost')
 relation(limits.drainMs * 2 < limits.wordMs, 'a node waits for its origin for less than it may')
-relation(limits.wordMs < limits.failMs, 'a broken feed is found before silence')
-relation(limits.failMs < limits.originSilentMs, 'the origin judges first')
+relation(limits.wordMs < limits.awayMs, 'a broken feed is found before silence')
 relation(
-  limits.beatMs * 3 < limits.originSilentMs,
-  'three lost beats before the origin counts as silent',
+  limits.silenceMsMin <= limits.silenceMs && limits.silenceMs <= limits.silenceMsMax,
+  'the silence of a push that says nothing about it is one that may be asked for',
 )
+relation(
+  limits.beatMs * 3 < limits.silenceMsMin + limits.originGraceMs,
+  'three lost beats before the origin counts as lost',
+)
+relation(
+  limits.beatMs < limits.originQuietMs && limits.originQuietMs < limits.askMs,
+  'a node knows that the origin is quiet before it asks',
+)
+relation(limits.originGraceMs < limits.connectionGraceMs, 'silence ends first, then connections')
 relation(limits.pullAnswerMs < limits.pullSearchMs, 'a mate may answer while others are sought')
 relation(limits.pullSearchMs < limits.askMs, 'the origin is asked before a node asks again')
 relation(limits.pullServedMs < limits.pullPatienceMs, 'a promise has its time')

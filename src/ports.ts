@@ -101,6 +101,12 @@ export interface TransferOptions {
    * hint.
    */
   readonly even?: boolean
+  /**
+   * How long a silent peer is waited for: connections on which nothing is acknowledged live
+   * limits.connectionGraceMs longer than this, where the system lets us say so. Default:
+   * limits.silenceMs.
+   */
+  readonly silenceMs?: number
 }
 
 export interface StreamSpec {

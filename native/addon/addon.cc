@@ -62,12 +62,21 @@ Napi::Value xxh64_js(const Napi::CallbackInfo& info) {
 }
 
 // tuneControl(fd): a thin link that shares its uplink with bulk data loses segments to full
-// queues. Linear time-outs (no doubling while few segments are in flight), and none over a second
-// where the kernel offers that (Linux 6.15), keep heartbeats coming.
+// queues, and waits in them. Queues that know priorities let it pass; little is handed to the
+// kernel ahead, so that a report that waits is the newest one. Linear time-outs (no doubling while
+// few segments are in flight), and none over a second where the kernel offers that (Linux 6.15),
+// keep heartbeats coming.
 void tune_control_js(const Napi::CallbackInfo& info) {
   const int fd = static_cast<int>(number_at(info, 0, "fd", 1 << 30));
   const int one = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  constexpr int kLowLatencyData = 18 << 2;  // DSCP AF21; one of the two families takes it
+  setsockopt(fd, IPPROTO_IP, IP_TOS, &kLowLatencyData, sizeof kLowLatencyData);
+  setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &kLowLatencyData, sizeof kLowLatencyData);
+  constexpr int kInteractive = 6;  // TC_PRIO_INTERACTIVE; after the DSCP, which sets it as well
+  setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &kInteractive, sizeof kInteractive);
+  constexpr int kUnsentBytes = 16 << 10;
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes, sizeof kUnsentBytes);
   setsockopt(fd, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &one, sizeof one);
   constexpr int kRtoMaxMs = 44;  // TCP_RTO_MAX_MS; older headers do not name it
   const int second = 1'000;

@@ -116,10 +116,11 @@ void EngineWrap::deliver(napi_env env, napi_value callback) {
   engine_->forget_ended();
 }
 
-// openTransfer(even) -> handle
+// openTransfer(even, userTimeoutMs) -> handle
 Napi::Value EngineWrap::open_transfer(const Napi::CallbackInfo& info) {
   uint32_t handle = 0;
-  throw_answer(info.Env(), engine_->open_transfer(flag_at(info, 0), &handle));
+  const int user_timeout_ms = static_cast<int>(number_at(info, 1, "userTimeoutMs", 1 << 30));
+  throw_answer(info.Env(), engine_->open_transfer(flag_at(info, 0), user_timeout_ms, &handle));
   return Napi::Number::New(info.Env(), handle);
 }
 

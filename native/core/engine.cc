@@ -16,7 +16,8 @@ namespace {
 
 constexpr Answer kClosed{nullptr, {Code::ERR_FR_CLOSED, 0}};
 constexpr Answer kFull{nullptr, {Code::ERR_FR_INBOX_FULL, 0}};
-constexpr int kUserTimeoutMs = 10'000;
+constexpr int kRtoMax = 44;  // TCP_RTO_MAX_MS; older headers do not name it
+constexpr int kRtoMaxMs = 2'000;
 constexpr int kFirstLowat = 128 << 10;
 constexpr uint64_t kListedMax = 65'536;             // limits.listedRanges
 constexpr uint64_t kDigestQueueBytes = 8ull << 20;  // limits.digestQueueBytes
@@ -42,12 +43,14 @@ bool set_congestion(int fd, const std::string& name) {
                     static_cast<socklen_t>(name.size())) == 0;
 }
 
-void set_options(int fd, const FeedRequest& request) {
+void set_options(int fd, const FeedRequest& request, int user_timeout_ms) {
   const int one = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
   // A cut cable acknowledges nothing: do not wait for the system's quarter of an hour.
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs, sizeof kUserTimeoutMs);
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
+  // Nor, once the cable is back, for as long again as it was out (Linux 6.15).
+  setsockopt(fd, IPPROTO_TCP, kRtoMax, &kRtoMaxMs, sizeof kRtoMaxMs);
   if (!request.congestion.empty()) {
     set_congestion(fd, request.congestion);
   } else if (is_loopback(fd) && !set_congestion(fd, "cubic")) {
@@ -94,13 +97,13 @@ Answer Engine::task(uint32_t transfer, std::function<void(Lane&)> work) {
   return {};
 }
 
-Answer Engine::open_transfer(bool even, uint32_t* out) {
+Answer Engine::open_transfer(bool even, int user_timeout_ms, uint32_t* out) {
   if (!running_) return kClosed;
   if (transfers_.size() >= kTransfersMax) return {nullptr, {Code::ERR_FR_LIMIT, 0}};
   const uint32_t id = next_handle_++;
   Lane* const lane = lanes_[next_lane_++ % lanes_.size()].get();
   auto counters = std::make_shared<TransferCounters>();
-  transfers_[id] = {lane, counters, {}};
+  transfers_[id] = {lane, counters, user_timeout_ms, {}};
   *out = id;
   return task(id, [=](Lane& l) { l.open_transfer(id, even, counters); });
 }
@@ -133,14 +136,15 @@ Answer Engine::add_stream(const StreamRequest& r) {
 
 Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
   if (!running_) return kClosed;
-  if (!transfers_.contains(r.transfer)) return {"transfer: unknown handle", {}};
+  const auto transfer = transfers_.find(r.transfer);
+  if (transfer == transfers_.end()) return {"transfer: unknown handle", {}};
   if (feeds_.size() >= kFeedsMax) return {nullptr, {Code::ERR_FR_LIMIT, 0}};
   int fd = -1;
   if (r.fd >= 0) {
     fd = fcntl(r.fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0) return {nullptr, {Code::ERR_FR_LIMIT, errno}};
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    set_options(fd, r);
+    set_options(fd, r, transfer->second.user_timeout_ms);
   }
   const uint32_t id = next_handle_++;
   auto counters = std::make_shared<FeedCounters>();

@@ -51,7 +51,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  Answer open_transfer(bool even, uint32_t* out);
+  // user_timeout_ms: how long its connections live while nothing is acknowledged on them.
+  Answer open_transfer(bool even, int user_timeout_ms, uint32_t* out);
   Answer add_stream(const StreamRequest& request);
   Answer adopt(const FeedRequest& request, uint32_t* out);
   Answer send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags);
@@ -87,6 +88,7 @@ class Engine {
   struct TransferEntry {
     Lane* lane;
     std::shared_ptr<TransferCounters> counters;
+    int user_timeout_ms = 0;
     std::unordered_map<uint32_t, uint64_t> streams;  // number -> size
   };
 

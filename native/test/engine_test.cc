@@ -132,7 +132,7 @@ std::vector<uint8_t> random_bytes(size_t count) {
 
 uint32_t transfer_with(Host& host, const MemoryFile& file, bool complete, bool even = false) {
   uint32_t transfer = 0;
-  REQUIRE(host.engine.open_transfer(even, &transfer).ok());
+  REQUIRE(host.engine.open_transfer(even, 0, &transfer).ok());
   REQUIRE(host.engine.add_stream({transfer, 0, file.handle, 0, file.file->size, kBlock, complete})
               .ok());
   return transfer;

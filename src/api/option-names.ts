@@ -41,6 +41,7 @@ export const optionNames = {
     noClobber: true,
     uplinkBytesPerSecond: true,
     connectMs: true,
+    silenceMs: true,
     trace: true,
     dryRun: true,
     logger: true,

@@ -28,6 +28,7 @@ export interface CheckedPush {
   readonly noClobber: boolean
   readonly uplinkBytesPerSecond: number | undefined
   readonly connectMs: number
+  readonly silenceMs: number
   readonly trace: string | undefined
   readonly dryRun: boolean
 }
@@ -83,6 +84,9 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
     noClobber: options.noClobber ?? false,
     uplinkBytesPerSecond: optionalRate('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
     connectMs: optionalInteger('connectMs', options.connectMs, 1, 600_000) ?? limits.connectMs,
+    silenceMs:
+      optionalInteger('silenceMs', options.silenceMs, limits.silenceMsMin, limits.silenceMsMax) ??
+      limits.silenceMs,
     trace: options.trace,
     dryRun: options.dryRun ?? false,
   }

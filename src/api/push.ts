@@ -49,7 +49,7 @@ async function run(
     signal.throwIfAborted()
     if (checked.dryRun) return dryRun(checked, control, source.size)
     trace = await openTrace(checked, control.transfer.id, log)
-    const { strategy, shape, nodes, name, algorithm, noClobber, connectMs } = checked
+    const { strategy, shape, nodes, name, algorithm, noClobber, connectMs, silenceMs } = checked
     const self = { nodeId: randomId(), incarnation: Date.now() }
     const spec = {
       transfer: control.transfer.id,
@@ -61,6 +61,7 @@ async function run(
       algorithm,
       noClobber,
       connectMs,
+      silenceMs,
       dialler: { keys: [checked.key], self, connectMs, resolver: new Resolver() },
       log,
     }

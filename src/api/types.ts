@@ -74,6 +74,11 @@ export interface PushOptions {
   uplinkBytesPerSecond?: number
   connectMs?: number
   /**
+   * How long a node that says nothing stays in the push, in milliseconds; default 15,000. Others do
+   * its work meanwhile, and it goes on when it is heard again; then it fails: ERR_FR_NODE_SILENT.
+   */
+  silenceMs?: number
+  /**
    * Write a timeline of the push into this file, in the Chrome trace event format. It must not
    * exist, or be an older trace; ERR_FR_TRACE before any node is contacted.
    */

@@ -106,6 +106,7 @@ function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 't
     options.uplinkBytesPerSecond = command.uplinkBytesPerSecond
   if (command.trace !== undefined) options.trace = command.trace
   if (command.connectMs !== undefined) options.connectMs = command.connectMs
+  if (command.silenceMs !== undefined) options.silenceMs = command.silenceMs
   return options
 }
 

@@ -7,9 +7,9 @@
  * still on the origin's feed plus the backlog of its worst feed to a mate. A queue may hold a
  * window of a tenth of a second of that relay's own rate. The next unit goes to the emptiest queue,
  * measured in windows. When all windows are full and the origin itself would run dry, its spare
- * uplink sends a unit directly to everybody. A relay that falls silent is dealt nothing, and what
- * it has not forwarded is dealt again; a receiver that most relays find slow no longer counts in
- * their backlog.
+ * uplink sends a unit directly to everybody. A relay that falls silent or stands still is dealt
+ * nothing, and what it has not forwarded is dealt again (out-relays.ts); a receiver that most
+ * relays find slow no longer counts in their backlog.
  *
  * A unit is a range of bytes; blocks do not matter here. It must never wait for a slow receiver,
  * and never grow a window to fill an idle origin: a network limited by its relays fills any window.
@@ -18,6 +18,7 @@ import { KIB, MIB } from '../limits.js'
 import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
 import { LagVotes } from './lag-votes.js'
+import { OutRelays } from './out-relays.js'
 import { RangeSet } from './ranges.js'
 import { DealtRelay } from './relay-queue.js'
 import type { RangePair } from './types.js'
@@ -29,9 +30,6 @@ export const adaptiveTiming = {
   reportMs: 25,
 } as const
 
-/** A relay is dealt nothing after this silence, and its queue is dealt again after the second. */
-const suspectMs = 250
-const takeBackMs = 600
 /** Everything is dealt since then and others are done: what a relay still holds is dealt again. */
 const tailMs = 500
 /** Direct units wait until windows have their size. */
@@ -57,6 +55,7 @@ export class AdaptiveDealer implements Dealer {
   readonly #relays = new Map<number, DealtRelay>()
   readonly #answers = new DirectAnswers()
   readonly #lag = new LagVotes()
+  readonly #out = new OutRelays()
   /** What nodes that are gone had forwarded, as far as was known. */
   readonly #left = new Map<number, RangeSet>()
   /** Receivers that a relay does not reach. */
@@ -104,7 +103,7 @@ export class AdaptiveDealer implements Dealer {
   /** Nodes whose backlog is not to count: they lag, catch up, or have gone silent. */
   excluded(): readonly number[] {
     const silent = [...this.#relays.values()]
-      .filter((relay) => relay.isSilent)
+      .filter((relay) => relay.isSilent || relay.out !== 'no')
       .map((relay) => relay.node)
     const { lagging, catchingUp } = this.#lag
     return [...new Set([...lagging, ...catchingUp, ...silent])].sort((a, b) => a - b)
@@ -123,7 +122,8 @@ export class AdaptiveDealer implements Dealer {
       case 'reported': {
         const relay = this.#relays.get(fact.node)
         if (relay === undefined) return []
-        relay.reported(fact.receivedBytes, fact.backlogBytes, fact.atMs, fact.nowMs)
+        this.#out.heard(relay, this.#relays.values(), fact.nowMs)
+        relay.reported(fact, fact.nowMs)
         this.#lag.reported(fact.node, fact.landedBytes, fact.behind, fact.nowMs)
         // Dealt upon at the next tick: a deal for every report cost more than it gained.
         return []
@@ -137,7 +137,7 @@ export class AdaptiveDealer implements Dealer {
         return sends
       }
       case 'needed': {
-        const sends = this.#answers.answer(fact)
+        const sends = this.#answers.answer(fact.scratch ? fact : this.#asDealt(fact))
         this.#listed(sends)
         return sends
       }
@@ -173,20 +173,23 @@ export class AdaptiveDealer implements Dealer {
     return [...sends, ...this.#deal(nowMs)]
   }
 
+  /** The part of a need that was dealt: the rest comes with the deal, and then from relays. */
+  #asDealt(fact: DealerFact & { type: 'needed' }): DealerFact & { type: 'needed' } {
+    const wanted = RangeSet.of(fact.ranges)
+    wanted.subtract(this.#pool)
+    return { ...fact, ranges: wanted.toArray() }
+  }
+
   #tick(nowMs: number): Send[] {
     if (this.#tickAtMs === null || nowMs < this.#tickAtMs) return []
     // What was said while the origin itself was late is not heard yet: that is nobody's silence.
     const lateMs = nowMs - this.#tickAtMs
-    for (const relay of this.#relays.values())
-      relay.heardMs = Math.min(nowMs, relay.heardMs + lateMs)
+    for (const relay of this.#relays.values()) relay.excuse(lateMs, nowMs)
     this.#tickAtMs = nowMs + adaptiveTiming.tickMs
     this.#rateOrigin(nowMs)
     this.#lag.ticked(nowMs)
-    for (const relay of this.#relays.values()) {
-      const quietMs = nowMs - relay.heardMs
-      relay.isSilent = quietMs >= suspectMs
-      if (quietMs >= takeBackMs) this.#takeBack(relay)
-    }
+    for (const relay of this.#out.look([...this.#relays.values()], nowMs)) this.#takeBack(relay)
+    if (this.#out.isOwnSide) return []
     if (this.#pool.isEmpty && nowMs - this.#lastDealtMs >= tailMs) this.#relieve()
     const sends = this.#deal(nowMs)
     if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
@@ -232,9 +235,10 @@ export class AdaptiveDealer implements Dealer {
   }
 
   #deal(nowMs: number): Send[] {
+    if (this.#out.isOwnSide) return []
     const sends: Send[] = []
     const live = [...this.#relays.values()].filter(
-      (relay) => !relay.isSilent && !this.#lag.lagging.has(relay.node),
+      (relay) => !relay.isSilent && relay.out === 'no' && !this.#lag.lagging.has(relay.node),
     )
     if (live.length === 0) return this.#dealWithoutRelays()
     for (const relay of live) relay.look(nowMs)
@@ -260,7 +264,7 @@ export class AdaptiveDealer implements Dealer {
     const length = Math.min(available, relay.unitBytes)
     this.#pool.remove(offset, length)
     this.#lastDealtMs = nowMs
-    relay.deal(offset, length)
+    relay.deal(offset, length, nowMs)
     const unit = { stream: 0, offset, length, scratch: false }
     // Marked also while it is alone: that is its history for a node that joins.
     sends.push({ ...unit, node: relay.node, relay: true, why: 'share' })

@@ -16,6 +16,7 @@ import { StreamLedger } from './ledger.js'
 import type { Failure, NodeCommand, NodeEvent, NodePhase } from './node-events.js'
 import { NodeMates } from './node-mates.js'
 import { NodePulls, needFrames } from './node-pulls.js'
+import { NodeWaits } from './node-waits.js'
 import { RangeSet } from './ranges.js'
 import type { Frame, Mate, RangePair } from './types.js'
 
@@ -25,6 +26,8 @@ export interface NodeConfig {
   readonly digestBytes: number
   /** Place of this node in the push. */
   readonly self: number
+  /** See NodeWaits. */
+  readonly silenceMs: number
 }
 
 export class NodeMachine {
@@ -43,10 +46,8 @@ export class NodeMachine {
   #relays = false
   #backlogMs = 0
   #backlogAtMs = Number.POSITIVE_INFINITY
-  #heardMs: number
+  readonly #waits: NodeWaits
   #landedBytes = 0
-  #movedMs: number
-  #askMs: number = limits.askMs
   #copying = 0
   /** The origin's feed broke: until when its word about why is waited for. */
   #orphaned: { readonly code: FrErrorCode; untilMs: number } | undefined
@@ -58,8 +59,7 @@ export class NodeMachine {
     this.pulls = new NodePulls(this.#ledger, config.self)
     this.#hashQueue = new HashQueue(config.blockBytes)
     this.#scratchQueue = new HashQueue(config.blockBytes)
-    this.#heardMs = nowMs
-    this.#movedMs = nowMs
+    this.#waits = new NodeWaits(config.silenceMs, nowMs)
   }
 
   /** The first wishes; call once. */
@@ -97,11 +97,11 @@ export class NodeMachine {
   /** When `ticked` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#phase === 'ended') return null
-    let at = Math.min(this.#reportMs, this.#heardMs + limits.originSilentMs, this.#backlogAtMs)
+    let at = Math.min(this.#reportMs, this.#waits.lostAtMs, this.#backlogAtMs)
     at = Math.min(at, this.#mates.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
     if (this.#isRunning) at = Math.min(at, this.#orphaned?.untilMs ?? at)
     at = Math.min(at, this.#hashQueue.deadlineMs() ?? at, this.#scratchQueue.deadlineMs() ?? at)
-    return this.#mayAsk ? Math.min(at, this.#movedMs + this.#askMs) : at
+    return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
   }
 
   // A getter, so that a phase changed within one call is read anew.
@@ -132,7 +132,7 @@ export class NodeMachine {
         this.#send({ type: 'refuse', code: event.code, text: event.text })
         return this.#end({ code: event.code, text: event.text }, false)
       case 'frameArrived':
-        this.#heardMs = nowMs
+        this.#waits.heard(nowMs)
         return this.#onFrame(event.frame, nowMs)
       case 'linkClosed':
         if (this.#phase === 'complete') return this.#end(null, false)
@@ -147,7 +147,7 @@ export class NodeMachine {
       case 'landed':
         return this.#onLanded(event, nowMs)
       case 'announced':
-        this.#movedMs = nowMs
+        this.#waits.announced(nowMs)
         return this.#judge(this.#ledger.announce(event.offset, event.length, event.digests).bad)
       case 'hashed':
         return this.#onHashed(event, nowMs)
@@ -163,7 +163,7 @@ export class NodeMachine {
         if (this.#phase === 'complete') return
         return this.#fail(event.code, event.text)
       case 'counted':
-        if (event.landedBytes !== this.#landedBytes) this.#moved(nowMs)
+        if (event.landedBytes !== this.#landedBytes) this.#waits.moved(nowMs)
         this.#landedBytes = event.landedBytes
         return
       case 'pullOpened':
@@ -174,7 +174,7 @@ export class NodeMachine {
         this.#commands.push(...this.pulls.on(event, nowMs))
         return
       case 'delayed':
-        this.#heardMs += event.lateMs
+        this.#waits.delayed(event.lateMs)
         if (this.#orphaned !== undefined) this.#orphaned.untilMs += event.lateMs
         return this.pulls.delayed(event.lateMs)
       case 'stopped':
@@ -203,7 +203,7 @@ export class NodeMachine {
         this.#reportMs = Math.min(this.#reportMs, nowMs + frame.progressMs)
         this.#backlogMs = frame.reportMs
         if (frame.reportMs > 0) this.#backlogAtMs = nowMs
-        this.#moved(nowMs)
+        this.#waits.moved(nowMs)
         this.#relays = frame.relays
         for (const mate of frame.mates) this.#meet(mate)
         return
@@ -215,12 +215,7 @@ export class NodeMachine {
         // Whoever asked is told by the runtime.
         return
       case 'detour':
-        if (frame.gone) {
-          this.#mates.gone(frame.index)
-          this.#commands.push({ type: 'closeRelay', index: frame.index })
-          this.#commands.push(this.pulls.gone(frame.index, nowMs))
-        }
-        return this.#mates.detour(frame.index, this.#clamp(frame.ranges), nowMs)
+        return this.#onDetour(frame, nowMs)
       case 'lagging':
         this.#commands.push({ type: 'exclude', indices: frame.indices })
         return
@@ -228,7 +223,7 @@ export class NodeMachine {
         if (this.#phase !== 'receiving' || this.#seal !== undefined)
           return this.#fail('ERR_FR_PROTOCOL', 'a seal before the plan, or a second one')
         this.#seal = frame.fileDigest
-        return this.#moved(nowMs)
+        return this.#waits.moved(nowMs)
       case 'beat':
         return
       case 'finish':
@@ -240,6 +235,18 @@ export class NodeMachine {
       default:
         return this.#fail('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
     }
+  }
+
+  #onDetour({ index, why, ranges }: Frame & { type: 'detour' }, nowMs: number): void {
+    if (why === 'away') {
+      return this.pulls.want(this.#ledger.missing(this.#clamp(ranges)), nowMs)
+    }
+    if (why === 'gone') {
+      this.#mates.gone(index)
+      this.#commands.push({ type: 'closeRelay', index })
+      this.#commands.push(this.pulls.gone(index, nowMs))
+    }
+    this.#mates.detour(index, this.#clamp(ranges), nowMs)
   }
 
   /** Once there is something that a feed can be adopted for. */
@@ -275,7 +282,7 @@ export class NodeMachine {
   }
 
   #onLanded(event: NodeEvent & { type: 'landed' }, nowMs: number): void {
-    this.#moved(nowMs)
+    this.#waits.moved(nowMs)
     if (event.scratch) return this.#scratchQueue.add(event.offset, event.length, nowMs)
     this.#landed.add(event.offset, event.length)
     this.#ledger.land(event.offset, event.length)
@@ -284,7 +291,7 @@ export class NodeMachine {
   }
 
   #onHashed(event: NodeEvent & { type: 'hashed' }, nowMs: number): void {
-    this.#moved(nowMs)
+    this.#waits.moved(nowMs)
     const { offset, length, digests } = event
     if (!event.scratch) {
       this.#hashQueue.done()
@@ -335,19 +342,16 @@ export class NodeMachine {
     if (this.pulls.pulledBytes > 0) this.#report(nowMs)
     const fileDigest = this.#seal as string
     this.#send({ type: 'published', stream: 0, fileDigest })
-    this.#send({
-      type: 'complete',
-      bytes: this.#config.bytes,
-      repairedBytes: this.#ledger.repairedBytes,
-      fileDigest,
-    })
+    const { bytes } = this.#config
+    const { repairedBytes } = this.#ledger
+    this.#send({ type: 'complete', bytes, repairedBytes, fileDigest })
   }
 
   /** Whatever follows from the state alone. */
   #advance(nowMs: number): void {
-    if (nowMs >= this.#heardMs + limits.originSilentMs) {
+    if (nowMs >= this.#waits.lostAtMs) {
       if (this.#phase === 'complete') return this.#end(null, false)
-      return this.#fail('ERR_FR_ORIGIN_LOST', 'the origin is silent')
+      return this.#fail('ERR_FR_ORIGIN_LOST', this.#waits.silence(nowMs))
     }
     if (this.#orphaned !== undefined && this.#isRunning && nowMs >= this.#orphaned.untilMs) {
       return this.#fail(this.#orphaned.code, 'the feed from the origin broke')
@@ -355,7 +359,7 @@ export class NodeMachine {
     this.#startHashing(this.#hashQueue, false, nowMs)
     this.#startHashing(this.#scratchQueue, true, nowMs)
     this.#answerDetours(nowMs)
-    if (this.#mayAsk && nowMs >= this.#movedMs + this.#askMs) this.#askAgain(nowMs)
+    if (this.#mayAsk && nowMs >= this.#waits.askAtMs) this.#askAgain(nowMs)
     this.#commands.push(...this.pulls.advance(nowMs))
     if (
       this.#phase === 'receiving' &&
@@ -389,7 +393,7 @@ export class NodeMachine {
     }
   }
 
-  /** Nothing moves although the origin has dealt everything: ask for all that is open. */
+  /** Nothing moves although the origin is there and has hashed all: ask for what is missing. */
   #askAgain(nowMs: number): void {
     const missing = this.#ledger.missing([[0, this.#config.bytes]])
     this.#commands.push({ type: 'log', event: 'asked-again', fields: { bytes: missing.bytes } })
@@ -398,8 +402,7 @@ export class NodeMachine {
     if (unannounced.length > 0) this.#send({ type: 'needDigests', stream: 0, ranges: unannounced })
     const bad = this.#ledger.badRanges()
     if (this.#copying === 0 && this.#scratchQueue.isIdle) this.#repair(bad)
-    this.#movedMs = nowMs
-    this.#askMs = Math.min(limits.askMsMax, this.#askMs * 2)
+    this.#waits.asked(nowMs)
   }
 
   /** From the origin: asked for a repair, it also looks whether its file has changed. */
@@ -417,11 +420,6 @@ export class NodeMachine {
       repairedBytes: this.#ledger.repairedBytes,
       pulled: this.pulls.pulled,
     })
-  }
-
-  #moved(nowMs: number): void {
-    this.#movedMs = nowMs
-    this.#askMs = limits.askMs
   }
 
   #clamp(ranges: readonly RangePair[]): RangePair[] {

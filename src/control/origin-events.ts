@@ -27,6 +27,8 @@ export type OriginEvent =
       readonly incarnation?: number
       /** HOST:PORT that the node says its mates should dial. */
       readonly advertise?: string
+      /** How long a message and its answer took; absent: not measured. */
+      readonly rttMs?: number
     }
   /** The control link could not be opened, or is gone. */
   | {
@@ -126,6 +128,8 @@ export interface OriginConfig {
   readonly nodes: readonly NodeLink[]
   readonly connectMs: number
   readonly progressMs: number
+  /** How long a silent node stays a member of the push. */
+  readonly silenceMs: number
   /** limits.hashAheadBytes unless given. */
   readonly hashAheadBytes?: number
 }

@@ -18,7 +18,7 @@ import type { Peer } from './peer.js'
 import { expectedShares } from './plan.js'
 import { RangeSet } from './ranges.js'
 import { Reach } from './reach.js'
-import type { Frame, RangePair } from './types.js'
+import type { DetourReason, Frame, RangePair } from './types.js'
 
 /** Owner of bytes that nobody in particular is sent. */
 const anyone = -1
@@ -103,7 +103,7 @@ export class OriginExchange {
     const missing = new RangeSet()
     missing.add(0, this.#config.bytes)
     for (const mate of mates) {
-      if (!mate.isRelay) continue
+      if (!mate.isRelay || mate.isAway) continue
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
     }
     this.#enter(peer, nowMs)
@@ -180,7 +180,17 @@ export class OriginExchange {
     this.#outbox.log('warn', 'edge-lost', to, `feed from ${from.link.address} (${frame.code})`)
     to.lostFrom.add(from.node)
     this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
-    this.#detour(to, from, false)
+    this.#detour(to, from, 'broken')
+  }
+
+  /**
+   * Silent, and still in the exchange: survivors make good what this node was dealt. Their feeds
+   * stay open, so that it goes on when it is heard again.
+   */
+  away(peer: Peer): void {
+    if (!peer.isServing) return
+    for (const other of this.#group)
+      if (other !== peer && other.phase === 'running') this.#detour(other, peer, 'away')
   }
 
   /**
@@ -191,9 +201,9 @@ export class OriginExchange {
     this.#source.free(peer.node)
     this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
     for (const other of this.#group) {
-      if (other.phase === 'running') this.#detour(other, peer, true)
+      if (other.phase === 'running') this.#detour(other, peer, 'gone')
       else if (other.isServing)
-        for (const frame of detourFrames(peer, true, [])) this.#outbox.send(other, frame)
+        for (const frame of detourFrames(peer, 'gone', [])) this.#outbox.send(other, frame)
     }
   }
 
@@ -293,9 +303,9 @@ export class OriginExchange {
     return []
   }
 
-  #detour(to: Peer, from: Peer, gone: boolean): void {
+  #detour(to: Peer, from: Peer, why: DetourReason): void {
     const ranges = this.#dealer.dealt(from.node)
-    for (const frame of detourFrames(from, gone, ranges)) this.#outbox.send(to, frame)
+    for (const frame of detourFrames(from, why, ranges)) this.#outbox.send(to, frame)
     // Digests on their way through the lost relay are lost too: those of its share come directly.
     this.#digestsDirectly(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
   }

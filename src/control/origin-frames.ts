@@ -2,7 +2,7 @@
 import { limits } from '../limits.js'
 import type { Dealer } from './dealer.js'
 import type { Peer } from './peer.js'
-import type { Frame, Mate, RangePair } from './types.js'
+import type { DetourReason, Frame, Mate, RangePair } from './types.js'
 
 /** A node of the group as its mates are told of it. */
 export function mateOf(peer: Peer): Mate {
@@ -33,11 +33,11 @@ export function planFrame(
 }
 
 /** At least one, also without ranges: it says that the mate is gone. */
-export function detourFrames(from: Peer, gone: boolean, ranges: readonly RangePair[]): Frame[] {
+export function detourFrames(from: Peer, why: DetourReason, ranges: readonly RangePair[]): Frame[] {
   const frames: Frame[] = []
   for (let i = 0; i === 0 || i < ranges.length; i += limits.needRanges) {
     const part = ranges.slice(i, i + limits.needRanges)
-    frames.push({ type: 'detour', index: from.node, gone, stream: 0, ranges: part })
+    frames.push({ type: 'detour', index: from.node, why, stream: 0, ranges: part })
   }
   return frames
 }

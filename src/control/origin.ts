@@ -158,11 +158,12 @@ export class OriginMachine {
 
   #onLinkOpened(
     peer: Peer,
-    { nodeId, incarnation, advertise }: OriginEvent & { type: 'linkOpened' },
+    { nodeId, incarnation, advertise, rttMs = 0 }: OriginEvent & { type: 'linkOpened' },
     nowMs: number,
   ): void {
     if (peer.phase !== 'connecting') return
     peer.hasLink = true
+    peer.rttMs = rttMs
     const twin = this.#peers.find(
       (other) =>
         other !== peer &&
@@ -283,6 +284,7 @@ export class OriginMachine {
 
   /** Whatever follows from the state and the time alone. */
   #advance(nowMs: number): void {
+    this.#watch.look(nowMs)
     for (const peer of this.#peers) this.#judge(peer, nowMs)
     if (this.#exchange.group.length === 0) {
       this.#greetIfKnown()
@@ -300,11 +302,18 @@ export class OriginMachine {
   #judge(peer: Peer, nowMs: number): void {
     const failure = this.#watch.failure(peer, nowMs)
     if (failure !== null) return this.#lose(peer, failure.code, failure.text, nowMs)
-    const isSuspected = this.#watch.isSuspected(peer, nowMs)
-    if (isSuspected && !peer.isSuspected) {
-      this.#outbox.log('warn', 'suspected', peer, `silent for ${limits.suspectMs} ms`)
+    const health = this.#watch.health(peer, nowMs)
+    const isSuspected = health === 'suspected'
+    const isAway = health === 'away'
+    const silent = `silent for ${this.#watch.silentMs(peer, nowMs)} ms`
+    if (isSuspected && !peer.isSuspected) this.#outbox.log('warn', 'suspected', peer, silent)
+    if (isAway && !peer.isAway) {
+      this.#outbox.log('warn', 'away', peer, `${silent}: others send what it was to send`)
+      this.#exchange.away(peer)
     }
+    if (!isAway && peer.isAway) this.#outbox.log('info', 'back', peer, 'it speaks again')
     peer.isSuspected = isSuspected
+    peer.isAway = isAway
   }
 
   /** Everybody is known, or is out: they can hear of each other. */

@@ -3,44 +3,37 @@
  *
  * Silence is judged by the detector. A node that is alive and stands still is judged here,
  * because a heartbeat shows a living process and nothing more. Every phase a node can wait in has
- * its limit.
+ * its limit. Time in which a node is silent counts as silence alone.
  */
 import { limits } from '../limits.js'
-import { Detector } from './detector.js'
+import { Detector, type Health } from './detector.js'
 import type { Failure } from './node-events.js'
 import type { OriginConfig } from './origin-events.js'
 import type { Peer } from './peer.js'
 
 export class PeerWatch {
   readonly #config: OriginConfig
-  readonly #detector = new Detector(limits.suspectMs, limits.failMs)
-  /** When each was last heard itself. */
-  readonly #saidMs = new Map<number, number>()
+  readonly #detector: Detector
 
   constructor(config: OriginConfig) {
     this.#config = config
+    const { suspectMs, awayMs } = limits
+    this.#detector = new Detector({ suspectMs, awayMs, lostMs: config.silenceMs })
   }
 
   /** From here on the node is expected to be heard of regularly. */
   begin(peer: Peer, nowMs: number): void {
-    this.#detector.heard(peer.node, nowMs)
-    this.#saidMs.set(peer.node, nowMs)
+    this.#detector.watch(peer.node, nowMs, peer.rttMs)
   }
 
   heard(peer: Peer, nowMs: number): void {
-    if (!this.#detector.isWatched(peer.node)) return
-    this.#detector.heard(peer.node, nowMs)
-    this.#saidMs.set(peer.node, nowMs)
+    const gapMs = this.#detector.heard(peer.node, nowMs)
+    if (gapMs >= limits.suspectMs) peer.movedMs = Math.min(nowMs, peer.movedMs + gapMs)
   }
 
-  /**
-   * A mate has bytes from it: alive, however long its own word may be stuck behind such bytes in
-   * the queue of a link that has become slow. For a while: its control link must live too.
-   */
+  /** A mate has bytes from it: alive, although its own word is stuck behind such bytes. */
   heardOf(peer: Peer, nowMs: number): void {
-    const saidMs = this.#saidMs.get(peer.node)
-    if (saidMs === undefined || nowMs >= saidMs + limits.hearsayMs) return
-    if (this.#detector.isWatched(peer.node)) this.#detector.heard(peer.node, nowMs)
+    this.#detector.heardOf(peer.node, nowMs)
   }
 
   isWatched(peer: Peer): boolean {
@@ -49,7 +42,6 @@ export class PeerWatch {
 
   forget(peer: Peer): void {
     this.#detector.forget(peer.node)
-    this.#saidMs.delete(peer.node)
   }
 
   /** The look-up has a limit of its own (runtime/resolver.ts); the node's begins after it. */
@@ -62,7 +54,6 @@ export class PeerWatch {
   /** This process was late by so much. */
   excuse(peers: readonly Peer[], lateMs: number): void {
     this.#detector.excuse(lateMs)
-    for (const [node, saidMs] of this.#saidMs) this.#saidMs.set(node, saidMs + lateMs)
     for (const peer of peers) {
       peer.sinceMs += lateMs
       peer.movedMs += lateMs
@@ -70,19 +61,30 @@ export class PeerWatch {
     }
   }
 
-  isSuspected(peer: Peer, nowMs: number): boolean {
-    return this.#detector.health(peer.node, nowMs) === 'suspected'
+  /** Judges anew whose silence counts; before `health` and `failure`. */
+  look(nowMs: number): void {
+    this.#detector.look(nowMs)
+  }
+
+  health(peer: Peer, nowMs: number): Health {
+    return this.#detector.health(peer.node, nowMs)
+  }
+
+  silentMs(peer: Peer, nowMs: number): number {
+    return Math.round(this.#detector.silentMs(peer.node, nowMs))
   }
 
   /** Why the node has failed by now; null: it has not. */
   failure(peer: Peer, nowMs: number): Failure | null {
     if (nowMs >= cutOffMs(peer)) return peer.cutOff as Failure
-    if (nowMs >= this.#limitMs(peer)) return this.#overdue(peer, nowMs)
-    if (this.#detector.health(peer.node, nowMs) !== 'failed') return null
-    return { code: 'ERR_FR_NODE_SILENT', text: `silent for ${limits.failMs} ms` }
+    if (this.#detector.health(peer.node, nowMs) === 'lost') {
+      const seconds = Math.round(this.#detector.silentMs(peer.node, nowMs) / 100) / 10
+      return { code: 'ERR_FR_NODE_SILENT', text: `silent for ${seconds} s` }
+    }
+    return nowMs >= this.#limitMs(peer) ? this.#overdue(peer, nowMs) : null
   }
 
-  /** When the next node would fail if nothing happened. */
+  /** When the next node would fail, or be away, if nothing happened. */
   deadlineMs(peers: readonly Peer[]): number {
     const limitsMs = peers.map((peer) => Math.min(this.#limitMs(peer), cutOffMs(peer)))
     return Math.min(this.#detector.deadlineMs() ?? Number.POSITIVE_INFINITY, ...limitsMs)
@@ -93,7 +95,7 @@ export class PeerWatch {
     if (peer.phase === 'connecting')
       return peer.isLookedUp ? Number.POSITIVE_INFINITY : peer.sinceMs + this.#config.connectMs
     if (peer.phase === 'offered') return peer.sinceMs + limits.acceptMs
-    if (peer.phase !== 'running') return Number.POSITIVE_INFINITY
+    if (peer.phase !== 'running' || peer.isAway) return Number.POSITIVE_INFINITY
     const holdsAll = peer.verifiedBytes >= this.#config.bytes
     return peer.movedMs + (holdsAll ? limits.publishMs : limits.stallMs)
   }

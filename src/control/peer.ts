@@ -30,6 +30,10 @@ export class Peer {
   cutOff: (Failure & { untilMs: number }) | undefined
   /** Its name is being looked up: its time to connect has not begun. */
   isLookedUp = false
+  /** Silent, but still a member: others make good what it was to send. */
+  isAway = false
+  /** How long a message to it and its answer take, as its handshake showed. */
+  rttMs = 0
   outcome: NodeOutcome | undefined
   sinceMs: number
   movedMs = 0

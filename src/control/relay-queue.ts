@@ -9,6 +9,7 @@
  * What moved since the report still counts as queued, so windows hold several reports.
  */
 import { KIB, MIB } from '../limits.js'
+import { Lateness } from './lateness.js'
 import { RangeSet } from './ranges.js'
 import type { RangePair } from './types.js'
 
@@ -31,8 +32,19 @@ const expectedRateMax = (4 * MIB) / windowSeconds
 const lookMs = 15
 /** A queue that was drained opens its window by so much at once: one odd look must not fill it. */
 const growth = 4
+/** While nothing changes a node reports this often. */
+const sameReportMs = 100
+/** A longer silence is an outage, not a late report. */
+const lateReportMax = 1_000
 /** Without a report a relay is believed to go on for so long. */
 const creditSeconds = 0.04
+
+export interface RelayReport {
+  readonly atMs: number
+  readonly receivedBytes: number
+  readonly landedBytes: number
+  readonly backlogBytes: number
+}
 
 interface Deal {
   readonly offset: number
@@ -45,7 +57,11 @@ export class DealtRelay {
   readonly node: number
   readonly dealt = new RangeSet()
   heardMs: number
+  /** How late its reports come. */
+  readonly lateness = new Lateness(sameReportMs)
   isSilent = false
+  /** Its queue was taken back: it says nothing, or nothing moves at it. */
+  out: 'no' | 'silent' | 'standing' = 'no'
   queuedBytes = 0
   sentBytes = 0
   rate: number
@@ -56,6 +72,9 @@ export class DealtRelay {
   /** Where those are on the feed that are not received yet; neighbours are one. */
   readonly #runsPast: { readonly start: number; end: number }[] = []
   #forwarded = 0
+  /** What had moved by its last report, and when that last grew. */
+  #movedBytes = 0
+  #movedMs: number
   #reportedMs: number
   #credit = 0
   /** The node's own clock at the last look at its rate; none before the first report. */
@@ -71,7 +90,7 @@ export class DealtRelay {
   constructor(node: number, nowMs: number, rate = 0) {
     this.node = node
     this.rate = Math.min(rate, expectedRateMax)
-    this.heardMs = this.#reportedMs = nowMs
+    this.heardMs = this.#reportedMs = this.#movedMs = nowMs
   }
 
   get queue(): number {
@@ -81,6 +100,17 @@ export class DealtRelay {
   /** It has forwarded all it was dealt. */
   get isDone(): boolean {
     return this.#deals.length === 0
+  }
+
+  /** How long nothing had moved at it by its last report, although it has bytes to pass on. */
+  get stoodMs(): number {
+    return this.isDone ? 0 : Math.max(0, this.heardMs - this.#movedMs)
+  }
+
+  /** The origin itself was late: what was said meanwhile is not heard yet. */
+  excuse(lateMs: number, nowMs: number): void {
+    this.heardMs = Math.min(nowMs, this.heardMs + lateMs)
+    this.#movedMs = Math.min(nowMs, this.#movedMs + lateMs)
   }
 
   /** What it will have forwarded since its report, at its rate. */
@@ -106,17 +136,21 @@ export class DealtRelay {
     else this.#runsPast.push({ start, end: this.#listed })
   }
 
-  deal(offset: number, length: number): void {
+  deal(offset: number, length: number, nowMs: number): void {
+    if (this.isDone) this.#movedMs = nowMs
     this.listed(length)
     this.dealt.add(offset, length)
     this.#deals.push({ offset, length, end: this.#listed - this.#past })
   }
 
   /**
-   * Its own word: payload it has received from the origin, and the backlog of its worst feed, both
-   * taken at `atMs` by its own clock.
+   * Its own word: payload it has received from the origin, what has landed from everybody, and the
+   * backlog of its worst feed, all taken at `atMs` by its own clock.
    */
-  reported(receivedBytes: number, backlogBytes: number, atMs: number, nowMs: number): void {
+  reported(said: RelayReport, nowMs: number): void {
+    const { receivedBytes, landedBytes, backlogBytes, atMs } = said
+    const gapMs = nowMs - this.heardMs
+    if (gapMs < lateReportMax) this.lateness.heard(gapMs)
     this.heardMs = this.#reportedMs = nowMs
     this.isSilent = false
     this.#credit = 0
@@ -127,6 +161,11 @@ export class DealtRelay {
     this.#forwarded = Math.max(this.#forwarded, forwarded)
     while ((this.#deals[0]?.end ?? Number.POSITIVE_INFINITY) <= this.#forwarded) this.#deals.shift()
     this.#rate(atMs)
+    const movedBytes = receivedBytes + landedBytes + this.#forwarded
+    if (movedBytes === this.#movedBytes) return
+    this.#movedBytes = movedBytes
+    this.#movedMs = nowMs
+    if (this.out === 'standing') this.out = 'no'
   }
 
   /** Bytes of such units before a position on the feed that only grows. */

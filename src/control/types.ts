@@ -11,6 +11,14 @@ export type DigestAlgorithm = 'xxh64' | 'sha256'
 /** [offset, length] in bytes, half-open; in a list sorted, disjoint and not touching. */
 export type RangePair = readonly [offset: number, length: number]
 
+/**
+ * Why the bytes of a mate have to come another way:
+ * - gone: the mate takes no part any more.
+ * - broken: the connection from the mate is dead, both ends live.
+ * - away: the mate is silent, and may come back; its connections stay.
+ */
+export type DetourReason = 'gone' | 'broken' | 'away'
+
 export interface StreamEntry {
   readonly stream: number
   /** Name bytes: UTF-8 text, or base64url of the raw bytes when `nameIsBase64`. */
@@ -60,6 +68,8 @@ export type Frame =
       readonly manifestDigest: string
       /** Place of this node in the push, which no other node, or attempt of it, ever has; 0..63. */
       readonly self: number
+      /** After this silence of a node the origin gives it up; the node waits a little longer. */
+      readonly silenceMs: number
     }
   | { readonly type: 'manifest'; readonly page: number; readonly entries: readonly StreamEntry[] }
   /** Before the plan, at most once: who is expected in it. Feeds to them may be dialled already. */
@@ -86,11 +96,11 @@ export type Frame =
     }
   /** These mates are slow or silent: their backlog does not count. Replaces the last one. */
   | { readonly type: 'lagging'; readonly indices: readonly number[] }
-  /** The connection from mate `index` is dead: say what of these ranges is missing (`need`). */
+  /** Mate `index` brings nothing more of these ranges for now: have what is missing elsewhere. */
   | {
       readonly type: 'detour'
       readonly index: number
-      readonly gone: boolean
+      readonly why: DetourReason
       readonly stream: number
       readonly ranges: readonly RangePair[]
     }

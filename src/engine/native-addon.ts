@@ -14,7 +14,7 @@ export const eventNumbers = 12
 type Operation = number
 
 export interface NativeEngine {
-  openTransfer(even: boolean): number
+  openTransfer(even: boolean, userTimeoutMs: number): number
   addStream(
     transfer: number,
     stream: number,

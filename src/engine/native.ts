@@ -106,7 +106,9 @@ class AddonEngine implements DataEngine {
   }
 
   openTransfer(options: TransferOptions = {}): TransferHandle {
-    return this.#call((engine) => engine.openTransfer(options.even ?? false))
+    const { even = false, silenceMs = limits.silenceMs } = options
+    const userTimeoutMs = silenceMs + limits.connectionGraceMs
+    return this.#call((engine) => engine.openTransfer(even, userTimeoutMs))
   }
 
   addStream(transfer: TransferHandle, spec: StreamSpec): void {

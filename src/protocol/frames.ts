@@ -39,6 +39,7 @@ const frameTable: FrameTable = {
       manifestPages: body.integer('manifestPages', 1, limits.manifestPages),
       manifestDigest: body.hex('manifestDigest', 16),
       self: body.integer('self', 0, mateMax),
+      silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
     }),
   ],
   manifest: [
@@ -63,7 +64,7 @@ const frameTable: FrameTable = {
     4,
     (body) => ({
       index: body.integer('index', -1, mateMax),
-      gone: body.boolean('gone'),
+      why: body.oneOf('why', ['gone', 'broken', 'away']),
       stream: body.integer('stream', 0, streamMax),
       ranges: body.ranges('ranges', limits.needRanges),
     }),

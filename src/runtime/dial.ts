@@ -3,11 +3,15 @@ import type { Frame } from '../control/types.js'
 import type { FrErrorCode } from '../errors.js'
 import type { DataEngine, FeedHandle, FeedSpec, TransferHandle } from '../ports.js'
 import { DigestSender } from '../protocol/digest-record.js'
+import { nowMs } from './awake.js'
 import { nodePrimitives } from './crypto.js'
 import { dial, type Established, type Identity } from './handshake.js'
 import type { Key } from './keys.js'
 import { ControlLink } from './link.js'
 import type { Resolver } from './resolver.js'
+
+/** Round trips from the first packet to the word `go`. */
+export const handshakeTrips = 3
 
 export interface Dialler {
   readonly keys: readonly Key[]
@@ -27,6 +31,8 @@ export interface LinkEvents {
 export interface DialledLink {
   readonly link: ControlLink
   readonly peer: Identity
+  /** How long a message and its answer took while the connection was made. */
+  readonly rttMs: number
 }
 
 export async function dialControl(
@@ -36,8 +42,10 @@ export async function dialControl(
   events: LinkEvents,
   engine: DataEngine,
 ): Promise<DialledLink> {
+  const startMs = nowMs()
   const established = await dial({ ...dialler, address, channel: 'control', signal })
-  return { link: linkOver(established, events, engine), peer: established.peer }
+  const rttMs = (nowMs() - startMs) / handshakeTrips
+  return { link: linkOver(established, events, engine), peer: established.peer, rttMs }
 }
 
 export function linkOver(

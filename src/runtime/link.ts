@@ -1,9 +1,10 @@
 /**
  * A control link: frames both ways over an established connection.
  *
- * Idea: frames wait unsealed, so the newest progress can take the place of one not yet sent, and
+ * Idea: frames wait unsealed, so the newest report can take the place of one not yet sent, and
  * are handed to the socket in writes of at most limits.linkWriteBytes, one at a time; a write that
- * does not end within limits.linkStallMs is a peer that takes nothing, however long the queue is.
+ * does not end in time (limits.linkStallMs, or what `waitFor` says) is a peer that takes nothing,
+ * however long the queue is.
  *
  *     open -> closing   close() was called, or the peer broke a rule and is told so: what is queued
  *                       still goes out, nothing more is heard
@@ -51,13 +52,17 @@ export interface LinkStats {
   readonly queuedBytes: number
   readonly sentFrames: number
   readonly receivedFrames: number
-  /** Progress frames that a newer one replaced before they were sent. */
+  /** Reports that a newer one of their kind replaced before they were sent. */
   readonly coalescedFrames: number
 }
 
 interface Waiting {
   body: FrameBody
+  readonly type: Frame['type']
 }
+
+/** Frames of which only the newest counts. */
+const reports: ReadonlySet<Frame['type']> = new Set(['progress', 'backlog'])
 
 export class ControlLink {
   readonly #socket: Socket
@@ -66,11 +71,12 @@ export class ControlLink {
   readonly #reader: FrameReader
   readonly #queue: Waiting[] = []
   readonly #gone: Promise<void>
-  readonly #stall: NodeJS.Timeout
+  #stall: NodeJS.Timeout | undefined
+  #stallMs: number = limits.linkStallMs
   /** What this process had lost when the write under way began; see awake.ts. */
   #lostMs = 0
-  /** The progress frame in the queue, if there is one. */
-  #progress: Waiting | null = null
+  /** The reports in the queue, at most one of each kind. */
+  readonly #reports = new Map<Frame['type'], Waiting>()
   /** Sealed bytes that wait for their turn. */
   #sealed: Uint8Array = new Uint8Array()
   #isWriting = false
@@ -89,7 +95,6 @@ export class ControlLink {
     this.#writer = new FrameWriter(nodePrimitives, established.macKeySend)
     this.#reader = new FrameReader(nodePrimitives, established.macKeyReceive)
     this.#gone = new Promise((resolve) => this.#socket.once('close', () => resolve()))
-    this.#stall = setTimeout(() => this.#onStall(), limits.linkStallMs).unref()
     this.#socket.on('data', (chunk: Uint8Array) => this.#onData(chunk))
     this.#socket.on('end', () => this.#onEnd())
     this.#socket.on('error', (error) => this.#fail(lostError(error)))
@@ -112,6 +117,12 @@ export class ControlLink {
     }
   }
 
+  /** A silent peer is waited for this long: so is one that takes nothing. Never shortens. */
+  waitFor(silenceMs: number): void {
+    this.#stallMs = Math.max(this.#stallMs, silenceMs + limits.connectionGraceMs)
+    if (this.#isWriting) this.#watchWrite()
+  }
+
   /**
    * Queues a frame; false when the link is no longer open. Throws TypeError for a frame the other
    * side would refuse. More than limits.linkQueueBytes waiting closes the link with
@@ -120,16 +131,17 @@ export class ControlLink {
   send(frame: Frame): boolean {
     if (this.#state !== 'open') return false
     const body = encodeBody(frame)
-    if (frame.type === 'progress' && this.#progress !== null) {
-      this.#queuedBytes += wireBytes(body) - wireBytes(this.#progress.body)
-      this.#progress.body = body
+    const before = this.#reports.get(frame.type)
+    if (before !== undefined) {
+      this.#queuedBytes += wireBytes(body) - wireBytes(before.body)
+      before.body = body
       this.#coalescedFrames += 1
       return true
     }
-    const waiting = { body }
+    const waiting = { body, type: frame.type }
     this.#queue.push(waiting)
     this.#queuedBytes += wireBytes(body)
-    if (frame.type === 'progress') this.#progress = waiting
+    if (reports.has(frame.type)) this.#reports.set(frame.type, waiting)
     this.#pump()
     if (this.#queuedBytes <= limits.linkQueueBytes) return true
     const text = `the peer left more than ${limits.linkQueueBytes} bytes of its control link unread`
@@ -141,6 +153,9 @@ export class ControlLink {
   close(): Promise<void> {
     if (this.#state === 'open') {
       this.#state = 'closing'
+      // Its fate is known: whoever closes it waits no longer than for any peer.
+      this.#stallMs = limits.linkStallMs
+      if (this.#isWriting) this.#watchWrite()
       this.#tell(null, 'closed by this side')
       this.#pump()
     }
@@ -162,7 +177,7 @@ export class ControlLink {
     }
     this.#isWriting = true
     this.#lostMs = lostMs()
-    this.#stall.refresh()
+    this.#watchWrite()
     this.#socket.write(chunk, (error) => {
       this.#isWriting = false
       if (error) return this.#fail(lostError(error))
@@ -172,6 +187,11 @@ export class ControlLink {
     })
   }
 
+  #watchWrite(): void {
+    clearTimeout(this.#stall)
+    this.#stall = setTimeout(() => this.#onStall(), this.#stallMs).unref()
+  }
+
   /** At most limits.linkWriteBytes: what is left of the last frame, then as many frames as fit. */
   #nextChunk(): Uint8Array {
     const parts = [this.#sealed]
@@ -179,7 +199,7 @@ export class ControlLink {
     let taken = 0
     for (; taken < this.#queue.length && bytes < limits.linkWriteBytes; taken += 1) {
       const waiting = this.#queue[taken] as Waiting
-      if (waiting === this.#progress) this.#progress = null
+      this.#reports.delete(waiting.type)
       const sealed = this.#writer.seal(waiting.body)
       parts.push(sealed)
       bytes += sealed.length
@@ -225,7 +245,7 @@ export class ControlLink {
     if (this.#state !== 'open') return
     const lastWord = this.#hooks.lastWord?.(error.code, error.message)
     if (lastWord === undefined) return this.#fail(error)
-    this.#queue.push({ body: encodeBody(lastWord) })
+    this.#queue.push({ body: encodeBody(lastWord), type: lastWord.type })
     this.#state = 'closing'
     this.#tell(error.code, error.message)
     this.#pump()
@@ -246,7 +266,7 @@ export class ControlLink {
       setTimeout(() => this.#sentBytes === before && this.#onStall(), lateMs).unref()
       return
     }
-    const text = `the peer took nothing from its control link for ${limits.linkStallMs} ms`
+    const text = `the peer took nothing from its control link for ${this.#stallMs} ms`
     this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
   }
 
@@ -271,7 +291,7 @@ export class ControlLink {
     this.#state = 'closed'
     clearTimeout(this.#stall)
     this.#queue.length = 0
-    this.#progress = null
+    this.#reports.clear()
     this.#sealed = new Uint8Array()
     this.#socket.on('error', ignore)
     this.#socket.destroy()

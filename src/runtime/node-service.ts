@@ -224,6 +224,7 @@ export class NodeService implements NodeHost {
         entry,
         originId: established.peer.nodeId,
         self: offer.self,
+        silenceMs: offer.silenceMs,
         originKey: originDigestKey(nodePrimitives, established.key.bytes, offer.transfer),
       })
       this.#start(reception)

@@ -101,6 +101,7 @@ export class PushRun {
       nodes: spec.nodes,
       connectMs: spec.connectMs,
       progressMs: limits.progressMs,
+      silenceMs: spec.silenceMs,
     }
     const { uplinkBytesPerSecond } = this.#origin
     const shape = shapeOf(spec.shape, source.size, spec.nodes.length, uplinkBytesPerSecond)
@@ -122,7 +123,8 @@ export class PushRun {
       (event) => this.#loop.post(event),
       (text) => this.warn(text),
     )
-    this.#transfer = engine.openTransfer({ even: spec.strategy === 'classic' })
+    const { silenceMs } = spec
+    this.#transfer = engine.openTransfer({ even: spec.strategy === 'classic', silenceMs })
     router.route(this.#transfer, (events) => this.#onEngine(events))
     engine.addStream(this.#transfer, {
       stream: 0,
@@ -242,7 +244,7 @@ export class PushRun {
     const address = this.#address(node)
     try {
       await this.#lookUp(node, requireAddress(address, 'address').host)
-      const { link, peer } = await dialControl(
+      const { link, peer, rttMs } = await dialControl(
         this.#spec.dialler,
         address,
         this.#dialling.signal,
@@ -253,7 +255,8 @@ export class PushRun {
         },
         this.#engine,
       )
-      if (remote.opened(link)) this.#loop.post({ type: 'linkOpened', node, ...peer })
+      link.waitFor(this.#spec.silenceMs)
+      if (remote.opened(link)) this.#loop.post({ type: 'linkOpened', node, rttMs, ...peer })
     } catch (error) {
       const { code, message } = asFrError(error, 'ERR_FR_UNREACHABLE')
       this.#loop.post({ type: 'linkClosed', node, code, text: message })
@@ -270,9 +273,10 @@ export class PushRun {
   }
 
   #offer(node: number): void {
-    const { transfer, algorithm: digest, noClobber } = this.#spec
+    const { transfer, algorithm: digest, noClobber, silenceMs } = this.#spec
     const remote = this.#remote(node)
-    remote.send({ type: 'offer', transfer, digest, noClobber, ...this.#summary, self: node })
+    const place = { self: node, silenceMs }
+    remote.send({ type: 'offer', transfer, digest, noClobber, ...this.#summary, ...place })
     for (const page of this.#pages) remote.send(page)
     this.#track(this.#openFeed(node))
   }
@@ -280,14 +284,9 @@ export class PushRun {
   async #openFeed(node: number): Promise<void> {
     const remote = this.#remote(node)
     try {
-      const nodeId = this.#machine.peers[node]?.nodeId ?? ''
-      const target = {
-        address: this.#address(node),
-        nodeId,
-        transfer: this.#spec.transfer,
-        from: -1,
-        to: node,
-      }
+      const { nodeId = '' } = this.#machine.peers[node] ?? {}
+      const { transfer } = this.#spec
+      const target = { address: this.#address(node), nodeId, transfer, from: -1, to: node }
       const established = await dialData(this.#spec.dialler, target, this.#dialling.signal)
       if (remote.adopt(this.#transfer, established)) this.#loop.post({ type: 'feedOpened', node })
     } catch (error) {

@@ -18,6 +18,7 @@ export interface PushSpec {
   readonly algorithm: DigestAlgorithm
   readonly noClobber: boolean
   readonly connectMs: number
+  readonly silenceMs: number
   readonly dialler: Dialler
   readonly log: Logger
 }

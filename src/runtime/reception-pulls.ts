@@ -14,14 +14,11 @@ import type { Frame, Mate, RangePair } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'
 import type { FeedHandle, FeedStats, TransferHandle } from '../ports.js'
 import { nowMs } from './awake.js'
-import { adoptOut, linkOver } from './dial.js'
+import { adoptOut, handshakeTrips, linkOver } from './dial.js'
 import { asFrError } from './failures.js'
 import type { Established } from './handshake.js'
 import type { ControlLink } from './link.js'
 import type { NodeHost } from './node-host.js'
-
-/** Round trips from the first packet to the word `go`. */
-const handshakeTrips = 3
 
 export interface PullHooks {
   readonly post: (event: NodeEvent) => void

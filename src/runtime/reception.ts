@@ -34,6 +34,8 @@ export interface ReceptionSpec {
   readonly originId: string
   /** Place of this node in the push; connections to an earlier one may still be on their way. */
   readonly self: number
+  /** How long a silent node stays a member of the push, and so its connections. */
+  readonly silenceMs: number
   /** Key of the origin's MACs on digests. */
   readonly originKey: Uint8Array
 }
@@ -87,12 +89,19 @@ export class Reception {
     this.bytes = spec.entry.size
     this.#host = host
     this.#link = link
+    link.waitFor(spec.silenceMs)
     this.joins = new JoinRequests((frame) => !this.#isEnded && link.send(frame))
     this.#blockBytes = blockBytesFor(this.bytes)
     this.#partial = new Partial(host.storage, host.dir, spec.transfer)
     const digestBytes = digestBytesOf(spec.algorithm)
     this.#machine = new NodeMachine(
-      { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes, self: spec.self },
+      {
+        bytes: this.bytes,
+        blockBytes: this.#blockBytes,
+        digestBytes,
+        self: spec.self,
+        silenceMs: spec.silenceMs,
+      },
       nowMs(),
     )
     this.#loop = new Loop<NodeEvent, NodeCommand>(this.#machine, {
@@ -282,7 +291,7 @@ export class Reception {
     ])
     await this.#partial.create(this.bytes)
     if (this.#isEnded) return
-    this.#transfer = this.#host.engine.openTransfer()
+    this.#transfer = this.#host.engine.openTransfer({ silenceMs: this.spec.silenceMs })
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
     this.#host.engine.addStream(this.#transfer, {
       stream: 0,

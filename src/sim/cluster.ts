@@ -13,7 +13,9 @@ import type { Frame, Mate, NodeOutcome } from '../control/types.js'
 import { limits } from '../limits.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import { SimFeed } from './feed.js'
+import { Inbox } from './inbox.js'
 import { Downlink, Uplink } from './links.js'
+import { Outages } from './outages.js'
 import { type PullNet, SimPulls } from './pulls.js'
 import { Random } from './random.js'
 import { type EdgeScenario, linkOf, type Scenario } from './scenario.js'
@@ -56,16 +58,19 @@ export class Cluster implements SimNet, PullNet {
   readonly #uplinks: readonly Uplink[]
   readonly #downlinks: readonly Downlink[]
   readonly #links: ('none' | 'open' | 'closed')[]
-  readonly #events: OriginEvent[] = []
-  #isDraining = false
+  readonly #inbox = new Inbox<OriginEvent>(this.timeline, (event) => {
+    for (const command of this.#machine.handle(event, this.timeline.nowMs)) this.#execute(command)
+  })
   #tickMs = Number.POSITIVE_INFINITY
   #failure: string | null | undefined
   #plannedMs = 0
   readonly #logged = new Set<string>()
+  readonly #outages: Outages
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario
     this.#random = new Random(scenario.seed ^ 0x5eed)
+    this.#outages = new Outages(scenario.outages, new Random(scenario.seed ^ 0x0a17))
     const { bytes, blockBytes } = scenario
     this.#source = new SimFile(bytes, blockBytes)
     this.nodes = scenario.nodes.map(() => undefined)
@@ -77,6 +82,7 @@ export class Cluster implements SimNet, PullNet {
       nodes: scenario.nodes.flatMap((node, i) => (node.joinsAtMs === null ? [linkOf(i)] : [])),
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
+      silenceMs: limits.silenceMs,
       hashAheadBytes: scenario.hashAheadBytes,
     }
     const { strategy, shape } = scenario
@@ -86,9 +92,8 @@ export class Cluster implements SimNet, PullNet {
     this.#uplinks = [scenario.originUplinkBytesPerMs, ...uplinks].map(
       (bytesPerMs) => new Uplink(this.timeline, bytesPerMs),
     )
-    this.#downlinks = scenario.nodes.map(
-      (node) => new Downlink(this.timeline, node.downlinkBytesPerMs),
-    )
+    const downlinks = scenario.nodes.map((node) => node.downlinkBytesPerMs)
+    this.#downlinks = downlinks.map((bytesPerMs) => new Downlink(this.timeline, bytesPerMs))
   }
 
   run(): SimResult {
@@ -104,6 +109,8 @@ export class Cluster implements SimNet, PullNet {
         this.#source.isTouched = true
       },
       cancel: () => this.post({ type: 'cancelled', text: 'by the caller' }),
+      stop: (host, forMs) => this.#stop(host, forMs),
+      hangDisk: (node, forMs) => this.nodes[node]?.hangDisk(forMs),
     })
     for (const command of this.#machine.start()) this.#execute(command)
     this.#arm()
@@ -116,9 +123,7 @@ export class Cluster implements SimNet, PullNet {
     }
     const endedMs = this.timeline.nowMs
     this.#settle(endedMs)
-    const outcomes = this.#machine.peers.flatMap((peer) =>
-      peer.outcome === undefined ? [] : [peer.outcome],
-    )
+    const outcomes = this.#machine.peers.flatMap(({ outcome }) => (outcome ? [outcome] : []))
     const exchangeMs = endedMs - this.#plannedMs
     const { steps } = this.timeline
     const logged = [...this.#logged]
@@ -126,21 +131,14 @@ export class Cluster implements SimNet, PullNet {
       originBytes: this.#originFeeds.reduce((sum, feed) => sum + feed.sentBytes, 0),
       pulledBytes: this.nodes.reduce((sum, node) => sum + (node?.pulledBytes ?? 0), 0),
     }
-    return {
-      outcomes,
-      failure: this.#failure,
-      virtualMs: endedMs,
-      exchangeMs,
-      logged,
-      steps,
-      ...bytes,
-    }
+    const failure = this.#failure
+    return { outcomes, failure, virtualMs: endedMs, exchangeMs, logged, steps, ...bytes }
   }
 
   /** After the end every node must come to its own end by itself. */
   #settle(endedMs: number): void {
     while (this.nodes.some((node) => node?.runs) && this.timeline.step()) {
-      if (this.timeline.nowMs - endedMs > 4 * limits.originSilentMs) {
+      if (this.timeline.nowMs - endedMs > 4 * (limits.silenceMs + limits.originGraceMs)) {
         const running = this.nodes
           .filter((node) => node?.runs)
           .map((node) => `${node?.node} (${node?.phase})`)
@@ -152,15 +150,22 @@ export class Cluster implements SimNet, PullNet {
   // --- SimNet ---
 
   toOrigin(node: number, frame: Frame): void {
-    this.timeline.travel(`n${node}`, this.edge(originIndex, node).latencyMs, () => {
+    this.travel(`n${node}`, node, originIndex, () => {
       if (this.#links[node] === 'open') this.post({ type: 'frameArrived', node, frame })
     })
   }
 
   linkClosedByNode(node: number): void {
-    this.timeline.travel(`n${node}`, this.edge(originIndex, node).latencyMs, () =>
-      this.#linkLost(node),
-    )
+    this.travel(`n${node}`, node, originIndex, () => this.#linkLost(node))
+  }
+
+  /** A message on its way: in order, and when the path is clear. */
+  travel(direction: string, from: number, to: number, run: () => void): void {
+    const { latencyMs } = to === originIndex ? this.edge(to, from) : this.edge(from, to)
+    const arriveMs = this.timeline.nowMs + latencyMs
+    const sentMs = this.#outages.clearMs('words', from, to, this.timeline.nowMs)
+    const clearMs = this.#outages.clearMs('words', from, to, Math.max(arriveMs, sentMs))
+    this.timeline.travel(direction, clearMs - this.timeline.nowMs, run)
   }
 
   greetMate(from: number, mate: Mate): void {
@@ -201,6 +206,10 @@ export class Cluster implements SimNet, PullNet {
     return true
   }
 
+  get hasOutages(): boolean {
+    return this.#scenario.outages.length > 0
+  }
+
   isArrivalWrong(): boolean {
     return this.#random.chance(this.#scenario.wrongChance)
   }
@@ -209,14 +218,7 @@ export class Cluster implements SimNet, PullNet {
 
   post(event: OriginEvent): void {
     if (this.#failure !== undefined) return
-    this.#events.push(event)
-    if (this.#isDraining) return
-    this.#isDraining = true
-    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-      for (const command of this.#machine.handle(next, this.timeline.nowMs)) this.#execute(command)
-    }
-    this.#isDraining = false
-    this.#arm()
+    if (this.#inbox.post(event)) this.#arm()
   }
 
   #execute(command: OriginCommand): void {
@@ -227,7 +229,7 @@ export class Cluster implements SimNet, PullNet {
         return this.#offer(command.node)
       case 'send': {
         const { node, frame } = command
-        return this.timeline.travel(`o${node}`, this.edge(originIndex, node).latencyMs, () => {
+        return this.travel(`o${node}`, originIndex, node, () => {
           this.nodes[node]?.post({ type: 'frameArrived', frame })
         })
       }
@@ -294,14 +296,9 @@ export class Cluster implements SimNet, PullNet {
   #offer(node: number): void {
     const { bytes, blockBytes, nodes } = this.#scenario
     const edge = this.edge(originIndex, node)
-    this.timeline.travel(`o${node}`, edge.latencyMs, () => {
-      const made = new SimNode(
-        node,
-        this,
-        nodes[node] as Scenario['nodes'][number],
-        bytes,
-        blockBytes,
-      )
+    this.travel(`o${node}`, originIndex, node, () => {
+      const scenario = nodes[node] as Scenario['nodes'][number]
+      const made = new SimNode(node, this, scenario, bytes, blockBytes)
       this.nodes[node] = made
       made.start()
     })
@@ -331,7 +328,7 @@ export class Cluster implements SimNet, PullNet {
     this.timeline.after(latencyMs, () => {
       this.nodes[node]?.post({ type: 'feedClosed', index: originIndex, code: 'ERR_FR_NODE_LOST' })
     })
-    this.timeline.travel(`o${node}`, latencyMs, () => {
+    this.travel(`o${node}`, originIndex, node, () => {
       this.nodes[node]?.post({
         type: 'linkClosed',
         code: 'ERR_FR_NODE_LOST',
@@ -365,6 +362,7 @@ export class Cluster implements SimNet, PullNet {
       downlink: this.#downlinks[to] as Downlink,
       latencyMs: edge.latencyMs,
       chunkBytes: this.#scenario.chunkBytes,
+      clearMs: (nowMs: number) => this.#outages.clearMs('bytes', from, to, nowMs),
     }
     const feed: SimFeed = new SimFeed(this.timeline, this.#random, path, {
       landed: (chunk) => {
@@ -426,9 +424,14 @@ export class Cluster implements SimNet, PullNet {
       this.#breakFeed(node, other)
       if (other !== node) this.#breakFeed(other, node)
     }
-    this.timeline.travel(`n${node}`, this.edge(originIndex, node).latencyMs, () =>
-      this.#linkLost(node),
-    )
+    this.travel(`n${node}`, node, originIndex, () => this.#linkLost(node))
+  }
+
+  /** The process has no turn for so long, and is told so afterwards. */
+  #stop(host: number, forMs: number): void {
+    if (host !== originIndex) return this.nodes[host]?.stop(forMs)
+    const delayed = { type: 'delayed', lateMs: forMs } as const
+    this.#inbox.stop(forMs, delayed, () => this.post({ type: 'ticked' }))
   }
 
   #hang(node: number): void {

@@ -32,6 +32,8 @@ export interface FeedPath {
   readonly downlink: Downlink
   readonly latencyMs: number
   readonly chunkBytes: number
+  /** When what is on the path at this time is carried: then, or after an outage. */
+  readonly clearMs: (nowMs: number) => number
 }
 
 /** Bytes that may be under way at least; more where the path holds more. */
@@ -89,7 +91,13 @@ export class SimFeed implements Sender {
 
   begin(): number {
     const next = this.#listed[0]
-    if (next === undefined || !this.isOpen || this.#timeline.nowMs < this.#stalledUntilMs) return 0
+    const { nowMs } = this.#timeline
+    if (next === undefined || !this.isOpen || nowMs < this.#stalledUntilMs) return 0
+    const clearMs = this.#path.clearMs(nowMs)
+    if (clearMs > nowMs) {
+      this.stall(clearMs - nowMs)
+      return 0
+    }
     const { uplink, latencyMs, chunkBytes } = this.#path
     const windowBytes = Math.max(windowBytesMin, uplink.bytesPerMs * (2 * latencyMs + 10))
     if (this.unackedBytes >= windowBytes) return 0
@@ -120,6 +128,13 @@ export class SimFeed implements Sender {
   }
 
   #arrive(bytes: number, run: () => void): void {
-    this.#timeline.after(this.#path.latencyMs, () => this.#path.downlink.carry(bytes, run))
+    const { latencyMs, downlink, clearMs } = this.#path
+    const arrived = (): void => {
+      const { nowMs } = this.#timeline
+      const atMs = clearMs(nowMs)
+      if (atMs > nowMs) this.#timeline.at(atMs, arrived)
+      else downlink.carry(bytes, run)
+    }
+    this.#timeline.after(latencyMs, arrived)
   }
 }

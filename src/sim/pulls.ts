@@ -14,6 +14,8 @@ export interface PullNet {
   readonly timeline: Timeline
   readonly nodes: readonly (SimNode | undefined)[]
   edge(from: number, to: number): EdgeScenario
+  /** A message on its way, in the order of its direction. */
+  travel(direction: string, from: number, to: number, run: () => void): void
   /** False: there is one, or the receiver does not want another. */
   openPullFeed(from: number, to: number): boolean
 }
@@ -82,7 +84,7 @@ export class SimPulls {
 
   #say(link: string, from: number, to: number, heard: () => void): void {
     if (!this.#links.has(link)) return
-    this.#net.timeline.travel(`p${from}>${to}`, this.#net.edge(from, to).latencyMs, () => {
+    this.#net.travel(`p${from}>${to}`, from, to, () => {
       if (this.#links.has(link)) heard()
     })
   }

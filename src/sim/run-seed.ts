@@ -62,7 +62,9 @@ function checkFailure(scenario: Scenario, cluster: Cluster, result: SimResult): 
  * and so may links on which a block of every mate takes about as long as a node waits.
  */
 function checkPromptness(scenario: Scenario, cluster: Cluster): void {
-  const isQuiet = scenario.edges.flat().some((edge) => edge.stallAtMs !== null || edge.cannotDial)
+  const isQuiet =
+    scenario.outages.length > 0 ||
+    scenario.edges.flat().some((edge) => edge.stallAtMs !== null || edge.cannotDial)
   const slowest = Math.min(
     ...scenario.nodes.flatMap(({ uplinkBytesPerMs, uplinkFactor, downlinkBytesPerMs }) => [
       Math.min(1, uplinkFactor) * uplinkBytesPerMs,

@@ -1,5 +1,6 @@
 /** What goes wrong, and when, in one simulated push: all of it from the seed. */
 import type { Strategy } from '../control/types.js'
+import type { Outage } from './outages.js'
 import { Random } from './random.js'
 
 export type Trouble =
@@ -58,6 +59,8 @@ export interface Scenario {
   /** How long the origin takes for a hash task, and how far it may hash ahead of its feeds. */
   readonly originHashMs: number
   readonly hashAheadBytes: number
+  /** Connections outlive them. */
+  readonly outages: readonly Outage[]
 }
 
 const blockBytes = 65_536
@@ -140,6 +143,7 @@ export function scenarioOf(seed: number): Scenario {
     originHashMs: random.chance(0.3) ? random.between(50, 800) : random.between(0.5, 10),
     hashAheadBytes: random.pick([1, 20, 1000]) * blockBytes,
     cancelAtMs: isTroubled && random.chance(0.04) ? random.between(0, lifeMs) : null,
+    outages: [],
   }
 }
 
@@ -189,8 +193,32 @@ export function steadyScenario(seed: number): Scenario {
     originHashMs: 1,
     hashAheadBytes: 1000 * blockBytes,
     cancelAtMs: null,
+    outages: [],
   }
   return { ...plain, bytes: Math.round(2000 * bestBytesPerMs({ ...plain, bytes: 0 })) }
+}
+
+/** A steady push in which one thing, or everything, is cut off or stands still for some seconds. */
+export function outageScenario(seed: number): Scenario {
+  const steady = steadyScenario(seed)
+  const random = new Random(seed ^ 0x0074)
+  const nodes = [...steady.nodes.keys()]
+  const hosts = random.pick([
+    [-1],
+    [random.pick(nodes)],
+    [random.pick(nodes)],
+    nodes,
+    [-1, ...nodes],
+  ])
+  const isOneNode = hosts.length === 1 && hosts[0] !== -1
+  const kind = isOneNode
+    ? random.pick<Outage['kind']>(['cable', 'stop', 'disk'])
+    : random.pick<Outage['kind']>(['cable', 'stop'])
+  const atMs = random.between(100, 1_800)
+  const forMs = random.pick([1_000, 2_000, 4_000, 8_000])
+  const outages = hosts.map((host): Outage => ({ host, kind, atMs, forMs }))
+  const strategy = random.chance(0.2) ? 'classic' : 'adaptive'
+  return { ...steady, strategy, outages }
 }
 
 /** The rate that no scheme beats: min(u0, min d, (u0 + U) / n) (control/plan.ts). */

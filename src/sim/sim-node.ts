@@ -10,8 +10,10 @@ import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
 import { RangeSet } from '../control/ranges.js'
 import type { Frame, Mate } from '../control/types.js'
 import { FrError } from '../errors.js'
+import { limits } from '../limits.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import type { SimChunk, SimDigests, SimFeed } from './feed.js'
+import { Inbox } from './inbox.js'
 import type { SimPulls } from './pulls.js'
 import type { NodeScenario } from './scenario.js'
 import type { Timeline } from './timeline.js'
@@ -31,6 +33,7 @@ export interface SimNet {
   closeFeed(from: number, to: number): void
   readonly pulls: SimPulls
   isArrivalWrong(): boolean
+  readonly hasOutages: boolean
 }
 
 export class SimNode {
@@ -39,6 +42,7 @@ export class SimNode {
   readonly scratch: SimFile
   isAlive = true
   isHung = false
+  #diskFreeMs = 0
   publications = 0
   /** How often it had to ask for everything it missed, because nothing moved any more. */
   asks = 0
@@ -57,7 +61,7 @@ export class SimNode {
   /** Held for mates to whom no feed is open yet. */
   readonly #waiting = new Map<number, (NodeCommand & { type: 'serve' })[]>()
   readonly #machine: NodeMachine
-  readonly #events: NodeEvent[] = []
+  readonly #inbox: Inbox<NodeEvent>
   readonly #relayed: SimChunk[] = []
   /** What was relayed once is not relayed again, also where it had landed before. */
   readonly #relayedOnce = new RangeSet()
@@ -65,7 +69,6 @@ export class SimNode {
   #keptDigests: SimDigests[] = []
   #isPlanned = false
   #checkedBytes = 0
-  #isDraining = false
   #tickMs = Number.POSITIVE_INFINITY
 
   constructor(
@@ -77,11 +80,12 @@ export class SimNode {
   ) {
     this.node = node
     this.#net = net
+    this.#inbox = new Inbox(net.timeline, (event) => this.#handle(event))
     this.#scenario = scenario
     this.file = new SimFile(bytes, blockBytes)
     this.scratch = new SimFile(bytes, blockBytes)
     this.#machine = new NodeMachine(
-      { bytes, blockBytes, digestBytes, self: node },
+      { bytes, blockBytes, digestBytes, self: node, silenceMs: limits.silenceMs },
       net.timeline.nowMs,
     )
   }
@@ -113,17 +117,30 @@ export class SimNode {
   post(event: NodeEvent): void {
     if (!this.runs) return
     if (event.type === 'relayClosed') this.#relayClosed(event.index)
-    this.#events.push(event)
-    if (this.#isDraining) return
-    this.#isDraining = true
-    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-      for (const command of this.#machine.handle(next, this.#net.timeline.nowMs))
-        this.#execute(command)
-      if (next.type === 'frameArrived' && next.frame.type === 'plan') this.#planned()
-      this.#check()
-    }
-    this.#isDraining = false
-    this.#arm()
+    if (this.#inbox.post(event)) this.#arm()
+  }
+
+  #handle(event: NodeEvent): void {
+    const { nowMs } = this.#net.timeline
+    for (const command of this.#machine.handle(event, nowMs)) this.#execute(command)
+    if (event.type === 'frameArrived' && event.frame.type === 'plan') this.#planned()
+    this.#check()
+  }
+
+  /** The process has no turn for so long, and is told so afterwards. */
+  stop(forMs: number): void {
+    const delayed = { type: 'delayed', lateMs: forMs } as const
+    this.#inbox.stop(forMs, delayed, () => this.post({ type: 'ticked' }))
+  }
+
+  /** Whatever is asked of the disk takes until then. */
+  hangDisk(forMs: number): void {
+    this.#diskFreeMs = this.#net.timeline.nowMs + forMs
+  }
+
+  #afterDisk(ms: number, run: () => void): void {
+    const { timeline } = this.#net
+    timeline.at(Math.max(timeline.nowMs, this.#diskFreeMs) + ms, run)
   }
 
   /** Bytes arrive on a feed. Unlike messages they also land in a process that hangs. */
@@ -193,7 +210,13 @@ export class SimNode {
     const { nowMs } = this.#net.timeline
     const grants = this.#grants.get(index) ?? new Grants()
     this.#grants.set(index, grants)
-    if (!grants.hasRoom(feed && fill, nowMs)) throw new Error('an honest node asks for too much')
+    if (!grants.hasRoom(feed && fill, nowMs)) {
+      // What was listed before an outage has not been sent; the asker may think it is lost.
+      if (!this.#net.hasOutages) throw new Error('an honest node asks for too much')
+      const code = 'ERR_FR_LIMIT'
+      const refusal = { type: 'pullRefused', request, code, text: '' } as const
+      return this.#net.pulls.answer(this.node, index, refusal)
+    }
     const answer = { type: 'holding', request, ranges, backlogBytes: 0 } as const
     if (ranges.length === 0) return this.#net.pulls.answer(this.node, index, answer)
     const bytes = ranges.reduce((sum, [, length]) => sum + length, 0)
@@ -297,7 +320,7 @@ export class SimNode {
         return this.#net.closeFeed(command.index, this.node)
       case 'hash': {
         const { scratch, offset, length } = command
-        return timeline.after(this.#scenario.hashMs, () => {
+        return this.#afterDisk(this.#scenario.hashMs, () => {
           const digests = (scratch ? this.scratch : this.file).digests(offset, length)
           if (scratch) this.scratch.clean(offset, length)
           this.post({ type: 'hashed', scratch, offset, length, digests })
@@ -305,7 +328,7 @@ export class SimNode {
       }
       case 'copyIn': {
         const { offset, length } = command
-        return timeline.after(1, () => {
+        return this.#afterDisk(1, () => {
           this.file.clean(offset, length)
           this.post({ type: 'copied', offset, length })
         })
@@ -315,7 +338,7 @@ export class SimNode {
         return timeline.after(0, () => this.post({ type: 'summed', fileDigest }))
       }
       case 'publish':
-        return timeline.after(this.#scenario.publishMs, () => this.#publish())
+        return this.#afterDisk(this.#scenario.publishMs, () => this.#publish())
       case 'log':
         if (command.event === 'asked-again') this.asks++
         return

@@ -11,10 +11,12 @@ export interface Troubles {
   changeSource(): void
   touchSource(): void
   cancel(): void
+  stop(host: number, forMs: number): void
+  hangDisk(node: number, forMs: number): void
 }
 
 export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: Troubles): void {
-  const { nodes, sourceChangesAtMs, sourceTouchedAtMs, cancelAtMs } = scenario
+  const { nodes, sourceChangesAtMs, sourceTouchedAtMs, cancelAtMs, outages } = scenario
   for (const [i, { joinsAtMs }] of nodes.entries())
     if (joinsAtMs !== null) timeline.at(joinsAtMs, () => troubles.add(i))
   for (const [i, { trouble, atMs, uplinkFactor, uplinkChangesAtMs }] of nodes.entries()) {
@@ -23,6 +25,10 @@ export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: T
     if (trouble === 'killed') timeline.at(atMs, () => troubles.kill(i))
     if (trouble === 'hung') timeline.at(atMs, () => troubles.hang(i))
     if (trouble === 'diskFull') timeline.at(atMs, () => troubles.fillDisk(i))
+  }
+  for (const { host, kind, atMs, forMs } of outages) {
+    if (kind === 'stop') timeline.at(atMs, () => troubles.stop(host, forMs))
+    if (kind === 'disk') timeline.at(atMs, () => troubles.hangDisk(host, forMs))
   }
   if (sourceChangesAtMs !== null) timeline.at(sourceChangesAtMs, () => troubles.changeSource())
   if (sourceTouchedAtMs !== null) timeline.at(sourceTouchedAtMs, () => troubles.touchSource())

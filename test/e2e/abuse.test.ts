@@ -268,7 +268,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       link.say(hostile.plan([]))
       link.socket.pause()
       // Each is answered by what is missing, as long as itself.
-      const detour = { type: 'detour', index: 1, gone: false, stream: 0, ranges } as const
+      const detour = { type: 'detour', index: 1, why: 'broken', stream: 0, ranges } as const
       const isStalled = (): boolean =>
         world.log.some((line) => line.fields['code'] === 'ERR_FR_PEER_STALLED')
       for (let i = 0; i < 2_000 && !isStalled(); i++) {

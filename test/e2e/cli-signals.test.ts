@@ -9,7 +9,7 @@ import { type Door, holdingDoor } from './door.js'
 
 /** With SHA-256 it takes most of a second, so that there is a middle to act in. */
 const fileBytes = 192 * MIB
-const pushing = ['push', 'big.bin', '--json', '--digest', 'sha256', '--to']
+const pushing = ['push', '--silence', '4s', 'big.bin', '--json', '--digest', 'sha256', '--to']
 
 let world: World
 let nodes: ServingNode[]
@@ -100,7 +100,7 @@ describe('a push that is stopped', () => {
     }
     await isIdle(held)
     // The nodes are none the worse for it.
-    const again = await world.run(['push', 'big.bin', '--to', listOf(nodes)])
+    const again = await world.run(['push', '--silence', '4s', 'big.bin', '--to', listOf(nodes)])
     expect(again.status).toBe(0)
     for (const node of nodes) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))
   })

@@ -7,7 +7,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import xxhash from 'xxhash-wasm'
 import type { Frame, FrameType, StreamEntry } from '../../src/control/types.js'
 import { encodeRecordHeader, type RecordHeader } from '../../src/engine/record.js'
-import { blockBytesFor } from '../../src/limits.js'
+import { blockBytesFor, limits } from '../../src/limits.js'
 import {
   type DigestPlace,
   DigestSender,
@@ -260,6 +260,7 @@ export class Hostile {
       noClobber: false,
       ...summary,
       self: 0,
+      silenceMs: limits.silenceMs,
     } as const
     return [offer, pages[0] as Frame]
   }

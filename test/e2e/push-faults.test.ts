@@ -7,6 +7,7 @@ import {
   FrError,
   type FrErrorCode,
   type FrNode,
+  type LogLine,
   push,
   startNode,
 } from '../../src/api/index.js'
@@ -51,7 +52,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const { path, content } = world.file('data.bin', 128 * MIB)
       const door = await world.holding(victim.address, 4 * MIB)
       const to = [...nodes.map((node) => node.address), door.address]
-      const transfer = push(path, { to, engine })
+      const transfer = push(path, { to, engine, silenceMs: 4_000 })
       await until(door.isHolding, 'the node is in the middle', 60_000)
       victim.child.kill('SIGSTOP')
       const result = await transfer.result
@@ -59,6 +60,29 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(result.nodes[2]?.reason).toMatch(/^ERR_FR_NODE_SILENT/)
       for (const node of nodes)
         expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    })
+
+    it('a node that stops, is dealt around and goes on completes like the others', async () => {
+      const nodes = await world.nodes(2)
+      const stopped = await world.childNode()
+      const { path, content } = world.file('data.bin', 128 * MIB)
+      const door = await world.holding(stopped.address, 4 * MIB)
+      const to = [...nodes.map((node) => node.address), door.address]
+      const seen: string[] = []
+      const logger = ({ event, fields }: LogLine) => seen.push(`${event} ${fields['node']}`)
+      const transfer = push(path, { to, engine, logger, silenceMs: 3_600_000 })
+      await until(door.isHolding, 'the node is in the middle', 60_000)
+      stopped.child.kill('SIGSTOP')
+      await until(() => seen.includes(`away ${door.address}`), 'it is away', 60_000)
+      for (const { address } of nodes)
+        await until(() => seen.includes(`node-complete ${address}`), 'others complete', 60_000)
+      stopped.child.kill('SIGCONT')
+      door.open()
+      const result = await transfer.result
+      expect(result.nodes.map((node) => node.reason)).toEqual([null, null, null])
+      expect(seen).toContain(`back ${door.address}`)
+      for (const { dataDir } of [...nodes, stopped])
+        expect(readFileSync(join(dataDir, 'data.bin')).equals(content)).toBe(true)
     })
 
     it('a bit that flips on the way is repaired', async () => {

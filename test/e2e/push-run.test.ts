@@ -60,6 +60,7 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
       algorithm: 'xxh64',
       noClobber: false,
       connectMs,
+      silenceMs: 60_000,
       dialler: { keys: [openKey], self, connectMs, resolver: new Resolver() },
       log: () => {},
     } as const

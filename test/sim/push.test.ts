@@ -4,7 +4,12 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { runScenario, runSeed } from '../../src/sim/run-seed.js'
-import { bestBytesPerMs, scenarioOf, steadyScenario } from '../../src/sim/scenario.js'
+import {
+  bestBytesPerMs,
+  outageScenario,
+  scenarioOf,
+  steadyScenario,
+} from '../../src/sim/scenario.js'
 
 const only = process.env.FR_SIM_SEED
 const count = Number(process.env.FR_SIM_SEEDS ?? 200)
@@ -90,5 +95,29 @@ describe('adaptive dealing on steady links', () => {
     const adaptive = runScenario(scenario).exchangeMs
     const classic = runScenario({ ...scenario, strategy: 'classic' }).exchangeMs
     expect(classic / adaptive).toBeGreaterThan(1.5)
+  })
+})
+
+/**
+ * A cable out, a process stopped or a disk hung for 1 to 8 s in a push of two: connections outlive
+ * that, so everybody must complete. `npm run sim -- --seeds N` runs more of them, too.
+ */
+describe('pushes with outages', () => {
+  const outageSeeds = only === undefined ? upTo(Math.ceil(count / 8)) : seeds
+
+  it(`bring the file to everybody for ${outageSeeds.length} seeds`, { timeout: 300_000 }, () => {
+    const seen = new Set<string>()
+    for (const seed of outageSeeds) {
+      const scenario = outageScenario(seed)
+      const { outcomes, logged } = runScenario(scenario)
+      const { kind = '' } = scenario.outages[0] ?? {}
+      for (const each of [kind, scenario.strategy, ...logged]) seen.add(each)
+      const reasons = outcomes.map(({ reason }) => reason)
+      expect([seed, ...reasons]).toEqual([seed, ...scenario.nodes.map(() => null)])
+    }
+    if (only !== undefined) return
+    // The scenarios must reach what they are there for.
+    for (const each of ['cable', 'stop', 'disk', 'adaptive', 'classic', 'away', 'back'])
+      expect([each, seen.has(each)]).toEqual([each, true])
   })
 })

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { DealtRelay } from '../../src/control/relay-queue.js'
 import { GIB, KIB } from '../../src/limits.js'
-import { AdaptiveBench, relayed } from './control-adaptive-support.js'
+import { AdaptiveBench, relayed, report } from './control-adaptive-support.js'
 
 const unit = 64 * KIB
 
@@ -13,11 +13,11 @@ describe('units that a relay is not to forward', () => {
     let received = 0
     for (let atMs = 10; atMs <= 2_000; atMs += 10) {
       for (let i = 0; i < past; i++) relay.listedPast(unit)
-      relay.deal(atMs * unit, unit)
+      relay.deal(atMs * unit, unit, atMs)
       received += (past + 1) * unit
       relay.counted(0, received)
       // The last unit is still on its way to a mate.
-      relay.reported(received, unit, atMs, atMs)
+      relay.reported(report(received, unit, atMs), atMs)
     }
     return relay
   }
@@ -36,12 +36,12 @@ describe('units that a relay is not to forward', () => {
     const relay = new DealtRelay(0, 0)
     relay.listedPast(unit)
     relay.listedPast(unit)
-    relay.deal(0, unit)
+    relay.deal(0, unit, 0)
     relay.counted(2 * unit, unit)
-    relay.reported(unit, 0, 10, 10)
+    relay.reported(report(unit, 0, 10), 10)
     expect(relay.queue).toBe(unit)
     relay.counted(0, 3 * unit)
-    relay.reported(3 * unit, 0, 20, 20)
+    relay.reported(report(3 * unit, 0, 20), 20)
     expect(relay.queue).toBe(0)
     expect(relay.isDone).toBe(true)
   })

@@ -10,10 +10,13 @@ export interface FakeRelay {
   rate: number
   /** It says nothing, and its counters stand still. */
   isSilent: boolean
+  /** Nothing moves at it: it lands nothing either. */
+  isStanding: boolean
   behind: readonly number[]
   /** Sum of what was listed for it. */
   listed: number
   forwarded: number
+  received: number
 }
 
 export class AdaptiveBench {
@@ -29,7 +32,15 @@ export class AdaptiveBench {
   constructor(bytes: number, nodes: number, rate = 0, expected?: ReadonlyMap<number, number>) {
     this.dealer = new AdaptiveDealer(bytes, expected)
     for (let node = 0; node < nodes; node++) {
-      const relay = { rate, isSilent: false, behind: [], listed: 0, forwarded: 0 }
+      const relay = {
+        rate,
+        isSilent: false,
+        isStanding: false,
+        received: 0,
+        behind: [],
+        listed: 0,
+        forwarded: 0,
+      }
       this.relays.set(node, relay)
     }
   }
@@ -56,14 +67,16 @@ export class AdaptiveBench {
   }
 
   report(node: number): Send[] {
-    const { listed, forwarded, behind } = this.relay(node)
+    const relay = this.relay(node)
+    if (!relay.isStanding) relay.received = relay.listed
+    const { received, forwarded, behind } = relay
     return this.tell({
       type: 'reported',
       node,
       atMs: this.nowMs,
-      landedBytes: listed,
-      receivedBytes: listed,
-      backlogBytes: listed - forwarded,
+      landedBytes: received,
+      receivedBytes: received,
+      backlogBytes: received - forwarded,
       behind,
       nowMs: this.nowMs,
     })
@@ -78,20 +91,28 @@ export class AdaptiveBench {
     return this.tell({ type: 'ticked', nowMs: this.nowMs })
   }
 
+  #looks = 0
+
   /** Time passes: relays forward and report every 10 ms, the origin looks every 5 ms. */
   pass(ms: number): Send[] {
     const first = this.sends.length
     for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
       this.nowMs += 5
+      this.#looks++
       for (const [node, relay] of this.relays) {
         if (relay.isSilent) continue
         relay.forwarded = Math.min(relay.listed, relay.forwarded + relay.rate * 5)
-        if (this.nowMs % 10 === 0) this.report(node)
+        if (this.#looks % 2 === 0) this.report(node)
       }
       this.tick()
     }
     return this.sends.slice(first)
   }
+}
+
+/** What a relay says of itself: received from the origin, backlog, and when by its own clock. */
+export const report = (receivedBytes: number, backlogBytes: number, atMs: number) => {
+  return { atMs, receivedBytes, landedBytes: receivedBytes, backlogBytes }
 }
 
 export const bytesOf = (sends: readonly Send[]): number =>

@@ -3,16 +3,16 @@ import { describe, expect, it } from 'vitest'
 import { RangeSet } from '../../src/control/ranges.js'
 import { DealtRelay } from '../../src/control/relay-queue.js'
 import { MIB } from '../../src/limits.js'
-import { AdaptiveBench, bytesOf, relayed, to } from './control-adaptive-support.js'
+import { AdaptiveBench, bytesOf, relayed, report, to } from './control-adaptive-support.js'
 
 describe('reports that arrive in a bunch', () => {
   /** 4 MB/s, a report every 25 ms by the node's clock; `arrivesAt` says when each is heard. */
   const windowAfter = (arrivesAt: (atMs: number) => number): number => {
     const relay = new DealtRelay(0, 0)
-    relay.deal(0, 64 * MIB)
+    relay.deal(0, 64 * MIB, 0)
     for (let atMs = 25; atMs <= 2_000; atMs += 25) {
       const forwarded = 4_000 * atMs
-      relay.reported(forwarded + MIB, MIB, atMs, arrivesAt(atMs))
+      relay.reported(report(forwarded + MIB, MIB, atMs), arrivesAt(atMs))
     }
     return relay.window
   }
@@ -28,9 +28,9 @@ describe('reports that arrive in a bunch', () => {
   it('a window opens in steps, however much one look shows', () => {
     const relay = new DealtRelay(0, 0)
     const floor = relay.window
-    relay.reported(0, 0, 0, 0)
-    relay.deal(0, 64 * MIB)
-    relay.reported(64 * MIB, 0, 20, 20)
+    relay.reported(report(0, 0, 0), 0)
+    relay.deal(0, 64 * MIB, 0)
+    relay.reported(report(64 * MIB, 0, 20), 20)
     expect(relay.window).toBeGreaterThan(floor)
     expect(relay.window).toBeLessThanOrEqual(4 * floor)
   })

@@ -243,19 +243,53 @@ describe('a silent relay', () => {
       expect(RangeSet.of(bench.dealer.dealt(node)).bytes).toBeGreaterThanOrEqual(bytes)
   })
 
-  it('does not stop the others: with nobody able to relay, everybody is sent all', () => {
-    const bench = new AdaptiveBench(8 * MIB, 2, 4_000)
+  it('has nothing more taken back or dealt while most are silent, then all go on', () => {
+    const bench = new AdaptiveBench(64 * MIB, 4, 4_000)
+    bench.start()
+    bench.pass(300)
+    for (const relay of bench.relays.values()) relay.isSilent = true
+    const late = bench.pass(400)
+    const dealt = [0, 1, 2, 3].map((node) => RangeSet.of(bench.dealer.dealt(node)).bytes)
+    // What windows still took before the silence was one.
+    expect(bytesOf(late)).toBeLessThan(4 * 320 * KIB)
+    bench.isOriginDry = true
+    expect(bench.pass(8_000)).toEqual([])
+    expect([0, 1, 2, 3].map((node) => RangeSet.of(bench.dealer.dealt(node)).bytes)).toEqual(dealt)
+    // One is heard before the others, whose words have their time again.
+    bench.isOriginDry = false
+    bench.relay(2).isSilent = false
+    bench.pass(100)
+    for (const relay of bench.relays.values()) relay.isSilent = false
+    bench.pass(5_000)
+    expect(bench.dealer.isAllDealt).toBe(true)
+    expect(bytesOf(relayed(bench.sends))).toBe(64 * MIB)
+  })
+
+  it('that is the only one is still sent what it misses', () => {
+    const bench = new AdaptiveBench(8 * MIB, 1, 4_000)
     bench.start()
     bench.pass(100)
-    for (const relay of bench.relays.values()) relay.isSilent = true
+    bench.relay(0).isSilent = true
     bench.isOriginDry = true
     bench.pass(2_000)
     expect(bench.dealer.isAllDealt).toBe(true)
-    for (const node of [0, 1]) {
-      const had = RangeSet.of(to(bench.sends, node).map((send) => [send.offset, send.length]))
-      const mates = RangeSet.of(bench.dealer.dealt(1 - node))
-      expect(RangeSet.of([...had, ...mates]).toArray()).toEqual([[0, 8 * MIB]])
+  })
+
+  it('and late reports are two things: what comes in bursts of half a second is waited for', () => {
+    const bench = new AdaptiveBench(64 * MIB, 4, 1_000)
+    bench.start()
+    for (let i = 0; i < 6; i++) {
+      bench.relay(1).isSilent = true
+      bench.pass(450)
+      bench.relay(1).isSilent = false
+      bench.pass(20)
     }
+    bench.relay(1).isSilent = true
+    const dealt = RangeSet.of(bench.dealer.dealt(1)).bytes
+    bench.pass(700)
+    expect(RangeSet.of(bench.dealer.dealt(1)).bytes).toBeGreaterThanOrEqual(dealt)
+    bench.pass(500)
+    expect(RangeSet.of(bench.dealer.dealt(1)).bytes).toBeLessThan(dealt)
   })
 })
 

@@ -55,6 +55,7 @@ describe('the origin’s log', () => {
       nodes: [0, 1, 2].map((node) => ({ address: `n${node}:1` })),
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
+      silenceMs: limits.silenceMs,
     }
     const machine = new OriginMachine(config, new ClassicDealer(bytes, block), 0)
     machine.start()

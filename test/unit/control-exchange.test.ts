@@ -22,6 +22,7 @@ class Bench {
       nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
+      silenceMs: limits.silenceMs,
     }
     this.machine = new OriginMachine(config, new AdaptiveDealer(bytes), 0)
     this.machine.start()
@@ -145,8 +146,8 @@ describe('OriginExchange with adaptive dealing', () => {
       text: 'reset',
     })
     const detours = framesOf(commands, 'detour')
-    expect(detours.map(({ node, frame }) => [node, frame.index, frame.gone, frame.ranges])).toEqual(
-      [1, 2].map((node) => [node, 0, true, [[unit[1], unit[2]]]]),
+    expect(detours.map(({ node, frame }) => [node, frame.index, frame.why, frame.ranges])).toEqual(
+      [1, 2].map((node) => [node, 0, 'gone', [[unit[1], unit[2]]]]),
     )
     expect(unit[2] % block).not.toBe(0)
     expect(digestsOf(commands)).toEqual([1, 2].map((node) => [node, 0, 1, false]))

@@ -8,7 +8,7 @@ import { DealtRelay } from '../../src/control/relay-queue.js'
 import { UnicastDealer } from '../../src/control/unicast.js'
 import { GIB, KIB, MIB } from '../../src/limits.js'
 import { pushView, resultView } from '../../src/runtime/origin-view.js'
-import { AdaptiveBench, bytesOf, to } from './control-adaptive-support.js'
+import { AdaptiveBench, bytesOf, report, to } from './control-adaptive-support.js'
 import { FluidPush } from './flow-support.js'
 
 const factsOf = (push: FluidPush, bytes: number) => (seconds: number) => ({
@@ -271,9 +271,9 @@ describe('configured uplinks', () => {
     let listed = 0
     for (let ms = 25; ms <= 3_000; ms += 25) {
       for (; relay.hasRoom(10) && listed < 16 * MIB; listed += relay.unitBytes)
-        relay.deal(listed, relay.unitBytes)
+        relay.deal(listed, relay.unitBytes, ms)
       relay.counted(0, listed)
-      relay.reported(listed, listed - 1_000 * ms, ms, ms)
+      relay.reported(report(listed, listed - 1_000 * ms, ms), ms)
     }
     expect(relay.rate).toBeLessThan(1_200_000)
   })

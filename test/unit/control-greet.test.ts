@@ -12,9 +12,17 @@ const blockBytes = 65_536
 const bytes = 3 * blockBytes
 
 function originOf(nodes: number, dealer: Dealer = new ClassicDealer(bytes, blockBytes)) {
-  const { connectMs, progressMs } = limits
+  const { connectMs, progressMs, silenceMs } = limits
   const links = Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` }))
-  const config = { bytes, blockBytes, digestBytes: 8, nodes: links, connectMs, progressMs }
+  const config = {
+    bytes,
+    blockBytes,
+    digestBytes: 8,
+    nodes: links,
+    connectMs,
+    progressMs,
+    silenceMs,
+  }
   const machine = new OriginMachine(config, dealer, 0)
   return (nowMs: number, ...events: OriginEvent[]): OriginCommand[] =>
     events.flatMap((event) => machine.handle(event, nowMs))

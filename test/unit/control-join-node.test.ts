@@ -2,6 +2,15 @@
 import { describe, expect, it } from 'vitest'
 import { NodeMachine } from '../../src/control/node.js'
 import type { Frame } from '../../src/control/types.js'
+import { limits } from '../../src/limits.js'
+
+const config = {
+  bytes: 100,
+  blockBytes: 50,
+  digestBytes: 2,
+  self: 1,
+  silenceMs: limits.silenceMs,
+}
 
 describe('a node whose push somebody joins', () => {
   const mateOf = (index: number) => ({ index, nodeId: `id${index}`, address: `n${index}:1` })
@@ -15,7 +24,7 @@ describe('a node whose push somebody joins', () => {
     reportMs: 25,
   })
   const receiving = (relays: boolean) => {
-    const machine = new NodeMachine({ bytes: 100, blockBytes: 50, digestBytes: 2, self: 1 }, 0)
+    const machine = new NodeMachine(config, 0)
     machine.handle({ type: 'prepared' }, 0)
     machine.handle({ type: 'frameArrived', frame: plan(relays) }, 0)
     return machine
@@ -39,7 +48,7 @@ describe('a node whose push somebody joins', () => {
   })
 
   it('ends the transfer for a mate before the plan', () => {
-    const machine = new NodeMachine({ bytes: 100, blockBytes: 50, digestBytes: 2, self: 1 }, 0)
+    const machine = new NodeMachine(config, 0)
     machine.handle({ type: 'prepared' }, 0)
     expect(meets(machine, 2)).toMatchObject([{ failure: { code: 'ERR_FR_PROTOCOL' } }])
   })

@@ -9,6 +9,9 @@ import { pushView } from '../../src/runtime/origin-view.js'
 
 const block = 64 * KIB
 const unchanged = { type: 'sourceChecked', isDoubtful: false } as const
+const { connectMs, progressMs, silenceMs } = limits
+const times = { connectMs, progressMs, silenceMs }
+
 class Bench {
   nowMs = 0
   readonly machine: OriginMachine
@@ -24,8 +27,7 @@ class Bench {
       blockBytes: block,
       digestBytes: 8,
       nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
-      connectMs: limits.connectMs,
-      progressMs: limits.progressMs,
+      ...times,
     }
     this.machine = new OriginMachine(config, dealerOf(strategy, shape, bytes, block), 0)
     this.machine.start()
@@ -178,7 +180,7 @@ describe('a node that is added', () => {
     ])
     expect(frames(commands, 1, 'mate')).toEqual([])
     // From now on it is one of the survivors.
-    expect(frames(bench.lost(2), 4, 'detour')).toMatchObject([{ index: 2, gone: true }])
+    expect(frames(bench.lost(2), 4, 'detour')).toMatchObject([{ index: 2, why: 'gone' }])
   })
 
   it('gets everything from the origin where nobody relays, or nobody is left', () => {
@@ -205,10 +207,10 @@ describe('a node that is added', () => {
     bench.ready(0, 1, 2)
     bench.sealed().complete(0)
     const commands = bench.lost(1)
-    expect(frames(commands, 0, 'detour')).toMatchObject([{ index: 1, gone: true, ranges: [] }])
-    expect(frames(commands, 2, 'detour')).toMatchObject([{ index: 1, gone: true, ranges: [{}] }])
+    expect(frames(commands, 0, 'detour')).toMatchObject([{ index: 1, why: 'gone', ranges: [] }])
+    expect(frames(commands, 2, 'detour')).toMatchObject([{ index: 1, why: 'gone', ranges: [{}] }])
     // One that is complete itself leaves the same way; who is gone is told nothing.
-    expect(frames(bench.lost(0), 2, 'detour')).toMatchObject([{ index: 0, gone: true }])
+    expect(frames(bench.lost(0), 2, 'detour')).toMatchObject([{ index: 0, why: 'gone' }])
     expect(frames(bench.complete(2), 1, 'detour')).toEqual([])
   })
 
@@ -220,7 +222,7 @@ describe('a node that is added', () => {
     const commands = bench.lost(2)
     expect(bench.outcomes()).toEqual([null, null, 'failed'])
     for (const node of [0, 1])
-      expect(frames(commands, node, 'detour')).toMatchObject([{ index: 2, gone: true }])
+      expect(frames(commands, node, 'detour')).toMatchObject([{ index: 2, why: 'gone' }])
   })
 
   it('may come a second time after it has failed, and then that counts', () => {

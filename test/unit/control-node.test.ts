@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { NodeMachine } from '../../src/control/node.js'
 import type { NodeCommand, NodeEvent } from '../../src/control/node-events.js'
-import type { Frame } from '../../src/control/types.js'
+import type { DetourReason, Frame } from '../../src/control/types.js'
 import { limits } from '../../src/limits.js'
 
 const block = 100
@@ -50,7 +50,10 @@ const alone: Frame = { ...plan, mates: mates.slice(1, 2) }
 
 class Bench {
   nowMs = 0
-  readonly machine = new NodeMachine({ bytes, blockBytes: block, digestBytes: 2, self: 1 }, 0)
+  readonly machine = new NodeMachine(
+    { bytes, blockBytes: block, digestBytes: 2, self: 1, silenceMs: limits.silenceMs },
+    0,
+  )
 
   /** Commands of the last of these events, without reports and counts. */
   feed(...events: NodeEvent[]): NodeCommand[] {
@@ -65,10 +68,14 @@ class Bench {
     return this.feed({ type: 'ticked' })
   }
 
-  /** Beats the heart of the origin and jumps by `ms`. */
+  /** The origin's heart beats while time passes. */
   pass(ms: number): NodeCommand[] {
-    this.nowMs += ms
-    return [...this.feed(frame({ type: 'beat' })), ...this.feed({ type: 'ticked' })]
+    const commands: NodeCommand[] = []
+    for (let leftMs = ms; leftMs > 0; leftMs -= 500) {
+      this.nowMs += Math.min(500, leftMs)
+      commands.push(...this.feed(frame({ type: 'beat' })), ...this.feed({ type: 'ticked' }))
+    }
+    return commands
   }
 
   receiving(planned = plan): this {
@@ -80,6 +87,8 @@ class Bench {
 
 const sent = (commands: NodeCommand[]) =>
   commands.flatMap((command) => (command.type === 'send' ? [command.frame] : []))
+
+const lostMs = limits.silenceMs + limits.originGraceMs
 
 describe('NodeMachine', () => {
   it('prepares, accepts, dials its mates', () => {
@@ -194,10 +203,10 @@ describe('NodeMachine', () => {
   })
 
   describe('detours', () => {
-    const detour = (gone: boolean): Frame => ({
+    const detour = (why: DetourReason): Frame => ({
       type: 'detour',
       index: 2,
-      gone,
+      why,
       stream: 0,
       ranges: [[100, 150]],
     })
@@ -205,7 +214,7 @@ describe('NodeMachine', () => {
     it('of a mate without a feed are answered at once, with what has not landed', () => {
       const bench = new Bench().receiving(alone)
       bench.feed(landed(100, 100))
-      expect(bench.feed(frame(detour(true)))).toEqual([
+      expect(bench.feed(frame(detour('gone')))).toEqual([
         { type: 'closeRelay', index: 2 },
         { type: 'closePull', index: 2 },
         { type: 'closeFeed', index: 2 },
@@ -216,7 +225,7 @@ describe('NodeMachine', () => {
     it('wait for the feed to end, and not for ever', () => {
       const bench = new Bench().receiving(alone)
       bench.feed({ type: 'feedOpened', index: 2 })
-      expect(bench.feed(frame(detour(false)))).toEqual([])
+      expect(bench.feed(frame(detour('broken')))).toEqual([])
       bench.feed(landed(200, 50))
       expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual([
         { type: 'edgeLost', index: 2, incoming: true, code: 'ERR_FR_NODE_LOST' },
@@ -225,7 +234,7 @@ describe('NodeMachine', () => {
 
       const patient = new Bench().receiving(alone)
       patient.feed({ type: 'feedOpened', index: 2 })
-      patient.feed(frame(detour(true)))
+      patient.feed(frame(detour('gone')))
       expect(patient.machine.deadlineMs()).toBeLessThanOrEqual(limits.drainMs)
       expect(sent(patient.pass(limits.drainMs))).toEqual([
         { type: 'need', stream: 0, scratch: false, ranges: [[100, 150]] },
@@ -234,7 +243,7 @@ describe('NodeMachine', () => {
 
     it('are no news of a mate that is gone: its feeds break without a word', () => {
       const bench = new Bench().receiving()
-      bench.feed({ type: 'feedOpened', index: 2 }, frame(detour(true)))
+      bench.feed({ type: 'feedOpened', index: 2 }, frame(detour('gone')))
       expect(sent(bench.feed({ type: 'relayClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual(
         [],
       )
@@ -242,7 +251,7 @@ describe('NodeMachine', () => {
   })
 
   describe('pulls', () => {
-    const detour = frame({ type: 'detour', index: 2, gone: false, stream: 0, ranges: [[0, 250]] })
+    const detour = frame({ type: 'detour', index: 2, why: 'broken', stream: 0, ranges: [[0, 250]] })
 
     it('are no less patient with mates when it is this process that had no turn', () => {
       const ticked = { type: 'ticked' } as const
@@ -292,7 +301,7 @@ describe('NodeMachine', () => {
     it('closes what it has with a mate that is gone', () => {
       const bench = new Bench().receiving()
       bench.feed(detour)
-      const gone = frame({ type: 'detour', index: 2, gone: true, stream: 0, ranges: [] })
+      const gone = frame({ type: 'detour', index: 2, why: 'gone', stream: 0, ranges: [] })
       expect(bench.feed(gone)).toContainEqual({ type: 'closePull', index: 2 })
     })
 
@@ -337,18 +346,42 @@ describe('NodeMachine', () => {
     expect(sent(bench.pass(limits.askMs))).toEqual([digests])
   })
 
+  it('asks nobody while the origin is quiet, too, or while it had no turn itself', () => {
+    const bench = new Bench().receiving(alone)
+    bench.feed(announced, landed(0, 100), frame(seal))
+    const quiet: NodeCommand[] = []
+    while (bench.nowMs < limits.silenceMs) quiet.push(...bench.tick())
+    expect(sent(quiet)).toEqual([])
+    // With the first word of the origin, what was under way has its time again.
+    expect(sent(bench.pass(limits.askMs))).toEqual([])
+    bench.nowMs += 5_000
+    bench.feed({ type: 'delayed', lateMs: 5_000 })
+    expect(sent(bench.pass(1))).toEqual([])
+    expect(sent(bench.pass(limits.askMs))).toMatchObject([{ type: 'need' }])
+  })
+
+  it('has what is missing of a silent mate elsewhere, and keeps its feed', () => {
+    const bench = new Bench().receiving()
+    bench.feed({ type: 'feedOpened', index: 2 }, landed(0, 50))
+    const away = frame({ type: 'detour', index: 2, why: 'away', stream: 0, ranges: [[0, 150]] })
+    const commands = [...bench.feed(away), ...bench.pass(limits.drainMs + limits.pullSearchMs)]
+    expect(commands.map((c) => c.type)).toContain('dialPull')
+    expect(commands.map((c) => c.type)).not.toContain('closeFeed')
+    expect(commands.map((c) => c.type)).not.toContain('closeRelay')
+  })
+
   it('fails by name when the origin is gone or silent, and keeps what it has', () => {
     const lost = { type: 'linkClosed', code: 'ERR_FR_NODE_LOST', text: 'reset' } as const
     expect(new Bench().receiving().feed(lost)).toMatchObject([
       { type: 'end', failure: { code: 'ERR_FR_ORIGIN_LOST' }, keepPartial: true },
     ])
     const bench = new Bench().receiving()
-    while (bench.nowMs < limits.originSilentMs) bench.tick()
+    while (bench.nowMs < lostMs) bench.tick()
     expect(bench.machine.phase).toBe('ended')
     // Unless it was this process that slept.
     const sleeper = new Bench().receiving()
-    sleeper.nowMs = limits.originSilentMs + 10
-    sleeper.feed({ type: 'delayed', lateMs: limits.originSilentMs }, { type: 'ticked' })
+    sleeper.nowMs = lostMs + 10
+    sleeper.feed({ type: 'delayed', lateMs: lostMs }, { type: 'ticked' })
     expect(sleeper.machine.phase).toBe('receiving')
   })
 

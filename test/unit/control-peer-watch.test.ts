@@ -4,8 +4,16 @@ import { Peer } from '../../src/control/peer.js'
 import { PeerWatch } from '../../src/control/peer-watch.js'
 import { limits } from '../../src/limits.js'
 
-const { connectMs, progressMs } = limits
-const config = { bytes: 1, blockBytes: 65_536, digestBytes: 8, nodes: [], connectMs, progressMs }
+const { connectMs, progressMs, silenceMs } = limits
+const config = {
+  bytes: 1,
+  blockBytes: 65_536,
+  digestBytes: 8,
+  nodes: [],
+  connectMs,
+  progressMs,
+  silenceMs,
+}
 const link = { address: 'some-name:7400' }
 const tooLate = { code: 'ERR_FR_UNREACHABLE', text: 'no connection in time' }
 

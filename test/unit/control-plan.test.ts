@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ClassicDealer } from '../../src/control/classic.js'
-import { Detector } from '../../src/control/detector.js'
 import { HashQueue, HashSchedule } from '../../src/control/hashing.js'
 import { bound, equalShares, forecastClassic } from '../../src/control/plan.js'
 import { refuseUnsupported } from '../../src/control/refusals.js'
@@ -127,35 +126,6 @@ describe('ClassicDealer', () => {
     started(dealer, [1, 3])
     expect(need(dealer, true)).toEqual([[3, 0, 2 * block, false, true]])
     expect(need(dealer, true)).toEqual([[3, 0, 2 * block, false, true]])
-  })
-})
-
-describe('Detector', () => {
-  it('suspects, fails, forgets', () => {
-    const detector = new Detector(limits.suspectMs, limits.failMs)
-    expect(detector.deadlineMs()).toBeNull()
-    detector.heard(4, 100)
-    const at = (nowMs: number) => detector.health(4, nowMs)
-    expect([at(1099), at(1100), at(2099), at(2100)]).toEqual([
-      'alive',
-      'suspected',
-      'suspected',
-      'failed',
-    ])
-    expect(detector.deadlineMs()).toBe(2100)
-    expect(detector.failed(2100)).toEqual([4])
-    detector.heard(4, 1500)
-    expect(at(2100)).toBe('alive')
-    detector.forget(4)
-    expect([at(9999), detector.deadlineMs()]).toEqual(['alive', null])
-  })
-
-  it('excuses everybody for its own lateness', () => {
-    const detector = new Detector(limits.suspectMs, limits.failMs)
-    detector.heard(1, 0)
-    detector.excuse(3000)
-    expect(detector.health(1, 3900)).toBe('alive')
-    expect(detector.health(1, 5000)).toBe('failed')
   })
 })
 

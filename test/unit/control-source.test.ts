@@ -21,6 +21,7 @@ class Bench {
       nodes: [{ address: 'n0:1' }],
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
+      silenceMs: limits.silenceMs,
     },
     new ClassicDealer(bytes, block),
     0,

@@ -4,14 +4,15 @@ import { OriginMachine } from '../../src/control/origin.js'
 import { UnicastDealer } from '../../src/control/unicast.js'
 import { limits } from '../../src/limits.js'
 
-const { connectMs, progressMs } = limits
+const { connectMs, progressMs, silenceMs } = limits
+const times = { connectMs, progressMs, silenceMs }
 
 it.each([
   ['of one start are one node', 7, 7, 'refused'],
   ['of two starts are two', 7, 8, undefined],
 ])('equal node ids %s', (_, first, second, status) => {
   const nodes = [{ address: 'a:1' }, { address: 'b:1' }]
-  const config = { bytes: 1, blockBytes: 65_536, digestBytes: 8, nodes, connectMs, progressMs }
+  const config = { bytes: 1, blockBytes: 65_536, digestBytes: 8, nodes, ...times }
   const machine = new OriginMachine(config, new UnicastDealer('adaptive', 1), 0)
   machine.start()
   machine.handle({ type: 'linkOpened', node: 0, nodeId: 'same', incarnation: first }, 0)

@@ -58,6 +58,7 @@ export class FluidPush {
       digestBytes: 8,
       nodes: rates.map((_, i) => ({ address: `n${i}:1` })),
       connectMs: limits.connectMs,
+      silenceMs: limits.silenceMs,
       progressMs: limits.progressMs,
     }
     this.machine = new OriginMachine(config, dealer, 0)

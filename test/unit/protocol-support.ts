@@ -102,6 +102,7 @@ const bodies: Bodies = {
     manifestPages: fc.integer({ min: 1, max: limits.manifestPages }),
     manifestDigest: hex(16),
     self: mate,
+    silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
   }),
   manifest: fc.record({
     page: fc.nat({ max: limits.manifestPages - 1 }),
@@ -118,7 +119,7 @@ const bodies: Bodies = {
   group: fc.record({ mates: mates(anyMate) }),
   detour: fc.record({
     index: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
-    gone: fc.boolean(),
+    why: fc.constantFrom('gone', 'broken', 'away'),
     stream: u32,
     ranges,
   }),
@@ -193,6 +194,7 @@ export const sampleFrames: Frame[] = [
     manifestPages: 1,
     manifestDigest: '00'.repeat(8),
     self: 0,
+    silenceMs: limits.silenceMs,
   },
   {
     type: 'manifest',
@@ -219,7 +221,7 @@ export const sampleFrames: Frame[] = [
     reportMs: 12,
   },
   { type: 'group', mates: [{ index: 1, nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400' }] },
-  { type: 'detour', index: 1, gone: true, stream: 0, ranges: [[0, 10]] },
+  { type: 'detour', index: 1, why: 'gone', stream: 0, ranges: [[0, 10]] },
   { type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` },
   { type: 'beat' },
   { type: 'finish' },

@@ -32,6 +32,7 @@ export interface PushCommand {
   readonly noClobber: boolean
   readonly uplinkBytesPerSecond?: number
   readonly connectMs?: number
+  readonly silenceMs?: number
   /** File for the timeline. */
   readonly trace?: string
   readonly dryRun: boolean
@@ -98,6 +99,15 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       'how long to wait for a connection (default: 3s)',
       checked((text) => Math.ceil(parseDuration(text, 0.001, 600) * 1000)),
     )
+    .option(
+      '--silence <duration>',
+      'how long a silent node stays in the push; others do its work meanwhile (default: 15s)',
+      checked((text) =>
+        Math.ceil(
+          parseDuration(text, limits.silenceMsMin / 1000, limits.silenceMsMax / 1000) * 1000,
+        ),
+      ),
+    )
     .optionsGroup('What is shown:')
     .option('--dry-run', 'print the plan, send nothing')
     .option('-q, --quiet', 'print errors only')
@@ -158,6 +168,7 @@ function pushCommand(path: string, options: Values): PushCommand {
     ...given({
       uplinkBytesPerSecond: options['uplink'],
       connectMs: options['connectTimeout'],
+      silenceMs: options['silence'],
       trace: options['trace'],
     }),
     noClobber: options['clobber'] === false,
