@@ -22,13 +22,8 @@ class Bench {
     shape: 'group' | 'unicast' = 'group',
     bytes = 8 * block,
   ) {
-    const config = {
-      bytes,
-      blockBytes: block,
-      digestBytes: 8,
-      nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
-      ...times,
-    }
+    const links = Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` }))
+    const config = { bytes, blockBytes: block, digestBytes: 8, nodes: links, ...times }
     this.machine = new OriginMachine(config, dealerOf(strategy, shape, bytes, block), 0)
     this.machine.start()
   }
