@@ -50,7 +50,7 @@ describe.each(['native', 'portable'])('on the %s engine', (engine) => {
     await expectRun([...push, ...to, '--trace', 'f.bin'], 2)
     await expectRun([...push, '--nodes', 'long.txt'], 2)
     await expectRun([...push, '--nodes', 'folder'], 2)
-    await expectRun(['push', 'folder', '--engine', engine, ...key, ...to], 1)
+    await expectRun(['push', 'folder', '--engine', engine, ...key, ...to], 2)
     await expectRun(['push', 'f.bin', ...to, '--key-file', 'nodes.txt'], 1)
     await expectRun(['keygen', '--out', 'fr.key'], 1)
     await expectRun(['digest', 'f.bin'], 0)
