@@ -172,6 +172,8 @@ export const limits = {
   hashTaskBytes: 8 * MIB,
   /** Runs no larger than this are hashed at once on the calling thread. */
   hashInlineBytes: 1 * MIB,
+  /** Bytes without data that are hashed at once, without reading. */
+  hashHolesBytes: 1 * GIB,
   hashTasksInFlight: 8,
   /**
    * Files no larger than this are hashed on the calling thread, in runs of hashInlineBytes: that
@@ -250,6 +252,10 @@ relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node 
 relation(limits.connectMs + 2 * limits.acceptMs < limits.addMs, 'a node can join in that time')
 relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')
 relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')
+relation(
+  Math.max(limits.hashTaskBytes, limits.blockBytesMax) <= limits.hashHolesBytes,
+  'a task without data is hashed at once',
+)
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')
 relation(limits.traceEventsRare < limits.traceEvents, 'a trace has room for what is common')
 relation(limits.traceChunkBytes < limits.traceQueueBytes, 'a piece of a trace fits its queue')

@@ -118,6 +118,8 @@ export interface StreamSpec {
   readonly blockBytes: number
   /** True: every byte is there already (origin, mirror). False: nothing has landed yet. */
   readonly complete: boolean
+  /** It most likely has holes: nothing is allocated ahead of what lands. A hint. */
+  readonly sparse?: boolean
 }
 
 export interface FeedSpec {
@@ -233,6 +235,16 @@ export interface DataEngine {
     blockBytes: number,
     algorithm: DigestAlgorithm,
   ): Uint8Array | undefined
+  /**
+   * The same of a range in which the file holds no data, which is not read; undefined when there is
+   * some, or this cannot be told. At most limits.hashHolesBytes.
+   */
+  hashHoles(
+    file: FileHandle,
+    range: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+  ): Uint8Array | undefined
   /** XXH64 of a small buffer, seed 0. */
   xxh64(bytes: Uint8Array): bigint
   /** Idempotent. Every feed is dropped, every file closed, every thread joined. */
@@ -267,6 +279,10 @@ export interface SourceFile {
   readonly size: number
   readonly mode: number
   readonly mtime: FileTime
+  /** Bytes that are no hole, as far as the file system tells; `size` where it does not. */
+  readonly dataBytes: number
+  /** Large holes, in order: a hint for plans, because the file may be written. */
+  readonly holes: readonly ByteRange[]
 }
 
 /** What a second look at a source tells; none of it is a change of content by itself. */

@@ -47,6 +47,22 @@ Napi::Value hash_blocks_js(const Napi::CallbackInfo& info) {
   return out;
 }
 
+// hashHoles(file, offset, length, blockBytes, algorithm) -> Uint8Array | undefined: there is data
+Napi::Value hash_holes_js(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const uint32_t file = handle_at(info, 0, "file");
+  const uint64_t offset = number_at(info, 1, "offset");
+  const uint64_t length = number_at(info, 2, "length", kHashMax);
+  const uint64_t block = number_at(info, 3, "blockBytes");
+  const auto kind = static_cast<Algorithm>(number_at(info, 4, "algorithm", 1));
+  if (block == 0) throw Napi::TypeError::New(env, "blockBytes: zero");
+  auto out = Napi::Uint8Array::New(env, (length + block - 1) / block * digest_bytes(kind));
+  const Status done = hash_holes(file, offset, length, block, kind, out.Data());
+  if (done.sys_errno == EAGAIN) return env.Undefined();
+  if (!done.ok()) throw_status(env, done);
+  return out;
+}
+
 // xxh64(bytes, seed?: bigint) -> bigint
 Napi::Value xxh64_js(const Napi::CallbackInfo& info) {
   if (info.Length() < 1 || !info[0].IsTypedArray()) {
@@ -161,6 +177,7 @@ class FrAddon : public Napi::Addon<FrAddon> {
     exports.Set("eventNumbers", Napi::Number::New(env, kEventNumbers));
     exports.Set("hashBlocks", Napi::Function::New(env, hash_blocks_js, "hashBlocks"));
     exports.Set("sendDatagram", Napi::Function::New(env, send_datagram_js, "sendDatagram"));
+    exports.Set("hashHoles", Napi::Function::New(env, hash_holes_js, "hashHoles"));
     exports.Set("tuneControl", Napi::Function::New(env, tune_control_js, "tuneControl"));
     exports.Set("xxh64", Napi::Function::New(env, xxh64_js, "xxh64"));
   }

@@ -124,7 +124,7 @@ Napi::Value EngineWrap::open_transfer(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), handle);
 }
 
-// addStream(transfer, stream, file, scratch, size, blockBytes, complete)
+// addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse)
 void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
   StreamRequest request;
   request.transfer = handle_at(info, 0, "transfer");
@@ -134,6 +134,7 @@ void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
   request.size = number_at(info, 4, "size");
   request.block_bytes = number_at(info, 5, "blockBytes");
   request.complete = flag_at(info, 6);
+  request.sparse = flag_at(info, 7);
   throw_answer(info.Env(), engine_->add_stream(request));
 }
 

@@ -45,7 +45,8 @@ void EngineWrap::own(uint32_t file) {
   files_.handles.insert(file);
 }
 
-// openSource(operation, path) -> file, size, mode, seconds, nanos
+// openSource(operation, path) -> file, size, mode, seconds, nanos; text: data bytes, then offset
+// and length of each large hole, separated by spaces
 void EngineWrap::open_source(const Napi::CallbackInfo& info) {
   run(info, true, [this, path = text_at(info, 1, "path")]() -> Done {
     SourceInfo source;
@@ -56,6 +57,10 @@ void EngineWrap::open_source(const Napi::CallbackInfo& info) {
     done.result[2] = source.mode;
     done.result[3] = static_cast<double>(source.mtime_seconds);
     done.result[4] = source.mtime_nanos;
+    done.text = std::to_string(source.data_bytes);
+    for (const Extent& hole : source.holes) {
+      done.text += ' ' + std::to_string(hole.begin) + ' ' + std::to_string(hole.end - hole.begin);
+    }
     return done;
   });
 }

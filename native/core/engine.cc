@@ -127,7 +127,8 @@ Answer Engine::add_stream(const StreamRequest& r) {
     stream.scratch.file = file_table_get(r.scratch);
     if (stream.scratch.file == nullptr) return {"scratch: unknown handle", {}};
   }
-  stream.sparse = r.complete && is_sparse(stream.main.file->fd);
+  stream.sparse = r.sparse || (r.complete && is_sparse(stream.main.file->fd));
+  if (stream.sparse) stream.main.file->sparse = true;
   const Answer done =
       task(r.transfer, [id = r.transfer, stream](Lane& lane) { lane.add_stream(id, stream); });
   if (done.ok()) it->second.streams[r.stream] = r.size;

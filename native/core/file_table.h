@@ -47,6 +47,8 @@ struct File {
   // True for what open_source opened; `identity` is then what check_source compares with.
   bool is_source = false;
   SourceIdentity identity;
+  // True where asking the file system for holes is worth it.
+  std::atomic<bool> sparse{false};
   // Of a source at opening.
   Writers writers = Writers::kUnknown;
   // False once the file system has shown that allocating ahead does not work or does not pay.

@@ -1,6 +1,7 @@
 #include "hash.h"
 
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -201,13 +202,80 @@ Status read_fully(const File& file, uint8_t* into, size_t bytes, uint64_t offset
   return kOkStatus;
 }
 
+// Where data begin at or behind `offset`; past the end where there are none. `offset` itself when
+// the system does not tell.
+uint64_t next_data(int fd, uint64_t offset) {
+  const off_t data = lseek(fd, static_cast<off_t>(offset), SEEK_DATA);
+  if (data >= 0) return static_cast<uint64_t>(data);
+  return errno == ENXIO ? UINT64_MAX : offset;
+}
+
+bool reaches(int fd, uint64_t end) {
+  struct stat found;
+  return fstat(fd, &found) == 0 && static_cast<uint64_t>(found.st_size) >= end;
+}
+
+// The digest of so many zeros. A file has two lengths of blocks, so a few are kept.
+template <typename Hasher>
+bool zeros_digest(uint64_t bytes, size_t digest_size, uint8_t* out) {
+  struct Known {
+    uint64_t bytes = 0;
+    uint8_t digest[32];
+  };
+  constexpr size_t kKept = 8;
+  thread_local Known kept[kKept];
+  thread_local size_t next = 0;
+  for (const Known& known : kept) {
+    if (known.bytes != bytes) continue;
+    std::memcpy(out, known.digest, digest_size);
+    return true;
+  }
+  uint8_t* const buffer = thread_buffer();
+  std::memset(buffer, 0, kBufferBytes);
+  Hasher hasher;
+  for (uint64_t left = bytes; left > 0;) {
+    const uint64_t piece = std::min<uint64_t>(left, kBufferBytes);
+    hasher.update(buffer, static_cast<size_t>(piece));
+    left -= piece;
+  }
+  if (!hasher.finish(out)) return false;
+  Known& made = kept[next++ % kKept];
+  made.bytes = bytes;
+  std::memcpy(made.digest, out, digest_size);
+  return true;
+}
+
+// Digests of the whole blocks from `offset` on that lie before `data`; the bytes they cover.
+template <typename Hasher>
+uint64_t skip_hole(uint64_t offset, uint64_t length, uint64_t data, uint64_t block_bytes,
+                   size_t digest_size, uint8_t** out) {
+  uint64_t done = 0;
+  while (done < length) {
+    const uint64_t block = std::min(block_bytes, length - done);
+    if (data - offset < done + block) break;
+    if (!zeros_digest<Hasher>(block, digest_size, *out)) break;
+    *out += digest_size;
+    done += block;
+  }
+  return done;
+}
+
 template <typename Hasher>
 Status run(const File& file, uint64_t offset, uint64_t length, uint64_t block_bytes,
            size_t digest_size, uint8_t* out, bool cached_only) {
   uint8_t* const buffer = thread_buffer();
   Hasher hasher;
   uint64_t block_left = std::min(block_bytes, length);
+  const bool sparse =
+      file.sparse.load(std::memory_order_relaxed) && reaches(file.fd, offset + length);
   while (length > 0) {
+    if (sparse && block_left == std::min(block_bytes, length)) {
+      const uint64_t data = next_data(file.fd, offset);
+      const uint64_t hole = skip_hole<Hasher>(offset, length, data, block_bytes, digest_size, &out);
+      offset += hole, length -= hole;
+      block_left = std::min(block_bytes, length);
+      if (length == 0) break;
+    }
     const auto got = static_cast<size_t>(std::min<uint64_t>(length, kBufferBytes));
     const Status status = read_fully(file, buffer, got, offset, cached_only);
     if (!status.ok()) return status;
@@ -225,14 +293,38 @@ Status run(const File& file, uint64_t offset, uint64_t length, uint64_t block_by
   return kOkStatus;
 }
 
+template <typename Hasher>
+Status run_holes(const File& file, uint64_t offset, uint64_t length, uint64_t block_bytes,
+                 size_t digest_size, uint8_t* out) {
+  const uint64_t data = next_data(file.fd, offset);
+  const bool is_hole = data >= offset + length && reaches(file.fd, offset + length);
+  if (!is_hole) return {Code::ERR_FR_IO, EAGAIN};
+  const uint64_t done = skip_hole<Hasher>(offset, length, data, block_bytes, digest_size, &out);
+  return done == length ? kOkStatus : Status{Code::ERR_FR_IO, ENOMEM};
+}
+
+bool is_block_range(uint64_t offset, uint64_t length, uint64_t block_bytes) {
+  constexpr auto kLast = static_cast<uint64_t>(INT64_MAX);
+  return block_bytes != 0 && offset % block_bytes == 0 && offset <= kLast &&
+         length <= kLast - offset;
+}
+
 }  // namespace
+
+Status hash_holes(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
+                  Algorithm algorithm, uint8_t* out) noexcept {
+  if (!is_block_range(offset, length, block_bytes)) return {Code::ERR_FR_IO, EINVAL};
+  const FileRef held = file_table_get(file);
+  if (held == nullptr) return {Code::ERR_FR_CLOSED, 0};
+  const size_t size = digest_bytes(algorithm);
+  return algorithm == Algorithm::kXxh64
+             ? run_holes<Xxh64Blocks>(*held, offset, length, block_bytes, size, out)
+             : run_holes<Sha256>(*held, offset, length, block_bytes, size, out);
+}
 
 Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                    Algorithm algorithm, uint8_t* out, bool cached_only) noexcept {
-  constexpr auto kLast = static_cast<uint64_t>(INT64_MAX);
-  if (block_bytes == 0 || offset % block_bytes != 0 || offset > kLast || length > kLast - offset) {
-    return {Code::ERR_FR_IO, EINVAL};
-  }
+  if (!is_block_range(offset, length, block_bytes)) return {Code::ERR_FR_IO, EINVAL};
   const FileRef held = file_table_get(file);
   if (held == nullptr) return {Code::ERR_FR_CLOSED, 0};
   if (cached_only && is_in_memory(held->fd)) cached_only = false;

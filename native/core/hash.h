@@ -51,4 +51,10 @@ class Xxh64 {
 Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                    Algorithm algorithm, uint8_t* out, bool cached_only = false) noexcept;
 
+// The same of a range without data, which is not read: every block is of zeros, whose digest is
+// made once for each length. ERR_FR_IO with EAGAIN when there is data in the range, or this cannot
+// be told.
+Status hash_holes(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
+                  Algorithm algorithm, uint8_t* out) noexcept;
+
 }  // namespace fr

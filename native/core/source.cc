@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <memory>
@@ -59,6 +60,29 @@ Status measure(int fd, struct stat* found) {
   return {Code::ERR_FR_SOURCE_CHANGED, 0};
 }
 
+// Walks the borders between data and holes. Beyond so many the rest counts as data.
+void find_holes(int fd, const struct stat& found, SourceInfo* out) {
+  constexpr int kBordersMax = 65'536;
+  const auto size = static_cast<uint64_t>(found.st_size);
+  out->data_bytes = size;
+  if (static_cast<uint64_t>(found.st_blocks) * 512 >= size) return;
+  const uint64_t least = std::max(kHoleMin, (size + kHolesMax - 1) / kHolesMax);
+  uint64_t at = 0;
+  for (int border = 0; border < kBordersMax && at < size; ++border) {
+    const off_t data = lseek(fd, static_cast<off_t>(at), SEEK_DATA);
+    if (data < 0 && errno != ENXIO) return;  // this file system does not tell
+    const uint64_t end = data < 0 ? size : std::min(size, static_cast<uint64_t>(data));
+    if (end > at) {
+      out->data_bytes -= end - at;
+      if (end - at >= least) out->holes.push_back({at, end});
+    }
+    if (end == size) return;
+    const off_t hole = lseek(fd, static_cast<off_t>(end), SEEK_HOLE);
+    if (hole <= static_cast<off_t>(end)) return;
+    at = static_cast<uint64_t>(hole);
+  }
+}
+
 }  // namespace
 
 Status open_source(const char* path, SourceInfo* out) noexcept {
@@ -73,13 +97,15 @@ Status open_source(const char* path, SourceInfo* out) noexcept {
   Fd held(fd);
   struct stat found;
   if (Status status = measure(fd, &found); !status.ok()) return status;
+  out->size = static_cast<uint64_t>(found.st_size);
   auto file = std::make_shared<File>(held.release(), static_cast<uint64_t>(found.st_size));
   file->is_source = true;
   file->identity = identity_of(found);
   file->writers = writers_of(fd);
+  find_holes(fd, found, out);
+  file->sparse = out->data_bytes < out->size;
   out->file = file_table_add(std::move(file));
   if (out->file == 0) return {Code::ERR_FR_LIMIT, 0};
-  out->size = static_cast<uint64_t>(found.st_size);
   out->mode = found.st_mode & 07777;
   out->mtime_seconds = found.st_mtim.tv_sec;
   out->mtime_nanos = static_cast<uint32_t>(found.st_mtim.tv_nsec);

@@ -8,11 +8,18 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "file_table.h"
 #include "status.h"
 
 namespace fr {
+
+// Bytes [begin, end).
+struct Extent {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
 
 struct SourceInfo {
   uint32_t file = 0;  // handle in the file table
@@ -20,7 +27,14 @@ struct SourceInfo {
   uint32_t mode = 0;  // permission bits with setuid, setgid and sticky: st_mode & 07777
   int64_t mtime_seconds = 0;
   uint32_t mtime_nanos = 0;
+  uint64_t data_bytes = 0;  // what is no hole, as far as the file system tells
+  // The large holes in order, at most kHolesMax: a hint for whoever plans, the file may be written.
+  std::vector<Extent> holes;
 };
+
+// Holes of less than a 4096th of the file, or 64 KiB, are not worth a plan of their own.
+inline constexpr uint64_t kHolesMax = 4096;
+inline constexpr uint64_t kHoleMin = 64 * 1024;
 
 // Opens a regular file for reading, without waiting for a fifo's writer or taking a terminal.
 // ERR_FR_IS_DIRECTORY; ERR_FR_SOURCE for anything else that is no regular file, that holds more or

@@ -29,7 +29,12 @@ export async function digestFile(path: string, options: DigestOptions = {}): Pro
   try {
     const source = await engine.storage.openSource(path)
     const blockBytes = blockBytesFor(source.size)
-    const hasher = new Hasher(engine, pool, { fileBytes: source.size, blockBytes, algorithm })
+    const hasher = new Hasher(engine, pool, {
+      fileBytes: source.size,
+      isSparse: source.dataBytes < source.size,
+      blockBytes,
+      algorithm,
+    })
     const read = () => digestBlocks(source, hasher, blockBytes, digestBytesOf(algorithm), signal)
     const digests = await read()
     const { isTouched, writers } = await lookAt(engine, source)

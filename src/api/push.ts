@@ -3,6 +3,7 @@ import { channel } from 'node:diagnostics_channel'
 import { forecastOf, shapeOf, sharesOf } from '../control/strategies.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor } from '../limits.js'
+import type { SourceFile } from '../ports.js'
 import { randomId } from '../runtime/crypto.js'
 import { WorkerHashPool } from '../runtime/hash-pool.js'
 import { type Logger, safeLogger } from '../runtime/log.js'
@@ -47,7 +48,7 @@ async function run(
   try {
     const source = await engine.storage.openSource(checked.path)
     signal.throwIfAborted()
-    if (checked.dryRun) return dryRun(checked, control, source.size)
+    if (checked.dryRun) return dryRun(checked, control, source)
     trace = await openTrace(checked, control.transfer.id, log)
     const { strategy, shape, nodes, name, algorithm, noClobber, connectMs, silenceMs } = checked
     const self = { nodeId: randomId(), incarnation: Date.now() }
@@ -122,14 +123,20 @@ async function supervise(
 }
 
 /** The plan as it would be if every node accepted; nothing is contacted. */
-function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): PushResult {
+function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFile): PushResult {
   const { strategy } = checked
+  const { size: bytes, dataBytes } = source
   const uplink = checked.uplinkBytesPerSecond
-  const shape = shapeOf(checked.shape, bytes, checked.nodes.length, uplink)
+  const shape = shapeOf(checked.shape, dataBytes, checked.nodes.length, uplink)
   const blockBytes = blockBytesFor(bytes)
   const origin = uplink === undefined ? {} : { uplinkBytesPerSecond: uplink }
-  const forecast = forecastOf(strategy, shape, bytes, blockBytes, origin, checked.nodes)
-  const shares = sharesOf(strategy, bytes, blockBytes, checked.nodes)
+  const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, origin, checked.nodes)
+  const shares = sharesOf(
+    strategy,
+    strategy === 'classic' ? bytes : dataBytes,
+    blockBytes,
+    checked.nodes,
+  )
   const plan: Plan = {
     event: 'plan',
     transfer: control.transfer.id,
@@ -138,6 +145,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): 
     groups: [checked.nodes.map((node) => node.address)],
     shares: checked.nodes.map((node, i) => ({ node: node.address, bytes: shares[i]?.[1] ?? 0 })),
     bytes,
+    dataBytes,
     blockBytes,
     ...forecast,
   }
@@ -146,6 +154,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, bytes: number): 
     event: 'result',
     transfer: control.transfer.id,
     bytes,
+    dataBytes,
     seconds: 0,
     boundSeconds: forecast.boundSeconds,
     efficiency: null,

@@ -61,6 +61,7 @@ export class AdaptiveDealer implements Dealer {
   /** Receivers that a relay does not reach. */
   readonly #cut = new Map<number, Set<number>>()
   readonly #expected: ReadonlyMap<number, number>
+  readonly #holes: readonly RangePair[]
   #startMs = 0
   #ratedMs = 0
   #sentMark = 0
@@ -74,10 +75,19 @@ export class AdaptiveDealer implements Dealer {
   /** Bytes of units that went to everybody, for the record of what limited the transfer. */
   directBytes = 0
 
-  /** `rates`: bytes a second that each node is expected to forward, where anything is known. */
-  constructor(bytes: number, rates: ReadonlyMap<number, number> = new Map()) {
+  /**
+   * `rates`: bytes a second that each node is expected to forward, where anything is known.
+   * `holes`: large ranges without data, which are no work for a relay.
+   */
+  constructor(
+    bytes: number,
+    rates: ReadonlyMap<number, number> = new Map(),
+    holes: readonly RangePair[] = [],
+  ) {
     this.#pool.add(0, bytes)
+    for (const [offset, length] of holes) this.#pool.remove(offset, length)
     this.#expected = rates
+    this.#holes = holes
   }
 
   get isAllDealt(): boolean {
@@ -159,7 +169,20 @@ export class AdaptiveDealer implements Dealer {
       this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
     this.#lag.started(nodes, nowMs)
     this.#tickAtMs = nowMs + adaptiveTiming.tickMs
-    return this.#deal(nowMs)
+    return [...this.#dealHoles(), ...this.#deal(nowMs)]
+  }
+
+  /** A hole is one small record, however long it is: to everybody at once, behind nothing. */
+  #dealHoles(): Send[] {
+    const sends: Send[] = []
+    for (const relay of this.#relays.values()) {
+      for (const [offset, length] of this.#holes) {
+        relay.listedPast(length)
+        const hole = { stream: 0, offset, length, relay: false, scratch: false }
+        sends.push({ ...hole, node: relay.node, why: 'hole' })
+      }
+    }
+    return sends
   }
 
   /** It relays from now on like the others, with an empty queue. */

@@ -24,9 +24,10 @@ export interface Send {
  * - everybody: the origin sends this range to every node itself.
  * - bypass: the feed from the relay that was dealt it is broken.
  * - answer: the node asked for it.
+ * - hole: the range holds no data; every node is told so by the origin itself.
  * - level: the node joined later, and no mate brings it.
  */
-export type SendReason = 'share' | 'everybody' | 'bypass' | 'answer' | 'level'
+export type SendReason = 'hole' | 'share' | 'everybody' | 'bypass' | 'answer' | 'level'
 
 export type DealerFact =
   /** The plan is made: these nodes take part, each with an open feed. */

@@ -123,6 +123,8 @@ export type OriginCommand =
 
 export interface OriginConfig {
   readonly bytes: number
+  /** Of these, what is no hole; `bytes` unless given. */
+  readonly dataBytes?: number
   readonly blockBytes: number
   readonly digestBytes: number
   readonly nodes: readonly NodeLink[]

@@ -256,7 +256,8 @@ export class OriginExchange {
     if (this.#dealer.strategy === 'classic')
       return nodes.map((node): RangePair => this.#dealer.dealt(node)[0] ?? [0, 0])
     const links = nodes.map((node) => this.#peer(node).link)
-    return expectedShares(this.#config.bytes, links)
+    const { bytes, dataBytes = bytes } = this.#config
+    return expectedShares(dataBytes, links)
   }
 
   /** With fixed shares the digests of each keep close to its bytes. */

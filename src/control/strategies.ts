@@ -53,10 +53,11 @@ export function dealerOf(
   bytes: number,
   blockBytes: number,
   speeds: ConfiguredSpeeds = {},
+  holes: readonly RangePair[] = [],
 ): Dealer {
   if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
   if (strategy === 'classic') return new ClassicDealer(bytes, blockBytes)
-  return new AdaptiveDealer(bytes, relayRates(speeds.origin ?? {}, speeds.nodes ?? []))
+  return new AdaptiveDealer(bytes, relayRates(speeds.origin ?? {}, speeds.nodes ?? []), holes)
 }
 
 /**

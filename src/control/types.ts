@@ -25,6 +25,8 @@ export interface StreamEntry {
   readonly name: string
   readonly nameIsBase64: boolean
   readonly size: number
+  /** Bytes that are no hole at the origin, as far as it knows; at most `size`. */
+  readonly dataBytes: number
   readonly mode: number
   readonly mtimeSeconds: number
   readonly mtimeNanos: number

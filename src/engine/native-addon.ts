@@ -23,6 +23,7 @@ export interface NativeEngine {
     size: number,
     blockBytes: number,
     complete: boolean,
+    sparse: boolean,
   ): void
   adopt(
     fd: number,
@@ -93,6 +94,13 @@ export interface Addon {
     blockBytes: number,
     algorithm: number,
     cachedOnly: boolean,
+  ): Uint8Array | undefined
+  hashHoles(
+    file: number,
+    offset: number,
+    length: number,
+    blockBytes: number,
+    algorithm: number,
   ): Uint8Array | undefined
   xxh64(bytes: Uint8Array, seed?: bigint): bigint
   tuneControl(fd: number): void

@@ -86,14 +86,18 @@ export class NativeStorage implements Storage {
   }
 
   async openSource(path: string): Promise<SourceFile> {
-    const { numbers } = await this.#run((op) => this.#engine.openSource(op, path)).catch(
+    const { numbers, text } = await this.#run((op) => this.#engine.openSource(op, path)).catch(
       async (error: unknown) => {
         throw await sourceRefusal(path, error)
       },
     )
     const [file = 0, size = 0, mode = 0, seconds = 0, nanos = 0] = numbers
     this.#files.add(file)
-    return { file, size, mode, mtime: { seconds, nanos } }
+    const [dataBytes = size, ...borders] = text.split(' ').map(Number)
+    const holes: ByteRange[] = []
+    for (let i = 0; i + 1 < borders.length; i += 2)
+      holes.push({ offset: borders[i] as number, length: borders[i + 1] as number })
+    return { file, size, mode, mtime: { seconds, nanos }, dataBytes, holes }
   }
 
   async checkSource(file: FileHandle): Promise<SourceLook> {

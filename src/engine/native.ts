@@ -112,12 +112,12 @@ class AddonEngine implements DataEngine {
   }
 
   addStream(transfer: TransferHandle, spec: StreamSpec): void {
-    const { stream, size, blockBytes, complete } = spec
+    const { stream, size, blockBytes, complete, sparse = false } = spec
     this.#call((engine) => {
       const file = this.storage.file(spec.file)
       // 0 is the addon's word for "none".
       const scratch = spec.scratch === undefined ? 0 : this.storage.file(spec.scratch)
-      engine.addStream(transfer, stream, file, scratch, size, blockBytes, complete)
+      engine.addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse)
     })
   }
 
@@ -225,6 +225,21 @@ class AddonEngine implements DataEngine {
     algorithm: DigestAlgorithm,
   ): Uint8Array | undefined {
     return this.#hash(file, range, blockBytes, algorithm, true)
+  }
+
+  hashHoles(
+    handle: FileHandle,
+    { offset, length }: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+  ): Uint8Array | undefined {
+    if (length > limits.hashHolesBytes) {
+      throw new TypeError(`length must be at most ${limits.hashHolesBytes}, not ${length}`)
+    }
+    const kind = algorithmNumber[algorithm]
+    return this.#call(() =>
+      this.#addon.hashHoles(this.storage.file(handle), offset, length, blockBytes, kind),
+    )
   }
 
   #hash(

@@ -21,6 +21,9 @@ import { encodeRecordHeader, type RecordHeader, recordHeaderBytes } from './reco
 
 const recordBytes = 256 * 1024
 const buffersPerFeed = 2
+/** Zeros of a sparse file are told from data in steps of this. */
+const grainBytes = 16 * 1024
+const zeros = Buffer.alloc(grainBytes)
 
 interface Flags {
   readonly relay: boolean
@@ -277,21 +280,24 @@ export class OutFeed extends Feed {
       this.#freeBuffers.push(buffer)
       return
     }
-    this.host.countPayload(length)
-    const kind = 'payload'
-    const header = {
-      kind,
-      relay,
-      scratch,
-      stream: stream.id,
-      offset: begin,
-      length,
-      digestBytes: 0,
-    }
-    this.#write(buffer, header as RecordHeader, length, () => {
+    const settled = () => {
       this.#inFlightBytes -= length
-      this.payloadBytes += length
-    })
+      this.#freeBuffers.push(buffer)
+      this.#whenBufferFree?.()
+    }
+    const runs = stream.sparse && !scratch ? runsOf(payload) : [[0, length, false] as const]
+    for (const [i, [from, to, isHole]] of runs.entries()) {
+      const kind = isHole ? 'hole' : 'payload'
+      const place = { stream: stream.id, offset: begin + from, length: to - from, digestBytes: 0 }
+      const header: RecordHeader = { kind, relay, scratch, ...place }
+      // Only the first has its place for a header right before it.
+      const front = i === 0 ? buffer : Buffer.allocUnsafe(recordHeaderBytes)
+      const body = isHole ? [] : [payload.subarray(from, to)]
+      this.#write(front, header, body, () => {
+        if (!isHole) this.payloadBytes += to - from
+        if (i === runs.length - 1) settled()
+      })
+    }
   }
 
   /** False: nothing to send, the stream has failed. */
@@ -320,19 +326,33 @@ export class OutFeed extends Feed {
       length: spec.length,
       digestBytes: spec.payload.length,
     }
-    this.#write(buffer, header, spec.payload.length)
-  }
-
-  #write(buffer: Buffer, header: RecordHeader, bytes: number, accepted?: () => void): void {
-    if (!this.isOpen) return
-    encodeRecordHeader(buffer, header, this.seed, this.host.hash)
-    this.socket.write(buffer.subarray(0, recordHeaderBytes + bytes), (error) => {
-      if (error !== undefined && error !== null) return
-      accepted?.()
-      this.records += 1
+    const body = buffer.subarray(recordHeaderBytes, recordHeaderBytes + spec.payload.length)
+    this.#write(buffer, header, [body], () => {
       this.#freeBuffers.push(buffer)
       this.#whenBufferFree?.()
     })
+  }
+
+  /** `front` begins with the room of the header; a body that follows it there is one write. */
+  #write(front: Buffer, header: RecordHeader, body: readonly Buffer[], accepted: () => void): void {
+    if (!this.isOpen) return
+    encodeRecordHeader(front, header, this.seed, this.host.hash)
+    const bytes = body.reduce((sum, part) => sum + part.length, 0)
+    if (header.kind === 'payload') this.host.countPayload(bytes)
+    const done = (error?: Error | null): void => {
+      if (error !== undefined && error !== null) return
+      this.records += 1
+      accepted()
+    }
+    const [part] = body
+    const isBehind =
+      part?.buffer === front.buffer && part.byteOffset === front.byteOffset + recordHeaderBytes
+    if (part === undefined || isBehind) {
+      this.socket.write(front.subarray(0, recordHeaderBytes + bytes), done)
+      return
+    }
+    this.socket.write(front.subarray(0, recordHeaderBytes))
+    this.socket.write(part, done)
   }
 
   #end(): void {
@@ -343,6 +363,19 @@ export class OutFeed extends Feed {
     this.#endSent = true
     this.socket.end(header)
   }
+}
+
+/** Runs of zeros and of data, cut at grains: where each begins and ends, whether it is zeros. */
+function runsOf(payload: Buffer): (readonly [from: number, to: number, isHole: boolean])[] {
+  const runs: [number, number, boolean][] = []
+  for (let from = 0; from < payload.length; from += grainBytes) {
+    const to = Math.min(payload.length, from + grainBytes)
+    const isHole = payload.subarray(from, to).equals(zeros.subarray(0, to - from))
+    const last = runs.at(-1)
+    if (last?.[2] === isHole) last[1] = to
+    else runs.push([from, to, isHole])
+  }
+  return runs
 }
 
 function keep<T>(list: T[], isKept: (item: T) => boolean): void {

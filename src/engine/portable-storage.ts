@@ -108,6 +108,9 @@ export class PortableStorage implements Storage {
         size: Number(stats.size),
         mode: Number(stats.mode) & 0o7777,
         mtime: timeOf(stats.mtimeNs),
+        dataBytes: dataBytesOf(stats),
+        // Node cannot ask where they are.
+        holes: [],
       }
     })
   }
@@ -324,6 +327,12 @@ export class PortableStorage implements Storage {
     if (!idPattern.test(id)) throw new TypeError(`id must match ${idPattern}, not ${String(id)}`)
     return `${dir.hidden}/partials/${id}`
   }
+}
+
+/** What is allocated, where the file system counts that. */
+function dataBytesOf({ size, blocks }: BigIntStats): number {
+  const allocated = blocks * 512n
+  return Number(allocated > 0n && allocated < size ? allocated : size)
 }
 
 /** What a file is, once it is known to be a regular one that holds as much as it says. */

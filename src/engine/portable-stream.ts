@@ -26,6 +26,8 @@ export class StreamState {
   readonly size: number
   readonly blockBytes: number
   readonly complete: boolean
+  /** Has holes, most likely: what reads as zeros is sent as a hole. */
+  readonly sparse: boolean
   /** The file failed: the stream takes and gives nothing more. */
   failed = false
   /** What is in the file and came with the relay flag, no matter in which copy. */
@@ -40,6 +42,7 @@ export class StreamState {
     this.size = spec.size
     this.blockBytes = spec.blockBytes
     this.complete = spec.complete
+    this.sparse = spec.sparse ?? false
     this.#main = targetOf(file)
     this.#scratch = scratch === undefined ? undefined : targetOf(scratch)
     file.retain()

@@ -308,6 +308,12 @@ class PortableEngine implements DataEngine {
     this.#files.get(file)
   }
 
+  /** Nor where a file has holes. */
+  hashHoles(file: FileHandle): undefined {
+    this.#checkOpen()
+    this.#files.get(file)
+  }
+
   /** Node offers none of the options that would help. */
   tuneControl(): void {}
 

@@ -51,11 +51,13 @@ export function decodeName(entry: Pick<StreamEntry, 'name' | 'nameIsBase64'>): U
 
 /** Reads one entry of a page. Confinement of the name is the storage's business. */
 export function readStreamEntry(entry: Fields): StreamEntry {
+  const size = entry.integer('size', 0, limits.fileBytes)
   const read: StreamEntry = {
     stream: entry.integer('stream', 0, 0xffff_ffff),
     name: entry.string('name', Math.ceil((limits.nameBytes * 4) / 3)),
     nameIsBase64: entry.boolean('nameIsBase64'),
-    size: entry.integer('size', 0, limits.fileBytes),
+    size,
+    dataBytes: entry.integer('dataBytes', 0, size),
     mode: entry.integer('mode', 0, 0o7777),
     mtimeSeconds: entry.integer('mtimeSeconds', -(2 ** 43), 2 ** 43),
     mtimeNanos: entry.integer('mtimeNanos', 0, 999_999_999),
@@ -72,6 +74,7 @@ function entryBytes(entry: StreamEntry): Uint8Array {
   return concat(
     u32(entry.stream),
     u64(entry.size),
+    u64(entry.dataBytes),
     u32(entry.mode),
     seconds,
     u32(entry.mtimeNanos),

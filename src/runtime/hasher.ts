@@ -15,6 +15,8 @@ export interface HashGeometry {
   readonly fileBytes: number
   readonly blockBytes: number
   readonly algorithm: DigestAlgorithm
+  /** It has holes, which need not be read. */
+  readonly isSparse?: boolean
   /** What is hashed has been written a moment before: reading it waits for no disk. */
   readonly hasJustLanded?: boolean
 }
@@ -44,8 +46,11 @@ export class Hasher {
     try {
       if (range.length <= limits.hashInlineBytes) {
         digests = this.#engine.hashNow(file, range, blockBytes, algorithm)
-      } else if (isSmall || this.#isWorthHere(range)) {
-        digests = await this.#inPieces(file, range, isSmall)
+      } else {
+        if (this.#geometry.isSparse)
+          digests = this.#engine.hashHoles(file, range, blockBytes, algorithm)
+        if (digests === undefined && (isSmall || this.#isWorthHere(range)))
+          digests = await this.#inPieces(file, range, isSmall)
       }
       // A worker starts over: what was hashed here is little, and in the cache.
       digests ??= await this.#pool.hash(this.#engine.hashSource(file), range, blockBytes, algorithm)

@@ -329,15 +329,16 @@ export class NodeService implements NodeHost {
 
   async requireSpace(reception: Reception): Promise<void> {
     let free = await this.storage.freeBytes(this.dir)
-    if (reception.bytes > free - this.#reservedBytes(reception)) {
+    if (reception.dataBytes > free - this.#reservedBytes(reception)) {
       // Partials of transfers that are over give way.
       await this.#expire(0)
       free = await this.storage.freeBytes(this.dir)
     }
     // In one turn from here: what others will still write is counted with this one among them.
     const usable = free - this.#reservedBytes(reception)
-    if (reception.bytes > usable) {
-      const text = `${reception.bytes} bytes are needed, ${Math.max(0, usable)} are free for them`
+    if (reception.dataBytes > usable) {
+      const left = Math.max(0, usable)
+      const text = `${reception.dataBytes} bytes are needed, ${left} are free for them`
       throw new FrError('ERR_FR_NO_SPACE', text)
     }
     reception.hasSpace = true

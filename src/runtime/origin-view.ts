@@ -55,6 +55,7 @@ export interface PushView {
 export interface PushFacts {
   readonly transfer: string
   readonly bytes: number
+  readonly dataBytes: number
   readonly seconds: number
   readonly boundSeconds: number | null
   readonly originBytesSent: number
@@ -158,6 +159,8 @@ export interface PlanView {
   readonly groups: readonly (readonly string[])[]
   readonly shares: readonly { readonly node: string; readonly bytes: number }[]
   readonly bytes: number
+  /** What of the file is no hole: this has to be sent. */
+  readonly dataBytes: number
   readonly blockBytes: number
   readonly predictedSeconds: number | null
   readonly boundSeconds: number | null
@@ -169,6 +172,8 @@ export interface ResultView {
   readonly event: 'result'
   readonly transfer: string
   readonly bytes: number
+  /** What of the file is no hole: the bounds are of this. */
+  readonly dataBytes: number
   /** From the first contact to the last node's durable publication. */
   readonly seconds: number
   /** The fluid bound from configured link speeds; null where none are known. */
@@ -202,7 +207,7 @@ export function planView(
   transfer: string,
   plan: PlanMade,
   links: readonly NodeLink[],
-  file: { readonly bytes: number; readonly blockBytes: number },
+  file: Pick<PlanView, 'bytes' | 'dataBytes' | 'blockBytes'>,
   forecast: Forecast,
 ): PlanView {
   const nodes = plan.nodes.map((node) => (links[node] as NodeLink).address)
@@ -228,12 +233,13 @@ export function resultView(
   const timed = complete.length > 0 ? complete : nodes
   const facts = factsAt(Math.max(0, ...timed.map((outcome) => outcome.seconds)))
   const { flow } = machine
-  const observed = flow.observedBoundSeconds(facts.bytes)
+  const observed = flow.observedBoundSeconds(facts.dataBytes)
   const isComplete = complete.length > 0
   return {
     event: 'result',
     transfer: facts.transfer,
     bytes: facts.bytes,
+    dataBytes: facts.dataBytes,
     seconds: facts.seconds,
     boundSeconds: facts.boundSeconds,
     efficiency: isComplete ? efficiencyOf(facts, 1) : null,

@@ -11,7 +11,7 @@ import type { FeedCount, OriginCommand, OriginEvent, PlanMade } from '../control
 import type { Peer } from '../control/peer.js'
 import type { Forecast, NodeLink } from '../control/plan.js'
 import { dealerOf, forecastOf, shapeOf } from '../control/strategies.js'
-import type { NodeOutcome } from '../control/types.js'
+import type { NodeOutcome, RangePair } from '../control/types.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor, limits } from '../limits.js'
 import type { DataEngine, EngineEvent, HashPool, SourceFile, TransferHandle } from '../ports.js'
@@ -96,6 +96,7 @@ export class PushRun {
     this.#summary = summary
     const config = {
       bytes: source.size,
+      dataBytes: source.dataBytes,
       blockBytes: this.#blockBytes,
       digestBytes: digestBytesOf(spec.algorithm),
       nodes: spec.nodes,
@@ -104,13 +105,17 @@ export class PushRun {
       silenceMs: spec.silenceMs,
     }
     const { uplinkBytesPerSecond } = this.#origin
-    const shape = shapeOf(spec.shape, source.size, spec.nodes.length, uplinkBytesPerSecond)
+    const shape = shapeOf(spec.shape, source.dataBytes, spec.nodes.length, uplinkBytesPerSecond)
     this.#machine = new OriginMachine(
       config,
-      dealerOf(spec.strategy, shape, source.size, this.#blockBytes, {
-        origin: this.#origin,
-        nodes: spec.nodes,
-      }),
+      dealerOf(
+        spec.strategy,
+        shape,
+        source.size,
+        this.#blockBytes,
+        { origin: this.#origin, nodes: spec.nodes },
+        source.holes.map(({ offset, length }): RangePair => [offset, length]),
+      ),
       nowMs(),
     )
     this.#remotes = spec.nodes.map(() => new Remote(engine))
@@ -132,6 +137,7 @@ export class PushRun {
       size: source.size,
       blockBytes: this.#blockBytes,
       complete: true,
+      sparse: source.dataBytes < source.size,
     })
     this.#traced = hooks.trace && new TracedMachine(this.#machine, hooks.trace)
     this.#loop = new Loop<OriginEvent, OriginCommand>(this.#traced ?? this.#machine, {
@@ -361,12 +367,13 @@ export class PushRun {
     this.#forecast = forecastOf(
       strategy,
       this.#machine.shape,
-      this.#source.size,
+      this.#source.dataBytes,
       this.#blockBytes,
       this.#origin,
       nodes,
     )
-    const file = { bytes: this.#source.size, blockBytes: this.#blockBytes }
+    const { size: bytes, dataBytes } = this.#source
+    const file = { bytes, dataBytes, blockBytes: this.#blockBytes }
     this.#hooks.plan(planView(transfer, plan, links, file, this.#forecast))
   }
 
@@ -392,6 +399,7 @@ export class PushRun {
     return {
       transfer: this.#spec.transfer,
       bytes: this.#source.size,
+      dataBytes: this.#source.dataBytes,
       seconds,
       boundSeconds,
       originBytesSent,

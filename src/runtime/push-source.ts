@@ -46,7 +46,8 @@ export class PushSource {
     this.#blockBytes = format.blockBytes
     this.#post = post
     this.#warn = warn
-    this.#hasher = new Hasher(engine, pool, { fileBytes: source.size, ...format })
+    const isSparse = source.dataBytes < source.size
+    this.#hasher = new Hasher(engine, pool, { fileBytes: source.size, isSparse, ...format })
   }
 
   /** Resolves when nothing reads the file for this any more. */
@@ -89,6 +90,7 @@ export function entryOf(source: SourceFile, name: Uint8Array): StreamEntry {
     stream: 0,
     ...encodeName(name),
     size: source.size,
+    dataBytes: source.dataBytes,
     mode: source.mode & 0o7777,
     mtimeSeconds: source.mtime.seconds,
     mtimeNanos: source.mtime.nanos,

@@ -63,6 +63,8 @@ export class Reception {
   readonly spec: ReceptionSpec
   readonly name: Uint8Array
   readonly bytes: number
+  /** What it needs on the disk: `bytes` without holes, by the word of the origin. */
+  readonly dataBytes: number
   /** True: published. */
   readonly done: Promise<boolean>
   /** Its bytes are reserved on the disk. */
@@ -87,6 +89,7 @@ export class Reception {
     this.spec = spec
     this.name = decodeName(spec.entry)
     this.bytes = spec.entry.size
+    this.dataBytes = spec.entry.dataBytes
     this.#host = host
     this.#link = link
     link.waitFor(spec.silenceMs)
@@ -112,6 +115,7 @@ export class Reception {
     })
     this.#hasher = new Hasher(host.engine, host.pool, {
       fileBytes: this.bytes,
+      isSparse: this.dataBytes < this.bytes,
       blockBytes: this.#blockBytes,
       algorithm: spec.algorithm,
       hasJustLanded: true,
@@ -139,7 +143,8 @@ export class Reception {
 
   /** Bytes that will still be written, for reservations. */
   get openBytes(): number {
-    return this.#isEnded ? 0 : Math.max(0, this.bytes - this.#reports.landedBytes)
+    if (this.#isEnded) return 0
+    return Math.max(0, Math.min(this.dataBytes, this.bytes - this.#reports.landedBytes))
   }
 
   get hasPlan(): boolean {
@@ -300,6 +305,7 @@ export class Reception {
       size: this.bytes,
       blockBytes: this.#blockBytes,
       complete: false,
+      sparse: this.dataBytes < this.bytes,
     })
     this.#feeds.opened(this.#transfer)
     this.#reports.opened(this.#transfer)

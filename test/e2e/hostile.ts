@@ -243,6 +243,7 @@ export class Hostile {
       stream: 0,
       ...encodeName(Buffer.from(name)),
       size: bytes,
+      dataBytes: bytes,
       mode: 0o644,
       mtimeSeconds: 0,
       mtimeNanos: 0,

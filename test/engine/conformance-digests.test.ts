@@ -1,9 +1,11 @@
 /** Digests as both engines make them, against independent implementations. */
 
 import { createHash } from 'node:crypto'
+import { closeSync, ftruncateSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import xxhash from 'xxhash-wasm'
-import { limits } from '../../src/limits.js'
+import { limits, MIB } from '../../src/limits.js'
 import { engines } from './engines.js'
 import { failsWith } from './store.js'
 import { fileBytes, useWorld } from './world.js'
@@ -44,6 +46,39 @@ describe.each(engines)('$kind engine: digests', (under) => {
       const sha256 = Buffer.from(engine.hashNow(file, range, block, 'sha256'))
       expect(sha256.toString('hex')).toBe(Buffer.concat(hashes).toString('hex'))
     }
+  })
+
+  it('holes have the digests of zeros, and are told where they can be', async () => {
+    const { engine } = await world.party()
+    const path = join(world.root, 'holes')
+    const size = 5 * MIB + 77
+    const fd = openSync(path, 'w')
+    ftruncateSync(fd, size)
+    writeSync(fd, Buffer.from('data'), 0, 4, 3 * MIB + 5)
+    closeSync(fd)
+    const source = await engine.storage.openSource(path)
+    expect(source.dataBytes).toBeGreaterThanOrEqual(4)
+    expect(source.dataBytes).toBeLessThan(MIB)
+    const full = Buffer.alloc(size)
+    full.write('data', 3 * MIB + 5)
+    writeFileSync(`${path}.full`, full)
+    const other = await engine.storage.openSource(`${path}.full`)
+    expect(other.dataBytes).toBe(size)
+    for (const algorithm of ['xxh64', 'sha256'] as const) {
+      const block = 65_536
+      for (let offset = 0; offset < size; offset += MIB) {
+        const range = { offset, length: Math.min(MIB, size - offset) }
+        const expected = engine.hashNow(other.file, range, block, algorithm)
+        expect(engine.hashNow(source.file, range, block, algorithm)).toEqual(expected)
+        const holes = engine.hashHoles(source.file, range, block, algorithm)
+        if (engine.kind === 'portable' || offset === 3 * MIB) expect(holes).toBeUndefined()
+        else expect(Buffer.from(holes ?? [])).toEqual(Buffer.from(expected))
+        expect(engine.hashHoles(other.file, range, block, algorithm)).toBeUndefined()
+      }
+    }
+    // Beyond the end there is nothing, not even a hole.
+    const beyond = { offset: 5 * MIB, length: 65_536 }
+    expect(engine.hashHoles(source.file, beyond, 65_536, 'xxh64')).toBeUndefined()
   })
 
   it('refuses ranges too large for this thread or beyond the file', async () => {

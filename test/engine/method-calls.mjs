@@ -37,6 +37,7 @@ const calls = {
   counters: (engine) => engine.counters(),
   hashSource: (engine, h) => engine.hashSource(h.file),
   hashCached: (engine, h) => engine.hashCached(h.file, byte, blockBytes, 'xxh64'),
+  hashHoles: (engine, h) => engine.hashHoles(h.file, byte, blockBytes, 'xxh64'),
   hashNow: (engine, h) => engine.hashNow(h.file, byte, blockBytes, 'xxh64'),
   xxh64: (engine) => engine.xxh64(Buffer.alloc(1)),
   'storage.openSource': ({ storage }, h) => storage.openSource(join(h.root, 'another')),

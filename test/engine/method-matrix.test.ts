@@ -36,6 +36,7 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   hashSource: needsHandle,
   hashNow: needsHandle,
   hashCached: needsHandle,
+  hashHoles: needsHandle,
   xxh64: needsNothing,
   shutdown: always,
   'storage.openSource': needsNothing,

@@ -14,6 +14,7 @@ import { FluidPush } from './flow-support.js'
 const factsOf = (push: FluidPush, bytes: number) => (seconds: number) => ({
   transfer: 't',
   bytes,
+  dataBytes: bytes,
   seconds,
   boundSeconds: null,
   warnings: [],

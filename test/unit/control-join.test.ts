@@ -409,8 +409,8 @@ describe('adaptive dealing with a node that joins', () => {
       behind: [],
     })
   const shown = (bench: Bench, node: number) => {
-    const facts = { transfer: '', bytes: 64 * block, seconds: 1, boundSeconds: null, warnings: [] }
-    return pushView(bench.machine, { ...facts, originBytesSent: 0 }).nodes[node]
+    const file = { transfer: '', bytes: 64 * block, dataBytes: 0, warnings: [], seconds: 1 }
+    return pushView(bench.machine, { ...file, boundSeconds: null, originBytesSent: 0 }).nodes[node]
   }
   const look = (bench: Bench) => {
     bench.nowMs += 10

@@ -27,7 +27,9 @@ const xxh64 = (): RunningXxh64 => api.create64()
 function entryOf(stream: number, fields: Partial<StreamEntry> = {}): StreamEntry {
   const name = `file ${stream}`
   const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
-  return { stream, name, nameIsBase64: false, size: 10, mode: 0o644, ...times, ...fields }
+  const { size = 10 } = fields
+  const file = { size, dataBytes: size, mode: 0o644 }
+  return { stream, name, nameIsBase64: false, ...file, ...times, ...fields }
 }
 
 function threePages(): { pages: ManifestPage[]; summary: ManifestSummary } {
@@ -132,10 +134,12 @@ describe('a manifest', () => {
   })
 
   it('has a digest over the binary form of its entries', () => {
-    const entry = entryOf(258, { name: 'é', size: 2 ** 40, mtimeSeconds: -1, mtimeNanos: 3 })
+    const size = { size: 2 ** 40, dataBytes: 2 ** 32 }
+    const entry = entryOf(258, { name: 'é', ...size, mtimeSeconds: -1, mtimeNanos: 3 })
     const form = Buffer.concat([
       Buffer.from('02010000', 'hex'),
       Buffer.from('0000000000010000', 'hex'),
+      Buffer.from('0000000001000000', 'hex'),
       Buffer.from('a4010000', 'hex'),
       Buffer.from('ff'.repeat(8), 'hex'),
       Buffer.from('03000000', 'hex'),
@@ -302,6 +306,7 @@ describe('an entry', () => {
     { name: 'x'.repeat(6000) },
     { nameIsBase64: 'no' },
     { size: limits.fileBytes + 1 },
+    { dataBytes: 11 },
     { mode: 0o10000 },
     { mtimeSeconds: 2 ** 44 },
     { mtimeSeconds: 0.5 },

@@ -73,7 +73,11 @@ export const streamEntry: fc.Arbitrary<StreamEntry> = fc
     mtimeSeconds: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
     mtimeNanos: fc.nat({ max: 999_999_999 }),
   })
-  .map(({ raw, ...rest }) => ({ ...rest, ...encodeName(raw) }))
+  .map(({ raw, ...rest }) => ({
+    ...rest,
+    dataBytes: Math.floor(rest.size / 3),
+    ...encodeName(raw),
+  }))
 
 const mates = <T extends { index: number }>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
   fc.uniqueArray(item, { selector: (one) => one.index, maxLength: 8 })
@@ -205,6 +209,7 @@ export const sampleFrames: Frame[] = [
         name: 'a file',
         nameIsBase64: false,
         size: 10,
+        dataBytes: 10,
         mode: 0o644,
         mtimeSeconds: 1,
         mtimeNanos: 2,
