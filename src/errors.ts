@@ -81,6 +81,10 @@ export const errorTable = {
     retryable: false,
   },
   ERR_FR_TRACE: { meaning: 'the trace file cannot be written', retryable: false },
+  ERR_FR_ADD_REFUSED: {
+    meaning: 'the push lets nobody else add nodes; --allow-add lets those who hold the key',
+    retryable: false,
+  },
   ERR_FR_NO_TRANSFER: {
     meaning: 'no such transfer is running there, or it has just ended',
     retryable: false,

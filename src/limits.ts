@@ -20,6 +20,8 @@ export const limits = {
   helloMs: 5_000,
   unauthenticatedConnections: 256,
   connectMs: 3_000,
+  /** Peers with a wrong key that are logged in one minute, each once; others are counted. */
+  strangersLogged: 32,
   /** Look-ups fail when none has ended for this long; glibc skips two dead servers in it. */
   lookupMs: 12_000,
   /** Look-ups under way at a time, each a small process. */
@@ -96,6 +98,8 @@ export const limits = {
   readyMs: 500,
   /** Requests to add a node that one node may have open at the origin. */
   joinsPerNode: 8,
+  /** Nodes that others than its caller may add to one push, tried in vain or not. */
+  joinsPerPush: 32,
   /** How long a node waits for the origin's answer to such a request. */
   addMs: 20_000,
 

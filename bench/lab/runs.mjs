@@ -210,7 +210,7 @@ export async function labRun(scenario, { queue, strategy, congestion, cold }) {
       others,
       keyFile,
       prefix: lab.prefix(0),
-      args: strategyArguments(strategy),
+      args: [...strategyArguments(strategy), ...(scenario.joins ? ['--allow-add'] : [])],
       onLine(line) {
         if (line.event === 'node') completedAt.set(line.node, performance.now())
         if (line.event !== 'plan') return

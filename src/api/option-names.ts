@@ -42,6 +42,7 @@ export const optionNames = {
     uplinkBytesPerSecond: true,
     connectMs: true,
     silenceMs: true,
+    allowAdd: true,
     trace: true,
     dryRun: true,
     logger: true,

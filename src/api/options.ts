@@ -26,6 +26,7 @@ export interface CheckedPush {
   readonly algorithm: DigestAlgorithm
   readonly engine: 'native' | 'portable' | undefined
   readonly noClobber: boolean
+  readonly allowAdd: boolean
   readonly uplinkBytesPerSecond: number | undefined
   readonly connectMs: number
   readonly silenceMs: number
@@ -65,6 +66,7 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
     hasUploadLimit: false,
   })
   requireBoolean('noClobber', options.noClobber)
+  requireBoolean('allowAdd', options.allowAdd)
   requireBoolean('dryRun', options.dryRun)
   if (options.trace !== undefined) requireText('trace', options.trace)
   if (options.trace !== undefined && options.dryRun === true)
@@ -82,6 +84,7 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
     algorithm: oneOf('digest', options.digest, digests) ?? 'xxh64',
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,
+    allowAdd: options.allowAdd ?? false,
     uplinkBytesPerSecond: optionalRate('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
     connectMs: optionalInteger('connectMs', options.connectMs, 1, 600_000) ?? limits.connectMs,
     silenceMs:

@@ -50,7 +50,8 @@ async function run(
     signal.throwIfAborted()
     if (checked.dryRun) return dryRun(checked, control, source)
     trace = await openTrace(checked, control.transfer.id, log)
-    const { strategy, shape, nodes, name, algorithm, noClobber, connectMs, silenceMs } = checked
+    const { strategy, shape, nodes, name, algorithm, noClobber, allowAdd } = checked
+    const { connectMs, silenceMs } = checked
     const self = { nodeId: randomId(), incarnation: Date.now() }
     const spec = {
       transfer: control.transfer.id,
@@ -61,6 +62,7 @@ async function run(
       originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
       algorithm,
       noClobber,
+      allowAdd,
       connectMs,
       silenceMs,
       dialler: { keys: [checked.key], self, connectMs, resolver: new Resolver() },

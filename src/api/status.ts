@@ -8,6 +8,7 @@ import type { Dialler } from '../runtime/dial.js'
 import { Resolver } from '../runtime/resolver.js'
 import { requireOptions } from './option-names.js'
 import { checkKey, optionalInteger, requireSignal } from './options.js'
+import { readStatus } from './status-shape.js'
 import type { AddOptions, NodeStatus, StatusOptions } from './types.js'
 
 /**
@@ -21,7 +22,7 @@ export async function fetchStatus(
   const to = requireAddressText(address, 'address')
   requireOptions('fetchStatus', options)
   return asked(to, options, 5_000, async (dialler, signal) => {
-    return JSON.parse(await askStatus(dialler, to, signal)) as NodeStatus
+    return readStatus(await askStatus(dialler, to, signal), to)
   })
 }
 

@@ -83,6 +83,8 @@ export interface PushOptions {
    * exist, or be an older trace; ERR_FR_TRACE before any node is contacted.
    */
   trace?: string
+  /** Let others who hold the key add nodes (`fr add`); `transfer.add` needs no leave. */
+  allowAdd?: boolean
   /** Make and report the plan, send nothing. */
   dryRun?: boolean
   logger?: (line: LogLine) => void

@@ -6,6 +6,7 @@
 import type { NodeOutcome, Plan, Progress, PushResult } from '../api/types.js'
 import type { Context } from './context.js'
 import { liveLines, outcomeLine, planSummary, progressLine } from './render-push.js'
+import { jsonText } from './render-text.js'
 import { LiveRegion } from './terminal.js'
 
 export interface PushView {
@@ -75,7 +76,7 @@ export class JsonView implements PushView {
   }
 
   #write(value: object): void {
-    this.#context.stdout(`${JSON.stringify(value)}\n`)
+    this.#context.stdout(`${jsonText(value)}\n`)
   }
 }
 

@@ -15,6 +15,14 @@ export function printable(text: string): string {
   })
 }
 
+/** One line of JSON in which nothing is left that a terminal might obey; it reads as the same. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value).replace(
+    unsafe,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
 /** What East Asian scripts and emoji take two columns for; near enough for cutting lines. */
 const wideRanges: readonly (readonly [first: number, last: number])[] = [
   [0x1100, 0x115f],
@@ -137,7 +145,7 @@ export function logValue(value: string | number | boolean | null): string {
 export function logText(line: LogLine, format: 'text' | 'json', nowMs: number): string {
   const time = new Date(nowMs).toISOString()
   if (format === 'json') {
-    return JSON.stringify({ time, level: line.level, event: line.event, ...line.fields })
+    return jsonText({ time, level: line.level, event: line.event, ...line.fields })
   }
   let text = `time=${time} level=${line.level} event=${logValue(line.event)}`
   for (const [key, value] of Object.entries(line.fields)) {

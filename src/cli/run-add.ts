@@ -2,6 +2,7 @@
 import type { AddCommand } from './commands/add.js'
 import { type Context, watchSignals } from './context.js'
 import { keyOption } from './keys.js'
+import { jsonText } from './render-text.js'
 
 export async function runAdd(command: AddCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr add: ${text}\n`))
@@ -11,7 +12,7 @@ export async function runAdd(command: AddCommand, context: Context): Promise<num
   const { transfer, address: node, via } = command
   await addNode(transfer, node, { via, ...key, signal })
   const said = command.json
-    ? JSON.stringify({ event: 'added', transfer, node })
+    ? jsonText({ event: 'added', transfer, node })
     : `${node} takes part in ${transfer}`
   context.stdout(`${said}\n`)
   return 0

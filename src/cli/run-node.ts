@@ -4,7 +4,7 @@ import type { NodeCommand } from './commands/node.js'
 import { type Context, Interrupted, watchSignals } from './context.js'
 import { asUsage } from './failures.js'
 import { keyOption, readKey } from './keys.js'
-import { isLogged, logText } from './render-text.js'
+import { isLogged, jsonText, logText } from './render-text.js'
 
 export async function runNode(command: NodeCommand, context: Context): Promise<number> {
   const logger = (line: LogLine): void => {
@@ -21,7 +21,7 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
   })
   if (command.json) {
     context.stdout(
-      `${JSON.stringify({ event: 'listening', address: node.address, nodeId: node.nodeId })}\n`,
+      `${jsonText({ event: 'listening', address: node.address, nodeId: node.nodeId })}\n`,
     )
   } else {
     context.stderr(listeningLine(command, node.address))

@@ -12,7 +12,7 @@ import { asUsage, failureText } from './failures.js'
 import { keyOption } from './keys.js'
 import { BothViews, JsonView, LiveView, PlainView, type PushView, QuietView } from './push-views.js'
 import { closingLines, planLines, pushExitStatus } from './render-push.js'
-import { isLogged, logText } from './render-text.js'
+import { isLogged, jsonText, logText } from './render-text.js'
 import { argumentBytes, type Source, withSource } from './sources.js'
 import { UsageError } from './units.js'
 
@@ -94,7 +94,11 @@ function peopleView(command: PushCommand, context: Context, name: string): PushV
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const options: Omit<PushOptions, 'to'> = { noClobber: command.noClobber, dryRun: command.dryRun }
+  const options: Omit<PushOptions, 'to'> = {
+    noClobber: command.noClobber,
+    allowAdd: command.allowAdd,
+    dryRun: command.dryRun,
+  }
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   if (as !== undefined) options.as = as
   if (command.strategy !== undefined) options.strategy = command.strategy
@@ -122,7 +126,7 @@ function startPush(push: Push, path: string, options: PushOptions): Transfer {
 function errorLine(error: unknown): string {
   const code =
     error instanceof FrError ? error.code : error instanceof Interrupted ? 'ERR_FR_ABORTED' : null
-  return `${JSON.stringify({ event: 'error', code, text: failureText(error) })}\n`
+  return `${jsonText({ event: 'error', code, text: failureText(error) })}\n`
 }
 
 async function readNodesFile(path: string): Promise<PushTarget[]> {

@@ -3,6 +3,7 @@ import type { StatusCommand } from './commands/status.js'
 import { type Context, watchSignals } from './context.js'
 import { keyOption } from './keys.js'
 import { statusLines } from './render-status.js'
+import { jsonText } from './render-text.js'
 
 export async function runStatus(command: StatusCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr status: ${text}\n`))
@@ -12,7 +13,7 @@ export async function runStatus(command: StatusCommand, context: Context): Promi
   const status = await fetchStatus(command.address, { ...key, signal })
   context.stdout(
     command.json
-      ? `${JSON.stringify(status)}\n`
+      ? `${jsonText(status)}\n`
       : `${statusLines(status, context.paintStdout).join('\n')}\n`,
   )
   return 0

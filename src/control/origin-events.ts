@@ -132,6 +132,8 @@ export interface OriginConfig {
   readonly progressMs: number
   /** How long a silent node stays a member of the push. */
   readonly silenceMs: number
+  /** Whoever holds the key may add nodes, and not only the caller. */
+  readonly allowAdd?: boolean
   /** limits.hashAheadBytes unless given. */
   readonly hashAheadBytes?: number
 }

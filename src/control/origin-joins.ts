@@ -3,8 +3,10 @@
  *
  * The idea: a node that is added is a peer like the others from then on, and the push does not end
  * before it has its outcome. Whoever asked is answered when it takes part in the exchange, or has
- * failed by name; every phase before that has a time limit, so an answer always comes. It must
- * never add a node twice, nor more than a push takes.
+ * failed by name; every phase before that has a time limit, so an answer always comes. Whoever
+ * holds the key can ask, and would make the origin dial anything and fill its places: so only the
+ * caller may, unless the push allows others. It must never add a node twice, nor more than a push
+ * takes.
  */
 import type { FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
@@ -24,10 +26,14 @@ interface Open extends Asker {
 
 export class OriginJoins {
   readonly #outbox: OriginOutbox
+  readonly #isAllowed: boolean
   #open: Open[] = []
+  /** Nodes that others than the caller had added. */
+  #joined = 0
 
-  constructor(outbox: OriginOutbox) {
+  constructor(outbox: OriginOutbox, isAllowed: boolean) {
     this.#outbox = outbox
+    this.#isAllowed = isAllowed
   }
 
   /** Why this node may not be added; null: it may. */
@@ -35,10 +41,14 @@ export class OriginJoins {
     const { by } = asker
     if (by !== null && !by.isServing)
       return { code: 'ERR_FR_NO_TRANSFER', text: 'the transfer is not running at the node asked' }
+    if (by !== null && !this.#isAllowed)
+      return { code: 'ERR_FR_ADD_REFUSED', text: 'this push lets only its caller add nodes' }
     if (peers.some((peer) => peer.link.address === address && peer.phase !== 'out'))
       return { code: 'ERR_FR_SAME_NODE', text: `${address} is in this push already` }
     if (peers.length >= limits.nodesPerPush)
       return { code: 'ERR_FR_LIMIT', text: `a push takes ${limits.nodesPerPush} nodes` }
+    if (by !== null && this.#joined >= limits.joinsPerPush)
+      return { code: 'ERR_FR_LIMIT', text: `others have added ${this.#joined} nodes already` }
     if (by !== null && this.#open.filter((open) => open.by === by).length >= limits.joinsPerNode)
       return { code: 'ERR_FR_LIMIT', text: `${limits.joinsPerNode} requests are open there` }
     return null
@@ -46,6 +56,7 @@ export class OriginJoins {
 
   /** The asker waits for this node. */
   wait(asker: Asker, peer: Peer): void {
+    if (asker.by !== null) this.#joined += 1
     this.#open.push({ ...asker, peer })
   }
 

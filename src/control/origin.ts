@@ -34,7 +34,7 @@ export class OriginMachine {
   readonly #source: OriginSource
   readonly #exchange: OriginExchange
   readonly #outbox = new OriginOutbox()
-  readonly #joins = new OriginJoins(this.#outbox)
+  readonly #joins: OriginJoins
   readonly #startMs: number
   /** What the dealer calls itself. */
   readonly strategy: Strategy
@@ -48,6 +48,7 @@ export class OriginMachine {
 
   constructor(config: OriginConfig, dealer: Dealer, nowMs: number) {
     this.#config = config
+    this.#joins = new OriginJoins(this.#outbox, config.allowAdd === true)
     this.strategy = dealer.strategy
     this.shape = dealer.shape
     this.#startMs = nowMs

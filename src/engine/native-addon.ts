@@ -156,5 +156,7 @@ export function fromNative(error: unknown): unknown {
 export function nativeError(code: keyof typeof errorTable, errno: number): FrError {
   const { meaning } = errorTable[code]
   if (errno === 0) return new FrError(code)
+  if (code === 'ERR_FR_LIMIT' && (errno === 23 || errno === 24))
+    return new FrError(code, `too many open files (${getSystemErrorMessage(errno)})`, { errno })
   return new FrError(code, `${meaning} (${getSystemErrorMessage(errno)})`, { errno })
 }

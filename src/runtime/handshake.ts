@@ -399,7 +399,8 @@ function end(socket: Socket, error: unknown): void {
   }
 }
 
-function remoteAddressOf(socket: Socket): string {
+/** HOST:PORT of the other end. */
+export function remoteAddressOf(socket: Socket): string {
   return formatAddress({ host: socket.remoteAddress ?? 'unknown', port: socket.remotePort ?? 0 })
 }
 

@@ -16,9 +16,17 @@ import { originDigestKey } from '../protocol/digest-record.js'
 import { isPartOfTransfer } from '../protocol/hello.js'
 import { type Address, boundAddress, formatAddress, requireServable } from './address.js'
 import { nodePrimitives } from './crypto.js'
+import { hasSpareDescriptor } from './descriptors.js'
 import { type Dialler, dialData, type LinkEvents, linkOver } from './dial.js'
 import { asFrError } from './failures.js'
-import { type Admitted, accept, type Established, type Identity } from './handshake.js'
+import {
+  type Admitted,
+  accept,
+  type Established,
+  type Identity,
+  remoteAddressOf,
+} from './handshake.js'
+import { closeWithError } from './hello-stream.js'
 import type { Key } from './keys.js'
 import type { ControlLink } from './link.js'
 import type { Logger } from './log.js'
@@ -28,6 +36,7 @@ import { ParkedConnections } from './parked.js'
 import { Waiting } from './patience.js'
 import { PreAuthGuard } from './pre-auth-guard.js'
 import { Questions } from './questions.js'
+import { QuietLog } from './quiet-log.js'
 import { Reception, type ReceptionSpec, type ReceptionView } from './reception.js'
 import type { Resolver } from './resolver.js'
 import type { EngineRouter } from './router.js'
@@ -53,6 +62,8 @@ const freeEveryMs = 5_000
 export interface NodeCounters {
   connections: number
   refusedConnections: number
+  /** Of these, by peers that did not hold the key. */
+  authFailures: number
   transfersStarted: number
   transfersComplete: number
   transfersFailed: number
@@ -68,6 +79,7 @@ export class NodeService implements NodeHost {
   readonly counters: NodeCounters = {
     connections: 0,
     refusedConnections: 0,
+    authFailures: 0,
     transfersStarted: 0,
     transfersComplete: 0,
     transfersFailed: 0,
@@ -76,6 +88,7 @@ export class NodeService implements NodeHost {
   readonly #spec: NodeServiceSpec
   readonly #server: Server
   readonly #guard = new PreAuthGuard()
+  readonly #strangers: QuietLog
   readonly #parked = new ParkedConnections()
   readonly #receptions = new Map<string, Reception>()
   readonly #names = new Map<string, Reception>()
@@ -93,6 +106,7 @@ export class NodeService implements NodeHost {
     this.pool = spec.pool
     this.dir = spec.dir
     this.log = spec.log
+    this.#strangers = new QuietLog(spec.log)
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, address) => this.#add(transfer, address),
@@ -156,8 +170,10 @@ export class NodeService implements NodeHost {
 
   async #serve(socket: Socket): Promise<void> {
     this.counters.connections++
+    const remote = remoteAddressOf(socket)
     try {
       const { keys, self } = this.#spec
+      if (!hasSpareDescriptor()) return this.#exhausted(socket, remote)
       const admitted = await accept(socket, { keys, self, guard: this.#guard })
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_CLOSED', 'the node is closing')
@@ -168,7 +184,24 @@ export class NodeService implements NodeHost {
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
       this.#refused(code, text)
+      if (code === 'ERR_FR_AUTH') this.#wrongKey(remote, text)
     }
+  }
+
+  /** Somebody without the key, or with another one: this node's operator should see it, too. */
+  #wrongKey(remote: string, text: string): void {
+    this.counters.authFailures++
+    const host = remote.slice(0, remote.lastIndexOf(':'))
+    this.#strangers.say(host, { level: 'warn', event: 'wrong-key', fields: { peer: remote, text } })
+  }
+
+  /** The last descriptor went to this connection: telling it so gives the descriptor back. */
+  #exhausted(socket: Socket, remote: string): void {
+    const text = 'too many open files at the node (EMFILE): raise its limit (ulimit -n)'
+    this.#refused('ERR_FR_LIMIT', text)
+    const line = { level: 'warn', event: 'too-many-files', fields: { peer: remote, text } } as const
+    this.#strangers.say('descriptors', line)
+    closeWithError(socket, 'ERR_FR_LIMIT', text)
   }
 
   #refused(code: FrErrorCode, text: string): void {

@@ -103,6 +103,7 @@ export class PushRun {
       connectMs: spec.connectMs,
       progressMs: limits.progressMs,
       silenceMs: spec.silenceMs,
+      allowAdd: spec.allowAdd,
     }
     const { uplinkBytesPerSecond } = this.#origin
     const shape = shapeOf(spec.shape, source.dataBytes, spec.nodes.length, uplinkBytesPerSecond)

@@ -32,7 +32,7 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     if (!a || !b || !c || !d) throw new Error('four nodes')
     const door = await doorTo(b.address, MIB)
     const { path, content } = world.file('a.bin', 24 * MIB + 3)
-    const transfer = push(path, { to: [a.address, door.address], engine })
+    const transfer = push(path, { to: [a.address, door.address], engine, allowAdd: true })
     // Asked before there is a plan: answered once the node takes part.
     await transfer.add({ address: c.address, site: 'here' })
     await addNode(transfer.id, d.address, { via: c.address })
@@ -49,6 +49,25 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     await expect(transfer.add(c.address)).rejects.toMatchObject({ code: 'ERR_FR_NO_TRANSFER' })
     const late = addNode(transfer.id, c.address, { via: a.address })
     await expect(late).rejects.toMatchObject({ code: 'ERR_FR_NO_TRANSFER' })
+  })
+
+  it('by others only where the push allows it', async () => {
+    const [a, b] = await world.nodes(2)
+    if (!a || !b) throw new Error('two nodes')
+    const door = await doorTo(a.address, MIB)
+    const { path } = world.file('mine.bin', 8 * MIB)
+    const transfer = push(path, { to: [door.address], engine, logger: world.logger })
+    await until(door.isHolding, 'the push is held')
+    await expect(addNode(transfer.id, b.address, { via: a.address })).rejects.toMatchObject({
+      code: 'ERR_FR_ADD_REFUSED',
+      message: 'this push lets only its caller add nodes',
+    })
+    await transfer.add(b.address)
+    door.open()
+    expect((await transfer.result).nodes.map(({ status }) => status)).toEqual([
+      'complete',
+      'complete',
+    ])
   })
 
   it('by a node that answers late: the others do not wait', async () => {
@@ -142,7 +161,7 @@ describe('misuse of adding', () => {
 
   it.each<[string, () => Promise<void>]>([
     ['transfer', () => addNode('T', '127.0.0.1:1', { via: '127.0.0.1:2' })],
-    ['node', () => addNode(id, 'nowhere', { via: '127.0.0.1:2' })],
+    ['node', () => addNode(id, 'no where', { via: '127.0.0.1:2' })],
     ['via', () => addNode(id, '127.0.0.1:1', {} as { via: string })],
     ['options', () => addNode(id, '127.0.0.1:1', undefined as unknown as { via: string })],
     ['timeoutMs', () => addNode(id, '127.0.0.1:1', { via: '127.0.0.1:2', timeoutMs: 0 })],
@@ -153,7 +172,7 @@ describe('misuse of adding', () => {
 
   it('of a push that never came to be', async () => {
     const transfer = push('/nonexistent', { to: ['127.0.0.1:1'] })
-    expect(() => transfer.add('nowhere')).toThrow(TypeError)
+    expect(() => transfer.add('no where')).toThrow(TypeError)
     const added = transfer.add('127.0.0.1:2')
     await expect(transfer.result).rejects.toMatchObject({ code: 'ERR_FR_SOURCE' })
     await expect(added).rejects.toMatchObject({ code: 'ERR_FR_NO_TRANSFER' })

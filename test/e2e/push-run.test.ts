@@ -59,6 +59,7 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
       originUplinkBytesPerSecond: undefined,
       algorithm: 'xxh64',
       noClobber: false,
+      allowAdd: false,
       connectMs,
       silenceMs: 60_000,
       dialler: { keys: [openKey], self, connectMs, resolver: new Resolver() },

@@ -12,6 +12,7 @@ const unchanged = { type: 'sourceChecked', isDoubtful: false } as const
 const { connectMs, progressMs, silenceMs } = limits
 const times = { connectMs, progressMs, silenceMs }
 
+const usual = { ...times, allowAdd: true }
 class Bench {
   nowMs = 0
   readonly machine: OriginMachine
@@ -23,7 +24,7 @@ class Bench {
     bytes = 8 * block,
   ) {
     const links = Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` }))
-    const config = { bytes, blockBytes: block, digestBytes: 8, nodes: links, ...times }
+    const config = { bytes, blockBytes: block, digestBytes: 8, nodes: links, ...usual }
     this.machine = new OriginMachine(config, dealerOf(strategy, shape, bytes, block), 0)
     this.machine.start()
   }

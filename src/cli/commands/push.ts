@@ -30,6 +30,7 @@ export interface PushCommand {
   readonly digest?: 'xxh64' | 'sha256'
   readonly engine?: 'native' | 'portable'
   readonly noClobber: boolean
+  readonly allowAdd: boolean
   readonly uplinkBytesPerSecond?: number
   readonly connectMs?: number
   readonly silenceMs?: number
@@ -75,6 +76,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     )
     .option('--as <name>', 'name at the nodes (default: the name of the file)')
     .option('--no-clobber', 'refuse nodes that already hold the name')
+    .option('--allow-add', 'let others who hold the key add nodes to this push (fr add)')
     .option(...keyFileOption)
     .optionsGroup('How it goes:')
     .addOption(
@@ -172,6 +174,7 @@ function pushCommand(path: string, options: Values): PushCommand {
       trace: options['trace'],
     }),
     noClobber: options['clobber'] === false,
+    allowAdd: options['allowAdd'] === true,
     dryRun: options['dryRun'] === true,
     json: options['json'] === true,
     quiet,

@@ -1,0 +1,102 @@
+/**
+ * A status as it came from a node, checked field by field: a node may be of another version, broken
+ * or hostile, and what it says goes to programs and terminals. The tables name every field of the
+ * types, so that a field that is added to a type and not here does not compile.
+ */
+import { FrError } from '../errors.js'
+import { limits } from '../limits.js'
+import type { NodeStatus, TransferStatus } from './types.js'
+
+type Check = (value: unknown) => boolean
+type Shape<T> = { readonly [Key in keyof Required<T>]: Check }
+
+/** More than a name or a path has. */
+const textChars = 16_384
+const countersMax = 256
+
+const text: Check = (value) => typeof value === 'string' && value.length <= textChars
+const amount: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0
+const fact: Check = (value) => typeof value === 'boolean'
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value)
+const one =
+  (...choices: readonly string[]): Check =>
+  (value) =>
+    choices.includes(value as string)
+
+function list(check: Check, most: number): Check {
+  return (value) => Array.isArray(value) && value.length <= most && value.every(check)
+}
+
+const relay: Shape<TransferStatus['relays'][number]> = {
+  node: text,
+  queuedBytes: amount,
+  unackedBytes: amount,
+  isLagging: fact,
+}
+
+const transfer: Shape<TransferStatus> = {
+  transfer: text,
+  name: text,
+  role: one('receiving', 'complete'),
+  bytes: amount,
+  landedBytes: amount,
+  verifiedBytes: amount,
+  pulledBytes: amount,
+  servedBytes: amount,
+  rateInBytesPerSecond: amount,
+  rateOutBytesPerSecond: amount,
+  etaSeconds: orNull(amount),
+  relays: list((value) => wrongField(value, relay) === null, limits.nodesPerPush),
+  waitsFor: orNull(text),
+}
+
+const status: Shape<NodeStatus> = {
+  event: one('status'),
+  node: text,
+  nodeId: text,
+  name: orNull(text),
+  version: text,
+  uptimeSeconds: amount,
+  engine: one('native', 'portable'),
+  dataDir: text,
+  freeBytes: amount,
+  transfers: list((value) => wrongField(value, transfer) === null, limits.transfersPerNode),
+  counters: isCounters,
+}
+
+/** `node` is who sent it. Throws ERR_FR_PROTOCOL that names the first field that is wrong. */
+export function readStatus(json: string, node: string): NodeStatus {
+  const refuse = (problem: string): never => {
+    throw new FrError('ERR_FR_PROTOCOL', `${node} sent a status that ${problem}`, { node })
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    return refuse('is not JSON')
+  }
+  const wrong = wrongField(value, status)
+  if (wrong === null) return value as NodeStatus
+  return refuse(wrong === '' ? 'is no object' : `has no valid '${wrong}'`)
+}
+
+/** Null: none. */
+function wrongField(value: unknown, shape: Readonly<Record<string, Check>>): string | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return ''
+  const fields = value as Record<string, unknown>
+  const wrong = Object.entries(shape).find(
+    ([name, check]) => !Object.hasOwn(fields, name) || !check(fields[name]),
+  )
+  return wrong?.[0] ?? null
+}
+
+function isCounters(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const entries = Object.entries(value)
+  return (
+    entries.length <= countersMax && entries.every(([name, each]) => text(name) && amount(each))
+  )
+}
