@@ -5,8 +5,8 @@
  */
 import type { NodeOutcome, Plan, Progress, PushResult } from '../api/types.js'
 import type { Context } from './context.js'
-import { liveLines, outcomeLine, planSummary, progressLine } from './render-push.js'
-import { jsonText } from './render-text.js'
+import { liveLines, openingLines, outcomeLine, progressLine } from './render-push.js'
+import { jsonText, truncate } from './render-text.js'
 import { LiveRegion } from './terminal.js'
 
 export interface PushView {
@@ -107,32 +107,32 @@ export class QuietView implements PushView {
 export class PlainView implements PushView {
   readonly #context: Context
   readonly #name: string
-  readonly #showsProgress: boolean
+  readonly #warnings: () => number
   readonly #now: () => number
   #lastProgressMs: number
 
   constructor(
     context: Context,
     name: string,
+    warnings: () => number = () => 0,
     now: () => number = () => performance.now(),
-    showsProgress = true,
   ) {
     this.#context = context
     this.#name = name
-    this.#showsProgress = showsProgress
+    this.#warnings = warnings
     this.#now = now
     this.#lastProgressMs = now()
   }
 
   plan(plan: Plan): void {
-    this.say(planSummary(plan, this.#name))
+    for (const line of openingLines(plan, this.#name)) this.say(line)
   }
 
   progress(progress: Progress): void {
     const now = this.#now()
-    if (!this.#showsProgress || now - this.#lastProgressMs < plainMs) return
+    if (now - this.#lastProgressMs < plainMs) return
     this.#lastProgressMs = now
-    this.say(progressLine(progress))
+    this.say(progressLine(progress, this.#warnings()))
   }
 
   node(outcome: NodeOutcome): void {
@@ -146,24 +146,31 @@ export class PlainView implements PushView {
   end(): void {}
 }
 
+/** The plain lines without those of progress. */
+export class OutcomeView extends PlainView {
+  override progress(): void {}
+}
+
 /** The display that is drawn again in place, at most five times a second. */
 export class LiveView implements PushView {
   readonly #context: Context
   readonly #name: string
+  readonly #warnings: () => number
   readonly #region = new LiveRegion()
   readonly #timer: NodeJS.Timeout
   #latest: Progress | null = null
   #isStale = false
 
-  constructor(context: Context, name: string) {
+  constructor(context: Context, name: string, warnings: () => number = () => 0) {
     this.#context = context
     this.#name = name
+    this.#warnings = warnings
     this.#timer = setInterval(() => this.#draw(), liveMs)
     this.#timer.unref()
   }
 
   plan(plan: Plan): void {
-    this.say(planSummary(plan, this.#name))
+    this.#print(openingLines(plan, this.#name))
   }
 
   progress(progress: Progress): void {
@@ -172,31 +179,35 @@ export class LiveView implements PushView {
   }
 
   node(outcome: NodeOutcome): void {
-    if (outcome.status !== 'complete') this.say(outcomeLine(outcome))
+    if (outcome.status === 'complete') return
+    // The table at the end has the whole reason.
+    const columns = this.#context.terminal()?.columns ?? 80
+    this.say(truncate(outcomeLine(outcome), columns - 1))
   }
 
   say(line: string): void {
-    this.#erase()
-    this.#context.stderr(`${line}\n`)
-    this.#isStale = this.#latest !== null
+    this.#print([line])
   }
 
   end(): void {
     clearInterval(this.#timer)
-    this.#erase()
     this.#latest = null
+    this.#print([])
   }
 
   #draw(): void {
-    const terminal = this.#context.terminal()
-    if (!this.#isStale || this.#latest === null || terminal === null) return
-    this.#isStale = false
-    const lines = liveLines(this.#latest, this.#name, terminal, this.#context.paintStderr)
-    this.#context.stderr(this.#region.draw(lines, terminal.columns))
+    if (this.#isStale && this.#latest !== null && this.#context.terminal() !== null) this.#print([])
   }
 
-  #erase(): void {
-    this.#context.stderr(this.#region.draw([], this.#context.terminal()?.columns ?? 80))
+  /** Lines above the display, and the display as it is now: one write, so that neither is torn. */
+  #print(above: readonly string[]): void {
+    const size = this.#context.terminal() ?? { columns: 80, rows: 24 }
+    this.#isStale = false
+    const lines =
+      this.#latest === null
+        ? []
+        : liveLines(this.#latest, this.#name, size, this.#context.paintStderr, this.#warnings())
+    this.#context.stderr(this.#region.print(above, lines, size.columns))
   }
 }
 

@@ -1,8 +1,8 @@
 /**
- * What `fr push` shows: the plan, the live display, the plain lines, the closing table. Pure
- * functions from the data of the API to strings; the clock and the terminal are somebody else's.
+ * What `fr push` shows while it runs: the plan, the live display, the plain lines. Pure functions
+ * from the data of the API to strings; the clock and the terminal are somebody else's.
  */
-import type { NodeOutcome, NodeProgress, Plan, Progress, PushResult } from '../api/types.js'
+import type { NodeOutcome, NodeProgress, Plan, Progress } from '../api/types.js'
 import {
   displayWidth,
   type Paint,
@@ -10,8 +10,9 @@ import {
   type Tone,
   tableLines,
   truncate,
+  truncateMiddle,
 } from './render-text.js'
-import { formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
+import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
 
 export interface LiveSize {
   readonly columns: number
@@ -45,13 +46,42 @@ function shareOf(bytes: number, whole: number): number {
   return whole === 0 ? 1 : Math.min(1, bytes / whole)
 }
 
+/** How far the nodes are that are not lost, on average: it reaches 1 whoever is lost on the way. */
+function overallShare(progress: Progress): number {
+  const living = livingOf(progress)
+  const landed = living.reduce((sum, node) => sum + landedShare(node, progress.bytes), 0)
+  return living.length === 0 ? 0 : landed / living.length
+}
+
+function livingOf(progress: Progress): readonly NodeProgress[] {
+  return progress.nodes.filter((node) => node.state !== 'failed' && node.state !== 'refused')
+}
+
+/** When the last of them has all; null where one does not know. */
+function overallEta(progress: Progress): number | null {
+  const open = livingOf(progress).filter((node) => landedShare(node, progress.bytes) < 1)
+  const etas = open.map((node) => node.etaSeconds)
+  return etas.some((eta) => eta === null) ? null : Math.max(0, ...(etas as number[]))
+}
+
+/** `8 nodes`, or `7 of 8 nodes` once one is lost. */
+function livingText(progress: Progress): string {
+  const living = livingOf(progress).length
+  const all = count(progress.nodes.length, 'node')
+  return living === progress.nodes.length ? all : `${living} of ${all}`
+}
+
+/** What a node waits for, where its state and its rate do not say so already. */
+function waitText(node: NodeProgress): string | null {
+  if (isOver(node) || node.waitsFor === null) return null
+  const isPlain = node.state === 'receiving' && node.rateBytesPerSecond > 0
+  if ((isPlain && node.waitsFor === 'data') || node.state === 'connecting') return null
+  return `waits for ${printable(node.waitsFor)}`
+}
+
 function landedShare(node: NodeProgress, bytes: number): number {
   // An empty file has nothing to land, but a node is not done before it says so.
   return bytes === 0 ? (node.state === 'complete' ? 1 : 0) : shareOf(node.landedBytes, bytes)
-}
-
-function count(amount: number, one: string): string {
-  return `${amount} ${one}${amount === 1 ? '' : 's'}`
 }
 
 /** `[=====>    ]`, `width` columns including the brackets. */
@@ -60,6 +90,11 @@ export function bar(share: number, width: number): string {
   const full = Math.floor(inner * share)
   if (full >= inner) return `[${'='.repeat(inner)}]`
   return `[${'='.repeat(full)}>${' '.repeat(inner - full - 1)}]`
+}
+
+/** The first lines of a push; the id is what `fr add` and the logs of the nodes know it by. */
+export function openingLines(plan: Plan, name: string): string[] {
+  return [planSummary(plan, name), `transfer ${printable(plan.transfer)}`]
 }
 
 /** The first line of a push and the head of `--dry-run`. */
@@ -195,7 +230,7 @@ function nodeLine(
     cells.push(right ? padding + paint(tone, shown) : paint(tone, shown) + padding)
   }
   const done = isOver(node)
-  cell(printable(node.node), layout.node)
+  cell(truncateMiddle(printable(node.node), layout.node), layout.node)
   const state = stateText(node)
   cell(state, layout.state, state === 'lagging' ? 'yellow' : stateTones[node.state])
   cell(
@@ -216,11 +251,7 @@ function nodeLine(
   const queue = node.queueBytes === null || !sends ? '' : `queue ${formatBytes(node.queueBytes)}`
   cell(queue, layout.queue)
   cell(sends ? `relays ${formatPercent(node.relayedShare)}` : '', layout.relays)
-  cell(
-    done || node.waitsFor === null ? '' : `waits for ${printable(node.waitsFor)}`,
-    layout.waits,
-    'yellow',
-  )
+  cell(waitText(node) ?? '', layout.waits, 'yellow')
   if (layout.node + gap + percentWidth > columns) {
     return truncate(`${formatPercent(share)} ${printable(node.node)}`, columns)
   }
@@ -247,20 +278,25 @@ export function liveLines(
   name: string,
   size: LiveSize,
   paint: Paint,
+  warnings = 0,
 ): string[] {
   const columns = Math.max(1, size.columns - 1)
   // One row for the header and one for the cursor below the display.
   const room = Math.max(1, size.rows - 2)
   const fits = progress.nodes.length <= room
   const shown = chooseShown(progress.nodes, fits ? room : Math.max(1, room - 1))
-  const share = shareOf(progress.landedBytes, progress.bytes * progress.nodes.length)
+  const eta = overallEta(progress)
   const facts = [
-    `${formatPercent(share)} of ${formatBytes(progress.bytes)} x ${progress.nodes.length}`,
-    `${formatRate(totalRate(progress))} delivered`,
+    formatPercent(overallShare(progress)).padStart(4),
+    `ETA ${eta === null ? '-' : formatDuration(eta)}`,
+    `${formatDuration(progress.seconds)} elapsed`,
+    formatRate(totalRate(progress)),
+    livingText(progress),
+    ...(warnings > 0 ? [count(warnings, 'warning')] : []),
     ...(progress.efficiency === null ? [] : [`efficiency ${formatPercent(progress.efficiency)}`]),
-    formatDuration(progress.seconds),
+    `${formatBytes(progress.bytes)} ${truncate(printable(name), 32)}`,
   ]
-  const header = truncate(`${truncate(printable(name), 32)}  ${facts.join('  ')}`, columns)
+  const header = truncate(facts.join('  '), columns)
   const nodeWidth = Math.min(
     32,
     Math.max(...shown.map((node) => displayWidth(printable(node.node)))),
@@ -278,96 +314,34 @@ export function liveLines(
 }
 
 /** One plain line about all nodes. */
-export function progressLine(progress: Progress): string {
-  const share = shareOf(progress.landedBytes, progress.bytes * progress.nodes.length)
+export function progressLine(progress: Progress, warnings = 0): string {
   const active = progress.nodes.filter((node) => !isOver(node))
   const slowest = chooseShown(active, 1)[0]
+  const eta = overallEta(progress)
   const parts = [
-    `${formatDuration(progress.seconds)}: ${formatPercent(share)}`,
-    `${formatRate(totalRate(progress))} delivered`,
+    `${formatPercent(overallShare(progress))}${eta === null ? '' : `, ETA ${formatDuration(eta)}`}`,
+    `${formatDuration(progress.seconds)} elapsed`,
+    formatRate(totalRate(progress)),
     ...(progress.efficiency === null ? [] : [`efficiency ${formatPercent(progress.efficiency)}`]),
     stateCounts(progress.nodes),
+    ...(warnings > 0 ? [count(warnings, 'warning')] : []),
   ]
   if (slowest !== undefined && active.length > 1) {
     const landed = formatPercent(landedShare(slowest, progress.bytes))
-    const waits = slowest.waitsFor === null ? '' : `, waits for ${printable(slowest.waitsFor)}`
-    parts.push(`slowest ${printable(slowest.node)} ${landed}${waits}`)
+    const waits = waitText(slowest)
+    parts.push(`slowest ${printable(slowest.node)} ${landed}${waits === null ? '' : `, ${waits}`}`)
   }
   return parts.join(', ')
 }
 
 /** One plain line about one node's end. */
 export function outcomeLine(outcome: NodeOutcome): string {
-  const reason = outcome.reason === null ? '' : `: ${printable(outcome.reason)}`
+  const reason = outcome.reason === null ? '' : `: ${reasonOf(outcome)}`
   const seconds = outcome.seconds.toFixed(2)
   return `${printable(outcome.node)} ${outcome.status} after ${seconds} s${reason}`
 }
 
-/** The closing table: one row per node and a line about the whole. */
-export function closingLines(result: PushResult, paint: Paint): string[] {
-  const shares = new Map(result.shares.map((share) => [share.node, share.bytes]))
-  // Where nobody relayed anything there is nothing to compare.
-  const relayed = (outcome: NodeOutcome): { text: string }[] =>
-    result.shares.some((share) => share.bytes > 0)
-      ? [{ text: formatPercent(shareOf(shares.get(outcome.node) ?? 0, result.bytes)) }]
-      : []
-  const rows = result.nodes.map((outcome) => [
-    { text: printable(outcome.node) },
-    { text: outcome.status, tone: stateTones[outcome.status] },
-    { text: outcome.seconds.toFixed(2) },
-    ...relayed(outcome),
-    {
-      text:
-        outcome.status === 'complete' && outcome.seconds > 0
-          ? formatRate(outcome.bytes / outcome.seconds)
-          : '-',
-    },
-    { text: outcome.digest === null ? '-' : printable(outcome.digest) },
-    { text: printable(outcome.reason ?? '') },
-  ])
-  const complete = result.nodes.filter((outcome) => outcome.status === 'complete')
-  const delivered = complete.reduce((sum, outcome) => sum + outcome.bytes, 0)
-  const repaired = result.nodes.reduce((sum, outcome) => sum + outcome.repairedBytes, 0)
-  const isMixed = result.shape !== 'unicast' && result.directBytes > 0
-  const summary =
-    `${complete.length} of ${count(result.nodes.length, 'node')} complete, ` +
-    `${formatBytes(result.bytes)} each, ${result.seconds.toFixed(2)} s, ` +
-    `${formatRate(result.seconds > 0 ? delivered / result.seconds : 0)} delivered` +
-    boundText(result) +
-    `${isMixed ? `, ${formatBytes(result.directBytes)} sent to all directly` : ''}` +
-    `${repaired > 0 ? `, ${formatBytes(repaired)} repaired` : ''}`
-  const all = complete.length === result.nodes.length
-  return [
-    ...tableLines(
-      [
-        { title: 'node' },
-        { title: 'status' },
-        { title: 'seconds', right: true },
-        ...(rows[0]?.length === 7 ? [{ title: 'relayed', right: true }] : []),
-        { title: 'rate', right: true },
-        { title: 'digest' },
-        { title: 'reason' },
-      ],
-      rows,
-      paint,
-    ),
-    paint(all ? 'green' : complete.length === 0 ? 'red' : 'yellow', summary),
-  ]
-}
-
-/** The bound that is known, and from where. */
-function boundText(result: PushResult): string {
-  const isObserved = result.boundFrom === 'observed'
-  const bound = isObserved ? result.observedBoundSeconds : result.boundSeconds
-  if (bound === null) return ''
-  const efficiency = isObserved ? result.observedEfficiency : result.efficiency
-  const text = efficiency === null ? '-' : efficiency.toFixed(3)
-  return `, ${isObserved ? 'observed ' : ''}bound ${bound.toFixed(2)} s, efficiency ${text}`
-}
-
-/** 0 every node complete, 3 some, 1 none. */
-export function pushExitStatus(result: PushResult): number {
-  const complete = result.nodes.filter((outcome) => outcome.status === 'complete').length
-  if (complete === result.nodes.length && complete > 0) return 0
-  return complete === 0 ? 1 : 3
+/** Why the node failed, without its own address: the same reason reads the same for all nodes. */
+export function reasonOf({ node, reason }: NodeOutcome): string {
+  return printable((reason ?? 'no reason is known').replaceAll(node, 'the node'))
 }

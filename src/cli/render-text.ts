@@ -2,6 +2,7 @@
  * The small parts of all rendering: safe text, display width, colours, tables, log lines. Pure
  * string building. Nothing a peer or a file name says may reach a terminal unescaped.
  */
+import stringWidth from 'string-width'
 import type { LogLine } from '../api/types.js'
 
 /** Control characters, separators and the marks that turn text around. */
@@ -23,46 +24,72 @@ export function jsonText(value: unknown): string {
   )
 }
 
-/** What East Asian scripts and emoji take two columns for; near enough for cutting lines. */
-const wideRanges: readonly (readonly [first: number, last: number])[] = [
-  [0x1100, 0x115f],
-  [0x2e80, 0xa4cf],
-  [0xac00, 0xd7a3],
-  [0xf900, 0xfaff],
-  [0xfe30, 0xfe6f],
-  [0xff00, 0xff60],
-  [0xffe0, 0xffe6],
-  [0x1f300, 0x1faff],
-  [0x20000, 0x3fffd],
-]
-const zeroWidth = /[\p{Mn}\p{Me}\p{Cf}]/u
-
-function characterWidth(character: string): number {
-  if (character < '\u0300') return 1
-  if (zeroWidth.test(character)) return 0
-  const code = character.codePointAt(0) ?? 0
-  return wideRanges.some(([first, last]) => code >= first && code <= last) ? 2 : 1
-}
-
-/** Columns the text takes on a terminal; it holds no escape sequences. */
+/** Columns the text takes on a terminal; colours take none. */
 export function displayWidth(text: string): number {
-  let width = 0
-  for (const character of text) width += characterWidth(character)
-  return width
+  return /^[ -~]*$/.test(text) ? text.length : stringWidth(text)
 }
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+
+/** The longest beginning of the characters that is at most `columns` wide. */
+function beginning(characters: readonly string[], columns: number): string {
+  let width = 0
+  let kept = ''
+  for (const character of characters) {
+    width += displayWidth(character)
+    if (width > columns) break
+    kept += character
+  }
+  return kept
+}
+
+const charactersOf = (text: string): string[] =>
+  [...graphemes.segment(text)].map(({ segment }) => segment)
 
 /** At most `columns` wide; what was cut is marked with `~`. */
 export function truncate(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text
-  if (columns <= 0) return ''
-  let width = 0
-  let kept = ''
-  for (const character of text) {
-    width += characterWidth(character)
-    if (width > columns - 1) break
-    kept += character
+  return columns <= 0 ? '' : `${beginning(charactersOf(text), columns - 1)}~`
+}
+
+/** Like `truncate`, but cut in the middle: both ends of an address matter. */
+export function truncateMiddle(text: string, columns: number): string {
+  if (displayWidth(text) <= columns || columns < 4) return truncate(text, columns)
+  const characters = charactersOf(text)
+  const head = beginning(characters, Math.floor((columns - 1) / 2))
+  const tailColumns = columns - 1 - displayWidth(head)
+  const reversed = charactersOf(beginning(characters.reverse(), tailColumns)).reverse()
+  return `${head}~${reversed.join('')}`
+}
+
+/** The parts with `, ` between them, in lines of at most `columns` as far as the parts allow. */
+export function wrapParts(parts: readonly string[], columns: number, indent = ''): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const part of parts) {
+    if (line !== '' && displayWidth(`${line}, ${part}`) + 1 > columns) {
+      lines.push(`${line},`)
+      line = `${indent}${part}`
+    } else {
+      line = line === '' ? part : `${line}, ${part}`
+    }
   }
-  return `${kept}~`
+  return line === '' ? lines : [...lines, line]
+}
+
+/** The text in lines of at most `columns`, broken at spaces; a longer word keeps its line. */
+export function wrapWords(text: string, columns: number, indent = ''): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line.trim() !== '' && displayWidth(`${line} ${word}`) > columns) {
+      lines.push(line)
+      line = `${indent}${word}`
+    } else {
+      line = line === '' ? word : `${line} ${word}`
+    }
+  }
+  return [...lines, line]
 }
 
 export type Tone = 'plain' | 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
@@ -103,13 +130,22 @@ export interface Cell {
 export interface Column {
   readonly title: string
   readonly right?: boolean
+  /** Gives way where the table is too wide: cut at the end, or in the middle. */
+  readonly cut?: 'end' | 'middle'
 }
 
-/** Lines of a table: a title line, then one per row; two spaces between, nothing at line ends. */
+/** The least that is left of a column that gives way. */
+const cutWidthMin = 8
+
+/**
+ * Lines of a table: a title line, then one per row; two spaces between, nothing at line ends. Where
+ * it is wider than `room`, the columns that may be cut give way, the widest first.
+ */
 export function tableLines(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
   paint: Paint,
+  room = Number.POSITIVE_INFINITY,
 ): string[] {
   const widths = columns.map((column, index) =>
     Math.max(
@@ -117,13 +153,25 @@ export function tableLines(
       ...rows.map((row) => displayWidth(row[index]?.text ?? '')),
     ),
   )
+  let excess = widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)) - room
+  while (excess > 0) {
+    const widest = columns.reduce((best, column, index) => {
+      const width = widths[index] ?? 0
+      const isWider = column.cut !== undefined && width > Math.max(cutWidthMin, widths[best] ?? 0)
+      return isWider ? index : best
+    }, -1)
+    if (widest < 0) break
+    widths[widest] = (widths[widest] ?? 0) - 1
+    excess--
+  }
   const line = (cells: readonly Cell[]): string => {
     let last = columns.length - 1
     while (last > 0 && (cells[last]?.text ?? '') === '') last--
     const parts: string[] = []
     for (let index = 0; index <= last; index++) {
-      const { text = '', tone = 'plain' } = cells[index] ?? {}
+      const { text: whole = '', tone = 'plain' } = cells[index] ?? {}
       const width = widths[index] ?? 0
+      const text = (columns[index]?.cut === 'middle' ? truncateMiddle : truncate)(whole, width)
       const gap = ' '.repeat(Math.max(0, width - displayWidth(text)))
       const painted = paint(tone, text)
       parts.push(columns[index]?.right ? gap + painted : index === last ? painted : painted + gap)

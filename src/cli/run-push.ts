@@ -3,16 +3,26 @@
  * The first SIGINT or SIGTERM cancels and waits until everything is closed.
  */
 import { open } from 'node:fs/promises'
-import type { LogLine, Plan, PushOptions, PushResult, PushTarget, Transfer } from '../api/types.js'
+import type { Plan, PushOptions, PushResult, PushTarget, Transfer } from '../api/types.js'
 import { FrError } from '../errors.js'
 import { nodesFileBytesMax, parseNodesFile } from './addresses.js'
 import type { PushCommand } from './commands/push.js'
 import { type Context, Interrupted, watchSignals } from './context.js'
 import { asUsage, failureText } from './failures.js'
 import { keyOption } from './keys.js'
-import { BothViews, JsonView, LiveView, PlainView, type PushView, QuietView } from './push-views.js'
-import { closingLines, planLines, pushExitStatus } from './render-push.js'
-import { isLogged, jsonText, logText } from './render-text.js'
+import { PushLog } from './push-log.js'
+import {
+  BothViews,
+  JsonView,
+  LiveView,
+  OutcomeView,
+  PlainView,
+  type PushView,
+  QuietView,
+} from './push-views.js'
+import { closingLines, pushExitStatus, warningLines } from './render-closing.js'
+import { planLines } from './render-push.js'
+import { jsonText } from './render-text.js'
 import { argumentBytes, type Source, withSource } from './sources.js'
 import { UsageError } from './units.js'
 
@@ -32,19 +42,14 @@ async function pushSource(
   const api = await import('../api/index.js')
   const key = await keyOption(command.keyFile, context)
   const name = command.path.slice(command.path.lastIndexOf('/') + 1)
-  const view = makeView(command, context, name)
-  const logger = (line: LogLine): void => {
-    // Outcomes are shown anyway.
-    if (line.event === 'node-failed' && command.log.level !== 'debug') return
-    if (!isLogged(line.level, command.log.level)) return
-    view.say(logText(line, command.log.format, Date.now()))
-  }
+  const log: PushLog = new PushLog(command.log, (line) => view.say(line))
+  const view = makeView(command, context, name, () => log.held)
   const signal = watchSignals((text) => view.say(`fr push: ${text}`))
   const options: PushOptions = {
     ...pushOptions(command, source),
     ...key,
     to: targets,
-    logger,
+    logger: (line) => log.take(line),
     signal,
   }
   const seen: { plan?: Plan } = {}
@@ -60,6 +65,7 @@ async function pushSource(
     result = await transfer.result
   } catch (error) {
     view.end(null)
+    sayLines(context, warningLines(log.summary(), columnsOf(context), context.paintStderr))
     if (command.json && !(error instanceof UsageError)) context.stdout(errorLine(error))
     throw error
   }
@@ -73,24 +79,43 @@ async function pushSource(
   }
   view.end(result)
   if (!command.quiet) {
-    context.stderr(`${closingLines(result, context.paintStderr).join('\n')}\n`)
+    const columns = columnsOf(context)
+    sayLines(context, closingLines(result, log.summary(), columns, context.paintStderr))
   }
   return pushExitStatus(result)
 }
 
+/** Nothing is cut or broken where no terminal shows it: a log is searched. */
+function columnsOf(context: Context): number {
+  return context.terminal()?.columns ?? Number.POSITIVE_INFINITY
+}
+
+function sayLines(context: Context, lines: readonly string[]): void {
+  if (lines.length > 0) context.stderr(`${lines.join('\n')}\n`)
+}
+
 /** JSON goes to stdout; people look at stderr, unless both are one and the same screen. */
-function makeView(command: PushCommand, context: Context, name: string): PushView {
+function makeView(
+  command: PushCommand,
+  context: Context,
+  name: string,
+  warnings: () => number,
+): PushView {
   if (command.json && context.stdoutIsTerminal) return new JsonView(context)
-  const people = peopleView(command, context, name)
+  const people = peopleView(command, context, name, warnings)
   return command.json ? new BothViews(new JsonView(context), people) : people
 }
 
-function peopleView(command: PushCommand, context: Context, name: string): PushView {
+function peopleView(
+  command: PushCommand,
+  context: Context,
+  name: string,
+  warnings: () => number,
+): PushView {
   if (command.quiet) return new QuietView(context)
-  const isLive = command.progress && context.terminal() !== null
-  return isLive
-    ? new LiveView(context, name)
-    : new PlainView(context, name, () => performance.now(), command.progress)
+  if (!command.progress) return new OutcomeView(context, name)
+  const View = context.terminal() === null ? PlainView : LiveView
+  return new View(context, name, warnings)
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {

@@ -6,9 +6,6 @@
  */
 import { displayWidth } from './render-text.js'
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences that we write ourselves
-const escapes = /\u001b\[[\d;]*m/g
-
 /** Rows that lines of these widths take on a terminal of `columns`, which may have shrunk since. */
 export function rowsTaken(widths: readonly number[], columns: number): number {
   return widths.reduce(
@@ -33,9 +30,18 @@ export class LiveRegion {
 
   /** The text that shows `lines` instead of what was drawn last; no lines: erases it. */
   draw(lines: readonly string[], columns: number): string {
-    if (lines.length === 0 && this.#widths.length === 0) return ''
-    const text = redrawText(this.#widths, lines, columns)
-    this.#widths = lines.map((line) => displayWidth(line.replace(escapes, '')))
+    return this.print([], lines, columns)
+  }
+
+  /**
+   * The text that puts `above` where the region was, for good, and the region `lines` below it. To
+   * be written at once: whoever looks sees the one or the other, never a part.
+   */
+  print(above: readonly string[], lines: readonly string[], columns: number): string {
+    const all = [...above, ...lines]
+    if (all.length === 0 && this.#widths.length === 0) return ''
+    const text = redrawText(this.#widths, all, columns)
+    this.#widths = lines.map(displayWidth)
     return text
   }
 }

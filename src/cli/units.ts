@@ -165,3 +165,8 @@ function pair(
 export function formatPercent(share: number | null): string {
   return share === null ? '-' : `${Math.floor(share * 100)}%`
 }
+
+/** `1 node`, `8 nodes`. */
+export function count(amount: number, one: string): string {
+  return `${amount} ${one}${amount === 1 ? '' : 's'}`
+}

@@ -24,7 +24,7 @@ describe('scripts/demo.mjs', () => {
     const run = demo('--size', '24MiB', '--nodes', '3')
     expect([await run.ended, run.stderr]).toEqual([0, expect.anything()])
     expect(run.stderr).toContain('3 nodes serve: ')
-    expect(run.stderr).toMatch(/^3 of 3 nodes complete, 24\.0 MiB each/m)
+    expect(run.stderr).toMatch(/^3 of 3 nodes complete in \S+s, 24\.0 MiB each/m)
     const rows = run.stdout.match(/^127\.0\.0\.1:\d+ +complete +\d+\.\d{3} +.*B\/s +equal$/gm)
     expect(rows).toHaveLength(3)
     expect(run.stdout).toMatch(/^source +24\.0 MiB, SHA-256 [0-9a-f]{64}$/m)

@@ -1,22 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import type {
-  NodeOutcome,
-  NodeProgress,
-  NodeStatus,
-  Plan,
-  Progress,
-  PushResult,
-} from '../../src/api/types.js'
+import type { NodeOutcome, NodeProgress, NodeStatus, Plan, Progress } from '../../src/api/types.js'
 import {
   bar,
   chooseShown,
-  closingLines,
   liveLines,
+  openingLines,
   outcomeLine,
   planLines,
   planSummary,
   progressLine,
-  pushExitStatus,
 } from '../../src/cli/render-push.js'
 import { statusLines } from '../../src/cli/render-status.js'
 import { displayWidth, painter } from '../../src/cli/render-text.js'
@@ -100,6 +92,11 @@ describe('the plan', () => {
       'to 1 node,',
     )
   })
+  it('with the id of the transfer at first', () =>
+    expect(openingLines(plan, 'a')).toEqual([
+      'a: 128 MiB to 2 nodes, classic group, bound 5.4s (origin uplink)',
+      'transfer t',
+    ]))
   it('in full', () =>
     expect(planLines(plan, 'a.bin', plain)).toEqual([
       'a.bin: 128 MiB to 2 nodes, classic group',
@@ -140,7 +137,7 @@ describe('the live display', () => {
 
   it('fits a wide terminal', () =>
     expect(live(121)).toEqual([
-      'model.bin  50% of 128 MiB x 4  50.0 MB/s delivered  efficiency 95%  3.0s',
+      ' 58%  ETA 2.6s  3.0s elapsed  50.0 MB/s  3 of 4 nodes  efficiency 95%  128 MiB model.bin',
       '10.0.0.2:7400   receiving   [====>   ]   50%  25.0 MB/s  ETA 2.6s' +
         '    out 20.0 MB/s  queue 320 KiB',
       '10.0.0.3:7400   complete    [========]  100%                     ' +
@@ -155,6 +152,46 @@ describe('the live display', () => {
       '10.0.0.14:7400  verifying   [=====>              ]   25%             ETA 2.6s' +
         '    out 20.0 MB/s  queue 320 KiB   relays 25%   waits for 10.0.0.2:7400',
     ))
+
+  it('counts what lives, and comes to the end without what is lost', () => {
+    const done = { state: 'complete' as const, landedBytes: 128 * MIB, etaSeconds: null }
+    const header = (over: Partial<Progress>, warnings = 0) =>
+      liveLines(
+        { ...progress, efficiency: null, ...over },
+        'f',
+        { columns: 81, rows: 24 },
+        plain,
+        warnings,
+      )[0]
+    const failed = node({ node: 'c', state: 'refused', landedBytes: 0 })
+    const nodes = [node({ node: 'a', ...done }), node({ node: 'b', ...done }), failed]
+    expect(header({ nodes })).toBe('100%  ETA 0.00s  3.0s elapsed  0 B/s  2 of 3 nodes  128 MiB f')
+    expect(header({ nodes: nodes.slice(0, 2) }, 3)).toContain('  2 nodes  3 warnings  128 MiB f')
+    expect(header({ nodes: [failed] })).toMatch(/^ {2}0% .* 0 of 1 node /)
+  })
+
+  it('knows when all have all only where every rate is known', () => {
+    const nodes = [node({ node: 'a' }), node({ node: 'b', etaSeconds: null })]
+    expect(progressLine({ ...progress, nodes })).toMatch(/^50%, 3\.0s elapsed/)
+    const [header] = liveLines({ ...progress, nodes }, 'f', { columns: 80, rows: 24 }, plain)
+    expect(header).toMatch(/^ 50% {2}ETA - {2}3\.0s elapsed/)
+  })
+
+  it('says what a node waits for only where nothing else says so', () => {
+    const waits = (over: Partial<NodeProgress>) =>
+      liveLines(
+        { ...progress, nodes: [node({ node: 'h:1', relayedBytes: 0, ...over })] },
+        'f',
+        { columns: 160, rows: 24 },
+        plain,
+      )[1]
+    expect(waits({ waitsFor: 'data' })).not.toContain('waits')
+    expect(waits({ waitsFor: 'data', rateBytesPerSecond: 0 })).toMatch(/waits for data$/)
+    expect(waits({ waitsFor: 'connection', state: 'connecting' })).not.toContain('waits')
+    expect(waits({ waitsFor: 'its answer', state: 'accepted' })).toMatch(/waits for its answer$/)
+    expect(waits({ waitsFor: 'its disk', state: 'verifying' })).toMatch(/waits for its disk$/)
+    expect(waits({ waitsFor: 'a sign of life' })).toMatch(/waits for a sign of life$/)
+  })
 
   it('says who lags, and nothing of relaying where nobody does', () => {
     const over = { isLagging: true, relayedBytes: 0, queueBytes: null }
@@ -181,7 +218,7 @@ describe('the live display', () => {
 
   it('gives up bar before reason', () =>
     expect(live(90)).toEqual([
-      'model.bin  50% of 128 MiB x 4  50.0 MB/s delivered  efficiency 95%  3.0s',
+      ' 58%  ETA 2.6s  3.0s elapsed  50.0 MB/s  3 of 4 nodes  efficiency 95%  128 MiB model.bin',
       '10.0.0.2:7400   receiving   [====>   ]   50%  25.0 MB/s  ETA 2.6s',
       '10.0.0.3:7400   complete    [========]  100%',
       '10.0.0.14:7400  verifying   [==>     ]   25%             ETA 2.6s    waits for 10.0.0.2:~',
@@ -190,7 +227,7 @@ describe('the live display', () => {
 
   it('fits 80 columns', () =>
     expect(live(80)).toEqual([
-      'model.bin  50% of 128 MiB x 4  50.0 MB/s delivered  efficiency 95%  3.0s',
+      ' 58%  ETA 2.6s  3.0s elapsed  50.0 MB/s  3 of 4 nodes  efficiency 95%  128 MiB~',
       '10.0.0.2:7400   receiving   [==========>         ]   50%  25.0 MB/s  ETA 2.6s',
       '10.0.0.3:7400   complete    [====================]  100%',
       '10.0.0.14:7400  verifying   [=====>              ]   25%             ETA 2.6s',
@@ -199,7 +236,7 @@ describe('the live display', () => {
 
   it('fits 40 columns', () =>
     expect(live(40)).toEqual([
-      'model.bin  50% of 128 MiB x 4  50.0 MB~',
+      ' 58%  ETA 2.6s  3.0s elapsed  50.0 MB/~',
       '10.0.0.2:7400    50%  25.0 MB/s',
       '10.0.0.3:7400   100%',
       '10.0.0.14:7400   25%',
@@ -221,7 +258,7 @@ describe('the live display', () => {
 
   it('shows the slowest and a count where rows are few', () =>
     expect(live(80, 5)).toEqual([
-      'model.bin  50% of 128 MiB x 4  50.0 MB/s delivered  efficiency 95%  3.0s',
+      ' 58%  ETA 2.6s  3.0s elapsed  50.0 MB/s  3 of 4 nodes  efficiency 95%  128 MiB~',
       '10.0.0.2:7400   receiving   [==========>         ]   50%  25.0 MB/s  ETA 2.6s',
       '10.0.0.14:7400  verifying   [=====>              ]   25%             ETA 2.6s',
       'slowest 2 of 4 shown: 1 receiving, 1 complete, 1 verifying, 1 failed',
@@ -242,7 +279,7 @@ describe('the live display', () => {
       nodes: [node({ node: 'h:1', landedBytes: 0, etaSeconds: null })],
     }
     expect(liveLines(empty, 'e', { columns: 60, rows: 24 }, plain)[1]).toContain('  0%')
-    expect(progressLine(empty)).toBe('3.0s: 100%, 25.0 MB/s delivered, efficiency 95%, 1 receiving')
+    expect(progressLine(empty)).toBe('0%, 3.0s elapsed, 25.0 MB/s, efficiency 95%, 1 receiving')
   })
 })
 
@@ -294,35 +331,10 @@ const lost = outcome({
   reason: 'ERR_FR_NODE_LOST: reset\nby peer',
 })
 
-const result: PushResult = {
-  event: 'result',
-  transfer: 't',
-  bytes: 128 * MIB,
-  dataBytes: 128 * MIB,
-  seconds: 5.61,
-  boundSeconds: 5.37,
-  efficiency: 0.957,
-  boundFrom: 'configured',
-  observedBoundSeconds: 5.4,
-  observedEfficiency: 0.96,
-  shares: [
-    { node: '10.0.0.2:7400', bytes: 96 * MIB },
-    { node: '10.0.0.3:7400', bytes: 24 * MIB },
-  ],
-  directBytes: 8 * MIB,
-  resentBytes: 0,
-  strategy: 'classic',
-  shape: 'group',
-  originBytesSent: 134_217_999,
-  digest: 'xxh64-blocks/65536:0123456789abcdef',
-  warnings: [],
-  nodes: [outcome({ node: '10.0.0.2:7400' }), lost],
-}
-
 describe('plain lines', () => {
   it('progress', () => {
     expect(progressLine(progress)).toBe(
-      '3.0s: 50%, 50.0 MB/s delivered, efficiency 95%, ' +
+      '58%, ETA 2.6s, 3.0s elapsed, 50.0 MB/s, efficiency 95%, ' +
         '1 receiving, 1 complete, 1 verifying, 1 failed, ' +
         'slowest 10.0.0.14:7400 25%, waits for 10.0.0.2:7400',
     )
@@ -332,64 +344,6 @@ describe('plain lines', () => {
     expect(outcomeLine(lost)).toBe(
       '10.0.0.3:7400 failed after 2.10 s: ERR_FR_NODE_LOST: reset\\x0aby peer',
     )
-  })
-})
-
-describe('the closing table', () => {
-  it('has a row for each node', () =>
-    expect(closingLines(result, plain)).toEqual([
-      'node           status    seconds  relayed       rate  ' +
-        'digest                               reason',
-      '10.0.0.2:7400  complete     5.60      75%  24.0 MB/s  xxh64-blocks/65536:0123456789abcdef',
-      '10.0.0.3:7400  failed       2.10      18%          -  -  ' +
-        '                                  ERR_FR_NODE_LOST: reset\\x0aby peer',
-      '1 of 2 nodes complete, 128 MiB each, 5.61 s, 23.9 MB/s delivered, ' +
-        'bound 5.37 s, efficiency 0.957, 8.00 MiB sent to all directly',
-    ]))
-  it('speaks of repairs, and of no bound where there is none', () =>
-    expect(
-      closingLines(
-        {
-          ...result,
-          boundSeconds: null,
-          efficiency: null,
-          boundFrom: null,
-          observedBoundSeconds: null,
-          observedEfficiency: null,
-          shares: [{ node: 'h:1', bytes: 0 }],
-          directBytes: 128 * MIB,
-          shape: 'unicast',
-          nodes: [outcome({ node: 'h:1', repairedBytes: 65_536 })],
-        },
-        plain,
-      ).at(-1),
-    ).toBe('1 of 1 node complete, 128 MiB each, 5.61 s, 23.9 MB/s delivered, 64.0 KiB repaired'))
-})
-
-describe('the bound in the closing table', () => {
-  const last = (over: Partial<PushResult>) => closingLines({ ...result, ...over }, plain).at(-1)
-  it('is said to be observed where no speeds were given', () => {
-    expect(last({ boundSeconds: null, efficiency: null, boundFrom: 'observed' })).toMatch(
-      /delivered, observed bound 5\.40 s, efficiency 0\.960, 8\.00 MiB sent to all directly$/,
-    )
-  })
-  it('is the configured one where there is one', () => {
-    expect(last({})).toMatch(/delivered, bound 5\.37 s, efficiency 0\.957, /)
-  })
-  it('says nothing of direct bytes where there are no others', () => {
-    expect(last({ directBytes: 0 })).not.toContain('directly')
-    expect(last({ shape: 'unicast' })).not.toContain('directly')
-  })
-})
-
-describe('pushExitStatus', () => {
-  const of = (...nodes: NodeOutcome[]) => pushExitStatus({ ...result, nodes })
-  it('follows the outcomes', () => {
-    expect(of(outcome({ node: 'a' }), outcome({ node: 'b' }))).toBe(0)
-    expect(of(outcome({ node: 'a' }), lost)).toBe(3)
-    expect(of(lost)).toBe(1)
-    expect(of({ ...lost, status: 'refused' }, lost)).toBe(1)
-    expect(of()).toBe(1)
   })
 })
 

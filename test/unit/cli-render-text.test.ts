@@ -8,7 +8,10 @@ import {
   printable,
   tableLines,
   truncate,
+  truncateMiddle,
   wantsColours,
+  wrapParts,
+  wrapWords,
 } from '../../src/cli/render-text.js'
 
 const plain = painter(false)
@@ -126,5 +129,55 @@ describe('log lines', () => {
     expect(isLogged('debug', 'info')).toBe(false)
     expect(isLogged('info', 'info')).toBe(true)
     expect(isLogged('error', 'warn')).toBe(true)
+  })
+})
+
+describe('widths', () => {
+  it.each([
+    ['plain', 5],
+    ['\u7bc0\u9ede', 4],
+    ['e\u0301', 1],
+    ['\u{1f600}', 2],
+    ['\u{1f468}\u200d\u{1f469}\u200d\u{1f467}', 2],
+    ['\u{1f1f3}\u{1f1f1}', 2],
+    ['\u2764\ufe0f', 2],
+    ['\uff71', 1],
+    ['\uff21', 2],
+    ['\u001b[31mred\u001b[39m', 3],
+  ])('%j takes %d columns', (text, width) => expect(displayWidth(text)).toBe(width))
+
+  it('never cuts a character in two', () => {
+    const family = '\u{1f468}\u200d\u{1f469}\u200d\u{1f467}'
+    expect(truncate(`${family}${family}`, 3)).toBe(`${family}~`)
+    expect(truncate('e\u0301e\u0301e\u0301', 2)).toBe('e\u0301~')
+    expect(truncateMiddle(`a${family}b`.repeat(4), 9)).toBe(`a${family}b~a${family}b`)
+  })
+
+  it('keeps both ends of an address', () => {
+    expect(truncateMiddle('[2001:db8::1234]:7400', 12)).toBe('[2001~]:7400')
+    expect(truncateMiddle('short:7400', 12)).toBe('short:7400')
+    expect(truncateMiddle('longer:7400', 3)).toBe('lo~')
+  })
+
+  it('breaks lines between parts and words alone', () => {
+    expect(wrapParts(['one', 'two', 'three'], 9)).toEqual(['one, two,', 'three'])
+    expect(wrapParts(['far too long'], 4)).toEqual(['far too long'])
+    expect(wrapParts([], 4)).toEqual([])
+    expect(wrapWords('one two three', 7, '  ')).toEqual(['one two', '  three'])
+  })
+
+  it('a table gives way where it may be cut, the widest column first', () => {
+    const columns = [
+      { title: 'node', cut: 'middle' as const },
+      { title: 'n' },
+      { title: 'what', cut: 'end' as const },
+    ]
+    const rows = [
+      [{ text: 'a'.repeat(10) + 'z'.repeat(10) }, { text: '1' }, { text: 'x'.repeat(12) }],
+    ]
+    expect(tableLines(columns, rows, painter(false), 30)).toEqual([
+      'node           n  what',
+      'aaaaaa~zzzzzz  1  xxxxxxxxxxxx',
+    ])
   })
 })

@@ -3,12 +3,13 @@ import type { NodeOutcome, Plan, Progress, PushResult } from '../../src/api/type
 import type { Context } from '../../src/cli/context.js'
 import { Interrupted } from '../../src/cli/context.js'
 import { asUsage, failureText, statusOfFailure } from '../../src/cli/failures.js'
-import { JsonView, LiveView, PlainView } from '../../src/cli/push-views.js'
+import { JsonView, LiveView, OutcomeView, PlainView } from '../../src/cli/push-views.js'
 import { bytesBehind, lastArguments } from '../../src/cli/raw-arguments.js'
 import { painter } from '../../src/cli/render-text.js'
 import { LiveRegion, redrawText, rowsTaken } from '../../src/cli/terminal.js'
 import { UsageError } from '../../src/cli/units.js'
 import { FrError } from '../../src/errors.js'
+import { Screen } from '../screen.js'
 
 function recorder(size: { columns: number; rows: number } | null = null) {
   const written = { stdout: '', stderr: '' }
@@ -172,15 +173,21 @@ describe('PlainView', () => {
   it('writes a line at most every two seconds, and each outcome', () => {
     const { context, written } = recorder()
     let now = 0
-    const view = new PlainView(context, 'f', () => now)
+    const view = new PlainView(
+      context,
+      'f',
+      () => 0,
+      () => now,
+    )
     view.plan(plan)
     for (now = 0; now <= 4500; now += 100) view.progress(progress)
     view.node(outcome('a:1'))
     view.end()
     expect(written.stderr.split('\n')).toEqual([
       'f: 10 B to 2 nodes, classic group',
-      '1.0s: 50%, 5 B/s delivered, 1 receiving',
-      '1.0s: 50%, 5 B/s delivered, 1 receiving',
+      'transfer t',
+      '50%, ETA 1.0s, 1.0s elapsed, 5 B/s, 1 receiving',
+      '50%, ETA 1.0s, 1.0s elapsed, 5 B/s, 1 receiving',
       'a:1 complete after 1.00 s',
       '',
     ])
@@ -194,7 +201,7 @@ describe('LiveView', () => {
     const started = performance.now()
     const view = new LiveView(context, 'f')
     view.plan(plan)
-    while (written.stderr.split('f  50%').length - 1 < 3) {
+    while (written.stderr.split(' 50%  ETA').length - 1 < 3) {
       view.progress(progress)
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
@@ -205,6 +212,34 @@ describe('LiveView', () => {
     view.progress(progress)
     await new Promise((resolve) => setTimeout(resolve, 250))
     expect(written.stderr).toBe(before)
+  })
+
+  it.each([
+    [80, 24],
+    [120, 40],
+    [20, 4],
+  ])('is never torn by lines above it on %d columns and %d rows', (columns, rows) => {
+    const screen = new Screen(columns, rows)
+    const { context } = recorder({ columns, rows })
+    const whole: string[] = []
+    const view = new LiveView({ ...context, stderr: (text) => screen.write(text) }, 'f')
+    const nodes = ['a:1', 'b:1', 'c:1'].map((node) => ({ ...progress.nodes[0], node }))
+    view.progress({ ...progress, nodes } as Progress)
+    for (let n = 0; n < 60; n++) {
+      const line = `said ${n} ${'x'.repeat(n * 3)}`
+      view.say(line)
+      const first = `${line} `.slice(0, columns).trimEnd()
+      whole.push(first)
+      const text = screen.lines
+      expect(text.filter((each) => each.includes('ETA') && each.startsWith(' 50%'))).toHaveLength(1)
+      for (const each of whole) expect(text).toContain(each)
+      const region = text.slice(text.findIndex((each) => each.startsWith(' 50%')))
+      expect(region).toHaveLength(Math.min(4, rows - 1) + 1)
+      expect(region.at(-1)).toBe('')
+    }
+    view.end()
+    expect(screen.lines.filter((each) => /%|receiving/.test(each))).toEqual([])
+    expect(screen.lines).toEqual(expect.arrayContaining(whole))
   })
 })
 
@@ -226,13 +261,17 @@ describe('LiveRegion', () => {
   })
 })
 
-it('PlainView says no progress where none is wanted', () => {
+it('OutcomeView says no progress', () => {
   const { context, written } = recorder()
-  let now = 0
-  const view = new PlainView(context, 'a', () => now, false)
-  now = 10_000
-  view.progress(progress)
-  expect(written.stderr).toBe('')
+  const view = new OutcomeView(
+    context,
+    'a',
+    () => 0,
+    () => 10_000,
+  )
+  view.progress()
+  view.node(outcome('a:1'))
+  expect(written.stderr).toBe('a:1 complete after 1.00 s\n')
 })
 
 describe('failures', () => {

@@ -64,7 +64,7 @@ interface Room {
 
 /** The table of docs/architecture.md. */
 const rooms: Record<string, Room> = {
-  cli: { rooms: ['api', 'errors', 'limits'], packages: ['commander'], node: 'all' },
+  cli: { rooms: ['api', 'errors', 'limits'], packages: ['commander', 'string-width'], node: 'all' },
   api: {
     rooms: ['runtime', 'engine', 'control', 'errors', 'limits', 'ports'],
     packages: [],

@@ -1,0 +1,97 @@
+/** What stands on terminals of two sizes while a push loses one node and never has another. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Screen } from '../screen.js'
+import { copyDigest, main, type ServingNode, sha256, World } from './cli-world.js'
+import { type Door, holdingDoor } from './door.js'
+
+const MIB = 1024 * 1024
+
+/** Runs a command on a terminal of that size, which takes what it writes and adds nothing. */
+const onTerminal = `
+import fcntl, os, pty, struct, sys, termios
+rows, columns = int(sys.argv[1]), int(sys.argv[2])
+pid, fd = pty.fork()
+if pid == 0:
+    size = struct.pack('HHHH', rows, columns, 0, 0)
+    fcntl.ioctl(0, termios.TIOCSWINSZ, size)
+    mode = termios.tcgetattr(0)
+    mode[1] &= ~termios.OPOST
+    termios.tcsetattr(0, termios.TCSANOW, mode)
+    os.execvp(sys.argv[3], sys.argv[3:])
+while True:
+    try:
+        data = os.read(fd, 65536)
+    except OSError:
+        break
+    if not data:
+        break
+    os.write(1, data)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`
+
+const endOfDrawing = '\u001b[J'
+const header = /^ {0,2}\d{1,3}% {2}ETA /
+
+let world: World
+let nodes: ServingNode[]
+let doors: Door[]
+beforeEach(async () => {
+  world = new World()
+  nodes = await world.nodes(3)
+  // Neither of the two can be complete before the test says so.
+  doors = await Promise.all(nodes.slice(1).map(({ address }) => holdingDoor(address, 4 * MIB)))
+})
+afterEach(async () => {
+  for (const door of doors) door.close()
+  await world.close()
+})
+
+describe.each([
+  [80, 24],
+  [120, 40],
+])('on %d columns and %d rows', (columns, rows) => {
+  it('the live display is never torn, and leaves a table that fits', async () => {
+    const content = world.file('live.bin', 16 * MIB)
+    const [good, killed] = nodes as [ServingNode, ServingNode]
+    const [lost, held] = doors as [Door, Door]
+    const to = [good.address, lost.address, held.address, '127.0.0.1:1']
+    const size = [String(rows), String(columns)]
+    const command = [process.execPath, main, 'push', 'live.bin', '--to', to.join()]
+    const env = { TERM: 'xterm', NO_COLOR: '1' }
+    const run = world.start('python3', ['-c', onTerminal, ...size, ...command], env)
+    const drawings = () => run.stdout.split(endOfDrawing).length
+    await run.until('display', () => held.isHolding() && drawings() > 3)
+    killed.kill('SIGKILL')
+    await run.until('line about it', () => run.stdout.includes(`${lost.address} failed after`))
+    const before = drawings()
+    await run.until('display after that', () => drawings() > before + 1)
+    held.open()
+    expect([await run.ended, run.stderr]).toEqual([3, ''])
+    expect(copyDigest(good, 'live.bin')).toBe(sha256(content))
+
+    const screen = new Screen(columns, rows)
+    const drawn = run.stdout.split(endOfDrawing)
+    const last = drawn.pop() ?? ''
+    let shown = 0
+    for (const each of drawn) {
+      screen.write(each + endOfDrawing)
+      const lines = screen.lines
+      const first = lines.findIndex((line) => header.test(line))
+      if (first < 0) continue
+      shown++
+      const below = lines.slice(first + 1)
+      expect(below.map((line) => line.split(' ')[0])).toEqual([...to, ''])
+    }
+    expect(shown).toBeGreaterThan(3)
+    screen.write(last)
+    const text = screen.lines
+    expect(text.filter((line) => header.test(line))).toEqual([])
+    expect(text.join('\n')).toMatch(/^live\.bin: 16\.0 MiB to \d nodes?, adaptive \w+$/m)
+    expect(text.find((line) => line.startsWith('node '))).toMatch(/^node +status +seconds .*rate$/)
+    expect(text.join('\n')).toMatch(
+      /^1 node failed: ERR_FR_UNREACHABLE: [^,]*\n {2}127\.0\.0\.1:1$/m,
+    )
+    expect(text.join('\n')).toMatch(/^2 of 4 nodes complete in /m)
+    for (const line of text) expect(line.length).toBeLessThanOrEqual(columns - 1)
+  })
+})
