@@ -14,10 +14,11 @@ import type { DigestAlgorithm } from '../ports.js'
 import { formatAddress, requireAddress, requireAddressText } from '../runtime/address.js'
 import { type Key, openKey, parseKey } from '../runtime/keys.js'
 import { requireOptions } from './option-names.js'
-import type { NodeOptions, PushOptions, PushTarget } from './types.js'
+import { type CheckedSource, checkSource } from './source.js'
+import type { NodeOptions, PushOptions, PushSource, PushTarget } from './types.js'
 
 export interface CheckedPush {
-  readonly path: string
+  readonly source: CheckedSource
   readonly nodes: readonly NodeLink[]
   readonly key: Key
   readonly name: Uint8Array
@@ -40,8 +41,8 @@ const engines = ['native', 'portable'] as const
 const digests = ['xxh64', 'sha256'] as const
 const rateMax = 1e15
 
-export function checkPush(path: string, options: PushOptions): CheckedPush {
-  requireText('path', path)
+export function checkPush(source: PushSource, options: PushOptions): CheckedPush {
+  const checkedSource = checkSource(source)
   requireOptions('push', options)
   if (!Array.isArray(options.to)) throw new TypeError('to must be a list of addresses or targets')
   const nodes = options.to.map((target, i) => checkTarget(target, `to[${i}]`))
@@ -74,10 +75,10 @@ export function checkPush(path: string, options: PushOptions): CheckedPush {
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
   return {
-    path,
+    source: checkedSource,
     nodes,
     key: checkKey('key', options.key),
-    name: checkName(path, options.as),
+    name: checkName(checkedSource, options.as),
     strategy: oneOf('strategy', options.strategy, strategies) ?? 'adaptive',
     // What else there is has been refused.
     shape: shape as ShapeWish,
@@ -181,13 +182,16 @@ function dialable(text: string, option: string): string {
 }
 
 /**
- * The name at the nodes: as bytes; by default the last component of the path. Throws ERR_FR_NAME
- * that says why no node could store it.
+ * The name at the nodes: as bytes; by default the last component of the path, where the source
+ * has one. Throws ERR_FR_NAME that says why no node could store it.
  */
-function checkName(path: string, as: string | Uint8Array | undefined): Uint8Array {
+function checkName(source: CheckedSource, as: string | Uint8Array | undefined): Uint8Array {
   if (as !== undefined && typeof as !== 'string' && !(as instanceof Uint8Array)) {
     throw new TypeError('as must be a string or a Uint8Array')
   }
+  if (as === undefined && source.kind !== 'path')
+    throw new TypeError('as must be given: the source has no name')
+  const path = source.kind === 'path' ? source.path : ''
   const name = as ?? path.slice(path.lastIndexOf('/') + 1)
   const bytes = typeof name === 'string' ? new TextEncoder().encode(name) : Uint8Array.from(name)
   if (as === undefined && /^(?:|\.|\.\.)$/.test(name as string))

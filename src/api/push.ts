@@ -12,8 +12,16 @@ import { Resolver } from '../runtime/resolver.js'
 import { TraceFile } from '../runtime/trace-file.js'
 import { openEngine } from './engines.js'
 import { type CheckedPush, checkPush } from './options.js'
+import { claimSource, openSource, pathOf } from './source.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
-import type { Plan, PushOptions, PushResult, Transfer, TransferEvents } from './types.js'
+import type {
+  Plan,
+  PushOptions,
+  PushResult,
+  PushSource,
+  Transfer,
+  TransferEvents,
+} from './types.js'
 
 /** Every event of every transfer in this process is published here too. */
 const transferChannel = channel('fastreplica:transfer')
@@ -21,11 +29,13 @@ const transferChannel = channel('fastreplica:transfer')
 const progressMs = 250
 
 /**
- * Puts the file at `path` on all nodes of `options.to`. Returns at once; misuse throws TypeError,
- * what this version does not offer FrError ERR_FR_UNSUPPORTED, an unusable key ERR_FR_KEY.
+ * Puts one file on all nodes of `options.to`: at a path, open, or made of what is given. Returns at
+ * once; misuse throws TypeError, what this version does not offer FrError ERR_FR_UNSUPPORTED, an
+ * unusable key ERR_FR_KEY.
  */
-export function push(path: string, options: PushOptions): Transfer {
-  const checked = checkPush(path, options)
+export function push(source: PushSource, options: PushOptions): Transfer {
+  const checked = checkPush(source, options)
+  claimSource(checked.source)
   const control = makeTransfer(randomId())
   const log = safeLogger(options.logger)
   const signals = options.signal === undefined ? [control.signal] : [control.signal, options.signal]
@@ -46,7 +56,7 @@ async function run(
   const pool = new WorkerHashPool()
   let trace: TraceFile | undefined
   try {
-    const source = await engine.storage.openSource(checked.path)
+    const source = await openSource(engine, checked.source, signal)
     signal.throwIfAborted()
     if (checked.dryRun) return dryRun(checked, control, source)
     trace = await openTrace(checked, control.transfer.id, log)
@@ -91,12 +101,12 @@ async function run(
 }
 
 async function openTrace(
-  { trace, path }: CheckedPush,
+  { trace, source }: CheckedPush,
   transfer: string,
   log: Logger,
 ): Promise<TraceFile | undefined> {
   if (trace === undefined) return undefined
-  return TraceFile.create(trace, path, (text) =>
+  return TraceFile.create(trace, pathOf(source), (text) =>
     log({ level: 'warn', event: 'trace-failed', fields: { transfer, text } }),
   )
 }

@@ -3,6 +3,7 @@
  * rates bytes per second, all durations in the unit their name ends with. What is optional may be
  * left out; what is `null` in a result is not known.
  */
+import type { FileHandle } from 'node:fs/promises'
 import type { NodeOutcome, Shape, Strategy } from '../control/types.js'
 import type {
   NodeView as NodeProgress,
@@ -58,10 +59,18 @@ export interface PushTarget {
   readonly advertise?: string
 }
 
+/**
+ * What can be pushed: a path, a `file:` URL, a `FileHandle` (all of its file, wherever it stands;
+ * it stays yours), bytes, or a stream of bytes. Bytes and streams are kept in a file without a name
+ * in the directory for temporary files (TMPDIR) before any node is contacted: bytes must not be
+ * changed before `plan`. What has no name needs `as`.
+ */
+export type PushSource = string | URL | FileHandle | Uint8Array | AsyncIterable<Uint8Array | string>
+
 export interface PushOptions {
   to: readonly (string | PushTarget)[]
   key?: Uint8Array | string
-  /** Name at the nodes; the file's own name when absent. */
+  /** Name at the nodes; the file's own name when absent, where it has one. */
   as?: string | Uint8Array
   strategy?: Strategy
   shape?: Shape | 'auto'

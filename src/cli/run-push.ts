@@ -3,7 +3,14 @@
  * The first SIGINT or SIGTERM cancels and waits until everything is closed.
  */
 import { open } from 'node:fs/promises'
-import type { Plan, PushOptions, PushResult, PushTarget, Transfer } from '../api/types.js'
+import type {
+  Plan,
+  PushOptions,
+  PushResult,
+  PushSource,
+  PushTarget,
+  Transfer,
+} from '../api/types.js'
 import { FrError } from '../errors.js'
 import { nodesFileBytesMax, parseNodesFile } from './addresses.js'
 import type { PushCommand } from './commands/push.js'
@@ -26,10 +33,11 @@ import { jsonText } from './render-text.js'
 import { argumentBytes, type Source, withSource } from './sources.js'
 import { UsageError } from './units.js'
 
-type Push = (path: string, options: PushOptions) => Transfer
+type Push = (source: PushSource, options: PushOptions) => Transfer
 
 export async function runPush(command: PushCommand, context: Context): Promise<number> {
   const targets = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
+  if (command.path === '-') return pushSource(command, context, targets, { path: '-' })
   return withSource(command.path, (source) => pushSource(command, context, targets, source))
 }
 
@@ -41,7 +49,8 @@ async function pushSource(
 ): Promise<number> {
   const api = await import('../api/index.js')
   const key = await keyOption(command.keyFile, context)
-  const name = command.path.slice(command.path.lastIndexOf('/') + 1)
+  const shown = command.path === '-' ? (command.as ?? '-') : command.path
+  const name = shown.slice(shown.lastIndexOf('/') + 1)
   const log: PushLog = new PushLog(command.log, (line) => view.say(line))
   const view = makeView(command, context, name, () => log.held)
   const signal = watchSignals((text) => view.say(`fr push: ${text}`))
@@ -55,7 +64,11 @@ async function pushSource(
   const seen: { plan?: Plan } = {}
   let result: PushResult
   try {
-    const transfer = startPush(api.push, source.path, options)
+    const transfer = startPush(
+      api.push,
+      command.path === '-' ? process.stdin : source.path,
+      options,
+    )
     transfer.on('plan', (made) => {
       seen.plan = made
       if (!command.dryRun || command.json) view.plan(made)
@@ -139,9 +152,9 @@ function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 't
   return options
 }
 
-function startPush(push: Push, path: string, options: PushOptions): Transfer {
+function startPush(push: Push, source: PushSource, options: PushOptions): Transfer {
   try {
-    return push(path, options)
+    return push(source, options)
   } catch (error) {
     throw asUsage(error)
   }

@@ -58,7 +58,7 @@ export class TraceFile {
    */
   static async create(
     path: string,
-    source: string,
+    source: string | undefined,
     failed: (text: string) => void,
   ): Promise<TraceFile> {
     let file: FileHandle | undefined
@@ -67,9 +67,10 @@ export class TraceFile {
       // reader would otherwise hold the process.
       const { O_RDWR, O_CREAT, O_NONBLOCK } = constants
       file = await open(path, O_RDWR | O_CREAT | O_NONBLOCK, 0o666)
-      const [own, other] = await Promise.all([file.stat(), stat(source)])
+      const own = await file.stat()
+      const other = source === undefined ? undefined : await stat(source)
       if (!own.isFile()) throw new Error('not a regular file')
-      if (own.dev === other.dev && own.ino === other.ino) throw new Error('it is the source')
+      if (own.dev === other?.dev && own.ino === other.ino) throw new Error('it is the source')
       const start = Buffer.alloc(head.length)
       const { bytesRead } = await file.read(start, 0, start.length, 0)
       if (bytesRead > 0 && start.toString('latin1', 0, bytesRead) !== head)

@@ -39,6 +39,20 @@ describe('fr push to three nodes', () => {
     expect(run.stderr).toMatch(/^transfer [0-9a-f]{32}$/m)
   })
 
+  it('takes standard input under a name', async () => {
+    const content = world.file('piped.bin', 5 * MIB + 3)
+    const fr = `"${process.execPath}" "${main}"`
+    const command = `cat piped.bin | ${fr} push - --as from/stdin.bin --to ${listOf(nodes)}`
+    const piped = world.start('sh', ['-c', command])
+    expect(await piped.ended).toBe(0)
+    expect(piped.stdout).toBe('')
+    expect(piped.stderr).toMatch(/^stdin\.bin: 5\.\d+ MiB to 3 nodes/)
+    expectCopies('from/stdin.bin', content)
+    const nameless = await world.run(['push', '-', '--to', listOf(nodes)])
+    expect(nameless).toMatchObject({ status: 2, stdout: '' })
+    expect(nameless.stderr).toMatch(/standard input needs --as NAME/)
+  })
+
   it('prints the lines of --json in their order', async () => {
     const content = world.file('json.bin', 60 * MIB)
     const run = await world.run(['push', 'json.bin', '--json', '--to', listOf(nodes)])

@@ -60,7 +60,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
   const command = program
     .command('push')
     .description('Put a file on nodes.')
-    .argument('<path>', 'the file')
+    .argument('<path>', 'the file; - is standard input, and needs --as')
     .optionsGroup('What goes where:')
     .addOption(
       new Option(
@@ -123,6 +123,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
 Examples:
   $ fr push model.bin --to 10.0.0.2,10.0.0.3 --key-file fr.key
   $ fr push model.bin --nodes nodes.txt --as models/v2.bin --digest sha256
+  $ tar c models | fr push - --as models.tar --nodes nodes.txt
   $ fr push model.bin --nodes nodes.txt --uplink 10Gbit --dry-run
   $ fr push model.bin --nodes nodes.txt --json | jq 'select(.event == "result")'`,
   )
@@ -138,6 +139,9 @@ function pushCommand(path: string, options: Values): PushCommand {
     throw new UsageError('give either --to HOST[:PORT][,...] or --nodes FILE')
   }
   if (path === '') throw new UsageError('PATH is empty')
+  if (path === '-' && as === undefined) throw new UsageError('standard input needs --as NAME')
+  if (path === '-' && keyFile === '-')
+    throw new UsageError('standard input is either the file or the key')
   if (strategy === 'classic' && shape === 'unicast') throw new UsageError(classicUnicast)
   if (options['trace'] === '') throw new UsageError('--trace is empty')
   if (options['trace'] !== undefined && options['dryRun'] === true)

@@ -1,0 +1,75 @@
+/** What can be pushed, checked and opened: a path, a URL, an open file, bytes, a stream. */
+import type { FileHandle } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import type { DataEngine, SourceFile } from '../ports.js'
+import { type Chunks, descriptorPath, spooled } from '../runtime/spool.js'
+import type { PushSource } from './types.js'
+
+export type CheckedSource =
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'handle'; readonly handle: FileHandle }
+  | { readonly kind: 'content'; readonly chunks: Chunks }
+
+/** Of copies of what has no mode of its own. */
+const contentMode = 0o644
+
+/** Throws TypeError for what cannot be pushed. */
+export function checkSource(source: PushSource): CheckedSource {
+  if (typeof source === 'string') {
+    if (source === '') throw new TypeError('path must be a non-empty string')
+    if (source.includes('\0')) throw new TypeError('path must not contain NUL')
+    return { kind: 'path', path: source }
+  }
+  if (source instanceof URL) {
+    if (source.protocol !== 'file:')
+      throw new TypeError(`only file: URLs can be pushed, not ${source.protocol}`)
+    return { kind: 'path', path: fileURLToPath(source) }
+  }
+  if (source instanceof Uint8Array) return { kind: 'content', chunks: [source] }
+  if (isHandle(source)) return { kind: 'handle', handle: source }
+  if (typeof source === 'object' && source !== null && Symbol.asyncIterator in source)
+    return { kind: 'content', chunks: source }
+  throw new TypeError('path must be a string, a URL, a Uint8Array, a FileHandle or a stream')
+}
+
+function isHandle(source: unknown): source is FileHandle {
+  const { fd, stat } = (source ?? {}) as Partial<FileHandle>
+  return typeof fd === 'number' && typeof stat === 'function'
+}
+
+/**
+ * From here on the stream is this push's: what it throws before it is read is kept for that moment,
+ * and ends no process.
+ */
+export function claimSource(source: CheckedSource): void {
+  if (source.kind === 'content' && source.chunks instanceof Readable)
+    source.chunks.on('error', () => undefined)
+}
+
+/** The open source. What is read of a stream before an error is lost. */
+export function openSource(
+  engine: DataEngine,
+  source: CheckedSource,
+  signal: AbortSignal,
+): Promise<SourceFile> {
+  const { storage } = engine
+  switch (source.kind) {
+    case 'path':
+      return storage.openSource(source.path)
+    case 'handle':
+      return storage.openSource(descriptorPath(source.handle.fd))
+    case 'content':
+      return spooled(source.chunks, signal, async (path) => {
+        return { ...(await storage.openSource(path)), mode: contentMode }
+      })
+    default:
+      return source satisfies never
+  }
+}
+
+/** A path that leads to what is pushed; undefined for content that is in no file yet. */
+export function pathOf(source: CheckedSource): string | undefined {
+  if (source.kind === 'path') return source.path
+  return source.kind === 'handle' ? descriptorPath(source.handle.fd) : undefined
+}
