@@ -2,9 +2,10 @@
  * `npm run demo [-- --size 1GiB --nodes 4]`: shows the product on one machine, with nothing faked.
  *
  * A file of random bytes, N real `fr node` processes on loopback, one real `fr push` process. Then,
- * with the clock stopped, SHA-256 of the source and of every copy, read again from the files. The
- * efficiency is measured against bench/limit, a C program that does the bare data movement on this
- * machine: without it (no C compiler) that column is empty.
+ * with the clock stopped, SHA-256 of the source and of every copy, read again from the files. What
+ * it delivers is compared with bench/limit, a C program that does the bare data movement on this
+ * machine: without it (no C compiler) that line is empty. This is no efficiency: that word is kept
+ * for a push against the bound of its links.
  *
  * It always removes what it made and ends what it started. Exit status: 0 every copy is right, 1
  * not, 2 usage, 130 or 143 when stopped by a signal.
@@ -338,7 +339,7 @@ function summaryLines({ result, nodes, limit, cpu, expected, formatBytes }) {
   const deliveredGB = complete.reduce((sum, outcome) => sum + outcome.bytes, 0) / 1e9
   const rate = deliveredGB / result.seconds
   const bare = limit?.deliveredGBPerSecond
-  const efficiency =
+  const ofLimit =
     limit === null
       ? '- (the limit of this machine is measured for 2 to 16 nodes, with a C compiler)'
       : `${(rate / bare).toFixed(3)} of the bare data movement here, ${bare.toFixed(2)} GB/s`
@@ -351,7 +352,7 @@ function summaryLines({ result, nodes, limit, cpu, expected, formatBytes }) {
     `source        ${formatBytes(result.bytes)}, SHA-256 ${expected}`,
     `complete      ${complete.length} of ${nodes.length} nodes in ${result.seconds.toFixed(3)} s`,
     `delivered     ${rate.toFixed(2)} GB/s`,
-    `efficiency    ${efficiency}`,
+    `of the limit  ${ofLimit}`,
     `CPU-s per GB  ${spent}`,
   ]
 }

@@ -168,8 +168,19 @@ export interface FeedStats {
 }
 
 export interface TransferStats {
-  /** Payload bytes that landed in files and scratch, each byte once. */
+  /** Bytes of files that are there, each once: payload that landed, and holes. */
   readonly landedBytes: number
+  /** Of `landedBytes`, what landed as holes. */
+  readonly holeBytes: number
+  /** Payload bytes that landed in scratch files; each repair of a block counts. */
+  readonly scratchBytes: number
+  /** Payload bytes taken from sockets, also by feeds that are closed. */
+  readonly receivedBytes: number
+  /** Of `receivedBytes`, dropped because the range had landed before. */
+  readonly duplicateBytes: number
+  /** Payload bytes that sockets have accepted, also of feeds that are closed. */
+  readonly sentBytes: number
+  /** Feeds that are open, or whose `feedClosed` the listener is just being told. */
   readonly feeds: readonly FeedStats[]
 }
 

@@ -286,6 +286,7 @@ bool Lane::push_payload(OutFeed& feed) {
     feed.left -= static_cast<uint64_t>(sent);
     feed.accepted += static_cast<uint64_t>(sent);
     feed.counters->payload.fetch_add(static_cast<uint64_t>(sent), std::memory_order_relaxed);
+    feed.transfer->counters->sent.fetch_add(static_cast<uint64_t>(sent), std::memory_order_relaxed);
     feed.counters->queued.fetch_sub(static_cast<uint64_t>(sent), std::memory_order_relaxed);
   }
   return true;

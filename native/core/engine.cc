@@ -14,6 +14,8 @@
 namespace fr {
 namespace {
 
+constexpr size_t kTotals = 6;
+
 constexpr Answer kClosed{nullptr, {Code::ERR_FR_CLOSED, 0}};
 constexpr Answer kFull{nullptr, {Code::ERR_FR_INBOX_FULL, 0}};
 constexpr int kRtoMax = 44;  // TCP_RTO_MAX_MS; older headers do not name it
@@ -248,10 +250,12 @@ Answer Engine::close_transfer(uint32_t transfer) {
 Answer Engine::stats(uint32_t transfer, std::vector<double>* out) const {
   auto it = transfers_.find(transfer);
   if (it == transfers_.end()) return {"transfer: unknown handle", {}};
+  // Parts before the whole they belong to, which grows first.
   auto get = [](const std::atomic<uint64_t>& value) {
-    return static_cast<double>(value.load(std::memory_order_relaxed));
+    return static_cast<double>(value.load(std::memory_order_acquire));
   };
-  out->push_back(get(it->second.counters->landed));
+  const TransferCounters& all = *it->second.counters;
+  out->resize(kTotals);
   for (const auto& [id, feed] : feeds_) {
     if (feed.transfer != transfer) continue;
     const FeedCounters& c = *feed.counters;
@@ -260,6 +264,13 @@ Answer Engine::stats(uint32_t transfer, std::vector<double>* out) const {
       out->push_back(value);
     }
   }
+  double* const totals = out->data();
+  totals[4] = get(all.duplicate);
+  totals[1] = get(all.hole);
+  totals[2] = get(all.scratch);
+  totals[0] = get(all.landed);
+  totals[3] = get(all.received);
+  totals[5] = get(all.sent);
   return {};
 }
 

@@ -63,7 +63,8 @@ class Engine {
   Answer close(uint32_t feed);
   Answer close_transfer(uint32_t transfer);
 
-  // landed bytes, then per feed: handle, is_out, payload, queued, unacked, duplicate, records
+  // Bytes landed, hole, scratch, received, duplicate, sent; then per feed:
+  // handle, is_out, payload, queued, unacked, duplicate, records
   Answer stats(uint32_t transfer, std::vector<double>* out) const;
   // landing fallbacks, sending fallbacks, feeds, pipes, lanes
   std::vector<double> counters() const;

@@ -249,6 +249,16 @@ bool Lane::read_digests(InFeed& feed) {
   return true;
 }
 
+// The whole before its parts: whoever reads them in the other order never sees a part exceed it.
+void Lane::count_payload(InFeed& feed, uint64_t bytes, bool is_duplicate) {
+  TransferCounters& all = *feed.transfer->counters;
+  all.received.fetch_add(bytes, std::memory_order_relaxed);
+  feed.counters->payload.fetch_add(bytes, std::memory_order_release);
+  if (!is_duplicate) return;
+  all.duplicate.fetch_add(bytes, std::memory_order_release);
+  feed.counters->duplicate.fetch_add(bytes, std::memory_order_release);
+}
+
 bool Lane::read_payload(InFeed& feed) {
   Stream& stream = *feed.stream;
   const bool scratch = (feed.header.flags & kFlagScratch) != 0;
@@ -261,9 +271,6 @@ bool Lane::read_payload(InFeed& feed) {
     if (!stream.failed) step = std::min(step, covered - feed.at);
     // MSG_TRUNC on TCP discards without copying (tcp(7)).
     got = recv(feed.fd, nullptr, static_cast<size_t>(step), MSG_DONTWAIT | MSG_TRUNC);
-    if (got > 0 && !stream.failed) {
-      feed.counters->duplicate.fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed);
-    }
   } else {
     step = held.next_begin(feed.at, feed.at + step) - feed.at;
     got = land_some(feed, static_cast<size_t>(step));
@@ -274,7 +281,7 @@ bool Lane::read_payload(InFeed& feed) {
   const uint64_t begin = feed.at;
   feed.at += static_cast<uint64_t>(got);
   feed.left -= static_cast<uint64_t>(got);
-  feed.counters->payload.fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed);
+  count_payload(feed, static_cast<uint64_t>(got), !is_new && !stream.failed);
   if (feed.left == 0) feed.state = InFeed::State::kHeader;
   if (stream.failed) return true;
   if (is_new) {
@@ -385,7 +392,11 @@ void Lane::landed(InFeed& feed, uint64_t begin, uint64_t end) {
   Stream& stream = *feed.stream;
   const bool scratch = (feed.header.flags & kFlagScratch) != 0;
   stream.land(scratch, begin, end);
-  transfer.counters->landed.fetch_add(end - begin, std::memory_order_relaxed);
+  TransferCounters& counters = *transfer.counters;
+  (scratch ? counters.scratch : counters.landed).fetch_add(end - begin, std::memory_order_relaxed);
+  if (feed.header.kind == Kind::kHole) {
+    counters.hole.fetch_add(end - begin, std::memory_order_release);
+  }
   unreported_ += end - begin;
   landed_ns_ = now_ns_;
   is_whole_ = is_whole_ || scratch || stream.main.landed.bytes() == stream.size;

@@ -30,8 +30,14 @@ struct EngineCounts {
   std::atomic<int64_t> open_pipes{0};
 };
 
+// Of all feeds of a transfer, also of those that are closed.
 struct TransferCounters {
-  std::atomic<uint64_t> landed{0};
+  std::atomic<uint64_t> landed{0};     // bytes of files that are there, each once, with holes
+  std::atomic<uint64_t> hole{0};       // of them, landed as holes
+  std::atomic<uint64_t> scratch{0};    // payload landed in scratch files
+  std::atomic<uint64_t> received{0};   // payload taken from sockets
+  std::atomic<uint64_t> duplicate{0};  // of it, dropped: the range had landed before
+  std::atomic<uint64_t> sent{0};       // payload accepted by sockets
 };
 
 struct Transfer {
@@ -98,6 +104,7 @@ class Lane {
   bool read_header(InFeed& feed);
   bool start_record(InFeed& feed);
   bool read_payload(InFeed& feed);
+  static void count_payload(InFeed& feed, uint64_t bytes, bool is_duplicate);
   bool read_digests(InFeed& feed);
   void land_hole(InFeed& feed, uint64_t begin, uint64_t end);
   void give_back(Stream& stream, uint64_t begin, uint64_t end);

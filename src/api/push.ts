@@ -88,6 +88,8 @@ async function run(
       ...(trace && { trace: trace.write.bind(trace) }),
     })
     const result = await supervise(running, control, signal)
+    // Where it all ended; the last one before may be a quarter of a second old.
+    announce(control, 'progress', running.progress())
     announce(control, 'result', result)
     return result
   } catch (error) {
@@ -174,6 +176,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
     observedBoundSeconds: null,
     observedEfficiency: null,
     shares: [],
+    originShare: null,
     directBytes: 0,
     resentBytes: 0,
     strategy,

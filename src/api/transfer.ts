@@ -23,7 +23,7 @@ export interface TransferControl {
 
 type AddNode = (link: NodeLink) => Promise<void>
 
-class TransferObject extends EventEmitter implements Transfer {
+class TransferObject extends EventEmitter<TransferEvents> implements Transfer {
   readonly id: string
   readonly result: Promise<PushResult>
   readonly #abort = new AbortController()
@@ -43,7 +43,6 @@ class TransferObject extends EventEmitter implements Transfer {
       this.#isSettled = true
       // For those who wait to add a node to a push that never came so far.
       this.running(() => Promise.reject(new FrError('ERR_FR_NO_TRANSFER', 'the push is over')))
-      super.emit('settled')
     }
     // Also keeps a rejection that only the iterator or `done` reports from being called unhandled.
     result.then(settled, settled)
@@ -77,7 +76,8 @@ class TransferObject extends EventEmitter implements Transfer {
     }
     const onSettled = (): void => wake?.()
     this.on('progress', onProgress)
-    this.on('settled', onSettled)
+    // Behind the handler of the constructor: it is known to be settled by then.
+    this.result.then(onSettled, onSettled)
     try {
       for (;;) {
         if (newest !== undefined) {
@@ -95,7 +95,6 @@ class TransferObject extends EventEmitter implements Transfer {
       }
     } finally {
       this.off('progress', onProgress)
-      this.off('settled', onSettled)
     }
   }
 }
@@ -111,7 +110,7 @@ export function makeTransfer(id: string): TransferControl {
   return {
     transfer,
     signal: transfer.signal,
-    emit: (event, ...args) => void transfer.emit(event, ...args),
+    emit: (event, ...args) => void (transfer as EventEmitter).emit(event, ...args),
     resolve,
     reject,
     running: (add) => transfer.running(add),

@@ -3,15 +3,11 @@
  * rates bytes per second, all durations in the unit their name ends with. What is optional may be
  * left out; what is `null` in a result is not known.
  */
+import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import type { NodeOutcome, Shape, Strategy } from '../control/types.js'
-import type {
-  NodeView as NodeProgress,
-  PlanView as Plan,
-  PushView as Progress,
-  ResultView as PushResult,
-} from '../runtime/origin-view.js'
-import type { ReceptionView as TransferStatus } from '../runtime/reception.js'
+import type { NodeProgress, Plan, Progress, PushResult, PushShare } from '../runtime/origin-view.js'
+import type { RelayStatus, TransferStatus } from '../runtime/transfer-status.js'
 
 export type { NodeOutcome, Shape, Strategy } from '../control/types.js'
 
@@ -100,7 +96,7 @@ export interface PushOptions {
   signal?: AbortSignal
 }
 
-export type { NodeProgress, Plan, Progress, PushResult, TransferStatus }
+export type { NodeProgress, Plan, Progress, PushResult, PushShare, RelayStatus, TransferStatus }
 
 /** The events of a transfer, as EventEmitter knows them. */
 export interface TransferEvents {
@@ -111,7 +107,10 @@ export interface TransferEvents {
 }
 
 /** A push under way: iterate its progress, listen to its events, await its result. */
-export interface Transfer extends AsyncIterable<Progress> {
+export interface Transfer
+  extends EventEmitter<TransferEvents>,
+    AsyncIterable<Progress>,
+    AsyncDisposable {
   readonly id: string
   /**
    * Resolves once a plan was made, whatever became of the nodes. Rejects for misuse, an unreadable
@@ -126,15 +125,8 @@ export interface Transfer extends AsyncIterable<Progress> {
    * ERR_FR_NO_TRANSFER once the push is over, or why the node could not be had.
    */
   add(target: string | PushTarget): Promise<void>
-  on<E extends keyof TransferEvents>(event: E, listener: (...args: TransferEvents[E]) => void): this
-  once<E extends keyof TransferEvents>(
-    event: E,
-    listener: (...args: TransferEvents[E]) => void,
-  ): this
-  off<E extends keyof TransferEvents>(
-    event: E,
-    listener: (...args: TransferEvents[E]) => void,
-  ): this
+  /** Cancels what is not finished; resolves when nothing of it is left. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 export interface NodeStatus {

@@ -32,6 +32,8 @@ export class JsonView implements PushView {
   /** Outcomes known before there is a plan wait for it. */
   #early: NodeOutcome[] | null = []
   #lastProgressMs = Number.NEGATIVE_INFINITY
+  /** The newest progress, where it came too soon to be written. */
+  #held: Progress | null = null
 
   constructor(context: Context, now: () => number = () => performance.now()) {
     this.#context = context
@@ -45,8 +47,10 @@ export class JsonView implements PushView {
 
   progress(progress: Progress): void {
     const now = this.#now()
+    this.#held = progress
     if (this.#early !== null || now - this.#lastProgressMs < jsonProgressMs) return
     this.#lastProgressMs = now
+    this.#held = null
     this.#write(progress)
   }
 
@@ -66,6 +70,8 @@ export class JsonView implements PushView {
     this.#flush()
     if (result === null) return
     for (const outcome of result.nodes) this.node(outcome)
+    // The last one tells how it ended: it is never left out.
+    if (this.#held !== null) this.#write(this.#held)
     this.#write(result)
   }
 

@@ -44,14 +44,11 @@ function toneOf(complete: number, all: number): Tone {
 }
 
 function outcomeTable(result: PushResult, columns: number, paint: Paint): string[] {
-  const shares = new Map(result.shares.map((share) => [share.node, share.bytes]))
+  const shares = new Map(result.shares.map((share) => [share.node, share.relayedShare]))
   // Where nobody relayed anything there is nothing to compare.
-  const isRelayed = result.shares.some((share) => share.bytes > 0)
-  const relayed = (outcome: NodeOutcome): { text: string }[] => {
-    const bytes = shares.get(outcome.node) ?? 0
-    const share = result.bytes === 0 ? 1 : Math.min(1, bytes / result.bytes)
-    return isRelayed ? [{ text: formatPercent(share) }] : []
-  }
+  const isRelayed = result.shares.some((share) => share.dealtBytes + share.relayedBytes > 0)
+  const relayed = (outcome: NodeOutcome): { text: string }[] =>
+    isRelayed ? [{ text: formatPercent(shares.get(outcome.node) ?? 0) }] : []
   const rows = result.nodes.map((outcome) => [
     { text: printable(outcome.node) },
     { text: outcome.status, tone: statusTones[outcome.status] },

@@ -338,8 +338,8 @@ export class NodeMachine {
   #onPublished(nowMs: number): void {
     if (this.#phase !== 'publishing') return
     this.#phase = 'complete'
-    // The origin may look no further than `complete`: it has the whole sum by then.
-    if (this.pulls.pulledBytes > 0) this.#report(nowMs)
+    // The origin may look no further than `complete`: its figures are whole by then.
+    this.#report(nowMs)
     const fileDigest = this.#seal as string
     this.#send({ type: 'published', stream: 0, fileDigest })
     const { bytes } = this.#config

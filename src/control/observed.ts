@@ -3,12 +3,13 @@
  *
  * The idea: what a link can carry shows in the best half second it has had. Shorter windows measure
  * buffers, not links; so a transfer that is over sooner has no highest rate, and none is guessed.
+ * It is never below the mean of the whole time, so no transfer beats a bound that is made of it.
  * What was never needed was never seen: an observed rate is a least, not the speed of the link.
  */
 
 /** A rate is sustained when it lasted this long. */
 const windowMs = 500
-/** Looks closer together than this add nothing. */
+/** Of looks closer together than this only the newest is kept. */
 const stepMs = 20
 
 interface Sample {
@@ -19,6 +20,7 @@ interface Sample {
 export class ObservedRate {
   /** The window that ends with the newest sample; its first sample is the last one old enough. */
   readonly #samples: Sample[] = []
+  #start: Sample | undefined
   /** Bytes per second over the last half second, or as much of it as there has been. */
   recent = 0
   /** Bytes per second of the best half second; null: it has not lasted so long. */
@@ -26,15 +28,21 @@ export class ObservedRate {
 
   add(bytes: number, nowMs: number): void {
     const last = this.#samples.at(-1)
-    if (last !== undefined && nowMs - last.atMs < stepMs) return
-    this.#samples.push({ atMs: nowMs, bytes: Math.max(bytes, last?.bytes ?? 0) })
+    const sample = { atMs: nowMs, bytes: Math.max(bytes, last?.bytes ?? 0) }
+    this.#start ??= sample
+    // The newest look always counts: it may be the last one.
+    const before = this.#samples.at(-2)
+    if (before !== undefined && nowMs - before.atMs < stepMs) this.#samples.pop()
+    this.#samples.push(sample)
     while (this.#samples.length > 2 && nowMs - (this.#samples[1] as Sample).atMs >= windowMs)
       this.#samples.shift()
     const first = this.#samples[0] as Sample
     const elapsedMs = nowMs - first.atMs
     if (elapsedMs === 0) return
     this.recent = (((this.#samples.at(-1) as Sample).bytes - first.bytes) / elapsedMs) * 1000
-    if (elapsedMs >= windowMs && this.recent > 0)
-      this.highest = Math.max(this.highest ?? 0, this.recent)
+    if (elapsedMs < windowMs || sample.bytes === this.#start.bytes) return
+    // At least the mean of all the time: what ended between two windows counts in it.
+    const mean = ((sample.bytes - this.#start.bytes) / (nowMs - this.#start.atMs)) * 1000
+    this.highest = Math.max(this.highest ?? 0, this.recent, mean)
   }
 }

@@ -137,3 +137,8 @@ export interface OriginConfig {
   /** limits.hashAheadBytes unless given. */
   readonly hashAheadBytes?: number
 }
+
+/** The most frequent event by far, and never the reason for anything before the dealer's tick. */
+export function isReport(event: OriginEvent): boolean {
+  return event.type === 'frameArrived' && event.frame.type === 'backlog'
+}

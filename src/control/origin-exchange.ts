@@ -81,6 +81,7 @@ export class OriginExchange {
 
   /** Makes the plan with these nodes, tells them, and begins. */
   start(group: readonly Peer[], nowMs: number): void {
+    this.flow.started(nowMs)
     for (const peer of group) this.#enter(peer, nowMs)
     const nodes = group.map((peer) => peer.node)
     const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })

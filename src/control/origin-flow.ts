@@ -29,12 +29,32 @@ export class OriginFlow {
     if (send.why === 'answer' || send.why === 'bypass') this.resentBytes += send.length
   }
 
+  /** The exchange begins. */
+  started(nowMs: number): void {
+    this.#sent.add(0, nowMs)
+  }
+
   /** The counters of the feeds are new. */
   counted(nowMs: number): void {
-    this.#sent.add(
+    this.sent(
       this.#peers.reduce((sum, peer) => sum + peer.sentBytes, 0),
       nowMs,
     )
+  }
+
+  /** Payload the origin has sent in all. */
+  sent(bytes: number, nowMs: number): void {
+    this.#sent.add(bytes, nowMs)
+  }
+
+  /** Payload that all nodes say they have received from anybody, repeats included. */
+  get receivedBytes(): number {
+    return this.#peers.reduce((sum, peer) => sum + peer.receivedBytes, 0)
+  }
+
+  /** Payload that the mates of this node say they have received from it. */
+  relayedBytes(node: number): number {
+    return this.#peers.reduce((sum, peer) => sum + (peer.receivedFrom.get(node) ?? 0), 0)
   }
 
   /** Bytes of the file this node was dealt to pass on, less what was taken back. */
@@ -70,11 +90,11 @@ export class OriginFlow {
   }
 
   /**
-   * The fluid bound with the highest rates seen in place of link speeds, for the nodes that are
-   * complete; null where none lasted. A node that sent nothing to mates has shown no uplink, which
-   * counts as unlimited, as in every bound.
+   * The fluid bound for so many bytes with the highest rates seen in place of link speeds, for the
+   * nodes that are complete; null where none lasted. A node that sent nothing to mates has shown no
+   * uplink, which counts as unlimited, as in every bound.
    */
-  observedBoundSeconds(bytes: number): number | null {
+  observedBoundSeconds(dataBytes: number): number | null {
     const nodes = this.#peers
       .filter((peer) => peer.outcome?.status === 'complete')
       .map(({ link, landing, sending }) => ({
@@ -82,7 +102,7 @@ export class OriginFlow {
         ...speed('uplinkBytesPerSecond', sending.highest),
         ...speed('downlinkBytesPerSecond', landing.highest),
       }))
-    return bound(bytes, speed('uplinkBytesPerSecond', this.#sent.highest), nodes).boundSeconds
+    return bound(dataBytes, speed('uplinkBytesPerSecond', this.#sent.highest), nodes).boundSeconds
   }
 }
 

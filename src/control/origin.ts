@@ -17,12 +17,13 @@ import type { Dealer } from './dealer.js'
 import { isBlockRun } from './ledger.js'
 import type { Failure } from './node-events.js'
 import type { OriginCommand, OriginConfig, OriginEvent } from './origin-events.js'
+import { isReport } from './origin-events.js'
 import { OriginExchange } from './origin-exchange.js'
 import type { OriginFlow } from './origin-flow.js'
 import { type Asker, OriginJoins } from './origin-joins.js'
 import { OriginOutbox } from './origin-outbox.js'
 import { OriginSource } from './origin-source.js'
-import { Peer } from './peer.js'
+import { isPossible, Peer } from './peer.js'
 import { PeerWatch } from './peer-watch.js'
 import type { NodeLink } from './plan.js'
 import type { Frame, NodeOutcome, Strategy } from './types.js'
@@ -226,8 +227,10 @@ export class OriginMachine {
   }
 
   #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
+    if (!isPossible(frame, this.#config.bytes))
+      return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a report that cannot be true', nowMs)
     if (peer.report(frame, nowMs)) peer.movedMs = nowMs
-    for (const index of frame.heard) {
+    for (const { index } of frame.received) {
       const mate = this.#exchange.member(index)
       if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs)
     }
@@ -264,7 +267,7 @@ export class OriginMachine {
     }
     peer.phase = 'complete'
     peer.landedBytes = peer.verifiedBytes = frame.bytes
-    peer.landing.add(frame.bytes, nowMs)
+    peer.landing.add(peer.landedDataBytes, nowMs)
     peer.repairedBytes = frame.repairedBytes
     this.#settle(peer, 'complete', null, nowMs)
   }
@@ -442,9 +445,4 @@ export class OriginMachine {
   #peer(node: number): Peer {
     return this.#peers[node] as Peer
   }
-}
-
-/** The most frequent event by far, and never the reason for anything before the dealer's tick. */
-function isReport(event: OriginEvent): boolean {
-  return event.type === 'frameArrived' && event.frame.type === 'backlog'
 }

@@ -40,10 +40,15 @@ export class Peer {
   landedBytes = 0
   verifiedBytes = 0
   repairedBytes = 0
+  holeBytes = 0
+  receivedBytes = 0
+  duplicateBytes = 0
+  /** Payload it has received from each mate, by the mate's place. */
+  readonly receivedFrom = new Map<number, number>()
   sentBytes = 0
   queuedBytes = 0
   listedBytes = 0
-  /** What has landed here, and what it has sent to mates, as its reports tell. */
+  /** What has landed here without holes, and what it has sent to mates, as its reports tell. */
   readonly landing = new ObservedRate()
   readonly sending = new ObservedRate()
   /** What its slowest feed to a mate has not delivered, by its last progress. */
@@ -77,6 +82,11 @@ export class Peer {
     return this.phase === 'running' || (this.phase === 'complete' && this.hasLink)
   }
 
+  /** What has landed of the file, without its holes. */
+  get landedDataBytes(): number {
+    return Math.max(0, this.landedBytes - this.holeBytes)
+  }
+
   /** Takes part in the exchange from now on. */
   join(nowMs: number): void {
     this.phase = 'running'
@@ -99,6 +109,9 @@ export class Peer {
       bytes: this.verifiedBytes,
       digest: status === 'complete' ? digest : null,
       repairedBytes: this.repairedBytes,
+      receivedBytes: this.receivedBytes,
+      duplicateBytes: this.duplicateBytes,
+      holeBytes: this.holeBytes,
       code: failure?.code ?? null,
       retryable: failure !== null && errorTable[failure.code].retryable,
       reason: failure === null ? null : `${failure.code}: ${failure.text}`,
@@ -114,10 +127,25 @@ export class Peer {
     this.landedBytes = landedBytes
     this.verifiedBytes = verifiedBytes
     this.repairedBytes = frame.repairedBytes
-    this.landing.add(landedBytes, nowMs)
+    this.holeBytes = frame.holeBytes
+    this.receivedBytes = frame.receivedBytes
+    this.duplicateBytes = frame.duplicateBytes
+    for (const { index, bytes } of frame.received) this.receivedFrom.set(index, bytes)
+    this.landing.add(this.landedDataBytes, nowMs)
     this.sending.add(frame.sentBytes, nowMs)
     const waiting = mates.map(({ queuedBytes, unackedBytes }) => queuedBytes + unackedBytes)
     this.backlogBytes = Math.max(0, ...waiting)
     return moved
   }
+}
+
+/** No part is more than its whole. What is counted of mates is a part of all that is received. */
+export function isPossible(frame: Frame & { type: 'progress' }, bytes: number): boolean {
+  const { landedBytes, verifiedBytes, holeBytes, receivedBytes, duplicateBytes } = frame
+  const fromMates = frame.received.reduce((sum, mate) => sum + mate.bytes, 0)
+  return (
+    Math.max(landedBytes, verifiedBytes) <= bytes &&
+    holeBytes <= landedBytes &&
+    Math.max(duplicateBytes, fromMates) <= receivedBytes
+  )
 }

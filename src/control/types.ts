@@ -49,6 +49,13 @@ export interface MateReport {
   readonly unackedBytes: number
 }
 
+/** What a node has received from one mate. */
+export interface MateBytes {
+  readonly index: number
+  /** Payload since the transfer began, what had landed before included. */
+  readonly bytes: number
+}
+
 /** What a node has had of one mate whom it asked. */
 export interface PullReport {
   readonly index: number
@@ -116,14 +123,20 @@ export type Frame =
   | { readonly type: 'refuse'; readonly code: FrErrorCode; readonly text: string }
   | {
       readonly type: 'progress'
+      /** Bytes of the file that are there, each once, holes included. */
       readonly landedBytes: number
+      /** Of them, landed as holes. */
+      readonly holeBytes: number
       readonly verifiedBytes: number
       readonly repairedBytes: number
       /** Payload sent to mates so far. */
       readonly sentBytes: number
+      /** Payload received from anybody so far, and of it what had landed before. */
+      readonly receivedBytes: number
+      readonly duplicateBytes: number
       readonly mates: readonly MateReport[]
-      /** Mates that payload has come from since the last report: a sign of life of theirs. */
-      readonly heard: readonly number[]
+      /** Mates that payload has come from since the last report: also a sign of their life. */
+      readonly received: readonly MateBytes[]
       /** Only mates that it has pulled from: for most nodes none. */
       readonly pulled: readonly PullReport[]
     }
@@ -224,6 +237,12 @@ export interface NodeOutcome {
   readonly bytes: number
   readonly digest: string | null
   readonly repairedBytes: number
+  /** Payload bytes it has received from the origin and its mates, by its last report. */
+  readonly receivedBytes: number
+  /** Of `receivedBytes`, dropped because they had landed before. */
+  readonly duplicateBytes: number
+  /** Bytes of the file that came as holes: they are announced, not sent. */
+  readonly holeBytes: number
   /** The error code of the one error table; null when complete. */
   readonly code: FrErrorCode | null
   /** True when the same node may succeed later without anybody changing anything. */

@@ -36,6 +36,7 @@ import {
 } from './native-addon.js'
 import { NativeStorage } from './native-storage.js'
 
+const totalsNumbers = 6
 const statsNumbers = 7
 
 export interface NativeEngineOptions {
@@ -171,7 +172,7 @@ class AddonEngine implements DataEngine {
   stats(transfer: TransferHandle): TransferStats {
     const numbers = this.#call((engine) => engine.stats(transfer))
     const feeds: FeedStats[] = []
-    for (let at = 1; at < numbers.length; at += statsNumbers) {
+    for (let at = totalsNumbers; at < numbers.length; at += statsNumbers) {
       const row = numbers.subarray(at, at + statsNumbers)
       const [feed = 0, out = 0, payload = 0, queued = 0, unacked = 0, duplicate = 0, records = 0] =
         row
@@ -185,7 +186,16 @@ class AddonEngine implements DataEngine {
         records,
       })
     }
-    return { landedBytes: numbers[0] ?? 0, feeds }
+    const [landed = 0, hole = 0, scratch = 0, received = 0, dropped = 0, sent = 0] = numbers
+    return {
+      landedBytes: landed,
+      holeBytes: hole,
+      scratchBytes: scratch,
+      receivedBytes: received,
+      duplicateBytes: dropped,
+      sentBytes: sent,
+      feeds,
+    }
   }
 
   counters(): EngineCounters {

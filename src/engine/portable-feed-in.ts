@@ -170,6 +170,7 @@ export class InFeed extends Feed {
     if (stream.failed) return
     if (relay) stream.flag(offset, offset + length)
     for (const [begin, end] of stream.claim(false, offset, offset + length)) {
+      this.host.totals.holeBytes += end - begin
       this.host.landed(stream, false, begin, end)
     }
     if (relay) this.host.relay(stream, offset, offset + length)
@@ -183,13 +184,15 @@ export class InFeed extends Feed {
     record.left -= count
     if (record.left === 0) this.#record = undefined
     this.payloadBytes += count
+    this.host.totals.receivedBytes += count
     this.host.countPayload(count)
     if (stream.failed) return
     if (header.relay) stream.flag(begin, begin + count)
     const fresh = stream.claim(header.scratch, begin, begin + count)
-    this.#duplicateBytes += count
+    const duplicate = fresh.reduce((left, [low, high]) => left - (high - low), count)
+    this.#duplicateBytes += duplicate
+    this.host.totals.duplicateBytes += duplicate
     for (const [low, high] of fresh) {
-      this.#duplicateBytes -= high - low
       // During the last write the stream may have failed, or the transfer been closed.
       if (stream.failed) return
       try {

@@ -294,7 +294,10 @@ export class OutFeed extends Feed {
       const front = i === 0 ? buffer : Buffer.allocUnsafe(recordHeaderBytes)
       const body = isHole ? [] : [payload.subarray(from, to)]
       this.#write(front, header, body, () => {
-        if (!isHole) this.payloadBytes += to - from
+        if (!isHole) {
+          this.payloadBytes += to - from
+          this.host.totals.sentBytes += to - from
+        }
         if (i === runs.length - 1) settled()
       })
     }

@@ -21,6 +21,13 @@ export interface FeedHost {
   /** A flagged copy of these bytes has been taken in: relay what of them is in the file. */
   relay(stream: StreamState, begin: number, end: number): void
   failStream(stream: StreamState, code: FrErrorCode, errno: number): void
+  /** Counters of the transfer that outlive its feeds. */
+  readonly totals: {
+    holeBytes: number
+    receivedBytes: number
+    duplicateBytes: number
+    sentBytes: number
+  }
   /** Payload bytes that were in JavaScript memory. */
   countPayload(bytes: number): void
   emit(event: EngineEvent): void

@@ -53,7 +53,14 @@ class Transfer implements FeedHost {
   readonly transfer: TransferHandle
   readonly streams = new Map<number, StreamState>()
   readonly feeds = new Map<FeedHandle, Feed>()
-  landedBytes = 0
+  readonly totals = {
+    landedBytes: 0,
+    holeBytes: 0,
+    scratchBytes: 0,
+    receivedBytes: 0,
+    duplicateBytes: 0,
+    sentBytes: 0,
+  }
   readonly #shared: Shared
   #isClosed = false
 
@@ -79,7 +86,7 @@ class Transfer implements FeedHost {
   }
 
   landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void {
-    this.landedBytes += end - begin
+    this.totals[isScratch ? 'scratchBytes' : 'landedBytes'] += end - begin
     const run = stream.land(isScratch, begin, end)
     if (!isScratch) {
       for (const feed of this.feeds.values()) {
@@ -250,7 +257,7 @@ class PortableEngine implements DataEngine {
   stats(handle: TransferHandle): TransferStats {
     const transfer = this.#transfer(handle)
     return {
-      landedBytes: transfer.landedBytes,
+      ...transfer.totals,
       feeds: [...transfer.feeds.values()].map((feed) => feed.stats()),
     }
   }

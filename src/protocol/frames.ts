@@ -10,7 +10,7 @@
  *
  * Never: a body parsed before its MAC is right, more than one frame held in memory.
  */
-import type { Frame, FrameType, Mate } from '../control/types.js'
+import type { Frame, FrameType, Mate, MateBytes } from '../control/types.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
 import { parseAddress } from './address.js'
@@ -89,19 +89,19 @@ const frameTable: FrameTable = {
     18,
     (body) => ({
       landedBytes: body.integer('landedBytes', 0, bytesMax),
+      holeBytes: body.integer('holeBytes', 0, bytesMax),
       verifiedBytes: body.integer('verifiedBytes', 0, bytesMax),
       repairedBytes: body.integer('repairedBytes', 0, bytesMax),
       sentBytes: body.integer('sentBytes', 0, bytesMax),
+      receivedBytes: body.integer('receivedBytes', 0, bytesMax),
+      duplicateBytes: body.integer('duplicateBytes', 0, bytesMax),
       mates: readMates(body, 'mates', (mate) => ({
         index: mate.integer('index', 0, mateMax),
         queuedBytes: mate.integer('queuedBytes', 0, bytesMax),
         unackedBytes: mate.integer('unackedBytes', 0, bytesMax),
       })),
-      heard: readIndices(body, 'heard'),
-      pulled: readMates(body, 'pulled', (mate) => ({
-        index: mate.integer('index', 0, mateMax),
-        bytes: mate.integer('bytes', 0, bytesMax),
-      })),
+      received: readMates(body, 'received', readMateBytes),
+      pulled: readMates(body, 'pulled', readMateBytes),
     }),
   ],
   need: [
@@ -213,6 +213,10 @@ function readMate(fields: Fields): Mate {
     address: readAddress(fields, 'address'),
     ...(fields.has('site') ? { site: fields.string('site', limits.siteChars) } : {}),
   }
+}
+
+function readMateBytes(mate: Fields): MateBytes {
+  return { index: mate.integer('index', 0, mateMax), bytes: mate.integer('bytes', 0, bytesMax) }
 }
 
 function readReason(body: Fields): { code: FrErrorCode; text: string } {

@@ -37,9 +37,10 @@ import { Waiting } from './patience.js'
 import { PreAuthGuard } from './pre-auth-guard.js'
 import { Questions } from './questions.js'
 import { QuietLog } from './quiet-log.js'
-import { Reception, type ReceptionSpec, type ReceptionView } from './reception.js'
+import { Reception, type ReceptionSpec } from './reception.js'
 import type { Resolver } from './resolver.js'
 import type { EngineRouter } from './router.js'
+import type { TransferStatus } from './transfer-status.js'
 
 export interface NodeServiceSpec {
   readonly engine: DataEngine
@@ -122,7 +123,7 @@ export class NodeService implements NodeHost {
     return boundAddress(this.#server.address() as AddressInfo)
   }
 
-  get views(): ReceptionView[] {
+  get views(): TransferStatus[] {
     return [...this.#receptions.values()].map((reception) => reception.view())
   }
 

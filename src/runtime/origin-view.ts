@@ -5,7 +5,7 @@ import type { Peer } from '../control/peer.js'
 import type { Forecast, NodeLink } from '../control/plan.js'
 import type { NodeOutcome } from '../control/types.js'
 
-export interface NodeView {
+export interface NodeProgress {
   readonly node: string
   readonly state:
     | 'connecting'
@@ -22,8 +22,10 @@ export interface NodeView {
   /** What it sends to mates. */
   readonly rateOutBytesPerSecond: number
   /** Bytes of the file it was dealt to pass on so far, less what was taken back. */
+  readonly dealtBytes: number
+  /** Payload its mates have received from it, by their own reports. */
   readonly relayedBytes: number
-  /** `relayedBytes` as a part of all that was dealt so far; 0 before anything was. */
+  /** `relayedBytes` as a part of the payload all nodes have received; 0 before any has. */
   readonly relayedShare: number
   /** Dealt and not passed on to its slowest mate; null where it relays nothing. */
   readonly queueBytes: number | null
@@ -39,24 +41,37 @@ export interface NodeView {
   readonly waitsFor: string | null
 }
 
-export interface PushView {
+export interface Progress {
   readonly event: 'progress'
   readonly transfer: string
   readonly seconds: number
   /** Size of the file. */
   readonly bytes: number
-  /** Sum over the nodes. */
+  /** Landed at all nodes that have not failed, together. */
   readonly landedBytes: number
+  /** `bytes` times the number of nodes that have not failed. */
+  readonly totalBytes: number
+  /**
+   * 0 to 1: `landedBytes / totalBytes`; for an empty file the part of these nodes that is complete.
+   * 0 when every node has failed. It may fall when a node joins or comes back.
+   */
+  readonly share: number
+  /**
+   * Bound from configured link speeds for what the slowest living node has, by the time so far;
+   * null without speeds, under a bound that is wrong, and for files with holes.
+   */
   readonly efficiency: number | null
   readonly originBytesSent: number
-  readonly nodes: readonly NodeView[]
+  readonly nodes: readonly NodeProgress[]
 }
 
 export interface PushFacts {
   readonly transfer: string
   readonly bytes: number
+  /** `bytes` less the holes of the source. */
   readonly dataBytes: number
   readonly seconds: number
+  /** For `dataBytes`, from configured link speeds. */
   readonly boundSeconds: number | null
   readonly originBytesSent: number
   readonly warnings: readonly string[]
@@ -67,42 +82,45 @@ function current(machine: OriginMachine): readonly Peer[] {
   return machine.peers.filter((peer) => !peer.isSuperseded)
 }
 
-export function pushView(machine: OriginMachine, facts: PushFacts): PushView {
-  const { flow } = machine
-  const dealtBytes =
-    flow.directBytes + machine.peers.reduce((sum, peer) => sum + flow.dealtBytes(peer.node), 0)
-  const nodes = current(machine).map((peer) => nodeView(machine, peer, facts.bytes, dealtBytes))
-  const landedBytes = nodes.reduce((sum, node) => sum + node.landedBytes, 0)
+export function pushView(machine: OriginMachine, facts: PushFacts): Progress {
   const { transfer, seconds, bytes, originBytesSent } = facts
-  const efficiency = efficiencyOf(facts, slowestShare(machine.peers, bytes))
+  const peers = current(machine)
+  const living = peers.filter((peer) => peer.phase !== 'out')
+  const landedBytes = living.reduce((sum, peer) => sum + peer.landedBytes, 0)
+  const totalBytes = bytes * living.length
+  const complete = living.filter((peer) => peer.phase === 'complete').length
+  const share = totalBytes > 0 ? landedBytes / totalBytes : complete / Math.max(1, living.length)
+  // What has landed at the slowest node takes this part of the bound at least. Holes take none.
+  const isDense = bytes > 0 && facts.dataBytes === bytes && living.length > 0
+  const part = isDense ? Math.min(...living.map((peer) => peer.landedBytes)) / bytes : 0
   return {
     event: 'progress',
     transfer,
     seconds,
     bytes,
     landedBytes,
-    efficiency,
+    totalBytes,
+    share,
+    efficiency: efficiencyOf(facts.boundSeconds && facts.boundSeconds * part, seconds),
     originBytesSent,
-    nodes,
+    nodes: peers.map((peer) => nodeView(machine, peer, bytes)),
   }
 }
 
-/** T* / measured time, counted for the part that the slowest living node has. */
-export function efficiencyOf(facts: PushFacts, part: number): number | null {
-  if (facts.boundSeconds === null || facts.boundSeconds === 0 || facts.seconds === 0) return null
-  return (facts.boundSeconds * part) / facts.seconds
+/**
+ * Bound / measured time. Nothing beats a bound: where the time is shorter, the bound is wrong, and
+ * there is no efficiency to tell.
+ */
+function efficiencyOf(boundSeconds: number | null, seconds: number): number | null {
+  if (boundSeconds === null || boundSeconds === 0 || seconds === 0) return null
+  return boundSeconds > seconds ? null : boundSeconds / seconds
 }
 
-function slowestShare(peers: readonly Peer[], bytes: number): number {
-  const parts = peers.filter((peer) => peer.phase !== 'out').map((peer) => peer.landedBytes / bytes)
-  return parts.length === 0 || bytes === 0 ? 0 : Math.min(...parts)
-}
-
-function nodeView(machine: OriginMachine, peer: Peer, bytes: number, dealtBytes: number): NodeView {
+function nodeView(machine: OriginMachine, peer: Peer, bytes: number): NodeProgress {
   const { flow } = machine
   const rate = peer.phase === 'running' ? peer.landing.recent : 0
   const openBytes = bytes - peer.landedBytes
-  const relayedBytes = flow.dealtBytes(peer.node)
+  const relayedBytes = flow.relayedBytes(peer.node)
   const eta = rate > 0 && openBytes > 0 ? Math.max(openBytes / rate, flow.secondsLeft) : null
   return {
     node: peer.link.address,
@@ -111,8 +129,9 @@ function nodeView(machine: OriginMachine, peer: Peer, bytes: number, dealtBytes:
     verifiedBytes: peer.verifiedBytes,
     rateBytesPerSecond: rate,
     rateOutBytesPerSecond: peer.isServing ? peer.sending.recent : 0,
+    dealtBytes: flow.dealtBytes(peer.node),
     relayedBytes,
-    relayedShare: relayedBytes === 0 ? 0 : relayedBytes / dealtBytes,
+    relayedShare: relayedBytes === 0 ? 0 : relayedBytes / flow.receivedBytes,
     queueBytes: peer.isServing ? flow.queueBytes(peer) : null,
     isLagging: peer.isLagging && !peer.isCatchingUp,
     isCatchingUp: peer.isCatchingUp && peer.phase === 'running',
@@ -121,7 +140,7 @@ function nodeView(machine: OriginMachine, peer: Peer, bytes: number, dealtBytes:
   }
 }
 
-function stateOf(peer: Peer, bytes: number): NodeView['state'] {
+function stateOf(peer: Peer, bytes: number): NodeProgress['state'] {
   switch (peer.phase) {
     case 'connecting':
       return 'connecting'
@@ -150,7 +169,7 @@ function waitsFor(peer: Peer, bytes: number, isSealed: boolean): string | null {
   return isSealed ? 'its disk' : 'the seal of the origin'
 }
 
-export interface PlanView {
+export interface Plan {
   readonly event: 'plan'
   readonly transfer: string
   readonly strategy: PlanMade['strategy']
@@ -168,16 +187,31 @@ export interface PlanView {
   readonly limiting: string | null
 }
 
-export interface ResultView {
+/** Who brought the bytes: one relay's part. */
+export interface PushShare {
+  readonly node: string
+  /** Bytes of the file it was dealt to pass on, less what was taken back. */
+  readonly dealtBytes: number
+  /** Payload its mates received from it, by their own reports, repeats included. */
+  readonly relayedBytes: number
+  /** `relayedBytes` as a part of the payload all nodes received; null where none received any. */
+  readonly relayedShare: number | null
+}
+
+export interface PushResult {
   readonly event: 'result'
   readonly transfer: string
   readonly bytes: number
-  /** What of the file is no hole: the bounds are of this. */
+  /** `bytes` less the holes of the file, which are announced to the nodes and not sent. */
   readonly dataBytes: number
   /** From the first contact to the last node's durable publication. */
   readonly seconds: number
-  /** The fluid bound from configured link speeds; null where none are known. */
+  /** The fluid bound for `dataBytes` from configured link speeds; null where none are known. */
   readonly boundSeconds: number | null
+  /**
+   * `boundSeconds / seconds`; null without a bound, without a complete node, and where the push was
+   * faster than the bound, which is then wrong and named in `warnings`.
+   */
   readonly efficiency: number | null
   /** Where the bounds come from: `observed` where only rates that were seen are known. */
   readonly boundFrom: 'configured' | 'observed' | null
@@ -187,15 +221,19 @@ export interface ResultView {
    * seen, so this says how evenly a push used what it found, not what the links could do.
    */
   readonly observedBoundSeconds: number | null
+  /** `observedBoundSeconds / seconds`; null as for `efficiency`. */
   readonly observedEfficiency: number | null
-  /** Bytes of the file each node was dealt to pass on; with `directBytes` all of it. */
-  readonly shares: readonly { readonly node: string; readonly bytes: number }[]
-  /** Bytes of the file that the origin sent to every node itself, each counted once. */
+  /** One line a node: what it was given to pass on, and what arrived of it. */
+  readonly shares: readonly PushShare[]
+  /** The part of the payload all nodes received that came from the origin; null where none did. */
+  readonly originShare: number | null
+  /** Bytes of the file that the origin dealt to every node itself, each counted once. */
   readonly directBytes: number
-  /** Bytes sent again, because a node asked or a feed between two nodes broke. */
+  /** Bytes the origin listed again, because a node asked or a feed between two nodes broke. */
   readonly resentBytes: number
   readonly strategy: PlanMade['strategy']
   readonly shape: PlanMade['shape']
+  /** Payload that the origin's data connections have accepted. */
   readonly originBytesSent: number
   readonly digest: string | null
   /** What is true of the push as a whole and worth a look; one sentence each. */
@@ -207,9 +245,9 @@ export function planView(
   transfer: string,
   plan: PlanMade,
   links: readonly NodeLink[],
-  file: Pick<PlanView, 'bytes' | 'dataBytes' | 'blockBytes'>,
+  file: Pick<Plan, 'bytes' | 'dataBytes' | 'blockBytes'>,
   forecast: Forecast,
-): PlanView {
+): Plan {
   const nodes = plan.nodes.map((node) => (links[node] as NodeLink).address)
   return {
     event: 'plan',
@@ -227,36 +265,71 @@ export function planView(
 export function resultView(
   machine: OriginMachine,
   factsAt: (seconds: number) => PushFacts,
-): ResultView {
+): PushResult {
   const nodes = current(machine).map((peer) => peer.outcome as NodeOutcome)
   const complete = nodes.filter((outcome) => outcome.status === 'complete')
   const timed = complete.length > 0 ? complete : nodes
   const facts = factsAt(Math.max(0, ...timed.map((outcome) => outcome.seconds)))
-  const { flow } = machine
-  const observed = flow.observedBoundSeconds(facts.dataBytes)
-  const isComplete = complete.length > 0
+  const { transfer, bytes, dataBytes, seconds, originBytesSent } = facts
+  const { flow, strategy, shape, fileDigest: digest } = machine
+  const bounds = boundsOf(machine, facts, complete.length > 0)
+  const relayedBytes = machine.peers.reduce((sum, { node }) => sum + flow.relayedBytes(node), 0)
   return {
     event: 'result',
-    transfer: facts.transfer,
-    bytes: facts.bytes,
-    dataBytes: facts.dataBytes,
-    seconds: facts.seconds,
-    boundSeconds: facts.boundSeconds,
-    efficiency: isComplete ? efficiencyOf(facts, 1) : null,
-    boundFrom: facts.boundSeconds !== null ? 'configured' : observed !== null ? 'observed' : null,
-    observedBoundSeconds: observed,
-    observedEfficiency: isComplete ? efficiencyOf({ ...facts, boundSeconds: observed }, 1) : null,
-    shares: nodes.map(({ node }) => {
-      const tries = machine.peers.filter((peer) => peer.link.address === node)
-      return { node, bytes: tries.reduce((sum, peer) => sum + flow.dealtBytes(peer.node), 0) }
-    }),
+    transfer,
+    bytes,
+    dataBytes,
+    seconds,
+    ...bounds.figures,
+    shares: nodes.map(({ node }) => shareView(machine, node)),
+    originShare: flow.receivedBytes === 0 ? null : 1 - relayedBytes / flow.receivedBytes,
     directBytes: flow.directBytes,
     resentBytes: flow.resentBytes,
-    strategy: machine.strategy,
-    shape: machine.shape,
-    originBytesSent: facts.originBytesSent,
-    digest: machine.fileDigest,
-    warnings: facts.warnings,
+    strategy,
+    shape,
+    originBytesSent,
+    digest,
+    warnings: [...facts.warnings, ...bounds.warnings],
     nodes,
   }
+}
+
+type Bounds = Pick<
+  PushResult,
+  'boundSeconds' | 'efficiency' | 'boundFrom' | 'observedBoundSeconds' | 'observedEfficiency'
+>
+
+function boundsOf(
+  machine: OriginMachine,
+  { dataBytes, seconds, boundSeconds }: PushFacts,
+  isComplete: boolean,
+): { readonly figures: Bounds; readonly warnings: string[] } {
+  const observed = machine.flow.observedBoundSeconds(dataBytes)
+  const warnings: string[] = []
+  const judge = (bound: number | null, from: string): number | null => {
+    if (!isComplete) return null
+    if (bound !== null && bound > seconds)
+      warnings.push(
+        `the bound from ${from} is wrong: ${bound.toFixed(3)} s, ` +
+          `and the push took ${seconds.toFixed(3)} s`,
+      )
+    return efficiencyOf(bound, seconds)
+  }
+  const figures = {
+    boundSeconds,
+    efficiency: judge(boundSeconds, 'configured link speeds'),
+    boundFrom: boundSeconds !== null ? 'configured' : observed !== null ? 'observed' : null,
+    observedBoundSeconds: observed,
+    observedEfficiency: judge(observed, 'observed rates'),
+  } as const
+  return { figures, warnings }
+}
+
+/** All attempts of one address together. */
+function shareView({ flow, peers }: OriginMachine, node: string): PushShare {
+  const tries = peers.filter((peer) => peer.link.address === node)
+  const dealtBytes = tries.reduce((sum, peer) => sum + flow.dealtBytes(peer.node), 0)
+  const relayedBytes = tries.reduce((sum, peer) => sum + flow.relayedBytes(peer.node), 0)
+  const relayedShare = flow.receivedBytes === 0 ? null : relayedBytes / flow.receivedBytes
+  return { node, dealtBytes, relayedBytes, relayedShare }
 }

@@ -27,11 +27,11 @@ import { digestBytesOf } from './file-digest.js'
 import type { Key } from './keys.js'
 import { Loop } from './loop.js'
 import {
+  type Progress,
   type PushFacts,
-  type PushView,
+  type PushResult,
   planView,
   pushView,
-  type ResultView,
   resultView,
 } from './origin-view.js'
 import { entryOf, PushSource } from './push-source.js'
@@ -71,6 +71,8 @@ export class PushRun {
   #isOver = false
   #isReleased = false
   readonly #warnings: string[] = []
+  /** Payload sent by all feeds there ever were, as last counted. */
+  #sentBytes = 0
 
   constructor(
     engine: DataEngine,
@@ -150,7 +152,7 @@ export class PushRun {
   }
 
   /** Resolves when every node has its outcome and everything is closed; rejects with an FrError. */
-  async run(): Promise<ResultView> {
+  async run(): Promise<PushResult> {
     const ended = new Promise<Failure | null>((resolve, reject) => {
       this.#settle = resolve
       this.#crash = (cause) =>
@@ -190,7 +192,7 @@ export class PushRun {
     if (failure !== null) throw new FrError(failure.code, failure.text, { node: link.address })
   }
 
-  progress(): PushView {
+  progress(): Progress {
     this.#count()
     return pushView(this.#machine, this.#facts((nowMs() - this.#startMs) / 1000))
   }
@@ -240,6 +242,8 @@ export class PushRun {
         })
         return this.warn(command.text)
       case 'end':
+        this.#count()
+        this.#machine.flow.sent(this.#sentBytes, nowMs())
         return this.#settle(command.failure)
       default:
         return command satisfies never
@@ -321,14 +325,13 @@ export class PushRun {
   #count(): FeedCount[] {
     // Links may still be closing when somebody asks for the progress.
     if (this.#isReleased) return []
-    const byFeed = new Map(
-      this.#engine.stats(this.#transfer).feeds.map((stats) => [stats.feed, stats]),
-    )
+    const { sentBytes, feeds } = this.#engine.stats(this.#transfer)
+    this.#sentBytes = sentBytes
+    const byFeed = new Map(feeds.map((stats) => [stats.feed, stats]))
     const counts: FeedCount[] = []
     for (const [node, remote] of this.#remotes.entries()) {
       const stats = remote.feed === undefined ? undefined : byFeed.get(remote.feed)
       if (stats === undefined) continue
-      remote.count(stats)
       const { payloadBytes, queuedBytes, unackedBytes } = stats
       counts.push({ node, payloadBytes, queuedBytes, unackedBytes })
     }
@@ -395,7 +398,6 @@ export class PushRun {
   }
 
   #facts(seconds: number): PushFacts {
-    const originBytesSent = this.#remotes.reduce((sum, remote) => sum + remote.sentBytes, 0)
     const { boundSeconds } = this.#forecast
     return {
       transfer: this.#spec.transfer,
@@ -403,7 +405,7 @@ export class PushRun {
       dataBytes: this.#source.dataBytes,
       seconds,
       boundSeconds,
-      originBytesSent,
+      originBytesSent: this.#sentBytes,
       warnings: this.#warnings,
     }
   }

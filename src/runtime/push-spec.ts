@@ -6,7 +6,7 @@ import type { NodeOutcome, Strategy } from '../control/types.js'
 import type { DigestAlgorithm } from '../ports.js'
 import type { Dialler } from './dial.js'
 import type { Logger } from './log.js'
-import type { PlanView } from './origin-view.js'
+import type { Plan } from './origin-view.js'
 
 export interface PushSpec {
   readonly transfer: string
@@ -25,7 +25,7 @@ export interface PushSpec {
 }
 
 export interface PushHooks {
-  readonly plan: (plan: PlanView) => void
+  readonly plan: (plan: Plan) => void
   readonly outcome: (outcome: NodeOutcome) => void
   /** Where the events of a timeline go, when one is wanted. */
   readonly trace?: TraceSink

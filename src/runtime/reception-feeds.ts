@@ -26,6 +26,8 @@ export interface ReceptionFeedsHooks {
   readonly isComplete: () => boolean
   /** Whether something is asked of this mate (a pull). */
   readonly isAsking: (index: number) => boolean
+  /** An incoming feed is about to be forgotten, with what it has counted. */
+  readonly closing: () => void
   readonly post: (event: NodeEvent) => void
   readonly warn: (event: string, fields: Readonly<Record<string, string | number | null>>) => void
 }
@@ -140,10 +142,12 @@ export class ReceptionFeeds {
   }
 
   /** Payload that has come on the feeds of mates. */
-  received(feeds: readonly FeedStats[]): { index: number; receivedBytes: number }[] {
+  received(
+    feeds: readonly FeedStats[],
+  ): { feed: FeedHandle; index: number; receivedBytes: number }[] {
     return feeds.flatMap(({ feed, payloadBytes: receivedBytes }) => {
       const index = this.#incoming.indexOf(feed) ?? -1
-      return index < 0 ? [] : [{ index, receivedBytes }]
+      return index < 0 ? [] : [{ feed, index, receivedBytes }]
     })
   }
 
@@ -166,6 +170,7 @@ export class ReceptionFeeds {
       this.#hooks.post({ type: 'announced', offset, length, digests: signed.digests })
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
+      this.#hooks.closing()
       this.#incoming.forget(event.feed)
       this.#host.engine.close(event.feed)
       this.#hooks.warn('feed-refused', { from: index, code, text })
@@ -176,6 +181,7 @@ export class ReceptionFeeds {
   onClosed(feed: FeedHandle, code: FrErrorCode | null): void {
     const from = this.#incoming.indexOf(feed)
     if (from !== undefined) {
+      this.#hooks.closing()
       this.#incoming.forget(feed)
       return this.#hooks.post({ type: 'feedClosed', index: from, code })
     }
@@ -186,6 +192,7 @@ export class ReceptionFeeds {
 
   /** Closes the feed from this sender, if there is one. */
   close(index: number): void {
+    this.#hooks.closing()
     const feed = this.#incoming.take(index)
     if (feed !== undefined) this.#host.engine.close(feed)
   }

@@ -4,41 +4,38 @@
  * the transfer is open and after it is closed there is nothing to say.
  */
 import { Backlog } from '../control/backlog.js'
-import { Heard } from '../control/heard.js'
+import { ReceivedBytes } from '../control/mate-bytes.js'
 import type { NodeCommand } from '../control/node-events.js'
 import type { Frame } from '../control/types.js'
-import type { DataEngine, FeedStats, TransferHandle, TransferStats } from '../ports.js'
+import type { DataEngine, FeedHandle, FeedStats, TransferHandle, TransferStats } from '../ports.js'
 import { nowMs } from './awake.js'
 import { FlowMeter } from './meter.js'
 import type { ReceptionFeeds } from './reception-feeds.js'
+import type { RelayStatus } from './transfer-status.js'
 
-/** One feed of a node to a mate. */
-export interface RelayView {
-  /** HOST:PORT of the mate. */
-  readonly node: string
-  /** Listed and not accepted by the socket. */
-  readonly queuedBytes: number
-  /** Accepted and not acknowledged by the mate. */
-  readonly unackedBytes: number
-  /** The origin has said that nobody is to wait for this mate. */
-  readonly isLagging: boolean
+type Totals = Omit<TransferStats, 'feeds'>
+
+const noTotals: Totals = {
+  landedBytes: 0,
+  holeBytes: 0,
+  scratchBytes: 0,
+  receivedBytes: 0,
+  duplicateBytes: 0,
+  sentBytes: 0,
 }
 
 export class ReceptionReports {
   readonly #engine: DataEngine
   readonly #feeds: ReceptionFeeds
-  readonly #bytes: number
   readonly #backlog = new Backlog()
   readonly #meter = new FlowMeter()
-  readonly #heard = new Heard()
+  readonly #received = new ReceivedBytes()
   #transfer: TransferHandle | undefined
   #excluded: ReadonlySet<number> = new Set()
 
-  /** `bytes`: of the file. */
-  constructor(engine: DataEngine, feeds: ReceptionFeeds, bytes: number) {
+  constructor(engine: DataEngine, feeds: ReceptionFeeds) {
     this.#engine = engine
     this.#feeds = feeds
-    this.#bytes = bytes
   }
 
   opened(transfer: TransferHandle): void {
@@ -49,9 +46,20 @@ export class ReceptionReports {
     this.#transfer = undefined
   }
 
-  /** Of the file and of repairs. */
-  get landedBytes(): number {
-    return this.#stats()?.landedBytes ?? 0
+  /** What the engine has counted so far; all 0 before the transfer is open and after its end. */
+  get totals(): Totals {
+    return this.#stats() ?? noTotals
+  }
+
+  /** Bytes of the file and of repairs: grows with whatever lands. */
+  get movedBytes(): number {
+    const { landedBytes, scratchBytes } = this.totals
+    return landedBytes + scratchBytes
+  }
+
+  /** Before a feed is closed, whose counters go with it. */
+  count(): void {
+    this.#received.count(this.received())
   }
 
   get rateInBytesPerSecond(): number {
@@ -70,12 +78,12 @@ export class ReceptionReports {
     const mates = this.#mates(stats, ({ queuedBytes, unackedBytes }) => {
       return { queuedBytes, unackedBytes }
     })
-    const landedBytes = Math.min(stats.landedBytes, this.#bytes)
-    const { sentBytes } = this.#meter
+    const { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes } = stats
+    const counted = { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes }
     const { verifiedBytes, repairedBytes, pulled } = known
-    const bytes = { landedBytes, verifiedBytes, repairedBytes, sentBytes }
-    const heard = this.#heard.since(this.#feeds.received(stats.feeds))
-    return { type: 'progress', ...bytes, mates, heard, pulled }
+    this.#received.count(this.#feeds.received(stats.feeds))
+    const received = this.#received.news()
+    return { type: 'progress', ...counted, verifiedBytes, repairedBytes, mates, received, pulled }
   }
 
   /** Undefined also when it would say what the last one said. */
@@ -89,7 +97,7 @@ export class ReceptionReports {
       const queuedBytes = feed.queuedBytes - this.#feeds.pulls.queuedBytes(index, feed)
       return { queuedBytes, unackedBytes, sentBytes }
     })
-    const landedBytes = Math.min(stats.landedBytes, this.#bytes)
+    const { landedBytes } = stats
     const fromOrigin = stats.feeds.find((feed) => feed.feed === this.#feeds.originFeed)
     const receivedBytes = fromOrigin?.payloadBytes ?? 0
     const taken = { atMs: Math.round(now), landedBytes, receivedBytes }
@@ -98,7 +106,7 @@ export class ReceptionReports {
   }
 
   /** How far each feed to a mate is behind, in the order of the mates. */
-  relays(): RelayView[] {
+  relays(): RelayStatus[] {
     const stats = this.#stats()
     if (stats === undefined) return []
     const mates = this.#mates(stats, ({ queuedBytes, unackedBytes }) => {
@@ -113,7 +121,7 @@ export class ReceptionReports {
   }
 
   /** Payload that has come on the feeds of mates. */
-  received(): { index: number; receivedBytes: number }[] {
+  received(): { feed: FeedHandle; index: number; receivedBytes: number }[] {
     return this.#feeds.received(this.#stats()?.feeds ?? [])
   }
 

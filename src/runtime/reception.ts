@@ -23,7 +23,8 @@ import { Loop } from './loop.js'
 import type { NodeHost } from './node-host.js'
 import { Partial } from './partial.js'
 import { ReceptionFeeds } from './reception-feeds.js'
-import { ReceptionReports, type RelayView } from './reception-reports.js'
+import { ReceptionReports } from './reception-reports.js'
+import type { TransferStatus } from './transfer-status.js'
 
 export interface ReceptionSpec {
   readonly transfer: string
@@ -38,25 +39,6 @@ export interface ReceptionSpec {
   readonly silenceMs: number
   /** Key of the origin's MACs on digests. */
   readonly originKey: Uint8Array
-}
-
-export interface ReceptionView {
-  readonly transfer: string
-  readonly name: string
-  readonly role: 'receiving' | 'complete'
-  readonly bytes: number
-  readonly landedBytes: number
-  readonly verifiedBytes: number
-  /** Landed after mates had promised them, and promised to mates. */
-  readonly pulledBytes: number
-  readonly servedBytes: number
-  readonly rateInBytesPerSecond: number
-  readonly rateOutBytesPerSecond: number
-  /** Predicted seconds until everything has landed; null: not known, or all is there. */
-  readonly etaSeconds: number | null
-  /** Its open feeds to mates. */
-  readonly relays: readonly RelayView[]
-  readonly waitsFor: string | null
 }
 
 export class Reception {
@@ -127,11 +109,12 @@ export class Reception {
       {
         isComplete: () => this.#partial.isPublished,
         isAsking: (index) => this.#machine.pulls.isAsking(index),
+        closing: () => this.#reports.count(),
         post: (event) => this.#loop.post(event),
         warn: (event, fields) => this.#log('warn', event, fields),
       },
     )
-    this.#reports = new ReceptionReports(host.engine, this.#feeds, this.bytes)
+    this.#reports = new ReceptionReports(host.engine, this.#feeds)
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
     })
@@ -144,7 +127,7 @@ export class Reception {
   /** Bytes that will still be written, for reservations. */
   get openBytes(): number {
     if (this.#isEnded) return 0
-    return Math.max(0, Math.min(this.dataBytes, this.bytes - this.#reports.landedBytes))
+    return Math.max(0, Math.min(this.dataBytes, this.bytes - this.#reports.totals.landedBytes))
   }
 
   get hasPlan(): boolean {
@@ -207,8 +190,9 @@ export class Reception {
     this.#feeds.add(index, established)
   }
 
-  view(): ReceptionView {
-    const landedBytes = Math.min(this.bytes, this.#reports.landedBytes)
+  view(): TransferStatus {
+    const { landedBytes, holeBytes, receivedBytes, duplicateBytes, sentBytes } =
+      this.#reports.totals
     const openBytes = this.bytes - landedBytes
     const rate = this.#reports.rateInBytesPerSecond
     return {
@@ -217,6 +201,10 @@ export class Reception {
       role: this.#machine.phase === 'complete' ? 'complete' : 'receiving',
       bytes: this.bytes,
       landedBytes,
+      holeBytes,
+      receivedBytes,
+      duplicateBytes,
+      sentBytes,
       verifiedBytes: this.#machine.held.verifiedBytes,
       pulledBytes: this.#machine.pulls.pulledBytes,
       servedBytes: this.#feeds.pulls.servedBytes,
@@ -236,7 +224,7 @@ export class Reception {
         this.#link.send(command.frame)
         return
       case 'count':
-        return this.#loop.post({ type: 'counted', landedBytes: this.#reports.landedBytes })
+        return this.#loop.post({ type: 'counted', landedBytes: this.#reports.movedBytes })
       case 'report':
         return this.#say(this.#reports.progress(command))
       case 'reportBacklog':

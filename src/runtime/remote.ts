@@ -4,7 +4,7 @@
  */
 import type { Send } from '../control/dealer.js'
 import type { Frame } from '../control/types.js'
-import type { DataEngine, FeedHandle, FeedStats, TransferHandle } from '../ports.js'
+import type { DataEngine, FeedHandle, TransferHandle } from '../ports.js'
 import { type DigestPlace, signDigests } from '../protocol/digest-record.js'
 import { nodePrimitives } from './crypto.js'
 import { adoptOut, type OutFeed } from './dial.js'
@@ -12,8 +12,6 @@ import type { Established } from './handshake.js'
 import type { ControlLink } from './link.js'
 
 export class Remote {
-  /** Payload bytes of its feed as last counted; the count outlives the feed. */
-  sentBytes = 0
   readonly #engine: DataEngine
   #link: ControlLink | undefined
   #out: OutFeed | undefined
@@ -68,10 +66,6 @@ export class Remote {
     const signed = signDigests(nodePrimitives, originKey, place, digests)
     const payload = this.#out.sender.wrap(signed)
     this.#engine.sendDigests(this.#out.feed, { ...place, relay, payload })
-  }
-
-  count(stats: FeedStats): void {
-    this.sentBytes = stats.payloadBytes
   }
 
   /** Closes both; resolves when what was sent on the link is out, or will never be. */

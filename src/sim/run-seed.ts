@@ -1,4 +1,5 @@
 /** One seed: run it, and check what must hold at its end. Throws with what did not. */
+import type { NodeOutcome } from '../control/types.js'
 import { limits } from '../limits.js'
 import { Cluster, type SimResult } from './cluster.js'
 import { type Scenario, scenarioOf } from './scenario.js'
@@ -30,11 +31,21 @@ function checkOutcomes(scenario: Scenario, cluster: Cluster, result: SimResult):
       throw new Error(`node ${i} is called complete and has not published`)
     if (isComplete && outcome.digest === null)
       throw new Error(`node ${i} is complete without a digest`)
+    if (isComplete) checkFigures(i, outcome, cluster)
     if (!isComplete && outcome.reason === null) throw new Error(`node ${i} failed for no reason`)
     if (isComplete || node.trouble !== null) continue
     if (isExcused(scenario, i, outcome.reason ?? '')) continue
     throw new Error(`node ${i} lives and is not complete: ${outcome.reason}`)
   }
+}
+
+/** What a node says it received is what landed and what it dropped, up to its publication. */
+function checkFigures(node: number, outcome: NodeOutcome, cluster: Cluster): void {
+  const { bytes, receivedBytes, duplicateBytes, holeBytes } = outcome
+  const newBytes = receivedBytes - duplicateBytes + holeBytes
+  const repairs = cluster.nodes[node]?.scratchBytes ?? 0
+  if (newBytes < bytes || newBytes > bytes + repairs)
+    throw new Error(`node ${node} counts ${newBytes} new bytes of ${bytes} and ${repairs} repaired`)
 }
 
 /** Faults of the network between living machines that may cost a node its transfer. */

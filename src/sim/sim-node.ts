@@ -3,8 +3,8 @@
  * what runtime/reception.ts does, on virtual time.
  */
 import { Backlog } from '../control/backlog.js'
-import { Heard } from '../control/heard.js'
 import { Grants } from '../control/holder.js'
+import { ReceivedBytes } from '../control/mate-bytes.js'
 import { NodeMachine } from '../control/node.js'
 import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
 import { RangeSet } from '../control/ranges.js'
@@ -53,8 +53,10 @@ export class SimNode {
   readonly #scenario: NodeScenario
   readonly #backlog = new Backlog()
   /** Payload by the index of its sender. */
+  duplicateBytes = 0
+  scratchBytes = 0
   readonly #received = new Map<number, number>()
-  readonly #heard = new Heard()
+  readonly #fromMate = new ReceivedBytes()
   readonly #dialling = new Set<number>()
   readonly #pullFeeds = new Map<number, SimFeed>()
   readonly #grants = new Map<number, Grants>()
@@ -148,7 +150,10 @@ export class SimNode {
     if (!this.runs) return
     this.#received.set(from, (this.#received.get(from) ?? 0) + chunk.length)
     const target = chunk.scratch ? this.scratch : this.file
-    const { whole } = target.land(chunk.offset, chunk.length, isWrong)
+    const { fresh, whole } = target.land(chunk.offset, chunk.length, isWrong)
+    const freshBytes = fresh.reduce((sum, [, length]) => sum + length, 0)
+    this.duplicateBytes += chunk.length - freshBytes
+    if (chunk.scratch) this.scratchBytes += freshBytes
     if (chunk.relay) {
       for (const [offset, length] of this.#relayedOnce.missing(chunk.offset, chunk.length)) {
         this.#relayedOnce.add(offset, length)
@@ -265,14 +270,18 @@ export class SimNode {
       case 'report': {
         const { verifiedBytes, repairedBytes, pulled } = command
         const landedBytes = this.file.landed.bytes
+        this.#fromMate.count(this.#fromMates().map((mate) => ({ ...mate, feed: mate.index })))
         return this.#net.toOrigin(this.node, {
           type: 'progress',
           landedBytes,
+          holeBytes: 0,
           verifiedBytes,
           repairedBytes,
           sentBytes: [...this.relays.values()].reduce((sum, feed) => sum + feed.sentBytes, 0),
+          receivedBytes: [...this.#received.values()].reduce((sum, bytes) => sum + bytes, 0),
+          duplicateBytes: this.duplicateBytes,
           mates: [],
-          heard: this.#heard.since(this.#fromMates()),
+          received: this.#fromMate.news(),
           pulled,
         })
       }

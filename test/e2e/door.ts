@@ -53,13 +53,19 @@ export function callerOf(start: Buffer): { channel: string; from?: number } | nu
   return JSON.parse(start.subarray(4, 4 + start.readUInt32LE(0)).toString())
 }
 
+export type RecordKind = 'payload' | 'hole' | 'digests' | 'end'
+
+const recordKinds: readonly RecordKind[] = ['payload', 'hole', 'digests', 'end']
+
 /**
  * What is payload of records in the chunks of one connection to a node, as views of them: behind
  * the two messages of the handshake, on a data connection. Nothing is on others. With 'check', the
- * first byte of the check in every record header instead.
+ * first byte of the check in every record header instead. `told` hears of payload as it passes,
+ * and of each other record with what it covers.
  */
 export function payloadFinder(
   wanted: 'payload' | 'check' = 'payload',
+  told: (kind: RecordKind, bytes: number) => void = () => {},
 ): (chunk: Buffer) => Buffer[] {
   let messages = 2
   let isData: boolean | undefined
@@ -72,6 +78,7 @@ export function payloadFinder(
       if (body > 0) {
         const part = chunk.subarray(at, at + body)
         if (isPayload && wanted === 'payload') found.push(part)
+        if (isPayload) told('payload', part.length)
         body -= part.length
         at += part.length
         continue
@@ -85,7 +92,9 @@ export function payloadFinder(
       } else {
         if (head.length === 29 && wanted === 'check') found.push(chunk.subarray(at - 1, at))
         if (head.length < 32) continue
-        isPayload = head[3] === 1
+        const kind = recordKinds[head.readUInt8(3) - 1] as RecordKind
+        isPayload = kind === 'payload'
+        if (!isPayload) told(kind, head.readUInt32LE(24))
         body = head.readUInt32LE(isPayload ? 24 : 12)
       }
       head = Buffer.alloc(0)

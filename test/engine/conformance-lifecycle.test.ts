@@ -103,7 +103,11 @@ describe.each(engines)('$kind engine: closing', (under) => {
       engine.close(feed)
       engine.close(feed)
       await gone(socket)
-      expect(engine.stats(receiver.transfer)).toEqual({ landedBytes: landed, feeds: [] })
+      expect(engine.stats(receiver.transfer)).toMatchObject({
+        landedBytes: landed,
+        receivedBytes: landed,
+        feeds: [],
+      })
       expect(party.events).toEqual([])
     },
   )

@@ -71,7 +71,11 @@ describe.each(engines)('$kind engine: records refused', (under) => {
       code: 'ERR_FR_PROTOCOL',
     })
     await gone(socket)
-    expect(party.engine.stats(receiver.transfer)).toEqual({ landedBytes: 0, feeds: [] })
+    expect(party.engine.stats(receiver.transfer)).toEqual({
+      ...{ landedBytes: 0, holeBytes: 0, scratchBytes: 0 },
+      ...{ receivedBytes: 0, duplicateBytes: 0, sentBytes: 0 },
+      feeds: [],
+    })
     expect(receiver.content().equals(Buffer.alloc(size))).toBe(true)
     expect(party.events).toHaveLength(1)
   })

@@ -28,7 +28,19 @@ describe.each(engines)('$kind engine: feeds', (under) => {
     expect(await a.closed(feed.out)).toMatchObject({ code: null, errno: 0 })
     await b.landed(receiver.transfer, size)
     expect(receiver.content().equals(bytes)).toBe(true)
-    expect(b.engine.stats(receiver.transfer)).toEqual({ landedBytes: size, feeds: [] })
+    const nothing = { holeBytes: 0, scratchBytes: 0, duplicateBytes: 0, feeds: [] }
+    expect(b.engine.stats(receiver.transfer)).toEqual({
+      ...nothing,
+      landedBytes: size,
+      receivedBytes: size,
+      sentBytes: 0,
+    })
+    expect(a.engine.stats(origin.transfer)).toEqual({
+      ...nothing,
+      landedBytes: 0,
+      receivedBytes: 0,
+      sentBytes: size,
+    })
     for (const { engine } of [a, b]) {
       const { payloadBytesInJavaScript, bytesToJavaScript } = engine.counters()
       expect(payloadBytesInJavaScript).toBe(under.kind === 'portable' ? size : 0)
@@ -90,7 +102,14 @@ describe.each(engines)('$kind engine: feeds', (under) => {
     a.engine.finish(feed.out)
     expect((await b.closed(feed.in)).code).toBeNull()
     await b.landed(receiver.transfer, size)
-    expect(b.engine.stats(receiver.transfer).landedBytes).toBe(size)
+    // What was counted outlives the feed.
+    expect(b.engine.stats(receiver.transfer)).toMatchObject({
+      landedBytes: size,
+      receivedBytes: 2 * size,
+      duplicateBytes: size,
+      feeds: [],
+    })
+    expect(a.engine.stats(origin.transfer).sentBytes).toBe(2 * size)
     expect(receiver.content().equals(bytes)).toBe(true)
   })
 
@@ -169,7 +188,12 @@ describe.each(engines)('$kind engine: feeds', (under) => {
       length: blockBytes,
     })
     expect(receiver.content().equals(bytes)).toBe(true)
-    expect(b.engine.stats(receiver.transfer).landedBytes).toBe(size + 2 * blockBytes + 11)
+    const { landedBytes, scratchBytes, receivedBytes, duplicateBytes } = b.engine.stats(
+      receiver.transfer,
+    )
+    // Repairs are counted apart from the file, and are no repeats.
+    expect([landedBytes, scratchBytes]).toEqual([size, 2 * blockBytes + 11])
+    expect([receivedBytes, duplicateBytes]).toEqual([size + 2 * blockBytes + 11, 0])
   })
 
   it('delivers digests in both directions and forwards none by itself', async () => {

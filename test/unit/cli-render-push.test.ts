@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { NodeOutcome, NodeProgress, NodeStatus, Plan, Progress } from '../../src/api/types.js'
+import type { NodeOutcome, NodeProgress, Plan, Progress } from '../../src/api/types.js'
 import {
   bar,
   chooseShown,
@@ -10,7 +10,6 @@ import {
   planSummary,
   progressLine,
 } from '../../src/cli/render-push.js'
-import { statusLines } from '../../src/cli/render-status.js'
 import { displayWidth, painter } from '../../src/cli/render-text.js'
 
 const plain = painter(false)
@@ -22,6 +21,7 @@ const node = (over: Partial<NodeProgress> & { node: string }): NodeProgress => (
   verifiedBytes: 64 * MIB,
   rateBytesPerSecond: 25e6,
   rateOutBytesPerSecond: 20e6,
+  dealtBytes: 0,
   relayedBytes: 16 * MIB,
   relayedShare: 0.25,
   queueBytes: 320 * 1024,
@@ -38,6 +38,8 @@ const progress: Progress = {
   seconds: 3,
   bytes: 128 * MIB,
   landedBytes: 256 * MIB,
+  totalBytes: 512 * MIB,
+  share: 0.5,
   efficiency: 0.957,
   originBytesSent: 100,
   nodes: [
@@ -313,6 +315,9 @@ const outcome = (over: Partial<NodeOutcome> & { node: string }): NodeOutcome => 
   bytes: 128 * MIB,
   digest: 'xxh64-blocks/65536:0123456789abcdef',
   repairedBytes: 0,
+  receivedBytes: 128 * MIB,
+  duplicateBytes: 0,
+  holeBytes: 0,
   code: null,
   retryable: false,
   reason: null,
@@ -345,60 +350,4 @@ describe('plain lines', () => {
       '10.0.0.3:7400 failed after 2.10 s: ERR_FR_NODE_LOST: reset\\x0aby peer',
     )
   })
-})
-
-describe('statusLines', () => {
-  const status: NodeStatus = {
-    event: 'status',
-    node: '10.0.0.2:7400',
-    nodeId: '00112233445566778899aabbccddeeff',
-    name: 'ams-1',
-    version: '0.1.0',
-    uptimeSeconds: 7380,
-    engine: 'native',
-    dataDir: '/srv/data',
-    freeBytes: 80 * 2 ** 30,
-    transfers: [
-      {
-        transfer: 'ff00',
-        name: 'model.bin',
-        role: 'receiving',
-        bytes: 128 * MIB,
-        landedBytes: 64 * MIB,
-        verifiedBytes: 32 * MIB,
-        pulledBytes: 0,
-        servedBytes: 0,
-        rateInBytesPerSecond: 25e6,
-        rateOutBytesPerSecond: 12.5e6,
-        etaSeconds: 3.2,
-        relays: [
-          { node: '10.0.0.3:7400', queuedBytes: MIB, unackedBytes: 65_536, isLagging: false },
-          { node: '10.0.0.4:7400', queuedBytes: 9 * MIB, unackedBytes: 0, isLagging: true },
-        ],
-        waitsFor: 'origin',
-      },
-    ],
-    counters: { openFeeds: 3, landingFallbacks: 0 },
-  }
-  it('shows a node and its transfers', () =>
-    expect(statusLines(status, plain)).toEqual([
-      'node       10.0.0.2:7400, called ams-1',
-      'id         00112233445566778899aabbccddeeff',
-      'version    0.1.0, native engine',
-      'up         2h03m',
-      'data       /srv/data, 80.0 GiB free',
-      'transfers  1',
-      'transfer  name       role          size  landed  verified         in' +
-        '        out   ETA  waits for',
-      'ff00      model.bin  receiving  128 MiB     50%       25%  25.0 MB/s' +
-        '  12.5 MB/s  3.2s  origin',
-      'transfer  relays to        queued  in flight',
-      'ff00      10.0.0.3:7400  1.00 MiB   64.0 KiB',
-      'ff00      10.0.0.4:7400  9.00 MiB        0 B  lagging',
-      'counters   openFeeds=3',
-    ]))
-  it('shows an idle node', () =>
-    expect(
-      statusLines({ ...status, name: null, transfers: [], counters: {} }, plain).slice(-1),
-    ).toEqual(['transfers  0']))
 })

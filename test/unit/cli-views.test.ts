@@ -49,6 +49,8 @@ const progress: Progress = {
   seconds: 1,
   bytes: 10,
   landedBytes: 5,
+  totalBytes: 10,
+  share: 0.5,
   efficiency: null,
   originBytesSent: 5,
   nodes: [
@@ -59,6 +61,7 @@ const progress: Progress = {
       verifiedBytes: 0,
       rateBytesPerSecond: 5,
       rateOutBytesPerSecond: 4,
+      dealtBytes: 0,
       relayedBytes: 0,
       relayedShare: 0,
       queueBytes: null,
@@ -76,6 +79,9 @@ const outcome = (node: string, status: NodeOutcome['status'] = 'complete'): Node
   bytes: 10,
   digest: null,
   repairedBytes: 0,
+  receivedBytes: 10,
+  duplicateBytes: 0,
+  holeBytes: 0,
   code: status === 'complete' ? null : 'ERR_FR_NODE_LOST',
   retryable: status !== 'complete',
   reason: status === 'complete' ? null : 'ERR_FR_NODE_LOST: gone',
@@ -93,6 +99,7 @@ const result: PushResult = {
   observedBoundSeconds: null,
   observedEfficiency: null,
   shares: [],
+  originShare: null,
   directBytes: 0,
   resentBytes: 0,
   strategy: 'classic',
@@ -143,6 +150,18 @@ describe('JsonView', () => {
     view.plan(plan)
     for (now = 0; now <= 1000; now += 50) view.progress(progress)
     expect(events(written.stdout)).toEqual(['plan', 'progress', 'progress', 'progress'])
+  })
+
+  it('always shows the last progress, right before the result', () => {
+    const { context, written } = recorder()
+    const view = new JsonView(context, () => 0)
+    view.plan(plan)
+    for (const share of [0.25, 0.5, 1]) view.progress({ ...progress, share })
+    view.end(result)
+    const order = ['plan', 'progress', 'node a:1', 'node b:1', 'progress', 'result']
+    expect(events(written.stdout)).toEqual(order)
+    const shares = written.stdout.split('\n').flatMap((line) => line.match(/"share":[\d.]+/) ?? [])
+    expect(shares).toEqual(['"share":0.25', '"share":1'])
   })
 
   it('names each node once, also one that only the result knows', () => {

@@ -23,8 +23,8 @@ const factsOf = (push: FluidPush, bytes: number) => (seconds: number) => ({
 const resultOf = (push: FluidPush, bytes: number) => resultView(push.machine, factsOf(push, bytes))
 const viewOf = (push: FluidPush, bytes: number) =>
   pushView(push.machine, factsOf(push, bytes)(push.nowMs / 1000))
-const sumOf = (shares: readonly { bytes: number }[]) =>
-  shares.reduce((sum, share) => sum + share.bytes, 0)
+const sumOf = (shares: readonly { dealtBytes: number }[]) =>
+  shares.reduce((sum, share) => sum + share.dealtBytes, 0)
 
 describe('an observed rate', () => {
   it('is that of the best half second', () => {
@@ -35,6 +35,17 @@ describe('an observed rate', () => {
     expect(rate).toMatchObject({ recent: 30_000, highest: 30_000 })
     for (let ms = 2_050; ms <= 4_000; ms += 50) rate.add(40_000, ms)
     expect(rate).toMatchObject({ recent: 0, highest: 30_000 })
+  })
+
+  it('is never below the mean of the whole time, whatever falls between two windows', () => {
+    const rate = new ObservedRate()
+    rate.add(0, 0)
+    rate.add(300_000, 50)
+    rate.add(300_000, 549)
+    rate.add(300_000, 590)
+    // Right behind another look: the last word counts all the same.
+    rate.add(600_000, 600)
+    expect(rate.highest).toBe(1_000_000)
   })
 
   it('needs half a second, and takes no burst for one', () => {
@@ -63,7 +74,7 @@ describe('the shares of a result', () => {
     expect(result.nodes.map((node) => node.status)).toEqual(Array(3).fill('complete'))
     expect(sumOf(result.shares) + result.directBytes).toBe(bytes)
     expect(result.resentBytes).toBe(0)
-    const [fast = 0, , slow = 0] = result.shares.map((share) => share.bytes)
+    const [fast = 0, , slow = 0] = result.shares.map((share) => share.dealtBytes)
     expect(fast / slow).toBeGreaterThan(2)
   })
 
@@ -82,18 +93,21 @@ describe('the shares of a result', () => {
     const bytes = 64 * MIB
     const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [9_000, 9_000, 9_000])
     push.run(1_500)
-    const before = viewOf(push, bytes).nodes[1]?.relayedBytes as number
+    const before = viewOf(push, bytes).nodes[1]?.dealtBytes as number
     push.kill(1)
     // What it had forwarded, its mates hold.
     push.run(200)
     const view = viewOf(push, bytes)
     expect(view.nodes[1]).toMatchObject({ state: 'failed', queueBytes: null })
-    expect(view.nodes[1]?.relayedBytes).toBeLessThan(before)
-    expect(view.nodes[1]?.relayedBytes).toBeGreaterThan(0)
+    expect(view.nodes[1]?.dealtBytes).toBeLessThan(before)
+    expect(view.nodes[1]?.dealtBytes).toBeGreaterThan(0)
     push.run()
     const result = resultOf(push, bytes)
     expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'failed', 'complete'])
     expect(sumOf(result.shares) + result.directBytes).toBe(bytes)
+    // The dead count neither in what has landed nor in what is to land.
+    const ended = viewOf(push, bytes)
+    expect(ended).toMatchObject({ landedBytes: 2 * bytes, totalBytes: 2 * bytes, share: 1 })
   })
 
   it('are equal for the equal split, and none for unicast', () => {
@@ -101,13 +115,16 @@ describe('the shares of a result', () => {
     const classic = new FluidPush(bytes, new ClassicDealer(bytes, 64 * KIB), 20_000, [9_000, 9_000])
     classic.run()
     expect(resultOf(classic, bytes)).toMatchObject({
-      shares: [{ bytes: 24 * MIB }, { bytes: 24 * MIB }],
+      shares: [{ dealtBytes: 24 * MIB }, { dealtBytes: 24 * MIB }],
       directBytes: 0,
     })
     const unicast = new FluidPush(bytes, new UnicastDealer('adaptive', bytes), 20_000, [1, 1])
     unicast.run()
     expect(resultOf(unicast, bytes)).toMatchObject({
-      shares: [{ bytes: 0 }, { bytes: 0 }],
+      shares: [
+        { dealtBytes: 0, relayedBytes: 0 },
+        { dealtBytes: 0, relayedBytes: 0 },
+      ],
       directBytes: bytes,
     })
   })
@@ -122,6 +139,95 @@ describe('the shares of a result', () => {
     const result = resultOf(push, bytes)
     expect(result.resentBytes).toBe(64 * KIB)
     expect(sumOf(result.shares) + result.directBytes).toBe(bytes)
+  })
+})
+
+describe('what was relayed', () => {
+  it('is what mates received, whatever was dealt', () => {
+    const bytes = 48 * MIB
+    const push = new FluidPush(bytes, new ClassicDealer(bytes, 64 * KIB), 20_000, [9_000, 9_000])
+    push.run()
+    const result = resultOf(push, bytes)
+    expect(result.shares).toEqual(
+      [0, 1].map((node) => ({
+        node: `n${node}:1`,
+        dealtBytes: 24 * MIB,
+        relayedBytes: 24 * MIB,
+        relayedShare: 0.25,
+      })),
+    )
+    expect(result.originShare).toBe(0.5)
+    expect(result.nodes).toMatchObject([
+      { receivedBytes: bytes, duplicateBytes: 0, holeBytes: 0 },
+      { receivedBytes: bytes, duplicateBytes: 0, holeBytes: 0 },
+    ])
+  })
+
+  it('is nothing where nobody could reach a mate, although all was dealt', () => {
+    const bytes = 48 * MIB
+    const push = new FluidPush(bytes, new ClassicDealer(bytes, 64 * KIB), 20_000, [0, 0])
+    push.run(2_000)
+    for (const [index, node] of push.nodes.entries()) {
+      // The other half, from the origin after all.
+      node.receivedBytes = bytes
+      node.listed.splice(0)
+      expect(viewOf(push, bytes).nodes[index]?.dealtBytes).toBe(24 * MIB)
+    }
+    push.run()
+    const result = resultOf(push, bytes)
+    expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'complete'])
+    expect(result.originShare).toBe(1)
+    expect(result.shares).toMatchObject([
+      { dealtBytes: 24 * MIB, relayedBytes: 0, relayedShare: 0 },
+      { dealtBytes: 24 * MIB, relayedBytes: 0, relayedShare: 0 },
+    ])
+  })
+})
+
+describe('an efficiency', () => {
+  const bytes = 64 * MIB
+  const ended = (() => {
+    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
+    push.run()
+    return push
+  })()
+  const withBound = (boundSeconds: number) =>
+    resultView(ended.machine, (seconds) => ({ ...factsOf(ended, bytes)(seconds), boundSeconds }))
+
+  it('above 1 is none: the bound is wrong, and a warning says so', () => {
+    const { seconds } = withBound(1)
+    const wrong = withBound(seconds * 1.01)
+    expect(wrong.boundSeconds).toBe(seconds * 1.01)
+    expect(wrong.efficiency).toBeNull()
+    expect(wrong.warnings).toEqual([
+      `the bound from configured link speeds is wrong: ${(seconds * 1.01).toFixed(3)} s, ` +
+        `and the push took ${seconds.toFixed(3)} s`,
+    ])
+    expect(withBound(seconds)).toMatchObject({ efficiency: 1, warnings: [] })
+  })
+
+  it('under way is that of the part the slowest living node has, or none', () => {
+    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
+    push.run(1_000)
+    const facts = factsOf(push, bytes)(1)
+    const least = Math.min(...push.machine.peers.map((peer) => peer.landedBytes)) / bytes
+    const efficiencyAt = (boundSeconds: number) =>
+      pushView(push.machine, { ...facts, boundSeconds }).efficiency
+    expect(efficiencyAt(1)).toBeCloseTo(least)
+    expect(efficiencyAt(1.01 / least)).toBeNull()
+  })
+
+  it('goes by data where the file has holes', () => {
+    const data = { dataBytes: bytes / 4 }
+    const whole = resultOf(ended, bytes).observedBoundSeconds as number
+    const result = resultView(ended.machine, (seconds) => ({
+      ...factsOf(ended, bytes)(seconds),
+      ...data,
+    }))
+    expect(result).toMatchObject({ bytes, ...data, observedBoundSeconds: whole / 4 })
+    // Which of its data a node has is not known before the end.
+    const facts = { ...factsOf(ended, bytes)(9), ...data, boundSeconds: 1 }
+    expect(pushView(ended.machine, facts).efficiency).toBeNull()
   })
 })
 
@@ -178,7 +284,13 @@ describe('the view of a push under way', () => {
       expect(node.queueBytes).toBeLessThan(8 * MIB)
       expect(node.isLagging).toBe(false)
     }
-    expect(view.nodes.reduce((sum, node) => sum + node.relayedShare, 0)).toBeCloseTo(1)
+    // Of the two copies the origin sends one, and the nodes the other, to each other.
+    const relayed = view.nodes.reduce((sum, node) => sum + node.relayedShare, 0)
+    expect(relayed).toBeGreaterThan(0.45)
+    expect(relayed).toBeLessThan(0.55)
+    const landed = view.nodes.reduce((sum, node) => sum + node.landedBytes, 0)
+    expect(view).toMatchObject({ landedBytes: landed, totalBytes: 2 * bytes })
+    expect(view.share).toBe(landed / (2 * bytes))
   })
 
   it('predicts no end before the origin can have sent all', () => {
@@ -200,7 +312,10 @@ describe('the view of a push under way', () => {
       repairedBytes: 0,
       sentBytes: 0,
       mates: [],
-      heard: [],
+      holeBytes: 0,
+      receivedBytes: 0,
+      duplicateBytes: 0,
+      received: [],
       pulled: [],
     })
     expect(viewOf(push, bytes).nodes[0]?.etaSeconds).toBeCloseTo(sent)

@@ -373,12 +373,9 @@ describe('a node that is ready late', () => {
       bench.from(0, {
         type: 'progress',
         landedBytes: bench.nowMs,
-        verifiedBytes: 0,
-        repairedBytes: 0,
-        sentBytes: 0,
-        mates: [],
-        heard: [],
-        pulled: [],
+        ...{ verifiedBytes: 0, repairedBytes: 0, holeBytes: 0 },
+        ...{ sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 },
+        ...{ mates: [], received: [], pulled: [] },
       })
     bench.feed({ type: 'ticked' })
     expect(bench.outcomes()).toEqual([null, 'failed'])

@@ -10,13 +10,12 @@ const block = 65_536
 const bytes = 3 * block
 const progress = (landedBytes: number, verifiedBytes = 0, heard: number[] = []): Frame => ({
   type: 'progress',
-  heard,
+  received: heard.map((index) => ({ index, bytes: 1 })),
   landedBytes,
+  receivedBytes: landedBytes + heard.length,
   verifiedBytes,
-  repairedBytes: 0,
-  sentBytes: 0,
-  mates: [],
-  pulled: [],
+  ...{ holeBytes: 0, duplicateBytes: 0, repairedBytes: 0, sentBytes: 0 },
+  ...{ mates: [], pulled: [] },
 })
 
 class Bench {

@@ -10,7 +10,9 @@ const block = 65_536
 const bytes = 3 * block
 const progress = (landedBytes: number, heard: number[] = []): Frame => {
   const counts = { landedBytes, verifiedBytes: 0, repairedBytes: 0, sentBytes: 0 }
-  return { type: 'progress', ...counts, mates: [], heard, pulled: [] }
+  const came = { holeBytes: 0, receivedBytes: landedBytes + heard.length, duplicateBytes: 0 }
+  const received = heard.map((index) => ({ index, bytes: 1 }))
+  return { type: 'progress', ...counts, ...came, mates: [], received, pulled: [] }
 }
 
 /** Three nodes with equal shares, all receiving. */

@@ -129,7 +129,10 @@ describe('the source of a push', () => {
     bench.checked(true)
     const progress: Frame = {
       type: 'progress',
-      heard: [],
+      holeBytes: 0,
+      receivedBytes: 0,
+      duplicateBytes: 0,
+      received: [],
       landedBytes: bytes,
       verifiedBytes: bytes,
       repairedBytes: 0,

@@ -186,7 +186,10 @@ describe('a trace', () => {
         type: 'progress',
         ...counts,
         mates: [],
-        heard: [],
+        holeBytes: 0,
+        receivedBytes: 0,
+        duplicateBytes: 0,
+        received: [],
         pulled: pulled.map(([index, bytes]) => ({ index, bytes })),
       })
     tell()

@@ -150,16 +150,25 @@ export class FluidPush {
         behind: [],
       })
     }
-    if (this.nowMs % 250 === 0) {
+    const isLast =
+      !node.isComplete && this.machine.fileDigest !== null && landedBytes >= this.#bytes
+    if (this.nowMs % 250 === 0 || isLast) {
       const mates = this.nodes.flatMap((_, i) =>
         i === index ? [] : [{ index: i, queuedBytes: backlogBytes, unackedBytes: 0 }],
       )
       const sentBytes = Math.round(node.forwardedBytes * mates.length)
       const verified = { verifiedBytes: landedBytes, repairedBytes: 0 }
-      const reported = { landedBytes, ...verified, sentBytes, mates, heard: [], pulled: [] }
-      this.from(index, { type: 'progress', ...reported })
+      const received = this.nodes.flatMap(({ forwardedBytes }, i) =>
+        i === index || forwardedBytes === 0
+          ? []
+          : [{ index: i, bytes: Math.round(forwardedBytes) }],
+      )
+      const receivedBytes = received.reduce((sum, { bytes }) => sum + bytes, node.receivedBytes)
+      const duplicateBytes = Math.max(0, receivedBytes - landedBytes)
+      const counts = { landedBytes, holeBytes: 0, receivedBytes, duplicateBytes, sentBytes }
+      this.from(index, { type: 'progress', ...counts, ...verified, mates, received, pulled: [] })
     }
-    if (node.isComplete || this.machine.fileDigest === null || landedBytes < this.#bytes) return
+    if (!isLast) return
     node.isComplete = true
     const complete = { bytes: this.#bytes, repairedBytes: 0, fileDigest: digest }
     this.from(index, { type: 'complete', ...complete })

@@ -65,7 +65,10 @@ const progress = (landedBytes: number): Frame => ({
   repairedBytes: 0,
   sentBytes: 0,
   mates: [],
-  heard: [],
+  holeBytes: 0,
+  receivedBytes: 0,
+  duplicateBytes: 0,
+  received: [],
   pulled: [],
 })
 const big: Frame = { type: 'status', json: 'x'.repeat(400 * 1024) }

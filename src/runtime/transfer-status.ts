@@ -1,0 +1,43 @@
+/** What a node says of one transfer that it receives, and of its feeds to mates. */
+/** One feed of a node to a mate. */
+export interface RelayStatus {
+  /** HOST:PORT of the mate. */
+  readonly node: string
+  /** Listed and not accepted by the socket. */
+  readonly queuedBytes: number
+  /** Accepted and not acknowledged by the mate. */
+  readonly unackedBytes: number
+  /** The origin has said that nobody is to wait for this mate. */
+  readonly isLagging: boolean
+}
+
+export interface TransferStatus {
+  readonly transfer: string
+  readonly name: string
+  readonly role: 'receiving' | 'complete'
+  readonly bytes: number
+  /** Bytes of the file that are there, each once, holes included. */
+  readonly landedBytes: number
+  /** Of `landedBytes`, what came as holes. */
+  readonly holeBytes: number
+  /** Bytes in blocks whose digest is right. */
+  readonly verifiedBytes: number
+  /** Payload received from the origin and from mates. */
+  readonly receivedBytes: number
+  /** Of `receivedBytes`, dropped because the range had landed before. */
+  readonly duplicateBytes: number
+  /** Payload that connections to mates have accepted. */
+  readonly sentBytes: number
+  /** Landed after mates had promised them. */
+  readonly pulledBytes: number
+  /** Listed for mates that asked for them. */
+  readonly servedBytes: number
+  /** Payload received and sent, smoothed over about a second. */
+  readonly rateInBytesPerSecond: number
+  readonly rateOutBytesPerSecond: number
+  /** Predicted seconds until everything has landed; null: not known, or all is there. */
+  readonly etaSeconds: number | null
+  /** Its open feeds to mates. */
+  readonly relays: readonly RelayStatus[]
+  readonly waitsFor: string | null
+}

@@ -1,0 +1,68 @@
+/** What `fr status` prints. */
+import { describe, expect, it } from 'vitest'
+import type { NodeStatus } from '../../src/api/types.js'
+import { statusLines } from '../../src/cli/render-status.js'
+import { painter } from '../../src/cli/render-text.js'
+
+const plain = painter(false)
+const MIB = 1024 * 1024
+
+describe('statusLines', () => {
+  const status: NodeStatus = {
+    event: 'status',
+    node: '10.0.0.2:7400',
+    nodeId: '00112233445566778899aabbccddeeff',
+    name: 'ams-1',
+    version: '0.1.0',
+    uptimeSeconds: 7380,
+    engine: 'native',
+    dataDir: '/srv/data',
+    freeBytes: 80 * 2 ** 30,
+    transfers: [
+      {
+        transfer: 'ff00',
+        name: 'model.bin',
+        role: 'receiving',
+        bytes: 128 * MIB,
+        landedBytes: 64 * MIB,
+        verifiedBytes: 32 * MIB,
+        holeBytes: 0,
+        receivedBytes: 64 * MIB,
+        duplicateBytes: 0,
+        sentBytes: 0,
+        pulledBytes: 0,
+        servedBytes: 0,
+        rateInBytesPerSecond: 25e6,
+        rateOutBytesPerSecond: 12.5e6,
+        etaSeconds: 3.2,
+        relays: [
+          { node: '10.0.0.3:7400', queuedBytes: MIB, unackedBytes: 65_536, isLagging: false },
+          { node: '10.0.0.4:7400', queuedBytes: 9 * MIB, unackedBytes: 0, isLagging: true },
+        ],
+        waitsFor: 'origin',
+      },
+    ],
+    counters: { openFeeds: 3, landingFallbacks: 0 },
+  }
+  it('shows a node and its transfers', () =>
+    expect(statusLines(status, plain)).toEqual([
+      'node       10.0.0.2:7400, called ams-1',
+      'id         00112233445566778899aabbccddeeff',
+      'version    0.1.0, native engine',
+      'up         2h03m',
+      'data       /srv/data, 80.0 GiB free',
+      'transfers  1',
+      'transfer  name       role          size  landed  verified         in' +
+        '        out   ETA  waits for',
+      'ff00      model.bin  receiving  128 MiB     50%       25%  25.0 MB/s' +
+        '  12.5 MB/s  3.2s  origin',
+      'transfer  relays to        queued  in flight',
+      'ff00      10.0.0.3:7400  1.00 MiB   64.0 KiB',
+      'ff00      10.0.0.4:7400  9.00 MiB        0 B  lagging',
+      'counters   openFeeds=3',
+    ]))
+  it('shows an idle node', () =>
+    expect(
+      statusLines({ ...status, name: null, transfers: [], counters: {} }, plain).slice(-1),
+    ).toEqual(['transfers  0']))
+})
