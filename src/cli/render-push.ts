@@ -75,7 +75,8 @@ function livingText(progress: Progress): string {
 function waitText(node: NodeProgress): string | null {
   if (isOver(node) || node.waitsFor === null) return null
   const isPlain = node.state === 'receiving' && node.rateBytesPerSecond > 0
-  if ((isPlain && node.waitsFor === 'data') || node.state === 'connecting') return null
+  const isDialled = node.state === 'connecting' && node.waitsFor === 'connection'
+  if (isDialled || (isPlain && node.waitsFor === 'data')) return null
   return `waits for ${printable(node.waitsFor)}`
 }
 

@@ -1,11 +1,26 @@
 /** What `fr status` shows: a node, its transfers, its counters. Pure string building. */
-import type { NodeStatus } from '../api/types.js'
-import { type Paint, printable, tableLines } from './render-text.js'
+import type { NodeStatus, TransferStatus } from '../api/types.js'
+import {
+  displayWidth,
+  type Paint,
+  printable,
+  tableLines,
+  truncate,
+  wrapParts,
+  wrapWords,
+} from './render-text.js'
 import { formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
 
-export function statusLines(status: NodeStatus, paint: Paint): string[] {
+const titleWidth = 11
+
+/** Lines of at most `columns`, but for what cannot be broken. */
+export function statusLines(
+  status: NodeStatus,
+  paint: Paint,
+  columns = Number.POSITIVE_INFINITY,
+): string[] {
   const fact = (title: string, text: string): string =>
-    `${paint('bold', title)}${' '.repeat(11 - title.length)}${text}`
+    `${paint('bold', title)}${' '.repeat(titleWidth - title.length)}${text}`
   const name = status.name === null ? '' : `, called ${printable(status.name)}`
   const lines = [
     fact('node', `${printable(status.node)}${name}`),
@@ -14,62 +29,53 @@ export function statusLines(status: NodeStatus, paint: Paint): string[] {
     fact('up', formatDuration(status.uptimeSeconds)),
     fact('data', `${printable(status.dataDir)}, ${formatBytes(status.freeBytes)} free`),
     fact('transfers', String(status.transfers.length)),
+    ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
   ]
-  if (status.transfers.length > 0) {
-    const rows = status.transfers.map((transfer) => [
-      { text: printable(transfer.transfer) },
-      { text: printable(transfer.name) },
-      { text: transfer.role },
-      { text: formatBytes(transfer.bytes) },
-      { text: share(transfer.landedBytes, transfer.bytes) },
-      { text: share(transfer.verifiedBytes, transfer.bytes) },
-      { text: formatRate(transfer.rateInBytesPerSecond) },
-      { text: formatRate(transfer.rateOutBytesPerSecond) },
-      { text: transfer.etaSeconds === null ? '' : formatDuration(transfer.etaSeconds) },
-      { text: transfer.waitsFor === null ? '' : printable(transfer.waitsFor) },
-    ])
-    const columns = [
-      { title: 'transfer' },
-      { title: 'name' },
-      { title: 'role' },
-      { title: 'size', right: true },
-      { title: 'landed', right: true },
-      { title: 'verified', right: true },
-      { title: 'in', right: true },
-      { title: 'out', right: true },
-      { title: 'ETA', right: true },
-      { title: 'waits for' },
-    ]
-    lines.push(...tableLines(columns, rows, paint), ...relayLines(status, paint))
-  }
   const counters = Object.entries(status.counters).filter(([, value]) => value !== 0)
   if (counters.length > 0) {
     const text = counters.map(([key, value]) => `${printable(key)}=${value}`).join(' ')
-    lines.push(fact('counters', text))
+    const [first = '', ...rest] = wrapWords(text, columns - titleWidth)
+    lines.push(fact('counters', first), ...rest.map((line) => ' '.repeat(titleWidth) + line))
   }
   return lines
 }
 
+/** A transfer: its id for `fr add`, what it is, how far it is, and its feeds to mates. */
+function transferLines(transfer: TransferStatus, paint: Paint, columns: number): string[] {
+  const { bytes, etaSeconds, waitsFor } = transfer
+  const parts = [
+    `${transfer.role} ${formatBytes(bytes)}`,
+    `${share(transfer.landedBytes, bytes)} landed`,
+    `${share(transfer.verifiedBytes, bytes)} verified`,
+    `in ${formatRate(transfer.rateInBytesPerSecond)}`,
+    `out ${formatRate(transfer.rateOutBytesPerSecond)}`,
+    ...(etaSeconds === null ? [] : [`ETA ${formatDuration(etaSeconds)}`]),
+    ...(waitsFor === null ? [] : [`waits for ${printable(waitsFor)}`]),
+  ]
+  const id = printable(transfer.transfer)
+  return [
+    `${paint('bold', id)}  ${truncate(printable(transfer.name), columns - displayWidth(id) - 2)}`,
+    ...wrapParts(parts, columns - 2).map((line) => `  ${line}`),
+    ...relayLines(transfer, paint, columns - 2).map((line) => `  ${line}`),
+  ]
+}
+
 /** How far each feed to a mate is behind. */
-function relayLines(status: NodeStatus, paint: Paint): string[] {
-  const rows = status.transfers.flatMap(({ transfer, relays }) =>
-    relays.map((relay) => [
-      { text: printable(transfer) },
-      { text: printable(relay.node) },
-      { text: formatBytes(relay.queuedBytes) },
-      { text: formatBytes(relay.unackedBytes) },
-      { text: relay.isLagging ? 'lagging' : '' },
-    ]),
-  )
-  if (rows.length === 0) return []
-  const columns = [
-    { title: 'transfer' },
-    { title: 'relays to' },
+function relayLines({ relays }: TransferStatus, paint: Paint, columns: number): string[] {
+  if (relays.length === 0) return []
+  const rows = relays.map((relay) => [
+    { text: printable(relay.node) },
+    { text: formatBytes(relay.queuedBytes) },
+    { text: formatBytes(relay.unackedBytes) },
+    { text: relay.isLagging ? 'lagging' : '' },
+  ])
+  const titles = [
+    { title: 'relays to', cut: 'middle' as const },
     { title: 'queued', right: true },
     { title: 'in flight', right: true },
     { title: '' },
   ]
-  return tableLines(columns, rows, paint)
+  return tableLines(titles, rows, paint, columns)
 }
 
 function share(bytes: number, whole: number): string {

@@ -11,10 +11,12 @@ export async function runStatus(command: StatusCommand, context: Context): Promi
   const { fetchStatus } = await import('../api/status.js')
   const key = await keyOption(command.keyFile, context)
   const status = await fetchStatus(command.address, { ...key, signal })
-  context.stdout(
-    command.json
-      ? `${jsonText(status)}\n`
-      : `${statusLines(status, context.paintStdout).join('\n')}\n`,
-  )
+  if (command.json) {
+    context.stdout(`${jsonText(status)}\n`)
+    return 0
+  }
+  // A pipe cuts and breaks nothing.
+  const columns = context.stdoutIsTerminal ? context.terminal()?.columns : undefined
+  context.stdout(`${statusLines(status, context.paintStdout, columns).join('\n')}\n`)
   return 0
 }

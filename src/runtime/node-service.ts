@@ -257,6 +257,7 @@ export class NodeService implements NodeHost {
         noClobber: offer.noClobber,
         entry,
         originId: established.peer.nodeId,
+        originAddress: established.remoteAddress,
         self: offer.self,
         silenceMs: offer.silenceMs,
         originKey: originDigestKey(nodePrimitives, established.key.bytes, offer.transfer),
@@ -276,11 +277,7 @@ export class NodeService implements NodeHost {
     const { transfer } = reception.spec
     this.#receptions.set(transfer, reception)
     this.counters.transfersStarted++
-    this.log({
-      level: 'info',
-      event: 'offered',
-      fields: { transfer, name: reception.spec.entry.name, bytes: reception.bytes },
-    })
+    reception.log.offered()
     void reception.done.then((isComplete) => {
       this.#receptions.delete(transfer)
       for (const late of this.#parked.take(transfer))

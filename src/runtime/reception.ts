@@ -23,6 +23,7 @@ import { Loop } from './loop.js'
 import type { NodeHost } from './node-host.js'
 import { Partial } from './partial.js'
 import { ReceptionFeeds } from './reception-feeds.js'
+import { ReceptionLog } from './reception-log.js'
 import { ReceptionReports } from './reception-reports.js'
 import type { TransferStatus } from './transfer-status.js'
 
@@ -33,6 +34,8 @@ export interface ReceptionSpec {
   readonly entry: StreamEntry
   /** Of the origin; the data connection of the origin must come from the same. */
   readonly originId: string
+  /** HOST:PORT that its control link comes from. */
+  readonly originAddress: string
   /** Place of this node in the push; connections to an earlier one may still be on their way. */
   readonly self: number
   /** How long a silent node stays a member of the push, and so its connections. */
@@ -52,6 +55,7 @@ export class Reception {
   /** Its bytes are reserved on the disk. */
   hasSpace = false
   readonly joins: JoinRequests
+  readonly log: ReceptionLog
   readonly #host: NodeHost
   readonly #link: ControlLink
   readonly #blockBytes: number
@@ -73,6 +77,7 @@ export class Reception {
     this.bytes = spec.entry.size
     this.dataBytes = spec.entry.dataBytes
     this.#host = host
+    this.log = new ReceptionLog((line) => host.log(line), spec)
     this.#link = link
     link.waitFor(spec.silenceMs)
     this.joins = new JoinRequests((frame) => !this.#isEnded && link.send(frame))
@@ -111,7 +116,7 @@ export class Reception {
         isAsking: (index) => this.#machine.pulls.isAsking(index),
         closing: () => this.#reports.count(),
         post: (event) => this.#loop.post(event),
-        warn: (event, fields) => this.#log('warn', event, fields),
+        warn: (event, fields) => this.log.line('warn', event, fields),
       },
     )
     this.#reports = new ReceptionReports(host.engine, this.#feeds)
@@ -259,11 +264,14 @@ export class Reception {
         return this.#run(copy, () => ({ type: 'copied', offset, length }), 'storageFailed')
       }
       case 'sum':
-        return this.#loop.post({ type: 'summed', fileDigest: this.#sum(command.digests) })
+        return this.#loop.post({
+          type: 'summed',
+          fileDigest: this.log.summed(this.#sum(command.digests)),
+        })
       case 'publish':
         return this.#run(this.#publish(), () => ({ type: 'published' }), 'storageFailed')
       case 'log':
-        return this.#log('warn', command.event, command.fields)
+        return this.log.line('warn', command.event, command.fields)
       case 'end':
         return this.#end(command.failure, command.keepPartial)
       default:
@@ -360,7 +368,7 @@ export class Reception {
     // This transfer may go on for its mates: it writes the name no more, and the next one may.
     this.#host.unclaim(this)
     const { pulledBytes } = this.#machine.pulls
-    this.#log('info', 'published', { bytes: this.bytes, pulledBytes })
+    this.log.published(pulledBytes)
   }
 
   #run(work: Promise<void>, ok: () => NodeEvent, failed: 'prepareFailed' | 'storageFailed'): void {
@@ -383,7 +391,7 @@ export class Reception {
 
   #crash(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    this.#log('error', 'defect', { text })
+    this.log.line('error', 'defect', { text })
     this.#link.send({ type: 'failed', code: 'ERR_FR_INTERNAL', text: String(error) })
     this.#end({ code: 'ERR_FR_INTERNAL', text: String(error) }, false)
   }
@@ -396,8 +404,8 @@ export class Reception {
     this.joins.end()
     this.#reports.closed()
     const { servedBytes } = this.#feeds.pulls
-    if (servedBytes > 0) this.#log('info', 'served', { bytes: servedBytes })
-    if (failure !== null) this.#log('warn', 'failed', { code: failure.code, text: failure.text })
+    if (servedBytes > 0) this.log.line('info', 'served', { bytes: servedBytes })
+    if (failure !== null) this.log.failed(failure)
     if (this.#transfer !== undefined) {
       this.#host.router.forget(this.#transfer)
       this.#host.engine.closeTransfer(this.#transfer)
@@ -412,18 +420,9 @@ export class Reception {
   async #release(keepPartial: boolean): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
     await this.#partial.release(keepPartial, (id, error) => {
-      this.#log('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
+      this.log.line('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
     })
     if (this.#hasClaim) this.#host.unclaim(this)
     this.#resolveDone(this.#partial.isPublished)
-  }
-
-  #log(
-    level: 'info' | 'warn' | 'error',
-    event: string,
-    fields: Readonly<Record<string, string | number | null>>,
-  ): void {
-    const name = this.spec.entry.name
-    this.#host.log({ level, event, fields: { transfer: this.spec.transfer, name, ...fields } })
   }
 }

@@ -248,6 +248,37 @@ describe('fr keygen', () => {
   })
 })
 
+describe('the log of a node', () => {
+  it('says who sent what, how long it took, and what arrived', async () => {
+    const node = await world.node('logged', ['--log-format', 'json'])
+    world.file('logged.bin', 300_000)
+    const run = await world.run(['push', 'logged.bin', '--json', '--to', node.address])
+    expect(run.status).toBe(0)
+    const { transfer, nodes } = run.lines.at(-1) as {
+      transfer: string
+      nodes: { digest: string }[]
+    }
+    const about = {
+      transfer,
+      name: 'logged.bin',
+      sender: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      bytes: 300_000,
+    }
+    const logged = () =>
+      node.stderr
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+    const published = () => logged().find((line) => line.event === 'published')
+    await node.until('line of the outcome', () => published() !== undefined)
+    expect(logged().find((line) => line.event === 'offered')).toMatchObject(about)
+    expect(published()).toMatchObject({ ...about, digest: nodes[0]?.digest })
+    expect(published().seconds).toBeGreaterThan(0)
+    const rate = about.bytes / published().seconds
+    expect(published().rateBytesPerSecond).toBe(Math.round(rate))
+  })
+})
+
 describe('fr digest', () => {
   it('prints one line, in the algorithm asked for', async () => {
     world.file('digested', 200_000)

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeStatus } from '../../src/api/types.js'
 import { statusLines } from '../../src/cli/render-status.js'
-import { painter } from '../../src/cli/render-text.js'
+import { displayWidth, painter } from '../../src/cli/render-text.js'
 
 const plain = painter(false)
 const MIB = 1024 * 1024
@@ -52,15 +52,36 @@ describe('statusLines', () => {
       'up         2h03m',
       'data       /srv/data, 80.0 GiB free',
       'transfers  1',
-      'transfer  name       role          size  landed  verified         in' +
-        '        out   ETA  waits for',
-      'ff00      model.bin  receiving  128 MiB     50%       25%  25.0 MB/s' +
-        '  12.5 MB/s  3.2s  origin',
-      'transfer  relays to        queued  in flight',
-      'ff00      10.0.0.3:7400  1.00 MiB   64.0 KiB',
-      'ff00      10.0.0.4:7400  9.00 MiB        0 B  lagging',
+      'ff00  model.bin',
+      '  receiving 128 MiB, 50% landed, 25% verified, in 25.0 MB/s, out 12.5 MB/s, ' +
+        'ETA 3.2s, waits for origin',
+      '  relays to        queued  in flight',
+      '  10.0.0.3:7400  1.00 MiB   64.0 KiB',
+      '  10.0.0.4:7400  9.00 MiB        0 B  lagging',
       'counters   openFeeds=3',
     ]))
+  it.each([80, 120])('fits %d columns', (columns) => {
+    const [transfer] = status.transfers
+    const counters = Object.fromEntries(
+      Array.from({ length: 40 }, (_, n) => [`counter${n}`, n + 1]),
+    )
+    const relays = [
+      { node: `${'n'.repeat(200)}:7400`, queuedBytes: MIB, unackedBytes: 0, isLagging: true },
+    ]
+    const long = { ...transfer, transfer: 'f'.repeat(32), name: '\u7bc0'.repeat(200), relays }
+    const lines = statusLines(
+      { ...status, transfers: [long], counters } as NodeStatus,
+      plain,
+      columns,
+    )
+    for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(columns)
+    expect(lines).toContain(
+      `${'f'.repeat(32)}  ${'\u7bc0'.repeat(Math.floor((columns - 35) / 2))}~`,
+    )
+    expect(lines.join('\n')).toContain(':7400  1.00 MiB        0 B  lagging')
+    expect(lines.join(' ')).toContain('counter39=40')
+  })
+
   it('shows an idle node', () =>
     expect(
       statusLines({ ...status, name: null, transfers: [], counters: {} }, plain).slice(-1),
