@@ -69,10 +69,19 @@ export const errorTable = {
     retryable: false,
     native: 10,
   },
+  ERR_FR_DATA_DIR_GONE: {
+    meaning: 'the data directory is not at its path any more',
+    retryable: true,
+    native: 15,
+  },
   ERR_FR_DATA_DIR_LOCKED: {
     meaning: 'another node serves this data directory',
     retryable: false,
     native: 11,
+  },
+  ERR_FR_ATTRIBUTES: {
+    meaning: 'the file system of the node cannot keep an attribute of the file',
+    retryable: false,
   },
   ERR_FR_LISTEN: { meaning: 'the address cannot be listened on', retryable: false },
   ERR_FR_KEY: { meaning: 'the key is missing, too short, or readable by others', retryable: false },

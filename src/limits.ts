@@ -191,6 +191,15 @@ export const limits = {
   fallocateStepBytes: 64 * MIB,
   keepPartialsSeconds: 7 * 24 * 3600,
   minFreeBytes: 64 * MIB,
+  /** How often a node looks whether its data directory is still at its path. */
+  lookMs: 1_000,
+  /** A look that takes longer is told in the status. */
+  lookLateMs: 1_000,
+  /** Names of kept partial files in a status, and what is kept of one in the name of the file. */
+  keptNames: 8,
+  keptNameChars: 64,
+  /** Warnings of one node in its `complete`. */
+  warningsPerNode: 8,
 
   // --- trace of a push ---
   /** Events of one trace; more are counted and left out. About 130 bytes each. */
@@ -268,3 +277,13 @@ relation(
   blockBytesFor(limits.hashSmallFileBytes) <= limits.hashInlineBytes,
   'a block of a small file is hashed at once',
 )
+
+/** Bytes in the unit of their size, two or three digits: `96 MiB`, `1.5 GiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+  let power = 0
+  while (power < units.length - 1 && bytes >= 999.5 * 1024 ** power) power++
+  const value = bytes / 1024 ** power
+  const digits = power === 0 || value >= 9.95 ? 0 : 1
+  return `${value.toFixed(digits)} ${units[power]}`
+}

@@ -92,6 +92,8 @@ export type EngineEvent =
       readonly stream: number
       readonly code: FrErrorCode
       readonly errno: number
+      /** The operation and the system's words, without a path; may be empty. */
+      readonly text: string
     }
 
 export interface TransferOptions {
@@ -319,6 +321,24 @@ export interface PublishSpec {
   readonly noClobber: boolean
 }
 
+/** What a file system does not keep of a published file. */
+export type LostAttribute = 'mode' | 'mtime'
+
+/** A partial once its bytes are durable. */
+export interface FlushedFile {
+  readonly size: number
+  /** Bytes on the disk: fewer than `size` where there are holes, or the disk compresses. */
+  readonly allocatedBytes: number
+  /** Its size or mtime moved while it was flushed. */
+  readonly wasTouched: boolean
+}
+
+/** A partial that nobody in this process holds open. */
+export interface Leftover {
+  readonly id: string
+  readonly allocatedBytes: number
+}
+
 /**
  * Files. Names are bytes, relative, and confined to the data directory by the kernel
  * (openat2 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS). Rejections are FrError.
@@ -336,9 +356,18 @@ export interface Storage {
    *  DATA/.fastreplica; ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED. */
   openDataDir(path: string): Promise<DataDirHandle>
   /**
+   * Looks the path up again. True: another directory is there now, or what is in .fastreplica was
+   * removed; the handle stands for what is there from now on, and partials that were open can be
+   * published no more. A directory that was moved elsewhere, or whose disk was unmounted, is
+   * ERR_FR_DATA_DIR_GONE, one that is not writable ERR_FR_DATA_DIR, one that another node serves
+   * ERR_FR_DATA_DIR_LOCKED; nothing has changed then, and it may be asked again.
+   */
+  refreshDataDir(dir: DataDirHandle): Promise<boolean>
+  /**
    * Refuses what could not be published later: ERR_FR_NAME (empty, absolute, `.`, `..`, empty
    * component, NUL, over-long, under .fastreplica, a symlink anywhere, a file where a directory
-   * must be), ERR_FR_EXISTS, ERR_FR_IS_DIRECTORY. Directories that are missing are no refusal:
+   * must be, a directory that is not writable, a file that may not be replaced), ERR_FR_EXISTS,
+   * ERR_FR_IS_DIRECTORY. Directories that are missing are no refusal where they can be made:
    * `publish` makes them.
    */
   checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void>
@@ -350,17 +379,27 @@ export interface Storage {
   createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle>
   /** Copies verified bytes from scratch into the partial. */
   copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void>
+  /** Tries out on a partial what `publish` will do with it, and answers as `publish` will. */
+  probe(dir: DataDirHandle, spec: PublishSpec): Promise<readonly LostAttribute[]>
+  /** Makes the bytes of a partial durable; what is seen then tells whether others were at it. */
+  flush(file: FileHandle): Promise<FlushedFile>
   /**
-   * fdatasync, mode (setuid, setgid and sticky bits stripped), mtime, rename, fsync of directories.
+   * Mode (setuid, setgid and sticky bits stripped), mtime, fsync, rename, fsync of directories.
+   * Resolves to what the file system did not keep. ERR_FR_DATA_DIR_GONE when the directory is not
+   * at its path; ERR_FR_IO when the partial has another size than it was made with.
    */
-  publish(dir: DataDirHandle, spec: PublishSpec): Promise<void>
+  publish(dir: DataDirHandle, spec: PublishSpec): Promise<readonly LostAttribute[]>
+  /** Gives back what of a partial was allocated ahead and never written. */
+  trim(file: FileHandle): Promise<void>
   /** Removes a partial; a missing one is no error. */
   discard(dir: DataDirHandle, id: string): Promise<void>
   /**
    * Removes partials untouched (ctime) for this long, except those in use; resolves to their
-   * number.
+   * number. Those that stay are trimmed.
    */
   expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number>
+  /** Partials that are not in use, at most 65,536. */
+  listPartials(dir: DataDirHandle): Promise<readonly Leftover[]>
   /** Bytes an ordinary user may still write. */
   freeBytes(dir: DataDirHandle): Promise<number>
   /** 128-bit id kept in DATA/.fastreplica/node-id, made on first use; 32 hex digits. */

@@ -50,6 +50,11 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void create_partial(const Napi::CallbackInfo& info);
   void copy_in(const Napi::CallbackInfo& info);
   void publish(const Napi::CallbackInfo& info);
+  void probe(const Napi::CallbackInfo& info);
+  void flush(const Napi::CallbackInfo& info);
+  void trim(const Napi::CallbackInfo& info);
+  void refresh_data_dir(const Napi::CallbackInfo& info);
+  void list_partials(const Napi::CallbackInfo& info);
   void discard(const Napi::CallbackInfo& info);
   void expire_partials(const Napi::CallbackInfo& info);
   void free_bytes(const Napi::CallbackInfo& info);
@@ -66,6 +71,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void run(const Napi::CallbackInfo& info, bool names, std::function<Done()> work);
   // The same for work on a data directory, whose handle is `info[1]`.
   void run_in(const Napi::CallbackInfo& info, std::function<Done(DataDir&)> work);
+  struct Publication;
+  static Publication publication_at(const Napi::CallbackInfo& info);
   static void answer(Engine& engine, double operation, const Done& done);
 
   static void call_js(napi_env env, napi_value callback, void* context, void* data);

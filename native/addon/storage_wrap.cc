@@ -1,8 +1,6 @@
 // Storage for JavaScript: each call takes an operation number, runs on a disk thread, and is
 // answered by one kDone event.
-#include <unistd.h>
-
-#include <cerrno>
+#include <string_view>
 
 #include "../core/source.h"
 #include "engine_wrap.h"
@@ -14,9 +12,11 @@ void EngineWrap::answer(Engine& engine, double operation, const Done& done) {
   Event event{{static_cast<double>(EventType::kDone), operation,
                static_cast<double>(done.status.code), static_cast<double>(done.status.sys_errno)}};
   for (int i = 0; i < 5; i++) event.v[4 + i] = done.result[i];
-  event.v[kSideLength] = static_cast<double>(done.text.size());
+  const bool has_failed = !done.status.ok() && done.status.what != nullptr;
+  const std::string_view text = has_failed ? done.status.what : std::string_view(done.text);
+  event.v[kSideLength] = static_cast<double>(text.size());
   batch.events.push_back(event);
-  batch.side.assign(done.text.begin(), done.text.end());
+  batch.side.assign(text.begin(), text.end());
   engine.outbox().post(batch);
 }
 
@@ -116,37 +116,79 @@ void EngineWrap::copy_in(const Napi::CallbackInfo& info) {
       });
 }
 
-// publish(operation, dir, file, id, name, mode, seconds, nanos, noClobber)
-void EngineWrap::publish(const Napi::CallbackInfo& info) {
+struct EngineWrap::Publication {
   PublishRequest request;
-  const uint32_t handle = handle_at(info, 1, "dir");
-  request.file = handle_at(info, 2, "file");
-  const std::string id = text_at(info, 3, "id");
-  const std::string name = bytes_at(info, 4, "name");
-  request.mode = static_cast<uint32_t>(number_at(info, 5, "mode", 07777));
-  if (!info[6].IsNumber()) throw Napi::TypeError::New(info.Env(), "mtime: no seconds");
-  request.mtime_seconds = info[6].As<Napi::Number>().Int64Value();
-  request.mtime_nanos = static_cast<uint32_t>(number_at(info, 7, "mtime", 999'999'999));
-  request.no_clobber = flag_at(info, 8);
-  const auto operation = static_cast<double>(number_at(info, 0, "operation"));
-  Engine* const engine = engine_.get();
-  if (!engine->is_running()) throw_status(info.Env(), {Code::ERR_FR_CLOSED, 0});
-  auto rename = [engine, operation, dirs = dirs_, handle, request, id, name]() mutable {
-    auto it = dirs->find(handle);
+  std::string id;
+  std::string name;
+
+  Done run(DataDir& dir, bool is_probe) {
     request.id = id;
     request.name = name;
-    answer(*engine, operation,
-           {it == dirs->end() ? Status{Code::ERR_FR_CLOSED, 0} : it->second->publish(request)});
-  };
-  // The long part, writing the bytes out, does not hold up work on names.
-  const bool taken = engine->on_disk(false, [engine, operation, request, rename] {
-    const FileRef file = file_table_get(request.file);
-    if (file == nullptr) return answer(*engine, operation, {{Code::ERR_FR_CLOSED, 0}});
-    if (fdatasync(file->fd) != 0) return answer(*engine, operation, {status_of_errno(errno)});
-    if (!engine->on_disk(true, rename)) answer(*engine, operation, {{Code::ERR_FR_CLOSED, 0}});
+    uint32_t lost = 0;
+    Done done{is_probe ? dir.probe(request, &lost) : dir.publish(request, &lost)};
+    done.result[0] = lost;
+    return done;
+  }
+};
+
+EngineWrap::Publication EngineWrap::publication_at(const Napi::CallbackInfo& info) {
+  Publication made;
+  made.request.file = handle_at(info, 2, "file");
+  made.id = text_at(info, 3, "id");
+  made.name = bytes_at(info, 4, "name");
+  made.request.mode = static_cast<uint32_t>(number_at(info, 5, "mode", 07777));
+  if (!info[6].IsNumber()) throw Napi::TypeError::New(info.Env(), "mtime: no seconds");
+  made.request.mtime_seconds = info[6].As<Napi::Number>().Int64Value();
+  made.request.mtime_nanos = static_cast<uint32_t>(number_at(info, 7, "mtime", 999'999'999));
+  made.request.no_clobber = flag_at(info, 8);
+  return made;
+}
+
+// publish(operation, dir, file, id, name, mode, seconds, nanos, noClobber) -> lost
+void EngineWrap::publish(const Napi::CallbackInfo& info) {
+  run_in(info,
+         [made = publication_at(info)](DataDir& dir) mutable { return made.run(dir, false); });
+}
+
+// probe(operation, and as of publish) -> lost
+void EngineWrap::probe(const Napi::CallbackInfo& info) {
+  run_in(info, [made = publication_at(info)](DataDir& dir) mutable { return made.run(dir, true); });
+}
+
+// flush(operation, file) -> size, allocated, touched
+void EngineWrap::flush(const Napi::CallbackInfo& info) {
+  run(info, false, [file = handle_at(info, 1, "file")]() -> Done {
+    FlushedFile found;
+    Done done{fr::flush(file, &found)};
+    done.result[0] = static_cast<double>(found.size);
+    done.result[1] = static_cast<double>(found.allocated);
+    done.result[2] = found.was_touched ? 1 : 0;
+    return done;
   });
-  if (!taken) throw_status(info.Env(), {Code::ERR_FR_LIMIT, 0});
-  if (pending_++ == 0) napi_ref_threadsafe_function(info.Env(), wake_);
+}
+
+// trim(operation, file)
+void EngineWrap::trim(const Napi::CallbackInfo& info) {
+  run(info, false, [file = handle_at(info, 1, "file")]() -> Done { return {fr::trim(file)}; });
+}
+
+// refreshDataDir(operation, dir) -> replaced
+void EngineWrap::refresh_data_dir(const Napi::CallbackInfo& info) {
+  run_in(info, [](DataDir& dir) {
+    bool was_replaced = false;
+    Done done{dir.refresh(&was_replaced)};
+    done.result[0] = was_replaced ? 1 : 0;
+    return done;
+  });
+}
+
+// listPartials(operation, dir) -> text
+void EngineWrap::list_partials(const Napi::CallbackInfo& info) {
+  run_in(info, [](DataDir& dir) {
+    Done done;
+    done.status = dir.list(&done.text);
+    return done;
+  });
 }
 
 void EngineWrap::discard(const Napi::CallbackInfo& info) {

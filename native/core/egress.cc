@@ -321,7 +321,7 @@ ssize_t Lane::push_piped(OutFeed& feed) {
     if (taken <= 0) {
       // 0 is the end of the file: it is shorter than what was announced.
       const Status why =
-          taken == 0 ? Status{Code::ERR_FR_SOURCE_CHANGED, 0} : status_of_errno(errno);
+          taken == 0 ? Status{Code::ERR_FR_SOURCE_CHANGED, 0} : status_of_errno(errno, "read");
       fail_stream(*feed.transfer, *feed.stream, why);
       return 0;
     }

@@ -15,8 +15,8 @@ enum class EventType : int {
   kLanded = 1,      // transfer, stream, scratch, offset, length
   kDigests = 2,     // transfer, feed, stream, relay, offset, length; bytes: the payload
   kFeedClosed = 3,  // transfer, feed, code (0: clean end), errno
-  kFileFailed = 4,  // transfer, stream, code, errno
-  kDone = 5,        // operation, code, errno, result[0..4]; bytes: a text result
+  kFileFailed = 4,  // transfer, stream, code, errno; bytes: the system call
+  kDone = 5,        // operation, code, errno, result[0..4]; bytes: a text result, or Status::what
 };
 
 // The last two numbers are offset and length in the side buffer, for the types that have bytes.
@@ -47,7 +47,7 @@ class Outbox {
       const double side_base = static_cast<double>(held_.side.size());
       for (Event& event : batch.events) {
         const auto type = static_cast<EventType>(static_cast<int>(event.v[0]));
-        if (type == EventType::kDigests || type == EventType::kDone)
+        if (type != EventType::kLanded && type != EventType::kFeedClosed)
           event.v[kSideOffset] += side_base;
         held_.events.push_back(event);
       }

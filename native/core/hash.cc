@@ -192,11 +192,14 @@ Status read_fully(const File& file, uint8_t* into, size_t bytes, uint64_t offset
     if (got < 0) {
       if (errno == EINTR) continue;
       if (cached_only && errno == EAGAIN) return {Code::ERR_FR_IO, EAGAIN};
-      return status_of_errno(errno);
+      return status_of_errno(errno, "read");
     }
     // The end of the file came early. Of a partial, which only we write, that is no change of a
     // source.
-    if (got == 0) return {file.is_source ? Code::ERR_FR_SOURCE_CHANGED : Code::ERR_FR_IO, 0};
+    if (got == 0) {
+      if (file.is_source) return {Code::ERR_FR_SOURCE_CHANGED, 0};
+      return {Code::ERR_FR_IO, 0, "the file is shorter than what was written to it"};
+    }
     into += got, offset += static_cast<uint64_t>(got), bytes -= static_cast<size_t>(got);
   }
   return kOkStatus;

@@ -355,7 +355,7 @@ ssize_t Lane::land_spliced(InFeed& feed, size_t want) {
         continue;
       }
     }
-    fail_stream(*feed.transfer, *feed.stream, status_of_errno(error));
+    fail_stream(*feed.transfer, *feed.stream, status_of_errno(error, "write"));
     fresh_lane_pipe();  // the next feed must not get these bytes
     feed.left -= static_cast<uint64_t>(got);
     feed.at += static_cast<uint64_t>(got);
@@ -376,7 +376,7 @@ ssize_t Lane::land_copied(InFeed& feed, size_t want) {
                                static_cast<off_t>(feed.at) + done);
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) {
-      fail_stream(*feed.transfer, *feed.stream, status_of_errno(put < 0 ? errno : EIO));
+      fail_stream(*feed.transfer, *feed.stream, status_of_errno(put < 0 ? errno : EIO, "write"));
       feed.left -= static_cast<uint64_t>(got);
       feed.at += static_cast<uint64_t>(got);
       if (feed.left == 0) feed.state = InFeed::State::kHeader;

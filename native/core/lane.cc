@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <string_view>
 #include <system_error>
 
 namespace fr {
@@ -298,9 +299,14 @@ void Lane::fail_stream(Transfer& transfer, Stream& stream, Status why) {
   if (stream.failed) return;
   stream.failed = true;
   report_stream(transfer, stream);
-  batch_.events.push_back({{static_cast<double>(EventType::kFileFailed),
-                            static_cast<double>(transfer.id), static_cast<double>(stream.id),
-                            static_cast<double>(why.code), static_cast<double>(why.sys_errno)}});
+  Event event{{static_cast<double>(EventType::kFileFailed), static_cast<double>(transfer.id),
+               static_cast<double>(stream.id), static_cast<double>(why.code),
+               static_cast<double>(why.sys_errno)}};
+  const std::string_view what = why.what == nullptr ? "" : why.what;
+  event.v[kSideOffset] = static_cast<double>(batch_.side.size());
+  event.v[kSideLength] = static_cast<double>(what.size());
+  batch_.side.insert(batch_.side.end(), what.begin(), what.end());
+  batch_.events.push_back(event);
   const std::vector<Feed*> feeds = transfer.feeds;
   for (Feed* feed : feeds) {
     if (!feed->is_out) continue;

@@ -20,6 +20,8 @@ struct [[nodiscard]] Status {
   Code code = Code::kOk;
   // errno behind the code, 0 where there is none.
   int sys_errno = 0;
+  // A literal: the system call that failed, or, of a refused name, what is wrong with it.
+  const char* what = nullptr;
 
   bool ok() const { return code == Code::kOk; }
 };
@@ -31,6 +33,8 @@ constexpr Code code_of_errno(int error) {
   return error == ENOSPC || error == EDQUOT ? Code::ERR_FR_NO_SPACE : Code::ERR_FR_IO;
 }
 
-constexpr Status status_of_errno(int error) { return Status{code_of_errno(error), error}; }
+constexpr Status status_of_errno(int error, const char* call) {
+  return Status{code_of_errno(error), error, call};
+}
 
 }  // namespace fr

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,8 @@
 
 #include "file_table.h"
 #include "status.h"
+
+struct stat;
 
 namespace fr {
 
@@ -40,7 +43,29 @@ void punch_range(File& file, uint64_t offset, uint64_t length) noexcept;
 // Starts writing the range to disk without waiting for it.
 Status writeback(File& file, uint64_t offset, uint64_t length) noexcept;
 
+struct FlushedFile {
+  uint64_t size = 0;
+  uint64_t allocated = 0;    // bytes on the disk
+  bool was_touched = false;  // size or mtime moved while the file was flushed
+};
+
+// Makes the bytes of a partial durable, and says what the file is then.
+Status flush(uint32_t file, FlushedFile* out) noexcept;
+
+// Gives back what was allocated and never written; nothing is allocated ahead any more. Must run on
+// the thread that allocates.
+Status trim(uint32_t file) noexcept;
+
+// Gives back the disk blocks of a file that hold nothing. A saving, so that nothing is reported.
+void trim_holes(int fd) noexcept;
+
 // --- the data directory ------------------------------------------------------------------------
+
+struct NamePlace;
+
+// Attributes that a file system did not keep.
+inline constexpr uint32_t kLostMode = 1;
+inline constexpr uint32_t kLostTime = 2;
 
 struct PublishRequest {
   uint32_t file = 0;      // handle of the partial
@@ -64,44 +89,68 @@ class DataDir {
   DataDir(const DataDir&) = delete;
   DataDir& operator=(const DataDir&) = delete;
 
+  // Looks the path up again. Where another directory is there now, or ours has lost what is in
+  // .fastreplica, goes over to what is there (`*was_replaced`): partials that are in use are lost,
+  // and removed where they were. ERR_FR_DATA_DIR_GONE when no directory is at the path, or one of
+  // another file system that is no mount; ERR_FR_DATA_DIR when it is not writable;
+  // ERR_FR_DATA_DIR_LOCKED. After an error everything is as before.
+  Status refresh(bool* was_replaced) noexcept;
+
   // 128 random bits kept in .fastreplica/node-id, made on first use and made again when the file
   // does not hold them; 32 lower-case hex digits.
   Status node_id(std::string* out) noexcept;
 
-  // Refuses now what publish would refuse later. ERR_FR_NAME: not a relative path of plain
-  // components of at most 255 bytes and 4096 in all, the reserved `.fastreplica`; a symlink, a
-  // non-directory, a closed directory or a mount point on the way; something at the end that is no
-  // regular file. ERR_FR_IS_DIRECTORY: a directory is at the end. ERR_FR_EXISTS: anything else is
-  // there and `no_clobber`.
+  // Refuses now what publish would refuse later, as far as it can be known. ERR_FR_NAME: not a
+  // relative path of plain components of at most 255 bytes and 4096 in all, the reserved
+  // `.fastreplica`; a symlink, a non-directory, a closed directory or a mount point on the way; a
+  // component that the file system does not take; something at the end that is no regular file or
+  // may not be replaced. ERR_FR_IS_DIRECTORY: a directory is at the end. ERR_FR_EXISTS: anything
+  // else is there and `no_clobber`.
   Status check_name(std::string_view name, bool no_clobber) noexcept;
 
   // A sparse 0600 file of `size` bytes; handle into `*file`. `id`: 1 to 128 bytes of
   // [0-9a-zA-Z._-], not starting with a dot. ERR_FR_EXISTS when a partial of that id is there.
   Status create_partial(std::string_view id, uint64_t size, uint32_t* file) noexcept;
 
+  // Tries out on a partial what publish will do with it, and leaves it as it was. `*lost`: kLost
+  // bits of what the file system will not keep.
+  Status probe(const PublishRequest& request, uint32_t* lost) noexcept;
+
   // Makes the file durable with its mode and mtime, then lets it appear under its name: missing
-  // parent directories are made (0755), the rename is atomic, the directories are synced. Errors
-  // as of check_name, and ERR_FR_NO_SPACE, ERR_FR_IO. After an error the partial is still there,
-  // unless only the final sync failed.
-  Status publish(const PublishRequest& request) noexcept;
+  // parent directories are made (0755), the rename is atomic, the directories are synced. `*lost`
+  // as of probe. Errors as of check_name, and ERR_FR_NO_SPACE, ERR_FR_IO, and ERR_FR_DATA_DIR_GONE
+  // when the directory is not at its path. After an error the partial is still there, unless only
+  // the final sync failed.
+  Status publish(const PublishRequest& request, uint32_t* lost = nullptr) noexcept;
 
   // Removes a partial; a missing one is no error.
   Status discard(std::string_view id) noexcept;
 
   // Removes partials that were not touched (ctime) for this long and that nobody in this process
-  // holds open through a FileRef. Their number goes to `*removed`.
+  // holds open through a FileRef. Their number goes to `*removed`. Those that stay give back what
+  // was allocated and never written.
   Status expire(uint64_t older_than_seconds, uint64_t* removed) noexcept;
+
+  // Partials that nobody in this process holds open, a line each: id, space, bytes on the disk.
+  Status list(std::string* out) noexcept;
 
   // Bytes an ordinary user may still write.
   Status free_bytes(uint64_t* out) const noexcept;
 
  private:
   DataDir() = default;
-  Status prepare(const char* path);
+  // `before`: what was open for the path until now; nothing but its lock is taken over.
+  Status prepare(const char* path, const DataDir* before);
+  Status lock(const DataDir* before);
+  Status check_writable() const;
+  // What is at the path: this directory, or one that refresh may go over to.
+  Status check_path(bool* is_ours) const;
   bool is_in_use(const std::string& id) const;
-  Status find_place(std::string_view name, bool no_clobber, bool create, int* parent,
-                    std::string* last) const;
+  Status each_partial(const std::function<void(const std::string&, const struct stat&)>& see);
+  Status find_place(std::string_view name, bool create, NamePlace* place) const;
+  Status find_partial(const PublishRequest& request, FileRef* out) const;
 
+  std::string path_;   // of DATA, as it was given
   int root_ = -1;      // DATA
   int control_ = -1;   // DATA/.fastreplica
   int partials_ = -1;  // DATA/.fastreplica/partials

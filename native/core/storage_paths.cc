@@ -16,7 +16,9 @@ namespace {
 
 constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 
-constexpr Status kBadName{Code::ERR_FR_NAME, 0};
+constexpr Status bad_name(const char* why, int error = 0) {
+  return {Code::ERR_FR_NAME, error, why};
+}
 
 // No component may be a symlink, a way out, or a mount point.
 int open_beneath(int from, const char* path) {
@@ -56,48 +58,73 @@ int open_below(int from, const char* path, Confine confine) {
   return confine == Confine::kKernel ? open_beneath(from, path) : open_step(from, path);
 }
 
-Status of_lookup(int error) {
+Status of_lookup(int error, const char* call) {
   switch (error) {
-    case ELOOP:         // a symlink
-    case ENOTDIR:       // a file in the middle; with O_NOFOLLOW|O_DIRECTORY also a symlink
-    case EXDEV:         // a mount point
-    case ENAMETOOLONG:  // a file system with shorter names than we allow
-    case EINVAL:        // or with fewer characters
+    case ELOOP:
+      return bad_name("a symlink is in its way", error);
+    case ENOTDIR:  // with O_NOFOLLOW|O_DIRECTORY also a symlink
+      return bad_name("what should be a directory is none", error);
+    case EXDEV:
+      return bad_name("another file system is mounted in its way", error);
+    case ENAMETOOLONG:
+      return bad_name("it is too long for the file system", error);
+    case EINVAL:
     case EILSEQ:
-    case EACCES:  // a directory that is closed to us
-      return {Code::ERR_FR_NAME, error};
+      return bad_name("it has characters that the file system does not take", error);
+    case EACCES:
+    case EPERM:
+      return bad_name("the system does not allow it there", error);
     default:
-      return status_of_errno(error);
+      return status_of_errno(error, call);
   }
 }
 
 Status make_child(int parent, const char* component) {
   if (mkdirat(parent, component, 0755) != 0) {
     // Somebody else made it meanwhile; what it is shows when it is opened.
-    return errno == EEXIST ? kOkStatus : of_lookup(errno);
+    return errno == EEXIST ? kOkStatus : of_lookup(errno, "mkdir");
   }
   return sync_fd(parent);
 }
 
-// From directory to directory, making what is missing.
-Status walk(int root, const std::string& path, bool create, Confine confine, Fd* parent) {
-  Fd here;
+// From directory to directory, making what is missing or stopping in front of it.
+Status walk(int root, const std::string& path, bool create, Confine confine, NamePlace* place) {
+  Fd here(open_below(root, ".", confine));
+  if (here.get() < 0) return of_lookup(errno, "open");
   for (size_t at = 0; at < path.size();) {
     const size_t end = std::min(path.find('/', at), path.size());
     const std::string component = path.substr(at, end - at);
-    const int from = at == 0 ? root : here.get();
-    int fd = open_below(from, component.c_str(), confine);
+    int fd = open_below(here.get(), component.c_str(), confine);
     if (fd < 0 && errno == ENOENT) {
-      if (!create) return kOkStatus;
-      if (Status made = make_child(from, component.c_str()); !made.ok()) return made;
-      fd = open_below(from, component.c_str(), confine);
+      if (!create) {
+        place->missing = path.substr(at);
+        break;
+      }
+      if (Status made = make_child(here.get(), component.c_str()); !made.ok()) return made;
+      fd = open_below(here.get(), component.c_str(), confine);
     }
-    if (fd < 0) return of_lookup(errno);
+    if (fd < 0) return of_lookup(errno, "open");
     here.reset(fd);
     at = end + 1;
   }
-  *parent = std::move(here);
+  place->parent = std::move(here);
   return kOkStatus;
+}
+
+// Asks the file system whether it could hold an entry of this name.
+Status check_component(int parent, const std::string& component) {
+  struct stat found;
+  if (fstatat(parent, component.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 || errno == ENOENT) {
+    return kOkStatus;
+  }
+  return of_lookup(errno, "stat");
+}
+
+// In a directory with the sticky bit a file is replaced by its owner, the directory's, or root.
+bool is_kept_by_sticky(const struct stat& parent, const struct statx& target) {
+  const uid_t self = geteuid();
+  return (parent.st_mode & S_ISVTX) != 0 && self != 0 && self != parent.st_uid &&
+         self != target.stx_uid;
 }
 
 }  // namespace
@@ -114,15 +141,22 @@ void Fd::reset(int fd) {
 }
 
 Status check_name_bytes(std::string_view name) {
-  if (name.empty() || name.size() > kNameBytesMax) return kBadName;
-  if (name.find('\0') != std::string_view::npos) return kBadName;
+  if (name.empty()) return bad_name("it is empty");
+  if (name.size() > kNameBytesMax) return bad_name("it is longer than 4096 bytes");
+  if (name.find('\0') != std::string_view::npos) return bad_name("it holds a NUL");
+  if (name.front() == '/') return bad_name("it is absolute");
   // A leading, doubled or trailing slash shows as an empty component.
   for (size_t at = 0; at <= name.size();) {
     const size_t end = std::min(name.find('/', at), name.size());
     const std::string_view component = name.substr(at, end - at);
-    if (component.empty() || component == "." || component == "..") return kBadName;
-    if (component.size() > kNameComponentBytesMax) return kBadName;
-    if (at == 0 && is_reserved(component)) return kBadName;
+    if (component.empty()) return bad_name("it has an empty component");
+    if (component == "." || component == "..") {
+      return bad_name("it has a component that is . or ..");
+    }
+    if (component.size() > kNameComponentBytesMax) {
+      return bad_name("a component is longer than 255 bytes");
+    }
+    if (at == 0 && is_reserved(component)) return bad_name(".fastreplica is reserved");
     at = end + 1;
   }
   return kOkStatus;
@@ -133,8 +167,9 @@ Status check_partial_id(std::string_view id) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
            c == '_' || c == '-';
   };
-  if (id.empty() || id.size() > kPartialIdBytesMax || id.front() == '.') return kBadName;
-  return std::all_of(id.begin(), id.end(), is_allowed) ? kOkStatus : kBadName;
+  constexpr Status kBad = bad_name("no id of a partial file");
+  if (id.empty() || id.size() > kPartialIdBytesMax || id.front() == '.') return kBad;
+  return std::all_of(id.begin(), id.end(), is_allowed) ? kOkStatus : kBad;
 }
 
 Confine best_confine(int root) {
@@ -146,29 +181,55 @@ Confine best_confine(int root) {
   return has_openat2 ? Confine::kKernel : Confine::kStepwise;
 }
 
-Status open_parent(int root, std::string_view name, bool create, Confine confine, Fd* parent,
-                   std::string* last) {
+Status open_parent(int root, std::string_view name, bool create, Confine confine,
+                   NamePlace* place) {
   const size_t slash = name.rfind('/');
   const std::string path(name.substr(0, slash == std::string_view::npos ? 0 : slash));
-  last->assign(name.substr(slash == std::string_view::npos ? 0 : slash + 1));
-  parent->reset(-1);
-  if (confine == Confine::kKernel || path.empty()) {
-    parent->reset(open_below(root, path.empty() ? "." : path.c_str(), confine));
-    if (parent->get() >= 0) return kOkStatus;
-    if (errno != ENOENT) return of_lookup(errno);
-    if (!create) return kOkStatus;
+  place->last.assign(name.substr(slash == std::string_view::npos ? 0 : slash + 1));
+  place->missing.clear();
+  if (confine == Confine::kKernel) {
+    place->parent.reset(open_below(root, path.empty() ? "." : path.c_str(), confine));
+    if (place->parent.get() >= 0) return kOkStatus;
+    if (errno != ENOENT) return of_lookup(errno, "open");
   }
-  return walk(root, path, create, confine, parent);
+  return walk(root, path, create, confine, place);
+}
+
+Status check_place(const NamePlace& place, bool no_clobber) {
+  const int parent = place.parent.get();
+  if (faccessat(parent, ".", W_OK | X_OK, AT_EACCESS) != 0) {
+    return bad_name("the directory for it cannot be written to", errno);
+  }
+  if (place.missing.empty()) return check_target(parent, place.last, no_clobber);
+  for (size_t at = 0; at < place.missing.size();) {
+    const size_t end = std::min(place.missing.find('/', at), place.missing.size());
+    const std::string component = place.missing.substr(at, end - at);
+    if (Status status = check_component(parent, component); !status.ok()) return status;
+    at = end + 1;
+  }
+  return check_component(parent, place.last);
 }
 
 Status check_target(int parent, const std::string& last, bool no_clobber) {
-  struct stat found;
-  if (fstatat(parent, last.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
-    return errno == ENOENT ? kOkStatus : of_lookup(errno);
+  struct statx found;
+  struct stat above;
+  constexpr unsigned kWanted = STATX_TYPE | STATX_UID;
+  if (statx(parent, last.c_str(), AT_SYMLINK_NOFOLLOW, kWanted, &found) != 0) {
+    return errno == ENOENT ? kOkStatus : of_lookup(errno, "stat");
   }
-  if (S_ISDIR(found.st_mode)) return {Code::ERR_FR_IS_DIRECTORY, EISDIR};
+  if (S_ISDIR(found.stx_mode)) return {Code::ERR_FR_IS_DIRECTORY, EISDIR};
   if (no_clobber) return {Code::ERR_FR_EXISTS, EEXIST};
-  return S_ISREG(found.st_mode) ? kOkStatus : kBadName;
+  if (!S_ISREG(found.stx_mode)) return bad_name("what is there is no regular file");
+  const uint64_t attributes = found.stx_attributes;
+  if ((attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0) {
+    return bad_name("the file there is marked as unchangeable", EPERM);
+  }
+  if ((attributes & STATX_ATTR_MOUNT_ROOT) != 0)
+    return bad_name("the file there is a mount", EBUSY);
+  if (fstat(parent, &above) == 0 && is_kept_by_sticky(above, found)) {
+    return bad_name("the file there belongs to another user", EPERM);
+  }
+  return kOkStatus;
 }
 
 Status move_file(int from, const std::string& name, int to, const std::string& new_name,
@@ -187,14 +248,14 @@ Status move_file(int from, const std::string& name, int to, const std::string& n
   if (result == 0) return kOkStatus;
   if (errno == EEXIST) return {Code::ERR_FR_EXISTS, errno};
   if (errno == EISDIR) return {Code::ERR_FR_IS_DIRECTORY, errno};
-  return of_lookup(errno);
+  return of_lookup(errno, "rename");
 }
 
 Status sync_fd(int fd) {
   while (fsync(fd) != 0) {
     if (errno == EINTR) continue;
-    if (errno == EINVAL || errno == EROFS) break;
-    return status_of_errno(errno);
+    if (errno == EINVAL) break;
+    return status_of_errno(errno, "fsync");
   }
   return kOkStatus;
 }

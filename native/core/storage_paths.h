@@ -55,12 +55,22 @@ enum class Confine { kKernel, kStepwise };
 // What this process can do; asked of the kernel once.
 Confine best_confine(int root);
 
-// Opens the directory that is to hold the last component of a checked name, and gives that
-// component. With `create`, missing directories are made and their parents synced; without, a
-// missing one leaves `*parent` at -1 and is no error. ERR_FR_NAME: a symlink, a non-directory, a
-// closed directory or a mount point on the way.
-Status open_parent(int root, std::string_view name, bool create, Confine confine, Fd* parent,
-                   std::string* last);
+// Where a checked name belongs: an open directory, and the last component, to be used in it.
+// `missing`: directories that still have to be made below `parent`, separated by slashes.
+struct NamePlace {
+  Fd parent;
+  std::string last;
+  std::string missing;
+};
+
+// Opens the directory that is to hold the last component of a checked name. With `create`, missing
+// directories are made and their parents synced; without, `parent` is the last directory that is
+// there. ERR_FR_NAME: a symlink, a non-directory, a closed directory or a mount point on the way.
+Status open_parent(int root, std::string_view name, bool create, Confine confine, NamePlace* place);
+
+// Whether the name could be published at this place now: the directory is writable, the file
+// system takes the components, and what is there (check_target) may be replaced.
+Status check_place(const NamePlace& place, bool no_clobber);
 
 // Judges what is under `last` in `parent` now; see check_name of storage.h.
 Status check_target(int parent, const std::string& last, bool no_clobber);
@@ -76,7 +86,7 @@ enum class Replace { kAllowed, kNever, kNeverByLink };
 Status move_file(int from, const std::string& name, int to, const std::string& new_name,
                  Replace replace);
 
-// fsync of a file or directory; file systems that cannot sync a directory are forgiven.
+// fsync of a file or directory. Only EINVAL is forgiven: the file system has no fsync for it.
 Status sync_fd(int fd);
 
 }  // namespace fr

@@ -314,10 +314,8 @@ TEST_CASE("a mount point below the data directory is out of bounds") {
   const uint32_t file = land(*dir, "p", "x");
   CHECK(dir->publish({.file = file, .id = "p", .name = "other/x"}).code == Code::ERR_FR_NAME);
   const int root = open(scratch.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  Fd parent;
-  std::string last;
-  CHECK(open_parent(root, "other/x", false, Confine::kStepwise, &parent, &last).code ==
-        Code::ERR_FR_NAME);
+  NamePlace place;
+  CHECK(open_parent(root, "other/x", false, Confine::kStepwise, &place).code == Code::ERR_FR_NAME);
   close(root);
   file_table_remove(file);
 }

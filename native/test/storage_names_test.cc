@@ -174,10 +174,9 @@ TEST_CASE("no symlink is followed, whichever way directories are opened") {
         CHECK(place.dir->check_name(name, false).code == Code::ERR_FR_NAME);
         CHECK(place.publish(name).code == Code::ERR_FR_NAME);
         for (const Confine confine : {Confine::kKernel, Confine::kStepwise}) {
-          Fd parent;
-          std::string last;
-          CHECK(open_parent(root, name, true, confine, &parent, &last).code == Code::ERR_FR_NAME);
-          CHECK(parent.get() == -1);
+          NamePlace found;
+          CHECK(open_parent(root, name, true, confine, &found).code == Code::ERR_FR_NAME);
+          CHECK(found.parent.get() == -1);
         }
       }
     }
@@ -193,8 +192,20 @@ TEST_CASE("a directory that may not be written is refused before the bytes come"
   REQUIRE(mkdir((place / "sealed").c_str(), 0000) == 0);
   REQUIRE(mkdir((place / "open").c_str(), 0777) == 0);
   REQUIRE(chmod((place / "open").c_str(), 0777) == 0);
+  REQUIRE(mkdir((place / "shared").c_str(), 0777) == 0);
+  REQUIRE(chmod((place / "shared").c_str(), 01777) == 0);
+  write_file(place / "shared/of-root", "x");
   const test::AsNobody nobody(place.scratch);
   CHECK(place.dir->check_name("closed/x", false).code == Code::ERR_FR_NAME);
+  // What is missing would have to be made there.
+  CHECK(place.dir->check_name("closed/new/x", false).code == Code::ERR_FR_NAME);
+  CHECK(place.dir->check_name("open/new/x", false).ok());
+  CHECK(place.dir->check_name("shared/x", false).ok());
+  if (test::stat_of(place / "shared/of-root").st_uid != geteuid()) {
+    const Status kept = place.dir->check_name("shared/of-root", false);
+    CHECK(kept.code == Code::ERR_FR_NAME);
+    CHECK(std::string(kept.what) == "the file there belongs to another user");
+  }
   CHECK(place.dir->check_name("sealed/x", false).code == Code::ERR_FR_NAME);
   CHECK(place.dir->check_name("open/x", false).ok());
 }
@@ -205,18 +216,19 @@ TEST_CASE("both ways of opening directories agree on what is allowed") {
   for (const Confine confine : {Confine::kKernel, Confine::kStepwise}) {
     CAPTURE(static_cast<int>(confine));
     const std::string top = confine == Confine::kKernel ? "k" : "s";
-    Fd parent;
-    std::string last;
-    CHECK(open_parent(root, top + "/b/c", false, confine, &parent, &last).ok());
-    CHECK(parent.get() == -1);
-    CHECK(open_parent(root, top + "/b/c", true, confine, &parent, &last).ok());
-    CHECK(parent.get() >= 0);
-    CHECK(last == "c");
+    NamePlace found;
+    CHECK(open_parent(root, top + "/b/c", false, confine, &found).ok());
+    CHECK(found.missing == top + "/b");
+    CHECK(check_place(found, false).ok());
+    CHECK(open_parent(root, top + "/b/c", true, confine, &found).ok());
+    CHECK(found.parent.get() >= 0);
+    CHECK(found.missing.empty());
+    CHECK(found.last == "c");
     CHECK(exists(place / (top + "/b")));
     CHECK_FALSE(exists(place / (top + "/b/c")));
-    CHECK(open_parent(root, "plain", false, confine, &parent, &last).ok());
-    CHECK(parent.get() >= 0);
-    CHECK(last == "plain");
+    CHECK(open_parent(root, "plain", false, confine, &found).ok());
+    CHECK(found.parent.get() >= 0);
+    CHECK(found.last == "plain");
   }
   close(root);
 }

@@ -61,6 +61,7 @@ async function openNode(
       router,
       pool,
       dir,
+      dataDir: checked.dataDir,
       listen,
       keys,
       self,
@@ -112,7 +113,8 @@ class NodeObject implements FrNode {
   }
 
   status(): NodeStatus {
-    const { engine, freeBytes, counters } = this.#service
+    const { engine, store, counters } = this.#service
+    const { freeBytes, problems, lastError, kept } = store
     return {
       event: 'status',
       node: this.address,
@@ -123,6 +125,9 @@ class NodeObject implements FrNode {
       engine: engine.kind,
       dataDir: this.#checked.dataDir,
       freeBytes,
+      problems,
+      lastError,
+      kept,
       transfers: this.#service.views.slice(0, limits.transfersPerNode),
       counters: { ...counters, ...engine.counters() },
     }

@@ -39,6 +39,7 @@ export const optionNames = {
     digest: true,
     engine: true,
     noClobber: true,
+    strict: true,
     uplinkBytesPerSecond: true,
     connectMs: true,
     silenceMs: true,

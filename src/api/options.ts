@@ -27,6 +27,7 @@ export interface CheckedPush {
   readonly algorithm: DigestAlgorithm
   readonly engine: 'native' | 'portable' | undefined
   readonly noClobber: boolean
+  readonly strict: boolean
   readonly allowAdd: boolean
   readonly uplinkBytesPerSecond: number | undefined
   readonly connectMs: number
@@ -67,6 +68,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     hasUploadLimit: false,
   })
   requireBoolean('noClobber', options.noClobber)
+  requireBoolean('strict', options.strict)
   requireBoolean('allowAdd', options.allowAdd)
   requireBoolean('dryRun', options.dryRun)
   if (options.trace !== undefined) requireText('trace', options.trace)
@@ -85,6 +87,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     algorithm: oneOf('digest', options.digest, digests) ?? 'xxh64',
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,
+    strict: options.strict ?? false,
     allowAdd: options.allowAdd ?? false,
     uplinkBytesPerSecond: optionalRate('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
     connectMs: optionalInteger('connectMs', options.connectMs, 1, 600_000) ?? limits.connectMs,

@@ -60,7 +60,7 @@ async function run(
     signal.throwIfAborted()
     if (checked.dryRun) return dryRun(checked, control, source)
     trace = await openTrace(checked, control.transfer.id, log)
-    const { strategy, shape, nodes, name, algorithm, noClobber, allowAdd } = checked
+    const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
     const { connectMs, silenceMs } = checked
     const self = { nodeId: randomId(), incarnation: Date.now() }
     const spec = {
@@ -72,6 +72,7 @@ async function run(
       originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
       algorithm,
       noClobber,
+      strict,
       allowAdd,
       connectMs,
       silenceMs,

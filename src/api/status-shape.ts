@@ -5,7 +5,7 @@
  */
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
-import type { NodeStatus, TransferStatus } from './types.js'
+import type { NodeStatus, StorageError, TransferStatus } from './types.js'
 
 type Check = (value: unknown) => boolean
 type Shape<T> = { readonly [Key in keyof Required<T>]: Check }
@@ -13,6 +13,7 @@ type Shape<T> = { readonly [Key in keyof Required<T>]: Check }
 /** More than a name or a path has. */
 const textChars = 16_384
 const countersMax = 256
+const problemsMax = 16
 
 const text: Check = (value) => typeof value === 'string' && value.length <= textChars
 const amount: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0
@@ -57,6 +58,14 @@ const transfer: Shape<TransferStatus> = {
   waitsFor: orNull(text),
 }
 
+const lastError: Shape<StorageError> = { code: text, text, secondsAgo: amount }
+
+const kept: Shape<NodeStatus['kept']> = {
+  files: amount,
+  bytes: amount,
+  names: list(text, limits.keptNames),
+}
+
 const status: Shape<NodeStatus> = {
   event: one('status'),
   node: text,
@@ -67,6 +76,9 @@ const status: Shape<NodeStatus> = {
   engine: one('native', 'portable'),
   dataDir: text,
   freeBytes: amount,
+  problems: list(text, problemsMax),
+  lastError: orNull((value) => wrongField(value, lastError) === null),
+  kept: (value) => wrongField(value, kept) === null,
   transfers: list((value) => wrongField(value, transfer) === null, limits.transfersPerNode),
   counters: isCounters,
 }

@@ -6,6 +6,7 @@
 import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import type { NodeOutcome, Shape, Strategy } from '../control/types.js'
+import type { Kept, StorageError } from '../runtime/node-store.js'
 import type { NodeProgress, Plan, Progress, PushResult, PushShare } from '../runtime/origin-view.js'
 import type { RelayStatus, TransferStatus } from '../runtime/transfer-status.js'
 
@@ -75,6 +76,11 @@ export interface PushOptions {
   engine?: 'native' | 'portable'
   /** Refuse nodes that already hold the name. */
   noClobber?: boolean
+  /**
+   * Refuse nodes whose file system does not keep the mode and modification time of the file. By
+   * default such a node completes, with a sentence in its `warnings`.
+   */
+  strict?: boolean
   /** The origin's own uplink; it serves the predicted time, the bound and the first second. */
   uplinkBytesPerSecond?: number
   connectMs?: number
@@ -96,7 +102,17 @@ export interface PushOptions {
   signal?: AbortSignal
 }
 
-export type { NodeProgress, Plan, Progress, PushResult, PushShare, RelayStatus, TransferStatus }
+export type {
+  Kept,
+  NodeProgress,
+  Plan,
+  Progress,
+  PushResult,
+  PushShare,
+  RelayStatus,
+  StorageError,
+  TransferStatus,
+}
 
 /** The events of a transfer, as EventEmitter knows them. */
 export interface TransferEvents {
@@ -139,6 +155,12 @@ export interface NodeStatus {
   readonly engine: 'native' | 'portable'
   readonly dataDir: string
   readonly freeBytes: number
+  /** What is wrong with the data directory now, one sentence each; empty: all is well. */
+  readonly problems: readonly string[]
+  /** The last transfer that failed because of the node's disk. */
+  readonly lastError: StorageError | null
+  /** Partial files of transfers that are over. */
+  readonly kept: Kept
   readonly transfers: readonly TransferStatus[]
   readonly counters: Readonly<Record<string, number>>
 }

@@ -21,6 +21,10 @@ export function statusLines(
 ): string[] {
   const fact = (title: string, text: string): string =>
     `${paint('bold', title)}${' '.repeat(titleWidth - title.length)}${text}`
+  const words = (title: string, text: string): string[] => {
+    const [first = '', ...rest] = wrapWords(text, columns - titleWidth)
+    return [fact(title, first), ...rest.map((line) => ' '.repeat(titleWidth) + line)]
+  }
   const name = status.name === null ? '' : `, called ${printable(status.name)}`
   const lines = [
     fact('node', `${printable(status.node)}${name}`),
@@ -28,16 +32,34 @@ export function statusLines(
     fact('version', `${printable(status.version)}, ${status.engine} engine`),
     fact('up', formatDuration(status.uptimeSeconds)),
     fact('data', `${printable(status.dataDir)}, ${formatBytes(status.freeBytes)} free`),
+    ...storeFacts(status).flatMap(([title, text]) => words(title, text)),
     fact('transfers', String(status.transfers.length)),
     ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
   ]
   const counters = Object.entries(status.counters).filter(([, value]) => value !== 0)
   if (counters.length > 0) {
     const text = counters.map(([key, value]) => `${printable(key)}=${value}`).join(' ')
-    const [first = '', ...rest] = wrapWords(text, columns - titleWidth)
-    lines.push(fact('counters', first), ...rest.map((line) => ' '.repeat(titleWidth) + line))
+    lines.push(...words('counters', text))
   }
   return lines
+}
+
+/** How the data directory is, what failed last because of it, what is kept in it. */
+function storeFacts({ problems, lastError, kept }: NodeStatus): [title: string, text: string][] {
+  const health = problems.length === 0 ? 'ok' : problems.map(printable).join('; ')
+  const facts: [string, string][] = [['health', health]]
+  if (lastError !== null) {
+    const ago = formatDuration(lastError.secondsAgo)
+    const error = `${printable(lastError.code)}: ${printable(lastError.text)}`
+    facts.push(['last error', `${error} (${ago} ago)`])
+  }
+  if (kept.files > 0) {
+    const more = kept.files > kept.names.length ? ', ...' : ''
+    const what = `${kept.names.map(printable).join(', ')}${more}`
+    const files = kept.files === 1 ? '1 partial file' : `${kept.files} partial files`
+    facts.push(['kept', `${formatBytes(kept.bytes)} in ${files} of transfers that failed: ${what}`])
+  }
+  return facts
 }
 
 /** A transfer: its id for `fr add`, what it is, how far it is, and its feeds to mates. */

@@ -132,11 +132,8 @@ function peopleView(
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const options: Omit<PushOptions, 'to'> = {
-    noClobber: command.noClobber,
-    allowAdd: command.allowAdd,
-    dryRun: command.dryRun,
-  }
+  const { noClobber, strict, allowAdd, dryRun } = command
+  const options: Omit<PushOptions, 'to'> = { noClobber, strict, allowAdd, dryRun }
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   if (as !== undefined) options.as = as
   if (command.strategy !== undefined) options.strategy = command.strategy

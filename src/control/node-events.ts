@@ -51,7 +51,8 @@ export type NodeEvent =
     }
   | { readonly type: 'copied'; readonly offset: number; readonly length: number }
   | { readonly type: 'summed'; readonly fileDigest: string }
-  | { readonly type: 'published' }
+  /** `warnings`: what could not be kept, one sentence each. */
+  | { readonly type: 'published'; readonly warnings: readonly string[] }
   /** Hashing, copying, publishing or the file itself failed. */
   | { readonly type: 'storageFailed'; readonly code: FrErrorCode; readonly text: string }
   | { readonly type: 'counted'; readonly landedBytes: number }

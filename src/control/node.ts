@@ -158,7 +158,7 @@ export class NodeMachine {
       case 'summed':
         return this.#onSummed(event.fileDigest)
       case 'published':
-        return this.#onPublished(nowMs)
+        return this.#onPublished(event.warnings, nowMs)
       case 'storageFailed':
         if (this.#phase === 'complete') return
         return this.#fail(event.code, event.text)
@@ -335,7 +335,7 @@ export class NodeMachine {
     this.#commands.push({ type: 'publish' })
   }
 
-  #onPublished(nowMs: number): void {
+  #onPublished(warnings: readonly string[], nowMs: number): void {
     if (this.#phase !== 'publishing') return
     this.#phase = 'complete'
     // The origin may look no further than `complete`: its figures are whole by then.
@@ -344,7 +344,7 @@ export class NodeMachine {
     this.#send({ type: 'published', stream: 0, fileDigest })
     const { bytes } = this.#config
     const { repairedBytes } = this.#ledger
-    this.#send({ type: 'complete', bytes, repairedBytes, fileDigest })
+    this.#send({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })
   }
 
   /** Whatever follows from the state alone. */

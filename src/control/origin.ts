@@ -258,17 +258,14 @@ export class OriginMachine {
   #onComplete(peer: Peer, frame: Frame & { type: 'complete' }, nowMs: number): void {
     if (peer.phase !== 'running') return
     if (frame.fileDigest !== this.#source.fileDigest || frame.bytes !== this.#config.bytes) {
-      return this.#lose(
-        peer,
-        'ERR_FR_DIGEST',
-        'the node is complete with another file digest',
-        nowMs,
-      )
+      const text = 'the node is complete with another file digest'
+      return this.#lose(peer, 'ERR_FR_DIGEST', text, nowMs)
     }
     peer.phase = 'complete'
     peer.landedBytes = peer.verifiedBytes = frame.bytes
     peer.landing.add(peer.landedDataBytes, nowMs)
     peer.repairedBytes = frame.repairedBytes
+    peer.warnings.push(...frame.warnings)
     this.#settle(peer, 'complete', null, nowMs)
   }
 

@@ -70,6 +70,8 @@ export type Frame =
       readonly transfer: string
       readonly digest: DigestAlgorithm
       readonly noClobber: boolean
+      /** Refuse when the file system does not keep the attributes of the file. */
+      readonly strict: boolean
       readonly streams: number
       readonly bytes: number
       readonly manifestPages: number
@@ -190,6 +192,8 @@ export type Frame =
       readonly bytes: number
       readonly repairedBytes: number
       readonly fileDigest: string
+      /** What the node could not keep, one sentence each. */
+      readonly warnings: readonly string[]
     }
   | { readonly type: 'failed'; readonly code: FrErrorCode; readonly text: string }
   // --- a node that lacks bytes -> a mate

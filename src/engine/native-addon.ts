@@ -4,9 +4,9 @@
  */
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { errorTable, FrError, isFrErrorCode } from '../errors.js'
+import { errorTable, FrError, type FrErrorCode, isFrErrorCode } from '../errors.js'
 import type { DigestAlgorithm } from '../ports.js'
-import { getSystemErrorMessage } from './system-error.js'
+import { systemFailure } from './system-error.js'
 
 /** Numbers of one event record (native/core/events.h). */
 export const eventNumbers = 12
@@ -72,6 +72,21 @@ export interface NativeEngine {
     nanos: number,
     noClobber: boolean,
   ): void
+  probe(
+    operation: Operation,
+    dir: number,
+    file: number,
+    id: string,
+    name: Uint8Array,
+    mode: number,
+    seconds: number,
+    nanos: number,
+    noClobber: boolean,
+  ): void
+  flush(operation: Operation, file: number): void
+  trim(operation: Operation, file: number): void
+  refreshDataDir(operation: Operation, dir: number): void
+  listPartials(operation: Operation, dir: number): void
   discard(operation: Operation, dir: number, id: string): void
   expirePartials(operation: Operation, dir: number, olderThanSeconds: number): void
   freeBytes(operation: Operation, dir: number): void
@@ -153,10 +168,12 @@ export function fromNative(error: unknown): unknown {
   return nativeError(code, typeof errno === 'number' ? errno : 0)
 }
 
-export function nativeError(code: keyof typeof errorTable, errno: number): FrError {
-  const { meaning } = errorTable[code]
-  if (errno === 0) return new FrError(code)
-  if (code === 'ERR_FR_LIMIT' && (errno === 23 || errno === 24))
-    return new FrError(code, `too many open files (${getSystemErrorMessage(errno)})`, { errno })
-  return new FrError(code, `${meaning} (${getSystemErrorMessage(errno)})`, { errno })
+/** `what`: Status::what of native/core/status.h; `path`: the file it was done to. */
+export function nativeError(
+  code: FrErrorCode,
+  errno: number,
+  what?: string,
+  path?: string,
+): FrError {
+  return systemFailure(code, { what, path, errno })
 }

@@ -2,12 +2,15 @@
  * Storage on the addon: every call is one operation on a disk thread and resolves with its event.
  * Names are confined by the kernel; nothing here compares paths.
  */
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { codeFromNative, FrError } from '../errors.js'
 import type {
   ByteRange,
   DataDirHandle,
   FileHandle,
+  FlushedFile,
+  Leftover,
+  LostAttribute,
   PublishSpec,
   SourceFile,
   SourceLook,
@@ -22,6 +25,8 @@ import { sourceRefusal } from './source-refusal.js'
 interface Pending {
   resolve(done: Done): void
   reject(error: unknown): void
+  /** Of the file that is worked on, for what may have to be said of it. */
+  readonly path: string
 }
 
 interface Done {
@@ -32,13 +37,17 @@ interface Done {
 /** The numbers of native/core/file_table.h. */
 const writersByNumber: readonly SourceLook['writers'][] = ['none', 'some', 'unknown']
 
+/** In the order of the bits of native/core/storage.h. */
+const lostAttributes: readonly LostAttribute[] = ['mode', 'mtime']
+
 const partialId = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
 
 export class NativeStorage implements Storage {
   readonly #engine: NativeEngine
   readonly #pending = new Map<number, Pending>()
-  readonly #files = new Set<FileHandle>()
-  readonly #dirs = new Set<DataDirHandle>()
+  /** Paths, as they are told to people. */
+  readonly #files = new Map<FileHandle, string>()
+  readonly #dirs = new Map<DataDirHandle, string>()
   #next = 1
   #isClosed = false
 
@@ -46,13 +55,18 @@ export class NativeStorage implements Storage {
     this.#engine = engine
   }
 
-  /** A kDone event: operation, code, errno, five numbers; `text` where the result is one. */
+  /** A kDone event: operation, code, errno, five numbers; `text`: the result, or what failed. */
   settle(numbers: Float64Array, text: string): void {
     const [, operation = 0, code = 0, errno = 0] = numbers
     const pending = this.#pending.get(operation)
     this.#pending.delete(operation)
     if (code === 0) pending?.resolve({ numbers: numbers.subarray(4, 9), text })
-    else pending?.reject(nativeError(codeFromNative(code), errno))
+    else if (pending !== undefined) {
+      const named = codeFromNative(code)
+      // A name is known to whoever chose it; what is wrong with it says the text.
+      const path = named === 'ERR_FR_NAME' ? undefined : pending.path
+      pending.reject(nativeError(named, errno, text, path))
+    }
   }
 
   /** The engine is gone: nothing that waits will be answered. */
@@ -72,7 +86,7 @@ export class NativeStorage implements Storage {
     return known('data directory', this.#dirs, handle)
   }
 
-  #run(start: (operation: number) => void): Promise<Done> {
+  #run(path: string, start: (operation: number) => void): Promise<Done> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
       const operation = this.#next++
@@ -81,18 +95,35 @@ export class NativeStorage implements Storage {
       } catch (error) {
         throw fromNative(error)
       }
-      this.#pending.set(operation, { resolve, reject })
+      this.#pending.set(operation, { resolve, reject, path })
     })
   }
 
+  /** Work on a file, and in a data directory: a failure names it. */
+  #runOn(file: FileHandle, start: (operation: number) => void): Promise<Done> {
+    return this.#run(this.#files.get(file) ?? '', start)
+  }
+
+  #runIn(dir: DataDirHandle, start: (operation: number) => void): Promise<Done> {
+    return this.#run(this.#pathOf(dir), start)
+  }
+
+  #pathOf(dir: DataDirHandle): string {
+    return this.#dirs.get(dir) ?? ''
+  }
+
+  #partialPath(dir: DataDirHandle, id: string): string {
+    return join(this.#pathOf(dir), hiddenDir, 'partials', id)
+  }
+
   async openSource(path: string): Promise<SourceFile> {
-    const { numbers, text } = await this.#run((op) => this.#engine.openSource(op, path)).catch(
-      async (error: unknown) => {
-        throw await sourceRefusal(path, error)
-      },
-    )
+    const { numbers, text } = await this.#run(path, (op) =>
+      this.#engine.openSource(op, path),
+    ).catch(async (error: unknown) => {
+      throw await sourceRefusal(path, error)
+    })
     const [file = 0, size = 0, mode = 0, seconds = 0, nanos = 0] = numbers
-    this.#files.add(file)
+    this.#files.set(file, path)
     const [dataBytes = size, ...borders] = text.split(' ').map(Number)
     const holes: ByteRange[] = []
     for (let i = 0; i + 1 < borders.length; i += 2)
@@ -101,7 +132,9 @@ export class NativeStorage implements Storage {
   }
 
   async checkSource(file: FileHandle): Promise<SourceLook> {
-    const { numbers } = await this.#run((op) => this.#engine.checkSource(op, this.file(file)))
+    const { numbers } = await this.#runOn(file, (op) =>
+      this.#engine.checkSource(op, this.file(file)),
+    )
     const [touched, removed, writers = 2] = numbers
     return {
       isTouched: touched === 1,
@@ -110,9 +143,11 @@ export class NativeStorage implements Storage {
     }
   }
 
-  async openDataDir(path: string): Promise<DataDirHandle> {
-    const dir = first(await this.#run((op) => this.#engine.openDataDir(op, path)))
-    this.#dirs.add(dir)
+  async openDataDir(given: string): Promise<DataDirHandle> {
+    // It is looked up again later, wherever this process is then.
+    const path = resolve(given)
+    const dir = first(await this.#run(path, (op) => this.#engine.openDataDir(op, path)))
+    this.#dirs.set(dir, path)
     try {
       await refuseLocked(join(path, hiddenDir, lockNames.portable))
     } catch (error) {
@@ -122,60 +157,101 @@ export class NativeStorage implements Storage {
     return dir
   }
 
+  async refreshDataDir(dir: DataDirHandle): Promise<boolean> {
+    const portable = join(this.#pathOf(dir), hiddenDir, lockNames.portable)
+    await refuseLocked(portable).catch((error: unknown) => {
+      // That it cannot be read shows below.
+      if (error instanceof FrError) throw error
+    })
+    const replaced = await this.#runIn(dir, (op) => this.#engine.refreshDataDir(op, this.#dir(dir)))
+    return first(replaced) === 1
+  }
+
   async checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void> {
-    await this.#run((op) => this.#engine.checkName(op, this.#dir(dir), name, noClobber))
+    await this.#runIn(dir, (op) => this.#engine.checkName(op, this.#dir(dir), name, noClobber))
   }
 
   async createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle> {
     checkId(id)
+    const path = this.#partialPath(dir, id)
     const file = first(
-      await this.#run((op) => this.#engine.createPartial(op, this.#dir(dir), id, size)),
+      await this.#run(path, (op) => this.#engine.createPartial(op, this.#dir(dir), id, size)),
     )
-    this.#files.add(file)
+    this.#files.set(file, path)
     return file
   }
 
   async copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void> {
-    await this.#run((op) =>
+    await this.#runOn(to, (op) =>
       this.#engine.copyIn(op, this.file(from), this.file(to), range.offset, range.length),
     )
   }
 
-  async publish(dir: DataDirHandle, spec: PublishSpec): Promise<void> {
+  probe(dir: DataDirHandle, spec: PublishSpec): Promise<LostAttribute[]> {
+    return this.#attributes(dir, spec, 'probe')
+  }
+
+  publish(dir: DataDirHandle, spec: PublishSpec): Promise<LostAttribute[]> {
+    return this.#attributes(dir, spec, 'publish')
+  }
+
+  async #attributes(
+    dir: DataDirHandle,
+    spec: PublishSpec,
+    method: 'probe' | 'publish',
+  ): Promise<LostAttribute[]> {
     checkId(spec.id)
+    const { id, name, noClobber } = spec
     const { seconds, nanos } = spec.mtime
-    await this.#run((op) =>
-      this.#engine.publish(
-        op,
-        this.#dir(dir),
-        this.file(spec.file),
-        spec.id,
-        spec.name,
-        spec.mode & 0o7777,
-        seconds,
-        nanos,
-        spec.noClobber,
-      ),
-    )
+    const mode = spec.mode & 0o7777
+    const path = join(this.#pathOf(dir), Buffer.from(name).toString())
+    const done = await this.#run(path, (op) => {
+      const file = this.file(spec.file)
+      const engine = this.#engine
+      engine[method](op, this.#dir(dir), file, id, name, mode, seconds, nanos, noClobber)
+    })
+    return lostAttributes.filter((_attribute, bit) => (first(done) & (1 << bit)) !== 0)
+  }
+
+  async flush(file: FileHandle): Promise<FlushedFile> {
+    const { numbers } = await this.#runOn(file, (op) => this.#engine.flush(op, this.file(file)))
+    const [size = 0, allocatedBytes = 0, touched = 0] = numbers
+    return { size, allocatedBytes, wasTouched: touched === 1 }
+  }
+
+  async trim(file: FileHandle): Promise<void> {
+    await this.#runOn(file, (op) => this.#engine.trim(op, this.file(file)))
+  }
+
+  async listPartials(dir: DataDirHandle): Promise<Leftover[]> {
+    const { text } = await this.#runIn(dir, (op) => this.#engine.listPartials(op, this.#dir(dir)))
+    const lines = text.split('\n').filter((line) => line !== '')
+    return lines.map((line) => {
+      const [id = '', bytes] = line.split(' ')
+      return { id, allocatedBytes: Number(bytes) }
+    })
   }
 
   async discard(dir: DataDirHandle, id: string): Promise<void> {
     checkId(id)
-    await this.#run((op) => this.#engine.discard(op, this.#dir(dir), id))
+    const path = this.#partialPath(dir, id)
+    await this.#run(path, (op) => this.#engine.discard(op, this.#dir(dir), id))
   }
 
   async expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number> {
     return first(
-      await this.#run((op) => this.#engine.expirePartials(op, this.#dir(dir), olderThanSeconds)),
+      await this.#runIn(dir, (op) =>
+        this.#engine.expirePartials(op, this.#dir(dir), olderThanSeconds),
+      ),
     )
   }
 
   async freeBytes(dir: DataDirHandle): Promise<number> {
-    return first(await this.#run((op) => this.#engine.freeBytes(op, this.#dir(dir))))
+    return first(await this.#runIn(dir, (op) => this.#engine.freeBytes(op, this.#dir(dir))))
   }
 
   async nodeId(dir: DataDirHandle): Promise<string> {
-    return (await this.#run((op) => this.#engine.nodeId(op, this.#dir(dir)))).text
+    return (await this.#runIn(dir, (op) => this.#engine.nodeId(op, this.#dir(dir)))).text
   }
 
   closeFile(file: FileHandle): void {
@@ -191,7 +267,7 @@ export class NativeStorage implements Storage {
   }
 }
 
-function known(kind: string, open: ReadonlySet<number>, handle: number): number {
+function known(kind: string, open: ReadonlyMap<number, string>, handle: number): number {
   if (!open.has(handle)) throw new TypeError(`unknown or closed ${kind} handle: ${String(handle)}`)
   return handle
 }

@@ -35,6 +35,7 @@ import {
   type NativeEngine,
 } from './native-addon.js'
 import { NativeStorage } from './native-storage.js'
+import { failureWords } from './system-error.js'
 
 const totalsNumbers = 6
 const statsNumbers = 7
@@ -332,7 +333,14 @@ function decodeEvent(record: Float64Array, side: Uint8Array): EngineEvent | unde
         errno: c,
       }
     case 4:
-      return { type: 'fileFailed', transfer, stream: a, code: codeFromNative(b), errno: c }
+      return {
+        type: 'fileFailed',
+        transfer,
+        stream: a,
+        code: codeFromNative(b),
+        errno: c,
+        text: failureWords({ what: new TextDecoder('latin1').decode(side), errno: c }),
+      }
     default:
       return undefined
   }

@@ -1,5 +1,6 @@
 /** What the portable engine refuses as misuse: TypeErrors that name the value. No state, no I/O. */
-import { errorTable, FrError, type FrErrorCode } from '../errors.js'
+import { FrError, type FrErrorCode } from '../errors.js'
+import { systemFailure } from './system-error.js'
 
 /** Throws TypeError unless the value is an integer within [min, max]. */
 export function checkInteger(
@@ -51,14 +52,26 @@ export function ioCode(error: unknown): FrErrorCode {
   return code === 'ENOSPC' || code === 'EDQUOT' ? 'ERR_FR_NO_SPACE' : 'ERR_FR_IO'
 }
 
-/** An FrError that keeps what the system said. An FrError passes through unchanged. */
-export function asFrError(error: unknown, code: FrErrorCode = ioCode(error)): FrError {
+/**
+ * An FrError that keeps what the system said. An FrError passes through unchanged. `path`: of the
+ * file, for calls on descriptors, whose errors do not name it.
+ */
+export function asFrError(
+  error: unknown,
+  code: FrErrorCode = ioCode(error),
+  path?: string,
+): FrError {
   if (error instanceof FrError) return error
-  const { path, syscall } = error as NodeJS.ErrnoException
-  return new FrError(code, `${errorTable[code].meaning} (${(error as Error).message})`, {
-    cause: error,
-    errno: errnoOf(error),
-    ...(syscall === undefined ? {} : { syscall }),
-    ...(path === undefined ? {} : { path: String(path) }),
-  })
+  const system = error as NodeJS.ErrnoException
+  const errno = errnoOf(error)
+  const named = system.path === undefined ? path : String(system.path)
+  const what = system.syscall ?? system.message
+  return systemFailure(code, { what, path: named, errno }, error)
+}
+
+/** For a promise of a call on a descriptor: its rejection names the file. */
+export function atPath(path: string): (error: unknown) => never {
+  return (error) => {
+    throw asFrError(error, ioCode(error), path)
+  }
 }

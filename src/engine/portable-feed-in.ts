@@ -198,8 +198,8 @@ export class InFeed extends Feed {
       try {
         await stream.file(header.scratch).write(cut(bytes, low - begin, high - begin), low)
       } catch (error) {
-        const { code, errno } = asFrError(error)
-        this.host.failStream(stream, code, errno ?? 0)
+        const { code, errno = 0 } = asFrError(error)
+        this.host.failStream(stream, code, { what: 'write', errno })
         return
       }
       this.host.landed(stream, header.scratch, low, high)

@@ -309,10 +309,10 @@ export class OutFeed extends Feed {
     try {
       if ((await stream.source.read(into, offset)) === into.length) return !stream.failed
       // Fewer bytes than the stream has: somebody made the file shorter.
-      this.host.failStream(stream, 'ERR_FR_SOURCE_CHANGED', 0)
+      this.host.failStream(stream, 'ERR_FR_SOURCE_CHANGED', { errno: 0 })
     } catch (error) {
-      const { code, errno } = asFrError(error)
-      this.host.failStream(stream, code, errno ?? 0)
+      const { code, errno = 0 } = asFrError(error)
+      this.host.failStream(stream, code, { what: 'read', errno })
     }
     return false
   }

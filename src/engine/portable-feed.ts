@@ -10,6 +10,7 @@ import type { EngineEvent, FeedHandle, FeedStats, TransferHandle } from '../port
 import { errnoOf } from './portable-checks.js'
 import type { StreamState } from './portable-stream.js'
 import type { SeededHash } from './record.js'
+import type { Failed } from './system-error.js'
 
 /** What a feed needs of the transfer it belongs to. */
 export interface FeedHost {
@@ -20,7 +21,7 @@ export interface FeedHost {
   landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void
   /** A flagged copy of these bytes has been taken in: relay what of them is in the file. */
   relay(stream: StreamState, begin: number, end: number): void
-  failStream(stream: StreamState, code: FrErrorCode, errno: number): void
+  failStream(stream: StreamState, code: FrErrorCode, failed: Failed): void
   /** Counters of the transfer that outlive its feeds. */
   readonly totals: {
     holeBytes: number

@@ -30,6 +30,8 @@ export class HandleSource {
 export interface PartialName {
   readonly dir: number
   readonly id: string
+  /** Bytes it was made with. */
+  readonly size: number
 }
 
 export class OpenFile {

@@ -10,30 +10,8 @@
  * may not be replaced.
  */
 import { randomBytes } from 'node:crypto'
-import {
-  type BigIntStats,
-  close,
-  constants,
-  fchmod,
-  fsync,
-  ftruncate,
-  futimes,
-  open,
-} from 'node:fs'
-import {
-  access,
-  link,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  statfs,
-  unlink,
-  writeFile,
-} from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { type BigIntStats, close, constants, ftruncate, open, type Stats } from 'node:fs'
+import { link, lstat, readdir, readFile, statfs, unlink, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { errorTable, FrError } from '../errors.js'
 import type {
@@ -41,38 +19,29 @@ import type {
   DataDirHandle,
   FileHandle,
   FileTime,
+  FlushedFile,
+  Leftover,
+  LostAttribute,
   PublishSpec,
   SourceFile,
   SourceLook,
   Storage,
 } from '../ports.js'
-import { hiddenDir } from './names.js'
 import { asFrError, checkInteger, known, systemCode } from './portable-checks.js'
+import { type DataDir, openDir, refreshDir } from './portable-data-dir.js'
 import type { FileTable, HandleSource, OpenFile } from './portable-files.js'
-import { acquireLock, lockNames, refuseFlocked } from './portable-lock.js'
-import { inspectName, join, makeParents, parseName, syncDirectory } from './portable-names.js'
+import { inspectName, parseName, syncDirectory } from './portable-names.js'
+import { flushFile, probePartial, publishPartial } from './portable-publish.js'
 import { sourceRefusal } from './source-refusal.js'
 
 const openAsync = promisify(open)
 const closeAsync = promisify(close)
-const fchmodAsync = promisify(fchmod)
-const fsyncAsync = promisify(fsync)
 const ftruncateAsync = promisify(ftruncate)
-const futimesAsync = promisify(futimes)
 
 const copyBytes = 1024 * 1024
 const idPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
-const permissionBits = 0o777
 const looksAtSize = 8
-
-interface DataDir {
-  readonly handle: DataDirHandle
-  /** Real path of the data directory. */
-  readonly root: Buffer
-  /** Real path of DATA/.fastreplica. */
-  readonly hidden: string
-  readonly unlock: () => void
-}
+const listedPartials = 65_536
 
 export class PortableStorage implements Storage {
   readonly #files: FileTable
@@ -129,24 +98,19 @@ export class PortableStorage implements Storage {
 
   openDataDir(path: string): Promise<DataDirHandle> {
     return this.#run(async () => {
-      try {
-        await makeMissing(path)
-        const root = await realpath(path, { encoding: 'buffer' })
-        await access(root, constants.R_OK | constants.W_OK | constants.X_OK)
-        const hidden = join(root, hiddenDir)
-        await makePrivate(hidden)
-        await makePrivate(join(hidden, 'partials'))
-        const unlock = await acquireLock(join(hidden, lockNames.portable).toString())
-        await refuseFlocked(join(hidden, lockNames.native).toString()).catch((error: unknown) => {
-          unlock()
-          throw error
-        })
-        const handle = this.#handles.next()
-        this.#dirs.set(handle, { handle, root, hidden: hidden.toString(), unlock })
-        return handle
-      } catch (error) {
-        throw asFrError(error, 'ERR_FR_DATA_DIR')
-      }
+      const opened = await openDir(path)
+      const handle = this.#handles.next()
+      this.#dirs.set(handle, opened)
+      return handle
+    })
+  }
+
+  refreshDataDir(dir: DataDirHandle): Promise<boolean> {
+    return this.#run(async () => {
+      const fresh = await refreshDir(this.#dir(dir))
+      if (fresh === null) return false
+      this.#dirs.set(dir, fresh)
+      return true
     })
   }
 
@@ -172,9 +136,9 @@ export class PortableStorage implements Storage {
       } catch (error) {
         await closeAsync(fd)
         await unlink(path)
-        throw asFrError(error)
+        throw asFrError(error, undefined, path)
       }
-      return this.#files.add(fd, { dir, id })
+      return this.#files.add(fd, { dir, id, size })
     })
   }
 
@@ -196,31 +160,30 @@ export class PortableStorage implements Storage {
     })
   }
 
-  publish(dir: DataDirHandle, spec: PublishSpec): Promise<void> {
+  probe(dir: DataDirHandle, spec: PublishSpec): Promise<LostAttribute[]> {
     return this.#run(async () => {
-      const { root, hidden } = this.#dir(dir)
-      const file = this.#files.get(spec.file)
-      const partial = this.#partialPath(this.#dir(dir), spec.id)
-      if (file.partial?.dir !== dir || file.partial.id !== spec.id) {
-        throw new TypeError(
-          `file ${spec.file} is not the partial ${spec.id} of this data directory`,
-        )
-      }
-      const name = parseName(root, spec.name)
-      await inspectName(root, name, spec.noClobber)
-      await file.using(async (fd) => {
-        await fchmodAsync(fd, spec.mode & permissionBits)
-        const time = settableTime(spec.mtime)
-        await futimesAsync(fd, time, time)
-        // Data, mode and time, so fsync where the port says fdatasync.
-        await fsyncAsync(fd)
-      })
-      await makeParents(root, name)
-      if (spec.noClobber) await linkNew(partial, name.path)
-      else await rename(partial, name.path).catch(refuseRename)
-      await syncDirectory(name.parent)
-      await syncDirectory(join(Buffer.from(hidden), 'partials'))
+      const { file, partial } = this.#partial(dir, spec)
+      return probePartial(file, partial, spec)
     })
+  }
+
+  flush(handle: FileHandle): Promise<FlushedFile> {
+    return this.#run(async () => {
+      const file = this.#files.get(handle)
+      return flushFile(file, this.#pathOf(file))
+    })
+  }
+
+  publish(dir: DataDirHandle, spec: PublishSpec): Promise<LostAttribute[]> {
+    return this.#run(async () => {
+      const { file, partial } = this.#partial(dir, spec)
+      return publishPartial(this.#dir(dir), file, partial, spec)
+    })
+  }
+
+  /** Nothing to give back: nothing is allocated ahead here. */
+  trim(file: FileHandle): Promise<void> {
+    return this.#run(async () => void this.#files.get(file))
   }
 
   discard(dir: DataDirHandle, id: string): Promise<void> {
@@ -231,20 +194,38 @@ export class PortableStorage implements Storage {
 
   expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number> {
     return this.#run(async () => {
-      const { hidden } = this.#dir(dir)
       if (!(olderThanSeconds >= 0)) throw new TypeError('olderThanSeconds must be 0 or more')
       const before = Date.now() - olderThanSeconds * 1000
       let removed = 0
-      for (const id of await readdir(`${hidden}/partials`)) {
-        if (this.#files.isPartialOpen(dir, id)) continue
-        const path = `${hidden}/partials/${id}`
-        const stats = await lstat(path).catch(() => undefined)
+      await this.#eachLeftover(dir, async (_id, path, stats) => {
         // ctime, which nobody can set: the mtime of a partial may be the source's already.
-        if (stats === undefined || !stats.isFile() || stats.ctimeMs > before) continue
-        if (await unlinkIfThere(path)) removed += 1
-      }
+        if (stats.ctimeMs <= before && (await unlinkIfThere(path))) removed += 1
+      })
       return removed
     })
+  }
+
+  listPartials(dir: DataDirHandle): Promise<Leftover[]> {
+    return this.#run(async () => {
+      const found: Leftover[] = []
+      await this.#eachLeftover(dir, async (id, _path, { blocks }) => {
+        if (found.length < listedPartials) found.push({ id, allocatedBytes: blocks * 512 })
+      })
+      return found
+    })
+  }
+
+  async #eachLeftover(
+    dir: DataDirHandle,
+    see: (id: string, path: string, stats: Stats) => Promise<void>,
+  ): Promise<void> {
+    const { hidden } = this.#dir(dir)
+    for (const id of await readdir(`${hidden}/partials`)) {
+      if (this.#files.isPartialOpen(dir, id)) continue
+      const path = `${hidden}/partials/${id}`
+      const stats = await lstat(path).catch(() => undefined)
+      if (stats?.isFile()) await see(id, path, stats)
+    }
   }
 
   freeBytes(dir: DataDirHandle): Promise<number> {
@@ -323,6 +304,21 @@ export class PortableStorage implements Storage {
     return known('data directory', handle, this.#dirs.get(handle))
   }
 
+  #partial(dir: DataDirHandle, spec: PublishSpec): { file: OpenFile; partial: string } {
+    const partial = this.#partialPath(this.#dir(dir), spec.id)
+    const file = this.#files.get(spec.file)
+    if (file.partial?.dir !== dir || file.partial.id !== spec.id) {
+      throw new TypeError(`file ${spec.file} is not the partial ${spec.id} of this data directory`)
+    }
+    return { file, partial }
+  }
+
+  /** Of a partial; empty where it is none. */
+  #pathOf(file: OpenFile): string {
+    const dir = this.#dirs.get(file.partial?.dir ?? 0)
+    return dir === undefined ? '' : this.#partialPath(dir, file.partial?.id ?? '')
+  }
+
   #partialPath(dir: DataDir, id: string): string {
     if (!idPattern.test(id)) throw new TypeError(`id must match ${idPattern}, not ${String(id)}`)
     return `${dir.hidden}/partials/${id}`
@@ -369,33 +365,6 @@ function timeOf(nanoseconds: bigint): FileTime {
   return { seconds: Number((nanoseconds - nanos) / 1_000_000_000n), nanos: Number(nanos) }
 }
 
-function settableTime({ seconds, nanos }: FileTime): number | Date {
-  const time = seconds + nanos / 1e9
-  // Node takes a negative number for "now", but not a Date, which keeps milliseconds.
-  return time < 0 ? new Date(time * 1000) : time
-}
-
-/** The directory itself is made when it is missing, the ones above it are not. */
-async function makeMissing(path: string): Promise<void> {
-  try {
-    await mkdir(path)
-    await syncDirectory(dirname(resolve(path)))
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error
-  }
-}
-
-/** A directory only its owner may enter; a symlink or a file in its place is refused. */
-async function makePrivate(path: Buffer): Promise<void> {
-  try {
-    await mkdir(path, 0o700)
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error
-    const stats = await lstat(path)
-    if (!stats.isDirectory()) throw new FrError('ERR_FR_DATA_DIR', `${path} is no directory`)
-  }
-}
-
 async function copyPart(
   source: OpenFile,
   target: OpenFile,
@@ -406,21 +375,6 @@ async function copyPart(
     throw new FrError('ERR_FR_IO', 'the file to copy from is too short')
   }
   await target.write([part], offset)
-}
-
-/** Gives the partial its name only if the name is free, which rename cannot do. */
-async function linkNew(partial: string, path: Buffer): Promise<void> {
-  try {
-    await link(partial, path)
-  } catch (error) {
-    throw systemCode(error) === 'EEXIST' ? asFrError(error, 'ERR_FR_EXISTS') : asFrError(error)
-  }
-  await unlink(partial)
-}
-
-function refuseRename(error: unknown): never {
-  const code = systemCode(error)
-  throw code === 'EISDIR' ? asFrError(error, 'ERR_FR_IS_DIRECTORY') : asFrError(error)
 }
 
 async function unlinkIfThere(path: string): Promise<boolean> {

@@ -38,6 +38,7 @@ import { FileTable, HandleSource } from './portable-files.js'
 import { PortableStorage } from './portable-storage.js'
 import { StreamState } from './portable-stream.js'
 import type { SeededHash } from './record.js'
+import { type Failed, failureWords } from './system-error.js'
 
 const uint32Max = 0xffff_ffff
 const uint64Max = 0xffff_ffff_ffff_ffffn
@@ -114,11 +115,13 @@ class Transfer implements FeedHost {
     }
   }
 
-  failStream(stream: StreamState, code: FrErrorCode, errno: number): void {
+  failStream(stream: StreamState, code: FrErrorCode, failed: Failed): void {
     if (stream.failed) return
     stream.failed = true
     for (const feed of this.feeds.values()) if (feed instanceof OutFeed) feed.forget(stream)
-    this.emit({ type: 'fileFailed', transfer: this.transfer, stream: stream.id, code, errno })
+    const { errno } = failed
+    const text = failureWords(failed)
+    this.emit({ type: 'fileFailed', transfer: this.transfer, stream: stream.id, code, errno, text })
   }
 
   close(): void {

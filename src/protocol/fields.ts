@@ -110,6 +110,14 @@ export class Fields {
     })
   }
 
+  /** A list of at most `most` words for people, each as `text` reads them. */
+  texts(name: string, most: number): string[] {
+    return this.#array(name, most).map((item) => {
+      if (typeof item !== 'string') throw this.#error(name, 'holds something other than strings')
+      return cleanText(item)
+    })
+  }
+
   /** [offset, length] pairs below 2^53: sorted, disjoint, not touching, none empty. */
   ranges(name: string, most: number): RangePair[] {
     let end = -1

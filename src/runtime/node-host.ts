@@ -3,6 +3,7 @@ import type { Mate } from '../control/types.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import type { Established } from './handshake.js'
 import type { Logger } from './log.js'
+import type { NodeStore } from './node-store.js'
 import type { Reception, ReceptionSpec } from './reception.js'
 import type { Resolver } from './resolver.js'
 import type { EngineRouter } from './router.js'
@@ -14,6 +15,7 @@ export interface NodeHost {
   readonly pool: HashPool
   readonly dir: DataDirHandle
   readonly log: Logger
+  readonly store: NodeStore
   /** Throws ERR_FR_BUSY when another transfer is writing the same name. */
   claim(reception: Reception): void
   /** Idempotent. */

@@ -10,7 +10,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Frame, Mate } from '../control/types.js'
 import { FrError, type FrErrorCode } from '../errors.js'
-import { limits } from '../limits.js'
+import { formatBytes, limits } from '../limits.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import { originDigestKey } from '../protocol/digest-record.js'
 import { isPartOfTransfer } from '../protocol/hello.js'
@@ -31,6 +31,7 @@ import type { Key } from './keys.js'
 import type { ControlLink } from './link.js'
 import type { Logger } from './log.js'
 import type { NodeHost } from './node-host.js'
+import { NodeStore } from './node-store.js'
 import { OfferReader } from './offers.js'
 import { ParkedConnections } from './parked.js'
 import { Waiting } from './patience.js'
@@ -47,6 +48,8 @@ export interface NodeServiceSpec {
   readonly router: EngineRouter
   readonly pool: HashPool
   readonly dir: DataDirHandle
+  /** The path of it, for texts. */
+  readonly dataDir: string
   readonly listen: Address
   readonly keys: readonly Key[]
   readonly self: Identity
@@ -56,9 +59,6 @@ export interface NodeServiceSpec {
   /** The status as JSON, for whoever asks over the wire. */
   readonly statusJson: () => string
 }
-
-const expireEveryMs = 3_600_000
-const freeEveryMs = 5_000
 
 export interface NodeCounters {
   connections: number
@@ -85,7 +85,7 @@ export class NodeService implements NodeHost {
     transfersComplete: 0,
     transfersFailed: 0,
   }
-  freeBytes = 0
+  readonly store: NodeStore
   readonly #spec: NodeServiceSpec
   readonly #server: Server
   readonly #guard = new PreAuthGuard()
@@ -96,7 +96,6 @@ export class NodeService implements NodeHost {
   /** Links that carry no transfer yet. */
   readonly #idleLinks = new Waiting<ControlLink>()
   readonly #questions: Questions
-  readonly #timers: NodeJS.Timeout[] = []
   #closing: Promise<void> | undefined
 
   constructor(spec: NodeServiceSpec) {
@@ -108,6 +107,17 @@ export class NodeService implements NodeHost {
     this.dir = spec.dir
     this.log = spec.log
     this.#strangers = new QuietLog(spec.log)
+    const { dir, minFreeBytes, keepPartialsSeconds, log } = spec
+    this.store = new NodeStore({
+      storage: this.storage,
+      dir,
+      minFreeBytes,
+      keepPartialsSeconds,
+      log,
+      lost: (failure) => {
+        for (const reception of this.#receptions.values()) reception.storageLost(failure)
+      },
+    })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, address) => this.#add(transfer, address),
@@ -131,8 +141,7 @@ export class NodeService implements NodeHost {
   async listen(): Promise<void> {
     const { listen, keys } = this.#spec
     requireServable(listen, keys[0] as Key)
-    await this.#expire()
-    await this.#refreshFree()
+    await this.store.start()
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: NodeJS.ErrnoException): void => {
         const text = `cannot listen on ${formatAddress(listen)}: ${cause.code ?? cause.message}`
@@ -147,8 +156,6 @@ export class NodeService implements NodeHost {
         resolve()
       })
     })
-    this.#timers.push(setInterval(() => void this.#expire(), expireEveryMs).unref())
-    this.#timers.push(setInterval(() => void this.#refreshFree(), freeEveryMs).unref())
   }
 
   close(): Promise<void> {
@@ -157,7 +164,7 @@ export class NodeService implements NodeHost {
   }
 
   async #close(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer)
+    this.store.stop()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#guard.destroyAll()
     this.#parked.refuseAll()
@@ -255,6 +262,7 @@ export class NodeService implements NodeHost {
         transfer: offer.transfer,
         algorithm: offer.digest,
         noClobber: offer.noClobber,
+        strict: offer.strict,
         entry,
         originId: established.peer.nodeId,
         originAddress: established.remoteAddress,
@@ -284,7 +292,7 @@ export class NodeService implements NodeHost {
         late.refuse('ERR_FR_CLOSED', 'the transfer is over')
       if (isComplete) this.counters.transfersComplete++
       else this.counters.transfersFailed++
-      void this.#refreshFree()
+      void this.store.count()
     })
   }
 
@@ -359,18 +367,18 @@ export class NodeService implements NodeHost {
   }
 
   async requireSpace(reception: Reception): Promise<void> {
-    let free = await this.storage.freeBytes(this.dir)
+    let free = await this.store.free()
     if (reception.dataBytes > free - this.#reservedBytes(reception)) {
       // Partials of transfers that are over give way.
-      await this.#expire(0)
-      free = await this.storage.freeBytes(this.dir)
+      await this.store.expire(0)
+      free = await this.store.free()
     }
     // In one turn from here: what others will still write is counted with this one among them.
-    const usable = free - this.#reservedBytes(reception)
-    if (reception.dataBytes > usable) {
-      const left = Math.max(0, usable)
-      const text = `${reception.dataBytes} bytes are needed, ${left} are free for them`
-      throw new FrError('ERR_FR_NO_SPACE', text)
+    const reserved = this.#reservedBytes(reception)
+    if (reception.dataBytes > free - reserved) {
+      const [needed, has, kept] = [reception.dataBytes, free, reserved].map(formatBytes)
+      const text = `${needed} needed; ${has} free in ${this.#spec.dataDir}, ${kept} set aside`
+      throw new FrError('ERR_FR_NO_SPACE', text, { path: this.#spec.dataDir })
     }
     reception.hasSpace = true
   }
@@ -410,26 +418,5 @@ export class NodeService implements NodeHost {
 
   #replace(reception: Reception): void {
     for (const admitted of this.#parked.take(reception.spec.transfer)) this.#place(admitted)
-  }
-
-  async #expire(olderThanSeconds = this.#spec.keepPartialsSeconds): Promise<void> {
-    try {
-      const removed = await this.storage.expirePartials(this.dir, olderThanSeconds)
-      if (removed > 0) this.log({ level: 'info', event: 'partials-expired', fields: { removed } })
-    } catch (error) {
-      this.log({
-        level: 'warn',
-        event: 'expire-failed',
-        fields: { text: asFrError(error, 'ERR_FR_IO').message },
-      })
-    }
-  }
-
-  async #refreshFree(): Promise<void> {
-    try {
-      this.freeBytes = await this.storage.freeBytes(this.dir)
-    } catch {
-      // The last known value stays; a transfer asks for itself before it starts.
-    }
   }
 }

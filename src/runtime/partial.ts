@@ -2,24 +2,78 @@
  * The files of a reception: the partial, and the scratch in which repairs land. Created together,
  * closed together; the scratch never outlives the reception, the partial only when it is to be
  * kept.
+ *
+ * Their ids are `TRANSFER.HASH.TITLE`, with `.scratch` behind that of the scratch: HASH stands for
+ * the name at the node, so that the next transfer of that name finds what is in its way, and TITLE
+ * tells people what it is.
  */
+import { createHash } from 'node:crypto'
+import type { NodeEvent } from '../control/node-events.js'
 import type { StreamEntry } from '../control/types.js'
 import { FrError } from '../errors.js'
-import type { ByteRange, DataDirHandle, FileHandle, Storage } from '../ports.js'
+import { limits } from '../limits.js'
+import type {
+  ByteRange,
+  DataDirHandle,
+  FileHandle,
+  FlushedFile,
+  LostAttribute,
+  PublishSpec,
+  Storage,
+} from '../ports.js'
+
+const scratchSuffix = '.scratch'
+
+function tagOf(name: Uint8Array): string {
+  return createHash('sha256').update(name).digest('hex').slice(0, 16)
+}
+
+/** What an id can hold of the end of a name. */
+function shortened(name: Uint8Array): string {
+  const last = Buffer.from(name).toString('utf8').split('/').at(-1) ?? ''
+  return last.replace(/[^A-Za-z0-9._-]/g, '_').slice(-limits.keptNameChars)
+}
+
+/** The title in an id; the id itself when it has none. */
+export function titleOf(id: string): string {
+  return /^[0-9a-f]{32}\.[0-9a-f]{16}\.(.+?)(?:\.scratch)?$/.exec(id)?.[1] ?? id
+}
+
+export function isScratch(id: string): boolean {
+  return id.endsWith(scratchSuffix)
+}
+
+export function isLeftoverOf(id: string, name: Uint8Array): boolean {
+  return id.split('.')[1] === tagOf(name)
+}
+
+export interface PartialSpec {
+  readonly transfer: string
+  readonly entry: StreamEntry
+  readonly noClobber: boolean
+}
 
 export class Partial {
   readonly #storage: Storage
   readonly #dir: DataDirHandle
+  readonly #name: Uint8Array
+  readonly #spec: PartialSpec
   readonly #id: string
   #file: FileHandle | undefined
   #scratch: FileHandle | undefined
   #isPublished = false
 
-  /** `id` is the transfer's. */
-  constructor(storage: Storage, dir: DataDirHandle, id: string) {
+  constructor(storage: Storage, dir: DataDirHandle, name: Uint8Array, spec: PartialSpec) {
     this.#storage = storage
     this.#dir = dir
-    this.#id = id
+    this.#name = name
+    this.#spec = spec
+    this.#id = `${spec.transfer}.${tagOf(name)}.${shortened(name)}`
+  }
+
+  /** Where it lies in the data directory. */
+  get path(): string {
+    return `.fastreplica/partials/${this.#id}`
   }
 
   get file(): FileHandle {
@@ -28,6 +82,11 @@ export class Partial {
 
   get scratch(): FileHandle {
     return this.#scratch as FileHandle
+  }
+
+  /** It has its files, and no name yet. */
+  get isLanding(): boolean {
+    return this.#file !== undefined && !this.#isPublished
   }
 
   get isPublished(): boolean {
@@ -51,38 +110,56 @@ export class Partial {
     }
   }
 
-  copyIn(range: ByteRange): Promise<void> {
-    return this.#storage.copyIn(this.scratch, this.file, range)
+  async copyIn(range: ByteRange): Promise<NodeEvent> {
+    await this.#storage.copyIn(this.scratch, this.file, range)
+    return { type: 'copied', ...range }
   }
 
-  async publish(name: Uint8Array, entry: StreamEntry, noClobber: boolean): Promise<void> {
-    await this.#storage.publish(this.#dir, {
+  /** What the file system will not keep of the file; rejects where it could not be published. */
+  probe(): Promise<readonly LostAttribute[]> {
+    return this.#storage.probe(this.#dir, this.#publication())
+  }
+
+  flush(): Promise<FlushedFile> {
+    return this.#storage.flush(this.file)
+  }
+
+  async publish(): Promise<readonly LostAttribute[]> {
+    const lost = await this.#storage.publish(this.#dir, this.#publication())
+    this.#isPublished = true
+    return lost
+  }
+
+  #publication(): PublishSpec {
+    const { entry, noClobber } = this.#spec
+    return {
       file: this.file,
       id: this.#id,
-      name,
+      name: this.#name,
       mode: entry.mode,
       mtime: { seconds: entry.mtimeSeconds, nanos: entry.mtimeNanos },
       noClobber,
-    })
-    this.#isPublished = true
+    }
   }
 
   /**
-   * Closes what is open and removes what is not to be kept. Calls back for what cannot be
-   * removed.
+   * Closes what is open and removes what is not to be kept; of what is kept only what landed stays
+   * allocated. Calls back for what cannot be removed.
    */
   async release(keepPartial: boolean, failed: (id: string, error: unknown) => void): Promise<void> {
     if (this.#file === undefined) return
+    const isKept = keepPartial && !this.#isPublished
+    if (isKept) await this.#storage.trim(this.#file).catch((error) => failed(this.#id, error))
     this.#storage.closeFile(this.#file)
     if (this.#scratch !== undefined) this.#storage.closeFile(this.#scratch)
     const ids = [this.#scratchId]
-    if (!this.#isPublished && !keepPartial) ids.push(this.#id)
+    if (!this.#isPublished && !isKept) ids.push(this.#id)
     for (const id of ids) {
       await this.#storage.discard(this.#dir, id).catch((error: unknown) => failed(id, error))
     }
   }
 
   get #scratchId(): string {
-    return `${this.#id}.scratch`
+    return `${this.#id}${scratchSuffix}`
   }
 }

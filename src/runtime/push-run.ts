@@ -284,10 +284,10 @@ export class PushRun {
   }
 
   #offer(node: number): void {
-    const { transfer, algorithm: digest, noClobber, silenceMs } = this.#spec
+    const { transfer, algorithm: digest, noClobber, strict, silenceMs } = this.#spec
     const remote = this.#remote(node)
-    const place = { self: node, silenceMs }
-    remote.send({ type: 'offer', transfer, digest, noClobber, ...this.#summary, ...place })
+    const wishes = { transfer, digest, noClobber, strict, silenceMs }
+    remote.send({ type: 'offer', ...wishes, ...this.#summary, self: node })
     for (const page of this.#pages) remote.send(page)
     this.#track(this.#openFeed(node))
   }
@@ -352,7 +352,7 @@ export class PushRun {
         this.#loop.post({
           type: 'readFailed',
           code: event.code,
-          text: `reading the source failed (${event.errno})`,
+          text: `reading the source failed: ${event.text}`,
         })
       }
     }

@@ -17,6 +17,7 @@ export interface PushSpec {
   readonly originUplinkBytesPerSecond: number | undefined
   readonly algorithm: DigestAlgorithm
   readonly noClobber: boolean
+  readonly strict: boolean
   readonly allowAdd: boolean
   readonly connectMs: number
   readonly silenceMs: number

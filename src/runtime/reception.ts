@@ -14,7 +14,7 @@ import type { DigestAlgorithm, EngineEvent, TransferHandle } from '../ports.js'
 import { decodeName } from '../protocol/manifest.js'
 import { nowMs } from './awake.js'
 import { asFrError } from './failures.js'
-import { digestBytesOf, fileDigestOf } from './file-digest.js'
+import { digestBytesOf } from './file-digest.js'
 import type { Established } from './handshake.js'
 import { Hasher } from './hasher.js'
 import { JoinRequests } from './join-requests.js'
@@ -24,6 +24,7 @@ import type { NodeHost } from './node-host.js'
 import { Partial } from './partial.js'
 import { ReceptionFeeds } from './reception-feeds.js'
 import { ReceptionLog } from './reception-log.js'
+import { Publication } from './reception-publish.js'
 import { ReceptionReports } from './reception-reports.js'
 import type { TransferStatus } from './transfer-status.js'
 
@@ -31,6 +32,8 @@ export interface ReceptionSpec {
   readonly transfer: string
   readonly algorithm: DigestAlgorithm
   readonly noClobber: boolean
+  /** Refuse, rather than warn, when the file system does not keep the attributes of the file. */
+  readonly strict: boolean
   readonly entry: StreamEntry
   /** Of the origin; the data connection of the origin must come from the same. */
   readonly originId: string
@@ -65,6 +68,7 @@ export class Reception {
   readonly #feeds: ReceptionFeeds
   readonly #reports: ReceptionReports
   readonly #partial: Partial
+  readonly #publication: Publication
   readonly #tasks = new Set<Promise<unknown>>()
   #transfer: TransferHandle | undefined
   #hasClaim = false
@@ -82,7 +86,7 @@ export class Reception {
     link.waitFor(spec.silenceMs)
     this.joins = new JoinRequests((frame) => !this.#isEnded && link.send(frame))
     this.#blockBytes = blockBytesFor(this.bytes)
-    this.#partial = new Partial(host.storage, host.dir, spec.transfer)
+    this.#partial = new Partial(host.storage, host.dir, this.name, spec)
     const digestBytes = digestBytesOf(spec.algorithm)
     this.#machine = new NodeMachine(
       {
@@ -107,6 +111,7 @@ export class Reception {
       algorithm: spec.algorithm,
       hasJustLanded: true,
     })
+    this.#publication = new Publication(host.engine, this.#partial, this.#hasher, spec)
     this.#feeds = new ReceptionFeeds(
       host,
       spec,
@@ -157,6 +162,11 @@ export class Reception {
 
   onLinkClosed(code: FrErrorCode, text: string): void {
     this.#loop.post({ type: 'linkClosed', code, text })
+  }
+
+  /** What has landed can be published no more. */
+  storageLost({ code, text }: Failure): void {
+    if (this.#partial.isLanding) this.#loop.post({ type: 'storageFailed', code, text })
   }
 
   /** The node is closing: the transfer ends now. */
@@ -224,7 +234,7 @@ export class Reception {
   #execute(command: NodeCommand): void {
     switch (command.type) {
       case 'prepare':
-        return this.#run(this.#prepare(), () => ({ type: 'prepared' }), 'prepareFailed')
+        return this.#run(this.#prepare(), 'prepareFailed')
       case 'send':
         this.#link.send(command.frame)
         return
@@ -260,16 +270,15 @@ export class Reception {
         return this.#hash(command.scratch, command.offset, command.length)
       case 'copyIn': {
         const { offset, length } = command
-        const copy = this.#partial.copyIn({ offset, length })
-        return this.#run(copy, () => ({ type: 'copied', offset, length }), 'storageFailed')
+        return this.#run(this.#partial.copyIn({ offset, length }), 'storageFailed')
       }
       case 'sum':
         return this.#loop.post({
           type: 'summed',
-          fileDigest: this.log.summed(this.#sum(command.digests)),
+          fileDigest: this.log.summed(this.#publication.sum(command.digests)),
         })
       case 'publish':
-        return this.#run(this.#publish(), () => ({ type: 'published' }), 'storageFailed')
+        return this.#run(this.#publish(), 'storageFailed')
       case 'log':
         return this.log.line('warn', command.event, command.fields)
       case 'end':
@@ -282,16 +291,17 @@ export class Reception {
   /**
    * Claims the name and the space before anything is awaited, so that two offers cannot both win.
    */
-  async #prepare(): Promise<void> {
+  async #prepare(): Promise<NodeEvent> {
     const { storage, dir } = this.#host
     this.#host.claim(this)
     this.#hasClaim = true
-    await Promise.all([
-      this.#host.requireSpace(this),
-      storage.checkName(dir, this.name, this.spec.noClobber),
-    ])
+    await this.#host.store.requireDirectory()
+    await storage.checkName(dir, this.name, this.spec.noClobber)
+    await this.#host.store.makeWay(this.name)
+    await this.#host.requireSpace(this)
     await this.#partial.create(this.bytes)
-    if (this.#isEnded) return
+    await this.#publication.probe()
+    if (this.#isEnded) return { type: 'prepared' }
     this.#transfer = this.#host.engine.openTransfer({ silenceMs: this.spec.silenceMs })
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
     this.#host.engine.addStream(this.#transfer, {
@@ -306,6 +316,7 @@ export class Reception {
     this.#feeds.opened(this.#transfer)
     this.#reports.opened(this.#transfer)
     this.#host.opened(this)
+    return { type: 'prepared' }
   }
 
   #onEngine(events: readonly EngineEvent[]): void {
@@ -330,7 +341,7 @@ export class Reception {
           this.#loop.post({
             type: 'storageFailed',
             code: event.code,
-            text: `file error ${event.errno}`,
+            text: event.text === '' ? this.#partial.path : `${event.text}, ${this.#partial.path}`,
           })
           break
         default:
@@ -356,24 +367,19 @@ export class Reception {
     this.#track(hashing)
   }
 
-  #sum(digests: Uint8Array): string {
-    const { engine } = this.#host
-    return fileDigestOf(this.spec.algorithm, this.bytes, this.#blockBytes, digests, (all) =>
-      engine.xxh64(all),
-    )
-  }
-
-  async #publish(): Promise<void> {
-    await this.#partial.publish(this.name, this.spec.entry, this.spec.noClobber)
+  async #publish(): Promise<NodeEvent> {
+    const warnings = await this.#publication.publish()
     // This transfer may go on for its mates: it writes the name no more, and the next one may.
     this.#host.unclaim(this)
     const { pulledBytes } = this.#machine.pulls
     this.log.published(pulledBytes)
+    return { type: 'published', warnings }
   }
 
-  #run(work: Promise<void>, ok: () => NodeEvent, failed: 'prepareFailed' | 'storageFailed'): void {
+  /** Tells the machine what work of the disk came to. */
+  #run(work: Promise<NodeEvent>, failed: 'prepareFailed' | 'storageFailed'): void {
     const posted = work.then(
-      () => this.#loop.post(ok()),
+      (event) => this.#loop.post(event),
       (error: unknown) => {
         const { code, message: text } = asFrError(error, 'ERR_FR_IO')
         this.#loop.post(
@@ -405,7 +411,10 @@ export class Reception {
     this.#reports.closed()
     const { servedBytes } = this.#feeds.pulls
     if (servedBytes > 0) this.log.line('info', 'served', { bytes: servedBytes })
-    if (failure !== null) this.log.failed(failure)
+    if (failure !== null) {
+      this.log.failed(failure)
+      this.#host.store.failed(failure)
+    }
     if (this.#transfer !== undefined) {
       this.#host.router.forget(this.#transfer)
       this.#host.engine.closeTransfer(this.#transfer)

@@ -375,7 +375,7 @@ export class SimNode {
       throw new FrError('ERR_FR_DIGEST', `node ${this.node} published a wrong file`)
     if (this.publications > 1)
       throw new FrError('ERR_FR_DIGEST', `node ${this.node} published twice`)
-    this.post({ type: 'published' })
+    this.post({ type: 'published', warnings: [] })
   }
 
   /** Nothing may be held that is not the origin's. */

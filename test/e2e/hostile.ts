@@ -259,6 +259,7 @@ export class Hostile {
       transfer,
       digest: 'xxh64',
       noClobber: false,
+      strict: false,
       ...summary,
       self: 0,
       silenceMs: limits.silenceMs,

@@ -244,7 +244,9 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const transfer = push(path, { to, engine })
       await until(door.isHolding, 'the node is in the middle', 60_000)
       await closing.close()
-      expect(partials(closing.dataDir)).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/)])
+      expect(partials(closing.dataDir)).toEqual([
+        expect.stringMatching(/^[0-9a-f]{32}\.[0-9a-f]{16}\.data\.bin$/),
+      ])
       const result = await transfer.result
       expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'failed', 'complete'])
       expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_(CLOSED|NODE_LOST)/)

@@ -59,6 +59,7 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
       originUplinkBytesPerSecond: undefined,
       algorithm: 'xxh64',
       noClobber: false,
+      strict: false,
       allowAdd: false,
       connectMs,
       silenceMs: 60_000,

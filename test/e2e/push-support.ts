@@ -63,11 +63,14 @@ export class World {
   }
 
   /** A node in a process of its own, to be killed. */
-  async childNode(): Promise<{ child: ChildProcess; address: string; dataDir: string }> {
+  async childNode(
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<{ child: ChildProcess; address: string; dataDir: string }> {
     const dataDir = this.dataDir()
     const main = new URL('./push-node.mjs', import.meta.url).pathname
     const child = spawn(process.execPath, [main, dataDir, this.engine], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
     })
     this.defer(async () => {
       if (child.exitCode !== null || child.signalCode !== null) return

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { FileHandle, PublishSpec } from '../../src/ports.js'
+import type { FileHandle, LostAttribute, PublishSpec } from '../../src/ports.js'
 import type { Party, World } from './world.js'
 
 /** Matches an FrError of this code. */
@@ -17,7 +17,11 @@ export interface Store {
   readonly dir: number
   /** A partial with these bytes in it. */
   create(id: string, bytes: Buffer): Promise<FileHandle>
-  publish(file: FileHandle, id: string, fields: Partial<PublishSpec>): Promise<void>
+  publish(
+    file: FileHandle,
+    id: string,
+    fields: Partial<PublishSpec>,
+  ): Promise<readonly LostAttribute[]>
 }
 
 export async function storeOf(world: World): Promise<Store> {

@@ -27,6 +27,7 @@ describe('fr push', () => {
       path: 'a.bin',
       to: [{ address: 'h:1' }, { address: 'h:2' }],
       noClobber: false,
+      strict: false,
       allowAdd: false,
       dryRun: false,
       json: false,
@@ -39,8 +40,8 @@ describe('fr push', () => {
     expect(
       command(
         'push a.bin --nodes n.txt --as b --key-file k --strategy classic --shape group ' +
-          '--group-size 4 --digest sha256 --engine portable --no-clobber --uplink 200Mbit ' +
-          '--connect-timeout 1500ms --dry-run --json ' +
+          '--group-size 4 --digest sha256 --engine portable --no-clobber ' +
+          '--strict --uplink 200Mbit --connect-timeout 1500ms --dry-run --json ' +
           '--log-format json --log-level debug',
       ),
     ).toEqual({
@@ -55,6 +56,7 @@ describe('fr push', () => {
       digest: 'sha256',
       engine: 'portable',
       noClobber: true,
+      strict: true,
       allowAdd: false,
       uplinkBytesPerSecond: 25_000_000,
       connectMs: 1500,

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeStatus } from '../../src/api/types.js'
 import { statusLines } from '../../src/cli/render-status.js'
-import { displayWidth, painter } from '../../src/cli/render-text.js'
+import { displayWidth, painter, printable } from '../../src/cli/render-text.js'
 
 const plain = painter(false)
 const MIB = 1024 * 1024
@@ -18,6 +18,9 @@ describe('statusLines', () => {
     engine: 'native',
     dataDir: '/srv/data',
     freeBytes: 80 * 2 ** 30,
+    problems: [],
+    lastError: null,
+    kept: { files: 0, bytes: 0, names: [] },
     transfers: [
       {
         transfer: 'ff00',
@@ -51,6 +54,7 @@ describe('statusLines', () => {
       'version    0.1.0, native engine',
       'up         2h03m',
       'data       /srv/data, 80.0 GiB free',
+      'health     ok',
       'transfers  1',
       'ff00  model.bin',
       '  receiving 128 MiB, 50% landed, 25% verified, in 25.0 MB/s, out 12.5 MB/s, ' +
@@ -60,6 +64,25 @@ describe('statusLines', () => {
       '  10.0.0.4:7400  9.00 MiB        0 B  lagging',
       'counters   openFeeds=3',
     ]))
+  it('shows what is wrong with the data directory, and what is kept in it', () => {
+    const lines = statusLines(
+      {
+        ...status,
+        problems: ['it is not at its path any more: stat /srv/data', 'a\u001b[31mb'],
+        lastError: { code: 'ERR_FR_NO_SPACE', text: '9 GiB needed', secondsAgo: 65 },
+        kept: { files: 9, bytes: 3 * MIB, names: ['model.bin', 'a.bin'] },
+      },
+      plain,
+    )
+    const [health, error, kept] = lines.slice(5)
+    expect(health).toBe(
+      `health     it is not at its path any more: stat /srv/data; ${printable('a\u001b[31mb')}`,
+    )
+    expect(error).toBe('last error ERR_FR_NO_SPACE: 9 GiB needed (1m05s ago)')
+    expect(kept).toBe(
+      'kept       3.00 MiB in 9 partial files of transfers that failed: model.bin, a.bin, ...',
+    )
+  })
   it.each([80, 120])('fits %d columns', (columns) => {
     const [transfer] = status.transfers
     const counters = Object.fromEntries(

@@ -6,6 +6,7 @@ import { dealerOf } from '../../src/control/strategies.js'
 import type { Frame, Strategy } from '../../src/control/types.js'
 import { KIB, limits } from '../../src/limits.js'
 import { pushView } from '../../src/runtime/origin-view.js'
+import { completeFrame } from './flow-support.js'
 
 const block = 64 * KIB
 const unchanged = { type: 'sourceChecked', isDoubtful: false } as const
@@ -63,8 +64,7 @@ class Bench {
   }
 
   complete(node: number): OriginCommand[] {
-    const bytes = 8 * block
-    return this.from(node, { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest' })
+    return this.from(node, completeFrame(8 * block))
   }
 
   lost(node: number): OriginCommand[] {

@@ -151,9 +151,9 @@ describe('NodeMachine', () => {
     expect(bench.feed(hashed(0, bytes, digests(1, 2, 3)), frame(seal))).toEqual([])
     expect(bench.feed(announced)).toEqual([{ type: 'sum', digests: digests(1, 2, 3) }])
     expect(bench.feed({ type: 'summed', fileDigest: 'digest' })).toEqual([{ type: 'publish' }])
-    expect(sent(bench.feed({ type: 'published' }))).toEqual([
+    expect(sent(bench.feed({ type: 'published', warnings: ['w'] }))).toEqual([
       { type: 'published', stream: 0, fileDigest: 'digest' },
-      { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest' },
+      { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest', warnings: ['w'] },
     ])
     expect(bench.machine.phase).toBe('complete')
     expect(bench.feed(frame({ type: 'finish' }))).toEqual([

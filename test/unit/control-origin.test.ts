@@ -5,6 +5,7 @@ import { OriginMachine } from '../../src/control/origin.js'
 import type { OriginCommand, OriginEvent } from '../../src/control/origin-events.js'
 import type { Frame } from '../../src/control/types.js'
 import { limits } from '../../src/limits.js'
+import { completeFrame } from './flow-support.js'
 
 const block = 65_536
 const bytes = 3 * block
@@ -72,7 +73,7 @@ class Bench {
   }
 
   complete(node: number): OriginCommand[] {
-    return this.from(node, { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest' })
+    return this.from(node, completeFrame(bytes))
   }
 
   /** Everyone alive reports each 100 ms. */
@@ -229,12 +230,7 @@ describe('OriginMachine', () => {
 
   it('believes no node that is complete with another digest', () => {
     const bench = new Bench().sealed()
-    const commands = bench.from(0, {
-      type: 'complete',
-      bytes,
-      repairedBytes: 0,
-      fileDigest: 'other',
-    })
+    const commands = bench.from(0, completeFrame(bytes, 'other'))
     expect(outcomes(commands)[0]?.[2]).toMatch(/^ERR_FR_DIGEST/)
   })
 

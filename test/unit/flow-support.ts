@@ -9,6 +9,11 @@ import type { OriginCommand, OriginEvent } from '../../src/control/origin-events
 import type { Frame } from '../../src/control/types.js'
 import { KIB, limits } from '../../src/limits.js'
 
+/** A node's word that it has published the whole file. */
+export function completeFrame(bytes: number, fileDigest = 'digest'): Frame {
+  return { type: 'complete', bytes, repairedBytes: 0, fileDigest, warnings: [] }
+}
+
 export interface Onlooker {
   fact(event: OriginEvent, nowMs: number): void
   wishes(commands: readonly OriginCommand[], nowMs: number): void
@@ -170,8 +175,7 @@ export class FluidPush {
     }
     if (!isLast) return
     node.isComplete = true
-    const complete = { bytes: this.#bytes, repairedBytes: 0, fileDigest: digest }
-    this.from(index, { type: 'complete', ...complete })
+    this.from(index, completeFrame(this.#bytes, digest))
   }
 
   #tell(event: OriginEvent): void {

@@ -34,6 +34,9 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   engine: 'native',
   dataDir: '/srv/data',
   freeBytes: 1,
+  problems: [],
+  lastError: null,
+  kept: { files: 0, bytes: 0, names: [] },
   transfers,
   counters: {},
 })

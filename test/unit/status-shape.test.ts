@@ -36,6 +36,9 @@ const status: NodeStatus = {
   engine: 'native',
   dataDir: '/srv',
   freeBytes: 1,
+  problems: ['the disk is full'],
+  lastError: { code: 'ERR_FR_IO', text: 'fsync', secondsAgo: 1 },
+  kept: { files: 1, bytes: 2, names: ['a.bin'] },
   transfers: [transfer],
   counters: { connections: 1 },
 }

@@ -30,6 +30,7 @@ export interface PushCommand {
   readonly digest?: 'xxh64' | 'sha256'
   readonly engine?: 'native' | 'portable'
   readonly noClobber: boolean
+  readonly strict: boolean
   readonly allowAdd: boolean
   readonly uplinkBytesPerSecond?: number
   readonly connectMs?: number
@@ -76,6 +77,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     )
     .option('--as <name>', 'name at the nodes (default: the name of the file)')
     .option('--no-clobber', 'refuse nodes that already hold the name')
+    .option('--strict', 'refuse nodes whose file system does not keep mode and modification time')
     .option('--allow-add', 'let others who hold the key add nodes to this push (fr add)')
     .option(...keyFileOption)
     .optionsGroup('How it goes:')
@@ -178,6 +180,7 @@ function pushCommand(path: string, options: Values): PushCommand {
       trace: options['trace'],
     }),
     noClobber: options['clobber'] === false,
+    strict: options['strict'] === true,
     allowAdd: options['allowAdd'] === true,
     dryRun: options['dryRun'] === true,
     json: options['json'] === true,

@@ -1,0 +1,233 @@
+/**
+ * The disk of a node, and what others do to it while pushes run. What a push says must be true of
+ * the path that the user named, and what a node says of itself must be true of its disk.
+ */
+import { execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type FrNode, push } from '../../src/api/index.js'
+import { MIB } from '../../src/limits.js'
+import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
+
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
+
+describe.each(kinds)('the data directory of a %s node', (engine) => {
+  let world: World
+  beforeEach(() => {
+    world = new World(engine)
+  })
+  afterEach(() => world.dispose())
+
+  /** A push that is held up in the middle, whatever happens meanwhile, and its only outcome. */
+  async function during(node: FrNode, path: string, change: () => void) {
+    const door = await world.holding(node.address, MIB)
+    const running = push(path, { to: [door.address], engine })
+    await until(door.isHolding, 'the push is in the middle')
+    change()
+    const [outcome] = (await running.result).nodes
+    await until(() => node.status().transfers.length === 0, 'the node has given all back')
+    return outcome
+  }
+
+  async function completes(node: FrNode & { dataDir: string }, path: string, content: Buffer) {
+    const result = await push(path, { to: [node.address], engine }).result
+    expect(result.nodes[0]?.reason).toBeNull()
+    expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+  }
+
+  it('that is renamed and made anew is no success, and serves the next push', async () => {
+    const node = await world.node()
+    const { path, content } = world.file('data.bin', 8 * MIB)
+    // The door stays shut: the node fails the push by itself.
+    const outcome = await during(node, path, () => {
+      renameSync(node.dataDir, `${node.dataDir}-moved`)
+      mkdirSync(node.dataDir)
+    })
+    expect(outcome).toMatchObject({ status: 'failed', code: 'ERR_FR_DATA_DIR_GONE' })
+    expect(existsSync(join(`${node.dataDir}-moved`, 'data.bin'))).toBe(false)
+    await completes(node, path, content)
+    expect(node.status()).toMatchObject({
+      problems: [],
+      lastError: { code: 'ERR_FR_DATA_DIR_GONE' },
+    })
+  })
+
+  it('that is removed ends the push at once, and the node says so until it is there', async () => {
+    const node = await world.node()
+    const { path, content } = world.file('data.bin', 8 * MIB)
+    const outcome = await during(node, path, () => rmSync(node.dataDir, { recursive: true }))
+    expect(outcome).toMatchObject({ status: 'failed', code: 'ERR_FR_DATA_DIR_GONE' })
+    expect(outcome?.reason).toContain(`stat ${node.dataDir}: no such file or directory (ENOENT)`)
+    expect(node.status().problems).toEqual([expect.stringContaining('not at its path any more')])
+    const refused = await push(path, { to: [node.address], engine }).result
+    expect(refused.nodes[0]).toMatchObject({ status: 'refused', code: 'ERR_FR_DATA_DIR_GONE' })
+    mkdirSync(node.dataDir)
+    await until(() => node.status().problems.length === 0, 'the node has noticed')
+    await completes(node, path, content)
+  })
+
+  it('that has lost .fastreplica to a clean-up job works', async () => {
+    const node = await world.node()
+    const { path, content } = world.file('data.bin', MIB)
+    rmSync(join(node.dataDir, '.fastreplica'), { recursive: true })
+    await completes(node, path, content)
+    await keepsNothing(node.dataDir)
+  })
+
+  it('publishes nothing that somebody cut after it was verified', async () => {
+    const node = await world.node()
+    const { path } = world.file('data.bin', 32 * MIB)
+    const door = await world.holding(node.address, 24 * MIB)
+    const running = push(path, { to: [door.address], engine })
+    await until(door.isHolding, 'the push is in the middle')
+    await until(
+      () => (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB,
+      'blocks are verified',
+    )
+    const [id] = partials(node.dataDir).filter((name) => !name.endsWith('.scratch'))
+    const partial = join(node.dataDir, '.fastreplica/partials', id as string)
+    truncateSync(partial, 0)
+    truncateSync(partial, 32 * MIB)
+    door.open()
+    const [outcome] = (await running.result).nodes
+    expect(outcome?.status).toBe('failed')
+    // Blocks that were read after that are found bad and repaired; those before it are not.
+    expect(outcome?.reason).toMatch(/^ERR_FR_DIGEST: somebody else changed .*partials/)
+    expect(existsSync(join(node.dataDir, 'data.bin'))).toBe(false)
+  })
+
+  it.runIf(isRoot)('refuses before a byte was sent what it could not publish', async () => {
+    const node = await world.node()
+    const { path } = world.file('data.bin', 4 * MIB)
+    const target = join(node.dataDir, 'data.bin')
+    writeFileSync(target, 'old')
+    execFileSync('chattr', ['+i', target])
+    world.defer(() => execFileSync('chattr', ['-i', target]))
+    const result = await push(path, { to: [node.address], engine }).result
+    expect(result.nodes[0]).toMatchObject({ status: 'refused', code: 'ERR_FR_NAME' })
+    expect(result.nodes[0]?.reason).toContain('the file there is marked as unchangeable')
+    expect(result.originBytesSent).toBe(0)
+    await keepsNothing(node.dataDir)
+  })
+
+  it('says in words how much room is missing', async () => {
+    const node = await world.node({ minFreeBytes: 2 ** 50 })
+    const { path } = world.file('data.bin', 96 * 1024)
+    const result = await push(path, { to: [node.address], engine }).result
+    expect(result.nodes[0]?.reason).toMatch(
+      /^ERR_FR_NO_SPACE: 96 KiB needed; [\d.]+ [KMGTP]iB free in .*, 1.0 PiB set aside$/,
+    )
+    expect(node.status().problems).toEqual([expect.stringMatching(/^the disk is full: /)])
+  })
+})
+
+describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
+  let world: World
+  beforeEach(() => {
+    world = new World(engine)
+  })
+  afterEach(() => world.dispose())
+
+  it('is what landed, is told, and gives way to the next push of that name', async () => {
+    const node = await world.node()
+    const { path, content } = world.file('data.bin', 96 * MIB)
+    for (let round = 0; round < 2; round++) {
+      const door = await world.holding(node.address, 24 * MIB)
+      const abort = new AbortController()
+      const { signal } = abort
+      const running = push(path, { to: [door.address], engine, signal })
+      await until(door.isHolding, 'the push is in the middle')
+      await until(
+        () => (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB,
+        'blocks are verified',
+      )
+      // As a sender that is killed: its links break without a word.
+      await door.close()
+      await running.result
+      await until(() => node.status().transfers.length === 0, 'the node has given up')
+      await until(() => node.status().kept.files === 1, 'one partial file is kept')
+      const { kept } = node.status()
+      expect(kept.names).toEqual(['data.bin'])
+      expect(kept.bytes).toBeGreaterThanOrEqual(MIB)
+      // Allocated ahead were 64 MiB.
+      expect(kept.bytes).toBeLessThan(48 * MIB)
+    }
+    const result = await push(path, { to: [node.address], engine }).result
+    expect(result.nodes[0]?.reason).toBeNull()
+    expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    await keepsNothing(node.dataDir)
+    await until(() => node.status().kept.files === 0, 'nothing is kept')
+  })
+
+  it('loses its scratch when the node starts again, and is told then', async () => {
+    const dataDir = world.dataDir()
+    await (await world.node({ dataDir })).close()
+    const left = `${'f'.repeat(32)}.${'0'.repeat(16)}.big.bin`
+    for (const id of [left, `${left}.scratch`])
+      writeFileSync(join(dataDir, '.fastreplica/partials', id), Buffer.alloc(MIB))
+    const node = await world.node({ dataDir })
+    expect(readdirSync(join(dataDir, '.fastreplica/partials'))).toEqual([left])
+    expect(node.status().kept).toMatchObject({ files: 1, names: ['big.bin'] })
+    const line = world.log.find(({ event }) => event === 'partials-kept')
+    expect(line?.fields).toMatchObject({ files: 1, names: 'big.bin' })
+  })
+})
+
+describe.runIf(process.platform === 'linux').each(kinds)(
+  'the file system of a %s node',
+  (engine) => {
+    let world: World
+    beforeEach(() => {
+      world = new World(engine)
+    })
+    afterEach(() => world.dispose())
+
+    const under = (what: string) => {
+      const shim = join(world.dir, 'shim.so')
+      const source = new URL('store-shim.c', import.meta.url).pathname
+      execFileSync('cc', ['-shared', '-fPIC', '-o', shim, source, '-ldl'])
+      return world.childNode({ LD_PRELOAD: shim, FR_SHIM: what })
+    }
+
+    it('that keeps no attributes is a warning, or with strict a refusal before bytes', async () => {
+      const { address, dataDir } = await under('chmod')
+      const { path, content } = world.file('data.bin', MIB)
+      execFileSync('chmod', ['0640', path])
+      execFileSync('touch', ['-d', '@1500000000', path])
+      const refused = await push(path, { to: [address], engine, strict: true }).result
+      expect(refused.nodes[0]).toMatchObject({ status: 'refused', code: 'ERR_FR_ATTRIBUTES' })
+      expect(refused.originBytesSent).toBe(0)
+      const result = await push(path, { to: [address], engine }).result
+      const warnings = [
+        'the file system of the node does not keep the mode 0640 of the file',
+        'the file system of the node does not keep the modification time of the file',
+      ]
+      expect(result.nodes[0]).toMatchObject({ status: 'complete', reason: null, warnings })
+      expect(readFileSync(join(dataDir, 'data.bin')).equals(content)).toBe(true)
+      expect(statSync(join(dataDir, 'data.bin')).mode & 0o777).toBe(0o600)
+    })
+
+    it('that cannot make a file durable has not published it', async () => {
+      const { address, dataDir } = await under('fsync')
+      const { path } = world.file('data.bin', MIB)
+      const result = await push(path, { to: [address], engine }).result
+      expect(result.nodes[0]).toMatchObject({ status: 'failed', code: 'ERR_FR_IO' })
+      expect(result.nodes[0]?.reason).toMatch(
+        /: fsync \S*data\.bin: read-only file system \(EROFS\)$/,
+      )
+      expect(existsSync(join(dataDir, 'data.bin'))).toBe(false)
+    })
+  },
+)
