@@ -46,13 +46,6 @@ function shareOf(bytes: number, whole: number): number {
   return whole === 0 ? 1 : Math.min(1, bytes / whole)
 }
 
-/** How far the nodes are that are not lost, on average: it reaches 1 whoever is lost on the way. */
-function overallShare(progress: Progress): number {
-  const living = livingOf(progress)
-  const landed = living.reduce((sum, node) => sum + landedShare(node, progress.bytes), 0)
-  return living.length === 0 ? 0 : landed / living.length
-}
-
 function livingOf(progress: Progress): readonly NodeProgress[] {
   return progress.nodes.filter((node) => node.state !== 'failed' && node.state !== 'refused')
 }
@@ -288,7 +281,7 @@ export function liveLines(
   const shown = chooseShown(progress.nodes, fits ? room : Math.max(1, room - 1))
   const eta = overallEta(progress)
   const facts = [
-    formatPercent(overallShare(progress)).padStart(4),
+    formatPercent(progress.share).padStart(4),
     `ETA ${eta === null ? '-' : formatDuration(eta)}`,
     `${formatDuration(progress.seconds)} elapsed`,
     formatRate(totalRate(progress)),
@@ -320,7 +313,7 @@ export function progressLine(progress: Progress, warnings = 0): string {
   const slowest = chooseShown(active, 1)[0]
   const eta = overallEta(progress)
   const parts = [
-    `${formatPercent(overallShare(progress))}${eta === null ? '' : `, ETA ${formatDuration(eta)}`}`,
+    `${formatPercent(progress.share)}${eta === null ? '' : `, ETA ${formatDuration(eta)}`}`,
     `${formatDuration(progress.seconds)} elapsed`,
     formatRate(totalRate(progress)),
     ...(progress.efficiency === null ? [] : [`efficiency ${formatPercent(progress.efficiency)}`]),

@@ -39,7 +39,7 @@ const progress: Progress = {
   bytes: 128 * MIB,
   landedBytes: 256 * MIB,
   totalBytes: 512 * MIB,
-  share: 0.5,
+  share: 224 / 384,
   efficiency: 0.957,
   originBytesSent: 100,
   nodes: [
@@ -167,16 +167,18 @@ describe('the live display', () => {
       )[0]
     const failed = node({ node: 'c', state: 'refused', landedBytes: 0 })
     const nodes = [node({ node: 'a', ...done }), node({ node: 'b', ...done }), failed]
-    expect(header({ nodes })).toBe('100%  ETA 0.00s  3.0s elapsed  0 B/s  2 of 3 nodes  128 MiB f')
+    expect(header({ nodes, share: 1 })).toBe(
+      '100%  ETA 0.00s  3.0s elapsed  0 B/s  2 of 3 nodes  128 MiB f',
+    )
     expect(header({ nodes: nodes.slice(0, 2) }, 3)).toContain('  2 nodes  3 warnings  128 MiB f')
-    expect(header({ nodes: [failed] })).toMatch(/^ {2}0% .* 0 of 1 node /)
+    expect(header({ nodes: [failed], share: 0 })).toMatch(/^ {2}0% .* 0 of 1 node /)
   })
 
   it('knows when all have all only where every rate is known', () => {
     const nodes = [node({ node: 'a' }), node({ node: 'b', etaSeconds: null })]
-    expect(progressLine({ ...progress, nodes })).toMatch(/^50%, 3\.0s elapsed/)
+    expect(progressLine({ ...progress, nodes })).toMatch(/^58%, 3\.0s elapsed/)
     const [header] = liveLines({ ...progress, nodes }, 'f', { columns: 80, rows: 24 }, plain)
-    expect(header).toMatch(/^ 50% {2}ETA - {2}3\.0s elapsed/)
+    expect(header).toMatch(/^ 58% {2}ETA - {2}3\.0s elapsed/)
   })
 
   it('says what a node waits for only where nothing else says so', () => {
@@ -278,6 +280,7 @@ describe('the live display', () => {
       ...progress,
       bytes: 0,
       landedBytes: 0,
+      share: 0,
       nodes: [node({ node: 'h:1', landedBytes: 0, etaSeconds: null })],
     }
     expect(liveLines(empty, 'e', { columns: 60, rows: 24 }, plain)[1]).toContain('  0%')
