@@ -28,6 +28,7 @@ export const errorTable = {
   ERR_FR_TIMEOUT: { meaning: 'the peer did not answer in time', retryable: true },
   ERR_FR_NODE_LOST: { meaning: 'the connection to the node broke', retryable: true, native: 2 },
   ERR_FR_NODE_SILENT: { meaning: 'the node sent no heartbeat for too long', retryable: true },
+  ERR_FR_NODE_CLOSED: { meaning: 'the node was stopped; it may come back', retryable: true },
   ERR_FR_PEER_STALLED: { meaning: 'the peer stopped reading its control link', retryable: true },
   ERR_FR_ORIGIN_LOST: {
     meaning: 'the origin is gone and the transfer is not complete',

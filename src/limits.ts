@@ -19,6 +19,7 @@ export const limits = {
   helloBytes: 4 * KIB,
   helloMs: 5_000,
   unauthenticatedConnections: 256,
+  /** One connection. */
   connectMs: 3_000,
   /** Peers with a wrong key that are logged in one minute, each once; others are counted. */
   strangersLogged: 32,
@@ -101,10 +102,25 @@ export const limits = {
   /** Nodes that others than its caller may add to one push, tried in vain or not. */
   joinsPerPush: 32,
   /** How long a node waits for the origin's answer to such a request. */
-  addMs: 20_000,
+  addMs: 25_000,
+
+  // --- trying again ---
+  /** Unless the caller says otherwise, a node of a push is dialled for this long. */
+  reachMs: 10_000,
+  /** From a dial that failed to the next: at first, and at most. */
+  redialMs: 100,
+  redialMsMax: 1_000,
+  /** Attempts after the first that a node gets, unless the caller says otherwise, and at most. */
+  retries: 2,
+  retriesMax: 100,
+  /** From an attempt that failed to the next: at first, and at most. */
+  retryMs: 500,
+  retryMsMax: 8_000,
 
   // --- transfers ---
   nodesPerPush: 64,
+  /** Nodes and their attempts: each has a place of its own. */
+  placesPerPush: 256,
   /** Sentences in `warnings` of a result; later ones are left out. */
   warningsPerPush: 32,
   /** Up to so many bytes in all, opening feeds between nodes takes longer than sending them all. */
@@ -262,7 +278,10 @@ relation(limits.pullPatienceMs * 3 <= limits.stallMs, 'mates that lie are left i
 relation(limits.pullQuietMs < limits.pullServedMs, 'quiet holders are found before slow ones')
 relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is given up')
 relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node may take')
-relation(limits.connectMs + 2 * limits.acceptMs < limits.addMs, 'a node can join in that time')
+relation(limits.nodesPerPush * (1 + limits.retries) <= limits.placesPerPush, 'places for retries')
+relation(limits.connectMs < limits.reachMs, 'a node is dialled more than once')
+relation(limits.redialMsMax * 3 < limits.reachMs, 'a node that comes up is found soon')
+relation(limits.reachMs + 2 * limits.acceptMs < limits.addMs, 'a node can join in that time')
 relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')
 relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')
 relation(

@@ -44,6 +44,7 @@ export const optionNames = {
     connectMs: true,
     silenceMs: true,
     allowAdd: true,
+    retries: true,
     trace: true,
     dryRun: true,
     logger: true,

@@ -32,6 +32,7 @@ export interface CheckedPush {
   readonly uplinkBytesPerSecond: number | undefined
   readonly connectMs: number
   readonly silenceMs: number
+  readonly retries: number
   readonly trace: string | undefined
   readonly dryRun: boolean
 }
@@ -90,10 +91,11 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     strict: options.strict ?? false,
     allowAdd: options.allowAdd ?? false,
     uplinkBytesPerSecond: optionalRate('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
-    connectMs: optionalInteger('connectMs', options.connectMs, 1, 600_000) ?? limits.connectMs,
+    connectMs: optionalInteger('connectMs', options.connectMs, 1, 600_000) ?? limits.reachMs,
     silenceMs:
       optionalInteger('silenceMs', options.silenceMs, limits.silenceMsMin, limits.silenceMsMax) ??
       limits.silenceMs,
+    retries: optionalInteger('retries', options.retries, 0, limits.retriesMax) ?? limits.retries,
     trace: options.trace,
     dryRun: options.dryRun ?? false,
   }

@@ -61,7 +61,7 @@ async function run(
     if (checked.dryRun) return dryRun(checked, control, source)
     trace = await openTrace(checked, control.transfer.id, log)
     const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
-    const { connectMs, silenceMs } = checked
+    const { connectMs, silenceMs, retries } = checked
     const self = { nodeId: randomId(), incarnation: Date.now() }
     const spec = {
       transfer: control.transfer.id,
@@ -76,6 +76,7 @@ async function run(
       allowAdd,
       connectMs,
       silenceMs,
+      retries,
       dialler: { keys: [checked.key], self, connectMs, resolver: new Resolver() },
       log,
     }

@@ -83,12 +83,18 @@ export interface PushOptions {
   strict?: boolean
   /** The origin's own uplink; it serves the predicted time, the bound and the first second. */
   uplinkBytesPerSecond?: number
+  /** How long a node that cannot be connected to is dialled again and again; 10,000 by default. */
   connectMs?: number
   /**
    * How long a node that says nothing stays in the push, in milliseconds; default 15,000. Others do
    * its work meanwhile, and it goes on when it is heard again; then it fails: ERR_FR_NODE_SILENT.
    */
   silenceMs?: number
+  /**
+   * How many more attempts a node gets that was connected to and failed for a reason that may pass
+   * (`retryable`); 2 by default.
+   */
+  retries?: number
   /**
    * Write a timeline of the push into this file, in the Chrome trace event format. It must not
    * exist, or be an older trace; ERR_FR_TRACE before any node is contacted.

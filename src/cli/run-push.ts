@@ -146,6 +146,7 @@ function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 't
   if (command.trace !== undefined) options.trace = command.trace
   if (command.connectMs !== undefined) options.connectMs = command.connectMs
   if (command.silenceMs !== undefined) options.silenceMs = command.silenceMs
+  if (command.retries !== undefined) options.retries = command.retries
   return options
 }
 

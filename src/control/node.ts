@@ -179,7 +179,7 @@ export class NodeMachine {
         return this.pulls.delayed(event.lateMs)
       case 'stopped':
         if (this.#phase === 'complete') return this.#end(null, false)
-        return this.#fail('ERR_FR_CLOSED', 'the node is closing')
+        return this.#fail('ERR_FR_NODE_CLOSED', 'the node is closing')
       case 'relayOpened':
       case 'ticked':
         return

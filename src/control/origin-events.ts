@@ -128,7 +128,12 @@ export interface OriginConfig {
   readonly blockBytes: number
   readonly digestBytes: number
   readonly nodes: readonly NodeLink[]
+  /** How long a node is dialled again and again. */
   readonly connectMs: number
+  /** Attempts after the first that a node gets; 0 unless given. */
+  readonly retries?: number
+  /** For what is to differ from push to push; 0 unless given. */
+  readonly seed?: number
   readonly progressMs: number
   /** How long a silent node stays a member of the push. */
   readonly silenceMs: number

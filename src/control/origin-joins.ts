@@ -45,7 +45,8 @@ export class OriginJoins {
       return { code: 'ERR_FR_ADD_REFUSED', text: 'this push lets only its caller add nodes' }
     if (peers.some((peer) => peer.link.address === address && peer.phase !== 'out'))
       return { code: 'ERR_FR_SAME_NODE', text: `${address} is in this push already` }
-    if (peers.length >= limits.nodesPerPush)
+    const others = peers.filter((peer) => !peer.isSuperseded && peer.link.address !== address)
+    if (others.length >= limits.nodesPerPush || peers.length >= limits.placesPerPush)
       return { code: 'ERR_FR_LIMIT', text: `a push takes ${limits.nodesPerPush} nodes` }
     if (by !== null && this.#joined >= limits.joinsPerPush)
       return { code: 'ERR_FR_LIMIT', text: `others have added ${this.#joined} nodes already` }
@@ -58,6 +59,11 @@ export class OriginJoins {
   wait(asker: Asker, peer: Peer): void {
     if (asker.by !== null) this.#joined += 1
     this.#open.push({ ...asker, peer })
+  }
+
+  /** The node is tried again: who waits for it waits for that. */
+  moved(from: Peer, to: Peer): void {
+    this.#open = this.#open.map((open) => (open.peer === from ? { ...open, peer: to } : open))
   }
 
   /** The node takes part (null), or never will: those who wait for it are told. */

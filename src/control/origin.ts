@@ -22,7 +22,9 @@ import { OriginExchange } from './origin-exchange.js'
 import type { OriginFlow } from './origin-flow.js'
 import { type Asker, OriginJoins } from './origin-joins.js'
 import { OriginOutbox } from './origin-outbox.js'
+import { OriginRetries } from './origin-retries.js'
 import { OriginSource } from './origin-source.js'
+import { OriginStart } from './origin-start.js'
 import { isPossible, Peer } from './peer.js'
 import { PeerWatch } from './peer-watch.js'
 import type { NodeLink } from './plan.js'
@@ -36,13 +38,12 @@ export class OriginMachine {
   readonly #exchange: OriginExchange
   readonly #outbox = new OriginOutbox()
   readonly #joins: OriginJoins
+  readonly #retries: OriginRetries
+  readonly #start: OriginStart
   readonly #startMs: number
   /** What the dealer calls itself. */
   readonly strategy: Strategy
   readonly shape: Dealer['shape']
-  #hasGreeted = false
-  /** Since when somebody is ready; undefined: nobody is, or the plan is made. */
-  #readyMs: number | undefined
   #countMs = Number.POSITIVE_INFINITY
   #beatMs = Number.POSITIVE_INFINITY
   #isEnded = false
@@ -56,7 +57,9 @@ export class OriginMachine {
     this.#peers = config.nodes.map((link, node) => new Peer(node, link, nowMs))
     this.#source = new OriginSource(config)
     this.#watch = new PeerWatch(config)
+    this.#retries = new OriginRetries(config, this.#peers, this.#outbox, this.#joins)
     this.#exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
+    this.#start = new OriginStart(this.#peers, this.#exchange, this.#joins)
   }
 
   /** The first wishes; call once. */
@@ -91,9 +94,8 @@ export class OriginMachine {
   /** When `ticked` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#isEnded) return null
-    const watchMs = this.#watch.deadlineMs(this.#peers)
-    const planMs = (this.#readyMs ?? Number.POSITIVE_INFINITY) + limits.readyMs
-    const at = Math.min(this.#countMs, this.#beatMs, watchMs, planMs)
+    const watchMs = Math.min(this.#watch.deadlineMs(this.#peers), this.#retries.deadlineMs())
+    const at = Math.min(this.#countMs, this.#beatMs, watchMs, this.#start.deadlineMs)
     const dealMs = this.#exchange.deadlineMs() ?? at
     return Number.isFinite(Math.min(at, dealMs)) ? Math.min(at, dealMs) : null
   }
@@ -109,6 +111,7 @@ export class OriginMachine {
         const peer = this.#peer(event.node)
         peer.hasLink = false
         const { code, text } = causeOf(event, peer.cutOff)
+        if (this.#retries.redials(peer, { code, text }, nowMs)) return
         return this.#lose(peer, code, text, nowMs)
       }
       case 'feedOpened': {
@@ -149,7 +152,7 @@ export class OriginMachine {
       case 'cancelled':
         return this.#abortAll('ERR_FR_ABORTED', event.text)
       case 'delayed':
-        if (this.#readyMs !== undefined) this.#readyMs += event.lateMs
+        this.#start.excuse(event.lateMs)
         return this.#watch.excuse(this.#peers, event.lateMs)
       case 'ticked':
         return
@@ -287,9 +290,9 @@ export class OriginMachine {
   #advance(nowMs: number): void {
     this.#watch.look(nowMs)
     for (const peer of this.#peers) this.#judge(peer, nowMs)
+    this.#retries.advance(nowMs)
     if (this.#exchange.group.length === 0) {
-      this.#greetIfKnown()
-      this.#planIfReady(nowMs)
+      if (this.#start.advance(nowMs)) this.#countMs = nowMs + limits.countMs
     } else for (const peer of this.#peers) if (peer.phase === 'ready') this.#join(peer, nowMs)
     if (this.#beatMs <= nowMs) this.#beat(nowMs)
     if (Math.min(this.#countMs, this.#exchange.deadlineMs() ?? this.#countMs) <= nowMs) {
@@ -297,7 +300,7 @@ export class OriginMachine {
       this.#outbox.wish({ type: 'count' })
     }
     this.#outbox.wish(...this.#source.more((owner) => this.#exchange.sentTo(owner)))
-    if (this.#peers.every((peer) => peer.outcome !== undefined)) this.#finish()
+    if (this.#peers.every((peer) => peer.outcome !== undefined || peer.isSuperseded)) this.#finish()
   }
 
   #judge(peer: Peer, nowMs: number): void {
@@ -317,32 +320,6 @@ export class OriginMachine {
     peer.isAway = isAway
   }
 
-  /** Everybody is known, or is out: they can hear of each other. */
-  #greetIfKnown(): void {
-    if (this.#hasGreeted || this.#peers.some((peer) => peer.phase === 'connecting')) return
-    this.#hasGreeted = true
-    this.#exchange.expect(this.#peers.filter((peer) => peer.phase !== 'out'))
-  }
-
-  /**
-   * The group is everyone who is ready once nobody is connecting or deciding any more, or the first
-   * of them has waited for long enough; whoever is ready later joins.
-   */
-  #planIfReady(nowMs: number): void {
-    const group = this.#peers.filter((peer) => peer.phase === 'ready')
-    if (group.length === 0) {
-      this.#readyMs = undefined
-      return
-    }
-    this.#readyMs ??= nowMs
-    const isOpen = this.#peers.some(({ phase }) => phase === 'connecting' || phase === 'offered')
-    if (isOpen && nowMs < this.#readyMs + limits.readyMs) return
-    this.#readyMs = undefined
-    this.#exchange.start(group, nowMs)
-    for (const peer of group) this.#joins.settled(peer, null)
-    this.#countMs = nowMs + limits.countMs
-  }
-
   /** A node that is ready while the exchange runs. */
   #join(peer: Peer, nowMs: number): void {
     this.#exchange.join(peer, nowMs)
@@ -353,9 +330,13 @@ export class OriginMachine {
   #add(asker: Asker, link: NodeLink, nowMs: number): void {
     const refusal = this.#joins.refusal(asker, link.address, this.#peers)
     if (refusal !== null) return this.#joins.answer(asker, refusal)
-    for (const before of this.#peers)
-      if (before.link.address === link.address) before.isSuperseded = true
     const peer = new Peer(this.#peers.length, link, nowMs)
+    for (const before of this.#peers) {
+      if (before.link.address !== link.address) continue
+      before.isSuperseded = true
+      peer.attempts = before.attempts + 1
+      this.#joins.moved(before, peer)
+    }
     this.#peers.push(peer)
     this.#joins.wait(asker, peer)
     this.#outbox.log('info', 'added', peer, asker.by?.link.address ?? 'by the caller')
@@ -393,9 +374,13 @@ export class OriginMachine {
     nowMs: number,
   ): void {
     const wasRunning = peer.phase === 'running'
+    const failure = { code, text }
+    const isRetried = this.#retries.tries(peer, failure, nowMs)
     peer.phase = 'out'
-    this.#settle(peer, status, { code, text }, nowMs)
-    this.#joins.settled(peer, { code, text })
+    if (!isRetried) {
+      this.#settle(peer, status, failure, nowMs)
+      this.#joins.settled(peer, failure)
+    }
     if (peer.hasLink) this.#outbox.send(peer, { type: 'abort', code, text })
     if (wasRunning) this.#leave(peer, nowMs)
     else this.#drop(peer)

@@ -57,6 +57,7 @@ export class PeerWatch {
     for (const peer of peers) {
       peer.sinceMs += lateMs
       peer.movedMs += lateMs
+      peer.dueMs += lateMs
       if (peer.cutOff !== undefined) peer.cutOff.untilMs += lateMs
     }
   }
@@ -102,7 +103,11 @@ export class PeerWatch {
 
   #overdue(peer: Peer, nowMs: number): Failure {
     if (peer.phase === 'connecting') {
-      return { code: 'ERR_FR_UNREACHABLE', text: 'no connection in time' }
+      const { dials, failure } = peer
+      if (failure === undefined)
+        return { code: 'ERR_FR_UNREACHABLE', text: 'no connection in time' }
+      const seconds = Math.round((nowMs - peer.sinceMs) / 100) / 10
+      return { ...failure, text: `${failure.text}; dialled ${dials} times in ${seconds} s` }
     }
     if (peer.phase === 'offered') return { code: 'ERR_FR_TIMEOUT', text: 'no answer to the offer' }
     const seconds = Math.round((nowMs - peer.movedMs) / 1000)

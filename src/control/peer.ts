@@ -68,6 +68,18 @@ export class Peer {
   isSuperseded = false
   /** What its outcome warns of. */
   readonly warnings: string[] = []
+  /** The last dial or attempt that failed and is followed by another. */
+  failure: Failure | undefined
+  /** Dials of this attempt that failed. */
+  dials = 0
+  /** When the next dial or attempt is due. */
+  dueMs = Number.POSITIVE_INFINITY
+  /** Attempts of this node so far, with this one. */
+  attempts = 1
+  /** Of those, retries since it was named or added. */
+  triesUsed = 0
+  /** Why the attempt before this one ended. */
+  before: Failure | undefined
   /** Mates (node numbers) whose feed to this node is known to be dead. */
   readonly lostFrom = new Set<number>()
 
@@ -75,6 +87,16 @@ export class Peer {
     this.node = node
     this.link = link
     this.sinceMs = nowMs
+  }
+
+  /** Out, and to be tried again: it has no outcome yet. */
+  get isToReturn(): boolean {
+    return this.phase === 'out' && this.outcome === undefined
+  }
+
+  /** Being dialled for the first time: nothing says yet that it will take long. */
+  get isComing(): boolean {
+    return this.phase === 'connecting' && this.dials === 0
   }
 
   /** Takes part in the exchange: can be sent to. */
@@ -114,10 +136,18 @@ export class Peer {
       holeBytes: this.holeBytes,
       code: failure?.code ?? null,
       retryable: failure !== null && errorTable[failure.code].retryable,
-      reason: failure === null ? null : `${failure.code}: ${failure.text}`,
+      reason: failure === null ? null : this.#reason(failure),
+      attempts: this.attempts,
       warnings: [...this.warnings],
     }
     return this.outcome
+  }
+
+  #reason({ code, text }: Failure): string {
+    const { before } = this
+    const said = `${code}: ${text}`
+    const saidBefore = before === undefined ? said : `${before.code}: ${before.text}`
+    return saidBefore === said ? said : `${said} (before: ${saidBefore})`
   }
 
   /** Takes a report in; true when something moved. */

@@ -335,7 +335,7 @@ export class Puller {
   #order(a: Holder, b: Holder, asked: (holder: Holder) => number): number {
     const load = (holder: Holder): number => holder.backlogBytes + asked(holder) * this.#unitBytes
     const turn = ({ mate: { index } }: Holder): number =>
-      index > this.#self ? index - this.#self : index - this.#self + limits.nodesPerPush
+      index > this.#self ? index - this.#self : index - this.#self + limits.placesPerPush
     return (
       this.#distance(a) - this.#distance(b) ||
       doublings(a.rttMs) - doublings(b.rttMs) ||

@@ -234,6 +234,8 @@ export type FrameType = Frame['type']
 export type Channel = 'control' | 'data' | 'pull' | 'status'
 
 export interface NodeOutcome {
+  /** How often it was tried: 1, and one more for each retry or later adding. */
+  readonly attempts: number
   /** HOST:PORT as the caller wrote it. */
   readonly node: string
   readonly status: 'complete' | 'failed' | 'refused'

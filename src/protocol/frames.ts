@@ -24,7 +24,7 @@ type FrameTable = { readonly [T in FrameType]: readonly [number: number, read: B
 
 const bytesMax = Number.MAX_SAFE_INTEGER
 const streamMax = 0xffff_ffff
-const mateMax = limits.nodesPerPush - 1
+const mateMax = limits.placesPerPush - 1
 const empty = (): Record<never, never> => ({})
 
 const frameTable: FrameTable = {
@@ -236,14 +236,14 @@ function readMates<T extends { index: number }>(
   name: string,
   read: (mate: Fields) => T,
 ): T[] {
-  const mates = body.list(name, limits.nodesPerPush, read)
+  const mates = body.list(name, limits.placesPerPush, read)
   const distinct = new Set(mates.map((mate) => mate.index))
   return distinct.size === mates.length ? mates : body.refuse(name, 'names one mate twice')
 }
 
 /** Places, ascending. */
 function readIndices(body: Fields, name: string): number[] {
-  const indices = body.integers(name, limits.nodesPerPush, 0, mateMax)
+  const indices = body.integers(name, limits.placesPerPush, 0, mateMax)
   const ascends = indices.every((index, i) => i === 0 || index > (indices[i - 1] as number))
   return ascends ? indices : body.refuse(name, 'does not ascend')
 }

@@ -124,8 +124,8 @@ export function decodeDiallerHello(message: Uint8Array): DiallerHello {
     channel,
     ...readSide(fields),
     transfer: isPart ? fields.hex('transfer', 32) : null,
-    from: isPart ? fields.integer('from', -1, limits.nodesPerPush - 1) : null,
-    to: isPart ? fields.integer('to', 0, limits.nodesPerPush - 1) : null,
+    from: isPart ? fields.integer('from', -1, limits.placesPerPush - 1) : null,
+    to: isPart ? fields.integer('to', 0, limits.placesPerPush - 1) : null,
   }
 }
 

@@ -184,7 +184,7 @@ export class NodeService implements NodeHost {
       if (!hasSpareDescriptor()) return this.#exhausted(socket, remote)
       const admitted = await accept(socket, { keys, self, guard: this.#guard })
       if (this.#closing !== undefined)
-        return admitted.refuse('ERR_FR_CLOSED', 'the node is closing')
+        return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (isPartOfTransfer(admitted.channel)) return this.#place(admitted)
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
@@ -252,11 +252,14 @@ export class NodeService implements NodeHost {
       const complete = reader.take(frame)
       if (complete === undefined) return undefined
       const { offer, entry } = complete
-      if (this.#closing !== undefined) throw new FrError('ERR_FR_CLOSED', 'the node is closing')
+      if (this.#closing !== undefined)
+        throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (this.#receptions.size >= limits.transfersPerNode) {
         throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
       }
-      if (this.#receptions.has(offer.transfer))
+      const originId = established.peer.nodeId
+      const before = this.#receptions.get(offer.transfer)
+      if (before !== undefined && before.spec.originId !== originId)
         throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
       const reception = new Reception(this, link, {
         transfer: offer.transfer,
@@ -264,10 +267,12 @@ export class NodeService implements NodeHost {
         noClobber: offer.noClobber,
         strict: offer.strict,
         entry,
-        originId: established.peer.nodeId,
+        originId,
         originAddress: established.remoteAddress,
         self: offer.self,
         silenceMs: offer.silenceMs,
+        // Its origin has given the earlier attempt up, and this node has not heard of it.
+        ...(before && { after: before.stop() }),
         originKey: originDigestKey(nodePrimitives, established.key.bytes, offer.transfer),
       })
       this.#start(reception)
@@ -287,7 +292,7 @@ export class NodeService implements NodeHost {
     this.counters.transfersStarted++
     reception.log.offered()
     void reception.done.then((isComplete) => {
-      this.#receptions.delete(transfer)
+      if (this.#receptions.get(transfer) === reception) this.#receptions.delete(transfer)
       for (const late of this.#parked.take(transfer))
         late.refuse('ERR_FR_CLOSED', 'the transfer is over')
       if (isComplete) this.counters.transfersComplete++

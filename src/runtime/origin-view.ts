@@ -77,9 +77,9 @@ export interface PushFacts {
   readonly warnings: readonly string[]
 }
 
-/** One line a node: where one was added again, what became of it then. */
+/** The last attempt of each node, in the order in which the nodes were named. */
 function current(machine: OriginMachine): readonly Peer[] {
-  return machine.peers.filter((peer) => !peer.isSuperseded)
+  return [...new Map(machine.peers.map((peer) => [peer.link.address, peer])).values()]
 }
 
 export function pushView(machine: OriginMachine, facts: PushFacts): Progress {
@@ -152,6 +152,7 @@ function stateOf(peer: Peer, bytes: number): NodeProgress['state'] {
     case 'complete':
       return 'complete'
     case 'out':
+      if (peer.isToReturn) return 'connecting'
       return peer.outcome?.status === 'refused' ? 'refused' : 'failed'
     default:
       return peer.phase satisfies never
@@ -161,6 +162,7 @@ function stateOf(peer: Peer, bytes: number): NodeProgress['state'] {
 function waitsFor(peer: Peer, bytes: number, isSealed: boolean): string | null {
   if (peer.isSuspected) return 'a sign of life'
   if (peer.phase === 'connecting') return peer.isLookedUp ? 'its name' : 'connection'
+  if (peer.isToReturn) return `the next try (${peer.failure?.code})`
   if (peer.phase === 'offered') return 'its answer'
   if (peer.phase === 'ready') return 'the other nodes'
   if (peer.phase !== 'running') return null

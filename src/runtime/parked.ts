@@ -32,6 +32,6 @@ export class ParkedConnections {
 
   refuseAll(): void {
     for (const admitted of this.#parked.takeAll())
-      admitted.refuse('ERR_FR_CLOSED', 'the node is closing')
+      admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
   }
 }

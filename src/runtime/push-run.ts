@@ -96,16 +96,16 @@ export class PushRun {
     const { pages, summary } = paginate([entryOf(source, spec.name)], wholeXxh64(engine))
     this.#pages = pages
     this.#summary = summary
+    const { nodes, connectMs, retries, silenceMs, allowAdd } = spec
+    const wishes = { nodes, connectMs, retries, silenceMs, allowAdd }
     const config = {
       bytes: source.size,
       dataBytes: source.dataBytes,
       blockBytes: this.#blockBytes,
       digestBytes: digestBytesOf(spec.algorithm),
-      nodes: spec.nodes,
-      connectMs: spec.connectMs,
+      ...wishes,
+      seed: Number.parseInt(spec.transfer.slice(0, 8), 16),
       progressMs: limits.progressMs,
-      silenceMs: spec.silenceMs,
-      allowAdd: spec.allowAdd,
     }
     const { uplinkBytesPerSecond } = this.#origin
     const shape = shapeOf(spec.shape, source.dataBytes, spec.nodes.length, uplinkBytesPerSecond)
@@ -131,7 +131,6 @@ export class PushRun {
       (event) => this.#loop.post(event),
       (text) => this.warn(text),
     )
-    const { silenceMs } = spec
     this.#transfer = engine.openTransfer({ even: spec.strategy === 'classic', silenceMs })
     router.route(this.#transfer, (events) => this.#onEngine(events))
     engine.addStream(this.#transfer, {

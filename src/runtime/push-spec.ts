@@ -21,6 +21,7 @@ export interface PushSpec {
   readonly allowAdd: boolean
   readonly connectMs: number
   readonly silenceMs: number
+  readonly retries: number
   readonly dialler: Dialler
   readonly log: Logger
 }

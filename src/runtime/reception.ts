@@ -43,6 +43,8 @@ export interface ReceptionSpec {
   readonly self: number
   /** How long a silent node stays a member of the push, and so its connections. */
   readonly silenceMs: number
+  /** Resolves when an earlier attempt of this transfer has given everything back here. */
+  readonly after?: Promise<void>
   /** Key of the origin's MACs on digests. */
   readonly originKey: Uint8Array
 }
@@ -289,10 +291,13 @@ export class Reception {
   }
 
   /**
-   * Claims the name and the space before anything is awaited, so that two offers cannot both win.
+   * Claims the name and the space before anything else is awaited, so that two offers cannot both
+   * win.
    */
   async #prepare(): Promise<NodeEvent> {
     const { storage, dir } = this.#host
+    await this.spec.after
+    if (this.#isEnded) return { type: 'prepared' }
     this.#host.claim(this)
     this.#hasClaim = true
     await this.#host.store.requireDirectory()

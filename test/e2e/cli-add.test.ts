@@ -30,7 +30,17 @@ describe('fr add', () => {
   /** A push to the first two that has a plan; the second is held. */
   const pushing = async (...args: string[]): Promise<{ push: Running; transfer: string }> => {
     const to = `${at(0).address},${door.address}`
-    const push = world.fr(['push', 'a.bin', '--json', '--allow-add', '--to', to, ...args])
+    const push = world.fr([
+      'push',
+      'a.bin',
+      '--retries',
+      '0',
+      '--json',
+      '--allow-add',
+      '--to',
+      to,
+      ...args,
+    ])
     await push.until('plan', () => push.lines.length > 0)
     return { push, transfer: String(push.lines[0]?.['transfer']) }
   }

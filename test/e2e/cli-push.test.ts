@@ -98,6 +98,7 @@ describe('fr push to three nodes', () => {
         receivedBytes: expect.any(Number),
         duplicateBytes: expect.any(Number),
         holeBytes: 0,
+        attempts: 1,
         code: null,
         retryable: false,
         reason: null,
@@ -198,7 +199,14 @@ describe('fr push to three nodes', () => {
 
   it('exits 3 where some nodes complete, and names the others', async () => {
     const content = world.file('some.bin', MIB)
-    const run = await world.run(['push', 'some.bin', '--to', `${listOf(nodes)},127.0.0.1:1`])
+    const run = await world.run([
+      'push',
+      'some.bin',
+      '--connect-timeout',
+      '6s',
+      '--to',
+      `${listOf(nodes)},127.0.0.1:1`,
+    ])
     expect(run.status).toBe(3)
     expect(run.stderr).toMatch(/^127\.0\.0\.1:1 +failed .*ERR_FR_UNREACHABLE/m)
     expect(run.stderr).toContain('3 of 4 nodes complete')
@@ -207,7 +215,15 @@ describe('fr push to three nodes', () => {
 
   it('exits 1 where no node completes, with a result all the same', async () => {
     world.file('none.bin', MIB)
-    const run = await world.run(['push', 'none.bin', '--json', '--to', '127.0.0.1:1,127.0.0.1:2'])
+    const run = await world.run([
+      'push',
+      'none.bin',
+      '--json',
+      '--connect-timeout',
+      '500ms',
+      '--to',
+      '127.0.0.1:1,127.0.0.1:2',
+    ])
     expect(run.status).toBe(1)
     expect(run.lines.at(-1)).toMatchObject({
       event: 'result',

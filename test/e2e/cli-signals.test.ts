@@ -9,7 +9,18 @@ import { type Door, holdingDoor } from './door.js'
 
 /** With SHA-256 it takes most of a second, so that there is a middle to act in. */
 const fileBytes = 192 * MIB
-const pushing = ['push', '--silence', '4s', 'big.bin', '--json', '--digest', 'sha256', '--to']
+const pushing = [
+  'push',
+  '--silence',
+  '4s',
+  'big.bin',
+  '--retries',
+  '0',
+  '--json',
+  '--digest',
+  'sha256',
+  '--to',
+]
 
 let world: World
 let nodes: ServingNode[]

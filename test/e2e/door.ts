@@ -10,12 +10,20 @@ export interface Door extends Through {
   /** What it leads to waits for bytes that were sent. */
   readonly isHolding: () => boolean
   open(): void
+  /** Breaks what passes through it now, at both ends. */
+  cut(): void
+  /** Breaks it at the end that dialled; at the other it stays open and nothing comes any more. */
+  cutDialler(): void
 }
 
 export async function holdingDoor(address: string, holdAt: number): Promise<Door> {
   const held = new Set<Socket>()
+  const passing = new Set<readonly [Socket, Socket]>()
   let isOpen = false
   const passed = await proxy(address, (from, to) => {
+    const pair = [from, to] as const
+    passing.add(pair)
+    from.on('close', () => passing.delete(pair))
     let seen = 0
     from.on('data', (chunk: Buffer) => {
       seen += chunk.length
@@ -33,6 +41,19 @@ export async function holdingDoor(address: string, holdAt: number): Promise<Door
     open: () => {
       isOpen = true
       for (const socket of held) socket.resume()
+      held.clear()
+    },
+    cut: () => {
+      for (const [from] of passing) from.resetAndDestroy()
+    },
+    cutDialler: () => {
+      for (const [from, to] of passing) {
+        from.removeAllListeners('close')
+        from.removeAllListeners('end')
+        to.unpipe(from)
+        to.resume()
+        from.resetAndDestroy()
+      }
       held.clear()
     },
   }

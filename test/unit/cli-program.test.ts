@@ -41,7 +41,7 @@ describe('fr push', () => {
       command(
         'push a.bin --nodes n.txt --as b --key-file k --strategy classic --shape group ' +
           '--group-size 4 --digest sha256 --engine portable --no-clobber ' +
-          '--strict --uplink 200Mbit --connect-timeout 1500ms --dry-run --json ' +
+          '--strict --uplink 200Mbit --connect-timeout 1500ms --retries 5 --dry-run --json ' +
           '--log-format json --log-level debug',
       ),
     ).toEqual({
@@ -60,6 +60,7 @@ describe('fr push', () => {
       allowAdd: false,
       uplinkBytesPerSecond: 25_000_000,
       connectMs: 1500,
+      retries: 5,
       dryRun: true,
       json: true,
       quiet: false,
@@ -107,6 +108,7 @@ describe('fr push', () => {
     ['push a --to h:1 --uplink 200', "'200' is not a rate"],
     ['push a --to h:1 --connect-timeout soon', "'soon' is not a duration"],
     ['push a --to h:1 --connect-timeout 0s', "'0s' is too short"],
+    ['push a --to h:1 --retries 101', "'101' is not a whole number"],
     ['push a --to', 'argument missing'],
     ['push a --to h:1 --uplink 0Mbit', "'0Mbit' is no speed"],
     ['push a --to h:1 --uplink -1Mbit', "'-1Mbit' is not a rate"],

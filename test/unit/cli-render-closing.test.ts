@@ -12,6 +12,7 @@ const outcome = (over: Partial<NodeOutcome> & { node: string }): NodeOutcome => 
   bytes: 128 * MIB,
   digest: 'xxh64-blocks/65536:0123456789abcdef',
   repairedBytes: 0,
+  attempts: 1,
   receivedBytes: 128 * MIB,
   duplicateBytes: 0,
   holeBytes: 0,

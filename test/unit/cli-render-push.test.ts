@@ -321,6 +321,7 @@ const outcome = (over: Partial<NodeOutcome> & { node: string }): NodeOutcome => 
   receivedBytes: 128 * MIB,
   duplicateBytes: 0,
   holeBytes: 0,
+  attempts: 1,
   code: null,
   retryable: false,
   reason: null,

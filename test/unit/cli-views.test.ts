@@ -82,6 +82,7 @@ const outcome = (node: string, status: NodeOutcome['status'] = 'complete'): Node
   receivedBytes: 10,
   duplicateBytes: 0,
   holeBytes: 0,
+  attempts: 1,
   code: status === 'complete' ? null : 'ERR_FR_NODE_LOST',
   retryable: status !== 'complete',
   reason: status === 'complete' ? null : 'ERR_FR_NODE_LOST: gone',

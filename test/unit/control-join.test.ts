@@ -252,8 +252,9 @@ describe('a node that is added', () => {
       'unreachable',
       'ERR_FR_UNREACHABLE',
       (bench) => {
-        const event = { type: 'linkClosed', node: 2, text: 'refused' } as const
-        return bench.feed({ ...event, code: 'ERR_FR_UNREACHABLE' })
+        bench.feed({ type: 'linkClosed', node: 2, code: 'ERR_FR_UNREACHABLE', text: 'refused' })
+        bench.nowMs += limits.connectMs
+        return bench.feed({ type: 'ticked' })
       },
     ],
     [
@@ -297,7 +298,7 @@ describe('a node that is added', () => {
   })
 
   it('is one of 64 at most', () => {
-    const bench = new Bench()
+    const bench = new Bench(2)
     bench.ready(0, 1)
     for (let i = 2; i < limits.nodesPerPush; i++) expect(answers(bench.add(`n${i}:1`))).toEqual([])
     expect(answers(bench.add('n64:1', 9))).toEqual([[9, 'ERR_FR_LIMIT']])

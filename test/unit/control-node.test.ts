@@ -415,7 +415,7 @@ describe('NodeMachine', () => {
       { type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'full' },
       'ERR_FR_NO_SPACE',
     ],
-    ['being closed', { type: 'stopped' }, 'ERR_FR_CLOSED'],
+    ['being closed', { type: 'stopped' }, 'ERR_FR_NODE_CLOSED'],
   ])('fails at %s', (_, event, code) => {
     const commands = new Bench().receiving().feed(event)
     expect(commands).toMatchObject([

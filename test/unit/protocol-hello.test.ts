@@ -63,8 +63,8 @@ const diallerHello: fc.Arbitrary<DiallerHello> = fc.oneof(
     ...side,
     channel: fc.constantFrom('data' as const, 'pull' as const),
     transfer: hex(32),
-    from: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
-    to: fc.nat({ max: limits.nodesPerPush - 1 }),
+    from: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
+    to: fc.nat({ max: limits.placesPerPush - 1 }),
   }),
 )
 
@@ -134,10 +134,10 @@ describe('handshake messages', () => {
     ['nodeId', { nodeId: undefined }],
     ['incarnation', { incarnation: -1 }],
     ['transfer', { transfer: 'x' }],
-    ['from', { from: limits.nodesPerPush }],
+    ['from', { from: limits.placesPerPush }],
     ['from', { from: -2 }],
     ['to', { to: undefined }],
-    ['to', { to: limits.nodesPerPush }],
+    ['to', { to: limits.placesPerPush }],
     ['to', { to: -1 }],
     ['caps', { caps: null }],
     ['mac', { caps: { ...base.caps, mac: 'hmac-sha256-128' } }],

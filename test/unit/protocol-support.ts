@@ -34,7 +34,7 @@ export const hex = (digits: number): fc.Arbitrary<string> =>
 
 const bytes = fc.nat({ max: Number.MAX_SAFE_INTEGER })
 const u32 = fc.nat({ max: 0xffff_ffff })
-const mate = fc.nat({ max: limits.nodesPerPush - 1 })
+const mate = fc.nat({ max: limits.placesPerPush - 1 })
 const text = fc.string({ unit: 'binary', maxLength: 40 }).map(cleanText)
 const code = fc.constantFrom<FrErrorCode>('ERR_FR_IO', 'ERR_FR_NO_SPACE', 'ERR_FR_ABORTED')
 
@@ -123,7 +123,7 @@ const bodies: Bodies = {
   }),
   group: fc.record({ mates: mates(anyMate) }),
   detour: fc.record({
-    index: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
+    index: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
     why: fc.constantFrom('gone', 'broken', 'away'),
     stream: u32,
     ranges,
@@ -155,10 +155,10 @@ const bodies: Bodies = {
     stream: u32,
     offset: fc.nat({ max: 2 ** 52 }),
     length: fc.integer({ min: 1, max: 2 ** 40 }),
-    from: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
+    from: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
   }),
   edgeLost: fc.record({
-    index: fc.integer({ min: -1, max: limits.nodesPerPush - 1 }),
+    index: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
     incoming: fc.boolean(),
     code,
   }),

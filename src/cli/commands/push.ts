@@ -35,6 +35,7 @@ export interface PushCommand {
   readonly uplinkBytesPerSecond?: number
   readonly connectMs?: number
   readonly silenceMs?: number
+  readonly retries?: number
   /** File for the timeline. */
   readonly trace?: string
   readonly dryRun: boolean
@@ -100,7 +101,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .optionsGroup('How long to wait:')
     .option(
       '--connect-timeout <duration>',
-      'how long to wait for a connection (default: 3s)',
+      'how long to dial a node that cannot be connected to (default: 10s)',
       checked((text) => Math.ceil(parseDuration(text, 0.001, 600) * 1000)),
     )
     .option(
@@ -111,6 +112,11 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
           parseDuration(text, limits.silenceMsMin / 1000, limits.silenceMsMax / 1000) * 1000,
         ),
       ),
+    )
+    .option(
+      '--retries <n>',
+      'more attempts for a node that failed for a reason that may pass (default: 2)',
+      checked((text) => parseCount(text, 0, limits.retriesMax)),
     )
     .optionsGroup('What is shown:')
     .option('--dry-run', 'print the plan, send nothing')
@@ -177,6 +183,7 @@ function pushCommand(path: string, options: Values): PushCommand {
       uplinkBytesPerSecond: options['uplink'],
       connectMs: options['connectTimeout'],
       silenceMs: options['silence'],
+      retries: options['retries'],
       trace: options['trace'],
     }),
     noClobber: options['clobber'] === false,
