@@ -12,8 +12,8 @@ void EngineWrap::answer(Engine& engine, double operation, const Done& done) {
   Event event{{static_cast<double>(EventType::kDone), operation,
                static_cast<double>(done.status.code), static_cast<double>(done.status.sys_errno)}};
   for (int i = 0; i < 5; i++) event.v[4 + i] = done.result[i];
-  const bool has_failed = !done.status.ok() && done.status.what != nullptr;
-  const std::string_view text = has_failed ? done.status.what : std::string_view(done.text);
+  const char* const what = done.status.what == nullptr ? "" : done.status.what;
+  const std::string_view text = done.status.ok() ? std::string_view(done.text) : what;
   event.v[kSideLength] = static_cast<double>(text.size());
   batch.events.push_back(event);
   batch.side.assign(text.begin(), text.end());
