@@ -46,7 +46,7 @@ describe.each<EngineKind>(['portable', 'native'])('reasons on the %s engine', (e
     world.defer(() => node.close())
     const to = [await node.listening()]
     const { path } = world.file('data.bin', 4 * MIB)
-    return { node, result: push(path, { to, engine, key: keyText }).result }
+    return { node, result: push(path, { to, engine, key: keyText, retries: 0 }).result }
   }
 
   it('what a node says after its data connection broke', async () => {
