@@ -95,6 +95,7 @@ export const errorTable = {
     meaning: 'the push lets nobody else add nodes; --allow-add lets those who hold the key',
     retryable: false,
   },
+  ERR_FR_REFUSED: { meaning: 'the accept hook of the node refused the file', retryable: false },
   ERR_FR_NO_TRANSFER: {
     meaning: 'no such transfer is running there, or it has just ended',
     retryable: false,

@@ -77,6 +77,8 @@ export const limits = {
   // --- no wait without an end ---
   /** From an open control link to the node's answer to the offer. */
   acceptMs: 5_000,
+  /** How much of it the accept hook of a node may take. */
+  decideMs: 3_000,
   /** A node that neither lands nor verifies anything for this long fails by name. */
   stallMs: 30_000,
   /** The same for a node that holds everything and only has to make it durable. */
@@ -277,6 +279,7 @@ relation(limits.pullServedMs < limits.pullPatienceMs, 'a promise has its time')
 relation(limits.pullPatienceMs * 3 <= limits.stallMs, 'mates that lie are left in good time')
 relation(limits.pullQuietMs < limits.pullServedMs, 'quiet holders are found before slow ones')
 relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is given up')
+relation(limits.decideMs < limits.acceptMs, 'a hook that is too late is named to the origin')
 relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node may take')
 relation(limits.nodesPerPush * (1 + limits.retries) <= limits.placesPerPush, 'places for retries')
 relation(limits.connectMs < limits.reachMs, 'a node is dialled more than once')

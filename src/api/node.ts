@@ -1,5 +1,7 @@
 /** `startNode`: a node in this process. */
+import { EventEmitter } from 'node:events'
 import { limits } from '../limits.js'
+import type { Audience } from '../runtime/acceptance.js'
 import { WorkerHashPool } from '../runtime/hash-pool.js'
 import { identityOf } from '../runtime/identity.js'
 import { type Logger, safeLogger } from '../runtime/log.js'
@@ -7,7 +9,8 @@ import { NodeService } from '../runtime/node-service.js'
 import { type EngineHolder, openEngine } from './engines.js'
 import { type CheckedNode, checkNode } from './options.js'
 import { boundedJson } from './status-json.js'
-import type { FrNode, NodeOptions, NodeStatus } from './types.js'
+import { tell } from './tell.js'
+import type { FrNode, NodeEvents, NodeOptions, NodeStatus } from './types.js'
 import { version } from './version.js'
 
 /**
@@ -54,7 +57,7 @@ async function openNode(
     }
     const { advertise } = checked
     const self = { nodeId, incarnation: Date.now(), ...(advertise !== undefined && { advertise }) }
-    const { listen, keys, minFreeBytes, keepPartialsSeconds } = checked
+    const { listen, keys, minFreeBytes, keepPartialsSeconds, accept } = checked
     const statusJson = (): string => boundedJson(node.status())
     const spec = {
       engine,
@@ -68,6 +71,12 @@ async function openNode(
       minFreeBytes,
       keepPartialsSeconds,
       log,
+      audience: {
+        accept,
+        offered: (offer) => tell(() => node.emit('offer', offer)),
+        published: (publication) => tell(() => node.emit('published', publication)),
+        failed: (failure) => tell(() => node.emit('failed', failure)),
+      } satisfies Audience,
       statusJson,
     }
     const service = new NodeService(spec)
@@ -90,7 +99,7 @@ async function openNode(
   }
 }
 
-class NodeObject implements FrNode {
+class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
   address = ''
   readonly nodeId: string
   onClosed: () => void = () => {}
@@ -106,6 +115,7 @@ class NodeObject implements FrNode {
     nodeId: string,
     release: () => Promise<void>,
   ) {
+    super()
     this.#service = service
     this.#checked = checked
     this.nodeId = nodeId

@@ -26,6 +26,7 @@ export const optionNames = {
     engine: true,
     minFreeBytes: true,
     keepPartialsSeconds: true,
+    accept: true,
     logger: true,
     signal: true,
   } satisfies Names<NodeOptions>,

@@ -11,6 +11,7 @@ import { nameFault } from '../engine/names.js'
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { DigestAlgorithm } from '../ports.js'
+import type { AcceptHook } from '../runtime/acceptance.js'
 import { formatAddress, requireAddress, requireAddressText } from '../runtime/address.js'
 import { type Key, openKey, parseKey } from '../runtime/keys.js'
 import { requireOptions } from './option-names.js'
@@ -111,6 +112,7 @@ export interface CheckedNode {
   readonly engine: 'native' | 'portable' | undefined
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
+  readonly accept: AcceptHook | undefined
 }
 
 export function checkNode(options: NodeOptions): CheckedNode {
@@ -121,6 +123,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
   requireBoolean('mirror', options.mirror)
   if (options.mirror === true)
     throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not offer mirrors')
+  requireFunction('accept', options.accept)
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
   const key = checkKey('key', options.key)
@@ -139,6 +142,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     keepPartialsSeconds:
       optionalInteger('keepPartialsSeconds', options.keepPartialsSeconds, 0) ??
       limits.keepPartialsSeconds,
+    accept: options.accept,
   }
 }
 

@@ -13,6 +13,7 @@ import { TraceFile } from '../runtime/trace-file.js'
 import { openEngine } from './engines.js'
 import { type CheckedPush, checkPush } from './options.js'
 import { claimSource, openSource, pathOf } from './source.js'
+import { tell } from './tell.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
 import type {
   Plan,
@@ -195,13 +196,6 @@ function announce<E extends keyof TransferEvents>(
   event: E,
   ...args: TransferEvents[E]
 ): void {
-  try {
-    control.emit(event, ...args)
-  } catch (error) {
-    // A listener's own error is the caller's to see, and must not harm the transfer.
-    queueMicrotask(() => {
-      throw error
-    })
-  }
+  tell(() => control.emit(event, ...args))
   transferChannel.publish({ transfer: control.transfer.id, event, value: args[0] })
 }

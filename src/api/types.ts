@@ -6,6 +6,7 @@
 import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import type { NodeOutcome, Shape, Strategy } from '../control/types.js'
+import type { AcceptHook, NodeFailure, NodeOffer, NodePublication } from '../runtime/acceptance.js'
 import type { Kept, StorageError } from '../runtime/node-store.js'
 import type { NodeProgress, Plan, Progress, PushResult, PushShare } from '../runtime/origin-view.js'
 import type { RelayStatus, TransferStatus } from '../runtime/transfer-status.js'
@@ -34,11 +35,31 @@ export interface NodeOptions {
   engine?: 'native' | 'portable'
   minFreeBytes?: number
   keepPartialsSeconds?: number
+  /**
+   * Asked about each file that is offered, before anything is reserved for it. False refuses it
+   * with ERR_FR_REFUSED, a thrown FrError with its own code and text; any other error, and what is
+   * no boolean, with ERR_FR_INTERNAL and a line in the log. It has 3 s to answer: ERR_FR_TIMEOUT.
+   * A sender that tries again asks again.
+   */
+  accept?: AcceptHook
   logger?: (line: LogLine) => void
   signal?: AbortSignal
 }
 
-export interface FrNode extends AsyncDisposable {
+/**
+ * The events of a node, as EventEmitter knows them. Each `offer` is followed by one `published` or
+ * one `failed`.
+ */
+export interface NodeEvents {
+  /** A file is offered; the `accept` hook has not been asked yet. */
+  offer: [offer: NodeOffer]
+  /** The file is durable under its name. */
+  published: [publication: NodePublication]
+  /** The file was refused or has failed, and everything it held here is given back. */
+  failed: [failure: NodeFailure]
+}
+
+export interface FrNode extends EventEmitter<NodeEvents>, AsyncDisposable {
   /** HOST:PORT it listens on, with the port that was picked. */
   readonly address: string
   readonly nodeId: string
@@ -109,8 +130,12 @@ export interface PushOptions {
 }
 
 export type {
+  AcceptHook,
   Kept,
+  NodeFailure,
+  NodeOffer,
   NodeProgress,
+  NodePublication,
   Plan,
   Progress,
   PushResult,

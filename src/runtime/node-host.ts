@@ -1,6 +1,7 @@
 /** What a reception needs of the node it runs in. */
 import type { Mate } from '../control/types.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
+import type { Audience } from './acceptance.js'
 import type { Established } from './handshake.js'
 import type { Logger } from './log.js'
 import type { NodeStore } from './node-store.js'
@@ -16,6 +17,7 @@ export interface NodeHost {
   readonly dir: DataDirHandle
   readonly log: Logger
   readonly store: NodeStore
+  readonly audience: Audience
   /** Throws ERR_FR_BUSY when another transfer is writing the same name. */
   claim(reception: Reception): void
   /** Idempotent. */

@@ -14,6 +14,7 @@ import { formatBytes, limits } from '../limits.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import { originDigestKey } from '../protocol/digest-record.js'
 import { isPartOfTransfer } from '../protocol/hello.js'
+import type { Audience } from './acceptance.js'
 import { type Address, boundAddress, formatAddress, requireServable } from './address.js'
 import { nodePrimitives } from './crypto.js'
 import { hasSpareDescriptor } from './descriptors.js'
@@ -56,6 +57,7 @@ export interface NodeServiceSpec {
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
   readonly log: Logger
+  readonly audience: Audience
   /** The status as JSON, for whoever asks over the wire. */
   readonly statusJson: () => string
 }
@@ -86,6 +88,7 @@ export class NodeService implements NodeHost {
     transfersFailed: 0,
   }
   readonly store: NodeStore
+  readonly audience: Audience
   readonly #spec: NodeServiceSpec
   readonly #server: Server
   readonly #guard = new PreAuthGuard()
@@ -106,6 +109,7 @@ export class NodeService implements NodeHost {
     this.pool = spec.pool
     this.dir = spec.dir
     this.log = spec.log
+    this.audience = spec.audience
     this.#strangers = new QuietLog(spec.log)
     const { dir, minFreeBytes, keepPartialsSeconds, log } = spec
     this.store = new NodeStore({
@@ -291,13 +295,14 @@ export class NodeService implements NodeHost {
     this.#receptions.set(transfer, reception)
     this.counters.transfersStarted++
     reception.log.offered()
-    void reception.done.then((isComplete) => {
+    void reception.done.then((failure) => {
       if (this.#receptions.get(transfer) === reception) this.#receptions.delete(transfer)
       for (const late of this.#parked.take(transfer))
         late.refuse('ERR_FR_CLOSED', 'the transfer is over')
-      if (isComplete) this.counters.transfersComplete++
+      if (failure === null) this.counters.transfersComplete++
       else this.counters.transfersFailed++
       void this.store.count()
+      if (failure !== null) reception.log.over(failure)
     })
   }
 

@@ -12,6 +12,7 @@ import type { FrErrorCode } from '../errors.js'
 import { blockBytesFor } from '../limits.js'
 import type { DigestAlgorithm, EngineEvent, TransferHandle } from '../ports.js'
 import { decodeName } from '../protocol/manifest.js'
+import { Approval } from './acceptance.js'
 import { nowMs } from './awake.js'
 import { asFrError } from './failures.js'
 import { digestBytesOf } from './file-digest.js'
@@ -55,13 +56,14 @@ export class Reception {
   readonly bytes: number
   /** What it needs on the disk: `bytes` without holes, by the word of the origin. */
   readonly dataBytes: number
-  /** True: published. */
-  readonly done: Promise<boolean>
+  /** Null: published. */
+  readonly done: Promise<Failure | null>
   /** Its bytes are reserved on the disk. */
   hasSpace = false
   readonly joins: JoinRequests
   readonly log: ReceptionLog
   readonly #host: NodeHost
+  readonly #approval: Approval
   readonly #link: ControlLink
   readonly #blockBytes: number
   readonly #machine: NodeMachine
@@ -75,7 +77,7 @@ export class Reception {
   #transfer: TransferHandle | undefined
   #hasClaim = false
   #isEnded = false
-  #resolveDone: (isPublished: boolean) => void = () => {}
+  #resolveDone: (failure: Failure | null) => void = () => {}
 
   constructor(host: NodeHost, link: ControlLink, spec: ReceptionSpec) {
     this.spec = spec
@@ -83,7 +85,8 @@ export class Reception {
     this.bytes = spec.entry.size
     this.dataBytes = spec.entry.dataBytes
     this.#host = host
-    this.log = new ReceptionLog((line) => host.log(line), spec)
+    this.log = new ReceptionLog((line) => host.log(line), host.audience, spec)
+    this.#approval = new Approval(host.audience.accept)
     this.#link = link
     link.waitFor(spec.silenceMs)
     this.joins = new JoinRequests((frame) => !this.#isEnded && link.send(frame))
@@ -229,7 +232,7 @@ export class Reception {
       rateOutBytesPerSecond: this.#reports.rateOutBytesPerSecond,
       etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
       relays: this.#reports.relays(),
-      waitsFor: this.#machine.waitsFor,
+      waitsFor: this.#approval.isPending ? 'the accept hook' : this.#machine.waitsFor,
     }
   }
 
@@ -291,12 +294,15 @@ export class Reception {
   }
 
   /**
-   * Claims the name and the space before anything else is awaited, so that two offers cannot both
-   * win.
+   * Once the node wants the file, claims the name and the space before anything else is awaited,
+   * so that two offers cannot both win. An offer that is undecided holds nothing.
    */
   async #prepare(): Promise<NodeEvent> {
     const { storage, dir } = this.#host
     await this.spec.after
+    await this.#approval.ask(this.log.offer, (text) =>
+      this.log.line('error', 'accept-failed', { text }),
+    )
     if (this.#isEnded) return { type: 'prepared' }
     this.#host.claim(this)
     this.#hasClaim = true
@@ -410,6 +416,7 @@ export class Reception {
   #end(failure: Failure | null, keepPartial: boolean): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#approval.end()
     this.#loop.stop()
     this.#feeds.end()
     this.joins.end()
@@ -418,25 +425,26 @@ export class Reception {
     if (servedBytes > 0) this.log.line('info', 'served', { bytes: servedBytes })
     if (failure !== null) {
       this.log.failed(failure)
-      this.#host.store.failed(failure)
+      // Before the claim no disk was touched, whatever code the accept hook chose.
+      if (this.#hasClaim) this.#host.store.failed(failure)
     }
     if (this.#transfer !== undefined) {
       this.#host.router.forget(this.#transfer)
       this.#host.engine.closeTransfer(this.#transfer)
     }
     void this.#link.close()
-    void this.#release(keepPartial)
+    void this.#release(failure, keepPartial)
   }
 
   /**
    * Gives everything back once nothing uses it. Failing to discard is worth a line, nothing more.
    */
-  async #release(keepPartial: boolean): Promise<void> {
+  async #release(failure: Failure | null, keepPartial: boolean): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
     await this.#partial.release(keepPartial, (id, error) => {
       this.log.line('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
     })
     if (this.#hasClaim) this.#host.unclaim(this)
-    this.#resolveDone(this.#partial.isPublished)
+    this.#resolveDone(this.#partial.isPublished ? null : failure)
   }
 }

@@ -33,7 +33,7 @@ describe.each(kinds)('the data directory of a %s node', (engine) => {
   /** A push that is held up in the middle, whatever happens meanwhile, and its only outcome. */
   async function during(node: FrNode, path: string, change: () => void) {
     const door = await world.holding(node.address, MIB)
-    const running = push(path, { to: [door.address], engine })
+    const running = push(path, { to: [door.address], engine, retries: 0 })
     await until(door.isHolding, 'the push is in the middle')
     change()
     const [outcome] = (await running.result).nodes
@@ -90,7 +90,7 @@ describe.each(kinds)('the data directory of a %s node', (engine) => {
     const node = await world.node()
     const { path } = world.file('data.bin', 32 * MIB)
     const door = await world.holding(node.address, 24 * MIB)
-    const running = push(path, { to: [door.address], engine })
+    const running = push(path, { to: [door.address], engine, retries: 0 })
     await until(door.isHolding, 'the push is in the middle')
     await until(
       () => (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB,
