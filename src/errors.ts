@@ -25,7 +25,7 @@ export const errorTable = {
     retryable: false,
     native: 1,
   },
-  ERR_FR_TIMEOUT: { meaning: 'the peer did not answer in time', retryable: true },
+  ERR_FR_TIMEOUT: { meaning: 'the peer did not answer, or was not done, in time', retryable: true },
   ERR_FR_NODE_LOST: { meaning: 'the connection to the node broke', retryable: true, native: 2 },
   ERR_FR_NODE_SILENT: { meaning: 'the node sent no heartbeat for too long', retryable: true },
   ERR_FR_NODE_CLOSED: { meaning: 'the node was stopped; it may come back', retryable: true },

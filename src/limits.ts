@@ -79,6 +79,10 @@ export const limits = {
   acceptMs: 5_000,
   /** How much of it the accept hook of a node may take. */
   decideMs: 3_000,
+  /** Windows over which a node's rate is held against the least rate that the caller wants. */
+  rateWindowMs: 10_000,
+  /** The longest time-out of a push: 30 days. */
+  timeoutMsMax: 2_592_000_000,
   /** A node that neither lands nor verifies anything for this long fails by name. */
   stallMs: 30_000,
   /** The same for a node that holds everything and only has to make it durable. */
@@ -285,6 +289,7 @@ relation(limits.nodesPerPush * (1 + limits.retries) <= limits.placesPerPush, 'pl
 relation(limits.connectMs < limits.reachMs, 'a node is dialled more than once')
 relation(limits.redialMsMax * 3 < limits.reachMs, 'a node that comes up is found soon')
 relation(limits.reachMs + 2 * limits.acceptMs < limits.addMs, 'a node can join in that time')
+relation(limits.progressMs * 10 < limits.rateWindowMs, 'a rate is judged by many reports')
 relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')
 relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans two steps at most')
 relation(

@@ -46,6 +46,8 @@ export const optionNames = {
     silenceMs: true,
     allowAdd: true,
     retries: true,
+    timeoutMs: true,
+    minRateBytesPerSecond: true,
     trace: true,
     dryRun: true,
     logger: true,

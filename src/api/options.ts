@@ -34,6 +34,8 @@ export interface CheckedPush {
   readonly connectMs: number
   readonly silenceMs: number
   readonly retries: number
+  readonly timeoutMs: number | undefined
+  readonly minRateBytesPerSecond: number | undefined
   readonly trace: string | undefined
   readonly dryRun: boolean
 }
@@ -97,6 +99,8 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
       optionalInteger('silenceMs', options.silenceMs, limits.silenceMsMin, limits.silenceMsMax) ??
       limits.silenceMs,
     retries: optionalInteger('retries', options.retries, 0, limits.retriesMax) ?? limits.retries,
+    timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax),
+    minRateBytesPerSecond: optionalRate('minRateBytesPerSecond', options.minRateBytesPerSecond),
     trace: options.trace,
     dryRun: options.dryRun ?? false,
   }

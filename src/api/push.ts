@@ -62,7 +62,7 @@ async function run(
     if (checked.dryRun) return dryRun(checked, control, source)
     trace = await openTrace(checked, control.transfer.id, log)
     const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
-    const { connectMs, silenceMs, retries } = checked
+    const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond } = checked
     const self = { nodeId: randomId(), incarnation: Date.now() }
     const spec = {
       transfer: control.transfer.id,
@@ -78,6 +78,8 @@ async function run(
       connectMs,
       silenceMs,
       retries,
+      timeoutMs,
+      minRateBytesPerSecond,
       dialler: { keys: [checked.key], self, connectMs, resolver: new Resolver() },
       log,
     }

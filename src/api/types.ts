@@ -117,6 +117,17 @@ export interface PushOptions {
    */
   retries?: number
   /**
+   * How long the push may take, in milliseconds, from the first dial; for ever by default. A node
+   * that is not complete then fails: ERR_FR_TIMEOUT, without another attempt.
+   */
+  timeoutMs?: number
+  /**
+   * A node that lands less on average over 10 s, although bytes are there for it, fails:
+   * ERR_FR_TIMEOUT, without another attempt. Making the file durable may take as long as all of
+   * its bytes at this rate, and 10 s. No rate is too low by default.
+   */
+  minRateBytesPerSecond?: number
+  /**
    * Write a timeline of the push into this file, in the Chrome trace event format. It must not
    * exist, or be an older trace; ERR_FR_TRACE before any node is contacted.
    */

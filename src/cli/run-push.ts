@@ -147,6 +147,9 @@ function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 't
   if (command.connectMs !== undefined) options.connectMs = command.connectMs
   if (command.silenceMs !== undefined) options.silenceMs = command.silenceMs
   if (command.retries !== undefined) options.retries = command.retries
+  if (command.timeoutMs !== undefined) options.timeoutMs = command.timeoutMs
+  if (command.minRateBytesPerSecond !== undefined)
+    options.minRateBytesPerSecond = command.minRateBytesPerSecond
   return options
 }
 

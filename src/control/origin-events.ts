@@ -132,6 +132,10 @@ export interface OriginConfig {
   readonly connectMs: number
   /** Attempts after the first that a node gets; 0 unless given. */
   readonly retries?: number
+  /** How long the push may take; for ever unless given. */
+  readonly timeoutMs?: number | undefined
+  /** What a node has to land at least (origin-limits.ts); anything unless given. */
+  readonly minRateBytesPerSecond?: number | undefined
   /** For what is to differ from push to push; 0 unless given. */
   readonly seed?: number
   readonly progressMs: number

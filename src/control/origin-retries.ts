@@ -5,7 +5,7 @@
  * push. While it cannot be connected to, it is dialled again until its time to connect is over.
  * Once it was connected, an attempt that fails is followed by another at a new place, a bounded
  * number of times. What does not pass by waiting is final at once, and so is a node that could not
- * be connected to in all that time.
+ * be connected to in all that time, or that is over its caller's limits.
  */
 import { errorTable, type FrErrorCode } from '../errors.js'
 import { limits } from '../limits.js'
@@ -50,7 +50,8 @@ export class OriginRetries {
     const wasReached = peer.phase !== 'connecting'
     const places = this.#peers.length + this.#peers.filter(willReturn).length
     const isLeft = peer.triesUsed < this.#retries && places < limits.placesPerPush
-    if (!wasReached || !isLeft || peer.isSuperseded || !isRetryable(failure.code)) return false
+    if (peer.isGivenUp || peer.isSuperseded || !isLeft) return false
+    if (!wasReached || !isRetryable(failure.code)) return false
     peer.failure = failure
     peer.dueMs = nowMs + backoffMs(attemptSpan, peer.triesUsed + 1, this.#seedOf(peer))
     this.#outbox.log('warn', 'retried', peer, `${failure.code}: ${failure.text}`)

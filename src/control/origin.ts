@@ -21,6 +21,7 @@ import { isReport } from './origin-events.js'
 import { OriginExchange } from './origin-exchange.js'
 import type { OriginFlow } from './origin-flow.js'
 import { type Asker, OriginJoins } from './origin-joins.js'
+import { OriginLimits } from './origin-limits.js'
 import { OriginOutbox } from './origin-outbox.js'
 import { OriginRetries } from './origin-retries.js'
 import { OriginSource } from './origin-source.js'
@@ -39,6 +40,7 @@ export class OriginMachine {
   readonly #outbox = new OriginOutbox()
   readonly #joins: OriginJoins
   readonly #retries: OriginRetries
+  readonly #limits: OriginLimits
   readonly #start: OriginStart
   readonly #startMs: number
   /** What the dealer calls itself. */
@@ -57,6 +59,7 @@ export class OriginMachine {
     this.#peers = config.nodes.map((link, node) => new Peer(node, link, nowMs))
     this.#source = new OriginSource(config)
     this.#watch = new PeerWatch(config)
+    this.#limits = new OriginLimits(config, nowMs)
     this.#retries = new OriginRetries(config, this.#peers, this.#outbox, this.#joins)
     this.#exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
     this.#start = new OriginStart(this.#peers, this.#exchange, this.#joins)
@@ -95,7 +98,8 @@ export class OriginMachine {
   deadlineMs(): number | null {
     if (this.#isEnded) return null
     const watchMs = Math.min(this.#watch.deadlineMs(this.#peers), this.#retries.deadlineMs())
-    const at = Math.min(this.#countMs, this.#beatMs, watchMs, this.#start.deadlineMs)
+    const limitMs = Math.min(watchMs, this.#limits.deadlineMs(), this.#start.deadlineMs)
+    const at = Math.min(this.#countMs, this.#beatMs, limitMs)
     const dealMs = this.#exchange.deadlineMs() ?? at
     return Number.isFinite(Math.min(at, dealMs)) ? Math.min(at, dealMs) : null
   }
@@ -153,6 +157,7 @@ export class OriginMachine {
         return this.#abortAll('ERR_FR_ABORTED', event.text)
       case 'delayed':
         this.#start.excuse(event.lateMs)
+        this.#limits.excuse(event.lateMs)
         return this.#watch.excuse(this.#peers, event.lateMs)
       case 'ticked':
         return
@@ -289,6 +294,7 @@ export class OriginMachine {
   /** Whatever follows from the state and the time alone. */
   #advance(nowMs: number): void {
     this.#watch.look(nowMs)
+    this.#limits.look(this.#peers, this.#source.fileDigest !== undefined, nowMs)
     for (const peer of this.#peers) this.#judge(peer, nowMs)
     this.#retries.advance(nowMs)
     if (this.#exchange.group.length === 0) {
@@ -306,6 +312,8 @@ export class OriginMachine {
   #judge(peer: Peer, nowMs: number): void {
     const failure = this.#watch.failure(peer, nowMs)
     if (failure !== null) return this.#lose(peer, failure.code, failure.text, nowMs)
+    const limit = this.#limits.failure(peer, nowMs)
+    if (limit !== null) return this.#giveUp(peer, limit, nowMs)
     const health = this.#watch.health(peer, nowMs)
     const isSuspected = health === 'suspected'
     const isAway = health === 'away'
@@ -364,6 +372,15 @@ export class OriginMachine {
     if (peer.phase !== 'complete') return this.#out(peer, 'failed', code, text, nowMs)
     this.#outbox.log('warn', 'left', peer, `${code}: ${text}`)
     this.#leave(peer, nowMs)
+  }
+
+  /** The caller's limits leave it no more time, also where it waits for its next attempt. */
+  #giveUp(peer: Peer, failure: Failure, nowMs: number): void {
+    peer.isGivenUp = true
+    if (peer.phase === 'connecting' || peer.isToReturn) peer.before = peer.failure ?? peer.before
+    if (!peer.isToReturn) return this.#out(peer, 'failed', failure.code, failure.text, nowMs)
+    this.#settle(peer, 'failed', failure, nowMs)
+    this.#joins.settled(peer, failure)
   }
 
   #out(

@@ -68,6 +68,8 @@ export class Peer {
   isSuperseded = false
   /** What its outcome warns of. */
   readonly warnings: string[] = []
+  /** Over its caller's limits: no attempt follows. */
+  isGivenUp = false
   /** The last dial or attempt that failed and is followed by another. */
   failure: Failure | undefined
   /** Dials of this attempt that failed. */

@@ -96,8 +96,10 @@ export class PushRun {
     const { pages, summary } = paginate([entryOf(source, spec.name)], wholeXxh64(engine))
     this.#pages = pages
     this.#summary = summary
-    const { nodes, connectMs, retries, silenceMs, allowAdd } = spec
-    const wishes = { nodes, connectMs, retries, silenceMs, allowAdd }
+    const { nodes, connectMs, retries, silenceMs, allowAdd, timeoutMs, minRateBytesPerSecond } =
+      spec
+    const ends = { silenceMs, timeoutMs, minRateBytesPerSecond }
+    const wishes = { nodes, connectMs, retries, allowAdd, ...ends }
     const config = {
       bytes: source.size,
       dataBytes: source.dataBytes,

@@ -22,6 +22,8 @@ export interface PushSpec {
   readonly connectMs: number
   readonly silenceMs: number
   readonly retries: number
+  readonly timeoutMs?: number | undefined
+  readonly minRateBytesPerSecond?: number | undefined
   readonly dialler: Dialler
   readonly log: Logger
 }

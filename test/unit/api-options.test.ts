@@ -48,3 +48,12 @@ describe.each(Object.entries(calls) as [keyof typeof optionNames, Call][])('%s',
     expect(await messageOf(wrong[name])).toBe(`${label} must be an object`)
   })
 })
+
+it.each([
+  ['timeoutMs', 0, 'timeoutMs must be a whole number from 1 to 2592000000, not 0'],
+  ['timeoutMs', 1.5, 'timeoutMs must be a whole number from 1 to 2592000000, not 1.5'],
+  ['minRateBytesPerSecond', 0, 'minRateBytesPerSecond must be a rate above zero'],
+  ['minRateBytesPerSecond', '1MB', 'minRateBytesPerSecond must be a rate above zero'],
+])('push refuses %s %o', async (option, value, message) => {
+  expect(await messageOf(() => calls.push({ [option]: value }))).toContain(message)
+})

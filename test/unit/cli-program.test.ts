@@ -41,8 +41,8 @@ describe('fr push', () => {
       command(
         'push a.bin --nodes n.txt --as b --key-file k --strategy classic --shape group ' +
           '--group-size 4 --digest sha256 --engine portable --no-clobber ' +
-          '--strict --uplink 200Mbit --connect-timeout 1500ms --retries 5 --dry-run --json ' +
-          '--log-format json --log-level debug',
+          '--strict --uplink 200Mbit --connect-timeout 1500ms --retries 5 ' +
+          '--timeout 2h --min-rate 1MiB/s --dry-run --json --log-format json --log-level debug',
       ),
     ).toEqual({
       command: 'push',
@@ -61,6 +61,8 @@ describe('fr push', () => {
       uplinkBytesPerSecond: 25_000_000,
       connectMs: 1500,
       retries: 5,
+      timeoutMs: 7_200_000,
+      minRateBytesPerSecond: 1_048_576,
       dryRun: true,
       json: true,
       quiet: false,
@@ -109,6 +111,9 @@ describe('fr push', () => {
     ['push a --to h:1 --connect-timeout soon', "'soon' is not a duration"],
     ['push a --to h:1 --connect-timeout 0s', "'0s' is too short"],
     ['push a --to h:1 --retries 101', "'101' is not a whole number"],
+    ['push a --to h:1 --timeout 0s', "'0s' is too short"],
+    ['push a --to h:1 --timeout 31d', "'31d' is too long; at most 30d"],
+    ['push a --to h:1 --min-rate 5', "'5' is not a rate"],
     ['push a --to', 'argument missing'],
     ['push a --to h:1 --uplink 0Mbit', "'0Mbit' is no speed"],
     ['push a --to h:1 --uplink -1Mbit', "'-1Mbit' is not a rate"],

@@ -36,6 +36,8 @@ export interface PushCommand {
   readonly connectMs?: number
   readonly silenceMs?: number
   readonly retries?: number
+  readonly timeoutMs?: number
+  readonly minRateBytesPerSecond?: number
   /** File for the timeline. */
   readonly trace?: string
   readonly dryRun: boolean
@@ -118,6 +120,16 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       'more attempts for a node that failed for a reason that may pass (default: 2)',
       checked((text) => parseCount(text, 0, limits.retriesMax)),
     )
+    .option(
+      '--timeout <duration>',
+      'fail the nodes that are not complete when the push has taken so long',
+      checked((text) => Math.ceil(parseDuration(text, 0.001, limits.timeoutMsMax / 1000) * 1000)),
+    )
+    .option(
+      '--min-rate <rate>',
+      'fail a node that lands less over 10 s, although bytes are there for it',
+      checked(parseRate),
+    )
     .optionsGroup('What is shown:')
     .option('--dry-run', 'print the plan, send nothing')
     .option('-q, --quiet', 'print errors only')
@@ -184,6 +196,8 @@ function pushCommand(path: string, options: Values): PushCommand {
       connectMs: options['connectTimeout'],
       silenceMs: options['silence'],
       retries: options['retries'],
+      timeoutMs: options['timeout'],
+      minRateBytesPerSecond: options['minRate'],
       trace: options['trace'],
     }),
     noClobber: options['clobber'] === false,
