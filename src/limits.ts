@@ -83,6 +83,11 @@ export const limits = {
   rateWindowMs: 10_000,
   /** The longest time-out of a push: 30 days. */
   timeoutMsMax: 2_592_000_000,
+  /** How long an offer waits at a node for a name whose holder has no plan, or has just ended. */
+  claimMs: 1_500,
+  /** From a push that found a name taken to its next try: at first, and at most. */
+  waitMs: 250,
+  waitMsMax: 2_000,
   /** A node that neither lands nor verifies anything for this long fails by name. */
   stallMs: 30_000,
   /** The same for a node that holds everything and only has to make it durable. */
@@ -284,6 +289,10 @@ relation(limits.pullPatienceMs * 3 <= limits.stallMs, 'mates that lie are left i
 relation(limits.pullQuietMs < limits.pullServedMs, 'quiet holders are found before slow ones')
 relation(limits.askMsMax * 2 < limits.stallMs, 'a node asks again before it is given up')
 relation(limits.decideMs < limits.acceptMs, 'a hook that is too late is named to the origin')
+relation(
+  limits.decideMs + limits.claimMs < limits.acceptMs,
+  'a name is waited for within the answer to an offer',
+)
 relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node may take')
 relation(limits.nodesPerPush * (1 + limits.retries) <= limits.placesPerPush, 'places for retries')
 relation(limits.connectMs < limits.reachMs, 'a node is dialled more than once')

@@ -48,6 +48,7 @@ export const optionNames = {
     retries: true,
     timeoutMs: true,
     minRateBytesPerSecond: true,
+    wait: true,
     trace: true,
     dryRun: true,
     logger: true,

@@ -36,6 +36,7 @@ export interface CheckedPush {
   readonly retries: number
   readonly timeoutMs: number | undefined
   readonly minRateBytesPerSecond: number | undefined
+  readonly wait: boolean
   readonly trace: string | undefined
   readonly dryRun: boolean
 }
@@ -74,6 +75,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   requireBoolean('noClobber', options.noClobber)
   requireBoolean('strict', options.strict)
   requireBoolean('allowAdd', options.allowAdd)
+  requireBoolean('wait', options.wait)
   requireBoolean('dryRun', options.dryRun)
   if (options.trace !== undefined) requireText('trace', options.trace)
   if (options.trace !== undefined && options.dryRun === true)
@@ -101,6 +103,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     retries: optionalInteger('retries', options.retries, 0, limits.retriesMax) ?? limits.retries,
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax),
     minRateBytesPerSecond: optionalRate('minRateBytesPerSecond', options.minRateBytesPerSecond),
+    wait: options.wait ?? false,
     trace: options.trace,
     dryRun: options.dryRun ?? false,
   }

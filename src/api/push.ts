@@ -3,19 +3,23 @@ import { channel } from 'node:diagnostics_channel'
 import { forecastOf, shapeOf, sharesOf } from '../control/strategies.js'
 import { FrError } from '../errors.js'
 import { blockBytesFor } from '../limits.js'
-import type { SourceFile } from '../ports.js'
+import type { DataEngine, SourceFile } from '../ports.js'
 import { randomId } from '../runtime/crypto.js'
 import { WorkerHashPool } from '../runtime/hash-pool.js'
 import { type Logger, safeLogger } from '../runtime/log.js'
 import { PushRun } from '../runtime/push-run.js'
+import type { PushHooks, PushSpec } from '../runtime/push-spec.js'
 import { Resolver } from '../runtime/resolver.js'
+import type { EngineRouter } from '../runtime/router.js'
 import { TraceFile } from '../runtime/trace-file.js'
 import { openEngine } from './engines.js'
+import { whenNameIsFree } from './name-wait.js'
 import { type CheckedPush, checkPush } from './options.js'
 import { claimSource, openSource, pathOf } from './source.js'
 import { tell } from './tell.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
 import type {
+  NodeOutcome,
   Plan,
   PushOptions,
   PushResult,
@@ -56,13 +60,14 @@ async function run(
   const { engine, router } = await openEngine(checked.engine, log)
   const pool = new WorkerHashPool()
   let trace: TraceFile | undefined
+  let source: SourceFile | undefined
   try {
-    const source = await openSource(engine, checked.source, signal)
+    source = await openSource(engine, checked.source, signal)
     signal.throwIfAborted()
     if (checked.dryRun) return dryRun(checked, control, source)
     trace = await openTrace(checked, control.transfer.id, log)
     const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
-    const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond } = checked
+    const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond, wait } = checked
     const self = { nodeId: randomId(), incarnation: Date.now() }
     const spec = {
       transfer: control.transfer.id,
@@ -80,21 +85,22 @@ async function run(
       retries,
       timeoutMs,
       minRateBytesPerSecond,
+      wait,
       dialler: { keys: [checked.key], self, connectMs, resolver: new Resolver() },
       log,
     }
-    const running: PushRun = new PushRun(engine, router, pool, source, spec, {
-      plan: (plan) => {
-        announce(control, 'plan', plan)
-        // Also a push that is over in no time shows once where it stands.
-        announce(control, 'progress', running.progress())
-      },
-      outcome: (outcome) => announce(control, 'node', outcome),
-      ...(trace && { trace: trace.write.bind(trace) }),
-    })
-    const result = await supervise(running, control, signal)
-    // Where it all ended; the last one before may be a quarter of a second old.
-    announce(control, 'progress', running.progress())
+    const { id: transfer } = control.transfer
+    const make = makeRun.bind(null, engine, router, pool, source, trace)
+    const result = wait
+      ? await whenNameIsFree(
+          (timeoutMs, wait) =>
+            attempt(make.bind(null, { ...spec, timeoutMs, wait }), control, signal, wait),
+          timeoutMs,
+          transfer,
+          signal,
+          (text) => log({ level: 'warn', event: 'waiting', fields: { transfer, text } }),
+        )
+      : await attempt(make.bind(null, spec), control, signal, false)
     announce(control, 'result', result)
     return result
   } catch (error) {
@@ -103,8 +109,57 @@ async function run(
   } finally {
     await trace?.close()
     await pool.close()
+    if (source !== undefined) engine.storage.closeFile(source.file)
     await engine.shutdown()
   }
+}
+
+type Hooks = Omit<PushHooks, 'trace'>
+
+function makeRun(
+  engine: DataEngine,
+  router: EngineRouter,
+  pool: WorkerHashPool,
+  source: SourceFile,
+  trace: TraceFile | undefined,
+  spec: PushSpec,
+  hooks: Hooks,
+): PushRun {
+  const traced = trace === undefined ? {} : { trace: trace.write.bind(trace) }
+  return new PushRun(engine, router, pool, source, spec, { ...hooks, ...traced })
+}
+
+/** `mayRecur`: it may end because the name is taken, and then nothing of it was announced. */
+async function attempt(
+  make: (hooks: Hooks) => PushRun,
+  control: TransferControl,
+  signal: AbortSignal,
+  mayRecur: boolean,
+): Promise<PushResult> {
+  let held: NodeOutcome[] | undefined = mayRecur ? [] : undefined
+  const isFinal = (): void => {
+    control.running((link) => running.add(link))
+    for (const outcome of held ?? []) announce(control, 'node', outcome)
+    held = undefined
+  }
+  const running: PushRun = make({
+    plan: (plan) => {
+      announce(control, 'plan', plan)
+      // Also a push that is over in no time shows once where it stands.
+      announce(control, 'progress', running.progress())
+      isFinal()
+    },
+    outcome: (outcome) => {
+      if (held === undefined) announce(control, 'node', outcome)
+      else held.push(outcome)
+    },
+  })
+  if (!mayRecur) isFinal()
+  const result = await supervise(running, control, signal)
+  isFinal()
+  // Where it all ended; the last one before may be a quarter of a second old.
+  announce(control, 'progress', running.progress())
+  return result
 }
 
 async function openTrace(
@@ -126,7 +181,6 @@ async function supervise(
   const ticking = setInterval(() => announce(control, 'progress', running.progress()), progressMs)
   const onAbort = (): void => running.cancel('the push was cancelled')
   const result = running.run()
-  control.running((link) => running.add(link))
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
   try {

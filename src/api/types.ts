@@ -128,6 +128,11 @@ export interface PushOptions {
    */
   minRateBytesPerSecond?: number
   /**
+   * Where another push is writing the name: wait, and begin once it is free at every node. By
+   * default such a push is refused as a whole, at every node: ERR_FR_BUSY.
+   */
+  wait?: boolean
+  /**
    * Write a timeline of the push into this file, in the Chrome trace event format. It must not
    * exist, or be an older trace; ERR_FR_TRACE before any node is contacted.
    */

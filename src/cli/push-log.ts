@@ -45,6 +45,9 @@ export class PushLog {
       this.#say(logText(line, this.#wish.format, Date.now()))
       return
     }
+    // A push that stands still says at once why.
+    if (line.event === 'waiting')
+      return this.#say(`fr push: ${printable(String(line.fields['text']))}`)
     // The outcome of the node is shown anyway.
     if (line.event === 'left' || line.event === 'node-failed') return
     const kind = this.#kinds.get(line.event)

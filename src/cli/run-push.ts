@@ -132,8 +132,8 @@ function peopleView(
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const { noClobber, strict, allowAdd, dryRun } = command
-  const options: Omit<PushOptions, 'to'> = { noClobber, strict, allowAdd, dryRun }
+  const { noClobber, strict, allowAdd, wait, dryRun } = command
+  const options: Omit<PushOptions, 'to'> = { noClobber, strict, allowAdd, wait, dryRun }
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   if (as !== undefined) options.as = as
   if (command.strategy !== undefined) options.strategy = command.strategy

@@ -11,6 +11,8 @@ export interface Failure {
 }
 
 export type NodeEvent =
+  /** The name is this transfer's. */
+  | { readonly type: 'claimed' }
   | { readonly type: 'prepared' }
   | { readonly type: 'prepareFailed'; readonly code: FrErrorCode; readonly text: string }
   | { readonly type: 'frameArrived'; readonly frame: Frame }

@@ -123,6 +123,8 @@ export class NodeMachine {
 
   #on(event: NodeEvent, nowMs: number): void {
     switch (event.type) {
+      case 'claimed':
+        return this.#send({ type: 'claimed' })
       case 'prepared':
         this.#phase = 'accepted'
         this.#reportMs = nowMs + this.#progressMs

@@ -141,6 +141,8 @@ export interface OriginConfig {
   readonly progressMs: number
   /** How long a silent node stays a member of the push. */
   readonly silenceMs: number
+  /** A name that another push writes ends this one as a whole, for its caller to try it again. */
+  readonly wait?: boolean
   /** Whoever holds the key may add nodes, and not only the caller. */
   readonly allowAdd?: boolean
   /** limits.hashAheadBytes unless given. */

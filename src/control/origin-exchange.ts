@@ -55,6 +55,10 @@ export class OriginExchange {
     return this.#group
   }
 
+  get isPlanned(): boolean {
+    return this.#group.length > 0
+  }
+
   /** One of the group by its place. */
   member(node: number): Peer | undefined {
     return this.#group.find((peer) => peer.node === node)

@@ -20,7 +20,7 @@ const dialSpan = { firstMs: limits.redialMs, mostMs: limits.redialMsMax }
 const attemptSpan = { firstMs: limits.retryMs, mostMs: limits.retryMsMax }
 
 export class OriginRetries {
-  readonly #retries: number
+  #retries: number
   readonly #seed: number
   readonly #peers: Peer[]
   readonly #outbox: OriginOutbox
@@ -32,6 +32,12 @@ export class OriginRetries {
     this.#peers = peers
     this.#outbox = outbox
     this.#joins = joins
+  }
+
+  /** Nothing is tried again from here on: those who have no outcome yet. */
+  end(): Peer[] {
+    this.#retries = 0
+    return this.#peers.filter((peer) => peer.outcome === undefined && !peer.isSuperseded)
   }
 
   /** The dial failed: true when there will be another, at `peer.dueMs`. */

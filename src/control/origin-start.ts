@@ -3,7 +3,9 @@
  *
  * The idea: nobody waits long for anybody. Nodes that are not known yet, or that decide slowly,
  * have limits.readyMs from the moment somebody is ready; who could not be connected to at the first
- * try is not waited for at all. Whoever is ready later joins.
+ * try is not waited for at all. Whoever is ready later joins. But no byte flows before each node
+ * that is connected has said whether the push may write the name there: two pushes to one name
+ * must not have some nodes each.
  */
 import { limits } from '../limits.js'
 import type { OriginExchange } from './origin-exchange.js'
@@ -36,7 +38,13 @@ export class OriginStart {
   }
 
   get deadlineMs(): number {
+    // The answers have a limit of their own (peer-watch.ts).
+    if (this.#isClaiming) return Number.POSITIVE_INFINITY
     return (this.#readyMs ?? Number.POSITIVE_INFINITY) + limits.readyMs
+  }
+
+  get #isClaiming(): boolean {
+    return this.#peers.some((peer) => peer.isClaiming)
   }
 
   /** Everybody is known, is out, or is hard to reach: the others can hear of each other. */
@@ -59,6 +67,7 @@ export class OriginStart {
     }
     this.#readyMs ??= nowMs
     const isOpen = this.#peers.some(({ isComing, phase }) => isComing || phase === 'offered')
+    if (this.#isClaiming) return false
     if (isOpen && nowMs < this.#readyMs + limits.readyMs) return false
     this.#readyMs = undefined
     this.#exchange.start(group, nowMs)

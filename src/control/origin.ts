@@ -26,7 +26,7 @@ import { OriginOutbox } from './origin-outbox.js'
 import { OriginRetries } from './origin-retries.js'
 import { OriginSource } from './origin-source.js'
 import { OriginStart } from './origin-start.js'
-import { isPossible, Peer } from './peer.js'
+import { isPossible, Peer, twinOf } from './peer.js'
 import { PeerWatch } from './peer-watch.js'
 import type { NodeLink } from './plan.js'
 import type { Frame, NodeOutcome, Strategy } from './types.js'
@@ -118,11 +118,9 @@ export class OriginMachine {
         if (this.#retries.redials(peer, { code, text }, nowMs)) return
         return this.#lose(peer, code, text, nowMs)
       }
-      case 'feedOpened': {
-        const peer = this.#peer(event.node)
-        peer.hasFeed = true
-        return this.#readyUp(peer)
-      }
+      case 'feedOpened':
+        this.#peer(event.node).hasFeed = true
+        return this.#readyUp(this.#peer(event.node))
       case 'feedClosed': {
         const peer = this.#peer(event.node)
         const { code, text } = event
@@ -174,13 +172,7 @@ export class OriginMachine {
     if (peer.phase !== 'connecting') return
     peer.hasLink = true
     peer.rttMs = rttMs
-    const twin = this.#peers.find(
-      (other) =>
-        other !== peer &&
-        other.hasLink &&
-        other.nodeId === nodeId &&
-        other.incarnation === incarnation,
-    )
+    const twin = twinOf(peer, this.#peers, nodeId, incarnation)
     if (twin !== undefined) {
       const text = `${peer.link.address} and ${twin.link.address} are the same node`
       return this.#out(peer, 'refused', 'ERR_FR_SAME_NODE', text, nowMs)
@@ -198,13 +190,20 @@ export class OriginMachine {
     if (!peer.hasLink) return
     this.#watch.heard(peer, nowMs)
     switch (frame.type) {
+      case 'claimed':
+        if (!peer.isClaiming) return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second claim', nowMs)
+        peer.hasClaim = true
+        return
       case 'accept':
         if (peer.phase !== 'offered')
           return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second accept', nowMs)
         peer.hasAccepted = true
+        peer.hasClaim = true
         this.#watch.begin(peer, nowMs)
         return this.#readyUp(peer)
       case 'refuse':
+        if (frame.code === 'ERR_FR_BUSY' && peer.isClaiming && !this.#exchange.isPlanned)
+          return this.#withdraw(frame.text, nowMs)
         return this.#out(peer, 'refused', frame.code, frame.text, nowMs)
       case 'progress':
         return this.#onProgress(peer, frame, nowMs)
@@ -297,7 +296,7 @@ export class OriginMachine {
     this.#limits.look(this.#peers, this.#source.fileDigest !== undefined, nowMs)
     for (const peer of this.#peers) this.#judge(peer, nowMs)
     this.#retries.advance(nowMs)
-    if (this.#exchange.group.length === 0) {
+    if (!this.#exchange.isPlanned) {
       if (this.#start.advance(nowMs)) this.#countMs = nowMs + limits.countMs
     } else for (const peer of this.#peers) if (peer.phase === 'ready') this.#join(peer, nowMs)
     if (this.#beatMs <= nowMs) this.#beat(nowMs)
@@ -326,6 +325,12 @@ export class OriginMachine {
     if (!isAway && peer.isAway) this.#outbox.log('info', 'back', peer, 'it speaks again')
     peer.isSuspected = isSuspected
     peer.isAway = isAway
+  }
+
+  /** Another push writes the name: before a byte is sent this one has it everywhere or nowhere. */
+  #withdraw(text: string, nowMs: number): void {
+    if (this.#config.wait === true) return this.#abortAll('ERR_FR_BUSY', text)
+    for (const peer of this.#retries.end()) this.#out(peer, 'refused', 'ERR_FR_BUSY', text, nowMs)
   }
 
   /** A node that is ready while the exchange runs. */
@@ -358,12 +363,8 @@ export class OriginMachine {
   }
 
   #sealTo(peer: Peer): void {
-    if (peer.phase === 'running')
-      this.#outbox.send(peer, {
-        type: 'seal',
-        stream: 0,
-        fileDigest: this.#source.fileDigest as string,
-      })
+    const fileDigest = this.#source.fileDigest as string
+    if (peer.phase === 'running') this.#outbox.send(peer, { type: 'seal', stream: 0, fileDigest })
   }
 
   /** The node is lost: it gets its outcome, and what it was to relay goes another way. */

@@ -25,6 +25,8 @@ export class Peer {
   hasLink = false
   hasFeed = false
   hasAccepted = false
+  /** The name is this push's at the node; so it is where the node has accepted. */
+  hasClaim = false
   isSuspected = false
   /** Its feed is gone, its link is open: the cause of its end unless the link brings another. */
   cutOff: (Failure & { untilMs: number }) | undefined
@@ -101,6 +103,11 @@ export class Peer {
     return this.phase === 'connecting' && this.dials === 0
   }
 
+  /** Connected, and has not said whether this push may write the name. */
+  get isClaiming(): boolean {
+    return this.phase === 'offered' && !this.hasClaim
+  }
+
   /** Takes part in the exchange: can be sent to. */
   get isServing(): boolean {
     return this.phase === 'running' || (this.phase === 'complete' && this.hasLink)
@@ -169,6 +176,22 @@ export class Peer {
     this.backlogBytes = Math.max(0, ...waiting)
     return moved
   }
+}
+
+/** The node of this name that is connected already. */
+export function twinOf(
+  peer: Peer,
+  peers: readonly Peer[],
+  nodeId: string,
+  incarnation: number | undefined,
+): Peer | undefined {
+  return peers.find(
+    (other) =>
+      other !== peer &&
+      other.hasLink &&
+      other.nodeId === nodeId &&
+      other.incarnation === incarnation,
+  )
 }
 
 /** No part is more than its whole. What is counted of mates is a part of all that is received. */

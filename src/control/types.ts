@@ -121,6 +121,8 @@ export type Frame =
   | { readonly type: 'finish' }
   | { readonly type: 'abort'; readonly code: FrErrorCode; readonly text: string }
   // --- node -> origin
+  /** The name is kept for this transfer; `accept` or `refuse` follows when the disk was asked. */
+  | { readonly type: 'claimed' }
   | { readonly type: 'accept' }
   | { readonly type: 'refuse'; readonly code: FrErrorCode; readonly text: string }
   | {

@@ -84,6 +84,7 @@ const frameTable: FrameTable = {
   mate: [10, (body) => ({ mate: readMate(body.object('mate')) })],
   joined: [11, (body) => ({ request: body.integer('request', 0, bytesMax), ...readAnswer(body) })],
   lagging: [9, (body) => ({ indices: readIndices(body, 'indices') })],
+  claimed: [28, empty],
   accept: [16, empty],
   refuse: [17, readReason],
   progress: [

@@ -18,10 +18,12 @@ export interface NodeHost {
   readonly log: Logger
   readonly store: NodeStore
   readonly audience: Audience
-  /** Throws ERR_FR_BUSY when another transfer is writing the same name. */
-  claim(reception: Reception): void
+  /** Rejects with ERR_FR_BUSY when another transfer is writing the same name. */
+  claim(reception: Reception): Promise<void>
   /** Idempotent. */
   unclaim(reception: Reception): void
+  /** It has ended, and gives back what it has. */
+  ended(): void
   /** Rejects with ERR_FR_NO_SPACE; counts what other receptions will still write. */
   requireSpace(reception: Reception): Promise<void>
   /** The partial is there, a mate is known: parked connections are looked at again. */

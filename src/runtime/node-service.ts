@@ -31,6 +31,7 @@ import { closeWithError } from './hello-stream.js'
 import type { Key } from './keys.js'
 import type { ControlLink } from './link.js'
 import type { Logger } from './log.js'
+import { NameClaims } from './name-claims.js'
 import type { NodeHost } from './node-host.js'
 import { NodeStore } from './node-store.js'
 import { OfferReader } from './offers.js'
@@ -95,7 +96,7 @@ export class NodeService implements NodeHost {
   readonly #strangers: QuietLog
   readonly #parked = new ParkedConnections()
   readonly #receptions = new Map<string, Reception>()
-  readonly #names = new Map<string, Reception>()
+  readonly #names = new NameClaims<Reception>()
   /** Links that carry no transfer yet. */
   readonly #idleLinks = new Waiting<ControlLink>()
   readonly #questions: Questions
@@ -364,16 +365,16 @@ export class NodeService implements NodeHost {
 
   // --- NodeHost ---
 
-  claim(reception: Reception): void {
-    const name = Buffer.from(reception.name).toString('latin1')
-    if (this.#names.has(name))
-      throw new FrError('ERR_FR_BUSY', 'another transfer is writing this name')
-    this.#names.set(name, reception)
+  claim(reception: Reception): Promise<void> {
+    return this.#names.claim(reception)
   }
 
   unclaim(reception: Reception): void {
-    const name = Buffer.from(reception.name).toString('latin1')
-    if (this.#names.get(name) === reception) this.#names.delete(name)
+    this.#names.release(reception)
+  }
+
+  ended(): void {
+    this.#names.changed()
   }
 
   async requireSpace(reception: Reception): Promise<void> {
@@ -396,7 +397,7 @@ export class NodeService implements NodeHost {
   /** Not for this transfer: what others will still write, and what is to stay free. */
   #reservedBytes(reception: Reception): number {
     let reserved = this.#spec.minFreeBytes
-    for (const other of this.#names.values())
+    for (const other of this.#names.holders)
       if (other !== reception && other.hasSpace) reserved += other.openBytes
     return reserved
   }
@@ -406,6 +407,7 @@ export class NodeService implements NodeHost {
   }
 
   introduced(reception: Reception): void {
+    this.#names.changed()
     this.#replace(reception)
   }
 

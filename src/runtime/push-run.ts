@@ -1,9 +1,9 @@
 /**
  * One push, carried out: the machine decides (control/origin.ts), this file does.
  *
- * Ownership: a run owns its source file, engine transfer, links and feeds, and gives them back
- * when it ends, after every hash task that reads the source has come back. The engine and the
- * pool belong to the caller.
+ * Ownership: a run owns its engine transfer, links and feeds, and gives them back when it ends,
+ * after every hash task that reads the source has come back. The source, the engine and the pool
+ * belong to the caller.
  */
 import type { Failure } from '../control/node-events.js'
 import { OriginMachine } from '../control/origin.js'
@@ -98,8 +98,9 @@ export class PushRun {
     this.#summary = summary
     const { nodes, connectMs, retries, silenceMs, allowAdd, timeoutMs, minRateBytesPerSecond } =
       spec
+    const { wait } = spec
     const ends = { silenceMs, timeoutMs, minRateBytesPerSecond }
-    const wishes = { nodes, connectMs, retries, allowAdd, ...ends }
+    const wishes = { nodes, connectMs, retries, allowAdd, wait, ...ends }
     const config = {
       bytes: source.size,
       dataBytes: source.dataBytes,
@@ -422,7 +423,6 @@ export class PushRun {
     this.#engine.closeTransfer(this.#transfer)
     await Promise.all(this.#closing)
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
-    this.#engine.storage.closeFile(this.#source.file)
   }
 
   #track(task: Promise<unknown>): void {

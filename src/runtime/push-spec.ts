@@ -24,6 +24,8 @@ export interface PushSpec {
   readonly retries: number
   readonly timeoutMs?: number | undefined
   readonly minRateBytesPerSecond?: number | undefined
+  /** Reject with ERR_FR_BUSY, instead of outcomes, where another push writes the name. */
+  readonly wait: boolean
   readonly dialler: Dialler
   readonly log: Logger
 }

@@ -60,6 +60,7 @@ export class Reception {
   readonly done: Promise<Failure | null>
   /** Its bytes are reserved on the disk. */
   hasSpace = false
+  isEnded = false
   readonly joins: JoinRequests
   readonly log: ReceptionLog
   readonly #host: NodeHost
@@ -76,7 +77,6 @@ export class Reception {
   readonly #tasks = new Set<Promise<unknown>>()
   #transfer: TransferHandle | undefined
   #hasClaim = false
-  #isEnded = false
   #resolveDone: (failure: Failure | null) => void = () => {}
 
   constructor(host: NodeHost, link: ControlLink, spec: ReceptionSpec) {
@@ -89,7 +89,7 @@ export class Reception {
     this.#approval = new Approval(host.audience.accept)
     this.#link = link
     link.waitFor(spec.silenceMs)
-    this.joins = new JoinRequests((frame) => !this.#isEnded && link.send(frame))
+    this.joins = new JoinRequests((frame) => !this.isEnded && link.send(frame))
     this.#blockBytes = blockBytesFor(this.bytes)
     this.#partial = new Partial(host.storage, host.dir, this.name, spec)
     const digestBytes = digestBytesOf(spec.algorithm)
@@ -141,7 +141,7 @@ export class Reception {
 
   /** Bytes that will still be written, for reservations. */
   get openBytes(): number {
-    if (this.#isEnded) return 0
+    if (this.isEnded) return 0
     return Math.max(0, Math.min(this.dataBytes, this.bytes - this.#reports.totals.landedBytes))
   }
 
@@ -151,7 +151,7 @@ export class Reception {
 
   /** True while data connections can be adopted: the partial is there. */
   get isOpen(): boolean {
-    return this.#transfer !== undefined && !this.#isEnded
+    return this.#transfer !== undefined && !this.isEnded
   }
 
   onFrame(frame: Frame): void {
@@ -293,26 +293,24 @@ export class Reception {
     }
   }
 
-  /**
-   * Once the node wants the file, claims the name and the space before anything else is awaited,
-   * so that two offers cannot both win. An offer that is undecided holds nothing.
-   */
+  /** An undecided offer holds nothing; the name comes before the disk, the plan waits for it. */
   async #prepare(): Promise<NodeEvent> {
     const { storage, dir } = this.#host
     await this.spec.after
     await this.#approval.ask(this.log.offer, (text) =>
       this.log.line('error', 'accept-failed', { text }),
     )
-    if (this.#isEnded) return { type: 'prepared' }
-    this.#host.claim(this)
+    if (this.isEnded) return { type: 'prepared' }
+    await this.#host.claim(this)
     this.#hasClaim = true
+    this.#loop.post({ type: 'claimed' })
     await this.#host.store.requireDirectory()
     await storage.checkName(dir, this.name, this.spec.noClobber)
     await this.#host.store.makeWay(this.name)
     await this.#host.requireSpace(this)
     await this.#partial.create(this.bytes)
     await this.#publication.probe()
-    if (this.#isEnded) return { type: 'prepared' }
+    if (this.isEnded) return { type: 'prepared' }
     this.#transfer = this.#host.engine.openTransfer({ silenceMs: this.spec.silenceMs })
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
     this.#host.engine.addStream(this.#transfer, {
@@ -331,7 +329,7 @@ export class Reception {
   }
 
   #onEngine(events: readonly EngineEvent[]): void {
-    if (this.#isEnded) return
+    if (this.isEnded) return
     // Together: the machine then looks once at what follows from all of them.
     const landed: NodeEvent[] = []
     for (const event of events) {
@@ -358,7 +356,7 @@ export class Reception {
         default:
           event satisfies never
       }
-      if (this.#isEnded) return
+      if (this.isEnded) return
     }
     if (landed.length > 0) this.#loop.post(...landed)
   }
@@ -414,9 +412,10 @@ export class Reception {
   }
 
   #end(failure: Failure | null, keepPartial: boolean): void {
-    if (this.#isEnded) return
-    this.#isEnded = true
+    if (this.isEnded) return
+    this.isEnded = true
     this.#approval.end()
+    this.#host.ended()
     this.#loop.stop()
     this.#feeds.end()
     this.joins.end()

@@ -38,6 +38,7 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
     world.defer(() => engine.shutdown())
     world.defer(() => pool.close())
     const source = await engine.storage.openSource(world.file('f.bin', 1_000).path)
+    world.defer(() => engine.storage.closeFile(source.file))
     const self = { nodeId: randomId(), incarnation: 1 }
     const connectMs = 20_000
     const spec = {
@@ -54,6 +55,7 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
       connectMs,
       silenceMs: 60_000,
       retries: 0,
+      wait: false,
       dialler: { keys: [openKey], self, connectMs, resolver: new Resolver() },
       log: () => {},
     } as const

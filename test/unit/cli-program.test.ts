@@ -29,6 +29,7 @@ describe('fr push', () => {
       noClobber: false,
       strict: false,
       allowAdd: false,
+      wait: false,
       dryRun: false,
       json: false,
       quiet: false,
@@ -41,7 +42,7 @@ describe('fr push', () => {
       command(
         'push a.bin --nodes n.txt --as b --key-file k --strategy classic --shape group ' +
           '--group-size 4 --digest sha256 --engine portable --no-clobber ' +
-          '--strict --uplink 200Mbit --connect-timeout 1500ms --retries 5 ' +
+          '--strict --uplink 200Mbit --connect-timeout 1500ms --retries 5 --wait ' +
           '--timeout 2h --min-rate 1MiB/s --dry-run --json --log-format json --log-level debug',
       ),
     ).toEqual({
@@ -63,6 +64,7 @@ describe('fr push', () => {
       retries: 5,
       timeoutMs: 7_200_000,
       minRateBytesPerSecond: 1_048_576,
+      wait: true,
       dryRun: true,
       json: true,
       quiet: false,

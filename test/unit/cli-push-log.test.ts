@@ -36,6 +36,15 @@ describe('PushLog', () => {
     ])
   })
 
+  it('says at once what a push waits for', () => {
+    const fields = { transfer: 't', text: 'waiting: transfer u\n' }
+    const line: LogLine = { level: 'warn', event: 'waiting', fields }
+    const { said, log } = logged('text', 'warn', [line])
+    expect(said).toEqual(['fr push: waiting: transfer u\\x0a'])
+    expect(log.summary()).toEqual([])
+    expect(logged('text', 'error', [line]).said).toEqual([])
+  })
+
   it('says errors at once, and no outcome twice', () => {
     const error: LogLine = { level: 'error', event: 'defect', fields: { text: 'x' } }
     const left: LogLine = { level: 'warn', event: 'node-failed', fields: { node: 'n1:1' } }

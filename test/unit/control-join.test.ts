@@ -347,7 +347,10 @@ describe('a node that another asks for', () => {
 describe('a node that is ready late', () => {
   it.each(['connecting', 'deciding'])('is not waited for while it is %s, and joins', (how) => {
     const bench = new Bench(3)
-    if (how === 'deciding') bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+    if (how === 'deciding') {
+      bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+      bench.from(1, { type: 'claimed' })
+    }
     bench.nowMs = 100
     bench.ready(0)
     bench.nowMs = 200
@@ -390,6 +393,7 @@ describe('a node that is ready late', () => {
     bench.lost(0)
     bench.nowMs = 400
     bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+    bench.from(1, { type: 'claimed' })
     bench.add('n2:1')
     bench.ready(2)
     bench.feed({ type: 'delayed', lateMs: 50 })

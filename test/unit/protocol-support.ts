@@ -132,6 +132,7 @@ const bodies: Bodies = {
   beat: fc.constant({}),
   finish: fc.constant({}),
   abort: reason,
+  claimed: fc.constant({}),
   accept: fc.constant({}),
   refuse: reason,
   progress: fc.record({
@@ -241,6 +242,7 @@ export const sampleFrames: Frame[] = [
   { type: 'beat' },
   { type: 'finish' },
   { type: 'abort', code: 'ERR_FR_ABORTED', text: 'stop' },
+  { type: 'claimed' },
   { type: 'accept' },
   { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' },
   {

@@ -38,6 +38,8 @@ export interface PushCommand {
   readonly retries?: number
   readonly timeoutMs?: number
   readonly minRateBytesPerSecond?: number
+  /** For the name, while another push writes it. */
+  readonly wait: boolean
   /** File for the timeline. */
   readonly trace?: string
   readonly dryRun: boolean
@@ -130,6 +132,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       'fail a node that lands less over 10 s, although bytes are there for it',
       checked(parseRate),
     )
+    .option('--wait', 'wait while another push is writing the name (default: refuse)')
     .optionsGroup('What is shown:')
     .option('--dry-run', 'print the plan, send nothing')
     .option('-q, --quiet', 'print errors only')
@@ -203,6 +206,7 @@ function pushCommand(path: string, options: Values): PushCommand {
     noClobber: options['clobber'] === false,
     strict: options['strict'] === true,
     allowAdd: options['allowAdd'] === true,
+    wait: options['wait'] === true,
     dryRun: options['dryRun'] === true,
     json: options['json'] === true,
     quiet,

@@ -1,0 +1,40 @@
+/**
+ * A push that waits for its name: tried again as a whole, with nothing held in between, until no
+ * other push writes the name at any of its nodes. So pushes that wait never wait for each other.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs } from '../control/backoff.js'
+import { FrError } from '../errors.js'
+import { limits } from '../limits.js'
+import { nowMs } from '../runtime/awake.js'
+
+const span = { firstMs: limits.waitMs, mostMs: limits.waitMsMax }
+
+/**
+ * Once `timeoutMs` is over, one last attempt takes the refusal as it is. `said` hears what is
+ * waited for, once for each holder. Rejects with the reason of the signal.
+ */
+export async function whenNameIsFree<T>(
+  attempt: (leftMs: number | undefined, wait: boolean) => Promise<T>,
+  timeoutMs: number | undefined,
+  transfer: string,
+  signal: AbortSignal,
+  said: (text: string) => void,
+): Promise<T> {
+  const seed = Number.parseInt(transfer.slice(0, 8), 16)
+  let before: string | undefined
+  const endMs = timeoutMs === undefined ? Number.POSITIVE_INFINITY : nowMs() + timeoutMs
+  for (let tries = 1; ; tries++) {
+    try {
+      const leftMs = Math.max(1, Math.ceil(endMs - nowMs()))
+      return await attempt(timeoutMs === undefined ? undefined : leftMs, leftMs > 1)
+    } catch (error) {
+      if (!(error instanceof FrError) || error.code !== 'ERR_FR_BUSY') throw error
+      if (error.message !== before) said(`waiting: ${error.message}`)
+      before = error.message
+      const pauseMs = Math.max(0, Math.min(backoffMs(span, tries, seed), endMs - nowMs()))
+      await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
+      signal.throwIfAborted()
+    }
+  }
+}

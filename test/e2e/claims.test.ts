@@ -1,0 +1,117 @@
+/**
+ * Pushes of different files to one name: whoever comes first has it at every node, whoever comes
+ * later is refused at every node, or waits.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type PushOptions, type PushResult, push } from '../../src/api/index.js'
+import { keepsNothing, until, World } from './push-support.js'
+
+const MIB = 1024 * 1024
+
+describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => {
+  let world: World
+  beforeEach(() => {
+    world = new World(engine)
+  })
+  afterEach(() => world.dispose())
+
+  function pushed(path: string, to: string[], over: Partial<PushOptions> = {}) {
+    return push(path, { to, engine, as: 'same', logger: world.logger, ...over })
+  }
+
+  const reasons = ({ nodes }: PushResult) => nodes.map(({ reason }) => reason)
+
+  it('that two pushes want at one moment goes to one of them at all nodes', async () => {
+    const nodes = await world.nodes(4)
+    const to = nodes.map((node) => node.address)
+    let won = 0
+    let before: Buffer | undefined
+    for (let round = 0; round < 20; round++) {
+      const files = [
+        world.file(`a${round}`, 90_001 + round),
+        world.file(`b${round}`, 70_002 + round),
+      ]
+      const orders = round % 2 === 0 ? [to, [...to].reverse()] : [to, to]
+      const results = await Promise.all(
+        files.map(({ path }, i) => pushed(path, orders[i] as string[]).result),
+      )
+      const winners = results.flatMap((result, i) => {
+        const complete = result.nodes.filter(({ status }) => status === 'complete').length
+        const isRefused = result.nodes.every(({ code }) => code === 'ERR_FR_BUSY')
+        expect(complete === 4 || (complete === 0 && isRefused)).toBe(true)
+        return complete === 4 ? [files[i]?.content as Buffer] : []
+      })
+      won += winners.length
+      const held = nodes.map(({ dataDir }) => readFileSync(join(dataDir, 'same')))
+      for (const content of held) expect(content.equals(held[0] as Buffer)).toBe(true)
+      // On a machine that stands still for seconds both may be refused.
+      const possible = winners.length > 0 ? winners : [before as Buffer]
+      expect(possible.some((content) => content.equals(held[0] as Buffer))).toBe(true)
+      before = held[0]
+    }
+    expect(won).toBeGreaterThan(0)
+    for (const { dataDir } of nodes) await keepsNothing(dataDir)
+  })
+
+  it('of a push that runs is refused at every node, with who has it', async () => {
+    const nodes = await world.nodes(4)
+    const [first, ...others] = nodes.map((node) => node.address) as [string, ...string[]]
+    const file = world.file('first', 16 * MIB)
+    const door = await world.holding(first, MIB)
+    const running = pushed(file.path, [door.address, ...others])
+    await until(() => door.isHolding(), 'the first push is held up')
+    const free = await world.node()
+    const later = world.file('later', 90_000)
+    const refused = await pushed(later.path, [first, free.address]).result
+    const text = new RegExp(
+      `^ERR_FR_BUSY: transfer ${running.id} from 127\\.0\\.0\\.1:\\d+ is writing`,
+    )
+    for (const reason of reasons(refused)) expect(reason).toMatch(text)
+    expect(refused.nodes.map(({ attempts }) => attempts)).toEqual([1, 1])
+    expect(() => readFileSync(join(free.dataDir, 'same'))).toThrow('ENOENT')
+    door.open()
+    expect(reasons(await running.result)).toEqual([null, null, null, null])
+    for (const { dataDir } of nodes)
+      expect(readFileSync(join(dataDir, 'same')).equals(file.content)).toBe(true)
+  })
+
+  it('is had by a push that waits once the one before has ended', async () => {
+    const nodes = await world.nodes(4)
+    const [first, ...others] = nodes.map((node) => node.address) as [string, ...string[]]
+    const door = await world.holding(first, MIB)
+    const running = pushed(world.file('first', 16 * MIB).path, [door.address, ...others])
+    await until(() => door.isHolding(), 'the first push is held up')
+    const file = world.file('later', 3 * MIB + 1)
+    const waiting = pushed(file.path, [first, ...others], { wait: true })
+    const heard: string[] = []
+    waiting.on('node', ({ status }) => heard.push(status))
+    const said = () => world.log.filter(({ event }) => event === 'waiting')
+    await until(() => said().length > 0, 'the second push waits')
+    expect(said()[0]?.fields['text']).toMatch(`waiting: transfer ${running.id} from `)
+    expect(heard).toEqual([])
+    door.open()
+    expect(reasons(await running.result)).toEqual([null, null, null, null])
+    expect(reasons(await waiting.result)).toEqual([null, null, null, null])
+    expect(heard).toEqual(['complete', 'complete', 'complete', 'complete'])
+    for (const { dataDir } of nodes)
+      expect(readFileSync(join(dataDir, 'same')).equals(file.content)).toBe(true)
+  })
+
+  it('is waited for until the caller ends it', async () => {
+    const node = await world.node()
+    const door = await world.holding(node.address, MIB)
+    const running = pushed(world.file('first', 16 * MIB).path, [door.address])
+    await until(() => door.isHolding(), 'the first push is held up')
+    const stop = new AbortController()
+    const { path } = world.file('later', 1_000)
+    const waiting = pushed(path, [node.address], { wait: true, signal: stop.signal })
+    await until(() => world.log.some(({ event }) => event === 'waiting'), 'the second push waits')
+    const reason = new Error('enough')
+    stop.abort(reason)
+    await expect(waiting.result).rejects.toBe(reason)
+    door.open()
+    expect(reasons(await running.result)).toEqual([null])
+  })
+})
