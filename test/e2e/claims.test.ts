@@ -99,6 +99,19 @@ describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => 
       expect(readFileSync(join(dataDir, 'same')).equals(file.content)).toBe(true)
   })
 
+  it('is waited for as long as the push may take, then refused', async () => {
+    const node = await world.node()
+    const door = await world.holding(node.address, MIB)
+    const running = pushed(world.file('first', 16 * MIB).path, [door.address])
+    await until(() => door.isHolding(), 'the first push is held up')
+    const { path } = world.file('later', 1_000)
+    const waiting = await pushed(path, [node.address], { wait: true, timeoutMs: 300 }).result
+    // On a busy machine the time may end while the node is still being asked.
+    expect(waiting.nodes[0]?.code).toMatch(/^ERR_FR_(BUSY|TIMEOUT)$/)
+    door.open()
+    expect(reasons(await running.result)).toEqual([null])
+  })
+
   it('is waited for until the caller ends it', async () => {
     const node = await world.node()
     const door = await world.holding(node.address, MIB)
