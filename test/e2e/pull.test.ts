@@ -107,14 +107,14 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     // It lives and takes no more: neither from the origin nor from mates, which it would pull from.
     const door = await world.holding((c as FrNode).address, 4 * MIB)
     const to = [a?.address, silent.address, door.address] as string[]
-    const transfer = push(path, { to, engine })
+    const transfer = push(path, { to, engine, silenceMs: 4_000 })
     const complete = new Set<string>()
     transfer.on('node', (outcome) => void complete.add(outcome.node))
     await until(() => complete.size === 2, 'two are complete', 60_000)
     const relaysTo = () => a?.status().transfers[0]?.relays.map((relay) => relay.node) ?? []
     expect(relaysTo()).toContain(silent.address)
     silent.child.kill('SIGSTOP')
-    await until(() => !relaysTo().includes(silent.address), 'its feed is closed')
+    await until(() => !relaysTo().includes(silent.address), 'its feed is closed', 60_000)
     // The push goes on: only that feed was closed.
     expect(relaysTo()).toEqual([door.address])
     door.open()

@@ -72,10 +72,10 @@ describe('fr push --trace', () => {
     const deals = trace.events.filter((event) => event.name === 'deal')
     expect(covered(deals)).toBe(content.length)
     expect(deals.every((event) => event.args?.['relay'] === true)).toBe(true)
-    const result = run.lines.at(-1) as { shares: { node: string; bytes: number }[] }
+    const result = run.lines.at(-1) as { shares: { node: string; dealtBytes: number }[] }
     expect(result).toMatchObject({ directBytes: 0, boundSeconds: null })
-    for (const { node, bytes } of result.shares)
-      expect(covered(deals.filter((event) => event.pid === pids.get(node)))).toBe(bytes)
+    for (const { node, dealtBytes } of result.shares)
+      expect(covered(deals.filter((event) => event.pid === pids.get(node)))).toBe(dealtBytes)
     const names = new Set(trace.events.map((event) => event.name))
     for (const name of ['plan', 'receiving', 'seal', 'published', 'complete', 'finish'])
       expect(names).toContain(name)
@@ -89,8 +89,8 @@ describe('fr push --trace', () => {
     expect(run.status).toBe(0)
     const trace = traceOf()
     checkTrace(trace)
-    const result = run.lines.at(-1) as { shares: { bytes: number }[]; directBytes: number }
-    const shares = result.shares.reduce((sum, share) => sum + share.bytes, 0)
+    const result = run.lines.at(-1) as { shares: { dealtBytes: number }[]; directBytes: number }
+    const shares = result.shares.reduce((sum, share) => sum + share.dealtBytes, 0)
     expect(shares + result.directBytes).toBe(content.length)
     const units = trace.events.filter((event) => event.ph === 'i' && event.tid <= 3)
     const deals = units.filter((event) => event.name === 'deal')
@@ -205,8 +205,8 @@ describe('a trace of a push that is cut short', () => {
     const pid = checkTrace(trace).get(nodes[2]?.address)
     const failed = trace.events.filter((event) => event.name === 'failed')
     expect(failed).toMatchObject([{ pid, args: { reason: expect.stringMatching(/^ERR_FR_/) } }])
-    const result = push.lines.at(-1) as { shares: { bytes: number }[]; directBytes: number }
-    const shares = result.shares.reduce((sum, share) => sum + share.bytes, 0)
+    const result = push.lines.at(-1) as { shares: { dealtBytes: number }[]; directBytes: number }
+    const shares = result.shares.reduce((sum, share) => sum + share.dealtBytes, 0)
     expect(shares + result.directBytes).toBe(192 * MIB)
   })
 })
@@ -261,7 +261,7 @@ describe('bad input', () => {
     ['uplink=99999999Tbit', 'faster than any link'],
     ['speed=1Gbit', "unknown attribute 'speed'"],
     ['site=a site=b', 'site is given twice'],
-    ['\n127.0.0.1:7499\nlocalhost:7499\nLOCALHOST:07499', 'nodes.txt:4: LOCALHOST:07499 is named'],
+    ['\n127.0.0.1:7499\nlocalhost:7499\nLOCALHOST:07499', 'nodes.txt:4: LOCALHOST:7499 is named'],
   ])('a nodes file with %j dials nobody', async (attribute, text) => {
     writeFileSync(world.path('nodes.txt'), `${to} ${attribute}\n`)
     await refused(['--nodes', 'nodes.txt'], text)
