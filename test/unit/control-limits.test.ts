@@ -60,6 +60,7 @@ describe('the time-out of a push', () => {
     const bench = new Bench(6, { timeoutMs: 2_000 })
     for (const node of [0, 1, 4]) bench.ready(node)
     bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' })
+    bench.feed({ type: 'frameArrived', node: 2, frame: { type: 'claimed' } })
     bench.feed({ type: 'lookUpBegan', node: 5 })
     bench.lost(3, 'ERR_FR_UNREACHABLE')
     bench.until('announcePlan')
