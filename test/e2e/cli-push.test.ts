@@ -165,19 +165,19 @@ describe('fr push to three nodes', () => {
 
   it('reads a nodes file, and predicts with its speeds', async () => {
     const content = world.file('listed.bin', 25_000_000)
-    const lines = nodes.map((node) => `${node.address} downlink=200Mbit uplink=200Mbit # a node`)
+    const lines = nodes.map((node) => `${node.address} downlink=20Gbit uplink=20Gbit # a node`)
     writeFileSync(world.path('nodes.txt'), `# all\n${lines.join('\n')}\n`)
-    const args = ['push', 'listed.bin', '--nodes', 'nodes.txt', '--uplink', '200Mbit', '--json']
+    const args = ['push', 'listed.bin', '--nodes', 'nodes.txt', '--uplink', '20Gbit', '--json']
     const plan = await world.run([...args, '--dry-run'])
     expect(plan.status).toBe(0)
     expect(plan.lines).toHaveLength(1)
-    expect(plan.lines[0]).toMatchObject({ event: 'plan', boundSeconds: 1 })
+    expect(plan.lines[0]).toMatchObject({ event: 'plan', boundSeconds: 0.01 })
     for (const node of nodes) expect(copyDigest(node, 'listed.bin')).toBeNull()
     const run = await world.run(args)
     expect(run.status).toBe(0)
     const result = run.lines.at(-1) as { efficiency: number; seconds: number }
-    expect(result).toMatchObject({ event: 'result', boundSeconds: 1 })
-    expect(result.efficiency).toBeCloseTo(1 / result.seconds, 6)
+    expect(result).toMatchObject({ event: 'result', boundSeconds: 0.01 })
+    expect(result.efficiency).toBeCloseTo(0.01 / result.seconds, 6)
     expectCopies('listed.bin', content)
   })
 
