@@ -40,7 +40,8 @@ export class NameClaims<T extends Claimant> {
         if (claimant.isEnded) throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
         const holder = this.#holders.get(key)
         if (holder === undefined) break
-        if (isLate || !isToGiveWay(holder, claimant)) throw busy(holder)
+        // Whoever has ended gives the name back, however busy this machine is.
+        if (!holder.isEnded && (isLate || !isToGiveWay(holder, claimant))) throw busy(holder)
         await new Promise<void>((resolve) => this.#waiting.add(resolve))
       }
       this.#holders.set(key, claimant)
@@ -66,7 +67,7 @@ export class NameClaims<T extends Claimant> {
 }
 
 function isToGiveWay(holder: Claimant, claimant: Claimant): boolean {
-  return holder.isEnded || (!holder.hasPlan && claimant.spec.transfer < holder.spec.transfer)
+  return !holder.hasPlan && claimant.spec.transfer < holder.spec.transfer
 }
 
 function busy({ spec }: Claimant): FrError {
