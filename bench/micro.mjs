@@ -28,7 +28,10 @@ function frameCases({ encodeBody, FrameReader, FrameWriter }, primitives) {
     verifiedBytes: 123400000,
     repairedBytes: 0,
     sentBytes: 864197523,
-    heard: [0, 3, 7],
+    holeBytes: 0,
+    receivedBytes: 123456789,
+    duplicateBytes: 0,
+    received: [0, 3, 7].map((index) => ({ index, bytes: 41152263 })),
     pulled: [],
     mates: Array.from({ length: 8 }, (_, index) => ({
       index,

@@ -297,9 +297,12 @@ export class NodeService implements NodeHost {
     this.counters.transfersStarted++
     reception.log.offered()
     void reception.done.then((failure) => {
-      if (this.#receptions.get(transfer) === reception) this.#receptions.delete(transfer)
-      for (const late of this.#parked.take(transfer))
-        late.refuse('ERR_FR_CLOSED', 'the transfer is over')
+      // What waits is for the next attempt where there is one.
+      if (this.#receptions.get(transfer) === reception) {
+        this.#receptions.delete(transfer)
+        for (const late of this.#parked.take(transfer))
+          late.refuse('ERR_FR_CLOSED', 'the transfer is over')
+      }
       if (failure === null) this.counters.transfersComplete++
       else this.counters.transfersFailed++
       void this.store.count()
