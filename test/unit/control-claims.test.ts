@@ -1,48 +1,19 @@
 /** The name a push writes: claimed at every node before bytes flow, or at none. */
 import { describe, expect, it } from 'vitest'
-import { OriginMachine } from '../../src/control/origin.js'
-import type { OriginCommand, OriginEvent } from '../../src/control/origin-events.js'
-import { dealerOf } from '../../src/control/strategies.js'
+import type { OriginCommand } from '../../src/control/origin-events.js'
 import type { Frame } from '../../src/control/types.js'
-import { KIB, limits } from '../../src/limits.js'
+import { limits } from '../../src/limits.js'
+import { Bench as OriginBench } from './origin-support.js'
 
-const block = 64 * KIB
-const bytes = 4 * block
 const busy: Frame = { type: 'refuse', code: 'ERR_FR_BUSY', text: 'transfer t from h:1' }
 
-class Bench {
-  nowMs = 0
-  readonly machine: OriginMachine
-
-  constructor(nodes: number, over: { wait?: boolean } = {}) {
-    const config = {
-      bytes,
-      blockBytes: block,
-      digestBytes: 8,
-      nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
-      connectMs: limits.reachMs,
-      progressMs: limits.progressMs,
-      silenceMs: limits.silenceMs,
-      retries: 2,
-      ...over,
-    }
-    this.machine = new OriginMachine(config, dealerOf('adaptive', 'group', bytes, block), 0)
-    this.machine.start()
-  }
-
-  feed(...events: OriginEvent[]): OriginCommand[] {
-    return events.flatMap((event) => this.machine.handle(event, this.nowMs))
-  }
-
-  from(node: number, ...frames: Frame[]): OriginCommand[] {
-    return frames.flatMap((frame) => this.feed({ type: 'frameArrived', node, frame }))
-  }
-
+class Bench extends OriginBench {
   offered(...nodes: number[]): void {
     for (const node of nodes) this.feed({ type: 'linkOpened', node, nodeId: `id${node}` })
   }
 
-  ready(node: number): OriginCommand[] {
+  /** Of a node that was offered. */
+  override ready(node: number): OriginCommand[] {
     return [...this.from(node, { type: 'accept' }), ...this.feed({ type: 'feedOpened', node })]
   }
 

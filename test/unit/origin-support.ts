@@ -34,8 +34,8 @@ export class Bench {
     return events.flatMap((event) => this.machine.handle(event, this.nowMs))
   }
 
-  from(node: number, frame: Frame): OriginCommand[] {
-    return this.feed({ type: 'frameArrived', node, frame })
+  from(node: number, ...frames: Frame[]): OriginCommand[] {
+    return frames.flatMap((frame) => this.feed({ type: 'frameArrived', node, frame }))
   }
 
   lost(node: number, code: FrErrorCode = 'ERR_FR_NODE_LOST'): OriginCommand[] {
