@@ -98,9 +98,12 @@ async function pushSource(
   return pushExitStatus(result)
 }
 
-/** Nothing is cut or broken where no terminal shows it: a log is searched. */
+/**
+ * The last column stays free: some terminals break a line that fills it. Nothing is cut or broken
+ * where no terminal shows it: a log is searched.
+ */
 function columnsOf(context: Context): number {
-  return context.terminal()?.columns ?? Number.POSITIVE_INFINITY
+  return (context.terminal()?.columns ?? Number.POSITIVE_INFINITY) - 1
 }
 
 function sayLines(context: Context, lines: readonly string[]): void {
