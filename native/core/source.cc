@@ -49,12 +49,12 @@ bool holds_its_size(int fd, off_t size) {
 Status measure(int fd, struct stat* found) {
   constexpr int kLooks = 8;
   for (int look = 0; look < kLooks; ++look) {
-    if (fstat(fd, found) != 0) return {Code::ERR_FR_SOURCE, errno};
+    if (fstat(fd, found) != 0) return {Code::ERR_FR_SOURCE, errno, "fstat"};
     if (S_ISDIR(found->st_mode)) return {Code::ERR_FR_IS_DIRECTORY, EISDIR};
     if (!S_ISREG(found->st_mode)) return {Code::ERR_FR_SOURCE, 0};
     if (holds_its_size(fd, found->st_size)) return kOkStatus;
     struct stat again;
-    if (fstat(fd, &again) != 0) return {Code::ERR_FR_SOURCE, errno};
+    if (fstat(fd, &again) != 0) return {Code::ERR_FR_SOURCE, errno, "fstat"};
     if (again.st_size == found->st_size) return {Code::ERR_FR_SOURCE, 0};
   }
   return {Code::ERR_FR_SOURCE_CHANGED, 0};
@@ -92,7 +92,7 @@ Status open_source(const char* path, SourceInfo* out) noexcept {
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) {
     const bool is_limit = errno == EMFILE || errno == ENFILE;
-    return {is_limit ? Code::ERR_FR_LIMIT : Code::ERR_FR_SOURCE, errno};
+    return {is_limit ? Code::ERR_FR_LIMIT : Code::ERR_FR_SOURCE, errno, "open"};
   }
   Fd held(fd);
   struct stat found;

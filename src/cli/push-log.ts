@@ -10,11 +10,16 @@ import { isLogged, logText, printable } from './render-text.js'
 /** A push knows fewer kinds of warnings; a library that logs others must not fill the memory. */
 const kindsMax = 32
 
+/** Warnings that the outcome of a node, which is shown anyway, says as well. */
+const outcomes: ReadonlySet<string> = new Set(['left', 'node-failed', 'node-refused'])
+
 /** What a kind of warning says of `count` cases. */
 const sentences: Readonly<Record<string, string>> = {
   'edge-lost': 'connections between nodes broke or could not be made',
   'bad-block': 'blocks arrived damaged and were sent again',
   suspected: 'times a node was silent for a while',
+  away: 'times others did the work of a silent node',
+  retried: 'attempts failed and were made again',
 }
 
 interface Kind {
@@ -48,8 +53,7 @@ export class PushLog {
     // A push that stands still says at once why.
     if (line.event === 'waiting')
       return this.#say(`fr push: ${printable(String(line.fields['text']))}`)
-    // The outcome of the node is shown anyway.
-    if (line.event === 'left' || line.event === 'node-failed') return
+    if (outcomes.has(line.event)) return
     const kind = this.#kinds.get(line.event)
     if (kind !== undefined) kind.count++
     else if (this.#kinds.size < kindsMax) this.#kinds.set(line.event, { count: 1, first: line })

@@ -8,7 +8,7 @@
  */
 
 /** A rate is sustained when it lasted this long. */
-const windowMs = 500
+export const windowMs = 500
 /** Of looks closer together than this only the newest is kept. */
 const stepMs = 20
 
@@ -40,7 +40,8 @@ export class ObservedRate {
     const elapsedMs = nowMs - first.atMs
     if (elapsedMs === 0) return
     this.recent = (((this.#samples.at(-1) as Sample).bytes - first.bytes) / elapsedMs) * 1000
-    if (elapsedMs < windowMs || sample.bytes === this.#start.bytes) return
+    // Time in which nothing came, at the end, is not part of what lasted.
+    if (elapsedMs < windowMs || sample.bytes === (last?.bytes ?? sample.bytes)) return
     // At least the mean of all the time: what ended between two windows counts in it.
     const mean = ((sample.bytes - this.#start.bytes) / (nowMs - this.#start.atMs)) * 1000
     this.highest = Math.max(this.highest ?? 0, this.recent, mean)

@@ -8,7 +8,7 @@
  * Nothing is decided by these figures.
  */
 import type { Dealer, Send } from './dealer.js'
-import { ObservedRate } from './observed.js'
+import { ObservedRate, windowMs } from './observed.js'
 import type { Peer } from './peer.js'
 import { bound, type LinkSpeeds } from './plan.js'
 
@@ -91,10 +91,11 @@ export class OriginFlow {
 
   /**
    * The fluid bound for so many bytes with the highest rates seen in place of link speeds, for the
-   * nodes that are complete; null where none lasted. A node that sent nothing to mates has shown no
-   * uplink, which counts as unlimited, as in every bound.
+   * nodes that are complete; null where none lasted, or the last node was complete sooner. A node
+   * that sent nothing to mates has shown no uplink, which counts as unlimited, as in every bound.
    */
-  observedBoundSeconds(dataBytes: number): number | null {
+  observedBoundSeconds(dataBytes: number, seconds: number): number | null {
+    if (seconds * 1000 < windowMs) return null
     const nodes = this.#peers
       .filter((peer) => peer.outcome?.status === 'complete')
       .map(({ link, landing, sending }) => ({

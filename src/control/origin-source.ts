@@ -93,7 +93,7 @@ export class OriginSource {
   /** Blocks in these ranges were bad at a node: most often the source is not what was hashed. */
   suspect(ranges: readonly RangePair[]): OriginCommand[] {
     const commands = this.check()
-    if (this.#rehashing !== undefined || this.#suspects.size > 0) return commands
+    if (this.#suspects.size > 0) return commands
     const taskBytes = taskBytesFor(this.#config.blockBytes)
     for (const range of ranges) {
       for (const [start, bytes] of this.digests.known(this.digests.blocksOf(range))) {

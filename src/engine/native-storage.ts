@@ -112,6 +112,10 @@ export class NativeStorage implements Storage {
     return this.#dirs.get(dir) ?? ''
   }
 
+  #namePath(dir: DataDirHandle, name: Uint8Array): string {
+    return join(this.#pathOf(dir), Buffer.from(name).toString())
+  }
+
   #partialPath(dir: DataDirHandle, id: string): string {
     return join(this.#pathOf(dir), hiddenDir, 'partials', id)
   }
@@ -168,7 +172,9 @@ export class NativeStorage implements Storage {
   }
 
   async checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void> {
-    await this.#runIn(dir, (op) => this.#engine.checkName(op, this.#dir(dir), name, noClobber))
+    await this.#run(this.#namePath(dir, name), (op) =>
+      this.#engine.checkName(op, this.#dir(dir), name, noClobber),
+    )
   }
 
   async createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle> {
@@ -204,7 +210,7 @@ export class NativeStorage implements Storage {
     const { id, name, noClobber } = spec
     const { seconds, nanos } = spec.mtime
     const mode = spec.mode & 0o7777
-    const path = join(this.#pathOf(dir), Buffer.from(name).toString())
+    const path = this.#namePath(dir, name)
     const done = await this.#run(path, (op) => {
       const file = this.file(spec.file)
       const engine = this.#engine

@@ -8,6 +8,7 @@
  */
 import { constants, type Stats } from 'node:fs'
 import { access, lstat, mkdir, open, realpath } from 'node:fs/promises'
+import { constants as os } from 'node:os'
 import { FrError } from '../errors.js'
 import { nameFault, splitName } from './names.js'
 import { asFrError, atPath, errnoOf, systemCode } from './portable-checks.js'
@@ -101,7 +102,10 @@ export async function inspectName(
   const last = name.components.at(-1) as Buffer
   const stats = await look(join(above, last))
   if (isMissing || stats === undefined) return
-  if (stats.isDirectory()) throw new FrError('ERR_FR_IS_DIRECTORY')
+  if (stats.isDirectory()) {
+    const failed = { path: name.path.toString(), errno: os.errno.EISDIR }
+    throw systemFailure('ERR_FR_IS_DIRECTORY', failed)
+  }
   if (noClobber) throw new FrError('ERR_FR_EXISTS')
   if (!stats.isFile()) throw refuse('what is there is no regular file')
   await checkReplaceable(name.path, stats, await lstat(above))

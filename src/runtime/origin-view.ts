@@ -306,7 +306,7 @@ function boundsOf(
   { dataBytes, seconds, boundSeconds }: PushFacts,
   isComplete: boolean,
 ): { readonly figures: Bounds; readonly warnings: string[] } {
-  const observed = machine.flow.observedBoundSeconds(dataBytes)
+  const observed = machine.flow.observedBoundSeconds(dataBytes, seconds)
   const warnings: string[] = []
   const judge = (bound: number | null, from: string): number | null => {
     if (!isComplete) return null

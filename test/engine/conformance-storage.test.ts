@@ -76,6 +76,7 @@ describe.each(engines)('$kind engine: sources', (under) => {
       [fifo, /fifo is a FIFO/],
       ['/dev/null', /null is a character device/],
       ['/proc/self/mem', /mem says it has 0 bytes and holds more or less/],
+      [join(world.root, 'missing'), /: open \/.*\/missing: no such file or directory \(ENOENT\)$/],
     ]
     for (const [path, text] of texts)
       await expect(storage.openSource(path)).rejects.toMatchObject({

@@ -47,8 +47,10 @@ describe('PushLog', () => {
 
   it('says errors at once, and no outcome twice', () => {
     const error: LogLine = { level: 'error', event: 'defect', fields: { text: 'x' } }
-    const left: LogLine = { level: 'warn', event: 'node-failed', fields: { node: 'n1:1' } }
-    const { said, log } = logged('text', 'warn', [error, left])
+    const outcomes = ['left', 'node-failed', 'node-refused'].map(
+      (event): LogLine => ({ level: 'warn', event, fields: { node: 'n1:1', seconds: 0.1 } }),
+    )
+    const { said, log } = logged('text', 'warn', [error, ...outcomes])
     expect(said).toEqual([expect.stringMatching(/level=error event=defect text=x$/)])
     expect(log.summary()).toEqual([])
   })

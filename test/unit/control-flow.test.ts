@@ -48,13 +48,15 @@ describe('an observed rate', () => {
     expect(rate.highest).toBe(1_000_000)
   })
 
-  it('needs half a second, and takes no burst for one', () => {
+  it('needs half a second, and takes neither a burst nor the rest after it for one', () => {
     const rate = new ObservedRate()
     rate.add(0, 0)
     rate.add(1_000_000, 100)
     expect(rate).toMatchObject({ recent: 10_000_000, highest: null })
     rate.add(1_000_000, 500)
-    expect(rate.highest).toBe(2_000_000)
+    expect(rate).toMatchObject({ recent: 2_000_000, highest: null })
+    rate.add(2_000_000, 800)
+    expect(rate.highest).toBe(2_500_000)
   })
 
   it('takes no step back for a rate, and nothing for one that never moved', () => {
@@ -255,6 +257,15 @@ describe('the observed bound', () => {
       observedBoundSeconds: null,
       observedEfficiency: null,
     })
+  })
+
+  it('is not made of what came after the last node was complete', () => {
+    const bytes = 64 * MIB
+    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
+    push.run()
+    const { flow } = push.machine
+    expect(flow.observedBoundSeconds(bytes, 0.5)).toBeGreaterThan(0)
+    expect(flow.observedBoundSeconds(bytes, 0.49)).toBeNull()
   })
 
   it('stands beside the configured one, which comes first', () => {

@@ -123,6 +123,30 @@ describe('the source of a push', () => {
     })
   })
 
+  it('is read again where a node found blocks bad after the second reading', () => {
+    const bench = new Bench()
+    bench.hashed(0, 1, 2)
+    bench.checked(true)
+    for (const at of [0, 1, 2]) bench.rehashed(at * block, digestsOf(at))
+    const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[block, block]] }
+    const again = { type: 'rehash', offset: block, length: block }
+    expect(bench.from(need)).toContainEqual(again)
+    expect(bench.rehashed(block, digestsOf(5)).at(-1)).toMatchObject({
+      failure: { code: 'ERR_FR_SOURCE_CHANGED' },
+    })
+  })
+
+  it('waits for all of the second reading where a suspect is part of it', () => {
+    const bench = new Bench()
+    bench.hashed(0, 1, 2)
+    bench.checked(true)
+    const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[block, block]] }
+    bench.from(need)
+    // The suspect, then the same block as part of the whole.
+    for (const at of [1, 1, 0]) expect(bench.rehashed(at * block, digestsOf(at))).toEqual([])
+    expect(bench.rehashed(2 * block, digestsOf(2))).toEqual([{ type: 'sum', digests: all }])
+  })
+
   it('a node that holds everything is given the time of the second reading', () => {
     const bench = new Bench()
     bench.hashed(0, 1, 2)
