@@ -105,7 +105,11 @@ export const errorTable = {
     meaning: 'this version does not offer what was asked for',
     retryable: false,
   },
-  ERR_FR_LIMIT: { meaning: 'a bound of the product was reached', retryable: true, native: 12 },
+  ERR_FR_LIMIT: {
+    meaning: 'a bound of the product, or of open files, was reached',
+    retryable: true,
+    native: 12,
+  },
   ERR_FR_ENGINE: { meaning: 'the native engine is missing or of another build', retryable: false },
   ERR_FR_INBOX_FULL: {
     meaning: 'the engine has more commands waiting than it takes',
@@ -154,6 +158,12 @@ export class FrError extends Error {
   get retryable(): boolean {
     return errorTable[this.code].retryable
   }
+}
+
+/** EMFILE, ENFILE: neither this process nor, with the second, any other may open more files. */
+export function isOutOfFiles(error: unknown): boolean {
+  const { code } = (error ?? {}) as { readonly code?: unknown }
+  return code === 'EMFILE' || code === 'ENFILE'
 }
 
 const byNative = new Map<number, FrErrorCode>()

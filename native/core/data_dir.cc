@@ -27,7 +27,9 @@ constexpr const char* kNodeId = "node-id";
 constexpr const char* kNodeIdNew = "node-id.new";
 constexpr size_t kNodeIdDigits = 32;
 
-Status bad_dir(const char* call, int error) { return {Code::ERR_FR_DATA_DIR, error, call}; }
+Status bad_dir(const char* call, int error) {
+  return {code_of_errno(error, Code::ERR_FR_DATA_DIR), error, call};
+}
 Status gone(const char* what, int error = 0) { return {Code::ERR_FR_DATA_DIR_GONE, error, what}; }
 
 // A directory of our own, closed to others. A symlink in its place is refused.

@@ -33,7 +33,6 @@ Status DataDir::create_partial(std::string_view id, uint64_t size, uint32_t* fil
   Fd fd(openat(partials_, name.c_str(), kFlags, 0600));
   if (fd.get() < 0) {
     if (errno == EEXIST) return {Code::ERR_FR_EXISTS, errno, "open"};
-    if (errno == EMFILE || errno == ENFILE) return {Code::ERR_FR_LIMIT, errno, "open"};
     return status_of_errno(errno, "open");
   }
   const int raw = fd.get();

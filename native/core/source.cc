@@ -90,10 +90,7 @@ Status open_source(const char* path, SourceInfo* out) noexcept {
   do {
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   } while (fd < 0 && errno == EINTR);
-  if (fd < 0) {
-    const bool is_limit = errno == EMFILE || errno == ENFILE;
-    return {is_limit ? Code::ERR_FR_LIMIT : Code::ERR_FR_SOURCE, errno, "open"};
-  }
+  if (fd < 0) return {code_of_errno(errno, Code::ERR_FR_SOURCE), errno, "open"};
   Fd held(fd);
   struct stat found;
   if (Status status = measure(fd, &found); !status.ok()) return status;

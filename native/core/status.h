@@ -28,9 +28,11 @@ struct [[nodiscard]] Status {
 
 inline constexpr Status kOkStatus{};
 
-// The code of a failed read, write or allocation of file bytes.
-constexpr Code code_of_errno(int error) {
-  return error == ENOSPC || error == EDQUOT ? Code::ERR_FR_NO_SPACE : Code::ERR_FR_IO;
+// The code of a failed system call: `otherwise`, but for causes that have a code of their own.
+constexpr Code code_of_errno(int error, Code otherwise = Code::ERR_FR_IO) {
+  if (error == ENOSPC || error == EDQUOT) return Code::ERR_FR_NO_SPACE;
+  if (error == EMFILE || error == ENFILE) return Code::ERR_FR_LIMIT;
+  return otherwise;
 }
 
 constexpr Status status_of_errno(int error, const char* call) {

@@ -21,6 +21,8 @@ export function parseAddress(text: string, portMin = 1): string {
   if (/^[^[\]]*:[^[\]]*:/.test(text)) {
     throw new UsageError(`'${text}' is not HOST[:PORT]; write IPv6 as [::1]:7400`)
   }
+  // It would look like an option wherever the name goes to.
+  if (text.startsWith('-')) throw new UsageError(`'${text}': no host begins with '-'`)
   const host = text.replace(/:\d+$/, '')
   if (address !== null || (host !== text && readAddress(host, 1) !== null)) {
     throw new UsageError(`'${text}': the port is a number from ${portMin} to 65535`)

@@ -34,10 +34,14 @@ export function failureWords({ what = '', path = '', errno }: Failed): string {
   return words === '' ? done : `${done}: ${words}`
 }
 
-/** An error of the table whose text says what failed. */
-export function systemFailure(code: FrErrorCode, failed: Failed, cause?: unknown): FrError {
+/**
+ * An error of the table whose text says what failed. Where no more files may be opened it is
+ * ERR_FR_LIMIT, whatever was tried: that says nothing about the file.
+ */
+export function systemFailure(wanted: FrErrorCode, failed: Failed, cause?: unknown): FrError {
   const words = failureWords(failed)
-  const isOutOfFiles = code === 'ERR_FR_LIMIT' && outOfFiles.includes(failed.errno)
+  const isOutOfFiles = outOfFiles.includes(failed.errno)
+  const code = isOutOfFiles ? 'ERR_FR_LIMIT' : wanted
   const meaning = isOutOfFiles ? 'too many open files' : errorTable[code].meaning
   const details: FrErrorDetails = cause === undefined ? {} : { cause }
   if (failed.errno !== 0) details.errno = failed.errno

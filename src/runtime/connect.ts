@@ -7,7 +7,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import { type Socket, connect as tcpConnect } from 'node:net'
-import { FrError } from '../errors.js'
+import { FrError, isOutOfFiles } from '../errors.js'
 import { limits } from '../limits.js'
 import { type Address, formatAddress, isLoopback } from './address.js'
 import { ignore, systemDetails } from './hello-stream.js'
@@ -103,7 +103,7 @@ export function connect(
 /** `error` is that of the last of `tried` addresses to fail. */
 function connectError(target: Address, tried: number, error: NodeJS.ErrnoException): FrError {
   const why = error.code ?? error.message
-  if (why === 'EMFILE' || why === 'ENFILE') {
+  if (isOutOfFiles(error)) {
     const text = `too many open files here to connect to ${formatAddress(target)} (${why})`
     return new FrError('ERR_FR_LIMIT', text, systemDetails(error))
   }

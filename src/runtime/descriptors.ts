@@ -6,13 +6,13 @@
  * one: if that took the last descriptor, it can still say why it closes.
  */
 import { closeSync, openSync } from 'node:fs'
+import { isOutOfFiles } from '../errors.js'
 
 export function hasSpareDescriptor(): boolean {
   try {
     closeSync(openSync('/dev/null', 'r'))
     return true
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    return code !== 'EMFILE' && code !== 'ENFILE'
+    return !isOutOfFiles(error)
   }
 }

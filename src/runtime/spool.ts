@@ -8,7 +8,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, statfs, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { FrError } from '../errors.js'
+import { FrError, isOutOfFiles } from '../errors.js'
 import { limits, MIB } from '../limits.js'
 
 export type Chunks = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array>
@@ -152,8 +152,7 @@ function spoolError(error: unknown, directory: string, signal: AbortSignal): unk
   const { code, message } = error as NodeJS.ErrnoException
   const isFull = code === 'ENOSPC' || code === 'EDQUOT'
   const text = `the source cannot be kept in ${directory} (TMPDIR): ${message}`
-  return new FrError(isFull ? 'ERR_FR_NO_SPACE' : 'ERR_FR_IO', text, {
-    path: directory,
-    cause: error,
-  })
+  const details = { path: directory, cause: error }
+  if (isOutOfFiles(error)) return new FrError('ERR_FR_LIMIT', text, details)
+  return new FrError(isFull ? 'ERR_FR_NO_SPACE' : 'ERR_FR_IO', text, details)
 }

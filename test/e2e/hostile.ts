@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import xxhash from 'xxhash-wasm'
-import type { Frame, FrameType, StreamEntry } from '../../src/control/types.js'
+import type { Frame, FrameType, RangePair, StreamEntry } from '../../src/control/types.js'
 import { encodeRecordHeader, type RecordHeader } from '../../src/engine/record.js'
 import { blockBytesFor, limits } from '../../src/limits.js'
 import {
@@ -123,7 +123,7 @@ export class HostileFeed {
 
 /** Takes the data connections of nodes and keeps the payload that comes on them. */
 export class HostileInbox {
-  readonly payload = new Map<number, Buffer>()
+  readonly #payload = new Map<number, Buffer>()
   connections = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -147,6 +147,12 @@ export class HostileInbox {
 
   get address(): string {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** What came of a range, in as many records as the sender liked; in the order of the file. */
+  payload([offset, length]: RangePair): Buffer {
+    const inside = [...this.#payload].filter(([at]) => at >= offset && at < offset + length)
+    return Buffer.concat(inside.sort(([a], [b]) => a - b).map(([, bytes]) => bytes))
   }
 
   /** Waits until so many bytes of payload have come in all. */
@@ -173,7 +179,7 @@ export class HostileInbox {
         const length = isPayload ? waiting.readUInt32LE(24) : waiting.readUInt32LE(12)
         if (waiting.length < 32 + length) break
         const bytes = waiting.subarray(32, 32 + length)
-        if (isPayload) this.payload.set(Number(waiting.readBigUInt64LE(16)), Buffer.from(bytes))
+        if (isPayload) this.#payload.set(Number(waiting.readBigUInt64LE(16)), Buffer.from(bytes))
         if (isPayload) this.#bytes += length
         waiting = waiting.subarray(32 + length)
       }

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type ServingNode, World } from './cli-world.js'
 
@@ -30,6 +31,20 @@ async function open(): Promise<Socket> {
 async function counters(): Promise<Record<string, number>> {
   const { lines } = await world.run(['status', node.address, '--json'])
   return lines[0]?.['counters'] as Record<string, number>
+}
+
+/** Of numbers for descriptors: what the node opens for a moment (it looks after its disk) is free. */
+async function lowestFree(pid: number): Promise<number> {
+  const found = (): number[] => readdirSync(`/proc/${pid}/fd`).map(Number)
+  let used = found()
+  for (let looks = 0; looks < 20; looks++) {
+    await sleep(10)
+    const now = found()
+    used = used.filter((number) => now.includes(number))
+  }
+  let free = 0
+  while (used.includes(free)) free++
+  return free
 }
 
 describe('a node', () => {
@@ -62,9 +77,7 @@ describe('a node', () => {
     writeFileSync(world.path('f.bin'), 'some bytes')
     const { pid } = node.child
     // One number is left: the next connection takes it.
-    const used = readdirSync(`/proc/${pid}/fd`).map(Number)
-    let free = 0
-    while (used.includes(free)) free++
+    const free = await lowestFree(pid as number)
     execFileSync('prlimit', ['--pid', String(pid), `--nofile=${free + 1}:`])
     const push = ['push', 'f.bin', '--to', node.address]
     const refused = await world.run(push)

@@ -4,7 +4,7 @@
  *
  *   node --expose-gc test/engine/lifecycle-child.mjs native|portable MODE DIR
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { builtEngine, startStream } from './live-stream.mjs'
@@ -49,6 +49,24 @@ async function nothingLeft(before) {
 async function heldAfterWorker() {
   await workerEnds(startWorker('closed in a callback', 'first'))
   return held()
+}
+
+/** An engine with nothing in it, and its storage. */
+async function storageOf(name) {
+  mkdirSync(join(root, name))
+  const engine = await create(() => {})
+  return { storage: engine.storage, shutdown: () => engine.shutdown() }
+}
+
+/** Opens files until no more may be. */
+function fillUp() {
+  const held = []
+  try {
+    for (;;) held.push(openSync('/dev/null', 'r'))
+  } catch (error) {
+    if (error.code !== 'EMFILE') throw error
+  }
+  return held
 }
 
 function workerEnds(worker) {
@@ -119,6 +137,38 @@ const lives = {
     await Promise.all(made.map((engine) => engine.shutdown()))
     // What was half made is gone with the rest.
     await (await stream('a')).close()
+  },
+  /** Whatever it is that cannot be opened, the code says that no more files may be. */
+  async 'files beyond the limit'() {
+    const { storage, shutdown } = await storageOf('a')
+    const dir = await storage.openDataDir(join(root, 'a'))
+    writeFileSync(join(root, 'source'), 'bytes')
+    mkdirSync(join(root, 'b'))
+    const partial = await storage.createPartial(dir, 'before', 5)
+    const publication = {
+      ...{ file: partial, id: 'before', name: Buffer.from('sub/name'), mode: 0o640 },
+      ...{ mtime: { seconds: 1, nanos: 0 }, noClobber: false },
+    }
+    const held = fillUp()
+    const attempts = {
+      openSource: () => storage.openSource(join(root, 'source')),
+      createPartial: () => storage.createPartial(dir, 'id', 5),
+      openDataDir: () => storage.openDataDir(join(root, 'b')),
+      publish: () => storage.publish(dir, publication),
+    }
+    const answers = {}
+    for (const [name, attempt] of Object.entries(attempts))
+      answers[name] = await attempt().then(
+        () => 'nothing',
+        ({ code, errno, message }) => `${code} ${errno} ${message}`,
+      )
+    for (const fd of held) closeSync(fd)
+    for (const [name, answer] of Object.entries(answers))
+      if (!/^ERR_FR_LIMIT 24 too many open files: .*\(EMFILE\)/.test(answer))
+        throw new Error(`${name}: ${answer}`)
+    await storage.publish(dir, publication)
+    storage.closeDataDir(dir)
+    await shutdown()
   },
   async SIGTERM() {
     const life = await stream('a')

@@ -36,6 +36,7 @@ const endings: readonly Ending[] = [
   { mode: 'natural end', onlyNative: true },
   { mode: 'forgotten engines' },
   { mode: 'more engines than there are descriptors', descriptors: 64, onlyNative: true },
+  { mode: 'files beyond the limit', descriptors: 64 },
   { mode: 'process.exit in a callback', code: 7 },
   { mode: 'throw in a callback', code: 1, says: /thrown by a listener/ },
   { mode: 'throw in a callback, caught by the process' },

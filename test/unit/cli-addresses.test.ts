@@ -56,6 +56,8 @@ describe('parseTargets', () => {
     ]))
   it('refuses an empty place', () =>
     expect(() => parseTargets('a:1,,b:2')).toThrow("'' is not HOST[:PORT]"))
+  it('refuses what other programs take for an option', () =>
+    expect(() => parseTargets('a:1,-s')).toThrow("'-s': no host begins with '-'"))
   it('refuses the same twice', () =>
     expect(() => parseTargets('a:1,b:2,a:1')).toThrow('a:1 is named twice'))
   it('knows the same by another spelling', () => {
@@ -113,6 +115,8 @@ describe('parseNodesFile', () => {
     ['a:1 uplink=fast', "nodes.txt:1: 'fast' is not a rate"],
     ['a:1 uplink=', "nodes.txt:1: 'uplink=' is not NAME=VALUE"],
     ['a:1 uplink', "nodes.txt:1: 'uplink' is not NAME=VALUE"],
+    ['-b:1', "nodes.txt:1: '-b:1': no host begins with '-'"],
+    ['a:1 advertise=--help', "nodes.txt:1: '--help': no host begins with '-'"],
     ['a:1 advertise=b:c', "nodes.txt:1: 'b:c' is not HOST[:PORT]"],
     ['a:1 site=x site=y', 'nodes.txt:1: site is given twice'],
     [`a:1 site=${'s'.repeat(65)}`, 'nodes.txt:1: a site is named by at most 64 characters'],

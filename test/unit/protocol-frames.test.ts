@@ -312,6 +312,7 @@ describe('a violation', () => {
     ['join', 'request', { request: '1' }],
     ['join', 'address', { address: '127.1:7400' }],
     ['join', 'address', { address: 'a:65536' }],
+    ['join', 'address', { address: '-s:1' }],
     ['join', 'address', { address: `${'a'.repeat(limits.addressChars)}:1` }],
     ['add', 'transfer', { transfer: 'ab' }],
     ['add', 'transfer', { transfer: 'AB'.repeat(16) }],
