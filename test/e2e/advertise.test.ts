@@ -112,7 +112,7 @@ describe('a push to nodes that others dial elsewhere', () => {
     ])
   })
 
-  it.each(['127.0.0.1:0', '0.0.0.0:7400', '[::]:7400', 'no where'])(
+  it.each(['127.0.0.1:0', '0.0.0.0:7400', '[::]:7400', 'no where', '-s:1'])(
     'refuses %s, which nobody can dial',
     async (advertise) => {
       await expect(world.node({ advertise })).rejects.toThrow(/^advertise must be/)
