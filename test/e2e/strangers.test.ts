@@ -33,7 +33,7 @@ async function counters(): Promise<Record<string, number>> {
   return lines[0]?.['counters'] as Record<string, number>
 }
 
-/** Of numbers for descriptors; what the node opens for a moment, as it looks at its disk, is free. */
+/** Of numbers for descriptors; those that the node has only for a moment count as free. */
 async function lowestFree(pid: number): Promise<number> {
   const found = (): number[] => readdirSync(`/proc/${pid}/fd`).map(Number)
   let used = found()
