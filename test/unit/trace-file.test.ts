@@ -79,6 +79,7 @@ describe('the file of a trace', () => {
       for (let ts = 0; ts < 40_000; ts++) {
         trace.write(event(ts), false)
         if (ts % 500 === 0) await look()
+        while (trace.isBehind) await look()
       }
       while (read().events.length <= 10_000) await look()
     } finally {
