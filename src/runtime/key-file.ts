@@ -1,10 +1,10 @@
 /**
  * Where the text of a key comes from: a file, a pipe, or standard input, all by one rule.
  *
- * The rule: one newline at the end (LF or CRLF) is no part of the key. A file that every user can
- * read, or that a group can change, is refused; a group may read it when this process is in that
- * group (secrets of Kubernetes are `root:GROUP 0440`). An error says what to do about it. It must
- * never wait for a pipe without an end, nor read more than a key.
+ * The rule: one newline at the end (LF, CRLF or CR) is no part of the key. A file that every user
+ * can read, or that a group can change, is refused; a group may read it when this process is in
+ * that group (secrets of Kubernetes are `root:GROUP 0440`). An error says what to do about it. It
+ * must never wait for a pipe without an end, nor read more than a key.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { Socket } from 'node:net'

@@ -69,8 +69,10 @@ export function generateKey(): string {
   return randomBytes(32).toString('base64url')
 }
 
-/** Less one newline at the end, LF or CRLF. */
+/**
+ * Less one newline at the end: LF, CRLF, or the CR that a shell leaves of CRLF in `$(cat fr.key)`.
+ */
 export function withoutNewline(bytes: Uint8Array): Uint8Array {
-  if (bytes.at(-1) !== 0x0a) return bytes
-  return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1)
+  const line = bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes
+  return line.at(-1) === 0x0d ? line.subarray(0, -1) : line
 }

@@ -389,7 +389,12 @@ export class PushRun {
     this.#spec.log({
       level,
       event: `node-${status}`,
-      fields: { transfer: this.#spec.transfer, node, seconds, reason },
+      fields: {
+        transfer: this.#spec.transfer,
+        node,
+        seconds: Math.round(seconds * 1000) / 1000,
+        reason,
+      },
     })
     this.#hooks.outcome(outcome)
   }

@@ -126,6 +126,7 @@ describe('fr node', () => {
       `printf '%s\\r\\n' ${key} | ${status} --key-file -`,
       `${status} --key-file /dev/stdin < crlf.key`,
       `FR_KEY=${key} ${status}`,
+      `FR_KEY="$(cat crlf.key)" ${status}`,
     ]
     for (const command of commands) {
       const run = world.start('bash', ['-c', command])

@@ -45,7 +45,7 @@ const text = 'not so secret, but more than thirty-two bytes'
 describe('parseKey', () => {
   it('takes text as UTF-8 less one newline, bytes as they are', () => {
     const bytes = Buffer.from(text)
-    for (const form of [text, `${text}\n`, `${text}\r\n`]) {
+    for (const form of [text, `${text}\n`, `${text}\r\n`, `${text}\r`]) {
       expect(Buffer.from(parseKey(form).bytes)).toEqual(bytes)
     }
     expect(Buffer.from(parseKey(`${text}\n\n`).bytes)).toEqual(Buffer.from(`${text}\n`))
