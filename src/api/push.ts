@@ -206,6 +206,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
   const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, origin, checked.nodes)
   const shares = sharesOf(
     strategy,
+    shape,
     strategy === 'classic' ? bytes : dataBytes,
     blockBytes,
     checked.nodes,

@@ -110,11 +110,13 @@ export function planLines(plan: Plan, name: string, paint: Paint): string[] {
   for (const [index, members] of plan.groups.entries()) {
     for (const address of members) group.set(address, index + 1)
   }
+  // Of a file with holes only the data are dealt.
+  const dealtBytes = plan.shares.reduce((sum, share) => sum + share.bytes, 0)
   const rows = plan.shares.map((share) => [
     { text: printable(share.node) },
     { text: String(group.get(share.node) ?? '-') },
     { text: formatBytes(share.bytes) },
-    { text: formatPercent(shareOf(share.bytes, plan.bytes)) },
+    { text: formatPercent(dealtBytes > 0 ? share.bytes / dealtBytes : 0) },
   ])
   const known = (seconds: number | null): string =>
     seconds === null ? 'unknown without link speeds' : formatDuration(seconds)

@@ -93,7 +93,10 @@ export function parseDuration(
     throw new UsageError(`'${text}' is not a duration; write it like 7d, 12h, 30m, 90s or 500ms`)
   }
   const seconds = parsed.value * factor
-  if (seconds < secondsMin) throw new UsageError(`'${text}' is too short`)
+  if (seconds < secondsMin) {
+    const least = secondsMin < 1 ? `${secondsMin * 1000}ms` : formatDuration(secondsMin)
+    throw new UsageError(`'${text}' is too short; at least ${least}`)
+  }
   if (seconds > secondsMax) {
     throw new UsageError(`'${text}' is too long; at most ${formatDuration(secondsMax)}`)
   }

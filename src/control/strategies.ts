@@ -77,13 +77,18 @@ export function forecastOf(
   return { ...base, predictedSeconds: base.boundSeconds }
 }
 
-/** Only the lengths mean something where the dealer decides which bytes go to whom. */
+/**
+ * What each node will pass on: nothing under `unicast`. Only the lengths mean something where the
+ * dealer decides which bytes go to whom.
+ */
 export function sharesOf(
   strategy: Strategy,
+  shape: 'group' | 'unicast',
   bytes: number,
   blockBytes: number,
   nodes: readonly NodeLink[],
 ): RangePair[] {
+  if (shape === 'unicast') return nodes.map(() => [0, 0])
   return strategy === 'classic'
     ? equalShares(bytes, blockBytes, nodes.length)
     : expectedShares(bytes, nodes)

@@ -385,17 +385,10 @@ export class PushRun {
 
   #announceOutcome(outcome: NodeOutcome): void {
     const level = outcome.status === 'complete' ? 'info' : 'warn'
-    const { node, status, seconds, reason } = outcome
-    this.#spec.log({
-      level,
-      event: `node-${status}`,
-      fields: {
-        transfer: this.#spec.transfer,
-        node,
-        seconds: Math.round(seconds * 1000) / 1000,
-        reason,
-      },
-    })
+    const { node, status, reason } = outcome
+    const seconds = Math.round(outcome.seconds * 1000) / 1000
+    const fields = { transfer: this.#spec.transfer, node, seconds, reason }
+    this.#spec.log({ level, event: `node-${status}`, fields })
     this.#hooks.outcome(outcome)
   }
 

@@ -145,10 +145,16 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     it('a dry run contacts nobody', async () => {
       const { path } = world.file('data.bin', MIB)
       const transfer = push(path, { to: ['127.0.0.1:1', '127.0.0.1:2'], engine, dryRun: true })
-      let plans = 0
-      transfer.on('plan', () => plans++)
+      const plans: unknown[] = []
+      transfer.on('plan', ({ shape, shares }) => plans.push(shape, ...shares))
       const result = await transfer.result
-      expect([plans, result.nodes.length, result.originBytesSent]).toEqual([1, 0, 0])
+      expect([result.nodes.length, result.originBytesSent]).toEqual([0, 0])
+      // Where the sender sends all of it itself, nobody passes anything on.
+      expect(plans).toEqual([
+        'unicast',
+        { node: '127.0.0.1:1', bytes: 0 },
+        { node: '127.0.0.1:2', bytes: 0 },
+      ])
     })
   })
 }

@@ -110,6 +110,14 @@ describe('the plan', () => {
       '10.0.0.2:7400      1  64.0 MiB    50%',
       '10.0.0.3:7400      1  64.0 MiB    50%',
     ]))
+  it.each([
+    [0, '0%'],
+    [MIB, '50%'],
+  ])('shares are of what is passed on, not of holes: %i bytes each are %s', (bytes, share) => {
+    const shares = plan.shares.map(({ node }) => ({ node, bytes }))
+    const lines = planLines({ ...plan, shares }, 'a', plain).slice(-2)
+    expect(lines.map((line) => line.split(/ +/).at(-1))).toEqual([share, share])
+  })
   it('says what is not known', () =>
     expect(
       planLines(
