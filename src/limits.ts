@@ -105,6 +105,19 @@ export const limits = {
   /** Origin: how often the counters of its feeds are looked at. */
   countMs: 50,
 
+  // --- relays that are not what they say ---
+  /**
+   * Bytes that a relay says it has passed on and no mate has received before its word is doubted:
+   * more than buffers on the way hold.
+   */
+  relayClaimBytes: 8 * MIB,
+  /** From a mate's first report that contradicts a relay to the one that is believed. */
+  relayClaimMs: 1_000,
+  /** With fewer mates it is word against word. */
+  relayClaimMates: 2,
+  /** Origin: how often words are compared. */
+  relayClaimLookMs: 250,
+
   // --- joining a push that runs ---
   /** Once one node is ready the plan waits this long for the others; later ones join. */
   readyMs: 500,
@@ -266,6 +279,10 @@ relation(
 )
 relation(limits.progressMs * 3 < limits.suspectMs, 'three lost reports before suspicion')
 relation(limits.suspectMs < limits.awayMs, 'suspected before away')
+relation(
+  limits.progressMs * 2 <= limits.relayClaimMs && limits.relayClaimMs < limits.askMs,
+  'a mate reports twice before it is believed, and before it has the bytes elsewhere',
+)
 relation(limits.awayMs < limits.silenceMs, 'away before lost')
 relation(limits.drainMs * 2 < limits.wordMs, 'a node waits for its origin for less than it may')
 relation(limits.wordMs < limits.awayMs, 'a broken feed is found before silence')

@@ -110,6 +110,10 @@ export class AdaptiveDealer implements Dealer {
     return Math.max(0, Math.round(this.#relays.get(node)?.queue ?? 0))
   }
 
+  claimedBytes(node: number): number | null {
+    return this.#relays.get(node)?.claimedBytes ?? null
+  }
+
   /** Nodes whose backlog is not to count: they lag, catch up, or have gone silent. */
   excluded(): readonly number[] {
     const silent = [...this.#relays.values()]
@@ -156,6 +160,12 @@ export class AdaptiveDealer implements Dealer {
       case 'edgeLost':
         this.#cut.set(fact.from, (this.#cut.get(fact.from) ?? new Set()).add(fact.to))
         return []
+      case 'confirmed':
+        this.#relays.get(fact.node)?.confirm()
+        return []
+      case 'distrusted':
+        for (const range of this.#relays.get(fact.node)?.distrust() ?? []) this.#pool.add(...range)
+        return this.#deal(fact.nowMs)
       case 'ticked':
         return this.#tick(fact.nowMs)
       default:
@@ -237,7 +247,7 @@ export class AdaptiveDealer implements Dealer {
    */
   #relieve(): void {
     const able = [...this.#relays.values()].filter(
-      (relay) => !relay.isSilent && !this.#lag.lagging.has(relay.node),
+      (relay) => !relay.isSilent && relay.isTrusted && !this.#lag.lagging.has(relay.node),
     )
     if (able.some((relay) => relay.isDone)) for (const relay of able) this.#takeBack(relay)
   }
@@ -261,7 +271,8 @@ export class AdaptiveDealer implements Dealer {
     if (this.#out.isOwnSide) return []
     const sends: Send[] = []
     const live = [...this.#relays.values()].filter(
-      (relay) => !relay.isSilent && relay.out === 'no' && !this.#lag.lagging.has(relay.node),
+      ({ node, isSilent, isTrusted, out }) =>
+        !isSilent && isTrusted && out === 'no' && !this.#lag.lagging.has(node),
     )
     if (live.length === 0) return this.#dealWithoutRelays()
     for (const relay of live) relay.look(nowMs)

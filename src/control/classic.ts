@@ -37,6 +37,10 @@ export class ClassicDealer implements Dealer {
     return this.#dealt.get(node)?.[0]?.[1] ?? 0
   }
 
+  claimedBytes(): number | null {
+    return null
+  }
+
   queueBytes(): number | null {
     return null
   }

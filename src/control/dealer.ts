@@ -75,6 +75,10 @@ export type DealerFact =
       readonly ranges: readonly RangePair[]
       readonly nowMs: number
     }
+  /** What this node says it has passed on is taken for true so far. */
+  | { readonly type: 'confirmed'; readonly node: number }
+  /** It is not true: the node is dealt nothing more to relay, and others get what it had. */
+  | { readonly type: 'distrusted'; readonly node: number; readonly nowMs: number }
   | { readonly type: 'ticked'; readonly nowMs: number }
 
 export interface Dealer {
@@ -95,6 +99,8 @@ export interface Dealer {
   readonly openBytes: number
   /** Bytes dealt to this node that it has not passed on; null: this dealer keeps no such queue. */
   queueBytes(node: number): number | null
+  /** Bytes this node says it has passed on to its mates; null: this dealer has no such word. */
+  claimedBytes(node: number): number | null
   /** Nothing is left to deal for the first time. */
   readonly isAllDealt: boolean
   /** When it wants a `ticked`; null: never. */

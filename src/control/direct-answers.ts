@@ -41,6 +41,8 @@ export class DirectAnswers {
         return []
       case 'reported':
       case 'edgeLost':
+      case 'confirmed':
+      case 'distrusted':
       case 'ticked':
         return []
       default:

@@ -145,6 +145,8 @@ export interface OriginConfig {
   readonly wait?: boolean
   /** Whoever holds the key may add nodes, and not only the caller. */
   readonly allowAdd?: boolean
+  /** limits.relayClaimBytes unless given. */
+  readonly relayClaimBytes?: number
   /** limits.hashAheadBytes unless given. */
   readonly hashAheadBytes?: number
 }

@@ -6,6 +6,7 @@
  * lost, a feed broken) is sent them directly. Nothing here decides whether a node lives: that is
  * the machine's (origin.ts), which says who has `left`.
  */
+import { limits } from '../limits.js'
 import { firstBadHop } from './blame.js'
 import type { Dealer, DealerFact, Send } from './dealer.js'
 import type { HashTask } from './hashing.js'
@@ -18,6 +19,7 @@ import type { Peer } from './peer.js'
 import { expectedShares } from './plan.js'
 import { RangeSet } from './ranges.js'
 import { Reach } from './reach.js'
+import { RelayClaims } from './relay-claims.js'
 import type { DetourReason, Frame, RangePair } from './types.js'
 
 /** Owner of bytes that nobody in particular is sent. */
@@ -32,6 +34,8 @@ export class OriginExchange {
   readonly flow: OriginFlow
   readonly #group: Peer[] = []
   readonly #reach = new Reach()
+  readonly #claims: RelayClaims
+  #claimsMs = 0
   #excluded: readonly number[] = []
   #digestTurn = 0
 
@@ -48,6 +52,7 @@ export class OriginExchange {
     this.#peers = peers
     this.#outbox = outbox
     this.flow = new OriginFlow(dealer, peers)
+    this.#claims = new RelayClaims(config.relayClaimBytes)
   }
 
   /** Those who take part, or did, in the order in which they came; empty before the plan. */
@@ -108,7 +113,7 @@ export class OriginExchange {
     const missing = new RangeSet()
     missing.add(0, this.#config.bytes)
     for (const mate of mates) {
-      if (!mate.isRelay || mate.isAway) continue
+      if (!mate.isRelay || mate.isFalseRelay || mate.isAway) continue
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
     }
     this.#enter(peer, nowMs)
@@ -147,6 +152,7 @@ export class OriginExchange {
     this.flow.counted(nowMs)
     this.#tell({ type: 'ticked', nowMs })
     this.#tellExcluded()
+    if (nowMs >= this.#claimsMs) this.#compareClaims(nowMs)
   }
 
   /** A node asks for bytes of the file. */
@@ -188,9 +194,14 @@ export class OriginExchange {
     this.#detour(to, from, 'broken')
   }
 
+  /** Its last report is in, and it takes no further part in what relays bring. */
+  completes(nowMs: number): void {
+    this.#compareClaims(nowMs)
+  }
+
   /**
-   * Silent, and still in the exchange: survivors make good what this node was dealt. Their feeds
-   * stay open, so that it goes on when it is heard again.
+   * Silent, or no true relay, and still in the exchange: others make good what this node was dealt.
+   * Its feeds stay open, so that it goes on when it is heard again.
    */
   away(peer: Peer): void {
     if (!peer.isServing) return
@@ -290,6 +301,42 @@ export class OriginExchange {
     }
   }
 
+  /** What relays say they pass on, against what their mates say they receive. */
+  #compareClaims(nowMs: number): void {
+    this.#claimsMs = nowMs + limits.relayClaimLookMs
+    for (const relay of this.#group) {
+      const claimedBytes = this.#dealer.claimedBytes(relay.node)
+      if (claimedBytes === null || !relay.isServing || relay.isFalseRelay) continue
+      const verdict = this.#claims.look(relay, claimedBytes, this.#witnesses(relay), nowMs)
+      if (verdict === 'cleared') this.#tell({ type: 'confirmed', node: relay.node })
+      if (verdict === 'false') this.#distrust(relay, nowMs)
+    }
+  }
+
+  /** Mates that must have received something if this relay passes anything on. */
+  #witnesses(relay: Peer): Peer[] {
+    return this.#group.filter(
+      (mate) =>
+        mate !== relay &&
+        mate.phase === 'running' &&
+        !mate.isSuspected &&
+        !mate.isFalseRelay &&
+        !this.#excluded.includes(mate.node) &&
+        relay.feedsTo.has(mate.node) &&
+        !mate.lostFrom.has(relay.node),
+    )
+  }
+
+  /** It stays a receiver. What it said it passed on is dealt again; mates ask for the rest. */
+  #distrust(relay: Peer, nowMs: number): void {
+    relay.isFalseRelay = true
+    const said = `${relay.link.address} says that it passes bytes on to its mates, and does not`
+    const text = `${said}: no mate has received any of them; it is given nothing more to relay`
+    this.#outbox.wish({ type: 'warn', event: 'false-relay', text })
+    this.#tell({ type: 'distrusted', node: relay.node, nowMs })
+    this.away(relay)
+  }
+
   /** Who brings the digests of a run to everybody: with fixed shares their owners, else in turn. */
   #digestRelays(offset: number, length: number): { peer: Peer; run: RangePair }[] {
     if (this.#dealer.shape === 'unicast') return []
@@ -300,7 +347,7 @@ export class OriginExchange {
         return owned.map((run) => ({ peer, run }))
       })
     }
-    const relays = running.filter((peer) => peer.isRelay)
+    const relays = running.filter((peer) => peer.isRelay && !peer.isFalseRelay)
     const able = relays.filter((peer) => !this.#excluded.includes(peer.node))
     const peer = able[this.#digestTurn++ % able.length] ?? relays[0]
     if (peer !== undefined) return [{ peer, run: [offset, length] }]

@@ -268,6 +268,7 @@ export class OriginMachine {
       const text = 'the node is complete with another file digest'
       return this.#lose(peer, 'ERR_FR_DIGEST', text, nowMs)
     }
+    this.#exchange.completes(nowMs)
     peer.phase = 'complete'
     peer.landedBytes = peer.verifiedBytes = frame.bytes
     peer.landing.add(peer.landedDataBytes, nowMs)

@@ -47,6 +47,11 @@ export class Peer {
   duplicateBytes = 0
   /** Payload it has received from each mate, by the mate's place. */
   readonly receivedFrom = new Map<number, number>()
+  /** Mates to which it has a feed, and when that was reported. */
+  feedsTo: ReadonlySet<number> = new Set()
+  reportedMs = 0
+  /** Of what it has received from a mate, what it had asked for. */
+  readonly pulledFrom = new Map<number, number>()
   sentBytes = 0
   queuedBytes = 0
   listedBytes = 0
@@ -66,6 +71,8 @@ export class Peer {
   isCatchingUp = false
   /** Opens feeds to its mates and passes on what is marked. */
   isRelay = false
+  /** It said that it passes on what it is dealt, and did not: it is dealt nothing to relay. */
+  isFalseRelay = false
   /** Added again, after it had failed: the later attempt speaks for the node. */
   isSuperseded = false
   /** What its outcome warns of. */
@@ -111,6 +118,11 @@ export class Peer {
   /** Takes part in the exchange: can be sent to. */
   get isServing(): boolean {
     return this.phase === 'running' || (this.phase === 'complete' && this.hasLink)
+  }
+
+  /** Received from a mate that it had not asked for it. */
+  relayedFrom(node: number): number {
+    return (this.receivedFrom.get(node) ?? 0) - (this.pulledFrom.get(node) ?? 0)
   }
 
   /** What has landed of the file, without its holes. */
@@ -170,6 +182,9 @@ export class Peer {
     this.receivedBytes = frame.receivedBytes
     this.duplicateBytes = frame.duplicateBytes
     for (const { index, bytes } of frame.received) this.receivedFrom.set(index, bytes)
+    for (const { index, bytes } of frame.pulled) this.pulledFrom.set(index, bytes)
+    this.feedsTo = new Set(mates.map(({ index }) => index))
+    this.reportedMs = nowMs
     this.landing.add(this.landedDataBytes, nowMs)
     this.sending.add(frame.sentBytes, nowMs)
     const waiting = mates.map(({ queuedBytes, unackedBytes }) => queuedBytes + unackedBytes)

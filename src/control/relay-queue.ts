@@ -49,6 +49,8 @@ export interface RelayReport {
 interface Deal {
   readonly offset: number
   readonly length: number
+  /** Of it, what it had never been dealt before: nothing is passed on twice. */
+  readonly newBytes: number
   /** Position on the feed, counting all that was ever listed on it, where the unit ends. */
   readonly end: number
 }
@@ -60,6 +62,8 @@ export class DealtRelay {
   /** How late its reports come. */
   readonly lateness = new Lateness(sameReportMs)
   isSilent = false
+  /** False: what it said it has passed on did not reach its mates; it is dealt nothing more. */
+  isTrusted = true
   /** Its queue was taken back: it says nothing, or nothing moves at it. */
   out: 'no' | 'silent' | 'standing' = 'no'
   queuedBytes = 0
@@ -82,6 +86,15 @@ export class DealtRelay {
   #ratedBytes = 0
   #smoothRate = 0
   readonly #deals: Deal[] = []
+  /** What it says it has passed on since its word was last known to hold. */
+  readonly #claimed = new RangeSet()
+  #claimedBytes = 0
+  /** Its last report says that so much less is passed on than an earlier one: a feed is new. */
+  #recalledBytes = 0
+  /** Of what was listed, holes: nobody receives payload for them. */
+  #holeBytes = 0
+  /** All it was ever dealt, also what was taken back. */
+  readonly #everDealt = new RangeSet()
 
   /**
    * `rate`: bytes a second it is expected to forward; it only counts until there are reports, and
@@ -95,6 +108,11 @@ export class DealtRelay {
 
   get queue(): number {
     return this.#listed - this.#past - this.#forwarded - this.#credit
+  }
+
+  /** Payload that it says by its last report it has passed on to all mates, each byte once. */
+  get claimedBytes(): number {
+    return Math.max(0, this.#claimedBytes - this.#recalledBytes - this.#holeBytes)
   }
 
   /** It has forwarded all it was dealt. */
@@ -140,7 +158,10 @@ export class DealtRelay {
     if (this.isDone) this.#movedMs = nowMs
     this.listed(length)
     this.dealt.add(offset, length)
-    this.#deals.push({ offset, length, end: this.#listed - this.#past })
+    const fresh = this.#everDealt.missing(offset, length)
+    this.#everDealt.add(offset, length)
+    const newBytes = fresh.reduce((sum, [, bytes]) => sum + bytes, 0)
+    this.#deals.push({ offset, length, newBytes, end: this.#listed - this.#past })
   }
 
   /**
@@ -156,16 +177,40 @@ export class DealtRelay {
     this.#credit = 0
     // Holes are listed like payload but never received as such.
     const holes = Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
+    this.#holeBytes = Math.max(this.#holeBytes, holes)
     const received = Math.min(this.#listed, receivedBytes + holes)
     const forwarded = received - this.#pastUntil(received) - backlogBytes
     this.#forwarded = Math.max(this.#forwarded, forwarded)
-    while ((this.#deals[0]?.end ?? Number.POSITIVE_INFINITY) <= this.#forwarded) this.#deals.shift()
+    this.#recalledBytes = this.#forwarded - forwarded
+    this.#claim()
     this.#rate(atMs)
     const movedBytes = receivedBytes + landedBytes + this.#forwarded
     if (movedBytes === this.#movedBytes) return
     this.#movedBytes = movedBytes
     this.#movedMs = nowMs
     if (this.out === 'standing') this.out = 'no'
+  }
+
+  #claim(): void {
+    for (let deal = this.#deals[0]; deal !== undefined; deal = this.#deals[0]) {
+      if (deal.end > this.#forwarded) return
+      this.#claimedBytes += deal.newBytes
+      this.#claimed.add(deal.offset, deal.length)
+      this.#deals.shift()
+    }
+  }
+
+  /** What it has said so far is taken for true. */
+  confirm(): void {
+    this.#claimed.clear()
+  }
+
+  /** What it says does not hold: returns what it was dealt since that was last not so. */
+  distrust(): RangePair[] {
+    this.isTrusted = false
+    const claimed = this.#claimed.toArray()
+    for (const [offset, length] of claimed) this.dealt.remove(offset, length)
+    return [...claimed, ...this.takeBack()]
   }
 
   /** Bytes of such units before a position on the feed that only grows. */

@@ -39,6 +39,10 @@ export class UnicastDealer implements Dealer {
     return this.#isAllDealt ? this.#bytes : 0
   }
 
+  claimedBytes(): number | null {
+    return null
+  }
+
   queueBytes(): number | null {
     return null
   }

@@ -12,10 +12,9 @@ import { dealerOf } from '../control/strategies.js'
 import type { Frame, Mate, NodeOutcome } from '../control/types.js'
 import { limits } from '../limits.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
-import { SimFeed } from './feed.js'
+import type { SimFeed } from './feed.js'
 import { Inbox } from './inbox.js'
-import { Downlink, Uplink } from './links.js'
-import { Outages } from './outages.js'
+import { Network, originIndex } from './network.js'
 import { type PullNet, SimPulls } from './pulls.js'
 import { Random } from './random.js'
 import { type EdgeScenario, linkOf, type Scenario } from './scenario.js'
@@ -32,13 +31,13 @@ export interface SimResult {
   readonly exchangeMs: number
   /** Names of the lines that the origin logged. */
   readonly logged: readonly string[]
+  readonly warnings: readonly string[]
   readonly steps: number
   /** Payload that left the origin, and that nodes had of mates whom they asked for it. */
   readonly originBytes: number
   readonly pulledBytes: number
 }
 
-const originIndex = -1
 const maxVirtualMs = 300_000
 const maxSteps = 3_000_000
 
@@ -50,13 +49,9 @@ export class Cluster implements SimNet, PullNet {
   readonly #random: Random
   readonly #source: SimFile
   readonly #machine: OriginMachine
-  readonly #feeds = new Map<string, SimFeed>()
+  readonly #network: Network
   /** Since when a feed is prepared. */
   readonly #greetedMs = new Map<string, number>()
-  readonly #originFeeds: SimFeed[] = []
-  /** Of the origin first, then of the nodes. */
-  readonly #uplinks: readonly Uplink[]
-  readonly #downlinks: readonly Downlink[]
   readonly #links: ('none' | 'open' | 'closed')[]
   readonly #inbox = new Inbox<OriginEvent>(this.timeline, (event) => {
     for (const command of this.#machine.handle(event, this.timeline.nowMs)) this.#execute(command)
@@ -65,12 +60,11 @@ export class Cluster implements SimNet, PullNet {
   #failure: string | null | undefined
   #plannedMs = 0
   readonly #logged = new Set<string>()
-  readonly #outages: Outages
+  readonly #warnings: string[] = []
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario
     this.#random = new Random(scenario.seed ^ 0x5eed)
-    this.#outages = new Outages(scenario.outages, new Random(scenario.seed ^ 0x0a17))
     const { bytes, blockBytes } = scenario
     this.#source = new SimFile(bytes, blockBytes)
     this.nodes = scenario.nodes.map(() => undefined)
@@ -84,22 +78,29 @@ export class Cluster implements SimNet, PullNet {
       progressMs: limits.progressMs,
       silenceMs: limits.silenceMs,
       hashAheadBytes: scenario.hashAheadBytes,
+      relayClaimBytes: scenario.relayClaimBytes ?? limits.relayClaimBytes,
     }
     const { strategy, shape } = scenario
     const dealer = dealerOf(strategy, shape, bytes, blockBytes)
     this.#machine = new OriginMachine(config, dealer, 0)
-    const uplinks = scenario.nodes.map((node) => node.uplinkBytesPerMs)
-    this.#uplinks = [scenario.originUplinkBytesPerMs, ...uplinks].map(
-      (bytesPerMs) => new Uplink(this.timeline, bytesPerMs),
-    )
-    const downlinks = scenario.nodes.map((node) => node.downlinkBytesPerMs)
-    this.#downlinks = downlinks.map((bytesPerMs) => new Downlink(this.timeline, bytesPerMs))
+    this.#network = new Network(scenario, this.timeline, this.#random, {
+      landed: (chunk, from, to) => {
+        const sender = from === originIndex ? this.#source : this.nodes[from]?.file
+        const isWrong =
+          this.isArrivalWrong() || sender?.isWrong(Math.floor(chunk.offset / blockBytes)) === true
+        this.nodes[to]?.land(chunk, isWrong, from)
+      },
+      announced: (record, to) => this.nodes[to]?.announce(record),
+      receiverCut: (index, to) =>
+        this.nodes[to]?.post({ type: 'feedClosed', index, code: 'ERR_FR_NODE_LOST' }),
+      senderCut: (from, to) => this.#senderCut(from, to),
+    })
   }
 
   run(): SimResult {
     planTroubles(this.#scenario, this.timeline, {
       add: (node) => this.post({ type: 'nodeAdded', request: node, link: linkOf(node) }),
-      changeUplink: (node, factor) => this.#uplinks[node + 1]?.change(factor),
+      changeUplink: (node, factor) => this.#network.changeUplink(node, factor),
       kill: (node) => this.#kill(node),
       hang: (node) => this.#hang(node),
       fillDisk: (node) =>
@@ -124,15 +125,17 @@ export class Cluster implements SimNet, PullNet {
     const endedMs = this.timeline.nowMs
     this.#settle(endedMs)
     const outcomes = this.#machine.peers.flatMap(({ outcome }) => (outcome ? [outcome] : []))
-    const exchangeMs = endedMs - this.#plannedMs
-    const { steps } = this.timeline
-    const logged = [...this.#logged]
-    const bytes = {
-      originBytes: this.#originFeeds.reduce((sum, feed) => sum + feed.sentBytes, 0),
+    return {
+      outcomes,
+      failure: this.#failure,
+      virtualMs: endedMs,
+      exchangeMs: endedMs - this.#plannedMs,
+      logged: [...this.#logged],
+      warnings: this.#warnings,
+      steps: this.timeline.steps,
+      originBytes: this.#network.originBytes,
       pulledBytes: this.nodes.reduce((sum, node) => sum + (node?.pulledBytes ?? 0), 0),
     }
-    const failure = this.#failure
-    return { outcomes, failure, virtualMs: endedMs, exchangeMs, logged, steps, ...bytes }
   }
 
   /** After the end every node must come to its own end by itself. */
@@ -159,13 +162,12 @@ export class Cluster implements SimNet, PullNet {
     this.travel(`n${node}`, node, originIndex, () => this.#linkLost(node))
   }
 
-  /** A message on its way: in order, and when the path is clear. */
   travel(direction: string, from: number, to: number, run: () => void): void {
-    const { latencyMs } = to === originIndex ? this.edge(to, from) : this.edge(from, to)
-    const arriveMs = this.timeline.nowMs + latencyMs
-    const sentMs = this.#outages.clearMs('words', from, to, this.timeline.nowMs)
-    const clearMs = this.#outages.clearMs('words', from, to, Math.max(arriveMs, sentMs))
-    this.timeline.travel(direction, clearMs - this.timeline.nowMs, run)
+    this.#network.travel(direction, from, to, run)
+  }
+
+  edge(from: number, to: number): EdgeScenario {
+    return this.#network.edge(from, to)
   }
 
   greetMate(from: number, mate: Mate): void {
@@ -185,29 +187,29 @@ export class Cluster implements SimNet, PullNet {
       if (edge.cannotDial || receiver === undefined || !receiver.isAlive || receiver.hasEnded) {
         return sender.post({ type: 'relayClosed', index: mate.index, code: 'ERR_FR_UNREACHABLE' })
       }
-      const feed = this.#openFeed(from, to, edge)
+      const feed = this.#network.open(from, to)
       receiver.post({ type: 'feedOpened', index: from })
       sender.relayOpened(mate.index, feed)
     })
   }
 
   closeFeed(from: number, to: number): void {
-    this.#feeds.get(`${from}>${to}`)?.close()
-    this.#feeds.delete(`${from}>${to}`)
+    this.#network.close(from, to)
   }
 
   openPullFeed(from: number, to: number): boolean {
     const receiver = this.nodes[to]
     const isWanted = receiver?.runs === true && receiver.isAsking(from)
-    if (!isWanted || this.#feeds.has(`${from}>${to}`)) return false
-    const feed = this.#openFeed(from, to, this.edge(from, to))
+    if (!isWanted || this.#network.feed(from, to) !== undefined) return false
+    const feed = this.#network.open(from, to)
     receiver.post({ type: 'feedOpened', index: from })
     this.nodes[from]?.pullFeedOpened(to, feed)
     return true
   }
 
-  get hasOutages(): boolean {
-    return this.#scenario.outages.length > 0
+  get isSlow(): boolean {
+    const { outages, nodes } = this.#scenario
+    return outages.length > 0 || nodes.some((node) => node.deceivesAtMs !== undefined)
   }
 
   isArrivalWrong(): boolean {
@@ -234,11 +236,9 @@ export class Cluster implements SimNet, PullNet {
         })
       }
       case 'list':
-        return this.#feeds.get(`${originIndex}>${command.node}`)?.list(command)
+        return this.#feedTo(command.node)?.list(command)
       case 'digests':
-        return this.#feeds
-          .get(`${originIndex}>${command.node}`)
-          ?.digests({ ...command, digests: command.digests.slice() })
+        return this.#feedTo(command.node)?.digests({ ...command, digests: command.digests.slice() })
       case 'hash':
         return this.#hash('hashed', command.offset, command.length)
       case 'rehash':
@@ -262,9 +262,11 @@ export class Cluster implements SimNet, PullNet {
       case 'log':
         this.#logged.add(command.event)
         return
+      case 'warn':
+        this.#warnings.push(command.text)
+        return
       case 'announceOutcome':
       case 'answerAdd':
-      case 'warn':
         return
       case 'end':
         this.#failure = command.failure === null ? null : command.failure.code
@@ -304,7 +306,7 @@ export class Cluster implements SimNet, PullNet {
     })
     this.timeline.after(edge.latencyMs * 6, () => {
       if (this.#links[node] !== 'open') return
-      this.#openFeed(originIndex, node, edge)
+      this.#network.open(originIndex, node)
       this.nodes[node]?.post({ type: 'feedOpened', index: originIndex })
       this.post({ type: 'feedOpened', node })
     })
@@ -312,7 +314,7 @@ export class Cluster implements SimNet, PullNet {
 
   #count(): FeedCount[] {
     return this.#scenario.nodes.flatMap((_, node) => {
-      const feed = this.#feeds.get(`${originIndex}>${node}`)
+      const feed = this.#feedTo(node)
       if (feed === undefined) return []
       const { sentBytes: payloadBytes, queuedBytes, unackedBytes } = feed
       return [{ node, payloadBytes, queuedBytes, unackedBytes }]
@@ -324,7 +326,7 @@ export class Cluster implements SimNet, PullNet {
     if (this.#links[node] !== 'open') return
     this.#links[node] = 'closed'
     const { latencyMs } = this.edge(originIndex, node)
-    this.#feeds.get(`${originIndex}>${node}`)?.close()
+    this.#feedTo(node)?.close()
     this.timeline.after(latencyMs, () => {
       this.nodes[node]?.post({ type: 'feedClosed', index: originIndex, code: 'ERR_FR_NODE_LOST' })
     })
@@ -353,67 +355,19 @@ export class Cluster implements SimNet, PullNet {
     })
   }
 
-  // --- the network ---
-
-  #openFeed(from: number, to: number, edge: EdgeScenario): SimFeed {
-    const key = `${from}>${to}`
-    const path = {
-      uplink: this.#uplinks[from + 1] as Uplink,
-      downlink: this.#downlinks[to] as Downlink,
-      latencyMs: edge.latencyMs,
-      chunkBytes: this.#scenario.chunkBytes,
-      clearMs: (nowMs: number) => this.#outages.clearMs('bytes', from, to, nowMs),
-    }
-    const feed: SimFeed = new SimFeed(this.timeline, this.#random, path, {
-      landed: (chunk) => {
-        if (this.#feeds.get(key) !== feed) return
-        const sender = from === originIndex ? this.#source : this.nodes[from]?.file
-        const isWrong =
-          this.isArrivalWrong() ||
-          sender?.isWrong(Math.floor(chunk.offset / this.#scenario.blockBytes)) === true
-        this.nodes[to]?.land(chunk, isWrong, from)
-      },
-      announced: (record) => {
-        if (this.#feeds.get(key) === feed) this.nodes[to]?.announce(record)
-      },
-    })
-    this.#feeds.set(key, feed)
-    if (from === originIndex) this.#originFeeds.push(feed)
-    // Troubles of an edge strike its first feed, not the one that a pull opens after them.
-    if (this.timeline.nowMs > Math.max(edge.breaksAtMs ?? 0, edge.stallAtMs ?? 0)) return feed
-    const { breaksAtMs, stallAtMs, stallMs } = edge
-    if (stallAtMs !== null) this.timeline.at(stallAtMs, () => feed.stall(stallMs))
-    if (breaksAtMs !== null) this.timeline.at(breaksAtMs, () => this.#breakFeed(from, to))
-    return feed
+  #feedTo(node: number): SimFeed | undefined {
+    return this.#network.feed(originIndex, node)
   }
 
-  /** Both ends notice, each in its own time. */
-  #breakFeed(from: number, to: number): void {
-    const feed = this.#feeds.get(`${from}>${to}`)
-    if (feed === undefined || !feed.isOpen) return
-    feed.close()
-    const { latencyMs } = this.edge(from, to)
-    this.timeline.after(latencyMs * 2, () => {
-      this.#feeds.delete(`${from}>${to}`)
-      this.nodes[to]?.post({
-        type: 'feedClosed',
-        index: from,
-        code: 'ERR_FR_NODE_LOST',
-      })
-    })
-    this.timeline.after(this.#random.between(0, 100), () => {
-      if (from === originIndex) {
-        if (this.#links[to] === 'open')
-          this.post({ type: 'feedClosed', node: to, code: 'ERR_FR_NODE_LOST', text: 'reset' })
-        return
-      }
+  // --- troubles ---
+
+  #senderCut(from: number, to: number): void {
+    const code = 'ERR_FR_NODE_LOST'
+    if (from !== originIndex) {
       this.nodes[from]?.relays.delete(to)
-      this.nodes[from]?.post({
-        type: 'relayClosed',
-        index: to,
-        code: 'ERR_FR_NODE_LOST',
-      })
-    })
+      return this.nodes[from]?.post({ type: 'relayClosed', index: to, code })
+    }
+    if (this.#links[to] === 'open') this.post({ type: 'feedClosed', node: to, code, text: 'reset' })
   }
 
   #kill(node: number): void {
@@ -421,8 +375,8 @@ export class Cluster implements SimNet, PullNet {
     if (made !== undefined) made.isAlive = false
     this.pulls.ended(node)
     for (const other of [originIndex, ...this.nodes.keys()]) {
-      this.#breakFeed(node, other)
-      if (other !== node) this.#breakFeed(other, node)
+      this.#network.cut(node, other)
+      if (other !== node) this.#network.cut(other, node)
     }
     this.travel(`n${node}`, node, originIndex, () => this.#linkLost(node))
   }
@@ -438,11 +392,6 @@ export class Cluster implements SimNet, PullNet {
     const made = this.nodes[node]
     if (made !== undefined) made.isHung = true
     // Its kernel goes on taking bytes for a while; then everything stands.
-    for (const [key, feed] of this.#feeds)
-      if (key.startsWith(`${node}>`)) feed.stall(Number.POSITIVE_INFINITY)
-  }
-
-  edge(from: number, to: number): EdgeScenario {
-    return this.#scenario.edges[from + 1]?.[to] as EdgeScenario
+    this.#network.stallFrom(node)
   }
 }

@@ -2,7 +2,7 @@
 import type { NodeOutcome } from '../control/types.js'
 import { limits } from '../limits.js'
 import { Cluster, type SimResult } from './cluster.js'
-import { type Scenario, scenarioOf } from './scenario.js'
+import { linkOf, type Scenario, scenarioOf } from './scenario.js'
 
 export function runSeed(seed: number): SimResult {
   return runScenario(scenarioOf(seed))
@@ -13,7 +13,20 @@ export function runScenario(scenario: Scenario): SimResult {
   const result = cluster.run()
   if (result.failure === null) checkOutcomes(scenario, cluster, result)
   else checkFailure(scenario, cluster, result)
+  checkAccused(scenario, result)
   return result
+}
+
+/** Nobody is called a false relay who is none. */
+function checkAccused({ nodes }: Scenario, { warnings }: SimResult): void {
+  for (const [i, { deceivesAtMs }] of nodes.entries()) {
+    const { address } = linkOf(i)
+    const accused = warnings.find((text) =>
+      text.startsWith(`${address} says that it passes bytes on`),
+    )
+    if (accused !== undefined && deceivesAtMs === undefined)
+      throw new Error(`an honest relay is accused: ${accused}`)
+  }
 }
 
 function checkOutcomes(scenario: Scenario, cluster: Cluster, result: SimResult): void {
@@ -75,6 +88,7 @@ function checkFailure(scenario: Scenario, cluster: Cluster, result: SimResult): 
 function checkPromptness(scenario: Scenario, cluster: Cluster): void {
   const isQuiet =
     scenario.outages.length > 0 ||
+    scenario.nodes.some((node) => node.deceivesAtMs !== undefined) ||
     scenario.edges.flat().some((edge) => edge.stallAtMs !== null || edge.cannotDial)
   const slowest = Math.min(
     ...scenario.nodes.flatMap(({ uplinkBytesPerMs, uplinkFactor, downlinkBytesPerMs }) => [

@@ -27,6 +27,8 @@ export interface NodeScenario {
   /** From then on its uplink is this many times as fast; 1: it stays. */
   readonly uplinkFactor: number
   readonly uplinkChangesAtMs: number
+  /** It says that it relays, and passes nothing on from this time. */
+  readonly deceivesAtMs?: number
 }
 
 export interface EdgeScenario {
@@ -59,6 +61,8 @@ export interface Scenario {
   /** How long the origin takes for a hash task, and how far it may hash ahead of its feeds. */
   readonly originHashMs: number
   readonly hashAheadBytes: number
+  /** limits.relayClaimBytes unless given. */
+  readonly relayClaimBytes?: number
   /** Connections outlive them. */
   readonly outages: readonly Outage[]
 }

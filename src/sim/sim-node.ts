@@ -33,7 +33,8 @@ export interface SimNet {
   closeFeed(from: number, to: number): void
   readonly pulls: SimPulls
   isArrivalWrong(): boolean
-  readonly hasOutages: boolean
+  /** Something holds up what was listed: an asker may take it for lost. */
+  readonly isSlow: boolean
 }
 
 export class SimNode {
@@ -96,6 +97,11 @@ export class SimNode {
     for (const command of this.#machine.start()) this.#execute(command)
   }
 
+  /** It tells the origin that it relays, and does not. */
+  get #deceives(): boolean {
+    return this.#net.timeline.nowMs >= (this.#scenario.deceivesAtMs ?? Number.POSITIVE_INFINITY)
+  }
+
   get verifiedBytes(): number {
     return this.#machine.held.verifiedBytes
   }
@@ -154,7 +160,7 @@ export class SimNode {
     const freshBytes = fresh.reduce((sum, [, length]) => sum + length, 0)
     this.duplicateBytes += chunk.length - freshBytes
     if (chunk.scratch) this.scratchBytes += freshBytes
-    if (chunk.relay) {
+    if (chunk.relay && !this.#deceives) {
       for (const [offset, length] of this.#relayedOnce.missing(chunk.offset, chunk.length)) {
         this.#relayedOnce.add(offset, length)
         const passed = { offset, length, relay: false, scratch: false }
@@ -170,7 +176,7 @@ export class SimNode {
 
   announce(record: SimDigests): void {
     if (!this.runs) return
-    if (record.relay) {
+    if (record.relay && !this.#deceives) {
       const passed = { ...record, relay: false }
       if (!this.#isPlanned || this.#dialling.size > 0) this.#keptDigests.push(passed)
       for (const feed of this.relays.values()) feed.digests(passed)
@@ -216,8 +222,8 @@ export class SimNode {
     const grants = this.#grants.get(index) ?? new Grants()
     this.#grants.set(index, grants)
     if (!grants.hasRoom(feed && fill, nowMs)) {
-      // What was listed before an outage has not been sent; the asker may think it is lost.
-      if (!this.#net.hasOutages) throw new Error('an honest node asks for too much')
+      // What was listed has not been sent; the asker may think it is lost.
+      if (!this.#net.isSlow) throw new Error('an honest node asks for too much')
       const code = 'ERR_FR_LIMIT'
       const refusal = { type: 'pullRefused', request, code, text: '' } as const
       return this.#net.pulls.answer(this.node, index, refusal)
@@ -280,7 +286,9 @@ export class SimNode {
           sentBytes: [...this.relays.values()].reduce((sum, feed) => sum + feed.sentBytes, 0),
           receivedBytes: [...this.#received.values()].reduce((sum, bytes) => sum + bytes, 0),
           duplicateBytes: this.duplicateBytes,
-          mates: [],
+          mates: [...this.relays].map(([index, { queuedBytes, unackedBytes }]) => {
+            return { index, queuedBytes, unackedBytes }
+          }),
           received: this.#fromMate.news(),
           pulled,
         })

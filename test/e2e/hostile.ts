@@ -330,12 +330,12 @@ export class HostileNode {
   }
 
   async control(): Promise<HostileLink> {
-    return new HostileLink(await this.#next('control'))
+    return new HostileLink(await this.next('control'))
   }
 
   /** The connection on which the origin sends, which nobody reads. */
   async data(): Promise<Socket> {
-    const socket = (await this.#next('data')).detach()
+    const socket = (await this.next('data')).detach()
     return socket.on('error', () => {})
   }
 
@@ -344,7 +344,8 @@ export class HostileNode {
     this.#server.close()
   }
 
-  async #next(channel: 'control' | 'data'): Promise<Established> {
+  /** The connection that was dialled first and not asked for. */
+  async next(channel: 'control' | 'data'): Promise<Established> {
     for (;;) {
       const at = this.#dialled.findIndex((established) => established.channel === channel)
       if (at >= 0) return this.#dialled.splice(at, 1)[0] as Established

@@ -99,6 +99,54 @@ describe('adaptive dealing on steady links', () => {
 })
 
 /**
+ * Node 1 says that it relays, and passes nothing on: from the start, or after it has for a while.
+ * Files of four seconds at the bound, so that there is something left once it is known.
+ */
+describe('pushes with a relay that only says it forwards', () => {
+  const withLiar = (seed: number, deceivesAtMs: number) => {
+    const steady = steadyScenario(seed)
+    const nodes = steady.nodes.map((node, i) => (i === 1 ? { ...node, deceivesAtMs } : node))
+    return { ...steady, nodes, bytes: 2 * steady.bytes, chunkBytes: steady.blockBytes }
+  }
+
+  it.each([0, 1_000])('reach everybody and name it, from %s ms', { timeout: 300_000 }, (fromMs) => {
+    for (const seed of upTo(3)) {
+      const scenario = withLiar(seed, fromMs)
+      expect(scenario.nodes.length).toBeGreaterThan(2)
+      const { outcomes, warnings } = runScenario(scenario)
+      const reasons = outcomes.map(({ reason }) => reason)
+      expect([seed, ...reasons]).toEqual([seed, ...scenario.nodes.map(() => null)])
+      expect([seed, ...warnings]).toEqual([seed, expect.stringMatching(/^node1:1 says that it/)])
+    }
+  })
+
+  it('never accuse an honest relay, though little is enough', { timeout: 300_000 }, () => {
+    // runScenario throws where one is.
+    const sooner = { relayClaimBytes: 256 * 1024 }
+    for (const seed of seeds) {
+      runScenario({ ...scenarioOf(seed), ...sooner })
+      if (seed % 8 === 0 || only !== undefined) runScenario({ ...outageScenario(seed), ...sooner })
+    }
+  })
+
+  it.each([
+    ['refused', { cannotDial: true }],
+    ['held up', { stallAtMs: 300, stallMs: 2_500 }],
+    ['broken', { breaksAtMs: 400 }],
+  ])('never accuse one whose feeds are all %s', { timeout: 300_000 }, (_, fault) => {
+    for (const seed of upTo(3)) {
+      const steady = steadyScenario(seed)
+      const edges = steady.edges.map((row, i) =>
+        i === 1 ? row.map((e) => ({ ...e, ...fault })) : row,
+      )
+      const long = { bytes: 2 * steady.bytes, chunkBytes: steady.blockBytes }
+      const { warnings } = runScenario({ ...steady, ...long, edges, relayClaimBytes: 256 * 1024 })
+      expect(warnings.filter((text) => text.includes('says that'))).toEqual([])
+    }
+  })
+})
+
+/**
  * A cable out, a process stopped or a disk hung for 1 to 8 s in a push of two: connections outlive
  * that, so everybody must complete. `npm run sim -- --seeds N` runs more of them, too.
  */

@@ -1,0 +1,85 @@
+/**
+ * A relay that says it forwards and does not: everybody else has the file all the same, and the
+ * result names that relay. Nobody is named whose feeds are slow, refused or broken.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type FrNode, push } from '../../src/api/index.js'
+import { MIB } from '../../src/limits.js'
+import { keyText } from './hostile.js'
+import { LyingRelay } from './hostile-relay.js'
+import { type EngineKind, gate, until, World } from './push-support.js'
+
+const fileBytes = 64 * MIB + 1
+
+describe.each<EngineKind>(['portable', 'native'])('relays on the %s engine', (engine) => {
+  let world: World
+  let nodes: (FrNode & { dataDir: string })[]
+  beforeEach(() => {
+    world = new World(engine)
+  })
+  afterEach(() => world.dispose())
+
+  async function honest(count: number): Promise<string[]> {
+    const made = Array.from({ length: count }, () => world.node({ key: keyText }))
+    nodes = await Promise.all(made)
+    return nodes.map(({ address }) => address)
+  }
+
+  function expectCopies(content: Buffer): void {
+    const copies = nodes.map(({ dataDir }) => readFileSync(join(dataDir, 'data.bin')))
+    expect(copies.map((copy) => copy.equals(content))).toEqual(nodes.map(() => true))
+  }
+
+  async function pushWithLiar(strategy: 'adaptive' | 'classic', shape: 'group' | 'unicast') {
+    const liar = new LyingRelay()
+    world.defer(() => liar.close())
+    const address = await liar.listening()
+    const doors = (await honest(3)).map((node) => world.holding(node, 2 * MIB))
+    const [first, ...rest] = await Promise.all(doors)
+    const { path, content } = world.file('data.bin', fileBytes)
+    const to = [first?.address ?? '', address, ...rest.map((door) => door.address)]
+    const { result } = push(path, { to, engine, key: keyText, strategy, shape })
+    const ran = liar.run()
+    // Others are held up until it has been dealt enough to be known by it.
+    await until(() => liar.receivedBytes >= 16 * MIB, 'it has received its part')
+    for (const door of await Promise.all(doors)) door.open()
+    const [{ nodes: outcomes, warnings }] = await Promise.all([result, ran])
+    expect(outcomes.map(({ node, reason }) => [node, reason])).toEqual(to.map((n) => [n, null]))
+    expectCopies(content)
+    return { address, warnings }
+  }
+
+  it('one that only says it forwards is named', async () => {
+    const { address, warnings } = await pushWithLiar('adaptive', 'group')
+    expect(warnings).toEqual([
+      `${address} says that it passes bytes on to its mates, and does not: no mate has received ` +
+        'any of them; it is given nothing more to relay',
+    ])
+  })
+
+  it.each([
+    ['classic', 'group'],
+    ['adaptive', 'unicast'],
+  ] as const)(
+    'nobody is named where no word of a relay counts: %s, %s',
+    async (strategy, shape) => {
+      expect((await pushWithLiar(strategy, shape)).warnings).toEqual([])
+    },
+  )
+
+  it.each(['slow', 'broken'])('an honest one whose feeds are all %s is not named', async (how) => {
+    const addresses = await honest(3)
+    const gates = await Promise.all(addresses.map((address) => gate(world, address, 0, 64 * 1024)))
+    const { path, content } = world.file('data.bin', fileBytes)
+    const to = gates.map(({ address }) => address)
+    const transfer = push(path, { to, engine, key: keyText })
+    await until(() => gates.slice(1).every((each) => each.isHolding()), 'its feeds are held back')
+    if (how === 'broken') for (const each of gates) each.cut()
+    const { nodes: outcomes, warnings } = await transfer.result
+    expect(outcomes.map(({ reason }) => reason)).toEqual(to.map(() => null))
+    expectCopies(content)
+    expect(warnings.filter((text) => text.includes('says that'))).toEqual([])
+  })
+})

@@ -1,0 +1,94 @@
+/**
+ * A node by hand that receives like any other and says that it relays, but passes nothing on. It
+ * has a feed to each mate by its own word only.
+ */
+import { type HostileLink, HostileNode } from './hostile.js'
+
+export class LyingRelay {
+  readonly #node = new HostileNode()
+  #receivedBytes = 0
+  #timer: NodeJS.Timeout | undefined
+
+  /** Payload that the origin has sent it. */
+  get receivedBytes(): number {
+    return this.#receivedBytes
+  }
+
+  listening(): Promise<string> {
+    return this.#node.listening()
+  }
+
+  /** Takes part in one push. Resolves when that is over. */
+  async run(): Promise<void> {
+    const link = await this.#node.control()
+    const { bytes } = await link.next('offer')
+    void this.#receive()
+    link.say({ type: 'claimed' }, { type: 'accept' })
+    const { mates } = await link.next('plan')
+    this.#timer = setInterval(() => this.#report(link, mates, bytes), 25)
+    const { fileDigest } = await link.next('seal')
+    link.say({ type: 'complete', bytes, repairedBytes: 0, fileDigest, warnings: [] })
+    await link.closed()
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    this.#node.close()
+  }
+
+  #report(link: HostileLink, mates: readonly { readonly index: number }[], bytes: number): void {
+    const receivedBytes = this.#receivedBytes
+    const landedBytes = Math.min(bytes, receivedBytes)
+    const backlog = { atMs: Math.round(performance.now()), landedBytes, receivedBytes }
+    const counted = { landedBytes, verifiedBytes: landedBytes, receivedBytes }
+    const none = { holeBytes: 0, repairedBytes: 0, duplicateBytes: 0, received: [], pulled: [] }
+    const feeds = mates.map(({ index }) => ({ index, queuedBytes: 0, unackedBytes: 0 }))
+    const sentBytes = receivedBytes * feeds.length
+    link.say(
+      { type: 'backlog', ...backlog, backlogBytes: 0, behind: [] },
+      { type: 'progress', ...counted, ...none, sentBytes, mates: feeds },
+    )
+  }
+
+  /** Reads all that comes, from the origin and from mates, and keeps none of it. */
+  async #receive(): Promise<never> {
+    for (;;) {
+      const dialled = await this.#node.next('data')
+      const isOrigins = dialled.from === -1
+      const payloadIn = payloadCounter()
+      const socket = dialled.detach().on('error', () => {})
+      socket.on('data', (chunk: Buffer) => {
+        const payload = payloadIn(chunk)
+        if (isOrigins) this.#receivedBytes += payload
+      })
+      socket.resume()
+    }
+  }
+}
+
+/** How much payload is in each chunk of one data connection, behind its handshake. */
+function payloadCounter(): (chunk: Buffer) => number {
+  let head = Buffer.alloc(0)
+  let bodyBytes = 0
+  let isPayload = false
+  return (chunk) => {
+    let payload = 0
+    for (let at = 0; at < chunk.length; ) {
+      if (bodyBytes > 0) {
+        const part = Math.min(bodyBytes, chunk.length - at)
+        if (isPayload) payload += part
+        bodyBytes -= part
+        at += part
+        continue
+      }
+      const part = chunk.subarray(at, at + 32 - head.length)
+      head = Buffer.concat([head, part])
+      at += part.length
+      if (head.length < 32) continue
+      isPayload = head[3] === 1
+      bodyBytes = head.readUInt32LE(isPayload ? 24 : 12)
+      head = Buffer.alloc(0)
+    }
+    return payload
+  }
+}
