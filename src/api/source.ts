@@ -27,7 +27,13 @@ export function checkSource(source: PushSource): CheckedSource {
     return { kind: 'path', path: fileURLToPath(source) }
   }
   if (source instanceof Uint8Array) return { kind: 'content', chunks: [source] }
-  if (isHandle(source)) return { kind: 'handle', handle: source }
+  if (isHandle(source)) {
+    if (source.fd < 0) throw new TypeError('path is a FileHandle that is closed')
+    return { kind: 'handle', handle: source }
+  }
+  // It would be taken for an empty file.
+  if (source instanceof Readable && (source.readableEnded || source.destroyed))
+    throw new TypeError('path is a stream that has ended')
   if (typeof source === 'object' && source !== null && Symbol.asyncIterator in source)
     return { kind: 'content', chunks: source }
   throw new TypeError('path must be a string, a URL, a Uint8Array, a FileHandle or a stream')

@@ -1,6 +1,15 @@
 /** Everything that can be pushed beside a path: URLs, open files, bytes, streams. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import {
+  createReadStream,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
@@ -91,6 +100,19 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
         expect(() => push(odd as unknown as string, { to, as: 'x' })).toThrow(TypeError)
       const objects = Readable.from([{ not: 'bytes' }])
       await expect(push(objects, { to, as: 'x', engine }).result).rejects.toThrow(TypeError)
+    })
+
+    it('what has been closed, read or destroyed before is a TypeError', async () => {
+      const { path } = world.file('data.bin', MIB)
+      const given = { to: ['127.0.0.1:7400'], as: 'x', engine }
+      const handle = await open(path)
+      await handle.close()
+      expect(() => push(handle, given)).toThrow(/^path is a FileHandle that is closed$/)
+      const read = createReadStream(path).resume()
+      await once(read, 'end')
+      const destroyed = new PassThrough().destroy()
+      for (const stream of [read, destroyed])
+        expect(() => push(stream, given)).toThrow(/^path is a stream that has ended$/)
     })
 
     it('a stream that fails or is given up is destroyed, and leaves nothing', async () => {
