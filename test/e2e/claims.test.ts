@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type PushOptions, type PushResult, push } from '../../src/api/index.js'
+import { offerDoor } from './door.js'
 import { keepsNothing, until, World } from './push-support.js'
 
 const MIB = 1024 * 1024
@@ -53,6 +54,57 @@ describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => 
     }
     expect(won).toBeGreaterThan(0)
     for (const { dataDir } of nodes) await keepsNothing(dataDir)
+  })
+
+  /**
+   * Two pushes to the same two nodes, each of which has the name at one and knocks at the other;
+   * `enter` lets them in there, in the order of their ids.
+   */
+  async function crossing(over: Partial<PushOptions> = {}) {
+    const nodes = await world.nodes(2)
+    const files = [world.file('a', 900_001), world.file('b', 700_002)]
+    const pushes = await Promise.all(
+      files.map(async ({ path }, i) => {
+        const to = nodes.map(({ address }) => address)
+        const door = await offerDoor(to[i] as string)
+        world.defer(() => door.close())
+        to[i] = door.address
+        return { transfer: pushed(path, to, over), door }
+      }),
+    )
+    await until(
+      () =>
+        nodes.every((node) => node.status().transfers.length === 1) &&
+        pushes.every(({ door }) => door.isHolding()),
+      'each push has one node and is at the door of the other',
+    )
+    pushes.sort((a, b) => (a.transfer.id < b.transfer.id ? -1 : 1))
+    const held = () => nodes.map(({ dataDir }) => readFileSync(join(dataDir, 'same')))
+    return { pushes, files, held }
+  }
+
+  it('that two pushes have at one node each is left to the lower id by the other', async () => {
+    const { pushes, files, held } = await crossing()
+    const [lower, higher] = pushes as [(typeof pushes)[0], (typeof pushes)[0]]
+    higher.door.open()
+    const refused = await higher.transfer.result
+    const text = new RegExp(`^ERR_FR_BUSY: transfer ${lower.transfer.id} from .* is writing`)
+    for (const reason of reasons(refused)) expect(reason).toMatch(text)
+    expect(refused.nodes.map(({ status }) => status)).toEqual(['refused', 'refused'])
+    lower.door.open()
+    expect(reasons(await lower.transfer.result)).toEqual([null, null])
+    const [first, second] = held() as [Buffer, Buffer]
+    expect(first.equals(second)).toBe(true)
+    expect(files.some(({ content }) => content.equals(first))).toBe(true)
+  })
+
+  it('that two pushes that wait have at one node each is had by one after the other', async () => {
+    const { pushes, files, held } = await crossing({ wait: true })
+    for (const { door } of pushes) door.open()
+    for (const { transfer } of pushes) expect(reasons(await transfer.result)).toEqual([null, null])
+    const [first, second] = held() as [Buffer, Buffer]
+    expect(first.equals(second)).toBe(true)
+    expect(files.some(({ content }) => content.equals(first))).toBe(true)
   })
 
   it('of a push that runs is refused at every node, with who has it', async () => {

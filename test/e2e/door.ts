@@ -59,6 +59,55 @@ export async function holdingDoor(address: string, holdAt: number): Promise<Door
   }
 }
 
+export interface OfferDoor extends Through {
+  /** An offer waits behind it. */
+  readonly isHolding: () => boolean
+  open(): void
+}
+
+/**
+ * A door behind which offers wait: a sender connects and proves its key, and what it says on its
+ * control link passes once the door is open. Other connections pass at any time.
+ */
+export async function offerDoor(address: string): Promise<OfferDoor> {
+  const held = new Set<() => void>()
+  let isOpen = false
+  const passed = await proxy(address, (from, to) => {
+    let waiting = Buffer.alloc(0)
+    let messages = 2
+    let isControl: boolean | undefined
+    const pass = (bytes: number): void => {
+      to.write(waiting.subarray(0, bytes))
+      waiting = waiting.subarray(bytes)
+    }
+    from.on('data', (chunk: Buffer) => {
+      waiting = Buffer.concat([waiting, chunk])
+      for (; messages > 0; messages--) {
+        const bytes = waiting.length < 4 ? 4 : 4 + waiting.readUInt32LE(0)
+        if (waiting.length < bytes) return
+        isControl ??= callerOf(waiting)?.channel === 'control'
+        pass(bytes)
+      }
+      if (isOpen || !isControl) return pass(waiting.length)
+      if (waiting.length === 0) return
+      from.pause()
+      held.add(() => {
+        pass(waiting.length)
+        from.resume()
+      })
+    })
+  })
+  return {
+    ...passed,
+    isHolding: () => held.size > 0,
+    open: () => {
+      isOpen = true
+      for (const release of held) release()
+      held.clear()
+    },
+  }
+}
+
 export interface LateDoor extends Through {
   /** A connection is held back. */
   readonly isHolding: () => boolean
