@@ -85,7 +85,7 @@ export interface PlanMade {
 export type OriginCommand =
   | { readonly type: 'dial'; readonly node: number }
   /** Send offer and manifest, and dial the data connection. */
-  | { readonly type: 'offer'; readonly node: number }
+  | { readonly type: 'offer'; readonly node: number; readonly planned: boolean }
   | { readonly type: 'send'; readonly node: number; readonly frame: Frame }
   | ({ readonly type: 'list' } & Send)
   | {

@@ -183,7 +183,7 @@ export class OriginMachine {
     peer.phase = 'offered'
     peer.sinceMs = nowMs
     this.#beatMs = Math.min(this.#beatMs, nowMs + limits.beatMs)
-    this.#outbox.wish({ type: 'offer', node: peer.node })
+    this.#outbox.wish({ type: 'offer', node: peer.node, planned: this.#exchange.isPlanned })
   }
 
   #onFrame(peer: Peer, frame: Frame, nowMs: number): void {
@@ -202,9 +202,7 @@ export class OriginMachine {
         this.#watch.begin(peer, nowMs)
         return this.#readyUp(peer)
       case 'refuse':
-        if (frame.code === 'ERR_FR_BUSY' && peer.isClaiming && !this.#exchange.isPlanned)
-          return this.#withdraw(frame.text, nowMs)
-        return this.#out(peer, 'refused', frame.code, frame.text, nowMs)
+        return this.#refused(peer, frame, nowMs)
       case 'progress':
         return this.#onProgress(peer, frame, nowMs)
       case 'need':
@@ -329,9 +327,13 @@ export class OriginMachine {
   }
 
   /** Another push writes the name: before a byte is sent this one has it everywhere or nowhere. */
-  #withdraw(text: string, nowMs: number): void {
-    if (this.#config.wait === true) return this.#abortAll('ERR_FR_BUSY', text)
-    for (const peer of this.#retries.end()) this.#out(peer, 'refused', 'ERR_FR_BUSY', text, nowMs)
+  #refused(peer: Peer, { code, text }: Frame & { type: 'refuse' }, nowMs: number): void {
+    const isTaken = code === 'ERR_FR_BUSY' && peer.isClaiming
+    const isLate = isTaken && this.#exchange.isPlanned
+    const why = isLate ? `${text}; this push was under way at other nodes already` : text
+    if (!isTaken || isLate) return this.#out(peer, 'refused', code, why, nowMs)
+    if (this.#config.wait === true) return this.#abortAll(code, text)
+    for (const open of this.#retries.end()) this.#out(open, 'refused', code, text, nowMs)
   }
 
   /** A node that is ready while the exchange runs. */

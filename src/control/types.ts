@@ -81,6 +81,8 @@ export type Frame =
       readonly self: number
       /** After this silence of a node the origin gives it up; the node waits a little longer. */
       readonly silenceMs: number
+      /** The push has its plan, and so its claims at all other nodes: this one joins. */
+      readonly planned: boolean
     }
   | { readonly type: 'manifest'; readonly page: number; readonly entries: readonly StreamEntry[] }
   /** Before the plan, at most once: who is expected in it. Feeds to them may be dialled already. */

@@ -41,6 +41,7 @@ const frameTable: FrameTable = {
       manifestDigest: body.hex('manifestDigest', 16),
       self: body.integer('self', 0, mateMax),
       silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
+      planned: body.boolean('planned'),
     }),
   ],
   manifest: [

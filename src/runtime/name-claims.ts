@@ -5,7 +5,9 @@
  * finds a name taken is refused, and its push is withdrawn everywhere, but for two cases that pass
  * by themselves. A holder that has ended is waited for until it has given everything back. Of two
  * transfers without a plan the one with the lower id waits: the other is refused wherever the first
- * was earlier, and gives way. Only lower ids wait for higher ones, so no two wait for each other.
+ * was earlier, and gives way. So does one without a plan where one with a plan joins: that holds
+ * the name at other nodes. Whoever has a plan is waited for by nobody, and of the others only lower
+ * ids wait for higher ones: no two wait for each other.
  */
 import { FrError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -13,8 +15,13 @@ import { limits } from '../limits.js'
 /** A transfer that writes a name. */
 export interface Claimant {
   readonly name: Uint8Array
-  readonly spec: { readonly transfer: string; readonly originAddress: string }
-  /** Its push has all its claims. */
+  readonly spec: {
+    readonly transfer: string
+    readonly originAddress: string
+    /** Its push had a plan when it was offered here, and so the name at other nodes. */
+    readonly isPlanned: boolean
+  }
+  /** The plan has come. */
   readonly hasPlan: boolean
   readonly isEnded: boolean
 }
@@ -67,7 +74,8 @@ export class NameClaims<T extends Claimant> {
 }
 
 function isToGiveWay(holder: Claimant, claimant: Claimant): boolean {
-  return !holder.hasPlan && claimant.spec.transfer < holder.spec.transfer
+  if (holder.hasPlan || holder.spec.isPlanned) return false
+  return claimant.spec.isPlanned || claimant.spec.transfer < holder.spec.transfer
 }
 
 function busy({ spec }: Claimant): FrError {

@@ -276,6 +276,7 @@ export class NodeService implements NodeHost {
         originAddress: established.remoteAddress,
         self: offer.self,
         silenceMs: offer.silenceMs,
+        isPlanned: offer.planned,
         // Its origin has given the earlier attempt up, and this node has not heard of it.
         ...(before && { after: before.stop() }),
         originKey: originDigestKey(nodePrimitives, established.key.bytes, offer.transfer),

@@ -205,7 +205,7 @@ export class PushRun {
         this.#remotes[command.node] ??= new Remote(this.#engine)
         return this.#track(this.#dial(command.node))
       case 'offer':
-        return this.#offer(command.node)
+        return this.#offer(command.node, command.planned)
       case 'send':
         return this.#remote(command.node).send(command.frame)
       case 'list':
@@ -285,10 +285,10 @@ export class PushRun {
     this.#loop.post({ type: 'lookUpEnded', node })
   }
 
-  #offer(node: number): void {
+  #offer(node: number, planned: boolean): void {
     const { transfer, algorithm: digest, noClobber, strict, silenceMs } = this.#spec
     const remote = this.#remote(node)
-    const wishes = { transfer, digest, noClobber, strict, silenceMs }
+    const wishes = { transfer, digest, noClobber, strict, silenceMs, planned }
     remote.send({ type: 'offer', ...wishes, ...this.#summary, self: node })
     for (const page of this.#pages) remote.send(page)
     this.#track(this.#openFeed(node))

@@ -44,6 +44,7 @@ export interface ReceptionSpec {
   readonly self: number
   /** How long a silent node stays a member of the push, and so its connections. */
   readonly silenceMs: number
+  readonly isPlanned: boolean
   /** Resolves when an earlier attempt of this transfer has given everything back here. */
   readonly after?: Promise<void>
   /** Key of the origin's MACs on digests. */

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type PushOptions, type PushResult, push } from '../../src/api/index.js'
 import { offerDoor } from './door.js'
+import { passAll, proxy } from './proxy.js'
 import { keepsNothing, until, World } from './push-support.js'
 
 const MIB = 1024 * 1024
@@ -127,6 +128,59 @@ describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => 
     expect(reasons(await running.result)).toEqual([null, null, null, null])
     for (const { dataDir } of nodes)
       expect(readFileSync(join(dataDir, 'same')).equals(file.content)).toBe(true)
+  })
+
+  /** A push that runs, and can connect to its second node once it is let in. */
+  async function withLate(late: string) {
+    const first = await world.node()
+    const door = await world.holding(first.address, MIB)
+    const shut = await proxy('127.0.0.1:1', () => {})
+    shut.close()
+    const file = world.file('first', 16 * MIB)
+    const running = pushed(file.path, [door.address, shut.address], { retries: 0 })
+    await until(() => door.isHolding(), 'the push runs without the late node')
+    const letIn = async () => {
+      const passed = await proxy(late, passAll, Number(shut.address.split(':')[1]))
+      world.defer(passed.close)
+    }
+    return { first, door, file, running, letIn }
+  }
+
+  it('at a node that is reached late is left by a push that has not begun', async () => {
+    const late = await world.node()
+    const { first, door, file, running, letIn } = await withLate(late.address)
+    const asked = await offerDoor(first.address)
+    world.defer(() => asked.close())
+    const later = pushed(world.file('later', 90_000).path, [late.address, asked.address])
+    await until(() => asked.isHolding() && late.status().transfers.length === 1, 'it has the name')
+    await letIn()
+    await until(() => late.status().transfers.length === 2, 'the push that runs asks for it, too')
+    asked.open()
+    for (const reason of reasons(await later.result))
+      expect(reason).toMatch(`ERR_FR_BUSY: transfer ${running.id} from `)
+    door.open()
+    expect(reasons(await running.result)).toEqual([null, null])
+    for (const { dataDir } of [first, late])
+      expect(readFileSync(join(dataDir, 'same')).equals(file.content)).toBe(true)
+  })
+
+  it('at a node that is reached late stays with the push that runs there', async () => {
+    const late = await world.node()
+    const { door, running, letIn } = await withLate(late.address)
+    const lateDoor = await world.holding(late.address, MIB)
+    const other = pushed(world.file('other', 15 * MIB).path, [lateDoor.address])
+    await until(() => lateDoor.isHolding(), 'another push runs at the late node')
+    const refused = new Promise((resolve) => running.on('node', resolve))
+    await letIn()
+    await refused
+    door.open()
+    lateDoor.open()
+    const text = new RegExp(
+      `^ERR_FR_BUSY: transfer ${other.id} from 127\\.0\\.0\\.1:\\d+ is writing this name; ` +
+        'this push was under way at other nodes already',
+    )
+    expect(reasons(await running.result)).toEqual([null, expect.stringMatching(text)])
+    expect(reasons(await other.result)).toEqual([null])
   })
 
   it('is had by a push that waits once the one before has ended', async () => {

@@ -269,6 +269,7 @@ export class Hostile {
       ...summary,
       self: 0,
       silenceMs: limits.silenceMs,
+      planned: false,
     } as const
     return [offer, pages[0] as Frame]
   }

@@ -11,10 +11,16 @@ export interface Through {
   close(): void
 }
 
-/** `join` passes on what `from` brings to `to`. */
+/** Passes on everything. */
+export function passAll(from: Socket, to: Socket): void {
+  from.pipe(to)
+}
+
+/** `join` passes on what `from` brings to `to`; `listenPort` 0 takes any that is free. */
 export async function proxy(
   address: string,
   join: (from: Socket, to: Socket) => void,
+  listenPort = 0,
 ): Promise<Through> {
   const port = Number(address.slice(address.lastIndexOf(':') + 1))
   const sockets = new Set<Socket>()
@@ -33,7 +39,7 @@ export async function proxy(
       })
     }
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(listenPort, '127.0.0.1')
   await once(server, 'listening')
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -87,12 +87,14 @@ describe('the claims of a push', () => {
   })
 
   it.each([false, true])('of a node that comes after the plan are its own matter (%s)', (wait) => {
-    const bench = new Bench(2, { wait })
+    const bench = new Bench(2, { wait, retries: 0 })
     bench.offered(0)
     bench.ready(0)
     expect(planned(bench.after(limits.readyMs))).toEqual([[0]])
     bench.offered(1)
     const commands = bench.from(1, busy)
+    const text = 'ERR_FR_BUSY: transfer t from h:1; this push was under way at other nodes already'
+    expect(outcomes(commands)).toEqual([['n1:1', 'refused', text]])
     expect(aborted(commands)).toEqual([1])
     expect(end(commands)).toBeUndefined()
   })

@@ -103,7 +103,7 @@ describe('a node that is added', () => {
     bench.ready(0, 1)
     expect(bench.add('n2:1', 7)).toMatchObject([{ type: 'log' }, { type: 'dial', node: 2 }])
     expect(bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' })).toEqual([
-      { type: 'offer', node: 2 },
+      { type: 'offer', node: 2, planned: true },
     ])
     expect(answers(bench.from(2, { type: 'accept' }))).toEqual([])
     const commands = bench.feed({ type: 'feedOpened', node: 2 })

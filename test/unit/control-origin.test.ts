@@ -108,7 +108,7 @@ describe('OriginMachine', () => {
     const bench = new Bench()
     expect(bench.machine.start()).toEqual([0, 1, 2].map((node) => ({ type: 'dial', node })))
     expect(bench.feed({ type: 'linkOpened', node: 1, nodeId: 'x' })).toEqual([
-      { type: 'offer', node: 1 },
+      { type: 'offer', node: 1, planned: false },
     ])
   })
 

@@ -5,7 +5,7 @@ import { NameClaims } from '../../src/runtime/name-claims.js'
 function claimant(transfer: string, name = 'a') {
   return {
     name: Buffer.from(name),
-    spec: { transfer, originAddress: `10.0.0.${transfer}:7` },
+    spec: { transfer, originAddress: `10.0.0.${transfer}:7`, isPlanned: false },
     hasPlan: false,
     isEnded: false,
   }
@@ -53,6 +53,28 @@ describe('a name at a node', () => {
     claims.release(high)
     expect(await claim.state()).toBe('has')
     expect([...claims.holders]).toEqual([low])
+  })
+
+  it('is waited for by any id that joins while the holder has no plan', async () => {
+    const claims = new NameClaims<Made>()
+    const [low, high] = [claimant('1'), claimant('2')]
+    await claims.claim(low)
+    high.spec.isPlanned = true
+    const claim = watched(claims, high)
+    expect(await claim.state()).toBe('waits')
+    low.isEnded = true
+    claims.release(low)
+    expect(await claim.state()).toBe('has')
+    // It is not waited for itself.
+    await expect(claims.claim(claimant('0'))).rejects.toMatchObject(busy('2'))
+  })
+
+  it('is refused to whoever joins once the holder has its plan', async () => {
+    const claims = new NameClaims<Made>()
+    const [holder, joiner] = [claimant('2'), claimant('1')]
+    holder.hasPlan = joiner.spec.isPlanned = true
+    await claims.claim(holder)
+    await expect(claims.claim(joiner)).rejects.toMatchObject(busy('2'))
   })
 
   it('is refused to the lower id once the holder has its plan', async () => {

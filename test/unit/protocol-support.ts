@@ -108,6 +108,7 @@ const bodies: Bodies = {
     manifestDigest: hex(16),
     self: mate,
     silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
+    planned: fc.boolean(),
   }),
   manifest: fc.record({
     page: fc.nat({ max: limits.manifestPages - 1 }),
@@ -210,6 +211,7 @@ export const sampleFrames: Frame[] = [
     manifestDigest: '00'.repeat(8),
     self: 0,
     silenceMs: limits.silenceMs,
+    planned: false,
   },
   {
     type: 'manifest',
