@@ -329,9 +329,8 @@ export class OriginMachine {
   /** Another push writes the name: before a byte is sent this one has it everywhere or nowhere. */
   #refused(peer: Peer, { code, text }: Frame & { type: 'refuse' }, nowMs: number): void {
     const isTaken = code === 'ERR_FR_BUSY' && peer.isClaiming
-    const isLate = isTaken && this.#exchange.isPlanned
-    const why = isLate ? `${text}; this push was under way at other nodes already` : text
-    if (!isTaken || isLate) return this.#out(peer, 'refused', code, why, nowMs)
+    const late = isTaken ? `${text}; this push was under way at other nodes already` : text
+    if (!isTaken || this.#exchange.isPlanned) return this.#out(peer, 'refused', code, late, nowMs)
     if (this.#config.wait === true) return this.#abortAll(code, text)
     for (const open of this.#retries.end()) this.#out(open, 'refused', code, text, nowMs)
   }
