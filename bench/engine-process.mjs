@@ -11,8 +11,8 @@
  */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { createNativeEngine } from '../dist/engine/native.js'
-import { blockBytesFor } from '../dist/limits.js'
+import { blockBytesFor } from '../dist/base/limits.js'
+import { createNativeEngine } from '../dist/engine/native/engine.js'
 
 const seed = 0n
 let cpuAtStart = process.cpuUsage()

@@ -86,11 +86,11 @@ export const micro = {
   async run({ quick, say }) {
     requireRepository()
     const Benchmark = createRequire(import.meta.url)('benchmark')
-    const { nodePrimitives } = await import('../dist/runtime/crypto.js')
+    const { nodePrimitives } = await import('../dist/net/crypto.js')
     const cases = [
       ...frameCases(await import('../dist/protocol/frames.js'), nodePrimitives),
-      ...rangeCases(await import('../dist/control/ranges.js')),
-      ...(await hashCases(await import('../dist/engine/native-addon.js'))),
+      ...rangeCases(await import('../dist/base/ranges.js')),
+      ...(await hashCases(await import('../dist/engine/native/addon.js'))),
     ]
     const rows = []
     for (const { name, fn, bytes } of cases) {

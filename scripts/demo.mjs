@@ -68,7 +68,9 @@ function start(command, args, options) {
 }
 
 async function readOptions() {
-  const { parseCount, parseSize, formatBytes, formatRate } = await import('../dist/cli/units.js')
+  const { parseCount, parseSize, formatBytes, formatRate } = await import(
+    '../dist/cli/render/units.js'
+  )
   let values
   try {
     values = parseArgs({
@@ -299,7 +301,7 @@ async function demo() {
   const { exitStatus, result, cpuSeconds: cpu } = await push(source, nodes, env)
   say('comparing SHA-256 of the source and every copy, read from the files ...')
   const expected = await sha256(source)
-  const { tableLines, painter, wantsColours } = await import('../dist/cli/render-text.js')
+  const { tableLines, painter, wantsColours } = await import('../dist/cli/render/text.js')
   const rows = []
   let allRight = exitStatus === 0
   for (const node of nodes) {

@@ -183,7 +183,7 @@ function place() {
 
 async function run(directory) {
   const { fetchStatus } = await import('../dist/api/index.js')
-  const { awakeMs, watch } = await import('../dist/runtime/awake.js')
+  const { awakeMs, watch } = await import('../dist/base/time/awake.js')
   // Time in which this process had no turn itself says nothing of the node.
   watch()
   const key = randomBytes(32).toString('base64url')

@@ -1,7 +1,7 @@
 /**
- * The interfaces between the runtime and what it is handed: the engine that moves bytes, the
+ * The interfaces between the sessions and what they are handed: the engine that moves bytes, the
  * storage that holds them, the pool that hashes them. Two engines implement them
- * (engine/native.ts, engine/portable.ts) and one conformance suite runs against both.
+ * (engine/native/engine.ts, engine/portable/engine.ts) and one conformance suite runs against both.
  *
  * Ownership: a handle is a small positive integer that is never reused within one engine. Calls
  * that return nothing are fire and forget: they never block, throw TypeError on misuse (unknown or
@@ -37,7 +37,7 @@
  *   do nothing, `tuneControl` stays a hint and `counters` still answers.
  */
 import type { Socket } from 'node:net'
-import type { FrErrorCode } from './errors.js'
+import type { FrErrorCode } from './base/errors.js'
 
 export type FileHandle = number
 export type FeedHandle = number

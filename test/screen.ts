@@ -3,7 +3,7 @@
  * what the live display uses (`\r`, `\n`, up, erase to the end of line and of screen, colours),
  * wraps and scrolls; any other sequence is an error.
  */
-import { displayWidth } from '../src/cli/render-text.js'
+import { displayWidth } from '../src/cli/render/text.js'
 
 export class Screen {
   readonly #columns: number

@@ -4,7 +4,7 @@
  *     const node = await startNode({ listen: '127.0.0.1:0', dataDir })
  *     const result = await push('model.bin', { to: [node.address] }).result
  */
-export { errorTable, FrError, type FrErrorCode, type FrErrorDetails } from '../errors.js'
+export { errorTable, FrError, type FrErrorCode, type FrErrorDetails } from '../base/errors.js'
 export { digestFile } from './digest.js'
 export { generateKey, loadKeyFile } from './keys.js'
 export { startNode } from './node.js'

@@ -1,7 +1,7 @@
 /** Keys of callers: made, and read from files. */
-import { loadKeyFile as loadFile, loadKeyStream } from '../runtime/key-file.js'
+import { loadKeyFile as loadFile, loadKeyStream } from '../net/key-file.js'
 
-export { generateKey } from '../runtime/keys.js'
+export { generateKey } from '../net/keys.js'
 
 /**
  * The key in a file or pipe; one newline at the end (LF or CRLF) is trimmed. Rejects with

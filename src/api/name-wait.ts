@@ -3,10 +3,10 @@
  * other push writes the name at any of its nodes. So pushes that wait never wait for each other.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { backoffMs } from '../control/backoff.js'
-import { FrError } from '../errors.js'
-import { limits } from '../limits.js'
-import { nowMs } from '../runtime/awake.js'
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { nowMs } from '../base/time/awake.js'
+import { backoffMs } from '../control/members/backoff.js'
 
 const span = { firstMs: limits.waitMs, mostMs: limits.waitMsMax }
 

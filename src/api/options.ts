@@ -2,18 +2,17 @@
  * Options, checked once and synchronously; what passes is trusted below. Misuse is a TypeError that
  * names the option; what this version does not offer is ERR_FR_UNSUPPORTED.
  */
-
-import type { NodeLink } from '../control/plan.js'
-import { refuseUnsupported } from '../control/refusals.js'
-import type { ShapeWish } from '../control/strategies.js'
-import type { Strategy } from '../control/types.js'
-import { nameFault } from '../engine/names.js'
-import { FrError } from '../errors.js'
-import { limits } from '../limits.js'
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { nameFault } from '../base/names.js'
+import type { ShapeWish } from '../control/dealing/strategies.js'
+import type { Strategy } from '../control/messages/types.js'
+import type { NodeLink } from '../control/plan/plan.js'
+import { refuseUnsupported } from '../control/plan/refusals.js'
+import { formatAddress, requireAddress, requireAddressText } from '../net/address.js'
+import { type Key, openKey, parseKey } from '../net/keys.js'
 import type { DigestAlgorithm } from '../ports.js'
-import type { AcceptHook } from '../runtime/acceptance.js'
-import { formatAddress, requireAddress, requireAddressText } from '../runtime/address.js'
-import { type Key, openKey, parseKey } from '../runtime/keys.js'
+import type { AcceptHook } from '../session/receiver/acceptance.js'
 import { requireOptions } from './option-names.js'
 import { type CheckedSource, checkSource } from './source.js'
 import type { NodeOptions, PushOptions, PushSource, PushTarget } from './types.js'

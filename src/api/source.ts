@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { DataEngine, SourceFile } from '../ports.js'
-import { type Chunks, descriptorPath, spooled } from '../runtime/spool.js'
+import { type Chunks, descriptorPath, spooled } from '../store/spool.js'
 import type { PushSource } from './types.js'
 
 export type CheckedSource =

@@ -4,7 +4,7 @@
  * It must never be too large for its frame, whatever the transfers are called and however many
  * mates they have: a node that cannot say all still says what it is.
  */
-import { KIB, limits } from '../limits.js'
+import { KIB, limits } from '../base/limits.js'
 import type { NodeStatus } from './types.js'
 
 /** With the relays, and as many transfers, as there is room for. */

@@ -3,8 +3,8 @@
  * or hostile, and what it says goes to programs and terminals. The tables name every field of the
  * types, so that a field that is added to a type and not here does not compile.
  */
-import { FrError } from '../errors.js'
-import { limits } from '../limits.js'
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
 import type { NodeStatus, StorageError, TransferStatus } from './types.js'
 
 type Check = (value: unknown) => boolean

@@ -5,8 +5,8 @@
  * Iterators never queue: a slow consumer gets the newest progress, older ones are dropped.
  */
 import { EventEmitter } from 'node:events'
-import type { NodeLink } from '../control/plan.js'
-import { FrError } from '../errors.js'
+import { FrError } from '../base/errors.js'
+import type { NodeLink } from '../control/plan/plan.js'
 import { checkTarget } from './options.js'
 import type { Progress, PushResult, PushTarget, Transfer, TransferEvents } from './types.js'
 

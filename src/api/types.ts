@@ -5,13 +5,24 @@
  */
 import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
-import type { NodeOutcome, Shape, Strategy } from '../control/types.js'
-import type { AcceptHook, NodeFailure, NodeOffer, NodePublication } from '../runtime/acceptance.js'
-import type { Kept, StorageError } from '../runtime/node-store.js'
-import type { NodeProgress, Plan, Progress, PushResult, PushShare } from '../runtime/origin-view.js'
-import type { RelayStatus, TransferStatus } from '../runtime/transfer-status.js'
+import type { NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
+import type {
+  NodeProgress,
+  Plan,
+  Progress,
+  PushResult,
+  PushShare,
+} from '../control/view/push-view.js'
+import type {
+  AcceptHook,
+  NodeFailure,
+  NodeOffer,
+  NodePublication,
+} from '../session/receiver/acceptance.js'
+import type { RelayStatus, TransferStatus } from '../session/receiver/transfer-status.js'
+import type { Kept, StorageError } from '../store/node-store.js'
 
-export type { NodeOutcome, Shape, Strategy } from '../control/types.js'
+export type { NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
 
 /** One event of a node or a push, for a log. */
 export interface LogLine {

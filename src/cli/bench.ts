@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** `fr-bench`: argv -> suites -> exit status. The suites are plain programs in bench/. */
-import { type BenchRequest, parseBenchArguments, type SuiteName } from './bench-arguments.js'
+import { type BenchRequest, parseBenchArguments, type SuiteName } from './commands/bench.js'
 
 interface BenchModule {
   readonly suites: readonly SuiteName[]

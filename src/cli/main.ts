@@ -4,7 +4,7 @@
  * no more files still says why in one line. The exit status is set, never forced: the process ends
  * when everything is closed; only a second signal and an uncaught exception end it at once.
  */
-import { lastWords } from './last-words.js'
+import { lastWords } from './render/last-words.js'
 
 const say = (error: unknown): void => void process.stderr.write(`fr: ${lastWords(error)}\n`)
 

@@ -3,7 +3,8 @@
  * for the version it is given; it opens no file and no socket.
  */
 import { Command as Commander } from 'commander'
-import { limits } from '../limits.js'
+import { limits } from '../base/limits.js'
+import { type ParsedText, parseWith } from './arguments/parse.js'
 import { type AddCommand, addAdd } from './commands/add.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
 import { addKeygen, type KeygenCommand } from './commands/keygen.js'
@@ -11,7 +12,6 @@ import { addNode, type NodeCommand } from './commands/node.js'
 import { refuse } from './commands/options.js'
 import { addPush, type PushCommand } from './commands/push.js'
 import { addStatus, type StatusCommand } from './commands/status.js'
-import { type ParsedText, parseWith } from './parse.js'
 
 /** What the command line asks for, once it is parsed: everything checked, in base units. */
 export type Command =

@@ -3,9 +3,9 @@
  * known, so that starting costs little more than Node itself.
  */
 import { readFileSync } from 'node:fs'
-import { type Context, processContext } from './context.js'
-import { failureText, statusOfFailure } from './failures.js'
 import { type Command, parseCommandLine } from './program.js'
+import { type Context, processContext } from './render/context.js'
+import { failureText, statusOfFailure } from './render/failures.js'
 
 function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
@@ -15,17 +15,17 @@ function packageVersion(): string {
 async function run(command: Command, context: Context): Promise<number> {
   switch (command.command) {
     case 'node':
-      return (await import('./run-node.js')).runNode(command, context)
+      return (await import('./commands/run-node.js')).runNode(command, context)
     case 'push':
-      return (await import('./run-push.js')).runPush(command, context)
+      return (await import('./commands/run-push.js')).runPush(command, context)
     case 'status':
-      return (await import('./run-status.js')).runStatus(command, context)
+      return (await import('./commands/run-status.js')).runStatus(command, context)
     case 'add':
-      return (await import('./run-add.js')).runAdd(command, context)
+      return (await import('./commands/run-add.js')).runAdd(command, context)
     case 'digest':
-      return (await import('./run-digest.js')).runDigest(command, context)
+      return (await import('./commands/run-digest.js')).runDigest(command, context)
     case 'keygen':
-      return (await import('./run-keygen.js')).runKeygen(command, context)
+      return (await import('./commands/run-keygen.js')).runKeygen(command, context)
   }
 }
 

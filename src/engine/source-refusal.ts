@@ -4,7 +4,7 @@
  */
 import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { FrError } from '../errors.js'
+import { FrError } from '../base/errors.js'
 
 /** The error of an opening that was refused, naming the path and what is there. */
 export async function sourceRefusal(path: string, error: unknown): Promise<unknown> {

@@ -1,6 +1,6 @@
 /** Failures of the operating system in words: what was done, to which file, and what came back. */
 import { getSystemErrorMap } from 'node:util'
-import { errorTable, FrError, type FrErrorCode, type FrErrorDetails } from '../errors.js'
+import { errorTable, FrError, type FrErrorCode, type FrErrorDetails } from '../base/errors.js'
 
 /** `no space left on device (ENOSPC)` for 28; `errno 999` for a number the system does not know. */
 export function systemWords(errno: number): string {

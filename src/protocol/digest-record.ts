@@ -8,9 +8,9 @@
  * is judged by. The hop MAC ties the record to one connection and its place on it, so a record can
  * be neither replayed nor left out unnoticed.
  */
-import { FrError } from '../errors.js'
-import { limits } from '../limits.js'
-import { bytesOfHex, concat, readU32, u32, u64, utf8 } from './bytes.js'
+import { bytesOfHex, concat, readU32, u32, u64, utf8 } from '../base/bytes.js'
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
 import { protocolError } from './fields.js'
 import type { Primitives } from './primitives.js'
 

@@ -3,9 +3,9 @@
  * throws FrError ERR_FR_PROTOCOL that names the field; what passes is a fresh value, so nothing
  * unchecked travels on. Fields nobody asks for are ignored: that is how a later version adds one.
  */
-import type { RangePair } from '../control/types.js'
-import { FrError } from '../errors.js'
-import { cleanText, textOf } from './bytes.js'
+import { cleanText, textOf } from '../base/bytes.js'
+import { FrError } from '../base/errors.js'
+import type { RangePair } from '../base/ranges.js'
 
 export function protocolError(text: string): FrError {
   return new FrError('ERR_FR_PROTOCOL', text)

@@ -4,17 +4,17 @@
  *     u32 length (of what follows) | u8 frame type | JSON body (UTF-8) | 16 byte MAC
  *
  * Idea: one table says for every frame its number and how its body is read. Reading checks every
- * field against limits.ts; writing runs the same reader over the sender's own frame first, so a
- * frame that goes out is one that the other side takes. The MAC covers a sequence number per
+ * field against base/limits.ts; writing runs the same reader over the sender's own frame first, so
+ * a frame that goes out is one that the other side takes. The MAC covers a sequence number per
  * direction, so a frame can be neither changed, dropped, replayed nor moved.
  *
  * Never: a body parsed before its MAC is right, more than one frame held in memory.
  */
-import type { Frame, FrameType, Mate, MateBytes } from '../control/types.js'
-import { FrError, type FrErrorCode, isFrErrorCode } from '../errors.js'
-import { limits } from '../limits.js'
-import { parseAddress } from './address.js'
-import { concat, readU32, u32, u64, utf8 } from './bytes.js'
+import { parseAddress } from '../base/addresses.js'
+import { concat, readU32, u32, u64, utf8 } from '../base/bytes.js'
+import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Frame, FrameType, Mate, MateBytes } from '../control/messages/types.js'
 import { Fields, parseObject, protocolError } from './fields.js'
 import { readStreamEntry } from './manifest.js'
 import type { Primitives } from './primitives.js'

@@ -15,13 +15,13 @@
  * names the role of who made it, so neither side can hand the other's proof back. The acceptor
  * proves first, under each key it accepts: who dials a stranger gives nothing away but a nonce.
  *
- * Order and deadlines are the business of runtime/handshake.ts.
+ * Order and deadlines are the business of net/handshake.ts.
  */
-import type { Channel, DigestAlgorithm } from '../control/types.js'
-import { FrError, type FrErrorCode, isFrErrorCode } from '../errors.js'
-import { limits } from '../limits.js'
-import { parseAddress } from './address.js'
-import { bytesOfHex, cleanText, concat, hexOf, readU32, u32, utf8 } from './bytes.js'
+import { parseAddress } from '../base/addresses.js'
+import { bytesOfHex, cleanText, concat, hexOf, readU32, u32, utf8 } from '../base/bytes.js'
+import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Channel, DigestAlgorithm } from '../control/messages/types.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import type { Primitives } from './primitives.js'
 

@@ -9,10 +9,19 @@
  * Names are bytes. UTF-8 names travel as text, others as base64url, never the other way round:
  * one name has one spelling, so two entries with the same name are seen.
  */
-import type { Frame, StreamEntry } from '../control/types.js'
-import { FrError } from '../errors.js'
-import { limits } from '../limits.js'
-import { base64urlOf, bytesOfBase64url, concat, hexOf, textOf, u32, u64, utf8 } from './bytes.js'
+import {
+  base64urlOf,
+  bytesOfBase64url,
+  concat,
+  hexOf,
+  textOf,
+  u32,
+  u64,
+  utf8,
+} from '../base/bytes.js'
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Frame, StreamEntry } from '../control/messages/types.js'
 import { type Fields, protocolError } from './fields.js'
 import type { RunningXxh64 } from './primitives.js'
 

@@ -1,6 +1,6 @@
 /**
  * What the codecs need of cryptography and hashing. The protocol room is pure, so these functions
- * are handed in: by runtime/crypto.ts in the product, by anything equal to it in tests.
+ * are handed in: by net/crypto.ts in the product, by anything equal to it in tests.
  */
 export interface Primitives {
   /** HMAC-SHA-256 over the parts laid end to end; 32 bytes. */

@@ -6,11 +6,11 @@
  * is published, nothing twice. Checked at the end (liveness): the push ends, everyone living is
  * complete, everyone else has an outcome that says why.
  */
-import { OriginMachine } from '../control/origin.js'
-import type { FeedCount, OriginCommand, OriginEvent } from '../control/origin-events.js'
-import { dealerOf } from '../control/strategies.js'
-import type { Frame, Mate, NodeOutcome } from '../control/types.js'
-import { limits } from '../limits.js'
+import { limits } from '../base/limits.js'
+import type { FeedCount, OriginCommand, OriginEvent } from '../control/coordinator/events.js'
+import { OriginMachine } from '../control/coordinator/machine.js'
+import { dealerOf } from '../control/dealing/strategies.js'
+import type { Frame, Mate, NodeOutcome } from '../control/messages/types.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import type { SimFeed } from './feed.js'
 import { Inbox } from './inbox.js'

@@ -2,8 +2,7 @@
  * What lies in a simulated file: per block, whether its bytes are the origin's. Digests are made of
  * the block number and that fact, so a wrong block has a wrong digest.
  */
-import { RangeSet } from '../control/ranges.js'
-import type { RangePair } from '../control/types.js'
+import { type RangePair, RangeSet } from '../base/ranges.js'
 
 export const digestBytes = 8
 

@@ -3,16 +3,23 @@
  * connections that a holder opens where it has none. What hangs answers nothing; what is dead
  * breaks.
  */
-import type { NodeCommand } from '../control/node-events.js'
-import type { Frame } from '../control/types.js'
-import { limits } from '../limits.js'
+import { limits } from '../base/limits.js'
+import type { Frame } from '../control/messages/types.js'
+import type { PullCommand, PullEvent } from '../control/pulling/events.js'
 import type { EdgeScenario } from './scenario.js'
-import type { SimNode } from './sim-node.js'
 import type { Timeline } from './timeline.js'
+
+/** What a pull needs of a node. */
+export interface PullPeer {
+  readonly runs: boolean
+  readonly isHung: boolean
+  post(event: PullEvent): void
+  pullFeedFailed(to: number): void
+}
 
 export interface PullNet {
   readonly timeline: Timeline
-  readonly nodes: readonly (SimNode | undefined)[]
+  readonly nodes: readonly (PullPeer | undefined)[]
   edge(from: number, to: number): EdgeScenario
   /** A message on its way, in the order of its direction. */
   travel(direction: string, from: number, to: number, run: () => void): void
@@ -31,7 +38,7 @@ export class SimPulls {
     this.#net = net
   }
 
-  dial(from: number, { mate }: NodeCommand & { type: 'dialPull' }): void {
+  dial(from: number, { mate }: PullCommand & { type: 'dialPull' }): void {
     const { timeline, nodes } = this.#net
     const to = mate.index
     const { cannotDial, latencyMs } = this.#net.edge(from, to)

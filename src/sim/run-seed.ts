@@ -1,6 +1,6 @@
 /** One seed: run it, and check what must hold at its end. Throws with what did not. */
-import type { NodeOutcome } from '../control/types.js'
-import { limits } from '../limits.js'
+import { limits } from '../base/limits.js'
+import type { NodeOutcome } from '../control/messages/types.js'
 import { Cluster, type SimResult } from './cluster.js'
 import { linkOf, type Scenario, scenarioOf } from './scenario.js'
 

@@ -1,5 +1,5 @@
 /** What goes wrong, and when, in one simulated push: all of it from the seed. */
-import type { Strategy } from '../control/types.js'
+import type { Strategy } from '../control/messages/types.js'
 import type { Outage } from './outages.js'
 import { Random } from './random.js'
 
@@ -225,7 +225,7 @@ export function outageScenario(seed: number): Scenario {
   return { ...steady, strategy, outages }
 }
 
-/** The rate that no scheme beats: min(u0, min d, (u0 + U) / n) (control/plan.ts). */
+/** The rate that no scheme beats: min(u0, min d, (u0 + U) / n) (control/plan/plan.ts). */
 export function bestBytesPerMs({ originUplinkBytesPerMs: origin, nodes }: Scenario): number {
   const uplinks = nodes.reduce((sum, node) => sum + node.uplinkBytesPerMs, origin)
   const downlinks = nodes.map((node) => node.downlinkBytesPerMs)

@@ -1,16 +1,16 @@
 /**
- * A simulated node: the shipping machine (control/node.ts) over simulated files and feeds. It does
- * what runtime/reception.ts does, on virtual time.
+ * A simulated node: the shipping machine (control/receiver/machine.ts) over simulated files and
+ * feeds. It does what session/receiver/reception.ts does, on virtual time.
  */
-import { Backlog } from '../control/backlog.js'
-import { Grants } from '../control/holder.js'
-import { ReceivedBytes } from '../control/mate-bytes.js'
-import { NodeMachine } from '../control/node.js'
-import type { Failure, NodeCommand, NodeEvent } from '../control/node-events.js'
-import { RangeSet } from '../control/ranges.js'
-import type { Frame, Mate } from '../control/types.js'
-import { FrError } from '../errors.js'
-import { limits } from '../limits.js'
+import { type Failure, FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { RangeSet } from '../base/ranges.js'
+import { ReceivedBytes } from '../control/holdings/mate-bytes.js'
+import type { Frame, Mate } from '../control/messages/types.js'
+import { Grants } from '../control/pulling/holder.js'
+import { Backlog } from '../control/receiver/backlog.js'
+import type { NodeCommand, NodeEvent } from '../control/receiver/events.js'
+import { NodeMachine } from '../control/receiver/machine.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import type { SimChunk, SimDigests, SimFeed } from './feed.js'
 import { Inbox } from './inbox.js'
@@ -68,7 +68,7 @@ export class SimNode {
   readonly #relayed: SimChunk[] = []
   /** What was relayed once is not relayed again, also where it had landed before. */
   readonly #relayedOnce = new RangeSet()
-  /** As in runtime/relays.ts: kept until every mate that is known has its feed, or cannot. */
+  /** As in session/receiver/relays.ts: kept until every known mate has its feed, or cannot. */
   #keptDigests: SimDigests[] = []
   #isPlanned = false
   #checkedBytes = 0

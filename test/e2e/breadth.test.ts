@@ -17,7 +17,7 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fetchStatus, push } from '../../src/api/index.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
 import { type EngineKind, keepsNothing, World } from './push-support.js'
 
 let world: World

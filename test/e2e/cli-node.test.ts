@@ -380,10 +380,10 @@ describe('fr', () => {
     expect(loaded).toContain('cli/commands/push.ts')
     expect([...loaded].filter((name) => !name.startsWith('cli/')).sort()).toEqual([
       'api/address.ts',
-      'errors.ts',
-      'limits.ts',
-      'protocol/address.ts',
-      'runtime/address.ts',
+      'base/addresses.ts',
+      'base/errors.ts',
+      'base/limits.ts',
+      'net/address.ts',
     ])
   })
 })

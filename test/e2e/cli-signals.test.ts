@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fetchStatus } from '../../src/api/index.js'
-import { limits, MIB } from '../../src/limits.js'
+import { limits, MIB } from '../../src/base/limits.js'
 import { copyDigest, listOf, type Running, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
 

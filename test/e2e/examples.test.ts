@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseNodesFile } from '../../src/cli/addresses.js'
+import { parseNodesFile } from '../../src/cli/arguments/addresses.js'
 import { parseCommandLine } from '../../src/cli/program.js'
 import { root, sha256, World } from './cli-world.js'
 

@@ -11,9 +11,9 @@ import {
   type PushResult,
   push,
 } from '../../src/api/index.js'
-import { closingLines } from '../../src/cli/render-closing.js'
-import { painter } from '../../src/cli/render-text.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
+import { closingLines } from '../../src/cli/render/closing.js'
+import { painter } from '../../src/cli/render/text.js'
 import { type CountingDoor, countingDoor } from './counting.js'
 import { type EngineKind, until, World } from './push-support.js'
 

@@ -5,9 +5,13 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import xxhash from 'xxhash-wasm'
-import type { Frame, FrameType, RangePair, StreamEntry } from '../../src/control/types.js'
-import { encodeRecordHeader, type RecordHeader } from '../../src/engine/record.js'
-import { blockBytesFor, limits } from '../../src/limits.js'
+import { blockBytesFor, limits } from '../../src/base/limits.js'
+import type { RangePair } from '../../src/base/ranges.js'
+import type { Frame, FrameType, StreamEntry } from '../../src/control/messages/types.js'
+import { encodeRecordHeader, type RecordHeader } from '../../src/engine/portable/record.js'
+import { nodePrimitives, randomId } from '../../src/net/crypto.js'
+import { accept, dial, type Established } from '../../src/net/handshake.js'
+import { parseKey } from '../../src/net/keys.js'
 import {
   type DigestPlace,
   DigestSender,
@@ -16,9 +20,6 @@ import {
 } from '../../src/protocol/digest-record.js'
 import { encodeBody, FrameReader, FrameWriter } from '../../src/protocol/frames.js'
 import { encodeName, paginate } from '../../src/protocol/manifest.js'
-import { nodePrimitives, randomId } from '../../src/runtime/crypto.js'
-import { accept, dial, type Established } from '../../src/runtime/handshake.js'
-import { parseKey } from '../../src/runtime/keys.js'
 
 export const keyText = 'k'.repeat(40)
 const key = parseKey(keyText)

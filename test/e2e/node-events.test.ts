@@ -12,7 +12,7 @@ import {
   type NodePublication,
   push,
 } from '../../src/api/index.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
 import { type EngineKind, partials, until, World } from './push-support.js'
 
 type Heard = ['offer', NodeOffer] | ['published', NodePublication] | ['failed', NodeFailure]

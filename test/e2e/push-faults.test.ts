@@ -11,7 +11,7 @@ import {
   push,
   startNode,
 } from '../../src/api/index.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
 import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
 
 for (const engine of ['portable', 'native'] as EngineKind[]) {

@@ -17,7 +17,7 @@ import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import type { PushSource } from '../../src/api/types.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
 import { type EngineKind, until, World } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0

@@ -3,7 +3,7 @@ import { chmodSync, readFileSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestFile, fetchStatus, type Progress, push } from '../../src/api/index.js'
-import { blockBytesFor, MIB } from '../../src/limits.js'
+import { blockBytesFor, MIB } from '../../src/base/limits.js'
 import { type EngineKind, keepsNothing, until, World } from './push-support.js'
 
 const block = blockBytesFor(0)

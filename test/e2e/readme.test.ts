@@ -7,11 +7,11 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { parseNodesFile } from '../../src/cli/addresses.js'
+import { errorTable } from '../../src/base/errors.js'
+import { limits } from '../../src/base/limits.js'
+import { parseNodesFile } from '../../src/cli/arguments/addresses.js'
 import { parseCommandLine } from '../../src/cli/program.js'
-import { parseDuration, parseRate, parseSize } from '../../src/cli/units.js'
-import { errorTable } from '../../src/errors.js'
-import { limits } from '../../src/limits.js'
+import { parseDuration, parseRate, parseSize } from '../../src/cli/render/units.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const readmePath = `${root}README.md`

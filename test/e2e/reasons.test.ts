@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
 import { HostileNode, keyText } from './hostile.js'
 import { type EngineKind, until, World } from './push-support.js'
 

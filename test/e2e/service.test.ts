@@ -1,5 +1,4 @@
 /** `fr node` under a service manager: what its socket is told, by real unix datagrams. */
-
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

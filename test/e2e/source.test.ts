@@ -19,7 +19,7 @@ import {
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestFile, type FrError, type FrNode, push, type Transfer } from '../../src/api/index.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
 import { type EngineKind, keepsNothing, until, World } from './push-support.js'
 
 const hasPython = spawnSync('python3', ['--version']).status === 0

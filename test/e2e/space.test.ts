@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
 import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0

@@ -4,7 +4,7 @@ import { closeSync, ftruncateSync, openSync, readSync, statSync, writeSync } fro
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestFile, push } from '../../src/api/index.js'
-import { GIB, KIB, MIB } from '../../src/limits.js'
+import { GIB, KIB, MIB } from '../../src/base/limits.js'
 import { type EngineKind, World } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0

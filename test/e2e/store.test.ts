@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type FrNode, push } from '../../src/api/index.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
 import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0

@@ -1,11 +1,10 @@
 /** Digests as both engines make them, against independent implementations. */
-
 import { createHash } from 'node:crypto'
 import { closeSync, ftruncateSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import xxhash from 'xxhash-wasm'
-import { limits, MIB } from '../../src/limits.js'
+import { limits, MIB } from '../../src/base/limits.js'
 import { engines } from './engines.js'
 import { failsWith } from './store.js'
 import { fileBytes, useWorld } from './world.js'

@@ -1,7 +1,7 @@
 /** Relaying in both engines: by flag, while receiving, and the full exchange that rests on it. */
 import { describe, expect, it } from 'vitest'
-import type { FrError } from '../../src/errors.js'
-import { limits } from '../../src/limits.js'
+import type { FrError } from '../../src/base/errors.js'
+import { limits } from '../../src/base/limits.js'
 import { engines } from './engines.js'
 import { rawEnd, rawPayload, rawRecords, rawStream } from './raw.js'
 import { blockBytes, drain, fileBytes, MIB, poll, streamId, useWorld } from './world.js'

@@ -3,7 +3,7 @@
  * of the product: where it does not load the suite fails, it does not skip. FR_TEST_ENGINE names
  * the only one to test.
  */
-import { createPortableEngine } from '../../src/engine/portable.js'
+import { createPortableEngine } from '../../src/engine/portable/engine.js'
 import type { DataEngine, EngineListener } from '../../src/ports.js'
 
 export interface EngineUnderTest {
@@ -24,7 +24,7 @@ const native: EngineUnderTest = {
   keepsNanos: true,
   create: async (listener) => {
     // A name in a variable: a module that is missing must fail the native tests, not all.
-    const path = '../../src/engine/native.js'
+    const path = '../../src/engine/native/engine.js'
     const { createNativeEngine } = await import(/* @vite-ignore */ path)
     return createNativeEngine(listener)
   },

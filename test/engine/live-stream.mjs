@@ -13,8 +13,9 @@ export const stream = 1
 
 /** The maker of an engine of this kind, as built. */
 export async function builtEngine(kind) {
-  if (kind === 'native') return (await import('../../dist/engine/native.js')).createNativeEngine
-  return (await import('../../dist/engine/portable.js')).createPortableEngine
+  if (kind === 'native')
+    return (await import('../../dist/engine/native/engine.js')).createNativeEngine
+  return (await import('../../dist/engine/portable/engine.js')).createPortableEngine
 }
 
 /** Two ends of a loopback connection, neither of them reading. */

@@ -7,8 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import type { DataEngine, Storage } from '../../src/ports.js'
-import type { EngineUnderTest } from './engines.js'
-import { engines } from './engines.js'
+import { type EngineUnderTest, engines } from './engines.js'
 import { useWorld } from './world.js'
 
 type Method = Exclude<keyof DataEngine, 'kind' | 'storage'> | `storage.${keyof Storage}`

@@ -1,7 +1,7 @@
 /** The portable engine holds at most about a mebibyte per feed, whichever side is slow. */
 import { pbkdf2 } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { createPortableEngine } from '../../src/engine/portable.js'
+import { createPortableEngine } from '../../src/engine/portable/engine.js'
 import { rawPayload } from './raw.js'
 import { fileBytes, MIB, poll, seed, streamId, useWorld } from './world.js'
 

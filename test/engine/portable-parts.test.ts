@@ -9,14 +9,14 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import xxhash from 'xxhash-wasm'
-import { IntervalSet } from '../../src/engine/landed.js'
-import { acquireLock, isStaleLock } from '../../src/engine/portable-lock.js'
+import { acquireLock, isStaleLock } from '../../src/engine/lock.js'
+import { IntervalSet } from '../../src/engine/portable/landed.js'
 import {
   decodeRecordHeader,
   encodeRecordHeader,
   type RecordHeader,
   type RecordKind,
-} from '../../src/engine/record.js'
+} from '../../src/engine/portable/record.js'
 
 const { h64Raw } = await xxhash()
 

@@ -1,5 +1,5 @@
 /** Reads a trace as viewers do: also one that still grows, or whose process was killed. */
-import type { TraceEvent } from '../../src/control/trace.js'
+import type { TraceEvent } from '../../src/control/view/trace.js'
 
 export interface ReadTrace {
   /** What the push did, without the first line and the last. */

@@ -2,7 +2,7 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { FrError, startNode } from '../../src/api/index.js'
-import { type AcceptHook, askHook } from '../../src/runtime/acceptance.js'
+import { type AcceptHook, askHook } from '../../src/session/receiver/acceptance.js'
 
 const offer = {
   transfer: '0'.repeat(32),

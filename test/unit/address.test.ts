@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FrError } from '../../src/errors.js'
+import { FrError } from '../../src/base/errors.js'
 import {
   boundAddress,
   formatAddress,
@@ -10,8 +10,8 @@ import {
   parseAddress,
   requireAddress,
   requireServable,
-} from '../../src/runtime/address.js'
-import { openKey, parseKey } from '../../src/runtime/keys.js'
+} from '../../src/net/address.js'
+import { openKey, parseKey } from '../../src/net/keys.js'
 
 describe('parseAddress', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseAddress, parseNodesFile, parseTargets } from '../../src/cli/addresses.js'
-import { UsageError } from '../../src/cli/units.js'
+import { parseAddress, parseNodesFile, parseTargets } from '../../src/cli/arguments/addresses.js'
+import { UsageError } from '../../src/cli/render/units.js'
 
 describe('parseAddress', () => {
   it.each([

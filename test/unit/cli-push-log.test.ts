@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LogLine } from '../../src/api/types.js'
-import { PushLog } from '../../src/cli/push-log.js'
+import { PushLog } from '../../src/cli/render/push-log.js'
 
 const edge = (n: number): LogLine => ({
   level: 'warn',

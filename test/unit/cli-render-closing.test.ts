@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeOutcome, PushResult } from '../../src/api/types.js'
-import { closingLines, pushExitStatus } from '../../src/cli/render-closing.js'
-import { displayWidth, painter } from '../../src/cli/render-text.js'
+import { closingLines, pushExitStatus } from '../../src/cli/render/closing.js'
+import { displayWidth, painter } from '../../src/cli/render/text.js'
 
 const plain = painter(false)
 const MIB = 1024 * 1024

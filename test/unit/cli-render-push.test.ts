@@ -9,8 +9,8 @@ import {
   planLines,
   planSummary,
   progressLine,
-} from '../../src/cli/render-push.js'
-import { displayWidth, painter } from '../../src/cli/render-text.js'
+} from '../../src/cli/render/push.js'
+import { displayWidth, painter } from '../../src/cli/render/text.js'
 
 const plain = painter(false)
 const MIB = 1024 * 1024

@@ -1,8 +1,8 @@
 /** What `fr status` prints. */
 import { describe, expect, it } from 'vitest'
 import type { NodeStatus } from '../../src/api/types.js'
-import { statusLines } from '../../src/cli/render-status.js'
-import { displayWidth, painter, printable } from '../../src/cli/render-text.js'
+import { statusLines } from '../../src/cli/render/status.js'
+import { displayWidth, painter, printable } from '../../src/cli/render/text.js'
 
 const plain = painter(false)
 const MIB = 1024 * 1024

@@ -12,7 +12,7 @@ import {
   wantsColours,
   wrapParts,
   wrapWords,
-} from '../../src/cli/render-text.js'
+} from '../../src/cli/render/text.js'
 
 const plain = painter(false)
 

@@ -9,7 +9,7 @@ import {
   parseRate,
   parseSize,
   UsageError,
-} from '../../src/cli/units.js'
+} from '../../src/cli/render/units.js'
 
 describe('parseSize', () => {
   it.each([

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, connect as netConnect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { connect, onlyLoopback } from '../../src/runtime/connect.js'
+import { connect, onlyLoopback } from '../../src/net/connect.js'
 import { cleanUp, keep, rejection, serve } from './handshake-support.js'
 
 afterEach(cleanUp)

@@ -1,7 +1,7 @@
 /** Units past the relays: when the origin begins with them, and that no relay is rated by them. */
 import { describe, expect, it } from 'vitest'
-import { DealtRelay } from '../../src/control/relay-queue.js'
-import { GIB, KIB } from '../../src/limits.js'
+import { GIB, KIB } from '../../src/base/limits.js'
+import { DealtRelay } from '../../src/control/dealing/relay-queue.js'
 import { AdaptiveBench, relayed, report } from './control-adaptive-support.js'
 
 const unit = 64 * KIB

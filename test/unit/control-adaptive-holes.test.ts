@@ -1,7 +1,7 @@
 /** Large holes: everybody is told of them at once, and no relay is dealt any. */
 import { describe, expect, it } from 'vitest'
-import { AdaptiveDealer } from '../../src/control/adaptive.js'
-import { GIB, MIB } from '../../src/limits.js'
+import { GIB, MIB } from '../../src/base/limits.js'
+import { AdaptiveDealer } from '../../src/control/dealing/adaptive.js'
 
 describe('an adaptive deal of a file with holes', () => {
   const bytes = 4 * GIB

@@ -1,8 +1,8 @@
 /** Who lags: the votes of the relays at the origin, and the reports behind them at a node. */
 import { describe, expect, it } from 'vitest'
-import { Backlog, type MateSample } from '../../src/control/backlog.js'
-import { LagVotes } from '../../src/control/lag-votes.js'
-import { KIB, MIB } from '../../src/limits.js'
+import { KIB, MIB } from '../../src/base/limits.js'
+import { LagVotes } from '../../src/control/dealing/lag-votes.js'
+import { Backlog, type MateSample } from '../../src/control/receiver/backlog.js'
 
 /** Five nodes, of which 4 is the one in question; the others land 10 MiB per second. */
 class Votes {

@@ -1,7 +1,7 @@
 /** Relays that speak and stand still, and nodes that ask for what is not dealt yet. */
 import { describe, expect, it } from 'vitest'
-import { RangeSet } from '../../src/control/ranges.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
+import { RangeSet } from '../../src/base/ranges.js'
 import { AdaptiveBench, bytesOf, relayed, to } from './control-adaptive-support.js'
 
 describe('a relay that speaks and stands still', () => {

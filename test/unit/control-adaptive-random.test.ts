@@ -5,9 +5,9 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Send } from '../../src/control/dealer.js'
-import { RangeSet } from '../../src/control/ranges.js'
-import { KIB, MIB } from '../../src/limits.js'
+import { KIB, MIB } from '../../src/base/limits.js'
+import { RangeSet } from '../../src/base/ranges.js'
+import type { Send } from '../../src/control/dealing/dealer.js'
 import { AdaptiveBench } from './control-adaptive-support.js'
 
 const node = fc.nat({ max: 4 })

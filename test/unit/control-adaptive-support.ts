@@ -1,9 +1,9 @@
 /**
  * A bench for the adaptive dealer: relays that forward at a rate, and an origin that sends at once.
  */
-import { AdaptiveDealer } from '../../src/control/adaptive.js'
-import type { DealerFact, Send } from '../../src/control/dealer.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
+import { AdaptiveDealer } from '../../src/control/dealing/adaptive.js'
+import type { DealerFact, Send } from '../../src/control/dealing/dealer.js'
 
 export interface FakeRelay {
   /** Bytes it forwards to all mates per millisecond; Infinity: at once. */

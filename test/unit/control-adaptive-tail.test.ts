@@ -1,8 +1,8 @@
 /** What must not let one relay hold up the end: held-up reports, and a relay that stands still. */
 import { describe, expect, it } from 'vitest'
-import { RangeSet } from '../../src/control/ranges.js'
-import { DealtRelay } from '../../src/control/relay-queue.js'
-import { MIB } from '../../src/limits.js'
+import { MIB } from '../../src/base/limits.js'
+import { RangeSet } from '../../src/base/ranges.js'
+import { DealtRelay } from '../../src/control/dealing/relay-queue.js'
 import { AdaptiveBench, bytesOf, relayed, report, to } from './control-adaptive-support.js'
 
 describe('reports that arrive in a bunch', () => {

@@ -2,8 +2,8 @@
  * Adaptive dealing: who gets the next unit, how long it is, and when the origin sends by itself.
  */
 import { describe, expect, it } from 'vitest'
-import { RangeSet } from '../../src/control/ranges.js'
-import { GIB, KIB, MIB } from '../../src/limits.js'
+import { GIB, KIB, MIB } from '../../src/base/limits.js'
+import { RangeSet } from '../../src/base/ranges.js'
 import { AdaptiveBench, bytesOf, direct, relayed, to } from './control-adaptive-support.js'
 
 describe('windows', () => {

@@ -1,12 +1,12 @@
 /** Blame: the first hop at which a block was bad, and how the origin's log names it. */
 import { describe, expect, it } from 'vitest'
-import { firstBadHop } from '../../src/control/blame.js'
-import { ClassicDealer } from '../../src/control/classic.js'
-import { OriginMachine } from '../../src/control/origin.js'
-import type { OriginEvent } from '../../src/control/origin-events.js'
-import { Peer } from '../../src/control/peer.js'
-import type { RangePair } from '../../src/control/types.js'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import type { RangePair } from '../../src/base/ranges.js'
+import type { OriginEvent } from '../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../src/control/coordinator/machine.js'
+import { ClassicDealer } from '../../src/control/dealing/classic.js'
+import { firstBadHop } from '../../src/control/members/blame.js'
+import { Peer } from '../../src/control/members/peer.js'
 
 const block = 65_536
 

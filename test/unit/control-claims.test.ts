@@ -1,8 +1,8 @@
 /** The name a push writes: claimed at every node before bytes flow, or at none. */
 import { describe, expect, it } from 'vitest'
-import type { OriginCommand } from '../../src/control/origin-events.js'
-import type { Frame } from '../../src/control/types.js'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import type { OriginCommand } from '../../src/control/coordinator/events.js'
+import type { Frame } from '../../src/control/messages/types.js'
 import { Bench as OriginBench } from './origin-support.js'
 
 const busy: Frame = { type: 'refuse', code: 'ERR_FR_BUSY', text: 'transfer t from h:1' }

@@ -1,6 +1,6 @@
 /** What silence means: suspicion, absence, loss; one's own side; and limits that grow. */
 import { describe, expect, it } from 'vitest'
-import { Detector, type Health, isOwnSide } from '../../src/control/detector.js'
+import { Detector, type Health, isOwnSide } from '../../src/control/members/detector.js'
 
 const silence = { suspectMs: 1_000, awayMs: 2_000, lostMs: 15_000 }
 

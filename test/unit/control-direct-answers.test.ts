@@ -1,11 +1,10 @@
 /** What the origin lists for one node alone stays bounded, however much and in how many pieces. */
 import { describe, expect, it } from 'vitest'
-import { AdaptiveDealer } from '../../src/control/adaptive.js'
-import { ClassicDealer } from '../../src/control/classic.js'
-import type { Dealer, Send } from '../../src/control/dealer.js'
-import { RangeSet } from '../../src/control/ranges.js'
-import type { RangePair } from '../../src/control/types.js'
-import { GIB, KIB, limits, MIB } from '../../src/limits.js'
+import { GIB, KIB, limits, MIB } from '../../src/base/limits.js'
+import { type RangePair, RangeSet } from '../../src/base/ranges.js'
+import { AdaptiveDealer } from '../../src/control/dealing/adaptive.js'
+import { ClassicDealer } from '../../src/control/dealing/classic.js'
+import type { Dealer, Send } from '../../src/control/dealing/dealer.js'
 import { AdaptiveBench, direct, relayed, to } from './control-adaptive-support.js'
 
 const unit = 64 * KIB

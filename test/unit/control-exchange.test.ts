@@ -1,10 +1,10 @@
 /** The exchange with the adaptive dealer, whose units know nothing of blocks. */
 import { describe, expect, it } from 'vitest'
-import { AdaptiveDealer } from '../../src/control/adaptive.js'
-import { OriginMachine } from '../../src/control/origin.js'
-import type { OriginCommand, OriginEvent } from '../../src/control/origin-events.js'
-import type { Frame } from '../../src/control/types.js'
-import { KIB, limits } from '../../src/limits.js'
+import { KIB, limits } from '../../src/base/limits.js'
+import type { OriginCommand, OriginEvent } from '../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../src/control/coordinator/machine.js'
+import { AdaptiveDealer } from '../../src/control/dealing/adaptive.js'
+import type { Frame } from '../../src/control/messages/types.js'
 
 const block = 64 * KIB
 

@@ -1,12 +1,12 @@
 /** Nodes hear of each other before the plan, so that their feeds are there when it is made. */
 import { describe, expect, it } from 'vitest'
-import { ClassicDealer } from '../../src/control/classic.js'
-import type { Dealer } from '../../src/control/dealer.js'
-import { OriginMachine } from '../../src/control/origin.js'
-import type { OriginCommand, OriginEvent } from '../../src/control/origin-events.js'
-import type { Frame } from '../../src/control/types.js'
-import { UnicastDealer } from '../../src/control/unicast.js'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import type { OriginCommand, OriginEvent } from '../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../src/control/coordinator/machine.js'
+import { ClassicDealer } from '../../src/control/dealing/classic.js'
+import type { Dealer } from '../../src/control/dealing/dealer.js'
+import { UnicastDealer } from '../../src/control/dealing/unicast.js'
+import type { Frame } from '../../src/control/messages/types.js'
 
 const blockBytes = 65_536
 const bytes = 3 * blockBytes

@@ -1,9 +1,10 @@
 /** What a node answers to those who pull from it, and how much it takes on. */
 import { describe, expect, it } from 'vitest'
-import { Grants, pullFault } from '../../src/control/holder.js'
-import { StreamLedger } from '../../src/control/ledger.js'
-import type { Frame, RangePair } from '../../src/control/types.js'
-import { KIB, limits, MIB } from '../../src/limits.js'
+import { KIB, limits, MIB } from '../../src/base/limits.js'
+import type { RangePair } from '../../src/base/ranges.js'
+import { StreamLedger } from '../../src/control/holdings/ledger.js'
+import type { Frame } from '../../src/control/messages/types.js'
+import { Grants, pullFault } from '../../src/control/pulling/holder.js'
 
 const block = 64 * KIB
 const pull = (ranges: RangePair[], stream = 0): Frame & { type: 'pull' } => {

@@ -1,8 +1,8 @@
 /** A mate that joins later, as the machine of a node has it. */
 import { describe, expect, it } from 'vitest'
-import { NodeMachine } from '../../src/control/node.js'
-import type { Frame } from '../../src/control/types.js'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import type { Frame } from '../../src/control/messages/types.js'
+import { NodeMachine } from '../../src/control/receiver/machine.js'
 
 const config = {
   bytes: 100,

@@ -1,11 +1,11 @@
 /** Nodes that join a push that runs, added or ready late, as the machine of the origin has it. */
 import { describe, expect, it } from 'vitest'
-import { OriginMachine } from '../../src/control/origin.js'
-import type { OriginCommand, OriginEvent } from '../../src/control/origin-events.js'
-import { dealerOf } from '../../src/control/strategies.js'
-import type { Frame, Strategy } from '../../src/control/types.js'
-import { KIB, limits } from '../../src/limits.js'
-import { pushView } from '../../src/runtime/origin-view.js'
+import { KIB, limits } from '../../src/base/limits.js'
+import type { OriginCommand, OriginEvent } from '../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../src/control/coordinator/machine.js'
+import { dealerOf } from '../../src/control/dealing/strategies.js'
+import type { Frame, Strategy } from '../../src/control/messages/types.js'
+import { pushView } from '../../src/control/view/push-view.js'
 import { completeFrame } from './flow-support.js'
 
 const block = 64 * KIB

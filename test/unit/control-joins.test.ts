@@ -1,9 +1,9 @@
 /** Who may add nodes to a push, and how many. */
 import { describe, expect, it } from 'vitest'
-import { OriginJoins } from '../../src/control/origin-joins.js'
-import { OriginOutbox } from '../../src/control/origin-outbox.js'
-import { Peer } from '../../src/control/peer.js'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import { OriginJoins } from '../../src/control/coordinator/joins.js'
+import { OriginOutbox } from '../../src/control/coordinator/outbox.js'
+import { Peer } from '../../src/control/members/peer.js'
 
 function asker(): Peer {
   const peer = new Peer(0, { address: 'n0:1' }, 0)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isBlockRun, StreamLedger } from '../../src/control/ledger.js'
+import { isBlockRun, StreamLedger } from '../../src/control/holdings/ledger.js'
 
 const block = 100
 /** Three blocks, the last one short. */

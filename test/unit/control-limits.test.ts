@@ -1,7 +1,7 @@
 /** The limits that a caller sets: a time-out for the push, a least rate for each node. */
 import { describe, expect, it } from 'vitest'
-import type { OriginCommand } from '../../src/control/origin-events.js'
-import { KIB, limits } from '../../src/limits.js'
+import { KIB, limits } from '../../src/base/limits.js'
+import type { OriginCommand } from '../../src/control/coordinator/events.js'
 import { announced, Bench, bytes, dials } from './origin-support.js'
 
 const least = 2 * KIB

@@ -1,9 +1,9 @@
 /** The node's machine: events in, commands out. */
 import { describe, expect, it } from 'vitest'
-import { NodeMachine } from '../../src/control/node.js'
-import type { NodeCommand, NodeEvent } from '../../src/control/node-events.js'
-import type { DetourReason, Frame } from '../../src/control/types.js'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import type { DetourReason, Frame } from '../../src/control/messages/types.js'
+import type { NodeCommand, NodeEvent } from '../../src/control/receiver/events.js'
+import { NodeMachine } from '../../src/control/receiver/machine.js'
 
 const block = 100
 const bytes = 250

@@ -1,10 +1,10 @@
 /** The origin's machine: events in, commands out. */
 import { describe, expect, it } from 'vitest'
-import { ClassicDealer } from '../../src/control/classic.js'
-import { OriginMachine } from '../../src/control/origin.js'
-import type { OriginCommand, OriginEvent } from '../../src/control/origin-events.js'
-import type { Frame } from '../../src/control/types.js'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import type { OriginCommand, OriginEvent } from '../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../src/control/coordinator/machine.js'
+import { ClassicDealer } from '../../src/control/dealing/classic.js'
+import type { Frame } from '../../src/control/messages/types.js'
 import { completeFrame } from './flow-support.js'
 
 const block = 65_536

@@ -1,8 +1,8 @@
 /** Which time counts for a node that is being connected to. */
 import { expect, it } from 'vitest'
-import { Peer } from '../../src/control/peer.js'
-import { PeerWatch } from '../../src/control/peer-watch.js'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import { PeerWatch } from '../../src/control/coordinator/watch.js'
+import { Peer } from '../../src/control/members/peer.js'
 
 const { connectMs, progressMs, silenceMs } = limits
 const config = {

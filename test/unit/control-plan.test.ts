@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ClassicDealer } from '../../src/control/classic.js'
-import { HashQueue, HashSchedule } from '../../src/control/hashing.js'
-import { bound, equalShares, forecastClassic } from '../../src/control/plan.js'
-import { refuseUnsupported } from '../../src/control/refusals.js'
-import { limits, MIB } from '../../src/limits.js'
+import { limits, MIB } from '../../src/base/limits.js'
+import { ClassicDealer } from '../../src/control/dealing/classic.js'
+import { HashQueue, HashSchedule } from '../../src/control/holdings/hashing.js'
+import { bound, equalShares, forecastClassic } from '../../src/control/plan/plan.js'
+import { refuseUnsupported } from '../../src/control/plan/refusals.js'
 
 const block = 65_536
 

@@ -1,9 +1,9 @@
 /** Who is asked for what a node lacks, and what becomes of it: time and answers in, wishes out. */
 import { describe, expect, it } from 'vitest'
-import { Puller, type PullWish } from '../../src/control/puller.js'
-import { RangeSet } from '../../src/control/ranges.js'
-import type { Mate, RangePair } from '../../src/control/types.js'
-import { KIB, limits, MIB } from '../../src/limits.js'
+import { KIB, limits, MIB } from '../../src/base/limits.js'
+import { type RangePair, RangeSet } from '../../src/base/ranges.js'
+import type { Mate } from '../../src/control/messages/types.js'
+import { Puller, type PullWish } from '../../src/control/pulling/puller.js'
 
 const block = 64 * KIB
 const unit = limits.pullUnitBytes

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { RangeSet } from '../../src/control/ranges.js'
-import type { RangePair } from '../../src/control/types.js'
+import { type RangePair, RangeSet } from '../../src/base/ranges.js'
 
 const size = 64
 const operation = fc.tuple(

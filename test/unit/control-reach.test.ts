@@ -1,7 +1,7 @@
 /** The one sentence about nodes that cannot dial each other. */
 import { describe, expect, it } from 'vitest'
-import { Peer } from '../../src/control/peer.js'
-import { Reach } from '../../src/control/reach.js'
+import { Peer } from '../../src/control/members/peer.js'
+import { Reach } from '../../src/control/members/reach.js'
 
 const advice =
   'say where they can be dialled with fr node --advertise or advertise= in a nodes file'

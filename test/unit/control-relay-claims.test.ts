@@ -1,11 +1,11 @@
 /** A relay's word on what it passes on, against what its mates say they receive. */
 import { describe, expect, it } from 'vitest'
-import { AdaptiveDealer } from '../../src/control/adaptive.js'
-import { Peer } from '../../src/control/peer.js'
-import { RangeSet } from '../../src/control/ranges.js'
-import { RelayClaims } from '../../src/control/relay-claims.js'
-import { DealtRelay } from '../../src/control/relay-queue.js'
-import { limits, MIB } from '../../src/limits.js'
+import { limits, MIB } from '../../src/base/limits.js'
+import { RangeSet } from '../../src/base/ranges.js'
+import { AdaptiveDealer } from '../../src/control/dealing/adaptive.js'
+import { RelayClaims } from '../../src/control/dealing/relay-claims.js'
+import { DealtRelay } from '../../src/control/dealing/relay-queue.js'
+import { Peer } from '../../src/control/members/peer.js'
 import { report } from './control-adaptive-support.js'
 
 /** Node 0 relays to the others; time passes in steps of a report. */

@@ -1,9 +1,9 @@
 /** Dialling again and attempts after the first, as the machine of the origin has them. */
 import { describe, expect, it } from 'vitest'
-import { backoffMs } from '../../src/control/backoff.js'
-import type { OriginCommand } from '../../src/control/origin-events.js'
-import type { FrErrorCode } from '../../src/errors.js'
-import { limits } from '../../src/limits.js'
+import type { FrErrorCode } from '../../src/base/errors.js'
+import { limits } from '../../src/base/limits.js'
+import type { OriginCommand } from '../../src/control/coordinator/events.js'
+import { backoffMs } from '../../src/control/members/backoff.js'
 import { announced, Bench, dials } from './origin-support.js'
 
 describe('backing off', () => {

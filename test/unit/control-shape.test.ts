@@ -1,7 +1,7 @@
 /** Which shape a push takes where its caller leaves it open. */
 import { describe, expect, it } from 'vitest'
-import { shapeOf } from '../../src/control/strategies.js'
-import { GIB, KIB, MIB } from '../../src/limits.js'
+import { GIB, KIB, MIB } from '../../src/base/limits.js'
+import { shapeOf } from '../../src/control/dealing/strategies.js'
 
 describe('the shape of a push', () => {
   it('is what was asked for', () => {

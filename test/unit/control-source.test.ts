@@ -1,10 +1,10 @@
 /** What the origin decides about its own file: when it is sealed, read again, or found changed. */
 import { describe, expect, it } from 'vitest'
-import { ClassicDealer } from '../../src/control/classic.js'
-import { OriginMachine } from '../../src/control/origin.js'
-import type { OriginCommand, OriginEvent } from '../../src/control/origin-events.js'
-import type { Frame } from '../../src/control/types.js'
-import { limits, MIB } from '../../src/limits.js'
+import { limits, MIB } from '../../src/base/limits.js'
+import type { OriginCommand, OriginEvent } from '../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../src/control/coordinator/machine.js'
+import { ClassicDealer } from '../../src/control/dealing/classic.js'
+import type { Frame } from '../../src/control/messages/types.js'
 
 /** As large as a task, so that every block is one. */
 const block = 8 * MIB

@@ -1,12 +1,12 @@
 /** The timeline of a push: every deal in it, in order, on a track for every node. */
 import { describe, expect, it } from 'vitest'
-import { AdaptiveDealer } from '../../src/control/adaptive.js'
-import { ClassicDealer } from '../../src/control/classic.js'
-import type { Dealer } from '../../src/control/dealer.js'
-import { RangeSet } from '../../src/control/ranges.js'
-import { PushTrace, type TraceEvent, traceThreads } from '../../src/control/trace.js'
-import { UnicastDealer } from '../../src/control/unicast.js'
-import { KIB, MIB } from '../../src/limits.js'
+import { KIB, MIB } from '../../src/base/limits.js'
+import { RangeSet } from '../../src/base/ranges.js'
+import { AdaptiveDealer } from '../../src/control/dealing/adaptive.js'
+import { ClassicDealer } from '../../src/control/dealing/classic.js'
+import type { Dealer } from '../../src/control/dealing/dealer.js'
+import { UnicastDealer } from '../../src/control/dealing/unicast.js'
+import { PushTrace, type TraceEvent, traceThreads } from '../../src/control/view/trace.js'
 import { FluidPush } from './flow-support.js'
 
 const bytes = 64 * MIB

@@ -1,8 +1,8 @@
 /** Two addresses of one node, and two machines that were copied with their node id. */
 import { expect, it } from 'vitest'
-import { OriginMachine } from '../../src/control/origin.js'
-import { UnicastDealer } from '../../src/control/unicast.js'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import { OriginMachine } from '../../src/control/coordinator/machine.js'
+import { UnicastDealer } from '../../src/control/dealing/unicast.js'
 
 const { connectMs, progressMs, silenceMs } = limits
 const times = { connectMs, progressMs, silenceMs }

@@ -1,9 +1,9 @@
 /** What becomes of a connection that the engine does not take. */
 import { once } from 'node:events'
 import { afterEach, expect, it } from 'vitest'
-import { FrError } from '../../src/errors.js'
+import { FrError } from '../../src/base/errors.js'
+import { adopt, adoptOut } from '../../src/net/dial.js'
 import type { DataEngine } from '../../src/ports.js'
-import { adopt, adoptOut } from '../../src/runtime/dial.js'
 import { cleanUp, dataChannel, keep, pair } from './handshake-support.js'
 
 afterEach(cleanUp)

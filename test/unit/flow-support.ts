@@ -3,11 +3,11 @@
  * theirs, reports and counters come as they do in life. Whoever looks on is shown every fact and
  * wish.
  */
-import type { Dealer, Send } from '../../src/control/dealer.js'
-import { OriginMachine } from '../../src/control/origin.js'
-import type { OriginCommand, OriginEvent } from '../../src/control/origin-events.js'
-import type { Frame } from '../../src/control/types.js'
-import { KIB, limits } from '../../src/limits.js'
+import { KIB, limits } from '../../src/base/limits.js'
+import type { OriginCommand, OriginEvent } from '../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../src/control/coordinator/machine.js'
+import type { Dealer, Send } from '../../src/control/dealing/dealer.js'
+import type { Frame } from '../../src/control/messages/types.js'
 
 /** A node's word that it has published the whole file. */
 export function completeFrame(bytes: number, fileDigest = 'digest'): Frame {

@@ -2,7 +2,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import { nodePrimitives } from '../../src/net/crypto.js'
+import { PreAuthGuard } from '../../src/net/pre-auth-guard.js'
 import {
   encodeAcceptorHello,
   encodeMessage,
@@ -11,8 +13,6 @@ import {
   proofOf,
   transcriptHash,
 } from '../../src/protocol/hello.js'
-import { nodePrimitives } from '../../src/runtime/crypto.js'
-import { PreAuthGuard } from '../../src/runtime/pre-auth-guard.js'
 import {
   acceptor,
   cleanUp,

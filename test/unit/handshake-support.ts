@@ -2,8 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { expect } from 'vitest'
-import { FrError, type FrErrorCode } from '../../src/errors.js'
-import { encodeMessage, messageBytes } from '../../src/protocol/hello.js'
+import { FrError, type FrErrorCode } from '../../src/base/errors.js'
 import {
   type AcceptOptions,
   type Admitted,
@@ -11,8 +10,9 @@ import {
   type DialOptions,
   dial,
   type Established,
-} from '../../src/runtime/handshake.js'
-import { type Key, openKey, parseKey } from '../../src/runtime/keys.js'
+} from '../../src/net/handshake.js'
+import { type Key, openKey, parseKey } from '../../src/net/keys.js'
+import { encodeMessage, messageBytes } from '../../src/protocol/hello.js'
 
 export const keyA: Key = parseKey('a'.repeat(32))
 export const keyB: Key = parseKey('b'.repeat(32))

@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
+import { nodePrimitives } from '../../src/net/crypto.js'
+import { Resolver } from '../../src/net/resolver.js'
 import { encodeMessage, proofOf, transcriptHash } from '../../src/protocol/hello.js'
-import { nodePrimitives } from '../../src/runtime/crypto.js'
-import { Resolver } from '../../src/runtime/resolver.js'
 import {
   acceptor,
   cleanUp,

@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import { createPortableEngine } from '../../src/engine/portable.js'
-import { identityOf, type NodeIdentity } from '../../src/runtime/identity.js'
+import { createPortableEngine } from '../../src/engine/portable/engine.js'
+import { identityOf, type NodeIdentity } from '../../src/store/identity.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'fr-identity-'))
 afterAll(() => rmSync(directory, { recursive: true }))

@@ -1,9 +1,9 @@
 /** A link of a process that has had no turn: whose fault it is that nothing was taken. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { Frame } from '../../src/control/types.js'
-import { limits } from '../../src/limits.js'
-import { nowMs, unwatch, watch } from '../../src/runtime/awake.js'
-import { ControlLink } from '../../src/runtime/link.js'
+import { limits } from '../../src/base/limits.js'
+import { nowMs, unwatch, watch } from '../../src/base/time/awake.js'
+import type { Frame } from '../../src/control/messages/types.js'
+import { ControlLink } from '../../src/net/link.js'
 import { cleanUp, keep, pair } from './handshake-support.js'
 
 afterEach(() => {

@@ -1,7 +1,7 @@
 /** The loop around a machine: whose fault it is when time has passed. */
 import { describe, expect, it } from 'vitest'
-import { nowMs } from '../../src/runtime/awake.js'
-import { Loop, type Machine } from '../../src/runtime/loop.js'
+import { nowMs } from '../../src/base/time/awake.js'
+import { Loop, type Machine } from '../../src/session/loop.js'
 
 type Fact = { readonly type: 'heard' | 'ticked' } | { readonly type: 'delayed'; lateMs: number }
 

@@ -1,6 +1,6 @@
 /** Who may write a name at a node when two transfers want it. */
 import { describe, expect, it } from 'vitest'
-import { NameClaims } from '../../src/runtime/name-claims.js'
+import { NameClaims } from '../../src/agent/name-claims.js'
 
 function claimant(transfer: string, name = 'a') {
   return {

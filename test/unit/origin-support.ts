@@ -1,11 +1,15 @@
 /** The machine of an origin by itself: what its nodes and its links tell it is the test's. */
-import { OriginMachine } from '../../src/control/origin.js'
-import type { OriginCommand, OriginConfig, OriginEvent } from '../../src/control/origin-events.js'
-import { dealerOf } from '../../src/control/strategies.js'
-import type { Frame } from '../../src/control/types.js'
-import type { FrErrorCode } from '../../src/errors.js'
-import { KIB, limits } from '../../src/limits.js'
-import { pushView, resultView } from '../../src/runtime/origin-view.js'
+import type { FrErrorCode } from '../../src/base/errors.js'
+import { KIB, limits } from '../../src/base/limits.js'
+import type {
+  OriginCommand,
+  OriginConfig,
+  OriginEvent,
+} from '../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../src/control/coordinator/machine.js'
+import { dealerOf } from '../../src/control/dealing/strategies.js'
+import type { Frame } from '../../src/control/messages/types.js'
+import { pushView, resultView } from '../../src/control/view/push-view.js'
 
 export const block = 64 * KIB
 export const bytes = 4 * block

@@ -1,7 +1,7 @@
 /** Waiting for a peer by a process that may be too busy to look. */
 import { describe, expect, it } from 'vitest'
-import { nowMs } from '../../src/runtime/awake.js'
-import { Patience } from '../../src/runtime/patience.js'
+import { nowMs } from '../../src/base/time/awake.js'
+import { Patience } from '../../src/base/time/patience.js'
 
 function sleepWithoutTurning(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)

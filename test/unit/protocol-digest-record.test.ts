@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { limits } from '../../src/limits.js'
+import { limits } from '../../src/base/limits.js'
+import { nodePrimitives } from '../../src/net/crypto.js'
 import {
   type DigestPlace,
   DigestReceiver,
@@ -9,7 +10,6 @@ import {
   originDigestKey,
   signDigests,
 } from '../../src/protocol/digest-record.js'
-import { nodePrimitives } from '../../src/runtime/crypto.js'
 import { onlyFrError, refusal } from './protocol-support.js'
 
 const transfer = '0123456789abcdef'.repeat(2)

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Frame } from '../../src/control/types.js'
-import { limits } from '../../src/limits.js'
-import { concat, u32, utf8 } from '../../src/protocol/bytes.js'
+import { concat, u32, utf8 } from '../../src/base/bytes.js'
+import { limits } from '../../src/base/limits.js'
+import type { Frame } from '../../src/control/messages/types.js'
+import { nodePrimitives } from '../../src/net/crypto.js'
 import {
   decodeBody,
   encodeBody,
@@ -10,7 +11,6 @@ import {
   FrameWriter,
   wireBytes,
 } from '../../src/protocol/frames.js'
-import { nodePrimitives } from '../../src/runtime/crypto.js'
 import {
   anyFrame,
   frameTypes,

@@ -1,8 +1,9 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { limits } from '../../src/limits.js'
-import { utf8 } from '../../src/protocol/bytes.js'
+import { utf8 } from '../../src/base/bytes.js'
+import { limits } from '../../src/base/limits.js'
+import { nodePrimitives } from '../../src/net/crypto.js'
 import {
   type Capabilities,
   checkAuth,
@@ -27,7 +28,6 @@ import {
   sessionSecrets,
   transcriptHash,
 } from '../../src/protocol/hello.js'
-import { nodePrimitives } from '../../src/runtime/crypto.js'
 import { hex, onlyFrError, refusal } from './protocol-support.js'
 
 const base = {

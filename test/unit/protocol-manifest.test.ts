@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import xxhash, { type XXHashAPI } from 'xxhash-wasm'
-import type { StreamEntry } from '../../src/control/types.js'
-import { limits } from '../../src/limits.js'
-import { base64urlOf, bytesOfBase64url, bytesOfHex, hexOf, utf8 } from '../../src/protocol/bytes.js'
+import { base64urlOf, bytesOfBase64url, bytesOfHex, hexOf, utf8 } from '../../src/base/bytes.js'
+import { limits } from '../../src/base/limits.js'
+import type { StreamEntry } from '../../src/control/messages/types.js'
 import { Fields } from '../../src/protocol/fields.js'
 import { decodeBody, encodeBody } from '../../src/protocol/frames.js'
 import {

@@ -1,10 +1,11 @@
 /** Generators and helpers that the protocol tests share. */
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { Frame, RangePair, StreamEntry } from '../../src/control/types.js'
-import { FrError, type FrErrorCode } from '../../src/errors.js'
-import { limits } from '../../src/limits.js'
-import { cleanText } from '../../src/protocol/bytes.js'
+import { cleanText } from '../../src/base/bytes.js'
+import { FrError, type FrErrorCode } from '../../src/base/errors.js'
+import { limits } from '../../src/base/limits.js'
+import type { RangePair } from '../../src/base/ranges.js'
+import type { Frame, StreamEntry } from '../../src/control/messages/types.js'
 import { encodeName } from '../../src/protocol/manifest.js'
 
 /** Runs `action` and gives the FrError it must throw. */

@@ -1,6 +1,8 @@
 /** docs/protocol.md is what a second implementation is written from: its vectors must be ours. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { nodePrimitives } from '../../src/net/crypto.js'
+import { parseKey } from '../../src/net/keys.js'
 import { DigestSender, originDigestKey, signDigests } from '../../src/protocol/digest-record.js'
 import { encodeBody, FrameWriter } from '../../src/protocol/frames.js'
 import {
@@ -11,8 +13,6 @@ import {
   sessionSecrets,
   transcriptHash,
 } from '../../src/protocol/hello.js'
-import { nodePrimitives } from '../../src/runtime/crypto.js'
-import { parseKey } from '../../src/runtime/keys.js'
 import { sampleFrames } from './protocol-support.js'
 
 const page = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')

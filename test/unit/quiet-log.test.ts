@@ -1,8 +1,8 @@
 /** Lines that strangers can provoke are rationed. */
 import { expect, it } from 'vitest'
-import { limits } from '../../src/limits.js'
-import type { LogEntry } from '../../src/runtime/log.js'
-import { QuietLog } from '../../src/runtime/quiet-log.js'
+import { QuietLog } from '../../src/agent/quiet-log.js'
+import { limits } from '../../src/base/limits.js'
+import type { LogEntry } from '../../src/base/log.js'
 
 it('says one line a minute for each, a bounded number in all, and how many it left out', () => {
   const lines: LogEntry[] = []

@@ -1,11 +1,11 @@
 /** Pull links that come to a reception at a bad moment, over real connections. */
 import { afterEach, expect, it } from 'vitest'
-import type { NodeEvent } from '../../src/control/node-events.js'
-import type { Frame } from '../../src/control/types.js'
-import { createPortableEngine } from '../../src/engine/portable.js'
-import { ControlLink } from '../../src/runtime/link.js'
-import type { NodeHost } from '../../src/runtime/node-host.js'
-import { ReceptionPulls } from '../../src/runtime/reception-pulls.js'
+import type { Frame } from '../../src/control/messages/types.js'
+import type { NodeEvent } from '../../src/control/receiver/events.js'
+import { createPortableEngine } from '../../src/engine/portable/engine.js'
+import { ControlLink } from '../../src/net/link.js'
+import type { NodeHost } from '../../src/session/receiver/node-host.js'
+import { ReceptionPulls } from '../../src/session/receiver/pulls.js'
 import { cleanUp, pair, transfer } from './handshake-support.js'
 
 const mate = 1

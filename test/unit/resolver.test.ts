@@ -1,9 +1,8 @@
 /** Look-ups of names: shared, with a time of their own, and given up without being cancelled. */
 import { describe, expect, it } from 'vitest'
-import { limits } from '../../src/limits.js'
-import type { HostLookup } from '../../src/runtime/lookup.js'
-import { systemLookup, withinProcess } from '../../src/runtime/lookup.js'
-import { Resolver } from '../../src/runtime/resolver.js'
+import { limits } from '../../src/base/limits.js'
+import { type HostLookup, systemLookup, withinProcess } from '../../src/net/lookup.js'
+import { Resolver } from '../../src/net/resolver.js'
 
 type Answer = Parameters<HostLookup>[1]
 

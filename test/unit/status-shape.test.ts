@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readStatus } from '../../src/api/status-shape.js'
 import type { NodeStatus } from '../../src/api/types.js'
-import { statusLines } from '../../src/cli/render-status.js'
-import { jsonText, painter } from '../../src/cli/render-text.js'
-import { FrError } from '../../src/errors.js'
+import { FrError } from '../../src/base/errors.js'
+import { statusLines } from '../../src/cli/render/status.js'
+import { jsonText, painter } from '../../src/cli/render/text.js'
 
 const transfer = {
   transfer: 'ab'.repeat(16),

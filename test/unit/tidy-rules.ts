@@ -6,6 +6,8 @@
  * Texts are searched, not parsed: `codeOf` blanks comments, strings and regular expressions first,
  * where they would be mistaken for code.
  */
+import { refusedImport } from './tidy-rooms.js'
+import { codeOf, importsOf } from './tidy-text.js'
 
 export interface Rule {
   readonly name: string
@@ -19,118 +21,6 @@ export interface Rule {
 export interface Sample {
   readonly path: string
   readonly text: string
-}
-
-const blanked = new RegExp(
-  [
-    /\/\*[\s\S]*?\*\/|\/\/[^\n]*/, // comments
-    /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/, // strings
-    /`(?:\\.|\$\{[^}]*\}|[^`\\])*`/, // templates
-    /(?<=[(,=:[!&|?{};]\s*|return\s)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n])+\/[a-z]*/,
-  ]
-    .map((form) => form.source)
-    .join('|'),
-  'g',
-)
-
-/** Blanks comments, the insides of strings and templates, and regular expressions; keeps lines. */
-export function codeOf(text: string): string {
-  return text.replace(blanked, (match) => {
-    if (!match.startsWith('`')) return match.replace(/[^\n]/g, ' ')
-    const expressions = match.match(/\$\{[^}]*\}/g) ?? []
-    return expressions.join(' ') + match.replace(/[^\n]/g, '')
-  })
-}
-
-/** What a TypeScript file imports, in any of the ways there are. */
-export function importsOf(text: string): string[] {
-  const plain = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/[^\n]*/gm, '')
-  const forms = [
-    /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
-    /^\s*import\s*['"]([^'"]+)['"]/gm,
-    /\b(?:import|require)\(\s*['"]([^'"]+)['"]\s*\)/g,
-  ]
-  return forms.flatMap((form) => [...plain.matchAll(form)].map((match) => match[1] ?? ''))
-}
-
-interface Room {
-  /** Rooms, or files of src, that may be imported beside the room itself. */
-  readonly rooms: readonly string[]
-  readonly packages: readonly string[]
-  /** `all`, or the list of node modules. */
-  readonly node: 'all' | readonly string[]
-  readonly nodeNever?: readonly string[]
-}
-
-/** The table of docs/architecture.md. */
-const rooms: Record<string, Room> = {
-  cli: { rooms: ['api', 'errors', 'limits'], packages: ['commander', 'string-width'], node: 'all' },
-  api: {
-    rooms: ['runtime', 'engine', 'control', 'errors', 'limits', 'ports'],
-    packages: [],
-    node: 'all',
-    nodeNever: ['node:net'],
-  },
-  runtime: {
-    rooms: ['control', 'protocol', 'ports', 'errors', 'limits'],
-    packages: ['piscina'],
-    node: 'all',
-  },
-  control: { rooms: ['errors', 'limits'], packages: [], node: [] },
-  protocol: { rooms: ['control/types', 'errors', 'limits'], packages: [], node: [] },
-  engine: {
-    rooms: ['ports', 'errors', 'limits'],
-    packages: ['node-gyp-build', 'xxhash-wasm', 'piscina'],
-    node: 'all',
-  },
-  sim: { rooms: ['control', 'errors', 'limits'], packages: [], node: [] },
-  ports: { rooms: ['errors', 'limits'], packages: [], node: ['node:net'] },
-  errors: { rooms: ['ports', 'limits'], packages: [], node: [] },
-  limits: { rooms: ['ports', 'errors'], packages: [], node: [] },
-}
-
-function roomOf(path: string): string {
-  return (
-    path
-      .replace(/^src\//, '')
-      .replace(/\.ts$/, '')
-      .split('/')[0] ?? ''
-  )
-}
-
-function resolveImport(path: string, target: string): string {
-  const parts = path.split('/').slice(0, -1)
-  for (const step of target.split('/')) {
-    if (step === '..') parts.pop()
-    else if (step !== '.') parts.push(step)
-  }
-  return parts.join('/').replace(/\.js$/, '.ts')
-}
-
-function refusedImport(path: string, target: string): string | null {
-  const from = roomOf(path)
-  const room = rooms[from]
-  if (room === undefined) return `src/${from} is not a room: add it to docs/architecture.md first`
-  if (target.startsWith('node:')) {
-    const known = room.node === 'all' || room.node.includes(target)
-    if (known && !room.nodeNever?.includes(target)) return null
-    return `${from} may not import ${target}: have it handed in by src/runtime`
-  }
-  if (!target.startsWith('.')) {
-    if (room.packages.includes(target)) return null
-    return `${from} may not import the package ${target}: it may use ${list(room.packages)}`
-  }
-  const file = resolveImport(path, target)
-  if (file === 'package.json') return null
-  if (!file.startsWith('src/')) return `${target} lies outside src: nothing shipped may need it`
-  const inner = file.replace(/^src\//, '').replace(/\.ts$/, '')
-  const to = roomOf(file)
-  if (to === from || room.rooms.includes(to) || room.rooms.includes(inner)) return null
-  return `${from} may not import ${inner}: it may use ${list(room.rooms)}`
-}
-
-function list(names: readonly string[]): string {
-  return names.length === 0 ? 'none' : names.join(', ')
 }
 
 /** Pattern in code, and what to write instead. */
@@ -199,21 +89,28 @@ export const rules: readonly Rule[] = [
         .map((target) => refusedImport(path, target))
         .filter((refusal) => refusal !== null),
     bad: [
-      { path: 'src/cli/a.ts', text: "import { x } from '../runtime/loop.js'" },
+      { path: 'src/cli/a.ts', text: "import { x } from '../session/loop.js'" },
+      { path: 'src/cli/render/a.ts', text: "import { x } from '../commands/push.js'" },
       { path: 'src/api/a.ts', text: "import type { Socket } from 'node:net'" },
-      { path: 'src/runtime/a.ts', text: "export {\n  x,\n} from '../engine/native.js'" },
-      { path: 'src/control/a.ts', text: "import 'node:fs'" },
-      { path: 'src/protocol/a.ts', text: "import { x } from '../control/plan.js'" },
-      { path: 'src/engine/a.ts', text: "const x = await import('../control/plan.js')" },
+      { path: 'src/session/a.ts', text: "export {\n  x,\n} from '../engine/native/engine.js'" },
+      { path: 'src/session/receiver/a.ts', text: "import { x } from '../coordinator/remote.js'" },
+      { path: 'src/control/a.ts', text: "import { x } from '../base/errors.js'" },
+      { path: 'src/control/plan/a.ts', text: "import 'node:fs'" },
+      { path: 'src/control/plan/a.ts', text: "import { x } from '../dealing/dealer.js'" },
+      { path: 'src/control/receiver/a.ts', text: "import { x } from '../coordinator/events.js'" },
+      { path: 'src/control/members/a.ts', text: "import { x } from '../../base/time/awake.js'" },
+      { path: 'src/protocol/a.ts', text: "import { x } from '../control/plan/plan.js'" },
+      { path: 'src/engine/a.ts', text: "const x = await import('../control/plan/plan.js')" },
       { path: 'src/engine/b.ts', text: "const x = require('left-pad')" },
       { path: 'src/sim/a.ts', text: "import { x } from '../../test/helper.js'" },
-      { path: 'src/ports.ts', text: "import { x } from './control/types.js'" },
-      { path: 'src/attic/a.ts', text: "import { x } from '../errors.js'" },
+      { path: 'src/ports.ts', text: "import { x } from './control/messages/types.js'" },
+      { path: 'src/attic/a.ts', text: "import { x } from '../base/errors.js'" },
     ],
     good: [
       { path: 'src/cli/a.ts', text: "import { x } from '../api/index.js'\nimport 'node:fs'" },
-      { path: 'src/protocol/a.ts', text: "import type { Frame } from '../control/types.js'" },
-      { path: 'src/control/deep/a.ts', text: "import { x } from '../plan.js'" },
+      { path: 'src/protocol/a.ts', text: "import type { F } from '../control/messages/types.js'" },
+      { path: 'src/control/view/a.ts', text: "import { x } from '../coordinator/machine.js'" },
+      { path: 'src/agent/a.ts', text: "import { x } from '../engine/native/engine.js'" },
       { path: 'src/api/version.ts', text: "require('../../package.json')" },
       { path: 'src/control/b.ts', text: "// import 'node:fs'\nconst text = 'from here'" },
     ],
@@ -227,8 +124,8 @@ export const rules: readonly Rule[] = [
         [/\bperformance\b/, 'take nowMs as an argument'],
         [/\bMath\.random\b/, 'take a seeded generator as an argument'],
         [/\b(?:setTimeout|setInterval|setImmediate|queueMicrotask)\b/, 'return a deadline'],
-        [/\bPromise\b|\basync\b|\bawait\b/, 'return commands; the runtime waits'],
-        [/\bconsole\b/, 'return a command or an event; the runtime reports'],
+        [/\bPromise\b|\basync\b|\bawait\b/, 'return commands; the session waits'],
+        [/\bconsole\b/, 'return a command or an event; the session reports'],
         [/(?<![.\w$])process\s*[.[]/, 'have the value handed in'],
         [/\bglobalThis\b/, 'have the value handed in'],
       ],
@@ -247,7 +144,7 @@ export const rules: readonly Rule[] = [
     good: [
       { path: 'src/control/a.ts', text: '/* no Promise, no Date.now */ const process_ = 1' },
       { path: 'src/control/a.ts', text: "const text = 'await the console'" },
-      { path: 'src/runtime/a.ts', text: 'const now = Date.now()' },
+      { path: 'src/session/a.ts', text: 'const now = Date.now()' },
     ],
   },
   {
@@ -387,7 +284,7 @@ export const rules: readonly Rule[] = [
   },
 ]
 
-/** Compares native/core/errors.def with the table of src/errors.ts; one line per difference. */
+/** Compares native/core/errors.def with src/base/errors.ts; one line per difference. */
 export function errorTableDifferences(
   definitions: string,
   table: Readonly<Record<string, { readonly meaning?: string; readonly native?: number }>>,
@@ -398,11 +295,12 @@ export function errorTableDifferences(
   if (new Set(native.values()).size !== rows.length) differences.push('a number is used twice')
   for (const [code, number] of native) {
     const known = table[code]?.native
-    if (known !== number) differences.push(`${code}: errors.def ${number}, src/errors.ts ${known}`)
+    if (known !== number)
+      differences.push(`${code}: errors.def ${number}, src/base/errors.ts ${known}`)
   }
   for (const [code, row] of Object.entries(table)) {
     if (row.native !== undefined && !native.has(code)) {
-      differences.push(`${code}: ${row.native} in src/errors.ts, not in errors.def`)
+      differences.push(`${code}: ${row.native} in src/base/errors.ts, not in errors.def`)
     }
   }
   return differences

@@ -5,8 +5,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { errorTable } from '../../src/errors.js'
-import { codeOf, errorTableDifferences, importsOf, rules } from './tidy-rules.js'
+import { errorTable } from '../../src/base/errors.js'
+import { importCycles } from './tidy-rooms.js'
+import { errorTableDifferences, rules } from './tidy-rules.js'
+import { codeOf, importsOf } from './tidy-text.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const made = /^(?:\.git|node_modules|dist|build|build-.*|prebuilds|coverage)$/
@@ -33,6 +35,13 @@ describe('the repository', () => {
     })
   }
 
+  it('has no files that import each other in a circle', () => {
+    const sources = files.filter((path) => /^src\/.*\.ts$/.test(path))
+    const texts = new Map(sources.map((path) => [path, readFileSync(`${root}${path}`, 'utf8')]))
+    expect(importCycles(texts)).toEqual([])
+    expect(sources.length).toBeGreaterThan(100)
+  })
+
   it('has one error table on both sides', () => {
     const definitions = readFileSync(`${root}native/core/errors.def`, 'utf8')
     expect(errorTableDifferences(definitions, errorTable)).toEqual([])
@@ -49,6 +58,20 @@ describe('every rule bites', () => {
       expect(rule.bad.length).toBeGreaterThan(0)
     })
   }
+
+  it('the search for circles of imports', () => {
+    const cyclesOf = (files: Record<string, string>): string[][] =>
+      importCycles(new Map(Object.entries(files)))
+    const straight = {
+      'src/a.ts': "import './b.js'",
+      'src/b.ts': "import './c.js'",
+      'src/c.ts': '',
+    }
+    expect(cyclesOf(straight)).toEqual([])
+    const round = { ...straight, 'src/c.ts': "import type { A } from './a.js'" }
+    expect(cyclesOf(round)).toEqual([['src/a.ts', 'src/b.ts', 'src/c.ts']])
+    expect(cyclesOf({ 'src/a.ts': "export * from './a.js'" })).toEqual([['src/a.ts']])
+  })
 
   it('the comparison of error tables', () => {
     const table = { ERR_A: { native: 1 }, ERR_B: {}, ERR_C: { native: 3 } }

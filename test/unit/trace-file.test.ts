@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { TraceEvent } from '../../src/control/trace.js'
-import { limits } from '../../src/limits.js'
-import { TraceFile } from '../../src/runtime/trace-file.js'
+import { limits } from '../../src/base/limits.js'
+import type { TraceEvent } from '../../src/control/view/trace.js'
+import { TraceFile } from '../../src/session/coordinator/trace-file.js'
 import { parseTrace } from '../support/trace.js'
 
 let directory: string

@@ -1,7 +1,7 @@
 /** `fr add` on the command line: its options and what they ask for. */
 import type { Command as Commander } from 'commander'
-import { parseAddress, parseTransfer } from '../addresses.js'
-import { UsageError } from '../units.js'
+import { parseAddress, parseTransfer } from '../arguments/addresses.js'
+import { UsageError } from '../render/units.js'
 import { checked, given, keyFileOption, type Values } from './options.js'
 
 export interface AddCommand {

@@ -1,16 +1,9 @@
 /** `fr node` on the command line: its options and what they ask for. */
 import { type Command as Commander, Option } from 'commander'
-import { parseAddress } from '../addresses.js'
-import { parseDuration, parseSize, UsageError } from '../units.js'
-import {
-  checked,
-  engineOption,
-  given,
-  keyFileOption,
-  type LogWish,
-  logOptions,
-  type Values,
-} from './options.js'
+import { parseAddress } from '../arguments/addresses.js'
+import type { LogWish } from '../render/text.js'
+import { parseDuration, parseSize, UsageError } from '../render/units.js'
+import { checked, engineOption, given, keyFileOption, logOptions, type Values } from './options.js'
 
 export interface NodeCommand {
   readonly command: 'node'

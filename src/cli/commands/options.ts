@@ -1,13 +1,7 @@
 /** What the options of several commands share: how values are checked, refused and handed on. */
 import { type Command as Commander, InvalidArgumentError, Option } from 'commander'
-import type { LogLine } from '../../api/types.js'
-import { logLevels } from '../render-text.js'
-import { UsageError } from '../units.js'
-
-export interface LogWish {
-  readonly format: 'text' | 'json'
-  readonly level: LogLine['level']
-}
+import { type LogWish, logLevels } from '../render/text.js'
+import { UsageError } from '../render/units.js'
 
 /** What commander collected of a command, typed by the options that the command declares. */
 // biome-ignore lint/suspicious/noExplicitAny: commander knows only names and values

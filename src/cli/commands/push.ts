@@ -1,16 +1,16 @@
 /** `fr push` on the command line: its options and what they ask for. */
 import { type Command as Commander, Option } from 'commander'
 import type { PushTarget, Shape, Strategy } from '../../api/types.js'
-import { limits } from '../../limits.js'
-import { parseTargets } from '../addresses.js'
-import { parseCount, parseDuration, parseRate, UsageError } from '../units.js'
+import { limits } from '../../base/limits.js'
+import { parseTargets } from '../arguments/addresses.js'
+import type { LogWish } from '../render/text.js'
+import { parseCount, parseDuration, parseRate, UsageError } from '../render/units.js'
 import {
   checked,
   choice,
   engineOption,
   given,
   keyFileOption,
-  type LogWish,
   logOptions,
   refuse,
   type Values,

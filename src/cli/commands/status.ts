@@ -1,6 +1,6 @@
 /** `fr status` on the command line: its options and what they ask for. */
 import type { Command as Commander } from 'commander'
-import { parseAddress } from '../addresses.js'
+import { parseAddress } from '../arguments/addresses.js'
 import { checked, given, keyFileOption, type Values } from './options.js'
 
 export interface StatusCommand {

@@ -1,0 +1,37 @@
+/**
+ * Which engine runs. Native is the default; where the addon does not load, the portable engine
+ * takes its place, and the logger hears of it once in this process. Asked for by name, the native
+ * engine is not replaced: it is there or the call fails with ERR_FR_ENGINE.
+ */
+import { FrError } from '../base/errors.js'
+import type { Logger } from '../base/log.js'
+import type { DataEngine } from '../ports.js'
+import { EngineRouter } from '../session/router.js'
+
+export interface EngineHolder {
+  readonly engine: DataEngine
+  readonly router: EngineRouter
+}
+
+let isFallbackSaid = false
+
+export async function openEngine(
+  wish: 'native' | 'portable' | undefined,
+  log: Logger,
+): Promise<EngineHolder> {
+  const router = new EngineRouter()
+  if (wish !== 'portable') {
+    try {
+      const { createNativeEngine } = await import('../engine/native/engine.js')
+      return { engine: await createNativeEngine(router.listener), router }
+    } catch (error) {
+      if (!(error instanceof FrError) || error.code !== 'ERR_FR_ENGINE' || wish === 'native')
+        throw error
+      if (!isFallbackSaid)
+        log({ level: 'warn', event: 'portable-engine', fields: { reason: error.message } })
+      isFallbackSaid = true
+    }
+  }
+  const { createPortableEngine } = await import('../engine/portable/engine.js')
+  return { engine: await createPortableEngine(router.listener), router }
+}

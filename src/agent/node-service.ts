@@ -1,0 +1,439 @@
+/**
+ * A node: one port, one data directory, any number of transfers up to limits.transfersPerNode.
+ *
+ * Every connection is authenticated first (handshake.ts); then it is a control link that carries an
+ * offer, a data connection of a known or soon to be known transfer, or a question for the status.
+ *
+ * Ownership: the service owns its listener, its receptions and what is parked; `close` ends them
+ * in that order and is idempotent. The engine, the pool and the data directory are its caller's.
+ */
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { FrError, type FrErrorCode } from '../base/errors.js'
+import { asFrError } from '../base/failures.js'
+import { formatBytes, limits } from '../base/limits.js'
+import type { Logger } from '../base/log.js'
+import { Waiting } from '../base/time/patience.js'
+import type { Frame, Mate } from '../control/messages/types.js'
+import { type Address, boundAddress, formatAddress, requireServable } from '../net/address.js'
+import { nodePrimitives } from '../net/crypto.js'
+import { type Dialler, dialData, type LinkEvents, linkOver } from '../net/dial.js'
+import {
+  type Admitted,
+  accept,
+  type Established,
+  type Identity,
+  remoteAddressOf,
+} from '../net/handshake.js'
+import { closeWithError } from '../net/hello-stream.js'
+import type { Key } from '../net/keys.js'
+import type { ControlLink } from '../net/link.js'
+import { ParkedConnections } from '../net/parked.js'
+import { PreAuthGuard } from '../net/pre-auth-guard.js'
+import type { Resolver } from '../net/resolver.js'
+import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
+import { originDigestKey } from '../protocol/digest-record.js'
+import { isPartOfTransfer } from '../protocol/hello.js'
+import type { Audience } from '../session/receiver/acceptance.js'
+import type { Guest, NodeHost } from '../session/receiver/node-host.js'
+import { Reception } from '../session/receiver/reception.js'
+import type { ReceptionSpec } from '../session/receiver/spec.js'
+import type { TransferStatus } from '../session/receiver/transfer-status.js'
+import type { EngineRouter } from '../session/router.js'
+import { NodeStore } from '../store/node-store.js'
+import { hasSpareDescriptor } from './descriptors.js'
+import { NameClaims } from './name-claims.js'
+import { OfferReader } from './offers.js'
+import { Questions } from './questions.js'
+import { QuietLog } from './quiet-log.js'
+
+export interface NodeServiceSpec {
+  readonly engine: DataEngine
+  readonly router: EngineRouter
+  readonly pool: HashPool
+  readonly dir: DataDirHandle
+  /** The path of it, for texts. */
+  readonly dataDir: string
+  readonly listen: Address
+  readonly keys: readonly Key[]
+  readonly self: Identity
+  readonly minFreeBytes: number
+  readonly keepPartialsSeconds: number
+  readonly log: Logger
+  readonly audience: Audience
+  /** The status as JSON, for whoever asks over the wire. */
+  readonly statusJson: () => string
+}
+
+export interface NodeCounters {
+  connections: number
+  refusedConnections: number
+  /** Of these, by peers that did not hold the key. */
+  authFailures: number
+  transfersStarted: number
+  transfersComplete: number
+  transfersFailed: number
+}
+
+export class NodeService implements NodeHost {
+  readonly engine: DataEngine
+  readonly storage: Storage
+  readonly router: EngineRouter
+  readonly pool: HashPool
+  readonly dir: DataDirHandle
+  readonly log: Logger
+  readonly counters: NodeCounters = {
+    connections: 0,
+    refusedConnections: 0,
+    authFailures: 0,
+    transfersStarted: 0,
+    transfersComplete: 0,
+    transfersFailed: 0,
+  }
+  readonly store: NodeStore
+  readonly audience: Audience
+  readonly #spec: NodeServiceSpec
+  readonly #server: Server
+  readonly #guard = new PreAuthGuard()
+  readonly #strangers: QuietLog
+  readonly #parked = new ParkedConnections()
+  readonly #receptions = new Map<string, Reception>()
+  readonly #names = new NameClaims<Guest>()
+  /** Links that carry no transfer yet. */
+  readonly #idleLinks = new Waiting<ControlLink>()
+  readonly #questions: Questions
+  #closing: Promise<void> | undefined
+
+  constructor(spec: NodeServiceSpec) {
+    this.#spec = spec
+    this.engine = spec.engine
+    this.storage = spec.engine.storage
+    this.router = spec.router
+    this.pool = spec.pool
+    this.dir = spec.dir
+    this.log = spec.log
+    this.audience = spec.audience
+    this.#strangers = new QuietLog(spec.log)
+    const { dir, minFreeBytes, keepPartialsSeconds, log } = spec
+    this.store = new NodeStore({
+      storage: this.storage,
+      dir,
+      minFreeBytes,
+      keepPartialsSeconds,
+      log,
+      lost: (failure) => {
+        for (const reception of this.#receptions.values()) reception.storageLost(failure)
+      },
+    })
+    this.#questions = new Questions({
+      statusJson: spec.statusJson,
+      add: (transfer, address) => this.#add(transfer, address),
+    })
+    this.#server = createServer(
+      { pauseOnConnect: false, noDelay: true },
+      (socket) => void this.#serve(socket),
+    )
+  }
+
+  /** HOST:PORT, once `listen` has resolved. */
+  get address(): string {
+    return boundAddress(this.#server.address() as AddressInfo)
+  }
+
+  get views(): TransferStatus[] {
+    return [...this.#receptions.values()].map((reception) => reception.view())
+  }
+
+  /** Rejects with ERR_FR_LISTEN or, without a key beyond loopback, ERR_FR_OPEN. */
+  async listen(): Promise<void> {
+    const { listen, keys } = this.#spec
+    requireServable(listen, keys[0] as Key)
+    await this.store.start()
+    await new Promise<void>((resolve, reject) => {
+      const failed = (cause: NodeJS.ErrnoException): void => {
+        const text = `cannot listen on ${formatAddress(listen)}: ${cause.code ?? cause.message}`
+        reject(new FrError('ERR_FR_LISTEN', text, { cause }))
+      }
+      this.#server.once('error', failed)
+      this.#server.listen({ host: listen.host, port: listen.port, backlog: 511 }, () => {
+        this.#server.off('error', failed)
+        this.#server.on('error', (error) => {
+          this.log({ level: 'error', event: 'listener-error', fields: { text: error.message } })
+        })
+        resolve()
+      })
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.store.stop()
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#guard.destroyAll()
+    this.#parked.refuseAll()
+    for (const link of this.#idleLinks.takeAll()) link.destroy()
+    this.#questions.destroyAll()
+    await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
+    await closed
+  }
+
+  // --- connections ---
+
+  async #serve(socket: Socket): Promise<void> {
+    this.counters.connections++
+    const remote = remoteAddressOf(socket)
+    try {
+      const { keys, self } = this.#spec
+      if (!hasSpareDescriptor()) return this.#exhausted(socket, remote)
+      const admitted = await accept(socket, { keys, self, guard: this.#guard })
+      if (this.#closing !== undefined)
+        return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
+      if (isPartOfTransfer(admitted.channel)) return this.#place(admitted)
+      const established = await admitted.go()
+      if (admitted.channel === 'control') this.#serveControl(established)
+      else this.#questions.serve(established)
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
+      this.#refused(code, text)
+      if (code === 'ERR_FR_AUTH') this.#wrongKey(remote, text)
+    }
+  }
+
+  /** Somebody without the key, or with another one: this node's operator should see it, too. */
+  #wrongKey(remote: string, text: string): void {
+    this.counters.authFailures++
+    const host = remote.slice(0, remote.lastIndexOf(':'))
+    this.#strangers.say(host, { level: 'warn', event: 'wrong-key', fields: { peer: remote, text } })
+  }
+
+  /** The last descriptor went to this connection: telling it so gives the descriptor back. */
+  #exhausted(socket: Socket, remote: string): void {
+    const text = 'too many open files at the node (EMFILE): raise its limit (ulimit -n)'
+    this.#refused('ERR_FR_LIMIT', text)
+    const line = { level: 'warn', event: 'too-many-files', fields: { peer: remote, text } } as const
+    this.#strangers.say('descriptors', line)
+    closeWithError(socket, 'ERR_FR_LIMIT', text)
+  }
+
+  #refused(code: FrErrorCode, text: string): void {
+    this.counters.refusedConnections++
+    this.log({ level: 'debug', event: 'connection-refused', fields: { code, text } })
+  }
+
+  #serveControl(established: Established): void {
+    const reader = new OfferReader(this.engine)
+    let reception: Reception | undefined
+    const events: LinkEvents = {
+      onFrame: (frame) => {
+        if (reception !== undefined) return reception.onFrame(frame)
+        reception = this.#offered(reader, frame, established, link)
+        if (reception === undefined) return
+        this.#idleLinks.delete(link)
+        reception.start()
+      },
+      onClose: (code, text) => {
+        this.#idleLinks.delete(link)
+        if (reception === undefined) this.#refused(code, text)
+        else reception.onLinkClosed(code, text)
+      },
+      lastWord: (code, text) =>
+        reception === undefined ? { type: 'refuse', code, text } : { type: 'failed', code, text },
+    }
+    const link = linkOver(established, events, this.engine)
+    // Also forgets a link that was refused: one that this side closes is not told to `onClose`.
+    this.#idleLinks.add(link, limits.acceptMs, () => link.destroy())
+  }
+
+  /** The reception once the offer is complete. What is refused is told so, and its link closes. */
+  #offered(
+    reader: OfferReader,
+    frame: Frame,
+    established: Established,
+    link: ControlLink,
+  ): Reception | undefined {
+    try {
+      const complete = reader.take(frame)
+      if (complete === undefined) return undefined
+      const { offer, entry } = complete
+      if (this.#closing !== undefined)
+        throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
+      if (this.#receptions.size >= limits.transfersPerNode) {
+        throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
+      }
+      const originId = established.peer.nodeId
+      const before = this.#receptions.get(offer.transfer)
+      if (before !== undefined && before.spec.originId !== originId)
+        throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
+      const reception = new Reception(this, link, {
+        transfer: offer.transfer,
+        algorithm: offer.digest,
+        noClobber: offer.noClobber,
+        strict: offer.strict,
+        entry,
+        originId,
+        originAddress: established.remoteAddress,
+        self: offer.self,
+        silenceMs: offer.silenceMs,
+        isPlanned: offer.planned,
+        // Its origin has given the earlier attempt up, and this node has not heard of it.
+        ...(before && { after: before.stop() }),
+        originKey: originDigestKey(nodePrimitives, established.key.bytes, offer.transfer),
+      })
+      this.#start(reception)
+      return reception
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
+      this.#refused(code, text)
+      link.send({ type: 'refuse', code, text })
+      void link.close()
+      return undefined
+    }
+  }
+
+  #start(reception: Reception): void {
+    const { transfer } = reception.spec
+    this.#receptions.set(transfer, reception)
+    this.counters.transfersStarted++
+    reception.log.offered()
+    void reception.done.then((failure) => {
+      // What waits is for the next attempt where there is one.
+      if (this.#receptions.get(transfer) === reception) {
+        this.#receptions.delete(transfer)
+        for (const late of this.#parked.take(transfer))
+          late.refuse('ERR_FR_CLOSED', 'the transfer is over')
+      }
+      if (failure === null) this.counters.transfersComplete++
+      else this.counters.transfersFailed++
+      void this.store.count()
+      if (failure !== null) reception.log.over(failure)
+    })
+  }
+
+  async #add(transfer: string, address: string): Promise<void> {
+    const reception = this.#receptions.get(transfer)
+    if (reception === undefined)
+      throw new FrError('ERR_FR_NO_TRANSFER', `no transfer ${transfer} is running at this node`)
+    await reception.joins.ask(address)
+  }
+
+  /** A data connection or pull link goes to its transfer, waits for it, or is refused. */
+  #place(admitted: Admitted): void {
+    const reception = this.#receptions.get(admitted.transfer ?? '')
+    if (reception === undefined) return this.#parked.park(admitted, limits.earlyDataMs)
+    if (!reception.isOpen) return this.#parked.park(admitted, limits.acceptMs)
+    const index = admitted.from as number
+    const to = admitted.to as number
+    const { channel, peer } = admitted
+    const expected =
+      channel === 'pull'
+        ? reception.expectsPull(index, peer.nodeId, to)
+        : reception.expects(index, peer.nodeId, to)
+    // Before the plan, or from a node that this one has not heard of: it may have just joined.
+    const waitMs = reception.hasPlan ? limits.earlyDataMs : limits.acceptMs
+    if (expected === null) return this.#parked.park(admitted, waitMs)
+    if (!expected)
+      return admitted.refuse('ERR_FR_PROTOCOL', `this ${channel} connection was not expected`)
+    void (channel === 'pull'
+      ? this.#adoptPull(reception, index, admitted)
+      : this.#adopt(reception, index, admitted))
+  }
+
+  async #adoptPull(reception: Reception, index: number, admitted: Admitted): Promise<void> {
+    try {
+      const established = await admitted.go()
+      if (reception.isOpen) reception.addPull(index, established)
+      else established.close()
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
+      this.log({ level: 'debug', event: 'pull-lost', fields: { from: index, code, text } })
+    }
+  }
+
+  async #adopt(reception: Reception, index: number, admitted: Admitted): Promise<void> {
+    let established: Established | undefined
+    try {
+      const going = admitted.go()
+      reception.reserveFeed(index)
+      established = await going
+      if (!reception.isOpen) return established.close()
+      reception.addFeed(index, established)
+    } catch (error) {
+      established?.close()
+      reception.releaseFeed(index)
+      const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
+      this.log({ level: 'debug', event: 'feed-lost', fields: { from: index, code, text } })
+    }
+  }
+
+  // --- NodeHost ---
+
+  claim(guest: Guest): Promise<void> {
+    return this.#names.claim(guest)
+  }
+
+  unclaim(guest: Guest): void {
+    this.#names.release(guest)
+  }
+
+  ended(): void {
+    this.#names.changed()
+  }
+
+  async requireSpace(guest: Guest): Promise<void> {
+    let free = await this.store.free()
+    if (guest.dataBytes > free - this.#reservedBytes(guest)) {
+      // Partials of transfers that are over give way.
+      await this.store.expire(0)
+      free = await this.store.free()
+    }
+    // In one turn from here: what others will still write is counted with this one among them.
+    const reserved = this.#reservedBytes(guest)
+    if (guest.dataBytes > free - reserved) {
+      const [needed, has, kept] = [guest.dataBytes, free, reserved].map(formatBytes)
+      const text = `${needed} needed; ${has} free in ${this.#spec.dataDir}, ${kept} set aside`
+      throw new FrError('ERR_FR_NO_SPACE', text, { path: this.#spec.dataDir })
+    }
+    guest.hasSpace = true
+  }
+
+  /** Not for this transfer: what others will still write, and what is to stay free. */
+  #reservedBytes(guest: Guest): number {
+    let reserved = this.#spec.minFreeBytes
+    for (const other of this.#names.holders)
+      if (other !== guest && other.hasSpace) reserved += other.openBytes
+    return reserved
+  }
+
+  opened(guest: Guest): void {
+    this.#replace(guest)
+  }
+
+  introduced(guest: Guest): void {
+    this.#names.changed()
+    this.#replace(guest)
+  }
+
+  dialMate(
+    mate: Mate,
+    { transfer, self }: ReceptionSpec,
+    signal: AbortSignal,
+    channel: 'data' | 'pull',
+    resolver: Resolver,
+  ): Promise<Established> {
+    const dialler: Dialler = {
+      keys: this.#spec.keys,
+      self: this.#spec.self,
+      connectMs: limits.connectMs,
+      resolver,
+    }
+    const { address, nodeId, index: to } = mate
+    return dialData(dialler, { address, nodeId, transfer, from: self, to }, signal, channel)
+  }
+
+  #replace(guest: Guest): void {
+    for (const admitted of this.#parked.take(guest.spec.transfer)) this.#place(admitted)
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * From a fresh control link to a transfer: the offer, then the pages of its manifest, within
+ * `acceptMs`. Whatever does not fit closes the link by name; nothing is kept for it.
+ */
+import { FrError } from '../base/errors.js'
+import { blockBytesFor, limits } from '../base/limits.js'
+import type { Frame, StreamEntry } from '../control/messages/types.js'
+import type { DataEngine } from '../ports.js'
+import { ManifestAssembler } from '../protocol/manifest.js'
+import { wholeXxh64 } from '../session/xxh64.js'
+
+export type Offer = Frame & { readonly type: 'offer' }
+
+export interface CompleteOffer {
+  readonly offer: Offer
+  readonly entry: StreamEntry
+}
+
+export class OfferReader {
+  readonly #engine: DataEngine
+  #offer: Offer | undefined
+  #assembler: ManifestAssembler | undefined
+
+  constructor(engine: DataEngine) {
+    this.#engine = engine
+  }
+
+  /** The offer once its manifest is complete; throws FrError for what is out of order. */
+  take(frame: Frame): CompleteOffer | undefined {
+    if (frame.type === 'beat') return undefined
+    if (this.#offer === undefined || this.#assembler === undefined) {
+      if (frame.type !== 'offer')
+        throw new FrError('ERR_FR_PROTOCOL', `'${frame.type}' came before an offer`)
+      if (frame.streams !== 1) {
+        throw new FrError(
+          'ERR_FR_UNSUPPORTED',
+          `this version does not offer ${frame.streams} files in one transfer`,
+        )
+      }
+      this.#offer = frame
+      this.#assembler = new ManifestAssembler(frame, wholeXxh64(this.#engine))
+      return undefined
+    }
+    if (frame.type !== 'manifest') {
+      throw new FrError('ERR_FR_PROTOCOL', `'${frame.type}' came before the manifest was complete`)
+    }
+    const entry = this.#assembler.add(frame)?.[0]
+    if (entry === undefined) return undefined
+    if (entry.stream !== 0)
+      throw new FrError('ERR_FR_UNSUPPORTED', 'the only stream must be stream 0')
+    const blocks = Math.ceil(entry.size / blockBytesFor(entry.size))
+    if (blocks > limits.blocksPerFile) {
+      throw new FrError('ERR_FR_LIMIT', `the file has ${blocks} blocks, more than a node takes`)
+    }
+    return { offer: this.#offer, entry }
+  }
+}

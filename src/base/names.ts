@@ -1,0 +1,41 @@
+/** What makes a name, in bytes, fit to be stored inside a data directory; no disk is looked at. */
+import { limits } from './limits.js'
+
+/** The directory of the product inside a data directory; no name may lead into it. */
+export const hiddenDir = '.fastreplica'
+
+const slash = 0x2f
+const isCaseSensitive = process.platform === 'linux'
+
+/** Why no node can store a file of this name, as the end of a sentence; null where nodes can. */
+export function nameFault(name: Uint8Array): string | null {
+  if (name.length === 0) return 'it is empty'
+  if (name.length > limits.nameBytes) return `it is longer than ${limits.nameBytes} bytes`
+  if (name.includes(0)) return 'it holds a NUL'
+  if (name[0] === slash) return 'it is absolute'
+  const components = splitName(Buffer.from(name))
+  for (const component of components) {
+    if (component.length === 0) return 'it has an empty component'
+    if (component.equals(Buffer.from('.')) || component.equals(Buffer.from('..'))) {
+      return 'it has a component that is . or ..'
+    }
+    if (component.length > limits.nameComponentBytes) {
+      return `a component is longer than ${limits.nameComponentBytes} bytes`
+    }
+  }
+  const first = (components[0] as Buffer).toString('latin1')
+  const isHidden = (isCaseSensitive ? first : first.toLowerCase()) === hiddenDir
+  return isHidden ? `${hiddenDir} is reserved` : null
+}
+
+/** The components between slashes; an empty one stays. */
+export function splitName(bytes: Buffer): Buffer[] {
+  const components: Buffer[] = []
+  let from = 0
+  for (let at = bytes.indexOf(slash); at !== -1; at = bytes.indexOf(slash, from)) {
+    components.push(bytes.subarray(from, at))
+    from = at + 1
+  }
+  components.push(bytes.subarray(from))
+  return components
+}

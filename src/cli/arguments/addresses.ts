@@ -1,0 +1,110 @@
+/**
+ * Where nodes are: HOST[:PORT], lists of them, and the nodes file. Pure: text in, targets out, and
+ * a UsageError that says where in the file it went wrong. Names are not resolved here.
+ */
+import { formatAddress, parseAddress as readAddress } from '../../api/address.js'
+import type { PushTarget } from '../../api/types.js'
+import { limits } from '../../base/limits.js'
+import { parseRate, UsageError } from '../render/units.js'
+
+/** A nodes file larger than this is not one. */
+export const nodesFileBytesMax = 1024 * 1024
+
+/**
+ * `HOST[:PORT]` -> `HOST:PORT`. HOST is a name, an IPv4 address or an IPv6 address in square
+ * brackets; PORT is 7400 where none is given. `portMin` is 0 where a free port may be asked for.
+ * Throws UsageError.
+ */
+export function parseAddress(text: string, portMin = 1): string {
+  const address = readAddress(text, limits.defaultPort)
+  if (address !== null && address.port >= portMin) return formatAddress(address)
+  if (/^[^[\]]*:[^[\]]*:/.test(text)) {
+    throw new UsageError(`'${text}' is not HOST[:PORT]; write IPv6 as [::1]:7400`)
+  }
+  // It would look like an option wherever the name goes to.
+  if (text.startsWith('-')) throw new UsageError(`'${text}': no host begins with '-'`)
+  const host = text.replace(/:\d+$/, '')
+  if (address !== null || (host !== text && readAddress(host, 1) !== null)) {
+    throw new UsageError(`'${text}': the port is a number from ${portMin} to 65535`)
+  }
+  throw new UsageError(`'${text}' is not HOST[:PORT]`)
+}
+
+/** The id of a transfer, as `fr status` shows it. Throws UsageError. */
+export function parseTransfer(text: string): string {
+  if (/^[0-9a-f]{32}$/.test(text)) return text
+  throw new UsageError(`'${text}' is not the id of a transfer: 32 hex digits`)
+}
+
+/** `HOST[:PORT][,HOST[:PORT]...]` -> targets. Throws UsageError. */
+export function parseTargets(text: string): PushTarget[] {
+  const targets: PushTarget[] = []
+  for (const address of text.split(',')) {
+    addTarget(targets, { address: parseAddress(address.trim()) })
+  }
+  return targets
+}
+
+/**
+ * One HOST[:PORT] a line, then optional `uplink=RATE downlink=RATE site=NAME
+ * advertise=HOST:PORT`; `#` starts a comment. `file` is the name that errors carry. Throws
+ * UsageError.
+ */
+export function parseNodesFile(text: string, file: string): PushTarget[] {
+  const targets: PushTarget[] = []
+  const lines = text.split(/\r?\n/)
+  for (const [index, line] of lines.entries()) {
+    const words = line
+      .replace(/(^|\s)#.*$/, '')
+      .split(/\s+/)
+      .filter((word) => word !== '')
+    if (words.length === 0) continue
+    const at = `${file}:${index + 1}: `
+    try {
+      addTarget(targets, parseTarget(words))
+    } catch (error) {
+      if (error instanceof UsageError) throw new UsageError(at + error.message)
+      throw error
+    }
+  }
+  if (targets.length === 0) throw new UsageError(`${file}: names no node`)
+  return targets
+}
+
+function parseTarget(words: readonly string[]): PushTarget {
+  const [address = '', ...attributes] = words
+  const target: { -readonly [Key in keyof PushTarget]: PushTarget[Key] } = {
+    address: parseAddress(address),
+  }
+  const seen = new Set<string>()
+  for (const attribute of attributes) {
+    const equals = attribute.indexOf('=')
+    const name = equals < 0 ? attribute : attribute.slice(0, equals)
+    const value = equals < 0 ? '' : attribute.slice(equals + 1)
+    if (value === '') throw new UsageError(`'${attribute}' is not NAME=VALUE`)
+    if (seen.has(name)) throw new UsageError(`${name} is given twice`)
+    seen.add(name)
+    if (name === 'uplink') target.uplinkBytesPerSecond = parseRate(value)
+    else if (name === 'downlink') target.downlinkBytesPerSecond = parseRate(value)
+    else if (name === 'advertise') target.advertise = parseAddress(value)
+    else if (name === 'site' && value.length <= limits.siteChars) target.site = value
+    else if (name === 'site')
+      throw new UsageError(`a site is named by at most ${limits.siteChars} characters`)
+    else
+      throw new UsageError(
+        `unknown attribute '${name}'; there are uplink, downlink, site and advertise`,
+      )
+  }
+  return target
+}
+
+function addTarget(targets: PushTarget[], target: PushTarget): void {
+  const same = target.address.toLowerCase()
+  if (targets.some((known) => known.address.toLowerCase() === same)) {
+    throw new UsageError(`${target.address} is named twice`)
+  }
+  if (targets.length === limits.nodesPerPush) {
+    throw new UsageError(`more than ${limits.nodesPerPush} nodes; one push takes no more`)
+  }
+  targets.push(target)
+}

@@ -1,0 +1,19 @@
+/** `fr add`: one node more for a push that runs; returns when the node takes part. */
+import { keyOption } from '../arguments/keys.js'
+import { type Context, watchSignals } from '../render/context.js'
+import { jsonText } from '../render/text.js'
+import type { AddCommand } from './add.js'
+
+export async function runAdd(command: AddCommand, context: Context): Promise<number> {
+  const signal = watchSignals((text) => context.stderr(`fr add: ${text}\n`))
+  // A question needs neither engine nor push: they would be a quarter of its start.
+  const { addNode } = await import('../../api/status.js')
+  const key = await keyOption(command.keyFile, context)
+  const { transfer, address: node, via } = command
+  await addNode(transfer, node, { via, ...key, signal })
+  const said = command.json
+    ? jsonText({ event: 'added', transfer, node })
+    : `${node} takes part in ${transfer}`
+  context.stdout(`${said}\n`)
+  return 0
+}

@@ -1,0 +1,13 @@
+/** `fr digest`: the digest of a file on stdout, in the form nodes report it. */
+import { withSource } from '../arguments/sources.js'
+import { type Context, watchSignals } from '../render/context.js'
+import type { DigestCommand } from './digest.js'
+
+export async function runDigest(command: DigestCommand, context: Context): Promise<number> {
+  const signal = watchSignals((text) => context.stderr(`fr digest: ${text}\n`))
+  const { digestFile } = await import('../../api/index.js')
+  const options = command.digest === undefined ? { signal } : { signal, digest: command.digest }
+  const digest = await withSource(command.path, (source) => digestFile(source.path, options))
+  context.stdout(`${digest}\n`)
+  return 0
+}

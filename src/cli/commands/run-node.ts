@@ -1,0 +1,73 @@
+/** `fr node`: serves until a signal comes. Logs go to stderr, one line per event. */
+import type { LogLine, NodeOptions } from '../../api/types.js'
+import { keyOption, readKey } from '../arguments/keys.js'
+import { type Context, Interrupted, watchSignals } from '../render/context.js'
+import { asUsage } from '../render/failures.js'
+import { isLogged, jsonText, logText } from '../render/text.js'
+import type { NodeCommand } from './node.js'
+
+export async function runNode(command: NodeCommand, context: Context): Promise<number> {
+  const logger = (line: LogLine): void => {
+    if (!isLogged(line.level, command.log.level)) return
+    context.stderr(`${logText(line, command.log.format, Date.now())}\n`)
+  }
+  const log = (event: string, fields: LogLine['fields']): void =>
+    logger({ level: 'info', event, fields })
+  const signal = watchSignals((text) => log('stopping', { text }))
+  const { startNode } = await import('../../api/index.js')
+  const options = { ...(await nodeOptions(command, context)), logger }
+  const node = await startNode(options).catch((error: unknown) => {
+    throw asUsage(error)
+  })
+  if (command.json) {
+    context.stdout(
+      `${jsonText({ event: 'listening', address: node.address, nodeId: node.nodeId })}\n`,
+    )
+  } else {
+    context.stderr(listeningLine(command, node.address))
+  }
+  const { notifyService } = await import('../../api/service.js')
+  await notifyService(`READY=1\nSTATUS=serves ${node.address}`, logger)
+  try {
+    await aborted(signal)
+    await notifyService('STOPPING=1', logger)
+  } finally {
+    await node.close()
+  }
+  log('stopped', { address: node.address })
+  return signal.reason instanceof Interrupted ? signal.reason.exitStatus : 0
+}
+
+/** Said whatever the log level is: it is how people and scripts know that the node serves. */
+function listeningLine(command: NodeCommand, address: string): string {
+  const name = command.name === undefined ? {} : { name: command.name }
+  const fields = { address, data: command.dataDir, ...name }
+  const line: LogLine = { level: 'info', event: 'listening', fields }
+  return `${logText(line, command.log.format, Date.now())}\n`
+}
+
+async function nodeOptions(command: NodeCommand, context: Context): Promise<NodeOptions> {
+  const options: NodeOptions = {
+    listen: command.listen,
+    dataDir: command.dataDir,
+    mirror: command.mirror,
+    ...(await keyOption(command.keyFile, context)),
+  }
+  if (command.previousKeyFile !== undefined) {
+    options.previousKey = await readKey(command.previousKeyFile, context)
+  }
+  if (command.name !== undefined) options.name = command.name
+  if (command.advertise !== undefined) options.advertise = command.advertise
+  if (command.engine !== undefined) options.engine = command.engine
+  if (command.minFreeBytes !== undefined) options.minFreeBytes = command.minFreeBytes
+  if (command.keepPartialsSeconds !== undefined)
+    options.keepPartialsSeconds = command.keepPartialsSeconds
+  return options
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

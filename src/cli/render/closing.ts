@@ -1,0 +1,145 @@
+/**
+ * What `fr push` shows when it is over: a table with one row per node, the failures grouped by
+ * their reason, and the whole in a few lines. Pure functions from the result to strings.
+ */
+import type { NodeOutcome, PushResult } from '../../api/types.js'
+import { reasonOf } from './push.js'
+import { type Paint, printable, type Tone, tableLines, wrapParts, wrapWords } from './text.js'
+import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
+
+const statusTones: Readonly<Record<NodeOutcome['status'], Tone>> = {
+  complete: 'green',
+  failed: 'red',
+  refused: 'red',
+}
+
+/** Lines of at most `columns`, but for what cannot be broken: a digest, a long word. */
+export function closingLines(
+  result: PushResult,
+  logged: readonly string[],
+  columns: number,
+  paint: Paint,
+): string[] {
+  const complete = result.nodes.filter((outcome) => outcome.status === 'complete')
+  const tone = toneOf(complete.length, result.nodes.length)
+  return [
+    ...outcomeTable(result, columns, paint),
+    ...failureLines(result.nodes, columns, paint),
+    ...warningLines([...warningsOf(result), ...logged], columns, paint),
+    ...digestLines(complete),
+    ...wrapParts(summaryParts(result, complete), columns).map((line) => paint(tone, line)),
+  ]
+}
+
+function toneOf(complete: number, all: number): Tone {
+  if (complete === all) return 'green'
+  return complete === 0 ? 'red' : 'yellow'
+}
+
+function outcomeTable(result: PushResult, columns: number, paint: Paint): string[] {
+  const shares = new Map(result.shares.map((share) => [share.node, share.relayedShare]))
+  // Where nobody relayed anything there is nothing to compare.
+  const isRelayed = result.shares.some((share) => share.dealtBytes + share.relayedBytes > 0)
+  const relayed = (outcome: NodeOutcome): { text: string }[] =>
+    isRelayed ? [{ text: formatPercent(shares.get(outcome.node) ?? 0) }] : []
+  const rows = result.nodes.map((outcome) => [
+    { text: printable(outcome.node) },
+    { text: outcome.status, tone: statusTones[outcome.status] },
+    { text: outcome.seconds.toFixed(2) },
+    ...relayed(outcome),
+    { text: outcome.status === 'complete' ? rateOf(outcome.bytes, outcome.seconds) : '-' },
+  ])
+  const titles = [
+    { title: 'node', cut: 'middle' as const },
+    { title: 'status' },
+    { title: 'seconds', right: true },
+    ...(isRelayed ? [{ title: 'relayed', right: true }] : []),
+    { title: 'rate', right: true },
+  ]
+  return tableLines(titles, rows, paint, columns)
+}
+
+function rateOf(bytes: number, seconds: number): string {
+  return seconds > 0 ? formatRate(bytes / seconds) : '-'
+}
+
+/** Each reason once: how many nodes it concerns, and which. Nothing where no node failed. */
+export function failureLines(
+  outcomes: readonly NodeOutcome[],
+  columns: number,
+  paint: Paint,
+): string[] {
+  const groups = new Map<string, string[]>()
+  for (const outcome of outcomes) {
+    if (outcome.status === 'complete') continue
+    const key = `${outcome.status}: ${reasonOf(outcome)}`
+    groups.set(key, [...(groups.get(key) ?? []), printable(outcome.node)])
+  }
+  return [...groups].flatMap(([reason, nodes]) => [
+    ...wrapWords(`${count(nodes.length, 'node')} ${reason}`, columns, '  ').map((line) =>
+      paint('red', line),
+    ),
+    ...wrapParts(nodes, columns - 2).map((line) => `  ${line}`),
+  ])
+}
+
+/** The same sentence about several nodes is one warning. */
+function warningsOf(result: PushResult): string[] {
+  const nodes = new Map<string, string[]>()
+  for (const outcome of result.nodes) {
+    for (const text of outcome.warnings) {
+      nodes.set(text, [...(nodes.get(text) ?? []), outcome.node])
+    }
+  }
+  const ofNodes = [...nodes].map(([text, of]) => {
+    const [first = ''] = of
+    return `${of.length === 1 ? first : `${first} and ${of.length - 1} more`}: ${text}`
+  })
+  return [...result.warnings, ...ofNodes].map(printable)
+}
+
+export function warningLines(texts: readonly string[], columns: number, paint: Paint): string[] {
+  return texts.flatMap((text) =>
+    wrapWords(`warning: ${text}`, columns, '  ').map((line) => paint('yellow', line)),
+  )
+}
+
+/** One line: all that are complete hold the same file. */
+function digestLines(complete: readonly NodeOutcome[]): string[] {
+  const digests = new Set(complete.flatMap(({ digest }) => (digest === null ? [] : [digest])))
+  return [...digests].map((digest) => `digest ${printable(digest)}`)
+}
+
+function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): string[] {
+  const delivered = complete.reduce((sum, outcome) => sum + outcome.bytes, 0)
+  const repaired = result.nodes.reduce((sum, outcome) => sum + outcome.repairedBytes, 0)
+  const isMixed = result.shape !== 'unicast' && result.directBytes > 0
+  const all = count(result.nodes.length, 'node')
+  return [
+    `${complete.length} of ${all} complete in ${formatDuration(result.seconds)}`,
+    `${formatBytes(result.bytes)} each`,
+    `${rateOf(delivered, result.seconds)} delivered`,
+    ...boundParts(result),
+    ...(isMixed ? [`${formatBytes(result.directBytes)} sent to all directly`] : []),
+    ...(repaired > 0 ? [`${formatBytes(repaired)} repaired`] : []),
+  ]
+}
+
+/** The bound that is known, and from where. */
+function boundParts(result: PushResult): string[] {
+  const isObserved = result.boundFrom === 'observed'
+  const bound = isObserved ? result.observedBoundSeconds : result.boundSeconds
+  if (bound === null) return []
+  const efficiency = isObserved ? result.observedEfficiency : result.efficiency
+  return [
+    `${isObserved ? 'observed ' : ''}bound ${bound.toFixed(2)} s`,
+    `efficiency ${efficiency === null ? '-' : efficiency.toFixed(3)}`,
+  ]
+}
+
+/** 0 every node complete, 3 some, 1 none. */
+export function pushExitStatus(result: PushResult): number {
+  const complete = result.nodes.filter((outcome) => outcome.status === 'complete').length
+  if (complete === result.nodes.length && complete > 0) return 0
+  return complete === 0 ? 1 : 3
+}

@@ -1,0 +1,253 @@
+/**
+ * The ways a push is shown: NDJSON on stdout, a live display on a terminal, plain lines. All take
+ * the same facts; what they write is built by render-push.ts. The closing table comes after them,
+ * and is the same for all.
+ */
+import type { NodeOutcome, Plan, Progress, PushResult } from '../../api/types.js'
+import type { Context } from './context.js'
+import { liveLines, openingLines, outcomeLine, progressLine } from './push.js'
+import { LiveRegion } from './terminal.js'
+import { jsonText, truncate } from './text.js'
+
+export interface PushView {
+  plan(plan: Plan): void
+  progress(progress: Progress): void
+  node(outcome: NodeOutcome): void
+  /** A line for people that is no part of the display. */
+  say(line: string): void
+  /** Nothing is shown after this; `result` is null where the push came to none. */
+  end(result: PushResult | null): void
+}
+
+const jsonProgressMs = 500
+const liveMs = 200
+const plainMs = 2_000
+
+/** One JSON object a line: `plan` first, then `progress` and `node`, `result` last. */
+export class JsonView implements PushView {
+  readonly #context: Context
+  readonly #now: () => number
+  /** By node what was said of it last: who failed and is added again has a second outcome. */
+  readonly #reported = new Map<string, string>()
+  /** Outcomes known before there is a plan wait for it. */
+  #early: NodeOutcome[] | null = []
+  #lastProgressMs = Number.NEGATIVE_INFINITY
+  /** The newest progress, where it came too soon to be written. */
+  #held: Progress | null = null
+
+  constructor(context: Context, now: () => number = () => performance.now()) {
+    this.#context = context
+    this.#now = now
+  }
+
+  plan(plan: Plan): void {
+    this.#write(plan)
+    this.#flush()
+  }
+
+  progress(progress: Progress): void {
+    const now = this.#now()
+    this.#held = progress
+    if (this.#early !== null || now - this.#lastProgressMs < jsonProgressMs) return
+    this.#lastProgressMs = now
+    this.#held = null
+    this.#write(progress)
+  }
+
+  node(outcome: NodeOutcome): void {
+    const text = JSON.stringify(outcome)
+    if (this.#reported.get(outcome.node) === text) return
+    this.#reported.set(outcome.node, text)
+    if (this.#early !== null) this.#early.push(outcome)
+    else this.#write({ event: 'node', ...outcome })
+  }
+
+  say(line: string): void {
+    this.#context.stderr(`${line}\n`)
+  }
+
+  end(result: PushResult | null): void {
+    this.#flush()
+    if (result === null) return
+    for (const outcome of result.nodes) this.node(outcome)
+    // The last one tells how it ended: it is never left out.
+    if (this.#held !== null) this.#write(this.#held)
+    this.#write(result)
+  }
+
+  #flush(): void {
+    const early = this.#early ?? []
+    this.#early = null
+    for (const outcome of early) this.#write({ event: 'node', ...outcome })
+  }
+
+  #write(value: object): void {
+    this.#context.stdout(`${jsonText(value)}\n`)
+  }
+}
+
+/** Errors and what the user asked for by a signal; nothing where all goes well. */
+export class QuietView implements PushView {
+  readonly #context: Context
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  plan(): void {}
+
+  progress(): void {}
+
+  node(outcome: NodeOutcome): void {
+    if (outcome.status !== 'complete') this.say(outcomeLine(outcome))
+  }
+
+  say(line: string): void {
+    this.#context.stderr(`${line}\n`)
+  }
+
+  end(): void {}
+}
+
+/** Lines for a log file: one for the plan, one per outcome, one of progress every 2 s at most. */
+export class PlainView implements PushView {
+  readonly #context: Context
+  readonly #name: string
+  readonly #warnings: () => number
+  readonly #now: () => number
+  #lastProgressMs: number
+
+  constructor(
+    context: Context,
+    name: string,
+    warnings: () => number = () => 0,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#context = context
+    this.#name = name
+    this.#warnings = warnings
+    this.#now = now
+    this.#lastProgressMs = now()
+  }
+
+  plan(plan: Plan): void {
+    for (const line of openingLines(plan, this.#name)) this.say(line)
+  }
+
+  progress(progress: Progress): void {
+    const now = this.#now()
+    if (now - this.#lastProgressMs < plainMs) return
+    this.#lastProgressMs = now
+    this.say(progressLine(progress, this.#warnings()))
+  }
+
+  node(outcome: NodeOutcome): void {
+    this.say(outcomeLine(outcome))
+  }
+
+  say(line: string): void {
+    this.#context.stderr(`${line}\n`)
+  }
+
+  end(): void {}
+}
+
+/** The plain lines without those of progress. */
+export class OutcomeView extends PlainView {
+  override progress(): void {}
+}
+
+/** The display that is drawn again in place, at most five times a second. */
+export class LiveView implements PushView {
+  readonly #context: Context
+  readonly #name: string
+  readonly #warnings: () => number
+  readonly #region = new LiveRegion()
+  readonly #timer: NodeJS.Timeout
+  #latest: Progress | null = null
+  #isStale = false
+
+  constructor(context: Context, name: string, warnings: () => number = () => 0) {
+    this.#context = context
+    this.#name = name
+    this.#warnings = warnings
+    this.#timer = setInterval(() => this.#draw(), liveMs)
+    this.#timer.unref()
+  }
+
+  plan(plan: Plan): void {
+    this.#print(openingLines(plan, this.#name))
+  }
+
+  progress(progress: Progress): void {
+    this.#latest = progress
+    this.#isStale = true
+  }
+
+  node(outcome: NodeOutcome): void {
+    if (outcome.status === 'complete') return
+    // The table at the end has the whole reason.
+    const columns = this.#context.terminal()?.columns ?? 80
+    this.say(truncate(outcomeLine(outcome), columns - 1))
+  }
+
+  say(line: string): void {
+    this.#print([line])
+  }
+
+  end(): void {
+    clearInterval(this.#timer)
+    this.#latest = null
+    this.#print([])
+  }
+
+  #draw(): void {
+    if (this.#isStale && this.#latest !== null && this.#context.terminal() !== null) this.#print([])
+  }
+
+  /** Lines above the display, and the display as it is now: one write, so that neither is torn. */
+  #print(above: readonly string[]): void {
+    const size = this.#context.terminal() ?? { columns: 80, rows: 24 }
+    this.#isStale = false
+    const lines =
+      this.#latest === null
+        ? []
+        : liveLines(this.#latest, this.#name, size, this.#context.paintStderr, this.#warnings())
+    this.#context.stderr(this.#region.print(above, lines, size.columns))
+  }
+}
+
+/** JSON on stdout for a program and a display on stderr for people. */
+export class BothViews implements PushView {
+  readonly #json: JsonView
+  readonly #people: PushView
+
+  constructor(json: JsonView, people: PushView) {
+    this.#json = json
+    this.#people = people
+  }
+
+  plan(plan: Plan): void {
+    this.#json.plan(plan)
+    this.#people.plan(plan)
+  }
+
+  progress(progress: Progress): void {
+    this.#json.progress(progress)
+    this.#people.progress(progress)
+  }
+
+  node(outcome: NodeOutcome): void {
+    this.#json.node(outcome)
+    this.#people.node(outcome)
+  }
+
+  say(line: string): void {
+    this.#people.say(line)
+  }
+
+  end(result: PushResult | null): void {
+    this.#people.end(result)
+    this.#json.end(result)
+  }
+}

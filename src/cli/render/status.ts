@@ -1,0 +1,105 @@
+/** What `fr status` shows: a node, its transfers, its counters. Pure string building. */
+import type { NodeStatus, TransferStatus } from '../../api/types.js'
+import {
+  displayWidth,
+  type Paint,
+  printable,
+  tableLines,
+  truncate,
+  wrapParts,
+  wrapWords,
+} from './text.js'
+import { formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
+
+const titleWidth = 11
+
+/** Lines of at most `columns`, but for what cannot be broken. */
+export function statusLines(
+  status: NodeStatus,
+  paint: Paint,
+  columns = Number.POSITIVE_INFINITY,
+): string[] {
+  const fact = (title: string, text: string): string =>
+    `${paint('bold', title)}${' '.repeat(titleWidth - title.length)}${text}`
+  const words = (title: string, text: string): string[] => {
+    const [first = '', ...rest] = wrapWords(text, columns - titleWidth)
+    return [fact(title, first), ...rest.map((line) => ' '.repeat(titleWidth) + line)]
+  }
+  const name = status.name === null ? '' : `, called ${printable(status.name)}`
+  const lines = [
+    fact('node', `${printable(status.node)}${name}`),
+    fact('id', printable(status.nodeId)),
+    fact('version', `${printable(status.version)}, ${status.engine} engine`),
+    fact('up', formatDuration(status.uptimeSeconds)),
+    fact('data', `${printable(status.dataDir)}, ${formatBytes(status.freeBytes)} free`),
+    ...storeFacts(status).flatMap(([title, text]) => words(title, text)),
+    fact('transfers', String(status.transfers.length)),
+    ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
+  ]
+  const counters = Object.entries(status.counters).filter(([, value]) => value !== 0)
+  if (counters.length > 0) {
+    const text = counters.map(([key, value]) => `${printable(key)}=${value}`).join(' ')
+    lines.push(...words('counters', text))
+  }
+  return lines
+}
+
+/** How the data directory is, what failed last because of it, what is kept in it. */
+function storeFacts({ problems, lastError, kept }: NodeStatus): [title: string, text: string][] {
+  const health = problems.length === 0 ? 'ok' : problems.map(printable).join('; ')
+  const facts: [string, string][] = [['health', health]]
+  if (lastError !== null) {
+    const ago = formatDuration(lastError.secondsAgo)
+    const error = `${printable(lastError.code)}: ${printable(lastError.text)}`
+    facts.push(['last error', `${error} (${ago} ago)`])
+  }
+  if (kept.files > 0) {
+    const more = kept.files > kept.names.length ? ', ...' : ''
+    const what = `${kept.names.map(printable).join(', ')}${more}`
+    const files = kept.files === 1 ? '1 partial file' : `${kept.files} partial files`
+    facts.push(['kept', `${formatBytes(kept.bytes)} in ${files} of transfers that failed: ${what}`])
+  }
+  return facts
+}
+
+/** A transfer: its id for `fr add`, what it is, how far it is, and its feeds to mates. */
+function transferLines(transfer: TransferStatus, paint: Paint, columns: number): string[] {
+  const { bytes, etaSeconds, waitsFor } = transfer
+  const parts = [
+    `${transfer.role} ${formatBytes(bytes)}`,
+    `${share(transfer.landedBytes, bytes)} landed`,
+    `${share(transfer.verifiedBytes, bytes)} verified`,
+    `in ${formatRate(transfer.rateInBytesPerSecond)}`,
+    `out ${formatRate(transfer.rateOutBytesPerSecond)}`,
+    ...(etaSeconds === null ? [] : [`ETA ${formatDuration(etaSeconds)}`]),
+    ...(waitsFor === null ? [] : [`waits for ${printable(waitsFor)}`]),
+  ]
+  const id = printable(transfer.transfer)
+  return [
+    `${paint('bold', id)}  ${truncate(printable(transfer.name), columns - displayWidth(id) - 2)}`,
+    ...wrapParts(parts, columns - 2).map((line) => `  ${line}`),
+    ...relayLines(transfer, paint, columns - 2).map((line) => `  ${line}`),
+  ]
+}
+
+/** How far each feed to a mate is behind. */
+function relayLines({ relays }: TransferStatus, paint: Paint, columns: number): string[] {
+  if (relays.length === 0) return []
+  const rows = relays.map((relay) => [
+    { text: printable(relay.node) },
+    { text: formatBytes(relay.queuedBytes) },
+    { text: formatBytes(relay.unackedBytes) },
+    { text: relay.isLagging ? 'lagging' : '' },
+  ])
+  const titles = [
+    { title: 'relays to', cut: 'middle' as const },
+    { title: 'queued', right: true },
+    { title: 'in flight', right: true },
+    { title: '' },
+  ]
+  return tableLines(titles, rows, paint, columns)
+}
+
+function share(bytes: number, whole: number): string {
+  return formatPercent(whole === 0 ? 1 : Math.min(1, bytes / whole))
+}

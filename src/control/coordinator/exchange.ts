@@ -1,0 +1,398 @@
+/**
+ * The exchange: what the origin does for the nodes of the plan between the plan and the finish.
+ *
+ * The idea: all that is known of bytes goes to the dealer as facts, and what it deals is listed on
+ * feeds. Digests travel with the nodes that relay anyway; whoever cannot get them that way (a relay
+ * lost, a feed broken) is sent them directly. Nothing here decides whether a node lives: that is
+ * the machine's (origin.ts), which says who has `left`.
+ */
+import { limits } from '../../base/limits.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { Dealer, DealerFact, Send } from '../dealing/dealer.js'
+import { RelayClaims } from '../dealing/relay-claims.js'
+import type { HashTask } from '../holdings/hashing.js'
+import { firstBadHop } from '../members/blame.js'
+import type { Peer } from '../members/peer.js'
+import { Reach } from '../members/reach.js'
+import type { DetourReason, Frame } from '../messages/types.js'
+import { expectedShares } from '../plan/plan.js'
+import type { FeedCount, OriginConfig } from './events.js'
+import { OriginFlow } from './flow.js'
+import { describeRanges, detourFrames, mateOf, planFrame } from './frames.js'
+import type { OriginOutbox } from './outbox.js'
+import type { OriginSource } from './source.js'
+
+/** Owner of bytes that nobody in particular is sent. */
+const anyone = -1
+
+export class OriginExchange {
+  readonly #config: OriginConfig
+  readonly #dealer: Dealer
+  readonly #source: OriginSource
+  readonly #peers: readonly Peer[]
+  readonly #outbox: OriginOutbox
+  readonly flow: OriginFlow
+  readonly #group: Peer[] = []
+  readonly #reach = new Reach()
+  readonly #claims: RelayClaims
+  #claimsMs = 0
+  #excluded: readonly number[] = []
+  #digestTurn = 0
+
+  constructor(
+    config: OriginConfig,
+    dealer: Dealer,
+    source: OriginSource,
+    peers: readonly Peer[],
+    outbox: OriginOutbox,
+  ) {
+    this.#config = config
+    this.#dealer = dealer
+    this.#source = source
+    this.#peers = peers
+    this.#outbox = outbox
+    this.flow = new OriginFlow(dealer, peers)
+    this.#claims = new RelayClaims(config.relayClaimBytes)
+  }
+
+  /** Those who take part, or did, in the order in which they came; empty before the plan. */
+  get group(): readonly Peer[] {
+    return this.#group
+  }
+
+  get isPlanned(): boolean {
+    return this.#group.length > 0
+  }
+
+  /** One of the group by its place. */
+  member(node: number): Peer | undefined {
+    return this.#group.find((peer) => peer.node === node)
+  }
+
+  /** When the dealer wants to look at the feeds; null: when it suits. */
+  deadlineMs(): number | null {
+    return this.#dealer.deadlineMs()
+  }
+
+  /**
+   * These will most likely be the group: they may dial each other now. Once the plan has been made
+   * and bytes flow, every step of a handshake would wait in the queues of links that are full.
+   */
+  expect(peers: readonly Peer[]): void {
+    const { shape, reportMs } = this.#dealer
+    const { bytes, blockBytes } = this.#config
+    // Without reports shares are fixed, and who has none relays nothing.
+    const relays = reportMs > 0 ? peers.length : Math.ceil(bytes / blockBytes)
+    if (shape === 'unicast' || peers.length < 2 || relays < peers.length) return
+    const mates = peers.map(mateOf)
+    for (const peer of peers) this.#outbox.send(peer, { type: 'group', mates })
+  }
+
+  /** Makes the plan with these nodes, tells them, and begins. */
+  start(group: readonly Peer[], nowMs: number): void {
+    this.flow.started(nowMs)
+    for (const peer of group) this.#enter(peer, nowMs)
+    const nodes = group.map((peer) => peer.node)
+    const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
+    const { strategy, shape } = this.#dealer
+    const shares = this.#shares(nodes)
+    for (const peer of group) this.#sendPlan(peer)
+    this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape, nodes, shares } })
+    if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
+    this.#list(sends)
+    this.#source.start(this.#hashOrder(nodes, shares))
+  }
+
+  /**
+   * A node that is ready while the exchange runs: its mates relay to it what they were dealt
+   * before, too. The rest the origin brings, and all digests: what mates pass on before they know
+   * of it would not reach it.
+   */
+  join(peer: Peer, nowMs: number): void {
+    const mates = this.#group.filter((other) => other.isServing)
+    const missing = new RangeSet()
+    missing.add(0, this.#config.bytes)
+    for (const mate of mates) {
+      if (!mate.isRelay || mate.isFalseRelay || mate.isAway) continue
+      for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
+    }
+    this.#enter(peer, nowMs)
+    const fact = { node: peer.node, missing: missing.toArray(), nowMs }
+    const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
+    const brought = sends.filter((send) => send.why === 'level')
+    const ranges = brought.map(({ offset, length }): RangePair => [offset, length])
+    this.#outbox.log('info', 'joined', peer, `the origin lists ${describeRanges(ranges)}`)
+    this.#sendPlan(peer)
+    const mate = mateOf(peer)
+    for (const other of mates) this.#outbox.send(other, { type: 'mate', mate })
+    // That it is behind at first is no news.
+    peer.isLagging = peer.isCatchingUp = this.#dealer.excluded().includes(peer.node)
+    this.#tellExcluded()
+    this.#digestsDirectly(peer, [[0, this.#config.bytes]])
+    this.#list(sends)
+  }
+
+  reported(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number): void {
+    if (!peer.isServing) return
+    const { atMs, landedBytes, receivedBytes, backlogBytes } = frame
+    const { node } = peer
+    const behind = frame.behind.filter((place) => this.member(place) !== undefined)
+    const said = { node, atMs, landedBytes, receivedBytes, backlogBytes, behind }
+    this.#tell({ type: 'reported', ...said, nowMs })
+  }
+
+  counted(feeds: readonly FeedCount[], nowMs: number): void {
+    for (const { node, payloadBytes: sentBytes, queuedBytes, unackedBytes } of feeds) {
+      const peer = this.#peer(node)
+      peer.sentBytes = sentBytes
+      peer.queuedBytes = queuedBytes
+      if (!peer.isServing) continue
+      this.#tell({ type: 'counted', node, sentBytes, queuedBytes, unackedBytes, nowMs })
+    }
+    this.flow.counted(nowMs)
+    this.#tell({ type: 'ticked', nowMs })
+    this.#tellExcluded()
+    if (nowMs >= this.#claimsMs) this.#compareClaims(nowMs)
+  }
+
+  /** A node asks for bytes of the file. */
+  needed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
+    const { stream, scratch, ranges } = frame
+    this.#outbox.log('info', scratch ? 'repair' : 'need', peer, describeRanges(ranges))
+    if (scratch) this.#outbox.wish(...this.#source.suspect(ranges))
+    else this.#digestsDirectly(peer, ranges)
+    this.#tell({ type: 'needed', node: peer.node, stream, scratch, ranges, nowMs })
+  }
+
+  /** A node has bytes and nothing to compare them with. */
+  neededDigests(peer: Peer, ranges: readonly RangePair[]): void {
+    this.#outbox.log('info', 'need-digests', peer, describeRanges(ranges))
+    this.#digestsDirectly(peer, ranges)
+  }
+
+  /** Blocks were bad at this node: the log names the hop. */
+  wasBad(peer: Peer, frame: Frame & { type: 'bad' }): void {
+    const { offset, length } = frame
+    peer.bad.add(offset, length)
+    const { from, to } = firstBadHop(this.#group, peer, [offset, length], (node) =>
+      this.#dealer.dealt(node),
+    )
+    const text = `offset ${offset}, length ${length}, first bad between ${from} and ${to}`
+    this.#outbox.log('warn', 'bad-block', peer, text)
+  }
+
+  /** The feed between two nodes is dead although both live. */
+  edgeLost(peer: Peer, frame: Frame & { type: 'edgeLost' }): void {
+    const mate = this.member(frame.index)
+    if (mate === undefined || mate === peer) return
+    const [from, to] = frame.incoming ? [mate, peer] : [peer, mate]
+    if (to.phase !== 'running' || !from.isServing || to.lostFrom.has(from.node)) return
+    this.#reach.lost(from, to, frame.code)
+    this.#outbox.log('warn', 'edge-lost', to, `feed from ${from.link.address} (${frame.code})`)
+    to.lostFrom.add(from.node)
+    this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
+    this.#detour(to, from, 'broken')
+  }
+
+  /** Its last report is in, and it takes no further part in what relays bring. */
+  completes(nowMs: number): void {
+    this.#compareClaims(nowMs)
+  }
+
+  /**
+   * Silent, or no true relay, and still in the exchange: others make good what this node was dealt.
+   * Its feeds stay open, so that it goes on when it is heard again.
+   */
+  away(peer: Peer): void {
+    if (!peer.isServing) return
+    for (const other of this.#group)
+      if (other !== peer && other.phase === 'running') this.#detour(other, peer, 'away')
+  }
+
+  /**
+   * Out of the exchange: survivors are told to make good what this node was dealt. Those who are
+   * complete miss nothing, but must not serve it any longer.
+   */
+  left(peer: Peer, nowMs: number): void {
+    this.#source.free(peer.node)
+    this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
+    for (const other of this.#group) {
+      if (other.phase === 'running') this.#detour(other, peer, 'gone')
+      else if (other.isServing)
+        for (const frame of detourFrames(peer, 'gone', [])) this.#outbox.send(other, frame)
+    }
+  }
+
+  /** What is worth a sentence about the whole push, now that it is over. */
+  ended(): void {
+    const text = this.#reach.summary(this.#group)
+    if (text !== null) this.#outbox.wish({ type: 'warn', event: 'nodes-unreachable', text })
+  }
+
+  /** The digests of a run are known. A complete node relays none: it needed all of them. */
+  hashed(offset: number, length: number): void {
+    for (const { peer, run } of this.#digestRelays(offset, length)) {
+      this.#sendDigests(peer, run, true)
+      peer.relayedDigests.add(...run)
+      for (const other of this.#group)
+        if (other.lostFrom.has(peer.node)) other.directDigests.add(...run)
+    }
+    for (const peer of this.#group) {
+      if (peer.phase !== 'running') continue
+      for (const run of peer.directDigests.present(offset, length))
+        this.#sendDigests(peer, run, false)
+    }
+  }
+
+  /**
+   * Bytes that an owner of bytes to hash has been sent. Listed minus queued counts holes as sent
+   * too, which a count of payload does not.
+   */
+  sentTo(owner: number): number {
+    const peers = owner === anyone ? this.#peers : [this.#peer(owner)]
+    return peers.reduce((sum, peer) => sum + peer.listedBytes - peer.queuedBytes, 0)
+  }
+
+  #enter(peer: Peer, nowMs: number): void {
+    peer.join(nowMs)
+    this.#group.push(peer)
+  }
+
+  #sendPlan(peer: Peer): void {
+    // A dealer that wants reports deals as it goes, and may deal again what a lost node had. Also
+    // a node that is alone relays: somebody may join.
+    peer.isRelay = this.#dealer.reportMs > 0 || this.#dealer.dealt(peer.node).length > 0
+    const mates = this.#group.filter((other) => other.isServing)
+    this.#outbox.send(peer, planFrame(mates, peer, this.#config.progressMs, this.#dealer))
+  }
+
+  /** The share of each node: what it was dealt, or what it can be expected to carry. */
+  #shares(nodes: readonly number[]): RangePair[] {
+    if (this.#dealer.shape === 'unicast') return nodes.map(() => [0, 0])
+    if (this.#dealer.strategy === 'classic')
+      return nodes.map((node): RangePair => this.#dealer.dealt(node)[0] ?? [0, 0])
+    const links = nodes.map((node) => this.#peer(node).link)
+    const { bytes, dataBytes = bytes } = this.#config
+    return expectedShares(dataBytes, links)
+  }
+
+  /** With fixed shares the digests of each keep close to its bytes. */
+  #hashOrder(nodes: readonly number[], shares: readonly RangePair[]): HashTask[] {
+    if (this.#dealer.strategy !== 'classic' || this.#dealer.shape === 'unicast')
+      return [{ owner: anyone, offset: 0, length: this.#config.bytes }]
+    return nodes.map((owner, i) => {
+      const [offset, length] = shares[i] ?? [0, 0]
+      return { owner, offset, length }
+    })
+  }
+
+  /** Relays must not wait for these receivers: they lag, or nobody hears from them. */
+  #tellExcluded(): void {
+    const excluded = this.#dealer.excluded()
+    if (excluded.join() === this.#excluded.join()) return
+    this.#excluded = excluded
+    for (const peer of this.#group) {
+      if (peer.isServing) this.#outbox.send(peer, { type: 'lagging', indices: excluded })
+      const isLagging = excluded.includes(peer.node)
+      if (isLagging !== peer.isLagging)
+        this.#outbox.log('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')
+      peer.isLagging = isLagging
+      peer.isCatchingUp &&= isLagging
+    }
+  }
+
+  /** What relays say they pass on, against what their mates say they receive. */
+  #compareClaims(nowMs: number): void {
+    this.#claimsMs = nowMs + limits.relayClaimLookMs
+    for (const relay of this.#group) {
+      const claimedBytes = this.#dealer.claimedBytes(relay.node)
+      if (claimedBytes === null || !relay.isServing || relay.isFalseRelay) continue
+      const verdict = this.#claims.look(relay, claimedBytes, this.#witnesses(relay), nowMs)
+      if (verdict === 'cleared') this.#tell({ type: 'confirmed', node: relay.node })
+      if (verdict === 'false') this.#distrust(relay, nowMs)
+    }
+  }
+
+  /** Mates that must have received something if this relay passes anything on. */
+  #witnesses(relay: Peer): Peer[] {
+    return this.#group.filter(
+      (mate) =>
+        mate !== relay &&
+        mate.phase === 'running' &&
+        !mate.isSuspected &&
+        !mate.isFalseRelay &&
+        !this.#excluded.includes(mate.node) &&
+        relay.feedsTo.has(mate.node) &&
+        !mate.lostFrom.has(relay.node),
+    )
+  }
+
+  /** It stays a receiver. What it said it passed on is dealt again; mates ask for the rest. */
+  #distrust(relay: Peer, nowMs: number): void {
+    relay.isFalseRelay = true
+    const said = `${relay.link.address} says that it passes bytes on to its mates, and does not`
+    const text = `${said}: no mate has received any of them; it is given nothing more to relay`
+    this.#outbox.wish({ type: 'warn', event: 'false-relay', text })
+    this.#tell({ type: 'distrusted', node: relay.node, nowMs })
+    this.away(relay)
+  }
+
+  /** Who brings the digests of a run to everybody: with fixed shares their owners, else in turn. */
+  #digestRelays(offset: number, length: number): { peer: Peer; run: RangePair }[] {
+    if (this.#dealer.shape === 'unicast') return []
+    const running = this.#group.filter((peer) => peer.phase === 'running')
+    if (this.#dealer.strategy === 'classic') {
+      return running.flatMap((peer) => {
+        const owned = RangeSet.of(this.#dealer.dealt(peer.node)).present(offset, length)
+        return owned.map((run) => ({ peer, run }))
+      })
+    }
+    const relays = running.filter((peer) => peer.isRelay && !peer.isFalseRelay)
+    const able = relays.filter((peer) => !this.#excluded.includes(peer.node))
+    const peer = able[this.#digestTurn++ % able.length] ?? relays[0]
+    if (peer !== undefined) return [{ peer, run: [offset, length] }]
+    // All who relayed are gone: from here on everybody is told by the origin itself.
+    for (const other of running) other.directDigests.add(offset, length)
+    return []
+  }
+
+  #detour(to: Peer, from: Peer, why: DetourReason): void {
+    const ranges = this.#dealer.dealt(from.node)
+    for (const frame of detourFrames(from, why, ranges)) this.#outbox.send(to, frame)
+    // Digests on their way through the lost relay are lost too: those of its share come directly.
+    this.#digestsDirectly(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
+  }
+
+  #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
+    const { digests } = this.#source
+    const blocks = RangeSet.of(ranges.map((range) => digests.blocksOf(range)))
+    for (const run of blocks) {
+      to.directDigests.add(...run)
+      for (const known of digests.known(run)) this.#sendDigests(to, known, false)
+    }
+  }
+
+  #sendDigests(to: Peer, run: RangePair, relay: boolean): void {
+    for (const { offset, length, digests } of this.#source.digests.pieces(run))
+      this.#outbox.wish({ type: 'digests', node: to.node, offset, length, relay, digests })
+  }
+
+  /** Tells the dealer, and lists what it deals. */
+  #tell(fact: DealerFact): void {
+    this.#list(this.#dealer.handle(fact))
+  }
+
+  #list(sends: readonly Send[]): void {
+    for (const send of sends) {
+      const peer = this.#peer(send.node)
+      peer.listedBytes += send.length
+      peer.queuedBytes += send.length
+      this.flow.listed(send)
+      this.#outbox.wish({ type: 'list', ...send })
+    }
+  }
+
+  #peer(node: number): Peer {
+    return this.#peers[node] as Peer
+  }
+}

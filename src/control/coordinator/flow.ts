@@ -1,0 +1,112 @@
+/**
+ * Where the bytes of a push go, for people who look on: what each node was given to relay, what the
+ * origin sends itself, how fast it all moves, when it will be done.
+ *
+ * Shares (what each node was dealt to pass on, less what was taken back) and direct bytes (units
+ * that went to everybody) together are what has been dealt of the file, each byte once. What was
+ * sent again, because a node asked for it or a feed between two nodes had broken, is counted apart.
+ * Nothing is decided by these figures.
+ */
+import type { Dealer, Send } from '../dealing/dealer.js'
+import { ObservedRate, windowMs } from '../members/observed.js'
+import type { Peer } from '../members/peer.js'
+import { bound, type LinkSpeeds } from '../plan/plan.js'
+
+export class OriginFlow {
+  readonly #dealer: Dealer
+  readonly #peers: readonly Peer[]
+  /** Payload the origin has sent, over all feeds. */
+  readonly #sent = new ObservedRate()
+  /** Bytes that were sent to a node once more, or past the relay that was to bring them. */
+  resentBytes = 0
+
+  constructor(dealer: Dealer, peers: readonly Peer[]) {
+    this.#dealer = dealer
+    this.#peers = peers
+  }
+
+  listed(send: Send): void {
+    if (send.why === 'answer' || send.why === 'bypass') this.resentBytes += send.length
+  }
+
+  /** The exchange begins. */
+  started(nowMs: number): void {
+    this.#sent.add(0, nowMs)
+  }
+
+  /** The counters of the feeds are new. */
+  counted(nowMs: number): void {
+    this.sent(
+      this.#peers.reduce((sum, peer) => sum + peer.sentBytes, 0),
+      nowMs,
+    )
+  }
+
+  /** Payload the origin has sent in all. */
+  sent(bytes: number, nowMs: number): void {
+    this.#sent.add(bytes, nowMs)
+  }
+
+  /** Payload that all nodes say they have received from anybody, repeats included. */
+  get receivedBytes(): number {
+    return this.#peers.reduce((sum, peer) => sum + peer.receivedBytes, 0)
+  }
+
+  /** Payload that the mates of this node say they have received from it. */
+  relayedBytes(node: number): number {
+    return this.#peers.reduce((sum, peer) => sum + (peer.receivedFrom.get(node) ?? 0), 0)
+  }
+
+  /** Bytes of the file this node was dealt to pass on, less what was taken back. */
+  dealtBytes(node: number): number {
+    return this.#dealer.dealtBytes(node)
+  }
+
+  /** Bytes that went to every node directly, each counted once. */
+  get directBytes(): number {
+    return this.#dealer.directBytes
+  }
+
+  /**
+   * Bytes this node was dealt and has not passed on to its slowest mate, by its own reports; null
+   * where it relays nothing.
+   */
+  queueBytes(peer: Peer): number | null {
+    if (!peer.isRelay) return null
+    return this.#dealer.queueBytes(peer.node) ?? peer.backlogBytes
+  }
+
+  /**
+   * Seconds until the origin can have sent all that it still has to send, at the rate it has now.
+   * 0 while that is not known.
+   */
+  get secondsLeft(): number {
+    const queued = this.#peers.reduce(
+      (sum, peer) => sum + (peer.isServing ? peer.queuedBytes : 0),
+      0,
+    )
+    const open = this.#dealer.openBytes + queued
+    return this.#sent.recent > 0 ? open / this.#sent.recent : 0
+  }
+
+  /**
+   * The fluid bound for so many bytes with the highest rates seen in place of link speeds, for the
+   * nodes that are complete; null where none lasted, or the last node was complete sooner. A node
+   * that sent nothing to mates has shown no uplink, which counts as unlimited, as in every bound.
+   */
+  observedBoundSeconds(dataBytes: number, seconds: number): number | null {
+    if (seconds * 1000 < windowMs) return null
+    const nodes = this.#peers
+      .filter((peer) => peer.outcome?.status === 'complete')
+      .map(({ link, landing, sending }) => ({
+        address: link.address,
+        ...speed('uplinkBytesPerSecond', sending.highest),
+        ...speed('downlinkBytesPerSecond', landing.highest),
+      }))
+    return bound(dataBytes, speed('uplinkBytesPerSecond', this.#sent.highest), nodes).boundSeconds
+  }
+}
+
+function speed(name: keyof LinkSpeeds, rate: number | null): LinkSpeeds {
+  return rate === null ? {} : { [name]: rate }
+}

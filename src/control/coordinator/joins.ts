@@ -1,0 +1,86 @@
+/**
+ * Nodes that are added to a push that runs: who may be, and who waits to hear what became of it.
+ *
+ * The idea: a node that is added is a peer like the others from then on, and the push does not end
+ * before it has its outcome. Whoever asked is answered when it takes part in the exchange, or has
+ * failed by name; every phase before that has a time limit, so an answer always comes. Whoever
+ * holds the key can ask, and would make the origin dial anything and fill its places: so only the
+ * caller may, unless the push allows others. It must never add a node twice, nor more than a push
+ * takes.
+ */
+import type { Failure, FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import type { Peer } from '../members/peer.js'
+import type { OriginOutbox } from './outbox.js'
+
+/** A node that sent `join`, or the caller of this very push; numbers are the asker's own. */
+export interface Asker {
+  readonly by: Peer | null
+  readonly request: number
+}
+
+interface Open extends Asker {
+  readonly peer: Peer
+}
+
+export class OriginJoins {
+  readonly #outbox: OriginOutbox
+  readonly #isAllowed: boolean
+  #open: Open[] = []
+  /** Nodes that others than the caller had added. */
+  #joined = 0
+
+  constructor(outbox: OriginOutbox, isAllowed: boolean) {
+    this.#outbox = outbox
+    this.#isAllowed = isAllowed
+  }
+
+  /** Why this node may not be added; null: it may. */
+  refusal(asker: Asker, address: string, peers: readonly Peer[]): Failure | null {
+    const { by } = asker
+    if (by !== null && !by.isServing)
+      return { code: 'ERR_FR_NO_TRANSFER', text: 'the transfer is not running at the node asked' }
+    if (by !== null && !this.#isAllowed)
+      return { code: 'ERR_FR_ADD_REFUSED', text: 'this push lets only its caller add nodes' }
+    if (peers.some((peer) => peer.link.address === address && peer.phase !== 'out'))
+      return { code: 'ERR_FR_SAME_NODE', text: `${address} is in this push already` }
+    const others = peers.filter((peer) => !peer.isSuperseded && peer.link.address !== address)
+    if (others.length >= limits.nodesPerPush || peers.length >= limits.placesPerPush)
+      return { code: 'ERR_FR_LIMIT', text: `a push takes ${limits.nodesPerPush} nodes` }
+    if (by !== null && this.#joined >= limits.joinsPerPush)
+      return { code: 'ERR_FR_LIMIT', text: `others have added ${this.#joined} nodes already` }
+    if (by !== null && this.#open.filter((open) => open.by === by).length >= limits.joinsPerNode)
+      return { code: 'ERR_FR_LIMIT', text: `${limits.joinsPerNode} requests are open there` }
+    return null
+  }
+
+  /** The asker waits for this node. */
+  wait(asker: Asker, peer: Peer): void {
+    if (asker.by !== null) this.#joined += 1
+    this.#open.push({ ...asker, peer })
+  }
+
+  /** The node is tried again: who waits for it waits for that. */
+  moved(from: Peer, to: Peer): void {
+    this.#open = this.#open.map((open) => (open.peer === from ? { ...open, peer: to } : open))
+  }
+
+  /** The node takes part (null), or never will: those who wait for it are told. */
+  settled(peer: Peer, failure: Failure | null): void {
+    const told = this.#open.filter((open) => open.peer === peer)
+    this.#open = this.#open.filter((open) => open.peer !== peer)
+    for (const open of told) this.answer(open, failure)
+  }
+
+  /** The push ends: nobody waits any longer. */
+  end(failure: Failure): void {
+    for (const open of this.#open.splice(0)) this.answer(open, failure)
+  }
+
+  answer({ by, request }: Asker, failure: Failure | null): void {
+    if (by === null) return this.#outbox.wish({ type: 'answerAdd', request, failure })
+    const code: FrErrorCode | null = failure?.code ?? null
+    const text = failure?.text ?? ''
+    if (by.hasLink) this.#outbox.send(by, { type: 'joined', request, code, text })
+  }
+}

@@ -1,0 +1,448 @@
+/**
+ * One push, seen from the origin.
+ *
+ * The idea: bring every node to `ready` or out, make the plan, list everything the dealer deals,
+ * hash beside it, and from then on only react: to needs, to broken edges, to nodes that die. A
+ * node's fate never stops the others. Only the source failing or the caller cancelling ends it all.
+ *
+ * A node that is ready later, or that somebody adds, joins the exchange that runs.
+ *
+ * It must never wait without an end: links and answers have time limits, silence fails a node, and
+ * so does a node at which nothing moves although it is alive.
+ */
+import type { Failure, FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import type { Dealer } from '../dealing/dealer.js'
+import { isBlockRun } from '../holdings/ledger.js'
+import { causeOf } from '../members/causes.js'
+import { isPossible, Peer, twinOf } from '../members/peer.js'
+import type { Frame, NodeOutcome, Strategy } from '../messages/types.js'
+import type { NodeLink } from '../plan/plan.js'
+import { isReport, type OriginCommand, type OriginConfig, type OriginEvent } from './events.js'
+import { OriginExchange } from './exchange.js'
+import type { OriginFlow } from './flow.js'
+import { type Asker, OriginJoins } from './joins.js'
+import { OriginLimits } from './limits.js'
+import { OriginOutbox } from './outbox.js'
+import { OriginRetries } from './retries.js'
+import { OriginSource } from './source.js'
+import { OriginStart } from './start.js'
+import { PeerWatch } from './watch.js'
+
+export class OriginMachine {
+  readonly #config: OriginConfig
+  readonly #peers: Peer[]
+  readonly #watch: PeerWatch
+  readonly #source: OriginSource
+  readonly #exchange: OriginExchange
+  readonly #outbox = new OriginOutbox()
+  readonly #joins: OriginJoins
+  readonly #retries: OriginRetries
+  readonly #limits: OriginLimits
+  readonly #start: OriginStart
+  readonly #startMs: number
+  /** What the dealer calls itself. */
+  readonly strategy: Strategy
+  readonly shape: Dealer['shape']
+  #countMs = Number.POSITIVE_INFINITY
+  #beatMs = Number.POSITIVE_INFINITY
+  #isEnded = false
+
+  constructor(config: OriginConfig, dealer: Dealer, nowMs: number) {
+    this.#config = config
+    this.#joins = new OriginJoins(this.#outbox, config.allowAdd === true)
+    this.strategy = dealer.strategy
+    this.shape = dealer.shape
+    this.#startMs = nowMs
+    this.#peers = config.nodes.map((link, node) => new Peer(node, link, nowMs))
+    this.#source = new OriginSource(config)
+    this.#watch = new PeerWatch(config)
+    this.#limits = new OriginLimits(config, nowMs)
+    this.#retries = new OriginRetries(config, this.#peers, this.#outbox, this.#joins)
+    this.#exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
+    this.#start = new OriginStart(this.#peers, this.#exchange, this.#joins)
+  }
+
+  /** The first wishes; call once. */
+  start(): OriginCommand[] {
+    return this.#peers.map((peer) => ({ type: 'dial', node: peer.node }))
+  }
+
+  get peers(): readonly Peer[] {
+    return this.#peers
+  }
+
+  get fileDigest(): string | null {
+    return this.#source.fileDigest ?? null
+  }
+
+  /** Where the bytes go; for those who look on. */
+  get flow(): OriginFlow {
+    return this.#exchange.flow
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  handle(event: OriginEvent, nowMs: number): OriginCommand[] {
+    if (this.#isEnded) return []
+    this.#on(event, nowMs)
+    if (!this.#isEnded && !isReport(event)) this.#advance(nowMs)
+    return this.#outbox.take()
+  }
+
+  /** When `ticked` must come at the latest; null: never. */
+  deadlineMs(): number | null {
+    if (this.#isEnded) return null
+    const watchMs = Math.min(this.#watch.deadlineMs(this.#peers), this.#retries.deadlineMs())
+    const limitMs = Math.min(watchMs, this.#limits.deadlineMs(), this.#start.deadlineMs)
+    const at = Math.min(this.#countMs, this.#beatMs, limitMs)
+    const dealMs = this.#exchange.deadlineMs() ?? at
+    return Number.isFinite(Math.min(at, dealMs)) ? Math.min(at, dealMs) : null
+  }
+
+  #on(event: OriginEvent, nowMs: number): void {
+    switch (event.type) {
+      case 'lookUpBegan':
+      case 'lookUpEnded':
+        return this.#watch.lookUp(this.#peer(event.node), event.type === 'lookUpBegan', nowMs)
+      case 'linkOpened':
+        return this.#onLinkOpened(this.#peer(event.node), event, nowMs)
+      case 'linkClosed': {
+        const peer = this.#peer(event.node)
+        peer.hasLink = false
+        const { code, text } = causeOf(event, peer.cutOff)
+        if (this.#retries.redials(peer, { code, text }, nowMs)) return
+        return this.#lose(peer, code, text, nowMs)
+      }
+      case 'feedOpened':
+        this.#peer(event.node).hasFeed = true
+        return this.#readyUp(this.#peer(event.node))
+      case 'feedClosed': {
+        const peer = this.#peer(event.node)
+        const { code, text } = event
+        peer.hasFeed = false
+        if (!peer.hasLink || peer.phase === 'complete') return this.#lose(peer, code, text, nowMs)
+        // Most often the node has just failed, and says why on the control link.
+        peer.cutOff ??= { code, text, untilMs: nowMs + limits.wordMs }
+        return
+      }
+      case 'frameArrived':
+        return this.#onFrame(this.#peer(event.node), event.frame, nowMs)
+      case 'hashed':
+        this.#source.hashed(event.offset, event.digests)
+        return this.#exchange.hashed(event.offset, event.length)
+      case 'summed':
+        this.#source.fileDigest = event.fileDigest
+        for (const peer of this.#exchange.group) this.#sealTo(peer)
+        return
+      case 'rehashed':
+        return this.#onRehashed(event.offset, event.digests, nowMs)
+      case 'sourceChecked':
+        return this.#onSourceChecked(event.isDoubtful)
+      case 'sourceFailed':
+        return this.#abortAll(event.code, event.text)
+      case 'readFailed':
+        return this.#outbox.wish(...this.#source.doubt({ code: event.code, text: event.text }))
+      case 'counted':
+        return this.#exchange.counted(event.feeds, nowMs)
+      case 'nodeAdded':
+        return this.#add({ by: null, request: event.request }, event.link, nowMs)
+      case 'cancelled':
+        return this.#abortAll('ERR_FR_ABORTED', event.text)
+      case 'delayed':
+        this.#start.excuse(event.lateMs)
+        this.#limits.excuse(event.lateMs)
+        return this.#watch.excuse(this.#peers, event.lateMs)
+      case 'ticked':
+        return
+      default:
+        return event satisfies never
+    }
+  }
+
+  #onLinkOpened(
+    peer: Peer,
+    { nodeId, incarnation, advertise, rttMs = 0 }: OriginEvent & { type: 'linkOpened' },
+    nowMs: number,
+  ): void {
+    if (peer.phase !== 'connecting') return
+    peer.hasLink = true
+    peer.rttMs = rttMs
+    const twin = twinOf(peer, this.#peers, nodeId, incarnation)
+    if (twin !== undefined) {
+      const text = `${peer.link.address} and ${twin.link.address} are the same node`
+      return this.#out(peer, 'refused', 'ERR_FR_SAME_NODE', text, nowMs)
+    }
+    peer.nodeId = nodeId
+    peer.incarnation = incarnation
+    peer.advertise = advertise
+    peer.phase = 'offered'
+    peer.sinceMs = nowMs
+    this.#beatMs = Math.min(this.#beatMs, nowMs + limits.beatMs)
+    this.#outbox.wish({ type: 'offer', node: peer.node, planned: this.#exchange.isPlanned })
+  }
+
+  #onFrame(peer: Peer, frame: Frame, nowMs: number): void {
+    if (!peer.hasLink) return
+    this.#watch.heard(peer, nowMs)
+    switch (frame.type) {
+      case 'claimed':
+        if (!peer.isClaiming) return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second claim', nowMs)
+        peer.hasClaim = true
+        return
+      case 'accept':
+        if (peer.phase !== 'offered')
+          return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second accept', nowMs)
+        peer.hasAccepted = true
+        peer.hasClaim = true
+        this.#watch.begin(peer, nowMs)
+        return this.#readyUp(peer)
+      case 'refuse':
+        return this.#refused(peer, frame, nowMs)
+      case 'progress':
+        return this.#onProgress(peer, frame, nowMs)
+      case 'need':
+      case 'needDigests':
+        return this.#onNeed(peer, frame, nowMs)
+      case 'backlog':
+        return this.#exchange.reported(peer, frame, nowMs)
+      case 'bad':
+        return this.#onBad(peer, frame, nowMs)
+      case 'edgeLost':
+        return this.#exchange.edgeLost(peer, frame)
+      case 'join':
+        return this.#add({ by: peer, request: frame.request }, { address: frame.address }, nowMs)
+      case 'published':
+        return
+      case 'complete':
+        return this.#onComplete(peer, frame, nowMs)
+      case 'failed':
+        return this.#lose(peer, frame.code, frame.text, nowMs)
+      default:
+        return this.#lose(peer, 'ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`, nowMs)
+    }
+  }
+
+  #readyUp(peer: Peer): void {
+    if (peer.phase === 'offered' && peer.hasAccepted && peer.hasFeed) peer.phase = 'ready'
+  }
+
+  #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
+    if (!isPossible(frame, this.#config.bytes))
+      return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a report that cannot be true', nowMs)
+    if (peer.report(frame, nowMs)) peer.movedMs = nowMs
+    for (const { index } of frame.received) {
+      const mate = this.#exchange.member(index)
+      if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs)
+    }
+  }
+
+  #onNeed(peer: Peer, frame: Frame & { type: 'need' | 'needDigests' }, nowMs: number): void {
+    if (peer.phase !== 'running') return
+    const fits = frame.ranges.every(
+      ([offset, length]) => length > 0 && offset + length <= this.#config.bytes,
+    )
+    if (frame.stream !== 0 || !fits)
+      return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a need beyond the file', nowMs)
+    if (frame.type === 'need') this.#exchange.needed(peer, frame, nowMs)
+    else this.#exchange.neededDigests(peer, frame.ranges)
+  }
+
+  #onBad(peer: Peer, frame: Frame & { type: 'bad' }, nowMs: number): void {
+    if (peer.phase !== 'running') return
+    const { blockBytes, bytes } = this.#config
+    if (frame.stream !== 0 || !isBlockRun(frame.offset, frame.length, blockBytes, bytes))
+      return this.#lose(peer, 'ERR_FR_PROTOCOL', 'bad blocks that are none of the file', nowMs)
+    this.#exchange.wasBad(peer, frame)
+  }
+
+  #onComplete(peer: Peer, frame: Frame & { type: 'complete' }, nowMs: number): void {
+    if (peer.phase !== 'running') return
+    if (frame.fileDigest !== this.#source.fileDigest || frame.bytes !== this.#config.bytes) {
+      const text = 'the node is complete with another file digest'
+      return this.#lose(peer, 'ERR_FR_DIGEST', text, nowMs)
+    }
+    this.#exchange.completes(nowMs)
+    peer.phase = 'complete'
+    peer.landedBytes = peer.verifiedBytes = frame.bytes
+    peer.landing.add(peer.landedDataBytes, nowMs)
+    peer.repairedBytes = frame.repairedBytes
+    peer.warnings.push(...frame.warnings)
+    this.#settle(peer, 'complete', null, nowMs)
+  }
+
+  #onRehashed(offset: number, digests: Uint8Array, nowMs: number): void {
+    const failure = this.#source.rehashed(offset, digests)
+    if (failure !== null) return this.#abortAll(failure.code, failure.text)
+    // Whoever holds everything waits for this machine's own reading.
+    for (const peer of this.#peers)
+      if (peer.phase === 'running' && peer.verifiedBytes >= this.#config.bytes) peer.movedMs = nowMs
+  }
+
+  #onSourceChecked(isDoubtful: boolean): void {
+    const next = this.#source.checked(isDoubtful)
+    if ('code' in next) this.#abortAll(next.code, next.text)
+    else this.#outbox.wish(...next)
+  }
+
+  /** Whatever follows from the state and the time alone. */
+  #advance(nowMs: number): void {
+    this.#watch.look(nowMs)
+    this.#limits.look(this.#peers, this.#source.fileDigest !== undefined, nowMs)
+    for (const peer of this.#peers) this.#judge(peer, nowMs)
+    this.#retries.advance(nowMs)
+    if (!this.#exchange.isPlanned) {
+      if (this.#start.advance(nowMs)) this.#countMs = nowMs + limits.countMs
+    } else for (const peer of this.#peers) if (peer.phase === 'ready') this.#join(peer, nowMs)
+    if (this.#beatMs <= nowMs) this.#beat(nowMs)
+    if (Math.min(this.#countMs, this.#exchange.deadlineMs() ?? this.#countMs) <= nowMs) {
+      this.#countMs = nowMs + limits.countMs
+      this.#outbox.wish({ type: 'count' })
+    }
+    this.#outbox.wish(...this.#source.more((owner) => this.#exchange.sentTo(owner)))
+    if (this.#peers.every((peer) => peer.outcome !== undefined || peer.isSuperseded)) this.#finish()
+  }
+
+  #judge(peer: Peer, nowMs: number): void {
+    const failure = this.#watch.failure(peer, nowMs)
+    if (failure !== null) return this.#lose(peer, failure.code, failure.text, nowMs)
+    const limit = this.#limits.failure(peer, nowMs)
+    if (limit !== null) return this.#giveUp(peer, limit, nowMs)
+    const health = this.#watch.health(peer, nowMs)
+    const isSuspected = health === 'suspected'
+    const isAway = health === 'away'
+    const silent = `silent for ${this.#watch.silentMs(peer, nowMs)} ms`
+    if (isSuspected && !peer.isSuspected) this.#outbox.log('warn', 'suspected', peer, silent)
+    if (isAway && !peer.isAway) {
+      this.#outbox.log('warn', 'away', peer, `${silent}: others send what it was to send`)
+      this.#exchange.away(peer)
+    }
+    if (!isAway && peer.isAway) this.#outbox.log('info', 'back', peer, 'it speaks again')
+    peer.isSuspected = isSuspected
+    peer.isAway = isAway
+  }
+
+  /** Another push writes the name: before a byte is sent this one has it everywhere or nowhere. */
+  #refused(peer: Peer, { code, text }: Frame & { type: 'refuse' }, nowMs: number): void {
+    const isTaken = code === 'ERR_FR_BUSY' && peer.isClaiming
+    const late = isTaken ? `${text}; this push was under way at other nodes already` : text
+    if (!isTaken || this.#exchange.isPlanned) return this.#out(peer, 'refused', code, late, nowMs)
+    if (this.#config.wait === true) return this.#abortAll(code, text)
+    for (const open of this.#retries.end()) this.#out(open, 'refused', code, text, nowMs)
+  }
+
+  /** A node that is ready while the exchange runs. */
+  #join(peer: Peer, nowMs: number): void {
+    this.#exchange.join(peer, nowMs)
+    if (this.#source.fileDigest !== undefined) this.#sealTo(peer)
+    this.#joins.settled(peer, null)
+  }
+
+  #add(asker: Asker, link: NodeLink, nowMs: number): void {
+    const refusal = this.#joins.refusal(asker, link.address, this.#peers)
+    if (refusal !== null) return this.#joins.answer(asker, refusal)
+    const peer = new Peer(this.#peers.length, link, nowMs)
+    for (const before of this.#peers) {
+      if (before.link.address !== link.address) continue
+      before.isSuperseded = true
+      peer.attempts = before.attempts + 1
+      this.#joins.moved(before, peer)
+    }
+    this.#peers.push(peer)
+    this.#joins.wait(asker, peer)
+    this.#outbox.log('info', 'added', peer, asker.by?.link.address ?? 'by the caller')
+    this.#outbox.wish({ type: 'dial', node: peer.node })
+  }
+
+  #beat(nowMs: number): void {
+    this.#beatMs = nowMs + limits.beatMs
+    for (const peer of this.#peers)
+      if (peer.hasLink && peer.phase !== 'out') this.#outbox.send(peer, { type: 'beat' })
+  }
+
+  #sealTo(peer: Peer): void {
+    const fileDigest = this.#source.fileDigest as string
+    if (peer.phase === 'running') this.#outbox.send(peer, { type: 'seal', stream: 0, fileDigest })
+  }
+
+  /** The node is lost: it gets its outcome, and what it was to relay goes another way. */
+  #lose(peer: Peer, code: FrErrorCode, text: string, nowMs: number): void {
+    if (peer.phase === 'out' || (peer.phase === 'complete' && !this.#watch.isWatched(peer))) return
+    if (peer.phase !== 'complete') return this.#out(peer, 'failed', code, text, nowMs)
+    this.#outbox.log('warn', 'left', peer, `${code}: ${text}`)
+    this.#leave(peer, nowMs)
+  }
+
+  /** The caller's limits leave it no more time, also where it waits for its next attempt. */
+  #giveUp(peer: Peer, failure: Failure, nowMs: number): void {
+    peer.isGivenUp = true
+    if (peer.phase === 'connecting' || peer.isToReturn) peer.before = peer.failure ?? peer.before
+    if (!peer.isToReturn) return this.#out(peer, 'failed', failure.code, failure.text, nowMs)
+    this.#settle(peer, 'failed', failure, nowMs)
+    this.#joins.settled(peer, failure)
+  }
+
+  #out(
+    peer: Peer,
+    status: 'failed' | 'refused',
+    code: FrErrorCode,
+    text: string,
+    nowMs: number,
+  ): void {
+    const wasRunning = peer.phase === 'running'
+    const failure = { code, text }
+    const isRetried = this.#retries.tries(peer, failure, nowMs)
+    peer.phase = 'out'
+    if (!isRetried) {
+      this.#settle(peer, status, failure, nowMs)
+      this.#joins.settled(peer, failure)
+    }
+    if (peer.hasLink) this.#outbox.send(peer, { type: 'abort', code, text })
+    if (wasRunning) this.#leave(peer, nowMs)
+    else this.#drop(peer)
+  }
+
+  #leave(peer: Peer, nowMs: number): void {
+    this.#drop(peer)
+    this.#exchange.left(peer, nowMs)
+  }
+
+  #drop(peer: Peer): void {
+    peer.hasLink = false
+    peer.hasFeed = false
+    this.#watch.forget(peer)
+    this.#outbox.wish({ type: 'drop', node: peer.node })
+  }
+
+  #settle(peer: Peer, status: NodeOutcome['status'], failure: Failure | null, nowMs: number): void {
+    const outcome = peer.settle(status, failure, this.fileDigest, (nowMs - this.#startMs) / 1000)
+    this.#outbox.wish({ type: 'announceOutcome', outcome })
+  }
+
+  #finish(): void {
+    for (const peer of this.#peers) {
+      if (peer.phase !== 'complete' || !peer.hasLink) continue
+      this.#outbox.send(peer, { type: 'finish' })
+      this.#drop(peer)
+    }
+    this.#exchange.ended()
+    this.#isEnded = true
+    this.#outbox.wish({ type: 'end', failure: null })
+  }
+
+  #abortAll(code: FrErrorCode, text: string): void {
+    this.#joins.end({ code, text })
+    for (const peer of this.#peers) {
+      if (peer.hasLink) this.#outbox.send(peer, { type: 'abort', code, text })
+      if (peer.phase !== 'out') this.#drop(peer)
+    }
+    this.#isEnded = true
+    this.#outbox.wish({ type: 'end', failure: { code, text } })
+  }
+
+  #peer(node: number): Peer {
+    return this.#peers[node] as Peer
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * What is tried again, and when: connecting to a node, and whole attempts that ended.
+ *
+ * The idea: an error that may pass (`retryable` in base/errors.ts) costs a node time, not its part
+ * in the push. While it cannot be connected to, it is dialled again until its time to connect is
+ * over. Once it was connected, an attempt that fails is followed by another at a new place, a
+ * bounded number of times. What does not pass by waiting is final at once, and so is a node that
+ * could not be connected to in all that time, or that is over its caller's limits.
+ */
+import { errorTable, type Failure, type FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import { backoffMs } from '../members/backoff.js'
+import { Peer } from '../members/peer.js'
+import type { OriginConfig } from './events.js'
+import type { OriginJoins } from './joins.js'
+import type { OriginOutbox } from './outbox.js'
+
+const dialSpan = { firstMs: limits.redialMs, mostMs: limits.redialMsMax }
+const attemptSpan = { firstMs: limits.retryMs, mostMs: limits.retryMsMax }
+
+export class OriginRetries {
+  #retries: number
+  readonly #seed: number
+  readonly #peers: Peer[]
+  readonly #outbox: OriginOutbox
+  readonly #joins: OriginJoins
+
+  constructor(config: OriginConfig, peers: Peer[], outbox: OriginOutbox, joins: OriginJoins) {
+    this.#retries = config.retries ?? 0
+    this.#seed = config.seed ?? 0
+    this.#peers = peers
+    this.#outbox = outbox
+    this.#joins = joins
+  }
+
+  /** Nothing is tried again from here on: those who have no outcome yet. */
+  end(): Peer[] {
+    this.#retries = 0
+    return this.#peers.filter((peer) => peer.outcome === undefined && !peer.isSuperseded)
+  }
+
+  /** The dial failed: true when there will be another, at `peer.dueMs`. */
+  redials(peer: Peer, failure: Failure, nowMs: number): boolean {
+    if (peer.phase !== 'connecting' || !isRetryable(failure.code)) return false
+    // Looking the name up has tries and a limit of its own.
+    if (peer.isLookedUp) return false
+    peer.failure = failure
+    peer.dials += 1
+    peer.dueMs = nowMs + backoffMs(dialSpan, peer.dials, this.#seedOf(peer))
+    return true
+  }
+
+  /** The attempt failed: true when there will be another, at `peer.dueMs`. Ask before it is out. */
+  tries(peer: Peer, failure: Failure, nowMs: number): boolean {
+    const wasReached = peer.phase !== 'connecting'
+    const places = this.#peers.length + this.#peers.filter(willReturn).length
+    const isLeft = peer.triesUsed < this.#retries && places < limits.placesPerPush
+    if (peer.isGivenUp || peer.isSuperseded || !isLeft) return false
+    if (!wasReached || !isRetryable(failure.code)) return false
+    peer.failure = failure
+    peer.dueMs = nowMs + backoffMs(attemptSpan, peer.triesUsed + 1, this.#seedOf(peer))
+    this.#outbox.log('warn', 'retried', peer, `${failure.code}: ${failure.text}`)
+    return true
+  }
+
+  /** Makes the dials and attempts that are due. */
+  advance(nowMs: number): void {
+    const due = this.#peers.filter((peer) => isWaiting(peer) && nowMs >= peer.dueMs)
+    for (const peer of due) {
+      peer.dueMs = Number.POSITIVE_INFINITY
+      const { node } = peer.phase === 'connecting' ? peer : this.#next(peer, nowMs)
+      this.#outbox.wish({ type: 'dial', node })
+    }
+  }
+
+  /** When the next dial or attempt is due. */
+  deadlineMs(): number {
+    return Math.min(...this.#peers.filter(isWaiting).map((peer) => peer.dueMs))
+  }
+
+  /** The same node at the next place. */
+  #next(peer: Peer, nowMs: number): Peer {
+    const next = new Peer(this.#peers.length, peer.link, nowMs)
+    next.attempts = peer.attempts + 1
+    next.triesUsed = peer.triesUsed + 1
+    next.before = peer.failure
+    peer.isSuperseded = true
+    this.#peers.push(next)
+    this.#joins.moved(peer, next)
+    return next
+  }
+
+  #seedOf(peer: Peer): number {
+    return this.#seed ^ Math.imul(peer.node + 1, 0x27d4eb2f)
+  }
+}
+
+/** For its next dial, or for its next attempt. */
+function isWaiting(peer: Peer): boolean {
+  return (peer.phase === 'connecting' && !peer.isSuperseded) || willReturn(peer)
+}
+
+function willReturn(peer: Peer): boolean {
+  return peer.isToReturn && !peer.isSuperseded
+}
+
+function isRetryable(code: FrErrorCode): boolean {
+  return errorTable[code].retryable
+}

@@ -1,0 +1,145 @@
+/**
+ * What the origin knows of its own file: which digests it has, what is hashed next, whether the
+ * file is under suspicion. The file digest is made only after everything was hashed and the file
+ * is known to have held all of it at one moment; a file that changed in between must never be
+ * sealed.
+ *
+ * That moment is the end of the first reading. Where facts about the file leave a doubt (times or
+ * links moved, somebody can write it unseen), all of it is read a second time from that moment on:
+ * a block whose digest is equal in both readings held these bytes in between. So content decides,
+ * and whatever happens to the file after that moment is nobody's matter.
+ */
+import type { Failure } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import type { RangePair } from '../../base/ranges.js'
+import { HashSchedule, type HashTask, taskBytesFor } from '../holdings/hashing.js'
+import { OriginDigests } from './digests.js'
+import type { OriginCommand, OriginConfig } from './events.js'
+
+/** The second reading is nobody's share, and follows nothing that is sent. */
+const anyone = -1
+const none = (): number => 0
+
+export class OriginSource {
+  readonly digests: OriginDigests
+  fileDigest: string | undefined
+  readonly #config: OriginConfig
+  #hashing: HashSchedule | undefined
+  /** The second reading. */
+  #rehashing: HashSchedule | undefined
+  /** Offsets of what is read again because a node found it bad. */
+  readonly #suspects = new Set<number>()
+  #isChecking = false
+  /** A check that began before the last byte was read says nothing about it. */
+  #mustCheckAgain = false
+  #isHashed = false
+  #isSummed = false
+  /** Why it is under suspicion: this is the error if it turns out not to have changed. */
+  #doubt: Failure | undefined
+
+  constructor(config: OriginConfig) {
+    this.#config = config
+    this.digests = new OriginDigests(config.bytes, config.blockBytes, config.digestBytes)
+  }
+
+  /** Hashing may begin, in this order. */
+  start(shares: readonly HashTask[]): void {
+    this.#hashing = new HashSchedule(shares, this.#config.blockBytes, this.#config.hashAheadBytes)
+  }
+
+  /** A task came back. */
+  hashed(offset: number, digests: Uint8Array): void {
+    this.#hashing?.done()
+    this.digests.put(offset, digests)
+  }
+
+  /** A task of the second reading came back, or a suspect: the failure when they differ. */
+  rehashed(offset: number, digests: Uint8Array): Failure | null {
+    if (!this.#suspects.delete(offset)) this.#rehashing?.done()
+    if (this.digests.areEqual(offset, digests)) return null
+    return {
+      code: 'ERR_FR_SOURCE_CHANGED',
+      text: `the content near byte ${offset} changed while it was sent`,
+    }
+  }
+
+  /** Nobody sends this owner's share any more. */
+  free(owner: number): void {
+    this.#hashing?.free(owner)
+  }
+
+  /** The tasks that may start now; when all are done, the check before the seal, and the seal. */
+  more(sentBytes: (owner: number) => number): OriginCommand[] {
+    if (this.#rehashing !== undefined) return this.#again(this.#rehashing)
+    const hashing = this.#hashing
+    if (hashing === undefined || this.#isHashed) return []
+    const commands: OriginCommand[] = []
+    for (let task = hashing.take(sentBytes); task !== undefined; task = hashing.take(sentBytes)) {
+      commands.push({ type: 'hash', offset: task.offset, length: task.length })
+    }
+    if (!hashing.isDone) return commands
+    this.#isHashed = true
+    this.#mustCheckAgain = this.#isChecking
+    return [...commands, ...this.check()]
+  }
+
+  check(): OriginCommand[] {
+    if (this.#isChecking) return []
+    this.#isChecking = true
+    return [{ type: 'checkSource' }]
+  }
+
+  /** Blocks in these ranges were bad at a node: most often the source is not what was hashed. */
+  suspect(ranges: readonly RangePair[]): OriginCommand[] {
+    const commands = this.check()
+    if (this.#suspects.size > 0) return commands
+    const taskBytes = taskBytesFor(this.#config.blockBytes)
+    for (const range of ranges) {
+      for (const [start, bytes] of this.digests.known(this.digests.blocksOf(range))) {
+        for (let offset = start; offset < start + bytes; offset += taskBytes) {
+          if (this.#suspects.size === limits.hashTasksInFlight) return commands
+          this.#suspects.add(offset)
+          const length = Math.min(taskBytes, start + bytes - offset)
+          commands.push({ type: 'rehash', offset, length })
+        }
+      }
+    }
+    return commands
+  }
+
+  /** Reading failed: is it because the file changed? */
+  doubt(failure: Failure): OriginCommand[] {
+    this.#doubt ??= failure
+    return this.check()
+  }
+
+  /** The file has its size: a doubt was something else, a hashed file is sealed or read again. */
+  checked(isDoubtful: boolean): Failure | OriginCommand[] {
+    this.#isChecking = false
+    if (this.#doubt !== undefined) return this.#doubt
+    if (this.#mustCheckAgain) {
+      this.#mustCheckAgain = false
+      return this.check()
+    }
+    if (!this.#isHashed || this.#isSummed || this.#rehashing !== undefined) return []
+    if (!isDoubtful) return this.#sum()
+    const { bytes, blockBytes } = this.#config
+    const whole = [{ owner: anyone, offset: 0, length: bytes }]
+    this.#rehashing = new HashSchedule(whole, blockBytes, Number.POSITIVE_INFINITY)
+    return this.#again(this.#rehashing)
+  }
+
+  #again(rehashing: HashSchedule): OriginCommand[] {
+    if (this.#isSummed) return []
+    const commands: OriginCommand[] = []
+    for (let task = rehashing.take(none); task !== undefined; task = rehashing.take(none)) {
+      commands.push({ type: 'rehash', offset: task.offset, length: task.length })
+    }
+    return rehashing.isDone ? this.#sum() : commands
+  }
+
+  #sum(): OriginCommand[] {
+    this.#isSummed = true
+    return [{ type: 'sum', digests: this.digests.all }]
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * From the first dial to the plan: when nodes hear of each other, and when the exchange begins.
+ *
+ * The idea: nobody waits long for anybody. Nodes that are not known yet, or that decide slowly,
+ * have limits.readyMs from the moment somebody is ready; who could not be connected to at the first
+ * try is not waited for at all. Whoever is ready later joins. But no byte flows before each node
+ * that is connected has said whether the push may write the name there: two pushes to one name
+ * must not have some nodes each.
+ */
+import { limits } from '../../base/limits.js'
+import type { Peer } from '../members/peer.js'
+import type { OriginExchange } from './exchange.js'
+import type { OriginJoins } from './joins.js'
+
+export class OriginStart {
+  readonly #peers: readonly Peer[]
+  readonly #exchange: OriginExchange
+  readonly #joins: OriginJoins
+  #hasGreeted = false
+  /** Since when somebody is ready; undefined: nobody is, or the plan is made. */
+  #readyMs: number | undefined
+
+  constructor(peers: readonly Peer[], exchange: OriginExchange, joins: OriginJoins) {
+    this.#peers = peers
+    this.#exchange = exchange
+    this.#joins = joins
+  }
+
+  /** Whatever follows from the state and the time; true once the plan has been made. */
+  advance(nowMs: number): boolean {
+    this.#greetIfKnown()
+    return this.#planIfReady(nowMs)
+  }
+
+  /** This process was late by so much. */
+  excuse(lateMs: number): void {
+    if (this.#readyMs !== undefined) this.#readyMs += lateMs
+  }
+
+  get deadlineMs(): number {
+    // The answers have a limit of their own (peer-watch.ts).
+    if (this.#isClaiming) return Number.POSITIVE_INFINITY
+    return (this.#readyMs ?? Number.POSITIVE_INFINITY) + limits.readyMs
+  }
+
+  get #isClaiming(): boolean {
+    return this.#peers.some((peer) => peer.isClaiming)
+  }
+
+  /** Everybody is known, is out, or is hard to reach: the others can hear of each other. */
+  #greetIfKnown(): void {
+    if (this.#hasGreeted || this.#peers.some((peer) => peer.isComing)) return
+    this.#hasGreeted = true
+    const known = this.#peers.filter(({ phase }) => phase !== 'out' && phase !== 'connecting')
+    this.#exchange.expect(known)
+  }
+
+  /**
+   * The group is everyone who is ready once nobody is connecting or deciding any more, or the first
+   * of them has waited for long enough.
+   */
+  #planIfReady(nowMs: number): boolean {
+    const group = this.#peers.filter((peer) => peer.phase === 'ready')
+    if (group.length === 0) {
+      this.#readyMs = undefined
+      return false
+    }
+    this.#readyMs ??= nowMs
+    const isOpen = this.#peers.some(({ isComing, phase }) => isComing || phase === 'offered')
+    if (this.#isClaiming) return false
+    if (isOpen && nowMs < this.#readyMs + limits.readyMs) return false
+    this.#readyMs = undefined
+    this.#exchange.start(group, nowMs)
+    for (const peer of group) this.#joins.settled(peer, null)
+    return true
+  }
+}

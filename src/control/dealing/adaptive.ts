@@ -1,0 +1,388 @@
+/**
+ * Adaptive dealing: units go to whichever relay has room, so that shares settle at what each uplink
+ * can carry, without anybody measuring first (Kumar & Ross, HotWeb 2006, for the bound; the queues
+ * are those of Mutualcast).
+ *
+ * The idea: every relay has a short queue of bytes it was dealt and has not forwarded: what is
+ * still on the origin's feed plus the backlog of its worst feed to a mate. A queue may hold a
+ * window of a tenth of a second of that relay's own rate. The next unit goes to the emptiest queue,
+ * measured in windows. When all windows are full and the origin itself would run dry, its spare
+ * uplink sends a unit directly to everybody. A relay that falls silent or stands still is dealt
+ * nothing, and what it has not forwarded is dealt again (out-relays.ts); a receiver that most
+ * relays find slow no longer counts in their backlog.
+ *
+ * A unit is a range of bytes; blocks do not matter here. It must never wait for a slow receiver,
+ * and never grow a window to fill an idle origin: a network limited by its relays fills any window.
+ */
+import { KIB, MIB } from '../../base/limits.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
+import { DirectAnswers } from './direct-answers.js'
+import { LagVotes } from './lag-votes.js'
+import { OutRelays } from './out-relays.js'
+import { DealtRelay } from './relay-queue.js'
+
+export const adaptiveTiming = {
+  /** The origin looks at its feeds this often. */
+  tickMs: 10,
+  /** Nodes report their backlog this often while it changes. */
+  reportMs: 25,
+} as const
+
+/** Everything is dealt since then and others are done: what a relay still holds is dealt again. */
+const tailMs = 500
+/** Direct units wait until windows have their size. */
+const directAfterMs = 300
+/** The origin runs dry when its feeds hold less than this much of its own rate. */
+const dryMs = 40
+/** So at as many looks in a row: a moment's dryness is not a network limited by its relays. */
+const dryTicksMin = 8
+/** Filled without direct units at as many looks in a row: nor does it last for ever. */
+const fullTicksMin = 25
+const dryBytesMin = 64 * KIB
+/** A unit that goes to everybody; without relays, how much may wait on a feed before the next. */
+const directUnitBytes = 32 * KIB
+const directQueueMax = 1 * MIB
+/** And with relays, however fast the origin is. */
+const topUpMax = 8 * MIB
+
+export class AdaptiveDealer implements Dealer {
+  readonly strategy = 'adaptive'
+  readonly shape = 'group'
+  readonly reportMs = adaptiveTiming.reportMs
+  readonly #pool = new RangeSet()
+  readonly #relays = new Map<number, DealtRelay>()
+  readonly #answers = new DirectAnswers()
+  readonly #lag = new LagVotes()
+  readonly #out = new OutRelays()
+  /** What nodes that are gone had forwarded, as far as was known. */
+  readonly #left = new Map<number, RangeSet>()
+  /** Receivers that a relay does not reach. */
+  readonly #cut = new Map<number, Set<number>>()
+  readonly #expected: ReadonlyMap<number, number>
+  readonly #holes: readonly RangePair[]
+  #startMs = 0
+  #ratedMs = 0
+  #sentMark = 0
+  #originRate = 0
+  #dryTicks = 0
+  #fullTicks = 0
+  /** The relays are known to be what limits this network. */
+  #isDirect = false
+  #lastDealtMs = 0
+  #tickAtMs: number | null = null
+  /** Bytes of units that went to everybody, for the record of what limited the transfer. */
+  directBytes = 0
+
+  /**
+   * `rates`: bytes a second that each node is expected to forward, where anything is known.
+   * `holes`: large ranges without data, which are no work for a relay.
+   */
+  constructor(
+    bytes: number,
+    rates: ReadonlyMap<number, number> = new Map(),
+    holes: readonly RangePair[] = [],
+  ) {
+    this.#pool.add(0, bytes)
+    for (const [offset, length] of holes) this.#pool.remove(offset, length)
+    this.#expected = rates
+    this.#holes = holes
+  }
+
+  get isAllDealt(): boolean {
+    return this.#pool.isEmpty
+  }
+
+  dealt(node: number): readonly RangePair[] {
+    return (this.#relays.get(node)?.dealt ?? this.#left.get(node))?.toArray() ?? []
+  }
+
+  dealtBytes(node: number): number {
+    return (this.#relays.get(node)?.dealt ?? this.#left.get(node))?.bytes ?? 0
+  }
+
+  get openBytes(): number {
+    return this.#pool.bytes
+  }
+
+  queueBytes(node: number): number | null {
+    return Math.max(0, Math.round(this.#relays.get(node)?.queue ?? 0))
+  }
+
+  claimedBytes(node: number): number | null {
+    return this.#relays.get(node)?.claimedBytes ?? null
+  }
+
+  /** Nodes whose backlog is not to count: they lag, catch up, or have gone silent. */
+  excluded(): readonly number[] {
+    const silent = [...this.#relays.values()]
+      .filter((relay) => relay.isSilent || relay.out !== 'no')
+      .map((relay) => relay.node)
+    const { lagging, catchingUp } = this.#lag
+    return [...new Set([...lagging, ...catchingUp, ...silent])].sort((a, b) => a - b)
+  }
+
+  deadlineMs(): number | null {
+    return this.#tickAtMs
+  }
+
+  handle(fact: DealerFact): Send[] {
+    switch (fact.type) {
+      case 'started':
+        return this.#start(fact.nodes, fact.nowMs)
+      case 'nodeJoined':
+        return this.#join(fact.node, fact.missing, fact.nowMs)
+      case 'reported': {
+        const relay = this.#relays.get(fact.node)
+        if (relay === undefined) return []
+        this.#out.heard(relay, this.#relays.values(), fact.nowMs)
+        relay.reported(fact, fact.nowMs)
+        this.#lag.reported(fact.node, fact.landedBytes, fact.behind, fact.nowMs)
+        // Dealt upon at the next tick: a deal for every report cost more than it gained.
+        return []
+      }
+      case 'counted': {
+        const relay = this.#relays.get(fact.node)
+        relay?.counted(fact.queuedBytes, fact.sentBytes)
+        const { node, queuedBytes, nowMs } = fact
+        const sends = this.#answers.counted(node, queuedBytes, nowMs, relay?.window)
+        this.#listed(sends)
+        return sends
+      }
+      case 'needed': {
+        const sends = this.#answers.answer(fact.scratch ? fact : this.#asDealt(fact))
+        this.#listed(sends)
+        return sends
+      }
+      case 'nodeFailed':
+        return this.#fail(fact.node, fact.nowMs)
+      case 'edgeLost':
+        this.#cut.set(fact.from, (this.#cut.get(fact.from) ?? new Set()).add(fact.to))
+        return []
+      case 'confirmed':
+        this.#relays.get(fact.node)?.confirm()
+        return []
+      case 'distrusted':
+        for (const range of this.#relays.get(fact.node)?.distrust() ?? []) this.#pool.add(...range)
+        return this.#deal(fact.nowMs)
+      case 'ticked':
+        return this.#tick(fact.nowMs)
+      default:
+        return fact satisfies never
+    }
+  }
+
+  #start(nodes: readonly number[], nowMs: number): Send[] {
+    this.#startMs = this.#ratedMs = nowMs
+    for (const node of nodes)
+      this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
+    this.#lag.started(nodes, nowMs)
+    this.#tickAtMs = nowMs + adaptiveTiming.tickMs
+    return [...this.#dealHoles(), ...this.#deal(nowMs)]
+  }
+
+  /** A hole is one small record, however long it is: to everybody at once, behind nothing. */
+  #dealHoles(): Send[] {
+    const sends: Send[] = []
+    for (const relay of this.#relays.values()) {
+      for (const [offset, length] of this.#holes) {
+        relay.listedPast(length)
+        const hole = { stream: 0, offset, length, relay: false, scratch: false }
+        sends.push({ ...hole, node: relay.node, why: 'hole' })
+      }
+    }
+    return sends
+  }
+
+  /** It relays from now on like the others, with an empty queue. */
+  #join(node: number, missing: readonly RangePair[], nowMs: number): Send[] {
+    this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
+    this.#lag.joined(node, nowMs)
+    const wanted = RangeSet.of(missing)
+    wanted.subtract(this.#pool)
+    const sends = this.#answers.bring(node, wanted.toArray(), nowMs)
+    this.#listed(sends)
+    return [...sends, ...this.#deal(nowMs)]
+  }
+
+  /** The part of a need that was dealt: the rest comes with the deal, and then from relays. */
+  #asDealt(fact: DealerFact & { type: 'needed' }): DealerFact & { type: 'needed' } {
+    const wanted = RangeSet.of(fact.ranges)
+    wanted.subtract(this.#pool)
+    return { ...fact, ranges: wanted.toArray() }
+  }
+
+  #tick(nowMs: number): Send[] {
+    if (this.#tickAtMs === null || nowMs < this.#tickAtMs) return []
+    // What was said while the origin itself was late is not heard yet: that is nobody's silence.
+    const lateMs = nowMs - this.#tickAtMs
+    for (const relay of this.#relays.values()) relay.excuse(lateMs, nowMs)
+    this.#tickAtMs = nowMs + adaptiveTiming.tickMs
+    this.#rateOrigin(nowMs)
+    this.#lag.ticked(nowMs)
+    for (const relay of this.#out.look([...this.#relays.values()], nowMs)) this.#takeBack(relay)
+    if (this.#out.isOwnSide) return []
+    if (this.#pool.isEmpty && nowMs - this.#lastDealtMs >= tailMs) this.#relieve()
+    const sends = this.#deal(nowMs)
+    if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
+    return sends
+  }
+
+  /** The origin's own rate over all feeds, smoothed. */
+  #rateOrigin(nowMs: number): void {
+    const elapsedMs = nowMs - this.#ratedMs
+    if (elapsedMs < 10) return
+    let sent = 0
+    for (const relay of this.#relays.values()) sent += relay.sentBytes
+    const rate = ((sent - this.#sentMark) / elapsedMs) * 1000
+    this.#originRate += Math.min(1, elapsedMs / 100) * (Math.max(0, rate) - this.#originRate)
+    this.#sentMark = sent
+    this.#ratedMs = nowMs
+  }
+
+  /**
+   * The tail: all is dealt, windows have had their time, and some relays are done while others are
+   * not. What these hold is dealt once more; whoever has it already drains the copies.
+   */
+  #relieve(): void {
+    const able = [...this.#relays.values()].filter(
+      (relay) => !relay.isSilent && relay.isTrusted && !this.#lag.lagging.has(relay.node),
+    )
+    if (able.some((relay) => relay.isDone)) for (const relay of able) this.#takeBack(relay)
+  }
+
+  #takeBack(relay: DealtRelay): void {
+    for (const [offset, length] of relay.takeBack()) this.#pool.add(offset, length)
+  }
+
+  #fail(node: number, nowMs: number): Send[] {
+    const relay = this.#relays.get(node)
+    this.#answers.forget(node)
+    this.#lag.left(node)
+    if (relay === undefined) return []
+    this.#takeBack(relay)
+    this.#relays.delete(node)
+    this.#left.set(node, relay.dealt)
+    return this.#deal(nowMs)
+  }
+
+  #deal(nowMs: number): Send[] {
+    if (this.#out.isOwnSide) return []
+    const sends: Send[] = []
+    const live = [...this.#relays.values()].filter(
+      ({ node, isSilent, isTrusted, out }) =>
+        !isSilent && isTrusted && out === 'no' && !this.#lag.lagging.has(node),
+    )
+    if (live.length === 0) return this.#dealWithoutRelays()
+    for (const relay of live) relay.look(nowMs)
+    const leftSeconds = this.#secondsLeft(live)
+    while (!this.#pool.isEmpty) {
+      const relay = emptiest(live, leftSeconds)
+      if (relay === undefined) break
+      this.#dealUnit(relay, sends, nowMs)
+    }
+    return sends
+  }
+
+  /**
+   * How long the pool will last: near the end nobody is dealt what it could not forward in time.
+   */
+  #secondsLeft(live: readonly DealtRelay[]): number {
+    const rate = live.reduce((sum, relay) => sum + relay.rate, 0)
+    return rate === 0 ? Number.POSITIVE_INFINITY : this.#pool.bytes / rate
+  }
+
+  #dealUnit(relay: DealtRelay, sends: Send[], nowMs: number): void {
+    const [offset, available] = this.#pool.first() as RangePair
+    const length = Math.min(available, relay.unitBytes)
+    this.#pool.remove(offset, length)
+    this.#lastDealtMs = nowMs
+    relay.deal(offset, length, nowMs)
+    const unit = { stream: 0, offset, length, scratch: false }
+    // Marked also while it is alone: that is its history for a node that joins.
+    sends.push({ ...unit, node: relay.node, relay: true, why: 'share' })
+    for (const node of this.#cut.get(relay.node) ?? []) {
+      const beyond = this.#relays.get(node)
+      if (beyond !== undefined) this.#sendPast(beyond, [offset, length], 'bypass', sends)
+    }
+  }
+
+  /** A unit past the relays; a node that is far behind gets it later. */
+  #sendPast(to: DealtRelay, range: RangePair, why: SendReason, sends: Send[]): void {
+    if (this.#answers.isBehind(to.node, to.queuedBytes))
+      return this.#answers.owe(to.node, range, why)
+    const [offset, length] = range
+    to.listedPast(length)
+    sends.push({ node: to.node, stream: 0, offset, length, relay: false, scratch: false, why })
+  }
+
+  /**
+   * The origin's spare uplink, when every relay is full. Nobody is left out, not even the silent.
+   */
+  #dealDirectly(sends: Send[]): void {
+    const heard = [...this.#relays.values()].filter((relay) => !relay.isSilent)
+    if (heard.length === 0) return
+    // What a node behind the others has waiting does not keep the origin busy for them.
+    const level = heard.filter(
+      ({ node }) => !this.#lag.lagging.has(node) && !this.#lag.catchingUp.has(node),
+    )
+    const counted = level.length > 0 ? level : heard
+    let queued = counted.reduce((sum, relay) => sum + relay.queuedBytes, 0)
+    const most = topUpMax * counted.length
+    const floor = Math.min(most, Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000))
+    const isDry = !this.#pool.isEmpty && queued < floor
+    this.#dryTicks = isDry ? this.#dryTicks + 1 : 0
+    this.#fullTicks = isDry ? 0 : this.#fullTicks + 1
+    if (this.#dryTicks >= dryTicksMin) this.#isDirect = true
+    if (this.#fullTicks >= fullTicksMin) this.#isDirect = false
+    if (!this.#isDirect) return
+    while (!this.#pool.isEmpty && queued < floor) {
+      queued += this.#unitToAll(sends) * counted.length
+    }
+  }
+
+  /** Nobody can relay: everybody who is left, silent or lagging, is still sent what it misses. */
+  #dealWithoutRelays(): Send[] {
+    const sends: Send[] = []
+    const relays = [...this.#relays.values()]
+    while (!this.#pool.isEmpty && relays.length > 0) {
+      if (relays.some((relay) => this.#isBusy(relay))) break
+      this.#unitToAll(sends)
+    }
+    return sends
+  }
+
+  /** What brings one node level with the others keeps the origin busy for nobody else. */
+  #isBusy({ node, queuedBytes }: DealtRelay): boolean {
+    const areLevel = this.#lag.catchingUp.size < this.#relays.size
+    if (areLevel && this.#lag.catchingUp.has(node)) return false
+    return queuedBytes > directQueueMax || this.#answers.isBehind(node, queuedBytes)
+  }
+
+  #unitToAll(sends: Send[]): number {
+    const [offset, available] = this.#pool.first() as RangePair
+    const length = Math.min(available, directUnitBytes)
+    this.#pool.remove(offset, length)
+    this.directBytes += length
+    for (const relay of this.#relays.values())
+      this.#sendPast(relay, [offset, length], 'everybody', sends)
+    return length
+  }
+
+  #listed(sends: readonly Send[]): void {
+    for (const send of sends) this.#relays.get(send.node)?.listed(send.length)
+  }
+}
+
+/** The relay whose queue is emptiest in windows and still has room for a unit. */
+function emptiest(live: readonly DealtRelay[], leftSeconds: number): DealtRelay | undefined {
+  let best: DealtRelay | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const relay of live) {
+    const fill = relay.fill
+    if (fill >= least || !relay.hasRoom(leftSeconds)) continue
+    best = relay
+    least = fill
+  }
+  return best
+}

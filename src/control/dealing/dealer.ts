@@ -1,0 +1,109 @@
+/**
+ * The dealer decides who is sent what, and who relays it. It is a value the origin holds: facts go
+ * in, sends come out. It keeps the deal (which ranges each node was given to relay), because that
+ * is what must be made good when a node dies. It must never know about connections or time-outs.
+ *
+ * A strategy that deals piece by piece answers `reported`, `counted` and `ticked` with more sends;
+ * `classic` deals everything at the start.
+ */
+import type { RangePair } from '../../base/ranges.js'
+import type { Strategy } from '../messages/types.js'
+
+export interface Send {
+  readonly node: number
+  readonly stream: number
+  readonly offset: number
+  readonly length: number
+  readonly relay: boolean
+  readonly scratch: boolean
+  readonly why: SendReason
+}
+
+/**
+ * Why a range is sent to a node:
+ * - share: it is the node's to pass on.
+ * - everybody: the origin sends this range to every node itself.
+ * - bypass: the feed from the relay that was dealt it is broken.
+ * - answer: the node asked for it.
+ * - hole: the range holds no data; every node is told so by the origin itself.
+ * - level: the node joined later, and no mate brings it.
+ */
+export type SendReason = 'hole' | 'share' | 'everybody' | 'bypass' | 'answer' | 'level'
+
+export type DealerFact =
+  /** The plan is made: these nodes take part, each with an open feed. */
+  | { readonly type: 'started'; readonly nodes: readonly number[]; readonly nowMs: number }
+  /**
+   * One node more, which holds nothing. `missing`: what no living relay has been dealt, so that
+   * none brings it; what is not dealt yet may be among it.
+   */
+  | {
+      readonly type: 'nodeJoined'
+      readonly node: number
+      readonly missing: readonly RangePair[]
+      readonly nowMs: number
+    }
+  /** A node's own report: what it holds and how far behind its relay feeds are. */
+  | {
+      readonly type: 'reported'
+      readonly node: number
+      /** By the node's own clock. */
+      readonly atMs: number
+      readonly landedBytes: number
+      /** Payload received from the origin. */
+      readonly receivedBytes: number
+      readonly backlogBytes: number
+      readonly behind: readonly number[]
+      readonly nowMs: number
+    }
+  /** Counters of the origin's feed to this node. */
+  | {
+      readonly type: 'counted'
+      readonly node: number
+      readonly sentBytes: number
+      readonly queuedBytes: number
+      readonly unackedBytes: number
+      readonly nowMs: number
+    }
+  | { readonly type: 'nodeFailed'; readonly node: number; readonly nowMs: number }
+  /** What `from` relays no longer reaches `to`, although both live. */
+  | { readonly type: 'edgeLost'; readonly from: number; readonly to: number }
+  | {
+      readonly type: 'needed'
+      readonly node: number
+      readonly stream: number
+      readonly scratch: boolean
+      readonly ranges: readonly RangePair[]
+      readonly nowMs: number
+    }
+  /** What this node says it has passed on is taken for true so far. */
+  | { readonly type: 'confirmed'; readonly node: number }
+  /** It is not true: the node is dealt nothing more to relay, and others get what it had. */
+  | { readonly type: 'distrusted'; readonly node: number; readonly nowMs: number }
+  | { readonly type: 'ticked'; readonly nowMs: number }
+
+export interface Dealer {
+  readonly strategy: Strategy
+  readonly shape: 'group' | 'unicast'
+  /** How often nodes are to report their backlog; 0: never. */
+  readonly reportMs: number
+  /** Nodes whose backlog is not to count, ascending: they lag, are silent, or catch up. */
+  excluded(): readonly number[]
+  handle(fact: DealerFact): Send[]
+  /** Ranges of stream 0 given to this node to relay so far. */
+  dealt(node: number): readonly RangePair[]
+  /** Sum of `dealt`. */
+  dealtBytes(node: number): number
+  /** Bytes that were sent to every node directly, each counted once. */
+  readonly directBytes: number
+  /** Bytes not dealt yet. */
+  readonly openBytes: number
+  /** Bytes dealt to this node that it has not passed on; null: this dealer keeps no such queue. */
+  queueBytes(node: number): number | null
+  /** Bytes this node says it has passed on to its mates; null: this dealer has no such word. */
+  claimedBytes(node: number): number | null
+  /** Nothing is left to deal for the first time. */
+  readonly isAllDealt: boolean
+  /** When it wants a `ticked`; null: never. */
+  deadlineMs(): number | null
+}

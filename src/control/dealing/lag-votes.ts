@@ -1,0 +1,120 @@
+/**
+ * Which receivers lag, by the votes of those who send to them.
+ *
+ * The idea: a relay's window is held by its worst feed, so a receiver that cannot keep up would
+ * slow everybody down to its own pace. One relay's opinion is not enough, since feeds drift apart
+ * for many reasons; a receiver lags when most relays say so for a while *and* it has landed clearly
+ * less, more slowly, than the median. Rules on landed bytes alone would feed on themselves. It
+ * comes back when few relays still find it behind.
+ *
+ * A receiver that joined later lacks what the others had before. It is catching up until it has
+ * landed about as much as their median: till then it is no measure for them and has no vote.
+ */
+import { KIB } from '../../base/limits.js'
+
+const voteShare = 0.6
+const voteShareBack = 0.4
+const voteMs = 30
+const backMs = 100
+const landedGapBytes = 512 * KIB
+const slowShare = 0.6
+const rateMs = 200
+
+interface Receiver {
+  landed: number
+  rate: number
+  ratedMs: number
+  ratedBytes: number
+  /** Since when the votes have been on the other side of the rule; undefined: they are not. */
+  sinceMs: number | undefined
+}
+
+export class LagVotes {
+  readonly lagging = new Set<number>()
+  /** Joined later and not level with the others yet. */
+  readonly catchingUp = new Set<number>()
+  readonly #receivers = new Map<number, Receiver>()
+  readonly #behind = new Map<number, ReadonlySet<number>>()
+
+  started(nodes: readonly number[], nowMs: number): void {
+    for (const node of nodes) {
+      this.#receivers.set(node, {
+        landed: 0,
+        rate: 0,
+        ratedMs: nowMs,
+        ratedBytes: 0,
+        sinceMs: undefined,
+      })
+    }
+  }
+
+  joined(node: number, nowMs: number): void {
+    this.started([node], nowMs)
+    this.catchingUp.add(node)
+  }
+
+  reported(node: number, landedBytes: number, behind: readonly number[], nowMs: number): void {
+    const receiver = this.#receivers.get(node)
+    if (receiver === undefined) return
+    receiver.landed = landedBytes
+    this.#behind.set(node, new Set(behind))
+    const elapsedMs = nowMs - receiver.ratedMs
+    if (elapsedMs < 10) return
+    const now = ((landedBytes - receiver.ratedBytes) / elapsedMs) * 1000
+    receiver.rate += Math.min(1, elapsedMs / rateMs) * (now - receiver.rate)
+    receiver.ratedMs = nowMs
+    receiver.ratedBytes = landedBytes
+  }
+
+  left(node: number): void {
+    this.#receivers.delete(node)
+    this.#behind.delete(node)
+    this.lagging.delete(node)
+    this.catchingUp.delete(node)
+  }
+
+  ticked(nowMs: number): void {
+    const level = [...this.#receivers].filter(([node]) => !this.catchingUp.has(node))
+    const landed = median(level.map(([, receiver]) => receiver.landed))
+    const rate = median(level.map(([, receiver]) => receiver.rate))
+    for (const node of this.catchingUp) {
+      const joined = this.#receivers.get(node) as Receiver
+      if (joined.landed >= landed - landedGapBytes) this.catchingUp.delete(node)
+    }
+    for (const [node, receiver] of level) {
+      const share = this.#voteShare(node)
+      const isLagging = this.lagging.has(node)
+      const crosses = isLagging
+        ? share < voteShareBack
+        : share >= voteShare &&
+          receiver.landed < landed - landedGapBytes &&
+          receiver.rate < slowShare * rate
+      if (!crosses) {
+        receiver.sinceMs = undefined
+        continue
+      }
+      receiver.sinceMs ??= nowMs
+      if (nowMs - receiver.sinceMs < (isLagging ? backMs : voteMs)) continue
+      receiver.sinceMs = undefined
+      if (isLagging) this.lagging.delete(node)
+      else this.lagging.add(node)
+    }
+  }
+
+  /** The part of the other relays that finds this receiver behind. */
+  #voteShare(node: number): number {
+    let voters = 0
+    let votes = 0
+    for (const [relay, behind] of this.#behind) {
+      if (relay === node || this.catchingUp.has(relay)) continue
+      voters++
+      if (behind.has(node)) votes++
+    }
+    return voters === 0 ? 0 : votes / voters
+  }
+}
+
+function median(values: number[]): number {
+  values.sort((a, b) => a - b)
+  return values[Math.floor(values.length / 2)] ?? 0
+}

@@ -1,0 +1,295 @@
+/**
+ * One relay, as the adaptive dealer sees it: how much it was dealt and has not forwarded, how fast
+ * it forwards, and which units are still at risk if it dies.
+ *
+ * Queue = bytes listed on the origin's feed to it - what it has forwarded, by its own report: what
+ * it has received less the backlog of its worst feed to a mate. Everything is forwarded in the
+ * order it was dealt, so "not forwarded" is always the tail of the deal. Units that went to
+ * everybody are on its feed, too, and nobody's to forward: they count neither as queue nor as rate.
+ * What moved since the report still counts as queued, so windows hold several reports.
+ */
+import { KIB, MIB } from '../../base/limits.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { Lateness } from '../members/lateness.js'
+
+/** A full window, in time; bounded, because a relay that is the bottleneck fills any window. */
+const windowSeconds = 0.15
+/** Below this a window lets the origin run dry between two reports. */
+const windowBytesMin = 320 * KIB
+const unitSeconds = 0.02
+const unitBytesMin = 32 * KIB
+const unitBytesMax = 8 * MIB
+const pageBytes = 4 * KIB
+/** A rate follows up at once, and down slowly: a pause of the process is not a slow link. */
+const rateMs = 100
+const slowerMs = 300
+/** A queue that is nearly empty says little: what was once seen is forgotten slowly. */
+const forgetMs = 1_000
+/** A speed that was written down wrongly costs one window of 4 MiB. */
+const expectedRateMax = (4 * MIB) / windowSeconds
+/** Two looks at a rate are at least this far apart. */
+const lookMs = 15
+/** A queue that was drained opens its window by so much at once: one odd look must not fill it. */
+const growth = 4
+/** While nothing changes a node reports this often. */
+const sameReportMs = 100
+/** A longer silence is an outage, not a late report. */
+const lateReportMax = 1_000
+/** Without a report a relay is believed to go on for so long. */
+const creditSeconds = 0.04
+
+export interface RelayReport {
+  readonly atMs: number
+  readonly receivedBytes: number
+  readonly landedBytes: number
+  readonly backlogBytes: number
+}
+
+interface Deal {
+  readonly offset: number
+  readonly length: number
+  /** Of it, what it had never been dealt before: nothing is passed on twice. */
+  readonly newBytes: number
+  /** Position on the feed, counting all that was ever listed on it, where the unit ends. */
+  readonly end: number
+}
+
+export class DealtRelay {
+  readonly node: number
+  readonly dealt = new RangeSet()
+  heardMs: number
+  /** How late its reports come. */
+  readonly lateness = new Lateness(sameReportMs)
+  isSilent = false
+  /** False: what it said it has passed on did not reach its mates; it is dealt nothing more. */
+  isTrusted = true
+  /** Its queue was taken back: it says nothing, or nothing moves at it. */
+  out: 'no' | 'silent' | 'standing' = 'no'
+  queuedBytes = 0
+  sentBytes = 0
+  rate: number
+  #listed = 0
+  /** Of it, units past the relays: listed and received, and not its to forward. */
+  #past = 0
+  #pastReceived = 0
+  /** Where those are on the feed that are not received yet; neighbours are one. */
+  readonly #runsPast: { readonly start: number; end: number }[] = []
+  #forwarded = 0
+  /** What had moved by its last report, and when that last grew. */
+  #movedBytes = 0
+  #movedMs: number
+  #reportedMs: number
+  #credit = 0
+  /** The node's own clock at the last look at its rate; none before the first report. */
+  #ratedAtMs: number | undefined
+  #ratedBytes = 0
+  #smoothRate = 0
+  readonly #deals: Deal[] = []
+  /** What it says it has passed on since its word was last known to hold. */
+  readonly #claimed = new RangeSet()
+  #claimedBytes = 0
+  /** Its last report says that so much less is passed on than an earlier one: a feed is new. */
+  #recalledBytes = 0
+  /** Of what was listed, holes: nobody receives payload for them. */
+  #holeBytes = 0
+  /** All it was ever dealt, also what was taken back. */
+  readonly #everDealt = new RangeSet()
+
+  /**
+   * `rate`: bytes a second it is expected to forward; it only counts until there are reports, and
+   * no further than a window may go on somebody's word.
+   */
+  constructor(node: number, nowMs: number, rate = 0) {
+    this.node = node
+    this.rate = Math.min(rate, expectedRateMax)
+    this.heardMs = this.#reportedMs = this.#movedMs = nowMs
+  }
+
+  get queue(): number {
+    return this.#listed - this.#past - this.#forwarded - this.#credit
+  }
+
+  /** Payload that it says by its last report it has passed on to all mates, each byte once. */
+  get claimedBytes(): number {
+    return Math.max(0, this.#claimedBytes - this.#recalledBytes - this.#holeBytes)
+  }
+
+  /** It has forwarded all it was dealt. */
+  get isDone(): boolean {
+    return this.#deals.length === 0
+  }
+
+  /** How long nothing had moved at it by its last report, although it has bytes to pass on. */
+  get stoodMs(): number {
+    return this.isDone ? 0 : Math.max(0, this.heardMs - this.#movedMs)
+  }
+
+  /** The origin itself was late: what was said meanwhile is not heard yet. */
+  excuse(lateMs: number, nowMs: number): void {
+    this.heardMs = Math.min(nowMs, this.heardMs + lateMs)
+    this.#movedMs = Math.min(nowMs, this.#movedMs + lateMs)
+  }
+
+  /** What it will have forwarded since its report, at its rate. */
+  look(nowMs: number): void {
+    const seconds = Math.min(creditSeconds, (nowMs - this.#reportedMs) / 1000)
+    const open = this.#listed - this.#past - this.#forwarded
+    this.#credit = Math.min(this.rate * seconds, open)
+  }
+
+  /** Bytes were listed on its feed, to be relayed or not. */
+  listed(length: number): void {
+    this.#listed += length
+    this.queuedBytes += length
+  }
+
+  /** A unit that it is not to forward was listed on its feed. */
+  listedPast(length: number): void {
+    const start = this.#listed
+    this.listed(length)
+    this.#past += length
+    const last = this.#runsPast.at(-1)
+    if (last?.end === start) last.end = this.#listed
+    else this.#runsPast.push({ start, end: this.#listed })
+  }
+
+  deal(offset: number, length: number, nowMs: number): void {
+    if (this.isDone) this.#movedMs = nowMs
+    this.listed(length)
+    this.dealt.add(offset, length)
+    const fresh = this.#everDealt.missing(offset, length)
+    this.#everDealt.add(offset, length)
+    const newBytes = fresh.reduce((sum, [, bytes]) => sum + bytes, 0)
+    this.#deals.push({ offset, length, newBytes, end: this.#listed - this.#past })
+  }
+
+  /**
+   * Its own word: payload it has received from the origin, what has landed from everybody, and the
+   * backlog of its worst feed, all taken at `atMs` by its own clock.
+   */
+  reported(said: RelayReport, nowMs: number): void {
+    const { receivedBytes, landedBytes, backlogBytes, atMs } = said
+    const gapMs = nowMs - this.heardMs
+    if (gapMs < lateReportMax) this.lateness.heard(gapMs)
+    this.heardMs = this.#reportedMs = nowMs
+    this.isSilent = false
+    this.#credit = 0
+    // Holes are listed like payload but never received as such.
+    const holes = Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
+    this.#holeBytes = Math.max(this.#holeBytes, holes)
+    const received = Math.min(this.#listed, receivedBytes + holes)
+    const forwarded = received - this.#pastUntil(received) - backlogBytes
+    this.#forwarded = Math.max(this.#forwarded, forwarded)
+    this.#recalledBytes = this.#forwarded - forwarded
+    this.#claim()
+    this.#rate(atMs)
+    const movedBytes = receivedBytes + landedBytes + this.#forwarded
+    if (movedBytes === this.#movedBytes) return
+    this.#movedBytes = movedBytes
+    this.#movedMs = nowMs
+    if (this.out === 'standing') this.out = 'no'
+  }
+
+  #claim(): void {
+    for (let deal = this.#deals[0]; deal !== undefined; deal = this.#deals[0]) {
+      if (deal.end > this.#forwarded) return
+      this.#claimedBytes += deal.newBytes
+      this.#claimed.add(deal.offset, deal.length)
+      this.#deals.shift()
+    }
+  }
+
+  /** What it has said so far is taken for true. */
+  confirm(): void {
+    this.#claimed.clear()
+  }
+
+  /** What it says does not hold: returns what it was dealt since that was last not so. */
+  distrust(): RangePair[] {
+    this.isTrusted = false
+    const claimed = this.#claimed.toArray()
+    for (const [offset, length] of claimed) this.dealt.remove(offset, length)
+    return [...claimed, ...this.takeBack()]
+  }
+
+  /** Bytes of such units before a position on the feed that only grows. */
+  #pastUntil(received: number): number {
+    for (let run = this.#runsPast[0]; run !== undefined; run = this.#runsPast[0]) {
+      if (run.end > received) return this.#pastReceived + Math.max(0, received - run.start)
+      this.#pastReceived += run.end - run.start
+      this.#runsPast.shift()
+    }
+    return this.#pastReceived
+  }
+
+  counted(queuedBytes: number, sentBytes: number): void {
+    this.queuedBytes = queuedBytes
+    this.sentBytes = sentBytes
+  }
+
+  /** Units that are not forwarded to every mate, dealt no longer; they are forgotten here. */
+  takeBack(): RangePair[] {
+    const back = this.#deals.splice(0).map(({ offset, length }): RangePair => [offset, length])
+    for (const [offset, length] of back) this.dealt.remove(offset, length)
+    return back
+  }
+
+  /** The window, in bytes. */
+  get window(): number {
+    return Math.max(windowBytesMin, windowSeconds * this.rate)
+  }
+
+  /**
+   * Long on fast links, where decisions cost more than bytes; short enough that a mate waits 20 ms.
+   */
+  get unitBytes(): number {
+    const bytes = Math.min(unitBytesMax, unitSeconds * this.rate, this.window / 4)
+    return Math.max(unitBytesMin, Math.floor(bytes / pageBytes) * pageBytes)
+  }
+
+  /** How full its window is. */
+  get fill(): number {
+    return this.queue / this.window
+  }
+
+  /**
+   * Whether a unit fits its window and will be forwarded by the time the others end, who have
+   * `leftSeconds` of dealing and then their windows before them. An empty queue always has room:
+   * how else would a rate that has fallen be seen to recover.
+   */
+  hasRoom(leftSeconds: number): boolean {
+    if (this.queue <= 0) return true
+    const queue = this.queue + this.unitBytes
+    if (this.rate > 0 && queue / this.rate > leftSeconds + 2 * windowSeconds) return false
+    return queue <= this.window
+  }
+
+  /**
+   * By the node's clock: reports that were held up arrive together, and by ours a relay would seem
+   * to have forwarded all of it in the moment between them.
+   */
+  #rate(atMs: number): void {
+    const elapsedMs = atMs - (this.#ratedAtMs ?? atMs)
+    if (this.#ratedAtMs !== undefined && elapsedMs < lookMs) return
+    const forwarded = this.#forwarded - this.#ratedBytes
+    this.#ratedAtMs = atMs
+    this.#ratedBytes = this.#forwarded
+    if (elapsedMs === 0) return
+    const now = (forwarded / elapsedMs) * 1000
+    this.#smoothRate += Math.min(1, elapsedMs / rateMs) * (now - this.#smoothRate)
+    if (this.queue <= 0 && 2 * now > this.rate) {
+      // Drained: that says nothing about its link but that it can take more, as at the start of
+      // every transfer on a fast one.
+      const known = Math.max(this.rate, windowBytesMin / windowSeconds)
+      this.rate = Math.min(2 * now, growth * known)
+    } else if (this.queue < this.window / 4) {
+      this.#follow(2 * this.#smoothRate, elapsedMs, forgetMs)
+    } else {
+      this.#follow(now, elapsedMs, slowerMs)
+    }
+  }
+
+  #follow(rate: number, elapsedMs: number, downMs: number): void {
+    this.rate += Math.min(1, elapsedMs / (rate > this.rate ? rateMs : downMs)) * (rate - this.rate)
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Strategies by name: the dealer that carries one out, and what can be said of it beforehand.
+ * A strategy is a value; nothing else in the product asks which one it is for its own sake.
+ */
+import { limits } from '../../base/limits.js'
+import type { RangePair } from '../../base/ranges.js'
+import type { Strategy } from '../messages/types.js'
+import {
+  bound,
+  equalShares,
+  expectedShares,
+  type Forecast,
+  forecastClassic,
+  forecastUnicast,
+  type LinkSpeeds,
+  type NodeLink,
+  relayRates,
+} from '../plan/plan.js'
+import { AdaptiveDealer } from './adaptive.js'
+import { ClassicDealer } from './classic.js'
+import type { Dealer } from './dealer.js'
+import { UnicastDealer } from './unicast.js'
+
+export type ShapeWish = 'auto' | 'group' | 'unicast'
+
+/**
+ * The shape that is predicted to be fastest, where the caller leaves it open: with a group the
+ * origin sends one copy, after its nodes have opened feeds to each other. What the other copies
+ * take is known where the origin's uplink is (bytes a second); elsewhere bytes have to tell.
+ */
+export function shapeOf(
+  wish: ShapeWish,
+  bytes: number,
+  nodes: number,
+  uplink?: number,
+): 'group' | 'unicast' {
+  if (wish !== 'auto') return wish
+  const others = bytes * (nodes - 1)
+  if (uplink !== undefined) return others * 1000 <= uplink * limits.groupMs ? 'unicast' : 'group'
+  const most = bytes <= limits.unicastFileBytes ? limits.unicastFilesBytes : limits.unicastBytes
+  return nodes === 1 || bytes * nodes <= most ? 'unicast' : 'group'
+}
+
+export interface ConfiguredSpeeds {
+  readonly origin?: LinkSpeeds
+  /** By node. */
+  readonly nodes?: readonly LinkSpeeds[]
+}
+
+export function dealerOf(
+  strategy: Strategy,
+  shape: 'group' | 'unicast',
+  bytes: number,
+  blockBytes: number,
+  speeds: ConfiguredSpeeds = {},
+  holes: readonly RangePair[] = [],
+): Dealer {
+  if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
+  if (strategy === 'classic') return new ClassicDealer(bytes, blockBytes)
+  return new AdaptiveDealer(bytes, relayRates(speeds.origin ?? {}, speeds.nodes ?? []), holes)
+}
+
+/**
+ * Adaptive dealing is predicted to reach the bound; the equal split waits for its weakest relay.
+ */
+export function forecastOf(
+  strategy: Strategy,
+  shape: 'group' | 'unicast',
+  bytes: number,
+  blockBytes: number,
+  origin: LinkSpeeds,
+  nodes: readonly NodeLink[],
+): Forecast {
+  if (shape === 'unicast') return forecastUnicast(bytes, origin, nodes)
+  if (strategy === 'classic') return forecastClassic(bytes, blockBytes, origin, nodes)
+  const base = bound(bytes, origin, nodes)
+  return { ...base, predictedSeconds: base.boundSeconds }
+}
+
+/**
+ * What each node will pass on: nothing under `unicast`. Only the lengths mean something where the
+ * dealer decides which bytes go to whom.
+ */
+export function sharesOf(
+  strategy: Strategy,
+  shape: 'group' | 'unicast',
+  bytes: number,
+  blockBytes: number,
+  nodes: readonly NodeLink[],
+): RangePair[] {
+  if (shape === 'unicast') return nodes.map(() => [0, 0])
+  return strategy === 'classic'
+    ? equalShares(bytes, blockBytes, nodes.length)
+    : expectedShares(bytes, nodes)
+}

@@ -1,0 +1,66 @@
+/**
+ * Every node is sent the whole file by the origin itself: the baseline, and the plan for one node
+ * or
+ * for files so small that opening feeds between the nodes would take longer than sending them.
+ */
+import type { RangePair } from '../../base/ranges.js'
+import type { Strategy } from '../messages/types.js'
+import type { Dealer, DealerFact, Send } from './dealer.js'
+import { DirectAnswers } from './direct-answers.js'
+
+export class UnicastDealer implements Dealer {
+  readonly shape = 'unicast'
+  readonly reportMs = 0
+  readonly openBytes = 0
+  readonly strategy: Strategy
+  readonly #bytes: number
+  readonly #answers = new DirectAnswers()
+  #isAllDealt = false
+
+  /** `strategy`: what the caller asked for; it has nothing to decide here. */
+  constructor(strategy: Strategy, bytes: number) {
+    this.strategy = strategy
+    this.#bytes = bytes
+  }
+
+  get isAllDealt(): boolean {
+    return this.#isAllDealt
+  }
+
+  /** Nobody relays anything. */
+  dealt(): readonly RangePair[] {
+    return []
+  }
+
+  dealtBytes(): number {
+    return 0
+  }
+
+  get directBytes(): number {
+    return this.#isAllDealt ? this.#bytes : 0
+  }
+
+  claimedBytes(): number | null {
+    return null
+  }
+
+  queueBytes(): number | null {
+    return null
+  }
+
+  excluded(): readonly number[] {
+    return []
+  }
+
+  deadlineMs(): number | null {
+    return null
+  }
+
+  handle(fact: DealerFact): Send[] {
+    if (fact.type !== 'started') return this.#answers.handle(fact)
+    this.#isAllDealt = true
+    const whole = { stream: 0, offset: 0, length: this.#bytes, relay: false, scratch: false }
+    const why = 'everybody'
+    return this.#bytes === 0 ? [] : fact.nodes.map((node) => ({ ...whole, node, why }))
+  }
+}

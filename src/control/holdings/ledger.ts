@@ -1,0 +1,283 @@
+/**
+ * What is known about every block of one stream at one node.
+ *
+ * The idea: a block is *verified* (held) when the digest computed over the bytes in the file
+ * equals the digest the origin announced. Which of the two arrives first does not matter: the
+ * later one decides. A block that differs is *bad* until a copy in scratch has the right digest
+ * and has been copied in. The ledger must never call a block verified for any other reason.
+ *
+ * Edges of a block:  absent -> landed -> computed -> verified
+ *                                            \-> bad -> (repaired) verified
+ * `announced` is independent and happens once: the first authentic announcement stays.
+ */
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+
+const landed = 1
+const computed = 2
+const announced = 4
+const verified = 8
+const bad = 16
+
+/** What a new digest decided, in runs of bytes. */
+export interface Verdict {
+  readonly verified: readonly RangePair[]
+  readonly bad: readonly RangePair[]
+}
+
+export class StreamLedger {
+  readonly size: number
+  readonly blockBytes: number
+  readonly digestBytes: number
+  readonly blocks: number
+  readonly #state: Uint8Array
+  readonly #tries: Uint8Array
+  readonly #announced: Uint8Array
+  readonly #computed: Uint8Array
+  #verifiedBytes = 0
+  #verifiedBlocks = 0
+  #repairedBytes = 0
+  #announcedBlocks = 0
+
+  constructor(size: number, blockBytes: number, digestBytes: number) {
+    this.size = size
+    this.blockBytes = blockBytes
+    this.digestBytes = digestBytes
+    this.blocks = Math.ceil(size / blockBytes)
+    this.#state = new Uint8Array(this.blocks)
+    this.#tries = new Uint8Array(this.blocks)
+    this.#announced = new Uint8Array(this.blocks * digestBytes)
+    this.#computed = new Uint8Array(this.blocks * digestBytes)
+  }
+
+  get verifiedBytes(): number {
+    return this.#verifiedBytes
+  }
+
+  get repairedBytes(): number {
+    return this.#repairedBytes
+  }
+
+  get isVerified(): boolean {
+    return this.#verifiedBlocks === this.blocks
+  }
+
+  get isAnnounced(): boolean {
+    return this.#announcedBlocks === this.blocks
+  }
+
+  /** The announced block digests in order; meaningful for the whole file once `isAnnounced`. */
+  get digests(): Uint8Array {
+    return this.#announced
+  }
+
+  /** Whole blocks only, as the engine reports them. */
+  land(offset: number, length: number): void {
+    this.#each(offset, length, (block) => this.#set(block, landed))
+  }
+
+  announce(offset: number, length: number, digests: Uint8Array): Verdict {
+    const first = this.#check(offset, length, digests)
+    const verdict = new VerdictMaker(this)
+    this.#each(offset, length, (block) => {
+      if (this.#is(block, announced)) return
+      this.#put(this.#announced, block, digests, block - first)
+      this.#set(block, announced)
+      this.#announcedBlocks++
+      this.#decide(block, verdict)
+    })
+    return verdict.done()
+  }
+
+  /** A digest computed over the bytes in the file itself. */
+  compute(offset: number, length: number, digests: Uint8Array): Verdict {
+    const first = this.#check(offset, length, digests)
+    const verdict = new VerdictMaker(this)
+    this.#each(offset, length, (block) => {
+      if (this.#is(block, verified) || this.#is(block, computed)) return
+      this.#put(this.#computed, block, digests, block - first)
+      this.#set(block, landed | computed)
+      this.#decide(block, verdict)
+    })
+    return verdict.done()
+  }
+
+  /**
+   * A digest computed over scratch: `verified` runs may now be copied in, `bad` are wrong again.
+   */
+  computeScratch(offset: number, length: number, digests: Uint8Array): Verdict {
+    const first = this.#check(offset, length, digests)
+    const verdict = new VerdictMaker(this)
+    this.#each(offset, length, (block) => {
+      if (!this.#is(block, bad)) return
+      const equal = equalAt(this.#announced, block, digests, block - first, this.digestBytes)
+      if (equal) verdict.good(block)
+      else verdict.wrong(block)
+    })
+    return verdict.done()
+  }
+
+  /** The blocks of this run were copied in from verified scratch. */
+  repaired(offset: number, length: number): void {
+    this.#each(offset, length, (block) => {
+      if (!this.#is(block, bad)) return
+      this.#state[block] = (this.#state[block] as number) & ~bad
+      this.#repairedBytes += this.bytesOf(block)
+      this.#hold(block)
+    })
+  }
+
+  /** Counts one more fetch of every block in the run; the highest count of the run. */
+  countTry(offset: number, length: number): number {
+    let most = 0
+    this.#each(offset, length, (block) => {
+      const tries = Math.min(255, (this.#tries[block] as number) + 1)
+      this.#tries[block] = tries
+      most = Math.max(most, tries)
+    })
+    return most
+  }
+
+  /** The blocks touched by these ranges that have not landed. */
+  missing(ranges: Iterable<RangePair>): RangeSet {
+    const missing = new RangeSet()
+    for (const [offset, length] of ranges) {
+      this.#each(offset, length, (block) => {
+        if (!this.#is(block, landed)) missing.add(block * this.blockBytes, this.bytesOf(block))
+      })
+    }
+    return missing
+  }
+
+  /** Every block that no digest was announced of. */
+  unannounced(): RangeSet {
+    const ranges = new RangeSet()
+    for (let block = 0; block < this.blocks; block++)
+      if (!this.#is(block, announced)) ranges.add(block * this.blockBytes, this.bytesOf(block))
+    return ranges
+  }
+
+  /** The parts of these ranges that are verified. */
+  held(ranges: Iterable<RangePair>): RangePair[] {
+    const held = new RangeSet()
+    for (const [offset, length] of ranges) {
+      const end = offset + length
+      this.#each(offset, length, (block) => {
+        if (!this.#is(block, verified)) return
+        const start = Math.max(offset, block * this.blockBytes)
+        held.add(start, Math.min(end, block * this.blockBytes + this.bytesOf(block)) - start)
+      })
+    }
+    return held.toArray()
+  }
+
+  /** Every bad block that waits for its repair. */
+  badRanges(): RangeSet {
+    const ranges = new RangeSet()
+    for (let block = 0; block < this.blocks; block++) {
+      if (this.#is(block, bad)) ranges.add(block * this.blockBytes, this.bytesOf(block))
+    }
+    return ranges
+  }
+
+  isBlockVerified(block: number): boolean {
+    return this.#is(block, verified)
+  }
+
+  /** Bytes of one block; the last one may be short. */
+  bytesOf(block: number): number {
+    return Math.min(this.blockBytes, this.size - block * this.blockBytes)
+  }
+
+  #decide(block: number, verdict: VerdictMaker): void {
+    const state = this.#state[block] as number
+    if ((state & (computed | announced)) !== (computed | announced)) return
+    if ((state & (verified | bad)) !== 0) return
+    if (equalAt(this.#announced, block, this.#computed, block, this.digestBytes)) {
+      this.#hold(block)
+      verdict.good(block)
+    } else {
+      this.#set(block, bad)
+      verdict.wrong(block)
+    }
+  }
+
+  #hold(block: number): void {
+    if (this.#is(block, verified)) return
+    this.#set(block, verified)
+    this.#verifiedBlocks++
+    this.#verifiedBytes += this.bytesOf(block)
+  }
+
+  #is(block: number, flag: number): boolean {
+    return ((this.#state[block] as number) & flag) !== 0
+  }
+
+  #set(block: number, flags: number): void {
+    this.#state[block] = (this.#state[block] as number) | flags
+  }
+
+  #put(table: Uint8Array, block: number, digests: Uint8Array, index: number): void {
+    const bytes = this.digestBytes
+    table.set(digests.subarray(index * bytes, (index + 1) * bytes), block * bytes)
+  }
+
+  #each(offset: number, length: number, visit: (block: number) => void): void {
+    if (length <= 0) return
+    const last = Math.min(this.blocks, Math.ceil((offset + length) / this.blockBytes))
+    for (let block = Math.floor(offset / this.blockBytes); block < last; block++) visit(block)
+  }
+
+  /** The first block of a run that must be whole blocks with one digest each. */
+  #check(offset: number, length: number, digests: Uint8Array): number {
+    const blocks = Math.ceil(length / this.blockBytes)
+    const end = offset + length
+    const whole =
+      offset % this.blockBytes === 0 && (end % this.blockBytes === 0 || end === this.size)
+    if (!whole || end > this.size || digests.length !== blocks * this.digestBytes) {
+      throw new RangeError(`digests of [${offset}, ${length}) are not those of whole blocks`)
+    }
+    return offset / this.blockBytes
+  }
+}
+
+/** True when (offset, length) is a run of whole blocks of a stream of this size. */
+export function isBlockRun(
+  offset: number,
+  length: number,
+  blockBytes: number,
+  size: number,
+): boolean {
+  const end = offset + length
+  const fits =
+    Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length > 0
+  return (
+    fits && end <= size && offset % blockBytes === 0 && (end % blockBytes === 0 || end === size)
+  )
+}
+
+class VerdictMaker {
+  readonly #ledger: StreamLedger
+  readonly #verified = new RangeSet()
+  readonly #bad = new RangeSet()
+
+  constructor(ledger: StreamLedger) {
+    this.#ledger = ledger
+  }
+
+  good(block: number): void {
+    this.#verified.add(block * this.#ledger.blockBytes, this.#ledger.bytesOf(block))
+  }
+
+  wrong(block: number): void {
+    this.#bad.add(block * this.#ledger.blockBytes, this.#ledger.bytesOf(block))
+  }
+
+  done(): Verdict {
+    return { verified: this.#verified.toArray(), bad: this.#bad.toArray() }
+  }
+}
+
+function equalAt(a: Uint8Array, ai: number, b: Uint8Array, bi: number, bytes: number): boolean {
+  for (let i = 0; i < bytes; i++) if (a[ai * bytes + i] !== b[bi * bytes + i]) return false
+  return true
+}

@@ -1,0 +1,36 @@
+/**
+ * What this node has received from each mate, over all feeds that mate ever had to it. The origin
+ * is told what has grown with every report: it is the measure of what each relay forwards, and a
+ * sign of life of mates whose own word may be stuck behind those bytes.
+ */
+import type { MateBytes } from '../messages/types.js'
+
+export class ReceivedBytes {
+  readonly #byFeed = new Map<number, number>()
+  readonly #byMate = new Map<number, number>()
+  readonly #told = new Map<number, number>()
+
+  /** The counters of feeds that are open; to be called once more before one is closed. */
+  count(
+    feeds: readonly {
+      readonly feed: number
+      readonly index: number
+      readonly receivedBytes: number
+    }[],
+  ): void {
+    for (const { feed, index, receivedBytes } of feeds) {
+      const grown = receivedBytes - (this.#byFeed.get(feed) ?? 0)
+      this.#byFeed.set(feed, receivedBytes)
+      this.#byMate.set(index, (this.#byMate.get(index) ?? 0) + grown)
+    }
+  }
+
+  /** Mates from whom payload has come since the last call, ascending. */
+  news(): MateBytes[] {
+    const news = [...this.#byMate].filter(
+      ([index, bytes]) => bytes !== (this.#told.get(index) ?? 0),
+    )
+    for (const [index, bytes] of news) this.#told.set(index, bytes)
+    return news.map(([index, bytes]) => ({ index, bytes })).sort((a, b) => a.index - b.index)
+  }
+}

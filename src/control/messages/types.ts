@@ -1,0 +1,262 @@
+/**
+ * The vocabulary of the control plane: what travels on control links (Frame) and the facts and
+ * wishes of the state machines. Pure data: no Node types, no clock, no bytes of payload.
+ */
+import type { FrErrorCode } from '../../base/errors.js'
+import type { RangePair } from '../../base/ranges.js'
+
+export type Strategy = 'classic' | 'adaptive'
+export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
+export type DigestAlgorithm = 'xxh64' | 'sha256'
+
+/**
+ * Why the bytes of a mate have to come another way:
+ * - gone: the mate takes no part any more.
+ * - broken: the connection from the mate is dead, both ends live.
+ * - away: the mate is silent, and may come back; its connections stay.
+ */
+export type DetourReason = 'gone' | 'broken' | 'away'
+
+export interface StreamEntry {
+  readonly stream: number
+  /** Name bytes: UTF-8 text, or base64url of the raw bytes when `nameIsBase64`. */
+  readonly name: string
+  readonly nameIsBase64: boolean
+  readonly size: number
+  /** Bytes that are no hole at the origin, as far as it knows; at most `size`. */
+  readonly dataBytes: number
+  readonly mode: number
+  readonly mtimeSeconds: number
+  readonly mtimeNanos: number
+}
+
+export interface Mate {
+  /** Position in the group, 0..k-1; the origin is not a mate. */
+  readonly index: number
+  readonly nodeId: string
+  /** HOST:PORT that the origin was given. */
+  readonly address: string
+  /** Where it stands, as the origin was told: mates of the same site are nearest. */
+  readonly site?: string
+}
+
+/** One line of what a node knows about each of its feeds to mates. */
+export interface MateReport {
+  readonly index: number
+  readonly queuedBytes: number
+  readonly unackedBytes: number
+}
+
+/** What a node has received from one mate. */
+export interface MateBytes {
+  readonly index: number
+  /** Payload since the transfer began, what had landed before included. */
+  readonly bytes: number
+}
+
+/** What a node has had of one mate whom it asked. */
+export interface PullReport {
+  readonly index: number
+  /** Landed after the mate had promised them, since the transfer began. */
+  readonly bytes: number
+}
+
+export type Frame =
+  // --- origin -> node
+  | {
+      readonly type: 'offer'
+      readonly transfer: string
+      readonly digest: DigestAlgorithm
+      readonly noClobber: boolean
+      /** Refuse when the file system does not keep the attributes of the file. */
+      readonly strict: boolean
+      readonly streams: number
+      readonly bytes: number
+      readonly manifestPages: number
+      /** XXH64 over the binary form of all entries (protocol/manifest.ts), 16 hex digits. */
+      readonly manifestDigest: string
+      /** Place of this node in the push, which no other node, or attempt of it, ever has; 0..63. */
+      readonly self: number
+      /** After this silence of a node the origin gives it up; the node waits a little longer. */
+      readonly silenceMs: number
+      /** The push has its plan, and so its claims at all other nodes: this one joins. */
+      readonly planned: boolean
+    }
+  | { readonly type: 'manifest'; readonly page: number; readonly entries: readonly StreamEntry[] }
+  /** Before the plan, at most once: who is expected in it. Feeds to them may be dialled already. */
+  | { readonly type: 'group'; readonly mates: readonly Mate[] }
+  | {
+      readonly type: 'plan'
+      readonly strategy: Strategy
+      readonly shape: Shape
+      readonly mates: readonly Mate[]
+      /** Open feeds to every mate and forward what is marked for relay. */
+      readonly relays: boolean
+      readonly progressMs: number
+      /** How often to send `backlog` while it changes; 0: never. */
+      readonly reportMs: number
+    }
+  /** A node that joined later: expect its feed, and relay to it whatever you relay. */
+  | { readonly type: 'mate'; readonly mate: Mate }
+  /** What became of a `join` of the same number; code null: the node has joined. */
+  | {
+      readonly type: 'joined'
+      readonly request: number
+      readonly code: FrErrorCode | null
+      readonly text: string
+    }
+  /** These mates are slow or silent: their backlog does not count. Replaces the last one. */
+  | { readonly type: 'lagging'; readonly indices: readonly number[] }
+  /** Mate `index` brings nothing more of these ranges for now: have what is missing elsewhere. */
+  | {
+      readonly type: 'detour'
+      readonly index: number
+      readonly why: DetourReason
+      readonly stream: number
+      readonly ranges: readonly RangePair[]
+    }
+  | { readonly type: 'seal'; readonly stream: number; readonly fileDigest: string }
+  | { readonly type: 'beat' }
+  /** Every living node is complete: close feeds, forget the transfer. */
+  | { readonly type: 'finish' }
+  | { readonly type: 'abort'; readonly code: FrErrorCode; readonly text: string }
+  // --- node -> origin
+  /** The name is kept for this transfer; `accept` or `refuse` follows when the disk was asked. */
+  | { readonly type: 'claimed' }
+  | { readonly type: 'accept' }
+  | { readonly type: 'refuse'; readonly code: FrErrorCode; readonly text: string }
+  | {
+      readonly type: 'progress'
+      /** Bytes of the file that are there, each once, holes included. */
+      readonly landedBytes: number
+      /** Of them, landed as holes. */
+      readonly holeBytes: number
+      readonly verifiedBytes: number
+      readonly repairedBytes: number
+      /** Payload sent to mates so far. */
+      readonly sentBytes: number
+      /** Payload received from anybody so far, and of it what had landed before. */
+      readonly receivedBytes: number
+      readonly duplicateBytes: number
+      readonly mates: readonly MateReport[]
+      /** Mates that payload has come from since the last report: also a sign of their life. */
+      readonly received: readonly MateBytes[]
+      /** Only mates that it has pulled from: for most nodes none. */
+      readonly pulled: readonly PullReport[]
+    }
+  /** What the dealer at the origin steers by. */
+  | {
+      readonly type: 'backlog'
+      /** When it was taken, by the node's own clock in whole ms: reports may arrive in a bunch. */
+      readonly atMs: number
+      readonly landedBytes: number
+      /** Payload received from the origin, at the same moment as the rest. */
+      readonly receivedBytes: number
+      /** Listed and not acknowledged on the worst feed to a mate that is not lagging. */
+      readonly backlogBytes: number
+      /** Mates whose feeds are far behind the others. */
+      readonly behind: readonly number[]
+    }
+  /** Send these ranges directly; `scratch`: because blocks in them were bad. */
+  | {
+      readonly type: 'need'
+      readonly stream: number
+      readonly scratch: boolean
+      readonly ranges: readonly RangePair[]
+    }
+  /** Digests of these ranges, which have landed and are not announced. */
+  | {
+      readonly type: 'needDigests'
+      readonly stream: number
+      readonly ranges: readonly RangePair[]
+    }
+  /** Blocks in this run failed their digest; `from` is the mate they came from, -1 the origin. */
+  | {
+      readonly type: 'bad'
+      readonly stream: number
+      readonly offset: number
+      readonly length: number
+      readonly from: number
+    }
+  /** Somebody asks this node to have a node added. */
+  | { readonly type: 'join'; readonly request: number; readonly address: string }
+  /** The feed to or from this mate is dead although nobody said the mate is. */
+  | {
+      readonly type: 'edgeLost'
+      readonly index: number
+      readonly incoming: boolean
+      /** What this end found. */
+      readonly code: FrErrorCode
+    }
+  | { readonly type: 'published'; readonly stream: number; readonly fileDigest: string }
+  | {
+      readonly type: 'complete'
+      readonly bytes: number
+      readonly repairedBytes: number
+      readonly fileDigest: string
+      /** What the node could not keep, one sentence each. */
+      readonly warnings: readonly string[]
+    }
+  | { readonly type: 'failed'; readonly code: FrErrorCode; readonly text: string }
+  // --- a node that lacks bytes -> a mate
+  /** Send what you hold of these ranges. The answer has the same number. */
+  | {
+      readonly type: 'pull'
+      readonly request: number
+      readonly stream: number
+      readonly ranges: readonly RangePair[]
+    }
+  // --- a mate -> the node that asked
+  /** This part is held, verified, and comes on the data connection. */
+  | {
+      readonly type: 'holding'
+      readonly request: number
+      readonly ranges: readonly RangePair[]
+      /** Listed for the asker before this. */
+      readonly backlogBytes: number
+    }
+  /** Nothing (more) comes for this request. */
+  | {
+      readonly type: 'pullRefused'
+      readonly request: number
+      readonly code: FrErrorCode
+      readonly text: string
+    }
+  // --- client <-> node
+  | { readonly type: 'statusRequest' }
+  | { readonly type: 'status'; readonly json: string }
+  /** Have this node added to a push that runs. */
+  | { readonly type: 'add'; readonly transfer: string; readonly address: string }
+  /** Code null: the node has joined. */
+  | { readonly type: 'added'; readonly code: FrErrorCode | null; readonly text: string }
+
+export type FrameType = Frame['type']
+
+/** What a connection is for; said in the hello. */
+export type Channel = 'control' | 'data' | 'pull' | 'status'
+
+export interface NodeOutcome {
+  /** How often it was tried: 1, and one more for each retry or later adding. */
+  readonly attempts: number
+  /** HOST:PORT as the caller wrote it. */
+  readonly node: string
+  readonly status: 'complete' | 'failed' | 'refused'
+  readonly seconds: number
+  readonly bytes: number
+  readonly digest: string | null
+  readonly repairedBytes: number
+  /** Payload bytes it has received from the origin and its mates, by its last report. */
+  readonly receivedBytes: number
+  /** Of `receivedBytes`, dropped because they had landed before. */
+  readonly duplicateBytes: number
+  /** Bytes of the file that came as holes: they are announced, not sent. */
+  readonly holeBytes: number
+  /** The error code of the one error table; null when complete. */
+  readonly code: FrErrorCode | null
+  /** True when the same node may succeed later without anybody changing anything. */
+  readonly retryable: boolean
+  /** `CODE: text`, null when complete. */
+  readonly reason: string | null
+  /** What a complete node could not keep, or what is worth a look; one sentence each. */
+  readonly warnings: readonly string[]
+}

@@ -1,0 +1,403 @@
+/**
+ * Bytes from any holder: which of the bytes that this node lacks it asks of which mate.
+ *
+ * The idea: whoever holds a block can send it. What is wanted is cut into units, and each is asked
+ * of one mate at a time: the nearest first (its site, then the time a message takes), then the one
+ * with least to send. A mate answers at once with the part it holds; the rest goes to the next. A
+ * few holders are asked in parallel and each has a small window, so that a pull takes no more than
+ * one feed's turns of any uplink. What no mate holds, and what none has promised in time, is left
+ * to the origin. A pull must never hold a node up by more than `pullSearchMs` where mates keep
+ * their word, nor by more than twice `pullPatienceMs` where they lie.
+ *
+ * Nothing that is said here is believed about content: blocks are verified where they land. A mate
+ * that is silent, or brings nothing of what it promised, loses its requests and is left alone for a
+ * while; one that breaks the protocol is never asked again.
+ */
+import type { FrErrorCode } from '../../base/errors.js'
+import { limits, MIB } from '../../base/limits.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { Frame, Mate, PullReport } from '../messages/types.js'
+import { pullBytesMax } from './holder.js'
+
+export type PullWish =
+  | { readonly type: 'dial'; readonly mate: Mate }
+  | { readonly type: 'ask'; readonly index: number; readonly frame: Frame & { type: 'pull' } }
+  /** Nobody else is left for these. */
+  | { readonly type: 'origin'; readonly ranges: RangeSet }
+  /** Tell what has come from each mate (`received`). */
+  | { readonly type: 'count' }
+
+interface Holder {
+  readonly mate: Mate
+  /** `late`: being dialled, and no longer waited for. */
+  link: 'none' | 'dialling' | 'late' | 'open'
+  sinceMs: number
+  /** Unknown before the link is open. */
+  rttMs: number
+  /** Not asked before. */
+  pausedMs: number
+  /** What it had listed for this node when it last said so. */
+  backlogBytes: number
+  receivedBytes: number
+  /** Requests it may have open: few until it has shown how fast it is. */
+  window: number
+  /** When something came from it. */
+  movedMs: number
+  hasLostFeed: boolean
+  /** What it said it does not hold. */
+  readonly lacks: RangeSet
+}
+
+interface Request {
+  readonly holder: Holder
+  readonly askedMs: number
+  /** What has not landed of it; once answered, what was promised and has not. */
+  readonly left: RangeSet
+  isAnswered: boolean
+  servedByMs: number
+}
+
+/** How often the holders' feeds are counted while something is asked of them. */
+const countMs = 200
+
+export class Puller {
+  /** By mate, and kept when the mate is gone. */
+  readonly #pulledBytes = new Map<number, number>()
+  readonly #unitBytes: number
+  readonly #quietMs: number
+  readonly #holders = new Map<number, Holder>()
+  readonly #requests = new Map<number, Request>()
+  /** Wanted, and asked of nobody. */
+  readonly #open = new RangeSet()
+  #site: string | undefined
+  #self = 0
+  #nextRequest = 0
+  /** When something was last promised, or a promise was lost, or something first wanted. */
+  #hopeMs = 0
+  /** When a request or a unit of what was promised had come, or something was first wanted. */
+  #keptMs = 0
+  /** Promised bytes that have come since: a crumb now and then keeps nobody waiting. */
+  #keptBytes = 0
+  #countAtMs = 0
+
+  constructor(blockBytes: number) {
+    this.#unitBytes = pullBytesMax(blockBytes)
+    // A large block takes its time, and says nothing before it is whole.
+    this.#quietMs = limits.pullQuietMs * Math.max(1, blockBytes / MIB)
+  }
+
+  /** What has landed after a mate had promised it, of each mate that kept its word. */
+  get pulled(): PullReport[] {
+    return [...this.#pulledBytes].map(([index, bytes]) => ({ index, bytes }))
+  }
+
+  /** The same of all mates. */
+  get pulledBytes(): number {
+    return this.pulled.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  /** Who there is; later calls add to it. */
+  introduce(mates: readonly Mate[], self: number): void {
+    this.#self = self
+    this.#site = mates.find((mate) => mate.index === self)?.site ?? this.#site
+    for (const mate of mates) {
+      if (mate.index === self || this.#holders.has(mate.index)) continue
+      this.#holders.set(mate.index, {
+        mate,
+        link: 'none',
+        sinceMs: 0,
+        rttMs: Number.POSITIVE_INFINITY,
+        pausedMs: 0,
+        backlogBytes: 0,
+        receivedBytes: 0,
+        window: 1,
+        movedMs: 0,
+        hasLostFeed: false,
+        lacks: new RangeSet(),
+      })
+    }
+  }
+
+  /** Whether something is asked of this mate: it may open a data connection for it. */
+  isAsking(index: number): boolean {
+    for (const { holder } of this.#requests.values()) if (holder.mate.index === index) return true
+    return false
+  }
+
+  /** Whole blocks; what is asked for already stays where it is. */
+  want(ranges: RangeSet, nowMs: number): void {
+    if (this.#open.isEmpty && this.#requests.size === 0) this.#hopeMs = this.#keptMs = nowMs
+    for (const [offset, length] of ranges) {
+      this.#open.add(offset, length)
+      for (const { lacks } of this.#holders.values()) lacks.remove(offset, length)
+    }
+    for (const { left } of this.#requests.values()) this.#open.subtract(left)
+  }
+
+  /** Bytes are here, whoever brought them. */
+  landed(offset: number, length: number, nowMs: number): void {
+    if (this.#requests.size === 0 && this.#open.isEmpty) return
+    this.#open.remove(offset, length)
+    for (const [id, request] of this.#requests) {
+      const before = request.left.bytes
+      request.left.remove(offset, length)
+      const came = before - request.left.bytes
+      const { holder, isAnswered } = request
+      if (came > 0 && isAnswered) {
+        const { index } = holder.mate
+        this.#pulledBytes.set(index, (this.#pulledBytes.get(index) ?? 0) + came)
+        this.#hopeMs = holder.movedMs = nowMs
+        this.#keptBytes += came
+        if (request.left.isEmpty || this.#keptBytes >= limits.pullUnitBytes) {
+          this.#keptMs = nowMs
+          this.#keptBytes = 0
+        }
+      }
+      if (!request.left.isEmpty) continue
+      this.#requests.delete(id)
+      if (isAnswered) holder.window = Math.min(limits.pullRequests, holder.window + 1)
+    }
+  }
+
+  /** The link to a mate is open. `rttMs`: how long a message and its answer take. */
+  opened(index: number, rttMs: number): void {
+    const holder = this.#holders.get(index)
+    if (holder === undefined) return
+    holder.link = 'open'
+    holder.rttMs = rttMs
+  }
+
+  /** The link could not be opened, or is gone. */
+  closed(index: number, code: FrErrorCode, nowMs: number): void {
+    const holder = this.#holders.get(index)
+    if (holder === undefined) return
+    holder.link = 'none'
+    if (isViolation(code)) this.gone(index, nowMs)
+    else this.#give(holder, nowMs)
+  }
+
+  /** The mate takes no part any more. */
+  gone(index: number, nowMs: number): void {
+    const holder = this.#holders.get(index)
+    if (holder === undefined) return
+    this.#return(holder, nowMs)
+    this.#holders.delete(index)
+  }
+
+  /** The feed from this mate has ended, and with it what it had listed. */
+  feedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {
+    const holder = this.#holders.get(index)
+    if (holder === undefined) return
+    if (code !== null && isViolation(code)) return this.gone(index, nowMs)
+    if (!this.isAsking(index)) return
+    // It opens another one for what it is asked next; a second that breaks is enough.
+    if (holder.hasLostFeed) return this.#give(holder, nowMs)
+    holder.hasLostFeed = true
+    this.#return(holder, nowMs)
+  }
+
+  /** The answer of a mate. */
+  answered(index: number, frame: Frame & { type: 'holding' | 'pullRefused' }, nowMs: number): void {
+    const request = this.#requests.get(frame.request)
+    // Late answers, and answers to what another was asked.
+    if (request?.holder.mate.index !== index) return
+    if (frame.type === 'pullRefused') return this.#give(request.holder, nowMs)
+    if (request.isAnswered) return
+    const lacking = RangeSet.of(request.left)
+    for (const [offset, length] of frame.ranges) lacking.remove(offset, length)
+    for (const [offset, length] of lacking) {
+      request.holder.lacks.add(offset, length)
+      this.#open.add(offset, length)
+    }
+    request.left.subtract(lacking)
+    request.isAnswered = true
+    request.holder.movedMs = nowMs
+    request.holder.backlogBytes = frame.backlogBytes
+    const slowMs = (frame.backlogBytes + this.#unitBytes) / limits.pullSlowBytesPerMs
+    request.servedByMs = Math.min(request.servedByMs, nowMs + limits.pullServedMs + slowMs)
+    if (request.left.isEmpty) this.#requests.delete(frame.request)
+    else this.#hopeMs = nowMs
+  }
+
+  /** Payload that has come from this mate in all. */
+  received(index: number, bytes: number, nowMs: number): void {
+    const holder = this.#holders.get(index)
+    if (holder === undefined || bytes === holder.receivedBytes) return
+    holder.receivedBytes = bytes
+    holder.movedMs = nowMs
+  }
+
+  /** Whatever follows from the state and the time. */
+  advance(nowMs: number): PullWish[] {
+    if (this.#requests.size === 0 && this.#open.isEmpty) return []
+    for (const request of [...this.#requests.values()])
+      if (nowMs >= this.#deadlineOf(request)) this.#give(request.holder, nowMs)
+    const wishes: PullWish[] = []
+    if (nowMs >= this.#keptMs + limits.pullPatienceMs) this.#leave(RangeSet.of(this.#open), wishes)
+    this.#ask(wishes, nowMs)
+    this.#seek(wishes, nowMs)
+    if (this.#requests.size > 0 && nowMs >= this.#countAtMs) {
+      this.#countAtMs = nowMs + countMs
+      wishes.push({ type: 'count' })
+    }
+    return wishes
+  }
+
+  /** When `advance` must be called at the latest; null: never. */
+  deadlineMs(): number | null {
+    let at = Number.POSITIVE_INFINITY
+    for (const request of this.#requests.values()) at = Math.min(at, this.#deadlineOf(request))
+    if (this.#requests.size > 0) at = Math.min(at, this.#countAtMs)
+    if (!this.#open.isEmpty) {
+      at = Math.min(at, this.#keptMs + limits.pullPatienceMs)
+      for (const holder of this.#holders.values())
+        if (holder.link === 'dialling') at = Math.min(at, holder.sinceMs + limits.pullAnswerMs)
+      if (!this.#hasPromise()) at = Math.min(at, this.#hopeMs + limits.pullSearchMs)
+    }
+    return Number.isFinite(at) ? at : null
+  }
+
+  #ask(wishes: PullWish[], nowMs: number): void {
+    const asked = (holder: Holder): number =>
+      [...this.#requests.values()].filter((request) => request.holder === holder).length
+    const ready = [...this.#holders.values()].filter(
+      (holder) => holder.link === 'open' && nowMs >= holder.pausedMs,
+    )
+    for (;;) {
+      const active = ready.filter((holder) => asked(holder) > 0)
+      const able = (active.length < limits.pullHolders ? ready : active)
+        .filter((holder) => asked(holder) < holder.window)
+        .sort((a, b) => this.#order(a, b, asked))
+      const next = able.find((holder) => this.#unitFor(holder).length > 0)
+      if (next === undefined) return
+      const ranges = this.#unitFor(next)
+      for (const [offset, length] of ranges) this.#open.remove(offset, length)
+      const request = this.#nextRequest++
+      if (asked(next) === 0) next.movedMs = nowMs
+      const left = RangeSet.of(ranges)
+      const servedByMs = nowMs + limits.pullPatienceMs
+      const asking = { holder: next, askedMs: nowMs, left, isAnswered: false, servedByMs }
+      this.#requests.set(request, asking)
+      const frame = { type: 'pull', request, stream: 0, ranges } as const
+      wishes.push({ type: 'ask', index: next.mate.index, frame })
+    }
+  }
+
+  /** Looks for more mates where those that are asked are few or lack something. */
+  #seek(wishes: PullWish[], nowMs: number): void {
+    if (this.#open.isEmpty) return
+    const holders = [...this.#holders.values()]
+    for (const holder of holders)
+      if (holder.link === 'dialling' && nowMs >= holder.sinceMs + limits.pullAnswerMs)
+        holder.link = 'late'
+    const usable = holders.filter(
+      ({ link, pausedMs }) => link === 'dialling' || (link === 'open' && nowMs >= pausedMs),
+    )
+    const stuck = this.#stuck(usable)
+    const idle = holders
+      .filter((holder) => holder.link === 'none' && nowMs >= holder.pausedMs)
+      .sort((a, b) => this.#order(a, b, () => 0))
+      .slice(
+        0,
+        stuck.isEmpty ? Math.max(0, limits.pullHolders - usable.length) : limits.pullHolders,
+      )
+    const isTooLate = !this.#hasPromise() && nowMs >= this.#hopeMs + limits.pullSearchMs
+    if (isTooLate) this.#leave(RangeSet.of(this.#open), wishes)
+    else if (idle.length === 0) this.#leave(stuck, wishes)
+    else {
+      for (const holder of idle) {
+        holder.link = 'dialling'
+        holder.sinceMs = nowMs
+        wishes.push({ type: 'dial', mate: holder.mate })
+      }
+    }
+  }
+
+  /** What is lacked by all of these that have a link; those without one may have anything. */
+  #stuck(usable: readonly Holder[]): RangeSet {
+    if (usable.some(({ link, lacks }) => link === 'dialling' || lacks.isEmpty))
+      return new RangeSet()
+    const stuck = RangeSet.of(this.#open)
+    for (const { lacks } of usable)
+      for (const range of this.#open)
+        for (const [offset, length] of lacks.missing(...range)) stuck.remove(offset, length)
+    return stuck
+  }
+
+  #leave(ranges: RangeSet, wishes: PullWish[]): void {
+    if (ranges.isEmpty) return
+    this.#open.subtract(ranges)
+    for (const { lacks } of this.#holders.values()) lacks.subtract(ranges)
+    wishes.push({ type: 'origin', ranges })
+  }
+
+  /** Nearest first, then least loaded, then by their turn after this node: not all ask one. */
+  #order(a: Holder, b: Holder, asked: (holder: Holder) => number): number {
+    const load = (holder: Holder): number => holder.backlogBytes + asked(holder) * this.#unitBytes
+    const turn = ({ mate: { index } }: Holder): number =>
+      index > this.#self ? index - this.#self : index - this.#self + limits.placesPerPush
+    return (
+      this.#distance(a) - this.#distance(b) ||
+      doublings(a.rttMs) - doublings(b.rttMs) ||
+      load(a) - load(b) ||
+      turn(a) - turn(b)
+    )
+  }
+
+  #distance({ mate }: Holder): number {
+    return this.#site !== undefined && mate.site === this.#site ? 0 : 1
+  }
+
+  /** What may be asked of it next, at most a unit. */
+  #unitFor(holder: Holder): RangePair[] {
+    const unit: RangePair[] = []
+    let room = this.#unitBytes
+    for (const range of this.#open) {
+      for (const [offset, length] of holder.lacks.missing(...range)) {
+        const bytes = Math.min(length, room)
+        unit.push([offset, bytes])
+        room -= bytes
+        if (room === 0 || unit.length === limits.needRanges) return unit
+      }
+    }
+    return unit
+  }
+
+  #deadlineOf({ holder, askedMs, isAnswered, servedByMs }: Request): number {
+    // Time for the holder to dial a data connection where it has none.
+    if (!isAnswered) return Math.min(askedMs + limits.pullAnswerMs + 5 * holder.rttMs, servedByMs)
+    return Math.min(holder.movedMs + this.#quietMs + 2 * holder.rttMs, servedByMs)
+  }
+
+  #hasPromise(): boolean {
+    for (const { isAnswered } of this.#requests.values()) if (isAnswered) return true
+    return false
+  }
+
+  /** Its requests go to others, and it is left alone for a while. */
+  #give(holder: Holder, nowMs: number): void {
+    this.#return(holder, nowMs)
+    holder.window = 1
+    holder.pausedMs = nowMs + limits.pullPauseMs
+  }
+
+  #return(holder: Holder, nowMs: number): void {
+    for (const [id, request] of this.#requests) {
+      if (request.holder !== holder) continue
+      for (const [offset, length] of request.left) this.#open.add(offset, length)
+      this.#requests.delete(id)
+      // Others may hold it: there is time to look for them again.
+      if (request.isAnswered) this.#hopeMs = nowMs
+    }
+  }
+}
+
+/** Breaking the protocol, unlike breaking down. */
+function isViolation(code: FrErrorCode): boolean {
+  return code === 'ERR_FR_PROTOCOL' || code === 'ERR_FR_AUTH'
+}
+
+/** Times within a factor of two count as equal, and so do all below a millisecond. */
+function doublings(ms: number): number {
+  return Number.isFinite(ms) ? Math.floor(Math.log2(Math.max(1, ms))) : 64
+}

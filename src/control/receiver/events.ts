@@ -1,0 +1,118 @@
+/**
+ * What a node's machine is told (facts, past tense) and what it asks for (wishes, imperative).
+ * `index` is a mate's place in the push, -1 the origin.
+ */
+import type { Failure, FrErrorCode } from '../../base/errors.js'
+import type { Frame, Mate, PullReport } from '../messages/types.js'
+import type { PullCommand, PullEvent } from '../pulling/events.js'
+
+export type NodeEvent =
+  /** The name is this transfer's. */
+  | { readonly type: 'claimed' }
+  | { readonly type: 'prepared' }
+  | { readonly type: 'prepareFailed'; readonly code: FrErrorCode; readonly text: string }
+  | { readonly type: 'frameArrived'; readonly frame: Frame }
+  /** The control link to the origin is gone. */
+  | { readonly type: 'linkClosed'; readonly code: FrErrorCode; readonly text: string }
+  /** An incoming feed was adopted. */
+  | { readonly type: 'feedOpened'; readonly index: number }
+  /** An incoming feed has ended; null: cleanly. */
+  | {
+      readonly type: 'feedClosed'
+      readonly index: number
+      readonly code: FrErrorCode | null
+      /** What was wrong with it, where more is known than the code. */
+      readonly text?: string
+    }
+  | { readonly type: 'relayOpened'; readonly index: number }
+  /** A relay feed could not be opened, or broke; null: the mate finished it. */
+  | { readonly type: 'relayClosed'; readonly index: number; readonly code: FrErrorCode | null }
+  | {
+      readonly type: 'landed'
+      readonly scratch: boolean
+      readonly offset: number
+      readonly length: number
+    }
+  /** The origin's digests of whole blocks, already found authentic. */
+  | {
+      readonly type: 'announced'
+      readonly offset: number
+      readonly length: number
+      readonly digests: Uint8Array
+    }
+  | {
+      readonly type: 'hashed'
+      readonly scratch: boolean
+      readonly offset: number
+      readonly length: number
+      readonly digests: Uint8Array
+    }
+  | { readonly type: 'copied'; readonly offset: number; readonly length: number }
+  | { readonly type: 'summed'; readonly fileDigest: string }
+  /** `warnings`: what could not be kept, one sentence each. */
+  | { readonly type: 'published'; readonly warnings: readonly string[] }
+  /** Hashing, copying, publishing or the file itself failed. */
+  | { readonly type: 'storageFailed'; readonly code: FrErrorCode; readonly text: string }
+  | { readonly type: 'counted'; readonly landedBytes: number }
+  | PullEvent
+  /** This process was late by so much: silence of others in that time is our own doing. */
+  | { readonly type: 'delayed'; readonly lateMs: number }
+  /** The node is being closed. */
+  | { readonly type: 'stopped' }
+  | { readonly type: 'ticked' }
+
+export type NodeCommand =
+  /** Check the name, reserve the space, create the partial. */
+  | { readonly type: 'prepare' }
+  | { readonly type: 'send'; readonly frame: Frame }
+  | PullCommand
+  /** Send a progress frame; the session adds what the engine counts. */
+  | {
+      readonly type: 'report'
+      readonly verifiedBytes: number
+      readonly repairedBytes: number
+      readonly pulled: readonly PullReport[]
+    }
+  /** Tell the machine what has landed (`counted`). */
+  | { readonly type: 'count' }
+  /** Send a backlog frame made of what the engine counts, unless nothing has changed. */
+  | { readonly type: 'reportBacklog' }
+  /** The backlog of the feeds to these mates does not count from now on. */
+  | { readonly type: 'exclude'; readonly indices: readonly number[] }
+  /** A feed to this mate will most likely be wanted soon: `dialMate` says when it is. */
+  | { readonly type: 'greetMate'; readonly mate: Mate }
+  | { readonly type: 'dialMate'; readonly mate: Mate }
+  | { readonly type: 'closeRelay'; readonly index: number }
+  | { readonly type: 'closeFeed'; readonly index: number }
+  | {
+      readonly type: 'hash'
+      readonly scratch: boolean
+      readonly offset: number
+      readonly length: number
+    }
+  | { readonly type: 'copyIn'; readonly offset: number; readonly length: number }
+  /** Make the file digest of these block digests. */
+  | { readonly type: 'sum'; readonly digests: Uint8Array }
+  | { readonly type: 'publish' }
+  | {
+      readonly type: 'log'
+      readonly event: string
+      readonly fields: Readonly<Record<string, string | number>>
+    }
+  /** The transfer is over here. `keepPartial`: for a later resumption. Always the last command. */
+  | { readonly type: 'end'; readonly failure: Failure | null; readonly keepPartial: boolean }
+
+export type NodePhase =
+  /** -> accepted | ended: the session prepares the partial. */
+  | 'preparing'
+  /** -> receiving | ended: waits for the plan. */
+  | 'accepted'
+  /** -> summing | ended: bytes land and are verified. */
+  | 'receiving'
+  /** -> publishing | ended: everything is verified and sealed. */
+  | 'summing'
+  /** -> complete | ended */
+  | 'publishing'
+  /** -> ended: serves mates until the origin says finish or is gone. */
+  | 'complete'
+  | 'ended'

@@ -1,0 +1,449 @@
+/**
+ * One transfer at one receiving node.
+ *
+ * The idea: bytes land by themselves (the engine), digests arrive beside them; this machine holds
+ * the ledger of both, has landed blocks hashed, asks again for what is bad or was lost with a mate,
+ * and publishes once everything is verified and the origin has sealed the file digest. Every wait
+ * ends: the origin's silence fails the transfer, missing bytes are asked for again.
+ *
+ * It must never publish before `isVerified` and an equal sealed digest, and never after a failure.
+ */
+import type { Failure, FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { HashQueue } from '../holdings/hashing.js'
+import { StreamLedger } from '../holdings/ledger.js'
+import { lostOrigin, refusedFeed } from '../members/causes.js'
+import type { Frame, Mate } from '../messages/types.js'
+import { NodePulls, needFrames } from '../pulling/pulls.js'
+import type { NodeCommand, NodeEvent, NodePhase } from './events.js'
+import { NodeMates } from './mates.js'
+import { NodeWaits } from './waits.js'
+
+export interface NodeConfig {
+  readonly bytes: number
+  readonly blockBytes: number
+  readonly digestBytes: number
+  /** Place of this node in the push. */
+  readonly self: number
+  /** See NodeWaits. */
+  readonly silenceMs: number
+}
+
+export class NodeMachine {
+  readonly pulls: NodePulls
+  readonly #config: NodeConfig
+  readonly #ledger: StreamLedger
+  readonly #mates: NodeMates
+  readonly #hashQueue: HashQueue
+  readonly #scratchQueue: HashQueue
+  readonly #landed = new RangeSet()
+  #phase: NodePhase = 'preparing'
+  #commands: NodeCommand[] = []
+  #seal: string | undefined
+  #progressMs: number = limits.progressMs
+  #reportMs = Number.POSITIVE_INFINITY
+  #relays = false
+  #backlogMs = 0
+  #backlogAtMs = Number.POSITIVE_INFINITY
+  readonly #waits: NodeWaits
+  #landedBytes = 0
+  #copying = 0
+  /** The origin's feed broke: until when its word about why is waited for. */
+  #orphaned: { readonly code: FrErrorCode; untilMs: number } | undefined
+
+  constructor(config: NodeConfig, nowMs: number) {
+    this.#config = config
+    this.#ledger = new StreamLedger(config.bytes, config.blockBytes, config.digestBytes)
+    this.#mates = new NodeMates(config.self)
+    this.pulls = new NodePulls(this.#ledger, config.self)
+    this.#hashQueue = new HashQueue(config.blockBytes)
+    this.#scratchQueue = new HashQueue(config.blockBytes)
+    this.#waits = new NodeWaits(config.silenceMs, nowMs)
+  }
+
+  /** The first wishes; call once. */
+  start(): NodeCommand[] {
+    return [{ type: 'prepare' }]
+  }
+
+  get phase(): NodePhase {
+    return this.#phase
+  }
+
+  /** Only what is verified is held. */
+  get held(): Pick<StreamLedger, 'verifiedBytes' | 'repairedBytes' | 'isBlockVerified'> {
+    return this.#ledger
+  }
+
+  /** In words, what this transfer waits for; null when nothing. */
+  get waitsFor(): string | null {
+    if (this.#phase === 'preparing') return 'the disk'
+    if (this.#phase === 'accepted') return 'the plan'
+    if (this.#phase === 'publishing' || this.#phase === 'summing') return 'the disk'
+    if (this.#phase !== 'receiving') return null
+    if (this.#ledger.isVerified) return 'the seal of the origin'
+    return this.#landed.bytes < this.#config.bytes ? 'data' : 'digests'
+  }
+
+  handle(event: NodeEvent, nowMs: number): NodeCommand[] {
+    if (this.#phase === 'ended') return []
+    this.#commands = []
+    this.#on(event, nowMs)
+    if (!this.#isEnded) this.#advance(nowMs)
+    return this.#commands
+  }
+
+  /** When `ticked` must come at the latest; null: never. */
+  deadlineMs(): number | null {
+    if (this.#phase === 'ended') return null
+    let at = Math.min(this.#reportMs, this.#waits.lostAtMs, this.#backlogAtMs)
+    at = Math.min(at, this.#mates.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
+    if (this.#isRunning) at = Math.min(at, this.#orphaned?.untilMs ?? at)
+    at = Math.min(at, this.#hashQueue.deadlineMs() ?? at, this.#scratchQueue.deadlineMs() ?? at)
+    return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
+  }
+
+  // A getter, so that a phase changed within one call is read anew.
+  get #isEnded(): boolean {
+    return this.#phase === 'ended'
+  }
+
+  get #isBeforePlan(): boolean {
+    return this.#phase === 'preparing' || this.#phase === 'accepted'
+  }
+
+  get #isRunning(): boolean {
+    return this.#phase === 'accepted' || this.#phase === 'receiving'
+  }
+
+  get #mayAsk(): boolean {
+    return this.#phase === 'receiving' && this.#seal !== undefined && !this.#ledger.isVerified
+  }
+
+  #on(event: NodeEvent, nowMs: number): void {
+    switch (event.type) {
+      case 'claimed':
+        return this.#send({ type: 'claimed' })
+      case 'prepared':
+        this.#phase = 'accepted'
+        this.#reportMs = nowMs + this.#progressMs
+        this.#send({ type: 'accept' })
+        return this.#greet()
+      case 'prepareFailed':
+        this.#send({ type: 'refuse', code: event.code, text: event.text })
+        return this.#end({ code: event.code, text: event.text }, false)
+      case 'frameArrived':
+        this.#waits.heard(nowMs)
+        return this.#onFrame(event.frame, nowMs)
+      case 'linkClosed':
+        if (this.#phase === 'complete') return this.#end(null, false)
+        return this.#end(lostOrigin(event.code, event.text), true)
+      case 'feedOpened':
+        return this.#mates.feedOpened(event.index)
+      case 'feedClosed':
+        return this.#onFeedClosed(event, nowMs)
+      case 'relayClosed':
+        if (event.code !== null) this.#lostEdge(event.index, false, event.code)
+        return
+      case 'landed':
+        return this.#onLanded(event, nowMs)
+      case 'announced':
+        this.#waits.announced(nowMs)
+        return this.#judge(this.#ledger.announce(event.offset, event.length, event.digests).bad)
+      case 'hashed':
+        return this.#onHashed(event, nowMs)
+      case 'copied':
+        this.#copying--
+        this.#ledger.repaired(event.offset, event.length)
+        return
+      case 'summed':
+        return this.#onSummed(event.fileDigest)
+      case 'published':
+        return this.#onPublished(event.warnings, nowMs)
+      case 'storageFailed':
+        if (this.#phase === 'complete') return
+        return this.#fail(event.code, event.text)
+      case 'counted':
+        if (event.landedBytes !== this.#landedBytes) this.#waits.moved(nowMs)
+        this.#landedBytes = event.landedBytes
+        return
+      case 'pullOpened':
+      case 'pullClosed':
+      case 'pullAnswered':
+      case 'pullAsked':
+      case 'feedsCounted':
+        this.#commands.push(...this.pulls.on(event, nowMs))
+        return
+      case 'delayed':
+        this.#waits.delayed(event.lateMs)
+        if (this.#orphaned !== undefined) this.#orphaned.untilMs += event.lateMs
+        return this.pulls.delayed(event.lateMs)
+      case 'stopped':
+        if (this.#phase === 'complete') return this.#end(null, false)
+        return this.#fail('ERR_FR_NODE_CLOSED', 'the node is closing')
+      case 'relayOpened':
+      case 'ticked':
+        return
+      default:
+        return event satisfies never
+    }
+  }
+
+  #onFrame(frame: Frame, nowMs: number): void {
+    switch (frame.type) {
+      case 'group':
+        if (!this.#isBeforePlan || !this.#mates.expect(frame.mates))
+          return this.#fail('ERR_FR_PROTOCOL', 'a group after the plan, or a second one')
+        return this.#greet()
+      case 'plan':
+        if (this.#phase !== 'accepted')
+          return this.#fail('ERR_FR_PROTOCOL', 'a plan before this node accepted, or a second one')
+        this.#phase = 'receiving'
+        this.pulls.met(frame.mates)
+        this.#progressMs = frame.progressMs
+        this.#reportMs = Math.min(this.#reportMs, nowMs + frame.progressMs)
+        this.#backlogMs = frame.reportMs
+        if (frame.reportMs > 0) this.#backlogAtMs = nowMs
+        this.#waits.moved(nowMs)
+        this.#relays = frame.relays
+        for (const mate of frame.mates) this.#meet(mate)
+        return
+      case 'mate':
+        if (this.#isBeforePlan || !this.#meet(frame.mate))
+          return this.#fail('ERR_FR_PROTOCOL', 'a mate before the plan, or one known already')
+        return this.pulls.met([frame.mate])
+      case 'joined':
+        // Whoever asked is told by the session.
+        return
+      case 'detour':
+        return this.#onDetour(frame, nowMs)
+      case 'lagging':
+        this.#commands.push({ type: 'exclude', indices: frame.indices })
+        return
+      case 'seal':
+        if (this.#phase !== 'receiving' || this.#seal !== undefined)
+          return this.#fail('ERR_FR_PROTOCOL', 'a seal before the plan, or a second one')
+        this.#seal = frame.fileDigest
+        return this.#waits.moved(nowMs)
+      case 'beat':
+        return
+      case 'finish':
+        if (this.#phase === 'complete') return this.#end(null, false)
+        return this.#fail('ERR_FR_PROTOCOL', 'finish before this node was complete')
+      case 'abort':
+        if (this.#phase === 'complete') return this.#end(null, false)
+        return this.#end({ code: frame.code, text: frame.text }, false)
+      default:
+        return this.#fail('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
+    }
+  }
+
+  #onDetour({ index, why, ranges }: Frame & { type: 'detour' }, nowMs: number): void {
+    if (why === 'away') {
+      return this.pulls.want(this.#ledger.missing(this.#clamp(ranges)), nowMs)
+    }
+    if (why === 'gone') {
+      this.#mates.gone(index)
+      this.#commands.push({ type: 'closeRelay', index })
+      this.#commands.push(this.pulls.gone(index, nowMs))
+    }
+    this.#mates.detour(index, this.#clamp(ranges), nowMs)
+  }
+
+  /** Once there is something that a feed can be adopted for. */
+  #greet(): void {
+    if (this.#phase !== 'accepted') return
+    for (const mate of this.#mates.expected) this.#commands.push({ type: 'greetMate', mate })
+  }
+
+  /** False: its place in the push is taken. */
+  #meet(mate: Mate): boolean {
+    if (!this.#mates.introduce(mate.index)) return false
+    if (this.#relays) this.#commands.push({ type: 'dialMate', mate })
+    return true
+  }
+
+  #onFeedClosed(event: NodeEvent & { type: 'feedClosed' }, nowMs: number): void {
+    const { index, code } = event
+    this.#mates.feedClosed(index)
+    this.pulls.feedClosed(index, code, nowMs)
+    if (code === null || this.#ledger.isVerified) return
+    if (index !== -1) return this.#lostEdge(index, true, code)
+    // What this node found wrong itself it says at once.
+    if (code !== 'ERR_FR_NODE_LOST' && this.#isRunning)
+      return this.#fail(code, refusedFeed(event.text))
+    // Nearly always the origin has just aborted, and says so on the control link.
+    this.#orphaned = { code, untilMs: nowMs + limits.drainMs }
+  }
+
+  #lostEdge(index: number, incoming: boolean, code: FrErrorCode): void {
+    // A mate that is gone takes its feeds along; the origin has said so, or soon will.
+    if (this.#mates.isGone(index) || (incoming && this.#ledger.isVerified)) return
+    this.#send({ type: 'edgeLost', index, incoming, code })
+  }
+
+  #onLanded(event: NodeEvent & { type: 'landed' }, nowMs: number): void {
+    this.#waits.moved(nowMs)
+    if (event.scratch) return this.#scratchQueue.add(event.offset, event.length, nowMs)
+    this.#landed.add(event.offset, event.length)
+    this.#ledger.land(event.offset, event.length)
+    this.pulls.landed(event.offset, event.length, nowMs)
+    this.#hashQueue.add(event.offset, event.length, nowMs)
+  }
+
+  #onHashed(event: NodeEvent & { type: 'hashed' }, nowMs: number): void {
+    this.#waits.moved(nowMs)
+    const { offset, length, digests } = event
+    if (!event.scratch) {
+      this.#hashQueue.done()
+      return this.#judge(this.#ledger.compute(offset, length, digests).bad)
+    }
+    this.#scratchQueue.done()
+    const verdict = this.#ledger.computeScratch(offset, length, digests)
+    for (const [start, bytes] of verdict.verified) {
+      this.#copying++
+      this.#commands.push({ type: 'copyIn', offset: start, length: bytes })
+    }
+    this.#judge(verdict.bad)
+  }
+
+  /**
+   * Blocks whose bytes are wrong: report them and have them sent again, a bounded number of times.
+   */
+  #judge(runs: readonly RangePair[]): void {
+    for (const [offset, length] of runs) {
+      this.#send({ type: 'bad', stream: 0, offset, length, from: -1 })
+      this.#commands.push({ type: 'log', event: 'bad-block', fields: { offset, length } })
+      if (this.#ledger.countTry(offset, length) > limits.repairTries) {
+        return this.#fail(
+          'ERR_FR_BAD_BLOCK',
+          `the block at ${offset} stayed wrong after every repair`,
+        )
+      }
+    }
+    this.#repair(RangeSet.of(runs))
+  }
+
+  #onSummed(fileDigest: string): void {
+    if (this.#phase !== 'summing') return
+    if (fileDigest !== this.#seal) {
+      return this.#fail(
+        'ERR_FR_DIGEST',
+        `file digest ${fileDigest} is not the sealed ${this.#seal}`,
+      )
+    }
+    this.#phase = 'publishing'
+    this.#commands.push({ type: 'publish' })
+  }
+
+  #onPublished(warnings: readonly string[], nowMs: number): void {
+    if (this.#phase !== 'publishing') return
+    this.#phase = 'complete'
+    // The origin may look no further than `complete`: its figures are whole by then.
+    this.#report(nowMs)
+    const fileDigest = this.#seal as string
+    this.#send({ type: 'published', stream: 0, fileDigest })
+    const { bytes } = this.#config
+    const { repairedBytes } = this.#ledger
+    this.#send({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })
+  }
+
+  /** Whatever follows from the state alone. */
+  #advance(nowMs: number): void {
+    if (nowMs >= this.#waits.lostAtMs) {
+      if (this.#phase === 'complete') return this.#end(null, false)
+      return this.#fail('ERR_FR_ORIGIN_LOST', this.#waits.silence(nowMs))
+    }
+    if (this.#orphaned !== undefined && this.#isRunning && nowMs >= this.#orphaned.untilMs) {
+      return this.#fail(this.#orphaned.code, 'the feed from the origin broke')
+    }
+    this.#startHashing(this.#hashQueue, false, nowMs)
+    this.#startHashing(this.#scratchQueue, true, nowMs)
+    this.#answerDetours(nowMs)
+    if (this.#mayAsk && nowMs >= this.#waits.askAtMs) this.#askAgain(nowMs)
+    this.#commands.push(...this.pulls.advance(nowMs))
+    if (
+      this.#phase === 'receiving' &&
+      this.#seal !== undefined &&
+      this.#ledger.isVerified &&
+      this.#copying === 0
+    ) {
+      this.#phase = 'summing'
+      this.#commands.push({ type: 'sum', digests: this.#ledger.digests })
+    }
+    if (nowMs >= this.#reportMs) this.#report(nowMs)
+    if (nowMs >= this.#backlogAtMs) {
+      this.#backlogAtMs = nowMs + this.#backlogMs
+      this.#commands.push({ type: 'reportBacklog' })
+    }
+  }
+
+  #startHashing(queue: HashQueue, scratch: boolean, nowMs: number): void {
+    const isLast = scratch || this.#landed.bytes === this.#config.bytes
+    for (;;) {
+      const run = queue.take(nowMs, isLast)
+      if (run === undefined) return
+      this.#commands.push({ type: 'hash', scratch, offset: run[0], length: run[1] })
+    }
+  }
+
+  #answerDetours(nowMs: number): void {
+    for (const detour of this.#mates.dueDetours(nowMs)) {
+      this.#commands.push({ type: 'closeFeed', index: detour.index })
+      this.pulls.want(this.#ledger.missing(detour.ranges), nowMs)
+    }
+  }
+
+  /** Nothing moves although the origin is there and has hashed all: ask for what is missing. */
+  #askAgain(nowMs: number): void {
+    const missing = this.#ledger.missing([[0, this.#config.bytes]])
+    this.#commands.push({ type: 'log', event: 'asked-again', fields: { bytes: missing.bytes } })
+    this.pulls.want(missing, nowMs)
+    const unannounced = this.#ledger.unannounced().compacted(limits.needRanges)
+    if (unannounced.length > 0) this.#send({ type: 'needDigests', stream: 0, ranges: unannounced })
+    const bad = this.#ledger.badRanges()
+    if (this.#copying === 0 && this.#scratchQueue.isIdle) this.#repair(bad)
+    this.#waits.asked(nowMs)
+  }
+
+  /** From the origin: asked for a repair, it also looks whether its file has changed. */
+  #repair(ranges: RangeSet): void {
+    if (this.#isEnded) return
+    for (const frame of needFrames(true, ranges)) this.#send(frame)
+  }
+
+  #report(nowMs: number): void {
+    this.#reportMs = nowMs + this.#progressMs
+    this.#commands.push({ type: 'count' })
+    this.#commands.push({
+      type: 'report',
+      verifiedBytes: this.#ledger.verifiedBytes,
+      repairedBytes: this.#ledger.repairedBytes,
+      pulled: this.pulls.pulled,
+    })
+  }
+
+  #clamp(ranges: readonly RangePair[]): RangePair[] {
+    const bytes = this.#config.bytes
+    return ranges
+      .map(([offset, length]): RangePair => [offset, Math.min(length, bytes - offset)])
+      .filter(([, length]) => length > 0)
+  }
+
+  #send(frame: Frame): void {
+    this.#commands.push({ type: 'send', frame })
+  }
+
+  #fail(code: FrErrorCode, text: string): void {
+    if (this.#phase === 'preparing') this.#send({ type: 'refuse', code, text })
+    else this.#send({ type: 'failed', code, text })
+    // What is verified is worth keeping unless the content itself is in doubt.
+    this.#end({ code, text }, this.#isRunning && code !== 'ERR_FR_DIGEST')
+  }
+
+  #end(failure: Failure | null, keepPartial: boolean): void {
+    this.#phase = 'ended'
+    this.#commands.push({ type: 'end', failure, keepPartial })
+  }
+}

@@ -1,0 +1,337 @@
+/** What people are shown of a push under way: pure functions of the origin's machine. */
+import type { PlanMade } from '../coordinator/events.js'
+import type { OriginMachine } from '../coordinator/machine.js'
+import type { Peer } from '../members/peer.js'
+import type { NodeOutcome } from '../messages/types.js'
+import type { Forecast, NodeLink } from '../plan/plan.js'
+
+export interface NodeProgress {
+  readonly node: string
+  readonly state:
+    | 'connecting'
+    | 'accepted'
+    | 'receiving'
+    | 'verifying'
+    | 'complete'
+    | 'failed'
+    | 'refused'
+  readonly landedBytes: number
+  readonly verifiedBytes: number
+  /** What lands there, over the last half second. */
+  readonly rateBytesPerSecond: number
+  /** What it sends to mates. */
+  readonly rateOutBytesPerSecond: number
+  /** Bytes of the file it was dealt to pass on so far, less what was taken back. */
+  readonly dealtBytes: number
+  /** Payload its mates have received from it, by their own reports. */
+  readonly relayedBytes: number
+  /** `relayedBytes` as a part of the payload all nodes have received; 0 before any has. */
+  readonly relayedShare: number
+  /** Dealt and not passed on to its slowest mate; null where it relays nothing. */
+  readonly queueBytes: number | null
+  /** Its mates do not wait for it: it is slower than the others. */
+  readonly isLagging: boolean
+  /** Nor for this one: it joined later, and what the others had before is still coming. */
+  readonly isCatchingUp: boolean
+  /**
+   * Predicted seconds until everything has landed there: at its own rate, and not before the origin
+   * can have sent all; null: not known, or all is there.
+   */
+  readonly etaSeconds: number | null
+  readonly waitsFor: string | null
+}
+
+export interface Progress {
+  readonly event: 'progress'
+  readonly transfer: string
+  readonly seconds: number
+  /** Size of the file. */
+  readonly bytes: number
+  /** Landed at all nodes that have not failed, together. */
+  readonly landedBytes: number
+  /** `bytes` times the number of nodes that have not failed. */
+  readonly totalBytes: number
+  /**
+   * 0 to 1: `landedBytes / totalBytes`; for an empty file the part of these nodes that is complete.
+   * 0 when every node has failed. It may fall when a node joins or comes back.
+   */
+  readonly share: number
+  /**
+   * Bound from configured link speeds for what the slowest living node has, by the time so far;
+   * null without speeds, under a bound that is wrong, and for files with holes.
+   */
+  readonly efficiency: number | null
+  readonly originBytesSent: number
+  readonly nodes: readonly NodeProgress[]
+}
+
+export interface PushFacts {
+  readonly transfer: string
+  readonly bytes: number
+  /** `bytes` less the holes of the source. */
+  readonly dataBytes: number
+  readonly seconds: number
+  /** For `dataBytes`, from configured link speeds. */
+  readonly boundSeconds: number | null
+  readonly originBytesSent: number
+  readonly warnings: readonly string[]
+}
+
+/** The last attempt of each node, in the order in which the nodes were named. */
+function current(machine: OriginMachine): readonly Peer[] {
+  return [...new Map(machine.peers.map((peer) => [peer.link.address, peer])).values()]
+}
+
+export function pushView(machine: OriginMachine, facts: PushFacts): Progress {
+  const { transfer, seconds, bytes, originBytesSent } = facts
+  const peers = current(machine)
+  const living = peers.filter((peer) => peer.phase !== 'out')
+  const landedBytes = living.reduce((sum, peer) => sum + peer.landedBytes, 0)
+  const totalBytes = bytes * living.length
+  const complete = living.filter((peer) => peer.phase === 'complete').length
+  const share = totalBytes > 0 ? landedBytes / totalBytes : complete / Math.max(1, living.length)
+  // What has landed at the slowest node takes this part of the bound at least. Holes take none.
+  const isDense = bytes > 0 && facts.dataBytes === bytes && living.length > 0
+  const part = isDense ? Math.min(...living.map((peer) => peer.landedBytes)) / bytes : 0
+  return {
+    event: 'progress',
+    transfer,
+    seconds,
+    bytes,
+    landedBytes,
+    totalBytes,
+    share,
+    efficiency: efficiencyOf(facts.boundSeconds && facts.boundSeconds * part, seconds),
+    originBytesSent,
+    nodes: peers.map((peer) => nodeView(machine, peer, bytes)),
+  }
+}
+
+/**
+ * Bound / measured time. Nothing beats a bound: where the time is shorter, the bound is wrong, and
+ * there is no efficiency to tell.
+ */
+function efficiencyOf(boundSeconds: number | null, seconds: number): number | null {
+  if (boundSeconds === null || boundSeconds === 0 || seconds === 0) return null
+  return boundSeconds > seconds ? null : boundSeconds / seconds
+}
+
+function nodeView(machine: OriginMachine, peer: Peer, bytes: number): NodeProgress {
+  const { flow } = machine
+  const rate = peer.phase === 'running' ? peer.landing.recent : 0
+  const openBytes = bytes - peer.landedBytes
+  const relayedBytes = flow.relayedBytes(peer.node)
+  const eta = rate > 0 && openBytes > 0 ? Math.max(openBytes / rate, flow.secondsLeft) : null
+  return {
+    node: peer.link.address,
+    state: stateOf(peer, bytes),
+    landedBytes: peer.landedBytes,
+    verifiedBytes: peer.verifiedBytes,
+    rateBytesPerSecond: rate,
+    rateOutBytesPerSecond: peer.isServing ? peer.sending.recent : 0,
+    dealtBytes: flow.dealtBytes(peer.node),
+    relayedBytes,
+    relayedShare: relayedBytes === 0 ? 0 : relayedBytes / flow.receivedBytes,
+    queueBytes: peer.isServing ? flow.queueBytes(peer) : null,
+    isLagging: peer.isLagging && !peer.isCatchingUp,
+    isCatchingUp: peer.isCatchingUp && peer.phase === 'running',
+    etaSeconds: eta,
+    waitsFor: waitsFor(peer, bytes, machine.fileDigest !== null),
+  }
+}
+
+function stateOf(peer: Peer, bytes: number): NodeProgress['state'] {
+  switch (peer.phase) {
+    case 'connecting':
+      return 'connecting'
+    case 'offered':
+    case 'ready':
+      return 'accepted'
+    case 'running':
+      return peer.landedBytes >= bytes ? 'verifying' : 'receiving'
+    case 'complete':
+      return 'complete'
+    case 'out':
+      if (peer.isToReturn) return 'connecting'
+      return peer.outcome?.status === 'refused' ? 'refused' : 'failed'
+    default:
+      return peer.phase satisfies never
+  }
+}
+
+function waitsFor(peer: Peer, bytes: number, isSealed: boolean): string | null {
+  if (peer.isSuspected) return 'a sign of life'
+  if (peer.phase === 'connecting') return peer.isLookedUp ? 'its name' : 'connection'
+  if (peer.isToReturn) return `the next try (${peer.failure?.code})`
+  if (peer.phase === 'offered') return 'its answer'
+  if (peer.phase === 'ready') return 'the other nodes'
+  if (peer.phase !== 'running') return null
+  if (peer.landedBytes < bytes) return 'data'
+  if (peer.verifiedBytes < bytes) return 'digests'
+  return isSealed ? 'its disk' : 'the seal of the origin'
+}
+
+export interface Plan {
+  readonly event: 'plan'
+  readonly transfer: string
+  readonly strategy: PlanMade['strategy']
+  readonly shape: PlanMade['shape']
+  /** Addresses of each group. */
+  readonly groups: readonly (readonly string[])[]
+  readonly shares: readonly { readonly node: string; readonly bytes: number }[]
+  readonly bytes: number
+  /** What of the file is no hole: this has to be sent. */
+  readonly dataBytes: number
+  readonly blockBytes: number
+  readonly predictedSeconds: number | null
+  readonly boundSeconds: number | null
+  /** For example `origin uplink`, `downlink of HOST:PORT`, `uplinks`. */
+  readonly limiting: string | null
+}
+
+/** Who brought the bytes: one relay's part. */
+export interface PushShare {
+  readonly node: string
+  /** Bytes of the file it was dealt to pass on, less what was taken back. */
+  readonly dealtBytes: number
+  /** Payload its mates received from it, by their own reports, repeats included. */
+  readonly relayedBytes: number
+  /** `relayedBytes` as a part of the payload all nodes received; null where none received any. */
+  readonly relayedShare: number | null
+}
+
+export interface PushResult {
+  readonly event: 'result'
+  readonly transfer: string
+  readonly bytes: number
+  /** `bytes` less the holes of the file, which are announced to the nodes and not sent. */
+  readonly dataBytes: number
+  /** From the first contact to the last node's durable publication. */
+  readonly seconds: number
+  /** The fluid bound for `dataBytes` from configured link speeds; null where none are known. */
+  readonly boundSeconds: number | null
+  /**
+   * `boundSeconds / seconds`; null without a bound, without a complete node, and where the push was
+   * faster than the bound, which is then wrong and named in `warnings`.
+   */
+  readonly efficiency: number | null
+  /** Where the bounds come from: `observed` where only rates that were seen are known. */
+  readonly boundFrom: 'configured' | 'observed' | null
+  /**
+   * The fluid bound from the highest rates seen: the best half second of the origin's uplink and of
+   * every complete node's links; null where nothing lasted so long. What was never needed was never
+   * seen, so this says how evenly a push used what it found, not what the links could do.
+   */
+  readonly observedBoundSeconds: number | null
+  /** `observedBoundSeconds / seconds`; null as for `efficiency`. */
+  readonly observedEfficiency: number | null
+  /** One line a node: what it was given to pass on, and what arrived of it. */
+  readonly shares: readonly PushShare[]
+  /** The part of the payload all nodes received that came from the origin; null where none did. */
+  readonly originShare: number | null
+  /** Bytes of the file that the origin dealt to every node itself, each counted once. */
+  readonly directBytes: number
+  /** Bytes the origin listed again, because a node asked or a feed between two nodes broke. */
+  readonly resentBytes: number
+  readonly strategy: PlanMade['strategy']
+  readonly shape: PlanMade['shape']
+  /** Payload that the origin's data connections have accepted. */
+  readonly originBytesSent: number
+  readonly digest: string | null
+  /** What is true of the push as a whole and worth a look; one sentence each. */
+  readonly warnings: readonly string[]
+  readonly nodes: readonly NodeOutcome[]
+}
+
+export function planView(
+  transfer: string,
+  plan: PlanMade,
+  links: readonly NodeLink[],
+  file: Pick<Plan, 'bytes' | 'dataBytes' | 'blockBytes'>,
+  forecast: Forecast,
+): Plan {
+  const nodes = plan.nodes.map((node) => (links[node] as NodeLink).address)
+  return {
+    event: 'plan',
+    transfer,
+    strategy: plan.strategy,
+    shape: plan.shape,
+    groups: [nodes],
+    shares: nodes.map((node, i) => ({ node, bytes: plan.shares[i]?.[1] ?? 0 })),
+    ...file,
+    ...forecast,
+  }
+}
+
+/** The time of a push is that of its last complete node; of its last node, when none is. */
+export function resultView(
+  machine: OriginMachine,
+  factsAt: (seconds: number) => PushFacts,
+): PushResult {
+  const nodes = current(machine).map((peer) => peer.outcome as NodeOutcome)
+  const complete = nodes.filter((outcome) => outcome.status === 'complete')
+  const timed = complete.length > 0 ? complete : nodes
+  const facts = factsAt(Math.max(0, ...timed.map((outcome) => outcome.seconds)))
+  const { transfer, bytes, dataBytes, seconds, originBytesSent } = facts
+  const { flow, strategy, shape, fileDigest: digest } = machine
+  const bounds = boundsOf(machine, facts, complete.length > 0)
+  const relayedBytes = machine.peers.reduce((sum, { node }) => sum + flow.relayedBytes(node), 0)
+  return {
+    event: 'result',
+    transfer,
+    bytes,
+    dataBytes,
+    seconds,
+    ...bounds.figures,
+    shares: nodes.map(({ node }) => shareView(machine, node)),
+    originShare: flow.receivedBytes === 0 ? null : 1 - relayedBytes / flow.receivedBytes,
+    directBytes: flow.directBytes,
+    resentBytes: flow.resentBytes,
+    strategy,
+    shape,
+    originBytesSent,
+    digest,
+    warnings: [...facts.warnings, ...bounds.warnings],
+    nodes,
+  }
+}
+
+type Bounds = Pick<
+  PushResult,
+  'boundSeconds' | 'efficiency' | 'boundFrom' | 'observedBoundSeconds' | 'observedEfficiency'
+>
+
+function boundsOf(
+  machine: OriginMachine,
+  { dataBytes, seconds, boundSeconds }: PushFacts,
+  isComplete: boolean,
+): { readonly figures: Bounds; readonly warnings: string[] } {
+  const observed = machine.flow.observedBoundSeconds(dataBytes, seconds)
+  const warnings: string[] = []
+  const judge = (bound: number | null, from: string): number | null => {
+    if (!isComplete) return null
+    if (bound !== null && bound > seconds)
+      warnings.push(
+        `the bound from ${from} is wrong: ${bound.toFixed(3)} s, ` +
+          `and the push took ${seconds.toFixed(3)} s`,
+      )
+    return efficiencyOf(bound, seconds)
+  }
+  const figures = {
+    boundSeconds,
+    efficiency: judge(boundSeconds, 'configured link speeds'),
+    boundFrom: boundSeconds !== null ? 'configured' : observed !== null ? 'observed' : null,
+    observedBoundSeconds: observed,
+    observedEfficiency: judge(observed, 'observed rates'),
+  } as const
+  return { figures, warnings }
+}
+
+/** All attempts of one address together. */
+function shareView({ flow, peers }: OriginMachine, node: string): PushShare {
+  const tries = peers.filter((peer) => peer.link.address === node)
+  const dealtBytes = tries.reduce((sum, peer) => sum + flow.dealtBytes(peer.node), 0)
+  const relayedBytes = tries.reduce((sum, peer) => sum + flow.relayedBytes(peer.node), 0)
+  const relayedShare = flow.receivedBytes === 0 ? null : relayedBytes / flow.receivedBytes
+  return { node, dealtBytes, relayedBytes, relayedShare }
+}

@@ -1,0 +1,77 @@
+/** What the portable engine refuses as misuse: TypeErrors that name the value. No state, no I/O. */
+import { FrError, type FrErrorCode } from '../base/errors.js'
+import { systemFailure } from './system-error.js'
+
+/** Throws TypeError unless the value is an integer within [min, max]. */
+export function checkInteger(
+  name: string,
+  value: number,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): void {
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw new TypeError(`${name} must be an integer from ${min} to ${max}, not ${String(value)}`)
+  }
+}
+
+/** Throws TypeError unless [offset, offset + length) is a non-empty part of a file of this size. */
+export function checkRange(
+  range: { readonly offset: number; readonly length: number },
+  size: number = Number.MAX_SAFE_INTEGER,
+): void {
+  checkInteger('offset', range.offset, 0, size)
+  checkInteger('length', range.length, 1, size - range.offset)
+}
+
+/** The value, or TypeError: a handle that is unknown or closed is a mistake of the caller. */
+export function known<T>(kind: string, handle: number, value: T | undefined): T {
+  if (value === undefined)
+    throw new TypeError(`unknown or closed ${kind} handle: ${String(handle)}`)
+  return value
+}
+
+/**
+ * The positive system error number behind an error of node:fs or node:net, 0 when there is none.
+ */
+export function errnoOf(error: unknown): number {
+  const errno = (error as NodeJS.ErrnoException | undefined)?.errno
+  return typeof errno === 'number' ? Math.abs(errno) : 0
+}
+
+/** The system's name of the error (`ENOENT`), or an empty string. */
+export function systemCode(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  return typeof code === 'string' ? code : ''
+}
+
+/**
+ * Full disks and quotas have a code of their own; every other failed read or write is ERR_FR_IO.
+ */
+export function ioCode(error: unknown): FrErrorCode {
+  const code = systemCode(error)
+  return code === 'ENOSPC' || code === 'EDQUOT' ? 'ERR_FR_NO_SPACE' : 'ERR_FR_IO'
+}
+
+/**
+ * An FrError that keeps what the system said. An FrError passes through unchanged. `path`: of the
+ * file, for calls on descriptors, whose errors do not name it.
+ */
+export function asFrError(
+  error: unknown,
+  code: FrErrorCode = ioCode(error),
+  path?: string,
+): FrError {
+  if (error instanceof FrError) return error
+  const system = error as NodeJS.ErrnoException
+  const errno = errnoOf(error)
+  const named = system.path === undefined ? path : String(system.path)
+  const what = system.syscall ?? system.message
+  return systemFailure(code, { what, path: named, errno }, error)
+}
+
+/** For a promise of a call on a descriptor: its rejection names the file. */
+export function atPath(path: string): (error: unknown) => never {
+  return (error) => {
+    throw asFrError(error, ioCode(error), path)
+  }
+}

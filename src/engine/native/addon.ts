@@ -1,0 +1,179 @@
+/**
+ * Finds and loads the addon, once per environment, and refuses a build that does not belong to
+ * this source: its error numbers and event size must be the ones TypeScript knows.
+ */
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { errorTable, FrError, type FrErrorCode, isFrErrorCode } from '../../base/errors.js'
+import type { DigestAlgorithm } from '../../ports.js'
+import { systemFailure } from '../system-error.js'
+
+/** Numbers of one event record (native/core/events.h). */
+export const eventNumbers = 12
+
+type Operation = number
+
+export interface NativeEngine {
+  openTransfer(even: boolean, userTimeoutMs: number): number
+  addStream(
+    transfer: number,
+    stream: number,
+    file: number,
+    scratch: number,
+    size: number,
+    blockBytes: number,
+    complete: boolean,
+    sparse: boolean,
+  ): void
+  adopt(
+    fd: number,
+    transfer: number,
+    out: boolean,
+    seed: bigint,
+    relay: boolean,
+    congestion: string,
+  ): number
+  send(
+    feed: number,
+    stream: number,
+    offset: number,
+    length: number,
+    relay: boolean,
+    scratch: boolean,
+  ): void
+  sendDigests(
+    feed: number,
+    stream: number,
+    offset: number,
+    length: number,
+    relay: boolean,
+    payload: Uint8Array,
+  ): void
+  finish(feed: number): void
+  close(feed: number): void
+  closeTransfer(transfer: number): void
+  stats(transfer: number): Float64Array
+  counters(): Float64Array
+  shutdown(): void
+  openSource(operation: Operation, path: string): void
+  checkSource(operation: Operation, file: number): void
+  openDataDir(operation: Operation, path: string): void
+  checkName(operation: Operation, dir: number, name: Uint8Array, noClobber: boolean): void
+  createPartial(operation: Operation, dir: number, id: string, size: number): void
+  copyIn(operation: Operation, from: number, to: number, offset: number, length: number): void
+  publish(
+    operation: Operation,
+    dir: number,
+    file: number,
+    id: string,
+    name: Uint8Array,
+    mode: number,
+    seconds: number,
+    nanos: number,
+    noClobber: boolean,
+  ): void
+  probe(
+    operation: Operation,
+    dir: number,
+    file: number,
+    id: string,
+    name: Uint8Array,
+    mode: number,
+    seconds: number,
+    nanos: number,
+    noClobber: boolean,
+  ): void
+  flush(operation: Operation, file: number): void
+  trim(operation: Operation, file: number): void
+  refreshDataDir(operation: Operation, dir: number): void
+  listPartials(operation: Operation, dir: number): void
+  discard(operation: Operation, dir: number, id: string): void
+  expirePartials(operation: Operation, dir: number, olderThanSeconds: number): void
+  freeBytes(operation: Operation, dir: number): void
+  nodeId(operation: Operation, dir: number): void
+  closeFile(file: number): void
+  closeDataDir(dir: number): void
+}
+
+export interface Addon {
+  readonly Engine: new (
+    lanes: number,
+    callback: (numbers: Float64Array, bytes: Uint8Array) => void,
+  ) => NativeEngine
+  readonly errors: Record<string, number>
+  readonly eventNumbers: number
+  hashBlocks(
+    file: number,
+    offset: number,
+    length: number,
+    blockBytes: number,
+    algorithm: number,
+    cachedOnly: boolean,
+  ): Uint8Array | undefined
+  hashHoles(
+    file: number,
+    offset: number,
+    length: number,
+    blockBytes: number,
+    algorithm: number,
+  ): Uint8Array | undefined
+  xxh64(bytes: Uint8Array, seed?: bigint): bigint
+  tuneControl(fd: number): void
+  /** 0, or the errno. */
+  sendDatagram(address: string, text: string): number
+}
+
+let loaded: Addon | undefined
+
+/** The addon of this package, or the one `FR_NATIVE` names. ERR_FR_ENGINE when there is none. */
+export function loadAddon(): Addon {
+  loaded ??= check(find())
+  return loaded
+}
+
+function find(): Addon {
+  const require = createRequire(import.meta.url)
+  const given = process.env.FR_NATIVE
+  try {
+    if (given !== undefined && given !== '') return require(given) as Addon
+    const load = require('node-gyp-build') as (root: string) => Addon
+    return load(fileURLToPath(new URL('../../..', import.meta.url)))
+  } catch (cause) {
+    throw new FrError('ERR_FR_ENGINE', `the native engine does not load: ${String(cause)}`, {
+      cause,
+    })
+  }
+}
+
+function check(addon: Addon): Addon {
+  const ours = Object.entries(errorTable).flatMap(([code, row]) =>
+    'native' in row ? [`${code}=${row.native}`] : [],
+  )
+  const theirs = Object.entries(addon.errors).map(([code, number]) => `${code}=${number}`)
+  if (ours.sort().join() !== theirs.sort().join() || addon.eventNumbers !== eventNumbers) {
+    throw new FrError(
+      'ERR_FR_ENGINE',
+      'the native engine was built from other sources; build again',
+    )
+  }
+  return addon
+}
+
+export const algorithmNumber: Readonly<Record<DigestAlgorithm, number>> = { xxh64: 0, sha256: 1 }
+
+/** An error the addon threw, as the class users see; a TypeError stays what it is. */
+export function fromNative(error: unknown): unknown {
+  const { code, errno } = error as { code?: unknown; errno?: unknown }
+  if (typeof code !== 'string' || !isFrErrorCode(code)) return error
+  return nativeError(code, typeof errno === 'number' ? errno : 0)
+}
+
+/** `what`: Status::what of native/core/status.h; `path`: the file it was done to. */
+export function nativeError(
+  code: FrErrorCode,
+  errno: number,
+  what?: string,
+  path?: string,
+): FrError {
+  return systemFailure(code, { what, path, errno })
+}

@@ -1,0 +1,346 @@
+/**
+ * The native engine: the DataEngine port on the addon. Numbers go down, batches of numbers come
+ * up, sockets are handed over by descriptor. No payload byte enters JavaScript here.
+ */
+import type { Socket } from 'node:net'
+import { availableParallelism } from 'node:os'
+import { codeFromNative, FrError } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import type {
+  ByteRange,
+  DataEngine,
+  DigestAlgorithm,
+  DigestSpec,
+  EngineCounters,
+  EngineEvent,
+  EngineListener,
+  FeedHandle,
+  FeedSpec,
+  FeedStats,
+  FileHandle,
+  HashSource,
+  SendSpec,
+  StreamSpec,
+  TransferHandle,
+  TransferOptions,
+  TransferStats,
+} from '../../ports.js'
+import { failureWords } from '../system-error.js'
+import {
+  type Addon,
+  algorithmNumber,
+  eventNumbers,
+  fromNative,
+  loadAddon,
+  type NativeEngine,
+} from './addon.js'
+import { NativeStorage } from './storage.js'
+
+const totalsNumbers = 6
+const statsNumbers = 7
+
+export interface NativeEngineOptions {
+  /** Native threads; default one per core. */
+  lanes?: number
+  /**
+   * TCP congestion control of data connections; default: cubic or reno on loopback, else the
+   * system's.
+   */
+  congestion?: string
+}
+
+/**
+ * Rejects with ERR_FR_ENGINE where the addon does not load, and with ERR_FR_LIMIT where the system
+ * gives no descriptors or threads.
+ */
+export async function createNativeEngine(
+  listener: EngineListener,
+  options: NativeEngineOptions = {},
+): Promise<DataEngine> {
+  return new AddonEngine(loadAddon(), listener, options)
+}
+
+class AddonEngine implements DataEngine {
+  readonly kind = 'native'
+  readonly storage: NativeStorage
+  readonly #addon: Addon
+  readonly #engine: NativeEngine
+  readonly #listener: EngineListener
+  readonly #congestion: string
+  #bytesToJavaScript = 0
+  #isClosed = false
+
+  constructor(addon: Addon, listener: EngineListener, options: NativeEngineOptions) {
+    this.#addon = addon
+    this.#listener = listener
+    this.#congestion = options.congestion ?? process.env.FR_CONGESTION ?? ''
+    const lanes = options.lanes ?? availableParallelism()
+    try {
+      this.#engine = new addon.Engine(lanes, (numbers, bytes) => this.#deliver(numbers, bytes))
+    } catch (error) {
+      throw fromNative(error)
+    }
+    this.storage = new NativeStorage(this.#engine)
+  }
+
+  #deliver(numbers: Float64Array, bytes: Uint8Array): void {
+    this.#bytesToJavaScript += numbers.byteLength + bytes.byteLength
+    const events: EngineEvent[] = []
+    for (let at = 0; at < numbers.length; at += eventNumbers) {
+      const record = numbers.subarray(at, at + eventNumbers)
+      const sideAt = record[eventNumbers - 2] ?? 0
+      const side = bytes.subarray(sideAt, sideAt + (record[eventNumbers - 1] ?? 0))
+      const event = decodeEvent(record, side)
+      if (event !== undefined) events.push(event)
+      else this.storage.settle(record, new TextDecoder('latin1').decode(side))
+    }
+    if (events.length > 0 && !this.#isClosed) this.#listener(events)
+  }
+
+  #call<T>(call: (engine: NativeEngine) => T): T {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    try {
+      return call(this.#engine)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  openTransfer(options: TransferOptions = {}): TransferHandle {
+    const { even = false, silenceMs = limits.silenceMs } = options
+    const userTimeoutMs = silenceMs + limits.connectionGraceMs
+    return this.#call((engine) => engine.openTransfer(even, userTimeoutMs))
+  }
+
+  addStream(transfer: TransferHandle, spec: StreamSpec): void {
+    const { stream, size, blockBytes, complete, sparse = false } = spec
+    this.#call((engine) => {
+      const file = this.storage.file(spec.file)
+      // 0 is the addon's word for "none".
+      const scratch = spec.scratch === undefined ? 0 : this.storage.file(spec.scratch)
+      engine.addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse)
+    })
+  }
+
+  adopt(socket: Socket, spec: FeedSpec): FeedHandle {
+    checkFeed(spec)
+    if (socket.readableLength > 0) throw new TypeError('socket: holds bytes that were not read')
+    const fd = descriptorOf(socket)
+    const feed = this.#call((engine) =>
+      engine.adopt(
+        fd,
+        spec.transfer,
+        spec.direction === 'out',
+        spec.seed,
+        spec.relay ?? false,
+        this.#congestion,
+      ),
+    )
+    // The addon works on a duplicate: closing ours leaves the connection alone.
+    socket.destroy()
+    return feed
+  }
+
+  tuneControl(socket: Socket): void {
+    const fd = descriptorOf(socket)
+    if (fd >= 0) this.#addon.tuneControl(fd)
+  }
+
+  send(feed: FeedHandle, spec: SendSpec): void {
+    const { stream, offset, length, relay = false, scratch = false } = spec
+    if (relay && scratch) throw new TypeError('relay and scratch exclude each other')
+    this.#call((engine) => engine.send(feed, stream, offset, length, relay, scratch))
+  }
+
+  sendDigests(feed: FeedHandle, spec: DigestSpec): void {
+    const { stream, offset, length, relay = false, payload } = spec
+    this.#call((engine) => engine.sendDigests(feed, stream, offset, length, relay, payload))
+  }
+
+  finish(feed: FeedHandle): void {
+    this.#call((engine) => engine.finish(feed))
+  }
+
+  close(feed: FeedHandle): void {
+    if (!this.#isClosed && feed > 0 && Number.isSafeInteger(feed)) this.#engine.close(feed)
+  }
+
+  closeTransfer(transfer: TransferHandle): void {
+    if (!this.#isClosed) this.#call((engine) => engine.closeTransfer(transfer))
+  }
+
+  stats(transfer: TransferHandle): TransferStats {
+    const numbers = this.#call((engine) => engine.stats(transfer))
+    const feeds: FeedStats[] = []
+    for (let at = totalsNumbers; at < numbers.length; at += statsNumbers) {
+      const row = numbers.subarray(at, at + statsNumbers)
+      const [feed = 0, out = 0, payload = 0, queued = 0, unacked = 0, duplicate = 0, records = 0] =
+        row
+      feeds.push({
+        feed,
+        direction: out === 1 ? 'out' : 'in',
+        payloadBytes: payload,
+        queuedBytes: queued,
+        unackedBytes: unacked,
+        duplicateBytes: duplicate,
+        records,
+      })
+    }
+    const [landed = 0, hole = 0, scratch = 0, received = 0, dropped = 0, sent = 0] = numbers
+    return {
+      landedBytes: landed,
+      holeBytes: hole,
+      scratchBytes: scratch,
+      receivedBytes: received,
+      duplicateBytes: dropped,
+      sentBytes: sent,
+      feeds,
+    }
+  }
+
+  counters(): EngineCounters {
+    const [landing = 0, sending = 0, feeds = 0, pipes = 0, lanes = 0, files = 0] =
+      this.#engine.counters()
+    return {
+      // No call and no event of the addon carries payload; the next line is what shows it.
+      payloadBytesInJavaScript: 0,
+      bytesToJavaScript: this.#bytesToJavaScript,
+      landingFallbacks: landing,
+      sendingFallbacks: sending,
+      openFeeds: feeds,
+      openFiles: files,
+      openPipes: pipes,
+      lanes,
+    }
+  }
+
+  hashSource(file: FileHandle): HashSource {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    return { kind: 'native', file: this.storage.file(file) }
+  }
+
+  hashNow(
+    file: FileHandle,
+    range: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+  ): Uint8Array {
+    return this.#hash(file, range, blockBytes, algorithm, false) as Uint8Array
+  }
+
+  hashCached(
+    file: FileHandle,
+    range: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+  ): Uint8Array | undefined {
+    return this.#hash(file, range, blockBytes, algorithm, true)
+  }
+
+  hashHoles(
+    handle: FileHandle,
+    { offset, length }: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+  ): Uint8Array | undefined {
+    if (length > limits.hashHolesBytes) {
+      throw new TypeError(`length must be at most ${limits.hashHolesBytes}, not ${length}`)
+    }
+    const kind = algorithmNumber[algorithm]
+    return this.#call(() =>
+      this.#addon.hashHoles(this.storage.file(handle), offset, length, blockBytes, kind),
+    )
+  }
+
+  #hash(
+    handle: FileHandle,
+    { offset, length }: ByteRange,
+    blockBytes: number,
+    algorithm: DigestAlgorithm,
+    cachedOnly: boolean,
+  ): Uint8Array | undefined {
+    if (length > limits.hashInlineBytes) {
+      throw new TypeError(`length must be at most ${limits.hashInlineBytes}, not ${length}`)
+    }
+    const kind = algorithmNumber[algorithm]
+    return this.#call(() =>
+      this.#addon.hashBlocks(
+        this.storage.file(handle),
+        offset,
+        length,
+        blockBytes,
+        kind,
+        cachedOnly,
+      ),
+    )
+  }
+
+  xxh64(bytes: Uint8Array): bigint {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    return this.#addon.xxh64(bytes)
+  }
+
+  async shutdown(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#engine.shutdown()
+    this.storage.close()
+  }
+}
+
+/** -1 for a connection that is gone. */
+function descriptorOf(socket: Socket): number {
+  const handle = (socket as unknown as { _handle: { fd?: number } | null })._handle
+  return socket.destroyed ? -1 : (handle?.fd ?? -1)
+}
+
+const seedMax = 0xffff_ffff_ffff_ffffn
+
+function checkFeed(spec: FeedSpec): void {
+  const { direction, relay, seed } = spec
+  if (direction !== 'in' && direction !== 'out')
+    throw new TypeError(`direction: ${String(direction)}`)
+  if (relay === true && direction === 'in') throw new TypeError('relay: only of outgoing feeds')
+  if (typeof seed !== 'bigint' || seed < 0n || seed > seedMax) {
+    throw new TypeError('seed: not an unsigned 64-bit bigint')
+  }
+}
+
+/** One record of native/core/events.h; undefined for the answer to a storage operation. */
+function decodeEvent(record: Float64Array, side: Uint8Array): EngineEvent | undefined {
+  const [type = 0, transfer = 0, a = 0, b = 0, c = 0, d = 0, e = 0] = record
+  switch (type) {
+    case 1:
+      return { type: 'landed', transfer, stream: a, scratch: b === 1, offset: c, length: d }
+    case 2:
+      return {
+        type: 'digests',
+        transfer,
+        feed: a,
+        stream: b,
+        relay: c === 1,
+        offset: d,
+        length: e,
+        payload: side,
+      }
+    case 3:
+      return {
+        type: 'feedClosed',
+        transfer,
+        feed: a,
+        code: b === 0 ? null : codeFromNative(b),
+        errno: c,
+      }
+    case 4:
+      return {
+        type: 'fileFailed',
+        transfer,
+        stream: a,
+        code: codeFromNative(b),
+        errno: c,
+        text: failureWords({ what: new TextDecoder('latin1').decode(side), errno: c }),
+      }
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,18 @@
+/** Block digests by the addon: what a hash worker calls; no byte of the file enters JavaScript. */
+import type { ByteRange, DigestAlgorithm } from '../../ports.js'
+import { algorithmNumber, fromNative, loadAddon } from './addon.js'
+
+export function hashNative(
+  file: number,
+  range: ByteRange,
+  blockBytes: number,
+  algorithm: DigestAlgorithm,
+): Uint8Array {
+  try {
+    const { offset, length } = range
+    const kind = algorithmNumber[algorithm]
+    return loadAddon().hashBlocks(file, offset, length, blockBytes, kind, false) as Uint8Array
+  } catch (error) {
+    throw fromNative(error)
+  }
+}

@@ -1,0 +1,287 @@
+/**
+ * Storage on the addon: every call is one operation on a disk thread and resolves with its event.
+ * Names are confined by the kernel; nothing here compares paths.
+ */
+import { join, resolve } from 'node:path'
+import { codeFromNative, FrError } from '../../base/errors.js'
+import { hiddenDir } from '../../base/names.js'
+import type {
+  ByteRange,
+  DataDirHandle,
+  FileHandle,
+  FlushedFile,
+  Leftover,
+  LostAttribute,
+  PublishSpec,
+  SourceFile,
+  SourceLook,
+  Storage,
+} from '../../ports.js'
+import { asFrError } from '../checks.js'
+import { lockNames, refuseLocked } from '../lock.js'
+import { sourceRefusal } from '../source-refusal.js'
+import { fromNative, type NativeEngine, nativeError } from './addon.js'
+
+interface Pending {
+  resolve(done: Done): void
+  reject(error: unknown): void
+  /** Of the file that is worked on, for what may have to be said of it. */
+  readonly path: string
+}
+
+interface Done {
+  readonly numbers: Float64Array
+  readonly text: string
+}
+
+/** The numbers of native/core/file_table.h. */
+const writersByNumber: readonly SourceLook['writers'][] = ['none', 'some', 'unknown']
+
+/** In the order of the bits of native/core/storage.h. */
+const lostAttributes: readonly LostAttribute[] = ['mode', 'mtime']
+
+const partialId = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
+
+export class NativeStorage implements Storage {
+  readonly #engine: NativeEngine
+  readonly #pending = new Map<number, Pending>()
+  /** Paths, as they are told to people. */
+  readonly #files = new Map<FileHandle, string>()
+  readonly #dirs = new Map<DataDirHandle, string>()
+  #next = 1
+  #isClosed = false
+
+  constructor(engine: NativeEngine) {
+    this.#engine = engine
+  }
+
+  /** A kDone event: operation, code, errno, five numbers; `text`: the result, or what failed. */
+  settle(numbers: Float64Array, text: string): void {
+    const [, operation = 0, code = 0, errno = 0] = numbers
+    const pending = this.#pending.get(operation)
+    this.#pending.delete(operation)
+    if (code === 0) pending?.resolve({ numbers: numbers.subarray(4, 9), text })
+    else if (pending !== undefined) {
+      const named = codeFromNative(code)
+      // A name is known to whoever chose it; what is wrong with it says the text.
+      const path = named === 'ERR_FR_NAME' ? undefined : pending.path
+      pending.reject(nativeError(named, errno, text, path))
+    }
+  }
+
+  /** The engine is gone: nothing that waits will be answered. */
+  close(): void {
+    this.#isClosed = true
+    const waiting = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const { reject } of waiting) reject(new FrError('ERR_FR_CLOSED'))
+  }
+
+  /** The handle, or TypeError when it is unknown or closed. */
+  file(handle: FileHandle): FileHandle {
+    return known('file', this.#files, handle)
+  }
+
+  #dir(handle: DataDirHandle): DataDirHandle {
+    return known('data directory', this.#dirs, handle)
+  }
+
+  #run(path: string, start: (operation: number) => void): Promise<Done> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+      const operation = this.#next++
+      try {
+        start(operation)
+      } catch (error) {
+        throw fromNative(error)
+      }
+      this.#pending.set(operation, { resolve, reject, path })
+    })
+  }
+
+  /** Work on a file, and in a data directory: a failure names it. */
+  #runOn(file: FileHandle, start: (operation: number) => void): Promise<Done> {
+    return this.#run(this.#files.get(file) ?? '', start)
+  }
+
+  #runIn(dir: DataDirHandle, start: (operation: number) => void): Promise<Done> {
+    return this.#run(this.#pathOf(dir), start)
+  }
+
+  #pathOf(dir: DataDirHandle): string {
+    return this.#dirs.get(dir) ?? ''
+  }
+
+  #namePath(dir: DataDirHandle, name: Uint8Array): string {
+    return join(this.#pathOf(dir), Buffer.from(name).toString())
+  }
+
+  #partialPath(dir: DataDirHandle, id: string): string {
+    return join(this.#pathOf(dir), hiddenDir, 'partials', id)
+  }
+
+  async openSource(path: string): Promise<SourceFile> {
+    const { numbers, text } = await this.#run(path, (op) =>
+      this.#engine.openSource(op, path),
+    ).catch(async (error: unknown) => {
+      throw await sourceRefusal(path, error)
+    })
+    const [file = 0, size = 0, mode = 0, seconds = 0, nanos = 0] = numbers
+    this.#files.set(file, path)
+    const [dataBytes = size, ...borders] = text.split(' ').map(Number)
+    const holes: ByteRange[] = []
+    for (let i = 0; i + 1 < borders.length; i += 2)
+      holes.push({ offset: borders[i] as number, length: borders[i + 1] as number })
+    return { file, size, mode, mtime: { seconds, nanos }, dataBytes, holes }
+  }
+
+  async checkSource(file: FileHandle): Promise<SourceLook> {
+    const { numbers } = await this.#runOn(file, (op) =>
+      this.#engine.checkSource(op, this.file(file)),
+    )
+    const [touched, removed, writers = 2] = numbers
+    return {
+      isTouched: touched === 1,
+      isRemoved: removed === 1,
+      writers: writersByNumber[writers] ?? 'unknown',
+    }
+  }
+
+  async openDataDir(given: string): Promise<DataDirHandle> {
+    // It is looked up again later, wherever this process is then.
+    const path = resolve(given)
+    const dir = first(await this.#run(path, (op) => this.#engine.openDataDir(op, path)))
+    this.#dirs.set(dir, path)
+    try {
+      await refuseLocked(join(path, hiddenDir, lockNames.portable))
+    } catch (error) {
+      this.closeDataDir(dir)
+      throw asFrError(error, 'ERR_FR_DATA_DIR')
+    }
+    return dir
+  }
+
+  async refreshDataDir(dir: DataDirHandle): Promise<boolean> {
+    const portable = join(this.#pathOf(dir), hiddenDir, lockNames.portable)
+    await refuseLocked(portable).catch((error: unknown) => {
+      // That it cannot be read shows below.
+      if (error instanceof FrError) throw error
+    })
+    const replaced = await this.#runIn(dir, (op) => this.#engine.refreshDataDir(op, this.#dir(dir)))
+    return first(replaced) === 1
+  }
+
+  async checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void> {
+    await this.#run(this.#namePath(dir, name), (op) =>
+      this.#engine.checkName(op, this.#dir(dir), name, noClobber),
+    )
+  }
+
+  async createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle> {
+    checkId(id)
+    const path = this.#partialPath(dir, id)
+    const file = first(
+      await this.#run(path, (op) => this.#engine.createPartial(op, this.#dir(dir), id, size)),
+    )
+    this.#files.set(file, path)
+    return file
+  }
+
+  async copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void> {
+    await this.#runOn(to, (op) =>
+      this.#engine.copyIn(op, this.file(from), this.file(to), range.offset, range.length),
+    )
+  }
+
+  probe(dir: DataDirHandle, spec: PublishSpec): Promise<LostAttribute[]> {
+    return this.#attributes(dir, spec, 'probe')
+  }
+
+  publish(dir: DataDirHandle, spec: PublishSpec): Promise<LostAttribute[]> {
+    return this.#attributes(dir, spec, 'publish')
+  }
+
+  async #attributes(
+    dir: DataDirHandle,
+    spec: PublishSpec,
+    method: 'probe' | 'publish',
+  ): Promise<LostAttribute[]> {
+    checkId(spec.id)
+    const { id, name, noClobber } = spec
+    const { seconds, nanos } = spec.mtime
+    const mode = spec.mode & 0o7777
+    const path = this.#namePath(dir, name)
+    const done = await this.#run(path, (op) => {
+      const file = this.file(spec.file)
+      const engine = this.#engine
+      engine[method](op, this.#dir(dir), file, id, name, mode, seconds, nanos, noClobber)
+    })
+    return lostAttributes.filter((_attribute, bit) => (first(done) & (1 << bit)) !== 0)
+  }
+
+  async flush(file: FileHandle): Promise<FlushedFile> {
+    const { numbers } = await this.#runOn(file, (op) => this.#engine.flush(op, this.file(file)))
+    const [size = 0, allocatedBytes = 0, touched = 0] = numbers
+    return { size, allocatedBytes, wasTouched: touched === 1 }
+  }
+
+  async trim(file: FileHandle): Promise<void> {
+    await this.#runOn(file, (op) => this.#engine.trim(op, this.file(file)))
+  }
+
+  async listPartials(dir: DataDirHandle): Promise<Leftover[]> {
+    const { text } = await this.#runIn(dir, (op) => this.#engine.listPartials(op, this.#dir(dir)))
+    const lines = text.split('\n').filter((line) => line !== '')
+    return lines.map((line) => {
+      const [id = '', bytes] = line.split(' ')
+      return { id, allocatedBytes: Number(bytes) }
+    })
+  }
+
+  async discard(dir: DataDirHandle, id: string): Promise<void> {
+    checkId(id)
+    const path = this.#partialPath(dir, id)
+    await this.#run(path, (op) => this.#engine.discard(op, this.#dir(dir), id))
+  }
+
+  async expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number> {
+    return first(
+      await this.#runIn(dir, (op) =>
+        this.#engine.expirePartials(op, this.#dir(dir), olderThanSeconds),
+      ),
+    )
+  }
+
+  async freeBytes(dir: DataDirHandle): Promise<number> {
+    return first(await this.#runIn(dir, (op) => this.#engine.freeBytes(op, this.#dir(dir))))
+  }
+
+  async nodeId(dir: DataDirHandle): Promise<string> {
+    return (await this.#runIn(dir, (op) => this.#engine.nodeId(op, this.#dir(dir)))).text
+  }
+
+  closeFile(file: FileHandle): void {
+    if (this.#isClosed) return
+    this.#files.delete(this.file(file))
+    this.#engine.closeFile(file)
+  }
+
+  closeDataDir(dir: DataDirHandle): void {
+    if (this.#isClosed) return
+    this.#dirs.delete(this.#dir(dir))
+    this.#engine.closeDataDir(dir)
+  }
+}
+
+function known(kind: string, open: ReadonlyMap<number, string>, handle: number): number {
+  if (!open.has(handle)) throw new TypeError(`unknown or closed ${kind} handle: ${String(handle)}`)
+  return handle
+}
+
+function first(done: Done): number {
+  return done.numbers[0] ?? 0
+}
+
+function checkId(id: string): void {
+  if (!partialId.test(id)) throw new TypeError(`id: not a plain name of 1 to 128 characters: ${id}`)
+}

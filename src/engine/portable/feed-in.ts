@@ -1,0 +1,248 @@
+/**
+ * The receiving end of a feed: socket -> inbox -> file.
+ *
+ * Chunks from the socket wait in an inbox of bounded size; one loop takes them out, record by
+ * record, and writes what is new with as few calls as the chunks allow. While it writes, the inbox
+ * fills; when it is full the socket is not read, and TCP tells the sender. Bytes that have landed
+ * before are dropped and counted. Whatever was received before the connection broke still lands.
+ */
+import { limits } from '../../base/limits.js'
+import type { FeedStats } from '../../ports.js'
+import { asFrError } from '../checks.js'
+import { Feed } from './feed.js'
+import { decodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
+import type { StreamState } from './stream.js'
+
+/** The socket is not read while this much waits; as much again may be on its way to the file. */
+const inboxBytes = 384 * 1024
+
+/** Bytes in the order they came, in the chunks they came in. */
+class Inbox {
+  #chunks: Buffer[] = []
+  #bytes = 0
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
+  }
+
+  /** The next `count` bytes, which must be there, without copying them. */
+  take(count: number): Buffer[] {
+    const taken: Buffer[] = []
+    let left = count
+    let whole = 0
+    while (left > 0) {
+      const chunk = this.#chunks[whole] as Buffer
+      if (chunk.length > left) {
+        taken.push(chunk.subarray(0, left))
+        this.#chunks[whole] = chunk.subarray(left)
+        left = 0
+      } else {
+        taken.push(chunk)
+        left -= chunk.length
+        whole += 1
+      }
+    }
+    this.#chunks.splice(0, whole)
+    this.#bytes -= count
+    return taken
+  }
+}
+
+interface OpenRecord {
+  readonly header: RecordHeader
+  readonly stream: StreamState
+  /** Next byte of the stream (payload) or of the digests. */
+  at: number
+  left: number
+  readonly digests: Buffer | undefined
+}
+
+export class InFeed extends Feed {
+  override readonly direction = 'in'
+  readonly #inbox = new Inbox()
+  #record: OpenRecord | undefined
+  #hasEnded = false
+  #isSocketDone = false
+  #isRunning = false
+  #duplicateBytes = 0
+
+  override stats(): FeedStats {
+    return {
+      feed: this.handle,
+      direction: 'in',
+      payloadBytes: this.payloadBytes,
+      queuedBytes: 0,
+      unackedBytes: 0,
+      duplicateBytes: this.#duplicateBytes,
+      records: this.records,
+    }
+  }
+
+  protected override onBytes(chunk: Buffer): void {
+    this.#inbox.push(chunk)
+    if (this.#inbox.bytes >= inboxBytes) this.socket.pause()
+    this.#wake()
+  }
+
+  protected override onEnd(): void {
+    this.#isSocketDone = true
+    this.#wake()
+  }
+
+  protected override onGone(): void {
+    this.#isSocketDone = true
+    this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    while (this.isOpen && (await this.#step())) {
+      if (this.#inbox.bytes < inboxBytes && this.socket.isPaused()) this.socket.resume()
+    }
+    this.#isRunning = false
+    if (!this.isOpen || !this.#isSocketDone) return
+    const isClean = this.#hasEnded && this.brokenErrno === 0
+    this.over(isClean ? null : 'ERR_FR_NODE_LOST', this.brokenErrno)
+  }
+
+  /** Takes one header, or the payload that is there. False: more bytes are needed first. */
+  async #step(): Promise<boolean> {
+    if (this.#inbox.bytes === 0) return false
+    const record = this.#record
+    if (record !== undefined) {
+      const count = Math.min(record.left, this.#inbox.bytes)
+      const bytes = this.#inbox.take(count)
+      if (record.digests === undefined) await this.#land(record, bytes, count)
+      else this.#collect(record, bytes)
+      return true
+    }
+    if (this.#hasEnded) {
+      this.over('ERR_FR_PROTOCOL', 0)
+      return false
+    }
+    if (this.#inbox.bytes < recordHeaderBytes) return false
+    const bytes = Buffer.concat(this.#inbox.take(recordHeaderBytes))
+    const header = decodeRecordHeader(bytes, this.seed, this.host.hash)
+    if (header !== null && this.#begin(header)) return true
+    this.over('ERR_FR_PROTOCOL', 0)
+    return false
+  }
+
+  /** False: the record does not fit the transfer. */
+  #begin(header: RecordHeader): boolean {
+    if (header.kind === 'end') {
+      this.#hasEnded = true
+      this.records += 1
+      return true
+    }
+    const stream = this.host.stream(header.stream)
+    if (stream === undefined || header.offset > stream.size - header.length) return false
+    if (header.scratch && !stream.hasScratch) return false
+    this.records += 1
+    if (header.kind === 'hole') {
+      this.#landHole(stream, header)
+      return true
+    }
+    const isPayload = header.kind === 'payload'
+    this.#record = {
+      header,
+      stream,
+      at: isPayload ? header.offset : 0,
+      left: isPayload ? header.length : header.digestBytes,
+      digests: isPayload ? undefined : Buffer.alloc(header.digestBytes),
+    }
+    return true
+  }
+
+  /** A partial is sparse and no byte lands twice, so the zeros are there already. */
+  #landHole(stream: StreamState, { offset, length, relay }: RecordHeader): void {
+    if (stream.failed) return
+    if (relay) stream.flag(offset, offset + length)
+    for (const [begin, end] of stream.claim(false, offset, offset + length)) {
+      this.host.totals.holeBytes += end - begin
+      this.host.landed(stream, false, begin, end)
+    }
+    if (relay) this.host.relay(stream, offset, offset + length)
+    this.#boundPieces(stream)
+  }
+
+  async #land(record: OpenRecord, bytes: Buffer[], count: number): Promise<void> {
+    const { stream, header } = record
+    const begin = record.at
+    record.at += count
+    record.left -= count
+    if (record.left === 0) this.#record = undefined
+    this.payloadBytes += count
+    this.host.totals.receivedBytes += count
+    this.host.countPayload(count)
+    if (stream.failed) return
+    if (header.relay) stream.flag(begin, begin + count)
+    const fresh = stream.claim(header.scratch, begin, begin + count)
+    const duplicate = fresh.reduce((left, [low, high]) => left - (high - low), count)
+    this.#duplicateBytes += duplicate
+    this.host.totals.duplicateBytes += duplicate
+    for (const [low, high] of fresh) {
+      // During the last write the stream may have failed, or the transfer been closed.
+      if (stream.failed) return
+      try {
+        await stream.file(header.scratch).write(cut(bytes, low - begin, high - begin), low)
+      } catch (error) {
+        const { code, errno = 0 } = asFrError(error)
+        this.host.failStream(stream, code, { what: 'write', errno })
+        return
+      }
+      this.host.landed(stream, header.scratch, low, high)
+    }
+    if (header.relay) this.host.relay(stream, begin, begin + count)
+    this.#boundPieces(stream)
+  }
+
+  #boundPieces(stream: StreamState): void {
+    if (stream.pieces > limits.landedPieces) this.over('ERR_FR_LIMIT', 0)
+  }
+
+  #collect(record: OpenRecord, bytes: Buffer[]): void {
+    const { header, stream } = record
+    const digests = record.digests as Buffer
+    for (const chunk of bytes) {
+      record.at += chunk.copy(digests, record.at)
+      record.left -= chunk.length
+    }
+    if (record.left > 0) return
+    this.#record = undefined
+    if (stream.failed) return
+    this.host.emit({
+      type: 'digests',
+      transfer: this.host.transfer,
+      feed: this.handle,
+      stream: stream.id,
+      offset: header.offset,
+      length: header.length,
+      relay: header.relay,
+      payload: digests,
+    })
+  }
+}
+
+/** Bytes [begin, end) of the chunks laid end to end. */
+function cut(chunks: readonly Buffer[], begin: number, end: number): Buffer[] {
+  const parts: Buffer[] = []
+  let at = 0
+  for (const chunk of chunks) {
+    const low = Math.max(begin - at, 0)
+    const high = Math.min(end - at, chunk.length)
+    if (low < high) parts.push(chunk.subarray(low, high))
+    at += chunk.length
+  }
+  return parts
+}

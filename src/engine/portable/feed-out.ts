@@ -1,0 +1,388 @@
+/**
+ * The sending end of a feed: file -> record -> socket, one record of at most 256 KiB at a time.
+ *
+ * Three queues feed it: digests (first, they are small and verification waits for them), listed
+ * ranges in the order they were listed, and relayed bytes; the last two take turns. Listed bytes
+ * that have not landed yet wait in a set per stream and join the queue as they land. A record is
+ * read from the file before its header is written, so a failing source never cuts a record. Two
+ * record buffers: one is read into while the socket takes the other, which is all the memory a
+ * feed holds. Each feed has one read in the thread pool at a time, and the pool is first come,
+ * first served: feeds go round robin record by record.
+ */
+import type { Socket } from 'node:net'
+import { FrError } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import type { DigestSpec, FeedHandle, FeedStats, SendSpec } from '../../ports.js'
+import { asFrError } from '../checks.js'
+import { Feed, type FeedHost } from './feed.js'
+import { IntervalSet } from './landed.js'
+import { encodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
+import type { StreamState } from './stream.js'
+
+const recordBytes = 256 * 1024
+const buffersPerFeed = 2
+/** Zeros of a sparse file are told from data in steps of this. */
+const grainBytes = 16 * 1024
+const zeros = Buffer.alloc(grainBytes)
+
+interface Flags {
+  readonly relay: boolean
+  readonly scratch: boolean
+}
+
+interface Piece extends Flags {
+  readonly stream: StreamState
+  begin: number
+  end: number
+}
+
+/** Listed bytes of one stream, with one set of flags, that have not landed yet. */
+interface Awaited extends Flags {
+  readonly stream: StreamState
+  readonly bytes: IntervalSet
+}
+
+interface RelayQueue {
+  readonly bytes: IntervalSet
+  /** Where the last record ended: relaying goes on from there as long as it can. */
+  at: number
+}
+
+export class OutFeed extends Feed {
+  override readonly direction = 'out'
+  readonly isRelay: boolean
+  #isFinishing = false
+  #endSent = false
+  readonly #digests: DigestSpec[] = []
+  #digestBytes = 0
+  readonly #listed: Piece[] = []
+  #listedBytes = 0
+  readonly #awaited: Awaited[] = []
+  readonly #relayed = new Map<StreamState, RelayQueue>()
+  #isRelayNext = false
+  #inFlightBytes = 0
+  #isRunning = false
+  #freeBuffers: Buffer[] = []
+  #buffers = 0
+  #whenBufferFree: (() => void) | undefined
+
+  constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost, isRelay: boolean) {
+    super(handle, socket, seed, host)
+    this.isRelay = isRelay
+  }
+
+  get isFinishing(): boolean {
+    return this.#isFinishing
+  }
+
+  override stats(): FeedStats {
+    let queuedBytes = this.#listedBytes + this.#inFlightBytes
+    for (const { bytes } of this.#awaited) queuedBytes += bytes.bytes
+    for (const { bytes } of this.#relayed.values()) queuedBytes += bytes.bytes
+    return {
+      feed: this.handle,
+      direction: 'out',
+      payloadBytes: this.payloadBytes,
+      queuedBytes,
+      unackedBytes: 0,
+      duplicateBytes: 0,
+      records: this.records,
+    }
+  }
+
+  send(stream: StreamState, spec: SendSpec): void {
+    if (!this.isOpen || stream.failed) return
+    const flags = { relay: spec.relay ?? false, scratch: spec.scratch ?? false }
+    const { ready, missing } = stream.split(spec.offset, spec.offset + spec.length)
+    let pieces = this.#listed.length + ready.length + missing.length
+    for (const { bytes } of this.#awaited) pieces += bytes.pieces
+    if (pieces > limits.listedRanges) throw new FrError('ERR_FR_INBOX_FULL')
+    for (const [begin, end] of ready) this.#list(stream, flags, begin, end)
+    for (const [begin, end] of missing) this.#awaitedOf(stream, flags).bytes.add(begin, end)
+    this.#wake()
+  }
+
+  sendDigests(spec: DigestSpec): void {
+    if (!this.isOpen) return
+    if (this.#digestBytes + spec.payload.length > limits.digestQueueBytes) {
+      throw new FrError('ERR_FR_INBOX_FULL')
+    }
+    this.#digestBytes += spec.payload.length
+    this.#digests.push({ ...spec, payload: Buffer.from(spec.payload) })
+    this.#wake()
+  }
+
+  finish(): void {
+    this.#isFinishing = true
+    this.#wake()
+  }
+
+  /** Bytes landed in the main file of a stream: awaited ones can be sent. */
+  landed(stream: StreamState, begin: number, end: number): void {
+    if (!this.isOpen) return
+    for (const awaited of this.#awaited) {
+      if (awaited.stream !== stream) continue
+      for (const [low, high] of awaited.bytes.present(begin, end)) {
+        awaited.bytes.remove(low, high)
+        this.#list(stream, awaited, low, high)
+      }
+    }
+    this.#wake()
+  }
+
+  /** Queues bytes to be relayed, unless this is no relay feed or it is finishing. */
+  relay(stream: StreamState, begin: number, end: number): void {
+    if (!this.isRelay || this.#isFinishing) return
+    let queue = this.#relayed.get(stream)
+    if (queue === undefined) {
+      queue = { bytes: new IntervalSet(), at: 0 }
+      this.#relayed.set(stream, queue)
+    }
+    queue.bytes.add(begin, end)
+    this.#wake()
+  }
+
+  /** The stream failed: nothing more of it can be sent. */
+  forget(stream: StreamState): void {
+    this.#relayed.delete(stream)
+    keep(this.#awaited, (awaited) => awaited.stream !== stream)
+    keep(this.#listed, (piece) => piece.stream !== stream)
+    this.#listedBytes = this.#listed.reduce((sum, piece) => sum + piece.end - piece.begin, 0)
+    this.#wake()
+  }
+
+  protected override onBytes(): void {
+    this.over('ERR_FR_PROTOCOL', 0)
+  }
+
+  protected override onEnd(): void {
+    // After our `end` the socket closes by itself once both directions are done.
+    if (!this.#endSent) this.over('ERR_FR_NODE_LOST', 0)
+  }
+
+  protected override onGone(): void {
+    const { socket, brokenErrno } = this
+    const isClean =
+      this.#endSent && brokenErrno === 0 && socket.writableFinished && socket.readableEnded
+    this.over(isClean ? null : 'ERR_FR_NODE_LOST', brokenErrno)
+  }
+
+  protected override onOver(): void {
+    this.#whenBufferFree?.()
+    this.#freeBuffers = []
+  }
+
+  #list(stream: StreamState, flags: Flags, begin: number, end: number): void {
+    this.#listedBytes += end - begin
+    const last = this.#listed.at(-1)
+    const isContinued =
+      last !== undefined &&
+      last.stream === stream &&
+      last.end === begin &&
+      last.relay === flags.relay &&
+      last.scratch === flags.scratch
+    if (isContinued) last.end = end
+    else this.#listed.push({ stream, relay: flags.relay, scratch: flags.scratch, begin, end })
+  }
+
+  #awaitedOf(stream: StreamState, { relay, scratch }: Flags): Awaited {
+    let awaited = this.#awaited.find(
+      (one) => one.stream === stream && one.relay === relay && one.scratch === scratch,
+    )
+    if (awaited === undefined) {
+      awaited = { stream, relay, scratch, bytes: new IntervalSet() }
+      this.#awaited.push(awaited)
+    }
+    return awaited
+  }
+
+  #wake(): void {
+    if (this.#isRunning || !this.isOpen || this.#endSent) return
+    this.#isRunning = true
+    void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    while (this.isOpen) {
+      const buffer = await this.#buffer()
+      if (buffer === undefined) break
+      const digests = this.#digests.shift()
+      const piece = digests === undefined ? this.#nextPiece() : undefined
+      if (digests !== undefined) this.#writeDigests(buffer, digests)
+      else if (piece !== undefined) await this.#writePiece(buffer, piece)
+      else {
+        this.#freeBuffers.push(buffer)
+        if (this.#isFinishing && this.#awaited.every(({ bytes }) => bytes.pieces === 0)) this.#end()
+        break
+      }
+    }
+    this.#isRunning = false
+  }
+
+  /** A buffer of one record; waits while the socket holds them all. Undefined: the feed is over. */
+  async #buffer(): Promise<Buffer | undefined> {
+    while (this.isOpen && this.#freeBuffers.length === 0 && this.#buffers === buffersPerFeed) {
+      await new Promise<void>((resolve) => {
+        this.#whenBufferFree = resolve
+      })
+    }
+    if (!this.isOpen) return undefined
+    const free = this.#freeBuffers.pop()
+    if (free !== undefined) return free
+    this.#buffers += 1
+    return Buffer.allocUnsafeSlow(recordHeaderBytes + recordBytes)
+  }
+
+  /** Takes the next bytes to send off the queues, at most one record. */
+  #nextPiece(): Piece | undefined {
+    const isRelayTurn = this.#isRelayNext
+    this.#isRelayNext = !isRelayTurn
+    return isRelayTurn
+      ? (this.#nextRelayed() ?? this.#nextListed())
+      : (this.#nextListed() ?? this.#nextRelayed())
+  }
+
+  #nextListed(): Piece | undefined {
+    const first = this.#listed[0]
+    if (first === undefined) return undefined
+    const begin = first.begin
+    const end = Math.min(first.end, begin + recordBytes)
+    first.begin = end
+    if (end === first.end) this.#listed.shift()
+    this.#listedBytes -= end - begin
+    return { ...first, begin, end }
+  }
+
+  #nextRelayed(): Piece | undefined {
+    for (const [stream, queue] of this.#relayed) {
+      const span = queue.bytes.next(queue.at) ?? queue.bytes.next(0)
+      if (span === undefined) {
+        this.#relayed.delete(stream)
+        continue
+      }
+      const begin = span[0]
+      const end = Math.min(span[1], begin + recordBytes)
+      queue.bytes.remove(begin, end)
+      queue.at = end
+      return { stream, relay: false, scratch: false, begin, end }
+    }
+    return undefined
+  }
+
+  async #writePiece(buffer: Buffer, piece: Piece): Promise<void> {
+    const { stream, begin, end, relay, scratch } = piece
+    const length = end - begin
+    const payload = buffer.subarray(recordHeaderBytes, recordHeaderBytes + length)
+    this.#inFlightBytes += length
+    const isRead = await this.#read(stream, payload, begin)
+    if (!isRead) {
+      this.#inFlightBytes -= length
+      this.#freeBuffers.push(buffer)
+      return
+    }
+    const settled = () => {
+      this.#inFlightBytes -= length
+      this.#freeBuffers.push(buffer)
+      this.#whenBufferFree?.()
+    }
+    const runs = stream.sparse && !scratch ? runsOf(payload) : [[0, length, false] as const]
+    for (const [i, [from, to, isHole]] of runs.entries()) {
+      const kind = isHole ? 'hole' : 'payload'
+      const place = { stream: stream.id, offset: begin + from, length: to - from, digestBytes: 0 }
+      const header: RecordHeader = { kind, relay, scratch, ...place }
+      // Only the first has its place for a header right before it.
+      const front = i === 0 ? buffer : Buffer.allocUnsafe(recordHeaderBytes)
+      const body = isHole ? [] : [payload.subarray(from, to)]
+      this.#write(front, header, body, () => {
+        if (!isHole) {
+          this.payloadBytes += to - from
+          this.host.totals.sentBytes += to - from
+        }
+        if (i === runs.length - 1) settled()
+      })
+    }
+  }
+
+  /** False: nothing to send, the stream has failed. */
+  async #read(stream: StreamState, into: Buffer, offset: number): Promise<boolean> {
+    if (stream.failed) return false
+    try {
+      if ((await stream.source.read(into, offset)) === into.length) return !stream.failed
+      // Fewer bytes than the stream has: somebody made the file shorter.
+      this.host.failStream(stream, 'ERR_FR_SOURCE_CHANGED', { errno: 0 })
+    } catch (error) {
+      const { code, errno = 0 } = asFrError(error)
+      this.host.failStream(stream, code, { what: 'read', errno })
+    }
+    return false
+  }
+
+  #writeDigests(buffer: Buffer, spec: DigestSpec): void {
+    this.#digestBytes -= spec.payload.length
+    buffer.set(spec.payload, recordHeaderBytes)
+    const header: RecordHeader = {
+      kind: 'digests',
+      relay: spec.relay ?? false,
+      scratch: false,
+      stream: spec.stream,
+      offset: spec.offset,
+      length: spec.length,
+      digestBytes: spec.payload.length,
+    }
+    const body = buffer.subarray(recordHeaderBytes, recordHeaderBytes + spec.payload.length)
+    this.#write(buffer, header, [body], () => {
+      this.#freeBuffers.push(buffer)
+      this.#whenBufferFree?.()
+    })
+  }
+
+  /** `front` begins with the room of the header; a body that follows it there is one write. */
+  #write(front: Buffer, header: RecordHeader, body: readonly Buffer[], accepted: () => void): void {
+    if (!this.isOpen) return
+    encodeRecordHeader(front, header, this.seed, this.host.hash)
+    const bytes = body.reduce((sum, part) => sum + part.length, 0)
+    if (header.kind === 'payload') this.host.countPayload(bytes)
+    const done = (error?: Error | null): void => {
+      if (error !== undefined && error !== null) return
+      this.records += 1
+      accepted()
+    }
+    const [part] = body
+    const isBehind =
+      part?.buffer === front.buffer && part.byteOffset === front.byteOffset + recordHeaderBytes
+    if (part === undefined || isBehind) {
+      this.socket.write(front.subarray(0, recordHeaderBytes + bytes), done)
+      return
+    }
+    this.socket.write(front.subarray(0, recordHeaderBytes))
+    this.socket.write(part, done)
+  }
+
+  #end(): void {
+    const header = Buffer.alloc(recordHeaderBytes)
+    const kind = 'end'
+    const fields = { relay: false, scratch: false, stream: 0, offset: 0, length: 0, digestBytes: 0 }
+    encodeRecordHeader(header, { kind, ...fields }, this.seed, this.host.hash)
+    this.#endSent = true
+    this.socket.end(header)
+  }
+}
+
+/** Runs of zeros and of data, cut at grains: where each begins and ends, whether it is zeros. */
+function runsOf(payload: Buffer): (readonly [from: number, to: number, isHole: boolean])[] {
+  const runs: [number, number, boolean][] = []
+  for (let from = 0; from < payload.length; from += grainBytes) {
+    const to = Math.min(payload.length, from + grainBytes)
+    const isHole = payload.subarray(from, to).equals(zeros.subarray(0, to - from))
+    const last = runs.at(-1)
+    if (last?.[2] === isHole) last[1] = to
+    else runs.push([from, to, isHole])
+  }
+  return runs
+}
+
+function keep<T>(list: T[], isKept: (item: T) => boolean): void {
+  const kept = list.filter(isKept)
+  list.length = 0
+  for (const item of kept) list.push(item)
+}

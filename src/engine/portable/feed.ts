@@ -1,0 +1,107 @@
+/**
+ * What both directions of a feed share: the socket taken over from the session, the counters, and
+ * the one way out. States: open -> over (event sent, or dropped without one); nothing leaves
+ * `over`. The socket is destroyed on that edge, and no listener but the feed's own ever sees it
+ * after adoption.
+ */
+import type { Socket } from 'node:net'
+import type { FrErrorCode } from '../../base/errors.js'
+import type { EngineEvent, FeedHandle, FeedStats, TransferHandle } from '../../ports.js'
+import { errnoOf } from '../checks.js'
+import type { Failed } from '../system-error.js'
+import type { SeededHash } from './record.js'
+import type { StreamState } from './stream.js'
+
+/** What a feed needs of the transfer it belongs to. */
+export interface FeedHost {
+  readonly transfer: TransferHandle
+  readonly hash: SeededHash
+  stream(id: number): StreamState | undefined
+  /** Bytes are in the file: report completed blocks, send what waited for them. */
+  landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void
+  /** A flagged copy of these bytes has been taken in: relay what of them is in the file. */
+  relay(stream: StreamState, begin: number, end: number): void
+  failStream(stream: StreamState, code: FrErrorCode, failed: Failed): void
+  /** Counters of the transfer that outlive its feeds. */
+  readonly totals: {
+    holeBytes: number
+    receivedBytes: number
+    duplicateBytes: number
+    sentBytes: number
+  }
+  /** Payload bytes that were in JavaScript memory. */
+  countPayload(bytes: number): void
+  emit(event: EngineEvent): void
+}
+
+export abstract class Feed {
+  abstract readonly direction: 'in' | 'out'
+  readonly handle: FeedHandle
+  protected readonly host: FeedHost
+  protected readonly socket: Socket
+  protected readonly seed: bigint
+  protected payloadBytes = 0
+  protected records = 0
+  /** What the system said when the connection broke. */
+  protected brokenErrno = 0
+  #isOpen = true
+
+  constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost) {
+    this.handle = handle
+    this.socket = socket
+    this.seed = seed
+    this.host = host
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  abstract stats(): FeedStats
+  protected abstract onBytes(chunk: Buffer): void
+  /** The peer has half-closed. */
+  protected abstract onEnd(): void
+  /** The socket is gone, by an error or after both sides ended. */
+  protected abstract onGone(): void
+  /** Lets go of whatever waits; called once, on the edge to `over`. */
+  protected onOver(): void {}
+
+  /** Takes the socket over. To be called once the subclass is constructed. */
+  start(): void {
+    const { socket } = this
+    socket.removeAllListeners()
+    socket.setTimeout(0)
+    socket.setNoDelay(true)
+    socket.on('error', (error) => {
+      this.brokenErrno = errnoOf(error)
+    })
+    socket.on('close', () => this.#isOpen && this.onGone())
+    socket.on('data', (chunk: Buffer) => this.#isOpen && this.onBytes(chunk))
+    socket.on('end', () => this.#isOpen && this.onEnd())
+    // A connection that broke before it came here: its events are over, so nothing would report it.
+    if (socket.destroyed || socket.readableEnded) this.over('ERR_FR_NODE_LOST', 0)
+    else socket.resume()
+  }
+
+  /** Ends the feed with its last event. */
+  protected over(code: FrErrorCode | null, errno: number): void {
+    if (!this.#isOpen) return
+    this.drop()
+    const { host, handle } = this
+    host.emit({ type: 'feedClosed', transfer: host.transfer, feed: handle, code, errno })
+  }
+
+  /** Ends the feed without a word. Idempotent. */
+  drop(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.socket.destroy()
+    this.onOver()
+  }
+
+  /** Resolves when the descriptor of the socket is closed. */
+  gone(): Promise<void> {
+    if (this.socket.closed) return Promise.resolve()
+    return new Promise((resolve) => this.socket.once('close', () => resolve()))
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Names confined to a data directory, as well as Node can do it.
+ *
+ * A name is split into components, each is looked at with lstat, and the real path of the parent
+ * must lie inside the directory. Between look and use a process with write access to the directory
+ * could swap a component; only the native engine (openat2 in the kernel) excludes that. Names are
+ * bytes throughout: nothing here may decode them.
+ */
+import { constants, type Stats } from 'node:fs'
+import { access, lstat, mkdir, open, realpath } from 'node:fs/promises'
+import { constants as os } from 'node:os'
+import { FrError } from '../../base/errors.js'
+import { nameFault, splitName } from '../../base/names.js'
+import { asFrError, atPath, errnoOf, systemCode } from '../checks.js'
+import { systemFailure } from '../system-error.js'
+
+const stickyBit = 0o1000
+const separator = Buffer.from('/')
+
+export interface ConfinedName {
+  readonly components: readonly Buffer[]
+  /** Absolute path of the directory that holds the name. */
+  readonly parent: Buffer
+  /** Absolute path of the name. */
+  readonly path: Buffer
+}
+
+function refuse(why: string): FrError {
+  return systemFailure('ERR_FR_NAME', { what: why, errno: 0 })
+}
+
+export function join(...parts: readonly (Buffer | string)[]): Buffer {
+  const pieces = parts.flatMap((part, index) => {
+    const bytes = typeof part === 'string' ? Buffer.from(part) : part
+    return index === 0 ? [bytes] : [separator, bytes]
+  })
+  return Buffer.concat(pieces)
+}
+
+/** Judges the bytes alone; `root` is the real path of the data directory. */
+export function parseName(root: Buffer, name: Uint8Array): ConfinedName {
+  const fault = nameFault(name)
+  if (fault !== null) throw refuse(fault)
+  const bytes = Buffer.from(name)
+  const components = splitName(bytes)
+  const parent = join(root, ...components.slice(0, -1))
+  return { components, parent, path: join(root, bytes) }
+}
+
+async function look(path: Buffer): Promise<Stats | undefined> {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw refuseLookup(error)
+  }
+}
+
+/** What a look-up or rename met, as it is said of a name. */
+export function refuseLookup(error: unknown): FrError {
+  const what = lookupWords[systemCode(error)]
+  if (what === undefined) return asFrError(error)
+  return systemFailure('ERR_FR_NAME', { what, errno: errnoOf(error) }, error)
+}
+
+const lookupWords: Readonly<Record<string, string>> = {
+  ELOOP: 'a symlink is in its way',
+  ENOTDIR: 'what should be a directory is none',
+  EXDEV: 'another file system is mounted in its way',
+  ENAMETOOLONG: 'it is too long for the file system',
+  EINVAL: 'it has characters that the file system does not take',
+  EILSEQ: 'it has characters that the file system does not take',
+  EACCES: 'the system does not allow it there',
+  EPERM: 'the system does not allow it there',
+}
+
+/**
+ * Refuses what stands in the way of publishing under this name; directories that are missing do
+ * not, where they can be made. That a file may only be appended to cannot be seen from here.
+ */
+export async function inspectName(
+  root: Buffer,
+  name: ConfinedName,
+  noClobber: boolean,
+): Promise<void> {
+  let above = root
+  let isMissing = false
+  for (const component of name.components.slice(0, -1)) {
+    // What is missing would be made in the last directory that is there: it takes the name or not.
+    const path = join(above, component)
+    const stats = await look(path)
+    isMissing ||= stats === undefined
+    if (isMissing) continue
+    if (stats?.isSymbolicLink()) throw refuse('a symlink is in its way')
+    if (!stats?.isDirectory()) throw refuse('what should be a directory is none')
+    above = path
+  }
+  await access(above, constants.W_OK | constants.X_OK).catch((error: unknown) => {
+    const what = 'the directory for it cannot be written to'
+    throw systemFailure('ERR_FR_NAME', { what, errno: errnoOf(error) }, error)
+  })
+  const last = name.components.at(-1) as Buffer
+  const stats = await look(join(above, last))
+  if (isMissing || stats === undefined) return
+  if (stats.isDirectory()) {
+    const failed = { path: name.path.toString(), errno: os.errno.EISDIR }
+    throw systemFailure('ERR_FR_IS_DIRECTORY', failed)
+  }
+  if (noClobber) throw new FrError('ERR_FR_EXISTS')
+  if (!stats.isFile()) throw refuse('what is there is no regular file')
+  await checkReplaceable(name.path, stats, await lstat(above))
+}
+
+async function checkReplaceable(path: Buffer, target: Stats, parent: Stats): Promise<void> {
+  const self = process.geteuid?.() ?? 0
+  const isOwner = self === 0 || self === parent.uid || self === target.uid
+  if ((parent.mode & stickyBit) !== 0 && !isOwner) {
+    throw refuse('the file there belongs to another user')
+  }
+  // Whoever may not write a file may replace it, but nobody may one that is immutable.
+  await access(path, constants.W_OK).catch((error: unknown) => {
+    if (systemCode(error) !== 'EPERM') return
+    const what = 'the file there is marked as unchangeable'
+    throw systemFailure('ERR_FR_NAME', { what, errno: errnoOf(error) }, error)
+  })
+}
+
+/**
+ * Makes the directories of the name that are missing, durably, and checks where they really are.
+ */
+export async function makeParents(root: Buffer, name: ConfinedName): Promise<void> {
+  let path = root
+  for (const component of name.components.slice(0, -1)) {
+    const above = path
+    path = join(path, component)
+    try {
+      await mkdir(path)
+      await syncDirectory(above)
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw refuseLookup(error)
+    }
+  }
+  const real = await realpath(name.parent, { encoding: 'buffer' })
+  if (!real.equals(name.parent)) throw refuse('it leads out of its place')
+}
+
+export async function syncDirectory(path: Buffer | string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory
+      .sync()
+      .catch(withoutSync)
+      .catch(atPath(String(path)))
+  } finally {
+    await directory.close()
+  }
+}
+
+/** Only EINVAL is forgiven: the file system has no fsync for what this is. */
+export function withoutSync(error: unknown): void {
+  if (systemCode(error) !== 'EINVAL') throw error
+}

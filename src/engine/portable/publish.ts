@@ -1,0 +1,152 @@
+/**
+ * From a partial to a name, in the portable engine: what is tried out when a file is offered, and
+ * done when it is whole. Attributes that the file system does not keep are an answer, not a
+ * failure.
+ */
+import { type BigIntStats, fchmod, fdatasync, fstat, fsync, futimes } from 'node:fs'
+import { link, lstat, rename, unlink } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import type { FileTime, FlushedFile, LostAttribute, PublishSpec } from '../../ports.js'
+import { asFrError, atPath, systemCode } from '../checks.js'
+import { systemFailure } from '../system-error.js'
+import { type DataDir, gone, isAtPath, mark } from './data-dir.js'
+import type { OpenFile } from './files.js'
+import {
+  type ConfinedName,
+  inspectName,
+  makeParents,
+  parseName,
+  refuseLookup,
+  syncDirectory,
+  withoutSync,
+} from './names.js'
+
+const fchmodAsync = promisify(fchmod)
+const fdatasyncAsync = promisify(fdatasync)
+const fsyncAsync = promisify(fsync)
+const futimesAsync = promisify(futimes)
+const fstatAsync = promisify(fstat) as (
+  fd: number,
+  options: { bigint: true },
+) => Promise<BigIntStats>
+
+const permissionBits = 0o777n
+/** Coarser clocks than this lose the time; vfat keeps every second second. */
+const timeGrainSeconds = 2n
+const attributeRefusals = ['EPERM', 'EACCES', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EINVAL']
+
+export async function flushFile(file: OpenFile, path: string): Promise<FlushedFile> {
+  return file.using(async (fd) => {
+    const before = await fstatAsync(fd, { bigint: true }).catch(atPath(path))
+    await fdatasyncAsync(fd).catch(withoutSync).catch(atPath(path))
+    const after = await fstatAsync(fd, { bigint: true }).catch(atPath(path))
+    return {
+      size: Number(after.size),
+      allocatedBytes: Number(after.blocks * 512n),
+      wasTouched: before.size !== after.size || before.mtimeNs !== after.mtimeNs,
+    }
+  })
+}
+
+export async function probePartial(
+  file: OpenFile,
+  partial: string,
+  spec: PublishSpec,
+): Promise<LostAttribute[]> {
+  await checkPartial(file, partial)
+  return file.using(async (fd) => {
+    const lost = await setAttributes(fd, partial, spec)
+    await fchmodAsync(fd, 0o600).catch(ifNoAttribute(partial))
+    const moved = `${partial}.probe`
+    await move(partial, Buffer.from(moved), spec.noClobber)
+    await move(moved, Buffer.from(partial), spec.noClobber)
+    return lost
+  })
+}
+
+export async function publishPartial(
+  dir: DataDir,
+  file: OpenFile,
+  partial: string,
+  spec: PublishSpec,
+): Promise<LostAttribute[]> {
+  const name = parseName(dir.root, spec.name)
+  await inspectName(dir.root, name, spec.noClobber)
+  await checkPartial(file, partial)
+  const lost = await file.using(async (fd) => {
+    const missing = await setAttributes(fd, partial, spec)
+    // Data, mode and time: one commit makes all of it durable before the name appears.
+    await fsyncAsync(fd).catch(withoutSync).catch(atPath(partial))
+    return missing
+  })
+  // The user named a path: a directory that is not there any more is no place to succeed in.
+  if (!(await isAtPath(dir))) throw gone('another directory is at its path', dir.path)
+  await makeParents(dir.root, name)
+  await giveName(partial, name, spec.noClobber)
+  await syncDirectory(name.parent)
+  await syncDirectory(`${dir.hidden}/partials`)
+  return lost
+}
+
+async function giveName(partial: string, name: ConfinedName, noClobber: boolean): Promise<void> {
+  try {
+    await move(partial, name.path, noClobber)
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === 'EISDIR') throw asFrError(error, 'ERR_FR_IS_DIRECTORY')
+    if (code === 'EEXIST') throw asFrError(error, 'ERR_FR_EXISTS')
+    throw refuseLookup(error)
+  }
+}
+
+/** Over what is there, or, by a link, only where the name is free, which rename cannot do. */
+async function move(from: string, to: Buffer, noClobber: boolean): Promise<void> {
+  if (!noClobber) return rename(from, to)
+  await link(from, to)
+  await unlink(from)
+}
+
+/** What is verified is the open file; what is renamed is a name. They must be one. */
+async function checkPartial(file: OpenFile, path: string): Promise<void> {
+  const open = await file.stat()
+  const named = await lstat(path, { bigint: true })
+  if (mark(open) !== mark(named)) {
+    const what = 'another file is in the place of the partial file'
+    throw systemFailure('ERR_FR_IO', { what, path, errno: 0 })
+  }
+  if (open.size !== BigInt(file.partial?.size ?? -1)) {
+    const what = 'somebody else has changed the size of the partial file'
+    throw systemFailure('ERR_FR_IO', { what, path, errno: 0 })
+  }
+}
+
+async function setAttributes(
+  fd: number,
+  path: string,
+  spec: PublishSpec,
+): Promise<LostAttribute[]> {
+  const mode = BigInt(spec.mode) & permissionBits
+  const time = settableTime(spec.mtime)
+  await fchmodAsync(fd, Number(mode)).catch(ifNoAttribute(path))
+  await futimesAsync(fd, time, time).catch(ifNoAttribute(path))
+  // Some file systems refuse, and some agree and do nothing.
+  const found = await fstatAsync(fd, { bigint: true }).catch(atPath(path))
+  const lost: LostAttribute[] = []
+  if ((found.mode & permissionBits) !== mode) lost.push('mode')
+  const late = found.mtimeNs / 1_000_000_000n - BigInt(spec.mtime.seconds)
+  if (late > timeGrainSeconds || late < -timeGrainSeconds) lost.push('mtime')
+  return lost
+}
+
+/** That an attribute is refused is no failure. */
+function ifNoAttribute(path: string): (error: unknown) => void {
+  return (error) => {
+    if (!attributeRefusals.includes(systemCode(error))) throw asFrError(error, undefined, path)
+  }
+}
+
+function settableTime({ seconds, nanos }: FileTime): number | Date {
+  const time = seconds + nanos / 1e9
+  // Node takes a negative number for "now", but not a Date, which keeps milliseconds.
+  return time < 0 ? new Date(time * 1000) : time
+}

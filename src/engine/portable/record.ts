@@ -1,0 +1,112 @@
+/**
+ * The 32 byte header of a record on a feed (docs/architecture.md, "Records").
+ *
+ * Every header carries a check of its own, seeded per connection: one flipped bit closes the feed
+ * by name instead of misplacing bytes. This codec judges a header alone; whether stream, offset
+ * and length fit the transfer is for the feed, which knows it. It never accepts what a correct
+ * peer of this version does not send, and never throws on bytes from outside.
+ */
+import { limits } from '../../base/limits.js'
+
+export type RecordKind = 'payload' | 'hole' | 'digests' | 'end'
+
+/** One record, without the bytes that follow it. All of `end` but its kind is 0 or false. */
+export interface RecordHeader {
+  readonly kind: RecordKind
+  readonly relay: boolean
+  readonly scratch: boolean
+  readonly stream: number
+  /** First byte of the stream that the record covers. */
+  readonly offset: number
+  /** Bytes of the stream that the record covers; payload: also the bytes that follow. */
+  readonly length: number
+  /** Bytes of digest payload that follow; 0 for every other kind. */
+  readonly digestBytes: number
+}
+
+/** XXH64 of bytes under a seed. */
+export type SeededHash = (bytes: Uint8Array, seed: bigint) => bigint
+
+export const recordHeaderBytes = limits.recordHeaderBytes
+
+const magic = 0xf5
+const relayFlag = 1
+const scratchFlag = 2
+const checkAt = 28
+const kinds: readonly RecordKind[] = ['payload', 'hole', 'digests', 'end']
+
+/** Low 32 bits of XXH64 over the 28 bytes before the check. */
+function checkOf(header: Buffer, seed: bigint, hash: SeededHash): number {
+  return Number(hash(header.subarray(0, checkAt), seed) & 0xffff_ffffn)
+}
+
+/** Writes the header into the first 32 bytes of `into`. The caller has validated the fields. */
+export function encodeRecordHeader(
+  into: Buffer,
+  header: RecordHeader,
+  seed: bigint,
+  hash: SeededHash,
+): void {
+  into[0] = magic
+  into[1] = limits.protocolVersion
+  into[2] = recordHeaderBytes
+  into[3] = kinds.indexOf(header.kind) + 1
+  into.writeUInt16LE((header.relay ? relayFlag : 0) | (header.scratch ? scratchFlag : 0), 4)
+  into.writeUInt16LE(0, 6)
+  into.writeUInt32LE(header.stream, 8)
+  into.writeUInt32LE(header.digestBytes, 12)
+  into.writeBigUInt64LE(BigInt(header.offset), 16)
+  into.writeUInt32LE(header.length, 24)
+  into.writeUInt32LE(checkOf(into, seed, hash), checkAt)
+}
+
+/** Reads 32 bytes; null is a violation of the protocol. */
+export function decodeRecordHeader(
+  bytes: Buffer,
+  seed: bigint,
+  hash: SeededHash,
+): RecordHeader | null {
+  if (bytes.readUInt32LE(checkAt) !== checkOf(bytes, seed, hash)) return null
+  if (bytes[0] !== magic || bytes[1] !== limits.protocolVersion) return null
+  if (bytes[2] !== recordHeaderBytes || bytes.readUInt16LE(6) !== 0) return null
+  const kind = kinds[bytes.readUInt8(3) - 1]
+  const flags = bytes.readUInt16LE(4)
+  const offset = bytes.readBigUInt64LE(16)
+  if (kind === undefined || flags > scratchFlag || offset > Number.MAX_SAFE_INTEGER) return null
+  const header: RecordHeader = {
+    kind,
+    relay: flags === relayFlag,
+    scratch: flags === scratchFlag,
+    stream: bytes.readUInt32LE(8),
+    offset: Number(offset),
+    length: bytes.readUInt32LE(24),
+    digestBytes: bytes.readUInt32LE(12),
+  }
+  return isSound(header) ? header : null
+}
+
+function isSound(header: RecordHeader): boolean {
+  const { length, digestBytes } = header
+  switch (header.kind) {
+    case 'payload':
+      return length >= 1 && length <= limits.recordPayloadBytes && digestBytes === 0
+    case 'hole':
+      return length >= 1 && length <= limits.recordHoleBytes && digestBytes === 0 && !header.scratch
+    case 'digests':
+      return (
+        length >= 1 &&
+        digestBytes >= 1 &&
+        digestBytes <= limits.recordDigestBytes &&
+        !header.scratch
+      )
+    case 'end':
+      return (
+        length === 0 &&
+        digestBytes === 0 &&
+        !header.relay &&
+        !header.scratch &&
+        header.stream === 0 &&
+        header.offset === 0
+      )
+  }
+}

@@ -1,0 +1,388 @@
+/**
+ * Files of the portable engine: sources, data directories, partials, publication (ports.ts,
+ * `Storage`).
+ *
+ * What Node cannot do, and the native engine does: names are confined by looking before using
+ * (portable-names.ts), so a concurrent attacker with write access to the data directory is not
+ * excluded; the lock is a file (portable-lock.ts), not flock; time stamps go through floating
+ * point seconds, which keeps microseconds (before 1970 milliseconds) and loses the nanoseconds
+ * below them. A name appears in the data directory only complete: by rename, or by link where it
+ * may not be replaced.
+ */
+import { randomBytes } from 'node:crypto'
+import { type BigIntStats, close, constants, ftruncate, open, type Stats } from 'node:fs'
+import { link, lstat, readdir, readFile, statfs, unlink, writeFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { errorTable, FrError } from '../../base/errors.js'
+import type {
+  ByteRange,
+  DataDirHandle,
+  FileHandle,
+  FileTime,
+  FlushedFile,
+  Leftover,
+  LostAttribute,
+  PublishSpec,
+  SourceFile,
+  SourceLook,
+  Storage,
+} from '../../ports.js'
+import { asFrError, checkInteger, known, systemCode } from '../checks.js'
+import { sourceRefusal } from '../source-refusal.js'
+import { type DataDir, openDir, refreshDir } from './data-dir.js'
+import type { FileTable, HandleSource, OpenFile } from './files.js'
+import { inspectName, parseName, syncDirectory } from './names.js'
+import { flushFile, probePartial, publishPartial } from './publish.js'
+
+const openAsync = promisify(open)
+const closeAsync = promisify(close)
+const ftruncateAsync = promisify(ftruncate)
+
+const copyBytes = 1024 * 1024
+const idPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
+const looksAtSize = 8
+const listedPartials = 65_536
+
+export class PortableStorage implements Storage {
+  readonly #files: FileTable
+  readonly #handles: HandleSource
+  readonly #dirs = new Map<DataDirHandle, DataDir>()
+  readonly #openings = new Map<FileHandle, BigIntStats>()
+  /** Work under way; shutdown waits for it. */
+  readonly #running = new Set<Promise<unknown>>()
+  #isClosed = false
+
+  constructor(files: FileTable, handles: HandleSource) {
+    this.#files = files
+    this.#handles = handles
+  }
+
+  openSource(path: string): Promise<SourceFile> {
+    return this.#run(async () => {
+      let fd: number
+      try {
+        // Opening a pipe without O_NONBLOCK would wait for its writer.
+        fd = await openAsync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+      } catch (error) {
+        throw asFrError(error, 'ERR_FR_SOURCE')
+      }
+      const file = this.#files.add(fd)
+      const stats = await measure(this.#files.get(file), path).catch((error: unknown) => {
+        this.#files.close(file)
+        throw error
+      })
+      this.#openings.set(file, stats)
+      return {
+        file,
+        size: Number(stats.size),
+        mode: Number(stats.mode) & 0o7777,
+        mtime: timeOf(stats.mtimeNs),
+        dataBytes: dataBytesOf(stats),
+        // Node cannot ask where they are.
+        holes: [],
+      }
+    })
+  }
+
+  checkSource(handle: FileHandle): Promise<SourceLook> {
+    return this.#run(async () => {
+      const then = known('source', handle, this.#openings.get(handle))
+      const now = await this.#files.get(handle).stat()
+      if (now.size !== then.size) throw new FrError('ERR_FR_SOURCE_CHANGED')
+      const isTouched =
+        now.mtimeNs !== then.mtimeNs || now.ctimeNs !== then.ctimeNs || now.nlink !== then.nlink
+      // Node cannot ask for a lease, which would tell who writes.
+      return { isTouched, isRemoved: now.nlink === 0n && then.nlink > 0n, writers: 'unknown' }
+    })
+  }
+
+  openDataDir(path: string): Promise<DataDirHandle> {
+    return this.#run(async () => {
+      const opened = await openDir(path)
+      const handle = this.#handles.next()
+      this.#dirs.set(handle, opened)
+      return handle
+    })
+  }
+
+  refreshDataDir(dir: DataDirHandle): Promise<boolean> {
+    return this.#run(async () => {
+      const fresh = await refreshDir(this.#dir(dir))
+      if (fresh === null) return false
+      this.#dirs.set(dir, fresh)
+      return true
+    })
+  }
+
+  checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void> {
+    return this.#run(async () => {
+      const { root } = this.#dir(dir)
+      await inspectName(root, parseName(root, name), noClobber)
+    })
+  }
+
+  createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle> {
+    return this.#run(async () => {
+      const path = this.#partialPath(this.#dir(dir), id)
+      checkInteger('size', size, 0)
+      let fd: number
+      try {
+        fd = await openAsync(path, 'wx+', 0o600)
+      } catch (error) {
+        throw systemCode(error) === 'EEXIST' ? asFrError(error, 'ERR_FR_EXISTS') : asFrError(error)
+      }
+      try {
+        await ftruncateAsync(fd, size)
+      } catch (error) {
+        await closeAsync(fd)
+        await unlink(path)
+        throw asFrError(error, undefined, path)
+      }
+      return this.#files.add(fd, { dir, id, size })
+    })
+  }
+
+  copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void> {
+    return this.#run(async () => {
+      const source = this.#files.get(from)
+      const target = this.#files.get(to)
+      checkInteger('offset', range.offset, 0)
+      checkInteger('length', range.length, 0)
+      const buffer = Buffer.allocUnsafe(Math.min(range.length, copyBytes))
+      await source.using(() =>
+        target.using(async () => {
+          for (let done = 0; done < range.length; done += buffer.length) {
+            const part = buffer.subarray(0, Math.min(buffer.length, range.length - done))
+            await copyPart(source, target, part, range.offset + done)
+          }
+        }),
+      )
+    })
+  }
+
+  probe(dir: DataDirHandle, spec: PublishSpec): Promise<LostAttribute[]> {
+    return this.#run(async () => {
+      const { file, partial } = this.#partial(dir, spec)
+      return probePartial(file, partial, spec)
+    })
+  }
+
+  flush(handle: FileHandle): Promise<FlushedFile> {
+    return this.#run(async () => {
+      const file = this.#files.get(handle)
+      return flushFile(file, this.#pathOf(file))
+    })
+  }
+
+  publish(dir: DataDirHandle, spec: PublishSpec): Promise<LostAttribute[]> {
+    return this.#run(async () => {
+      const { file, partial } = this.#partial(dir, spec)
+      return publishPartial(this.#dir(dir), file, partial, spec)
+    })
+  }
+
+  /** Nothing to give back: nothing is allocated ahead here. */
+  trim(file: FileHandle): Promise<void> {
+    return this.#run(async () => void this.#files.get(file))
+  }
+
+  discard(dir: DataDirHandle, id: string): Promise<void> {
+    return this.#run(async () => {
+      await unlinkIfThere(this.#partialPath(this.#dir(dir), id))
+    })
+  }
+
+  expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number> {
+    return this.#run(async () => {
+      if (!(olderThanSeconds >= 0)) throw new TypeError('olderThanSeconds must be 0 or more')
+      const before = Date.now() - olderThanSeconds * 1000
+      let removed = 0
+      await this.#eachLeftover(dir, async (_id, path, stats) => {
+        // ctime, which nobody can set: the mtime of a partial may be the source's already.
+        if (stats.ctimeMs <= before && (await unlinkIfThere(path))) removed += 1
+      })
+      return removed
+    })
+  }
+
+  listPartials(dir: DataDirHandle): Promise<Leftover[]> {
+    return this.#run(async () => {
+      const found: Leftover[] = []
+      await this.#eachLeftover(dir, async (id, _path, { blocks }) => {
+        if (found.length < listedPartials) found.push({ id, allocatedBytes: blocks * 512 })
+      })
+      return found
+    })
+  }
+
+  async #eachLeftover(
+    dir: DataDirHandle,
+    see: (id: string, path: string, stats: Stats) => Promise<void>,
+  ): Promise<void> {
+    const { hidden } = this.#dir(dir)
+    for (const id of await readdir(`${hidden}/partials`)) {
+      if (this.#files.isPartialOpen(dir, id)) continue
+      const path = `${hidden}/partials/${id}`
+      const stats = await lstat(path).catch(() => undefined)
+      if (stats?.isFile()) await see(id, path, stats)
+    }
+  }
+
+  freeBytes(dir: DataDirHandle): Promise<number> {
+    return this.#run(async () => {
+      const { bavail, bsize } = await statfs(this.#dir(dir).root)
+      return bavail * bsize
+    })
+  }
+
+  nodeId(dir: DataDirHandle): Promise<string> {
+    return this.#run(async () => {
+      const { hidden } = this.#dir(dir)
+      const path = `${hidden}/node-id`
+      const temporary = `${path}.${randomBytes(8).toString('hex')}`
+      const fresh = `${randomBytes(16).toString('hex')}\n`
+      await writeFile(temporary, fresh, { mode: 0o600, flag: 'wx', flush: true })
+      try {
+        // Two calls at once agree on whichever link came first.
+        await link(temporary, path)
+        await syncDirectory(hidden)
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw error
+      } finally {
+        await unlink(temporary)
+      }
+      const id = (await readFile(path, 'latin1')).trim()
+      if (!/^[0-9a-f]{32}$/.test(id)) {
+        throw new FrError('ERR_FR_DATA_DIR', `${path} does not hold a node id`, { path })
+      }
+      return id
+    })
+  }
+
+  closeFile(file: FileHandle): void {
+    if (this.#isClosed) return
+    this.#files.close(file)
+    this.#openings.delete(file)
+  }
+
+  closeDataDir(dir: DataDirHandle): void {
+    if (this.#isClosed) return
+    const { unlock } = this.#dir(dir)
+    this.#dirs.delete(dir)
+    unlock()
+  }
+
+  /** Refuses new work from here on. */
+  stop(): void {
+    this.#isClosed = true
+  }
+
+  /**
+   * Refuses new work, waits for what is under way, gives back every lock. Files are the engine's.
+   */
+  async shutdown(): Promise<void> {
+    this.stop()
+    await Promise.allSettled(this.#running)
+    for (const { unlock } of this.#dirs.values()) unlock()
+    this.#dirs.clear()
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    const running = work()
+    this.#running.add(running)
+    try {
+      return await running
+    } catch (error) {
+      throw error instanceof TypeError ? error : asFrError(error)
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+
+  #dir(handle: DataDirHandle): DataDir {
+    return known('data directory', handle, this.#dirs.get(handle))
+  }
+
+  #partial(dir: DataDirHandle, spec: PublishSpec): { file: OpenFile; partial: string } {
+    const partial = this.#partialPath(this.#dir(dir), spec.id)
+    const file = this.#files.get(spec.file)
+    if (file.partial?.dir !== dir || file.partial.id !== spec.id) {
+      throw new TypeError(`file ${spec.file} is not the partial ${spec.id} of this data directory`)
+    }
+    return { file, partial }
+  }
+
+  /** Of a partial; empty where it is none. */
+  #pathOf(file: OpenFile): string {
+    const dir = this.#dirs.get(file.partial?.dir ?? 0)
+    return dir === undefined ? '' : this.#partialPath(dir, file.partial?.id ?? '')
+  }
+
+  #partialPath(dir: DataDir, id: string): string {
+    if (!idPattern.test(id)) throw new TypeError(`id must match ${idPattern}, not ${String(id)}`)
+    return `${dir.hidden}/partials/${id}`
+  }
+}
+
+/** What is allocated, where the file system counts that. */
+function dataBytesOf({ size, blocks }: BigIntStats): number {
+  const allocated = blocks * 512n
+  return Number(allocated > 0n && allocated < size ? allocated : size)
+}
+
+/** What a file is, once it is known to be a regular one that holds as much as it says. */
+async function measure(file: OpenFile, path: string): Promise<BigIntStats> {
+  for (let look = 0; look < looksAtSize; look += 1) {
+    const stats = await file.stat()
+    if (stats.isDirectory()) {
+      const text = `${errorTable.ERR_FR_IS_DIRECTORY.meaning} (${path})`
+      throw new FrError('ERR_FR_IS_DIRECTORY', text, { path })
+    }
+    const isMeasured = stats.isFile() && (await holdsItsSize(file, Number(stats.size)))
+    if (isMeasured) return stats
+    // Of a file that grows or shrinks between two looks, the next look decides.
+    if (stats.isFile() && (await file.stat()).size !== stats.size) continue
+    throw await sourceRefusal(path, new FrError('ERR_FR_SOURCE'))
+  }
+  throw new FrError('ERR_FR_SOURCE_CHANGED')
+}
+
+/** Files of /proc and /sys tell a size that is not that of their content: nothing, or a page. */
+async function holdsItsSize(file: OpenFile, size: number): Promise<boolean> {
+  const byte = Buffer.alloc(1)
+  try {
+    const ends = (await file.read(byte, size)) === 0
+    return ends && (size === 0 || (await file.read(byte, size - 1)) === 1)
+  } catch {
+    return false
+  }
+}
+
+function timeOf(nanoseconds: bigint): FileTime {
+  // Floored, so that nanos is never negative, before 1970 too.
+  const nanos = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
+  return { seconds: Number((nanoseconds - nanos) / 1_000_000_000n), nanos: Number(nanos) }
+}
+
+async function copyPart(
+  source: OpenFile,
+  target: OpenFile,
+  part: Buffer,
+  offset: number,
+): Promise<void> {
+  if ((await source.read(part, offset)) !== part.length) {
+    throw new FrError('ERR_FR_IO', 'the file to copy from is too short')
+  }
+  await target.write([part], offset)
+}
+
+async function unlinkIfThere(path: string): Promise<boolean> {
+  try {
+    await unlink(path)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+}

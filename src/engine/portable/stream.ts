@@ -1,0 +1,133 @@
+/**
+ * One stream of a transfer: its files, what has landed in them, which blocks that completed.
+ *
+ * A byte is *claimed* before it is written and *landed* once it is in the file. Writes run in the
+ * thread pool, so two feeds may be writing at the same time; the claim is what keeps each byte to
+ * the first feed that brought it. Nothing may be claimed without being landed soon after, or the
+ * stream having failed.
+ */
+import type { StreamSpec } from '../../ports.js'
+import type { OpenFile } from './files.js'
+import { IntervalSet, type Span } from './landed.js'
+
+interface Target {
+  readonly file: OpenFile
+  readonly claimed: IntervalSet
+  readonly landed: IntervalSet
+}
+
+function targetOf(file: OpenFile): Target {
+  return { file, claimed: new IntervalSet(), landed: new IntervalSet() }
+}
+
+export class StreamState {
+  readonly id: number
+  readonly size: number
+  readonly blockBytes: number
+  readonly complete: boolean
+  /** Has holes, most likely: what reads as zeros is sent as a hole. */
+  readonly sparse: boolean
+  /** The file failed: the stream takes and gives nothing more. */
+  failed = false
+  /** What is in the file and came with the relay flag, no matter in which copy. */
+  readonly relayed = new IntervalSet()
+  /** What came with the relay flag, landed or still being written. */
+  readonly #flagged = new IntervalSet()
+  readonly #main: Target
+  readonly #scratch: Target | undefined
+
+  constructor(spec: StreamSpec, file: OpenFile, scratch: OpenFile | undefined) {
+    this.id = spec.stream
+    this.size = spec.size
+    this.blockBytes = spec.blockBytes
+    this.complete = spec.complete
+    this.sparse = spec.sparse ?? false
+    this.#main = targetOf(file)
+    this.#scratch = scratch === undefined ? undefined : targetOf(scratch)
+    file.retain()
+    scratch?.retain()
+  }
+
+  get hasScratch(): boolean {
+    return this.#scratch !== undefined
+  }
+
+  get source(): OpenFile {
+    return this.#main.file
+  }
+
+  /** Pieces held in memory for this stream, to be kept under limits.landedPieces. */
+  get pieces(): number {
+    const scratchPieces = this.#scratch?.claimed.pieces ?? 0
+    return this.#main.claimed.pieces + this.#flagged.pieces + scratchPieces
+  }
+
+  file(isScratch: boolean): OpenFile {
+    return this.#target(isScratch).file
+  }
+
+  /**
+   * Takes the bytes of [begin, end) nobody has brought yet; the caller must write and land them.
+   */
+  claim(isScratch: boolean, begin: number, end: number): Span[] {
+    if (this.complete && !isScratch) return []
+    const { claimed } = this.#target(isScratch)
+    const fresh = claimed.missing(begin, end)
+    if (fresh.length > 0) claimed.add(begin, end)
+    return fresh
+  }
+
+  /** Records claimed bytes as landed; returns the run of blocks which that completed, if any. */
+  land(isScratch: boolean, begin: number, end: number): Span | undefined {
+    const { claimed, landed } = this.#target(isScratch)
+    const [low, high] = landed.add(begin, end)
+    const block = this.blockBytes
+    // Every byte lands once, so a block is complete exactly when one of its bytes is in this piece.
+    const from = Math.max(Math.ceil(low / block), Math.floor(begin / block)) * block
+    const past = high === this.size ? high : Math.floor(high / block) * block
+    const to = Math.min(past, Math.ceil(end / block) * block)
+    if (from >= to) return undefined
+    if (isScratch) {
+      // The next repair of these blocks may land again.
+      landed.remove(from, to)
+      claimed.remove(from, to)
+    }
+    return [from, to]
+  }
+
+  /** The bytes came with the relay flag, as a first copy or a later one. */
+  flag(begin: number, end: number): void {
+    this.#flagged.add(begin, end)
+  }
+
+  /**
+   * Takes what of [begin, end) is to be relayed from now on: flagged, in the file, not relayed
+   * yet.
+   */
+  takeRelayable(begin: number, end: number): Span[] {
+    const fresh = this.relayed
+      .missing(begin, end)
+      .flatMap(([low, high]) => this.#flagged.present(low, high))
+      .flatMap(([low, high]) => this.split(low, high).ready)
+    for (const [low, high] of fresh) this.relayed.add(low, high)
+    return fresh
+  }
+
+  /** Which bytes of [begin, end) can be sent now, and which have still to land. */
+  split(begin: number, end: number): { ready: Span[]; missing: Span[] } {
+    if (this.complete) return { ready: [[begin, end]], missing: [] }
+    const { landed } = this.#main
+    return { ready: landed.present(begin, end), missing: landed.missing(begin, end) }
+  }
+
+  forget(): void {
+    this.#main.file.release()
+    this.#scratch?.file.release()
+  }
+
+  #target(isScratch: boolean): Target {
+    if (!isScratch) return this.#main
+    if (this.#scratch === undefined) throw new Error(`stream ${this.id} has no scratch file`)
+    return this.#scratch
+  }
+}

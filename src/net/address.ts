@@ -1,0 +1,45 @@
+/**
+ * Addresses as this room and those above it use them: the pure rules of
+ * base/addresses.ts, and the rule that without a key nothing leaves the machine.
+ */
+import type { AddressInfo } from 'node:net'
+import { type Address, formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Key } from './keys.js'
+
+export { type Address, formatAddress, isIp, isLoopback, parseAddress } from '../base/addresses.js'
+
+/**
+ * The address that a person wrote; the port is `limits.defaultPort` where none is given. Throws
+ * TypeError that names the option when `text` is not HOST or HOST:PORT.
+ */
+export function requireAddress(text: string, option: string): Address {
+  const address = typeof text === 'string' ? parseAddress(text, limits.defaultPort) : null
+  if (address === null) {
+    const example = 'node-a, 10.0.0.2:7400 or [::1]:7400'
+    throw new TypeError(
+      `${option} must be HOST[:PORT] (like ${example}), not ${JSON.stringify(text)}`,
+    )
+  }
+  return address
+}
+
+/** Like requireAddress; returns the one spelling HOST:PORT. */
+export function requireAddressText(text: string, option: string): string {
+  return formatAddress(requireAddress(text, option))
+}
+
+/** What a listening server is bound to, as HOST:PORT. */
+export function boundAddress(bound: AddressInfo): string {
+  return formatAddress({ host: bound.address, port: bound.port })
+}
+
+/** Throws ERR_FR_OPEN when a keyless side is asked to serve more than loopback. */
+export function requireServable(address: Address, key: Key): void {
+  if (!key.isOpen || isLoopback(address.host)) return
+  const node = formatAddress(address)
+  throw new FrError('ERR_FR_OPEN', `without a key ${node} is not served, only loopback is`, {
+    node,
+  })
+}

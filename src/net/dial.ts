@@ -1,0 +1,117 @@
+/** Dialling out: control links, and data connections that end in the engine. */
+import type { FrErrorCode } from '../base/errors.js'
+import { nowMs } from '../base/time/awake.js'
+import type { Frame } from '../control/messages/types.js'
+import type { DataEngine, FeedHandle, FeedSpec, TransferHandle } from '../ports.js'
+import { DigestSender } from '../protocol/digest-record.js'
+import { nodePrimitives } from './crypto.js'
+import { dial, type Established, type Identity } from './handshake.js'
+import type { Key } from './keys.js'
+import { ControlLink } from './link.js'
+import type { Resolver } from './resolver.js'
+
+/** Round trips from the first packet to the word `go`. */
+export const handshakeTrips = 3
+
+export interface Dialler {
+  readonly keys: readonly Key[]
+  readonly self: Identity
+  readonly connectMs: number
+  readonly resolver: Resolver
+}
+
+export interface LinkEvents {
+  readonly onFrame: (frame: Frame) => void
+  /** Not called when this side closed the link. */
+  readonly onClose: (code: FrErrorCode, text: string) => void
+  /** See LinkHooks. */
+  readonly lastWord?: (code: FrErrorCode, text: string) => Frame
+}
+
+export interface DialledLink {
+  readonly link: ControlLink
+  readonly peer: Identity
+  /** How long a message and its answer took while the connection was made. */
+  readonly rttMs: number
+}
+
+export async function dialControl(
+  dialler: Dialler,
+  address: string,
+  signal: AbortSignal,
+  events: LinkEvents,
+  engine: DataEngine,
+): Promise<DialledLink> {
+  const startMs = nowMs()
+  const established = await dial({ ...dialler, address, channel: 'control', signal })
+  const rttMs = (nowMs() - startMs) / handshakeTrips
+  return { link: linkOver(established, events, engine), peer: established.peer, rttMs }
+}
+
+export function linkOver(
+  established: Established,
+  events: LinkEvents,
+  engine?: DataEngine,
+): ControlLink {
+  if (engine !== undefined) established.tune((socket) => engine.tuneControl(socket))
+  return new ControlLink(established, {
+    onFrame: events.onFrame,
+    ...(events.lastWord && { lastWord: events.lastWord }),
+    onClose: (code, text) => {
+      if (code !== null) events.onClose(code, text)
+    },
+  })
+}
+
+export interface DataTarget {
+  readonly address: string
+  readonly nodeId: string
+  readonly transfer: string
+  /** Index of this side among the mates, -1 the origin. */
+  readonly from: number
+  /** Place of the node that is dialled. */
+  readonly to: number
+}
+
+/** An outgoing feed and what signs the digests on it. */
+export interface OutFeed {
+  readonly feed: FeedHandle
+  readonly sender: DigestSender
+}
+
+export function dialData(
+  dialler: Dialler,
+  target: DataTarget,
+  signal: AbortSignal,
+  channel: 'data' | 'pull' = 'data',
+): Promise<Established> {
+  const { address, nodeId: expectedNodeId, transfer, from, to } = target
+  return dial({ ...dialler, address, channel, transfer, from, to, expectedNodeId, signal })
+}
+
+/** Throws FrError when the connection broke meanwhile. */
+export function adoptOut(
+  engine: DataEngine,
+  transfer: TransferHandle,
+  established: Established,
+  relay: boolean,
+): OutFeed {
+  const seed = established.recordSeed
+  const sender = new DigestSender(nodePrimitives, established.hopKey)
+  const feed = adopt(engine, established, { transfer, direction: 'out', seed, relay })
+  return { feed, sender }
+}
+
+/**
+ * Hands the connection to the engine, and closes it where that does not take it. Throws FrError
+ * when it broke meanwhile, or there are no descriptors left.
+ */
+export function adopt(engine: DataEngine, established: Established, spec: FeedSpec): FeedHandle {
+  const socket = established.detach()
+  try {
+    return engine.adopt(socket, spec)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * A socket during the handshake: whole messages in, messages out, one deadline over all of it.
+ *
+ * Idea: bytes are taken from the socket only while a message is awaited, so what a stranger can
+ * make this side hold is one chunk and one message. `stop` ends reading in the handle itself: after
+ * it every byte of the peer stays in the kernel, where the native engine finds it.
+ *
+ * Never: a socket without an `error` listener (that would end the process), a wait without an end.
+ */
+import type { Socket } from 'node:net'
+import { concat } from '../base/bytes.js'
+import { FrError, type FrErrorCode, type FrErrorDetails } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { Patience } from '../base/time/patience.js'
+import { encodeError, messageBytes } from '../protocol/hello.js'
+
+const none = new Uint8Array()
+
+interface Waiter {
+  resolve(message: Uint8Array): void
+  reject(error: FrError): void
+}
+
+export class HelloStream {
+  readonly #socket: Socket
+  readonly #deadline: Patience
+  #buffer: Uint8Array = none
+  #waiter: Waiter | null = null
+  #failure: FrError | null = null
+
+  /** The deadline counts from here. */
+  constructor(socket: Socket, helloMs: number) {
+    this.#socket = socket
+    this.#deadline = new Patience(helloMs, () => {
+      this.fail(new FrError('ERR_FR_TIMEOUT', `the handshake took more than ${helloMs} ms`))
+    })
+    socket.on('data', this.#onData)
+    socket.on('end', this.#onEnd)
+    socket.on('close', this.#onEnd)
+    socket.on('error', this.#onError)
+  }
+
+  /** The next whole message, prefix included. One read at a time. */
+  read(): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.#waiter = { resolve, reject }
+      this.#serve()
+      if (this.#waiter !== null) this.#socket.resume()
+    })
+  }
+
+  /** Resolves once the kernel has the bytes. */
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) return reject(this.#failure)
+      this.#socket.write(bytes, (error) => {
+        if (error) reject(this.#failure ?? lostError(error))
+        else resolve()
+      })
+    })
+  }
+
+  /** Fails the pending read, or else the next one. The first failure counts. */
+  fail(error: FrError): void {
+    this.#failure ??= error
+    this.#serve()
+  }
+
+  /**
+   * Ends the handshake: no deadline, no listener of this object, reading stopped. Gives the bytes
+   * that came behind the last message. Throws the failure, if there is one.
+   */
+  async stop(): Promise<Uint8Array> {
+    await stopReading(this.#socket)
+    this.release()
+    if (this.#failure !== null) throw this.#failure
+    return this.#buffer
+  }
+
+  /** Takes the listeners off and clears the deadline, whatever the state. */
+  release(): void {
+    this.#deadline.end()
+    this.#socket.off('data', this.#onData)
+    this.#socket.off('end', this.#onEnd)
+    this.#socket.off('close', this.#onEnd)
+    this.#socket.off('error', this.#onError)
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    this.#buffer = this.#buffer.length === 0 ? chunk : concat(this.#buffer, chunk)
+    this.#serve()
+  }
+
+  readonly #onEnd = (): void => {
+    this.fail(new FrError('ERR_FR_NODE_LOST', 'the peer closed the connection in the handshake'))
+  }
+
+  readonly #onError = (error: NodeJS.ErrnoException): void => {
+    this.fail(lostError(error))
+  }
+
+  /** Gives the waiter its message, or the failure; with neither, waiting goes on. */
+  #serve(): void {
+    const waiter = this.#waiter
+    if (waiter === null) return
+    try {
+      // What came whole before the end counts: the error a peer sent before it closed, above all.
+      const length = messageBytes(this.#buffer)
+      if (length === null || this.#buffer.length < length) {
+        if (this.#failure !== null) throw this.#failure
+        return
+      }
+      this.#waiter = null
+      this.#socket.pause()
+      const message = this.#buffer.slice(0, length)
+      this.#buffer = this.#buffer.subarray(length)
+      waiter.resolve(message)
+    } catch (error) {
+      this.#waiter = null
+      this.#socket.pause()
+      waiter.reject(error as FrError)
+    }
+  }
+}
+
+/** What reading needs of a socket's inside; the same names in Node 20 to 26. */
+interface Insides {
+  readonly _handle: { reading: boolean; readStop(): number } | null
+  readonly _readableState: { reading: boolean }
+}
+
+/**
+ * Pauses the stream and the handle under it. `pause()` alone is not enough: the stream goes on
+ * filling its buffer up to the high-water mark, and what lands there never reaches an engine that
+ * takes the file descriptor. A later `resume()` starts both again.
+ */
+async function stopReading(socket: Socket): Promise<void> {
+  socket.pause()
+  // The stream asks its handle for more in a tick after each chunk; stop only when that is over.
+  await new Promise((resolve) => setImmediate(resolve))
+  const insides = socket as unknown as Insides
+  if (insides._handle !== null) {
+    insides._handle.reading = false
+    insides._handle.readStop()
+  }
+  // The read that was under way is withdrawn; otherwise resume() would wait for it for ever.
+  insides._readableState.reading = false
+}
+
+/** Says why and closes; the socket is gone after limits.lingerMs at the latest. */
+export function closeWithError(socket: Socket, code: FrErrorCode, text: string): void {
+  socket.on('error', ignore)
+  if (socket.destroyed) return
+  const linger = setTimeout(() => socket.destroy(), limits.lingerMs)
+  socket.once('close', () => clearTimeout(linger))
+  socket.end(encodeError(code, text))
+  // Bytes left unread at close would make the kernel reset the connection and drop the error.
+  socket.resume()
+}
+
+export function ignore(): void {}
+
+export function lostError(error: NodeJS.ErrnoException): FrError {
+  if (error instanceof FrError) return error
+  return new FrError(
+    'ERR_FR_NODE_LOST',
+    `the connection broke (${error.code ?? error.message})`,
+    systemDetails(error),
+  )
+}
+
+/** errno (positive) and system call of a Node error, where it has them. */
+export function systemDetails(error: NodeJS.ErrnoException): FrErrorDetails {
+  const details: FrErrorDetails = { cause: error }
+  // libuv numbers its own errors, of the resolver above all, from 3000: those are no errno.
+  if (error.errno !== undefined && Math.abs(error.errno) < 3000) {
+    details.errno = Math.abs(error.errno)
+  }
+  if (error.syscall !== undefined) details.syscall = error.syscall
+  return details
+}

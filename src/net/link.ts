@@ -1,0 +1,299 @@
+/**
+ * A control link: frames both ways over an established connection.
+ *
+ * Idea: frames wait unsealed, so the newest report can take the place of one not yet sent, and
+ * are handed to the socket in writes of at most limits.linkWriteBytes, one at a time; a write that
+ * does not end in time (limits.linkStallMs, or what `waitFor` says) is a peer that takes nothing,
+ * however long the queue is.
+ *
+ *     open -> closing   close() was called, or the peer broke a rule and is told so: what is queued
+ *                       still goes out, nothing more is heard
+ *     open -> closed    the peer is gone or stalled; destroy()
+ *     closing -> closed all is out and the peer has closed, or limits.lingerMs passed; a stall
+ *
+ * Never: a queue without a bound, a frame delivered after the link's fate is known, `onClose` twice
+ * or from inside a call of the owner.
+ */
+import type { Socket } from 'node:net'
+import { concat } from '../base/bytes.js'
+import { FrError, type FrErrorCode } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { lostMs } from '../base/time/awake.js'
+import type { Frame } from '../control/messages/types.js'
+import {
+  encodeBody,
+  type FrameBody,
+  FrameReader,
+  FrameWriter,
+  wireBytes,
+} from '../protocol/frames.js'
+import { nodePrimitives } from './crypto.js'
+import type { Established } from './handshake.js'
+import { ignore, lostError } from './hello-stream.js'
+
+export interface LinkHooks {
+  /** In order, each once. An FrError thrown here closes the link with its code. */
+  readonly onFrame: (frame: Frame) => void
+  /** Exactly once, in a later microtask. `code` is null when this side closed the link. */
+  readonly onClose: (code: FrErrorCode | null, text: string) => void
+  /**
+   * The frame that tells the peer why this side closes the link over something the peer sent.
+   * Without it the link just ends.
+   */
+  readonly lastWord?: (code: FrErrorCode, text: string) => Frame
+}
+
+/** Counters since the link was made. */
+export interface LinkStats {
+  /** Bytes the kernel has taken, and given. */
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Bytes accepted by `send` that the kernel has not taken yet. */
+  readonly queuedBytes: number
+  readonly sentFrames: number
+  readonly receivedFrames: number
+  /** Reports that a newer one of their kind replaced before they were sent. */
+  readonly coalescedFrames: number
+}
+
+interface Waiting {
+  body: FrameBody
+  readonly type: Frame['type']
+}
+
+/** Frames of which only the newest counts. */
+const reports: ReadonlySet<Frame['type']> = new Set(['progress', 'backlog'])
+
+export class ControlLink {
+  readonly #socket: Socket
+  readonly #hooks: LinkHooks
+  readonly #writer: FrameWriter
+  readonly #reader: FrameReader
+  readonly #queue: Waiting[] = []
+  readonly #gone: Promise<void>
+  #stall: NodeJS.Timeout | undefined
+  #stallMs: number = limits.linkStallMs
+  /** What this process had lost when the write under way began; see awake.ts. */
+  #lostMs = 0
+  /** The reports in the queue, at most one of each kind. */
+  readonly #reports = new Map<Frame['type'], Waiting>()
+  /** Sealed bytes that wait for their turn. */
+  #sealed: Uint8Array = new Uint8Array()
+  #isWriting = false
+  #state: 'open' | 'closing' | 'closed' = 'open'
+  #queuedBytes = 0
+  #sentBytes = 0
+  #receivedBytes = 0
+  #sentFrames = 0
+  #receivedFrames = 0
+  #coalescedFrames = 0
+
+  /** Takes the connection over (Established.detach, whose errors pass through). */
+  constructor(established: Established, hooks: LinkHooks) {
+    this.#socket = established.detach()
+    this.#hooks = hooks
+    this.#writer = new FrameWriter(nodePrimitives, established.macKeySend)
+    this.#reader = new FrameReader(nodePrimitives, established.macKeyReceive)
+    this.#gone = new Promise((resolve) => this.#socket.once('close', () => resolve()))
+    this.#socket.on('data', (chunk: Uint8Array) => this.#onData(chunk))
+    this.#socket.on('end', () => this.#onEnd())
+    this.#socket.on('error', (error) => this.#fail(lostError(error)))
+    this.#socket.on('close', () => this.#onEnd())
+    this.#socket.resume()
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  get stats(): LinkStats {
+    return {
+      sentBytes: this.#sentBytes,
+      receivedBytes: this.#receivedBytes,
+      queuedBytes: this.#queuedBytes,
+      sentFrames: this.#sentFrames,
+      receivedFrames: this.#receivedFrames,
+      coalescedFrames: this.#coalescedFrames,
+    }
+  }
+
+  /** A silent peer is waited for this long: so is one that takes nothing. Never shortens. */
+  waitFor(silenceMs: number): void {
+    this.#stallMs = Math.max(this.#stallMs, silenceMs + limits.connectionGraceMs)
+    if (this.#isWriting) this.#watchWrite()
+  }
+
+  /**
+   * Queues a frame; false when the link is no longer open. Throws TypeError for a frame the other
+   * side would refuse. More than limits.linkQueueBytes waiting closes the link with
+   * ERR_FR_PEER_STALLED.
+   */
+  send(frame: Frame): boolean {
+    if (this.#state !== 'open') return false
+    const body = encodeBody(frame)
+    const before = this.#reports.get(frame.type)
+    if (before !== undefined) {
+      this.#queuedBytes += wireBytes(body) - wireBytes(before.body)
+      before.body = body
+      this.#coalescedFrames += 1
+      return true
+    }
+    const waiting = { body, type: frame.type }
+    this.#queue.push(waiting)
+    this.#queuedBytes += wireBytes(body)
+    if (reports.has(frame.type)) this.#reports.set(frame.type, waiting)
+    this.#pump()
+    if (this.#queuedBytes <= limits.linkQueueBytes) return true
+    const text = `the peer left more than ${limits.linkQueueBytes} bytes of its control link unread`
+    this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
+    return false
+  }
+
+  /** Sends what is queued, then closes. Resolves when the connection is gone; never rejects. */
+  close(): Promise<void> {
+    if (this.#state === 'open') {
+      this.#state = 'closing'
+      // Its fate is known: whoever closes it waits no longer than for any peer.
+      this.#stallMs = limits.linkStallMs
+      if (this.#isWriting) this.#watchWrite()
+      this.#tell(null, 'closed by this side')
+      this.#pump()
+    }
+    return this.#gone
+  }
+
+  /** Drops the connection at once. */
+  destroy(): void {
+    if (this.#state === 'open') this.#tell(null, 'closed by this side')
+    this.#drop()
+  }
+
+  #pump(): void {
+    if (this.#isWriting || this.#state === 'closed') return
+    const chunk = this.#nextChunk()
+    if (chunk.length === 0) {
+      if (this.#state === 'closing') this.#finish()
+      return
+    }
+    this.#isWriting = true
+    this.#lostMs = lostMs()
+    this.#watchWrite()
+    this.#socket.write(chunk, (error) => {
+      this.#isWriting = false
+      if (error) return this.#fail(lostError(error))
+      this.#sentBytes += chunk.length
+      this.#queuedBytes -= chunk.length
+      this.#pump()
+    })
+  }
+
+  #watchWrite(): void {
+    clearTimeout(this.#stall)
+    this.#stall = setTimeout(() => this.#onStall(), this.#stallMs).unref()
+  }
+
+  /** At most limits.linkWriteBytes: what is left of the last frame, then as many frames as fit. */
+  #nextChunk(): Uint8Array {
+    const parts = [this.#sealed]
+    let bytes = this.#sealed.length
+    let taken = 0
+    for (; taken < this.#queue.length && bytes < limits.linkWriteBytes; taken += 1) {
+      const waiting = this.#queue[taken] as Waiting
+      this.#reports.delete(waiting.type)
+      const sealed = this.#writer.seal(waiting.body)
+      parts.push(sealed)
+      bytes += sealed.length
+    }
+    this.#queue.splice(0, taken)
+    this.#sentFrames += taken
+    const whole = parts.length === 1 ? this.#sealed : concat(...parts)
+    this.#sealed = whole.subarray(limits.linkWriteBytes)
+    return whole.subarray(0, limits.linkWriteBytes)
+  }
+
+  #onData(chunk: Uint8Array): void {
+    this.#receivedBytes += chunk.length
+    // Whoever is closing only drains: unread bytes would turn the close into a reset.
+    if (this.#state !== 'open') return
+    const frames: Frame[] = []
+    let violation: unknown = null
+    try {
+      this.#reader.push(chunk, (frame) => frames.push(frame))
+    } catch (error) {
+      violation = error
+    }
+    for (const frame of frames) {
+      if (!this.isOpen) return
+      this.#receivedFrames += 1
+      this.#deliver(frame)
+    }
+    if (violation instanceof FrError) this.#refuse(violation)
+    else if (violation !== null) throw violation
+  }
+
+  #deliver(frame: Frame): void {
+    try {
+      this.#hooks.onFrame(frame)
+    } catch (error) {
+      if (!(error instanceof FrError)) throw error
+      this.#refuse(error)
+    }
+  }
+
+  /** What the peer sent cannot be taken: it is told why, so that it can name the cause. */
+  #refuse(error: FrError): void {
+    if (this.#state !== 'open') return
+    const lastWord = this.#hooks.lastWord?.(error.code, error.message)
+    if (lastWord === undefined) return this.#fail(error)
+    this.#queue.push({ body: encodeBody(lastWord), type: lastWord.type })
+    this.#state = 'closing'
+    this.#tell(error.code, error.message)
+    this.#pump()
+  }
+
+  #onEnd(): void {
+    const where = this.#reader.isPartial ? ' in the middle of a frame' : ''
+    this.#fail(new FrError('ERR_FR_NODE_LOST', `the peer closed its control link${where}`))
+  }
+
+  /** Time in which this process had no turn is given back: it could not hear of the room it got. */
+  #onStall(): void {
+    if (!this.#isWriting) return
+    const lateMs = lostMs() - this.#lostMs
+    if (lateMs >= 1) {
+      this.#lostMs += lateMs
+      const before = this.#sentBytes
+      setTimeout(() => this.#sentBytes === before && this.#onStall(), lateMs).unref()
+      return
+    }
+    const text = `the peer took nothing from its control link for ${this.#stallMs} ms`
+    this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
+  }
+
+  /** Everything is out: half-close, and wait a little for the peer to do the same. */
+  #finish(): void {
+    this.#socket.end()
+    const linger = setTimeout(() => this.#drop(), limits.lingerMs)
+    void this.#gone.then(() => clearTimeout(linger))
+  }
+
+  #fail(error: FrError): void {
+    if (this.#state === 'open') this.#tell(error.code, error.message)
+    this.#drop()
+  }
+
+  #tell(code: FrErrorCode | null, text: string): void {
+    queueMicrotask(() => this.#hooks.onClose(code, text))
+  }
+
+  #drop(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    clearTimeout(this.#stall)
+    this.#queue.length = 0
+    this.#reports.clear()
+    this.#sealed = new Uint8Array()
+    this.#socket.on('error', ignore)
+    this.#socket.destroy()
+  }
+}

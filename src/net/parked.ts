@@ -1,0 +1,37 @@
+/**
+ * Data connections that came before their transfer was ready for them: a mate may have the plan, or
+ * the origin may dial, a moment before this node knows what for. They have proved the key and wait
+ * for `go`, a bounded time and at most earlyDataConnections of them.
+ */
+import { limits } from '../base/limits.js'
+import { Waiting } from '../base/time/patience.js'
+import type { Admitted } from './handshake.js'
+
+export class ParkedConnections {
+  readonly #parked = new Waiting<Admitted>()
+
+  /** Refuses the connection at once when too many wait already; mates keep no origin out. */
+  park(admitted: Admitted, forMs: number): void {
+    const isOrigin = (one: Admitted): boolean => one.from === -1
+    const alike = [...this.#parked].filter((other) => isOrigin(other) === isOrigin(admitted))
+    const most = isOrigin(admitted) ? limits.transfersPerNode : limits.earlyDataConnections
+    if (alike.length >= most) {
+      return admitted.refuse('ERR_FR_LIMIT', 'too many early data connections')
+    }
+    this.#parked.add(admitted, forMs, () =>
+      admitted.refuse('ERR_FR_TIMEOUT', 'the transfer of this data connection did not come'),
+    )
+  }
+
+  /** Takes out what waits for this transfer. */
+  take(transfer: string): Admitted[] {
+    const taken = [...this.#parked].filter((admitted) => admitted.transfer === transfer)
+    for (const admitted of taken) this.#parked.delete(admitted)
+    return taken
+  }
+
+  refuseAll(): void {
+    for (const admitted of this.#parked.takeAll())
+      admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
+  }
+}

@@ -1,0 +1,327 @@
+/**
+ * One push, carried out: the machine decides (control/coordinator/machine.ts), this file does.
+ *
+ * Ownership: a run owns its engine transfer, links and feeds, and gives them back when it ends,
+ * after every hash task that reads the source has come back. The source, the engine and the pool
+ * belong to the caller.
+ */
+import { type Failure, FrError } from '../../base/errors.js'
+import { blockBytesFor, limits } from '../../base/limits.js'
+import type { RangePair } from '../../base/ranges.js'
+import { nowMs } from '../../base/time/awake.js'
+import type { OriginCommand, OriginEvent, PlanMade } from '../../control/coordinator/events.js'
+import { OriginMachine } from '../../control/coordinator/machine.js'
+import { dealerOf, forecastOf, shapeOf } from '../../control/dealing/strategies.js'
+import type { Peer } from '../../control/members/peer.js'
+import type { NodeOutcome } from '../../control/messages/types.js'
+import type { Forecast, NodeLink } from '../../control/plan/plan.js'
+import {
+  type Progress,
+  type PushFacts,
+  type PushResult,
+  planView,
+  pushView,
+  resultView,
+} from '../../control/view/push-view.js'
+import type { DataEngine, EngineEvent, HashPool, SourceFile, TransferHandle } from '../../ports.js'
+import { paginate } from '../../protocol/manifest.js'
+import { digestBytesOf } from '../file-digest.js'
+import { Loop } from '../loop.js'
+import type { EngineRouter } from '../router.js'
+import { wholeXxh64 } from '../xxh64.js'
+import { entryOf, PushSource } from './push-source.js'
+import type { PushHooks, PushSpec } from './push-spec.js'
+import { Remotes } from './remotes.js'
+import { TracedMachine } from './traced-machine.js'
+
+export class PushRun {
+  readonly #spec: PushSpec
+  readonly #engine: DataEngine
+  readonly #router: EngineRouter
+  readonly #hooks: PushHooks
+  readonly #source: SourceFile
+  readonly #blockBytes: number
+  readonly #machine: OriginMachine
+  readonly #loop: Loop<OriginEvent, OriginCommand>
+  readonly #work: PushSource
+  readonly #transfer: TransferHandle
+  readonly #remotes: Remotes
+  readonly #adding = new Map<number, (failure: Failure | null) => void>()
+  #adds = 0
+  readonly #tasks = new Set<Promise<unknown>>()
+  readonly #startMs = nowMs()
+  readonly #traced: TracedMachine | undefined
+  #forecast: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }
+  #settle: (failure: Failure | null) => void = () => {}
+  #crash: (error: unknown) => void = () => {}
+  /** It has ended, for whatever reason: nobody can be added any more. */
+  #isOver = false
+  readonly #warnings: string[] = []
+
+  constructor(
+    engine: DataEngine,
+    router: EngineRouter,
+    pool: HashPool,
+    source: SourceFile,
+    spec: PushSpec,
+    hooks: PushHooks,
+  ) {
+    this.#engine = engine
+    this.#router = router
+    this.#source = source
+    this.#spec = spec
+    this.#hooks = hooks
+    this.#blockBytes = blockBytesFor(source.size)
+    const { nodes, connectMs, retries, silenceMs, allowAdd, timeoutMs, minRateBytesPerSecond } =
+      spec
+    const { wait } = spec
+    const ends = { silenceMs, timeoutMs, minRateBytesPerSecond }
+    const wishes = { nodes, connectMs, retries, allowAdd, wait, ...ends }
+    const config = {
+      bytes: source.size,
+      dataBytes: source.dataBytes,
+      blockBytes: this.#blockBytes,
+      digestBytes: digestBytesOf(spec.algorithm),
+      ...wishes,
+      seed: Number.parseInt(spec.transfer.slice(0, 8), 16),
+      progressMs: limits.progressMs,
+    }
+    const { uplinkBytesPerSecond } = this.#origin
+    const shape = shapeOf(spec.shape, source.dataBytes, spec.nodes.length, uplinkBytesPerSecond)
+    this.#machine = new OriginMachine(
+      config,
+      dealerOf(
+        spec.strategy,
+        shape,
+        source.size,
+        this.#blockBytes,
+        { origin: this.#origin, nodes: spec.nodes },
+        source.holes.map(({ offset, length }): RangePair => [offset, length]),
+      ),
+      nowMs(),
+    )
+    const format = { algorithm: spec.algorithm, blockBytes: this.#blockBytes }
+    this.#work = new PushSource(
+      engine,
+      pool,
+      source,
+      format,
+      (event) => this.#loop.post(event),
+      (text) => this.warn(text),
+    )
+    this.#transfer = engine.openTransfer({ even: spec.strategy === 'classic', silenceMs })
+    const manifest = paginate([entryOf(source, spec.name)], wholeXxh64(engine))
+    this.#remotes = new Remotes(engine, this.#transfer, spec, manifest, {
+      post: (event) => this.#loop.post(event),
+      peer: (node) => this.#machine.peers[node] as Peer,
+      track: (task) => this.#track(task),
+    })
+    router.route(this.#transfer, (events) => this.#onEngine(events))
+    engine.addStream(this.#transfer, {
+      stream: 0,
+      file: source.file,
+      size: source.size,
+      blockBytes: this.#blockBytes,
+      complete: true,
+      sparse: source.dataBytes < source.size,
+    })
+    this.#traced = hooks.trace && new TracedMachine(this.#machine, hooks.trace)
+    this.#loop = new Loop<OriginEvent, OriginCommand>(this.#traced ?? this.#machine, {
+      execute: (command) => this.#execute(command),
+      ticked: () => ({ type: 'ticked' }),
+      delayed: (lateMs) => ({ type: 'delayed', lateMs }),
+      crashed: (error) => this.#crash(error),
+    })
+  }
+
+  /** Resolves when every node has its outcome and everything is closed; rejects with an FrError. */
+  async run(): Promise<PushResult> {
+    const ended = new Promise<Failure | null>((resolve, reject) => {
+      this.#settle = resolve
+      this.#crash = (cause) =>
+        reject(new FrError('ERR_FR_INTERNAL', `defect: ${String(cause)}`, { cause }))
+    })
+    this.#loop.start((this.#traced ?? this.#machine).start())
+    let failure: Failure | null
+    try {
+      failure = await ended
+    } finally {
+      this.#traced?.close()
+      await this.#release()
+    }
+    if (failure !== null) throw new FrError(failure.code, failure.text)
+    return resultView(this.#machine, (seconds) => this.#facts(seconds))
+  }
+
+  /** A sentence for the result, once; at most `limits.warningsPerPush` of them. */
+  warn(text: string): void {
+    if (this.#warnings.length < limits.warningsPerPush && !this.#warnings.includes(text))
+      this.#warnings.push(text)
+  }
+
+  cancel(text: string): void {
+    this.#loop.post({ type: 'cancelled', text })
+  }
+
+  /** Resolves when the node has joined; rejects with the FrError that says why it has not. */
+  async add(link: NodeLink): Promise<void> {
+    const request = this.#adds++
+    const failure = this.#isOver
+      ? pushIsOver
+      : await new Promise<Failure | null>((resolve) => {
+          this.#adding.set(request, resolve)
+          this.#loop.post({ type: 'nodeAdded', request, link })
+        })
+    if (failure !== null) throw new FrError(failure.code, failure.text, { node: link.address })
+  }
+
+  progress(): Progress {
+    this.#remotes.count()
+    return pushView(this.#machine, this.#facts((nowMs() - this.#startMs) / 1000))
+  }
+
+  #execute(command: OriginCommand): void {
+    switch (command.type) {
+      case 'dial':
+        return this.#remotes.dial(command.node)
+      case 'offer':
+        return this.#remotes.offer(command.node, command.planned)
+      case 'send':
+        return this.#remotes.send(command.node, command.frame)
+      case 'list':
+        return this.#remotes.list(command)
+      case 'digests':
+        return this.#remotes.sendDigests(command)
+      case 'hash':
+        return this.#track(this.#work.hash('hashed', command.offset, command.length))
+      case 'rehash':
+        return this.#track(this.#work.hash('rehashed', command.offset, command.length))
+      case 'checkSource':
+        return this.#track(this.#work.check())
+      case 'sum':
+        return this.#work.sum(command.digests)
+      case 'count':
+        return this.#loop.post({ type: 'counted', feeds: this.#remotes.count() })
+      case 'drop':
+        return this.#remotes.drop(command.node)
+      case 'announcePlan':
+        return this.#announcePlan(command.plan)
+      case 'announceOutcome':
+        return this.#announceOutcome(command.outcome)
+      case 'answerAdd':
+        this.#adding.get(command.request)?.(command.failure)
+        this.#adding.delete(command.request)
+        return
+      case 'log': {
+        const { level, event, node, text } = command
+        return this.#log(level, event, node, text)
+      }
+      case 'warn':
+        this.#spec.log({
+          level: 'warn',
+          event: command.event,
+          fields: { transfer: this.#spec.transfer, text: command.text },
+        })
+        return this.warn(command.text)
+      case 'end':
+        this.#remotes.count()
+        this.#machine.flow.sent(this.#remotes.sentBytes, nowMs())
+        return this.#settle(command.failure)
+      default:
+        return command satisfies never
+    }
+  }
+
+  #onEngine(events: readonly EngineEvent[]): void {
+    for (const event of events) {
+      if (event.type === 'feedClosed') {
+        const node = this.#remotes.feedClosed(event.feed)
+        if (node === undefined) continue
+        const code = event.code ?? 'ERR_FR_NODE_LOST'
+        if (code === 'ERR_FR_SOURCE_CHANGED')
+          this.#loop.post({ type: 'sourceFailed', code, text: 'it changed while it was sent' })
+        else this.#loop.post({ type: 'feedClosed', node, code, text: 'the data connection broke' })
+      } else if (event.type === 'fileFailed') {
+        this.#loop.post({
+          type: 'readFailed',
+          code: event.code,
+          text: `reading the source failed: ${event.text}`,
+        })
+      }
+    }
+  }
+
+  #announcePlan(plan: PlanMade): void {
+    const { transfer, strategy } = this.#spec
+    const links = this.#machine.peers.map((peer) => peer.link)
+    const nodes = plan.nodes.map((node) => links[node] as NodeLink)
+    this.#forecast = forecastOf(
+      strategy,
+      this.#machine.shape,
+      this.#source.dataBytes,
+      this.#blockBytes,
+      this.#origin,
+      nodes,
+    )
+    const { size: bytes, dataBytes } = this.#source
+    const file = { bytes, dataBytes, blockBytes: this.#blockBytes }
+    this.#hooks.plan(planView(transfer, plan, links, file, this.#forecast))
+  }
+
+  #announceOutcome(outcome: NodeOutcome): void {
+    const level = outcome.status === 'complete' ? 'info' : 'warn'
+    const { node, status, reason } = outcome
+    const seconds = Math.round(outcome.seconds * 1000) / 1000
+    const fields = { transfer: this.#spec.transfer, node, seconds, reason }
+    this.#spec.log({ level, event: `node-${status}`, fields })
+    this.#hooks.outcome(outcome)
+  }
+
+  get #origin(): { uplinkBytesPerSecond?: number } {
+    const uplinkBytesPerSecond = this.#spec.originUplinkBytesPerSecond
+    return uplinkBytesPerSecond === undefined ? {} : { uplinkBytesPerSecond }
+  }
+
+  #facts(seconds: number): PushFacts {
+    const { boundSeconds } = this.#forecast
+    return {
+      transfer: this.#spec.transfer,
+      bytes: this.#source.size,
+      dataBytes: this.#source.dataBytes,
+      seconds,
+      boundSeconds,
+      originBytesSent: this.#remotes.sentBytes,
+      warnings: this.#warnings,
+    }
+  }
+
+  async #release(): Promise<void> {
+    this.#isOver = true
+    for (const answer of this.#adding.values()) answer(pushIsOver)
+    this.#loop.stop()
+    const released = this.#remotes.release()
+    this.#router.forget(this.#transfer)
+    this.#engine.closeTransfer(this.#transfer)
+    await released
+    while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
+  }
+
+  #track(task: Promise<unknown>): void {
+    this.#tasks.add(task)
+    task.finally(() => this.#tasks.delete(task))
+  }
+
+  #address(node: number): string {
+    return (this.#machine.peers[node] as Peer).link.address
+  }
+
+  #log(level: 'info' | 'warn', event: string, node: number, text: string): void {
+    this.#spec.log({
+      level,
+      event,
+      fields: { transfer: this.#spec.transfer, node: this.#address(node), text },
+    })
+  }
+}
+
+const pushIsOver: Failure = { code: 'ERR_FR_NO_TRANSFER', text: 'the push is over' }

@@ -1,0 +1,98 @@
+/**
+ * The file that is pushed: hashed ahead of what is sent, looked at for changes, read again, summed
+ * up. What comes of it is posted to the machine; nothing here decides what is read when.
+ */
+import { asFrError } from '../../base/failures.js'
+import type { OriginEvent } from '../../control/coordinator/events.js'
+import type { StreamEntry } from '../../control/messages/types.js'
+import type { DataEngine, DigestAlgorithm, HashPool, SourceFile, SourceLook } from '../../ports.js'
+import { encodeName } from '../../protocol/manifest.js'
+import { fileDigestOf } from '../file-digest.js'
+import { Hasher } from '../hasher.js'
+
+/** What a look at a source says to whoever gets the result of the push. */
+const warnings = {
+  removed:
+    'the source was removed or replaced while it was sent: the nodes hold the file that was opened',
+  written:
+    'another program has the source open for writing: the nodes hold what it held when it was read',
+} as const
+
+/** Whether only reading the content once more tells if it is what was read before. */
+export function isDoubtful(look: SourceLook): boolean {
+  return look.isTouched || look.writers !== 'none'
+}
+
+export class PushSource {
+  readonly #engine: DataEngine
+  readonly #source: SourceFile
+  readonly #algorithm: DigestAlgorithm
+  readonly #blockBytes: number
+  readonly #post: (event: OriginEvent) => void
+  readonly #warn: (text: string) => void
+  readonly #hasher: Hasher
+
+  constructor(
+    engine: DataEngine,
+    pool: HashPool,
+    source: SourceFile,
+    format: { readonly algorithm: DigestAlgorithm; readonly blockBytes: number },
+    post: (event: OriginEvent) => void,
+    warn: (text: string) => void,
+  ) {
+    this.#engine = engine
+    this.#source = source
+    this.#algorithm = format.algorithm
+    this.#blockBytes = format.blockBytes
+    this.#post = post
+    this.#warn = warn
+    const isSparse = source.dataBytes < source.size
+    this.#hasher = new Hasher(engine, pool, { fileBytes: source.size, isSparse, ...format })
+  }
+
+  /** Resolves when nothing reads the file for this any more. */
+  hash(type: 'hashed' | 'rehashed', offset: number, length: number): Promise<unknown> {
+    return this.#hasher.hash(
+      this.#source.file,
+      { offset, length },
+      (digests) => this.#post({ type, offset, length, digests }),
+      (error) => this.#post({ type: 'readFailed', code: error.code, text: error.message }),
+    )
+  }
+
+  /** Has it changed since it was opened, or could it have? */
+  check(): Promise<unknown> {
+    return this.#engine.storage.checkSource(this.#source.file).then(
+      (look) => {
+        if (look.isRemoved) this.#warn(warnings.removed)
+        if (look.writers === 'some') this.#warn(warnings.written)
+        this.#post({ type: 'sourceChecked', isDoubtful: isDoubtful(look) })
+      },
+      (error: unknown) => {
+        const { code, message: text } = asFrError(error, 'ERR_FR_SOURCE_CHANGED')
+        this.#post({ type: 'sourceFailed', code, text })
+      },
+    )
+  }
+
+  /** The file digest of all block digests. */
+  sum(digests: Uint8Array): void {
+    const { size } = this.#source
+    const xxh64 = (all: Uint8Array): bigint => this.#engine.xxh64(all)
+    const fileDigest = fileDigestOf(this.#algorithm, size, this.#blockBytes, digests, xxh64)
+    this.#post({ type: 'summed', fileDigest })
+  }
+}
+
+/** The file under the name it gets at the nodes, as a manifest lists it. */
+export function entryOf(source: SourceFile, name: Uint8Array): StreamEntry {
+  return {
+    stream: 0,
+    ...encodeName(name),
+    size: source.size,
+    dataBytes: source.dataBytes,
+    mode: source.mode & 0o7777,
+    mtimeSeconds: source.mtime.seconds,
+    mtimeNanos: source.mtime.nanos,
+  }
+}

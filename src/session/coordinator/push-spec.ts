@@ -1,0 +1,38 @@
+/** What a push is to do, as the caller of a run hands it over, and whom the run tells. */
+import type { Logger } from '../../base/log.js'
+import type { ShapeWish } from '../../control/dealing/strategies.js'
+import type { NodeOutcome, Strategy } from '../../control/messages/types.js'
+import type { NodeLink } from '../../control/plan/plan.js'
+import type { Plan } from '../../control/view/push-view.js'
+import type { TraceSink } from '../../control/view/trace.js'
+import type { Dialler } from '../../net/dial.js'
+import type { DigestAlgorithm } from '../../ports.js'
+
+export interface PushSpec {
+  readonly transfer: string
+  readonly strategy: Strategy
+  readonly shape: ShapeWish
+  readonly name: Uint8Array
+  readonly nodes: readonly NodeLink[]
+  readonly originUplinkBytesPerSecond: number | undefined
+  readonly algorithm: DigestAlgorithm
+  readonly noClobber: boolean
+  readonly strict: boolean
+  readonly allowAdd: boolean
+  readonly connectMs: number
+  readonly silenceMs: number
+  readonly retries: number
+  readonly timeoutMs?: number | undefined
+  readonly minRateBytesPerSecond?: number | undefined
+  /** Reject with ERR_FR_BUSY, instead of outcomes, where another push writes the name. */
+  readonly wait: boolean
+  readonly dialler: Dialler
+  readonly log: Logger
+}
+
+export interface PushHooks {
+  readonly plan: (plan: Plan) => void
+  readonly outcome: (outcome: NodeOutcome) => void
+  /** Where the events of a timeline go, when one is wanted. */
+  readonly trace?: TraceSink
+}

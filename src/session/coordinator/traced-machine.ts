@@ -1,0 +1,40 @@
+/** The origin's machine with a trace that is shown all that passes by. It changes nothing of it. */
+import { nowMs } from '../../base/time/awake.js'
+import type { OriginCommand, OriginEvent } from '../../control/coordinator/events.js'
+import type { OriginMachine } from '../../control/coordinator/machine.js'
+import { PushTrace, type TraceSink } from '../../control/view/trace.js'
+import type { Machine } from '../loop.js'
+
+export class TracedMachine implements Machine<OriginEvent, OriginCommand> {
+  readonly #machine: OriginMachine
+  readonly #trace: PushTrace
+
+  constructor(machine: OriginMachine, sink: TraceSink) {
+    this.#machine = machine
+    const addressOf = (node: number): string => machine.peers[node]?.link.address ?? `node ${node}`
+    this.#trace = new PushTrace(addressOf, nowMs(), sink)
+  }
+
+  start(): OriginCommand[] {
+    return this.#shown(this.#machine.start(), nowMs())
+  }
+
+  handle(event: OriginEvent, atMs: number): OriginCommand[] {
+    this.#trace.fact(event, atMs)
+    return this.#shown(this.#machine.handle(event, atMs), atMs)
+  }
+
+  deadlineMs(): number | null {
+    return this.#machine.deadlineMs()
+  }
+
+  /** Whatever has become of the machine: nothing in the trace stays open. */
+  close(): void {
+    this.#trace.close(nowMs())
+  }
+
+  #shown(commands: OriginCommand[], atMs: number): OriginCommand[] {
+    this.#trace.wishes(commands, atMs)
+    return commands
+  }
+}

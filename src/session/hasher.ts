@@ -1,0 +1,92 @@
+/**
+ * Block digests of one open file: short runs and small files on this thread, in pieces between
+ * which the loop goes on; everything else in the pool.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { concat } from '../base/bytes.js'
+import type { FrError } from '../base/errors.js'
+import { asFrError } from '../base/failures.js'
+import { limits } from '../base/limits.js'
+import { nowMs } from '../base/time/awake.js'
+import type { ByteRange, DataEngine, DigestAlgorithm, FileHandle, HashPool } from '../ports.js'
+import { HashBudget } from './hash-budget.js'
+
+export interface HashGeometry {
+  readonly fileBytes: number
+  readonly blockBytes: number
+  readonly algorithm: DigestAlgorithm
+  /** It has holes, which need not be read. */
+  readonly isSparse?: boolean
+  /** What is hashed has been written a moment before: reading it waits for no disk. */
+  readonly hasJustLanded?: boolean
+}
+
+export class Hasher {
+  readonly #engine: DataEngine
+  readonly #pool: HashPool
+  readonly #geometry: HashGeometry
+  readonly #budget = new HashBudget()
+
+  constructor(engine: DataEngine, pool: HashPool, geometry: HashGeometry) {
+    this.#engine = engine
+    this.#pool = pool
+    this.#geometry = geometry
+  }
+
+  /** Calls back exactly once, for short runs before it returns. Never rejects. */
+  async hash(
+    file: FileHandle,
+    range: ByteRange,
+    done: (digests: Uint8Array) => void,
+    failed: (error: FrError) => void,
+  ): Promise<void> {
+    const { fileBytes, blockBytes, algorithm } = this.#geometry
+    const isSmall = fileBytes <= limits.hashSmallFileBytes
+    let digests: Uint8Array | undefined
+    try {
+      if (range.length <= limits.hashInlineBytes) {
+        digests = this.#engine.hashNow(file, range, blockBytes, algorithm)
+      } else {
+        if (this.#geometry.isSparse)
+          digests = this.#engine.hashHoles(file, range, blockBytes, algorithm)
+        if (digests === undefined && (isSmall || this.#isWorthHere(range)))
+          digests = await this.#inPieces(file, range, isSmall)
+      }
+      // A worker starts over: what was hashed here is little, and in the cache.
+      digests ??= await this.#pool.hash(this.#engine.hashSource(file), range, blockBytes, algorithm)
+    } catch (error) {
+      return failed(asFrError(error, 'ERR_FR_IO'))
+    }
+    done(digests)
+  }
+
+  #isWorthHere(range: ByteRange): boolean {
+    const { blockBytes, algorithm } = this.#geometry
+    const isCheap = algorithm === 'xxh64' && blockBytes <= limits.hashInlineBytes
+    return isCheap && this.#budget.take(range.length, nowMs())
+  }
+
+  /** Undefined when the bytes are neither small nor just landed, and a disk would be waited for. */
+  async #inPieces(
+    file: FileHandle,
+    range: ByteRange,
+    isSmall: boolean,
+  ): Promise<Uint8Array | undefined> {
+    const mayWait = isSmall || (this.#geometry.hasJustLanded ?? false)
+    const { blockBytes, algorithm } = this.#geometry
+    const pieceBytes = Math.floor(limits.hashInlineBytes / blockBytes) * blockBytes
+    const end = range.offset + range.length
+    const parts: Uint8Array[] = []
+    for (let offset = range.offset; offset < end; offset += pieceBytes) {
+      if (parts.length > 0) await nextTurn()
+      const length = Math.min(pieceBytes, end - offset)
+      const piece = { offset, length }
+      const digests = mayWait
+        ? this.#engine.hashNow(file, piece, blockBytes, algorithm)
+        : this.#engine.hashCached(file, piece, blockBytes, algorithm)
+      if (digests === undefined) return undefined
+      parts.push(digests)
+    }
+    return concat(...parts)
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * The data connections of a reception: which may come in, what comes on them besides payload, and
+ * the relay feeds to mates. What happens to them is posted to the machine as facts.
+ *
+ * The engine moves payload from feed to file to feed by itself. Here digests are checked and passed
+ * on; a feed that brings one which is not the origin's is closed, and never believed again.
+ */
+import { FrError, type FrErrorCode } from '../../base/errors.js'
+import { asFrError } from '../../base/failures.js'
+import type { Frame, Mate } from '../../control/messages/types.js'
+import type { NodeEvent } from '../../control/receiver/events.js'
+import { dialController } from '../../net/connect.js'
+import { adopt, adoptOut, type OutFeed } from '../../net/dial.js'
+import type { Established } from '../../net/handshake.js'
+import { Resolver } from '../../net/resolver.js'
+import type { EngineEvent, FeedHandle, FeedStats, TransferHandle } from '../../ports.js'
+import type { DigestGeometry } from '../../protocol/digest-record.js'
+import { InFeeds } from './in-feeds.js'
+import type { NodeHost } from './node-host.js'
+import { ReceptionPulls } from './pulls.js'
+import { Relays } from './relays.js'
+import type { ReceptionSpec } from './spec.js'
+
+export interface ReceptionFeedsHooks {
+  /** The file is published. */
+  readonly isComplete: () => boolean
+  /** Whether something is asked of this mate (a pull). */
+  readonly isAsking: (index: number) => boolean
+  /** An incoming feed is about to be forgotten, with what it has counted. */
+  readonly closing: () => void
+  readonly post: (event: NodeEvent) => void
+  readonly warn: (event: string, fields: Readonly<Record<string, string | number | null>>) => void
+}
+
+export class ReceptionFeeds {
+  readonly relays: Relays
+  readonly pulls: ReceptionPulls
+  readonly #host: NodeHost
+  readonly #spec: ReceptionSpec
+  readonly #hooks: ReceptionFeedsHooks
+  readonly #incoming: InFeeds
+  readonly #dialling = dialController()
+  readonly #resolver = new Resolver()
+  #transfer: TransferHandle | undefined
+  readonly #mates = new Map<number, Mate>()
+  /** Dialled before the plan. */
+  readonly #greeted = new Map<number, Promise<Established>>()
+  #hasPlan = false
+
+  constructor(
+    host: NodeHost,
+    spec: ReceptionSpec,
+    geometry: DigestGeometry,
+    hooks: ReceptionFeedsHooks,
+  ) {
+    this.#host = host
+    this.#spec = spec
+    this.#hooks = hooks
+    this.#incoming = new InFeeds(spec.originKey, geometry, spec.entry.size)
+    this.relays = new Relays(host.engine, {
+      open: (mate) => this.#openRelay(mate),
+      opened: (index, feed) => {
+        this.pulls.relayOpened(index, feed)
+        hooks.post({ type: 'relayOpened', index })
+      },
+      closed: (index, code, text) => this.#relayClosed(index, code, text),
+    })
+    this.pulls = new ReceptionPulls(host, {
+      post: hooks.post,
+      warn: hooks.warn,
+      isComplete: hooks.isComplete,
+      transfer: () => this.#transfer,
+      relayTo: (index) => this.relays.feedTo(index),
+      dial: (index, channel) =>
+        channel === 'data' ? this.#dialData(index) : this.#dial(index, channel),
+    })
+  }
+
+  /** The feed from the origin, while it lives. */
+  get originFeed(): FeedHandle | undefined {
+    return this.#incoming.feedOf(-1)
+  }
+
+  get hasPlan(): boolean {
+    return this.#hasPlan
+  }
+
+  /** HOST:PORT of a mate that this node has heard of. */
+  addressOf(index: number): string | undefined {
+    return this.#mates.get(index)?.address
+  }
+
+  /** From here on connections can be adopted. */
+  opened(transfer: TransferHandle): void {
+    this.#transfer = transfer
+  }
+
+  /** Who is who; the first word counts. */
+  introduce(frame: Frame & { type: 'group' | 'plan' }): void {
+    if (frame.type === 'plan') this.#hasPlan = true
+    for (const mate of frame.mates) this.meet(mate)
+  }
+
+  /** A mate that joined later. */
+  meet(mate: Mate): void {
+    if (!this.#mates.has(mate.index)) this.#mates.set(mate.index, mate)
+  }
+
+  /**
+   * Dials, so that a feed to this mate can open at once. A handshake that fails now is tried again
+   * then; a connection that breaks later is a broken feed like any other.
+   */
+  greet(mate: Mate): void {
+    const greeted = this.#dial(mate.index, 'data')
+    greeted.catch(() => this.#greeted.delete(mate.index))
+    this.#greeted.set(mate.index, greeted)
+  }
+
+  /**
+   * Whether a connection of this sender belongs here; what is meant for an earlier attempt of this
+   * node (`to`) does not. Null: this node has not heard of the sender yet, which may have joined.
+   */
+  expects(index: number, nodeId: string, to: number): boolean | null {
+    if (!this.#incoming.mayCome(index, this.#hooks.isAsking(index))) return false
+    if (index === -1) return nodeId === this.#spec.originId && to === this.#spec.self
+    return this.#isMate(index, nodeId, to)
+  }
+
+  /** Whether this sender may ask for bytes here; null as above. */
+  expectsPull(index: number, nodeId: string, to: number): boolean | null {
+    return this.pulls.isGone(index) ? false : this.#isMate(index, nodeId, to)
+  }
+
+  /** From here on `expects` says no to a second connection of this sender. */
+  reserve(index: number): void {
+    this.#incoming.reserve(index)
+  }
+
+  /** The connection it was reserved for broke before it could be added. */
+  release(index: number): void {
+    this.#incoming.release(index)
+  }
+
+  /** Payload that has come on the feeds of mates. */
+  received(
+    feeds: readonly FeedStats[],
+  ): { feed: FeedHandle; index: number; receivedBytes: number }[] {
+    return feeds.flatMap(({ feed, payloadBytes: receivedBytes }) => {
+      const index = this.#incoming.indexOf(feed) ?? -1
+      return index < 0 ? [] : [{ feed, index, receivedBytes }]
+    })
+  }
+
+  /** A connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
+  add(index: number, established: Established): void {
+    const transfer = this.#transfer as TransferHandle
+    const seed = established.recordSeed
+    const feed = adopt(this.#host.engine, established, { transfer, direction: 'in', seed })
+    this.#incoming.add(index, feed, established.hopKey)
+    this.#hooks.post({ type: 'feedOpened', index })
+  }
+
+  onDigests(event: EngineEvent & { type: 'digests' }): void {
+    const index = this.#incoming.indexOf(event.feed)
+    if (index === undefined) return
+    const { stream, offset, length } = event
+    try {
+      const signed = this.#incoming.check(event)
+      if (event.relay) this.relays.forward({ stream, offset, length }, signed)
+      this.#hooks.post({ type: 'announced', offset, length, digests: signed.digests })
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
+      this.#hooks.closing()
+      this.#incoming.forget(event.feed)
+      this.#host.engine.close(event.feed)
+      this.#hooks.warn('feed-refused', { from: index, code, text })
+      this.#hooks.post({ type: 'feedClosed', index, code, text })
+    }
+  }
+
+  onClosed(feed: FeedHandle, code: FrErrorCode | null): void {
+    const from = this.#incoming.indexOf(feed)
+    if (from !== undefined) {
+      this.#hooks.closing()
+      this.#incoming.forget(feed)
+      return this.#hooks.post({ type: 'feedClosed', index: from, code })
+    }
+    if (this.pulls.feedClosed(feed)) return
+    const index = this.relays.feedClosed(feed)
+    if (index !== undefined) this.#relayClosed(index, code, 'the feed broke')
+  }
+
+  /** Closes the feed from this sender, if there is one. */
+  close(index: number): void {
+    this.#hooks.closing()
+    const feed = this.#incoming.take(index)
+    if (feed !== undefined) this.#host.engine.close(feed)
+  }
+
+  /** The transfer is over: nothing is dialled any more. Its feeds close with it. */
+  end(): void {
+    this.#dialling.abort()
+    for (const index of this.#greeted.keys()) this.#forget(index)
+    this.relays.close()
+    this.pulls.end()
+  }
+
+  /** The mate is gone: no feed to it, now or later. */
+  refuse(index: number): void {
+    this.#forget(index)
+    this.relays.refuse(index)
+  }
+
+  #forget(greeted: number): void {
+    const connection = this.#greeted.get(greeted)
+    this.#greeted.delete(greeted)
+    connection?.then((established) => established.close()).catch(() => {})
+  }
+
+  #isMate(index: number, nodeId: string, to: number): boolean | null {
+    if (to !== this.#spec.self || index === this.#spec.self || index < 0) return false
+    const mate = this.#mates.get(index)
+    return mate === undefined ? null : mate.nodeId === nodeId
+  }
+
+  #relayClosed(index: number, code: FrErrorCode | null, text: string): void {
+    // Mates that finish before this node hang up on it: no news once it is complete itself.
+    const isNews = code !== null && !this.#hooks.isComplete()
+    if (isNews) this.#hooks.warn('relay-closed', { to: index, code, text })
+    this.pulls.relayClosed(index)
+    this.#hooks.post({ type: 'relayClosed', index, code })
+  }
+
+  #dial(index: number, channel: 'data' | 'pull'): Promise<Established> {
+    const mate = this.#mates.get(index) as Mate
+    return this.#host.dialMate(mate, this.#spec, this.#dialling.signal, channel, this.#resolver)
+  }
+
+  /** The connection that is there already, or a new one: a mate takes one. */
+  #dialData(index: number): Promise<Established> {
+    const greeted = this.#greeted.get(index)
+    this.#greeted.delete(index)
+    return greeted ?? this.#dial(index, 'data')
+  }
+
+  async #openRelay(mate: Mate): Promise<OutFeed> {
+    const established = await this.#dialData(mate.index)
+    if (this.#dialling.signal.aborted) {
+      established.close()
+      throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
+    }
+    return adoptOut(this.#host.engine, this.#transfer as TransferHandle, established, true)
+  }
+}

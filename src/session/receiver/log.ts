@@ -1,0 +1,70 @@
+/**
+ * What is told of a file that a node receives: to its log, where each line names transfer, file and
+ * sender, and to the program around the node.
+ */
+import type { Failure } from '../../base/errors.js'
+import type { LogFields, Logger, LogLevel } from '../../base/log.js'
+import { nowMs } from '../../base/time/awake.js'
+import type { Audience, NodeOffer } from './acceptance.js'
+
+export interface LoggedTransfer {
+  readonly transfer: string
+  readonly entry: { readonly name: string; readonly size: number; readonly dataBytes: number }
+  /** HOST:PORT that the control link of the origin comes from. */
+  readonly originAddress: string
+}
+
+export class ReceptionLog {
+  readonly offer: NodeOffer
+  readonly #log: Logger
+  readonly #audience: Audience
+  readonly #about: { readonly transfer: string; readonly name: string; readonly sender: string }
+  readonly #startedMs = nowMs()
+  /** Of the file as it was summed here. */
+  #digest = ''
+
+  constructor(log: Logger, audience: Audience, { transfer, entry, originAddress }: LoggedTransfer) {
+    this.#log = log
+    this.#audience = audience
+    this.#about = { transfer, name: entry.name, sender: originAddress }
+    this.offer = { ...this.#about, bytes: entry.size, dataBytes: entry.dataBytes }
+  }
+
+  line(level: LogLevel, event: string, fields: Readonly<LogFields>): void {
+    this.#log({ level, event, fields: { ...this.#about, ...fields } })
+  }
+
+  offered(): void {
+    this.line('info', 'offered', { bytes: this.offer.bytes })
+    this.#audience.offered(this.offer)
+  }
+
+  summed(digest: string): string {
+    this.#digest = digest
+    return digest
+  }
+
+  published(pulledBytes: number): void {
+    const seconds = this.#seconds()
+    const { bytes } = this.offer
+    const rateBytesPerSecond = seconds > 0 ? Math.round(bytes / seconds) : null
+    const digest = this.#digest
+    this.line('info', 'published', { bytes, pulledBytes, seconds, rateBytesPerSecond, digest })
+    this.#audience.published({ ...this.#about, bytes, seconds, digest })
+  }
+
+  failed({ code, text }: Failure): void {
+    this.line('warn', 'failed', { code, text, seconds: this.#seconds() })
+  }
+
+  /** The offer came to nothing, and everything it held is given back. */
+  over({ code, text }: Failure): void {
+    const { bytes } = this.offer
+    this.#audience.failed({ ...this.#about, bytes, code, reason: `${code}: ${text}` })
+  }
+
+  /** Since the offer, in thousandths. */
+  #seconds(): number {
+    return Math.round(nowMs() - this.#startedMs) / 1000
+  }
+}

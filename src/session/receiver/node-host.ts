@@ -1,0 +1,52 @@
+/** What a reception needs of the node it runs in. */
+import type { Logger } from '../../base/log.js'
+import type { Mate } from '../../control/messages/types.js'
+import type { Established } from '../../net/handshake.js'
+import type { Resolver } from '../../net/resolver.js'
+import type { DataDirHandle, DataEngine, HashPool, Storage } from '../../ports.js'
+import type { NodeStore } from '../../store/node-store.js'
+import type { EngineRouter } from '../router.js'
+import type { Audience } from './acceptance.js'
+import type { ReceptionSpec } from './spec.js'
+
+/** What the node may know of a reception that it hosts. */
+export interface Guest {
+  readonly spec: ReceptionSpec
+  readonly name: Uint8Array
+  /** What it needs on the disk in all, and what of it is still to come. */
+  readonly dataBytes: number
+  readonly openBytes: number
+  /** Its bytes are reserved on the disk. */
+  hasSpace: boolean
+  readonly hasPlan: boolean
+  readonly isEnded: boolean
+}
+
+export interface NodeHost {
+  readonly engine: DataEngine
+  readonly storage: Storage
+  readonly router: EngineRouter
+  readonly pool: HashPool
+  readonly dir: DataDirHandle
+  readonly log: Logger
+  readonly store: NodeStore
+  readonly audience: Audience
+  /** Rejects with ERR_FR_BUSY when another transfer is writing the same name. */
+  claim(guest: Guest): Promise<void>
+  /** Idempotent. */
+  unclaim(guest: Guest): void
+  /** It has ended, and gives back what it has. */
+  ended(): void
+  /** Rejects with ERR_FR_NO_SPACE; counts what other receptions will still write. */
+  requireSpace(guest: Guest): Promise<void>
+  /** The partial is there, a mate is known: parked connections are looked at again. */
+  opened(guest: Guest): void
+  introduced(guest: Guest): void
+  dialMate(
+    mate: Mate,
+    spec: ReceptionSpec,
+    signal: AbortSignal,
+    channel: 'data' | 'pull',
+    resolver: Resolver,
+  ): Promise<Established>
+}

@@ -1,0 +1,25 @@
+/** What is known of a transfer at a node once its offer is complete. */
+import type { StreamEntry } from '../../control/messages/types.js'
+import type { DigestAlgorithm } from '../../ports.js'
+
+export interface ReceptionSpec {
+  readonly transfer: string
+  readonly algorithm: DigestAlgorithm
+  readonly noClobber: boolean
+  /** Refuse, rather than warn, when the file system does not keep the attributes of the file. */
+  readonly strict: boolean
+  readonly entry: StreamEntry
+  /** Of the origin; the data connection of the origin must come from the same. */
+  readonly originId: string
+  /** HOST:PORT that its control link comes from. */
+  readonly originAddress: string
+  /** Place of this node in the push; connections to an earlier one may still be on their way. */
+  readonly self: number
+  /** How long a silent node stays a member of the push, and so its connections. */
+  readonly silenceMs: number
+  readonly isPlanned: boolean
+  /** Resolves when an earlier attempt of this transfer has given everything back here. */
+  readonly after?: Promise<void>
+  /** Key of the origin's MACs on digests. */
+  readonly originKey: Uint8Array
+}

@@ -1,0 +1,203 @@
+/**
+ * The data directory of a node over time: whether it is still at its path, how much room it has,
+ * what failed transfers have left in it.
+ *
+ * The idea: the path the user named is looked up every second, so that a directory that was moved,
+ * removed, unmounted or closed ends running transfers within two seconds and shows in the status. A
+ * directory that can be used instead is taken over for the next offers (refreshDataDir of
+ * ports.ts). A look that finds nothing wrong costs a few stats; at most one is under way.
+ */
+import type { Failure, FrError, FrErrorCode } from '../base/errors.js'
+import { asFrError } from '../base/failures.js'
+import { formatBytes, limits } from '../base/limits.js'
+import type { Logger } from '../base/log.js'
+import { nowMs } from '../base/time/awake.js'
+import type { DataDirHandle, Storage } from '../ports.js'
+import { isLeftoverOf, isScratch, titleOf } from './partial.js'
+
+export interface NodeStoreSpec {
+  readonly storage: Storage
+  readonly dir: DataDirHandle
+  readonly minFreeBytes: number
+  readonly keepPartialsSeconds: number
+  readonly log: Logger
+  /** What is under way cannot be published any more. */
+  readonly lost: (failure: Failure) => void
+}
+
+/** Partial files of transfers that are over. */
+export interface Kept {
+  readonly files: number
+  /** Bytes they take on the disk. */
+  readonly bytes: number
+  /** Names they were meant for, shortened, at most `limits.keptNames`. */
+  readonly names: readonly string[]
+}
+
+/** The last failure of a transfer for which this node's disk was the reason. */
+export interface StorageError extends Failure {
+  readonly secondsAgo: number
+}
+
+const expireEveryMs = 3_600_000
+const countEveryMs = 5_000
+
+export class NodeStore {
+  freeBytes = 0
+  kept: Kept = { files: 0, bytes: 0, names: [] }
+  readonly #spec: NodeStoreSpec
+  readonly #timers: NodeJS.Timeout[] = []
+  #problem: FrError | undefined
+  #looking: Promise<void> | undefined
+  #lookedMs = nowMs()
+  #lastError: (Failure & { atMs: number }) | undefined
+
+  constructor(spec: NodeStoreSpec) {
+    this.#spec = spec
+  }
+
+  /** Tidies up what an earlier process left, then looks regularly. */
+  async start(): Promise<void> {
+    await this.#dropScratch()
+    await this.expire()
+    await this.count()
+    const { files, bytes } = this.kept
+    const names = this.kept.names.join(', ')
+    if (files > 0) this.#log('info', 'partials-kept', { files, bytes, names })
+    const every = (ms: number, work: () => Promise<void>): void => {
+      this.#timers.push(setInterval(() => void work(), ms).unref())
+    }
+    every(limits.lookMs, () => this.look())
+    every(countEveryMs, () => this.count())
+    every(expireEveryMs, () => this.expire())
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer)
+  }
+
+  /** What is wrong with the directory now, one sentence each; empty: it is as it should be. */
+  get problems(): string[] {
+    const { minFreeBytes } = this.#spec
+    const found = this.#problem === undefined ? [] : [this.#problem.message]
+    const silentMs = nowMs() - this.#lookedMs
+    if (silentMs > limits.lookMs + limits.lookLateMs)
+      found.push(`the data directory has not answered for ${Math.floor(silentMs / 1000)} s`)
+    if (this.freeBytes <= minFreeBytes && this.#problem === undefined) {
+      const free = formatBytes(this.freeBytes)
+      found.push(`the disk is full: ${free} free, ${formatBytes(minFreeBytes)} are to stay free`)
+    }
+    return found
+  }
+
+  get lastError(): StorageError | null {
+    if (this.#lastError === undefined) return null
+    const { code, text, atMs } = this.#lastError
+    return { code, text, secondsAgo: (nowMs() - atMs) / 1000 }
+  }
+
+  /** A transfer has failed; remembered when a disk of this node was the reason. */
+  failed(failure: Failure): void {
+    if (isOfStorage(failure.code)) this.#lastError = { ...failure, atMs: nowMs() }
+  }
+
+  /** Rejects with the FrError that says why nothing can be stored now. */
+  async requireDirectory(): Promise<void> {
+    await this.look()
+    if (this.#problem !== undefined) throw this.#problem
+  }
+
+  /** Never rejects. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+      this.#lookedMs = nowMs()
+    })
+    return this.#looking
+  }
+
+  async #look(): Promise<void> {
+    const before = this.#problem
+    try {
+      const wasReplaced = await this.#spec.storage.refreshDataDir(this.#spec.dir)
+      this.#problem = undefined
+      if (wasReplaced) this.#replaced()
+      else if (before !== undefined) this.#log('info', 'data-dir-back', {})
+    } catch (error) {
+      const problem = asFrError(error, 'ERR_FR_IO')
+      // Closed while it was looked at: the node is ending.
+      if (problem.code === 'ERR_FR_CLOSED') return
+      this.#problem = problem
+      const { code, message: text } = problem
+      if (before?.message !== text) this.#log('error', 'data-dir-lost', { code, text })
+      // An I/O error may pass; that the directory is not there ends what lands in it.
+      if (code.startsWith('ERR_FR_DATA_DIR')) this.#spec.lost({ code, text })
+    }
+  }
+
+  #replaced(): void {
+    const text = 'another directory was put at its path, or what the node keeps in it was removed'
+    this.#log('warn', 'data-dir-replaced', { text })
+    this.#spec.lost({ code: 'ERR_FR_DATA_DIR_GONE', text })
+    void this.count()
+  }
+
+  /** Free bytes now. */
+  async free(): Promise<number> {
+    this.freeBytes = await this.#spec.storage.freeBytes(this.#spec.dir)
+    return this.freeBytes
+  }
+
+  /** What earlier transfers of this name have left gives way. */
+  async makeWay(name: Uint8Array): Promise<void> {
+    const { storage, dir } = this.#spec
+    const left = await storage.listPartials(dir)
+    const old = left.filter(({ id }) => isLeftoverOf(id, name))
+    for (const { id } of old) await storage.discard(dir, id)
+    if (old.length > 0) this.#log('info', 'partials-replaced', { removed: old.length })
+  }
+
+  /** Counts free and kept bytes for the status; what cannot be counted stays as it was. */
+  async count(): Promise<void> {
+    const { storage, dir } = this.#spec
+    try {
+      await this.free()
+      const left = await storage.listPartials(dir)
+      const bytes = left.reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0)
+      const names = left.slice(0, limits.keptNames).map(({ id }) => titleOf(id))
+      this.kept = { files: left.length, bytes, names }
+    } catch {
+      // A transfer asks for itself before it starts.
+    }
+  }
+
+  async expire(olderThanSeconds = this.#spec.keepPartialsSeconds): Promise<void> {
+    const { storage, dir } = this.#spec
+    try {
+      const removed = await storage.expirePartials(dir, olderThanSeconds)
+      if (removed > 0) this.#log('info', 'partials-expired', { removed })
+    } catch (error) {
+      const text = asFrError(error, 'ERR_FR_IO').message
+      this.#log('warn', 'expire-failed', { text })
+    }
+  }
+
+  /** Repairs of transfers that are over are of no use to anybody. */
+  async #dropScratch(): Promise<void> {
+    const { storage, dir } = this.#spec
+    for (const { id } of await storage.listPartials(dir))
+      if (isScratch(id)) await storage.discard(dir, id)
+  }
+
+  #log(
+    level: 'info' | 'warn' | 'error',
+    event: string,
+    fields: Readonly<Record<string, string | number>>,
+  ): void {
+    this.#spec.log({ level, event, fields })
+  }
+}
+
+function isOfStorage(code: FrErrorCode): boolean {
+  return code === 'ERR_FR_IO' || code === 'ERR_FR_NO_SPACE' || code.startsWith('ERR_FR_DATA_DIR')
+}

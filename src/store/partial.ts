@@ -1,0 +1,163 @@
+/**
+ * The files of a reception: the partial, and the scratch in which repairs land. Created together,
+ * closed together; the scratch never outlives the reception, the partial only when it is to be
+ * kept.
+ *
+ * Their ids are `TRANSFER.HASH.TITLE`, with `.scratch` behind that of the scratch: HASH stands for
+ * the name at the node, so that the next transfer of that name finds what is in its way, and TITLE
+ * tells people what it is.
+ */
+import { createHash } from 'node:crypto'
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { StreamEntry } from '../control/messages/types.js'
+import type {
+  ByteRange,
+  DataDirHandle,
+  FileHandle,
+  FlushedFile,
+  LostAttribute,
+  PublishSpec,
+  Storage,
+} from '../ports.js'
+
+const scratchSuffix = '.scratch'
+
+function tagOf(name: Uint8Array): string {
+  return createHash('sha256').update(name).digest('hex').slice(0, 16)
+}
+
+/** What an id can hold of the end of a name. */
+function shortened(name: Uint8Array): string {
+  const last = Buffer.from(name).toString('utf8').split('/').at(-1) ?? ''
+  return last.replace(/[^A-Za-z0-9._-]/g, '_').slice(-limits.keptNameChars)
+}
+
+/** The title in an id; the id itself when it has none. */
+export function titleOf(id: string): string {
+  return /^[0-9a-f]{32}\.[0-9a-f]{16}\.(.+?)(?:\.scratch)?$/.exec(id)?.[1] ?? id
+}
+
+export function isScratch(id: string): boolean {
+  return id.endsWith(scratchSuffix)
+}
+
+export function isLeftoverOf(id: string, name: Uint8Array): boolean {
+  return id.split('.')[1] === tagOf(name)
+}
+
+export interface PartialSpec {
+  readonly transfer: string
+  readonly entry: StreamEntry
+  readonly noClobber: boolean
+}
+
+export class Partial {
+  readonly #storage: Storage
+  readonly #dir: DataDirHandle
+  readonly #name: Uint8Array
+  readonly #spec: PartialSpec
+  readonly #id: string
+  #file: FileHandle | undefined
+  #scratch: FileHandle | undefined
+  #isPublished = false
+
+  constructor(storage: Storage, dir: DataDirHandle, name: Uint8Array, spec: PartialSpec) {
+    this.#storage = storage
+    this.#dir = dir
+    this.#name = name
+    this.#spec = spec
+    this.#id = `${spec.transfer}.${tagOf(name)}.${shortened(name)}`
+  }
+
+  /** Where it lies in the data directory. */
+  get path(): string {
+    return `.fastreplica/partials/${this.#id}`
+  }
+
+  get file(): FileHandle {
+    return this.#file as FileHandle
+  }
+
+  get scratch(): FileHandle {
+    return this.#scratch as FileHandle
+  }
+
+  /** It has its files, and no name yet. */
+  get isLanding(): boolean {
+    return this.#file !== undefined && !this.#isPublished
+  }
+
+  get isPublished(): boolean {
+    return this.#isPublished
+  }
+
+  /** One after the other: a partial whose twin failed must be known to be discarded. */
+  async create(bytes: number): Promise<void> {
+    this.#file = await this.#create(this.#id, bytes)
+    this.#scratch = await this.#create(this.#scratchId, bytes)
+  }
+
+  /** What an earlier try of the same transfer left here gives way: this node was added again. */
+  async #create(id: string, bytes: number): Promise<FileHandle> {
+    try {
+      return await this.#storage.createPartial(this.#dir, id, bytes)
+    } catch (error) {
+      if (!(error instanceof FrError) || error.code !== 'ERR_FR_EXISTS') throw error
+      await this.#storage.discard(this.#dir, id)
+      return this.#storage.createPartial(this.#dir, id, bytes)
+    }
+  }
+
+  copyIn(range: ByteRange): Promise<void> {
+    return this.#storage.copyIn(this.scratch, this.file, range)
+  }
+
+  /** What the file system will not keep of the file; rejects where it could not be published. */
+  probe(): Promise<readonly LostAttribute[]> {
+    return this.#storage.probe(this.#dir, this.#publication())
+  }
+
+  flush(): Promise<FlushedFile> {
+    return this.#storage.flush(this.file)
+  }
+
+  async publish(): Promise<readonly LostAttribute[]> {
+    const lost = await this.#storage.publish(this.#dir, this.#publication())
+    this.#isPublished = true
+    return lost
+  }
+
+  #publication(): PublishSpec {
+    const { entry, noClobber } = this.#spec
+    return {
+      file: this.file,
+      id: this.#id,
+      name: this.#name,
+      mode: entry.mode,
+      mtime: { seconds: entry.mtimeSeconds, nanos: entry.mtimeNanos },
+      noClobber,
+    }
+  }
+
+  /**
+   * Closes what is open and removes what is not to be kept; of what is kept only what landed stays
+   * allocated. Calls back for what cannot be removed.
+   */
+  async release(keepPartial: boolean, failed: (id: string, error: unknown) => void): Promise<void> {
+    if (this.#file === undefined) return
+    const isKept = keepPartial && !this.#isPublished
+    if (isKept) await this.#storage.trim(this.#file).catch((error) => failed(this.#id, error))
+    this.#storage.closeFile(this.#file)
+    if (this.#scratch !== undefined) this.#storage.closeFile(this.#scratch)
+    const ids = [this.#scratchId]
+    if (!this.#isPublished && !isKept) ids.push(this.#id)
+    for (const id of ids) {
+      await this.#storage.discard(this.#dir, id).catch((error: unknown) => failed(id, error))
+    }
+  }
+
+  get #scratchId(): string {
+    return `${this.#id}${scratchSuffix}`
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Content that comes as a stream, put into a file that has no name, because a push reads its source
+ * more than once and must know its size beforehand. The file is gone with its last descriptor, also
+ * when the process is killed.
+ */
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, open, statfs, unlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FrError, isOutOfFiles } from '../base/errors.js'
+import { limits, MIB } from '../base/limits.js'
+
+export type Chunks = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array>
+
+/** So much is written between two looks at the room that is left. */
+const lookBytes = 16 * MIB
+const pieceBytes = 8 * MIB
+
+/**
+ * Reads all chunks into a file in the directory for temporary files, then calls `use` with a path
+ * that opens it for as long as `use` runs. ERR_FR_NO_SPACE when limits.minFreeBytes would not stay
+ * free there, ERR_FR_SOURCE when the stream fails, ERR_FR_IO, or the signal's reason.
+ */
+export async function spooled<T>(
+  chunks: Chunks,
+  signal: AbortSignal,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const reader = await spool(chunks, signal)
+  try {
+    return await use(descriptorPath(reader.fd))
+  } finally {
+    await reader.close()
+  }
+}
+
+/** A path that opens the file of a descriptor of this process, whatever its name. */
+export function descriptorPath(fd: number): string {
+  return process.platform === 'linux' ? `/proc/self/fd/${fd}` : `/dev/fd/${fd}`
+}
+
+/** Open for reading alone: a descriptor that can write would make the source look doubtful. */
+async function spool(chunks: Chunks, signal: AbortSignal): Promise<FileHandle> {
+  const directory = tmpdir()
+  const path = join(directory, `fastreplica-${randomBytes(12).toString('hex')}`)
+  let writer: FileHandle | undefined
+  let reader: FileHandle | undefined
+  try {
+    writer = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+    try {
+      reader = await open(path, constants.O_RDONLY)
+    } finally {
+      await unlink(path)
+    }
+    await fill(writer, directory, chunks, signal)
+    return reader
+  } catch (error) {
+    await reader?.close()
+    throw spoolError(error, directory, signal)
+  } finally {
+    await writer?.close()
+  }
+}
+
+async function fill(
+  writer: FileHandle,
+  directory: string,
+  chunks: Chunks,
+  signal: AbortSignal,
+): Promise<void> {
+  let bytes = 0
+  let lookAt = 0
+  for await (const chunk of untilAborted(chunks, signal)) {
+    const content = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    if (!(content instanceof Uint8Array))
+      throw new TypeError('the source must give Uint8Arrays or strings')
+    for (let at = 0; at < content.length; at += pieceBytes) {
+      if (bytes >= lookAt) {
+        await requireRoom(directory, bytes)
+        lookAt = bytes + lookBytes
+      }
+      const piece = content.subarray(at, at + pieceBytes)
+      await writeAll(writer, piece)
+      bytes += piece.length
+    }
+  }
+}
+
+async function requireRoom(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory)
+  if (bavail * bsize - lookBytes - pieceBytes >= limits.minFreeBytes) return
+  const text = `no room to keep the source in ${directory} (TMPDIR), after ${bytes} bytes of it`
+  throw new FrError('ERR_FR_NO_SPACE', text, { path: directory })
+}
+
+async function writeAll(writer: FileHandle, piece: Uint8Array): Promise<void> {
+  for (let done = 0; done < piece.length; ) {
+    const { bytesWritten } = await writer.write(piece, done)
+    done += bytesWritten
+  }
+}
+
+/** The same chunks; an abort ends the waiting for the next one, which may never come. */
+async function* untilAborted(
+  chunks: Chunks,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array | string> {
+  const iterator =
+    Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]()
+  let aborted: () => void = () => {}
+  const abort = new Promise<never>((_resolve, reject) => {
+    aborted = () => reject(signal.reason)
+    signal.addEventListener('abort', aborted, { once: true })
+    if (signal.aborted) aborted()
+  })
+  abort.catch(() => undefined)
+  let isOver = false
+  try {
+    for (;;) {
+      const next = await Promise.race([failing(iterator.next()), abort])
+      isOver = next.done === true
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    signal.removeEventListener('abort', aborted)
+    if (!isOver) giveUp(chunks, iterator)
+  }
+}
+
+/** Nobody reads the rest. A stream that waits for its next chunk answers only when destroyed. */
+function giveUp(chunks: Chunks, iterator: AsyncIterator<unknown> | Iterator<unknown>): void {
+  const { destroy } = chunks as { destroy?: unknown }
+  if (typeof destroy === 'function') destroy.call(chunks)
+  else void Promise.resolve(iterator.return?.()).catch(() => undefined)
+}
+
+/** What the stream itself throws is the fault of the source. */
+async function failing<T>(next: T | Promise<T>): Promise<T> {
+  try {
+    return await next
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause)
+    throw new FrError('ERR_FR_SOURCE', `the stream of the source failed: ${text}`, { cause })
+  }
+}
+
+function spoolError(error: unknown, directory: string, signal: AbortSignal): unknown {
+  if (error instanceof FrError || error instanceof TypeError) return error
+  if (signal.aborted) return signal.reason
+  const { code, message } = error as NodeJS.ErrnoException
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+  const text = `the source cannot be kept in ${directory} (TMPDIR): ${message}`
+  const details = { path: directory, cause: error }
+  if (isOutOfFiles(error)) return new FrError('ERR_FR_LIMIT', text, details)
+  return new FrError(isFull ? 'ERR_FR_NO_SPACE' : 'ERR_FR_IO', text, details)
+}
