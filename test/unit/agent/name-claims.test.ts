@@ -1,0 +1,123 @@
+/** Who may write a name at a node when two transfers want it. */
+import { describe, expect, it } from 'vitest'
+import { NameClaims } from '../../../src/agent/name-claims.js'
+
+function claimant(transfer: string, name = 'a') {
+  return {
+    name: Buffer.from(name),
+    spec: { transfer, originAddress: `10.0.0.${transfer}:7`, isPlanned: false },
+    hasPlan: false,
+    isEnded: false,
+  }
+}
+
+type Made = ReturnType<typeof claimant>
+
+/** What became of a claim so far. */
+function watched(claims: NameClaims<Made>, who: Made): { state: () => Promise<string> } {
+  let state = 'waits'
+  claims.claim(who).then(
+    () => {
+      state = 'has'
+    },
+    (error) => {
+      state = error.code
+    },
+  )
+  const settled = () => new Promise((resolve) => setImmediate(resolve))
+  return { state: () => settled().then(() => state) }
+}
+
+const busy = (transfer: string) => ({
+  code: 'ERR_FR_BUSY',
+  message: `transfer ${transfer} from 10.0.0.${transfer}:7 is writing this name`,
+})
+
+describe('a name at a node', () => {
+  it('is refused to the later transfer, by the name of the first and of its sender', async () => {
+    const claims = new NameClaims<Made>()
+    await claims.claim(claimant('1'))
+    await expect(claims.claim(claimant('2'))).rejects.toMatchObject(busy('1'))
+    await claims.claim(claimant('2', 'b'))
+  })
+
+  it('is waited for by the lower id while the holder has no plan', async () => {
+    const claims = new NameClaims<Made>()
+    const [low, high] = [claimant('1'), claimant('2')]
+    await claims.claim(high)
+    const claim = watched(claims, low)
+    expect(await claim.state()).toBe('waits')
+    high.isEnded = true
+    claims.changed()
+    expect(await claim.state()).toBe('waits')
+    claims.release(high)
+    expect(await claim.state()).toBe('has')
+    expect([...claims.holders]).toEqual([low])
+  })
+
+  it('is waited for by any id that joins while the holder has no plan', async () => {
+    const claims = new NameClaims<Made>()
+    const [low, high] = [claimant('1'), claimant('2')]
+    await claims.claim(low)
+    high.spec.isPlanned = true
+    const claim = watched(claims, high)
+    expect(await claim.state()).toBe('waits')
+    low.isEnded = true
+    claims.release(low)
+    expect(await claim.state()).toBe('has')
+    // It is not waited for itself.
+    await expect(claims.claim(claimant('0'))).rejects.toMatchObject(busy('2'))
+  })
+
+  it('is refused to whoever joins once the holder has its plan', async () => {
+    const claims = new NameClaims<Made>()
+    const [holder, joiner] = [claimant('2'), claimant('1')]
+    holder.hasPlan = joiner.spec.isPlanned = true
+    await claims.claim(holder)
+    await expect(claims.claim(joiner)).rejects.toMatchObject(busy('2'))
+  })
+
+  it('is refused to the lower id once the holder has its plan', async () => {
+    const claims = new NameClaims<Made>()
+    const high = claimant('2')
+    await claims.claim(high)
+    const claim = watched(claims, claimant('1'))
+    expect(await claim.state()).toBe('waits')
+    high.hasPlan = true
+    claims.changed()
+    expect(await claim.state()).toBe('ERR_FR_BUSY')
+    await expect(claims.claim(claimant('1'))).rejects.toMatchObject(busy('2'))
+  })
+
+  it('is waited for by any id while the holder gives back what it had', async () => {
+    const claims = new NameClaims<Made>()
+    const holder = claimant('1')
+    await claims.claim(holder)
+    holder.hasPlan = true
+    holder.isEnded = true
+    const claim = watched(claims, claimant('2'))
+    expect(await claim.state()).toBe('waits')
+    claims.release(holder)
+    expect(await claim.state()).toBe('has')
+  })
+
+  it('is never given to a transfer that ends while it waits', async () => {
+    const claims = new NameClaims<Made>()
+    const [low, high] = [claimant('1'), claimant('2')]
+    await claims.claim(high)
+    const claim = watched(claims, low)
+    low.isEnded = true
+    claims.changed()
+    expect(await claim.state()).toBe('ERR_FR_CLOSED')
+    claims.release(high)
+    expect([...claims.holders]).toEqual([])
+  })
+
+  it('is given back by its holder alone', async () => {
+    const claims = new NameClaims<Made>()
+    const holder = claimant('1')
+    await claims.claim(holder)
+    claims.release(claimant('2'))
+    expect([...claims.holders]).toEqual([holder])
+  })
+})

@@ -1,0 +1,59 @@
+/** Options of the library: a name that is none is refused, before anything else happens. */
+import { describe, expect, it } from 'vitest'
+import { addNode, digestFile, fetchStatus, push, startNode } from '../../../src/api/index.js'
+import { optionNames } from '../../../src/api/option-names.js'
+
+const at = '127.0.0.1:1'
+const id = '0'.repeat(32)
+// As a caller without types would write them.
+type Call = (options: object) => unknown
+const calls: Record<keyof typeof optionNames, Call> = {
+  push: (options) => push('file', { to: [at], ...options }),
+  startNode: (options) => startNode({ listen: at, dataDir: '/nonexistent/x', ...options }),
+  fetchStatus: (options) => fetchStatus(at, { ...options }),
+  addNode: (options) => addNode(id, at, { via: at, ...options }),
+  digestFile: (options) => digestFile('/nonexistent/x', { ...options }),
+  target: (options) => push('file', { to: [{ address: at, ...options }] }),
+}
+const messageOf = async (call: () => unknown): Promise<string> => {
+  try {
+    await call()
+  } catch (error) {
+    expect(error).toBeInstanceOf(TypeError)
+    return (error as TypeError).message
+  }
+  throw new Error('it was taken')
+}
+
+describe.each(Object.entries(calls) as [keyof typeof optionNames, Call][])('%s', (name, call) => {
+  const owner = name === 'target' ? 'to[0]' : name
+
+  it.each(['retrys', 'Signal', 'constructor', ' key'])('refuses the option %o', async (option) => {
+    const message = await messageOf(() => call({ [option]: undefined }))
+    expect(message).toBe(
+      `${owner} has no option '${option}'; it has ${Object.keys(optionNames[name]).join(', ')}`,
+    )
+  })
+
+  it('refuses options that are no object', async () => {
+    const wrong = {
+      push: () => push('file', 'to' as never),
+      startNode: () => startNode(null as never),
+      fetchStatus: () => fetchStatus(at, 1 as never),
+      addNode: () => addNode(id, at, null as never),
+      digestFile: () => digestFile('file', 'sha256' as never),
+      target: () => push('file', { to: [7 as never] }),
+    }
+    const label = name === 'target' ? 'to[0]' : 'options'
+    expect(await messageOf(wrong[name])).toBe(`${label} must be an object`)
+  })
+})
+
+it.each([
+  ['timeoutMs', 0, 'timeoutMs must be a whole number from 1 to 2592000000, not 0'],
+  ['timeoutMs', 1.5, 'timeoutMs must be a whole number from 1 to 2592000000, not 1.5'],
+  ['minRateBytesPerSecond', 0, 'minRateBytesPerSecond must be a rate above zero'],
+  ['minRateBytesPerSecond', '1MB', 'minRateBytesPerSecond must be a rate above zero'],
+])('push refuses %s %o', async (option, value, message) => {
+  expect(await messageOf(() => calls.push({ [option]: value }))).toContain(message)
+})

@@ -1,0 +1,311 @@
+import { describe, expect, it } from 'vitest'
+import { parseCommandLine } from '../../../src/cli/program.js'
+
+const parse = (line: string) => parseCommandLine(line === '' ? [] : line.split(' '), '1.2.3')
+const command = (line: string) => {
+  const parsed = parse(line)
+  if (parsed.kind !== 'run') throw new Error(parsed.text)
+  return parsed.command
+}
+const usage = (line: string) => {
+  const parsed = parse(line)
+  expect(parsed.kind).toBe('usage')
+  return parsed.kind === 'usage' ? parsed.text : ''
+}
+const help = (line: string) => {
+  const parsed = parse(line)
+  expect(parsed.kind).toBe('text')
+  return parsed.kind === 'text' ? parsed.text : ''
+}
+const names = ['node', 'push', 'status', 'add', 'digest', 'keygen']
+const log = { format: 'text', level: 'warn' }
+
+describe('fr push', () => {
+  it('has few defaults', () =>
+    expect(command('push a.bin --to h:1,h:2')).toEqual({
+      command: 'push',
+      path: 'a.bin',
+      to: [{ address: 'h:1' }, { address: 'h:2' }],
+      noClobber: false,
+      strict: false,
+      allowAdd: false,
+      wait: false,
+      dryRun: false,
+      json: false,
+      quiet: false,
+      progress: true,
+      log,
+    }))
+
+  it('takes every option in base units', () =>
+    expect(
+      command(
+        'push a.bin --nodes n.txt --as b --key-file k --strategy classic --shape group ' +
+          '--group-size 4 --digest sha256 --engine portable --no-clobber ' +
+          '--strict --uplink 200Mbit --connect-timeout 1500ms --retries 5 --wait ' +
+          '--timeout 2h --min-rate 1MiB/s --dry-run --json --log-format json --log-level debug',
+      ),
+    ).toEqual({
+      command: 'push',
+      path: 'a.bin',
+      nodesFile: 'n.txt',
+      as: 'b',
+      keyFile: 'k',
+      strategy: 'classic',
+      shape: 'group',
+      groupSize: 4,
+      digest: 'sha256',
+      engine: 'portable',
+      noClobber: true,
+      strict: true,
+      allowAdd: false,
+      uplinkBytesPerSecond: 25_000_000,
+      connectMs: 1500,
+      retries: 5,
+      timeoutMs: 7_200_000,
+      minRateBytesPerSecond: 1_048_576,
+      wait: true,
+      dryRun: true,
+      json: true,
+      quiet: false,
+      progress: true,
+      log: { format: 'json', level: 'debug' },
+    }))
+
+  it('joins what --to is given more than once', () =>
+    expect(command('push a --to h:1 --to h:2,h:3')).toMatchObject({
+      to: [{ address: 'h:1' }, { address: 'h:2' }, { address: 'h:3' }],
+    }))
+
+  it('takes the default port where an address names none', () => {
+    expect(command('push a --to h,[::1]')).toMatchObject({
+      to: [{ address: 'h:7400' }, { address: '[::1]:7400' }],
+    })
+    expect(command('node --listen 127.0.0.1 --data d')).toMatchObject({ listen: '127.0.0.1:7400' })
+    expect(command('status h')).toMatchObject({ address: 'h:7400' })
+    const id = '0'.repeat(32)
+    expect(command(`add ${id} h --via [::1]`)).toMatchObject({
+      address: 'h:7400',
+      via: '[::1]:7400',
+    })
+  })
+
+  it('shows errors only with --quiet, and no progress without', () => {
+    expect(command('push a --to h --quiet')).toMatchObject({
+      quiet: true,
+      progress: false,
+      log: { level: 'error' },
+    })
+    expect(command('push a --to h -q --log-level debug')).toMatchObject({ log: { level: 'error' } })
+    expect(command('push a --to h --no-progress')).toMatchObject({ quiet: false, progress: false })
+  })
+
+  it.each([
+    ['push', "missing required argument 'path'"],
+    ['push a', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
+    ['push a --to h:1 --nodes f', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
+    ['push a b --to h:1', 'too many arguments'],
+    ['push a --to ::1', "--to: '::1' is not HOST[:PORT]; write IPv6 as [::1]:7400"],
+    ['push a --to h:1,h:1', '--to: h:1 is named twice'],
+    ['push a --to h:1 --shape ring', 'Allowed choices are auto, unicast, group.'],
+    ['push a --to h:1 --group-size 0', "'0' is not a whole number from 1 to 64"],
+    ['push a --to h:1 --uplink 200', "'200' is not a rate"],
+    ['push a --to h:1 --connect-timeout soon', "'soon' is not a duration"],
+    ['push a --to h:1 --connect-timeout 0s', "'0s' is too short"],
+    ['push a --to h:1 --retries 101', "'101' is not a whole number"],
+    ['push a --to h:1 --timeout 0s', "'0s' is too short"],
+    ['push a --to h:1 --timeout 31d', "'31d' is too long; at most 30d"],
+    ['push a --to h:1 --min-rate 5', "'5' is not a rate"],
+    ['push a --to', 'argument missing'],
+    ['push a --to h:1 --uplink 0Mbit', "'0Mbit' is no speed"],
+    ['push a --to h:1 --uplink -1Mbit', "'-1Mbit' is not a rate"],
+    ['push a --to h:1 --uplink 1e30Mbit', "'1e30Mbit' is not a rate"],
+    ['push a --to h:1 --uplink 99999Tbit', 'is faster than any link'],
+    ['push a --to h:1 --shape unicast --strategy classic', '--strategy classic deals parts to'],
+    ['push a --to h:1 --trace t.json --dry-run', '--trace shows what a push did'],
+    ['push a --to h:1 --trace=', '--trace is empty'],
+    ['push a --to h:1 --trace', 'argument missing'],
+    ['push a --to Host:1,hOST:01', '--to: hOST:1 is named twice'],
+    [
+      'push a --to h:1 --limit-up 1Mbit',
+      'ERR_FR_UNSUPPORTED: this version does not offer fr push --limit-up',
+    ],
+    [
+      'push a --to h:1 --handover every',
+      'ERR_FR_UNSUPPORTED: this version does not offer fr push --handover',
+    ],
+    ['push a --to h:1 --key secret', "unknown option '--key'"],
+  ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
+
+  it('names the nearest flag', () => {
+    expect(usage('push a --too h:1')).toContain("unknown option '--too'\n(Did you mean --to?)")
+    expect(usage('push a --to h:1 --jsn')).toContain('(Did you mean --json?)')
+    expect(usage('push a --to h:1 --dryrun')).toContain('(Did you mean --dry-run?)')
+    expect(usage('push a --to h:1 --dryrun')).toContain('(fr push --help shows what there is)')
+  })
+})
+
+describe('fr node', () => {
+  it('has few defaults', () =>
+    expect(command('node --listen 127.0.0.1:0 --data d')).toEqual({
+      command: 'node',
+      listen: '127.0.0.1:0',
+      dataDir: 'd',
+      mirror: false,
+      json: false,
+      log: { format: 'text', level: 'info' },
+    }))
+
+  it('takes every option in base units', () =>
+    expect(
+      command(
+        'node --listen [::1]:7400 --data d --key-file k --previous-key-file p --name n ' +
+          '--mirror --engine native ' +
+          '--keep-partials 7d --min-free 10GiB --log-format json --log-level error --json',
+      ),
+    ).toEqual({
+      command: 'node',
+      listen: '[::1]:7400',
+      dataDir: 'd',
+      keyFile: 'k',
+      previousKeyFile: 'p',
+      name: 'n',
+      mirror: true,
+      engine: 'native',
+      keepPartialsSeconds: 604_800,
+      minFreeBytes: 10 * 2 ** 30,
+      json: true,
+      log: { format: 'json', level: 'error' },
+    }))
+
+  it.each([
+    ['node --data d', '--listen is required'],
+    ['node --listen h:0', '--data is required'],
+    ['node --listen h: --data d', "'h:' is not HOST[:PORT]"],
+    ['node --listen h:0 --data d --keep-partials 7', "'7' is not a duration"],
+    ['node --listen h:0 --data d --min-free lots', "'lots' is not a size"],
+    ['node --listn h:0 --data d', '(Did you mean --listen?)'],
+    ['node --listen h:0 --data d --log-level loud', 'Allowed choices are debug, info, warn, error'],
+    ['node --listen h:0 --data d extra', 'too many arguments'],
+  ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
+})
+
+describe('the small commands', () => {
+  it('are parsed', () => {
+    expect(command('status h:1 --json --key-file k')).toEqual({
+      command: 'status',
+      address: 'h:1',
+      json: true,
+      keyFile: 'k',
+    })
+    expect(command('digest f --digest sha256')).toEqual({
+      command: 'digest',
+      path: 'f',
+      digest: 'sha256',
+    })
+    expect(command('digest -- -f')).toEqual({ command: 'digest', path: '-f' })
+    expect(command('keygen')).toEqual({ command: 'keygen' })
+    expect(command('keygen --out k')).toEqual({ command: 'keygen', out: 'k' })
+  })
+  it.each([
+    ['status', "missing required argument 'host[:port]'"],
+    ['status h:x', "'h:x' is not HOST[:PORT]"],
+    ['status h:0', 'the port is a number from 1 to 65535'],
+    ['digest', "missing required argument 'file'"],
+    ['keygen out', 'too many arguments'],
+  ])('refuse: %s', (line, text) => expect(usage(line)).toContain(text))
+})
+
+describe('fr add', () => {
+  const id = '0123456789abcdef'.repeat(2)
+
+  it('takes a transfer, a node and who passes it on', () => {
+    expect(command(`add ${id} [::1]:7 --via h:2 --key-file k --json`)).toEqual({
+      command: 'add',
+      transfer: id,
+      address: '[::1]:7',
+      via: 'h:2',
+      keyFile: 'k',
+      json: true,
+    })
+    expect(command(`add ${id} h:1 --via h:2`)).toEqual({
+      command: 'add',
+      transfer: id,
+      address: 'h:1',
+      via: 'h:2',
+      json: false,
+    })
+  })
+
+  it.each([
+    ['add', "missing required argument 'transfer'"],
+    [`add ${id}`, "missing required argument 'host[:port]'"],
+    [`add ${id} h:1`, '--via is required'],
+    [`add ${id} h:1 --via`, 'argument missing'],
+    [`add ${id} h:1 --via :1`, "':1' is not HOST[:PORT]"],
+    [`add ${id} h:0 --via h:2`, 'the port is a number from 1 to 65535'],
+    [`add ${id.toUpperCase()} h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
+    [`add ${id}0 h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
+    [`add ${id} h:1 h:2 --via h:3`, 'too many arguments'],
+  ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
+})
+
+describe('fr', () => {
+  it('names the nearest command', () => {
+    expect(usage('psh a')).toContain("unknown command 'psh'\n(Did you mean push?)")
+    expect(usage('nodes')).toContain('(Did you mean node?)')
+  })
+
+  it.each(['limit --via h:1', 'simulate --nodes 4', 'limit --help'])(
+    'refuses by name: %s',
+    (line) =>
+      expect(usage(line)).toBe(
+        `error: ERR_FR_UNSUPPORTED: this version does not offer fr ${line.split(' ')[0]}\n`,
+      ),
+  )
+
+  it('shows its help on stderr where no command is given', () =>
+    expect(usage('')).toContain('Usage: fr'))
+
+  it('prints its version', () => {
+    expect(help('--version')).toBe('1.2.3\n')
+    expect(help('-v')).toBe('1.2.3\n')
+  })
+
+  it('has help under the word too, and names what it has no help for', () => {
+    expect(help('help')).toBe(help('--help'))
+    expect(help('help push')).toBe(help('push --help'))
+    expect(usage('help psh')).toContain("unknown command 'psh'\n(Did you mean push?)")
+    expect(usage('psh --help')).toContain("unknown command 'psh'\n(Did you mean push?)")
+    expect(usage('help limit')).toContain('ERR_FR_UNSUPPORTED')
+  })
+
+  it('has help that fits 80 columns', () => {
+    for (const line of ['--help', ...names.map((name) => `${name} --help`)]) {
+      for (const each of help(line).split('\n')) expect(each.length).toBeLessThanOrEqual(80)
+    }
+  })
+
+  it('shows no option that it refuses, and still refuses it by name', () => {
+    const shown = names.map((name) => help(`${name} --help`)).join()
+    expect(shown).not.toMatch(/chain|tree|binomial|--mirror|--group-size|--limit-up|--handover/)
+    expect(command('push a --to h --shape chain --group-size 2')).toMatchObject({
+      shape: 'chain',
+      groupSize: 2,
+    })
+    expect(command('node --listen h --data d --mirror')).toMatchObject({ mirror: true })
+  })
+
+  it('has help with examples for each command, and for no command that it lacks', () => {
+    const text = help('--help')
+    for (const name of names) {
+      expect(text).toMatch(new RegExp(`^ {2}${name} `, 'm'))
+      const own = help(`${name} --help`)
+      expect(own).toContain(`Usage: fr ${name}`)
+      expect(own).toContain(`Examples:\n  $ `)
+      expect(own).toContain(`fr ${name}`)
+    }
+    expect(text).not.toMatch(/simulate|^ {2}limit /m)
+    expect(help('push --help')).not.toMatch(/--limit-up|--handover/)
+  })
+})

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest'
+import type { NodeOutcome, PushResult } from '../../../src/api/types.js'
+import { closingLines, pushExitStatus } from '../../../src/cli/render/closing.js'
+import { displayWidth, painter } from '../../../src/cli/render/text.js'
+
+const plain = painter(false)
+const MIB = 1024 * 1024
+
+const outcome = (over: Partial<NodeOutcome> & { node: string }): NodeOutcome => ({
+  status: 'complete',
+  seconds: 5.6,
+  bytes: 128 * MIB,
+  digest: 'xxh64-blocks/65536:0123456789abcdef',
+  repairedBytes: 0,
+  attempts: 1,
+  receivedBytes: 128 * MIB,
+  duplicateBytes: 0,
+  holeBytes: 0,
+  code: null,
+  retryable: false,
+  reason: null,
+  warnings: [],
+  ...over,
+})
+
+const lost = outcome({
+  node: '10.0.0.3:7400',
+  status: 'failed',
+  seconds: 2.1,
+  bytes: 3,
+  digest: null,
+  code: 'ERR_FR_NODE_LOST',
+  retryable: true,
+  reason: 'ERR_FR_NODE_LOST: reset\nby peer',
+})
+
+const result: PushResult = {
+  event: 'result',
+  transfer: 't',
+  bytes: 128 * MIB,
+  dataBytes: 128 * MIB,
+  seconds: 5.61,
+  boundSeconds: 5.37,
+  efficiency: 0.957,
+  boundFrom: 'configured',
+  observedBoundSeconds: 5.4,
+  observedEfficiency: 0.96,
+  shares: [
+    { node: '10.0.0.2:7400', dealtBytes: 96 * MIB, relayedBytes: 96 * MIB, relayedShare: 0.75 },
+    { node: '10.0.0.3:7400', dealtBytes: 24 * MIB, relayedBytes: 0, relayedShare: 0 },
+  ],
+  originShare: 0.25,
+  directBytes: 8 * MIB,
+  resentBytes: 0,
+  strategy: 'classic',
+  shape: 'group',
+  originBytesSent: 134_217_999,
+  digest: 'xxh64-blocks/65536:0123456789abcdef',
+  warnings: [],
+  nodes: [outcome({ node: '10.0.0.2:7400' }), lost],
+}
+
+const closing = (over: Partial<PushResult> = {}, columns = 80, logged: string[] = []) =>
+  closingLines({ ...result, ...over }, logged, columns, plain)
+
+describe('the closing table', () => {
+  it('has a row for each node, the reasons, the digest and the whole', () =>
+    expect(closing()).toEqual([
+      'node           status    seconds  relayed       rate',
+      '10.0.0.2:7400  complete     5.60      75%  24.0 MB/s',
+      '10.0.0.3:7400  failed       2.10       0%          -',
+      '1 node failed: ERR_FR_NODE_LOST: reset\\x0aby peer',
+      '  10.0.0.3:7400',
+      'digest xxh64-blocks/65536:0123456789abcdef',
+      '1 of 2 nodes complete in 5.6s, 128 MiB each, 23.9 MB/s delivered, bound 5.37 s,',
+      'efficiency 0.957, 8.00 MiB sent to all directly',
+    ]))
+
+  it('says one reason once, with how many and which nodes', () => {
+    const at = (n: number, over: Partial<NodeOutcome> = {}) => {
+      const node = `10.0.0.${n}:7400`
+      return { ...lost, node, reason: `ERR_FR_UNREACHABLE: ${node} is away`, ...over }
+    }
+    const refused = at(9, { status: 'refused', reason: 'ERR_FR_NO_SPACE: full' })
+    const lines = closing({ nodes: [...[1, 2, 3, 4, 5, 6].map((n) => at(n)), refused] })
+    expect(lines.slice(8, -2)).toEqual([
+      '6 nodes failed: ERR_FR_UNREACHABLE: the node is away',
+      '  10.0.0.1:7400, 10.0.0.2:7400, 10.0.0.3:7400, 10.0.0.4:7400, 10.0.0.5:7400,',
+      '  10.0.0.6:7400',
+      '1 node refused: ERR_FR_NO_SPACE: full',
+      '  10.0.0.9:7400',
+    ])
+  })
+
+  it('gathers the warnings of nodes, of the push and of its log', () => {
+    const warned = (node: string) => outcome({ node, warnings: ['the mode is not kept'] })
+    const nodes = [warned('a:1'), warned('b:1'), outcome({ node: 'c:1', warnings: ['its own'] })]
+    const lines = closing({ nodes, warnings: ['of all'] }, 80, ['3 of the log'])
+    expect(lines.filter((line) => line.startsWith('warning: '))).toEqual([
+      'warning: of all',
+      'warning: a:1 and 1 more: the mode is not kept',
+      'warning: c:1: its own',
+      'warning: 3 of the log',
+    ])
+  })
+
+  it.each([80, 120])('fits %d columns, whatever the nodes are called', (columns) => {
+    const names = [
+      '[2001:db8:1234:5678:9abc:def0:1234:5678]:7400',
+      '\u7bc0\u9ede-'.repeat(20),
+      'h:1',
+    ]
+    const nodes = names.flatMap((node) => [
+      outcome({ node: `${node}${columns}`, repairedBytes: 65_536, seconds: 12_345.67 }),
+      { ...lost, node, reason: `ERR_FR_NODE_LOST: ${'word '.repeat(40)}` },
+    ])
+    for (const line of closing({ nodes, warnings: ['so '.repeat(60)] }, columns)) {
+      // A word that is too long for any line keeps its own.
+      if (!line.includes('\u7bc0')) expect(displayWidth(line)).toBeLessThanOrEqual(columns)
+    }
+    const [, row] = closing({ nodes }, columns)
+    expect(displayWidth(row ?? '')).toBeLessThanOrEqual(columns)
+    expect(row).toMatch(columns === 80 ? /^\[2001:db8:.*~.*\]:740080 / : /\]:7400120 /)
+  })
+
+  it('cuts and breaks nothing where no terminal shows it', () => {
+    const node = `${'n'.repeat(200)}:1`
+    const [, row, ...rest] = closing({ nodes: [outcome({ node })] }, Number.POSITIVE_INFINITY)
+    expect(row).toContain(node)
+    expect(rest).toHaveLength(2)
+  })
+
+  it('lets no peer write to the terminal', () => {
+    const evil = '\u001b]0;x\u0007\n\u202e'
+    const nodes = [
+      outcome({ node: 'a:1', digest: evil, warnings: [evil] }),
+      { ...lost, reason: `ERR_FR_IO: ${evil}` },
+    ]
+    const text = closing({ nodes, warnings: [evil] }).join('')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: there must be none
+    expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
+  })
+
+  it('speaks of repairs, and of no bound where there is none', () =>
+    expect(
+      closing({
+        boundSeconds: null,
+        efficiency: null,
+        boundFrom: null,
+        observedBoundSeconds: null,
+        observedEfficiency: null,
+        shares: [{ node: 'h:1', dealtBytes: 0, relayedBytes: 0, relayedShare: 0 }],
+        directBytes: 128 * MIB,
+        shape: 'unicast',
+        nodes: [outcome({ node: 'h:1', repairedBytes: 65_536 })],
+      }),
+    ).toEqual([
+      'node  status    seconds       rate',
+      'h:1   complete     5.60  24.0 MB/s',
+      'digest xxh64-blocks/65536:0123456789abcdef',
+      '1 of 1 node complete in 5.6s, 128 MiB each, 23.9 MB/s delivered,',
+      '64.0 KiB repaired',
+    ]))
+})
+
+describe('the bound in the closing lines', () => {
+  const last = (over: Partial<PushResult>) => closing(over, 200).at(-1)
+  it('is said to be observed where no speeds were given', () => {
+    expect(last({ boundSeconds: null, efficiency: null, boundFrom: 'observed' })).toMatch(
+      /delivered, observed bound 5\.40 s, efficiency 0\.960, 8\.00 MiB sent to all directly$/,
+    )
+  })
+  it('is the configured one where there is one', () => {
+    expect(last({})).toMatch(/delivered, bound 5\.37 s, efficiency 0\.957, /)
+  })
+  it('says nothing of direct bytes where there are no others', () => {
+    expect(last({ directBytes: 0 })).not.toContain('directly')
+    expect(last({ shape: 'unicast' })).not.toContain('directly')
+  })
+})
+
+describe('pushExitStatus', () => {
+  const of = (...nodes: NodeOutcome[]) => pushExitStatus({ ...result, nodes })
+  it('follows the outcomes', () => {
+    expect(of(outcome({ node: 'a' }), outcome({ node: 'b' }))).toBe(0)
+    expect(of(outcome({ node: 'a' }), lost)).toBe(3)
+    expect(of(lost)).toBe(1)
+    expect(of({ ...lost, status: 'refused' }, lost)).toBe(1)
+    expect(of()).toBe(1)
+  })
+})

@@ -1,0 +1,112 @@
+/** What `fr status` prints. */
+import { describe, expect, it } from 'vitest'
+import type { NodeStatus } from '../../../src/api/types.js'
+import { statusLines } from '../../../src/cli/render/status.js'
+import { displayWidth, painter, printable } from '../../../src/cli/render/text.js'
+
+const plain = painter(false)
+const MIB = 1024 * 1024
+
+describe('statusLines', () => {
+  const status: NodeStatus = {
+    event: 'status',
+    node: '10.0.0.2:7400',
+    nodeId: '00112233445566778899aabbccddeeff',
+    name: 'ams-1',
+    version: '0.1.0',
+    uptimeSeconds: 7380,
+    engine: 'native',
+    dataDir: '/srv/data',
+    freeBytes: 80 * 2 ** 30,
+    problems: [],
+    lastError: null,
+    kept: { files: 0, bytes: 0, names: [] },
+    transfers: [
+      {
+        transfer: 'ff00',
+        name: 'model.bin',
+        role: 'receiving',
+        bytes: 128 * MIB,
+        landedBytes: 64 * MIB,
+        verifiedBytes: 32 * MIB,
+        holeBytes: 0,
+        receivedBytes: 64 * MIB,
+        duplicateBytes: 0,
+        sentBytes: 0,
+        pulledBytes: 0,
+        servedBytes: 0,
+        rateInBytesPerSecond: 25e6,
+        rateOutBytesPerSecond: 12.5e6,
+        etaSeconds: 3.2,
+        relays: [
+          { node: '10.0.0.3:7400', queuedBytes: MIB, unackedBytes: 65_536, isLagging: false },
+          { node: '10.0.0.4:7400', queuedBytes: 9 * MIB, unackedBytes: 0, isLagging: true },
+        ],
+        waitsFor: 'origin',
+      },
+    ],
+    counters: { openFeeds: 3, landingFallbacks: 0 },
+  }
+  it('shows a node and its transfers', () =>
+    expect(statusLines(status, plain)).toEqual([
+      'node       10.0.0.2:7400, called ams-1',
+      'id         00112233445566778899aabbccddeeff',
+      'version    0.1.0, native engine',
+      'up         2h03m',
+      'data       /srv/data, 80.0 GiB free',
+      'health     ok',
+      'transfers  1',
+      'ff00  model.bin',
+      '  receiving 128 MiB, 50% landed, 25% verified, in 25.0 MB/s, out 12.5 MB/s, ' +
+        'ETA 3.2s, waits for origin',
+      '  relays to        queued  in flight',
+      '  10.0.0.3:7400  1.00 MiB   64.0 KiB',
+      '  10.0.0.4:7400  9.00 MiB        0 B  lagging',
+      'counters   openFeeds=3',
+    ]))
+  it('shows what is wrong with the data directory, and what is kept in it', () => {
+    const lines = statusLines(
+      {
+        ...status,
+        problems: ['it is not at its path any more: stat /srv/data', 'a\u001b[31mb'],
+        lastError: { code: 'ERR_FR_NO_SPACE', text: '9 GiB needed', secondsAgo: 65 },
+        kept: { files: 9, bytes: 3 * MIB, names: ['model.bin', 'a.bin'] },
+      },
+      plain,
+    )
+    const [health, error, kept] = lines.slice(5)
+    expect(health).toBe(
+      `health     it is not at its path any more: stat /srv/data; ${printable('a\u001b[31mb')}`,
+    )
+    expect(error).toBe('last error ERR_FR_NO_SPACE: 9 GiB needed (1m05s ago)')
+    expect(kept).toBe(
+      'kept       3.00 MiB in 9 partial files of transfers that failed: model.bin, a.bin, ...',
+    )
+  })
+  it.each([80, 120])('fits %d columns', (columns) => {
+    const [transfer] = status.transfers
+    const counters = Object.fromEntries(
+      Array.from({ length: 40 }, (_, n) => [`counter${n}`, n + 1]),
+    )
+    const relays = [
+      { node: `${'n'.repeat(200)}:7400`, queuedBytes: MIB, unackedBytes: 0, isLagging: true },
+    ]
+    const long = { ...transfer, transfer: 'f'.repeat(32), name: '\u7bc0'.repeat(200), relays }
+    const lines = statusLines(
+      { ...status, transfers: [long], counters } as NodeStatus,
+      plain,
+      columns,
+    )
+    for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(columns)
+    expect(lines).toContain(
+      `${'f'.repeat(32)}  ${'\u7bc0'.repeat(Math.floor((columns - 35) / 2))}~`,
+    )
+    expect(lines.join('\n')).toContain(':7400  1.00 MiB        0 B  lagging')
+    expect(lines.join(' ')).toContain('counter39=40')
+  })
+
+  it('shows an idle node', () =>
+    expect(
+      statusLines({ ...status, name: null, transfers: [], counters: {} }, plain).slice(-1),
+    ).toEqual(['transfers  0']))
+})

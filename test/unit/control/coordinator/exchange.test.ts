@@ -1,0 +1,168 @@
+/** The exchange with the adaptive dealer, whose units know nothing of blocks. */
+import { describe, expect, it } from 'vitest'
+import { KIB, limits } from '../../../../src/base/limits.js'
+import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
+import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
+import type { Frame } from '../../../../src/control/messages/types.js'
+
+const block = 64 * KIB
+
+class Bench {
+  nowMs = 0
+  readonly machine: OriginMachine
+  /** What the machine wished when the plan was made. */
+  readonly planned: OriginCommand[] = []
+
+  constructor(bytes: number, nodes = 3) {
+    const config = {
+      bytes,
+      blockBytes: block,
+      digestBytes: 8,
+      nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
+      connectMs: limits.connectMs,
+      progressMs: limits.progressMs,
+      silenceMs: limits.silenceMs,
+    }
+    this.machine = new OriginMachine(config, new AdaptiveDealer(bytes), 0)
+    this.machine.start()
+    for (let node = 0; node < nodes; node++) {
+      this.planned.push(
+        ...this.feed({ type: 'linkOpened', node, nodeId: `id${node}` }),
+        ...this.from(node, { type: 'accept' }),
+        ...this.feed({ type: 'feedOpened', node }),
+      )
+    }
+  }
+
+  feed(event: OriginEvent): OriginCommand[] {
+    return this.machine.handle(event, this.nowMs)
+  }
+
+  from(node: number, frame: Frame): OriginCommand[] {
+    return this.feed({ type: 'frameArrived', node, frame })
+  }
+
+  report(node: number, bytes: number, backlogBytes = 0): OriginCommand[] {
+    const said = { landedBytes: bytes, receivedBytes: bytes, backlogBytes, behind: [] }
+    return this.from(node, { type: 'backlog', atMs: this.nowMs, ...said })
+  }
+
+  hashed(index: number, blocks = 1): OriginCommand[] {
+    const digests = new Uint8Array(8 * blocks).fill(index + 1)
+    return this.feed({ type: 'hashed', offset: index * block, length: blocks * block, digests })
+  }
+
+  /** The origin looks at its feeds, `ms` later; everyone but the silent has just reported. */
+  look(ms: number, silent: readonly number[] = []): OriginCommand[] {
+    const commands: OriginCommand[] = []
+    for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
+      this.nowMs += 5
+      for (const { node } of this.machine.peers)
+        if (!silent.includes(node)) commands.push(...this.report(node, 0))
+      const feeds = this.machine.peers.map(({ node }) => {
+        return { node, payloadBytes: 0, queuedBytes: block, unackedBytes: 0 }
+      })
+      commands.push(...this.feed({ type: 'counted', feeds }))
+    }
+    return commands
+  }
+}
+
+const digestsOf = (commands: OriginCommand[]) =>
+  commands.flatMap((c) =>
+    c.type === 'digests' ? [[c.node, c.offset / block, c.length / block, c.relay]] : [],
+  )
+const listsOf = (commands: OriginCommand[]) =>
+  commands.flatMap((c) => (c.type === 'list' ? [[c.node, c.offset, c.length, c.relay]] : []))
+const framesOf = <T extends Frame['type']>(commands: OriginCommand[], type: T) =>
+  commands.flatMap((c) =>
+    c.type === 'send' && c.frame.type === type
+      ? [{ node: c.node, frame: c.frame as Frame & { type: T } }]
+      : [],
+  )
+
+describe('OriginExchange with adaptive dealing', () => {
+  it('has everyone open relay feeds, also who is dealt nothing at first', () => {
+    const bench = new Bench(KIB)
+    expect(listsOf(bench.planned)).toEqual([[0, 0, KIB, true]])
+    const plans = framesOf(bench.planned, 'plan')
+    expect(plans.map(({ node, frame }) => [node, frame.relays])).toEqual([
+      [0, true],
+      [1, true],
+      [2, true],
+    ])
+    expect(plans.every(({ frame }) => frame.reportMs > 0)).toBe(true)
+    // It pays when the one relay is lost.
+    const lists = listsOf(
+      bench.feed({ type: 'linkClosed', node: 0, code: 'ERR_FR_NODE_LOST', text: 'reset' }),
+    )
+    expect(lists).toEqual([[1, 0, KIB, true]])
+  })
+
+  it('gives each run of digests to one relay, in turn', () => {
+    const bench = new Bench(32 * block)
+    const sent = [0, 1, 2, 3].flatMap((index) => digestsOf(bench.hashed(index)))
+    expect(sent.map(([, index, blocks, relay]) => [index, blocks, relay])).toEqual(
+      [0, 1, 2, 3].map((index) => [index, 1, true]),
+    )
+    expect(new Set(sent.slice(0, 3).map(([node]) => node))).toEqual(new Set([0, 1, 2]))
+  })
+
+  it('answers a need with the digests of whole blocks, the known ones and those to come', () => {
+    const bench = new Bench(32 * block)
+    bench.hashed(0)
+    const ranges = [[block - 10, 20]] as const
+    const now = bench.from(1, { type: 'need', stream: 0, scratch: false, ranges })
+    expect(digestsOf(now)).toEqual([[1, 0, 1, false]])
+    expect(listsOf(now)).toEqual([[1, block - 10, 20, false]])
+    const later = digestsOf(bench.hashed(1, 3)).filter(([, , , relay]) => relay === false)
+    expect(later).toEqual([[1, 1, 1, false]])
+  })
+
+  it('gives digests alone to who has pulled the bytes from mates', () => {
+    const bench = new Bench(32 * block)
+    bench.hashed(0)
+    const ranges = [[block - 10, 20]] as const
+    const now = bench.from(1, { type: 'needDigests', stream: 0, ranges })
+    expect(digestsOf(now)).toEqual([[1, 0, 1, false]])
+    expect(listsOf(now)).toEqual([])
+    const later = digestsOf(bench.hashed(1, 3)).filter(([, , , relay]) => relay === false)
+    expect(later).toEqual([[1, 1, 1, false]])
+  })
+
+  it('makes good what a lost relay had forwarded: ranges to the byte, digests in blocks', () => {
+    const bench = new Bench(32 * block)
+    bench.hashed(0)
+    bench.look(5)
+    const unit = listsOf(bench.planned).find(([node]) => node === 0) as [number, number, number]
+    const counted = { payloadBytes: 8 * block, queuedBytes: 0, unackedBytes: 0 }
+    bench.feed({ type: 'counted', feeds: [{ node: 0, ...counted }] })
+    bench.report(0, unit[2])
+    const commands = bench.feed({
+      type: 'linkClosed',
+      node: 0,
+      code: 'ERR_FR_NODE_LOST',
+      text: 'reset',
+    })
+    const detours = framesOf(commands, 'detour')
+    expect(detours.map(({ node, frame }) => [node, frame.index, frame.why, frame.ranges])).toEqual(
+      [1, 2].map((node) => [node, 0, 'gone', [[unit[1], unit[2]]]]),
+    )
+    expect(unit[2] % block).not.toBe(0)
+    expect(digestsOf(commands)).toEqual([1, 2].map((node) => [node, 0, 1, false]))
+  })
+
+  it('tells everyone who is silent, and who is back', () => {
+    const bench = new Bench(1024 * block)
+    expect(framesOf(bench.look(200), 'lagging')).toEqual([])
+    const gone = framesOf(bench.look(500, [2]), 'lagging')
+    expect(gone.map(({ node, frame }) => [node, frame.indices])).toEqual(
+      [0, 1, 2].map((node) => [node, [2]]),
+    )
+    const back = framesOf(bench.look(100), 'lagging')
+    expect(back.map(({ node, frame }) => [node, frame.indices])).toEqual(
+      [0, 1, 2].map((node) => [node, []]),
+    )
+  })
+})

@@ -1,0 +1,450 @@
+/** Nodes that join a push that runs, added or ready late, as the machine of the origin has it. */
+import { describe, expect, it } from 'vitest'
+import { KIB, limits } from '../../../../src/base/limits.js'
+import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
+import { dealerOf } from '../../../../src/control/dealing/strategies.js'
+import type { Frame, Strategy } from '../../../../src/control/messages/types.js'
+import { pushView } from '../../../../src/control/view/push-view.js'
+import { completeFrame } from './flow-support.js'
+
+const block = 64 * KIB
+const unchanged = { type: 'sourceChecked', isDoubtful: false } as const
+const { connectMs, progressMs, silenceMs } = limits
+const times = { connectMs, progressMs, silenceMs }
+
+const usual = { ...times, allowAdd: true }
+class Bench {
+  nowMs = 0
+  readonly machine: OriginMachine
+
+  constructor(
+    nodes = 2,
+    strategy: Strategy = 'classic',
+    shape: 'group' | 'unicast' = 'group',
+    bytes = 8 * block,
+  ) {
+    const links = Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` }))
+    const config = { bytes, blockBytes: block, digestBytes: 8, nodes: links, ...usual }
+    this.machine = new OriginMachine(config, dealerOf(strategy, shape, bytes, block), 0)
+    this.machine.start()
+  }
+
+  feed(...events: OriginEvent[]): OriginCommand[] {
+    return events.flatMap((event) => this.machine.handle(event, this.nowMs))
+  }
+
+  from(node: number, frame: Frame): OriginCommand[] {
+    return this.feed({ type: 'frameArrived', node, frame })
+  }
+
+  ready(...nodes: number[]): OriginCommand[] {
+    return nodes.flatMap((node) =>
+      this.feed(
+        { type: 'linkOpened', node, nodeId: `id${node}` },
+        { type: 'frameArrived', node, frame: { type: 'accept' } },
+        { type: 'feedOpened', node },
+      ),
+    )
+  }
+
+  add(address: string, request = 0): OriginCommand[] {
+    return this.feed({ type: 'nodeAdded', request, link: { address } })
+  }
+
+  hashed(from: number, blocks: number): OriginCommand[] {
+    const digests = new Uint8Array(8 * blocks).fill(from + 1)
+    return this.feed({ type: 'hashed', offset: from * block, length: blocks * block, digests })
+  }
+
+  sealed(): this {
+    this.hashed(0, 8)
+    this.feed(unchanged, { type: 'summed', fileDigest: 'digest' })
+    return this
+  }
+
+  complete(node: number): OriginCommand[] {
+    return this.from(node, completeFrame(8 * block))
+  }
+
+  lost(node: number): OriginCommand[] {
+    return this.feed({ type: 'linkClosed', node, code: 'ERR_FR_NODE_LOST', text: 'reset' })
+  }
+
+  outcomes(): unknown[] {
+    return this.machine.peers.map((peer) => peer.outcome?.status ?? null)
+  }
+}
+
+const frames = <T extends Frame['type']>(commands: OriginCommand[], node: number, type: T) =>
+  commands.flatMap((c) =>
+    c.type === 'send' && c.node === node && c.frame.type === type
+      ? [c.frame as Frame & { type: T }]
+      : [],
+  )
+const listed = (commands: OriginCommand[], node: number) =>
+  commands.flatMap((c) =>
+    c.type === 'list' && c.node === node && !c.relay ? [[c.offset / block, c.length / block]] : [],
+  )
+const digestsTo = (commands: OriginCommand[], node: number) =>
+  commands.flatMap((c) =>
+    c.type === 'digests' && c.node === node && !c.relay
+      ? [[c.offset / block, c.length / block]]
+      : [],
+  )
+const answers = (commands: OriginCommand[]) =>
+  commands.flatMap((c) => (c.type === 'answerAdd' ? [[c.request, c.failure?.code ?? null]] : []))
+const has = (commands: OriginCommand[], type: OriginCommand['type']) =>
+  commands.some((command) => command.type === type)
+
+describe('a node that is added', () => {
+  it('is dialled, offered the file, and joins when it is ready', () => {
+    const bench = new Bench()
+    bench.ready(0, 1)
+    expect(bench.add('n2:1', 7)).toMatchObject([{ type: 'log' }, { type: 'dial', node: 2 }])
+    expect(bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' })).toEqual([
+      { type: 'offer', node: 2, planned: true },
+    ])
+    expect(answers(bench.from(2, { type: 'accept' }))).toEqual([])
+    const commands = bench.feed({ type: 'feedOpened', node: 2 })
+    expect(answers(commands)).toEqual([[7, null]])
+    expect(frames(commands, 2, 'plan')).toMatchObject([
+      { relays: false, mates: [{ index: 0 }, { index: 1 }, { index: 2, nodeId: 'id2' }] },
+    ])
+    const mate = { index: 2, nodeId: 'id2', address: 'n2:1' }
+    for (const node of [0, 1])
+      expect(frames(commands, node, 'mate')).toEqual([{ type: 'mate', mate }])
+    expect(frames(commands, 2, 'mate')).toEqual([])
+    // The equal shares of the others cover the file: the origin brings nothing.
+    expect(listed(commands, 2)).toEqual([])
+    expect(has(commands, 'announcePlan')).toBe(false)
+  })
+
+  it('has all digests from the origin: the known ones at once, the others as they are made', () => {
+    const bench = new Bench()
+    bench.ready(0, 1)
+    bench.hashed(0, 3)
+    bench.add('n2:1')
+    expect(digestsTo(bench.ready(2), 2)).toEqual([[0, 3]])
+    expect(digestsTo(bench.hashed(3, 5), 2)).toEqual([[3, 5]])
+    expect(digestsTo(bench.sealed().complete(0), 2)).toEqual([])
+  })
+
+  it('is sealed with the others, or at once when they are', () => {
+    const early = new Bench()
+    early.ready(0, 1)
+    early.add('n2:1')
+    expect(frames(early.ready(2), 2, 'seal')).toEqual([])
+    early.hashed(0, 8)
+    early.feed(unchanged)
+    const sealed = early.feed({ type: 'summed', fileDigest: 'digest' })
+    expect(frames(sealed, 2, 'seal')).toHaveLength(1)
+
+    const late = new Bench()
+    late.ready(0, 1)
+    late.sealed().add('n2:1')
+    const types = late.ready(2).flatMap((c) => (c.type === 'send' ? [[c.node, c.frame.type]] : []))
+    expect(types.filter(([node]) => node === 2)).toEqual([
+      [2, 'plan'],
+      [2, 'seal'],
+    ])
+  })
+
+  it('keeps the push from ending until it has its outcome', () => {
+    const bench = new Bench()
+    bench.ready(0, 1)
+    bench.sealed().add('n2:1')
+    expect(has([...bench.complete(0), ...bench.complete(1)], 'end')).toBe(false)
+    const joined = bench.ready(2)
+    // Who is complete serves it.
+    expect(frames(joined, 0, 'mate')).toHaveLength(1)
+    const ended = bench.complete(2)
+    for (const node of [0, 1, 2]) expect(frames(ended, node, 'finish')).toHaveLength(1)
+    expect(ended.at(-1)).toEqual({ type: 'end', failure: null })
+    expect(bench.add('n3:1')).toEqual([])
+  })
+
+  it('is sent by the origin what a lost node had', () => {
+    const bench = new Bench(4)
+    bench.ready(0, 1, 2, 3)
+    bench.lost(1)
+    bench.add('n4:1')
+    const commands = bench.ready(4)
+    expect(listed(commands, 4)).toEqual([[2, 2]])
+    expect(frames(commands, 4, 'plan')).toMatchObject([
+      { mates: [{ index: 0 }, { index: 2 }, { index: 3 }, { index: 4 }] },
+    ])
+    expect(frames(commands, 1, 'mate')).toEqual([])
+    // From now on it is one of the survivors.
+    expect(frames(bench.lost(2), 4, 'detour')).toMatchObject([{ index: 2, why: 'gone' }])
+  })
+
+  it('gets everything from the origin where nobody relays, or nobody is left', () => {
+    const unicast = new Bench(2, 'adaptive', 'unicast')
+    unicast.ready(0, 1)
+    unicast.add('n2:1')
+    const commands = unicast.ready(2)
+    expect(listed(commands, 2)).toEqual([[0, 8]])
+    expect(frames(commands, 2, 'plan')).toMatchObject([{ relays: false, shape: 'unicast' }])
+
+    const alone = new Bench(2)
+    alone.ready(0, 1)
+    alone.add('n2:1')
+    alone.lost(0)
+    expect(has(alone.lost(1), 'end')).toBe(false)
+    expect(listed(alone.ready(2), 2)).toEqual([[0, 8]])
+    alone.sealed()
+    expect(alone.complete(2).at(-1)).toEqual({ type: 'end', failure: null })
+    expect(alone.outcomes()).toEqual(['failed', 'failed', 'complete'])
+  })
+
+  it('that dies is gone for those too who are complete, and who miss nothing of it', () => {
+    const bench = new Bench(3)
+    bench.ready(0, 1, 2)
+    bench.sealed().complete(0)
+    const commands = bench.lost(1)
+    expect(frames(commands, 0, 'detour')).toMatchObject([{ index: 1, why: 'gone', ranges: [] }])
+    expect(frames(commands, 2, 'detour')).toMatchObject([{ index: 1, why: 'gone', ranges: [{}] }])
+    // One that is complete itself leaves the same way; who is gone is told nothing.
+    expect(frames(bench.lost(0), 2, 'detour')).toMatchObject([{ index: 0, why: 'gone' }])
+    expect(frames(bench.complete(2), 1, 'detour')).toEqual([])
+  })
+
+  it('that dies is one of the failed, and what it was dealt goes another way', () => {
+    const bench = new Bench(2, 'adaptive')
+    bench.ready(0, 1)
+    bench.add('n2:1')
+    bench.ready(2)
+    const commands = bench.lost(2)
+    expect(bench.outcomes()).toEqual([null, null, 'failed'])
+    for (const node of [0, 1])
+      expect(frames(commands, node, 'detour')).toMatchObject([{ index: 2, why: 'gone' }])
+  })
+
+  it('may come a second time after it has failed, and then that counts', () => {
+    const bench = new Bench()
+    bench.ready(0, 1)
+    bench.add('n2:1')
+    expect(answers(bench.add('n2:1', 1))).toEqual([[1, 'ERR_FR_SAME_NODE']])
+    bench.ready(2)
+    expect(answers(bench.add('n2:1', 2))).toEqual([[2, 'ERR_FR_SAME_NODE']])
+    bench.lost(2)
+    expect(has(bench.add('n2:1', 3), 'dial')).toBe(true)
+    const commands = bench.feed(
+      { type: 'linkOpened', node: 3, nodeId: 'id2' },
+      { type: 'frameArrived', node: 3, frame: { type: 'accept' } },
+      { type: 'feedOpened', node: 3 },
+    )
+    expect(answers(commands)).toEqual([[3, null]])
+    expect(frames(commands, 3, 'plan')).toMatchObject([
+      { mates: [{ index: 0 }, { index: 1 }, { index: 3 }] },
+    ])
+    expect(bench.machine.peers.map((peer) => peer.isSuperseded)).toEqual([
+      false,
+      false,
+      true,
+      false,
+    ])
+  })
+
+  it.each<[string, string, (bench: Bench) => OriginCommand[]]>([
+    [
+      'unreachable',
+      'ERR_FR_UNREACHABLE',
+      (bench) => {
+        bench.feed({ type: 'linkClosed', node: 2, code: 'ERR_FR_UNREACHABLE', text: 'refused' })
+        bench.nowMs += limits.connectMs
+        return bench.feed({ type: 'ticked' })
+      },
+    ],
+    [
+      'the same node again',
+      'ERR_FR_SAME_NODE',
+      (bench) => bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id0' }),
+    ],
+    [
+      'full',
+      'ERR_FR_NO_SPACE',
+      (bench) => [
+        ...bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' }),
+        ...bench.from(2, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' }),
+      ],
+    ],
+    [
+      'silent',
+      'ERR_FR_TIMEOUT',
+      (bench) => {
+        bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' })
+        bench.nowMs += limits.acceptMs
+        return bench.feed({ type: 'ticked' })
+      },
+    ],
+  ])('that is %s is answered by name', (_, code, happens) => {
+    const bench = new Bench()
+    bench.ready(0, 1)
+    bench.add('n2:1', 5)
+    expect(answers(happens(bench))).toEqual([[5, code]])
+    expect(bench.machine.peers[2]?.outcome?.reason).toContain(code)
+  })
+
+  it('is answered for also when the push is cancelled', () => {
+    const bench = new Bench()
+    bench.ready(0, 1)
+    bench.add('n2:1', 5)
+    bench.from(0, { type: 'join', request: 8, address: 'n3:1' })
+    const commands = bench.feed({ type: 'cancelled', text: 'by the caller' })
+    expect(answers(commands)).toEqual([[5, 'ERR_FR_ABORTED']])
+    expect(frames(commands, 0, 'joined')).toMatchObject([{ request: 8, code: 'ERR_FR_ABORTED' }])
+  })
+
+  it('is one of 64 at most', () => {
+    const bench = new Bench(2)
+    bench.ready(0, 1)
+    for (let i = 2; i < limits.nodesPerPush; i++) expect(answers(bench.add(`n${i}:1`))).toEqual([])
+    expect(answers(bench.add('n64:1', 9))).toEqual([[9, 'ERR_FR_LIMIT']])
+  })
+})
+
+describe('a node that another asks for', () => {
+  it('is answered to that node alone', () => {
+    const bench = new Bench()
+    bench.ready(0, 1)
+    const asked = bench.from(1, { type: 'join', request: 3, address: 'n2:1' })
+    expect(has(asked, 'dial')).toBe(true)
+    const commands = bench.ready(2)
+    expect(frames(commands, 1, 'joined')).toEqual([
+      { type: 'joined', request: 3, code: null, text: '' },
+    ])
+    expect(frames(commands, 0, 'joined')).toEqual([])
+    expect(answers(commands)).toEqual([])
+  })
+
+  it('is refused by name: known, too many at once, or asked for before the plan', () => {
+    const bench = new Bench(3)
+    bench.ready(0)
+    const code = (commands: OriginCommand[], node = 0) =>
+      frames(commands, node, 'joined').map((frame) => frame.code)
+    expect(code(bench.from(0, { type: 'join', request: 0, address: 'x:1' }))).toEqual([
+      'ERR_FR_NO_TRANSFER',
+    ])
+    bench.ready(1, 2)
+    expect(code(bench.from(0, { type: 'join', request: 1, address: 'n1:1' }))).toEqual([
+      'ERR_FR_SAME_NODE',
+    ])
+    for (let i = 0; i < limits.joinsPerNode; i++)
+      expect(code(bench.from(0, { type: 'join', request: 2, address: `x${i}:1` }))).toEqual([])
+    expect(code(bench.from(0, { type: 'join', request: 2, address: 'y:1' }))).toEqual([
+      'ERR_FR_LIMIT',
+    ])
+    expect(code(bench.from(1, { type: 'join', request: 2, address: 'y:1' }), 1)).toEqual([])
+    // The asker dies: nobody is told, the nodes join all the same.
+    bench.lost(0)
+    const node = bench.machine.peers.length - 1
+    expect(frames(bench.ready(node), 1, 'joined')).toHaveLength(1)
+  })
+})
+
+describe('a node that is ready late', () => {
+  it.each(['connecting', 'deciding'])('is not waited for while it is %s, and joins', (how) => {
+    const bench = new Bench(3)
+    if (how === 'deciding') {
+      bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+      bench.from(1, { type: 'claimed' })
+    }
+    bench.nowMs = 100
+    bench.ready(0)
+    bench.nowMs = 200
+    expect(has(bench.ready(2), 'announcePlan')).toBe(false)
+    expect(bench.machine.deadlineMs()).toBe(100 + limits.readyMs)
+    bench.nowMs = 99 + limits.readyMs
+    expect(has(bench.feed({ type: 'ticked' }), 'announcePlan')).toBe(false)
+    bench.nowMs = 100 + limits.readyMs
+    const commands = bench.feed({ type: 'ticked' })
+    expect(commands.find((c) => c.type === 'announcePlan')).toMatchObject({
+      plan: { shape: 'group', nodes: [0, 2] },
+    })
+    expect(frames(bench.ready(1), 1, 'plan')).toMatchObject([{ mates: [{}, {}, { index: 1 }] }])
+  })
+
+  it('has its time to connect; who never does is failed by name', () => {
+    const bench = new Bench(2)
+    bench.ready(0)
+    bench.nowMs = limits.readyMs
+    expect(has(bench.feed({ type: 'ticked' }), 'announcePlan')).toBe(true)
+    // Alone, but it relays: that is its history for the other.
+    expect(bench.machine.peers[0]?.isRelay).toBe(true)
+    for (; bench.nowMs < limits.connectMs; bench.nowMs += 100)
+      bench.from(0, {
+        type: 'progress',
+        landedBytes: bench.nowMs,
+        ...{ verifiedBytes: 0, repairedBytes: 0, holeBytes: 0 },
+        ...{ sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 },
+        ...{ mates: [], received: [], pulled: [] },
+      })
+    bench.feed({ type: 'ticked' })
+    expect(bench.outcomes()).toEqual([null, 'failed'])
+    expect(bench.machine.peers[1]?.outcome?.reason).toContain('ERR_FR_UNREACHABLE')
+  })
+
+  it('is waited for again when all who were ready are gone; our own delay is not theirs', () => {
+    const bench = new Bench(2)
+    bench.ready(0)
+    bench.nowMs = 100
+    bench.lost(0)
+    bench.nowMs = 400
+    bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+    bench.from(1, { type: 'claimed' })
+    bench.add('n2:1')
+    bench.ready(2)
+    bench.feed({ type: 'delayed', lateMs: 50 })
+    expect(bench.machine.deadlineMs()).toBe(450 + limits.readyMs)
+  })
+})
+
+describe('adaptive dealing with a node that joins', () => {
+  const report = (bench: Bench, node: number, landedBytes: number) =>
+    bench.from(node, {
+      type: 'backlog',
+      atMs: bench.nowMs,
+      landedBytes,
+      receivedBytes: landedBytes,
+      backlogBytes: 0,
+      behind: [],
+    })
+  const shown = (bench: Bench, node: number) => {
+    const file = { transfer: '', bytes: 64 * block, dataBytes: 0, warnings: [], seconds: 1 }
+    return pushView(bench.machine, { ...file, boundSeconds: null, originBytesSent: 0 }).nodes[node]
+  }
+  const look = (bench: Bench) => {
+    bench.nowMs += 10
+    return bench.feed({ type: 'counted', feeds: [] })
+  }
+
+  it('has it relay, and leaves it out of the backlogs until it is level', () => {
+    const bytes = 64 * block
+    const bench = new Bench(2, 'adaptive', 'group', bytes)
+    bench.ready(0, 1)
+    bench.add('n2:1')
+    const joined = bench.ready(2)
+    expect(frames(joined, 2, 'plan')).toMatchObject([{ relays: true }])
+    for (const node of [0, 1, 2])
+      expect(frames(joined, node, 'lagging')).toMatchObject([{ indices: [2] }])
+    expect(joined.some((c) => c.type === 'log' && c.event === 'lags')).toBe(false)
+    expect(shown(bench, 2)).toMatchObject({ isCatchingUp: true, isLagging: false })
+    for (const node of [0, 1]) report(bench, node, bytes)
+    expect(frames(look(bench), 0, 'lagging')).toEqual([])
+    report(bench, 2, bytes)
+    const level = look(bench)
+    for (const node of [0, 1, 2])
+      expect(frames(level, node, 'lagging')).toMatchObject([{ indices: [] }])
+    expect(level.some((c) => c.type === 'log' && c.event === 'keeps-up')).toBe(true)
+    expect(shown(bench, 2)).toMatchObject({ isCatchingUp: false, isLagging: false })
+    // From here on it is one of them: to be silent is to lag.
+    for (let i = 0; i < 40; i++) {
+      for (const node of [0, 1]) report(bench, node, bytes)
+      look(bench)
+    }
+    expect(shown(bench, 2)).toMatchObject({ isCatchingUp: false, isLagging: true })
+    expect(shown(bench, 0)).toMatchObject({ isCatchingUp: false, isLagging: false })
+  })
+})

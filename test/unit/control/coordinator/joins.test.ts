@@ -1,0 +1,38 @@
+/** Who may add nodes to a push, and how many. */
+import { describe, expect, it } from 'vitest'
+import { limits } from '../../../../src/base/limits.js'
+import { OriginJoins } from '../../../../src/control/coordinator/joins.js'
+import { OriginOutbox } from '../../../../src/control/coordinator/outbox.js'
+import { Peer } from '../../../../src/control/members/peer.js'
+
+function asker(): Peer {
+  const peer = new Peer(0, { address: 'n0:1' }, 0)
+  peer.phase = 'running'
+  return peer
+}
+
+describe('adding nodes', () => {
+  it("is the caller's alone unless the push lets others", () => {
+    const by = asker()
+    const closed = new OriginJoins(new OriginOutbox(), false)
+    expect(closed.refusal({ by, request: 0 }, 'x:1', [by])).toMatchObject({
+      code: 'ERR_FR_ADD_REFUSED',
+    })
+    expect(closed.refusal({ by: null, request: 0 }, 'x:1', [by])).toBeNull()
+    const open = new OriginJoins(new OriginOutbox(), true)
+    expect(open.refusal({ by, request: 0 }, 'x:1', [by])).toBeNull()
+  })
+
+  it('has a bound for others, whatever becomes of what they add', () => {
+    const by = asker()
+    const joins = new OriginJoins(new OriginOutbox(), true)
+    for (let i = 0; i < limits.joinsPerPush; i++) {
+      expect(joins.refusal({ by, request: i }, `x${i}:1`, [by])).toBeNull()
+      const peer = new Peer(i + 1, { address: `x${i}:1` }, 0)
+      joins.wait({ by, request: i }, peer)
+      joins.settled(peer, { code: 'ERR_FR_UNREACHABLE', text: 'nobody there' })
+    }
+    expect(joins.refusal({ by, request: 99 }, 'y:1', [by])).toMatchObject({ code: 'ERR_FR_LIMIT' })
+    expect(joins.refusal({ by: null, request: 99 }, 'y:1', [by])).toBeNull()
+  })
+})

@@ -1,0 +1,112 @@
+/** The machine of an origin by itself: what its nodes and its links tell it is the test's. */
+import type { FrErrorCode } from '../../../../src/base/errors.js'
+import { KIB, limits } from '../../../../src/base/limits.js'
+import type {
+  OriginCommand,
+  OriginConfig,
+  OriginEvent,
+} from '../../../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
+import { dealerOf } from '../../../../src/control/dealing/strategies.js'
+import type { Frame } from '../../../../src/control/messages/types.js'
+import { pushView, resultView } from '../../../../src/control/view/push-view.js'
+
+export const block = 64 * KIB
+export const bytes = 4 * block
+
+export class Bench {
+  nowMs = 0
+  readonly machine: OriginMachine
+
+  constructor(nodes = 2, over: Partial<OriginConfig> = {}) {
+    const config = {
+      bytes,
+      blockBytes: block,
+      digestBytes: 8,
+      nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
+      connectMs: limits.reachMs,
+      progressMs: limits.progressMs,
+      silenceMs: limits.silenceMs,
+      retries: 2,
+      ...over,
+    }
+    this.machine = new OriginMachine(config, dealerOf('adaptive', 'group', bytes, block), 0)
+    this.machine.start()
+  }
+
+  feed(...events: OriginEvent[]): OriginCommand[] {
+    return events.flatMap((event) => this.machine.handle(event, this.nowMs))
+  }
+
+  from(node: number, ...frames: Frame[]): OriginCommand[] {
+    return frames.flatMap((frame) => this.feed({ type: 'frameArrived', node, frame }))
+  }
+
+  lost(node: number, code: FrErrorCode = 'ERR_FR_NODE_LOST'): OriginCommand[] {
+    return this.feed({ type: 'linkClosed', node, code, text: 'reset' })
+  }
+
+  ready(node: number, id = node): OriginCommand[] {
+    return this.feed(
+      { type: 'linkOpened', node, nodeId: `id${id}` },
+      { type: 'frameArrived', node, frame: { type: 'accept' } },
+      { type: 'feedOpened', node },
+    )
+  }
+
+  sealed(): this {
+    this.feed({ type: 'hashed', offset: 0, length: bytes, digests: new Uint8Array(32) })
+    this.feed(
+      { type: 'sourceChecked', isDoubtful: false },
+      { type: 'summed', fileDigest: 'digest' },
+    )
+    return this
+  }
+
+  complete(node: number): OriginCommand[] {
+    return this.from(node, {
+      type: 'complete',
+      bytes,
+      repairedBytes: 0,
+      fileDigest: 'digest',
+      warnings: [],
+    })
+  }
+
+  /** Goes to the machine's deadlines until it wishes one of these. */
+  until(type: OriginCommand['type'], withinMs = 60_000): OriginCommand[] {
+    const commands: OriginCommand[] = []
+    for (const endMs = this.nowMs + withinMs; !commands.some((c) => c.type === type); ) {
+      const dueMs = this.machine.deadlineMs()
+      if (dueMs === null || dueMs > endMs) throw new Error(`no ${type} until ${endMs}`)
+      this.nowMs = Math.max(this.nowMs + 1, dueMs)
+      commands.push(...this.feed({ type: 'ticked' }, { type: 'counted', feeds: [] }))
+    }
+    return commands
+  }
+
+  get facts() {
+    return {
+      transfer: '',
+      bytes,
+      dataBytes: bytes,
+      seconds: 1,
+      boundSeconds: null,
+      originBytesSent: 0,
+      warnings: [],
+    }
+  }
+
+  get states() {
+    return pushView(this.machine, this.facts).nodes.map(({ state, waitsFor }) => [state, waitsFor])
+  }
+
+  get outcomes() {
+    return resultView(this.machine, () => this.facts).nodes
+  }
+}
+
+export const dials = (commands: OriginCommand[]) =>
+  commands.flatMap((c) => (c.type === 'dial' ? [c.node] : []))
+export const announced = (commands: OriginCommand[]) =>
+  commands.flatMap((c) => (c.type === 'announceOutcome' ? [c.outcome] : []))

@@ -1,0 +1,397 @@
+/** The origin's machine: events in, commands out. */
+import { describe, expect, it } from 'vitest'
+import { limits } from '../../../../src/base/limits.js'
+import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
+import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
+import type { Frame } from '../../../../src/control/messages/types.js'
+import { completeFrame } from './flow-support.js'
+
+const block = 65_536
+const bytes = 3 * block
+const progress = (landedBytes: number, verifiedBytes = 0, heard: number[] = []): Frame => ({
+  type: 'progress',
+  received: heard.map((index) => ({ index, bytes: 1 })),
+  landedBytes,
+  receivedBytes: landedBytes + heard.length,
+  verifiedBytes,
+  ...{ holeBytes: 0, duplicateBytes: 0, repairedBytes: 0, sentBytes: 0 },
+  ...{ mates: [], pulled: [] },
+})
+
+class Bench {
+  nowMs = 0
+  readonly machine: OriginMachine
+
+  constructor(nodes = 3) {
+    const config = {
+      bytes,
+      blockBytes: block,
+      digestBytes: 8,
+      nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
+      connectMs: limits.connectMs,
+      progressMs: limits.progressMs,
+      silenceMs: limits.silenceMs,
+    }
+    this.machine = new OriginMachine(config, new ClassicDealer(bytes, block), 0)
+  }
+
+  feed(...events: OriginEvent[]): OriginCommand[] {
+    return events.flatMap((event) => this.machine.handle(event, this.nowMs))
+  }
+
+  from(node: number, frame: Frame): OriginCommand[] {
+    return this.feed({ type: 'frameArrived', node, frame })
+  }
+
+  ready(node: number): OriginCommand[] {
+    return this.feed(
+      { type: 'linkOpened', node, nodeId: `id${node}` },
+      { type: 'frameArrived', node, frame: { type: 'accept' } },
+      { type: 'feedOpened', node },
+    )
+  }
+
+  running(nodes = 3): this {
+    for (let node = 0; node < nodes; node++) this.ready(node)
+    return this
+  }
+
+  hashed(block_: number): OriginCommand[] {
+    const digests = new Uint8Array(8).fill(block_ + 1)
+    return this.feed({ type: 'hashed', offset: block_ * block, length: block, digests })
+  }
+
+  sealed(nodes = 3): this {
+    this.running(nodes)
+    for (const i of [0, 1, 2]) this.hashed(i)
+    this.feed(
+      { type: 'sourceChecked', isDoubtful: false },
+      { type: 'summed', fileDigest: 'digest' },
+    )
+    return this
+  }
+
+  complete(node: number): OriginCommand[] {
+    return this.from(node, completeFrame(bytes))
+  }
+
+  /** Everyone alive reports each 100 ms. */
+  pass(ms: number, alive: readonly number[], landedBytes: () => number = () => 0): OriginCommand[] {
+    const commands: OriginCommand[] = []
+    for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
+      this.nowMs += 100
+      for (const node of alive) commands.push(...this.from(node, progress(landedBytes())))
+      commands.push(...this.feed({ type: 'ticked' }))
+    }
+    return commands
+  }
+}
+
+const frames = (commands: OriginCommand[], node: number, type: Frame['type']) =>
+  commands.flatMap((c) =>
+    c.type === 'send' && c.node === node && c.frame.type === type ? [c.frame] : [],
+  )
+const lists = (commands: OriginCommand[]) =>
+  commands.flatMap((c) =>
+    c.type === 'list' ? [[c.node, c.offset, c.length, c.relay, c.scratch]] : [],
+  )
+const digestsTo = (commands: OriginCommand[]) =>
+  commands.flatMap((c) => (c.type === 'digests' ? [[c.node, c.offset, c.length, c.relay]] : []))
+const outcomes = (commands: OriginCommand[]) =>
+  commands.flatMap((c) =>
+    c.type === 'announceOutcome' ? [[c.outcome.node, c.outcome.status, c.outcome.reason]] : [],
+  )
+
+describe('OriginMachine', () => {
+  it('dials everyone at once, offers to whoever answers', () => {
+    const bench = new Bench()
+    expect(bench.machine.start()).toEqual([0, 1, 2].map((node) => ({ type: 'dial', node })))
+    expect(bench.feed({ type: 'linkOpened', node: 1, nodeId: 'x' })).toEqual([
+      { type: 'offer', node: 1, planned: false },
+    ])
+  })
+
+  it('plans when everyone has decided, and lists everything', () => {
+    const bench = new Bench()
+    expect([...bench.ready(0), ...bench.ready(2)].some((c) => c.type === 'announcePlan')).toBe(
+      false,
+    )
+    const commands = bench.ready(1)
+    for (const node of [0, 1, 2]) {
+      expect(frames(commands, node, 'plan')).toMatchObject([{ relays: true, mates: [{}, {}, {}] }])
+    }
+    expect(lists(commands)).toEqual([0, 1, 2].map((i) => [i, i * block, block, true, false]))
+    expect(commands.filter((c) => c.type === 'hash')).toHaveLength(3)
+  })
+
+  it('plans without those who refuse or cannot be reached; the empty-handed do not relay', () => {
+    const bench = new Bench(5)
+    const early = [
+      ...bench.from(0, { type: 'accept' }),
+      ...bench.feed({ type: 'linkClosed', node: 0, code: 'ERR_FR_UNREACHABLE', text: 'refused' }),
+      ...bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' }),
+      ...bench.from(1, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' }),
+    ]
+    expect(outcomes(early)).toEqual([['n1:1', 'refused', 'ERR_FR_NO_SPACE: full']])
+    const commands = [...bench.ready(2), ...bench.ready(3), ...bench.ready(4)]
+    expect(commands.some((c) => c.type === 'announcePlan')).toBe(true)
+    expect(frames(commands, 4, 'plan')).toMatchObject([
+      { mates: [{ index: 2 }, { index: 3 }, { index: 4 }] },
+    ])
+  })
+
+  it('nodes without a share do not relay', () => {
+    const bench = new Bench(4)
+    const commands = [0, 1, 2, 3].flatMap((node) => bench.ready(node))
+    const relays = [0, 1, 2, 3].map(
+      (node) => (frames(commands, node, 'plan')[0] as { relays: boolean }).relays,
+    )
+    expect(relays.filter(Boolean)).toHaveLength(3)
+  })
+
+  it('the same node under two addresses: the second is refused', () => {
+    const bench = new Bench(2)
+    bench.feed({ type: 'linkOpened', node: 1, nodeId: 'same' })
+    const commands = bench.feed({ type: 'linkOpened', node: 0, nodeId: 'same' })
+    expect(outcomes(commands)).toEqual([
+      ['n0:1', 'refused', 'ERR_FR_SAME_NODE: n0:1 and n1:1 are the same node'],
+    ])
+  })
+
+  it('time limits: connecting, deciding', () => {
+    const bench = new Bench(2)
+    bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+    bench.nowMs = limits.connectMs
+    expect(outcomes(bench.feed({ type: 'ticked' }))).toMatchObject(
+      [['n0:1', 'failed', /UNREACHABLE/]].map((row) => [
+        row[0],
+        row[1],
+        expect.stringMatching(row[2] as RegExp),
+      ]),
+    )
+    bench.nowMs = limits.acceptMs
+    const commands = bench.feed({ type: 'ticked' })
+    expect(outcomes(commands)).toEqual([
+      ['n1:1', 'failed', 'ERR_FR_TIMEOUT: no answer to the offer'],
+    ])
+    expect(commands.at(-1)).toEqual({ type: 'end', failure: null })
+  })
+
+  it('digests travel with the share; all hashed, checked, summed: seal', () => {
+    const bench = new Bench().running()
+    expect(digestsTo(bench.hashed(1))).toEqual([[1, block, block, true]])
+    bench.hashed(0)
+    expect(bench.hashed(2)).toContainEqual({ type: 'checkSource' })
+    const sum = bench.feed({ type: 'sourceChecked', isDoubtful: false })
+    expect(sum).toMatchObject([{ type: 'sum', digests: { length: 24 } }])
+    const sealed = bench.feed({ type: 'summed', fileDigest: 'digest' })
+    for (const node of [0, 1, 2])
+      expect(frames(sealed, node, 'seal')).toEqual([
+        { type: 'seal', stream: 0, fileDigest: 'digest' },
+      ])
+  })
+
+  it('a check that began before everything was hashed does not allow the seal', () => {
+    const bench = new Bench().running()
+    bench.hashed(0)
+    bench.hashed(1)
+    const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[0, block]] }
+    expect(bench.from(0, need)).toContainEqual({ type: 'checkSource' })
+    expect(bench.hashed(2)).not.toContainEqual({ type: 'checkSource' })
+    expect(bench.feed({ type: 'sourceChecked', isDoubtful: false })).toEqual([
+      { type: 'checkSource' },
+    ])
+    expect(bench.feed({ type: 'sourceChecked', isDoubtful: false })).toMatchObject([
+      { type: 'sum' },
+    ])
+  })
+
+  it('everyone complete: finish, end', () => {
+    const bench = new Bench().sealed()
+    expect(outcomes(bench.complete(0))).toEqual([['n0:1', 'complete', null]])
+    bench.complete(1)
+    const commands = bench.complete(2)
+    expect(commands.map((c) => c.type)).toEqual([
+      'announceOutcome',
+      'send',
+      'drop',
+      'send',
+      'drop',
+      'send',
+      'drop',
+      'end',
+    ])
+    expect(bench.machine.deadlineMs()).toBeNull()
+    expect(bench.complete(2)).toEqual([])
+  })
+
+  it('believes no node that is complete with another digest', () => {
+    const bench = new Bench().sealed()
+    const commands = bench.from(0, completeFrame(bytes, 'other'))
+    expect(outcomes(commands)[0]?.[2]).toMatch(/^ERR_FR_DIGEST/)
+  })
+
+  it('a dead node: its share is detoured, its digests go directly, what is needed is sent', () => {
+    const bench = new Bench().running()
+    bench.hashed(1)
+    const dead = bench.feed({
+      type: 'linkClosed',
+      node: 1,
+      code: 'ERR_FR_NODE_LOST',
+      text: 'reset',
+    })
+    expect(outcomes(dead)).toEqual([['n1:1', 'failed', 'ERR_FR_NODE_LOST: reset']])
+    for (const node of [0, 2]) {
+      expect(frames(dead, node, 'detour')).toEqual([
+        { type: 'detour', index: 1, why: 'gone', stream: 0, ranges: [[block, block]] },
+      ])
+    }
+    expect(digestsTo(dead)).toEqual([
+      [0, block, block, false],
+      [2, block, block, false],
+    ])
+    const need: Frame = { type: 'need', stream: 0, scratch: false, ranges: [[block, block]] }
+    expect(lists(bench.from(2, need))).toEqual([[2, block, block, false, false]])
+  })
+
+  it('digests of a dead share that come later go directly too', () => {
+    const bench = new Bench().running()
+    bench.feed({ type: 'linkClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' })
+    expect(digestsTo(bench.hashed(1))).toEqual([
+      [0, block, block, false],
+      [2, block, block, false],
+    ])
+  })
+
+  it('a feed that breaks is the cause only when the link names no other in time', () => {
+    const broken = (bench: Bench) =>
+      bench.feed({ type: 'feedClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'broken' })
+    const late = new Bench().running()
+    expect(outcomes(broken(late))).toEqual([])
+    late.feed({ type: 'delayed', lateMs: 70 })
+    late.nowMs = limits.wordMs + 69
+    expect(outcomes(late.feed({ type: 'ticked' }))).toEqual([])
+    late.nowMs += 1
+    expect(outcomes(late.feed({ type: 'ticked' }))).toEqual([
+      ['n1:1', 'failed', 'ERR_FR_NODE_LOST: broken'],
+    ])
+    const told = new Bench().running()
+    broken(told)
+    const full: Frame = { type: 'failed', code: 'ERR_FR_NO_SPACE', text: 'full' }
+    expect(outcomes(told.from(1, full))).toEqual([['n1:1', 'failed', 'ERR_FR_NO_SPACE: full']])
+    const gone = new Bench()
+    gone.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+    gone.feed({ type: 'feedClosed', node: 1, code: 'ERR_FR_AUTH', text: 'another key' })
+    const end = { type: 'linkClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' } as const
+    expect(outcomes(gone.feed(end))).toEqual([['n1:1', 'failed', 'ERR_FR_AUTH: another key']])
+  })
+
+  it('a broken edge is detoured once, for the receiving side only', () => {
+    const bench = new Bench().running()
+    const first = bench.from(0, {
+      type: 'edgeLost',
+      index: 2,
+      incoming: true,
+      code: 'ERR_FR_NODE_LOST',
+    })
+    expect(frames(first, 0, 'detour')).toMatchObject([
+      { index: 2, why: 'broken', ranges: [[2 * block, block]] },
+    ])
+    expect(
+      frames(
+        bench.from(2, { type: 'edgeLost', index: 0, incoming: false, code: 'ERR_FR_NODE_LOST' }),
+        0,
+        'detour',
+      ),
+    ).toEqual([])
+    expect(
+      frames(
+        bench.from(0, { type: 'edgeLost', index: 7, incoming: false, code: 'ERR_FR_NODE_LOST' }),
+        0,
+        'detour',
+      ),
+    ).toEqual([])
+  })
+
+  it('a node lost after it was complete stays complete, and its share is made good', () => {
+    const bench = new Bench().sealed()
+    bench.complete(1)
+    const commands = bench.feed({
+      type: 'linkClosed',
+      node: 1,
+      code: 'ERR_FR_NODE_LOST',
+      text: 'reset',
+    })
+    expect(outcomes(commands)).toEqual([])
+    expect(frames(commands, 0, 'detour')).toMatchObject([{ index: 1, why: 'gone' }])
+    expect(bench.machine.peers[1]?.outcome?.status).toBe('complete')
+  })
+
+  it('its own lateness is nobody else’s', () => {
+    const bench = new Bench().running()
+    bench.pass(100, [0, 1, 2])
+    bench.nowMs += limits.silenceMs
+    const late = bench.feed({ type: 'delayed', lateMs: limits.silenceMs }, { type: 'ticked' })
+    expect(outcomes(late)).toEqual([])
+    expect(outcomes(bench.pass(limits.awayMs - 100, [0, 1]))).toEqual([])
+  })
+
+  it('alive, and nothing moves: fails by name', () => {
+    const bench = new Bench(2).running(2)
+    let landed = 0
+    const commands: OriginCommand[] = []
+    for (let i = 0; i < limits.stallMs / 100 + 1; i++) {
+      bench.nowMs += 100
+      commands.push(
+        ...bench.from(0, progress(++landed)),
+        ...bench.from(1, progress(5)),
+        ...bench.feed({ type: 'ticked' }),
+      )
+    }
+    expect(outcomes(commands)).toEqual([
+      ['n1:1', 'failed', 'ERR_FR_TIMEOUT: nothing landed or was verified for 30 s'],
+    ])
+  })
+
+  it('a changed source ends it all', () => {
+    const bench = new Bench().running()
+    const failure = { code: 'ERR_FR_SOURCE_CHANGED', text: 'mtime' } as const
+    const commands = bench.feed({ type: 'sourceFailed', ...failure })
+    for (const node of [0, 1, 2])
+      expect(frames(commands, node, 'abort')).toEqual([{ type: 'abort', ...failure }])
+    expect(commands.at(-1)).toEqual({ type: 'end', failure })
+  })
+
+  it('a read error is named for what it is, once the source is known not to have changed', () => {
+    const bench = new Bench().running()
+    expect(bench.feed({ type: 'readFailed', code: 'ERR_FR_IO', text: 'EIO' })).toEqual([
+      { type: 'checkSource' },
+    ])
+    expect(bench.feed({ type: 'sourceChecked', isDoubtful: false }).at(-1)).toEqual({
+      type: 'end',
+      failure: { code: 'ERR_FR_IO', text: 'EIO' },
+    })
+  })
+
+  it.each<[string, Frame]>([
+    [
+      'a need beyond the file',
+      { type: 'need', stream: 0, scratch: false, ranges: [[0, bytes + 1]] },
+    ],
+    ['a need of digests beyond the file', { type: 'needDigests', stream: 0, ranges: [[bytes, 1]] }],
+    ['a need of another stream', { type: 'need', stream: 1, scratch: false, ranges: [[0, 1]] }],
+    ['a second accept', { type: 'accept' }],
+    ['a frame of an origin', { type: 'finish' }],
+  ])('%s is a breach of protocol', (_, frame) => {
+    const bench = new Bench().running()
+    expect(outcomes(bench.from(1, frame))[0]?.[2]).toMatch(/^ERR_FR_PROTOCOL/)
+    expect(bench.machine.isEnded).toBe(false)
+  })
+
+  it('says regularly that it is alive', () => {
+    const bench = new Bench().running()
+    const commands = bench.pass(limits.beatMs, [0, 1, 2])
+    for (const node of [0, 1, 2]) expect(frames(commands, node, 'beat').length).toBeGreaterThan(0)
+  })
+})

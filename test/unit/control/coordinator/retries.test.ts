@@ -1,0 +1,249 @@
+/** Dialling again and attempts after the first, as the machine of the origin has them. */
+import { describe, expect, it } from 'vitest'
+import type { FrErrorCode } from '../../../../src/base/errors.js'
+import { limits } from '../../../../src/base/limits.js'
+import type { OriginCommand } from '../../../../src/control/coordinator/events.js'
+import { backoffMs } from '../../../../src/control/members/backoff.js'
+import { announced, Bench, dials } from './origin-support.js'
+
+describe('backing off', () => {
+  const span = { firstMs: 100, mostMs: 1_000 }
+
+  it('waits twice as long each time, up to a bound, and differs from seed to seed', () => {
+    const waits = (seed: number) => [1, 2, 3, 4, 5, 99].map((tries) => backoffMs(span, tries, seed))
+    for (let seed = 0; seed < 200; seed++) {
+      for (const [i, waitMs] of waits(seed).entries()) {
+        const fullMs = Math.min(1_000, 100 * 2 ** i)
+        expect(waitMs).toBeGreaterThanOrEqual(fullMs / 2)
+        expect(waitMs).toBeLessThanOrEqual(fullMs)
+      }
+    }
+    expect(waits(7)).toEqual(waits(7))
+    const firsts = Array.from({ length: 200 }, (_, seed) => backoffMs(span, 1, seed))
+    expect(new Set(firsts).size).toBeGreaterThan(40)
+    const below = firsts.filter((waitMs) => waitMs < 75).length
+    expect(below).toBeGreaterThan(60)
+    expect(below).toBeLessThan(140)
+  })
+})
+
+describe('a node that cannot be connected to', () => {
+  it('is dialled again, while nobody waits for it, and joins', () => {
+    const bench = new Bench(2)
+    expect(bench.lost(1, 'ERR_FR_UNREACHABLE')).toEqual([])
+    expect(bench.ready(0).some((c) => c.type === 'announcePlan')).toBe(true)
+    expect(dials(bench.until('dial'))).toEqual([1])
+    expect(bench.nowMs).toBeLessThanOrEqual(limits.redialMs)
+    expect(bench.ready(1).some((c) => c.type === 'send' && c.frame.type === 'plan')).toBe(true)
+  })
+
+  it('is dialled less and less often, and out by name when its time is over', () => {
+    const bench = new Bench(1)
+    let dialled = 1
+    for (;;) {
+      bench.lost(0, 'ERR_FR_UNREACHABLE')
+      const dueMs = bench.machine.deadlineMs() as number
+      if (dueMs >= limits.reachMs) break
+      bench.nowMs = dueMs
+      expect(dials(bench.feed({ type: 'ticked' }))).toEqual([0])
+      dialled += 1
+    }
+    expect(dialled).toBeGreaterThan(10)
+    expect(dialled).toBeLessThan(30)
+    const over = bench.until('end')
+    expect(bench.nowMs).toBe(limits.reachMs)
+    expect(announced(over)).toMatchObject([
+      {
+        code: 'ERR_FR_UNREACHABLE',
+        attempts: 1,
+        reason: `ERR_FR_UNREACHABLE: reset; dialled ${dialled} times in 10 s`,
+      },
+    ])
+  })
+
+  it('is out at once where dialling again cannot help', () => {
+    const bench = new Bench(1)
+    expect(announced(bench.lost(0, 'ERR_FR_AUTH'))).toMatchObject([{ code: 'ERR_FR_AUTH' }])
+  })
+
+  it('is out at once where its name cannot be looked up, which has had its time', () => {
+    const bench = new Bench(1)
+    bench.feed({ type: 'lookUpBegan', node: 0 })
+    expect(announced(bench.lost(0, 'ERR_FR_UNREACHABLE'))).toMatchObject([{ attempts: 1 }])
+  })
+
+  it('has no more time because this process was late, and no less', () => {
+    const bench = new Bench(1)
+    bench.lost(0, 'ERR_FR_UNREACHABLE')
+    const dueMs = bench.machine.deadlineMs() as number
+    bench.feed({ type: 'delayed', lateMs: 500 })
+    expect(bench.machine.deadlineMs()).toBe(dueMs + 500)
+  })
+})
+
+describe('a node whose attempt failed', () => {
+  it('is tried again at a new place, and complete if that succeeds', () => {
+    const bench = new Bench(2)
+    bench.ready(0)
+    bench.ready(1)
+    bench.sealed()
+    const lost = bench.lost(1)
+    expect(announced(lost)).toEqual([])
+    expect(bench.states).toHaveLength(2)
+    expect(bench.states[1]).toEqual(['connecting', 'the next try (ERR_FR_NODE_LOST)'])
+    // Also when everybody else is complete.
+    expect(bench.complete(0).some((c) => c.type === 'end')).toBe(false)
+    expect(dials(bench.until('dial'))).toEqual([2])
+    const joined = bench.ready(2, 1)
+    expect(joined.some((c) => c.type === 'send' && c.node === 0 && c.frame.type === 'mate')).toBe(
+      true,
+    )
+    const ended = bench.complete(2)
+    expect(ended.at(-1)).toEqual({ type: 'end', failure: null })
+    expect(bench.outcomes).toMatchObject([
+      { node: 'n0:1', status: 'complete', attempts: 1, reason: null },
+      { node: 'n1:1', status: 'complete', attempts: 2, reason: null },
+    ])
+  })
+
+  it('has its last attempt as its outcome, announced once', () => {
+    const bench = new Bench(1)
+    const all: OriginCommand[] = []
+    for (const place of [0, 1, 2]) {
+      bench.feed({ type: 'linkOpened', node: place, nodeId: 'id' })
+      all.push(
+        ...bench.from(place, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: `try ${place}` }),
+      )
+      if (place < 2) all.push(...bench.until('dial'))
+    }
+    expect(dials(all)).toEqual([1, 2])
+    expect(all.at(-1)).toEqual({ type: 'end', failure: null })
+    expect(announced(all)).toEqual(bench.outcomes)
+    expect(bench.outcomes).toMatchObject([
+      {
+        status: 'refused',
+        attempts: 3,
+        code: 'ERR_FR_NO_SPACE',
+        reason: 'ERR_FR_NO_SPACE: try 2 (before: ERR_FR_NO_SPACE: try 1)',
+      },
+    ])
+  })
+
+  it('keeps its place among the others', () => {
+    const bench = new Bench(2)
+    bench.ready(0)
+    bench.ready(1)
+    bench.sealed().lost(0)
+    bench.until('dial')
+    bench.ready(2, 0)
+    bench.complete(1)
+    bench.complete(2)
+    expect(bench.outcomes.map(({ node, attempts }) => [node, attempts])).toEqual([
+      ['n0:1', 2],
+      ['n1:1', 1],
+    ])
+  })
+
+  it('says what is the same only once', () => {
+    const bench = new Bench(1, { retries: 1 })
+    for (const place of [0, 1]) {
+      bench.feed({ type: 'linkOpened', node: place, nodeId: 'id' })
+      bench.from(place, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' })
+      if (place === 0) bench.until('dial')
+    }
+    expect(bench.outcomes[0]).toMatchObject({ attempts: 2, reason: 'ERR_FR_NO_SPACE: full' })
+  })
+
+  it('is final where it cannot be connected to any more', () => {
+    const bench = new Bench(1)
+    bench.ready(0)
+    bench.lost(0)
+    bench.until('dial')
+    for (let over = false; !over; ) {
+      bench.lost(1, 'ERR_FR_UNREACHABLE')
+      over = bench.until('drop', limits.reachMs).length > 0
+    }
+    expect(bench.outcomes[0]).toMatchObject({ code: 'ERR_FR_UNREACHABLE', attempts: 2 })
+    expect(bench.outcomes[0]?.reason).toContain('(before: ERR_FR_NODE_LOST: reset)')
+  })
+
+  it.each<[string, { retries?: number }, FrErrorCode]>([
+    ['it will not pass', {}, 'ERR_FR_NAME'],
+    ['no retries are wanted', { retries: 0 }, 'ERR_FR_NO_SPACE'],
+  ])('is not tried again where %s', (_, over, code) => {
+    const bench = new Bench(1, over)
+    bench.feed({ type: 'linkOpened', node: 0, nodeId: 'id' })
+    const refused = bench.from(0, { type: 'refuse', code, text: 'no' })
+    expect(announced(refused)).toMatchObject([{ code, attempts: 1 }])
+    expect(refused.at(-1)).toEqual({ type: 'end', failure: null })
+  })
+
+  it('that was added is tried again too, and whoever asked hears of the last', () => {
+    const bench = new Bench(1, { retries: 1 })
+    bench.ready(0)
+    bench.feed({ type: 'nodeAdded', request: 4, link: { address: 'x:1' } })
+    const refuse = (node: number) => {
+      bench.feed({ type: 'linkOpened', node, nodeId: 'idx' })
+      return bench.from(node, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' })
+    }
+    expect(refuse(1).some((c) => c.type === 'answerAdd')).toBe(false)
+    bench.until('dial')
+    expect(refuse(2).find((c) => c.type === 'answerAdd')).toMatchObject({
+      request: 4,
+      failure: { code: 'ERR_FR_NO_SPACE' },
+    })
+  })
+
+  it('that is added again before its next attempt has that one alone', () => {
+    const bench = new Bench(2)
+    bench.ready(0)
+    bench.ready(1)
+    bench.lost(1)
+    expect(dials(bench.feed({ type: 'nodeAdded', request: 0, link: { address: 'n1:1' } }))).toEqual(
+      [2],
+    )
+    bench.ready(2, 1)
+    const later: OriginCommand[] = []
+    for (const endMs = bench.nowMs + 3_000; bench.nowMs < endMs; bench.nowMs += 100) {
+      for (const node of [0, 2])
+        later.push(
+          ...bench.from(node, {
+            type: 'progress',
+            landedBytes: bench.nowMs,
+            holeBytes: 0,
+            verifiedBytes: 0,
+            repairedBytes: 0,
+            sentBytes: 0,
+            receivedBytes: 0,
+            duplicateBytes: 0,
+            mates: [],
+            received: [],
+            pulled: [],
+          }),
+        )
+    }
+    expect(dials(later)).toEqual([])
+    expect(bench.machine.peers.map((peer) => peer.attempts)).toEqual([1, 1, 2])
+  })
+
+  it('is not tried again when places run out', () => {
+    const bench = new Bench(1, { retries: limits.retriesMax })
+    for (let place = 0; place < limits.placesPerPush; place++) {
+      if (bench.machine.isEnded) throw new Error(`ended at ${place}`)
+      bench.feed({ type: 'linkOpened', node: place, nodeId: 'id' })
+      bench.from(place, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' })
+      if (place === limits.retriesMax) break
+      bench.until('dial')
+    }
+    expect(bench.machine.isEnded).toBe(true)
+    expect(bench.outcomes[0]?.attempts).toBe(limits.retriesMax + 1)
+    const many = new Bench(64, { retries: limits.retriesMax })
+    const refuse = (node: number) => {
+      many.feed({ type: 'linkOpened', node, nodeId: `id${node}` })
+      many.from(node, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' })
+    }
+    for (let node = 0; node < 64; node++) refuse(node)
+    while (!many.machine.isEnded) for (const node of dials(many.until('dial'))) refuse(node)
+    expect(many.machine.peers).toHaveLength(limits.placesPerPush)
+  })
+})

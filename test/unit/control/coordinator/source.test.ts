@@ -1,0 +1,180 @@
+/** What the origin decides about its own file: when it is sealed, read again, or found changed. */
+import { describe, expect, it } from 'vitest'
+import { limits, MIB } from '../../../../src/base/limits.js'
+import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
+import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
+import type { Frame } from '../../../../src/control/messages/types.js'
+
+/** As large as a task, so that every block is one. */
+const block = 8 * MIB
+const bytes = 3 * block
+
+/** One node that takes part; time passes when a test says so. */
+class Bench {
+  nowMs = 0
+  readonly machine = new OriginMachine(
+    {
+      bytes,
+      blockBytes: block,
+      digestBytes: 8,
+      nodes: [{ address: 'n0:1' }],
+      connectMs: limits.connectMs,
+      progressMs: limits.progressMs,
+      silenceMs: limits.silenceMs,
+    },
+    new ClassicDealer(bytes, block),
+    0,
+  )
+
+  constructor() {
+    this.feed({ type: 'linkOpened', node: 0, nodeId: 'id0' })
+    this.from({ type: 'accept' })
+    this.feed({ type: 'feedOpened', node: 0 })
+  }
+
+  feed(...events: OriginEvent[]): OriginCommand[] {
+    return events.flatMap((event) => this.machine.handle(event, this.nowMs))
+  }
+
+  from(frame: Frame): OriginCommand[] {
+    return this.feed({ type: 'frameArrived', node: 0, frame })
+  }
+
+  /** The first reading of these blocks; block i has digest bytes i + 1. */
+  hashed(...blocks: number[]): OriginCommand[] {
+    return blocks.flatMap((at) =>
+      this.feed({ type: 'hashed', offset: at * block, length: block, digests: digestsOf(at) }),
+    )
+  }
+
+  rehashed(offset: number, digests: Uint8Array): OriginCommand[] {
+    const length = (digests.length / 8) * block
+    return this.feed({ type: 'rehashed', offset, length, digests })
+  }
+
+  checked(isDoubtful: boolean): OriginCommand[] {
+    return this.feed({ type: 'sourceChecked', isDoubtful })
+  }
+}
+
+function digestsOf(...blocks: number[]): Uint8Array {
+  return Uint8Array.from(blocks.flatMap((at) => new Array<number>(8).fill(at + 1)))
+}
+
+const all = digestsOf(0, 1, 2)
+
+describe('the source of a push', () => {
+  it('is sealed at once where nothing leaves a doubt', () => {
+    const bench = new Bench()
+    expect(bench.hashed(0, 1, 2)).toContainEqual({ type: 'checkSource' })
+    expect(bench.checked(false)).toEqual([{ type: 'sum', digests: all }])
+  })
+
+  it('is read a second time where there is a doubt, and sealed when it is equal', () => {
+    const bench = new Bench()
+    bench.hashed(0, 1, 2)
+    expect(bench.checked(true)).toEqual(
+      [0, 1, 2].map((at) => ({ type: 'rehash', offset: at * block, length: block })),
+    )
+    expect(bench.rehashed(0, digestsOf(0))).toEqual([])
+    expect(bench.rehashed(2 * block, digestsOf(2))).toEqual([])
+    expect(bench.rehashed(block, digestsOf(1))).toEqual([{ type: 'sum', digests: all }])
+    // Whatever becomes of the file from here on is nobody's matter.
+    expect(bench.checked(true)).toEqual([])
+  })
+
+  it('ends the push when the second reading differs', () => {
+    const bench = new Bench()
+    bench.hashed(0, 1, 2)
+    bench.checked(true)
+    bench.rehashed(0, digestsOf(0))
+    expect(bench.rehashed(2 * block, digestsOf(7)).at(-1)).toEqual({
+      type: 'end',
+      failure: {
+        code: 'ERR_FR_SOURCE_CHANGED',
+        text: `the content near byte ${2 * block} changed while it was sent`,
+      },
+    })
+  })
+
+  it('is not judged before all of it has been read', () => {
+    const bench = new Bench()
+    bench.hashed(0)
+    bench.from({ type: 'need', stream: 0, scratch: true, ranges: [[0, block]] })
+    expect(bench.checked(true)).toEqual([])
+    bench.rehashed(0, digestsOf(0))
+    expect(bench.hashed(1, 2)).toContainEqual({ type: 'checkSource' })
+    expect(bench.checked(false)).toEqual([{ type: 'sum', digests: all }])
+  })
+
+  it('is read again at once where a node found blocks bad', () => {
+    const bench = new Bench()
+    bench.hashed(0, 1)
+    const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[block, block]] }
+    const again = { type: 'rehash', offset: block, length: block }
+    expect(bench.from(need)).toContainEqual(again)
+    // One look at a time.
+    expect(bench.from(need)).not.toContainEqual(again)
+    expect(bench.rehashed(block, digestsOf(1))).toEqual([])
+    expect(bench.from(need)).toContainEqual(again)
+    expect(bench.rehashed(block, digestsOf(5)).at(-1)).toMatchObject({
+      failure: { code: 'ERR_FR_SOURCE_CHANGED' },
+    })
+  })
+
+  it('is read again where a node found blocks bad after the second reading', () => {
+    const bench = new Bench()
+    bench.hashed(0, 1, 2)
+    bench.checked(true)
+    for (const at of [0, 1, 2]) bench.rehashed(at * block, digestsOf(at))
+    const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[block, block]] }
+    const again = { type: 'rehash', offset: block, length: block }
+    expect(bench.from(need)).toContainEqual(again)
+    expect(bench.rehashed(block, digestsOf(5)).at(-1)).toMatchObject({
+      failure: { code: 'ERR_FR_SOURCE_CHANGED' },
+    })
+  })
+
+  it('waits for all of the second reading where a suspect is part of it', () => {
+    const bench = new Bench()
+    bench.hashed(0, 1, 2)
+    bench.checked(true)
+    const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[block, block]] }
+    bench.from(need)
+    // The suspect, then the same block as part of the whole.
+    for (const at of [1, 1, 0]) expect(bench.rehashed(at * block, digestsOf(at))).toEqual([])
+    expect(bench.rehashed(2 * block, digestsOf(2))).toEqual([{ type: 'sum', digests: all }])
+  })
+
+  it('a node that holds everything is given the time of the second reading', () => {
+    const bench = new Bench()
+    bench.hashed(0, 1, 2)
+    bench.checked(true)
+    const progress: Frame = {
+      type: 'progress',
+      holeBytes: 0,
+      receivedBytes: 0,
+      duplicateBytes: 0,
+      received: [],
+      landedBytes: bytes,
+      verifiedBytes: bytes,
+      repairedBytes: 0,
+      sentBytes: 0,
+      mates: [],
+      pulled: [],
+    }
+    const pass = (ms: number): OriginCommand[] => {
+      const commands: OriginCommand[] = []
+      for (const endMs = bench.nowMs + ms; bench.nowMs < endMs; ) {
+        bench.nowMs += 500
+        commands.push(...bench.from(progress), ...bench.feed({ type: 'ticked' }))
+      }
+      return commands.filter(({ type }) => type === 'announceOutcome')
+    }
+    expect(pass(limits.publishMs - 1_000)).toEqual([])
+    expect(bench.rehashed(0, digestsOf(0))).toEqual([])
+    expect(pass(limits.publishMs - 1_000)).toEqual([])
+    expect(pass(2_000)).toHaveLength(1)
+  })
+})

@@ -1,0 +1,115 @@
+/** What the origin lists for one node alone stays bounded, however much and in how many pieces. */
+import { describe, expect, it } from 'vitest'
+import { GIB, KIB, limits, MIB } from '../../../../src/base/limits.js'
+import { type RangePair, RangeSet } from '../../../../src/base/ranges.js'
+import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
+import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
+import type { Dealer, Send } from '../../../../src/control/dealing/dealer.js'
+import { AdaptiveBench, direct, relayed, to } from './adaptive-support.js'
+
+const unit = 64 * KIB
+const pieces = 3 * limits.needRanges
+const bytes = 2 * pieces * unit
+/** Every second unit: the rest comes from relays. */
+const missing = Array.from({ length: pieces }, (_, i): RangePair => [2 * i * unit, unit])
+
+const dealers: [string, () => Dealer][] = [
+  ['classic', () => new ClassicDealer(bytes, unit)],
+  ['adaptive', () => new AdaptiveDealer(bytes)],
+]
+
+describe.each(dealers)('what a node that joins %s dealing is brought', (kind, make) => {
+  const joined = (): { dealer: Dealer; first: Send[] } => {
+    const dealer = make()
+    dealer.handle({ type: 'started', nodes: [0, 1], nowMs: 0 })
+    if (kind === 'adaptive')
+      for (let nowMs = 10; !dealer.isAllDealt; nowMs += 10) {
+        for (const node of [0, 1]) {
+          const counts = { sentBytes: 1e12, queuedBytes: 0, unackedBytes: 0 }
+          dealer.handle({ type: 'counted', node, ...counts, nowMs })
+          const said = { landedBytes: 0, receivedBytes: 1e12, backlogBytes: 0, behind: [] }
+          dealer.handle({ type: 'reported', node, atMs: nowMs, ...said, nowMs })
+        }
+        dealer.handle({ type: 'ticked', nowMs })
+      }
+    const first = dealer.handle({ type: 'nodeJoined', node: 2, missing, nowMs: 1e5 })
+    return { dealer, first: to(first, 2) }
+  }
+  const counted = (dealer: Dealer, queuedBytes: number): Send[] => {
+    const fact = { node: 2, sentBytes: 0, queuedBytes, unackedBytes: 0, nowMs: 2e5 }
+    return dealer.handle({ type: 'counted', ...fact })
+  }
+  const ranges = (sends: readonly Send[]) =>
+    RangeSet.of(sends.map(({ offset, length }): RangePair => [offset, length]))
+
+  it('comes in parts as its feed drains, each piece once', () => {
+    const { dealer, first } = joined()
+    expect(first).toHaveLength(limits.needRanges)
+    expect(counted(dealer, 200 * MIB)).toEqual([])
+    const later = [counted(dealer, 20 * MIB), counted(dealer, 0), counted(dealer, 0)]
+    expect(later.map((sends) => sends.length)).toEqual([limits.needRanges, limits.needRanges, 0])
+    const all = [...first, ...later.flat()]
+    expect(all.every((send) => send.why === 'level' && !send.relay)).toBe(true)
+    expect(ranges(all).toArray()).toEqual(missing)
+  })
+
+  it('is not sent twice when the node asks for it before its turn', () => {
+    const { dealer } = joined()
+    const asked = missing.slice(-10)
+    const need = { type: 'needed', node: 2, stream: 0, scratch: false, ranges: asked } as const
+    expect(ranges(dealer.handle({ ...need, nowMs: 3e5 })).toArray()).toEqual(asked)
+    const rest = [...counted(dealer, 0), ...counted(dealer, 0), ...counted(dealer, 0)]
+    expect(ranges(rest).toArray()).toEqual(missing.slice(limits.needRanges, -10))
+  })
+
+  it('is nothing any more once the node is lost', () => {
+    const { dealer } = joined()
+    dealer.handle({ type: 'nodeFailed', node: 2, nowMs: 3e5 })
+    expect(counted(dealer, 0)).toEqual([])
+  })
+})
+
+describe('a node with much on its feed', () => {
+  it('is owed what passes its broken edge, and gets it in few pieces', () => {
+    const bench = new AdaptiveBench(GIB, 3, 4_000)
+    bench.start()
+    bench.pass(500)
+    bench.tell({ type: 'edgeLost', from: 0, to: 2 })
+    const count = (queuedBytes: number) => {
+      const fact = { node: 2, sentBytes: 0, queuedBytes, unackedBytes: 0, nowMs: bench.nowMs }
+      return direct(bench.tell({ type: 'counted', ...fact }))
+    }
+    const dealt: Send[] = []
+    for (let i = 0; i < 100; i++) {
+      count(GIB)
+      bench.nowMs += 10
+      const { listed } = bench.relay(0)
+      bench.relay(0).forwarded = listed
+      bench.report(0)
+      dealt.push(...bench.tell({ type: 'ticked', nowMs: bench.nowMs }))
+    }
+    expect(direct(dealt)).toEqual([])
+    const units = relayed(to(dealt, 0)).map((send): RangePair => [send.offset, send.length])
+    expect(units.length).toBeGreaterThan(20)
+    const paid = count(0)
+    expect(paid.every((send) => send.node === 2 && send.why === 'bypass')).toBe(true)
+    expect(paid.map((send) => [send.offset, send.length])).toEqual(RangeSet.of(units).toArray())
+    expect(count(0)).toEqual([])
+  })
+
+  it('leaves the rest of the file in the pool when all who are left joined late', () => {
+    const dealer = new AdaptiveDealer(GIB)
+    dealer.handle({ type: 'started', nodes: [0], nowMs: 0 })
+    for (const node of [1, 2])
+      dealer.handle({ type: 'nodeJoined', node, missing: [[0, GIB]], nowMs: 0 })
+    dealer.handle({ type: 'nodeFailed', node: 0, nowMs: 0 })
+    for (let nowMs = 10; nowMs < 2_000; nowMs += 10) {
+      for (const node of [1, 2]) {
+        const counts = { sentBytes: 0, queuedBytes: 8 * MIB, unackedBytes: 0 }
+        dealer.handle({ type: 'counted', node, ...counts, nowMs })
+      }
+      dealer.handle({ type: 'ticked', nowMs })
+    }
+    expect(dealer.isAllDealt).toBe(false)
+  })
+})

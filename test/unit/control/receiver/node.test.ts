@@ -1,0 +1,434 @@
+/** The node's machine: events in, commands out. */
+import { describe, expect, it } from 'vitest'
+import { limits } from '../../../../src/base/limits.js'
+import type { DetourReason, Frame } from '../../../../src/control/messages/types.js'
+import type { NodeCommand, NodeEvent } from '../../../../src/control/receiver/events.js'
+import { NodeMachine } from '../../../../src/control/receiver/machine.js'
+
+const block = 100
+const bytes = 250
+const digests = (...values: number[]) => Uint8Array.from(values.flatMap((value) => [value, value]))
+const mates = [0, 1, 2].map((index) => ({ index, nodeId: `id${index}`, address: `n${index}:1` }))
+const plan: Frame = {
+  type: 'plan',
+  strategy: 'classic',
+  shape: 'group',
+  mates,
+  relays: true,
+  progressMs: 250,
+  reportMs: 0,
+}
+const seal: Frame = { type: 'seal', stream: 0, fileDigest: 'digest' }
+const frame = (arrived: Frame): NodeEvent => ({ type: 'frameArrived', frame: arrived })
+const landed = (offset: number, length: number, scratch = false): NodeEvent => ({
+  type: 'landed',
+  scratch,
+  offset,
+  length,
+})
+const hashed = (
+  offset: number,
+  length: number,
+  values: Uint8Array,
+  scratch = false,
+): NodeEvent => ({
+  type: 'hashed',
+  scratch,
+  offset,
+  length,
+  digests: values,
+})
+const announced: NodeEvent = {
+  type: 'announced',
+  offset: 0,
+  length: bytes,
+  digests: digests(1, 2, 3),
+}
+
+/** No mate to ask: what is lacking comes from the origin. */
+const alone: Frame = { ...plan, mates: mates.slice(1, 2) }
+
+class Bench {
+  nowMs = 0
+  readonly machine = new NodeMachine(
+    { bytes, blockBytes: block, digestBytes: 2, self: 1, silenceMs: limits.silenceMs },
+    0,
+  )
+
+  /** Commands of the last of these events, without reports and counts. */
+  feed(...events: NodeEvent[]): NodeCommand[] {
+    let commands: NodeCommand[] = []
+    for (const event of events) commands = this.machine.handle(event, this.nowMs)
+    return commands.filter((command) => command.type !== 'report' && command.type !== 'count')
+  }
+
+  /** Jumps to the machine's deadline. */
+  tick(): NodeCommand[] {
+    this.nowMs = this.machine.deadlineMs() as number
+    return this.feed({ type: 'ticked' })
+  }
+
+  /** The origin's heart beats while time passes. */
+  pass(ms: number): NodeCommand[] {
+    const commands: NodeCommand[] = []
+    for (let leftMs = ms; leftMs > 0; leftMs -= 500) {
+      this.nowMs += Math.min(500, leftMs)
+      commands.push(...this.feed(frame({ type: 'beat' })), ...this.feed({ type: 'ticked' }))
+    }
+    return commands
+  }
+
+  receiving(planned = plan): this {
+    this.machine.start()
+    this.feed({ type: 'prepared' }, frame(planned))
+    return this
+  }
+}
+
+const sent = (commands: NodeCommand[]) =>
+  commands.flatMap((command) => (command.type === 'send' ? [command.frame] : []))
+
+const lostMs = limits.silenceMs + limits.originGraceMs
+
+describe('NodeMachine', () => {
+  it('prepares, accepts, dials its mates', () => {
+    const bench = new Bench()
+    expect(bench.machine.start()).toEqual([{ type: 'prepare' }])
+    expect(bench.feed({ type: 'prepared' })).toEqual([{ type: 'send', frame: { type: 'accept' } }])
+    expect(bench.feed(frame(plan))).toEqual([
+      { type: 'dialMate', mate: mates[0] },
+      { type: 'dialMate', mate: mates[2] },
+    ])
+  })
+
+  it('greets the mates it hears of, once there is a partial for their feeds', () => {
+    const greets = [mates[0], mates[2]].map((mate) => ({ type: 'greetMate', mate }))
+    const accept = { type: 'send', frame: { type: 'accept' } }
+    const early = new Bench()
+    expect(early.feed(frame({ type: 'group', mates }))).toEqual([])
+    expect(early.feed({ type: 'prepared' })).toEqual([accept, ...greets])
+    const late = new Bench()
+    expect(late.feed({ type: 'prepared' })).toEqual([accept])
+    expect(late.feed(frame({ type: 'group', mates }))).toEqual(greets)
+    // The plan says who it is to be.
+    expect(late.feed(frame({ ...plan, mates: mates.slice(0, 2) }))).toEqual([
+      { type: 'dialMate', mate: mates[0] },
+    ])
+  })
+
+  it.each<[string, Frame]>([
+    ['a second time', { type: 'group', mates }],
+    ['after the plan', plan],
+  ])('is told of the group %s: that ends the transfer', (_, before) => {
+    const bench = new Bench()
+    bench.feed({ type: 'prepared' }, frame(before))
+    expect(bench.feed(frame({ type: 'group', mates }))).toMatchObject([
+      { type: 'send', frame: { type: 'failed', code: 'ERR_FR_PROTOCOL' } },
+      { type: 'end', failure: { code: 'ERR_FR_PROTOCOL' } },
+    ])
+  })
+
+  it('does not relay unless told to', () => {
+    const bench = new Bench()
+    bench.feed({ type: 'prepared' })
+    expect(bench.feed(frame({ ...plan, relays: false }))).toEqual([])
+  })
+
+  it('refuses by name what cannot be prepared', () => {
+    const failure = { code: 'ERR_FR_NO_SPACE', text: 'full' } as const
+    expect(new Bench().feed({ type: 'prepareFailed', ...failure })).toEqual([
+      { type: 'send', frame: { type: 'refuse', ...failure } },
+      { type: 'end', failure, keepPartial: false },
+    ])
+  })
+
+  it('lands, hashes, verifies, sums, publishes, completes, ends', () => {
+    const bench = new Bench().receiving()
+    expect(bench.feed(landed(0, 200))).toEqual([])
+    expect(bench.feed(landed(200, 50))).toEqual([
+      { type: 'hash', scratch: false, offset: 0, length: bytes },
+    ])
+    expect(bench.feed(hashed(0, bytes, digests(1, 2, 3)), frame(seal))).toEqual([])
+    expect(bench.feed(announced)).toEqual([{ type: 'sum', digests: digests(1, 2, 3) }])
+    expect(bench.feed({ type: 'summed', fileDigest: 'digest' })).toEqual([{ type: 'publish' }])
+    expect(sent(bench.feed({ type: 'published', warnings: ['w'] }))).toEqual([
+      { type: 'published', stream: 0, fileDigest: 'digest' },
+      { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest', warnings: ['w'] },
+    ])
+    expect(bench.machine.phase).toBe('complete')
+    expect(bench.feed(frame({ type: 'finish' }))).toEqual([
+      { type: 'end', failure: null, keepPartial: false },
+    ])
+    expect(bench.feed(announced, frame({ type: 'finish' }), { type: 'stopped' })).toEqual([])
+    expect(bench.machine.deadlineMs()).toBeNull()
+  })
+
+  it('never publishes against the seal', () => {
+    const bench = new Bench().receiving()
+    bench.feed(landed(0, bytes), hashed(0, bytes, digests(1, 2, 3)), announced, frame(seal))
+    const commands = bench.feed({ type: 'summed', fileDigest: 'another' })
+    expect(commands.map((command) => command.type)).toEqual(['send', 'end'])
+    expect(commands.at(-1)).toMatchObject({
+      failure: { code: 'ERR_FR_DIGEST' },
+      keepPartial: false,
+    })
+  })
+
+  it('repairs a bad block through scratch, a bounded number of times', () => {
+    const bench = new Bench().receiving()
+    bench.feed(announced, landed(0, bytes))
+    const bad = bench.feed(hashed(0, bytes, digests(1, 9, 3)))
+    expect(sent(bad)).toEqual([
+      { type: 'bad', stream: 0, offset: 100, length: 100, from: -1 },
+      { type: 'need', stream: 0, scratch: true, ranges: [[100, 100]] },
+    ])
+    const again = (value: number) =>
+      bench.feed(landed(100, 100, true), hashed(100, 100, digests(value), true))
+    expect(sent(again(8)).map((sentFrame) => sentFrame.type)).toEqual(['bad', 'need'])
+    expect(again(2)).toEqual([{ type: 'copyIn', offset: 100, length: 100 }])
+    expect(bench.feed(frame(seal))).toEqual([])
+    expect(bench.feed({ type: 'copied', offset: 100, length: 100 })).toEqual([
+      { type: 'sum', digests: digests(1, 2, 3) },
+    ])
+    expect(bench.machine.held.repairedBytes).toBe(100)
+
+    const hopeless = new Bench().receiving()
+    hopeless.feed(announced, landed(0, bytes), hashed(0, bytes, digests(1, 9, 3)))
+    for (let i = 1; i < limits.repairTries; i++) {
+      hopeless.feed(landed(100, 100, true), hashed(100, 100, digests(8), true))
+      expect(hopeless.machine.phase).toBe('receiving')
+    }
+    const last = hopeless.feed(landed(100, 100, true), hashed(100, 100, digests(8), true))
+    expect(last.at(-1)).toMatchObject({ type: 'end', failure: { code: 'ERR_FR_BAD_BLOCK' } })
+  })
+
+  describe('detours', () => {
+    const detour = (why: DetourReason): Frame => ({
+      type: 'detour',
+      index: 2,
+      why,
+      stream: 0,
+      ranges: [[100, 150]],
+    })
+
+    it('of a mate without a feed are answered at once, with what has not landed', () => {
+      const bench = new Bench().receiving(alone)
+      bench.feed(landed(100, 100))
+      expect(bench.feed(frame(detour('gone')))).toEqual([
+        { type: 'closeRelay', index: 2 },
+        { type: 'closePull', index: 2 },
+        { type: 'closeFeed', index: 2 },
+        { type: 'send', frame: { type: 'need', stream: 0, scratch: false, ranges: [[200, 50]] } },
+      ])
+    })
+
+    it('wait for the feed to end, and not for ever', () => {
+      const bench = new Bench().receiving(alone)
+      bench.feed({ type: 'feedOpened', index: 2 })
+      expect(bench.feed(frame(detour('broken')))).toEqual([])
+      bench.feed(landed(200, 50))
+      expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual([
+        { type: 'edgeLost', index: 2, incoming: true, code: 'ERR_FR_NODE_LOST' },
+        { type: 'need', stream: 0, scratch: false, ranges: [[100, 100]] },
+      ])
+
+      const patient = new Bench().receiving(alone)
+      patient.feed({ type: 'feedOpened', index: 2 })
+      patient.feed(frame(detour('gone')))
+      expect(patient.machine.deadlineMs()).toBeLessThanOrEqual(limits.drainMs)
+      expect(sent(patient.pass(limits.drainMs))).toEqual([
+        { type: 'need', stream: 0, scratch: false, ranges: [[100, 150]] },
+      ])
+    })
+
+    it('are no news of a mate that is gone: its feeds break without a word', () => {
+      const bench = new Bench().receiving()
+      bench.feed({ type: 'feedOpened', index: 2 }, frame(detour('gone')))
+      expect(sent(bench.feed({ type: 'relayClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual(
+        [],
+      )
+    })
+  })
+
+  describe('pulls', () => {
+    const detour = frame({ type: 'detour', index: 2, why: 'broken', stream: 0, ranges: [[0, 250]] })
+
+    it('are no less patient with mates when it is this process that had no turn', () => {
+      const ticked = { type: 'ticked' } as const
+      const needs = (events: NodeEvent[], ms: number) => {
+        const bench = new Bench().receiving()
+        bench.feed(detour, { type: 'pullOpened', index: 2, rttMs: 0.1 })
+        bench.nowMs += ms
+        const all = [...events, ticked].flatMap((event) => bench.feed(event))
+        return sent(all).filter(({ type }) => type === 'need').length
+      }
+      const ms = limits.pullAnswerMs + limits.pullSearchMs
+      expect(needs([], ms)).toBe(1)
+      expect(needs([{ type: 'delayed', lateMs: ms }], ms)).toBe(0)
+      expect(needs([{ type: 'delayed', lateMs: ms }], 2 * ms)).toBe(1)
+    })
+
+    it('what a detour leaves open from the mates, and from the origin what they lack', () => {
+      const bench = new Bench().receiving()
+      bench.feed(landed(100, 100))
+      expect(bench.feed(detour)).toEqual([
+        { type: 'closeFeed', index: 2 },
+        { type: 'dialPull', mate: mates[2] },
+        { type: 'dialPull', mate: mates[0] },
+      ])
+      const missing = [
+        [0, 100],
+        [200, 50],
+      ] as const
+      const asked = { type: 'pull', request: 0, stream: 0, ranges: missing } as const
+      expect(bench.feed({ type: 'pullOpened', index: 2, rttMs: 0.1 })).toEqual([
+        { type: 'askMate', index: 2, frame: asked },
+        { type: 'countFeeds' },
+      ])
+      expect(bench.machine.pulls.isAsking(2)).toBe(true)
+      const holding: Frame = { type: 'holding', request: 0, ranges: [[0, 100]], backlogBytes: 0 }
+      const answered = { type: 'pullAnswered', index: 2, frame: holding } as const
+      expect(bench.feed(answered)).toEqual([])
+      const closed = { type: 'pullClosed', index: 0, code: 'ERR_FR_UNREACHABLE' } as const
+      expect(sent(bench.feed(closed))).toEqual([
+        { type: 'need', stream: 0, scratch: false, ranges: [[200, 50]] },
+      ])
+      bench.feed(landed(0, 100))
+      expect(bench.machine.pulls.isAsking(2)).toBe(false)
+      expect(bench.machine.pulls.pulledBytes).toBe(100)
+    })
+
+    it('closes what it has with a mate that is gone', () => {
+      const bench = new Bench().receiving()
+      bench.feed(detour)
+      const gone = frame({ type: 'detour', index: 2, why: 'gone', stream: 0, ranges: [] })
+      expect(bench.feed(gone)).toContainEqual({ type: 'closePull', index: 2 })
+    })
+
+    it('answers mates with what is verified, and not before', () => {
+      const bench = new Bench().receiving()
+      const ask = (stream = 0): NodeEvent => {
+        const pull = { type: 'pull', request: 4, stream, ranges: [[50, 100]] } as const
+        return { type: 'pullAsked', index: 0, frame: pull }
+      }
+      const served = (ranges: number[][]) => [{ type: 'serve', index: 0, request: 4, ranges }]
+      bench.feed(announced, landed(0, bytes))
+      expect(bench.feed(ask())).toEqual(served([]))
+      bench.feed(hashed(0, bytes, digests(1, 9, 3)))
+      expect(bench.feed(ask())).toEqual(served([[50, 50]]))
+      expect(bench.feed(ask(1))).toMatchObject([
+        { type: 'rejectPull', index: 0, request: 4, failure: { code: 'ERR_FR_PROTOCOL' } },
+      ])
+    })
+  })
+
+  it('reports edges that break while both ends live', () => {
+    const bench = new Bench().receiving()
+    expect(sent(bench.feed({ type: 'relayClosed', index: 0, code: 'ERR_FR_UNREACHABLE' }))).toEqual(
+      [{ type: 'edgeLost', index: 0, incoming: false, code: 'ERR_FR_UNREACHABLE' }],
+    )
+    bench.feed({ type: 'feedOpened', index: 2 })
+    expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: null }))).toEqual([])
+  })
+
+  it('asks again when all was dealt and nothing moves, ever less often', () => {
+    const bench = new Bench().receiving(alone)
+    bench.feed(landed(0, 100))
+    // Not before the seal: until then the origin may still be dealing.
+    expect(sent(bench.pass(limits.askMs * 2))).toEqual([])
+    bench.feed(frame(seal))
+    const digests = { type: 'needDigests', stream: 0, ranges: [[0, 250]] }
+    const need = { type: 'need', stream: 0, scratch: false, ranges: [[100, 150]] }
+    expect(sent(bench.pass(limits.askMs))).toEqual([digests, need])
+    expect(sent(bench.pass(limits.askMs))).toEqual([])
+    expect(sent(bench.pass(limits.askMs))).toEqual([digests, need])
+    bench.feed(landed(100, 150))
+    expect(sent(bench.pass(limits.askMs))).toEqual([digests])
+  })
+
+  it('asks nobody while the origin is quiet, too, or while it had no turn itself', () => {
+    const bench = new Bench().receiving(alone)
+    bench.feed(announced, landed(0, 100), frame(seal))
+    const quiet: NodeCommand[] = []
+    while (bench.nowMs < limits.silenceMs) quiet.push(...bench.tick())
+    expect(sent(quiet)).toEqual([])
+    // With the first word of the origin, what was under way has its time again.
+    expect(sent(bench.pass(limits.askMs))).toEqual([])
+    bench.nowMs += 5_000
+    bench.feed({ type: 'delayed', lateMs: 5_000 })
+    expect(sent(bench.pass(1))).toEqual([])
+    expect(sent(bench.pass(limits.askMs))).toMatchObject([{ type: 'need' }])
+  })
+
+  it('has what is missing of a silent mate elsewhere, and keeps its feed', () => {
+    const bench = new Bench().receiving()
+    bench.feed({ type: 'feedOpened', index: 2 }, landed(0, 50))
+    const away = frame({ type: 'detour', index: 2, why: 'away', stream: 0, ranges: [[0, 150]] })
+    const commands = [...bench.feed(away), ...bench.pass(limits.drainMs + limits.pullSearchMs)]
+    expect(commands.map((c) => c.type)).toContain('dialPull')
+    expect(commands.map((c) => c.type)).not.toContain('closeFeed')
+    expect(commands.map((c) => c.type)).not.toContain('closeRelay')
+  })
+
+  it('fails by name when the origin is gone or silent, and keeps what it has', () => {
+    const lost = { type: 'linkClosed', code: 'ERR_FR_NODE_LOST', text: 'reset' } as const
+    expect(new Bench().receiving().feed(lost)).toMatchObject([
+      { type: 'end', failure: { code: 'ERR_FR_ORIGIN_LOST' }, keepPartial: true },
+    ])
+    const bench = new Bench().receiving()
+    while (bench.nowMs < lostMs) bench.tick()
+    expect(bench.machine.phase).toBe('ended')
+    // Unless it was this process that slept.
+    const sleeper = new Bench().receiving()
+    sleeper.nowMs = lostMs + 10
+    sleeper.feed({ type: 'delayed', lateMs: lostMs }, { type: 'ticked' })
+    expect(sleeper.machine.phase).toBe('receiving')
+  })
+
+  it('a broken feed from the origin waits a moment for the reason', () => {
+    const broken = { type: 'feedClosed', index: -1, code: 'ERR_FR_NODE_LOST' } as const
+    const told = new Bench().receiving()
+    expect(told.feed(broken)).toEqual([])
+    expect(told.feed(frame({ type: 'abort', code: 'ERR_FR_ABORTED', text: 'cancelled' }))).toEqual([
+      { type: 'end', failure: { code: 'ERR_FR_ABORTED', text: 'cancelled' }, keepPartial: false },
+    ])
+    const untold = new Bench().receiving()
+    untold.feed(broken)
+    expect(untold.pass(limits.drainMs).at(-1)).toMatchObject({
+      type: 'end',
+      failure: { code: 'ERR_FR_NODE_LOST' },
+    })
+    // The reason may lie unread while this process had no turn.
+    const sleeper = new Bench().receiving()
+    sleeper.feed(broken)
+    sleeper.nowMs += limits.drainMs + 10
+    sleeper.feed({ type: 'delayed', lateMs: limits.drainMs }, { type: 'ticked' })
+    expect(sleeper.machine.phase).toBe('receiving')
+  })
+
+  it.each<[string, NodeEvent, string]>([
+    ['a second plan', frame(plan), 'ERR_FR_PROTOCOL'],
+    ['finish before it is complete', frame({ type: 'finish' }), 'ERR_FR_PROTOCOL'],
+    ['a frame for the origin', frame({ type: 'accept' }), 'ERR_FR_PROTOCOL'],
+    [
+      'a full disk',
+      { type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'full' },
+      'ERR_FR_NO_SPACE',
+    ],
+    ['being closed', { type: 'stopped' }, 'ERR_FR_NODE_CLOSED'],
+  ])('fails at %s', (_, event, code) => {
+    const commands = new Bench().receiving().feed(event)
+    expect(commands).toMatchObject([
+      { type: 'send', frame: { type: 'failed', code } },
+      { type: 'end', failure: { code } },
+    ])
+  })
+
+  it('reports while it lives', () => {
+    const bench = new Bench().receiving()
+    bench.nowMs = bench.machine.deadlineMs() as number
+    expect(bench.nowMs).toBe(limits.progressMs)
+    const commands = bench.machine.handle({ type: 'ticked' }, bench.nowMs)
+    expect(commands.map((command) => command.type)).toEqual(['count', 'report'])
+  })
+})

@@ -1,0 +1,388 @@
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { FrError } from '../../../src/base/errors.js'
+import { limits } from '../../../src/base/limits.js'
+import type { Frame } from '../../../src/control/messages/types.js'
+import { nodePrimitives } from '../../../src/net/crypto.js'
+import type { Established } from '../../../src/net/handshake.js'
+import { ControlLink } from '../../../src/net/link.js'
+import { encodeBody, FrameReader, FrameWriter, wireBytes } from '../../../src/protocol/frames.js'
+import { anyFrame } from '../protocol/support.js'
+import { cleanUp, keep, pair } from './handshake-support.js'
+
+afterEach(() => {
+  vi.useRealTimers()
+  cleanUp()
+})
+
+/** A link that remembers what its owner is told. */
+class Listener {
+  readonly frames: Frame[] = []
+  readonly closings: [code: string | null, text: string][] = []
+  readonly link: ControlLink
+  refuse: ((frame: Frame) => void) | undefined
+
+  constructor(established: Established) {
+    this.link = new ControlLink(established, {
+      onFrame: (frame) => {
+        this.frames.push(frame)
+        this.refuse?.(frame)
+      },
+      onClose: (code, text) => this.closings.push([code, text]),
+    })
+  }
+
+  get code(): string | null | undefined {
+    return this.closings[0]?.[0]
+  }
+}
+
+async function links(): Promise<[Listener, Listener]> {
+  const [ours, theirs] = await pair()
+  return [new Listener(ours), new Listener(theirs)]
+}
+
+/** A link and a peer that is only a socket, with the means to speak the protocol. */
+async function linkToPuppet(): Promise<{
+  listener: Listener
+  socket: Socket
+  writer: FrameWriter
+}> {
+  const [ours, theirs] = await pair()
+  const writer = new FrameWriter(nodePrimitives, theirs.macKeySend)
+  return { listener: new Listener(ours), socket: keep(theirs.detach()), writer }
+}
+
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await sleep(2)
+}
+const progress = (landedBytes: number): Frame => ({
+  type: 'progress',
+  landedBytes,
+  verifiedBytes: 0,
+  repairedBytes: 0,
+  sentBytes: 0,
+  mates: [],
+  holeBytes: 0,
+  receivedBytes: 0,
+  duplicateBytes: 0,
+  received: [],
+  pulled: [],
+})
+const big: Frame = { type: 'status', json: 'x'.repeat(400 * 1024) }
+
+describe('a link', () => {
+  it('carries every frame, both ways, in order', async () => {
+    const [ours, theirs] = await links()
+    const frames = fc.sample(
+      anyFrame.filter(({ type }) => type !== 'progress' && type !== 'backlog'),
+      60,
+    )
+    for (const frame of frames) {
+      ours.link.send(frame)
+      theirs.link.send(frame)
+    }
+    await until(() => ours.frames.length + theirs.frames.length === 120)
+    expect(theirs.frames).toEqual(frames)
+    expect(ours.frames).toEqual(frames)
+    expect(ours.link.stats).toEqual({
+      sentBytes: frames.reduce((sum, frame) => sum + wireBytes(encodeBody(frame)), 0),
+      receivedBytes: theirs.link.stats.sentBytes,
+      queuedBytes: 0,
+      sentFrames: 60,
+      receivedFrames: 60,
+      coalescedFrames: 0,
+    })
+    expect(ours.closings).toEqual([])
+  })
+
+  it('carries the largest frames', async () => {
+    const [ours, theirs] = await links()
+    for (let count = 0; count < 12; count += 1) expect(ours.link.send(big)).toBe(true)
+    await until(() => theirs.frames.length === 12)
+    expect(theirs.frames.every((frame) => frame.type === 'status')).toBe(true)
+  })
+
+  it('takes frames in pieces of any size', async () => {
+    const { listener, socket, writer } = await linkToPuppet()
+    socket.setNoDelay(true)
+    const wire = Buffer.concat(
+      Array.from({ length: 5 }, () => writer.seal(encodeBody(progress(3)))),
+    )
+    for (const byte of wire) {
+      socket.write(Uint8Array.of(byte))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await until(() => listener.frames.length === 5)
+  })
+
+  it('refuses misuse by TypeError and stays open', async () => {
+    const [ours] = await links()
+    const negative = { ...progress(0), landedBytes: -1 } as Frame
+    expect(() => ours.link.send(negative)).toThrow(/landedBytes/)
+    expect(() => ours.link.send(negative)).toThrow(TypeError)
+    expect(ours.link.isOpen).toBe(true)
+  })
+})
+
+describe('progress', () => {
+  it('not yet sent gives way to newer progress, in its place', async () => {
+    const { listener, socket } = await linkToPuppet()
+    const { link } = listener
+    socket.pause()
+    // Fill the kernel's buffers, so that frames begin to wait.
+    let filled = 0
+    while (link.stats.queuedBytes < 2 * 1024 * 1024 && filled < 60) {
+      link.send(big)
+      filled += 1
+      await sleep(1)
+    }
+    for (let landed = 1; landed <= 1000; landed += 1) link.send(progress(landed))
+    link.send({ type: 'beat' })
+    link.send(progress(2000))
+    expect(link.stats.coalescedFrames).toBe(1000)
+    link.send({ type: 'accept' })
+    const queued = link.stats.queuedBytes
+    link.send(progress(3_000_000))
+    expect(link.stats.queuedBytes - queued).toBe('3000000'.length - '2000'.length)
+    expect(link.isOpen).toBe(true)
+
+    let received = 0
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length
+    })
+    socket.resume()
+    await until(() => link.stats.queuedBytes === 0 && received === link.stats.sentBytes)
+    expect(link.stats.sentFrames).toBe(filled + 3)
+  })
+
+  it('arrives as the newest value, before what was sent after the first', async () => {
+    const [ours, theirs] = await links()
+    ours.link.send(big)
+    ours.link.send(progress(1))
+    ours.link.send({ type: 'beat' })
+    ours.link.send(progress(2))
+    ours.link.send(progress(3))
+    await until(() => theirs.frames.length === 3)
+    ours.link.send(progress(4))
+    await until(() => theirs.frames.length === 4)
+    const seen = theirs.frames.slice(1)
+    expect(seen).toEqual([progress(3), { type: 'beat' }, progress(4)])
+  })
+})
+
+describe('closing', () => {
+  it('sends what is queued, tells each side once, and resolves', async () => {
+    const [ours, theirs] = await links()
+    ours.link.send(big)
+    ours.link.send(big)
+    ours.link.send({ type: 'finish' })
+    const closed = ours.link.close()
+    expect(ours.link.isOpen).toBe(false)
+    expect(ours.link.send({ type: 'beat' })).toBe(false)
+    expect(ours.closings).toEqual([])
+    await Promise.all([closed, ours.link.close()])
+    ours.link.destroy()
+    await until(() => theirs.closings.length > 0)
+    await sleep(20)
+    expect(theirs.frames.map((frame) => frame.type)).toEqual(['status', 'status', 'finish'])
+    expect(ours.closings).toEqual([[null, 'closed by this side']])
+    expect(theirs.closings).toEqual([['ERR_FR_NODE_LOST', 'the peer closed its control link']])
+  })
+
+  it('hears nothing more, but does not reset what the peer still says', async () => {
+    const { listener, socket, writer } = await linkToPuppet()
+    listener.link.send({ type: 'finish' })
+    const closed = listener.link.close()
+    let received = 0
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length
+    })
+    for (let count = 0; count < 20; count += 1) socket.write(writer.seal(encodeBody(big)))
+    socket.resume()
+    await closed
+    expect(listener.frames).toEqual([])
+    expect(received).toBe(wireBytes(encodeBody({ type: 'finish' })))
+  })
+
+  it('does not wait for ever for a peer that stays', async () => {
+    const [ours, theirs] = await pair()
+    const listener = new Listener(ours)
+    const socket = keep(theirs.detach())
+    socket.allowHalfOpen = true
+    socket.resume()
+    const started = performance.now()
+    await listener.link.close()
+    const took = performance.now() - started
+    expect(took).toBeGreaterThan(limits.lingerMs * 0.8)
+    expect(took).toBeLessThan(limits.lingerMs + 10_000)
+  })
+
+  it('at once drops what is queued', async () => {
+    const [ours, theirs] = await links()
+    ours.link.destroy()
+    ours.link.destroy()
+    await ours.link.close()
+    await until(() => theirs.closings.length > 0)
+    expect(ours.closings).toEqual([[null, 'closed by this side']])
+    expect(theirs.code).toBe('ERR_FR_NODE_LOST')
+  })
+
+  it('in a frame handler stops the frames behind it', async () => {
+    const { listener, socket, writer } = await linkToPuppet()
+    listener.refuse = () => listener.link.destroy()
+    const [first, second] = [1, 2].map((landed) => writer.seal(encodeBody(progress(landed))))
+    socket.write(Buffer.concat([first as Uint8Array, second as Uint8Array]))
+    await until(() => listener.closings.length > 0)
+    expect(listener.frames).toEqual([progress(1)])
+  })
+
+  it('by an FrError of the frame handler names its code', async () => {
+    const { listener, socket, writer } = await linkToPuppet()
+    listener.refuse = () => {
+      throw new FrError('ERR_FR_PROTOCOL', 'not now')
+    }
+    socket.write(writer.seal(encodeBody({ type: 'beat' })))
+    await until(() => listener.closings.length > 0)
+    expect(listener.closings).toEqual([['ERR_FR_PROTOCOL', 'not now']])
+  })
+})
+
+describe('a peer that', () => {
+  it('leaves in the middle of a frame is lost by name', async () => {
+    const { listener, socket, writer } = await linkToPuppet()
+    socket.end(writer.seal(encodeBody({ type: 'beat' })).subarray(0, 9))
+    await until(() => listener.closings.length > 0)
+    expect(listener.closings[0]?.[1]).toMatch(/in the middle of a frame/)
+    expect(listener.code).toBe('ERR_FR_NODE_LOST')
+  })
+
+  it('resets is lost by name', async () => {
+    const { listener, socket } = await linkToPuppet()
+    socket.resetAndDestroy()
+    await until(() => listener.closings.length > 0)
+    expect(listener.closings).toEqual([['ERR_FR_NODE_LOST', expect.stringContaining('ECONNRESET')]])
+  })
+
+  it.each<[string, (beat: Uint8Array) => Uint8Array]>([
+    ['changes a bit', (beat) => beat.map((byte, at) => (at === 8 ? byte ^ 1 : byte))],
+    ['replays a frame', (beat) => Buffer.concat([beat, beat])],
+    ['sends garbage', () => Buffer.alloc(100, 0x41)],
+    ['announces too much', () => Buffer.from('ffffff7f', 'hex')],
+  ])('%s is closed with ERR_FR_PROTOCOL', async (_, tamper) => {
+    const { listener, socket, writer } = await linkToPuppet()
+    socket.write(tamper(writer.seal(encodeBody({ type: 'beat' }))))
+    await until(() => listener.closings.length > 0)
+    expect(listener.code).toBe('ERR_FR_PROTOCOL')
+    await until(() => socket.resume().destroyed)
+  })
+
+  it('reflects our own frames is closed with ERR_FR_PROTOCOL', async () => {
+    const { listener, socket } = await linkToPuppet()
+    socket.pipe(socket)
+    listener.link.send({ type: 'beat' })
+    await until(() => listener.closings.length > 0)
+    expect(listener.code).toBe('ERR_FR_PROTOCOL')
+  })
+
+  it('sends a frame nobody knows, under a right MAC, is closed too', async () => {
+    const { listener, socket, writer } = await linkToPuppet()
+    socket.write(writer.seal({ type: 99, json: Buffer.from('{}') }))
+    await until(() => listener.closings.length > 0)
+    expect(listener.closings[0]?.[1]).toMatch(/type 99/)
+  })
+
+  it('takes nothing for linkStallMs is closed with ERR_FR_PEER_STALLED', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { listener, socket } = await linkToPuppet()
+    socket.pause()
+    const { link } = listener
+    const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    // The kernel may find room a moment later.
+    let last = -1
+    let sinceMs = performance.now()
+    while (link.stats.queuedBytes === 0 || performance.now() - sinceMs < 200) {
+      if (link.stats.sentBytes !== last) sinceMs = performance.now()
+      last = link.stats.sentBytes
+      if (link.stats.queuedBytes < 4 * 1024 * 1024) link.send(big)
+      await tick()
+    }
+    vi.advanceTimersByTime(limits.linkStallMs - 1)
+    await tick()
+    expect(listener.closings).toEqual([])
+    vi.advanceTimersByTime(2)
+    await tick()
+    expect(listener.closings).toEqual([
+      ['ERR_FR_PEER_STALLED', expect.stringContaining(`${limits.linkStallMs} ms`)],
+    ])
+    expect(link.send({ type: 'beat' })).toBe(false)
+  })
+
+  it('reads slowly, but reads, is not closed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { listener, socket } = await linkToPuppet()
+    const { link } = listener
+    for (let count = 0; count < 16; count += 1) link.send(big)
+    const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    socket.pause()
+    socket.on('data', () => socket.pause())
+    while (link.stats.queuedBytes > 0 && listener.closings.length === 0) {
+      const before = link.stats.sentBytes
+      while (link.stats.sentBytes === before && listener.closings.length === 0) {
+        socket.resume()
+        await tick()
+      }
+      vi.advanceTimersByTime(limits.linkStallMs - 100)
+    }
+    expect(listener.closings).toEqual([])
+  })
+
+  it('leaves more than linkQueueBytes unread is closed with ERR_FR_PEER_STALLED', async () => {
+    const { listener, socket } = await linkToPuppet()
+    socket.pause()
+    let sent = 0
+    while (listener.link.send(big)) sent += 1
+    expect(sent * wireBytes(encodeBody(big))).toBeGreaterThan(limits.linkQueueBytes - 500_000)
+    expect(listener.closings).toEqual([])
+    await Promise.resolve()
+    expect(listener.closings).toEqual([
+      ['ERR_FR_PEER_STALLED', expect.stringContaining(String(limits.linkQueueBytes))],
+    ])
+  })
+
+  it('breaks a rule is told why, where there is a word for it', async () => {
+    const [ours, theirs] = await pair()
+    const closings: unknown[] = []
+    const link = new ControlLink(ours, {
+      onFrame: () => {},
+      onClose: (code) => closings.push(code),
+      lastWord: (code, text) => ({ type: 'failed', code, text }),
+    })
+    const heard: Frame[] = []
+    const reader = new FrameReader(nodePrimitives, theirs.macKeyReceive)
+    const socket = keep(theirs.detach())
+    socket.on('data', (chunk: Buffer) => reader.push(chunk, (frame) => heard.push(frame)))
+    link.send({ type: 'accept' })
+    socket.write(Buffer.alloc(64, 0x41))
+    socket.resume()
+    await until(() => closings.length > 0 && heard.length === 2)
+    expect(closings).toEqual(['ERR_FR_PROTOCOL'])
+    expect(heard[1]).toMatchObject({ type: 'failed', code: 'ERR_FR_PROTOCOL' })
+    expect(link.send({ type: 'beat' })).toBe(false)
+    await until(() => socket.destroyed)
+  })
+
+  it('floods is read in order, without a queue', async () => {
+    const { listener, socket, writer } = await linkToPuppet()
+    const count = 5000
+    for (let landed = 0; landed < count; landed += 1) {
+      if (!socket.write(writer.seal(encodeBody(progress(landed))))) await sleep(0)
+    }
+    await until(() => listener.frames.length === count)
+    expect(
+      listener.frames.every((frame, at) => (frame as { landedBytes: number }).landedBytes === at),
+    ).toBe(true)
+  })
+})

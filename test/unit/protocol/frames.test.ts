@@ -1,0 +1,337 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { concat, u32, utf8 } from '../../../src/base/bytes.js'
+import { limits } from '../../../src/base/limits.js'
+import type { Frame } from '../../../src/control/messages/types.js'
+import { nodePrimitives } from '../../../src/net/crypto.js'
+import {
+  decodeBody,
+  encodeBody,
+  FrameReader,
+  FrameWriter,
+  wireBytes,
+} from '../../../src/protocol/frames.js'
+import { anyFrame, frameTypes, onlyFrError, pieces, refusal, sampleFrames } from './support.js'
+
+const key = new Uint8Array(32).fill(7)
+const newWriter = (): FrameWriter => new FrameWriter(nodePrimitives, key)
+const newReader = (): FrameReader => new FrameReader(nodePrimitives, key)
+
+function readAll(reader: FrameReader, chunks: Iterable<Uint8Array>): Frame[] {
+  const frames: Frame[] = []
+  for (const chunk of chunks) reader.push(chunk, (frame) => frames.push(frame))
+  return frames
+}
+
+/** A frame as a holder of the key could forge it, whatever its body. */
+function forged(type: number, json: string, sequence = 0): Uint8Array {
+  const writer = newWriter()
+  let bytes = new Uint8Array()
+  for (let at = 0; at <= sequence; at += 1) bytes = writer.seal({ type, json: utf8(json) })
+  return bytes
+}
+
+function decodeJson(type: Frame['type'], fields: object): Frame {
+  const sample = sampleFrames.find((frame) => frame.type === type) as Frame
+  const { type: _, ...body } = { ...sample, ...fields }
+  return decodeBody(encodeBody(sample).type, utf8(JSON.stringify(body)))
+}
+
+describe('round trip', () => {
+  it('gives every frame back, in pieces of any size', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyFrame, { maxLength: 6 }),
+        fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 5 }),
+        (frames, sizes) => {
+          const writer = newWriter()
+          const wire = concat(...frames.map((frame) => writer.seal(encodeBody(frame))))
+          const reader = newReader()
+          expect(readAll(reader, pieces(wire, sizes))).toEqual(frames)
+          expect(reader.isPartial).toBe(false)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  it('knows a sample and a number for every type', () => {
+    expect(sampleFrames.map((frame) => frame.type).sort()).toEqual([...frameTypes].sort())
+    const numbers = sampleFrames.map((frame) => encodeBody(frame).type)
+    expect(new Set(numbers).size).toBe(frameTypes.length)
+  })
+
+  it('is byte exact', () => {
+    const body = encodeBody({ type: 'bad', from: -1, length: 5, offset: 3, stream: 2 })
+    const wire = newWriter().seal(body)
+    const json = '{"stream":2,"offset":3,"length":5,"from":-1}'
+    expect(Buffer.from(wire.subarray(0, 5)).toString('hex')).toBe('3d00000014')
+    expect(Buffer.from(wire.subarray(5, -16)).toString()).toBe(json)
+    const mac = nodePrimitives.hmac(key, new Uint8Array(8), Uint8Array.of(20), utf8(json))
+    expect(wire.subarray(-16)).toEqual(new Uint8Array(mac.subarray(0, 16)))
+    expect(wireBytes(body)).toBe(wire.length)
+  })
+
+  it('ignores fields it does not know', () => {
+    expect(decodeJson('edgeLost', { colour: 'red' })).toEqual({
+      type: 'edgeLost',
+      index: 1,
+      incoming: true,
+      code: 'ERR_FR_NODE_LOST',
+    })
+  })
+
+  it('cleans and cuts texts of peers', () => {
+    const frame = decodeJson('failed', { text: `\u001b[2J\u202e${'x'.repeat(10_000)}` })
+    expect(frame).toMatchObject({ text: expect.stringMatching(/^\?\[2J\?x+$/) })
+    expect((frame as { text: string }).text).toHaveLength(limits.errorTextChars)
+  })
+})
+
+describe('random bytes', () => {
+  it('never throw anything but FrError', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 80 }), { maxLength: 4 }), (chunks) => {
+        onlyFrError(() => readAll(newReader(), chunks))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('as bodies under a right MAC never do either', () => {
+    const body = fc.oneof(
+      fc.json(),
+      fc.string(),
+      fc.constantFrom('{}', '[]', 'null', '{"__proto__":1}', '['.repeat(50_000)),
+    )
+    fc.assert(
+      fc.property(fc.nat({ max: 255 }), body, (type, json) => {
+        onlyFrError(() => readAll(newReader(), [forged(type, json)]))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('in single fields never do either', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...sampleFrames),
+        fc.nat(),
+        fc.anything(),
+        (frame, pick, value) => {
+          const { type, ...body } = frame
+          const names = Object.keys(body)
+          const changed = { ...body, [names[pick % Math.max(1, names.length)] ?? 'x']: value }
+          let json: string
+          try {
+            json = JSON.stringify(changed) ?? ''
+          } catch {
+            return
+          }
+          onlyFrError(() => decodeBody(encodeBody(frame).type, utf8(json)))
+        },
+      ),
+      { numRuns: 1000 },
+    )
+  })
+})
+
+describe('a violation', () => {
+  const wire = (): Uint8Array => newWriter().seal(encodeBody({ type: 'beat' }))
+
+  it('of any bit is noticed', () => {
+    const bits = fc.nat({ max: wire().length * 8 - 1 })
+    fc.assert(
+      fc.property(bits, (bit) => {
+        const bytes = wire()
+        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+        const reader = newReader()
+        const frames: Frame[] = []
+        // A longer length makes the reader wait for more: then nothing is delivered either.
+        onlyFrError(() => reader.push(bytes, (frame) => frames.push(frame)))
+        expect(frames).toEqual([])
+      }),
+    )
+  })
+
+  it('is a frame replayed, left out or moved', () => {
+    const writer = newWriter()
+    const first = writer.seal(encodeBody({ type: 'beat' }))
+    const second = writer.seal(encodeBody({ type: 'accept' }))
+    expect(refusal(() => readAll(newReader(), [first, first])).message).toMatch(/MAC of frame 1/)
+    refusal(() => readAll(newReader(), [second]))
+    refusal(() => readAll(newReader(), [second, first]))
+  })
+
+  it('is a frame of the other direction or another session', () => {
+    const other = new FrameWriter(nodePrimitives, new Uint8Array(32).fill(8))
+    refusal(() => readAll(newReader(), [other.seal(encodeBody({ type: 'beat' }))]))
+  })
+
+  it('is final, and keeps what came before it', () => {
+    const reader = newReader()
+    const frames: Frame[] = []
+    const chunk = concat(wire(), u32(5))
+    const error = refusal(() => reader.push(chunk, (frame) => frames.push(frame)))
+    expect(frames).toEqual([{ type: 'beat' }])
+    expect(refusal(() => reader.push(wire(), () => undefined))).toBe(error)
+  })
+
+  it.each([0, 1, 17, limits.frameBytes + 1, 0xffff_ffff])('is a length of %i', (length) => {
+    expect(refusal(() => readAll(newReader(), [u32(length)])).message).toMatch(/announced/)
+  })
+
+  it('is a type nobody knows', () => {
+    expect(refusal(() => readAll(newReader(), [forged(200, '{}')])).message).toMatch(/type 200/)
+  })
+
+  it.each(['', 'nonsense', '[]', '"text"', '3', 'null', '\ufeff{}'])('is the body %j', (json) => {
+    refusal(() => decodeBody(6, utf8(json)))
+  })
+
+  it('is a body that is not UTF-8', () => {
+    refusal(() => decodeBody(6, Uint8Array.of(0x7b, 0xff, 0x7d)))
+  })
+
+  const tooManyRanges = Array.from({ length: limits.needRanges + 1 }, (_, at) => [at * 2, 1])
+  const mateOf = (index: number): object => ({ index, queuedBytes: 0, unackedBytes: 0 })
+  const allPulled = (mates: number, bytes: number): object[] =>
+    Array.from({ length: mates }, (_, index) => ({ index, bytes }))
+  const siteOf = (site: unknown): object => {
+    return { index: 0, nodeId: 'ab'.repeat(16), address: 'a:1', site }
+  }
+  const runs = (...lists: [number, number][]): [number, number][] => lists
+  const overlapping = runs([0, 5], [4, 2])
+  const touching = runs([0, 5], [5, 2])
+  it.each<[Frame['type'], string, object]>([
+    ['offer', 'transfer', { transfer: 'AB'.repeat(16) }],
+    ['offer', 'transfer', { transfer: 'ab' }],
+    ['offer', 'digest', { digest: 'md5' }],
+    ['offer', 'noClobber', { noClobber: 1 }],
+    ['offer', 'streams', { streams: 0 }],
+    ['offer', 'streams', { streams: limits.streamsPerTransfer + 1 }],
+    ['offer', 'bytes', { bytes: -1 }],
+    ['offer', 'bytes', { bytes: 2 ** 53 }],
+    ['offer', 'bytes', { bytes: 1.5 }],
+    ['offer', 'bytes', { bytes: '10' }],
+    ['offer', 'bytes', { bytes: undefined }],
+    ['offer', 'self', { self: limits.placesPerPush }],
+    ['offer', 'manifestPages', { manifestPages: limits.manifestPages + 1 }],
+    ['offer', 'manifestDigest', { manifestDigest: 'x'.repeat(16) }],
+    ['manifest', 'page', { page: limits.manifestPages }],
+    ['manifest', 'entries', { entries: {} }],
+    ['manifest', 'not an object', { entries: [7] }],
+    ['manifest', 'size', { entries: [{ stream: 0, name: 'a', nameIsBase64: false, size: -1 }] }],
+    ['plan', 'strategy', { strategy: 'swarm' }],
+    ['plan', 'shape', { shape: 'ring' }],
+    ['group', 'mates', { mates: new Array(limits.placesPerPush + 1).fill({}) }],
+    ['group', 'nodeId', { mates: [{ index: 0, nodeId: 'x', address: 'a:1' }] }],
+    ['plan', 'mates', { mates: new Array(limits.placesPerPush + 1).fill({}) }],
+    ['plan', 'nodeId', { mates: [{ index: 0, nodeId: 'x', address: 'a:1' }] }],
+    ['plan', 'address', { mates: [{ index: 0, nodeId: 'ab'.repeat(16), address: 'nowhere' }] }],
+    ['plan', 'site', { mates: [siteOf('s'.repeat(limits.siteChars + 1))] }],
+    ['plan', 'site', { mates: [siteOf(7)] }],
+    ['plan', 'relays', { relays: null }],
+    ['plan', 'progressMs', { progressMs: 0 }],
+    ['detour', 'ranges', { ranges: [[0, 0]] }],
+    ['detour', 'index', { index: -2 }],
+    ['seal', 'stream', { stream: 2 ** 32 }],
+    ['seal', 'fileDigest', { fileDigest: 'xxh64-blocks/65536:00' }],
+    ['seal', 'fileDigest', { fileDigest: `sha256-blocks/65536:${'0'.repeat(16)}` }],
+    ['seal', 'fileDigest', { fileDigest: `xxh64-blocks/065536:${'0'.repeat(16)}` }],
+    ['abort', 'code', { code: 'ERR_FR_NONE' }],
+    ['abort', 'code', { code: 'toString' }],
+    ['abort', 'text', { text: 5 }],
+    ['progress', 'mates', { mates: [mateOf(1), mateOf(1)] }],
+    ['progress', 'landedBytes', { landedBytes: null }],
+    ['progress', 'pulled', { pulled: undefined }],
+    ['progress', 'pulled', { pulled: {} }],
+    ['progress', 'pulled', { pulled: allPulled(limits.placesPerPush + 1, 0) }],
+    ['progress', 'pulled', { pulled: [...allPulled(2, 0), ...allPulled(1, 5)] }],
+    ['progress', 'index', { pulled: [{ index: -1, bytes: 0 }] }],
+    ['progress', 'index', { pulled: [{ index: limits.placesPerPush, bytes: 0 }] }],
+    ['progress', 'bytes', { pulled: allPulled(1, -1) }],
+    ['progress', 'bytes', { pulled: allPulled(1, 2 ** 53) }],
+    ['progress', 'bytes', { pulled: allPulled(1, 0.5) }],
+    ['progress', 'bytes', { pulled: [{ index: 0 }] }],
+    ['progress', 'not an object', { pulled: [7] }],
+    ['need', 'ranges', { ranges: tooManyRanges }],
+    [
+      'need',
+      'ranges',
+      {
+        ranges: [
+          [5, 5],
+          [0, 2],
+        ],
+      },
+    ],
+    ['need', 'ranges', { ranges: overlapping }],
+    ['need', 'ranges', { ranges: touching }],
+    ['need', 'ranges', { ranges: [[1, 2, 3]] }],
+    ['need', 'ranges', { ranges: [7] }],
+    ['need', 'ranges', { ranges: [[-1, 2]] }],
+    ['need', 'ranges', { ranges: [[2 ** 53 - 2, 2]] }],
+    ['needDigests', 'ranges', { ranges: tooManyRanges }],
+    ['pull', 'request', { request: -1 }],
+    ['pull', 'stream', { stream: 2 ** 32 }],
+    ['pull', 'ranges', { ranges: tooManyRanges }],
+    ['pull', 'ranges', { ranges: overlapping }],
+    ['pull', 'ranges', { ranges: touching }],
+    ['pull', 'ranges', { ranges: [[0, 0]] }],
+    ['holding', 'ranges', { ranges: overlapping }],
+    ['holding', 'backlogBytes', { backlogBytes: -1 }],
+    ['pullRefused', 'code', { code: 'ERR_FR_NONE' }],
+    ['bad', 'length', { offset: 2 ** 53 - 2, length: 2 }],
+    ['bad', 'from', { from: limits.placesPerPush }],
+    ['edgeLost', 'incoming', { incoming: 'yes' }],
+    ['status', 'json', { json: {} }],
+    ['mate', 'not an object', { mate: null }],
+    ['mate', 'not an object', { mate: [] }],
+    ['mate', 'index', { mate: { index: -1, nodeId: 'cd'.repeat(16), address: 'a:1' } }],
+    [
+      'mate',
+      'index',
+      { mate: { index: limits.placesPerPush, nodeId: 'cd'.repeat(16), address: 'a:1' } },
+    ],
+    ['mate', 'nodeId', { mate: { index: 1, nodeId: 'cd', address: 'a:1' } }],
+    ['mate', 'address', { mate: { index: 1, nodeId: 'cd'.repeat(16), address: 'a' } }],
+    ['joined', 'request', { request: -1 }],
+    ['joined', 'request', { request: 2 ** 53 }],
+    ['joined', 'code', { code: 'ERR_FR_NONE' }],
+    ['joined', 'code', { code: false }],
+    ['joined', 'code', { code: undefined }],
+    ['joined', 'text', { code: null, text: 7 }],
+    ['join', 'request', { request: '1' }],
+    ['join', 'address', { address: '127.1:7400' }],
+    ['join', 'address', { address: 'a:65536' }],
+    ['join', 'address', { address: '-s:1' }],
+    ['join', 'address', { address: `${'a'.repeat(limits.addressChars)}:1` }],
+    ['add', 'transfer', { transfer: 'ab' }],
+    ['add', 'transfer', { transfer: 'AB'.repeat(16) }],
+    ['add', 'address', { address: null }],
+    ['added', 'code', { code: 0 }],
+  ])('is frame %s with a wrong %s', (type, named, fields) => {
+    expect(refusal(() => decodeJson(type, fields)).message).toContain(named)
+  })
+})
+
+describe('the sender', () => {
+  it('gets a TypeError for a frame the other side would refuse', () => {
+    expect(() => encodeBody({ type: 'bad', stream: 0, offset: 0, length: 0, from: 0 })).toThrow(
+      TypeError,
+    )
+    expect(() => encodeBody({ type: 'status', json: '"'.repeat(limits.frameBytes) })).toThrow(
+      TypeError,
+    )
+  })
+
+  it('fits the largest frames of each kind', () => {
+    const ranges = Array.from({ length: limits.needRanges }, (_, at): [number, number] => [
+      2 ** 52 + at * 2 ** 20,
+      2 ** 20 - 1,
+    ])
+    const body = encodeBody({ type: 'need', stream: 0xffff_ffff, scratch: true, ranges })
+    expect(wireBytes(body)).toBeLessThan(limits.frameBytes)
+  })
+})

@@ -1,0 +1,320 @@
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import xxhash, { type XXHashAPI } from 'xxhash-wasm'
+import { base64urlOf, bytesOfBase64url, bytesOfHex, hexOf, utf8 } from '../../../src/base/bytes.js'
+import { limits } from '../../../src/base/limits.js'
+import type { StreamEntry } from '../../../src/control/messages/types.js'
+import { Fields } from '../../../src/protocol/fields.js'
+import { decodeBody, encodeBody } from '../../../src/protocol/frames.js'
+import {
+  decodeName,
+  encodeName,
+  ManifestAssembler,
+  type ManifestPage,
+  type ManifestSummary,
+  paginate,
+  readStreamEntry,
+} from '../../../src/protocol/manifest.js'
+import type { RunningXxh64 } from '../../../src/protocol/primitives.js'
+import { onlyFrError, rawName, refusal, streamEntry } from './support.js'
+
+let api: XXHashAPI
+beforeAll(async () => {
+  api = await xxhash()
+})
+const xxh64 = (): RunningXxh64 => api.create64()
+
+function entryOf(stream: number, fields: Partial<StreamEntry> = {}): StreamEntry {
+  const name = `file ${stream}`
+  const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
+  const { size = 10 } = fields
+  const file = { size, dataBytes: size, mode: 0o644 }
+  return { stream, name, nameIsBase64: false, ...file, ...times, ...fields }
+}
+
+function threePages(): { pages: ManifestPage[]; summary: ManifestSummary } {
+  const long = (stream: number): StreamEntry =>
+    entryOf(stream, { name: `${stream}${'n'.repeat(limits.nameBytes - 20)}` })
+  return paginate(
+    Array.from({ length: 150 }, (_, stream) => long(stream)),
+    xxh64(),
+  )
+}
+
+describe('names', () => {
+  it('come back as the bytes they were', () => {
+    fc.assert(
+      fc.property(rawName, (name) => {
+        const form = encodeName(name)
+        expect(decodeName(form)).toEqual(name)
+        expect(form.nameIsBase64).toBe(
+          Buffer.compare(Buffer.from(Buffer.from(name).toString()), name) !== 0,
+        )
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it.each([
+    ['UTF-8 spelled as base64url', { name: base64urlOf(utf8('plain')), nameIsBase64: true }],
+    ['padding', { name: '_w==', nameIsBase64: true }],
+    ['bits left over', { name: '_x', nameIsBase64: true }],
+    ['half a byte', { name: '_', nameIsBase64: true }],
+    ['foreign characters', { name: '+w', nameIsBase64: true }],
+    ['a lone surrogate', { name: 'a\ud800', nameIsBase64: false }],
+    ['nothing', { name: '', nameIsBase64: false }],
+    ['too many bytes', { name: 'ä'.repeat(limits.nameBytes / 2 + 1), nameIsBase64: false }],
+  ])('of %s are refused', (_, form) => {
+    refusal(() => decodeName(form))
+  })
+
+  it('keep a byte order mark', () => {
+    const name = Uint8Array.of(0xef, 0xbb, 0xbf, 0x61)
+    expect(decodeName(encodeName(name))).toEqual(name)
+  })
+})
+
+describe('base64url and hex', () => {
+  it('agree with Buffer', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 50 }), (bytes) => {
+        expect(base64urlOf(bytes)).toBe(Buffer.from(bytes).toString('base64url'))
+        expect(bytesOfBase64url(base64urlOf(bytes))).toEqual(bytes)
+        expect(hexOf(bytes)).toBe(Buffer.from(bytes).toString('hex'))
+        expect(bytesOfHex(hexOf(bytes))).toEqual(bytes)
+      }),
+    )
+  })
+
+  it('have one text for each value', () => {
+    const near = fc.string({ unit: fc.constantFrom(...'AZaz09-_=+/ '), maxLength: 12 })
+    fc.assert(
+      fc.property(near, (text) => {
+        const bytes = bytesOfBase64url(text)
+        if (bytes !== null) expect(base64urlOf(bytes)).toBe(text)
+      }),
+      { numRuns: 1000 },
+    )
+    expect(bytesOfHex('AB')).toBeNull()
+    expect(bytesOfHex('abc')).toBeNull()
+  })
+})
+
+describe('a manifest', () => {
+  it('comes back whole, its pages in any order', () => {
+    const entries = fc.uniqueArray(streamEntry, {
+      selector: (entry) => entry.stream,
+      minLength: 1,
+      maxLength: 30,
+    })
+    fc.assert(
+      fc.property(entries, (drawn) => {
+        const distinct = [...new Map(drawn.map((entry) => [entry.name, entry])).values()]
+        const { pages, summary } = paginate(distinct, xxh64())
+        const assembler = new ManifestAssembler(summary, xxh64())
+        const given = pages.map((page) => {
+          const body = encodeBody(page)
+          return assembler.add(decodeBody(body.type, body.json) as ManifestPage)
+        })
+        expect(given.at(-1)).toEqual(distinct)
+      }),
+    )
+    const { pages, summary } = threePages()
+    expect(pages).toHaveLength(3)
+    const assembler = new ManifestAssembler(summary, xxh64())
+    const shuffled = [2, 0, 1].map((index) => assembler.add(pages[index] as ManifestPage))
+    expect(shuffled.slice(0, 2)).toEqual([null, null])
+    expect(shuffled[2]?.map((entry) => entry.stream)).toEqual([...Array(150).keys()])
+  })
+
+  it('has pages that fill but never exceed their bound', () => {
+    const sizes = threePages().pages.map((page) => encodeBody(page).json.length)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(limits.manifestPageBytes)
+    expect(Math.max(...sizes)).toBeGreaterThan(limits.manifestPageBytes - 2 * limits.nameBytes)
+  })
+
+  it('has a digest over the binary form of its entries', () => {
+    const size = { size: 2 ** 40, dataBytes: 2 ** 32 }
+    const entry = entryOf(258, { name: 'é', ...size, mtimeSeconds: -1, mtimeNanos: 3 })
+    const form = Buffer.concat([
+      Buffer.from('02010000', 'hex'),
+      Buffer.from('0000000000010000', 'hex'),
+      Buffer.from('0000000001000000', 'hex'),
+      Buffer.from('a4010000', 'hex'),
+      Buffer.from('ff'.repeat(8), 'hex'),
+      Buffer.from('03000000', 'hex'),
+      Buffer.from('00', 'hex'),
+      Buffer.from('02000000c3a9', 'hex'),
+    ])
+    const digest = api.h64Raw(form).toString(16).padStart(16, '0')
+    expect(paginate([entry], xxh64()).summary).toEqual({
+      streams: 1,
+      bytes: 2 ** 40,
+      manifestPages: 1,
+      manifestDigest: digest,
+    })
+  })
+
+  it('too large to be sent is refused', () => {
+    const huge = entryOf(0, { size: Number.MAX_SAFE_INTEGER })
+    refusal(() => paginate([huge, { ...huge, stream: 1 }], xxh64()), 'ERR_FR_LIMIT')
+    const many = new Array<StreamEntry>(limits.streamsPerTransfer + 1).fill(entryOf(0))
+    refusal(() => paginate(many, xxh64()), 'ERR_FR_LIMIT')
+  })
+})
+
+describe('the assembler', () => {
+  /** Pages as an honest origin would cut them, and what a liar does to them and to the offer. */
+  const drawn = fc.record({
+    pages: fc.array(
+      fc.array(fc.record({ stream: fc.nat(9), name: fc.nat(9), size: fc.nat(3) }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    order: fc.array(fc.integer({ min: -1, max: 3 }), { maxLength: 5 }),
+    isOrdered: fc.boolean(),
+    lie: fc.record({
+      manifestPages: fc.constantFrom(0, 0, 0, 0, 1, -1),
+      streams: fc.constantFrom(0, 0, 0, 0, 1, -1),
+      bytes: fc.constantFrom(0, 0, 0, 0, 1, -1),
+    }),
+  })
+
+  it('accepts what was announced and throws nothing but FrError', () => {
+    let accepted = 0
+    fc.assert(
+      fc.property(drawn, ({ pages, order, isOrdered, lie }) => {
+        const cut = pages.map((page) =>
+          page.map(({ stream, name, size }) => entryOf(stream, { name: `${name}`, size })),
+        )
+        const { summary } = paginate(cut.flat(), xxh64())
+        const said = {
+          manifestPages: cut.length + lie.manifestPages,
+          streams: summary.streams + lie.streams,
+          bytes: summary.bytes + lie.bytes,
+          manifestDigest: summary.manifestDigest,
+        }
+        onlyFrError(() => {
+          const assembler = new ManifestAssembler(said, xxh64())
+          for (const page of isOrdered ? cut.keys() : order) {
+            const entries = assembler.add({ page, entries: cut[page] ?? [] })
+            if (entries === null) continue
+            accepted += 1
+            expect(entries).toHaveLength(said.streams)
+            expect(new Set(entries.map((entry) => entry.stream)).size).toBe(said.streams)
+            expect(new Set(entries.map((entry) => entry.name)).size).toBe(said.streams)
+            expect(entries.reduce((sum, entry) => sum + entry.size, 0)).toBe(said.bytes)
+            expect(paginate(entries, xxh64()).summary.manifestDigest).toBe(said.manifestDigest)
+          }
+        })
+      }),
+      { numRuns: 2000 },
+    )
+    expect(accepted).toBeGreaterThan(0)
+  })
+})
+
+describe('the assembler refuses', () => {
+  function assemble(
+    change: (summary: ManifestSummary) => Partial<ManifestSummary>,
+    feed: (assembler: ManifestAssembler, pages: ManifestPage[]) => void = (assembler, pages) => {
+      for (const page of pages) assembler.add(page)
+    },
+  ): string {
+    const { pages, summary } = threePages()
+    return refusal(() => {
+      feed(new ManifestAssembler({ ...summary, ...change(summary) }, xxh64()), pages)
+    }).message
+  }
+  const asIs = (): Partial<ManifestSummary> => ({})
+
+  it('a page that comes twice', () => {
+    const text = assemble(asIs, (assembler, [first]) => {
+      assembler.add(first as ManifestPage)
+      assembler.add(first as ManifestPage)
+    })
+    expect(text).toMatch(/page 0 came twice/)
+  })
+
+  it.each([-1, 3])('page %i of three', (page) => {
+    const text = assemble(asIs, (assembler, [first]) => {
+      assembler.add({ ...(first as ManifestPage), page })
+    })
+    expect(text).toMatch(/out of range/)
+  })
+
+  it('an empty page', () => {
+    expect(assemble(asIs, (assembler) => assembler.add({ page: 0, entries: [] }))).toMatch(/empty/)
+  })
+
+  it('more pages than streams', () => {
+    expect(assemble(() => ({ manifestPages: 151 }))).toMatch(/more pages than streams/)
+  })
+
+  it('more streams than announced', () => {
+    expect(assemble((summary) => ({ streams: summary.streams - 1 }))).toMatch(/too many streams/)
+  })
+
+  it('fewer streams than announced', () => {
+    expect(assemble((summary) => ({ streams: summary.streams + 1 }))).toMatch(/fewer streams/)
+  })
+
+  it('more bytes than announced', () => {
+    expect(assemble((summary) => ({ bytes: summary.bytes - 1 }))).toMatch(/too many bytes/)
+  })
+
+  it('fewer bytes than announced', () => {
+    expect(assemble((summary) => ({ bytes: summary.bytes + 1 }))).toMatch(/fewer bytes/)
+  })
+
+  it('another digest', () => {
+    expect(assemble(() => ({ manifestDigest: '0'.repeat(16) }))).toMatch(/digest/)
+  })
+
+  it('pages swapped or an entry changed', () => {
+    const swapped = assemble(asIs, (assembler, pages) => {
+      const [a, b, c] = pages as [ManifestPage, ManifestPage, ManifestPage]
+      for (const page of [a, { ...b, page: 2 }, { ...c, page: 1 }]) assembler.add(page)
+    })
+    expect(swapped).toMatch(/digest/)
+    const changed = assemble(asIs, (assembler, pages) => {
+      const [a, b, c] = pages as [ManifestPage, ManifestPage, ManifestPage]
+      const entries = a.entries.map((entry, at) => (at === 0 ? { ...entry, mode: 0o777 } : entry))
+      for (const page of [{ ...a, entries }, b, c]) assembler.add(page)
+    })
+    expect(changed).toMatch(/digest/)
+  })
+
+  it('one stream id, or one name, twice', () => {
+    const add = (...entries: StreamEntry[]): string => {
+      const summary = { streams: 2, bytes: 20, manifestPages: 1, manifestDigest: '0'.repeat(16) }
+      return refusal(() => new ManifestAssembler(summary, xxh64()).add({ page: 0, entries }))
+        .message
+    }
+    expect(add(entryOf(1), entryOf(1, { name: 'other' }))).toMatch(/stream 1 came twice/)
+    expect(add(entryOf(1), entryOf(2, { name: 'file 1' }))).toMatch(/one name/)
+  })
+})
+
+describe('an entry', () => {
+  it.each([
+    { stream: -1 },
+    { stream: 2 ** 32 },
+    { name: 5 },
+    { name: 'x'.repeat(6000) },
+    { nameIsBase64: 'no' },
+    { size: limits.fileBytes + 1 },
+    { dataBytes: 11 },
+    { mode: 0o10000 },
+    { mtimeSeconds: 2 ** 44 },
+    { mtimeSeconds: 0.5 },
+    { mtimeNanos: 1_000_000_000 },
+    { mtimeNanos: undefined },
+  ])('with %j is refused', (fields) => {
+    const [name = ''] = Object.keys(fields)
+    const entry = { ...entryOf(0), ...fields }
+    expect(refusal(() => readStreamEntry(new Fields(entry, 'e'))).message).toContain(name)
+  })
+})

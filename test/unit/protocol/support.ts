@@ -1,0 +1,299 @@
+/** Generators and helpers that the protocol tests share. */
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import { cleanText } from '../../../src/base/bytes.js'
+import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
+import { limits } from '../../../src/base/limits.js'
+import type { RangePair } from '../../../src/base/ranges.js'
+import type { Frame, StreamEntry } from '../../../src/control/messages/types.js'
+import { encodeName } from '../../../src/protocol/manifest.js'
+
+/** Runs `action` and gives the FrError it must throw. */
+export function refusal(action: () => unknown, code: FrErrorCode = 'ERR_FR_PROTOCOL'): FrError {
+  let thrown: unknown
+  try {
+    action()
+  } catch (error) {
+    thrown = error
+  }
+  expect(thrown).toBeInstanceOf(FrError)
+  expect((thrown as FrError).code).toBe(code)
+  return thrown as FrError
+}
+
+/** Runs `action`; anything but FrError it throws fails the test. */
+export function onlyFrError(action: () => unknown): void {
+  try {
+    action()
+  } catch (error) {
+    if (!(error instanceof FrError)) throw error
+  }
+}
+
+export const hex = (digits: number): fc.Arbitrary<string> =>
+  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: digits, maxLength: digits })
+
+const bytes = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+const u32 = fc.nat({ max: 0xffff_ffff })
+const mate = fc.nat({ max: limits.placesPerPush - 1 })
+const text = fc.string({ unit: 'binary', maxLength: 40 }).map(cleanText)
+const code = fc.constantFrom<FrErrorCode>('ERR_FR_IO', 'ERR_FR_NO_SPACE', 'ERR_FR_ABORTED')
+
+export const fileDigest = fc.oneof(
+  hex(16).map((digits) => `xxh64-blocks/65536:${digits}`),
+  hex(64).map((digits) => `sha256-blocks/262144:${digits}`),
+)
+
+/** Gaps and lengths laid end to end: sorted, disjoint, not touching. */
+export const ranges = fc
+  .array(fc.tuple(fc.integer({ min: 1, max: 2 ** 30 }), fc.integer({ min: 1, max: 2 ** 30 })), {
+    maxLength: 20,
+  })
+  .map((steps) => {
+    let at = -1
+    return steps.map(([gap, length]): RangePair => {
+      const offset = at + gap
+      at = offset + length
+      return [offset, length]
+    })
+  })
+
+export const rawName = fc.oneof(
+  fc.uint8Array({ minLength: 1, maxLength: 60 }),
+  fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
+    .map((s) => new Uint8Array(Buffer.from(s))),
+)
+
+export const streamEntry: fc.Arbitrary<StreamEntry> = fc
+  .record({
+    stream: u32,
+    raw: rawName,
+    size: fc.nat({ max: 2 ** 40 }),
+    mode: fc.nat({ max: 0o7777 }),
+    mtimeSeconds: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
+    mtimeNanos: fc.nat({ max: 999_999_999 }),
+  })
+  .map(({ raw, ...rest }) => ({
+    ...rest,
+    dataBytes: Math.floor(rest.size / 3),
+    ...encodeName(raw),
+  }))
+
+const mates = <T extends { index: number }>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
+  fc.uniqueArray(item, { selector: (one) => one.index, maxLength: 8 })
+
+const reason = fc.record({ code, text })
+
+type Bodies = { [T in Frame['type']]: fc.Arbitrary<Omit<Extract<Frame, { type: T }>, 'type'>> }
+
+const address = fc.constantFrom('10.0.0.2:7400', '[::1]:7400', 'node-a.lan:7400')
+const site = fc.string({ maxLength: limits.siteChars })
+const anyMate = fc.record(
+  { index: mate, nodeId: hex(32), address, site },
+  { requiredKeys: ['index', 'nodeId', 'address'] },
+)
+const answer = fc.oneof(reason, fc.record({ code: fc.constant(null), text }))
+
+const indices = fc.uniqueArray(mate, { maxLength: 8 }).map((list) => list.sort((a, b) => a - b))
+
+const bodies: Bodies = {
+  offer: fc.record({
+    transfer: hex(32),
+    digest: fc.constantFrom('xxh64' as const, 'sha256' as const),
+    noClobber: fc.boolean(),
+    strict: fc.boolean(),
+    streams: fc.integer({ min: 1, max: limits.streamsPerTransfer }),
+    bytes,
+    manifestPages: fc.integer({ min: 1, max: limits.manifestPages }),
+    manifestDigest: hex(16),
+    self: mate,
+    silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
+    planned: fc.boolean(),
+  }),
+  manifest: fc.record({
+    page: fc.nat({ max: limits.manifestPages - 1 }),
+    entries: fc.array(streamEntry, { maxLength: 5 }),
+  }),
+  plan: fc.record({
+    strategy: fc.constantFrom('classic' as const, 'adaptive' as const),
+    shape: fc.constantFrom('unicast', 'group', 'chain', 'tree', 'binomial'),
+    mates: mates(anyMate),
+    relays: fc.boolean(),
+    progressMs: fc.integer({ min: 1, max: limits.suspectMs }),
+    reportMs: fc.integer({ min: 0, max: limits.suspectMs }),
+  }),
+  group: fc.record({ mates: mates(anyMate) }),
+  detour: fc.record({
+    index: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
+    why: fc.constantFrom('gone', 'broken', 'away'),
+    stream: u32,
+    ranges,
+  }),
+  seal: fc.record({ stream: u32, fileDigest }),
+  beat: fc.constant({}),
+  finish: fc.constant({}),
+  abort: reason,
+  claimed: fc.constant({}),
+  accept: fc.constant({}),
+  refuse: reason,
+  progress: fc.record({
+    landedBytes: bytes,
+    verifiedBytes: bytes,
+    repairedBytes: bytes,
+    sentBytes: bytes,
+    mates: mates(fc.record({ index: mate, queuedBytes: bytes, unackedBytes: bytes })),
+    holeBytes: bytes,
+    receivedBytes: bytes,
+    duplicateBytes: bytes,
+    received: mates(fc.record({ index: mate, bytes })),
+    pulled: mates(fc.record({ index: mate, bytes })),
+  }),
+  need: fc.record({ stream: u32, scratch: fc.boolean(), ranges }),
+  needDigests: fc.record({ stream: u32, ranges }),
+  pull: fc.record({ request: bytes, stream: u32, ranges }),
+  holding: fc.record({ request: bytes, ranges, backlogBytes: bytes }),
+  pullRefused: fc.record({ request: bytes, code, text }),
+  bad: fc.record({
+    stream: u32,
+    offset: fc.nat({ max: 2 ** 52 }),
+    length: fc.integer({ min: 1, max: 2 ** 40 }),
+    from: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
+  }),
+  edgeLost: fc.record({
+    index: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
+    incoming: fc.boolean(),
+    code,
+  }),
+  published: fc.record({ stream: u32, fileDigest }),
+  complete: fc.record({
+    bytes,
+    repairedBytes: bytes,
+    fileDigest,
+    warnings: fc.array(fc.stringMatching(/^[a-z ]{0,40}$/), { maxLength: limits.warningsPerNode }),
+  }),
+  failed: reason,
+  mate: fc.record({ mate: anyMate }),
+  joined: fc.tuple(bytes, answer).map(([request, said]) => ({ request, ...said })),
+  join: fc.record({ request: bytes, address }),
+  add: fc.record({ transfer: hex(32), address }),
+  added: answer,
+  lagging: fc.record({ indices }),
+  backlog: fc.record({
+    atMs: bytes,
+    landedBytes: bytes,
+    receivedBytes: bytes,
+    backlogBytes: bytes,
+    behind: indices,
+  }),
+  statusRequest: fc.constant({}),
+  status: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),
+}
+
+export const frameTypes = Object.keys(bodies) as Frame['type'][]
+
+export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
+  ...Object.entries(bodies).map(([type, body]) =>
+    (body as fc.Arbitrary<object>).map((fields) => ({ type, ...fields }) as Frame),
+  ),
+)
+
+/** One valid frame of each type. */
+export const sampleFrames: Frame[] = [
+  {
+    type: 'offer',
+    transfer: 'ab'.repeat(16),
+    digest: 'xxh64',
+    noClobber: false,
+    strict: true,
+    streams: 1,
+    bytes: 10,
+    manifestPages: 1,
+    manifestDigest: '00'.repeat(8),
+    self: 0,
+    silenceMs: limits.silenceMs,
+    planned: false,
+  },
+  {
+    type: 'manifest',
+    page: 0,
+    entries: [
+      {
+        stream: 0,
+        name: 'a file',
+        nameIsBase64: false,
+        size: 10,
+        dataBytes: 10,
+        mode: 0o644,
+        mtimeSeconds: 1,
+        mtimeNanos: 2,
+      },
+    ],
+  },
+  {
+    type: 'plan',
+    strategy: 'classic',
+    shape: 'group',
+    mates: [{ index: 1, nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400' }],
+    relays: true,
+    progressMs: 250,
+    reportMs: 12,
+  },
+  { type: 'group', mates: [{ index: 1, nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400' }] },
+  { type: 'detour', index: 1, why: 'gone', stream: 0, ranges: [[0, 10]] },
+  { type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` },
+  { type: 'beat' },
+  { type: 'finish' },
+  { type: 'abort', code: 'ERR_FR_ABORTED', text: 'stop' },
+  { type: 'claimed' },
+  { type: 'accept' },
+  { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' },
+  {
+    type: 'progress',
+    landedBytes: 1,
+    verifiedBytes: 1,
+    repairedBytes: 0,
+    sentBytes: 2,
+    mates: [{ index: 1, queuedBytes: 5, unackedBytes: 6 }],
+    holeBytes: 1,
+    receivedBytes: 9,
+    duplicateBytes: 3,
+    received: [{ index: 2, bytes: 8 }],
+    pulled: [{ index: 2, bytes: 7 }],
+  },
+  { type: 'need', stream: 0, scratch: true, ranges: [[0, 5]] },
+  { type: 'needDigests', stream: 0, ranges: [[0, 5]] },
+  { type: 'pull', request: 1, stream: 0, ranges: [[0, 5]] },
+  { type: 'holding', request: 1, ranges: [[0, 5]], backlogBytes: 9 },
+  { type: 'pullRefused', request: 1, code: 'ERR_FR_LIMIT', text: 'wait' },
+  { type: 'bad', stream: 0, offset: 0, length: 5, from: -1 },
+  { type: 'edgeLost', index: 1, incoming: true, code: 'ERR_FR_NODE_LOST' },
+  { type: 'published', stream: 0, fileDigest: `sha256-blocks/65536:${'0'.repeat(64)}` },
+  {
+    type: 'complete',
+    bytes: 10,
+    repairedBytes: 0,
+    fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}`,
+    warnings: ['the mode 0640 is not kept'],
+  },
+  { type: 'failed', code: 'ERR_FR_IO', text: 'broken' },
+  { type: 'mate', mate: { index: 8, nodeId: 'cd'.repeat(16), address: '[::1]:7400' } },
+  { type: 'joined', request: 0, code: 'ERR_FR_UNREACHABLE', text: 'refused' },
+  { type: 'join', request: 0, address: 'node-a.lan:7400' },
+  { type: 'add', transfer: 'ab'.repeat(16), address: '10.0.0.3:7400' },
+  { type: 'added', code: null, text: '' },
+  { type: 'lagging', indices: [0, 63] },
+  { type: 'backlog', atMs: 8, landedBytes: 7, receivedBytes: 6, backlogBytes: 5, behind: [1, 2] },
+  { type: 'statusRequest' },
+  { type: 'status', json: '{}' },
+]
+
+/** Cuts bytes into pieces of the given sizes, over and over. */
+export function* pieces(whole: Uint8Array, sizes: readonly number[]): Generator<Uint8Array> {
+  let at = 0
+  for (let turn = 0; at < whole.length; turn += 1) {
+    const size = sizes[turn % sizes.length] ?? 1
+    yield whole.subarray(at, at + size)
+    at += size
+  }
+}

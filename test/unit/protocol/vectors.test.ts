@@ -1,0 +1,69 @@
+/** docs/protocol.md is what a second implementation is written from: its vectors must be ours. */
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { nodePrimitives } from '../../../src/net/crypto.js'
+import { parseKey } from '../../../src/net/keys.js'
+import { DigestSender, originDigestKey, signDigests } from '../../../src/protocol/digest-record.js'
+import { encodeBody, FrameWriter } from '../../../src/protocol/frames.js'
+import {
+  encodeAcceptorHello,
+  encodeDiallerHello,
+  ownCapabilities,
+  proofOf,
+  sessionSecrets,
+  transcriptHash,
+} from '../../../src/protocol/hello.js'
+import { sampleFrames } from './support.js'
+
+const page = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+it('the vectors of the page are those of the code', () => {
+  const key = parseKey('0123456789abcdef0123456789abcdef').bytes
+  const caps = ownCapabilities('key')
+  const nonces = { dialler: '11'.repeat(32), acceptor: '33'.repeat(32) }
+  const dialler = encodeDiallerHello({
+    channel: 'control',
+    nonce: nonces.dialler,
+    nodeId: '22'.repeat(16),
+    incarnation: 1,
+    transfer: null,
+    from: null,
+    to: null,
+    caps,
+  })
+  const acceptor = encodeAcceptorHello({
+    nonce: nonces.acceptor,
+    nodeId: '44'.repeat(16),
+    incarnation: 2,
+    caps,
+  })
+  const transcript = transcriptHash(nodePrimitives, dialler, acceptor)
+  const secrets = sessionSecrets(nodePrimitives, key, nonces, transcript)
+  const writer = new FrameWriter(nodePrimitives, secrets.macKeys.dialler)
+  const originKey = originDigestKey(nodePrimitives, key, '55'.repeat(16))
+  const place = { stream: 0, offset: 65_536, length: 65_536 }
+  const signed = signDigests(nodePrimitives, originKey, place, new Uint8Array(8).fill(0x66))
+  const vectors = [
+    Buffer.from(dialler.subarray(4)).toString(),
+    hexOf(dialler.subarray(0, 4)),
+    Buffer.from(acceptor.subarray(4)).toString(),
+    hexOf(acceptor.subarray(0, 4)),
+    hexOf(transcript),
+    hexOf(proofOf(nodePrimitives, key, 'acceptor', transcript)),
+    hexOf(proofOf(nodePrimitives, key, 'dialler', transcript)),
+    hexOf(secrets.macKeys.dialler),
+    hexOf(secrets.macKeys.acceptor),
+    hexOf(secrets.hopKey),
+    `0x${secrets.recordSeed.toString(16).padStart(16, '0')}`,
+    hexOf(writer.seal(encodeBody({ type: 'beat' }))),
+    hexOf(originKey),
+    hexOf(new DigestSender(nodePrimitives, secrets.hopKey).wrap(signed)),
+  ]
+  expect(vectors.filter((vector) => !page.includes(`${vector}\n`))).toEqual([])
+})
+
+it('the page lists every frame under its number', () => {
+  const rows = sampleFrames.map((frame) => `| ${encodeBody(frame).type} | \`${frame.type}\` |`)
+  expect(rows.filter((row) => !page.includes(row))).toEqual([])
+})
