@@ -37,14 +37,13 @@
  *   do nothing, `tuneControl` stays a hint and `counters` still answers.
  */
 import type { Socket } from 'node:net'
+import type { DigestAlgorithm } from './base/digests.js'
 import type { FrErrorCode } from './base/errors.js'
 
 export type FileHandle = number
 export type FeedHandle = number
 export type TransferHandle = number
 export type DataDirHandle = number
-
-export type DigestAlgorithm = 'xxh64' | 'sha256'
 
 export interface ByteRange {
   readonly offset: number

@@ -172,6 +172,11 @@ class FrAddon : public Napi::Addon<FrAddon> {
     for (const ErrorName& error : kErrors) {
       errors.Set(error.name, Napi::Number::New(env, error.number));
     }
+    auto shared = Napi::Object::New(env);
+#define X(name, value) shared.Set(#name, Napi::Number::New(env, static_cast<double>(value)));
+#include "../core/bounds.def"
+#undef X
+    exports.Set("bounds", shared);
     exports.Set("Engine", EngineWrap::define(env));
     exports.Set("errors", errors);
     exports.Set("eventNumbers", Napi::Number::New(env, kEventNumbers));

@@ -21,8 +21,6 @@ constexpr Answer kFull{nullptr, {Code::ERR_FR_INBOX_FULL, 0}};
 constexpr int kRtoMax = 44;  // TCP_RTO_MAX_MS; older headers do not name it
 constexpr int kRtoMaxMs = 2'000;
 constexpr int kFirstLowat = 128 << 10;
-constexpr uint64_t kListedMax = 65'536;             // limits.listedRanges
-constexpr uint64_t kDigestQueueBytes = 8ull << 20;  // limits.digestQueueBytes
 constexpr size_t kFeedsMax = 65'536;
 constexpr size_t kTransfersMax = 4'096;
 
@@ -200,7 +198,7 @@ Answer Engine::send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t le
   const Answer checked = checked_range(feed, stream, offset, length);
   if (!checked.ok()) return checked;
   const FeedEntry& entry = feeds_.at(feed);
-  if (entry.counters->listed.load(std::memory_order_relaxed) >= kListedMax) return kFull;
+  if (entry.counters->listed.load(std::memory_order_relaxed) >= bounds::listedRanges) return kFull;
   entry.counters->queued.fetch_add(length, std::memory_order_relaxed);
   return task(entry.transfer, [=](Lane& lane) { lane.send(feed, stream, offset, length, flags); });
 }
@@ -213,7 +211,7 @@ Answer Engine::send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uin
   if (length > UINT32_MAX) return {"length: more than one record covers", {}};
   const FeedEntry& entry = feeds_.at(feed);
   const uint64_t waiting = entry.counters->digest_bytes.load(std::memory_order_relaxed);
-  if (waiting + payload.size() > kDigestQueueBytes) return kFull;
+  if (waiting + payload.size() > bounds::digestQueueBytes) return kFull;
   entry.counters->digest_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
   return task(entry.transfer, [=, payload = std::move(payload)](Lane& lane) {
     lane.send_digests(feed, stream, offset, length, flags, payload);

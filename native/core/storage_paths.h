@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "bounds.h"
 #include "status.h"
 
 namespace fr {
@@ -36,8 +37,8 @@ class Fd {
   int fd_ = -1;
 };
 
-inline constexpr size_t kNameBytesMax = 4096;
-inline constexpr size_t kNameComponentBytesMax = 255;
+inline constexpr size_t kNameBytesMax = bounds::nameBytes;
+inline constexpr size_t kNameComponentBytesMax = bounds::nameComponentBytes;
 inline constexpr size_t kPartialIdBytesMax = 128;
 inline constexpr std::string_view kReservedName = ".fastreplica";
 

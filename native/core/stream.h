@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "bounds.h"
 #include "file_table.h"
 #include "interval_set.h"
 #include "status.h"
@@ -30,7 +31,7 @@ struct Stream {
   IntervalSet relay;  // landed with the relay flag: what a late relay feed has to catch up with
 
   // Pieces in which a stream may have landed (limits.landedPieces).
-  static constexpr size_t kPiecesMax = 1u << 20;
+  static constexpr size_t kPiecesMax = bounds::landedPieces;
   static constexpr uint64_t kAllocateStep = 64ull << 20;
   static constexpr uint64_t kWritebackStep = 8ull << 20;
   std::unordered_set<uint64_t> allocated;                  // steps asked for

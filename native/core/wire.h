@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bounds.h"
+
 namespace fr {
 
-inline constexpr size_t kHeaderBytes = 32;
-inline constexpr uint32_t kMaxPayload = 1u << 20;
-inline constexpr uint32_t kMaxHole = 1u << 30;
-inline constexpr uint32_t kMaxDigestPayload = 256u << 10;
+inline constexpr size_t kHeaderBytes = bounds::recordHeaderBytes;
+inline constexpr uint32_t kMaxPayload = bounds::recordPayloadBytes;
+inline constexpr uint32_t kMaxHole = bounds::recordHoleBytes;
+inline constexpr uint32_t kMaxDigestPayload = bounds::recordDigestBytes;
 
 enum class Kind : uint8_t { kPayload = 1, kHole = 2, kDigests = 3, kEnd = 4 };
 

@@ -2,6 +2,8 @@
  * Options, checked once and synchronously; what passes is trusted below. Misuse is a TypeError that
  * names the option; what this version does not offer is ERR_FR_UNSUPPORTED.
  */
+
+import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { nameFault } from '../base/names.js'
@@ -11,7 +13,6 @@ import type { NodeLink } from '../control/plan/plan.js'
 import { refuseUnsupported } from '../control/plan/refusals.js'
 import { formatAddress, requireAddress, requireAddressText } from '../net/address.js'
 import { type Key, openKey, parseKey } from '../net/keys.js'
-import type { DigestAlgorithm } from '../ports.js'
 import type { AcceptHook } from '../session/receiver/acceptance.js'
 import { requireOptions } from './option-names.js'
 import { type CheckedSource, checkSource } from './source.js'

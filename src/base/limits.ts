@@ -205,7 +205,6 @@ export const limits = {
   blocksTarget: 65_536,
   blockBytesMin: 64 * KIB,
   blockBytesMax: 64 * MIB,
-  blockBytesUnknown: 256 * KIB,
   /** A node keeps a few bytes for each block of a file: 64 TiB in the largest blocks. */
   blocksPerFile: 1_048_576,
   /** How often one block is fetched again before the node gives up by name. */

@@ -14,9 +14,10 @@
  * beyond loopback without a key.
  */
 import type { Socket } from 'node:net'
+import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode, type FrErrorDetails } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Channel, DigestAlgorithm } from '../control/messages/types.js'
+import type { Channel } from '../control/messages/types.js'
 import * as wire from '../protocol/hello.js'
 import { formatAddress, isLoopback, requireAddress } from './address.js'
 import { connect, onlyLoopback } from './connect.js'

@@ -123,7 +123,6 @@ const frameTable: FrameTable = {
         stream: body.integer('stream', 0, streamMax),
         offset,
         length: body.integer('length', 1, bytesMax - offset),
-        from: body.integer('from', -1, mateMax),
       }
     },
   ],
@@ -133,13 +132,6 @@ const frameTable: FrameTable = {
       index: body.integer('index', -1, mateMax),
       incoming: body.boolean('incoming'),
       code: readCode(body),
-    }),
-  ],
-  published: [
-    22,
-    (body) => ({
-      stream: body.integer('stream', 0, streamMax),
-      fileDigest: readFileDigest(body, 'fileDigest'),
     }),
   ],
   complete: [

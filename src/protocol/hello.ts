@@ -19,9 +19,10 @@
  */
 import { parseAddress } from '../base/addresses.js'
 import { bytesOfHex, cleanText, concat, hexOf, readU32, u32, utf8 } from '../base/bytes.js'
+import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Channel, DigestAlgorithm } from '../control/messages/types.js'
+import type { Channel } from '../control/messages/types.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import type { Primitives } from './primitives.js'
 

@@ -4,11 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { concat, u64 } from '../base/bytes.js'
-import type { DigestAlgorithm } from '../ports.js'
-
-export function digestBytesOf(algorithm: DigestAlgorithm): 8 | 32 {
-  return algorithm === 'sha256' ? 32 : 8
-}
+import type { DigestAlgorithm } from '../base/digests.js'
 
 export function fileDigestOf(
   algorithm: DigestAlgorithm,

@@ -4,11 +4,12 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { concat } from '../base/bytes.js'
+import type { DigestAlgorithm } from '../base/digests.js'
 import type { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import { nowMs } from '../base/time/awake.js'
-import type { ByteRange, DataEngine, DigestAlgorithm, FileHandle, HashPool } from '../ports.js'
+import type { ByteRange, DataEngine, FileHandle, HashPool } from '../ports.js'
 import { HashBudget } from './hash-budget.js'
 
 export interface HashGeometry {

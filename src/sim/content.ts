@@ -58,10 +58,6 @@ export class SimFile {
     for (const block of this.#blocks(offset, length)) this.#isWrong[block] = false
   }
 
-  copyFrom(other: SimFile, offset: number, length: number): void {
-    for (const block of this.#blocks(offset, length)) this.#isWrong[block] = other.isWrong(block)
-  }
-
   isWrong(block: number): boolean {
     return this.#isWrong[block] === true
   }

@@ -77,7 +77,7 @@ describe('fr push --trace', () => {
     for (const { node, dealtBytes } of result.shares)
       expect(covered(deals.filter((event) => event.pid === pids.get(node)))).toBe(dealtBytes)
     const names = new Set(trace.events.map((event) => event.name))
-    for (const name of ['plan', 'receiving', 'seal', 'published', 'complete', 'finish'])
+    for (const name of ['plan', 'receiving', 'seal', 'complete', 'finish'])
       expect(names).toContain(name)
   })
 

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import xxhash from 'xxhash-wasm'
+import { SpanSet } from '../../src/base/spans.js'
 import { acquireLock, isStaleLock } from '../../src/engine/lock.js'
-import { IntervalSet } from '../../src/engine/portable/landed.js'
 import {
   decodeRecordHeader,
   encodeRecordHeader,
@@ -41,7 +41,7 @@ describe('interval set', () => {
   it('agrees with an array of bits after any adds and removes', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), span, (steps, [begin, end]) => {
-        const set = new IntervalSet()
+        const set = new SpanSet()
         const bits: boolean[] = Array.from({ length: 64 }, () => false)
         for (const {
           isAdd,
@@ -67,7 +67,7 @@ describe('interval set', () => {
   })
 
   it('holds offsets up to 2^53 - 1', () => {
-    const set = new IntervalSet()
+    const set = new SpanSet()
     const max = Number.MAX_SAFE_INTEGER
     set.add(max - 2, max)
     expect(set.add(max - 5, max - 2)).toEqual([max - 5, max])

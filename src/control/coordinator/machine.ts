@@ -214,8 +214,6 @@ export class OriginMachine {
         return this.#exchange.edgeLost(peer, frame)
       case 'join':
         return this.#add({ by: peer, request: frame.request }, { address: frame.address }, nowMs)
-      case 'published':
-        return
       case 'complete':
         return this.#onComplete(peer, frame, nowMs)
       case 'failed':

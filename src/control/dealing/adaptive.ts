@@ -89,10 +89,6 @@ export class AdaptiveDealer implements Dealer {
     this.#holes = holes
   }
 
-  get isAllDealt(): boolean {
-    return this.#pool.isEmpty
-  }
-
   dealt(node: number): readonly RangePair[] {
     return (this.#relays.get(node)?.dealt ?? this.#left.get(node))?.toArray() ?? []
   }

@@ -13,7 +13,6 @@ export class ClassicDealer implements Dealer {
   readonly shape = 'group'
   readonly reportMs = 0
   readonly directBytes = 0
-  readonly openBytes = 0
   readonly #bytes: number
   readonly #blockBytes: number
   readonly #dealt = new Map<number, RangePair[]>()
@@ -25,8 +24,8 @@ export class ClassicDealer implements Dealer {
     this.#blockBytes = blockBytes
   }
 
-  get isAllDealt(): boolean {
-    return this.#isAllDealt
+  get openBytes(): number {
+    return this.#isAllDealt ? 0 : this.#bytes
   }
 
   dealt(node: number): readonly RangePair[] {

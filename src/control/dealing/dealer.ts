@@ -102,8 +102,6 @@ export interface Dealer {
   queueBytes(node: number): number | null
   /** Bytes this node says it has passed on to its mates; null: this dealer has no such word. */
   claimedBytes(node: number): number | null
-  /** Nothing is left to deal for the first time. */
-  readonly isAllDealt: boolean
   /** When it wants a `ticked`; null: never. */
   deadlineMs(): number | null
 }

@@ -23,10 +23,6 @@ export class UnicastDealer implements Dealer {
     this.#bytes = bytes
   }
 
-  get isAllDealt(): boolean {
-    return this.#isAllDealt
-  }
-
   /** Nobody relays anything. */
   dealt(): readonly RangePair[] {
     return []

@@ -36,7 +36,6 @@ export class StreamLedger {
   #verifiedBytes = 0
   #verifiedBlocks = 0
   #repairedBytes = 0
-  #announcedBlocks = 0
 
   constructor(size: number, blockBytes: number, digestBytes: number) {
     this.size = size
@@ -61,11 +60,7 @@ export class StreamLedger {
     return this.#verifiedBlocks === this.blocks
   }
 
-  get isAnnounced(): boolean {
-    return this.#announcedBlocks === this.blocks
-  }
-
-  /** The announced block digests in order; meaningful for the whole file once `isAnnounced`. */
+  /** The announced block digests in order; whole once every block is announced. */
   get digests(): Uint8Array {
     return this.#announced
   }
@@ -82,7 +77,6 @@ export class StreamLedger {
       if (this.#is(block, announced)) return
       this.#put(this.#announced, block, digests, block - first)
       this.#set(block, announced)
-      this.#announcedBlocks++
       this.#decide(block, verdict)
     })
     return verdict.done()

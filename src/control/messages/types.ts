@@ -2,13 +2,12 @@
  * The vocabulary of the control plane: what travels on control links (Frame) and the facts and
  * wishes of the state machines. Pure data: no Node types, no clock, no bytes of payload.
  */
+import type { DigestAlgorithm } from '../../base/digests.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
 
 export type Strategy = 'classic' | 'adaptive'
 export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
-export type DigestAlgorithm = 'xxh64' | 'sha256'
-
 /**
  * Why the bytes of a mate have to come another way:
  * - gone: the mate takes no part any more.
@@ -176,7 +175,6 @@ export type Frame =
       readonly stream: number
       readonly offset: number
       readonly length: number
-      readonly from: number
     }
   /** Somebody asks this node to have a node added. */
   | { readonly type: 'join'; readonly request: number; readonly address: string }
@@ -188,7 +186,6 @@ export type Frame =
       /** What this end found. */
       readonly code: FrErrorCode
     }
-  | { readonly type: 'published'; readonly stream: number; readonly fileDigest: string }
   | {
       readonly type: 'complete'
       readonly bytes: number

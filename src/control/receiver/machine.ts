@@ -313,7 +313,7 @@ export class NodeMachine {
    */
   #judge(runs: readonly RangePair[]): void {
     for (const [offset, length] of runs) {
-      this.#send({ type: 'bad', stream: 0, offset, length, from: -1 })
+      this.#send({ type: 'bad', stream: 0, offset, length })
       this.#commands.push({ type: 'log', event: 'bad-block', fields: { offset, length } })
       if (this.#ledger.countTry(offset, length) > limits.repairTries) {
         return this.#fail(
@@ -343,7 +343,6 @@ export class NodeMachine {
     // The origin may look no further than `complete`: its figures are whole by then.
     this.#report(nowMs)
     const fileDigest = this.#seal as string
-    this.#send({ type: 'published', stream: 0, fileDigest })
     const { bytes } = this.#config
     const { repairedBytes } = this.#ledger
     this.#send({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })

@@ -169,8 +169,6 @@ export class PushTrace {
         const { index, incoming } = frame
         return this.#instant(track, 'lag', 'edge lost', { mate: index, incoming })
       }
-      case 'published':
-        return this.#instant(track, 'landed', 'published', {})
       default:
         return
     }

@@ -6,9 +6,10 @@
  */
 import { createHash } from 'node:crypto'
 import { readSync } from 'node:fs'
+import type { DigestAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { MIB } from '../../base/limits.js'
-import type { ByteRange, DigestAlgorithm, HashSource } from '../../ports.js'
+import type { ByteRange, HashSource } from '../../ports.js'
 
 export interface BlockHashTask {
   readonly source: HashSource

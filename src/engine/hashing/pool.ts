@@ -7,8 +7,9 @@
  */
 import { availableParallelism } from 'node:os'
 import type { Piscina } from 'piscina'
+import type { DigestAlgorithm } from '../../base/digests.js'
 import { FrError, isFrErrorCode } from '../../base/errors.js'
-import type { ByteRange, DigestAlgorithm, HashPool, HashSource } from '../../ports.js'
+import type { ByteRange, HashPool, HashSource } from '../../ports.js'
 
 // From src (tests) and from dist alike this is the built worker: Node 20 runs no TypeScript in
 // threads.

@@ -4,8 +4,9 @@
  */
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { DigestAlgorithm } from '../../base/digests.js'
 import { errorTable, FrError, type FrErrorCode, isFrErrorCode } from '../../base/errors.js'
-import type { DigestAlgorithm } from '../../ports.js'
+import { limits } from '../../base/limits.js'
 import { systemFailure } from '../system-error.js'
 
 /** Numbers of one event record (native/core/events.h). */
@@ -101,6 +102,7 @@ export interface Addon {
     callback: (numbers: Float64Array, bytes: Uint8Array) => void,
   ) => NativeEngine
   readonly errors: Record<string, number>
+  readonly bounds: Record<string, number>
   readonly eventNumbers: number
   hashBlocks(
     file: number,
@@ -150,7 +152,11 @@ function check(addon: Addon): Addon {
     'native' in row ? [`${code}=${row.native}`] : [],
   )
   const theirs = Object.entries(addon.errors).map(([code, number]) => `${code}=${number}`)
-  if (ours.sort().join() !== theirs.sort().join() || addon.eventNumbers !== eventNumbers) {
+  const hasOurBounds = Object.entries(addon.bounds).every(
+    ([name, bound]) => limits[name as keyof typeof limits] === bound,
+  )
+  const hasOurErrors = ours.sort().join() === theirs.sort().join()
+  if (!hasOurErrors || !hasOurBounds || addon.eventNumbers !== eventNumbers) {
     throw new FrError(
       'ERR_FR_ENGINE',
       'the native engine was built from other sources; build again',

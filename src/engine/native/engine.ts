@@ -4,12 +4,12 @@
  */
 import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
+import type { DigestAlgorithm } from '../../base/digests.js'
 import { codeFromNative, FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type {
   ByteRange,
   DataEngine,
-  DigestAlgorithm,
   DigestSpec,
   EngineCounters,
   EngineEvent,

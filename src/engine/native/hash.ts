@@ -1,5 +1,7 @@
 /** Block digests by the addon: what a hash worker calls; no byte of the file enters JavaScript. */
-import type { ByteRange, DigestAlgorithm } from '../../ports.js'
+
+import type { DigestAlgorithm } from '../../base/digests.js'
+import type { ByteRange } from '../../ports.js'
 import { algorithmNumber, fromNative, loadAddon } from './addon.js'
 
 export function hashNative(

@@ -11,12 +11,12 @@
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import xxhash, { type XXHashAPI } from 'xxhash-wasm'
+import type { DigestAlgorithm } from '../../base/digests.js'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type {
   ByteRange,
   DataEngine,
-  DigestAlgorithm,
   DigestSpec,
   EngineCounters,
   EngineEvent,

@@ -12,10 +12,10 @@
 import type { Socket } from 'node:net'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import { SpanSet } from '../../base/spans.js'
 import type { DigestSpec, FeedHandle, FeedStats, SendSpec } from '../../ports.js'
 import { asFrError } from '../checks.js'
 import { Feed, type FeedHost } from './feed.js'
-import { IntervalSet } from './landed.js'
 import { encodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
 import type { StreamState } from './stream.js'
 
@@ -39,11 +39,11 @@ interface Piece extends Flags {
 /** Listed bytes of one stream, with one set of flags, that have not landed yet. */
 interface Awaited extends Flags {
   readonly stream: StreamState
-  readonly bytes: IntervalSet
+  readonly bytes: SpanSet
 }
 
 interface RelayQueue {
-  readonly bytes: IntervalSet
+  readonly bytes: SpanSet
   /** Where the last record ended: relaying goes on from there as long as it can. */
   at: number
 }
@@ -135,7 +135,7 @@ export class OutFeed extends Feed {
     if (!this.isRelay || this.#isFinishing) return
     let queue = this.#relayed.get(stream)
     if (queue === undefined) {
-      queue = { bytes: new IntervalSet(), at: 0 }
+      queue = { bytes: new SpanSet(), at: 0 }
       this.#relayed.set(stream, queue)
     }
     queue.bytes.add(begin, end)
@@ -190,7 +190,7 @@ export class OutFeed extends Feed {
       (one) => one.stream === stream && one.relay === relay && one.scratch === scratch,
     )
     if (awaited === undefined) {
-      awaited = { stream, relay, scratch, bytes: new IntervalSet() }
+      awaited = { stream, relay, scratch, bytes: new SpanSet() }
       this.#awaited.push(awaited)
     }
     return awaited

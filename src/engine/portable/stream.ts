@@ -6,18 +6,18 @@
  * the first feed that brought it. Nothing may be claimed without being landed soon after, or the
  * stream having failed.
  */
+import { type Span, SpanSet } from '../../base/spans.js'
 import type { StreamSpec } from '../../ports.js'
 import type { OpenFile } from './files.js'
-import { IntervalSet, type Span } from './landed.js'
 
 interface Target {
   readonly file: OpenFile
-  readonly claimed: IntervalSet
-  readonly landed: IntervalSet
+  readonly claimed: SpanSet
+  readonly landed: SpanSet
 }
 
 function targetOf(file: OpenFile): Target {
-  return { file, claimed: new IntervalSet(), landed: new IntervalSet() }
+  return { file, claimed: new SpanSet(), landed: new SpanSet() }
 }
 
 export class StreamState {
@@ -30,9 +30,9 @@ export class StreamState {
   /** The file failed: the stream takes and gives nothing more. */
   failed = false
   /** What is in the file and came with the relay flag, no matter in which copy. */
-  readonly relayed = new IntervalSet()
+  readonly relayed = new SpanSet()
   /** What came with the relay flag, landed or still being written. */
-  readonly #flagged = new IntervalSet()
+  readonly #flagged = new SpanSet()
   readonly #main: Target
   readonly #scratch: Target | undefined
 

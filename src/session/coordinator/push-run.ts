@@ -5,6 +5,8 @@
  * after every hash task that reads the source has come back. The source, the engine and the pool
  * belong to the caller.
  */
+
+import { digestBytesOf } from '../../base/digests.js'
 import { type Failure, FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
@@ -25,7 +27,6 @@ import {
 } from '../../control/view/push-view.js'
 import type { DataEngine, EngineEvent, HashPool, SourceFile, TransferHandle } from '../../ports.js'
 import { paginate } from '../../protocol/manifest.js'
-import { digestBytesOf } from '../file-digest.js'
 import { Loop } from '../loop.js'
 import type { EngineRouter } from '../router.js'
 import { wholeXxh64 } from '../xxh64.js'

@@ -2,10 +2,12 @@
  * The file that is pushed: hashed ahead of what is sent, looked at for changes, read again, summed
  * up. What comes of it is posted to the machine; nothing here decides what is read when.
  */
+
+import type { DigestAlgorithm } from '../../base/digests.js'
 import { asFrError } from '../../base/failures.js'
 import type { OriginEvent } from '../../control/coordinator/events.js'
 import type { StreamEntry } from '../../control/messages/types.js'
-import type { DataEngine, DigestAlgorithm, HashPool, SourceFile, SourceLook } from '../../ports.js'
+import type { DataEngine, HashPool, SourceFile, SourceLook } from '../../ports.js'
 import { encodeName } from '../../protocol/manifest.js'
 import { fileDigestOf } from '../file-digest.js'
 import { Hasher } from '../hasher.js'

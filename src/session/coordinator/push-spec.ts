@@ -1,4 +1,6 @@
 /** What a push is to do, as the caller of a run hands it over, and whom the run tells. */
+
+import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Logger } from '../../base/log.js'
 import type { ShapeWish } from '../../control/dealing/strategies.js'
 import type { NodeOutcome, Strategy } from '../../control/messages/types.js'
@@ -6,7 +8,6 @@ import type { NodeLink } from '../../control/plan/plan.js'
 import type { Plan } from '../../control/view/push-view.js'
 import type { TraceSink } from '../../control/view/trace.js'
 import type { Dialler } from '../../net/dial.js'
-import type { DigestAlgorithm } from '../../ports.js'
 
 export interface PushSpec {
   readonly transfer: string

@@ -6,10 +6,11 @@
  * flushed; then all of it is hashed once more, and only an equal digest is published.
  */
 import { concat } from '../../base/bytes.js'
+import type { DigestAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
 import type { StreamEntry } from '../../control/messages/types.js'
-import type { DataEngine, DigestAlgorithm, LostAttribute } from '../../ports.js'
+import type { DataEngine, LostAttribute } from '../../ports.js'
 import type { Partial } from '../../store/partial.js'
 import { fileDigestOf } from '../file-digest.js'
 import type { Hasher } from '../hasher.js'

@@ -5,6 +5,8 @@
  * name and its control link, and gives all of them back when it ends, after everything that still
  * reads or writes the files has come back. `done` resolves then and never rejects.
  */
+
+import { digestBytesOf } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
@@ -17,7 +19,6 @@ import type { ControlLink } from '../../net/link.js'
 import type { EngineEvent, TransferHandle } from '../../ports.js'
 import { decodeName } from '../../protocol/manifest.js'
 import { Partial } from '../../store/partial.js'
-import { digestBytesOf } from '../file-digest.js'
 import { Hasher } from '../hasher.js'
 import { Loop } from '../loop.js'
 import { Approval } from './acceptance.js'

@@ -1,6 +1,7 @@
 /** What is known of a transfer at a node once its offer is complete. */
+
+import type { DigestAlgorithm } from '../../base/digests.js'
 import type { StreamEntry } from '../../control/messages/types.js'
-import type { DigestAlgorithm } from '../../ports.js'
 
 export interface ReceptionSpec {
   readonly transfer: string

@@ -158,14 +158,12 @@ const bodies: Bodies = {
     stream: u32,
     offset: fc.nat({ max: 2 ** 52 }),
     length: fc.integer({ min: 1, max: 2 ** 40 }),
-    from: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
   }),
   edgeLost: fc.record({
     index: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
     incoming: fc.boolean(),
     code,
   }),
-  published: fc.record({ stream: u32, fileDigest }),
   complete: fc.record({
     bytes,
     repairedBytes: bytes,
@@ -266,9 +264,8 @@ export const sampleFrames: Frame[] = [
   { type: 'pull', request: 1, stream: 0, ranges: [[0, 5]] },
   { type: 'holding', request: 1, ranges: [[0, 5]], backlogBytes: 9 },
   { type: 'pullRefused', request: 1, code: 'ERR_FR_LIMIT', text: 'wait' },
-  { type: 'bad', stream: 0, offset: 0, length: 5, from: -1 },
+  { type: 'bad', stream: 0, offset: 0, length: 5 },
   { type: 'edgeLost', index: 1, incoming: true, code: 'ERR_FR_NODE_LOST' },
-  { type: 'published', stream: 0, fileDigest: `sha256-blocks/65536:${'0'.repeat(64)}` },
   {
     type: 'complete',
     bytes: 10,

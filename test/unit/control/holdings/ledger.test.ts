@@ -104,6 +104,6 @@ describe('StreamLedger', () => {
 
   it('an empty stream is verified as it is', () => {
     const ledger = new StreamLedger(0, block, 2)
-    expect([ledger.isVerified, ledger.isAnnounced, ledger.blocks]).toEqual([true, true, 0])
+    expect([ledger.isVerified, ledger.blocks]).toEqual([true, 0])
   })
 })

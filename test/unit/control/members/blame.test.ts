@@ -75,7 +75,7 @@ describe('the origin’s log', () => {
         {
           type: 'frameArrived',
           node,
-          frame: { type: 'bad', stream: 0, offset: index * block, length: block, from: -1 },
+          frame: { type: 'bad', stream: 0, offset: index * block, length: block },
         },
         1,
       )
@@ -98,7 +98,7 @@ describe('the origin’s log', () => {
     [2 * block, 2 * block],
   ])('a node that finds %i, %i bad breaks the protocol', (offset, length) => {
     const machine = running()
-    const frame = { type: 'bad' as const, stream: 0, offset, length, from: -1 }
+    const frame = { type: 'bad' as const, stream: 0, offset, length }
     machine.handle({ type: 'frameArrived', node: 1, frame }, 1)
     expect(machine.peers[1]?.outcome?.reason).toMatch(/^ERR_FR_PROTOCOL/)
     expect(machine.peers[1]?.bad.isEmpty).toBe(true)

@@ -81,13 +81,13 @@ describe('ClassicDealer', () => {
 
   it('deals everything at once, to be relayed, and remembers it', () => {
     const dealer = new ClassicDealer(3 * block, block)
-    expect(dealer.isAllDealt).toBe(false)
+    expect(dealer.openBytes).toBeGreaterThan(0)
     const sends = started(dealer, [1, 3])
     expect(sends.map((send) => [send.node, send.offset, send.length, send.relay])).toEqual([
       [1, 0, 2 * block, true],
       [3, 2 * block, block, true],
     ])
-    expect(dealer.isAllDealt).toBe(true)
+    expect(dealer.openBytes).toBe(0)
     expect(dealer.dealt(3)).toEqual([[2 * block, block]])
     expect(dealer.dealt(2)).toEqual([])
   })

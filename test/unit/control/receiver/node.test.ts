@@ -152,7 +152,6 @@ describe('NodeMachine', () => {
     expect(bench.feed(announced)).toEqual([{ type: 'sum', digests: digests(1, 2, 3) }])
     expect(bench.feed({ type: 'summed', fileDigest: 'digest' })).toEqual([{ type: 'publish' }])
     expect(sent(bench.feed({ type: 'published', warnings: ['w'] }))).toEqual([
-      { type: 'published', stream: 0, fileDigest: 'digest' },
       { type: 'complete', bytes, repairedBytes: 0, fileDigest: 'digest', warnings: ['w'] },
     ])
     expect(bench.machine.phase).toBe('complete')
@@ -179,7 +178,7 @@ describe('NodeMachine', () => {
     bench.feed(announced, landed(0, bytes))
     const bad = bench.feed(hashed(0, bytes, digests(1, 9, 3)))
     expect(sent(bad)).toEqual([
-      { type: 'bad', stream: 0, offset: 100, length: 100, from: -1 },
+      { type: 'bad', stream: 0, offset: 100, length: 100 },
       { type: 'need', stream: 0, scratch: true, ranges: [[100, 100]] },
     ])
     const again = (value: number) =>

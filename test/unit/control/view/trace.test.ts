@@ -151,7 +151,7 @@ describe('a trace', () => {
     const { rare, events, push, trace } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
     push.run(300)
     const ranges = [[0, 64 * KIB]] as const
-    push.from(0, { type: 'bad', stream: 0, offset: 0, length: 64 * KIB, from: -1 })
+    push.from(0, { type: 'bad', stream: 0, offset: 0, length: 64 * KIB })
     push.from(0, { type: 'need', stream: 0, scratch: true, ranges })
     push.from(1, { type: 'edgeLost', index: 0, incoming: true, code: 'ERR_FR_NODE_LOST' })
     push.from(1, { type: 'need', stream: 0, scratch: false, ranges })

@@ -1,20 +1,20 @@
 /**
- * A set of bytes, kept as sorted, disjoint, never touching half-open intervals.
+ * A set of bytes as sorted, disjoint, non-touching half-open spans: the one place where the
+ * arithmetic of byte ranges is done (see ranges.ts for the same set by offset and length).
  *
- * It answers the two questions of landing: which bytes of this range are new, and how far does
- * what is there reach around it. Look-ups are binary searches; a change moves the tail of two
- * arrays of numbers, which the callers bound (limits.landedPieces). Pure data: no file, no clock.
+ * Look-ups are binary searches; a change moves the tail of two arrays of numbers. The set grows
+ * with the number of gaps, never with the number of bytes.
  */
 
 /** [begin, end) in bytes. */
 export type Span = readonly [begin: number, end: number]
 
-export class IntervalSet {
+export class SpanSet {
   readonly #begins: number[] = []
   readonly #ends: number[] = []
   #bytes = 0
 
-  /** Number of intervals. */
+  /** Number of spans. */
   get pieces(): number {
     return this.#begins.length
   }
@@ -25,10 +25,10 @@ export class IntervalSet {
   }
 
   /**
-   * Adds the bytes and returns the interval that holds them now. Adding what is there is allowed.
+   * Adds the bytes and returns the span that holds them now. Adding what is there is allowed.
    */
   add(begin: number, end: number): Span {
-    // Intervals that overlap or touch [begin, end) melt into it.
+    // Spans that overlap or touch [begin, end) melt into it.
     const from = this.#firstEndingAtOrAfter(begin)
     let past = from
     let low = begin
@@ -39,7 +39,9 @@ export class IntervalSet {
       this.#bytes -= (this.#ends[past] as number) - (this.#begins[past] as number)
       past += 1
     }
-    this.#replace(from, past, [[low, high]])
+    this.#begins.splice(from, past - from, low)
+    this.#ends.splice(from, past - from, high)
+    this.#bytes += high - low
     return [low, high]
   }
 
@@ -56,7 +58,26 @@ export class IntervalSet {
       this.#bytes -= high - low
       past += 1
     }
-    this.#replace(from, past, rest)
+    if (past === from) return
+    this.#begins.splice(from, past - from, ...rest.map(([low]) => low))
+    this.#ends.splice(from, past - from, ...rest.map(([, high]) => high))
+    for (const [low, high] of rest) this.#bytes += high - low
+  }
+
+  /** Takes the first spans out, at most `count`. */
+  take(count: number): Span[] {
+    const ends = this.#ends.splice(0, count)
+    return this.#begins.splice(0, count).map((begin, index): Span => {
+      const end = ends[index] as number
+      this.#bytes -= end - begin
+      return [begin, end]
+    })
+  }
+
+  clear(): void {
+    this.#begins.length = 0
+    this.#ends.length = 0
+    this.#bytes = 0
   }
 
   /** The parts of [begin, end) that are in the set, in order. */
@@ -86,7 +107,7 @@ export class IntervalSet {
   }
 
   /**
-   * The first interval that ends after `at`, cut to begin no earlier; undefined when there is
+   * The first span that ends after `at`, cut to begin no earlier; undefined when there is
    * none.
    */
   next(at: number): Span | undefined {
@@ -108,11 +129,5 @@ export class IntervalSet {
       else high = middle
     }
     return low
-  }
-
-  #replace(from: number, past: number, by: readonly Span[]): void {
-    this.#begins.splice(from, past - from, ...by.map(([begin]) => begin))
-    this.#ends.splice(from, past - from, ...by.map(([, end]) => end))
-    for (const [begin, end] of by) this.#bytes += end - begin
   }
 }
