@@ -1,6 +1,6 @@
 /** Dialling out: control links, and data connections that end in the engine. */
 import type { FrErrorCode } from '../base/errors.js'
-import { nowMs } from '../base/time/awake.js'
+import { awakeMs } from '../base/time/awake.js'
 import type { Frame } from '../control/messages/types.js'
 import type { DataEngine, FeedHandle, FeedSpec, TransferHandle } from '../ports.js'
 import { DigestSender } from '../protocol/digest-record.js'
@@ -42,9 +42,9 @@ export async function dialControl(
   events: LinkEvents,
   engine: DataEngine,
 ): Promise<DialledLink> {
-  const startMs = nowMs()
+  const startMs = awakeMs()
   const established = await dial({ ...dialler, address, channel: 'control', signal })
-  const rttMs = (nowMs() - startMs) / handshakeTrips
+  const rttMs = (awakeMs() - startMs) / handshakeTrips
   return { link: linkOver(established, events, engine), peer: established.peer, rttMs }
 }
 

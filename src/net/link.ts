@@ -18,7 +18,7 @@ import type { Socket } from 'node:net'
 import { concat } from '../base/bytes.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import { lostMs } from '../base/time/awake.js'
+import { Patience } from '../base/time/patience.js'
 import type { Frame } from '../control/messages/types.js'
 import {
   encodeBody,
@@ -71,10 +71,9 @@ export class ControlLink {
   readonly #reader: FrameReader
   readonly #queue: Waiting[] = []
   readonly #gone: Promise<void>
-  #stall: NodeJS.Timeout | undefined
+  /** How long the write under way may still take. */
+  #stall: Patience | undefined
   #stallMs: number = limits.linkStallMs
-  /** What this process had lost when the write under way began; see awake.ts. */
-  #lostMs = 0
   /** The reports in the queue, at most one of each kind. */
   readonly #reports = new Map<Frame['type'], Waiting>()
   /** Sealed bytes that wait for their turn. */
@@ -176,10 +175,10 @@ export class ControlLink {
       return
     }
     this.#isWriting = true
-    this.#lostMs = lostMs()
     this.#watchWrite()
     this.#socket.write(chunk, (error) => {
       this.#isWriting = false
+      this.#stall?.end()
       if (error) return this.#fail(lostError(error))
       this.#sentBytes += chunk.length
       this.#queuedBytes -= chunk.length
@@ -188,8 +187,11 @@ export class ControlLink {
   }
 
   #watchWrite(): void {
-    clearTimeout(this.#stall)
-    this.#stall = setTimeout(() => this.#onStall(), this.#stallMs).unref()
+    this.#stall?.end()
+    this.#stall = new Patience(this.#stallMs, () => {
+      const text = `the peer took nothing from its control link for ${this.#stallMs} ms`
+      this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
+    })
   }
 
   /** At most limits.linkWriteBytes: what is left of the last frame, then as many frames as fit. */
@@ -256,20 +258,6 @@ export class ControlLink {
     this.#fail(new FrError('ERR_FR_NODE_LOST', `the peer closed its control link${where}`))
   }
 
-  /** Time in which this process had no turn is given back: it could not hear of the room it got. */
-  #onStall(): void {
-    if (!this.#isWriting) return
-    const lateMs = lostMs() - this.#lostMs
-    if (lateMs >= 1) {
-      this.#lostMs += lateMs
-      const before = this.#sentBytes
-      setTimeout(() => this.#sentBytes === before && this.#onStall(), lateMs).unref()
-      return
-    }
-    const text = `the peer took nothing from its control link for ${this.#stallMs} ms`
-    this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
-  }
-
   /** Everything is out: half-close, and wait a little for the peer to do the same. */
   #finish(): void {
     this.#socket.end()
@@ -289,7 +277,7 @@ export class ControlLink {
   #drop(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    clearTimeout(this.#stall)
+    this.#stall?.end()
     this.#queue.length = 0
     this.#reports.clear()
     this.#sealed = new Uint8Array()

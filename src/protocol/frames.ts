@@ -91,6 +91,7 @@ const frameTable: FrameTable = {
   progress: [
     18,
     (body) => ({
+      atMs: body.integer('atMs', 0, bytesMax),
       landedBytes: body.integer('landedBytes', 0, bytesMax),
       holeBytes: body.integer('holeBytes', 0, bytesMax),
       verifiedBytes: body.integer('verifiedBytes', 0, bytesMax),

@@ -4,10 +4,10 @@
  *
  * Wishes are carried out between two facts, never inside `handle`, so carrying one out may post
  * the next fact at once. What throws here is a defect of this program: it ends this one machine,
- * by name, and never the process with all its other transfers. When this process had no turn, the
- * machine is told so before any other fact: what was late is this process, not its peers.
+ * by name, and never the process with all its other transfers. A machine's time is awake time:
+ * while this process has no turn it stands still, because what peers sent meanwhile lies unread.
  */
-import { lostMs, nowMs, unwatch, watch } from '../base/time/awake.js'
+import { awakeMs, unwatch, watch } from '../base/time/awake.js'
 
 export interface Machine<E, C> {
   handle(event: E, nowMs: number): C[]
@@ -17,7 +17,6 @@ export interface Machine<E, C> {
 export interface LoopHooks<E, C> {
   readonly execute: (command: C) => void
   readonly ticked: () => E
-  readonly delayed: (lateMs: number) => E
   /** A defect: the machine or carrying out a wish threw. The loop has stopped. Called once. */
   readonly crashed: (error: unknown) => void
 }
@@ -31,7 +30,6 @@ export class Loop<E, C> {
   #isStopped = false
   #timer: NodeJS.Timeout | undefined
   #timerMs = 0
-  #lostMs = 0
 
   constructor(machine: Machine<E, C>, hooks: LoopHooks<E, C>) {
     this.#machine = machine
@@ -42,7 +40,6 @@ export class Loop<E, C> {
   start(commands: readonly C[]): void {
     watch()
     this.#isWatching = true
-    this.#lostMs = lostMs()
     this.#drain(commands)
   }
 
@@ -67,8 +64,8 @@ export class Loop<E, C> {
     this.#isDraining = true
     try {
       for (const command of first) this.#hooks.execute(command)
-      for (let event = this.#next(); event !== undefined; event = this.#next()) {
-        for (const command of this.#machine.handle(event, nowMs())) this.#hooks.execute(command)
+      for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
+        for (const command of this.#machine.handle(event, awakeMs())) this.#hooks.execute(command)
       }
       this.#arm()
     } catch (error) {
@@ -90,20 +87,11 @@ export class Loop<E, C> {
     if (this.#timer !== undefined && this.#timerMs <= dueMs && this.#timerMs > dueMs - 50) return
     clearTimeout(this.#timer)
     this.#timerMs = dueMs
-    this.#timer = setTimeout(() => this.#fire(), Math.max(1, Math.ceil(dueMs - nowMs())))
+    this.#timer = setTimeout(() => this.#fire(), Math.max(1, Math.ceil(dueMs - awakeMs())))
   }
 
   #fire(): void {
     this.#timer = undefined
     this.post(this.#hooks.ticked())
-  }
-
-  /** The next fact; before it what this process has lost since it was asked last. */
-  #next(): E | undefined {
-    if (this.#events.length === 0) return undefined
-    const lateMs = lostMs() - this.#lostMs
-    if (lateMs === 0) return this.#events.shift()
-    this.#lostMs += lateMs
-    return this.#hooks.delayed(lateMs)
   }
 }

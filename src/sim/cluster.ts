@@ -10,7 +10,7 @@ import { limits } from '../base/limits.js'
 import type { FeedCount, OriginCommand, OriginEvent } from '../control/coordinator/events.js'
 import { OriginMachine } from '../control/coordinator/machine.js'
 import { dealerOf } from '../control/dealing/strategies.js'
-import type { Frame, Mate, NodeOutcome } from '../control/messages/types.js'
+import type { Frame, Mate, NodeSettled } from '../control/messages/types.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import type { SimFeed } from './feed.js'
 import { Inbox } from './inbox.js'
@@ -23,7 +23,7 @@ import { Timeline } from './timeline.js'
 import { planTroubles } from './troubles.js'
 
 export interface SimResult {
-  readonly outcomes: readonly NodeOutcome[]
+  readonly outcomes: readonly NodeSettled[]
   /** Why the push as a whole failed; null when it did not. */
   readonly failure: string | null
   readonly virtualMs: number
@@ -54,7 +54,7 @@ export class Cluster implements SimNet, PullNet {
   readonly #greetedMs = new Map<string, number>()
   readonly #links: ('none' | 'open' | 'closed')[]
   readonly #inbox = new Inbox<OriginEvent>(this.timeline, (event) => {
-    for (const command of this.#machine.handle(event, this.timeline.nowMs)) this.#execute(command)
+    for (const command of this.#machine.handle(event, this.#inbox.awakeMs)) this.#execute(command)
   })
   #tickMs = Number.POSITIVE_INFINITY
   #failure: string | null | undefined
@@ -253,7 +253,7 @@ export class Cluster implements SimNet, PullNet {
         return this.timeline.after(0, () => this.post({ type: 'summed', fileDigest }))
       }
       case 'count':
-        return this.post({ type: 'counted', feeds: this.#count() })
+        return this.post({ type: 'counted', atMs: this.timeline.nowMs, feeds: this.#count() })
       case 'drop':
         return this.#drop(command.node)
       case 'announcePlan':
@@ -349,7 +349,7 @@ export class Cluster implements SimNet, PullNet {
     const dueMs = this.#machine.deadlineMs()
     if (dueMs === null || dueMs >= this.#tickMs) return
     this.#tickMs = dueMs
-    this.timeline.at(dueMs, () => {
+    this.#inbox.at(dueMs, () => {
       this.#tickMs = Number.POSITIVE_INFINITY
       this.post({ type: 'ticked' })
     })
@@ -381,11 +381,10 @@ export class Cluster implements SimNet, PullNet {
     this.travel(`n${node}`, node, originIndex, () => this.#linkLost(node))
   }
 
-  /** The process has no turn for so long, and is told so afterwards. */
+  /** The process has no turn for so long. */
   #stop(host: number, forMs: number): void {
     if (host !== originIndex) return this.nodes[host]?.stop(forMs)
-    const delayed = { type: 'delayed', lateMs: forMs } as const
-    this.#inbox.stop(forMs, delayed, () => this.post({ type: 'ticked' }))
+    this.#inbox.stop(forMs, () => this.post({ type: 'ticked' }))
   }
 
   #hang(node: number): void {

@@ -1,6 +1,6 @@
 /**
  * How a simulated process takes in facts: one after the other, never one inside another. One that
- * stands still takes none; afterwards it is told for how long it had no turn, before all else.
+ * stands still takes none, and its awake time stands still with it.
  */
 import type { Timeline } from './timeline.js'
 
@@ -10,6 +10,7 @@ export class Inbox<E> {
   readonly #events: E[] = []
   #isDraining = false
   #isStopped = false
+  #lostMs = 0
 
   constructor(timeline: Timeline, take: (event: E) => void) {
     this.#timeline = timeline
@@ -27,12 +28,24 @@ export class Inbox<E> {
     return true
   }
 
-  /** The process has no turn for so long, and is told so (`delayed`) when it has one again. */
-  stop(forMs: number, delayed: E, resumed: () => void): void {
+  /** The time of this process: the turns it did not get are no part of it. */
+  get awakeMs(): number {
+    return this.#timeline.nowMs - this.#lostMs
+  }
+
+  /** Runs at a moment of this process's time, if it gets no later turn. */
+  at(awakeMs: number, run: () => void): void {
+    const atMs = awakeMs + this.#lostMs
+    // The difference may round to just below the moment that is waited for.
+    this.#timeline.at(atMs - this.#lostMs < awakeMs ? atMs + 1e-6 : atMs, run)
+  }
+
+  /** The process has no turn for so long. */
+  stop(forMs: number, resumed: () => void): void {
     this.#isStopped = true
     this.#timeline.after(forMs, () => {
       this.#isStopped = false
-      this.#events.unshift(delayed)
+      this.#lostMs += forMs
       resumed()
     })
   }

@@ -1,6 +1,6 @@
 /** One seed: run it, and check what must hold at its end. Throws with what did not. */
 import { limits } from '../base/limits.js'
-import type { NodeOutcome } from '../control/messages/types.js'
+import type { NodeSettled } from '../control/messages/types.js'
 import { Cluster, type SimResult } from './cluster.js'
 import { linkOf, type Scenario, scenarioOf } from './scenario.js'
 
@@ -53,7 +53,7 @@ function checkOutcomes(scenario: Scenario, cluster: Cluster, result: SimResult):
 }
 
 /** What a node says it received is what landed and what it dropped, up to its publication. */
-function checkFigures(node: number, outcome: NodeOutcome, cluster: Cluster): void {
+function checkFigures(node: number, outcome: NodeSettled, cluster: Cluster): void {
   const { bytes, receivedBytes, duplicateBytes, holeBytes } = outcome
   const newBytes = receivedBytes - duplicateBytes + holeBytes
   const repairs = cluster.nodes[node]?.scratchBytes ?? 0

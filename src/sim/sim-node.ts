@@ -129,16 +129,14 @@ export class SimNode {
   }
 
   #handle(event: NodeEvent): void {
-    const { nowMs } = this.#net.timeline
-    for (const command of this.#machine.handle(event, nowMs)) this.#execute(command)
+    for (const command of this.#machine.handle(event, this.#inbox.awakeMs)) this.#execute(command)
     if (event.type === 'frameArrived' && event.frame.type === 'plan') this.#planned()
     this.#check()
   }
 
-  /** The process has no turn for so long, and is told so afterwards. */
+  /** The process has no turn for so long. */
   stop(forMs: number): void {
-    const delayed = { type: 'delayed', lateMs: forMs } as const
-    this.#inbox.stop(forMs, delayed, () => this.post({ type: 'ticked' }))
+    this.#inbox.stop(forMs, () => this.post({ type: 'ticked' }))
   }
 
   /** Whatever is asked of the disk takes until then. */
@@ -248,6 +246,11 @@ export class SimNode {
     this.#waiting.delete(index)
   }
 
+  /** Of its own, as every machine's: nobody may hold it against another. */
+  get #clockMs(): number {
+    return Math.round(this.#net.timeline.nowMs) + (this.node + 1) * 3_600_000
+  }
+
   #planned(): void {
     this.#isPlanned = true
     if (this.#dialling.size === 0) this.#keptDigests = []
@@ -279,6 +282,7 @@ export class SimNode {
         this.#fromMate.count(this.#fromMates().map((mate) => ({ ...mate, feed: mate.index })))
         return this.#net.toOrigin(this.node, {
           type: 'progress',
+          atMs: this.#clockMs,
           landedBytes,
           holeBytes: 0,
           verifiedBytes,
@@ -301,7 +305,7 @@ export class SimNode {
           return { index, queuedBytes: queuedBytes - pulled, unackedBytes, sentBytes }
         })
         const report = {
-          atMs: Math.round(timeline.nowMs),
+          atMs: this.#clockMs,
           landedBytes: this.file.landed.bytes,
           receivedBytes: this.#received.get(-1) ?? 0,
           ...this.#backlog.report(mates, timeline.nowMs),
@@ -411,7 +415,7 @@ export class SimNode {
     const dueMs = this.#machine.deadlineMs()
     if (dueMs === null || dueMs >= this.#tickMs) return
     this.#tickMs = dueMs
-    this.#net.timeline.at(dueMs, () => {
+    this.#inbox.at(dueMs, () => {
       this.#tickMs = Number.POSITIVE_INFINITY
       this.post({ type: 'ticked' })
     })

@@ -39,14 +39,15 @@ export class LyingRelay {
   #report(link: HostileLink, mates: readonly { readonly index: number }[], bytes: number): void {
     const receivedBytes = this.#receivedBytes
     const landedBytes = Math.min(bytes, receivedBytes)
-    const backlog = { atMs: Math.round(performance.now()), landedBytes, receivedBytes }
+    const atMs = Math.round(performance.now())
+    const backlog = { atMs, landedBytes, receivedBytes }
     const counted = { landedBytes, verifiedBytes: landedBytes, receivedBytes }
     const none = { holeBytes: 0, repairedBytes: 0, duplicateBytes: 0, received: [], pulled: [] }
     const feeds = mates.map(({ index }) => ({ index, queuedBytes: 0, unackedBytes: 0 }))
     const sentBytes = receivedBytes * feeds.length
     link.say(
       { type: 'backlog', ...backlog, backlogBytes: 0, behind: [] },
-      { type: 'progress', ...counted, ...none, sentBytes, mates: feeds },
+      { type: 'progress', atMs, ...counted, ...none, sentBytes, mates: feeds },
     )
   }
 

@@ -15,6 +15,7 @@ let watchers = 0
 let timer: NodeJS.Timeout | undefined
 let dueMs = 0
 let lateMs = 0
+let lastAwakeMs = 0
 
 export function nowMs(): number {
   return performance.now()
@@ -22,18 +23,18 @@ export function nowMs(): number {
 
 /** Milliseconds of this process that were lost so far, while somebody watched. Never decreases. */
 export function lostMs(): number {
-  const now = nowMs()
-  if (timer !== undefined && now > dueMs + excusedMs) {
-    lateMs += now - dueMs
-    dueMs = now
-  }
+  look()
   return lateMs
 }
 
-/** A clock that stands still while time is lost; for differences, while somebody watches. */
+/**
+ * A clock that stands still while time is lost, and never goes back; for differences, while
+ * somebody watches. It is what machines are handed as the time.
+ */
 export function awakeMs(): number {
-  const lost = lostMs()
-  return nowMs() - lost
+  const now = look()
+  lastAwakeMs = Math.max(lastAwakeMs, now - lateMs)
+  return lastAwakeMs
 }
 
 /** From here on lost time is counted; each call needs its `unwatch`. Keeps no process alive. */
@@ -49,10 +50,20 @@ export function unwatch(): void {
   timer = undefined
 }
 
+/** What the clock shows now; a beat that is late by then is counted. */
+function look(): number {
+  const now = nowMs()
+  if (timer !== undefined && now > dueMs + excusedMs) {
+    lateMs += now - dueMs
+    dueMs = now
+  }
+  return now
+}
+
 function beat(): void {
   dueMs = nowMs() + beatMs
   timer = setTimeout(() => {
-    lostMs()
+    look()
     beat()
   }, beatMs).unref()
 }

@@ -5,7 +5,7 @@
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Send } from '../dealing/dealer.js'
-import type { Frame, NodeOutcome, Shape, Strategy } from '../messages/types.js'
+import type { Frame, NodeSettled, Shape, Strategy } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
 
 export interface FeedCount {
@@ -68,11 +68,11 @@ export type OriginEvent =
   | { readonly type: 'sourceFailed'; readonly code: FrErrorCode; readonly text: string }
   /** Reading the source failed; whether it changed is not known yet. */
   | { readonly type: 'readFailed'; readonly code: FrErrorCode; readonly text: string }
-  | { readonly type: 'counted'; readonly feeds: readonly FeedCount[] }
+  /** `atMs`: when, by a clock that goes on while this process has no turn, as the bytes do. */
+  | { readonly type: 'counted'; readonly atMs: number; readonly feeds: readonly FeedCount[] }
   /** The caller wants one node more; answered by `answerAdd` of the same number. */
   | { readonly type: 'nodeAdded'; readonly request: number; readonly link: NodeLink }
   | { readonly type: 'cancelled'; readonly text: string }
-  | { readonly type: 'delayed'; readonly lateMs: number }
   | { readonly type: 'ticked' }
 
 export interface PlanMade {
@@ -106,7 +106,7 @@ export type OriginCommand =
   /** Close what is open to this node, after what was sent. */
   | { readonly type: 'drop'; readonly node: number }
   | { readonly type: 'announcePlan'; readonly plan: PlanMade }
-  | { readonly type: 'announceOutcome'; readonly outcome: NodeOutcome }
+  | { readonly type: 'announceOutcome'; readonly node: number; readonly outcome: NodeSettled }
   /** What became of a node that the caller added; null: it has joined. */
   | { readonly type: 'answerAdd'; readonly request: number; readonly failure: Failure | null }
   | {

@@ -90,7 +90,6 @@ export class OriginExchange {
 
   /** Makes the plan with these nodes, tells them, and begins. */
   start(group: readonly Peer[], nowMs: number): void {
-    this.flow.started(nowMs)
     for (const peer of group) this.#enter(peer, nowMs)
     const nodes = group.map((peer) => peer.node)
     const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
@@ -141,15 +140,15 @@ export class OriginExchange {
     this.#tell({ type: 'reported', ...said, nowMs })
   }
 
-  counted(feeds: readonly FeedCount[], nowMs: number): void {
+  counted(feeds: readonly FeedCount[], atMs: number, nowMs: number): void {
     for (const { node, payloadBytes: sentBytes, queuedBytes, unackedBytes } of feeds) {
       const peer = this.#peer(node)
       peer.sentBytes = sentBytes
       peer.queuedBytes = queuedBytes
       if (!peer.isServing) continue
-      this.#tell({ type: 'counted', node, sentBytes, queuedBytes, unackedBytes, nowMs })
+      this.#tell({ type: 'counted', node, sentBytes, queuedBytes, unackedBytes, atMs, nowMs })
     }
-    this.flow.counted(nowMs)
+    this.flow.counted(atMs)
     this.#tell({ type: 'ticked', nowMs })
     this.#tellExcluded()
     if (nowMs >= this.#claimsMs) this.#compareClaims(nowMs)

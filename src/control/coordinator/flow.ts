@@ -29,22 +29,17 @@ export class OriginFlow {
     if (send.why === 'answer' || send.why === 'bypass') this.resentBytes += send.length
   }
 
-  /** The exchange begins. */
-  started(nowMs: number): void {
-    this.#sent.add(0, nowMs)
-  }
-
-  /** The counters of the feeds are new. */
-  counted(nowMs: number): void {
+  /** The counters of the feeds are new, read at `atMs`. */
+  counted(atMs: number): void {
     this.sent(
       this.#peers.reduce((sum, peer) => sum + peer.sentBytes, 0),
-      nowMs,
+      atMs,
     )
   }
 
-  /** Payload the origin has sent in all. */
-  sent(bytes: number, nowMs: number): void {
-    this.#sent.add(bytes, nowMs)
+  /** Payload the origin has sent in all, as counted at `atMs`. */
+  sent(bytes: number, atMs: number): void {
+    this.#sent.add(bytes, atMs)
   }
 
   /** Payload that all nodes say they have received from anybody, repeats included. */

@@ -26,7 +26,7 @@ export class OriginLimits {
   /** Bytes per second; 0: no rate is too low. */
   readonly #leastRate: number
   readonly #windows = new Map<Peer, Window>()
-  #endMs: number
+  readonly #endMs: number
   #lookedMs: number
   #mostLandedBytes = 0
 
@@ -73,13 +73,6 @@ export class OriginLimits {
     }
     const text = `landed ${formatBytes(rate)}/s over ${took}; at least ${least} are wanted`
     return { code: 'ERR_FR_TIMEOUT', text }
-  }
-
-  /** This process was late by so much. */
-  excuse(lateMs: number): void {
-    this.#endMs += lateMs
-    this.#lookedMs += lateMs
-    for (const window of this.#windows.values()) window.sinceMs += lateMs
   }
 
   /** When the next node would fail if nothing happened. */

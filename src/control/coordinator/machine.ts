@@ -16,7 +16,7 @@ import type { Dealer } from '../dealing/dealer.js'
 import { isBlockRun } from '../holdings/ledger.js'
 import { causeOf } from '../members/causes.js'
 import { isPossible, Peer, twinOf } from '../members/peer.js'
-import type { Frame, NodeOutcome, Strategy } from '../messages/types.js'
+import type { Frame, NodeSettled, Strategy } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
 import { isReport, type OriginCommand, type OriginConfig, type OriginEvent } from './events.js'
 import { OriginExchange } from './exchange.js'
@@ -40,7 +40,6 @@ export class OriginMachine {
   readonly #retries: OriginRetries
   readonly #limits: OriginLimits
   readonly #start: OriginStart
-  readonly #startMs: number
   /** What the dealer calls itself. */
   readonly strategy: Strategy
   readonly shape: Dealer['shape']
@@ -53,7 +52,6 @@ export class OriginMachine {
     this.#joins = new OriginJoins(this.#outbox, config.allowAdd === true)
     this.strategy = dealer.strategy
     this.shape = dealer.shape
-    this.#startMs = nowMs
     this.#peers = config.nodes.map((link, node) => new Peer(node, link, nowMs))
     this.#source = new OriginSource(config)
     this.#watch = new PeerWatch(config)
@@ -146,15 +144,11 @@ export class OriginMachine {
       case 'readFailed':
         return this.#outbox.wish(...this.#source.doubt({ code: event.code, text: event.text }))
       case 'counted':
-        return this.#exchange.counted(event.feeds, nowMs)
+        return this.#exchange.counted(event.feeds, event.atMs, nowMs)
       case 'nodeAdded':
         return this.#add({ by: null, request: event.request }, event.link, nowMs)
       case 'cancelled':
         return this.#abortAll('ERR_FR_ABORTED', event.text)
-      case 'delayed':
-        this.#start.excuse(event.lateMs)
-        this.#limits.excuse(event.lateMs)
-        return this.#watch.excuse(this.#peers, event.lateMs)
       case 'ticked':
         return
       default:
@@ -265,10 +259,9 @@ export class OriginMachine {
     this.#exchange.completes(nowMs)
     peer.phase = 'complete'
     peer.landedBytes = peer.verifiedBytes = frame.bytes
-    peer.landing.add(peer.landedDataBytes, nowMs)
     peer.repairedBytes = frame.repairedBytes
     peer.warnings.push(...frame.warnings)
-    this.#settle(peer, 'complete', null, nowMs)
+    this.#settle(peer, 'complete', null)
   }
 
   #onRehashed(offset: number, digests: Uint8Array, nowMs: number): void {
@@ -292,7 +285,7 @@ export class OriginMachine {
     for (const peer of this.#peers) this.#judge(peer, nowMs)
     this.#retries.advance(nowMs)
     if (!this.#exchange.isPlanned) {
-      if (this.#start.advance(nowMs)) this.#countMs = nowMs + limits.countMs
+      if (this.#start.advance(nowMs)) this.#countMs = nowMs
     } else for (const peer of this.#peers) if (peer.phase === 'ready') this.#join(peer, nowMs)
     if (this.#beatMs <= nowMs) this.#beat(nowMs)
     if (Math.min(this.#countMs, this.#exchange.deadlineMs() ?? this.#countMs) <= nowMs) {
@@ -378,7 +371,7 @@ export class OriginMachine {
     peer.isGivenUp = true
     if (peer.phase === 'connecting' || peer.isToReturn) peer.before = peer.failure ?? peer.before
     if (!peer.isToReturn) return this.#out(peer, 'failed', failure.code, failure.text, nowMs)
-    this.#settle(peer, 'failed', failure, nowMs)
+    this.#settle(peer, 'failed', failure)
     this.#joins.settled(peer, failure)
   }
 
@@ -394,7 +387,7 @@ export class OriginMachine {
     const isRetried = this.#retries.tries(peer, failure, nowMs)
     peer.phase = 'out'
     if (!isRetried) {
-      this.#settle(peer, status, failure, nowMs)
+      this.#settle(peer, status, failure)
       this.#joins.settled(peer, failure)
     }
     if (peer.hasLink) this.#outbox.send(peer, { type: 'abort', code, text })
@@ -414,9 +407,9 @@ export class OriginMachine {
     this.#outbox.wish({ type: 'drop', node: peer.node })
   }
 
-  #settle(peer: Peer, status: NodeOutcome['status'], failure: Failure | null, nowMs: number): void {
-    const outcome = peer.settle(status, failure, this.fileDigest, (nowMs - this.#startMs) / 1000)
-    this.#outbox.wish({ type: 'announceOutcome', outcome })
+  #settle(peer: Peer, status: NodeSettled['status'], failure: Failure | null): void {
+    const outcome = peer.settle(status, failure, this.fileDigest)
+    this.#outbox.wish({ type: 'announceOutcome', node: peer.node, outcome })
   }
 
   #finish(): void {

@@ -32,11 +32,6 @@ export class OriginStart {
     return this.#planIfReady(nowMs)
   }
 
-  /** This process was late by so much. */
-  excuse(lateMs: number): void {
-    if (this.#readyMs !== undefined) this.#readyMs += lateMs
-  }
-
   get deadlineMs(): number {
     // The answers have a limit of their own (peer-watch.ts).
     if (this.#isClaiming) return Number.POSITIVE_INFINITY

@@ -51,17 +51,6 @@ export class PeerWatch {
     peer.sinceMs = nowMs
   }
 
-  /** This process was late by so much. */
-  excuse(peers: readonly Peer[], lateMs: number): void {
-    this.#detector.excuse(lateMs)
-    for (const peer of peers) {
-      peer.sinceMs += lateMs
-      peer.movedMs += lateMs
-      peer.dueMs += lateMs
-      if (peer.cutOff !== undefined) peer.cutOff.untilMs += lateMs
-    }
-  }
-
   /** Judges anew whose silence counts; before `health` and `failure`. */
   look(nowMs: number): void {
     this.#detector.look(nowMs)

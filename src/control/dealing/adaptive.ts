@@ -62,7 +62,9 @@ export class AdaptiveDealer implements Dealer {
   readonly #expected: ReadonlyMap<number, number>
   readonly #holes: readonly RangePair[]
   #startMs = 0
-  #ratedMs = 0
+  /** When the counters of the origin's feeds were read last, and when its rate was made of them. */
+  #countedMs = 0
+  #ratedMs: number | undefined
   #sentMark = 0
   #originRate = 0
   #dryTicks = 0
@@ -133,13 +135,15 @@ export class AdaptiveDealer implements Dealer {
         if (relay === undefined) return []
         this.#out.heard(relay, this.#relays.values(), fact.nowMs)
         relay.reported(fact, fact.nowMs)
-        this.#lag.reported(fact.node, fact.landedBytes, fact.behind, fact.nowMs)
+        this.#lag.reported(fact.node, fact.landedBytes, fact.behind, fact.atMs)
         // Dealt upon at the next tick: a deal for every report cost more than it gained.
         return []
       }
       case 'counted': {
         const relay = this.#relays.get(fact.node)
         relay?.counted(fact.queuedBytes, fact.sentBytes)
+        this.#countedMs = fact.atMs
+        this.#ratedMs ??= fact.atMs
         const { node, queuedBytes, nowMs } = fact
         const sends = this.#answers.counted(node, queuedBytes, nowMs, relay?.window)
         this.#listed(sends)
@@ -169,10 +173,10 @@ export class AdaptiveDealer implements Dealer {
   }
 
   #start(nodes: readonly number[], nowMs: number): Send[] {
-    this.#startMs = this.#ratedMs = nowMs
+    this.#startMs = nowMs
     for (const node of nodes)
       this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
-    this.#lag.started(nodes, nowMs)
+    this.#lag.started(nodes)
     this.#tickAtMs = nowMs + adaptiveTiming.tickMs
     return [...this.#dealHoles(), ...this.#deal(nowMs)]
   }
@@ -193,7 +197,7 @@ export class AdaptiveDealer implements Dealer {
   /** It relays from now on like the others, with an empty queue. */
   #join(node: number, missing: readonly RangePair[], nowMs: number): Send[] {
     this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
-    this.#lag.joined(node, nowMs)
+    this.#lag.joined(node)
     const wanted = RangeSet.of(missing)
     wanted.subtract(this.#pool)
     const sends = this.#answers.bring(node, wanted.toArray(), nowMs)
@@ -210,11 +214,8 @@ export class AdaptiveDealer implements Dealer {
 
   #tick(nowMs: number): Send[] {
     if (this.#tickAtMs === null || nowMs < this.#tickAtMs) return []
-    // What was said while the origin itself was late is not heard yet: that is nobody's silence.
-    const lateMs = nowMs - this.#tickAtMs
-    for (const relay of this.#relays.values()) relay.excuse(lateMs, nowMs)
     this.#tickAtMs = nowMs + adaptiveTiming.tickMs
-    this.#rateOrigin(nowMs)
+    this.#rateOrigin()
     this.#lag.ticked(nowMs)
     for (const relay of this.#out.look([...this.#relays.values()], nowMs)) this.#takeBack(relay)
     if (this.#out.isOwnSide) return []
@@ -225,15 +226,15 @@ export class AdaptiveDealer implements Dealer {
   }
 
   /** The origin's own rate over all feeds, smoothed. */
-  #rateOrigin(nowMs: number): void {
-    const elapsedMs = nowMs - this.#ratedMs
+  #rateOrigin(): void {
+    const elapsedMs = this.#countedMs - (this.#ratedMs ?? this.#countedMs)
     if (elapsedMs < 10) return
     let sent = 0
     for (const relay of this.#relays.values()) sent += relay.sentBytes
     const rate = ((sent - this.#sentMark) / elapsedMs) * 1000
     this.#originRate += Math.min(1, elapsedMs / 100) * (Math.max(0, rate) - this.#originRate)
     this.#sentMark = sent
-    this.#ratedMs = nowMs
+    this.#ratedMs = this.#countedMs
   }
 
   /**

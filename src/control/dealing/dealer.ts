@@ -63,6 +63,8 @@ export type DealerFact =
       readonly sentBytes: number
       readonly queuedBytes: number
       readonly unackedBytes: number
+      /** When they were read, by a clock that also goes on while this process has no turn. */
+      readonly atMs: number
       readonly nowMs: number
     }
   | { readonly type: 'nodeFailed'; readonly node: number; readonly nowMs: number }

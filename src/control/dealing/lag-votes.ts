@@ -23,7 +23,8 @@ const rateMs = 200
 interface Receiver {
   landed: number
   rate: number
-  ratedMs: number
+  /** The node's own clock at the last look at its rate; undefined: before the first report. */
+  ratedMs: number | undefined
   ratedBytes: number
   /** Since when the votes have been on the other side of the rule; undefined: they are not. */
   sinceMs: number | undefined
@@ -36,34 +37,36 @@ export class LagVotes {
   readonly #receivers = new Map<number, Receiver>()
   readonly #behind = new Map<number, ReadonlySet<number>>()
 
-  started(nodes: readonly number[], nowMs: number): void {
+  started(nodes: readonly number[]): void {
     for (const node of nodes) {
       this.#receivers.set(node, {
         landed: 0,
         rate: 0,
-        ratedMs: nowMs,
+        ratedMs: undefined,
         ratedBytes: 0,
         sinceMs: undefined,
       })
     }
   }
 
-  joined(node: number, nowMs: number): void {
-    this.started([node], nowMs)
+  joined(node: number): void {
+    this.started([node])
     this.catchingUp.add(node)
   }
 
-  reported(node: number, landedBytes: number, behind: readonly number[], nowMs: number): void {
+  /** `atMs`: when, by the node's own clock. */
+  reported(node: number, landedBytes: number, behind: readonly number[], atMs: number): void {
     const receiver = this.#receivers.get(node)
     if (receiver === undefined) return
     receiver.landed = landedBytes
     this.#behind.set(node, new Set(behind))
-    const elapsedMs = nowMs - receiver.ratedMs
-    if (elapsedMs < 10) return
-    const now = ((landedBytes - receiver.ratedBytes) / elapsedMs) * 1000
-    receiver.rate += Math.min(1, elapsedMs / rateMs) * (now - receiver.rate)
-    receiver.ratedMs = nowMs
+    const { ratedMs, ratedBytes } = receiver
+    if (ratedMs !== undefined && atMs - ratedMs < 10) return
+    receiver.ratedMs = atMs
     receiver.ratedBytes = landedBytes
+    if (ratedMs === undefined) return
+    const now = ((landedBytes - ratedBytes) / (atMs - ratedMs)) * 1000
+    receiver.rate += Math.min(1, (atMs - ratedMs) / rateMs) * (now - receiver.rate)
   }
 
   left(node: number): void {

@@ -124,12 +124,6 @@ export class DealtRelay {
     return this.isDone ? 0 : Math.max(0, this.heardMs - this.#movedMs)
   }
 
-  /** The origin itself was late: what was said meanwhile is not heard yet. */
-  excuse(lateMs: number, nowMs: number): void {
-    this.heardMs = Math.min(nowMs, this.heardMs + lateMs)
-    this.#movedMs = Math.min(nowMs, this.#movedMs + lateMs)
-  }
-
   /** What it will have forwarded since its report, at its rate. */
   look(nowMs: number): void {
     const seconds = Math.min(creditSeconds, (nowMs - this.#reportedMs) / 1000)

@@ -7,11 +7,11 @@
  * it stopped as soon as it speaks. After `lostMs` it is lost; the caller ends its membership.
  * Limits grow with the peer's round trip and with how late its words have come lately.
  *
- * Silence can be our own. When this machine's loop was late, every peer is owed that time, because
- * its frames may sit unread in our own buffers. When most of those that lived fall silent at once,
- * the cable that is out is most likely ours: then nobody is away, and when the first is heard again
- * the others are waited for anew. False alarm we accept: a peer that is alive and cut off from us
- * for longer than `lostMs`.
+ * Silence can be our own. Time is awake time, so a turn that this process did not get is nobody's
+ * silence: frames may lie unread in our own buffers. When most of those that lived fall silent at
+ * once, the cable that is out is most likely ours: then nobody is away, and when the first is heard
+ * again the others are waited for anew. False alarm we accept: a peer that is alive and cut off
+ * from us for longer than `lostMs`.
  */
 import { limits } from '../../base/limits.js'
 import { Lateness } from './lateness.js'
@@ -91,15 +91,6 @@ export class Detector {
 
   forget(peer: number): void {
     this.#watched.delete(peer)
-  }
-
-  /** Our own loop was late by this much: nobody's silence in that time counts. */
-  excuse(lateMs: number): void {
-    for (const watched of this.#watched.values()) {
-      watched.saidMs += lateMs
-      watched.heardMs += lateMs
-      watched.quietMs += lateMs
-    }
   }
 
   /** Judges anew who is away; `health` says it. */

@@ -26,8 +26,10 @@ export class ObservedRate {
   /** Bytes per second of the best half second; null: it has not lasted so long. */
   highest: number | null = null
 
+  /** `nowMs`: by the clock of whoever counted. A look from before the last one says nothing. */
   add(bytes: number, nowMs: number): void {
     const last = this.#samples.at(-1)
+    if (last !== undefined && nowMs < last.atMs) return
     const sample = { atMs: nowMs, bytes: Math.max(bytes, last?.bytes ?? 0) }
     this.#start ??= sample
     // The newest look always counts: it may be the last one.

@@ -7,7 +7,7 @@
  */
 import { errorTable, type Failure } from '../../base/errors.js'
 import { RangeSet } from '../../base/ranges.js'
-import type { Frame, NodeOutcome } from '../messages/types.js'
+import type { Frame, NodeSettled } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
 import { ObservedRate } from './observed.js'
 
@@ -35,7 +35,7 @@ export class Peer {
   isAway = false
   /** How long a message to it and its answer take, as its handshake showed. */
   rttMs = 0
-  outcome: NodeOutcome | undefined
+  outcome: NodeSettled | undefined
   sinceMs: number
   movedMs = 0
   landedBytes = 0
@@ -133,21 +133,17 @@ export class Peer {
   join(nowMs: number): void {
     this.phase = 'running'
     this.movedMs = nowMs
-    this.landing.add(0, nowMs)
-    this.sending.add(0, nowMs)
   }
 
   /** The last word about this node. */
   settle(
-    status: NodeOutcome['status'],
+    status: NodeSettled['status'],
     failure: Failure | null,
     digest: string | null,
-    seconds: number,
-  ): NodeOutcome {
+  ): NodeSettled {
     this.outcome = {
       node: this.link.address,
       status,
-      seconds,
       bytes: this.verifiedBytes,
       digest: status === 'complete' ? digest : null,
       repairedBytes: this.repairedBytes,
@@ -184,8 +180,8 @@ export class Peer {
     for (const { index, bytes } of frame.pulled) this.pulledFrom.set(index, bytes)
     this.feedsTo = new Set(mates.map(({ index }) => index))
     this.reportedMs = nowMs
-    this.landing.add(this.landedDataBytes, nowMs)
-    this.sending.add(frame.sentBytes, nowMs)
+    this.landing.add(this.landedDataBytes, frame.atMs)
+    this.sending.add(frame.sentBytes, frame.atMs)
     const waiting = mates.map(({ queuedBytes, unackedBytes }) => queuedBytes + unackedBytes)
     this.backlogBytes = Math.max(0, ...waiting)
     return moved

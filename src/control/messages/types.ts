@@ -126,6 +126,8 @@ export type Frame =
   | { readonly type: 'refuse'; readonly code: FrErrorCode; readonly text: string }
   | {
       readonly type: 'progress'
+      /** When the counters were read, in milliseconds of the node's own clock. */
+      readonly atMs: number
       /** Bytes of the file that are there, each once, holes included. */
       readonly landedBytes: number
       /** Of them, landed as holes. */
@@ -232,13 +234,13 @@ export type FrameType = Frame['type']
 /** What a connection is for; said in the hello. */
 export type Channel = 'control' | 'data' | 'pull' | 'status'
 
-export interface NodeOutcome {
+/** What became of one node of a push. */
+export interface NodeSettled {
   /** How often it was tried: 1, and one more for each retry or later adding. */
   readonly attempts: number
   /** HOST:PORT as the caller wrote it. */
   readonly node: string
   readonly status: 'complete' | 'failed' | 'refused'
-  readonly seconds: number
   readonly bytes: number
   readonly digest: string | null
   readonly repairedBytes: number
@@ -256,4 +258,9 @@ export interface NodeOutcome {
   readonly reason: string | null
   /** What a complete node could not keep, or what is worth a look; one sentence each. */
   readonly warnings: readonly string[]
+}
+
+export interface NodeOutcome extends NodeSettled {
+  /** From the start of the push to this outcome. */
+  readonly seconds: number
 }

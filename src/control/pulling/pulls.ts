@@ -3,9 +3,6 @@
  * the origin where they fail; what mates ask for is answered from the ledger (holder.ts). Turns
  * facts about pulls into commands and decides nothing itself. It must never promise bytes that are
  * not verified.
- *
- * Time in which this process had no turn does not pass for the puller: what mates said meanwhile
- * lies unread in its sockets.
  */
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
@@ -23,7 +20,6 @@ export class NodePulls {
   readonly #ledger: StreamLedger
   readonly #puller: Puller
   readonly #self: number
-  #lostMs = 0
 
   constructor(ledger: StreamLedger, self: number) {
     this.#ledger = ledger
@@ -53,20 +49,20 @@ export class NodePulls {
 
   /** Whole blocks that this node lacks. */
   want(ranges: RangeSet, nowMs: number): void {
-    this.#puller.want(ranges, this.#awakeMs(nowMs))
+    this.#puller.want(ranges, nowMs)
   }
 
   landed(offset: number, length: number, nowMs: number): void {
-    this.#puller.landed(offset, length, this.#awakeMs(nowMs))
+    this.#puller.landed(offset, length, nowMs)
   }
 
   feedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {
-    this.#puller.feedClosed(index, code, this.#awakeMs(nowMs))
+    this.#puller.feedClosed(index, code, nowMs)
   }
 
   /** The mate takes no part any more. */
   gone(index: number, nowMs: number): PullWish {
-    this.#puller.gone(index, this.#awakeMs(nowMs))
+    this.#puller.gone(index, nowMs)
     return { type: 'closePull', index }
   }
 
@@ -76,16 +72,16 @@ export class NodePulls {
         this.#puller.opened(event.index, event.rttMs)
         return []
       case 'pullClosed':
-        this.#puller.closed(event.index, event.code, this.#awakeMs(nowMs))
+        this.#puller.closed(event.index, event.code, nowMs)
         return []
       case 'pullAnswered':
-        this.#puller.answered(event.index, event.frame, this.#awakeMs(nowMs))
+        this.#puller.answered(event.index, event.frame, nowMs)
         return []
       case 'pullAsked':
         return [this.#asked(event.index, event.frame)]
       case 'feedsCounted':
         for (const { index, receivedBytes } of event.feeds)
-          this.#puller.received(index, receivedBytes, this.#awakeMs(nowMs))
+          this.#puller.received(index, receivedBytes, nowMs)
         return []
       default:
         return event satisfies never
@@ -94,7 +90,7 @@ export class NodePulls {
 
   /** Whatever follows from the state and the time. */
   advance(nowMs: number): PullWish[] {
-    return this.#puller.advance(this.#awakeMs(nowMs)).flatMap((wish): PullWish[] => {
+    return this.#puller.advance(nowMs).flatMap((wish): PullWish[] => {
       switch (wish.type) {
         case 'dial':
           return [{ type: 'dialPull', mate: wish.mate }]
@@ -111,17 +107,7 @@ export class NodePulls {
   }
 
   deadlineMs(): number | null {
-    const atMs = this.#puller.deadlineMs()
-    return atMs === null ? null : atMs + this.#lostMs
-  }
-
-  /** This process was late by so much. */
-  delayed(lateMs: number): void {
-    this.#lostMs += lateMs
-  }
-
-  #awakeMs(nowMs: number): number {
-    return nowMs - this.#lostMs
+    return this.#puller.deadlineMs()
   }
 
   #asked(index: number, frame: Frame & { type: 'pull' }): PullWish {

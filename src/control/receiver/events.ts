@@ -55,8 +55,6 @@ export type NodeEvent =
   | { readonly type: 'storageFailed'; readonly code: FrErrorCode; readonly text: string }
   | { readonly type: 'counted'; readonly landedBytes: number }
   | PullEvent
-  /** This process was late by so much: silence of others in that time is our own doing. */
-  | { readonly type: 'delayed'; readonly lateMs: number }
   /** The node is being closed. */
   | { readonly type: 'stopped' }
   | { readonly type: 'ticked' }

@@ -50,7 +50,7 @@ export class NodeMachine {
   #landedBytes = 0
   #copying = 0
   /** The origin's feed broke: until when its word about why is waited for. */
-  #orphaned: { readonly code: FrErrorCode; untilMs: number } | undefined
+  #orphaned: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
 
   constructor(config: NodeConfig, nowMs: number) {
     this.#config = config
@@ -127,7 +127,8 @@ export class NodeMachine {
         return this.#send({ type: 'claimed' })
       case 'prepared':
         this.#phase = 'accepted'
-        this.#reportMs = nowMs + this.#progressMs
+        // The first report is from before any byte: the rates of this node are counted from it on.
+        this.#reportMs = nowMs
         this.#send({ type: 'accept' })
         return this.#greet()
       case 'prepareFailed':
@@ -175,10 +176,6 @@ export class NodeMachine {
       case 'feedsCounted':
         this.#commands.push(...this.pulls.on(event, nowMs))
         return
-      case 'delayed':
-        this.#waits.delayed(event.lateMs)
-        if (this.#orphaned !== undefined) this.#orphaned.untilMs += event.lateMs
-        return this.pulls.delayed(event.lateMs)
       case 'stopped':
         if (this.#phase === 'complete') return this.#end(null, false)
         return this.#fail('ERR_FR_NODE_CLOSED', 'the node is closing')

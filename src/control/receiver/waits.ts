@@ -4,7 +4,7 @@
  * The idea: both ends judge silence by the same number, the node a little later, so that the origin
  * names the failure. A node at which nothing moves asks for what it misses, but never while the
  * origin is quiet, too: then the way to it is cut or it stands still, and what it listed still
- * comes. Time in which this process had no turn counts in neither wait.
+ * comes.
  */
 import { limits } from '../../base/limits.js'
 import { Lateness } from '../members/lateness.js'
@@ -46,12 +46,6 @@ export class NodeWaits {
   asked(nowMs: number): void {
     this.#movedMs = nowMs
     this.#askMs = Math.min(limits.askMsMax, this.#askMs * 2)
-  }
-
-  /** This process was late by so much. */
-  delayed(lateMs: number): void {
-    this.#heardMs += lateMs
-    this.#movedMs += lateMs
   }
 
   /** The origin's silence, in words. */

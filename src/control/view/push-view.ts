@@ -263,12 +263,16 @@ export function planView(
   }
 }
 
-/** The time of a push is that of its last complete node; of its last node, when none is. */
+/**
+ * The time of a push is that of its last complete node; of its last node, when none is. `outcomes`:
+ * as they were announced, by node.
+ */
 export function resultView(
   machine: OriginMachine,
+  outcomes: ReadonlyMap<number, NodeOutcome>,
   factsAt: (seconds: number) => PushFacts,
 ): PushResult {
-  const nodes = current(machine).map((peer) => peer.outcome as NodeOutcome)
+  const nodes = current(machine).map(({ node }) => outcomes.get(node) as NodeOutcome)
   const complete = nodes.filter((outcome) => outcome.status === 'complete')
   const timed = complete.length > 0 ? complete : nodes
   const facts = factsAt(Math.max(0, ...timed.map((outcome) => outcome.seconds)))

@@ -47,8 +47,10 @@ interface Track {
   stage: string | null
   isLagging: boolean
   countedMs: number
-  landedBytes: number
+  /** When its last progress was shown, by the trace's clock and by the node's own. */
   progressMs: number
+  progressAtMs: number | undefined
+  landedBytes: number
   sentBytes: number
   /** By mate: what the node says it has pulled so far, and what of it is shown. */
   readonly pulled: Map<number, { bytes: number; shownBytes: number }>
@@ -59,7 +61,6 @@ export class PushTrace {
   readonly #startMs: number
   readonly #emit: TraceSink
   readonly #tracks = new Map<number, Track>()
-  readonly #byAddress = new Map<string, number>()
   readonly #origin: Track
   #nowMs: number
 
@@ -83,13 +84,17 @@ export class PushTrace {
         return this.#instant(this.#origin, 'stages', 'seal', { fileDigest: event.fileDigest })
       case 'cancelled':
         return this.#instant(this.#origin, 'stages', 'cancelled', { text: event.text })
-      case 'delayed':
-        return this.#instant(this.#origin, 'lag', 'origin was late', { ms: event.lateMs })
       case 'counted':
         return this.#counted(event.feeds)
       default:
         return
     }
+  }
+
+  /** The origin had no turn for so long. */
+  late(ms: number, nowMs: number): void {
+    this.#nowMs = Math.max(this.#nowMs, nowMs)
+    this.#instant(this.#origin, 'lag', 'origin was late', { ms })
   }
 
   /** After the machine has wished them, all for the same reason. */
@@ -114,12 +119,11 @@ export class PushTrace {
         return this.#instant(this.#origin, 'stages', 'plan', { strategy, shape, nodes: names })
       }
       case 'announceOutcome': {
-        const { node, status, seconds, reason } = command.outcome
-        const track = this.#tracks.get(this.#byAddress.get(node) ?? -1)
-        if (track === undefined) return
+        const { status, reason } = command.outcome
+        const track = this.#track(command.node)
         this.#showPulled(track)
         this.#stage(track, null)
-        return this.#instant(track, 'stages', status, { seconds, reason })
+        return this.#instant(track, 'stages', status, { reason })
       }
       case 'log':
         return this.#logged(this.#track(command.node), command.event, command.text)
@@ -176,10 +180,12 @@ export class PushTrace {
 
   #progress(track: Track, frame: Frame & { type: 'progress' }): void {
     for (const { index, bytes } of frame.pulled) this.#pulled(track, index, bytes)
-    const elapsedMs = this.#nowMs - track.progressMs
-    if (elapsedMs < counterMs || elapsedMs < this.#elapsedMs * counterShare) return
+    const apartMs = this.#nowMs - track.progressMs
+    if (apartMs < counterMs || apartMs < this.#elapsedMs * counterShare) return
+    // By the node's clock: reports that were held up are read together.
+    const elapsedMs = frame.atMs - (track.progressAtMs ?? frame.atMs)
     const rate = (now: number, before: number): number =>
-      Math.round((Math.max(0, now - before) / elapsedMs) * 1000)
+      elapsedMs > 0 ? Math.round((Math.max(0, now - before) / elapsedMs) * 1000) : 0
     this.#counter(track, 'verified', { bytes: frame.verifiedBytes })
     this.#counter(track, 'bytes a second', {
       in: rate(frame.landedBytes, track.landedBytes),
@@ -189,6 +195,7 @@ export class PushTrace {
       this.#counter(track, `to mate ${index}`, { queued: queuedBytes, unacked: unackedBytes })
     this.#showPulled(track)
     track.progressMs = this.#nowMs
+    track.progressAtMs = frame.atMs
     track.landedBytes = frame.landedBytes
     track.sentBytes = frame.sentBytes
   }
@@ -303,10 +310,8 @@ export class PushTrace {
   #track(node: number): Track {
     const known = this.#tracks.get(node)
     if (known !== undefined) return known
-    const address = this.#addressOf(node)
-    const track = this.#introduce(originPid + 1 + node, address)
+    const track = this.#introduce(originPid + 1 + node, this.#addressOf(node))
     this.#tracks.set(node, track)
-    this.#byAddress.set(address, node)
     return track
   }
 
@@ -324,6 +329,7 @@ export class PushTrace {
       isLagging: false,
       countedMs: long,
       progressMs: this.#startMs,
+      progressAtMs: undefined,
       pulled: new Map(),
       ...bytes,
     }

@@ -10,12 +10,12 @@ import { digestBytesOf } from '../../base/digests.js'
 import { type Failure, FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
-import { nowMs } from '../../base/time/awake.js'
+import { awakeMs, nowMs } from '../../base/time/awake.js'
 import type { OriginCommand, OriginEvent, PlanMade } from '../../control/coordinator/events.js'
 import { OriginMachine } from '../../control/coordinator/machine.js'
 import { dealerOf, forecastOf, shapeOf } from '../../control/dealing/strategies.js'
 import type { Peer } from '../../control/members/peer.js'
-import type { NodeOutcome } from '../../control/messages/types.js'
+import type { NodeOutcome, NodeSettled } from '../../control/messages/types.js'
 import type { Forecast, NodeLink } from '../../control/plan/plan.js'
 import {
   type Progress,
@@ -58,6 +58,8 @@ export class PushRun {
   /** It has ended, for whatever reason: nobody can be added any more. */
   #isOver = false
   readonly #warnings: string[] = []
+  /** As they were announced, by node. */
+  readonly #outcomes = new Map<number, NodeOutcome>()
 
   constructor(
     engine: DataEngine,
@@ -99,7 +101,7 @@ export class PushRun {
         { origin: this.#origin, nodes: spec.nodes },
         source.holes.map(({ offset, length }): RangePair => [offset, length]),
       ),
-      nowMs(),
+      awakeMs(),
     )
     const format = { algorithm: spec.algorithm, blockBytes: this.#blockBytes }
     this.#work = new PushSource(
@@ -130,7 +132,6 @@ export class PushRun {
     this.#loop = new Loop<OriginEvent, OriginCommand>(this.#traced ?? this.#machine, {
       execute: (command) => this.#execute(command),
       ticked: () => ({ type: 'ticked' }),
-      delayed: (lateMs) => ({ type: 'delayed', lateMs }),
       crashed: (error) => this.#crash(error),
     })
   }
@@ -151,7 +152,7 @@ export class PushRun {
       await this.#release()
     }
     if (failure !== null) throw new FrError(failure.code, failure.text)
-    return resultView(this.#machine, (seconds) => this.#facts(seconds))
+    return resultView(this.#machine, this.#outcomes, (seconds) => this.#facts(seconds))
   }
 
   /** A sentence for the result, once; at most `limits.warningsPerPush` of them. */
@@ -178,7 +179,7 @@ export class PushRun {
 
   progress(): Progress {
     this.#remotes.count()
-    return pushView(this.#machine, this.#facts((nowMs() - this.#startMs) / 1000))
+    return pushView(this.#machine, this.#facts(this.#seconds))
   }
 
   #execute(command: OriginCommand): void {
@@ -202,13 +203,13 @@ export class PushRun {
       case 'sum':
         return this.#work.sum(command.digests)
       case 'count':
-        return this.#loop.post({ type: 'counted', feeds: this.#remotes.count() })
+        return this.#loop.post({ type: 'counted', atMs: nowMs(), feeds: this.#remotes.count() })
       case 'drop':
         return this.#remotes.drop(command.node)
       case 'announcePlan':
         return this.#announcePlan(command.plan)
       case 'announceOutcome':
-        return this.#announceOutcome(command.outcome)
+        return this.#announceOutcome(command.node, command.outcome)
       case 'answerAdd':
         this.#adding.get(command.request)?.(command.failure)
         this.#adding.delete(command.request)
@@ -269,13 +270,20 @@ export class PushRun {
     this.#hooks.plan(planView(transfer, plan, links, file, this.#forecast))
   }
 
-  #announceOutcome(outcome: NodeOutcome): void {
+  #announceOutcome(peer: number, settled: NodeSettled): void {
+    const outcome = { ...settled, seconds: this.#seconds }
+    this.#outcomes.set(peer, outcome)
     const level = outcome.status === 'complete' ? 'info' : 'warn'
     const { node, status, reason } = outcome
     const seconds = Math.round(outcome.seconds * 1000) / 1000
     const fields = { transfer: this.#spec.transfer, node, seconds, reason }
     this.#spec.log({ level, event: `node-${status}`, fields })
     this.#hooks.outcome(outcome)
+  }
+
+  /** Since the start, by the clock that people look at. */
+  get #seconds(): number {
+    return (nowMs() - this.#startMs) / 1000
   }
 
   get #origin(): { uplinkBytesPerSecond?: number } {

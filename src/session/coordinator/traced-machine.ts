@@ -1,5 +1,5 @@
 /** The origin's machine with a trace that is shown all that passes by. It changes nothing of it. */
-import { nowMs } from '../../base/time/awake.js'
+import { lostMs, nowMs } from '../../base/time/awake.js'
 import type { OriginCommand, OriginEvent } from '../../control/coordinator/events.js'
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import { PushTrace, type TraceSink } from '../../control/view/trace.js'
@@ -8,6 +8,7 @@ import type { Machine } from '../loop.js'
 export class TracedMachine implements Machine<OriginEvent, OriginCommand> {
   readonly #machine: OriginMachine
   readonly #trace: PushTrace
+  #lostMs = lostMs()
 
   constructor(machine: OriginMachine, sink: TraceSink) {
     this.#machine = machine
@@ -19,9 +20,14 @@ export class TracedMachine implements Machine<OriginEvent, OriginCommand> {
     return this.#shown(this.#machine.start(), nowMs())
   }
 
-  handle(event: OriginEvent, atMs: number): OriginCommand[] {
+  /** The trace shows the time of a clock, not the machine's own. */
+  handle(event: OriginEvent, awakeMs: number): OriginCommand[] {
+    const atMs = nowMs()
+    const lateMs = lostMs() - this.#lostMs
+    if (lateMs > 0) this.#trace.late(Math.round(lateMs), atMs)
+    this.#lostMs += lateMs
     this.#trace.fact(event, atMs)
-    return this.#shown(this.#machine.handle(event, atMs), atMs)
+    return this.#shown(this.#machine.handle(event, awakeMs), atMs)
   }
 
   deadlineMs(): number | null {

@@ -11,7 +11,7 @@
 import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import type { RangePair } from '../../base/ranges.js'
-import { nowMs } from '../../base/time/awake.js'
+import { awakeMs, nowMs } from '../../base/time/awake.js'
 import type { Frame, Mate } from '../../control/messages/types.js'
 import { Grants } from '../../control/pulling/holder.js'
 import type { NodeEvent } from '../../control/receiver/events.js'
@@ -69,10 +69,10 @@ export class ReceptionPulls {
   // --- this node asks ---
 
   async dial({ index }: Mate): Promise<void> {
-    const startMs = nowMs()
+    const startMs = awakeMs()
     try {
       const established = await this.#hooks.dial(index, 'pull')
-      const rttMs = (nowMs() - startMs) / handshakeTrips
+      const rttMs = (awakeMs() - startMs) / handshakeTrips
       if (this.#isEnded || this.#gone.has(index)) return established.close()
       const link = linkOver(established, {
         onFrame: (frame) => this.#answered(index, frame),

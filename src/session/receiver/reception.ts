@@ -10,7 +10,7 @@ import { digestBytesOf } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
-import { nowMs } from '../../base/time/awake.js'
+import { awakeMs } from '../../base/time/awake.js'
 import type { Frame } from '../../control/messages/types.js'
 import type { NodeCommand, NodeEvent } from '../../control/receiver/events.js'
 import { NodeMachine } from '../../control/receiver/machine.js'
@@ -82,12 +82,11 @@ export class Reception {
         self: spec.self,
         silenceMs: spec.silenceMs,
       },
-      nowMs(),
+      awakeMs(),
     )
     this.#loop = new Loop<NodeEvent, NodeCommand>(this.#machine, {
       execute: (command) => this.#execute(command),
       ticked: () => ({ type: 'ticked' }),
-      delayed: (lateMs) => ({ type: 'delayed', lateMs }),
       crashed: (error) => this.#crash(error),
     })
     this.#hasher = new Hasher(host.engine, host.pool, {

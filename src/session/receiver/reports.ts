@@ -80,7 +80,8 @@ export class ReceptionReports {
   progress(known: NodeCommand & { type: 'report' }): Frame | undefined {
     const stats = this.#stats()
     if (stats === undefined) return undefined
-    this.#meter.count(stats, nowMs())
+    const now = nowMs()
+    this.#meter.count(stats, now)
     const mates = this.#mates(stats, ({ queuedBytes, unackedBytes }) => {
       return { queuedBytes, unackedBytes }
     })
@@ -89,7 +90,8 @@ export class ReceptionReports {
     const { verifiedBytes, repairedBytes, pulled } = known
     this.#received.count(this.#feeds.received(stats.feeds))
     const received = this.#received.news()
-    return { type: 'progress', ...counted, verifiedBytes, repairedBytes, mates, received, pulled }
+    const verified = { verifiedBytes, repairedBytes, pulled }
+    return { type: 'progress', atMs: Math.round(now), ...counted, ...verified, mates, received }
   }
 
   /** Undefined also when it would say what the last one said. */

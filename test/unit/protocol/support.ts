@@ -138,6 +138,7 @@ const bodies: Bodies = {
   accept: fc.constant({}),
   refuse: reason,
   progress: fc.record({
+    atMs: bytes,
     landedBytes: bytes,
     verifiedBytes: bytes,
     repairedBytes: bytes,
@@ -248,6 +249,7 @@ export const sampleFrames: Frame[] = [
   { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' },
   {
     type: 'progress',
+    atMs: 1_000,
     landedBytes: 1,
     verifiedBytes: 1,
     repairedBytes: 0,

@@ -1,27 +1,38 @@
-/** The loop around a machine: whose fault it is when time has passed. */
+/** The loop around a machine: what time passes for it while its process has no turn. */
 import { describe, expect, it } from 'vitest'
-import { nowMs } from '../../../src/base/time/awake.js'
+import { awakeMs, nowMs, unwatch, watch } from '../../../src/base/time/awake.js'
 import { Loop, type Machine } from '../../../src/session/loop.js'
 
-type Fact = { readonly type: 'heard' | 'ticked' } | { readonly type: 'delayed'; lateMs: number }
+type Fact = 'heard' | 'ticked'
 
-/** Wants to be asked at first after `waitMs`, and after any fact in a minute. */
-class Recorder implements Machine<Fact, never> {
-  readonly facts: Fact[] = []
-  #dueMs: number
+/** Notes when it was told what; wishes for `work` once, and is to be asked at `dueMs`. */
+class Recorder implements Machine<Fact, 'work'> {
+  readonly facts: { readonly fact: Fact; readonly atMs: number }[] = []
+  dueMs: number | null = null
+  #reached: (() => void) | undefined
 
-  constructor(waitMs: number) {
-    this.#dueMs = nowMs() + waitMs
+  handle(fact: Fact, atMs: number): 'work'[] {
+    this.facts.push({ fact, atMs })
+    if (this.dueMs !== null && atMs >= this.dueMs) {
+      this.dueMs = null
+      this.#reached?.()
+    }
+    return this.facts.length === 1 ? ['work'] : []
   }
 
-  handle(fact: Fact, now: number): never[] {
-    this.facts.push(fact)
-    this.#dueMs = now + 60_000
-    return []
+  deadlineMs(): number | null {
+    return this.dueMs
   }
 
-  deadlineMs(): number {
-    return this.#dueMs
+  reached(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#reached = resolve
+    })
+  }
+
+  /** How much time passed for the machine between its first fact and its last. */
+  get elapsedMs(): number {
+    return (this.facts.at(-1)?.atMs ?? 0) - (this.facts[0]?.atMs ?? 0)
   }
 }
 
@@ -29,84 +40,81 @@ function sleepWithoutTurning(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
-function started(waitMs: number): {
-  loop: Loop<Fact, never>
-  facts: Fact[]
-  ticked: Promise<void>
-} {
-  const machine = new Recorder(waitMs)
-  let resolve = () => {}
-  const ticked = new Promise<void>((done) => {
-    resolve = done
-  })
-  const loop = new Loop<Fact, never>(machine, {
-    execute: () => {},
-    ticked: () => {
-      resolve()
-      return { type: 'ticked' }
-    },
-    delayed: (lateMs) => ({ type: 'delayed', lateMs }),
+function loopOf(machine: Recorder, work: () => void = () => {}): Loop<Fact, 'work'> {
+  return new Loop<Fact, 'work'>(machine, {
+    execute: work,
+    ticked: () => 'ticked',
     crashed: (error) => {
       throw error
     },
   })
-  loop.start([])
-  return { loop, facts: machine.facts, ticked }
 }
 
-describe('a process that was late', () => {
-  it('says so before a fact that comes ahead of the timer, and once', () => {
-    const { loop, facts } = started(20)
-    sleepWithoutTurning(350)
-    loop.post({ type: 'heard' })
-    loop.post({ type: 'heard' })
-    expect(facts.map(({ type }) => type)).toEqual(['delayed', 'heard', 'heard'])
-    const [first] = facts as [Fact & { type: 'delayed' }]
-    expect(first.lateMs).toBeGreaterThanOrEqual(100)
-    loop.stop()
-  })
+/** What comes after this much of a sleep is lost: the next beat of the clock. */
+const beatMs = 100
 
-  it('says so when its timer fires', async () => {
-    const { loop, facts, ticked } = started(20)
-    sleepWithoutTurning(350)
-    await ticked
-    expect(facts.map(({ type }) => type)).toEqual(['delayed', 'ticked'])
-    loop.stop()
-  })
-
-  it('says so before a fact that was posted before, where a wish took the time', () => {
-    const facts: Fact[] = []
-    let isSlow = true
-    const loop = new Loop<Fact, 'work'>(
-      {
-        handle: (fact) => {
-          facts.push(fact)
-          return fact.type === 'heard' && isSlow ? ['work'] : []
-        },
-        deadlineMs: () => null,
-      },
-      {
-        execute: () => {
-          sleepWithoutTurning(350)
-          isSlow = false
-        },
-        ticked: () => ({ type: 'ticked' }),
-        delayed: (lateMs) => ({ type: 'delayed', lateMs }),
-        crashed: (error) => {
-          throw error
-        },
-      },
-    )
+describe('the time of a machine', () => {
+  it('stands still while its process has no turn', () => {
+    const machine = new Recorder()
+    const loop = loopOf(machine)
     loop.start([])
-    loop.post({ type: 'heard' }, { type: 'ticked' })
-    expect(facts.map(({ type }) => type)).toEqual(['heard', 'delayed', 'ticked'])
+    loop.post('heard')
+    sleepWithoutTurning(350)
+    loop.post('heard')
+    expect(machine.elapsedMs).toBeLessThanOrEqual(beatMs)
     loop.stop()
   })
 
-  it('says nothing when it was not', () => {
-    const { loop, facts } = started(60_000)
-    loop.post({ type: 'heard' })
-    expect(facts).toEqual([{ type: 'heard' }])
+  it('stands still while a wish is carried out that takes the turn of everybody', () => {
+    const machine = new Recorder()
+    const loop = loopOf(machine, () => sleepWithoutTurning(350))
+    loop.start([])
+    loop.post('heard', 'heard')
+    expect(machine.facts).toHaveLength(2)
+    expect(machine.elapsedMs).toBeLessThanOrEqual(beatMs)
     loop.stop()
+  })
+
+  it('reaches a deadline that fell into lost time only after as much time awake', async () => {
+    const machine = new Recorder()
+    const loop = loopOf(machine)
+    watch()
+    machine.dueMs = awakeMs() + 150
+    const { dueMs } = machine
+    loop.start([])
+    sleepWithoutTurning(400)
+    const turnMs = nowMs()
+    await machine.reached()
+    expect(nowMs() - turnMs).toBeGreaterThan(150 - beatMs - 1)
+    expect(machine.facts.at(-1)?.fact).toBe('ticked')
+    expect(machine.facts.at(-1)?.atMs).toBeGreaterThanOrEqual(dueMs)
+    loop.stop()
+    unwatch()
+  })
+})
+
+describe('the awake clock', () => {
+  it('never goes back, also where lateness turns out to be lost time', () => {
+    watch()
+    const [sinceMs, awake] = [nowMs(), awakeMs()]
+    let lastMs = awake
+    let stepsBack = 0
+    while (nowMs() - sinceMs < 350) {
+      const ms = awakeMs()
+      if (ms < lastMs) stepsBack += 1
+      lastMs = ms
+    }
+    unwatch()
+    expect(stepsBack).toBe(0)
+    expect(lastMs - awake).toBeLessThan(350)
+  })
+
+  it('goes on with the other clock in a process that has its turns', async () => {
+    watch()
+    const [sinceMs, awake] = [nowMs(), awakeMs()]
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
+    while (awakeMs() - awake < 250) await turn()
+    expect(nowMs() - sinceMs).toBeGreaterThanOrEqual(249)
+    unwatch()
   })
 })

@@ -63,7 +63,7 @@ class Bench {
       const feeds = this.machine.peers.map(({ node }) => {
         return { node, payloadBytes: 0, queuedBytes: block, unackedBytes: 0 }
       })
-      commands.push(...this.feed({ type: 'counted', feeds }))
+      commands.push(...this.feed({ type: 'counted', atMs: this.nowMs, feeds }))
     }
     return commands
   }
@@ -137,7 +137,7 @@ describe('OriginExchange with adaptive dealing', () => {
     bench.look(5)
     const unit = listsOf(bench.planned).find(([node]) => node === 0) as [number, number, number]
     const counted = { payloadBytes: 8 * block, queuedBytes: 0, unackedBytes: 0 }
-    bench.feed({ type: 'counted', feeds: [{ node: 0, ...counted }] })
+    bench.feed({ type: 'counted', atMs: bench.nowMs, feeds: [{ node: 0, ...counted }] })
     bench.report(0, unit[2])
     const commands = bench.feed({
       type: 'linkClosed',

@@ -7,7 +7,7 @@ import { KIB, limits } from '../../../../src/base/limits.js'
 import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import type { Dealer, Send } from '../../../../src/control/dealing/dealer.js'
-import type { Frame } from '../../../../src/control/messages/types.js'
+import type { Frame, NodeOutcome } from '../../../../src/control/messages/types.js'
 
 /** A node's word that it has published the whole file. */
 export function completeFrame(bytes: number, fileDigest = 'digest'): Frame {
@@ -38,6 +38,8 @@ export class FluidPush {
   readonly machine: OriginMachine
   readonly nodes: FluidNode[]
   readonly sends: Send[] = []
+  /** As they were announced, by node. */
+  readonly outcomes = new Map<number, NodeOutcome>()
   readonly #bytes: number
   readonly #originRate: number
   readonly #onlooker: Onlooker | undefined
@@ -137,7 +139,7 @@ export class FluidPush {
             },
           ],
     )
-    this.#tell({ type: 'counted', feeds })
+    this.#tell({ type: 'counted', atMs: this.nowMs, feeds })
   }
 
   #report(index: number): void {
@@ -171,7 +173,8 @@ export class FluidPush {
       const receivedBytes = received.reduce((sum, { bytes }) => sum + bytes, node.receivedBytes)
       const duplicateBytes = Math.max(0, receivedBytes - landedBytes)
       const counts = { landedBytes, holeBytes: 0, receivedBytes, duplicateBytes, sentBytes }
-      this.from(index, { type: 'progress', ...counts, ...verified, mates, received, pulled: [] })
+      const told = { ...counts, ...verified, mates, received, pulled: [] }
+      this.from(index, { type: 'progress', atMs: this.nowMs, ...told })
     }
     if (!isLast) return
     node.isComplete = true
@@ -196,6 +199,8 @@ export class FluidPush {
         this.#tell({ type: 'hashed', offset, length, digests })
       } else if (command.type === 'checkSource')
         this.#tell({ type: 'sourceChecked', isDoubtful: false })
+      else if (command.type === 'announceOutcome')
+        this.outcomes.set(command.node, { ...command.outcome, seconds: this.nowMs / 1000 })
       else if (command.type === 'sum') this.#tell({ type: 'summed', fileDigest: digest })
     }
   }

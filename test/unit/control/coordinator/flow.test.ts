@@ -20,7 +20,8 @@ const factsOf = (push: FluidPush, bytes: number) => (seconds: number) => ({
   warnings: [],
   originBytesSent: push.nodes.reduce((sum, node) => sum + node.receivedBytes, 0),
 })
-const resultOf = (push: FluidPush, bytes: number) => resultView(push.machine, factsOf(push, bytes))
+const resultOf = (push: FluidPush, bytes: number) =>
+  resultView(push.machine, push.outcomes, factsOf(push, bytes))
 const viewOf = (push: FluidPush, bytes: number) =>
   pushView(push.machine, factsOf(push, bytes)(push.nowMs / 1000))
 const sumOf = (shares: readonly { dealtBytes: number }[]) =>
@@ -194,7 +195,10 @@ describe('an efficiency', () => {
     return push
   })()
   const withBound = (boundSeconds: number) =>
-    resultView(ended.machine, (seconds) => ({ ...factsOf(ended, bytes)(seconds), boundSeconds }))
+    resultView(ended.machine, ended.outcomes, (seconds) => ({
+      ...factsOf(ended, bytes)(seconds),
+      boundSeconds,
+    }))
 
   it('above 1 is none: the bound is wrong, and a warning says so', () => {
     const { seconds } = withBound(1)
@@ -222,7 +226,7 @@ describe('an efficiency', () => {
   it('goes by data where the file has holes', () => {
     const data = { dataBytes: bytes / 4 }
     const whole = resultOf(ended, bytes).observedBoundSeconds as number
-    const result = resultView(ended.machine, (seconds) => ({
+    const result = resultView(ended.machine, ended.outcomes, (seconds) => ({
       ...factsOf(ended, bytes)(seconds),
       ...data,
     }))
@@ -273,7 +277,10 @@ describe('the observed bound', () => {
     const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
     push.run()
     const facts = factsOf(push, bytes)
-    const result = resultView(push.machine, (seconds) => ({ ...facts(seconds), boundSeconds: 3 }))
+    const result = resultView(push.machine, push.outcomes, (seconds) => ({
+      ...facts(seconds),
+      boundSeconds: 3,
+    }))
     expect(result).toMatchObject({ boundSeconds: 3, boundFrom: 'configured' })
     expect(result.efficiency).toBeCloseTo(3 / result.seconds)
     expect(result.observedBoundSeconds).toBeGreaterThan(3)
@@ -318,6 +325,7 @@ describe('the view of a push under way', () => {
     expect(sent).toBeGreaterThan(left * 0.9)
     push.from(0, {
       type: 'progress',
+      atMs: push.nowMs,
       landedBytes: bytes - 1,
       verifiedBytes: 0,
       repairedBytes: 0,

@@ -9,7 +9,7 @@ import type {
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { dealerOf } from '../../../../src/control/dealing/strategies.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
-import { pushView, resultView } from '../../../../src/control/view/push-view.js'
+import { pushView } from '../../../../src/control/view/push-view.js'
 
 export const block = 64 * KIB
 export const bytes = 4 * block
@@ -80,7 +80,9 @@ export class Bench {
       const dueMs = this.machine.deadlineMs()
       if (dueMs === null || dueMs > endMs) throw new Error(`no ${type} until ${endMs}`)
       this.nowMs = Math.max(this.nowMs + 1, dueMs)
-      commands.push(...this.feed({ type: 'ticked' }, { type: 'counted', feeds: [] }))
+      commands.push(
+        ...this.feed({ type: 'ticked' }, { type: 'counted', atMs: this.nowMs, feeds: [] }),
+      )
     }
     return commands
   }
@@ -102,7 +104,8 @@ export class Bench {
   }
 
   get outcomes() {
-    return resultView(this.machine, () => this.facts).nodes
+    const last = new Map(this.machine.peers.map((peer) => [peer.link.address, peer]))
+    return [...last.values()].flatMap(({ outcome }) => outcome ?? [])
   }
 }
 

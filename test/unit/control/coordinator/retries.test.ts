@@ -71,14 +71,6 @@ describe('a node that cannot be connected to', () => {
     bench.feed({ type: 'lookUpBegan', node: 0 })
     expect(announced(bench.lost(0, 'ERR_FR_UNREACHABLE'))).toMatchObject([{ attempts: 1 }])
   })
-
-  it('has no more time because this process was late, and no less', () => {
-    const bench = new Bench(1)
-    bench.lost(0, 'ERR_FR_UNREACHABLE')
-    const dueMs = bench.machine.deadlineMs() as number
-    bench.feed({ type: 'delayed', lateMs: 500 })
-    expect(bench.machine.deadlineMs()).toBe(dueMs + 500)
-  })
 })
 
 describe('a node whose attempt failed', () => {
@@ -209,6 +201,7 @@ describe('a node whose attempt failed', () => {
         later.push(
           ...bench.from(node, {
             type: 'progress',
+            atMs: bench.nowMs,
             landedBytes: bench.nowMs,
             holeBytes: 0,
             verifiedBytes: 0,

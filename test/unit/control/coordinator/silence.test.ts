@@ -12,7 +12,7 @@ const progress = (landedBytes: number, heard: number[] = []): Frame => {
   const counts = { landedBytes, verifiedBytes: 0, repairedBytes: 0, sentBytes: 0 }
   const came = { holeBytes: 0, receivedBytes: landedBytes + heard.length, duplicateBytes: 0 }
   const received = heard.map((index) => ({ index, bytes: 1 }))
-  return { type: 'progress', ...counts, ...came, mates: [], received, pulled: [] }
+  return { type: 'progress', atMs: 0, ...counts, ...came, mates: [], received, pulled: [] }
 }
 
 /** Three nodes with equal shares, all receiving. */

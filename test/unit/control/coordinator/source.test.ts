@@ -153,6 +153,7 @@ describe('the source of a push', () => {
     bench.checked(true)
     const progress: Frame = {
       type: 'progress',
+      atMs: 0,
       holeBytes: 0,
       receivedBytes: 0,
       duplicateBytes: 0,

@@ -16,7 +16,7 @@ class Votes {
   constructor(landed = 10 * MIB, ownLanded = 1 * MIB) {
     this.landed = landed
     this.ownLanded = ownLanded
-    this.votes.started([0, 1, 2, 3, 4], 0)
+    this.votes.started([0, 1, 2, 3, 4])
   }
 
   /** Reports every 10 ms, and the origin's look after each. */

@@ -86,7 +86,7 @@ export class AdaptiveBench {
     for (const [node, { listed }] of this.relays) {
       const queuedBytes = this.isOriginDry ? 0 : 60 * MIB
       const counted = { node, sentBytes: listed, queuedBytes, unackedBytes: 0 }
-      this.tell({ type: 'counted', ...counted, nowMs: this.nowMs })
+      this.tell({ type: 'counted', ...counted, atMs: this.nowMs, nowMs: this.nowMs })
     }
     return this.tell({ type: 'ticked', nowMs: this.nowMs })
   }

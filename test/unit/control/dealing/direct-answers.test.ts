@@ -26,7 +26,7 @@ describe.each(dealers)('what a node that joins %s dealing is brought', (kind, ma
       for (let nowMs = 10; dealer.openBytes > 0; nowMs += 10) {
         for (const node of [0, 1]) {
           const counts = { sentBytes: 1e12, queuedBytes: 0, unackedBytes: 0 }
-          dealer.handle({ type: 'counted', node, ...counts, nowMs })
+          dealer.handle({ type: 'counted', node, ...counts, atMs: nowMs, nowMs })
           const said = { landedBytes: 0, receivedBytes: 1e12, backlogBytes: 0, behind: [] }
           dealer.handle({ type: 'reported', node, atMs: nowMs, ...said, nowMs })
         }
@@ -36,7 +36,7 @@ describe.each(dealers)('what a node that joins %s dealing is brought', (kind, ma
     return { dealer, first: to(first, 2) }
   }
   const counted = (dealer: Dealer, queuedBytes: number): Send[] => {
-    const fact = { node: 2, sentBytes: 0, queuedBytes, unackedBytes: 0, nowMs: 2e5 }
+    const fact = { node: 2, sentBytes: 0, queuedBytes, unackedBytes: 0, atMs: 2e5, nowMs: 2e5 }
     return dealer.handle({ type: 'counted', ...fact })
   }
   const ranges = (sends: readonly Send[]) =>
@@ -76,7 +76,8 @@ describe('a node with much on its feed', () => {
     bench.pass(500)
     bench.tell({ type: 'edgeLost', from: 0, to: 2 })
     const count = (queuedBytes: number) => {
-      const fact = { node: 2, sentBytes: 0, queuedBytes, unackedBytes: 0, nowMs: bench.nowMs }
+      const { nowMs } = bench
+      const fact = { node: 2, sentBytes: 0, queuedBytes, unackedBytes: 0, atMs: nowMs, nowMs }
       return direct(bench.tell({ type: 'counted', ...fact }))
     }
     const dealt: Send[] = []
@@ -106,7 +107,7 @@ describe('a node with much on its feed', () => {
     for (let nowMs = 10; nowMs < 2_000; nowMs += 10) {
       for (const node of [1, 2]) {
         const counts = { sentBytes: 0, queuedBytes: 8 * MIB, unackedBytes: 0 }
-        dealer.handle({ type: 'counted', node, ...counts, nowMs })
+        dealer.handle({ type: 'counted', node, ...counts, atMs: nowMs, nowMs })
       }
       dealer.handle({ type: 'ticked', nowMs })
     }

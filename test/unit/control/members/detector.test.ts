@@ -113,14 +113,6 @@ describe('silence on this side', () => {
     const bench = new Bench(4).pass(3_000, [0, 1, 2]).pass(3_000, [0, 1]).pass(3_000, [0])
     expect([1, 2, 3].map((peer) => bench.health(peer))).toEqual(['away', 'away', 'away'])
   })
-
-  it('is also a loop that was late', () => {
-    const bench = new Bench(3)
-    bench.nowMs = 20_000
-    bench.detector.excuse(20_000)
-    bench.detector.look(bench.nowMs)
-    expect(bench.health(0)).toBe('alive')
-  })
 })
 
 describe('limits of silence', () => {

@@ -107,6 +107,7 @@ describe('ClassicDealer', () => {
       sentBytes: 0,
       queuedBytes: 1,
       unackedBytes: 0,
+      atMs: 5000,
       nowMs: 5000,
     })
     expect(need(dealer, false, 5000)).toEqual([])
@@ -116,6 +117,7 @@ describe('ClassicDealer', () => {
       sentBytes: 0,
       queuedBytes: 0,
       unackedBytes: 0,
+      atMs: 9000,
       nowMs: 9000,
     })
     expect(need(dealer, false, 9000)).toEqual([[3, 0, 2 * block, false, false]])

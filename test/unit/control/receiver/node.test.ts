@@ -252,19 +252,11 @@ describe('NodeMachine', () => {
   describe('pulls', () => {
     const detour = frame({ type: 'detour', index: 2, why: 'broken', stream: 0, ranges: [[0, 250]] })
 
-    it('are no less patient with mates when it is this process that had no turn', () => {
-      const ticked = { type: 'ticked' } as const
-      const needs = (events: NodeEvent[], ms: number) => {
-        const bench = new Bench().receiving()
-        bench.feed(detour, { type: 'pullOpened', index: 2, rttMs: 0.1 })
-        bench.nowMs += ms
-        const all = [...events, ticked].flatMap((event) => bench.feed(event))
-        return sent(all).filter(({ type }) => type === 'need').length
-      }
-      const ms = limits.pullAnswerMs + limits.pullSearchMs
-      expect(needs([], ms)).toBe(1)
-      expect(needs([{ type: 'delayed', lateMs: ms }], ms)).toBe(0)
-      expect(needs([{ type: 'delayed', lateMs: ms }], 2 * ms)).toBe(1)
+    it('of mates that do not answer go to the origin in time', () => {
+      const bench = new Bench().receiving()
+      bench.feed(detour, { type: 'pullOpened', index: 2, rttMs: 0.1 })
+      bench.nowMs += limits.pullAnswerMs + limits.pullSearchMs
+      expect(sent(bench.feed({ type: 'ticked' })).map(({ type }) => type)).toEqual(['need'])
     })
 
     it('what a detour leaves open from the mates, and from the origin what they lack', () => {
@@ -345,7 +337,7 @@ describe('NodeMachine', () => {
     expect(sent(bench.pass(limits.askMs))).toEqual([digests])
   })
 
-  it('asks nobody while the origin is quiet, too, or while it had no turn itself', () => {
+  it('asks nobody while the origin is quiet, too', () => {
     const bench = new Bench().receiving(alone)
     bench.feed(announced, landed(0, 100), frame(seal))
     const quiet: NodeCommand[] = []
@@ -353,9 +345,6 @@ describe('NodeMachine', () => {
     expect(sent(quiet)).toEqual([])
     // With the first word of the origin, what was under way has its time again.
     expect(sent(bench.pass(limits.askMs))).toEqual([])
-    bench.nowMs += 5_000
-    bench.feed({ type: 'delayed', lateMs: 5_000 })
-    expect(sent(bench.pass(1))).toEqual([])
     expect(sent(bench.pass(limits.askMs))).toMatchObject([{ type: 'need' }])
   })
 
@@ -377,11 +366,6 @@ describe('NodeMachine', () => {
     const bench = new Bench().receiving()
     while (bench.nowMs < lostMs) bench.tick()
     expect(bench.machine.phase).toBe('ended')
-    // Unless it was this process that slept.
-    const sleeper = new Bench().receiving()
-    sleeper.nowMs = lostMs + 10
-    sleeper.feed({ type: 'delayed', lateMs: lostMs }, { type: 'ticked' })
-    expect(sleeper.machine.phase).toBe('receiving')
   })
 
   it('a broken feed from the origin waits a moment for the reason', () => {
@@ -397,12 +381,6 @@ describe('NodeMachine', () => {
       type: 'end',
       failure: { code: 'ERR_FR_NODE_LOST' },
     })
-    // The reason may lie unread while this process had no turn.
-    const sleeper = new Bench().receiving()
-    sleeper.feed(broken)
-    sleeper.nowMs += limits.drainMs + 10
-    sleeper.feed({ type: 'delayed', lateMs: limits.drainMs }, { type: 'ticked' })
-    expect(sleeper.machine.phase).toBe('receiving')
   })
 
   it.each<[string, NodeEvent, string]>([

@@ -184,6 +184,7 @@ describe('a trace', () => {
     const tell = (...pulled: [number, number][]) =>
       push.from(1, {
         type: 'progress',
+        atMs: push.nowMs,
         ...counts,
         mates: [],
         holeBytes: 0,
