@@ -1,4 +1,5 @@
 /** What goes wrong, and when, in one simulated push: all of it from the seed. */
+import { limits } from '../base/limits.js'
 import type { Strategy } from '../control/messages/types.js'
 import type { Outage } from './outages.js'
 import { Random } from './random.js'
@@ -219,7 +220,9 @@ export function outageScenario(seed: number): Scenario {
     ? random.pick<Outage['kind']>(['cable', 'stop', 'disk'])
     : random.pick<Outage['kind']>(['cable', 'stop'])
   const atMs = random.between(100, 1_800)
-  const forMs = random.pick([1_000, 2_000, 4_000, 8_000])
+  // Where all had no turn, as on one busy machine, nobody was silent, however long it was.
+  const isNobodysSilence = kind === 'stop' && hosts.length > nodes.length
+  const forMs = isNobodysSilence ? 2 * limits.silenceMs : random.pick([1_000, 2_000, 4_000, 8_000])
   const outages = hosts.map((host): Outage => ({ host, kind, atMs, forMs }))
   const strategy = random.chance(0.2) ? 'classic' : 'adaptive'
   return { ...steady, strategy, outages }

@@ -3,6 +3,7 @@
  * `npm run sim -- --seed N` just the one that failed.
  */
 import { beforeAll, describe, expect, it } from 'vitest'
+import { limits } from '../../src/base/limits.js'
 import { runScenario, runSeed } from '../../src/sim/run-seed.js'
 import {
   bestBytesPerMs,
@@ -147,8 +148,9 @@ describe('pushes with a relay that only says it forwards', () => {
 })
 
 /**
- * A cable out, a process stopped or a disk hung for 1 to 8 s in a push of two: connections outlive
- * that, so everybody must complete. `npm run sim -- --seeds N` runs more of them, too.
+ * A cable out, a process stopped or a disk hung for 1 to 8 s in a push of two, or all processes
+ * stopped for longer than silence may last: connections outlive that, so everybody must complete.
+ * `npm run sim -- --seeds N` runs more of them, too.
  */
 describe('pushes with outages', () => {
   const outageSeeds = only === undefined ? upTo(Math.ceil(count / 8)) : seeds
@@ -158,14 +160,16 @@ describe('pushes with outages', () => {
     for (const seed of outageSeeds) {
       const scenario = outageScenario(seed)
       const { outcomes, logged } = runScenario(scenario)
-      const { kind = '' } = scenario.outages[0] ?? {}
+      const { kind = '', forMs = 0 } = scenario.outages[0] ?? {}
+      if (forMs > limits.silenceMs) seen.add('all stopped for long')
       for (const each of [kind, scenario.strategy, ...logged]) seen.add(each)
       const reasons = outcomes.map(({ reason }) => reason)
       expect([seed, ...reasons]).toEqual([seed, ...scenario.nodes.map(() => null)])
     }
     if (only !== undefined) return
     // The scenarios must reach what they are there for.
-    for (const each of ['cable', 'stop', 'disk', 'adaptive', 'classic', 'away', 'back'])
+    const wanted = ['cable', 'stop', 'disk', 'all stopped for long', 'away', 'back']
+    for (const each of [...wanted, 'adaptive', 'classic'])
       expect([each, seen.has(each)]).toEqual([each, true])
   })
 })
