@@ -83,6 +83,11 @@ const framesOf = <T extends Frame['type']>(commands: OriginCommand[], type: T) =
   )
 
 describe('OriginExchange with adaptive dealing', () => {
+  it('has the feeds counted from the start on, after what is listed first', () => {
+    const types = new Bench(KIB).planned.map(({ type }) => type)
+    expect(types.slice(types.lastIndexOf('list') + 1)).toContain('count')
+  })
+
   it('has everyone open relay feeds, also who is dealt nothing at first', () => {
     const bench = new Bench(KIB)
     expect(listsOf(bench.planned)).toEqual([[0, 0, KIB, true]])

@@ -60,6 +60,14 @@ describe('an observed rate', () => {
     expect(rate.highest).toBe(2_500_000)
   })
 
+  it('hears nothing in a look from before the last one: a clock does not go back', () => {
+    const rate = new ObservedRate()
+    rate.add(0, 1_000)
+    rate.add(1_000, 2_000)
+    rate.add(9_000, 500)
+    expect(rate).toMatchObject({ recent: 1_000, highest: 1_000 })
+  })
+
   it('takes no step back for a rate, and nothing for one that never moved', () => {
     const rate = new ObservedRate()
     rate.add(1_000, 0)

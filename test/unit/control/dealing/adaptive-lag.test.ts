@@ -37,6 +37,16 @@ class Votes {
 }
 
 describe('LagVotes', () => {
+  it('takes what had landed by the first report for no rate', () => {
+    const votes = new Votes()
+    votes.voters = [0, 1, 2, 3]
+    // It stands still behind the others: what it began with must not make it look fast.
+    votes.ownRate = 0
+    votes.ownLanded = 9 * MIB
+    votes.pass(20)
+    expect(votes.pass(60)).toBe(true)
+  })
+
   it.each([
     // [voters of four, landed less, rate of the others'] -> lags
     [[], 9 * MIB, 0.1, false],

@@ -401,7 +401,9 @@ describe('NodeMachine', () => {
     ])
   })
 
-  it('reports while it lives', () => {
+  it('reports from before the first byte on, while it lives', () => {
+    const early = new Bench().machine.handle({ type: 'prepared' }, 0)
+    expect(early.map((command) => command.type)).toEqual(['send', 'count', 'report'])
     const bench = new Bench().receiving()
     bench.nowMs = bench.machine.deadlineMs() as number
     expect(bench.nowMs).toBe(limits.progressMs)

@@ -147,6 +147,28 @@ describe('a trace', () => {
     expect(named(events, 'to mate 1').every((event) => event.pid === 2)).toBe(true)
   })
 
+  it('rates a node by its own clock: reports that were held up are read together', () => {
+    const { events, push } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
+    const clockMs = 1_000_000
+    const tell = (atMs: number, landedBytes: number) =>
+      push.from(1, {
+        type: 'progress',
+        atMs: clockMs + atMs,
+        ...{ landedBytes, verifiedBytes: 0, repairedBytes: 0, sentBytes: landedBytes / 2 },
+        ...{ holeBytes: 0, receivedBytes: landedBytes, duplicateBytes: 0 },
+        ...{ mates: [], received: [], pulled: [] },
+      })
+    push.nowMs += 100
+    tell(0, 0)
+    push.nowMs += 3_000
+    tell(100, 1_000_000)
+    const shown = named(events, 'bytes a second').map(({ args }) => args)
+    expect(shown).toEqual([
+      { in: 0, out: 0 },
+      { in: 10e6, out: 5e6 },
+    ])
+  })
+
   it('shows lags, needs, repairs and lost feeds where they happen, and keeps them', () => {
     const { rare, events, push, trace } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
     push.run(300)
