@@ -43,7 +43,7 @@ describe.each<EngineKind>(['portable', 'native'])('relays on the %s engine', (en
     const { result } = push(path, { to, engine, key: keyText, strategy, shape })
     const ran = liar.run()
     // Others are held up until it has been dealt enough to be known by it.
-    await until(() => liar.receivedBytes >= 16 * MIB, 'it has received its part')
+    await until(() => liar.receivedBytes >= 16 * MIB, 'it has received its part', 100_000)
     for (const door of await Promise.all(doors)) door.open()
     const [{ nodes: outcomes, warnings }] = await Promise.all([result, ran])
     expect(outcomes.map(({ node, reason }) => [node, reason])).toEqual(to.map((n) => [n, null]))

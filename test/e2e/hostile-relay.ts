@@ -1,6 +1,6 @@
 /**
- * A node by hand that receives like any other and says that it relays, but passes nothing on. It
- * has a feed to each mate by its own word only.
+ * A node by hand that receives like any other and says that it relays, but passes nothing on: it
+ * opens a feed to each mate and sends nothing there.
  */
 import { type HostileLink, HostileNode } from './hostile.js'
 
@@ -21,10 +21,12 @@ export class LyingRelay {
   /** Takes part in one push. Resolves when that is over. */
   async run(): Promise<void> {
     const link = await this.#node.control()
-    const { bytes } = await link.next('offer')
+    const { bytes, transfer, self } = await link.next('offer')
     void this.#receive()
     link.say({ type: 'claimed' }, { type: 'accept' })
-    const { mates } = await link.next('plan')
+    const { mates, relays } = await link.next('plan')
+    const dialled = relays ? mates : []
+    await Promise.all(dialled.map((mate) => this.#node.dialMate(transfer, self, mate)))
     this.#timer = setInterval(() => this.#report(link, mates, bytes), 25)
     const { fileDigest } = await link.next('seal')
     link.say({ type: 'complete', bytes, repairedBytes: 0, fileDigest, warnings: [] })

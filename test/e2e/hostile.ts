@@ -7,7 +7,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import xxhash from 'xxhash-wasm'
 import { blockBytesFor, limits } from '../../src/base/limits.js'
 import type { RangePair } from '../../src/base/ranges.js'
-import type { Frame, FrameType, StreamEntry } from '../../src/control/messages/types.js'
+import type { Frame, FrameType, Mate, StreamEntry } from '../../src/control/messages/types.js'
 import { encodeRecordHeader, type RecordHeader } from '../../src/engine/portable/record.js'
 import { nodePrimitives, randomId } from '../../src/net/crypto.js'
 import { accept, dial, type Established } from '../../src/net/handshake.js'
@@ -306,16 +306,16 @@ export class Hostile {
 
 /** A node by hand: it takes what an origin dials, and says what a test tells it to. */
 export class HostileNode {
+  readonly #self = { nodeId: randomId(), incarnation: 1 }
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #dialled: Established[] = []
   #wake: () => void = () => {}
 
   constructor() {
-    const self = { nodeId: randomId(), incarnation: 1 }
     this.#server = createServer((socket) => {
       this.#sockets.add(socket)
-      void accept(socket, { keys: [key], self })
+      void accept(socket, { keys: [key], self: this.#self })
         .then((admitted) => admitted.go())
         .then((established) => {
           this.#dialled.push(established)
@@ -344,6 +344,14 @@ export class HostileNode {
   close(): void {
     for (const socket of this.#sockets) socket.destroy()
     this.#server.close()
+  }
+
+  /** Opens a data connection to a mate, on which nothing is sent. */
+  async dialMate(transfer: string, from: number, mate: Mate): Promise<void> {
+    const fields = { channel: 'data', transfer, from, to: mate.index } as const
+    const dialled = { address: mate.address, keys: [key], self: this.#self, ...fields }
+    const socket = (await dial(dialled)).detach()
+    this.#sockets.add(socket.on('error', () => {}).resume())
   }
 
   /** The connection that was dialled first and not asked for. */

@@ -186,7 +186,7 @@ export class AdaptiveDealer implements Dealer {
     const sends: Send[] = []
     for (const relay of this.#relays.values()) {
       for (const [offset, length] of this.#holes) {
-        relay.listedPast(length)
+        relay.listedHole(length)
         const hole = { stream: 0, offset, length, relay: false, scratch: false }
         sends.push({ ...hole, node: relay.node, why: 'hole' })
       }

@@ -54,17 +54,17 @@ export class RelayClaims {
     )
     if (isCleared) witnesses.clear()
     const present = new Set(mates)
-    // A mate that was sure and is complete stays a witness.
-    for (const [mate, { isSure }] of witnesses)
-      if (!present.has(mate) && !(isSure && mate.phase === 'complete')) witnesses.delete(mate)
+    for (const [mate, witness] of witnesses)
+      if (!present.has(mate) && !isKept(mate, witness, relay)) witnesses.delete(mate)
     for (const mate of mates) {
       const witness = witnesses.get(mate) ?? begin(relay, claimedBytes, mate)
       witnesses.set(mate, witness)
       this.#hear(mate, witness, claimedBytes, nowMs)
     }
     if (isCleared) return 'cleared'
-    const areMany = witnesses.size >= limits.relayClaimMates
-    return areMany && [...witnesses.values()].every(({ isSure }) => isSure) ? 'false' : 'open'
+    const counted = [...witnesses].filter(([mate, { isSure }]) => isSure || present.has(mate))
+    const areMany = counted.length >= limits.relayClaimMates
+    return areMany && counted.every(([, { isSure }]) => isSure) ? 'false' : 'open'
   }
 
   /** Sure: it reports again, some time after its first report since the claim; bytes reach it. */
@@ -81,6 +81,15 @@ export class RelayClaims {
     if (mate.reportedMs - atMs < limits.relayClaimMs) return
     if (mate.receivedBytes > allBytes) witness.isSure = true
   }
+}
+
+/**
+ * What a mate has seen outlasts a while in which it does not count: it had the claim before. A mate
+ * that is complete reports no more, and counts when it was sure.
+ */
+function isKept(mate: Peer, { claimedMs, isSure }: Witness, relay: Peer): boolean {
+  if (mate.phase === 'out' || mate.lostFrom.has(relay.node)) return false
+  return isSure || (mate.phase === 'running' && claimedMs !== undefined)
 }
 
 function begin(relay: Peer, claimedBytes: number, mate: Peer): Witness {

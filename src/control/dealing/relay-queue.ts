@@ -90,8 +90,10 @@ export class DealtRelay {
   #claimedBytes = 0
   /** Its last report says that so much less is passed on than an earlier one: a feed is new. */
   #recalledBytes = 0
-  /** Of what was listed, holes: nobody receives payload for them. */
-  #holeBytes = 0
+  /** Payload that it has passed on by its last report, however often it was dealt. */
+  #passedBytes = 0
+  /** Of the units past the relays, holes: nobody receives payload for them. */
+  #holesPast = 0
   /** All it was ever dealt, also what was taken back. */
   readonly #everDealt = new RangeSet()
 
@@ -111,7 +113,7 @@ export class DealtRelay {
 
   /** Payload that it says by its last report it has passed on to all mates, each byte once. */
   get claimedBytes(): number {
-    return Math.max(0, this.#claimedBytes - this.#recalledBytes - this.#holeBytes)
+    return Math.max(0, Math.min(this.#claimedBytes - this.#recalledBytes, this.#passedBytes))
   }
 
   /** It has forwarded all it was dealt. */
@@ -147,6 +149,12 @@ export class DealtRelay {
     else this.#runsPast.push({ start, end: this.#listed })
   }
 
+  /** A hole was listed on its feed, and on that of everybody else. */
+  listedHole(length: number): void {
+    this.#holesPast += length
+    this.listedPast(length)
+  }
+
   deal(offset: number, length: number, nowMs: number): void {
     if (this.isDone) this.#movedMs = nowMs
     this.listed(length)
@@ -170,9 +178,10 @@ export class DealtRelay {
     this.#credit = 0
     // Holes are listed like payload but never received as such.
     const holes = Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
-    this.#holeBytes = Math.max(this.#holeBytes, holes)
     const received = Math.min(this.#listed, receivedBytes + holes)
-    const forwarded = received - this.#pastUntil(received) - backlogBytes
+    const past = this.#pastUntil(received)
+    const forwarded = received - past - backlogBytes
+    this.#passedBytes = receivedBytes - Math.max(0, past - this.#holesPast) - backlogBytes
     this.#forwarded = Math.max(this.#forwarded, forwarded)
     this.#recalledBytes = this.#forwarded - forwarded
     this.#claim()

@@ -74,6 +74,17 @@ describe('a relay that passes nothing on', () => {
     expect(verdicts).toEqual(['open', 'open', 'false'])
   })
 
+  it('is found although a mate now and then does not count', () => {
+    const group = new Group(3)
+    const [late, ...rest] = group.mates as [Peer, Peer, Peer]
+    const enough = limits.relayClaimBytes / MIB
+    expect(group.steps(enough + 2)).not.toContain('false')
+    const verdicts = Array.from({ length: 8 }, (_, i) =>
+      group.step(undefined, i % 2 === 0 ? rest : [late, ...rest]),
+    )
+    expect(verdicts).toContain('false')
+  })
+
   it('is found although its mates get from it what they ask for', () => {
     const group = new Group(2)
     const verdicts = Array.from({ length: 20 }, () => {
@@ -173,6 +184,8 @@ describe('what a relay says it has passed on', () => {
   it('is payload: holes reach mates as well, and nobody receives a byte for them', () => {
     const relay = new DealtRelay(0, 0)
     relay.deal(0, 3 * MIB, 0)
+    relay.listedHole(5 * MIB)
+    // Two of the three that were dealt are holes, too.
     relay.counted(0, MIB)
     relay.reported(report(MIB, 0, 25), 25)
     expect(relay.isDone).toBe(true)
