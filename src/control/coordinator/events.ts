@@ -151,7 +151,9 @@ export interface OriginConfig {
   readonly hashAheadBytes?: number
 }
 
-/** The most frequent event by far, and never the reason for anything before the dealer's tick. */
-export function isReport(event: OriginEvent): boolean {
-  return event.type === 'frameArrived' && event.frame.type === 'backlog'
+/** How far a node is: by far the most frequent events, and urgent for nobody but that node. */
+export function isReport(event: OriginEvent): event is OriginEvent & { type: 'frameArrived' } {
+  if (event.type !== 'frameArrived') return false
+  const { type } = event.frame
+  return type === 'backlog' || type === 'progress'
 }

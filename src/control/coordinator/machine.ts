@@ -44,6 +44,7 @@ export class OriginMachine {
   readonly strategy: Strategy
   readonly shape: Dealer['shape']
   #countMs = Number.POSITIVE_INFINITY
+  #dueMs: number | null = null
   #beatMs = Number.POSITIVE_INFINITY
   #isEnded = false
 
@@ -63,6 +64,7 @@ export class OriginMachine {
 
   /** The first wishes; call once. */
   start(): OriginCommand[] {
+    this.#dueMs = this.#nextMs()
     return this.#peers.map((peer) => ({ type: 'dial', node: peer.node }))
   }
 
@@ -86,13 +88,30 @@ export class OriginMachine {
   handle(event: OriginEvent, nowMs: number): OriginCommand[] {
     if (this.#isEnded) return []
     this.#on(event, nowMs)
-    if (!this.#isEnded && !isReport(event)) this.#advance(nowMs)
+    if (!this.#isEnded && !(isReport(event) && this.#isOrdinary(event.node, nowMs))) {
+      this.#advance(nowMs)
+      this.#dueMs = this.#nextMs()
+    }
     return this.#outbox.take()
   }
 
-  /** When `ticked` must come at the latest; null: never. */
+  /**
+   * When `ticked` must come at the latest; null: never. Reports only put deadlines off, so after
+   * one it may be too early, which costs a tick and no look at everybody.
+   */
   deadlineMs(): number | null {
-    if (this.#isEnded) return null
+    return this.#isEnded ? null : this.#dueMs
+  }
+
+  /** A node has reported; true where nothing follows from it for the push as a whole. */
+  #isOrdinary(node: number, nowMs: number): boolean {
+    const peer = this.#peer(node)
+    const { phase } = peer
+    if (phase === 'running') this.#judge(peer, nowMs)
+    return phase === 'running' && peer.phase === 'running'
+  }
+
+  #nextMs(): number | null {
     const watchMs = Math.min(this.#watch.deadlineMs(this.#peers), this.#retries.deadlineMs())
     const limitMs = Math.min(watchMs, this.#limits.deadlineMs(), this.#start.deadlineMs)
     const at = Math.min(this.#countMs, this.#beatMs, limitMs)
