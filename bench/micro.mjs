@@ -1,6 +1,7 @@
 /**
- * Small things that run often: the frame codec, range sets, XXH64 native and in WebAssembly. Each
- * case is `benchmark`'s, which repeats until the figure is steady.
+ * Small things that run often: the frame codec, range sets, the ledger, the dealer, the
+ * coordinator's machine, XXH64 native and in WebAssembly. Each case is `benchmark`'s, which repeats
+ * until the figure is steady.
  */
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
@@ -24,6 +25,7 @@ function frameCases({ encodeBody, FrameReader, FrameWriter }, primitives) {
   const key = randomBytes(32)
   const frame = {
     type: 'progress',
+    atMs: 12345,
     landedBytes: 123456789,
     verifiedBytes: 123400000,
     repairedBytes: 0,
@@ -58,12 +60,86 @@ function rangeCases({ RangeSet }) {
       fn() {
         const set = new RangeSet()
         for (const at of order) set.add(at * 65536, 65536)
-        if (set.count !== 1) throw new Error('ranges did not melt')
+        if (set.toArray().length !== 1) throw new Error('ranges did not melt')
         for (const at of order) set.remove(at * 65536, 1)
-        if (set.count !== count) throw new Error('ranges were not cut')
+        if (set.toArray().length !== count) throw new Error('ranges were not cut')
       },
     },
   ]
+}
+
+function ledgerCases({ StreamLedger }) {
+  const [blocks, blockBytes] = [1024, 65536]
+  const digests = randomBytes(blocks * 8)
+  return [
+    {
+      name: `ledger, ${blocks} blocks landed, announced and computed one by one`,
+      fn() {
+        const ledger = new StreamLedger(blocks * blockBytes, blockBytes, 8)
+        for (let block = 0; block < blocks; block++) {
+          const [at, digest] = [block * blockBytes, digests.subarray(block * 8, block * 8 + 8)]
+          ledger.land(at, blockBytes)
+          ledger.announce(at, blockBytes, digest)
+          ledger.compute(at, blockBytes, digest)
+        }
+        if (!ledger.isVerified) throw new Error('the ledger is not verified')
+      },
+    },
+  ]
+}
+
+const file = { bytes: 2 ** 30, blockBytes: 65536, digestBytes: 8 }
+
+function dealerFor(nodes, { dealerOf }) {
+  const speeds = { origin: {}, nodes: nodes.map(() => ({})) }
+  return dealerOf('adaptive', 'group', file.bytes, file.blockBytes, speeds)
+}
+
+/** A whole file is dealt: relays that forward 1 MiB in 10 ms, reports and looks as in life. */
+function dealerCases(strategies) {
+  const nodes = Array.from({ length: 8 }, (_, node) => node)
+  return [
+    {
+      name: '1 GiB dealt to 8 relays',
+      fn() {
+        const dealer = dealerFor(nodes, strategies)
+        dealer.handle({ type: 'started', nodes, nowMs: 0 })
+        for (let nowMs = 10; dealer.openBytes > 0; nowMs += 10) {
+          const receivedBytes = (nowMs / 10) * 2 ** 20
+          const counts = { landedBytes: receivedBytes, receivedBytes, backlogBytes: 0, behind: [] }
+          for (const node of nodes)
+            dealer.handle({ type: 'reported', node, atMs: nowMs, ...counts, nowMs })
+          dealer.handle({ type: 'ticked', nowMs })
+        }
+      },
+    },
+  ]
+}
+
+/** The same fact for a small and a large push: the two figures are to be about equal. */
+function coordinatorCases({ OriginMachine }, { limits }, strategies) {
+  return [10, 1000].map((count) => {
+    const nodes = Array.from({ length: count }, (_, node) => ({ address: `n${node}:1` }))
+    const { connectMs, silenceMs, progressMs } = limits
+    const config = { ...file, nodes, connectMs, silenceMs, progressMs }
+    const machine = new OriginMachine(config, dealerFor(nodes, strategies), 0)
+    machine.start()
+    for (const node of nodes.keys()) {
+      machine.handle({ type: 'linkOpened', node, nodeId: `id${node}` }, 0)
+      machine.handle({ type: 'frameArrived', node, frame: { type: 'accept' } }, 0)
+      machine.handle({ type: 'feedOpened', node }, 0)
+    }
+    const frame = { type: 'backlog', receivedBytes: 0, backlogBytes: 0, landedBytes: 0, behind: [] }
+    let sent = 0
+    return {
+      name: `a backlog report taken in by the coordinator of ${count} nodes`,
+      fn() {
+        const node = sent++ % count
+        machine.handle({ type: 'frameArrived', node, frame: { ...frame, atMs: sent } }, 0)
+        machine.deadlineMs()
+      },
+    }
+  })
 }
 
 async function hashCases({ loadAddon }) {
@@ -81,15 +157,23 @@ async function hashCases({ loadAddon }) {
 
 export const micro = {
   name: 'micro',
-  about: 'frame codec, range sets, XXH64 native and in WebAssembly (repository)',
+  about: 'frame codec, range sets, ledger, dealer, coordinator, XXH64 (repository)',
 
   async run({ quick, say }) {
     requireRepository()
     const Benchmark = createRequire(import.meta.url)('benchmark')
     const { nodePrimitives } = await import('../dist/net/crypto.js')
+    const strategies = await import('../dist/control/dealing/strategies.js')
     const cases = [
       ...frameCases(await import('../dist/protocol/frames.js'), nodePrimitives),
       ...rangeCases(await import('../dist/base/ranges.js')),
+      ...ledgerCases(await import('../dist/control/holdings/ledger.js')),
+      ...dealerCases(strategies),
+      ...coordinatorCases(
+        await import('../dist/control/coordinator/machine.js'),
+        await import('../dist/base/limits.js'),
+        strategies,
+      ),
       ...(await hashCases(await import('../dist/engine/native/addon.js'))),
     ]
     const rows = []

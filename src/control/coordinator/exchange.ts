@@ -33,6 +33,8 @@ export class OriginExchange {
   readonly #outbox: OriginOutbox
   readonly flow: OriginFlow
   readonly #group: Peer[] = []
+  /** Those of the group. */
+  readonly #places = new Set<number>()
   readonly #reach = new Reach()
   readonly #claims: RelayClaims
   #claimsMs = 0
@@ -66,7 +68,7 @@ export class OriginExchange {
 
   /** One of the group by its place. */
   member(node: number): Peer | undefined {
-    return this.#group.find((peer) => peer.node === node)
+    return this.#places.has(node) ? this.#peers[node] : undefined
   }
 
   /** When the dealer wants to look at the feeds; null: when it suits. */
@@ -255,6 +257,7 @@ export class OriginExchange {
   #enter(peer: Peer, nowMs: number): void {
     peer.join(nowMs)
     this.#group.push(peer)
+    this.#places.add(peer.node)
   }
 
   #sendPlan(peer: Peer): void {

@@ -35,7 +35,11 @@ export class LagVotes {
   /** Joined later and not level with the others yet. */
   readonly catchingUp = new Set<number>()
   readonly #receivers = new Map<number, Receiver>()
+  /** Whom each relay finds behind, by its last report. */
   readonly #behind = new Map<number, ReadonlySet<number>>()
+  /** How many relays that have a vote find this receiver behind. */
+  readonly #votes = new Map<number, number>()
+  #voters = 0
 
   started(nodes: readonly number[]): void {
     for (const node of nodes) {
@@ -59,7 +63,9 @@ export class LagVotes {
     const receiver = this.#receivers.get(node)
     if (receiver === undefined) return
     receiver.landed = landedBytes
+    this.#withdraw(node)
     this.#behind.set(node, new Set(behind))
+    this.#cast(node)
     const { ratedMs, ratedBytes } = receiver
     if (ratedMs !== undefined && atMs - ratedMs < 10) return
     receiver.ratedMs = atMs
@@ -70,6 +76,7 @@ export class LagVotes {
   }
 
   left(node: number): void {
+    this.#withdraw(node)
     this.#receivers.delete(node)
     this.#behind.delete(node)
     this.lagging.delete(node)
@@ -82,7 +89,9 @@ export class LagVotes {
     const rate = median(level.map(([, receiver]) => receiver.rate))
     for (const node of this.catchingUp) {
       const joined = this.#receivers.get(node) as Receiver
-      if (joined.landed >= landed - landedGapBytes) this.catchingUp.delete(node)
+      if (joined.landed < landed - landedGapBytes) continue
+      this.catchingUp.delete(node)
+      this.#cast(node)
     }
     for (const [node, receiver] of level) {
       const share = this.#voteShare(node)
@@ -106,14 +115,26 @@ export class LagVotes {
 
   /** The part of the other relays that finds this receiver behind. */
   #voteShare(node: number): number {
-    let voters = 0
-    let votes = 0
-    for (const [relay, behind] of this.#behind) {
-      if (relay === node || this.catchingUp.has(relay)) continue
-      voters++
-      if (behind.has(node)) votes++
-    }
+    const own = this.#behind.get(node)
+    const voters = this.#voters - (own === undefined ? 0 : 1)
+    const votes = (this.#votes.get(node) ?? 0) - (own?.has(node) === true ? 1 : 0)
     return voters === 0 ? 0 : votes / voters
+  }
+
+  #cast(relay: number): void {
+    this.#count(relay, 1)
+  }
+
+  #withdraw(relay: number): void {
+    this.#count(relay, -1)
+  }
+
+  /** Adds the votes of this relay, or takes them back; who is catching up has none. */
+  #count(relay: number, by: 1 | -1): void {
+    const behind = this.#behind.get(relay)
+    if (behind === undefined || this.catchingUp.has(relay)) return
+    this.#voters += by
+    for (const node of behind) this.#votes.set(node, (this.#votes.get(node) ?? 0) + by)
   }
 }
 
