@@ -320,18 +320,7 @@ export class OriginMachine {
     if (failure !== null) return this.#lose(peer, failure.code, failure.text, nowMs)
     const limit = this.#limits.failure(peer, nowMs)
     if (limit !== null) return this.#giveUp(peer, limit, nowMs)
-    const health = this.#watch.health(peer, nowMs)
-    const isSuspected = health === 'suspected'
-    const isAway = health === 'away'
-    const silent = `silent for ${this.#watch.silentMs(peer, nowMs)} ms`
-    if (isSuspected && !peer.isSuspected) this.#outbox.log('warn', 'suspected', peer, silent)
-    if (isAway && !peer.isAway) {
-      this.#outbox.log('warn', 'away', peer, `${silent}: others send what it was to send`)
-      this.#exchange.away(peer)
-    }
-    if (!isAway && peer.isAway) this.#outbox.log('info', 'back', peer, 'it speaks again')
-    peer.isSuspected = isSuspected
-    peer.isAway = isAway
+    if (this.#watch.mark(peer, nowMs, this.#outbox)) this.#exchange.away(peer)
   }
 
   /** Another push writes the name: before a byte is sent this one has it everywhere or nowhere. */

@@ -7,9 +7,10 @@
  */
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import { Detector, type Health } from '../members/detector.js'
+import { Detector } from '../members/detector.js'
 import type { Peer } from '../members/peer.js'
 import type { OriginConfig } from './events.js'
+import type { OriginOutbox } from './outbox.js'
 
 export class PeerWatch {
   readonly #config: OriginConfig
@@ -51,17 +52,24 @@ export class PeerWatch {
     peer.sinceMs = nowMs
   }
 
-  /** Judges anew whose silence counts; before `health` and `failure`. */
+  /** Judges anew whose silence counts; before `mark` and `failure`. */
   look(nowMs: number): void {
     this.#detector.look(nowMs)
   }
 
-  health(peer: Peer, nowMs: number): Health {
-    return this.#detector.health(peer.node, nowMs)
-  }
-
-  silentMs(peer: Peer, nowMs: number): number {
-    return Math.round(this.#detector.silentMs(peer.node, nowMs))
+  /** Notes and logs how the node is by its silence; true: it is away since now. */
+  mark(peer: Peer, nowMs: number, outbox: OriginOutbox): boolean {
+    const health = this.#detector.health(peer.node, nowMs)
+    const isSuspected = health === 'suspected'
+    const isAway = health === 'away'
+    const isNewlyAway = isAway && !peer.isAway
+    const silent = `silent for ${Math.round(this.#detector.silentMs(peer.node, nowMs))} ms`
+    if (isSuspected && !peer.isSuspected) outbox.log('warn', 'suspected', peer, silent)
+    if (isNewlyAway) outbox.log('warn', 'away', peer, `${silent}: others send what it was to send`)
+    if (!isAway && peer.isAway) outbox.log('info', 'back', peer, 'it speaks again')
+    peer.isSuspected = isSuspected
+    peer.isAway = isAway
+    return isNewlyAway
   }
 
   /** Why the node has failed by now; null: it has not. */
