@@ -27,6 +27,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as tlsConnect } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { conclude, report } from './steps.mjs'
 
@@ -111,6 +112,11 @@ const kinds = {
     const message = Buffer.alloc(64, '{"fr":1,"type":"hello","chan')
     message.writeUInt32LE(200, 0)
     socket.write(message)
+  },
+  'half a ClientHello': (socket) => void socket.write(Buffer.from('16030100fa010000f6', 'hex')),
+  'TLS of its own': (socket) => {
+    const tls = tlsConnect({ socket, rejectUnauthorized: false })
+    tls.on('error', () => {})
   },
   'a byte now and then': (socket) => {
     socket.write(Buffer.of(0x10))

@@ -24,7 +24,6 @@ import {
   type Identity,
   remoteAddressOf,
 } from '../net/handshake.js'
-import { closeWithError } from '../net/hello-stream.js'
 import type { Key } from '../net/keys.js'
 import type { ControlLink } from '../net/link.js'
 import { ParkedConnections } from '../net/parked.js'
@@ -32,7 +31,7 @@ import { PreAuthGuard } from '../net/pre-auth-guard.js'
 import type { Resolver } from '../net/resolver.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import { originDigestKey } from '../protocol/digest-record.js'
-import { isPartOfTransfer } from '../protocol/hello.js'
+import { isPartOfTransfer } from '../protocol/greeting.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import type { Guest, NodeHost } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
@@ -187,8 +186,9 @@ export class NodeService implements NodeHost {
     const remote = remoteAddressOf(socket)
     try {
       const { keys, self } = this.#spec
-      if (!hasSpareDescriptor()) return this.#exhausted(socket, remote)
+      const isLast = !hasSpareDescriptor()
       const admitted = await accept(socket, { keys, self, guard: this.#guard })
+      if (isLast) return this.#exhausted(admitted, remote)
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (isPartOfTransfer(admitted.channel)) return this.#place(admitted)
@@ -210,12 +210,12 @@ export class NodeService implements NodeHost {
   }
 
   /** The last descriptor went to this connection: telling it so gives the descriptor back. */
-  #exhausted(socket: Socket, remote: string): void {
+  #exhausted(admitted: Admitted, remote: string): void {
     const text = 'too many open files at the node (EMFILE): raise its limit (ulimit -n)'
     this.#refused('ERR_FR_LIMIT', text)
     const line = { level: 'warn', event: 'too-many-files', fields: { peer: remote, text } } as const
     this.#strangers.say('descriptors', line)
-    closeWithError(socket, 'ERR_FR_LIMIT', text)
+    admitted.refuse('ERR_FR_LIMIT', text)
   }
 
   #refused(code: FrErrorCode, text: string): void {

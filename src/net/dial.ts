@@ -96,8 +96,8 @@ export function adoptOut(
   established: Established,
   relay: boolean,
 ): OutFeed {
-  const seed = established.recordSeed
-  const sender = new DigestSender(nodePrimitives, established.hopKey)
+  const { recordSeed: seed, hopKey } = established.feed
+  const sender = new DigestSender(nodePrimitives, hopKey)
   const feed = adopt(engine, established, { transfer, direction: 'out', seed, relay })
   return { feed, sender }
 }

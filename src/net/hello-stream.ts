@@ -1,18 +1,17 @@
 /**
- * A socket during the handshake: whole messages in, messages out, one deadline over all of it.
+ * A socket during the handshake: whole messages in, messages out.
  *
  * Idea: bytes are taken from the socket only while a message is awaited, so what a stranger can
  * make this side hold is one chunk and one message. `stop` ends reading in the handle itself: after
  * it every byte of the peer stays in the kernel, where the native engine finds it.
  *
- * Never: a socket without an `error` listener (that would end the process), a wait without an end.
+ * Never: a socket without an `error` listener (that would end the process). The deadline
+ * is its owner's, who destroys the socket.
  */
 import type { Socket } from 'node:net'
 import { concat } from '../base/bytes.js'
-import { FrError, type FrErrorCode, type FrErrorDetails } from '../base/errors.js'
+import { FrError, type FrErrorDetails } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import { Patience } from '../base/time/patience.js'
-import { encodeError, messageBytes } from '../protocol/hello.js'
 
 const none = new Uint8Array()
 
@@ -23,17 +22,15 @@ interface Waiter {
 
 export class HelloStream {
   readonly #socket: Socket
-  readonly #deadline: Patience
+  readonly #messageBytes: (start: Uint8Array) => number | null
   #buffer: Uint8Array = none
   #waiter: Waiter | null = null
   #failure: FrError | null = null
 
-  /** The deadline counts from here. */
-  constructor(socket: Socket, helloMs: number) {
+  /** `messageBytes`: of the message that starts there; null while that cannot be told. */
+  constructor(socket: Socket, messageBytes: (start: Uint8Array) => number | null) {
     this.#socket = socket
-    this.#deadline = new Patience(helloMs, () => {
-      this.fail(new FrError('ERR_FR_TIMEOUT', `the handshake took more than ${helloMs} ms`))
-    })
+    this.#messageBytes = messageBytes
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
     socket.on('close', this.#onEnd)
@@ -61,25 +58,24 @@ export class HelloStream {
   }
 
   /** Fails the pending read, or else the next one. The first failure counts. */
-  fail(error: FrError): void {
+  #fail(error: FrError): void {
     this.#failure ??= error
     this.#serve()
   }
 
   /**
-   * Ends the handshake: no deadline, no listener of this object, reading stopped. Gives the bytes
-   * that came behind the last message. Throws the failure, if there is one.
+   * Ends the handshake: no listener of this object, the socket paused. Gives the bytes that came
+   * behind the last message. Throws the failure, if there is one.
    */
-  async stop(): Promise<Uint8Array> {
-    await stopReading(this.#socket)
+  stop(): Uint8Array {
+    this.#socket.pause()
     this.release()
     if (this.#failure !== null) throw this.#failure
     return this.#buffer
   }
 
-  /** Takes the listeners off and clears the deadline, whatever the state. */
+  /** Takes the listeners off, whatever the state. */
   release(): void {
-    this.#deadline.end()
     this.#socket.off('data', this.#onData)
     this.#socket.off('end', this.#onEnd)
     this.#socket.off('close', this.#onEnd)
@@ -92,11 +88,11 @@ export class HelloStream {
   }
 
   readonly #onEnd = (): void => {
-    this.fail(new FrError('ERR_FR_NODE_LOST', 'the peer closed the connection in the handshake'))
+    this.#fail(new FrError('ERR_FR_NODE_LOST', 'the peer closed the connection in the handshake'))
   }
 
   readonly #onError = (error: NodeJS.ErrnoException): void => {
-    this.fail(lostError(error))
+    this.#fail(lostError(error))
   }
 
   /** Gives the waiter its message, or the failure; with neither, waiting goes on. */
@@ -105,7 +101,7 @@ export class HelloStream {
     if (waiter === null) return
     try {
       // What came whole before the end counts: the error a peer sent before it closed, above all.
-      const length = messageBytes(this.#buffer)
+      const length = this.#messageBytes(this.#buffer)
       if (length === null || this.#buffer.length < length) {
         if (this.#failure !== null) throw this.#failure
         return
@@ -134,7 +130,7 @@ interface Insides {
  * filling its buffer up to the high-water mark, and what lands there never reaches an engine that
  * takes the file descriptor. A later `resume()` starts both again.
  */
-async function stopReading(socket: Socket): Promise<void> {
+export async function stopReading(socket: Socket): Promise<void> {
   socket.pause()
   // The stream asks its handle for more in a tick after each chunk; stop only when that is over.
   await new Promise((resolve) => setImmediate(resolve))
@@ -147,13 +143,13 @@ async function stopReading(socket: Socket): Promise<void> {
   insides._readableState.reading = false
 }
 
-/** Says why and closes; the socket is gone after limits.lingerMs at the latest. */
-export function closeWithError(socket: Socket, code: FrErrorCode, text: string): void {
+/** Says the last word and closes; the socket is gone after limits.lingerMs at the latest. */
+export function closeWithError(socket: Socket, lastWord: Uint8Array): void {
   socket.on('error', ignore)
   if (socket.destroyed) return
   const linger = setTimeout(() => socket.destroy(), limits.lingerMs)
   socket.once('close', () => clearTimeout(linger))
-  socket.end(encodeError(code, text))
+  socket.end(lastWord)
   // Bytes left unread at close would make the kernel reset the connection and drop the error.
   socket.resume()
 }
@@ -162,11 +158,19 @@ export function ignore(): void {}
 
 export function lostError(error: NodeJS.ErrnoException): FrError {
   if (error instanceof FrError) return error
+  if (/^ERR_(?:SSL|TLS)_/.test(error.code ?? '')) return tlsError(error)
   return new FrError(
     'ERR_FR_NODE_LOST',
     `the connection broke (${error.code ?? error.message})`,
     systemDetails(error),
   )
+}
+
+/** OpenSSL takes what came for no TLS, or for a record that was changed; or the peer says so. */
+function tlsError(error: NodeJS.ErrnoException): FrError {
+  const { reason } = error as { reason?: unknown }
+  const text = `the connection broke the rules of TLS (${String(reason ?? error.code)})`
+  return new FrError('ERR_FR_PROTOCOL', text, { cause: error })
 }
 
 /** errno (positive) and system call of a Node error, where it has them. */

@@ -1,7 +1,7 @@
 /**
  * A control link: frames both ways over an established connection.
  *
- * Idea: frames wait unsealed, so the newest report can take the place of one not yet sent, and
+ * Idea: frames wait unwritten, so the newest report can take the place of one not yet sent, and
  * are handed to the socket in writes of at most limits.linkWriteBytes, one at a time; a write that
  * does not end in time (limits.linkStallMs, or what `waitFor` says) is a peer that takes nothing,
  * however long the queue is.
@@ -22,13 +22,12 @@ import { Patience } from '../base/time/patience.js'
 import type { Frame } from '../control/messages/types.js'
 import {
   encodeBody,
+  encodeFrame,
   type FrameBody,
   FrameReader,
-  FrameWriter,
   wireBytes,
 } from '../protocol/frames.js'
-import { nodePrimitives } from './crypto.js'
-import type { Established } from './handshake.js'
+import type { Established } from './established.js'
 import { ignore, lostError } from './hello-stream.js'
 
 export interface LinkHooks {
@@ -67,8 +66,7 @@ const reports: ReadonlySet<Frame['type']> = new Set(['progress', 'backlog'])
 export class ControlLink {
   readonly #socket: Socket
   readonly #hooks: LinkHooks
-  readonly #writer: FrameWriter
-  readonly #reader: FrameReader
+  readonly #reader = new FrameReader()
   readonly #queue: Waiting[] = []
   readonly #gone: Promise<void>
   /** How long the write under way may still take. */
@@ -76,8 +74,8 @@ export class ControlLink {
   #stallMs: number = limits.linkStallMs
   /** The reports in the queue, at most one of each kind. */
   readonly #reports = new Map<Frame['type'], Waiting>()
-  /** Sealed bytes that wait for their turn. */
-  #sealed: Uint8Array = new Uint8Array()
+  /** Bytes of frames that wait for their turn. */
+  #encoded: Uint8Array = new Uint8Array()
   #isWriting = false
   #state: 'open' | 'closing' | 'closed' = 'open'
   #queuedBytes = 0
@@ -91,8 +89,6 @@ export class ControlLink {
   constructor(established: Established, hooks: LinkHooks) {
     this.#socket = established.detach()
     this.#hooks = hooks
-    this.#writer = new FrameWriter(nodePrimitives, established.macKeySend)
-    this.#reader = new FrameReader(nodePrimitives, established.macKeyReceive)
     this.#gone = new Promise((resolve) => this.#socket.once('close', () => resolve()))
     this.#socket.on('data', (chunk: Uint8Array) => this.#onData(chunk))
     this.#socket.on('end', () => this.#onEnd())
@@ -196,20 +192,20 @@ export class ControlLink {
 
   /** At most limits.linkWriteBytes: what is left of the last frame, then as many frames as fit. */
   #nextChunk(): Uint8Array {
-    const parts = [this.#sealed]
-    let bytes = this.#sealed.length
+    const parts = [this.#encoded]
+    let bytes = this.#encoded.length
     let taken = 0
     for (; taken < this.#queue.length && bytes < limits.linkWriteBytes; taken += 1) {
       const waiting = this.#queue[taken] as Waiting
       this.#reports.delete(waiting.type)
-      const sealed = this.#writer.seal(waiting.body)
-      parts.push(sealed)
-      bytes += sealed.length
+      const encoded = encodeFrame(waiting.body)
+      parts.push(encoded)
+      bytes += encoded.length
     }
     this.#queue.splice(0, taken)
     this.#sentFrames += taken
-    const whole = parts.length === 1 ? this.#sealed : concat(...parts)
-    this.#sealed = whole.subarray(limits.linkWriteBytes)
+    const whole = parts.length === 1 ? this.#encoded : concat(...parts)
+    this.#encoded = whole.subarray(limits.linkWriteBytes)
     return whole.subarray(0, limits.linkWriteBytes)
   }
 
@@ -280,7 +276,7 @@ export class ControlLink {
     this.#stall?.end()
     this.#queue.length = 0
     this.#reports.clear()
-    this.#sealed = new Uint8Array()
+    this.#encoded = new Uint8Array()
     this.#socket.on('error', ignore)
     this.#socket.destroy()
   }

@@ -1,23 +1,22 @@
 /**
  * Control frames on the wire:
  *
- *     u32 length (of what follows) | u8 frame type | JSON body (UTF-8) | 16 byte MAC
+ *     u32 length (of what follows) | u8 frame type | JSON body (UTF-8)
  *
  * Idea: one table says for every frame its number and how its body is read. Reading checks every
  * field against base/limits.ts; writing runs the same reader over the sender's own frame first, so
- * a frame that goes out is one that the other side takes. The MAC covers a sequence number per
- * direction, so a frame can be neither changed, dropped, replayed nor moved.
+ * a frame that goes out is one that the other side takes. TLS under the link sees to it that a
+ * frame is neither changed, dropped, replayed nor moved.
  *
- * Never: a body parsed before its MAC is right, more than one frame held in memory.
+ * Never: more than one frame held in memory.
  */
 import { parseAddress } from '../base/addresses.js'
-import { concat, readU32, u32, u64, utf8 } from '../base/bytes.js'
+import { concat, readU32, u32, utf8 } from '../base/bytes.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Frame, FrameType, Mate, MateBytes } from '../control/messages/types.js'
 import { Fields, parseObject, protocolError } from './fields.js'
 import { readStreamEntry } from './manifest.js'
-import type { Primitives } from './primitives.js'
 
 type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
 type FrameTable = { readonly [T in FrameType]: readonly [number: number, read: BodyReader<T>] }
@@ -261,18 +260,18 @@ for (const [type, [number]] of Object.entries(frameTable)) {
   typeByNumber.set(number, type as FrameType)
 }
 
-/** A frame that is checked and ready, except for its place in the sequence. */
+/** A frame that is checked and ready to be written. */
 export interface FrameBody {
   readonly type: number
   readonly json: Uint8Array
 }
 
 const prefixBytes = 4
-const overheadBytes = 1 + limits.macBytes
+const typeBytes = 1
 
 /** Bytes a body takes on the wire. */
 export function wireBytes(body: FrameBody): number {
-  return prefixBytes + overheadBytes + body.json.length
+  return prefixBytes + typeBytes + body.json.length
 }
 
 /** Throws TypeError for a frame that the other side would refuse: it is this side's mistake. */
@@ -285,13 +284,13 @@ export function encodeBody(frame: Frame): FrameBody {
     if (error instanceof FrError) throw new TypeError(`cannot be sent: ${error.message}`)
     throw error
   }
-  if (overheadBytes + json.length > limits.frameBytes) {
+  if (typeBytes + json.length > limits.frameBytes) {
     throw new TypeError(`cannot be sent: frame ${frame.type} exceeds ${limits.frameBytes} bytes`)
   }
   return { type, json }
 }
 
-/** Reads a body whose MAC was right. Throws ERR_FR_PROTOCOL. */
+/** Throws ERR_FR_PROTOCOL. */
 export function decodeBody(type: number, json: Uint8Array): Frame {
   const name = typeByNumber.get(type)
   if (name === undefined) throw protocolError(`frame type ${type} is unknown`)
@@ -299,33 +298,8 @@ export function decodeBody(type: number, json: Uint8Array): Frame {
   return { type: name, ...read(parseObject(json, `frame ${name}`)) } as Frame
 }
 
-function frameMac(
-  primitives: Primitives,
-  key: Uint8Array,
-  sequence: number,
-  typeAndBody: readonly Uint8Array[],
-): Uint8Array {
-  return primitives.hmac(key, u64(sequence), ...typeAndBody).subarray(0, limits.macBytes)
-}
-
-/** Gives frames of one direction their sequence number and MAC. */
-export class FrameWriter {
-  readonly #primitives: Primitives
-  readonly #key: Uint8Array
-  #sequence = 0
-
-  constructor(primitives: Primitives, key: Uint8Array) {
-    this.#primitives = primitives
-    this.#key = key
-  }
-
-  /** Bytes must go out in the order of the calls. */
-  seal(body: FrameBody): Uint8Array<ArrayBuffer> {
-    const type = Uint8Array.of(body.type)
-    const mac = frameMac(this.#primitives, this.#key, this.#sequence, [type, body.json])
-    this.#sequence += 1
-    return concat(u32(overheadBytes + body.json.length), type, body.json, mac)
-  }
+export function encodeFrame({ type, json }: FrameBody): Uint8Array<ArrayBuffer> {
+  return concat(u32(typeBytes + json.length), Uint8Array.of(type), json)
 }
 
 /**
@@ -333,19 +307,11 @@ export class FrameWriter {
  * violation throws ERR_FR_PROTOCOL, and so does every call after it.
  */
 export class FrameReader {
-  readonly #primitives: Primitives
-  readonly #key: Uint8Array
   readonly #prefix = new Uint8Array(prefixBytes)
   /** The frame that is arriving; null while its length is. */
   #frame: Uint8Array | null = null
   #filled = 0
-  #sequence = 0
   #failure: FrError | null = null
-
-  constructor(primitives: Primitives, key: Uint8Array) {
-    this.#primitives = primitives
-    this.#key = key
-  }
 
   /** True in the middle of a frame: the end of the stream here is not a clean one. */
   get isPartial(): boolean {
@@ -378,7 +344,7 @@ export class FrameReader {
       }
       const whole = this.#frame
       this.#frame = null
-      return this.#check(whole)
+      return decodeBody(whole[0] ?? 0, whole.subarray(typeBytes))
     } catch (error) {
       if (error instanceof FrError) this.#failure = error
       throw error
@@ -387,20 +353,9 @@ export class FrameReader {
 
   #open(): Uint8Array {
     const length = readU32(this.#prefix, 0)
-    if (length <= overheadBytes || length > limits.frameBytes) {
+    if (length <= typeBytes || length > limits.frameBytes) {
       throw protocolError(`a frame of ${length} bytes is announced`)
     }
     return new Uint8Array(length)
-  }
-
-  #check(whole: Uint8Array): Frame {
-    const border = whole.length - limits.macBytes
-    const typeAndBody = whole.subarray(0, border)
-    const mac = frameMac(this.#primitives, this.#key, this.#sequence, [typeAndBody])
-    if (!this.#primitives.equal(mac, whole.subarray(border))) {
-      throw protocolError(`the MAC of frame ${this.#sequence} is wrong`)
-    }
-    this.#sequence += 1
-    return decodeBody(whole[0] ?? 0, whole.subarray(1, border))
   }
 }

@@ -20,13 +20,14 @@
 import { parseAddress } from '../base/addresses.js'
 import { bytesOfHex, cleanText, concat, hexOf, readU32, u32, utf8 } from '../base/bytes.js'
 import type { DigestAlgorithm } from '../base/digests.js'
-import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
+import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Channel } from '../control/messages/types.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
+import { type Identity, isPartOfTransfer, peerError, type Role } from './greeting.js'
 import type { Primitives } from './primitives.js'
 
-export type Role = 'dialler' | 'acceptor'
+export type { Identity, Role } from './greeting.js'
 
 export interface Capabilities {
   /** In order of preference, like the two below. */
@@ -35,15 +36,6 @@ export interface Capabilities {
   readonly digest: readonly string[]
   /** `open`: without a key, loopback only. */
   readonly auth: 'key' | 'open'
-}
-
-/** Who a side is; `incarnation` grows with every start of the node (milliseconds since 1970). */
-export interface Identity {
-  /** 32 hex digits. */
-  readonly nodeId: string
-  readonly incarnation: number
-  /** Acceptors: HOST:PORT by which mates should dial this node; absent: as the origin does. */
-  readonly advertise?: string
 }
 
 export interface AcceptorHello extends Identity {
@@ -75,15 +67,12 @@ export function ownCapabilities(auth: 'key' | 'open'): Capabilities {
   return { mac: ['hmac-sha256-128'], seal: ['none'], digest: ['xxh64', 'sha256'], auth }
 }
 
-/** True for channels that belong to one transfer; their hello says to which, and who dials. */
-export function isPartOfTransfer(channel: Channel): boolean {
-  return channel === 'data' || channel === 'pull'
-}
-
 // --- framing ---
 
 export function encodeMessage(message: object): Uint8Array<ArrayBuffer> {
-  const json = utf8(JSON.stringify(message))
+  const text = JSON.stringify(message)
+  // No message begins like TLS.
+  const json = utf8(text.length % 256 === 0x16 ? `${text} ` : text)
   if (json.length > limits.helloBytes) {
     throw new TypeError(`a handshake message exceeds ${limits.helloBytes} bytes`)
   }
@@ -119,7 +108,7 @@ export function encodeError(code: FrErrorCode, text: string): Uint8Array<ArrayBu
 /** Reads the dialler's hello from a whole message. */
 export function decodeDiallerHello(message: Uint8Array): DiallerHello {
   const fields = open(message, 'hello')
-  const channel = fields.oneOf('channel', ['control', 'data', 'pull', 'status'])
+  const channel = fields.oneOf('channel', ['data'])
   const isPart = isPartOfTransfer(channel)
   return {
     channel,
@@ -189,23 +178,6 @@ function versionError(version: number): FrError {
   return new FrError('ERR_FR_VERSION', text)
 }
 
-const saidByPeer = new WeakSet<Error>()
-
-/** True for an error the other side sent, as opposed to one found here: not to be answered. */
-export function isSaidByPeer(error: Error): boolean {
-  return saidByPeer.has(error)
-}
-
-function peerError(fields: Fields): FrError {
-  const code = fields.string('code', 64)
-  const text = `the peer says: ${fields.text('text')}`
-  const error = isFrErrorCode(code)
-    ? new FrError(code, text)
-    : protocolError(`${text} (${cleanText(code)})`)
-  saidByPeer.add(error)
-  return error
-}
-
 function readSide(fields: Fields): AcceptorHello {
   const caps = fields.object('caps')
   return {
@@ -273,8 +245,6 @@ export function proofOf(
 }
 
 export interface SessionSecrets {
-  /** MAC keys of control frames, by the role of the sender. */
-  readonly macKeys: Readonly<Record<Role, Uint8Array>>
   /** Key of hop MACs in digests records. */
   readonly hopKey: Uint8Array
   /** Seed of the check in record headers, 64 bits. */
@@ -291,7 +261,6 @@ export function sessionSecrets(
   const info = concat(utf8('fastreplica 1 session'), transcript)
   const secret = primitives.hkdf(key, salt, info, 104)
   return {
-    macKeys: { dialler: secret.slice(0, 32), acceptor: secret.slice(32, 64) },
     hopKey: secret.slice(64, 96),
     recordSeed: new DataView(secret.buffer, secret.byteOffset + 96, 8).getBigUint64(0, true),
   }

@@ -4,6 +4,7 @@
  * lives, and a push to it cannot end before the test says so.
  */
 import type { Socket } from 'node:net'
+import { tlsFirstByte } from '../../src/net/tls.js'
 import { proxy, type Through } from './proxy.js'
 
 export interface Door extends Through {
@@ -74,21 +75,25 @@ export async function offerDoor(address: string): Promise<OfferDoor> {
   let isOpen = false
   const passed = await proxy(address, (from, to) => {
     let waiting = Buffer.alloc(0)
-    let messages = 2
-    let isControl: boolean | undefined
+    // Behind ClientHello: the dialler's change of cipher, its Finished and its hello.
+    let records = 4
+    let isLink: boolean | undefined
     const pass = (bytes: number): void => {
       to.write(waiting.subarray(0, bytes))
       waiting = waiting.subarray(bytes)
     }
     from.on('data', (chunk: Buffer) => {
       waiting = Buffer.concat([waiting, chunk])
-      for (; messages > 0; messages--) {
-        const bytes = waiting.length < 4 ? 4 : 4 + waiting.readUInt32LE(0)
+      isLink ??= chunk[0] === tlsFirstByte
+      while (isLink && !isOpen && waiting.length > 0) {
+        const bytes = waiting.length < 5 ? 5 : 5 + waiting.readUInt16BE(3)
         if (waiting.length < bytes) return
-        isControl ??= callerOf(waiting)?.channel === 'control'
+        // A question is short, an offer is not.
+        if (records <= 0 && bytes > 100) break
+        records--
         pass(bytes)
       }
-      if (isOpen || !isControl) return pass(waiting.length)
+      if (isOpen || !isLink) return pass(waiting.length)
       if (waiting.length === 0) return
       from.pause()
       held.add(() => {
@@ -113,12 +118,13 @@ export interface LateDoor extends Through {
   readonly isHolding: () => boolean
   /** Lets it pass; resolves once the node knows all that its dialler says of itself. */
   release(): Promise<void>
-  /** Breaks the control links. */
-  cutControl(): void
+  /** Breaks all links. */
+  cutLinks(): void
 }
 
-/** Who a connection says it is, once its hello is there. */
-export function callerOf(start: Buffer): { channel: string; from?: number } | null {
+/** Who a connection says it is, once its hello is there. What links say is hidden in TLS. */
+export function callerOf(start: Buffer): { channel: 'data' | 'link'; from?: number } | null {
+  if (start[0] === tlsFirstByte) return { channel: 'link' }
   if (start.length < 4 || start.length < 4 + start.readUInt32LE(0)) return null
   return JSON.parse(start.subarray(4, 4 + start.readUInt32LE(0)).toString())
 }
@@ -155,6 +161,7 @@ export function payloadFinder(
       }
       head = Buffer.concat([head, chunk.subarray(at, at + 1)])
       at += 1
+      if (head[0] === tlsFirstByte && messages > 0) isData = false
       if (messages > 0) {
         if (head.length < 4 || head.length < 4 + head.readUInt32LE(0)) continue
         isData ??= callerOf(head)?.channel === 'data'
@@ -174,22 +181,29 @@ export function payloadFinder(
 }
 
 /**
- * The last byte of every control frame in the chunks of one connection to a node, a part of its
- * MAC, as views of them. Nothing on other channels.
+ * The last byte of every TLS record of a link, a part of its tag, as views of the chunks of one
+ * connection to a node. Nothing on data connections.
  */
-export function macFinder(): (chunk: Buffer) => Buffer[] {
-  let messages = 2
-  let isControl: boolean | undefined
-  let waiting = Buffer.alloc(0)
+export function tagFinder(): (chunk: Buffer) => Buffer[] {
+  let isLink: boolean | undefined
+  let head = Buffer.alloc(0)
+  let bodyBytes = 0
   return (chunk) => {
     const found: Buffer[] = []
-    for (let at = 0; at < chunk.length && isControl !== false; at++) {
-      waiting = Buffer.concat([waiting, chunk.subarray(at, at + 1)])
-      if (waiting.length < 4 || waiting.length < 4 + waiting.readUInt32LE(0)) continue
-      isControl ??= callerOf(waiting)?.channel === 'control'
-      if (messages > 0) messages--
-      else if (isControl) found.push(chunk.subarray(at, at + 1))
-      waiting = Buffer.alloc(0)
+    isLink ??= chunk[0] === tlsFirstByte
+    for (let at = 0; at < chunk.length && isLink; ) {
+      if (bodyBytes > 0) {
+        const part = Math.min(bodyBytes, chunk.length - at)
+        bodyBytes -= part
+        at += part
+        if (bodyBytes === 0) found.push(chunk.subarray(at - 1, at))
+        continue
+      }
+      head = Buffer.concat([head, chunk.subarray(at, at + 1)])
+      at += 1
+      if (head.length < 5) continue
+      bodyBytes = head.readUInt16BE(3)
+      head = Buffer.alloc(0)
     }
     return found
   }
@@ -200,7 +214,7 @@ export function macFinder(): (chunk: Buffer) => Buffer[] {
  * hello passes before it is released.
  */
 export async function lateDoor(address: string, sender: number): Promise<LateDoor> {
-  const controls: Socket[] = []
+  const links: Socket[] = []
   let late: { hello: Buffer; from: Socket; to: Socket } | undefined
   let proved: () => void = () => {}
   const passed = await proxy(address, (from, to) => {
@@ -214,7 +228,7 @@ export async function lateDoor(address: string, sender: number): Promise<LateDoo
       hello = Buffer.concat([hello, chunk])
       const caller = callerOf(hello)
       if (caller === null) return
-      if (caller.channel === 'control') controls.push(from)
+      if (caller.channel === 'link') links.push(from)
       if (caller.channel === 'data' && caller.from === sender && late === undefined)
         late = { hello, from, to }
       else to.write(hello)
@@ -230,8 +244,8 @@ export async function lateDoor(address: string, sender: number): Promise<LateDoo
         proved = resolve
         late?.to.write(late.hello)
       }),
-    cutControl: () => {
-      for (const socket of controls.splice(0)) socket.resetAndDestroy()
+    cutLinks: () => {
+      for (const socket of links.splice(0)) socket.resetAndDestroy()
     },
   }
 }

@@ -18,7 +18,7 @@ import {
   originDigestKey,
   signDigests,
 } from '../../src/protocol/digest-record.js'
-import { encodeBody, FrameReader, FrameWriter } from '../../src/protocol/frames.js'
+import { encodeBody, encodeFrame, FrameReader } from '../../src/protocol/frames.js'
 import { encodeName, paginate } from '../../src/protocol/manifest.js'
 
 export const keyText = 'k'.repeat(40)
@@ -40,13 +40,10 @@ export class HostileLink {
   readonly socket: Socket
   readonly heard: Frame[] = []
   isClosed = false
-  readonly #writer: FrameWriter
-  readonly #reader: FrameReader
+  readonly #reader = new FrameReader()
   #wake: () => void = () => {}
 
   constructor(established: Established) {
-    this.#writer = new FrameWriter(nodePrimitives, established.macKeySend)
-    this.#reader = new FrameReader(nodePrimitives, established.macKeyReceive)
     this.socket = established.detach()
     this.socket.on('error', () => {})
     this.socket.on('data', (chunk) => {
@@ -61,17 +58,17 @@ export class HostileLink {
   }
 
   seal(frame: Frame): Uint8Array {
-    return this.#writer.seal(encodeBody(frame))
+    return encodeFrame(encodeBody(frame))
   }
 
   say(...frames: readonly Frame[]): void {
     for (const frame of frames) this.socket.write(this.seal(frame))
   }
 
-  /** A body that no honest sender makes, under a right MAC. */
+  /** A body that no honest sender makes. */
   sayBody(type: number, body: object): void {
     const json = new Uint8Array(Buffer.from(JSON.stringify(body)))
-    this.socket.write(this.#writer.seal({ type, json }))
+    this.socket.write(encodeFrame({ type, json }))
   }
 
   /** The first frame of this type; throws when the link closes without one. */
@@ -102,8 +99,8 @@ export class HostileFeed {
   readonly #digests: DigestSender
 
   constructor(established: Established) {
-    this.#seed = established.recordSeed
-    this.#digests = new DigestSender(nodePrimitives, established.hopKey)
+    this.#seed = established.feed.recordSeed
+    this.#digests = new DigestSender(nodePrimitives, established.feed.hopKey)
     this.socket = established.detach()
     this.socket.on('error', () => {})
     this.socket.resume()

@@ -126,7 +126,7 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     const transfer = push(path, { to, engine, retries: 0 })
     await until(late.isHolding, 'the mate has dialled')
     const lost = outcome(transfer)
-    late.cutControl()
+    late.cutLinks()
     expect(await lost).toMatchObject({ node: late.address, status: 'failed' })
     await until(() => b.status().transfers.length === 0, 'its first attempt is over')
     await late.release()

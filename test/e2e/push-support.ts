@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
-import { callerOf, type Door, holdingDoor, macFinder, payloadFinder } from './door.js'
+import { callerOf, type Door, holdingDoor, payloadFinder, tagFinder } from './door.js'
 import { proxy } from './proxy.js'
 
 export type EngineKind = 'native' | 'portable'
@@ -124,15 +124,15 @@ export class World {
 
   /**
    * A door to `address` that spoils what comes through it, for as long as `isOn` says so: bytes of
-   * the file, checks of record headers, or MACs of control frames.
+   * the file, checks of record headers, or tags of TLS records.
    */
   async spoiler(
     address: string,
-    what: 'payload' | 'check' | 'mac',
+    what: 'payload' | 'check' | 'tag',
     isOn: () => boolean,
   ): Promise<string> {
     const passed = await proxy(address, (from, to) => {
-      const parts = what === 'mac' ? macFinder() : payloadFinder(what)
+      const parts = what === 'tag' ? tagFinder() : payloadFinder(what)
       from.on('data', (chunk: Buffer) => {
         for (const part of parts(chunk)) if (isOn()) part[0] = (part[0] as number) ^ 4
         if (!to.write(chunk)) from.pause()

@@ -16,11 +16,11 @@ describe.each<EngineKind>(['portable', 'native'])('reasons on the %s engine', (e
   it.each([
     ['blocks that stay wrong', 'payload', /^ERR_FR_BAD_BLOCK: the block at \d+ stayed wrong/],
     ['a record header that is wrong', 'check', /^ERR_FR_PROTOCOL: the feed from the origin/],
-    ['a control frame that was changed', 'mac', /^ERR_FR_PROTOCOL: .*MAC/],
+    ['a control frame that was changed', 'tag', /^ERR_FR_PROTOCOL: .*bad record mac/],
   ] as const)('%s', async (_, what, reason) => {
     const [good, spoilt] = await Promise.all([0, 1].map(() => world.node()))
     if (!good || !spoilt) throw new Error('two nodes')
-    let isOn = what !== 'mac'
+    let isOn = what !== 'tag'
     const door = await world.spoiler(spoilt.address, what, () => isOn)
     const { path } = world.file('data.bin', 8 * MIB)
     // Held up, so that the push is running when the frames are spoilt.

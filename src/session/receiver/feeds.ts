@@ -154,9 +154,9 @@ export class ReceptionFeeds {
   /** A connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
   add(index: number, established: Established): void {
     const transfer = this.#transfer as TransferHandle
-    const seed = established.recordSeed
+    const { recordSeed: seed, hopKey } = established.feed
     const feed = adopt(this.#host.engine, established, { transfer, direction: 'in', seed })
-    this.#incoming.add(index, feed, established.hopKey)
+    this.#incoming.add(index, feed, hopKey)
     this.#hooks.post({ type: 'feedOpened', index })
   }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -140,7 +139,6 @@ describe('a dialler that', () => {
 
   it.each<[string, Buffer]>([
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
-    ['TLS', Buffer.from('16030100fa010000f60303', 'hex')],
     ['SSH', Buffer.from('SSH-2.0-OpenSSH_9.2\r\n')],
     ['zeros', Buffer.alloc(100)],
     ['a huge length', Buffer.from('ffffffff', 'hex')],
@@ -253,7 +251,7 @@ describe('an acceptor that', () => {
       puppet.socket.write(Buffer.concat([ownMessage, encodeProve([proof])]))
       said.push(await puppet.json(), await puppet.json())
     })
-    await rejection(dialTo(address), 'ERR_FR_AUTH')
+    await rejection(dialTo(address, dataChannel), 'ERR_FR_AUTH')
     while (said.length < 2) await sleep(5)
     expect(said).toEqual([expect.objectContaining({ type: 'error', code: 'ERR_FR_AUTH' }), null])
   })
@@ -263,7 +261,7 @@ describe('an acceptor that', () => {
       puppet.socket.write(theirHello)
       puppet.say({ type: 'prove', proofs: ['00'.repeat(32)] })
     })
-    await rejection(dialTo(address), 'ERR_FR_AUTH')
+    await rejection(dialTo(address, dataChannel), 'ERR_FR_AUTH')
   })
 
   it('sends no proofs, or too many, is refused', async () => {
@@ -275,7 +273,7 @@ describe('an acceptor that', () => {
         puppet.socket.write(encodeAcceptorHello(acceptorHello))
         puppet.say({ type: 'prove', proofs })
       })
-      await rejection(dialTo(address), code)
+      await rejection(dialTo(address, dataChannel), code)
     }
   })
 
@@ -284,7 +282,7 @@ describe('an acceptor that', () => {
       puppet.socket.write(encodeAcceptorHello(acceptorHello))
       puppet.say({ type: 'go' })
     })
-    await rejection(dialTo(address), 'ERR_FR_PROTOCOL')
+    await rejection(dialTo(address, dataChannel), 'ERR_FR_PROTOCOL')
   })
 
   it('speaks garbage, another version, or too much is refused', async () => {
@@ -294,29 +292,29 @@ describe('an acceptor that', () => {
       [Buffer.from('01100000', 'hex'), 'ERR_FR_PROTOCOL'],
     ] as const) {
       const address = await puppetServer((puppet) => puppet.socket.write(bytes))
-      await rejection(dialTo(address), code)
+      await rejection(dialTo(address, dataChannel), code)
     }
   })
 
   it('is silent, or silent before go, is ERR_FR_TIMEOUT', async () => {
     const silent = await serve((socket) => socket.resume())
-    await rejection(dialTo(silent, { helloMs: 50 }), 'ERR_FR_TIMEOUT')
+    await rejection(dialTo(silent, { ...dataChannel, helloMs: 50 }), 'ERR_FR_TIMEOUT')
     const undecided = await serveAccept()
-    await rejection(dialTo(undecided.address, { helloMs: 100 }), 'ERR_FR_TIMEOUT')
+    await rejection(dialTo(undecided.address, { ...dataChannel, helloMs: 100 }), 'ERR_FR_TIMEOUT')
   })
 
   it('closes is ERR_FR_NODE_LOST', async () => {
     const address = await puppetServer((puppet) => puppet.socket.end())
-    await rejection(dialTo(address), 'ERR_FR_NODE_LOST')
+    await rejection(dialTo(address, dataChannel), 'ERR_FR_NODE_LOST')
     const resetting = await puppetServer((puppet) => puppet.socket.resetAndDestroy())
-    await rejection(dialTo(resetting), 'ERR_FR_NODE_LOST')
+    await rejection(dialTo(resetting, dataChannel), 'ERR_FR_NODE_LOST')
   })
 
   it('closes with a word is heard', async () => {
     const address = await puppetServer((puppet) => {
       puppet.socket.end(encodeMessage({ type: 'error', code: 'ERR_FR_LIMIT', text: 'full\u202e' }))
     })
-    const error = await rejection(dialTo(address), 'ERR_FR_LIMIT')
+    const error = await rejection(dialTo(address, dataChannel), 'ERR_FR_LIMIT')
     expect(error.message).toBe('the peer says: full?')
   })
 
@@ -331,12 +329,6 @@ describe('an acceptor that', () => {
     })
     const data = await dialTo(address, dataChannel)
     expect(() => data.detach()).toThrow(/against its direction/)
-    const control = await dialTo(address)
-    const socket = control.detach()
-    socket.resume()
-    const [chunk] = await once(socket, 'data')
-    expect(String(chunk)).toBe('early')
-    socket.destroy()
   })
 })
 

@@ -3,19 +3,16 @@ import { describe, expect, it } from 'vitest'
 import { concat, u32, utf8 } from '../../../src/base/bytes.js'
 import { limits } from '../../../src/base/limits.js'
 import type { Frame } from '../../../src/control/messages/types.js'
-import { nodePrimitives } from '../../../src/net/crypto.js'
 import {
   decodeBody,
   encodeBody,
+  encodeFrame,
   FrameReader,
-  FrameWriter,
   wireBytes,
 } from '../../../src/protocol/frames.js'
 import { anyFrame, frameTypes, onlyFrError, pieces, refusal, sampleFrames } from './support.js'
 
-const key = new Uint8Array(32).fill(7)
-const newWriter = (): FrameWriter => new FrameWriter(nodePrimitives, key)
-const newReader = (): FrameReader => new FrameReader(nodePrimitives, key)
+const newReader = (): FrameReader => new FrameReader()
 
 function readAll(reader: FrameReader, chunks: Iterable<Uint8Array>): Frame[] {
   const frames: Frame[] = []
@@ -23,12 +20,9 @@ function readAll(reader: FrameReader, chunks: Iterable<Uint8Array>): Frame[] {
   return frames
 }
 
-/** A frame as a holder of the key could forge it, whatever its body. */
-function forged(type: number, json: string, sequence = 0): Uint8Array {
-  const writer = newWriter()
-  let bytes = new Uint8Array()
-  for (let at = 0; at <= sequence; at += 1) bytes = writer.seal({ type, json: utf8(json) })
-  return bytes
+/** A frame as a peer could forge it, whatever its body. */
+function forged(type: number, json: string): Uint8Array {
+  return encodeFrame({ type, json: utf8(json) })
 }
 
 function decodeJson(type: Frame['type'], fields: object): Frame {
@@ -44,8 +38,7 @@ describe('round trip', () => {
         fc.array(anyFrame, { maxLength: 6 }),
         fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 5 }),
         (frames, sizes) => {
-          const writer = newWriter()
-          const wire = concat(...frames.map((frame) => writer.seal(encodeBody(frame))))
+          const wire = concat(...frames.map((frame) => encodeFrame(encodeBody(frame))))
           const reader = newReader()
           expect(readAll(reader, pieces(wire, sizes))).toEqual(frames)
           expect(reader.isPartial).toBe(false)
@@ -63,12 +56,10 @@ describe('round trip', () => {
 
   it('is byte exact', () => {
     const body = encodeBody({ type: 'bad', length: 5, offset: 3, stream: 2 })
-    const wire = newWriter().seal(body)
+    const wire = encodeFrame(body)
     const json = '{"stream":2,"offset":3,"length":5}'
-    expect(Buffer.from(wire.subarray(0, 5)).toString('hex')).toBe('3300000014')
-    expect(Buffer.from(wire.subarray(5, -16)).toString()).toBe(json)
-    const mac = nodePrimitives.hmac(key, new Uint8Array(8), Uint8Array.of(20), utf8(json))
-    expect(wire.subarray(-16)).toEqual(new Uint8Array(mac.subarray(0, 16)))
+    expect(Buffer.from(wire.subarray(0, 5)).toString('hex')).toBe('2300000014')
+    expect(Buffer.from(wire.subarray(5)).toString()).toBe(json)
     expect(wireBytes(body)).toBe(wire.length)
   })
 
@@ -137,47 +128,18 @@ describe('random bytes', () => {
 })
 
 describe('a violation', () => {
-  const wire = (): Uint8Array => newWriter().seal(encodeBody({ type: 'beat' }))
-
-  it('of any bit is noticed', () => {
-    const bits = fc.nat({ max: wire().length * 8 - 1 })
-    fc.assert(
-      fc.property(bits, (bit) => {
-        const bytes = wire()
-        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-        const reader = newReader()
-        const frames: Frame[] = []
-        // A longer length makes the reader wait for more: then nothing is delivered either.
-        onlyFrError(() => reader.push(bytes, (frame) => frames.push(frame)))
-        expect(frames).toEqual([])
-      }),
-    )
-  })
-
-  it('is a frame replayed, left out or moved', () => {
-    const writer = newWriter()
-    const first = writer.seal(encodeBody({ type: 'beat' }))
-    const second = writer.seal(encodeBody({ type: 'accept' }))
-    expect(refusal(() => readAll(newReader(), [first, first])).message).toMatch(/MAC of frame 1/)
-    refusal(() => readAll(newReader(), [second]))
-    refusal(() => readAll(newReader(), [second, first]))
-  })
-
-  it('is a frame of the other direction or another session', () => {
-    const other = new FrameWriter(nodePrimitives, new Uint8Array(32).fill(8))
-    refusal(() => readAll(newReader(), [other.seal(encodeBody({ type: 'beat' }))]))
-  })
+  const wire = (): Uint8Array => encodeFrame(encodeBody({ type: 'beat' }))
 
   it('is final, and keeps what came before it', () => {
     const reader = newReader()
     const frames: Frame[] = []
-    const chunk = concat(wire(), u32(5))
+    const chunk = concat(wire(), u32(1))
     const error = refusal(() => reader.push(chunk, (frame) => frames.push(frame)))
     expect(frames).toEqual([{ type: 'beat' }])
     expect(refusal(() => reader.push(wire(), () => undefined))).toBe(error)
   })
 
-  it.each([0, 1, 17, limits.frameBytes + 1, 0xffff_ffff])('is a length of %i', (length) => {
+  it.each([0, 1, limits.frameBytes + 1, 0xffff_ffff])('is a length of %i', (length) => {
     expect(refusal(() => readAll(newReader(), [u32(length)])).message).toMatch(/announced/)
   })
 

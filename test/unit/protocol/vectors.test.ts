@@ -4,7 +4,15 @@ import { expect, it } from 'vitest'
 import { nodePrimitives } from '../../../src/net/crypto.js'
 import { parseKey } from '../../../src/net/keys.js'
 import { DigestSender, originDigestKey, signDigests } from '../../../src/protocol/digest-record.js'
-import { encodeBody, FrameWriter } from '../../../src/protocol/frames.js'
+import { encodeBody, encodeFrame } from '../../../src/protocol/frames.js'
+import {
+  encodeHello,
+  encodePskIdentity,
+  keyIdOf,
+  linkProof,
+  ownDigests,
+  pskOf,
+} from '../../../src/protocol/greeting.js'
 import {
   encodeAcceptorHello,
   encodeDiallerHello,
@@ -23,13 +31,13 @@ it('the vectors of the page are those of the code', () => {
   const caps = ownCapabilities('key')
   const nonces = { dialler: '11'.repeat(32), acceptor: '33'.repeat(32) }
   const dialler = encodeDiallerHello({
-    channel: 'control',
+    channel: 'data',
     nonce: nonces.dialler,
     nodeId: '22'.repeat(16),
     incarnation: 1,
-    transfer: null,
-    from: null,
-    to: null,
+    transfer: '55'.repeat(16),
+    from: -1,
+    to: 0,
     caps,
   })
   const acceptor = encodeAcceptorHello({
@@ -40,11 +48,33 @@ it('the vectors of the page are those of the code', () => {
   })
   const transcript = transcriptHash(nodePrimitives, dialler, acceptor)
   const secrets = sessionSecrets(nodePrimitives, key, nonces, transcript)
-  const writer = new FrameWriter(nodePrimitives, secrets.macKeys.dialler)
   const originKey = originDigestKey(nodePrimitives, key, '55'.repeat(16))
   const place = { stream: 0, offset: 65_536, length: 65_536 }
   const signed = signDigests(nodePrimitives, originKey, place, new Uint8Array(8).fill(0x66))
+  const ids = { dialler: '22'.repeat(16), acceptor: '44'.repeat(16) }
+  const channel = new Uint8Array(32).fill(0x77)
+  const proof = linkProof(nodePrimitives, key, 'dialler', channel, { ...ids, acceptor: null })
+  const hello = encodeHello({
+    channel: 'control',
+    nodeId: ids.dialler,
+    incarnation: 1,
+    transfer: null,
+    from: null,
+    to: null,
+    digests: ownDigests,
+    proof,
+  })
   const vectors = [
+    hexOf(pskOf(nodePrimitives, key, false)),
+    encodePskIdentity({
+      version: 1,
+      keyId: keyIdOf(nodePrimitives, key, false),
+      otherKeyIds: [],
+    }),
+    proof,
+    linkProof(nodePrimitives, key, 'acceptor', channel, ids),
+    hexOf(hello.subarray(0, 5)),
+    Buffer.from(hello.subarray(5)).toString(),
     Buffer.from(dialler.subarray(4)).toString(),
     hexOf(dialler.subarray(0, 4)),
     Buffer.from(acceptor.subarray(4)).toString(),
@@ -52,11 +82,9 @@ it('the vectors of the page are those of the code', () => {
     hexOf(transcript),
     hexOf(proofOf(nodePrimitives, key, 'acceptor', transcript)),
     hexOf(proofOf(nodePrimitives, key, 'dialler', transcript)),
-    hexOf(secrets.macKeys.dialler),
-    hexOf(secrets.macKeys.acceptor),
     hexOf(secrets.hopKey),
     `0x${secrets.recordSeed.toString(16).padStart(16, '0')}`,
-    hexOf(writer.seal(encodeBody({ type: 'beat' }))),
+    hexOf(encodeFrame(encodeBody({ type: 'beat' }))),
     hexOf(originKey),
     hexOf(new DigestSender(nodePrimitives, secrets.hopKey).wrap(signed)),
   ]

@@ -1,0 +1,171 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { limits } from '../../../src/base/limits.js'
+import { nodePrimitives } from '../../../src/net/crypto.js'
+import {
+  commonDigests,
+  decodeGo,
+  decodeHello,
+  decodePskIdentity,
+  decodeWelcome,
+  encodeError,
+  encodeGo,
+  encodeHello,
+  encodePskIdentity,
+  encodeWelcome,
+  greetingBytes,
+  type Hello,
+  isSaidByPeer,
+  keyIdOf,
+  linkProof,
+  ownDigests,
+  pskOf,
+} from '../../../src/protocol/greeting.js'
+import { hex, onlyFrError, refusal } from './support.js'
+
+const side = {
+  nodeId: hex(32),
+  incarnation: fc.maxSafeNat(),
+  digests: fc.array(fc.string({ maxLength: 20 }), { maxLength: limits.capabilities }),
+  proof: hex(64),
+}
+const place = fc.nat({ max: limits.placesPerPush - 1 })
+const anyHello: fc.Arbitrary<Hello> = fc.oneof(
+  fc.record({
+    ...side,
+    channel: fc.constantFrom('control' as const, 'status' as const),
+    transfer: fc.constant(null),
+    from: fc.constant(null),
+    to: fc.constant(null),
+  }),
+  fc.record({
+    ...side,
+    channel: fc.constant('pull' as const),
+    transfer: hex(32),
+    from: place,
+    to: place,
+  }),
+)
+const sample: Hello = {
+  channel: 'pull',
+  nodeId: 'cd'.repeat(16),
+  incarnation: 7,
+  digests: ownDigests,
+  proof: '0f'.repeat(32),
+  transfer: 'ef'.repeat(16),
+  from: 3,
+  to: 5,
+}
+const decoders = [decodeHello, decodeWelcome, decodeGo]
+
+/** A greeting with any body. */
+function forged(type: number, json: string): Uint8Array {
+  const body = Buffer.from(json)
+  const head = Buffer.alloc(5)
+  head.writeUInt32LE(1 + body.length, 0)
+  head[4] = type
+  return Buffer.concat([head, body])
+}
+
+describe('greetings', () => {
+  it('come back as they were', () => {
+    fc.assert(
+      fc.property(anyHello, (hello) => {
+        const bytes = encodeHello(hello)
+        expect(greetingBytes(bytes)).toBe(bytes.length)
+        expect(decodeHello(bytes)).toEqual(hello)
+      }),
+    )
+    const { nodeId, incarnation, digests, proof } = sample
+    const welcome = { nodeId, incarnation, digests, proof, advertise: 'a:1' }
+    expect(decodeWelcome(encodeWelcome(welcome))).toEqual(welcome)
+    expect(() => decodeGo(encodeGo())).not.toThrow()
+  })
+
+  it('of random bytes or JSON throw nothing but FrError', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 60 }),
+      fc
+        .tuple(fc.integer({ min: 46, max: 53 }), fc.json())
+        .map(([type, json]) => forged(type, json)),
+      fc
+        .record(Object.fromEntries(Object.keys(sample).map((key) => [key, fc.jsonValue()])))
+        .map((fields) => forged(48, JSON.stringify(fields))),
+    )
+    fc.assert(
+      fc.property(bytes, fc.constantFrom(...decoders), (greeting, decode) => {
+        onlyFrError(() => decode(greeting))
+        onlyFrError(() => greetingBytes(greeting))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it.each<[string, object]>([
+    ['channel', { channel: 'data' }],
+    ['nodeId', { nodeId: 'CD'.repeat(16) }],
+    ['incarnation', { incarnation: -1 }],
+    ['digests', { digests: 'xxh64' }],
+    ['digests', { digests: new Array(limits.capabilities + 1).fill('x') }],
+    ['proof', { proof: '00' }],
+    ['transfer', { transfer: null }],
+    ['from', { from: -1 }],
+    ['from', { from: limits.placesPerPush }],
+    ['to', { to: undefined }],
+  ])('with a wrong %s are refused', (named, fields) => {
+    const json = JSON.stringify({ ...sample, ...fields })
+    expect(refusal(() => decodeHello(forged(48, json))).message).toContain(named)
+  })
+
+  it('out of order are refused', () => {
+    refusal(() => decodeGo(encodeHello(sample)))
+    refusal(() => decodeHello(encodeGo()))
+    refusal(() => decodeWelcome(encodeHello(sample)))
+  })
+
+  it('that are errors throw what the peer said, cleaned', () => {
+    const error = refusal(() => decodeGo(encodeError('ERR_FR_BUSY', 'a\u0007b')), 'ERR_FR_BUSY')
+    expect([error.message, isSaidByPeer(error)]).toEqual(['the peer says: a?b', true])
+    const strange = forged(51, '{"code":"constructor","text":""}')
+    expect(isSaidByPeer(refusal(() => decodeGo(strange)))).toBe(true)
+    const longest = encodeError('ERR_FR_BUSY', '\ud83d\ude00'.repeat(10_000))
+    expect(longest.length).toBeLessThan(limits.helloBytes)
+  })
+
+  it('take the digests both know, in the order of the dialler', () => {
+    expect(commonDigests(['blake3', 'sha256', 'xxh64', 'sha256'], ownDigests)).toEqual([
+      'sha256',
+      'xxh64',
+    ])
+    expect(commonDigests(ownDigests, ['sha256', 'xxh64'])).toEqual(['xxh64', 'sha256'])
+    refusal(() => commonDigests(['blake3'], ['blake3']), 'ERR_FR_CAPABILITY')
+  })
+})
+
+describe('the pre-shared key', () => {
+  const key = Buffer.alloc(32, 7)
+
+  it('is named by version and keys, and nothing else reads as a name', () => {
+    const identity = { version: 1, keyId: 'ab'.repeat(8), otherKeyIds: ['cd'.repeat(8)] }
+    expect(decodePskIdentity(encodePskIdentity(identity))).toEqual(identity)
+    expect(decodePskIdentity('fastreplica/2')).toMatchObject({ version: 2 })
+    for (const text of ['', 'fastreplica', 'fastreplica/x a', 'Client_identity', 'fastreplica/0 a'])
+      expect(decodePskIdentity(text)).toBeNull()
+    fc.assert(fc.property(fc.string({ maxLength: 255 }), (text) => void decodePskIdentity(text)))
+  })
+
+  it('of another key, purpose or role is another one', () => {
+    const other = Buffer.alloc(32, 8)
+    const channel = new Uint8Array(32)
+    const ids = { dialler: 'd1'.repeat(16), acceptor: 'ac'.repeat(16) }
+    const values = [key, other].flatMap((bytes) => [
+      Buffer.from(pskOf(nodePrimitives, bytes, false)).toString('hex'),
+      keyIdOf(nodePrimitives, bytes, false),
+      linkProof(nodePrimitives, bytes, 'dialler', channel, ids),
+      linkProof(nodePrimitives, bytes, 'acceptor', channel, ids),
+      linkProof(nodePrimitives, bytes, 'dialler', channel, { ...ids, acceptor: null }),
+    ])
+    expect(new Set(values).size).toBe(values.length)
+    expect(pskOf(nodePrimitives, key, true)).toEqual(new Uint8Array(32))
+  })
+})
