@@ -16,6 +16,7 @@
  */
 import { KIB, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { SmoothedRate } from '../../base/rate.js'
 import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
 import { LagVotes } from './lag-votes.js'
@@ -33,6 +34,8 @@ export const adaptiveTiming = {
 const tailMs = 500
 /** Direct units wait until windows have their size. */
 const directAfterMs = 300
+/** What the origin's rate is smoothed over. */
+const originRateMs = 100
 /** The origin runs dry when its feeds hold less than this much of its own rate. */
 const dryMs = 40
 /** So at as many looks in a row: a moment's dryness is not a network limited by its relays. */
@@ -62,11 +65,9 @@ export class AdaptiveDealer implements Dealer {
   readonly #expected: ReadonlyMap<number, number>
   readonly #holes: readonly RangePair[]
   #startMs = 0
-  /** When the counters of the origin's feeds were read last, and when its rate was made of them. */
-  #countedMs = 0
-  #ratedMs: number | undefined
-  #sentMark = 0
-  #originRate = 0
+  /** When the counters of the origin's feeds were read last; undefined: never. */
+  #countedMs: number | undefined
+  readonly #originRate = new SmoothedRate(originRateMs)
   #dryTicks = 0
   #fullTicks = 0
   /** The relays are known to be what limits this network. */
@@ -143,7 +144,6 @@ export class AdaptiveDealer implements Dealer {
         const relay = this.#relays.get(fact.node)
         relay?.counted(fact.queuedBytes, fact.sentBytes)
         this.#countedMs = fact.atMs
-        this.#ratedMs ??= fact.atMs
         const { node, queuedBytes, nowMs } = fact
         const sends = this.#answers.counted(node, queuedBytes, nowMs, relay?.window)
         this.#listed(sends)
@@ -225,16 +225,12 @@ export class AdaptiveDealer implements Dealer {
     return sends
   }
 
-  /** The origin's own rate over all feeds, smoothed. */
+  /** The origin's own rate over all feeds. */
   #rateOrigin(): void {
-    const elapsedMs = this.#countedMs - (this.#ratedMs ?? this.#countedMs)
-    if (elapsedMs < 10) return
+    if (this.#countedMs === undefined) return
     let sent = 0
     for (const relay of this.#relays.values()) sent += relay.sentBytes
-    const rate = ((sent - this.#sentMark) / elapsedMs) * 1000
-    this.#originRate += Math.min(1, elapsedMs / 100) * (Math.max(0, rate) - this.#originRate)
-    this.#sentMark = sent
-    this.#ratedMs = this.#countedMs
+    this.#originRate.add(sent, this.#countedMs)
   }
 
   /**
@@ -326,7 +322,7 @@ export class AdaptiveDealer implements Dealer {
     const counted = level.length > 0 ? level : heard
     let queued = counted.reduce((sum, relay) => sum + relay.queuedBytes, 0)
     const most = topUpMax * counted.length
-    const floor = Math.min(most, Math.max(dryBytesMin, (this.#originRate * dryMs) / 1000))
+    const floor = Math.min(most, Math.max(dryBytesMin, (this.#originRate.value * dryMs) / 1000))
     const isDry = !this.#pool.isEmpty && queued < floor
     this.#dryTicks = isDry ? this.#dryTicks + 1 : 0
     this.#fullTicks = isDry ? 0 : this.#fullTicks + 1

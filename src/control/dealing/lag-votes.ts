@@ -11,6 +11,7 @@
  * landed about as much as their median: till then it is no measure for them and has no vote.
  */
 import { KIB } from '../../base/limits.js'
+import { SmoothedRate } from '../../base/rate.js'
 
 const voteShare = 0.6
 const voteShareBack = 0.4
@@ -22,10 +23,7 @@ const rateMs = 200
 
 interface Receiver {
   landed: number
-  rate: number
-  /** The node's own clock at the last look at its rate; undefined: before the first report. */
-  ratedMs: number | undefined
-  ratedBytes: number
+  readonly rate: SmoothedRate
   /** Since when the votes have been on the other side of the rule; undefined: they are not. */
   sinceMs: number | undefined
 }
@@ -45,9 +43,7 @@ export class LagVotes {
     for (const node of nodes) {
       this.#receivers.set(node, {
         landed: 0,
-        rate: 0,
-        ratedMs: undefined,
-        ratedBytes: 0,
+        rate: new SmoothedRate(rateMs),
         sinceMs: undefined,
       })
     }
@@ -66,13 +62,7 @@ export class LagVotes {
     this.#withdraw(node)
     this.#behind.set(node, new Set(behind))
     this.#cast(node)
-    const { ratedMs, ratedBytes } = receiver
-    if (ratedMs !== undefined && atMs - ratedMs < 10) return
-    receiver.ratedMs = atMs
-    receiver.ratedBytes = landedBytes
-    if (ratedMs === undefined) return
-    const now = ((landedBytes - ratedBytes) / (atMs - ratedMs)) * 1000
-    receiver.rate += Math.min(1, (atMs - ratedMs) / rateMs) * (now - receiver.rate)
+    receiver.rate.add(landedBytes, atMs)
   }
 
   left(node: number): void {
@@ -86,7 +76,7 @@ export class LagVotes {
   ticked(nowMs: number): void {
     const level = [...this.#receivers].filter(([node]) => !this.catchingUp.has(node))
     const landed = median(level.map(([, receiver]) => receiver.landed))
-    const rate = median(level.map(([, receiver]) => receiver.rate))
+    const rate = median(level.map(([, receiver]) => receiver.rate.value))
     for (const node of this.catchingUp) {
       const joined = this.#receivers.get(node) as Receiver
       if (joined.landed < landed - landedGapBytes) continue
@@ -100,7 +90,7 @@ export class LagVotes {
         ? share < voteShareBack
         : share >= voteShare &&
           receiver.landed < landed - landedGapBytes &&
-          receiver.rate < slowShare * rate
+          receiver.rate.value < slowShare * rate
       if (!crosses) {
         receiver.sinceMs = undefined
         continue

@@ -3,6 +3,7 @@
  * go in and out, how far its feeds to mates are behind. Counters are copied when asked for; before
  * the transfer is open and after it is closed there is nothing to say.
  */
+import { SmoothedRate } from '../../base/rate.js'
 import { nowMs } from '../../base/time/awake.js'
 import { ReceivedBytes } from '../../control/holdings/mate-bytes.js'
 import type { Frame } from '../../control/messages/types.js'
@@ -16,8 +17,10 @@ import type {
   TransferStats,
 } from '../../ports.js'
 import type { ReceptionFeeds } from './feeds.js'
-import { FlowMeter } from './meter.js'
 import type { RelayStatus } from './transfer-status.js'
+
+/** People read these rates: they need not follow every report. */
+const smoothMs = 500
 
 type Totals = Omit<TransferStats, 'feeds'>
 
@@ -34,7 +37,8 @@ export class ReceptionReports {
   readonly #engine: DataEngine
   readonly #feeds: ReceptionFeeds
   readonly #backlog = new Backlog()
-  readonly #meter = new FlowMeter()
+  readonly #in = new SmoothedRate(smoothMs)
+  readonly #out = new SmoothedRate(smoothMs)
   readonly #received = new ReceivedBytes()
   #transfer: TransferHandle | undefined
   #excluded: ReadonlySet<number> = new Set()
@@ -69,11 +73,11 @@ export class ReceptionReports {
   }
 
   get rateInBytesPerSecond(): number {
-    return this.#meter.rateIn
+    return this.#in.value
   }
 
   get rateOutBytesPerSecond(): number {
-    return this.#meter.rateOut
+    return this.#out.value
   }
 
   /** What the machine knows, with what the engine counts. */
@@ -81,7 +85,8 @@ export class ReceptionReports {
     const stats = this.#stats()
     if (stats === undefined) return undefined
     const now = nowMs()
-    this.#meter.count(stats, now)
+    this.#in.add(stats.receivedBytes, now)
+    this.#out.add(stats.sentBytes, now)
     const mates = this.#mates(stats, ({ queuedBytes, unackedBytes }) => {
       return { queuedBytes, unackedBytes }
     })
