@@ -39,7 +39,7 @@ constexpr uint64_t kLagHoldMaxNs = 60'000'000'000;
 
 // --- lists ---------------------------------------------------------------------------------------
 
-// Ranges that were asked for before they landed wait in so many pieces now.
+// Number of pieces of ranges that were asked for before they landed.
 void Lane::count_wanted(OutFeed& feed, size_t before, size_t now) {
   // One step, modulo 2^64: the caller's thread reads it at any time.
   feed.counters->listed.fetch_add(now - before, std::memory_order_relaxed);

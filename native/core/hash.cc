@@ -218,7 +218,7 @@ bool reaches(int fd, uint64_t end) {
   return fstat(fd, &found) == 0 && static_cast<uint64_t>(found.st_size) >= end;
 }
 
-// The digest of so many zeros. A file has two lengths of blocks, so a few are kept.
+// The digest of `bytes` zeros. A file has two lengths of blocks, so a few are kept.
 template <typename Hasher>
 bool zeros_digest(uint64_t bytes, size_t digest_size, uint8_t* out) {
   struct Known {

@@ -60,7 +60,7 @@ Status measure(int fd, struct stat* found) {
   return {Code::ERR_FR_SOURCE_CHANGED, 0};
 }
 
-// Walks the borders between data and holes. Beyond so many the rest counts as data.
+// Walks the borders between data and holes. Beyond kHolesMax holes the rest counts as data.
 void find_holes(int fd, const struct stat& found, SourceInfo* out) {
   constexpr int kBordersMax = 65'536;
   const auto size = static_cast<uint64_t>(found.st_size);

@@ -1,5 +1,5 @@
 // The header of a record on a feed (docs/protocol.md, "Records"): 32 bytes, little-endian, with a
-// check of its own, so that one flipped bit closes the feed by name instead of misplacing bytes.
+// check of its own: one flipped bit closes the feed with an error instead of misplacing bytes.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 /**
  * From a fresh control link to a transfer: the offer, then the pages of its manifest, within
- * `acceptMs`. Whatever does not fit closes the link by name; nothing is kept for it.
+ * `acceptMs`. A violation closes the link with a named error code; nothing is kept for it.
  */
 import { FrError } from '../base/errors.js'
 import { blockBytesFor, limits } from '../base/limits.js'

@@ -39,7 +39,7 @@ export const limits = {
   // --- control links ---
   frameBytes: 512 * KIB,
   linkQueueBytes: 8 * MIB,
-  /** A peer that takes nothing from a full link for this long is closed by name. */
+  /** Milliseconds in which a peer must take something from a full link: ERR_FR_PEER_STALLED. */
   linkStallMs: 5_000,
   macBytes: 16,
   nonceBytes: 32,
@@ -61,7 +61,7 @@ export const limits = {
   suspectMs: 1_000,
   /** A node that is silent for this long is away: others make good what it was to send. */
   awayMs: 2_000,
-  /** A node that is silent for this long fails by name, unless the push says otherwise. */
+  /** Milliseconds of silence that end a node's membership (`--silence`): ERR_FR_NODE_SILENT. */
   silenceMs: 15_000,
   silenceMsMin: 1_000,
   silenceMsMax: 3_600_000,
@@ -71,7 +71,7 @@ export const limits = {
   beatMs: 1_000,
   /** With no word of the origin for this long, a node does not ask it for what has not come. */
   originQuietMs: 1_750,
-  /** Connections outlive the silence by this much: it is the silence that ends them, by name. */
+  /** Milliseconds by which connections outlive the silence, so that silence is the named cause. */
   connectionGraceMs: 5_000,
 
   // --- no wait without an end ---
@@ -88,7 +88,7 @@ export const limits = {
   /** From a push that found a name taken to its next try: at first, and at most. */
   waitMs: 250,
   waitMsMax: 2_000,
-  /** A node that neither lands nor verifies anything for this long fails by name. */
+  /** Milliseconds in which a living node must land or verify something: ERR_FR_TIMEOUT. */
   stallMs: 30_000,
   /** The same for a node that holds everything and only has to make it durable. */
   publishMs: 600_000,
@@ -123,7 +123,7 @@ export const limits = {
   readyMs: 500,
   /** Requests to add a node that one node may have open at the origin. */
   joinsPerNode: 8,
-  /** Nodes that others than its caller may add to one push, tried in vain or not. */
+  /** Attempts of others than its caller to add nodes to one push. */
   joinsPerPush: 32,
   /** How long a node waits for the origin's answer to such a request. */
   addMs: 25_000,
@@ -147,7 +147,7 @@ export const limits = {
   placesPerPush: 256,
   /** Sentences in `warnings` of a result; later ones are left out. */
   warningsPerPush: 32,
-  /** Up to so many bytes in all, opening feeds between nodes takes longer than sending them all. */
+  /** Bytes in all up to which sending all copies is faster than opening feeds between nodes. */
   unicastBytes: 2 * MIB,
   /** The same for small files, which are soon sent to all of a small group. */
   unicastFileBytes: 1 * MIB,
@@ -207,7 +207,7 @@ export const limits = {
   blockBytesMax: 64 * MIB,
   /** A node keeps a few bytes for each block of a file: 64 TiB in the largest blocks. */
   blocksPerFile: 1_048_576,
-  /** How often one block is fetched again before the node gives up by name. */
+  /** Repairs of one block before the node fails with ERR_FR_BAD_BLOCK. */
   repairTries: 3,
 
   // --- hashing ---
@@ -245,7 +245,7 @@ export const limits = {
   traceEvents: 250_000,
   /** Of these, kept free for what is rare: stages, lags, needs, failures. */
   traceEventsRare: 25_000,
-  /** Written in pieces of about so many bytes; so many may wait for the disk. */
+  /** Bytes of a piece that is written at once, and bytes that may wait for the disk. */
   traceChunkBytes: 64 * KIB,
   traceQueueBytes: 4 * MIB,
 

@@ -24,7 +24,7 @@ export type Command =
 
 export type Parsed = { readonly kind: 'run'; readonly command: Command } | ParsedText
 
-/** Commands of the contract that this version refuses by name. */
+/** Commands of the contract that this version refuses with ERR_FR_UNSUPPORTED. */
 const laterCommands = ['limit', 'simulate'] as const
 
 /** `argv` without the interpreter and the script. */

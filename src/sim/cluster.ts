@@ -381,7 +381,7 @@ export class Cluster implements SimNet, PullNet {
     this.travel(`n${node}`, node, originIndex, () => this.#linkLost(node))
   }
 
-  /** The process has no turn for so long. */
+  /** Milliseconds for which the process of a host gets no turn. */
   #stop(host: number, forMs: number): void {
     if (host !== originIndex) return this.nodes[host]?.stop(forMs)
     this.#inbox.stop(forMs, () => this.post({ type: 'ticked' }))

@@ -83,7 +83,7 @@ export class SimFeed implements Sender {
     this.isOpen = false
   }
 
-  /** Nothing goes out for so long. */
+  /** Nothing goes out for this long. */
   stall(forMs: number): void {
     this.#stalledUntilMs = this.#timeline.nowMs + forMs
     if (Number.isFinite(forMs)) this.#timeline.after(forMs, () => this.#path.uplink.wake(this))

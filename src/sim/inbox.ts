@@ -40,7 +40,7 @@ export class Inbox<E> {
     this.#timeline.at(atMs - this.#lostMs < awakeMs ? atMs + 1e-6 : atMs, run)
   }
 
-  /** The process has no turn for so long. */
+  /** Milliseconds for which the process gets no turn. */
   stop(forMs: number, resumed: () => void): void {
     this.#isStopped = true
     this.#timeline.after(forMs, () => {

@@ -134,7 +134,7 @@ export class SimNode {
     this.#check()
   }
 
-  /** The process has no turn for so long. */
+  /** Milliseconds for which the process gets no turn. */
   stop(forMs: number): void {
     this.#inbox.stop(forMs, () => this.post({ type: 'ticked' }))
   }

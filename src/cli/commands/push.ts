@@ -56,7 +56,7 @@ const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as cons
 const classicUnicast =
   '--strategy classic deals parts to a group of nodes, --shape unicast makes none'
 
-/** Options of the contract that this version refuses by name. */
+/** Options of the contract that this version refuses with ERR_FR_UNSUPPORTED. */
 const laterPushOptions: readonly (readonly [flags: string, name: string])[] = [
   ['--limit-up <rate>', 'limitUp'],
   ['--handover <kind>', 'handover'],

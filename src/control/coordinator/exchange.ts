@@ -126,7 +126,7 @@ export class OriginExchange {
     this.#sendPlan(peer)
     const mate = mateOf(peer)
     for (const other of mates) this.#outbox.send(other, { type: 'mate', mate })
-    // That it is behind at first is no news.
+    // It is behind at first, which is not logged.
     peer.isLagging = peer.isCatchingUp = this.#dealer.excluded().includes(peer.node)
     this.#tellExcluded()
     this.#digestsDirectly(peer, [[0, this.#config.bytes]])

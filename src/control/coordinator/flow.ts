@@ -85,7 +85,7 @@ export class OriginFlow {
   }
 
   /**
-   * The fluid bound for so many bytes with the highest rates seen in place of link speeds, for the
+   * The fluid bound for `dataBytes` with the highest rates seen in place of link speeds, for the
    * nodes that are complete; null where none lasted, or the last node was complete sooner. A node
    * that sent nothing to mates has shown no uplink, which counts as unlimited, as in every bound.
    */

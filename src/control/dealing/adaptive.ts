@@ -38,9 +38,9 @@ const directAfterMs = 300
 const originRateMs = 100
 /** The origin runs dry when its feeds hold less than this much of its own rate. */
 const dryMs = 40
-/** So at as many looks in a row: a moment's dryness is not a network limited by its relays. */
+/** Consecutive dry ticks before we conclude that relays, not the origin, limit the network. */
 const dryTicksMin = 8
-/** Filled without direct units at as many looks in a row: nor does it last for ever. */
+/** Consecutive ticks that were not dry before we conclude that relays no longer limit it. */
 const fullTicksMin = 25
 const dryBytesMin = 64 * KIB
 /** A unit that goes to everybody; without relays, how much may wait on a feed before the next. */

@@ -25,7 +25,7 @@ export interface Send {
  * - everybody: the origin sends this range to every node itself.
  * - bypass: the feed from the relay that was dealt it is broken.
  * - answer: the node asked for it.
- * - hole: the range holds no data; every node is told so by the origin itself.
+ * - hole: the range holds no data; the origin announces it to every node itself.
  * - level: the node joined later, and no mate brings it.
  */
 export type SendReason = 'hole' | 'share' | 'everybody' | 'bypass' | 'answer' | 'level'

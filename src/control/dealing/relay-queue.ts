@@ -29,13 +29,13 @@ const forgetMs = 1_000
 const expectedRateMax = (4 * MIB) / windowSeconds
 /** Two looks at a rate are at least this far apart. */
 const lookMs = 15
-/** A queue that was drained opens its window by so much at once: one odd look must not fill it. */
+/** Factor by which a drained queue opens its window at one look; one odd look must not fill it. */
 const growth = 4
 /** While nothing changes a node reports this often. */
 const sameReportMs = 100
 /** A longer silence is an outage, not a late report. */
 const lateReportMax = 1_000
-/** Without a report a relay is believed to go on for so long. */
+/** Seconds for which a relay without a new report is believed to go on at its rate. */
 const creditSeconds = 0.04
 
 export interface RelayReport {
@@ -88,7 +88,7 @@ export class DealtRelay {
   /** What it says it has passed on since its word was last known to hold. */
   readonly #claimed = new RangeSet()
   #claimedBytes = 0
-  /** Its last report says that so much less is passed on than an earlier one: a feed is new. */
+  /** Bytes by which the forwarded total of the last report fell behind earlier ones: a new feed. */
   #recalledBytes = 0
   /** Payload that it has passed on by its last report, however often it was dealt. */
   #passedBytes = 0

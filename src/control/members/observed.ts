@@ -23,7 +23,7 @@ export class ObservedRate {
   #start: Sample | undefined
   /** Bytes per second over the last half second, or as much of it as there has been. */
   recent = 0
-  /** Bytes per second of the best half second; null: it has not lasted so long. */
+  /** Bytes per second of the best half second; null: before half a second has passed. */
   highest: number | null = null
 
   /** `nowMs`: by the clock of whoever counted. A look from before the last one says nothing. */

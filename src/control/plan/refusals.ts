@@ -1,5 +1,5 @@
 /**
- * What this version does not offer yet is refused by name, never approximated in silence.
+ * What this version does not offer is refused with ERR_FR_UNSUPPORTED, never approximated.
  */
 import { FrError } from '../../base/errors.js'
 

@@ -31,7 +31,7 @@ export interface NodeProgress {
   readonly queueBytes: number | null
   /** Its mates do not wait for it: it is slower than the others. */
   readonly isLagging: boolean
-  /** Nor for this one: it joined later, and what the others had before is still coming. */
+  /** Joined later and still receives what the others had before: the others do not wait for it. */
   readonly isCatchingUp: boolean
   /**
    * Predicted seconds until everything has landed there: at its own rate, and not before the origin

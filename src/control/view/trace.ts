@@ -91,7 +91,7 @@ export class PushTrace {
     }
   }
 
-  /** The origin had no turn for so long. */
+  /** The origin's process got no turn for `ms` milliseconds. */
   late(ms: number, nowMs: number): void {
     this.#nowMs = Math.max(this.#nowMs, nowMs)
     this.#instant(this.#origin, 'lag', 'origin was late', { ms })

@@ -318,7 +318,7 @@ class PortableEngine implements DataEngine {
     this.#files.get(file)
   }
 
-  /** Nor where a file has holes. */
+  /** A file with holes is refused, too. */
   hashHoles(file: FileHandle): undefined {
     this.#checkOpen()
     this.#files.get(file)

@@ -189,7 +189,7 @@ export class Remotes {
     }
   }
 
-  /** A feed that takes no more is a node that fails by name. */
+  /** A feed that takes no more fails its node with a named error code. */
   #guard(node: number, work: (remote: Remote) => void): void {
     try {
       work(this.#of(node))

@@ -126,7 +126,7 @@ export class ReceptionFeeds {
     return this.#isMate(index, nodeId, to)
   }
 
-  /** Whether this sender may ask for bytes here; null as above. */
+  /** Whether this sender may ask for bytes here; null: this node has not heard of it yet. */
   expectsPull(index: number, nodeId: string, to: number): boolean | null {
     return this.pulls.isGone(index) ? false : this.#isMate(index, nodeId, to)
   }
@@ -224,7 +224,7 @@ export class ReceptionFeeds {
   }
 
   #relayClosed(index: number, code: FrErrorCode | null, text: string): void {
-    // Mates that finish before this node hang up on it: no news once it is complete itself.
+    // Mates that finish first hang up; once this node is complete that is not logged.
     const isNews = code !== null && !this.#hooks.isComplete()
     if (isNews) this.#hooks.warn('relay-closed', { to: index, code, text })
     this.pulls.relayClosed(index)

@@ -24,7 +24,7 @@ import type { NodeHost } from './node-host.js'
 export interface PullHooks {
   readonly post: (event: NodeEvent) => void
   readonly warn: (event: string, fields: Readonly<Record<string, string | number | null>>) => void
-  /** The file is published: that links end is no news then. */
+  /** The file is published: links that end are not logged then. */
   readonly isComplete: () => boolean
   /** Known once bytes can land. */
   readonly transfer: () => TransferHandle | undefined
@@ -127,7 +127,7 @@ export class ReceptionPulls {
     this.#asked.set(index, { link, isLogged: false })
   }
 
-  /** A request that no honest mate makes: it is told so, and its link ends. */
+  /** A request that no honest mate makes: replies with the error and closes the link. */
   reject(index: number, request: number, { code, text }: Failure): void {
     const asked = this.#asked.get(index)
     if (asked === undefined) return
@@ -137,7 +137,7 @@ export class ReceptionPulls {
     void asked.link.close()
   }
 
-  /** These ranges are held: they are listed for the mate, and it is told so. */
+  /** Lists held ranges for the mate and replies with `holding`. */
   serve(index: number, request: number, ranges: readonly RangePair[]): void {
     const link = this.#asked.get(index)?.link
     if (link === undefined) return
