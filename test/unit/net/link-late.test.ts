@@ -1,10 +1,29 @@
 /** A link whose peer takes nothing, or little: by the clock, and by a process that had no turn. */
 import type { Socket } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import type { Frame } from '../../../src/control/messages/types.js'
-import { ControlLink } from '../../../src/net/link.js'
-import { cleanUp, keep, pair } from './handshake-support.js'
+import type { ControlLink } from '../../../src/net/link.js'
+
+type Support = typeof import('./handshake-support.js')
+let Link: typeof ControlLink
+let pair: Support['pair']
+let keep: Support['keep']
+let cleanUp: Support['cleanUp']
+
+/** The awake clock runs ahead here: it must be no other test file's. */
+beforeAll(async () => {
+  vi.resetModules()
+  Link = (await import('../../../src/net/link.js')).ControlLink
+  const support = await import('./handshake-support.js')
+  pair = support.pair
+  keep = support.keep
+  cleanUp = support.cleanUp
+})
+
+afterAll(() => {
+  vi.resetModules()
+})
 
 /** Time that goes on only when a test says so, for timers and for the clock they are held to. */
 const startMs = performance.now()
@@ -47,7 +66,7 @@ async function linkToSocket(): Promise<{
 }> {
   const [ours, theirs] = await pair()
   const closings: [string | null, string][] = []
-  const link = new ControlLink(ours, {
+  const link = new Link(ours, {
     onFrame() {},
     onClose: (code, text) => closings.push([code, text]),
   })
