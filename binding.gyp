@@ -3,7 +3,7 @@
     {
       "target_name": "fastreplica",
       "sources": [
-        "<!@(node -p \"['core', 'addon'].flatMap((room) => fs.readdirSync('native/' + room).filter((name) => name.endsWith('.cc')).sort().map((name) => 'native/' + room + '/' + name)).join(' ')\")"
+        "<!@(node -p \"['core', 'addon'].flatMap((room) => fs.readdirSync('native/' + room, { recursive: true }).filter((name) => name.endsWith('.cc')).sort().map((name) => 'native/' + room + '/' + name)).join(' ')\")"
       ],
       "include_dirs": [
         "native",

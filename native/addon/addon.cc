@@ -6,9 +6,9 @@
 
 #include <cmath>
 
-#include "../core/datagram.h"
-#include "../core/hash.h"
-#include "engine_wrap.h"
+#include "addon/engine_wrap.h"
+#include "core/hash/hash.h"
+#include "core/io/datagram.h"
 
 namespace fr {
 namespace {
@@ -20,7 +20,7 @@ struct ErrorName {
 
 constexpr ErrorName kErrors[] = {
 #define X(number, name) {number, #name},
-#include "../core/errors.def"
+#include "core/base/errors.def"
 #undef X
 };
 
@@ -174,7 +174,7 @@ class FrAddon : public Napi::Addon<FrAddon> {
     }
     auto shared = Napi::Object::New(env);
 #define X(name, value) shared.Set(#name, Napi::Number::New(env, static_cast<double>(value)));
-#include "../core/bounds.def"
+#include "core/base/bounds.def"
 #undef X
     exports.Set("bounds", shared);
     exports.Set("Engine", EngineWrap::define(env));

@@ -1,4 +1,4 @@
-#include "engine_wrap.h"
+#include "addon/engine_wrap.h"
 
 #include <cstring>
 #include <system_error>

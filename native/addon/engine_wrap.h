@@ -16,8 +16,8 @@
 #include <set>
 #include <string>
 
-#include "../core/engine.h"
-#include "../core/storage.h"
+#include "core/file/storage.h"
+#include "core/lane/engine.h"
 
 namespace fr {
 

@@ -2,8 +2,8 @@
 // answered by one kDone event.
 #include <string_view>
 
-#include "../core/source.h"
-#include "engine_wrap.h"
+#include "addon/engine_wrap.h"
+#include "core/file/source.h"
 
 namespace fr {
 

@@ -2,7 +2,7 @@
 // workers are ended by a signal, which runs no check at exit. See planted.h.
 #include <napi.h>
 
-#include "planted.h"
+#include "test/planted.h"
 
 extern "C" __attribute__((weak)) int __lsan_do_recoverable_leak_check();
 

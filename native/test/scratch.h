@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/file_table.h"
+#include "core/file/file_table.h"
 
 namespace fr::test {
 

@@ -2,8 +2,8 @@
  * The one error table and the one error class. Misuse of the API is a TypeError that names the
  * option; everything that can go wrong in operation is an FrError with a stable code.
  *
- * `native` is the number under which the addon reports the same error (native/core/errors.def);
- * a build whose numbers disagree is refused at load.
+ * `native` is the number under which the addon reports the same error
+ * (native/core/base/errors.def); a build whose numbers disagree is refused at load.
  */
 
 interface ErrorRow {
@@ -178,7 +178,7 @@ for (const [code, row] of Object.entries(errorTable) as [FrErrorCode, ErrorRow][
 }
 
 /**
- * The code behind a number of native/core/errors.def; an unknown number is itself an engine error.
+ * The code behind a number of native/core/base/errors.def; an unknown number is an engine error.
  */
 export function codeFromNative(native: number): FrErrorCode {
   return byNative.get(native) ?? 'ERR_FR_ENGINE'

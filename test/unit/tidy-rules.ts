@@ -68,6 +68,9 @@ const isWritten = (path: string) =>
 const isText = (path: string) =>
   !/\.(?:png|jpg|gif|ico|tgz|bin|node)$|^native\/test\/fuzz\/corpus\//.test(path)
 
+/** From the bottom to the top. */
+const nativeRooms = ['base', 'io', 'file', 'hash', 'wire', 'lane']
+
 const maxLines = 450
 const maxColumns = 100
 
@@ -210,7 +213,7 @@ export const rules: readonly Rule[] = [
     check(text, path) {
       const first = text.replace(/^#![^\n]*\n/, '')
       // A .cc that begins with its own header is introduced there.
-      const header = path.replace(/.*\/(\w+)\.cc$/, '#include "$1.h"')
+      const header = path.replace(/^native\/(.*)\.cc$/, '#include "$1.h"')
       if (first.startsWith(header)) return []
       return /^(?:\/\*\*?|\/\/)\s*\S|^\/\*\*\n \* \S/.test(first)
         ? []
@@ -224,8 +227,24 @@ export const rules: readonly Rule[] = [
       { path: 'src/cli/a.ts', text: '#!/usr/bin/env node\n/** The command. */' },
       { path: 'src/cli/a.ts', text: '/**\n * The command.\n */' },
       { path: 'native/core/a.h', text: '// The lane.\n#pragma once' },
-      { path: 'native/core/a.cc', text: '#include "a.h"' },
+      { path: 'native/core/io/a.cc', text: '#include "core/io/a.h"' },
     ],
+  },
+  {
+    name: 'a room of native/core includes only rooms below it',
+    applies: (path) => path.startsWith('native/core/'),
+    check(text, path) {
+      const own = nativeRooms.indexOf(path.split('/')[2] ?? '')
+      if (own < 0) return ['put it into a room, or add the room here']
+      return [...text.matchAll(/#include "core\/(\w+)\//g)].flatMap(([line, room = '']) =>
+        nativeRooms.indexOf(room) > own ? [`${line}: ${path.split('/')[2]} stands below`] : [],
+      )
+    },
+    bad: [
+      { path: 'native/core/base/a.h', text: '#include "core/wire/wire.h"' },
+      { path: 'native/core/a.cc', text: '' },
+    ],
+    good: [{ path: 'native/core/lane/a.cc', text: '#include "core/file/storage.h"' }],
   },
   {
     ...textBans('native/core knows nothing of Node', (path) => path.startsWith('native/core/'), [
@@ -284,7 +303,7 @@ export const rules: readonly Rule[] = [
   },
 ]
 
-/** Compares native/core/errors.def with src/base/errors.ts; one line per difference. */
+/** Compares native/core/base/errors.def with src/base/errors.ts; one line per difference. */
 export function errorTableDifferences(
   definitions: string,
   table: Readonly<Record<string, { readonly meaning?: string; readonly native?: number }>>,

@@ -43,7 +43,7 @@ describe('the repository', () => {
   })
 
   it('has one error table on both sides', () => {
-    const definitions = readFileSync(`${root}native/core/errors.def`, 'utf8')
+    const definitions = readFileSync(`${root}native/core/base/errors.def`, 'utf8')
     expect(errorTableDifferences(definitions, errorTable)).toEqual([])
   })
 })

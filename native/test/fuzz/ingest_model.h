@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "core/status.h"
+#include "core/base/status.h"
 #include "reference.h"
 
 namespace fuzz {

@@ -15,8 +15,8 @@
 #include <mutex>
 #include <vector>
 
-#include "core/engine.h"
-#include "core/file_table.h"
+#include "core/file/file_table.h"
+#include "core/lane/engine.h"
 
 namespace fuzz {
 

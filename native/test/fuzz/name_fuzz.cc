@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/storage.h"
+#include "core/file/storage.h"
 
 namespace {
 

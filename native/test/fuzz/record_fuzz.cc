@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "core/wire.h"
+#include "core/wire/wire.h"
 #include "reference.h"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "core/hash.h"
+#include "core/hash/hash.h"
 
 namespace fuzz {
 

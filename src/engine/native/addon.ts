@@ -9,7 +9,7 @@ import { errorTable, FrError, type FrErrorCode, isFrErrorCode } from '../../base
 import { limits } from '../../base/limits.js'
 import { systemFailure } from '../system-error.js'
 
-/** Numbers of one event record (native/core/events.h). */
+/** Numbers of one event record (native/core/base/events.h). */
 export const eventNumbers = 12
 
 type Operation = number
@@ -174,7 +174,7 @@ export function fromNative(error: unknown): unknown {
   return nativeError(code, typeof errno === 'number' ? errno : 0)
 }
 
-/** `what`: Status::what of native/core/status.h; `path`: the file it was done to. */
+/** `what`: Status::what of native/core/base/status.h; `path`: the file it was done to. */
 export function nativeError(
   code: FrErrorCode,
   errno: number,

@@ -306,7 +306,7 @@ function checkFeed(spec: FeedSpec): void {
   }
 }
 
-/** One record of native/core/events.h; undefined for the answer to a storage operation. */
+/** One record of native/core/base/events.h; undefined for the answer to a storage operation. */
 function decodeEvent(record: Float64Array, side: Uint8Array): EngineEvent | undefined {
   const [type = 0, transfer = 0, a = 0, b = 0, c = 0, d = 0, e = 0] = record
   switch (type) {

@@ -34,10 +34,10 @@ interface Done {
   readonly text: string
 }
 
-/** The numbers of native/core/file_table.h. */
+/** The numbers of native/core/file/file_table.h. */
 const writersByNumber: readonly SourceLook['writers'][] = ['none', 'some', 'unknown']
 
-/** In the order of the bits of native/core/storage.h. */
+/** In the order of the bits of native/core/file/storage.h. */
 const lostAttributes: readonly LostAttribute[] = ['mode', 'mtime']
 
 const partialId = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/

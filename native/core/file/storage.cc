@@ -1,0 +1,153 @@
+#include "core/file/storage.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "core/file/storage_paths.h"
+
+namespace fr {
+namespace {
+
+// The kernel cannot copy between these two by itself; reading and writing still can.
+bool is_copy_refusal(int error) {
+  return error == EXDEV || error == EINVAL || error == EOPNOTSUPP || error == ENOSYS ||
+         error == EPERM || error == ETXTBSY;
+}
+
+Status copy_by_hand(const File& from, const File& to, off_t offset, uint64_t length) {
+  constexpr size_t kPieceBytes = 256 * 1024;
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kPieceBytes);
+  while (length > 0) {
+    const auto wanted = static_cast<size_t>(std::min<uint64_t>(length, kPieceBytes));
+    const ssize_t got = pread(from.fd, buffer.get(), wanted, offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return status_of_errno(errno, "read");
+    if (got == 0) return {Code::ERR_FR_IO, 0, "the file to copy from is too short"};
+    for (ssize_t put = 0; put < got;) {
+      const ssize_t written =
+          pwrite(to.fd, buffer.get() + put, static_cast<size_t>(got - put), offset + put);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return status_of_errno(errno, "write");
+      put += written;
+    }
+    offset += got, length -= static_cast<uint64_t>(got);
+  }
+  return kOkStatus;
+}
+
+bool is_range(uint64_t offset, uint64_t length) {
+  constexpr auto kLast = static_cast<uint64_t>(INT64_MAX);
+  return offset <= kLast && length <= kLast - offset;
+}
+
+}  // namespace
+
+Status copy_in(uint32_t from_handle, uint32_t to_handle, uint64_t offset,
+               uint64_t length) noexcept {
+  const FileRef from = file_table_get(from_handle);
+  const FileRef to = file_table_get(to_handle);
+  if (from == nullptr || to == nullptr) return {Code::ERR_FR_CLOSED, 0};
+  if (!is_range(offset, length)) return {Code::ERR_FR_IO, EINVAL};
+  auto in = static_cast<off_t>(offset);
+  off_t out = in;
+  while (length > 0 && to->copy_range_ok.load(std::memory_order_relaxed)) {
+    const ssize_t copied = copy_file_range(from->fd, &in, to->fd, &out, length, 0);
+    if (copied > 0) {
+      length -= static_cast<uint64_t>(copied);
+    } else if (copied == 0) {
+      break;  // the end, or one of the file systems that claim so: reading decides
+    } else if (is_copy_refusal(errno)) {
+      to->copy_range_ok.store(false, std::memory_order_relaxed);
+    } else if (errno != EINTR) {
+      return status_of_errno(errno, "copy_file_range");
+    }
+  }
+  return copy_by_hand(*from, *to, in, length);
+}
+
+Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept {
+  if (!file.fallocate_ok.load(std::memory_order_relaxed) || offset >= file.size) return kOkStatus;
+  length = std::min(length, file.size - offset);
+  if (length == 0) return kOkStatus;
+  while (fallocate(file.fd, 0, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EOPNOTSUPP && errno != ENOSYS) return status_of_errno(errno, "fallocate");
+    file.fallocate_ok.store(false, std::memory_order_relaxed);
+    break;
+  }
+  return kOkStatus;
+}
+
+void punch_range(File& file, uint64_t offset, uint64_t length) noexcept {
+  if (!is_range(offset, length) || length == 0) return;
+  while (fallocate(file.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                   static_cast<off_t>(length)) != 0 &&
+         errno == EINTR) {
+  }
+}
+
+void trim_holes(int fd) noexcept {
+  off_t at = 0;
+  for (;;) {
+    // An extent that was allocated and never written counts as a hole here.
+    const off_t hole = lseek(fd, at, SEEK_HOLE);
+    if (hole < 0) return;
+    at = lseek(fd, hole, SEEK_DATA);
+    const bool is_last = at < 0;
+    if (is_last) at = lseek(fd, 0, SEEK_END);
+    if (at > hole &&
+        fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, hole, at - hole) != 0) {
+      return;
+    }
+    if (is_last) return;
+  }
+}
+
+Status writeback(File& file, uint64_t offset, uint64_t length) noexcept {
+  // Length 0 would mean "to the end" to the kernel.
+  if (length == 0) return kOkStatus;
+  if (!is_range(offset, length)) return {Code::ERR_FR_IO, EINVAL};
+  while (sync_file_range(file.fd, static_cast<off_t>(offset), static_cast<off_t>(length),
+                         SYNC_FILE_RANGE_WRITE) != 0) {
+    if (errno == EINTR) continue;
+    // Only a head start for the fdatasync of publish, which reports what matters.
+    if (errno == ENOSYS || errno == ESPIPE || errno == EINVAL) break;
+    return status_of_errno(errno, "sync_file_range");
+  }
+  return kOkStatus;
+}
+
+Status flush(uint32_t handle, FlushedFile* out) noexcept {
+  const FileRef file = file_table_get(handle);
+  if (file == nullptr) return {Code::ERR_FR_CLOSED, 0};
+  struct stat before, after;
+  if (fstat(file->fd, &before) != 0) return status_of_errno(errno, "fstat");
+  while (fdatasync(file->fd) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EINVAL) break;
+    return status_of_errno(errno, "fdatasync");
+  }
+  if (fstat(file->fd, &after) != 0) return status_of_errno(errno, "fstat");
+  out->size = static_cast<uint64_t>(after.st_size);
+  out->allocated = static_cast<uint64_t>(after.st_blocks) * 512;
+  out->was_touched = before.st_size != after.st_size ||
+                     before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
+                     before.st_mtim.tv_nsec != after.st_mtim.tv_nsec;
+  return kOkStatus;
+}
+
+Status trim(uint32_t handle) noexcept {
+  const FileRef file = file_table_get(handle);
+  if (file == nullptr) return {Code::ERR_FR_CLOSED, 0};
+  // What is allocated ahead runs on the thread that calls this: before it, or not at all.
+  file->fallocate_ok = false;
+  trim_holes(file->fd);
+  return kOkStatus;
+}
+
+}  // namespace fr

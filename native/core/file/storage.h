@@ -1,0 +1,162 @@
+// Files on this machine: the partial that is landed in, the name it gets. Sources: source.h.
+//
+// The idea: a node writes into a hidden file under DATA/.fastreplica/partials and a name appears
+// under DATA in one rename, when every byte is verified and durable. What is killed in between
+// leaves a partial and no lie. Names come from the network as raw bytes and are confined to DATA by
+// the kernel, never by comparing strings.
+//
+// Everything here may block: it runs on the disk thread, never on a lane and never on the
+// JavaScript thread. It must never follow a symlink below DATA and never throw (a process out of
+// memory ends).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/base/status.h"
+#include "core/file/file_table.h"
+
+struct stat;
+
+namespace fr {
+
+// --- bytes of partials -------------------------------------------------------------------------
+
+// Copies [offset, offset + length) of one file to the same place of another, in the kernel where
+// it can. ERR_FR_IO when `from` ends earlier.
+Status copy_in(uint32_t from, uint32_t to, uint64_t offset, uint64_t length) noexcept;
+
+// Allocates disk blocks for the range (clamped to the file's size), so that landing does not.
+// Quietly does nothing where the file system cannot, and on tmpfs, where it only moves the cost.
+// ERR_FR_NO_SPACE.
+Status fallocate_range(File& file, uint64_t offset, uint64_t length) noexcept;
+
+// Gives back the disk blocks of a range that holds zeros, where the file system can. A saving, so
+// that nothing is reported.
+void punch_range(File& file, uint64_t offset, uint64_t length) noexcept;
+
+// Starts writing the range to disk without waiting for it.
+Status writeback(File& file, uint64_t offset, uint64_t length) noexcept;
+
+struct FlushedFile {
+  uint64_t size = 0;
+  uint64_t allocated = 0;    // bytes on the disk
+  bool was_touched = false;  // size or mtime moved while the file was flushed
+};
+
+// Makes the bytes of a partial durable, and says what the file is then.
+Status flush(uint32_t file, FlushedFile* out) noexcept;
+
+// Gives back what was allocated and never written; nothing is allocated ahead any more. Must run on
+// the thread that allocates.
+Status trim(uint32_t file) noexcept;
+
+// Gives back the disk blocks of a file that hold nothing. A saving, so that nothing is reported.
+void trim_holes(int fd) noexcept;
+
+// --- the data directory ------------------------------------------------------------------------
+
+struct NamePlace;
+
+// Attributes that a file system did not keep.
+inline constexpr uint32_t kLostMode = 1;
+inline constexpr uint32_t kLostTime = 2;
+
+struct PublishRequest {
+  uint32_t file = 0;      // handle of the partial
+  std::string_view id;    // under which the partial was created
+  std::string_view name;  // raw bytes, relative to DATA
+  uint32_t mode = 0;      // only the bits of 0777 are applied
+  int64_t mtime_seconds = 0;
+  uint32_t mtime_nanos = 0;
+  bool no_clobber = false;
+};
+
+// An opened, locked and prepared DATA. One thread at a time (the disk thread). Destroying it
+// unlocks DATA; files made through it stay open until their handles go.
+class DataDir {
+ public:
+  // Makes DATA (0755) when only it is missing, and DATA/.fastreplica (0700) with `partials` and
+  // `lock`. ERR_FR_DATA_DIR when it is no directory or not writable, ERR_FR_DATA_DIR_LOCKED when
+  // another opener holds the lock, in this process or another.
+  static Status open(const char* path, std::unique_ptr<DataDir>* out) noexcept;
+  ~DataDir();
+  DataDir(const DataDir&) = delete;
+  DataDir& operator=(const DataDir&) = delete;
+
+  // Looks the path up again. Where another directory is there now, or ours has lost what is in
+  // .fastreplica, goes over to what is there (`*was_replaced`): partials that are in use are lost,
+  // and removed where they were. ERR_FR_DATA_DIR_GONE when no directory is at the path, or one of
+  // another file system that is no mount; ERR_FR_DATA_DIR when it is not writable;
+  // ERR_FR_DATA_DIR_LOCKED. After an error everything is as before.
+  Status refresh(bool* was_replaced) noexcept;
+
+  // 128 random bits kept in .fastreplica/node-id, made on first use and made again when the file
+  // does not hold them; 32 lower-case hex digits.
+  Status node_id(std::string* out) noexcept;
+
+  // Refuses now what publish would refuse later, as far as it can be known. ERR_FR_NAME: not a
+  // relative path of plain components of at most 255 bytes and 4096 in all, the reserved
+  // `.fastreplica`; a symlink, a non-directory, a closed directory or a mount point on the way; a
+  // component that the file system does not take; something at the end that is no regular file or
+  // may not be replaced. ERR_FR_IS_DIRECTORY: a directory is at the end. ERR_FR_EXISTS: anything
+  // else is there and `no_clobber`.
+  Status check_name(std::string_view name, bool no_clobber) noexcept;
+
+  // A sparse 0600 file of `size` bytes; handle into `*file`. `id`: 1 to 128 bytes of
+  // [0-9a-zA-Z._-], not starting with a dot. ERR_FR_EXISTS when a partial of that id is there.
+  Status create_partial(std::string_view id, uint64_t size, uint32_t* file) noexcept;
+
+  // Tries out on a partial what publish will do with it, and leaves it as it was. `*lost`: kLost
+  // bits of what the file system will not keep.
+  Status probe(const PublishRequest& request, uint32_t* lost) noexcept;
+
+  // Makes the file durable with its mode and mtime, then lets it appear under its name: missing
+  // parent directories are made (0755), the rename is atomic, the directories are synced. `*lost`
+  // as of probe. Errors as of check_name, and ERR_FR_NO_SPACE, ERR_FR_IO, and ERR_FR_DATA_DIR_GONE
+  // when the directory is not at its path. After an error the partial is still there, unless only
+  // the final sync failed.
+  Status publish(const PublishRequest& request, uint32_t* lost = nullptr) noexcept;
+
+  // Removes a partial; a missing one is no error.
+  Status discard(std::string_view id) noexcept;
+
+  // Removes partials that were not touched (ctime) for this long and that nobody in this process
+  // holds open through a FileRef. Their number goes to `*removed`. Those that stay give back what
+  // was allocated and never written.
+  Status expire(uint64_t older_than_seconds, uint64_t* removed) noexcept;
+
+  // Partials that nobody in this process holds open, a line each: id, space, bytes on the disk.
+  Status list(std::string* out) noexcept;
+
+  // Bytes an ordinary user may still write.
+  Status free_bytes(uint64_t* out) const noexcept;
+
+ private:
+  DataDir() = default;
+  // `before`: what was open for the path until now; nothing but its lock is taken over.
+  Status prepare(const char* path, const DataDir* before);
+  Status lock(const DataDir* before);
+  Status check_writable() const;
+  // What is at the path: this directory, or one that refresh may go over to.
+  Status check_path(bool* is_ours) const;
+  bool is_in_use(const std::string& id) const;
+  Status each_partial(const std::function<void(const std::string&, const struct stat&)>& see);
+  Status find_place(std::string_view name, bool create, NamePlace* place) const;
+  Status find_partial(const PublishRequest& request, FileRef* out) const;
+
+  std::string path_;   // of DATA, as it was given
+  int root_ = -1;      // DATA
+  int control_ = -1;   // DATA/.fastreplica
+  int partials_ = -1;  // DATA/.fastreplica/partials
+  int lock_ = -1;      // DATA/.fastreplica/lock, flock held
+  // Partials made here; an expired pointer means that nobody lands in it any more.
+  std::map<std::string, std::weak_ptr<File>, std::less<>> in_use_;
+};
+
+}  // namespace fr

@@ -1,0 +1,60 @@
+// Digests of blocks, straight from the page cache.
+//
+// The idea: whole blocks are hashed where they lie, in worker threads, and only digests travel.
+// Both algorithms are incremental, so that a block of 64 MiB passes through one small buffer.
+//
+// A file is read with pread, never mapped: its owner may truncate a source under us, and touching a
+// mapped page that is gone kills the process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/status.h"
+
+namespace fr {
+
+// Numbers are part of the binding's contract.
+enum class Algorithm : int { kXxh64 = 0, kSha256 = 1 };
+
+constexpr size_t digest_bytes(Algorithm algorithm) {
+  return algorithm == Algorithm::kXxh64 ? 8 : 32;
+}
+
+// XXH64 of one buffer, the same on any host.
+uint64_t xxh64(const void* data, size_t bytes, uint64_t seed = 0) noexcept;
+
+// XXH64 of bytes that come in pieces.
+class Xxh64 {
+ public:
+  explicit Xxh64(uint64_t seed = 0) noexcept { reset(seed); }
+  void reset(uint64_t seed = 0) noexcept;
+  void update(const void* data, size_t bytes) noexcept;
+  // Of everything since the reset; more may be added afterwards.
+  uint64_t digest() const noexcept;
+
+ private:
+  uint64_t lanes_[4];
+  uint64_t seed_;
+  uint64_t total_;
+  uint8_t tail_[32];
+  size_t tail_bytes_;
+};
+
+// Digests of the blocks of [offset, offset + length), laid end to end in `out`, which holds
+// ceil(length / block_bytes) * digest_bytes(algorithm): XXH64 seed 0 in its canonical big-endian
+// form, or SHA-256. `offset` is a multiple of `block_bytes`; the last block may be short. Reads
+// on the calling thread. ERR_FR_SOURCE_CHANGED when a source ends earlier (a partial that does:
+// ERR_FR_IO, errno 0), ERR_FR_CLOSED for an unknown handle, ERR_FR_IO otherwise (EINVAL: misaligned
+// or overflowing range). `cached_only`: reads what is in the page cache and waits for no disk;
+// ERR_FR_IO with EAGAIN when not all of it is there, or this cannot be told (RWF_NOWAIT).
+Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
+                   Algorithm algorithm, uint8_t* out, bool cached_only = false) noexcept;
+
+// The same of a range without data, which is not read: every block is of zeros, whose digest is
+// made once for each length. ERR_FR_IO with EAGAIN when there is data in the range, or this cannot
+// be told.
+Status hash_holes(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
+                  Algorithm algorithm, uint8_t* out) noexcept;
+
+}  // namespace fr

@@ -1,0 +1,426 @@
+// The sending half of a lane: each outgoing feed has a list of landed ranges and sends them in
+// records, in turn with the others, one chunk a turn.
+//
+// Two things keep the feeds of a sender even. A feed hands the kernel little more than a few
+// milliseconds of its own rate (TCP_NOTSENT_LOWAT, chunk), so that one FIFO uplink is not filled by
+// whoever came first. And where the transfer asks for it, no feed may run further ahead of the
+// slowest than a tenth of a second: equal shares are only as fast as the last of them.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/lane/lane.h"
+
+namespace fr {
+namespace {
+
+constexpr size_t kMinChunk = 16u << 10;
+constexpr size_t kMaxChunk = 1u << 20;
+constexpr size_t kMaxLowat = 4u << 20;
+constexpr double kBudgetSeconds = 0.004;  // of a feed's rate, unsent in the kernel
+constexpr size_t kGrowBytes = 8u << 10;
+constexpr size_t kPipeWorth = 256u << 10;  // a smaller pipe gains nothing over sendfile's own
+constexpr uint64_t kGrowWaitNs = 1'000'000;
+constexpr uint64_t kEvenRecheckNs = 1'000'000;
+constexpr uint64_t kLeadBytes = 256u << 10;
+constexpr double kLeadSeconds = 0.1;
+constexpr double kLagScore = 0.6;
+constexpr uint64_t kLagHoldNs = 2'000'000'000;
+constexpr uint64_t kLagHoldMaxNs = 60'000'000'000;
+
+}  // namespace
+
+// --- lists ---------------------------------------------------------------------------------------
+
+// Number of pieces of ranges that were asked for before they landed.
+void Lane::count_wanted(OutFeed& feed, size_t before, size_t now) {
+  // One step, modulo 2^64: the caller's thread reads it at any time.
+  feed.counters->listed.fetch_add(now - before, std::memory_order_relaxed);
+}
+
+// The bytes are counted as queued already. What landing bytes list (`grows`) is not the caller's:
+// however long it gets, calls on the feed are taken.
+void Lane::list(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end, uint16_t flags,
+                bool grows) {
+  if (begin >= end) return;
+  if (stream.failed) {
+    feed.counters->queued.fetch_sub(end - begin, std::memory_order_relaxed);
+    return;
+  }
+  feed.listed_at_ns = now_ns_;
+  if (!feed.items.empty()) {
+    OutItem& last = feed.items.back();
+    if (last.stream == stream.id && last.flags == flags && last.end == begin) {
+      last.end = end;
+      return;
+    }
+  }
+  feed.items.push_back({stream.id, flags, begin, end, grows});
+  if (!grows) feed.counters->listed.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Lane::list_relayed(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end) {
+  feed.counters->queued.fetch_add(end - begin, std::memory_order_relaxed);
+  list(feed, stream, begin, end, 0, true);
+}
+
+// Bytes have landed: whoever passes them on, or waited for them, gets them listed.
+void Lane::offer(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, bool relay) {
+  if (relay) {
+    // What was relayed before is not relayed twice.
+    while (begin < end) {
+      const uint64_t covered = std::min(end, stream.relay.covered_to(begin));
+      if (covered == begin) break;
+      begin = covered;
+    }
+    const uint64_t past = stream.relay.next_begin(begin, end);
+    if (past < end) offer(transfer, stream, past, end, true);
+    if (begin >= end) return;
+    end = past;
+    stream.relay.insert(begin, end);
+  }
+  for (Feed* const feed : transfer.feeds) {
+    if (!feed->is_out) continue;
+    auto& out = *static_cast<OutFeed*>(feed);
+    if (relay && out.is_relay && !out.is_finishing) list_relayed(out, stream, begin, end);
+    for (auto& want : out.wanted) {
+      if (want.stream != stream.id || want.bytes.empty()) continue;
+      want.bytes.each_inside(begin, end, [&](uint64_t from, uint64_t to) {
+        list(out, stream, from, to, want.flags, true);
+      });
+      const size_t before = want.bytes.intervals();
+      want.bytes.erase(begin, end);
+      count_wanted(out, before, want.bytes.intervals());
+    }
+  }
+}
+
+void Lane::send(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, uint16_t flags) {
+  Feed* const feed = find(id);
+  if (feed == nullptr || !feed->is_out) return;
+  auto it = feed->transfer->streams.find(number);
+  if (it == feed->transfer->streams.end()) return;
+  auto& out = *static_cast<OutFeed*>(feed);
+  Stream& stream = it->second;
+  IntervalSet missing;
+  missing.insert(offset, offset + length);
+  stream.main.landed.each_inside(offset, offset + length, [&](uint64_t begin, uint64_t end) {
+    list(out, stream, begin, end, flags, false);
+    missing.erase(begin, end);
+  });
+  if (missing.empty()) return;
+  for (auto& want : out.wanted) {
+    if (want.stream != number || want.flags != flags) continue;
+    const size_t before = want.bytes.intervals();
+    missing.each([&](uint64_t begin, uint64_t end) { want.bytes.insert(begin, end); });
+    return count_wanted(out, before, want.bytes.intervals());
+  }
+  count_wanted(out, 0, missing.intervals());
+  out.wanted.push_back({number, flags, std::move(missing)});
+}
+
+void Lane::send_digests(uint32_t id, uint32_t stream, uint64_t offset, uint64_t length,
+                        uint16_t flags, std::vector<uint8_t> payload) {
+  Feed* const feed = find(id);
+  if (feed == nullptr || !feed->is_out) return;
+  static_cast<OutFeed*>(feed)->digest_items.push_back(
+      {stream, flags, offset, offset + length, std::move(payload)});
+}
+
+// --- the turn ------------------------------------------------------------------------------------
+
+// One chunk for every feed that can take one. True when another turn may do something at once.
+bool Lane::pump() {
+  poke_ns_ = 0;
+  bool again = false;
+  for (size_t i = 0; i < out_feeds_.size();) {
+    OutFeed* const feed = out_feeds_[i];
+    again = pump_feed(*feed) || again;
+    if (i < out_feeds_.size() && out_feeds_[i] == feed) i++;  // else it ended and left its place
+  }
+  return again;
+}
+
+bool Lane::pump_feed(OutFeed& feed) {
+  if (!feed.is_writable || feed.end_sent) return false;
+  if (!feed.in_record && !begin_record(feed)) return false;
+  if (!push_header(feed)) return false;
+  if (!feed.digests.empty() ? !push_digests(feed) : !push_payload(feed)) return false;
+  feed.in_record = false;
+  feed.counters->records.fetch_add(1, std::memory_order_relaxed);
+  return feed.fd >= 0 && (!feed.items.empty() || !feed.digest_items.empty() || feed.is_finishing);
+}
+
+bool Lane::begin_record(OutFeed& feed) {
+  Header header;
+  feed.digests.clear();
+  feed.left = 0;
+  if (!feed.digest_items.empty()) {
+    // Ahead of the payload: whoever holds the bytes can verify them at once.
+    DigestItem& item = feed.digest_items.front();
+    header = {Kind::kDigests, item.flags,
+              item.stream,    static_cast<uint32_t>(item.payload.size()),
+              item.begin,     static_cast<uint32_t>(item.end - item.begin)};
+    feed.digests = std::move(item.payload);
+    feed.digests_sent = 0;
+    feed.digest_items.pop_front();
+    feed.counters->digest_bytes.fetch_sub(feed.digests.size(), std::memory_order_relaxed);
+  } else if (feed.items.empty()) {
+    if (!feed.is_finishing) return false;
+    for (const auto& want : feed.wanted) {
+      if (!want.bytes.empty()) return false;
+    }
+    header.kind = Kind::kEnd;
+  } else if (!begin_payload(feed, &header)) {
+    return false;
+  }
+  encode_header(header, feed.seed, feed.header_bytes);
+  feed.header_sent = 0;
+  feed.in_record = true;
+  return true;
+}
+
+bool Lane::begin_payload(OutFeed& feed, Header* out) {
+  if (is_held_back(feed)) return false;
+  OutItem& item = feed.items.front();
+  const uint64_t listed = item.end - item.begin;
+  if (item.grows && listed < kGrowBytes && feed.items.size() == 1 && !feed.is_finishing &&
+      now_ns_ - feed.listed_at_ns < kGrowWaitNs) {
+    poke_ns_ = now_ns_ + kGrowWaitNs;
+    return false;
+  }
+  Stream& stream = feed.transfer->streams.at(item.stream);
+  uint64_t length = std::min<uint64_t>(listed, feed.chunk);
+  Header header{Kind::kPayload, item.flags, item.stream, 0, item.begin, 0};
+  if (stream.sparse) {
+    const int file = stream.main.file->fd;
+    const off_t data = lseek(file, static_cast<off_t>(item.begin), SEEK_DATA);
+    const bool to_the_end = data < 0 && errno == ENXIO;  // no data behind this offset
+    const uint64_t data_at = data < 0 ? item.end : static_cast<uint64_t>(data);
+    if ((data >= 0 || to_the_end) && data_at > item.begin) {
+      header.kind = Kind::kHole;
+      length = std::min<uint64_t>({data_at - item.begin, listed, kMaxHole});
+    } else if (data >= 0) {
+      const off_t hole = lseek(file, data, SEEK_HOLE);
+      if (hole > data) length = std::min<uint64_t>(length, static_cast<uint64_t>(hole - data));
+    }
+  }
+  header.length = static_cast<uint32_t>(length);
+  feed.stream = &stream;
+  feed.at = item.begin;
+  if (header.kind == Kind::kPayload) {
+    feed.left = length;
+  } else {
+    feed.counters->queued.fetch_sub(length, std::memory_order_relaxed);
+  }
+  item.begin += length;
+  if (item.begin == item.end) {
+    if (!item.grows) feed.counters->listed.fetch_sub(1, std::memory_order_relaxed);
+    feed.items.pop_front();
+  }
+  *out = header;
+  return true;
+}
+
+// Sorts out a refused or failed send. True when the feed has simply to wait.
+bool Lane::take_errno(OutFeed& feed, ssize_t result) {
+  if (result < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (errno == EAGAIN) feed.is_writable = false;
+    return true;
+  }
+  end_feed(&feed, Code::ERR_FR_NODE_LOST, result < 0 ? errno : 0);
+  return false;
+}
+
+bool Lane::push_header(OutFeed& feed) {
+  while (feed.header_sent < kHeaderBytes) {
+    const bool more = feed.left > 0 || !feed.digests.empty();
+    const ssize_t sent =
+        ::send(feed.fd, feed.header_bytes + feed.header_sent, kHeaderBytes - feed.header_sent,
+               MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    if (sent <= 0) {
+      take_errno(feed, sent);
+      return false;
+    }
+    feed.header_sent += static_cast<size_t>(sent);
+  }
+  if (feed.header_bytes[3] == static_cast<uint8_t>(Kind::kEnd) && !feed.end_sent) {
+    feed.end_sent = true;
+    shutdown(feed.fd, SHUT_WR);
+  }
+  return true;
+}
+
+bool Lane::push_digests(OutFeed& feed) {
+  while (feed.digests_sent < feed.digests.size()) {
+    const ssize_t sent =
+        ::send(feed.fd, feed.digests.data() + feed.digests_sent,
+               feed.digests.size() - feed.digests_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent <= 0) {
+      take_errno(feed, sent);
+      return false;
+    }
+    feed.digests_sent += static_cast<size_t>(sent);
+  }
+  feed.digests.clear();
+  return true;
+}
+
+bool Lane::push_payload(OutFeed& feed) {
+  while (feed.left > 0) {
+    if (feed.pipe[0] < 0 && !feed.pipe_refused && feed.chunk >= kPipeWorth) open_pipe(feed);
+    const bool piped = feed.pipe[0] >= 0 && (feed.pipe_holds > 0 || feed.chunk >= kPipeWorth);
+    const ssize_t sent = piped ? push_piped(feed) : push_sendfile(feed);
+    if (feed.fd < 0) return false;
+    if (sent <= 0) {
+      take_errno(feed, sent);
+      return false;
+    }
+    feed.left -= static_cast<uint64_t>(sent);
+    feed.accepted += static_cast<uint64_t>(sent);
+    feed.counters->payload.fetch_add(static_cast<uint64_t>(sent), std::memory_order_relaxed);
+    feed.transfer->counters->sent.fetch_add(static_cast<uint64_t>(sent), std::memory_order_relaxed);
+    feed.counters->queued.fetch_sub(static_cast<uint64_t>(sent), std::memory_order_relaxed);
+  }
+  return true;
+}
+
+void Lane::open_pipe(OutFeed& feed) {
+  if (pipe2(feed.pipe, O_CLOEXEC) != 0) {
+    feed.pipe[0] = feed.pipe[1] = -1;
+    feed.pipe_refused = true;
+  } else {
+    // An ordinary user gets 64 pipes of 1 MiB, then two pages each: worse than sendfile.
+    const int size = fcntl(feed.pipe[1], F_SETPIPE_SZ, static_cast<int>(kPipeBytes));
+    feed.pipe_size = size < 0 ? 0 : static_cast<size_t>(size);
+    if (feed.pipe_size >= kPipeWorth) {
+      counts_->open_pipes++;
+      return;
+    }
+    ::close(feed.pipe[0]);
+    ::close(feed.pipe[1]);
+    feed.pipe[0] = feed.pipe[1] = -1;
+    feed.pipe_refused = true;
+  }
+  counts_->sending_fallbacks++;
+}
+
+// File -> pipe -> socket. Pages are referenced, never copied.
+ssize_t Lane::push_piped(OutFeed& feed) {
+  if (feed.pipe_holds == 0) {
+    loff_t at = static_cast<loff_t>(feed.at);
+    const size_t want = static_cast<size_t>(std::min<uint64_t>(feed.left, feed.pipe_size));
+    const ssize_t taken = splice(feed.stream->main.file->fd, &at, feed.pipe[1], nullptr, want, 0);
+    if (taken <= 0) {
+      // 0 is the end of the file: it is shorter than what was announced.
+      const Status why =
+          taken == 0 ? Status{Code::ERR_FR_SOURCE_CHANGED, 0} : status_of_errno(errno, "read");
+      fail_stream(*feed.transfer, *feed.stream, why);
+      return 0;
+    }
+    feed.at += static_cast<uint64_t>(taken);
+    feed.pipe_holds = static_cast<size_t>(taken);
+  }
+  const bool more = feed.left > feed.pipe_holds;
+  const ssize_t sent = splice(feed.pipe[0], nullptr, feed.fd, nullptr, feed.pipe_holds,
+                              SPLICE_F_NONBLOCK | SPLICE_F_MOVE | (more ? SPLICE_F_MORE : 0));
+  if (sent > 0) feed.pipe_holds -= static_cast<size_t>(sent);
+  return sent;
+}
+
+ssize_t Lane::push_sendfile(OutFeed& feed) {
+  off_t at = static_cast<off_t>(feed.at);
+  const ssize_t sent =
+      sendfile(feed.fd, feed.stream->main.file->fd, &at, static_cast<size_t>(feed.left));
+  if (sent == 0) {
+    fail_stream(*feed.transfer, *feed.stream, {Code::ERR_FR_SOURCE_CHANGED, 0});
+    return 0;
+  }
+  if (sent > 0) feed.at += static_cast<uint64_t>(sent);
+  return sent;
+}
+
+// --- pace ----------------------------------------------------------------------------------------
+
+void Lane::refresh_unacked(OutFeed& feed) {
+  int bytes = 0;
+  // SIOCOUTQ: what the peer has not acknowledged, sent or not.
+  if (feed.fd < 0 || ioctl(feed.fd, TIOCOUTQ, &bytes) != 0) return;
+  feed.unacked = static_cast<uint64_t>(std::max(bytes, 0));
+  feed.counters->unacked.store(feed.unacked, std::memory_order_relaxed);
+}
+
+void Lane::measure(OutFeed& feed, double seconds) {
+  const uint64_t acked = feed.accepted - std::min(feed.accepted, feed.unacked);
+  const uint64_t gained = acked > feed.rate_mark ? acked - feed.rate_mark : 0;
+  feed.rate_mark = std::max(acked, feed.rate_mark);
+  if (gained == 0 && feed.items.empty()) return;  // idle says nothing about the link
+  const double now = static_cast<double>(gained) / seconds;
+  feed.rate = feed.rate == 0 ? now : 0.7 * feed.rate + 0.3 * now;
+  const auto budget = static_cast<size_t>(feed.rate * kBudgetSeconds);
+  feed.chunk = std::clamp(budget, kMinChunk, kMaxChunk);
+  const size_t lowat = std::clamp(budget, kMinChunk, kMaxLowat);
+  if (feed.lowat != 0 && lowat < feed.lowat * 2 && lowat * 2 > feed.lowat) return;
+  feed.lowat = lowat;
+  const int value = static_cast<int>(lowat);
+  setsockopt(feed.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
+}
+
+bool Lane::is_held_back(OutFeed& feed) {
+  Transfer& transfer = *feed.transfer;
+  if (!transfer.even || feed.lagging_until_ns > now_ns_) return false;
+  if (feed.accepted < transfer.even_limit) return false;
+  if (now_ns_ - transfer.even_checked_ns >= kEvenRecheckNs) even_out(transfer);
+  if (feed.accepted < transfer.even_limit) return false;
+  transfer.even_blocked = true;
+  poke_ns_ = now_ns_ + kEvenRecheckNs;
+  return true;
+}
+
+// Finds the slowest feed that still has work and sets how far the others may be ahead of it. A feed
+// for which the others had to wait most of the time is lagging: it is left behind for a while.
+void Lane::even_out(Transfer& transfer) {
+  const double elapsed = static_cast<double>(now_ns_ - transfer.even_checked_ns) / 1e9;
+  transfer.even_checked_ns = now_ns_;
+  OutFeed* slowest = nullptr;
+  uint64_t least = 0;
+  double rates = 0;
+  size_t busy = 0;
+  for (Feed* const feed : transfer.feeds) {
+    if (!feed->is_out) continue;
+    auto& out = *static_cast<OutFeed*>(feed);
+    if ((out.items.empty() && !out.in_record) || out.lagging_until_ns > now_ns_) continue;
+    refresh_unacked(out);
+    const uint64_t acked = out.accepted - std::min(out.accepted, out.unacked);
+    busy++;
+    rates += out.rate;
+    if (slowest == nullptr || acked < least) {
+      slowest = &out;
+      least = acked;
+    }
+  }
+  if (busy < 2) {
+    transfer.even_limit = UINT64_MAX;
+    transfer.even_score = 0;
+    return;
+  }
+  const double weight = std::min(1.0, elapsed / 0.25);
+  transfer.even_score += weight * ((transfer.even_blocked ? 1.0 : 0.0) - transfer.even_score);
+  transfer.even_blocked = false;
+  if (transfer.even_score > kLagScore) {
+    slowest->lag_hold_ns = std::clamp(slowest->lag_hold_ns * 2, kLagHoldNs, kLagHoldMaxNs);
+    slowest->lagging_until_ns = now_ns_ + slowest->lag_hold_ns;
+    transfer.even_score = 0;
+  }
+  const double lead = kLeadSeconds * rates / static_cast<double>(busy);
+  transfer.even_limit = least + std::max(kLeadBytes, static_cast<uint64_t>(lead));
+}
+
+}  // namespace fr

@@ -1,0 +1,310 @@
+#include "core/lane/engine.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace fr {
+namespace {
+
+constexpr size_t kTotals = 6;
+
+constexpr Answer kClosed{nullptr, {Code::ERR_FR_CLOSED, 0}};
+constexpr Answer kFull{nullptr, {Code::ERR_FR_INBOX_FULL, 0}};
+constexpr int kRtoMax = 44;  // TCP_RTO_MAX_MS; older headers do not name it
+constexpr int kRtoMaxMs = 2'000;
+constexpr int kFirstLowat = 128 << 10;
+constexpr size_t kFeedsMax = 65'536;
+constexpr size_t kTransfersMax = 4'096;
+
+bool is_loopback(int fd) {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) return false;
+  if (peer.ss_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&peer);
+    return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+  }
+  if (peer.ss_family != AF_INET6) return false;
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&peer);
+  return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+         (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
+}
+
+bool set_congestion(int fd, const std::string& name) {
+  return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                    static_cast<socklen_t>(name.size())) == 0;
+}
+
+void set_options(int fd, const FeedRequest& request, int user_timeout_ms) {
+  const int one = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+  // A cut cable acknowledges nothing: do not wait for the system's quarter of an hour.
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
+  // Nor, once the cable is back, for as long again as it was out (Linux 6.15).
+  setsockopt(fd, IPPROTO_TCP, kRtoMax, &kRtoMaxMs, sizeof kRtoMaxMs);
+  if (!request.congestion.empty()) {
+    set_congestion(fd, request.congestion);
+  } else if (is_loopback(fd) && !set_congestion(fd, "cubic")) {
+    // bbr costs 60 to 75 % more CPU on loopback; an ordinary user may at least take reno.
+    set_congestion(fd, "reno");
+  }
+  if (!request.is_out) return;
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kFirstLowat, sizeof kFirstLowat);
+}
+
+// A sparse file has fewer blocks than its size needs; only then is it worth asking for holes.
+bool is_sparse(int fd) {
+  struct stat st;
+  if (fstat(fd, &st) != 0) return false;
+  return static_cast<uint64_t>(st.st_blocks) * 512 < static_cast<uint64_t>(st.st_size);
+}
+
+}  // namespace
+
+Engine::Engine(int lanes, std::function<void()> wake)
+    : outbox_(std::move(wake)), names_("fr-names"), bytes_("fr-disk") {
+  for (int i = 0; i < std::max(1, lanes); i++) {
+    lanes_.push_back(std::make_unique<Lane>(i, &outbox_, &bytes_, &counts_));
+  }
+}
+
+Engine::~Engine() { stop(); }
+
+void Engine::stop() {
+  if (!running_) return;
+  running_ = false;
+  names_.stop();
+  bytes_.stop();
+  lanes_.clear();  // joins each, and gives its descriptors back now, not when the object goes
+  transfers_.clear();
+  feeds_.clear();
+}
+
+Answer Engine::task(uint32_t transfer, std::function<void(Lane&)> work) {
+  if (!running_) return kClosed;
+  auto it = transfers_.find(transfer);
+  if (it == transfers_.end()) return {"transfer: unknown handle", {}};
+  if (!it->second.lane->submit(std::move(work))) return kFull;
+  return {};
+}
+
+Answer Engine::open_transfer(bool even, int user_timeout_ms, uint32_t* out) {
+  if (!running_) return kClosed;
+  if (transfers_.size() >= kTransfersMax) return {nullptr, {Code::ERR_FR_LIMIT, 0}};
+  const uint32_t id = next_handle_++;
+  Lane* const lane = lanes_[next_lane_++ % lanes_.size()].get();
+  auto counters = std::make_shared<TransferCounters>();
+  transfers_[id] = {lane, counters, user_timeout_ms, {}};
+  *out = id;
+  return task(id, [=](Lane& l) { l.open_transfer(id, even, counters); });
+}
+
+Answer Engine::add_stream(const StreamRequest& r) {
+  auto it = transfers_.find(r.transfer);
+  if (running_ && it != transfers_.end() && it->second.streams.contains(r.stream)) {
+    return {"stream: added before", {}};
+  }
+  if (r.block_bytes == 0 || (r.block_bytes & (r.block_bytes - 1)) != 0) {
+    return {"blockBytes: not a power of two", {}};
+  }
+  Stream stream;
+  stream.id = r.stream;
+  stream.size = r.size;
+  stream.block_bytes = r.block_bytes;
+  stream.complete = r.complete;
+  stream.main.file = file_table_get(r.file);
+  if (stream.main.file == nullptr) return {"file: unknown handle", {}};
+  if (r.scratch != 0) {
+    stream.scratch.file = file_table_get(r.scratch);
+    if (stream.scratch.file == nullptr) return {"scratch: unknown handle", {}};
+  }
+  stream.sparse = r.sparse || (r.complete && is_sparse(stream.main.file->fd));
+  if (stream.sparse) stream.main.file->sparse = true;
+  const Answer done =
+      task(r.transfer, [id = r.transfer, stream](Lane& lane) { lane.add_stream(id, stream); });
+  if (done.ok()) it->second.streams[r.stream] = r.size;
+  return done;
+}
+
+Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
+  if (!running_) return kClosed;
+  const auto transfer = transfers_.find(r.transfer);
+  if (transfer == transfers_.end()) return {"transfer: unknown handle", {}};
+  if (feeds_.size() >= kFeedsMax) return {nullptr, {Code::ERR_FR_LIMIT, 0}};
+  int fd = -1;
+  if (r.fd >= 0) {
+    fd = fcntl(r.fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return {nullptr, {Code::ERR_FR_LIMIT, errno}};
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    set_options(fd, r, transfer->second.user_timeout_ms);
+  }
+  const uint32_t id = next_handle_++;
+  auto counters = std::make_shared<FeedCounters>();
+  // A std::function must be copyable, so the feed travels in a shared holder.
+  auto holder = std::make_shared<std::unique_ptr<Feed>>();
+  if (r.is_out) {
+    auto feed = std::make_unique<OutFeed>();
+    feed->is_relay = r.is_relay;
+    *holder = std::move(feed);
+  } else {
+    *holder = std::make_unique<InFeed>();
+  }
+  Feed& feed = **holder;
+  feed.id = id;
+  feed.fd = fd;
+  feed.is_out = r.is_out;
+  feed.seed = r.seed;
+  feed.counters = counters;
+  const Answer done = task(r.transfer, [holder, transfer = r.transfer](Lane& lane) {
+    lane.add_feed(transfer, std::move(*holder));
+  });
+  if (!done.ok()) {
+    if (fd >= 0) ::close(fd);
+    return done;
+  }
+  feeds_[id] = {r.transfer, r.is_out, counters, false};
+  *out = id;
+  return done;
+}
+
+Answer Engine::checked_range(uint32_t feed, uint32_t stream, uint64_t offset,
+                             uint64_t length) const {
+  if (!running_) return kClosed;
+  auto it = feeds_.find(feed);
+  if (it == feeds_.end()) return {"feed: unknown handle", {}};
+  if (!it->second.is_out) return {"feed: receives, cannot send", {}};
+  if (it->second.is_finishing) return {"feed: finished", {}};
+  const auto& streams = transfers_.at(it->second.transfer).streams;
+  auto found = streams.find(stream);
+  if (found == streams.end()) return {"stream: unknown number", {}};
+  if (length == 0) return {"length: zero", {}};
+  if (offset > found->second || length > found->second - offset) {
+    return {"offset, length: beyond the end of the stream", {}};
+  }
+  return {};
+}
+
+Answer Engine::send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
+                    uint16_t flags) {
+  const Answer checked = checked_range(feed, stream, offset, length);
+  if (!checked.ok()) return checked;
+  const FeedEntry& entry = feeds_.at(feed);
+  if (entry.counters->listed.load(std::memory_order_relaxed) >= bounds::listedRanges) return kFull;
+  entry.counters->queued.fetch_add(length, std::memory_order_relaxed);
+  return task(entry.transfer, [=](Lane& lane) { lane.send(feed, stream, offset, length, flags); });
+}
+
+Answer Engine::send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
+                            uint16_t flags, std::vector<uint8_t> payload) {
+  const Answer checked = checked_range(feed, stream, offset, length);
+  if (!checked.ok()) return checked;
+  if (payload.empty() || payload.size() > kMaxDigestPayload) return {"payload: size", {}};
+  if (length > UINT32_MAX) return {"length: more than one record covers", {}};
+  const FeedEntry& entry = feeds_.at(feed);
+  const uint64_t waiting = entry.counters->digest_bytes.load(std::memory_order_relaxed);
+  if (waiting + payload.size() > bounds::digestQueueBytes) return kFull;
+  entry.counters->digest_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
+  return task(entry.transfer, [=, payload = std::move(payload)](Lane& lane) {
+    lane.send_digests(feed, stream, offset, length, flags, payload);
+  });
+}
+
+Answer Engine::finish(uint32_t feed) {
+  auto it = feeds_.find(feed);
+  if (!running_) return kClosed;
+  if (it == feeds_.end()) return {"feed: unknown handle", {}};
+  if (!it->second.is_out) return {"feed: receives, cannot finish", {}};
+  if (it->second.is_finishing) return {"feed: finished", {}};
+  it->second.is_finishing = true;
+  return task(it->second.transfer, [=](Lane& lane) { lane.finish(feed); });
+}
+
+Answer Engine::close(uint32_t feed) {
+  auto it = feeds_.find(feed);
+  if (it == feeds_.end() || !running_) return {};
+  const uint32_t transfer = it->second.transfer;
+  feeds_.erase(it);
+  return task(transfer, [=](Lane& lane) { lane.close(feed); });
+}
+
+Answer Engine::close_transfer(uint32_t transfer) {
+  if (!running_) return {};
+  const Answer done = task(transfer, [=](Lane& lane) { lane.close_transfer(transfer); });
+  if (done.misuse != nullptr) return done;
+  transfers_.erase(transfer);
+  std::erase_if(feeds_, [&](const auto& entry) { return entry.second.transfer == transfer; });
+  return done;
+}
+
+Answer Engine::stats(uint32_t transfer, std::vector<double>* out) const {
+  auto it = transfers_.find(transfer);
+  if (it == transfers_.end()) return {"transfer: unknown handle", {}};
+  // Parts before the whole they belong to, which grows first.
+  auto get = [](const std::atomic<uint64_t>& value) {
+    return static_cast<double>(value.load(std::memory_order_acquire));
+  };
+  const TransferCounters& all = *it->second.counters;
+  out->resize(kTotals);
+  for (const auto& [id, feed] : feeds_) {
+    if (feed.transfer != transfer) continue;
+    const FeedCounters& c = *feed.counters;
+    for (const double value : {static_cast<double>(id), feed.is_out ? 1.0 : 0.0, get(c.payload),
+                               get(c.queued), get(c.unacked), get(c.duplicate), get(c.records)}) {
+      out->push_back(value);
+    }
+  }
+  double* const totals = out->data();
+  totals[4] = get(all.duplicate);
+  totals[1] = get(all.hole);
+  totals[2] = get(all.scratch);
+  totals[0] = get(all.landed);
+  totals[3] = get(all.received);
+  totals[5] = get(all.sent);
+  return {};
+}
+
+std::vector<double> Engine::counters() const {
+  return {static_cast<double>(counts_.landing_fallbacks.load()),
+          static_cast<double>(counts_.sending_fallbacks.load()),
+          static_cast<double>(counts_.open_feeds.load()),
+          static_cast<double>(counts_.open_pipes.load()), static_cast<double>(lanes_.size())};
+}
+
+bool Engine::on_disk(bool names, std::function<void()> work) {
+  return running_ && (names ? names_ : bytes_).submit(std::move(work));
+}
+
+EventBatch Engine::take_events() {
+  EventBatch batch = outbox_.take();
+  std::vector<Event> kept;
+  kept.reserve(batch.events.size());
+  for (const Event& event : batch.events) {
+    const auto type = static_cast<EventType>(static_cast<int>(event.v[0]));
+    // What a lane said before it saw the host close a transfer or feed is of no interest.
+    if (type != EventType::kDone && !transfers_.contains(static_cast<uint32_t>(event.v[1])))
+      continue;
+    const bool of_feed = type == EventType::kFeedClosed || type == EventType::kDigests;
+    const auto feed = static_cast<uint32_t>(event.v[2]);
+    if (of_feed && !feeds_.contains(feed)) continue;
+    if (type == EventType::kFeedClosed) ended_.push_back(feed);
+    kept.push_back(event);
+  }
+  batch.events = std::move(kept);
+  return batch;
+}
+
+void Engine::forget_ended() {
+  for (const uint32_t feed : ended_) feeds_.erase(feed);
+  ended_.clear();
+}
+
+}  // namespace fr

@@ -1,0 +1,113 @@
+// The engine as the host's thread sees it: handles in, events out. Every call checks its handles
+// and values here and returns at once; the work is a task on a lane.
+//
+// Not thread safe: one owner thread. States: running -> stopped (stop() joins every thread and is
+// idempotent; the destructor calls it).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/events.h"
+#include "core/lane/lane.h"
+
+namespace fr {
+
+struct StreamRequest {
+  uint32_t transfer = 0;
+  uint32_t stream = 0;
+  uint32_t file = 0;
+  uint32_t scratch = 0;  // 0: none
+  uint64_t size = 0;
+  uint64_t block_bytes = 0;
+  bool complete = false;
+  bool sparse = false;  // most likely has holes: nothing is allocated ahead
+};
+
+struct FeedRequest {
+  int fd = -1;  // duplicated; the caller keeps and closes its own
+  uint32_t transfer = 0;
+  bool is_out = false;
+  bool is_relay = false;
+  uint64_t seed = 0;
+  std::string congestion;  // empty: cubic or reno on loopback, the system's choice elsewhere
+};
+
+// What a call answers: nothing, or why not. Misuse is the caller's mistake; a code is operational.
+struct Answer {
+  const char* misuse = nullptr;
+  Status status;
+  bool ok() const { return misuse == nullptr && status.ok(); }
+};
+
+class Engine {
+ public:
+  // Throws std::system_error when the system gives no descriptors or threads.
+  Engine(int lanes, std::function<void()> wake);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // user_timeout_ms: how long its connections live while nothing is acknowledged on them.
+  Answer open_transfer(bool even, int user_timeout_ms, uint32_t* out);
+  Answer add_stream(const StreamRequest& request);
+  Answer adopt(const FeedRequest& request, uint32_t* out);
+  Answer send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags);
+  Answer send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
+                      uint16_t flags, std::vector<uint8_t> payload);
+  Answer finish(uint32_t feed);
+  Answer close(uint32_t feed);
+  Answer close_transfer(uint32_t transfer);
+
+  // Bytes landed, hole, scratch, received, duplicate, sent; then per feed:
+  // handle, is_out, payload, queued, unacked, duplicate, records
+  Answer stats(uint32_t transfer, std::vector<double>* out) const;
+  // landing fallbacks, sending fallbacks, feeds, pipes, lanes
+  std::vector<double> counters() const;
+
+  // Runs work on a disk thread: `names` does short work on names, in order; the other moves bytes.
+  bool on_disk(bool names, std::function<void()> work);
+  Outbox& outbox() { return outbox_; }
+  // Takes what has happened. Feeds that have ended stay known until forget_ended, so that the host
+  // may still name them while it works through the batch.
+  EventBatch take_events();
+  void forget_ended();
+
+  void stop();
+  bool is_running() const { return running_; }
+
+ private:
+  struct FeedEntry {
+    uint32_t transfer;
+    bool is_out;
+    std::shared_ptr<FeedCounters> counters;
+    bool is_finishing = false;
+  };
+  struct TransferEntry {
+    Lane* lane;
+    std::shared_ptr<TransferCounters> counters;
+    int user_timeout_ms = 0;
+    std::unordered_map<uint32_t, uint64_t> streams;  // number -> size
+  };
+
+  Answer task(uint32_t transfer, std::function<void(Lane&)> work);
+  Answer checked_range(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length) const;
+
+  Outbox outbox_;
+  EngineCounts counts_;
+  DiskThread names_;
+  DiskThread bytes_;
+  std::vector<std::unique_ptr<Lane>> lanes_;  // stopped before what they use
+  std::unordered_map<uint32_t, TransferEntry> transfers_;
+  std::unordered_map<uint32_t, FeedEntry> feeds_;
+  std::vector<uint32_t> ended_;
+  uint32_t next_handle_ = 1;
+  size_t next_lane_ = 0;
+  bool running_ = true;
+};
+
+}  // namespace fr

@@ -1,0 +1,120 @@
+// The state of one data connection, as its lane sees it. Plain data: the lane is the only thread
+// that touches it, except the counters, which JavaScript reads at any time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "core/base/interval_set.h"
+#include "core/wire/wire.h"
+
+namespace fr {
+
+struct Transfer;
+struct Stream;
+
+struct FeedCounters {
+  std::atomic<uint64_t> payload{0};    // out: accepted by the socket; in: taken from it
+  std::atomic<uint64_t> queued{0};     // out: listed, not yet accepted
+  std::atomic<uint64_t> unacked{0};    // out: accepted, not yet acknowledged
+  std::atomic<uint64_t> duplicate{0};  // in: dropped, the range had landed before
+  std::atomic<uint64_t> records{0};
+  std::atomic<uint64_t> listed{0};        // out: ranges of its caller's that wait, landed or not
+  std::atomic<uint64_t> digest_bytes{0};  // out: digest payload listed, not sent
+};
+
+struct Feed {
+  virtual ~Feed() = default;  // lanes own feeds of both kinds as Feed
+
+  uint32_t id = 0;
+  int fd = -1;
+  bool is_out = false;
+  Transfer* transfer = nullptr;
+  uint64_t seed = 0;
+  std::shared_ptr<FeedCounters> counters;
+};
+
+// in: header, then payload (landed, or drained where it has landed before), header, ...
+struct InFeed : Feed {
+  enum class State { kHeader, kPayload, kDigests, kEnded };
+  State state = State::kHeader;
+  uint8_t header_bytes[kHeaderBytes];
+  size_t header_have = 0;
+  Header header;
+  Stream* stream = nullptr;
+  uint64_t at = 0;    // next byte of the stream
+  uint64_t left = 0;  // payload bytes of this record still to come
+  std::vector<uint8_t> digests;
+  size_t digests_have = 0;
+  // Busy: the kernel wakes us for chunks, not for segments, and the tick looks after the rest.
+  bool is_batched = false;
+  uint64_t batch_from = 0;  // payload count at which batching begins, or its chunk was last set
+  uint64_t batch_at_ns = 0;
+  int batch_bytes = 1;
+  uint64_t came_at_ns = 0;
+  bool relays = false;  // has brought bytes that mates wait for
+};
+
+// One entry of an outgoing feed's list: bytes that are all in the file.
+struct OutItem {
+  uint32_t stream = 0;
+  uint16_t flags = 0;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  bool grows = false;  // filled by landing bytes: worth a short wait before a small record
+};
+
+// Digests of [begin, end), sent in the order they were given.
+struct DigestItem {
+  uint32_t stream = 0;
+  uint16_t flags = 0;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  std::vector<uint8_t> payload;
+};
+
+struct OutFeed : Feed {
+  std::deque<OutItem> items;
+  std::deque<DigestItem> digest_items;
+  // Ranges asked for that have not landed yet: (stream, flags, bytes).
+  struct Wanted {
+    uint32_t stream;
+    uint16_t flags;
+    IntervalSet bytes;
+  };
+  std::vector<Wanted> wanted;
+  bool is_relay = false;
+  bool is_writable = true;
+  bool is_finishing = false;
+  bool end_sent = false;
+
+  // The record being sent.
+  bool in_record = false;
+  uint8_t header_bytes[kHeaderBytes];
+  size_t header_sent = 0;
+  std::vector<uint8_t> digests;
+  size_t digests_sent = 0;
+  Stream* stream = nullptr;
+  uint64_t at = 0;    // next byte of the file to put into the pipe
+  uint64_t left = 0;  // payload bytes of the record not yet accepted by the socket
+  int pipe[2] = {-1, -1};
+  size_t pipe_size = 0;
+  size_t pipe_holds = 0;
+  bool pipe_refused = false;
+
+  // Pace: chunk and send budget follow the rate.
+  uint64_t accepted = 0;
+  uint64_t unacked = 0;
+  uint64_t rate_mark = 0;
+  double rate = 0;  // acknowledged bytes per second, smoothed
+  size_t chunk = 64 << 10;
+  size_t lowat = 0;
+  uint64_t listed_at_ns = 0;
+  uint64_t lagging_until_ns = 0;
+  uint64_t lag_hold_ns = 0;
+};
+
+}  // namespace fr

@@ -1,0 +1,446 @@
+// The receiving half of a lane: records come off a socket and land in the file at their offset.
+//
+// A byte lands once. What has landed before is drained and counted, so that no range at or below a
+// watermark is ever rewritten: pages queued on other sockets are references to the page cache.
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/file/storage.h"
+#include "core/lane/lane.h"
+
+namespace fr {
+namespace {
+
+// Bytes one feed may take in one turn of the loop, so that no feed starves the others.
+constexpr size_t kTurnBytes = 2u << 20;
+constexpr size_t kStepBytes = 1u << 20;
+// A feed that has brought this much is worth waking for only when a chunk has come.
+constexpr uint64_t kBatchAfterBytes = 64u << 10;
+constexpr int kBatchBytes = 16 << 10;
+constexpr int kBatchBytesMax = 256 << 10;
+// The tick leaves a feed alone for so long: what is to be relayed is waited for, the rest is not,
+// until little is missing.
+constexpr uint64_t kRelayedNs = 5'000'000;
+constexpr uint64_t kLandedNs = 20'000'000;
+constexpr uint64_t kLittleBytes = 2u << 20;
+// A chunk is what comes in this time more: on links that are slower than this machine all feeds are
+// read together, at the tick.
+constexpr uint64_t kBatchMarginNs = 5'000'000;
+constexpr uint64_t kBatchIdleNs = 50'000'000;
+constexpr uint64_t kBatchRateNs = 25'000'000;
+
+uint64_t tick_ns(const InFeed& feed) { return feed.relays ? kRelayedNs : kLandedNs; }
+
+}  // namespace
+
+void Lane::ingest(InFeed& feed) {
+  const uint64_t before = feed.counters->payload.load(std::memory_order_relaxed);
+  bool more = true;
+  while (more && feed.fd >= 0 &&
+         feed.counters->payload.load(std::memory_order_relaxed) - before < kTurnBytes) {
+    switch (feed.state) {
+      case InFeed::State::kHeader:
+      case InFeed::State::kEnded:
+        more = read_header(feed);
+        break;
+      case InFeed::State::kPayload:
+        more = read_payload(feed);
+        break;
+      case InFeed::State::kDigests:
+        more = read_digests(feed);
+        break;
+    }
+  }
+  if (feed.fd < 0) return;
+  const uint64_t now = feed.counters->payload.load(std::memory_order_relaxed);
+  if (now == before) return;
+  feed.came_at_ns = now_ns_;
+  if (!feed.is_batched && now - feed.batch_from >= kBatchAfterBytes) batch(feed, true);
+}
+
+// On a shaped link segments come one by one; a wake for each costs more than moving it (a node on a
+// 200 Mbit/s link: 17,000 a second). SO_RCVLOWAT makes epoll wait for a chunk or the end.
+void Lane::batch(InFeed& feed, bool on) {
+  if (on != feed.is_batched) batched_ += on ? 1 : -1;
+  feed.is_batched = on;
+  feed.batch_from = feed.counters->payload.load(std::memory_order_relaxed);
+  feed.batch_at_ns = now_ns_;
+  set_batch(feed, on ? kBatchBytes : 1);
+}
+
+void Lane::set_batch(InFeed& feed, int bytes) {
+  feed.batch_bytes = bytes;
+  setsockopt(feed.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+}
+
+// Lets the chunk follow the rate.
+void Lane::resize_batch(InFeed& feed) {
+  if (now_ns_ - feed.batch_at_ns < kBatchRateNs) return;
+  const uint64_t now = feed.counters->payload.load(std::memory_order_relaxed);
+  const double rate = static_cast<double>(now - feed.batch_from) /
+                      (static_cast<double>(now_ns_ - feed.batch_at_ns) / 1e9);
+  feed.batch_from = now;
+  feed.batch_at_ns = now_ns_;
+  const uint64_t wait_ns = tick_ns(feed) + kBatchMarginNs;
+  const int bytes = static_cast<int>(
+      std::clamp<double>(rate * static_cast<double>(wait_ns) / 1e9, kBatchBytes, kBatchBytesMax));
+  if (bytes < feed.batch_bytes * 2 && bytes * 2 > feed.batch_bytes) return;
+  set_batch(feed, bytes);
+}
+
+// How long what is less than a chunk may wait; at the end of a file only for what is relayed.
+uint64_t Lane::patience_ns(const InFeed& feed) {
+  if (feed.relays) return tick_ns(feed);
+  for (const auto& [id, stream] : feed.transfer->streams) {
+    if (stream.size - stream.main.landed.bytes() > kLittleBytes) return tick_ns(feed);
+  }
+  return 0;
+}
+
+// What is less than a chunk waits for a tick; a feed that has gone quiet wakes us by itself.
+void Lane::look_after_batched() {
+  if (batched_ == 0 || is_deaf_) return;
+  std::vector<InFeed*> feeds;
+  for (auto& [id, feed] : feeds_) {
+    if (!feed->is_out && static_cast<InFeed*>(feed.get())->is_batched) {
+      feeds.push_back(static_cast<InFeed*>(feed.get()));
+    }
+  }
+  for (InFeed* const feed : feeds) {
+    // Ticks come a little early, too.
+    if (now_ns_ - feed->came_at_ns + kBatchMarginNs / 2 >= patience_ns(*feed)) {
+      ingest(*feed);
+      if (feed->fd < 0 || !feed->is_batched) continue;
+      if (now_ns_ - feed->came_at_ns > kBatchIdleNs) {
+        batch(*feed, false);
+        continue;
+      }
+    }
+    resize_batch(*feed);
+  }
+}
+
+// Handles "nothing now", the end and errors of a read. True when the turn is over.
+bool Lane::stop_on(InFeed& feed, ssize_t got) {
+  if (got > 0) return false;
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+  if (got < 0) {
+    end_feed(&feed, Code::ERR_FR_NODE_LOST, errno);
+  } else if (feed.state == InFeed::State::kEnded && feed.header_have == 0) {
+    end_feed(&feed, Code::kOk, 0);
+  } else {
+    end_feed(&feed, Code::ERR_FR_NODE_LOST, 0);
+  }
+  return true;
+}
+
+bool Lane::read_header(InFeed& feed) {
+  const ssize_t got = recv(feed.fd, feed.header_bytes + feed.header_have,
+                           kHeaderBytes - feed.header_have, MSG_DONTWAIT);
+  if (stop_on(feed, got)) return false;
+  feed.header_have += static_cast<size_t>(got);
+  if (feed.state == InFeed::State::kEnded) {  // nothing may follow the end
+    end_feed(&feed, Code::ERR_FR_PROTOCOL, 0);
+    return false;
+  }
+  if (feed.header_have < kHeaderBytes) return true;
+  feed.header_have = 0;
+  return start_record(feed);
+}
+
+bool Lane::start_record(InFeed& feed) {
+  Header& h = feed.header;
+  if (!decode_header(feed.header_bytes, feed.seed, &h)) {
+    end_feed(&feed, Code::ERR_FR_PROTOCOL, 0);
+    return false;
+  }
+  feed.counters->records.fetch_add(1, std::memory_order_relaxed);
+  if (h.kind == Kind::kEnd) {
+    feed.state = InFeed::State::kEnded;
+    return true;
+  }
+  auto it = feed.transfer->streams.find(h.stream);
+  const bool scratch = (h.flags & kFlagScratch) != 0;
+  if (it == feed.transfer->streams.end() || h.offset > it->second.size ||
+      h.length > it->second.size - h.offset || (scratch && it->second.scratch.file == nullptr)) {
+    end_feed(&feed, Code::ERR_FR_PROTOCOL, 0);
+    return false;
+  }
+  feed.stream = &it->second;
+  feed.at = h.offset;
+  if ((h.flags & kFlagRelay) != 0) feed.relays = true;
+  switch (h.kind) {
+    case Kind::kPayload:
+      feed.left = h.length;
+      feed.state = InFeed::State::kPayload;
+      break;
+    case Kind::kDigests:
+      feed.digests.resize(h.extra);
+      feed.digests_have = 0;
+      feed.state = InFeed::State::kDigests;
+      break;
+    case Kind::kHole:
+      feed.stream->sparse = true;
+      feed.stream->main.file->sparse.store(true, std::memory_order_relaxed);
+      land_hole(feed, h.offset, h.offset + h.length);
+      break;
+    case Kind::kEnd:
+      break;
+  }
+  return true;
+}
+
+// A partial is born sparse: a hole has landed by being announced.
+void Lane::land_hole(InFeed& feed, uint64_t begin, uint64_t end) {
+  const IntervalSet& held = feed.stream->main.landed;
+  while (begin < end && feed.fd >= 0) {
+    const uint64_t covered = std::min(end, held.covered_to(begin));
+    const uint64_t past = covered > begin ? covered : held.next_begin(begin, end);
+    if (covered > begin) {
+      pass_on(feed, begin, past);
+    } else {
+      landed(feed, begin, past);
+      give_back(*feed.stream, begin, past);
+    }
+    begin = past;
+  }
+}
+
+// What was allocated ahead of the landing before the first hole came is given back where holes are.
+// Nothing is written there any more but repairs, and those wait behind this on the disk thread.
+void Lane::give_back(Stream& stream, uint64_t begin, uint64_t end) {
+  while (begin < end) {
+    const uint64_t step = begin / Stream::kAllocateStep;
+    const uint64_t past = std::min(end, (step + 1) * Stream::kAllocateStep);
+    if (stream.allocated.count(step) != 0) {
+      disk_->submit(
+          [file = stream.main.file, begin, past] { punch_range(*file, begin, past - begin); });
+    }
+    begin = past;
+  }
+}
+
+// Bytes that are held already and came with the relay flag: they are still to be relayed.
+void Lane::pass_on(InFeed& feed, uint64_t begin, uint64_t end) {
+  if ((feed.header.flags & kFlagRelay) != 0) offer(*feed.transfer, *feed.stream, begin, end, true);
+}
+
+bool Lane::read_digests(InFeed& feed) {
+  const ssize_t got = recv(feed.fd, feed.digests.data() + feed.digests_have,
+                           feed.digests.size() - feed.digests_have, MSG_DONTWAIT);
+  if (stop_on(feed, got)) return false;
+  feed.digests_have += static_cast<size_t>(got);
+  if (feed.digests_have < feed.digests.size()) return true;
+  const Header& h = feed.header;
+  Event event{{static_cast<double>(EventType::kDigests), static_cast<double>(feed.transfer->id),
+               static_cast<double>(feed.id), static_cast<double>(h.stream),
+               (h.flags & kFlagRelay) != 0 ? 1.0 : 0.0, static_cast<double>(h.offset),
+               static_cast<double>(h.length)}};
+  event.v[kSideOffset] = static_cast<double>(batch_.side.size());
+  event.v[kSideLength] = static_cast<double>(feed.digests.size());
+  batch_.events.push_back(event);
+  batch_.side.insert(batch_.side.end(), feed.digests.begin(), feed.digests.end());
+  feed.state = InFeed::State::kHeader;
+  return true;
+}
+
+// The whole before its parts: whoever reads them in the other order never sees a part exceed it.
+void Lane::count_payload(InFeed& feed, uint64_t bytes, bool is_duplicate) {
+  TransferCounters& all = *feed.transfer->counters;
+  all.received.fetch_add(bytes, std::memory_order_relaxed);
+  feed.counters->payload.fetch_add(bytes, std::memory_order_release);
+  if (!is_duplicate) return;
+  all.duplicate.fetch_add(bytes, std::memory_order_release);
+  feed.counters->duplicate.fetch_add(bytes, std::memory_order_release);
+}
+
+bool Lane::read_payload(InFeed& feed) {
+  Stream& stream = *feed.stream;
+  const bool scratch = (feed.header.flags & kFlagScratch) != 0;
+  const IntervalSet& held = stream.target(scratch).landed;
+  const uint64_t covered = held.covered_to(feed.at);
+  uint64_t step = std::min<uint64_t>(feed.left, kStepBytes);
+  ssize_t got;
+  bool is_new = false;
+  if (covered > feed.at || stream.failed) {
+    if (!stream.failed) step = std::min(step, covered - feed.at);
+    // MSG_TRUNC on TCP discards without copying (tcp(7)).
+    got = recv(feed.fd, nullptr, static_cast<size_t>(step), MSG_DONTWAIT | MSG_TRUNC);
+  } else {
+    step = held.next_begin(feed.at, feed.at + step) - feed.at;
+    got = land_some(feed, static_cast<size_t>(step));
+    if (stream.failed && got == 0) return true;  // the rest of the record is drained
+    is_new = true;
+  }
+  if (stop_on(feed, got)) return false;
+  const uint64_t begin = feed.at;
+  feed.at += static_cast<uint64_t>(got);
+  feed.left -= static_cast<uint64_t>(got);
+  count_payload(feed, static_cast<uint64_t>(got), !is_new && !stream.failed);
+  if (feed.left == 0) feed.state = InFeed::State::kHeader;
+  if (stream.failed) return true;
+  if (is_new) {
+    landed(feed, begin, feed.at);
+  } else if (!scratch) {
+    pass_on(feed, begin, feed.at);
+  }
+  // Most likely there was no more (unless the pipe is a small one): asking again would cost as much
+  // as it brings.
+  const bool is_short = static_cast<uint64_t>(got) < step;
+  return !is_short || !feed.is_batched || lane_pipe_bytes_ < static_cast<int>(kPipeBytes);
+}
+
+// Bytes that landed, 0 at the end of the connection (or when the file failed), -1 with errno.
+ssize_t Lane::land_some(InFeed& feed, size_t want) {
+  if (!feed.stream->splice_refused) {
+    const ssize_t got = land_spliced(feed, want);
+    if (got >= 0 || errno != EINVAL) return got;
+    feed.stream->splice_refused = true;
+    counts_->landing_fallbacks++;
+  }
+  return land_copied(feed, want);
+}
+
+bool Lane::fresh_lane_pipe() {
+  if (lane_pipe_[0] >= 0) {
+    ::close(lane_pipe_[0]);
+    ::close(lane_pipe_[1]);
+    lane_pipe_[0] = lane_pipe_[1] = -1;
+    counts_->open_pipes--;
+  }
+  if (pipe2(lane_pipe_, O_CLOEXEC) != 0) {
+    lane_pipe_[0] = lane_pipe_[1] = -1;
+    return false;
+  }
+  counts_->open_pipes++;
+  // Refused beyond the user's share of pipe pages: whatever size there is will do.
+  lane_pipe_bytes_ = fcntl(lane_pipe_[1], F_SETPIPE_SZ, static_cast<int>(kPipeBytes));
+  return true;
+}
+
+ssize_t Lane::land_spliced(InFeed& feed, size_t want) {
+  if (lane_pipe_[0] < 0 && !fresh_lane_pipe()) {
+    errno = EINVAL;
+    return -1;
+  }
+  // The pipe is empty here, so EAGAIN can only mean the socket.
+  const ssize_t got =
+      splice(feed.fd, nullptr, lane_pipe_[1], nullptr, want, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  if (got <= 0) return got;
+  const bool scratch = (feed.header.flags & kFlagScratch) != 0;
+  loff_t at = static_cast<loff_t>(feed.at);
+  const int file = feed.stream->target(scratch).file->fd;
+  size_t left = static_cast<size_t>(got);
+  while (left > 0) {
+    const ssize_t put = splice(lane_pipe_[0], nullptr, file, &at, left, SPLICE_F_MOVE);
+    if (put > 0) {
+      left -= static_cast<size_t>(put);
+      continue;
+    }
+    if (put < 0 && errno == EINTR) continue;
+    const int error = put < 0 ? errno : EIO;
+    if (error == EINVAL) {
+      // This file system takes no splice: what is in the pipe goes by hand, and so does all else.
+      buffer_.resize(kStepBytes);
+      const ssize_t in = read(lane_pipe_[0], buffer_.data(), std::min(left, buffer_.size()));
+      if (in > 0 && pwrite(file, buffer_.data(), static_cast<size_t>(in), at) == in) {
+        at += in;
+        left -= static_cast<size_t>(in);
+        if (!std::exchange(feed.stream->splice_refused, true)) counts_->landing_fallbacks++;
+        continue;
+      }
+    }
+    fail_stream(*feed.transfer, *feed.stream, status_of_errno(error, "write"));
+    fresh_lane_pipe();  // the next feed must not get these bytes
+    feed.left -= static_cast<uint64_t>(got);
+    feed.at += static_cast<uint64_t>(got);
+    if (feed.left == 0) feed.state = InFeed::State::kHeader;
+    return 0;
+  }
+  return got;
+}
+
+ssize_t Lane::land_copied(InFeed& feed, size_t want) {
+  buffer_.resize(kStepBytes);
+  const ssize_t got = recv(feed.fd, buffer_.data(), std::min(want, buffer_.size()), MSG_DONTWAIT);
+  if (got <= 0) return got;
+  const bool scratch = (feed.header.flags & kFlagScratch) != 0;
+  const int file = feed.stream->target(scratch).file->fd;
+  for (ssize_t done = 0; done < got;) {
+    const ssize_t put = pwrite(file, buffer_.data() + done, static_cast<size_t>(got - done),
+                               static_cast<off_t>(feed.at) + done);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) {
+      fail_stream(*feed.transfer, *feed.stream, status_of_errno(put < 0 ? errno : EIO, "write"));
+      feed.left -= static_cast<uint64_t>(got);
+      feed.at += static_cast<uint64_t>(got);
+      if (feed.left == 0) feed.state = InFeed::State::kHeader;
+      return 0;
+    }
+    done += put;
+  }
+  return got;
+}
+
+void Lane::landed(InFeed& feed, uint64_t begin, uint64_t end) {
+  Transfer& transfer = *feed.transfer;
+  Stream& stream = *feed.stream;
+  const bool scratch = (feed.header.flags & kFlagScratch) != 0;
+  stream.land(scratch, begin, end);
+  TransferCounters& counters = *transfer.counters;
+  (scratch ? counters.scratch : counters.landed).fetch_add(end - begin, std::memory_order_relaxed);
+  if (feed.header.kind == Kind::kHole) {
+    counters.hole.fetch_add(end - begin, std::memory_order_release);
+  }
+  unreported_ += end - begin;
+  landed_ns_ = now_ns_;
+  is_whole_ = is_whole_ || scratch || stream.main.landed.bytes() == stream.size;
+  if (scratch) return;
+  if (feed.header.kind == Kind::kPayload) ahead_of(transfer, stream, begin, end);
+  offer(transfer, stream, begin, end, (feed.header.flags & kFlagRelay) != 0);
+  if (stream.main.landed.intervals() > Stream::kPiecesMax) {
+    end_feed(&feed, Code::ERR_FR_LIMIT, 0);
+  }
+}
+
+// Keeps the disk busy beside the landing: allocates ahead of it and starts writing behind it, in
+// big steps, on the disk thread.
+void Lane::ahead_of(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end) {
+  if (!stream.main.file->fallocate_ok) return;
+  const uint64_t step = begin / Stream::kAllocateStep;
+  if (!stream.sparse && stream.allocated.insert(step).second) {
+    const uint32_t id = transfer.id;
+    const uint32_t number = stream.id;
+    disk_->submit([this, file = stream.main.file, step, id, number] {
+      const Status done =
+          fallocate_range(*file, step * Stream::kAllocateStep, Stream::kAllocateStep);
+      if (done.ok()) return;
+      submit([id, number, done](Lane& lane) {
+        auto it = lane.transfers_.find(id);
+        if (it == lane.transfers_.end()) return;
+        auto found = it->second->streams.find(number);
+        if (found != it->second->streams.end()) lane.fail_stream(*it->second, found->second, done);
+      });
+    });
+  }
+  for (uint64_t at = begin; at < end;) {
+    const uint64_t index = at / Stream::kWritebackStep;
+    const uint64_t upto = std::min(end, (index + 1) * Stream::kWritebackStep);
+    uint64_t& bytes = stream.writeback_bytes[index];
+    bytes += upto - at;
+    if (bytes >= Stream::kWritebackStep) {
+      stream.writeback_bytes.erase(index);
+      disk_->submit([file = stream.main.file, index] {
+        (void)writeback(*file, index * Stream::kWritebackStep, Stream::kWritebackStep);
+      });
+    }
+    at = upto;
+  }
+}
+
+}  // namespace fr

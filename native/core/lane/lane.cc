@@ -1,0 +1,333 @@
+#include "core/lane/lane.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <string_view>
+#include <system_error>
+
+namespace fr {
+namespace {
+
+constexpr uint64_t kMs = 1'000'000;
+constexpr uint64_t kTickNs = 5 * kMs;
+constexpr uint64_t kMeasureNs = 25 * kMs;
+// Landed blocks are told in batches: JavaScript pays per batch, and a hash task per run. Nobody
+// waits for the news but the last block of a file, which is told at once.
+constexpr uint64_t kReportNs = 100 * kMs;
+constexpr uint64_t kReportSoonNs = 20 * kMs;
+constexpr uint64_t kReportBytes = 4u << 20;
+constexpr int kBatchEvents = 128;
+
+uint64_t clock_ns() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
+}
+
+void close_fd(int& fd) {
+  if (fd >= 0) ::close(fd);
+  fd = -1;
+}
+
+}  // namespace
+
+Lane::Lane(int index, Outbox* outbox, DiskThread* disk, EngineCounts* counts)
+    : index_(index), outbox_(outbox), disk_(disk), counts_(counts) {
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = nullptr;
+  try {
+    if (epoll_ < 0 || wake_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) != 0) {
+      throw std::system_error(errno, std::generic_category());
+    }
+    thread_ = start_thread("fr-lane-" + std::to_string(index_), [this] { run(); });
+  } catch (...) {
+    close_fd(epoll_);
+    close_fd(wake_);
+    throw;
+  }
+}
+
+Lane::~Lane() {
+  stop();
+  close_fd(epoll_);
+  close_fd(wake_);
+}
+
+bool Lane::submit(std::function<void(Lane&)> task) {
+  {
+    std::lock_guard<std::mutex> hold(mutex_);
+    if (stopping_ || inbox_.size() >= kInboxMax) return false;
+    inbox_.push_back(std::move(task));
+    if (inbox_.size() > 1) return true;  // the lane has been woken for the first
+  }
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
+  return true;
+}
+
+void Lane::stop() {
+  {
+    std::lock_guard<std::mutex> hold(mutex_);
+    stopping_ = true;
+  }
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
+  if (thread_.joinable()) thread_.join();
+}
+
+// True while the lane shall go on.
+bool Lane::take_inbox() {
+  std::vector<std::function<void(Lane&)>> tasks;
+  bool stopping;
+  {
+    std::lock_guard<std::mutex> hold(mutex_);
+    tasks.swap(inbox_);
+    stopping = stopping_;
+  }
+  for (auto& task : tasks) task(*this);
+  return !stopping;
+}
+
+void Lane::run() {
+  epoll_event ready[kBatchEvents];
+  bool is_pumping = false;
+  now_ns_ = clock_ns();
+  for (;;) {
+    const int count = epoll_wait(epoll_, ready, kBatchEvents, is_pumping ? 0 : wait_ms());
+    now_ns_ = clock_ns();
+    is_deaf_ = outbox_->is_full();
+    for (int i = 0; i < count; i++) {
+      auto* feed = static_cast<Feed*>(ready[i].data.ptr);
+      if (feed != nullptr) {
+        on_ready(feed, ready[i].events);
+        continue;
+      }
+      uint64_t drained;
+      [[maybe_unused]] const ssize_t got = read(wake_, &drained, sizeof drained);
+    }
+    if (!take_inbox()) break;
+    is_pumping = pump();
+    tick();
+    report_landed();
+    outbox_->post(batch_);
+    graveyard_.clear();
+  }
+  while (!transfers_.empty()) close_transfer(transfers_.begin()->first);
+  graveyard_.clear();
+  if (lane_pipe_[0] >= 0) counts_->open_pipes--;
+  close_fd(lane_pipe_[0]);
+  close_fd(lane_pipe_[1]);
+}
+
+int Lane::wait_ms() const {
+  if (poke_ns_ != 0) return 1;
+  if (is_deaf_ || batched_ > 0) return 5;
+  for (const OutFeed* feed : out_feeds_) {
+    if (!feed->items.empty() || feed->in_record || feed->unacked > 0) return 5;
+  }
+  if (unreported_ > 0) return 5;
+  return -1;
+}
+
+void Lane::on_ready(Feed* feed, uint32_t events) {
+  if (feed->fd < 0) return;
+  if (!feed->is_out) {
+    if (is_deaf_) return;
+    ingest(*static_cast<InFeed*>(feed));
+    return;
+  }
+  auto& out = *static_cast<OutFeed*>(feed);
+  if (events & EPOLLOUT) out.is_writable = true;
+  if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) return;
+  // A receiver says nothing on a feed: whatever is readable is its end, or a violation.
+  char byte;
+  const ssize_t got = recv(out.fd, &byte, 1, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got > 0) return end_feed(feed, Code::ERR_FR_PROTOCOL, 0);
+  if (got == 0 && out.end_sent) return end_feed(feed, Code::kOk, 0);
+  end_feed(feed, Code::ERR_FR_NODE_LOST, got < 0 ? errno : ECONNRESET);
+}
+
+void Lane::tick() {
+  if (now_ns_ - ticked_ns_ < kTickNs) return;
+  ticked_ns_ = now_ns_;
+  const bool measures = now_ns_ - measured_ns_ >= kMeasureNs;
+  const double seconds = static_cast<double>(now_ns_ - measured_ns_) / 1e9;
+  look_after_batched();
+  for (OutFeed* feed : out_feeds_) {
+    refresh_unacked(*feed);
+    if (measures) measure(*feed, seconds);
+  }
+  if (measures) measured_ns_ = now_ns_;
+  for (auto& [id, transfer] : transfers_) {
+    if (transfer->even) even_out(*transfer);
+  }
+}
+
+void Lane::report_landed() {
+  if (unreported_ == 0 || is_deaf_) return;
+  const uint64_t waited = now_ns_ - reported_ns_;
+  const bool is_quiet = now_ns_ - landed_ns_ >= kReportSoonNs;
+  if (waited < kReportNs && unreported_ < kReportBytes && !is_quiet && !is_whole_) return;
+  unreported_ = 0;
+  is_whole_ = false;
+  reported_ns_ = now_ns_;
+  for (auto& [id, transfer] : transfers_) {
+    for (auto& [number, stream] : transfer->streams) report_stream(*transfer, stream);
+  }
+}
+
+void Lane::report_stream(Transfer& transfer, Stream& stream) {
+  for (const bool scratch : {false, true}) {
+    IntervalSet& runs = stream.target(scratch).unreported;
+    runs.each([&](uint64_t begin, uint64_t end) {
+      batch_.events.push_back(
+          {{static_cast<double>(EventType::kLanded), static_cast<double>(transfer.id),
+            static_cast<double>(stream.id), scratch ? 1.0 : 0.0, static_cast<double>(begin),
+            static_cast<double>(end - begin)}});
+    });
+    runs.clear();
+  }
+}
+
+void Lane::open_transfer(uint32_t id, bool even, std::shared_ptr<TransferCounters> counters) {
+  auto transfer = std::make_unique<Transfer>();
+  transfer->id = id;
+  transfer->even = even;
+  transfer->counters = std::move(counters);
+  transfers_.emplace(id, std::move(transfer));
+}
+
+void Lane::add_stream(uint32_t id, Stream stream) {
+  auto it = transfers_.find(id);
+  if (it == transfers_.end()) return;
+  if (stream.complete && stream.size > 0) stream.main.landed.insert(0, stream.size);
+  it->second->streams.emplace(stream.id, std::move(stream));
+}
+
+void Lane::add_feed(uint32_t id, std::unique_ptr<Feed> feed) {
+  auto it = transfers_.find(id);
+  if (it == transfers_.end()) {
+    close_fd(feed->fd);
+    return;
+  }
+  Transfer& transfer = *it->second;
+  feed->transfer = &transfer;
+  epoll_event event{};
+  event.data.ptr = feed.get();
+  // Incoming: level-triggered, because a turn takes a bounded amount. Outgoing: edge-triggered,
+  // because a feed with nothing to send is always writable.
+  event.events = feed->is_out ? EPOLLOUT | EPOLLIN | EPOLLRDHUP | EPOLLET : EPOLLIN | EPOLLRDHUP;
+  Feed* const raw = feed.get();
+  counts_->open_feeds++;
+  transfer.feeds.push_back(raw);
+  feeds_.emplace(raw->id, std::move(feed));
+  if (raw->fd < 0) return end_feed(raw, Code::ERR_FR_NODE_LOST, 0);  // gone before it came
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, raw->fd, &event) != 0) {
+    return end_feed(raw, Code::ERR_FR_IO, errno);
+  }
+  if (!raw->is_out) return;
+  auto& out = *static_cast<OutFeed*>(raw);
+  out_feeds_.push_back(&out);
+  if (!out.is_relay) return;
+  for (auto& entry : transfer.streams) {
+    Stream& stream = entry.second;
+    stream.relay.each([&](uint64_t begin, uint64_t end) { list_relayed(out, stream, begin, end); });
+  }
+}
+
+Feed* Lane::find(uint32_t feed) {
+  auto it = feeds_.find(feed);
+  return it == feeds_.end() ? nullptr : it->second.get();
+}
+
+void Lane::finish(uint32_t id) {
+  Feed* const feed = find(id);
+  if (feed != nullptr && feed->is_out) static_cast<OutFeed*>(feed)->is_finishing = true;
+}
+
+void Lane::close(uint32_t id) {
+  if (Feed* const feed = find(id)) drop_feed(feed);
+}
+
+void Lane::close_transfer(uint32_t id) {
+  auto it = transfers_.find(id);
+  if (it == transfers_.end()) return;
+  while (!it->second->feeds.empty()) drop_feed(it->second->feeds.back());
+  transfers_.erase(it);
+}
+
+void Lane::end_feed(Feed* feed, Code code, int sys_errno) {
+  // What landed is said before the end is: JavaScript may act on the end.
+  for (auto& [number, stream] : feed->transfer->streams) report_stream(*feed->transfer, stream);
+  batch_.events.push_back(
+      {{static_cast<double>(EventType::kFeedClosed), static_cast<double>(feed->transfer->id),
+        static_cast<double>(feed->id), static_cast<double>(code), static_cast<double>(sys_errno)}});
+  drop_feed(feed);
+}
+
+void Lane::drop_feed(Feed* feed) {
+  Transfer& transfer = *feed->transfer;
+  std::erase(transfer.feeds, feed);
+  if (feed->is_out) {
+    auto& out = *static_cast<OutFeed*>(feed);
+    std::erase(out_feeds_, &out);
+    if (out.pipe[0] >= 0) counts_->open_pipes--;
+    close_fd(out.pipe[0]);
+    close_fd(out.pipe[1]);
+  }
+  if (!feed->is_out && static_cast<InFeed*>(feed)->is_batched) batched_--;
+  // By hand: the host may still hold the same description, and only its last close leaves epoll.
+  if (feed->fd >= 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, feed->fd, nullptr);
+  close_fd(feed->fd);
+  counts_->open_feeds--;
+  auto it = feeds_.find(feed->id);
+  graveyard_.push_back(std::move(it->second));
+  feeds_.erase(it);
+}
+
+void Lane::fail_stream(Transfer& transfer, Stream& stream, Status why) {
+  if (stream.failed) return;
+  stream.failed = true;
+  report_stream(transfer, stream);
+  Event event{{static_cast<double>(EventType::kFileFailed), static_cast<double>(transfer.id),
+               static_cast<double>(stream.id), static_cast<double>(why.code),
+               static_cast<double>(why.sys_errno)}};
+  const std::string_view what = why.what == nullptr ? "" : why.what;
+  event.v[kSideOffset] = static_cast<double>(batch_.side.size());
+  event.v[kSideLength] = static_cast<double>(what.size());
+  batch_.side.insert(batch_.side.end(), what.begin(), what.end());
+  batch_.events.push_back(event);
+  const std::vector<Feed*> feeds = transfer.feeds;
+  for (Feed* feed : feeds) {
+    if (!feed->is_out) continue;
+    auto& out = *static_cast<OutFeed*>(feed);
+    std::erase_if(out.items, [&](const OutItem& item) {
+      if (item.stream != stream.id) return false;
+      out.counters->queued -= item.end - item.begin;
+      if (!item.grows) out.counters->listed--;
+      return true;
+    });
+    for (auto& want : out.wanted) {
+      if (want.stream != stream.id) continue;
+      out.counters->queued -= want.bytes.bytes();
+      count_wanted(out, want.bytes.intervals(), 0);
+      want.bytes.clear();
+    }
+    // A record that was announced cannot be completed: the connection is lost with it.
+    if (out.in_record && out.stream == &stream && out.left > 0) {
+      end_feed(feed, why.code, why.sys_errno);
+    }
+  }
+}
+
+}  // namespace fr

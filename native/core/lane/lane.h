@@ -1,0 +1,174 @@
+// A lane: one thread, one epoll loop, and every transfer that was assigned to it. It lands what
+// arrives, lets each outgoing feed send what has landed, and keeps the feeds of a sender even.
+//
+// The page cache is the relay buffer: a feed's list names ranges of the file, never memory. A slow
+// receiver holds a list entry and its socket buffer, nothing else, and stalls nobody.
+// Only this thread touches feeds, streams and files of its transfers, so a byte has one writer.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/events.h"
+#include "core/file/disk.h"
+#include "core/lane/feed.h"
+#include "core/lane/stream.h"
+
+namespace fr {
+
+struct EngineCounts {
+  std::atomic<uint64_t> landing_fallbacks{0};
+  std::atomic<uint64_t> sending_fallbacks{0};
+  std::atomic<int64_t> open_feeds{0};
+  std::atomic<int64_t> open_pipes{0};
+};
+
+// Of all feeds of a transfer, also of those that are closed.
+struct TransferCounters {
+  std::atomic<uint64_t> landed{0};     // bytes of files that are there, each once, with holes
+  std::atomic<uint64_t> hole{0};       // of them, landed as holes
+  std::atomic<uint64_t> scratch{0};    // payload landed in scratch files
+  std::atomic<uint64_t> received{0};   // payload taken from sockets
+  std::atomic<uint64_t> duplicate{0};  // of it, dropped: the range had landed before
+  std::atomic<uint64_t> sent{0};       // payload accepted by sockets
+};
+
+struct Transfer {
+  uint32_t id = 0;
+  bool even = false;
+  std::unordered_map<uint32_t, Stream> streams;
+  std::vector<Feed*> feeds;
+  std::shared_ptr<TransferCounters> counters;
+  // Evenness (egress.cc): no feed may have more accepted than this.
+  uint64_t even_limit = 0;
+  uint64_t even_checked_ns = 0;
+  bool even_blocked = false;
+  double even_score = 0;
+};
+
+class Lane {
+ public:
+  // Throws std::system_error when the system gives no descriptor or thread.
+  Lane(int index, Outbox* outbox, DiskThread* disk, EngineCounts* counts);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // Runs the task on the lane's thread, in order. False when the inbox is full or the lane stopped.
+  bool submit(std::function<void(Lane&)> task);
+  void stop();
+
+  // --- tasks: on the lane's thread only ---------------------------------------------------------
+  void open_transfer(uint32_t id, bool even, std::shared_ptr<TransferCounters> counters);
+  void add_stream(uint32_t transfer, Stream stream);
+  void add_feed(uint32_t transfer, std::unique_ptr<Feed> feed);
+  void send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags);
+  void send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
+                    uint16_t flags, std::vector<uint8_t> payload);
+  void finish(uint32_t feed);
+  void close(uint32_t feed);
+  void close_transfer(uint32_t id);
+
+ private:
+  static constexpr size_t kInboxMax = 65'536;
+  static constexpr size_t kPipeBytes = 1u << 20;
+
+  void run();
+  bool take_inbox();
+  int wait_ms() const;
+  void on_ready(Feed* feed, uint32_t events);
+  void tick();
+  void report_landed();
+  void report_stream(Transfer& transfer, Stream& stream);
+
+  // Ends a feed of its own accord: event, then gone. `code` kOk is the clean end.
+  void end_feed(Feed* feed, Code code, int sys_errno);
+  void drop_feed(Feed* feed);
+  void fail_stream(Transfer& transfer, Stream& stream, Status why);
+  Feed* find(uint32_t feed);
+
+  // ingest.cc
+  void ingest(InFeed& feed);
+  void batch(InFeed& feed, bool on);
+  void set_batch(InFeed& feed, int bytes);
+  void resize_batch(InFeed& feed);
+  static uint64_t patience_ns(const InFeed& feed);
+  void look_after_batched();
+  bool read_header(InFeed& feed);
+  bool start_record(InFeed& feed);
+  bool read_payload(InFeed& feed);
+  static void count_payload(InFeed& feed, uint64_t bytes, bool is_duplicate);
+  bool read_digests(InFeed& feed);
+  void land_hole(InFeed& feed, uint64_t begin, uint64_t end);
+  void give_back(Stream& stream, uint64_t begin, uint64_t end);
+  void pass_on(InFeed& feed, uint64_t begin, uint64_t end);
+  ssize_t land_some(InFeed& feed, size_t want);
+  ssize_t land_spliced(InFeed& feed, size_t want);
+  ssize_t land_copied(InFeed& feed, size_t want);
+  bool stop_on(InFeed& feed, ssize_t got);
+  void landed(InFeed& feed, uint64_t begin, uint64_t end);
+  void ahead_of(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end);
+  bool fresh_lane_pipe();
+
+  // egress.cc
+  bool pump();
+  bool pump_feed(OutFeed& feed);
+  bool begin_record(OutFeed& feed);
+  bool begin_payload(OutFeed& feed, Header* out);
+  bool push_header(OutFeed& feed);
+  bool push_digests(OutFeed& feed);
+  bool push_payload(OutFeed& feed);
+  ssize_t push_piped(OutFeed& feed);
+  ssize_t push_sendfile(OutFeed& feed);
+  bool take_errno(OutFeed& feed, ssize_t result);
+  void list(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end, uint16_t flags,
+            bool grows);
+  void count_wanted(OutFeed& feed, size_t before, size_t now);
+  void list_relayed(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end);
+  void offer(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, bool relay);
+  void open_pipe(OutFeed& feed);
+  void measure(OutFeed& feed, double seconds);
+  void refresh_unacked(OutFeed& feed);
+  bool is_held_back(OutFeed& feed);
+  void even_out(Transfer& transfer);
+
+  const int index_;
+  Outbox* const outbox_;
+  DiskThread* const disk_;
+  EngineCounts* const counts_;
+  int epoll_ = -1;
+  int wake_ = -1;
+  int lane_pipe_[2] = {-1, -1};
+  int lane_pipe_bytes_ = 0;      // -1: the kernel did not say
+  std::vector<uint8_t> buffer_;  // for copying where the kernel refuses to splice
+
+  std::mutex mutex_;
+  std::vector<std::function<void(Lane&)>> inbox_;
+  bool stopping_ = false;
+
+  std::unordered_map<uint32_t, std::unique_ptr<Transfer>> transfers_;
+  std::unordered_map<uint32_t, std::unique_ptr<Feed>> feeds_;
+  std::vector<OutFeed*> out_feeds_;
+  std::vector<std::unique_ptr<Feed>> graveyard_;  // dropped while an epoll batch may name them
+  EventBatch batch_;
+  uint64_t now_ns_ = 0;
+  uint64_t ticked_ns_ = 0;
+  uint64_t measured_ns_ = 0;
+  uint64_t reported_ns_ = 0;
+  uint64_t poke_ns_ = 0;  // a feed holds a small record back until then; 0: none
+  uint64_t landed_ns_ = 0;
+  uint64_t unreported_ = 0;  // landed bytes since the last report
+  bool is_whole_ = false;    // a stream has all its bytes: worth saying at once
+  size_t batched_ = 0;       // incoming feeds that the tick has to look after
+  bool is_deaf_ = false;     // the host is behind: sockets are not read
+  std::thread thread_;
+};
+
+}  // namespace fr

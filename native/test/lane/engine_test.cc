@@ -1,0 +1,249 @@
+// The engine without Node: real sockets, real files, real threads; what the sanitizers watch.
+#include "core/lane/engine.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <cstring>
+#include <mutex>
+#include <random>
+#include <vector>
+
+using fr::Engine;
+using fr::Event;
+using fr::EventType;
+
+namespace {
+
+constexpr uint64_t kBlock = 64 << 10;
+constexpr uint64_t kSeed = 42;
+
+// An engine whose events can be waited for.
+struct Host {
+  std::mutex mutex;
+  std::condition_variable some;
+  bool woken = false;
+  std::vector<Event> seen;
+  Engine engine;
+
+  explicit Host(int lanes = 1)
+      : engine(lanes, [this] {
+          std::lock_guard<std::mutex> hold(mutex);
+          woken = true;
+          some.notify_one();
+        }) {
+    signal(SIGPIPE, SIG_IGN);
+  }
+
+  // Waits until `enough(seen)`, at most ten seconds.
+  template <typename Enough>
+  bool until(Enough&& enough) {
+    for (int rounds = 0; rounds < 1000; rounds++) {
+      if (enough()) return true;
+      {
+        std::unique_lock<std::mutex> hold(mutex);
+        some.wait_for(hold, std::chrono::milliseconds(10), [this] { return woken; });
+        woken = false;
+      }
+      const fr::EventBatch batch = engine.take_events();
+      seen.insert(seen.end(), batch.events.begin(), batch.events.end());
+      engine.forget_ended();
+    }
+    return false;
+  }
+
+  uint64_t landed() const {
+    uint64_t bytes = 0;
+    for (const Event& event : seen) {
+      if (event.v[0] == static_cast<double>(EventType::kLanded)) {
+        bytes += static_cast<uint64_t>(event.v[5]);
+      }
+    }
+    return bytes;
+  }
+
+  const Event* first(EventType type) const {
+    for (const Event& event : seen) {
+      if (event.v[0] == static_cast<double>(type)) return &event;
+    }
+    return nullptr;
+  }
+};
+
+struct TcpPair {
+  int a = -1;
+  int b = -1;
+  TcpPair() {
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof at;
+    REQUIRE(bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+    REQUIRE(listen(listener, 1) == 0);
+    REQUIRE(getsockname(listener, reinterpret_cast<sockaddr*>(&at), &length) == 0);
+    a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(connect(a, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+    b = accept(listener, nullptr, nullptr);
+    ::close(listener);
+  }
+  // What is handed over is duplicated by the engine.
+  void release() {
+    if (a >= 0) ::close(a);
+    if (b >= 0) ::close(b);
+    a = b = -1;
+  }
+  ~TcpPair() { release(); }
+};
+
+// A file in memory with a handle in the file table.
+struct MemoryFile {
+  uint32_t handle;
+  fr::FileRef file;
+  explicit MemoryFile(uint64_t size, const std::vector<uint8_t>* bytes = nullptr) {
+    const int fd = memfd_create("fr-test", MFD_CLOEXEC);
+    REQUIRE(ftruncate(fd, static_cast<off_t>(size)) == 0);
+    if (bytes != nullptr) {
+      REQUIRE(pwrite(fd, bytes->data(), bytes->size(), 0) == static_cast<ssize_t>(bytes->size()));
+    }
+    file = std::make_shared<fr::File>(fd, size);
+    handle = fr::file_table_add(file);
+  }
+  ~MemoryFile() { fr::file_table_remove(handle); }
+  std::vector<uint8_t> read() const {
+    std::vector<uint8_t> bytes(file->size);
+    REQUIRE(pread(file->fd, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+    return bytes;
+  }
+};
+
+std::vector<uint8_t> random_bytes(size_t count) {
+  std::vector<uint8_t> bytes(count);
+  std::mt19937_64 random(count);
+  for (size_t i = 0; i < count; i++) bytes[i] = static_cast<uint8_t>(random());
+  return bytes;
+}
+
+uint32_t transfer_with(Host& host, const MemoryFile& file, bool complete, bool even = false) {
+  uint32_t transfer = 0;
+  REQUIRE(host.engine.open_transfer(even, 0, &transfer).ok());
+  REQUIRE(host.engine.add_stream({transfer, 0, file.handle, 0, file.file->size, kBlock, complete})
+              .ok());
+  return transfer;
+}
+
+uint32_t feed_of(Host& host, uint32_t transfer, int fd, bool out, bool relay = false) {
+  uint32_t feed = 0;
+  REQUIRE(host.engine.adopt({fd, transfer, out, relay, kSeed, ""}, &feed).ok());
+  return feed;
+}
+
+}  // namespace
+
+TEST_CASE("a file crosses two engines through a relay") {
+  const std::vector<uint8_t> bytes = random_bytes(9 * 1024 * 1024 + 77);
+  MemoryFile source(bytes.size(), &bytes);
+  MemoryFile middle(bytes.size());
+  MemoryFile last(bytes.size());
+  Host a;
+  Host b(2);
+  Host c;
+  TcpPair ab;
+  TcpPair bc;
+  const uint32_t ta = transfer_with(a, source, true, true);
+  const uint32_t tb = transfer_with(b, middle, false);
+  const uint32_t tc = transfer_with(c, last, false);
+  const uint32_t out = feed_of(a, ta, ab.a, true);
+  feed_of(b, tb, ab.b, false);
+  feed_of(c, tc, bc.b, false);
+  ab.release();
+  REQUIRE(a.engine.send(out, 0, 0, bytes.size(), fr::kFlagRelay).ok());
+  REQUIRE(a.engine.finish(out).ok());
+  // The relay feed opens late: what has landed by then is caught up with.
+  REQUIRE(b.until([&] { return b.landed() > 0; }));
+  const uint32_t onward = feed_of(b, tb, bc.a, true, true);
+  bc.release();
+  CHECK(b.until([&] { return b.landed() == bytes.size(); }));
+  CHECK(c.until([&] { return c.landed() == bytes.size(); }));
+  CHECK(middle.read() == bytes);
+  CHECK(last.read() == bytes);
+  REQUIRE(a.until([&] { return a.first(EventType::kFeedClosed) != nullptr; }));
+  CHECK(a.first(EventType::kFeedClosed)->v[3] == 0);  // a clean end
+  REQUIRE(b.engine.finish(onward).ok());
+  REQUIRE(c.until([&] { return c.first(EventType::kFeedClosed) != nullptr; }));
+  CHECK(c.first(EventType::kFeedClosed)->v[3] == 0);
+}
+
+TEST_CASE("garbage closes the feed and lands nothing") {
+  MemoryFile file(1 << 20);
+  Host host;
+  TcpPair pair;
+  const uint32_t transfer = transfer_with(host, file, false);
+  feed_of(host, transfer, pair.b, false);
+  const std::vector<uint8_t> noise = random_bytes(4096);
+  REQUIRE(write(pair.a, noise.data(), noise.size()) == static_cast<ssize_t>(noise.size()));
+  REQUIRE(host.until([&] { return host.first(EventType::kFeedClosed) != nullptr; }));
+  CHECK(host.first(EventType::kFeedClosed)->v[3] == static_cast<double>(fr::Code::ERR_FR_PROTOCOL));
+  CHECK(host.landed() == 0);
+  CHECK(file.read() == std::vector<uint8_t>(1 << 20, 0));
+}
+
+TEST_CASE("a source that shrinks fails by name") {
+  const std::vector<uint8_t> bytes = random_bytes(1 << 20);
+  MemoryFile source(bytes.size(), &bytes);
+  Host host;
+  TcpPair pair;
+  const uint32_t transfer = transfer_with(host, source, true);
+  const uint32_t out = feed_of(host, transfer, pair.a, true);
+  REQUIRE(ftruncate(source.file->fd, 1000) == 0);
+  REQUIRE(host.engine.send(out, 0, 0, bytes.size(), 0).ok());
+  REQUIRE(host.until([&] { return host.first(EventType::kFileFailed) != nullptr; }));
+  CHECK(host.first(EventType::kFileFailed)->v[3] ==
+        static_cast<double>(fr::Code::ERR_FR_SOURCE_CHANGED));
+}
+
+TEST_CASE("misuse is answered at once, in words") {
+  MemoryFile file(1 << 20);
+  Host host;
+  TcpPair pair;
+  const uint32_t transfer = transfer_with(host, file, true);
+  const uint32_t in = feed_of(host, transfer, pair.b, false);
+  const uint32_t out = feed_of(host, transfer, pair.a, true);
+  CHECK(host.engine.send(in, 0, 0, 1, 0).misuse != nullptr);
+  CHECK(host.engine.send(out, 9, 0, 1, 0).misuse != nullptr);
+  CHECK(host.engine.send(out, 0, 0, 0, 0).misuse != nullptr);
+  CHECK(host.engine.send(out, 0, 1 << 20, 1, 0).misuse != nullptr);
+  CHECK(host.engine.send(12345, 0, 0, 1, 0).misuse != nullptr);
+  CHECK(host.engine.add_stream({transfer, 0, file.handle, 0, 1, kBlock, true}).misuse != nullptr);
+  CHECK(host.engine.add_stream({transfer, 1, 99999, 0, 1, kBlock, true}).misuse != nullptr);
+  CHECK(host.engine.add_stream({transfer, 1, file.handle, 0, 1, 1000, true}).misuse != nullptr);
+  CHECK(host.engine.close(12345).ok());
+  host.engine.stop();
+  host.engine.stop();
+  CHECK(host.engine.send(out, 0, 0, 1, 0).status.code == fr::Code::ERR_FR_CLOSED);
+}
+
+TEST_CASE("engines start and stop in the middle of traffic, again and again") {
+  const std::vector<uint8_t> bytes = random_bytes(4 << 20);
+  for (int round = 0; round < 20; round++) {
+    MemoryFile source(bytes.size(), &bytes);
+    MemoryFile copy(bytes.size());
+    Host a(2);
+    Host b(2);
+    TcpPair pair;
+    const uint32_t ta = transfer_with(a, source, true);
+    const uint32_t tb = transfer_with(b, copy, false);
+    const uint32_t out = feed_of(a, ta, pair.a, true);
+    feed_of(b, tb, pair.b, false);
+    pair.release();
+    REQUIRE(a.engine.send(out, 0, 0, bytes.size(), 0).ok());
+    if (round % 2 == 0) CHECK(b.until([&] { return b.landed() > 0; }));
+    if (round % 3 == 0) CHECK(a.engine.close_transfer(ta).ok());
+  }
+}
