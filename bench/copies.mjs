@@ -7,10 +7,8 @@
  * curl from the start of the processes to the end of the last. The first round is not counted, and
  * whoever begins a round ends the next: being first or last favours nobody.
  */
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import path from 'node:path'
-import { missing, startNginx, succeed } from './programs.mjs'
+import { freePort, missing, startNginx } from './programs.mjs'
 import { median, spread } from './report.mjs'
 import { KIB, MIB, push, sameContent, strategyArguments, Workspace } from './workspace.mjs'
 
@@ -32,16 +30,6 @@ const wantedText = '<= 1.05 or + 10 ms'
 export const isAllowed = (ms, otherMs) =>
   ms <= Math.max(ratioWanted * otherMs, otherMs + moreMsWanted)
 
-/** A port that was free a moment ago; nginx cannot pick one itself and say which. */
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 async function pushOnce(workspace, { source, nodes }, strategy) {
   const name = 'pushed'
   const args = ['--as', name, ...strategyArguments(strategy)]
@@ -59,7 +47,7 @@ async function curlOnce(workspace, { source, nodes, url }) {
   const copies = nodes.map((_, at) => workspace.path(`curl-${at}`))
   const start = performance.now()
   const clients = copies.map((copy) => workspace.start('curl', ['-sSf', '-o', copy, url(source)]))
-  await Promise.all(clients.map((client) => succeed(client, 'curl')))
+  await Promise.all(clients.map((client) => client.succeed('curl')))
   const ms = performance.now() - start
   return { ms, wallMs: ms, copies }
 }
@@ -72,11 +60,8 @@ const nginx = 'nginx + curl'
 async function measure(each, { rounds, say }) {
   const workspace = new Workspace(each.bytes * (3 * each.nodes + 1))
   try {
-    const source = workspace.randomFile('source', each.bytes)
-    const listed = Array.from({ length: each.nodes }, (_, at) => `node-${at + 1}`)
-    const nodes = await Promise.all(
-      listed.map((name) => workspace.startNode({ listen: '127.0.0.1:0', name })),
-    )
+    const source = await workspace.randomFile('source', each.bytes)
+    const nodes = await workspace.startNodes(each.nodes)
     const context = { source, nodes }
     const systems = [
       [adaptive, () => pushOnce(workspace, context)],
@@ -125,7 +110,13 @@ function judged(where, medians) {
   }
 }
 
-/** One line per system. `trials`: by system; `absent`: why there are none of nginx. */
+/**
+ * One line per system. `trials`: by system; `absent`: why there are none of nginx.
+ * @param {string} where
+ * @param {ReadonlyMap<string, readonly { ms: number, wallMs: number }[]>} trials
+ * @param {string | null} absent
+ * @returns {{ where: string, name: string, ms: string | null, met?: string, missed: string[] }[]}
+ */
 export function copyRows(where, trials, absent) {
   const medians = new Map([...trials].map(([name, all]) => [name, median(all.map(({ ms }) => ms))]))
   const text = (all, figure, digits) =>

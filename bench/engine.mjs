@@ -11,19 +11,19 @@ import { GIB, MIB, root, sameContent, Workspace, warmMemory } from './workspace.
 const program = path.join(root, 'bench/engine-process.mjs')
 
 function startParty(workspace, order) {
-  const child = workspace.start(process.execPath, [program], {
+  const party = workspace.start(process.execPath, [program], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
-  child.send(order)
-  return child
+  party.child.send(order)
+  return party
 }
 
-async function answer(child, key) {
-  const ended = child.ended.then(() => {
-    throw new Error(`engine bench: a process ended early: ${child.errorText}`)
+async function answer(party, key) {
+  const ended = party.ended.then(() => {
+    throw new Error(`engine bench: a process ended early: ${party.stderr}`)
   })
   for (;;) {
-    const [message] = await Promise.race([once(child, 'message'), ended])
+    const [message] = await Promise.race([once(party.child, 'message'), ended])
     if (key in message) return message
   }
 }
@@ -44,16 +44,16 @@ export async function engineTrial(workspace, source, { nodes: count, bytes }) {
   )
   const ready = nodes.map((node) => answer(node, 'ready'))
   for (const [at, node] of nodes.entries()) {
-    node.send({ mates: ports.filter((_, mate) => mate !== at) })
+    node.child.send({ mates: ports.filter((_, mate) => mate !== at) })
   }
   await Promise.all([...ready, originReady])
   const done = nodes.map((node) => answer(node, 'done'))
   const start = performance.now()
-  origin.send({ go: ports })
+  origin.child.send({ go: ports })
   const reports = await Promise.all(done)
   const seconds = (performance.now() - start) / 1000
   const report = answer(origin, 'cpuSeconds')
-  origin.send({ report: true })
+  origin.child.send({ report: true })
   reports.push(await report)
   const copies = nodes.map((_, at) => workspace.path(`engine-${at}`, '.fastreplica/partials/copy'))
   const good = copies.every((copy) => sameContent(source, copy))
@@ -71,7 +71,7 @@ export const engine = {
     const workspace = new Workspace(bytes * (nodes + 1) + (quick ? 0 : 512 * MIB))
     const trials = []
     try {
-      const source = workspace.randomFile('source', bytes)
+      const source = await workspace.randomFile('source', bytes)
       for (let round = 0; round <= rounds; round++) {
         await warmMemory(workspace, source, bytes * nodes)
         const trial = await engineTrial(workspace, source, { nodes, bytes })

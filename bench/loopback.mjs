@@ -10,6 +10,7 @@
  * The first round is not counted. Ratios are of medians of the same rounds, the programs
  * interleaved, so that what else the machine does meets all of them alike.
  */
+import { rmSync } from 'node:fs'
 import { engineTrial } from './engine.mjs'
 import { median, spread } from './report.mjs'
 import { judge } from './wanted.mjs'
@@ -37,24 +38,21 @@ async function limitTrial(workspace, source, { nodes, bytes }) {
   const output = workspace.makeDirectory('limit')
   const args = ['--nodes', nodes, '--size', bytes, '--source', source, '--output', output]
   const run = await workspace.collect(limitProgram().program, args.map(String))
-  if (run.code !== 0) throw new Error(run.errorText)
-  const [{ seconds, cpuSecondsPerDeliveredGB }] = JSON.parse(run.text).runs
+  if (run.status !== 0) throw new Error(run.stderr)
+  const [{ seconds, cpuSecondsPerDeliveredGB }] = JSON.parse(run.stdout).runs
   return { seconds, cpuSeconds: (cpuSecondsPerDeliveredGB * bytes * nodes) / 1e9 }
 }
 
 async function pushTrial(workspace, source, { nodes: count, bytes }, { strategy, engine } = {}) {
   const on = engine === undefined ? [] : ['--engine', engine]
-  const names = Array.from({ length: count }, (_, at) => `node-${at + 1}`)
-  const nodes = await Promise.all(
-    names.map((name) => workspace.startNode({ listen: '127.0.0.1:0', name, args: on })),
-  )
+  const nodes = await workspace.startNodes(count, { args: on })
   await warmMemory(workspace, source, bytes * count)
   const args = [...on, ...strategyArguments(strategy)]
   const pushed = await push(workspace, { source, nodes, args })
   const { result, exitStatus, cpuSeconds, wallSeconds } = pushed
   const good = nodes.every((node) => sameContent(source, `${node.data}/source`))
-  await workspace.stop(nodes.map((node) => node.child))
-  for (const name of names) workspace.remove(name)
+  await workspace.stop(nodes)
+  for (const { data } of nodes) rmSync(data, { recursive: true })
   if (exitStatus !== 0 || !good) {
     const text = good ? 'content right' : 'content missing or wrong'
     throw new Error(`fr push: exit status ${exitStatus}, ${text}; ${pushed.errorText}`)
@@ -97,7 +95,7 @@ function sized(nodes, bytes, quickBytes, hasPortable) {
       const entries = contenders(strategies, hasPortable)
       const trials = new Map(entries.map(([name]) => [name, []]))
       try {
-        const source = workspace.randomFile('source', size.bytes)
+        const source = await workspace.randomFile('source', size.bytes)
         for (let round = 0; round <= rounds; round++) {
           for (const [name, trial] of entries) {
             const done = await trial(workspace, source, size)

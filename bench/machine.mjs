@@ -1,6 +1,6 @@
 /**
  * What is known about the machine and its processes, read from /proc: a line that names the
- * machine, CPU seconds, memory, room. Linux only; elsewhere what cannot be told is null.
+ * machine, CPU seconds, memory, room. Linux only; elsewhere a figure that cannot be told is NaN.
  */
 import { readFileSync, statfsSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
@@ -18,11 +18,15 @@ export function machineLine() {
 }
 
 function statFields(pid) {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  return text
-    .slice(text.lastIndexOf(')') + 2)
-    .split(' ')
-    .map(Number)
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number)
+  } catch {
+    return []
+  }
 }
 
 /** User and system seconds of a running process, all threads. */
@@ -43,13 +47,30 @@ export function endedChildrenCpuSeconds() {
   return (fields[13] + fields[14]) / ticksPerSecond
 }
 
-/** Anonymous memory of a process that is in RAM, in bytes; null once it is gone. */
+/** Anonymous memory of a process that is in RAM, in bytes; NaN once it is gone. */
 export function anonymousBytes(pid) {
   try {
     const found = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-    return found === null ? null : Number(found[1]) * 1024
+    return Number(found?.[1]) * 1024
   } catch {
-    return null
+    return Number.NaN
+  }
+}
+
+/** Looks at the anonymous memory of a process every few milliseconds until `end`. */
+export function watchMemory(pid, everyMs) {
+  const idle = anonymousBytes(pid)
+  let peak = idle
+  let samples = 0
+  const timer = setInterval(() => {
+    peak = Math.max(peak, anonymousBytes(pid) || 0)
+    samples++
+  }, everyMs)
+  return {
+    end() {
+      clearInterval(timer)
+      return { idle, peak, samples }
+    },
   }
 }
 

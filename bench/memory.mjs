@@ -3,25 +3,19 @@
  * every few milliseconds, for a small and a large file. The page cache is not counted: it belongs
  * to the system. The files are on disk, so that they do not take the memory that is looked at.
  */
-import { anonymousBytes } from './machine.mjs'
+import { watchMemory } from './machine.mjs'
 import { GIB, MIB, push, sameContent, Workspace } from './workspace.mjs'
 
 const sampleMs = 10
 
 async function trial(workspace, bytes) {
-  const source = workspace.randomFile('source', bytes)
-  const node = await workspace.startNode({ listen: '127.0.0.1:0', name: 'node' })
-  const idle = anonymousBytes(node.child.pid)
-  let peak = idle
-  let samples = 0
-  const timer = setInterval(() => {
-    peak = Math.max(peak, anonymousBytes(node.child.pid) ?? 0)
-    samples++
-  }, sampleMs)
+  const source = await workspace.randomFile('source', bytes)
+  const node = await workspace.startNode({ name: 'node' })
+  const memory = watchMemory(node.child.pid, sampleMs)
   const { exitStatus, result, errorText } = await push(workspace, { source, nodes: [node] })
-  clearInterval(timer)
+  const { idle, peak, samples } = memory.end()
   const good = sameContent(source, `${node.data}/source`)
-  await workspace.stop([node.child])
+  await node.stop()
   workspace.remove('node')
   workspace.remove('source')
   if (exitStatus !== 0 || !good) throw new Error(`fr push: exit status ${exitStatus} ${errorText}`)

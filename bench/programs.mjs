@@ -3,10 +3,21 @@
  * are ready, how they ended. They are started in a workspace, so that none outlives it.
  */
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { createServer } from 'node:net'
 
 export const listenMs = 10_000
+
+/** A port of loopback that was free a moment ago, for who cannot pick one itself and say which. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 /** Which of these are not there, as the text of a cell; null: none. */
 export function missing(...programs) {
@@ -14,14 +25,6 @@ export function missing(...programs) {
     spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
   const absent = programs.filter((program) => !found(program))
   return absent.length === 0 ? null : `not installed: ${absent.join(', ')}`
-}
-
-export async function until(isSo, what, timeoutMs, pollMs = 5) {
-  const end = performance.now() + timeoutMs
-  while (!isSo()) {
-    if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
-    await sleep(pollMs)
-  }
 }
 
 /** True when a process of this host listens on the TCP port. `child`: any process of the host. */
@@ -38,19 +41,8 @@ function listens(child, port) {
     })
 }
 
-export const untilListening = (child, port) =>
-  until(() => isRunning(child) && listens(child, port), `port ${port}`, listenMs)
-
-function isRunning(child) {
-  if (child.exitCode === null && child.signalCode === null) return true
-  throw new Error(`${child.spawnargs.join(' ')} ended: ${child.errorText}`)
-}
-
-export async function succeed(child, what) {
-  const { code, error } = await child.ended
-  if (code !== 0)
-    throw new Error(`${what}: ${error?.message ?? `exit status ${code}`} ${child.errorText}`)
-}
+export const untilListening = (running, port) =>
+  running.until(`port ${port}`, () => listens(running.child, port), listenMs)
 
 /**
  * A web server for one directory, once it listens. `listen`: its port, with an address before it or

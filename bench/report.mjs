@@ -10,13 +10,30 @@
 import { appendFileSync, existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 
+/**
+ * @typedef {{
+ *   suite: string,
+ *   title: string,
+ *   columns: readonly { key: string, title: string, digits?: number }[],
+ *   rows: readonly Record<string, any>[],
+ *   notes: readonly string[],
+ *   missed?: readonly string[],
+ *   isFailed?: boolean,
+ *   isJudged?: boolean,
+ * }} Report
+ */
+
+/** @param {readonly number[]} values */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** `median (min-max)` of trials. */
+/**
+ * `median (min-max)` of trials.
+ * @param {readonly number[]} values
+ */
 export function spread(values, digits = 2) {
   if (values.length === 0) return null
   const text = (value) => value.toFixed(digits)
@@ -35,6 +52,7 @@ function cells(report) {
   )
 }
 
+/** @param {Report} report */
 export function tableText(report) {
   const lines = [report.columns.map((column) => column.title), ...cells(report)]
   const widths = report.columns.map((_, at) => Math.max(...lines.map((line) => line[at].length)))
@@ -42,6 +60,7 @@ export function tableText(report) {
   return lines.map((line) => line.map(pad).join('  ').trimEnd()).join('\n')
 }
 
+/** @param {Report} report */
 export function reportText(report) {
   return [`${report.suite}: ${report.title}`, '', tableText(report), '', ...report.notes, ''].join(
     '\n',
@@ -66,7 +85,12 @@ function markdown(report, { machine, command, date }) {
   ].join('\n')
 }
 
-/** Appends to DIR/RESULTS.md. */
+/**
+ * Appends to DIR/RESULTS.md.
+ * @param {string} directory
+ * @param {Report} report
+ * @param {{ machine: string, command: string, date: string }} circumstances
+ */
 export function appendResults(directory, report, circumstances) {
   mkdirSync(directory, { recursive: true })
   const file = path.join(directory, 'RESULTS.md')

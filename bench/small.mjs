@@ -22,12 +22,8 @@ const oneKib = {
     const empty = []
     const inside = []
     try {
-      const source = workspace.randomFile('source', bytes)
-      const nodes = await Promise.all(
-        Array.from({ length: count }, (_, at) =>
-          workspace.startNode({ listen: '127.0.0.1:0', name: `node-${at + 1}` }),
-        ),
-      )
+      const source = await workspace.randomFile('source', bytes)
+      const nodes = await workspace.startNodes(count)
       for (let round = 0; round <= rounds; round++) {
         const nothing = await workspace.collect(process.execPath, ['-e', '0'])
         const pushed = await push(workspace, { source, nodes, args: ['--as', `file-${round}`] })

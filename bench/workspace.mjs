@@ -1,11 +1,13 @@
 /**
- * A place for one suite: a temporary directory and the processes started for it. Both are gone when
- * the suite ends, however it ends: `close` in the ordinary case, the exit handler in every other.
+ * A temporary directory and the processes that were started for it, real `fr node`s and `fr push`es
+ * among them. Benches, tests, demo and load tests share it. Both are gone at the end, however it
+ * comes: `close` in the ordinary case, the exit handler in every other.
  */
-import { execFileSync, spawn } from 'node:child_process'
-import { randomFillSync } from 'node:crypto'
+import { execFileSync } from 'node:child_process'
+import { createHash, randomBytes, randomFillSync } from 'node:crypto'
 import {
   closeSync,
+  createReadStream,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,13 +15,15 @@ import {
   readSync,
   rmSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { cpuSeconds, endedChildrenCpuSeconds, roomAt } from './machine.mjs'
+import { promisify } from 'node:util'
+import { endedChildrenCpuSeconds, roomAt } from './machine.mjs'
+import { Running } from './running.mjs'
 
 export const KIB = 2 ** 10
 export const MIB = 2 ** 20
@@ -28,9 +32,9 @@ export const GIB = 2 ** 30
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 export const main = path.join(root, 'dist/cli/main.js')
 
-const startMs = 30_000
-const stopMs = 5_000
 const pieceBytes = 8 * MIB
+const quiet = ['--log-level', 'error']
+const nextTurn = promisify(setImmediate)
 
 /** Something a bench needs is not there; one line, and exit status 2. */
 export class Obstacle extends Error {}
@@ -41,46 +45,34 @@ export function requireRepository() {
   throw new Obstacle('needs a clone of the repository; this is the published package')
 }
 
-class NodeProcess {
-  /** CPU seconds of all its life, once it was killed on purpose. */
-  #spent = null
+/** @typedef {Running & { readonly address: string, readonly data: string }} NodeProcess */
 
-  constructor(child, address, data) {
-    Object.assign(this, { child, address, data })
-  }
-
-  get wasKilled() {
-    return this.#spent !== null
-  }
-
-  cpuSeconds() {
-    return this.#spent ?? cpuSeconds(this.child.pid)
-  }
-
-  kill() {
-    this.#spent = cpuSeconds(this.child.pid)
-    this.child.kill('SIGKILL')
-  }
-}
+const endings = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
 export class Workspace {
-  #children = new Set()
+  #running = new Set()
   #onExit = () => this.#drop()
-  #onSignal = (signal) => process.exit(signal === 'SIGINT' ? 130 : 143)
+  #onSignal = (signal) => process.exit(endings[signal])
   directory
 
-  /** `bytes`: what the suite will write at most. `where`: 'memory' (tmpfs) or 'disk'. */
-  constructor(bytes, where = 'memory') {
-    const place = where === 'memory' && existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
-    const room = roomAt(place)
-    if (room < bytes + 256 * MIB) {
+  /**
+   * `bytes`: what will be written at most. `where`: 'memory' (tmpfs), 'disk', or 'any': memory that
+   * has the room, else the disk. `env`: for every program that is started.
+   * @param {number} bytes
+   * @param {'memory' | 'disk' | 'any'} where
+   * @param {{ name?: string, env?: NodeJS.ProcessEnv }} options
+   */
+  constructor(bytes, where = 'memory', { name = 'fr-bench', env = process.env } = {}) {
+    const place = placeFor(bytes, where)
+    if (!hasRoom(place, bytes)) {
       const text = (value) => `${(value / GIB).toFixed(2)} GiB`
-      throw new Obstacle(`needs ${text(bytes)} in ${place}, which has room for ${text(room)}`)
+      const room = text(roomAt(place))
+      throw new Obstacle(`needs ${text(bytes)} in ${place}, which has room for ${room}`)
     }
-    this.directory = mkdtempSync(path.join(place, `fr-bench-${process.pid}-`))
+    this.env = env
+    this.directory = mkdtempSync(path.join(place, `${name}-${process.pid}-`))
     process.on('exit', this.#onExit)
-    process.on('SIGINT', this.#onSignal)
-    process.on('SIGTERM', this.#onSignal)
+    for (const signal of Object.keys(endings)) process.on(signal, this.#onSignal)
   }
 
   path(...parts) {
@@ -97,104 +89,116 @@ export class Workspace {
     rmSync(this.path(name), { recursive: true, force: true })
   }
 
-  /** A file of incompressible bytes: random up to 64 MiB, then the same again. */
-  randomFile(name, bytes) {
+  /** A file of random bytes. Signals are heard meanwhile. */
+  async randomFile(name, bytes) {
     const file = this.path(name)
-    const piece = Buffer.allocUnsafe(Math.min(bytes, 64 * MIB))
-    randomFillSync(piece)
+    const piece = Buffer.allocUnsafe(Math.min(bytes, pieceBytes))
     const fd = openSync(file, 'wx', 0o600)
     for (let done = 0; done < bytes; ) {
-      done += writeSync(fd, piece, 0, Math.min(piece.length, bytes - done))
+      done += writeSync(fd, randomFillSync(piece), 0, Math.min(piece.length, bytes - done))
+      await nextTurn()
     }
     closeSync(fd)
     return file
   }
 
-  /** Starts a program; `prefix` is put before it (a namespace). Its output comes as text. */
-  start(command, args, { prefix = [], ...options } = {}) {
+  /** A file with a new key. */
+  keyFile() {
+    const file = this.path('key')
+    writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
+    return file
+  }
+
+  /**
+   * Starts a program; `prefix` is put before it (a namespace), `env` is added to the workspace's.
+   * @param {string} command
+   * @param {readonly string[]} args
+   * @param {import('node:child_process').SpawnOptions & { prefix?: readonly string[] }} options
+   */
+  start(command, args, { prefix = [], env, ...options } = {}) {
     const [program, ...rest] = [...prefix, command, ...args]
-    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
-    this.#children.add(child)
-    child.errorText = ''
-    child.stderr?.setEncoding('utf8').on('data', (text) => {
-      child.errorText = (child.errorText + text).slice(-4096)
-    })
-    child.ended = new Promise((resolve) => {
-      const end = (code, error) => {
-        this.#children.delete(child)
-        resolve({ code, error })
-      }
-      child.once('error', (error) => end(null, error))
-      child.once('close', (code) => end(code))
-    })
-    return child
+    const running = new Running(program, rest, { env: { ...this.env, ...env }, ...options })
+    this.#running.add(running)
+    running.ended.then(() => this.#running.delete(running))
+    return running
+  }
+
+  /** `fr` with these arguments. */
+  fr(args, options = {}) {
+    return this.start(process.execPath, [main, ...args], options)
   }
 
   /** Runs a program to its end. `seconds` is from before its start to after its exit. */
   async collect(command, args, options = {}) {
     const cpuBefore = endedChildrenCpuSeconds()
     const start = performance.now()
-    const child = this.start(command, args, options)
-    let text = ''
-    child.stdout?.setEncoding('utf8').on('data', (part) => {
-      text += part
-    })
-    const { code, error } = await child.ended
+    const running = this.start(command, args, options)
+    const status = await running.ended
     const seconds = (performance.now() - start) / 1000
     const cpu = endedChildrenCpuSeconds() - cpuBefore
-    return { code, text, seconds, cpuSeconds: cpu, errorText: error?.message ?? child.errorText }
+    const { stdout, stderr } = running
+    return { status, stdout, stderr, seconds, cpuSeconds: cpu }
   }
 
-  /** One real `fr node`. */
-  async startNode({ listen, name, keyFile, prefix, args = [] }) {
+  /**
+   * One real `fr node`, once it listens.
+   * @param {{
+   *   listen?: string,
+   *   name: string,
+   *   keyFile?: string | undefined,
+   *   prefix?: readonly string[],
+   *   env?: NodeJS.ProcessEnv,
+   *   args?: readonly string[],
+   * }} options
+   * @returns {Promise<NodeProcess>}
+   */
+  async startNode({ listen = '127.0.0.1:0', name, keyFile, args = quiet, ...options }) {
     const data = this.makeDirectory(name)
-    const all = [main, 'node', '--listen', listen, '--data', data, '--json', '--log-level', 'error']
+    const all = ['node', '--listen', listen, '--data', data, '--json']
     if (keyFile !== undefined) all.push('--key-file', keyFile)
-    const child = this.start(process.execPath, [...all, ...args], { prefix })
-    const { address } = JSON.parse(await this.#firstLine(child, name))
-    return new NodeProcess(child, address, data)
+    const running = this.fr([...all, ...args], options)
+    const { address } = await running.ready(name)
+    return Object.assign(running, { address, data })
   }
 
-  #firstLine(child, what) {
-    return new Promise((resolve, reject) => {
-      const fail = (why) => reject(new Error(`${what} did not start: ${why}`))
-      const timer = setTimeout(() => fail('no line in time'), startMs)
-      createInterface({ input: child.stdout }).once('line', (line) => {
-        clearTimeout(timer)
-        resolve(line)
-      })
-      child.ended.then(({ code, error }) => {
-        clearTimeout(timer)
-        fail(error?.message ?? `exit status ${code} ${child.errorText}`)
-      })
-    })
+  /**
+   * So many of them, named node-1 and on.
+   * @returns {Promise<NodeProcess[]>}
+   */
+  startNodes(count, options = {}) {
+    const each = (_, at) => this.startNode({ name: `node-${at + 1}`, ...options })
+    return Promise.all(Array.from({ length: count }, each))
   }
 
-  /** Ends processes of this workspace and waits until they are gone. */
-  async stop(children) {
-    await Promise.all(
-      children.map((child) => {
-        child.kill('SIGTERM')
-        const timer = setTimeout(() => child.kill('SIGKILL'), stopMs)
-        return child.ended.then(() => clearTimeout(timer))
-      }),
-    )
+  /** Ends programs of this workspace and waits until they are gone. */
+  async stop(running) {
+    await Promise.all(running.map((each) => each.stop()))
   }
 
   #drop() {
-    for (const child of this.#children) child.kill('SIGKILL')
+    for (const running of this.#running) running.child.kill('SIGKILL')
     // A process that is being killed may still make a file while its directory is removed.
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
   }
 
   async close() {
-    await this.stop([...this.#children])
+    const running = [...this.#running]
+    for (const each of running) each.kill()
+    await Promise.all(running.map((each) => each.ended))
     this.#drop()
     process.off('exit', this.#onExit)
-    process.off('SIGINT', this.#onSignal)
-    process.off('SIGTERM', this.#onSignal)
+    for (const signal of Object.keys(endings)) process.off(signal, this.#onSignal)
   }
 }
+
+const hasRoom = (place, bytes) => roomAt(place) >= bytes + 256 * MIB
+
+function placeFor(bytes, where) {
+  if (where === 'disk' || !existsSync('/dev/shm')) return tmpdir()
+  return where === 'memory' || hasRoom('/dev/shm', bytes) ? '/dev/shm' : tmpdir()
+}
+
+export const listOf = (nodes) => nodes.map((node) => node.address).join(',')
 
 /** Of `fr push`; undefined: what it does by itself. Unicast is a shape, the others strategies. */
 export function strategyArguments(strategy) {
@@ -203,39 +207,59 @@ export function strategyArguments(strategy) {
 }
 
 /**
+ * The last line of `fr push --json`, as far as it is read here.
+ * @typedef {{
+ *   bytes: number,
+ *   seconds: number,
+ *   strategy: string,
+ *   originBytesSent: number,
+ *   nodes: {
+ *     node: string, status: string, seconds: number, bytes: number, reason: string | null
+ *   }[],
+ * }} PushResult
+ */
+
+/**
  * One real `fr push`, with the CPU seconds of the push (`originCpuSeconds`) and of it and all nodes
  * (`cpuSeconds`). `onLine` sees every JSON line as it comes. `others`: nodes that take part without
  * being told to `fr push`. A child that ends meanwhile and is no node counts as the origin's.
+ * @param {Workspace} workspace
+ * @param {{
+ *   source: string,
+ *   nodes: readonly NodeProcess[],
+ *   others?: readonly NodeProcess[],
+ *   keyFile?: string,
+ *   args?: readonly string[],
+ *   onLine?: (line: any) => void,
+ *   prefix?: readonly string[],
+ *   stdio?: import('node:child_process').StdioOptions,
+ * }} options
  */
 export async function push(workspace, options) {
-  const { source, nodes, others = [], keyFile, prefix, args = [], onLine } = options
-  const all = [main, 'push', source, '--to', nodes.map((node) => node.address).join(','), '--json']
+  const { source, nodes, others = [], keyFile, args = [], onLine, ...starting } = options
+  const all = ['push', source, '--to', listOf(nodes), '--json']
   if (keyFile !== undefined) all.push('--key-file', keyFile)
   const members = [...nodes, ...others]
   const before = members.map((node) => node.cpuSeconds())
   const cpuBefore = endedChildrenCpuSeconds()
   const start = performance.now()
-  const child = workspace.start(process.execPath, [...all, ...args], { prefix })
-  let result = null
-  createInterface({ input: child.stdout }).on('line', (text) => {
-    const line = JSON.parse(text)
-    if (line.event === 'result') result = line
-    onLine?.(line)
-  })
-  const { code } = await child.ended
+  const running = workspace.fr([...all, ...args], starting)
+  if (onLine !== undefined) running.onLine(onLine)
+  const exitStatus = await running.ended
   const wallSeconds = (performance.now() - start) / 1000
-  if (result === null) throw new Error(`fr push: exit status ${code} ${child.errorText}`)
+  const last = running.lines.at(-1)
+  if (last?.event !== 'result') throw new Error(`fr push: ${exitStatus} ${running.stderr}`)
   const ended = endedChildrenCpuSeconds() - cpuBefore
   const killed = members.filter((node) => node.wasKilled)
   const originCpuSeconds = ended - killed.reduce((sum, node) => sum + node.cpuSeconds(), 0)
   const ofNodes = members.reduce((sum, node, at) => sum + node.cpuSeconds() - before[at], 0)
   return {
-    result,
-    exitStatus: code,
+    result: /** @type {PushResult} */ (last),
+    exitStatus,
     wallSeconds,
     cpuSeconds: originCpuSeconds + ofNodes,
     originCpuSeconds,
-    errorText: child.errorText,
+    errorText: running.stderr.slice(-4096),
   }
 }
 
@@ -254,6 +278,13 @@ export function sameContent(one, other) {
   } finally {
     files.forEach(closeSync)
   }
+}
+
+/** SHA-256 of a file, in hexadecimal. */
+export async function sha256(file) {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(file, { highWaterMark: 4 * MIB })) hash.update(chunk)
+  return hash.digest('hex')
 }
 
 let limit
@@ -297,6 +328,5 @@ export async function warmMemory(workspace, source, bytes) {
   const output = workspace.makeDirectory('warm')
   const size = ['--nodes', 2, '--size', '8K', '--warm', bytes]
   const args = [...size, '--source', source, '--output', output]
-  const { code, errorText } = await workspace.collect(program, args.map(String))
-  if (code !== 0) throw new Error(errorText)
+  await workspace.start(program, args.map(String)).succeed('the limit program')
 }

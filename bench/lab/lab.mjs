@@ -4,7 +4,7 @@
  * added to the host's network and deleting the namespaces removes everything.
  *
  *     lab = Lab.create({ hosts: [{ upMbit: 200, downMbit: 200 }, ...], queue: 'fifo' })
- *     lab.spawn(0, 'node', ['dist/cli/main.js', 'node', ...])
+ *     lab.start(0, 'node', ['dist/cli/main.js', 'node', ...])
  *     lab.close()
  *
  * Shaping: tbf on `eth0` is the uplink and tbf on the bridge port the downlink, each with
@@ -14,9 +14,10 @@
  * A lab never outlives its process: it is torn down on exit and on signals, and what a killed
  * process left is found by the process id in its names (`cleanUp`). Needs root.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Running } from '../running.mjs'
 
 /** T* times this is the time in which TCP can do it: frames of 1514 bytes carry 1448 of payload. */
 export const wireFactor = 1.046
@@ -176,11 +177,16 @@ export class Lab {
   #names
   #speeds
   #queue
-  #children = new Set()
+  #running = new Set()
 
   /**
-   * hosts: `{ upMbit, downMbit }` each; queue: 'fifo' or 'fair'; congestion: the default of the
+   * queue: 'fifo' or 'fair'; congestion: the default of the
    * namespaces ('cubic'), or null for the machine's.
+   * @param {{
+   *   hosts: readonly import('./scenarios.mjs').HostSpeeds[],
+   *   queue?: 'fifo' | 'fair',
+   *   congestion?: string | null,
+   * }} options
    */
   static create({ hosts, queue = 'fifo', congestion = 'cubic' }) {
     const obstacle = labObstacle()
@@ -282,7 +288,11 @@ export class Lab {
     return lines
   }
 
-  /** Changes a link's speed while it is in use; leave out what stays. */
+  /**
+   * Changes a link's speed while it is in use; leave out what stays.
+   * @param {number} host
+   * @param {Partial<import('./scenarios.mjs').HostSpeeds>} speeds
+   */
   setSpeed(host, { upMbit, downMbit }) {
     this.#check(host)
     if (downMbit !== undefined) batch('tc', this.#switch, [tbf(`p${host}`, downMbit, 'change')])
@@ -319,12 +329,12 @@ export class Lab {
   }
 
   /** Starts a program on a host. What still runs when the lab closes is killed. */
-  spawn(host, command, args, options = {}) {
+  start(host, command, args) {
     const [program, ...before] = this.prefix(host)
-    const child = spawn(program, [...before, command, ...args], options)
-    this.#children.add(child)
-    child.once('exit', () => this.#children.delete(child))
-    return child
+    const running = new Running(program, [...before, command, ...args])
+    this.#running.add(running)
+    running.ended.then(() => this.#running.delete(running))
+    return running
   }
 
   /** Bytes on the wire since the lab was made, per host: `{ sent, received }`. */
@@ -339,7 +349,7 @@ export class Lab {
 
   /** Idempotent and synchronous, so that it also works while the process exits. */
   close() {
-    for (const child of this.#children) child.kill('SIGKILL')
+    for (const running of this.#running) running.kill()
     const there = this.namespaces.filter((name) => existsSync(`/run/netns/${name}`))
     removeNamespaces(there)
     unguard(this)

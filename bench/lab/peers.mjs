@@ -11,7 +11,8 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endedChildrenCpuSeconds } from '../machine.mjs'
-import { listenMs, missing, startNginx, succeed, until, untilListening } from '../programs.mjs'
+import { listenMs, missing, startNginx, untilListening } from '../programs.mjs'
+import { until } from '../running.mjs'
 import { root } from '../workspace.mjs'
 import { makeTorrent } from './torrent.mjs'
 
@@ -55,7 +56,7 @@ async function runMbuffer(context) {
   return timed({ workspace, servers: [], copies }, async () => {
     const args = ['-q', '-m', '16M', '-i', source, '-O', `${lab.address(1)}:${port}`]
     await Promise.all(
-      [start(0, 'mbuffer', args), ...chain].map((child) => succeed(child, 'mbuffer')),
+      [start(0, 'mbuffer', args), ...chain].map((child) => child.succeed('mbuffer')),
     )
   })
 }
@@ -87,7 +88,7 @@ async function runRsync(context) {
     const clients = nodeHosts(lab).map((host) =>
       start(0, 'rsync', ['--whole-file', source, `rsync://${lab.address(host)}:${port}/data/copy`]),
     )
-    await Promise.all(clients.map((client) => succeed(client, 'rsync')))
+    await Promise.all(clients.map((client) => client.succeed('rsync')))
   })
 }
 
@@ -104,7 +105,7 @@ async function runNginx(context) {
   return timed({ workspace, servers: [server], copies }, async () => {
     const url = `http://${lab.address(0)}:${port}/${path.basename(source)}`
     const clients = copies.map((copy, at) => start(at + 1, 'curl', ['-sSf', '-o', copy, url]))
-    await Promise.all(clients.map((client) => succeed(client, 'curl')))
+    await Promise.all(clients.map((client) => client.succeed('curl')))
   })
 }
 
@@ -145,7 +146,7 @@ async function runUftp(context) {
       4 << 20,
       source,
     ]
-    await succeed(start(0, 'uftp', args), 'uftp')
+    await start(0, 'uftp', args).succeed('uftp')
     await until(() => copies.every((copy) => existsSync(copy)), 'uftp to publish', listenMs)
   })
 }
@@ -182,7 +183,7 @@ async function runAria2(context) {
         `--on-bt-download-complete=${hook}`,
         torrent,
       ]
-      const env = { ...process.env, DONE_FILE: done[at] }
+      const env = { DONE_FILE: done[at] }
       servers.push(start(host, 'aria2c', [...common, ...args], { env }))
     }
     await until(() => done.every((file) => existsSync(file)), 'aria2', finishMs, 10)

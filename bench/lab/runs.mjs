@@ -4,9 +4,7 @@
  * cold ones are asked for, the nodes have served one small push. Content is compared after the
  * clock has stopped; a copy or an outcome that is not right fails the run.
  */
-import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { availableMemoryBytes, stolenSeconds } from '../machine.mjs'
@@ -27,12 +25,6 @@ const port = 7400
 /** Of the push before the one that counts: enough for the plan that the scenario is about. */
 const firstBytes = 16 * MIB
 
-export function makeKey(workspace) {
-  const file = workspace.path('key')
-  writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
-  return file
-}
-
 export async function startNodes(workspace, lab, keyFile) {
   const hosts = Array.from({ length: lab.size - 1 }, (_, at) => at + 1)
   return Promise.all(
@@ -52,7 +44,7 @@ export async function startNodes(workspace, lab, keyFile) {
  * all) is not what a network is measured for. All nodes serve one small push first.
  */
 async function serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes }) {
-  const source = workspace.randomFile('first', Math.min(firstBytes, bytes / 8))
+  const source = await workspace.randomFile('first', Math.min(firstBytes, bytes / 8))
   const { exitStatus, errorText } = await push(workspace, {
     source,
     nodes,
@@ -68,17 +60,16 @@ async function serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes }) {
 async function startAdder(workspace, lab, keyFile) {
   const args = [path.join(root, 'bench/lab/adder.mjs'), keyFile]
   const stdio = ['pipe', 'pipe', 'pipe']
-  const child = workspace.start(process.execPath, args, { prefix: lab.prefix(0), stdio })
-  await Promise.race([once(child.stdout, 'data'), child.ended])
-  return child
+  const adder = workspace.start(process.execPath, args, { prefix: lab.prefix(0), stdio })
+  await adder.until('adder', () => adder.stdout !== '')
+  return adder
 }
 
 /** Resolves to the moment at which it was asked for. */
 async function addNode({ adder, transfer }, node, via) {
   const start = performance.now()
-  adder.stdin.end(`${JSON.stringify({ transfer, node: node.address, via: via.address })}\n`)
-  const { code, error } = await adder.ended
-  if (code !== 0) throw new Error(`adding: exit status ${code} ${error ?? adder.errorText}`)
+  adder.child.stdin.end(`${JSON.stringify({ transfer, node: node.address, via: via.address })}\n`)
+  await adder.succeed('adding')
   return start
 }
 
@@ -188,8 +179,8 @@ export async function labRun(scenario, { queue, strategy, congestion, cold }) {
   const lab = Lab.create({ hosts: scenario.hosts, queue, congestion })
   const bound = boundSeconds(scenario)
   try {
-    const keyFile = makeKey(workspace)
-    const source = workspace.randomFile('source', scenario.bytes)
+    const keyFile = workspace.keyFile()
+    const source = await workspace.randomFile('source', scenario.bytes)
     const nodes = await startNodes(workspace, lab, keyFile)
     const { bytes } = scenario
     if (!cold) await serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes })
@@ -247,7 +238,7 @@ export async function peerRun(peer, scenario, { queue, congestion }) {
   const workspace = new Workspace(scenario.bytes * scenario.hosts.length)
   const lab = Lab.create({ hosts: scenario.hosts, queue, congestion })
   try {
-    const source = workspace.randomFile('source', scenario.bytes)
+    const source = await workspace.randomFile('source', scenario.bytes)
     const used = usage(lab)
     const { seconds, cpuSeconds, copies } = await peer.run({ workspace, lab, source, scenario })
     const { sent, stolen } = used()

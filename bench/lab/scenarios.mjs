@@ -20,6 +20,26 @@ const both = ['fifo', 'fair']
 /** The ratio asked for; of every row also that its runs are alike. */
 const wanted = (ofFloor, more = {}) => ({ 'of floor': ofFloor, 'max/min': 1.05, ...more })
 
+/**
+ * @typedef {{ upMbit: number, downMbit: number }} HostSpeeds
+ * @typedef {{
+ *   bytes: number,
+ *   hosts: readonly HostSpeeds[],
+ *   slow?: number,
+ *   joins?: { host: number, at: number },
+ *   changes?: readonly { at: number, host: number, upMbit: number }[],
+ * }} Network
+ * @typedef {Network & {
+ *   about: string,
+ *   fault?: { host: number, at: number },
+ *   queues: readonly string[],
+ *   wanted?: Record<string, number>,
+ *   wantedApart?: Record<string, number>,
+ * }} Scenario
+ * @typedef {'lan8' | 'lan16' | 'hetero8' | 'relay8' | 'slow8' | 'fault8' | 'shift8' | 'join8'} Name
+ */
+
+/** @type {Readonly<Record<Name, Scenario>>} */
 export const scenarios = {
   lan8: {
     ...lan8,
@@ -110,6 +130,7 @@ function changed(hosts, changes) {
  * model. With changes: the rate integrated over time. The slow host is left out; of a host that
  * dies only its uplink is missed, and only where it would be the limit, which no scenario has; nor
  * is there one in which the new host's share of the uplinks is taken from the others.
+ * @param {Network} network
  */
 export function boundSeconds({ bytes, hosts, slow, joins, changes = [] }) {
   const counted = hosts.filter((_, at) => at !== slow && at !== joins?.host)
@@ -123,6 +144,7 @@ export function boundSeconds({ bytes, hosts, slow, joins, changes = [] }) {
 /**
  * The same for the host looked at apart, the slow one or the new one from the moment it is added:
  * its own line. Null where there is none.
+ * @param {Network} network
  */
 export function apartBoundSeconds({ bytes, hosts, slow, joins }) {
   const apart = slow ?? joins?.host

@@ -21,7 +21,33 @@ const levelShare = 0.01
 
 const keyOf = ({ name, queue, system }) => `${name}, ${queue}, ${system}`
 
-/** Entries of the same system in the same network become one, in order of appearance. */
+/**
+ * The figures of one run; null: there is none.
+ * @typedef {{
+ *   seconds: number,
+ *   apartSeconds: number | null,
+ *   lastOfMedian: number | null,
+ *   cpuPerGB: number,
+ *   originCpuPerGB: number | null,
+ *   originCopies: number,
+ *   stolenSeconds: number,
+ * }} Run
+ * @typedef {{
+ *   name: string,
+ *   queue: string,
+ *   system: string,
+ *   runs: readonly Run[],
+ *   failures: readonly string[],
+ *   missing: string | null,
+ * }} Entry
+ * @typedef {Readonly<Record<string, import('./scenarios.mjs').Scenario>>} Table
+ */
+
+/**
+ * Entries of the same system in the same network become one, in order of appearance.
+ * @param {readonly Entry[]} entries
+ * @returns {Entry[]}
+ */
 export function merged(entries) {
   const byKey = new Map()
   for (const entry of entries) {
@@ -127,7 +153,15 @@ const columns = [
   { key: 'stolen', title: 'stolen s' },
 ]
 
-/** Everything that was measured, a line each. `table`: the scenarios by name. */
+/**
+ * Everything that was measured, a line each. `table`: the scenarios by name.
+ * @param {string} suite
+ * @param {string} title
+ * @param {Table} table
+ * @param {readonly Entry[]} entries
+ * @param {readonly string[]} notes
+ * @returns {import('../report.mjs').Report}
+ */
 export function labReport(suite, title, table, entries, notes) {
   const rows = entries.flatMap((entry) => linesOf(entry, table[entry.name]))
   const failures = entries.flatMap((entry) => entry.failures)
@@ -191,7 +225,13 @@ function contests(entries) {
   return [...byName].filter(([, queues]) => [...queues.values()].some((each) => each.length > 1))
 }
 
-/** A table of all systems for each scenario in which several took part. */
+/**
+ * A table of all systems for each scenario in which several took part.
+ * @param {string} suite
+ * @param {Table} table
+ * @param {readonly Entry[]} entries
+ * @returns {import('../report.mjs').Report[]}
+ */
 export function comparisons(suite, table, entries) {
   return contests(entries).map(([name, queues]) => {
     const rows = [...queues].flatMap(([, each]) => ranked(each, table[name]))
@@ -203,7 +243,12 @@ export function comparisons(suite, table, entries) {
   })
 }
 
-/** Where each system wins, from the figures: one sentence a system. */
+/**
+ * Where each system wins, from the figures: one sentence a system.
+ * @param {Table} table
+ * @param {readonly Entry[]} entries
+ * @returns {string[]}
+ */
 export function whereEachWins(table, entries) {
   const wins = new Map()
   for (const [name, queues] of contests(entries)) {

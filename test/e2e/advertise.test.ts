@@ -1,9 +1,8 @@
 /** Nodes whose mates must dial another address than the origin does; and those who cannot. */
-import { once } from 'node:events'
 import { cpSync, readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { freePort } from '../../bench/programs.mjs'
 import { type PushResult, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { callerOf } from './door.js'
@@ -16,14 +15,7 @@ beforeEach(() => {
 })
 afterEach(() => world.dispose())
 
-async function freeAddress(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return `127.0.0.1:${port}`
-}
+const freeAddress = async () => `127.0.0.1:${await freePort()}`
 
 /** A forwarded port: the origin gets through it, mates are cut off. */
 async function forOrigin(address: string): Promise<string> {

@@ -19,7 +19,7 @@ afterEach(() => {
 
 function bench(args: readonly string[]) {
   const options = { encoding: 'utf8', timeout: 100_000 } as const
-  return spawnSync(process.execPath, ['dist/cli/bench.js', ...args], options)
+  return spawnSync(process.execPath, ['bench/main.mjs', ...args], options)
 }
 
 interface Row {
@@ -125,7 +125,7 @@ describe('fr-bench', () => {
 
   test('leaves no directory behind when it is stopped by a signal', () => {
     const home = makeDirectory()
-    const bench = `${process.execPath} dist/cli/bench.js small`
+    const bench = `${process.execPath} bench/main.mjs small`
     const shell = `${bench} & echo $!; sleep 2; kill -TERM $!; wait $!`
     const { status, stdout } = spawnSync('bash', ['-c', shell], {
       encoding: 'utf8',

@@ -1,8 +1,7 @@
 /**
  * Many nodes, many pushes, many spellings of an address: what works once works often, and leaves
- * nothing behind. The long ones (10 GiB, 8 GiB) are in scripts/breadth.mjs.
+ * nothing behind. The long ones (10 GiB, 8 GiB) are in test/load/breadth.test.ts.
  */
-import { createHash } from 'node:crypto'
 import {
   closeSync,
   ftruncateSync,
@@ -18,18 +17,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fetchStatus, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import { sha256 } from './cli-world.js'
 import { type EngineKind, keepsNothing, World } from './push-support.js'
 
 let world: World
 afterEach(() => world.dispose())
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
-
-function portOf(address: string): string {
-  return address.slice(address.lastIndexOf(':') + 1)
-}
 
 const hasIpv6 = Object.values(networkInterfaces())
   .flat()
@@ -52,7 +44,9 @@ describe.each<EngineKind>(['portable', 'native'])('addresses on the %s engine', 
 
   it('host names: nodes and their mates at localhost', async () => {
     const nodes = await Promise.all([0, 1, 2].map(() => world.node({ listen: 'localhost:0' })))
-    const to = nodes.map((node) => `localhost:${portOf(node.address)}`)
+    const to = nodes.map(
+      (node) => `localhost:${node.address.slice(node.address.lastIndexOf(':') + 1)}`,
+    )
     const { path, content } = world.file('data.bin', 5 * MIB + 1)
     const result = await push(path, { to, engine }).result
     expect(result.nodes.map((node) => [node.node, node.reason])).toEqual(to.map((at) => [at, null]))

@@ -6,11 +6,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type PushOptions, type PushResult, push } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
 import { offerDoor } from './door.js'
 import { passAll, proxy } from './proxy.js'
 import { keepsNothing, until, World } from './push-support.js'
-
-const MIB = 1024 * 1024
 
 describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => {
   let world: World

@@ -1,9 +1,7 @@
 /** `fr add` between real processes: a node joins a push that runs, dies in it, comes again. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { copyDigest, type Running, type ServingNode, sha256, World } from './cli-world.js'
+import { copyDigest, MIB, type Running, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
-
-const MIB = 1024 * 1024
 
 describe('fr add', () => {
   let world: World

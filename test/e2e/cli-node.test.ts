@@ -67,11 +67,7 @@ describe('fr node', () => {
 
   it('serves loopback alone without a key', async () => {
     const args = ['node', '--listen', '0.0.0.0:0', '--data', world.path('open')]
-    const { FR_KEY: _, ...env } = world.env
-    const run = world.start(process.execPath, [...process.execArgv, mainPath(), ...args], {
-      ...env,
-      FR_KEY: undefined,
-    })
+    const run = world.fr(args, { env: { FR_KEY: undefined } })
     expect(await run.ended).toBe(1)
     expect(run.stderr).toContain('ERR_FR_OPEN')
   })

@@ -2,9 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { copyDigest, listOf, main, type ServingNode, sha256, World } from './cli-world.js'
-
-const MIB = 1024 * 1024
+import { copyDigest, listOf, MIB, main, type ServingNode, sha256, World } from './cli-world.js'
 
 describe('fr push to three nodes', () => {
   let world: World
@@ -281,7 +279,9 @@ describe('fr push to three nodes', () => {
     const onTerminal = async (env: NodeJS.ProcessEnv): Promise<string> => {
       const program =
         'import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
-      const run = world.start('python3', ['-c', program, ...pushing], { TERM: 'xterm', ...env })
+      const run = world.start('python3', ['-c', program, ...pushing], {
+        env: { TERM: 'xterm', ...env },
+      })
       expect([await run.ended, run.stderr, run.stdout]).toEqual([0, '', expect.anything()])
       return run.stdout
     }

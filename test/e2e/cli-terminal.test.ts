@@ -1,10 +1,8 @@
 /** What stands on terminals of two sizes while a push loses one node and never has another. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Screen } from '../screen.js'
-import { copyDigest, main, type ServingNode, sha256, World } from './cli-world.js'
+import { copyDigest, MIB, main, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
-
-const MIB = 1024 * 1024
 
 /** Runs a command on a terminal of that size, which takes what it writes and adds nothing. */
 const onTerminal = `
@@ -58,7 +56,7 @@ describe.each([
     const size = [String(rows), String(columns)]
     const command = [process.execPath, main, 'push', 'live.bin', '--to', to.join()]
     const env = { TERM: 'xterm', NO_COLOR: '1' }
-    const run = world.start('python3', ['-c', onTerminal, ...size, ...command], env)
+    const run = world.start('python3', ['-c', onTerminal, ...size, ...command], { env })
     const drawings = () => run.stdout.split(endOfDrawing).length
     await run.until('display', () => held.isHolding() && drawings() > 3)
     killed.kill('SIGKILL')

@@ -4,11 +4,11 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
 import { callerOf } from './door.js'
 import { proxy, type Through } from './proxy.js'
 import { type EngineKind, until, World } from './push-support.js'
 
-const MIB = 1024 * 1024
 const engines: EngineKind[] = ['native', 'portable']
 
 interface Watched extends Through {

@@ -35,7 +35,7 @@ describe.each(['native', 'portable'])('on the %s engine', (engine) => {
 
   it('the check finds a handle that is left', async () => {
     const script = 'require("node:fs").promises.open("/dev/null").then(() => {})'
-    const run = world.start(process.execPath, ['-e', script], env)
+    const run = world.start(process.execPath, ['-e', script], { env })
     expect(await run.ended).not.toBe(0)
     expect(run.stderr).toContain('DEP0137')
   })

@@ -53,7 +53,7 @@ describe('a push by name', () => {
     await once(mute, 'listening')
     const silent = `127.0.0.1:${(mute.address() as AddressInfo).port}`
     const args = ['push', 'f.bin', '--to', `${silent},${to}`, '--connect-timeout', '2s', '--json']
-    const push = world.fr(args, names.env)
+    const push = world.fr(args, names)
     // From here on the time that a node may take to be connected is over.
     await push.until('failed node', () => push.stderr.includes(`${silent} failed`))
     names.answer('slow.test', '127.0.0.1')
@@ -68,7 +68,7 @@ describe('a push by name', () => {
     const node = await world.node('n1')
     const content = world.file('f.bin', 300_000)
     const args = ['push', 'f.bin', '--to', `${node.address},never.test:7400`, '--json']
-    const push = world.fr(args, names.env)
+    const push = world.fr(args, names)
     await push.until('complete node', () =>
       push.lines.some((line) => line['event'] === 'node' && line['status'] === 'complete'),
     )
@@ -88,7 +88,7 @@ describe('a push by name', () => {
     )
     const content = world.file('f.bin', 20_000_000)
     const to = nodes.map((node) => `all.test:${portOf(node)}`).join(',')
-    const push = world.fr(['push', 'f.bin', '--to', to, '--shape', 'group'], origin.env)
+    const push = world.fr(['push', 'f.bin', '--to', to, '--shape', 'group'], origin)
     for (const names of machines) {
       await push.until('look-up at each node', () => names.asked.length > 0)
       names.answer('all.test', '127.0.0.1')
@@ -111,7 +111,7 @@ describe('a push by name', () => {
 describe('a question by name', () => {
   it('to a node whose name is not answered is given up for that reason', async () => {
     const names = new Names(world, 'origin')
-    const status = world.fr(['status', 'never.test:7400'], names.env)
+    const status = world.fr(['status', 'never.test:7400'], names)
     await status.until('look-up', () => names.asked.length > 0)
     status.kill('SIGTERM')
     expect(await status.ended).toBe(143)

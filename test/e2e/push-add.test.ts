@@ -3,10 +3,10 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addNode, type NodeOutcome, type Plan, push, type Transfer } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
 import { type Door, holdingDoor, lateDoor } from './door.js'
 import { type EngineKind, until, World } from './push-support.js'
 
-const MIB = 1024 * 1024
 const engines: EngineKind[] = ['native', 'portable']
 
 describe.each(engines)('joining a push on the %s engine', (engine) => {

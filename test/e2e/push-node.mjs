@@ -1,6 +1,11 @@
-// A node in a process of its own: prints its address, serves until it is killed.
+/**
+ * Nodes in a process of their own, one for each directory: prints their addresses, serves until it
+ * is told to end. Arguments: options of all in JSON, directories.
+ */
 import { startNode } from '../../dist/api/index.js'
 
-const [dataDir, engine] = process.argv.slice(2)
-const node = await startNode({ listen: '127.0.0.1:0', dataDir, engine, minFreeBytes: 0 })
-console.log(node.address)
+const [options, ...dataDirs] = process.argv.slice(2)
+const common = { listen: '127.0.0.1:0', ...JSON.parse(options) }
+const nodes = await Promise.all(dataDirs.map((dataDir) => startNode({ ...common, dataDir })))
+console.log(JSON.stringify(nodes.map((node) => node.address)))
+process.on('SIGTERM', () => Promise.all(nodes.map((node) => node.close())))

@@ -1,20 +1,20 @@
 /** Nodes, files and saboteurs for the push tests. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { until } from '../../bench/running.mjs'
+import { Workspace } from '../../bench/workspace.mjs'
 import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
 import { callerOf, type Door, holdingDoor, payloadFinder, tagFinder } from './door.js'
 import { proxy } from './proxy.js'
 
+export { until }
 export type EngineKind = 'native' | 'portable'
 
 /** Everything a test opens; `dispose` closes it in reverse order. */
 export class World {
-  readonly dir = mkdtempSync(join(tmpdir(), 'fr-push-'))
+  readonly #workspace = new Workspace(0, 'disk', { name: 'fr-push' })
+  readonly dir = this.#workspace.directory
   readonly log: LogLine[] = []
   readonly engine: EngineKind
   readonly #closers: (() => unknown)[] = []
@@ -22,7 +22,7 @@ export class World {
 
   constructor(engine: EngineKind) {
     this.engine = engine
-    this.#closers.push(() => rmSync(this.dir, { recursive: true, force: true }))
+    this.#closers.push(() => this.#workspace.close())
   }
 
   defer(close: () => unknown): void {
@@ -63,23 +63,14 @@ export class World {
   }
 
   /** A node in a process of its own, to be killed. */
-  async childNode(
-    env: NodeJS.ProcessEnv = {},
-  ): Promise<{ child: ChildProcess; address: string; dataDir: string }> {
+  async childNode(env: NodeJS.ProcessEnv = {}) {
     const dataDir = this.dataDir()
-    const main = new URL('./push-node.mjs', import.meta.url).pathname
-    const child = spawn(process.execPath, [main, dataDir, this.engine], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, ...env },
-    })
-    this.defer(async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    })
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
-    const [address] = (await once(lines, 'line')) as [string]
-    return { child, address, dataDir }
+    const program = join(import.meta.dirname, 'push-node.mjs')
+    const options = JSON.stringify({ engine: this.engine, minFreeBytes: 0 })
+    const args = [program, options, dataDir]
+    const running = this.#workspace.start(process.execPath, args, { env })
+    const [address] = (await running.ready('node')) as [string]
+    return Object.assign(running, { address, dataDir })
   }
 
   /** Bytes that repeat nowhere near a block, so that misplaced ones are noticed. */
@@ -214,12 +205,4 @@ export function partials(dataDir: string): string[] {
 /** A node that ends a push gives its files back a moment after the origin knows. */
 export async function keepsNothing(dataDir: string): Promise<void> {
   await until(() => partials(dataDir).length === 0, `no partial in ${dataDir}`)
-}
-
-export async function until(isTrue: () => boolean, what: string, withinMs = 20_000): Promise<void> {
-  const endMs = Date.now() + withinMs
-  while (!isTrue()) {
-    if (Date.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
 }

@@ -8,11 +8,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { copyDigest, root, type ServingNode, sha256, World } from './cli-world.js'
+import { copyDigest, MIB, root, type ServingNode, sha256, World } from './cli-world.js'
 import { holdingDoor } from './door.js'
 
-const MIB = 1024 * 1024
-const readme = readFileSync(`${root}README.md`, 'utf8')
+const readme = readFileSync(`${root}/README.md`, 'utf8')
 const use = /^## Use it\n([\s\S]*?)^## /m.exec(readme)?.[1] ?? ''
 const commands = [...use.matchAll(/^npx fr ([^#\n]*)/gm)].map((match) => (match[1] ?? '').trim())
 

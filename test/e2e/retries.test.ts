@@ -1,10 +1,9 @@
 /** What passes by itself costs a node time, not its part: late starts, restarts, crowds. */
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { freePort } from '../../bench/programs.mjs'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { World as CliWorld, copyDigest, sha256 } from './cli-world.js'
@@ -13,16 +12,6 @@ import { type EngineKind, until, World } from './push-support.js'
 
 /** Starting a process costs the most here; FR_CROWD=100 takes about a minute on two cores. */
 const crowd = Number(process.env.FR_CROWD ?? 30)
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 describe.each<EngineKind>(['portable', 'native'])('trying again on the %s engine', (engine) => {
   let world: World

@@ -9,10 +9,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Progress, TransferStatus } from '../../src/api/types.js'
 import type { TraceEvent } from '../../src/control/view/trace.js'
 import { parseTrace, type ReadTrace } from '../support/trace.js'
-import { copyDigest, listOf, main, type ServingNode, sha256, World } from './cli-world.js'
+import { copyDigest, listOf, MIB, main, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
-
-const MIB = 1024 * 1024
 
 let world: World
 let nodes: ServingNode[]

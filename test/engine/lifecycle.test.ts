@@ -3,11 +3,11 @@
  * with workers cut off in mid-stream, without any close. Each in a process of its own
  * (lifecycle-child.mjs), which must end in time and with the status asked for: never by an abort.
  */
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { Running } from '../../bench/running.mjs'
 import { engines } from './engines.js'
 import { roots } from './world.js'
 
@@ -48,31 +48,24 @@ const endings: readonly Ending[] = [
 ]
 
 /** Node with these arguments, in a shell that limits its descriptors where that is asked for. */
-function start(args: readonly string[], descriptors: number | undefined) {
+function start(args: readonly string[], descriptors: number | undefined): Running {
   const node = process.execPath
-  if (descriptors === undefined) return spawn(node, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  if (descriptors === undefined) return new Running(node, args)
   const limited = ['-c', `ulimit -n ${descriptors}; exec "$0" "$@"`, node, ...args]
-  return spawn('sh', limited, { stdio: ['ignore', 'pipe', 'pipe'] })
+  return new Running('sh', limited)
 }
 
-async function live(kind: string, ending: Ending): Promise<[string, number | string | null]> {
+async function live(kind: string, ending: Ending): Promise<[string, number | string]> {
   const root = mkdtempSync(join(roots[0] as string, 'fr-life-'))
   try {
-    const args = ['--expose-gc', child, kind, ending.mode, root]
-    const process_ = start(args, ending.descriptors)
-    let said = ''
-    process_.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said += text
+    const running = start(['--expose-gc', child, kind, ending.mode, root], ending.descriptors)
+    running.child.stdout?.on('data', () => {
+      if (ending.send !== undefined) running.kill(ending.send)
     })
-    process_.stdout.on('data', () => {
-      if (ending.send !== undefined) process_.kill(ending.send)
-    })
-    const hung = setTimeout(() => process_.kill('SIGKILL'), deadlineMs)
-    const end = await new Promise<number | string | null>((resolve, reject) => {
-      process_.once('error', reject).once('close', (code, signal) => resolve(signal ?? code))
-    })
+    const hung = setTimeout(() => running.kill(), deadlineMs)
+    const end = await running.ended
     clearTimeout(hung)
-    return [said, end]
+    return [running.stderr, end]
   } finally {
     rmSync(root, { recursive: true, force: true })
   }

@@ -1,17 +1,24 @@
 /** The suites that need namespaces run, and leave nothing behind however they end. */
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { gone } from '../../bench/lab/lab.mjs'
-import { until } from '../../bench/programs.mjs'
+import { Running, until } from '../../bench/running.mjs'
 
-const entry = path.resolve('dist/cli/bench.js')
+const entry = path.resolve('bench/main.mjs')
 
-function start(args: readonly string[]) {
-  return spawn(process.execPath, [entry, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+const started: Running[] = []
+
+// What a test leaves running takes its lab down with it.
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((each) => each.stop()))
+})
+
+function start(args: readonly string[]): Running {
+  const running = new Running(process.execPath, [entry, ...args])
+  started.push(running)
+  return running
 }
 
 const directoriesOf = (pid: number | undefined) =>
@@ -27,22 +34,11 @@ const pidsIn = (namespace: string) =>
   execFileSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).split('\n').filter(Boolean)
 
 test('lab --quick measures every system it is told to, in turns', async () => {
-  const child = start([
-    'lab',
-    '--quick',
-    '--json',
-    '--queue',
-    'fifo',
-    '--strategy',
-    'unicast,adaptive',
-  ])
-  const lines: string[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
-  child.stderr.resume()
-  const [status] = await once(child, 'close')
-  expect(status).toBe(0)
-  const [report, comparison] = lines.map((line) => JSON.parse(line))
-  const runs = report.entries.map((each: { system: string; runs: unknown[] }) => [
+  const few = ['--queue', 'fifo', '--strategy', 'unicast,adaptive']
+  const bench = start(['lab', '--quick', '--json', ...few])
+  await bench.succeed('the bench')
+  const [report = {}, comparison] = bench.lines
+  const runs = report['entries'].map((each: { system: string; runs: unknown[] }) => [
     each.system,
     each.runs.length,
   ])
@@ -50,39 +46,38 @@ test('lab --quick measures every system it is told to, in turns', async () => {
     ['unicast', 1],
     ['adaptive', 1],
   ])
-  const [run] = report.entries[1].runs
+  const [run] = report['entries'][1].runs
   expect(run.originCpuPerGB).toBeGreaterThan(0)
   expect(run.cpuPerGB).toBeGreaterThan(run.originCpuPerGB)
   expect(run.lastOfMedian).toBeGreaterThanOrEqual(1)
   // The origin's wire tells the plans apart: a copy per node, or little more than one.
-  expect(report.entries[0].runs[0].originCopies).toBeGreaterThan(1.9)
+  expect(report['entries'][0].runs[0].originCopies).toBeGreaterThan(1.9)
   expect(run.originCopies).toBeLessThan(1.5)
-  expect(comparison.title).toMatch(/^quick, all systems/)
+  expect(comparison?.['title']).toMatch(/^quick, all systems/)
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
   '%s in the middle leaves nothing behind',
   async (signal) => {
-    const child = start(['lab', '--scenario', 'slow8', '--rounds', '1'])
-    const ended = once(child, 'close')
+    const bench = start(['lab', '--scenario', 'slow8', '--rounds', '1'])
+    const { pid } = bench.child
     // The push has begun once the origin's namespace has a process, and so have the nodes': while
     // the network is made, commands run in one or the other for a moment.
     const isUnderWay = () => {
-      const names = namespacesOf(child.pid)
+      const names = namespacesOf(pid)
       const origin = names.find((name) => name.endsWith('-0'))
       const isPushing = origin !== undefined && pidsIn(origin).length > 0
       return isPushing && names.flatMap(pidsIn).length >= 9
     }
-    await until(isUnderWay, 'the push to begin', 30_000)
-    const names = namespacesOf(child.pid)
+    await until(isUnderWay, 'the push to begin', 120_000)
+    const names = namespacesOf(pid)
     const pids = names.flatMap(pidsIn)
-    expect(directoriesOf(child.pid)).toHaveLength(1)
+    expect(directoriesOf(pid)).toHaveLength(1)
     expect(pids.length).toBeGreaterThanOrEqual(9)
-    child.kill(signal)
-    const [status] = await ended
-    expect(status).toBe(signal === 'SIGINT' ? 130 : 143)
+    bench.kill(signal)
+    expect(await bench.ended).toBe(signal === 'SIGINT' ? 130 : 143)
     expect(await gone(names)).toBe(true)
-    expect(directoriesOf(child.pid)).toEqual([])
+    expect(directoriesOf(pid)).toEqual([])
     // They were killed; the kernel takes a moment to take them down.
     await until(
       () => !pids.some((pid) => existsSync(`/proc/${pid}`)),

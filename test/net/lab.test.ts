@@ -1,16 +1,15 @@
 /** The lab itself: links carry what they should, speeds change, cables are cut, nothing is left. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { cleanUp, gone, Lab, type LabOptions, wireFactor } from '../../bench/lab/lab.mjs'
+import { cleanUp, gone, Lab, wireFactor } from '../../bench/lab/lab.mjs'
+import { Running } from '../../bench/running.mjs'
 import { type Sample, watchWire } from './wire.js'
 
 const stream = path.resolve('test/net/stream.mjs')
 const labs: Lab[] = []
 
-function makeLab(options: LabOptions): Lab {
+function makeLab(options: Parameters<typeof Lab.create>[0]): Lab {
   const lab = Lab.create(options)
   labs.push(lab)
   return lab
@@ -20,33 +19,30 @@ afterEach(() => {
   for (const lab of labs.splice(0)) lab.close()
 })
 
-async function untilOutput(child: ReturnType<Lab['spawn']>, wanted: string): Promise<string> {
-  let text = ''
-  const output = child.stdout
-  if (output === null) throw new Error('no output')
-  for await (const chunk of output) {
-    text += String(chunk)
-    if (text.includes(wanted)) return text
-  }
-  throw new Error(`ended without ${wanted}: ${text}`)
-}
-
 /** Starts to send this much from one host to another; `ended` resolves to what has arrived. */
 async function flow(lab: Lab, from: number, to: number, bytes: number) {
-  const sink = lab.spawn(to, process.execPath, [stream, 'sink', '5000'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const lines: string[] = []
-  sink.stdout?.setEncoding('utf8').on('data', (text: string) => lines.push(text))
-  while (!lines.join('').includes('listening')) await once(sink.stdout ?? sink, 'data')
+  const sink = lab.start(to, process.execPath, [stream, 'sink', '5000'])
+  await sink.ready('sink')
   const args = [stream, 'send', lab.address(to), '5000', String(bytes)]
-  const sender = lab.spawn(from, process.execPath, args, { stdio: 'inherit' })
+  const sender = lab.start(from, process.execPath, args)
   return {
-    ended: once(sink, 'close').then(() => lines.join('').trim().split('\n').at(-1) ?? ''),
+    ended: sink.ended.then(() => sink.lines.at(-1)),
     stop: () => {
-      for (const process of [sender, sink]) process.kill('SIGKILL')
+      for (const running of [sender, sink]) running.kill()
     },
   }
+}
+
+/** A process that makes a lab, prints its namespaces and goes on as `ending` says. */
+async function another(ending: string): Promise<{ running: Running; names: string[] }> {
+  const program = `
+    import { Lab } from ${JSON.stringify(path.resolve('bench/lab/lab.mjs'))}
+    const host = { upMbit: 10, downMbit: 10 }
+    const lab = Lab.create({ hosts: [host, host] })
+    console.log(JSON.stringify(lab.namespaces))
+    ${ending}`
+  const running = new Running(process.execPath, ['--input-type=module', '-e', program])
+  return { running, names: await running.ready('lab') }
 }
 
 /** Mbit/s of the best half second: a machine that is held up makes others slower. */
@@ -105,7 +101,7 @@ describe('a lab', () => {
   test('counts the bytes of every host', async () => {
     const lab = makeLab({ hosts: [host(100), host(100), host(100)] })
     const { ended } = await flow(lab, 0, 2, 4e6)
-    expect(JSON.parse(await ended)).toEqual({ bytes: 4e6 })
+    expect(await ended).toEqual({ bytes: 4e6 })
     const [sender, idle, receiver] = lab.counters()
     expect(sender?.sent).toBeGreaterThan(4e6)
     expect(receiver?.received).toBeGreaterThan(4e6)
@@ -117,16 +113,10 @@ describe('a lab', () => {
     lab.cut(1)
     // Port 1 refuses at once where there is a way to it; where there is none, nothing answers.
     const knock = async (): Promise<string> => {
-      const child = lab.spawn(0, 'bash', ['-c', `: </dev/tcp/${lab.address(1)}/1`], {
-        stdio: ['ignore', 'ignore', 'pipe'],
-        timeout: 1_000,
-      })
-      let text = ''
-      child.stderr?.setEncoding('utf8').on('data', (part: string) => {
-        text += part
-      })
-      await once(child, 'close')
-      return text
+      const script = `: </dev/tcp/${lab.address(1)}/1`
+      const running = lab.start(0, 'timeout', ['1', 'bash', '-c', script])
+      await running.ended
+      return running.stderr
     }
     expect(await knock()).not.toMatch(/refused/)
     lab.mend(1)
@@ -140,10 +130,9 @@ describe('a lab', () => {
   test('leaves nothing behind when it is closed, nor what ran in it', async () => {
     const lab = makeLab({ hosts: [host(100), host(100)] })
     const names = lab.namespaces
-    const sleeper = lab.spawn(1, 'sleep', ['1000'], { stdio: 'ignore' })
-    const ended = once(sleeper, 'exit')
+    const sleeper = lab.start(1, 'sleep', ['1000'])
     lab.close()
-    expect((await ended)[1]).toBe('SIGKILL')
+    expect(await sleeper.ended).toBe('SIGKILL')
     expect(await gone(names)).toBe(true)
     expect(() => lab.close()).not.toThrow()
   })
@@ -152,38 +141,17 @@ describe('a lab', () => {
     ['throws', "setTimeout(() => { throw new Error('planted') }, 10)", 1],
     ['is told to end', "process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000)", 143],
   ])('is taken down when its process %s', async (_, ending, status) => {
-    const module = path.resolve('bench/lab/lab.mjs')
-    const program = `
-      import { Lab } from ${JSON.stringify(module)}
-      const host = { upMbit: 10, downMbit: 10 }
-      const lab = Lab.create({ hosts: [host, host] })
-      console.log(JSON.stringify(lab.namespaces))
-      ${ending}`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    const exited = once(child, 'exit')
-    const names = JSON.parse(await untilOutput(child, ']')) as string[]
-    expect((await exited)[0]).toBe(status)
+    const { running, names } = await another(ending)
+    expect(await running.ended).toBe(status)
     expect(names).toHaveLength(3)
     expect(await gone(names)).toBe(true)
   })
 
   test('a killed process leaves namespaces, and cleanUp removes exactly those', async () => {
     const mine = makeLab({ hosts: [host(10), host(10)] })
-    const module = path.resolve('bench/lab/lab.mjs')
-    const program = `
-      import { Lab } from ${JSON.stringify(module)}
-      const lab = Lab.create({ hosts: [{ upMbit: 10, downMbit: 10 }] })
-      console.log(JSON.stringify(lab.namespaces))
-      setInterval(() => {}, 1000)`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    const exited = once(child, 'exit')
-    const names = JSON.parse(await untilOutput(child, ']')) as string[]
-    child.kill('SIGKILL')
-    await exited
+    const { running, names } = await another('setInterval(() => {}, 1000)')
+    running.kill()
+    await running.ended
     const removed = cleanUp()
     expect(removed).toEqual(expect.arrayContaining(names))
     expect(removed).not.toEqual(expect.arrayContaining(mine.namespaces.slice(0, 1)))

@@ -4,13 +4,12 @@
  * fault, and what the origin sent.
  */
 import { spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Lab } from '../../bench/lab/lab.mjs'
-import { MIB, type NodeProcess, push, sameContent, Workspace } from '../../bench/workspace.mjs'
+import { MIB, push, sameContent } from '../../bench/workspace.mjs'
+import { startWorld, type World } from './world.js'
 
 const count = 4
 const mbit = 200
@@ -22,47 +21,30 @@ const strikesAt = 0.15
 /** Copies of the file that the origin may send; unicast of what is left would be over three. */
 const copiesMax = 1.6
 
-let lab: Lab
-let workspace: Workspace
-let nodes: NodeProcess[]
+let world: World
 let source: string
-let keyFile: string
 let plainSeconds = Number.NaN
 
 beforeAll(async () => {
-  const speeds = { upMbit: mbit, downMbit: mbit }
-  lab = Lab.create({ hosts: Array.from({ length: count + 1 }, () => speeds) })
-  workspace = new Workspace((count + 1) * bytes)
-  keyFile = workspace.path('key')
-  writeFileSync(keyFile, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
-  source = workspace.randomFile('source', bytes)
-  nodes = await Promise.all(
-    Array.from({ length: count }, (_, at) => {
-      const listen = `${lab.address(at + 1)}:7400`
-      const prefix = lab.prefix(at + 1)
-      return workspace.startNode({ listen, name: `node-${at + 1}`, keyFile, prefix })
-    }),
-  )
+  world = await startWorld(count, mbit, (count + 1) * bytes)
+  source = await world.workspace.randomFile('source', bytes)
 })
 
-afterAll(async () => {
-  await workspace?.close()
-  lab?.close()
-})
+afterAll(() => world?.close())
 
 /** Every process on these hosts. */
 function processesOn(hosts: readonly number[]): number[] {
   return hosts.flatMap((host) => {
-    const args = ['netns', 'pids', lab.namespaces[host + 1] ?? '']
+    const args = ['netns', 'pids', world.lab.namespaces[host + 1] ?? '']
     const { stdout } = spawnSync('ip', args, { encoding: 'utf8' })
     return stdout.split('\n').filter(Boolean).map(Number)
   })
 }
 
 async function cablesOut(hosts: readonly number[]): Promise<void> {
-  for (const host of hosts) lab.cut(host)
+  for (const host of hosts) world.lab.cut(host)
   await sleep(outSeconds * 1000)
-  for (const host of hosts) lab.mend(host)
+  for (const host of hosts) world.lab.mend(host)
 }
 
 async function stopped(hosts: readonly number[]): Promise<void> {
@@ -74,6 +56,7 @@ async function stopped(hosts: readonly number[]): Promise<void> {
 
 /** Pushes once while `fault` happens; resolves to the seconds it took. */
 async function pushThrough(name: string, fault?: () => Promise<void>): Promise<number> {
+  const { lab, workspace, keyFile, nodes } = world
   const before = lab.counters()[0]?.sent ?? 0
   let fate: Promise<void> | undefined
   const { result, exitStatus } = await push(workspace, {

@@ -1,11 +1,10 @@
 /** Pushes over shaped links: content is right, and a machine that vanishes costs only itself. */
-import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { Lab, wireFactor } from '../../bench/lab/lab.mjs'
-import { MIB, type NodeProcess, push, sameContent, Workspace } from '../../bench/workspace.mjs'
+import { wireFactor } from '../../bench/lab/lab.mjs'
+import { MIB, type NodeProcess, push, sameContent } from '../../bench/workspace.mjs'
+import { startWorld } from './world.js'
 
 const count = 4
 const mbit = 100
@@ -15,32 +14,10 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-interface World {
-  readonly lab: Lab
-  readonly workspace: Workspace
-  readonly nodes: NodeProcess[]
-  readonly keyFile: string
-}
-
-async function world(): Promise<World> {
-  const speeds = { upMbit: mbit, downMbit: mbit }
-  const lab = Lab.create({ hosts: Array.from({ length: count + 1 }, () => speeds) })
-  closers.push(() => lab.close())
-  const workspace = new Workspace(256 * MIB)
-  closers.push(() => workspace.close())
-  const keyFile = workspace.path('key')
-  writeFileSync(keyFile, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
-  const nodes = await Promise.all(
-    Array.from({ length: count }, (_, at) =>
-      workspace.startNode({
-        listen: `${lab.address(at + 1)}:7400`,
-        name: `node-${at + 1}`,
-        keyFile,
-        prefix: lab.prefix(at + 1),
-      }),
-    ),
-  )
-  return { lab, workspace, nodes, keyFile }
+async function world() {
+  const made = await startWorld(count, mbit, 256 * MIB)
+  closers.push(() => made.close())
+  return made
 }
 
 const copyOf = (node: NodeProcess) => path.join(node.data, 'source')
@@ -50,7 +27,7 @@ describe(`a push to ${count} nodes over links of ${mbit} Mbit/s`, () => {
   test('puts 32 MiB on all of them, and sends little more than one copy', async () => {
     const { lab, workspace, nodes, keyFile } = await world()
     const bytes = 32 * MIB
-    const source = workspace.randomFile('source', bytes)
+    const source = await workspace.randomFile('source', bytes)
     const before = lab.counters()[0]?.sent ?? 0
     const { result, exitStatus } = await push(workspace, {
       source,
@@ -70,7 +47,7 @@ describe(`a push to ${count} nodes over links of ${mbit} Mbit/s`, () => {
 
   test('survives a node that is killed with its cable cut: others complete, exit 3', async () => {
     const { lab, workspace, nodes, keyFile } = await world()
-    const source = workspace.randomFile('source', 32 * MIB)
+    const source = await workspace.randomFile('source', 32 * MIB)
     const victim = 2
     let struck: Promise<void> | undefined
     const strike = async () => {

@@ -12,15 +12,12 @@
  * node that was late), the same gap in most has one. On a machine that is hardly there the test is
  * skipped.
  */
-import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import { afterEach, expect, test } from 'vitest'
-import { Lab } from '../../bench/lab/lab.mjs'
-import { MIB, type NodeProcess, sameContent, Workspace } from '../../bench/workspace.mjs'
+import { MIB, sameContent } from '../../bench/workspace.mjs'
 import { type Sample, watchWire } from './wire.js'
+import { startWorld, type World } from './world.js'
 
 const count = 4
 const mbit = 200
@@ -60,22 +57,10 @@ function at(samples: readonly Sample[], moment: number): { bytes: number; stolen
   return { bytes: before.bytes + share * (after.bytes - before.bytes), stolen: after.stolen }
 }
 
-async function startNodes(lab: Lab, workspace: Workspace, keyFile: string): Promise<NodeProcess[]> {
-  return Promise.all(
-    Array.from({ length: count }, (_, index) =>
-      workspace.startNode({
-        listen: `${lab.address(index + 1)}:7400`,
-        name: `node-${index + 1}`,
-        keyFile,
-        prefix: lab.prefix(index + 1),
-      }),
-    ),
-  )
-}
-
 /** One push; resolves to what was sent in each stall that counts, of what the line carries. */
 async function push(
-  { lab, source, keyFile, nodes }: World,
+  { lab, keyFile, nodes }: World,
+  source: string,
   name: string,
 ): Promise<{ shares: number[]; copies: number }> {
   const wire = await watchWire(lab, 'from', 0)
@@ -84,13 +69,10 @@ async function push(
   const addresses = nodes.map((node) => node.address)
   const program = path.resolve('test/net/stalling-push.mjs')
   const args = [program, source, keyFile, name, `${periodMs}`, `${stallMs}`, ...addresses]
-  const pushing = lab.spawn(0, process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const lines: Line[] = []
-  createInterface({ input: pushing.stdout as NodeJS.ReadableStream }).on('line', (line) =>
-    lines.push(JSON.parse(line)),
-  )
-  await once(pushing, 'close')
+  const pushing = lab.start(0, process.execPath, args)
+  await pushing.succeed('the push')
   await wire.end()
+  const lines = pushing.lines as unknown as Line[]
 
   const nodesWanted = addresses.map((node) => ({ node, status: 'complete' }))
   expect(lines.at(-1)).toMatchObject({ event: 'result', nodes: nodesWanted })
@@ -116,26 +98,13 @@ async function push(
   return { shares, copies: (last - first) / bytes }
 }
 
-interface World {
-  readonly lab: Lab
-  readonly source: string
-  readonly keyFile: string
-  readonly nodes: readonly NodeProcess[]
-}
-
 test(`a main thread blocked for ${stallMs} ms leaves no gap on the wire`, async ({ skip }) => {
-  const speeds = { upMbit: mbit, downMbit: mbit }
-  const lab = Lab.create({ hosts: Array.from({ length: count + 1 }, () => speeds) })
-  closers.push(() => lab.close())
-  const workspace = new Workspace(bytes * (count + 1))
-  closers.push(() => workspace.close())
-  const keyFile = workspace.path('key')
-  writeFileSync(keyFile, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
-  const source = workspace.randomFile('source', bytes)
-  const nodes = await startNodes(lab, workspace, keyFile)
+  const world = await startWorld(count, mbit, bytes * (count + 1))
+  closers.push(() => world.close())
+  const source = await world.workspace.randomFile('source', bytes)
   const all: number[] = []
   for (let round = 1; round <= pushesMax && all.length < stallsWanted; round++) {
-    const { shares, copies } = await push({ lab, source, keyFile, nodes }, `file-${round}`)
+    const { shares, copies } = await push(world, source, `file-${round}`)
     all.push(...shares)
     // Busy with one copy: not with units that nobody can relay (windows of 10 ms: over three).
     if (shares.length >= stallsWanted / 2) expect(copies).toBeLessThan(1.5)

@@ -1,9 +1,10 @@
 /** What passes on a cable of the lab, read by a process of its own at the bridge's end of it. */
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import type { Lab } from '../../bench/lab/lab.mjs'
+import { Running } from '../../bench/running.mjs'
 
 export interface Sample {
   /** Of the monotonic clock, in ns. */
@@ -27,10 +28,9 @@ export async function watchWire(lab: Lab, way: 'from' | 'to', host: number): Pro
   const program = path.resolve('test/net/sampler.mjs')
   const bridge = lab.namespaces[0] ?? ''
   const args = ['netns', 'exec', bridge, process.execPath, program, file, '2']
-  const sampler = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const closed = once(sampler, 'close')
+  const sampler = new Running('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const samples: Sample[] = []
-  const lines = createInterface({ input: sampler.stdout })
+  const lines = createInterface({ input: sampler.child.stdout as Readable })
   lines.on('line', (line) => {
     const [at = Number.NaN, bytes = Number.NaN, stolen = Number.NaN] = line.split(' ').map(Number)
     samples.push({ at, bytes, stolen })
@@ -39,8 +39,8 @@ export async function watchWire(lab: Lab, way: 'from' | 'to', host: number): Pro
   return {
     samples,
     end: async () => {
-      sampler.kill('SIGKILL')
-      await closed
+      sampler.kill()
+      await sampler.ended
     },
   }
 }

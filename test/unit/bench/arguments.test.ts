@@ -1,6 +1,6 @@
 /** The command line of fr-bench. */
 import { describe, expect, test } from 'vitest'
-import { parseBenchArguments } from '../../../src/cli/commands/bench.js'
+import { parseBenchArguments } from '../../../bench/arguments.mjs'
 
 const suites = [
   { name: 'loopback', about: 'on this machine' },

@@ -1,64 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeOutcome, PushResult } from '../../../src/api/types.js'
 import { closingLines, pushExitStatus } from '../../../src/cli/render/closing.js'
-import { displayWidth, painter } from '../../../src/cli/render/text.js'
+import { displayWidth } from '../../../src/cli/render/text.js'
+import { lost, MIB, outcomeOf, plain, resultOf } from './support.js'
 
-const plain = painter(false)
-const MIB = 1024 * 1024
-
-const outcome = (over: Partial<NodeOutcome> & { node: string }): NodeOutcome => ({
-  status: 'complete',
-  seconds: 5.6,
-  bytes: 128 * MIB,
-  digest: 'xxh64-blocks/65536:0123456789abcdef',
-  repairedBytes: 0,
-  attempts: 1,
-  receivedBytes: 128 * MIB,
-  duplicateBytes: 0,
-  holeBytes: 0,
-  code: null,
-  retryable: false,
-  reason: null,
-  warnings: [],
-  ...over,
-})
-
-const lost = outcome({
-  node: '10.0.0.3:7400',
-  status: 'failed',
-  seconds: 2.1,
-  bytes: 3,
-  digest: null,
-  code: 'ERR_FR_NODE_LOST',
-  retryable: true,
-  reason: 'ERR_FR_NODE_LOST: reset\nby peer',
-})
-
-const result: PushResult = {
-  event: 'result',
-  transfer: 't',
-  bytes: 128 * MIB,
-  dataBytes: 128 * MIB,
-  seconds: 5.61,
-  boundSeconds: 5.37,
-  efficiency: 0.957,
-  boundFrom: 'configured',
-  observedBoundSeconds: 5.4,
-  observedEfficiency: 0.96,
-  shares: [
-    { node: '10.0.0.2:7400', dealtBytes: 96 * MIB, relayedBytes: 96 * MIB, relayedShare: 0.75 },
-    { node: '10.0.0.3:7400', dealtBytes: 24 * MIB, relayedBytes: 0, relayedShare: 0 },
-  ],
-  originShare: 0.25,
-  directBytes: 8 * MIB,
-  resentBytes: 0,
-  strategy: 'classic',
-  shape: 'group',
-  originBytesSent: 134_217_999,
-  digest: 'xxh64-blocks/65536:0123456789abcdef',
-  warnings: [],
-  nodes: [outcome({ node: '10.0.0.2:7400' }), lost],
-}
+const result = resultOf()
 
 const closing = (over: Partial<PushResult> = {}, columns = 80, logged: string[] = []) =>
   closingLines({ ...result, ...over }, logged, columns, plain)
@@ -93,8 +39,8 @@ describe('the closing table', () => {
   })
 
   it('gathers the warnings of nodes, of the push and of its log', () => {
-    const warned = (node: string) => outcome({ node, warnings: ['the mode is not kept'] })
-    const nodes = [warned('a:1'), warned('b:1'), outcome({ node: 'c:1', warnings: ['its own'] })]
+    const warned = (node: string) => outcomeOf({ node, warnings: ['the mode is not kept'] })
+    const nodes = [warned('a:1'), warned('b:1'), outcomeOf({ node: 'c:1', warnings: ['its own'] })]
     const lines = closing({ nodes, warnings: ['of all'] }, 80, ['3 of the log'])
     expect(lines.filter((line) => line.startsWith('warning: '))).toEqual([
       'warning: of all',
@@ -111,7 +57,7 @@ describe('the closing table', () => {
       'h:1',
     ]
     const nodes = names.flatMap((node) => [
-      outcome({ node: `${node}${columns}`, repairedBytes: 65_536, seconds: 12_345.67 }),
+      outcomeOf({ node: `${node}${columns}`, repairedBytes: 65_536, seconds: 12_345.67 }),
       { ...lost, node, reason: `ERR_FR_NODE_LOST: ${'word '.repeat(40)}` },
     ])
     for (const line of closing({ nodes, warnings: ['so '.repeat(60)] }, columns)) {
@@ -125,7 +71,7 @@ describe('the closing table', () => {
 
   it('cuts and breaks nothing where no terminal shows it', () => {
     const node = `${'n'.repeat(200)}:1`
-    const [, row, ...rest] = closing({ nodes: [outcome({ node })] }, Number.POSITIVE_INFINITY)
+    const [, row, ...rest] = closing({ nodes: [outcomeOf({ node })] }, Number.POSITIVE_INFINITY)
     expect(row).toContain(node)
     expect(rest).toHaveLength(2)
   })
@@ -133,7 +79,7 @@ describe('the closing table', () => {
   it('lets no peer write to the terminal', () => {
     const evil = '\u001b]0;x\u0007\n\u202e'
     const nodes = [
-      outcome({ node: 'a:1', digest: evil, warnings: [evil] }),
+      outcomeOf({ node: 'a:1', digest: evil, warnings: [evil] }),
       { ...lost, reason: `ERR_FR_IO: ${evil}` },
     ]
     const text = closing({ nodes, warnings: [evil] }).join('')
@@ -152,7 +98,7 @@ describe('the closing table', () => {
         shares: [{ node: 'h:1', dealtBytes: 0, relayedBytes: 0, relayedShare: 0 }],
         directBytes: 128 * MIB,
         shape: 'unicast',
-        nodes: [outcome({ node: 'h:1', repairedBytes: 65_536 })],
+        nodes: [outcomeOf({ node: 'h:1', repairedBytes: 65_536 })],
       }),
     ).toEqual([
       'node  status    seconds       rate',
@@ -182,8 +128,8 @@ describe('the bound in the closing lines', () => {
 describe('pushExitStatus', () => {
   const of = (...nodes: NodeOutcome[]) => pushExitStatus({ ...result, nodes })
   it('follows the outcomes', () => {
-    expect(of(outcome({ node: 'a' }), outcome({ node: 'b' }))).toBe(0)
-    expect(of(outcome({ node: 'a' }), lost)).toBe(3)
+    expect(of(outcomeOf({ node: 'a' }), outcomeOf({ node: 'b' }))).toBe(0)
+    expect(of(outcomeOf({ node: 'a' }), lost)).toBe(3)
     expect(of(lost)).toBe(1)
     expect(of({ ...lost, status: 'refused' }, lost)).toBe(1)
     expect(of()).toBe(1)

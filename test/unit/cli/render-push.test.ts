@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { NodeOutcome, NodeProgress, Plan, Progress } from '../../../src/api/types.js'
+import type { NodeProgress, Progress } from '../../../src/api/types.js'
 import {
   bar,
   chooseShown,
@@ -10,74 +10,27 @@ import {
   planSummary,
   progressLine,
 } from '../../../src/cli/render/push.js'
-import { displayWidth, painter } from '../../../src/cli/render/text.js'
+import { displayWidth } from '../../../src/cli/render/text.js'
+import { lost, MIB, nodeProgress, outcomeOf, plain, planOf, progressOf } from './support.js'
 
-const plain = painter(false)
-const MIB = 1024 * 1024
-
-const node = (over: Partial<NodeProgress> & { node: string }): NodeProgress => ({
-  state: 'receiving',
-  landedBytes: 64 * MIB,
-  verifiedBytes: 64 * MIB,
-  rateBytesPerSecond: 25e6,
-  rateOutBytesPerSecond: 20e6,
-  dealtBytes: 0,
-  relayedBytes: 16 * MIB,
-  relayedShare: 0.25,
-  queueBytes: 320 * 1024,
-  isLagging: false,
-  isCatchingUp: false,
-  etaSeconds: 2.6,
-  waitsFor: null,
-  ...over,
-})
-
-const progress: Progress = {
-  event: 'progress',
-  transfer: 't',
-  seconds: 3,
-  bytes: 128 * MIB,
-  landedBytes: 256 * MIB,
-  totalBytes: 512 * MIB,
-  share: 224 / 384,
-  efficiency: 0.957,
-  originBytesSent: 100,
-  nodes: [
-    node({ node: '10.0.0.2:7400' }),
-    node({
-      node: '10.0.0.3:7400',
-      state: 'complete',
-      landedBytes: 128 * MIB,
-      rateBytesPerSecond: 0,
-      etaSeconds: null,
-    }),
-    node({
-      node: '10.0.0.14:7400',
-      state: 'verifying',
-      landedBytes: 32 * MIB,
-      waitsFor: '10.0.0.2:7400',
-    }),
-    node({ node: '[::1]:7400', state: 'failed', landedBytes: 32 * MIB, waitsFor: 'nobody' }),
-  ],
-}
-
-const plan: Plan = {
-  event: 'plan',
-  transfer: 't',
-  strategy: 'classic',
-  shape: 'group',
-  groups: [['10.0.0.2:7400', '10.0.0.3:7400']],
-  shares: [
-    { node: '10.0.0.2:7400', bytes: 64 * MIB },
-    { node: '10.0.0.3:7400', bytes: 64 * MIB },
-  ],
-  bytes: 128 * MIB,
-  dataBytes: 128 * MIB,
-  blockBytes: 65_536,
-  predictedSeconds: 5.6,
-  boundSeconds: 5.37,
-  limiting: 'origin uplink',
-}
+const progress = progressOf([
+  nodeProgress({ node: '10.0.0.2:7400' }),
+  nodeProgress({
+    node: '10.0.0.3:7400',
+    state: 'complete',
+    landedBytes: 128 * MIB,
+    rateBytesPerSecond: 0,
+    etaSeconds: null,
+  }),
+  nodeProgress({
+    node: '10.0.0.14:7400',
+    state: 'verifying',
+    landedBytes: 32 * MIB,
+    waitsFor: '10.0.0.2:7400',
+  }),
+  nodeProgress({ node: '[::1]:7400', state: 'failed', landedBytes: 32 * MIB, waitsFor: 'nobody' }),
+])
+const plan = planOf()
 
 describe('the plan', () => {
   it('in one line', () => {
@@ -173,8 +126,12 @@ describe('the live display', () => {
         plain,
         warnings,
       )[0]
-    const failed = node({ node: 'c', state: 'refused', landedBytes: 0 })
-    const nodes = [node({ node: 'a', ...done }), node({ node: 'b', ...done }), failed]
+    const failed = nodeProgress({ node: 'c', state: 'refused', landedBytes: 0 })
+    const nodes = [
+      nodeProgress({ node: 'a', ...done }),
+      nodeProgress({ node: 'b', ...done }),
+      failed,
+    ]
     expect(header({ nodes, share: 1 })).toBe(
       '100%  ETA 0.00s  3.0s elapsed  0 B/s  2 of 3 nodes  128 MiB f',
     )
@@ -183,7 +140,7 @@ describe('the live display', () => {
   })
 
   it('knows when all have all only where every rate is known', () => {
-    const nodes = [node({ node: 'a' }), node({ node: 'b', etaSeconds: null })]
+    const nodes = [nodeProgress({ node: 'a' }), nodeProgress({ node: 'b', etaSeconds: null })]
     expect(progressLine({ ...progress, nodes })).toMatch(/^58%, 3\.0s elapsed/)
     const [header] = liveLines({ ...progress, nodes }, 'f', { columns: 80, rows: 24 }, plain)
     expect(header).toMatch(/^ 58% {2}ETA - {2}3\.0s elapsed/)
@@ -192,7 +149,7 @@ describe('the live display', () => {
   it('says what a node waits for only where nothing else says so', () => {
     const waits = (over: Partial<NodeProgress>) =>
       liveLines(
-        { ...progress, nodes: [node({ node: 'h:1', relayedBytes: 0, ...over })] },
+        { ...progress, nodes: [nodeProgress({ node: 'h:1', relayedBytes: 0, ...over })] },
         'f',
         { columns: 160, rows: 24 },
         plain,
@@ -207,14 +164,18 @@ describe('the live display', () => {
 
   it('says who lags, and nothing of relaying where nobody does', () => {
     const over = { isLagging: true, relayedBytes: 0, queueBytes: null }
-    const nodes = [node({ node: 'h:1', ...over })]
+    const nodes = [nodeProgress({ node: 'h:1', ...over })]
     const [, line] = liveLines({ ...progress, nodes }, 'f', { columns: 160, rows: 24 }, plain)
     expect(line).toMatch(/^h:1 {2}lagging {5}\[.*\] {3}50% {2}25\.0 MB\/s {2}ETA 2\.6s$/)
   })
 
   it('says who catches up, which is no lag, in the plain line too', () => {
-    const late = node({ node: 'b:1', isCatchingUp: true, landedBytes: 0 })
-    const nodes = [node({ node: 'a:1' }), late, node({ node: 'c:1', isLagging: true })]
+    const late = nodeProgress({ node: 'b:1', isCatchingUp: true, landedBytes: 0 })
+    const nodes = [
+      nodeProgress({ node: 'a:1' }),
+      late,
+      nodeProgress({ node: 'c:1', isLagging: true }),
+    ]
     const lines = liveLines({ ...progress, nodes }, 'f', { columns: 60, rows: 24 }, plain)
     expect(lines.slice(1).map((line) => line.slice(0, 16))).toEqual([
       'a:1  receiving  ',
@@ -277,7 +238,10 @@ describe('the live display', () => {
     ]))
 
   it('lets no peer write to the terminal', () => {
-    const evil = { ...progress, nodes: [node({ node: 'h:1', waitsFor: '\u001b]0;x\u0007\n' })] }
+    const evil = {
+      ...progress,
+      nodes: [nodeProgress({ node: 'h:1', waitsFor: '\u001b]0;x\u0007\n' })],
+    }
     const text = liveLines(evil, '\u001b[2J', { columns: 140, rows: 24 }, plain).join('')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: there must be none
     expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
@@ -289,7 +253,7 @@ describe('the live display', () => {
       bytes: 0,
       landedBytes: 0,
       share: 0,
-      nodes: [node({ node: 'h:1', landedBytes: 0, etaSeconds: null })],
+      nodes: [nodeProgress({ node: 'h:1', landedBytes: 0, etaSeconds: null })],
     }
     expect(liveLines(empty, 'e', { columns: 60, rows: 24 }, plain)[1]).toContain('  0%')
     expect(progressLine(empty)).toBe('0%, 3.0s elapsed, 25.0 MB/s, efficiency 95%, 1 receiving')
@@ -298,11 +262,11 @@ describe('the live display', () => {
 
 describe('chooseShown', () => {
   const nodes = [
-    node({ node: 'a', landedBytes: 5 }),
-    node({ node: 'b', landedBytes: 1 }),
-    node({ node: 'c', state: 'failed', landedBytes: 0 }),
-    node({ node: 'd', state: 'complete', landedBytes: 9 }),
-    node({ node: 'e', landedBytes: 3 }),
+    nodeProgress({ node: 'a', landedBytes: 5 }),
+    nodeProgress({ node: 'b', landedBytes: 1 }),
+    nodeProgress({ node: 'c', state: 'failed', landedBytes: 0 }),
+    nodeProgress({ node: 'd', state: 'complete', landedBytes: 9 }),
+    nodeProgress({ node: 'e', landedBytes: 3 }),
   ]
   it.each([
     [5, 'abcde'],
@@ -320,34 +284,6 @@ describe('chooseShown', () => {
   )
 })
 
-const outcome = (over: Partial<NodeOutcome> & { node: string }): NodeOutcome => ({
-  status: 'complete',
-  seconds: 5.6,
-  bytes: 128 * MIB,
-  digest: 'xxh64-blocks/65536:0123456789abcdef',
-  repairedBytes: 0,
-  receivedBytes: 128 * MIB,
-  duplicateBytes: 0,
-  holeBytes: 0,
-  attempts: 1,
-  code: null,
-  retryable: false,
-  reason: null,
-  warnings: [],
-  ...over,
-})
-
-const lost = outcome({
-  node: '10.0.0.3:7400',
-  status: 'failed',
-  seconds: 2.1,
-  bytes: 3,
-  digest: null,
-  code: 'ERR_FR_NODE_LOST',
-  retryable: true,
-  reason: 'ERR_FR_NODE_LOST: reset\nby peer',
-})
-
 describe('plain lines', () => {
   it('progress', () => {
     expect(progressLine(progress)).toBe(
@@ -357,7 +293,7 @@ describe('plain lines', () => {
     )
   })
   it('outcomes', () => {
-    expect(outcomeLine(outcome({ node: 'h:1' }))).toBe('h:1 complete after 5.60 s')
+    expect(outcomeLine(outcomeOf({ node: 'h:1' }))).toBe('h:1 complete after 5.60 s')
     expect(outcomeLine(lost)).toBe(
       '10.0.0.3:7400 failed after 2.10 s: ERR_FR_NODE_LOST: reset\\x0aby peer',
     )

@@ -2,10 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeStatus } from '../../../src/api/types.js'
 import { statusLines } from '../../../src/cli/render/status.js'
-import { displayWidth, painter, printable } from '../../../src/cli/render/text.js'
-
-const plain = painter(false)
-const MIB = 1024 * 1024
+import { displayWidth, printable } from '../../../src/cli/render/text.js'
+import { MIB, plain } from './support.js'
 
 describe('statusLines', () => {
   const status: NodeStatus = {

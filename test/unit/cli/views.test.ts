@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { NodeOutcome, Plan, Progress, PushResult } from '../../../src/api/types.js'
+import type { NodeOutcome, Progress } from '../../../src/api/types.js'
 import { FrError } from '../../../src/base/errors.js'
 import { bytesBehind, lastArguments } from '../../../src/cli/arguments/raw-arguments.js'
 import { type Context, Interrupted } from '../../../src/cli/render/context.js'
@@ -9,6 +9,7 @@ import { LiveRegion, redrawText, rowsTaken } from '../../../src/cli/render/termi
 import { painter } from '../../../src/cli/render/text.js'
 import { UsageError } from '../../../src/cli/render/units.js'
 import { Screen } from '../../screen.js'
+import { nodeProgress, outcomeOf, planOf, progressOf, resultOf } from './support.js'
 
 function recorder(size: { columns: number; rows: number } | null = null) {
   const written = { stdout: '', stderr: '' }
@@ -28,87 +29,41 @@ function recorder(size: { columns: number; rows: number } | null = null) {
   return { context, written }
 }
 
-const plan: Plan = {
-  event: 'plan',
-  transfer: 't',
-  strategy: 'classic',
-  shape: 'group',
-  groups: [['a:1', 'b:1']],
-  shares: [],
-  bytes: 10,
-  dataBytes: 10,
-  blockBytes: 65_536,
-  predictedSeconds: null,
-  boundSeconds: null,
-  limiting: null,
-}
-const progress: Progress = {
-  event: 'progress',
-  transfer: 't',
-  seconds: 1,
-  bytes: 10,
-  landedBytes: 5,
-  totalBytes: 10,
-  share: 0.5,
-  efficiency: null,
-  originBytesSent: 5,
-  nodes: [
-    {
+const plan = planOf({ groups: [['a:1', 'b:1']], bytes: 10, boundSeconds: null })
+const progress = progressOf(
+  [
+    nodeProgress({
       node: 'a:1',
-      state: 'receiving',
       landedBytes: 5,
-      verifiedBytes: 0,
       rateBytesPerSecond: 5,
-      rateOutBytesPerSecond: 4,
-      dealtBytes: 0,
       relayedBytes: 0,
-      relayedShare: 0,
-      queueBytes: null,
-      isLagging: false,
-      isCatchingUp: false,
       etaSeconds: 1,
-      waitsFor: null,
-    },
+    }),
   ],
-}
-const outcome = (node: string, status: NodeOutcome['status'] = 'complete'): NodeOutcome => ({
-  node,
-  status,
-  seconds: 1,
+  { seconds: 1, bytes: 10, landedBytes: 5, totalBytes: 10, share: 0.5, efficiency: null },
+)
+const outcome = (node: string, status: NodeOutcome['status'] = 'complete'): NodeOutcome =>
+  outcomeOf({
+    node,
+    status,
+    seconds: 1,
+    bytes: 10,
+    digest: null,
+    ...(status === 'complete'
+      ? {}
+      : { code: 'ERR_FR_NODE_LOST', retryable: true, reason: 'ERR_FR_NODE_LOST: gone' }),
+  })
+const result = resultOf({
   bytes: 10,
-  digest: null,
-  repairedBytes: 0,
-  receivedBytes: 10,
-  duplicateBytes: 0,
-  holeBytes: 0,
-  attempts: 1,
-  code: status === 'complete' ? null : 'ERR_FR_NODE_LOST',
-  retryable: status !== 'complete',
-  reason: status === 'complete' ? null : 'ERR_FR_NODE_LOST: gone',
-  warnings: [],
-})
-const result: PushResult = {
-  event: 'result',
-  transfer: 't',
-  bytes: 10,
-  dataBytes: 10,
   seconds: 1,
   boundSeconds: null,
   efficiency: null,
-  boundFrom: null,
   observedBoundSeconds: null,
   observedEfficiency: null,
   shares: [],
-  originShare: null,
-  directBytes: 0,
-  resentBytes: 0,
-  strategy: 'classic',
-  shape: 'group',
-  originBytesSent: 10,
   digest: null,
-  warnings: [],
   nodes: [outcome('a:1'), outcome('b:1', 'failed')],
-}
+})
 
 describe('JsonView', () => {
   const events = (text: string) =>

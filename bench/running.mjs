@@ -1,0 +1,137 @@
+/** One program that was started: what it says, what it uses, and how it ends. */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cpuSeconds } from './machine.mjs'
+
+const readyMs = 60_000
+const stopMs = 5_000
+/** How much of its standard error an error message shows. */
+const shownChars = 4096
+
+/** Rejects when it is not so in time. `isSo` may throw when it never will be. */
+export async function until(isSo, what, withinMs = 20_000, pollMs = 5) {
+  const endMs = performance.now() + withinMs
+  while (!isSo()) {
+    if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`)
+    await sleep(pollMs)
+  }
+}
+
+export class Running {
+  stdout = ''
+  stderr = ''
+  /** Bytes of `stdout` that `lines` has read, and what they say. */
+  #read = 0
+  #lines = []
+  /** CPU seconds of all its life, once it was killed on purpose. */
+  #spent = null
+  #isOver = false
+
+  /**
+   * @param {string} command
+   * @param {readonly string[]} args
+   * @param {import('node:child_process').SpawnOptions} options its output is read unless told else
+   */
+  constructor(command, args, options = {}) {
+    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+    for (const name of /** @type {const} */ (['stdout', 'stderr'])) {
+      this.child[name]?.setEncoding('utf8').on('data', (text) => {
+        this[name] += text
+      })
+    }
+    /**
+     * Exit status, or the signal that ended it, or why it could not be started.
+     * @type {Promise<number | string>}
+     */
+    this.ended = new Promise((resolve) => {
+      const end = (how) => {
+        this.#isOver = true
+        resolve(how)
+      }
+      this.child.once('error', (error) => {
+        if (this.child.pid === undefined) end(error.message)
+      })
+      this.child.once('close', (code, signal) => end(code ?? signal))
+    })
+  }
+
+  get wasKilled() {
+    return this.#spent !== null
+  }
+
+  /**
+   * The whole lines of its standard output so far, each a JSON object.
+   * @returns {Record<string, any>[]}
+   */
+  get lines() {
+    const end = this.stdout.lastIndexOf('\n') + 1
+    const texts = this.stdout.slice(this.#read, end).split('\n')
+    this.#read = end
+    for (const text of texts) if (text !== '') this.#lines.push(JSON.parse(text))
+    return [...this.#lines]
+  }
+
+  /**
+   * Hears every JSON line as it comes.
+   * @param {(line: any) => void} listener
+   */
+  onLine(listener) {
+    createInterface({ input: this.child.stdout }).on('line', (text) => listener(JSON.parse(text)))
+  }
+
+  /**
+   * Resolves as soon as `isSo`; rejects with all output at the program's end, or when time is up.
+   * @param {string} what
+   * @param {() => boolean} isSo
+   */
+  async until(what, isSo, withinMs = 20_000) {
+    const endMs = performance.now() + withinMs
+    for (;;) {
+      const isLast = this.#isOver || performance.now() > endMs
+      if (isSo()) return
+      if (isLast) throw new Error(`no ${what}:\n${this.stdout}\n${await this.#complaint()}`)
+      await sleep(2)
+    }
+  }
+
+  /**
+   * Its first line, which says that it is ready.
+   * @param {string} what
+   * @returns {Promise<any>}
+   */
+  async ready(what) {
+    await this.until(`line of ${what}`, () => this.stdout.includes('\n'), readyMs)
+    return this.lines[0]
+  }
+
+  /** Waits for its end; rejects unless its exit status is 0. */
+  async succeed(what) {
+    if ((await this.ended) !== 0) throw new Error(`${what}: ${await this.#complaint()}`)
+  }
+
+  async #complaint() {
+    const how = this.#isOver ? await this.ended : 'still running'
+    const end = typeof how === 'number' ? `exit status ${how}` : how
+    return `${end} ${this.stderr.slice(-shownChars)}`
+  }
+
+  cpuSeconds() {
+    return this.#spent ?? cpuSeconds(this.child.pid)
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  kill(signal = 'SIGKILL') {
+    if (this.#isOver) return
+    if (signal === 'SIGKILL') this.#spent ??= cpuSeconds(this.child.pid)
+    this.child.kill(signal)
+  }
+
+  /** Ends it, by force where it does not go by itself, and waits until it is gone. */
+  async stop() {
+    this.child.kill('SIGTERM')
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), stopMs)
+    await this.ended
+    clearTimeout(timer)
+  }
+}
