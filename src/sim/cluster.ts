@@ -11,14 +11,17 @@ import type { FeedCount, OriginCommand, OriginEvent } from '../control/coordinat
 import { OriginMachine } from '../control/coordinator/machine.js'
 import { dealerOf } from '../control/dealing/strategies.js'
 import type { Frame, Mate, NodeSettled } from '../control/messages/types.js'
+import { signDigests } from '../protocol/digest-record.js'
+import { offerFrames, pretended, pretendedKey, readOffer, SimChannel } from './codec.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import type { SimFeed } from './feed.js'
 import { Inbox } from './inbox.js'
 import { Network, originIndex } from './network.js'
+import { idOf, type SimNet } from './node-feeds.js'
 import { type PullNet, SimPulls } from './pulls.js'
 import { Random } from './random.js'
 import { type EdgeScenario, linkOf, type Scenario } from './scenario.js'
-import { type SimNet, SimNode } from './sim-node.js'
+import { SimNode } from './sim-node.js'
 import { Timeline } from './timeline.js'
 import { planTroubles } from './troubles.js'
 
@@ -52,6 +55,7 @@ export class Cluster implements SimNet, PullNet {
   readonly #network: Network
   /** Since when a feed is prepared. */
   readonly #greetedMs = new Map<string, number>()
+  readonly #channels = new Map<string, SimChannel>()
   readonly #links: ('none' | 'open' | 'closed')[]
   readonly #inbox = new Inbox<OriginEvent>(this.timeline, (event) => {
     for (const command of this.#machine.handle(event, this.#inbox.awakeMs)) this.#execute(command)
@@ -90,7 +94,7 @@ export class Cluster implements SimNet, PullNet {
           this.isArrivalWrong() || sender?.isWrong(Math.floor(chunk.offset / blockBytes)) === true
         this.nodes[to]?.land(chunk, isWrong, from)
       },
-      announced: (record, to) => this.nodes[to]?.announce(record),
+      announced: (record, to) => this.nodes[to]?.feeds.announce(record),
       receiverCut: (index, to) =>
         this.nodes[to]?.post({ type: 'feedClosed', index, code: 'ERR_FR_NODE_LOST' }),
       senderCut: (from, to) => this.#senderCut(from, to),
@@ -153,8 +157,9 @@ export class Cluster implements SimNet, PullNet {
   // --- SimNet ---
 
   toOrigin(node: number, frame: Frame): void {
+    const arrive = this.#channel(`n${node}`).write(frame)
     this.travel(`n${node}`, node, originIndex, () => {
-      if (this.#links[node] === 'open') this.post({ type: 'frameArrived', node, frame })
+      if (this.#links[node] === 'open') this.post({ type: 'frameArrived', node, frame: arrive() })
     })
   }
 
@@ -184,12 +189,16 @@ export class Cluster implements SimNet, PullNet {
       const sender = this.nodes[from]
       const receiver = this.nodes[to]
       if (sender === undefined || !sender.runs) return
-      if (edge.cannotDial || receiver === undefined || !receiver.isAlive || receiver.hasEnded) {
-        return sender.post({ type: 'relayClosed', index: mate.index, code: 'ERR_FR_UNREACHABLE' })
-      }
-      const feed = this.#network.open(from, to)
-      receiver.post({ type: 'feedOpened', index: from })
-      sender.relayOpened(mate.index, feed)
+      const fail = (): void =>
+        sender.post({ type: 'relayClosed', index: to, code: 'ERR_FR_UNREACHABLE' })
+      if (edge.cannotDial || receiver === undefined) return fail()
+      receiver.feeds.dialledBy(from, to, 'data', (isWelcome) => {
+        if (!isWelcome || !receiver.isAlive || receiver.hasEnded) return fail()
+        if (!sender.runs) return receiver.feeds.missed(from)
+        const feed = this.#network.open(from, to)
+        receiver.feeds.opened(from)
+        sender.feeds.relayOpened(to, feed)
+      })
     })
   }
 
@@ -197,14 +206,17 @@ export class Cluster implements SimNet, PullNet {
     this.#network.close(from, to)
   }
 
-  openPullFeed(from: number, to: number): boolean {
+  openPullFeed(from: number, to: number): void {
     const receiver = this.nodes[to]
-    const isWanted = receiver?.runs === true && receiver.isAsking(from)
-    if (!isWanted || this.#network.feed(from, to) !== undefined) return false
-    const feed = this.#network.open(from, to)
-    receiver.post({ type: 'feedOpened', index: from })
-    this.nodes[from]?.pullFeedOpened(to, feed)
-    return true
+    const sender = this.nodes[from] as SimNode
+    if (receiver?.runs !== true) return sender.feeds.pullFeedFailed(to)
+    receiver.feeds.dialledBy(from, to, 'data', (isWelcome) => {
+      if (!isWelcome || !receiver.runs) return sender.feeds.pullFeedFailed(to)
+      if (!sender.runs) return receiver.feeds.missed(from)
+      const feed = this.#network.open(from, to)
+      receiver.feeds.opened(from)
+      sender.feeds.pullFeedOpened(to, feed)
+    })
   }
 
   get isSlow(): boolean {
@@ -228,17 +240,19 @@ export class Cluster implements SimNet, PullNet {
       case 'dial':
         return this.#dial(command.node)
       case 'offer':
-        return this.#offer(command.node)
+        return this.#offer(command.node, command.planned)
       case 'send': {
-        const { node, frame } = command
+        const { node } = command
+        const arrive = this.#channel(`o${node}`).write(command.frame)
         return this.travel(`o${node}`, originIndex, node, () => {
+          const frame = arrive()
           this.nodes[node]?.post({ type: 'frameArrived', frame })
         })
       }
       case 'list':
         return this.#feedTo(command.node)?.list(command)
       case 'digests':
-        return this.#feedTo(command.node)?.digests({ ...command, digests: command.digests.slice() })
+        return this.#sendDigests(command)
       case 'hash':
         return this.#hash('hashed', command.offset, command.length)
       case 'rehash':
@@ -276,6 +290,13 @@ export class Cluster implements SimNet, PullNet {
     }
   }
 
+  #sendDigests(command: OriginCommand & { type: 'digests' }): void {
+    const { node, offset, length, relay, digests } = command
+    const place = { stream: 0, offset, length }
+    const signed = signDigests(pretended, pretendedKey, place, digests.slice())
+    this.#feedTo(node)?.digests({ place, relay, signed })
+  }
+
   #hash(type: 'hashed' | 'rehashed', offset: number, length: number): void {
     const digests = this.#source.digests(offset, length, type === 'rehashed')
     const hashMs = this.#random.between(0.5, 1.5) * this.#scenario.originHashMs
@@ -291,25 +312,37 @@ export class Cluster implements SimNet, PullNet {
     }
     this.timeline.after(connectMs, () => {
       this.#links[node] = 'open'
-      this.post({ type: 'linkOpened', node, nodeId: String(node).padStart(32, '0') })
+      this.post({ type: 'linkOpened', node, nodeId: idOf(node) })
     })
   }
 
-  #offer(node: number): void {
+  #offer(node: number, planned: boolean): void {
     const { bytes, blockBytes, nodes } = this.#scenario
     const edge = this.edge(originIndex, node)
+    const channel = this.#channel(`o${node}`)
+    const arrive = offerFrames(bytes, node, planned).map((frame) => channel.write(frame))
     this.travel(`o${node}`, originIndex, node, () => {
+      const { offer, entry } = readOffer(arrive.map((read) => read()))
       const scenario = nodes[node] as Scenario['nodes'][number]
-      const made = new SimNode(node, this, scenario, bytes, blockBytes)
+      const made = new SimNode(offer, this, scenario, entry.size, blockBytes)
       this.nodes[node] = made
       made.start()
     })
     this.timeline.after(edge.latencyMs * 6, () => {
       if (this.#links[node] !== 'open') return
-      this.#network.open(originIndex, node)
-      this.nodes[node]?.post({ type: 'feedOpened', index: originIndex })
-      this.post({ type: 'feedOpened', node })
+      this.nodes[node]?.feeds.dialledBy(originIndex, node, 'data', (isWelcome) => {
+        if (!isWelcome) throw new Error(`node ${node} does not take the feed of the origin`)
+        this.#network.open(originIndex, node)
+        this.nodes[node]?.feeds.opened(originIndex)
+        this.post({ type: 'feedOpened', node })
+      })
     })
+  }
+
+  #channel(direction: string): SimChannel {
+    const known = this.#channels.get(direction) ?? new SimChannel()
+    this.#channels.set(direction, known)
+    return known
   }
 
   #count(): FeedCount[] {
@@ -364,7 +397,7 @@ export class Cluster implements SimNet, PullNet {
   #senderCut(from: number, to: number): void {
     const code = 'ERR_FR_NODE_LOST'
     if (from !== originIndex) {
-      this.nodes[from]?.relays.delete(to)
+      this.nodes[from]?.feeds.relays.delete(to)
       return this.nodes[from]?.post({ type: 'relayClosed', index: to, code })
     }
     if (this.#links[to] === 'open') this.post({ type: 'feedClosed', node: to, code, text: 'reset' })

@@ -4,6 +4,14 @@
  * digests overtake what is still listed. A feed that breaks delivers what was under way, the last
  * chunk in part.
  */
+import {
+  type DigestGeometry,
+  type DigestPlace,
+  DigestReceiver,
+  DigestSender,
+  type SignedDigests,
+} from '../protocol/digest-record.js'
+import { pretended, pretendedKey } from './codec.js'
 import type { Downlink, Sender, Uplink } from './links.js'
 import type { Random } from './random.js'
 import type { Timeline } from './timeline.js'
@@ -16,10 +24,9 @@ export interface SimChunk {
 }
 
 export interface SimDigests {
-  readonly offset: number
-  readonly length: number
+  readonly place: DigestPlace
   readonly relay: boolean
-  readonly digests: Uint8Array
+  readonly signed: SignedDigests
 }
 
 export interface FeedEnds {
@@ -32,6 +39,7 @@ export interface FeedPath {
   readonly downlink: Downlink
   readonly latencyMs: number
   readonly chunkBytes: number
+  readonly geometry: DigestGeometry
   /** When what is on the path at this time is carried: then, or after an outage. */
   readonly clearMs: (nowMs: number) => number
 }
@@ -49,6 +57,8 @@ export class SimFeed implements Sender {
   readonly #path: FeedPath
   readonly #ends: FeedEnds
   readonly #listed: SimChunk[] = []
+  readonly #signer = new DigestSender(pretended, pretendedKey)
+  readonly #checker = new DigestReceiver(pretended, pretendedKey, pretendedKey)
   #begun: SimChunk | undefined
   #stalledUntilMs = 0
 
@@ -74,8 +84,13 @@ export class SimFeed implements Sender {
     this.#path.uplink.wake(this)
   }
 
-  digests(record: SimDigests): void {
-    if (this.isOpen) this.#arrive(0, () => this.#ends.announced(record))
+  digests({ place, relay, signed }: SimDigests): void {
+    if (!this.isOpen) return
+    const payload = this.#signer.wrap(signed)
+    this.#arrive(0, () => {
+      const read = this.#checker.unwrap(place, this.#path.geometry, payload)
+      this.#ends.announced({ place, relay, signed: read })
+    })
   }
 
   /** What is on the wire may still arrive, unless the receiver has closed as well. */

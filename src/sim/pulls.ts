@@ -6,6 +6,7 @@
 import { limits } from '../base/limits.js'
 import type { Frame } from '../control/messages/types.js'
 import type { PullCommand, PullEvent } from '../control/pulling/events.js'
+import { SimChannel } from './codec.js'
 import type { EdgeScenario } from './scenario.js'
 import type { Timeline } from './timeline.js'
 
@@ -13,8 +14,11 @@ import type { Timeline } from './timeline.js'
 export interface PullPeer {
   readonly runs: boolean
   readonly isHung: boolean
+  readonly feeds: {
+    dialledBy(from: number, to: number, channel: 'pull', told: (isWelcome: boolean) => void): void
+    pullFeedFailed(to: number): void
+  }
   post(event: PullEvent): void
-  pullFeedFailed(to: number): void
 }
 
 export interface PullNet {
@@ -23,16 +27,14 @@ export interface PullNet {
   edge(from: number, to: number): EdgeScenario
   /** A message on its way, in the order of its direction. */
   travel(direction: string, from: number, to: number, run: () => void): void
-  /** False: there is one, or the receiver does not want another. */
-  openPullFeed(from: number, to: number): boolean
+  /** Opens a data connection, if the receiver wants one; else `pullFeedFailed`. */
+  openPullFeed(from: number, to: number): void
 }
 
 export class SimPulls {
   readonly #net: PullNet
-  /** Open links, asker first. */
-  readonly #links = new Set<string>()
-  /** Feeds that were opened for pulls, in all. */
-  feeds = 0
+  /** Open links, asker first: to the holder, and back. */
+  readonly #links = new Map<string, readonly [SimChannel, SimChannel]>()
 
   constructor(net: PullNet) {
     this.#net = net
@@ -50,20 +52,27 @@ export class SimPulls {
       if (holder?.isHung === true)
         return timeline.after(limits.helloMs, () => fail('ERR_FR_TIMEOUT'))
       if (holder?.runs !== true) return fail('ERR_FR_UNREACHABLE')
-      this.#links.add(key(from, to))
-      nodes[from]?.post({ type: 'pullOpened', index: mate.index, rttMs: 2 * latencyMs })
+      holder.feeds.dialledBy(from, to, 'pull', (isWelcome) => {
+        if (!isWelcome || !holder.runs) return fail('ERR_FR_UNREACHABLE')
+        this.#links.set(key(from, to), [new SimChannel(), new SimChannel()])
+        nodes[from]?.post({ type: 'pullOpened', index: mate.index, rttMs: 2 * latencyMs })
+      })
     })
   }
 
   ask(from: number, to: number, frame: Frame & { type: 'pull' }): void {
-    this.#say(key(from, to), from, to, () => {
-      this.#net.nodes[to]?.post({ type: 'pullAsked', index: from, frame })
+    const link = this.#links.get(key(from, to))
+    this.#say(link?.[0], from, to, frame, (read) => {
+      if (this.#links.get(key(from, to)) === link)
+        this.#net.nodes[to]?.post({ type: 'pullAsked', index: from, frame: read })
     })
   }
 
   answer(from: number, to: number, frame: Frame & { type: 'holding' | 'pullRefused' }): void {
-    this.#say(key(to, from), from, to, () => {
-      this.#net.nodes[to]?.post({ type: 'pullAnswered', index: from, frame })
+    const link = this.#links.get(key(to, from))
+    this.#say(link?.[1], from, to, frame, (read) => {
+      if (this.#links.get(key(to, from)) === link)
+        this.#net.nodes[to]?.post({ type: 'pullAnswered', index: from, frame: read })
     })
   }
 
@@ -72,28 +81,35 @@ export class SimPulls {
     const { cannotDial, latencyMs } = this.#net.edge(from, to)
     this.#net.timeline.after(cannotDial ? limits.connectMs : latencyMs * 3, () => {
       const holder = this.#net.nodes[from]
-      const isOpen = !cannotDial && holder?.runs === true && this.#net.openPullFeed(from, to)
-      if (isOpen) this.feeds++
-      else holder?.pullFeedFailed(to)
+      if (cannotDial || holder?.runs !== true) return holder?.feeds.pullFeedFailed(to)
+      this.#net.openPullFeed(from, to)
     })
   }
 
   /** A process died, or its transfer ended: its links break. */
   ended(node: number): void {
-    for (const [other] of this.#net.nodes.entries()) {
-      this.#links.delete(key(node, other))
-      if (!this.#links.delete(key(other, node))) continue
-      this.#net.timeline.after(this.#net.edge(other, node).latencyMs, () => {
-        this.#net.nodes[other]?.post({ type: 'pullClosed', index: node, code: 'ERR_FR_NODE_LOST' })
-      })
-    }
+    for (const [other] of this.#net.nodes.entries()) this.hangUp(node, other)
   }
 
-  #say(link: string, from: number, to: number, heard: () => void): void {
-    if (!this.#links.has(link)) return
-    this.#net.travel(`p${from}>${to}`, from, to, () => {
-      if (this.#links.has(link)) heard()
+  /** The node closes its links with this mate, both ways. */
+  hangUp(node: number, mate: number): void {
+    this.#links.delete(key(node, mate))
+    if (!this.#links.delete(key(mate, node))) return
+    this.#net.timeline.after(this.#net.edge(mate, node).latencyMs, () => {
+      this.#net.nodes[mate]?.post({ type: 'pullClosed', index: node, code: 'ERR_FR_NODE_LOST' })
     })
+  }
+
+  #say<F extends Frame>(
+    channel: SimChannel | undefined,
+    from: number,
+    to: number,
+    frame: F,
+    heard: (read: F) => void,
+  ): void {
+    if (channel === undefined) return
+    const arrive = channel.write(frame)
+    this.#net.travel(`p${from}>${to}`, from, to, () => heard(arrive()))
   }
 }
 

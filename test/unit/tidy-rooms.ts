@@ -72,7 +72,7 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   engine: { rooms: ['base', 'ports'], node: 'all' },
-  sim: { rooms: ['control/*', 'base'] },
+  sim: { rooms: ['protocol', 'control/*', 'base'] },
   protocol: { rooms: ['control/messages', 'base'] },
   'control/view': deciding('coordinator', 'dealing', 'members', 'plan'),
   'control/receiver': deciding('pulling', 'holdings', 'members'),

@@ -9,6 +9,8 @@ import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import type { Frame, Mate } from '../../control/messages/types.js'
 import type { NodeEvent } from '../../control/receiver/events.js'
+import type { IncomingCount } from '../../control/receiver/reports.js'
+import { Senders, type Welcome } from '../../control/receiver/senders.js'
 import { dialController } from '../../net/connect.js'
 import { adopt, adoptOut, type OutFeed } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
@@ -35,6 +37,7 @@ export interface ReceptionFeedsHooks {
 export class ReceptionFeeds {
   readonly relays: Relays
   readonly pulls: ReceptionPulls
+  readonly senders: Senders
   readonly #host: NodeHost
   readonly #spec: ReceptionSpec
   readonly #hooks: ReceptionFeedsHooks
@@ -42,7 +45,6 @@ export class ReceptionFeeds {
   readonly #dialling = dialController()
   readonly #resolver = new Resolver()
   #transfer: TransferHandle | undefined
-  readonly #mates = new Map<number, Mate>()
   /** Dialled before the plan. */
   readonly #greeted = new Map<number, Promise<Established>>()
   #hasPlan = false
@@ -56,7 +58,8 @@ export class ReceptionFeeds {
     this.#host = host
     this.#spec = spec
     this.#hooks = hooks
-    this.#incoming = new InFeeds(spec.originKey, geometry, spec.entry.size)
+    this.senders = new Senders(spec.self, spec.originId)
+    this.#incoming = new InFeeds(this.senders, spec.originKey, geometry, spec.entry.size)
     this.relays = new Relays(host.engine, {
       open: (mate) => this.#openRelay(mate),
       opened: (index, feed) => {
@@ -65,7 +68,7 @@ export class ReceptionFeeds {
       },
       closed: (index, code, text) => this.#relayClosed(index, code, text),
     })
-    this.pulls = new ReceptionPulls(host, {
+    this.pulls = new ReceptionPulls(host, this.senders, {
       post: hooks.post,
       warn: hooks.warn,
       isComplete: hooks.isComplete,
@@ -76,18 +79,13 @@ export class ReceptionFeeds {
     })
   }
 
-  /** The feed from the origin, while it lives. */
-  get originFeed(): FeedHandle | undefined {
-    return this.#incoming.feedOf(-1)
-  }
-
   get hasPlan(): boolean {
     return this.#hasPlan
   }
 
   /** HOST:PORT of a mate that this node has heard of. */
   addressOf(index: number): string | undefined {
-    return this.#mates.get(index)?.address
+    return this.senders.mate(index)?.address
   }
 
   /** From here on connections can be adopted. */
@@ -95,15 +93,10 @@ export class ReceptionFeeds {
     this.#transfer = transfer
   }
 
-  /** Who is who; the first word counts. */
+  /** Who is who. */
   introduce(frame: Frame & { type: 'group' | 'plan' }): void {
     if (frame.type === 'plan') this.#hasPlan = true
-    for (const mate of frame.mates) this.meet(mate)
-  }
-
-  /** A mate that joined later. */
-  meet(mate: Mate): void {
-    if (!this.#mates.has(mate.index)) this.#mates.set(mate.index, mate)
+    this.senders.meet(frame.mates)
   }
 
   /**
@@ -116,38 +109,16 @@ export class ReceptionFeeds {
     this.#greeted.set(mate.index, greeted)
   }
 
-  /**
-   * Whether a connection of this sender belongs here; what is meant for an earlier attempt of this
-   * node (`to`) does not. Null: this node has not heard of the sender yet, which may have joined.
-   */
-  expects(index: number, nodeId: string, to: number): boolean | null {
-    if (!this.#incoming.mayCome(index, this.#hooks.isAsking(index))) return false
-    if (index === -1) return nodeId === this.#spec.originId && to === this.#spec.self
-    return this.#isMate(index, nodeId, to)
+  /** Whether a data connection of this sender belongs here, see Senders. */
+  expects(index: number, nodeId: string, to: number): Welcome {
+    return this.senders.expects(index, nodeId, to, this.#hooks.isAsking(index))
   }
 
-  /** Whether this sender may ask for bytes here; null: this node has not heard of it yet. */
-  expectsPull(index: number, nodeId: string, to: number): boolean | null {
-    return this.pulls.isGone(index) ? false : this.#isMate(index, nodeId, to)
-  }
-
-  /** From here on `expects` says no to a second connection of this sender. */
-  reserve(index: number): void {
-    this.#incoming.reserve(index)
-  }
-
-  /** The connection it was reserved for broke before it could be added. */
-  release(index: number): void {
-    this.#incoming.release(index)
-  }
-
-  /** Payload that has come on the feeds of mates. */
-  received(
-    feeds: readonly FeedStats[],
-  ): { feed: FeedHandle; index: number; receivedBytes: number }[] {
+  /** Payload that has come, by the connection and its sender. */
+  received(feeds: readonly FeedStats[]): IncomingCount[] {
     return feeds.flatMap(({ feed, payloadBytes: receivedBytes }) => {
-      const index = this.#incoming.indexOf(feed) ?? -1
-      return index < 0 ? [] : [{ feed, index, receivedBytes }]
+      const index = this.#incoming.indexOf(feed)
+      return index === undefined ? [] : [{ feed, index, receivedBytes }]
     })
   }
 
@@ -217,12 +188,6 @@ export class ReceptionFeeds {
     connection?.then((established) => established.close()).catch(() => {})
   }
 
-  #isMate(index: number, nodeId: string, to: number): boolean | null {
-    if (to !== this.#spec.self || index === this.#spec.self || index < 0) return false
-    const mate = this.#mates.get(index)
-    return mate === undefined ? null : mate.nodeId === nodeId
-  }
-
   #relayClosed(index: number, code: FrErrorCode | null, text: string): void {
     // Mates that finish first hang up; once this node is complete that is not logged.
     const isNews = code !== null && !this.#hooks.isComplete()
@@ -232,7 +197,7 @@ export class ReceptionFeeds {
   }
 
   #dial(index: number, channel: 'data' | 'pull'): Promise<Established> {
-    const mate = this.#mates.get(index) as Mate
+    const mate = this.senders.mate(index) as Mate
     return this.#host.dialMate(mate, this.#spec, this.#dialling.signal, channel, this.#resolver)
   }
 

@@ -1,10 +1,10 @@
 /**
  * The incoming data connections of a reception: who sends on them, and whether the digests that
- * come on them are the origin's. One connection per sender: a second one is refused, unless the
- * first is closed and something has been asked of that sender (a pull).
+ * come on them are the origin's.
  */
 import { FrError } from '../../base/errors.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
+import type { Senders } from '../../control/receiver/senders.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import type { EngineEvent, FeedHandle } from '../../ports.js'
 import {
@@ -23,33 +23,24 @@ export class InFeeds {
   readonly #geometry: DigestGeometry
   readonly #fileBytes: number
   readonly #feeds = new Map<FeedHandle, InFeed>()
-  /** Senders whose connection has come, and what became of it. */
-  readonly #senders = new Map<number, 'coming' | 'open' | 'closed'>()
+  readonly #senders: Senders
 
-  constructor(originKey: Uint8Array, geometry: DigestGeometry, fileBytes: number) {
+  constructor(
+    senders: Senders,
+    originKey: Uint8Array,
+    geometry: DigestGeometry,
+    fileBytes: number,
+  ) {
+    this.#senders = senders
     this.#originKey = originKey
     this.#geometry = geometry
     this.#fileBytes = fileBytes
   }
 
-  mayCome(index: number, isAsked: boolean): boolean {
-    const state = this.#senders.get(index)
-    return state === undefined || (state === 'closed' && isAsked)
-  }
-
-  reserve(index: number): void {
-    this.#senders.set(index, 'coming')
-  }
-
-  /** The connection it was reserved for did not come to be. */
-  release(index: number): void {
-    if (this.#senders.get(index) === 'coming') this.#senders.set(index, 'closed')
-  }
-
   add(index: number, feed: FeedHandle, hopKey: Uint8Array): void {
     const receiver = new DigestReceiver(nodePrimitives, hopKey, this.#originKey)
     this.#feeds.set(feed, { index, receiver })
-    this.#senders.set(index, 'open')
+    this.#senders.opened(index)
   }
 
   /** The feed of this sender, while it lives. */
@@ -66,7 +57,7 @@ export class InFeeds {
   forget(feed: FeedHandle): void {
     const index = this.indexOf(feed)
     this.#feeds.delete(feed)
-    if (index !== undefined) this.#senders.set(index, 'closed')
+    if (index !== undefined) this.#senders.closed(index)
   }
 
   /** Forgets the feed of this sender and returns it, to be closed. */

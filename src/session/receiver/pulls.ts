@@ -13,8 +13,9 @@ import { asFrError } from '../../base/failures.js'
 import type { RangePair } from '../../base/ranges.js'
 import { awakeMs, nowMs } from '../../base/time/awake.js'
 import type { Frame, Mate } from '../../control/messages/types.js'
-import { Grants } from '../../control/pulling/holder.js'
+import { bytesOf, type HeldRequest, Serving } from '../../control/pulling/serving.js'
 import type { NodeEvent } from '../../control/receiver/events.js'
+import type { Senders } from '../../control/receiver/senders.js'
 import { adoptOut, handshakeTrips, linkOver } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
@@ -33,17 +34,13 @@ export interface PullHooks {
   readonly dial: (index: number, channel: 'data' | 'pull') => Promise<Established>
 }
 
-interface Held {
-  readonly request: number
-  readonly ranges: readonly RangePair[]
-  readonly bytes: number
-}
-
 interface AskedLink {
   readonly link: ControlLink
   /** A refusal on it is in the log; the others of an asker that is too eager would flood that. */
   isLogged: boolean
 }
+
+const emptyFeed = { payloadBytes: 0, queuedBytes: 0 }
 
 export class ReceptionPulls {
   /** Promised to mates. */
@@ -53,16 +50,15 @@ export class ReceptionPulls {
   /** On which this node asks, and on which it is asked. */
   readonly #asking = new Map<number, ControlLink>()
   readonly #asked = new Map<number, AskedLink>()
-  readonly #grants = new Map<number, Grants>()
+  readonly #serving = new Serving()
+  readonly #senders: Senders
   /** Feeds that were opened for pulls alone. */
   readonly #feeds = new Map<number, FeedHandle>()
-  /** Held for mates to whom no feed is open yet: what is not listed is not promised. */
-  readonly #waiting = new Map<number, Held[]>()
-  readonly #gone = new Set<number>()
   #isEnded = false
 
-  constructor(host: NodeHost, hooks: PullHooks) {
+  constructor(host: NodeHost, senders: Senders, hooks: PullHooks) {
     this.#host = host
+    this.#senders = senders
     this.#hooks = hooks
   }
 
@@ -73,7 +69,7 @@ export class ReceptionPulls {
     try {
       const established = await this.#hooks.dial(index, 'pull')
       const rttMs = (awakeMs() - startMs) / handshakeTrips
-      if (this.#isEnded || this.#gone.has(index)) return established.close()
+      if (this.#isEnded || this.#senders.isGone(index)) return established.close()
       const link = linkOver(established, {
         onFrame: (frame) => this.#answered(index, frame),
         onClose: (code, text) => {
@@ -85,7 +81,7 @@ export class ReceptionPulls {
       this.#hooks.post({ type: 'pullOpened', index, rttMs })
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
-      if (!this.#isEnded && !this.#gone.has(index)) this.#closed(index, code, text)
+      if (!this.#isEnded && !this.#senders.isGone(index)) this.#closed(index, code, text)
     }
   }
 
@@ -110,7 +106,7 @@ export class ReceptionPulls {
   /** A mate's link; a newer one takes the place of the last. */
   accept(index: number, established: Established): void {
     // It may have become so while the link was being opened.
-    if (this.#isEnded || this.#gone.has(index)) return established.close()
+    if (this.#isEnded || this.#senders.isGone(index)) return established.close()
     const link = linkOver(established, {
       onFrame: (frame) => {
         if (frame.type !== 'pull')
@@ -141,30 +137,30 @@ export class ReceptionPulls {
   serve(index: number, request: number, ranges: readonly RangePair[]): void {
     const link = this.#asked.get(index)?.link
     if (link === undefined) return
-    const feed = this.#hooks.relayTo(index) ?? this.#feeds.get(index)
-    const fill = feed === undefined ? undefined : this.#statsOf(feed)
-    const grants = this.#grants.get(index) ?? new Grants()
-    this.#grants.set(index, grants)
-    if (!grants.hasRoom(fill, nowMs())) {
-      const text = 'more is asked for than has been sent'
-      return this.#refuse(index, request, 'ERR_FR_LIMIT', text)
-    }
-    if (ranges.length === 0)
-      return void link.send({ type: 'holding', request, ranges, backlogBytes: 0 })
-    const bytes = ranges.reduce((sum, [, length]) => sum + length, 0)
-    grants.add(bytes, fill ?? { payloadBytes: 0, queuedBytes: 0 }, nowMs())
-    if (feed !== undefined) return this.#list(index, feed, { request, ranges, bytes })
-    const waiting = this.#waiting.get(index)
-    if (waiting !== undefined) waiting.push({ request, ranges, bytes })
-    else {
-      this.#waiting.set(index, [{ request, ranges, bytes }])
-      if (this.#hooks.relayTo(index) === undefined) void this.#open(index)
+    const relay = this.#hooks.relayTo(index)
+    const feed = relay ?? this.#feeds.get(index)
+    const fill = feed === undefined ? undefined : (this.#statsOf(feed) ?? emptyFeed)
+    const opening = relay === null ? 'opening' : undefined
+    const verdict = this.#serving.asked(index, { request, ranges }, fill ?? opening, nowMs())
+    switch (verdict) {
+      case 'full':
+        return this.#refuse(index, request, 'ERR_FR_LIMIT', 'more is asked for than has been sent')
+      case 'nothing':
+        return void link.send({ type: 'holding', request, ranges, backlogBytes: 0 })
+      case 'list':
+        return this.#list(index, feed as FeedHandle, { request, ranges })
+      case 'open':
+        return void this.#open(index)
+      case 'wait':
+        return
+      default:
+        return verdict satisfies never
     }
   }
 
   /** Of the bytes that wait on the feed to this mate, those it has pulled. */
   queuedBytes(index: number, feed: FeedStats): number {
-    return this.#grants.get(index)?.queuedBytes(feed, nowMs()) ?? 0
+    return this.#serving.queuedBytes(index, feed, nowMs())
   }
 
   // --- feeds ---
@@ -175,8 +171,7 @@ export class ReceptionPulls {
 
   /** The relay feed broke or could not be opened: what waits for it needs another one. */
   relayClosed(index: number): void {
-    this.#grants.get(index)?.clear()
-    if (this.#waiting.has(index)) void this.#open(index)
+    if (this.#serving.closed(index)) void this.#open(index)
   }
 
   /** True: it was a feed for pulls alone. */
@@ -184,7 +179,7 @@ export class ReceptionPulls {
     for (const [index, open] of this.#feeds) {
       if (open !== feed) continue
       this.#feeds.delete(index)
-      this.#grants.get(index)?.clear()
+      this.#serving.closed(index)
       return true
     }
     return false
@@ -192,12 +187,12 @@ export class ReceptionPulls {
 
   /** The mate takes no part any more. */
   close(index: number): void {
-    this.#gone.add(index)
+    this.#senders.gone(index)
+    this.#serving.gone(index)
     this.#asking.get(index)?.destroy()
     this.#asked.get(index)?.link.destroy()
     this.#asking.delete(index)
     this.#asked.delete(index)
-    this.#waiting.delete(index)
     const feed = this.#feeds.get(index)
     this.#feeds.delete(index)
     if (feed !== undefined) this.#host.engine.close(feed)
@@ -210,28 +205,21 @@ export class ReceptionPulls {
     for (const { link } of this.#asked.values()) link.destroy()
     this.#asking.clear()
     this.#asked.clear()
-    this.#waiting.clear()
     this.#feeds.clear()
-  }
-
-  isGone(index: number): boolean {
-    return this.#gone.has(index)
   }
 
   async #open(index: number): Promise<void> {
     try {
       const established = await this.#hooks.dial(index, 'data')
       const transfer = this.#hooks.transfer()
-      if (this.#isEnded || transfer === undefined || this.#gone.has(index))
+      if (this.#isEnded || transfer === undefined || this.#senders.isGone(index))
         return established.close()
       const { feed } = adoptOut(this.#host.engine, transfer, established, false)
       this.#feeds.set(index, feed)
       this.#listWaiting(index, feed)
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
-      const waiting = this.#waiting.get(index) ?? []
-      this.#waiting.delete(index)
-      this.#grants.get(index)?.clear()
+      const waiting = this.#serving.failed(index)
       if (!this.#isEnded)
         for (const { request } of waiting) this.#refuse(index, request, code, text)
     }
@@ -246,12 +234,11 @@ export class ReceptionPulls {
   }
 
   #listWaiting(index: number, feed: FeedHandle): void {
-    const waiting = this.#waiting.get(index) ?? []
-    this.#waiting.delete(index)
-    for (const held of waiting) this.#list(index, feed, held)
+    for (const held of this.#serving.opened(index)) this.#list(index, feed, held)
   }
 
-  #list(index: number, feed: FeedHandle, { request, ranges, bytes }: Held): void {
+  #list(index: number, feed: FeedHandle, held: HeldRequest): void {
+    const { request, ranges } = held
     const backlogBytes = this.#statsOf(feed)?.queuedBytes ?? 0
     try {
       for (const [offset, length] of ranges)
@@ -260,7 +247,7 @@ export class ReceptionPulls {
       if (!(error instanceof FrError)) throw error
       return this.#refuse(index, request, error.code, error.message)
     }
-    this.servedBytes += bytes
+    this.servedBytes += bytesOf(held)
     this.#asked.get(index)?.link.send({ type: 'holding', request, ranges, backlogBytes })
   }
 

@@ -136,7 +136,7 @@ export class Reception {
 
   onFrame(frame: Frame): void {
     if (frame.type === 'group' || frame.type === 'plan') this.#feeds.introduce(frame)
-    if (frame.type === 'mate') this.#feeds.meet(frame.mate)
+    if (frame.type === 'mate') this.#feeds.senders.meet([frame.mate])
     if (frame.type === 'joined') this.joins.answered(frame)
     this.#loop.post({ type: 'frameArrived', frame })
     if (frame.type === 'plan') this.#feeds.relays.planned()
@@ -167,17 +167,17 @@ export class Reception {
 
   /** From here on `expects` says no to a second connection of this sender. */
   reserveFeed(index: number): void {
-    this.#feeds.reserve(index)
+    this.#feeds.senders.coming(index)
   }
 
   /** The connection it was reserved for did not come to be. */
   releaseFeed(index: number): void {
-    this.#feeds.release(index)
+    this.#feeds.senders.missed(index)
   }
 
   /** Whether a mate may ask for bytes here; null: not known before the plan. */
   expectsPull(index: number, nodeId: string, to: number): boolean | null {
-    return this.#feeds.expectsPull(index, nodeId, to)
+    return this.#feeds.senders.expectsPull(index, nodeId, to)
   }
 
   /** A pull link that `expectsPull` said yes to. Throws FrError when it broke meanwhile. */

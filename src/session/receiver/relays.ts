@@ -2,14 +2,13 @@
  * The relay side of a node's transfer: feeds to mates, and the digests that go with the bytes.
  *
  * The engine relays payload by itself. Digests are relayed here: they are opaque to the engine,
- * and every hop signs them anew. Until every mate's feed has opened or failed, what was relayed
- * is kept, so that a feed that opens later gets all of it, up to what such a feed takes at once;
- * mates ask the origin for what is missing. Mates that join have their digests from the origin.
+ * and every hop signs them anew. A feed that opens later gets what is kept for it
+ * (control/receiver/kept-digests.ts).
  */
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
-import { limits } from '../../base/limits.js'
 import type { Mate } from '../../control/messages/types.js'
+import { KeptDigests } from '../../control/receiver/kept-digests.js'
 import type { OutFeed } from '../../net/dial.js'
 import type { DataEngine, FeedHandle } from '../../ports.js'
 import type { DigestPlace, SignedDigests } from '../../protocol/digest-record.js'
@@ -30,12 +29,8 @@ export class Relays {
   readonly #engine: DataEngine
   readonly #hooks: RelayHooks
   readonly #feeds = new Map<number, OutFeed>()
-  readonly #dialling = new Set<number>()
   readonly #refused = new Set<number>()
-  readonly #kept: Kept[] = []
-  readonly #keptPlaces = new Set<number>()
-  #keptBytes = 0
-  #isPlanned = false
+  readonly #kept = new KeptDigests<Kept>()
   #isClosed = false
 
   constructor(engine: DataEngine, hooks: RelayHooks) {
@@ -45,18 +40,17 @@ export class Relays {
 
   /** The plan is known: whoever is to be dialled is dialled from now on, in this turn. */
   planned(): void {
-    this.#isPlanned = true
-    this.#forgetIfSettled()
+    this.#kept.planned()
   }
 
   async dial(mate: Mate): Promise<void> {
-    this.#dialling.add(mate.index)
+    this.#kept.dialling(mate.index)
     try {
       const open = await this.#hooks.open(mate)
       if (this.#isClosed || this.#refused.has(mate.index)) return this.#engine.close(open.feed)
       this.#feeds.set(mate.index, open)
       this.#hooks.opened(mate.index, open.feed)
-      for (const kept of this.#kept)
+      for (const kept of this.#kept.records)
         if (this.#feeds.has(mate.index)) this.#send(mate.index, open, kept)
     } catch (error) {
       const failure = asFrError(error, 'ERR_FR_UNREACHABLE')
@@ -64,8 +58,7 @@ export class Relays {
         this.#hooks.closed(mate.index, failure.code, failure.message)
       }
     } finally {
-      this.#dialling.delete(mate.index)
-      this.#forgetIfSettled()
+      this.#kept.settled(mate.index)
     }
   }
 
@@ -73,12 +66,7 @@ export class Relays {
   forward(place: DigestPlace, signed: SignedDigests): void {
     const kept = { place, signed }
     for (const [index, open] of this.#feeds) this.#send(index, open, kept)
-    if (this.#isPlanned && this.#dialling.size === 0) return
-    if (this.#keptPlaces.has(place.offset)) return
-    this.#keptBytes += signed.digests.length
-    if (this.#keptBytes > limits.digestQueueBytes) return
-    this.#keptPlaces.add(place.offset)
-    this.#kept.push(kept)
+    this.#kept.keep(kept, place.offset, signed.digests.length)
   }
 
   /** The mate at the other end of this feed, when it is a relay feed; it is forgotten. */
@@ -103,7 +91,7 @@ export class Relays {
   feedTo(index: number): FeedHandle | null | undefined {
     const open = this.#feeds.get(index)
     if (open !== undefined) return open.feed
-    return this.#dialling.has(index) ? null : undefined
+    return this.#kept.isDialling(index) ? null : undefined
   }
 
   indexOf(feed: FeedHandle): number | undefined {
@@ -114,7 +102,6 @@ export class Relays {
   close(): void {
     this.#isClosed = true
     this.#feeds.clear()
-    this.#kept.length = 0
   }
 
   #send(index: number, open: OutFeed, kept: Kept): void {
@@ -127,11 +114,5 @@ export class Relays {
       this.#engine.close(open.feed)
       this.#hooks.closed(index, error.code, error.message)
     }
-  }
-
-  #forgetIfSettled(): void {
-    if (!this.#isPlanned || this.#dialling.size > 0) return
-    this.#kept.length = 0
-    this.#keptPlaces.clear()
   }
 }

@@ -5,17 +5,15 @@
  */
 import { SmoothedRate } from '../../base/rate.js'
 import { nowMs } from '../../base/time/awake.js'
-import { ReceivedBytes } from '../../control/holdings/mate-bytes.js'
 import type { Frame } from '../../control/messages/types.js'
-import { Backlog } from '../../control/receiver/backlog.js'
 import type { NodeCommand } from '../../control/receiver/events.js'
-import type {
-  DataEngine,
-  FeedHandle,
-  FeedStats,
-  TransferHandle,
-  TransferStats,
-} from '../../ports.js'
+import {
+  type IncomingCount,
+  type NodeCounts,
+  NodeReports,
+  type OutgoingCount,
+} from '../../control/receiver/reports.js'
+import type { DataEngine, TransferHandle, TransferStats } from '../../ports.js'
 import type { ReceptionFeeds } from './feeds.js'
 import type { RelayStatus } from './transfer-status.js'
 
@@ -36,10 +34,9 @@ const noTotals: Totals = {
 export class ReceptionReports {
   readonly #engine: DataEngine
   readonly #feeds: ReceptionFeeds
-  readonly #backlog = new Backlog()
   readonly #in = new SmoothedRate(smoothMs)
   readonly #out = new SmoothedRate(smoothMs)
-  readonly #received = new ReceivedBytes()
+  readonly #reports = new NodeReports()
   #transfer: TransferHandle | undefined
   #excluded: ReadonlySet<number> = new Set()
 
@@ -69,7 +66,7 @@ export class ReceptionReports {
 
   /** Before a feed is closed, whose counters go with it. */
   count(): void {
-    this.#received.count(this.received())
+    this.#reports.count(this.received())
   }
 
   get rateInBytesPerSecond(): number {
@@ -87,74 +84,54 @@ export class ReceptionReports {
     const now = nowMs()
     this.#in.add(stats.receivedBytes, now)
     this.#out.add(stats.sentBytes, now)
-    const mates = this.#mates(stats, ({ queuedBytes, unackedBytes }) => {
-      return { queuedBytes, unackedBytes }
-    })
-    const { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes } = stats
-    const counted = { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes }
-    const { verifiedBytes, repairedBytes, pulled } = known
-    this.#received.count(this.#feeds.received(stats.feeds))
-    const received = this.#received.news()
-    const verified = { verifiedBytes, repairedBytes, pulled }
-    return { type: 'progress', atMs: Math.round(now), ...counted, ...verified, mates, received }
+    return this.#reports.progress(known, this.#counts(stats), now)
   }
 
   /** Undefined also when it would say what the last one said. */
   backlog(): Frame | undefined {
     const stats = this.#stats()
-    if (stats === undefined) return undefined
-    const now = nowMs()
-    const mates = this.#mates(stats, (feed, index) => {
-      const { unackedBytes, payloadBytes: sentBytes } = feed
-      // What mates have pulled is no part of what this node was dealt to relay.
-      const queuedBytes = feed.queuedBytes - this.#feeds.pulls.queuedBytes(index, feed)
-      return { queuedBytes, unackedBytes, sentBytes }
-    })
-    const { landedBytes } = stats
-    const fromOrigin = stats.feeds.find((feed) => feed.feed === this.#feeds.originFeed)
-    const receivedBytes = fromOrigin?.payloadBytes ?? 0
-    const taken = { atMs: Math.round(now), landedBytes, receivedBytes }
-    const report = { ...taken, ...this.#backlog.report(mates, now) }
-    return this.#backlog.isWorthSending(report, now) ? { type: 'backlog', ...report } : undefined
+    return stats && this.#reports.backlog(this.#counts(stats), nowMs())
   }
 
   /** How far each feed to a mate is behind, in the order of the mates. */
   relays(): RelayStatus[] {
     const stats = this.#stats()
     if (stats === undefined) return []
-    const mates = this.#mates(stats, ({ queuedBytes, unackedBytes }) => {
-      return { queuedBytes, unackedBytes }
-    })
-    return mates
+    return this.#outgoing(stats)
       .sort((a, b) => a.index - b.index)
-      .map(({ index, ...bytes }) => {
+      .map(({ index, queuedBytes, unackedBytes }) => {
         const node = this.#feeds.addressOf(index) ?? String(index)
-        return { node, ...bytes, isLagging: this.#excluded.has(index) }
+        return { node, queuedBytes, unackedBytes, isLagging: this.#excluded.has(index) }
       })
   }
 
-  /** Payload that has come on the feeds of mates. */
-  received(): { feed: FeedHandle; index: number; receivedBytes: number }[] {
+  /** Payload that has come on the feeds of the origin and of mates. */
+  received(): IncomingCount[] {
     return this.#feeds.received(this.#stats()?.feeds ?? [])
   }
 
   /** Mates whose backlog does not count. */
   exclude(indices: readonly number[]): void {
     this.#excluded = new Set(indices)
-    this.#backlog.exclude(indices)
+    this.#reports.exclude(indices)
   }
 
   #stats(): TransferStats | undefined {
     return this.#transfer === undefined ? undefined : this.#engine.stats(this.#transfer)
   }
 
-  #mates<T>(
-    stats: TransferStats,
-    told: (feed: FeedStats, index: number) => T,
-  ): ({ index: number } & T)[] {
+  #counts(stats: TransferStats): NodeCounts {
+    const incoming = this.#feeds.received(stats.feeds)
+    return { ...stats, incoming, outgoing: this.#outgoing(stats) }
+  }
+
+  #outgoing(stats: TransferStats): OutgoingCount[] {
     return stats.feeds.flatMap((feed) => {
       const index = this.#feeds.relays.indexOf(feed.feed)
-      return index === undefined ? [] : [{ index, ...told(feed, index) }]
+      if (index === undefined) return []
+      const { queuedBytes, unackedBytes, payloadBytes: sentBytes } = feed
+      const pulledBytes = this.#feeds.pulls.queuedBytes(index, feed)
+      return [{ index, queuedBytes, unackedBytes, sentBytes, pulledBytes }]
     })
   }
 }

@@ -2,6 +2,7 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Frame } from '../../../src/control/messages/types.js'
 import type { NodeEvent } from '../../../src/control/receiver/events.js'
+import { Senders } from '../../../src/control/receiver/senders.js'
 import { createPortableEngine } from '../../../src/engine/portable/engine.js'
 import { ControlLink } from '../../../src/net/link.js'
 import type { NodeHost } from '../../../src/session/receiver/node-host.js'
@@ -29,7 +30,8 @@ async function bench(): Promise<Bench> {
   const handle = engine.openTransfer()
   const posted: NodeEvent[] = []
   const dialled: number[] = []
-  const pulls = new ReceptionPulls({ engine } as NodeHost, {
+  const senders = new Senders(0, 'f'.repeat(32))
+  const pulls = new ReceptionPulls({ engine } as NodeHost, senders, {
     post: (event) => posted.push(event),
     warn: () => {},
     isComplete: () => false,

@@ -1,0 +1,104 @@
+/**
+ * The shipping codec between simulated machines. Whatever travels is written as it would be on a
+ * connection, and read by the other side: a frame, digest record or manifest that the codec
+ * refuses or changes throws, which fails the seed by the name of the frame.
+ *
+ * Keys and hashes are pretended, because they need node:crypto; sequences, MACs and digests are
+ * computed with them and checked as in the product.
+ */
+import { concat } from '../base/bytes.js'
+import { limits } from '../base/limits.js'
+import type { Frame, StreamEntry } from '../control/messages/types.js'
+import { encodeBody, FrameReader, FrameWriter } from '../protocol/frames.js'
+import { encodeName, ManifestAssembler, paginate } from '../protocol/manifest.js'
+import type { Primitives, RunningXxh64 } from '../protocol/primitives.js'
+
+/** FNV-1a, 32 bits, over parts laid end to end. */
+function mix(start: number, parts: readonly Uint8Array[]): number {
+  let hash = start
+  for (const part of parts)
+    for (let i = 0; i < part.length; i++) hash = Math.imul(hash ^ (part[i] as number), 0x0100_0193)
+  return hash >>> 0
+}
+
+function spread(hash: number): Uint8Array {
+  return Uint8Array.from({ length: 32 }, (_, i) => hash >>> (8 * (i & 3)))
+}
+
+const basis = 0x811c_9dc5
+
+export const pretended: Primitives = {
+  hmac: (key, ...parts) => spread(mix(mix(basis, [key]), parts)),
+  sha256: (...parts) => spread(mix(basis, parts)),
+  hkdf: (key, salt, info, bytes) => spread(mix(basis, [key, salt, info])).slice(0, bytes),
+  equal: (left, right) =>
+    left.length === right.length && left.every((byte, i) => byte === right[i]),
+}
+
+export const pretendedKey: Uint8Array = new Uint8Array(32).fill(7)
+
+/** One direction of a control or pull link. */
+export class SimChannel {
+  readonly #writer = new FrameWriter(pretended, pretendedKey)
+  readonly #reader = new FrameReader(pretended, pretendedKey)
+
+  /** Writes the frame now; calling the result reads it, where and when it arrives. */
+  write<F extends Frame>(frame: F): () => F {
+    const bytes = this.#writer.seal(encodeBody(frame))
+    return () => {
+      const read: Frame[] = []
+      this.#reader.push(bytes, (one) => read.push(one))
+      if (read.length !== 1 || !isEqual(read[0], frame))
+        throw new Error(`the codec changes frame ${frame.type}: ${JSON.stringify([frame, read])}`)
+      return read[0] as F
+    }
+  }
+}
+
+/** Of plain data, as frames are. */
+function isEqual(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
+  const names = Object.keys(a)
+  if (names.length !== Object.keys(b).length) return false
+  const [left, right] = [a, b] as Record<string, unknown>[]
+  return names.every((name) => isEqual(left?.[name], right?.[name]))
+}
+
+class PretendedXxh64 implements RunningXxh64 {
+  #bytes: Uint8Array = new Uint8Array()
+
+  update(bytes: Uint8Array): void {
+    this.#bytes = concat(this.#bytes, bytes)
+  }
+
+  digest(): bigint {
+    return BigInt(mix(basis, [this.#bytes]))
+  }
+}
+
+const transfer = '5'.repeat(32)
+
+/** The offer of one file to a node, and the pages of its manifest. */
+export function offerFrames(bytes: number, self: number, planned: boolean): Frame[] {
+  const name = encodeName(Uint8Array.of(0x66, 0x69, 0x6c, 0x65))
+  const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
+  const entry = { stream: 0, ...name, size: bytes, dataBytes: bytes, mode: 0o644, ...times }
+  const { pages, summary } = paginate([entry], new PretendedXxh64())
+  const how = { digest: 'xxh64', noClobber: false, strict: false } as const
+  const { silenceMs } = limits
+  return [{ type: 'offer', transfer, ...how, ...summary, self, silenceMs, planned }, ...pages]
+}
+
+/** What a node makes of these frames. */
+export function readOffer([offer, ...pages]: readonly Frame[]): {
+  offer: Frame & { type: 'offer' }
+  entry: StreamEntry
+} {
+  if (offer?.type !== 'offer') throw new Error('no offer comes first')
+  const assembler = new ManifestAssembler(offer, new PretendedXxh64())
+  let entries: StreamEntry[] | null = null
+  for (const page of pages) if (page.type === 'manifest') entries = assembler.add(page)
+  const entry = entries?.[0]
+  if (entry === undefined) throw new Error('the manifest is not complete')
+  return { offer, entry }
+}
