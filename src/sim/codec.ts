@@ -3,13 +3,13 @@
  * connection, and read by the other side: a frame, digest record or manifest that the codec
  * refuses or changes throws, which fails the seed by the name of the frame.
  *
- * Keys and hashes are pretended, because they need node:crypto; sequences, MACs and digests are
- * computed with them and checked as in the product.
+ * Keys and hashes are pretended, because they need node:crypto; MACs and sequences of digest
+ * records and the digest of a manifest are computed with them and checked as in the product.
  */
 import { concat } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { Frame, StreamEntry } from '../control/messages/types.js'
-import { encodeBody, FrameReader, FrameWriter } from '../protocol/frames.js'
+import { encodeBody, encodeFrame, FrameReader } from '../protocol/frames.js'
 import { encodeName, ManifestAssembler, paginate } from '../protocol/manifest.js'
 import type { Primitives, RunningXxh64 } from '../protocol/primitives.js'
 
@@ -22,7 +22,9 @@ function mix(start: number, parts: readonly Uint8Array[]): number {
 }
 
 function spread(hash: number): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, i) => hash >>> (8 * (i & 3)))
+  const bytes = new Uint8Array(32)
+  for (let i = 0; i < 4; i++) bytes[i] = hash >>> (8 * i)
+  return bytes
 }
 
 const basis = 0x811c_9dc5
@@ -39,12 +41,11 @@ export const pretendedKey: Uint8Array = new Uint8Array(32).fill(7)
 
 /** One direction of a control or pull link. */
 export class SimChannel {
-  readonly #writer = new FrameWriter(pretended, pretendedKey)
-  readonly #reader = new FrameReader(pretended, pretendedKey)
+  readonly #reader = new FrameReader()
 
   /** Writes the frame now; calling the result reads it, where and when it arrives. */
   write<F extends Frame>(frame: F): () => F {
-    const bytes = this.#writer.seal(encodeBody(frame))
+    const bytes = encodeFrame(encodeBody(frame))
     return () => {
       const read: Frame[] = []
       this.#reader.push(bytes, (one) => read.push(one))

@@ -4,7 +4,7 @@
  */
 import type { FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import { RangeSet } from '../base/ranges.js'
+import { type RangePair, RangeSet } from '../base/ranges.js'
 import type { Frame, Mate } from '../control/messages/types.js'
 import type { FeedFill } from '../control/pulling/holder.js'
 import { type HeldRequest, Serving } from '../control/pulling/serving.js'
@@ -40,6 +40,10 @@ export interface SimNet {
   /** This end of the feed closes it. */
   closeFeed(from: number, to: number): void
   readonly pulls: SimPulls
+  /** The origin has given this node up. */
+  isOut(node: number): boolean
+  /** The origin is connected to this node, and has not given it up. */
+  isMember(node: number): boolean
   isArrivalWrong(): boolean
   /** Something holds up what was listed: an asker may take it for lost. */
   readonly isSlow: boolean
@@ -51,6 +55,8 @@ interface Owner {
   readonly runs: boolean
   post(event: NodeEvent): void
   isAsking(index: number): boolean
+  /** All of it is verified. */
+  holds(range: RangePair): boolean
 }
 
 export class NodeFeeds {
@@ -246,6 +252,8 @@ export class NodeFeeds {
 
   #list(index: number, feed: SimFeed, held: HeldRequest): void {
     const { queuedBytes } = feed
+    if (!held.ranges.every((range) => this.#owner.holds(range)))
+      throw new Error(`node ${this.#owner.node} promises node ${index} what it does not hold`)
     for (const [offset, length] of held.ranges)
       feed.list({ offset, length, relay: false, scratch: false })
     this.#promise(index, held, queuedBytes)
@@ -256,6 +264,8 @@ export class NodeFeeds {
   }
 
   closeRelay(index: number): void {
+    if (this.#net.isMember(index))
+      throw new Error(`node ${this.#owner.node} closes its connection to node ${index}, a member`)
     this.relays.get(index)?.close()
     this.relays.delete(index)
   }
@@ -267,6 +277,13 @@ export class NodeFeeds {
     this.#pullFeeds.get(index)?.close()
     this.#pullFeeds.delete(index)
     this.#net.pulls.hangUp(this.#owner.node, index)
+  }
+
+  /** The origin says that all is over, after it has said who is gone. */
+  checkFarewells(): void {
+    for (const [index, feed] of this.relays)
+      if (feed.isOpen && this.#net.isOut(index))
+        throw new Error(`node ${this.#owner.node} still serves node ${index}, which is gone`)
   }
 
   end(): void {

@@ -3,6 +3,7 @@
  * feeds. It does what session/receiver/reception.ts does, on virtual time.
  */
 import { type Failure, FrError } from '../base/errors.js'
+import type { RangePair } from '../base/ranges.js'
 import type { Frame } from '../control/messages/types.js'
 import type { NodeCommand, NodeEvent } from '../control/receiver/events.js'
 import { NodeMachine } from '../control/receiver/machine.js'
@@ -72,6 +73,14 @@ export class SimNode {
     return this.#machine.pulls.isAsking(index)
   }
 
+  holds([offset, length]: RangePair): boolean {
+    const { blockBytes } = this.file
+    const last = Math.floor((offset + length - 1) / blockBytes)
+    for (let block = Math.floor(offset / blockBytes); block <= last; block++)
+      if (!this.#machine.held.isBlockVerified(block)) return false
+    return true
+  }
+
   get phase(): string {
     return this.#machine.phase
   }
@@ -91,6 +100,7 @@ export class SimNode {
     const frame = event.type === 'frameArrived' ? event.frame : undefined
     if (frame?.type === 'group' || frame?.type === 'plan') this.feeds.senders.meet(frame.mates)
     if (frame?.type === 'mate') this.feeds.senders.meet([frame.mate])
+    if (frame?.type === 'finish') this.feeds.checkFarewells()
     for (const command of this.#machine.handle(event, this.#inbox.awakeMs)) this.#execute(command)
     if (frame !== undefined) this.feeds.introduced(frame)
     this.#check()
@@ -163,6 +173,8 @@ export class SimNode {
       case 'dialPull':
         return this.#net.pulls.dial(this.node, command)
       case 'askMate':
+        if (command.frame.ranges.some((range) => this.file.landed.contains(...range)))
+          throw new Error(`node ${this.node} asks for what has landed`)
         return this.#net.pulls.ask(this.node, command.index, command.frame)
       case 'closePull':
         return this.feeds.gone(command.index)

@@ -1,0 +1,134 @@
+/**
+ * Planted bugs: mistakes that somebody could make in the shipping machines. Each must be found by
+ * some seed; one that no seed finds shows what the checkers or scenarios miss.
+ *
+ * A bug replaces one method of one machine, from outside and for as long as a run takes. So the
+ * machines have no switch for it, and this room is no part of the package.
+ */
+import { OriginOutbox } from '../control/coordinator/outbox.js'
+import { OutRelays } from '../control/dealing/out-relays.js'
+import { DealtRelay } from '../control/dealing/relay-queue.js'
+import { StreamLedger } from '../control/holdings/ledger.js'
+import { ReceivedBytes } from '../control/holdings/mate-bytes.js'
+import type { Peer } from '../control/members/peer.js'
+import type { Frame } from '../control/messages/types.js'
+import { Puller } from '../control/pulling/puller.js'
+import { Backlog } from '../control/receiver/backlog.js'
+import { KeptDigests } from '../control/receiver/kept-digests.js'
+
+type Undo = () => void
+
+/** The method is wrong until it is undone; `wrong` is given the right one. */
+function replace<T extends object, K extends keyof T>(
+  { prototype }: { readonly prototype: T },
+  name: K,
+  wrong: (right: T[K]) => T[K],
+): Undo {
+  const right = prototype[name]
+  prototype[name] = wrong(right)
+  return () => {
+    prototype[name] = right
+  }
+}
+
+/** What the origin says is changed, or left out (no frame), or said twice. */
+function say(wrong: (frame: Frame, peer: Peer) => readonly Frame[]): Undo {
+  return replace(
+    OriginOutbox,
+    'send',
+    (right) =>
+      function (this: OriginOutbox, peer, frame) {
+        for (const one of wrong(frame, peer)) right.call(this, peer, one)
+      },
+  )
+}
+
+export const planted = {
+  /** The last block of the file, which is short, is never asked for. */
+  'last-block': () =>
+    replace(
+      StreamLedger,
+      'missing',
+      (right) =>
+        function (this: StreamLedger, ranges) {
+          const missing = right.call(this, ranges)
+          const last = this.blocks - 1
+          if (last > 0) missing.remove(last * this.blockBytes, this.bytesOf(last))
+          return missing
+        },
+    ),
+  /** A mate whose feed opens late is not given the digests that came before. */
+  'late-feed': () => replace(KeptDigests, 'keep', () => () => {}),
+  /** A node that is complete is not told that a mate is gone. */
+  'complete-untold': () =>
+    say((frame, peer) => (frame.type === 'detour' && peer.phase === 'complete' ? [] : [frame])),
+  /** A node that is complete is not told of a mate that joins. */
+  'unmet-joiner': () =>
+    say((frame, peer) => (frame.type === 'mate' && peer.phase === 'complete' ? [] : [frame])),
+  'two-seals': () => say((frame) => (frame.type === 'seal' ? [frame, frame] : [frame])),
+  /** A silent node is treated as one that is gone. */
+  'away-is-gone': () =>
+    say((frame) =>
+      frame.type === 'detour' && frame.why === 'away' ? [{ ...frame, why: 'gone' }] : [frame],
+    ),
+  /** What is taken back of a relay is dealt to nobody else. */
+  'lost-take-back': () =>
+    replace(
+      DealtRelay,
+      'takeBack',
+      (right) =>
+        function (this: DealtRelay) {
+          right.call(this)
+          return []
+        },
+    ),
+  /** A relay that was silent is never dealt to again. */
+  'never-back': () => replace(OutRelays, 'heard', () => () => {}),
+  /** What has landed is still asked of mates. */
+  'asked-anyway': () => replace(Puller, 'landed', () => () => {}),
+  /** What a mate had listed on a feed that broke is not asked of another. */
+  'broken-feed': () => replace(Puller, 'feedClosed', () => () => {}),
+  /** Bytes are promised that are not verified yet. */
+  'unverified-promise': () => replace(StreamLedger, 'held', () => (ranges) => [...ranges]),
+  /** Payload from a mate is counted anew with every report. */
+  'counted-twice': () =>
+    replace(
+      ReceivedBytes,
+      'count',
+      (right) =>
+        function (this: ReceivedBytes, feeds) {
+          right.call(this, feeds)
+          right.call(
+            this,
+            feeds.map((feed) => ({ ...feed, feed: feed.feed + 1_000 })),
+          )
+        },
+    ),
+  /** Mates that are behind are named in the order of their delay. */
+  'odd-frame': () =>
+    replace(
+      Backlog,
+      'report',
+      (right) =>
+        function (this: Backlog, mates, nowMs) {
+          const { backlogBytes, behind } = right.call(this, mates, nowMs)
+          return { backlogBytes, behind: [...behind].reverse() }
+        },
+    ),
+} as const satisfies Record<string, () => Undo>
+
+export type PlantedName = keyof typeof planted
+
+export function isPlanted(name: string): name is PlantedName {
+  return Object.hasOwn(planted, name)
+}
+
+/** Runs something with this bug in the machines. */
+export function withPlanted<T>(name: PlantedName, run: () => T): T {
+  const undo = planted[name]()
+  try {
+    return run()
+  } finally {
+    undo()
+  }
+}
