@@ -6,10 +6,9 @@
  * is published, nothing twice. Checked at the end (liveness): the push ends, everyone living is
  * complete, everyone else has an outcome that says why.
  */
-import { limits, MIB } from '../base/limits.js'
+import { limits } from '../base/limits.js'
 import type { FeedCount, OriginCommand, OriginEvent } from '../control/coordinator/events.js'
 import { OriginMachine } from '../control/coordinator/machine.js'
-import type { Dealer } from '../control/dealing/dealer.js'
 import { dealerOf } from '../control/dealing/strategies.js'
 import type { Frame, Mate, NodeSettled } from '../control/messages/types.js'
 import { signDigests } from '../protocol/digest-record.js'
@@ -44,8 +43,6 @@ export interface SimResult {
 
 const maxVirtualMs = 300_000
 const maxSteps = 3_000_000
-/** Left to deal: enough for every relay to be dealt some of it. */
-const muchBytes = 16 * MIB
 
 export class Cluster implements SimNet, PullNet {
   readonly timeline = new Timeline()
@@ -54,7 +51,6 @@ export class Cluster implements SimNet, PullNet {
   readonly #scenario: Scenario
   readonly #random: Random
   readonly #source: SimFile
-  readonly #dealer: Dealer
   readonly #machine: OriginMachine
   readonly #network: Network
   /** Since when a feed is prepared. */
@@ -69,8 +65,6 @@ export class Cluster implements SimNet, PullNet {
   #plannedMs = 0
   readonly #logged = new Set<string>()
   readonly #warnings: string[] = []
-  /** To be made when the push has ended. */
-  readonly #checks: (() => void)[] = []
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario
@@ -91,8 +85,8 @@ export class Cluster implements SimNet, PullNet {
       relayClaimBytes: scenario.relayClaimBytes ?? limits.relayClaimBytes,
     }
     const { strategy, shape } = scenario
-    this.#dealer = dealerOf(strategy, shape, bytes, blockBytes)
-    this.#machine = new OriginMachine(config, this.#dealer, 0)
+    const dealer = dealerOf(strategy, shape, bytes, blockBytes)
+    this.#machine = new OriginMachine(config, dealer, 0)
     this.#network = new Network(scenario, this.timeline, this.#random, {
       landed: (chunk, from, to) => {
         const sender = from === originIndex ? this.#source : this.nodes[from]?.file
@@ -133,7 +127,6 @@ export class Cluster implements SimNet, PullNet {
       if (this.timeline.steps > maxSteps) throw new Error(`hang: ${maxSteps} steps were made`)
     }
     const endedMs = this.timeline.nowMs
-    for (const check of this.#checks) check()
     this.#settle(endedMs)
     const outcomes = this.#machine.peers.flatMap(({ outcome }) => (outcome ? [outcome] : []))
     return {
@@ -289,7 +282,6 @@ export class Cluster implements SimNet, PullNet {
         this.#plannedMs = this.timeline.nowMs
         return
       case 'log':
-        if (command.event === 'back') this.#back(command.node)
         this.#logged.add(command.event)
         return
       case 'warn':
@@ -406,19 +398,6 @@ export class Cluster implements SimNet, PullNet {
 
   #feedTo(node: number): SimFeed | undefined {
     return this.#network.feed(originIndex, node)
-  }
-
-  /** It speaks again: it must be dealt to before the push ends, if much is left and it keeps up. */
-  #back(node: number): void {
-    const { openBytes } = this.#dealer
-    if (openBytes < muchBytes) return
-    const dealtBytes = this.#dealer.dealtBytes(node)
-    this.#checks.push(() => {
-      const peer = this.#machine.peers[node]
-      if (peer?.isLagging === true || peer?.phase === 'out') return
-      if (this.#dealer.dealtBytes(node) === dealtBytes)
-        throw new Error(`node ${node} is back and is dealt nothing of ${openBytes} bytes`)
-    })
   }
 
   // --- troubles ---

@@ -6,7 +6,6 @@
  * machines have no switch for it, and this room is no part of the package.
  */
 import { OriginOutbox } from '../control/coordinator/outbox.js'
-import { OutRelays } from '../control/dealing/out-relays.js'
 import { DealtRelay } from '../control/dealing/relay-queue.js'
 import { StreamLedger } from '../control/holdings/ledger.js'
 import { ReceivedBytes } from '../control/holdings/mate-bytes.js'
@@ -62,9 +61,6 @@ export const planted = {
   /** A node that is complete is not told that a mate is gone. */
   'complete-untold': () =>
     say((frame, peer) => (frame.type === 'detour' && peer.phase === 'complete' ? [] : [frame])),
-  /** A node that is complete is not told of a mate that joins. */
-  'unmet-joiner': () =>
-    say((frame, peer) => (frame.type === 'mate' && peer.phase === 'complete' ? [] : [frame])),
   'two-seals': () => say((frame) => (frame.type === 'seal' ? [frame, frame] : [frame])),
   /** A silent node is treated as one that is gone. */
   'away-is-gone': () =>
@@ -82,12 +78,8 @@ export const planted = {
           return []
         },
     ),
-  /** A relay that was silent is never dealt to again. */
-  'never-back': () => replace(OutRelays, 'heard', () => () => {}),
   /** What has landed is still asked of mates. */
   'asked-anyway': () => replace(Puller, 'landed', () => () => {}),
-  /** What a mate had listed on a feed that broke is not asked of another. */
-  'broken-feed': () => replace(Puller, 'feedClosed', () => () => {}),
   /** Bytes are promised that are not verified yet. */
   'unverified-promise': () => replace(StreamLedger, 'held', () => (ranges) => [...ranges]),
   /** Payload from a mate is counted anew with every report. */
