@@ -25,6 +25,8 @@ import { SimNode } from './sim-node.js'
 import { Timeline } from './timeline.js'
 import { planTroubles } from './troubles.js'
 
+type Hear = (from: number, to: number, frame: Frame) => void
+
 export interface SimResult {
   readonly outcomes: readonly NodeSettled[]
   /** Why the push as a whole failed; null when it did not. */
@@ -47,8 +49,9 @@ const maxSteps = 3_000_000
 export class Cluster implements SimNet, PullNet {
   readonly timeline = new Timeline()
   readonly nodes: (SimNode | undefined)[]
-  readonly pulls: SimPulls = new SimPulls(this)
+  readonly pulls: SimPulls
   readonly #scenario: Scenario
+  readonly #hear: Hear
   readonly #random: Random
   readonly #source: SimFile
   readonly #machine: OriginMachine
@@ -66,7 +69,10 @@ export class Cluster implements SimNet, PullNet {
   readonly #logged = new Set<string>()
   readonly #warnings: string[] = []
 
-  constructor(scenario: Scenario) {
+  /** `hear`: told of each frame when it arrives; `to` or `from` may be the origin. */
+  constructor(scenario: Scenario, hear: Hear = () => {}) {
+    this.#hear = hear
+    this.pulls = new SimPulls(this, hear)
     this.#scenario = scenario
     this.#random = new Random(scenario.seed ^ 0x5eed)
     const { bytes, blockBytes } = scenario
@@ -159,7 +165,9 @@ export class Cluster implements SimNet, PullNet {
   toOrigin(node: number, frame: Frame): void {
     const arrive = this.#channel(`n${node}`).write(frame)
     this.travel(`n${node}`, node, originIndex, () => {
-      if (this.#links[node] === 'open') this.post({ type: 'frameArrived', node, frame: arrive() })
+      const read = arrive()
+      this.#hear(node, originIndex, read)
+      if (this.#links[node] === 'open') this.post({ type: 'frameArrived', node, frame: read })
     })
   }
 
@@ -254,6 +262,7 @@ export class Cluster implements SimNet, PullNet {
         const arrive = this.#channel(`o${node}`).write(command.frame)
         return this.travel(`o${node}`, originIndex, node, () => {
           const frame = arrive()
+          this.#hear(originIndex, node, frame)
           this.nodes[node]?.post({ type: 'frameArrived', frame })
         })
       }
@@ -331,6 +340,7 @@ export class Cluster implements SimNet, PullNet {
     const arrive = offerFrames(bytes, node, planned).map((frame) => channel.write(frame))
     this.travel(`o${node}`, originIndex, node, () => {
       const { offer, entry } = readOffer(arrive.map((read) => read()))
+      this.#hear(originIndex, node, offer)
       const scenario = nodes[node] as Scenario['nodes'][number]
       const made = new SimNode(offer, this, scenario, entry.size, blockBytes)
       this.nodes[node] = made

@@ -33,11 +33,13 @@ export interface PullNet {
 
 export class SimPulls {
   readonly #net: PullNet
+  readonly #hear: (from: number, to: number, frame: Frame) => void
   /** Open links, asker first: to the holder, and back. */
   readonly #links = new Map<string, readonly [SimChannel, SimChannel]>()
 
-  constructor(net: PullNet) {
+  constructor(net: PullNet, hear: (from: number, to: number, frame: Frame) => void) {
     this.#net = net
+    this.#hear = hear
   }
 
   dial(from: number, { mate }: PullCommand & { type: 'dialPull' }): void {
@@ -109,7 +111,11 @@ export class SimPulls {
   ): void {
     if (channel === undefined) return
     const arrive = channel.write(frame)
-    this.#net.travel(`p${from}>${to}`, from, to, () => heard(arrive()))
+    this.#net.travel(`p${from}>${to}`, from, to, () => {
+      const read = arrive()
+      this.#hear(from, to, read)
+      heard(read)
+    })
   }
 }
 

@@ -198,18 +198,6 @@ describe('a node that is added', () => {
     expect(alone.outcomes()).toEqual(['failed', 'failed', 'complete'])
   })
 
-  it('that dies is gone for those too who are complete, and who miss nothing of it', () => {
-    const bench = new Bench(3)
-    bench.ready(0, 1, 2)
-    bench.sealed().complete(0)
-    const commands = bench.lost(1)
-    expect(frames(commands, 0, 'detour')).toMatchObject([{ index: 1, why: 'gone', ranges: [] }])
-    expect(frames(commands, 2, 'detour')).toMatchObject([{ index: 1, why: 'gone', ranges: [{}] }])
-    // One that is complete itself leaves the same way; who is gone is told nothing.
-    expect(frames(bench.lost(0), 2, 'detour')).toMatchObject([{ index: 0, why: 'gone' }])
-    expect(frames(bench.complete(2), 1, 'detour')).toEqual([])
-  })
-
   it('that dies is one of the failed, and what it was dealt goes another way', () => {
     const bench = new Bench(2, 'adaptive')
     bench.ready(0, 1)
