@@ -75,7 +75,7 @@ it('a connection between two that live breaks: the receiver has the rest from ma
   )
 })
 
-it('a node joins: it hears of all, all hear of it, and nobody waits for it until it is level', () => {
+it('a node joins: all hear of it, and nobody waits for it until it is level', () => {
   const { nodes, ...rest } = room(3)
   const joining = nodes.map((node, i) => (i === 2 ? { ...node, joinsAtMs: 200 } : node))
   expect(transcriptOf({ ...rest, nodes: joining }, 'group', 'accept', 'finish')).toBe(
