@@ -16,13 +16,14 @@ import { Waiting } from '../base/time/patience.js'
 import type { Frame, Mate } from '../control/messages/types.js'
 import { type Address, boundAddress, formatAddress, requireServable } from '../net/address.js'
 import { nodePrimitives } from '../net/crypto.js'
-import { type Dialler, dialData, type LinkEvents, linkOver } from '../net/dial.js'
+import { type Dialler, dialData, dialPull, type LinkEvents, linkOver } from '../net/dial.js'
 import {
   type Admitted,
   accept,
   type Established,
   type Identity,
   remoteAddressOf,
+  type Ticketed,
 } from '../net/handshake.js'
 import type { Key } from '../net/keys.js'
 import type { ControlLink } from '../net/link.js'
@@ -31,7 +32,7 @@ import { PreAuthGuard } from '../net/pre-auth-guard.js'
 import type { Resolver } from '../net/resolver.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import { originDigestKey } from '../protocol/digest-record.js'
-import { isPartOfTransfer } from '../protocol/greeting.js'
+import type { Edge } from '../protocol/ticket.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import type { Guest, NodeHost } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
@@ -191,7 +192,7 @@ export class NodeService implements NodeHost {
       if (isLast) return this.#exhausted(admitted, remote)
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
-      if (isPartOfTransfer(admitted.channel)) return this.#place(admitted)
+      if (admitted.channel === 'data' || admitted.channel === 'pull') return this.#place(admitted)
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
       else this.#questions.serve(established)
@@ -210,7 +211,7 @@ export class NodeService implements NodeHost {
   }
 
   /** The last descriptor went to this connection: telling it so gives the descriptor back. */
-  #exhausted(admitted: Admitted, remote: string): void {
+  #exhausted(admitted: Admitted | Ticketed, remote: string): void {
     const text = 'too many open files at the node (EMFILE): raise its limit (ulimit -n)'
     this.#refused('ERR_FR_LIMIT', text)
     const line = { level: 'warn', event: 'too-many-files', fields: { peer: remote, text } } as const
@@ -263,7 +264,7 @@ export class NodeService implements NodeHost {
       if (this.#receptions.size >= limits.transfersPerNode) {
         throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
       }
-      const originId = established.peer.nodeId
+      const originId = established.peer?.nodeId ?? ''
       const before = this.#receptions.get(offer.transfer)
       if (before !== undefined && before.spec.originId !== originId)
         throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
@@ -320,25 +321,23 @@ export class NodeService implements NodeHost {
   }
 
   /** A data connection or pull link goes to its transfer, waits for it, or is refused. */
-  #place(admitted: Admitted): void {
-    const reception = this.#receptions.get(admitted.transfer ?? '')
-    if (reception === undefined) return this.#parked.park(admitted, limits.earlyDataMs)
-    if (!reception.isOpen) return this.#parked.park(admitted, limits.acceptMs)
-    const index = admitted.from as number
-    const to = admitted.to as number
-    const { channel, peer } = admitted
+  #place(early: Admitted | Ticketed): void {
+    const reception = this.#receptions.get(early.transfer ?? '')
+    if (reception === undefined) return this.#parked.park(early, limits.earlyDataMs)
+    if (!reception.isOpen) return this.#parked.park(early, limits.acceptMs)
+    const index = early.from as number
+    const to = early.to as number
     const expected =
-      channel === 'pull'
-        ? reception.expectsPull(index, peer.nodeId, to)
-        : reception.expects(index, peer.nodeId, to)
+      early.channel === 'data'
+        ? reception.expects(index, early.edgeId, to)
+        : reception.expectsPull(index, early.peer?.nodeId ?? '', to)
     // Before the plan, or from a node that this one has not heard of: it may have just joined.
     const waitMs = reception.hasPlan ? limits.earlyDataMs : limits.acceptMs
-    if (expected === null) return this.#parked.park(admitted, waitMs)
-    if (!expected)
-      return admitted.refuse('ERR_FR_PROTOCOL', `this ${channel} connection was not expected`)
-    void (channel === 'pull'
-      ? this.#adoptPull(reception, index, admitted)
-      : this.#adopt(reception, index, admitted))
+    if (expected === null) return this.#parked.park(early, waitMs)
+    if (expected === false)
+      return early.refuse('ERR_FR_PROTOCOL', `this ${early.channel} connection was not expected`)
+    if (early.channel !== 'data') return void this.#adoptPull(reception, index, early)
+    void this.#adopt(reception, index, early, expected as Edge)
   }
 
   async #adoptPull(reception: Reception, index: number, admitted: Admitted): Promise<void> {
@@ -352,13 +351,14 @@ export class NodeService implements NodeHost {
     }
   }
 
-  async #adopt(reception: Reception, index: number, admitted: Admitted): Promise<void> {
+  /** The place is taken by who has proved the edge's secret first: a replayed ticket takes none. */
+  async #adopt(reception: Reception, index: number, ticketed: Ticketed, edge: Edge): Promise<void> {
     let established: Established | undefined
     try {
-      const going = admitted.go()
+      established = await ticketed.go(edge)
+      if (!reception.isOpen || !reception.expects(index, edge.id, ticketed.to))
+        return established.close()
       reception.reserveFeed(index)
-      established = await going
-      if (!reception.isOpen) return established.close()
       reception.addFeed(index, established)
     } catch (error) {
       established?.close()
@@ -417,20 +417,27 @@ export class NodeService implements NodeHost {
   }
 
   dialMate(
-    mate: Mate,
-    { transfer, self }: ReceptionSpec,
+    { address, index: to }: Mate,
+    { transfer, self: from }: ReceptionSpec,
+    edge: Edge,
     signal: AbortSignal,
-    channel: 'data' | 'pull',
     resolver: Resolver,
   ): Promise<Established> {
-    const dialler: Dialler = {
-      keys: this.#spec.keys,
-      self: this.#spec.self,
-      connectMs: limits.connectMs,
-      resolver,
-    }
-    const { address, nodeId, index: to } = mate
-    return dialData(dialler, { address, nodeId, transfer, from: self, to }, signal, channel)
+    return dialData(this.#dialler(resolver), { address, transfer, from, to, edge }, signal)
+  }
+
+  dialPull(
+    { address, nodeId, index: to }: Mate,
+    { transfer, self: from }: ReceptionSpec,
+    signal: AbortSignal,
+    resolver: Resolver,
+  ): Promise<Established> {
+    return dialPull(this.#dialler(resolver), { address, nodeId, transfer, from, to }, signal)
+  }
+
+  #dialler(resolver: Resolver): Dialler {
+    const { keys, self } = this.#spec
+    return { keys, self, connectMs: limits.connectMs, resolver }
   }
 
   #replace(guest: Guest): void {

@@ -30,7 +30,7 @@ export const limits = {
   /** Addresses of one host that are tried, and how long each has before the next is tried too. */
   addressesPerHost: 8,
   attemptMs: 250,
-  /** Names in one list of a hello's capabilities, and the length of one. */
+  /** Names in the list of digests of a greeting, and the length of one. */
   capabilities: 16,
   capabilityChars: 64,
   /** The key and, during rotation, the one before it. */

@@ -1,5 +1,5 @@
 /** The primitives of the protocol room over node:crypto, and randomness. */
-import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 import { limits } from '../base/limits.js'
 import type { Primitives } from '../protocol/primitives.js'
 
@@ -9,11 +9,6 @@ export const nodePrimitives: Primitives = {
     for (const part of parts) hmac.update(part)
     return hmac.digest()
   },
-  sha256(...parts) {
-    const hash = createHash('sha256')
-    for (const part of parts) hash.update(part)
-    return hash.digest()
-  },
   hkdf(key, salt, info, bytes) {
     return new Uint8Array(hkdfSync('sha256', key, salt, info, bytes))
   },
@@ -22,9 +17,9 @@ export const nodePrimitives: Primitives = {
   },
 }
 
-/** A fresh nonce of a hello, 64 hex digits. */
-export function randomNonce(): string {
-  return randomBytes(limits.nonceBytes).toString('hex')
+/** A fresh nonce: limits.nonceBytes random bytes. */
+export function randomNonce(): Uint8Array {
+  return new Uint8Array(randomBytes(limits.nonceBytes))
 }
 
 /** A fresh transfer or node id: 128 random bits, 32 hex digits. */

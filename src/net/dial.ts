@@ -4,6 +4,7 @@ import { awakeMs } from '../base/time/awake.js'
 import type { Frame } from '../control/messages/types.js'
 import type { DataEngine, FeedHandle, FeedSpec, TransferHandle } from '../ports.js'
 import { DigestSender } from '../protocol/digest-record.js'
+import type { Edge } from '../protocol/ticket.js'
 import { nodePrimitives } from './crypto.js'
 import { dial, type Established, type Identity } from './handshake.js'
 import type { Key } from './keys.js'
@@ -45,7 +46,7 @@ export async function dialControl(
   const startMs = awakeMs()
   const established = await dial({ ...dialler, address, channel: 'control', signal })
   const rttMs = (awakeMs() - startMs) / handshakeTrips
-  return { link: linkOver(established, events, engine), peer: established.peer, rttMs }
+  return { link: linkOver(established, events, engine), peer: established.peer as Identity, rttMs }
 }
 
 export function linkOver(
@@ -63,9 +64,8 @@ export function linkOver(
   })
 }
 
-export interface DataTarget {
+export interface TransferTarget {
   readonly address: string
-  readonly nodeId: string
   readonly transfer: string
   /** Index of this side among the mates, -1 the origin. */
   readonly from: number
@@ -81,12 +81,18 @@ export interface OutFeed {
 
 export function dialData(
   dialler: Dialler,
-  target: DataTarget,
+  target: TransferTarget & { readonly edge: Edge },
   signal: AbortSignal,
-  channel: 'data' | 'pull' = 'data',
 ): Promise<Established> {
-  const { address, nodeId: expectedNodeId, transfer, from, to } = target
-  return dial({ ...dialler, address, channel, transfer, from, to, expectedNodeId, signal })
+  return dial({ ...dialler, ...target, channel: 'data', signal })
+}
+
+export function dialPull(
+  dialler: Dialler,
+  { nodeId: expectedNodeId, ...target }: TransferTarget & { readonly nodeId: string },
+  signal: AbortSignal,
+): Promise<Established> {
+  return dial({ ...dialler, ...target, channel: 'pull', expectedNodeId, signal })
 }
 
 /** Throws FrError when the connection broke meanwhile. */

@@ -6,7 +6,8 @@ import type { Socket } from 'node:net'
 import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import type { Channel } from '../control/messages/types.js'
-import type { Identity } from '../protocol/greeting.js'
+import type { Identity, LinkChannel } from '../protocol/greeting.js'
+import type { Edge } from '../protocol/ticket.js'
 import { formatAddress } from './address.js'
 import { ignore } from './hello-stream.js'
 import type { Key } from './keys.js'
@@ -20,7 +21,8 @@ export interface Introduction {
   readonly transfer: string | null
   readonly from: number | null
   readonly to: number | null
-  readonly peer: Identity
+  /** Null on data channels: an edge says who is at the other end. */
+  readonly peer: Identity | null
   /** HOST:PORT of the other end of the connection, as the kernel tells it. */
   readonly remoteAddress: string
   /** Digest algorithms both sides know. */
@@ -29,8 +31,25 @@ export interface Introduction {
   readonly key: Key
 }
 
+/** A dialler of a data connection that has shown a ticket; it waits like `Admitted`. */
+export interface Ticketed extends Introduction {
+  readonly channel: 'data'
+  readonly transfer: string
+  readonly from: number
+  readonly to: number
+  /** Names the edge: 32 hex digits. */
+  readonly edgeId: string
+  /**
+   * Sends `go` and waits until the dialler has proved the edge's secret. Rejects with ERR_FR_AUTH
+   * when it does not hold it, ERR_FR_NODE_LOST, ERR_FR_TIMEOUT.
+   */
+  go(edge: Edge): Promise<Established>
+  refuse(code: FrErrorCode, text: string): void
+}
+
 /** An admitted dialler that waits for the acceptor's word. Exactly one of the two is called. */
 export interface Admitted extends Introduction {
+  readonly channel: LinkChannel
   /** Sends `go`. Rejects with ERR_FR_NODE_LOST when the dialler is gone. */
   go(): Promise<Established>
   /** Sends an error instead and closes. */
@@ -57,7 +76,7 @@ export class Established implements Introduction {
   readonly transfer: string | null
   readonly from: number | null
   readonly to: number | null
-  readonly peer: Identity
+  readonly peer: Identity | null
   readonly remoteAddress: string
   readonly digests: readonly DigestAlgorithm[]
   readonly key: Key

@@ -1,6 +1,5 @@
 /**
- * Both sides of the handshake of a data connection over a socket; messages and secrets are
- * protocol/hello.ts.
+ * Both sides of the opening of a data connection (protocol/ticket.ts).
  *
  * Idea: between its last message and the peer's `go` a side sends nothing, and reading is stopped
  * in the socket's handle before `go` leaves; so no byte of what follows can be in a JavaScript
@@ -8,32 +7,47 @@
  */
 import type { Socket } from 'node:net'
 import { FrError } from '../base/errors.js'
-import { isSaidByPeer } from '../protocol/greeting.js'
-import * as wire from '../protocol/hello.js'
+import { isSaidByPeer, ownDigests } from '../protocol/greeting.js'
+import * as wire from '../protocol/ticket.js'
 import { nodePrimitives, randomNonce } from './crypto.js'
-import { type Admitted, Established, type Introduction, remoteAddressOf } from './established.js'
-import { closeWithError, HelloStream, ignore, lostError, stopReading } from './hello-stream.js'
+import { Established, type Introduction, remoteAddressOf, type Ticketed } from './established.js'
+import {
+  closeWithError,
+  HelloStream,
+  ignore,
+  lostError,
+  stopReading,
+  within,
+} from './hello-stream.js'
 import type { Key } from './keys.js'
 
-export interface DataHello {
-  readonly self: wire.Identity
-  readonly transfer: string
-  readonly from: number
-  readonly to: number
-  readonly expectedNodeId?: string | undefined
+export interface DataHello extends wire.TicketPlace {
+  readonly edge: wire.Edge
 }
-
-type Auth = 'key' | 'open'
 
 /** Rejects with FrError; the peer has then been told why, as far as that makes sense. */
 export async function greetData(
   socket: Socket,
-  hello: DataHello,
-  keys: readonly Key[],
+  { edge, ...place }: DataHello,
+  key: Key,
 ): Promise<Established> {
-  const stream = new HelloStream(socket, wire.messageBytes)
+  const stream = new HelloStream(socket, wire.answerBytes)
   try {
-    return await greetAsDialler(socket, stream, hello, keys)
+    const nonce = randomNonce()
+    const ticket = { ...place, edgeId: edge.id, nonce }
+    await stream.write(wire.encodeTicket(nodePrimitives, key.bytes, ticket))
+    const challenge = await stream.read()
+    const nonces = { dialler: nonce, acceptor: wire.nonceOf(challenge) }
+    const keys = wire.feedKeys(nodePrimitives, edge, place, nonces)
+    if (!wire.isChallengeOf(nodePrimitives, keys, challenge)) throw badProof('accepting')
+    await stream.write(wire.confirmation(nodePrimitives, keys))
+    wire.decodeGo(await stream.read())
+    await stopReading(socket)
+    const behindGo = stream.stop()
+    socket.on('error', ignore)
+    // The acceptor has nothing to say on a data channel: detach() will refuse it.
+    if (behindGo.length > 0) socket.unshift(behindGo)
+    return new Established(introductionOf(socket, place, key), keys, { socket, raw: socket })
   } catch (error) {
     stream.release()
     end(socket, error)
@@ -44,18 +58,22 @@ export async function greetData(
 /** Rejects as `greetData` does. */
 export async function takeData(
   socket: Socket,
-  self: wire.Identity,
   keys: readonly Key[],
-): Promise<Admitted> {
-  const stream = new HelloStream(socket, wire.messageBytes)
+  helloMs?: number,
+): Promise<Ticketed> {
+  const stream = new HelloStream(socket, wire.ticketBytesOf)
   try {
-    const { introduction, secrets } = await greetAsAcceptor(socket, stream, self, keys)
+    const message = await stream.read()
+    const { edgeId, nonce, ...place } = wire.decodeTicket(message)
+    const key = keys.find((own) => wire.isTicketOf(nodePrimitives, own.bytes, message))
+    if (key === undefined)
+      throw new FrError('ERR_FR_AUTH', 'the dialling side does not hold the same key')
     await stopReading(socket)
-    if (stream.stop().length > 0 || socket.readableLength > 0) {
-      throw new FrError('ERR_FR_PROTOCOL', 'handshake: the dialler did not wait for go')
-    }
+    if (stream.stop().length > 0 || socket.readableLength > 0)
+      throw new FrError('ERR_FR_PROTOCOL', 'the dialler of a data connection did not wait for go')
     socket.on('error', ignore)
-    return admit(socket, introduction, secrets)
+    const introduction = introductionOf(socket, place, key)
+    return ticketed(socket, introduction, { edgeId, nonce, place }, helloMs)
   } catch (error) {
     stream.release()
     end(socket, error)
@@ -63,105 +81,19 @@ export async function takeData(
   }
 }
 
-function authOf(keys: readonly Key[]): Auth {
-  return keys[0]?.isOpen === true ? 'open' : 'key'
+interface Shown {
+  readonly edgeId: string
+  /** The dialler's. */
+  readonly nonce: Uint8Array
+  readonly place: wire.TicketPlace
 }
 
-async function greetAsDialler(
+function ticketed(
   socket: Socket,
-  stream: HelloStream,
-  { self, transfer, from, to, expectedNodeId }: DataHello,
-  keys: readonly Key[],
-): Promise<Established> {
-  const own: wire.DiallerHello = {
-    channel: 'data',
-    nonce: randomNonce(),
-    nodeId: self.nodeId,
-    incarnation: self.incarnation,
-    transfer,
-    from,
-    to,
-    caps: wire.ownCapabilities(authOf(keys)),
-  }
-  const ownMessage = wire.encodeDiallerHello(own)
-  await stream.write(ownMessage)
-
-  const theirMessage = await stream.read()
-  const their = wire.decodeAcceptorHello(theirMessage)
-  wire.checkAuth(own.caps, their.caps)
-  const { digests } = wire.negotiate(own.caps, their.caps)
-  const transcript = wire.transcriptHash(nodePrimitives, ownMessage, theirMessage)
-  const key = provedKey(keys, 'acceptor', transcript, wire.decodeProve(await stream.read()))
-  if (expectedNodeId !== undefined && expectedNodeId !== their.nodeId) {
-    throw new FrError('ERR_FR_UNREACHABLE', 'another node answers at that address')
-  }
-
-  const proof = wire.proofOf(nodePrimitives, key.bytes, 'dialler', transcript)
-  await stream.write(wire.encodeAuth(proof))
-  wire.decodeGo(await stream.read())
-  const introduction: Introduction = {
-    channel: own.channel,
-    transfer: own.transfer,
-    from: own.from,
-    to: own.to,
-    peer: {
-      nodeId: their.nodeId,
-      incarnation: their.incarnation,
-      ...(their.advertise !== undefined && { advertise: their.advertise }),
-    },
-    remoteAddress: remoteAddressOf(socket),
-    digests,
-    key,
-  }
-  await stopReading(socket)
-  const behindGo = stream.stop()
-  socket.on('error', ignore)
-  // The acceptor may speak as soon as it has said go; on a data channel detach() will refuse it.
-  if (behindGo.length > 0) socket.unshift(behindGo)
-  const nonces = { dialler: own.nonce, acceptor: their.nonce }
-  const secrets = wire.sessionSecrets(nodePrimitives, key.bytes, nonces, transcript)
-  return new Established(introduction, secrets, { socket, raw: socket })
-}
-
-async function greetAsAcceptor(
-  socket: Socket,
-  stream: HelloStream,
-  self: wire.Identity,
-  keys: readonly Key[],
-): Promise<{ introduction: Introduction; secrets: wire.SessionSecrets }> {
-  const theirMessage = await stream.read()
-  const their = wire.decodeDiallerHello(theirMessage)
-  const own: wire.AcceptorHello = {
-    nonce: randomNonce(),
-    ...self,
-    caps: wire.ownCapabilities(authOf(keys)),
-  }
-  wire.checkAuth(their.caps, own.caps)
-  const { digests } = wire.negotiate(their.caps, own.caps)
-
-  const ownMessage = wire.encodeAcceptorHello(own)
-  const transcript = wire.transcriptHash(nodePrimitives, theirMessage, ownMessage)
-  const proofs = keys.map((key) => wire.proofOf(nodePrimitives, key.bytes, 'acceptor', transcript))
-  await stream.write(Buffer.concat([ownMessage, wire.encodeProve(proofs)]))
-
-  const proof = wire.decodeAuth(await stream.read())
-  const key = provedKey(keys, 'dialler', transcript, [proof])
-  const introduction: Introduction = {
-    channel: their.channel,
-    transfer: their.transfer,
-    from: their.from,
-    to: their.to,
-    peer: { nodeId: their.nodeId, incarnation: their.incarnation },
-    remoteAddress: remoteAddressOf(socket),
-    digests,
-    key,
-  }
-  const nonces = { dialler: their.nonce, acceptor: own.nonce }
-  const secrets = wire.sessionSecrets(nodePrimitives, key.bytes, nonces, transcript)
-  return { introduction, secrets }
-}
-
-function admit(socket: Socket, introduction: Introduction, secrets: wire.SessionSecrets): Admitted {
+  introduction: FeedIntroduction,
+  { edgeId, nonce, place }: Shown,
+  helloMs: number | undefined,
+): Ticketed {
   let isDecided = false
   const decide = (): void => {
     if (isDecided) throw new FrError('ERR_FR_CLOSED', 'go or refuse was called before')
@@ -169,42 +101,69 @@ function admit(socket: Socket, introduction: Introduction, secrets: wire.Session
   }
   return {
     ...introduction,
-    async go() {
+    edgeId,
+    async go(edge) {
       decide()
-      // An engine that takes the file descriptor takes nothing that JavaScript has yet to write.
-      await new Promise<void>((resolve, reject) => {
-        socket.write(wire.encodeGo(), (error) => (error ? reject(lostError(error)) : resolve()))
-      })
-      return new Established(introduction, secrets, { socket, raw: socket })
+      const own = randomNonce()
+      const nonces = { dialler: nonce, acceptor: own }
+      const keys = wire.feedKeys(nodePrimitives, edge, place, nonces)
+      await within(socket, helloMs, undefined, () => confirmed(socket, keys, own))
+      return new Established(introduction, keys, { socket, raw: socket })
     },
     refuse(code, text) {
       decide()
-      closeWithError(socket, wire.encodeError(code, text))
+      closeWithError(socket, wire.encodeRefusal(code, text))
     },
   }
 }
 
-/** The first of our keys under which one of the proofs was made. */
-function provedKey(
-  keys: readonly Key[],
-  role: wire.Role,
-  transcript: Uint8Array,
-  proofs: readonly Uint8Array[],
-): Key {
-  for (const key of keys) {
-    const expected = wire.proofOf(nodePrimitives, key.bytes, role, transcript)
-    if (proofs.some((proof) => nodePrimitives.equal(proof, expected))) return key
+/** Challenges the dialler; `go` has been sent when it resolves. */
+async function confirmed(socket: Socket, keys: wire.FeedKeys, nonce: Uint8Array): Promise<void> {
+  const stream = new HelloStream(socket, () => wire.confirmBytes)
+  try {
+    await stream.write(wire.encodeChallenge(nodePrimitives, keys, nonce))
+    const proof = await stream.read()
+    if (!nodePrimitives.equal(proof, wire.confirmation(nodePrimitives, keys)))
+      throw badProof('dialling')
+    await stopReading(socket)
+    if (stream.stop().length > 0 || socket.readableLength > 0)
+      throw new FrError('ERR_FR_PROTOCOL', 'the dialler of a data connection did not wait for go')
+    // An engine that takes the file descriptor takes nothing that JavaScript has yet to write.
+    await new Promise<void>((resolve, reject) => {
+      socket.write(wire.encodeGo(), (error) => (error ? reject(lostError(error)) : resolve()))
+    })
+  } catch (error) {
+    stream.release()
+    end(socket, error)
+    throw error
   }
-  throw new FrError(
-    'ERR_FR_AUTH',
-    `the ${role === 'dialler' ? 'dialling' : 'accepting'} side does not hold the same key`,
-  )
 }
 
-/** Closes after a failure; the peer hears of what it can do something about. */
+type FeedIntroduction = Introduction & wire.TicketPlace & { readonly channel: 'data' }
+
+function introductionOf(socket: Socket, place: wire.TicketPlace, key: Key): FeedIntroduction {
+  const { transfer, from, to } = place
+  const remoteAddress = remoteAddressOf(socket)
+  return {
+    channel: 'data',
+    transfer,
+    from,
+    to,
+    peer: null,
+    remoteAddress,
+    digests: ownDigests,
+    key,
+  }
+}
+
+function badProof(side: 'dialling' | 'accepting'): FrError {
+  return new FrError('ERR_FR_AUTH', `the ${side} side does not hold the secret of this edge`)
+}
+
+/** Closes after a failure; a dialler hears of what it can do something about. */
 function end(socket: Socket, error: unknown): void {
   const isWorthSaying =
     error instanceof FrError && error.code !== 'ERR_FR_NODE_LOST' && !isSaidByPeer(error)
-  if (isWorthSaying) closeWithError(socket, wire.encodeError(error.code, error.message))
+  if (isWorthSaying) closeWithError(socket, wire.encodeRefusal(error.code, error.message))
   else socket.on('error', ignore).destroy()
 }

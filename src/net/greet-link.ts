@@ -82,7 +82,7 @@ export async function takeLink(
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'handshake: the dialler did not wait for go')
     socket.on('error', ignore)
-    const introduction: Introduction = {
+    const introduction: LinkIntroduction = {
       channel: their.channel,
       transfer: their.transfer,
       from: their.from,
@@ -100,7 +100,9 @@ export async function takeLink(
   }
 }
 
-function admit(introduction: Introduction, raw: Socket, socket: Socket): Admitted {
+type LinkIntroduction = Introduction & { readonly channel: wire.LinkChannel }
+
+function admit(introduction: LinkIntroduction, raw: Socket, socket: Socket): Admitted {
   let isDecided = false
   const decide = (): void => {
     if (isDecided) throw new FrError('ERR_FR_CLOSED', 'go or refuse was called before')

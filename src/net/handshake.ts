@@ -1,7 +1,7 @@
 /**
  * How a connection begins, at either end. Links (control, pull, status) are TLS 1.3 with the
- * cluster's key (tls.ts, greet-link.ts), data connections prove it by a handshake of their own
- * (greet-data.ts); one port serves both, and the first byte tells them apart.
+ * cluster's key (tls.ts, greet-link.ts), data connections show a ticket (greet-data.ts); one
+ * port serves both, and the first byte tells them apart.
  *
  * The acceptor's states: held (by the guard) -> proved (the dialler holds the key) -> admitted (the
  * caller decides) -> established (`go` sent) or refused. Any violation, the deadline, a broken
@@ -13,22 +13,28 @@
 import type { Socket } from 'node:net'
 import { FrError, type FrErrorDetails } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import { Patience } from '../base/time/patience.js'
 import type { Channel } from '../control/messages/types.js'
 import { type Identity, isPartOfTransfer } from '../protocol/greeting.js'
+import type { Edge } from '../protocol/ticket.js'
 import { isLoopback, requireAddress } from './address.js'
 import { connect, onlyLoopback } from './connect.js'
-import type { Admitted, Established } from './established.js'
+import type { Admitted, Established, Ticketed } from './established.js'
 import { greetData, takeData } from './greet-data.js'
 import { greetLink, takeLink } from './greet-link.js'
-import { ignore, lostError } from './hello-stream.js'
+import { aborted, ignore, lostError, within } from './hello-stream.js'
 import type { Key } from './keys.js'
 import type { PreAuthGuard } from './pre-auth-guard.js'
 import { Resolver } from './resolver.js'
 import { OtherKeyWanted, tlsFirstByte } from './tls.js'
 
 export type { Identity } from '../protocol/greeting.js'
-export { type Admitted, Established, type Introduction, remoteAddressOf } from './established.js'
+export {
+  type Admitted,
+  Established,
+  type Introduction,
+  remoteAddressOf,
+  type Ticketed,
+} from './established.js'
 
 /** What both sides bring. */
 export interface SideOptions {
@@ -49,7 +55,9 @@ export interface DialOptions extends SideOptions {
   readonly from?: number
   /** Data and pull channels: the place of the node that is dialled. */
   readonly to?: number
-  /** Refuses any other node that answers there, with ERR_FR_UNREACHABLE. */
+  /** Data channels: what both ends were given. */
+  readonly edge?: Edge
+  /** Links: refuses any other node that answers there, with ERR_FR_UNREACHABLE. */
   readonly expectedNodeId?: string
   /** From when the address is known; limits.connectMs unless given. */
   readonly connectMs?: number
@@ -72,6 +80,8 @@ export async function dial(options: DialOptions): Promise<Established> {
     if (isPart !== (options[name] !== undefined))
       throw new TypeError(`data and pull channels, and no others, need '${name}'`)
   }
+  if ((options.channel === 'data') !== (options.edge !== undefined))
+    throw new TypeError("data channels, and no others, need 'edge'")
   const address = requireAddress(options.address, 'address')
   try {
     if (signal?.aborted) throw aborted(signal)
@@ -85,7 +95,7 @@ export async function dial(options: DialOptions): Promise<Established> {
         ...(signal && { signal }),
       })
       resolver.prefer(address.host, socket.remoteAddress ?? '')
-      return within(options, socket, signal, () => greet(options, socket, key, others))
+      return within(socket, options.helloMs, signal, () => greet(options, socket, key, others))
     }
     const [key, ...others] = keys as [Key, ...Key[]]
     return await attempt(key, others).catch((error: unknown) => {
@@ -109,26 +119,28 @@ function greet(
     const hello = { self, channel, transfer, from, to, expectedNodeId }
     return greetLink(socket, hello, key, others)
   }
-  const hello = { self, expectedNodeId, transfer: transfer as string }
-  return greetData(socket, { ...hello, from: from as number, to: to as number }, options.keys)
+  const place = { transfer: transfer as string, from: from as number, to: to as number }
+  return greetData(socket, { ...place, edge: options.edge as Edge }, key)
 }
 
 /**
  * Serves a connection just accepted, up to the point where the dialler has proved the key. Rejects
  * with FrError; the socket has then been told why, as far as that makes sense, and closes.
  */
-export function accept(socket: Socket, options: AcceptOptions): Promise<Admitted> {
+export function accept(socket: Socket, options: AcceptOptions): Promise<Admitted | Ticketed> {
   const { keys, self, guard } = options
   requireKeys(keys)
   guard?.admit(socket)
-  return within(options, socket, undefined, async () => {
+  return within(socket, options.helloMs, undefined, async () => {
     socket.setNoDelay(true)
     if (keys[0]?.isOpen && !isLoopback(socket.remoteAddress ?? '')) {
       socket.on('error', ignore).destroy()
       throw new FrError('ERR_FR_OPEN', 'the accepting side has no key and serves only loopback')
     }
-    const take = (await firstByte(socket)) === tlsFirstByte ? takeLink : takeData
-    const admitted = await take(socket, self, keys)
+    const isLink = (await firstByte(socket)) === tlsFirstByte
+    const admitted = isLink
+      ? await takeLink(socket, self, keys)
+      : await takeData(socket, keys, options.helloMs)
     guard?.release(socket)
     return admitted
   })
@@ -161,38 +173,6 @@ function firstByte(socket: Socket): Promise<number> {
     socket.on('close', onEnd)
     socket.on('error', onError)
   })
-}
-
-/** The deadline and the signal over a handshake: either destroys the socket. */
-async function within<T>(
-  { helloMs = limits.helloMs }: SideOptions,
-  socket: Socket,
-  signal: AbortSignal | undefined,
-  handshake: () => Promise<T>,
-): Promise<T> {
-  let cause: FrError | undefined
-  const cut = (error: FrError): void => {
-    cause ??= error
-    socket.destroy()
-  }
-  const deadline = new Patience(helloMs, () => {
-    cut(new FrError('ERR_FR_TIMEOUT', `the handshake took more than ${helloMs} ms`))
-  })
-  const onAbort = (): void => cut(aborted(signal as AbortSignal))
-  signal?.addEventListener('abort', onAbort, { once: true })
-  try {
-    if (signal?.aborted) onAbort()
-    return await handshake()
-  } catch (error) {
-    throw cause ?? error
-  } finally {
-    deadline.end()
-    signal?.removeEventListener('abort', onAbort)
-  }
-}
-
-function aborted(signal: AbortSignal): FrError {
-  return new FrError('ERR_FR_ABORTED', 'dialling was cancelled', { cause: signal.reason })
 }
 
 function requireKeys(keys: readonly Key[]): void {

@@ -12,6 +12,7 @@ import type { Socket } from 'node:net'
 import { concat } from '../base/bytes.js'
 import { FrError, type FrErrorDetails } from '../base/errors.js'
 import { limits } from '../base/limits.js'
+import { Patience } from '../base/time/patience.js'
 
 const none = new Uint8Array()
 
@@ -182,4 +183,39 @@ export function systemDetails(error: NodeJS.ErrnoException): FrErrorDetails {
   }
   if (error.syscall !== undefined) details.syscall = error.syscall
   return details
+}
+
+/**
+ * The deadline (limits.helloMs unless given) and the signal over a handshake: either destroys the
+ * socket.
+ */
+export async function within<T>(
+  socket: Socket,
+  helloMs: number = limits.helloMs,
+  signal: AbortSignal | undefined,
+  handshake: () => Promise<T>,
+): Promise<T> {
+  let cause: FrError | undefined
+  const cut = (error: FrError): void => {
+    cause ??= error
+    socket.destroy()
+  }
+  const deadline = new Patience(helloMs, () => {
+    cut(new FrError('ERR_FR_TIMEOUT', `the handshake took more than ${helloMs} ms`))
+  })
+  const onAbort = (): void => cut(aborted(signal as AbortSignal))
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    if (signal?.aborted) onAbort()
+    return await handshake()
+  } catch (error) {
+    throw cause ?? error
+  } finally {
+    deadline.end()
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+export function aborted(signal: AbortSignal): FrError {
+  return new FrError('ERR_FR_ABORTED', 'dialling was cancelled', { cause: signal.reason })
 }

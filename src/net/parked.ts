@@ -5,14 +5,16 @@
  */
 import { limits } from '../base/limits.js'
 import { Waiting } from '../base/time/patience.js'
-import type { Admitted } from './handshake.js'
+import type { Admitted, Ticketed } from './established.js'
+
+type Early = Admitted | Ticketed
 
 export class ParkedConnections {
-  readonly #parked = new Waiting<Admitted>()
+  readonly #parked = new Waiting<Early>()
 
   /** Refuses the connection at once when too many wait already; mates keep no origin out. */
-  park(admitted: Admitted, forMs: number): void {
-    const isOrigin = (one: Admitted): boolean => one.from === -1
+  park(admitted: Early, forMs: number): void {
+    const isOrigin = (one: Early): boolean => one.from === -1
     const alike = [...this.#parked].filter((other) => isOrigin(other) === isOrigin(admitted))
     const most = isOrigin(admitted) ? limits.transfersPerNode : limits.earlyDataConnections
     if (alike.length >= most) {
@@ -24,7 +26,7 @@ export class ParkedConnections {
   }
 
   /** Takes out what waits for this transfer. */
-  take(transfer: string): Admitted[] {
+  take(transfer: string): Early[] {
     const taken = [...this.#parked].filter((admitted) => admitted.transfer === transfer)
     for (const admitted of taken) this.#parked.delete(admitted)
     return taken

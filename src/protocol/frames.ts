@@ -82,6 +82,16 @@ const frameTable: FrameTable = {
   abort: [8, readReason],
   group: [12, (body) => ({ mates: readMates(body, 'mates', readMate) })],
   mate: [10, (body) => ({ mate: readMate(body.object('mate')) })],
+  edges: [
+    13,
+    (body) => ({
+      edges: body.list('edges', limits.placesPerPush + 1, (edge) => ({
+        index: edge.integer('index', -1, mateMax),
+        id: edge.hex('id', 32),
+        secret: edge.hex('secret', 64),
+      })),
+    }),
+  ],
   joined: [11, (body) => ({ request: body.integer('request', 0, bytesMax), ...readAnswer(body) })],
   lagging: [9, (body) => ({ indices: readIndices(body, 'indices') })],
   claimed: [28, empty],

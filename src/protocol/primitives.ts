@@ -5,8 +5,6 @@
 export interface Primitives {
   /** HMAC-SHA-256 over the parts laid end to end; 32 bytes. */
   hmac(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array
-  /** SHA-256 over the parts laid end to end; 32 bytes. */
-  sha256(...parts: Uint8Array[]): Uint8Array
   /** HKDF-SHA-256 (RFC 5869), extract and expand. */
   hkdf(key: Uint8Array, salt: Uint8Array, info: Uint8Array, bytes: number): Uint8Array
   /** Compares in constant time; false when the lengths differ. */

@@ -31,7 +31,6 @@ const basis = 0x811c_9dc5
 
 export const pretended: Primitives = {
   hmac: (key, ...parts) => spread(mix(mix(basis, [key]), parts)),
-  sha256: (...parts) => spread(mix(basis, parts)),
   hkdf: (key, salt, info, bytes) => spread(mix(basis, [key, salt, info])).slice(0, bytes),
   equal: (left, right) =>
     left.length === right.length && left.every((byte, i) => byte === right[i]),

@@ -12,8 +12,7 @@ import type { FrErrorCode } from '../../src/base/errors.js'
 import { KIB, limits, MIB } from '../../src/base/limits.js'
 import { awakeMs, unwatch, watch } from '../../src/base/time/awake.js'
 import type { Frame } from '../../src/control/messages/types.js'
-import { encodeMessage } from '../../src/protocol/hello.js'
-import { digestsOf, Hostile, type HostileLink, keyText } from './hostile.js'
+import { digestsOf, Hostile, type HostileLink, hostileEdge, keyText } from './hostile.js'
 import { type EngineKind, partials, until, World } from './push-support.js'
 
 const block = 64 * KIB
@@ -288,9 +287,18 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       link.say(hostile.plan([{ index: 0, nodeId: node.nodeId, address: node.address }]))
       await link.next('progress')
       const refusal = { code: 'ERR_FR_PROTOCOL', message: expect.stringMatching(/not expected/) }
-      // From the node's own place, or from another origin.
-      await expect(hostile.data(0)).rejects.toMatchObject(refusal)
-      await expect(peer(hostile.transfer).data(-1)).rejects.toMatchObject(refusal)
+      // From the node's own place, of another edge, or without the secret of this one.
+      await expect(hostile.data(0)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
+      const { transfer } = hostile
+      const other = hostileEdge(transfer, [0, 7])
+      await expect(hostile.data(-1, transfer, 0, other)).rejects.toMatchObject(refusal)
+      const { id } = hostileEdge(transfer, [0, -1])
+      const stolen = { id, secret: new Uint8Array(32) }
+      await expect(hostile.data(-1, transfer, 0, stolen)).rejects.toMatchObject({
+        code: 'ERR_FR_AUTH',
+      })
+      // It has not taken the place of who holds the secret.
+      await hostile.data(-1)
       // A place behind all that are known may be that of a node that has just joined.
       const unknown = { code: 'ERR_FR_TIMEOUT', message: expect.stringMatching(/did not come/) }
       await expect(hostile.data(5)).rejects.toMatchObject(unknown)
@@ -310,10 +318,10 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
     const place = { stream: 0, offset: 0, length: block }
     const crimes: [string, (peer: Hostile, from: number) => Promise<void>][] = [
       [
-        'says hello again',
+        'shows a ticket again',
         async (peer, from) => {
           const feed = await peer.data(from)
-          feed.socket.write(encodeMessage({ fr: 1, type: 'hello', channel: 'data' }))
+          feed.socket.write(Buffer.concat([Buffer.from('f7010000', 'hex'), Buffer.alloc(88)]))
         },
       ],
       [
@@ -380,7 +388,10 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       const link = await hostile.accepted(small)
       link.say(hostile.plan([{ index: 1, nodeId: mateId, address: '127.0.0.1:1' }]))
       await link.next('progress')
-      await expect(hostile.data(1)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
+      const other = hostileEdge(hostile.transfer, [0, 2])
+      await expect(hostile.data(1, hostile.transfer, 0, other)).rejects.toMatchObject({
+        code: 'ERR_FR_PROTOCOL',
+      })
     })
   })
 

@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net'
 import { tlsFirstByte } from '../../src/net/tls.js'
+import { confirmBytes, ticketBytes } from '../../src/protocol/ticket.js'
 import { proxy, type Through } from './proxy.js'
 
 export interface Door extends Through {
@@ -122,11 +123,11 @@ export interface LateDoor extends Through {
   cutLinks(): void
 }
 
-/** Who a connection says it is, once its hello is there. What links say is hidden in TLS. */
+/** Who a connection says it is, once its ticket is there. What links say is hidden in TLS. */
 export function callerOf(start: Buffer): { channel: 'data' | 'link'; from?: number } | null {
   if (start[0] === tlsFirstByte) return { channel: 'link' }
-  if (start.length < 4 || start.length < 4 + start.readUInt32LE(0)) return null
-  return JSON.parse(start.subarray(4, 4 + start.readUInt32LE(0)).toString())
+  if (start.length < ticketBytes) return null
+  return { channel: 'data', from: start.readInt32LE(4) }
 }
 
 export type RecordKind = 'payload' | 'hole' | 'digests' | 'end'
@@ -135,7 +136,7 @@ const recordKinds: readonly RecordKind[] = ['payload', 'hole', 'digests', 'end']
 
 /**
  * What is payload of records in the chunks of one connection to a node, as views of them: behind
- * the two messages of the handshake, on a data connection. Nothing is on others. With 'check', the
+ * the ticket and its confirmation, on a data connection. Nothing is on others. With 'check', the
  * first byte of the check in every record header instead. `told` hears of payload as it passes,
  * and of each other record with what it covers.
  */
@@ -143,14 +144,17 @@ export function payloadFinder(
   wanted: 'payload' | 'check' = 'payload',
   told: (kind: RecordKind, bytes: number) => void = () => {},
 ): (chunk: Buffer) => Buffer[] {
-  let messages = 2
+  let openingBytes = ticketBytes + confirmBytes
   let isData: boolean | undefined
   let head = Buffer.alloc(0)
   let body = 0
   let isPayload = false
   return (chunk) => {
     const found: Buffer[] = []
-    for (let at = 0; at < chunk.length && isData !== false; ) {
+    isData ??= chunk[0] !== tlsFirstByte
+    const skipped = Math.min(openingBytes, chunk.length)
+    openingBytes -= skipped
+    for (let at = skipped; at < chunk.length && isData; ) {
       if (body > 0) {
         const part = chunk.subarray(at, at + body)
         if (isPayload && wanted === 'payload') found.push(part)
@@ -161,19 +165,12 @@ export function payloadFinder(
       }
       head = Buffer.concat([head, chunk.subarray(at, at + 1)])
       at += 1
-      if (head[0] === tlsFirstByte && messages > 0) isData = false
-      if (messages > 0) {
-        if (head.length < 4 || head.length < 4 + head.readUInt32LE(0)) continue
-        isData ??= callerOf(head)?.channel === 'data'
-        messages--
-      } else {
-        if (head.length === 29 && wanted === 'check') found.push(chunk.subarray(at - 1, at))
-        if (head.length < 32) continue
-        const kind = recordKinds[head.readUInt8(3) - 1] as RecordKind
-        isPayload = kind === 'payload'
-        if (!isPayload) told(kind, head.readUInt32LE(24))
-        body = head.readUInt32LE(isPayload ? 24 : 12)
-      }
+      if (head.length === 29 && wanted === 'check') found.push(chunk.subarray(at - 1, at))
+      if (head.length < 32) continue
+      const kind = recordKinds[head.readUInt8(3) - 1] as RecordKind
+      isPayload = kind === 'payload'
+      if (!isPayload) told(kind, head.readUInt32LE(24))
+      body = head.readUInt32LE(isPayload ? 24 : 12)
       head = Buffer.alloc(0)
     }
     return found
@@ -211,7 +208,7 @@ export function tagFinder(): (chunk: Buffer) => Buffer[] {
 
 /**
  * A door that everything passes, but for the first data connection of one sender: not even its
- * hello passes before it is released.
+ * ticket passes before it is released.
  */
 export async function lateDoor(address: string, sender: number): Promise<LateDoor> {
   const links: Socket[] = []

@@ -22,15 +22,8 @@ interface Watched extends Through {
   cut(): void
 }
 
-/** Counts the messages of a handshake that come back: hello, prove, go. */
-function messages(seen: Buffer): number {
-  let count = 0
-  for (let at = 0; at + 4 <= seen.length; count++) {
-    at += 4 + seen.readUInt32LE(at)
-    if (at > seen.length) break
-  }
-  return count
-}
+/** What comes back on a data connection: a challenge, and `go`. */
+const answerBytes = 52 + 4
 
 async function watched(address: string): Promise<Watched> {
   const senders: number[] = []
@@ -54,7 +47,7 @@ async function watched(address: string): Promise<Watched> {
         let seen = Buffer.alloc(0)
         to.on('data', (answer: Buffer) => {
           seen = Buffer.concat([seen, answer])
-          if (messages(seen) === 3 && !greeted.includes(sender)) greeted.push(sender)
+          if (seen.length === answerBytes && !greeted.includes(sender)) greeted.push(sender)
         })
       }
       if (sender !== -1 || isOpen) return to.write(start)

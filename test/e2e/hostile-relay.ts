@@ -2,7 +2,8 @@
  * A node by hand that receives like any other and says that it relays, but passes nothing on: it
  * opens a feed to each mate and sends nothing there.
  */
-import { type HostileLink, HostileNode } from './hostile.js'
+import type { HostileLink } from './hostile.js'
+import { HostileNode } from './hostile-node.js'
 
 export class LyingRelay {
   readonly #node = new HostileNode()
@@ -25,7 +26,7 @@ export class LyingRelay {
     void this.#receive()
     link.say({ type: 'claimed' }, { type: 'accept' })
     const { mates, relays } = await link.next('plan')
-    const dialled = relays ? mates : []
+    const dialled = relays ? mates.filter(({ index }) => index !== self) : []
     await Promise.all(dialled.map((mate) => this.#node.dialMate(transfer, self, mate)))
     this.#timer = setInterval(() => this.#report(link, mates, bytes), 25)
     const { fileDigest } = await link.next('seal')
@@ -56,7 +57,7 @@ export class LyingRelay {
   /** Reads all that comes, from the origin and from mates, and keeps none of it. */
   async #receive(): Promise<never> {
     for (;;) {
-      const dialled = await this.#node.next('data')
+      const dialled = await this.#node.feed()
       const isOrigins = dialled.from === -1
       const payloadIn = payloadCounter()
       const socket = dialled.detach().on('error', () => {})

@@ -7,7 +7,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import xxhash from 'xxhash-wasm'
 import { blockBytesFor, limits } from '../../src/base/limits.js'
 import type { RangePair } from '../../src/base/ranges.js'
-import type { Frame, FrameType, Mate, StreamEntry } from '../../src/control/messages/types.js'
+import type { Frame, FrameType, StreamEntry } from '../../src/control/messages/types.js'
 import { encodeRecordHeader, type RecordHeader } from '../../src/engine/portable/record.js'
 import { nodePrimitives, randomId } from '../../src/net/crypto.js'
 import { accept, dial, type Established } from '../../src/net/handshake.js'
@@ -20,9 +20,10 @@ import {
 } from '../../src/protocol/digest-record.js'
 import { encodeBody, encodeFrame, FrameReader } from '../../src/protocol/frames.js'
 import { encodeName, paginate } from '../../src/protocol/manifest.js'
+import { type Edge, edgeOf } from '../../src/protocol/ticket.js'
 
 export const keyText = 'k'.repeat(40)
-const key = parseKey(keyText)
+export const key = parseKey(keyText)
 const { h64Raw } = await xxhash()
 
 const sound: RecordHeader = {
@@ -35,19 +36,30 @@ const sound: RecordHeader = {
   digestBytes: 0,
 }
 
+/** What a hostile origin gives out; all peers of one transfer know it. */
+export function hostileEdge(transfer: string, places: readonly [number, number]): Edge {
+  return edgeOf(nodePrimitives, Buffer.from(transfer), places)
+}
+
 /** A control link on which anything can be said. */
 export class HostileLink {
   readonly socket: Socket
   readonly heard: Frame[] = []
   isClosed = false
+  /** Told by an honest origin, by the place at the other end. */
+  readonly edges = new Map<number, Edge>()
   readonly #reader = new FrameReader()
-  #wake: () => void = () => {}
+  readonly #waiting: (() => void)[] = []
 
   constructor(established: Established) {
     this.socket = established.detach()
     this.socket.on('error', () => {})
     this.socket.on('data', (chunk) => {
-      this.#reader.push(chunk, (frame) => this.heard.push(frame))
+      this.#reader.push(chunk, (frame) => {
+        if (frame.type !== 'edges') return this.heard.push(frame)
+        for (const { index, id, secret } of frame.edges)
+          this.edges.set(index, { id, secret: Buffer.from(secret, 'hex') })
+      })
       this.#wake()
     })
     this.socket.on('close', () => {
@@ -81,14 +93,26 @@ export class HostileLink {
     }
   }
 
+  /** Waits until this end of an edge is known. */
+  async edge(index: number): Promise<Edge> {
+    for (;;) {
+      const edge = this.edges.get(index)
+      if (edge !== undefined) return edge
+      if (this.isClosed) throw new Error(`closed without an edge to ${index}`)
+      await this.#more()
+    }
+  }
+
   async closed(): Promise<void> {
     while (!this.isClosed) await this.#more()
   }
 
   #more(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve
-    })
+    return new Promise((resolve) => void this.#waiting.push(resolve))
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 }
 
@@ -132,7 +156,10 @@ export class HostileInbox {
     this.#server = createServer((socket) => {
       this.#sockets.add(socket)
       void accept(socket, { keys: [key], self })
-        .then((admitted) => admitted.go())
+        .then((early) => {
+          if (early.channel !== 'data') return early.go()
+          return early.go(hostileEdge(early.transfer, [early.from, early.to]))
+        })
         .then((established) => this.#read(established.detach()))
         .catch(() => socket.destroy())
     })
@@ -217,8 +244,13 @@ export class Hostile {
   }
 
   /** Rejects with the node's word when it refuses. */
-  async data(from = -1, transfer: string = this.transfer, to = 0): Promise<HostileFeed> {
-    const established = await this.#dial({ channel: 'data', from, to, transfer })
+  async data(
+    from = -1,
+    transfer: string = this.transfer,
+    to = 0,
+    edge: Edge = hostileEdge(transfer, [from, to]),
+  ): Promise<HostileFeed> {
+    const established = await this.#dial({ channel: 'data', from, to, transfer, edge })
     const feed = new HostileFeed(established)
     this.#sockets.push(feed.socket)
     return feed
@@ -241,8 +273,11 @@ export class Hostile {
     return inbox
   }
 
-  /** The frames of an offer as an honest origin makes them. */
-  offer({ name, bytes }: HostileOffer): [offer: Frame & { type: 'offer' }, manifest: Frame] {
+  /** The frames of an offer as an honest origin makes them; and edges to places up to 4. */
+  offer({
+    name,
+    bytes,
+  }: HostileOffer): [offer: Frame & { type: 'offer' }, manifest: Frame, edges: Frame] {
     const entry: StreamEntry = {
       stream: 0,
       ...encodeName(Buffer.from(name)),
@@ -269,7 +304,13 @@ export class Hostile {
       silenceMs: limits.silenceMs,
       planned: false,
     } as const
-    return [offer, pages[0] as Frame]
+    const edges = Array.from({ length: 6 }, (_, at) => at - 1)
+      .filter((index) => index !== 0)
+      .map((index) => {
+        const { id, secret } = hostileEdge(transfer, [0, index])
+        return { index, id, secret: Buffer.from(secret).toString('hex') }
+      })
+    return [offer, pages[0] as Frame, { type: 'edges', edges }]
   }
 
   /** A link on which the node has accepted an offer. */
@@ -295,71 +336,10 @@ export class Hostile {
     from?: number
     to?: number
     transfer?: string
+    edge?: Edge
   }): Promise<Established> {
     const self = { nodeId: this.nodeId, incarnation: 1 }
     return dial({ address: this.#address, keys: [key], self, ...fields })
-  }
-}
-
-/** A node by hand: it takes what an origin dials, and says what a test tells it to. */
-export class HostileNode {
-  readonly #self = { nodeId: randomId(), incarnation: 1 }
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
-  readonly #dialled: Established[] = []
-  #wake: () => void = () => {}
-
-  constructor() {
-    this.#server = createServer((socket) => {
-      this.#sockets.add(socket)
-      void accept(socket, { keys: [key], self: this.#self })
-        .then((admitted) => admitted.go())
-        .then((established) => {
-          this.#dialled.push(established)
-          this.#wake()
-        })
-        .catch(() => socket.destroy())
-    })
-    this.#server.listen(0, '127.0.0.1')
-  }
-
-  async listening(): Promise<string> {
-    if (!this.#server.listening) await once(this.#server, 'listening')
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
-  }
-
-  async control(): Promise<HostileLink> {
-    return new HostileLink(await this.next('control'))
-  }
-
-  /** The connection on which the origin sends, which nobody reads. */
-  async data(): Promise<Socket> {
-    const socket = (await this.next('data')).detach()
-    return socket.on('error', () => {})
-  }
-
-  close(): void {
-    for (const socket of this.#sockets) socket.destroy()
-    this.#server.close()
-  }
-
-  /** Opens a data connection to a mate, on which nothing is sent. */
-  async dialMate(transfer: string, from: number, mate: Mate): Promise<void> {
-    const fields = { channel: 'data', transfer, from, to: mate.index } as const
-    const dialled = { address: mate.address, keys: [key], self: this.#self, ...fields }
-    const socket = (await dial(dialled)).detach()
-    this.#sockets.add(socket.on('error', () => {}).resume())
-  }
-
-  /** The connection that was dialled first and not asked for. */
-  async next(channel: 'control' | 'data'): Promise<Established> {
-    for (;;) {
-      const at = this.#dialled.findIndex((established) => established.channel === channel)
-      if (at >= 0) return this.#dialled.splice(at, 1)[0] as Established
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
   }
 }
 

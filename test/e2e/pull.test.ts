@@ -349,7 +349,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       await expect(mate.data(1, origin.transfer, 3)).rejects.toMatchObject(refusal)
       // A place behind all that are known may be of a node that has just joined: it waits in vain.
       await expect(mate.pull(5)).rejects.toMatchObject({ code: 'ERR_FR_TIMEOUT' })
-      await expect(mate.pull(-1)).rejects.toMatchObject(refusal)
+      await expect(mate.pull(-1)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
       await expect(origin.pull(1)).rejects.toMatchObject(refusal)
       const stranger = new Hostile(node.address)
       world.defer(() => stranger.dispose())

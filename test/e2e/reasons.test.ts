@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import { HostileNode, keyText } from './hostile.js'
+import { keyText } from './hostile.js'
+import { HostileNode } from './hostile-node.js'
 import { type EngineKind, until, World } from './push-support.js'
 
 describe.each<EngineKind>(['portable', 'native'])('reasons on the %s engine', (engine) => {

@@ -7,7 +7,8 @@ import { freePort } from '../../bench/programs.mjs'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { World as CliWorld, copyDigest, sha256 } from './cli-world.js'
-import { HostileNode, keyText } from './hostile.js'
+import { keyText } from './hostile.js'
+import { HostileNode } from './hostile-node.js'
 import { type EngineKind, until, World } from './push-support.js'
 
 /** Starting a process costs the most here; FR_CROWD=100 takes about a minute on two cores. */

@@ -60,6 +60,14 @@ export interface PullReport {
   readonly bytes: number
 }
 
+/** An edge as it travels: ids and secrets in hex. */
+export interface EdgeWord {
+  /** The place at the other end, -1 the origin. */
+  readonly index: number
+  readonly id: string
+  readonly secret: string
+}
+
 export type Frame =
   // --- origin -> node
   | {
@@ -95,6 +103,11 @@ export type Frame =
       /** How often to send `backlog` while it changes; 0: never. */
       readonly reportMs: number
     }
+  /**
+   * For data connections between this node and others: what proves both ends. Sent by the session,
+   * before the frame that names the mate; machines never see it.
+   */
+  | { readonly type: 'edges'; readonly edges: readonly EdgeWord[] }
   /** A node that joined later: expect its feed, and relay to it whatever you relay. */
   | { readonly type: 'mate'; readonly mate: Mate }
   /** What became of a `join` of the same number; code null: the node has joined. */

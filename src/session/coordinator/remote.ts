@@ -12,6 +12,8 @@ import type { DataEngine, FeedHandle, TransferHandle } from '../../ports.js'
 import { type DigestPlace, signDigests } from '../../protocol/digest-record.js'
 
 export class Remote {
+  /** Places whose edges the node was told. */
+  readonly introduced = new Set<number>()
   readonly #engine: DataEngine
   #link: ControlLink | undefined
   #out: OutFeed | undefined

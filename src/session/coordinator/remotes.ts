@@ -4,6 +4,8 @@
  *
  * A node keeps its number for ever; those of added nodes and later attempts come behind the others.
  */
+import { randomBytes } from 'node:crypto'
+import { hexOf } from '../../base/bytes.js'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import type { FeedCount, OriginCommand, OriginEvent } from '../../control/coordinator/events.js'
@@ -18,6 +20,7 @@ import type { Key } from '../../net/keys.js'
 import type { DataEngine, FeedHandle, TransferHandle } from '../../ports.js'
 import { originDigestKey } from '../../protocol/digest-record.js'
 import type { ManifestPage, ManifestSummary } from '../../protocol/manifest.js'
+import { type Edge, edgeOf } from '../../protocol/ticket.js'
 import type { PushSpec } from './push-spec.js'
 import { Remote } from './remote.js'
 
@@ -36,6 +39,8 @@ export class Remotes {
   readonly #manifest: { readonly pages: readonly ManifestPage[]; readonly summary: ManifestSummary }
   readonly #hooks: RemotesHooks
   readonly #originKey: Uint8Array
+  /** Of all edges of this push; nobody else learns it. */
+  readonly #edgeSeed = new Uint8Array(randomBytes(32))
   readonly #remotes = new Map<number, Remote>()
   readonly #dialling = dialController()
   readonly #closing: Promise<void>[] = []
@@ -74,11 +79,35 @@ export class Remotes {
     const wishes = { transfer, digest, noClobber, strict, silenceMs, planned }
     this.send(node, { type: 'offer', ...wishes, ...summary, self: node })
     for (const page of pages) this.send(node, page)
+    this.#introduce(node, [-1])
     this.#hooks.track(this.#openFeed(node))
   }
 
   send(node: number, frame: Frame): void {
+    if (frame.type === 'group' || frame.type === 'plan')
+      this.#introduce(
+        node,
+        frame.mates.map((mate) => mate.index),
+      )
+    if (frame.type === 'mate') this.#introduce(node, [frame.mate.index])
     this.#of(node).send(frame)
+  }
+
+  /** Gives the node what it proves itself by to these others, once each. */
+  #introduce(node: number, others: readonly number[]): void {
+    const remote = this.#of(node)
+    const strange = others.filter((index) => index !== node && !remote.introduced.has(index))
+    if (strange.length === 0) return
+    const edges = strange.map((index) => {
+      remote.introduced.add(index)
+      const { id, secret } = this.#edge(node, index)
+      return { index, id, secret: hexOf(secret) }
+    })
+    remote.send({ type: 'edges', edges })
+  }
+
+  #edge(node: number, other: number): Edge {
+    return edgeOf(nodePrimitives, this.#edgeSeed, [node, other])
   }
 
   list(send: Send): void {
@@ -178,9 +207,9 @@ export class Remotes {
     const remote = this.#of(node)
     const { post } = this.#hooks
     try {
-      const { nodeId, link } = this.#hooks.peer(node)
+      const { address } = this.#hooks.peer(node).link
       const { transfer } = this.#spec
-      const target = { address: link.address, nodeId: nodeId ?? '', transfer, from: -1, to: node }
+      const target = { address, transfer, from: -1, to: node, edge: this.#edge(node, -1) }
       const established = await dialData(this.#spec.dialler, target, this.#dialling.signal)
       if (remote.adopt(this.#transfer, established)) post({ type: 'feedOpened', node })
     } catch (error) {

@@ -5,18 +5,20 @@
  * The engine moves payload from feed to file to feed by itself. Here digests are checked and passed
  * on; a feed that brings one which is not the origin's is closed, and never believed again.
  */
+import { bytesOfHex } from '../../base/bytes.js'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
-import type { Frame, Mate } from '../../control/messages/types.js'
+import type { EdgeWord, Frame, Mate } from '../../control/messages/types.js'
 import type { NodeEvent } from '../../control/receiver/events.js'
 import type { IncomingCount } from '../../control/receiver/reports.js'
-import { Senders, type Welcome } from '../../control/receiver/senders.js'
+import { Senders } from '../../control/receiver/senders.js'
 import { dialController } from '../../net/connect.js'
 import { adopt, adoptOut, type OutFeed } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
 import { Resolver } from '../../net/resolver.js'
 import type { EngineEvent, FeedHandle, FeedStats, TransferHandle } from '../../ports.js'
 import type { DigestGeometry } from '../../protocol/digest-record.js'
+import type { Edge } from '../../protocol/ticket.js'
 import { InFeeds } from './in-feeds.js'
 import type { NodeHost } from './node-host.js'
 import { ReceptionPulls } from './pulls.js'
@@ -45,6 +47,7 @@ export class ReceptionFeeds {
   readonly #dialling = dialController()
   readonly #resolver = new Resolver()
   #transfer: TransferHandle | undefined
+  readonly #edges = new Map<number, Edge>()
   /** Dialled before the plan. */
   readonly #greeted = new Map<number, Promise<Established>>()
   #hasPlan = false
@@ -109,9 +112,23 @@ export class ReceptionFeeds {
     this.#greeted.set(mate.index, greeted)
   }
 
-  /** Whether a data connection of this sender belongs here, see Senders. */
-  expects(index: number, nodeId: string, to: number): Welcome {
-    return this.senders.expects(index, nodeId, to, this.#hooks.isAsking(index))
+  /** The edge of a data connection that belongs here; otherwise as Senders says. */
+  expects(index: number, edgeId: string, to: number): Edge | false | null {
+    const nodeId = index === -1 ? this.#spec.originId : this.senders.mate(index)?.nodeId
+    const isAsking = this.#hooks.isAsking(index)
+    const welcome = this.senders.expects(index, nodeId ?? '', to, isAsking)
+    if (welcome !== true) return welcome === false ? false : null
+    const edge = this.#edges.get(index)
+    if (edge === undefined) return null
+    return edge.id === edgeId ? edge : false
+  }
+
+  /** What this node and others prove themselves by to each other; the first word counts. */
+  learn(edges: readonly EdgeWord[]): void {
+    for (const { index, id, secret } of edges) {
+      if (this.#edges.has(index)) continue
+      this.#edges.set(index, { id, secret: bytesOfHex(secret) ?? new Uint8Array() })
+    }
   }
 
   /** Payload that has come, by the connection and its sender. */
@@ -196,9 +213,14 @@ export class ReceptionFeeds {
     this.#hooks.post({ type: 'relayClosed', index, code })
   }
 
-  #dial(index: number, channel: 'data' | 'pull'): Promise<Established> {
+  async #dial(index: number, channel: 'data' | 'pull'): Promise<Established> {
     const mate = this.senders.mate(index) as Mate
-    return this.#host.dialMate(mate, this.#spec, this.#dialling.signal, channel, this.#resolver)
+    const { signal } = this.#dialling
+    if (channel === 'pull') return this.#host.dialPull(mate, this.#spec, signal, this.#resolver)
+    const edge = this.#edges.get(index)
+    if (edge === undefined)
+      throw new FrError('ERR_FR_PROTOCOL', 'the origin gave no ticket for this mate')
+    return this.#host.dialMate(mate, this.#spec, edge, signal, this.#resolver)
   }
 
   /** The connection that is there already, or a new one: a mate takes one. */

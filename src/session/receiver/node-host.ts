@@ -4,6 +4,7 @@ import type { Mate } from '../../control/messages/types.js'
 import type { Established } from '../../net/handshake.js'
 import type { Resolver } from '../../net/resolver.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../../ports.js'
+import type { Edge } from '../../protocol/ticket.js'
 import type { NodeStore } from '../../store/node-store.js'
 import type { EngineRouter } from '../router.js'
 import type { Audience } from './acceptance.js'
@@ -45,8 +46,14 @@ export interface NodeHost {
   dialMate(
     mate: Mate,
     spec: ReceptionSpec,
+    edge: Edge,
     signal: AbortSignal,
-    channel: 'data' | 'pull',
+    resolver: Resolver,
+  ): Promise<Established>
+  dialPull(
+    mate: Mate,
+    spec: ReceptionSpec,
+    signal: AbortSignal,
     resolver: Resolver,
   ): Promise<Established>
 }

@@ -18,6 +18,7 @@ import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
 import type { EngineEvent, TransferHandle } from '../../ports.js'
 import { decodeName } from '../../protocol/manifest.js'
+import type { Edge } from '../../protocol/ticket.js'
 import { Partial } from '../../store/partial.js'
 import { Hasher } from '../hasher.js'
 import { Loop } from '../loop.js'
@@ -135,6 +136,10 @@ export class Reception {
   }
 
   onFrame(frame: Frame): void {
+    if (frame.type === 'edges') {
+      this.#feeds.learn(frame.edges)
+      return this.#host.introduced(this)
+    }
     if (frame.type === 'group' || frame.type === 'plan') this.#feeds.introduce(frame)
     if (frame.type === 'mate') this.#feeds.senders.meet([frame.mate])
     if (frame.type === 'joined') this.joins.answered(frame)
@@ -161,8 +166,8 @@ export class Reception {
   }
 
   /** Whether a connection of this sender belongs here; null: not heard of it yet. */
-  expects(index: number, nodeId: string, to: number): boolean | null {
-    return this.#feeds.expects(index, nodeId, to)
+  expects(index: number, edgeId: string, to: number): Edge | false | null {
+    return this.#feeds.expects(index, edgeId, to)
   }
 
   /** From here on `expects` says no to a second connection of this sender. */

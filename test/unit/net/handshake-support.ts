@@ -1,8 +1,9 @@
 /** Loopback connections for the handshake and link tests: both ends, honest or not. */
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { expect } from 'vitest'
 import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
+import { nodePrimitives } from '../../../src/net/crypto.js'
 import {
   type AcceptOptions,
   type Admitted,
@@ -10,9 +11,10 @@ import {
   type DialOptions,
   dial,
   type Established,
+  type Ticketed,
 } from '../../../src/net/handshake.js'
 import { type Key, openKey, parseKey } from '../../../src/net/keys.js'
-import { encodeMessage, messageBytes } from '../../../src/protocol/hello.js'
+import { edgeOf } from '../../../src/protocol/ticket.js'
 
 export const keyA: Key = parseKey('a'.repeat(32))
 export const keyB: Key = parseKey('b'.repeat(32))
@@ -49,10 +51,10 @@ export async function serve(onSocket: (socket: Socket) => void): Promise<string>
 /** A listener that greets whoever comes; `next` gives the outcomes in the order of the sockets. */
 export async function serveAccept(options: Partial<AcceptOptions> = {}): Promise<{
   address: string
-  next(): Promise<Admitted>
+  next(): Promise<Admitted | Ticketed>
 }> {
-  const outcomes: Promise<Admitted>[] = []
-  const waiting: ((outcome: Promise<Admitted>) => void)[] = []
+  const outcomes: Promise<Admitted | Ticketed>[] = []
+  const waiting: ((outcome: Promise<Admitted | Ticketed>) => void)[] = []
   const address = await serve((socket) => {
     const outcome = accept(socket, { keys: [keyA], self: acceptor, ...options })
     outcome.catch(() => undefined)
@@ -60,9 +62,12 @@ export async function serveAccept(options: Partial<AcceptOptions> = {}): Promise
     if (waiter === undefined) outcomes.push(outcome)
     else waiter(outcome)
   })
-  const next = async (): Promise<Admitted> => {
+  const next = async (): Promise<Admitted | Ticketed> => {
     const outcome = outcomes.shift()
-    return outcome ?? (await new Promise<Admitted>((resolve) => waiting.push((o) => resolve(o))))
+    return (
+      outcome ??
+      (await new Promise<Admitted | Ticketed>((resolve) => waiting.push((o) => resolve(o))))
+    )
   }
   return { address, next }
 }
@@ -73,7 +78,13 @@ export function dialTo(address: string, options: Partial<DialOptions> = {}): Pro
   return dialled
 }
 
-export const dataChannel = { channel: 'data', transfer, from: 3, to: 5 } as const
+export const edge = edgeOf(nodePrimitives, new Uint8Array(32).fill(0xed), [3, 5])
+export const dataChannel = { channel: 'data', transfer, from: 3, to: 5, edge } as const
+
+/** Lets the dialler in. */
+export function letIn(early: Admitted | Ticketed): Promise<Established> {
+  return early.channel === 'data' ? early.go(edge) : early.go()
+}
 
 /** Both ends of an established connection. */
 export async function pair(
@@ -87,7 +98,7 @@ export async function pair(
     if (error.code !== 'ERR_FR_CLOSED') throw error
     return server.next()
   })
-  const accepted = await admitted.go()
+  const accepted = await letIn(admitted)
   cleanups.push(() => accepted.close())
   const ours = await dialled
   cleanups.push(() => ours.close())
@@ -102,78 +113,4 @@ export async function rejection(promise: Promise<unknown>, code: FrErrorCode): P
   expect(error).toBeInstanceOf(FrError)
   expect((error as FrError).code).toBe(code)
   return error as FrError
-}
-
-/** A peer that says what the test wants it to say. */
-export class Puppet {
-  readonly socket: Socket
-  #buffer = Buffer.alloc(0)
-  #isEnded = false
-  #wake: () => void = () => undefined
-
-  constructor(socket: Socket) {
-    this.socket = keep(socket)
-    const ended = (): void => {
-      this.#isEnded = true
-      this.#wake()
-    }
-    socket.on('data', (chunk) => {
-      this.#buffer = Buffer.concat([this.#buffer, chunk])
-      this.#wake()
-    })
-    socket.on('end', ended)
-    socket.on('close', ended)
-  }
-
-  static async to(address: string): Promise<Puppet> {
-    const socket = connect(Number(address.split(':')[1]), '127.0.0.1')
-    await once(socket, 'connect')
-    return new Puppet(socket)
-  }
-
-  /** The next whole message, or null once the other side has closed. */
-  async message(): Promise<Buffer | null> {
-    for (;;) {
-      const length = messageBytes(this.#buffer)
-      if (length !== null && this.#buffer.length >= length) {
-        const message = Buffer.from(this.#buffer.subarray(0, length))
-        this.#buffer = this.#buffer.subarray(length)
-        return message
-      }
-      if (this.#isEnded) return null
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-  }
-
-  async json(): Promise<Record<string, unknown> | null> {
-    const message = await this.message()
-    return message === null ? null : JSON.parse(message.subarray(4).toString())
-  }
-
-  say(message: object): void {
-    this.socket.write(encodeMessage(message))
-  }
-
-  /** Resolves when the other side has closed. */
-  async ended(): Promise<void> {
-    while (!this.#isEnded) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-  }
-}
-
-export const hello = {
-  fr: 1,
-  type: 'hello',
-  channel: 'data',
-  transfer,
-  from: 3,
-  to: 5,
-  nonce: '5a'.repeat(32),
-  ...dialler,
-  caps: { mac: ['hmac-sha256-128'], seal: ['none'], digest: ['xxh64', 'sha256'], auth: 'key' },
 }

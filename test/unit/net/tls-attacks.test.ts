@@ -27,6 +27,7 @@ import {
   keep,
   keyA,
   keyB,
+  letIn,
   openKey,
   pair,
   rejection,
@@ -162,7 +163,7 @@ describe('a dialler of a link that', () => {
     first.socket.on('session', (session) => sessions.push(session))
     await first.secured()
     first.socket.write(first.hello(first.channel))
-    await (await server.next()).go()
+    await letIn(await server.next())
     await once(first.socket, 'data')
     for (const session of sessions) {
       const again = new Client(server.address, keyA, identityOf(keyA), {
@@ -277,7 +278,7 @@ describe('a stranger that', () => {
     const client = await new Client(server.address).secured()
     client.socket.write(client.hello(client.channel))
     for (let outcome = 0; outcome < 2; outcome++) void server.next().catch(() => undefined)
-    await (await server.next()).go()
+    await letIn(await server.next())
     expect(guard.size).toBe(1)
   })
 
@@ -291,7 +292,7 @@ describe('a stranger that', () => {
       })
     })
     const dialled = dialTo(door.address)
-    const accepted = await (await server.next()).go()
+    const accepted = await letIn(await server.next())
     const codes: unknown[] = []
     const hooks = { onFrame: () => undefined, onClose: (code: unknown) => codes.push(code) }
     new ControlLink(accepted, hooks)

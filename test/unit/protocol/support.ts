@@ -111,6 +111,16 @@ const bodies: Bodies = {
     silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
     planned: fc.boolean(),
   }),
+  edges: fc.record({
+    edges: fc.array(
+      fc.record({
+        index: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
+        id: hex(32),
+        secret: hex(64),
+      }),
+      { maxLength: 5 },
+    ),
+  }),
   manifest: fc.record({
     page: fc.nat({ max: limits.manifestPages - 1 }),
     entries: fc.array(streamEntry, { maxLength: 5 }),
@@ -199,6 +209,10 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
 
 /** One valid frame of each type. */
 export const sampleFrames: Frame[] = [
+  {
+    type: 'edges',
+    edges: [{ index: -1, id: 'ab'.repeat(16), secret: 'cd'.repeat(32) }],
+  },
   {
     type: 'offer',
     transfer: 'ab'.repeat(16),

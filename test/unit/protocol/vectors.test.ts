@@ -14,13 +14,12 @@ import {
   pskOf,
 } from '../../../src/protocol/greeting.js'
 import {
-  encodeAcceptorHello,
-  encodeDiallerHello,
-  ownCapabilities,
-  proofOf,
-  sessionSecrets,
-  transcriptHash,
-} from '../../../src/protocol/hello.js'
+  confirmation,
+  edgeOf,
+  encodeChallenge,
+  encodeTicket,
+  feedKeys,
+} from '../../../src/protocol/ticket.js'
 import { sampleFrames } from './support.js'
 
 const page = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
@@ -28,27 +27,16 @@ const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 it('the vectors of the page are those of the code', () => {
   const key = parseKey('0123456789abcdef0123456789abcdef').bytes
-  const caps = ownCapabilities('key')
-  const nonces = { dialler: '11'.repeat(32), acceptor: '33'.repeat(32) }
-  const dialler = encodeDiallerHello({
-    channel: 'data',
-    nonce: nonces.dialler,
-    nodeId: '22'.repeat(16),
-    incarnation: 1,
-    transfer: '55'.repeat(16),
-    from: -1,
-    to: 0,
-    caps,
-  })
-  const acceptor = encodeAcceptorHello({
-    nonce: nonces.acceptor,
-    nodeId: '44'.repeat(16),
-    incarnation: 2,
-    caps,
-  })
-  const transcript = transcriptHash(nodePrimitives, dialler, acceptor)
-  const secrets = sessionSecrets(nodePrimitives, key, nonces, transcript)
-  const originKey = originDigestKey(nodePrimitives, key, '55'.repeat(16))
+  const transfer = '55'.repeat(16)
+  const edge = edgeOf(nodePrimitives, new Uint8Array(32).fill(0x88), [-1, 2])
+  const ticketPlace = { transfer, from: -1, to: 2 }
+  const nonces = {
+    dialler: new Uint8Array(32).fill(0x11),
+    acceptor: new Uint8Array(32).fill(0x33),
+  }
+  const ticket = { ...ticketPlace, edgeId: edge.id, nonce: nonces.dialler }
+  const keys = feedKeys(nodePrimitives, edge, ticketPlace, nonces)
+  const originKey = originDigestKey(nodePrimitives, key, transfer)
   const place = { stream: 0, offset: 65_536, length: 65_536 }
   const signed = signDigests(nodePrimitives, originKey, place, new Uint8Array(8).fill(0x66))
   const ids = { dialler: '22'.repeat(16), acceptor: '44'.repeat(16) }
@@ -75,18 +63,16 @@ it('the vectors of the page are those of the code', () => {
     linkProof(nodePrimitives, key, 'acceptor', channel, ids),
     hexOf(hello.subarray(0, 5)),
     Buffer.from(hello.subarray(5)).toString(),
-    Buffer.from(dialler.subarray(4)).toString(),
-    hexOf(dialler.subarray(0, 4)),
-    Buffer.from(acceptor.subarray(4)).toString(),
-    hexOf(acceptor.subarray(0, 4)),
-    hexOf(transcript),
-    hexOf(proofOf(nodePrimitives, key, 'acceptor', transcript)),
-    hexOf(proofOf(nodePrimitives, key, 'dialler', transcript)),
-    hexOf(secrets.hopKey),
-    `0x${secrets.recordSeed.toString(16).padStart(16, '0')}`,
+    edge.id,
+    hexOf(edge.secret),
+    hexOf(encodeTicket(nodePrimitives, key, ticket)),
+    hexOf(encodeChallenge(nodePrimitives, keys, nonces.acceptor)),
+    hexOf(confirmation(nodePrimitives, keys)),
+    hexOf(keys.hopKey),
+    `0x${keys.recordSeed.toString(16).padStart(16, '0')}`,
     hexOf(encodeFrame(encodeBody({ type: 'beat' }))),
     hexOf(originKey),
-    hexOf(new DigestSender(nodePrimitives, secrets.hopKey).wrap(signed)),
+    hexOf(new DigestSender(nodePrimitives, keys.hopKey).wrap(signed)),
   ]
   expect(vectors.filter((vector) => !page.includes(`${vector}\n`))).toEqual([])
 })

@@ -1,0 +1,237 @@
+/**
+ * How a data connection opens: messages of fixed length, with a ticket that the coordinator gave to
+ * both ends of an edge.
+ *
+ *     dialler  -> ticket     u8 0xF7 | u8 version | u16 0 | i32 from | i32 to | transfer (16)
+ *                            | edge id (16) | nonce (32) | MAC (16)                92 bytes
+ *     acceptor -> challenge  u8 0xF8 | u8 version | u16 0 | nonce (32) | MAC (16)  52 bytes
+ *     dialler  -> confirm    MAC (16)
+ *     acceptor -> go         u8 0xFA | u8 version | u16 0                           4 bytes
+ *     acceptor, instead of either: refusal
+ *                            u8 0xF9 | u8 version | u16 length | JSON { code, text }, then close
+ *
+ * Idea: the ticket's MAC is under the cluster's key, so a stranger is known at once, also where the
+ * edge is not known yet. The MACs of challenge and confirm are under keys that come from the edge's
+ * secret and both nonces, so they are fresh on every connection: a ticket that is replayed, stolen
+ * or led back opens nothing. The places of both ends go into these keys: an edge has a direction.
+ */
+import { bytesOfHex, cleanText, concat, hexOf, u32, utf8 } from '../base/bytes.js'
+import { FrError, type FrErrorCode } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { parseObject, protocolError } from './fields.js'
+import { peerError } from './greeting.js'
+import type { Primitives } from './primitives.js'
+
+/** What both ends of an edge know, and nobody else but the coordinator. */
+export interface Edge {
+  /** 32 hex digits. */
+  readonly id: string
+  /** 32 bytes. */
+  readonly secret: Uint8Array
+}
+
+/** Which connection a ticket is for. */
+export interface TicketPlace {
+  /** 32 hex digits. */
+  readonly transfer: string
+  /** The place of the dialler, -1 the origin, and of whom it dials. */
+  readonly from: number
+  readonly to: number
+}
+
+export interface Ticket extends TicketPlace {
+  readonly edgeId: string
+  /** 32 bytes. */
+  readonly nonce: Uint8Array
+}
+
+/** Keys of one data connection, the same at both ends. */
+export interface FeedKeys {
+  readonly challengeKey: Uint8Array
+  readonly confirmKey: Uint8Array
+  /** Key of hop MACs in digests records. */
+  readonly hopKey: Uint8Array
+  /** Seed of the check in record headers, 64 bits. */
+  readonly recordSeed: bigint
+}
+
+export const ticketFirstByte = 0xf7
+export const ticketBytes = 92
+export const confirmBytes = 16
+const challengeFirstByte = 0xf8
+const goFirstByte = 0xfa
+const refusalFirstByte = 0xf9
+const challengeBytes = 52
+const headBytes = 4
+const version = limits.protocolVersion
+const macBytes = limits.macBytes
+
+/** 48 bytes of which the first 16 name the edge between two places. */
+export function edgeOf(
+  primitives: Primitives,
+  seed: Uint8Array,
+  places: readonly [number, number],
+): Edge {
+  const [low, high] = [Math.min(...places), Math.max(...places)]
+  const info = concat(utf8('fastreplica 1 edge'), i32(low), i32(high))
+  const bytes = primitives.hkdf(seed, new Uint8Array(), info, 48)
+  return { id: hexOf(bytes.subarray(0, 16)), secret: bytes.slice(16) }
+}
+
+// --- ticket ---
+
+/** `key`: the cluster's. */
+export function encodeTicket(
+  primitives: Primitives,
+  key: Uint8Array,
+  ticket: Ticket,
+): Uint8Array<ArrayBuffer> {
+  const body = concat(
+    Uint8Array.of(ticketFirstByte, version, 0, 0),
+    placeBytes(ticket),
+    hexBytes(ticket.edgeId),
+    ticket.nonce,
+  )
+  return concat(body, ticketMac(primitives, key, body))
+}
+
+/** Throws ERR_FR_PROTOCOL, ERR_FR_VERSION. Proves nothing: see `isTicketOf`. */
+export function decodeTicket(bytes: Uint8Array): Ticket {
+  requireHead(bytes, ticketFirstByte)
+  if (bytes.length !== ticketBytes) throw protocolError('a ticket is cut short')
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const [from, to] = [view.getInt32(4, true), view.getInt32(8, true)]
+  const isPlace = from >= -1 && from < limits.placesPerPush && to >= 0 && to < limits.placesPerPush
+  if (view.getUint16(2, true) !== 0 || !isPlace || from === to)
+    throw protocolError('a ticket is not well formed')
+  return {
+    from,
+    to,
+    transfer: hexOf(bytes.subarray(12, 28)),
+    edgeId: hexOf(bytes.subarray(28, 44)),
+    nonce: bytes.slice(44, 76),
+  }
+}
+
+/** Whether a holder of the cluster's key made it, some time. */
+export function isTicketOf(primitives: Primitives, key: Uint8Array, bytes: Uint8Array): boolean {
+  const border = ticketBytes - macBytes
+  return primitives.equal(
+    ticketMac(primitives, key, bytes.subarray(0, border)),
+    bytes.subarray(border, ticketBytes),
+  )
+}
+
+function ticketMac(primitives: Primitives, key: Uint8Array, body: Uint8Array): Uint8Array {
+  const ticketKey = primitives.hkdf(key, new Uint8Array(), utf8('fastreplica 1 ticket'), 32)
+  return primitives.hmac(ticketKey, body).subarray(0, macBytes)
+}
+
+/** Bytes of the ticket that starts here. Throws ERR_FR_PROTOCOL for what is none. */
+export function ticketBytesOf(start: Uint8Array): number | null {
+  if (start.length === 0) return null
+  if (start[0] !== ticketFirstByte) throw protocolError('neither TLS nor a ticket came')
+  return ticketBytes
+}
+
+// --- keys ---
+
+export function feedKeys(
+  primitives: Primitives,
+  edge: Edge,
+  place: TicketPlace,
+  nonces: { readonly dialler: Uint8Array; readonly acceptor: Uint8Array },
+): FeedKeys {
+  const salt = concat(nonces.dialler, nonces.acceptor)
+  const info = concat(utf8('fastreplica 1 feed'), placeBytes(place))
+  const all = primitives.hkdf(edge.secret, salt, info, 104)
+  return {
+    challengeKey: all.slice(0, 32),
+    confirmKey: all.slice(32, 64),
+    hopKey: all.slice(64, 96),
+    recordSeed: new DataView(all.buffer, all.byteOffset + 96, 8).getBigUint64(0, true),
+  }
+}
+
+// --- answers ---
+
+export function encodeChallenge(
+  primitives: Primitives,
+  { challengeKey }: FeedKeys,
+  nonce: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const body = concat(Uint8Array.of(challengeFirstByte, version, 0, 0), nonce)
+  return concat(body, primitives.hmac(challengeKey, body).subarray(0, macBytes))
+}
+
+export function encodeRefusal(code: FrErrorCode, text: string): Uint8Array<ArrayBuffer> {
+  const json = utf8(JSON.stringify({ code, text: cleanText(text) }))
+  const length = u32(json.length).subarray(0, 2)
+  return concat(Uint8Array.of(refusalFirstByte, version), length, json)
+}
+
+/** Bytes of the answer that starts here; null while that cannot be told. */
+export function answerBytes(start: Uint8Array): number | null {
+  if (start.length < headBytes) return null
+  if (start[0] === challengeFirstByte) return challengeBytes
+  if (start[0] === goFirstByte) return headBytes
+  if (start[0] !== refusalFirstByte) throw protocolError('no answer to a ticket came')
+  const length = (start[2] as number) + 256 * (start[3] as number)
+  if (length > limits.helloBytes) throw protocolError(`a refusal of ${length} bytes is announced`)
+  return headBytes + length
+}
+
+/** The acceptor's nonce. Throws the error of a refusal (`isSaidByPeer`), like the next one. */
+export function nonceOf(challenge: Uint8Array): Uint8Array {
+  requireAnswer(challenge, challengeFirstByte)
+  return challenge.slice(headBytes, headBytes + limits.nonceBytes)
+}
+
+export function isChallengeOf(
+  primitives: Primitives,
+  { challengeKey }: FeedKeys,
+  answer: Uint8Array,
+): boolean {
+  const border = challengeBytes - macBytes
+  const mac = primitives.hmac(challengeKey, answer.subarray(0, border)).subarray(0, macBytes)
+  return primitives.equal(mac, answer.subarray(border))
+}
+
+export function encodeGo(): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(goFirstByte, version, 0, 0)
+}
+
+export function decodeGo(answer: Uint8Array): void {
+  requireAnswer(answer, goFirstByte)
+}
+
+export function confirmation(primitives: Primitives, { confirmKey }: FeedKeys): Uint8Array {
+  return primitives.hmac(confirmKey, utf8('confirm')).subarray(0, confirmBytes)
+}
+
+function requireAnswer(answer: Uint8Array, first: number): void {
+  if (answer[0] === refusalFirstByte)
+    throw peerError(parseObject(answer.subarray(headBytes), 'refusal'))
+  requireHead(answer, first)
+}
+
+function requireHead(bytes: Uint8Array, first: number): void {
+  if (bytes[0] !== first) throw protocolError('a ticket or its answer came out of order')
+  if (bytes[1] === version) return
+  const text = `the peer speaks protocol version ${bytes[1]}, this side ${version}`
+  throw new FrError('ERR_FR_VERSION', text)
+}
+
+function placeBytes({ transfer, from, to }: TicketPlace): Uint8Array {
+  return concat(i32(from), i32(to), hexBytes(transfer))
+}
+
+function i32(value: number): Uint8Array {
+  return u32(value >>> 0)
+}
+
+function hexBytes(hex: string): Uint8Array {
+  const bytes = bytesOfHex(hex)
+  if (bytes === null || bytes.length !== 16) throw new TypeError('an id has 32 hex digits')
+  return bytes
+}

@@ -1,0 +1,157 @@
+import { hkdfSync } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { limits } from '../../../src/base/limits.js'
+import { nodePrimitives } from '../../../src/net/crypto.js'
+import { isSaidByPeer } from '../../../src/protocol/greeting.js'
+import {
+  answerBytes,
+  confirmation,
+  decodeGo,
+  decodeTicket,
+  edgeOf,
+  encodeChallenge,
+  encodeGo,
+  encodeRefusal,
+  encodeTicket,
+  feedKeys,
+  isChallengeOf,
+  isTicketOf,
+  nonceOf,
+  type Ticket,
+  ticketBytes,
+  ticketBytesOf,
+} from '../../../src/protocol/ticket.js'
+import { hex, onlyFrError, refusal } from './support.js'
+
+const key = new Uint8Array(32).fill(7)
+const seed = new Uint8Array(32).fill(8)
+const nonce = fc.uint8Array({ minLength: 32, maxLength: 32 })
+const anyTicket: fc.Arbitrary<Ticket> = fc
+  .record({
+    transfer: hex(32),
+    from: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
+    to: fc.nat({ max: limits.placesPerPush - 1 }),
+    edgeId: hex(32),
+    nonce,
+  })
+  .filter(({ from, to }) => from !== to)
+const place = { transfer: '77'.repeat(16), from: 3, to: 5 }
+const nonces = { dialler: new Uint8Array(32).fill(1), acceptor: new Uint8Array(32).fill(2) }
+
+describe('a ticket', () => {
+  it('comes back as it was, and is of its key only', () => {
+    fc.assert(
+      fc.property(anyTicket, (ticket) => {
+        const bytes = encodeTicket(nodePrimitives, key, ticket)
+        expect([bytes.length, ticketBytesOf(bytes)]).toEqual([ticketBytes, ticketBytes])
+        expect(decodeTicket(bytes)).toEqual(ticket)
+        expect(isTicketOf(nodePrimitives, key, bytes)).toBe(true)
+        expect(isTicketOf(nodePrimitives, seed, bytes)).toBe(false)
+      }),
+    )
+  })
+
+  it('of random bytes throws nothing but FrError, and so do answers', () => {
+    const head = fc.constantFrom(0xf7, 0xf8, 0xf9, 0xfa, 0)
+    const bytes = fc
+      .tuple(head, fc.constantFrom(1, 2), fc.uint8Array({ maxLength: 120 }))
+      .map(([first, version, rest]) => Uint8Array.of(first, version, ...rest))
+    const read = [decodeTicket, nonceOf, decodeGo, answerBytes, ticketBytesOf]
+    fc.assert(
+      fc.property(bytes, fc.constantFrom(...read), (message, decode) => {
+        onlyFrError(() => void decode(message))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('is refused for anything that is not as it must be', () => {
+    const sound = encodeTicket(nodePrimitives, key, {
+      ...place,
+      edgeId: '99'.repeat(16),
+      nonce: nonces.dialler,
+    })
+    const changed = (at: number, byte: number): Uint8Array => {
+      const bytes = Uint8Array.from(sound)
+      bytes[at] = byte
+      return bytes
+    }
+    refusal(() => decodeTicket(changed(0, 0xf8)))
+    refusal(() => decodeTicket(changed(1, 2)), 'ERR_FR_VERSION')
+    for (const bytes of [changed(2, 1), changed(4, 5), changed(5, 1), changed(11, 0xff)])
+      refusal(() => decodeTicket(bytes))
+    refusal(() => decodeTicket(sound.subarray(1)))
+    expect(ticketBytesOf(new Uint8Array())).toBeNull()
+    refusal(() => ticketBytesOf(Uint8Array.of(0x47)))
+  })
+})
+
+describe('an answer', () => {
+  const edge = edgeOf(nodePrimitives, seed, [3, 5])
+  const keys = feedKeys(nodePrimitives, edge, place, nonces)
+
+  it('is a challenge with a nonce, or go', () => {
+    const challenge = encodeChallenge(nodePrimitives, keys, nonces.acceptor)
+    expect(answerBytes(challenge)).toBe(challenge.length)
+    expect(nonceOf(challenge)).toEqual(nonces.acceptor)
+    expect(isChallengeOf(nodePrimitives, keys, challenge)).toBe(true)
+    expect(answerBytes(encodeGo())).toBe(4)
+    expect(() => decodeGo(encodeGo())).not.toThrow()
+    refusal(() => decodeGo(challenge))
+    refusal(() => nonceOf(encodeGo()))
+    expect(answerBytes(challenge.subarray(0, 3))).toBeNull()
+  })
+
+  it('is a refusal, cleaned', () => {
+    const bytes = encodeRefusal('ERR_FR_BUSY', 'a\u0007b')
+    expect(answerBytes(bytes)).toBe(bytes.length)
+    for (const read of [nonceOf, decodeGo]) {
+      const error = refusal(() => void read(bytes), 'ERR_FR_BUSY')
+      expect([error.message, isSaidByPeer(error)]).toEqual(['the peer says: a?b', true])
+    }
+    const longest = encodeRefusal('ERR_FR_BUSY', '\ud83d\ude00'.repeat(10_000))
+    expect(answerBytes(longest)).toBe(longest.length)
+    refusal(() => answerBytes(Uint8Array.of(0xf9, 1, 0xff, 0xff)))
+  })
+})
+
+describe('secrets', () => {
+  it('of an edge are the same from both ends, and of no other edge', () => {
+    const pairs = [-1, 0, 1, 2].flatMap((a) => [-1, 0, 1, 2].map((b) => [a, b] as const))
+    const different = new Set<string>()
+    for (const [a, b] of pairs.filter(([a, b]) => a < b)) {
+      const edge = edgeOf(nodePrimitives, seed, [a, b])
+      expect(edgeOf(nodePrimitives, seed, [b, a])).toEqual(edge)
+      different.add(edge.id).add(Buffer.from(edge.secret).toString('hex'))
+    }
+    expect(different.size).toBe(12)
+  })
+
+  it('of a connection are byte exact, and differ by direction, nonces and transfer', () => {
+    const edge = edgeOf(nodePrimitives, seed, [3, 5])
+    const keys = feedKeys(nodePrimitives, edge, place, nonces)
+    const info = Buffer.concat([
+      Buffer.from('fastreplica 1 feed'),
+      Buffer.from('0300000005000000', 'hex'),
+      Buffer.from(place.transfer, 'hex'),
+    ])
+    const salt = Buffer.concat([nonces.dialler, nonces.acceptor])
+    const all = Buffer.from(hkdfSync('sha256', edge.secret, salt, info, 104))
+    expect(Buffer.from(keys.challengeKey)).toEqual(all.subarray(0, 32))
+    expect(Buffer.from(keys.confirmKey)).toEqual(all.subarray(32, 64))
+    expect(Buffer.from(keys.hopKey)).toEqual(all.subarray(64, 96))
+    expect(keys.recordSeed).toBe(all.readBigUInt64LE(96))
+    const others = [
+      feedKeys(nodePrimitives, edge, { ...place, from: 5, to: 3 }, nonces),
+      feedKeys(nodePrimitives, edge, { ...place, transfer: '78'.repeat(16) }, nonces),
+      feedKeys(nodePrimitives, edge, place, { ...nonces, acceptor: nonces.dialler }),
+      feedKeys(nodePrimitives, { ...edge, secret: seed }, place, nonces),
+    ]
+    const confirmations = [keys, ...others].map((each) =>
+      Buffer.from(confirmation(nodePrimitives, each)).toString('hex'),
+    )
+    expect(new Set(confirmations).size).toBe(5)
+    expect(new Set([keys, ...others].map((each) => each.recordSeed)).size).toBe(5)
+  })
+})
