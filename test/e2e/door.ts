@@ -11,6 +11,8 @@ import { proxy, type Through } from './proxy.js'
 export interface Door extends Through {
   /** What it leads to waits for bytes that were sent. */
   readonly isHolding: () => boolean
+  /** Lets each connection that waits carry one chunk more. */
+  sip(): void
   open(): void
   /** Breaks what passes through it now, at both ends. */
   cut(): void
@@ -40,6 +42,11 @@ export async function holdingDoor(address: string, holdAt: number): Promise<Door
   return {
     ...passed,
     isHolding: () => held.size > 0,
+    sip: () => {
+      const waiting = [...held]
+      held.clear()
+      for (const socket of waiting) socket.resume()
+    },
     open: () => {
       isOpen = true
       for (const socket of held) socket.resume()
