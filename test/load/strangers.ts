@@ -47,7 +47,8 @@ function stranger(port: number, seen: Seen): Promise<void> {
       act?.(socket, seen)
     })
     socket.on('data', (chunk) => {
-      if (chunk.includes('"type":"go"') || chunk.includes('"type":"prove"')) seen.welcomed += 1
+      // A ServerHello, a challenge, or go: only an alert or a refusal is for strangers.
+      if ([0x16, 0xf8, 0xfa].includes(chunk[0] as number)) seen.welcomed += 1
     })
     socket.on('error', () => {})
     socket.on('close', () => {
