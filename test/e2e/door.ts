@@ -219,14 +219,12 @@ export function tagFinder(): (chunk: Buffer) => Buffer[] {
  */
 export async function lateDoor(address: string, sender: number): Promise<LateDoor> {
   const links: Socket[] = []
-  let late: { hello: Buffer; from: Socket; to: Socket } | undefined
-  let proved: () => void = () => {}
+  let late: { hello: Buffer; to: Socket } | undefined
   const passed = await proxy(address, (from, to) => {
     let hello: Buffer | undefined = Buffer.alloc(0)
     from.on('data', (chunk: Buffer) => {
       if (hello === undefined) {
         if (!to.write(chunk)) from.pause()
-        if (late?.from === from) proved()
         return
       }
       hello = Buffer.concat([hello, chunk])
@@ -234,7 +232,7 @@ export async function lateDoor(address: string, sender: number): Promise<LateDoo
       if (caller === null) return
       if (caller.channel === 'link') links.push(from)
       if (caller.channel === 'data' && caller.from === sender && late === undefined)
-        late = { hello, from, to }
+        late = { hello, to }
       else to.write(hello)
       hello = undefined
     })
@@ -245,8 +243,8 @@ export async function lateDoor(address: string, sender: number): Promise<LateDoo
     isHolding: () => late !== undefined,
     release: () =>
       new Promise((resolve) => {
-        proved = resolve
-        late?.to.write(late.hello)
+        // The ticket is all that its dialler says of itself.
+        late?.to.write(late.hello, () => resolve())
       }),
     cutLinks: () => {
       for (const socket of links.splice(0)) socket.resetAndDestroy()
