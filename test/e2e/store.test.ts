@@ -18,10 +18,21 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type FrNode, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import type { Door } from './door.js'
 import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
+
+/** The node has verified blocks, and the rest of its file waits at the door. */
+async function isInTheMiddle(node: FrNode, door: Door): Promise<void> {
+  await until(door.isHolding, 'the push is in the middle')
+  await until(() => {
+    // Digests may stand behind payload that was under way when they were made.
+    door.sip()
+    return (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB
+  }, 'blocks are verified')
+}
 
 describe.each(kinds)('the data directory of a %s node', (engine) => {
   let world: World
@@ -91,12 +102,7 @@ describe.each(kinds)('the data directory of a %s node', (engine) => {
     const { path } = world.file('data.bin', 64 * MIB)
     const door = await world.holding(node.address, 24 * MIB)
     const running = push(path, { to: [door.address], engine, retries: 0 })
-    await until(door.isHolding, 'the push is in the middle')
-    await until(() => {
-      // Digests may stand behind payload that was under way when they were made.
-      door.sip()
-      return (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB
-    }, 'blocks are verified')
+    await isInTheMiddle(node, door)
     const [id] = partials(node.dataDir).filter((name) => !name.endsWith('.scratch'))
     const partial = join(node.dataDir, '.fastreplica/partials', id as string)
     truncateSync(partial, 0)
@@ -149,11 +155,7 @@ describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
       const abort = new AbortController()
       const { signal } = abort
       const running = push(path, { to: [door.address], engine, signal })
-      await until(door.isHolding, 'the push is in the middle')
-      await until(
-        () => (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB,
-        'blocks are verified',
-      )
+      await isInTheMiddle(node, door)
       // As a sender that is killed: its links break without a word.
       await door.close()
       await running.result
