@@ -26,7 +26,7 @@ afterAll(() => {
 })
 
 /** Time that goes on only when a test says so, for timers and for the clock they are held to. */
-const startMs = performance.now()
+const startMs = Math.ceil(performance.now())
 let elapsedMs = 0
 
 beforeEach(() => {
@@ -104,9 +104,9 @@ describe('a link whose peer takes nothing', () => {
     await pass(100)
     // At most a beat of 100 ms of it counts as awake.
     await passWithoutTurn(1_500)
-    await pass(limits.linkStallMs - 100 - 101)
+    await pass(limits.linkStallMs - 100 - 110)
     expect(closings).toEqual([])
-    await pass(102)
+    await pass(111)
     expect(closings.map(([code]) => code)).toEqual(['ERR_FR_PEER_STALLED'])
   })
 })
