@@ -58,6 +58,8 @@ export const limits = {
 
   // --- heartbeats ---
   progressMs: 250,
+  /** A backlog report that says nothing new is sent this often: it is a sign of life. */
+  sameReportMs: 100,
   suspectMs: 1_000,
   /** A node that is silent for this long is away: others make good what it was to send. */
   awayMs: 2_000,

@@ -5,6 +5,7 @@ import { type Context, Interrupted, watchSignals } from '../render/context.js'
 import { asUsage } from '../render/failures.js'
 import { isLogged, jsonText, logText } from '../render/text.js'
 import type { NodeCommand } from './node.js'
+import { given } from './options.js'
 
 export async function runNode(command: NodeCommand, context: Context): Promise<number> {
   const logger = (line: LogLine): void => {
@@ -56,13 +57,8 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   if (command.previousKeyFile !== undefined) {
     options.previousKey = await readKey(command.previousKeyFile, context)
   }
-  if (command.name !== undefined) options.name = command.name
-  if (command.advertise !== undefined) options.advertise = command.advertise
-  if (command.engine !== undefined) options.engine = command.engine
-  if (command.minFreeBytes !== undefined) options.minFreeBytes = command.minFreeBytes
-  if (command.keepPartialsSeconds !== undefined)
-    options.keepPartialsSeconds = command.keepPartialsSeconds
-  return options
+  const { name, advertise, engine, minFreeBytes, keepPartialsSeconds } = command
+  return { ...options, ...given({ name, advertise, engine, minFreeBytes, keepPartialsSeconds }) }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

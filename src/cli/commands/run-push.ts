@@ -31,6 +31,7 @@ import {
 } from '../render/push-views.js'
 import { jsonText } from '../render/text.js'
 import { UsageError } from '../render/units.js'
+import { given } from './options.js'
 import type { PushCommand } from './push.js'
 
 type Push = (source: PushSource, options: PushOptions) => Transfer
@@ -136,24 +137,14 @@ function peopleView(
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
   const { noClobber, strict, allowAdd, wait, dryRun } = command
-  const options: Omit<PushOptions, 'to'> = { noClobber, strict, allowAdd, wait, dryRun }
+  const { strategy, shape, groupSize, digest, engine, uplinkBytesPerSecond, trace } = command
+  const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
-  if (as !== undefined) options.as = as
-  if (command.strategy !== undefined) options.strategy = command.strategy
-  if (command.shape !== undefined) options.shape = command.shape
-  if (command.groupSize !== undefined) options.groupSize = command.groupSize
-  if (command.digest !== undefined) options.digest = command.digest
-  if (command.engine !== undefined) options.engine = command.engine
-  if (command.uplinkBytesPerSecond !== undefined)
-    options.uplinkBytesPerSecond = command.uplinkBytesPerSecond
-  if (command.trace !== undefined) options.trace = command.trace
-  if (command.connectMs !== undefined) options.connectMs = command.connectMs
-  if (command.silenceMs !== undefined) options.silenceMs = command.silenceMs
-  if (command.retries !== undefined) options.retries = command.retries
-  if (command.timeoutMs !== undefined) options.timeoutMs = command.timeoutMs
-  if (command.minRateBytesPerSecond !== undefined)
-    options.minRateBytesPerSecond = command.minRateBytesPerSecond
-  return options
+  return {
+    ...{ noClobber, strict, allowAdd, wait, dryRun },
+    ...given({ as, strategy, shape, groupSize, digest, engine, uplinkBytesPerSecond, trace }),
+    ...given({ connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond }),
+  }
 }
 
 function startPush(push: Push, source: PushSource, options: PushOptions): Transfer {

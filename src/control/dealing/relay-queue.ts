@@ -8,7 +8,7 @@
  * everybody are on its feed, too, and nobody's to forward: they count neither as queue nor as rate.
  * What moved since the report still counts as queued, so windows hold several reports.
  */
-import { KIB, MIB } from '../../base/limits.js'
+import { KIB, limits, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { Lateness } from '../members/lateness.js'
 
@@ -31,8 +31,6 @@ const expectedRateMax = (4 * MIB) / windowSeconds
 const lookMs = 15
 /** Factor by which a drained queue opens its window at one look; one odd look must not fill it. */
 const growth = 4
-/** While nothing changes a node reports this often. */
-const sameReportMs = 100
 /** A longer silence is an outage, not a late report. */
 const lateReportMax = 1_000
 /** Seconds for which a relay without a new report is believed to go on at its rate. */
@@ -59,7 +57,7 @@ export class DealtRelay {
   readonly dealt = new RangeSet()
   heardMs: number
   /** How late its reports come. */
-  readonly lateness = new Lateness(sameReportMs)
+  readonly lateness = new Lateness(limits.sameReportMs)
   isSilent = false
   /** False: what it said it has passed on did not reach its mates; it is dealt nothing more. */
   isTrusted = true

@@ -6,13 +6,12 @@
  * the age of its oldest byte that was listed and is not acknowledged, compared with the other
  * feeds: bytes alone would call a fast feed with a long queue slow.
  */
+import { limits } from '../../base/limits.js'
 
 /** History of one feed: long enough for ages that matter, short enough to scan. */
 const samplesMax = 64
 const behindMs = 100
 const behindRatio = 3
-/** A report that says nothing new is still a sign of life. */
-const sameMs = 100
 
 export interface MateSample {
   readonly index: number
@@ -48,7 +47,7 @@ export class Backlog {
   ): boolean {
     const { landedBytes, receivedBytes, backlogBytes, behind } = report
     const text = [landedBytes, receivedBytes, backlogBytes, ...behind].join()
-    if (text === this.#said && nowMs - this.#saidMs < sameMs) return false
+    if (text === this.#said && nowMs - this.#saidMs < limits.sameReportMs) return false
     this.#said = text
     this.#saidMs = nowMs
     return true
