@@ -102,7 +102,8 @@ export interface Addon {
     callback: (numbers: Float64Array, bytes: Uint8Array) => void,
   ) => NativeEngine
   readonly errors: Record<string, number>
-  readonly bounds: Record<string, number>
+  /** Not in an addon that was built before there were any. */
+  readonly bounds?: Record<string, number>
   readonly eventNumbers: number
   hashBlocks(
     file: number,
@@ -152,9 +153,10 @@ function check(addon: Addon): Addon {
     'native' in row ? [`${code}=${row.native}`] : [],
   )
   const theirs = Object.entries(addon.errors).map(([code, number]) => `${code}=${number}`)
-  const hasOurBounds = Object.entries(addon.bounds).every(
-    ([name, bound]) => limits[name as keyof typeof limits] === bound,
-  )
+  const { bounds } = addon
+  const hasOurBounds =
+    bounds !== undefined &&
+    Object.entries(bounds).every(([name, bound]) => limits[name as keyof typeof limits] === bound)
   const hasOurErrors = ours.sort().join() === theirs.sort().join()
   if (!hasOurErrors || !hasOurBounds || addon.eventNumbers !== eventNumbers) {
     throw new FrError(
