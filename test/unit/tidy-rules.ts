@@ -264,6 +264,31 @@ export const rules: readonly Rule[] = [
     ],
   },
   {
+    ...bans(
+      'bytes meet sockets in native/core/io alone',
+      (path) => path.startsWith('native/core/') && !path.startsWith('native/core/io/'),
+      [
+        [
+          /(?<![\w.>:])(?:::\s*)?(?:recv|recvmsg|sendmsg|splice|tee|sendfile|setsockopt)\s*\(/,
+          'move bytes and set sockets through core/io/channel.h',
+        ],
+        [/(?<!\w)::\s*(?:send|shutdown)\s*\(/, 'move bytes through core/io/channel.h'],
+        [/#\s*include\s*<(?:sys\/socket|sys\/sendfile|netinet\/\w+)\.h>/, 'the same'],
+      ],
+    ),
+    bad: [
+      { path: 'native/core/lane/a.cc', text: 'const ssize_t got = recv(fd, at, 1, 0);' },
+      { path: 'native/core/lane/a.cc', text: 'return ::splice(a, nullptr, b, nullptr, 1, 0);' },
+      { path: 'native/core/lane/a.cc', text: '  sendfile(out, in, &at, 1);' },
+      { path: 'native/core/lane/a.cc', text: 'n = ::send(fd, at, 1, MSG_NOSIGNAL);' },
+      { path: 'native/core/file/a.cc', text: '#include <sys/socket.h>' },
+    ],
+    good: [
+      { path: 'native/core/lane/a.cc', text: 'feed.channel.recv(at, 1); Lane::send(1);' },
+      { path: 'native/core/io/a.cc', text: '#include <sys/socket.h>' },
+    ],
+  },
+  {
     ...bans('every test runs', isTest, [
       [
         /\b(?:it|test|describe|suite|bench)(?:\.\w+)*\.(?:only|skip|todo|fails)\b/,

@@ -5,12 +5,6 @@
 // milliseconds of its own rate (TCP_NOTSENT_LOWAT, chunk), so that one FIFO uplink is not filled by
 // whoever came first. And where the transfer asks for it, no feed may run further ahead of the
 // slowest than a tenth of a second: equal shares are only as fast as the last of them.
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/ioctl.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,7 +20,6 @@ constexpr size_t kMaxChunk = 1u << 20;
 constexpr size_t kMaxLowat = 4u << 20;
 constexpr double kBudgetSeconds = 0.004;  // of a feed's rate, unsent in the kernel
 constexpr size_t kGrowBytes = 8u << 10;
-constexpr size_t kPipeWorth = 256u << 10;  // a smaller pipe gains nothing over sendfile's own
 constexpr uint64_t kGrowWaitNs = 1'000'000;
 constexpr uint64_t kEvenRecheckNs = 1'000'000;
 constexpr uint64_t kLeadBytes = 256u << 10;
@@ -155,7 +148,8 @@ bool Lane::pump_feed(OutFeed& feed) {
   if (!feed.digests.empty() ? !push_digests(feed) : !push_payload(feed)) return false;
   feed.in_record = false;
   feed.counters->records.fetch_add(1, std::memory_order_relaxed);
-  return feed.fd >= 0 && (!feed.items.empty() || !feed.digest_items.empty() || feed.is_finishing);
+  return feed.channel.is_open() &&
+         (!feed.items.empty() || !feed.digest_items.empty() || feed.is_finishing);
 }
 
 bool Lane::begin_record(OutFeed& feed) {
@@ -229,45 +223,38 @@ bool Lane::begin_payload(OutFeed& feed, Header* out) {
   return true;
 }
 
-// Sorts out a refused or failed send. True when the feed has simply to wait.
-bool Lane::take_errno(OutFeed& feed, ssize_t result) {
-  if (result < 0 && (errno == EAGAIN || errno == EINTR)) {
-    if (errno == EAGAIN) feed.is_writable = false;
-    return true;
+// False: the feed has to wait, or has ended.
+bool Lane::is_sent(OutFeed& feed, const Moved& moved) {
+  if (moved.some()) return true;
+  if (moved.how == Moved::How::kAgain) {
+    feed.is_writable = false;
+  } else {
+    end_feed(&feed, Code::ERR_FR_NODE_LOST, moved.error);
   }
-  end_feed(&feed, Code::ERR_FR_NODE_LOST, result < 0 ? errno : 0);
   return false;
 }
 
 bool Lane::push_header(OutFeed& feed) {
   while (feed.header_sent < kHeaderBytes) {
     const bool more = feed.left > 0 || !feed.digests.empty();
-    const ssize_t sent =
-        ::send(feed.fd, feed.header_bytes + feed.header_sent, kHeaderBytes - feed.header_sent,
-               MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-    if (sent <= 0) {
-      take_errno(feed, sent);
-      return false;
-    }
-    feed.header_sent += static_cast<size_t>(sent);
+    const Moved sent = feed.channel.send(feed.header_bytes + feed.header_sent,
+                                         kHeaderBytes - feed.header_sent, more);
+    if (!is_sent(feed, sent)) return false;
+    feed.header_sent += sent.bytes;
   }
   if (feed.header_bytes[3] == static_cast<uint8_t>(Kind::kEnd) && !feed.end_sent) {
     feed.end_sent = true;
-    shutdown(feed.fd, SHUT_WR);
+    feed.channel.half_close();
   }
   return true;
 }
 
 bool Lane::push_digests(OutFeed& feed) {
   while (feed.digests_sent < feed.digests.size()) {
-    const ssize_t sent =
-        ::send(feed.fd, feed.digests.data() + feed.digests_sent,
-               feed.digests.size() - feed.digests_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent <= 0) {
-      take_errno(feed, sent);
-      return false;
-    }
-    feed.digests_sent += static_cast<size_t>(sent);
+    const Moved sent = feed.channel.send(feed.digests.data() + feed.digests_sent,
+                                         feed.digests.size() - feed.digests_sent, false);
+    if (!is_sent(feed, sent)) return false;
+    feed.digests_sent += sent.bytes;
   }
   feed.digests.clear();
   return true;
@@ -275,85 +262,29 @@ bool Lane::push_digests(OutFeed& feed) {
 
 bool Lane::push_payload(OutFeed& feed) {
   while (feed.left > 0) {
-    if (feed.pipe[0] < 0 && !feed.pipe_refused && feed.chunk >= kPipeWorth) open_pipe(feed);
-    const bool piped = feed.pipe[0] >= 0 && (feed.pipe_holds > 0 || feed.chunk >= kPipeWorth);
-    const ssize_t sent = piped ? push_piped(feed) : push_sendfile(feed);
-    if (feed.fd < 0) return false;
-    if (sent <= 0) {
-      take_errno(feed, sent);
+    const Moved sent = feed.channel.from_file(feed.stream->main.file->fd, feed.at, feed.left);
+    if (sent.how == Moved::How::kEof || sent.at_file) {
+      // The end: the file is shorter than what was announced.
+      const Status why =
+          sent.at_file ? status_of_errno(sent.error, "read") : Status{Code::ERR_FR_SOURCE_CHANGED};
+      fail_stream(*feed.transfer, *feed.stream, why);  // and with it the feed, in mid-record
       return false;
     }
-    feed.left -= static_cast<uint64_t>(sent);
-    feed.accepted += static_cast<uint64_t>(sent);
-    feed.counters->payload.fetch_add(static_cast<uint64_t>(sent), std::memory_order_relaxed);
-    feed.transfer->counters->sent.fetch_add(static_cast<uint64_t>(sent), std::memory_order_relaxed);
-    feed.counters->queued.fetch_sub(static_cast<uint64_t>(sent), std::memory_order_relaxed);
+    if (!is_sent(feed, sent)) return false;
+    feed.at += sent.bytes;
+    feed.left -= sent.bytes;
+    feed.accepted += sent.bytes;
+    feed.counters->payload.fetch_add(sent.bytes, std::memory_order_relaxed);
+    feed.transfer->counters->sent.fetch_add(sent.bytes, std::memory_order_relaxed);
+    feed.counters->queued.fetch_sub(sent.bytes, std::memory_order_relaxed);
   }
   return true;
-}
-
-void Lane::open_pipe(OutFeed& feed) {
-  if (pipe2(feed.pipe, O_CLOEXEC) != 0) {
-    feed.pipe[0] = feed.pipe[1] = -1;
-    feed.pipe_refused = true;
-  } else {
-    // An ordinary user gets 64 pipes of 1 MiB, then two pages each: worse than sendfile.
-    const int size = fcntl(feed.pipe[1], F_SETPIPE_SZ, static_cast<int>(kPipeBytes));
-    feed.pipe_size = size < 0 ? 0 : static_cast<size_t>(size);
-    if (feed.pipe_size >= kPipeWorth) {
-      counts_->open_pipes++;
-      return;
-    }
-    ::close(feed.pipe[0]);
-    ::close(feed.pipe[1]);
-    feed.pipe[0] = feed.pipe[1] = -1;
-    feed.pipe_refused = true;
-  }
-  counts_->sending_fallbacks++;
-}
-
-// File -> pipe -> socket. Pages are referenced, never copied.
-ssize_t Lane::push_piped(OutFeed& feed) {
-  if (feed.pipe_holds == 0) {
-    loff_t at = static_cast<loff_t>(feed.at);
-    const size_t want = static_cast<size_t>(std::min<uint64_t>(feed.left, feed.pipe_size));
-    const ssize_t taken = splice(feed.stream->main.file->fd, &at, feed.pipe[1], nullptr, want, 0);
-    if (taken <= 0) {
-      // 0 is the end of the file: it is shorter than what was announced.
-      const Status why =
-          taken == 0 ? Status{Code::ERR_FR_SOURCE_CHANGED, 0} : status_of_errno(errno, "read");
-      fail_stream(*feed.transfer, *feed.stream, why);
-      return 0;
-    }
-    feed.at += static_cast<uint64_t>(taken);
-    feed.pipe_holds = static_cast<size_t>(taken);
-  }
-  const bool more = feed.left > feed.pipe_holds;
-  const ssize_t sent = splice(feed.pipe[0], nullptr, feed.fd, nullptr, feed.pipe_holds,
-                              SPLICE_F_NONBLOCK | SPLICE_F_MOVE | (more ? SPLICE_F_MORE : 0));
-  if (sent > 0) feed.pipe_holds -= static_cast<size_t>(sent);
-  return sent;
-}
-
-ssize_t Lane::push_sendfile(OutFeed& feed) {
-  off_t at = static_cast<off_t>(feed.at);
-  const ssize_t sent =
-      sendfile(feed.fd, feed.stream->main.file->fd, &at, static_cast<size_t>(feed.left));
-  if (sent == 0) {
-    fail_stream(*feed.transfer, *feed.stream, {Code::ERR_FR_SOURCE_CHANGED, 0});
-    return 0;
-  }
-  if (sent > 0) feed.at += static_cast<uint64_t>(sent);
-  return sent;
 }
 
 // --- pace ----------------------------------------------------------------------------------------
 
 void Lane::refresh_unacked(OutFeed& feed) {
-  int bytes = 0;
-  // SIOCOUTQ: what the peer has not acknowledged, sent or not.
-  if (feed.fd < 0 || ioctl(feed.fd, TIOCOUTQ, &bytes) != 0) return;
-  feed.unacked = static_cast<uint64_t>(std::max(bytes, 0));
+  if (!feed.channel.unacked(&feed.unacked)) return;
   feed.counters->unacked.store(feed.unacked, std::memory_order_relaxed);
 }
 
@@ -369,8 +300,7 @@ void Lane::measure(OutFeed& feed, double seconds) {
   const size_t lowat = std::clamp(budget, kMinChunk, kMaxLowat);
   if (feed.lowat != 0 && lowat < feed.lowat * 2 && lowat * 2 > feed.lowat) return;
   feed.lowat = lowat;
-  const int value = static_cast<int>(lowat);
-  setsockopt(feed.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
+  feed.channel.set_unsent_bytes(static_cast<int>(lowat));
 }
 
 bool Lane::is_held_back(OutFeed& feed) {

@@ -1,12 +1,6 @@
 #include "core/lane/engine.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,48 +12,8 @@ constexpr size_t kTotals = 6;
 
 constexpr Answer kClosed{nullptr, {Code::ERR_FR_CLOSED, 0}};
 constexpr Answer kFull{nullptr, {Code::ERR_FR_INBOX_FULL, 0}};
-constexpr int kRtoMax = 44;  // TCP_RTO_MAX_MS; older headers do not name it
-constexpr int kRtoMaxMs = 2'000;
-constexpr int kFirstLowat = 128 << 10;
 constexpr size_t kFeedsMax = 65'536;
 constexpr size_t kTransfersMax = 4'096;
-
-bool is_loopback(int fd) {
-  sockaddr_storage peer{};
-  socklen_t length = sizeof peer;
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) return false;
-  if (peer.ss_family == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&peer);
-    return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
-  }
-  if (peer.ss_family != AF_INET6) return false;
-  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&peer);
-  return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
-         (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
-}
-
-bool set_congestion(int fd, const std::string& name) {
-  return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(),
-                    static_cast<socklen_t>(name.size())) == 0;
-}
-
-void set_options(int fd, const FeedRequest& request, int user_timeout_ms) {
-  const int one = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-  // A cut cable acknowledges nothing: do not wait for the system's quarter of an hour.
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
-  // Nor, once the cable is back, for as long again as it was out (Linux 6.15).
-  setsockopt(fd, IPPROTO_TCP, kRtoMax, &kRtoMaxMs, sizeof kRtoMaxMs);
-  if (!request.congestion.empty()) {
-    set_congestion(fd, request.congestion);
-  } else if (is_loopback(fd) && !set_congestion(fd, "cubic")) {
-    // bbr costs 60 to 75 % more CPU on loopback; an ordinary user may at least take reno.
-    set_congestion(fd, "reno");
-  }
-  if (!request.is_out) return;
-  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kFirstLowat, sizeof kFirstLowat);
-}
 
 // A sparse file has fewer blocks than its size needs; only then is it worth asking for holes.
 bool is_sparse(int fd) {
@@ -142,35 +96,29 @@ Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
   if (feeds_.size() >= kFeedsMax) return {nullptr, {Code::ERR_FR_LIMIT, 0}};
   int fd = -1;
   if (r.fd >= 0) {
-    fd = fcntl(r.fd, F_DUPFD_CLOEXEC, 0);
+    fd = Channel::prepare(r.fd, {r.is_out, transfer->second.user_timeout_ms, r.congestion});
     if (fd < 0) return {nullptr, {Code::ERR_FR_LIMIT, errno}};
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    set_options(fd, r, transfer->second.user_timeout_ms);
   }
   const uint32_t id = next_handle_++;
   auto counters = std::make_shared<FeedCounters>();
   // A std::function must be copyable, so the feed travels in a shared holder.
   auto holder = std::make_shared<std::unique_ptr<Feed>>();
   if (r.is_out) {
-    auto feed = std::make_unique<OutFeed>();
+    auto feed = std::make_unique<OutFeed>(fd, &counts_);
     feed->is_relay = r.is_relay;
     *holder = std::move(feed);
   } else {
-    *holder = std::make_unique<InFeed>();
+    *holder = std::make_unique<InFeed>(fd, &counts_);
   }
   Feed& feed = **holder;
   feed.id = id;
-  feed.fd = fd;
   feed.is_out = r.is_out;
   feed.seed = r.seed;
   feed.counters = counters;
   const Answer done = task(r.transfer, [holder, transfer = r.transfer](Lane& lane) {
     lane.add_feed(transfer, std::move(*holder));
   });
-  if (!done.ok()) {
-    if (fd >= 0) ::close(fd);
-    return done;
-  }
+  if (!done.ok()) return done;
   feeds_[id] = {r.transfer, r.is_out, counters, false};
   *out = id;
   return done;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/interval_set.h"
+#include "core/io/channel.h"
 #include "core/wire/wire.h"
 
 namespace fr {
@@ -27,10 +28,11 @@ struct FeedCounters {
 };
 
 struct Feed {
+  Feed(int fd, ChannelCounts* counts) : channel(fd, counts) {}
   virtual ~Feed() = default;  // lanes own feeds of both kinds as Feed
 
   uint32_t id = 0;
-  int fd = -1;
+  Channel channel;  // closed: the feed has ended
   bool is_out = false;
   Transfer* transfer = nullptr;
   uint64_t seed = 0;
@@ -39,6 +41,7 @@ struct Feed {
 
 // in: header, then payload (landed, or drained where it has landed before), header, ...
 struct InFeed : Feed {
+  using Feed::Feed;
   enum class State { kHeader, kPayload, kDigests, kEnded };
   State state = State::kHeader;
   uint8_t header_bytes[kHeaderBytes];
@@ -77,6 +80,7 @@ struct DigestItem {
 };
 
 struct OutFeed : Feed {
+  using Feed::Feed;
   std::deque<OutItem> items;
   std::deque<DigestItem> digest_items;
   // Ranges asked for that have not landed yet: (stream, flags, bytes).
@@ -98,12 +102,8 @@ struct OutFeed : Feed {
   std::vector<uint8_t> digests;
   size_t digests_sent = 0;
   Stream* stream = nullptr;
-  uint64_t at = 0;    // next byte of the file to put into the pipe
-  uint64_t left = 0;  // payload bytes of the record not yet accepted by the socket
-  int pipe[2] = {-1, -1};
-  size_t pipe_size = 0;
-  size_t pipe_holds = 0;
-  bool pipe_refused = false;
+  uint64_t at = 0;    // next byte of the stream that the socket has not accepted
+  uint64_t left = 0;  // of the record, from there on
 
   // Pace: chunk and send budget follow the rate.
   uint64_t accepted = 0;

@@ -2,13 +2,8 @@
 //
 // A byte lands once. What has landed before is drained and counted, so that no range at or below a
 // watermark is ever rewritten: pages queued on other sockets are references to the page cache.
-#include <fcntl.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "core/file/storage.h"
 #include "core/lane/lane.h"
@@ -41,7 +36,7 @@ uint64_t tick_ns(const InFeed& feed) { return feed.relays ? kRelayedNs : kLanded
 void Lane::ingest(InFeed& feed) {
   const uint64_t before = feed.counters->payload.load(std::memory_order_relaxed);
   bool more = true;
-  while (more && feed.fd >= 0 &&
+  while (more && feed.channel.is_open() &&
          feed.counters->payload.load(std::memory_order_relaxed) - before < kTurnBytes) {
     switch (feed.state) {
       case InFeed::State::kHeader:
@@ -56,7 +51,7 @@ void Lane::ingest(InFeed& feed) {
         break;
     }
   }
-  if (feed.fd < 0) return;
+  if (!feed.channel.is_open()) return;
   const uint64_t now = feed.counters->payload.load(std::memory_order_relaxed);
   if (now == before) return;
   feed.came_at_ns = now_ns_;
@@ -75,7 +70,7 @@ void Lane::batch(InFeed& feed, bool on) {
 
 void Lane::set_batch(InFeed& feed, int bytes) {
   feed.batch_bytes = bytes;
-  setsockopt(feed.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+  feed.channel.set_wake_bytes(bytes);
 }
 
 // Lets the chunk follow the rate.
@@ -115,7 +110,7 @@ void Lane::look_after_batched() {
     // Ticks come a little early, too.
     if (now_ns_ - feed->came_at_ns + kBatchMarginNs / 2 >= patience_ns(*feed)) {
       ingest(*feed);
-      if (feed->fd < 0 || !feed->is_batched) continue;
+      if (!feed->channel.is_open() || !feed->is_batched) continue;
       if (now_ns_ - feed->came_at_ns > kBatchIdleNs) {
         batch(*feed, false);
         continue;
@@ -126,24 +121,29 @@ void Lane::look_after_batched() {
 }
 
 // Handles "nothing now", the end and errors of a read. True when the turn is over.
-bool Lane::stop_on(InFeed& feed, ssize_t got) {
-  if (got > 0) return false;
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-  if (got < 0) {
-    end_feed(&feed, Code::ERR_FR_NODE_LOST, errno);
-  } else if (feed.state == InFeed::State::kEnded && feed.header_have == 0) {
-    end_feed(&feed, Code::kOk, 0);
-  } else {
-    end_feed(&feed, Code::ERR_FR_NODE_LOST, 0);
+bool Lane::stop_on(InFeed& feed, const Moved& moved) {
+  switch (moved.how) {
+    case Moved::How::kSome:
+      return false;
+    case Moved::How::kAgain:
+      return true;
+    case Moved::How::kEof: {
+      const bool is_clean = feed.state == InFeed::State::kEnded && feed.header_have == 0;
+      end_feed(&feed, is_clean ? Code::kOk : Code::ERR_FR_NODE_LOST, 0);
+      return true;
+    }
+    case Moved::How::kFailed:
+      end_feed(&feed, Code::ERR_FR_NODE_LOST, moved.error);
+      return true;
   }
   return true;
 }
 
 bool Lane::read_header(InFeed& feed) {
-  const ssize_t got = recv(feed.fd, feed.header_bytes + feed.header_have,
-                           kHeaderBytes - feed.header_have, MSG_DONTWAIT);
+  const Moved got =
+      feed.channel.recv(feed.header_bytes + feed.header_have, kHeaderBytes - feed.header_have);
   if (stop_on(feed, got)) return false;
-  feed.header_have += static_cast<size_t>(got);
+  feed.header_have += got.bytes;
   if (feed.state == InFeed::State::kEnded) {  // nothing may follow the end
     end_feed(&feed, Code::ERR_FR_PROTOCOL, 0);
     return false;
@@ -198,7 +198,7 @@ bool Lane::start_record(InFeed& feed) {
 // A partial is born sparse: a hole has landed by being announced.
 void Lane::land_hole(InFeed& feed, uint64_t begin, uint64_t end) {
   const IntervalSet& held = feed.stream->main.landed;
-  while (begin < end && feed.fd >= 0) {
+  while (begin < end && feed.channel.is_open()) {
     const uint64_t covered = std::min(end, held.covered_to(begin));
     const uint64_t past = covered > begin ? covered : held.next_begin(begin, end);
     if (covered > begin) {
@@ -231,10 +231,10 @@ void Lane::pass_on(InFeed& feed, uint64_t begin, uint64_t end) {
 }
 
 bool Lane::read_digests(InFeed& feed) {
-  const ssize_t got = recv(feed.fd, feed.digests.data() + feed.digests_have,
-                           feed.digests.size() - feed.digests_have, MSG_DONTWAIT);
+  const Moved got = feed.channel.recv(feed.digests.data() + feed.digests_have,
+                                      feed.digests.size() - feed.digests_have);
   if (stop_on(feed, got)) return false;
-  feed.digests_have += static_cast<size_t>(got);
+  feed.digests_have += got.bytes;
   if (feed.digests_have < feed.digests.size()) return true;
   const Header& h = feed.header;
   Event event{{static_cast<double>(EventType::kDigests), static_cast<double>(feed.transfer->id),
@@ -262,27 +262,30 @@ void Lane::count_payload(InFeed& feed, uint64_t bytes, bool is_duplicate) {
 bool Lane::read_payload(InFeed& feed) {
   Stream& stream = *feed.stream;
   const bool scratch = (feed.header.flags & kFlagScratch) != 0;
-  const IntervalSet& held = stream.target(scratch).landed;
-  const uint64_t covered = held.covered_to(feed.at);
+  Target& target = stream.target(scratch);
+  const uint64_t covered = target.landed.covered_to(feed.at);
+  const bool is_new = covered == feed.at && !stream.failed;
   uint64_t step = std::min<uint64_t>(feed.left, kStepBytes);
-  ssize_t got;
-  bool is_new = false;
-  if (covered > feed.at || stream.failed) {
-    if (!stream.failed) step = std::min(step, covered - feed.at);
-    // MSG_TRUNC on TCP discards without copying (tcp(7)).
-    got = recv(feed.fd, nullptr, static_cast<size_t>(step), MSG_DONTWAIT | MSG_TRUNC);
-  } else {
-    step = held.next_begin(feed.at, feed.at + step) - feed.at;
-    got = land_some(feed, static_cast<size_t>(step));
-    if (stream.failed && got == 0) return true;  // the rest of the record is drained
-    is_new = true;
+  if (is_new) {
+    step = target.landed.next_begin(feed.at, feed.at + step) - feed.at;
+  } else if (!stream.failed) {
+    step = std::min(step, covered - feed.at);
   }
-  if (stop_on(feed, got)) return false;
+  const auto want = static_cast<size_t>(step);
+  const Moved got =
+      is_new ? feed.channel.to_file(transit_, target.file->fd, feed.at, want, &stream.copies)
+             : feed.channel.discard(want);
+  if (got.at_file) {
+    fail_stream(*feed.transfer, stream, status_of_errno(got.error, "write"));
+  } else if (stop_on(feed, got)) {
+    return false;
+  }
   const uint64_t begin = feed.at;
-  feed.at += static_cast<uint64_t>(got);
-  feed.left -= static_cast<uint64_t>(got);
-  count_payload(feed, static_cast<uint64_t>(got), !is_new && !stream.failed);
+  feed.at += got.bytes;
+  feed.left -= got.bytes;
   if (feed.left == 0) feed.state = InFeed::State::kHeader;
+  if (got.at_file) return true;  // the rest of the record is drained
+  count_payload(feed, got.bytes, !is_new && !stream.failed);
   if (stream.failed) return true;
   if (is_new) {
     landed(feed, begin, feed.at);
@@ -291,100 +294,8 @@ bool Lane::read_payload(InFeed& feed) {
   }
   // Most likely there was no more (unless the pipe is a small one): asking again would cost as much
   // as it brings.
-  const bool is_short = static_cast<uint64_t>(got) < step;
-  return !is_short || !feed.is_batched || lane_pipe_bytes_ < static_cast<int>(kPipeBytes);
-}
-
-// Bytes that landed, 0 at the end of the connection (or when the file failed), -1 with errno.
-ssize_t Lane::land_some(InFeed& feed, size_t want) {
-  if (!feed.stream->splice_refused) {
-    const ssize_t got = land_spliced(feed, want);
-    if (got >= 0 || errno != EINVAL) return got;
-    feed.stream->splice_refused = true;
-    counts_->landing_fallbacks++;
-  }
-  return land_copied(feed, want);
-}
-
-bool Lane::fresh_lane_pipe() {
-  if (lane_pipe_[0] >= 0) {
-    ::close(lane_pipe_[0]);
-    ::close(lane_pipe_[1]);
-    lane_pipe_[0] = lane_pipe_[1] = -1;
-    counts_->open_pipes--;
-  }
-  if (pipe2(lane_pipe_, O_CLOEXEC) != 0) {
-    lane_pipe_[0] = lane_pipe_[1] = -1;
-    return false;
-  }
-  counts_->open_pipes++;
-  // Refused beyond the user's share of pipe pages: whatever size there is will do.
-  lane_pipe_bytes_ = fcntl(lane_pipe_[1], F_SETPIPE_SZ, static_cast<int>(kPipeBytes));
-  return true;
-}
-
-ssize_t Lane::land_spliced(InFeed& feed, size_t want) {
-  if (lane_pipe_[0] < 0 && !fresh_lane_pipe()) {
-    errno = EINVAL;
-    return -1;
-  }
-  // The pipe is empty here, so EAGAIN can only mean the socket.
-  const ssize_t got =
-      splice(feed.fd, nullptr, lane_pipe_[1], nullptr, want, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-  if (got <= 0) return got;
-  const bool scratch = (feed.header.flags & kFlagScratch) != 0;
-  loff_t at = static_cast<loff_t>(feed.at);
-  const int file = feed.stream->target(scratch).file->fd;
-  size_t left = static_cast<size_t>(got);
-  while (left > 0) {
-    const ssize_t put = splice(lane_pipe_[0], nullptr, file, &at, left, SPLICE_F_MOVE);
-    if (put > 0) {
-      left -= static_cast<size_t>(put);
-      continue;
-    }
-    if (put < 0 && errno == EINTR) continue;
-    const int error = put < 0 ? errno : EIO;
-    if (error == EINVAL) {
-      // This file system takes no splice: what is in the pipe goes by hand, and so does all else.
-      buffer_.resize(kStepBytes);
-      const ssize_t in = read(lane_pipe_[0], buffer_.data(), std::min(left, buffer_.size()));
-      if (in > 0 && pwrite(file, buffer_.data(), static_cast<size_t>(in), at) == in) {
-        at += in;
-        left -= static_cast<size_t>(in);
-        if (!std::exchange(feed.stream->splice_refused, true)) counts_->landing_fallbacks++;
-        continue;
-      }
-    }
-    fail_stream(*feed.transfer, *feed.stream, status_of_errno(error, "write"));
-    fresh_lane_pipe();  // the next feed must not get these bytes
-    feed.left -= static_cast<uint64_t>(got);
-    feed.at += static_cast<uint64_t>(got);
-    if (feed.left == 0) feed.state = InFeed::State::kHeader;
-    return 0;
-  }
-  return got;
-}
-
-ssize_t Lane::land_copied(InFeed& feed, size_t want) {
-  buffer_.resize(kStepBytes);
-  const ssize_t got = recv(feed.fd, buffer_.data(), std::min(want, buffer_.size()), MSG_DONTWAIT);
-  if (got <= 0) return got;
-  const bool scratch = (feed.header.flags & kFlagScratch) != 0;
-  const int file = feed.stream->target(scratch).file->fd;
-  for (ssize_t done = 0; done < got;) {
-    const ssize_t put = pwrite(file, buffer_.data() + done, static_cast<size_t>(got - done),
-                               static_cast<off_t>(feed.at) + done);
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) {
-      fail_stream(*feed.transfer, *feed.stream, status_of_errno(put < 0 ? errno : EIO, "write"));
-      feed.left -= static_cast<uint64_t>(got);
-      feed.at += static_cast<uint64_t>(got);
-      if (feed.left == 0) feed.state = InFeed::State::kHeader;
-      return 0;
-    }
-    done += put;
-  }
-  return got;
+  const bool is_short = got.bytes < step;
+  return !is_short || !feed.is_batched || !transit_.is_full_size();
 }
 
 void Lane::landed(InFeed& feed, uint64_t begin, uint64_t end) {

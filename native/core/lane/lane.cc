@@ -2,7 +2,6 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,7 +37,7 @@ void close_fd(int& fd) {
 }  // namespace
 
 Lane::Lane(int index, Outbox* outbox, DiskThread* disk, EngineCounts* counts)
-    : index_(index), outbox_(outbox), disk_(disk), counts_(counts) {
+    : index_(index), outbox_(outbox), disk_(disk), counts_(counts), transit_(counts) {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   epoll_event event{};
@@ -123,9 +122,6 @@ void Lane::run() {
   }
   while (!transfers_.empty()) close_transfer(transfers_.begin()->first);
   graveyard_.clear();
-  if (lane_pipe_[0] >= 0) counts_->open_pipes--;
-  close_fd(lane_pipe_[0]);
-  close_fd(lane_pipe_[1]);
 }
 
 int Lane::wait_ms() const {
@@ -139,7 +135,7 @@ int Lane::wait_ms() const {
 }
 
 void Lane::on_ready(Feed* feed, uint32_t events) {
-  if (feed->fd < 0) return;
+  if (!feed->channel.is_open()) return;
   if (!feed->is_out) {
     if (is_deaf_) return;
     ingest(*static_cast<InFeed*>(feed));
@@ -150,11 +146,12 @@ void Lane::on_ready(Feed* feed, uint32_t events) {
   if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) return;
   // A receiver says nothing on a feed: whatever is readable is its end, or a violation.
   char byte;
-  const ssize_t got = recv(out.fd, &byte, 1, MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got > 0) return end_feed(feed, Code::ERR_FR_PROTOCOL, 0);
-  if (got == 0 && out.end_sent) return end_feed(feed, Code::kOk, 0);
-  end_feed(feed, Code::ERR_FR_NODE_LOST, got < 0 ? errno : ECONNRESET);
+  const Moved got = out.channel.recv(&byte, 1);
+  if (got.how == Moved::How::kAgain) return;
+  if (got.some()) return end_feed(feed, Code::ERR_FR_PROTOCOL, 0);
+  const bool is_end = got.how == Moved::How::kEof;
+  if (is_end && out.end_sent) return end_feed(feed, Code::kOk, 0);
+  end_feed(feed, Code::ERR_FR_NODE_LOST, is_end ? ECONNRESET : got.error);
 }
 
 void Lane::tick() {
@@ -216,10 +213,7 @@ void Lane::add_stream(uint32_t id, Stream stream) {
 
 void Lane::add_feed(uint32_t id, std::unique_ptr<Feed> feed) {
   auto it = transfers_.find(id);
-  if (it == transfers_.end()) {
-    close_fd(feed->fd);
-    return;
-  }
+  if (it == transfers_.end()) return;
   Transfer& transfer = *it->second;
   feed->transfer = &transfer;
   epoll_event event{};
@@ -231,8 +225,9 @@ void Lane::add_feed(uint32_t id, std::unique_ptr<Feed> feed) {
   counts_->open_feeds++;
   transfer.feeds.push_back(raw);
   feeds_.emplace(raw->id, std::move(feed));
-  if (raw->fd < 0) return end_feed(raw, Code::ERR_FR_NODE_LOST, 0);  // gone before it came
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, raw->fd, &event) != 0) {
+  const Channel& channel = raw->channel;
+  if (!channel.is_open()) return end_feed(raw, Code::ERR_FR_NODE_LOST, 0);  // gone before it came
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, channel.fd(), &event) != 0) {
     return end_feed(raw, Code::ERR_FR_IO, errno);
   }
   if (!raw->is_out) return;
@@ -281,14 +276,11 @@ void Lane::drop_feed(Feed* feed) {
   if (feed->is_out) {
     auto& out = *static_cast<OutFeed*>(feed);
     std::erase(out_feeds_, &out);
-    if (out.pipe[0] >= 0) counts_->open_pipes--;
-    close_fd(out.pipe[0]);
-    close_fd(out.pipe[1]);
   }
   if (!feed->is_out && static_cast<InFeed*>(feed)->is_batched) batched_--;
   // By hand: the host may still hold the same description, and only its last close leaves epoll.
-  if (feed->fd >= 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, feed->fd, nullptr);
-  close_fd(feed->fd);
+  if (feed->channel.is_open()) epoll_ctl(epoll_, EPOLL_CTL_DEL, feed->channel.fd(), nullptr);
+  feed->channel.close();
   counts_->open_feeds--;
   auto it = feeds_.find(feed->id);
   graveyard_.push_back(std::move(it->second));

@@ -23,11 +23,8 @@
 
 namespace fr {
 
-struct EngineCounts {
-  std::atomic<uint64_t> landing_fallbacks{0};
-  std::atomic<uint64_t> sending_fallbacks{0};
+struct EngineCounts : ChannelCounts {
   std::atomic<int64_t> open_feeds{0};
-  std::atomic<int64_t> open_pipes{0};
 };
 
 // Of all feeds of a transfer, also of those that are closed.
@@ -78,7 +75,6 @@ class Lane {
 
  private:
   static constexpr size_t kInboxMax = 65'536;
-  static constexpr size_t kPipeBytes = 1u << 20;
 
   void run();
   bool take_inbox();
@@ -109,13 +105,9 @@ class Lane {
   void land_hole(InFeed& feed, uint64_t begin, uint64_t end);
   void give_back(Stream& stream, uint64_t begin, uint64_t end);
   void pass_on(InFeed& feed, uint64_t begin, uint64_t end);
-  ssize_t land_some(InFeed& feed, size_t want);
-  ssize_t land_spliced(InFeed& feed, size_t want);
-  ssize_t land_copied(InFeed& feed, size_t want);
-  bool stop_on(InFeed& feed, ssize_t got);
+  bool stop_on(InFeed& feed, const Moved& moved);
   void landed(InFeed& feed, uint64_t begin, uint64_t end);
   void ahead_of(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end);
-  bool fresh_lane_pipe();
 
   // egress.cc
   bool pump();
@@ -125,15 +117,12 @@ class Lane {
   bool push_header(OutFeed& feed);
   bool push_digests(OutFeed& feed);
   bool push_payload(OutFeed& feed);
-  ssize_t push_piped(OutFeed& feed);
-  ssize_t push_sendfile(OutFeed& feed);
-  bool take_errno(OutFeed& feed, ssize_t result);
+  bool is_sent(OutFeed& feed, const Moved& moved);
   void list(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end, uint16_t flags,
             bool grows);
   void count_wanted(OutFeed& feed, size_t before, size_t now);
   void list_relayed(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end);
   void offer(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, bool relay);
-  void open_pipe(OutFeed& feed);
   void measure(OutFeed& feed, double seconds);
   void refresh_unacked(OutFeed& feed);
   bool is_held_back(OutFeed& feed);
@@ -145,9 +134,7 @@ class Lane {
   EngineCounts* const counts_;
   int epoll_ = -1;
   int wake_ = -1;
-  int lane_pipe_[2] = {-1, -1};
-  int lane_pipe_bytes_ = 0;      // -1: the kernel did not say
-  std::vector<uint8_t> buffer_;  // for copying where the kernel refuses to splice
+  Transit transit_;
 
   std::mutex mutex_;
   std::vector<std::function<void(Lane&)>> inbox_;

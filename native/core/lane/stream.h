@@ -24,8 +24,8 @@ struct Stream {
   uint64_t block_bytes = 0;
   bool complete = false;
   bool failed = false;
-  bool sparse = false;          // has holes: records are cut at their borders
-  bool splice_refused = false;  // landing goes through recv + pwrite
+  bool sparse = false;  // has holes: records are cut at their borders
+  bool copies = false;  // its files take no splice: they are written by hand
   Target main;
   Target scratch;
   IntervalSet relay;  // landed with the relay flag: what a late relay feed has to catch up with

@@ -3,9 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -15,9 +13,12 @@
 #include <random>
 #include <vector>
 
+#include "test/sockets.h"
+
 using fr::Engine;
 using fr::Event;
 using fr::EventType;
+using fr::test::TcpPair;
 
 namespace {
 
@@ -74,32 +75,6 @@ struct Host {
     }
     return nullptr;
   }
-};
-
-struct TcpPair {
-  int a = -1;
-  int b = -1;
-  TcpPair() {
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof at;
-    REQUIRE(bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
-    REQUIRE(listen(listener, 1) == 0);
-    REQUIRE(getsockname(listener, reinterpret_cast<sockaddr*>(&at), &length) == 0);
-    a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    REQUIRE(connect(a, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
-    b = accept(listener, nullptr, nullptr);
-    ::close(listener);
-  }
-  // What is handed over is duplicated by the engine.
-  void release() {
-    if (a >= 0) ::close(a);
-    if (b >= 0) ::close(b);
-    a = b = -1;
-  }
-  ~TcpPair() { release(); }
 };
 
 // A file in memory with a handle in the file table.

@@ -1,0 +1,291 @@
+#include "core/io/channel.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace fr {
+namespace {
+
+using How = Moved::How;
+
+constexpr size_t kCopyBytes = 1u << 20;
+constexpr size_t kPipeBytes = 1u << 20;
+constexpr size_t kPipeWorth = 256u << 10;  // a smaller pipe gains nothing over sendfile's own
+constexpr int kRtoMax = 44;                // TCP_RTO_MAX_MS; older headers do not name it
+constexpr int kRtoMaxMs = 2'000;
+constexpr int kFirstUnsentBytes = 128 << 10;
+
+template <typename Call>
+ssize_t uninterrupted(Call&& call) {
+  ssize_t result;
+  do {
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+// Of a call on the socket; 0 is its end.
+Moved moved(ssize_t result) {
+  if (result > 0) return {How::kSome, static_cast<size_t>(result)};
+  if (result == 0) return {How::kEof};
+  if (errno == EAGAIN) return {How::kAgain};
+  return {How::kFailed, 0, errno};
+}
+
+Moved failed_at_file(size_t lost, int error) { return {How::kFailed, lost, error, true}; }
+
+// 0, or the errno of what failed.
+int write_all(int file, const uint8_t* bytes, size_t count, uint64_t at) {
+  while (count > 0) {
+    const ssize_t put =
+        uninterrupted([&] { return pwrite(file, bytes, count, static_cast<off_t>(at)); });
+    if (put <= 0) return put < 0 ? errno : EIO;
+    bytes += put;
+    at += static_cast<uint64_t>(put);
+    count -= static_cast<size_t>(put);
+  }
+  return 0;
+}
+
+void close_both(int pipe[2]) {
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+  pipe[0] = pipe[1] = -1;
+}
+
+bool is_loopback(int fd) {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) return false;
+  if (peer.ss_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&peer);
+    return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+  }
+  if (peer.ss_family != AF_INET6) return false;
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&peer);
+  return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+         (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
+}
+
+bool set_congestion(int fd, const std::string& name) {
+  return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                    static_cast<socklen_t>(name.size())) == 0;
+}
+
+}  // namespace
+
+// --- the pipe of a thread ------------------------------------------------------------------------
+
+Transit::~Transit() {
+  if (pipe_[0] < 0) return;
+  close_both(pipe_);
+  counts_->open_pipes--;
+}
+
+bool Transit::renew() {
+  if (pipe_[0] >= 0) {
+    close_both(pipe_);
+    counts_->open_pipes--;
+  }
+  if (pipe2(pipe_, O_CLOEXEC) != 0) {
+    pipe_[0] = pipe_[1] = -1;
+    return false;
+  }
+  counts_->open_pipes++;
+  // Refused beyond the user's share of pipe pages: whatever size there is will do.
+  bytes_ = fcntl(pipe_[1], F_SETPIPE_SZ, kBytes);
+  return true;
+}
+
+// --- the socket ----------------------------------------------------------------------------------
+
+int Channel::prepare(int fd, const ChannelOptions& options) {
+  const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return -1;
+  fcntl(own, F_SETFL, fcntl(own, F_GETFL) | O_NONBLOCK);
+  const int one = 1;
+  setsockopt(own, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  setsockopt(own, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+  // A cut cable acknowledges nothing: do not wait for the system's quarter of an hour.
+  setsockopt(own, IPPROTO_TCP, TCP_USER_TIMEOUT, &options.user_timeout_ms,
+             sizeof options.user_timeout_ms);
+  // Nor, once the cable is back, for as long again as it was out (Linux 6.15).
+  setsockopt(own, IPPROTO_TCP, kRtoMax, &kRtoMaxMs, sizeof kRtoMaxMs);
+  if (!options.congestion.empty()) {
+    set_congestion(own, options.congestion);
+  } else if (is_loopback(own) && !set_congestion(own, "cubic")) {
+    // bbr costs 60 to 75 % more CPU on loopback; an ordinary user may at least take reno.
+    set_congestion(own, "reno");
+  }
+  if (options.is_out) {
+    setsockopt(own, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kFirstUnsentBytes, sizeof kFirstUnsentBytes);
+  }
+  return own;
+}
+
+void Channel::close() {
+  close_pipe();
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+void Channel::half_close() { shutdown(fd_, SHUT_WR); }
+
+void Channel::set_wake_bytes(int bytes) {
+  setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+}
+
+void Channel::set_unsent_bytes(int bytes) {
+  setsockopt(fd_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
+bool Channel::unacked(uint64_t* out) const {
+  int bytes = 0;
+  if (fd_ < 0 || ioctl(fd_, TIOCOUTQ, &bytes) != 0) return false;
+  *out = static_cast<uint64_t>(std::max(bytes, 0));
+  return true;
+}
+
+// --- in ------------------------------------------------------------------------------------------
+
+Moved Channel::recv(void* into, size_t bytes) {
+  return moved(uninterrupted([&] { return ::recv(fd_, into, bytes, MSG_DONTWAIT); }));
+}
+
+// MSG_TRUNC on TCP discards without copying (tcp(7)).
+Moved Channel::discard(size_t bytes) {
+  return moved(
+      uninterrupted([&] { return ::recv(fd_, nullptr, bytes, MSG_DONTWAIT | MSG_TRUNC); }));
+}
+
+Moved Channel::to_file(Transit& via, int file, uint64_t at, size_t bytes, bool* copies) {
+  if (!*copies) {
+    const Moved done = to_file_spliced(via, file, at, bytes, copies);
+    if (done.how != How::kFailed || done.at_file || done.error != EINVAL) return done;
+    *copies = true;
+    counts_->landing_fallbacks++;
+  }
+  return to_file_copied(via, file, at, bytes);
+}
+
+Moved Channel::to_file_spliced(Transit& via, int file, uint64_t at, size_t bytes, bool* copies) {
+  if (via.pipe_[0] < 0 && !via.renew()) return {How::kFailed, 0, EINVAL};
+  // The pipe is empty here, so EAGAIN can only mean the socket.
+  const Moved taken = moved(uninterrupted([&] {
+    return splice(fd_, nullptr, via.pipe_[1], nullptr, bytes, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  }));
+  if (!taken.some()) return taken;
+  loff_t place = static_cast<loff_t>(at);
+  for (size_t left = taken.bytes; left > 0;) {
+    const ssize_t put = uninterrupted(
+        [&] { return splice(via.pipe_[0], nullptr, file, &place, left, SPLICE_F_MOVE); });
+    if (put > 0) {
+      left -= static_cast<size_t>(put);
+      continue;
+    }
+    int error = put < 0 ? errno : EIO;
+    if (error == EINVAL) {
+      // This file system takes no splice: what is in the pipe goes by hand, and so does all else.
+      via.buffer_.resize(kCopyBytes);
+      const ssize_t in = read(via.pipe_[0], via.buffer_.data(), std::min(left, kCopyBytes));
+      error = in <= 0 ? EIO
+                      : write_all(file, via.buffer_.data(), static_cast<size_t>(in),
+                                  static_cast<uint64_t>(place));
+      if (error == 0) {
+        place += in;
+        left -= static_cast<size_t>(in);
+        if (!std::exchange(*copies, true)) counts_->landing_fallbacks++;
+        continue;
+      }
+    }
+    via.renew();  // the next feed must not get these bytes
+    return failed_at_file(taken.bytes, error);
+  }
+  return taken;
+}
+
+Moved Channel::to_file_copied(Transit& via, int file, uint64_t at, size_t bytes) {
+  via.buffer_.resize(kCopyBytes);
+  const Moved taken = recv(via.buffer_.data(), std::min(bytes, kCopyBytes));
+  if (!taken.some()) return taken;
+  const int error = write_all(file, via.buffer_.data(), taken.bytes, at);
+  return error == 0 ? taken : failed_at_file(taken.bytes, error);
+}
+
+// --- out -----------------------------------------------------------------------------------------
+
+Moved Channel::send(const void* from, size_t bytes, bool more) {
+  const int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+  return moved(uninterrupted([&] { return ::send(fd_, from, bytes, flags); }));
+}
+
+Moved Channel::from_file(int file, uint64_t at, uint64_t bytes) {
+  if (held_ > 0 || (bytes >= kPipeWorth && open_pipe())) return from_file_piped(file, at, bytes);
+  off_t place = static_cast<off_t>(at);
+  const size_t want = static_cast<size_t>(std::min<uint64_t>(bytes, kCopyBytes));
+  // 0 is the end of the file, never of the connection; these two errors are the file's as well.
+  Moved sent = moved(uninterrupted([&] { return sendfile(fd_, file, &place, want); }));
+  sent.at_file = sent.error == EIO || sent.error == EINVAL;
+  return sent;
+}
+
+// File -> pipe -> socket. Pages are referenced, never copied.
+Moved Channel::from_file_piped(int file, uint64_t at, uint64_t bytes) {
+  if (held_ == 0) {
+    loff_t place = static_cast<loff_t>(at);
+    const size_t want = static_cast<size_t>(std::min<uint64_t>(bytes, pipe_bytes_));
+    const ssize_t taken =
+        uninterrupted([&] { return splice(file, &place, pipe_[1], nullptr, want, 0); });
+    if (taken < 0) return failed_at_file(0, errno);
+    if (taken == 0) return {How::kEof};
+    held_ = static_cast<size_t>(taken);
+  }
+  const bool more = bytes > held_;
+  const ssize_t sent = uninterrupted([&] {
+    return splice(pipe_[0], nullptr, fd_, nullptr, held_,
+                  SPLICE_F_NONBLOCK | SPLICE_F_MOVE | (more ? SPLICE_F_MORE : 0));
+  });
+  if (sent == 0) return {How::kFailed, 0, EPIPE};
+  if (sent > 0) held_ -= static_cast<size_t>(sent);
+  return moved(sent);
+}
+
+// False: there is none worth having.
+bool Channel::open_pipe() {
+  if (pipe_[0] >= 0) return true;
+  if (pipe_refused_) return false;
+  if (pipe2(pipe_, O_CLOEXEC) != 0) {
+    pipe_[0] = pipe_[1] = -1;
+  } else {
+    // An ordinary user gets 64 pipes of 1 MiB, then two pages each: worse than sendfile.
+    const int size = fcntl(pipe_[1], F_SETPIPE_SZ, static_cast<int>(kPipeBytes));
+    pipe_bytes_ = size < 0 ? 0 : static_cast<size_t>(size);
+    if (pipe_bytes_ >= kPipeWorth) {
+      counts_->open_pipes++;
+      return true;
+    }
+    close_both(pipe_);
+  }
+  pipe_refused_ = true;
+  counts_->sending_fallbacks++;
+  return false;
+}
+
+void Channel::close_pipe() {
+  if (pipe_[0] < 0) return;
+  close_both(pipe_);
+  counts_->open_pipes--;
+  held_ = 0;
+}
+
+}  // namespace fr

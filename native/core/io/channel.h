@@ -1,0 +1,120 @@
+// The one seam where bytes meet the socket of a feed: five ways to move them, each with four
+// outcomes, and the few settings of a socket that pace them. No other file makes a system call
+// that moves bytes of a feed.
+//
+// This channel is plain: bytes pass between socket and file as references to pages (splice,
+// sendfile), and by hand where the kernel refuses that. Whoever seals bytes, or paces them with
+// more than the kernel's limits, does it here, behind the same five calls.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fr {
+
+struct ChannelCounts {
+  std::atomic<uint64_t> landing_fallbacks{0};  // files that take no splice
+  std::atomic<uint64_t> sending_fallbacks{0};  // feeds that got no pipe worth having
+  std::atomic<int64_t> open_pipes{0};
+};
+
+// What came of one call. EINTR never leaves it.
+struct [[nodiscard]] Moved {
+  enum class How : uint8_t {
+    kSome,    // `bytes` of them, at least one
+    kAgain,   // the socket takes, or has, nothing now
+    kEof,     // the peer sends nothing more; from_file: the file ends before these bytes
+    kFailed,  // with `error`
+  };
+  How how = How::kAgain;
+  size_t bytes = 0;      // kFailed at the file: taken off the socket, and lost
+  int error = 0;         // errno
+  bool at_file = false;  // kFailed: the file refused, the connection is fine
+
+  bool some() const { return how == How::kSome; }
+};
+
+// The pipe and the buffer through which the bytes of one thread pass from sockets to files. Both
+// are empty between calls, so one is enough for all feeds of a thread.
+class Transit {
+ public:
+  explicit Transit(ChannelCounts* counts) : counts_(counts) {}
+  ~Transit();
+  Transit(const Transit&) = delete;
+  Transit& operator=(const Transit&) = delete;
+
+  // False: the user's share of pipe pages is used up, and one call moves less than there is.
+  bool is_full_size() const { return bytes_ >= kBytes; }
+
+ private:
+  friend class Channel;
+  static constexpr int kBytes = 1 << 20;
+  bool renew();
+
+  ChannelCounts* const counts_;
+  int pipe_[2] = {-1, -1};
+  int bytes_ = 0;  // -1: the kernel did not say
+  std::vector<uint8_t> buffer_;
+};
+
+// What the socket of a feed is set to before its first byte.
+struct ChannelOptions {
+  bool is_out = false;
+  int user_timeout_ms = 0;  // how long the connection lives while nothing is acknowledged
+  std::string congestion;   // empty: cubic or reno on loopback, the system's choice elsewhere
+};
+
+class Channel {
+ public:
+  // Owns the descriptor; -1 stands for a connection that is gone.
+  Channel(int fd, ChannelCounts* counts) : fd_(fd), counts_(counts) {}
+  ~Channel() { close(); }
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  // A duplicate of the descriptor, set up for a channel; -1 with errno.
+  static int prepare(int fd, const ChannelOptions& options);
+
+  bool is_open() const { return fd_ >= 0; }
+  int fd() const { return fd_; }  // for epoll
+  void close();
+
+  Moved recv(void* into, size_t bytes);
+  // Takes bytes off the socket that nobody wants.
+  Moved discard(size_t bytes);
+  // `copies`: this file takes no splice, as was seen before, or is now.
+  Moved to_file(Transit& via, int file, uint64_t at, size_t bytes, bool* copies);
+  // `more`: bytes follow at once.
+  Moved send(const void* from, size_t bytes, bool more);
+  // Bytes of a file up to a border of the caller's. Until all of them are sent the next call must
+  // go on where this one stopped: the channel may hold some of them already.
+  Moved from_file(int file, uint64_t at, uint64_t bytes);
+  // Says that nothing more is sent.
+  void half_close();
+
+  // epoll reports the socket readable when this much, or the end, has come.
+  void set_wake_bytes(int bytes);
+  // epoll reports the socket writable while less than this waits unsent in the kernel.
+  void set_unsent_bytes(int bytes);
+  // Bytes the peer has not acknowledged, sent or not.
+  bool unacked(uint64_t* out) const;
+
+ private:
+  Moved to_file_spliced(Transit& via, int file, uint64_t at, size_t bytes, bool* copies);
+  Moved to_file_copied(Transit& via, int file, uint64_t at, size_t bytes);
+  Moved from_file_piped(int file, uint64_t at, uint64_t bytes);
+  bool open_pipe();
+  void close_pipe();
+
+  int fd_;
+  ChannelCounts* counts_;
+  int pipe_[2] = {-1, -1};  // out: file -> pipe -> socket
+  size_t pipe_bytes_ = 0;
+  size_t held_ = 0;  // in the pipe
+  bool pipe_refused_ = false;
+};
+
+}  // namespace fr
