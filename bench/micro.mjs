@@ -1,5 +1,5 @@
 /**
- * Small things that run often: the frame codec, range sets, the ledger, the dealer, the
+ * Small things that run often: the frame codec, signed digests, range sets, the ledger, the dealer, the
  * coordinator's machine, XXH64 native and in WebAssembly. Each case is `benchmark`'s, which repeats
  * until the figure is steady.
  */
@@ -46,6 +46,25 @@ function frameCases({ encodeBody, encodeFrame, FrameReader }) {
     if (got !== 1) throw new Error('the frame did not come through')
   }
   return [{ name: 'progress frame of 8 mates, encode, decode', fn: roundTrip }]
+}
+
+/** `bytes` are those of the file that one record covers. */
+function signatureCases({ freshSigner, nodePrimitives }, { readDigests, signDigests }) {
+  const author = freshSigner()
+  const bytes = 8 * mebibyte
+  const content = { contentId: '0'.repeat(32), algorithm: 'xxh64', blockBytes: 65536 }
+  const place = { offset: 0, length: bytes }
+  const digests = randomBytes(8 * (bytes / 65536))
+  const payload = signDigests(author, content, place, digests)
+  const read = () => readDigests(nodePrimitives, author.publicKey, content, place, payload)
+  return [
+    {
+      name: 'digests of 8 MiB signed',
+      fn: () => signDigests(author, content, place, digests),
+      bytes,
+    },
+    { name: 'digests of 8 MiB verified', fn: read, bytes },
+  ]
 }
 
 function rangeCases({ RangeSet }) {
@@ -154,7 +173,7 @@ async function hashCases({ loadAddon }) {
 
 export const micro = {
   name: 'micro',
-  about: 'frame codec, range sets, ledger, dealer, coordinator, XXH64 (repository)',
+  about: 'frame codec, signatures, range sets, ledger, dealer, coordinator, XXH64 (repository)',
 
   async run({ quick, say }) {
     requireRepository()
@@ -162,6 +181,10 @@ export const micro = {
     const strategies = await import('../dist/control/dealing/strategies.js')
     const cases = [
       ...frameCases(await import('../dist/protocol/frames.js')),
+      ...signatureCases(
+        await import('../dist/net/crypto.js'),
+        await import('../dist/protocol/digest-record.js'),
+      ),
       ...rangeCases(await import('../dist/base/ranges.js')),
       ...ledgerCases(await import('../dist/control/holdings/ledger.js')),
       ...dealerCases(strategies),

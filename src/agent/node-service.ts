@@ -15,7 +15,6 @@ import type { Logger } from '../base/log.js'
 import { Waiting } from '../base/time/patience.js'
 import type { Frame, Mate } from '../control/messages/types.js'
 import { type Address, boundAddress, formatAddress, requireServable } from '../net/address.js'
-import { nodePrimitives } from '../net/crypto.js'
 import { type Dialler, dialData, dialPull, type LinkEvents, linkOver } from '../net/dial.js'
 import {
   type Admitted,
@@ -31,7 +30,6 @@ import { ParkedConnections } from '../net/parked.js'
 import { PreAuthGuard } from '../net/pre-auth-guard.js'
 import type { Resolver } from '../net/resolver.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
-import { originDigestKey } from '../protocol/digest-record.js'
 import type { Edge } from '../protocol/ticket.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import type { Guest, NodeHost } from '../session/receiver/node-host.js'
@@ -69,6 +67,8 @@ export interface NodeCounters {
   refusedConnections: number
   /** Of these, by peers that did not hold the key. */
   authFailures: number
+  /** Digest records that the author of the content has not signed. */
+  wrongDigests: number
   transfersStarted: number
   transfersComplete: number
   transfersFailed: number
@@ -85,6 +85,7 @@ export class NodeService implements NodeHost {
     connections: 0,
     refusedConnections: 0,
     authFailures: 0,
+    wrongDigests: 0,
     transfersStarted: 0,
     transfersComplete: 0,
     transfersFailed: 0,
@@ -225,7 +226,7 @@ export class NodeService implements NodeHost {
   }
 
   #serveControl(established: Established): void {
-    const reader = new OfferReader(this.engine)
+    const reader = new OfferReader()
     let reception: Reception | undefined
     const events: LinkEvents = {
       onFrame: (frame) => {
@@ -258,7 +259,7 @@ export class NodeService implements NodeHost {
     try {
       const complete = reader.take(frame)
       if (complete === undefined) return undefined
-      const { offer, entry } = complete
+      const { offer, author, entry } = complete
       if (this.#closing !== undefined)
         throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (this.#receptions.size >= limits.transfersPerNode) {
@@ -281,7 +282,7 @@ export class NodeService implements NodeHost {
         isPlanned: offer.planned,
         // Its origin has given the earlier attempt up, and this node has not heard of it.
         ...(before && { after: before.stop() }),
-        originKey: originDigestKey(nodePrimitives, established.key.bytes, offer.transfer),
+        author,
       })
       this.#start(reception)
       return reception

@@ -2,28 +2,26 @@
  * From a fresh control link to a transfer: the offer, then the pages of its manifest, within
  * `acceptMs`. A violation closes the link with a named error code; nothing is kept for it.
  */
+import { bytesOfHex } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
 import { blockBytesFor, limits } from '../base/limits.js'
 import type { Frame, StreamEntry } from '../control/messages/types.js'
-import type { DataEngine } from '../ports.js'
+import { nodePrimitives } from '../net/crypto.js'
 import { ManifestAssembler } from '../protocol/manifest.js'
-import { wholeXxh64 } from '../session/xxh64.js'
 
 export type Offer = Frame & { readonly type: 'offer' }
 
 export interface CompleteOffer {
   readonly offer: Offer
+  /** Public key. */
+  readonly author: Uint8Array
   readonly entry: StreamEntry
 }
 
 export class OfferReader {
-  readonly #engine: DataEngine
   #offer: Offer | undefined
+  #author: Uint8Array = new Uint8Array()
   #assembler: ManifestAssembler | undefined
-
-  constructor(engine: DataEngine) {
-    this.#engine = engine
-  }
 
   /** The offer once its manifest is complete; throws FrError for what is out of order. */
   take(frame: Frame): CompleteOffer | undefined {
@@ -38,7 +36,8 @@ export class OfferReader {
         )
       }
       this.#offer = frame
-      this.#assembler = new ManifestAssembler(frame, wholeXxh64(this.#engine))
+      this.#author = bytesOfHex(frame.author) ?? new Uint8Array()
+      this.#assembler = new ManifestAssembler(frame, nodePrimitives, this.#author)
       return undefined
     }
     if (frame.type !== 'manifest') {
@@ -52,6 +51,6 @@ export class OfferReader {
     if (blocks > limits.blocksPerFile) {
       throw new FrError('ERR_FR_LIMIT', `the file has ${blocks} blocks, more than a node takes`)
     }
-    return { offer: this.#offer, entry }
+    return { offer: this.#offer, author: this.#author, entry }
   }
 }

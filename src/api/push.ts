@@ -6,7 +6,7 @@ import { blockBytesFor } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { forecastOf, shapeOf, sharesOf } from '../control/dealing/strategies.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
-import { randomId } from '../net/crypto.js'
+import { freshSigner, randomId } from '../net/crypto.js'
 import { Resolver } from '../net/resolver.js'
 import type { DataEngine, SourceFile } from '../ports.js'
 import { PushRun } from '../session/coordinator/push-run.js'
@@ -71,6 +71,8 @@ async function run(
     const self = { nodeId: randomId(), incarnation: Date.now() }
     const spec = {
       transfer: control.transfer.id,
+      contentId: randomId(),
+      author: freshSigner(),
       strategy,
       shape,
       name,

@@ -42,6 +42,9 @@ export const limits = {
   /** Milliseconds in which a peer must take something from a full link: ERR_FR_PEER_STALLED. */
   linkStallMs: 5_000,
   macBytes: 16,
+  /** Ed25519 (RFC 8032). */
+  publicKeyBytes: 32,
+  signatureBytes: 64,
   nonceBytes: 32,
   keyBytesMin: 32,
   keyBytesMax: 4 * KIB,
@@ -202,6 +205,8 @@ export const limits = {
   recordPayloadBytes: 1 * MIB,
   recordHoleBytes: 1 * GIB,
   recordDigestBytes: 256 * KIB,
+  /** Digest records of one feed that the author has not signed; the rest are not looked at. */
+  wrongDigestsPerFeed: 64,
 
   // --- blocks ---
   blocksTarget: 65_536,
@@ -322,6 +327,11 @@ relation(limits.recordPayloadBytes <= limits.fallocateStepBytes, 'a record spans
 relation(
   Math.max(limits.hashTaskBytes, limits.blockBytesMax) <= limits.hashHolesBytes,
   'a task without data is hashed at once',
+)
+relation(
+  limits.signatureBytes + (limits.hashTaskBytes / limits.blockBytesMin) * 32 <=
+    limits.recordDigestBytes,
+  'the digests of one hash task fit a record',
 )
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')
 relation(limits.traceEventsRare < limits.traceEvents, 'a trace has room for what is common')

@@ -1,7 +1,17 @@
-/** The primitives of the protocol room over node:crypto, and randomness. */
-import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+/** The primitives of the protocol room over node:crypto, signing keys, and randomness. */
+import {
+  createHmac,
+  createPublicKey,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  timingSafeEqual,
+  verify,
+} from 'node:crypto'
 import { limits } from '../base/limits.js'
-import type { Primitives } from '../protocol/primitives.js'
+import type { Primitives, Signer } from '../protocol/primitives.js'
 
 export const nodePrimitives: Primitives = {
   hmac(key, ...parts) {
@@ -15,6 +25,38 @@ export const nodePrimitives: Primitives = {
   equal(left, right) {
     return left.length === right.length && timingSafeEqual(left, right)
   },
+  verify(publicKey, signature, message) {
+    const key = publicKeyOf(publicKey)
+    return key !== null && verify(null, message, key, signature)
+  },
+}
+
+/** What comes before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410). */
+const spkiHead = Buffer.from('302a300506032b6570032100', 'hex')
+/** Making a key costs half of what a verification does. */
+const publicKeys = new WeakMap<Uint8Array, KeyObject>()
+
+function publicKeyOf(bytes: Uint8Array): KeyObject | null {
+  const known = publicKeys.get(bytes)
+  if (known !== undefined) return known
+  if (bytes.length !== limits.publicKeyBytes) return null
+  const spki = Buffer.concat([spkiHead, bytes])
+  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
+  publicKeys.set(bytes, key)
+  return key
+}
+
+export function signerOf(privateKey: KeyObject): Signer {
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
+  return {
+    publicKey: new Uint8Array(spki.subarray(spkiHead.length)),
+    sign: (message) => sign(null, message, privateKey),
+  }
+}
+
+/** Of a key that only this process has. */
+export function freshSigner(): Signer {
+  return signerOf(generateKeyPairSync('ed25519').privateKey)
 }
 
 /** A fresh nonce: limits.nonceBytes random bytes. */

@@ -3,9 +3,7 @@ import type { FrErrorCode } from '../base/errors.js'
 import { awakeMs } from '../base/time/awake.js'
 import type { Frame } from '../control/messages/types.js'
 import type { DataEngine, FeedHandle, FeedSpec, TransferHandle } from '../ports.js'
-import { DigestSender } from '../protocol/digest-record.js'
 import type { Edge } from '../protocol/ticket.js'
-import { nodePrimitives } from './crypto.js'
 import { dial, type Established, type Identity } from './handshake.js'
 import type { Key } from './keys.js'
 import { ControlLink } from './link.js'
@@ -73,12 +71,6 @@ export interface TransferTarget {
   readonly to: number
 }
 
-/** An outgoing feed and what signs the digests on it. */
-export interface OutFeed {
-  readonly feed: FeedHandle
-  readonly sender: DigestSender
-}
-
 export function dialData(
   dialler: Dialler,
   target: TransferTarget & { readonly edge: Edge },
@@ -101,11 +93,9 @@ export function adoptOut(
   transfer: TransferHandle,
   established: Established,
   relay: boolean,
-): OutFeed {
-  const { recordSeed: seed, hopKey } = established.feed
-  const sender = new DigestSender(nodePrimitives, hopKey)
-  const feed = adopt(engine, established, { transfer, direction: 'out', seed, relay })
-  return { feed, sender }
+): FeedHandle {
+  const { recordSeed: seed } = established.feed
+  return adopt(engine, established, { transfer, direction: 'out', seed, relay })
 }
 
 /**

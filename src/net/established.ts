@@ -58,8 +58,6 @@ export interface Admitted extends Introduction {
 
 /** Secrets of one data connection, the same at both ends. */
 export interface FeedSecrets {
-  /** Key of hop MACs in digests records. */
-  readonly hopKey: Uint8Array
   /** FeedSpec.seed. */
   readonly recordSeed: bigint
 }

@@ -37,7 +37,7 @@ const frameTable: FrameTable = {
       streams: body.integer('streams', 1, limits.streamsPerTransfer),
       bytes: body.integer('bytes', 0, bytesMax),
       manifestPages: body.integer('manifestPages', 1, limits.manifestPages),
-      manifestDigest: body.hex('manifestDigest', 16),
+      author: body.hex('author', 2 * limits.publicKeyBytes),
       self: body.integer('self', 0, mateMax),
       silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
       planned: body.boolean('planned'),
@@ -48,6 +48,7 @@ const frameTable: FrameTable = {
     (body) => ({
       page: body.integer('page', 0, limits.manifestPages - 1),
       entries: body.list('entries', limits.manifestPageEntries, readStreamEntry),
+      signature: body.hex('signature', 2 * limits.signatureBytes),
     }),
   ],
   plan: [

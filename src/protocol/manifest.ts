@@ -1,10 +1,9 @@
 /**
  * The manifest: which streams a transfer has. It travels in pages (frames `manifest`), announced
- * in the offer by their number, the number of streams, the sum of their sizes, and an XXH64.
+ * in the offer by their number, the number of streams and the sum of their sizes.
  *
- * Idea: the digest runs over a binary form of the entries in page order, not over JSON text, so it
- * does not depend on how a sender spells its JSON. It catches mistakes in assembly; against
- * tampering every page has the MAC of its frame.
+ * Idea: the author signs each page, over a binary form of its entries and not over JSON text, so
+ * the signature does not depend on how a sender spells its JSON.
  *
  * Names are bytes. UTF-8 names travel as text, others as base64url, never the other way round:
  * one name has one spelling, so two entries with the same name are seen.
@@ -12,6 +11,7 @@
 import {
   base64urlOf,
   bytesOfBase64url,
+  bytesOfHex,
   concat,
   hexOf,
   textOf,
@@ -23,7 +23,7 @@ import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Frame, StreamEntry } from '../control/messages/types.js'
 import { type Fields, protocolError } from './fields.js'
-import type { RunningXxh64 } from './primitives.js'
+import type { Primitives, Signer } from './primitives.js'
 
 export type ManifestPage = Extract<Frame, { type: 'manifest' }>
 
@@ -32,8 +32,6 @@ export interface ManifestSummary {
   readonly streams: number
   readonly bytes: number
   readonly manifestPages: number
-  /** XXH64 of the entries, 16 hex digits. */
-  readonly manifestDigest: string
 }
 
 /** The two name fields of an entry for the raw bytes of a name. */
@@ -63,6 +61,7 @@ export function readStreamEntry(entry: Fields): StreamEntry {
   const size = entry.integer('size', 0, limits.fileBytes)
   const read: StreamEntry = {
     stream: entry.integer('stream', 0, 0xffff_ffff),
+    contentId: entry.hex('contentId', 32),
     name: entry.string('name', Math.ceil((limits.nameBytes * 4) / 3)),
     nameIsBase64: entry.boolean('nameIsBase64'),
     size,
@@ -75,44 +74,53 @@ export function readStreamEntry(entry: Fields): StreamEntry {
   return read
 }
 
-/** The binary form of an entry that the manifest digest runs over. */
+/** The binary form of an entry. Its bytes travel as they are, and unsealed: 0, 0 so far. */
 function entryBytes(entry: StreamEntry): Uint8Array {
   const name = utf8(entry.name)
   const seconds = new Uint8Array(8)
   new DataView(seconds.buffer).setBigInt64(0, BigInt(entry.mtimeSeconds), true)
+  const [coding, seal] = [0, 0]
   return concat(
     u32(entry.stream),
+    bytesOfHex(entry.contentId) ?? new Uint8Array(),
     u64(entry.size),
     u64(entry.dataBytes),
     u32(entry.mode),
     seconds,
     u32(entry.mtimeNanos),
-    Uint8Array.of(entry.nameIsBase64 ? 1 : 0),
+    Uint8Array.of(entry.nameIsBase64 ? 1 : 0, coding, seal, 0),
     u32(name.length),
     name,
   )
 }
 
-function digestOf(pages: Iterable<readonly StreamEntry[]>, xxh64: RunningXxh64): string {
-  for (const entries of pages) for (const entry of entries) xxh64.update(entryBytes(entry))
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigUint64(0, xxh64.digest(), false)
-  return hexOf(bytes)
+/** What the author signs of a page. */
+function statementOf({ page, entries }: Pick<ManifestPage, 'page' | 'entries'>): Uint8Array {
+  return concat(utf8('fastreplica 1 manifest'), u32(page), ...entries.map(entryBytes))
+}
+
+export function signPage(
+  author: Signer,
+  page: number,
+  entries: readonly StreamEntry[],
+): ManifestPage {
+  const signature = hexOf(author.sign(statementOf({ page, entries })))
+  return { type: 'manifest', page, entries, signature }
 }
 
 /**
- * Cuts entries into pages of at most limits.manifestPageBytes each and says what the offer must.
- * `xxh64` is fresh. Throws ERR_FR_LIMIT when there are too many streams or pages.
+ * Cuts entries into signed pages of at most limits.manifestPageBytes each and says what the offer
+ * must. Throws ERR_FR_LIMIT when there are too many streams or pages.
  */
 export function paginate(
   entries: readonly StreamEntry[],
-  xxh64: RunningXxh64,
+  author: Signer,
 ): { pages: ManifestPage[]; summary: ManifestSummary } {
   if (entries.length > limits.streamsPerTransfer) {
     throw new FrError('ERR_FR_LIMIT', `more than ${limits.streamsPerTransfer} streams`)
   }
-  const pageOverhead = utf8('{"page":0000,"entries":[]}').length
-  const pages: { type: 'manifest'; page: number; entries: StreamEntry[] }[] = []
+  const pageOverhead = utf8('{"page":0000,"entries":[],"signature":""}').length
+  const pages: StreamEntry[][] = []
   let last: StreamEntry[] = []
   let room = 0
   let bytes = 0
@@ -120,8 +128,8 @@ export function paginate(
     const needed = utf8(JSON.stringify(entry)).length + 1
     if (needed > room || last.length === limits.manifestPageEntries) {
       last = []
-      pages.push({ type: 'manifest', page: pages.length, entries: last })
-      room = limits.manifestPageBytes - pageOverhead
+      pages.push(last)
+      room = limits.manifestPageBytes - pageOverhead - 2 * limits.signatureBytes
     }
     last.push(entry)
     room -= needed
@@ -130,12 +138,8 @@ export function paginate(
   if (pages.length > limits.manifestPages || !Number.isSafeInteger(bytes)) {
     throw new FrError('ERR_FR_LIMIT', 'the manifest is too large')
   }
-  const manifestDigest = digestOf(
-    pages.map((page) => page.entries),
-    xxh64,
-  )
-  const summary = { streams: entries.length, bytes, manifestPages: pages.length, manifestDigest }
-  return { pages, summary }
+  const signed = pages.map((entries, page) => signPage(author, page, entries))
+  return { pages: signed, summary: { streams: entries.length, bytes, manifestPages: pages.length } }
 }
 
 /**
@@ -144,16 +148,18 @@ export function paginate(
  */
 export class ManifestAssembler {
   readonly #summary: ManifestSummary
-  readonly #xxh64: RunningXxh64
+  readonly #primitives: Primitives
+  readonly #author: Uint8Array
   readonly #pages = new Map<number, readonly StreamEntry[]>()
   readonly #streams = new Set<number>()
   readonly #names = new Set<string>()
   #bytes = 0
 
-  /** `xxh64` is fresh; `summary` is the offer. */
-  constructor(summary: ManifestSummary, xxh64: RunningXxh64) {
+  /** `summary` is the offer, `author` its public key. */
+  constructor(summary: ManifestSummary, primitives: Primitives, author: Uint8Array) {
     this.#summary = summary
-    this.#xxh64 = xxh64
+    this.#primitives = primitives
+    this.#author = author
     // No page is empty: an offer that contradicts itself is refused before anything is kept for it.
     if (summary.manifestPages > summary.streams) {
       throw protocolError('the manifest has more pages than streams')
@@ -161,13 +167,16 @@ export class ManifestAssembler {
   }
 
   /** The entries in page order once the last page is there, null before. */
-  add(page: Pick<ManifestPage, 'page' | 'entries'>): StreamEntry[] | null {
+  add(page: ManifestPage): StreamEntry[] | null {
     const { manifestPages, streams, bytes } = this.#summary
     if (page.page < 0 || page.page >= manifestPages) {
       throw protocolError(`manifest page ${page.page} is out of range`)
     }
     if (this.#pages.has(page.page)) throw protocolError(`manifest page ${page.page} came twice`)
     if (page.entries.length === 0) throw protocolError(`manifest page ${page.page} is empty`)
+    const signature = bytesOfHex(page.signature) ?? new Uint8Array()
+    if (!this.#primitives.verify(this.#author, signature, statementOf(page)))
+      throw protocolError(`the signature of manifest page ${page.page} is wrong`)
     for (const entry of page.entries) this.#take(entry, streams, bytes)
     this.#pages.set(page.page, page.entries)
     return this.#pages.size === manifestPages ? this.#finish() : null
@@ -191,11 +200,7 @@ export class ManifestAssembler {
     if (this.#bytes !== this.#summary.bytes) {
       throw protocolError('the manifest has fewer bytes than announced')
     }
-    const pages: (readonly StreamEntry[])[] = []
-    for (let page = 0; page < this.#pages.size; page += 1) pages.push(this.#pages.get(page) ?? [])
-    if (digestOf(pages, this.#xxh64) !== this.#summary.manifestDigest) {
-      throw protocolError('the digest of the manifest does not match')
-    }
-    return pages.flat()
+    const pages = [...this.#pages].sort(([a], [b]) => a - b)
+    return pages.flatMap(([, entries]) => entries)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What the codecs need of cryptography and hashing. The protocol room is pure, so these functions
- * are handed in: by net/crypto.ts in the product, by anything equal to it in tests.
+ * What the codecs need of cryptography. The protocol room is pure, so these functions are handed
+ * in: by net/crypto.ts in the product, by anything equal to it in tests.
  */
 export interface Primitives {
   /** HMAC-SHA-256 over the parts laid end to end; 32 bytes. */
@@ -9,10 +9,17 @@ export interface Primitives {
   hkdf(key: Uint8Array, salt: Uint8Array, info: Uint8Array, bytes: number): Uint8Array
   /** Compares in constant time; false when the lengths differ. */
   equal(left: Uint8Array, right: Uint8Array): boolean
+  /**
+   * Whether the owner of this Ed25519 key (32 bytes) has signed the message. False also for a key
+   * or a signature that is none. Cheapest when the same array is handed in again.
+   */
+  verify(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean
 }
 
-/** A running XXH64 with seed 0; `create64()` of xxhash-wasm is one. */
-export interface RunningXxh64 {
-  update(bytes: Uint8Array): unknown
-  digest(): bigint
+/** An Ed25519 key (RFC 8032) that signs; the secret half stays inside. */
+export interface Signer {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array
+  /** 64 bytes. */
+  sign(message: Uint8Array): Uint8Array
 }

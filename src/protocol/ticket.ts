@@ -49,8 +49,6 @@ export interface Ticket extends TicketPlace {
 export interface FeedKeys {
   readonly challengeKey: Uint8Array
   readonly confirmKey: Uint8Array
-  /** Key of hop MACs in digests records. */
-  readonly hopKey: Uint8Array
   /** Seed of the check in record headers, 64 bits. */
   readonly recordSeed: bigint
 }
@@ -144,12 +142,11 @@ export function feedKeys(
 ): FeedKeys {
   const salt = concat(nonces.dialler, nonces.acceptor)
   const info = concat(utf8('fastreplica 1 feed'), placeBytes(place))
-  const all = primitives.hkdf(edge.secret, salt, info, 104)
+  const all = primitives.hkdf(edge.secret, salt, info, 72)
   return {
     challengeKey: all.slice(0, 32),
     confirmKey: all.slice(32, 64),
-    hopKey: all.slice(64, 96),
-    recordSeed: new DataView(all.buffer, all.byteOffset + 96, 8).getBigUint64(0, true),
+    recordSeed: new DataView(all.buffer, all.byteOffset + 64, 8).getBigUint64(0, true),
   }
 }
 

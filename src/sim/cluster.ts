@@ -11,8 +11,7 @@ import type { FeedCount, OriginCommand, OriginEvent } from '../control/coordinat
 import { OriginMachine } from '../control/coordinator/machine.js'
 import { dealerOf } from '../control/dealing/strategies.js'
 import type { Frame, Mate, NodeSettled } from '../control/messages/types.js'
-import { signDigests } from '../protocol/digest-record.js'
-import { offerFrames, pretended, pretendedKey, readOffer, SimChannel } from './codec.js'
+import { offerFrames, readOffer, SimChannel, SimRecords } from './codec.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import type { SimFeed } from './feed.js'
 import { Inbox } from './inbox.js'
@@ -57,6 +56,7 @@ export class Cluster implements SimNet, PullNet {
   readonly #machine: OriginMachine
   readonly #network: Network
   /** Since when a feed is prepared. */
+  readonly records: SimRecords
   readonly #greetedMs = new Map<string, number>()
   readonly #channels = new Map<string, SimChannel>()
   readonly #links: ('none' | 'open' | 'closed')[]
@@ -77,6 +77,7 @@ export class Cluster implements SimNet, PullNet {
     this.#random = new Random(scenario.seed ^ 0x5eed)
     const { bytes, blockBytes } = scenario
     this.#source = new SimFile(bytes, blockBytes)
+    this.records = new SimRecords(blockBytes)
     this.nodes = scenario.nodes.map(() => undefined)
     this.#links = scenario.nodes.map(() => 'none')
     const config = {
@@ -309,9 +310,9 @@ export class Cluster implements SimNet, PullNet {
 
   #sendDigests(command: OriginCommand & { type: 'digests' }): void {
     const { node, offset, length, relay, digests } = command
-    const place = { stream: 0, offset, length }
-    const signed = signDigests(pretended, pretendedKey, place, digests.slice())
-    this.#feedTo(node)?.digests({ place, relay, signed })
+    const place = { offset, length }
+    const payload = this.records.write(place, digests)
+    this.#feedTo(node)?.digests({ place, relay, payload })
   }
 
   #hash(type: 'hashed' | 'rehashed', offset: number, length: number): void {

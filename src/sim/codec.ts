@@ -3,15 +3,21 @@
  * connection, and read by the other side: a frame, digest record or manifest that the codec
  * refuses or changes throws, which fails the seed by the name of the frame.
  *
- * Keys and hashes are pretended, because they need node:crypto; MACs and sequences of digest
- * records and the digest of a manifest are computed with them and checked as in the product.
+ * Signatures are pretended, because they need node:crypto; those of digest records and of manifest
+ * pages are made with them and checked as in the product.
  */
-import { concat } from '../base/bytes.js'
+import { bytesOfHex, concat, hexOf } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { Frame, StreamEntry } from '../control/messages/types.js'
+import {
+  type DigestPlace,
+  readDigests,
+  type SignedContent,
+  signDigests,
+} from '../protocol/digest-record.js'
 import { encodeBody, encodeFrame, FrameReader } from '../protocol/frames.js'
 import { encodeName, ManifestAssembler, paginate } from '../protocol/manifest.js'
-import type { Primitives, RunningXxh64 } from '../protocol/primitives.js'
+import type { Primitives, Signer } from '../protocol/primitives.js'
 
 /** FNV-1a, 32 bits, over parts laid end to end. */
 function mix(start: number, parts: readonly Uint8Array[]): number {
@@ -34,9 +40,19 @@ export const pretended: Primitives = {
   hkdf: (key, salt, info, bytes) => spread(mix(basis, [key, salt, info])).slice(0, bytes),
   equal: (left, right) =>
     left.length === right.length && left.every((byte, i) => byte === right[i]),
+  verify: (publicKey, signature, message) =>
+    pretended.equal(signature, pretendedSignature(publicKey, message)),
 }
 
-export const pretendedKey: Uint8Array = new Uint8Array(32).fill(7)
+function pretendedSignature(publicKey: Uint8Array, message: Uint8Array): Uint8Array {
+  return concat(spread(mix(basis, [publicKey, message])), new Uint8Array(32))
+}
+
+/** Anybody could sign like this; the simulator forges nothing. */
+export const pretendedAuthor: Signer = {
+  publicKey: new Uint8Array(32).fill(7),
+  sign: (message) => pretendedSignature(pretendedAuthor.publicKey, message),
+}
 
 /** One direction of a control or pull link. */
 export class SimChannel {
@@ -64,27 +80,42 @@ function isEqual(a: unknown, b: unknown): boolean {
   return names.every((name) => isEqual(left?.[name], right?.[name]))
 }
 
-class PretendedXxh64 implements RunningXxh64 {
-  #bytes: Uint8Array = new Uint8Array()
+const transfer = '5'.repeat(32)
+const contentId = '6'.repeat(32)
 
-  update(bytes: Uint8Array): void {
-    this.#bytes = concat(this.#bytes, bytes)
+/** The digest records of one file. */
+export class SimRecords {
+  readonly #content: SignedContent
+
+  constructor(blockBytes: number) {
+    this.#content = { contentId, algorithm: 'xxh64', blockBytes }
   }
 
-  digest(): bigint {
-    return BigInt(mix(basis, [this.#bytes]))
+  write(place: DigestPlace, digests: Uint8Array): Uint8Array {
+    return signDigests(pretendedAuthor, this.#content, place, digests)
+  }
+
+  read(place: DigestPlace, payload: Uint8Array): Uint8Array {
+    return readDigests(pretended, pretendedAuthor.publicKey, this.#content, place, payload)
   }
 }
-
-const transfer = '5'.repeat(32)
 
 /** The offer of one file to a node, and the pages of its manifest. */
 export function offerFrames(bytes: number, self: number, planned: boolean): Frame[] {
   const name = encodeName(Uint8Array.of(0x66, 0x69, 0x6c, 0x65))
   const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
-  const entry = { stream: 0, ...name, size: bytes, dataBytes: bytes, mode: 0o644, ...times }
-  const { pages, summary } = paginate([entry], new PretendedXxh64())
-  const how = { digest: 'xxh64', noClobber: false, strict: false } as const
+  const entry = {
+    stream: 0,
+    contentId,
+    ...name,
+    size: bytes,
+    dataBytes: bytes,
+    mode: 0o644,
+    ...times,
+  }
+  const { pages, summary } = paginate([entry], pretendedAuthor)
+  const author = hexOf(pretendedAuthor.publicKey)
+  const how = { author, digest: 'xxh64', noClobber: false, strict: false } as const
   const { silenceMs } = limits
   return [{ type: 'offer', transfer, ...how, ...summary, self, silenceMs, planned }, ...pages]
 }
@@ -95,7 +126,11 @@ export function readOffer([offer, ...pages]: readonly Frame[]): {
   entry: StreamEntry
 } {
   if (offer?.type !== 'offer') throw new Error('no offer comes first')
-  const assembler = new ManifestAssembler(offer, new PretendedXxh64())
+  const assembler = new ManifestAssembler(
+    offer,
+    pretended,
+    bytesOfHex(offer.author) ?? new Uint8Array(),
+  )
   let entries: StreamEntry[] | null = null
   for (const page of pages) if (page.type === 'manifest') entries = assembler.add(page)
   const entry = entries?.[0]

@@ -4,14 +4,7 @@
  * digests overtake what is still listed. A feed that breaks delivers what was under way, the last
  * chunk in part.
  */
-import {
-  type DigestGeometry,
-  type DigestPlace,
-  DigestReceiver,
-  DigestSender,
-  type SignedDigests,
-} from '../protocol/digest-record.js'
-import { pretended, pretendedKey } from './codec.js'
+import type { DigestPlace } from '../protocol/digest-record.js'
 import type { Downlink, Sender, Uplink } from './links.js'
 import type { Random } from './random.js'
 import type { Timeline } from './timeline.js'
@@ -26,7 +19,7 @@ export interface SimChunk {
 export interface SimDigests {
   readonly place: DigestPlace
   readonly relay: boolean
-  readonly signed: SignedDigests
+  readonly payload: Uint8Array
 }
 
 export interface FeedEnds {
@@ -39,7 +32,6 @@ export interface FeedPath {
   readonly downlink: Downlink
   readonly latencyMs: number
   readonly chunkBytes: number
-  readonly geometry: DigestGeometry
   /** When what is on the path at this time is carried: then, or after an outage. */
   readonly clearMs: (nowMs: number) => number
 }
@@ -57,8 +49,6 @@ export class SimFeed implements Sender {
   readonly #path: FeedPath
   readonly #ends: FeedEnds
   readonly #listed: SimChunk[] = []
-  readonly #signer = new DigestSender(pretended, pretendedKey)
-  readonly #checker = new DigestReceiver(pretended, pretendedKey, pretendedKey)
   #begun: SimChunk | undefined
   #stalledUntilMs = 0
 
@@ -84,13 +74,8 @@ export class SimFeed implements Sender {
     this.#path.uplink.wake(this)
   }
 
-  digests({ place, relay, signed }: SimDigests): void {
-    if (!this.isOpen) return
-    const payload = this.#signer.wrap(signed)
-    this.#arrive(0, () => {
-      const read = this.#checker.unwrap(place, this.#path.geometry, payload)
-      this.#ends.announced({ place, relay, signed: read })
-    })
+  digests(record: SimDigests): void {
+    if (this.isOpen) this.#arrive(0, () => this.#ends.announced(record))
   }
 
   /** What is on the wire may still arrive, unless the receiver has closed as well. */

@@ -5,7 +5,6 @@
  * The network knows nothing of the machines at its ends: it tells them what arrives and which
  * connections break.
  */
-import { digestBytes } from './content.js'
 import { type SimChunk, type SimDigests, SimFeed } from './feed.js'
 import { Downlink, Uplink } from './links.js'
 import { Outages } from './outages.js'
@@ -86,7 +85,6 @@ export class Network {
       downlink: this.#downlinks[to] as Downlink,
       latencyMs: edge.latencyMs,
       chunkBytes: this.#scenario.chunkBytes,
-      geometry: { blockBytes: this.#scenario.blockBytes, digestBytes },
       clearMs: (nowMs: number) => this.#outages.clearMs('bytes', from, to, nowMs),
     }
     const feed: SimFeed = new SimFeed(this.#timeline, this.#random, path, {

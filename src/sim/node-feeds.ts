@@ -12,6 +12,7 @@ import type { NodeCommand, NodeEvent } from '../control/receiver/events.js'
 import { KeptDigests } from '../control/receiver/kept-digests.js'
 import type { IncomingCount, NodeCounts } from '../control/receiver/reports.js'
 import { Senders } from '../control/receiver/senders.js'
+import type { SimRecords } from './codec.js'
 import type { SimChunk, SimDigests, SimFeed } from './feed.js'
 import { originIndex } from './network.js'
 import type { SimPulls } from './pulls.js'
@@ -40,6 +41,7 @@ export interface SimNet {
   /** This end of the feed closes it. */
   closeFeed(from: number, to: number): void
   readonly pulls: SimPulls
+  readonly records: SimRecords
   /** The origin has given this node up. */
   isOut(node: number): boolean
   /** The origin is connected to this node, and has not given it up. */
@@ -176,14 +178,15 @@ export class NodeFeeds {
 
   announce(record: SimDigests): void {
     if (!this.#owner.runs) return
-    const { place, signed } = record
+    const { place, payload } = record
     const { offset, length } = place
+    const digests = this.#net.records.read(place, payload)
     if (record.relay && !this.#deceives) {
       const passed = { ...record, relay: false }
-      this.#keptDigests.keep(passed, offset, signed.digests.length)
+      this.#keptDigests.keep(passed, offset, payload.length)
       for (const feed of this.relays.values()) feed.digests(passed)
     }
-    this.#owner.post({ type: 'announced', offset, length, digests: signed.digests })
+    this.#owner.post({ type: 'announced', offset, length, digests })
   }
 
   // --- connections to mates ---

@@ -9,15 +9,10 @@ import { blockBytesFor, limits } from '../../src/base/limits.js'
 import type { RangePair } from '../../src/base/ranges.js'
 import type { Frame, FrameType, StreamEntry } from '../../src/control/messages/types.js'
 import { encodeRecordHeader, type RecordHeader } from '../../src/engine/portable/record.js'
-import { nodePrimitives, randomId } from '../../src/net/crypto.js'
+import { freshSigner, nodePrimitives, randomId } from '../../src/net/crypto.js'
 import { accept, dial, type Established } from '../../src/net/handshake.js'
 import { parseKey } from '../../src/net/keys.js'
-import {
-  type DigestPlace,
-  DigestSender,
-  originDigestKey,
-  signDigests,
-} from '../../src/protocol/digest-record.js'
+import { type DigestPlace, signDigests } from '../../src/protocol/digest-record.js'
 import { encodeBody, encodeFrame, FrameReader } from '../../src/protocol/frames.js'
 import { encodeName, paginate } from '../../src/protocol/manifest.js'
 import { type Edge, edgeOf } from '../../src/protocol/ticket.js'
@@ -120,11 +115,9 @@ export class HostileLink {
 export class HostileFeed {
   readonly socket: Socket
   readonly #seed: bigint
-  readonly #digests: DigestSender
 
   constructor(established: Established) {
     this.#seed = established.feed.recordSeed
-    this.#digests = new DigestSender(nodePrimitives, established.feed.hopKey)
     this.socket = established.detach()
     this.socket.on('error', () => {})
     this.socket.resume()
@@ -136,16 +129,16 @@ export class HostileFeed {
     this.socket.write(Buffer.concat([head, bytes]))
   }
 
-  digests(originKey: Uint8Array, place: DigestPlace, digests: Uint8Array): void {
-    const signed = signDigests(nodePrimitives, originKey, place, digests)
-    const payload = this.#digests.wrap(signed)
-    this.record({ kind: 'digests', ...place, digestBytes: payload.length }, payload)
+  digests(place: DigestPlace, payload: Uint8Array, relay = false): void {
+    this.record({ kind: 'digests', ...place, relay, digestBytes: payload.length }, payload)
   }
 }
 
 /** Takes the data connections of nodes and keeps the payload that comes on them. */
 export class HostileInbox {
   readonly #payload = new Map<number, Buffer>()
+  /** Payloads of digest records, as they came. */
+  readonly digests: Buffer[] = []
   connections = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -201,11 +194,13 @@ export class HostileInbox {
       waiting = Buffer.concat([waiting, chunk])
       while (waiting.length >= 32) {
         const isPayload = waiting[3] === 1
+        const isDigests = waiting[3] === 3
         const length = isPayload ? waiting.readUInt32LE(24) : waiting.readUInt32LE(12)
         if (waiting.length < 32 + length) break
         const bytes = waiting.subarray(32, 32 + length)
         if (isPayload) this.#payload.set(Number(waiting.readBigUInt64LE(16)), Buffer.from(bytes))
         if (isPayload) this.#bytes += length
+        if (isDigests) this.digests.push(Buffer.from(bytes))
         waiting = waiting.subarray(32 + length)
       }
       this.#wake()
@@ -222,6 +217,8 @@ export interface HostileOffer {
 export class Hostile {
   readonly nodeId = randomId()
   readonly transfer: string
+  readonly author = freshSigner()
+  readonly #contentId = randomId()
   readonly #address: string
   readonly #sockets: Socket[] = []
   readonly #inboxes: HostileInbox[] = []
@@ -231,9 +228,10 @@ export class Hostile {
     this.transfer = transfer
   }
 
-  /** Key of the origin's MACs; another id gives a wrong one. */
-  originKey(transfer: string = this.transfer): Uint8Array {
-    return originDigestKey(nodePrimitives, key.bytes, transfer)
+  /** A digest record of the file that is offered, in the smallest blocks. */
+  signed(place: DigestPlace, digests: Uint8Array): Uint8Array {
+    const content = { contentId: this.#contentId, algorithm: 'xxh64', blockBytes: 65_536 } as const
+    return signDigests(this.author, content, place, digests)
   }
 
   async control(): Promise<HostileLink> {
@@ -280,6 +278,7 @@ export class Hostile {
   }: HostileOffer): [offer: Frame & { type: 'offer' }, manifest: Frame, edges: Frame] {
     const entry: StreamEntry = {
       stream: 0,
+      contentId: this.#contentId,
       ...encodeName(Buffer.from(name)),
       size: bytes,
       dataBytes: bytes,
@@ -287,15 +286,12 @@ export class Hostile {
       mtimeSeconds: 0,
       mtimeNanos: 0,
     }
-    const parts: Uint8Array[] = []
-    const { pages, summary } = paginate([entry], {
-      update: (part) => parts.push(part),
-      digest: () => h64Raw(Buffer.concat(parts), 0n),
-    })
+    const { pages, summary } = paginate([entry], this.author)
     const { transfer } = this
     const offer = {
       type: 'offer',
       transfer,
+      author: Buffer.from(this.author.publicKey).toString('hex'),
       digest: 'xxh64',
       noClobber: false,
       strict: false,
@@ -321,7 +317,7 @@ export class Hostile {
     return link
   }
 
-  plan(mates: (Frame & { type: 'plan' })['mates']): Frame {
+  plan(mates: (Frame & { type: 'plan' })['mates']): Frame & { type: 'plan' } {
     const fixed = { strategy: 'classic', shape: 'group', progressMs: 250, reportMs: 0 } as const
     return { type: 'plan', ...fixed, mates, relays: false }
   }

@@ -156,9 +156,9 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       const feed = await origin.data()
       for (let offset = 0; offset < content.length; offset += block) {
         const part = content.subarray(offset, offset + block)
-        const place = { stream: 0, offset, length: part.length }
+        const place = { offset, length: part.length }
         feed.record({ offset, length: part.length }, part)
-        feed.digests(origin.originKey(), place, digestsOf(part).block)
+        feed.digests(place, origin.signed(place, digestsOf(part).block))
       }
       await until(
         () => node.status().transfers[0]?.verifiedBytes === content.length,

@@ -1,13 +1,13 @@
 /**
- * The block digests the origin has computed so far, and how they are cut into records.
+ * The block digests the origin has computed so far, in the runs in which they travel.
+ *
+ * The idea: a run is what one hash task read. It becomes one record with one signature, however
+ * many nodes are sent it and whatever part of it they asked for.
  */
-import { GIB, limits } from '../../base/limits.js'
+import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 
-/** Room that the two MACs and the hop sequence take in a digest record. */
-const recordOverheadBytes = 64
-
-export interface DigestPiece {
+export interface DigestRun {
   readonly offset: number
   readonly length: number
   readonly digests: Uint8Array
@@ -19,19 +19,27 @@ export class OriginDigests {
   readonly #blockBytes: number
   readonly #digestBytes: number
   readonly #known = new RangeSet()
+  /** For each block the number of the first block of its run, counted from 1; 0: no digest yet. */
+  readonly #runs: Uint32Array
 
   constructor(bytes: number, blockBytes: number, digestBytes: number) {
+    const blocks = Math.ceil(bytes / blockBytes)
     this.#bytes = bytes
     this.#blockBytes = blockBytes
     this.#digestBytes = digestBytes
-    this.all = new Uint8Array(Math.ceil(bytes / blockBytes) * digestBytes)
+    this.all = new Uint8Array(blocks * digestBytes)
+    this.#runs = new Uint32Array(blocks)
   }
 
-  /** Digests of whole blocks from `offset` on. */
+  /** The digests of a run of whole blocks from `offset` on. */
   put(offset: number, digests: Uint8Array): void {
-    this.all.set(digests, (offset / this.#blockBytes) * this.#digestBytes)
-    const end = offset + (digests.length / this.#digestBytes) * this.#blockBytes
-    this.#known.add(offset, Math.min(end, this.#bytes) - offset)
+    if (digests.length > limits.recordDigestBytes - limits.signatureBytes)
+      throw new RangeError('the digests of a run do not fit a record')
+    const first = offset / this.#blockBytes
+    const blocks = digests.length / this.#digestBytes
+    this.all.set(digests, first * this.#digestBytes)
+    this.#runs.fill(first + 1, first, first + blocks)
+    this.#known.add(offset, Math.min(offset + blocks * this.#blockBytes, this.#bytes) - offset)
   }
 
   /** Whether these are the digests that were put there. */
@@ -47,28 +55,30 @@ export class OriginDigests {
     return [start, Math.min(this.#bytes, last * this.#blockBytes) - start]
   }
 
-  /** The runs within these whole blocks that have digests. */
+  /** The parts of these whole blocks that have digests. */
   known(blocks: RangePair): RangePair[] {
     return this.#known.present(...blocks)
   }
 
-  /** A run of known, whole blocks, cut so that each piece fits a record. */
-  *pieces(run: RangePair): IterableIterator<DigestPiece> {
-    const perRecord = Math.floor(
-      (limits.recordDigestBytes - recordOverheadBytes) / this.#digestBytes,
-    )
-    // A record header has 32 bits for the length it covers.
-    const pieceBytes = Math.min(perRecord, Math.floor(GIB / this.#blockBytes)) * this.#blockBytes
-    const end = run[0] + run[1]
-    for (let offset = run[0]; offset < end; offset += pieceBytes) {
-      const length = Math.min(pieceBytes, end - offset)
-      const first = offset / this.#blockBytes
-      const blocks = Math.ceil(length / this.#blockBytes)
-      const digests = this.all.subarray(
-        first * this.#digestBytes,
-        (first + blocks) * this.#digestBytes,
-      )
-      yield { offset, length, digests }
+  /** The runs that these ascending ranges touch, each once, as far as there are digests. */
+  *runs(ranges: Iterable<RangePair>): IterableIterator<DigestRun> {
+    let block = 0
+    for (const [offset, length] of ranges) {
+      const end = Math.ceil((offset + length) / this.#blockBytes)
+      block = Math.max(block, Math.floor(offset / this.#blockBytes))
+      while (block < end) {
+        const first = (this.#runs[block++] ?? 0) - 1
+        if (first < 0) continue
+        while (this.#runs[block] === first + 1) block++
+        yield this.#run(first, block)
+      }
     }
+  }
+
+  #run(first: number, end: number): DigestRun {
+    const offset = first * this.#blockBytes
+    const length = Math.min(end * this.#blockBytes, this.#bytes) - offset
+    const digests = this.all.subarray(first * this.#digestBytes, end * this.#digestBytes)
+    return { offset, length, digests }
   }
 }

@@ -233,15 +233,14 @@ export class OriginExchange {
   /** The digests of a run are known. A complete node relays none: it needed all of them. */
   hashed(offset: number, length: number): void {
     for (const { peer, run } of this.#digestRelays(offset, length)) {
-      this.#sendDigests(peer, run, true)
+      this.#sendDigests(peer, [run], true)
       peer.relayedDigests.add(...run)
       for (const other of this.#group)
         if (other.lostFrom.has(peer.node)) other.directDigests.add(...run)
     }
     for (const peer of this.#group) {
       if (peer.phase !== 'running') continue
-      for (const run of peer.directDigests.present(offset, length))
-        this.#sendDigests(peer, run, false)
+      this.#sendDigests(peer, peer.directDigests.present(offset, length), false)
     }
   }
 
@@ -368,15 +367,14 @@ export class OriginExchange {
   #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
     const { digests } = this.#source
     const blocks = RangeSet.of(ranges.map((range) => digests.blocksOf(range)))
-    for (const run of blocks) {
-      to.directDigests.add(...run)
-      for (const known of digests.known(run)) this.#sendDigests(to, known, false)
-    }
+    for (const run of blocks) to.directDigests.add(...run)
+    this.#sendDigests(to, blocks, false)
   }
 
-  #sendDigests(to: Peer, run: RangePair, relay: boolean): void {
-    for (const { offset, length, digests } of this.#source.digests.pieces(run))
-      this.#outbox.wish({ type: 'digests', node: to.node, offset, length, relay, digests })
+  /** Whole runs, of which a part may be what is wanted. */
+  #sendDigests(to: Peer, ranges: Iterable<RangePair>, relay: boolean): void {
+    for (const run of this.#source.digests.runs(ranges))
+      this.#outbox.wish({ type: 'digests', node: to.node, ...run, relay })
   }
 
   /** Tells the dealer, and lists what it deals. */

@@ -142,11 +142,12 @@ export class StreamLedger {
     return missing
   }
 
-  /** Every block that no digest was announced of. */
-  unannounced(): RangeSet {
+  /** The blocks touched by this range that no digest was announced of; by default of all. */
+  unannounced(offset = 0, length: number = this.size): RangeSet {
     const ranges = new RangeSet()
-    for (let block = 0; block < this.blocks; block++)
+    this.#each(offset, length, (block) => {
       if (!this.#is(block, announced)) ranges.add(block * this.blockBytes, this.bytesOf(block))
+    })
     return ranges
   }
 

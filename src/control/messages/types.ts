@@ -18,6 +18,8 @@ export type DetourReason = 'gone' | 'broken' | 'away'
 
 export interface StreamEntry {
   readonly stream: number
+  /** 32 hex digits: the identity of the bytes, the same in every transfer of them. */
+  readonly contentId: string
   /** Name bytes: UTF-8 text, or base64url of the raw bytes when `nameIsBase64`. */
   readonly name: string
   readonly nameIsBase64: boolean
@@ -80,8 +82,8 @@ export type Frame =
       readonly streams: number
       readonly bytes: number
       readonly manifestPages: number
-      /** XXH64 over the binary form of all entries (protocol/manifest.ts), 16 hex digits. */
-      readonly manifestDigest: string
+      /** Public key of whoever signs the manifest and the digests, 64 hex digits. */
+      readonly author: string
       /** Place of this node in the push, which no other node, or attempt of it, ever has; 0..63. */
       readonly self: number
       /** After this silence of a node the origin gives it up; the node waits a little longer. */
@@ -89,7 +91,13 @@ export type Frame =
       /** The push has its plan, and so its claims at all other nodes: this one joins. */
       readonly planned: boolean
     }
-  | { readonly type: 'manifest'; readonly page: number; readonly entries: readonly StreamEntry[] }
+  | {
+      readonly type: 'manifest'
+      readonly page: number
+      readonly entries: readonly StreamEntry[]
+      /** Of the author (protocol/manifest.ts), 128 hex digits. */
+      readonly signature: string
+    }
   /** Before the plan, at most once: who is expected in it. Feeds to them may be dialled already. */
   | { readonly type: 'group'; readonly mates: readonly Mate[] }
   | {

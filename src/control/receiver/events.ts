@@ -33,13 +33,15 @@ export type NodeEvent =
       readonly offset: number
       readonly length: number
     }
-  /** The origin's digests of whole blocks, already found authentic. */
+  /** The author's digests of whole blocks, already found authentic. */
   | {
       readonly type: 'announced'
       readonly offset: number
       readonly length: number
       readonly digests: Uint8Array
     }
+  /** A record said to be of these bytes was not the author's: what it said is lost. */
+  | { readonly type: 'misannounced'; readonly offset: number; readonly length: number }
   | {
       readonly type: 'hashed'
       readonly scratch: boolean

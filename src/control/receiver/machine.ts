@@ -38,6 +38,8 @@ export class NodeMachine {
   readonly #hashQueue: HashQueue
   readonly #scratchQueue: HashQueue
   readonly #landed = new RangeSet()
+  /** Asked of the origin because a record about them was wrong: once. */
+  readonly #askedDigests = new RangeSet()
   #phase: NodePhase = 'preparing'
   #commands: NodeCommand[] = []
   #seal: string | undefined
@@ -72,7 +74,10 @@ export class NodeMachine {
   }
 
   /** Only what is verified is held. */
-  get held(): Pick<StreamLedger, 'verifiedBytes' | 'repairedBytes' | 'isBlockVerified'> {
+  get held(): Pick<
+    StreamLedger,
+    'verifiedBytes' | 'repairedBytes' | 'isBlockVerified' | 'unannounced'
+  > {
     return this.#ledger
   }
 
@@ -152,6 +157,8 @@ export class NodeMachine {
       case 'announced':
         this.#waits.announced(nowMs)
         return this.#judge(this.#ledger.announce(event.offset, event.length, event.digests).bad)
+      case 'misannounced':
+        return this.#onMisannounced(event)
       case 'hashed':
         return this.#onHashed(event, nowMs)
       case 'copied':
@@ -289,6 +296,15 @@ export class NodeMachine {
     this.#hashQueue.add(event.offset, event.length, nowMs)
   }
 
+  /** Before the plan the origin answers nothing; later `#askAgain` asks for all that is missing. */
+  #onMisannounced({ offset, length }: NodeEvent & { type: 'misannounced' }): void {
+    if (this.#phase !== 'receiving') return
+    const lost = this.#ledger.unannounced(offset, length)
+    lost.subtract(this.#askedDigests)
+    for (const range of lost) this.#askedDigests.add(...range)
+    this.#needDigests(lost)
+  }
+
   #onHashed(event: NodeEvent & { type: 'hashed' }, nowMs: number): void {
     this.#waits.moved(nowMs)
     const { offset, length, digests } = event
@@ -396,11 +412,15 @@ export class NodeMachine {
     const missing = this.#ledger.missing([[0, this.#config.bytes]])
     this.#commands.push({ type: 'log', event: 'asked-again', fields: { bytes: missing.bytes } })
     this.pulls.want(missing, nowMs)
-    const unannounced = this.#ledger.unannounced().compacted(limits.needRanges)
-    if (unannounced.length > 0) this.#send({ type: 'needDigests', stream: 0, ranges: unannounced })
+    this.#needDigests(this.#ledger.unannounced())
     const bad = this.#ledger.badRanges()
     if (this.#copying === 0 && this.#scratchQueue.isIdle) this.#repair(bad)
     this.#waits.asked(nowMs)
+  }
+
+  #needDigests(blocks: RangeSet): void {
+    const ranges = blocks.compacted(limits.needRanges)
+    if (ranges.length > 0) this.#send({ type: 'needDigests', stream: 0, ranges })
   }
 
   /** From the origin: asked for a repair, it also looks whether its file has changed. */

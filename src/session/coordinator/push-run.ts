@@ -29,7 +29,6 @@ import type { DataEngine, EngineEvent, HashPool, SourceFile, TransferHandle } fr
 import { paginate } from '../../protocol/manifest.js'
 import { Loop } from '../loop.js'
 import type { EngineRouter } from '../router.js'
-import { wholeXxh64 } from '../xxh64.js'
 import { entryOf, PushSource } from './push-source.js'
 import type { PushHooks, PushSpec } from './push-spec.js'
 import { Remotes } from './remotes.js'
@@ -113,8 +112,12 @@ export class PushRun {
       (text) => this.warn(text),
     )
     this.#transfer = engine.openTransfer({ even: spec.strategy === 'classic', silenceMs })
-    const manifest = paginate([entryOf(source, spec.name)], wholeXxh64(engine))
-    this.#remotes = new Remotes(engine, this.#transfer, spec, manifest, {
+    const { author, contentId } = spec
+    const offered = {
+      ...paginate([entryOf(source, spec)], author),
+      content: { contentId, ...format },
+    }
+    this.#remotes = new Remotes(engine, this.#transfer, spec, offered, {
       post: (event) => this.#loop.post(event),
       peer: (node) => this.#machine.peers[node] as Peer,
       track: (task) => this.#track(task),

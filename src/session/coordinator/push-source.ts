@@ -87,9 +87,13 @@ export class PushSource {
 }
 
 /** The file under the name it gets at the nodes, as a manifest lists it. */
-export function entryOf(source: SourceFile, name: Uint8Array): StreamEntry {
+export function entryOf(
+  source: SourceFile,
+  { name, contentId }: { readonly name: Uint8Array; readonly contentId: string },
+): StreamEntry {
   return {
     stream: 0,
+    contentId,
     ...encodeName(name),
     size: source.size,
     dataBytes: source.dataBytes,

@@ -8,9 +8,14 @@ import type { NodeLink } from '../../control/plan/plan.js'
 import type { Plan } from '../../control/view/push-view.js'
 import type { TraceSink } from '../../control/view/trace.js'
 import type { Dialler } from '../../net/dial.js'
+import type { Signer } from '../../protocol/primitives.js'
 
 export interface PushSpec {
   readonly transfer: string
+  /** 32 hex digits: the identity of what the source holds. */
+  readonly contentId: string
+  /** Whose word the digests of the content are. */
+  readonly author: Signer
   readonly strategy: Strategy
   readonly shape: ShapeWish
   readonly name: Uint8Array

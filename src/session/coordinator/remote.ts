@@ -4,19 +4,17 @@
  */
 import type { Send } from '../../control/dealing/dealer.js'
 import type { Frame } from '../../control/messages/types.js'
-import { nodePrimitives } from '../../net/crypto.js'
-import { adoptOut, type OutFeed } from '../../net/dial.js'
+import { adoptOut } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
-import type { DataEngine, FeedHandle, TransferHandle } from '../../ports.js'
-import { type DigestPlace, signDigests } from '../../protocol/digest-record.js'
+import type { DataEngine, DigestSpec, FeedHandle, TransferHandle } from '../../ports.js'
 
 export class Remote {
   /** Places whose edges the node was told. */
   readonly introduced = new Set<number>()
   readonly #engine: DataEngine
   #link: ControlLink | undefined
-  #out: OutFeed | undefined
+  #feed: FeedHandle | undefined
   #isDropped = false
 
   constructor(engine: DataEngine) {
@@ -24,7 +22,7 @@ export class Remote {
   }
 
   get feed(): FeedHandle | undefined {
-    return this.#out?.feed
+    return this.#feed
   }
 
   /** False: too late, the link was dropped instead. */
@@ -39,13 +37,13 @@ export class Remote {
    */
   adopt(transfer: TransferHandle, established: Established): boolean {
     if (this.#isDropped) established.close()
-    else this.#out = adoptOut(this.#engine, transfer, established, false)
+    else this.#feed = adoptOut(this.#engine, transfer, established, false)
     return !this.#isDropped
   }
 
   /** The engine has closed the feed. */
   feedClosed(): void {
-    this.#out = undefined
+    this.#feed = undefined
   }
 
   send(frame: Frame): void {
@@ -54,30 +52,22 @@ export class Remote {
 
   /** Throws FrError when the feed has too much listed; so does the next one. */
   list({ stream, offset, length, relay, scratch }: Send): void {
-    if (this.#out === undefined) return
-    this.#engine.send(this.#out.feed, { stream, offset, length, relay, scratch })
+    if (this.#feed === undefined) return
+    this.#engine.send(this.#feed, { stream, offset, length, relay, scratch })
   }
 
-  sendDigests(
-    originKey: Uint8Array,
-    place: DigestPlace,
-    digests: Uint8Array,
-    relay: boolean,
-  ): void {
-    if (this.#out === undefined) return
-    const signed = signDigests(nodePrimitives, originKey, place, digests)
-    const payload = this.#out.sender.wrap(signed)
-    this.#engine.sendDigests(this.#out.feed, { ...place, relay, payload })
+  sendDigests(record: DigestSpec): void {
+    if (this.#feed !== undefined) this.#engine.sendDigests(this.#feed, record)
   }
 
   /** Closes both; resolves when what was sent on the link is out, or will never be. */
   async drop(): Promise<void> {
     this.#isDropped = true
     const link = this.#link
-    const out = this.#out
+    const feed = this.#feed
     this.#link = undefined
-    this.#out = undefined
-    if (out !== undefined) this.#engine.close(out.feed)
+    this.#feed = undefined
+    if (feed !== undefined) this.#engine.close(feed)
     await link?.close()
   }
 }

@@ -16,13 +16,19 @@ import { requireAddress } from '../../net/address.js'
 import { dialController } from '../../net/connect.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import { dialControl, dialData } from '../../net/dial.js'
-import type { Key } from '../../net/keys.js'
 import type { DataEngine, FeedHandle, TransferHandle } from '../../ports.js'
-import { originDigestKey } from '../../protocol/digest-record.js'
+import { type SignedContent, signDigests } from '../../protocol/digest-record.js'
 import type { ManifestPage, ManifestSummary } from '../../protocol/manifest.js'
 import { type Edge, edgeOf } from '../../protocol/ticket.js'
 import type { PushSpec } from './push-spec.js'
 import { Remote } from './remote.js'
+
+/** What is offered to every node. */
+export interface Offered {
+  readonly pages: readonly ManifestPage[]
+  readonly summary: ManifestSummary
+  readonly content: SignedContent
+}
 
 export interface RemotesHooks {
   readonly post: (event: OriginEvent) => void
@@ -36,9 +42,10 @@ export class Remotes {
   readonly #engine: DataEngine
   readonly #transfer: TransferHandle
   readonly #spec: PushSpec
-  readonly #manifest: { readonly pages: readonly ManifestPage[]; readonly summary: ManifestSummary }
+  readonly #offered: Offered
   readonly #hooks: RemotesHooks
-  readonly #originKey: Uint8Array
+  /** Payloads of the digest records sent so far, by the offset of what they cover. */
+  readonly #signed = new Map<number, Uint8Array>()
   /** Of all edges of this push; nobody else learns it. */
   readonly #edgeSeed = new Uint8Array(randomBytes(32))
   readonly #remotes = new Map<number, Remote>()
@@ -52,16 +59,14 @@ export class Remotes {
     engine: DataEngine,
     transfer: TransferHandle,
     spec: PushSpec,
-    manifest: { pages: readonly ManifestPage[]; summary: ManifestSummary },
+    offered: Offered,
     hooks: RemotesHooks,
   ) {
     this.#engine = engine
     this.#transfer = transfer
     this.#spec = spec
-    this.#manifest = manifest
+    this.#offered = offered
     this.#hooks = hooks
-    const { bytes } = spec.dialler.keys[0] as Key
-    this.#originKey = originDigestKey(nodePrimitives, bytes, spec.transfer)
   }
 
   get sentBytes(): number {
@@ -75,8 +80,9 @@ export class Remotes {
   /** `planned`: the exchange has begun at others. */
   offer(node: number, planned: boolean): void {
     const { transfer, algorithm: digest, noClobber, strict, silenceMs } = this.#spec
-    const { pages, summary } = this.#manifest
-    const wishes = { transfer, digest, noClobber, strict, silenceMs, planned }
+    const author = hexOf(this.#spec.author.publicKey)
+    const { pages, summary } = this.#offered
+    const wishes = { transfer, author, digest, noClobber, strict, silenceMs, planned }
     this.send(node, { type: 'offer', ...wishes, ...summary, self: node })
     for (const page of pages) this.send(node, page)
     this.#introduce(node, [-1])
@@ -115,9 +121,18 @@ export class Remotes {
   }
 
   sendDigests(command: OriginCommand & { type: 'digests' }): void {
-    const { node, offset, length, relay, digests } = command
-    const place = { stream: 0, offset, length }
-    this.#guard(node, (remote) => remote.sendDigests(this.#originKey, place, digests, relay))
+    const { node, offset, length, relay } = command
+    const payload = this.#signed.get(offset) ?? this.#sign(command)
+    const record = { stream: 0, offset, length, relay, payload }
+    this.#guard(node, (remote) => remote.sendDigests(record))
+  }
+
+  /** Runs are cut once for all, so that each is signed once. */
+  #sign({ offset, length, digests }: OriginCommand & { type: 'digests' }): Uint8Array {
+    const place = { offset, length }
+    const payload = signDigests(this.#spec.author, this.#offered.content, place, digests)
+    this.#signed.set(offset, payload)
+    return payload
   }
 
   count(): FeedCount[] {

@@ -3,7 +3,7 @@
  * the relay feeds to mates. What happens to them is posted to the machine as facts.
  *
  * The engine moves payload from feed to file to feed by itself. Here digests are checked and passed
- * on; a feed that brings one which is not the origin's is closed, and never believed again.
+ * on. A record that is not the author's is dropped and counted, and the feed goes on.
  */
 import { bytesOfHex } from '../../base/bytes.js'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
@@ -13,13 +13,12 @@ import type { NodeEvent } from '../../control/receiver/events.js'
 import type { IncomingCount } from '../../control/receiver/reports.js'
 import { Senders } from '../../control/receiver/senders.js'
 import { dialController } from '../../net/connect.js'
-import { adopt, adoptOut, type OutFeed } from '../../net/dial.js'
+import { adopt, adoptOut } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
 import { Resolver } from '../../net/resolver.js'
 import type { EngineEvent, FeedHandle, FeedStats, TransferHandle } from '../../ports.js'
-import type { DigestGeometry } from '../../protocol/digest-record.js'
 import type { Edge } from '../../protocol/ticket.js'
-import { InFeeds } from './in-feeds.js'
+import { type ExpectedContent, InFeeds } from './in-feeds.js'
 import type { NodeHost } from './node-host.js'
 import { ReceptionPulls } from './pulls.js'
 import { Relays } from './relays.js'
@@ -32,6 +31,8 @@ export interface ReceptionFeedsHooks {
   readonly isAsking: (index: number) => boolean
   /** An incoming feed is about to be forgotten, with what it has counted. */
   readonly closing: () => void
+  /** Whether the digests of all these bytes of the file are here. */
+  readonly isAnnounced: (offset: number, length: number) => boolean
   readonly post: (event: NodeEvent) => void
   readonly warn: (event: string, fields: Readonly<Record<string, string | number | null>>) => void
 }
@@ -55,14 +56,14 @@ export class ReceptionFeeds {
   constructor(
     host: NodeHost,
     spec: ReceptionSpec,
-    geometry: DigestGeometry,
+    content: ExpectedContent,
     hooks: ReceptionFeedsHooks,
   ) {
     this.#host = host
     this.#spec = spec
     this.#hooks = hooks
     this.senders = new Senders(spec.self, spec.originId)
-    this.#incoming = new InFeeds(this.senders, spec.originKey, geometry, spec.entry.size)
+    this.#incoming = new InFeeds(this.senders, content)
     this.relays = new Relays(host.engine, {
       open: (mate) => this.#openRelay(mate),
       opened: (index, feed) => {
@@ -142,27 +143,29 @@ export class ReceptionFeeds {
   /** A connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
   add(index: number, established: Established): void {
     const transfer = this.#transfer as TransferHandle
-    const { recordSeed: seed, hopKey } = established.feed
+    const { recordSeed: seed } = established.feed
     const feed = adopt(this.#host.engine, established, { transfer, direction: 'in', seed })
-    this.#incoming.add(index, feed, hopKey)
+    this.#incoming.add(index, feed)
     this.#hooks.post({ type: 'feedOpened', index })
   }
 
   onDigests(event: EngineEvent & { type: 'digests' }): void {
     const index = this.#incoming.indexOf(event.feed)
     if (index === undefined) return
-    const { stream, offset, length } = event
+    const { stream, offset, length, relay } = event
+    // What is known already needs no proof.
+    if (!relay && this.#hooks.isAnnounced(offset, length)) return
     try {
-      const signed = this.#incoming.check(event)
-      if (event.relay) this.relays.forward({ stream, offset, length }, signed)
-      this.#hooks.post({ type: 'announced', offset, length, digests: signed.digests })
+      const digests = this.#incoming.check(event)
+      const payload = event.payload.slice()
+      if (relay) this.relays.forward({ stream, offset, length, payload })
+      this.#hooks.post({ type: 'announced', offset, length, digests })
     } catch (error) {
-      const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
-      this.#hooks.closing()
-      this.#incoming.forget(event.feed)
-      this.#host.engine.close(event.feed)
-      this.#hooks.warn('feed-refused', { from: index, code, text })
-      this.#hooks.post({ type: 'feedClosed', index, code, text })
+      const { message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
+      this.#host.counters.wrongDigests++
+      if (this.#incoming.wrongDigests(event.feed) === 1)
+        this.#hooks.warn('wrong-digests', { from: index, offset, length, text })
+      this.#hooks.post({ type: 'misannounced', offset, length })
     }
   }
 
@@ -230,7 +233,7 @@ export class ReceptionFeeds {
     return greeted ?? this.#dial(index, 'data')
   }
 
-  async #openRelay(mate: Mate): Promise<OutFeed> {
+  async #openRelay(mate: Mate): Promise<FeedHandle> {
     const established = await this.#dialData(mate.index)
     if (this.#dialling.signal.aborted) {
       established.close()

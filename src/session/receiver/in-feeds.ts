@@ -1,45 +1,38 @@
 /**
  * The incoming data connections of a reception: who sends on them, and whether the digests that
- * come on them are the origin's.
+ * come on them are the author's.
  */
 import { FrError } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
 import type { Senders } from '../../control/receiver/senders.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import type { EngineEvent, FeedHandle } from '../../ports.js'
-import {
-  type DigestGeometry,
-  DigestReceiver,
-  type SignedDigests,
-} from '../../protocol/digest-record.js'
+import { readDigests, type SignedContent } from '../../protocol/digest-record.js'
 
 interface InFeed {
   readonly index: number
-  readonly receiver: DigestReceiver
+  wrongDigests: number
+}
+
+/** The content that comes in, and the public key of its author. */
+export interface ExpectedContent extends SignedContent {
+  readonly author: Uint8Array
+  readonly bytes: number
 }
 
 export class InFeeds {
-  readonly #originKey: Uint8Array
-  readonly #geometry: DigestGeometry
-  readonly #fileBytes: number
+  readonly #content: ExpectedContent
   readonly #feeds = new Map<FeedHandle, InFeed>()
   readonly #senders: Senders
 
-  constructor(
-    senders: Senders,
-    originKey: Uint8Array,
-    geometry: DigestGeometry,
-    fileBytes: number,
-  ) {
+  constructor(senders: Senders, content: ExpectedContent) {
     this.#senders = senders
-    this.#originKey = originKey
-    this.#geometry = geometry
-    this.#fileBytes = fileBytes
+    this.#content = content
   }
 
-  add(index: number, feed: FeedHandle, hopKey: Uint8Array): void {
-    const receiver = new DigestReceiver(nodePrimitives, hopKey, this.#originKey)
-    this.#feeds.set(feed, { index, receiver })
+  add(index: number, feed: FeedHandle): void {
+    this.#feeds.set(feed, { index, wrongDigests: 0 })
     this.#senders.opened(index)
   }
 
@@ -67,15 +60,28 @@ export class InFeeds {
     return feed
   }
 
-  /** The digests of a record, found authentic; throws FrError when the feed deserves no trust. */
-  check(event: EngineEvent & { readonly type: 'digests' }): SignedDigests {
+  /**
+   * The digests of a record, found authentic. Throws ERR_FR_PROTOCOL otherwise: whoever sends on
+   * the feed may only have passed it on. After many of them the feed's records are not looked at.
+   */
+  check(event: EngineEvent & { readonly type: 'digests' }): Uint8Array {
     const feed = this.#feeds.get(event.feed)
-    if (feed === undefined) throw new FrError('ERR_FR_CLOSED', 'the feed is closed')
     const { stream, offset, length, payload } = event
-    const signed = feed.receiver.unwrap({ stream, offset, length }, this.#geometry, payload)
-    if (stream !== 0 || !isBlockRun(offset, length, this.#geometry.blockBytes, this.#fileBytes)) {
-      throw new FrError('ERR_FR_PROTOCOL', 'digests of no whole blocks of this file')
+    const { author, blockBytes, bytes } = this.#content
+    try {
+      if (feed === undefined || feed.wrongDigests >= limits.wrongDigestsPerFeed)
+        throw new FrError('ERR_FR_PROTOCOL', 'this feed has brought too many wrong digests')
+      if (stream !== 0 || !isBlockRun(offset, length, blockBytes, bytes))
+        throw new FrError('ERR_FR_PROTOCOL', 'digests of no whole blocks of this file')
+      return readDigests(nodePrimitives, author, this.#content, { offset, length }, payload)
+    } catch (error) {
+      if (feed !== undefined) feed.wrongDigests++
+      throw error
     }
-    return signed
+  }
+
+  /** How many records of this feed were wrong so far. */
+  wrongDigests(feed: FeedHandle): number {
+    return this.#feeds.get(feed)?.wrongDigests ?? 0
   }
 }

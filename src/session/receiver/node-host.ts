@@ -32,6 +32,7 @@ export interface NodeHost {
   readonly log: Logger
   readonly store: NodeStore
   readonly audience: Audience
+  readonly counters: { wrongDigests: number }
   /** Rejects with ERR_FR_BUSY when another transfer is writing the same name. */
   claim(guest: Guest): Promise<void>
   /** Idempotent. */

@@ -214,7 +214,7 @@ export class ReceptionPulls {
       const transfer = this.#hooks.transfer()
       if (this.#isEnded || transfer === undefined || this.#senders.isGone(index))
         return established.close()
-      const { feed } = adoptOut(this.#host.engine, transfer, established, false)
+      const feed = adoptOut(this.#host.engine, transfer, established, false)
       this.#feeds.set(index, feed)
       this.#listWaiting(index, feed)
     } catch (error) {

@@ -101,11 +101,18 @@ export class Reception {
     this.#feeds = new ReceptionFeeds(
       host,
       spec,
-      { blockBytes: this.#blockBytes, digestBytes },
+      {
+        contentId: spec.entry.contentId,
+        algorithm: spec.algorithm,
+        blockBytes: this.#blockBytes,
+        author: spec.author,
+        bytes: this.bytes,
+      },
       {
         isComplete: () => this.#partial.isPublished,
         isAsking: (index) => this.#machine.pulls.isAsking(index),
         closing: () => this.#reports.count(),
+        isAnnounced: (offset, length) => this.#machine.held.unannounced(offset, length).isEmpty,
         post: (event) => this.#loop.post(event),
         warn: (event, fields) => this.log.line('warn', event, fields),
       },

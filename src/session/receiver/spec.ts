@@ -21,6 +21,6 @@ export interface ReceptionSpec {
   readonly isPlanned: boolean
   /** Resolves when an earlier attempt of this transfer has given everything back here. */
   readonly after?: Promise<void>
-  /** Key of the origin's MACs on digests. */
-  readonly originKey: Uint8Array
+  /** Public key of whoever signs the digests. */
+  readonly author: Uint8Array
 }

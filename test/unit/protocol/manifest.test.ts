@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
-import xxhash, { type XXHashAPI } from 'xxhash-wasm'
+import { describe, expect, it } from 'vitest'
 import { base64urlOf, bytesOfBase64url, bytesOfHex, hexOf, utf8 } from '../../../src/base/bytes.js'
 import { limits } from '../../../src/base/limits.js'
 import type { StreamEntry } from '../../../src/control/messages/types.js'
+import { nodePrimitives } from '../../../src/net/crypto.js'
 import { Fields } from '../../../src/protocol/fields.js'
 import { decodeBody, encodeBody } from '../../../src/protocol/frames.js'
 import {
@@ -14,22 +14,23 @@ import {
   type ManifestSummary,
   paginate,
   readStreamEntry,
+  signPage,
 } from '../../../src/protocol/manifest.js'
-import type { RunningXxh64 } from '../../../src/protocol/primitives.js'
-import { onlyFrError, rawName, refusal, streamEntry } from './support.js'
+import { onlyFrError, rawName, refusal, seededSigner, streamEntry } from './support.js'
 
-let api: XXHashAPI
-beforeAll(async () => {
-  api = await xxhash()
-})
-const xxh64 = (): RunningXxh64 => api.create64()
+const author = seededSigner(1)
+const contentId = 'c0'.repeat(16)
+
+function assemblerOf(summary: ManifestSummary, key = author.publicKey): ManifestAssembler {
+  return new ManifestAssembler(summary, nodePrimitives, key)
+}
 
 function entryOf(stream: number, fields: Partial<StreamEntry> = {}): StreamEntry {
   const name = `file ${stream}`
   const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
   const { size = 10 } = fields
   const file = { size, dataBytes: size, mode: 0o644 }
-  return { stream, name, nameIsBase64: false, ...file, ...times, ...fields }
+  return { stream, contentId, name, nameIsBase64: false, ...file, ...times, ...fields }
 }
 
 function threePages(): { pages: ManifestPage[]; summary: ManifestSummary } {
@@ -37,7 +38,7 @@ function threePages(): { pages: ManifestPage[]; summary: ManifestSummary } {
     entryOf(stream, { name: `${stream}${'n'.repeat(limits.nameBytes - 20)}` })
   return paginate(
     Array.from({ length: 150 }, (_, stream) => long(stream)),
-    xxh64(),
+    author,
   )
 }
 
@@ -110,8 +111,8 @@ describe('a manifest', () => {
     fc.assert(
       fc.property(entries, (drawn) => {
         const distinct = [...new Map(drawn.map((entry) => [entry.name, entry])).values()]
-        const { pages, summary } = paginate(distinct, xxh64())
-        const assembler = new ManifestAssembler(summary, xxh64())
+        const { pages, summary } = paginate(distinct, author)
+        const assembler = assemblerOf(summary)
         const given = pages.map((page) => {
           const body = encodeBody(page)
           return assembler.add(decodeBody(body.type, body.json) as ManifestPage)
@@ -121,7 +122,7 @@ describe('a manifest', () => {
     )
     const { pages, summary } = threePages()
     expect(pages).toHaveLength(3)
-    const assembler = new ManifestAssembler(summary, xxh64())
+    const assembler = assemblerOf(summary)
     const shuffled = [2, 0, 1].map((index) => assembler.add(pages[index] as ManifestPage))
     expect(shuffled.slice(0, 2)).toEqual([null, null])
     expect(shuffled[2]?.map((entry) => entry.stream)).toEqual([...Array(150).keys()])
@@ -133,33 +134,32 @@ describe('a manifest', () => {
     expect(Math.max(...sizes)).toBeGreaterThan(limits.manifestPageBytes - 2 * limits.nameBytes)
   })
 
-  it('has a digest over the binary form of its entries', () => {
+  it('is signed over the binary form of its entries', () => {
     const size = { size: 2 ** 40, dataBytes: 2 ** 32 }
     const entry = entryOf(258, { name: 'é', ...size, mtimeSeconds: -1, mtimeNanos: 3 })
-    const form = Buffer.concat([
+    const statement = Buffer.concat([
+      Buffer.from('fastreplica 1 manifest'),
+      Buffer.from('00000000', 'hex'),
       Buffer.from('02010000', 'hex'),
+      Buffer.from(contentId, 'hex'),
       Buffer.from('0000000000010000', 'hex'),
       Buffer.from('0000000001000000', 'hex'),
       Buffer.from('a4010000', 'hex'),
       Buffer.from('ff'.repeat(8), 'hex'),
       Buffer.from('03000000', 'hex'),
-      Buffer.from('00', 'hex'),
+      Buffer.from('00000000', 'hex'),
       Buffer.from('02000000c3a9', 'hex'),
     ])
-    const digest = api.h64Raw(form).toString(16).padStart(16, '0')
-    expect(paginate([entry], xxh64()).summary).toEqual({
-      streams: 1,
-      bytes: 2 ** 40,
-      manifestPages: 1,
-      manifestDigest: digest,
-    })
+    const { pages, summary } = paginate([entry], author)
+    expect(summary).toEqual({ streams: 1, bytes: 2 ** 40, manifestPages: 1 })
+    expect(pages[0]?.signature).toBe(hexOf(author.sign(statement)))
   })
 
   it('too large to be sent is refused', () => {
     const huge = entryOf(0, { size: Number.MAX_SAFE_INTEGER })
-    refusal(() => paginate([huge, { ...huge, stream: 1 }], xxh64()), 'ERR_FR_LIMIT')
+    refusal(() => paginate([huge, { ...huge, stream: 1 }], author), 'ERR_FR_LIMIT')
     const many = new Array<StreamEntry>(limits.streamsPerTransfer + 1).fill(entryOf(0))
-    refusal(() => paginate(many, xxh64()), 'ERR_FR_LIMIT')
+    refusal(() => paginate(many, author), 'ERR_FR_LIMIT')
   })
 })
 
@@ -189,24 +189,22 @@ describe('the assembler', () => {
         const cut = pages.map((page) =>
           page.map(({ stream, name, size }) => entryOf(stream, { name: `${name}`, size })),
         )
-        const { summary } = paginate(cut.flat(), xxh64())
+        const { summary } = paginate(cut.flat(), author)
         const said = {
           manifestPages: cut.length + lie.manifestPages,
           streams: summary.streams + lie.streams,
           bytes: summary.bytes + lie.bytes,
-          manifestDigest: summary.manifestDigest,
         }
         onlyFrError(() => {
-          const assembler = new ManifestAssembler(said, xxh64())
+          const assembler = assemblerOf(said)
           for (const page of isOrdered ? cut.keys() : order) {
-            const entries = assembler.add({ page, entries: cut[page] ?? [] })
+            const entries = assembler.add(signPage(author, page, cut[page] ?? []))
             if (entries === null) continue
             accepted += 1
             expect(entries).toHaveLength(said.streams)
             expect(new Set(entries.map((entry) => entry.stream)).size).toBe(said.streams)
             expect(new Set(entries.map((entry) => entry.name)).size).toBe(said.streams)
             expect(entries.reduce((sum, entry) => sum + entry.size, 0)).toBe(said.bytes)
-            expect(paginate(entries, xxh64()).summary.manifestDigest).toBe(said.manifestDigest)
           }
         })
       }),
@@ -225,7 +223,7 @@ describe('the assembler refuses', () => {
   ): string {
     const { pages, summary } = threePages()
     return refusal(() => {
-      feed(new ManifestAssembler({ ...summary, ...change(summary) }, xxh64()), pages)
+      feed(assemblerOf({ ...summary, ...change(summary) }), pages)
     }).message
   }
   const asIs = (): Partial<ManifestSummary> => ({})
@@ -246,7 +244,7 @@ describe('the assembler refuses', () => {
   })
 
   it('an empty page', () => {
-    expect(assemble(asIs, (assembler) => assembler.add({ page: 0, entries: [] }))).toMatch(/empty/)
+    expect(assemble(asIs, (assembler) => assembler.add(signPage(author, 0, [])))).toMatch(/empty/)
   })
 
   it('more pages than streams', () => {
@@ -269,8 +267,11 @@ describe('the assembler refuses', () => {
     expect(assemble((summary) => ({ bytes: summary.bytes + 1 }))).toMatch(/fewer bytes/)
   })
 
-  it('another digest', () => {
-    expect(assemble(() => ({ manifestDigest: '0'.repeat(16) }))).toMatch(/digest/)
+  it('pages of another author', () => {
+    const { pages, summary } = threePages()
+    const other = assemblerOf(summary, seededSigner(2).publicKey)
+    const { message } = refusal(() => other.add(pages[0] as ManifestPage))
+    expect(message).toMatch(/signature of manifest page 0/)
   })
 
   it('pages swapped or an entry changed', () => {
@@ -278,20 +279,19 @@ describe('the assembler refuses', () => {
       const [a, b, c] = pages as [ManifestPage, ManifestPage, ManifestPage]
       for (const page of [a, { ...b, page: 2 }, { ...c, page: 1 }]) assembler.add(page)
     })
-    expect(swapped).toMatch(/digest/)
+    expect(swapped).toMatch(/signature of manifest page 2/)
     const changed = assemble(asIs, (assembler, pages) => {
       const [a, b, c] = pages as [ManifestPage, ManifestPage, ManifestPage]
       const entries = a.entries.map((entry, at) => (at === 0 ? { ...entry, mode: 0o777 } : entry))
       for (const page of [{ ...a, entries }, b, c]) assembler.add(page)
     })
-    expect(changed).toMatch(/digest/)
+    expect(changed).toMatch(/signature of manifest page 0/)
   })
 
   it('one stream id, or one name, twice', () => {
     const add = (...entries: StreamEntry[]): string => {
-      const summary = { streams: 2, bytes: 20, manifestPages: 1, manifestDigest: '0'.repeat(16) }
-      return refusal(() => new ManifestAssembler(summary, xxh64()).add({ page: 0, entries }))
-        .message
+      const summary = { streams: 2, bytes: 20, manifestPages: 1 }
+      return refusal(() => assemblerOf(summary).add(signPage(author, 0, entries))).message
     }
     expect(add(entryOf(1), entryOf(1, { name: 'other' }))).toMatch(/stream 1 came twice/)
     expect(add(entryOf(1), entryOf(2, { name: 'file 1' }))).toMatch(/one name/)

@@ -1,4 +1,5 @@
 /** Generators and helpers that the protocol tests share. */
+import { createPrivateKey } from 'node:crypto'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { cleanText } from '../../../src/base/bytes.js'
@@ -6,7 +7,9 @@ import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
 import { limits } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
 import type { Frame, StreamEntry } from '../../../src/control/messages/types.js'
+import { signerOf } from '../../../src/net/crypto.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
+import type { Signer } from '../../../src/protocol/primitives.js'
 
 /** Runs `action` and gives the FrError it must throw. */
 export function refusal(action: () => unknown, code: FrErrorCode = 'ERR_FR_PROTOCOL'): FrError {
@@ -19,6 +22,13 @@ export function refusal(action: () => unknown, code: FrErrorCode = 'ERR_FR_PROTO
   expect(thrown).toBeInstanceOf(FrError)
   expect((thrown as FrError).code).toBe(code)
   return thrown as FrError
+}
+
+/** Signs with the Ed25519 key whose 32 secret bytes all are this one. */
+export function seededSigner(byte: number): Signer {
+  const pkcs8 = Buffer.from(`302e020100300506032b657004220420${'00'.repeat(32)}`, 'hex')
+  pkcs8.fill(byte, 16)
+  return signerOf(createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }))
 }
 
 /** Runs `action`; anything but FrError it throws fails the test. */
@@ -68,6 +78,7 @@ export const rawName = fc.oneof(
 export const streamEntry: fc.Arbitrary<StreamEntry> = fc
   .record({
     stream: u32,
+    contentId: hex(32),
     raw: rawName,
     size: fc.nat({ max: 2 ** 40 }),
     mode: fc.nat({ max: 0o7777 }),
@@ -106,7 +117,7 @@ const bodies: Bodies = {
     streams: fc.integer({ min: 1, max: limits.streamsPerTransfer }),
     bytes,
     manifestPages: fc.integer({ min: 1, max: limits.manifestPages }),
-    manifestDigest: hex(16),
+    author: hex(64),
     self: mate,
     silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
     planned: fc.boolean(),
@@ -124,6 +135,7 @@ const bodies: Bodies = {
   manifest: fc.record({
     page: fc.nat({ max: limits.manifestPages - 1 }),
     entries: fc.array(streamEntry, { maxLength: 5 }),
+    signature: hex(128),
   }),
   plan: fc.record({
     strategy: fc.constantFrom('classic' as const, 'adaptive' as const),
@@ -222,7 +234,7 @@ export const sampleFrames: Frame[] = [
     streams: 1,
     bytes: 10,
     manifestPages: 1,
-    manifestDigest: '00'.repeat(8),
+    author: 'ef'.repeat(32),
     self: 0,
     silenceMs: limits.silenceMs,
     planned: false,
@@ -233,6 +245,7 @@ export const sampleFrames: Frame[] = [
     entries: [
       {
         stream: 0,
+        contentId: '12'.repeat(16),
         name: 'a file',
         nameIsBase64: false,
         size: 10,
@@ -242,6 +255,7 @@ export const sampleFrames: Frame[] = [
         mtimeNanos: 2,
       },
     ],
+    signature: '34'.repeat(64),
   },
   {
     type: 'plan',

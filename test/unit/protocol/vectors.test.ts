@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { nodePrimitives } from '../../../src/net/crypto.js'
 import { parseKey } from '../../../src/net/keys.js'
-import { DigestSender, originDigestKey, signDigests } from '../../../src/protocol/digest-record.js'
+import { signDigests } from '../../../src/protocol/digest-record.js'
 import { encodeBody, encodeFrame } from '../../../src/protocol/frames.js'
 import {
   encodeHello,
@@ -13,6 +13,7 @@ import {
   ownDigests,
   pskOf,
 } from '../../../src/protocol/greeting.js'
+import { signPage } from '../../../src/protocol/manifest.js'
 import {
   confirmation,
   edgeOf,
@@ -20,7 +21,7 @@ import {
   encodeTicket,
   feedKeys,
 } from '../../../src/protocol/ticket.js'
-import { sampleFrames } from './support.js'
+import { sampleFrames, seededSigner } from './support.js'
 
 const page = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -36,9 +37,12 @@ it('the vectors of the page are those of the code', () => {
   }
   const ticket = { ...ticketPlace, edgeId: edge.id, nonce: nonces.dialler }
   const keys = feedKeys(nodePrimitives, edge, ticketPlace, nonces)
-  const originKey = originDigestKey(nodePrimitives, key, transfer)
-  const place = { stream: 0, offset: 65_536, length: 65_536 }
-  const signed = signDigests(nodePrimitives, originKey, place, new Uint8Array(8).fill(0x66))
+  const author = seededSigner(0x99)
+  const contentId = 'aa'.repeat(16)
+  const content = { contentId, algorithm: 'xxh64', blockBytes: 65_536 } as const
+  const place = { offset: 65_536, length: 65_536 }
+  const file = { name: 'a', nameIsBase64: false, size: 131_072, dataBytes: 65_536, mode: 0o644 }
+  const entry = { stream: 0, contentId, ...file, mtimeSeconds: -1, mtimeNanos: 5 }
   const ids = { dialler: '22'.repeat(16), acceptor: '44'.repeat(16) }
   const channel = new Uint8Array(32).fill(0x77)
   const proof = linkProof(nodePrimitives, key, 'dialler', channel, { ...ids, acceptor: null })
@@ -68,11 +72,11 @@ it('the vectors of the page are those of the code', () => {
     hexOf(encodeTicket(nodePrimitives, key, ticket)),
     hexOf(encodeChallenge(nodePrimitives, keys, nonces.acceptor)),
     hexOf(confirmation(nodePrimitives, keys)),
-    hexOf(keys.hopKey),
     `0x${keys.recordSeed.toString(16).padStart(16, '0')}`,
     hexOf(encodeFrame(encodeBody({ type: 'beat' }))),
-    hexOf(originKey),
-    hexOf(new DigestSender(nodePrimitives, keys.hopKey).wrap(signed)),
+    hexOf(author.publicKey),
+    signPage(author, 0, [entry]).signature,
+    hexOf(signDigests(author, content, place, new Uint8Array(8).fill(0x66))),
   ]
   expect(vectors.filter((vector) => !page.includes(`${vector}\n`))).toEqual([])
 })

@@ -122,7 +122,7 @@ describe('OriginExchange with adaptive dealing', () => {
     expect(digestsOf(now)).toEqual([[1, 0, 1, false]])
     expect(listsOf(now)).toEqual([[1, block - 10, 20, false]])
     const later = digestsOf(bench.hashed(1, 3)).filter(([, , , relay]) => relay === false)
-    expect(later).toEqual([[1, 1, 1, false]])
+    expect(later).toEqual([[1, 1, 3, false]])
   })
 
   it('gives digests alone to who has pulled the bytes from mates', () => {
@@ -133,7 +133,7 @@ describe('OriginExchange with adaptive dealing', () => {
     expect(digestsOf(now)).toEqual([[1, 0, 1, false]])
     expect(listsOf(now)).toEqual([])
     const later = digestsOf(bench.hashed(1, 3)).filter(([, , , relay]) => relay === false)
-    expect(later).toEqual([[1, 1, 1, false]])
+    expect(later).toEqual([[1, 1, 3, false]])
   })
 
   it('makes good what a lost relay had forwarded: ranges to the byte, digests in blocks', () => {

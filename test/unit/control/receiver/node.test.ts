@@ -337,6 +337,21 @@ describe('NodeMachine', () => {
     expect(sent(bench.pass(limits.askMs))).toEqual([digests])
   })
 
+  it('asks for digests that came wrong at once, for each block once', () => {
+    const bench = new Bench()
+    const wrong = (offset: number, length: number): NodeEvent => {
+      return { type: 'misannounced', offset, length }
+    }
+    const asked = (...ranges: number[][]) => [{ type: 'needDigests', stream: 0, ranges }]
+    // Nobody would answer yet.
+    expect(sent(bench.feed(wrong(0, bytes)))).toEqual([])
+    bench.receiving()
+    expect(sent(bench.feed(wrong(100, 100)))).toEqual(asked([100, 100]))
+    expect(sent(bench.feed(wrong(100, 100)))).toEqual([])
+    expect(sent(bench.feed(wrong(0, 2 ** 50)))).toEqual(asked([0, 100], [200, 50]))
+    expect(sent(bench.feed(announced, wrong(0, bytes), wrong(2 ** 50, 1)))).toEqual([])
+  })
+
   it('asks nobody while the origin is quiet, too', () => {
     const bench = new Bench().receiving(alone)
     bench.feed(announced, landed(0, 100), frame(seal))

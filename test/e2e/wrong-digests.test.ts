@@ -1,0 +1,142 @@
+/**
+ * Digest records that the author has not signed: whoever brings one may only have passed it on, so
+ * it is dropped and counted, its feed goes on, and the origin is asked for what was lost.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { FrNode } from '../../src/api/index.js'
+import { KIB, limits } from '../../src/base/limits.js'
+import { digestsOf, fileDigestOf, Hostile, type HostileLink, keyText } from './hostile.js'
+import { type EngineKind, until, World } from './push-support.js'
+
+const block = 64 * KIB
+const content = Buffer.alloc(2 * block, 'wrong digests ')
+const places = [
+  { offset: 0, length: block },
+  { offset: block, length: block },
+] as const
+const digestOf = (place: { offset: number; length: number }): Uint8Array =>
+  digestsOf(content.subarray(place.offset, place.offset + place.length)).block
+
+describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) => {
+  let world: World
+  let node: FrNode & { dataDir: string }
+  let origin: Hostile
+  let mate: Hostile
+  let link: HostileLink
+
+  /** The node has the plan, with one mate that may dial it. */
+  beforeEach(async () => {
+    world = new World(engine)
+    node = await world.node({ key: keyText })
+    origin = new Hostile(node.address)
+    mate = new Hostile(node.address, origin.transfer)
+    world.defer(() => {
+      origin.dispose()
+      mate.dispose()
+    })
+    link = await origin.accepted({ name: 'f.bin', bytes: content.length })
+    const mates = [
+      { index: 0, nodeId: node.nodeId, address: node.address },
+      { index: 1, nodeId: mate.nodeId, address: '127.0.0.1:1' },
+    ]
+    link.say({ ...origin.plan(mates), relays: false })
+  })
+
+  afterEach(async () => {
+    await world.dispose()
+  })
+
+  const wrong = (): number | undefined => node.status().counters['wrongDigests']
+  const logged = () => world.log.filter((line) => line.event === 'wrong-digests')
+
+  const crimes: [string, (from: Hostile) => Uint8Array, { offset: number; length: number }][] = [
+    ['of another author', (from) => from.signed(places[0], digestOf(places[0])), places[0]],
+    ['signed for another place', () => origin.signed(places[1], digestOf(places[0])), places[0]],
+    [
+      'of no whole blocks',
+      () => origin.signed({ offset: 0, length: 100 }, digestOf(places[0])),
+      { offset: 0, length: 100 },
+    ],
+    ['with no room for a signature', () => Buffer.alloc(10), places[0]],
+  ]
+
+  it.each(crimes)(
+    'digests %s are dropped, and the feed brings the right ones',
+    async (_, of, at) => {
+      const feed = await mate.data(1)
+      feed.digests(at, of(mate))
+      await until(() => wrong() === 1, 'it is counted')
+      expect(logged()).toMatchObject([
+        { fields: { from: 1, offset: at.offset, length: at.length } },
+      ])
+      for (const place of places) {
+        feed.record({ ...place }, content.subarray(place.offset, place.offset + place.length))
+        feed.digests(place, origin.signed(place, digestOf(place)))
+      }
+      link.say({ type: 'seal', stream: 0, fileDigest: fileDigestOf(content) })
+      expect(await link.next('complete')).toMatchObject({ repairedBytes: 0 })
+      expect(wrong()).toBe(1)
+      expect(readFileSync(join(node.dataDir, 'f.bin')).equals(content)).toBe(true)
+    },
+  )
+
+  it('what they were said to be of is asked of the origin, once', async () => {
+    const feed = await mate.data(1)
+    for (let i = 0; i < 3; i++) feed.digests(places[0], mate.signed(places[0], digestOf(places[0])))
+    await until(() => wrong() === 3, 'all are counted')
+    const ranges = [[0, block]]
+    expect(await link.next('needDigests')).toMatchObject({ stream: 0, ranges })
+    // What is asked later comes behind: there was no second question about these.
+    feed.digests({ offset: 0, length: content.length }, new Uint8Array(80))
+    expect(await link.next('needDigests')).toMatchObject({ ranges: [[block, block]] })
+    expect(logged()).toHaveLength(1)
+  })
+
+  it('a record that comes again is nothing new, changed or not', async () => {
+    const feed = await origin.data()
+    const payload = origin.signed(places[0], digestOf(places[0]))
+    const changed = Uint8Array.from(payload, (byte, at) => (at === 70 ? byte ^ 1 : byte))
+    feed.record({ ...places[0] }, content.subarray(0, block))
+    for (const one of [payload, payload, changed]) feed.digests(places[0], one)
+    await until(() => node.status().transfers[0]?.verifiedBytes === block, 'the block is verified')
+    expect(wrong()).toBe(0)
+    expect(link.isClosed).toBe(false)
+  })
+
+  it('a feed that brings many is not looked at any more; others are', async () => {
+    const feed = await mate.data(1)
+    const good = origin.signed(places[0], digestOf(places[0]))
+    const most = limits.wrongDigestsPerFeed
+    for (let i = 0; i < most; i++) feed.digests(places[0], new Uint8Array(72))
+    feed.digests(places[0], good)
+    feed.record({ ...places[0] }, content.subarray(0, block))
+    await until(() => wrong() === most + 1, 'the right one counts as wrong')
+    await until(() => node.status().transfers[0]?.landedBytes === block, 'payload still lands')
+    expect(node.status().transfers[0]?.verifiedBytes).toBe(0)
+    const other = await origin.data()
+    other.digests(places[0], good)
+    await until(() => node.status().transfers[0]?.verifiedBytes === block, 'the block is verified')
+    expect(logged()).toHaveLength(1)
+  })
+
+  it('a wrong record is not relayed, a right one goes on as it came', async () => {
+    const inbox = await mate.listen()
+    const second = new Hostile(node.address)
+    world.defer(() => second.dispose())
+    const other = await second.accepted({ name: 'g.bin', bytes: content.length })
+    const mates = [
+      { index: 0, nodeId: node.nodeId, address: node.address },
+      { index: 1, nodeId: mate.nodeId, address: inbox.address },
+    ]
+    other.say({ ...second.plan(mates), relays: true })
+    const feed = await second.data()
+    feed.digests(places[0], origin.signed(places[0], digestOf(places[0])), true)
+    const payload = second.signed(places[1], digestOf(places[1]))
+    feed.digests(places[1], payload, true)
+    await until(() => inbox.digests.length > 0, 'the mate has a record')
+    expect(inbox.digests).toEqual([Buffer.from(payload)])
+    expect(wrong()).toBe(1)
+  })
+})
