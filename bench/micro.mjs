@@ -1,7 +1,7 @@
 /**
- * Small things that run often: the frame codec, signed digests, range sets, the ledger, the dealer, the
- * coordinator's machine, XXH64 native and in WebAssembly. Each case is `benchmark`'s, which repeats
- * until the figure is steady.
+ * Small things that run often: the frame codec, signed digests, range sets, the ledger, the dealer,
+ * the coordinator's machine, XXH64 native and in WebAssembly. Each case is `benchmark`'s, which
+ * repeats until the figure is steady.
  */
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'

@@ -18,6 +18,12 @@ const announced = 4
 const verified = 8
 const bad = 16
 
+/** What others may look at. */
+export type Holdings = Pick<
+  StreamLedger,
+  'verifiedBytes' | 'repairedBytes' | 'isBlockVerified' | 'unannounced'
+>
+
 /** What a new digest decided, in runs of bytes. */
 export interface Verdict {
   readonly verified: readonly RangePair[]

@@ -12,12 +12,13 @@ import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { HashQueue } from '../holdings/hashing.js'
-import { StreamLedger } from '../holdings/ledger.js'
+import { type Holdings, StreamLedger } from '../holdings/ledger.js'
 import { lostOrigin, refusedFeed } from '../members/causes.js'
 import type { Frame, Mate } from '../messages/types.js'
 import { NodePulls, needFrames } from '../pulling/pulls.js'
 import type { NodeCommand, NodeEvent, NodePhase } from './events.js'
 import { NodeMates } from './mates.js'
+import { MissingDigests } from './missing-digests.js'
 import { NodeWaits } from './waits.js'
 
 export interface NodeConfig {
@@ -34,12 +35,11 @@ export class NodeMachine {
   readonly pulls: NodePulls
   readonly #config: NodeConfig
   readonly #ledger: StreamLedger
+  readonly #missingDigests: MissingDigests
   readonly #mates: NodeMates
   readonly #hashQueue: HashQueue
   readonly #scratchQueue: HashQueue
   readonly #landed = new RangeSet()
-  /** Asked of the origin because a record about them was wrong: once. */
-  readonly #askedDigests = new RangeSet()
   #phase: NodePhase = 'preparing'
   #commands: NodeCommand[] = []
   #seal: string | undefined
@@ -57,6 +57,7 @@ export class NodeMachine {
   constructor(config: NodeConfig, nowMs: number) {
     this.#config = config
     this.#ledger = new StreamLedger(config.bytes, config.blockBytes, config.digestBytes)
+    this.#missingDigests = new MissingDigests(this.#ledger)
     this.#mates = new NodeMates(config.self)
     this.pulls = new NodePulls(this.#ledger, config.self)
     this.#hashQueue = new HashQueue(config.blockBytes)
@@ -74,10 +75,7 @@ export class NodeMachine {
   }
 
   /** Only what is verified is held. */
-  get held(): Pick<
-    StreamLedger,
-    'verifiedBytes' | 'repairedBytes' | 'isBlockVerified' | 'unannounced'
-  > {
+  get held(): Holdings {
     return this.#ledger
   }
 
@@ -158,7 +156,9 @@ export class NodeMachine {
         this.#waits.announced(nowMs)
         return this.#judge(this.#ledger.announce(event.offset, event.length, event.digests).bad)
       case 'misannounced':
-        return this.#onMisannounced(event)
+        // Before the plan nobody answers; later `#askAgain` asks for all that is missing.
+        if (this.#phase !== 'receiving') return
+        return this.#send(...this.#missingDigests.cameWrong(event.offset, event.length))
       case 'hashed':
         return this.#onHashed(event, nowMs)
       case 'copied':
@@ -296,15 +296,6 @@ export class NodeMachine {
     this.#hashQueue.add(event.offset, event.length, nowMs)
   }
 
-  /** Before the plan the origin answers nothing; later `#askAgain` asks for all that is missing. */
-  #onMisannounced({ offset, length }: NodeEvent & { type: 'misannounced' }): void {
-    if (this.#phase !== 'receiving') return
-    const lost = this.#ledger.unannounced(offset, length)
-    lost.subtract(this.#askedDigests)
-    for (const range of lost) this.#askedDigests.add(...range)
-    this.#needDigests(lost)
-  }
-
   #onHashed(event: NodeEvent & { type: 'hashed' }, nowMs: number): void {
     this.#waits.moved(nowMs)
     const { offset, length, digests } = event
@@ -412,21 +403,15 @@ export class NodeMachine {
     const missing = this.#ledger.missing([[0, this.#config.bytes]])
     this.#commands.push({ type: 'log', event: 'asked-again', fields: { bytes: missing.bytes } })
     this.pulls.want(missing, nowMs)
-    this.#needDigests(this.#ledger.unannounced())
+    this.#send(...this.#missingDigests.all())
     const bad = this.#ledger.badRanges()
     if (this.#copying === 0 && this.#scratchQueue.isIdle) this.#repair(bad)
     this.#waits.asked(nowMs)
   }
 
-  #needDigests(blocks: RangeSet): void {
-    const ranges = blocks.compacted(limits.needRanges)
-    if (ranges.length > 0) this.#send({ type: 'needDigests', stream: 0, ranges })
-  }
-
   /** From the origin: asked for a repair, it also looks whether its file has changed. */
   #repair(ranges: RangeSet): void {
-    if (this.#isEnded) return
-    for (const frame of needFrames(true, ranges)) this.#send(frame)
+    if (!this.#isEnded) this.#send(...needFrames(true, ranges))
   }
 
   #report(nowMs: number): void {
@@ -447,8 +432,8 @@ export class NodeMachine {
       .filter(([, length]) => length > 0)
   }
 
-  #send(frame: Frame): void {
-    this.#commands.push({ type: 'send', frame })
+  #send(...frames: readonly Frame[]): void {
+    for (const frame of frames) this.#commands.push({ type: 'send', frame })
   }
 
   #fail(code: FrErrorCode, text: string): void {
