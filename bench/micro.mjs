@@ -137,7 +137,7 @@ function coordinatorCases({ OriginMachine }, { limits }, strategies) {
   return [10, 1000].map((count) => {
     const nodes = Array.from({ length: count }, (_, node) => ({ address: `n${node}:1` }))
     const { connectMs, silenceMs, progressMs } = limits
-    const config = { ...file, nodes, connectMs, silenceMs, progressMs }
+    const config = { ...file, nodeId: 'f'.repeat(32), nodes, connectMs, silenceMs, progressMs }
     const machine = new OriginMachine(config, dealerFor(nodes, strategies), 0)
     machine.start()
     for (const node of nodes.keys()) {

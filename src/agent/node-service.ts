@@ -13,9 +13,16 @@ import { asFrError } from '../base/failures.js'
 import { formatBytes, limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
 import { Waiting } from '../base/time/patience.js'
-import type { Frame, Mate } from '../control/messages/types.js'
+import type { Frame } from '../control/messages/types.js'
 import { type Address, boundAddress, formatAddress, requireServable } from '../net/address.js'
-import { type Dialler, dialData, dialPull, type LinkEvents, linkOver } from '../net/dial.js'
+import {
+  type Dialler,
+  dialData,
+  dialPull,
+  type LinkEvents,
+  linkOver,
+  type TransferTarget,
+} from '../net/dial.js'
 import {
   type Admitted,
   accept,
@@ -34,7 +41,6 @@ import type { Edge } from '../protocol/ticket.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import type { Guest, NodeHost } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
-import type { ReceptionSpec } from '../session/receiver/spec.js'
 import type { TransferStatus } from '../session/receiver/transfer-status.js'
 import type { EngineRouter } from '../session/router.js'
 import { NodeStore } from '../store/node-store.js'
@@ -277,7 +283,6 @@ export class NodeService implements NodeHost {
         entry,
         originId,
         originAddress: established.remoteAddress,
-        self: offer.self,
         silenceMs: offer.silenceMs,
         isPlanned: offer.planned,
         // Its origin has given the earlier attempt up, and this node has not heard of it.
@@ -418,22 +423,19 @@ export class NodeService implements NodeHost {
   }
 
   dialMate(
-    { address, index: to }: Mate,
-    { transfer, self: from }: ReceptionSpec,
-    edge: Edge,
+    target: TransferTarget & { readonly edge: Edge },
     signal: AbortSignal,
     resolver: Resolver,
   ): Promise<Established> {
-    return dialData(this.#dialler(resolver), { address, transfer, from, to, edge }, signal)
+    return dialData(this.#dialler(resolver), target, signal)
   }
 
   dialPull(
-    { address, nodeId, index: to }: Mate,
-    { transfer, self: from }: ReceptionSpec,
+    target: TransferTarget & { readonly nodeId: string },
     signal: AbortSignal,
     resolver: Resolver,
   ): Promise<Established> {
-    return dialPull(this.#dialler(resolver), { address, nodeId, transfer, from, to }, signal)
+    return dialPull(this.#dialler(resolver), target, signal)
   }
 
   #dialler(resolver: Resolver): Dialler {

@@ -34,6 +34,10 @@ export const errorTable = {
     meaning: 'the origin is gone and the transfer is not complete',
     retryable: true,
   },
+  ERR_FR_STALE: {
+    meaning: 'a plan is older than the one that is followed',
+    retryable: false,
+  },
   ERR_FR_SAME_NODE: { meaning: 'two addresses lead to one and the same node', retryable: false },
   ERR_FR_NO_SPACE: { meaning: 'the disk or quota of the node is full', retryable: true, native: 3 },
   ERR_FR_IO: { meaning: 'the operating system failed a read or write', retryable: true, native: 4 },

@@ -150,6 +150,12 @@ export const limits = {
   nodesPerPush: 64,
   /** Nodes and their attempts: each has a place of its own. */
   placesPerPush: 256,
+  /** Nodes, their attempts, and who began the push. */
+  membersPerPlan: 257,
+  /** Routes that one node has in one plan. */
+  routesPerPlan: 64,
+  /** Members that may take over from the coordinator. */
+  standbys: 3,
   /** Sentences in `warnings` of a result; later ones are left out. */
   warningsPerPush: 32,
   /** Bytes in all up to which sending all copies is faster than opening feeds between nodes. */
@@ -318,6 +324,7 @@ relation(
 )
 relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node may take')
 relation(limits.nodesPerPush * (1 + limits.retries) <= limits.placesPerPush, 'places for retries')
+relation(limits.placesPerPush < limits.membersPerPlan, 'a plan can name who began the push')
 relation(limits.connectMs < limits.reachMs, 'a node is dialled more than once')
 relation(limits.redialMsMax * 3 < limits.reachMs, 'a node that comes up is found soon')
 relation(limits.reachMs + 2 * limits.acceptMs < limits.addMs, 'a node can join in that time')

@@ -65,9 +65,9 @@ export function linkOver(
 export interface TransferTarget {
   readonly address: string
   readonly transfer: string
-  /** Index of this side among the mates, -1 the origin. */
+  /** The number of this side. */
   readonly from: number
-  /** Place of the node that is dialled. */
+  /** Number of the node that is dialled. */
   readonly to: number
 }
 

@@ -16,7 +16,7 @@ import type { Key } from './keys.js'
 export interface Introduction {
   readonly channel: Channel
   /**
-   * Data and pull channels: the transfer, who dials (a mate's index, -1 the origin), and whom.
+   * Data and pull channels: the transfer, who dials (its number), and whom.
    */
   readonly transfer: string | null
   readonly from: number | null

@@ -51,7 +51,7 @@ export interface DialOptions extends SideOptions {
   readonly channel: Channel
   /** Data and pull channels: 32 hex digits. */
   readonly transfer?: string
-  /** Data and pull channels: the index of this side among the mates, -1 the origin. */
+  /** Data and pull channels: the number of this side. */
   readonly from?: number
   /** Data and pull channels: the place of the node that is dialled. */
   readonly to?: number

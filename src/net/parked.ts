@@ -5,6 +5,7 @@
  */
 import { limits } from '../base/limits.js'
 import { Waiting } from '../base/time/patience.js'
+import { originNumber } from '../control/messages/types.js'
 import type { Admitted, Ticketed } from './established.js'
 
 type Early = Admitted | Ticketed
@@ -14,7 +15,7 @@ export class ParkedConnections {
 
   /** Refuses the connection at once when too many wait already; mates keep no origin out. */
   park(admitted: Early, forMs: number): void {
-    const isOrigin = (one: Early): boolean => one.from === -1
+    const isOrigin = (one: Early): boolean => one.from === originNumber
     const alike = [...this.#parked].filter((other) => isOrigin(other) === isOrigin(admitted))
     const most = isOrigin(admitted) ? limits.transfersPerNode : limits.earlyDataConnections
     if (alike.length >= most) {

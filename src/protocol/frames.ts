@@ -10,20 +10,19 @@
  *
  * Never: more than one frame held in memory.
  */
-import { parseAddress } from '../base/addresses.js'
 import { concat, readU32, u32, utf8 } from '../base/bytes.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Frame, FrameType, Mate, MateBytes } from '../control/messages/types.js'
+import type { Frame, FrameType, MateBytes } from '../control/messages/types.js'
 import { Fields, parseObject, protocolError } from './fields.js'
 import { readStreamEntry } from './manifest.js'
+import { numberMax, readAddress, readNumber, readNumbers, readPlan, readTerm } from './plan.js'
 
 type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
 type FrameTable = { readonly [T in FrameType]: readonly [number: number, read: BodyReader<T>] }
 
 const bytesMax = Number.MAX_SAFE_INTEGER
 const streamMax = 0xffff_ffff
-const mateMax = limits.placesPerPush - 1
 const empty = (): Record<never, never> => ({})
 
 const frameTable: FrameTable = {
@@ -38,7 +37,6 @@ const frameTable: FrameTable = {
       bytes: body.integer('bytes', 0, bytesMax),
       manifestPages: body.integer('manifestPages', 1, limits.manifestPages),
       author: body.hex('author', 2 * limits.publicKeyBytes),
-      self: body.integer('self', 0, mateMax),
       silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
       planned: body.boolean('planned'),
     }),
@@ -51,22 +49,12 @@ const frameTable: FrameTable = {
       signature: body.hex('signature', 2 * limits.signatureBytes),
     }),
   ],
-  plan: [
-    3,
-    (body) => ({
-      strategy: body.oneOf('strategy', ['classic', 'adaptive']),
-      shape: body.oneOf('shape', ['unicast', 'group', 'chain', 'tree', 'binomial']),
-      mates: readMates(body, 'mates', readMate),
-      relays: body.boolean('relays'),
-      progressMs: body.integer('progressMs', 1, limits.suspectMs),
-      reportMs: body.integer('reportMs', 0, limits.suspectMs),
-    }),
-  ],
+  plan: [3, readPlan],
   detour: [
     4,
     (body) => ({
-      index: body.integer('index', -1, mateMax),
-      why: body.oneOf('why', ['gone', 'broken', 'away']),
+      member: readNumber(body, 'member'),
+      why: body.oneOf('why', ['broken', 'away']),
       stream: body.integer('stream', 0, streamMax),
       ranges: body.ranges('ranges', limits.needRanges),
     }),
@@ -81,20 +69,8 @@ const frameTable: FrameTable = {
   beat: [6, empty],
   finish: [7, empty],
   abort: [8, readReason],
-  group: [12, (body) => ({ mates: readMates(body, 'mates', readMate) })],
-  mate: [10, (body) => ({ mate: readMate(body.object('mate')) })],
-  edges: [
-    13,
-    (body) => ({
-      edges: body.list('edges', limits.placesPerPush + 1, (edge) => ({
-        index: edge.integer('index', -1, mateMax),
-        id: edge.hex('id', 32),
-        secret: edge.hex('secret', 64),
-      })),
-    }),
-  ],
   joined: [11, (body) => ({ request: body.integer('request', 0, bytesMax), ...readAnswer(body) })],
-  lagging: [9, (body) => ({ indices: readIndices(body, 'indices') })],
+  lagging: [9, (body) => ({ members: readNumbers(body, 'members') })],
   claimed: [28, empty],
   accept: [16, empty],
   refuse: [17, readReason],
@@ -110,7 +86,7 @@ const frameTable: FrameTable = {
       receivedBytes: body.integer('receivedBytes', 0, bytesMax),
       duplicateBytes: body.integer('duplicateBytes', 0, bytesMax),
       mates: readMates(body, 'mates', (mate) => ({
-        index: mate.integer('index', 0, mateMax),
+        index: mate.integer('index', 0, numberMax),
         queuedBytes: mate.integer('queuedBytes', 0, bytesMax),
         unackedBytes: mate.integer('unackedBytes', 0, bytesMax),
       })),
@@ -137,10 +113,14 @@ const frameTable: FrameTable = {
       }
     },
   ],
+  stale: [
+    29,
+    (body) => ({ term: readTerm(body.object('term')), epoch: body.integer('epoch', 0, bytesMax) }),
+  ],
   edgeLost: [
     21,
     (body) => ({
-      index: body.integer('index', -1, mateMax),
+      member: readNumber(body, 'member'),
       incoming: body.boolean('incoming'),
       code: readCode(body),
     }),
@@ -162,7 +142,7 @@ const frameTable: FrameTable = {
       landedBytes: body.integer('landedBytes', 0, bytesMax),
       receivedBytes: body.integer('receivedBytes', 0, bytesMax),
       backlogBytes: body.integer('backlogBytes', 0, bytesMax),
-      behind: readIndices(body, 'behind'),
+      behind: readNumbers(body, 'behind'),
     }),
   ],
   needDigests: [
@@ -213,17 +193,8 @@ function readAnswer(body: Fields): { code: FrErrorCode | null; text: string } {
   return body.isNull('code') ? { code: null, text: body.text('text') } : readReason(body)
 }
 
-function readMate(fields: Fields): Mate {
-  return {
-    index: fields.integer('index', 0, mateMax),
-    nodeId: fields.hex('nodeId', 32),
-    address: readAddress(fields, 'address'),
-    ...(fields.has('site') ? { site: fields.string('site', limits.siteChars) } : {}),
-  }
-}
-
 function readMateBytes(mate: Fields): MateBytes {
-  return { index: mate.integer('index', 0, mateMax), bytes: mate.integer('bytes', 0, bytesMax) }
+  return { index: mate.integer('index', 0, numberMax), bytes: mate.integer('bytes', 0, bytesMax) }
 }
 
 function readReason(body: Fields): { code: FrErrorCode; text: string } {
@@ -241,21 +212,9 @@ function readMates<T extends { index: number }>(
   name: string,
   read: (mate: Fields) => T,
 ): T[] {
-  const mates = body.list(name, limits.placesPerPush, read)
+  const mates = body.list(name, limits.membersPerPlan, read)
   const distinct = new Set(mates.map((mate) => mate.index))
   return distinct.size === mates.length ? mates : body.refuse(name, 'names one mate twice')
-}
-
-/** Places, ascending. */
-function readIndices(body: Fields, name: string): number[] {
-  const indices = body.integers(name, limits.placesPerPush, 0, mateMax)
-  const ascends = indices.every((index, i) => i === 0 || index > (indices[i - 1] as number))
-  return ascends ? indices : body.refuse(name, 'does not ascend')
-}
-
-function readAddress(fields: Fields, name: string): string {
-  const text = fields.string(name, limits.addressChars)
-  return parseAddress(text) === null ? fields.refuse(name, 'is not HOST:PORT') : text
 }
 
 /** `xxh64-blocks/<blockBytes>:<16 hex>` or `sha256-blocks/<blockBytes>:<64 hex>`. */

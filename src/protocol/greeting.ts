@@ -20,6 +20,7 @@ import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Channel } from '../control/messages/types.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
+import { numberMax } from './plan.js'
 import type { Primitives } from './primitives.js'
 
 export type Role = 'dialler' | 'acceptor'
@@ -51,7 +52,7 @@ export interface Hello extends Welcome {
   readonly transfer: string | null
   readonly from: number | null
   /**
-   * Pull channels: which place in the push is meant; this node may have had another one before.
+   * Pull channels: the number of who is meant; this node may have had another one before.
    */
   readonly to: number | null
 }
@@ -177,8 +178,8 @@ export function decodeHello(greeting: Uint8Array): Hello {
     channel,
     ...readSide(fields),
     transfer: isPart ? fields.hex('transfer', 32) : null,
-    from: isPart ? fields.integer('from', 0, limits.placesPerPush - 1) : null,
-    to: isPart ? fields.integer('to', 0, limits.placesPerPush - 1) : null,
+    from: isPart ? fields.integer('from', 0, numberMax) : null,
+    to: isPart ? fields.integer('to', 0, numberMax) : null,
   }
 }
 

@@ -2,7 +2,7 @@
  * How a data connection opens: messages of fixed length, with a ticket that the coordinator gave to
  * both ends of an edge.
  *
- *     dialler  -> ticket     u8 0xF7 | u8 version | u16 0 | i32 from | i32 to | transfer (16)
+ *     dialler  -> ticket     u8 0xF7 | u8 version | u16 0 | u32 from | u32 to | transfer (16)
  *                            | edge id (16) | nonce (32) | MAC (16)                92 bytes
  *     acceptor -> challenge  u8 0xF8 | u8 version | u16 0 | nonce (32) | MAC (16)  52 bytes
  *     dialler  -> confirm    MAC (16)
@@ -13,7 +13,7 @@
  * Idea: the ticket's MAC is under the cluster's key, so a stranger is known at once, also where the
  * edge is not known yet. The MACs of challenge and confirm are under keys that come from the edge's
  * secret and both nonces, so they are fresh on every connection: a ticket that is replayed, stolen
- * or led back opens nothing. The places of both ends go into these keys: an edge has a direction.
+ * or led back opens nothing. The numbers of both ends go into these keys: an edge has a direction.
  */
 import { bytesOfHex, cleanText, concat, hexOf, u32, utf8 } from '../base/bytes.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
@@ -34,7 +34,7 @@ export interface Edge {
 export interface TicketPlace {
   /** 32 hex digits. */
   readonly transfer: string
-  /** The place of the dialler, -1 the origin, and of whom it dials. */
+  /** Numbers of the dialler and of whom it dials. */
   readonly from: number
   readonly to: number
 }
@@ -64,14 +64,14 @@ const headBytes = 4
 const version = limits.protocolVersion
 const macBytes = limits.macBytes
 
-/** 48 bytes of which the first 16 name the edge between two places. */
+/** 48 bytes of which the first 16 name the edge between two members. */
 export function edgeOf(
   primitives: Primitives,
   seed: Uint8Array,
-  places: readonly [number, number],
+  ends: readonly [number, number],
 ): Edge {
-  const [low, high] = [Math.min(...places), Math.max(...places)]
-  const info = concat(utf8('fastreplica 1 edge'), i32(low), i32(high))
+  const [low, high] = [Math.min(...ends), Math.max(...ends)]
+  const info = concat(utf8('fastreplica 1 edge'), u32(low), u32(high))
   const bytes = primitives.hkdf(seed, new Uint8Array(), info, 48)
   return { id: hexOf(bytes.subarray(0, 16)), secret: bytes.slice(16) }
 }
@@ -98,9 +98,8 @@ export function decodeTicket(bytes: Uint8Array): Ticket {
   requireHead(bytes, ticketFirstByte)
   if (bytes.length !== ticketBytes) throw protocolError('a ticket is cut short')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const [from, to] = [view.getInt32(4, true), view.getInt32(8, true)]
-  const isPlace = from >= -1 && from < limits.placesPerPush && to >= 0 && to < limits.placesPerPush
-  if (view.getUint16(2, true) !== 0 || !isPlace || from === to)
+  const [from, to] = [view.getUint32(4, true), view.getUint32(8, true)]
+  if (view.getUint16(2, true) !== 0 || from === to)
     throw protocolError('a ticket is not well formed')
   return {
     from,
@@ -220,11 +219,7 @@ function requireHead(bytes: Uint8Array, first: number): void {
 }
 
 function placeBytes({ transfer, from, to }: TicketPlace): Uint8Array {
-  return concat(i32(from), i32(to), hexBytes(transfer))
-}
-
-function i32(value: number): Uint8Array {
-  return u32(value >>> 0)
+  return concat(u32(from), u32(to), hexBytes(transfer))
 }
 
 function hexBytes(hex: string): Uint8Array {

@@ -81,6 +81,7 @@ export class Cluster implements SimNet, PullNet {
     this.nodes = scenario.nodes.map(() => undefined)
     this.#links = scenario.nodes.map(() => 'none')
     const config = {
+      nodeId: idOf(originIndex),
       bytes,
       blockBytes,
       digestBytes,
@@ -193,11 +194,11 @@ export class Cluster implements SimNet, PullNet {
   }
 
   greetMate(from: number, mate: Mate): void {
-    this.#greetedMs.set(`${from}>${mate.index}`, this.timeline.nowMs)
+    this.#greetedMs.set(`${from}>${mate.number}`, this.timeline.nowMs)
   }
 
   dialMate(from: number, mate: Mate): void {
-    const to = mate.index
+    const to = mate.number
     const edge = this.edge(from, to)
     const { nowMs } = this.timeline
     const sinceMs = nowMs - (this.#greetedMs.get(`${from}>${to}`) ?? nowMs)
@@ -338,12 +339,12 @@ export class Cluster implements SimNet, PullNet {
     const { bytes, blockBytes, nodes } = this.#scenario
     const edge = this.edge(originIndex, node)
     const channel = this.#channel(`o${node}`)
-    const arrive = offerFrames(bytes, node, planned).map((frame) => channel.write(frame))
+    const arrive = offerFrames(bytes, planned).map((frame) => channel.write(frame))
     this.travel(`o${node}`, originIndex, node, () => {
       const { offer, entry } = readOffer(arrive.map((read) => read()))
       this.#hear(originIndex, node, offer)
       const scenario = nodes[node] as Scenario['nodes'][number]
-      const made = new SimNode(offer, this, scenario, entry.size, blockBytes)
+      const made = new SimNode(node, offer, this, scenario, entry.size, blockBytes)
       this.nodes[node] = made
       made.start()
     })

@@ -101,7 +101,7 @@ export class SimRecords {
 }
 
 /** The offer of one file to a node, and the pages of its manifest. */
-export function offerFrames(bytes: number, self: number, planned: boolean): Frame[] {
+export function offerFrames(bytes: number, planned: boolean): Frame[] {
   const name = encodeName(Uint8Array.of(0x66, 0x69, 0x6c, 0x65))
   const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
   const entry = {
@@ -117,7 +117,7 @@ export function offerFrames(bytes: number, self: number, planned: boolean): Fram
   const author = hexOf(pretendedAuthor.publicKey)
   const how = { author, digest: 'xxh64', noClobber: false, strict: false } as const
   const { silenceMs } = limits
-  return [{ type: 'offer', transfer, ...how, ...summary, self, silenceMs, planned }, ...pages]
+  return [{ type: 'offer', transfer, ...how, ...summary, silenceMs, planned }, ...pages]
 }
 
 /** What a node makes of these frames. */

@@ -5,6 +5,7 @@
  * The network knows nothing of the machines at its ends: it tells them what arrives and which
  * connections break.
  */
+import { originNumber } from '../control/messages/types.js'
 import { type SimChunk, type SimDigests, SimFeed } from './feed.js'
 import { Downlink, Uplink } from './links.js'
 import { Outages } from './outages.js'
@@ -12,8 +13,13 @@ import { Random } from './random.js'
 import type { EdgeScenario, Scenario } from './scenario.js'
 import type { Timeline } from './timeline.js'
 
-/** The origin's place among the hosts. */
-export const originIndex = -1
+/** The origin's number among the hosts. */
+export const originIndex = originNumber
+
+/** Of the origin first, then of the nodes. */
+function rowOf(host: number): number {
+  return host === originIndex ? 0 : host + 1
+}
 
 export interface NetworkEnds {
   landed(chunk: SimChunk, from: number, to: number): void
@@ -56,7 +62,7 @@ export class Network {
   }
 
   edge(from: number, to: number): EdgeScenario {
-    return this.#scenario.edges[from + 1]?.[to] as EdgeScenario
+    return this.#scenario.edges[rowOf(from)]?.[to] as EdgeScenario
   }
 
   /** The feed of this path that is open, or breaks just now. */
@@ -81,7 +87,7 @@ export class Network {
     const key = keyOf(from, to)
     const edge = this.edge(from, to)
     const path = {
-      uplink: this.#uplinks[from + 1] as Uplink,
+      uplink: this.#uplinks[rowOf(from)] as Uplink,
       downlink: this.#downlinks[to] as Downlink,
       latencyMs: edge.latencyMs,
       chunkBytes: this.#scenario.chunkBytes,

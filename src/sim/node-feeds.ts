@@ -10,6 +10,7 @@ import type { FeedFill } from '../control/pulling/holder.js'
 import { type HeldRequest, Serving } from '../control/pulling/serving.js'
 import type { NodeCommand, NodeEvent } from '../control/receiver/events.js'
 import { KeptDigests } from '../control/receiver/kept-digests.js'
+import type { Neighbourhood } from '../control/receiver/neighbourhood.js'
 import type { IncomingCount, NodeCounts } from '../control/receiver/reports.js'
 import { Senders } from '../control/receiver/senders.js'
 import type { SimRecords } from './codec.js'
@@ -66,6 +67,7 @@ export class NodeFeeds {
   readonly relays = new Map<number, SimFeed>()
   readonly #net: SimNet
   readonly #owner: Owner
+  readonly #neighbours: Neighbourhood
   /** From then on it tells the origin that it relays, and does not. */
   readonly #deceivesAtMs: number
   readonly #pullFeeds = new Map<number, SimFeed>()
@@ -80,16 +82,18 @@ export class NodeFeeds {
   readonly #received = new Map<number, number>()
   #duplicateBytes = 0
 
-  constructor(net: SimNet, owner: Owner, deceivesAtMs: number) {
+  constructor(net: SimNet, owner: Owner, neighbours: Neighbourhood, deceivesAtMs: number) {
     this.#net = net
     this.#owner = owner
     this.#deceivesAtMs = deceivesAtMs
-    this.senders = new Senders(owner.node, idOf(originIndex))
+    this.#neighbours = neighbours
+    this.senders = new Senders(neighbours)
   }
 
   get incoming(): IncomingCount[] {
     return [...this.#received].map(([index, receivedBytes]) => {
-      return { feed: index, index, receivedBytes }
+      const isParent = this.#neighbours.isParent(index)
+      return { feed: index, index, isParent, receivedBytes }
     })
   }
 
@@ -127,7 +131,7 @@ export class NodeFeeds {
     const isPull = channel === 'pull'
     const welcome = isPull
       ? this.senders.expectsPull(from, idOf(from), to)
-      : this.senders.expects(from, idOf(from), to, isAsked)
+      : this.senders.expects(from, to, isAsked)
     if (welcome === null && this.#net.timeline.nowMs < untilMs) {
       this.#strangers.push(() => this.dialledBy(from, to, channel, told, untilMs))
       return this.#net.timeline.at(untilMs, () => this.#lookAtStrangers())
@@ -151,10 +155,10 @@ export class NodeFeeds {
     this.#owner.post({ type: 'feedOpened', index: from })
   }
 
-  /** The machine has taken this frame: it may name mates. */
-  introduced({ type }: Frame): void {
-    if (type === 'plan') this.#keptDigests.planned()
-    if (type === 'group' || type === 'plan' || type === 'mate') this.#lookAtStrangers()
+  /** The machine has taken a plan. */
+  introduced(): void {
+    if (this.#neighbours.isRunning) this.#keptDigests.planned()
+    this.#lookAtStrangers()
   }
 
   close(index: number): void {
@@ -192,7 +196,7 @@ export class NodeFeeds {
   // --- connections to mates ---
 
   dial(mate: Mate): void {
-    this.#keptDigests.dialling(mate.index)
+    this.#keptDigests.dialling(mate.number)
     this.#net.dialMate(this.#owner.node, mate)
   }
 
@@ -275,7 +279,6 @@ export class NodeFeeds {
 
   /** The mate takes no part any more. */
   gone(index: number): void {
-    this.senders.gone(index)
     this.#serving.gone(index)
     this.#pullFeeds.get(index)?.close()
     this.#pullFeeds.delete(index)

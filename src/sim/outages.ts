@@ -9,7 +9,7 @@
 import type { Random } from './random.js'
 
 export interface Outage {
-  /** -1: the origin. */
+  /** A node, or originNumber. */
   readonly host: number
   /**
    * - cable: nothing comes or goes.

@@ -5,6 +5,7 @@
  * A bug replaces one method of one machine, from outside and for as long as a run takes. So the
  * machines have no switch for it, and this room is no part of the package.
  */
+import { OriginExchange } from '../control/coordinator/exchange.js'
 import { OriginOutbox } from '../control/coordinator/outbox.js'
 import { DealtRelay } from '../control/dealing/relay-queue.js'
 import { StreamLedger } from '../control/holdings/ledger.js'
@@ -60,12 +61,21 @@ export const planted = {
   'late-feed': () => replace(KeptDigests, 'keep', () => () => {}),
   /** A node that is complete is not told that a mate is gone. */
   'complete-untold': () =>
-    say((frame, peer) => (frame.type === 'detour' && peer.phase === 'complete' ? [] : [frame])),
+    say((frame, peer) => (frame.type === 'plan' && peer.phase === 'complete' ? [] : [frame])),
+  /** A plan is sent twice: the second one is none. */
+  'two-plans': () => say((frame) => (frame.type === 'plan' ? [frame, frame] : [frame])),
   'two-seals': () => say((frame) => (frame.type === 'seal' ? [frame, frame] : [frame])),
   /** A silent node is treated as one that is gone. */
   'away-is-gone': () =>
-    say((frame) =>
-      frame.type === 'detour' && frame.why === 'away' ? [{ ...frame, why: 'gone' }] : [frame],
+    replace(
+      OriginExchange,
+      'away',
+      (right) =>
+        function (this: OriginExchange, peer) {
+          right.call(this, peer)
+          Object.defineProperty(peer, 'isServing', { value: false })
+          this.plans.changed()
+        },
     ),
   /** What is taken back of a relay is dealt to nobody else. */
   'lost-take-back': () =>

@@ -44,10 +44,10 @@ export class SimPulls {
 
   dial(from: number, { mate }: PullCommand & { type: 'dialPull' }): void {
     const { timeline, nodes } = this.#net
-    const to = mate.index
+    const to = mate.number
     const { cannotDial, latencyMs } = this.#net.edge(from, to)
     const fail = (code: 'ERR_FR_UNREACHABLE' | 'ERR_FR_TIMEOUT'): void =>
-      nodes[from]?.post({ type: 'pullClosed', index: mate.index, code })
+      nodes[from]?.post({ type: 'pullClosed', index: mate.number, code })
     if (cannotDial) return timeline.after(limits.connectMs, () => fail('ERR_FR_UNREACHABLE'))
     timeline.after(latencyMs * 6, () => {
       const holder = nodes[to]
@@ -57,7 +57,7 @@ export class SimPulls {
       holder.feeds.dialledBy(from, to, 'pull', (isWelcome) => {
         if (!isWelcome || !holder.runs) return fail('ERR_FR_UNREACHABLE')
         this.#links.set(key(from, to), [new SimChannel(), new SimChannel()])
-        nodes[from]?.post({ type: 'pullOpened', index: mate.index, rttMs: 2 * latencyMs })
+        nodes[from]?.post({ type: 'pullOpened', index: mate.number, rttMs: 2 * latencyMs })
       })
     })
   }

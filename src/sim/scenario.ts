@@ -1,6 +1,6 @@
 /** What goes wrong, and when, in one simulated push: all of it from the seed. */
 import { limits } from '../base/limits.js'
-import type { Strategy } from '../control/messages/types.js'
+import { originNumber, type Strategy } from '../control/messages/types.js'
 import type { Outage } from './outages.js'
 import { Random } from './random.js'
 
@@ -209,13 +209,13 @@ export function outageScenario(seed: number): Scenario {
   const random = new Random(seed ^ 0x0074)
   const nodes = [...steady.nodes.keys()]
   const hosts = random.pick([
-    [-1],
+    [originNumber],
     [random.pick(nodes)],
     [random.pick(nodes)],
     nodes,
-    [-1, ...nodes],
+    [originNumber, ...nodes],
   ])
-  const isOneNode = hosts.length === 1 && hosts[0] !== -1
+  const isOneNode = hosts.length === 1 && hosts[0] !== originNumber
   const kind = isOneNode
     ? random.pick<Outage['kind']>(['cable', 'stop', 'disk'])
     : random.pick<Outage['kind']>(['cable', 'stop'])

@@ -11,7 +11,8 @@ import { type NodeCounts, NodeReports } from '../control/receiver/reports.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import type { SimChunk } from './feed.js'
 import { Inbox } from './inbox.js'
-import { NodeFeeds, type SimNet } from './node-feeds.js'
+import { originIndex } from './network.js'
+import { idOf, NodeFeeds, type SimNet } from './node-feeds.js'
 import type { NodeScenario } from './scenario.js'
 
 export class SimNode {
@@ -37,7 +38,8 @@ export class SimNode {
   #tickMs = Number.POSITIVE_INFINITY
 
   constructor(
-    { self: node, silenceMs }: Frame & { type: 'offer' },
+    node: number,
+    { silenceMs }: Frame & { type: 'offer' },
     net: SimNet,
     scenario: NodeScenario,
     bytes: number,
@@ -50,11 +52,11 @@ export class SimNode {
     this.file = new SimFile(bytes, blockBytes)
     this.scratch = new SimFile(bytes, blockBytes)
     this.#machine = new NodeMachine(
-      { bytes, blockBytes, digestBytes, self: node, silenceMs },
+      { bytes, blockBytes, digestBytes, originId: idOf(originIndex), silenceMs },
       net.timeline.nowMs,
     )
     const deceivesAtMs = scenario.deceivesAtMs ?? Number.POSITIVE_INFINITY
-    this.feeds = new NodeFeeds(net, this, deceivesAtMs)
+    this.feeds = new NodeFeeds(net, this, this.#machine.neighbours, deceivesAtMs)
   }
 
   start(): void {
@@ -98,11 +100,9 @@ export class SimNode {
 
   #handle(event: NodeEvent): void {
     const frame = event.type === 'frameArrived' ? event.frame : undefined
-    if (frame?.type === 'group' || frame?.type === 'plan') this.feeds.senders.meet(frame.mates)
-    if (frame?.type === 'mate') this.feeds.senders.meet([frame.mate])
     if (frame?.type === 'finish') this.feeds.checkFarewells()
     for (const command of this.#machine.handle(event, this.#inbox.awakeMs)) this.#execute(command)
-    if (frame !== undefined) this.feeds.introduced(frame)
+    if (frame?.type === 'plan') this.feeds.introduced()
     this.#check()
   }
 

@@ -26,15 +26,15 @@ function nameOf(place: number): string {
 
 function wordsOf(frame: Frame): string {
   switch (frame.type) {
-    case 'plan':
-    case 'group':
-      return `${frame.type} of ${frame.mates.map(({ index }) => nameOf(index)).join(' ')}`
-    case 'mate':
-      return `mate ${nameOf(frame.mate.index)}`
+    case 'plan': {
+      const numbers = frame.members.map(({ number }) => number)
+      const nodes = numbers.filter((number) => number !== frame.coordinator)
+      return `plan, ${frame.phase}, of ${nodes.map(nameOf).join(' ')}`
+    }
     case 'detour':
-      return `detour, ${nameOf(frame.index)} is ${frame.why}`
+      return `detour, ${nameOf(frame.member)} is ${frame.why}`
     case 'edgeLost':
-      return `edgeLost ${frame.incoming ? 'from' : 'to'} ${nameOf(frame.index)}`
+      return `edgeLost ${frame.incoming ? 'from' : 'to'} ${nameOf(frame.member)}`
     case 'need':
       return frame.scratch ? 'need, as a repair' : 'need'
     case 'refuse':
@@ -42,7 +42,7 @@ function wordsOf(frame: Frame): string {
     case 'abort':
       return `${frame.type} ${frame.code}`
     case 'lagging':
-      return `lagging ${frame.indices.map(nameOf).join(' ') || 'nobody'}`
+      return `lagging ${frame.members.map(nameOf).join(' ') || 'nobody'}`
     default:
       return frame.type
   }

@@ -11,7 +11,7 @@ import { type FrNode, push } from '../../src/api/index.js'
 import type { FrErrorCode } from '../../src/base/errors.js'
 import { KIB, limits, MIB } from '../../src/base/limits.js'
 import { awakeMs, unwatch, watch } from '../../src/base/time/awake.js'
-import type { Frame } from '../../src/control/messages/types.js'
+import { type Frame, originNumber } from '../../src/control/messages/types.js'
 import { signPage } from '../../src/protocol/manifest.js'
 import { digestsOf, Hostile, type HostileLink, hostileEdge, keyText } from './hostile.js'
 import { type EngineKind, partials, until, World } from './push-support.js'
@@ -173,7 +173,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       const twin = await peer(hostile.transfer).control()
       twin.say(...hostile.offer({ ...small, name: 'other.bin' }))
       await refused(twin, 'ERR_FR_BUSY', /running/)
-      link.say(hostile.plan([{ index: 0, nodeId: node.nodeId, address: node.address }]))
+      link.say(hostile.plan([]))
       await link.next('progress')
     })
 
@@ -181,7 +181,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       const content = Buffer.alloc(1_000, 'x')
       const digests = digestsOf(content)
       const link = await hostile.accepted({ name: 'first.bin', bytes: content.length })
-      link.say(hostile.plan([{ index: 0, nodeId: node.nodeId, address: node.address }]))
+      link.say(hostile.plan([]))
       const feed = await hostile.data()
       const place = { offset: 0, length: content.length }
       feed.record({ length: content.length }, content)
@@ -195,7 +195,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
 
       const again = peer(hostile.transfer)
       const second = await again.accepted({ name: 'second.bin', bytes: content.length })
-      second.say(again.plan([{ index: 0, nodeId: node.nodeId, address: node.address }]))
+      second.say(again.plan([]))
       expect((await second.next('progress')).landedBytes).toBe(0)
       second.say({ type: 'abort', code: 'ERR_FR_ABORTED', text: 'enough' })
       await second.closed()
@@ -239,12 +239,31 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       ],
       ['a finish before completion', /finish before/, () => [{ type: 'finish' }]],
       ["a node's frame", /unexpected frame 'accept'/, () => [{ type: 'accept' }]],
-      ['two plans', /plan/, (peer) => [peer.plan([]), peer.plan([])]],
+      [
+        'another number for it',
+        /another number/,
+        (peer) => [{ ...peer.plan([{ number: 1, nodeId: mateId, address: 'a:1' }]), you: 1 }],
+      ],
+      [
+        'a plan without coordinator',
+        /no other member/,
+        (peer) => [{ ...peer.plan([]), coordinator: 7 }],
+      ],
     ])('that brings %s in a transfer fails it', async (_, text, frames) => {
       const link = await hostile.accepted(small)
       link.say(...frames(hostile))
       await failed(link, 'ERR_FR_PROTOCOL', text)
       expect(existsSync(join(node.dataDir, small.name))).toBe(false)
+    })
+
+    it('that brings a stale plan is told so, and the transfer goes on', async () => {
+      const link = await hostile.accepted(small)
+      const plan = hostile.plan([])
+      link.say(plan, plan, { ...plan, term: { ...plan.term, counter: 1 }, epoch: plan.epoch + 9 })
+      const { term, epoch } = plan
+      for (let i = 0; i < 2; i++) expect(await link.next('stale')).toMatchObject({ term, epoch })
+      await link.next('progress')
+      expect(link.isClosed).toBe(false)
     })
 
     it('that is no longer read is closed with ERR_FR_PEER_STALLED', async () => {
@@ -253,7 +272,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       link.say(hostile.plan([]))
       link.socket.pause()
       // Each is answered by what is missing, as long as itself.
-      const detour = { type: 'detour', index: 1, why: 'broken', stream: 0, ranges } as const
+      const detour = { type: 'detour', member: 1, why: 'broken', stream: 0, ranges } as const
       const isStalled = (): boolean =>
         world.log.some((line) => line.fields['code'] === 'ERR_FR_PEER_STALLED')
       for (let i = 0; i < 2_000 && !isStalled(); i++) {
@@ -283,21 +302,21 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
 
     it('from nobody in the plan is refused', async () => {
       const link = await hostile.accepted(small)
-      link.say(hostile.plan([{ index: 0, nodeId: node.nodeId, address: node.address }]))
+      link.say(hostile.plan([]))
       await link.next('progress')
       const refusal = { code: 'ERR_FR_PROTOCOL', message: expect.stringMatching(/not expected/) }
       // From the node's own place, of another edge, or without the secret of this one.
       await expect(hostile.data(0)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
       const { transfer } = hostile
       const other = hostileEdge(transfer, [0, 7])
-      await expect(hostile.data(-1, transfer, 0, other)).rejects.toMatchObject(refusal)
-      const { id } = hostileEdge(transfer, [0, -1])
+      await expect(hostile.data(originNumber, transfer, 0, other)).rejects.toMatchObject(refusal)
+      const { id } = hostileEdge(transfer, [0, originNumber])
       const stolen = { id, secret: new Uint8Array(32) }
-      await expect(hostile.data(-1, transfer, 0, stolen)).rejects.toMatchObject({
+      await expect(hostile.data(originNumber, transfer, 0, stolen)).rejects.toMatchObject({
         code: 'ERR_FR_AUTH',
       })
       // It has not taken the place of who holds the secret.
-      await hostile.data(-1)
+      await hostile.data()
       // A place behind all that are known may be that of a node that has just joined.
       const unknown = { code: 'ERR_FR_TIMEOUT', message: expect.stringMatching(/did not come/) }
       await expect(hostile.data(5)).rejects.toMatchObject(unknown)
@@ -348,7 +367,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
     it.each(crimes)('of an origin that %s fails its transfer', async (_, crime) => {
       const link = await hostile.accepted(small)
       link.say(hostile.plan([]))
-      await crime(hostile, -1)
+      await crime(hostile, originNumber)
       await failed(link, 'ERR_FR_PROTOCOL', /feed from the origin/)
       expect(existsSync(join(node.dataDir, small.name))).toBe(false)
     })
@@ -356,13 +375,9 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
     it.each(crimes)('of a mate that %s is closed, the transfer goes on', async (_, crime) => {
       const link = await hostile.accepted(small)
       const mate = peer(hostile.transfer)
-      const mates = [
-        { index: 0, nodeId: node.nodeId, address: node.address },
-        { index: 1, nodeId: mate.nodeId, address: '127.0.0.1:1' },
-      ]
-      link.say(hostile.plan(mates))
+      link.say(hostile.plan([{ number: 1, nodeId: mate.nodeId, address: '127.0.0.1:1' }]))
       await crime(mate, 1)
-      expect(await link.next('edgeLost')).toMatchObject({ index: 1, incoming: true })
+      expect(await link.next('edgeLost')).toMatchObject({ member: 1, incoming: true })
       await expect(mate.data(1)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
       await link.next('progress')
       expect(link.isClosed).toBe(false)
@@ -370,7 +385,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
 
     it('of a mate in the name of another is refused', async () => {
       const link = await hostile.accepted(small)
-      link.say(hostile.plan([{ index: 1, nodeId: mateId, address: '127.0.0.1:1' }]))
+      link.say(hostile.plan([{ number: 1, nodeId: mateId, address: '127.0.0.1:1' }]))
       await link.next('progress')
       const other = hostileEdge(hostile.transfer, [0, 2])
       await expect(hostile.data(1, hostile.transfer, 0, other)).rejects.toMatchObject({

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from '../../bench/programs.mjs'
 import { type PushResult, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import { originNumber } from '../../src/control/messages/types.js'
 import { callerOf } from './door.js'
 import { proxy } from './proxy.js'
 import { World } from './push-support.js'
@@ -27,7 +28,7 @@ async function forOrigin(address: string): Promise<string> {
         start = Buffer.concat([start, chunk])
         const caller = callerOf(start)
         isJudged = caller !== null
-        if ((caller?.from ?? -1) >= 0) return void from.resetAndDestroy()
+        if ((caller?.from ?? originNumber) !== originNumber) return void from.resetAndDestroy()
       }
       if (!to.write(chunk)) from.pause()
     })

@@ -2,6 +2,7 @@
  * A door that counts what passes it to a node: bytes of records, by who sends them. What it has
  * counted is the measure that every reported figure is held against.
  */
+import { originNumber } from '../../src/control/messages/types.js'
 import { callerOf, payloadFinder } from './door.js'
 import { proxy } from './proxy.js'
 import type { World } from './push-support.js'
@@ -13,7 +14,7 @@ export interface Counted {
 
 export interface CountingDoor {
   readonly address: string
-  /** By the sender's place in the push; -1: the origin. */
+  /** By the number of the sender. */
   readonly from: ReadonlyMap<number, Counted>
   readonly payloadBytes: number
   payloadFrom(sender: number): number
@@ -39,7 +40,7 @@ export async function countingDoor(
         start = Buffer.concat([start, chunk])
         const caller = callerOf(start)
         if (caller?.from !== undefined) {
-          if (refusesMates && caller.from >= 0) return void socket.resetAndDestroy()
+          if (refusesMates && caller.from !== originNumber) return void socket.resetAndDestroy()
           counted = from.get(caller.from) ?? { payloadBytes: 0, holeBytes: 0 }
           from.set(caller.from, counted)
         }

@@ -134,7 +134,7 @@ export interface LateDoor extends Through {
 export function callerOf(start: Buffer): { channel: 'data' | 'link'; from?: number } | null {
   if (start[0] === tlsFirstByte) return { channel: 'link' }
   if (start.length < ticketBytes) return null
-  return { channel: 'data', from: start.readInt32LE(4) }
+  return { channel: 'data', from: start.readUInt32LE(4) }
 }
 
 export type RecordKind = 'payload' | 'hole' | 'digests' | 'end'

@@ -14,6 +14,7 @@ import {
 import { MIB } from '../../src/base/limits.js'
 import { closingLines } from '../../src/cli/render/closing.js'
 import { painter } from '../../src/cli/render/text.js'
+import { originNumber } from '../../src/control/messages/types.js'
 import { type CountingDoor, countingDoor } from './counting.js'
 import { type EngineKind, until, World } from './push-support.js'
 
@@ -106,7 +107,7 @@ describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (e
 
   /** What holds of every push: each figure of a receiver is what passed its door. */
   function checkReceived({ result }: Seen, through: readonly CountingDoor[]): void {
-    const fromOrigin = sum(through.map((door) => door.payloadFrom(-1)))
+    const fromOrigin = sum(through.map((door) => door.payloadFrom(originNumber)))
     expect(result.originBytesSent).toBe(fromOrigin)
     const received = sum(result.nodes.map((node) => node.receivedBytes))
     for (const [index, door] of through.entries()) {
@@ -169,7 +170,11 @@ describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (e
     for (const { dataDir } of nodes)
       expect(readFileSync(join(dataDir, 'data.bin')).equals(content)).toBe(true)
     expect(result.originShare).toBe(1)
-    expect(through.map((door) => [...door.from.keys()])).toEqual([[-1], [-1], [-1]])
+    expect(through.map((door) => [...door.from.keys()])).toEqual([
+      [originNumber],
+      [originNumber],
+      [originNumber],
+    ])
     expect(result.originBytesSent).toBeGreaterThanOrEqual(18 * MIB)
     // What is asked for twice may still be on its way when a node has all it needs.
     for (const [index, door] of through.entries())
@@ -254,7 +259,7 @@ describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (e
     closeSync(source)
     const { result } = await seen(path, { to, engine })
     const [outcome] = result.nodes
-    const holes = through[0]?.from.get(-1)?.holeBytes
+    const holes = through[0]?.from.get(originNumber)?.holeBytes
     expect(outcome).toMatchObject({ bytes: 32 * MIB, holeBytes: holes, duplicateBytes: 0 })
     expect(outcome?.receivedBytes).toBe(32 * MIB - (holes ?? 0))
     expect(result.originBytesSent).toBe(outcome?.receivedBytes)

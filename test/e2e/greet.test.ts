@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import { originNumber } from '../../src/control/messages/types.js'
 import { callerOf } from './door.js'
 import { proxy, type Through } from './proxy.js'
 import { type EngineKind, until, World } from './push-support.js'
@@ -12,7 +13,7 @@ import { type EngineKind, until, World } from './push-support.js'
 const engines: EngineKind[] = ['native', 'portable']
 
 interface Watched extends Through {
-  /** Senders of the data connections that have come, -1 the origin. */
+  /** Senders of the data connections that have come. */
   readonly senders: number[]
   /** Mates whose connection has been told `go`. */
   readonly greeted: number[]
@@ -50,7 +51,7 @@ async function watched(address: string): Promise<Watched> {
           if (seen.length === answerBytes && !greeted.includes(sender)) greeted.push(sender)
         })
       }
-      if (sender !== -1 || isOpen) return to.write(start)
+      if (sender !== originNumber || isOpen) return to.write(start)
       passHeld = () => to.write(start)
     })
   })
@@ -106,9 +107,9 @@ describe.each(engines)('mates on the %s engine', (engine) => {
     for (const door of doors) door.open()
     await end()
     expect(doors.map(({ senders }) => [...senders].sort())).toEqual([
-      [-1, 1, 2],
-      [-1, 0, 2],
-      [-1, 0, 1],
+      [1, 2, originNumber],
+      [0, 2, originNumber],
+      [0, 1, originNumber],
     ])
     expect(world.log.filter(({ event }) => event === 'relay-closed')).toEqual([])
   })

@@ -63,8 +63,8 @@ export class HostileNode {
 
   /** Opens a data connection to a mate, on which nothing is sent. */
   async dialMate(transfer: string, from: number, mate: Mate): Promise<void> {
-    const edge = await this.#controlLink.edge(mate.index)
-    const fields = { channel: 'data', transfer, from, to: mate.index, edge } as const
+    const edge = await this.#controlLink.edge(mate.number)
+    const fields = { channel: 'data', transfer, from, to: mate.number, edge } as const
     const dialled = { address: mate.address, keys: [key], self: this.#self, ...fields }
     const socket = (await dial(dialled)).detach()
     this.#sockets.add(socket.on('error', () => {}).resume())

@@ -2,6 +2,7 @@
  * A node by hand that receives like any other and says that it relays, but passes nothing on: it
  * opens a feed to each mate and sends nothing there.
  */
+import { type Mate, originNumber } from '../../src/control/messages/types.js'
 import type { HostileLink } from './hostile.js'
 import { HostileNode } from './hostile-node.js'
 
@@ -22,12 +23,13 @@ export class LyingRelay {
   /** Takes part in one push. Resolves when that is over. */
   async run(): Promise<void> {
     const link = await this.#node.control()
-    const { bytes, transfer, self } = await link.next('offer')
+    const { bytes, transfer } = await link.next('offer')
     void this.#receive()
     link.say({ type: 'claimed' }, { type: 'accept' })
-    const { mates, relays } = await link.next('plan')
-    const dialled = relays ? mates.filter(({ index }) => index !== self) : []
-    await Promise.all(dialled.map((mate) => this.#node.dialMate(transfer, self, mate)))
+    const { you, members, routes } = await link.running()
+    const to = routes.flatMap((route) => route.to.map(({ member }) => member))
+    const mates = members.filter((member): member is Mate => to.includes(member.number))
+    await Promise.all(mates.map((mate) => this.#node.dialMate(transfer, you, mate)))
     this.#timer = setInterval(() => this.#report(link, mates, bytes), 25)
     const { fileDigest } = await link.next('seal')
     link.say({ type: 'complete', bytes, repairedBytes: 0, fileDigest, warnings: [] })
@@ -39,14 +41,14 @@ export class LyingRelay {
     this.#node.close()
   }
 
-  #report(link: HostileLink, mates: readonly { readonly index: number }[], bytes: number): void {
+  #report(link: HostileLink, mates: readonly Mate[], bytes: number): void {
     const receivedBytes = this.#receivedBytes
     const landedBytes = Math.min(bytes, receivedBytes)
     const atMs = Math.round(performance.now())
     const backlog = { atMs, landedBytes, receivedBytes }
     const counted = { landedBytes, verifiedBytes: landedBytes, receivedBytes }
     const none = { holeBytes: 0, repairedBytes: 0, duplicateBytes: 0, received: [], pulled: [] }
-    const feeds = mates.map(({ index }) => ({ index, queuedBytes: 0, unackedBytes: 0 }))
+    const feeds = mates.map(({ number }) => ({ index: number, queuedBytes: 0, unackedBytes: 0 }))
     const sentBytes = receivedBytes * feeds.length
     link.say(
       { type: 'backlog', ...backlog, backlogBytes: 0, behind: [] },
@@ -58,7 +60,7 @@ export class LyingRelay {
   async #receive(): Promise<never> {
     for (;;) {
       const dialled = await this.#node.feed()
-      const isOrigins = dialled.from === -1
+      const isOrigins = dialled.from === originNumber
       const payloadIn = payloadCounter()
       const socket = dialled.detach().on('error', () => {})
       socket.on('data', (chunk: Buffer) => {

@@ -7,7 +7,14 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import xxhash from 'xxhash-wasm'
 import { blockBytesFor, limits } from '../../src/base/limits.js'
 import type { RangePair } from '../../src/base/ranges.js'
-import type { Frame, FrameType, StreamEntry } from '../../src/control/messages/types.js'
+import {
+  type Frame,
+  type FrameType,
+  type Mate,
+  originNumber,
+  type PlanFrame,
+  type StreamEntry,
+} from '../../src/control/messages/types.js'
 import { encodeRecordHeader, type RecordHeader } from '../../src/engine/portable/record.js'
 import { freshSigner, nodePrimitives, randomId } from '../../src/net/crypto.js'
 import { accept, dial, type Established } from '../../src/net/handshake.js'
@@ -51,9 +58,10 @@ export class HostileLink {
     this.socket.on('error', () => {})
     this.socket.on('data', (chunk) => {
       this.#reader.push(chunk, (frame) => {
-        if (frame.type !== 'edges') return this.heard.push(frame)
-        for (const { index, id, secret } of frame.edges)
-          this.edges.set(index, { id, secret: Buffer.from(secret, 'hex') })
+        this.heard.push(frame)
+        if (frame.type !== 'plan') return
+        for (const { member, id, secret } of frame.edges)
+          this.edges.set(member, { id, secret: Buffer.from(secret, 'hex') })
       })
       this.#wake()
     })
@@ -85,6 +93,14 @@ export class HostileLink {
       if (at >= 0) return this.heard.splice(at, 1)[0] as Extract<Frame, { type: T }>
       if (this.isClosed) throw new Error(`closed without '${type}': ${JSON.stringify(this.heard)}`)
       await this.#more()
+    }
+  }
+
+  /** The next plan under which bytes flow. */
+  async running(): Promise<PlanFrame> {
+    for (;;) {
+      const plan = await this.next('plan')
+      if (plan.phase === 'running') return plan
     }
   }
 
@@ -222,6 +238,7 @@ export class Hostile {
   readonly #address: string
   readonly #sockets: Socket[] = []
   readonly #inboxes: HostileInbox[] = []
+  #epoch = 1
 
   constructor(address: string, transfer: string = randomId()) {
     this.#address = address
@@ -243,7 +260,7 @@ export class Hostile {
 
   /** Rejects with the node's word when it refuses. */
   async data(
-    from = -1,
+    from: number = originNumber,
     transfer: string = this.transfer,
     to = 0,
     edge: Edge = hostileEdge(transfer, [from, to]),
@@ -296,17 +313,14 @@ export class Hostile {
       noClobber: false,
       strict: false,
       ...summary,
-      self: 0,
       silenceMs: limits.silenceMs,
       planned: false,
     } as const
-    const edges = Array.from({ length: 6 }, (_, at) => at - 1)
-      .filter((index) => index !== 0)
-      .map((index) => {
-        const { id, secret } = hostileEdge(transfer, [0, index])
-        return { index, id, secret: Buffer.from(secret).toString('hex') }
-      })
-    return [offer, pages[0] as Frame, { type: 'edges', edges }]
+    const edges = [originNumber, 1, 2, 3, 4].map((member) => {
+      const { id, secret } = hostileEdge(transfer, [0, member])
+      return { member, id, secret: Buffer.from(secret).toString('hex') }
+    })
+    return [offer, pages[0] as Frame, { ...this.plan([]), phase: 'forming', edges }]
   }
 
   /** A link on which the node has accepted an offer. */
@@ -317,9 +331,24 @@ export class Hostile {
     return link
   }
 
-  plan(mates: (Frame & { type: 'plan' })['mates']): Frame & { type: 'plan' } {
-    const fixed = { strategy: 'classic', shape: 'group', progressMs: 250, reportMs: 0 } as const
-    return { type: 'plan', ...fixed, mates, relays: false }
+  /** The node is number 0, and relays nothing. Each plan is newer than the last. */
+  plan(mates: readonly Mate[]): PlanFrame {
+    const origin = { number: originNumber, nodeId: this.nodeId }
+    return {
+      type: 'plan',
+      term: { counter: 2, member: originNumber },
+      epoch: this.#epoch++,
+      you: 0,
+      phase: 'running',
+      ...({ strategy: 'classic', shape: 'group', progressMs: 250, reportMs: 0 } as const),
+      members: [origin, { number: 0, nodeId: '0'.repeat(32) }, ...mates],
+      parents: [originNumber],
+      routes: [],
+      coordinator: originNumber,
+      standbys: [],
+      reportTo: originNumber,
+      edges: [],
+    }
   }
 
   dispose(): void {

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type FrNode, fetchStatus, push } from '../../src/api/index.js'
 import { KIB, limits, MIB } from '../../src/base/limits.js'
 import type { RangePair } from '../../src/base/ranges.js'
-import type { Frame } from '../../src/control/messages/types.js'
+import { type Frame, originNumber } from '../../src/control/messages/types.js'
 import { parseTrace } from '../support/trace.js'
 import { digestsOf, fileDigestOf, Hostile, type HostileLink, keyText } from './hostile.js'
 import { type EngineKind, gate, until, World } from './push-support.js'
@@ -147,11 +147,9 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     /** A transfer in which the node holds everything, and the mate is number 1 of two. */
     async function holding(address: string, greets = false): Promise<HostileLink> {
       const link = await origin.accepted({ name: 'held.bin', bytes: content.length })
-      const mates = [
-        { index: 0, nodeId: node.nodeId, address: node.address },
-        { index: 1, nodeId: mate.nodeId, address },
-      ]
-      if (greets) link.say({ type: 'group', mates })
+      const mates = [{ number: 1, nodeId: mate.nodeId, address }]
+      const routes = [{ route: 1, to: [{ member: 1, next: 0 }] }]
+      if (greets) link.say({ ...origin.plan(mates), phase: 'forming', routes })
       link.say(origin.plan(mates))
       const feed = await origin.data()
       for (let offset = 0; offset < content.length; offset += block) {
@@ -349,7 +347,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       await expect(mate.data(1, origin.transfer, 3)).rejects.toMatchObject(refusal)
       // A place behind all that are known may be of a node that has just joined: it waits in vain.
       await expect(mate.pull(5)).rejects.toMatchObject({ code: 'ERR_FR_TIMEOUT' })
-      await expect(mate.pull(-1)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
+      await expect(mate.pull(originNumber)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
       await expect(origin.pull(1)).rejects.toMatchObject(refusal)
       const stranger = new Hostile(node.address)
       world.defer(() => stranger.dispose())

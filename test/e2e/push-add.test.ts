@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addNode, type NodeOutcome, type Plan, push, type Transfer } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import { originNumber } from '../../src/control/messages/types.js'
 import { type Door, holdingDoor, lateDoor } from './door.js'
 import { type EngineKind, until, World } from './push-support.js'
 
@@ -98,7 +99,7 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     const [a, b] = await world.nodes(2)
     if (!a || !b) throw new Error('two nodes')
     const held = await doorTo(a.address, MIB)
-    const late = await lateDoor(b.address, -1)
+    const late = await lateDoor(b.address, originNumber)
     world.defer(() => late.close())
     const { path, content } = world.file('again.bin', 8 * MIB + 1)
     const inItsWay = join(b.dataDir, 'again.bin')

@@ -37,11 +37,7 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
       mate.dispose()
     })
     link = await origin.accepted({ name: 'f.bin', bytes: content.length })
-    const mates = [
-      { index: 0, nodeId: node.nodeId, address: node.address },
-      { index: 1, nodeId: mate.nodeId, address: '127.0.0.1:1' },
-    ]
-    link.say({ ...origin.plan(mates), relays: false })
+    link.say(origin.plan([{ number: 1, nodeId: mate.nodeId, address: '127.0.0.1:1' }]))
   })
 
   afterEach(async () => {
@@ -126,11 +122,9 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
     const second = new Hostile(node.address)
     world.defer(() => second.dispose())
     const other = await second.accepted({ name: 'g.bin', bytes: content.length })
-    const mates = [
-      { index: 0, nodeId: node.nodeId, address: node.address },
-      { index: 1, nodeId: mate.nodeId, address: inbox.address },
-    ]
-    other.say({ ...second.plan(mates), relays: true })
+    const mates = [{ number: 1, nodeId: mate.nodeId, address: inbox.address }]
+    const routes = [{ route: 1, to: [{ member: 1, next: 0 }] }]
+    other.say({ ...second.plan(mates), routes })
     const feed = await second.data()
     feed.digests(places[0], origin.signed(places[0], digestOf(places[0])), true)
     const payload = second.signed(places[1], digestOf(places[1]))

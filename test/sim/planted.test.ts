@@ -11,6 +11,7 @@ const found: Record<PlantedName, readonly [seed: number, shows: string]> = {
   'last-block': [12, `node 0 lives and is not complete: ${stuck}`],
   'late-feed': [11, 'node 1 had to ask again although nothing kept quiet'],
   'complete-untold': [119, 'node 1 still serves node 7, which is gone'],
+  'two-plans': [1, 'ERR_FR_STALE'],
   'two-seals': [1, 'a seal before the plan, or a second one'],
   'away-is-gone': [7, 'node 3 closes its connection to node 0, a member'],
   'lost-take-back': [358, 'node 0 had to ask again although nothing kept quiet'],

@@ -20,13 +20,15 @@ it('nothing goes wrong', () => {
   expect(transcriptOf(room(2))).toBe(
     lines(`
     origin -> node0: offer
+    origin -> node0: plan, forming, of node0
     origin -> node1: offer
-    origin -> node0: group of node0 node1
-    origin -> node1: group of node0 node1
+    origin -> node1: plan, forming, of node1
+    origin -> node0: plan, forming, of node0 node1
+    origin -> node1: plan, forming, of node0 node1
     node0 -> origin: accept
     node1 -> origin: accept
-    origin -> node0: plan of node0 node1
-    origin -> node1: plan of node0 node1
+    origin -> node0: plan, running, of node0 node1
+    origin -> node1: plan, running, of node0 node1
     origin -> node0: seal
     origin -> node1: seal
     node1 -> origin: complete
@@ -41,14 +43,25 @@ it('a node dies: the others are told, and those who are complete as well', () =>
   const dying = nodes.map((node, i) =>
     i === 2 ? { ...node, trouble: 'killed' as const, atMs: 200 } : node,
   )
-  const text = transcriptOf({ ...rest, nodes: dying }, 'offer', 'group', 'accept', 'plan')
+  const text = transcriptOf({ ...rest, nodes: dying }, 'offer', 'accept')
   expect(text).toBe(
     lines(`
+    origin -> node0: plan, forming, of node0
+    origin -> node1: plan, forming, of node1
+    origin -> node2: plan, forming, of node2
+    origin -> node0: plan, forming, of node0 node1 node2
+    origin -> node1: plan, forming, of node0 node1 node2
+    origin -> node2: plan, forming, of node0 node1 node2
+    origin -> node0: plan, running, of node0 node1 node2
+    origin -> node1: plan, running, of node0 node1 node2
+    origin -> node2: plan, running, of node0 node1 node2
     origin -> node0: seal
     origin -> node1: seal
     origin -> node2: seal
-    origin -> node0: detour, node2 is gone
-    origin -> node1: detour, node2 is gone
+    origin -> node0: plan, running, of node0 node1
+    origin -> node1: plan, running, of node0 node1
+    origin -> node0: detour, node2 is broken
+    origin -> node1: detour, node2 is broken
     node1 -> origin: complete
     node0 -> origin: complete
     origin -> node0: finish
@@ -61,7 +74,7 @@ it('a connection between two that live breaks: the receiver has the rest from ma
   const broken = edges.map((row, from) =>
     row.map((edge, to) => (from === 1 && to === 1 ? { ...edge, breaksAtMs: 200 } : edge)),
   )
-  const usual = ['offer', 'group', 'accept', 'plan', 'seal', 'complete', 'finish'] as const
+  const usual = ['offer', 'accept', 'plan', 'seal', 'complete', 'finish'] as const
   expect(transcriptOf({ ...rest, edges: broken }, ...usual)).toBe(
     lines(`
     node1 -> origin: edgeLost from node0
@@ -78,18 +91,23 @@ it('a connection between two that live breaks: the receiver has the rest from ma
 it('a node joins: all hear of it, and nobody waits for it until it is level', () => {
   const { nodes, ...rest } = room(3)
   const joining = nodes.map((node, i) => (i === 2 ? { ...node, joinsAtMs: 200 } : node))
-  expect(transcriptOf({ ...rest, nodes: joining }, 'group', 'accept', 'finish')).toBe(
+  expect(transcriptOf({ ...rest, nodes: joining }, 'accept', 'finish')).toBe(
     lines(`
     origin -> node0: offer
+    origin -> node0: plan, forming, of node0
     origin -> node1: offer
-    origin -> node0: plan of node0 node1
-    origin -> node1: plan of node0 node1
+    origin -> node1: plan, forming, of node1
+    origin -> node0: plan, forming, of node0 node1
+    origin -> node1: plan, forming, of node0 node1
+    origin -> node0: plan, running, of node0 node1
+    origin -> node1: plan, running, of node0 node1
     origin -> node0: seal
     origin -> node1: seal
     origin -> node2: offer
-    origin -> node2: plan of node0 node1 node2
-    origin -> node0: mate node2
-    origin -> node1: mate node2
+    origin -> node2: plan, forming, of node2
+    origin -> node0: plan, running, of node0 node1 node2
+    origin -> node1: plan, running, of node0 node1 node2
+    origin -> node2: plan, running, of node0 node1 node2
     origin -> node0: lagging node2
     origin -> node1: lagging node2
     origin -> node2: lagging node2
@@ -104,7 +122,7 @@ it('a node joins: all hear of it, and nobody waits for it until it is level', ()
 })
 
 it('blocks arrive wrong: they are named, and the origin sends them again', () => {
-  const usual = ['offer', 'group', 'accept', 'plan', 'seal', 'finish'] as const
+  const usual = ['offer', 'accept', 'plan', 'seal', 'finish'] as const
   expect(transcriptOf({ ...room(2), wrongChance: 0.01 }, ...usual)).toBe(
     lines(`
     node1 -> origin: bad

@@ -75,7 +75,7 @@ const rooms: Record<string, Room> = {
   sim: { rooms: ['protocol', 'control/*', 'base'] },
   protocol: { rooms: ['control/messages', 'base'] },
   'control/view': deciding('coordinator', 'dealing', 'members', 'plan'),
-  'control/receiver': deciding('pulling', 'holdings', 'members'),
+  'control/receiver': deciding('pulling', 'holdings', 'members', 'plan'),
   'control/coordinator': deciding('dealing', 'members', 'plan', 'holdings'),
   'control/pulling': deciding('holdings'),
   'control/dealing': deciding('members', 'plan'),

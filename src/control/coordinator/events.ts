@@ -122,6 +122,13 @@ export type OriginCommand =
   | { readonly type: 'end'; readonly failure: Failure | null }
 
 export interface OriginConfig {
+  /** Of the node that coordinates. */
+  readonly nodeId: string
+  /** What both ends of a data connection prove themselves by; nothing unless given. */
+  readonly edgeOf?: (
+    member: number,
+    other: number,
+  ) => { readonly id: string; readonly secret: string }
   readonly bytes: number
   /** Of these, what is no hole; `bytes` unless given. */
   readonly dataBytes?: number

@@ -18,8 +18,9 @@ import type { DetourReason, Frame } from '../messages/types.js'
 import { expectedShares } from '../plan/plan.js'
 import type { FeedCount, OriginConfig } from './events.js'
 import { OriginFlow } from './flow.js'
-import { describeRanges, detourFrames, mateOf, planFrame } from './frames.js'
+import { describeRanges, detourFrames } from './frames.js'
 import type { OriginOutbox } from './outbox.js'
+import { OriginPlans } from './plans.js'
 import type { OriginSource } from './source.js'
 
 /** Owner of bytes that nobody in particular is sent. */
@@ -32,6 +33,7 @@ export class OriginExchange {
   readonly #peers: readonly Peer[]
   readonly #outbox: OriginOutbox
   readonly flow: OriginFlow
+  readonly plans: OriginPlans
   readonly #group: Peer[] = []
   /** Those of the group. */
   readonly #places = new Set<number>()
@@ -40,6 +42,8 @@ export class OriginExchange {
   #claimsMs = 0
   #excluded: readonly number[] = []
   #digestTurn = 0
+  /** Those who have left since all were told their plans. */
+  #departed: Peer[] = []
 
   constructor(
     config: OriginConfig,
@@ -54,6 +58,7 @@ export class OriginExchange {
     this.#peers = peers
     this.#outbox = outbox
     this.flow = new OriginFlow(dealer, peers)
+    this.plans = new OriginPlans(config, dealer, outbox, this.#group)
     this.#claims = new RelayClaims(config.relayClaimBytes)
   }
 
@@ -86,8 +91,7 @@ export class OriginExchange {
     // Without reports shares are fixed, and who has none relays nothing.
     const relays = reportMs > 0 ? peers.length : Math.ceil(bytes / blockBytes)
     if (shape === 'unicast' || peers.length < 2 || relays < peers.length) return
-    const mates = peers.map(mateOf)
-    for (const peer of peers) this.#outbox.send(peer, { type: 'group', mates })
+    this.plans.expect(peers)
   }
 
   /** Makes the plan with these nodes, tells them, and begins. */
@@ -97,7 +101,9 @@ export class OriginExchange {
     const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
     const { strategy, shape } = this.#dealer
     const shares = this.#shares(nodes)
-    for (const peer of group) this.#sendPlan(peer)
+    for (const peer of group) this.#setRelay(peer)
+    this.plans.changed()
+    this.plans.tellAll()
     this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape, nodes, shares } })
     if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
     this.#list(sends)
@@ -123,9 +129,9 @@ export class OriginExchange {
     const brought = sends.filter((send) => send.why === 'level')
     const ranges = brought.map(({ offset, length }): RangePair => [offset, length])
     this.#outbox.log('info', 'joined', peer, `the origin lists ${describeRanges(ranges)}`)
-    this.#sendPlan(peer)
-    const mate = mateOf(peer)
-    for (const other of mates) this.#outbox.send(other, { type: 'mate', mate })
+    this.#setRelay(peer)
+    this.plans.changed()
+    this.plans.tellAll()
     // It is behind at first, which is not logged.
     peer.isLagging = peer.isCatchingUp = this.#dealer.excluded().includes(peer.node)
     this.#tellExcluded()
@@ -184,7 +190,7 @@ export class OriginExchange {
 
   /** The feed between two nodes is dead although both live. */
   edgeLost(peer: Peer, frame: Frame & { type: 'edgeLost' }): void {
-    const mate = this.member(frame.index)
+    const mate = this.member(frame.member)
     if (mate === undefined || mate === peer) return
     const [from, to] = frame.incoming ? [mate, peer] : [peer, mate]
     if (to.phase !== 'running' || !from.isServing || to.lostFrom.has(from.node)) return
@@ -210,18 +216,23 @@ export class OriginExchange {
       if (other !== peer && other.phase === 'running') this.#detour(other, peer, 'away')
   }
 
-  /**
-   * Out of the exchange: survivors are told to make good what this node was dealt. Those who are
-   * complete miss nothing, but must not serve it any longer.
-   */
+  /** Out of the exchange; `settled` says so to the others. */
   left(peer: Peer, nowMs: number): void {
     this.#source.free(peer.node)
     this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
-    for (const other of this.#group) {
-      if (other.phase === 'running') this.#detour(other, peer, 'gone')
-      else if (other.isServing)
-        for (const frame of detourFrames(peer, 'gone', [])) this.#outbox.send(other, frame)
-    }
+    this.#departed.push(peer)
+    this.plans.changed()
+  }
+
+  /**
+   * Nothing more follows from an event: who is left learns who is gone, and makes good what those
+   * were dealt. Those who are complete miss nothing, but must not serve them any longer.
+   */
+  settled(): void {
+    this.plans.tellAll()
+    for (const gone of this.#departed.splice(0))
+      for (const other of this.#group)
+        if (other.phase === 'running') this.#detour(other, gone, 'broken')
   }
 
   /** What is worth a sentence about the whole push, now that it is over. */
@@ -259,12 +270,10 @@ export class OriginExchange {
     this.#places.add(peer.node)
   }
 
-  #sendPlan(peer: Peer): void {
+  #setRelay(peer: Peer): void {
     // A dealer that wants reports deals as it goes, and may deal again what a lost node had. Also
     // a node that is alone relays: somebody may join.
     peer.isRelay = this.#dealer.reportMs > 0 || this.#dealer.dealt(peer.node).length > 0
-    const mates = this.#group.filter((other) => other.isServing)
-    this.#outbox.send(peer, planFrame(mates, peer, this.#config.progressMs, this.#dealer))
   }
 
   /** The share of each node: what it was dealt, or what it can be expected to carry. */
@@ -293,7 +302,7 @@ export class OriginExchange {
     if (excluded.join() === this.#excluded.join()) return
     this.#excluded = excluded
     for (const peer of this.#group) {
-      if (peer.isServing) this.#outbox.send(peer, { type: 'lagging', indices: excluded })
+      if (peer.isServing) this.#outbox.send(peer, { type: 'lagging', members: excluded })
       const isLagging = excluded.includes(peer.node)
       if (isLagging !== peer.isLagging)
         this.#outbox.log('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')

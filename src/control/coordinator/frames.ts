@@ -1,44 +1,19 @@
-/** The longer frames of the origin, made from what it knows. */
+/** The longer frames of the origin, made from what it knows; what is wrong with those of nodes. */
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
-import type { Dealer } from '../dealing/dealer.js'
+import { isBlockRun } from '../holdings/ledger.js'
 import type { Peer } from '../members/peer.js'
-import type { DetourReason, Frame, Mate } from '../messages/types.js'
+import type { DetourReason, Frame } from '../messages/types.js'
+import type { OriginConfig } from './events.js'
 
-/** A node of the group as its mates are told of it. */
-export function mateOf(peer: Peer): Mate {
-  const { site } = peer.link
-  const address = peer.link.advertise ?? peer.advertise ?? peer.link.address
-  const at = site === undefined ? {} : { site }
-  return { index: peer.node, nodeId: peer.nodeId, address, ...at }
-}
+export type Need = Frame & { type: 'need' | 'needDigests' | 'bad' }
 
-/** The plan as one node of the group is told it. */
-export function planFrame(
-  group: readonly Peer[],
-  self: Peer,
-  progressMs: number,
-  dealer: Pick<Dealer, 'strategy' | 'shape' | 'reportMs'>,
-): Frame {
-  const mates = group.map(mateOf)
-  const { strategy, shape, reportMs } = dealer
-  return {
-    type: 'plan',
-    strategy,
-    shape,
-    mates,
-    relays: self.isRelay,
-    progressMs,
-    reportMs,
-  }
-}
-
-/** At least one, also without ranges: it says that the mate is gone. */
+/** At least one, also without ranges: nothing more comes on the connection. */
 export function detourFrames(from: Peer, why: DetourReason, ranges: readonly RangePair[]): Frame[] {
   const frames: Frame[] = []
   for (let i = 0; i === 0 || i < ranges.length; i += limits.needRanges) {
     const part = ranges.slice(i, i + limits.needRanges)
-    frames.push({ type: 'detour', index: from.node, why, stream: 0, ranges: part })
+    frames.push({ type: 'detour', member: from.node, why, stream: 0, ranges: part })
   }
   return frames
 }
@@ -47,4 +22,15 @@ export function detourFrames(from: Peer, why: DetourReason, ranges: readonly Ran
 export function describeRanges(ranges: readonly RangePair[]): string {
   const bytes = ranges.reduce((sum, [, length]) => sum + length, 0)
   return `${bytes} bytes in ${ranges.length} ranges`
+}
+
+/** Why a node cannot mean this of the file; null: it can. */
+export function needFault(frame: Need, { bytes, blockBytes }: OriginConfig): string | null {
+  if (frame.type === 'bad') {
+    const { stream, offset, length } = frame
+    const isRun = stream === 0 && isBlockRun(offset, length, blockBytes, bytes)
+    return isRun ? null : 'bad blocks that are none of the file'
+  }
+  const fits = frame.ranges.every(([offset, length]) => length > 0 && offset + length <= bytes)
+  return frame.stream === 0 && fits ? null : 'a need beyond the file'
 }

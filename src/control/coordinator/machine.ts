@@ -13,7 +13,6 @@
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Dealer } from '../dealing/dealer.js'
-import { isBlockRun } from '../holdings/ledger.js'
 import { causeOf } from '../members/causes.js'
 import { isPossible, Peer, twinOf } from '../members/peer.js'
 import type { Frame, NodeSettled, Strategy } from '../messages/types.js'
@@ -21,6 +20,7 @@ import type { NodeLink } from '../plan/plan.js'
 import { isReport, type OriginCommand, type OriginConfig, type OriginEvent } from './events.js'
 import { OriginExchange } from './exchange.js'
 import type { OriginFlow } from './flow.js'
+import { type Need, needFault } from './frames.js'
 import { type Asker, OriginJoins } from './joins.js'
 import { OriginLimits } from './limits.js'
 import { OriginOutbox } from './outbox.js'
@@ -195,6 +195,7 @@ export class OriginMachine {
     peer.sinceMs = nowMs
     this.#beatMs = Math.min(this.#beatMs, nowMs + limits.beatMs)
     this.#outbox.wish({ type: 'offer', node: peer.node, planned: this.#exchange.isPlanned })
+    this.#exchange.plans.offered(peer)
   }
 
   #onFrame(peer: Peer, frame: Frame, nowMs: number): void {
@@ -218,13 +219,14 @@ export class OriginMachine {
         return this.#onProgress(peer, frame, nowMs)
       case 'need':
       case 'needDigests':
+      case 'bad':
         return this.#onNeed(peer, frame, nowMs)
       case 'backlog':
         return this.#exchange.reported(peer, frame, nowMs)
-      case 'bad':
-        return this.#onBad(peer, frame, nowMs)
       case 'edgeLost':
         return this.#exchange.edgeLost(peer, frame)
+      case 'stale':
+        return this.#lose(peer, 'ERR_FR_STALE', 'it follows a newer plan', nowMs)
       case 'join':
         return this.#add({ by: peer, request: frame.request }, { address: frame.address }, nowMs)
       case 'complete':
@@ -250,23 +252,14 @@ export class OriginMachine {
     }
   }
 
-  #onNeed(peer: Peer, frame: Frame & { type: 'need' | 'needDigests' }, nowMs: number): void {
+  /** What a node lacks, or found bad. */
+  #onNeed(peer: Peer, frame: Need, nowMs: number): void {
     if (peer.phase !== 'running') return
-    const fits = frame.ranges.every(
-      ([offset, length]) => length > 0 && offset + length <= this.#config.bytes,
-    )
-    if (frame.stream !== 0 || !fits)
-      return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a need beyond the file', nowMs)
+    const fault = needFault(frame, this.#config)
+    if (fault !== null) return this.#lose(peer, 'ERR_FR_PROTOCOL', fault, nowMs)
     if (frame.type === 'need') this.#exchange.needed(peer, frame, nowMs)
+    else if (frame.type === 'bad') this.#exchange.wasBad(peer, frame)
     else this.#exchange.neededDigests(peer, frame.ranges)
-  }
-
-  #onBad(peer: Peer, frame: Frame & { type: 'bad' }, nowMs: number): void {
-    if (peer.phase !== 'running') return
-    const { blockBytes, bytes } = this.#config
-    if (frame.stream !== 0 || !isBlockRun(frame.offset, frame.length, blockBytes, bytes))
-      return this.#lose(peer, 'ERR_FR_PROTOCOL', 'bad blocks that are none of the file', nowMs)
-    this.#exchange.wasBad(peer, frame)
   }
 
   #onComplete(peer: Peer, frame: Frame & { type: 'complete' }, nowMs: number): void {
@@ -311,6 +304,7 @@ export class OriginMachine {
       this.#countMs = nowMs + limits.countMs
       this.#outbox.wish({ type: 'count' })
     }
+    this.#exchange.settled()
     this.#outbox.wish(...this.#source.more((owner) => this.#exchange.sentTo(owner)))
     if (this.#peers.every((peer) => peer.outcome !== undefined || peer.isSuperseded)) this.#finish()
   }

@@ -9,12 +9,14 @@ import type { RangePair } from '../../base/ranges.js'
 export type Strategy = 'classic' | 'adaptive'
 export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
 /**
- * Why the bytes of a mate have to come another way:
- * - gone: the mate takes no part any more.
- * - broken: the connection from the mate is dead, both ends live.
- * - away: the mate is silent, and may come back; its connections stay.
+ * Why bytes that a member was to bring have to come another way:
+ * - broken: nothing more comes on its connection.
+ * - away: the member is silent and may come back; its connections stay.
  */
-export type DetourReason = 'gone' | 'broken' | 'away'
+export type DetourReason = 'broken' | 'away'
+
+/** The number of the member that began the push; nodes are numbered from 0 on. */
+export const originNumber = 0xffff_ffff
 
 export interface StreamEntry {
   readonly stream: number
@@ -31,14 +33,74 @@ export interface StreamEntry {
   readonly mtimeNanos: number
 }
 
-export interface Mate {
-  /** Position in the group, 0..k-1; the origin is not a mate. */
-  readonly index: number
+/** Who coordinates, as a totally ordered value: by `counter`, then by `member`. */
+export interface Term {
+  readonly counter: number
+  /** The member that holds the term. */
+  readonly member: number
+}
+
+/** Who takes part in a transfer. */
+export interface Member {
+  /** Stands for this member in one transfer, and never for another. */
+  readonly number: number
   readonly nodeId: string
-  /** HOST:PORT that the origin was given. */
-  readonly address: string
-  /** Where it stands, as the origin was told: mates of the same site are nearest. */
+  /** HOST:PORT where others dial it; absent: nobody does. */
+  readonly address?: string
+  /** Where it stands, as the coordinator was told: members of the same site are nearest. */
   readonly site?: string
+}
+
+/** A member that can be dialled. */
+export type Mate = Member & { readonly address: string }
+
+/** Bytes that arrive with this route go on to these members, under their next route. */
+export interface Route {
+  readonly route: number
+  readonly to: readonly { readonly member: number; readonly next: number }[]
+}
+
+/** What proves both ends of a data connection; id and secret in hex. */
+export interface EdgeWord {
+  /** The member at the other end. */
+  readonly member: number
+  readonly id: string
+  readonly secret: string
+}
+
+/**
+ * What a node has to know of its part in a transfer, and of its neighbourhood alone. An absolute
+ * value: a newer plan replaces the last one, and what has changed follows from comparing the two.
+ */
+export interface PlanFrame {
+  readonly type: 'plan'
+  readonly term: Term
+  /** Grows with every plan of the term. */
+  readonly epoch: number
+  /** The number of the node that the plan is sent to; never changes. */
+  readonly you: number
+  /**
+   * - forming: the members are those that are known so far; feeds to those on a route may be
+   *   dialled already.
+   * - running: bytes flow. A member that such a plan names no more is gone for good.
+   */
+  readonly phase: 'forming' | 'running'
+  readonly strategy: Strategy
+  readonly shape: Shape
+  readonly members: readonly Member[]
+  /** Members that feed this node by themselves, not by forwarding. */
+  readonly parents: readonly number[]
+  readonly routes: readonly Route[]
+  readonly coordinator: number
+  /** Members that may take over from the coordinator, the first one first. */
+  readonly standbys: readonly number[]
+  /** The member that `progress` and `backlog` go to. */
+  readonly reportTo: number
+  /** Of members that this node had no edge to so far; the first word about a member counts. */
+  readonly edges: readonly EdgeWord[]
+  readonly progressMs: number
+  /** How often to send `backlog` while it changes; 0: never. */
+  readonly reportMs: number
 }
 
 /** One line of what a node knows about each of its feeds to mates. */
@@ -62,14 +124,6 @@ export interface PullReport {
   readonly bytes: number
 }
 
-/** An edge as it travels: ids and secrets in hex. */
-export interface EdgeWord {
-  /** The place at the other end, -1 the origin. */
-  readonly index: number
-  readonly id: string
-  readonly secret: string
-}
-
 export type Frame =
   // --- origin -> node
   | {
@@ -84,8 +138,6 @@ export type Frame =
       readonly manifestPages: number
       /** Public key of whoever signs the manifest and the digests, 64 hex digits. */
       readonly author: string
-      /** Place of this node in the push, which no other node, or attempt of it, ever has; 0..63. */
-      readonly self: number
       /** After this silence of a node the origin gives it up; the node waits a little longer. */
       readonly silenceMs: number
       /** The push has its plan, and so its claims at all other nodes: this one joins. */
@@ -98,26 +150,7 @@ export type Frame =
       /** Of the author (protocol/manifest.ts), 128 hex digits. */
       readonly signature: string
     }
-  /** Before the plan, at most once: who is expected in it. Feeds to them may be dialled already. */
-  | { readonly type: 'group'; readonly mates: readonly Mate[] }
-  | {
-      readonly type: 'plan'
-      readonly strategy: Strategy
-      readonly shape: Shape
-      readonly mates: readonly Mate[]
-      /** Open feeds to every mate and forward what is marked for relay. */
-      readonly relays: boolean
-      readonly progressMs: number
-      /** How often to send `backlog` while it changes; 0: never. */
-      readonly reportMs: number
-    }
-  /**
-   * For data connections between this node and others: what proves both ends. Sent by the session,
-   * before the frame that names the mate; machines never see it.
-   */
-  | { readonly type: 'edges'; readonly edges: readonly EdgeWord[] }
-  /** A node that joined later: expect its feed, and relay to it whatever you relay. */
-  | { readonly type: 'mate'; readonly mate: Mate }
+  | PlanFrame
   /** What became of a `join` of the same number; code null: the node has joined. */
   | {
       readonly type: 'joined'
@@ -125,12 +158,12 @@ export type Frame =
       readonly code: FrErrorCode | null
       readonly text: string
     }
-  /** These mates are slow or silent: their backlog does not count. Replaces the last one. */
-  | { readonly type: 'lagging'; readonly indices: readonly number[] }
-  /** Mate `index` brings nothing more of these ranges for now: have what is missing elsewhere. */
+  /** These members are slow or silent: their backlog does not count. Replaces the last one. */
+  | { readonly type: 'lagging'; readonly members: readonly number[] }
+  /** `member` brings nothing more of these ranges for now: have what is missing elsewhere. */
   | {
       readonly type: 'detour'
-      readonly index: number
+      readonly member: number
       readonly why: DetourReason
       readonly stream: number
       readonly ranges: readonly RangePair[]
@@ -192,7 +225,7 @@ export type Frame =
       readonly stream: number
       readonly ranges: readonly RangePair[]
     }
-  /** Blocks in this run failed their digest; `from` is the mate they came from, -1 the origin. */
+  /** Blocks in this run failed their digest. */
   | {
       readonly type: 'bad'
       readonly stream: number
@@ -201,10 +234,12 @@ export type Frame =
     }
   /** Somebody asks this node to have a node added. */
   | { readonly type: 'join'; readonly request: number; readonly address: string }
-  /** The feed to or from this mate is dead although nobody said the mate is. */
+  /** The plan that came is older than the one of this term and epoch, and was not followed. */
+  | { readonly type: 'stale'; readonly term: Term; readonly epoch: number }
+  /** The feed to or from this member is dead although nobody said the member is. */
   | {
       readonly type: 'edgeLost'
-      readonly index: number
+      readonly member: number
       readonly incoming: boolean
       /** What this end found. */
       readonly code: FrErrorCode

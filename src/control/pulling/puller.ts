@@ -96,13 +96,13 @@ export class Puller {
     return this.pulled.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
-  /** Who there is; later calls add to it. */
-  introduce(mates: readonly Mate[], self: number): void {
+  /** Who there is; later calls add to it. `self`, `site`: this node's. */
+  introduce(mates: readonly Mate[], self: number, site: string | undefined): void {
     this.#self = self
-    this.#site = mates.find((mate) => mate.index === self)?.site ?? this.#site
+    this.#site = site
     for (const mate of mates) {
-      if (mate.index === self || this.#holders.has(mate.index)) continue
-      this.#holders.set(mate.index, {
+      if (this.#holders.has(mate.number)) continue
+      this.#holders.set(mate.number, {
         mate,
         link: 'none',
         sinceMs: 0,
@@ -120,7 +120,7 @@ export class Puller {
 
   /** Whether something is asked of this mate: it may open a data connection for it. */
   isAsking(index: number): boolean {
-    for (const { holder } of this.#requests.values()) if (holder.mate.index === index) return true
+    for (const { holder } of this.#requests.values()) if (holder.mate.number === index) return true
     return false
   }
 
@@ -144,7 +144,7 @@ export class Puller {
       const came = before - request.left.bytes
       const { holder, isAnswered } = request
       if (came > 0 && isAnswered) {
-        const { index } = holder.mate
+        const { number: index } = holder.mate
         this.#pulledBytes.set(index, (this.#pulledBytes.get(index) ?? 0) + came)
         this.#hopeMs = holder.movedMs = nowMs
         this.#keptBytes += came
@@ -200,7 +200,7 @@ export class Puller {
   answered(index: number, frame: Frame & { type: 'holding' | 'pullRefused' }, nowMs: number): void {
     const request = this.#requests.get(frame.request)
     // Late answers, and answers to what another was asked.
-    if (request?.holder.mate.index !== index) return
+    if (request?.holder.mate.number !== index) return
     if (frame.type === 'pullRefused') return this.#give(request.holder, nowMs)
     if (request.isAnswered) return
     const lacking = RangeSet.of(request.left)
@@ -279,7 +279,7 @@ export class Puller {
       const asking = { holder: next, askedMs: nowMs, left, isAnswered: false, servedByMs }
       this.#requests.set(request, asking)
       const frame = { type: 'pull', request, stream: 0, ranges } as const
-      wishes.push({ type: 'ask', index: next.mate.index, frame })
+      wishes.push({ type: 'ask', index: next.mate.number, frame })
     }
   }
 
@@ -334,8 +334,8 @@ export class Puller {
   /** Nearest first, then least loaded, then by their turn after this node: not all ask one. */
   #order(a: Holder, b: Holder, asked: (holder: Holder) => number): number {
     const load = (holder: Holder): number => holder.backlogBytes + asked(holder) * this.#unitBytes
-    const turn = ({ mate: { index } }: Holder): number =>
-      index > this.#self ? index - this.#self : index - this.#self + limits.placesPerPush
+    const turn = ({ mate: { number } }: Holder): number =>
+      number > this.#self ? number - this.#self : number - this.#self + limits.placesPerPush
     return (
       this.#distance(a) - this.#distance(b) ||
       doublings(a.rttMs) - doublings(b.rttMs) ||

@@ -8,7 +8,7 @@ import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { RangeSet } from '../../base/ranges.js'
 import type { StreamLedger } from '../holdings/ledger.js'
-import type { Frame, Mate, PullReport } from '../messages/types.js'
+import type { Frame, Mate, PlanFrame, PullReport } from '../messages/types.js'
 import type { PullCommand, PullEvent } from './events.js'
 import { pullFault } from './holder.js'
 import { Puller } from './puller.js'
@@ -19,11 +19,9 @@ export type PullWish = PullCommand | { readonly type: 'send'; readonly frame: Fr
 export class NodePulls {
   readonly #ledger: StreamLedger
   readonly #puller: Puller
-  readonly #self: number
 
-  constructor(ledger: StreamLedger, self: number) {
+  constructor(ledger: StreamLedger) {
     this.#ledger = ledger
-    this.#self = self
     this.#puller = new Puller(ledger.blockBytes)
   }
 
@@ -42,9 +40,9 @@ export class NodePulls {
     return this.#puller.isAsking(index)
   }
 
-  /** Those of the plan, or one that joined later. */
-  met(mates: readonly Mate[]): void {
-    this.#puller.introduce(mates, this.#self)
+  /** Mates that were not known before, and the plan that names them. */
+  met(mates: readonly Mate[], { members, you }: PlanFrame): void {
+    this.#puller.introduce(mates, you, members.find(({ number }) => number === you)?.site)
   }
 
   /** Whole blocks that this node lacks. */

@@ -1,6 +1,6 @@
 /**
  * What a node's machine is told (facts, past tense) and what it asks for (wishes, imperative).
- * `index` is a mate's place in the push, -1 the origin.
+ * `index` is a member's number.
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import type { Frame, Mate, PullReport } from '../messages/types.js'

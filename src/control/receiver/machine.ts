@@ -14,29 +14,32 @@ import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { HashQueue } from '../holdings/hashing.js'
 import { type Holdings, StreamLedger } from '../holdings/ledger.js'
 import { lostOrigin, refusedFeed } from '../members/causes.js'
-import type { Frame, Mate } from '../messages/types.js'
+import type { Frame, PlanFrame } from '../messages/types.js'
 import { NodePulls, needFrames } from '../pulling/pulls.js'
+import { Detours } from './detours.js'
 import type { NodeCommand, NodeEvent, NodePhase } from './events.js'
-import { NodeMates } from './mates.js'
 import { MissingDigests } from './missing-digests.js'
+import { Neighbourhood, type PlanNews } from './neighbourhood.js'
 import { NodeWaits } from './waits.js'
 
 export interface NodeConfig {
   readonly bytes: number
   readonly blockBytes: number
   readonly digestBytes: number
-  /** Place of this node in the push. */
-  readonly self: number
+  /** The node at the other end of the control link. */
+  readonly originId: string
   /** See NodeWaits. */
   readonly silenceMs: number
 }
 
 export class NodeMachine {
   readonly pulls: NodePulls
+  /** Who else takes part. */
+  readonly neighbours = new Neighbourhood()
   readonly #config: NodeConfig
   readonly #ledger: StreamLedger
   readonly #missingDigests: MissingDigests
-  readonly #mates: NodeMates
+  readonly #detours = new Detours()
   readonly #hashQueue: HashQueue
   readonly #scratchQueue: HashQueue
   readonly #landed = new RangeSet()
@@ -45,7 +48,8 @@ export class NodeMachine {
   #seal: string | undefined
   #progressMs: number = limits.progressMs
   #reportMs = Number.POSITIVE_INFINITY
-  #relays = false
+  /** Mates to greet once feeds can be adopted. */
+  #greet: PlanNews['greet'] = []
   #backlogMs = 0
   #backlogAtMs = Number.POSITIVE_INFINITY
   readonly #waits: NodeWaits
@@ -58,8 +62,7 @@ export class NodeMachine {
     this.#config = config
     this.#ledger = new StreamLedger(config.bytes, config.blockBytes, config.digestBytes)
     this.#missingDigests = new MissingDigests(this.#ledger)
-    this.#mates = new NodeMates(config.self)
-    this.pulls = new NodePulls(this.#ledger, config.self)
+    this.pulls = new NodePulls(this.#ledger)
     this.#hashQueue = new HashQueue(config.blockBytes)
     this.#scratchQueue = new HashQueue(config.blockBytes)
     this.#waits = new NodeWaits(config.silenceMs, nowMs)
@@ -101,7 +104,7 @@ export class NodeMachine {
   deadlineMs(): number | null {
     if (this.#phase === 'ended') return null
     let at = Math.min(this.#reportMs, this.#waits.lostAtMs, this.#backlogAtMs)
-    at = Math.min(at, this.#mates.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
+    at = Math.min(at, this.#detours.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
     if (this.#isRunning) at = Math.min(at, this.#orphaned?.untilMs ?? at)
     at = Math.min(at, this.#hashQueue.deadlineMs() ?? at, this.#scratchQueue.deadlineMs() ?? at)
     return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
@@ -110,10 +113,6 @@ export class NodeMachine {
   // A getter, so that a phase changed within one call is read anew.
   get #isEnded(): boolean {
     return this.#phase === 'ended'
-  }
-
-  get #isBeforePlan(): boolean {
-    return this.#phase === 'preparing' || this.#phase === 'accepted'
   }
 
   get #isRunning(): boolean {
@@ -133,7 +132,7 @@ export class NodeMachine {
         // The first report is from before any byte: the rates of this node are counted from it on.
         this.#reportMs = nowMs
         this.#send({ type: 'accept' })
-        return this.#greet()
+        return this.#greetMates()
       case 'prepareFailed':
         this.#send({ type: 'refuse', code: event.code, text: event.text })
         return this.#end({ code: event.code, text: event.text }, false)
@@ -144,7 +143,7 @@ export class NodeMachine {
         if (this.#phase === 'complete') return this.#end(null, false)
         return this.#end(lostOrigin(event.code, event.text), true)
       case 'feedOpened':
-        return this.#mates.feedOpened(event.index)
+        return this.#detours.feedOpened(event.index)
       case 'feedClosed':
         return this.#onFeedClosed(event, nowMs)
       case 'relayClosed':
@@ -196,34 +195,15 @@ export class NodeMachine {
 
   #onFrame(frame: Frame, nowMs: number): void {
     switch (frame.type) {
-      case 'group':
-        if (!this.#isBeforePlan || !this.#mates.expect(frame.mates))
-          return this.#fail('ERR_FR_PROTOCOL', 'a group after the plan, or a second one')
-        return this.#greet()
       case 'plan':
-        if (this.#phase !== 'accepted')
-          return this.#fail('ERR_FR_PROTOCOL', 'a plan before this node accepted, or a second one')
-        this.#phase = 'receiving'
-        this.pulls.met(frame.mates)
-        this.#progressMs = frame.progressMs
-        this.#reportMs = Math.min(this.#reportMs, nowMs + frame.progressMs)
-        this.#backlogMs = frame.reportMs
-        if (frame.reportMs > 0) this.#backlogAtMs = nowMs
-        this.#waits.moved(nowMs)
-        this.#relays = frame.relays
-        for (const mate of frame.mates) this.#meet(mate)
-        return
-      case 'mate':
-        if (this.#isBeforePlan || !this.#meet(frame.mate))
-          return this.#fail('ERR_FR_PROTOCOL', 'a mate before the plan, or one known already')
-        return this.pulls.met([frame.mate])
+        return this.#onPlan(frame, nowMs)
       case 'joined':
         // Whoever asked is told by the session.
         return
       case 'detour':
         return this.#onDetour(frame, nowMs)
       case 'lagging':
-        this.#commands.push({ type: 'exclude', indices: frame.indices })
+        this.#commands.push({ type: 'exclude', indices: frame.members })
         return
       case 'seal':
         if (this.#phase !== 'receiving' || this.#seal !== undefined)
@@ -243,37 +223,54 @@ export class NodeMachine {
     }
   }
 
-  #onDetour({ index, why, ranges }: Frame & { type: 'detour' }, nowMs: number): void {
-    if (why === 'away') {
-      return this.pulls.want(this.#ledger.missing(this.#clamp(ranges)), nowMs)
+  #onPlan(plan: PlanFrame, nowMs: number): void {
+    if (plan.phase === 'running' && this.#phase === 'preparing')
+      return this.#fail('ERR_FR_PROTOCOL', 'a plan that runs before this node has accepted')
+    const news = this.neighbours.take(plan, this.#config.originId)
+    if ('code' in news) {
+      if (news.code !== 'ERR_FR_STALE') return this.#fail(news.code, news.text)
+      const { term, epoch } = this.neighbours.plan as PlanFrame
+      return this.#send({ type: 'stale', term, epoch })
     }
-    if (why === 'gone') {
-      this.#mates.gone(index)
+    this.pulls.met(news.met, plan)
+    this.#progressMs = plan.progressMs
+    this.#backlogMs = plan.reportMs
+    if (news.begins) this.#begin(plan, nowMs)
+    this.#greet = [...this.#greet, ...news.greet]
+    this.#greetMates()
+    for (const mate of news.dial) this.#commands.push({ type: 'dialMate', mate })
+    for (const index of news.gone) {
       this.#commands.push({ type: 'closeRelay', index })
       this.#commands.push(this.pulls.gone(index, nowMs))
     }
-    this.#mates.detour(index, this.#clamp(ranges), nowMs)
+  }
+
+  /** Bytes flow from now on. */
+  #begin({ progressMs, reportMs }: PlanFrame, nowMs: number): void {
+    this.#phase = 'receiving'
+    this.#reportMs = Math.min(this.#reportMs, nowMs + progressMs)
+    if (reportMs > 0) this.#backlogAtMs = nowMs
+    this.#waits.moved(nowMs)
+  }
+
+  #onDetour({ member, why, ranges }: Frame & { type: 'detour' }, nowMs: number): void {
+    if (why === 'broken') return this.#detours.add(member, this.#clamp(ranges), nowMs)
+    this.pulls.want(this.#ledger.missing(this.#clamp(ranges)), nowMs)
   }
 
   /** Once there is something that a feed can be adopted for. */
-  #greet(): void {
+  #greetMates(): void {
     if (this.#phase !== 'accepted') return
-    for (const mate of this.#mates.expected) this.#commands.push({ type: 'greetMate', mate })
-  }
-
-  /** False: its place in the push is taken. */
-  #meet(mate: Mate): boolean {
-    if (!this.#mates.introduce(mate.index)) return false
-    if (this.#relays) this.#commands.push({ type: 'dialMate', mate })
-    return true
+    for (const mate of this.#greet) this.#commands.push({ type: 'greetMate', mate })
+    this.#greet = []
   }
 
   #onFeedClosed(event: NodeEvent & { type: 'feedClosed' }, nowMs: number): void {
     const { index, code } = event
-    this.#mates.feedClosed(index)
+    this.#detours.feedClosed(index)
     this.pulls.feedClosed(index, code, nowMs)
     if (code === null || this.#ledger.isVerified) return
-    if (index !== -1) return this.#lostEdge(index, true, code)
+    if (!this.neighbours.isParent(index)) return this.#lostEdge(index, true, code)
     // What this node found wrong itself it says at once.
     if (code !== 'ERR_FR_NODE_LOST' && this.#isRunning)
       return this.#fail(code, refusedFeed(event.text))
@@ -283,8 +280,8 @@ export class NodeMachine {
 
   #lostEdge(index: number, incoming: boolean, code: FrErrorCode): void {
     // A mate that is gone takes its feeds along; the origin has said so, or soon will.
-    if (this.#mates.isGone(index) || (incoming && this.#ledger.isVerified)) return
-    this.#send({ type: 'edgeLost', index, incoming, code })
+    if (this.neighbours.isGone(index) || (incoming && this.#ledger.isVerified)) return
+    this.#send({ type: 'edgeLost', member: index, incoming, code })
   }
 
   #onLanded(event: NodeEvent & { type: 'landed' }, nowMs: number): void {
@@ -392,7 +389,7 @@ export class NodeMachine {
   }
 
   #answerDetours(nowMs: number): void {
-    for (const detour of this.#mates.dueDetours(nowMs)) {
+    for (const detour of this.#detours.due(nowMs)) {
       this.#commands.push({ type: 'closeFeed', index: detour.index })
       this.pulls.want(this.#ledger.missing(detour.ranges), nowMs)
     }

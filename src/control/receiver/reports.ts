@@ -8,8 +8,9 @@ import { Backlog } from './backlog.js'
 /** A data connection that comes in. */
 export interface IncomingCount {
   readonly feed: number
-  /** Of its sender; -1 the origin. */
+  /** Its sender, and whether that feeds this node by itself. */
   readonly index: number
+  readonly isParent: boolean
   readonly receivedBytes: number
 }
 
@@ -51,7 +52,7 @@ export class NodeReports {
 
   /** Also to be called before a feed is closed, whose counters go with it. */
   count(incoming: readonly IncomingCount[]): void {
-    this.#received.count(incoming.filter(({ index }) => index >= 0))
+    this.#received.count(incoming.filter(({ isParent }) => !isParent))
   }
 
   /** `nowMs`: by this node's own clock, of which the origin compares differences alone. */
@@ -75,7 +76,8 @@ export class NodeReports {
     const mates = outgoing.map(({ pulledBytes, ...mate }) => {
       return { ...mate, queuedBytes: mate.queuedBytes - pulledBytes }
     })
-    const receivedBytes = incoming.find(({ index }) => index === -1)?.receivedBytes ?? 0
+    const parents = incoming.filter(({ isParent }) => isParent)
+    const receivedBytes = parents.reduce((sum, feed) => sum + feed.receivedBytes, 0)
     const taken = { atMs: Math.round(nowMs), landedBytes, receivedBytes }
     const report = { ...taken, ...this.#backlog.report(mates, nowMs) }
     return this.#backlog.isWorthSending(report, nowMs) ? { type: 'backlog', ...report } : undefined

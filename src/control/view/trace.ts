@@ -170,7 +170,7 @@ export class PushTrace {
         return this.#instant(track, 'pulls', 'bad', { offset, length })
       }
       case 'edgeLost': {
-        const { index, incoming } = frame
+        const { member: index, incoming } = frame
         return this.#instant(track, 'lag', 'edge lost', { mate: index, incoming })
       }
       default:

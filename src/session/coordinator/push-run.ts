@@ -5,7 +5,8 @@
  * after every hash task that reads the source has come back. The source, the engine and the pool
  * belong to the caller.
  */
-
+import { randomBytes } from 'node:crypto'
+import { hexOf } from '../../base/bytes.js'
 import { digestBytesOf } from '../../base/digests.js'
 import { type Failure, FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
@@ -25,13 +26,15 @@ import {
   pushView,
   resultView,
 } from '../../control/view/push-view.js'
+import { nodePrimitives } from '../../net/crypto.js'
 import type { DataEngine, EngineEvent, HashPool, SourceFile, TransferHandle } from '../../ports.js'
 import { paginate } from '../../protocol/manifest.js'
+import { edgeOf } from '../../protocol/ticket.js'
 import { Loop } from '../loop.js'
 import type { EngineRouter } from '../router.js'
 import { entryOf, PushSource } from './push-source.js'
 import type { PushHooks, PushSpec } from './push-spec.js'
-import { Remotes } from './remotes.js'
+import { type EdgeOf, Remotes } from './remotes.js'
 import { TracedMachine } from './traced-machine.js'
 
 export class PushRun {
@@ -79,7 +82,15 @@ export class PushRun {
     const { wait } = spec
     const ends = { silenceMs, timeoutMs, minRateBytesPerSecond }
     const wishes = { nodes, connectMs, retries, allowAdd, wait, ...ends }
+    // All edges of this push come from it; nobody else learns it.
+    const edgeSeed = new Uint8Array(randomBytes(32))
+    const edge: EdgeOf = (...ends) => edgeOf(nodePrimitives, edgeSeed, ends)
     const config = {
+      nodeId: spec.dialler.self.nodeId,
+      edgeOf: (member: number, other: number) => {
+        const { id, secret } = edge(member, other)
+        return { id, secret: hexOf(secret) }
+      },
       bytes: source.size,
       dataBytes: source.dataBytes,
       blockBytes: this.#blockBytes,
@@ -117,7 +128,7 @@ export class PushRun {
       ...paginate([entryOf(source, spec)], author),
       content: { contentId, ...format },
     }
-    this.#remotes = new Remotes(engine, this.#transfer, spec, offered, {
+    this.#remotes = new Remotes(engine, this.#transfer, spec, offered, edge, {
       post: (event) => this.#loop.post(event),
       peer: (node) => this.#machine.peers[node] as Peer,
       track: (task) => this.#track(task),

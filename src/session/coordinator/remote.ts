@@ -10,8 +10,6 @@ import type { ControlLink } from '../../net/link.js'
 import type { DataEngine, DigestSpec, FeedHandle, TransferHandle } from '../../ports.js'
 
 export class Remote {
-  /** Places whose edges the node was told. */
-  readonly introduced = new Set<number>()
   readonly #engine: DataEngine
   #link: ControlLink | undefined
   #feed: FeedHandle | undefined

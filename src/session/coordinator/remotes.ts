@@ -4,22 +4,20 @@
  *
  * A node keeps its number for ever; those of added nodes and later attempts come behind the others.
  */
-import { randomBytes } from 'node:crypto'
 import { hexOf } from '../../base/bytes.js'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import type { FeedCount, OriginCommand, OriginEvent } from '../../control/coordinator/events.js'
 import type { Send } from '../../control/dealing/dealer.js'
 import type { Peer } from '../../control/members/peer.js'
-import type { Frame } from '../../control/messages/types.js'
+import { type Frame, originNumber } from '../../control/messages/types.js'
 import { requireAddress } from '../../net/address.js'
 import { dialController } from '../../net/connect.js'
-import { nodePrimitives } from '../../net/crypto.js'
 import { dialControl, dialData } from '../../net/dial.js'
 import type { DataEngine, FeedHandle, TransferHandle } from '../../ports.js'
 import { type SignedContent, signDigests } from '../../protocol/digest-record.js'
 import type { ManifestPage, ManifestSummary } from '../../protocol/manifest.js'
-import { type Edge, edgeOf } from '../../protocol/ticket.js'
+import type { Edge } from '../../protocol/ticket.js'
 import type { PushSpec } from './push-spec.js'
 import { Remote } from './remote.js'
 
@@ -29,6 +27,9 @@ export interface Offered {
   readonly summary: ManifestSummary
   readonly content: SignedContent
 }
+
+/** What the ends of a data connection between two members prove themselves by. */
+export type EdgeOf = (member: number, other: number) => Edge
 
 export interface RemotesHooks {
   readonly post: (event: OriginEvent) => void
@@ -46,8 +47,7 @@ export class Remotes {
   readonly #hooks: RemotesHooks
   /** Payloads of the digest records sent so far, by the offset of what they cover. */
   readonly #signed = new Map<number, Uint8Array>()
-  /** Of all edges of this push; nobody else learns it. */
-  readonly #edgeSeed = new Uint8Array(randomBytes(32))
+  readonly #edgeOf: EdgeOf
   readonly #remotes = new Map<number, Remote>()
   readonly #dialling = dialController()
   readonly #closing: Promise<void>[] = []
@@ -60,12 +60,14 @@ export class Remotes {
     transfer: TransferHandle,
     spec: PushSpec,
     offered: Offered,
+    edgeOf: EdgeOf,
     hooks: RemotesHooks,
   ) {
     this.#engine = engine
     this.#transfer = transfer
     this.#spec = spec
     this.#offered = offered
+    this.#edgeOf = edgeOf
     this.#hooks = hooks
   }
 
@@ -83,37 +85,13 @@ export class Remotes {
     const author = hexOf(this.#spec.author.publicKey)
     const { pages, summary } = this.#offered
     const wishes = { transfer, author, digest, noClobber, strict, silenceMs, planned }
-    this.send(node, { type: 'offer', ...wishes, ...summary, self: node })
+    this.send(node, { type: 'offer', ...wishes, ...summary })
     for (const page of pages) this.send(node, page)
-    this.#introduce(node, [-1])
     this.#hooks.track(this.#openFeed(node))
   }
 
   send(node: number, frame: Frame): void {
-    if (frame.type === 'group' || frame.type === 'plan')
-      this.#introduce(
-        node,
-        frame.mates.map((mate) => mate.index),
-      )
-    if (frame.type === 'mate') this.#introduce(node, [frame.mate.index])
     this.#of(node).send(frame)
-  }
-
-  /** Gives the node what it proves itself by to these others, once each. */
-  #introduce(node: number, others: readonly number[]): void {
-    const remote = this.#of(node)
-    const strange = others.filter((index) => index !== node && !remote.introduced.has(index))
-    if (strange.length === 0) return
-    const edges = strange.map((index) => {
-      remote.introduced.add(index)
-      const { id, secret } = this.#edge(node, index)
-      return { index, id, secret: hexOf(secret) }
-    })
-    remote.send({ type: 'edges', edges })
-  }
-
-  #edge(node: number, other: number): Edge {
-    return edgeOf(nodePrimitives, this.#edgeSeed, [node, other])
   }
 
   list(send: Send): void {
@@ -224,7 +202,13 @@ export class Remotes {
     try {
       const { address } = this.#hooks.peer(node).link
       const { transfer } = this.#spec
-      const target = { address, transfer, from: -1, to: node, edge: this.#edge(node, -1) }
+      const target = {
+        address,
+        transfer,
+        from: originNumber,
+        to: node,
+        edge: this.#edgeOf(node, originNumber),
+      }
       const established = await dialData(this.#spec.dialler, target, this.#dialling.signal)
       if (remote.adopt(this.#transfer, established)) post({ type: 'feedOpened', node })
     } catch (error) {

@@ -8,8 +8,9 @@
 import { bytesOfHex } from '../../base/bytes.js'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
-import type { EdgeWord, Frame, Mate } from '../../control/messages/types.js'
+import type { Mate } from '../../control/messages/types.js'
 import type { NodeEvent } from '../../control/receiver/events.js'
+import type { Neighbourhood } from '../../control/receiver/neighbourhood.js'
 import type { IncomingCount } from '../../control/receiver/reports.js'
 import { Senders } from '../../control/receiver/senders.js'
 import { dialController } from '../../net/connect.js'
@@ -41,6 +42,7 @@ export class ReceptionFeeds {
   readonly relays: Relays
   readonly pulls: ReceptionPulls
   readonly senders: Senders
+  readonly neighbours: Neighbourhood
   readonly #host: NodeHost
   readonly #spec: ReceptionSpec
   readonly #hooks: ReceptionFeedsHooks
@@ -48,21 +50,21 @@ export class ReceptionFeeds {
   readonly #dialling = dialController()
   readonly #resolver = new Resolver()
   #transfer: TransferHandle | undefined
-  readonly #edges = new Map<number, Edge>()
   /** Dialled before the plan. */
   readonly #greeted = new Map<number, Promise<Established>>()
-  #hasPlan = false
 
   constructor(
     host: NodeHost,
     spec: ReceptionSpec,
     content: ExpectedContent,
+    neighbours: Neighbourhood,
     hooks: ReceptionFeedsHooks,
   ) {
     this.#host = host
     this.#spec = spec
     this.#hooks = hooks
-    this.senders = new Senders(spec.self, spec.originId)
+    this.neighbours = neighbours
+    this.senders = new Senders(neighbours)
     this.#incoming = new InFeeds(this.senders, content)
     this.relays = new Relays(host.engine, {
       open: (mate) => this.#openRelay(mate),
@@ -72,7 +74,7 @@ export class ReceptionFeeds {
       },
       closed: (index, code, text) => this.#relayClosed(index, code, text),
     })
-    this.pulls = new ReceptionPulls(host, this.senders, {
+    this.pulls = new ReceptionPulls(host, neighbours, {
       post: hooks.post,
       warn: hooks.warn,
       isComplete: hooks.isComplete,
@@ -83,13 +85,9 @@ export class ReceptionFeeds {
     })
   }
 
-  get hasPlan(): boolean {
-    return this.#hasPlan
-  }
-
   /** HOST:PORT of a mate that this node has heard of. */
   addressOf(index: number): string | undefined {
-    return this.senders.mate(index)?.address
+    return this.neighbours.member(index)?.address
   }
 
   /** From here on connections can be adopted. */
@@ -97,46 +95,37 @@ export class ReceptionFeeds {
     this.#transfer = transfer
   }
 
-  /** Who is who. */
-  introduce(frame: Frame & { type: 'group' | 'plan' }): void {
-    if (frame.type === 'plan') this.#hasPlan = true
-    this.senders.meet(frame.mates)
-  }
-
   /**
    * Dials, so that a feed to this mate can open at once. A handshake that fails now is tried again
    * then; a connection that breaks later is a broken feed like any other.
    */
   greet(mate: Mate): void {
-    const greeted = this.#dial(mate.index, 'data')
-    greeted.catch(() => this.#greeted.delete(mate.index))
-    this.#greeted.set(mate.index, greeted)
+    const greeted = this.#dial(mate.number, 'data')
+    greeted.catch(() => this.#greeted.delete(mate.number))
+    this.#greeted.set(mate.number, greeted)
   }
 
   /** The edge of a data connection that belongs here; otherwise as Senders says. */
   expects(index: number, edgeId: string, to: number): Edge | false | null {
-    const nodeId = index === -1 ? this.#spec.originId : this.senders.mate(index)?.nodeId
-    const isAsking = this.#hooks.isAsking(index)
-    const welcome = this.senders.expects(index, nodeId ?? '', to, isAsking)
-    if (welcome !== true) return welcome === false ? false : null
-    const edge = this.#edges.get(index)
+    const welcome = this.senders.expects(index, to, this.#hooks.isAsking(index))
+    if (welcome !== true) return welcome
+    const edge = this.#edge(index)
     if (edge === undefined) return null
     return edge.id === edgeId ? edge : false
   }
 
-  /** What this node and others prove themselves by to each other; the first word counts. */
-  learn(edges: readonly EdgeWord[]): void {
-    for (const { index, id, secret } of edges) {
-      if (this.#edges.has(index)) continue
-      this.#edges.set(index, { id, secret: bytesOfHex(secret) ?? new Uint8Array() })
-    }
+  #edge(index: number): Edge | undefined {
+    const { id, secret } = this.neighbours.edge(index) ?? {}
+    const bytes = bytesOfHex(secret ?? '')
+    return id === undefined || bytes === null ? undefined : { id, secret: bytes }
   }
 
   /** Payload that has come, by the connection and its sender. */
   received(feeds: readonly FeedStats[]): IncomingCount[] {
     return feeds.flatMap(({ feed, payloadBytes: receivedBytes }) => {
       const index = this.#incoming.indexOf(feed)
-      return index === undefined ? [] : [{ feed, index, receivedBytes }]
+      if (index === undefined) return []
+      return [{ feed, index, isParent: this.neighbours.isParent(index), receivedBytes }]
     })
   }
 
@@ -217,13 +206,18 @@ export class ReceptionFeeds {
   }
 
   async #dial(index: number, channel: 'data' | 'pull'): Promise<Established> {
-    const mate = this.senders.mate(index) as Mate
+    const mate = this.neighbours.mate(index)
+    if (mate === undefined) throw new FrError('ERR_FR_CLOSED', 'the mate takes no part any more')
+    const { address, nodeId } = mate
+    const { transfer } = this.#spec
     const { signal } = this.#dialling
-    if (channel === 'pull') return this.#host.dialPull(mate, this.#spec, signal, this.#resolver)
-    const edge = this.#edges.get(index)
+    const target = { address, transfer, from: this.neighbours.you as number, to: index }
+    if (channel === 'pull')
+      return this.#host.dialPull({ ...target, nodeId }, signal, this.#resolver)
+    const edge = this.#edge(index)
     if (edge === undefined)
       throw new FrError('ERR_FR_PROTOCOL', 'the origin gave no ticket for this mate')
-    return this.#host.dialMate(mate, this.#spec, edge, signal, this.#resolver)
+    return this.#host.dialMate({ ...target, edge }, signal, this.#resolver)
   }
 
   /** The connection that is there already, or a new one: a mate takes one. */
@@ -234,7 +228,7 @@ export class ReceptionFeeds {
   }
 
   async #openRelay(mate: Mate): Promise<FeedHandle> {
-    const established = await this.#dialData(mate.index)
+    const established = await this.#dialData(mate.number)
     if (this.#dialling.signal.aborted) {
       established.close()
       throw new FrError('ERR_FR_CLOSED', 'the transfer is over')

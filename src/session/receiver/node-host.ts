@@ -1,6 +1,6 @@
 /** What a reception needs of the node it runs in. */
 import type { Logger } from '../../base/log.js'
-import type { Mate } from '../../control/messages/types.js'
+import type { TransferTarget } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
 import type { Resolver } from '../../net/resolver.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../../ports.js'
@@ -45,15 +45,12 @@ export interface NodeHost {
   opened(guest: Guest): void
   introduced(guest: Guest): void
   dialMate(
-    mate: Mate,
-    spec: ReceptionSpec,
-    edge: Edge,
+    target: TransferTarget & { readonly edge: Edge },
     signal: AbortSignal,
     resolver: Resolver,
   ): Promise<Established>
   dialPull(
-    mate: Mate,
-    spec: ReceptionSpec,
+    target: TransferTarget & { readonly nodeId: string },
     signal: AbortSignal,
     resolver: Resolver,
   ): Promise<Established>

@@ -15,7 +15,7 @@ import { awakeMs, nowMs } from '../../base/time/awake.js'
 import type { Frame, Mate } from '../../control/messages/types.js'
 import { bytesOf, type HeldRequest, Serving } from '../../control/pulling/serving.js'
 import type { NodeEvent } from '../../control/receiver/events.js'
-import type { Senders } from '../../control/receiver/senders.js'
+import type { Neighbourhood } from '../../control/receiver/neighbourhood.js'
 import { adoptOut, handshakeTrips, linkOver } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
@@ -51,25 +51,25 @@ export class ReceptionPulls {
   readonly #asking = new Map<number, ControlLink>()
   readonly #asked = new Map<number, AskedLink>()
   readonly #serving = new Serving()
-  readonly #senders: Senders
+  readonly #neighbours: Neighbourhood
   /** Feeds that were opened for pulls alone. */
   readonly #feeds = new Map<number, FeedHandle>()
   #isEnded = false
 
-  constructor(host: NodeHost, senders: Senders, hooks: PullHooks) {
+  constructor(host: NodeHost, neighbours: Neighbourhood, hooks: PullHooks) {
     this.#host = host
-    this.#senders = senders
+    this.#neighbours = neighbours
     this.#hooks = hooks
   }
 
   // --- this node asks ---
 
-  async dial({ index }: Mate): Promise<void> {
+  async dial({ number: index }: Mate): Promise<void> {
     const startMs = awakeMs()
     try {
       const established = await this.#hooks.dial(index, 'pull')
       const rttMs = (awakeMs() - startMs) / handshakeTrips
-      if (this.#isEnded || this.#senders.isGone(index)) return established.close()
+      if (this.#isEnded || this.#neighbours.isGone(index)) return established.close()
       const link = linkOver(established, {
         onFrame: (frame) => this.#answered(index, frame),
         onClose: (code, text) => {
@@ -81,7 +81,7 @@ export class ReceptionPulls {
       this.#hooks.post({ type: 'pullOpened', index, rttMs })
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
-      if (!this.#isEnded && !this.#senders.isGone(index)) this.#closed(index, code, text)
+      if (!this.#isEnded && !this.#neighbours.isGone(index)) this.#closed(index, code, text)
     }
   }
 
@@ -106,7 +106,7 @@ export class ReceptionPulls {
   /** A mate's link; a newer one takes the place of the last. */
   accept(index: number, established: Established): void {
     // It may have become so while the link was being opened.
-    if (this.#isEnded || this.#senders.isGone(index)) return established.close()
+    if (this.#isEnded || this.#neighbours.isGone(index)) return established.close()
     const link = linkOver(established, {
       onFrame: (frame) => {
         if (frame.type !== 'pull')
@@ -187,7 +187,6 @@ export class ReceptionPulls {
 
   /** The mate takes no part any more. */
   close(index: number): void {
-    this.#senders.gone(index)
     this.#serving.gone(index)
     this.#asking.get(index)?.destroy()
     this.#asked.get(index)?.link.destroy()
@@ -212,7 +211,7 @@ export class ReceptionPulls {
     try {
       const established = await this.#hooks.dial(index, 'data')
       const transfer = this.#hooks.transfer()
-      if (this.#isEnded || transfer === undefined || this.#senders.isGone(index))
+      if (this.#isEnded || transfer === undefined || this.#neighbours.isGone(index))
         return established.close()
       const feed = adoptOut(this.#host.engine, transfer, established, false)
       this.#feeds.set(index, feed)

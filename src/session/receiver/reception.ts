@@ -80,7 +80,7 @@ export class Reception {
         bytes: this.bytes,
         blockBytes: this.#blockBytes,
         digestBytes,
-        self: spec.self,
+        originId: spec.originId,
         silenceMs: spec.silenceMs,
       },
       awakeMs(),
@@ -108,6 +108,7 @@ export class Reception {
         author: spec.author,
         bytes: this.bytes,
       },
+      this.#machine.neighbours,
       {
         isComplete: () => this.#partial.isPublished,
         isAsking: (index) => this.#machine.pulls.isAsking(index),
@@ -134,7 +135,7 @@ export class Reception {
   }
 
   get hasPlan(): boolean {
-    return this.#feeds.hasPlan
+    return this.#machine.neighbours.isRunning
   }
 
   /** True while data connections can be adopted: the partial is there. */
@@ -143,18 +144,12 @@ export class Reception {
   }
 
   onFrame(frame: Frame): void {
-    if (frame.type === 'edges') {
-      this.#feeds.learn(frame.edges)
-      return this.#host.introduced(this)
-    }
-    if (frame.type === 'group' || frame.type === 'plan') this.#feeds.introduce(frame)
-    if (frame.type === 'mate') this.#feeds.senders.meet([frame.mate])
     if (frame.type === 'joined') this.joins.answered(frame)
     this.#loop.post({ type: 'frameArrived', frame })
-    if (frame.type === 'plan') this.#feeds.relays.planned()
+    if (frame.type !== 'plan') return
+    if (this.hasPlan) this.#feeds.relays.planned()
     // Whoever is known now may have dialled already.
-    if (frame.type === 'group' || frame.type === 'plan' || frame.type === 'mate')
-      this.#host.introduced(this)
+    this.#host.introduced(this)
   }
 
   onLinkClosed(code: FrErrorCode, text: string): void {

@@ -36,21 +36,21 @@ export class Relays {
   }
 
   async dial(mate: Mate): Promise<void> {
-    this.#kept.dialling(mate.index)
+    this.#kept.dialling(mate.number)
     try {
       const feed = await this.#hooks.open(mate)
-      if (this.#isClosed || this.#refused.has(mate.index)) return this.#engine.close(feed)
-      this.#feeds.set(mate.index, feed)
-      this.#hooks.opened(mate.index, feed)
+      if (this.#isClosed || this.#refused.has(mate.number)) return this.#engine.close(feed)
+      this.#feeds.set(mate.number, feed)
+      this.#hooks.opened(mate.number, feed)
       for (const record of this.#kept.records)
-        if (this.#feeds.has(mate.index)) this.#send(mate.index, feed, record)
+        if (this.#feeds.has(mate.number)) this.#send(mate.number, feed, record)
     } catch (error) {
       const failure = asFrError(error, 'ERR_FR_UNREACHABLE')
-      if (!this.#isClosed && !this.#refused.has(mate.index)) {
-        this.#hooks.closed(mate.index, failure.code, failure.message)
+      if (!this.#isClosed && !this.#refused.has(mate.number)) {
+        this.#hooks.closed(mate.number, failure.code, failure.message)
       }
     } finally {
-      this.#kept.settled(mate.index)
+      this.#kept.settled(mate.number)
     }
   }
 

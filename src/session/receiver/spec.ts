@@ -14,8 +14,6 @@ export interface ReceptionSpec {
   readonly originId: string
   /** HOST:PORT that its control link comes from. */
   readonly originAddress: string
-  /** Place of this node in the push; connections to an earlier one may still be on their way. */
-  readonly self: number
   /** How long a silent node stays a member of the push, and so its connections. */
   readonly silenceMs: number
   readonly isPlanned: boolean

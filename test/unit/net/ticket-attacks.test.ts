@@ -237,7 +237,6 @@ describe('a dialler of a data connection that', () => {
     ['SSH', Buffer.from('SSH-2.0-OpenSSH_9.2\r\n')],
     ['zeros', Buffer.alloc(100)],
     ['a ticket to itself', Buffer.from(ticket(keyA, { from: 5 }))],
-    ['a ticket from no place', Buffer.from(ticket(keyA, { from: limits.placesPerPush }))],
     ['8 MiB', Buffer.alloc(8 << 20, 0xff)],
   ])('speaks %s is refused and closed', async (_, bytes) => {
     const server = await serveAccept()

@@ -66,7 +66,7 @@ describe('round trip', () => {
   it('ignores fields it does not know', () => {
     expect(decodeJson('edgeLost', { colour: 'red' })).toEqual({
       type: 'edgeLost',
-      index: 1,
+      member: 1,
       incoming: true,
       code: 'ERR_FR_NODE_LOST',
     })
@@ -159,8 +159,11 @@ describe('a violation', () => {
   const mateOf = (index: number): object => ({ index, queuedBytes: 0, unackedBytes: 0 })
   const allPulled = (mates: number, bytes: number): object[] =>
     Array.from({ length: mates }, (_, index) => ({ index, bytes }))
-  const siteOf = (site: unknown): object => {
-    return { index: 0, nodeId: 'ab'.repeat(16), address: 'a:1', site }
+  const memberOf = (fields: object): object => {
+    return { number: 0, nodeId: 'ab'.repeat(16), address: 'a:1', ...fields }
+  }
+  const edgeOf = (fields: object): object => {
+    return { member: 0, id: 'ab'.repeat(16), secret: 'cd'.repeat(32), ...fields }
   }
   const runs = (...lists: [number, number][]): [number, number][] => lists
   const overlapping = runs([0, 5], [4, 2])
@@ -177,31 +180,43 @@ describe('a violation', () => {
     ['offer', 'bytes', { bytes: 1.5 }],
     ['offer', 'bytes', { bytes: '10' }],
     ['offer', 'bytes', { bytes: undefined }],
-    ['offer', 'self', { self: limits.placesPerPush }],
     ['offer', 'manifestPages', { manifestPages: limits.manifestPages + 1 }],
     ['offer', 'author', { author: 'x'.repeat(64) }],
     ['manifest', 'signature', { signature: '00'.repeat(63) }],
-    ['edges', 'index', { edges: [{ index: -2, id: 'ab'.repeat(16), secret: 'cd'.repeat(32) }] }],
-    ['edges', 'id', { edges: [{ index: 0, id: 'AB'.repeat(16), secret: 'cd'.repeat(32) }] }],
-    ['edges', 'secret', { edges: [{ index: 0, id: 'ab'.repeat(16), secret: 'cd' }] }],
-    ['edges', 'edges', { edges: new Array(limits.placesPerPush + 2).fill({}) }],
     ['manifest', 'page', { page: limits.manifestPages }],
     ['manifest', 'entries', { entries: {} }],
     ['manifest', 'not an object', { entries: [7] }],
     ['manifest', 'size', { entries: [{ stream: 0, name: 'a', nameIsBase64: false, size: -1 }] }],
     ['plan', 'strategy', { strategy: 'swarm' }],
     ['plan', 'shape', { shape: 'ring' }],
-    ['group', 'mates', { mates: new Array(limits.placesPerPush + 1).fill({}) }],
-    ['group', 'nodeId', { mates: [{ index: 0, nodeId: 'x', address: 'a:1' }] }],
-    ['plan', 'mates', { mates: new Array(limits.placesPerPush + 1).fill({}) }],
-    ['plan', 'nodeId', { mates: [{ index: 0, nodeId: 'x', address: 'a:1' }] }],
-    ['plan', 'address', { mates: [{ index: 0, nodeId: 'ab'.repeat(16), address: 'nowhere' }] }],
-    ['plan', 'site', { mates: [siteOf('s'.repeat(limits.siteChars + 1))] }],
-    ['plan', 'site', { mates: [siteOf(7)] }],
-    ['plan', 'relays', { relays: null }],
+    ['plan', 'term', { term: 3 }],
+    ['plan', 'counter', { term: { counter: 0, member: 1 } }],
+    ['plan', 'epoch', { epoch: -1 }],
+    ['plan', 'you', { you: -1 }],
+    ['plan', 'you', { you: 2 ** 32 }],
+    ['plan', 'phase', { phase: 'over' }],
+    ['plan', 'members', { members: new Array(limits.membersPerPlan + 1).fill({}) }],
+    ['plan', 'number', { members: [memberOf({ number: -1 })] }],
+    ['plan', 'nodeId', { members: [memberOf({ nodeId: 'x' })] }],
+    ['plan', 'address', { members: [memberOf({ address: 'nowhere' })] }],
+    ['plan', 'site', { members: [memberOf({ site: 's'.repeat(limits.siteChars + 1) })] }],
+    ['plan', 'site', { members: [memberOf({ site: 7 })] }],
+    ['plan', 'parents', { parents: [-1] }],
+    ['plan', 'routes', { routes: new Array(limits.routesPerPlan + 1).fill({}) }],
+    ['plan', 'route', { routes: [{ route: 0, to: [] }] }],
+    ['plan', 'next', { routes: [{ route: 1, to: [{ member: 1, next: 2 ** 16 }] }] }],
+    ['plan', 'to', { routes: [{ route: 1, to: 1 }] }],
+    ['plan', 'standbys', { standbys: [0, 1, 2, 3] }],
+    ['plan', 'edges', { edges: new Array(limits.membersPerPlan + 1).fill({}) }],
+    ['plan', 'member', { edges: [edgeOf({ member: -2 })] }],
+    ['plan', 'id', { edges: [edgeOf({ id: 'AB'.repeat(16) })] }],
+    ['plan', 'secret', { edges: [edgeOf({ secret: 'cd' })] }],
     ['plan', 'progressMs', { progressMs: 0 }],
     ['detour', 'ranges', { ranges: [[0, 0]] }],
-    ['detour', 'index', { index: -2 }],
+    ['detour', 'member', { member: -2 }],
+    ['detour', 'why', { why: 'gone' }],
+    ['stale', 'term', { term: null }],
+    ['lagging', 'members', { members: [2, 1] }],
     ['seal', 'stream', { stream: 2 ** 32 }],
     ['seal', 'fileDigest', { fileDigest: 'xxh64-blocks/65536:00' }],
     ['seal', 'fileDigest', { fileDigest: `sha256-blocks/65536:${'0'.repeat(16)}` }],
@@ -213,10 +228,10 @@ describe('a violation', () => {
     ['progress', 'landedBytes', { landedBytes: null }],
     ['progress', 'pulled', { pulled: undefined }],
     ['progress', 'pulled', { pulled: {} }],
-    ['progress', 'pulled', { pulled: allPulled(limits.placesPerPush + 1, 0) }],
+    ['progress', 'pulled', { pulled: allPulled(limits.membersPerPlan + 1, 0) }],
     ['progress', 'pulled', { pulled: [...allPulled(2, 0), ...allPulled(1, 5)] }],
     ['progress', 'index', { pulled: [{ index: -1, bytes: 0 }] }],
-    ['progress', 'index', { pulled: [{ index: limits.placesPerPush, bytes: 0 }] }],
+    ['progress', 'index', { pulled: [{ index: 2 ** 32, bytes: 0 }] }],
     ['progress', 'bytes', { pulled: allPulled(1, -1) }],
     ['progress', 'bytes', { pulled: allPulled(1, 2 ** 53) }],
     ['progress', 'bytes', { pulled: allPulled(1, 0.5) }],
@@ -252,16 +267,6 @@ describe('a violation', () => {
     ['bad', 'length', { offset: 2 ** 53 - 2, length: 2 }],
     ['edgeLost', 'incoming', { incoming: 'yes' }],
     ['status', 'json', { json: {} }],
-    ['mate', 'not an object', { mate: null }],
-    ['mate', 'not an object', { mate: [] }],
-    ['mate', 'index', { mate: { index: -1, nodeId: 'cd'.repeat(16), address: 'a:1' } }],
-    [
-      'mate',
-      'index',
-      { mate: { index: limits.placesPerPush, nodeId: 'cd'.repeat(16), address: 'a:1' } },
-    ],
-    ['mate', 'nodeId', { mate: { index: 1, nodeId: 'cd', address: 'a:1' } }],
-    ['mate', 'address', { mate: { index: 1, nodeId: 'cd'.repeat(16), address: 'a' } }],
     ['joined', 'request', { request: -1 }],
     ['joined', 'request', { request: 2 ** 53 }],
     ['joined', 'code', { code: 'ERR_FR_NONE' }],

@@ -6,7 +6,7 @@ import { cleanText } from '../../../src/base/bytes.js'
 import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
 import { limits } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
-import type { Frame, StreamEntry } from '../../../src/control/messages/types.js'
+import { type Frame, originNumber, type StreamEntry } from '../../../src/control/messages/types.js'
 import { signerOf } from '../../../src/net/crypto.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
 import type { Signer } from '../../../src/protocol/primitives.js'
@@ -45,7 +45,7 @@ export const hex = (digits: number): fc.Arbitrary<string> =>
 
 const bytes = fc.nat({ max: Number.MAX_SAFE_INTEGER })
 const u32 = fc.nat({ max: 0xffff_ffff })
-const mate = fc.nat({ max: limits.placesPerPush - 1 })
+const mate = fc.nat({ max: 0xffff_ffff })
 const text = fc.string({ unit: 'binary', maxLength: 40 }).map(cleanText)
 const code = fc.constantFrom<FrErrorCode>('ERR_FR_IO', 'ERR_FR_NO_SPACE', 'ERR_FR_ABORTED')
 
@@ -100,10 +100,15 @@ type Bodies = { [T in Frame['type']]: fc.Arbitrary<Omit<Extract<Frame, { type: T
 
 const address = fc.constantFrom('10.0.0.2:7400', '[::1]:7400', 'node-a.lan:7400')
 const site = fc.string({ maxLength: limits.siteChars })
-const anyMate = fc.record(
-  { index: mate, nodeId: hex(32), address, site },
-  { requiredKeys: ['index', 'nodeId', 'address'] },
+const anyMember = fc.record(
+  { number: mate, nodeId: hex(32), address, site },
+  { requiredKeys: ['number', 'nodeId'] },
 )
+const term = fc.record({ counter: fc.integer({ min: 1, max: 0xffff_ffff }), member: mate })
+const route = fc.record({
+  route: fc.integer({ min: 1, max: 0xffff }),
+  to: fc.array(fc.record({ member: mate, next: fc.nat({ max: 0xffff }) }), { maxLength: 5 }),
+})
 const answer = fc.oneof(reason, fc.record({ code: fc.constant(null), text }))
 
 const indices = fc.uniqueArray(mate, { maxLength: 8 }).map((list) => list.sort((a, b) => a - b))
@@ -118,19 +123,8 @@ const bodies: Bodies = {
     bytes,
     manifestPages: fc.integer({ min: 1, max: limits.manifestPages }),
     author: hex(64),
-    self: mate,
     silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
     planned: fc.boolean(),
-  }),
-  edges: fc.record({
-    edges: fc.array(
-      fc.record({
-        index: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
-        id: hex(32),
-        secret: hex(64),
-      }),
-      { maxLength: 5 },
-    ),
   }),
   manifest: fc.record({
     page: fc.nat({ max: limits.manifestPages - 1 }),
@@ -138,20 +132,29 @@ const bodies: Bodies = {
     signature: hex(128),
   }),
   plan: fc.record({
+    term,
+    epoch: bytes,
+    you: mate,
+    phase: fc.constantFrom('forming', 'running'),
     strategy: fc.constantFrom('classic' as const, 'adaptive' as const),
     shape: fc.constantFrom('unicast', 'group', 'chain', 'tree', 'binomial'),
-    mates: mates(anyMate),
-    relays: fc.boolean(),
+    members: fc.array(anyMember, { maxLength: 8 }),
+    parents: fc.array(mate, { maxLength: 3 }),
+    routes: fc.array(route, { maxLength: 3 }),
+    coordinator: mate,
+    standbys: fc.array(mate, { maxLength: limits.standbys }),
+    reportTo: mate,
+    edges: fc.array(fc.record({ member: mate, id: hex(32), secret: hex(64) }), { maxLength: 5 }),
     progressMs: fc.integer({ min: 1, max: limits.suspectMs }),
     reportMs: fc.integer({ min: 0, max: limits.suspectMs }),
   }),
-  group: fc.record({ mates: mates(anyMate) }),
   detour: fc.record({
-    index: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
-    why: fc.constantFrom('gone', 'broken', 'away'),
+    member: mate,
+    why: fc.constantFrom('broken', 'away'),
     stream: u32,
     ranges,
   }),
+  stale: fc.record({ term, epoch: bytes }),
   seal: fc.record({ stream: u32, fileDigest }),
   beat: fc.constant({}),
   finish: fc.constant({}),
@@ -183,7 +186,7 @@ const bodies: Bodies = {
     length: fc.integer({ min: 1, max: 2 ** 40 }),
   }),
   edgeLost: fc.record({
-    index: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
+    member: mate,
     incoming: fc.boolean(),
     code,
   }),
@@ -194,12 +197,11 @@ const bodies: Bodies = {
     warnings: fc.array(fc.stringMatching(/^[a-z ]{0,40}$/), { maxLength: limits.warningsPerNode }),
   }),
   failed: reason,
-  mate: fc.record({ mate: anyMate }),
   joined: fc.tuple(bytes, answer).map(([request, said]) => ({ request, ...said })),
   join: fc.record({ request: bytes, address }),
   add: fc.record({ transfer: hex(32), address }),
   added: answer,
-  lagging: fc.record({ indices }),
+  lagging: fc.record({ members: indices }),
   backlog: fc.record({
     atMs: bytes,
     landedBytes: bytes,
@@ -222,10 +224,6 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
 /** One valid frame of each type. */
 export const sampleFrames: Frame[] = [
   {
-    type: 'edges',
-    edges: [{ index: -1, id: 'ab'.repeat(16), secret: 'cd'.repeat(32) }],
-  },
-  {
     type: 'offer',
     transfer: 'ab'.repeat(16),
     digest: 'xxh64',
@@ -235,7 +233,6 @@ export const sampleFrames: Frame[] = [
     bytes: 10,
     manifestPages: 1,
     author: 'ef'.repeat(32),
-    self: 0,
     silenceMs: limits.silenceMs,
     planned: false,
   },
@@ -259,15 +256,28 @@ export const sampleFrames: Frame[] = [
   },
   {
     type: 'plan',
-    strategy: 'classic',
+    term: { counter: 1, member: originNumber },
+    epoch: 3,
+    you: 0,
+    phase: 'running',
+    strategy: 'adaptive',
     shape: 'group',
-    mates: [{ index: 1, nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400' }],
-    relays: true,
+    members: [
+      { number: originNumber, nodeId: 'ab'.repeat(16) },
+      { number: 0, nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400' },
+      { number: 1, nodeId: 'ef'.repeat(16), address: '[::1]:7400', site: 'ams' },
+    ],
+    parents: [originNumber],
+    routes: [{ route: 1, to: [{ member: 1, next: 0 }] }],
+    coordinator: originNumber,
+    standbys: [1],
+    reportTo: originNumber,
+    edges: [{ member: 1, id: 'ab'.repeat(16), secret: 'cd'.repeat(32) }],
     progressMs: 250,
     reportMs: 12,
   },
-  { type: 'group', mates: [{ index: 1, nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400' }] },
-  { type: 'detour', index: 1, why: 'gone', stream: 0, ranges: [[0, 10]] },
+  { type: 'detour', member: 1, why: 'broken', stream: 0, ranges: [[0, 10]] },
+  { type: 'stale', term: { counter: 2, member: 1 }, epoch: 9 },
   { type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` },
   { type: 'beat' },
   { type: 'finish' },
@@ -295,7 +305,7 @@ export const sampleFrames: Frame[] = [
   { type: 'holding', request: 1, ranges: [[0, 5]], backlogBytes: 9 },
   { type: 'pullRefused', request: 1, code: 'ERR_FR_LIMIT', text: 'wait' },
   { type: 'bad', stream: 0, offset: 0, length: 5 },
-  { type: 'edgeLost', index: 1, incoming: true, code: 'ERR_FR_NODE_LOST' },
+  { type: 'edgeLost', member: 1, incoming: true, code: 'ERR_FR_NODE_LOST' },
   {
     type: 'complete',
     bytes: 10,
@@ -304,12 +314,11 @@ export const sampleFrames: Frame[] = [
     warnings: ['the mode 0640 is not kept'],
   },
   { type: 'failed', code: 'ERR_FR_IO', text: 'broken' },
-  { type: 'mate', mate: { index: 8, nodeId: 'cd'.repeat(16), address: '[::1]:7400' } },
   { type: 'joined', request: 0, code: 'ERR_FR_UNREACHABLE', text: 'refused' },
   { type: 'join', request: 0, address: 'node-a.lan:7400' },
   { type: 'add', transfer: 'ab'.repeat(16), address: '10.0.0.3:7400' },
   { type: 'added', code: null, text: '' },
-  { type: 'lagging', indices: [0, 63] },
+  { type: 'lagging', members: [0, 63] },
   { type: 'backlog', atMs: 8, landedBytes: 7, receivedBytes: 6, backlogBytes: 5, behind: [1, 2] },
   { type: 'statusRequest' },
   { type: 'status', json: '{}' },

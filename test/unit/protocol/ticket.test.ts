@@ -1,7 +1,6 @@
 import { hkdfSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { limits } from '../../../src/base/limits.js'
 import { nodePrimitives } from '../../../src/net/crypto.js'
 import { isSaidByPeer } from '../../../src/protocol/greeting.js'
 import {
@@ -30,8 +29,8 @@ const nonce = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const anyTicket: fc.Arbitrary<Ticket> = fc
   .record({
     transfer: hex(32),
-    from: fc.integer({ min: -1, max: limits.placesPerPush - 1 }),
-    to: fc.nat({ max: limits.placesPerPush - 1 }),
+    from: fc.nat({ max: 0xffff_ffff }),
+    to: fc.nat({ max: 0xffff_ffff }),
     edgeId: hex(32),
     nonce,
   })
@@ -79,8 +78,7 @@ describe('a ticket', () => {
     }
     refusal(() => decodeTicket(changed(0, 0xf8)))
     refusal(() => decodeTicket(changed(1, 2)), 'ERR_FR_VERSION')
-    for (const bytes of [changed(2, 1), changed(4, 5), changed(5, 1), changed(11, 0xff)])
-      refusal(() => decodeTicket(bytes))
+    for (const bytes of [changed(2, 1), changed(4, 5)]) refusal(() => decodeTicket(bytes))
     refusal(() => decodeTicket(sound.subarray(1)))
     expect(ticketBytesOf(new Uint8Array())).toBeNull()
     refusal(() => ticketBytesOf(Uint8Array.of(0x47)))

@@ -1,6 +1,7 @@
 /** docs/protocol.md is what a second implementation is written from: its vectors must be ours. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { originNumber } from '../../../src/control/messages/types.js'
 import { nodePrimitives } from '../../../src/net/crypto.js'
 import { parseKey } from '../../../src/net/keys.js'
 import { signDigests } from '../../../src/protocol/digest-record.js'
@@ -29,8 +30,8 @@ const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 it('the vectors of the page are those of the code', () => {
   const key = parseKey('0123456789abcdef0123456789abcdef').bytes
   const transfer = '55'.repeat(16)
-  const edge = edgeOf(nodePrimitives, new Uint8Array(32).fill(0x88), [-1, 2])
-  const ticketPlace = { transfer, from: -1, to: 2 }
+  const edge = edgeOf(nodePrimitives, new Uint8Array(32).fill(0x88), [originNumber, 2])
+  const ticketPlace = { transfer, from: originNumber, to: 2 }
   const nonces = {
     dialler: new Uint8Array(32).fill(0x11),
     acceptor: new Uint8Array(32).fill(0x33),

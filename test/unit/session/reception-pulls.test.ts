@@ -2,11 +2,12 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Frame } from '../../../src/control/messages/types.js'
 import type { NodeEvent } from '../../../src/control/receiver/events.js'
-import { Senders } from '../../../src/control/receiver/senders.js'
+import { Neighbourhood } from '../../../src/control/receiver/neighbourhood.js'
 import { createPortableEngine } from '../../../src/engine/portable/engine.js'
 import { ControlLink } from '../../../src/net/link.js'
 import type { NodeHost } from '../../../src/session/receiver/node-host.js'
 import { ReceptionPulls } from '../../../src/session/receiver/pulls.js'
+import { originId, planOf } from '../control/plans.js'
 import { cleanUp, pair, transfer } from '../net/handshake-support.js'
 
 const mate = 1
@@ -22,6 +23,8 @@ interface Bench {
   readonly pulls: ReceptionPulls
   readonly posted: NodeEvent[]
   readonly dialled: number[]
+  /** The mate takes no part any more. */
+  readonly leaves: () => void
 }
 
 async function bench(): Promise<Bench> {
@@ -30,8 +33,9 @@ async function bench(): Promise<Bench> {
   const handle = engine.openTransfer()
   const posted: NodeEvent[] = []
   const dialled: number[] = []
-  const senders = new Senders(0, 'f'.repeat(32))
-  const pulls = new ReceptionPulls({ engine } as NodeHost, senders, {
+  const neighbours = new Neighbourhood()
+  neighbours.take(planOf(0, [0, mate]), originId)
+  const pulls = new ReceptionPulls({ engine } as NodeHost, neighbours, {
     post: (event) => posted.push(event),
     warn: () => {},
     isComplete: () => false,
@@ -42,7 +46,11 @@ async function bench(): Promise<Bench> {
       return new Promise(() => {})
     },
   })
-  return { pulls, posted, dialled }
+  const leaves = (): void => {
+    neighbours.take(planOf(0, [0], { epoch: 2 }), originId)
+    pulls.close(mate)
+  }
+  return { pulls, posted, dialled, leaves }
 }
 
 /** A link of the mate, opened on its side; what it asks was sent before this side took it. */
@@ -68,13 +76,14 @@ it('a mate that is there may ask', async () => {
   expect(dialled).toEqual([mate])
 })
 
-it.each<[string, (pulls: ReceptionPulls) => void]>([
-  ['a mate that went while its link was opened', (pulls) => pulls.close(mate)],
-  ['anybody once the transfer is over', (pulls) => pulls.end()],
+it.each<[string, (bench: Bench) => void]>([
+  ['a mate that went while its link was opened', ({ leaves }) => leaves()],
+  ['anybody once the transfer is over', ({ pulls }) => pulls.end()],
 ])('%s is closed, not heard and not served', async (_, happens) => {
-  const { pulls, posted, dialled } = await bench()
+  const made = await bench()
+  const { pulls, posted, dialled } = made
   const { accept, ended } = await linkOf()
-  happens(pulls)
+  happens(made)
   accept(pulls)
   await ended
   pulls.serve(mate, 1, [[0, 10]])

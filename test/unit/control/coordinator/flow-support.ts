@@ -64,6 +64,7 @@ export class FluidPush {
       blockBytes: 64 * KIB,
       digestBytes: 8,
       nodes: rates.map((_, i) => ({ address: `n${i}:1` })),
+      nodeId: 'f'.repeat(32),
       connectMs: limits.connectMs,
       silenceMs: limits.silenceMs,
       progressMs: limits.progressMs,

@@ -1,20 +1,31 @@
 /** Nodes hear of each other before the plan, so that their feeds are there when it is made. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import type {
+  OriginCommand,
+  OriginConfig,
+  OriginEvent,
+} from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import type { Dealer } from '../../../../src/control/dealing/dealer.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
-import type { Frame } from '../../../../src/control/messages/types.js'
+import { type Frame, originNumber, type PlanFrame } from '../../../../src/control/messages/types.js'
+import { membersOf, originId, planOf } from '../plans.js'
 
 const blockBytes = 65_536
 const bytes = 3 * blockBytes
 
-function originOf(nodes: number, dealer: Dealer = new ClassicDealer(bytes, blockBytes)) {
+function originOf(
+  nodes: number,
+  dealer: Dealer = new ClassicDealer(bytes, blockBytes),
+  edgeOf?: OriginConfig['edgeOf'],
+) {
   const { connectMs, progressMs, silenceMs } = limits
   const links = Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` }))
   const config = {
+    nodeId: originId,
+    ...(edgeOf && { edgeOf }),
     bytes,
     blockBytes,
     digestBytes: 8,
@@ -33,48 +44,97 @@ const ready = (node: number): OriginEvent[] => [
   { type: 'frameArrived', node, frame: { type: 'accept' } },
   { type: 'feedOpened', node },
 ]
+const lists = { mates: [], received: [], pulled: [] }
+const counts = { landedBytes: 1, holeBytes: 0, verifiedBytes: 0, repairedBytes: 0, sentBytes: 0 }
+const stalled: Frame = {
+  type: 'progress',
+  atMs: 0,
+  ...counts,
+  receivedBytes: 1,
+  duplicateBytes: 0,
+  ...lists,
+}
 const frames = (commands: OriginCommand[], node: number, type: Frame['type']): Frame[] =>
   commands.flatMap((command) =>
     command.type === 'send' && command.node === node && command.frame.type === type
       ? [command.frame]
       : [],
   )
-const mateOf = (index: number) => ({ index, nodeId: `id${index}`, address: `n${index}:1` })
-const group = (...places: number[]): Frame => ({ type: 'group', mates: places.map(mateOf) })
-
-describe('the origin introduces', () => {
-  it('everybody once everybody is known, before the plan, and once', () => {
-    const tell = originOf(3)
-    expect(frames(tell(0, opened(0), opened(2)), 0, 'group')).toEqual([])
-    const commands = tell(0, opened(1))
-    for (const node of [0, 1, 2]) expect(frames(commands, node, 'group')).toEqual([group(0, 1, 2)])
-    const later = tell(0, ...ready(0), ...ready(1), ...ready(2))
-    expect(frames(later, 0, 'plan')).toMatchObject([{ mates: [0, 1, 2].map(mateOf) }])
-    for (const node of [0, 1, 2]) expect(frames(later, node, 'group')).toEqual([])
+/** What a node is told, without the plan that comes with its offer. */
+const plans = (commands: OriginCommand[], node: number): unknown[] =>
+  frames(commands, node, 'plan').flatMap((frame) => {
+    const { phase, members } = frame as PlanFrame
+    const nodes = members.flatMap(({ number }) => (number === originNumber ? [] : [number]))
+    return phase === 'forming' && nodes.length === 1 ? [] : [[phase, ...nodes]]
   })
 
-  it('those who are left, at the places that they keep in the plan', () => {
+describe('the origin introduces', () => {
+  it('itself with the offer: who the node is, and who coordinates', () => {
+    const [plan] = frames(originOf(3)(0, opened(1)), 1, 'plan') as PlanFrame[]
+    expect(plan).toMatchObject({ you: 1, phase: 'forming', routes: [], parents: [originNumber] })
+    expect(plan).toMatchObject({ members: membersOf(1), coordinator: originNumber })
+  })
+
+  it('everybody once everybody is known, before the plan, and once', () => {
+    const tell = originOf(3)
+    expect(plans(tell(0, opened(0), opened(2)), 0)).toEqual([])
+    const commands = tell(0, opened(1))
+    for (const node of [0, 1, 2]) expect(plans(commands, node)).toEqual([['forming', 0, 1, 2]])
+    const later = tell(0, ...ready(0), ...ready(1), ...ready(2))
+    expect(plans(later, 0)).toEqual([['running', 0, 1, 2]])
+    expect(frames(later, 0, 'plan')).toMatchObject([planOf(0, [0, 1, 2], { epoch: 7 })])
+  })
+
+  it('those who are left, under the numbers that they keep', () => {
     const tell = originOf(3)
     tell(0, opened(0), opened(2))
     const text = 'refused'
     const out = tell(0, { type: 'linkClosed', node: 1, code: 'ERR_FR_UNREACHABLE', text })
-    expect(frames(out, 2, 'group')).toEqual([group(0, 2)])
-    const later = tell(0, ...ready(0), ...ready(2))
-    expect(frames(later, 2, 'plan')).toMatchObject([{ mates: [mateOf(0), mateOf(2)] }])
+    expect(plans(out, 2)).toEqual([['forming', 0, 2]])
+    expect(plans(tell(0, ...ready(0), ...ready(2)), 2)).toEqual([['running', 0, 2]])
   })
 
   it('nobody while somebody is waited for: the plan does', () => {
     const tell = originOf(3)
     tell(0, opened(0), ...ready(0), opened(2), ...ready(2))
     const planned = tell(limits.readyMs, { type: 'ticked' })
-    expect(frames(planned, 0, 'plan')).toMatchObject([{ mates: [mateOf(0), mateOf(2)] }])
     const later = tell(limits.readyMs, opened(1))
-    for (const node of [0, 1, 2]) expect(frames([...planned, ...later], node, 'group')).toEqual([])
+    expect(plans([...planned, ...later], 0)).toEqual([['running', 0, 2]])
+    expect(plans(later, 1)).toEqual([])
   })
 
   it('nobody who is alone, and nobody where mates are not needed', () => {
-    expect(frames(originOf(1)(0, opened(0)), 0, 'group')).toEqual([])
+    expect(plans(originOf(1)(0, opened(0)), 0)).toEqual([])
     const direct = originOf(2, new UnicastDealer('adaptive', bytes))
-    expect(frames(direct(0, opened(0), opened(1)), 0, 'group')).toEqual([])
+    expect(plans(direct(0, opened(0), opened(1)), 0)).toEqual([])
+  })
+})
+
+describe('plans', () => {
+  it('of all that changes at once are one for each node', () => {
+    const tell = originOf(4)
+    tell(0, ...[0, 1, 2, 3].map(opened), ...[0, 1, 2, 3].flatMap(ready))
+    const silent = limits.silenceMs + 1
+    for (let ms = 500; ms < silent; ms += 500)
+      for (const node of [0, 1]) tell(ms, { type: 'frameArrived', node, frame: stalled })
+    const lost = tell(silent, { type: 'ticked' })
+    expect(plans(lost, 0)).toEqual([['running', 0, 1]])
+    expect(frames(lost, 0, 'detour')).toMatchObject([{ member: 2 }, { member: 3 }])
+  })
+
+  it('give each pair of ends what they prove themselves by once', () => {
+    const tell = originOf(3, new ClassicDealer(bytes, blockBytes), (a, b) => ({
+      id: `${Math.min(a, b)} ${Math.max(a, b)}`,
+      secret: 's',
+    }))
+    const edges = [0, 1, 2]
+      .map(opened)
+      .concat([0, 1, 2].flatMap(ready))
+      .flatMap((event) =>
+        (frames(tell(0, event), 1, 'plan') as PlanFrame[]).map((plan) =>
+          plan.edges.map(({ id }) => id),
+        ),
+      )
+    expect(edges).toEqual([[`1 ${originNumber}`], ['0 1', '1 2'], []])
   })
 })

@@ -1,4 +1,5 @@
 /** Nodes that join a push that runs, added or ready late, as the machine of the origin has it. */
+
 import { describe, expect, it } from 'vitest'
 import { KIB, limits } from '../../../../src/base/limits.js'
 import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
@@ -6,12 +7,13 @@ import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { dealerOf } from '../../../../src/control/dealing/strategies.js'
 import type { Frame, Strategy } from '../../../../src/control/messages/types.js'
 import { pushView } from '../../../../src/control/view/push-view.js'
+import { memberOf, membersOf, runningPlans } from '../plans.js'
 import { completeFrame } from './flow-support.js'
 
 const block = 64 * KIB
 const unchanged = { type: 'sourceChecked', isDoubtful: false } as const
 const { connectMs, progressMs, silenceMs } = limits
-const times = { connectMs, progressMs, silenceMs }
+const times = { nodeId: 'f'.repeat(32), connectMs, progressMs, silenceMs }
 
 const usual = { ...times, allowAdd: true }
 class Bench {
@@ -102,19 +104,16 @@ describe('a node that is added', () => {
     const bench = new Bench()
     bench.ready(0, 1)
     expect(bench.add('n2:1', 7)).toMatchObject([{ type: 'log' }, { type: 'dial', node: 2 }])
-    expect(bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' })).toEqual([
+    expect(bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' })).toMatchObject([
       { type: 'offer', node: 2, planned: true },
+      { type: 'send', node: 2, frame: { type: 'plan', you: 2, phase: 'forming' } },
     ])
     expect(answers(bench.from(2, { type: 'accept' }))).toEqual([])
     const commands = bench.feed({ type: 'feedOpened', node: 2 })
     expect(answers(commands)).toEqual([[7, null]])
-    expect(frames(commands, 2, 'plan')).toMatchObject([
-      { relays: false, mates: [{ index: 0 }, { index: 1 }, { index: 2, nodeId: 'id2' }] },
-    ])
-    const mate = { index: 2, nodeId: 'id2', address: 'n2:1' }
+    expect(runningPlans(commands, 2)).toMatchObject([{ routes: [], members: membersOf(0, 1, 2) }])
     for (const node of [0, 1])
-      expect(frames(commands, node, 'mate')).toEqual([{ type: 'mate', mate }])
-    expect(frames(commands, 2, 'mate')).toEqual([])
+      expect(runningPlans(commands, node)).toMatchObject([{ members: membersOf(0, 1, 2) }])
     // The equal shares of the others cover the file: the origin brings nothing.
     expect(listed(commands, 2)).toEqual([])
     expect(has(commands, 'announcePlan')).toBe(false)
@@ -143,11 +142,10 @@ describe('a node that is added', () => {
     const late = new Bench()
     late.ready(0, 1)
     late.sealed().add('n2:1')
-    const types = late.ready(2).flatMap((c) => (c.type === 'send' ? [[c.node, c.frame.type]] : []))
-    expect(types.filter(([node]) => node === 2)).toEqual([
-      [2, 'plan'],
-      [2, 'seal'],
-    ])
+    const types = late
+      .ready(2)
+      .flatMap((c) => (c.type === 'send' && c.node === 2 ? [c.frame.type] : []))
+    expect(types).toEqual(['plan', 'plan', 'seal'])
   })
 
   it('keeps the push from ending until it has its outcome', () => {
@@ -157,7 +155,7 @@ describe('a node that is added', () => {
     expect(has([...bench.complete(0), ...bench.complete(1)], 'end')).toBe(false)
     const joined = bench.ready(2)
     // Who is complete serves it.
-    expect(frames(joined, 0, 'mate')).toHaveLength(1)
+    expect(runningPlans(joined, 0)).toMatchObject([{ members: membersOf(0, 1, 2) }])
     const ended = bench.complete(2)
     for (const node of [0, 1, 2]) expect(frames(ended, node, 'finish')).toHaveLength(1)
     expect(ended.at(-1)).toEqual({ type: 'end', failure: null })
@@ -171,12 +169,10 @@ describe('a node that is added', () => {
     bench.add('n4:1')
     const commands = bench.ready(4)
     expect(listed(commands, 4)).toEqual([[2, 2]])
-    expect(frames(commands, 4, 'plan')).toMatchObject([
-      { mates: [{ index: 0 }, { index: 2 }, { index: 3 }, { index: 4 }] },
-    ])
-    expect(frames(commands, 1, 'mate')).toEqual([])
+    expect(runningPlans(commands, 4)).toMatchObject([{ members: membersOf(0, 2, 3, 4) }])
+    expect(runningPlans(commands, 1)).toEqual([])
     // From now on it is one of the survivors.
-    expect(frames(bench.lost(2), 4, 'detour')).toMatchObject([{ index: 2, why: 'gone' }])
+    expect(frames(bench.lost(2), 4, 'detour')).toMatchObject([{ member: 2, why: 'broken' }])
   })
 
   it('gets everything from the origin where nobody relays, or nobody is left', () => {
@@ -185,7 +181,7 @@ describe('a node that is added', () => {
     unicast.add('n2:1')
     const commands = unicast.ready(2)
     expect(listed(commands, 2)).toEqual([[0, 8]])
-    expect(frames(commands, 2, 'plan')).toMatchObject([{ relays: false, shape: 'unicast' }])
+    expect(runningPlans(commands, 2)).toMatchObject([{ routes: [], shape: 'unicast' }])
 
     const alone = new Bench(2)
     alone.ready(0, 1)
@@ -206,7 +202,7 @@ describe('a node that is added', () => {
     const commands = bench.lost(2)
     expect(bench.outcomes()).toEqual([null, null, 'failed'])
     for (const node of [0, 1])
-      expect(frames(commands, node, 'detour')).toMatchObject([{ index: 2, why: 'gone' }])
+      expect(frames(commands, node, 'detour')).toMatchObject([{ member: 2, why: 'broken' }])
   })
 
   it('may come a second time after it has failed, and then that counts', () => {
@@ -224,8 +220,8 @@ describe('a node that is added', () => {
       { type: 'feedOpened', node: 3 },
     )
     expect(answers(commands)).toEqual([[3, null]])
-    expect(frames(commands, 3, 'plan')).toMatchObject([
-      { mates: [{ index: 0 }, { index: 1 }, { index: 3 }] },
+    expect(runningPlans(commands, 3)).toMatchObject([
+      { members: [...membersOf(0, 1), { ...memberOf(3), nodeId: 'id2', address: 'n2:1' }] },
     ])
     expect(bench.machine.peers.map((peer) => peer.isSuperseded)).toEqual([
       false,
@@ -351,7 +347,7 @@ describe('a node that is ready late', () => {
     expect(commands.find((c) => c.type === 'announcePlan')).toMatchObject({
       plan: { shape: 'group', nodes: [0, 2] },
     })
-    expect(frames(bench.ready(1), 1, 'plan')).toMatchObject([{ mates: [{}, {}, { index: 1 }] }])
+    expect(runningPlans(bench.ready(1), 1)).toMatchObject([{ members: membersOf(0, 2, 1) }])
   })
 
   it('has its time to connect; who never does is failed by name', () => {
@@ -414,9 +410,9 @@ describe('adaptive dealing with a node that joins', () => {
     bench.ready(0, 1)
     bench.add('n2:1')
     const joined = bench.ready(2)
-    expect(frames(joined, 2, 'plan')).toMatchObject([{ relays: true }])
+    expect(runningPlans(joined, 2)).toMatchObject([{ routes: [{ route: 1 }] }])
     for (const node of [0, 1, 2])
-      expect(frames(joined, node, 'lagging')).toMatchObject([{ indices: [2] }])
+      expect(frames(joined, node, 'lagging')).toMatchObject([{ members: [2] }])
     expect(joined.some((c) => c.type === 'log' && c.event === 'lags')).toBe(false)
     expect(shown(bench, 2)).toMatchObject({ isCatchingUp: true, isLagging: false })
     for (const node of [0, 1]) report(bench, node, bytes)
@@ -424,7 +420,7 @@ describe('adaptive dealing with a node that joins', () => {
     report(bench, 2, bytes)
     const level = look(bench)
     for (const node of [0, 1, 2])
-      expect(frames(level, node, 'lagging')).toMatchObject([{ indices: [] }])
+      expect(frames(level, node, 'lagging')).toMatchObject([{ members: [] }])
     expect(level.some((c) => c.type === 'log' && c.event === 'keeps-up')).toBe(true)
     expect(shown(bench, 2)).toMatchObject({ isCatchingUp: false, isLagging: false })
     // From here on it is one of them: to be silent is to lag.

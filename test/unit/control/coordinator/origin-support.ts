@@ -24,6 +24,7 @@ export class Bench {
       blockBytes: block,
       digestBytes: 8,
       nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
+      nodeId: 'f'.repeat(32),
       connectMs: limits.reachMs,
       progressMs: limits.progressMs,
       silenceMs: limits.silenceMs,

@@ -1,10 +1,12 @@
 /** The origin's machine: events in, commands out. */
+
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
+import { membersOf, planOf, runningPlans } from '../plans.js'
 import { completeFrame } from './flow-support.js'
 
 const block = 65_536
@@ -30,6 +32,7 @@ class Bench {
       blockBytes: block,
       digestBytes: 8,
       nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
+      nodeId: 'f'.repeat(32),
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
       silenceMs: limits.silenceMs,
@@ -108,8 +111,9 @@ describe('OriginMachine', () => {
   it('dials everyone at once, offers to whoever answers', () => {
     const bench = new Bench()
     expect(bench.machine.start()).toEqual([0, 1, 2].map((node) => ({ type: 'dial', node })))
-    expect(bench.feed({ type: 'linkOpened', node: 1, nodeId: 'x' })).toEqual([
+    expect(bench.feed({ type: 'linkOpened', node: 1, nodeId: 'x' })).toMatchObject([
       { type: 'offer', node: 1, planned: false },
+      { type: 'send', node: 1, frame: { type: 'plan', you: 1, phase: 'forming' } },
     ])
   })
 
@@ -120,7 +124,9 @@ describe('OriginMachine', () => {
     )
     const commands = bench.ready(1)
     for (const node of [0, 1, 2]) {
-      expect(frames(commands, node, 'plan')).toMatchObject([{ relays: true, mates: [{}, {}, {}] }])
+      expect(runningPlans(commands, node)).toMatchObject([
+        planOf(node, [0, 1, 2], { epoch: expect.anything() }),
+      ])
     }
     expect(lists(commands)).toEqual([0, 1, 2].map((i) => [i, i * block, block, true, false]))
     expect(commands.filter((c) => c.type === 'hash')).toHaveLength(3)
@@ -137,17 +143,13 @@ describe('OriginMachine', () => {
     expect(outcomes(early)).toEqual([['n1:1', 'refused', 'ERR_FR_NO_SPACE: full']])
     const commands = [...bench.ready(2), ...bench.ready(3), ...bench.ready(4)]
     expect(commands.some((c) => c.type === 'announcePlan')).toBe(true)
-    expect(frames(commands, 4, 'plan')).toMatchObject([
-      { mates: [{ index: 2 }, { index: 3 }, { index: 4 }] },
-    ])
+    expect(runningPlans(commands, 4)).toMatchObject([{ members: membersOf(2, 3, 4) }])
   })
 
   it('nodes without a share do not relay', () => {
     const bench = new Bench(4)
     const commands = [0, 1, 2, 3].flatMap((node) => bench.ready(node))
-    const relays = [0, 1, 2, 3].map(
-      (node) => (frames(commands, node, 'plan')[0] as { relays: boolean }).relays,
-    )
+    const relays = [0, 1, 2, 3].map((node) => runningPlans(commands, node)[0]?.routes.length === 1)
     expect(relays.filter(Boolean)).toHaveLength(3)
   })
 
@@ -244,8 +246,9 @@ describe('OriginMachine', () => {
     })
     expect(outcomes(dead)).toEqual([['n1:1', 'failed', 'ERR_FR_NODE_LOST: reset']])
     for (const node of [0, 2]) {
+      expect(runningPlans(dead, node)).toMatchObject([{ members: membersOf(0, 2) }])
       expect(frames(dead, node, 'detour')).toEqual([
-        { type: 'detour', index: 1, why: 'gone', stream: 0, ranges: [[block, block]] },
+        { type: 'detour', member: 1, why: 'broken', stream: 0, ranges: [[block, block]] },
       ])
     }
     expect(digestsTo(dead)).toEqual([
@@ -289,7 +292,7 @@ describe('OriginMachine', () => {
 
   it('a broken edge to nobody that is known is not detoured', () => {
     const bench = new Bench().running()
-    const lost = { type: 'edgeLost', index: 7, incoming: false, code: 'ERR_FR_NODE_LOST' } as const
+    const lost = { type: 'edgeLost', member: 7, incoming: false, code: 'ERR_FR_NODE_LOST' } as const
     expect(frames(bench.from(0, lost), 0, 'detour')).toEqual([])
   })
 
@@ -303,7 +306,7 @@ describe('OriginMachine', () => {
       text: 'reset',
     })
     expect(outcomes(commands)).toEqual([])
-    expect(frames(commands, 0, 'detour')).toMatchObject([{ index: 1, why: 'gone' }])
+    expect(frames(commands, 0, 'detour')).toMatchObject([{ member: 1, why: 'broken' }])
     expect(bench.machine.peers[1]?.outcome?.status).toBe('complete')
   })
 

@@ -10,6 +10,7 @@ const config = {
   blockBytes: 65_536,
   digestBytes: 8,
   nodes: [],
+  nodeId: 'f'.repeat(32),
   connectMs,
   progressMs,
   silenceMs,

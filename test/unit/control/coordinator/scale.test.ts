@@ -22,7 +22,14 @@ class Coordinator {
       origin: {},
       nodes: links.map(() => ({})),
     })
-    const config = { ...file, nodes: links, connectMs, silenceMs, progressMs }
+    const config = {
+      ...file,
+      nodeId: 'f'.repeat(32),
+      nodes: links,
+      connectMs,
+      silenceMs,
+      progressMs,
+    }
     this.#machine = new OriginMachine(config, dealer, 0)
     this.#machine.start()
     for (const node of links.keys()) {

@@ -23,7 +23,7 @@ class Bench {
   constructor() {
     const { connectMs, progressMs, silenceMs } = limits
     const nodes = [0, 1, 2].map((i) => ({ address: `n${i}:1` }))
-    const times = { connectMs, progressMs, silenceMs }
+    const times = { nodeId: 'f'.repeat(32), connectMs, progressMs, silenceMs }
     const config = { bytes, blockBytes: block, digestBytes: 8, nodes, ...times }
     this.machine = new OriginMachine(config, new ClassicDealer(bytes, block), 0)
     for (const node of [0, 1, 2]) {
@@ -73,11 +73,11 @@ describe('silence', () => {
       ['away', 2],
     ])
     expect(outcomes(away)).toEqual([])
-    const detour = { index: 2, why: 'away', ranges: [[2 * block, block]] }
+    const detour = { member: 2, why: 'away', ranges: [[2 * block, block]] }
     for (const node of [0, 1]) expect(frames(away, node, 'detour')).toMatchObject([detour])
     const later = bench.pass(limits.silenceMs - limits.awayMs, [0, 1], () => landed++)
     expect(outcomes(later)).toEqual([['n2:1', 'failed', 'ERR_FR_NODE_SILENT: silent for 15 s']])
-    expect(frames(later, 0, 'detour')).toMatchObject([{ index: 2, why: 'gone' }])
+    expect(frames(later, 0, 'detour')).toMatchObject([{ member: 2, why: 'broken' }])
   })
 
   it('a node that speaks again goes on: it stands still from then on, not from before', () => {

@@ -19,6 +19,7 @@ class Bench {
       blockBytes: block,
       digestBytes: 8,
       nodes: [{ address: 'n0:1' }],
+      nodeId: 'f'.repeat(32),
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
       silenceMs: limits.silenceMs,

@@ -5,7 +5,7 @@ import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
 
 const { connectMs, progressMs, silenceMs } = limits
-const times = { connectMs, progressMs, silenceMs }
+const times = { nodeId: 'f'.repeat(32), connectMs, progressMs, silenceMs }
 
 it.each([
   ['of one start are one node', 7, 7, 'refused'],

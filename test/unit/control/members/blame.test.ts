@@ -53,6 +53,7 @@ describe('the origin’s log', () => {
       blockBytes: block,
       digestBytes: 8,
       nodes: [0, 1, 2].map((node) => ({ address: `n${node}:1` })),
+      nodeId: 'f'.repeat(32),
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
       silenceMs: limits.silenceMs,

@@ -8,7 +8,7 @@ import { Puller, type PullWish } from '../../../../src/control/pulling/puller.js
 const block = 64 * KIB
 const unit = limits.pullUnitBytes
 const mate = (index: number, site?: string): Mate => ({
-  index,
+  number: index,
   nodeId: String(index),
   address: `n${index}:1`,
   ...(site === undefined ? {} : { site }),
@@ -29,7 +29,7 @@ class Bench {
   readonly origin = new RangeSet()
 
   constructor(...mates: readonly Mate[]) {
-    this.puller.introduce([mate(0, 'home'), ...mates], 0)
+    this.puller.introduce(mates, 0, 'home')
   }
 
   want(...ranges: RangePair[]): this {
@@ -40,7 +40,7 @@ class Bench {
   advance(): this {
     const wishes: PullWish[] = this.puller.advance(this.nowMs)
     for (const wish of wishes) {
-      if (wish.type === 'dial') this.dialled.push(wish.mate.index)
+      if (wish.type === 'dial') this.dialled.push(wish.mate.number)
       if (wish.type === 'ask') this.asks.push({ index: wish.index, ...wish.frame })
       if (wish.type === 'origin') for (const range of wish.ranges) this.origin.add(...range)
     }
@@ -398,7 +398,7 @@ describe('Puller', () => {
 
   it('asks for whole blocks where they are larger than a unit', () => {
     const puller = new Puller(4 * unit)
-    puller.introduce([mate(0), mate(1)], 0)
+    puller.introduce([mate(1)], 0, undefined)
     puller.opened(1, 1)
     puller.want(RangeSet.of([[0, 9 * unit]]), 0)
     const [ask] = puller.advance(0)

@@ -1,55 +1,65 @@
-/** A mate that joins later, as the machine of a node has it. */
+/** Plans that change while bytes flow, as the machine of a node has them. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type { Frame } from '../../../../src/control/messages/types.js'
+import type { PlanFrame } from '../../../../src/control/messages/types.js'
 import { NodeMachine } from '../../../../src/control/receiver/machine.js'
+import { memberOf, originId, planOf } from '../plans.js'
 
-const config = {
-  bytes: 100,
-  blockBytes: 50,
-  digestBytes: 2,
-  self: 1,
-  silenceMs: limits.silenceMs,
+const { silenceMs } = limits
+const config = { bytes: 100, blockBytes: 50, digestBytes: 2, originId, silenceMs }
+
+function receiving(over: Partial<PlanFrame> = {}) {
+  const machine = new NodeMachine(config, 0)
+  const told = (plan: PlanFrame) =>
+    machine
+      .handle({ type: 'frameArrived', frame: plan }, 0)
+      .filter(({ type }) => !['count', 'report', 'reportBacklog'].includes(type))
+  machine.handle({ type: 'prepared' }, 0)
+  told(planOf(1, [0, 1], over))
+  return { machine, told }
 }
 
 describe('a node whose push somebody joins', () => {
-  const mateOf = (index: number) => ({ index, nodeId: `id${index}`, address: `n${index}:1` })
-  const plan = (relays: boolean): Frame => ({
-    type: 'plan',
-    strategy: 'adaptive',
-    shape: 'group',
-    mates: [mateOf(0), mateOf(1)],
-    relays,
-    progressMs: 250,
-    reportMs: 25,
-  })
-  const receiving = (relays: boolean) => {
-    const machine = new NodeMachine(config, 0)
-    machine.handle({ type: 'prepared' }, 0)
-    machine.handle({ type: 'frameArrived', frame: plan(relays) }, 0)
-    return machine
-  }
-  const meets = (machine: NodeMachine, index: number) =>
-    machine
-      .handle({ type: 'frameArrived', frame: { type: 'mate', mate: mateOf(index) } }, 0)
-      .filter((command) => command.type === 'dialMate' || command.type === 'end')
-
-  it.each([
-    [true, [{ type: 'dialMate', mate: mateOf(2) }]],
-    [false, []],
-  ])('dials it when it relays (%s)', (relays, wished) => {
-    expect(meets(receiving(relays), 2)).toEqual(wished)
+  it('dials it when it relays', () => {
+    const { told } = receiving()
+    const wished = [{ type: 'dialMate', mate: memberOf(2) }]
+    expect(told(planOf(1, [0, 1, 2], { epoch: 2 }))).toEqual(wished)
   })
 
-  it.each([0, 1])('knows mate %i already: that ends the transfer', (index) => {
-    expect(meets(receiving(true), index)).toMatchObject([
+  it('does not dial it when it does not', () => {
+    const { told } = receiving({ routes: [] })
+    expect(told(planOf(1, [0, 1, 2], { epoch: 2, routes: [] }))).toEqual([])
+  })
+})
+
+describe('a node that is sent', () => {
+  it('a stale plan says which one it follows, and goes on', () => {
+    const { machine, told } = receiving({ epoch: 7 })
+    const { term, epoch } = machine.neighbours.plan as PlanFrame
+    expect(told(planOf(1, [1], { epoch: 7 }))).toEqual([
+      { type: 'send', frame: { type: 'stale', term, epoch } },
+    ])
+    expect(machine.phase).toBe('receiving')
+    expect(told(planOf(1, [1], { epoch: 8 }))).toEqual([
+      { type: 'closeRelay', index: 0 },
+      { type: 'closePull', index: 0 },
+    ])
+  })
+
+  it('a plan that contradicts the last ends its transfer', () => {
+    const { told } = receiving()
+    expect(told(planOf(0, [0, 1], { epoch: 2 }))).toMatchObject([
+      { type: 'send', frame: { type: 'failed', code: 'ERR_FR_PROTOCOL' } },
       { type: 'end', failure: { code: 'ERR_FR_PROTOCOL' } },
     ])
   })
 
-  it('ends the transfer for a mate before the plan', () => {
+  it('a plan that runs before it has accepted ends its transfer', () => {
     const machine = new NodeMachine(config, 0)
-    machine.handle({ type: 'prepared' }, 0)
-    expect(meets(machine, 2)).toMatchObject([{ failure: { code: 'ERR_FR_PROTOCOL' } }])
+    const early = machine.handle({ type: 'frameArrived', frame: planOf(1, [1]) }, 0)
+    expect(early).toMatchObject([
+      { type: 'send', frame: { type: 'refuse', code: 'ERR_FR_PROTOCOL' } },
+      { type: 'end', failure: { code: 'ERR_FR_PROTOCOL' } },
+    ])
   })
 })

@@ -1,23 +1,20 @@
 /** The node's machine: events in, commands out. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type { DetourReason, Frame } from '../../../../src/control/messages/types.js'
+import {
+  type DetourReason,
+  type Frame,
+  originNumber,
+} from '../../../../src/control/messages/types.js'
 import type { NodeCommand, NodeEvent } from '../../../../src/control/receiver/events.js'
 import { NodeMachine } from '../../../../src/control/receiver/machine.js'
+import { memberOf, originId, planOf } from '../plans.js'
 
 const block = 100
 const bytes = 250
 const digests = (...values: number[]) => Uint8Array.from(values.flatMap((value) => [value, value]))
-const mates = [0, 1, 2].map((index) => ({ index, nodeId: `id${index}`, address: `n${index}:1` }))
-const plan: Frame = {
-  type: 'plan',
-  strategy: 'classic',
-  shape: 'group',
-  mates,
-  relays: true,
-  progressMs: 250,
-  reportMs: 0,
-}
+const mates = [0, 1, 2].map(memberOf)
+const plan = planOf(1, [0, 1, 2])
 const seal: Frame = { type: 'seal', stream: 0, fileDigest: 'digest' }
 const frame = (arrived: Frame): NodeEvent => ({ type: 'frameArrived', frame: arrived })
 const landed = (offset: number, length: number, scratch = false): NodeEvent => ({
@@ -46,12 +43,12 @@ const announced: NodeEvent = {
 }
 
 /** No mate to ask: what is lacking comes from the origin. */
-const alone: Frame = { ...plan, mates: mates.slice(1, 2) }
+const alone = planOf(1, [1])
 
 class Bench {
   nowMs = 0
   readonly machine = new NodeMachine(
-    { bytes, blockBytes: block, digestBytes: 2, self: 1, silenceMs: limits.silenceMs },
+    { bytes, blockBytes: block, digestBytes: 2, originId, silenceMs: limits.silenceMs },
     0,
   )
 
@@ -104,34 +101,23 @@ describe('NodeMachine', () => {
   it('greets the mates it hears of, once there is a partial for their feeds', () => {
     const greets = [mates[0], mates[2]].map((mate) => ({ type: 'greetMate', mate }))
     const accept = { type: 'send', frame: { type: 'accept' } }
+    const forming = planOf(1, [0, 1, 2], { phase: 'forming' })
     const early = new Bench()
-    expect(early.feed(frame({ type: 'group', mates }))).toEqual([])
+    expect(early.feed(frame(forming))).toEqual([])
     expect(early.feed({ type: 'prepared' })).toEqual([accept, ...greets])
     const late = new Bench()
     expect(late.feed({ type: 'prepared' })).toEqual([accept])
-    expect(late.feed(frame({ type: 'group', mates }))).toEqual(greets)
-    // The plan says who it is to be.
-    expect(late.feed(frame({ ...plan, mates: mates.slice(0, 2) }))).toEqual([
+    expect(late.feed(frame(forming))).toEqual(greets)
+    // The plan that runs says who it is to be.
+    expect(late.feed(frame(planOf(1, [0, 1], { epoch: 2 })))).toEqual([
       { type: 'dialMate', mate: mates[0] },
-    ])
-  })
-
-  it.each<[string, Frame]>([
-    ['a second time', { type: 'group', mates }],
-    ['after the plan', plan],
-  ])('is told of the group %s: that ends the transfer', (_, before) => {
-    const bench = new Bench()
-    bench.feed({ type: 'prepared' }, frame(before))
-    expect(bench.feed(frame({ type: 'group', mates }))).toMatchObject([
-      { type: 'send', frame: { type: 'failed', code: 'ERR_FR_PROTOCOL' } },
-      { type: 'end', failure: { code: 'ERR_FR_PROTOCOL' } },
     ])
   })
 
   it('does not relay unless told to', () => {
     const bench = new Bench()
     bench.feed({ type: 'prepared' })
-    expect(bench.feed(frame({ ...plan, relays: false }))).toEqual([])
+    expect(bench.feed(frame({ ...plan, routes: [] }))).toEqual([])
   })
 
   it('refuses by name what cannot be prepared', () => {
@@ -204,7 +190,7 @@ describe('NodeMachine', () => {
   describe('detours', () => {
     const detour = (why: DetourReason): Frame => ({
       type: 'detour',
-      index: 2,
+      member: 2,
       why,
       stream: 0,
       ranges: [[100, 150]],
@@ -213,9 +199,7 @@ describe('NodeMachine', () => {
     it('of a mate without a feed are answered at once, with what has not landed', () => {
       const bench = new Bench().receiving(alone)
       bench.feed(landed(100, 100))
-      expect(bench.feed(frame(detour('gone')))).toEqual([
-        { type: 'closeRelay', index: 2 },
-        { type: 'closePull', index: 2 },
+      expect(bench.feed(frame(detour('broken')))).toEqual([
         { type: 'closeFeed', index: 2 },
         { type: 'send', frame: { type: 'need', stream: 0, scratch: false, ranges: [[200, 50]] } },
       ])
@@ -227,13 +211,13 @@ describe('NodeMachine', () => {
       expect(bench.feed(frame(detour('broken')))).toEqual([])
       bench.feed(landed(200, 50))
       expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual([
-        { type: 'edgeLost', index: 2, incoming: true, code: 'ERR_FR_NODE_LOST' },
+        { type: 'edgeLost', member: 2, incoming: true, code: 'ERR_FR_NODE_LOST' },
         { type: 'need', stream: 0, scratch: false, ranges: [[100, 100]] },
       ])
 
       const patient = new Bench().receiving(alone)
       patient.feed({ type: 'feedOpened', index: 2 })
-      patient.feed(frame(detour('gone')))
+      patient.feed(frame(detour('broken')))
       expect(patient.machine.deadlineMs()).toBeLessThanOrEqual(limits.drainMs)
       expect(sent(patient.pass(limits.drainMs))).toEqual([
         { type: 'need', stream: 0, scratch: false, ranges: [[100, 150]] },
@@ -242,7 +226,7 @@ describe('NodeMachine', () => {
 
     it('are no news of a mate that is gone: its feeds break without a word', () => {
       const bench = new Bench().receiving()
-      bench.feed({ type: 'feedOpened', index: 2 }, frame(detour('gone')))
+      bench.feed({ type: 'feedOpened', index: 2 }, frame(planOf(1, [0, 1], { epoch: 2 })))
       expect(sent(bench.feed({ type: 'relayClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual(
         [],
       )
@@ -250,7 +234,13 @@ describe('NodeMachine', () => {
   })
 
   describe('pulls', () => {
-    const detour = frame({ type: 'detour', index: 2, why: 'broken', stream: 0, ranges: [[0, 250]] })
+    const detour = frame({
+      type: 'detour',
+      member: 2,
+      why: 'broken',
+      stream: 0,
+      ranges: [[0, 250]],
+    })
 
     it('of mates that do not answer go to the origin in time', () => {
       const bench = new Bench().receiving()
@@ -292,7 +282,7 @@ describe('NodeMachine', () => {
     it('closes what it has with a mate that is gone', () => {
       const bench = new Bench().receiving()
       bench.feed(detour)
-      const gone = frame({ type: 'detour', index: 2, why: 'gone', stream: 0, ranges: [] })
+      const gone = frame(planOf(1, [0, 1], { epoch: 2 }))
       expect(bench.feed(gone)).toContainEqual({ type: 'closePull', index: 2 })
     })
 
@@ -316,7 +306,7 @@ describe('NodeMachine', () => {
   it('reports edges that break while both ends live', () => {
     const bench = new Bench().receiving()
     expect(sent(bench.feed({ type: 'relayClosed', index: 0, code: 'ERR_FR_UNREACHABLE' }))).toEqual(
-      [{ type: 'edgeLost', index: 0, incoming: false, code: 'ERR_FR_UNREACHABLE' }],
+      [{ type: 'edgeLost', member: 0, incoming: false, code: 'ERR_FR_UNREACHABLE' }],
     )
     bench.feed({ type: 'feedOpened', index: 2 })
     expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: null }))).toEqual([])
@@ -366,7 +356,7 @@ describe('NodeMachine', () => {
   it('has what is missing of a silent mate elsewhere, and keeps its feed', () => {
     const bench = new Bench().receiving()
     bench.feed({ type: 'feedOpened', index: 2 }, landed(0, 50))
-    const away = frame({ type: 'detour', index: 2, why: 'away', stream: 0, ranges: [[0, 150]] })
+    const away = frame({ type: 'detour', member: 2, why: 'away', stream: 0, ranges: [[0, 150]] })
     const commands = [...bench.feed(away), ...bench.pass(limits.drainMs + limits.pullSearchMs)]
     expect(commands.map((c) => c.type)).toContain('dialPull')
     expect(commands.map((c) => c.type)).not.toContain('closeFeed')
@@ -384,7 +374,7 @@ describe('NodeMachine', () => {
   })
 
   it('a broken feed from the origin waits a moment for the reason', () => {
-    const broken = { type: 'feedClosed', index: -1, code: 'ERR_FR_NODE_LOST' } as const
+    const broken = { type: 'feedClosed', index: originNumber, code: 'ERR_FR_NODE_LOST' } as const
     const told = new Bench().receiving()
     expect(told.feed(broken)).toEqual([])
     expect(told.feed(frame({ type: 'abort', code: 'ERR_FR_ABORTED', text: 'cancelled' }))).toEqual([
@@ -399,7 +389,6 @@ describe('NodeMachine', () => {
   })
 
   it.each<[string, NodeEvent, string]>([
-    ['a second plan', frame(plan), 'ERR_FR_PROTOCOL'],
     ['finish before it is complete', frame({ type: 'finish' }), 'ERR_FR_PROTOCOL'],
     ['a frame for the origin', frame({ type: 'accept' }), 'ERR_FR_PROTOCOL'],
     [

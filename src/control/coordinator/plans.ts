@@ -1,0 +1,128 @@
+/**
+ * What each node is told of its part in the push: absolute plans, in the term of this coordinator.
+ *
+ * Whoever changes who takes part says `changed`. A node is sent its plan when something needs it to
+ * be there, and all are sent theirs once everything that follows from one event has been done: many
+ * nodes that fail together are one plan for each that is left. What changes often and is short (who
+ * lags) is no part of it.
+ */
+import type { Dealer } from '../dealing/dealer.js'
+import type { Peer } from '../members/peer.js'
+import {
+  type EdgeWord,
+  type Member,
+  originNumber,
+  type PlanFrame,
+  type Route,
+} from '../messages/types.js'
+import type { OriginConfig } from './events.js'
+import type { OriginOutbox } from './outbox.js'
+
+/** The one route of a group. */
+const groupRoute = 1
+
+export class OriginPlans {
+  readonly #config: OriginConfig
+  readonly #dealer: Dealer
+  readonly #outbox: OriginOutbox
+  /** Those who take part, or did. */
+  readonly #group: readonly Peer[]
+  readonly #origin: Member
+  #epoch = 0
+  /** How often what plans say has changed, and the last of these that all were told of. */
+  #changes = 0
+  #toldChanges = 0
+  readonly #told = new Map<Peer, number>()
+  #serving: readonly Peer[] = []
+  #members: readonly Member[] = []
+  /** Members to whom a node has an edge. */
+  readonly #introduced = new Map<Peer, Set<number>>()
+
+  constructor(config: OriginConfig, dealer: Dealer, outbox: OriginOutbox, group: readonly Peer[]) {
+    this.#config = config
+    this.#dealer = dealer
+    this.#outbox = outbox
+    this.#group = group
+    this.#origin = { number: originNumber, nodeId: config.nodeId }
+  }
+
+  /** Who takes part has changed. */
+  changed(): void {
+    this.#changes++
+    this.#serving = this.#group.filter((peer) => peer.isServing)
+    this.#members = [this.#origin, ...this.#serving.map(memberOf)]
+  }
+
+  /** A node has the offer: who it is, and who coordinates. */
+  offered(peer: Peer): void {
+    this.#send(peer, [this.#origin, memberOf(peer)], [])
+  }
+
+  /** These will most likely take part: they may dial each other now. */
+  expect(peers: readonly Peer[]): void {
+    const members = [this.#origin, ...peers.map(memberOf)]
+    for (const peer of peers) this.#send(peer, members, groupRoutes(peer, peers))
+  }
+
+  /** One who takes part needs its plan now, unless it has it. */
+  tell(peer: Peer): void {
+    if (this.#told.get(peer) === this.#changes) return
+    this.#told.set(peer, this.#changes)
+    this.#send(peer, this.#members, peer.isRelay ? groupRoutes(peer, this.#serving) : [])
+  }
+
+  /** All who take part have what is new. */
+  tellAll(): void {
+    if (this.#toldChanges === this.#changes) return
+    this.#toldChanges = this.#changes
+    for (const peer of this.#serving) this.tell(peer)
+  }
+
+  #send(peer: Peer, members: readonly Member[], routes: readonly Route[]): void {
+    const { strategy, shape, reportMs } = this.#dealer
+    const frame: PlanFrame = {
+      type: 'plan',
+      term: { counter: 1, member: originNumber },
+      epoch: ++this.#epoch,
+      you: peer.node,
+      phase: peer.isServing ? 'running' : 'forming',
+      strategy,
+      shape,
+      members,
+      parents: [originNumber],
+      routes,
+      coordinator: originNumber,
+      standbys: [],
+      reportTo: originNumber,
+      edges: this.#edges(peer, members),
+      progressMs: this.#config.progressMs,
+      reportMs,
+    }
+    this.#outbox.send(peer, frame)
+  }
+
+  /** What the node proves itself by to these others, once each. */
+  #edges(peer: Peer, members: readonly Member[]): EdgeWord[] {
+    const { edgeOf } = this.#config
+    if (edgeOf === undefined) return []
+    const known = this.#introduced.get(peer) ?? new Set([peer.node])
+    this.#introduced.set(peer, known)
+    const strange = members.filter(({ number }) => !known.has(number))
+    for (const { number } of strange) known.add(number)
+    return strange.map(({ number }) => ({ member: number, ...edgeOf(peer.node, number) }))
+  }
+}
+
+/** Bytes go to every mate, and end there. */
+function groupRoutes(peer: Peer, group: readonly Peer[]): Route[] {
+  const to = group.flatMap(({ node }) => (node === peer.node ? [] : [{ member: node, next: 0 }]))
+  return to.length === 0 ? [] : [{ route: groupRoute, to }]
+}
+
+/** A node as others are told of it. */
+function memberOf(peer: Peer): Member {
+  const { site } = peer.link
+  const address = peer.link.advertise ?? peer.advertise ?? peer.link.address
+  const at = site === undefined ? {} : { site }
+  return { number: peer.node, nodeId: peer.nodeId, address, ...at }
+}

@@ -1,0 +1,145 @@
+/**
+ * What a node knows of the other members of a transfer: the newest plan, who they are and who is
+ * gone.
+ *
+ * A plan is an absolute value. What there is to do follows from comparing it with what was known:
+ * whom to meet, to greet, to dial, and who is gone. A plan that is older than the last changes
+ * nothing. One that contradicts itself, or what an earlier one said for good, is a violation.
+ */
+import type { Failure } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import type { EdgeWord, Mate, Member, PlanFrame } from '../messages/types.js'
+import { compareTerms, planFault } from '../plan/check.js'
+
+/** What follows from a plan that is followed. */
+export interface PlanNews {
+  /** This plan is the first one under which bytes flow. */
+  readonly begins: boolean
+  /** Mates to whom a feed may be prepared; those to whom one is wanted. */
+  readonly greet: readonly Mate[]
+  readonly dial: readonly Mate[]
+  /** Mates that this node had not heard of. */
+  readonly met: readonly Mate[]
+  readonly gone: readonly number[]
+}
+
+export class Neighbourhood {
+  #plan: PlanFrame | undefined
+  /** Who is who, for the whole transfer. */
+  readonly #members = new Map<number, Member>()
+  readonly #gone = new Set<number>()
+  readonly #greeted = new Set<number>()
+  readonly #dialled = new Set<number>()
+  readonly #met = new Set<number>()
+  readonly #edges = new Map<number, EdgeWord>()
+
+  get plan(): PlanFrame | undefined {
+    return this.#plan
+  }
+
+  /** Undefined before the first plan. */
+  get you(): number | undefined {
+    return this.#plan?.you
+  }
+
+  get isRunning(): boolean {
+    return this.#plan?.phase === 'running'
+  }
+
+  /** Also one that is gone. */
+  member(number: number): Member | undefined {
+    return this.#members.get(number)
+  }
+
+  /** A member that can be dialled, is not gone and is not this node. */
+  mate(number: number): Mate | undefined {
+    const member = this.#members.get(number)
+    return member !== undefined && this.#isMate(member) ? member : undefined
+  }
+
+  isGone(number: number): boolean {
+    return this.#gone.has(number)
+  }
+
+  isParent(number: number): boolean {
+    return this.#plan?.parents.includes(number) === true
+  }
+
+  edge(number: number): EdgeWord | undefined {
+    return this.#edges.get(number)
+  }
+
+  /**
+   * Follows a plan, or says why not. Code ERR_FR_STALE: nothing is lost by it. `from`: the node
+   * that sent it.
+   */
+  take(plan: PlanFrame, from: string): PlanNews | Failure {
+    const before = this.#plan
+    if (before !== undefined && isOlder(plan, before)) {
+      const { term, epoch } = plan
+      const text = `epoch ${epoch} of term ${term.counter} is not newer than the plan here`
+      return { code: 'ERR_FR_STALE', text }
+    }
+    const fault = planFault(plan) ?? this.#contradiction(plan, from)
+    if (fault !== null) return { code: 'ERR_FR_PROTOCOL', text: `the plan ${fault}` }
+    this.#plan = plan
+    for (const member of plan.members)
+      if (!this.#members.has(member.number)) this.#members.set(member.number, member)
+    for (const edge of plan.edges)
+      if (!this.#edges.has(edge.member)) this.#edges.set(edge.member, edge)
+    const isRunning = plan.phase === 'running'
+    const gone = before?.phase === 'running' ? missingFrom(plan, before) : []
+    for (const number of gone) this.#gone.add(number)
+    const mates = plan.members.filter((member): member is Mate => this.#isMate(member))
+    const routed = new Set(plan.routes.flatMap(({ to }) => to.map(({ member }) => member)))
+    const wanted = mates.filter(({ number }) => routed.has(number))
+    return {
+      begins: isRunning && before?.phase !== 'running',
+      greet: isRunning ? [] : wanted.filter(({ number }) => isNew(this.#greeted, number)),
+      dial: isRunning ? wanted.filter(({ number }) => isNew(this.#dialled, number)) : [],
+      met: isRunning ? mates.filter(({ number }) => isNew(this.#met, number)) : [],
+      gone,
+    }
+  }
+
+  /** What it says against plans before it; null: nothing. */
+  #contradiction(plan: PlanFrame, from: string): string | null {
+    const before = this.#plan
+    const isAuthors = ({ number, nodeId }: Member): boolean =>
+      number === plan.coordinator && nodeId === from
+    if (!plan.members.some(isAuthors)) return 'comes from another node than its coordinator'
+    if (before !== undefined && plan.you !== before.you) return 'gives this node another number'
+    if (before?.phase === 'running' && plan.phase !== 'running') return 'is from before the last'
+    for (const { number, nodeId } of plan.members) {
+      const known = this.#members.get(number)
+      if (known !== undefined && known.nodeId !== nodeId)
+        return `uses the number of a member, ${number}, for another`
+      if (this.#gone.has(number)) return `brings back member ${number}, which was gone`
+    }
+    const fresh = plan.members.filter(({ number }) => !this.#members.has(number)).length
+    const isTooMany = this.#members.size + fresh > limits.membersPerPlan
+    return isTooMany ? `is one of more than ${limits.membersPerPlan} members in all` : null
+  }
+
+  #isMate(member: Member): member is Mate {
+    const { number, address } = member
+    return address !== undefined && number !== this.you && !this.#gone.has(number)
+  }
+}
+
+function isOlder(plan: PlanFrame, than: PlanFrame): boolean {
+  const order = compareTerms(plan.term, than.term)
+  return order < 0 || (order === 0 && plan.epoch <= than.epoch)
+}
+
+function missingFrom(plan: PlanFrame, before: PlanFrame): number[] {
+  const named = new Set(plan.members.map(({ number }) => number))
+  return before.members.flatMap(({ number }) => (named.has(number) ? [] : [number]))
+}
+
+/** Adds the number; true: it was not there. */
+function isNew(known: Set<number>, number: number): boolean {
+  if (known.has(number)) return false
+  known.add(number)
+  return true
+}

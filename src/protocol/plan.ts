@@ -1,0 +1,77 @@
+/** How a plan is read, and what other frames say of members in the same words. */
+import { parseAddress } from '../base/addresses.js'
+import { limits } from '../base/limits.js'
+import type { EdgeWord, Member, PlanFrame, Route, Term } from '../control/messages/types.js'
+import type { Fields } from './fields.js'
+
+/** The largest number of a member. */
+export const numberMax = 0xffff_ffff
+const routeMax = 0xffff
+
+export function readPlan(body: Fields): Omit<PlanFrame, 'type'> {
+  return {
+    term: readTerm(body.object('term')),
+    epoch: body.integer('epoch', 0, Number.MAX_SAFE_INTEGER),
+    you: readNumber(body, 'you'),
+    phase: body.oneOf('phase', ['forming', 'running']),
+    strategy: body.oneOf('strategy', ['classic', 'adaptive']),
+    shape: body.oneOf('shape', ['unicast', 'group', 'chain', 'tree', 'binomial']),
+    members: body.list('members', limits.membersPerPlan, readMember),
+    parents: body.integers('parents', limits.membersPerPlan, 0, numberMax),
+    routes: body.list('routes', limits.routesPerPlan, readRoute),
+    coordinator: readNumber(body, 'coordinator'),
+    standbys: body.integers('standbys', limits.standbys, 0, numberMax),
+    reportTo: readNumber(body, 'reportTo'),
+    edges: body.list('edges', limits.membersPerPlan, readEdge),
+    progressMs: body.integer('progressMs', 1, limits.suspectMs),
+    reportMs: body.integer('reportMs', 0, limits.suspectMs),
+  }
+}
+
+export function readTerm(fields: Fields): Term {
+  return { counter: fields.integer('counter', 1, numberMax), member: readNumber(fields, 'member') }
+}
+
+function readMember(fields: Fields): Member {
+  return {
+    number: readNumber(fields, 'number'),
+    nodeId: fields.hex('nodeId', 32),
+    ...(fields.has('address') ? { address: readAddress(fields, 'address') } : {}),
+    ...(fields.has('site') ? { site: fields.string('site', limits.siteChars) } : {}),
+  }
+}
+
+function readRoute(fields: Fields): Route {
+  return {
+    route: fields.integer('route', 1, routeMax),
+    to: fields.list('to', limits.membersPerPlan, (target) => ({
+      member: readNumber(target, 'member'),
+      next: target.integer('next', 0, routeMax),
+    })),
+  }
+}
+
+function readEdge(edge: Fields): EdgeWord {
+  return {
+    member: readNumber(edge, 'member'),
+    id: edge.hex('id', 32),
+    secret: edge.hex('secret', 64),
+  }
+}
+
+/** The number of a member. */
+export function readNumber(fields: Fields, name: string): number {
+  return fields.integer(name, 0, numberMax)
+}
+
+/** Numbers of members, ascending. */
+export function readNumbers(body: Fields, name: string): number[] {
+  const numbers = body.integers(name, limits.membersPerPlan, 0, numberMax)
+  const ascends = numbers.every((number, i) => i === 0 || number > (numbers[i - 1] as number))
+  return ascends ? numbers : body.refuse(name, 'does not ascend')
+}
+
+export function readAddress(fields: Fields, name: string): string {
+  const text = fields.string(name, limits.addressChars)
+  return parseAddress(text) === null ? fields.refuse(name, 'is not HOST:PORT') : text
+}
