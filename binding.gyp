@@ -3,10 +3,11 @@
     {
       "target_name": "fastreplica",
       "sources": [
-        "<!@(node -p \"['core', 'addon'].flatMap((room) => fs.readdirSync('native/' + room, { recursive: true }).filter((name) => name.endsWith('.cc')).sort().map((name) => 'native/' + room + '/' + name)).join(' ')\")"
+        "<!@(node scripts/native-sources.mjs core addon)"
       ],
       "include_dirs": [
         "native",
+        "<!@(node scripts/native-sources.mjs blake3)",
         "<!@(node -p \"require('node-addon-api').include_dir\")"
       ],
       "defines": [
@@ -16,9 +17,9 @@
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ],
       "cflags!": ["-fno-exceptions", "-O3"],
-      "cflags": ["-O2"],
+      "cflags": ["-O2", "-fvisibility=hidden"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-O3", "-std=gnu++17", "-std=gnu++20"],
-      "cflags_cc": ["-std=c++20", "-fexceptions", "-fvisibility=hidden", "-Wall", "-Wextra"],
+      "cflags_cc": ["-std=c++20", "-fexceptions", "-Wall", "-Wextra"],
       "libraries": ["-lpthread"]
     }
   ]

@@ -1,11 +1,12 @@
 /**
  * Small things that run often: the frame codec, signed digests, range sets, the ledger, the dealer,
- * the coordinator's machine, XXH64 native and in WebAssembly. Each case is `benchmark`'s, which
+ * the coordinator's machine, block digests of both engines. Each case is `benchmark`'s, which
  * repeats until the figure is steady.
  */
 import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { requireRepository } from './workspace.mjs'
+import { requireRepository, Workspace } from './workspace.mjs'
 
 const mebibyte = 2 ** 20
 
@@ -158,22 +159,26 @@ function coordinatorCases({ OriginMachine }, { limits }, strategies) {
   })
 }
 
-async function hashCases({ loadAddon }) {
-  const xxhash = await (await import('xxhash-wasm')).default()
-  const addon = loadAddon()
-  return [64 * 1024, mebibyte].flatMap((bytes) => {
-    const data = randomBytes(bytes)
-    if (addon.xxh64(data) !== xxhash.h64Raw(data)) throw new Error('the two XXH64 disagree')
-    return [
-      { name: `XXH64 native, ${bytes / 1024} KiB`, fn: () => addon.xxh64(data), bytes },
-      { name: `XXH64 WebAssembly, ${bytes / 1024} KiB`, fn: () => xxhash.h64Raw(data), bytes },
-    ]
-  })
+/** Blocks of a file in the page cache, read and hashed on this thread, by each engine. */
+async function hashCases(file, engines) {
+  const range = { offset: 0, length: mebibyte }
+  const cases = []
+  for (const engine of engines) {
+    const source = await engine.storage.openSource(file)
+    for (const algorithm of ['xxh64', 'blake3', 'sha256']) {
+      cases.push({
+        name: `${algorithm}, ${engine.kind} engine`,
+        fn: () => engine.hashNow(source.file, range, 65_536, algorithm),
+        bytes: mebibyte,
+      })
+    }
+  }
+  return cases
 }
 
 export const micro = {
   name: 'micro',
-  about: 'frame codec, signatures, range sets, ledger, dealer, coordinator, XXH64 (repository)',
+  about: 'frame codec, signatures, range sets, ledger, dealer, coordinator, digests (repository)',
 
   async run({ quick, say }) {
     requireRepository()
@@ -193,8 +198,14 @@ export const micro = {
         await import('../dist/base/limits.js'),
         strategies,
       ),
-      ...(await hashCases(await import('../dist/engine/native/addon.js'))),
     ]
+    const workspace = new Workspace(mebibyte)
+    const { createNativeEngine } = await import('../dist/engine/native/engine.js')
+    const { createPortableEngine } = await import('../dist/engine/portable/engine.js')
+    const engines = [await createNativeEngine(() => {}), await createPortableEngine(() => {})]
+    const file = workspace.path('data')
+    writeFileSync(file, randomBytes(mebibyte))
+    cases.push(...(await hashCases(file, engines)))
     const rows = []
     for (const { name, fn, bytes } of cases) {
       fn() // a case that throws says so here, with its own stack
@@ -207,6 +218,8 @@ export const micro = {
       })
       say(`${name}: ${perSecond.toFixed(0)} a second`)
     }
+    for (const engine of engines) await engine.shutdown()
+    await workspace.close()
     return {
       suite: 'micro',
       title: 'operations a second',

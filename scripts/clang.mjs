@@ -33,7 +33,7 @@ function run(command, args) {
 
 if (task === 'format') {
   need('clang-format-14')
-  const files = sources('native', ['.cc', '.h'])
+  const files = sources('native', ['.c', '.cc', '.h'])
   run('clang-format-14', [...(flag === '--write' ? ['-i'] : ['--dry-run', '-Werror']), ...files])
   console.log(`clang-format: ${files.length} files`)
 } else if (task === 'tidy') {

@@ -34,7 +34,8 @@ conclude()
 
 function build() {
   if (names.length === 0) return report('fuzzers', `none found in ${sources}`)
-  const configure = ['-S', '.', '-B', dir, '-DFR_FUZZ=ON', '-DCMAKE_CXX_COMPILER=clang++-14']
+  const compilers = ['-DCMAKE_C_COMPILER=clang-14', '-DCMAKE_CXX_COMPILER=clang++-14']
+  const configure = ['-S', '.', '-B', dir, '-DFR_FUZZ=ON', ...compilers]
   return (
     step('configure the fuzzers (clang 14)', 'cmake', configure) &&
     step('build the fuzzers', 'cmake', ['--build', dir, '-j', '2'])

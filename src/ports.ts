@@ -37,7 +37,7 @@
  *   do nothing, `tuneControl` stays a hint and `counters` still answers.
  */
 import type { Socket } from 'node:net'
-import type { DigestAlgorithm } from './base/digests.js'
+import type { BlockAlgorithm } from './base/digests.js'
 import type { FrErrorCode } from './base/errors.js'
 
 export type FileHandle = number
@@ -230,12 +230,14 @@ export interface DataEngine {
   hashSource(file: FileHandle): HashSource
   /**
    * Digests of the blocks in the range, at once, on this thread; at most limits.hashInlineBytes.
+   * XXH64 has seed 0 and 8 bytes, big-endian. For `blake3` the range begins at a multiple of
+   * blockBytes, a power of two of 1 KiB or more; for `blake3-file` it is the whole file.
    */
   hashNow(
     file: FileHandle,
     range: ByteRange,
     blockBytes: number,
-    algorithm: DigestAlgorithm,
+    algorithm: BlockAlgorithm,
   ): Uint8Array
   /**
    * The same of what is in the page cache already, waiting for no disk; undefined when not all of
@@ -245,7 +247,7 @@ export interface DataEngine {
     file: FileHandle,
     range: ByteRange,
     blockBytes: number,
-    algorithm: DigestAlgorithm,
+    algorithm: BlockAlgorithm,
   ): Uint8Array | undefined
   /**
    * The same of a range in which the file holds no data, which is not read; undefined when there is
@@ -255,8 +257,10 @@ export interface DataEngine {
     file: FileHandle,
     range: ByteRange,
     blockBytes: number,
-    algorithm: DigestAlgorithm,
+    algorithm: BlockAlgorithm,
   ): Uint8Array | undefined
+  /** The BLAKE3 hash of a file from the values of its blocks; of an empty file from none. */
+  blake3File(values: Uint8Array): Uint8Array
   /** XXH64 of a small buffer, seed 0. */
   xxh64(bytes: Uint8Array): bigint
   /** Idempotent. Every feed is dropped, every file closed, every thread joined. */
@@ -275,7 +279,7 @@ export interface HashPool {
     source: HashSource,
     range: ByteRange,
     blockBytes: number,
-    algorithm: DigestAlgorithm,
+    algorithm: BlockAlgorithm,
   ): Promise<Uint8Array>
   close(): Promise<void>
 }

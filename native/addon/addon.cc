@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "addon/engine_wrap.h"
+#include "core/hash/blake3.h"
 #include "core/hash/hash.h"
 #include "core/io/datagram.h"
 
@@ -27,7 +28,7 @@ constexpr ErrorName kErrors[] = {
 // At most this much is hashed in one call; the caller's thread waits for it.
 constexpr uint64_t kHashMax = 1ull << 30;
 
-// hashBlocks(file, offset, length, blockBytes, algorithm: 0 xxh64 | 1 sha256, cachedOnly)
+// hashBlocks(file, offset, length, blockBytes, algorithm: as in hash.h, cachedOnly)
 //   -> Uint8Array | undefined: not all of it is in the page cache
 Napi::Value hash_blocks_js(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -35,9 +36,8 @@ Napi::Value hash_blocks_js(const Napi::CallbackInfo& info) {
   const uint64_t offset = number_at(info, 1, "offset");
   const uint64_t length = number_at(info, 2, "length", kHashMax);
   const uint64_t block = number_at(info, 3, "blockBytes");
-  const uint64_t algorithm = number_at(info, 4, "algorithm", 1);
+  const auto kind = static_cast<Algorithm>(number_at(info, 4, "algorithm", kAlgorithms - 1));
   if (block == 0) throw Napi::TypeError::New(env, "blockBytes: zero");
-  const auto kind = static_cast<Algorithm>(algorithm);
   const uint64_t blocks = (length + block - 1) / block;
   auto out = Napi::Uint8Array::New(env, blocks * digest_bytes(kind));
   const bool cached_only = flag_at(info, 5);
@@ -54,12 +54,24 @@ Napi::Value hash_holes_js(const Napi::CallbackInfo& info) {
   const uint64_t offset = number_at(info, 1, "offset");
   const uint64_t length = number_at(info, 2, "length", kHashMax);
   const uint64_t block = number_at(info, 3, "blockBytes");
-  const auto kind = static_cast<Algorithm>(number_at(info, 4, "algorithm", 1));
+  const auto kind = static_cast<Algorithm>(number_at(info, 4, "algorithm", kAlgorithms - 1));
   if (block == 0) throw Napi::TypeError::New(env, "blockBytes: zero");
   auto out = Napi::Uint8Array::New(env, (length + block - 1) / block * digest_bytes(kind));
   const Status done = hash_holes(file, offset, length, block, kind, out.Data());
   if (done.sys_errno == EAGAIN) return env.Undefined();
   if (!done.ok()) throw_status(env, done);
+  return out;
+}
+
+// blake3File(values) -> Uint8Array: the hash of a file from the values of its blocks
+Napi::Value blake3_file_js(const Napi::CallbackInfo& info) {
+  const std::string values = bytes_at(info, 0, "values");
+  if (values.size() % kBlake3Bytes != 0) {
+    throw Napi::TypeError::New(info.Env(), "values: not of 32 bytes each");
+  }
+  auto out = Napi::Uint8Array::New(info.Env(), kBlake3Bytes);
+  const auto* first = reinterpret_cast<const uint8_t*>(values.data());
+  blake3_file(first, values.size() / kBlake3Bytes, out.Data());
   return out;
 }
 
@@ -176,6 +188,7 @@ class FrAddon : public Napi::Addon<FrAddon> {
 #define X(name, value) shared.Set(#name, Napi::Number::New(env, static_cast<double>(value)));
 #include "core/base/bounds.def"
 #undef X
+    exports.Set("blake3File", Napi::Function::New(env, blake3_file_js, "blake3File"));
     exports.Set("bounds", shared);
     exports.Set("Engine", EngineWrap::define(env));
     exports.Set("errors", errors);

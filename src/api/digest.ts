@@ -1,6 +1,6 @@
 /** `digestFile`: the digest a node would have to reach for this file. */
 import { openEngine } from '../agent/engines.js'
-import { digestBytesOf } from '../base/digests.js'
+import { digestAlgorithms, digestBytesOf } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { blockBytesFor, limits } from '../base/limits.js'
@@ -14,13 +14,14 @@ import { oneOf, requireSignal, requireText } from './options.js'
 import type { DigestOptions } from './types.js'
 
 /**
- * Resolves to `xxh64-blocks/<blockBytes>:<hex>` (or sha256-blocks). Rejects with ERR_FR_SOURCE when
- * the file cannot be read, ERR_FR_SOURCE_CHANGED when it changed meanwhile, or the signal's reason.
+ * Resolves to `xxh64-blocks/<blockBytes>:<hex>`, to `sha256-blocks/<blockBytes>:<hex>`, or to
+ * `blake3:<hex>`, whose digits b3sum prints. Rejects with ERR_FR_SOURCE when the file cannot be
+ * read, ERR_FR_SOURCE_CHANGED when it changed meanwhile, or the signal's reason.
  */
 export async function digestFile(path: string, options: DigestOptions = {}): Promise<string> {
   requireText('path', path)
   requireOptions('digestFile', options)
-  const algorithm = oneOf('digest', options.digest, ['xxh64', 'sha256'] as const) ?? 'xxh64'
+  const algorithm = oneOf('digest', options.digest, digestAlgorithms) ?? 'xxh64'
   const { signal } = options
   requireSignal(signal)
   signal?.throwIfAborted()
@@ -41,7 +42,7 @@ export async function digestFile(path: string, options: DigestOptions = {}): Pro
     // What is equal in two readings was there between them, all of it at one moment.
     if ((isTouched || writers === 'some') && !Buffer.from(await read()).equals(digests))
       throw new FrError('ERR_FR_SOURCE_CHANGED', `${path} changed while it was read`, { path })
-    return fileDigestOf(algorithm, source.size, blockBytes, digests, (all) => engine.xxh64(all))
+    return fileDigestOf(engine, algorithm, source.size, blockBytes, digests)
   } finally {
     await pool.close()
     await engine.shutdown()

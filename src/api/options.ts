@@ -3,7 +3,7 @@
  * names the option; what this version does not offer is ERR_FR_UNSUPPORTED.
  */
 
-import type { DigestAlgorithm } from '../base/digests.js'
+import { type DigestAlgorithm, digestAlgorithms } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { nameFault } from '../base/names.js'
@@ -44,7 +44,6 @@ export interface CheckedPush {
 const strategies = ['classic', 'adaptive'] as const
 const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
 const engines = ['native', 'portable'] as const
-const digests = ['xxh64', 'sha256'] as const
 const rateMax = 1e15
 
 export function checkPush(source: PushSource, options: PushOptions): CheckedPush {
@@ -82,15 +81,16 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     throw new TypeError('trace shows what a push did, and with dryRun nothing is done')
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
+  const key = checkKey('key', options.key)
   return {
     source: checkedSource,
     nodes,
-    key: checkKey('key', options.key),
+    key,
     name: checkName(checkedSource, options.as),
     strategy: oneOf('strategy', options.strategy, strategies) ?? 'adaptive',
     // What else there is has been refused.
     shape: shape as ShapeWish,
-    algorithm: oneOf('digest', options.digest, digests) ?? 'xxh64',
+    algorithm: oneOf('digest', options.digest, digestAlgorithms) ?? defaultDigest(key),
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,
     strict: options.strict ?? false,
@@ -160,6 +160,11 @@ export function checkKey(option: string, key: Uint8Array | string | undefined): 
     throw new TypeError(`${option} must be a string or a Uint8Array`)
   }
   return parseKey(key)
+}
+
+/** Who can change packets can forge XXH64, so it is for those who have no key to keep anyway. */
+function defaultDigest(key: Key): DigestAlgorithm {
+  return key.isOpen ? 'xxh64' : 'blake3'
 }
 
 /** Throws TypeError that names the option. */

@@ -104,7 +104,8 @@ export interface PushOptions {
   strategy?: Strategy
   shape?: Shape | 'auto'
   groupSize?: number
-  digest?: 'xxh64' | 'sha256'
+  /** How blocks are verified: blake3 where there is a key, else xxh64. */
+  digest?: 'blake3' | 'sha256' | 'xxh64'
   engine?: 'native' | 'portable'
   /** Refuse nodes that already hold the name. */
   noClobber?: boolean
@@ -238,6 +239,7 @@ export interface AddOptions {
 }
 
 export interface DigestOptions {
-  digest?: 'xxh64' | 'sha256'
+  /** xxh64. */
+  digest?: 'blake3' | 'sha256' | 'xxh64'
   signal?: AbortSignal
 }

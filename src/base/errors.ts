@@ -108,6 +108,7 @@ export const errorTable = {
   ERR_FR_UNSUPPORTED: {
     meaning: 'this version does not offer what was asked for',
     retryable: false,
+    native: 16,
   },
   ERR_FR_LIMIT: {
     meaning: 'a bound of the product, or of open files, was reached',

@@ -1,4 +1,5 @@
-/** What the portable engine refuses as misuse: TypeErrors that name the value. No state, no I/O. */
+/** What engines refuse as misuse: TypeErrors that name the value. No state, no I/O. */
+import type { BlockAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { systemFailure } from './system-error.js'
 
@@ -23,10 +24,32 @@ export function checkRange(
   checkInteger('length', range.length, 1, size - range.offset)
 }
 
+const blake3ChunkBytes = 1024
+
+/** Throws TypeError unless these blocks can be hashed by this algorithm, at most `max` bytes. */
+export function checkBlocks(
+  range: { readonly offset: number; readonly length: number },
+  blockBytes: number,
+  algorithm: BlockAlgorithm,
+  max: number,
+): void {
+  const { offset, length } = range
+  checkInteger('offset', offset, 0)
+  checkInteger('length', length, 0, max)
+  checkInteger('blockBytes', blockBytes, 1)
+  if (algorithm === 'blake3') {
+    const chunks = blockBytes / blake3ChunkBytes
+    if (chunks < 1 || !Number.isInteger(Math.log2(chunks)) || offset % blockBytes !== 0) {
+      throw new TypeError(`blake3: no block of ${blockBytes} bytes begins at ${offset}`)
+    }
+  }
+  if (algorithm === 'blake3-file' && (offset !== 0 || length > blockBytes))
+    throw new TypeError('blake3-file: the range is not the only block of a file')
+}
+
 /** The value, or TypeError: a handle that is unknown or closed is a mistake of the caller. */
-export function known<T>(kind: string, handle: number, value: T | undefined): T {
-  if (value === undefined)
-    throw new TypeError(`unknown or closed ${kind} handle: ${String(handle)}`)
+export function known<T>(kind: string, handle: number | string, value: T | undefined): T {
+  if (value === undefined) throw new TypeError(`unknown or closed ${kind}: ${String(handle)}`)
   return value
 }
 

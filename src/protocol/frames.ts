@@ -11,6 +11,7 @@
  * Never: more than one frame held in memory.
  */
 import { concat, readU32, u32, utf8 } from '../base/bytes.js'
+import { digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Frame, FrameType, MateBytes } from '../control/messages/types.js'
@@ -30,7 +31,7 @@ const frameTable: FrameTable = {
     1,
     (body) => ({
       transfer: body.hex('transfer', 32),
-      digest: body.oneOf('digest', ['xxh64', 'sha256']),
+      digest: body.oneOf('digest', digestAlgorithms),
       noClobber: body.boolean('noClobber'),
       strict: body.boolean('strict'),
       streams: body.integer('streams', 1, limits.streamsPerTransfer),
@@ -217,12 +218,15 @@ function readMates<T extends { index: number }>(
   return distinct.size === mates.length ? mates : body.refuse(name, 'names one mate twice')
 }
 
-/** `xxh64-blocks/<blockBytes>:<16 hex>` or `sha256-blocks/<blockBytes>:<64 hex>`. */
+const fileDigest = new RegExp(
+  '^(?:blake3:[0-9a-f]{64}|sha256-blocks/[1-9]\\d{0,15}:[0-9a-f]{64}' +
+    '|xxh64-blocks/[1-9]\\d{0,15}:[0-9a-f]{16})$',
+)
+
+/** As session/file-digest.ts writes it. */
 function readFileDigest(fields: Fields, name: string): string {
   const text = fields.string(name, 96)
-  const known =
-    /^(?:xxh64-blocks\/[1-9]\d{0,15}:[0-9a-f]{16}|sha256-blocks\/[1-9]\d{0,15}:[0-9a-f]{64})$/
-  return known.test(text) ? text : fields.refuse(name, 'is not a file digest')
+  return fileDigest.test(text) ? text : fields.refuse(name, 'is not a file digest')
 }
 
 const typeByNumber = new Map<number, FrameType>()

@@ -15,7 +15,7 @@
  */
 import { parseAddress } from '../base/addresses.js'
 import { bytesOfHex, cleanText, concat, hexOf, readU32, u32, utf8 } from '../base/bytes.js'
-import type { DigestAlgorithm } from '../base/digests.js'
+import { type DigestAlgorithm, digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Channel } from '../control/messages/types.js'
@@ -57,7 +57,7 @@ export interface Hello extends Welcome {
   readonly to: number | null
 }
 
-export const ownDigests: readonly DigestAlgorithm[] = ['xxh64', 'sha256']
+export const ownDigests: readonly DigestAlgorithm[] = digestAlgorithms
 
 /** True for channels that belong to one transfer; their hello says to which, and who dials. */
 export function isPartOfTransfer(channel: Channel): boolean {

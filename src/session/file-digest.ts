@@ -1,21 +1,27 @@
 /**
- * The digest of a whole file: over u64 length | u64 block bytes | block digests in order, so that
- * it needs no second pass over the bytes. Written `xxh64-blocks/<blockBytes>:<hex>`.
+ * The digest of a whole file from the digests of its blocks, so that it needs no second pass over
+ * the bytes. With BLAKE3 it is the ordinary hash of the file; the others are taken over
+ * u64 length | u64 block bytes | block digests in order.
  */
 import { createHash } from 'node:crypto'
 import { concat, u64 } from '../base/bytes.js'
 import type { DigestAlgorithm } from '../base/digests.js'
+import type { DataEngine } from '../ports.js'
 
+/** As text: `blake3:<hex>`, or `sha256-blocks/<blockBytes>:<hex>`, or the same with xxh64. */
 export function fileDigestOf(
+  engine: Pick<DataEngine, 'blake3File' | 'xxh64'>,
   algorithm: DigestAlgorithm,
   fileBytes: number,
   blockBytes: number,
   blockDigests: Uint8Array,
-  xxh64: (bytes: Uint8Array) => bigint,
 ): string {
+  if (algorithm === 'blake3')
+    return `blake3:${Buffer.from(engine.blake3File(blockDigests)).toString('hex')}`
   const whole = concat(u64(fileBytes), u64(blockBytes), blockDigests)
-  if (algorithm === 'sha256') {
-    return `sha256-blocks/${blockBytes}:${createHash('sha256').update(whole).digest('hex')}`
-  }
-  return `xxh64-blocks/${blockBytes}:${xxh64(whole).toString(16).padStart(16, '0')}`
+  const digest =
+    algorithm === 'sha256'
+      ? createHash('sha256').update(whole).digest('hex')
+      : engine.xxh64(whole).toString(16).padStart(16, '0')
+  return `${algorithm}-blocks/${blockBytes}:${digest}`
 }

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { concat } from '../base/bytes.js'
-import type { DigestAlgorithm } from '../base/digests.js'
+import { type BlockAlgorithm, blockAlgorithmFor, type DigestAlgorithm } from '../base/digests.js'
 import type { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
@@ -26,12 +26,16 @@ export class Hasher {
   readonly #engine: DataEngine
   readonly #pool: HashPool
   readonly #geometry: HashGeometry
-  readonly #budget = new HashBudget()
+  readonly #algorithm: BlockAlgorithm
+  readonly #budget: HashBudget
 
   constructor(engine: DataEngine, pool: HashPool, geometry: HashGeometry) {
     this.#engine = engine
     this.#pool = pool
     this.#geometry = geometry
+    const { algorithm, fileBytes, blockBytes } = geometry
+    this.#budget = new HashBudget(engine.kind, algorithm)
+    this.#algorithm = blockAlgorithmFor(algorithm, fileBytes, blockBytes)
   }
 
   /** Calls back exactly once, for short runs before it returns. Never rejects. */
@@ -41,14 +45,16 @@ export class Hasher {
     done: (digests: Uint8Array) => void,
     failed: (error: FrError) => void,
   ): Promise<void> {
-    const { fileBytes, blockBytes, algorithm } = this.#geometry
+    const { fileBytes, blockBytes } = this.#geometry
+    const algorithm = this.#algorithm
     const isSmall = fileBytes <= limits.hashSmallFileBytes
     let digests: Uint8Array | undefined
     try {
       if (range.length <= limits.hashInlineBytes) {
         digests = this.#engine.hashNow(file, range, blockBytes, algorithm)
       } else {
-        if (this.#geometry.isSparse)
+        // With BLAKE3 zeros are hashed anew wherever they are.
+        if (this.#geometry.isSparse && algorithm !== 'blake3')
           digests = this.#engine.hashHoles(file, range, blockBytes, algorithm)
         if (digests === undefined && (isSmall || this.#isWorthHere(range)))
           digests = await this.#inPieces(file, range, isSmall)
@@ -62,9 +68,8 @@ export class Hasher {
   }
 
   #isWorthHere(range: ByteRange): boolean {
-    const { blockBytes, algorithm } = this.#geometry
-    const isCheap = algorithm === 'xxh64' && blockBytes <= limits.hashInlineBytes
-    return isCheap && this.#budget.take(range.length, nowMs())
+    const isInline = this.#geometry.blockBytes <= limits.hashInlineBytes
+    return isInline && this.#budget.take(range.length, nowMs())
   }
 
   /** Undefined when the bytes are neither small nor just landed, and a disk would be waited for. */
@@ -74,7 +79,8 @@ export class Hasher {
     isSmall: boolean,
   ): Promise<Uint8Array | undefined> {
     const mayWait = isSmall || (this.#geometry.hasJustLanded ?? false)
-    const { blockBytes, algorithm } = this.#geometry
+    const { blockBytes } = this.#geometry
+    const algorithm = this.#algorithm
     const pieceBytes = Math.floor(limits.hashInlineBytes / blockBytes) * blockBytes
     const end = range.offset + range.length
     const parts: Uint8Array[] = []

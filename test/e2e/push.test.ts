@@ -1,6 +1,7 @@
 /** Whole pushes over loopback, on both engines. */
 import { chmodSync, readFileSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+import { blake3 } from 'hash-wasm'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestFile, fetchStatus, type Progress, push } from '../../src/api/index.js'
 import { blockBytesFor, MIB } from '../../src/base/limits.js'
@@ -99,11 +100,13 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const good = await world.node({ key: `${key}\n` })
       const other = await world.node({ key: 'x'.repeat(40) })
       const rotated = await world.node({ key: 'y'.repeat(40), previousKey: key })
-      const { path } = world.file('data.bin', 2 * MIB)
+      const { path, content } = world.file('data.bin', 2 * MIB + 5)
       const to = [good.address, other.address]
       const result = await push(path, { to, engine, key }).result
       expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'failed'])
       expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_AUTH/)
+      // As b3sum prints it.
+      expect(result.digest).toBe(`blake3:${await blake3(content)}`)
       const again = await push(path, { to: [rotated.address], engine, key }).result
       expect(again.nodes[0]?.reason).toBeNull()
     })

@@ -63,29 +63,29 @@ describe.runIf(isRoot).each<[EngineKind, number]>([
     return { address, dataDir }
   }
 
-  it.each(['adaptive', 'classic'] as const)(
-    'fits where its data fit: %s',
-    { timeout: 120_000 },
-    async (strategy) => {
-      const path = sparseFile(world, 'disk.img', bytes)
-      const nodes = [await smallNode(), await smallNode(), await smallNode()]
-      const to = nodes.map((node) => node.address)
-      const result = await push(path, { to, engine, strategy, shape: 'group' }).result
-      expect(result.nodes.map((node) => node.reason)).toEqual([null, null, null])
-      expect(result.bytes).toBe(bytes)
-      // File systems allocate whole blocks.
-      expect(result.dataBytes).toBeGreaterThanOrEqual(pieces * pieceBytes)
-      expect(result.dataBytes).toBeLessThan(2 * pieces * pieceBytes)
-      // All of it once, at most, to each: no zero travels.
-      expect(result.originBytesSent).toBeLessThan(3 * result.dataBytes + MIB)
-      for (const node of nodes) {
-        const copy = join(node.dataDir, 'disk.img')
-        expect(holdsPieces(copy, bytes)).toBe(true)
-        expect(statSync(copy).blocks * 512).toBeLessThan(16 * MIB)
-      }
-      expect(await digestFile(path)).toBe(result.digest)
-    },
-  )
+  it.each([
+    ['adaptive', 'xxh64'],
+    ['adaptive', 'blake3'],
+    ['classic', 'xxh64'],
+  ] as const)('fits where its data fit: %s, %s', { timeout: 120_000 }, async (strategy, digest) => {
+    const path = sparseFile(world, 'disk.img', bytes)
+    const nodes = [await smallNode(), await smallNode(), await smallNode()]
+    const to = nodes.map((node) => node.address)
+    const result = await push(path, { to, engine, strategy, digest, shape: 'group' }).result
+    expect(result.nodes.map((node) => node.reason)).toEqual([null, null, null])
+    expect(result.bytes).toBe(bytes)
+    // File systems allocate whole blocks.
+    expect(result.dataBytes).toBeGreaterThanOrEqual(pieces * pieceBytes)
+    expect(result.dataBytes).toBeLessThan(2 * pieces * pieceBytes)
+    // All of it once, at most, to each: no zero travels.
+    expect(result.originBytesSent).toBeLessThan(3 * result.dataBytes + MIB)
+    for (const node of nodes) {
+      const copy = join(node.dataDir, 'disk.img')
+      expect(holdsPieces(copy, bytes)).toBe(true)
+      expect(statSync(copy).blocks * 512).toBeLessThan(16 * MIB)
+    }
+    expect(await digestFile(path, { digest })).toBe(result.digest)
+  })
 
   it('has a plan by its data', async () => {
     const path = sparseFile(world, 'disk.img', bytes)

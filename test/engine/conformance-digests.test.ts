@@ -2,9 +2,12 @@
 import { createHash } from 'node:crypto'
 import { closeSync, ftruncateSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { blake3 } from 'hash-wasm'
 import { describe, expect, it } from 'vitest'
 import xxhash from 'xxhash-wasm'
-import { limits, MIB } from '../../src/base/limits.js'
+import { type BlockAlgorithm, blockAlgorithmFor } from '../../src/base/digests.js'
+import { KIB, limits, MIB } from '../../src/base/limits.js'
+import { WorkerHashPool } from '../../src/engine/hashing/pool.js'
 import { engines } from './engines.js'
 import { failsWith } from './store.js'
 import { fileBytes, useWorld } from './world.js'
@@ -47,6 +50,35 @@ describe.each(engines)('$kind engine: digests', (under) => {
     }
   })
 
+  it('BLAKE3 values of blocks fold into the hash of the file', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const pool = new WorkerHashPool()
+    const sizes = [
+      ...[0, 1, 1023, 1024, 1025, 65_535, 65_536, 65_537, 66_560, 66_561],
+      ...[131_072, 131_073, 200_000, 300_001, MIB, 3 * MIB + 5],
+    ]
+    for (const bytes of sizes) {
+      const content = fileBytes(bytes)
+      const { file } = await world.origin(party, content)
+      for (const block of [64 * KIB, 256 * KIB, 2 * MIB]) {
+        const algorithm = blockAlgorithmFor('blake3', bytes, block)
+        const whole = { offset: 0, length: bytes }
+        const values = await pool.hash(engine.hashSource(file), whole, block, algorithm)
+        expect(values).toHaveLength(Math.ceil(bytes / block) * 32)
+        const hash = Buffer.from(engine.blake3File(values)).toString('hex')
+        expect(hash, `${bytes} bytes in blocks of ${block}`).toBe(await blake3(content))
+        // At once and by itself a block has the same value.
+        const last = Math.floor(Math.max(0, bytes - 1) / block)
+        const range = { offset: last * block, length: Math.min(block, bytes - last * block) }
+        if (range.length > limits.hashInlineBytes) continue
+        const value = engine.hashNow(file, range, block, algorithm)
+        expect([...value]).toEqual([...values.subarray(last * 32)])
+      }
+    }
+    await pool.close()
+  })
+
   it('holes have the digests of zeros, and are told where they can be', async () => {
     const { engine } = await world.party()
     const path = join(world.root, 'holes')
@@ -63,7 +95,7 @@ describe.each(engines)('$kind engine: digests', (under) => {
     writeFileSync(`${path}.full`, full)
     const other = await engine.storage.openSource(`${path}.full`)
     expect(other.dataBytes).toBe(size)
-    for (const algorithm of ['xxh64', 'sha256'] as const) {
+    for (const algorithm of ['blake3', 'xxh64', 'sha256'] as const) {
       const block = 65_536
       for (let offset = 0; offset < size; offset += MIB) {
         const range = { offset, length: Math.min(MIB, size - offset) }
@@ -85,13 +117,18 @@ describe.each(engines)('$kind engine: digests', (under) => {
     const { engine } = party
     const { file } = await world.origin(party, fileBytes(300_000))
     const hash = (offset: number, length: number, block = 65_536, algorithm = 'xxh64') =>
-      engine.hashNow(file, { offset, length }, block, algorithm as 'xxh64')
+      engine.hashNow(file, { offset, length }, block, algorithm as BlockAlgorithm)
     for (const call of [
       () => hash(0, limits.hashInlineBytes + 1),
       () => hash(-1, 1),
       () => hash(0, -1),
       () => hash(0, 1, 0),
       () => hash(0, 1, 65_536, 'md5'),
+      () => hash(0, 1, 512, 'blake3'),
+      () => hash(0, 1, 3 * 1024, 'blake3'),
+      () => hash(65_536, 1, 131_072, 'blake3'),
+      () => hash(65_536, 1, 65_536, 'blake3-file'),
+      () => hash(0, 65_537, 65_536, 'blake3-file'),
     ]) {
       expect(call, String(call)).toThrow(TypeError)
     }

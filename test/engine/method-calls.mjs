@@ -39,6 +39,7 @@ const calls = {
   hashCached: (engine, h) => engine.hashCached(h.file, byte, blockBytes, 'xxh64'),
   hashHoles: (engine, h) => engine.hashHoles(h.file, byte, blockBytes, 'xxh64'),
   hashNow: (engine, h) => engine.hashNow(h.file, byte, blockBytes, 'xxh64'),
+  blake3File: (engine) => engine.blake3File(Buffer.alloc(32)),
   xxh64: (engine) => engine.xxh64(Buffer.alloc(1)),
   'storage.openSource': ({ storage }, h) => storage.openSource(join(h.root, 'another')),
   'storage.checkSource': ({ storage }, h) => storage.checkSource(h.source),

@@ -36,6 +36,7 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   hashNow: needsHandle,
   hashCached: needsHandle,
   hashHoles: needsHandle,
+  blake3File: needsNothing,
   xxh64: needsNothing,
   shutdown: always,
   'storage.openSource': needsNothing,

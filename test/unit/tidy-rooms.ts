@@ -65,10 +65,14 @@ const rooms: Record<string, Room> = {
     packages: ['node-gyp-build'],
     node: 'all',
   },
-  'engine/portable': { rooms: ['engine', 'base', 'ports'], packages: ['xxhash-wasm'], node: 'all' },
+  'engine/portable': {
+    rooms: ['engine', 'engine/hashing', 'base', 'ports'],
+    packages: ['xxhash-wasm'],
+    node: 'all',
+  },
   'engine/hashing': {
     rooms: ['engine', 'engine/native', 'base', 'ports'],
-    packages: ['piscina', 'xxhash-wasm'],
+    packages: ['piscina', 'hash-wasm', 'xxhash-wasm'],
     node: 'all',
   },
   engine: { rooms: ['base', 'ports'], node: 'all' },

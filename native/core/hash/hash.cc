@@ -12,8 +12,10 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <type_traits>
 
 #include "core/file/file_table.h"
+#include "core/hash/blake3.h"
 #include "core/hash/sha256.h"
 
 namespace fr {
@@ -149,19 +151,23 @@ uint8_t* thread_buffer() {
   return buffer.get();  // NOLINT(clang-analyzer-cplusplus.NewDelete): thread_local, it outlives us
 }
 
-class Xxh64Blocks {
+class Xxh64Block {
  public:
-  void update(const void* data, size_t bytes) { hash_.update(data, bytes); }
-  bool finish(uint8_t* out) {
+  void start(uint64_t) { hash_.reset(); }
+  void update(const uint8_t* data, size_t bytes) { hash_.update(data, bytes); }
+  Status finish(uint8_t* out) {
     uint64_t digest = hash_.digest();
     for (int i = 7; i >= 0; --i, digest >>= 8) out[i] = static_cast<uint8_t>(digest);
-    hash_.reset();
-    return true;
+    return kOkStatus;
   }
 
  private:
   Xxh64 hash_;
 };
+
+// Whether the digest of a block depends on where it is.
+template <typename Hasher>
+constexpr bool kIsPositional = std::is_same_v<Hasher, Blake3Block>;
 
 // Files of these systems are page cache and nothing else; they know no RWF_NOWAIT.
 bool is_in_memory(int fd) {
@@ -218,9 +224,10 @@ bool reaches(int fd, uint64_t end) {
   return fstat(fd, &found) == 0 && static_cast<uint64_t>(found.st_size) >= end;
 }
 
-// The digest of `bytes` zeros. A file has two lengths of blocks, so a few are kept.
+// The digest of a block of zeros. A file has two lengths of blocks, so a few are kept; one that
+// holds for its place only is made each time.
 template <typename Hasher>
-bool zeros_digest(uint64_t bytes, size_t digest_size, uint8_t* out) {
+Status zeros_digest(uint64_t offset, uint64_t bytes, size_t digest_size, uint8_t* out) {
   struct Known {
     uint64_t bytes = 0;
     uint8_t digest[32];
@@ -229,116 +236,141 @@ bool zeros_digest(uint64_t bytes, size_t digest_size, uint8_t* out) {
   thread_local Known kept[kKept];
   thread_local size_t next = 0;
   for (const Known& known : kept) {
-    if (known.bytes != bytes) continue;
+    if (kIsPositional<Hasher> || known.bytes != bytes) continue;
     std::memcpy(out, known.digest, digest_size);
-    return true;
+    return kOkStatus;
   }
   uint8_t* const buffer = thread_buffer();
-  std::memset(buffer, 0, kBufferBytes);
+  std::memset(buffer, 0, static_cast<size_t>(std::min<uint64_t>(bytes, kBufferBytes)));
   Hasher hasher;
+  hasher.start(offset);
   for (uint64_t left = bytes; left > 0;) {
     const uint64_t piece = std::min<uint64_t>(left, kBufferBytes);
     hasher.update(buffer, static_cast<size_t>(piece));
     left -= piece;
   }
-  if (!hasher.finish(out)) return false;
+  const Status status = hasher.finish(out);
+  if (!status.ok()) return status;
   Known& made = kept[next++ % kKept];
   made.bytes = bytes;
   std::memcpy(made.digest, out, digest_size);
-  return true;
+  return kOkStatus;
 }
 
-// Digests of the whole blocks from `offset` on that lie before `data`; the bytes they cover.
+// What is to be hashed still, and where its digests go.
+struct Rest {
+  uint64_t offset, length, block_bytes;
+  uint8_t* out;
+  size_t digest_size;
+
+  uint64_t block() const { return std::min(block_bytes, length); }
+  void pass(uint64_t bytes) { offset += bytes, length -= bytes; }
+};
+
+// Passes whole blocks that lie before `data`.
 template <typename Hasher>
-uint64_t skip_hole(uint64_t offset, uint64_t length, uint64_t data, uint64_t block_bytes,
-                   size_t digest_size, uint8_t** out) {
-  uint64_t done = 0;
-  while (done < length) {
-    const uint64_t block = std::min(block_bytes, length - done);
-    if (data - offset < done + block) break;
-    if (!zeros_digest<Hasher>(block, digest_size, *out)) break;
-    *out += digest_size;
-    done += block;
+Status skip_hole(Rest& rest, uint64_t data) {
+  while (rest.length > 0 && data - rest.offset >= rest.block()) {
+    const uint64_t block = rest.block();
+    const Status status = zeros_digest<Hasher>(rest.offset, block, rest.digest_size, rest.out);
+    if (!status.ok()) return status;
+    rest.out += rest.digest_size;
+    rest.pass(block);
   }
-  return done;
+  return kOkStatus;
 }
 
 template <typename Hasher>
-Status run(const File& file, uint64_t offset, uint64_t length, uint64_t block_bytes,
-           size_t digest_size, uint8_t* out, bool cached_only) {
+Status run(const File& file, Rest rest, bool cached_only) {
   uint8_t* const buffer = thread_buffer();
   Hasher hasher;
-  uint64_t block_left = std::min(block_bytes, length);
+  uint64_t block_left = 0;  // of the block that is hashed; 0 between two
   const bool sparse =
-      file.sparse.load(std::memory_order_relaxed) && reaches(file.fd, offset + length);
-  while (length > 0) {
-    if (sparse && block_left == std::min(block_bytes, length)) {
-      const uint64_t data = next_data(file.fd, offset);
-      const uint64_t hole = skip_hole<Hasher>(offset, length, data, block_bytes, digest_size, &out);
-      offset += hole, length -= hole;
-      block_left = std::min(block_bytes, length);
-      if (length == 0) break;
+      file.sparse.load(std::memory_order_relaxed) && reaches(file.fd, rest.offset + rest.length);
+  while (rest.length > 0) {
+    if (sparse && block_left == 0) {
+      const Status skipped = skip_hole<Hasher>(rest, next_data(file.fd, rest.offset));
+      if (!skipped.ok()) return skipped;
+      if (rest.length == 0) break;
     }
-    const auto got = static_cast<size_t>(std::min<uint64_t>(length, kBufferBytes));
-    const Status status = read_fully(file, buffer, got, offset, cached_only);
+    const auto got = static_cast<size_t>(std::min<uint64_t>(rest.length, kBufferBytes));
+    const Status status = read_fully(file, buffer, got, rest.offset, cached_only);
     if (!status.ok()) return status;
-    offset += got;
     for (size_t used = 0; used < got;) {
+      if (block_left == 0) {
+        block_left = rest.block();
+        hasher.start(rest.offset);
+      }
       const auto piece = static_cast<size_t>(std::min<uint64_t>(block_left, got - used));
       hasher.update(buffer + used, piece);
-      used += piece, length -= piece, block_left -= piece;
+      used += piece, block_left -= piece;
+      rest.pass(piece);
       if (block_left > 0) continue;
-      if (!hasher.finish(out)) return {Code::ERR_FR_IO, ENOMEM};
-      out += digest_size;
-      block_left = std::min(block_bytes, length);
+      const Status finished = hasher.finish(rest.out);
+      if (!finished.ok()) return finished;
+      rest.out += rest.digest_size;
     }
   }
   return kOkStatus;
 }
 
 template <typename Hasher>
-Status run_holes(const File& file, uint64_t offset, uint64_t length, uint64_t block_bytes,
-                 size_t digest_size, uint8_t* out) {
-  const uint64_t data = next_data(file.fd, offset);
-  const bool is_hole = data >= offset + length && reaches(file.fd, offset + length);
-  if (!is_hole) return {Code::ERR_FR_IO, EAGAIN};
-  const uint64_t done = skip_hole<Hasher>(offset, length, data, block_bytes, digest_size, &out);
-  return done == length ? kOkStatus : Status{Code::ERR_FR_IO, ENOMEM};
+Status run_holes(const File& file, Rest rest) {
+  const uint64_t data = next_data(file.fd, rest.offset);
+  const uint64_t end = rest.offset + rest.length;
+  if (data < end || !reaches(file.fd, end)) return {Code::ERR_FR_IO, EAGAIN};
+  return skip_hole<Hasher>(rest, data);
 }
 
-bool is_block_range(uint64_t offset, uint64_t length, uint64_t block_bytes) {
+bool is_block_range(uint64_t offset, uint64_t length, uint64_t block_bytes, Algorithm algorithm) {
   constexpr auto kLast = static_cast<uint64_t>(INT64_MAX);
-  return block_bytes != 0 && offset % block_bytes == 0 && offset <= kLast &&
-         length <= kLast - offset;
+  if (block_bytes == 0 || offset % block_bytes != 0 || offset > kLast || length > kLast - offset) {
+    return false;
+  }
+  if (algorithm == Algorithm::kBlake3File) return offset == 0 && length <= block_bytes;
+  if (algorithm != Algorithm::kBlake3) return true;
+  return std::has_single_bit(block_bytes) && block_bytes >= kBlake3ChunkBytes;
+}
+
+// Calls `act` with the hasher's type.
+template <typename Act>
+Status with_hasher(Algorithm algorithm, Act act) {
+  switch (algorithm) {
+    case Algorithm::kXxh64:
+      return act(std::type_identity<Xxh64Block>());
+    case Algorithm::kSha256:
+      return act(std::type_identity<Sha256>());
+    case Algorithm::kBlake3:
+      return act(std::type_identity<Blake3Block>());
+    case Algorithm::kBlake3File:
+      return act(std::type_identity<Blake3File>());
+  }
+  return {Code::ERR_FR_IO, EINVAL};
 }
 
 }  // namespace
 
 Status hash_holes(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                   Algorithm algorithm, uint8_t* out) noexcept {
-  if (!is_block_range(offset, length, block_bytes)) return {Code::ERR_FR_IO, EINVAL};
+  if (!is_block_range(offset, length, block_bytes, algorithm)) return {Code::ERR_FR_IO, EINVAL};
   const FileRef held = file_table_get(file);
   if (held == nullptr) return {Code::ERR_FR_CLOSED, 0};
-  const size_t size = digest_bytes(algorithm);
-  return algorithm == Algorithm::kXxh64
-             ? run_holes<Xxh64Blocks>(*held, offset, length, block_bytes, size, out)
-             : run_holes<Sha256>(*held, offset, length, block_bytes, size, out);
+  const Rest rest{offset, length, block_bytes, out, digest_bytes(algorithm)};
+  return with_hasher(algorithm, [&]<typename Hasher>(std::type_identity<Hasher>) {
+    return run_holes<Hasher>(*held, rest);
+  });
 }
 
 Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                    Algorithm algorithm, uint8_t* out, bool cached_only) noexcept {
-  if (!is_block_range(offset, length, block_bytes)) return {Code::ERR_FR_IO, EINVAL};
+  if (!is_block_range(offset, length, block_bytes, algorithm)) return {Code::ERR_FR_IO, EINVAL};
   const FileRef held = file_table_get(file);
   if (held == nullptr) return {Code::ERR_FR_CLOSED, 0};
   if (cached_only && is_in_memory(held->fd)) cached_only = false;
-  const size_t size = digest_bytes(algorithm);
-  switch (algorithm) {
-    case Algorithm::kXxh64:
-      return run<Xxh64Blocks>(*held, offset, length, block_bytes, size, out, cached_only);
-    case Algorithm::kSha256:
-      return run<Sha256>(*held, offset, length, block_bytes, size, out, cached_only);
-  }
-  return {Code::ERR_FR_IO, EINVAL};
+  const Rest rest{offset, length, block_bytes, out, digest_bytes(algorithm)};
+  return with_hasher(algorithm, [&]<typename Hasher>(std::type_identity<Hasher>) {
+    return run<Hasher>(*held, rest, cached_only);
+  });
 }
 
 }  // namespace fr

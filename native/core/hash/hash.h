@@ -1,7 +1,7 @@
 // Digests of blocks, straight from the page cache.
 //
 // The idea: whole blocks are hashed where they lie, in worker threads, and only digests travel.
-// Both algorithms are incremental, so that a block of 64 MiB passes through one small buffer.
+// Every algorithm is incremental, so that a block of 64 MiB passes through one small buffer.
 //
 // A file is read with pread, never mapped: its owner may truncate a source under us, and touching a
 // mapped page that is gone kills the process.
@@ -15,7 +15,13 @@
 namespace fr {
 
 // Numbers are part of the binding's contract.
-enum class Algorithm : int { kXxh64 = 0, kSha256 = 1 };
+enum class Algorithm : int {
+  kXxh64 = 0,
+  kSha256 = 1,
+  kBlake3 = 2,
+  kBlake3File = 3,  // of the only block of a file
+};
+inline constexpr int kAlgorithms = 4;
 
 constexpr size_t digest_bytes(Algorithm algorithm) {
   return algorithm == Algorithm::kXxh64 ? 8 : 32;
@@ -43,17 +49,19 @@ class Xxh64 {
 
 // Digests of the blocks of [offset, offset + length), laid end to end in `out`, which holds
 // ceil(length / block_bytes) * digest_bytes(algorithm): XXH64 seed 0 in its canonical big-endian
-// form, or SHA-256. `offset` is a multiple of `block_bytes`; the last block may be short. Reads
-// on the calling thread. ERR_FR_SOURCE_CHANGED when a source ends earlier (a partial that does:
-// ERR_FR_IO, errno 0), ERR_FR_CLOSED for an unknown handle, ERR_FR_IO otherwise (EINVAL: misaligned
-// or overflowing range). `cached_only`: reads what is in the page cache and waits for no disk;
-// ERR_FR_IO with EAGAIN when not all of it is there, or this cannot be told (RWF_NOWAIT).
+// form, SHA-256, or values of blake3.h (blocks are then powers of two of 1 KiB or more). `offset`
+// is a multiple of `block_bytes`; the last block may be short. Reads on the calling thread.
+// ERR_FR_SOURCE_CHANGED when a source ends earlier (a partial that does: ERR_FR_IO, errno 0),
+// ERR_FR_CLOSED for an unknown handle, ERR_FR_UNSUPPORTED for SHA-256 without OpenSSL, ERR_FR_IO
+// otherwise (EINVAL: not such a range). `cached_only`: reads what is in the page cache and waits
+// for no disk; ERR_FR_IO with EAGAIN when not all of it is there, or this cannot be told
+// (RWF_NOWAIT).
 Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                    Algorithm algorithm, uint8_t* out, bool cached_only = false) noexcept;
 
 // The same of a range without data, which is not read: every block is of zeros, whose digest is
-// made once for each length. ERR_FR_IO with EAGAIN when there is data in the range, or this cannot
-// be told.
+// made once for each length, with BLAKE3 for each block. ERR_FR_IO with EAGAIN when there is data
+// in the range, or this cannot be told.
 Status hash_holes(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                   Algorithm algorithm, uint8_t* out) noexcept;
 

@@ -1,6 +1,7 @@
 /** `fr push` on the command line: its options and what they ask for. */
 import { type Command as Commander, Option } from 'commander'
 import type { PushTarget, Shape, Strategy } from '../../api/types.js'
+import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 import { parseTargets } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
@@ -27,7 +28,7 @@ export interface PushCommand {
   readonly strategy?: Strategy
   readonly shape?: Shape | 'auto'
   readonly groupSize?: number
-  readonly digest?: 'xxh64' | 'sha256'
+  readonly digest?: DigestAlgorithm
   readonly engine?: 'native' | 'portable'
   readonly noClobber: boolean
   readonly strict: boolean
@@ -95,7 +96,13 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
         .argParser(checked((text) => parseCount(text, 1, limits.nodesPerPush)))
         .hideHelp(),
     )
-    .addOption(choice('--digest <algorithm>', 'how blocks are verified', ['xxh64', 'sha256']))
+    .addOption(
+      choice(
+        '--digest <algorithm>',
+        'how blocks are verified, blake3 with a key and xxh64 without',
+        digestAlgorithms,
+      ),
+    )
     .addOption(engineOption())
     .option(
       '--uplink <rate>',

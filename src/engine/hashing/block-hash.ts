@@ -1,83 +1,117 @@
 /**
- * Digests of the blocks of a file range: XXH64 (seed 0, 8 bytes big-endian) or SHA-256.
+ * Digests of the blocks of a file range, as ports.ts describes them for each algorithm.
  *
  * With the addon the bytes never enter JavaScript; without it they are read in pieces into one
- * buffer and hashed by xxhash-wasm or node:crypto. A file that ends early is ERR_FR_SOURCE_CHANGED.
+ * buffer and hashed by packages and node:crypto. A file that ends early is ERR_FR_SOURCE_CHANGED.
  */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { readSync } from 'node:fs'
-import type { DigestAlgorithm } from '../../base/digests.js'
+import xxhash, { type XXHashAPI } from 'xxhash-wasm'
+import type { BlockAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { MIB } from '../../base/limits.js'
 import type { ByteRange, HashSource } from '../../ports.js'
+import { createBlake3 } from './blake3.js'
+import type { BlockHasher } from './block-hasher.js'
 
 export interface BlockHashTask {
   readonly source: HashSource
   readonly range: ByteRange
   readonly blockBytes: number
-  readonly algorithm: DigestAlgorithm
+  readonly algorithm: BlockAlgorithm
 }
 
 const pieceBytes = MIB
-
-interface Running {
-  update(bytes: Uint8Array): void
-  finish(): Uint8Array
-}
 
 export async function hashBlocks(task: BlockHashTask): Promise<Uint8Array> {
   if (task.source.kind === 'native') {
     const { hashNative } = await import('../native/hash.js')
     return hashNative(task.source.file, task.range, task.blockBytes, task.algorithm)
   }
-  return hashDescriptor(task.source.fd, task, await makerOf(task.algorithm))
+  hashers ??= xxhash().then(createBlockHashers)
+  return hashDescriptor(task.source.fd, task, (await hashers)[task.algorithm])
 }
 
-async function makerOf(algorithm: DigestAlgorithm): Promise<() => Running> {
-  if (algorithm === 'sha256') {
-    return () => {
-      const hash = createHash('sha256')
-      return { update: (bytes) => void hash.update(bytes), finish: () => hash.digest() }
-    }
-  }
-  const { create64 } = await wasm()
-  return () => {
-    const hash = create64()
-    return {
-      update: (bytes) => void hash.update(bytes),
-      finish: () => {
-        const digest = Buffer.alloc(8)
-        digest.writeBigUInt64BE(hash.digest())
-        return digest
-      },
-    }
+let hashers: Promise<BlockHashers> | undefined
+
+export type BlockHashers = Readonly<Record<BlockAlgorithm, BlockHasher>>
+
+/** One of each, which hash one block at a time. */
+export async function createBlockHashers(xx: XXHashAPI): Promise<BlockHashers> {
+  const blake3 = await createBlake3()
+  return {
+    xxh64: new Xxh64Block(xx),
+    sha256: new Sha256Block(),
+    blake3: blake3.block,
+    'blake3-file': blake3.file,
   }
 }
 
-let loaded: Promise<import('xxhash-wasm').XXHashAPI> | undefined
+class Xxh64Block implements BlockHasher {
+  readonly #xx: XXHashAPI
+  #hash: ReturnType<XXHashAPI['create64']>
 
-function wasm(): Promise<import('xxhash-wasm').XXHashAPI> {
-  loaded ??= import('xxhash-wasm').then((module) => module.default())
-  return loaded
+  constructor(xx: XXHashAPI) {
+    this.#xx = xx
+    this.#hash = xx.create64()
+  }
+
+  start(): void {
+    this.#hash = this.#xx.create64()
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes)
+  }
+
+  finish(): Uint8Array {
+    const digest = Buffer.alloc(8)
+    digest.writeBigUInt64BE(this.#hash.digest())
+    return digest
+  }
 }
 
-function hashDescriptor(fd: number, task: BlockHashTask, make: () => Running): Uint8Array {
+class Sha256Block implements BlockHasher {
+  #hash: Hash = createHash('sha256')
+
+  start(): void {
+    this.#hash = createHash('sha256')
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes)
+  }
+
+  finish(): Uint8Array {
+    return this.#hash.digest()
+  }
+}
+
+function hashDescriptor(fd: number, task: BlockHashTask, hasher: BlockHasher): Uint8Array {
   const { offset, length } = task.range
   const buffer = Buffer.allocUnsafe(Math.min(pieceBytes, length))
   const digests: Uint8Array[] = []
   for (let at = offset; at < offset + length; at += task.blockBytes) {
     const end = Math.min(at + task.blockBytes, offset + length)
-    const hash = make()
+    hasher.start(at)
     for (let cursor = at; cursor < end; ) {
-      const read = readSync(fd, buffer, 0, Math.min(buffer.length, end - cursor), cursor)
-      if (read === 0)
-        throw new FrError('ERR_FR_SOURCE_CHANGED', 'the file ends before the range to hash')
-      hash.update(buffer.subarray(0, read))
-      cursor += read
+      const piece = buffer.subarray(0, Math.min(buffer.length, end - cursor))
+      fill(fd, piece, cursor)
+      hasher.update(piece)
+      cursor += piece.length
     }
-    digests.push(hash.finish())
+    digests.push(hasher.finish())
   }
   // A copy of its own: a view into Node's shared pool would drag all of it across the thread
   // border.
   return Uint8Array.from(Buffer.concat(digests))
+}
+
+function fill(fd: number, piece: Uint8Array, offset: number): void {
+  for (let filled = 0; filled < piece.length; ) {
+    const read = readSync(fd, piece, filled, piece.length - filled, offset + filled)
+    if (read === 0)
+      throw new FrError('ERR_FR_SOURCE_CHANGED', 'the file ends before the range to hash')
+    filled += read
+  }
 }

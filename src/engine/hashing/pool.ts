@@ -7,7 +7,7 @@
  */
 import { availableParallelism } from 'node:os'
 import type { Piscina } from 'piscina'
-import type { DigestAlgorithm } from '../../base/digests.js'
+import type { BlockAlgorithm } from '../../base/digests.js'
 import { FrError, isFrErrorCode } from '../../base/errors.js'
 import type { ByteRange, HashPool, HashSource } from '../../ports.js'
 
@@ -24,7 +24,7 @@ export class WorkerHashPool implements HashPool {
     source: HashSource,
     range: ByteRange,
     blockBytes: number,
-    algorithm: DigestAlgorithm,
+    algorithm: BlockAlgorithm,
   ): Promise<Uint8Array> {
     if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
     this.#pool ??= openPool()

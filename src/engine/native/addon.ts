@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import type { DigestAlgorithm } from '../../base/digests.js'
+import type { BlockAlgorithm } from '../../base/digests.js'
 import { errorTable, FrError, type FrErrorCode, isFrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { systemFailure } from '../system-error.js'
@@ -120,6 +120,7 @@ export interface Addon {
     blockBytes: number,
     algorithm: number,
   ): Uint8Array | undefined
+  blake3File(values: Uint8Array): Uint8Array
   xxh64(bytes: Uint8Array, seed?: bigint): bigint
   tuneControl(fd: number): void
   /** 0, or the errno. */
@@ -167,7 +168,13 @@ function check(addon: Addon): Addon {
   return addon
 }
 
-export const algorithmNumber: Readonly<Record<DigestAlgorithm, number>> = { xxh64: 0, sha256: 1 }
+/** Those of native/core/hash/hash.h. */
+export const algorithmNumber: Readonly<Record<BlockAlgorithm, number>> = {
+  xxh64: 0,
+  sha256: 1,
+  blake3: 2,
+  'blake3-file': 3,
+}
 
 /** An error the addon threw, as the class users see; a TypeError stays what it is. */
 export function fromNative(error: unknown): unknown {

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
-import type { DigestAlgorithm } from '../../base/digests.js'
+import type { BlockAlgorithm } from '../../base/digests.js'
 import { codeFromNative, FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type {
@@ -25,6 +25,7 @@ import type {
   TransferOptions,
   TransferStats,
 } from '../../ports.js'
+import { checkBlocks } from '../checks.js'
 import { failureWords } from '../system-error.js'
 import {
   type Addon,
@@ -223,7 +224,7 @@ class AddonEngine implements DataEngine {
     file: FileHandle,
     range: ByteRange,
     blockBytes: number,
-    algorithm: DigestAlgorithm,
+    algorithm: BlockAlgorithm,
   ): Uint8Array {
     return this.#hash(file, range, blockBytes, algorithm, false) as Uint8Array
   }
@@ -232,20 +233,19 @@ class AddonEngine implements DataEngine {
     file: FileHandle,
     range: ByteRange,
     blockBytes: number,
-    algorithm: DigestAlgorithm,
+    algorithm: BlockAlgorithm,
   ): Uint8Array | undefined {
     return this.#hash(file, range, blockBytes, algorithm, true)
   }
 
   hashHoles(
     handle: FileHandle,
-    { offset, length }: ByteRange,
+    range: ByteRange,
     blockBytes: number,
-    algorithm: DigestAlgorithm,
+    algorithm: BlockAlgorithm,
   ): Uint8Array | undefined {
-    if (length > limits.hashHolesBytes) {
-      throw new TypeError(`length must be at most ${limits.hashHolesBytes}, not ${length}`)
-    }
+    checkBlocks(range, blockBytes, algorithm, limits.hashHolesBytes)
+    const { offset, length } = range
     const kind = algorithmNumber[algorithm]
     return this.#call(() =>
       this.#addon.hashHoles(this.storage.file(handle), offset, length, blockBytes, kind),
@@ -254,14 +254,13 @@ class AddonEngine implements DataEngine {
 
   #hash(
     handle: FileHandle,
-    { offset, length }: ByteRange,
+    range: ByteRange,
     blockBytes: number,
-    algorithm: DigestAlgorithm,
+    algorithm: BlockAlgorithm,
     cachedOnly: boolean,
   ): Uint8Array | undefined {
-    if (length > limits.hashInlineBytes) {
-      throw new TypeError(`length must be at most ${limits.hashInlineBytes}, not ${length}`)
-    }
+    checkBlocks(range, blockBytes, algorithm, limits.hashInlineBytes)
+    const { offset, length } = range
     const kind = algorithmNumber[algorithm]
     return this.#call(() =>
       this.#addon.hashBlocks(
@@ -273,6 +272,11 @@ class AddonEngine implements DataEngine {
         cachedOnly,
       ),
     )
+  }
+
+  blake3File(values: Uint8Array): Uint8Array {
+    if (this.#isClosed) throw new FrError('ERR_FR_CLOSED')
+    return this.#addon.blake3File(values)
   }
 
   xxh64(bytes: Uint8Array): bigint {

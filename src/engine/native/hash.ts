@@ -1,6 +1,6 @@
 /** Block digests by the addon: what a hash worker calls; no byte of the file enters JavaScript. */
 
-import type { DigestAlgorithm } from '../../base/digests.js'
+import type { BlockAlgorithm } from '../../base/digests.js'
 import type { ByteRange } from '../../ports.js'
 import { algorithmNumber, fromNative, loadAddon } from './addon.js'
 
@@ -8,7 +8,7 @@ export function hashNative(
   file: number,
   range: ByteRange,
   blockBytes: number,
-  algorithm: DigestAlgorithm,
+  algorithm: BlockAlgorithm,
 ): Uint8Array {
   try {
     const { offset, length } = range

@@ -8,10 +8,9 @@
  * are delivered. Events are gathered and handed over once per turn of the loop, never from inside
  * a call.
  */
-import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import xxhash, { type XXHashAPI } from 'xxhash-wasm'
-import type { DigestAlgorithm } from '../../base/digests.js'
+import type { BlockAlgorithm } from '../../base/digests.js'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type {
@@ -30,7 +29,9 @@ import type {
   TransferHandle,
   TransferStats,
 } from '../../ports.js'
-import { checkInteger, checkRange, known } from '../checks.js'
+import { checkBlocks, checkInteger, checkRange, known } from '../checks.js'
+import { blake3File } from '../hashing/blake3.js'
+import { type BlockHashers, createBlockHashers } from '../hashing/block-hash.js'
 import { type Failed, failureWords } from '../system-error.js'
 import type { Feed, FeedHost } from './feed.js'
 import { InFeed } from './feed-in.js'
@@ -139,6 +140,7 @@ class PortableEngine implements DataEngine {
   readonly storage: PortableStorage
   readonly #listener: EngineListener
   readonly #xx: XXHashAPI
+  readonly #hashers: BlockHashers
   readonly #handles = new HandleSource()
   readonly #files = new FileTable(this.#handles)
   readonly #transfers = new Map<TransferHandle, Transfer>()
@@ -149,9 +151,10 @@ class PortableEngine implements DataEngine {
   #events: EngineEvent[] = []
   #shutdown: Promise<void> | undefined
 
-  constructor(listener: EngineListener, xx: XXHashAPI) {
+  constructor(listener: EngineListener, xx: XXHashAPI, hashers: BlockHashers) {
     this.#listener = listener
     this.#xx = xx
+    this.#hashers = hashers
     this.storage = new PortableStorage(this.#files, this.#handles)
     this.#shared = {
       hash: (bytes, seed) => xx.h64Raw(bytes, seed),
@@ -291,23 +294,21 @@ class PortableEngine implements DataEngine {
     handle: FileHandle,
     range: ByteRange,
     blockBytes: number,
-    algorithm: DigestAlgorithm,
+    algorithm: BlockAlgorithm,
   ): Uint8Array {
     this.#checkOpen()
     const file = this.#files.get(handle)
-    checkInteger('offset', range.offset, 0)
-    checkInteger('length', range.length, 0, limits.hashInlineBytes)
-    checkInteger('blockBytes', blockBytes, 1)
-    if (algorithm !== 'xxh64' && algorithm !== 'sha256') {
-      throw new TypeError(`algorithm must be 'xxh64' or 'sha256', not ${String(algorithm)}`)
-    }
+    checkBlocks(range, blockBytes, algorithm, limits.hashInlineBytes)
+    const hasher = known('algorithm', algorithm, this.#hashers[algorithm])
     const bytes = Buffer.allocUnsafe(range.length)
     if (file.readNow(bytes, range.offset) !== bytes.length)
       throw new FrError('ERR_FR_SOURCE_CHANGED')
     this.#shared.payloadBytes += bytes.length
-    const digests: Buffer[] = []
+    const digests: Uint8Array[] = []
     for (let at = 0; at < bytes.length; at += blockBytes) {
-      digests.push(this.#digest(bytes.subarray(at, at + blockBytes), algorithm))
+      hasher.start(range.offset + at)
+      hasher.update(bytes.subarray(at, at + blockBytes))
+      digests.push(hasher.finish())
     }
     return Buffer.concat(digests)
   }
@@ -326,6 +327,11 @@ class PortableEngine implements DataEngine {
 
   /** Node offers none of the options that would help. */
   tuneControl(): void {}
+
+  blake3File(values: Uint8Array): Uint8Array {
+    this.#checkOpen()
+    return blake3File(values)
+  }
 
   xxh64(bytes: Uint8Array): bigint {
     this.#checkOpen()
@@ -346,13 +352,6 @@ class PortableEngine implements DataEngine {
     await Promise.all(this.#sockets)
     await this.storage.shutdown()
     await this.#files.closeAll()
-  }
-
-  #digest(block: Buffer, algorithm: DigestAlgorithm): Buffer {
-    if (algorithm === 'sha256') return createHash('sha256').update(block).digest()
-    const digest = Buffer.alloc(8)
-    digest.writeBigUInt64BE(this.#xx.h64Raw(block, 0n))
-    return digest
   }
 
   #emit(event: EngineEvent): void {
@@ -398,5 +397,6 @@ class PortableEngine implements DataEngine {
 
 /** Makes an engine. The listener gets every event from then on; see ports.ts for the contract. */
 export async function createPortableEngine(listener: EngineListener): Promise<DataEngine> {
-  return new PortableEngine(listener, await xxhash())
+  const xx = await xxhash()
+  return new PortableEngine(listener, xx, await createBlockHashers(xx))
 }

@@ -80,8 +80,7 @@ export class PushSource {
   /** The file digest of all block digests. */
   sum(digests: Uint8Array): void {
     const { size } = this.#source
-    const xxh64 = (all: Uint8Array): bigint => this.#engine.xxh64(all)
-    const fileDigest = fileDigestOf(this.#algorithm, size, this.#blockBytes, digests, xxh64)
+    const fileDigest = fileDigestOf(this.#engine, this.#algorithm, size, this.#blockBytes, digests)
     this.#post({ type: 'summed', fileDigest })
   }
 }

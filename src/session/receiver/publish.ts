@@ -83,9 +83,7 @@ export class Publication {
   #digestOf(digests: Uint8Array): string {
     const { algorithm, entry } = this.#spec
     const blockBytes = blockBytesFor(entry.size)
-    return fileDigestOf(algorithm, entry.size, blockBytes, digests, (all) =>
-      this.#engine.xxh64(all),
-    )
+    return fileDigestOf(this.#engine, algorithm, entry.size, blockBytes, digests)
   }
 
   #notKept(attribute: LostAttribute): string {

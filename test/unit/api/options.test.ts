@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { addNode, digestFile, fetchStatus, push, startNode } from '../../../src/api/index.js'
 import { optionNames } from '../../../src/api/option-names.js'
+import { checkPush } from '../../../src/api/options.js'
 
 const at = '127.0.0.1:1'
 const id = '0'.repeat(32)
@@ -47,6 +48,15 @@ describe.each(Object.entries(calls) as [keyof typeof optionNames, Call][])('%s',
     const label = name === 'target' ? 'to[0]' : 'options'
     expect(await messageOf(wrong[name])).toBe(`${label} must be an object`)
   })
+})
+
+it.each([
+  [{}, 'xxh64'],
+  [{ key: 'k'.repeat(32) }, 'blake3'],
+  [{ digest: 'blake3' }, 'blake3'],
+  [{ key: 'k'.repeat(32), digest: 'xxh64' }, 'xxh64'],
+] as const)('push with %o verifies blocks by %s', (options, algorithm) => {
+  expect(checkPush('file', { to: [at], ...options }).algorithm).toBe(algorithm)
 })
 
 it.each([

@@ -41,7 +41,7 @@ describe('an established connection', () => {
     expect(theirs.peer).toEqual(dialler)
     for (const end of [ours, theirs]) {
       expect(end).toMatchObject({ channel: 'control', transfer: null, from: null, key: keyA })
-      expect(end.digests).toEqual(['xxh64', 'sha256'])
+      expect(end.digests).toEqual(['blake3', 'sha256', 'xxh64'])
       expect(end.remoteAddress).toMatch(/^127\.0\.0\.1:\d+$/)
     }
     expect(() => ours.feed).toThrow(TypeError)

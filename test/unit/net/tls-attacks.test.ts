@@ -232,7 +232,10 @@ describe('a dialler of a link that', () => {
     const client = await new Client(server.address).secured()
     const hello = Buffer.from(client.hello(client.channel)).toString('latin1')
     client.socket.write(
-      Buffer.from(hello.replace('"xxh64","sha256"', '"blak3","sha255"'), 'latin1'),
+      Buffer.from(
+        hello.replace('"blake3","sha256","xxh64"', '"blak33","sha255","xxh63"'),
+        'latin1',
+      ),
     )
     await rejection(server.next(), 'ERR_FR_CAPABILITY')
   })

@@ -219,6 +219,8 @@ describe('a violation', () => {
     ['lagging', 'members', { members: [2, 1] }],
     ['seal', 'stream', { stream: 2 ** 32 }],
     ['seal', 'fileDigest', { fileDigest: 'xxh64-blocks/65536:00' }],
+    ['seal', 'fileDigest', { fileDigest: `blake3:${'0'.repeat(63)}` }],
+    ['seal', 'fileDigest', { fileDigest: `blake3-blocks/65536:${'0'.repeat(64)}` }],
     ['seal', 'fileDigest', { fileDigest: `sha256-blocks/65536:${'0'.repeat(16)}` }],
     ['seal', 'fileDigest', { fileDigest: `xxh64-blocks/065536:${'0'.repeat(16)}` }],
     ['abort', 'code', { code: 'ERR_FR_NONE' }],

@@ -3,6 +3,7 @@ import { createPrivateKey } from 'node:crypto'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { cleanText } from '../../../src/base/bytes.js'
+import { digestAlgorithms } from '../../../src/base/digests.js'
 import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
 import { limits } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
@@ -52,6 +53,7 @@ const code = fc.constantFrom<FrErrorCode>('ERR_FR_IO', 'ERR_FR_NO_SPACE', 'ERR_F
 export const fileDigest = fc.oneof(
   hex(16).map((digits) => `xxh64-blocks/65536:${digits}`),
   hex(64).map((digits) => `sha256-blocks/262144:${digits}`),
+  hex(64).map((digits) => `blake3:${digits}`),
 )
 
 /** Gaps and lengths laid end to end: sorted, disjoint, not touching. */
@@ -116,7 +118,7 @@ const indices = fc.uniqueArray(mate, { maxLength: 8 }).map((list) => list.sort((
 const bodies: Bodies = {
   offer: fc.record({
     transfer: hex(32),
-    digest: fc.constantFrom('xxh64' as const, 'sha256' as const),
+    digest: fc.constantFrom(...digestAlgorithms),
     noClobber: fc.boolean(),
     strict: fc.boolean(),
     streams: fc.integer({ min: 1, max: limits.streamsPerTransfer }),

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { originNumber } from '../../../src/control/messages/types.js'
+import { blake3File, createBlake3 } from '../../../src/engine/hashing/blake3.js'
 import { nodePrimitives } from '../../../src/net/crypto.js'
 import { parseKey } from '../../../src/net/keys.js'
 import { signDigests } from '../../../src/protocol/digest-record.js'
@@ -80,6 +81,22 @@ it('the vectors of the page are those of the code', () => {
     hexOf(signDigests(author, content, place, new Uint8Array(8).fill(0x66))),
   ]
   expect(vectors.filter((vector) => !page.includes(`${vector}\n`))).toEqual([])
+})
+
+it('the page has the BLAKE3 values of blocks', async () => {
+  const { block } = await createBlake3()
+  const contents = [Buffer.from(Uint8Array.from({ length: 102_400 }, (_, i) => i % 251))]
+  contents.push(Buffer.alloc(131_073))
+  for (const content of contents) {
+    const values: Uint8Array[] = []
+    for (let offset = 0; offset < content.length; offset += 65_536) {
+      block.start(offset)
+      block.update(content.subarray(offset, offset + 65_536))
+      values.push(block.finish())
+    }
+    const vectors = [...values.map(hexOf), `blake3:${hexOf(blake3File(Buffer.concat(values)))}`]
+    expect(page).toContain(vectors.map((vector) => `${' '.repeat(22)}${vector}\n`).join(''))
+  }
 })
 
 it('the page lists every frame under its number', () => {
