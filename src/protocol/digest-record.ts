@@ -28,7 +28,7 @@ export interface DigestPlace {
   readonly length: number
 }
 
-const algorithmNumbers: Record<DigestAlgorithm, number> = { xxh64: 1, sha256: 2 }
+const algorithmNumbers: Record<DigestAlgorithm, number> = { xxh64: 1, sha256: 2, blake3: 3 }
 const label = utf8('fastreplica 1 digests')
 
 /** What is signed. Contents that change, and signed ends of them, have no other values yet. */
