@@ -36,9 +36,13 @@
  * - From `shutdown` on calls throw (storage: reject with) FrError ERR_FR_CLOSED, but closing calls
  *   do nothing, `tuneControl` stays a hint and `counters` still answers.
  */
-import type { Socket } from 'node:net'
 import type { BlockAlgorithm } from './base/digests.js'
 import type { FrErrorCode } from './base/errors.js'
+
+/** A connected net.Socket of Node. */
+export interface EngineSocket {
+  destroy(): unknown
+}
 
 export type FileHandle = number
 export type FeedHandle = number
@@ -209,12 +213,12 @@ export interface DataEngine {
   addStream(transfer: TransferHandle, spec: StreamSpec): void
   /** Takes the connection over. The socket object is destroyed or owned by the engine from here;
    *  the caller must have stopped reading, with nothing buffered and nothing left to write. */
-  adopt(socket: Socket, spec: FeedSpec): FeedHandle
+  adopt(socket: EngineSocket, spec: FeedSpec): FeedHandle
   /**
    * Makes a control connection fit to carry heartbeats beside bulk data. A hint; stays the
    * caller's.
    */
-  tuneControl(socket: Socket): void
+  tuneControl(socket: EngineSocket): void
   /** Lists a range for sending. At a node, bytes not landed yet are sent as they land. */
   send(feed: FeedHandle, spec: SendSpec): void
   sendDigests(feed: FeedHandle, spec: DigestSpec): void

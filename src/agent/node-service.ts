@@ -15,14 +15,7 @@ import type { Logger } from '../base/log.js'
 import { Waiting } from '../base/time/patience.js'
 import type { Frame } from '../control/messages/types.js'
 import { type Address, boundAddress, formatAddress, requireServable } from '../net/address.js'
-import {
-  type Dialler,
-  dialData,
-  dialPull,
-  type LinkEvents,
-  linkOver,
-  type TransferTarget,
-} from '../net/dial.js'
+import { type Dialler, type LinkEvents, linkOver } from '../net/dial.js'
 import {
   type Admitted,
   accept,
@@ -35,7 +28,7 @@ import type { Key } from '../net/keys.js'
 import type { ControlLink } from '../net/link.js'
 import { ParkedConnections } from '../net/parked.js'
 import { PreAuthGuard } from '../net/pre-auth-guard.js'
-import type { Resolver } from '../net/resolver.js'
+import { Resolver } from '../net/resolver.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import type { Edge } from '../protocol/ticket.js'
 import type { Audience } from '../session/receiver/acceptance.js'
@@ -364,11 +357,9 @@ export class NodeService implements NodeHost {
       established = await ticketed.go(edge)
       if (!reception.isOpen || !reception.expects(index, edge.id, ticketed.to))
         return established.close()
-      reception.reserveFeed(index)
       reception.addFeed(index, established)
     } catch (error) {
       established?.close()
-      reception.releaseFeed(index)
       const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
       this.log({ level: 'debug', event: 'feed-lost', fields: { from: index, code, text } })
     }
@@ -422,25 +413,9 @@ export class NodeService implements NodeHost {
     this.#replace(guest)
   }
 
-  dialMate(
-    target: TransferTarget & { readonly edge: Edge },
-    signal: AbortSignal,
-    resolver: Resolver,
-  ): Promise<Established> {
-    return dialData(this.#dialler(resolver), target, signal)
-  }
-
-  dialPull(
-    target: TransferTarget & { readonly nodeId: string },
-    signal: AbortSignal,
-    resolver: Resolver,
-  ): Promise<Established> {
-    return dialPull(this.#dialler(resolver), target, signal)
-  }
-
-  #dialler(resolver: Resolver): Dialler {
+  dialler(): Dialler {
     const { keys, self } = this.#spec
-    return { keys, self, connectMs: limits.connectMs, resolver }
+    return { keys, self, connectMs: limits.connectMs, resolver: new Resolver() }
   }
 
   #replace(guest: Guest): void {

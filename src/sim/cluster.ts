@@ -6,20 +6,25 @@
  * is published, nothing twice. Checked at the end (liveness): the push ends, everyone living is
  * complete, everyone else has an outcome that says why.
  */
+import { hexOf } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
-import type { FeedCount, OriginCommand, OriginEvent } from '../control/coordinator/events.js'
+import type { OriginEvent } from '../control/coordinator/events.js'
 import { OriginMachine } from '../control/coordinator/machine.js'
 import { dealerOf } from '../control/dealing/strategies.js'
-import type { Frame, Mate, NodeSettled } from '../control/messages/types.js'
-import { offerFrames, readOffer, SimChannel, SimRecords } from './codec.js'
+import type { Frame, NodeSettled } from '../control/messages/types.js'
+import type { Identity } from '../protocol/greeting.js'
+import { edgeOf } from '../protocol/ticket.js'
+import { type CallerCommand, CoordinatorSession } from '../session/driver/coordinator.js'
+import type { Target } from '../session/driver/ports.js'
+import { contentOf, offerFrames, pretended, pretendedAuthor, readOffer } from './codec.js'
+import { type Acceptor, Connections, type SimConnection, type SimLink } from './connections.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
-import type { SimFeed } from './feed.js'
-import { Inbox } from './inbox.js'
+import { SimEngine } from './engine.js'
+import { SimHost } from './host.js'
+import { SimNet } from './net.js'
 import { Network, originIndex } from './network.js'
-import { idOf, type SimNet } from './node-feeds.js'
-import { type PullNet, SimPulls } from './pulls.js'
 import { Random } from './random.js'
-import { type EdgeScenario, linkOf, type Scenario } from './scenario.js'
+import { linkOf, type Scenario } from './scenario.js'
 import { SimNode } from './sim-node.js'
 import { Timeline } from './timeline.js'
 import { planTroubles } from './troubles.js'
@@ -45,25 +50,20 @@ export interface SimResult {
 const maxVirtualMs = 300_000
 const maxSteps = 3_000_000
 
-export class Cluster implements SimNet, PullNet {
+export class Cluster {
   readonly timeline = new Timeline()
+  readonly network: Network
+  readonly connections: Connections
+  readonly scenario: Scenario
+  /** Those to whom an offer has come. */
   readonly nodes: (SimNode | undefined)[]
-  readonly pulls: SimPulls
-  readonly #scenario: Scenario
-  readonly #hear: Hear
+  readonly heard: Hear
   readonly #random: Random
   readonly #source: SimFile
   readonly #machine: OriginMachine
-  readonly #network: Network
-  /** Since when a feed is prepared. */
-  readonly records: SimRecords
-  readonly #greetedMs = new Map<string, number>()
-  readonly #channels = new Map<string, SimChannel>()
-  readonly #links: ('none' | 'open' | 'closed')[]
-  readonly #inbox = new Inbox<OriginEvent>(this.timeline, (event) => {
-    for (const command of this.#machine.handle(event, this.#inbox.awakeMs)) this.#execute(command)
-  })
-  #tickMs = Number.POSITIVE_INFINITY
+  readonly #origin = new SimHost(this.timeline, 0)
+  readonly #hosts: readonly SimHost[]
+  readonly #session: CoordinatorSession
   #failure: string | null | undefined
   #plannedMs = 0
   readonly #logged = new Set<string>()
@@ -71,17 +71,19 @@ export class Cluster implements SimNet, PullNet {
 
   /** `hear`: told of each frame when it arrives; `to` or `from` may be the origin. */
   constructor(scenario: Scenario, hear: Hear = () => {}) {
-    this.#hear = hear
-    this.pulls = new SimPulls(this, hear)
-    this.#scenario = scenario
+    this.heard = hear
+    this.scenario = scenario
     this.#random = new Random(scenario.seed ^ 0x5eed)
-    const { bytes, blockBytes } = scenario
+    const { bytes, blockBytes, strategy, shape } = scenario
     this.#source = new SimFile(bytes, blockBytes)
-    this.records = new SimRecords(blockBytes)
     this.nodes = scenario.nodes.map(() => undefined)
-    this.#links = scenario.nodes.map(() => 'none')
+    this.#hosts = scenario.nodes.map((_, i) => new SimHost(this.timeline, (i + 1) * 3_600_000))
     const config = {
-      nodeId: idOf(originIndex),
+      nodeId: this.idOf(originIndex),
+      edgeOf: (...ends: [number, number]) => {
+        const { id, secret } = edgeOf(pretended, pretendedAuthor.publicKey, ends)
+        return { id, secret: hexOf(secret) }
+      },
       bytes,
       blockBytes,
       digestBytes,
@@ -92,27 +94,48 @@ export class Cluster implements SimNet, PullNet {
       hashAheadBytes: scenario.hashAheadBytes,
       relayClaimBytes: scenario.relayClaimBytes ?? limits.relayClaimBytes,
     }
-    const { strategy, shape } = scenario
-    const dealer = dealerOf(strategy, shape, bytes, blockBytes)
-    this.#machine = new OriginMachine(config, dealer, 0)
-    this.#network = new Network(scenario, this.timeline, this.#random, {
-      landed: (chunk, from, to) => {
-        const sender = from === originIndex ? this.#source : this.nodes[from]?.file
-        const isWrong =
-          this.isArrivalWrong() || sender?.isWrong(Math.floor(chunk.offset / blockBytes)) === true
-        this.nodes[to]?.land(chunk, isWrong, from)
+    this.#machine = new OriginMachine(config, dealerOf(strategy, shape, bytes, blockBytes), 0)
+    this.network = new Network(scenario, this.timeline, this.#random, (from, { offset }) => {
+      const sender = from === originIndex ? this.#source : this.nodes[from]?.file
+      const isWrong = this.#random.chance(scenario.wrongChance)
+      return isWrong || sender?.isWrong(Math.floor(offset / blockBytes)) === true
+    })
+    this.connections = new Connections(this)
+    this.#session = this.#sessionOf()
+  }
+
+  #sessionOf(): CoordinatorSession {
+    const { bytes, blockBytes } = this.scenario
+    const host = this.#origin
+    const files = { file: this.#source, scratch: this.#source }
+    const engine: SimEngine = new SimEngine(this.network, files, {
+      tell: (event, told) =>
+        host.run(() => {
+          this.#session.onEngine([event])
+          told?.()
+        }),
+      isHonest: () => true,
+      closing: () => {},
+    })
+    return new CoordinatorSession(this.#machine, 0, limits.silenceMs, {
+      clock: host,
+      net: new SimNet(this.connections, { place: originIndex, host }, engine),
+      engine,
+      edgeTo: (node) => edgeOf(pretended, pretendedAuthor.publicKey, [node, originIndex]),
+      author: pretendedAuthor,
+      content: contentOf(blockBytes),
+      offer: (planned) => offerFrames(bytes, planned),
+      execute: (command) => this.#execute(command),
+      crashed: (error) => {
+        throw error
       },
-      announced: (record, to) => this.nodes[to]?.feeds.announce(record),
-      receiverCut: (index, to) =>
-        this.nodes[to]?.post({ type: 'feedClosed', index, code: 'ERR_FR_NODE_LOST' }),
-      senderCut: (from, to) => this.#senderCut(from, to),
     })
   }
 
   run(): SimResult {
-    planTroubles(this.#scenario, this.timeline, {
+    planTroubles(this.scenario, this.timeline, {
       add: (node) => this.post({ type: 'nodeAdded', request: node, link: linkOf(node) }),
-      changeUplink: (node, factor) => this.#network.changeUplink(node, factor),
+      changeUplink: (node, factor) => this.network.changeUplink(node, factor),
       kill: (node) => this.#kill(node),
       hang: (node) => this.#hang(node),
       fillDisk: (node) =>
@@ -122,11 +145,10 @@ export class Cluster implements SimNet, PullNet {
         this.#source.isTouched = true
       },
       cancel: () => this.post({ type: 'cancelled', text: 'by the caller' }),
-      stop: (host, forMs) => this.#stop(host, forMs),
+      stop: (place, forMs) => this.#hostOf(place).stop(forMs),
       hangDisk: (node, forMs) => this.nodes[node]?.hangDisk(forMs),
     })
-    for (const command of this.#machine.start()) this.#execute(command)
-    this.#arm()
+    this.#session.start()
     while (this.#failure === undefined) {
       if (!this.timeline.step())
         throw new Error('hang: nothing is left to happen and the push has not ended')
@@ -145,7 +167,7 @@ export class Cluster implements SimNet, PullNet {
       logged: [...this.#logged],
       warnings: this.#warnings,
       steps: this.timeline.steps,
-      originBytes: this.#network.originBytes,
+      originBytes: this.network.originBytes,
       pulledBytes: this.nodes.reduce((sum, node) => sum + (node?.pulledBytes ?? 0), 0),
     }
   }
@@ -162,27 +184,14 @@ export class Cluster implements SimNet, PullNet {
     }
   }
 
-  // --- SimNet ---
+  // --- the world, as those in it see it ---
 
-  toOrigin(node: number, frame: Frame): void {
-    const arrive = this.#channel(`n${node}`).write(frame)
-    this.travel(`n${node}`, node, originIndex, () => {
-      const read = arrive()
-      this.#hear(node, originIndex, read)
-      if (this.#links[node] === 'open') this.post({ type: 'frameArrived', node, frame: read })
-    })
+  idOf(place: number): string {
+    return place === originIndex ? 'f'.repeat(32) : String(place).padStart(32, '0')
   }
 
-  linkClosedByNode(node: number): void {
-    this.travel(`n${node}`, node, originIndex, () => this.#linkLost(node))
-  }
-
-  travel(direction: string, from: number, to: number, run: () => void): void {
-    this.#network.travel(direction, from, to, run)
-  }
-
-  edge(from: number, to: number): EdgeScenario {
-    return this.#network.edge(from, to)
+  identity(place: number): Identity {
+    return { nodeId: this.idOf(place), incarnation: 1 }
   }
 
   isOut(node: number): boolean {
@@ -193,85 +202,69 @@ export class Cluster implements SimNet, PullNet {
     return !this.isOut(node) && this.#machine.peers[node]?.hasLink === true
   }
 
-  greetMate(from: number, mate: Mate): void {
-    this.#greetedMs.set(`${from}>${mate.number}`, this.timeline.nowMs)
-  }
-
-  dialMate(from: number, mate: Mate): void {
-    const to = mate.number
-    const edge = this.edge(from, to)
-    const { nowMs } = this.timeline
-    const sinceMs = nowMs - (this.#greetedMs.get(`${from}>${to}`) ?? nowMs)
-    const dialMs = Math.max(edge.latencyMs * 3 - sinceMs, 0)
-    this.timeline.after(edge.cannotDial ? limits.connectMs : dialMs, () => {
-      const sender = this.nodes[from]
-      const receiver = this.nodes[to]
-      if (sender === undefined || !sender.runs) return
-      const fail = (): void =>
-        sender.post({ type: 'relayClosed', index: to, code: 'ERR_FR_UNREACHABLE' })
-      if (edge.cannotDial || receiver === undefined) return fail()
-      receiver.feeds.dialledBy(from, to, 'data', (isWelcome) => {
-        if (!isWelcome || !receiver.isAlive || receiver.hasEnded) return fail()
-        if (!sender.runs) return receiver.feeds.missed(from)
-        const feed = this.#network.open(from, to)
-        receiver.feeds.opened(from)
-        sender.feeds.relayOpened(to, feed)
-      })
-    })
-  }
-
-  closeFeed(from: number, to: number): void {
-    this.#network.close(from, to)
-  }
-
-  openPullFeed(from: number, to: number): void {
-    const receiver = this.nodes[to]
-    const sender = this.nodes[from] as SimNode
-    if (receiver?.runs !== true) return sender.feeds.pullFeedFailed(to)
-    receiver.feeds.dialledBy(from, to, 'data', (isWelcome) => {
-      if (!isWelcome || !receiver.runs) return sender.feeds.pullFeedFailed(to)
-      if (!sender.runs) return receiver.feeds.missed(from)
-      const feed = this.#network.open(from, to)
-      receiver.feeds.opened(from)
-      sender.feeds.pullFeedOpened(to, feed)
-    })
-  }
-
   get isSlow(): boolean {
-    const { outages, nodes } = this.#scenario
+    const { outages, nodes } = this.scenario
     return outages.length > 0 || nodes.some((node) => node.deceivesAtMs !== undefined)
   }
 
-  isArrivalWrong(): boolean {
-    return this.#random.chance(this.#scenario.wrongChance)
+  acceptor(place: number): Acceptor {
+    const host = this.#hostOf(place)
+    return {
+      host,
+      accept: (from: number, target: Target, connection, told) => {
+        const { channel } = target
+        const node = this.nodes[place]
+        if (channel !== 'control') {
+          if (node === undefined) return told(false)
+          return node.accept(from, target, connection, told)
+        }
+        told(true)
+        this.#serve(place, host, connection())
+      },
+    }
+  }
+
+  /** What a node does with a control link (agent/node-service.ts): first comes an offer. */
+  #serve(place: number, host: SimHost, { link }: SimConnection): void {
+    const offered: Frame[] = []
+    let node: SimNode | undefined
+    link?.hear({
+      onFrame: (frame) => {
+        if (node !== undefined) return node.events.onFrame(frame)
+        offered.push(frame)
+        const complete = readOffer(offered)
+        if (complete === undefined) return
+        node = this.#nodeOf(place, host, link, complete)
+        this.nodes[place] = node
+        node.start()
+      },
+      onClose: (code, text) => node?.events.onClose(code, text),
+    })
+  }
+
+  #nodeOf(
+    place: number,
+    host: SimHost,
+    link: SimLink,
+    { offer, entry }: NonNullable<ReturnType<typeof readOffer>>,
+  ): SimNode {
+    const { nodes, blockBytes } = this.scenario
+    const scenario = nodes[place] as Scenario['nodes'][number]
+    return new SimNode(place, offer, this, host, link, scenario, entry.size, blockBytes)
+  }
+
+  #hostOf(place: number): SimHost {
+    return place === originIndex ? this.#origin : (this.#hosts[place] as SimHost)
   }
 
   // --- the origin ---
 
   post(event: OriginEvent): void {
-    if (this.#failure !== undefined) return
-    if (this.#inbox.post(event)) this.#arm()
+    if (this.#failure === undefined) this.#origin.run(() => this.#session.post(event))
   }
 
-  #execute(command: OriginCommand): void {
+  #execute(command: CallerCommand): void {
     switch (command.type) {
-      case 'dial':
-        return this.#dial(command.node)
-      case 'offer':
-        return this.#offer(command.node, command.planned)
-      case 'send': {
-        const { node } = command
-        const arrive = this.#channel(`o${node}`).write(command.frame)
-        return this.travel(`o${node}`, originIndex, node, () => {
-          const frame = arrive()
-          this.#hear(originIndex, node, frame)
-          this.nodes[node]?.post({ type: 'frameArrived', frame })
-        })
-      }
-      case 'list':
-        return this.#feedTo(command.node)?.list(command)
-      case 'digests':
-        return this.#sendDigests(command)
       case 'hash':
         return this.#hash('hashed', command.offset, command.length)
       case 'rehash':
@@ -285,10 +278,6 @@ export class Cluster implements SimNet, PullNet {
         const fileDigest = sumOf(command.digests)
         return this.timeline.after(0, () => this.post({ type: 'summed', fileDigest }))
       }
-      case 'count':
-        return this.post({ type: 'counted', atMs: this.timeline.nowMs, feeds: this.#count() })
-      case 'drop':
-        return this.#drop(command.node)
       case 'announcePlan':
         this.#plannedMs = this.timeline.nowMs
         return
@@ -303,147 +292,29 @@ export class Cluster implements SimNet, PullNet {
         return
       case 'end':
         this.#failure = command.failure === null ? null : command.failure.code
-        return
+        return this.#session.release()
       default:
         return command satisfies never
     }
   }
 
-  #sendDigests(command: OriginCommand & { type: 'digests' }): void {
-    const { node, offset, length, relay, digests } = command
-    const place = { offset, length }
-    const payload = this.records.write(place, digests)
-    this.#feedTo(node)?.digests({ place, relay, payload })
-  }
-
   #hash(type: 'hashed' | 'rehashed', offset: number, length: number): void {
     const digests = this.#source.digests(offset, length, type === 'rehashed')
-    const hashMs = this.#random.between(0.5, 1.5) * this.#scenario.originHashMs
+    const hashMs = this.#random.between(0.5, 1.5) * this.scenario.originHashMs
     this.timeline.after(hashMs, () => this.post({ type, offset, length, digests }))
-  }
-
-  #dial(node: number): void {
-    const { trouble, connectMs } = this.#scenario.nodes[node] as Scenario['nodes'][number]
-    if (trouble === 'unreachable') {
-      return this.timeline.after(connectMs, () => {
-        this.post({ type: 'linkClosed', node, code: 'ERR_FR_UNREACHABLE', text: 'refused' })
-      })
-    }
-    this.timeline.after(connectMs, () => {
-      this.#links[node] = 'open'
-      this.post({ type: 'linkOpened', node, nodeId: idOf(node) })
-    })
-  }
-
-  #offer(node: number, planned: boolean): void {
-    const { bytes, blockBytes, nodes } = this.#scenario
-    const edge = this.edge(originIndex, node)
-    const channel = this.#channel(`o${node}`)
-    const arrive = offerFrames(bytes, planned).map((frame) => channel.write(frame))
-    this.travel(`o${node}`, originIndex, node, () => {
-      const { offer, entry } = readOffer(arrive.map((read) => read()))
-      this.#hear(originIndex, node, offer)
-      const scenario = nodes[node] as Scenario['nodes'][number]
-      const made = new SimNode(node, offer, this, scenario, entry.size, blockBytes)
-      this.nodes[node] = made
-      made.start()
-    })
-    this.timeline.after(edge.latencyMs * 6, () => {
-      if (this.#links[node] !== 'open') return
-      this.nodes[node]?.feeds.dialledBy(originIndex, node, 'data', (isWelcome) => {
-        if (!isWelcome) throw new Error(`node ${node} does not take the feed of the origin`)
-        this.#network.open(originIndex, node)
-        this.nodes[node]?.feeds.opened(originIndex)
-        this.post({ type: 'feedOpened', node })
-      })
-    })
-  }
-
-  #channel(direction: string): SimChannel {
-    const known = this.#channels.get(direction) ?? new SimChannel()
-    this.#channels.set(direction, known)
-    return known
-  }
-
-  #count(): FeedCount[] {
-    return this.#scenario.nodes.flatMap((_, node) => {
-      const feed = this.#feedTo(node)
-      if (feed === undefined) return []
-      const { sentBytes: payloadBytes, queuedBytes, unackedBytes } = feed
-      return [{ node, payloadBytes, queuedBytes, unackedBytes }]
-    })
-  }
-
-  /** The origin closes link and feed; the node hears of it after what was sent. */
-  #drop(node: number): void {
-    if (this.#links[node] !== 'open') return
-    this.#links[node] = 'closed'
-    const { latencyMs } = this.edge(originIndex, node)
-    this.#feedTo(node)?.close()
-    this.timeline.after(latencyMs, () => {
-      this.nodes[node]?.post({ type: 'feedClosed', index: originIndex, code: 'ERR_FR_NODE_LOST' })
-    })
-    this.travel(`o${node}`, originIndex, node, () => {
-      this.nodes[node]?.post({
-        type: 'linkClosed',
-        code: 'ERR_FR_NODE_LOST',
-        text: 'closed by the origin',
-      })
-    })
-  }
-
-  #linkLost(node: number): void {
-    if (this.#links[node] !== 'open') return
-    this.#links[node] = 'closed'
-    this.post({ type: 'linkClosed', node, code: 'ERR_FR_NODE_LOST', text: 'reset' })
-  }
-
-  #arm(): void {
-    const dueMs = this.#machine.deadlineMs()
-    if (dueMs === null || dueMs >= this.#tickMs) return
-    this.#tickMs = dueMs
-    this.#inbox.at(dueMs, () => {
-      this.#tickMs = Number.POSITIVE_INFINITY
-      this.post({ type: 'ticked' })
-    })
-  }
-
-  #feedTo(node: number): SimFeed | undefined {
-    return this.#network.feed(originIndex, node)
   }
 
   // --- troubles ---
 
-  #senderCut(from: number, to: number): void {
-    const code = 'ERR_FR_NODE_LOST'
-    if (from !== originIndex) {
-      this.nodes[from]?.feeds.relays.delete(to)
-      return this.nodes[from]?.post({ type: 'relayClosed', index: to, code })
-    }
-    if (this.#links[to] === 'open') this.post({ type: 'feedClosed', node: to, code, text: 'reset' })
-  }
-
-  #kill(node: number): void {
-    const made = this.nodes[node]
-    if (made !== undefined) made.isAlive = false
-    this.pulls.ended(node)
-    for (const other of [originIndex, ...this.nodes.keys()]) {
-      this.#network.cut(node, other)
-      if (other !== node) this.#network.cut(other, node)
-    }
-    this.travel(`n${node}`, node, originIndex, () => this.#linkLost(node))
-  }
-
-  /** Milliseconds for which the process of a host gets no turn. */
-  #stop(host: number, forMs: number): void {
-    if (host !== originIndex) return this.nodes[host]?.stop(forMs)
-    this.#inbox.stop(forMs, () => this.post({ type: 'ticked' }))
+  #kill(place: number): void {
+    this.#hostOf(place).kill()
+    this.network.killed(place)
+    this.connections.killed(place)
   }
 
   #hang(node: number): void {
-    const made = this.nodes[node]
-    if (made !== undefined) made.isHung = true
+    this.#hostOf(node).hang()
     // Its kernel goes on taking bytes for a while; then everything stands.
-    this.#network.stallFrom(node)
+    this.network.stallFrom(node)
   }
 }

@@ -9,12 +9,7 @@
 import { bytesOfHex, concat, hexOf } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { Frame, StreamEntry } from '../control/messages/types.js'
-import {
-  type DigestPlace,
-  readDigests,
-  type SignedContent,
-  signDigests,
-} from '../protocol/digest-record.js'
+import type { SignedContent } from '../protocol/digest-record.js'
 import { encodeBody, encodeFrame, FrameReader } from '../protocol/frames.js'
 import { encodeName, ManifestAssembler, paginate } from '../protocol/manifest.js'
 import type { Primitives, Signer } from '../protocol/primitives.js'
@@ -37,7 +32,12 @@ const basis = 0x811c_9dc5
 
 export const pretended: Primitives = {
   hmac: (key, ...parts) => spread(mix(mix(basis, [key]), parts)),
-  hkdf: (key, salt, info, bytes) => spread(mix(basis, [key, salt, info])).slice(0, bytes),
+  hkdf: (key, salt, info, bytes) => {
+    const spreads = Array.from({ length: Math.ceil(bytes / 32) }, (_, i) =>
+      spread(mix(basis + i, [key, salt, info])),
+    )
+    return concat(...spreads).slice(0, bytes)
+  },
   equal: (left, right) =>
     left.length === right.length && left.every((byte, i) => byte === right[i]),
   verify: (publicKey, signature, message) =>
@@ -83,21 +83,9 @@ function isEqual(a: unknown, b: unknown): boolean {
 const transfer = '5'.repeat(32)
 const contentId = '6'.repeat(32)
 
-/** The digest records of one file. */
-export class SimRecords {
-  readonly #content: SignedContent
-
-  constructor(blockBytes: number) {
-    this.#content = { contentId, algorithm: 'xxh64', blockBytes }
-  }
-
-  write(place: DigestPlace, digests: Uint8Array): Uint8Array {
-    return signDigests(pretendedAuthor, this.#content, place, digests)
-  }
-
-  read(place: DigestPlace, payload: Uint8Array): Uint8Array {
-    return readDigests(pretended, pretendedAuthor.publicKey, this.#content, place, payload)
-  }
+/** What the digest records of the file are about. */
+export function contentOf(blockBytes: number): SignedContent {
+  return { contentId, algorithm: 'xxh64', blockBytes }
 }
 
 /** The offer of one file to a node, and the pages of its manifest. */
@@ -120,11 +108,13 @@ export function offerFrames(bytes: number, planned: boolean): Frame[] {
   return [{ type: 'offer', transfer, ...how, ...summary, silenceMs, planned }, ...pages]
 }
 
-/** What a node makes of these frames. */
-export function readOffer([offer, ...pages]: readonly Frame[]): {
-  offer: Frame & { type: 'offer' }
-  entry: StreamEntry
-} {
+/** What a node makes of these frames; undefined while pages of the manifest are missing. */
+export function readOffer([offer, ...pages]: readonly Frame[]):
+  | {
+      offer: Frame & { type: 'offer' }
+      entry: StreamEntry
+    }
+  | undefined {
   if (offer?.type !== 'offer') throw new Error('no offer comes first')
   const assembler = new ManifestAssembler(
     offer,
@@ -134,6 +124,5 @@ export function readOffer([offer, ...pages]: readonly Frame[]): {
   let entries: StreamEntry[] | null = null
   for (const page of pages) if (page.type === 'manifest') entries = assembler.add(page)
   const entry = entries?.[0]
-  if (entry === undefined) throw new Error('the manifest is not complete')
-  return { offer, entry }
+  return entry && { offer, entry }
 }

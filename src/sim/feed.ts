@@ -4,7 +4,6 @@
  * digests overtake what is still listed. A feed that breaks delivers what was under way, the last
  * chunk in part.
  */
-import type { DigestPlace } from '../protocol/digest-record.js'
 import type { Downlink, Sender, Uplink } from './links.js'
 import type { Random } from './random.js'
 import type { Timeline } from './timeline.js'
@@ -17,23 +16,30 @@ export interface SimChunk {
 }
 
 export interface SimDigests {
-  readonly place: DigestPlace
+  readonly offset: number
+  readonly length: number
   readonly relay: boolean
   readonly payload: Uint8Array
 }
 
-export interface FeedEnds {
-  readonly landed: (chunk: SimChunk) => void
+/** What the receiver is told. */
+export interface FeedReceiver {
+  readonly landed: (chunk: SimChunk, isWrong: boolean) => void
   readonly announced: (record: SimDigests) => void
+  readonly closed: () => void
 }
 
 export interface FeedPath {
+  readonly from: number
+  readonly to: number
   readonly uplink: Uplink
   readonly downlink: Downlink
   readonly latencyMs: number
   readonly chunkBytes: number
   /** When what is on the path at this time is carried: then, or after an outage. */
   readonly clearMs: (nowMs: number) => number
+  /** Whether a chunk arrives with bytes that are not the source's. */
+  readonly isWrong: (chunk: SimChunk) => boolean
 }
 
 /** Bytes that may be under way at least; more where the path holds more. */
@@ -47,16 +53,44 @@ export class SimFeed implements Sender {
   readonly #timeline: Timeline
   readonly #random: Random
   readonly #path: FeedPath
-  readonly #ends: FeedEnds
   readonly #listed: SimChunk[] = []
+  #receiver: FeedReceiver | undefined
+  #senderClosed = (): void => {}
   #begun: SimChunk | undefined
   #stalledUntilMs = 0
 
-  constructor(timeline: Timeline, random: Random, path: FeedPath, ends: FeedEnds) {
+  constructor(timeline: Timeline, random: Random, path: FeedPath) {
     this.#timeline = timeline
     this.#random = random
     this.#path = path
-    this.#ends = ends
+  }
+
+  get from(): number {
+    return this.#path.from
+  }
+
+  get to(): number {
+    return this.#path.to
+  }
+
+  receives(receiver: FeedReceiver): void {
+    this.#receiver = receiver
+  }
+
+  /** `closed`: the sender is told that the feed is. */
+  sends(closed: () => void): void {
+    this.#senderClosed = closed
+  }
+
+  /** The receiver notices that it is closed; what is still under way is lost. */
+  endReceiver(): void {
+    const receiver = this.#receiver
+    this.#receiver = undefined
+    receiver?.closed()
+  }
+
+  endSender(): void {
+    this.#senderClosed()
   }
 
   list(chunk: SimChunk): void {
@@ -75,7 +109,7 @@ export class SimFeed implements Sender {
   }
 
   digests(record: SimDigests): void {
-    if (this.isOpen) this.#arrive(0, () => this.#ends.announced(record))
+    if (this.isOpen) this.#arrive(0, () => this.#receiver?.announced(record))
   }
 
   /** What is on the wire may still arrive, unless the receiver has closed as well. */
@@ -119,7 +153,8 @@ export class SimFeed implements Sender {
     const length = this.isOpen ? begun.length : this.#random.integer(0, begun.length)
     if (length === 0) return
     this.#arrive(length, () => {
-      this.#ends.landed({ ...begun, length })
+      const chunk = { ...begun, length }
+      this.#receiver?.landed(chunk, this.#path.isWrong(chunk))
       this.#timeline.after(this.#path.latencyMs, () => {
         this.unackedBytes -= begun.length
         this.#path.uplink.wake(this)

@@ -2,11 +2,10 @@
  * The network between simulated machines: how fast each link is, how long a message is on its way,
  * and which data connections are open. An outage holds up what is on its path.
  *
- * The network knows nothing of the machines at its ends: it tells them what arrives and which
- * connections break.
+ * The network knows nothing of the machines at its ends.
  */
 import { originNumber } from '../control/messages/types.js'
-import { type SimChunk, type SimDigests, SimFeed } from './feed.js'
+import { type SimChunk, SimFeed } from './feed.js'
 import { Downlink, Uplink } from './links.js'
 import { Outages } from './outages.js'
 import { Random } from './random.js'
@@ -21,32 +20,30 @@ function rowOf(host: number): number {
   return host === originIndex ? 0 : host + 1
 }
 
-export interface NetworkEnds {
-  landed(chunk: SimChunk, from: number, to: number): void
-  announced(record: SimDigests, to: number): void
-  /** The feed broke, and its receiver notices. */
-  receiverCut(from: number, to: number): void
-  /** The feed broke, and its sender notices. */
-  senderCut(from: number, to: number): void
-}
-
 export class Network {
   readonly #scenario: Scenario
   readonly #timeline: Timeline
   readonly #random: Random
-  readonly #ends: NetworkEnds
+  readonly #isWrong: (from: number, chunk: SimChunk) => boolean
   readonly #outages: Outages
+  /** The newest of each path. */
   readonly #feeds = new Map<string, SimFeed>()
   readonly #originFeeds: SimFeed[] = []
   /** Of the origin first, then of the nodes. */
   readonly #uplinks: readonly Uplink[]
   readonly #downlinks: readonly Downlink[]
 
-  constructor(scenario: Scenario, timeline: Timeline, random: Random, ends: NetworkEnds) {
+  /** `isWrong`: whether a chunk that is sent from there is not the source's when it arrives. */
+  constructor(
+    scenario: Scenario,
+    timeline: Timeline,
+    random: Random,
+    isWrong: (from: number, chunk: SimChunk) => boolean,
+  ) {
     this.#scenario = scenario
     this.#timeline = timeline
     this.#random = random
-    this.#ends = ends
+    this.#isWrong = isWrong
     this.#outages = new Outages(scenario.outages, new Random(scenario.seed ^ 0x0a17))
     const uplinks = scenario.nodes.map((node) => node.uplinkBytesPerMs)
     this.#uplinks = [scenario.originUplinkBytesPerMs, ...uplinks].map(
@@ -65,11 +62,6 @@ export class Network {
     return this.#scenario.edges[rowOf(from)]?.[to] as EdgeScenario
   }
 
-  /** The feed of this path that is open, or breaks just now. */
-  feed(from: number, to: number): SimFeed | undefined {
-    return this.#feeds.get(keyOf(from, to))
-  }
-
   changeUplink(node: number, factor: number): void {
     this.#uplinks[node + 1]?.change(factor)
   }
@@ -84,55 +76,56 @@ export class Network {
   }
 
   open(from: number, to: number): SimFeed {
-    const key = keyOf(from, to)
     const edge = this.edge(from, to)
-    const path = {
+    const feed = new SimFeed(this.#timeline, this.#random, {
+      from,
+      to,
       uplink: this.#uplinks[rowOf(from)] as Uplink,
       downlink: this.#downlinks[to] as Downlink,
       latencyMs: edge.latencyMs,
       chunkBytes: this.#scenario.chunkBytes,
-      clearMs: (nowMs: number) => this.#outages.clearMs('bytes', from, to, nowMs),
-    }
-    const feed: SimFeed = new SimFeed(this.#timeline, this.#random, path, {
-      landed: (chunk) => {
-        if (this.#feeds.get(key) === feed) this.#ends.landed(chunk, from, to)
-      },
-      announced: (record) => {
-        if (this.#feeds.get(key) === feed) this.#ends.announced(record, to)
-      },
+      clearMs: (nowMs) => this.#outages.clearMs('bytes', from, to, nowMs),
+      isWrong: (chunk) => this.#isWrong(from, chunk),
     })
-    this.#feeds.set(key, feed)
+    this.#feeds.set(keyOf(from, to), feed)
     if (from === originIndex) this.#originFeeds.push(feed)
     // Troubles of an edge strike its first feed, not the one that a pull opens after them.
     const { breaksAtMs, stallAtMs, stallMs } = edge
     if (this.#timeline.nowMs > Math.max(breaksAtMs ?? 0, stallAtMs ?? 0)) return feed
     if (stallAtMs !== null) this.#timeline.at(stallAtMs, () => feed.stall(stallMs))
-    if (breaksAtMs !== null) this.#timeline.at(breaksAtMs, () => this.cut(from, to))
+    if (breaksAtMs !== null) this.#timeline.at(breaksAtMs, () => this.#cut(feed))
     return feed
   }
 
-  close(from: number, to: number): void {
-    this.feed(from, to)?.close()
-    this.#feeds.delete(keyOf(from, to))
+  /** One end closes the feed; the other notices. */
+  hangUp(feed: SimFeed): void {
+    if (!feed.isOpen) return
+    feed.close()
+    this.#timeline.after(this.edge(feed.from, feed.to).latencyMs, () => {
+      feed.endReceiver()
+      feed.endSender()
+    })
+  }
+
+  /** The feeds to and from this host break, because its process died. */
+  killed(host: number): void {
+    for (const feed of this.#feeds.values())
+      if (feed.from === host || feed.to === host) this.#cut(feed)
   }
 
   /** The feed breaks: both ends notice, each in its own time. */
-  cut(from: number, to: number): void {
-    const feed = this.feed(from, to)
-    if (feed === undefined || !feed.isOpen) return
+  #cut(feed: SimFeed): void {
+    if (!feed.isOpen) return
     feed.close()
-    const { latencyMs } = this.edge(from, to)
-    this.#timeline.after(latencyMs * 2, () => {
-      this.#feeds.delete(keyOf(from, to))
-      this.#ends.receiverCut(from, to)
-    })
-    this.#timeline.after(this.#random.between(0, 100), () => this.#ends.senderCut(from, to))
+    const { latencyMs } = this.edge(feed.from, feed.to)
+    this.#timeline.after(latencyMs * 2, () => feed.endReceiver())
+    this.#timeline.after(this.#random.between(0, 100), () => feed.endSender())
   }
 
   /** Nothing leaves this node any more, and no connection breaks. */
   stallFrom(node: number): void {
-    for (const to of this.#scenario.nodes.keys())
-      this.feed(node, to)?.stall(Number.POSITIVE_INFINITY)
+    for (const feed of this.#feeds.values())
+      if (feed.from === node) feed.stall(Number.POSITIVE_INFINITY)
   }
 }
 

@@ -1,234 +1,283 @@
 /**
- * A simulated node: the shipping machine (control/receiver/machine.ts) over simulated files and
- * feeds. It does what session/receiver/reception.ts does, on virtual time.
+ * A simulated node: the shipping session (session/driver/receiver.ts) over a simulated engine,
+ * network and disk, with the checks of what must never happen.
  */
 import { type Failure, FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
 import type { Frame } from '../control/messages/types.js'
-import type { NodeCommand, NodeEvent } from '../control/receiver/events.js'
-import { NodeMachine } from '../control/receiver/machine.js'
-import { type NodeCounts, NodeReports } from '../control/receiver/reports.js'
+import type { NodeEvent } from '../control/receiver/events.js'
+import type { Link, LinkEvents, Target } from '../session/driver/ports.js'
+import { type ReceiverFiles, ReceiverSession } from '../session/driver/receiver.js'
+import { contentOf, pretended, pretendedAuthor } from './codec.js'
+import type { Connections, SimConnection } from './connections.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
-import type { SimChunk } from './feed.js'
-import { Inbox } from './inbox.js'
-import { originIndex } from './network.js'
-import { idOf, NodeFeeds, type SimNet } from './node-feeds.js'
+import { SimEngine } from './engine.js'
+import type { SimHost } from './host.js'
+import { SimNet } from './net.js'
+import { type Network, originIndex } from './network.js'
 import type { NodeScenario } from './scenario.js'
+import type { Timeline } from './timeline.js'
+
+/** What a node needs of the world around it. */
+export interface NodeWorld {
+  readonly timeline: Timeline
+  readonly network: Network
+  readonly connections: Connections
+  idOf(place: number): string
+  /** The origin has given this node up. */
+  isOut(node: number): boolean
+  /** The origin is connected to this node, and has not given it up. */
+  isMember(node: number): boolean
+  /** Something holds up what was listed: an asker may take it for lost. */
+  readonly isSlow: boolean
+}
+
+/** A dialler that this node has not heard of. */
+interface Stranger {
+  readonly look: () => void
+}
 
 export class SimNode {
   readonly node: number
   readonly file: SimFile
   readonly scratch: SimFile
-  isAlive = true
-  isHung = false
-  #diskFreeMs = 0
   publications = 0
   /** How often it had to ask for everything it missed, because nothing moved any more. */
   asks = 0
   failure: Failure | null = null
   hasEnded = false
-  readonly #net: SimNet
+  readonly #world: NodeWorld
+  readonly #host: SimHost
   readonly #scenario: NodeScenario
-  readonly #reports = new NodeReports()
-  readonly feeds: NodeFeeds
-  scratchBytes = 0
-  readonly #machine: NodeMachine
-  readonly #inbox: Inbox<NodeEvent>
+  readonly #engine: SimEngine
+  readonly #session: ReceiverSession
+  readonly #strangers: Stranger[] = []
+  #diskFreeMs = 0
   #checkedBytes = 0
-  #tickMs = Number.POSITIVE_INFINITY
 
   constructor(
     node: number,
     { silenceMs }: Frame & { type: 'offer' },
-    net: SimNet,
+    world: NodeWorld,
+    host: SimHost,
+    link: Link,
     scenario: NodeScenario,
     bytes: number,
     blockBytes: number,
   ) {
     this.node = node
-    this.#net = net
-    this.#inbox = new Inbox(net.timeline, (event) => this.#handle(event))
+    this.#world = world
+    this.#host = host
     this.#scenario = scenario
     this.file = new SimFile(bytes, blockBytes)
     this.scratch = new SimFile(bytes, blockBytes)
-    this.#machine = new NodeMachine(
-      { bytes, blockBytes, digestBytes, originId: idOf(originIndex), silenceMs },
-      net.timeline.nowMs,
-    )
     const deceivesAtMs = scenario.deceivesAtMs ?? Number.POSITIVE_INFINITY
-    this.feeds = new NodeFeeds(net, this, this.#machine.neighbours, deceivesAtMs)
+    this.#engine = new SimEngine(world.network, this, {
+      tell: (event, told) =>
+        host.run(() => {
+          this.#told(() => this.#session.onEngine([event]))
+          told?.()
+        }),
+      isHonest: () => world.timeline.nowMs < deceivesAtMs,
+      closing: (to) => this.#checkClose(to),
+    })
+    const end = { place: node, host }
+    const originId = world.idOf(originIndex)
+    const [author, content] = [pretendedAuthor.publicKey, contentOf(blockBytes)]
+    const net = new SimNet(world.connections, end, this.#engine, (frame) => this.#checkWord(frame))
+    this.#session = new ReceiverSession(
+      { bytes, blockBytes, digestBytes, originId, silenceMs, author, content },
+      {
+        clock: host,
+        net,
+        engine: this.#engine,
+        files: this.#files(),
+        link,
+        primitives: pretended,
+        misannounced: () => {
+          throw new Error("an honest host passes on digests that are not the author's")
+        },
+        log: (_, event) => {
+          if (event === 'asked-again') this.asks++
+        },
+        introduced: () => this.#lookAtStrangers(),
+        ended: ({ failure }) => {
+          this.failure = failure
+          this.hasEnded = true
+          this.#engine.closeAll()
+          this.#lookAtStrangers()
+          link.close()
+        },
+        crashed: (error) => {
+          throw error
+        },
+      },
+    )
   }
 
   start(): void {
-    for (const command of this.#machine.start()) this.#execute(command)
+    this.#session.start()
   }
 
-  get verifiedBytes(): number {
-    return this.#machine.held.verifiedBytes
-  }
-
-  get pulledBytes(): number {
-    return this.#machine.pulls.pulledBytes
-  }
-
-  isAsking(index: number): boolean {
-    return this.#machine.pulls.isAsking(index)
-  }
-
-  holds([offset, length]: RangePair): boolean {
-    const { blockBytes } = this.file
-    const last = Math.floor((offset + length - 1) / blockBytes)
-    for (let block = Math.floor(offset / blockBytes); block <= last; block++)
-      if (!this.#machine.held.isBlockVerified(block)) return false
-    return true
-  }
-
-  get phase(): string {
-    return this.#machine.phase
-  }
-
-  get runs(): boolean {
-    return this.isAlive && !this.isHung && !this.hasEnded
+  /** What comes on the control link. */
+  get events(): LinkEvents {
+    return {
+      onFrame: (frame) => {
+        if (frame.type === 'finish') this.#checkFarewells()
+        this.#told(() => this.#session.onFrame(frame))
+      },
+      onClose: (code, text) => this.post({ type: 'linkClosed', code, text }),
+    }
   }
 
   post(event: NodeEvent): void {
-    if (!this.runs) return
-    if (event.type === 'relayClosed') this.feeds.relayClosed(event.index)
-    if (event.type === 'feedClosed') this.feeds.senders.closed(event.index)
-    if (this.#inbox.post(event)) this.#arm()
+    this.#host.run(() => this.#told(() => this.#session.post(event)))
   }
 
-  #handle(event: NodeEvent): void {
-    const frame = event.type === 'frameArrived' ? event.frame : undefined
-    if (frame?.type === 'finish') this.feeds.checkFarewells()
-    for (const command of this.#machine.handle(event, this.#inbox.awakeMs)) this.#execute(command)
-    if (frame?.type === 'plan') this.feeds.introduced()
-    this.#check()
+  get verifiedBytes(): number {
+    return this.#session.machine.held.verifiedBytes
   }
 
-  /** Milliseconds for which the process gets no turn. */
-  stop(forMs: number): void {
-    this.#inbox.stop(forMs, () => this.post({ type: 'ticked' }))
+  get pulledBytes(): number {
+    return this.#session.machine.pulls.pulledBytes
+  }
+
+  get scratchBytes(): number {
+    return this.#engine.scratchBytes
+  }
+
+  get phase(): string {
+    return this.#session.machine.phase
+  }
+
+  get runs(): boolean {
+    return this.#host.runs && !this.hasEnded
   }
 
   /** Whatever is asked of the disk takes until then. */
   hangDisk(forMs: number): void {
-    this.#diskFreeMs = this.#net.timeline.nowMs + forMs
+    this.#diskFreeMs = this.#world.timeline.nowMs + forMs
   }
 
-  #afterDisk(ms: number, run: () => void): void {
-    const { timeline } = this.#net
-    timeline.at(Math.max(timeline.nowMs, this.#diskFreeMs) + ms, run)
-  }
-
-  /** Bytes arrive on a feed. Unlike messages they also land in a process that hangs. */
-  land(chunk: SimChunk, isWrong: boolean, from: number): void {
-    if (!this.runs) return
-    const target = chunk.scratch ? this.scratch : this.file
-    const { fresh, whole } = target.land(chunk.offset, chunk.length, isWrong)
-    const freshBytes = fresh.reduce((sum, [, length]) => sum + length, 0)
-    if (chunk.scratch) this.scratchBytes += freshBytes
-    this.feeds.landed(chunk, from, chunk.length - freshBytes)
-    for (const [offset, length] of whole) {
-      if (chunk.scratch) target.reopen(offset, length)
-      this.post({ type: 'landed', scratch: chunk.scratch, offset, length })
+  /**
+   * Somebody dials: answered at once, or when this node has heard of it or has waited for long
+   * enough (the parked connections of agent/node-service.ts).
+   */
+  accept(
+    from: number,
+    target: Target,
+    connection: () => SimConnection,
+    told: (isWelcome: boolean) => void,
+  ): void {
+    const { timeline } = this.#world
+    const waitMs = this.#session.hasPlan ? limits.earlyDataMs : limits.acceptMs
+    const untilMs = timeline.nowMs + waitMs
+    const look = (): void => {
+      const expected = this.#expects(from, target)
+      if (expected === null && timeline.nowMs < untilMs) return void this.#strangers.push({ look })
+      if (!expected) return told(false)
+      if (target.channel === 'data') this.#session.addFeed(from, connection())
+      else this.#session.addPull(from, connection())
+      told(true)
     }
+    timeline.at(untilMs, () => this.#host.run(() => this.#lookAtStrangers()))
+    look()
   }
 
-  /** Of its own, as every machine's: nobody may hold it against another. */
-  get #clockMs(): number {
-    return this.#net.timeline.nowMs + (this.node + 1) * 3_600_000
+  #expects(from: number, target: Target): boolean | null {
+    if (this.hasEnded) return false
+    if (!this.#session.isOpen) return null
+    if (target.channel === 'pull')
+      return this.#session.expectsPull(from, this.#world.idOf(from), target.to)
+    if (target.channel === 'control') return false
+    const edge = this.#session.expects(from, target.edge.id, target.to)
+    return edge && edge.secret.join() === target.edge.secret.join()
   }
 
-  #execute(command: NodeCommand): void {
-    const { timeline } = this.#net
-    switch (command.type) {
-      case 'prepare':
-        return timeline.after(this.#scenario.prepareMs, () => {
-          if (this.#scenario.trouble !== 'refuses') return this.post({ type: 'prepared' })
-          this.post({ type: 'prepareFailed', code: 'ERR_FR_NO_SPACE', text: 'no space' })
-        })
-      case 'send':
-        return this.#net.toOrigin(this.node, command.frame)
-      case 'count':
-        return this.post({
-          type: 'counted',
-          landedBytes: this.file.landed.bytes + this.scratch.landed.bytes,
-        })
-      case 'report':
-        return this.#net.toOrigin(
-          this.node,
-          this.#reports.progress(command, this.#counts(), this.#clockMs),
-        )
-      case 'reportBacklog': {
-        const frame = this.#reports.backlog(this.#counts(), this.#clockMs)
-        return frame && this.#net.toOrigin(this.node, frame)
-      }
-      case 'exclude':
-        return this.#reports.exclude(command.indices)
-      case 'greetMate':
-        return this.#net.greetMate(this.node, command.mate)
-      case 'dialMate':
-        return this.feeds.dial(command.mate)
-      case 'dialPull':
-        return this.#net.pulls.dial(this.node, command)
-      case 'askMate':
-        if (command.frame.ranges.some((range) => this.file.landed.contains(...range)))
-          throw new Error(`node ${this.node} asks for what has landed`)
-        return this.#net.pulls.ask(this.node, command.index, command.frame)
-      case 'closePull':
-        return this.feeds.gone(command.index)
-      case 'serve':
-        return this.feeds.serve(command)
-      case 'rejectPull':
-        throw new Error(`an honest node asks for what it may not: ${command.failure.text}`)
-      case 'countFeeds':
-        return this.post({ type: 'feedsCounted', feeds: this.feeds.incoming })
-      case 'closeRelay':
-        return this.feeds.closeRelay(command.index)
-      case 'closeFeed':
-        return this.feeds.close(command.index)
-      case 'hash': {
-        const { scratch, offset, length } = command
-        return this.#afterDisk(this.#scenario.hashMs, () => {
+  #lookAtStrangers(): void {
+    for (const { look } of this.#strangers.splice(0)) look()
+  }
+
+  /** What comes of a turn must leave only right blocks held. */
+  #told(turn: () => void): void {
+    if (this.hasEnded) return
+    turn()
+    this.#check()
+  }
+
+  /** No honest node says these. */
+  #checkWord(frame: Frame): void {
+    const { node } = this
+    if (frame.type === 'pull' && frame.ranges.some((range) => this.file.landed.contains(...range)))
+      throw new Error(`node ${node} asks for what has landed`)
+    if (frame.type === 'holding' && !frame.ranges.every((range) => this.#holds(range)))
+      throw new Error(`node ${node} promises what it does not hold`)
+    if (frame.type !== 'pullRefused') return
+    if (frame.code === 'ERR_FR_PROTOCOL')
+      throw new Error(`an honest node asks for what it may not: ${frame.text}`)
+    // What was listed has not been sent; the asker may think it is lost.
+    if (frame.code === 'ERR_FR_LIMIT' && !this.#world.isSlow)
+      throw new Error('an honest node asks for too much')
+  }
+
+  #holds([offset, length]: RangePair): boolean {
+    const { blockBytes } = this.file
+    const last = Math.floor((offset + length - 1) / blockBytes)
+    for (let block = Math.floor(offset / blockBytes); block <= last; block++)
+      if (!this.#session.machine.held.isBlockVerified(block)) return false
+    return true
+  }
+
+  /** A connection to a living member is never closed. */
+  #checkClose(to: number): void {
+    if (!this.hasEnded && this.#world.isMember(to))
+      throw new Error(`node ${this.node} closes its connection to node ${to}, a member`)
+  }
+
+  /** The origin says that all is over, after it has said who is gone. */
+  #checkFarewells(): void {
+    for (const to of this.#engine.receivers)
+      if (this.#world.isOut(to))
+        throw new Error(`node ${this.node} still serves node ${to}, which is gone`)
+  }
+
+  #files(): ReceiverFiles {
+    const { timeline } = this.#world
+    return {
+      prepare: () =>
+        timeline.after(this.#scenario.prepareMs, () => {
+          if (this.#scenario.trouble === 'refuses')
+            return this.post({ type: 'prepareFailed', code: 'ERR_FR_NO_SPACE', text: 'no space' })
+          this.#host.run(() => {
+            this.#session.opened(0)
+            this.#lookAtStrangers()
+          })
+          this.post({ type: 'prepared' })
+        }),
+      hash: (scratch, offset, length) =>
+        this.#afterDisk(this.#scenario.hashMs, () => {
           const digests = (scratch ? this.scratch : this.file).digests(offset, length)
           if (scratch) this.scratch.clean(offset, length)
           this.post({ type: 'hashed', scratch, offset, length, digests })
-        })
-      }
-      case 'copyIn': {
-        const { offset, length } = command
-        return this.#afterDisk(1, () => {
+        }),
+      copyIn: (offset, length) =>
+        this.#afterDisk(1, () => {
           this.file.clean(offset, length)
           this.post({ type: 'copied', offset, length })
-        })
-      }
-      case 'sum': {
-        const fileDigest = sumOf(command.digests)
-        return timeline.after(0, () => this.post({ type: 'summed', fileDigest }))
-      }
-      case 'publish':
-        return this.#afterDisk(this.#scenario.publishMs, () => this.#publish())
-      case 'log':
-        if (command.event === 'asked-again') this.asks++
-        return
-      case 'end':
-        this.failure = command.failure
-        this.hasEnded = true
-        this.feeds.end()
-        return this.#net.linkClosedByNode(this.node)
-      default:
-        return command satisfies never
+        }),
+      sum: sumOf,
+      publish: () => this.#afterDisk(this.#scenario.publishMs, () => this.#publish()),
     }
   }
 
-  #counts(): NodeCounts {
-    const landedBytes = this.file.landed.bytes
-    return { landedBytes, holeBytes: 0, ...this.feeds.counts }
+  #afterDisk(ms: number, run: () => void): void {
+    const { timeline } = this.#world
+    timeline.at(Math.max(timeline.nowMs, this.#diskFreeMs) + ms, run)
   }
 
   #publish(): void {
-    if (!this.isAlive) return
+    if (this.#host.isDead) return
     this.publications++
     if (!this.file.isRight)
       throw new FrError('ERR_FR_DIGEST', `node ${this.node} published a wrong file`)
@@ -239,32 +288,19 @@ export class SimNode {
 
   /** Nothing may be held that is not the origin's. */
   #check(): void {
-    if (this.#machine.held.verifiedBytes === this.#checkedBytes) return
-    this.#checkedBytes = this.#machine.held.verifiedBytes
-    const blocks = Math.ceil(this.file.bytes / this.file.blockBytes)
+    const { held } = this.#session.machine
+    if (held.verifiedBytes === this.#checkedBytes) return
+    this.#checkedBytes = held.verifiedBytes
+    const { bytes, blockBytes, landed } = this.file
+    const blocks = Math.ceil(bytes / blockBytes)
     for (let block = 0; block < blocks; block++) {
-      if (!this.#machine.held.isBlockVerified(block)) continue
-      const at = block * this.file.blockBytes
-      const hasLanded = this.file.landed.contains(
-        at,
-        Math.min(this.file.blockBytes, this.file.bytes - at),
-      )
+      if (!held.isBlockVerified(block)) continue
+      const at = block * blockBytes
+      const hasLanded = landed.contains(at, Math.min(blockBytes, bytes - at))
       if (this.file.isWrong(block) || !hasLanded) {
-        throw new FrError(
-          'ERR_FR_BAD_BLOCK',
-          `node ${this.node} holds block ${block}, which is not right`,
-        )
+        const text = `node ${this.node} holds block ${block}, which is not right`
+        throw new FrError('ERR_FR_BAD_BLOCK', text)
       }
     }
-  }
-
-  #arm(): void {
-    const dueMs = this.#machine.deadlineMs()
-    if (dueMs === null || dueMs >= this.#tickMs) return
-    this.#tickMs = dueMs
-    this.#inbox.at(dueMs, () => {
-      this.#tickMs = Number.POSITIVE_INFINITY
-      this.post({ type: 'ticked' })
-    })
   }
 }

@@ -13,10 +13,10 @@ const found: Record<PlantedName, readonly [seed: number, shows: string]> = {
   'complete-untold': [119, 'node 1 still serves node 7, which is gone'],
   'two-plans': [1, 'ERR_FR_STALE'],
   'two-seals': [1, 'a seal before the plan, or a second one'],
-  'away-is-gone': [7, 'node 3 closes its connection to node 0, a member'],
+  'away-is-gone': [119, 'node 1 closes its connection to node 7, a member'],
   'lost-take-back': [358, 'node 0 had to ask again although nothing kept quiet'],
   'asked-anyway': [32, 'node 0 asks for what has landed'],
-  'unverified-promise': [32, 'node 1 promises node 0 what it does not hold'],
+  'unverified-promise': [32, 'node 1 promises what it does not hold'],
   'counted-twice': [1, 'node 0 lives and is not complete: ERR_FR_PROTOCOL: a report that cannot'],
   'odd-frame': [32, 'cannot be sent: frame backlog: field behind does not ascend'],
 }

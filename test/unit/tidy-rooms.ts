@@ -49,15 +49,25 @@ const rooms: Record<string, Room> = {
     ],
     node: 'all',
   },
-  session: { rooms: ['net', 'store', 'protocol', 'control/*', 'base/*', 'ports'], node: 'all' },
+  session: {
+    rooms: ['session/driver', 'net', 'protocol', 'control/*', 'base/*', 'ports'],
+    node: 'all',
+  },
   'session/coordinator': {
-    rooms: ['session', 'net', 'store', 'protocol', 'control/*', 'base/*', 'ports'],
+    rooms: [
+      ...['session', 'session/driver', 'net', 'store'],
+      ...['protocol', 'control/*', 'base/*', 'ports'],
+    ],
     node: 'all',
   },
   'session/receiver': {
-    rooms: ['session', 'net', 'store', 'protocol', 'control/*', 'base/*', 'ports'],
+    rooms: [
+      ...['session', 'session/driver', 'net', 'store'],
+      ...['protocol', 'control/*', 'base/*', 'ports'],
+    ],
     node: 'all',
   },
+  'session/driver': { rooms: ['protocol', 'control/*', 'base', 'ports'] },
   store: { rooms: ['control/messages', 'base/*', 'ports'], node: 'all' },
   net: { rooms: ['protocol', 'control/messages', 'base/*', 'ports'], node: 'all' },
   'engine/native': {
@@ -76,7 +86,7 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   engine: { rooms: ['base', 'ports'], node: 'all' },
-  sim: { rooms: ['protocol', 'control/*', 'base'] },
+  sim: { rooms: ['session/driver', 'protocol', 'control/*', 'base', 'ports'] },
   protocol: { rooms: ['control/messages', 'base'] },
   'control/view': deciding('coordinator', 'dealing', 'members', 'plan'),
   'control/receiver': deciding('pulling', 'holdings', 'members', 'plan'),
@@ -87,7 +97,7 @@ const rooms: Record<string, Room> = {
   'control/plan': deciding(),
   'control/holdings': deciding(),
   'control/messages': { rooms: ['base'] },
-  ports: { rooms: ['base'], node: ['node:net'] },
+  ports: { rooms: ['base'] },
   'base/time': { rooms: ['base'], node: ['node:perf_hooks'] },
   base: { rooms: [] },
 }

@@ -5,6 +5,7 @@
  * after every hash task that reads the source has come back. The source, the engine and the pool
  * belong to the caller.
  */
+
 import { randomBytes } from 'node:crypto'
 import { hexOf } from '../../base/bytes.js'
 import { digestBytesOf } from '../../base/digests.js'
@@ -12,11 +13,16 @@ import { type Failure, FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import { awakeMs, nowMs } from '../../base/time/awake.js'
-import type { OriginCommand, OriginEvent, PlanMade } from '../../control/coordinator/events.js'
+import type { PlanMade } from '../../control/coordinator/events.js'
 import { OriginMachine } from '../../control/coordinator/machine.js'
 import { dealerOf, forecastOf, shapeOf } from '../../control/dealing/strategies.js'
 import type { Peer } from '../../control/members/peer.js'
-import type { NodeOutcome, NodeSettled } from '../../control/messages/types.js'
+import {
+  type Frame,
+  type NodeOutcome,
+  type NodeSettled,
+  originNumber,
+} from '../../control/messages/types.js'
 import type { Forecast, NodeLink } from '../../control/plan/plan.js'
 import {
   type Progress,
@@ -27,14 +33,14 @@ import {
   resultView,
 } from '../../control/view/push-view.js'
 import { nodePrimitives } from '../../net/crypto.js'
-import type { DataEngine, EngineEvent, HashPool, SourceFile, TransferHandle } from '../../ports.js'
+import type { DataEngine, HashPool, SourceFile, TransferHandle } from '../../ports.js'
 import { paginate } from '../../protocol/manifest.js'
-import { edgeOf } from '../../protocol/ticket.js'
-import { Loop } from '../loop.js'
+import { type Edge, edgeOf } from '../../protocol/ticket.js'
+import { type CallerCommand, CoordinatorSession } from '../driver/coordinator.js'
 import type { EngineRouter } from '../router.js'
+import { processClock, SocketNet } from '../sockets.js'
 import { entryOf, PushSource } from './push-source.js'
 import type { PushHooks, PushSpec } from './push-spec.js'
-import { type EdgeOf, Remotes } from './remotes.js'
 import { TracedMachine } from './traced-machine.js'
 
 export class PushRun {
@@ -45,10 +51,9 @@ export class PushRun {
   readonly #source: SourceFile
   readonly #blockBytes: number
   readonly #machine: OriginMachine
-  readonly #loop: Loop<OriginEvent, OriginCommand>
+  readonly #session: CoordinatorSession
   readonly #work: PushSource
   readonly #transfer: TransferHandle
-  readonly #remotes: Remotes
   readonly #adding = new Map<number, (failure: Failure | null) => void>()
   #adds = 0
   readonly #tasks = new Set<Promise<unknown>>()
@@ -60,6 +65,8 @@ export class PushRun {
   /** It has ended, for whatever reason: nobody can be added any more. */
   #isOver = false
   readonly #warnings: string[] = []
+  /** All edges of this push come from it; nobody else learns it. */
+  readonly #edgeSeed = new Uint8Array(randomBytes(32))
   /** As they were announced, by node. */
   readonly #outcomes = new Map<number, NodeOutcome>()
 
@@ -82,13 +89,10 @@ export class PushRun {
     const { wait } = spec
     const ends = { silenceMs, timeoutMs, minRateBytesPerSecond }
     const wishes = { nodes, connectMs, retries, allowAdd, wait, ...ends }
-    // All edges of this push come from it; nobody else learns it.
-    const edgeSeed = new Uint8Array(randomBytes(32))
-    const edge: EdgeOf = (...ends) => edgeOf(nodePrimitives, edgeSeed, ends)
     const config = {
       nodeId: spec.dialler.self.nodeId,
       edgeOf: (member: number, other: number) => {
-        const { id, secret } = edge(member, other)
+        const { id, secret } = this.#edge(member, other)
         return { id, secret: hexOf(secret) }
       },
       bytes: source.size,
@@ -119,21 +123,11 @@ export class PushRun {
       pool,
       source,
       format,
-      (event) => this.#loop.post(event),
+      (event) => this.#session.post(event),
       (text) => this.warn(text),
     )
     this.#transfer = engine.openTransfer({ even: spec.strategy === 'classic', silenceMs })
-    const { author, contentId } = spec
-    const offered = {
-      ...paginate([entryOf(source, spec)], author),
-      content: { contentId, ...format },
-    }
-    this.#remotes = new Remotes(engine, this.#transfer, spec, offered, edge, {
-      post: (event) => this.#loop.post(event),
-      peer: (node) => this.#machine.peers[node] as Peer,
-      track: (task) => this.#track(task),
-    })
-    router.route(this.#transfer, (events) => this.#onEngine(events))
+    router.route(this.#transfer, (events) => this.#session.onEngine(events))
     engine.addStream(this.#transfer, {
       stream: 0,
       file: source.file,
@@ -143,11 +137,40 @@ export class PushRun {
       sparse: source.dataBytes < source.size,
     })
     this.#traced = hooks.trace && new TracedMachine(this.#machine, hooks.trace)
-    this.#loop = new Loop<OriginEvent, OriginCommand>(this.#traced ?? this.#machine, {
-      execute: (command) => this.#execute(command),
-      ticked: () => ({ type: 'ticked' }),
-      crashed: (error) => this.#crash(error),
-    })
+    this.#session = this.#sessionOver()
+  }
+
+  #sessionOver(): CoordinatorSession {
+    const { dialler, transfer, silenceMs, author, contentId, algorithm } = this.#spec
+    const engine = this.#engine
+    const manifest = paginate([entryOf(this.#source, this.#spec)], author)
+    const ports = {
+      clock: processClock,
+      net: new SocketNet(
+        dialler,
+        engine,
+        { transfer, from: () => originNumber },
+        () => this.#transfer,
+      ),
+      engine,
+      edgeTo: (node: number) => this.#edge(node, originNumber),
+      author,
+      content: { contentId, algorithm, blockBytes: this.#blockBytes },
+      offer: (planned: boolean): Frame[] => {
+        const { noClobber, strict } = this.#spec
+        const wishes = { transfer, digest: algorithm, noClobber, strict, silenceMs, planned }
+        const offer = { ...wishes, author: hexOf(author.publicKey), ...manifest.summary }
+        return [{ type: 'offer', ...offer }, ...manifest.pages]
+      },
+      execute: (command: CallerCommand) => this.#execute(command),
+      crashed: (error: unknown) => this.#crash(error),
+    }
+    const shown = this.#traced ?? this.#machine
+    return new CoordinatorSession(this.#machine, this.#transfer, silenceMs, ports, shown)
+  }
+
+  #edge(...ends: [number, number]): Edge {
+    return edgeOf(nodePrimitives, this.#edgeSeed, ends)
   }
 
   /** Resolves when every node has its outcome and everything is closed; rejects with an FrError. */
@@ -157,7 +180,7 @@ export class PushRun {
       this.#crash = (cause) =>
         reject(new FrError('ERR_FR_INTERNAL', `defect: ${String(cause)}`, { cause }))
     })
-    this.#loop.start((this.#traced ?? this.#machine).start())
+    this.#session.start()
     let failure: Failure | null
     try {
       failure = await ended
@@ -176,7 +199,7 @@ export class PushRun {
   }
 
   cancel(text: string): void {
-    this.#loop.post({ type: 'cancelled', text })
+    this.#session.post({ type: 'cancelled', text })
   }
 
   /** Resolves when the node has joined; rejects with the FrError that says why it has not. */
@@ -186,28 +209,18 @@ export class PushRun {
       ? pushIsOver
       : await new Promise<Failure | null>((resolve) => {
           this.#adding.set(request, resolve)
-          this.#loop.post({ type: 'nodeAdded', request, link })
+          this.#session.post({ type: 'nodeAdded', request, link })
         })
     if (failure !== null) throw new FrError(failure.code, failure.text, { node: link.address })
   }
 
   progress(): Progress {
-    this.#remotes.count()
+    this.#session.count()
     return pushView(this.#machine, this.#facts(this.#seconds))
   }
 
-  #execute(command: OriginCommand): void {
+  #execute(command: CallerCommand): void {
     switch (command.type) {
-      case 'dial':
-        return this.#remotes.dial(command.node)
-      case 'offer':
-        return this.#remotes.offer(command.node, command.planned)
-      case 'send':
-        return this.#remotes.send(command.node, command.frame)
-      case 'list':
-        return this.#remotes.list(command)
-      case 'digests':
-        return this.#remotes.sendDigests(command)
       case 'hash':
         return this.#track(this.#work.hash('hashed', command.offset, command.length))
       case 'rehash':
@@ -216,10 +229,6 @@ export class PushRun {
         return this.#track(this.#work.check())
       case 'sum':
         return this.#work.sum(command.digests)
-      case 'count':
-        return this.#loop.post({ type: 'counted', atMs: nowMs(), feeds: this.#remotes.count() })
-      case 'drop':
-        return this.#remotes.drop(command.node)
       case 'announcePlan':
         return this.#announcePlan(command.plan)
       case 'announceOutcome':
@@ -240,30 +249,11 @@ export class PushRun {
         })
         return this.warn(command.text)
       case 'end':
-        this.#remotes.count()
-        this.#machine.flow.sent(this.#remotes.sentBytes, nowMs())
+        this.#session.count()
+        this.#machine.flow.sent(this.#session.sentBytes, nowMs())
         return this.#settle(command.failure)
       default:
         return command satisfies never
-    }
-  }
-
-  #onEngine(events: readonly EngineEvent[]): void {
-    for (const event of events) {
-      if (event.type === 'feedClosed') {
-        const node = this.#remotes.feedClosed(event.feed)
-        if (node === undefined) continue
-        const code = event.code ?? 'ERR_FR_NODE_LOST'
-        if (code === 'ERR_FR_SOURCE_CHANGED')
-          this.#loop.post({ type: 'sourceFailed', code, text: 'it changed while it was sent' })
-        else this.#loop.post({ type: 'feedClosed', node, code, text: 'the data connection broke' })
-      } else if (event.type === 'fileFailed') {
-        this.#loop.post({
-          type: 'readFailed',
-          code: event.code,
-          text: `reading the source failed: ${event.text}`,
-        })
-      }
     }
   }
 
@@ -313,7 +303,7 @@ export class PushRun {
       dataBytes: this.#source.dataBytes,
       seconds,
       boundSeconds,
-      originBytesSent: this.#remotes.sentBytes,
+      originBytesSent: this.#session.sentBytes,
       warnings: this.#warnings,
     }
   }
@@ -321,8 +311,7 @@ export class PushRun {
   async #release(): Promise<void> {
     this.#isOver = true
     for (const answer of this.#adding.values()) answer(pushIsOver)
-    this.#loop.stop()
-    const released = this.#remotes.release()
+    const released = new Promise<void>((resolve) => this.#session.release(resolve))
     this.#router.forget(this.#transfer)
     this.#engine.closeTransfer(this.#transfer)
     await released

@@ -3,7 +3,7 @@ import { lostMs, nowMs } from '../../base/time/awake.js'
 import type { OriginCommand, OriginEvent } from '../../control/coordinator/events.js'
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import { PushTrace, type TraceSink } from '../../control/view/trace.js'
-import type { Machine } from '../loop.js'
+import type { Machine } from '../driver/loop.js'
 
 export class TracedMachine implements Machine<OriginEvent, OriginCommand> {
   readonly #machine: OriginMachine

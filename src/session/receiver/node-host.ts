@@ -1,10 +1,7 @@
 /** What a reception needs of the node it runs in. */
 import type { Logger } from '../../base/log.js'
-import type { TransferTarget } from '../../net/dial.js'
-import type { Established } from '../../net/handshake.js'
-import type { Resolver } from '../../net/resolver.js'
+import type { Dialler } from '../../net/dial.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../../ports.js'
-import type { Edge } from '../../protocol/ticket.js'
 import type { NodeStore } from '../../store/node-store.js'
 import type { EngineRouter } from '../router.js'
 import type { Audience } from './acceptance.js'
@@ -44,14 +41,6 @@ export interface NodeHost {
   /** The partial is there, a mate is known: parked connections are looked at again. */
   opened(guest: Guest): void
   introduced(guest: Guest): void
-  dialMate(
-    target: TransferTarget & { readonly edge: Edge },
-    signal: AbortSignal,
-    resolver: Resolver,
-  ): Promise<Established>
-  dialPull(
-    target: TransferTarget & { readonly nodeId: string },
-    signal: AbortSignal,
-    resolver: Resolver,
-  ): Promise<Established>
+  /** For what one transfer dials: names are looked up once for all of it. */
+  dialler(): Dialler
 }

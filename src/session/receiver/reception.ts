@@ -10,25 +10,23 @@ import { digestBytesOf } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
-import { awakeMs } from '../../base/time/awake.js'
 import type { Frame } from '../../control/messages/types.js'
-import type { NodeCommand, NodeEvent } from '../../control/receiver/events.js'
-import { NodeMachine } from '../../control/receiver/machine.js'
+import type { NodeEvent } from '../../control/receiver/events.js'
+import { nodePrimitives } from '../../net/crypto.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
 import type { EngineEvent, TransferHandle } from '../../ports.js'
 import { decodeName } from '../../protocol/manifest.js'
 import type { Edge } from '../../protocol/ticket.js'
 import { Partial } from '../../store/partial.js'
+import { type ReceiverFiles, ReceiverSession } from '../driver/receiver.js'
 import { Hasher } from '../hasher.js'
-import { Loop } from '../loop.js'
+import { processClock, SocketNet } from '../sockets.js'
 import { Approval } from './acceptance.js'
-import { ReceptionFeeds } from './feeds.js'
 import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
 import { Publication } from './publish.js'
-import { ReceptionReports } from './reports.js'
 import type { ReceptionSpec } from './spec.js'
 import type { TransferStatus } from './transfer-status.js'
 
@@ -49,11 +47,8 @@ export class Reception {
   readonly #approval: Approval
   readonly #link: ControlLink
   readonly #blockBytes: number
-  readonly #machine: NodeMachine
-  readonly #loop: Loop<NodeEvent, NodeCommand>
+  readonly #session: ReceiverSession
   readonly #hasher: Hasher
-  readonly #feeds: ReceptionFeeds
-  readonly #reports: ReceptionReports
   readonly #partial: Partial
   readonly #publication: Publication
   readonly #tasks = new Set<Promise<unknown>>()
@@ -75,21 +70,6 @@ export class Reception {
     this.#blockBytes = blockBytesFor(this.bytes)
     this.#partial = new Partial(host.storage, host.dir, this.name, spec)
     const digestBytes = digestBytesOf(spec.algorithm)
-    this.#machine = new NodeMachine(
-      {
-        bytes: this.bytes,
-        blockBytes: this.#blockBytes,
-        digestBytes,
-        originId: spec.originId,
-        silenceMs: spec.silenceMs,
-      },
-      awakeMs(),
-    )
-    this.#loop = new Loop<NodeEvent, NodeCommand>(this.#machine, {
-      execute: (command) => this.#execute(command),
-      ticked: () => ({ type: 'ticked' }),
-      crashed: (error) => this.#crash(error),
-    })
     this.#hasher = new Hasher(host.engine, host.pool, {
       fileBytes: this.bytes,
       isSparse: this.dataBytes < this.bytes,
@@ -98,44 +78,59 @@ export class Reception {
       hasJustLanded: true,
     })
     this.#publication = new Publication(host.engine, this.#partial, this.#hasher, spec)
-    this.#feeds = new ReceptionFeeds(
-      host,
-      spec,
-      {
-        contentId: spec.entry.contentId,
-        algorithm: spec.algorithm,
-        blockBytes: this.#blockBytes,
-        author: spec.author,
-        bytes: this.bytes,
-      },
-      this.#machine.neighbours,
-      {
-        isComplete: () => this.#partial.isPublished,
-        isAsking: (index) => this.#machine.pulls.isAsking(index),
-        closing: () => this.#reports.count(),
-        isAnnounced: (offset, length) => this.#machine.held.unannounced(offset, length).isEmpty,
-        post: (event) => this.#loop.post(event),
-        warn: (event, fields) => this.log.line('warn', event, fields),
-      },
-    )
-    this.#reports = new ReceptionReports(host.engine, this.#feeds)
+    this.#session = this.#sessionOver(digestBytes)
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
     })
   }
 
   start(): void {
-    this.#loop.start(this.#machine.start())
+    this.#session.start()
+  }
+
+  #sessionOver(digestBytes: number): ReceiverSession {
+    const { engine } = this.#host
+    const { transfer, originId, silenceMs, author, algorithm, entry } = this.spec
+    const from = (): number => this.#session.machine.neighbours.you as number
+    const part = { transfer, from }
+    const content = { contentId: entry.contentId, algorithm, blockBytes: this.#blockBytes }
+    const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
+    return new ReceiverSession(
+      { ...file, originId, silenceMs, author, content },
+      {
+        clock: processClock,
+        net: new SocketNet(
+          this.#host.dialler(),
+          engine,
+          part,
+          () => this.#transfer as TransferHandle,
+        ),
+        engine,
+        files: this.#files(),
+        link: this.#link,
+        primitives: nodePrimitives,
+        log: (level, event, fields) => this.log.line(level, event, fields),
+        misannounced: () => {
+          this.#host.counters.wrongDigests++
+        },
+        introduced: () => this.#host.introduced(this),
+        ended: ({ failure, keepPartial }) => this.#ended(failure, keepPartial),
+        crashed: (error) => this.#crash(error),
+      },
+    )
   }
 
   /** Bytes that will still be written, for reservations. */
   get openBytes(): number {
     if (this.isEnded) return 0
-    return Math.max(0, Math.min(this.dataBytes, this.bytes - this.#reports.totals.landedBytes))
+    return Math.max(
+      0,
+      Math.min(this.dataBytes, this.bytes - this.#session.reports.totals.landedBytes),
+    )
   }
 
   get hasPlan(): boolean {
-    return this.#machine.neighbours.isRunning
+    return this.#session.hasPlan
   }
 
   /** True while data connections can be adopted: the partial is there. */
@@ -145,142 +140,81 @@ export class Reception {
 
   onFrame(frame: Frame): void {
     if (frame.type === 'joined') this.joins.answered(frame)
-    this.#loop.post({ type: 'frameArrived', frame })
-    if (frame.type !== 'plan') return
-    if (this.hasPlan) this.#feeds.relays.planned()
-    // Whoever is known now may have dialled already.
-    this.#host.introduced(this)
+    this.#session.onFrame(frame)
   }
 
   onLinkClosed(code: FrErrorCode, text: string): void {
-    this.#loop.post({ type: 'linkClosed', code, text })
+    this.#session.post({ type: 'linkClosed', code, text })
   }
 
   /** What has landed can be published no more. */
   storageLost({ code, text }: Failure): void {
-    if (this.#partial.isLanding) this.#loop.post({ type: 'storageFailed', code, text })
+    if (this.#partial.isLanding) this.#session.post({ type: 'storageFailed', code, text })
   }
 
   /** The node is closing: the transfer ends now. */
   async stop(): Promise<void> {
-    this.#loop.post({ type: 'stopped' })
+    this.#session.post({ type: 'stopped' })
     await this.done
   }
 
-  /** Whether a connection of this sender belongs here; null: not heard of it yet. */
+  /** As ReceiverSession says. */
   expects(index: number, edgeId: string, to: number): Edge | false | null {
-    return this.#feeds.expects(index, edgeId, to)
+    return this.#session.expects(index, edgeId, to)
   }
 
-  /** From here on `expects` says no to a second connection of this sender. */
-  reserveFeed(index: number): void {
-    this.#feeds.senders.coming(index)
-  }
-
-  /** The connection it was reserved for did not come to be. */
-  releaseFeed(index: number): void {
-    this.#feeds.senders.missed(index)
-  }
-
-  /** Whether a mate may ask for bytes here; null: not known before the plan. */
   expectsPull(index: number, nodeId: string, to: number): boolean | null {
-    return this.#feeds.senders.expectsPull(index, nodeId, to)
+    return this.#session.expectsPull(index, nodeId, to)
   }
 
-  /** A pull link that `expectsPull` said yes to. Throws FrError when it broke meanwhile. */
   addPull(index: number, established: Established): void {
-    this.#feeds.pulls.accept(index, established)
+    this.#session.addPull(index, established)
   }
 
-  /** A data connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
   addFeed(index: number, established: Established): void {
-    this.#feeds.add(index, established)
+    this.#session.addFeed(index, established)
   }
 
   view(): TransferStatus {
-    const { landedBytes, holeBytes, receivedBytes, duplicateBytes, sentBytes } =
-      this.#reports.totals
+    const { machine, reports, servedBytes } = this.#session
+    const { landedBytes, holeBytes, receivedBytes, duplicateBytes, sentBytes } = reports.totals
     const openBytes = this.bytes - landedBytes
-    const rate = this.#reports.rateInBytesPerSecond
+    const rate = reports.rateInBytesPerSecond
     return {
       transfer: this.spec.transfer,
       name: this.spec.entry.name,
-      role: this.#machine.phase === 'complete' ? 'complete' : 'receiving',
+      role: machine.phase === 'complete' ? 'complete' : 'receiving',
       bytes: this.bytes,
       landedBytes,
       holeBytes,
       receivedBytes,
       duplicateBytes,
       sentBytes,
-      verifiedBytes: this.#machine.held.verifiedBytes,
-      pulledBytes: this.#machine.pulls.pulledBytes,
-      servedBytes: this.#feeds.pulls.servedBytes,
+      verifiedBytes: machine.held.verifiedBytes,
+      pulledBytes: machine.pulls.pulledBytes,
+      servedBytes,
       rateInBytesPerSecond: rate,
-      rateOutBytesPerSecond: this.#reports.rateOutBytesPerSecond,
+      rateOutBytesPerSecond: reports.rateOutBytesPerSecond,
       etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
-      relays: this.#reports.relays(),
-      waitsFor: this.#approval.isPending ? 'the accept hook' : this.#machine.waitsFor,
+      relays: reports.relays().map(({ index, queuedBytes, unackedBytes, isLagging }) => {
+        const node = this.#session.addressOf(index) ?? String(index)
+        return { node, queuedBytes, unackedBytes, isLagging }
+      }),
+      waitsFor: this.#approval.isPending ? 'the accept hook' : machine.waitsFor,
     }
   }
 
-  #execute(command: NodeCommand): void {
-    switch (command.type) {
-      case 'prepare':
-        return this.#run(this.#prepare(), 'prepareFailed')
-      case 'send':
-        this.#link.send(command.frame)
-        return
-      case 'count':
-        return this.#loop.post({ type: 'counted', landedBytes: this.#reports.movedBytes })
-      case 'report':
-        return this.#say(this.#reports.progress(command))
-      case 'reportBacklog':
-        return this.#say(this.#reports.backlog())
-      case 'exclude':
-        return this.#reports.exclude(command.indices)
-      case 'dialMate':
-        return this.#track(this.#feeds.relays.dial(command.mate))
-      case 'greetMate':
-        return this.#feeds.greet(command.mate)
-      case 'closeRelay':
-        return this.#feeds.refuse(command.index)
-      case 'closeFeed':
-        return this.#feeds.close(command.index)
-      case 'dialPull':
-        return this.#track(this.#feeds.pulls.dial(command.mate))
-      case 'askMate':
-        return this.#feeds.pulls.ask(command.index, command.frame)
-      case 'closePull':
-        return this.#feeds.pulls.close(command.index)
-      case 'serve':
-        return this.#feeds.pulls.serve(command.index, command.request, command.ranges)
-      case 'rejectPull':
-        return this.#feeds.pulls.reject(command.index, command.request, command.failure)
-      case 'countFeeds':
-        return this.#loop.post({ type: 'feedsCounted', feeds: this.#reports.received() })
-      case 'hash':
-        return this.#hash(command.scratch, command.offset, command.length)
-      case 'copyIn': {
-        const { offset, length } = command
+  #files(): ReceiverFiles {
+    return {
+      prepare: () => this.#run(this.#prepare(), 'prepareFailed'),
+      hash: (scratch, offset, length) => this.#hash(scratch, offset, length),
+      copyIn: (offset, length) => {
         const copied = this.#partial.copyIn({ offset, length })
-        return this.#run(
-          copied.then((): NodeEvent => ({ type: 'copied', offset, length })),
-          'storageFailed',
-        )
-      }
-      case 'sum':
-        return this.#loop.post({
-          type: 'summed',
-          fileDigest: this.log.summed(this.#publication.sum(command.digests)),
-        })
-      case 'publish':
-        return this.#run(this.#publish(), 'storageFailed')
-      case 'log':
-        return this.log.line('warn', command.event, command.fields)
-      case 'end':
-        return this.#end(command.failure, command.keepPartial)
-      default:
-        return command satisfies never
+        const done = copied.then((): NodeEvent => ({ type: 'copied', offset, length }))
+        this.#run(done, 'storageFailed')
+      },
+      sum: (digests) => this.log.summed(this.#publication.sum(digests)),
+      publish: () => this.#run(this.#publish(), 'storageFailed'),
     }
   }
 
@@ -294,7 +228,7 @@ export class Reception {
     if (this.isEnded) return { type: 'prepared' }
     await this.#host.claim(this)
     this.#hasClaim = true
-    this.#loop.post({ type: 'claimed' })
+    this.#session.post({ type: 'claimed' })
     await this.#host.store.requireDirectory()
     await storage.checkName(dir, this.name, this.spec.noClobber)
     await this.#host.store.makeWay(this.name)
@@ -313,47 +247,24 @@ export class Reception {
       complete: false,
       sparse: this.dataBytes < this.bytes,
     })
-    this.#feeds.opened(this.#transfer)
-    this.#reports.opened(this.#transfer)
+    this.#session.opened(this.#transfer)
     this.#host.opened(this)
     return { type: 'prepared' }
   }
 
   #onEngine(events: readonly EngineEvent[]): void {
-    if (this.isEnded) return
-    // Together: the machine then looks once at what follows from all of them.
-    const landed: NodeEvent[] = []
+    const rest: Exclude<EngineEvent, { type: 'fileFailed' }>[] = []
     for (const event of events) {
-      if (event.type === 'landed') {
-        const { scratch, offset, length } = event
-        landed.push({ type: 'landed', scratch, offset, length })
+      if (event.type !== 'fileFailed') {
+        rest.push(event)
         continue
       }
-      if (landed.length > 0) this.#loop.post(...landed.splice(0))
-      switch (event.type) {
-        case 'digests':
-          this.#feeds.onDigests(event)
-          break
-        case 'feedClosed':
-          this.#feeds.onClosed(event.feed, event.code)
-          break
-        case 'fileFailed':
-          this.#loop.post({
-            type: 'storageFailed',
-            code: event.code,
-            text: event.text === '' ? this.#partial.path : `${event.text}, ${this.#partial.path}`,
-          })
-          break
-        default:
-          event satisfies never
-      }
-      if (this.isEnded) return
+      const { code } = event
+      const { path } = this.#partial
+      const text = event.text === '' ? path : `${event.text}, ${path}`
+      this.#session.post({ type: 'storageFailed', code, text })
     }
-    if (landed.length > 0) this.#loop.post(...landed)
-  }
-
-  #say(frame: Frame | undefined): void {
-    if (frame !== undefined) this.#link.send(frame)
+    this.#session.onEngine(rest)
   }
 
   #hash(scratch: boolean, offset: number, length: number): void {
@@ -361,8 +272,9 @@ export class Reception {
     const hashing = this.#hasher.hash(
       file,
       { offset, length },
-      (digests) => this.#loop.post({ type: 'hashed', scratch, offset, length, digests }),
-      (error) => this.#loop.post({ type: 'storageFailed', code: error.code, text: error.message }),
+      (digests) => this.#session.post({ type: 'hashed', scratch, offset, length, digests }),
+      (error) =>
+        this.#session.post({ type: 'storageFailed', code: error.code, text: error.message }),
     )
     this.#track(hashing)
   }
@@ -371,7 +283,7 @@ export class Reception {
     const warnings = await this.#publication.publish()
     // This transfer may go on for its mates: it writes the name no more, and the next one may.
     this.#host.unclaim(this)
-    const { pulledBytes } = this.#machine.pulls
+    const { pulledBytes } = this.#session.machine.pulls
     this.log.published(pulledBytes)
     return { type: 'published', warnings }
   }
@@ -379,10 +291,10 @@ export class Reception {
   /** Tells the machine what work of the disk came to. */
   #run(work: Promise<NodeEvent>, failed: 'prepareFailed' | 'storageFailed'): void {
     const posted = work.then(
-      (event) => this.#loop.post(event),
+      (event) => this.#session.post(event),
       (error: unknown) => {
         const { code, message: text } = asFrError(error, 'ERR_FR_IO')
-        this.#loop.post(
+        this.#session.post(
           failed === 'prepareFailed' ? { type: failed, code, text } : { type: failed, code, text },
         )
       },
@@ -399,19 +311,14 @@ export class Reception {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.log.line('error', 'defect', { text })
     this.#link.send({ type: 'failed', code: 'ERR_FR_INTERNAL', text: String(error) })
-    this.#end({ code: 'ERR_FR_INTERNAL', text: String(error) }, false)
   }
 
-  #end(failure: Failure | null, keepPartial: boolean): void {
-    if (this.isEnded) return
+  #ended(failure: Failure | null, keepPartial: boolean): void {
     this.isEnded = true
     this.#approval.end()
     this.#host.ended()
-    this.#loop.stop()
-    this.#feeds.end()
     this.joins.end()
-    this.#reports.closed()
-    const { servedBytes } = this.#feeds.pulls
+    const { servedBytes } = this.#session
     if (servedBytes > 0) this.log.line('info', 'served', { bytes: servedBytes })
     if (failure !== null) {
       this.log.failed(failure)

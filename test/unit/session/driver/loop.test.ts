@@ -1,7 +1,8 @@
 /** The loop around a machine: what time passes for it while its process has no turn. */
 import { describe, expect, it } from 'vitest'
-import { awakeMs, nowMs, unwatch, watch } from '../../../src/base/time/awake.js'
-import { Loop, type Machine } from '../../../src/session/loop.js'
+import { awakeMs, nowMs, unwatch, watch } from '../../../../src/base/time/awake.js'
+import { Loop, type Machine } from '../../../../src/session/driver/loop.js'
+import { processClock } from '../../../../src/session/sockets.js'
 
 type Fact = 'heard' | 'ticked'
 
@@ -41,7 +42,7 @@ function sleepWithoutTurning(ms: number): void {
 }
 
 function loopOf(machine: Recorder, work: () => void = () => {}): Loop<Fact, 'work'> {
-  return new Loop<Fact, 'work'>(machine, {
+  return new Loop<Fact, 'work'>(machine, processClock, {
     execute: work,
     ticked: () => 'ticked',
     crashed: (error) => {

@@ -7,7 +7,7 @@
  * by name, and never the process with all its other transfers. A machine's time is awake time:
  * while this process has no turn it stands still, because what peers sent meanwhile lies unread.
  */
-import { awakeMs, unwatch, watch } from '../base/time/awake.js'
+import type { Clock } from './ports.js'
 
 export interface Machine<E, C> {
   handle(event: E, nowMs: number): C[]
@@ -23,23 +23,24 @@ export interface LoopHooks<E, C> {
 
 export class Loop<E, C> {
   readonly #machine: Machine<E, C>
+  readonly #clock: Clock
   readonly #hooks: LoopHooks<E, C>
   readonly #events: E[] = []
   #isDraining = false
-  #isWatching = false
   #isStopped = false
-  #timer: NodeJS.Timeout | undefined
+  #unwatch: (() => void) | undefined
+  #disarm: (() => void) | undefined
   #timerMs = 0
 
-  constructor(machine: Machine<E, C>, hooks: LoopHooks<E, C>) {
+  constructor(machine: Machine<E, C>, clock: Clock, hooks: LoopHooks<E, C>) {
     this.#machine = machine
+    this.#clock = clock
     this.#hooks = hooks
   }
 
   /** Carries out the machine's first wishes. */
   start(commands: readonly C[]): void {
-    watch()
-    this.#isWatching = true
+    this.#unwatch = this.#clock.watch()
     this.#drain(commands)
   }
 
@@ -52,11 +53,10 @@ export class Loop<E, C> {
   /** No fact is taken and no timer stands after this. */
   stop(): void {
     this.#isStopped = true
-    if (this.#isWatching) unwatch()
-    this.#isWatching = false
+    this.#unwatch?.()
+    this.#unwatch = undefined
     this.#events.length = 0
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#clear()
   }
 
   #drain(first: readonly C[] = []): void {
@@ -65,7 +65,8 @@ export class Loop<E, C> {
     try {
       for (const command of first) this.#hooks.execute(command)
       for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
-        for (const command of this.#machine.handle(event, awakeMs())) this.#hooks.execute(command)
+        const commands = this.#machine.handle(event, this.#clock.awakeMs())
+        for (const command of commands) this.#hooks.execute(command)
       }
       this.#arm()
     } catch (error) {
@@ -78,20 +79,20 @@ export class Loop<E, C> {
 
   #arm(): void {
     const dueMs = this.#isStopped ? null : this.#machine.deadlineMs()
-    if (dueMs === null) {
-      clearTimeout(this.#timer)
-      this.#timer = undefined
-      return
-    }
+    if (dueMs === null) return this.#clear()
     // A timer that stands a little early only costs a tick; a new one for every fact costs more.
-    if (this.#timer !== undefined && this.#timerMs <= dueMs && this.#timerMs > dueMs - 50) return
-    clearTimeout(this.#timer)
+    const isArmed = this.#disarm !== undefined
+    if (isArmed && this.#timerMs <= dueMs && this.#timerMs > dueMs - 50) return
+    this.#clear()
     this.#timerMs = dueMs
-    this.#timer = setTimeout(() => this.#fire(), Math.max(1, Math.ceil(dueMs - awakeMs())))
+    this.#disarm = this.#clock.at(dueMs, () => {
+      this.#disarm = undefined
+      this.post(this.#hooks.ticked())
+    })
   }
 
-  #fire(): void {
-    this.#timer = undefined
-    this.post(this.#hooks.ticked())
+  #clear(): void {
+    this.#disarm?.()
+    this.#disarm = undefined
   }
 }

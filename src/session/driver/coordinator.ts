@@ -1,0 +1,235 @@
+/**
+ * One push, carried out: control/coordinator/machine.ts decides, this file does, over the ports it
+ * is handed. It dials the nodes, offers, opens their feeds, and hands digests and ranges to the
+ * engine.
+ */
+import { FrError } from '../../base/errors.js'
+import type { FeedCount, OriginCommand, OriginEvent } from '../../control/coordinator/events.js'
+import type { OriginMachine } from '../../control/coordinator/machine.js'
+import type { Peer } from '../../control/members/peer.js'
+import type { Frame } from '../../control/messages/types.js'
+import type { EngineEvent, TransferHandle } from '../../ports.js'
+import { type SignedContent, signDigests } from '../../protocol/digest-record.js'
+import type { Signer } from '../../protocol/primitives.js'
+import type { Edge } from '../../protocol/ticket.js'
+import { Loop, type Machine } from './loop.js'
+import { type Neighbour, Neighbours } from './neighbours.js'
+import type { Clock, FeedEngine, Net } from './ports.js'
+
+type Own = 'dial' | 'offer' | 'send' | 'list' | 'digests' | 'count' | 'drop'
+
+/** Wishes about the source and the caller, which are carried out by whoever made the session. */
+export type CallerCommand = Exclude<OriginCommand, { readonly type: Own }>
+
+export interface CoordinatorPorts {
+  readonly clock: Clock
+  readonly net: Net
+  readonly engine: FeedEngine
+  /** What a data connection to this node is opened with. */
+  readonly edgeTo: (node: number) => Edge
+  /** This side is the author. */
+  readonly author: Signer
+  readonly content: SignedContent
+  /** What is said to a node first: the offer, then the pages of the manifest. */
+  readonly offer: (planned: boolean) => readonly Frame[]
+  readonly execute: (command: CallerCommand) => void
+  /** A defect of this program. */
+  readonly crashed: (error: unknown) => void
+}
+
+export class CoordinatorSession {
+  readonly #machine: OriginMachine
+  readonly #ports: CoordinatorPorts
+  readonly #transfer: TransferHandle
+  readonly #silenceMs: number
+  readonly #shown: Machine<OriginEvent, OriginCommand> & { start(): OriginCommand[] }
+  readonly #loop: Loop<OriginEvent, OriginCommand>
+  readonly #neighbours: Neighbours
+  /** Payloads of the digest records sent so far, by the offset of what they cover. */
+  readonly #signed = new Map<number, Uint8Array>()
+  /** Links that still say what was left to say. */
+  #closing = 0
+  #released: (() => void) | undefined
+  #sentBytes = 0
+
+  /** `shown`: the machine, perhaps with a trace around it. */
+  constructor(
+    machine: OriginMachine,
+    transfer: TransferHandle,
+    silenceMs: number,
+    ports: CoordinatorPorts,
+    shown: Machine<OriginEvent, OriginCommand> & { start(): OriginCommand[] } = machine,
+  ) {
+    this.#machine = machine
+    this.#transfer = transfer
+    this.#silenceMs = silenceMs
+    this.#ports = ports
+    this.#shown = shown
+    this.#neighbours = new Neighbours(ports.net, ports.engine)
+    this.#loop = new Loop<OriginEvent, OriginCommand>(shown, ports.clock, {
+      execute: (command) => this.#execute(command),
+      ticked: () => ({ type: 'ticked' }),
+      crashed: ports.crashed,
+    })
+  }
+
+  start(): void {
+    this.#loop.start(this.#shown.start())
+  }
+
+  post(...events: readonly OriginEvent[]): void {
+    this.#loop.post(...events)
+  }
+
+  /** Payload sent by all feeds there ever were, as last counted. */
+  get sentBytes(): number {
+    return this.#sentBytes
+  }
+
+  count(): FeedCount[] {
+    // Links may still be closing when somebody asks for the progress.
+    if (this.#released !== undefined) return []
+    const { sentBytes, feeds } = this.#ports.engine.stats(this.#transfer)
+    this.#sentBytes = sentBytes
+    return feeds.flatMap(({ feed, payloadBytes, queuedBytes, unackedBytes }) => {
+      const node = this.#neighbours.byFeed(feed)?.number
+      return node === undefined ? [] : [{ node, payloadBytes, queuedBytes, unackedBytes }]
+    })
+  }
+
+  onEngine(events: readonly EngineEvent[]): void {
+    for (const event of events) {
+      if (event.type === 'feedClosed') {
+        const node = this.#neighbours.closed(event.feed)?.member.number
+        if (node === undefined) continue
+        const code = event.code ?? 'ERR_FR_NODE_LOST'
+        if (code === 'ERR_FR_SOURCE_CHANGED')
+          this.post({ type: 'sourceFailed', code, text: 'it changed while it was sent' })
+        else this.post({ type: 'feedClosed', node, code, text: 'the data connection broke' })
+      } else if (event.type === 'fileFailed') {
+        const text = `reading the source failed: ${event.text}`
+        this.post({ type: 'readFailed', code: event.code, text })
+      }
+    }
+  }
+
+  /** Drops all; `released` once what was said is out, or never will be. */
+  release(released = (): void => {}): void {
+    this.#loop.stop()
+    this.#neighbours.end()
+    for (const node of this.#neighbours.all) this.#drop(node)
+    this.#released = released
+    if (this.#closing === 0) released()
+  }
+
+  #execute(command: OriginCommand): void {
+    const { engine } = this.#ports
+    switch (command.type) {
+      case 'dial':
+        return this.#dial(command.node)
+      case 'offer':
+        return this.#offer(command.node, command.planned)
+      case 'send':
+        return void this.#neighbours.of(command.node).link?.send(command.frame)
+      case 'list': {
+        const { node, stream, offset, length, relay, scratch } = command
+        const spec = { stream, offset, length, relay, scratch }
+        return this.#onFeed(node, (feed) => engine.send(feed, spec))
+      }
+      case 'digests': {
+        const { node, offset, length, relay } = command
+        const payload = this.#signed.get(offset) ?? this.#sign(command)
+        const record = { stream: 0, offset, length, relay, payload }
+        return this.#onFeed(node, (feed) => engine.sendDigests(feed, record))
+      }
+      case 'count': {
+        const atMs = this.#ports.clock.nowMs()
+        return this.post({ type: 'counted', atMs, feeds: this.count() })
+      }
+      case 'drop':
+        return this.#drop(this.#neighbours.of(command.node))
+      default:
+        return this.#ports.execute(command)
+    }
+  }
+
+  /** Runs are cut once for all, so that each is signed once. */
+  #sign({ offset, length, digests }: OriginCommand & { type: 'digests' }): Uint8Array {
+    const { author, content } = this.#ports
+    const payload = signDigests(author, content, { offset, length }, digests)
+    this.#signed.set(offset, payload)
+    return payload
+  }
+
+  #addressOf(node: number): string {
+    return (this.#machine.peers[node] as Peer).link.address
+  }
+
+  /** The node's time to connect starts when its address is known. */
+  #dial(to: number): void {
+    const node = this.#neighbours.of(to)
+    const address = this.#addressOf(to)
+    this.#ports.net.dial(
+      { channel: 'control', to, address },
+      {
+        lookUpBegan: () => this.post({ type: 'lookUpBegan', node: to }),
+        lookUpEnded: () => this.post({ type: 'lookUpEnded', node: to }),
+        opened: (connection, rttMs, peer) => {
+          if (node.isRefused) return connection.close()
+          try {
+            node.link = this.#ports.net.link(connection, {
+              onFrame: (frame) => this.post({ type: 'frameArrived', node: to, frame }),
+              onClose: (code, text) => this.post({ type: 'linkClosed', node: to, code, text }),
+              lastWord: (code, text) => ({ type: 'abort', code, text }),
+            })
+          } catch (error) {
+            if (!(error instanceof FrError)) throw error
+            const { code, message: text } = error
+            return this.post({ type: 'linkClosed', node: to, code, text })
+          }
+          node.link.waitFor(this.#silenceMs)
+          this.post({ type: 'linkOpened', node: to, rttMs, nodeId: '', ...peer })
+        },
+        failed: ({ code, text }) => this.post({ type: 'linkClosed', node: to, code, text }),
+      },
+    )
+  }
+
+  /** `planned`: the exchange has begun at others. */
+  #offer(to: number, planned: boolean): void {
+    const node = this.#neighbours.of(to)
+    for (const frame of this.#ports.offer(planned)) node.link?.send(frame)
+    const way = { address: this.#addressOf(to), edge: this.#ports.edgeTo(to) }
+    this.#neighbours.open(node, way, false, {
+      opened: () => this.post({ type: 'feedOpened', node: to }),
+      failed: ({ code, text }) => this.post({ type: 'feedClosed', node: to, code, text }),
+    })
+  }
+
+  /** A feed that takes no more fails its node with a named error code. */
+  #onFeed(to: number, work: (feed: number) => void): void {
+    const feed = this.#neighbours.of(to).feedOut
+    if (feed === undefined) return
+    try {
+      work(feed)
+    } catch (error) {
+      if (!(error instanceof FrError)) throw error
+      this.post({ type: 'feedClosed', node: to, code: error.code, text: error.message })
+    }
+  }
+
+  /** Nothing is opened to this node any more. */
+  #drop(node: Neighbour): void {
+    // The last look at its counters.
+    this.count()
+    this.#neighbours.refuse(node)
+    const { link } = node
+    node.link = undefined
+    if (link === undefined) return
+    this.#closing++
+    link.close(() => {
+      this.#closing--
+      if (this.#closing === 0) this.#released?.()
+    })
+  }
+}

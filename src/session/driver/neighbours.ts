@@ -1,0 +1,245 @@
+/**
+ * What this side of a transfer has open to each other member, one record each: a link that carries
+ * frames, one data connection out, one in, and links on which bytes are asked for.
+ *
+ * The data connection out, by its states:
+ *
+ *     none -> dialling   somebody wants one, or most likely will
+ *     dialling -> held   it is there and nobody wants it yet
+ *     dialling, held -> open   the engine has it
+ *     dialling, open -> none   it failed or broke; the next one who wants it dials again
+ *     any -> refused     the member takes no part any more
+ *
+ * The one in: none -> open -> closed. One per member: a second one is let in only where the first
+ * is closed and something has been asked of the member.
+ */
+import { type Failure, FrError } from '../../base/errors.js'
+import type { FeedHandle } from '../../ports.js'
+import type { Edge } from '../../protocol/ticket.js'
+import type { Connection, FeedEngine, Link, Net } from './ports.js'
+
+/** How a data connection to a member is opened. */
+export interface Way {
+  readonly address: string
+  /** Undefined: this side was given none, and the member lets nobody in without. */
+  readonly edge: Edge | undefined
+}
+
+export interface OutEvents {
+  /** Exactly one of the two, perhaps at once; neither once the member is refused. */
+  readonly opened: (feed: FeedHandle) => void
+  readonly failed: (failure: Failure) => void
+}
+
+type Out =
+  | { readonly state: 'none' | 'refused' }
+  | { readonly state: 'dialling'; readonly wanted: OutEvents[]; relay: boolean }
+  | { readonly state: 'held'; readonly connection: Connection }
+  | { readonly state: 'open'; readonly feed: FeedHandle; readonly relay: boolean }
+
+type In =
+  | { readonly state: 'none' | 'closed' }
+  /** `wrongDigests`: records on it that the author has not signed. */
+  | { readonly state: 'open'; readonly feed: FeedHandle; wrongDigests: number }
+
+export class Neighbour {
+  readonly number: number
+  out: Out = { state: 'none' }
+  fedBy: In = { state: 'none' }
+  link: Link | undefined
+  /** On which this side asks for bytes. */
+  asking: Link | undefined
+  /** On which this side is asked. `isLogged`: a refusal on it is in the log. */
+  asked: { readonly link: Link; isLogged: boolean } | undefined
+  constructor(number: number) {
+    this.number = number
+  }
+
+  /** It takes no part any more. */
+  get isRefused(): boolean {
+    return this.out.state === 'refused'
+  }
+
+  get feedOut(): FeedHandle | undefined {
+    return this.out.state === 'open' ? this.out.feed : undefined
+  }
+}
+
+export class Neighbours {
+  readonly #net: Net
+  readonly #engine: FeedEngine
+  readonly #records = new Map<number, Neighbour>()
+  readonly #byFeed = new Map<FeedHandle, Neighbour>()
+  #isEnded = false
+
+  constructor(net: Net, engine: FeedEngine) {
+    this.#net = net
+    this.#engine = engine
+  }
+
+  of(number: number): Neighbour {
+    let record = this.#records.get(number)
+    if (record === undefined) {
+      record = new Neighbour(number)
+      this.#records.set(number, record)
+    }
+    return record
+  }
+
+  get all(): IterableIterator<Neighbour> {
+    return this.#records.values()
+  }
+
+  /** Who is at the other end of a feed, either way. */
+  byFeed(feed: FeedHandle): Neighbour | undefined {
+    return this.#byFeed.get(feed)
+  }
+
+  // --- data connections out ---
+
+  /** Dials one that will most likely be wanted. When that fails, it is dialled again then. */
+  prepare(member: Neighbour, way: Way): void {
+    if (member.out.state === 'none') this.#dial(member, way, { wanted: [], relay: false })
+  }
+
+  /** One for all who want it. `relay`: what lands to be passed on is sent on it. */
+  open(member: Neighbour, way: Way, relay: boolean, events: OutEvents): void {
+    const { out } = member
+    switch (out.state) {
+      case 'none':
+        return this.#dial(member, way, { wanted: [events], relay })
+      case 'dialling':
+        out.wanted.push(events)
+        out.relay ||= relay
+        return
+      case 'held':
+        return this.#adopt(member, out.connection, [events], relay)
+      case 'open':
+        if (out.relay || !relay) return events.opened(out.feed)
+        return events.failed({ code: 'ERR_FR_BUSY', text: 'the mate is being served already' })
+      case 'refused':
+        return
+      default:
+        return out satisfies never
+    }
+  }
+
+  /** This side closes the data connection to this member; another one may be opened. */
+  unopen(member: Neighbour): void {
+    this.refuse(member)
+    member.out = { state: 'none' }
+  }
+
+  /** No data connection to this member, now or later. */
+  refuse(member: Neighbour): void {
+    const { out } = member
+    member.out = { state: 'refused' }
+    if (out.state === 'held') out.connection.close()
+    if (out.state === 'open') this.#close(out.feed)
+  }
+
+  #dial(
+    member: Neighbour,
+    { address, edge }: Way,
+    wishes: { readonly wanted: OutEvents[]; relay: boolean },
+  ): void {
+    const { number: to } = member
+    const dialling = { state: 'dialling' as const, ...wishes }
+    member.out = dialling
+    const failed = (failure: Failure): void => {
+      if (member.out !== dialling) return
+      member.out = { state: 'none' }
+      for (const events of dialling.wanted) events.failed(failure)
+    }
+    if (edge === undefined)
+      return failed({ code: 'ERR_FR_PROTOCOL', text: 'the origin gave no ticket for this member' })
+    this.#net.dial(
+      { channel: 'data', to, address, edge },
+      {
+        opened: (connection) => {
+          if (this.#isEnded || member.out !== dialling) return connection.close()
+          const { wanted, relay } = dialling
+          if (wanted.length === 0) member.out = { state: 'held', connection }
+          else this.#adopt(member, connection, wanted, relay)
+        },
+        failed,
+      },
+    )
+  }
+
+  #adopt(
+    member: Neighbour,
+    connection: Connection,
+    wanted: readonly OutEvents[],
+    relay: boolean,
+  ): void {
+    try {
+      const feed = this.#net.adopt(connection, 'out', relay)
+      member.out = { state: 'open', feed, relay }
+      this.#byFeed.set(feed, member)
+    } catch (error) {
+      if (!(error instanceof FrError)) throw error
+      member.out = { state: 'none' }
+      const failure = { code: error.code, text: error.message }
+      for (const events of wanted) events.failed(failure)
+      return
+    }
+    for (const events of wanted) {
+      const feed = member.feedOut
+      if (feed !== undefined) events.opened(feed)
+    }
+  }
+
+  // --- data connections in ---
+
+  /** Whether a second connection of this member would be refused. */
+  isFed({ fedBy: fed }: Neighbour, isAsked: boolean): boolean {
+    return fed.state !== 'none' && !(fed.state === 'closed' && isAsked)
+  }
+
+  /** Throws FrError when the connection broke meanwhile; another one may come then. */
+  feed(member: Neighbour, connection: Connection): void {
+    member.fedBy = { state: 'closed' }
+    const feed = this.#net.adopt(connection, 'in', false)
+    member.fedBy = { state: 'open', feed, wrongDigests: 0 }
+    this.#byFeed.set(feed, member)
+  }
+
+  /** This side closes the feed from this member, if there is one. */
+  unfeed(member: Neighbour): void {
+    if (member.fedBy.state !== 'open') return
+    const { feed } = member.fedBy
+    member.fedBy = { state: 'closed' }
+    this.#close(feed)
+  }
+
+  /** The engine has closed a feed, out where it was one; undefined: it is known no more. */
+  closed(feed: FeedHandle): { member: Neighbour; out?: { relay: boolean } } | undefined {
+    const member = this.#byFeed.get(feed)
+    if (member === undefined) return undefined
+    this.#byFeed.delete(feed)
+    const { out } = member
+    if (out.state !== 'open' || out.feed !== feed) {
+      member.fedBy = { state: 'closed' }
+      return { member }
+    }
+    member.out = { state: 'none' }
+    return { member, out }
+  }
+
+  /** The transfer is over. Feeds close with it. */
+  end(): void {
+    this.#isEnded = true
+    this.#net.end()
+    for (const { out, asking, asked } of this.#records.values()) {
+      if (out.state === 'held') out.connection.close()
+      asking?.destroy()
+      asked?.link.destroy()
+    }
+  }
+
+  #close(feed: FeedHandle): void {
+    this.#byFeed.delete(feed)
+    this.#engine.close(feed)
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * What a session is handed: time, the network and the engine, each as far as a session needs it.
+ *
+ * Everything calls back, nothing is awaited: the same session runs over sockets
+ * (session/sockets.ts) and on the virtual network and clock of the simulator.
+ */
+import type { Failure, FrErrorCode } from '../../base/errors.js'
+import type { Frame } from '../../control/messages/types.js'
+import type { DataEngine, FeedHandle } from '../../ports.js'
+import type { Identity } from '../../protocol/greeting.js'
+import type { Edge } from '../../protocol/ticket.js'
+
+export interface Clock {
+  /** Milliseconds in which this process had its turns. Machines are handed this time. */
+  awakeMs(): number
+  /** Milliseconds that also pass while the process has no turn, as bytes move on meanwhile. */
+  nowMs(): number
+  /** Runs once this awake time has come. The result takes it back. */
+  at(awakeMs: number, run: () => void): () => void
+  /** Lost turns are counted from here on, until the result is called. */
+  watch(): () => void
+}
+
+/** An open connection. Whoever has it makes it a link or a feed, or closes it. */
+export interface Connection {
+  close(): void
+}
+
+/** A connection that carries frames both ways. */
+export interface Link {
+  /** False: the link is no longer open. */
+  send(frame: Frame): boolean
+  /** A silent peer is waited for this long; so is one that takes nothing. */
+  waitFor(silenceMs: number): void
+  /** Sends what is queued, then closes; `closed` once the connection is gone. */
+  close(closed?: () => void): void
+  destroy(): void
+}
+
+export interface LinkEvents {
+  readonly onFrame: (frame: Frame) => void
+  /** Not called when this side closed the link. */
+  readonly onClose: (code: FrErrorCode, text: string) => void
+  /** The frame that tells the peer why this side closes the link over something the peer sent. */
+  readonly lastWord?: (code: FrErrorCode, text: string) => Frame
+}
+
+export type Target =
+  | { readonly channel: 'control'; readonly to: number; readonly address: string }
+  | {
+      readonly channel: 'pull'
+      readonly to: number
+      readonly address: string
+      readonly nodeId: string
+    }
+  | {
+      readonly channel: 'data'
+      readonly to: number
+      readonly address: string
+      readonly edge: Edge
+    }
+
+export interface DialEvents {
+  /** The address is a name that has to be looked up first. */
+  readonly lookUpBegan?: () => void
+  readonly lookUpEnded?: () => void
+  /** `rttMs`: of a message and its answer. `peer`: who answers; null on data channels. */
+  readonly opened: (connection: Connection, rttMs: number, peer: Identity | null) => void
+  readonly failed: (failure: Failure) => void
+}
+
+export interface Net {
+  /** Calls `opened` or `failed`, once and later; after `end` perhaps neither. */
+  dial(target: Target, events: DialEvents): void
+  /** Throws FrError when the connection broke meanwhile. */
+  link(connection: Connection, events: LinkEvents): Link
+  /** Hands the connection to the engine. Throws FrError when it broke meanwhile. */
+  adopt(connection: Connection, direction: 'in' | 'out', relay: boolean): FeedHandle
+  /** Nothing is dialled any more. */
+  end(): void
+}
+
+/** The feeds of one transfer. */
+export type FeedEngine = Pick<DataEngine, 'send' | 'sendDigests' | 'close' | 'stats'>

@@ -1,0 +1,116 @@
+/** The ports of a session over sockets, and the clock of this process. */
+import { asFrError } from '../base/failures.js'
+import { awakeMs, nowMs, unwatch, watch } from '../base/time/awake.js'
+import { requireAddress } from '../net/address.js'
+import { dialController } from '../net/connect.js'
+import { adopt, type Dialler, linkOver } from '../net/dial.js'
+import { dial, type Established } from '../net/handshake.js'
+import type { DataEngine, FeedHandle, TransferHandle } from '../ports.js'
+import type {
+  Clock,
+  Connection,
+  DialEvents,
+  Link,
+  LinkEvents,
+  Net,
+  Target,
+} from './driver/ports.js'
+
+export const processClock: Clock = {
+  awakeMs,
+  nowMs,
+  at: (dueMs, run) => {
+    const timer = setTimeout(run, Math.max(1, Math.ceil(dueMs - awakeMs())))
+    return () => clearTimeout(timer)
+  },
+  watch: () => {
+    watch()
+    return unwatch
+  },
+}
+
+/** Round trips from the first packet to the word `go`. */
+const handshakeTrips = 3
+
+export interface Part {
+  readonly transfer: string
+  /** The number of this side among the members, known by the time the first of them is dialled. */
+  readonly from: () => number
+}
+
+export class SocketNet implements Net {
+  readonly #dialler: Dialler
+  readonly #engine: DataEngine
+  readonly #part: Part
+  readonly #transfer: () => TransferHandle
+  readonly #dialling = dialController()
+
+  /**
+   * `transfer`: what the engine calls it, known by the time the first connection is adopted.
+   */
+  constructor(dialler: Dialler, engine: DataEngine, part: Part, transfer: () => TransferHandle) {
+    this.#dialler = dialler
+    this.#engine = engine
+    this.#part = part
+    this.#transfer = transfer
+  }
+
+  dial(target: Target, events: DialEvents): void {
+    this.#dial(target, events).then(
+      ({ established, rttMs }) => events.opened(established, rttMs, established.peer),
+      (error: unknown) => {
+        const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
+        events.failed({ code, text })
+      },
+    )
+  }
+
+  async #dial(
+    target: Target,
+    events: DialEvents,
+  ): Promise<{ established: Established; rttMs: number }> {
+    const { channel, address } = target
+    const { signal } = this.#dialling
+    await this.#lookUp(requireAddress(address, 'address').host, events)
+    const startMs = awakeMs()
+    const { transfer, from } = this.#part
+    const part = channel === 'control' ? {} : { transfer, from: from(), to: target.to }
+    const established = await dial({
+      ...this.#dialler,
+      ...part,
+      ...(channel === 'data' && { edge: target.edge }),
+      ...(channel === 'pull' && { expectedNodeId: target.nodeId }),
+      ...{ address, channel, signal },
+    })
+    return { established, rttMs: (awakeMs() - startMs) / handshakeTrips }
+  }
+
+  async #lookUp(host: string, events: DialEvents): Promise<void> {
+    const { resolver } = this.#dialler
+    if (resolver.knows(host)) return
+    events.lookUpBegan?.()
+    await resolver.resolve(host, this.#dialling.signal)
+    events.lookUpEnded?.()
+  }
+
+  link(connection: Connection, events: LinkEvents): Link {
+    const link = linkOver(connection as Established, events, this.#engine)
+    return {
+      send: (frame) => link.send(frame),
+      waitFor: (silenceMs) => link.waitFor(silenceMs),
+      close: (closed) => void link.close().then(closed),
+      destroy: () => link.destroy(),
+    }
+  }
+
+  adopt(connection: Connection, direction: 'in' | 'out', relay: boolean): FeedHandle {
+    const established = connection as Established
+    const { recordSeed: seed } = established.feed
+    const spec = { transfer: this.#transfer(), direction, seed }
+    return adopt(this.#engine, established, direction === 'out' ? { ...spec, relay } : spec)
+  }
+
+  end(): void {
+    this.#dialling.abort()
+  }
+}

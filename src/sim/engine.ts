@@ -1,0 +1,189 @@
+/**
+ * The engine of a simulated host: what lands goes to its files, is counted, and is passed on as
+ * it came. It tells its session what an engine tells.
+ */
+import { RangeSet } from '../base/ranges.js'
+import type {
+  DigestSpec,
+  EngineEvent,
+  FeedHandle,
+  FeedStats,
+  SendSpec,
+  TransferStats,
+} from '../ports.js'
+import type { FeedEngine } from '../session/driver/ports.js'
+import type { SimFile } from './content.js'
+import type { SimChunk, SimDigests, SimFeed } from './feed.js'
+import type { Network } from './network.js'
+
+interface Open {
+  readonly feed: SimFeed
+  readonly direction: 'in' | 'out'
+  readonly relay: boolean
+  receivedBytes: number
+  duplicateBytes: number
+}
+
+export interface EngineFiles {
+  readonly file: SimFile
+  readonly scratch: SimFile
+}
+
+type SimEvent = Exclude<EngineEvent, { type: 'fileFailed' }>
+
+export interface EngineHooks {
+  /** Hands the event to the session when its host has a turn; `told` once that is done. */
+  readonly tell: (event: SimEvent, told?: () => void) => void
+  /** Whether it really passes on what it is to pass on. */
+  readonly isHonest: () => boolean
+  /** The session closes its feed to this host. */
+  readonly closing: (to: number) => void
+}
+
+export class SimEngine implements FeedEngine {
+  scratchBytes = 0
+  readonly #network: Network
+  readonly #files: EngineFiles
+  readonly #hooks: EngineHooks
+  readonly #feeds = new Map<FeedHandle, Open>()
+  readonly #relayed: SimChunk[] = []
+  /** What was relayed once is not relayed again, also where it had landed before. */
+  readonly #relayedOnce = new RangeSet()
+  readonly #closed = { sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 }
+  #handles = 0
+
+  constructor(network: Network, files: EngineFiles, hooks: EngineHooks) {
+    this.#network = network
+    this.#files = files
+    this.#hooks = hooks
+  }
+
+  adopt(feed: SimFeed, direction: 'in' | 'out', relay: boolean): FeedHandle {
+    const handle = this.#handles++
+    this.#feeds.set(handle, { feed, direction, relay, receivedBytes: 0, duplicateBytes: 0 })
+    if (direction === 'in') {
+      feed.receives({
+        landed: (chunk, isWrong) => this.#land(handle, chunk, isWrong),
+        announced: (record) => this.#announce(handle, record),
+        closed: () => this.#broke(handle),
+      })
+    } else {
+      feed.sends(() => this.#broke(handle))
+      if (relay) for (const chunk of this.#relayed) feed.list(chunk)
+    }
+    return handle
+  }
+
+  send(handle: FeedHandle, { offset, length, relay = false, scratch = false }: SendSpec): void {
+    this.#feeds.get(handle)?.feed.list({ offset, length, relay, scratch })
+  }
+
+  sendDigests(handle: FeedHandle, spec: DigestSpec): void {
+    const { offset, length, relay = false, payload } = spec
+    this.#feeds.get(handle)?.feed.digests({ offset, length, relay, payload })
+  }
+
+  close(handle: FeedHandle): void {
+    const open = this.#forget(handle)
+    if (open === undefined) return
+    if (open.direction === 'out') this.#hooks.closing(open.feed.to)
+    this.#network.hangUp(open.feed)
+  }
+
+  closeAll(): void {
+    for (const handle of [...this.#feeds.keys()]) this.close(handle)
+  }
+
+  /** To whom feeds that are open lead. */
+  get receivers(): number[] {
+    return [...this.#feeds.values()].flatMap(({ feed, direction }) =>
+      direction === 'out' && feed.isOpen ? [feed.to] : [],
+    )
+  }
+
+  stats(): TransferStats {
+    const feeds = [...this.#feeds].map(([feed, open]): FeedStats => {
+      const { direction, receivedBytes, duplicateBytes } = open
+      const { queuedBytes, unackedBytes, sentBytes } = open.feed
+      const isOut = direction === 'out'
+      return {
+        feed,
+        direction,
+        payloadBytes: isOut ? sentBytes : receivedBytes,
+        queuedBytes: isOut ? queuedBytes : 0,
+        unackedBytes: isOut ? unackedBytes : 0,
+        duplicateBytes,
+        records: 0,
+      }
+    })
+    const closed = { ...this.#closed }
+    for (const { direction, payloadBytes, duplicateBytes } of feeds) {
+      if (direction === 'out') closed.sentBytes += payloadBytes
+      else closed.receivedBytes += payloadBytes
+      closed.duplicateBytes += duplicateBytes
+    }
+    const { scratchBytes } = this
+    return {
+      landedBytes: this.#files.file.landed.bytes,
+      holeBytes: 0,
+      scratchBytes,
+      ...closed,
+      feeds,
+    }
+  }
+
+  #land(handle: FeedHandle, chunk: SimChunk, isWrong: boolean): void {
+    const open = this.#feeds.get(handle)
+    if (open === undefined) return
+    const target = chunk.scratch ? this.#files.scratch : this.#files.file
+    const { fresh, whole } = target.land(chunk.offset, chunk.length, isWrong)
+    const freshBytes = fresh.reduce((sum, [, length]) => sum + length, 0)
+    if (chunk.scratch) this.scratchBytes += freshBytes
+    open.receivedBytes += chunk.length
+    open.duplicateBytes += chunk.length - freshBytes
+    if (chunk.relay && this.#hooks.isHonest()) this.#passOn(chunk)
+    for (const [offset, length] of whole) {
+      if (chunk.scratch) target.reopen(offset, length)
+      this.#hooks.tell({
+        type: 'landed',
+        transfer: 0,
+        stream: 0,
+        scratch: chunk.scratch,
+        offset,
+        length,
+      })
+    }
+  }
+
+  #passOn(chunk: SimChunk): void {
+    for (const [offset, length] of this.#relayedOnce.missing(chunk.offset, chunk.length)) {
+      this.#relayedOnce.add(offset, length)
+      const passed = { offset, length, relay: false, scratch: false }
+      this.#relayed.push(passed)
+      for (const { feed, relay } of this.#feeds.values()) if (relay) feed.list(passed)
+    }
+  }
+
+  #announce(feed: FeedHandle, record: SimDigests): void {
+    if (!this.#feeds.has(feed)) return
+    const relay = record.relay && this.#hooks.isHonest()
+    this.#hooks.tell({ type: 'digests', transfer: 0, feed, stream: 0, ...record, relay })
+  }
+
+  #broke(feed: FeedHandle): void {
+    if (!this.#feeds.has(feed)) return
+    const closed = { type: 'feedClosed', transfer: 0, feed, errno: 0 } as const
+    // Its counters can be read until the session has been told.
+    this.#hooks.tell({ ...closed, code: 'ERR_FR_NODE_LOST' }, () => this.#forget(feed))
+  }
+
+  #forget(handle: FeedHandle): Open | undefined {
+    const open = this.#feeds.get(handle)
+    if (open === undefined) return undefined
+    this.#feeds.delete(handle)
+    if (open.direction === 'out') this.#closed.sentBytes += open.feed.sentBytes
+    this.#closed.receivedBytes += open.receivedBytes
+    this.#closed.duplicateBytes += open.duplicateBytes
+    return open
+  }
+}

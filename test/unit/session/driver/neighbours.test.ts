@@ -1,0 +1,122 @@
+/** What is open to one member of a transfer, state by state. */
+import { beforeEach, describe, expect, it } from 'vitest'
+import { type Failure, FrError } from '../../../../src/base/errors.js'
+import { type Neighbour, Neighbours } from '../../../../src/session/driver/neighbours.js'
+import { PretendConnection, PretendEngine, PretendNet, wayTo } from './pretend-ports.js'
+
+let net: PretendNet
+let engine: PretendEngine
+let neighbours: Neighbours
+let member: Neighbour
+let told: (number | Failure['code'])[]
+
+beforeEach(() => {
+  net = new PretendNet()
+  engine = new PretendEngine()
+  neighbours = new Neighbours(net, engine)
+  member = neighbours.of(3)
+  told = []
+})
+
+const open = (): void =>
+  neighbours.open(member, wayTo(3), false, {
+    opened: (feed) => told.push(feed),
+    failed: ({ code }) => told.push(code),
+  })
+
+describe('the data connection to a member', () => {
+  it('is dialled once for all who want it', () => {
+    open()
+    open()
+    expect(net.channels).toEqual(['data to 3'])
+    net.answer()
+    open()
+    expect(told).toEqual([0, 0, 0])
+    expect(net.channels).toEqual(['data to 3'])
+  })
+
+  it('that was prepared is taken at once', () => {
+    neighbours.prepare(member, wayTo(3))
+    net.answer()
+    expect([member.out.state, told]).toEqual(['held', []])
+    open()
+    expect([member.out.state, told]).toEqual(['open', [0]])
+  })
+
+  it('that was prepared in vain is dialled again when it is wanted', () => {
+    neighbours.prepare(member, wayTo(3))
+    net.refuse()
+    open()
+    expect(net.channels).toEqual(['data to 3', 'data to 3'])
+    net.refuse()
+    expect(told).toEqual(['ERR_FR_UNREACHABLE'])
+  })
+
+  it('needs an edge', () => {
+    const failed = ({ code }: Failure) => told.push(code)
+    neighbours.open(member, { address: 'node3:1', edge: undefined }, false, {
+      opened: (feed) => told.push(feed),
+      failed,
+    })
+    expect([told, net.channels]).toEqual([['ERR_FR_PROTOCOL'], []])
+  })
+
+  it('that broke before the engine had it has failed, and may be dialled again', () => {
+    net.broken = new FrError('ERR_FR_NODE_LOST', 'gone')
+    open()
+    net.answer()
+    expect([told, member.out.state]).toEqual([['ERR_FR_NODE_LOST'], 'none'])
+  })
+
+  it('that the engine closes may be dialled again', () => {
+    open()
+    net.answer()
+    expect(neighbours.closed(0)).toMatchObject({ member: { number: 3 }, out: { relay: false } })
+    expect([neighbours.byFeed(0), member.out.state]).toEqual([undefined, 'none'])
+    expect(neighbours.closed(0)).toBeUndefined()
+  })
+
+  it.each(['dialling', 'held', 'open'])('that is %s ends with the member', (state) => {
+    neighbours.prepare(member, wayTo(3))
+    const early = state === 'dialling' ? undefined : net.answer()
+    if (state === 'open') open()
+    neighbours.refuse(member)
+    const connection = early ?? net.answer()
+    open()
+    expect([member.out.state, net.channels.length]).toEqual(['refused', 1])
+    expect([connection.isClosed, engine.closed]).toEqual(
+      state === 'open' ? [false, [0]] : [true, []],
+    )
+  })
+
+  it.each(['dialling', 'held'])('that is %s is closed with the transfer', (state) => {
+    neighbours.prepare(member, wayTo(3))
+    const early = state === 'held' ? net.answer() : undefined
+    neighbours.end()
+    const connection = early ?? net.answer()
+    expect([connection.isClosed, net.isEnded]).toEqual([true, true])
+  })
+})
+
+describe('the data connection from a member', () => {
+  it('is one: a second only after the first, when something was asked of the member', () => {
+    expect(neighbours.isFed(member, false)).toBe(false)
+    neighbours.feed(member, new PretendConnection())
+    expect([neighbours.isFed(member, false), neighbours.isFed(member, true)]).toEqual([true, true])
+    expect(neighbours.closed(0)).toEqual({ member })
+    expect([neighbours.isFed(member, false), neighbours.isFed(member, true)]).toEqual([true, false])
+  })
+
+  it('that broke on its way leaves room for one that is asked for', () => {
+    net.broken = new FrError('ERR_FR_NODE_LOST', 'gone')
+    expect(() => neighbours.feed(member, new PretendConnection())).toThrow(net.broken)
+    expect([neighbours.isFed(member, false), neighbours.isFed(member, true)]).toEqual([true, false])
+  })
+
+  it('is closed by this side once, and known no more', () => {
+    neighbours.feed(member, new PretendConnection())
+    neighbours.unfeed(member)
+    neighbours.unfeed(member)
+    expect([engine.closed, neighbours.byFeed(0)]).toEqual([[0], undefined])
+  })
+})

@@ -1,0 +1,124 @@
+/** A network and an engine that answer when a test says so, and note what was wanted of them. */
+import type { FrError } from '../../../../src/base/errors.js'
+import type { Frame, Mate } from '../../../../src/control/messages/types.js'
+import type { FeedHandle, SendSpec } from '../../../../src/ports.js'
+import type { Way } from '../../../../src/session/driver/neighbours.js'
+import type {
+  Connection,
+  DialEvents,
+  FeedEngine,
+  Link,
+  LinkEvents,
+  Net,
+  Target,
+} from '../../../../src/session/driver/ports.js'
+
+export const mateOf = (number: number): Mate => ({
+  number,
+  nodeId: String(number).padStart(32, '0'),
+  address: `node${number}:1`,
+})
+
+export const wayTo = (number: number): Way => ({
+  address: `node${number}:1`,
+  edge: { id: 'e'.repeat(32), secret: new Uint8Array(32) },
+})
+
+export class PretendConnection implements Connection {
+  isClosed = false
+
+  close(): void {
+    this.isClosed = true
+  }
+}
+
+export class PretendLink implements Link {
+  readonly said: Frame[] = []
+  isOpen = true
+  readonly events: LinkEvents
+
+  constructor(events: LinkEvents) {
+    this.events = events
+  }
+
+  send(frame: Frame): boolean {
+    if (this.isOpen) this.said.push(frame)
+    return this.isOpen
+  }
+
+  waitFor(): void {}
+
+  close(closed?: () => void): void {
+    this.isOpen = false
+    closed?.()
+  }
+
+  destroy(): void {
+    this.isOpen = false
+  }
+}
+
+export class PretendNet implements Net {
+  readonly dialled: { readonly target: Target; readonly events: DialEvents }[] = []
+  readonly links: PretendLink[] = []
+  readonly adopted: { readonly feed: FeedHandle; readonly direction: 'in' | 'out' }[] = []
+  /** What the next connection that is adopted turns out to be. */
+  broken: FrError | undefined
+  isEnded = false
+
+  get channels(): string[] {
+    return this.dialled.map(({ target }) => `${target.channel} to ${target.to}`)
+  }
+
+  /** The last dial succeeds. */
+  answer(): PretendConnection {
+    const connection = new PretendConnection()
+    this.dialled.at(-1)?.events.opened(connection, 1, null)
+    return connection
+  }
+
+  /** The last dial fails. */
+  refuse(): void {
+    this.dialled.at(-1)?.events.failed({ code: 'ERR_FR_UNREACHABLE', text: 'refused' })
+  }
+
+  dial(target: Target, events: DialEvents): void {
+    this.dialled.push({ target, events })
+  }
+
+  link(_: Connection, events: LinkEvents): PretendLink {
+    const link = new PretendLink(events)
+    this.links.push(link)
+    return link
+  }
+
+  adopt(_: Connection, direction: 'in' | 'out'): FeedHandle {
+    if (this.broken !== undefined) throw this.broken
+    const feed = this.adopted.length
+    this.adopted.push({ feed, direction })
+    return feed
+  }
+
+  end(): void {
+    this.isEnded = true
+  }
+}
+
+export class PretendEngine implements FeedEngine {
+  readonly sent: { readonly feed: FeedHandle; readonly spec: SendSpec }[] = []
+  readonly closed: FeedHandle[] = []
+
+  send(feed: FeedHandle, spec: SendSpec): void {
+    this.sent.push({ feed, spec })
+  }
+
+  sendDigests(): void {}
+
+  close(feed: FeedHandle): void {
+    this.closed.push(feed)
+  }
+
+  stats(): never {
+    throw new Error('nobody counts here')
+  }
+}

@@ -1,0 +1,136 @@
+/** Pull links that come to a node at a bad moment, and what is served on them. */
+import { beforeEach, describe, expect, it } from 'vitest'
+import { FrError } from '../../../../src/base/errors.js'
+import { limits } from '../../../../src/base/limits.js'
+import type { Frame } from '../../../../src/control/messages/types.js'
+import type { PullEvent } from '../../../../src/control/pulling/events.js'
+import { type Neighbour, Neighbours } from '../../../../src/session/driver/neighbours.js'
+import { Pulls } from '../../../../src/session/driver/pulls.js'
+import {
+  mateOf,
+  PretendConnection,
+  PretendEngine,
+  type PretendLink,
+  PretendNet,
+  wayTo,
+} from './pretend-ports.js'
+
+const ask = { type: 'pull', request: 1, stream: 0, ranges: [[0, 10]] } as const satisfies Frame
+
+let net: PretendNet
+let engine: PretendEngine
+let pulls: Pulls
+let mate: Neighbour
+let posted: PullEvent[]
+let warned: string[]
+
+beforeEach(() => {
+  net = new PretendNet()
+  engine = new PretendEngine()
+  const neighbours = new Neighbours(net, engine)
+  posted = []
+  warned = []
+  pulls = new Pulls(net, engine, neighbours, {
+    post: (event) => posted.push(event),
+    warn: (event) => warned.push(event),
+    isComplete: () => false,
+    nowMs: () => 0,
+    wayTo,
+    statsOf: () => undefined,
+  })
+  mate = neighbours.of(1)
+})
+
+function accepted(): PretendLink {
+  pulls.accept(mate, new PretendConnection())
+  return net.links.at(-1) as PretendLink
+}
+
+describe('a mate that asks', () => {
+  it('is heard, and served on a data connection that is dialled for it', () => {
+    const link = accepted()
+    link.events.onFrame(ask)
+    expect(posted).toEqual([{ type: 'pullAsked', index: 1, frame: ask }])
+    pulls.serve(1, 1, [[0, 10]])
+    expect([net.channels, link.said]).toEqual([['data to 1'], []])
+    net.answer()
+    expect(engine.sent).toEqual([{ feed: 0, spec: { stream: 0, offset: 0, length: 10 } }])
+    expect(link.said).toEqual([{ type: 'holding', request: 1, ranges: [[0, 10]], backlogBytes: 0 }])
+    expect(pulls.servedBytes).toBe(10)
+  })
+
+  it('is told when it cannot be reached', () => {
+    const link = accepted()
+    pulls.serve(1, 1, [[0, 10]])
+    net.refuse()
+    expect(link.said).toMatchObject([{ type: 'pullRefused', code: 'ERR_FR_UNREACHABLE' }])
+  })
+
+  it('for more than is sent is refused, once in the log', () => {
+    const link = accepted()
+    for (let request = 0; request < 2 * limits.pullRequests + 2; request++)
+      pulls.serve(1, request, [[0, 10]])
+    expect(link.said).toMatchObject([{ code: 'ERR_FR_LIMIT' }, { code: 'ERR_FR_LIMIT' }])
+    expect(warned).toEqual(['pull-refused'])
+  })
+
+  it('by a second link is heard on that alone', () => {
+    const [first, second] = [accepted(), accepted()]
+    expect([first.isOpen, second.isOpen]).toEqual([false, true])
+  })
+
+  it('says nothing else on it', () => {
+    const refusal = expect.objectContaining({ code: 'ERR_FR_PROTOCOL' })
+    expect(() => accepted().events.onFrame({ type: 'beat' })).toThrow(refusal)
+  })
+
+  it.each([
+    ['a mate that went while its link was opened', () => pulls.close(1)],
+    ['anybody once the transfer is over', () => pulls.end()],
+  ])('%s is closed, not heard and not served', (_, happens) => {
+    happens()
+    const connection = new PretendConnection()
+    pulls.accept(mate, connection)
+    pulls.serve(1, 1, [[0, 10]])
+    expect([connection.isClosed, net.links, net.channels]).toEqual([true, [], []])
+  })
+})
+
+describe('a mate that is asked', () => {
+  it('is dialled, and what it answers is heard', () => {
+    pulls.dial(mateOf(1))
+    expect(net.channels).toEqual(['pull to 1'])
+    net.answer()
+    const holding = { type: 'holding', request: 1, ranges: [], backlogBytes: 0 } as const
+    net.links[0]?.events.onFrame(holding)
+    expect(posted).toEqual([
+      { type: 'pullOpened', index: 1, rttMs: 1 },
+      { type: 'pullAnswered', index: 1, frame: holding },
+    ])
+  })
+
+  it('and hangs up is reported with the reason', () => {
+    pulls.dial(mateOf(1))
+    net.answer()
+    net.links[0]?.events.onClose('ERR_FR_NODE_LOST', 'gone')
+    expect(posted.at(-1)).toEqual({ type: 'pullClosed', index: 1, code: 'ERR_FR_NODE_LOST' })
+  })
+
+  it.each([
+    ['has gone meanwhile', () => pulls.close(1)],
+    ['is asked when all is over', () => pulls.end()],
+  ])('and %s is closed without a word', (_, happens) => {
+    pulls.dial(mateOf(1))
+    happens()
+    expect([net.answer().isClosed, posted]).toEqual([true, []])
+  })
+
+  it('whose link cannot be made has failed', () => {
+    net.link = () => {
+      throw new FrError('ERR_FR_NODE_LOST', 'gone')
+    }
+    pulls.dial(mateOf(1))
+    net.answer()
+    expect(posted).toEqual([{ type: 'pullClosed', index: 1, code: 'ERR_FR_NODE_LOST' }])
+  })
+})
