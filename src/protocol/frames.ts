@@ -1,7 +1,7 @@
 /**
  * Control frames on the wire:
  *
- *     u32 length (of what follows) | u8 frame type | JSON body (UTF-8)
+ *     u32 length (of what follows) | u8 frame type | body: JSON (UTF-8), or binary (hot.ts)
  *
  * Idea: one table says for every frame its number and how its body is read. Reading checks every
  * field against base/limits.ts; writing runs the same reader over the sender's own frame first, so
@@ -14,13 +14,17 @@ import { concat, readU32, u32, utf8 } from '../base/bytes.js'
 import { digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Frame, FrameType, MateBytes } from '../control/messages/types.js'
+import type { Frame, FrameType } from '../control/messages/types.js'
 import { Fields, parseObject, protocolError } from './fields.js'
+import { decodeBacklog, decodeProgress, encodeBacklog, encodeProgress } from './hot.js'
 import { readStreamEntry } from './manifest.js'
-import { numberMax, readAddress, readNumber, readNumbers, readPlan, readTerm } from './plan.js'
+import { readAddress, readNumber, readNumbers, readPlan, readTerm } from './plan.js'
 
 type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
-type FrameTable = { readonly [T in FrameType]: readonly [number: number, read: BodyReader<T>] }
+type HotType = 'progress' | 'backlog'
+type FrameTable = {
+  readonly [T in Exclude<FrameType, HotType>]: readonly [number: number, read: BodyReader<T>]
+}
 
 const bytesMax = Number.MAX_SAFE_INTEGER
 const streamMax = 0xffff_ffff
@@ -75,26 +79,6 @@ const frameTable: FrameTable = {
   claimed: [28, empty],
   accept: [16, empty],
   refuse: [17, readReason],
-  progress: [
-    18,
-    (body) => ({
-      atMs: body.integer('atMs', 0, bytesMax),
-      landedBytes: body.integer('landedBytes', 0, bytesMax),
-      holeBytes: body.integer('holeBytes', 0, bytesMax),
-      verifiedBytes: body.integer('verifiedBytes', 0, bytesMax),
-      repairedBytes: body.integer('repairedBytes', 0, bytesMax),
-      sentBytes: body.integer('sentBytes', 0, bytesMax),
-      receivedBytes: body.integer('receivedBytes', 0, bytesMax),
-      duplicateBytes: body.integer('duplicateBytes', 0, bytesMax),
-      mates: readMates(body, 'mates', (mate) => ({
-        index: mate.integer('index', 0, numberMax),
-        queuedBytes: mate.integer('queuedBytes', 0, bytesMax),
-        unackedBytes: mate.integer('unackedBytes', 0, bytesMax),
-      })),
-      received: readMates(body, 'received', readMateBytes),
-      pulled: readMates(body, 'pulled', readMateBytes),
-    }),
-  ],
   need: [
     19,
     (body) => ({
@@ -136,16 +120,6 @@ const frameTable: FrameTable = {
     }),
   ],
   failed: [24, readReason],
-  backlog: [
-    25,
-    (body) => ({
-      atMs: body.integer('atMs', 0, bytesMax),
-      landedBytes: body.integer('landedBytes', 0, bytesMax),
-      receivedBytes: body.integer('receivedBytes', 0, bytesMax),
-      backlogBytes: body.integer('backlogBytes', 0, bytesMax),
-      behind: readNumbers(body, 'behind'),
-    }),
-  ],
   needDigests: [
     26,
     (body) => ({
@@ -194,10 +168,6 @@ function readAnswer(body: Fields): { code: FrErrorCode | null; text: string } {
   return body.isNull('code') ? { code: null, text: body.text('text') } : readReason(body)
 }
 
-function readMateBytes(mate: Fields): MateBytes {
-  return { index: mate.integer('index', 0, numberMax), bytes: mate.integer('bytes', 0, bytesMax) }
-}
-
 function readReason(body: Fields): { code: FrErrorCode; text: string } {
   return { code: readCode(body), text: body.text('text') }
 }
@@ -205,17 +175,6 @@ function readReason(body: Fields): { code: FrErrorCode; text: string } {
 function readCode(body: Fields): FrErrorCode {
   const code = body.string('code', 64)
   return isFrErrorCode(code) ? code : body.refuse('code', 'is not a known error code')
-}
-
-/** A list of mates, each at most once. */
-function readMates<T extends { index: number }>(
-  body: Fields,
-  name: string,
-  read: (mate: Fields) => T,
-): T[] {
-  const mates = body.list(name, limits.membersPerPlan, read)
-  const distinct = new Set(mates.map((mate) => mate.index))
-  return distinct.size === mates.length ? mates : body.refuse(name, 'names one mate twice')
 }
 
 const fileDigest = new RegExp(
@@ -229,15 +188,21 @@ function readFileDigest(fields: Fields, name: string): string {
   return fileDigest.test(text) ? text : fields.refuse(name, 'is not a file digest')
 }
 
+/** Frames that are no JSON. */
+const hotTable = {
+  progress: [18, encodeProgress, decodeProgress],
+  backlog: [25, encodeBacklog, decodeBacklog],
+} as const
+
 const typeByNumber = new Map<number, FrameType>()
-for (const [type, [number]] of Object.entries(frameTable)) {
+for (const [type, [number]] of Object.entries({ ...frameTable, ...hotTable })) {
   typeByNumber.set(number, type as FrameType)
 }
 
 /** A frame that is checked and ready to be written. */
 export interface FrameBody {
   readonly type: number
-  readonly json: Uint8Array
+  readonly bytes: Uint8Array
 }
 
 const prefixBytes = 4
@@ -245,35 +210,38 @@ const typeBytes = 1
 
 /** Bytes a body takes on the wire. */
 export function wireBytes(body: FrameBody): number {
-  return prefixBytes + typeBytes + body.json.length
+  return prefixBytes + typeBytes + body.bytes.length
 }
 
 /** Throws TypeError for a frame that the other side would refuse: it is this side's mistake. */
 export function encodeBody(frame: Frame): FrameBody {
+  if (frame.type === 'progress') return { type: hotTable.progress[0], bytes: encodeProgress(frame) }
+  if (frame.type === 'backlog') return { type: hotTable.backlog[0], bytes: encodeBacklog(frame) }
   const [type, read] = frameTable[frame.type]
-  let json: Uint8Array
+  let bytes: Uint8Array
   try {
-    json = utf8(JSON.stringify(read(new Fields(frame, `frame ${frame.type}`))))
+    bytes = utf8(JSON.stringify(read(new Fields(frame, `frame ${frame.type}`))))
   } catch (error) {
     if (error instanceof FrError) throw new TypeError(`cannot be sent: ${error.message}`)
     throw error
   }
-  if (typeBytes + json.length > limits.frameBytes) {
+  if (typeBytes + bytes.length > limits.frameBytes) {
     throw new TypeError(`cannot be sent: frame ${frame.type} exceeds ${limits.frameBytes} bytes`)
   }
-  return { type, json }
+  return { type, bytes }
 }
 
 /** Throws ERR_FR_PROTOCOL. */
-export function decodeBody(type: number, json: Uint8Array): Frame {
+export function decodeBody(type: number, bytes: Uint8Array): Frame {
   const name = typeByNumber.get(type)
   if (name === undefined) throw protocolError(`frame type ${type} is unknown`)
+  if (name === 'progress' || name === 'backlog') return hotTable[name][2](bytes)
   const read: (body: Fields) => object = frameTable[name][1]
-  return { type: name, ...read(parseObject(json, `frame ${name}`)) } as Frame
+  return { type: name, ...read(parseObject(bytes, `frame ${name}`)) } as Frame
 }
 
-export function encodeFrame({ type, json }: FrameBody): Uint8Array<ArrayBuffer> {
-  return concat(u32(typeBytes + json.length), Uint8Array.of(type), json)
+export function encodeFrame({ type, bytes }: FrameBody): Uint8Array<ArrayBuffer> {
+  return concat(u32(typeBytes + bytes.length), Uint8Array.of(type), bytes)
 }
 
 /**

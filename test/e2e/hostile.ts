@@ -82,8 +82,8 @@ export class HostileLink {
 
   /** A body that no honest sender makes. */
   sayBody(type: number, body: object): void {
-    const json = new Uint8Array(Buffer.from(JSON.stringify(body)))
-    this.socket.write(encodeFrame({ type, json }))
+    const bytes = new Uint8Array(Buffer.from(JSON.stringify(body)))
+    this.socket.write(encodeFrame({ type, bytes }))
   }
 
   /** The first frame of this type; throws when the link closes without one. */

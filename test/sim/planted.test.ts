@@ -18,7 +18,7 @@ const found: Record<PlantedName, readonly [seed: number, shows: string]> = {
   'asked-anyway': [32, 'node 0 asks for what has landed'],
   'unverified-promise': [32, 'node 1 promises what it does not hold'],
   'counted-twice': [1, 'node 0 lives and is not complete: ERR_FR_PROTOCOL: a report that cannot'],
-  'odd-frame': [32, 'cannot be sent: frame backlog: field behind does not ascend'],
+  'odd-frame': [32, 'cannot be sent: frame backlog: members of a list do not ascend'],
 }
 
 const plant = process.env.FR_SIM_PLANT

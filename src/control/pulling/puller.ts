@@ -86,9 +86,11 @@ export class Puller {
     this.#quietMs = limits.pullQuietMs * Math.max(1, blockBytes / MIB)
   }
 
-  /** What has landed after a mate had promised it, of each mate that kept its word. */
+  /** What has landed after a mate had promised it, of each mate that kept its word; ascending. */
   get pulled(): PullReport[] {
-    return [...this.#pulledBytes].map(([index, bytes]) => ({ index, bytes }))
+    return [...this.#pulledBytes]
+      .map(([index, bytes]) => ({ index, bytes }))
+      .sort((a, b) => a.index - b.index)
   }
 
   /** The same of all mates. */

@@ -61,9 +61,9 @@ export class NodeReports {
     const { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes } = counts
     const counted = { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes }
     const { verifiedBytes, repairedBytes, pulled } = known
-    const mates = counts.outgoing.map(({ index, queuedBytes, unackedBytes }) => {
-      return { index, queuedBytes, unackedBytes }
-    })
+    const mates = counts.outgoing
+      .map(({ index, queuedBytes, unackedBytes }) => ({ index, queuedBytes, unackedBytes }))
+      .sort((a, b) => a.index - b.index)
     const verified = { verifiedBytes, repairedBytes, pulled }
     const received = this.#received.news()
     const atMs = Math.round(nowMs)

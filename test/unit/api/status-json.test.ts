@@ -43,7 +43,7 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
 const sent = (transfers: readonly TransferStatus[]): NodeStatus => {
   const json = boundedJson(status(transfers))
   // Throws where it is too large.
-  expect(encodeBody({ type: 'status', json }).json.length).toBeGreaterThan(json.length)
+  expect(encodeBody({ type: 'status', json }).bytes.length).toBeGreaterThan(json.length)
   return JSON.parse(json) as NodeStatus
 }
 const many = (name: string, relays: number) =>

@@ -123,7 +123,7 @@ describe('a link', () => {
   it('refuses misuse by TypeError and stays open', async () => {
     const [ours] = await links()
     const negative = { ...progress(0), landedBytes: -1 } as Frame
-    expect(() => ours.link.send(negative)).toThrow(/landedBytes/)
+    expect(() => ours.link.send(negative)).toThrow(/no counter/)
     expect(() => ours.link.send(negative)).toThrow(TypeError)
     expect(ours.link.isOpen).toBe(true)
   })
@@ -148,7 +148,7 @@ describe('progress', () => {
     link.send({ type: 'accept' })
     const queued = link.stats.queuedBytes
     link.send(progress(3_000_000))
-    expect(link.stats.queuedBytes - queued).toBe('3000000'.length - '2000'.length)
+    expect(link.stats.queuedBytes - queued).toBe(0)
     expect(link.isOpen).toBe(true)
 
     let received = 0
@@ -282,7 +282,7 @@ describe('a peer that', () => {
 
   it('sends a frame nobody knows is closed too', async () => {
     const { listener, socket } = await linkToPuppet()
-    socket.write(encodeFrame({ type: 99, json: Buffer.from('{}') }))
+    socket.write(encodeFrame({ type: 99, bytes: Buffer.from('{}') }))
     await until(() => listener.closings.length > 0)
     expect(listener.closings[0]?.[1]).toMatch(/type 99/)
   })

@@ -22,7 +22,7 @@ function readAll(reader: FrameReader, chunks: Iterable<Uint8Array>): Frame[] {
 
 /** A frame as a peer could forge it, whatever its body. */
 function forged(type: number, json: string): Uint8Array {
-  return encodeFrame({ type, json: utf8(json) })
+  return encodeFrame({ type, bytes: utf8(json) })
 }
 
 function decodeJson(type: Frame['type'], fields: object): Frame {
@@ -156,9 +156,6 @@ describe('a violation', () => {
   })
 
   const tooManyRanges = Array.from({ length: limits.needRanges + 1 }, (_, at) => [at * 2, 1])
-  const mateOf = (index: number): object => ({ index, queuedBytes: 0, unackedBytes: 0 })
-  const allPulled = (mates: number, bytes: number): object[] =>
-    Array.from({ length: mates }, (_, index) => ({ index, bytes }))
   const memberOf = (fields: object): object => {
     return { number: 0, nodeId: 'ab'.repeat(16), address: 'a:1', ...fields }
   }
@@ -226,19 +223,6 @@ describe('a violation', () => {
     ['abort', 'code', { code: 'ERR_FR_NONE' }],
     ['abort', 'code', { code: 'toString' }],
     ['abort', 'text', { text: 5 }],
-    ['progress', 'mates', { mates: [mateOf(1), mateOf(1)] }],
-    ['progress', 'landedBytes', { landedBytes: null }],
-    ['progress', 'pulled', { pulled: undefined }],
-    ['progress', 'pulled', { pulled: {} }],
-    ['progress', 'pulled', { pulled: allPulled(limits.membersPerPlan + 1, 0) }],
-    ['progress', 'pulled', { pulled: [...allPulled(2, 0), ...allPulled(1, 5)] }],
-    ['progress', 'index', { pulled: [{ index: -1, bytes: 0 }] }],
-    ['progress', 'index', { pulled: [{ index: 2 ** 32, bytes: 0 }] }],
-    ['progress', 'bytes', { pulled: allPulled(1, -1) }],
-    ['progress', 'bytes', { pulled: allPulled(1, 2 ** 53) }],
-    ['progress', 'bytes', { pulled: allPulled(1, 0.5) }],
-    ['progress', 'bytes', { pulled: [{ index: 0 }] }],
-    ['progress', 'not an object', { pulled: [7] }],
     ['need', 'ranges', { ranges: tooManyRanges }],
     [
       'need',

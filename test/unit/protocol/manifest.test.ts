@@ -115,7 +115,7 @@ describe('a manifest', () => {
         const assembler = assemblerOf(summary)
         const given = pages.map((page) => {
           const body = encodeBody(page)
-          return assembler.add(decodeBody(body.type, body.json) as ManifestPage)
+          return assembler.add(decodeBody(body.type, body.bytes) as ManifestPage)
         })
         expect(given.at(-1)).toEqual(distinct)
       }),
@@ -129,7 +129,7 @@ describe('a manifest', () => {
   })
 
   it('has pages that fill but never exceed their bound', () => {
-    const sizes = threePages().pages.map((page) => encodeBody(page).json.length)
+    const sizes = threePages().pages.map((page) => encodeBody(page).bytes.length)
     expect(Math.max(...sizes)).toBeLessThanOrEqual(limits.manifestPageBytes)
     expect(Math.max(...sizes)).toBeGreaterThan(limits.manifestPageBytes - 2 * limits.nameBytes)
   })

@@ -94,7 +94,9 @@ export const streamEntry: fc.Arbitrary<StreamEntry> = fc
   }))
 
 const mates = <T extends { index: number }>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
-  fc.uniqueArray(item, { selector: (one) => one.index, maxLength: 8 })
+  fc
+    .uniqueArray(item, { selector: (one) => one.index, maxLength: 8 })
+    .map((list) => list.sort((a, b) => a.index - b.index))
 
 const reason = fc.record({ code, text })
 

@@ -76,6 +76,11 @@ it('the vectors of the page are those of the code', () => {
     hexOf(confirmation(nodePrimitives, keys)),
     `0x${keys.recordSeed.toString(16).padStart(16, '0')}`,
     hexOf(encodeFrame(encodeBody({ type: 'beat' }))),
+    ...sampleFrames.flatMap((frame) =>
+      frame.type === 'progress' || frame.type === 'backlog'
+        ? [hexOf(encodeFrame(encodeBody(frame)))]
+        : [],
+    ),
     hexOf(author.publicKey),
     signPage(author, 0, [entry]).signature,
     hexOf(signDigests(author, content, place, new Uint8Array(8).fill(0x66))),

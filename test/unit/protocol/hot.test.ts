@@ -1,0 +1,117 @@
+/** The binary frames: what no honest node sends is refused before anything is believed. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { limits } from '../../../src/base/limits.js'
+import type { Frame } from '../../../src/control/messages/types.js'
+import { decodeBody, encodeBody } from '../../../src/protocol/frames.js'
+import { onlyFrError, refusal, sampleFrames } from './support.js'
+
+const hot = ['progress', 'backlog'] as const
+type Hot = (typeof hot)[number]
+
+const sampleOf = (type: Hot) =>
+  encodeBody(sampleFrames.find((frame) => frame.type === type) as Frame)
+
+/** A sample of which some bytes are others. */
+function changed(type: Hot, at: number, ...bytes: number[]): () => Frame {
+  const body = sampleOf(type)
+  const forged = Uint8Array.from(body.bytes)
+  forged.set(bytes, at)
+  return () => decodeBody(body.type, forged)
+}
+
+const most = limits.membersPerPlan + 1
+const counts = { progress: 64, backlog: 32 }
+
+describe.each(hot)('a %s frame', (type) => {
+  const { bytes, type: number } = sampleOf(type)
+
+  it('of another length is refused', () => {
+    for (let length = 0; length < bytes.length; length++)
+      refusal(() => decodeBody(number, bytes.subarray(0, length)))
+    refusal(() => decodeBody(number, Uint8Array.of(...bytes, 0)))
+  })
+
+  it.each([
+    ['more members than there can be', most & 0xff, most >> 8, /has 258 members/],
+    ['as many members as fit a count', 0xff, 0xff, /has 65535 members/],
+    ['more members than there are bytes', 200, 0, /bytes of rows/],
+    ['no members, and rows', 0, 0, /bytes of rows/],
+  ] as const)('with %s is refused', (_, low, high, text) => {
+    expect(refusal(changed(type, counts[type], low, high)).message).toMatch(text)
+  })
+
+  it('with a counter of 2^53 is refused', () => {
+    for (let at = 0; at < counts[type]; at += 8)
+      expect(refusal(changed(type, at + 6, 0x20)).message).toMatch(/2\^53/)
+  })
+
+  it('of any bytes is a frame or refused', () => {
+    const any = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc
+        .tuple(fc.nat({ max: bytes.length - 1 }), fc.uint8Array({ maxLength: 12 }))
+        .map(([at, part]) => Uint8Array.from(bytes, (byte, i) => part[i - at] ?? byte)),
+    )
+    fc.assert(
+      fc.property(any, (body) => {
+        onlyFrError(() => {
+          const frame = decodeBody(number, body)
+          // What is taken is what would be sent.
+          expect(encodeBody(frame).bytes).toEqual(body)
+        })
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+it('members of a list ascend, so each is named once', () => {
+  const behind = (...members: number[]): Frame => {
+    return {
+      type: 'backlog',
+      atMs: 0,
+      landedBytes: 0,
+      receivedBytes: 0,
+      backlogBytes: 0,
+      behind: members,
+    }
+  }
+  const { type, bytes } = encodeBody(behind(1, 2))
+  for (const second of [1, 0]) {
+    const forged = Uint8Array.from(bytes)
+    forged[38] = second
+    expect(refusal(() => decodeBody(type, forged)).message).toMatch(/ascend/)
+    expect(() => encodeBody(behind(1, second))).toThrow(TypeError)
+  }
+  expect(() => encodeBody(behind(-1))).toThrow(TypeError)
+  expect(() => encodeBody(behind(2 ** 32))).toThrow(TypeError)
+  expect(() => encodeBody(behind(...Array(most).keys()))).toThrow(TypeError)
+  expect(() => encodeBody({ ...behind(), atMs: 0.5 } as Frame)).toThrow(/no counter/)
+})
+
+it('the largest of each kind fits a frame', () => {
+  const all = [...Array(limits.membersPerPlan).keys()]
+  const large = Number.MAX_SAFE_INTEGER
+  const counters = { landedBytes: large, receivedBytes: large, atMs: large }
+  const frames: Frame[] = [
+    { type: 'backlog', ...counters, backlogBytes: large, behind: all },
+    {
+      type: 'progress',
+      ...counters,
+      holeBytes: large,
+      verifiedBytes: large,
+      repairedBytes: large,
+      sentBytes: large,
+      duplicateBytes: large,
+      mates: all.map((index) => ({ index, queuedBytes: large, unackedBytes: large })),
+      received: all.map((index) => ({ index, bytes: large })),
+      pulled: all.map((index) => ({ index, bytes: large })),
+    },
+  ]
+  for (const frame of frames) {
+    const { type, bytes } = encodeBody(frame)
+    expect(decodeBody(type, bytes)).toEqual(frame)
+    expect(bytes.length).toBeLessThan(16 * 1_024)
+  }
+})
