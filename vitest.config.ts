@@ -47,6 +47,7 @@ export default defineConfig({
       project('engine', { seconds: 60 }),
       project('e2e', { seconds: 120, order: 1 }),
       project('net', { seconds: 300, maxWorkers: 1, order: 2 }),
+      project('fuzz', { seconds: 600 }),
       project('load', { seconds: 900, maxWorkers: 1, order: 3 }),
     ],
   },

@@ -1,8 +1,9 @@
 /**
- * Fuzzes every native parser (native/test/fuzz/NAME_fuzz.cc) with libFuzzer, ASan and UBSan.
+ * Fuzzes every native parser (native/test/fuzz/NAME_fuzz.cc) with libFuzzer, ASan and UBSan, and
+ * those of the wire in TypeScript (test/fuzz) with changed messages and little memory.
  *
- *   npm run fuzz                     20 seconds each, two at a time
- *   npm run fuzz -- --minutes 60     an hour each
+ *   npm run fuzz                     20 seconds each, two at a time; readers in TypeScript 5
+ *   npm run fuzz -- --minutes 60     an hour each; readers in TypeScript a quarter
  *
  * The corpus in native/test/fuzz/corpus/NAME is read, never written: what is found goes to
  * build-fuzz, and what is worth keeping is copied by hand.
@@ -23,13 +24,11 @@ const names = existsSync(sources)
       .map((name) => name.slice(0, -'.cc'.length))
   : []
 
-if (build()) {
-  const waiting = [...names]
-  const inTurn = async () => {
-    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await fuzz(name)
-  }
-  await Promise.all([inTurn(), inTurn()])
+const tasks = [fuzzReaders, ...(build() ? names.map((name) => () => fuzz(name)) : [])]
+const inTurn = async () => {
+  for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) await task()
 }
+await Promise.all([inTurn(), inTurn()])
 conclude()
 
 function build() {
@@ -40,6 +39,17 @@ function build() {
     step('configure the fuzzers (clang 14)', 'cmake', configure) &&
     step('build the fuzzers', 'cmake', ['--build', dir, '-j', '2'])
   )
+}
+
+async function fuzzReaders() {
+  const startedMs = performance.now()
+  const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'fuzz']
+  const env = { FR_FUZZ_SECONDS: String(seconds / 4), NODE_OPTIONS: '--max-old-space-size=256' }
+  const options = { env, timeoutMs: (seconds * 10 + 120) * 1000 }
+  const { isOk, output, how } = await runBeside(process.execPath, args, options)
+  const lines = output.match(/^.+: \d+ inputs, .+ seed \d+$/gm) ?? []
+  console.log(isOk ? lines.join('\n') : tail(output))
+  report(`${lines.length} readers in TypeScript`, isOk ? null : how, startedMs)
 }
 
 async function fuzz(name) {

@@ -39,10 +39,11 @@ export function run(command, args, { env = {}, cwd, show = false, timeoutMs = 90
 }
 
 /** The same without holding up others: for programs that run side by side. */
-export function runBeside(command, args, { timeoutMs = 900_000 } = {}) {
+export function runBeside(command, args, { env = {}, timeoutMs = 900_000 } = {}) {
   return new Promise((resolve) => {
     let output = ''
-    const options = { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs }
+    const stdio = ['ignore', 'pipe', 'pipe']
+    const options = { env: { ...process.env, ...env }, stdio, timeout: timeoutMs }
     const child = spawn(command, args, options)
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
