@@ -69,7 +69,7 @@ export type OriginEvent =
   /** Reading the source failed; whether it changed is not known yet. */
   | { readonly type: 'readFailed'; readonly code: FrErrorCode; readonly text: string }
   /** `atMs`: when, by a clock that goes on while this process has no turn, as the bytes do. */
-  | { readonly type: 'counted'; readonly atMs: number; readonly feeds: readonly FeedCount[] }
+  | { readonly type: 'sampled'; readonly atMs: number; readonly feeds: readonly FeedCount[] }
   /** The caller wants one node more; answered by `answerAdd` of the same number. */
   | { readonly type: 'nodeAdded'; readonly request: number; readonly link: NodeLink }
   | { readonly type: 'cancelled'; readonly text: string }
@@ -101,8 +101,8 @@ export type OriginCommand =
   | { readonly type: 'rehash'; readonly offset: number; readonly length: number }
   | { readonly type: 'checkSource' }
   | { readonly type: 'sum'; readonly digests: Uint8Array }
-  /** Tell the machine what the feeds have sent (`counted`). */
-  | { readonly type: 'count' }
+  /** Look at the counters of the engine (`sampled`). */
+  | { readonly type: 'sample' }
   /** Close what is open to this node, after what was sent. */
   | { readonly type: 'drop'; readonly node: number }
   | { readonly type: 'announcePlan'; readonly plan: PlanMade }

@@ -162,7 +162,7 @@ export class OriginMachine {
         return this.#abortAll(event.code, event.text)
       case 'readFailed':
         return this.#outbox.wish(...this.#source.doubt({ code: event.code, text: event.text }))
-      case 'counted':
+      case 'sampled':
         return this.#exchange.counted(event.feeds, event.atMs, nowMs)
       case 'nodeAdded':
         return this.#add({ by: null, request: event.request }, event.link, nowMs)
@@ -302,7 +302,7 @@ export class OriginMachine {
     if (this.#beatMs <= nowMs) this.#beat(nowMs)
     if (Math.min(this.#countMs, this.#exchange.deadlineMs() ?? this.#countMs) <= nowMs) {
       this.#countMs = nowMs + limits.countMs
-      this.#outbox.wish({ type: 'count' })
+      this.#outbox.wish({ type: 'sample' })
     }
     this.#exchange.settled()
     this.#outbox.wish(...this.#source.more((owner) => this.#exchange.sentTo(owner)))

@@ -21,11 +21,6 @@ export type PullEvent =
       readonly index: number
       readonly frame: Frame & { readonly type: 'pull' }
     }
-  /** Payload that has come on the feeds of mates, in all. */
-  | {
-      readonly type: 'feedsCounted'
-      readonly feeds: readonly { readonly index: number; readonly receivedBytes: number }[]
-    }
 
 export type PullCommand =
   /** Open a pull link to this mate: later `pullOpened` or `pullClosed`. */
@@ -35,8 +30,8 @@ export type PullCommand =
       readonly index: number
       readonly frame: Frame & { readonly type: 'pull' }
     }
-  /** The mate is gone: close its pull links, both ways. */
-  | { readonly type: 'closePull'; readonly index: number }
+  /** The mate takes no part any more: nothing to it stays open, or is opened. */
+  | { readonly type: 'drop'; readonly index: number }
   /** Tell the mate that these are held, and list them for it. */
   | {
       readonly type: 'serve'
@@ -51,5 +46,3 @@ export type PullCommand =
       readonly request: number
       readonly failure: Failure
     }
-  /** Tell the machine what has come from mates (`feedsCounted`). */
-  | { readonly type: 'countFeeds' }

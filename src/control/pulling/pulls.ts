@@ -13,8 +13,11 @@ import type { PullCommand, PullEvent } from './events.js'
 import { pullFault } from './holder.js'
 import { Puller } from './puller.js'
 
-/** Requests to the origin (`send`) come beside those to mates. */
-export type PullWish = PullCommand | { readonly type: 'send'; readonly frame: Frame }
+/** Requests to the origin (`send`), and looks at counters, come beside those to mates. */
+export type PullWish =
+  | PullCommand
+  | { readonly type: 'send'; readonly frame: Frame }
+  | { readonly type: 'sample' }
 
 export class NodePulls {
   readonly #ledger: StreamLedger
@@ -61,7 +64,12 @@ export class NodePulls {
   /** The mate takes no part any more. */
   gone(index: number, nowMs: number): PullWish {
     this.#puller.gone(index, nowMs)
-    return { type: 'closePull', index }
+    return { type: 'drop', index }
+  }
+
+  /** Payload that has come on the feed of a mate, in all. */
+  received(index: number, bytes: number, nowMs: number): void {
+    this.#puller.received(index, bytes, nowMs)
   }
 
   on(event: PullEvent, nowMs: number): PullWish[] {
@@ -77,10 +85,6 @@ export class NodePulls {
         return []
       case 'pullAsked':
         return [this.#asked(event.index, event.frame)]
-      case 'feedsCounted':
-        for (const { index, receivedBytes } of event.feeds)
-          this.#puller.received(index, receivedBytes, nowMs)
-        return []
       default:
         return event satisfies never
     }
@@ -97,7 +101,7 @@ export class NodePulls {
         case 'origin':
           return needFrames(false, wish.ranges).map((frame) => ({ type: 'send', frame }))
         case 'count':
-          return [{ type: 'countFeeds' }]
+          return [{ type: 'sample' }]
         default:
           return wish satisfies never
       }

@@ -56,3 +56,10 @@ export class Detours {
     return Math.min(...[...this.#waiting.values()].map((waiting) => waiting.untilMs))
   }
 }
+
+/** What of these ranges is within a file of this many bytes. */
+export function clampTo(bytes: number, ranges: readonly RangePair[]): RangePair[] {
+  return ranges
+    .map(([offset, length]): RangePair => [offset, Math.min(length, bytes - offset)])
+    .filter(([, length]) => length > 0)
+}

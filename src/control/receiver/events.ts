@@ -3,8 +3,9 @@
  * `index` is a member's number.
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
-import type { Frame, Mate, PullReport } from '../messages/types.js'
+import type { Frame, Mate } from '../messages/types.js'
 import type { PullCommand, PullEvent } from '../pulling/events.js'
+import type { NodeSample } from './reports.js'
 
 export type NodeEvent =
   /** The name is this transfer's. */
@@ -55,7 +56,8 @@ export type NodeEvent =
   | { readonly type: 'published'; readonly warnings: readonly string[] }
   /** Hashing, copying, publishing or the file itself failed. */
   | { readonly type: 'storageFailed'; readonly code: FrErrorCode; readonly text: string }
-  | { readonly type: 'counted'; readonly landedBytes: number }
+  /** Asked for with `sample`, and before a feed is closed. */
+  | { readonly type: 'sampled'; readonly sample: NodeSample }
   | PullEvent
   /** The node is being closed. */
   | { readonly type: 'stopped' }
@@ -66,23 +68,11 @@ export type NodeCommand =
   | { readonly type: 'prepare' }
   | { readonly type: 'send'; readonly frame: Frame }
   | PullCommand
-  /** Send a progress frame; the session adds what the engine counts. */
-  | {
-      readonly type: 'report'
-      readonly verifiedBytes: number
-      readonly repairedBytes: number
-      readonly pulled: readonly PullReport[]
-    }
-  /** Tell the machine what has landed (`counted`). */
-  | { readonly type: 'count' }
-  /** Send a backlog frame made of what the engine counts, unless nothing has changed. */
-  | { readonly type: 'reportBacklog' }
-  /** The backlog of the feeds to these mates does not count from now on. */
-  | { readonly type: 'exclude'; readonly indices: readonly number[] }
+  /** Look at the counters of the engine (`sampled`). */
+  | { readonly type: 'sample' }
   /** A feed to this mate will most likely be wanted soon: `dialMate` says when it is. */
   | { readonly type: 'greetMate'; readonly mate: Mate }
   | { readonly type: 'dialMate'; readonly mate: Mate }
-  | { readonly type: 'closeRelay'; readonly index: number }
   | { readonly type: 'closeFeed'; readonly index: number }
   | {
       readonly type: 'hash'

@@ -16,10 +16,11 @@ import { type Holdings, StreamLedger } from '../holdings/ledger.js'
 import { lostOrigin, refusedFeed } from '../members/causes.js'
 import type { Frame, PlanFrame } from '../messages/types.js'
 import { NodePulls, needFrames } from '../pulling/pulls.js'
-import { Detours } from './detours.js'
+import { clampTo, Detours } from './detours.js'
 import type { NodeCommand, NodeEvent, NodePhase } from './events.js'
 import { MissingDigests } from './missing-digests.js'
 import { Neighbourhood, type PlanNews } from './neighbourhood.js'
+import { NodeReports, type NodeSample } from './reports.js'
 import { NodeWaits } from './waits.js'
 
 export interface NodeConfig {
@@ -46,14 +47,14 @@ export class NodeMachine {
   #phase: NodePhase = 'preparing'
   #commands: NodeCommand[] = []
   #seal: string | undefined
-  #progressMs: number = limits.progressMs
-  #reportMs = Number.POSITIVE_INFINITY
   /** Mates to greet once feeds can be adopted. */
   #greet: PlanNews['greet'] = []
-  #backlogMs = 0
-  #backlogAtMs = Number.POSITIVE_INFINITY
   readonly #waits: NodeWaits
-  #landedBytes = 0
+  readonly #reports = new NodeReports()
+  /** Of the publication, until the coordinator is told of it. */
+  #warnings: readonly string[] | undefined
+  /** Landed, repairs included, as last seen. */
+  #movedBytes = 0
   #copying = 0
   /** The origin's feed broke: until when its word about why is waited for. */
   #orphaned: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
@@ -82,6 +83,11 @@ export class NodeMachine {
     return this.#ledger
   }
 
+  /** Mates that nobody waits for, by the word of the coordinator. */
+  get laggards(): ReadonlySet<number> {
+    return this.#reports.laggards
+  }
+
   /** In words, what this transfer waits for; null when nothing. */
   get waitsFor(): string | null {
     if (this.#phase === 'preparing') return 'the disk'
@@ -103,7 +109,7 @@ export class NodeMachine {
   /** When `ticked` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#phase === 'ended') return null
-    let at = Math.min(this.#reportMs, this.#waits.lostAtMs, this.#backlogAtMs)
+    let at = Math.min(this.#reports.dueAtMs, this.#waits.lostAtMs)
     at = Math.min(at, this.#detours.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
     if (this.#isRunning) at = Math.min(at, this.#orphaned?.untilMs ?? at)
     at = Math.min(at, this.#hashQueue.deadlineMs() ?? at, this.#scratchQueue.deadlineMs() ?? at)
@@ -130,7 +136,7 @@ export class NodeMachine {
       case 'prepared':
         this.#phase = 'accepted'
         // The first report is from before any byte: the rates of this node are counted from it on.
-        this.#reportMs = nowMs
+        this.#reports.start(nowMs)
         this.#send({ type: 'accept' })
         return this.#greetMates()
       case 'prepareFailed':
@@ -171,15 +177,12 @@ export class NodeMachine {
       case 'storageFailed':
         if (this.#phase === 'complete') return
         return this.#fail(event.code, event.text)
-      case 'counted':
-        if (event.landedBytes !== this.#landedBytes) this.#waits.moved(nowMs)
-        this.#landedBytes = event.landedBytes
-        return
+      case 'sampled':
+        return this.#onSampled(event.sample, nowMs)
       case 'pullOpened':
       case 'pullClosed':
       case 'pullAnswered':
       case 'pullAsked':
-      case 'feedsCounted':
         this.#commands.push(...this.pulls.on(event, nowMs))
         return
       case 'stopped':
@@ -203,8 +206,7 @@ export class NodeMachine {
       case 'detour':
         return this.#onDetour(frame, nowMs)
       case 'lagging':
-        this.#commands.push({ type: 'exclude', indices: frame.members })
-        return
+        return this.#reports.exclude(frame.members)
       case 'seal':
         if (this.#phase !== 'receiving' || this.#seal !== undefined)
           return this.#fail('ERR_FR_PROTOCOL', 'a seal before the plan, or a second one')
@@ -233,29 +235,25 @@ export class NodeMachine {
       return this.#send({ type: 'stale', term, epoch })
     }
     this.pulls.met(news.met, plan)
-    this.#progressMs = plan.progressMs
-    this.#backlogMs = plan.reportMs
-    if (news.begins) this.#begin(plan, nowMs)
+    this.#reports.planned(plan)
+    if (news.begins) this.#begin(nowMs)
     this.#greet = [...this.#greet, ...news.greet]
     this.#greetMates()
     for (const mate of news.dial) this.#commands.push({ type: 'dialMate', mate })
-    for (const index of news.gone) {
-      this.#commands.push({ type: 'closeRelay', index })
-      this.#commands.push(this.pulls.gone(index, nowMs))
-    }
+    for (const index of news.gone) this.#commands.push(this.pulls.gone(index, nowMs))
   }
 
   /** Bytes flow from now on. */
-  #begin({ progressMs, reportMs }: PlanFrame, nowMs: number): void {
+  #begin(nowMs: number): void {
     this.#phase = 'receiving'
-    this.#reportMs = Math.min(this.#reportMs, nowMs + progressMs)
-    if (reportMs > 0) this.#backlogAtMs = nowMs
+    this.#reports.begin(nowMs)
     this.#waits.moved(nowMs)
   }
 
   #onDetour({ member, why, ranges }: Frame & { type: 'detour' }, nowMs: number): void {
-    if (why === 'broken') return this.#detours.add(member, this.#clamp(ranges), nowMs)
-    this.pulls.want(this.#ledger.missing(this.#clamp(ranges)), nowMs)
+    if (why === 'broken')
+      return this.#detours.add(member, clampTo(this.#config.bytes, ranges), nowMs)
+    this.pulls.want(this.#ledger.missing(clampTo(this.#config.bytes, ranges)), nowMs)
   }
 
   /** Once there is something that a feed can be adopted for. */
@@ -342,11 +340,21 @@ export class NodeMachine {
     if (this.#phase !== 'publishing') return
     this.#phase = 'complete'
     // The origin may look no further than `complete`: its figures are whole by then.
-    this.#report(nowMs)
-    const fileDigest = this.#seal as string
-    const { bytes } = this.#config
-    const { repairedBytes } = this.#ledger
-    this.#send({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })
+    this.#reports.hurry(nowMs)
+    this.#warnings = warnings
+    this.#commands.push({ type: 'sample' })
+  }
+
+  #onSampled(sample: NodeSample, nowMs: number): void {
+    const movedBytes = sample.landedBytes + sample.scratchBytes
+    if (movedBytes !== this.#movedBytes) this.#waits.moved(nowMs)
+    this.#movedBytes = movedBytes
+    for (const { index, receivedBytes } of sample.incoming)
+      this.pulls.received(index, receivedBytes, nowMs)
+    const { verifiedBytes, repairedBytes } = this.#ledger
+    const { pulled } = this.pulls
+    this.#send(...this.#reports.sampled(sample, { verifiedBytes, repairedBytes, pulled }))
+    this.#sayComplete()
   }
 
   /** Whatever follows from the state alone. */
@@ -372,11 +380,7 @@ export class NodeMachine {
       this.#phase = 'summing'
       this.#commands.push({ type: 'sum', digests: this.#ledger.digests })
     }
-    if (nowMs >= this.#reportMs) this.#report(nowMs)
-    if (nowMs >= this.#backlogAtMs) {
-      this.#backlogAtMs = nowMs + this.#backlogMs
-      this.#commands.push({ type: 'reportBacklog' })
-    }
+    if (this.#reports.advance(nowMs)) this.#commands.push({ type: 'sample' })
   }
 
   #startHashing(queue: HashQueue, scratch: boolean, nowMs: number): void {
@@ -411,22 +415,15 @@ export class NodeMachine {
     if (!this.#isEnded) this.#send(...needFrames(true, ranges))
   }
 
-  #report(nowMs: number): void {
-    this.#reportMs = nowMs + this.#progressMs
-    this.#commands.push({ type: 'count' })
-    this.#commands.push({
-      type: 'report',
-      verifiedBytes: this.#ledger.verifiedBytes,
-      repairedBytes: this.#ledger.repairedBytes,
-      pulled: this.pulls.pulled,
-    })
-  }
-
-  #clamp(ranges: readonly RangePair[]): RangePair[] {
-    const bytes = this.#config.bytes
-    return ranges
-      .map(([offset, length]): RangePair => [offset, Math.min(length, bytes - offset)])
-      .filter(([, length]) => length > 0)
+  /** Once, after the last report. */
+  #sayComplete(): void {
+    const { repairedBytes } = this.#ledger
+    const warnings = this.#warnings
+    if (warnings === undefined) return
+    this.#warnings = undefined
+    const fileDigest = this.#seal as string
+    const { bytes } = this.#config
+    this.#send({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })
   }
 
   #send(...frames: readonly Frame[]): void {

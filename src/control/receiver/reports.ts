@@ -1,8 +1,10 @@
 /**
- * What a node reports of itself, made from the counters of its engine and what its machine knows.
+ * What a node reports of itself and when, made from looks at the counters of its engine and what
+ * its machine knows.
  */
+import { limits } from '../../base/limits.js'
 import { ReceivedBytes } from '../holdings/mate-bytes.js'
-import type { Frame, PullReport } from '../messages/types.js'
+import type { Frame, PlanFrame, PullReport } from '../messages/types.js'
 import { Backlog } from './backlog.js'
 
 /** A data connection that comes in. */
@@ -24,9 +26,14 @@ export interface OutgoingCount {
   readonly pulledBytes: number
 }
 
-export interface NodeCounts {
+/** A look at the counters of the engine. */
+export interface NodeSample {
+  /** When, by this node's own clock, of which the coordinator compares differences alone. */
+  readonly atMs: number
   readonly landedBytes: number
   readonly holeBytes: number
+  /** Landed as repairs. */
+  readonly scratchBytes: number
   readonly sentBytes: number
   readonly receivedBytes: number
   readonly duplicateBytes: number
@@ -44,42 +51,99 @@ export interface NodeProgress {
 export class NodeReports {
   readonly #backlog = new Backlog()
   readonly #received = new ReceivedBytes()
+  #laggards: ReadonlySet<number> = new Set()
+  #progressMs: number = limits.progressMs
+  #backlogMs = 0
+  #progressAtMs = Number.POSITIVE_INFINITY
+  #backlogAtMs = Number.POSITIVE_INFINITY
+  /** What the next sample is for. */
+  #isProgressDue = false
+  #isBacklogDue = false
+
+  /** From this node's first report on. */
+  start(nowMs: number): void {
+    this.#progressAtMs = nowMs
+  }
+
+  planned({ progressMs, reportMs }: PlanFrame): void {
+    this.#progressMs = progressMs
+    this.#backlogMs = reportMs
+  }
+
+  /** Bytes flow from now on. */
+  begin(nowMs: number): void {
+    this.#progressAtMs = Math.min(this.#progressAtMs, nowMs + this.#progressMs)
+    if (this.#backlogMs > 0) this.#backlogAtMs = nowMs
+  }
+
+  get dueAtMs(): number {
+    return Math.min(this.#progressAtMs, this.#backlogAtMs)
+  }
+
+  /** True: a sample is wanted now for what is due. */
+  advance(nowMs: number): boolean {
+    if (nowMs < this.dueAtMs) return false
+    if (nowMs >= this.#progressAtMs) this.hurry(nowMs)
+    if (nowMs < this.#backlogAtMs) return true
+    this.#backlogAtMs = nowMs + this.#backlogMs
+    this.#isBacklogDue = true
+    return true
+  }
+
+  /** Progress is due with the next sample. */
+  hurry(nowMs: number): void {
+    this.#progressAtMs = nowMs + this.#progressMs
+    this.#isProgressDue = true
+  }
+
+  /** Every sample; one is taken before a feed is closed, whose counters go with it. */
+  sampled(sample: NodeSample, known: NodeProgress): Frame[] {
+    this.#received.count(sample.incoming.filter(({ isParent }) => !isParent))
+    const frames = this.#isProgressDue ? [this.#progress(known, sample)] : []
+    const backlog = this.#isBacklogDue ? this.#backlogOf(sample) : undefined
+    this.#isProgressDue = this.#isBacklogDue = false
+    return backlog === undefined ? frames : [...frames, backlog]
+  }
 
   /** Mates whose backlog does not count. */
+  get laggards(): ReadonlySet<number> {
+    return this.#laggards
+  }
+
   exclude(indices: readonly number[]): void {
+    this.#laggards = new Set(indices)
     this.#backlog.exclude(indices)
   }
 
-  /** Also to be called before a feed is closed, whose counters go with it. */
-  count(incoming: readonly IncomingCount[]): void {
-    this.#received.count(incoming.filter(({ isParent }) => !isParent))
-  }
-
-  /** `nowMs`: by this node's own clock, of which the origin compares differences alone. */
-  progress(known: NodeProgress, counts: NodeCounts, nowMs: number): Frame {
-    this.count(counts.incoming)
-    const { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes } = counts
+  #progress(known: NodeProgress, sample: NodeSample): Frame {
+    const { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes } = sample
     const counted = { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes }
     const { verifiedBytes, repairedBytes, pulled } = known
-    const mates = counts.outgoing
+    const mates = sample.outgoing
       .map(({ index, queuedBytes, unackedBytes }) => ({ index, queuedBytes, unackedBytes }))
       .sort((a, b) => a.index - b.index)
     const verified = { verifiedBytes, repairedBytes, pulled }
     const received = this.#received.news()
-    const atMs = Math.round(nowMs)
-    return { type: 'progress', atMs, ...counted, ...verified, mates, received }
+    return {
+      type: 'progress',
+      atMs: Math.round(sample.atMs),
+      ...counted,
+      ...verified,
+      mates,
+      received,
+    }
   }
 
   /** Undefined when it would say what the last one said. */
-  backlog({ landedBytes, incoming, outgoing }: NodeCounts, nowMs: number): Frame | undefined {
+  #backlogOf({ atMs, landedBytes, incoming, outgoing }: NodeSample): Frame | undefined {
     // What mates have pulled is no part of what this node was dealt to relay.
     const mates = outgoing.map(({ pulledBytes, ...mate }) => {
       return { ...mate, queuedBytes: mate.queuedBytes - pulledBytes }
     })
     const parents = incoming.filter(({ isParent }) => isParent)
     const receivedBytes = parents.reduce((sum, feed) => sum + feed.receivedBytes, 0)
-    const taken = { atMs: Math.round(nowMs), landedBytes, receivedBytes }
-    const report = { ...taken, ...this.#backlog.report(mates, nowMs) }
-    return this.#backlog.isWorthSending(report, nowMs) ? { type: 'backlog', ...report } : undefined
+    const taken = { atMs: Math.round(atMs), landedBytes, receivedBytes }
+    const report = { ...taken, ...this.#backlog.report(mates, atMs) }
+    return this.#backlog.isWorthSending(report, atMs) ? { type: 'backlog', ...report } : undefined
   }
 }

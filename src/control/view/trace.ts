@@ -84,7 +84,7 @@ export class PushTrace {
         return this.#instant(this.#origin, 'stages', 'seal', { fileDigest: event.fileDigest })
       case 'cancelled':
         return this.#instant(this.#origin, 'stages', 'cancelled', { text: event.text })
-      case 'counted':
+      case 'sampled':
         return this.#counted(event.feeds)
       default:
         return

@@ -16,7 +16,7 @@ import { Loop, type Machine } from './loop.js'
 import { type Neighbour, Neighbours } from './neighbours.js'
 import type { Clock, FeedEngine, Net } from './ports.js'
 
-type Own = 'dial' | 'offer' | 'send' | 'list' | 'digests' | 'count' | 'drop'
+type Own = 'dial' | 'offer' | 'send' | 'list' | 'digests' | 'sample' | 'drop'
 
 /** Wishes about the source and the caller, which are carried out by whoever made the session. */
 export type CallerCommand = Exclude<OriginCommand, { readonly type: Own }>
@@ -142,9 +142,9 @@ export class CoordinatorSession {
         const record = { stream: 0, offset, length, relay, payload }
         return this.#onFeed(node, (feed) => engine.sendDigests(feed, record))
       }
-      case 'count': {
+      case 'sample': {
         const atMs = this.#ports.clock.nowMs()
-        return this.post({ type: 'counted', atMs, feeds: this.count() })
+        return this.post({ type: 'sampled', atMs, feeds: this.count() })
       }
       case 'drop':
         return this.#drop(this.#neighbours.of(command.node))

@@ -172,7 +172,7 @@ export class Pulls {
   }
 
   /** The mate takes no part any more. */
-  close(index: number): void {
+  drop(index: number): void {
     const mate = this.#neighbours.of(index)
     this.#serving.gone(index)
     mate.asking?.destroy()

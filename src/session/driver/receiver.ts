@@ -23,7 +23,7 @@ import { Loop } from './loop.js'
 import { type Neighbour, Neighbours, type Way } from './neighbours.js'
 import type { Clock, Connection, FeedEngine, Link, Net } from './ports.js'
 import { Pulls } from './pulls.js'
-import { FeedReports } from './reports.js'
+import { Samples } from './samples.js'
 
 /** What is done to the files. Each is answered by a fact, given to `post`. */
 export interface ReceiverFiles {
@@ -66,7 +66,7 @@ export interface ReceiverSpec extends NodeConfig {
 
 export class ReceiverSession {
   readonly machine: NodeMachine
-  readonly reports: FeedReports
+  readonly samples: Samples
   readonly #spec: ReceiverSpec
   readonly #ports: ReceiverPorts
   readonly #neighbours: Neighbours
@@ -88,9 +88,9 @@ export class ReceiverSession {
       isComplete: () => this.isComplete,
       nowMs: () => clock.nowMs(),
       wayTo: (index) => this.#wayTo(index),
-      statsOf: (feed) => this.reports.statsOf(feed),
+      statsOf: (feed) => this.samples.statsOf(feed),
     })
-    this.reports = new FeedReports(
+    this.samples = new Samples(
       engine,
       this.#neighbours,
       (index, feed) => this.#pulls.queuedBytes(index, feed),
@@ -136,7 +136,7 @@ export class ReceiverSession {
   /** From here on connections can be adopted. */
   opened(transfer: TransferHandle): void {
     this.#transfer = transfer
-    this.reports.opened(transfer)
+    this.samples.opened(transfer)
   }
 
   /** True while data connections can be adopted. */
@@ -263,7 +263,7 @@ export class ReceiverSession {
 
   #onFeedClosed(feed: number, code: FrErrorCode | null): void {
     const isIn = this.#neighbours.byFeed(feed)?.feedOut !== feed
-    if (isIn) this.reports.count()
+    if (isIn) this.#sample()
     const closed = this.#neighbours.closed(feed)
     if (closed === undefined) return
     const { member, out } = closed
@@ -275,42 +275,32 @@ export class ReceiverSession {
   // --- what the machine wants ---
 
   #execute(command: NodeCommand): void {
-    const { files, link, clock } = this.#ports
+    const { files, link } = this.#ports
     switch (command.type) {
       case 'prepare':
         return files.prepare()
       case 'send':
         return void link.send(command.frame)
-      case 'count':
-        return this.post({ type: 'counted', landedBytes: this.reports.movedBytes })
-      case 'report':
-        return this.#say(this.reports.progress(command, clock.nowMs()))
-      case 'reportBacklog':
-        return this.#say(this.reports.backlog(clock.nowMs()))
-      case 'exclude':
-        return this.reports.exclude(command.indices)
+      case 'sample':
+        return this.#sample()
       case 'dialMate':
         return this.#dialRelay(command.mate)
       case 'greetMate': {
         const { number } = command.mate
         return this.#neighbours.prepare(this.#neighbours.of(number), this.#wayTo(number))
       }
-      case 'closeRelay':
-        return this.#neighbours.refuse(this.#neighbours.of(command.index))
       case 'closeFeed':
         return this.#closeIn(this.#neighbours.of(command.index))
       case 'dialPull':
         return this.#pulls.dial(command.mate)
       case 'askMate':
         return this.#pulls.ask(command.index, command.frame)
-      case 'closePull':
-        return this.#pulls.close(command.index)
+      case 'drop':
+        return this.#pulls.drop(command.index)
       case 'serve':
         return this.#pulls.serve(command.index, command.request, command.ranges)
       case 'rejectPull':
         return this.#pulls.reject(command.index, command.request, command.failure)
-      case 'countFeeds':
-        return this.post({ type: 'feedsCounted', feeds: this.reports.received() })
       case 'hash':
         return files.hash(command.scratch, command.offset, command.length)
       case 'copyIn':
@@ -328,12 +318,13 @@ export class ReceiverSession {
     }
   }
 
-  #say(frame: Frame | undefined): void {
-    if (frame !== undefined) this.#ports.link.send(frame)
+  #sample(): void {
+    const sample = this.samples.take(this.#ports.clock.nowMs())
+    if (sample !== undefined) this.post({ type: 'sampled', sample })
   }
 
   #closeIn(sender: Neighbour): void {
-    this.reports.count()
+    this.#sample()
     this.#neighbours.unfeed(sender)
   }
 
@@ -388,7 +379,7 @@ export class ReceiverSession {
     this.#loop.stop()
     this.#pulls.end()
     this.#neighbours.end()
-    this.reports.closed()
+    this.samples.closed()
     this.#ports.ended(command)
   }
 }

@@ -125,7 +125,7 @@ export class Reception {
     if (this.isEnded) return 0
     return Math.max(
       0,
-      Math.min(this.dataBytes, this.bytes - this.#session.reports.totals.landedBytes),
+      Math.min(this.dataBytes, this.bytes - this.#session.samples.totals.landedBytes),
     )
   }
 
@@ -176,10 +176,10 @@ export class Reception {
   }
 
   view(): TransferStatus {
-    const { machine, reports, servedBytes } = this.#session
-    const { landedBytes, holeBytes, receivedBytes, duplicateBytes, sentBytes } = reports.totals
+    const { machine, samples, servedBytes } = this.#session
+    const { landedBytes, holeBytes, receivedBytes, duplicateBytes, sentBytes } = samples.totals
     const openBytes = this.bytes - landedBytes
-    const rate = reports.rateInBytesPerSecond
+    const rate = samples.rateInBytesPerSecond
     return {
       transfer: this.spec.transfer,
       name: this.spec.entry.name,
@@ -194,10 +194,11 @@ export class Reception {
       pulledBytes: machine.pulls.pulledBytes,
       servedBytes,
       rateInBytesPerSecond: rate,
-      rateOutBytesPerSecond: reports.rateOutBytesPerSecond,
+      rateOutBytesPerSecond: samples.rateOutBytesPerSecond,
       etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
-      relays: reports.relays().map(({ index, queuedBytes, unackedBytes, isLagging }) => {
+      relays: samples.relays().map(({ index, queuedBytes, unackedBytes }) => {
         const node = this.#session.addressOf(index) ?? String(index)
+        const isLagging = machine.laggards.has(index)
         return { node, queuedBytes, unackedBytes, isLagging }
       }),
       waitsFor: this.#approval.isPending ? 'the accept hook' : machine.waitsFor,

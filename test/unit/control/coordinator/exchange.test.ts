@@ -65,7 +65,7 @@ class Bench {
       const feeds = this.machine.peers.map(({ node }) => {
         return { node, payloadBytes: 0, queuedBytes: block, unackedBytes: 0 }
       })
-      commands.push(...this.feed({ type: 'counted', atMs: this.nowMs, feeds }))
+      commands.push(...this.feed({ type: 'sampled', atMs: this.nowMs, feeds }))
     }
     return commands
   }
@@ -87,7 +87,7 @@ const framesOf = <T extends Frame['type']>(commands: OriginCommand[], type: T) =
 describe('OriginExchange with adaptive dealing', () => {
   it('has the feeds counted from the start on, after what is listed first', () => {
     const types = new Bench(KIB).planned.map(({ type }) => type)
-    expect(types.slice(types.lastIndexOf('list') + 1)).toContain('count')
+    expect(types.slice(types.lastIndexOf('list') + 1)).toContain('sample')
   })
 
   it('has everyone open relay feeds, also who is dealt nothing at first', () => {
@@ -139,7 +139,7 @@ describe('OriginExchange with adaptive dealing', () => {
     bench.look(5)
     const unit = listsOf(bench.planned).find(([node]) => node === 0) as [number, number, number]
     const counted = { payloadBytes: 8 * block, queuedBytes: 0, unackedBytes: 0 }
-    bench.feed({ type: 'counted', atMs: bench.nowMs, feeds: [{ node: 0, ...counted }] })
+    bench.feed({ type: 'sampled', atMs: bench.nowMs, feeds: [{ node: 0, ...counted }] })
     bench.report(0, unit[2])
     const commands = bench.feed({
       type: 'linkClosed',

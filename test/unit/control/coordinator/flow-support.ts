@@ -140,7 +140,7 @@ export class FluidPush {
             },
           ],
     )
-    this.#tell({ type: 'counted', atMs: this.nowMs, feeds })
+    this.#tell({ type: 'sampled', atMs: this.nowMs, feeds })
   }
 
   #report(index: number): void {

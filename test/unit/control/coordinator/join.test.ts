@@ -401,7 +401,7 @@ describe('adaptive dealing with a node that joins', () => {
   }
   const look = (bench: Bench) => {
     bench.nowMs += 10
-    return bench.feed({ type: 'counted', atMs: bench.nowMs, feeds: [] })
+    return bench.feed({ type: 'sampled', atMs: bench.nowMs, feeds: [] })
   }
 
   it('has it relay, and leaves it out of the backlogs until it is level', () => {

@@ -29,7 +29,7 @@ class Landing extends Bench {
         queuedBytes: this.queuedBytes,
         unackedBytes: 0,
       }))
-      commands.push(...this.feed({ type: 'counted', atMs: this.nowMs, feeds }, { type: 'ticked' }))
+      commands.push(...this.feed({ type: 'sampled', atMs: this.nowMs, feeds }, { type: 'ticked' }))
     }
     return commands
   }

@@ -82,7 +82,7 @@ export class Bench {
       if (dueMs === null || dueMs > endMs) throw new Error(`no ${type} until ${endMs}`)
       this.nowMs = Math.max(this.nowMs + 1, dueMs)
       commands.push(
-        ...this.feed({ type: 'ticked' }, { type: 'counted', atMs: this.nowMs, feeds: [] }),
+        ...this.feed({ type: 'ticked' }, { type: 'sampled', atMs: this.nowMs, feeds: [] }),
       )
     }
     return commands

@@ -68,7 +68,7 @@ class Coordinator {
 
   #tell(event: OriginEvent): void {
     for (const command of this.#machine.handle(event, this.#nowMs))
-      if (command.type === 'count') this.#tell({ type: 'counted', atMs: this.#nowMs, feeds: [] })
+      if (command.type === 'sample') this.#tell({ type: 'sampled', atMs: this.#nowMs, feeds: [] })
   }
 }
 

@@ -13,7 +13,7 @@ function receiving(over: Partial<PlanFrame> = {}) {
   const told = (plan: PlanFrame) =>
     machine
       .handle({ type: 'frameArrived', frame: plan }, 0)
-      .filter(({ type }) => !['count', 'report', 'reportBacklog'].includes(type))
+      .filter(({ type }) => !['sample'].includes(type))
   machine.handle({ type: 'prepared' }, 0)
   told(planOf(1, [0, 1], over))
   return { machine, told }
@@ -40,10 +40,7 @@ describe('a node that is sent', () => {
       { type: 'send', frame: { type: 'stale', term, epoch } },
     ])
     expect(machine.phase).toBe('receiving')
-    expect(told(planOf(1, [1], { epoch: 8 }))).toEqual([
-      { type: 'closeRelay', index: 0 },
-      { type: 'closePull', index: 0 },
-    ])
+    expect(told(planOf(1, [1], { epoch: 8 }))).toEqual([{ type: 'drop', index: 0 }])
   })
 
   it('a plan that contradicts the last ends its transfer', () => {

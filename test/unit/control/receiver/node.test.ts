@@ -45,6 +45,22 @@ const announced: NodeEvent = {
 /** No mate to ask: what is lacking comes from the origin. */
 const alone = planOf(1, [1])
 
+const nothingMoved = {
+  landedBytes: 0,
+  holeBytes: 0,
+  scratchBytes: 0,
+  sentBytes: 0,
+  receivedBytes: 0,
+  duplicateBytes: 0,
+  incoming: [],
+  outgoing: [],
+}
+
+function isNoReport(command: NodeCommand): boolean {
+  if (command.type !== 'send') return command.type !== 'sample'
+  return command.frame.type !== 'progress' && command.frame.type !== 'backlog'
+}
+
 class Bench {
   nowMs = 0
   readonly machine = new NodeMachine(
@@ -52,11 +68,19 @@ class Bench {
     0,
   )
 
-  /** Commands of the last of these events, without reports and counts. */
+  /** Commands of the last of these events, without looks at counters and reports. */
   feed(...events: NodeEvent[]): NodeCommand[] {
     let commands: NodeCommand[] = []
-    for (const event of events) commands = this.machine.handle(event, this.nowMs)
-    return commands.filter((command) => command.type !== 'report' && command.type !== 'count')
+    for (const event of events) commands = this.handle(event).filter(isNoReport)
+    return commands
+  }
+
+  /** Looks at the counters that are wished for are taken at once. */
+  handle(event: NodeEvent): NodeCommand[] {
+    const commands = this.machine.handle(event, this.nowMs)
+    const isSampled = commands.some(({ type }) => type === 'sample')
+    const sample = { atMs: this.nowMs, ...nothingMoved }
+    return isSampled ? [...commands, ...this.handle({ type: 'sampled', sample })] : commands
   }
 
   /** Jumps to the machine's deadline. */
@@ -264,7 +288,6 @@ describe('NodeMachine', () => {
       const asked = { type: 'pull', request: 0, stream: 0, ranges: missing } as const
       expect(bench.feed({ type: 'pullOpened', index: 2, rttMs: 0.1 })).toEqual([
         { type: 'askMate', index: 2, frame: asked },
-        { type: 'countFeeds' },
       ])
       expect(bench.machine.pulls.isAsking(2)).toBe(true)
       const holding: Frame = { type: 'holding', request: 0, ranges: [[0, 100]], backlogBytes: 0 }
@@ -283,7 +306,7 @@ describe('NodeMachine', () => {
       const bench = new Bench().receiving()
       bench.feed(detour)
       const gone = frame(planOf(1, [0, 1], { epoch: 2 }))
-      expect(bench.feed(gone)).toContainEqual({ type: 'closePull', index: 2 })
+      expect(bench.feed(gone)).toContainEqual({ type: 'drop', index: 2 })
     })
 
     it('answers mates with what is verified, and not before', () => {
@@ -360,7 +383,7 @@ describe('NodeMachine', () => {
     const commands = [...bench.feed(away), ...bench.pass(limits.drainMs + limits.pullSearchMs)]
     expect(commands.map((c) => c.type)).toContain('dialPull')
     expect(commands.map((c) => c.type)).not.toContain('closeFeed')
-    expect(commands.map((c) => c.type)).not.toContain('closeRelay')
+    expect(commands.map((c) => c.type)).not.toContain('drop')
   })
 
   it('fails by name when the origin is gone or silent, and keeps what it has', () => {
@@ -406,12 +429,11 @@ describe('NodeMachine', () => {
   })
 
   it('reports from before the first byte on, while it lives', () => {
-    const early = new Bench().machine.handle({ type: 'prepared' }, 0)
-    expect(early.map((command) => command.type)).toEqual(['send', 'count', 'report'])
+    const early = sent(new Bench().handle({ type: 'prepared' }))
+    expect(early.map(({ type }) => type)).toEqual(['accept', 'progress'])
     const bench = new Bench().receiving()
     bench.nowMs = bench.machine.deadlineMs() as number
     expect(bench.nowMs).toBe(limits.progressMs)
-    const commands = bench.machine.handle({ type: 'ticked' }, bench.nowMs)
-    expect(commands.map((command) => command.type)).toEqual(['count', 'report'])
+    expect(sent(bench.handle({ type: 'ticked' })).map(({ type }) => type)).toEqual(['progress'])
   })
 })

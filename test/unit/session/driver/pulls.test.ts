@@ -85,7 +85,7 @@ describe('a mate that asks', () => {
   })
 
   it.each([
-    ['a mate that went while its link was opened', () => pulls.close(1)],
+    ['a mate that went while its link was opened', () => pulls.drop(1)],
     ['anybody once the transfer is over', () => pulls.end()],
   ])('%s is closed, not heard and not served', (_, happens) => {
     happens()
@@ -117,7 +117,7 @@ describe('a mate that is asked', () => {
   })
 
   it.each([
-    ['has gone meanwhile', () => pulls.close(1)],
+    ['has gone meanwhile', () => pulls.drop(1)],
     ['is asked when all is over', () => pulls.end()],
   ])('and %s is closed without a word', (_, happens) => {
     pulls.dial(mateOf(1))
