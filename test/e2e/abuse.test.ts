@@ -1,7 +1,7 @@
 /**
  * Peers that hold the key and break the protocol: each is closed by name, nothing of theirs is
  * published, and the node goes on serving. What strangers do is in tls-attacks and
- * handshake-attacks.test.ts, what a single link or feed refuses in link.test.ts and
+ * ticket-attacks.test.ts, what a single link or feed refuses in link.test.ts and
  * conformance-wire.test.ts.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'

@@ -165,6 +165,7 @@ describe('a dialler of a link that', () => {
     first.socket.write(first.hello(first.channel))
     await letIn(await server.next())
     await once(first.socket, 'data')
+    expect(sessions).not.toEqual([])
     for (const session of sessions) {
       const again = new Client(server.address, keyA, identityOf(keyA), {
         session,
