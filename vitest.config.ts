@@ -6,6 +6,7 @@
  *
  * scripts/sanitize.mjs sets FR_SLOW, by which instrumented code may take longer, and FR_PLANTED.
  */
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 const slow = Number(process.env.FR_SLOW ?? 1)
@@ -38,6 +39,8 @@ function project(name: string, { seconds, isolate = true, maxWorkers = 2, order 
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Where the key of the clients is kept: not in the home of whoever runs the tests.
+    env: { XDG_CONFIG_HOME: join(import.meta.dirname, 'node_modules/.test-config') },
     retry: 0,
     teardownTimeout: 10_000,
     coverage: { provider: 'v8', include: ['src/**'] },

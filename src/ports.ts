@@ -409,8 +409,6 @@ export interface Storage {
   listPartials(dir: DataDirHandle): Promise<readonly Leftover[]>
   /** Bytes an ordinary user may still write. */
   freeBytes(dir: DataDirHandle): Promise<number>
-  /** 128-bit id kept in DATA/.fastreplica/node-id, made on first use; 32 hex digits. */
-  nodeId(dir: DataDirHandle): Promise<string>
   closeFile(file: FileHandle): void
   /** Unlocks, after what has been asked of the directory before. */
   closeDataDir(dir: DataDirHandle): void

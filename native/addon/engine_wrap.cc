@@ -35,7 +35,6 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::refresh_data_dir>("refreshDataDir"),
                       InstanceMethod<&W::list_partials>("listPartials"),
                       InstanceMethod<&W::free_bytes>("freeBytes"),
-                      InstanceMethod<&W::node_id>("nodeId"),
                       InstanceMethod<&W::close_file>("closeFile"),
                       InstanceMethod<&W::close_data_dir>("closeDataDir")});
 }

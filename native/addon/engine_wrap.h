@@ -58,7 +58,6 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void discard(const Napi::CallbackInfo& info);
   void expire_partials(const Napi::CallbackInfo& info);
   void free_bytes(const Napi::CallbackInfo& info);
-  void node_id(const Napi::CallbackInfo& info);
   void close_file(const Napi::CallbackInfo& info);
   void close_data_dir(const Napi::CallbackInfo& info);
 

@@ -215,15 +215,6 @@ void EngineWrap::free_bytes(const Napi::CallbackInfo& info) {
   });
 }
 
-// nodeId(operation, dir) -> text
-void EngineWrap::node_id(const Napi::CallbackInfo& info) {
-  run_in(info, [](DataDir& dir) {
-    Done done;
-    done.status = dir.node_id(&done.text);
-    return done;
-  });
-}
-
 void EngineWrap::close_file(const Napi::CallbackInfo& info) {
   const uint32_t file = handle_at(info, 0, "file");
   {

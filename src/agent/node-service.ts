@@ -20,8 +20,8 @@ import {
   type Admitted,
   accept,
   type Established,
-  type Identity,
   remoteAddressOf,
+  type Self,
   type Ticketed,
 } from '../net/handshake.js'
 import type { Key } from '../net/keys.js'
@@ -52,7 +52,7 @@ export interface NodeServiceSpec {
   readonly dataDir: string
   readonly listen: Address
   readonly keys: readonly Key[]
-  readonly self: Identity
+  readonly self: Self
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
   readonly log: Logger

@@ -5,8 +5,9 @@ import { NodeService } from '../agent/node-service.js'
 import { limits } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
+import { selfOf, signerOf } from '../net/crypto.js'
 import type { Audience } from '../session/receiver/acceptance.js'
-import { identityOf } from '../store/identity.js'
+import { nodeKey } from '../store/identity.js'
 import { type CheckedNode, checkNode } from './options.js'
 import { boundedJson } from './status-json.js'
 import { tell } from './tell.js'
@@ -50,13 +51,15 @@ async function openNode(
   const dir = await engine.storage.openDataDir(checked.dataDir)
   const pool = new WorkerHashPool()
   try {
-    const { nodeId, isNew } = await identityOf(engine.storage, dir, checked.dataDir)
+    const { key, isNew } = await nodeKey(checked.dataDir)
+    const { advertise } = checked
+    const self = { ...selfOf(signerOf(key)), ...(advertise !== undefined && { advertise }) }
+    const { nodeId } = self
     if (isNew) {
-      const text = 'this data directory came from another machine or is a copy: a new identity'
+      const text =
+        'this data directory came from another machine, is a copy, or lost its key: a new identity'
       log({ level: 'warn', event: 'new-identity', fields: { nodeId, text } })
     }
-    const { advertise } = checked
-    const self = { nodeId, incarnation: Date.now(), ...(advertise !== undefined && { advertise }) }
     const { listen, keys, minFreeBytes, keepPartialsSeconds, accept } = checked
     const statusJson = (): string => boundedJson(node.status())
     const spec = {
@@ -80,7 +83,7 @@ async function openNode(
       statusJson,
     }
     const service = new NodeService(spec)
-    const node = new NodeObject(service, checked, self.nodeId, async () => {
+    const node = new NodeObject(service, checked, nodeId, async () => {
       await pool.close()
       engine.storage.closeDataDir(dir)
       await engine.shutdown()

@@ -6,13 +6,14 @@ import { blockBytesFor } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { forecastOf, shapeOf, sharesOf } from '../control/dealing/strategies.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
-import { freshSigner, randomId } from '../net/crypto.js'
+import { randomId, selfOf, signerOf } from '../net/crypto.js'
 import { Resolver } from '../net/resolver.js'
 import type { DataEngine, SourceFile } from '../ports.js'
 import { PushRun } from '../session/coordinator/push-run.js'
 import type { PushHooks, PushSpec } from '../session/coordinator/push-spec.js'
 import { TraceFile } from '../session/coordinator/trace-file.js'
 import type { EngineRouter } from '../session/router.js'
+import { clientKey } from '../store/identity.js'
 import { whenNameIsFree } from './name-wait.js'
 import { type CheckedPush, checkPush } from './options.js'
 import { claimSource, openSource, pathOf } from './source.js'
@@ -68,11 +69,11 @@ async function run(
     trace = await openTrace(checked, control.transfer.id, log)
     const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
     const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond, wait } = checked
-    const self = { nodeId: randomId(), incarnation: Date.now() }
+    const self = selfOf(signerOf(await clientKey()))
     const spec = {
       transfer: control.transfer.id,
       contentId: randomId(),
-      author: freshSigner(),
+      author: self.signer,
       strategy,
       shape,
       name,

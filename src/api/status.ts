@@ -3,9 +3,10 @@ import { askStatus, askToAdd } from '../agent/client.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { requireAddress, requireAddressText } from '../net/address.js'
-import { randomId } from '../net/crypto.js'
+import { selfOf, signerOf } from '../net/crypto.js'
 import type { Dialler } from '../net/dial.js'
 import { Resolver } from '../net/resolver.js'
+import { clientKey } from '../store/identity.js'
 import { requireOptions } from './option-names.js'
 import { checkKey, optionalInteger, requireSignal } from './options.js'
 import { readStatus } from './status-shape.js'
@@ -60,7 +61,7 @@ async function asked<T>(
   // The node's time starts when its address is known.
   const resolver = new Resolver({ lookupMs: options.timeoutMs ?? limits.lookupMs })
   let timeout: AbortSignal | undefined
-  const self = { nodeId: randomId(), incarnation: Date.now() }
+  const self = selfOf(signerOf(await clientKey()))
   // By default a connection does not get all the time that an answer may take.
   const connectMs = options.timeoutMs ?? 5_000
   try {

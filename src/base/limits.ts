@@ -45,6 +45,8 @@ export const limits = {
   /** Ed25519 (RFC 8032). */
   publicKeyBytes: 32,
   signatureBytes: 64,
+  /** Of the file that keeps a node's or client's key. */
+  identityFileBytes: 4 * KIB,
   nonceBytes: 32,
   keyBytesMin: 32,
   keyBytesMax: 4 * KIB,

@@ -11,6 +11,7 @@ import {
   verify,
 } from 'node:crypto'
 import { limits } from '../base/limits.js'
+import { nodeIdOf, type Self } from '../protocol/greeting.js'
 import type { Primitives, Signer } from '../protocol/primitives.js'
 
 export const nodePrimitives: Primitives = {
@@ -59,12 +60,18 @@ export function freshSigner(): Signer {
   return signerOf(generateKeyPairSync('ed25519').privateKey)
 }
 
+/** This side, as of now, known by that key. */
+export function selfOf(signer: Signer): Self {
+  const nodeId = nodeIdOf(nodePrimitives, signer.publicKey)
+  return { signer, nodeId, incarnation: Date.now() }
+}
+
 /** A fresh nonce: limits.nonceBytes random bytes. */
 export function randomNonce(): Uint8Array {
   return new Uint8Array(randomBytes(limits.nonceBytes))
 }
 
-/** A fresh transfer or node id: 128 random bits, 32 hex digits. */
+/** A fresh transfer or content id: 128 random bits, 32 hex digits. */
 export function randomId(): string {
   return randomBytes(16).toString('hex')
 }

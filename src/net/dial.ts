@@ -2,14 +2,14 @@
 import type { FrErrorCode } from '../base/errors.js'
 import type { Frame } from '../control/messages/types.js'
 import type { DataEngine, FeedHandle, FeedSpec } from '../ports.js'
-import type { Established, Identity } from './handshake.js'
+import type { Established, Self } from './handshake.js'
 import type { Key } from './keys.js'
 import { ControlLink } from './link.js'
 import type { Resolver } from './resolver.js'
 
 export interface Dialler {
   readonly keys: readonly Key[]
-  readonly self: Identity
+  readonly self: Self
   readonly connectMs: number
   readonly resolver: Resolver
 }

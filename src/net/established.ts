@@ -27,7 +27,7 @@ export interface Introduction {
   readonly remoteAddress: string
   /** Digest algorithms both sides know. */
   readonly digests: readonly DigestAlgorithm[]
-  /** The key that both sides proved: origin and node derive the transfer's digest key from it. */
+  /** The key that both sides proved. */
   readonly key: Key
 }
 

@@ -14,7 +14,7 @@ import type { Key } from './keys.js'
 import { type Secured, secureAsAcceptor, secureAsDialler } from './tls.js'
 
 export interface LinkHello {
-  readonly self: wire.Identity
+  readonly self: wire.Self
   readonly channel: wire.LinkChannel
   readonly transfer: string | null
   readonly from: number | null
@@ -35,16 +35,14 @@ export async function greetLink(
   const stream = new HelloStream(socket, wire.greetingBytes)
   try {
     const { self, expectedNodeId, ...part } = hello
-    const prove = proverOf(key, channel)
-    const proof = prove('dialler', self.nodeId, null)
-    const { nodeId, incarnation } = self
-    await stream.write(
-      wire.encodeHello({ ...part, nodeId, incarnation, digests: wire.ownDigests, proof }),
-    )
-    const { digests: theirs, proof: theirProof, ...peer } = wire.decodeWelcome(await stream.read())
-    if (theirProof !== prove('acceptor', self.nodeId, peer.nodeId)) throw badProof('accepting')
+    const word = wordOf(self, wire.linkStatement('dialler', channel, idsOf(self, null)))
+    await stream.write(wire.encodeHello({ ...part, ...word }))
+    const their = wire.decodeWelcome(await stream.read())
+    const peer = peerOf(their)
+    const statement = wire.linkStatement('acceptor', channel, idsOf(self, peer))
+    if (!isSigned(their, statement)) throw badSignature('accepting')
     if (peer.nodeId === self.nodeId) throw ledBack()
-    const digests = wire.commonDigests(wire.ownDigests, theirs)
+    const digests = wire.commonDigests(wire.ownDigests, their.digests)
     if (expectedNodeId !== undefined && expectedNodeId !== peer.nodeId)
       throw new FrError('ERR_FR_UNREACHABLE', 'another node answers at that address')
     wire.decodeGo(await stream.read())
@@ -65,7 +63,7 @@ export async function greetLink(
 /** Rejects as `greetLink` does. */
 export async function takeLink(
   raw: Socket,
-  self: wire.Identity,
+  self: wire.Self,
   keys: readonly Key[],
 ): Promise<Admitted> {
   const secured = await secureAsAcceptor(raw, keys)
@@ -73,12 +71,14 @@ export async function takeLink(
   const stream = new HelloStream(socket, wire.greetingBytes)
   try {
     const their = wire.decodeHello(await stream.read())
-    const prove = proverOf(key, channel)
-    if (their.proof !== prove('dialler', their.nodeId, null)) throw badProof('dialling')
-    if (their.nodeId === self.nodeId) throw ledBack()
+    const peer = peerOf(their)
+    const statement = wire.linkStatement('dialler', channel, idsOf(peer, null))
+    if (!isSigned(their, statement)) throw badSignature('dialling')
+    if (peer.nodeId === self.nodeId) throw ledBack()
     const digests = wire.commonDigests(their.digests, wire.ownDigests)
-    const proof = prove('acceptor', their.nodeId, self.nodeId)
-    await stream.write(wire.encodeWelcome({ ...self, digests: wire.ownDigests, proof }))
+    const word = wordOf(self, wire.linkStatement('acceptor', channel, idsOf(peer, self)))
+    const { advertise } = self
+    await stream.write(wire.encodeWelcome({ ...word, ...(advertise && { advertise }) }))
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'handshake: the dialler did not wait for go')
     socket.on('error', ignore)
@@ -87,7 +87,7 @@ export async function takeLink(
       transfer: their.transfer,
       from: their.from,
       to: their.to,
-      peer: { nodeId: their.nodeId, incarnation: their.incarnation },
+      peer,
       remoteAddress: remoteAddressOf(raw),
       digests,
       key,
@@ -124,14 +124,31 @@ function admit(introduction: LinkIntroduction, raw: Socket, socket: Socket): Adm
   }
 }
 
-/** Of one connection; the ids are the dialler's and, where it is known, the acceptor's. */
-function proverOf(key: Key, channel: Uint8Array) {
-  return (role: wire.Role, dialler: string, acceptor: string | null): string =>
-    wire.linkProof(nodePrimitives, key.bytes, role, channel, { dialler, acceptor })
+interface Named {
+  readonly nodeId: string
 }
 
-function badProof(side: 'dialling' | 'accepting'): FrError {
-  return new FrError('ERR_FR_AUTH', `the proof of the ${side} side is wrong`)
+function idsOf(dialler: Named, acceptor: Named | null) {
+  return { dialler: dialler.nodeId, acceptor: acceptor?.nodeId ?? null }
+}
+
+function peerOf({ publicKey, incarnation, advertise }: wire.Welcome): wire.Identity {
+  const nodeId = wire.nodeIdOf(nodePrimitives, publicKey)
+  return { nodeId, incarnation, ...(advertise && { advertise }) }
+}
+
+/** What this side says of itself. */
+function wordOf({ signer, incarnation }: wire.Self, statement: Uint8Array): wire.Welcome {
+  const { publicKey } = signer
+  return { publicKey, incarnation, digests: wire.ownDigests, signature: signer.sign(statement) }
+}
+
+function isSigned({ publicKey, signature }: wire.Welcome, statement: Uint8Array): boolean {
+  return nodePrimitives.verify(publicKey, signature, statement)
+}
+
+function badSignature(side: 'dialling' | 'accepting'): FrError {
+  return new FrError('ERR_FR_AUTH', `the signature of the ${side} side is wrong`)
 }
 
 function ledBack(): FrError {

@@ -14,7 +14,7 @@ import type { Socket } from 'node:net'
 import { FrError, type FrErrorDetails } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Channel } from '../control/messages/types.js'
-import { type Identity, isPartOfTransfer } from '../protocol/greeting.js'
+import { isPartOfTransfer, type Self } from '../protocol/greeting.js'
 import type { Edge } from '../protocol/ticket.js'
 import { isLoopback, requireAddress } from './address.js'
 import { connect, onlyLoopback } from './connect.js'
@@ -27,7 +27,7 @@ import type { PreAuthGuard } from './pre-auth-guard.js'
 import { Resolver } from './resolver.js'
 import { OtherKeyWanted, tlsFirstByte } from './tls.js'
 
-export type { Identity } from '../protocol/greeting.js'
+export type { Identity, Self } from '../protocol/greeting.js'
 export {
   type Admitted,
   Established,
@@ -40,7 +40,7 @@ export {
 export interface SideOptions {
   /** The key and, during rotation, the one before it; or the open key alone. */
   readonly keys: readonly Key[]
-  readonly self: Identity
+  readonly self: Self
   /** Whole handshake, in milliseconds; limits.helloMs unless given. */
   readonly helloMs?: number
 }

@@ -2,14 +2,16 @@
  * The first frames of a link, inside TLS 1.3: `u32 length | u8 type | JSON`, of at most
  * limits.helloBytes, and what the TLS handshake before them needs.
  *
- *     dialler  -> hello   { channel, nodeId, incarnation, transfer?, from?, to?, digests, proof }
- *     acceptor -> welcome { nodeId, incarnation, advertise?, digests, proof }
+ *     dialler  -> hello   { channel, publicKey, incarnation, digests, signature,
+ *                           transfer?, from?, to? }
+ *     acceptor -> welcome { publicKey, incarnation, digests, signature, advertise? }
  *                 go      { }
  *     either side, instead of any frame: error { code, text }, then close
  *
- * Idea: TLS proves the key and hides what is said. A proof binds a frame to its sender's role and
- * node id and to this one TLS connection (the exporter of RFC 9266), so nobody can hand a hello on,
- * and a connection that is led back to its dialler is found out by the node id.
+ * Idea: TLS proves the cluster's key and hides what is said. Who a side is, is its own Ed25519 key;
+ * the node id is the fingerprint of it. A signature binds the greeting to its sender's role and to
+ * this one TLS connection (the exporter of RFC 9266), so nobody can hand a hello on or take the id
+ * of another, and a connection that is led back to its dialler is found out by the node id.
  *
  * Order and deadlines are the business of net/handshake.ts.
  */
@@ -21,24 +23,31 @@ import { limits } from '../base/limits.js'
 import type { Channel } from '../control/messages/types.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { numberMax } from './plan.js'
-import type { Primitives } from './primitives.js'
+import type { Primitives, Signer } from './primitives.js'
 
 export type Role = 'dialler' | 'acceptor'
 
 /** Who a side is; `incarnation` grows with every start of the node (milliseconds since 1970). */
 export interface Identity {
-  /** 32 hex digits. */
+  /** 32 hex digits: see `nodeIdOf`. */
   readonly nodeId: string
   readonly incarnation: number
   /** Acceptors: HOST:PORT by which mates should dial this node; absent: as the origin does. */
   readonly advertise?: string
 }
 
-export interface Welcome extends Identity {
+/** This side, with what proves it. */
+export interface Self extends Identity {
+  readonly signer: Signer
+}
+
+export interface Welcome extends Omit<Identity, 'nodeId'> {
+  /** Of the sender: 32 bytes. */
+  readonly publicKey: Uint8Array
   /** Digest algorithms, best first. */
   readonly digests: readonly string[]
-  /** 64 hex digits. */
-  readonly proof: string
+  /** 64 bytes over `linkStatement`. */
+  readonly signature: Uint8Array
 }
 
 /** Channels that are links of frames. */
@@ -76,6 +85,11 @@ export function keyIdOf(primitives: Primitives, key: Uint8Array, isOpen: boolean
   return isOpen ? 'open' : hexOf(derive(primitives, key, 'key id', 8))
 }
 
+/** The fingerprint of a public key, as 32 hex digits. */
+export function nodeIdOf(primitives: Primitives, publicKey: Uint8Array): string {
+  return hexOf(derive(primitives, publicKey, 'node id', 16))
+}
+
 function derive(
   primitives: Primitives,
   key: Uint8Array,
@@ -106,20 +120,17 @@ export function decodePskIdentity(text: string): PskIdentity | null {
 }
 
 /**
- * Proof that the sender of a hello or welcome holds the key, in this TLS connection. `channel` is
- * its exporter (RFC 9266, 32 bytes). The acceptor's id is null in the dialler's: it is not known.
+ * What the sender of a hello or welcome signs. `channel` is the exporter of this TLS connection
+ * (RFC 9266, 32 bytes). The acceptor's id is null in the dialler's: it is not known.
  */
-export function linkProof(
-  primitives: Primitives,
-  key: Uint8Array,
+export function linkStatement(
   role: Role,
   channel: Uint8Array,
   ids: { readonly dialler: string; readonly acceptor: string | null },
-): string {
-  const linkKey = derive(primitives, key, 'link', 32)
+): Uint8Array {
+  const label = utf8(`fastreplica ${limits.protocolVersion} ${role}`)
   const acceptor = ids.acceptor ?? '00'.repeat(16)
-  const named = [idBytes(ids.dialler), idBytes(acceptor)]
-  return hexOf(primitives.hmac(linkKey, utf8(role), channel, ...named))
+  return concat(label, channel, idBytes(ids.dialler), idBytes(acceptor))
 }
 
 function idBytes(nodeId: string): Uint8Array {
@@ -152,13 +163,17 @@ export function greetingBytes(start: Uint8Array): number | null {
 // --- frames ---
 
 export function encodeHello(hello: Hello): Uint8Array<ArrayBuffer> {
-  const { transfer, from, to, ...rest } = hello
-  const part = hello.channel === 'pull' ? { transfer, from, to } : {}
-  return encode('hello', { ...rest, ...part })
+  const { transfer, from, to, channel, ...side } = hello
+  const part = channel === 'pull' ? { transfer, from, to } : {}
+  return encode('hello', { channel, ...wordsOf(side), ...part })
 }
 
 export function encodeWelcome(welcome: Welcome): Uint8Array<ArrayBuffer> {
-  return encode('welcome', welcome)
+  return encode('welcome', wordsOf(welcome))
+}
+
+function wordsOf({ publicKey, signature, ...rest }: Welcome): object {
+  return { publicKey: hexOf(publicKey), ...rest, signature: hexOf(signature) }
 }
 
 export function encodeGo(): Uint8Array<ArrayBuffer> {
@@ -208,11 +223,15 @@ function open(greeting: Uint8Array, type: GreetingType): Fields {
 
 function readSide(fields: Fields): Welcome {
   return {
-    nodeId: fields.hex('nodeId', 32),
+    publicKey: bytesOf(fields, 'publicKey', limits.publicKeyBytes),
     incarnation: fields.integer('incarnation', 0, Number.MAX_SAFE_INTEGER),
     digests: fields.strings('digests', limits.capabilities, limits.capabilityChars),
-    proof: fields.hex('proof', 64),
+    signature: bytesOf(fields, 'signature', limits.signatureBytes),
   }
+}
+
+function bytesOf(fields: Fields, name: string, bytes: number): Uint8Array {
+  return bytesOfHex(fields.hex(name, 2 * bytes)) ?? new Uint8Array()
 }
 
 /** All digest algorithms that both sides know, in the dialler's order. Throws ERR_FR_CAPABILITY. */

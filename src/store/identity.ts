@@ -1,36 +1,77 @@
 /**
- * Who a node is: the random id kept in its data directory, bound to the directory and the machine.
+ * Who a node or a client is: an Ed25519 key in a file that only its owner reads.
  *
- * The idea: the id is a file, and files are copied with a disk image or a directory. So a node is
- * known by a hash of that id, of the directory's inode and of the machine's id: a copy is another
- * node, without anybody writing anything. Device numbers are left out, because they change with a
- * reboot or a bind mount. `.fastreplica/place` remembers where the id was last used, so that a
- * change can be told once; nothing depends on that file.
+ * The idea: files are copied with a disk image or a directory. So the file of a node says for which
+ * machine and inode of the data directory its key was made; anywhere else a new key takes its
+ * place, and a copy is another node. Device numbers are left out, because they change with a reboot
+ * or a bind mount. What a user's programs share is bound to nothing: a home directory may be served
+ * to many machines.
  */
-import { createHash } from 'node:crypto'
-import { readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { DataDirHandle, Storage } from '../ports.js'
+import {
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto'
+import { constants } from 'node:fs'
+import {
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  stat,
+  unlink,
+} from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { hiddenDir } from '../base/names.js'
 
-export interface NodeIdentity {
-  /** 32 hex digits. */
-  readonly nodeId: string
-  /** The data directory was used on another machine, or is a copy. */
+export interface NodeKey {
+  readonly key: KeyObject
+  /** The data directory was used on another machine, is a copy, or its key was damaged. */
   readonly isNew: boolean
 }
 
-/** Rejects with FrError as the storage does. */
-export async function identityOf(
-  storage: Storage,
-  dir: DataDirHandle,
+/**
+ * Of the node that serves this directory, which is locked and has its `.fastreplica`. Rejects with
+ * ERR_FR_DATA_DIR when the key can be neither read nor kept.
+ */
+export async function nodeKey(
   dataDir: string,
   machine: () => Promise<string> = machineId,
-): Promise<NodeIdentity> {
-  const id = await storage.nodeId(dir)
-  const { ino } = await stat(dataDir, { bigint: true })
-  const place = hash(`${await machine()} ${ino}`)
-  const isNew = await moved(join(dataDir, '.fastreplica', 'place'), place)
-  return { nodeId: hash(`${id} ${place}`), isNew }
+): Promise<NodeKey> {
+  const path = join(dataDir, hiddenDir, 'node-key')
+  try {
+    const { ino } = await stat(dataDir, { bigint: true })
+    const place = createHash('sha256')
+      .update(`${await machine()} ${ino}`)
+      .digest('hex')
+    return await keptKey(path, place, false)
+  } catch (cause) {
+    const text = `the key of the node cannot be kept: ${(cause as Error).message}`
+    throw new FrError('ERR_FR_DATA_DIR', text, { cause, path })
+  }
+}
+
+/** Of this user's clients; of this process alone where it cannot be kept. Never rejects. */
+export async function clientKey(environment = process.env): Promise<KeyObject> {
+  try {
+    const named = environment['XDG_CONFIG_HOME'] ?? ''
+    const home = isAbsolute(named) ? named : join(homedir(), '.config')
+    const directory = join(home, 'fastreplica')
+    for (const path of [home, directory])
+      await mkdir(path, 0o700).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error
+      })
+    return (await keptKey(join(directory, 'client-key'), 'any', true)).key
+  } catch {
+    return freshKey()
+  }
 }
 
 /** Of the operating system's installation; empty where it has none. */
@@ -42,15 +83,91 @@ async function machineId(): Promise<string> {
   return ''
 }
 
-/** True when another place was remembered. Remembers this one. */
-async function moved(path: string, place: string): Promise<boolean> {
-  const before = await readFile(path, 'latin1').catch(() => '')
-  if (before.trim() === place) return false
-  // Without it a change is told again, and that is all.
-  await writeFile(path, `${place}\n`, { mode: 0o600 }).catch(() => {})
-  return before !== ''
+function freshKey(): KeyObject {
+  return generateKeyPairSync('ed25519').privateKey
 }
 
-function hash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+/**
+ * The key in the file when it was made for this place; otherwise a fresh one, put there. Several
+ * processes may do so at once when the file `isShared`: they agree on the first.
+ */
+async function keptKey(path: string, place: string, isShared: boolean): Promise<NodeKey> {
+  for (;;) {
+    const text = await readText(path)
+    const kept = text === null ? null : keyIn(text, place)
+    if (kept !== null) return { key: kept, isNew: false }
+    const key = freshKey()
+    const mustBeFirst = isShared && text === null
+    if (await put(path, textOf(key, place), mustBeFirst)) return { key, isNew: text !== null }
+  }
+}
+
+/** PEM, which reads over what comes before it. */
+function textOf(key: KeyObject, place: string): string {
+  return `made for ${place}\n${key.export({ format: 'pem', type: 'pkcs8' })}`
+}
+
+/** Null: of another place, or no key. */
+function keyIn(text: string, place: string): KeyObject | null {
+  if (!text.startsWith(`made for ${place}\n`)) return null
+  try {
+    const key = createPrivateKey(text)
+    return key.asymmetricKeyType === 'ed25519' ? key : null
+  } catch {
+    return null
+  }
+}
+
+/** Null: there is no such file. What is no file of ours reads as nothing. */
+async function readText(path: string): Promise<string | null> {
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
+  try {
+    return await withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, async (file) => {
+      if (!(await file.stat()).isFile()) return ''
+      const buffer = Buffer.alloc(limits.identityFileBytes)
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, 0)
+      return buffer.toString('latin1', 0, bytesRead)
+    })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return null
+    if (code === 'ELOOP') return ''
+    throw error
+  }
+}
+
+/** Whole or not at all. False: `mustBeFirst`, and another process was. */
+async function put(path: string, text: string, mustBeFirst: boolean): Promise<boolean> {
+  const temporary = `${path}.${randomBytes(8).toString('hex')}`
+  try {
+    await withFile(temporary, 'wx', async (file) => {
+      await file.writeFile(text)
+      await synced(file)
+    })
+    if (mustBeFirst) await link(temporary, path)
+    else await rename(temporary, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  } finally {
+    await unlink(temporary).catch(() => {})
+  }
+  await withFile(dirname(path), 'r', synced)
+  return true
+}
+
+async function withFile<T>(
+  path: string,
+  flags: string | number,
+  use: (file: FileHandle) => Promise<T>,
+): Promise<T> {
+  const file = await open(path, flags, 0o600)
+  return use(file).finally(() => file.close())
+}
+
+/** Some file systems have no fsync. */
+function synced(file: FileHandle): Promise<void> {
+  return file.sync().catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EINVAL') throw error
+  })
 }

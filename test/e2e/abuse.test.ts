@@ -154,7 +154,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       await logged('ERR_FR_PROTOCOL', /frame of 524289 bytes/)
     })
 
-    it.each(['a/../../evil', '/evil', '.fastreplica/node-id', 'a\0b', 'out/evil', '.', 'a//b'])(
+    it.each(['a/../../evil', '/evil', '.fastreplica/node-key', 'a\0b', 'out/evil', '.', 'a//b'])(
       'of the name %j do not leave the directory',
       async (name) => {
         const outside = join(world.dir, 'outside')

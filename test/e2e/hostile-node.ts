@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Mate } from '../../src/control/messages/types.js'
-import { randomId } from '../../src/net/crypto.js'
+import { freshSigner, selfOf } from '../../src/net/crypto.js'
 import {
   type Admitted,
   accept,
@@ -13,7 +13,7 @@ import { HostileLink, key } from './hostile.js'
 
 /** A node by hand: it takes what an origin dials, and says what a test tells it to. */
 export class HostileNode {
-  readonly #self = { nodeId: randomId(), incarnation: 1 }
+  readonly #self = selfOf(freshSigner())
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #dialled: (Admitted | Ticketed)[] = []

@@ -16,12 +16,13 @@ import {
   type StreamEntry,
 } from '../../src/control/messages/types.js'
 import { encodeRecordHeader, type RecordHeader } from '../../src/engine/portable/record.js'
-import { freshSigner, nodePrimitives, randomId } from '../../src/net/crypto.js'
-import { accept, dial, type Established } from '../../src/net/handshake.js'
+import { freshSigner, nodePrimitives, randomId, selfOf } from '../../src/net/crypto.js'
+import { accept, dial, type Established, type Self } from '../../src/net/handshake.js'
 import { parseKey } from '../../src/net/keys.js'
 import { type DigestPlace, signDigests } from '../../src/protocol/digest-record.js'
 import { encodeBody, encodeFrame, FrameReader } from '../../src/protocol/frames.js'
 import { encodeName, paginate } from '../../src/protocol/manifest.js'
+import type { Signer } from '../../src/protocol/primitives.js'
 import { type Edge, edgeOf } from '../../src/protocol/ticket.js'
 
 export const keyText = 'k'.repeat(40)
@@ -161,7 +162,7 @@ export class HostileInbox {
   #bytes = 0
   #wake: () => void = () => {}
 
-  constructor(self: { nodeId: string; incarnation: number }) {
+  constructor(self: Self) {
     this.#server = createServer((socket) => {
       this.#sockets.add(socket)
       void accept(socket, { keys: [key], self })
@@ -231,9 +232,8 @@ export interface HostileOffer {
 }
 
 export class Hostile {
-  readonly nodeId = randomId()
   readonly transfer: string
-  readonly author = freshSigner()
+  readonly #self = selfOf(freshSigner())
   readonly #contentId = randomId()
   readonly #address: string
   readonly #sockets: Socket[] = []
@@ -243,6 +243,15 @@ export class Hostile {
   constructor(address: string, transfer: string = randomId()) {
     this.#address = address
     this.transfer = transfer
+  }
+
+  get nodeId(): string {
+    return this.#self.nodeId
+  }
+
+  /** Of what it offers. */
+  get author(): Signer {
+    return this.#self.signer
   }
 
   /** A digest record of the file that is offered, in the smallest blocks. */
@@ -282,7 +291,7 @@ export class Hostile {
 
   /** A place for nodes to dial; what comes there over data connections is collected. */
   async listen(): Promise<HostileInbox> {
-    const inbox = new HostileInbox({ nodeId: this.nodeId, incarnation: 1 })
+    const inbox = new HostileInbox(this.#self)
     await inbox.listening()
     this.#inboxes.push(inbox)
     return inbox
@@ -363,8 +372,7 @@ export class Hostile {
     transfer?: string
     edge?: Edge
   }): Promise<Established> {
-    const self = { nodeId: this.nodeId, incarnation: 1 }
-    return dial({ address: this.#address, keys: [key], self, ...fields })
+    return dial({ address: this.#address, keys: [key], self: this.#self, ...fields })
   }
 }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openEngine } from '../../src/agent/engines.js'
 import type { NodeLink } from '../../src/control/plan/plan.js'
 import { WorkerHashPool } from '../../src/engine/hashing/pool.js'
-import { freshSigner, randomId } from '../../src/net/crypto.js'
+import { freshSigner, randomId, selfOf } from '../../src/net/crypto.js'
 import { openKey } from '../../src/net/keys.js'
 import { Resolver } from '../../src/net/resolver.js'
 import { PushRun } from '../../src/session/coordinator/push-run.js'
@@ -39,12 +39,12 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
     world.defer(() => pool.close())
     const source = await engine.storage.openSource(world.file('f.bin', 1_000).path)
     world.defer(() => engine.storage.closeFile(source.file))
-    const self = { nodeId: randomId(), incarnation: 1 }
+    const self = selfOf(freshSigner())
     const connectMs = 20_000
     const spec = {
       transfer: randomId(),
       contentId: randomId(),
-      author: freshSigner(),
+      author: self.signer,
       strategy: 'adaptive',
       shape: 'auto',
       name: Buffer.from('f.bin'),

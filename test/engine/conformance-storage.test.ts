@@ -211,20 +211,6 @@ describe.each(engines)('$kind engine: data directories', (under) => {
     }
   })
 
-  it('keeps one node id for good', async () => {
-    const { storage } = (await world.party()).engine
-    const [data, other] = [join(world.root, 'data'), join(world.root, 'other')]
-    mkdirSync(data)
-    mkdirSync(other)
-    const dir = await storage.openDataDir(data)
-    const ids = await Promise.all([storage.nodeId(dir), storage.nodeId(dir), storage.nodeId(dir)])
-    expect(ids[0]).toMatch(/^[0-9a-f]{32}$/)
-    expect(new Set(ids).size).toBe(1)
-    storage.closeDataDir(dir)
-    expect(await storage.nodeId(await storage.openDataDir(data))).toBe(ids[0])
-    expect(await storage.nodeId(await storage.openDataDir(other))).not.toBe(ids[0])
-  })
-
   it('tells the free space', async () => {
     const { party, dir } = await storeOf(world)
     const free = await party.engine.storage.freeBytes(dir)

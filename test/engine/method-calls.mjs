@@ -56,7 +56,6 @@ const calls = {
   'storage.discard': ({ storage }, h) => storage.discard(h.dir, 'nothing'),
   'storage.expirePartials': ({ storage }, h) => storage.expirePartials(h.dir, 3600),
   'storage.freeBytes': ({ storage }, h) => storage.freeBytes(h.dir),
-  'storage.nodeId': ({ storage }, h) => storage.nodeId(h.dir),
 }
 const closingCalls = {
   finish: (engine, h) => engine.finish(h.feed),

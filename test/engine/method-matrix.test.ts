@@ -54,7 +54,6 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   'storage.discard': needsHandle,
   'storage.expirePartials': needsHandle,
   'storage.freeBytes': needsHandle,
-  'storage.nodeId': needsHandle,
   'storage.closeFile': closesHandle,
   'storage.closeDataDir': closesHandle,
 }

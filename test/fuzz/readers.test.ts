@@ -59,7 +59,8 @@ function manifestOf(bytes: Uint8Array): Uint8Array | null {
   return written(frame)
 }
 
-const side = { nodeId: hex(32), incarnation: fc.maxSafeNat(), proof: hex(64) }
+const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const side = { publicKey: bytesOf(32), incarnation: fc.maxSafeNat(), signature: bytesOf(64) }
 const digests = fc.constant(greeting.ownDigests)
 const number = fc.nat({ max: 0xffff_ffff })
 
@@ -112,7 +113,7 @@ const readers: Record<string, Reader> = {
   welcome: greetingReader(
     fc.record(
       { ...side, digests, advertise: fc.constant('node-a.lan:7400') },
-      { requiredKeys: ['nodeId', 'incarnation', 'proof', 'digests'] },
+      { requiredKeys: ['publicKey', 'incarnation', 'signature', 'digests'] },
     ) as fc.Arbitrary<greeting.Welcome>,
     greeting.encodeWelcome,
     greeting.decodeWelcome,
@@ -123,7 +124,7 @@ const readers: Record<string, Reader> = {
       .record({
         ...{ transfer: hex(32), edgeId: hex(32), from: fc.nat({ max: 9 }) },
         ...{ to: fc.integer({ min: 10, max: 0xffff_ffff }) },
-        nonce: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+        nonce: bytesOf(32),
       })
       .map((fields) => ticket.encodeTicket(nodePrimitives, key, fields)),
     read: (bytes) => {
@@ -144,7 +145,7 @@ const readers: Record<string, Reader> = {
       fc.string({ unit: 'binary', maxLength: 50 }).map((text) => {
         return ticket.encodeRefusal('ERR_FR_BUSY', text)
       }),
-      fc.uint8Array({ minLength: 52, maxLength: 52 }).map((bytes) => {
+      bytesOf(52).map((bytes) => {
         return concat(Uint8Array.of(0xf8, 1, 0, 0), bytes.subarray(4))
       }),
     ),

@@ -1,4 +1,4 @@
-// The data directory: opening and locking it, its private corner for partials, its node id.
+// The data directory: opening and locking it, its private corner for partials.
 //
 // The idea: work starts at descriptors, which no rename or mount can lead elsewhere; what is true
 // is the path that the user named. `refresh` compares the two and goes over to what is at the path
@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -23,9 +22,6 @@ namespace {
 
 constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr const char* kLock = "lock";
-constexpr const char* kNodeId = "node-id";
-constexpr const char* kNodeIdNew = "node-id.new";
-constexpr size_t kNodeIdDigits = 32;
 
 Status bad_dir(const char* call, int error) {
   return {code_of_errno(error, Code::ERR_FR_DATA_DIR), error, call};
@@ -54,61 +50,6 @@ bool is_at(int directory, const char* name, int fd) {
   struct stat named, open_file;
   return fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &open_file) == 0 &&
          named.st_dev == open_file.st_dev && named.st_ino == open_file.st_ino;
-}
-
-bool is_node_id(const char* text, size_t bytes) {
-  if (bytes != kNodeIdDigits + 1 || text[kNodeIdDigits] != '\n') return false;
-  for (size_t i = 0; i < kNodeIdDigits; ++i) {
-    const bool is_digit = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
-    if (!is_digit) return false;
-  }
-  return true;
-}
-
-// Empty when there is no file or it does not hold an id.
-Status read_node_id(int control, std::string* out) {
-  out->clear();
-  const Fd fd(openat(control, kNodeId, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (fd.get() < 0) {
-    return errno == ENOENT || errno == ELOOP ? kOkStatus : bad_dir("open", errno);
-  }
-  char text[kNodeIdDigits + 2];
-  ssize_t got;
-  do {
-    got = read(fd.get(), text, sizeof text);
-  } while (got < 0 && errno == EINTR);
-  if (got > 0 && is_node_id(text, static_cast<size_t>(got))) out->assign(text, kNodeIdDigits);
-  return kOkStatus;
-}
-
-Status write_node_id(int control, const std::string& id) {
-  if (unlinkat(control, kNodeIdNew, 0) != 0 && errno != ENOENT) return bad_dir("unlink", errno);
-  const Fd fd(openat(control, kNodeIdNew, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (fd.get() < 0) return bad_dir("open", errno);
-  const std::string text = id + '\n';
-  const ssize_t written = write(fd.get(), text.data(), text.size());
-  if (written < 0) return status_of_errno(errno, "write");
-  // So few bytes are cut short only by a full disk.
-  if (written != static_cast<ssize_t>(text.size())) return status_of_errno(ENOSPC, "write");
-  if (Status synced = sync_fd(fd.get()); !synced.ok()) return synced;
-  if (renameat(control, kNodeIdNew, control, kNodeId) != 0) return bad_dir("rename", errno);
-  return sync_fd(control);
-}
-
-Status random_id(std::string* out) {
-  uint8_t bytes[kNodeIdDigits / 2];
-  for (size_t have = 0; have < sizeof bytes;) {
-    const ssize_t got = getrandom(bytes + have, sizeof bytes - have, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return bad_dir("getrandom", errno);
-    have += static_cast<size_t>(got);
-  }
-  out->clear();
-  for (uint8_t byte : bytes) {
-    *out += "0123456789abcdef"[byte >> 4];
-    *out += "0123456789abcdef"[byte & 15];
-  }
-  return kOkStatus;
 }
 
 }  // namespace
@@ -211,12 +152,6 @@ Status DataDir::refresh(bool* was_replaced) noexcept {
   std::swap(lock_, fresh->lock_);
   *was_replaced = true;
   return kOkStatus;
-}
-
-Status DataDir::node_id(std::string* out) noexcept {
-  if (Status read = read_node_id(control_, out); !read.ok() || !out->empty()) return read;
-  if (Status made = random_id(out); !made.ok()) return made;
-  return write_node_id(control_, *out);
 }
 
 Status DataDir::free_bytes(uint64_t* out) const noexcept {

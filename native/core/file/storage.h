@@ -96,10 +96,6 @@ class DataDir {
   // ERR_FR_DATA_DIR_LOCKED. After an error everything is as before.
   Status refresh(bool* was_replaced) noexcept;
 
-  // 128 random bits kept in .fastreplica/node-id, made on first use and made again when the file
-  // does not hold them; 32 lower-case hex digits.
-  Status node_id(std::string* out) noexcept;
-
   // Refuses now what publish would refuse later, as far as it can be known. ERR_FR_NAME: not a
   // relative path of plain components of at most 255 bytes and 4096 in all, the reserved
   // `.fastreplica`; a symlink, a non-directory, a closed directory or a mount point on the way; a

@@ -88,38 +88,6 @@ TEST_CASE("a killed holder leaves no lock behind") {
   close(ready[1]);
 }
 
-TEST_CASE("the node id stays, and a torn one is made anew") {
-  const Scratch scratch(kDisk);
-  const std::string path = scratch / ".fastreplica/node-id";
-  auto dir = open_dir(scratch.path());
-  std::string first, again;
-  REQUIRE(dir->node_id(&first).ok());
-  CHECK(first.size() == 32);
-  CHECK(first.find_first_not_of("0123456789abcdef") == std::string::npos);
-  CHECK(read_file(path) == first + "\n");
-  CHECK((stat_of(path).st_mode & 0777) == 0600);
-  dir.reset();
-  dir = open_dir(scratch.path());
-  REQUIRE(dir->node_id(&again).ok());
-  CHECK(again == first);
-  const std::string wrong[] = {"",
-                               first,
-                               first.substr(0, 31) + "\n",
-                               first + "\nx",
-                               "G" + first.substr(1) + "\n",
-                               first + "0\n",
-                               first + "x"};
-  for (const std::string& torn : wrong) {
-    CAPTURE(torn);
-    write_file(path, torn);
-    write_file(scratch / ".fastreplica/node-id.new", "left by a crash");
-    REQUIRE(dir->node_id(&again).ok());
-    CHECK(again != first);
-    CHECK(read_file(path) == again + "\n");
-    CHECK_FALSE(exists(scratch / ".fastreplica/node-id.new"));
-  }
-}
-
 TEST_CASE("a partial is hidden, sparse, private and exclusive") {
   for (const char* base : kBases) {
     const Scratch scratch(base);
@@ -145,7 +113,7 @@ TEST_CASE("an id cannot lead out of the partials") {
   const auto dir = open_dir(scratch.path());
   uint32_t file = 0;
   const std::string_view bad[] = {
-      "", ".", "..", ".x", "a/b", "../node-id", "a b", "a\n", std::string_view("a\0b", 3), "\xff"};
+      "", ".", "..", ".x", "a/b", "../node-key", "a b", "a\n", std::string_view("a\0b", 3), "\xff"};
   for (const std::string_view id : bad) {
     CAPTURE(id);
     CHECK(dir->create_partial(id, 1, &file).code == Code::ERR_FR_NAME);
@@ -297,7 +265,7 @@ TEST_CASE("our own directories are out of bounds under any name") {
   const auto dir = open_dir(scratch.path());
   REQUIRE(rename((scratch / ".fastreplica").c_str(), (scratch / "ours").c_str()) == 0);
   const uint32_t file = land(*dir, "p", "x");
-  for (const char* name : {"ours/node-id", "ours/partials/q"}) {
+  for (const char* name : {"ours/node-key", "ours/partials/q"}) {
     CAPTURE(name);
     CHECK(dir->check_name(name, false).code == Code::ERR_FR_NAME);
     CHECK(dir->publish({.file = file, .id = "p", .name = name}).code == Code::ERR_FR_NAME);

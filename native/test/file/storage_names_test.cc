@@ -78,9 +78,9 @@ TEST_CASE("names that are no names are refused, early and late") {
                              std::string("\0", 1),
                              std::string("a/b\0", 4),
                              ".fastreplica",
-                             ".fastreplica/node-id",
+                             ".fastreplica/node-key",
                              ".fastreplica/partials/q",
-                             ".FastReplica/node-id",
+                             ".FastReplica/node-key",
                              std::string(256, 'x'),
                              "d/" + std::string(256, 'x') + "/y",
                              repeated("abcdefgh/", 455) + "xx"};

@@ -91,7 +91,6 @@ export interface NativeEngine {
   discard(operation: Operation, dir: number, id: string): void
   expirePartials(operation: Operation, dir: number, olderThanSeconds: number): void
   freeBytes(operation: Operation, dir: number): void
-  nodeId(operation: Operation, dir: number): void
   closeFile(file: number): void
   closeDataDir(dir: number): void
 }

@@ -256,10 +256,6 @@ export class NativeStorage implements Storage {
     return first(await this.#runIn(dir, (op) => this.#engine.freeBytes(op, this.#dir(dir))))
   }
 
-  async nodeId(dir: DataDirHandle): Promise<string> {
-    return (await this.#runIn(dir, (op) => this.#engine.nodeId(op, this.#dir(dir)))).text
-  }
-
   closeFile(file: FileHandle): void {
     if (this.#isClosed) return
     this.#files.delete(this.file(file))

@@ -9,9 +9,8 @@
  * below them. A name appears in the data directory only complete: by rename, or by link where it
  * may not be replaced.
  */
-import { randomBytes } from 'node:crypto'
 import { type BigIntStats, close, constants, ftruncate, open, type Stats } from 'node:fs'
-import { link, lstat, readdir, readFile, statfs, unlink, writeFile } from 'node:fs/promises'
+import { lstat, readdir, statfs, unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { errorTable, FrError } from '../../base/errors.js'
 import type {
@@ -31,7 +30,7 @@ import { asFrError, checkInteger, known, systemCode } from '../checks.js'
 import { sourceRefusal } from '../source-refusal.js'
 import { type DataDir, openDir, refreshDir } from './data-dir.js'
 import type { FileTable, HandleSource, OpenFile } from './files.js'
-import { inspectName, parseName, syncDirectory } from './names.js'
+import { inspectName, parseName } from './names.js'
 import { flushFile, probePartial, publishPartial } from './publish.js'
 
 const openAsync = promisify(open)
@@ -232,30 +231,6 @@ export class PortableStorage implements Storage {
     return this.#run(async () => {
       const { bavail, bsize } = await statfs(this.#dir(dir).root)
       return bavail * bsize
-    })
-  }
-
-  nodeId(dir: DataDirHandle): Promise<string> {
-    return this.#run(async () => {
-      const { hidden } = this.#dir(dir)
-      const path = `${hidden}/node-id`
-      const temporary = `${path}.${randomBytes(8).toString('hex')}`
-      const fresh = `${randomBytes(16).toString('hex')}\n`
-      await writeFile(temporary, fresh, { mode: 0o600, flag: 'wx', flush: true })
-      try {
-        // Two calls at once agree on whichever link came first.
-        await link(temporary, path)
-        await syncDirectory(hidden)
-      } catch (error) {
-        if (systemCode(error) !== 'EEXIST') throw error
-      } finally {
-        await unlink(temporary)
-      }
-      const id = (await readFile(path, 'latin1')).trim()
-      if (!/^[0-9a-f]{32}$/.test(id)) {
-        throw new FrError('ERR_FR_DATA_DIR', `${path} does not hold a node id`, { path })
-      }
-      return id
     })
   }
 

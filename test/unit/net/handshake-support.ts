@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { expect } from 'vitest'
 import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
-import { nodePrimitives } from '../../../src/net/crypto.js'
+import { nodePrimitives, selfOf } from '../../../src/net/crypto.js'
 import {
   type AcceptOptions,
   type Admitted,
@@ -11,17 +11,26 @@ import {
   type DialOptions,
   dial,
   type Established,
+  type Identity,
+  type Self,
   type Ticketed,
 } from '../../../src/net/handshake.js'
 import { type Key, openKey, parseKey } from '../../../src/net/keys.js'
 import { edgeOf } from '../../../src/protocol/ticket.js'
+import { seededSigner } from '../protocol/support.js'
 
 export const keyA: Key = parseKey('a'.repeat(32))
 export const keyB: Key = parseKey('b'.repeat(32))
 export { openKey }
 
-export const dialler = { nodeId: 'd1'.repeat(16), incarnation: 1 }
-export const acceptor = { nodeId: 'ac'.repeat(16), incarnation: 2 }
+export const dialler: Self = { ...selfOf(seededSigner(0xd1)), incarnation: 1 }
+export const acceptor: Self = { ...selfOf(seededSigner(0xac)), incarnation: 2 }
+
+/** What the other end of a link knows of a side. */
+export function seen({ nodeId, incarnation }: Self): Identity {
+  return { nodeId, incarnation }
+}
+
 export const transfer = '77'.repeat(16)
 
 const cleanups: (() => void)[] = []

@@ -19,6 +19,7 @@ import {
   openKey,
   pair,
   rejection,
+  seen,
   serve,
   serveAccept,
   transfer,
@@ -37,8 +38,8 @@ const listenersOf = (socket: Socket): string[] =>
 describe('an established connection', () => {
   it('is known and keyed alike at both ends', async () => {
     const [ours, theirs] = await pair()
-    expect(ours.peer).toEqual(acceptor)
-    expect(theirs.peer).toEqual(dialler)
+    expect(ours.peer).toEqual(seen(acceptor))
+    expect(theirs.peer).toEqual(seen(dialler))
     for (const end of [ours, theirs]) {
       expect(end).toMatchObject({ channel: 'control', transfer: null, from: null, key: keyA })
       expect(end.digests).toEqual(['blake3', 'sha256', 'xxh64'])
@@ -328,7 +329,7 @@ describe('dialling', () => {
     const other = await serveAccept()
     const expected = dialTo(other.address, { expectedNodeId: acceptor.nodeId })
     await letIn(await other.next())
-    expect((await expected).peer).toEqual(acceptor)
+    expect((await expected).peer).toEqual(seen(acceptor))
   })
 
   it('refuses misuse by name', async () => {

@@ -2,25 +2,12 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
-import { nodePrimitives } from '../../../src/net/crypto.js'
 import { ControlLink } from '../../../src/net/link.js'
 import { PreAuthGuard } from '../../../src/net/pre-auth-guard.js'
-import { secureAsAcceptor } from '../../../src/net/tls.js'
-import {
-  encodeHello,
-  encodePskIdentity,
-  encodeWelcome,
-  greetingBytes,
-  keyIdOf,
-  linkProof,
-  ownDigests,
-  pskOf,
-} from '../../../src/protocol/greeting.js'
 import { proxy } from '../../e2e/proxy.js'
 import {
-  acceptor,
   cleanUp,
   dialler,
   dialTo,
@@ -31,72 +18,13 @@ import {
   openKey,
   pair,
   rejection,
+  seen,
   serve,
   serveAccept,
 } from './handshake-support.js'
+import { Client, closed, identityOf } from './tls-client.js'
 
 afterEach(cleanUp)
-
-const idOf = (key: typeof keyA): string => keyIdOf(nodePrimitives, key.bytes, key.isOpen)
-const identityOf = (key: typeof keyA, version = 1): string =>
-  encodePskIdentity({ version, keyId: idOf(key), otherKeyIds: [] })
-
-function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.closed) return resolve()
-    socket.once('close', () => resolve())
-    socket.resume()
-  })
-}
-
-/** A TLS client by hand: `error` is the code by which it ended. */
-class Client {
-  readonly socket: TLSSocket
-  error: string | undefined
-
-  constructor(
-    address: string,
-    psk = keyA,
-    identity = identityOf(psk),
-    more: ConnectionOptions = {},
-  ) {
-    const port = Number(address.split(':')[1])
-    this.socket = tlsConnect({
-      port,
-      ciphers: 'TLS_AES_128_GCM_SHA256:PSK',
-      minVersion: 'TLSv1.3',
-      pskCallback: () => ({ psk: pskOf(nodePrimitives, psk.bytes, psk.isOpen), identity }),
-      checkServerIdentity: () => undefined,
-      ...more,
-    })
-    keep(this.socket)
-    this.socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.error ??= error.code
-    })
-  }
-
-  get channel(): Uint8Array {
-    return this.socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
-  }
-
-  hello(channel: Uint8Array, self = dialler): Uint8Array {
-    const proof = linkProof(nodePrimitives, keyA.bytes, 'dialler', channel, {
-      dialler: self.nodeId,
-      acceptor: null,
-    })
-    const none = { transfer: null, from: null, to: null }
-    return encodeHello({ ...self, ...none, channel: 'control', digests: ownDigests, proof })
-  }
-
-  async secured(): Promise<this> {
-    await once(this.socket, 'secureConnect')
-    return this
-  }
-
-  async closed(): Promise<void> {
-    await closed(this.socket)
-  }
-}
 
 describe('a dialler of a link that', () => {
   it('speaks by the book is admitted', async () => {
@@ -104,7 +32,7 @@ describe('a dialler of a link that', () => {
     const client = await new Client(server.address).secured()
     client.socket.write(client.hello(client.channel))
     const admitted = await server.next()
-    expect(admitted).toMatchObject({ channel: 'control', peer: dialler, key: keyA })
+    expect(admitted).toMatchObject({ channel: 'control', peer: seen(dialler), key: keyA })
   })
 
   it('names the key and does not hold it is ERR_FR_AUTH', async () => {
@@ -178,67 +106,6 @@ describe('a dialler of a link that', () => {
           expect(error).toMatchObject({ code: expect.stringMatching(/AUTH|PROTOCOL/) }),
       )
     }
-  })
-
-  it('hands on a proof of another connection is ERR_FR_AUTH', async () => {
-    const server = await serveAccept()
-    const [first, second] = [new Client(server.address), new Client(server.address)]
-    await Promise.all([first.secured(), second.secured()])
-    second.socket.write(second.hello(first.channel))
-    const refused = Promise.any(
-      [server.next(), server.next()].map((next) =>
-        next.then(
-          () => Promise.reject(new Error('admitted')),
-          (error: unknown) => error,
-        ),
-      ),
-    )
-    expect(await refused).toMatchObject({ code: 'ERR_FR_AUTH', message: /dialling side is wrong/ })
-  })
-
-  it('is the node itself, led back by somebody between, is ERR_FR_AUTH at both ends', async () => {
-    const server = await serveAccept()
-    const dialled = dialTo(server.address, { self: acceptor })
-    const error = await rejection(server.next(), 'ERR_FR_AUTH')
-    expect(error.message).toBe('the connection was led back to the node that dialled it')
-    expect((await rejection(dialled, 'ERR_FR_AUTH')).message).toContain('led back')
-  })
-
-  it('does not wait for go is refused', async () => {
-    const server = await serveAccept()
-    const client = await new Client(server.address).secured()
-    client.socket.write(Buffer.concat([client.hello(client.channel), Buffer.from('x')]))
-    const error = await rejection(server.next(), 'ERR_FR_PROTOCOL')
-    expect(error.message).toMatch(/did not wait for go/)
-  })
-
-  it('says too much, or something else, is refused', async () => {
-    const server = await serveAccept()
-    for (const bytes of [
-      'ffffffff',
-      '0110000030',
-      '0200000063',
-      '0300000031' + '7b7d',
-      '00000000',
-    ]) {
-      const client = await new Client(server.address).secured()
-      client.socket.write(Buffer.from(bytes, 'hex'))
-      await rejection(server.next(), 'ERR_FR_PROTOCOL')
-      await client.closed()
-    }
-  })
-
-  it('has no digest in common hears so', async () => {
-    const server = await serveAccept()
-    const client = await new Client(server.address).secured()
-    const hello = Buffer.from(client.hello(client.channel)).toString('latin1')
-    client.socket.write(
-      Buffer.from(
-        hello.replace('"blake3","sha256","xxh64"', '"blak33","sha255","xxh63"'),
-        'latin1',
-      ),
-    )
-    await rejection(server.next(), 'ERR_FR_CAPABILITY')
   })
 })
 
@@ -336,23 +203,6 @@ describe('an acceptor of a link that', () => {
     await rejection(dialTo(silent, { helloMs: 50 }), 'ERR_FR_TIMEOUT')
     const undecided = await serveAccept()
     await rejection(dialTo(undecided.address, { helloMs: 300 }), 'ERR_FR_TIMEOUT')
-  })
-
-  it('hands the proof of the dialler back is ERR_FR_AUTH', async () => {
-    const address = await serve((socket) => void play(socket))
-    const play = async (raw: Socket): Promise<void> => {
-      raw.on('error', () => {})
-      await once(raw.pause(), 'readable')
-      const { socket } = await secureAsAcceptor(raw, [keyA])
-      keep(socket)
-      const [hello] = (await once(socket, 'data')) as [Buffer]
-      expect(greetingBytes(hello)).toBe(hello.length)
-      const { proof } = JSON.parse(hello.subarray(5).toString()) as { proof: string }
-      socket.write(encodeWelcome({ ...acceptor, digests: ownDigests, proof }))
-    }
-    expect((await rejection(dialTo(address), 'ERR_FR_AUTH')).message).toMatch(
-      /accepting side is wrong/,
-    )
   })
 })
 

@@ -17,17 +17,18 @@ import {
   type Hello,
   isSaidByPeer,
   keyIdOf,
-  linkProof,
+  linkStatement,
+  nodeIdOf,
   ownDigests,
   pskOf,
 } from '../../../src/protocol/greeting.js'
 import { hex, onlyFrError, refusal } from './support.js'
 
 const side = {
-  nodeId: hex(32),
+  publicKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   incarnation: fc.maxSafeNat(),
   digests: fc.array(fc.string({ maxLength: 20 }), { maxLength: limits.capabilities }),
-  proof: hex(64),
+  signature: fc.uint8Array({ minLength: 64, maxLength: 64 }),
 }
 const place = fc.nat({ max: 0xffff_ffff })
 const anyHello: fc.Arbitrary<Hello> = fc.oneof(
@@ -48,10 +49,10 @@ const anyHello: fc.Arbitrary<Hello> = fc.oneof(
 )
 const sample: Hello = {
   channel: 'pull',
-  nodeId: 'cd'.repeat(16),
+  publicKey: new Uint8Array(32).fill(0xcd),
   incarnation: 7,
   digests: ownDigests,
-  proof: '0f'.repeat(32),
+  signature: new Uint8Array(64).fill(0x0f),
   transfer: 'ef'.repeat(16),
   from: 3,
   to: 5,
@@ -76,8 +77,8 @@ describe('greetings', () => {
         expect(decodeHello(bytes)).toEqual(hello)
       }),
     )
-    const { nodeId, incarnation, digests, proof } = sample
-    const welcome = { nodeId, incarnation, digests, proof, advertise: 'a:1' }
+    const { publicKey, incarnation, digests, signature } = sample
+    const welcome = { publicKey, incarnation, digests, signature, advertise: 'a:1' }
     expect(decodeWelcome(encodeWelcome(welcome))).toEqual(welcome)
     expect(() => decodeGo(encodeGo())).not.toThrow()
   })
@@ -103,17 +104,19 @@ describe('greetings', () => {
 
   it.each<[string, object]>([
     ['channel', { channel: 'data' }],
-    ['nodeId', { nodeId: 'CD'.repeat(16) }],
+    ['publicKey', { publicKey: 'CD'.repeat(32) }],
+    ['publicKey', { publicKey: 'cd'.repeat(31) }],
     ['incarnation', { incarnation: -1 }],
     ['digests', { digests: 'xxh64' }],
     ['digests', { digests: new Array(limits.capabilities + 1).fill('x') }],
-    ['proof', { proof: '00' }],
+    ['signature', { signature: '00'.repeat(65) }],
     ['transfer', { transfer: null }],
     ['from', { from: -1 }],
     ['from', { from: 2 ** 32 }],
     ['to', { to: undefined }],
   ])('with a wrong %s are refused', (named, fields) => {
-    const json = JSON.stringify({ ...sample, ...fields })
+    const hexes = { publicKey: 'cd'.repeat(32), signature: '0f'.repeat(64) }
+    const json = JSON.stringify({ ...sample, ...hexes, ...fields })
     expect(refusal(() => decodeHello(forged(48, json))).message).toContain(named)
   })
 
@@ -154,18 +157,36 @@ describe('the pre-shared key', () => {
     fc.assert(fc.property(fc.string({ maxLength: 255 }), (text) => void decodePskIdentity(text)))
   })
 
-  it('of another key, purpose or role is another one', () => {
+  it('of another key or purpose is another one', () => {
     const other = Buffer.alloc(32, 8)
-    const channel = new Uint8Array(32)
-    const ids = { dialler: 'd1'.repeat(16), acceptor: 'ac'.repeat(16) }
     const values = [key, other].flatMap((bytes) => [
       Buffer.from(pskOf(nodePrimitives, bytes, false)).toString('hex'),
       keyIdOf(nodePrimitives, bytes, false),
-      linkProof(nodePrimitives, bytes, 'dialler', channel, ids),
-      linkProof(nodePrimitives, bytes, 'acceptor', channel, ids),
-      linkProof(nodePrimitives, bytes, 'dialler', channel, { ...ids, acceptor: null }),
+      nodeIdOf(nodePrimitives, bytes),
     ])
     expect(new Set(values).size).toBe(values.length)
     expect(pskOf(nodePrimitives, key, true)).toEqual(new Uint8Array(32))
+  })
+})
+
+describe('the statement of a link', () => {
+  it('is byte exact, and another one for each role, channel and id', () => {
+    const channel = new Uint8Array(32).fill(7)
+    const ids = { dialler: 'd1'.repeat(16), acceptor: 'ac'.repeat(16) }
+    const statement = linkStatement('dialler', channel, { ...ids, acceptor: null })
+    const expected = Buffer.concat([
+      Buffer.from('fastreplica 1 dialler'),
+      channel,
+      Buffer.from(ids.dialler + '00'.repeat(16), 'hex'),
+    ])
+    expect(Buffer.from(statement)).toEqual(expected)
+    const all = [
+      statement,
+      linkStatement('dialler', channel, ids),
+      linkStatement('acceptor', channel, ids),
+      linkStatement('acceptor', channel, { dialler: ids.acceptor, acceptor: ids.dialler }),
+      linkStatement('acceptor', new Uint8Array(32), ids),
+    ]
+    expect(new Set(all.map((one) => Buffer.from(one).toString('hex'))).size).toBe(all.length)
   })
 })

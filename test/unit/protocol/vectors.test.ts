@@ -11,11 +11,13 @@ import {
   encodeHello,
   encodePskIdentity,
   keyIdOf,
-  linkProof,
+  linkStatement,
+  nodeIdOf,
   ownDigests,
   pskOf,
 } from '../../../src/protocol/greeting.js'
 import { signPage } from '../../../src/protocol/manifest.js'
+import type { Signer } from '../../../src/protocol/primitives.js'
 import {
   confirmation,
   edgeOf,
@@ -45,18 +47,21 @@ it('the vectors of the page are those of the code', () => {
   const place = { offset: 65_536, length: 65_536 }
   const file = { name: 'a', nameIsBase64: false, size: 131_072, dataBytes: 65_536, mode: 0o644 }
   const entry = { stream: 0, contentId, ...file, mtimeSeconds: -1, mtimeNanos: 5 }
-  const ids = { dialler: '22'.repeat(16), acceptor: '44'.repeat(16) }
+  const [dialler, acceptor] = [seededSigner(0x22), seededSigner(0x44)]
+  const idOf = ({ publicKey }: Signer): string => nodeIdOf(nodePrimitives, publicKey)
+  const ids = { dialler: idOf(dialler), acceptor: idOf(acceptor) }
   const channel = new Uint8Array(32).fill(0x77)
-  const proof = linkProof(nodePrimitives, key, 'dialler', channel, { ...ids, acceptor: null })
+  const first = { ...ids, acceptor: null }
+  const signature = dialler.sign(linkStatement('dialler', channel, first))
   const hello = encodeHello({
     channel: 'control',
-    nodeId: ids.dialler,
+    publicKey: dialler.publicKey,
     incarnation: 1,
     transfer: null,
     from: null,
     to: null,
     digests: ownDigests,
-    proof,
+    signature,
   })
   const vectors = [
     hexOf(pskOf(nodePrimitives, key, false)),
@@ -65,8 +70,12 @@ it('the vectors of the page are those of the code', () => {
       keyId: keyIdOf(nodePrimitives, key, false),
       otherKeyIds: [],
     }),
-    proof,
-    linkProof(nodePrimitives, key, 'acceptor', channel, ids),
+    hexOf(dialler.publicKey),
+    ids.dialler,
+    hexOf(signature),
+    hexOf(acceptor.publicKey),
+    ids.acceptor,
+    hexOf(acceptor.sign(linkStatement('acceptor', channel, ids))),
     hexOf(hello.subarray(0, 5)),
     Buffer.from(hello.subarray(5)).toString(),
     edge.id,
