@@ -207,6 +207,10 @@ export class Cluster {
     return outages.length > 0 || nodes.some((node) => node.deceivesAtMs !== undefined)
   }
 
+  get hasForger(): boolean {
+    return this.scenario.nodes.some((node) => node.forges)
+  }
+
   acceptor(place: number): Acceptor {
     const host = this.#hostOf(place)
     return {

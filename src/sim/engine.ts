@@ -36,6 +36,8 @@ export interface EngineHooks {
   readonly tell: (event: SimEvent, told?: () => void) => void
   /** Whether it really passes on what it is to pass on. */
   readonly isHonest: () => boolean
+  /** It changes the digests that it sends. */
+  readonly forges?: boolean
   /** The session closes its feed to this host. */
   readonly closing: (to: number) => void
 }
@@ -79,7 +81,9 @@ export class SimEngine implements FeedEngine {
   }
 
   sendDigests(handle: FeedHandle, spec: DigestSpec): void {
-    const { offset, length, relay = false, payload } = spec
+    const { offset, length, relay = false } = spec
+    const payload = spec.payload.slice()
+    if (this.#hooks.forges) payload[payload.length - 1] = (payload.at(-1) ?? 0) ^ 1
     this.#feeds.get(handle)?.feed.digests({ offset, length, relay, payload })
   }
 

@@ -30,6 +30,8 @@ export interface NodeScenario {
   readonly uplinkChangesAtMs: number
   /** It says that it relays, and passes nothing on from this time. */
   readonly deceivesAtMs?: number
+  /** It changes the digests that it passes on. */
+  readonly forges?: boolean
 }
 
 export interface EdgeScenario {

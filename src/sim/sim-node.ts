@@ -31,6 +31,7 @@ export interface NodeWorld {
   isMember(node: number): boolean
   /** Something holds up what was listed: an asker may take it for lost. */
   readonly isSlow: boolean
+  readonly hasForger: boolean
 }
 
 /** A dialler that this node has not heard of. */
@@ -80,6 +81,7 @@ export class SimNode {
           told?.()
         }),
       isHonest: () => world.timeline.nowMs < deceivesAtMs,
+      forges: scenario.forges ?? false,
       closing: (to) => this.#checkClose(to),
     })
     const end = { place: node, host }
@@ -96,7 +98,8 @@ export class SimNode {
         link,
         primitives: pretended,
         misannounced: () => {
-          throw new Error("an honest host passes on digests that are not the author's")
+          if (!world.hasForger)
+            throw new Error("an honest host passes on digests that are not the author's")
         },
         log: (_, event) => {
           if (event === 'asked-again') this.asks++

@@ -121,6 +121,21 @@ describe('pushes with a relay that only says it forwards', () => {
     }
   })
 
+  it('reach everybody in time where one changes the digests that it passes on', () => {
+    for (const strategy of ['adaptive', 'classic'] as const)
+      for (const seed of upTo(6)) {
+        const steady = steadyScenario(seed)
+        const nodes = steady.nodes.map((node, i) => ({ ...node, forges: i === 1 }))
+        // runScenario throws where a node asks only because nothing moves any more.
+        const { outcomes, logged } = runScenario({ ...steady, strategy, nodes })
+        expect([seed, ...outcomes.map(({ reason }) => reason)]).toEqual([
+          seed,
+          ...nodes.map(() => null),
+        ])
+        expect([seed, logged.includes('need-digests')]).toEqual([seed, true])
+      }
+  })
+
   it('never accuse an honest relay, though little is enough', { timeout: 300_000 }, () => {
     // runScenario throws where one is. More than this is under way on no path of a scenario.
     const sooner = { relayClaimBytes: 2 * 1024 * 1024 }
