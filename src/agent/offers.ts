@@ -45,8 +45,8 @@ export class OfferReader {
     }
     const entry = this.#assembler.add(frame)?.[0]
     if (entry === undefined) return undefined
-    if (entry.stream !== 0)
-      throw new FrError('ERR_FR_UNSUPPORTED', 'the only stream must be stream 0')
+    if (entry.stream !== 0 || entry.base !== 0)
+      throw new FrError('ERR_FR_UNSUPPORTED', 'the only stream must be stream 0, at 0')
     const blocks = Math.ceil(entry.size / blockBytesFor(entry.size))
     if (blocks > limits.blocksPerFile) {
       throw new FrError('ERR_FR_LIMIT', `the file has ${blocks} blocks, more than a node takes`)

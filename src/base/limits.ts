@@ -179,6 +179,8 @@ export const limits = {
   nameBytes: 4_096,
   nameComponentBytes: 255,
   fileBytes: Number.MAX_SAFE_INTEGER,
+  /** Of the address space of a transfer. */
+  spaceBytes: Number.MAX_SAFE_INTEGER,
   needRanges: 4_096,
   siteChars: 64,
 

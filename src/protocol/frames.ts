@@ -60,7 +60,6 @@ const frameTable: FrameTable = {
     (body) => ({
       member: readNumber(body, 'member'),
       why: body.oneOf('why', ['broken', 'away']),
-      stream: body.integer('stream', 0, streamMax),
       ranges: body.ranges('ranges', limits.needRanges),
     }),
   ],
@@ -82,7 +81,6 @@ const frameTable: FrameTable = {
   need: [
     19,
     (body) => ({
-      stream: body.integer('stream', 0, streamMax),
       scratch: body.boolean('scratch'),
       ranges: body.ranges('ranges', limits.needRanges),
     }),
@@ -92,7 +90,6 @@ const frameTable: FrameTable = {
     (body) => {
       const offset = body.integer('offset', 0, bytesMax - 1)
       return {
-        stream: body.integer('stream', 0, streamMax),
         offset,
         length: body.integer('length', 1, bytesMax - offset),
       }
@@ -123,7 +120,6 @@ const frameTable: FrameTable = {
   needDigests: [
     26,
     (body) => ({
-      stream: body.integer('stream', 0, streamMax),
       ranges: body.ranges('ranges', limits.needRanges),
     }),
   ],
@@ -131,7 +127,6 @@ const frameTable: FrameTable = {
     40,
     (body) => ({
       request: body.integer('request', 0, bytesMax),
-      stream: body.integer('stream', 0, streamMax),
       ranges: body.ranges('ranges', limits.needRanges),
     }),
   ],

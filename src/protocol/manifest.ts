@@ -20,7 +20,7 @@ import {
   utf8,
 } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
-import { limits } from '../base/limits.js'
+import { blockBytesFor, limits } from '../base/limits.js'
 import type { Frame, StreamEntry } from '../control/messages/types.js'
 import { type Fields, protocolError } from './fields.js'
 import type { Primitives, Signer } from './primitives.js'
@@ -59,11 +59,14 @@ export function decodeName(entry: Pick<StreamEntry, 'name' | 'nameIsBase64'>): U
 /** Reads one entry of a page. Confinement of the name is the storage's business. */
 export function readStreamEntry(entry: Fields): StreamEntry {
   const size = entry.integer('size', 0, limits.fileBytes)
+  const span = entry.integer('span', size, limits.spaceBytes)
   const read: StreamEntry = {
     stream: entry.integer('stream', 0, 0xffff_ffff),
     contentId: entry.hex('contentId', 32),
     name: entry.string('name', Math.ceil((limits.nameBytes * 4) / 3)),
     nameIsBase64: entry.boolean('nameIsBase64'),
+    base: entry.integer('base', 0, limits.spaceBytes - span),
+    span,
     size,
     dataBytes: entry.integer('dataBytes', 0, size),
     mode: entry.integer('mode', 0, 0o7777),
@@ -83,6 +86,8 @@ function entryBytes(entry: StreamEntry): Uint8Array {
   return concat(
     u32(entry.stream),
     bytesOfHex(entry.contentId) ?? new Uint8Array(),
+    u64(entry.base),
+    u64(entry.span),
     u64(entry.size),
     u64(entry.dataBytes),
     u32(entry.mode),
@@ -201,6 +206,13 @@ export class ManifestAssembler {
       throw protocolError('the manifest has fewer bytes than announced')
     }
     const pages = [...this.#pages].sort(([a], [b]) => a - b)
-    return pages.flatMap(([, entries]) => entries)
+    const entries = pages.flatMap(([, page]) => page)
+    let end = 0
+    for (const { stream, base, span, size } of entries) {
+      if (base < end || base % blockBytesFor(size) !== 0)
+        throw protocolError(`stream ${stream} begins before the end of the last, or in a block`)
+      end = base + span
+    }
+    return entries
   }
 }

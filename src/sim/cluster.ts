@@ -16,7 +16,7 @@ import type { Identity } from '../protocol/greeting.js'
 import { edgeOf } from '../protocol/ticket.js'
 import { type CallerCommand, CoordinatorSession } from '../session/driver/coordinator.js'
 import type { Target } from '../session/driver/ports.js'
-import { contentOf, offerFrames, pretended, pretendedAuthor, readOffer } from './codec.js'
+import { contentsOf, offerFrames, pretended, pretendedAuthor, readOffer } from './codec.js'
 import { type Acceptor, Connections, type SimConnection, type SimLink } from './connections.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import { SimEngine } from './engine.js'
@@ -123,7 +123,7 @@ export class Cluster {
       engine,
       edgeTo: (node) => edgeOf(pretended, pretendedAuthor.publicKey, [node, originIndex]),
       author: pretendedAuthor,
-      content: contentOf(blockBytes),
+      contents: contentsOf(bytes, blockBytes),
       offer: (planned) => offerFrames(bytes, planned),
       execute: (command) => this.#execute(command),
       crashed: (error) => {

@@ -7,12 +7,13 @@
  * pages are made with them and checked as in the product.
  */
 import { bytesOfHex, concat, hexOf } from '../base/bytes.js'
-import { limits } from '../base/limits.js'
+import { blockBytesFor, limits } from '../base/limits.js'
 import type { Frame, StreamEntry } from '../control/messages/types.js'
-import type { SignedContent } from '../protocol/digest-record.js'
+import { spanBytes } from '../control/space/space.js'
 import { encodeBody, encodeFrame, FrameReader } from '../protocol/frames.js'
 import { encodeName, ManifestAssembler, paginate } from '../protocol/manifest.js'
 import type { Primitives, Signer } from '../protocol/primitives.js'
+import { Contents } from '../session/driver/contents.js'
 
 /** FNV-1a, 32 bits, over parts laid end to end. */
 function mix(start: number, parts: readonly Uint8Array[]): number {
@@ -84,8 +85,8 @@ const transfer = '5'.repeat(32)
 const contentId = '6'.repeat(32)
 
 /** What the digest records of the file are about. */
-export function contentOf(blockBytes: number): SignedContent {
-  return { contentId, algorithm: 'xxh64', blockBytes }
+export function contentsOf(size: number, blockBytes: number): Contents {
+  return new Contents([{ stream: 0, base: 0, size, contentId, algorithm: 'xxh64', blockBytes }])
 }
 
 /** The offer of one file to a node, and the pages of its manifest. */
@@ -96,6 +97,8 @@ export function offerFrames(bytes: number, planned: boolean): Frame[] {
     stream: 0,
     contentId,
     ...name,
+    base: 0,
+    span: spanBytes(bytes, blockBytesFor(bytes)),
     size: bytes,
     dataBytes: bytes,
     mode: 0o644,

@@ -9,7 +9,7 @@ import type { Frame } from '../control/messages/types.js'
 import type { NodeEvent } from '../control/receiver/events.js'
 import type { Link, LinkEvents, Target } from '../session/driver/ports.js'
 import { type ReceiverFiles, ReceiverSession } from '../session/driver/receiver.js'
-import { contentOf, pretended, pretendedAuthor } from './codec.js'
+import { contentsOf, pretended, pretendedAuthor } from './codec.js'
 import type { Connections, SimConnection } from './connections.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import { SimEngine } from './engine.js'
@@ -86,10 +86,10 @@ export class SimNode {
     })
     const end = { place: node, host }
     const originId = world.idOf(originIndex)
-    const [author, content] = [pretendedAuthor.publicKey, contentOf(blockBytes)]
+    const [author, contents] = [pretendedAuthor.publicKey, contentsOf(bytes, blockBytes)]
     const net = new SimNet(world.connections, end, this.#engine, (frame) => this.#checkWord(frame))
     this.#session = new ReceiverSession(
-      { bytes, blockBytes, digestBytes, originId, silenceMs, author, content },
+      { bytes, blockBytes, digestBytes, originId, silenceMs, author, contents },
       {
         clock: host,
         net,

@@ -272,7 +272,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       link.say(hostile.plan([]))
       link.socket.pause()
       // Each is answered by what is missing, as long as itself.
-      const detour = { type: 'detour', member: 1, why: 'broken', stream: 0, ranges } as const
+      const detour = { type: 'detour', member: 1, why: 'broken', ranges } as const
       const isStalled = (): boolean =>
         world.log.some((line) => line.fields['code'] === 'ERR_FR_PEER_STALLED')
       for (let i = 0; i < 2_000 && !isStalled(); i++) {

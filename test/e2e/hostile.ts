@@ -306,6 +306,8 @@ export class Hostile {
       stream: 0,
       contentId: this.#contentId,
       ...encodeName(Buffer.from(name)),
+      base: 0,
+      span: bytes,
       size: bytes,
       dataBytes: bytes,
       mode: 0o644,

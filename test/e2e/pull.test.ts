@@ -166,7 +166,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     }
 
     const pull = (request: number, ...ranges: RangePair[]): Frame => {
-      return { type: 'pull', request, stream: 0, ranges }
+      return { type: 'pull', request, ranges }
     }
 
     const refusals = () =>
@@ -210,18 +210,10 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     })
 
     it.each<[string, Frame & { type: 'pull' }, RegExp]>([
-      [
-        'beyond the end',
-        { type: 'pull', request: 1, stream: 0, ranges: [[block, content.length]] },
-        /beyond/,
-      ],
-      ['another stream', { type: 'pull', request: 1, stream: 9, ranges: [[0, 1]] }, /stream 9/],
-      ['nothing', { type: 'pull', request: 1, stream: 0, ranges: [] }, /nothing/],
-      [
-        'all at once',
-        { type: 'pull', request: 1, stream: 0, ranges: [[0, content.length]] },
-        /takes/,
-      ],
+      ['beyond the end', { type: 'pull', request: 1, ranges: [[block, content.length]] }, /beyond/],
+      ['another stream', { type: 'pull', request: 1, ranges: [[0, 1]] }, /stream 9/],
+      ['nothing', { type: 'pull', request: 1, ranges: [] }, /nothing/],
+      ['all at once', { type: 'pull', request: 1, ranges: [[0, content.length]] }, /takes/],
     ])('%s is refused by name, closes the link, and is logged once', async (_, frame, text) => {
       const inbox = await mate.listen()
       const link = await holding(inbox.address)
@@ -249,19 +241,15 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
         'overlapping ranges',
         {
           request: 1,
-          stream: 0,
           ranges: [
             [0, 10],
             [5, 10],
           ],
         },
       ],
-      [
-        'more ranges than a frame may hold',
-        { request: 1, stream: 0, ranges: new Array(5).fill(many).flat() },
-      ],
-      ['ranges that are none', { request: 1, stream: 0, ranges: 'all' }],
-      ['a negative offset', { request: 1, stream: 0, ranges: [[-1, 10]] }],
+      ['more ranges than a frame may hold', { request: 1, ranges: new Array(5).fill(many).flat() }],
+      ['ranges that are none', { request: 1, ranges: 'all' }],
+      ['a negative offset', { request: 1, ranges: [[-1, 10]] }],
     ])('%s close the pull link, and nothing else', async (_, body) => {
       const link = await holding('127.0.0.1:1')
       const asker = await mate.pull(1)
@@ -296,7 +284,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     it('frames of other links close it', async () => {
       const link = await holding('127.0.0.1:1')
       const asker = await mate.pull(1)
-      asker.say({ type: 'need', stream: 0, scratch: false, ranges: [[0, 10]] })
+      asker.say({ type: 'need', scratch: false, ranges: [[0, 10]] })
       await asker.closed()
       await link.next('progress')
       expect(link.isClosed).toBe(false)

@@ -96,6 +96,7 @@ const rooms: Record<string, Room> = {
   'control/members': deciding('plan'),
   'control/plan': deciding(),
   'control/holdings': deciding(),
+  'control/space': deciding(),
   'control/messages': { rooms: ['base'] },
   ports: { rooms: ['base'] },
   'base/time': { rooms: ['base'], node: ['node:perf_hooks'] },

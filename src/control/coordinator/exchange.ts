@@ -164,11 +164,11 @@ export class OriginExchange {
 
   /** A node asks for bytes of the file. */
   needed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
-    const { stream, scratch, ranges } = frame
+    const { scratch, ranges } = frame
     this.#outbox.log('info', scratch ? 'repair' : 'need', peer, describeRanges(ranges))
     if (scratch) this.#outbox.wish(...this.#source.suspect(ranges))
     else this.#digestsDirectly(peer, ranges)
-    this.#tell({ type: 'needed', node: peer.node, stream, scratch, ranges, nowMs })
+    this.#tell({ type: 'needed', node: peer.node, scratch, ranges, nowMs })
   }
 
   /** A node has bytes and nothing to compare them with. */

@@ -13,7 +13,7 @@ export function detourFrames(from: Peer, why: DetourReason, ranges: readonly Ran
   const frames: Frame[] = []
   for (let i = 0; i === 0 || i < ranges.length; i += limits.needRanges) {
     const part = ranges.slice(i, i + limits.needRanges)
-    frames.push({ type: 'detour', member: from.node, why, stream: 0, ranges: part })
+    frames.push({ type: 'detour', member: from.node, why, ranges: part })
   }
   return frames
 }
@@ -27,10 +27,10 @@ export function describeRanges(ranges: readonly RangePair[]): string {
 /** Why a node cannot mean this of the file; null: it can. */
 export function needFault(frame: Need, { bytes, blockBytes }: OriginConfig): string | null {
   if (frame.type === 'bad') {
-    const { stream, offset, length } = frame
-    const isRun = stream === 0 && isBlockRun(offset, length, blockBytes, bytes)
+    const { offset, length } = frame
+    const isRun = isBlockRun(offset, length, blockBytes, bytes)
     return isRun ? null : 'bad blocks that are none of the file'
   }
   const fits = frame.ranges.every(([offset, length]) => length > 0 && offset + length <= bytes)
-  return frame.stream === 0 && fits ? null : 'a need beyond the file'
+  return fits ? null : 'a need beyond the file'
 }

@@ -187,7 +187,7 @@ export class AdaptiveDealer implements Dealer {
     for (const relay of this.#relays.values()) {
       for (const [offset, length] of this.#holes) {
         relay.listedHole(length)
-        const hole = { stream: 0, offset, length, relay: false, scratch: false }
+        const hole = { offset, length, relay: false, scratch: false }
         sends.push({ ...hole, node: relay.node, why: 'hole' })
       }
     }
@@ -291,7 +291,7 @@ export class AdaptiveDealer implements Dealer {
     this.#pool.remove(offset, length)
     this.#lastDealtMs = nowMs
     relay.deal(offset, length, nowMs)
-    const unit = { stream: 0, offset, length, scratch: false }
+    const unit = { offset, length, scratch: false }
     // Marked also while it is alone: that is its history for a node that joins.
     sends.push({ ...unit, node: relay.node, relay: true, why: 'share' })
     for (const node of this.#cut.get(relay.node) ?? []) {
@@ -306,7 +306,7 @@ export class AdaptiveDealer implements Dealer {
       return this.#answers.owe(to.node, range, why)
     const [offset, length] = range
     to.listedPast(length)
-    sends.push({ node: to.node, stream: 0, offset, length, relay: false, scratch: false, why })
+    sends.push({ node: to.node, offset, length, relay: false, scratch: false, why })
   }
 
   /**

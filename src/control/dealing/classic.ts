@@ -63,7 +63,7 @@ export class ClassicDealer implements Dealer {
       const [offset, length] = shares[i] as RangePair
       if (length === 0) continue
       this.#dealt.set(node, [[offset, length]])
-      const share = { stream: 0, offset, length, scratch: false, why: 'share' } as const
+      const share = { offset, length, scratch: false, why: 'share' } as const
       sends.push({ node, ...share, relay: true })
     }
     this.#isAllDealt = true

@@ -11,7 +11,6 @@ import type { Strategy } from '../messages/types.js'
 
 export interface Send {
   readonly node: number
-  readonly stream: number
   readonly offset: number
   readonly length: number
   readonly relay: boolean
@@ -73,7 +72,6 @@ export type DealerFact =
   | {
       readonly type: 'needed'
       readonly node: number
-      readonly stream: number
       readonly scratch: boolean
       readonly ranges: readonly RangePair[]
       readonly nowMs: number
@@ -92,7 +90,7 @@ export interface Dealer {
   /** Nodes whose backlog is not to count, ascending: they lag, are silent, or catch up. */
   excluded(): readonly number[]
   handle(fact: DealerFact): Send[]
-  /** Ranges of stream 0 given to this node to relay so far. */
+  /** Ranges given to this node to relay so far. */
   dealt(node: number): readonly RangePair[]
   /** Sum of `dealt`. */
   dealtBytes(node: number): number

@@ -70,7 +70,7 @@ export class DirectAnswers {
   }
 
   answer(fact: DealerFact & { type: 'needed' }): Send[] {
-    const { node, stream, scratch } = fact
+    const { node, scratch } = fact
     const wanted = RangeSet.of(fact.ranges)
     if (!scratch) {
       const listed = this.#listedFor(node, fact.nowMs)
@@ -79,7 +79,7 @@ export class DirectAnswers {
       for (const ranges of this.#owed.get(node)?.values() ?? []) ranges.subtract(wanted)
     }
     return wanted.toArray().map(([offset, length]) => {
-      return { node, stream, offset, length, relay: false, scratch, why: 'answer' }
+      return { node, offset, length, relay: false, scratch, why: 'answer' }
     })
   }
 
@@ -104,7 +104,7 @@ export class DirectAnswers {
     for (const [why, ranges] of owed) {
       for (const [offset, length] of ranges.take(limits.needRanges - sends.length)) {
         listed.add(offset, length)
-        sends.push({ node, stream: 0, offset, length, relay: false, scratch: false, why })
+        sends.push({ node, offset, length, relay: false, scratch: false, why })
       }
       if (ranges.isEmpty) owed.delete(why)
     }

@@ -55,7 +55,7 @@ export class UnicastDealer implements Dealer {
   handle(fact: DealerFact): Send[] {
     if (fact.type !== 'started') return this.#answers.handle(fact)
     this.#isAllDealt = true
-    const whole = { stream: 0, offset: 0, length: this.#bytes, relay: false, scratch: false }
+    const whole = { offset: 0, length: this.#bytes, relay: false, scratch: false }
     const why = 'everybody'
     return this.#bytes === 0 ? [] : fact.nodes.map((node) => ({ ...whole, node, why }))
   }

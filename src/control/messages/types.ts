@@ -25,6 +25,9 @@ export interface StreamEntry {
   /** Name bytes: UTF-8 text, or base64url of the raw bytes when `nameIsBase64`. */
   readonly name: string
   readonly nameIsBase64: boolean
+  /** Where it begins in the address space of the transfer, and how much of that is its own. */
+  readonly base: number
+  readonly span: number
   readonly size: number
   /** Bytes that are no hole at the origin, as far as it knows; at most `size`. */
   readonly dataBytes: number
@@ -165,7 +168,6 @@ export type Frame =
       readonly type: 'detour'
       readonly member: number
       readonly why: DetourReason
-      readonly stream: number
       readonly ranges: readonly RangePair[]
     }
   | { readonly type: 'seal'; readonly stream: number; readonly fileDigest: string }
@@ -215,20 +217,17 @@ export type Frame =
   /** Send these ranges directly; `scratch`: because blocks in them were bad. */
   | {
       readonly type: 'need'
-      readonly stream: number
       readonly scratch: boolean
       readonly ranges: readonly RangePair[]
     }
   /** Digests of these ranges, which have landed and are not announced. */
   | {
       readonly type: 'needDigests'
-      readonly stream: number
       readonly ranges: readonly RangePair[]
     }
   /** Blocks in this run failed their digest. */
   | {
       readonly type: 'bad'
-      readonly stream: number
       readonly offset: number
       readonly length: number
     }
@@ -258,7 +257,6 @@ export type Frame =
   | {
       readonly type: 'pull'
       readonly request: number
-      readonly stream: number
       readonly ranges: readonly RangePair[]
     }
   // --- a mate -> the node that asked

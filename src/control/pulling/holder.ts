@@ -18,12 +18,11 @@ export function pullBytesMax(blockBytes: number): number {
 
 /** Why a request cannot be served whatever is held here; null: it can. */
 export function pullFault(
-  { stream, ranges }: Frame & { type: 'pull' },
+  { ranges }: Frame & { type: 'pull' },
   fileBytes: number,
   blockBytes: number,
 ): Failure | null {
   const fault = (text: string): Failure => ({ code: 'ERR_FR_PROTOCOL', text: `a pull ${text}` })
-  if (stream !== 0) return fault(`of stream ${stream}, which is none of this transfer`)
   const last = ranges.at(-1)
   if (last === undefined) return fault('that asks for nothing')
   if (last[0] + last[1] > fileBytes) return fault('beyond the file')

@@ -280,7 +280,7 @@ export class Puller {
       const servedByMs = nowMs + limits.pullPatienceMs
       const asking = { holder: next, askedMs: nowMs, left, isAnswered: false, servedByMs }
       this.#requests.set(request, asking)
-      const frame = { type: 'pull', request, stream: 0, ranges } as const
+      const frame = { type: 'pull', request, ranges } as const
       wishes.push({ type: 'ask', index: next.mate.number, frame })
     }
   }

@@ -128,7 +128,7 @@ export function needFrames(scratch: boolean, ranges: RangeSet): Frame[] {
   const frames: Frame[] = []
   for (let i = 0; i < list.length; i += limits.needRanges) {
     const part = list.slice(i, i + limits.needRanges)
-    frames.push({ type: 'need', stream: 0, scratch, ranges: part })
+    frames.push({ type: 'need', scratch, ranges: part })
   }
   return frames
 }

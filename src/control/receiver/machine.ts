@@ -312,7 +312,7 @@ export class NodeMachine {
    */
   #judge(runs: readonly RangePair[]): void {
     for (const [offset, length] of runs) {
-      this.#send({ type: 'bad', stream: 0, offset, length })
+      this.#send({ type: 'bad', offset, length })
       this.#commands.push({ type: 'log', event: 'bad-block', fields: { offset, length } })
       if (this.#ledger.countTry(offset, length) > limits.repairTries) {
         return this.#fail(

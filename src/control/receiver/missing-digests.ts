@@ -30,5 +30,5 @@ export class MissingDigests {
 
 function framesOf(blocks: RangeSet): Frame[] {
   const ranges = blocks.compacted(limits.needRanges)
-  return ranges.length === 0 ? [] : [{ type: 'needDigests', stream: 0, ranges }]
+  return ranges.length === 0 ? [] : [{ type: 'needDigests', ranges }]
 }

@@ -36,6 +36,7 @@ import { nodePrimitives } from '../../net/crypto.js'
 import type { DataEngine, HashPool, SourceFile, TransferHandle } from '../../ports.js'
 import { paginate } from '../../protocol/manifest.js'
 import { type Edge, edgeOf } from '../../protocol/ticket.js'
+import { Contents } from '../driver/contents.js'
 import { type CallerCommand, CoordinatorSession } from '../driver/coordinator.js'
 import type { EngineRouter } from '../router.js'
 import { processClock, SocketNet } from '../sockets.js'
@@ -141,9 +142,10 @@ export class PushRun {
   }
 
   #sessionOver(): CoordinatorSession {
-    const { dialler, transfer, silenceMs, author, contentId, algorithm } = this.#spec
+    const { dialler, transfer, silenceMs, author, algorithm } = this.#spec
     const engine = this.#engine
-    const manifest = paginate([entryOf(this.#source, this.#spec)], author)
+    const entry = entryOf(this.#source, this.#spec)
+    const manifest = paginate([entry], author)
     const ports = {
       clock: processClock,
       net: new SocketNet(
@@ -155,7 +157,7 @@ export class PushRun {
       engine,
       edgeTo: (node: number) => this.#edge(node, originNumber),
       author,
-      content: { contentId, algorithm, blockBytes: this.#blockBytes },
+      contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
       offer: (planned: boolean): Frame[] => {
         const { noClobber, strict } = this.#spec
         const wishes = { transfer, digest: algorithm, noClobber, strict, silenceMs, planned }

@@ -5,8 +5,10 @@
 
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { asFrError } from '../../base/failures.js'
+import { blockBytesFor } from '../../base/limits.js'
 import type { OriginEvent } from '../../control/coordinator/events.js'
 import type { StreamEntry } from '../../control/messages/types.js'
+import { spanBytes } from '../../control/space/space.js'
 import type { DataEngine, HashPool, SourceFile, SourceLook } from '../../ports.js'
 import { encodeName } from '../../protocol/manifest.js'
 import { fileDigestOf } from '../file-digest.js'
@@ -94,6 +96,8 @@ export function entryOf(
     stream: 0,
     contentId,
     ...encodeName(name),
+    base: 0,
+    span: spanBytes(source.size, blockBytesFor(source.size)),
     size: source.size,
     dataBytes: source.dataBytes,
     mode: source.mode & 0o7777,

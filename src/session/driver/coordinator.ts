@@ -8,10 +8,11 @@ import type { FeedCount, OriginCommand, OriginEvent } from '../../control/coordi
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import type { Peer } from '../../control/members/peer.js'
 import type { Frame } from '../../control/messages/types.js'
-import type { EngineEvent, TransferHandle } from '../../ports.js'
-import { type SignedContent, signDigests } from '../../protocol/digest-record.js'
+import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
+import { signDigests } from '../../protocol/digest-record.js'
 import type { Signer } from '../../protocol/primitives.js'
 import type { Edge } from '../../protocol/ticket.js'
+import type { Contents } from './contents.js'
 import { Loop, type Machine } from './loop.js'
 import { type Neighbour, Neighbours } from './neighbours.js'
 import type { Clock, FeedEngine, Net } from './ports.js'
@@ -29,7 +30,7 @@ export interface CoordinatorPorts {
   readonly edgeTo: (node: number) => Edge
   /** This side is the author. */
   readonly author: Signer
-  readonly content: SignedContent
+  readonly contents: Contents
   /** What is said to a node first: the offer, then the pages of the manifest. */
   readonly offer: (planned: boolean) => readonly Frame[]
   readonly execute: (command: CallerCommand) => void
@@ -45,8 +46,8 @@ export class CoordinatorSession {
   readonly #shown: Machine<OriginEvent, OriginCommand> & { start(): OriginCommand[] }
   readonly #loop: Loop<OriginEvent, OriginCommand>
   readonly #neighbours: Neighbours
-  /** Payloads of the digest records sent so far, by the offset of what they cover. */
-  readonly #signed = new Map<number, Uint8Array>()
+  /** The digest records sent so far, by the offset of what they cover. */
+  readonly #records = new Map<number, DigestSpec>()
   /** Links that still say what was left to say. */
   #closing = 0
   #released: (() => void) | undefined
@@ -123,7 +124,7 @@ export class CoordinatorSession {
   }
 
   #execute(command: OriginCommand): void {
-    const { engine } = this.#ports
+    const { engine, contents } = this.#ports
     switch (command.type) {
       case 'dial':
         return this.#dial(command.node)
@@ -132,14 +133,14 @@ export class CoordinatorSession {
       case 'send':
         return void this.#neighbours.of(command.node).link?.send(command.frame)
       case 'list': {
-        const { node, stream, offset, length, relay, scratch } = command
-        const spec = { stream, offset, length, relay, scratch }
-        return this.#onFeed(node, (feed) => engine.send(feed, spec))
+        const { node, offset, length, relay, scratch } = command
+        return this.#onFeed(node, (feed) =>
+          contents.send(engine, feed, [offset, length], { relay, scratch }),
+        )
       }
       case 'digests': {
-        const { node, offset, length, relay } = command
-        const payload = this.#signed.get(offset) ?? this.#sign(command)
-        const record = { stream: 0, offset, length, relay, payload }
+        const { node, relay } = command
+        const record = { ...this.#signed(command), relay }
         return this.#onFeed(node, (feed) => engine.sendDigests(feed, record))
       }
       case 'sample': {
@@ -153,12 +154,17 @@ export class CoordinatorSession {
     }
   }
 
-  /** Runs are cut once for all, so that each is signed once. */
-  #sign({ offset, length, digests }: OriginCommand & { type: 'digests' }): Uint8Array {
-    const { author, content } = this.#ports
-    const payload = signDigests(author, content, { offset, length }, digests)
-    this.#signed.set(offset, payload)
-    return payload
+  /** Runs are cut once for all, of one content each, so that each is signed once. */
+  #signed({ offset, length, digests }: OriginCommand & { type: 'digests' }): DigestSpec {
+    const known = this.#records.get(offset)
+    if (known !== undefined) return known
+    const { author, contents } = this.#ports
+    const [run] = contents.space.runs([offset, length])
+    const content = run && contents.of(run.stream)
+    if (run === undefined || content === undefined) throw new TypeError('digests of no content')
+    const record = { ...run, payload: signDigests(author, content, run, digests) }
+    this.#records.set(offset, record)
+    return record
   }
 
   #addressOf(node: number): string {

@@ -16,7 +16,7 @@ import type { PullEvent } from '../../control/pulling/events.js'
 import { bytesOf, type HeldRequest, Serving } from '../../control/pulling/serving.js'
 import type { FeedHandle, FeedStats } from '../../ports.js'
 import type { Neighbour, Neighbours, Way } from './neighbours.js'
-import type { Connection, FeedEngine, Net } from './ports.js'
+import type { Connection, Net } from './ports.js'
 
 export interface PullHooks {
   readonly post: (event: PullEvent) => void
@@ -24,6 +24,8 @@ export interface PullHooks {
   /** The file is published: links that end are not logged then. */
   readonly isComplete: () => boolean
   readonly nowMs: () => number
+  /** Has the range sent on this feed. Throws FrError when the feed is full. */
+  readonly list: (feed: FeedHandle, range: RangePair) => void
   readonly wayTo: (index: number) => Way
   /** The counters of a feed, while it is open. */
   readonly statsOf: (feed: FeedHandle) => FeedStats | undefined
@@ -35,15 +37,13 @@ export class Pulls {
   /** Promised to mates. */
   servedBytes = 0
   readonly #net: Net
-  readonly #engine: FeedEngine
   readonly #neighbours: Neighbours
   readonly #hooks: PullHooks
   readonly #serving = new Serving()
   #isEnded = false
 
-  constructor(net: Net, engine: FeedEngine, neighbours: Neighbours, hooks: PullHooks) {
+  constructor(net: Net, neighbours: Neighbours, hooks: PullHooks) {
     this.#net = net
-    this.#engine = engine
     this.#neighbours = neighbours
     this.#hooks = hooks
   }
@@ -209,7 +209,7 @@ export class Pulls {
     const { request, ranges } = held
     const backlogBytes = this.#hooks.statsOf(feed)?.queuedBytes ?? 0
     try {
-      for (const [offset, length] of ranges) this.#engine.send(feed, { stream: 0, offset, length })
+      for (const range of ranges) this.#hooks.list(feed, range)
     } catch (error) {
       if (!(error instanceof FrError)) throw error
       return this.#refuse(mate, request, { code: error.code, text: error.message })

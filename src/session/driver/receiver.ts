@@ -16,9 +16,10 @@ import type { NodeCommand, NodeEvent } from '../../control/receiver/events.js'
 import { KeptDigests } from '../../control/receiver/kept-digests.js'
 import { type NodeConfig, NodeMachine } from '../../control/receiver/machine.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
-import { readDigests, type SignedContent } from '../../protocol/digest-record.js'
+import { readDigests } from '../../protocol/digest-record.js'
 import type { Primitives } from '../../protocol/primitives.js'
 import type { Edge } from '../../protocol/ticket.js'
+import type { Contents } from './contents.js'
 import { Loop } from './loop.js'
 import { type Neighbour, Neighbours, type Way } from './neighbours.js'
 import type { Clock, Connection, FeedEngine, Link, Net } from './ports.js'
@@ -59,7 +60,7 @@ export interface ReceiverPorts {
 }
 
 export interface ReceiverSpec extends NodeConfig {
-  readonly content: SignedContent
+  readonly contents: Contents
   /** Public key of the author. */
   readonly author: Uint8Array
 }
@@ -82,9 +83,10 @@ export class ReceiverSession {
     const { clock, net, engine } = ports
     this.machine = new NodeMachine(spec, clock.awakeMs())
     this.#neighbours = new Neighbours(net, engine)
-    this.#pulls = new Pulls(net, engine, this.#neighbours, {
+    this.#pulls = new Pulls(net, this.#neighbours, {
       post: (event) => this.post(event),
       warn: (event, fields) => ports.log('warn', event, fields),
+      list: (feed, range) => spec.contents.send(engine, feed, range, {}),
       isComplete: () => this.isComplete,
       nowMs: () => clock.nowMs(),
       wayTo: (index) => this.#wayTo(index),
@@ -210,8 +212,9 @@ export class ReceiverSession {
     for (const event of events) {
       if (this.#isEnded) return
       if (event.type === 'landed') {
-        const { scratch, offset, length } = event
-        landed.push({ type: 'landed', scratch, offset, length })
+        const { scratch, length } = event
+        const offset = this.#spec.contents.space.offsetOf(event)
+        if (offset !== null) landed.push({ type: 'landed', scratch, offset, length })
         continue
       }
       if (landed.length > 0) this.post(...landed.splice(0))
@@ -224,12 +227,13 @@ export class ReceiverSession {
   #onDigests(event: EngineEvent & { type: 'digests' }): void {
     const sender = this.#neighbours.byFeed(event.feed)
     if (sender === undefined) return
-    const { offset, length, relay } = event
+    const { length, relay } = event
+    const offset = this.#spec.contents.space.offsetOf(event) ?? 0
     // What is known already needs no proof.
     if (!relay && this.machine.held.unannounced(offset, length).isEmpty) return
     try {
       const digests = this.#read(sender, event)
-      if (relay) this.#forward({ stream: 0, offset, length, payload: event.payload.slice() })
+      if (relay) this.#forward({ ...event, relay: false, payload: event.payload.slice() })
       this.post({ type: 'announced', offset, length, digests })
     } catch (error) {
       if (!(error instanceof FrError)) throw error
@@ -247,11 +251,12 @@ export class ReceiverSession {
    */
   #read({ fedBy }: Neighbour, record: EngineEvent & { type: 'digests' }): Uint8Array {
     const { stream, offset, length, payload } = record
-    const { bytes, blockBytes, content, author } = this.#spec
+    const { author } = this.#spec
+    const content = this.#spec.contents.of(stream)
     try {
       if (fedBy.state !== 'open' || fedBy.wrongDigests >= limits.wrongDigestsPerFeed)
         throw new FrError('ERR_FR_PROTOCOL', 'this feed has brought too many wrong digests')
-      if (stream !== 0 || !isBlockRun(offset, length, blockBytes, bytes))
+      if (content === undefined || !isBlockRun(offset, length, content.blockBytes, content.size))
         throw new FrError('ERR_FR_PROTOCOL', 'digests of no whole blocks of this file')
       const { primitives } = this.#ports
       return readDigests(primitives, author, content, { offset, length }, payload)

@@ -19,6 +19,7 @@ import type { EngineEvent, TransferHandle } from '../../ports.js'
 import { decodeName } from '../../protocol/manifest.js'
 import type { Edge } from '../../protocol/ticket.js'
 import { Partial } from '../../store/partial.js'
+import { Contents } from '../driver/contents.js'
 import { type ReceiverFiles, ReceiverSession } from '../driver/receiver.js'
 import { Hasher } from '../hasher.js'
 import { processClock, SocketNet } from '../sockets.js'
@@ -93,10 +94,10 @@ export class Reception {
     const { transfer, originId, silenceMs, author, algorithm, entry } = this.spec
     const from = (): number => this.#session.machine.neighbours.you as number
     const part = { transfer, from }
-    const content = { contentId: entry.contentId, algorithm, blockBytes: this.#blockBytes }
+    const contents = new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }])
     const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
     return new ReceiverSession(
-      { ...file, originId, silenceMs, author, content },
+      { ...file, originId, silenceMs, author, contents },
       {
         clock: processClock,
         net: new SocketNet(

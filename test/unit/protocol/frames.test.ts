@@ -55,10 +55,10 @@ describe('round trip', () => {
   })
 
   it('is byte exact', () => {
-    const body = encodeBody({ type: 'bad', length: 5, offset: 3, stream: 2 })
+    const body = encodeBody({ type: 'bad', length: 5, offset: 3 })
     const wire = encodeFrame(body)
-    const json = '{"stream":2,"offset":3,"length":5}'
-    expect(Buffer.from(wire.subarray(0, 5)).toString('hex')).toBe('2300000014')
+    const json = '{"offset":3,"length":5}'
+    expect(Buffer.from(wire.subarray(0, 5)).toString('hex')).toBe('1800000014')
     expect(Buffer.from(wire.subarray(5)).toString()).toBe(json)
     expect(wireBytes(body)).toBe(wire.length)
   })
@@ -242,7 +242,6 @@ describe('a violation', () => {
     ['need', 'ranges', { ranges: [[2 ** 53 - 2, 2]] }],
     ['needDigests', 'ranges', { ranges: tooManyRanges }],
     ['pull', 'request', { request: -1 }],
-    ['pull', 'stream', { stream: 2 ** 32 }],
     ['pull', 'ranges', { ranges: tooManyRanges }],
     ['pull', 'ranges', { ranges: overlapping }],
     ['pull', 'ranges', { ranges: touching }],
@@ -275,7 +274,7 @@ describe('a violation', () => {
 
 describe('the sender', () => {
   it('gets a TypeError for a frame the other side would refuse', () => {
-    expect(() => encodeBody({ type: 'bad', stream: 0, offset: 0, length: 0 })).toThrow(TypeError)
+    expect(() => encodeBody({ type: 'bad', offset: 0, length: 0 })).toThrow(TypeError)
     expect(() => encodeBody({ type: 'status', json: '"'.repeat(limits.frameBytes) })).toThrow(
       TypeError,
     )
@@ -286,7 +285,7 @@ describe('the sender', () => {
       2 ** 52 + at * 2 ** 20,
       2 ** 20 - 1,
     ])
-    const body = encodeBody({ type: 'need', stream: 0xffff_ffff, scratch: true, ranges })
+    const body = encodeBody({ type: 'need', scratch: true, ranges })
     expect(wireBytes(body)).toBeLessThan(limits.frameBytes)
   })
 })

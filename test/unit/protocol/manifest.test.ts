@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { base64urlOf, bytesOfBase64url, bytesOfHex, hexOf, utf8 } from '../../../src/base/bytes.js'
-import { limits } from '../../../src/base/limits.js'
+import { blockBytesFor, limits } from '../../../src/base/limits.js'
 import type { StreamEntry } from '../../../src/control/messages/types.js'
+import { spanBytes } from '../../../src/control/space/space.js'
 import { nodePrimitives } from '../../../src/net/crypto.js'
 import { Fields } from '../../../src/protocol/fields.js'
 import { decodeBody, encodeBody } from '../../../src/protocol/frames.js'
@@ -25,12 +26,26 @@ function assemblerOf(summary: ManifestSummary, key = author.publicKey): Manifest
   return new ManifestAssembler(summary, nodePrimitives, key)
 }
 
+const spanOf = (size: number): number => spanBytes(size, blockBytesFor(size))
+
 function entryOf(stream: number, fields: Partial<StreamEntry> = {}): StreamEntry {
   const name = `file ${stream}`
   const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
   const { size = 10 } = fields
-  const file = { size, dataBytes: size, mode: 0o644 }
+  const place = { base: stream * spanOf(size), span: spanOf(size) }
+  const file = { ...place, size, dataBytes: size, mode: 0o644 }
   return { stream, contentId, name, nameIsBase64: false, ...file, ...times, ...fields }
+}
+
+/** The same entries, each where the last one ends. */
+function inARow(entries: readonly StreamEntry[]): StreamEntry[] {
+  let end = 0
+  return entries.map((entry) => {
+    const { size } = entry
+    const base = spanBytes(end, blockBytesFor(size))
+    end = base + spanOf(size)
+    return { ...entry, base, span: spanOf(size) }
+  })
 }
 
 function threePages(): { pages: ManifestPage[]; summary: ManifestSummary } {
@@ -110,7 +125,7 @@ describe('a manifest', () => {
     })
     fc.assert(
       fc.property(entries, (drawn) => {
-        const distinct = [...new Map(drawn.map((entry) => [entry.name, entry])).values()]
+        const distinct = inARow([...new Map(drawn.map((entry) => [entry.name, entry])).values()])
         const { pages, summary } = paginate(distinct, author)
         const assembler = assemblerOf(summary)
         const given = pages.map((page) => {
@@ -134,14 +149,26 @@ describe('a manifest', () => {
     expect(Math.max(...sizes)).toBeGreaterThan(limits.manifestPageBytes - 2 * limits.nameBytes)
   })
 
+  it.each([
+    ['overlap', [{ base: 0, span: 65_537 }, { base: 65_536 }]],
+    ['go back', [{ base: 65_536 }, { base: 0 }]],
+    ['begin in a block', [{ base: 1 }, { base: 65_536 * 3 }]],
+  ])('whose spans %s is refused', (_, places) => {
+    const entries = places.map((place, stream) => entryOf(stream, place))
+    const { pages, summary } = paginate(entries, author)
+    refusal(() => assemblerOf(summary).add(pages[0] as ManifestPage))
+  })
+
   it('is signed over the binary form of its entries', () => {
-    const size = { size: 2 ** 40, dataBytes: 2 ** 32 }
+    const size = { base: 2 ** 41, span: 2 ** 42, size: 2 ** 40, dataBytes: 2 ** 32 }
     const entry = entryOf(258, { name: 'é', ...size, mtimeSeconds: -1, mtimeNanos: 3 })
     const statement = Buffer.concat([
       Buffer.from('fastreplica 1 manifest'),
       Buffer.from('00000000', 'hex'),
       Buffer.from('02010000', 'hex'),
       Buffer.from(contentId, 'hex'),
+      Buffer.from('0000000000020000', 'hex'),
+      Buffer.from('0000000000040000', 'hex'),
       Buffer.from('0000000000010000', 'hex'),
       Buffer.from('0000000001000000', 'hex'),
       Buffer.from('a4010000', 'hex'),

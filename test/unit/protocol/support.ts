@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import { cleanText } from '../../../src/base/bytes.js'
 import { digestAlgorithms } from '../../../src/base/digests.js'
 import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
-import { limits } from '../../../src/base/limits.js'
+import { blockBytesFor, limits } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
 import { type Frame, originNumber, type StreamEntry } from '../../../src/control/messages/types.js'
 import { signerOf } from '../../../src/net/crypto.js'
@@ -89,6 +89,8 @@ export const streamEntry: fc.Arbitrary<StreamEntry> = fc
   })
   .map(({ raw, ...rest }) => ({
     ...rest,
+    base: blockBytesFor(rest.size) * 3,
+    span: rest.size + 7,
     dataBytes: Math.floor(rest.size / 3),
     ...encodeName(raw),
   }))
@@ -155,7 +157,6 @@ const bodies: Bodies = {
   detour: fc.record({
     member: mate,
     why: fc.constantFrom('broken', 'away'),
-    stream: u32,
     ranges,
   }),
   stale: fc.record({ term, epoch: bytes }),
@@ -179,13 +180,12 @@ const bodies: Bodies = {
     received: mates(fc.record({ index: mate, bytes })),
     pulled: mates(fc.record({ index: mate, bytes })),
   }),
-  need: fc.record({ stream: u32, scratch: fc.boolean(), ranges }),
-  needDigests: fc.record({ stream: u32, ranges }),
-  pull: fc.record({ request: bytes, stream: u32, ranges }),
+  need: fc.record({ scratch: fc.boolean(), ranges }),
+  needDigests: fc.record({ ranges }),
+  pull: fc.record({ request: bytes, ranges }),
   holding: fc.record({ request: bytes, ranges, backlogBytes: bytes }),
   pullRefused: fc.record({ request: bytes, code, text }),
   bad: fc.record({
-    stream: u32,
     offset: fc.nat({ max: 2 ** 52 }),
     length: fc.integer({ min: 1, max: 2 ** 40 }),
   }),
@@ -249,6 +249,8 @@ export const sampleFrames: Frame[] = [
         contentId: '12'.repeat(16),
         name: 'a file',
         nameIsBase64: false,
+        base: 65_536,
+        span: 65_536,
         size: 10,
         dataBytes: 10,
         mode: 0o644,
@@ -280,7 +282,7 @@ export const sampleFrames: Frame[] = [
     progressMs: 250,
     reportMs: 12,
   },
-  { type: 'detour', member: 1, why: 'broken', stream: 0, ranges: [[0, 10]] },
+  { type: 'detour', member: 1, why: 'broken', ranges: [[0, 10]] },
   { type: 'stale', term: { counter: 2, member: 1 }, epoch: 9 },
   { type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` },
   { type: 'beat' },
@@ -303,12 +305,12 @@ export const sampleFrames: Frame[] = [
     received: [{ index: 2, bytes: 8 }],
     pulled: [{ index: 2, bytes: 7 }],
   },
-  { type: 'need', stream: 0, scratch: true, ranges: [[0, 5]] },
-  { type: 'needDigests', stream: 0, ranges: [[0, 5]] },
-  { type: 'pull', request: 1, stream: 0, ranges: [[0, 5]] },
+  { type: 'need', scratch: true, ranges: [[0, 5]] },
+  { type: 'needDigests', ranges: [[0, 5]] },
+  { type: 'pull', request: 1, ranges: [[0, 5]] },
   { type: 'holding', request: 1, ranges: [[0, 5]], backlogBytes: 9 },
   { type: 'pullRefused', request: 1, code: 'ERR_FR_LIMIT', text: 'wait' },
-  { type: 'bad', stream: 0, offset: 0, length: 5 },
+  { type: 'bad', offset: 0, length: 5 },
   { type: 'edgeLost', member: 1, incoming: true, code: 'ERR_FR_NODE_LOST' },
   {
     type: 'complete',

@@ -45,7 +45,15 @@ it('the vectors of the page are those of the code', () => {
   const contentId = 'aa'.repeat(16)
   const content = { contentId, algorithm: 'xxh64', blockBytes: 65_536 } as const
   const place = { offset: 65_536, length: 65_536 }
-  const file = { name: 'a', nameIsBase64: false, size: 131_072, dataBytes: 65_536, mode: 0o644 }
+  const span = { base: 131_072, span: 131_072 }
+  const file = {
+    name: 'a',
+    nameIsBase64: false,
+    ...span,
+    size: 131_072,
+    dataBytes: 65_536,
+    mode: 0o644,
+  }
   const entry = { stream: 0, contentId, ...file, mtimeSeconds: -1, mtimeNanos: 5 }
   const [dialler, acceptor] = [seededSigner(0x22), seededSigner(0x44)]
   const idOf = ({ publicKey }: Signer): string => nodeIdOf(nodePrimitives, publicKey)

@@ -115,7 +115,7 @@ describe('OriginExchange with adaptive dealing', () => {
     const bench = new Bench(32 * block)
     bench.hashed(0)
     const ranges = [[block - 10, 20]] as const
-    const now = bench.from(1, { type: 'need', stream: 0, scratch: false, ranges })
+    const now = bench.from(1, { type: 'need', scratch: false, ranges })
     expect(digestsOf(now)).toEqual([[1, 0, 1, false]])
     expect(listsOf(now)).toEqual([[1, block - 10, 20, false]])
     const later = digestsOf(bench.hashed(1, 3)).filter(([, , , relay]) => relay === false)
@@ -126,7 +126,7 @@ describe('OriginExchange with adaptive dealing', () => {
     const bench = new Bench(32 * block)
     bench.hashed(0)
     const ranges = [[block - 10, 20]] as const
-    const now = bench.from(1, { type: 'needDigests', stream: 0, ranges })
+    const now = bench.from(1, { type: 'needDigests', ranges })
     expect(digestsOf(now)).toEqual([[1, 0, 1, false]])
     expect(listsOf(now)).toEqual([])
     const later = digestsOf(bench.hashed(1, 3)).filter(([, , , relay]) => relay === false)

@@ -145,7 +145,7 @@ describe('the shares of a result', () => {
     const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
     push.run(500)
     const ranges = [[0, 64 * KIB]] as const
-    push.from(0, { type: 'need', stream: 0, scratch: true, ranges })
+    push.from(0, { type: 'need', scratch: true, ranges })
     push.run()
     const result = resultOf(push, bytes)
     expect(result.resentBytes).toBe(64 * KIB)

@@ -199,7 +199,7 @@ describe('OriginMachine', () => {
     const bench = new Bench().running()
     bench.hashed(0)
     bench.hashed(1)
-    const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[0, block]] }
+    const need: Frame = { type: 'need', scratch: true, ranges: [[0, block]] }
     expect(bench.from(0, need)).toContainEqual({ type: 'checkSource' })
     expect(bench.hashed(2)).not.toContainEqual({ type: 'checkSource' })
     expect(bench.feed({ type: 'sourceChecked', isDoubtful: false })).toEqual([
@@ -248,14 +248,14 @@ describe('OriginMachine', () => {
     for (const node of [0, 2]) {
       expect(runningPlans(dead, node)).toMatchObject([{ members: membersOf(0, 2) }])
       expect(frames(dead, node, 'detour')).toEqual([
-        { type: 'detour', member: 1, why: 'broken', stream: 0, ranges: [[block, block]] },
+        { type: 'detour', member: 1, why: 'broken', ranges: [[block, block]] },
       ])
     }
     expect(digestsTo(dead)).toEqual([
       [0, block, block, false],
       [2, block, block, false],
     ])
-    const need: Frame = { type: 'need', stream: 0, scratch: false, ranges: [[block, block]] }
+    const need: Frame = { type: 'need', scratch: false, ranges: [[block, block]] }
     expect(lists(bench.from(2, need))).toEqual([[2, block, block, false, false]])
   })
 
@@ -348,12 +348,8 @@ describe('OriginMachine', () => {
   })
 
   it.each<[string, Frame]>([
-    [
-      'a need beyond the file',
-      { type: 'need', stream: 0, scratch: false, ranges: [[0, bytes + 1]] },
-    ],
-    ['a need of digests beyond the file', { type: 'needDigests', stream: 0, ranges: [[bytes, 1]] }],
-    ['a need of another stream', { type: 'need', stream: 1, scratch: false, ranges: [[0, 1]] }],
+    ['a need beyond the file', { type: 'need', scratch: false, ranges: [[0, bytes + 1]] }],
+    ['a need of digests beyond the file', { type: 'needDigests', ranges: [[bytes, 1]] }],
     ['a second accept', { type: 'accept' }],
     ['a frame of an origin', { type: 'finish' }],
   ])('%s is a breach of protocol', (_, frame) => {

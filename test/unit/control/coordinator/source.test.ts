@@ -102,7 +102,7 @@ describe('the source of a push', () => {
   it('is not judged before all of it has been read', () => {
     const bench = new Bench()
     bench.hashed(0)
-    bench.from({ type: 'need', stream: 0, scratch: true, ranges: [[0, block]] })
+    bench.from({ type: 'need', scratch: true, ranges: [[0, block]] })
     expect(bench.checked(true)).toEqual([])
     bench.rehashed(0, digestsOf(0))
     expect(bench.hashed(1, 2)).toContainEqual({ type: 'checkSource' })
@@ -112,7 +112,7 @@ describe('the source of a push', () => {
   it('is read again at once where a node found blocks bad', () => {
     const bench = new Bench()
     bench.hashed(0, 1)
-    const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[block, block]] }
+    const need: Frame = { type: 'need', scratch: true, ranges: [[block, block]] }
     const again = { type: 'rehash', offset: block, length: block }
     expect(bench.from(need)).toContainEqual(again)
     // One look at a time.
@@ -129,7 +129,7 @@ describe('the source of a push', () => {
     bench.hashed(0, 1, 2)
     bench.checked(true)
     for (const at of [0, 1, 2]) bench.rehashed(at * block, digestsOf(at))
-    const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[block, block]] }
+    const need: Frame = { type: 'need', scratch: true, ranges: [[block, block]] }
     const again = { type: 'rehash', offset: block, length: block }
     expect(bench.from(need)).toContainEqual(again)
     expect(bench.rehashed(block, digestsOf(5)).at(-1)).toMatchObject({
@@ -141,7 +141,7 @@ describe('the source of a push', () => {
     const bench = new Bench()
     bench.hashed(0, 1, 2)
     bench.checked(true)
-    const need: Frame = { type: 'need', stream: 0, scratch: true, ranges: [[block, block]] }
+    const need: Frame = { type: 'need', scratch: true, ranges: [[block, block]] }
     bench.from(need)
     // The suspect, then the same block as part of the whole.
     for (const at of [1, 1, 0]) expect(bench.rehashed(at * block, digestsOf(at))).toEqual([])

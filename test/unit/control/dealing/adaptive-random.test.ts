@@ -147,7 +147,7 @@ class Run {
     const ranges = [[offset, length]] as const
     const { node, scratch } = fact
     const { nowMs } = this.bench
-    const sends = this.bench.tell({ type: 'needed', node, stream: 0, scratch, ranges, nowMs })
+    const sends = this.bench.tell({ type: 'needed', node, scratch, ranges, nowMs })
     for (const send of sends)
       expect([send.node, send.relay, send.scratch]).toEqual([node, false, scratch])
   }

@@ -352,7 +352,6 @@ describe('needs', () => {
   const need = (node: number, scratch: boolean, nowMs: number) => ({
     type: 'needed' as const,
     node,
-    stream: 0,
     scratch,
     ranges: [[64 * KIB, 64 * KIB]] as const,
     nowMs,
@@ -363,7 +362,6 @@ describe('needs', () => {
     bench.start()
     const answer = {
       node: 1,
-      stream: 0,
       offset: 64 * KIB,
       length: 64 * KIB,
       relay: false,

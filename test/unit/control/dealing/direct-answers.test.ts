@@ -56,7 +56,7 @@ describe.each(dealers)('what a node that joins %s dealing is brought', (kind, ma
   it('is not sent twice when the node asks for it before its turn', () => {
     const { dealer } = joined()
     const asked = missing.slice(-10)
-    const need = { type: 'needed', node: 2, stream: 0, scratch: false, ranges: asked } as const
+    const need = { type: 'needed', node: 2, scratch: false, ranges: asked } as const
     expect(ranges(dealer.handle({ ...need, nowMs: 3e5 })).toArray()).toEqual(asked)
     const rest = [...counted(dealer, 0), ...counted(dealer, 0), ...counted(dealer, 0)]
     expect(ranges(rest).toArray()).toEqual(missing.slice(limits.needRanges, -10))

@@ -76,7 +76,7 @@ describe('the origin’s log', () => {
         {
           type: 'frameArrived',
           node,
-          frame: { type: 'bad', stream: 0, offset: index * block, length: block },
+          frame: { type: 'bad', offset: index * block, length: block },
         },
         1,
       )

@@ -76,7 +76,7 @@ describe('ClassicDealer', () => {
     dealer.handle({ type: 'started', nodes, nowMs: 0 })
   const need = (dealer: ClassicDealer, scratch: boolean, nowMs = 0) =>
     dealer
-      .handle({ type: 'needed', node: 3, stream: 0, scratch, ranges: [[0, 2 * block]], nowMs })
+      .handle({ type: 'needed', node: 3, scratch, ranges: [[0, 2 * block]], nowMs })
       .map((send) => [send.node, send.offset, send.length, send.relay, send.scratch])
 
   it('deals everything at once, to be relayed, and remembers it', () => {

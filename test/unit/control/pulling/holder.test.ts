@@ -7,13 +7,12 @@ import type { Frame } from '../../../../src/control/messages/types.js'
 import { Grants, pullFault } from '../../../../src/control/pulling/holder.js'
 
 const block = 64 * KIB
-const pull = (ranges: RangePair[], stream = 0): Frame & { type: 'pull' } => {
-  return { type: 'pull', request: 1, stream, ranges }
+const pull = (ranges: RangePair[]): Frame & { type: 'pull' } => {
+  return { type: 'pull', request: 1, ranges }
 }
 
 describe('pullFault', () => {
   it.each<[string, Frame & { type: 'pull' }, RegExp]>([
-    ['another stream', pull([[0, 1]], 1), /stream 1/],
     ['nothing', pull([]), /nothing/],
     [
       'bytes beyond the file',

@@ -188,8 +188,8 @@ describe('NodeMachine', () => {
     bench.feed(announced, landed(0, bytes))
     const bad = bench.feed(hashed(0, bytes, digests(1, 9, 3)))
     expect(sent(bad)).toEqual([
-      { type: 'bad', stream: 0, offset: 100, length: 100 },
-      { type: 'need', stream: 0, scratch: true, ranges: [[100, 100]] },
+      { type: 'bad', offset: 100, length: 100 },
+      { type: 'need', scratch: true, ranges: [[100, 100]] },
     ])
     const again = (value: number) =>
       bench.feed(landed(100, 100, true), hashed(100, 100, digests(value), true))
@@ -216,7 +216,6 @@ describe('NodeMachine', () => {
       type: 'detour',
       member: 2,
       why,
-      stream: 0,
       ranges: [[100, 150]],
     })
 
@@ -225,7 +224,7 @@ describe('NodeMachine', () => {
       bench.feed(landed(100, 100))
       expect(bench.feed(frame(detour('broken')))).toEqual([
         { type: 'closeFeed', index: 2 },
-        { type: 'send', frame: { type: 'need', stream: 0, scratch: false, ranges: [[200, 50]] } },
+        { type: 'send', frame: { type: 'need', scratch: false, ranges: [[200, 50]] } },
       ])
     })
 
@@ -236,7 +235,7 @@ describe('NodeMachine', () => {
       bench.feed(landed(200, 50))
       expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual([
         { type: 'edgeLost', member: 2, incoming: true, code: 'ERR_FR_NODE_LOST' },
-        { type: 'need', stream: 0, scratch: false, ranges: [[100, 100]] },
+        { type: 'need', scratch: false, ranges: [[100, 100]] },
       ])
 
       const patient = new Bench().receiving(alone)
@@ -244,7 +243,7 @@ describe('NodeMachine', () => {
       patient.feed(frame(detour('broken')))
       expect(patient.machine.deadlineMs()).toBeLessThanOrEqual(limits.drainMs)
       expect(sent(patient.pass(limits.drainMs))).toEqual([
-        { type: 'need', stream: 0, scratch: false, ranges: [[100, 150]] },
+        { type: 'need', scratch: false, ranges: [[100, 150]] },
       ])
     })
 
@@ -262,7 +261,6 @@ describe('NodeMachine', () => {
       type: 'detour',
       member: 2,
       why: 'broken',
-      stream: 0,
       ranges: [[0, 250]],
     })
 
@@ -285,7 +283,7 @@ describe('NodeMachine', () => {
         [0, 100],
         [200, 50],
       ] as const
-      const asked = { type: 'pull', request: 0, stream: 0, ranges: missing } as const
+      const asked = { type: 'pull', request: 0, ranges: missing } as const
       expect(bench.feed({ type: 'pullOpened', index: 2, rttMs: 0.1 })).toEqual([
         { type: 'askMate', index: 2, frame: asked },
       ])
@@ -295,7 +293,7 @@ describe('NodeMachine', () => {
       expect(bench.feed(answered)).toEqual([])
       const closed = { type: 'pullClosed', index: 0, code: 'ERR_FR_UNREACHABLE' } as const
       expect(sent(bench.feed(closed))).toEqual([
-        { type: 'need', stream: 0, scratch: false, ranges: [[200, 50]] },
+        { type: 'need', scratch: false, ranges: [[200, 50]] },
       ])
       bench.feed(landed(0, 100))
       expect(bench.machine.pulls.isAsking(2)).toBe(false)
@@ -311,8 +309,8 @@ describe('NodeMachine', () => {
 
     it('answers mates with what is verified, and not before', () => {
       const bench = new Bench().receiving()
-      const ask = (stream = 0): NodeEvent => {
-        const pull = { type: 'pull', request: 4, stream, ranges: [[50, 100]] } as const
+      const ask = (offset = 50): NodeEvent => {
+        const pull = { type: 'pull', request: 4, ranges: [[offset, 100]] } as const
         return { type: 'pullAsked', index: 0, frame: pull }
       }
       const served = (ranges: number[][]) => [{ type: 'serve', index: 0, request: 4, ranges }]
@@ -320,7 +318,7 @@ describe('NodeMachine', () => {
       expect(bench.feed(ask())).toEqual(served([]))
       bench.feed(hashed(0, bytes, digests(1, 9, 3)))
       expect(bench.feed(ask())).toEqual(served([[50, 50]]))
-      expect(bench.feed(ask(1))).toMatchObject([
+      expect(bench.feed(ask(bytes))).toMatchObject([
         { type: 'rejectPull', index: 0, request: 4, failure: { code: 'ERR_FR_PROTOCOL' } },
       ])
     })
@@ -341,8 +339,8 @@ describe('NodeMachine', () => {
     // Not before the seal: until then the origin may still be dealing.
     expect(sent(bench.pass(limits.askMs * 2))).toEqual([])
     bench.feed(frame(seal))
-    const digests = { type: 'needDigests', stream: 0, ranges: [[0, 250]] }
-    const need = { type: 'need', stream: 0, scratch: false, ranges: [[100, 150]] }
+    const digests = { type: 'needDigests', ranges: [[0, 250]] }
+    const need = { type: 'need', scratch: false, ranges: [[100, 150]] }
     expect(sent(bench.pass(limits.askMs))).toEqual([digests, need])
     expect(sent(bench.pass(limits.askMs))).toEqual([])
     expect(sent(bench.pass(limits.askMs))).toEqual([digests, need])
@@ -355,7 +353,7 @@ describe('NodeMachine', () => {
     const wrong = (offset: number, length: number): NodeEvent => {
       return { type: 'misannounced', offset, length }
     }
-    const asked = (...ranges: number[][]) => [{ type: 'needDigests', stream: 0, ranges }]
+    const asked = (...ranges: number[][]) => [{ type: 'needDigests', ranges }]
     // Nobody would answer yet.
     expect(sent(bench.feed(wrong(0, bytes)))).toEqual([])
     bench.receiving()
@@ -379,7 +377,7 @@ describe('NodeMachine', () => {
   it('has what is missing of a silent mate elsewhere, and keeps its feed', () => {
     const bench = new Bench().receiving()
     bench.feed({ type: 'feedOpened', index: 2 }, landed(0, 50))
-    const away = frame({ type: 'detour', member: 2, why: 'away', stream: 0, ranges: [[0, 150]] })
+    const away = frame({ type: 'detour', member: 2, why: 'away', ranges: [[0, 150]] })
     const commands = [...bench.feed(away), ...bench.pass(limits.drainMs + limits.pullSearchMs)]
     expect(commands.map((c) => c.type)).toContain('dialPull')
     expect(commands.map((c) => c.type)).not.toContain('closeFeed')

@@ -173,10 +173,10 @@ describe('a trace', () => {
     const { rare, events, push, trace } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
     push.run(300)
     const ranges = [[0, 64 * KIB]] as const
-    push.from(0, { type: 'bad', stream: 0, offset: 0, length: 64 * KIB })
-    push.from(0, { type: 'need', stream: 0, scratch: true, ranges })
+    push.from(0, { type: 'bad', offset: 0, length: 64 * KIB })
+    push.from(0, { type: 'need', scratch: true, ranges })
     push.from(1, { type: 'edgeLost', member: 0, incoming: true, code: 'ERR_FR_NODE_LOST' })
-    push.from(1, { type: 'need', stream: 0, scratch: false, ranges })
+    push.from(1, { type: 'need', scratch: false, ranges })
     const log = { type: 'log', level: 'info', node: 1, text: '' } as const
     trace.wishes([{ ...log, event: 'lags' }], 310)
     trace.wishes([{ ...log, event: 'lags' }], 320)

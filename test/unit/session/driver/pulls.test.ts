@@ -15,7 +15,7 @@ import {
   wayTo,
 } from './pretend-ports.js'
 
-const ask = { type: 'pull', request: 1, stream: 0, ranges: [[0, 10]] } as const satisfies Frame
+const ask = { type: 'pull', request: 1, ranges: [[0, 10]] } as const satisfies Frame
 
 let net: PretendNet
 let engine: PretendEngine
@@ -30,12 +30,13 @@ beforeEach(() => {
   const neighbours = new Neighbours(net, engine)
   posted = []
   warned = []
-  pulls = new Pulls(net, engine, neighbours, {
+  pulls = new Pulls(net, neighbours, {
     post: (event) => posted.push(event),
     warn: (event) => warned.push(event),
     isComplete: () => false,
     nowMs: () => 0,
     wayTo,
+    list: (feed, [offset, length]) => engine.send(feed, { stream: 0, offset, length }),
     statsOf: () => undefined,
   })
   mate = neighbours.of(1)

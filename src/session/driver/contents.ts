@@ -1,0 +1,33 @@
+/** The contents of a transfer, each with its place in the address space. */
+import type { RangePair } from '../../base/ranges.js'
+import { Space, type Span } from '../../control/space/space.js'
+import type { FeedHandle, SendSpec } from '../../ports.js'
+import type { SignedContent } from '../../protocol/digest-record.js'
+import type { FeedEngine } from './ports.js'
+
+export interface Content extends SignedContent, Span {}
+
+export class Contents {
+  readonly space: Space
+  readonly #byStream: ReadonlyMap<number, Content>
+
+  /** In the order of the manifest. */
+  constructor(contents: readonly Content[]) {
+    this.space = new Space(contents)
+    this.#byStream = new Map(contents.map((content) => [content.stream, content]))
+  }
+
+  of(stream: number): Content | undefined {
+    return this.#byStream.get(stream)
+  }
+
+  /** Lists what of a range of the space is no padding. Throws FrError when the feed is full. */
+  send(
+    engine: FeedEngine,
+    feed: FeedHandle,
+    range: RangePair,
+    how: Omit<SendSpec, 'stream' | 'offset' | 'length'>,
+  ): void {
+    for (const run of this.space.runs(range)) engine.send(feed, { ...run, ...how })
+  }
+}
