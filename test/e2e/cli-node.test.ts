@@ -377,6 +377,7 @@ describe('fr', () => {
     expect([...loaded].filter((name) => !name.startsWith('cli/')).sort()).toEqual([
       'api/address.ts',
       'base/addresses.ts',
+      'base/digests.ts',
       'base/errors.ts',
       'base/limits.ts',
       'net/address.ts',

@@ -22,7 +22,7 @@ describe('library.mjs', () => {
     const run = world.start(process.execPath, args)
     expect([await run.ended, run.stderr]).toEqual([0, ''])
     const lines = run.stdout.trimEnd().split('\n')
-    expect(lines.at(-1)).toMatch(/^complete xxh64-blocks\/65536:[0-9a-f]{16}$/)
+    expect(lines.at(-1)).toMatch(/^complete blake3:[0-9a-f]{64}$/)
     for (const line of lines.slice(0, -1)) expect(line).toMatch(/^\d+ of 3000000 bytes$/)
     expect(sha256(readFileSync(world.path('replica', 'model.bin')))).toBe(sha256(content))
   })
