@@ -60,9 +60,12 @@ async function runNode({ directory, size }) {
   })
   server.listen(0, '127.0.0.1', () => process.send({ listening: server.address().port }))
   const [{ mates }] = await once(process, 'message')
+  const targets = []
   for (const port of mates) {
-    engine.adopt(await dial(port), { transfer, direction: 'out', relay: true, seed })
+    const feed = engine.adopt(await dial(port), { transfer, direction: 'out', seed })
+    targets.push({ feed, next: 0 })
   }
+  engine.setRoute(transfer, 1, targets)
   cpuAtStart = process.cpuUsage()
   process.send({ ready: true })
 }
@@ -85,7 +88,7 @@ async function runOrigin({ source, size }) {
     const feed = engine.adopt(socket, { transfer, direction: 'out', seed })
     const offset = start(at)
     const length = start(at + 1) - offset
-    if (length > 0) engine.send(feed, { stream: 0, offset, length, relay: true })
+    if (length > 0) engine.send(feed, { stream: 0, offset, length, route: 1 })
   })
   await once(process, 'message')
   process.send({ cpuSeconds: cpuSinceStart() })

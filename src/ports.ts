@@ -16,18 +16,19 @@
  *   holds its `feedClosed`; until then calls on it do nothing. After that, and after `close`, they
  *   throw.
  * - `send` throws FrError ERR_FR_INBOX_FULL when limits.listedRanges ranges of its caller wait on a
- *   feed, `sendDigests` when limits.digestQueueBytes of payload do. What a feed relays counts for
- *   neither, however many pieces its history has.
+ *   feed, `sendDigests` when limits.digestQueueBytes of payload do. What routes list counts for
+ *   neither, however many pieces a history has.
  * - out feed: `feedClosed` with code null comes when the peer has closed its side after our `end`
  *   record. EOF before that is ERR_FR_NODE_LOST; a byte from the receiver is ERR_FR_PROTOCOL.
  * - in feed: EOF before an `end` record is ERR_FR_NODE_LOST; a byte after it is ERR_FR_PROTOCOL.
- * - Bytes are relayed when they *landed* with the flag, and so are bytes whose flagged copy was
- *   drained because they are held already; what was relayed once is not relayed again. After
- *   `finish` a relay feed takes no further landings; listed ranges still wait for theirs.
+ * - A byte gets the first route that it came with or was assigned, and keeps it. It is passed on
+ *   when it has *landed* and has a route, to each feed of that route's table once: those that
+ *   enter the table later start with what has landed so far. A route without a table waits for
+ *   one. After `finish` a feed is passed on nothing more; listed ranges still wait to land.
  * - In scratch a byte lands once until its block is whole; the block is then reported and open
  *   again, so that the next repair of it can land and is reported again.
- * - `relay` and `scratch` exclude each other, on the wire too; a hole or digest record is never
- *   `scratch`. Holes count as landed bytes, not as payload. `end` has stream, offset and flags 0.
+ * - `route` and `scratch` exclude each other, on the wire too; a hole or digest record is never
+ *   `scratch`. Holes count as landed bytes, not as payload. `end` has nothing but its kind.
  * - A scratch record for a stream without scratch file is ERR_FR_PROTOCOL.
  * - After `fileFailed` records of that stream are drained uncounted, what is listed of it is
  *   dropped, and the feeds go on where they can (a feed cut in mid-record closes with the same
@@ -74,7 +75,7 @@ export type EngineEvent =
       readonly stream: number
       readonly offset: number
       readonly length: number
-      readonly relay: boolean
+      readonly route: number
       readonly payload: Uint8Array
     }
   /** Last event of a feed. `code` null: the peer finished at a record border, nothing is missing
@@ -133,16 +134,36 @@ export interface FeedSpec {
   readonly direction: 'in' | 'out'
   /** Seeds the check of every record header on this connection; both ends derive the same value. */
   readonly seed: bigint
-  /** out only: also send everything that lands, or has landed, with the relay flag. */
-  readonly relay?: boolean
+}
+
+/** Where bytes of a route go from here. */
+export interface RouteTarget {
+  /** An outgoing feed of the transfer. */
+  readonly feed: FeedHandle
+  /** The route that the bytes have at the receiver; 0: they stay there. */
+  readonly next: number
+  /**
+   * The feed is served before those that are not `first`, as long as its connection takes bytes.
+   * A hint.
+   */
+  readonly first?: boolean
+}
+
+/** Gives bytes a route, landed or not, unless they have one. */
+export interface AssignSpec {
+  readonly stream: number
+  readonly offset: number
+  readonly length: number
+  /** 1..65,535 */
+  readonly route: number
 }
 
 export interface SendSpec {
   readonly stream: number
   readonly offset: number
   readonly length: number
-  /** The receiver passes these bytes on to its relay feeds. */
-  readonly relay?: boolean
+  /** The receiver passes these bytes on as its table says of this route; 0 or absent: nowhere. */
+  readonly route?: number
   /** The bytes land in the receiver's scratch file, because a block there was bad. */
   readonly scratch?: boolean
 }
@@ -152,7 +173,7 @@ export interface DigestSpec {
   /** The bytes the digests cover. */
   readonly offset: number
   readonly length: number
-  readonly relay?: boolean
+  readonly route?: number
   /** Opaque to the engine, at most limits.recordDigestBytes. */
   readonly payload: Uint8Array
 }
@@ -219,6 +240,9 @@ export interface DataEngine {
    * caller's.
    */
   tuneControl(socket: EngineSocket): void
+  /** Replaces the table of a route (1..65,535); without targets nothing is passed on. */
+  setRoute(transfer: TransferHandle, route: number, targets: readonly RouteTarget[]): void
+  assign(transfer: TransferHandle, spec: AssignSpec): void
   /** Lists a range for sending. At a node, bytes not landed yet are sent as they land. */
   send(feed: FeedHandle, spec: SendSpec): void
   sendDigests(feed: FeedHandle, spec: DigestSpec): void

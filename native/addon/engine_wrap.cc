@@ -12,6 +12,8 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                      {InstanceMethod<&W::open_transfer>("openTransfer"),
                       InstanceMethod<&W::add_stream>("addStream"),
                       InstanceMethod<&W::adopt>("adopt"),
+                      InstanceMethod<&W::set_route>("setRoute"),
+                      InstanceMethod<&W::assign>("assign"),
                       InstanceMethod<&W::send>("send"),
                       InstanceMethod<&W::send_digests>("sendDigests"),
                       InstanceMethod<&W::finish>("finish"),
@@ -120,6 +122,10 @@ void EngineWrap::deliver(napi_env env, napi_value callback) {
   engine_->forget_ended();
 }
 
+uint16_t EngineWrap::route_at(const Napi::CallbackInfo& info, size_t index) {
+  return static_cast<uint16_t>(number_at(info, index, "route", 65'535));
+}
+
 // openTransfer(even, userTimeoutMs) -> handle
 Napi::Value EngineWrap::open_transfer(const Napi::CallbackInfo& info) {
   uint32_t handle = 0;
@@ -142,7 +148,7 @@ void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
   throw_answer(info.Env(), engine_->add_stream(request));
 }
 
-// adopt(fd, transfer, out, seed: bigint, relay, congestion) -> handle
+// adopt(fd, transfer, out, seed: bigint, congestion) -> handle
 Napi::Value EngineWrap::adopt(const Napi::CallbackInfo& info) {
   FeedRequest request;
   if (!info[0].IsNumber()) throw Napi::TypeError::New(info.Env(), "socket: no descriptor");
@@ -152,33 +158,58 @@ Napi::Value EngineWrap::adopt(const Napi::CallbackInfo& info) {
   bool lossless = false;
   if (!info[3].IsBigInt()) throw Napi::TypeError::New(info.Env(), "seed: not a bigint");
   request.seed = info[3].As<Napi::BigInt>().Uint64Value(&lossless);
-  request.is_relay = flag_at(info, 4);
-  request.congestion = text_at(info, 5, "congestion");
+  request.congestion = text_at(info, 4, "congestion");
   uint32_t handle = 0;
   throw_answer(info.Env(), engine_->adopt(request, &handle));
   return Napi::Number::New(info.Env(), handle);
 }
 
-// send(feed, stream, offset, length, relay, scratch)
+// setRoute(transfer, route, targets: Float64Array of feed, next, first for each)
+void EngineWrap::set_route(const Napi::CallbackInfo& info) {
+  const uint32_t transfer = handle_at(info, 0, "transfer");
+  const uint16_t route = route_at(info, 1);
+  constexpr size_t kNumbers = 3;
+  if (info.Length() < 3 || !info[2].IsTypedArray() ||
+      info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
+    throw Napi::TypeError::New(info.Env(), "targets: not a Float64Array");
+  }
+  const auto numbers = info[2].As<Napi::Float64Array>();
+  std::vector<RouteRequest> targets;
+  for (size_t at = 0; at + kNumbers <= numbers.ElementLength(); at += kNumbers) {
+    targets.push_back({static_cast<uint32_t>(numbers[at]), static_cast<uint16_t>(numbers[at + 1]),
+                       numbers[at + 2] != 0});
+  }
+  throw_answer(info.Env(), engine_->set_route(transfer, route, std::move(targets)));
+}
+
+// assign(transfer, stream, offset, length, route)
+void EngineWrap::assign(const Napi::CallbackInfo& info) {
+  const uint32_t transfer = handle_at(info, 0, "transfer");
+  const uint32_t stream = handle_at(info, 1, "stream");
+  const uint64_t offset = number_at(info, 2, "offset");
+  const uint64_t length = number_at(info, 3, "length");
+  throw_answer(info.Env(), engine_->assign(transfer, stream, offset, length, route_at(info, 4)));
+}
+
+// send(feed, stream, offset, length, route, scratch)
 void EngineWrap::send(const Napi::CallbackInfo& info) {
   const uint32_t feed = handle_at(info, 0, "feed");
   const uint32_t stream = handle_at(info, 1, "stream");
   const uint64_t offset = number_at(info, 2, "offset");
   const uint64_t length = number_at(info, 3, "length");
-  const uint16_t flags =
-      (flag_at(info, 4) ? kFlagRelay : 0) | (flag_at(info, 5) ? kFlagScratch : 0);
-  throw_answer(info.Env(), engine_->send(feed, stream, offset, length, flags));
+  const uint16_t route = route_at(info, 4);
+  const uint16_t flags = flag_at(info, 5) ? kFlagScratch : 0;
+  throw_answer(info.Env(), engine_->send(feed, stream, offset, length, flags, route));
 }
 
-// sendDigests(feed, stream, offset, length, relay, payload)
+// sendDigests(feed, stream, offset, length, route, payload)
 void EngineWrap::send_digests(const Napi::CallbackInfo& info) {
   const uint32_t feed = handle_at(info, 0, "feed");
   const uint32_t stream = handle_at(info, 1, "stream");
   const uint64_t offset = number_at(info, 2, "offset");
   const uint64_t length = number_at(info, 3, "length");
   const std::string payload = bytes_at(info, 5, "payload");
-  throw_answer(info.Env(), engine_->send_digests(feed, stream, offset, length,
-                                                 flag_at(info, 4) ? kFlagRelay : 0,
+  throw_answer(info.Env(), engine_->send_digests(feed, stream, offset, length, route_at(info, 4),
                                                  {payload.begin(), payload.end()}));
 }
 

@@ -33,6 +33,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value open_transfer(const Napi::CallbackInfo& info);
   void add_stream(const Napi::CallbackInfo& info);
   Napi::Value adopt(const Napi::CallbackInfo& info);
+  void set_route(const Napi::CallbackInfo& info);
+  void assign(const Napi::CallbackInfo& info);
   void send(const Napi::CallbackInfo& info);
   void send_digests(const Napi::CallbackInfo& info);
   void finish(const Napi::CallbackInfo& info);
@@ -74,6 +76,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   static Publication publication_at(const Napi::CallbackInfo& info);
   static void answer(Engine& engine, double operation, const Done& done);
 
+  static uint16_t route_at(const Napi::CallbackInfo& info, size_t index);
   static void call_js(napi_env env, napi_value callback, void* context, void* data);
   static void on_environment_end(EngineWrap* self);
   void deliver(napi_env env, napi_value callback);

@@ -1,6 +1,7 @@
 /** What engines refuse as misuse: TypeErrors that name the value. No state, no I/O. */
 import type { BlockAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
+import type { RouteTarget } from '../ports.js'
 import { systemFailure } from './system-error.js'
 
 /** Throws TypeError unless the value is an integer within [min, max]. */
@@ -45,6 +46,21 @@ export function checkBlocks(
   }
   if (algorithm === 'blake3-file' && (offset !== 0 || length > blockBytes))
     throw new TypeError('blake3-file: the range is not the only block of a file')
+}
+
+export const routeMax = 0xffff
+
+/**
+ * Throws TypeError unless each target has a handle of a feed, once, and a number of a route, 0
+ * included.
+ */
+export function checkTargets(targets: readonly RouteTarget[]): void {
+  for (const { feed, next } of targets) {
+    checkInteger('feed', feed, 1, 0xffff_ffff)
+    checkInteger('next', next, 0, routeMax)
+  }
+  const feeds = new Set(targets.map((target) => target.feed))
+  if (feeds.size < targets.length) throw new TypeError('feed: named twice')
 }
 
 /** The value, or TypeError: a handle that is unknown or closed is a mistake of the caller. */

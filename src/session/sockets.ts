@@ -103,11 +103,10 @@ export class SocketNet implements Net {
     }
   }
 
-  adopt(connection: Connection, direction: 'in' | 'out', relay: boolean): FeedHandle {
+  adopt(connection: Connection, direction: 'in' | 'out'): FeedHandle {
     const established = connection as Established
     const { recordSeed: seed } = established.feed
-    const spec = { transfer: this.#transfer(), direction, seed }
-    return adopt(this.#engine, established, direction === 'out' ? { ...spec, relay } : spec)
+    return adopt(this.#engine, established, { transfer: this.#transfer(), direction, seed })
   }
 
   end(): void {

@@ -8,7 +8,9 @@ import type {
   EngineEvent,
   FeedHandle,
   FeedStats,
+  RouteTarget,
   SendSpec,
+  TransferHandle,
   TransferStats,
 } from '../ports.js'
 import type { FeedEngine } from '../session/driver/ports.js'
@@ -19,7 +21,6 @@ import type { Network } from './network.js'
 interface Open {
   readonly feed: SimFeed
   readonly direction: 'in' | 'out'
-  readonly relay: boolean
   receivedBytes: number
   duplicateBytes: number
 }
@@ -48,9 +49,10 @@ export class SimEngine implements FeedEngine {
   readonly #files: EngineFiles
   readonly #hooks: EngineHooks
   readonly #feeds = new Map<FeedHandle, Open>()
-  readonly #relayed: SimChunk[] = []
-  /** What was relayed once is not relayed again, also where it had landed before. */
-  readonly #relayedOnce = new RangeSet()
+  /** What has landed with a route, each byte with its first. */
+  readonly #routed: SimChunk[] = []
+  readonly #routedOnce = new RangeSet()
+  readonly #table = new Map<number, readonly RouteTarget[]>()
   readonly #closed = { sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 }
   #handles = 0
 
@@ -60,9 +62,9 @@ export class SimEngine implements FeedEngine {
     this.#hooks = hooks
   }
 
-  adopt(feed: SimFeed, direction: 'in' | 'out', relay: boolean): FeedHandle {
+  adopt(feed: SimFeed, direction: 'in' | 'out'): FeedHandle {
     const handle = this.#handles++
-    this.#feeds.set(handle, { feed, direction, relay, receivedBytes: 0, duplicateBytes: 0 })
+    this.#feeds.set(handle, { feed, direction, receivedBytes: 0, duplicateBytes: 0 })
     if (direction === 'in') {
       feed.receives({
         landed: (chunk, isWrong) => this.#land(handle, chunk, isWrong),
@@ -71,20 +73,29 @@ export class SimEngine implements FeedEngine {
       })
     } else {
       feed.sends(() => this.#broke(handle))
-      if (relay) for (const chunk of this.#relayed) feed.list(chunk)
     }
     return handle
   }
 
-  send(handle: FeedHandle, { offset, length, relay = false, scratch = false }: SendSpec): void {
-    this.#feeds.get(handle)?.feed.list({ offset, length, relay, scratch })
+  /** A feed enters a table once. */
+  setRoute(_transfer: TransferHandle, route: number, targets: readonly RouteTarget[]): void {
+    const before = this.#table.get(route) ?? []
+    this.#table.set(route, targets)
+    for (const target of targets) {
+      if (before.some(({ feed }) => feed === target.feed)) continue
+      for (const chunk of this.#routed) if (chunk.route === route) this.#list(target, chunk)
+    }
+  }
+
+  send(handle: FeedHandle, { offset, length, route = 0, scratch = false }: SendSpec): void {
+    this.#feeds.get(handle)?.feed.list({ offset, length, route, scratch })
   }
 
   sendDigests(handle: FeedHandle, spec: DigestSpec): void {
-    const { offset, length, relay = false } = spec
+    const { offset, length, route = 0 } = spec
     const payload = spec.payload.slice()
     if (this.#hooks.forges) payload[payload.length - 1] = (payload.at(-1) ?? 0) ^ 1
-    this.#feeds.get(handle)?.feed.digests({ offset, length, relay, payload })
+    this.#feeds.get(handle)?.feed.digests({ offset, length, route, payload })
   }
 
   close(handle: FeedHandle): void {
@@ -145,7 +156,7 @@ export class SimEngine implements FeedEngine {
     if (chunk.scratch) this.scratchBytes += freshBytes
     open.receivedBytes += chunk.length
     open.duplicateBytes += chunk.length - freshBytes
-    if (chunk.relay && this.#hooks.isHonest()) this.#passOn(chunk)
+    if (chunk.route !== 0 && this.#hooks.isHonest()) this.#passOn(chunk)
     for (const [offset, length] of whole) {
       if (chunk.scratch) target.reopen(offset, length)
       this.#hooks.tell({
@@ -160,18 +171,22 @@ export class SimEngine implements FeedEngine {
   }
 
   #passOn(chunk: SimChunk): void {
-    for (const [offset, length] of this.#relayedOnce.missing(chunk.offset, chunk.length)) {
-      this.#relayedOnce.add(offset, length)
-      const passed = { offset, length, relay: false, scratch: false }
-      this.#relayed.push(passed)
-      for (const { feed, relay } of this.#feeds.values()) if (relay) feed.list(passed)
+    for (const [offset, length] of this.#routedOnce.missing(chunk.offset, chunk.length)) {
+      this.#routedOnce.add(offset, length)
+      const part = { ...chunk, offset, length }
+      this.#routed.push(part)
+      for (const target of this.#table.get(chunk.route) ?? []) this.#list(target, part)
     }
+  }
+
+  #list({ feed, next }: RouteTarget, chunk: SimChunk): void {
+    this.#feeds.get(feed)?.feed.list({ ...chunk, route: next })
   }
 
   #announce(feed: FeedHandle, record: SimDigests): void {
     if (!this.#feeds.has(feed)) return
-    const relay = record.relay && this.#hooks.isHonest()
-    this.#hooks.tell({ type: 'digests', transfer: 0, feed, stream: 0, ...record, relay })
+    const route = this.#hooks.isHonest() ? record.route : 0
+    this.#hooks.tell({ type: 'digests', transfer: 0, feed, stream: 0, ...record, route })
   }
 
   #broke(feed: FeedHandle): void {

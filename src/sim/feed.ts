@@ -11,14 +11,14 @@ import type { Timeline } from './timeline.js'
 export interface SimChunk {
   readonly offset: number
   readonly length: number
-  readonly relay: boolean
+  readonly route: number
   readonly scratch: boolean
 }
 
 export interface SimDigests {
   readonly offset: number
   readonly length: number
-  readonly relay: boolean
+  readonly route: number
   readonly payload: Uint8Array
 }
 
@@ -100,7 +100,7 @@ export class SimFeed implements Sender {
     const touches =
       last !== undefined &&
       last.offset + last.length === chunk.offset &&
-      last.relay === chunk.relay &&
+      last.route === chunk.route &&
       last.scratch === chunk.scratch
     if (touches) {
       this.#listed[this.#listed.length - 1] = { ...last, length: last.length + chunk.length }

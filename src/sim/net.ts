@@ -53,11 +53,11 @@ export class SimNet implements Net {
     return link
   }
 
-  adopt(connection: Connection, direction: 'in' | 'out', relay: boolean): FeedHandle {
+  adopt(connection: Connection, direction: 'in' | 'out'): FeedHandle {
     const { feed } = connection as SimConnection
     if (feed === undefined) throw new TypeError('a link is no data connection')
     if (!feed.isOpen) throw new FrError('ERR_FR_NODE_LOST', 'the connection broke')
-    return this.#engine.adopt(feed, direction, relay)
+    return this.#engine.adopt(feed, direction)
   }
 
   end(): void {

@@ -31,7 +31,7 @@ const { h64Raw } = await xxhash()
 
 const sound: RecordHeader = {
   kind: 'payload',
-  relay: false,
+  route: 0,
   scratch: false,
   stream: 0,
   offset: 0,

@@ -224,7 +224,7 @@ describe.runIf(isLinux).each(engines)('$kind engine: nothing is left', (under) =
     const receiver = await world.receiver(b, big)
     const feed = await world.feed(a, origin.transfer, b, receiver.transfer, true)
     await world.rawReceiver(b, receiver.transfer, true)
-    a.engine.send(feed.out, { stream: streamId, offset: 0, length: big, relay: true })
+    a.engine.send(feed.out, { stream: streamId, offset: 0, length: big, route: 1 })
     await b.until('bytes arrive', () => b.of('landed').length > 0)
     expect(b.engine.counters().openFeeds).toBe(2)
   }

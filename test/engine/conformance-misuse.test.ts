@@ -92,7 +92,12 @@ describe.each(engines)('$kind engine: misuse', (under) => {
       expect(() => engine.sendDigests(feed, digests), `${offset} ${length}`).toThrow(TypeError)
     }
     expect(() => engine.send(feed, { ...whole, stream: 8 })).toThrow(TypeError)
-    expect(() => engine.send(feed, { ...whole, relay: true, scratch: true })).toThrow(TypeError)
+    expect(() => engine.send(feed, { ...whole, route: 1, scratch: true })).toThrow(TypeError)
+    for (const route of [-1, 0.5, 65_536, Number.NaN]) {
+      expect(() => engine.send(feed, { ...whole, route }), `${route}`).toThrow(TypeError)
+      const digests = { ...whole, route, payload: Buffer.alloc(8) }
+      expect(() => engine.sendDigests(feed, digests), `${route}`).toThrow(TypeError)
+    }
     for (const bytes of [0, 256 * 1024 + 1]) {
       const digests = { ...whole, payload: Buffer.alloc(bytes) }
       expect(() => engine.sendDigests(feed, digests)).toThrow(TypeError)
@@ -142,7 +147,6 @@ describe.each(engines)('$kind engine: misuse', (under) => {
     const [a] = await world.pair()
     const { transfer } = receiver
     for (const bad of [
-      { transfer, direction: 'in', seed, relay: true },
       { transfer, direction: 'up', seed },
       { transfer, direction: 'in', seed: -1n },
       { transfer, direction: 'in', seed: 1n << 64n },
@@ -151,6 +155,38 @@ describe.each(engines)('$kind engine: misuse', (under) => {
       expect(() => engine.adopt(a, bad as never)).toThrow(TypeError)
     }
     expect(a.destroyed).toBe(false)
+  })
+
+  it('throws TypeError for routes that make no sense', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const receiver = await world.receiver(party, size)
+    const { transfer } = receiver
+    const { feed: incoming } = await world.rawSender(party, transfer)
+    const { feed } = await world.rawReceiver(party, transfer)
+    const strange = await world.origin(party, fileBytes(1))
+    const good = { feed, next: 0 }
+    for (const route of [-1, 0, 0.5, 65_536]) {
+      expect(() => engine.setRoute(transfer, route, [good]), `${route}`).toThrow(TypeError)
+      expect(() => engine.assign(transfer, { ...whole, route }), `${route}`).toThrow(TypeError)
+    }
+    for (const targets of [
+      [{ feed: incoming, next: 0 }],
+      [{ feed: 12_345, next: 0 }],
+      [{ feed, next: -1 }],
+      [{ feed, next: 65_536 }],
+      [good, good],
+    ]) {
+      expect(() => engine.setRoute(transfer, 1, targets), JSON.stringify(targets)).toThrow(
+        TypeError,
+      )
+    }
+    expect(() => engine.setRoute(strange.transfer, 1, [good])).toThrow(TypeError)
+    expect(() => engine.setRoute(99_999, 1, [])).toThrow(TypeError)
+    for (const bad of [{ offset: size }, { length: 0 }, { length: size + 1 }, { stream: 8 }])
+      expect(() => engine.assign(transfer, { ...whole, route: 1, ...bad })).toThrow(TypeError)
+    engine.setRoute(transfer, 1, [])
+    engine.setRoute(transfer, 65_535, [{ feed, next: 65_535, first: true }])
   })
 
   it('refuses a socket that holds bytes already', async () => {

@@ -1,4 +1,4 @@
-/** Relaying in both engines: by flag, while receiving, and the full exchange that rests on it. */
+/** One group in both engines: route 1 to every mate, while receiving, and the exchange. */
 import { describe, expect, it } from 'vitest'
 import type { FrError } from '../../src/base/errors.js'
 import { limits } from '../../src/base/limits.js'
@@ -21,7 +21,7 @@ describe.each(engines)('$kind engine: relaying', (under) => {
     // The last node forwards what reaches it marked: nothing may.
     const beyond = await world.rawReceiver(last, l.transfer, true)
 
-    a.engine.send(first.out, { stream: streamId, offset: 0, length: half, relay: true })
+    a.engine.send(first.out, { stream: streamId, offset: 0, length: half, route: 1 })
     // Each engine says what landed when its own turn comes: the middle may say it after the last.
     await Promise.all([middle.landed(m.transfer, size, half), last.landed(l.transfer, size, half)])
     expect(a.engine.stats(origin.transfer).feeds[0]?.payloadBytes).toBeLessThanOrEqual(half)
@@ -31,7 +31,7 @@ describe.each(engines)('$kind engine: relaying', (under) => {
     a.engine.send(first.out, { stream: streamId, offset: half, length: MIB })
     await middle.landed(m.transfer, size, half + MIB)
     const late = await world.rawReceiver(middle, m.transfer, true)
-    a.engine.send(first.out, { stream: streamId, offset: half + MIB, length: MIB, relay: true })
+    a.engine.send(first.out, { stream: streamId, offset: half + MIB, length: MIB, route: 1 })
     a.engine.finish(first.out)
     expect((await middle.closed(first.in)).code).toBeNull()
     await middle.landed(m.transfer, size)
@@ -41,7 +41,7 @@ describe.each(engines)('$kind engine: relaying', (under) => {
     expect((await last.closed(second.in)).code).toBeNull()
     const got = Buffer.alloc(size)
     for (const record of rawRecords(await lateBytes)) {
-      expect(record.flags).toBe(0)
+      expect([record.flags, record.route]).toEqual([0, 0])
       got.set(record.payload, record.offset)
     }
     const relayed = Buffer.from(bytes).fill(0, half, half + MIB)
@@ -65,8 +65,8 @@ describe.each(engines)('$kind engine: relaying', (under) => {
     const all = { stream: streamId, offset: 0, length: size }
     a.engine.send(first.out, { ...all, length: size / 2 })
     await middle.landed(m.transfer, size, size / 2)
-    a.engine.send(first.out, { ...all, relay: true })
-    a.engine.send(first.out, { ...all, relay: true })
+    a.engine.send(first.out, { ...all, route: 1 })
+    a.engine.send(first.out, { ...all, route: 1 })
     a.engine.finish(first.out)
     expect((await middle.closed(first.in)).code).toBeNull()
     await last.landed(l.transfer, size)
@@ -211,7 +211,7 @@ describe.each(engines)('$kind engine: relaying', (under) => {
     const share = 2 * MIB
     for (const [i, { out }] of feeds.entries()) {
       const length = i === 2 ? size - 2 * share : share
-      origins.engine.send(out, { stream: streamId, offset: i * share, length, relay: true })
+      origins.engine.send(out, { stream: streamId, offset: i * share, length, route: 1 })
     }
     for (const [i, node] of nodes.entries()) {
       const receiver = receivers[i] as (typeof receivers)[number]

@@ -17,10 +17,10 @@ const violations: Record<string, RawHeader> = {
   'another header length': { headerBytes: 40 },
   'kind 0': { kind: 0 },
   'an unknown kind': { kind: 5 },
-  'an unknown flag': { flags: 4 },
+  'an unknown flag': { flags: 2 },
   'a high flag': { flags: 0x8000 },
-  'relay and scratch at once': { flags: 3 },
-  'a word that is not zero': { zero: 1 },
+  'two flags at once': { flags: 3 },
+  'a route for scratch': { flags: 1, route: 1 },
   'an unknown stream': { stream: streamId + 1 },
   'digest bytes on payload': { extra: 1 },
   'an offset at the end': { offset: BigInt(size) },
@@ -35,15 +35,16 @@ const violations: Record<string, RawHeader> = {
   'a hole of over 1 GiB': { kind: 2, length: 1024 * MIB + 1 },
   'a hole that passes the end': { kind: 2, length: size + 1 },
   'a hole with bytes': { kind: 2, extra: 1 },
-  'a hole in scratch': { kind: 2, flags: 2 },
+  'a hole in scratch': { kind: 2, flags: 1 },
   'digests of nothing': { kind: 3, extra: 8, length: 0 },
   'digests without bytes': { kind: 3, extra: 0 },
   'digests of over 256 KiB': { kind: 3, extra: 256 * 1024 + 1 },
   'digests that pass the end': { kind: 3, extra: 8, offset: BigInt(size) - 1n, length: 2 },
   'digests of an unknown stream': { kind: 3, extra: 8, stream: 0 },
-  'digests in scratch': { kind: 3, extra: 8, flags: 2 },
+  'digests in scratch': { kind: 3, extra: 8, flags: 1 },
   'an end with a length': { kind: 4, stream: 0, length: 1 },
   'an end with a flag': { kind: 4, stream: 0, length: 0, flags: 1 },
+  'an end with a route': { kind: 4, stream: 0, length: 0, route: 1 },
   'an end of a stream': { kind: 4, length: 0 },
   'an end with an offset': { kind: 4, stream: 0, length: 0, offset: 1n },
   'an end with bytes': { kind: 4, stream: 0, length: 0, extra: 1 },
@@ -110,7 +111,7 @@ describe.each(engines)('$kind engine: records refused', (under) => {
     const party = await world.party()
     const origin = await world.origin(party, fileBytes(size))
     const { socket, feed } = await world.rawSender(party, origin.transfer)
-    socket.write(rawPayload(0, Buffer.alloc(10), 2))
+    socket.write(rawPayload(0, Buffer.alloc(10), 0, 1))
     expect((await party.closed(feed)).code).toBe('ERR_FR_PROTOCOL')
   })
 
@@ -202,7 +203,7 @@ describe.each(engines)('$kind engine: records taken', (under) => {
     socket.write(
       Buffer.concat([
         rawPayload(blockBytes, bytes),
-        rawHeader({ kind: 2, flags: 1, length: size }),
+        rawHeader({ kind: 2, route: 1, length: size }),
         rawPayload(0, bytes),
         rawEnd,
       ]),

@@ -205,11 +205,11 @@ describe.each(engines)('$kind engine: feeds', (under) => {
     const range = { stream: streamId, offset: blockBytes, length: 3 * blockBytes }
     const payload = randomBytes(256 * KIB)
     const sent = Buffer.from(payload)
-    a.engine.sendDigests(there.out, { ...range, relay: true, payload: sent })
+    a.engine.sendDigests(there.out, { ...range, route: 1, payload: sent })
     // The engine has its copy: the caller may reuse the buffer at once.
     sent.fill(0)
     const [event] = await b.until('digests', () => b.of('digests').length === 1 && b.of('digests'))
-    expect(event).toMatchObject({ ...range, transfer: two.transfer, feed: there.in, relay: true })
+    expect(event).toMatchObject({ ...range, transfer: two.transfer, feed: there.in, route: 1 })
     expect(payload.equals(event?.payload as Uint8Array)).toBe(true)
     b.engine.sendDigests(back.out, {
       ...range,
@@ -219,7 +219,7 @@ describe.each(engines)('$kind engine: feeds', (under) => {
     })
     b.engine.finish(back.out)
     expect((await a.closed(back.in)).code).toBeNull()
-    expect(a.of('digests')).toMatchObject([{ feed: back.in, offset: 0, length: 1, relay: false }])
+    expect(a.of('digests')).toMatchObject([{ feed: back.in, offset: 0, length: 1, route: 0 }])
     expect(a.of('digests')[0]?.payload).toHaveLength(1)
   })
 

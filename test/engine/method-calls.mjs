@@ -31,6 +31,8 @@ const calls = {
     }),
   adopt: (engine, h) => engine.adopt(h.socket, { transfer: h.transfer, direction: 'in', seed }),
   tuneControl: (engine, h) => engine.tuneControl(h.control),
+  setRoute: (engine, h) => engine.setRoute(h.transfer, 1, []),
+  assign: (engine, h) => engine.assign(h.transfer, { ...byte, route: 1 }),
   send: (engine, h) => engine.send(h.feed, byte),
   sendDigests: (engine, h) => engine.sendDigests(h.feed, { ...byte, payload: Buffer.alloc(8) }),
   stats: (engine, h) => engine.stats(h.transfer),
@@ -111,7 +113,7 @@ export async function outcomesIn(situation, create, root) {
     const { receiver, transfer, file, dataDir } = life
     const spare = await receiver.storage.createPartial(dataDir, publication.id, size)
     const { file: source } = await receiver.storage.openSource(join(root, 'another'))
-    const feed = receiver.adopt(sockets[2], { transfer, direction: 'out', seed, relay: true })
+    const feed = receiver.adopt(sockets[2], { transfer, direction: 'out', seed })
     Object.assign(handles, { transfer, feed, file, spare, source, dir: dataDir })
     await life.busy
     const closing = situation.startsWith('clos') ? receiver.shutdown() : undefined

@@ -25,6 +25,8 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   addStream: needsHandle,
   adopt: needsHandle,
   tuneControl: always,
+  setRoute: needsHandle,
+  assign: needsHandle,
   send: needsHandle,
   sendDigests: needsHandle,
   finish: needsHandle,

@@ -79,19 +79,20 @@ describe('record header', () => {
   const sound: fc.Arbitrary<RecordHeader> = fc
     .record({
       kind: fc.constantFrom<RecordKind>('payload', 'hole', 'digests', 'end'),
-      flag: fc.constantFrom('none', 'relay', 'scratch'),
+      scratch: fc.boolean(),
+      number: fc.integer({ min: 0, max: 0xffff }),
       stream: fc.integer({ min: 0, max: 0xffff_ffff }),
       offset: fc.maxSafeNat(),
       length: fc.integer({ min: 1, max: 1024 * 1024 }),
       digestBytes: fc.integer({ min: 1, max: 256 * 1024 }),
     })
-    .map(({ kind, flag, stream, offset, length, digestBytes }) =>
+    .map(({ kind, scratch, number, stream, offset, length, digestBytes }) =>
       kind === 'end'
-        ? { kind, relay: false, scratch: false, stream: 0, offset: 0, length: 0, digestBytes: 0 }
+        ? { kind, scratch: false, route: 0, stream: 0, offset: 0, length: 0, digestBytes: 0 }
         : {
             kind,
-            relay: flag === 'relay',
-            scratch: flag === 'scratch' && kind === 'payload',
+            scratch: scratch && kind === 'payload',
+            route: scratch && kind === 'payload' ? 0 : number,
             stream,
             offset,
             length,
@@ -139,8 +140,8 @@ describe('record header', () => {
     const bytes = Buffer.alloc(32)
     const header = {
       kind: 'digests',
-      relay: true,
       scratch: false,
+      route: 0x0102,
       stream: 0x01020304,
       offset: 0x0011_2233_4455_66,
       length: 0x0a0b0c0d,
@@ -148,7 +149,7 @@ describe('record header', () => {
     } as const
     encodeRecordHeader(bytes, header, 7n, h64Raw)
     expect(bytes.subarray(0, 28).toString('hex')).toBe(
-      'f5012003' + '0100' + '0000' + '04030201' + '03020100' + '6655443322110000' + '0d0c0b0a',
+      'f5012003' + '0000' + '0201' + '04030201' + '03020100' + '6655443322110000' + '0d0c0b0a',
     )
     expect(bytes.readUInt32LE(28)).toBe(Number(h64Raw(bytes.subarray(0, 28), 7n) & 0xffff_ffffn))
   })

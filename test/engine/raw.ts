@@ -14,7 +14,7 @@ export interface RawHeader {
   readonly headerBytes?: number
   readonly kind?: number
   readonly flags?: number
-  readonly zero?: number
+  readonly route?: number
   readonly stream?: number
   readonly extra?: number
   readonly offset?: bigint
@@ -31,7 +31,7 @@ export function rawHeader(fields: RawHeader = {}): Buffer {
   view.setUint8(2, fields.headerBytes ?? 32)
   view.setUint8(3, fields.kind ?? 1)
   view.setUint16(4, fields.flags ?? 0, true)
-  view.setUint16(6, fields.zero ?? 0, true)
+  view.setUint16(6, fields.route ?? 0, true)
   view.setUint32(8, fields.stream ?? streamId, true)
   view.setUint32(12, fields.extra ?? 0, true)
   view.setBigUint64(16, fields.offset ?? 0n, true)
@@ -41,8 +41,8 @@ export function rawHeader(fields: RawHeader = {}): Buffer {
   return Buffer.from(view.buffer)
 }
 
-export function rawPayload(offset: number, bytes: Buffer, flags = 0): Buffer {
-  const header = rawHeader({ kind: 1, flags, offset: BigInt(offset), length: bytes.length })
+export function rawPayload(offset: number, bytes: Buffer, route = 0, flags = 0): Buffer {
+  const header = rawHeader({ route, flags, offset: BigInt(offset), length: bytes.length })
   return Buffer.concat([header, bytes])
 }
 
@@ -51,6 +51,7 @@ export const rawEnd = rawHeader({ kind: 4, stream: 0, length: 0 })
 export interface RawRecord {
   readonly kind: number
   readonly flags: number
+  readonly route: number
   readonly stream: number
   readonly offset: number
   readonly length: number
@@ -81,15 +82,17 @@ export function rawRecords(bytes: Buffer): RawRecord[] {
   while (at < bytes.length) {
     const header = bytes.subarray(at, at + 32)
     if (header.length < 32) throw new Error('a header is cut')
-    const [kind, flags] = [header.readUInt8(3), header.readUInt16LE(4)]
+    const kind = header.readUInt8(3)
+    const [flags, route] = [header.readUInt16LE(4), header.readUInt16LE(6)]
     const [stream, extra] = [header.readUInt32LE(8), header.readUInt32LE(12)]
     const [offset, length] = [Number(header.readBigUInt64LE(16)), header.readUInt32LE(24)]
-    const sound = rawHeader({ kind, flags, stream, extra, offset: BigInt(offset), length })
+    const fields = { kind, flags, route, stream, extra, length }
+    const sound = rawHeader({ ...fields, offset: BigInt(offset) })
     if (!sound.equals(header)) throw new Error(`a bad header at ${at}`)
     const follows = kind === 1 ? length : extra
     const payload = bytes.subarray(at + 32, at + 32 + follows)
     if (payload.length < follows) throw new Error('a payload is cut')
-    records.push({ kind, flags, stream, offset, length, payload })
+    records.push({ kind, flags, route, stream, offset, length, payload })
     at += 32 + follows
   }
   return records

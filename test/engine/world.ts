@@ -23,6 +23,7 @@ import type {
   EngineEvent,
   FeedHandle,
   FileHandle,
+  RouteTarget,
   TransferHandle,
 } from '../../src/ports.js'
 import type { EngineUnderTest } from './engines.js'
@@ -166,6 +167,7 @@ export class World {
   parties: Party[] = []
   #sockets: Socket[] = []
   #names = 0
+  readonly #relays = new Map<string, RouteTarget[]>()
 
   constructor(under: EngineUnderTest) {
     this.under = under
@@ -179,6 +181,7 @@ export class World {
     for (const { engine } of this.parties) await engine.shutdown()
     for (const socket of this.#sockets) socket.destroy()
     this.parties = []
+    this.#relays.clear()
     this.#sockets = []
     rmSync(this.root, { recursive: true, force: true })
   }
@@ -274,10 +277,18 @@ export class World {
     relay = false,
   ): Promise<{ out: FeedHandle; in: FeedHandle }> {
     const [a, b] = await this.pair()
-    return {
-      in: to.engine.adopt(b, { transfer: toTransfer, direction: 'in', seed }),
-      out: from.engine.adopt(a, { transfer: fromTransfer, direction: 'out', seed, relay }),
-    }
+    const incoming = to.engine.adopt(b, { transfer: toTransfer, direction: 'in', seed })
+    const out = from.engine.adopt(a, { transfer: fromTransfer, direction: 'out', seed })
+    if (relay) this.#relay(from, fromTransfer, out)
+    return { in: incoming, out }
+  }
+
+  /** What comes with route 1 goes to this feed as well, and stays at its receiver. */
+  #relay(from: Party, transfer: TransferHandle, feed: FeedHandle): void {
+    const key = `${this.parties.indexOf(from)}/${transfer}`
+    const targets = [...(this.#relays.get(key) ?? []), { feed, next: 0 }]
+    this.#relays.set(key, targets)
+    from.engine.setRoute(transfer, 1, targets)
   }
 
   /** An incoming feed whose sender is the test. */
@@ -299,7 +310,9 @@ export class World {
   ): Promise<{ socket: Socket; feed: FeedHandle }> {
     const [socket, other] = await this.pair()
     socket.on('error', () => {})
-    return { socket, feed: from.engine.adopt(other, { transfer, direction: 'out', seed, relay }) }
+    const feed = from.engine.adopt(other, { transfer, direction: 'out', seed })
+    if (relay) this.#relay(from, transfer, feed)
+    return { socket, feed }
   }
 }
 

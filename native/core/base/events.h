@@ -13,7 +13,7 @@ namespace fr {
 
 enum class EventType : int {
   kLanded = 1,      // transfer, stream, scratch, offset, length
-  kDigests = 2,     // transfer, feed, stream, relay, offset, length; bytes: the payload
+  kDigests = 2,     // transfer, feed, stream, route, offset, length; bytes: the payload
   kFeedClosed = 3,  // transfer, feed, code (0: clean end), errno
   kFileFailed = 4,  // transfer, stream, code, errno; bytes: the system call
   kDone = 5,        // operation, code, errno, result[0..4]; bytes: a text result, or Status::what

@@ -19,6 +19,7 @@ constexpr size_t kMinChunk = 16u << 10;
 constexpr size_t kMaxChunk = 1u << 20;
 constexpr size_t kMaxLowat = 4u << 20;
 constexpr double kBudgetSeconds = 0.004;  // of a feed's rate, unsent in the kernel
+constexpr int kFirstTurns = 16;
 constexpr size_t kGrowBytes = 8u << 10;
 constexpr uint64_t kGrowWaitNs = 1'000'000;
 constexpr uint64_t kEvenRecheckNs = 1'000'000;
@@ -40,53 +41,38 @@ void Lane::count_wanted(OutFeed& feed, size_t before, size_t now) {
 
 // The bytes are counted as queued already. What landing bytes list (`grows`) is not the caller's:
 // however long it gets, calls on the feed are taken.
-void Lane::list(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end, uint16_t flags,
-                bool grows) {
-  if (begin >= end) return;
+void Lane::list(OutFeed& feed, Stream& stream, OutItem item) {
+  if (item.begin >= item.end) return;
   if (stream.failed) {
-    feed.counters->queued.fetch_sub(end - begin, std::memory_order_relaxed);
+    feed.counters->queued.fetch_sub(item.end - item.begin, std::memory_order_relaxed);
     return;
   }
   feed.listed_at_ns = now_ns_;
   if (!feed.items.empty()) {
     OutItem& last = feed.items.back();
-    if (last.stream == stream.id && last.flags == flags && last.end == begin) {
-      last.end = end;
+    if (last.stream == stream.id && last.flags == item.flags && last.route == item.route &&
+        last.end == item.begin) {
+      last.end = item.end;
       return;
     }
   }
-  feed.items.push_back({stream.id, flags, begin, end, grows});
-  if (!grows) feed.counters->listed.fetch_add(1, std::memory_order_relaxed);
+  feed.items.push_back(item);
+  if (!item.grows) feed.counters->listed.fetch_add(1, std::memory_order_relaxed);
 }
 
-void Lane::list_relayed(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end) {
-  feed.counters->queued.fetch_add(end - begin, std::memory_order_relaxed);
-  list(feed, stream, begin, end, 0, true);
-}
-
-// Bytes have landed: whoever passes them on, or waited for them, gets them listed.
-void Lane::offer(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, bool relay) {
-  if (relay) {
-    // What was relayed before is not relayed twice.
-    while (begin < end) {
-      const uint64_t covered = std::min(end, stream.relay.covered_to(begin));
-      if (covered == begin) break;
-      begin = covered;
-    }
-    const uint64_t past = stream.relay.next_begin(begin, end);
-    if (past < end) offer(transfer, stream, past, end, true);
-    if (begin >= end) return;
-    end = past;
-    stream.relay.insert(begin, end);
-  }
+// Bytes have landed: feeds of their route, and whoever waited for them, get them listed.
+void Lane::offer(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, uint16_t route) {
+  if (route != 0) stream.routes.raise(begin, end, route);
+  stream.routes.each_inside(begin, end, [&](uint64_t from, uint64_t to, uint16_t own) {
+    forward(transfer, stream, from, to, own);
+  });
   for (Feed* const feed : transfer.feeds) {
     if (!feed->is_out) continue;
     auto& out = *static_cast<OutFeed*>(feed);
-    if (relay && out.is_relay && !out.is_finishing) list_relayed(out, stream, begin, end);
     for (auto& want : out.wanted) {
       if (want.stream != stream.id || want.bytes.empty()) continue;
       want.bytes.each_inside(begin, end, [&](uint64_t from, uint64_t to) {
-        list(out, stream, from, to, want.flags, true);
+        list(out, stream, {stream.id, want.flags, want.route, from, to, true});
       });
       const size_t before = want.bytes.intervals();
       want.bytes.erase(begin, end);
@@ -95,7 +81,8 @@ void Lane::offer(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t en
   }
 }
 
-void Lane::send(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, uint16_t flags) {
+void Lane::send(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, uint16_t flags,
+                uint16_t route) {
   Feed* const feed = find(id);
   if (feed == nullptr || !feed->is_out) return;
   auto it = feed->transfer->streams.find(number);
@@ -105,37 +92,42 @@ void Lane::send(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, 
   IntervalSet missing;
   missing.insert(offset, offset + length);
   stream.main.landed.each_inside(offset, offset + length, [&](uint64_t begin, uint64_t end) {
-    list(out, stream, begin, end, flags, false);
+    list(out, stream, {number, flags, route, begin, end, false});
     missing.erase(begin, end);
   });
   if (missing.empty()) return;
   for (auto& want : out.wanted) {
-    if (want.stream != number || want.flags != flags) continue;
+    if (want.stream != number || want.flags != flags || want.route != route) continue;
     const size_t before = want.bytes.intervals();
     missing.each([&](uint64_t begin, uint64_t end) { want.bytes.insert(begin, end); });
     return count_wanted(out, before, want.bytes.intervals());
   }
   count_wanted(out, 0, missing.intervals());
-  out.wanted.push_back({number, flags, std::move(missing)});
+  out.wanted.push_back({number, flags, route, std::move(missing)});
 }
 
 void Lane::send_digests(uint32_t id, uint32_t stream, uint64_t offset, uint64_t length,
-                        uint16_t flags, std::vector<uint8_t> payload) {
+                        uint16_t route, std::vector<uint8_t> payload) {
   Feed* const feed = find(id);
   if (feed == nullptr || !feed->is_out) return;
   static_cast<OutFeed*>(feed)->digest_items.push_back(
-      {stream, flags, offset, offset + length, std::move(payload)});
+      {stream, route, offset, offset + length, std::move(payload)});
 }
 
 // --- the turn ------------------------------------------------------------------------------------
 
-// One chunk for every feed that can take one. True when another turn may do something at once.
+// One chunk for every feed that can take one; those that go first stand in front, and take several.
+// True when another turn may do something at once.
 bool Lane::pump() {
   poke_ns_ = 0;
   bool again = false;
   for (size_t i = 0; i < out_feeds_.size();) {
     OutFeed* const feed = out_feeds_[i];
-    again = pump_feed(*feed) || again;
+    bool more = pump_feed(*feed);
+    for (int turns = 1; more && feed->is_first && turns < kFirstTurns; turns++) {
+      more = pump_feed(*feed);
+    }
+    again = more || again;
     if (i < out_feeds_.size() && out_feeds_[i] == feed) i++;  // else it ended and left its place
   }
   return again;
@@ -159,9 +151,10 @@ bool Lane::begin_record(OutFeed& feed) {
   if (!feed.digest_items.empty()) {
     // Ahead of the payload: whoever holds the bytes can verify them at once.
     DigestItem& item = feed.digest_items.front();
-    header = {Kind::kDigests, item.flags,
+    header = {Kind::kDigests, 0,
               item.stream,    static_cast<uint32_t>(item.payload.size()),
-              item.begin,     static_cast<uint32_t>(item.end - item.begin)};
+              item.begin,     static_cast<uint32_t>(item.end - item.begin),
+              item.route};
     feed.digests = std::move(item.payload);
     feed.digests_sent = 0;
     feed.digest_items.pop_front();
@@ -192,7 +185,7 @@ bool Lane::begin_payload(OutFeed& feed, Header* out) {
   }
   Stream& stream = feed.transfer->streams.at(item.stream);
   uint64_t length = std::min<uint64_t>(listed, feed.chunk);
-  Header header{Kind::kPayload, item.flags, item.stream, 0, item.begin, 0};
+  Header header{Kind::kPayload, item.flags, item.stream, 0, item.begin, 0, item.route};
   if (stream.sparse) {
     const int file = stream.main.file->fd;
     const off_t data = lseek(file, static_cast<off_t>(item.begin), SEEK_DATA);

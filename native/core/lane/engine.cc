@@ -104,9 +104,7 @@ Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
   // A std::function must be copyable, so the feed travels in a shared holder.
   auto holder = std::make_shared<std::unique_ptr<Feed>>();
   if (r.is_out) {
-    auto feed = std::make_unique<OutFeed>(fd, &counts_);
-    feed->is_relay = r.is_relay;
-    *holder = std::move(feed);
+    *holder = std::make_unique<OutFeed>(fd, &counts_);
   } else {
     *holder = std::make_unique<InFeed>(fd, &counts_);
   }
@@ -124,14 +122,22 @@ Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
   return done;
 }
 
-Answer Engine::checked_range(uint32_t feed, uint32_t stream, uint64_t offset,
-                             uint64_t length) const {
+Answer Engine::checked_feed(uint32_t feed, uint32_t stream, uint64_t offset,
+                            uint64_t length) const {
   if (!running_) return kClosed;
   auto it = feeds_.find(feed);
   if (it == feeds_.end()) return {"feed: unknown handle", {}};
   if (!it->second.is_out) return {"feed: receives, cannot send", {}};
   if (it->second.is_finishing) return {"feed: finished", {}};
-  const auto& streams = transfers_.at(it->second.transfer).streams;
+  return checked_range(it->second.transfer, stream, offset, length);
+}
+
+Answer Engine::checked_range(uint32_t transfer, uint32_t stream, uint64_t offset,
+                             uint64_t length) const {
+  if (!running_) return kClosed;
+  const auto it = transfers_.find(transfer);
+  if (it == transfers_.end()) return {"transfer: unknown handle", {}};
+  const auto& streams = it->second.streams;
   auto found = streams.find(stream);
   if (found == streams.end()) return {"stream: unknown number", {}};
   if (length == 0) return {"length: zero", {}};
@@ -141,19 +147,41 @@ Answer Engine::checked_range(uint32_t feed, uint32_t stream, uint64_t offset,
   return {};
 }
 
+Answer Engine::set_route(uint32_t transfer, uint16_t route, std::vector<RouteRequest> targets) {
+  if (!running_) return kClosed;
+  if (route == 0) return {"route: 0 is none", {}};
+  for (const RouteRequest& target : targets) {
+    const auto it = feeds_.find(target.feed);
+    if (it == feeds_.end() || it->second.transfer != transfer) return {"feed: unknown handle", {}};
+    if (!it->second.is_out) return {"feed: receives, cannot send", {}};
+  }
+  return task(transfer, [=, targets = std::move(targets)](Lane& lane) {
+    lane.set_route(transfer, route, targets);
+  });
+}
+
+Answer Engine::assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
+                      uint16_t route) {
+  const Answer checked = checked_range(transfer, stream, offset, length);
+  if (!checked.ok()) return checked;
+  if (route == 0) return {"route: 0 is none", {}};
+  return task(transfer, [=](Lane& lane) { lane.assign(transfer, stream, offset, length, route); });
+}
+
 Answer Engine::send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
-                    uint16_t flags) {
-  const Answer checked = checked_range(feed, stream, offset, length);
+                    uint16_t flags, uint16_t route) {
+  const Answer checked = checked_feed(feed, stream, offset, length);
   if (!checked.ok()) return checked;
   const FeedEntry& entry = feeds_.at(feed);
   if (entry.counters->listed.load(std::memory_order_relaxed) >= bounds::listedRanges) return kFull;
   entry.counters->queued.fetch_add(length, std::memory_order_relaxed);
-  return task(entry.transfer, [=](Lane& lane) { lane.send(feed, stream, offset, length, flags); });
+  return task(entry.transfer,
+              [=](Lane& lane) { lane.send(feed, stream, offset, length, flags, route); });
 }
 
 Answer Engine::send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
-                            uint16_t flags, std::vector<uint8_t> payload) {
-  const Answer checked = checked_range(feed, stream, offset, length);
+                            uint16_t route, std::vector<uint8_t> payload) {
+  const Answer checked = checked_feed(feed, stream, offset, length);
   if (!checked.ok()) return checked;
   if (payload.empty() || payload.size() > kMaxDigestPayload) return {"payload: size", {}};
   if (length > UINT32_MAX) return {"length: more than one record covers", {}};
@@ -162,7 +190,7 @@ Answer Engine::send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uin
   if (waiting + payload.size() > bounds::digestQueueBytes) return kFull;
   entry.counters->digest_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
   return task(entry.transfer, [=, payload = std::move(payload)](Lane& lane) {
-    lane.send_digests(feed, stream, offset, length, flags, payload);
+    lane.send_digests(feed, stream, offset, length, route, payload);
   });
 }
 

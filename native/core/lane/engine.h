@@ -32,7 +32,6 @@ struct FeedRequest {
   int fd = -1;  // duplicated; the caller keeps and closes its own
   uint32_t transfer = 0;
   bool is_out = false;
-  bool is_relay = false;
   uint64_t seed = 0;
   std::string congestion;  // empty: cubic or reno on loopback, the system's choice elsewhere
 };
@@ -56,9 +55,14 @@ class Engine {
   Answer open_transfer(bool even, int user_timeout_ms, uint32_t* out);
   Answer add_stream(const StreamRequest& request);
   Answer adopt(const FeedRequest& request, uint32_t* out);
-  Answer send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags);
+  // Replaces what is done with bytes of this route; no targets: nothing. Names each feed once.
+  Answer set_route(uint32_t transfer, uint16_t route, std::vector<RouteRequest> targets);
+  Answer assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
+                uint16_t route);
+  Answer send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
+              uint16_t route);
   Answer send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
-                      uint16_t flags, std::vector<uint8_t> payload);
+                      uint16_t route, std::vector<uint8_t> payload);
   Answer finish(uint32_t feed);
   Answer close(uint32_t feed);
   Answer close_transfer(uint32_t transfer);
@@ -95,7 +99,8 @@ class Engine {
   };
 
   Answer task(uint32_t transfer, std::function<void(Lane&)> work);
-  Answer checked_range(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length) const;
+  Answer checked_feed(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length) const;
+  Answer checked_range(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) const;
 
   Outbox outbox_;
   EngineCounts counts_;

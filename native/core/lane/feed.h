@@ -5,7 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/base/interval_set.h"
@@ -58,13 +60,14 @@ struct InFeed : Feed {
   uint64_t batch_at_ns = 0;
   int batch_bytes = 1;
   uint64_t came_at_ns = 0;
-  bool relays = false;  // has brought bytes that mates wait for
+  bool relays = false;  // has brought bytes that others wait for
 };
 
 // One entry of an outgoing feed's list: bytes that are all in the file.
 struct OutItem {
   uint32_t stream = 0;
   uint16_t flags = 0;
+  uint16_t route = 0;
   uint64_t begin = 0;
   uint64_t end = 0;
   bool grows = false;  // filled by landing bytes: worth a short wait before a small record
@@ -73,7 +76,7 @@ struct OutItem {
 // Digests of [begin, end), sent in the order they were given.
 struct DigestItem {
   uint32_t stream = 0;
-  uint16_t flags = 0;
+  uint16_t route = 0;
   uint64_t begin = 0;
   uint64_t end = 0;
   std::vector<uint8_t> payload;
@@ -83,14 +86,17 @@ struct OutFeed : Feed {
   using Feed::Feed;
   std::deque<OutItem> items;
   std::deque<DigestItem> digest_items;
-  // Ranges asked for that have not landed yet: (stream, flags, bytes).
+  // Ranges asked for that have not landed yet.
   struct Wanted {
     uint32_t stream;
     uint16_t flags;
+    uint16_t route;
     IntervalSet bytes;
   };
   std::vector<Wanted> wanted;
-  bool is_relay = false;
+  // What a route listed here before this feed was taken off its table, by (route, stream).
+  std::map<std::pair<uint16_t, uint32_t>, IntervalSet> had;
+  bool is_first = false;  // a route sends here before it sends elsewhere
   bool is_writable = true;
   bool is_finishing = false;
   bool end_sent = false;

@@ -173,7 +173,7 @@ bool Lane::start_record(InFeed& feed) {
   }
   feed.stream = &it->second;
   feed.at = h.offset;
-  if ((h.flags & kFlagRelay) != 0) feed.relays = true;
+  if (h.route != 0) feed.relays = true;
   switch (h.kind) {
     case Kind::kPayload:
       feed.left = h.length;
@@ -202,13 +202,14 @@ void Lane::land_hole(InFeed& feed, uint64_t begin, uint64_t end) {
     const uint64_t covered = std::min(end, held.covered_to(begin));
     const uint64_t past = covered > begin ? covered : held.next_begin(begin, end);
     if (covered > begin) {
-      pass_on(feed, begin, past);
+      raise(*feed.transfer, *feed.stream, begin, past, feed.header.route);
     } else {
       landed(feed, begin, past);
       give_back(*feed.stream, begin, past);
     }
     begin = past;
   }
+  bound_pieces(feed);
 }
 
 // What was allocated ahead of the landing before the first hole came is given back where holes are.
@@ -225,9 +226,10 @@ void Lane::give_back(Stream& stream, uint64_t begin, uint64_t end) {
   }
 }
 
-// Bytes that are held already and came with the relay flag: they are still to be relayed.
-void Lane::pass_on(InFeed& feed, uint64_t begin, uint64_t end) {
-  if ((feed.header.flags & kFlagRelay) != 0) offer(*feed.transfer, *feed.stream, begin, end, true);
+void Lane::bound_pieces(InFeed& feed) {
+  const Stream& stream = *feed.stream;
+  if (stream.main.landed.intervals() + stream.routes.runs() <= Stream::kPiecesMax) return;
+  if (feed.channel.is_open()) end_feed(&feed, Code::ERR_FR_LIMIT, 0);
 }
 
 bool Lane::read_digests(InFeed& feed) {
@@ -239,7 +241,7 @@ bool Lane::read_digests(InFeed& feed) {
   const Header& h = feed.header;
   Event event{{static_cast<double>(EventType::kDigests), static_cast<double>(feed.transfer->id),
                static_cast<double>(feed.id), static_cast<double>(h.stream),
-               (h.flags & kFlagRelay) != 0 ? 1.0 : 0.0, static_cast<double>(h.offset),
+               static_cast<double>(h.route), static_cast<double>(h.offset),
                static_cast<double>(h.length)}};
   event.v[kSideOffset] = static_cast<double>(batch_.side.size());
   event.v[kSideLength] = static_cast<double>(feed.digests.size());
@@ -290,8 +292,10 @@ bool Lane::read_payload(InFeed& feed) {
   if (is_new) {
     landed(feed, begin, feed.at);
   } else if (!scratch) {
-    pass_on(feed, begin, feed.at);
+    // Held already, and still to be passed on.
+    raise(*feed.transfer, stream, begin, feed.at, feed.header.route);
   }
+  bound_pieces(feed);
   // Most likely there was no more (unless the pipe is a small one): asking again would cost as much
   // as it brings.
   const bool is_short = got.bytes < step;
@@ -313,10 +317,7 @@ void Lane::landed(InFeed& feed, uint64_t begin, uint64_t end) {
   is_whole_ = is_whole_ || scratch || stream.main.landed.bytes() == stream.size;
   if (scratch) return;
   if (feed.header.kind == Kind::kPayload) ahead_of(transfer, stream, begin, end);
-  offer(transfer, stream, begin, end, (feed.header.flags & kFlagRelay) != 0);
-  if (stream.main.landed.intervals() > Stream::kPiecesMax) {
-    end_feed(&feed, Code::ERR_FR_LIMIT, 0);
-  }
+  offer(transfer, stream, begin, end, feed.header.route);
 }
 
 // Keeps the disk busy beside the landing: allocates ahead of it and starts writing behind it, in

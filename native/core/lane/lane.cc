@@ -231,13 +231,7 @@ void Lane::add_feed(uint32_t id, std::unique_ptr<Feed> feed) {
     return end_feed(raw, Code::ERR_FR_IO, errno);
   }
   if (!raw->is_out) return;
-  auto& out = *static_cast<OutFeed*>(raw);
-  out_feeds_.push_back(&out);
-  if (!out.is_relay) return;
-  for (auto& entry : transfer.streams) {
-    Stream& stream = entry.second;
-    stream.relay.each([&](uint64_t begin, uint64_t end) { list_relayed(out, stream, begin, end); });
-  }
+  out_feeds_.push_back(static_cast<OutFeed*>(raw));
 }
 
 Feed* Lane::find(uint32_t feed) {
@@ -276,6 +270,9 @@ void Lane::drop_feed(Feed* feed) {
   if (feed->is_out) {
     auto& out = *static_cast<OutFeed*>(feed);
     std::erase(out_feeds_, &out);
+    for (auto& entry : transfer.table) {
+      std::erase_if(entry.second, [&](const RouteTarget& it) { return it.feed == &out; });
+    }
   }
   if (!feed->is_out && static_cast<InFeed*>(feed)->is_batched) batched_--;
   // By hand: the host may still hold the same description, and only its last close leaves epoll.

@@ -42,6 +42,7 @@ struct Transfer {
   bool even = false;
   std::unordered_map<uint32_t, Stream> streams;
   std::vector<Feed*> feeds;
+  std::unordered_map<uint16_t, std::vector<RouteTarget>> table;  // by route
   std::shared_ptr<TransferCounters> counters;
   // Evenness (egress.cc): no feed may have more accepted than this.
   uint64_t even_limit = 0;
@@ -66,9 +67,12 @@ class Lane {
   void open_transfer(uint32_t id, bool even, std::shared_ptr<TransferCounters> counters);
   void add_stream(uint32_t transfer, Stream stream);
   void add_feed(uint32_t transfer, std::unique_ptr<Feed> feed);
-  void send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags);
+  void set_route(uint32_t transfer, uint16_t route, const std::vector<RouteRequest>& targets);
+  void assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length, uint16_t route);
+  void send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
+            uint16_t route);
   void send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
-                    uint16_t flags, std::vector<uint8_t> payload);
+                    uint16_t route, std::vector<uint8_t> payload);
   void finish(uint32_t feed);
   void close(uint32_t feed);
   void close_transfer(uint32_t id);
@@ -104,7 +108,7 @@ class Lane {
   bool read_digests(InFeed& feed);
   void land_hole(InFeed& feed, uint64_t begin, uint64_t end);
   void give_back(Stream& stream, uint64_t begin, uint64_t end);
-  void pass_on(InFeed& feed, uint64_t begin, uint64_t end);
+  void bound_pieces(InFeed& feed);
   bool stop_on(InFeed& feed, const Moved& moved);
   void landed(InFeed& feed, uint64_t begin, uint64_t end);
   void ahead_of(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end);
@@ -118,11 +122,16 @@ class Lane {
   bool push_digests(OutFeed& feed);
   bool push_payload(OutFeed& feed);
   bool is_sent(OutFeed& feed, const Moved& moved);
-  void list(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end, uint16_t flags,
-            bool grows);
+  void list(OutFeed& feed, Stream& stream, OutItem item);
   void count_wanted(OutFeed& feed, size_t before, size_t now);
-  void list_relayed(OutFeed& feed, Stream& stream, uint64_t begin, uint64_t end);
-  void offer(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, bool relay);
+  void offer(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, uint16_t route);
+  // routing.cc
+  void raise(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, uint16_t route);
+  void forward(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end, uint16_t route);
+  void list_routed(const RouteTarget& target, Stream& stream, uint64_t begin, uint64_t end);
+  void enter_table(Transfer& transfer, const RouteTarget& target, uint16_t route);
+  void leave_table(Transfer& transfer, const RouteTarget& target, uint16_t route);
+  void order_feeds(Transfer& transfer);
   void measure(OutFeed& feed, double seconds);
   void refresh_unacked(OutFeed& feed);
   bool is_held_back(OutFeed& feed);

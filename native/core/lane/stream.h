@@ -9,6 +9,7 @@
 #include "core/base/interval_set.h"
 #include "core/base/status.h"
 #include "core/file/file_table.h"
+#include "core/lane/routes.h"
 
 namespace fr {
 
@@ -28,7 +29,7 @@ struct Stream {
   bool copies = false;  // its files take no splice: they are written by hand
   Target main;
   Target scratch;
-  IntervalSet relay;  // landed with the relay flag: what a late relay feed has to catch up with
+  RouteMap routes;  // of bytes that landed, or will
 
   // Pieces in which a stream may have landed (limits.landedPieces).
   static constexpr size_t kPiecesMax = bounds::landedPieces;

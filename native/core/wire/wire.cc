@@ -19,16 +19,17 @@ uint64_t get(const uint8_t* at, int bytes) {
 }
 
 bool is_sound(const Header& h) {
+  if (h.flags > kFlagScratch) return false;  // unknown bits
+  if (h.flags != 0 && (h.kind != Kind::kPayload || h.route != 0)) return false;
   switch (h.kind) {
     case Kind::kPayload:
       return h.length >= 1 && h.length <= kMaxPayload && h.extra == 0;
     case Kind::kHole:
-      return h.length >= 1 && h.length <= kMaxHole && h.extra == 0 && (h.flags & kFlagScratch) == 0;
+      return h.length >= 1 && h.length <= kMaxHole && h.extra == 0;
     case Kind::kDigests:
-      return h.length >= 1 && h.extra >= 1 && h.extra <= kMaxDigestPayload &&
-             (h.flags & kFlagScratch) == 0;
+      return h.length >= 1 && h.extra >= 1 && h.extra <= kMaxDigestPayload;
     case Kind::kEnd:
-      return h.length == 0 && h.extra == 0 && h.flags == 0 && h.stream == 0 && h.offset == 0;
+      return h.length == 0 && h.extra == 0 && h.route == 0 && h.stream == 0 && h.offset == 0;
   }
   return false;
 }
@@ -41,7 +42,7 @@ void encode_header(const Header& header, uint64_t seed, uint8_t out[kHeaderBytes
   out[2] = kHeaderBytes;
   out[3] = static_cast<uint8_t>(header.kind);
   put(out + 4, header.flags, 2);
-  put(out + 6, 0, 2);
+  put(out + 6, header.route, 2);
   put(out + 8, header.stream, 4);
   put(out + 12, header.extra, 4);
   put(out + 16, header.offset, 8);
@@ -52,10 +53,10 @@ void encode_header(const Header& header, uint64_t seed, uint8_t out[kHeaderBytes
 bool decode_header(const uint8_t in[kHeaderBytes], uint64_t seed, Header* out) {
   if (get(in + 28, 4) != static_cast<uint32_t>(xxh64(in, 28, seed))) return false;
   if (in[0] != kMagic || in[1] != kVersion || in[2] != kHeaderBytes) return false;
-  if (in[3] < 1 || in[3] > 4 || get(in + 6, 2) != 0) return false;
+  if (in[3] < 1 || in[3] > 4) return false;
   out->kind = static_cast<Kind>(in[3]);
   out->flags = static_cast<uint16_t>(get(in + 4, 2));
-  if (out->flags > kFlagScratch) return false;  // unknown bits, or relay and scratch at once
+  out->route = static_cast<uint16_t>(get(in + 6, 2));
   out->stream = static_cast<uint32_t>(get(in + 8, 4));
   out->extra = static_cast<uint32_t>(get(in + 12, 4));
   out->offset = get(in + 16, 8);

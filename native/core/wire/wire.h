@@ -16,8 +16,7 @@ inline constexpr uint32_t kMaxDigestPayload = bounds::recordDigestBytes;
 
 enum class Kind : uint8_t { kPayload = 1, kHole = 2, kDigests = 3, kEnd = 4 };
 
-inline constexpr uint16_t kFlagRelay = 1;
-inline constexpr uint16_t kFlagScratch = 2;
+inline constexpr uint16_t kFlagScratch = 1;
 
 struct Header {
   Kind kind = Kind::kPayload;
@@ -26,6 +25,7 @@ struct Header {
   uint32_t extra = 0;  // digests: bytes of payload that follow
   uint64_t offset = 0;
   uint32_t length = 0;  // bytes of the stream that the record covers
+  uint16_t route = 0;   // where the receiver passes them on to; 0: nowhere
 };
 
 void encode_header(const Header& header, uint64_t seed, uint8_t out[kHeaderBytes]);

@@ -6,6 +6,9 @@ import type { DigestAlgorithm } from '../../base/digests.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
 
+/** The route of what a node passes on to all its mates, where it ends. */
+export const groupRoute = 1
+
 export type Strategy = 'classic' | 'adaptive'
 export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
 /**

@@ -26,20 +26,16 @@ export interface NativeEngine {
     complete: boolean,
     sparse: boolean,
   ): void
-  adopt(
-    fd: number,
-    transfer: number,
-    out: boolean,
-    seed: bigint,
-    relay: boolean,
-    congestion: string,
-  ): number
+  adopt(fd: number, transfer: number, out: boolean, seed: bigint, congestion: string): number
+  /** `targets`: three numbers each (feed, next, 1 where it goes first). */
+  setRoute(transfer: number, route: number, targets: Float64Array): void
+  assign(transfer: number, stream: number, offset: number, length: number, route: number): void
   send(
     feed: number,
     stream: number,
     offset: number,
     length: number,
-    relay: boolean,
+    route: number,
     scratch: boolean,
   ): void
   sendDigests(
@@ -47,7 +43,7 @@ export interface NativeEngine {
     stream: number,
     offset: number,
     length: number,
-    relay: boolean,
+    route: number,
     payload: Uint8Array,
   ): void
   finish(feed: number): void

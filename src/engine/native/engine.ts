@@ -8,6 +8,7 @@ import type { BlockAlgorithm } from '../../base/digests.js'
 import { codeFromNative, FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type {
+  AssignSpec,
   ByteRange,
   DataEngine,
   DigestSpec,
@@ -19,13 +20,14 @@ import type {
   FeedStats,
   FileHandle,
   HashSource,
+  RouteTarget,
   SendSpec,
   StreamSpec,
   TransferHandle,
   TransferOptions,
   TransferStats,
 } from '../../ports.js'
-import { checkBlocks } from '../checks.js'
+import { checkBlocks, checkTargets } from '../checks.js'
 import { failureWords } from '../system-error.js'
 import {
   type Addon,
@@ -128,14 +130,7 @@ class AddonEngine implements DataEngine {
     if (socket.readableLength > 0) throw new TypeError('socket: holds bytes that were not read')
     const fd = descriptorOf(socket)
     const feed = this.#call((engine) =>
-      engine.adopt(
-        fd,
-        spec.transfer,
-        spec.direction === 'out',
-        spec.seed,
-        spec.relay ?? false,
-        this.#congestion,
-      ),
+      engine.adopt(fd, spec.transfer, spec.direction === 'out', spec.seed, this.#congestion),
     )
     // The addon works on a duplicate: closing ours leaves the connection alone.
     socket.destroy()
@@ -147,15 +142,26 @@ class AddonEngine implements DataEngine {
     if (fd >= 0) this.#addon.tuneControl(fd)
   }
 
+  setRoute(transfer: TransferHandle, route: number, targets: readonly RouteTarget[]): void {
+    checkTargets(targets)
+    const numbers = targets.flatMap(({ feed, next, first }) => [feed, next, first ? 1 : 0])
+    this.#call((engine) => engine.setRoute(transfer, route, Float64Array.from(numbers)))
+  }
+
+  assign(transfer: TransferHandle, spec: AssignSpec): void {
+    const { stream, offset, length, route } = spec
+    this.#call((engine) => engine.assign(transfer, stream, offset, length, route))
+  }
+
   send(feed: FeedHandle, spec: SendSpec): void {
-    const { stream, offset, length, relay = false, scratch = false } = spec
-    if (relay && scratch) throw new TypeError('relay and scratch exclude each other')
-    this.#call((engine) => engine.send(feed, stream, offset, length, relay, scratch))
+    const { stream, offset, length, route = 0, scratch = false } = spec
+    if (route !== 0 && scratch) throw new TypeError('route and scratch exclude each other')
+    this.#call((engine) => engine.send(feed, stream, offset, length, route, scratch))
   }
 
   sendDigests(feed: FeedHandle, spec: DigestSpec): void {
-    const { stream, offset, length, relay = false, payload } = spec
-    this.#call((engine) => engine.sendDigests(feed, stream, offset, length, relay, payload))
+    const { stream, offset, length, route = 0, payload } = spec
+    this.#call((engine) => engine.sendDigests(feed, stream, offset, length, route, payload))
   }
 
   finish(feed: FeedHandle): void {
@@ -301,10 +307,9 @@ function descriptorOf(socket: Socket): number {
 const seedMax = 0xffff_ffff_ffff_ffffn
 
 function checkFeed(spec: FeedSpec): void {
-  const { direction, relay, seed } = spec
+  const { direction, seed } = spec
   if (direction !== 'in' && direction !== 'out')
     throw new TypeError(`direction: ${String(direction)}`)
-  if (relay === true && direction === 'in') throw new TypeError('relay: only of outgoing feeds')
   if (typeof seed !== 'bigint' || seed < 0n || seed > seedMax) {
     throw new TypeError('seed: not an unsigned 64-bit bigint')
   }
@@ -322,7 +327,7 @@ function decodeEvent(record: Float64Array, side: Uint8Array): EngineEvent | unde
         transfer,
         feed: a,
         stream: b,
-        relay: c === 1,
+        route: c,
         offset: d,
         length: e,
         payload: side,

@@ -14,6 +14,7 @@ import type { BlockAlgorithm } from '../../base/digests.js'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type {
+  AssignSpec,
   ByteRange,
   DataEngine,
   DigestSpec,
@@ -24,12 +25,20 @@ import type {
   FeedSpec,
   FileHandle,
   HashSource,
+  RouteTarget,
   SendSpec,
   StreamSpec,
   TransferHandle,
   TransferStats,
 } from '../../ports.js'
-import { checkBlocks, checkInteger, checkRange, known } from '../checks.js'
+import {
+  checkBlocks,
+  checkInteger,
+  checkRange,
+  checkTargets,
+  known,
+  routeMax,
+} from '../checks.js'
 import { blake3File } from '../hashing/blake3.js'
 import { type BlockHashers, createBlockHashers } from '../hashing/block-hash.js'
 import { type Failed, failureWords } from '../system-error.js'
@@ -64,6 +73,8 @@ class Transfer implements FeedHost {
     sentBytes: 0,
   }
   readonly #shared: Shared
+  /** By route: the feeds it goes to, and its number beyond each. */
+  readonly #table = new Map<number, Map<OutFeed, number>>()
   #isClosed = false
 
   constructor(handle: TransferHandle, shared: Shared) {
@@ -94,7 +105,8 @@ class Transfer implements FeedHost {
       for (const feed of this.feeds.values()) {
         if (feed instanceof OutFeed) feed.landed(stream, begin, end)
       }
-      this.relay(stream, begin, end)
+      for (const { begin: low, end: high, route } of stream.routed(begin, end))
+        this.#forward(stream, low, high, route)
     }
     if (run === undefined) return
     const [offset, past] = run
@@ -108,10 +120,31 @@ class Transfer implements FeedHost {
     })
   }
 
-  relay(stream: StreamState, begin: number, end: number): void {
-    for (const [low, high] of stream.takeRelayable(begin, end)) {
-      for (const feed of this.feeds.values()) {
-        if (feed instanceof OutFeed) feed.relay(stream, low, high)
+  raise(stream: StreamState, begin: number, end: number, route: number): void {
+    for (const span of stream.raise(begin, end, route)) this.#forward(stream, ...span, route)
+  }
+
+  #forward(stream: StreamState, begin: number, end: number, route: number): void {
+    for (const [feed, next] of this.#table.get(route) ?? []) feed.route(stream, begin, end, next)
+  }
+
+  forget(handle: FeedHandle): void {
+    const feed = this.feeds.get(handle)
+    this.feeds.delete(handle)
+    if (feed instanceof OutFeed) for (const row of this.#table.values()) row.delete(feed)
+  }
+
+  setRoute(route: number, targets: Map<OutFeed, number>): void {
+    const before = this.#table.get(route)
+    if (targets.size === 0) this.#table.delete(route)
+    else this.#table.set(route, targets)
+    for (const stream of this.streams.values()) {
+      const history = stream.history(route)
+      for (const feed of before?.keys() ?? []) {
+        if (!targets.has(feed)) feed.leave(stream, route, history)
+      }
+      for (const [feed, next] of targets) {
+        if (before?.has(feed) !== true) feed.enter(stream, route, next, history)
       }
     }
   }
@@ -193,9 +226,6 @@ class PortableEngine implements DataEngine {
     if (spec.direction !== 'in' && spec.direction !== 'out') {
       throw new TypeError(`direction must be 'in' or 'out', not ${String(spec.direction)}`)
     }
-    if (spec.relay === true && spec.direction === 'in') {
-      throw new TypeError('relay is for feeds of direction out')
-    }
     if (socket.readableLength > 0 || socket.writableLength > 0 || socket.connecting) {
       throw new TypeError('socket must be connected, with nothing buffered in either direction')
     }
@@ -204,7 +234,7 @@ class PortableEngine implements DataEngine {
     const feed =
       spec.direction === 'in'
         ? new InFeed(handle, socket, spec.seed, transfer)
-        : new OutFeed(handle, socket, spec.seed, transfer, spec.relay ?? false)
+        : new OutFeed(handle, socket, spec.seed, transfer)
     transfer.feeds.set(handle, feed)
     this.#transferOfFeed.set(handle, transfer)
     feed.start()
@@ -212,20 +242,36 @@ class PortableEngine implements DataEngine {
       this.#sockets.delete(gone)
     })
     this.#sockets.add(gone)
-    if (feed instanceof OutFeed && feed.isRelay) {
-      for (const stream of transfer.streams.values()) {
-        for (const [begin, end] of stream.relayed) feed.relay(stream, begin, end)
-      }
-    }
     return handle
+  }
+
+  setRoute(handle: TransferHandle, route: number, targets: readonly RouteTarget[]): void {
+    const transfer = this.#transfer(handle)
+    checkInteger('route', route, 1, routeMax)
+    checkTargets(targets)
+    const row = targets.map(({ feed, next }) => {
+      const out = known('feed', feed, transfer.feeds.get(feed))
+      if (!(out instanceof OutFeed)) throw new TypeError('an incoming feed sends nothing')
+      return [out, next] as const
+    })
+    transfer.setRoute(route, new Map(row))
+  }
+
+  assign(handle: TransferHandle, spec: AssignSpec): void {
+    const transfer = this.#transfer(handle)
+    const stream = known('stream', spec.stream, transfer.stream(spec.stream))
+    checkRange(spec, stream.size)
+    checkInteger('route', spec.route, 1, routeMax)
+    transfer.raise(stream, spec.offset, spec.offset + spec.length, spec.route)
   }
 
   send(handle: FeedHandle, spec: SendSpec): void {
     const { feed, transfer } = this.#outFeed(handle)
     const stream = known('stream', spec.stream, transfer.stream(spec.stream))
     checkRange(spec, stream.size)
-    if (spec.relay === true && spec.scratch === true) {
-      throw new TypeError('relay and scratch exclude each other')
+    checkInteger('route', spec.route ?? 0, 0, routeMax)
+    if ((spec.route ?? 0) !== 0 && spec.scratch === true) {
+      throw new TypeError('route and scratch exclude each other')
     }
     feed.send(stream, spec)
   }
@@ -235,6 +281,7 @@ class PortableEngine implements DataEngine {
     const stream = known('stream', spec.stream, transfer.stream(spec.stream))
     checkRange(spec, stream.size)
     checkInteger('length', spec.length, 1, uint32Max)
+    checkInteger('route', spec.route ?? 0, 0, routeMax)
     checkInteger('payload.length', spec.payload.length, 1, limits.recordDigestBytes)
     feed.sendDigests(spec)
   }
@@ -372,7 +419,7 @@ class PortableEngine implements DataEngine {
   }
 
   #forgetFeed(handle: FeedHandle): void {
-    this.#transferOfFeed.get(handle)?.feeds.delete(handle)
+    this.#transferOfFeed.get(handle)?.forget(handle)
     this.#transferOfFeed.delete(handle)
   }
 

@@ -165,14 +165,13 @@ export class InFeed extends Feed {
   }
 
   /** A partial is sparse and no byte lands twice, so the zeros are there already. */
-  #landHole(stream: StreamState, { offset, length, relay }: RecordHeader): void {
+  #landHole(stream: StreamState, { offset, length, route }: RecordHeader): void {
     if (stream.failed) return
-    if (relay) stream.flag(offset, offset + length)
+    this.host.raise(stream, offset, offset + length, route)
     for (const [begin, end] of stream.claim(false, offset, offset + length)) {
       this.host.totals.holeBytes += end - begin
       this.host.landed(stream, false, begin, end)
     }
-    if (relay) this.host.relay(stream, offset, offset + length)
     this.#boundPieces(stream)
   }
 
@@ -186,7 +185,7 @@ export class InFeed extends Feed {
     this.host.totals.receivedBytes += count
     this.host.countPayload(count)
     if (stream.failed) return
-    if (header.relay) stream.flag(begin, begin + count)
+    this.host.raise(stream, begin, begin + count, header.route)
     const fresh = stream.claim(header.scratch, begin, begin + count)
     const duplicate = fresh.reduce((left, [low, high]) => left - (high - low), count)
     this.#duplicateBytes += duplicate
@@ -203,7 +202,6 @@ export class InFeed extends Feed {
       }
       this.host.landed(stream, header.scratch, low, high)
     }
-    if (header.relay) this.host.relay(stream, begin, begin + count)
     this.#boundPieces(stream)
   }
 
@@ -228,7 +226,7 @@ export class InFeed extends Feed {
       stream: stream.id,
       offset: header.offset,
       length: header.length,
-      relay: header.relay,
+      route: header.route,
       payload: digests,
     })
   }

@@ -2,7 +2,7 @@
  * The sending end of a feed: file -> record -> socket, one record of at most 256 KiB at a time.
  *
  * Three queues feed it: digests (first, they are small and verification waits for them), listed
- * ranges in the order they were listed, and relayed bytes; the last two take turns. Listed bytes
+ * ranges in the order they were listed, and bytes of routes; the last two take turns. Listed bytes
  * that have not landed yet wait in a set per stream and join the queue as they land. A record is
  * read from the file before its header is written, so a failing source never cuts a record. Two
  * record buffers: one is read into while the socket takes the other, which is all the memory a
@@ -12,7 +12,7 @@
 import type { Socket } from 'node:net'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import { SpanSet } from '../../base/spans.js'
+import { type Span, SpanSet } from '../../base/spans.js'
 import type { DigestSpec, FeedHandle, FeedStats, SendSpec } from '../../ports.js'
 import { asFrError } from '../checks.js'
 import { Feed, type FeedHost } from './feed.js'
@@ -26,7 +26,7 @@ const grainBytes = 16 * 1024
 const zeros = Buffer.alloc(grainBytes)
 
 interface Flags {
-  readonly relay: boolean
+  readonly route: number
   readonly scratch: boolean
 }
 
@@ -42,15 +42,24 @@ interface Awaited extends Flags {
   readonly bytes: SpanSet
 }
 
-interface RelayQueue {
+/** Bytes of one stream that routes brought, to be sent under one number. */
+interface RouteQueue {
+  readonly stream: StreamState
+  readonly next: number
   readonly bytes: SpanSet
-  /** Where the last record ended: relaying goes on from there as long as it can. */
+  /** Where the last record ended: sending goes on from there as long as it can. */
   at: number
+}
+
+/** What a route brought before this feed left its table. */
+interface Had {
+  readonly stream: StreamState
+  readonly route: number
+  readonly bytes: SpanSet
 }
 
 export class OutFeed extends Feed {
   override readonly direction = 'out'
-  readonly isRelay: boolean
   #isFinishing = false
   #endSent = false
   readonly #digests: DigestSpec[] = []
@@ -58,18 +67,14 @@ export class OutFeed extends Feed {
   readonly #listed: Piece[] = []
   #listedBytes = 0
   readonly #awaited: Awaited[] = []
-  readonly #relayed = new Map<StreamState, RelayQueue>()
-  #isRelayNext = false
+  readonly #routed: RouteQueue[] = []
+  readonly #had: Had[] = []
+  #isRoutedNext = false
   #inFlightBytes = 0
   #isRunning = false
   #freeBuffers: Buffer[] = []
   #buffers = 0
   #whenBufferFree: (() => void) | undefined
-
-  constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost, isRelay: boolean) {
-    super(handle, socket, seed, host)
-    this.isRelay = isRelay
-  }
 
   get isFinishing(): boolean {
     return this.#isFinishing
@@ -78,7 +83,7 @@ export class OutFeed extends Feed {
   override stats(): FeedStats {
     let queuedBytes = this.#listedBytes + this.#inFlightBytes
     for (const { bytes } of this.#awaited) queuedBytes += bytes.bytes
-    for (const { bytes } of this.#relayed.values()) queuedBytes += bytes.bytes
+    for (const { bytes } of this.#routed) queuedBytes += bytes.bytes
     return {
       feed: this.handle,
       direction: 'out',
@@ -92,7 +97,7 @@ export class OutFeed extends Feed {
 
   send(stream: StreamState, spec: SendSpec): void {
     if (!this.isOpen || stream.failed) return
-    const flags = { relay: spec.relay ?? false, scratch: spec.scratch ?? false }
+    const flags = { route: spec.route ?? 0, scratch: spec.scratch ?? false }
     const { ready, missing } = stream.split(spec.offset, spec.offset + spec.length)
     let pieces = this.#listed.length + ready.length + missing.length
     for (const { bytes } of this.#awaited) pieces += bytes.pieces
@@ -130,21 +135,37 @@ export class OutFeed extends Feed {
     this.#wake()
   }
 
-  /** Queues bytes to be relayed, unless this is no relay feed or it is finishing. */
-  relay(stream: StreamState, begin: number, end: number): void {
-    if (!this.isRelay || this.#isFinishing) return
-    let queue = this.#relayed.get(stream)
+  /** Queues bytes that a route brings, unless the feed is finishing. */
+  route(stream: StreamState, begin: number, end: number, next: number): void {
+    if (!this.isOpen || this.#isFinishing || stream.failed) return
+    let queue = this.#routed.find((one) => one.stream === stream && one.next === next)
     if (queue === undefined) {
-      queue = { bytes: new SpanSet(), at: 0 }
-      this.#relayed.set(stream, queue)
+      queue = { stream, next, bytes: new SpanSet(), at: 0 }
+      this.#routed.push(queue)
     }
     queue.bytes.add(begin, end)
     this.#wake()
   }
 
+  /** This feed enters the table of the route: it gets the history that it has not had. */
+  enter(stream: StreamState, route: number, next: number, history: readonly Span[]): void {
+    const index = this.#had.findIndex((one) => one.stream === stream && one.route === route)
+    const had = index < 0 ? undefined : this.#had.splice(index, 1)[0]?.bytes
+    for (const span of history) {
+      for (const part of had?.missing(...span) ?? [span]) this.route(stream, ...part, next)
+    }
+  }
+
+  /** This feed leaves the table of the route. */
+  leave(stream: StreamState, route: number, history: readonly Span[]): void {
+    const bytes = new SpanSet()
+    for (const span of history) bytes.add(...span)
+    this.#had.push({ stream, route, bytes })
+  }
+
   /** The stream failed: nothing more of it can be sent. */
   forget(stream: StreamState): void {
-    this.#relayed.delete(stream)
+    keep(this.#routed, (queue) => queue.stream !== stream)
     keep(this.#awaited, (awaited) => awaited.stream !== stream)
     keep(this.#listed, (piece) => piece.stream !== stream)
     this.#listedBytes = this.#listed.reduce((sum, piece) => sum + piece.end - piece.begin, 0)
@@ -179,18 +200,18 @@ export class OutFeed extends Feed {
       last !== undefined &&
       last.stream === stream &&
       last.end === begin &&
-      last.relay === flags.relay &&
+      last.route === flags.route &&
       last.scratch === flags.scratch
     if (isContinued) last.end = end
-    else this.#listed.push({ stream, relay: flags.relay, scratch: flags.scratch, begin, end })
+    else this.#listed.push({ stream, route: flags.route, scratch: flags.scratch, begin, end })
   }
 
-  #awaitedOf(stream: StreamState, { relay, scratch }: Flags): Awaited {
+  #awaitedOf(stream: StreamState, { route, scratch }: Flags): Awaited {
     let awaited = this.#awaited.find(
-      (one) => one.stream === stream && one.relay === relay && one.scratch === scratch,
+      (one) => one.stream === stream && one.route === route && one.scratch === scratch,
     )
     if (awaited === undefined) {
-      awaited = { stream, relay, scratch, bytes: new SpanSet() }
+      awaited = { stream, route, scratch, bytes: new SpanSet() }
       this.#awaited.push(awaited)
     }
     return awaited
@@ -235,11 +256,11 @@ export class OutFeed extends Feed {
 
   /** Takes the next bytes to send off the queues, at most one record. */
   #nextPiece(): Piece | undefined {
-    const isRelayTurn = this.#isRelayNext
-    this.#isRelayNext = !isRelayTurn
-    return isRelayTurn
-      ? (this.#nextRelayed() ?? this.#nextListed())
-      : (this.#nextListed() ?? this.#nextRelayed())
+    const isRoutedTurn = this.#isRoutedNext
+    this.#isRoutedNext = !isRoutedTurn
+    return isRoutedTurn
+      ? (this.#nextRouted() ?? this.#nextListed())
+      : (this.#nextListed() ?? this.#nextRouted())
   }
 
   #nextListed(): Piece | undefined {
@@ -253,24 +274,21 @@ export class OutFeed extends Feed {
     return { ...first, begin, end }
   }
 
-  #nextRelayed(): Piece | undefined {
-    for (const [stream, queue] of this.#relayed) {
+  #nextRouted(): Piece | undefined {
+    for (const queue of this.#routed) {
       const span = queue.bytes.next(queue.at) ?? queue.bytes.next(0)
-      if (span === undefined) {
-        this.#relayed.delete(stream)
-        continue
-      }
+      if (span === undefined) continue
       const begin = span[0]
       const end = Math.min(span[1], begin + recordBytes)
       queue.bytes.remove(begin, end)
       queue.at = end
-      return { stream, relay: false, scratch: false, begin, end }
+      return { stream: queue.stream, route: queue.next, scratch: false, begin, end }
     }
     return undefined
   }
 
   async #writePiece(buffer: Buffer, piece: Piece): Promise<void> {
-    const { stream, begin, end, relay, scratch } = piece
+    const { stream, begin, end, route, scratch } = piece
     const length = end - begin
     const payload = buffer.subarray(recordHeaderBytes, recordHeaderBytes + length)
     this.#inFlightBytes += length
@@ -289,7 +307,7 @@ export class OutFeed extends Feed {
     for (const [i, [from, to, isHole]] of runs.entries()) {
       const kind = isHole ? 'hole' : 'payload'
       const place = { stream: stream.id, offset: begin + from, length: to - from, digestBytes: 0 }
-      const header: RecordHeader = { kind, relay, scratch, ...place }
+      const header: RecordHeader = { kind, route, scratch, ...place }
       // Only the first has its place for a header right before it.
       const front = i === 0 ? buffer : Buffer.allocUnsafe(recordHeaderBytes)
       const body = isHole ? [] : [payload.subarray(from, to)]
@@ -322,7 +340,7 @@ export class OutFeed extends Feed {
     buffer.set(spec.payload, recordHeaderBytes)
     const header: RecordHeader = {
       kind: 'digests',
-      relay: spec.relay ?? false,
+      route: spec.route ?? 0,
       scratch: false,
       stream: spec.stream,
       offset: spec.offset,
@@ -361,7 +379,7 @@ export class OutFeed extends Feed {
   #end(): void {
     const header = Buffer.alloc(recordHeaderBytes)
     const kind = 'end'
-    const fields = { relay: false, scratch: false, stream: 0, offset: 0, length: 0, digestBytes: 0 }
+    const fields = { route: 0, scratch: false, stream: 0, offset: 0, length: 0, digestBytes: 0 }
     encodeRecordHeader(header, { kind, ...fields }, this.seed, this.host.hash)
     this.#endSent = true
     this.socket.end(header)

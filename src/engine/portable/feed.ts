@@ -19,8 +19,8 @@ export interface FeedHost {
   stream(id: number): StreamState | undefined
   /** Bytes are in the file: report completed blocks, send what waited for them. */
   landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void
-  /** A flagged copy of these bytes has been taken in: relay what of them is in the file. */
-  relay(stream: StreamState, begin: number, end: number): void
+  /** Bytes without a route get this one; those in the file are passed on. */
+  raise(stream: StreamState, begin: number, end: number, route: number): void
   failStream(stream: StreamState, code: FrErrorCode, failed: Failed): void
   /** Counters of the transfer that outlive its feeds. */
   readonly totals: {

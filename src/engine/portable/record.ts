@@ -13,8 +13,9 @@ export type RecordKind = 'payload' | 'hole' | 'digests' | 'end'
 /** One record, without the bytes that follow it. All of `end` but its kind is 0 or false. */
 export interface RecordHeader {
   readonly kind: RecordKind
-  readonly relay: boolean
   readonly scratch: boolean
+  /** Where the receiver passes the bytes on to; 0: nowhere. */
+  readonly route: number
   readonly stream: number
   /** First byte of the stream that the record covers. */
   readonly offset: number
@@ -30,8 +31,7 @@ export type SeededHash = (bytes: Uint8Array, seed: bigint) => bigint
 export const recordHeaderBytes = limits.recordHeaderBytes
 
 const magic = 0xf5
-const relayFlag = 1
-const scratchFlag = 2
+const scratchFlag = 1
 const checkAt = 28
 const kinds: readonly RecordKind[] = ['payload', 'hole', 'digests', 'end']
 
@@ -51,8 +51,8 @@ export function encodeRecordHeader(
   into[1] = limits.protocolVersion
   into[2] = recordHeaderBytes
   into[3] = kinds.indexOf(header.kind) + 1
-  into.writeUInt16LE((header.relay ? relayFlag : 0) | (header.scratch ? scratchFlag : 0), 4)
-  into.writeUInt16LE(0, 6)
+  into.writeUInt16LE(header.scratch ? scratchFlag : 0, 4)
+  into.writeUInt16LE(header.route, 6)
   into.writeUInt32LE(header.stream, 8)
   into.writeUInt32LE(header.digestBytes, 12)
   into.writeBigUInt64LE(BigInt(header.offset), 16)
@@ -68,15 +68,15 @@ export function decodeRecordHeader(
 ): RecordHeader | null {
   if (bytes.readUInt32LE(checkAt) !== checkOf(bytes, seed, hash)) return null
   if (bytes[0] !== magic || bytes[1] !== limits.protocolVersion) return null
-  if (bytes[2] !== recordHeaderBytes || bytes.readUInt16LE(6) !== 0) return null
+  if (bytes[2] !== recordHeaderBytes) return null
   const kind = kinds[bytes.readUInt8(3) - 1]
   const flags = bytes.readUInt16LE(4)
   const offset = bytes.readBigUInt64LE(16)
   if (kind === undefined || flags > scratchFlag || offset > Number.MAX_SAFE_INTEGER) return null
   const header: RecordHeader = {
     kind,
-    relay: flags === relayFlag,
     scratch: flags === scratchFlag,
+    route: bytes.readUInt16LE(6),
     stream: bytes.readUInt32LE(8),
     offset: Number(offset),
     length: bytes.readUInt32LE(24),
@@ -86,25 +86,20 @@ export function decodeRecordHeader(
 }
 
 function isSound(header: RecordHeader): boolean {
-  const { length, digestBytes } = header
+  const { length, digestBytes, route } = header
+  if (header.scratch && (header.kind !== 'payload' || route !== 0)) return false
   switch (header.kind) {
     case 'payload':
       return length >= 1 && length <= limits.recordPayloadBytes && digestBytes === 0
     case 'hole':
-      return length >= 1 && length <= limits.recordHoleBytes && digestBytes === 0 && !header.scratch
+      return length >= 1 && length <= limits.recordHoleBytes && digestBytes === 0
     case 'digests':
-      return (
-        length >= 1 &&
-        digestBytes >= 1 &&
-        digestBytes <= limits.recordDigestBytes &&
-        !header.scratch
-      )
+      return length >= 1 && digestBytes >= 1 && digestBytes <= limits.recordDigestBytes
     case 'end':
       return (
         length === 0 &&
         digestBytes === 0 &&
-        !header.relay &&
-        !header.scratch &&
+        route === 0 &&
         header.stream === 0 &&
         header.offset === 0
       )

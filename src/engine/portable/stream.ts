@@ -9,6 +9,7 @@
 import { type Span, SpanSet } from '../../base/spans.js'
 import type { StreamSpec } from '../../ports.js'
 import type { OpenFile } from './files.js'
+import { type RoutedRun, RouteMap } from './routes.js'
 
 interface Target {
   readonly file: OpenFile
@@ -29,10 +30,8 @@ export class StreamState {
   readonly sparse: boolean
   /** The file failed: the stream takes and gives nothing more. */
   failed = false
-  /** What is in the file and came with the relay flag, no matter in which copy. */
-  readonly relayed = new SpanSet()
-  /** What came with the relay flag, landed or still being written. */
-  readonly #flagged = new SpanSet()
+  /** Of bytes in the file, of those still being written, and of those to come. */
+  readonly #routes = new RouteMap()
   readonly #main: Target
   readonly #scratch: Target | undefined
 
@@ -59,7 +58,7 @@ export class StreamState {
   /** Pieces held in memory for this stream, to be kept under limits.landedPieces. */
   get pieces(): number {
     const scratchPieces = this.#scratch?.claimed.pieces ?? 0
-    return this.#main.claimed.pieces + this.#flagged.pieces + scratchPieces
+    return this.#main.claimed.pieces + this.#routes.runs + scratchPieces
   }
 
   file(isScratch: boolean): OpenFile {
@@ -95,22 +94,20 @@ export class StreamState {
     return [from, to]
   }
 
-  /** The bytes came with the relay flag, as a first copy or a later one. */
-  flag(begin: number, end: number): void {
-    this.#flagged.add(begin, end)
+  /** Gives the bytes that have no route this one; returns those of them that are in the file. */
+  raise(begin: number, end: number, route: number): Span[] {
+    if (route === 0) return []
+    return this.#routes.raise(begin, end, route).flatMap((span) => this.split(...span).ready)
   }
 
-  /**
-   * Takes what of [begin, end) is to be relayed from now on: flagged, in the file, not relayed
-   * yet.
-   */
-  takeRelayable(begin: number, end: number): Span[] {
-    const fresh = this.relayed
-      .missing(begin, end)
-      .flatMap(([low, high]) => this.#flagged.present(low, high))
-      .flatMap(([low, high]) => this.split(low, high).ready)
-    for (const [low, high] of fresh) this.relayed.add(low, high)
-    return fresh
+  /** The routes of [begin, end). */
+  routed(begin: number, end: number): RoutedRun[] {
+    return this.#routes.inside(begin, end)
+  }
+
+  /** What is in the file of this route. */
+  history(route: number): Span[] {
+    return this.#routes.of(route).flatMap(({ begin, end }) => this.split(begin, end).ready)
   }
 
   /** Which bytes of [begin, end) can be sent now, and which have still to land. */

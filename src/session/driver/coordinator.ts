@@ -7,7 +7,7 @@ import { FrError } from '../../base/errors.js'
 import type { FeedCount, OriginCommand, OriginEvent } from '../../control/coordinator/events.js'
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import type { Peer } from '../../control/members/peer.js'
-import type { Frame } from '../../control/messages/types.js'
+import { type Frame, groupRoute } from '../../control/messages/types.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
 import { signDigests } from '../../protocol/digest-record.js'
 import type { Signer } from '../../protocol/primitives.js'
@@ -36,6 +36,10 @@ export interface CoordinatorPorts {
   readonly execute: (command: CallerCommand) => void
   /** A defect of this program. */
   readonly crashed: (error: unknown) => void
+}
+
+function routeOf(relay: boolean): number {
+  return relay ? groupRoute : 0
 }
 
 export class CoordinatorSession {
@@ -134,13 +138,12 @@ export class CoordinatorSession {
         return void this.#neighbours.of(command.node).link?.send(command.frame)
       case 'list': {
         const { node, offset, length, relay, scratch } = command
-        return this.#onFeed(node, (feed) =>
-          contents.send(engine, feed, [offset, length], { relay, scratch }),
-        )
+        const how = { route: routeOf(relay), scratch }
+        return this.#onFeed(node, (feed) => contents.send(engine, feed, [offset, length], how))
       }
       case 'digests': {
         const { node, relay } = command
-        const record = { ...this.#signed(command), relay }
+        const record = { ...this.#signed(command), route: routeOf(relay) }
         return this.#onFeed(node, (feed) => engine.sendDigests(feed, record))
       }
       case 'sample': {

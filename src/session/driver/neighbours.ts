@@ -102,7 +102,7 @@ export class Neighbours {
     if (member.out.state === 'none') this.#dial(member, way, { wanted: [], relay: false })
   }
 
-  /** One for all who want it. `relay`: what lands to be passed on is sent on it. */
+  /** One for all who want it. `relay`: what is for all mates goes to it as well. */
   open(member: Neighbour, way: Way, relay: boolean, events: OutEvents): void {
     const { out } = member
     switch (out.state) {
@@ -174,7 +174,7 @@ export class Neighbours {
     relay: boolean,
   ): void {
     try {
-      const feed = this.#net.adopt(connection, 'out', relay)
+      const feed = this.#net.adopt(connection, 'out')
       member.out = { state: 'open', feed, relay }
       this.#byFeed.set(feed, member)
     } catch (error) {
@@ -200,7 +200,7 @@ export class Neighbours {
   /** Throws FrError when the connection broke meanwhile; another one may come then. */
   feed(member: Neighbour, connection: Connection): void {
     member.fedBy = { state: 'closed' }
-    const feed = this.#net.adopt(connection, 'in', false)
+    const feed = this.#net.adopt(connection, 'in')
     member.fedBy = { state: 'open', feed, wrongDigests: 0 }
     this.#byFeed.set(feed, member)
   }

@@ -75,10 +75,10 @@ export interface Net {
   /** Throws FrError when the connection broke meanwhile. */
   link(connection: Connection, events: LinkEvents): Link
   /** Hands the connection to the engine. Throws FrError when it broke meanwhile. */
-  adopt(connection: Connection, direction: 'in' | 'out', relay: boolean): FeedHandle
+  adopt(connection: Connection, direction: 'in' | 'out'): FeedHandle
   /** Nothing is dialled any more. */
   end(): void
 }
 
 /** The feeds of one transfer. */
-export type FeedEngine = Pick<DataEngine, 'send' | 'sendDigests' | 'close' | 'stats'>
+export type FeedEngine = Pick<DataEngine, 'setRoute' | 'send' | 'sendDigests' | 'close' | 'stats'>

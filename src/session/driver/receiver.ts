@@ -11,7 +11,7 @@ import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { LogFields } from '../../base/log.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
-import type { Frame, Mate } from '../../control/messages/types.js'
+import { type Frame, groupRoute, type Mate } from '../../control/messages/types.js'
 import type { NodeCommand, NodeEvent } from '../../control/receiver/events.js'
 import { KeptDigests } from '../../control/receiver/kept-digests.js'
 import { type NodeConfig, NodeMachine } from '../../control/receiver/machine.js'
@@ -227,13 +227,14 @@ export class ReceiverSession {
   #onDigests(event: EngineEvent & { type: 'digests' }): void {
     const sender = this.#neighbours.byFeed(event.feed)
     if (sender === undefined) return
-    const { length, relay } = event
+    const { length } = event
+    const relay = event.route === groupRoute
     const offset = this.#spec.contents.space.offsetOf(event) ?? 0
     // What is known already needs no proof.
     if (!relay && this.machine.held.unannounced(offset, length).isEmpty) return
     try {
       const digests = this.#read(sender, event)
-      if (relay) this.#forward({ ...event, relay: false, payload: event.payload.slice() })
+      if (relay) this.#forward({ ...event, route: 0, payload: event.payload.slice() })
       this.post({ type: 'announced', offset, length, digests })
     } catch (error) {
       if (!(error instanceof FrError)) throw error
@@ -338,6 +339,7 @@ export class ReceiverSession {
     this.#kept.dialling(index)
     this.#neighbours.open(mate, this.#wayTo(index), true, {
       opened: (feed) => {
+        this.#routeToMates()
         this.#pulls.feedOpened(mate, feed)
         this.post({ type: 'relayOpened', index })
         for (const record of this.#kept.records) this.#sendDigests(mate, record)
@@ -349,6 +351,14 @@ export class ReceiverSession {
         this.#relayClosed(mate, code, text)
       },
     })
+  }
+
+  /** What is for the group goes to every mate, and stays there. */
+  #routeToMates(): void {
+    const targets = [...this.#neighbours.all].flatMap(({ out }) =>
+      out.state === 'open' && out.relay ? [{ feed: out.feed, next: 0 }] : [],
+    )
+    this.#ports.engine.setRoute(this.#transfer as TransferHandle, groupRoute, targets)
   }
 
   #relayClosed({ number: index }: Neighbour, code: FrErrorCode | null, text: string): void {
