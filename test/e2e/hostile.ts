@@ -10,6 +10,7 @@ import type { RangePair } from '../../src/base/ranges.js'
 import {
   type Frame,
   type FrameType,
+  groupRoute,
   type Mate,
   originNumber,
   type PlanFrame,
@@ -147,7 +148,10 @@ export class HostileFeed {
   }
 
   digests(place: DigestPlace, payload: Uint8Array, relay = false): void {
-    this.record({ kind: 'digests', ...place, relay, digestBytes: payload.length }, payload)
+    this.record(
+      { kind: 'digests', ...place, route: relay ? groupRoute : 0, digestBytes: payload.length },
+      payload,
+    )
   }
 }
 

@@ -135,24 +135,34 @@ describe.each(engines)('$kind engine: routes', (under) => {
   it('a feed that enters a table gets the history of its route, one that leaves gets no more', async () => {
     const { party, transfer, bytes, brings, landed } = await node()
     const [x, y] = [await child(party, transfer), await child(party, transfer)]
+    const probe = await world.rawReceiver(party, transfer)
     const quarter = size / 4
-    const set = (...targets: { feed: number; next: number }[]) =>
+    let calls = 0
+    // What comes on a connection may be taken before a call that was made earlier.
+    const set = async (...targets: { feed: number; next: number }[]) => {
       party.engine.setRoute(transfer, 1, targets)
+      party.engine.send(probe.feed, { stream: streamId, offset: 0, length: 1 })
+      calls += 1
+      await poll('the table is set', () => {
+        const { feeds } = party.engine.stats(transfer)
+        return feeds.find(({ feed }) => feed === probe.feed)?.payloadBytes === calls
+      })
+    }
     brings(0, quarter, 1)
     await landed(quarter)
-    set({ feed: x.feed, next: 0 })
+    await set({ feed: x.feed, next: 0 })
     brings(quarter, 2 * quarter, 1)
     await landed(2 * quarter)
-    set({ feed: y.feed, next: 3 })
+    await set({ feed: y.feed, next: 3 })
     brings(2 * quarter, 3 * quarter, 1)
     await landed(3 * quarter)
     // Back again: what it missed, under the number of now.
-    set({ feed: x.feed, next: 5 }, { feed: y.feed, next: 3 })
-    set({ feed: x.feed, next: 5 }, { feed: y.feed, next: 4 })
+    await set({ feed: x.feed, next: 5 }, { feed: y.feed, next: 3 })
+    await set({ feed: x.feed, next: 5 }, { feed: y.feed, next: 4 })
     brings(3 * quarter, size, 1)
     await landed(size)
-    set()
-    set({ feed: x.feed, next: 9 }, { feed: y.feed, next: 9 })
+    await set()
+    await set({ feed: x.feed, next: 9 }, { feed: y.feed, next: 9 })
     const routes = [routesOf(await x.records(), bytes), routesOf(await y.records(), bytes)]
     expect(routes).toEqual([
       [

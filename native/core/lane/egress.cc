@@ -19,7 +19,7 @@ constexpr size_t kMinChunk = 16u << 10;
 constexpr size_t kMaxChunk = 1u << 20;
 constexpr size_t kMaxLowat = 4u << 20;
 constexpr double kBudgetSeconds = 0.004;  // of a feed's rate, unsent in the kernel
-constexpr int kFirstTurns = 16;
+constexpr uint64_t kFirstBytes = 4u << 20;
 constexpr size_t kGrowBytes = 8u << 10;
 constexpr uint64_t kGrowWaitNs = 1'000'000;
 constexpr uint64_t kEvenRecheckNs = 1'000'000;
@@ -124,9 +124,8 @@ bool Lane::pump() {
   for (size_t i = 0; i < out_feeds_.size();) {
     OutFeed* const feed = out_feeds_[i];
     bool more = pump_feed(*feed);
-    for (int turns = 1; more && feed->is_first && turns < kFirstTurns; turns++) {
-      more = pump_feed(*feed);
-    }
+    const uint64_t most = feed->accepted + kFirstBytes;
+    while (more && feed->is_first && feed->accepted < most) more = pump_feed(*feed);
     again = more || again;
     if (i < out_feeds_.size() && out_feeds_[i] == feed) i++;  // else it ended and left its place
   }

@@ -1,7 +1,7 @@
-// Any bytes on an incoming feed of a live engine, with a relay feed behind it: an input is a little
-// program that writes records, sound ones and others. Judged by the model: what is in the files
-// (and behind their ends), which blocks and digests are told, how the feed ends, and what was
-// relayed, each byte once.
+// Any bytes on an incoming feed of a live engine, with a feed behind it that two routes go to: an
+// input is a little program that writes records, sound ones and others. Judged by the model: what
+// is in the files (and behind their ends), which blocks and digests are told, how the feed ends,
+// and what was passed on under which route, each byte once.
 #include <poll.h>
 
 #include <csignal>
@@ -60,8 +60,11 @@ void put_record(uint8_t kind, Script& script, std::vector<uint8_t>* wire) {
   fuzz::Record record;
   record.kind = kind;
   record.stream = (choice >> 2) % 2;
-  record.flags = static_cast<uint16_t>(choice % 3);
-  if (kind != fuzz::kPayload || record.stream != 0) record.flags &= fuzz::kRelay;
+  if (choice % 4 == 3 && kind == fuzz::kPayload && record.stream == 0) {
+    record.flags = fuzz::kScratch;
+  } else {
+    record.route = choice % 4;  // 3: a route that nobody has set
+  }
   const size_t size = kSizes[record.stream];
   record.offset = script.take(2) % size;
   record.length = static_cast<uint32_t>(1 + script.take(2) % (size - record.offset));
@@ -104,6 +107,7 @@ std::vector<uint8_t> wire_of(Script& script) {
         fuzz::Record record;
         record.kind = static_cast<uint8_t>(script.take(1));
         record.flags = static_cast<uint16_t>(script.take(1));
+        record.route = static_cast<uint16_t>(script.take(step / 16 % 3));
         record.stream = static_cast<uint32_t>(script.take(1));
         record.extra = static_cast<uint32_t>(script.take(step / 8 % 5));
         record.offset = script.take(step / 64 % 2 == 0 ? 2 : 8);
@@ -143,8 +147,11 @@ std::vector<uint8_t> read_all(int fd) {
   }
 }
 
-// What the relay feed carried: every flagged byte once, as it is in the file, then an end.
-void check_relayed(const std::vector<uint8_t>& wire, fuzz::Model& model) {
+// Routes 1 and 2 go on as these.
+constexpr uint16_t kNext[] = {0, 0, 9};
+
+// What the feed behind carried: every byte of its routes once, as it is in the file, then an end.
+void check_routed(const std::vector<uint8_t>& wire, fuzz::Model& model) {
   size_t at = 0;
   fuzz::Record record;
   for (;;) {
@@ -154,16 +161,16 @@ void check_relayed(const std::vector<uint8_t>& wire, fuzz::Model& model) {
     if (record.kind == fuzz::kEnd) break;
     require(record.flags == 0 && record.kind != fuzz::kDigests);
     fuzz::ModelStream& stream = model.streams.at(record.stream);
-    require(record.offset + record.length <= stream.relayed.size());
+    require(record.offset + record.length <= stream.routes.size());
     for (size_t i = record.offset; i < record.offset + record.length; i++) {
-      require(stream.relayed[i]);
-      stream.relayed[i] = false;
+      const uint16_t route = std::exchange(stream.routes[i], 0);
+      require((route == 1 || route == 2) && record.route == kNext[route]);
       require(stream.main.bytes[i] == (record.kind == fuzz::kHole ? 0 : wire.at(at++)));
     }
   }
   require(at == wire.size());
   for (const auto& [number, stream] : model.streams) {
-    for (const char is_missing : stream.relayed) require(!is_missing);
+    for (const uint16_t route : stream.routes) require(route != 1 && route != 2);
   }
 }
 
@@ -198,7 +205,7 @@ class Witness {
         const fuzz::ModelDigests& expected = model_->digests.at(digests_++);
         const auto from = side.begin() + static_cast<ptrdiff_t>(v[fr::kSideOffset]);
         require(v[2] == feed_ && v[3] == expected.record.stream);
-        require(v[4] == expected.record.flags && whole(v[5]) == expected.record.offset);
+        require(v[4] == expected.record.route && whole(v[5]) == expected.record.offset);
         require(v[6] == expected.record.length && v[fr::kSideLength] == expected.record.extra);
         require(std::equal(expected.payload.begin(), expected.payload.end(), from));
         return false;
@@ -245,7 +252,7 @@ uint32_t adopt(World& world, uint32_t transfer, bool is_out, int* other) {
   int ours = -1;
   uint32_t feed = 0;
   world.loopback.connect_pair(other, &ours);
-  require(world.host.engine.adopt({ours, transfer, is_out, is_out, fuzz::kSeed, ""}, &feed).ok());
+  require(world.host.engine.adopt({ours, transfer, is_out, fuzz::kSeed, ""}, &feed).ok());
   ::close(ours);
   return feed;
 }
@@ -271,6 +278,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uint32_t transfer = open_transfer(*world);
   const uint32_t onward = adopt(*world, transfer, true, &mate);
   const uint32_t feed = adopt(*world, transfer, false, &sender);
+  // Before anything lands, or after it: the history.
+  const auto set_routes = [&] {
+    for (const uint16_t route : {1, 2}) {
+      require(world->host.engine.set_route(transfer, route, {{onward, kNext[route], false}}).ok());
+    }
+  };
+  const bool is_late = cuts % 2 == 1;
+  if (!is_late) set_routes();
   Witness witness(&model, feed);
   write_wire(sender, wire, cuts);
   world->host.until([&](const fr::Event& event, const std::vector<uint8_t>& side) {
@@ -281,8 +296,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Of the files, and of scratch.
   require(whole(stats[0]) + whole(stats[2]) == model.landed);
 
+  if (is_late) set_routes();
   require(world->host.engine.finish(onward).ok());
-  const std::vector<uint8_t> relayed = read_all(mate);
+  const std::vector<uint8_t> routed = read_all(mate);
   ::close(mate);
   world->host.until([&](const fr::Event& event, const std::vector<uint8_t>&) {
     require(static_cast<int>(event.v[0]) == static_cast<int>(fr::EventType::kFeedClosed));
@@ -295,7 +311,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check_file(world->files[stream], model.streams.at(stream).main);
   }
   check_file(world->scratch, model.streams.at(0).scratch);
-  check_relayed(relayed, model);
+  check_routed(routed, model);
   require(world->host.engine.close_transfer(transfer).ok());
   return 0;
 }

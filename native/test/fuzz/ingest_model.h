@@ -26,11 +26,11 @@ struct ModelTarget {
 
 struct ModelStream {
   ModelStream(size_t size, bool scratches)
-      : main(size), scratch(scratches ? size : 0), has_scratch(scratches), relayed(size) {}
+      : main(size), scratch(scratches ? size : 0), has_scratch(scratches), routes(size) {}
   ModelTarget main;
   ModelTarget scratch;
   bool has_scratch;
-  std::vector<char> relayed;
+  std::vector<uint16_t> routes;  // the first of each byte
 };
 
 struct ModelDigests {
@@ -85,7 +85,7 @@ struct Model {
 
   void land(ModelStream& stream, const Record& record, size_t at, uint8_t byte) {
     const bool is_scratch = record.flags == kScratch;
-    if (record.flags == kRelay) stream.relayed[at] = true;
+    if (stream.routes[at] == 0) stream.routes[at] = record.route;
     ModelTarget& to = is_scratch ? stream.scratch : stream.main;
     if (to.landed[at]) return;
     to.landed[at] = true;

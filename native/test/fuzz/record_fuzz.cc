@@ -20,6 +20,7 @@ void decode_any(const uint8_t bytes[fr::kHeaderBytes], uint64_t seed) {
   require(accepted == fuzz::parse_header(bytes, seed, &expected));
   if (!accepted) return;
   require(static_cast<uint8_t>(header.kind) == expected.kind && header.flags == expected.flags);
+  require(header.route == expected.route);
   require(header.stream == expected.stream && header.extra == expected.extra);
   require(header.offset == expected.offset && header.length == expected.length);
   uint8_t again[fr::kHeaderBytes];
@@ -46,6 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fr::Header made;
   made.kind = static_cast<fr::Kind>(bytes[3]);
   memcpy(&made.flags, bytes + 4, 2);
+  memcpy(&made.route, bytes + 6, 2);
   memcpy(&made.stream, bytes + 8, 4);
   memcpy(&made.extra, bytes + 12, 4);
   memcpy(&made.offset, bytes + 16, 8);

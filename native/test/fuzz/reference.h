@@ -12,8 +12,7 @@ namespace fuzz {
 constexpr size_t kHeader = 32;
 constexpr uint8_t kFixed[3] = {0xF5, 1, 32};  // magic, version, header length
 enum : uint8_t { kPayload = 1, kHole = 2, kDigests = 3, kEnd = 4 };
-constexpr uint16_t kRelay = 1;
-constexpr uint16_t kScratch = 2;
+constexpr uint16_t kScratch = 1;
 
 struct Record {
   uint8_t kind = 0;
@@ -22,6 +21,7 @@ struct Record {
   uint32_t extra = 0;
   uint64_t offset = 0;
   uint32_t length = 0;
+  uint16_t route = 0;
 };
 
 inline void put_check(uint8_t header[kHeader], uint64_t seed) {
@@ -35,28 +35,26 @@ inline bool parse_header(const uint8_t header[kHeader], uint64_t seed, Record* o
   put_check(checked, seed);
   if (memcmp(checked, header, kHeader) != 0) return false;
   if (memcmp(header, kFixed, sizeof kFixed) != 0) return false;
-  uint16_t zero = 0;
   Record r;
   r.kind = header[3];
   memcpy(&r.flags, header + 4, 2);
-  memcpy(&zero, header + 6, 2);
+  memcpy(&r.route, header + 6, 2);
   memcpy(&r.stream, header + 8, 4);
   memcpy(&r.extra, header + 12, 4);
   memcpy(&r.offset, header + 16, 8);
   memcpy(&r.length, header + 24, 4);
-  if (zero != 0) return false;
-  const bool only_relay = (r.flags | kRelay) == kRelay;
-  const bool one_flag = only_relay || r.flags == kScratch;
+  const bool repairs = r.flags == kScratch && r.route == 0;
   *out = r;
   switch (r.kind) {
     case kPayload:
-      return one_flag && r.extra == 0 && r.length >= 1 && r.length <= 1024 * 1024;
+      return (r.flags == 0 || repairs) && r.extra == 0 && r.length >= 1 && r.length <= 1024 * 1024;
     case kHole:
-      return only_relay && r.extra == 0 && r.length >= 1 && r.length <= 1024 * 1024 * 1024;
+      return r.flags == 0 && r.extra == 0 && r.length >= 1 && r.length <= 1024 * 1024 * 1024;
     case kDigests:
-      return only_relay && r.length >= 1 && r.extra >= 1 && r.extra <= 256 * 1024;
+      return r.flags == 0 && r.length >= 1 && r.extra >= 1 && r.extra <= 256 * 1024;
     case kEnd:
-      return r.flags == 0 && r.stream == 0 && r.extra == 0 && r.offset == 0 && r.length == 0;
+      return r.flags == 0 && r.route == 0 && r.stream == 0 && r.extra == 0 && r.offset == 0 &&
+             r.length == 0;
     default:
       return false;
   }
@@ -67,6 +65,7 @@ inline void make_header(const Record& r, uint64_t seed, uint8_t out[kHeader]) {
   memcpy(out, kFixed, sizeof kFixed);
   out[3] = r.kind;
   memcpy(out + 4, &r.flags, 2);
+  memcpy(out + 6, &r.route, 2);
   memcpy(out + 8, &r.stream, 4);
   memcpy(out + 12, &r.extra, 4);
   memcpy(out + 16, &r.offset, 8);

@@ -113,9 +113,9 @@ uint32_t transfer_with(Host& host, const MemoryFile& file, bool complete, bool e
   return transfer;
 }
 
-uint32_t feed_of(Host& host, uint32_t transfer, int fd, bool out, bool relay = false) {
+uint32_t feed_of(Host& host, uint32_t transfer, int fd, bool out) {
   uint32_t feed = 0;
-  REQUIRE(host.engine.adopt({fd, transfer, out, relay, kSeed, ""}, &feed).ok());
+  REQUIRE(host.engine.adopt({fd, transfer, out, kSeed, ""}, &feed).ok());
   return feed;
 }
 
@@ -138,11 +138,12 @@ TEST_CASE("a file crosses two engines through a relay") {
   feed_of(b, tb, ab.b, false);
   feed_of(c, tc, bc.b, false);
   ab.release();
-  REQUIRE(a.engine.send(out, 0, 0, bytes.size(), fr::kFlagRelay).ok());
+  REQUIRE(a.engine.send(out, 0, 0, bytes.size(), 0, 1).ok());
   REQUIRE(a.engine.finish(out).ok());
   // The relay feed opens late: what has landed by then is caught up with.
   REQUIRE(b.until([&] { return b.landed() > 0; }));
-  const uint32_t onward = feed_of(b, tb, bc.a, true, true);
+  const uint32_t onward = feed_of(b, tb, bc.a, true);
+  REQUIRE(b.engine.set_route(tb, 1, {{onward, 0, false}}).ok());
   bc.release();
   CHECK(b.until([&] { return b.landed() == bytes.size(); }));
   CHECK(c.until([&] { return c.landed() == bytes.size(); }));
@@ -177,10 +178,44 @@ TEST_CASE("a source that shrinks fails by name") {
   const uint32_t transfer = transfer_with(host, source, true);
   const uint32_t out = feed_of(host, transfer, pair.a, true);
   REQUIRE(ftruncate(source.file->fd, 1000) == 0);
-  REQUIRE(host.engine.send(out, 0, 0, bytes.size(), 0).ok());
+  REQUIRE(host.engine.send(out, 0, 0, bytes.size(), 0, 0).ok());
   REQUIRE(host.until([&] { return host.first(EventType::kFileFailed) != nullptr; }));
   CHECK(host.first(EventType::kFileFailed)->v[3] ==
         static_cast<double>(fr::Code::ERR_FR_SOURCE_CHANGED));
+}
+
+// Little enough for the buffers of a connection that nobody reads: whoever looks, the others have
+// nothing yet, or the first has all.
+TEST_CASE("a feed that goes first is served before the others") {
+  constexpr uint64_t kPieces = 60;
+  constexpr uint64_t kPiece = 64;
+  const std::vector<uint8_t> bytes = random_bytes(2 * kPieces * kPiece);
+  MemoryFile file(bytes.size(), &bytes);
+  for (int round = 0; round < 30; round++) {
+    Host host;
+    const uint32_t transfer = transfer_with(host, file, true);
+    TcpPair pairs[2];
+    const uint32_t other = feed_of(host, transfer, pairs[0].a, true);
+    const uint32_t first = feed_of(host, transfer, pairs[1].a, true);
+    const auto sent = [&](size_t index) {
+      std::vector<double> stats;
+      REQUIRE(host.engine.stats(transfer, &stats).ok());
+      for (size_t at = 6; at < stats.size(); at += 7) {
+        if (stats[at] == (index == 0 ? other : first)) return static_cast<uint64_t>(stats[at + 2]);
+      }
+      return UINT64_MAX;
+    };
+    for (uint64_t i = 0; i < kPieces; i++) {
+      REQUIRE(host.engine.assign(transfer, 0, 2 * i * kPiece, kPiece, 1).ok());
+    }
+    REQUIRE(host.engine.set_route(transfer, 1, {{other, 0, false}, {first, 1, true}}).ok());
+    for (uint64_t others = 0; others < kPieces * kPiece;) {
+      others = sent(0);
+      const uint64_t firsts = sent(1);
+      // Its last piece is small, and waits a moment for more.
+      if (others > 0) REQUIRE(firsts >= (kPieces - 1) * kPiece);
+    }
+  }
 }
 
 TEST_CASE("misuse is answered at once, in words") {
@@ -190,18 +225,18 @@ TEST_CASE("misuse is answered at once, in words") {
   const uint32_t transfer = transfer_with(host, file, true);
   const uint32_t in = feed_of(host, transfer, pair.b, false);
   const uint32_t out = feed_of(host, transfer, pair.a, true);
-  CHECK(host.engine.send(in, 0, 0, 1, 0).misuse != nullptr);
-  CHECK(host.engine.send(out, 9, 0, 1, 0).misuse != nullptr);
-  CHECK(host.engine.send(out, 0, 0, 0, 0).misuse != nullptr);
-  CHECK(host.engine.send(out, 0, 1 << 20, 1, 0).misuse != nullptr);
-  CHECK(host.engine.send(12345, 0, 0, 1, 0).misuse != nullptr);
+  CHECK(host.engine.send(in, 0, 0, 1, 0, 0).misuse != nullptr);
+  CHECK(host.engine.send(out, 9, 0, 1, 0, 0).misuse != nullptr);
+  CHECK(host.engine.send(out, 0, 0, 0, 0, 0).misuse != nullptr);
+  CHECK(host.engine.send(out, 0, 1 << 20, 1, 0, 0).misuse != nullptr);
+  CHECK(host.engine.send(12345, 0, 0, 1, 0, 0).misuse != nullptr);
   CHECK(host.engine.add_stream({transfer, 0, file.handle, 0, 1, kBlock, true}).misuse != nullptr);
   CHECK(host.engine.add_stream({transfer, 1, 99999, 0, 1, kBlock, true}).misuse != nullptr);
   CHECK(host.engine.add_stream({transfer, 1, file.handle, 0, 1, 1000, true}).misuse != nullptr);
   CHECK(host.engine.close(12345).ok());
   host.engine.stop();
   host.engine.stop();
-  CHECK(host.engine.send(out, 0, 0, 1, 0).status.code == fr::Code::ERR_FR_CLOSED);
+  CHECK(host.engine.send(out, 0, 0, 1, 0, 0).status.code == fr::Code::ERR_FR_CLOSED);
 }
 
 TEST_CASE("engines start and stop in the middle of traffic, again and again") {
@@ -217,7 +252,7 @@ TEST_CASE("engines start and stop in the middle of traffic, again and again") {
     const uint32_t out = feed_of(a, ta, pair.a, true);
     feed_of(b, tb, pair.b, false);
     pair.release();
-    REQUIRE(a.engine.send(out, 0, 0, bytes.size(), 0).ok());
+    REQUIRE(a.engine.send(out, 0, 0, bytes.size(), 0, 0).ok());
     if (round % 2 == 0) CHECK(b.until([&] { return b.landed() > 0; }));
     if (round % 3 == 0) CHECK(a.engine.close_transfer(ta).ok());
   }

@@ -37,7 +37,8 @@ Bytes altered(Bytes bytes, size_t index, uint8_t value) {
   return bytes;
 }
 
-const Header kPayload{Kind::kPayload, fr::kFlagRelay, 7, 0, 0x1'2345'6789, 1u << 20};
+const Header kPayload{Kind::kPayload, 0, 7, 0, 0x1'2345'6789, 1u << 20, 0xABCD};
+const Header kRepair{Kind::kPayload, fr::kFlagScratch, 7, 0, 0, 1};
 
 }  // namespace
 
@@ -45,12 +46,17 @@ TEST_CASE("a header survives the wire") {
   Header out;
   REQUIRE(fr::decode_header(encoded(kPayload).at, kSeed, &out));
   CHECK(out.kind == Kind::kPayload);
-  CHECK(out.flags == fr::kFlagRelay);
+  CHECK(out.flags == 0);
+  CHECK(out.route == 0xABCD);
   CHECK(out.stream == 7);
   CHECK(out.offset == 0x1'2345'6789);
   CHECK(out.length == 1u << 20);
   CHECK(taken(encoded({Kind::kHole, 0, 1, 0, 0, fr::kMaxHole})));
-  CHECK(taken(encoded({Kind::kDigests, fr::kFlagRelay, 1, 16, 0, 65536})));
+  CHECK(taken(encoded({Kind::kHole, 0, 1, 0, 0, 1, 65'535})));
+  CHECK(taken(encoded({Kind::kDigests, 0, 1, 16, 0, 65536, 1})));
+  REQUIRE(fr::decode_header(encoded(kRepair).at, kSeed, &out));
+  CHECK(out.flags == fr::kFlagScratch);
+  CHECK(out.route == 0);
   CHECK(taken(encoded({Kind::kEnd, 0, 0, 0, 0, 0})));
 }
 
@@ -67,16 +73,17 @@ TEST_CASE("every flipped bit is noticed") {
 
 TEST_CASE("a right check does not excuse a wrong header") {
   const Bytes good = encoded(kPayload);
-  CHECK_FALSE(taken(altered(good, 0, 0)));      // magic
-  CHECK_FALSE(taken(altered(good, 1, 2)));      // version
-  CHECK_FALSE(taken(altered(good, 2, 40)));     // header length
-  CHECK_FALSE(taken(altered(good, 3, 0)));      // kind
-  CHECK_FALSE(taken(altered(good, 3, 5)));      // kind
-  CHECK_FALSE(taken(altered(good, 4, 3)));      // relay and scratch at once
-  CHECK_FALSE(taken(altered(good, 4, 4)));      // unknown flag
-  CHECK_FALSE(taken(altered(good, 6, 1)));      // reserved
-  CHECK_FALSE(taken(altered(good, 12, 1)));     // extra on payload
-  CHECK_FALSE(taken(altered(good, 26, 0x11)));  // longer than a record may be
+  CHECK_FALSE(taken(altered(good, 0, 0)));              // magic
+  CHECK_FALSE(taken(altered(good, 1, 2)));              // version
+  CHECK_FALSE(taken(altered(good, 2, 40)));             // header length
+  CHECK_FALSE(taken(altered(good, 3, 0)));              // kind
+  CHECK_FALSE(taken(altered(good, 3, 5)));              // kind
+  CHECK_FALSE(taken(altered(good, 4, 1)));              // scratch with a route
+  CHECK_FALSE(taken(altered(good, 4, 2)));              // unknown flag
+  CHECK_FALSE(taken(altered(encoded(kRepair), 4, 3)));  // two flags
+  CHECK_FALSE(taken(altered(encoded(kRepair), 7, 1)));  // a route with scratch
+  CHECK_FALSE(taken(altered(good, 12, 1)));             // extra on payload
+  CHECK_FALSE(taken(altered(good, 26, 0x11)));          // longer than a record may be
 }
 
 TEST_CASE("lengths outside the kinds' bounds are refused") {
@@ -88,5 +95,6 @@ TEST_CASE("lengths outside the kinds' bounds are refused") {
   CHECK_FALSE(taken(encoded({Kind::kDigests, 0, 1, fr::kMaxDigestPayload + 1, 0, 65536})));
   CHECK_FALSE(taken(encoded({Kind::kDigests, fr::kFlagScratch, 1, 8, 0, 65536})));
   CHECK_FALSE(taken(encoded({Kind::kEnd, 0, 0, 0, 1, 0})));
-  CHECK_FALSE(taken(encoded({Kind::kEnd, fr::kFlagRelay, 0, 0, 0, 0})));
+  CHECK_FALSE(taken(encoded({Kind::kEnd, fr::kFlagScratch, 0, 0, 0, 0})));
+  CHECK_FALSE(taken(encoded({Kind::kEnd, 0, 0, 0, 0, 0, 1})));
 }

@@ -31,14 +31,7 @@ import type {
   TransferHandle,
   TransferStats,
 } from '../../ports.js'
-import {
-  checkBlocks,
-  checkInteger,
-  checkRange,
-  checkTargets,
-  known,
-  routeMax,
-} from '../checks.js'
+import { checkBlocks, checkInteger, checkRange, checkTargets, known, routeMax } from '../checks.js'
 import { blake3File } from '../hashing/blake3.js'
 import { type BlockHashers, createBlockHashers } from '../hashing/block-hash.js'
 import { type Failed, failureWords } from '../system-error.js'
