@@ -63,8 +63,20 @@ describe.each(engines)('$kind engine: routes', (under) => {
     const bytes = fileBytes(size)
     const brings = (from: number, to: number, route: number) =>
       sender.socket.write(rawPayload(from, bytes.subarray(from, to), route))
-    const landed = (upTo: number) => party.landed(receiver.transfer, size, upTo)
-    return { party, ...receiver, receiver, sender, bytes, brings, landed }
+    const { transfer } = receiver
+    const landed = (upTo: number) => party.landed(transfer, size, upTo)
+    const probe = await world.rawReceiver(party, transfer)
+    let calls = 0
+    // What comes on a connection may be taken before a call that was made earlier.
+    const settled = async () => {
+      party.engine.send(probe.feed, { stream: streamId, offset: 0, length: 1 })
+      calls += 1
+      await poll('all calls are done', () => {
+        const { feeds } = party.engine.stats(transfer)
+        return feeds.find(({ feed }) => feed === probe.feed)?.payloadBytes === calls
+      })
+    }
+    return { party, transfer, sender, bytes, brings, landed, settled }
   }
 
   it('a chain: the child first, mates, and what only the child gets', async () => {
@@ -133,20 +145,12 @@ describe.each(engines)('$kind engine: routes', (under) => {
   })
 
   it('a feed that enters a table gets the history of its route, one that leaves gets no more', async () => {
-    const { party, transfer, bytes, brings, landed } = await node()
+    const { party, transfer, bytes, brings, landed, settled } = await node()
     const [x, y] = [await child(party, transfer), await child(party, transfer)]
-    const probe = await world.rawReceiver(party, transfer)
     const quarter = size / 4
-    let calls = 0
-    // What comes on a connection may be taken before a call that was made earlier.
     const set = async (...targets: { feed: number; next: number }[]) => {
       party.engine.setRoute(transfer, 1, targets)
-      party.engine.send(probe.feed, { stream: streamId, offset: 0, length: 1 })
-      calls += 1
-      await poll('the table is set', () => {
-        const { feeds } = party.engine.stats(transfer)
-        return feeds.find(({ feed }) => feed === probe.feed)?.payloadBytes === calls
-      })
+      await settled()
     }
     brings(0, quarter, 1)
     await landed(quarter)
@@ -224,7 +228,7 @@ describe.each(engines)('$kind engine: routes', (under) => {
   })
 
   it('assigned bytes are passed on from what is held, and as the rest lands', async () => {
-    const { party, transfer, bytes, brings, landed } = await node()
+    const { party, transfer, bytes, brings, landed, settled } = await node()
     const [x, y] = [await child(party, transfer), await child(party, transfer)]
     party.engine.setRoute(transfer, 1, [{ feed: x.feed, next: 0 }])
     party.engine.setRoute(transfer, 2, [{ feed: y.feed, next: 8 }])
@@ -239,6 +243,7 @@ describe.each(engines)('$kind engine: routes', (under) => {
     })
     assign(0, size - 500, 2)
     assign(0, half, 1)
+    await settled()
     brings(half, half + 1500, 0)
     brings(half + 1500, size, 1)
     await landed(size)
