@@ -169,7 +169,11 @@ const readers: Record<string, Reader> = {
     valid: fc
       .record({
         kind: fc.constantFrom('payload' as const, 'hole' as const, 'digests' as const),
-        ...{ relay: fc.boolean(), scratch: fc.constant(false), stream: number },
+        ...{
+          route: fc.integer({ min: 0, max: 0xffff }),
+          scratch: fc.constant(false),
+          stream: number,
+        },
         ...{ offset: fc.maxSafeNat(), length: fc.integer({ min: 1, max: 2 ** 20 }) },
       })
       .map((fields) => {

@@ -108,6 +108,8 @@ export class PretendEngine implements FeedEngine {
   readonly sent: { readonly feed: FeedHandle; readonly spec: SendSpec }[] = []
   readonly closed: FeedHandle[] = []
 
+  setRoute(): void {}
+
   send(feed: FeedHandle, spec: SendSpec): void {
     this.sent.push({ feed, spec })
   }
