@@ -157,7 +157,8 @@ export class SimEngine implements FeedEngine {
     open.receivedBytes += chunk.length
     open.duplicateBytes += chunk.length - freshBytes
     if (chunk.route !== 0 && this.#hooks.isHonest()) this.#passOn(chunk)
-    for (const [offset, length] of whole) {
+    // An engine tells of runs: what landed together is told together.
+    for (const [offset, length] of RangeSet.of(whole).toArray()) {
       if (chunk.scratch) target.reopen(offset, length)
       this.#hooks.tell({
         type: 'landed',

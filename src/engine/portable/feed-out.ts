@@ -9,13 +9,12 @@
  * feed holds. Each feed has one read in the thread pool at a time, and the pool is first come,
  * first served: feeds go round robin record by record.
  */
-import type { Socket } from 'node:net'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type Span, SpanSet } from '../../base/spans.js'
-import type { DigestSpec, FeedHandle, FeedStats, SendSpec } from '../../ports.js'
+import type { DigestSpec, FeedStats, SendSpec } from '../../ports.js'
 import { asFrError } from '../checks.js'
-import { Feed, type FeedHost } from './feed.js'
+import { Feed } from './feed.js'
 import { encodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
 import type { StreamState } from './stream.js'
 

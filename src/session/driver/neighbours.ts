@@ -68,13 +68,16 @@ export class Neighbour {
 export class Neighbours {
   readonly #net: Net
   readonly #engine: FeedEngine
+  readonly #relaying: () => void
   readonly #records = new Map<number, Neighbour>()
   readonly #byFeed = new Map<FeedHandle, Neighbour>()
   #isEnded = false
 
-  constructor(net: Net, engine: FeedEngine) {
+  /** `relaying`: a data connection is open, and what is for all mates goes to it as well. */
+  constructor(net: Net, engine: FeedEngine, relaying: () => void = () => {}) {
     this.#net = net
     this.#engine = engine
+    this.#relaying = relaying
   }
 
   of(number: number): Neighbour {
@@ -177,6 +180,7 @@ export class Neighbours {
       const feed = this.#net.adopt(connection, 'out')
       member.out = { state: 'open', feed, relay }
       this.#byFeed.set(feed, member)
+      if (relay) this.#relaying()
     } catch (error) {
       if (!(error instanceof FrError)) throw error
       member.out = { state: 'none' }

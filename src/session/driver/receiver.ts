@@ -82,7 +82,7 @@ export class ReceiverSession {
     this.#ports = ports
     const { clock, net, engine } = ports
     this.machine = new NodeMachine(spec, clock.awakeMs())
-    this.#neighbours = new Neighbours(net, engine)
+    this.#neighbours = new Neighbours(net, engine, () => this.#routeToMates())
     this.#pulls = new Pulls(net, this.#neighbours, {
       post: (event) => this.post(event),
       warn: (event, fields) => ports.log('warn', event, fields),
@@ -339,7 +339,6 @@ export class ReceiverSession {
     this.#kept.dialling(index)
     this.#neighbours.open(mate, this.#wayTo(index), true, {
       opened: (feed) => {
-        this.#routeToMates()
         this.#pulls.feedOpened(mate, feed)
         this.post({ type: 'relayOpened', index })
         for (const record of this.#kept.records) this.#sendDigests(mate, record)
