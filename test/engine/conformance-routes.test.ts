@@ -144,7 +144,7 @@ describe.each(engines)('$kind engine: routes', (under) => {
     ])
   })
 
-  it('a feed that enters a table gets the history of its route, one that leaves gets no more', async () => {
+  it('a feed that enters a table gets its history, one that leaves gets no more', async () => {
     const { party, transfer, bytes, brings, landed, settled } = await node()
     const [x, y] = [await child(party, transfer), await child(party, transfer)]
     const quarter = size / 4
