@@ -47,6 +47,8 @@ function frameOf(bytes: Uint8Array): Frame | null {
 
 const written = (frame: Frame): Uint8Array => encodeFrame(encodeBody(frame))
 
+const isReport = ({ type }: Frame): boolean => type === 'progress' || type === 'backlog'
+
 const sizes = { size: 30, dataBytes: 7 }
 
 /** A page is signed again after it was changed: else nothing behind the signature is reached. */
@@ -84,6 +86,22 @@ const readers: Record<string, Reader> = {
     read: (bytes) => {
       const frame = frameOf(bytes)
       return frame && written(frame)
+    },
+  },
+  'a report': {
+    form: 'binary',
+    isExact: true,
+    valid: anyFrame.filter(isReport).map(written),
+    read: (bytes) => {
+      if (bytes.length < 5) return null
+      // With the length put right: else a change of length is never read.
+      const shown = Buffer.from(bytes)
+      shown.writeUInt32LE(bytes.length - 4)
+      const frame = frameOf(shown)
+      if (frame === null || !isReport(frame)) return null
+      const again = written(frame)
+      expect(shown.equals(again)).toBe(true)
+      return again
     },
   },
   'a manifest page': {
