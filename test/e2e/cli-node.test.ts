@@ -281,7 +281,7 @@ describe('fr digest', () => {
     world.file('digested', 200_000)
     const plain = await world.run(['digest', 'digested'])
     expect(plain).toMatchObject({ status: 0, stderr: '' })
-    expect(plain.stdout).toMatch(/^xxh64-blocks\/65536:[0-9a-f]{16}\n$/)
+    expect(plain.stdout).toMatch(/^blake3:[0-9a-f]{64}\n$/)
     const secure = await world.run(['digest', 'digested', '--digest', 'sha256'])
     expect(secure.stdout).toMatch(/^sha256-blocks\/65536:[0-9a-f]{64}\n$/)
   })

@@ -17,7 +17,7 @@ export function addDigest(program: Commander, found: (command: DigestCommand) =>
     .addOption(
       choice(
         '--digest <algorithm>',
-        'how blocks are digested, xxh64 unless told',
+        'how blocks are digested, blake3 with FR_KEY and xxh64 without',
         digestAlgorithms,
       ),
     )

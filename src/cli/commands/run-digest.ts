@@ -6,7 +6,9 @@ import type { DigestCommand } from './digest.js'
 export async function runDigest(command: DigestCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr digest: ${text}\n`))
   const { digestFile } = await import('../../api/index.js')
-  const options = command.digest === undefined ? { signal } : { signal, digest: command.digest }
+  // As a push from the same environment would have it.
+  const usual = context.env['FR_KEY'] === undefined ? 'xxh64' : 'blake3'
+  const options = { signal, digest: command.digest ?? usual } as const
   const digest = await withSource(command.path, (source) => digestFile(source.path, options))
   context.stdout(`${digest}\n`)
   return 0
