@@ -3,7 +3,8 @@
  *
  * The idea: two pushes that meet hold some nodes each, and neither may have a part of them. So who
  * finds a name taken is refused, and its push is withdrawn everywhere, but for two cases that pass
- * by themselves. A holder that has ended is waited for until it has given everything back. Of two
+ * by themselves. A holder that has ended, or ends now because its origin is gone, is waited for
+ * until it has given everything back. Of two
  * transfers without a plan the one with the lower id waits: the other is refused wherever the first
  * was earlier, and gives way. So does one without a plan where one with a plan joins: that holds
  * the name at other nodes. Whoever has a plan is waited for by nobody, and of the others only lower
@@ -24,6 +25,8 @@ export interface Claimant {
   /** The plan has come. */
   readonly hasPlan: boolean
   readonly isEnded: boolean
+  /** Another transfer wants the name; true: this one ends for it, because its origin is gone. */
+  givesWay(): boolean
 }
 
 export class NameClaims<T extends Claimant> {
@@ -48,7 +51,8 @@ export class NameClaims<T extends Claimant> {
         const holder = this.#holders.get(key)
         if (holder === undefined) break
         // Whoever has ended gives the name back, however busy this machine is.
-        if (!holder.isEnded && (isLate || !isToGiveWay(holder, claimant))) throw busy(holder)
+        if (!holder.isEnded && !holder.givesWay() && (isLate || !isToGiveWay(holder, claimant)))
+          throw busy(holder)
         await new Promise<void>((resolve) => this.#waiting.add(resolve))
       }
       this.#holders.set(key, claimant)

@@ -158,6 +158,9 @@ export const limits = {
   routesPerPlan: 64,
   /** Members that may take over from the coordinator. */
   standbys: 3,
+  /** Standbys hear of a deal that changes at most this often, in at most so many ranges. */
+  dealMs: 1_000,
+  dealRanges: 1_024,
   /** Sentences in `warnings` of a result; later ones are left out. */
   warningsPerPush: 32,
   /** Bytes in all up to which sending all copies is faster than opening feeds between nodes. */
@@ -328,6 +331,7 @@ relation(
 )
 relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node may take')
 relation(limits.nodesPerPush * (1 + limits.retries) <= limits.placesPerPush, 'places for retries')
+relation(limits.placesPerPush <= limits.dealRanges, 'a deal has a range for each member')
 relation(limits.placesPerPush < limits.membersPerPlan, 'a plan can name who began the push')
 relation(limits.connectMs < limits.reachMs, 'a node is dialled more than once')
 relation(limits.redialMsMax * 3 < limits.reachMs, 'a node that comes up is found soon')

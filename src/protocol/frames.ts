@@ -18,7 +18,15 @@ import type { Frame, FrameType } from '../control/messages/types.js'
 import { Fields, parseObject, protocolError } from './fields.js'
 import { decodeBacklog, decodeProgress, encodeBacklog, encodeProgress } from './hot.js'
 import { readStreamEntry } from './manifest.js'
-import { readAddress, readNumber, readNumbers, readPlan, readTerm } from './plan.js'
+import {
+  readAddress,
+  readDeal,
+  readNumber,
+  readNumbers,
+  readPlan,
+  readRoster,
+  readTerm,
+} from './plan.js'
 
 type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
 type HotType = 'progress' | 'backlog'
@@ -55,6 +63,8 @@ const frameTable: FrameTable = {
     }),
   ],
   plan: [3, readPlan],
+  roster: [14, readRoster],
+  deal: [15, readDeal],
   detour: [
     4,
     (body) => ({

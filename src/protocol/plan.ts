@@ -1,7 +1,15 @@
 /** How a plan is read, and what other frames say of members in the same words. */
 import { parseAddress } from '../base/addresses.js'
 import { limits } from '../base/limits.js'
-import type { EdgeWord, Member, PlanFrame, Route, Term } from '../control/messages/types.js'
+import type {
+  DealFrame,
+  EdgeWord,
+  Member,
+  PlanFrame,
+  RosterFrame,
+  Route,
+  Term,
+} from '../control/messages/types.js'
 import type { Fields } from './fields.js'
 
 /** The largest number of a member. */
@@ -62,6 +70,36 @@ function readEdge(edge: Fields): EdgeWord {
 /** The number of a member. */
 export function readNumber(fields: Fields, name: string): number {
   return fields.integer(name, 0, numberMax)
+}
+
+export function readRoster(body: Fields): Omit<RosterFrame, 'type'> {
+  const entries = body.list('entries', limits.placesPerPush, (entry) => ({
+    number: readNumber(entry, 'number'),
+    nodeId: entry.string('nodeId', 32) === '' ? '' : entry.hex('nodeId', 32),
+    address: readAddress(entry, 'address'),
+    ...(entry.has('advertise') ? { advertise: readAddress(entry, 'advertise') } : {}),
+    ...(entry.has('site') ? { site: entry.string('site', limits.siteChars) } : {}),
+    state: entry.oneOf('state', ['coming', 'running', 'complete', 'out']),
+  }))
+  const isWhole = entries.every(({ number }, i) => number === i)
+  if (!isWhole) body.refuse('entries', 'is not in the order of numbers from 0 on')
+  return {
+    term: readTerm(body.object('term')),
+    epoch: body.integer('epoch', 0, Number.MAX_SAFE_INTEGER),
+    entries,
+  }
+}
+
+export function readDeal(body: Fields): Omit<DealFrame, 'type'> {
+  return {
+    term: readTerm(body.object('term')),
+    epoch: body.integer('epoch', 0, Number.MAX_SAFE_INTEGER),
+    shares: body.list('shares', limits.placesPerPush, (share) => ({
+      member: readNumber(share, 'member'),
+      stream: share.integer('stream', 0, 0xffff_ffff),
+      ranges: share.ranges('ranges', limits.dealRanges),
+    })),
+  }
 }
 
 /** Numbers of members, ascending. */

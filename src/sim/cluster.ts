@@ -145,6 +145,10 @@ export class Cluster {
         this.#source.isTouched = true
       },
       cancel: () => this.post({ type: 'cancelled', text: 'by the caller' }),
+      killCoordinator: () => {
+        this.#kill(originIndex)
+        this.#failure ??= 'killed'
+      },
       stop: (place, forMs) => this.#hostOf(place).stop(forMs),
       hangDisk: (node, forMs) => this.nodes[node]?.hangDisk(forMs),
     })
@@ -182,6 +186,11 @@ export class Cluster {
         throw new Error(`hang: nodes still run after the end: ${running.join(', ')}`)
       }
     }
+  }
+
+  /** What standbys were told. */
+  get standbys(): OriginMachine['standbys'] {
+    return this.#machine.standbys
   }
 
   // --- the world, as those in it see it ---

@@ -12,6 +12,7 @@ export function runScenario(scenario: Scenario): SimResult {
   const cluster = new Cluster(scenario)
   const result = cluster.run()
   if (result.failure === null) checkOutcomes(scenario, cluster, result)
+  else if (result.failure === 'killed') checkOrphans(scenario, cluster)
   else checkFailure(scenario, cluster, result)
   checkAccused(scenario, result)
   return result
@@ -59,6 +60,31 @@ function checkFigures(node: number, outcome: NodeSettled, cluster: Cluster): voi
   const repairs = cluster.nodes[node]?.scratchBytes ?? 0
   if (newBytes < bytes || newBytes > bytes + repairs)
     throw new Error(`node ${node} counts ${newBytes} new bytes of ${bytes} and ${repairs} repaired`)
+}
+
+/**
+ * Without a coordinator everybody ends with a named error, or has published, and keeps what is
+ * verified; standbys know what the coordinator told them last.
+ */
+function checkOrphans({ nodes }: Scenario, cluster: Cluster): void {
+  const { numbers, roster, deal } = cluster.standbys
+  for (const [i, node] of cluster.nodes.entries()) {
+    const { trouble = null } = nodes[i] ?? {}
+    if (node === undefined || trouble === 'killed' || trouble === 'hung') continue
+    const { failure } = node
+    if (failure === null && node.publications !== 1)
+      throw new Error(`node ${i} ended for no reason`)
+    if (failure?.code !== 'ERR_FR_ORIGIN_LOST') continue
+    if (!node.keepsPartial) throw new Error(`node ${i} has lost what it had verified`)
+    if (!numbers.includes(i)) continue
+    const { replica } = node
+    for (const [told, held] of [
+      [roster, replica.roster],
+      [deal, replica.deal],
+    ])
+      if (JSON.stringify(told) !== JSON.stringify(held))
+        throw new Error(`standby ${i} does not know what it was told last`)
+  }
 }
 
 /** Faults of the network between living machines that may cost a node its transfer. */

@@ -61,6 +61,8 @@ export interface Scenario {
   /** Its times move and its content does not. */
   readonly sourceTouchedAtMs: number | null
   readonly cancelAtMs: number | null
+  /** The process of the origin dies, and with it its connections. */
+  readonly originDiesAtMs?: number
   /** How long the origin takes for a hash task, and how far it may hash ahead of its feeds. */
   readonly originHashMs: number
   readonly hashAheadBytes: number

@@ -7,6 +7,7 @@ import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
 import type { Frame } from '../control/messages/types.js'
 import type { NodeEvent } from '../control/receiver/events.js'
+import type { Replica } from '../control/receiver/replica.js'
 import type { Link, LinkEvents, Target } from '../session/driver/ports.js'
 import { type ReceiverFiles, ReceiverSession } from '../session/driver/receiver.js'
 import { contentsOf, pretended, pretendedAuthor } from './codec.js'
@@ -48,6 +49,7 @@ export class SimNode {
   asks = 0
   failure: Failure | null = null
   hasEnded = false
+  keepsPartial = false
   readonly #world: NodeWorld
   readonly #host: SimHost
   readonly #scenario: NodeScenario
@@ -105,8 +107,9 @@ export class SimNode {
           if (event === 'asked-again') this.asks++
         },
         introduced: () => this.#lookAtStrangers(),
-        ended: ({ failure }) => {
+        ended: ({ failure, keepPartial }) => {
           this.failure = failure
+          this.keepsPartial = keepPartial
           this.hasEnded = true
           this.#engine.closeAll()
           this.#lookAtStrangers()
@@ -140,6 +143,11 @@ export class SimNode {
 
   get verifiedBytes(): number {
     return this.#session.machine.held.verifiedBytes
+  }
+
+  /** What it knows as a standby. */
+  get replica(): Replica {
+    return this.#session.machine.neighbours.replica
   }
 
   get pulledBytes(): number {

@@ -1,13 +1,20 @@
 /**
  * A simulated push in words: who says what to whom, in the order in which it is first heard. What
- * is said all the time (reports, heartbeats) is left out.
+ * is said all the time (reports, heartbeats, what standbys hear) is left out.
  */
 import type { Frame } from '../control/messages/types.js'
 import { Cluster } from './cluster.js'
 import { originIndex } from './network.js'
 import type { Scenario } from './scenario.js'
 
-const regular: ReadonlySet<Frame['type']> = new Set(['progress', 'backlog', 'beat', 'manifest'])
+const regular: ReadonlySet<Frame['type']> = new Set([
+  'progress',
+  'backlog',
+  'beat',
+  'manifest',
+  'roster',
+  'deal',
+])
 
 /** A line for each frame that is not of these types and differs from those before. */
 export function transcriptOf(scenario: Scenario, ...without: Frame['type'][]): string {

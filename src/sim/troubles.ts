@@ -11,6 +11,7 @@ export interface Troubles {
   changeSource(): void
   touchSource(): void
   cancel(): void
+  killCoordinator(): void
   stop(host: number, forMs: number): void
   hangDisk(node: number, forMs: number): void
 }
@@ -32,5 +33,7 @@ export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: T
   }
   if (sourceChangesAtMs !== null) timeline.at(sourceChangesAtMs, () => troubles.changeSource())
   if (sourceTouchedAtMs !== null) timeline.at(sourceTouchedAtMs, () => troubles.touchSource())
+  if (scenario.originDiesAtMs !== undefined)
+    timeline.at(scenario.originDiesAtMs, () => troubles.killCoordinator())
   if (cancelAtMs !== null) timeline.at(cancelAtMs, () => troubles.cancel())
 }

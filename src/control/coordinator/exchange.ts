@@ -58,7 +58,7 @@ export class OriginExchange {
     this.#peers = peers
     this.#outbox = outbox
     this.flow = new OriginFlow(dealer, peers)
-    this.plans = new OriginPlans(config, dealer, outbox, this.#group)
+    this.plans = new OriginPlans(config, dealer, outbox, peers, this.#group)
     this.#claims = new RelayClaims(config.relayClaimBytes)
   }
 
@@ -228,8 +228,9 @@ export class OriginExchange {
    * Nothing more follows from an event: who is left learns who is gone, and makes good what those
    * were dealt. Those who are complete miss nothing, but must not serve them any longer.
    */
-  settled(): void {
+  settled(nowMs: number): void {
     this.plans.tellAll()
+    this.plans.standbys.advance(nowMs)
     for (const gone of this.#departed.splice(0))
       for (const other of this.#group)
         if (other.phase === 'running') this.#detour(other, gone, 'broken')
@@ -397,6 +398,7 @@ export class OriginExchange {
       peer.listedBytes += send.length
       peer.queuedBytes += send.length
       this.flow.listed(send)
+      if (send.relay) this.plans.standbys.dealt()
       this.#outbox.wish({ type: 'list', ...send })
     }
   }

@@ -26,6 +26,7 @@ import { OriginLimits } from './limits.js'
 import { OriginOutbox } from './outbox.js'
 import { OriginRetries } from './retries.js'
 import { OriginSource } from './source.js'
+import type { Standbys } from './standbys.js'
 import { OriginStart } from './start.js'
 import { PeerWatch } from './watch.js'
 
@@ -79,6 +80,11 @@ export class OriginMachine {
   /** Where the bytes go; for those who look on. */
   get flow(): OriginFlow {
     return this.#exchange.flow
+  }
+
+  /** Who may take over, and what they were told last. */
+  get standbys(): Standbys {
+    return this.#exchange.plans.standbys
   }
 
   get isEnded(): boolean {
@@ -304,7 +310,7 @@ export class OriginMachine {
       this.#countMs = nowMs + limits.countMs
       this.#outbox.wish({ type: 'sample' })
     }
-    this.#exchange.settled()
+    this.#exchange.settled(nowMs)
     this.#outbox.wish(...this.#source.more((owner) => this.#exchange.sentTo(owner)))
     if (this.#peers.every((peer) => peer.outcome !== undefined || peer.isSuperseded)) this.#finish()
   }

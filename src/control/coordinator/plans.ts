@@ -14,9 +14,11 @@ import {
   originNumber,
   type PlanFrame,
   type Route,
+  type Term,
 } from '../messages/types.js'
 import type { OriginConfig } from './events.js'
 import type { OriginOutbox } from './outbox.js'
+import { Standbys } from './standbys.js'
 
 /** The one route of a group. */
 const groupRoute = 1
@@ -28,6 +30,8 @@ export class OriginPlans {
   /** Those who take part, or did. */
   readonly #group: readonly Peer[]
   readonly #origin: Member
+  readonly #term: Term = { counter: 1, member: originNumber }
+  readonly standbys: Standbys
   #epoch = 0
   /** How often what plans say has changed, and the last of these that all were told of. */
   #changes = 0
@@ -38,11 +42,18 @@ export class OriginPlans {
   /** Members to whom a node has an edge. */
   readonly #introduced = new Map<Peer, Set<number>>()
 
-  constructor(config: OriginConfig, dealer: Dealer, outbox: OriginOutbox, group: readonly Peer[]) {
+  constructor(
+    config: OriginConfig,
+    dealer: Dealer,
+    outbox: OriginOutbox,
+    peers: readonly Peer[],
+    group: readonly Peer[],
+  ) {
     this.#config = config
     this.#dealer = dealer
     this.#outbox = outbox
     this.#group = group
+    this.standbys = new Standbys(this.#term, dealer, peers, outbox)
     this.#origin = { number: originNumber, nodeId: config.nodeId }
   }
 
@@ -50,6 +61,7 @@ export class OriginPlans {
   changed(): void {
     this.#changes++
     this.#serving = this.#group.filter((peer) => peer.isServing)
+    this.standbys.choose(this.#serving)
     this.#members = [this.#origin, ...this.#serving.map(memberOf)]
   }
 
@@ -76,13 +88,14 @@ export class OriginPlans {
     if (this.#toldChanges === this.#changes) return
     this.#toldChanges = this.#changes
     for (const peer of this.#serving) this.tell(peer)
+    this.standbys.tellRoster()
   }
 
   #send(peer: Peer, members: readonly Member[], routes: readonly Route[]): void {
     const { strategy, shape, reportMs } = this.#dealer
     const frame: PlanFrame = {
       type: 'plan',
-      term: { counter: 1, member: originNumber },
+      term: this.#term,
       epoch: ++this.#epoch,
       you: peer.node,
       phase: peer.isServing ? 'running' : 'forming',
@@ -92,7 +105,7 @@ export class OriginPlans {
       parents: [originNumber],
       routes,
       coordinator: originNumber,
-      standbys: [],
+      standbys: peer.isServing ? this.standbys.numbers : [],
       reportTo: originNumber,
       edges: this.#edges(peer, members),
       progressMs: this.#config.progressMs,

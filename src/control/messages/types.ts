@@ -21,6 +21,44 @@ export type DetourReason = 'broken' | 'away'
 /** The number of the member that began the push; nodes are numbered from 0 on. */
 export const originNumber = 0xffff_ffff
 
+/** One node, or attempt of one, as whoever takes over has to know it. */
+export interface RosterEntry {
+  readonly number: number
+  /** Empty: it was never connected to. */
+  readonly nodeId: string
+  /** HOST:PORT as the caller wrote it, and where mates dial the node elsewhere than that. */
+  readonly address: string
+  readonly advertise?: string
+  readonly site?: string
+  /**
+   * - coming: not in the exchange yet.
+   * - running, complete: takes part.
+   * - out: it does not any more.
+   */
+  readonly state: 'coming' | 'running' | 'complete' | 'out'
+}
+
+/** Who takes part, for standbys: absolute values, as plans are. */
+export interface RosterFrame {
+  readonly type: 'roster'
+  readonly term: Term
+  readonly epoch: number
+  /** By number, without a gap: the next node has the next number. */
+  readonly entries: readonly RosterEntry[]
+}
+
+/** What each member was given to pass on, for standbys. May cover more than that. */
+export interface DealFrame {
+  readonly type: 'deal'
+  readonly term: Term
+  readonly epoch: number
+  readonly shares: readonly {
+    readonly member: number
+    readonly stream: number
+    readonly ranges: readonly RangePair[]
+  }[]
+}
+
 export interface StreamEntry {
   readonly stream: number
   /** 32 hex digits: the identity of the bytes, the same in every transfer of them. */
@@ -157,6 +195,8 @@ export type Frame =
       readonly signature: string
     }
   | PlanFrame
+  | RosterFrame
+  | DealFrame
   /** What became of a `join` of the same number; code null: the node has joined. */
   | {
       readonly type: 'joined'

@@ -4,9 +4,21 @@
  */
 import type { PlanFrame, Route, Term } from '../messages/types.js'
 
+/** What replaces the last of its kind. */
+interface Dated {
+  readonly term: Term
+  readonly epoch: number
+}
+
 /** Below 0: `a` is older; 0: the same term. */
-export function compareTerms(a: Term, b: Term): number {
+function compareTerms(a: Term, b: Term): number {
   return a.counter - b.counter || a.member - b.member
+}
+
+/** Whether `next` is of a higher term, or of a higher epoch of the same. */
+export function isNewer(next: Dated, last: Dated): boolean {
+  const order = compareTerms(next.term, last.term)
+  return order > 0 || (order === 0 && next.epoch > last.epoch)
 }
 
 /** What a plan contradicts itself in; null: nothing. */

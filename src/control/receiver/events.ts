@@ -7,6 +7,16 @@ import type { Frame, Mate } from '../messages/types.js'
 import type { PullCommand, PullEvent } from '../pulling/events.js'
 import type { NodeSample } from './reports.js'
 
+export interface NodeConfig {
+  readonly bytes: number
+  readonly blockBytes: number
+  readonly digestBytes: number
+  /** The node at the other end of the control link. */
+  readonly originId: string
+  /** See NodeWaits. */
+  readonly silenceMs: number
+}
+
 export type NodeEvent =
   /** The name is this transfer's. */
   | { readonly type: 'claimed' }
@@ -59,6 +69,8 @@ export type NodeEvent =
   /** Asked for with `sample`, and before a feed is closed. */
   | { readonly type: 'sampled'; readonly sample: NodeSample }
   | PullEvent
+  /** Another transfer writes the name: this one gives way where its coordinator is gone. */
+  | { readonly type: 'outbid' }
   /** The node is being closed. */
   | { readonly type: 'stopped' }
   | { readonly type: 'ticked' }
@@ -97,8 +109,10 @@ export type NodePhase =
   | 'preparing'
   /** -> receiving | ended: waits for the plan. */
   | 'accepted'
-  /** -> summing | ended: bytes land and are verified. */
+  /** -> summing | orphaned | ended: bytes land and are verified. */
   | 'receiving'
+  /** -> ended: the link to the coordinator broke; what lands is verified and kept. */
+  | 'orphaned'
   /** -> publishing | ended: everything is verified and sealed. */
   | 'summing'
   /** -> complete | ended */
@@ -106,3 +120,13 @@ export type NodePhase =
   /** -> ended: serves mates until the origin says finish or is gone. */
   | 'complete'
   | 'ended'
+
+/** In words, what a transfer in this phase waits for; null when nothing. */
+export function waitsFor(phase: NodePhase, hasLanded: boolean, isVerified: boolean): string | null {
+  if (phase === 'preparing' || phase === 'publishing' || phase === 'summing') return 'the disk'
+  if (phase === 'accepted') return 'the plan'
+  if (phase === 'orphaned') return 'another coordinator'
+  if (phase !== 'receiving') return null
+  if (isVerified) return 'the seal of the origin'
+  return hasLanded ? 'digests' : 'data'
+}

@@ -11,27 +11,23 @@
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { HashQueue } from '../holdings/hashing.js'
 import { type Holdings, StreamLedger } from '../holdings/ledger.js'
 import { lostOrigin, refusedFeed } from '../members/causes.js'
 import type { Frame, PlanFrame } from '../messages/types.js'
 import { NodePulls, needFrames } from '../pulling/pulls.js'
+import { BlockHashing } from './block-hashing.js'
 import { clampTo, Detours } from './detours.js'
-import type { NodeCommand, NodeEvent, NodePhase } from './events.js'
+import {
+  type NodeCommand,
+  type NodeConfig,
+  type NodeEvent,
+  type NodePhase,
+  waitsFor,
+} from './events.js'
 import { MissingDigests } from './missing-digests.js'
-import { Neighbourhood, type PlanNews } from './neighbourhood.js'
+import { Neighbourhood } from './neighbourhood.js'
 import { NodeReports, type NodeSample } from './reports.js'
 import { NodeWaits } from './waits.js'
-
-export interface NodeConfig {
-  readonly bytes: number
-  readonly blockBytes: number
-  readonly digestBytes: number
-  /** The node at the other end of the control link. */
-  readonly originId: string
-  /** See NodeWaits. */
-  readonly silenceMs: number
-}
 
 export class NodeMachine {
   readonly pulls: NodePulls
@@ -41,14 +37,11 @@ export class NodeMachine {
   readonly #ledger: StreamLedger
   readonly #missingDigests: MissingDigests
   readonly #detours = new Detours()
-  readonly #hashQueue: HashQueue
-  readonly #scratchQueue: HashQueue
+  readonly #hashing: BlockHashing
   readonly #landed = new RangeSet()
   #phase: NodePhase = 'preparing'
   #commands: NodeCommand[] = []
   #seal: string | undefined
-  /** Mates to greet once feeds can be adopted. */
-  #greet: PlanNews['greet'] = []
   readonly #waits: NodeWaits
   readonly #reports = new NodeReports()
   /** Of the publication, until the coordinator is told of it. */
@@ -56,16 +49,17 @@ export class NodeMachine {
   /** Landed, repairs included, as last seen. */
   #movedBytes = 0
   #copying = 0
+  /** The control link is gone: nobody hears this node. */
+  #isAlone = false
   /** The origin's feed broke: until when its word about why is waited for. */
-  #orphaned: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
+  #unfed: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
 
   constructor(config: NodeConfig, nowMs: number) {
     this.#config = config
     this.#ledger = new StreamLedger(config.bytes, config.blockBytes, config.digestBytes)
     this.#missingDigests = new MissingDigests(this.#ledger)
     this.pulls = new NodePulls(this.#ledger)
-    this.#hashQueue = new HashQueue(config.blockBytes)
-    this.#scratchQueue = new HashQueue(config.blockBytes)
+    this.#hashing = new BlockHashing(config.blockBytes)
     this.#waits = new NodeWaits(config.silenceMs, nowMs)
   }
 
@@ -78,7 +72,6 @@ export class NodeMachine {
     return this.#phase
   }
 
-  /** Only what is verified is held. */
   get held(): Holdings {
     return this.#ledger
   }
@@ -90,12 +83,8 @@ export class NodeMachine {
 
   /** In words, what this transfer waits for; null when nothing. */
   get waitsFor(): string | null {
-    if (this.#phase === 'preparing') return 'the disk'
-    if (this.#phase === 'accepted') return 'the plan'
-    if (this.#phase === 'publishing' || this.#phase === 'summing') return 'the disk'
-    if (this.#phase !== 'receiving') return null
-    if (this.#ledger.isVerified) return 'the seal of the origin'
-    return this.#landed.bytes < this.#config.bytes ? 'data' : 'digests'
+    const { bytes } = this.#config
+    return waitsFor(this.#phase, this.#landed.bytes === bytes, this.#ledger.isVerified)
   }
 
   handle(event: NodeEvent, nowMs: number): NodeCommand[] {
@@ -109,20 +98,28 @@ export class NodeMachine {
   /** When `ticked` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#phase === 'ended') return null
-    let at = Math.min(this.#reports.dueAtMs, this.#waits.lostAtMs)
+    let at = Math.min(this.#reports.dueAtMs, this.#lostAtMs)
     at = Math.min(at, this.#detours.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
-    if (this.#isRunning) at = Math.min(at, this.#orphaned?.untilMs ?? at)
-    at = Math.min(at, this.#hashQueue.deadlineMs() ?? at, this.#scratchQueue.deadlineMs() ?? at)
+    if (this.#isRunning) at = Math.min(at, this.#unfed?.untilMs ?? at)
+    at = Math.min(at, this.#hashing.deadlineMs())
     return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
   }
 
-  // A getter, so that a phase changed within one call is read anew.
   get #isEnded(): boolean {
     return this.#phase === 'ended'
   }
 
   get #isRunning(): boolean {
     return this.#phase === 'accepted' || this.#phase === 'receiving'
+  }
+
+  /** Who is alone with its own disk waits for nobody. */
+  get #lostAtMs(): number {
+    return this.#isAlone && this.#isDisk ? Number.POSITIVE_INFINITY : this.#waits.lostAtMs
+  }
+
+  get #isDisk(): boolean {
+    return this.#phase === 'summing' || this.#phase === 'publishing'
   }
 
   get #mayAsk(): boolean {
@@ -146,8 +143,10 @@ export class NodeMachine {
         this.#waits.heard(nowMs)
         return this.#onFrame(event.frame, nowMs)
       case 'linkClosed':
-        if (this.#phase === 'complete') return this.#end(null, false)
-        return this.#end(lostOrigin(event.code, event.text), true)
+        return this.#onLinkClosed(lostOrigin(event.code, event.text))
+      case 'outbid':
+        if (this.#phase === 'orphaned') this.#fail('ERR_FR_ORIGIN_LOST', 'another transfer comes')
+        return
       case 'feedOpened':
         return this.#detours.feedOpened(event.index)
       case 'feedClosed':
@@ -168,8 +167,7 @@ export class NodeMachine {
         return this.#onHashed(event, nowMs)
       case 'copied':
         this.#copying--
-        this.#ledger.repaired(event.offset, event.length)
-        return
+        return this.#ledger.repaired(event.offset, event.length)
       case 'summed':
         return this.#onSummed(event.fileDigest)
       case 'published':
@@ -200,6 +198,9 @@ export class NodeMachine {
     switch (frame.type) {
       case 'plan':
         return this.#onPlan(frame, nowMs)
+      case 'roster':
+      case 'deal':
+        return this.#refused(this.neighbours.hold(frame))
       case 'joined':
         // Whoever asked is told by the session.
         return
@@ -215,11 +216,10 @@ export class NodeMachine {
       case 'beat':
         return
       case 'finish':
-        if (this.#phase === 'complete') return this.#end(null, false)
-        return this.#fail('ERR_FR_PROTOCOL', 'finish before this node was complete')
       case 'abort':
         if (this.#phase === 'complete') return this.#end(null, false)
-        return this.#end({ code: frame.code, text: frame.text }, false)
+        if (frame.type === 'abort') return this.#end({ code: frame.code, text: frame.text }, false)
+        return this.#fail('ERR_FR_PROTOCOL', 'finish before this node was complete')
       default:
         return this.#fail('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
     }
@@ -229,25 +229,39 @@ export class NodeMachine {
     if (plan.phase === 'running' && this.#phase === 'preparing')
       return this.#fail('ERR_FR_PROTOCOL', 'a plan that runs before this node has accepted')
     const news = this.neighbours.take(plan, this.#config.originId)
-    if ('code' in news) {
-      if (news.code !== 'ERR_FR_STALE') return this.#fail(news.code, news.text)
-      const { term, epoch } = this.neighbours.plan as PlanFrame
-      return this.#send({ type: 'stale', term, epoch })
-    }
+    if ('code' in news) return this.#refused(news)
     this.pulls.met(news.met, plan)
     this.#reports.planned(plan)
-    if (news.begins) this.#begin(nowMs)
-    this.#greet = [...this.#greet, ...news.greet]
+    if (news.begins) {
+      this.#phase = 'receiving'
+      this.#reports.begin(nowMs)
+      this.#waits.moved(nowMs)
+    }
     this.#greetMates()
     for (const mate of news.dial) this.#commands.push({ type: 'dialMate', mate })
     for (const index of news.gone) this.#commands.push(this.pulls.gone(index, nowMs))
   }
 
-  /** Bytes flow from now on. */
-  #begin(nowMs: number): void {
-    this.#phase = 'receiving'
-    this.#reports.begin(nowMs)
-    this.#waits.moved(nowMs)
+  /** What is stale costs nothing but a word; anything else ends the transfer. */
+  #refused(failure: Failure | null): void {
+    if (failure === null) return
+    if (failure.code !== 'ERR_FR_STALE') return this.#fail(failure.code, failure.text)
+    const { term, epoch } = this.neighbours.plan as PlanFrame
+    this.#send({ type: 'stale', term, epoch })
+  }
+
+  /**
+   * Who has all of it needs no coordinator any more. Who receives keeps what it has, and waits as
+   * long as for a silent one.
+   */
+  #onLinkClosed(failure: Failure): void {
+    this.#isAlone = true
+    if (this.#phase === 'complete') return this.#end(null, false)
+    if (this.#isDisk) return
+    if (this.#phase !== 'receiving' || failure.code !== 'ERR_FR_ORIGIN_LOST')
+      return this.#end(failure, true)
+    this.#phase = 'orphaned'
+    this.#commands.push({ type: 'log', event: 'orphaned', fields: { text: failure.text } })
   }
 
   #onDetour({ member, why, ranges }: Frame & { type: 'detour' }, nowMs: number): void {
@@ -259,8 +273,8 @@ export class NodeMachine {
   /** Once there is something that a feed can be adopted for. */
   #greetMates(): void {
     if (this.#phase !== 'accepted') return
-    for (const mate of this.#greet) this.#commands.push({ type: 'greetMate', mate })
-    this.#greet = []
+    for (const mate of this.neighbours.takeGreetings())
+      this.#commands.push({ type: 'greetMate', mate })
   }
 
   #onFeedClosed(event: NodeEvent & { type: 'feedClosed' }, nowMs: number): void {
@@ -273,32 +287,29 @@ export class NodeMachine {
     if (code !== 'ERR_FR_NODE_LOST' && this.#isRunning)
       return this.#fail(code, refusedFeed(event.text))
     // Nearly always the origin has just aborted, and says so on the control link.
-    this.#orphaned = { code, untilMs: nowMs + limits.drainMs }
+    this.#unfed = { code, untilMs: nowMs + limits.drainMs }
   }
 
+  /** A mate that is gone takes its feeds along; the origin has said so, or soon will. */
   #lostEdge(index: number, incoming: boolean, code: FrErrorCode): void {
-    // A mate that is gone takes its feeds along; the origin has said so, or soon will.
     if (this.neighbours.isGone(index) || (incoming && this.#ledger.isVerified)) return
     this.#send({ type: 'edgeLost', member: index, incoming, code })
   }
 
   #onLanded(event: NodeEvent & { type: 'landed' }, nowMs: number): void {
     this.#waits.moved(nowMs)
-    if (event.scratch) return this.#scratchQueue.add(event.offset, event.length, nowMs)
+    this.#hashing.landed(event.scratch, event.offset, event.length, nowMs)
+    if (event.scratch) return
     this.#landed.add(event.offset, event.length)
     this.#ledger.land(event.offset, event.length)
     this.pulls.landed(event.offset, event.length, nowMs)
-    this.#hashQueue.add(event.offset, event.length, nowMs)
   }
 
   #onHashed(event: NodeEvent & { type: 'hashed' }, nowMs: number): void {
     this.#waits.moved(nowMs)
-    const { offset, length, digests } = event
-    if (!event.scratch) {
-      this.#hashQueue.done()
-      return this.#judge(this.#ledger.compute(offset, length, digests).bad)
-    }
-    this.#scratchQueue.done()
+    const { scratch, offset, length, digests } = event
+    this.#hashing.done(scratch)
+    if (!scratch) return this.#judge(this.#ledger.compute(offset, length, digests).bad)
     const verdict = this.#ledger.computeScratch(offset, length, digests)
     for (const [start, bytes] of verdict.verified) {
       this.#copying++
@@ -359,15 +370,15 @@ export class NodeMachine {
 
   /** Whatever follows from the state alone. */
   #advance(nowMs: number): void {
-    if (nowMs >= this.#waits.lostAtMs) {
+    if (nowMs >= this.#lostAtMs) {
       if (this.#phase === 'complete') return this.#end(null, false)
       return this.#fail('ERR_FR_ORIGIN_LOST', this.#waits.silence(nowMs))
     }
-    if (this.#orphaned !== undefined && this.#isRunning && nowMs >= this.#orphaned.untilMs) {
-      return this.#fail(this.#orphaned.code, 'the feed from the origin broke')
+    if (this.#unfed !== undefined && this.#isRunning && nowMs >= this.#unfed.untilMs) {
+      return this.#fail(this.#unfed.code, 'the feed from the origin broke')
     }
-    this.#startHashing(this.#hashQueue, false, nowMs)
-    this.#startHashing(this.#scratchQueue, true, nowMs)
+    const hasAll = this.#landed.bytes === this.#config.bytes
+    this.#commands.push(...this.#hashing.start(hasAll, nowMs))
     this.#answerDetours(nowMs)
     if (this.#mayAsk && nowMs >= this.#waits.askAtMs) this.#askAgain(nowMs)
     this.#commands.push(...this.pulls.advance(nowMs))
@@ -381,15 +392,6 @@ export class NodeMachine {
       this.#commands.push({ type: 'sum', digests: this.#ledger.digests })
     }
     if (this.#reports.advance(nowMs)) this.#commands.push({ type: 'sample' })
-  }
-
-  #startHashing(queue: HashQueue, scratch: boolean, nowMs: number): void {
-    const isLast = scratch || this.#landed.bytes === this.#config.bytes
-    for (;;) {
-      const run = queue.take(nowMs, isLast)
-      if (run === undefined) return
-      this.#commands.push({ type: 'hash', scratch, offset: run[0], length: run[1] })
-    }
   }
 
   #answerDetours(nowMs: number): void {
@@ -406,7 +408,7 @@ export class NodeMachine {
     this.pulls.want(missing, nowMs)
     this.#send(...this.#missingDigests.all())
     const bad = this.#ledger.badRanges()
-    if (this.#copying === 0 && this.#scratchQueue.isIdle) this.#repair(bad)
+    if (this.#copying === 0 && this.#hashing.isRepairIdle) this.#repair(bad)
     this.#waits.asked(nowMs)
   }
 
@@ -424,17 +426,19 @@ export class NodeMachine {
     const fileDigest = this.#seal as string
     const { bytes } = this.#config
     this.#send({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })
+    if (this.#isAlone) this.#end(null, false)
   }
 
   #send(...frames: readonly Frame[]): void {
-    for (const frame of frames) this.#commands.push({ type: 'send', frame })
+    if (!this.#isAlone) for (const frame of frames) this.#commands.push({ type: 'send', frame })
   }
 
   #fail(code: FrErrorCode, text: string): void {
     if (this.#phase === 'preparing') this.#send({ type: 'refuse', code, text })
     else this.#send({ type: 'failed', code, text })
     // What is verified is worth keeping unless the content itself is in doubt.
-    this.#end({ code, text }, this.#isRunning && code !== 'ERR_FR_DIGEST')
+    const isWorthKeeping = this.#isRunning || this.#phase === 'orphaned'
+    this.#end({ code, text }, isWorthKeeping && code !== 'ERR_FR_DIGEST')
   }
 
   #end(failure: Failure | null, keepPartial: boolean): void {

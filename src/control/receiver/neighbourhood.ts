@@ -8,15 +8,22 @@
  */
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import type { EdgeWord, Mate, Member, PlanFrame } from '../messages/types.js'
-import { compareTerms, planFault } from '../plan/check.js'
+import type {
+  DealFrame,
+  EdgeWord,
+  Mate,
+  Member,
+  PlanFrame,
+  RosterFrame,
+} from '../messages/types.js'
+import { isNewer, planFault } from '../plan/check.js'
+import { Replica } from './replica.js'
 
 /** What follows from a plan that is followed. */
 export interface PlanNews {
   /** This plan is the first one under which bytes flow. */
   readonly begins: boolean
-  /** Mates to whom a feed may be prepared; those to whom one is wanted. */
-  readonly greet: readonly Mate[]
+  /** Mates to whom a feed is wanted. */
   readonly dial: readonly Mate[]
   /** Mates that this node had not heard of. */
   readonly met: readonly Mate[]
@@ -32,6 +39,8 @@ export class Neighbourhood {
   readonly #dialled = new Set<number>()
   readonly #met = new Set<number>()
   readonly #edges = new Map<number, EdgeWord>()
+  /** What this node knows as a standby. */
+  readonly replica = new Replica()
 
   get plan(): PlanFrame | undefined {
     return this.#plan
@@ -75,7 +84,7 @@ export class Neighbourhood {
    */
   take(plan: PlanFrame, from: string): PlanNews | Failure {
     const before = this.#plan
-    if (before !== undefined && isOlder(plan, before)) {
+    if (before !== undefined && !isNewer(plan, before)) {
       const { term, epoch } = plan
       const text = `epoch ${epoch} of term ${term.counter} is not newer than the plan here`
       return { code: 'ERR_FR_STALE', text }
@@ -91,15 +100,31 @@ export class Neighbourhood {
     const gone = before?.phase === 'running' ? missingFrom(plan, before) : []
     for (const number of gone) this.#gone.add(number)
     const mates = plan.members.filter((member): member is Mate => this.#isMate(member))
-    const routed = new Set(plan.routes.flatMap(({ to }) => to.map(({ member }) => member)))
-    const wanted = mates.filter(({ number }) => routed.has(number))
     return {
       begins: isRunning && before?.phase !== 'running',
-      greet: isRunning ? [] : wanted.filter(({ number }) => isNew(this.#greeted, number)),
-      dial: isRunning ? wanted.filter(({ number }) => isNew(this.#dialled, number)) : [],
+      dial: isRunning ? this.#routed.filter(({ number }) => isNew(this.#dialled, number)) : [],
       met: isRunning ? mates.filter(({ number }) => isNew(this.#met, number)) : [],
       gone,
     }
+  }
+
+  /** Mates to whom a feed may be prepared, each once: before bytes flow. */
+  takeGreetings(): Mate[] {
+    if (this.isRunning) return []
+    return this.#routed.filter(({ number }) => isNew(this.#greeted, number))
+  }
+
+  /** Mates to whom a route leads. */
+  get #routed(): Mate[] {
+    const targets = this.#plan?.routes.flatMap(({ to }) => to) ?? []
+    return targets.flatMap(({ member }) => this.mate(member) ?? [])
+  }
+
+  /** Keeps what standbys are told; as `take`. */
+  hold(frame: RosterFrame | DealFrame): Failure | null {
+    const isStandby = this.#plan?.standbys.includes(this.#plan.you) === true
+    if (isStandby) return this.replica.take(frame)
+    return { code: 'ERR_FR_PROTOCOL', text: `a ${frame.type} for a node that is no standby` }
   }
 
   /** What it says against plans before it; null: nothing. */
@@ -125,11 +150,6 @@ export class Neighbourhood {
     const { number, address } = member
     return address !== undefined && number !== this.you && !this.#gone.has(number)
   }
-}
-
-function isOlder(plan: PlanFrame, than: PlanFrame): boolean {
-  const order = compareTerms(plan.term, than.term)
-  return order < 0 || (order === 0 && plan.epoch <= than.epoch)
 }
 
 function missingFrom(plan: PlanFrame, before: PlanFrame): number[] {

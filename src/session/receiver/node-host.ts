@@ -18,6 +18,7 @@ export interface Guest {
   hasSpace: boolean
   readonly hasPlan: boolean
   readonly isEnded: boolean
+  givesWay(): boolean
 }
 
 export interface NodeHost {

@@ -153,6 +153,12 @@ export class Reception {
     if (this.#partial.isLanding) this.#session.post({ type: 'storageFailed', code, text })
   }
 
+  /** Another transfer wants the name. */
+  givesWay(): boolean {
+    this.#session.post({ type: 'outbid' })
+    return this.isEnded
+  }
+
   /** The node is closing: the transfer ends now. */
   async stop(): Promise<void> {
     this.#session.post({ type: 'stopped' })

@@ -8,6 +8,11 @@ function claimant(transfer: string, name = 'a') {
     spec: { transfer, originAddress: `10.0.0.${transfer}:7`, isPlanned: false },
     hasPlan: false,
     isEnded: false,
+    isOrphaned: false,
+    givesWay() {
+      this.isEnded ||= this.isOrphaned
+      return this.isEnded
+    },
   }
 }
 
@@ -39,6 +44,17 @@ describe('a name at a node', () => {
     await claims.claim(claimant('1'))
     await expect(claims.claim(claimant('2'))).rejects.toMatchObject(busy('1'))
     await claims.claim(claimant('2', 'b'))
+  })
+
+  it('is had of a transfer whose origin is gone, once that has given it back', async () => {
+    const claims = new NameClaims<Made>()
+    const orphan = { ...claimant('2'), hasPlan: true, isOrphaned: true }
+    await claims.claim(orphan)
+    const claim = watched(claims, claimant('3'))
+    expect(await claim.state()).toBe('waits')
+    expect(orphan.isEnded).toBe(true)
+    claims.release(orphan)
+    expect(await claim.state()).toBe('has')
   })
 
   it('is waited for by the lower id while the holder has no plan', async () => {

@@ -160,6 +160,32 @@ const bodies: Bodies = {
     ranges,
   }),
   stale: fc.record({ term, epoch: bytes }),
+  roster: fc
+    .record({
+      term,
+      epoch: bytes,
+      entries: fc.array(
+        fc.record(
+          {
+            nodeId: fc.oneof(hex(32), fc.constant('')),
+            address,
+            advertise: address,
+            site,
+            state: fc.constantFrom('coming', 'running', 'complete', 'out'),
+          },
+          { requiredKeys: ['nodeId', 'address', 'state'] },
+        ),
+        { maxLength: 5 },
+      ),
+    })
+    .map(({ entries, ...dated }) => {
+      return { ...dated, entries: entries.map((entry, number) => ({ number, ...entry })) }
+    }),
+  deal: fc.record({
+    term,
+    epoch: bytes,
+    shares: fc.array(fc.record({ member: mate, stream: u32, ranges }), { maxLength: 5 }),
+  }),
   seal: fc.record({ stream: u32, fileDigest }),
   beat: fc.constant({}),
   finish: fc.constant({}),
@@ -284,6 +310,18 @@ export const sampleFrames: Frame[] = [
   },
   { type: 'detour', member: 1, why: 'broken', ranges: [[0, 10]] },
   { type: 'stale', term: { counter: 2, member: 1 }, epoch: 9 },
+  {
+    type: 'roster',
+    term: { counter: 1, member: originNumber },
+    epoch: 1,
+    entries: [{ number: 0, nodeId: 'cd'.repeat(16), address: '10.0.0.2:7400', state: 'running' }],
+  },
+  {
+    type: 'deal',
+    term: { counter: 1, member: originNumber },
+    epoch: 2,
+    shares: [{ member: 0, stream: 0, ranges: [[0, 10]] }],
+  },
   { type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` },
   { type: 'beat' },
   { type: 'finish' },

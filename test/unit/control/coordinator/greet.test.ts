@@ -82,7 +82,9 @@ describe('the origin introduces', () => {
     for (const node of [0, 1, 2]) expect(plans(commands, node)).toEqual([['forming', 0, 1, 2]])
     const later = tell(0, ...ready(0), ...ready(1), ...ready(2))
     expect(plans(later, 0)).toEqual([['running', 0, 1, 2]])
-    expect(frames(later, 0, 'plan')).toMatchObject([planOf(0, [0, 1, 2], { epoch: 7 })])
+    expect(frames(later, 0, 'plan')).toMatchObject([
+      planOf(0, [0, 1, 2], { epoch: 7, standbys: [0, 1, 2] }),
+    ])
   })
 
   it('those who are left, under the numbers that they keep', () => {

@@ -145,7 +145,7 @@ describe('a node that is added', () => {
     const types = late
       .ready(2)
       .flatMap((c) => (c.type === 'send' && c.node === 2 ? [c.frame.type] : []))
-    expect(types).toEqual(['plan', 'plan', 'seal'])
+    expect(types).toEqual(['plan', 'plan', 'roster', 'seal'])
   })
 
   it('keeps the push from ending until it has its outcome', () => {

@@ -125,7 +125,7 @@ describe('OriginMachine', () => {
     const commands = bench.ready(1)
     for (const node of [0, 1, 2]) {
       expect(runningPlans(commands, node)).toMatchObject([
-        planOf(node, [0, 1, 2], { epoch: expect.anything() }),
+        planOf(node, [0, 1, 2], { epoch: expect.anything(), standbys: [0, 1, 2] }),
       ])
     }
     expect(lists(commands)).toEqual([0, 1, 2].map((i) => [i, i * block, block, true, false]))

@@ -14,7 +14,7 @@ function following(...plans: PlanFrame[]): Neighbourhood {
   return neighbours
 }
 
-const nothing = { begins: false, greet: [], dial: [], met: [], gone: [] }
+const nothing = { begins: false, dial: [], met: [], gone: [] }
 const [m0, m2, m3] = [memberOf(0), memberOf(2), memberOf(3)]
 
 describe('what follows from a plan', () => {
@@ -23,8 +23,9 @@ describe('what follows from a plan', () => {
     const news = (nodes: number[], over: Partial<PlanFrame>) =>
       take(neighbours, planOf(1, nodes, over))
     expect(news([1], { phase: 'forming', epoch: 1 })).toEqual(nothing)
-    const greeted = { ...nothing, greet: [m0, m2] }
-    expect(news([0, 1, 2], { phase: 'forming', epoch: 3 })).toEqual(greeted)
+    expect(news([0, 1, 2], { phase: 'forming', epoch: 3 })).toEqual(nothing)
+    expect(neighbours.takeGreetings()).toEqual([m0, m2])
+    expect(neighbours.takeGreetings()).toEqual([])
     // Node 2 was expected and is not there yet: not gone.
     const begun = { ...nothing, begins: true, dial: [m0], met: [m0] }
     expect(news([0, 1], { epoch: 4 })).toEqual(begun)

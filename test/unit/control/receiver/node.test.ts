@@ -7,109 +7,22 @@ import {
   originNumber,
 } from '../../../../src/control/messages/types.js'
 import type { NodeCommand, NodeEvent } from '../../../../src/control/receiver/events.js'
-import { NodeMachine } from '../../../../src/control/receiver/machine.js'
-import { memberOf, originId, planOf } from '../plans.js'
+import { planOf } from '../plans.js'
 
-const block = 100
-const bytes = 250
-const digests = (...values: number[]) => Uint8Array.from(values.flatMap((value) => [value, value]))
-const mates = [0, 1, 2].map(memberOf)
-const plan = planOf(1, [0, 1, 2])
-const seal: Frame = { type: 'seal', stream: 0, fileDigest: 'digest' }
-const frame = (arrived: Frame): NodeEvent => ({ type: 'frameArrived', frame: arrived })
-const landed = (offset: number, length: number, scratch = false): NodeEvent => ({
-  type: 'landed',
-  scratch,
-  offset,
-  length,
-})
-const hashed = (
-  offset: number,
-  length: number,
-  values: Uint8Array,
-  scratch = false,
-): NodeEvent => ({
-  type: 'hashed',
-  scratch,
-  offset,
-  length,
-  digests: values,
-})
-const announced: NodeEvent = {
-  type: 'announced',
-  offset: 0,
-  length: bytes,
-  digests: digests(1, 2, 3),
-}
-
-/** No mate to ask: what is lacking comes from the origin. */
-const alone = planOf(1, [1])
-
-const nothingMoved = {
-  landedBytes: 0,
-  holeBytes: 0,
-  scratchBytes: 0,
-  sentBytes: 0,
-  receivedBytes: 0,
-  duplicateBytes: 0,
-  incoming: [],
-  outgoing: [],
-}
-
-function isNoReport(command: NodeCommand): boolean {
-  if (command.type !== 'send') return command.type !== 'sample'
-  return command.frame.type !== 'progress' && command.frame.type !== 'backlog'
-}
-
-class Bench {
-  nowMs = 0
-  readonly machine = new NodeMachine(
-    { bytes, blockBytes: block, digestBytes: 2, originId, silenceMs: limits.silenceMs },
-    0,
-  )
-
-  /** Commands of the last of these events, without looks at counters and reports. */
-  feed(...events: NodeEvent[]): NodeCommand[] {
-    let commands: NodeCommand[] = []
-    for (const event of events) commands = this.handle(event).filter(isNoReport)
-    return commands
-  }
-
-  /** Looks at the counters that are wished for are taken at once. */
-  handle(event: NodeEvent): NodeCommand[] {
-    const commands = this.machine.handle(event, this.nowMs)
-    const isSampled = commands.some(({ type }) => type === 'sample')
-    const sample = { atMs: this.nowMs, ...nothingMoved }
-    return isSampled ? [...commands, ...this.handle({ type: 'sampled', sample })] : commands
-  }
-
-  /** Jumps to the machine's deadline. */
-  tick(): NodeCommand[] {
-    this.nowMs = this.machine.deadlineMs() as number
-    return this.feed({ type: 'ticked' })
-  }
-
-  /** The origin's heart beats while time passes. */
-  pass(ms: number): NodeCommand[] {
-    const commands: NodeCommand[] = []
-    for (let leftMs = ms; leftMs > 0; leftMs -= 500) {
-      this.nowMs += Math.min(500, leftMs)
-      commands.push(...this.feed(frame({ type: 'beat' })), ...this.feed({ type: 'ticked' }))
-    }
-    return commands
-  }
-
-  receiving(planned = plan): this {
-    this.machine.start()
-    this.feed({ type: 'prepared' }, frame(planned))
-    return this
-  }
-}
-
-const sent = (commands: NodeCommand[]) =>
-  commands.flatMap((command) => (command.type === 'send' ? [command.frame] : []))
-
-const lostMs = limits.silenceMs + limits.originGraceMs
+import {
+  alone,
+  announced,
+  Bench,
+  bytes,
+  digests,
+  frame,
+  hashed,
+  landed,
+  mates,
+  plan,
+  seal,
+  sent,
+} from './node-support.js'
 
 describe('NodeMachine', () => {
   it('prepares, accepts, dials its mates', () => {
@@ -382,16 +295,6 @@ describe('NodeMachine', () => {
     expect(commands.map((c) => c.type)).toContain('dialPull')
     expect(commands.map((c) => c.type)).not.toContain('closeFeed')
     expect(commands.map((c) => c.type)).not.toContain('drop')
-  })
-
-  it('fails by name when the origin is gone or silent, and keeps what it has', () => {
-    const lost = { type: 'linkClosed', code: 'ERR_FR_NODE_LOST', text: 'reset' } as const
-    expect(new Bench().receiving().feed(lost)).toMatchObject([
-      { type: 'end', failure: { code: 'ERR_FR_ORIGIN_LOST' }, keepPartial: true },
-    ])
-    const bench = new Bench().receiving()
-    while (bench.nowMs < lostMs) bench.tick()
-    expect(bench.machine.phase).toBe('ended')
   })
 
   it('a broken feed from the origin waits a moment for the reason', () => {

@@ -1,0 +1,38 @@
+/** The process of the coordinator dies: nobody takes over yet, and nobody loses anything. */
+import { expect, it } from 'vitest'
+import { limits } from '../../src/base/limits.js'
+import { Cluster } from '../../src/sim/cluster.js'
+import { Random } from '../../src/sim/random.js'
+import { runScenario } from '../../src/sim/run-seed.js'
+import { type Scenario, scenarioOf, steadyScenario } from '../../src/sim/scenario.js'
+
+it('everybody ends with a named error and keeps what is verified', { timeout: 300_000 }, () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = new Random(seed ^ 0xdead)
+    const originDiesAtMs = random.between(1, 1_500)
+    try {
+      runScenario({ ...scenarioOf(seed), originDiesAtMs })
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+})
+
+it('standbys know the roster and the deal, the others nothing', () => {
+  const scenario: Scenario = { ...steadyScenario(3), originDiesAtMs: 1_200 }
+  const cluster = new Cluster(scenario)
+  const { failure, virtualMs } = cluster.run()
+  expect([failure, virtualMs]).toEqual(['killed', 1_200])
+  const { numbers, roster, deal } = cluster.standbys
+  expect(numbers).toHaveLength(limits.standbys)
+  expect(roster?.entries.map(({ state }) => state)).toEqual(scenario.nodes.map(() => 'running'))
+  expect(deal?.shares.length).toBeGreaterThan(0)
+  for (const [i, node] of cluster.nodes.entries()) {
+    const isStandby = numbers.includes(i)
+    expect(node?.replica).toMatchObject(isStandby ? { roster, deal } : {})
+    expect(node?.replica.roster === undefined).toBe(!isStandby)
+    expect(node?.failure?.code).toBe('ERR_FR_ORIGIN_LOST')
+    expect(node?.keepsPartial).toBe(true)
+    expect(node?.verifiedBytes).toBeGreaterThan(0)
+  }
+})

@@ -1,0 +1,73 @@
+/** A node whose origin is gone, or silent. */
+import { describe, expect, it } from 'vitest'
+import {
+  announced,
+  Bench,
+  bytes,
+  digests,
+  frame,
+  hashed,
+  landed,
+  lostMs,
+  seal,
+} from './node-support.js'
+
+it('a node fails by name when the origin is silent, and keeps what it has', () => {
+  const bench = new Bench().receiving()
+  while (bench.nowMs < lostMs) bench.tick()
+  expect(bench.machine.phase).toBe('ended')
+})
+
+describe('a node whose link to the origin breaks', () => {
+  const lost = { type: 'linkClosed', code: 'ERR_FR_NODE_LOST', text: 'reset' } as const
+  const end = (keepPartial = true) => ({
+    type: 'end',
+    failure: { code: 'ERR_FR_ORIGIN_LOST' },
+    keepPartial,
+  })
+
+  it('waits as long as for a silent one, and keeps what still comes', () => {
+    const bench = new Bench().receiving()
+    bench.feed(landed(0, bytes))
+    expect(bench.feed(lost)).toMatchObject([{ type: 'log', event: 'orphaned' }])
+    expect([bench.machine.phase, bench.machine.waitsFor]).toEqual([
+      'orphaned',
+      'another coordinator',
+    ])
+    expect(bench.feed(hashed(0, bytes, digests(1, 2, 3)), announced)).toEqual([])
+    expect(bench.machine.held.verifiedBytes).toBe(bytes)
+    // It says nothing, and publishes nothing without a seal.
+    bench.nowMs = lostMs - 1
+    expect(bench.feed({ type: 'ticked' })).toEqual([])
+    expect(bench.tick()).toMatchObject([end()])
+  })
+
+  it('gives way at once to a transfer that wants the name, and not before', () => {
+    const bench = new Bench().receiving()
+    expect(bench.feed({ type: 'outbid' })).toEqual([])
+    bench.feed(lost)
+    expect(bench.feed({ type: 'outbid' })).toMatchObject([end()])
+  })
+
+  it('publishes where only its own disk is left to do', () => {
+    const bench = new Bench().receiving()
+    bench.feed(landed(0, bytes), hashed(0, bytes, digests(1, 2, 3)), announced, frame(seal))
+    expect(bench.feed(lost)).toEqual([])
+    expect(bench.feed({ type: 'summed', fileDigest: 'digest' })).toEqual([{ type: 'publish' }])
+    bench.nowMs = 2 * lostMs
+    expect(bench.feed({ type: 'ticked' })).toEqual([])
+    expect(bench.feed({ type: 'published', warnings: [] })).toEqual([
+      { type: 'end', failure: null, keepPartial: false },
+    ])
+  })
+
+  it.each<[string, (bench: Bench) => void, object]>([
+    ['before bytes flow', (bench) => bench.feed({ type: 'prepared' }), end()],
+    ['over a violation', (bench) => bench.receiving(), { failure: { code: 'ERR_FR_PROTOCOL' } }],
+  ])('%s ends at once', (how, begin, wished) => {
+    const bench = new Bench()
+    begin(bench)
+    const code = how === 'over a violation' ? 'ERR_FR_PROTOCOL' : 'ERR_FR_NODE_LOST'
+    expect(bench.feed({ ...lost, code })).toMatchObject([wished])
+  })
+})
