@@ -143,7 +143,7 @@ function coordinatorCases({ OriginMachine }, { limits }, strategies) {
     machine.start()
     for (const node of nodes.keys()) {
       machine.handle({ type: 'linkOpened', node, nodeId: `id${node}` }, 0)
-      machine.handle({ type: 'frameArrived', node, frame: { type: 'accept' } }, 0)
+      machine.handle({ type: 'frameArrived', node, frame: { type: 'accept', have: [] } }, 0)
       machine.handle({ type: 'feedOpened', node }, 0)
     }
     const frame = { type: 'backlog', receivedBytes: 0, backlogBytes: 0, landedBytes: 0, behind: [] }

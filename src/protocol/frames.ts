@@ -69,7 +69,7 @@ const frameTable: FrameTable = {
     4,
     (body) => ({
       member: readNumber(body, 'member'),
-      why: body.oneOf('why', ['broken', 'away']),
+      why: body.oneOf('why', ['broken', 'away', 'held']),
       ranges: body.ranges('ranges', limits.needRanges),
     }),
   ],
@@ -86,7 +86,7 @@ const frameTable: FrameTable = {
   joined: [11, (body) => ({ request: body.integer('request', 0, bytesMax), ...readAnswer(body) })],
   lagging: [9, (body) => ({ members: readNumbers(body, 'members') })],
   claimed: [28, empty],
-  accept: [16, empty],
+  accept: [16, (body) => ({ have: body.ranges('have', limits.needRanges) })],
   refuse: [17, readReason],
   need: [
     19,

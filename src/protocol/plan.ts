@@ -96,7 +96,6 @@ export function readDeal(body: Fields): Omit<DealFrame, 'type'> {
     epoch: body.integer('epoch', 0, Number.MAX_SAFE_INTEGER),
     shares: body.list('shares', limits.placesPerPush, (share) => ({
       member: readNumber(share, 'member'),
-      stream: share.integer('stream', 0, 0xffff_ffff),
       ranges: share.ranges('ranges', limits.dealRanges),
     })),
   }

@@ -45,7 +45,7 @@ function checkOutcomes(scenario: Scenario, cluster: Cluster, result: SimResult):
       throw new Error(`node ${i} is called complete and has not published`)
     if (isComplete && outcome.digest === null)
       throw new Error(`node ${i} is complete without a digest`)
-    if (isComplete) checkFigures(i, outcome, cluster)
+    if (isComplete) checkFigures(i, outcome, scenario, cluster)
     if (!isComplete && outcome.reason === null) throw new Error(`node ${i} failed for no reason`)
     if (isComplete || node.trouble !== null) continue
     if (isExcused(scenario, i, outcome.reason ?? '')) continue
@@ -54,12 +54,21 @@ function checkOutcomes(scenario: Scenario, cluster: Cluster, result: SimResult):
 }
 
 /** What a node says it received is what landed and what it dropped, up to its publication. */
-function checkFigures(node: number, outcome: NodeSettled, cluster: Cluster): void {
+function checkFigures(
+  node: number,
+  outcome: NodeSettled,
+  scenario: Scenario,
+  cluster: Cluster,
+): void {
   const { bytes, receivedBytes, duplicateBytes, holeBytes } = outcome
   const newBytes = receivedBytes - duplicateBytes + holeBytes
+  const { holds = [] } = scenario.nodes[node] ?? {}
+  const toCome = bytes - holds.reduce((sum, [, length]) => sum + length, 0)
   const repairs = cluster.nodes[node]?.scratchBytes ?? 0
-  if (newBytes < bytes || newBytes > bytes + repairs)
-    throw new Error(`node ${node} counts ${newBytes} new bytes of ${bytes} and ${repairs} repaired`)
+  if (newBytes < toCome || newBytes > toCome + repairs)
+    throw new Error(
+      `node ${node} counts ${newBytes} new bytes of ${toCome} and ${repairs} repaired`,
+    )
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What goes wrong, and when, in one simulated push: all of it from the seed. */
 import { limits } from '../base/limits.js'
+import type { RangePair } from '../base/ranges.js'
 import { originNumber, type Strategy } from '../control/messages/types.js'
 import type { Outage } from './outages.js'
 import { Random } from './random.js'
@@ -28,6 +29,8 @@ export interface NodeScenario {
   /** From then on its uplink is this many times as fast; 1: it stays. */
   readonly uplinkFactor: number
   readonly uplinkChangesAtMs: number
+  /** Runs of whole blocks that it has from before. */
+  readonly holds?: readonly RangePair[]
   /** It says that it relays, and passes nothing on from this time. */
   readonly deceivesAtMs?: number
   /** It changes the digests that it passes on. */

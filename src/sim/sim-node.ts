@@ -264,7 +264,11 @@ export class SimNode {
             this.#session.opened(0)
             this.#lookAtStrangers()
           })
-          this.post({ type: 'prepared' })
+          const held = (this.#scenario.holds ?? []).map(([offset, length]) => {
+            this.file.land(offset, length, false)
+            return { offset, length, digests: this.file.digests(offset, length) }
+          })
+          this.post({ type: 'prepared', held })
         }),
       hash: (scratch, offset, length) =>
         this.#afterDisk(this.#scenario.hashMs, () => {

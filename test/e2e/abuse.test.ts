@@ -216,7 +216,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       ['plan', { ...new Hostile('127.0.0.1:1').plan([]) }],
       ['seal', { type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` }],
       ['finish', { type: 'finish' }],
-      ['accept', { type: 'accept' }],
+      ['accept', { type: 'accept', have: [] }],
     ])("that says '%s' before an offer is refused", async (type, frame) => {
       const link = await hostile.control()
       link.say(frame)
@@ -238,7 +238,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
         () => [{ type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` }],
       ],
       ['a finish before completion', /finish before/, () => [{ type: 'finish' }]],
-      ["a node's frame", /unexpected frame 'accept'/, () => [{ type: 'accept' }]],
+      ["a node's frame", /unexpected frame 'accept'/, () => [{ type: 'accept', have: [] }]],
       [
         'another number for it',
         /another number/,

@@ -25,7 +25,7 @@ export class LyingRelay {
     const link = await this.#node.control()
     const { bytes, transfer } = await link.next('offer')
     void this.#receive()
-    link.say({ type: 'claimed' }, { type: 'accept' })
+    link.say({ type: 'claimed' }, { type: 'accept', have: [] })
     const { you, members, routes } = await link.running()
     const to = routes.flatMap((route) => route.to.map(({ member }) => member))
     const mates = members.filter((member): member is Mate => to.includes(member.number))

@@ -11,6 +11,7 @@ import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Dealer, DealerFact, Send } from '../dealing/dealer.js'
 import { RelayClaims } from '../dealing/relay-claims.js'
 import type { HashTask } from '../holdings/hashing.js'
+import { heldBySome } from '../holdings/have.js'
 import { firstBadHop } from '../members/blame.js'
 import type { Peer } from '../members/peer.js'
 import { Reach } from '../members/reach.js'
@@ -98,7 +99,9 @@ export class OriginExchange {
   start(group: readonly Peer[], nowMs: number): void {
     for (const peer of group) this.#enter(peer, nowMs)
     const nodes = group.map((peer) => peer.node)
-    const sends = this.#dealer.handle({ type: 'started', nodes, nowMs })
+    const have = new Map(group.map((peer) => [peer.node, peer.have]))
+    const held = heldBySome(group)
+    const sends = this.#dealer.handle({ type: 'started', nodes, have, nowMs })
     const { strategy, shape } = this.#dealer
     const shares = this.#shares(nodes)
     for (const peer of group) this.#setRelay(peer)
@@ -106,8 +109,9 @@ export class OriginExchange {
     this.plans.tellAll()
     this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape, nodes, shares } })
     if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
+    else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
-    this.#source.start(this.#hashOrder(nodes, shares))
+    this.#source.start(this.#hashOrder(nodes, held.isEmpty && shape === 'group' ? shares : []))
   }
 
   /**
@@ -117,8 +121,10 @@ export class OriginExchange {
    */
   join(peer: Peer, nowMs: number): void {
     const mates = this.#group.filter((other) => other.isServing)
-    const missing = new RangeSet()
-    missing.add(0, this.#config.bytes)
+    const held = heldBySome(this.#dealer.shape === 'unicast' ? [] : mates)
+    const missing = RangeSet.of([[0, this.#config.bytes]])
+    missing.subtract(peer.have)
+    missing.subtract(held)
     for (const mate of mates) {
       if (!mate.isRelay || mate.isFalseRelay || mate.isAway) continue
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
@@ -136,6 +142,7 @@ export class OriginExchange {
     peer.isLagging = peer.isCatchingUp = this.#dealer.excluded().includes(peer.node)
     this.#tellExcluded()
     this.#digestsDirectly(peer, [[0, this.#config.bytes]])
+    this.#tellHeld(peer, held)
     this.#list(sends)
   }
 
@@ -262,13 +269,27 @@ export class OriginExchange {
    */
   sentTo(owner: number): number {
     const peers = owner === anyone ? this.#peers : [this.#peer(owner)]
-    return peers.reduce((sum, peer) => sum + peer.listedBytes - peer.queuedBytes, 0)
+    return peers.reduce(
+      (sum, { listedBytes, queuedBytes, have }) => sum + listedBytes - queuedBytes + have.bytes,
+      0,
+    )
   }
 
   #enter(peer: Peer, nowMs: number): void {
     peer.join(nowMs)
     this.#group.push(peer)
     this.#places.add(peer.node)
+  }
+
+  /** What others hold of what this node lacks: it asks them. With fixed shares nobody relays it. */
+  #tellHeld(peer: Peer, held: RangeSet): void {
+    const lacking = RangeSet.of(held)
+    lacking.subtract(peer.have)
+    if (this.#dealer.strategy === 'classic') for (const run of held) peer.directDigests.add(...run)
+    const holder = this.#group.find((other) => other !== peer && !other.have.isEmpty)
+    if (lacking.isEmpty || holder === undefined) return
+    for (const frame of detourFrames(holder, 'held', lacking.toArray()))
+      this.#outbox.send(peer, frame)
   }
 
   #setRelay(peer: Peer): void {
@@ -289,7 +310,7 @@ export class OriginExchange {
 
   /** With fixed shares the digests of each keep close to its bytes. */
   #hashOrder(nodes: readonly number[], shares: readonly RangePair[]): HashTask[] {
-    if (this.#dealer.strategy !== 'classic' || this.#dealer.shape === 'unicast')
+    if (this.#dealer.strategy !== 'classic' || shares.length === 0)
       return [{ owner: anyone, offset: 0, length: this.#config.bytes }]
     return nodes.map((owner, i) => {
       const [offset, length] = shares[i] ?? [0, 0]

@@ -13,6 +13,7 @@
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Dealer } from '../dealing/dealer.js'
+import { haveFault } from '../holdings/have.js'
 import { causeOf } from '../members/causes.js'
 import { isPossible, Peer, twinOf } from '../members/peer.js'
 import type { Frame, NodeSettled, Strategy } from '../messages/types.js'
@@ -82,7 +83,6 @@ export class OriginMachine {
     return this.#exchange.flow
   }
 
-  /** Who may take over, and what they were told last. */
   get standbys(): Standbys {
     return this.#exchange.plans.standbys
   }
@@ -213,12 +213,7 @@ export class OriginMachine {
         peer.hasClaim = true
         return
       case 'accept':
-        if (peer.phase !== 'offered')
-          return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second accept', nowMs)
-        peer.hasAccepted = true
-        peer.hasClaim = true
-        this.#watch.begin(peer, nowMs)
-        return this.#readyUp(peer)
+        return this.#onAccept(peer, frame, nowMs)
       case 'refuse':
         return this.#refused(peer, frame, nowMs)
       case 'progress':
@@ -242,6 +237,14 @@ export class OriginMachine {
       default:
         return this.#lose(peer, 'ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`, nowMs)
     }
+  }
+
+  #onAccept(peer: Peer, { have }: Frame & { type: 'accept' }, nowMs: number): void {
+    const fault = peer.phase === 'offered' ? haveFault(have, this.#config) : 'a second accept'
+    if (fault !== null) return this.#lose(peer, 'ERR_FR_PROTOCOL', fault, nowMs)
+    peer.accepts(have)
+    this.#watch.begin(peer, nowMs)
+    this.#readyUp(peer)
   }
 
   #readyUp(peer: Peer): void {

@@ -63,7 +63,7 @@ export class Standbys {
     const most = Math.floor(limits.dealRanges / Math.max(1, members.length))
     const shares = members.map(({ node }) => {
       const ranges = RangeSet.of(this.#dealer.dealt(node)).compacted(most)
-      return { member: node, stream: 0, ranges }
+      return { member: node, ranges }
     })
     this.deal = { type: 'deal', term: this.#term, epoch: ++this.#epoch, shares }
     for (const peer of this.#chosen) this.#outbox.send(peer, this.deal)

@@ -128,6 +128,7 @@ export class AdaptiveDealer implements Dealer {
   handle(fact: DealerFact): Send[] {
     switch (fact.type) {
       case 'started':
+        for (const held of fact.have?.values() ?? []) this.#pool.subtract(held)
         return this.#start(fact.nodes, fact.nowMs)
       case 'nodeJoined':
         return this.#join(fact.node, fact.missing, fact.nowMs)

@@ -3,7 +3,7 @@
  * (Cherkasova & Lee, USITS 2003). As fast as the slowest relay, by design. A node that joins later
  * has no share and relays nothing.
  */
-import type { RangePair } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { equalShares } from '../plan/plan.js'
 import type { Dealer, DealerFact, Send } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
@@ -33,7 +33,7 @@ export class ClassicDealer implements Dealer {
   }
 
   dealtBytes(node: number): number {
-    return this.#dealt.get(node)?.[0]?.[1] ?? 0
+    return this.dealt(node).reduce((sum, [, length]) => sum + length, 0)
   }
 
   claimedBytes(): number | null {
@@ -53,20 +53,41 @@ export class ClassicDealer implements Dealer {
   }
 
   handle(fact: DealerFact): Send[] {
-    return fact.type === 'started' ? this.#deal(fact.nodes) : this.#answers.handle(fact)
+    return fact.type === 'started' ? this.#deal(fact) : this.#answers.handle(fact)
   }
 
-  #deal(nodes: readonly number[]): Send[] {
+  #deal({ nodes, have = new Map() }: DealerFact & { type: 'started' }): Send[] {
+    const open = RangeSet.of([[0, this.#bytes]])
+    for (const held of have.values()) open.subtract(held)
     const sends: Send[] = []
-    const shares = equalShares(this.#bytes, this.#blockBytes, nodes.length)
-    for (const [i, node] of nodes.entries()) {
-      const [offset, length] = shares[i] as RangePair
-      if (length === 0) continue
-      this.#dealt.set(node, [[offset, length]])
-      const share = { offset, length, scratch: false, why: 'share' } as const
-      sends.push({ node, ...share, relay: true })
+    for (const [i, [, bytes]] of equalShares(
+      open.bytes,
+      this.#blockBytes,
+      nodes.length,
+    ).entries()) {
+      const node = nodes[i] as number
+      const ranges = takeBytes(open, bytes)
+      if (ranges.length > 0) this.#dealt.set(node, ranges)
+      for (const [offset, length] of ranges) {
+        const share = { offset, length, scratch: false, why: 'share' } as const
+        sends.push({ node, ...share, relay: true })
+      }
     }
     this.#isAllDealt = true
     return sends
   }
+}
+
+/** The first so many bytes of the set, which are taken out of it. */
+function takeBytes(set: RangeSet, bytes: number): RangePair[] {
+  const taken: RangePair[] = []
+  let left = bytes
+  for (const [offset, length] of set.toArray()) {
+    if (left === 0) break
+    const part = Math.min(left, length)
+    taken.push([offset, part])
+    set.remove(offset, part)
+    left -= part
+  }
+  return taken
 }

@@ -3,10 +3,12 @@
  * in, sends come out. It keeps the deal (which ranges each node was given to relay), because that
  * is what must be made good when a node dies. It must never know about connections or time-outs.
  *
+ * What somebody holds at the start is no work for a relay: the others have it from there.
+ *
  * A strategy that deals piece by piece answers `reported`, `counted` and `ticked` with more sends;
  * `classic` deals everything at the start.
  */
-import type { RangePair } from '../../base/ranges.js'
+import type { RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 
 export interface Send {
@@ -31,10 +33,16 @@ export type SendReason = 'hole' | 'share' | 'everybody' | 'bypass' | 'answer' | 
 
 export type DealerFact =
   /** The plan is made: these nodes take part, each with an open feed. */
-  | { readonly type: 'started'; readonly nodes: readonly number[]; readonly nowMs: number }
+  | {
+      readonly type: 'started'
+      readonly nodes: readonly number[]
+      /** What nodes hold already; nothing unless given. */
+      readonly have?: ReadonlyMap<number, RangeSet>
+      readonly nowMs: number
+    }
   /**
-   * One node more, which holds nothing. `missing`: what no living relay has been dealt, so that
-   * none brings it; what is not dealt yet may be among it.
+   * One node more. `missing`: what it lacks and no living relay has been dealt, so that none brings
+   * it; what is not dealt yet may be among it.
    */
   | {
       readonly type: 'nodeJoined'

@@ -3,7 +3,7 @@
  * or
  * for files so small that opening feeds between the nodes would take longer than sending them.
  */
-import type { RangePair } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import type { Dealer, DealerFact, Send } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
@@ -55,8 +55,11 @@ export class UnicastDealer implements Dealer {
   handle(fact: DealerFact): Send[] {
     if (fact.type !== 'started') return this.#answers.handle(fact)
     this.#isAllDealt = true
-    const whole = { offset: 0, length: this.#bytes, relay: false, scratch: false }
-    const why = 'everybody'
-    return this.#bytes === 0 ? [] : fact.nodes.map((node) => ({ ...whole, node, why }))
+    const unit = { relay: false, scratch: false, why: 'everybody' } as const
+    return fact.nodes.flatMap((node) => {
+      const lacking = RangeSet.of([[0, this.#bytes]])
+      lacking.subtract(fact.have?.get(node) ?? new RangeSet())
+      return lacking.toArray().map(([offset, length]) => ({ ...unit, node, offset, length }))
+    })
   }
 }

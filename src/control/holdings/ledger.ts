@@ -88,6 +88,13 @@ export class StreamLedger {
     return verdict.done()
   }
 
+  /** Blocks that were verified before this ledger was made. */
+  restore(offset: number, length: number, digests: Uint8Array): void {
+    this.land(offset, length)
+    this.announce(offset, length, digests)
+    this.compute(offset, length, digests)
+  }
+
   /** A digest computed over the bytes in the file itself. */
   compute(offset: number, length: number, digests: Uint8Array): Verdict {
     const first = this.#check(offset, length, digests)

@@ -6,7 +6,7 @@
  * never changes; a node that is lost after it was complete only stops serving its mates.
  */
 import { errorTable, type Failure } from '../../base/errors.js'
-import { RangeSet } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Frame, NodeSettled } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
 import { ObservedRate } from './observed.js'
@@ -24,6 +24,8 @@ export class Peer {
   hasLink = false
   hasFeed = false
   hasAccepted = false
+  /** What it held when it accepted. */
+  have = new RangeSet()
   /** The name is this push's at the node; so it is where the node has accepted. */
   hasClaim = false
   isSuspected = false
@@ -127,6 +129,13 @@ export class Peer {
   /** What has landed of the file, without its holes. */
   get landedDataBytes(): number {
     return Math.max(0, this.landedBytes - this.holeBytes)
+  }
+
+  /** It takes the offer, and says what it holds. */
+  accepts(have: readonly RangePair[]): void {
+    this.hasAccepted = true
+    this.hasClaim = true
+    this.have = RangeSet.of(have)
   }
 
   /** Takes part in the exchange from now on. */

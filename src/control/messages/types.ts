@@ -15,8 +15,9 @@ export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
  * Why bytes that a member was to bring have to come another way:
  * - broken: nothing more comes on its connection.
  * - away: the member is silent and may come back; its connections stay.
+ * - held: the member holds them, and nobody sends them unasked.
  */
-export type DetourReason = 'broken' | 'away'
+export type DetourReason = 'broken' | 'away' | 'held'
 
 /** The number of the member that began the push; nodes are numbered from 0 on. */
 export const originNumber = 0xffff_ffff
@@ -54,7 +55,6 @@ export interface DealFrame {
   readonly epoch: number
   readonly shares: readonly {
     readonly member: number
-    readonly stream: number
     readonly ranges: readonly RangePair[]
   }[]
 }
@@ -221,7 +221,8 @@ export type Frame =
   // --- node -> origin
   /** The name is kept for this transfer; `accept` or `refuse` follows when the disk was asked. */
   | { readonly type: 'claimed' }
-  | { readonly type: 'accept' }
+  /** `have`: whole blocks that are here already, verified, and need not be sent. */
+  | { readonly type: 'accept'; readonly have: readonly RangePair[] }
   | { readonly type: 'refuse'; readonly code: FrErrorCode; readonly text: string }
   | {
       readonly type: 'progress'

@@ -3,6 +3,7 @@
  * `index` is a member's number.
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
+import type { HeldRun } from '../holdings/have.js'
 import type { Frame, Mate } from '../messages/types.js'
 import type { PullCommand, PullEvent } from '../pulling/events.js'
 import type { NodeSample } from './reports.js'
@@ -20,7 +21,8 @@ export interface NodeConfig {
 export type NodeEvent =
   /** The name is this transfer's. */
   | { readonly type: 'claimed' }
-  | { readonly type: 'prepared' }
+  /** `held`: blocks that are here already, whole and verified, with their digests. */
+  | { readonly type: 'prepared'; readonly held?: readonly HeldRun[] }
   | { readonly type: 'prepareFailed'; readonly code: FrErrorCode; readonly text: string }
   | { readonly type: 'frameArrived'; readonly frame: Frame }
   /** The control link to the origin is gone. */

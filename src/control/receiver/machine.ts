@@ -11,6 +11,7 @@
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { restore } from '../holdings/have.js'
 import { type Holdings, StreamLedger } from '../holdings/ledger.js'
 import { lostOrigin, refusedFeed } from '../members/causes.js'
 import type { Frame, PlanFrame } from '../messages/types.js'
@@ -113,7 +114,6 @@ export class NodeMachine {
     return this.#phase === 'accepted' || this.#phase === 'receiving'
   }
 
-  /** Who is alone with its own disk waits for nobody. */
   get #lostAtMs(): number {
     return this.#isAlone && this.#isDisk ? Number.POSITIVE_INFINITY : this.#waits.lostAtMs
   }
@@ -134,7 +134,7 @@ export class NodeMachine {
         this.#phase = 'accepted'
         // The first report is from before any byte: the rates of this node are counted from it on.
         this.#reports.start(nowMs)
-        this.#send({ type: 'accept' })
+        this.#send({ type: 'accept', have: restore(event.held ?? [], this.#ledger, this.#landed) })
         return this.#greetMates()
       case 'prepareFailed':
         this.#send({ type: 'refuse', code: event.code, text: event.text })

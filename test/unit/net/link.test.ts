@@ -145,7 +145,7 @@ describe('progress', () => {
     link.send({ type: 'beat' })
     link.send(progress(2000))
     expect(link.stats.coalescedFrames).toBe(1000)
-    link.send({ type: 'accept' })
+    link.send({ type: 'accept', have: [] })
     const queued = link.stats.queuedBytes
     link.send(progress(3_000_000))
     expect(link.stats.queuedBytes - queued).toBe(0)
@@ -312,7 +312,7 @@ describe('a peer that', () => {
     const reader = new FrameReader()
     const socket = keep(theirs.detach())
     socket.on('data', (chunk: Buffer) => reader.push(chunk, (frame) => heard.push(frame)))
-    link.send({ type: 'accept' })
+    link.send({ type: 'accept', have: [] })
     socket.write(Buffer.alloc(64, 0x41))
     socket.resume()
     await until(() => closings.length > 0 && heard.length === 2)

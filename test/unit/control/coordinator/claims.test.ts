@@ -14,7 +14,10 @@ class Bench extends OriginBench {
 
   /** Of a node that was offered. */
   override ready(node: number): OriginCommand[] {
-    return [...this.from(node, { type: 'accept' }), ...this.feed({ type: 'feedOpened', node })]
+    return [
+      ...this.from(node, { type: 'accept', have: [] }),
+      ...this.feed({ type: 'feedOpened', node }),
+    ]
   }
 
   after(ms: number): OriginCommand[] {

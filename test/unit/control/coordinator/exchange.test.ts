@@ -31,7 +31,7 @@ class Bench {
     for (let node = 0; node < nodes; node++) {
       this.planned.push(
         ...this.feed({ type: 'linkOpened', node, nodeId: `id${node}` }),
-        ...this.from(node, { type: 'accept' }),
+        ...this.from(node, { type: 'accept', have: [] }),
         ...this.feed({ type: 'feedOpened', node }),
       )
     }

@@ -73,7 +73,7 @@ export class FluidPush {
     this.#carryOut(this.machine.start())
     for (const node of rates.keys()) {
       this.#tell({ type: 'linkOpened', node, nodeId: `id${node}` })
-      this.from(node, { type: 'accept' })
+      this.from(node, { type: 'accept', have: [] })
       this.#tell({ type: 'feedOpened', node })
     }
   }

@@ -41,7 +41,7 @@ function originOf(
 
 const opened = (node: number): OriginEvent => ({ type: 'linkOpened', node, nodeId: `id${node}` })
 const ready = (node: number): OriginEvent[] => [
-  { type: 'frameArrived', node, frame: { type: 'accept' } },
+  { type: 'frameArrived', node, frame: { type: 'accept', have: [] } },
   { type: 'feedOpened', node },
 ]
 const lists = { mates: [], received: [], pulled: [] }

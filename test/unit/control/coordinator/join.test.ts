@@ -44,7 +44,7 @@ class Bench {
     return nodes.flatMap((node) =>
       this.feed(
         { type: 'linkOpened', node, nodeId: `id${node}` },
-        { type: 'frameArrived', node, frame: { type: 'accept' } },
+        { type: 'frameArrived', node, frame: { type: 'accept', have: [] } },
         { type: 'feedOpened', node },
       ),
     )
@@ -108,7 +108,7 @@ describe('a node that is added', () => {
       { type: 'offer', node: 2, planned: true },
       { type: 'send', node: 2, frame: { type: 'plan', you: 2, phase: 'forming' } },
     ])
-    expect(answers(bench.from(2, { type: 'accept' }))).toEqual([])
+    expect(answers(bench.from(2, { type: 'accept', have: [] }))).toEqual([])
     const commands = bench.feed({ type: 'feedOpened', node: 2 })
     expect(answers(commands)).toEqual([[7, null]])
     expect(runningPlans(commands, 2)).toMatchObject([{ routes: [], members: membersOf(0, 1, 2) }])
@@ -216,7 +216,7 @@ describe('a node that is added', () => {
     expect(has(bench.add('n2:1', 3), 'dial')).toBe(true)
     const commands = bench.feed(
       { type: 'linkOpened', node: 3, nodeId: 'id2' },
-      { type: 'frameArrived', node: 3, frame: { type: 'accept' } },
+      { type: 'frameArrived', node: 3, frame: { type: 'accept', have: [] } },
       { type: 'feedOpened', node: 3 },
     )
     expect(answers(commands)).toEqual([[3, null]])

@@ -50,7 +50,7 @@ export class Bench {
   ready(node: number, id = node): OriginCommand[] {
     return this.feed(
       { type: 'linkOpened', node, nodeId: `id${id}` },
-      { type: 'frameArrived', node, frame: { type: 'accept' } },
+      { type: 'frameArrived', node, frame: { type: 'accept', have: [] } },
       { type: 'feedOpened', node },
     )
   }

@@ -51,7 +51,7 @@ class Bench {
   ready(node: number): OriginCommand[] {
     return this.feed(
       { type: 'linkOpened', node, nodeId: `id${node}` },
-      { type: 'frameArrived', node, frame: { type: 'accept' } },
+      { type: 'frameArrived', node, frame: { type: 'accept', have: [] } },
       { type: 'feedOpened', node },
     )
   }
@@ -135,7 +135,7 @@ describe('OriginMachine', () => {
   it('plans without those who refuse or cannot be reached; the empty-handed do not relay', () => {
     const bench = new Bench(5)
     const early = [
-      ...bench.from(0, { type: 'accept' }),
+      ...bench.from(0, { type: 'accept', have: [] }),
       ...bench.feed({ type: 'linkClosed', node: 0, code: 'ERR_FR_UNREACHABLE', text: 'refused' }),
       ...bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' }),
       ...bench.from(1, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' }),
@@ -350,7 +350,7 @@ describe('OriginMachine', () => {
   it.each<[string, Frame]>([
     ['a need beyond the file', { type: 'need', scratch: false, ranges: [[0, bytes + 1]] }],
     ['a need of digests beyond the file', { type: 'needDigests', ranges: [[bytes, 1]] }],
-    ['a second accept', { type: 'accept' }],
+    ['a second accept', { type: 'accept', have: [] }],
     ['a frame of an origin', { type: 'finish' }],
   ])('%s is a breach of protocol', (_, frame) => {
     const bench = new Bench().running()

@@ -34,7 +34,7 @@ class Coordinator {
     this.#machine.start()
     for (const node of links.keys()) {
       this.#tell({ type: 'linkOpened', node, nodeId: `id${node}` })
-      this.#tell({ type: 'frameArrived', node, frame: { type: 'accept' } })
+      this.#tell({ type: 'frameArrived', node, frame: { type: 'accept', have: [] } })
       this.#tell({ type: 'feedOpened', node })
     }
   }

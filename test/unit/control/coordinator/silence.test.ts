@@ -28,7 +28,7 @@ class Bench {
     this.machine = new OriginMachine(config, new ClassicDealer(bytes, block), 0)
     for (const node of [0, 1, 2]) {
       this.feed({ type: 'linkOpened', node, nodeId: `id${node}` })
-      this.from(node, { type: 'accept' })
+      this.from(node, { type: 'accept', have: [] })
       this.feed({ type: 'feedOpened', node })
     }
   }

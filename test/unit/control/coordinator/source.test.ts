@@ -30,7 +30,7 @@ class Bench {
 
   constructor() {
     this.feed({ type: 'linkOpened', node: 0, nodeId: 'id0' })
-    this.from({ type: 'accept' })
+    this.from({ type: 'accept', have: [] })
     this.feed({ type: 'feedOpened', node: 0 })
   }
 

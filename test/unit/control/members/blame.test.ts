@@ -63,7 +63,7 @@ describe('the origin’s log', () => {
     for (const node of [0, 1, 2]) {
       const events: OriginEvent[] = [
         { type: 'linkOpened', node, nodeId: `id${node}` },
-        { type: 'frameArrived', node, frame: { type: 'accept' } },
+        { type: 'frameArrived', node, frame: { type: 'accept', have: [] } },
         { type: 'feedOpened', node },
       ]
       for (const event of events) machine.handle(event, 0)

@@ -28,7 +28,9 @@ describe('NodeMachine', () => {
   it('prepares, accepts, dials its mates', () => {
     const bench = new Bench()
     expect(bench.machine.start()).toEqual([{ type: 'prepare' }])
-    expect(bench.feed({ type: 'prepared' })).toEqual([{ type: 'send', frame: { type: 'accept' } }])
+    expect(bench.feed({ type: 'prepared' })).toEqual([
+      { type: 'send', frame: { type: 'accept', have: [] } },
+    ])
     expect(bench.feed(frame(plan))).toEqual([
       { type: 'dialMate', mate: mates[0] },
       { type: 'dialMate', mate: mates[2] },
@@ -37,7 +39,7 @@ describe('NodeMachine', () => {
 
   it('greets the mates it hears of, once there is a partial for their feeds', () => {
     const greets = [mates[0], mates[2]].map((mate) => ({ type: 'greetMate', mate }))
-    const accept = { type: 'send', frame: { type: 'accept' } }
+    const accept = { type: 'send', frame: { type: 'accept', have: [] } }
     const forming = planOf(1, [0, 1, 2], { phase: 'forming' })
     const early = new Bench()
     expect(early.feed(frame(forming))).toEqual([])
@@ -314,7 +316,7 @@ describe('NodeMachine', () => {
 
   it.each<[string, NodeEvent, string]>([
     ['finish before it is complete', frame({ type: 'finish' }), 'ERR_FR_PROTOCOL'],
-    ['a frame for the origin', frame({ type: 'accept' }), 'ERR_FR_PROTOCOL'],
+    ['a frame for the origin', frame({ type: 'accept', have: [] }), 'ERR_FR_PROTOCOL'],
     [
       'a full disk',
       { type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'full' },

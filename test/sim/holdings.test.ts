@@ -1,0 +1,76 @@
+/** Nodes that hold parts of the file at the start: only what nobody holds is dealt. */
+import { describe, expect, it } from 'vitest'
+import type { RangePair } from '../../src/base/ranges.js'
+import { Random } from '../../src/sim/random.js'
+import { runScenario } from '../../src/sim/run-seed.js'
+import { type Scenario, scenarioOf, steadyScenario } from '../../src/sim/scenario.js'
+
+/** A run of whole blocks, by the number of the first and of how many there are. */
+function blocks({ bytes, blockBytes }: Scenario, first: number, count: number): RangePair[] {
+  const start = Math.min(bytes, first * blockBytes)
+  const end = Math.min(bytes, (first + count) * blockBytes)
+  return end > start ? [[start, end - start]] : []
+}
+
+describe.each(['adaptive', 'classic'] as const)('%s dealing', (strategy) => {
+  const steady: Scenario = { ...steadyScenario(3), strategy, bytes: 64 * 65_536 + 5 }
+  const holding = (...holds: (readonly [first: number, count: number])[]): Scenario => ({
+    ...steady,
+    nodes: steady.nodes.map((node, i) => {
+      const run = holds[i]
+      return run === undefined ? node : { ...node, holds: blocks(steady, ...run) }
+    }),
+  })
+  const run = (scenario: Scenario) => {
+    const { outcomes, originBytes, pulledBytes } = runScenario(scenario)
+    expect(outcomes.map(({ reason }) => reason)).toEqual(scenario.nodes.map(() => null))
+    return { originBytes, pulledBytes }
+  }
+  const [others, block] = [steady.nodes.length - 1, steady.blockBytes]
+
+  it('leaves out what one node holds: the others have it from there', () => {
+    const { originBytes, pulledBytes } = run(holding([0, 32]))
+    expect(pulledBytes).toBe(32 * block * others)
+    expect(originBytes).toBeLessThan(steady.bytes)
+  })
+
+  it('sends nothing where all hold everything', () => {
+    const all = steady.nodes.map(() => [0, 65] as const)
+    expect(run(holding(...all))).toEqual({ originBytes: 0, pulledBytes: 0 })
+  })
+
+  it('sends nothing where each holds a part, and all of them the whole', () => {
+    const count = Math.ceil(65 / steady.nodes.length)
+    const parts = steady.nodes.map((_, i) => [i * count, count] as const)
+    const { originBytes, pulledBytes } = run(holding(...parts))
+    expect(originBytes).toBe(0)
+    expect(pulledBytes).toBe(steady.bytes * others)
+  })
+})
+
+it('what a node lacks is all that it is sent where nobody relays', () => {
+  const steady = steadyScenario(3)
+  const scenario: Scenario = { ...steady, shape: 'unicast', bytes: 16 * 65_536 }
+  const nodes = scenario.nodes.map((node) => ({ ...node, holds: blocks(scenario, 0, 12) }))
+  const { originBytes, pulledBytes } = runScenario({ ...scenario, nodes })
+  expect([originBytes, pulledBytes]).toEqual([4 * 65_536 * nodes.length, 0])
+})
+
+it('ends well whatever nodes hold, and whatever goes wrong', { timeout: 300_000 }, () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const scenario = scenarioOf(seed)
+    const random = new Random(seed ^ 0x401d)
+    const all = Math.ceil(scenario.bytes / scenario.blockBytes)
+    const nodes = scenario.nodes.map((node) => {
+      const first = random.integer(0, all)
+      return random.chance(0.6)
+        ? { ...node, holds: blocks(scenario, first, random.integer(1, all + 1)) }
+        : node
+    })
+    try {
+      runScenario({ ...scenario, nodes })
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+})

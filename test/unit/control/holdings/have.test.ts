@@ -1,0 +1,111 @@
+/** What nodes hold at the start: said, checked, and left out of what is dealt. */
+import { describe, expect, it } from 'vitest'
+import type { RangePair } from '../../../../src/base/ranges.js'
+import { RangeSet } from '../../../../src/base/ranges.js'
+import type { OriginCommand } from '../../../../src/control/coordinator/events.js'
+import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
+import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
+import { haveFault } from '../../../../src/control/holdings/have.js'
+import type { Frame } from '../../../../src/control/messages/types.js'
+import { block, bytes, Bench as Origin } from '../coordinator/origin-support.js'
+import { Bench, digests, frame, bytes as nodeBytes, plan, seal } from '../receiver/node-support.js'
+
+const file = { bytes: 3 * block + 5, blockBytes: block }
+const have = (...ranges: RangePair[]): RangePair[] => ranges
+
+describe('a node', () => {
+  it('says what it has from before, and does not have it hashed or sent again', () => {
+    const bench = new Bench()
+    const held = [{ offset: 100, length: 100, digests: digests(2) }]
+    const said = bench.feed({ type: 'prepared', held })
+    const accept: Frame = { type: 'accept', have: have([100, 100]) }
+    expect(said).toEqual([{ type: 'send', frame: accept }])
+    expect(bench.machine.held.verifiedBytes).toBe(100)
+  })
+
+  it('that has all of it waits for the seal alone', () => {
+    const bench = new Bench()
+    bench.feed({
+      type: 'prepared',
+      held: [{ offset: 0, length: nodeBytes, digests: digests(1, 2, 3) }],
+    })
+    bench.feed(frame(plan))
+    expect(bench.feed(frame(seal))).toEqual([{ type: 'sum', digests: digests(1, 2, 3) }])
+  })
+})
+
+describe('the origin', () => {
+  const listed = (commands: readonly OriginCommand[]) =>
+    commands.flatMap((c): RangePair[] => (c.type === 'list' ? [[c.offset, c.length]] : []))
+  const ready = (origin: Origin, node: number, said: RangePair[]) =>
+    origin.feed(
+      { type: 'linkOpened', node, nodeId: `id${node}` },
+      { type: 'frameArrived', node, frame: { type: 'accept', have: said } },
+      { type: 'feedOpened', node },
+    )
+
+  it('deals what nobody holds, and tells who lacks what others hold', () => {
+    const origin = new Origin(2)
+    ready(origin, 0, have([0, 3 * block]))
+    const commands = ready(origin, 1, have([2 * block, block]))
+    expect(RangeSet.of(listed(commands))).toEqual(RangeSet.of([[3 * block, block]]))
+    const detours = commands.flatMap((c) =>
+      c.type === 'send' && c.frame.type === 'detour' ? [c] : [],
+    )
+    expect(detours).toMatchObject([
+      { node: 1, frame: { member: 0, why: 'held', ranges: [[0, 2 * block]] } },
+    ])
+  })
+
+  it('sends a node that joins what neither it nor others hold', () => {
+    const origin = new Origin(2)
+    ready(origin, 0, have([0, 3 * block]))
+    origin.lost(1, 'ERR_FR_AUTH')
+    origin.feed({ type: 'nodeAdded', request: 1, link: { address: 'n2:1' } })
+    const joined = ready(origin, 2, have([2 * block, block]))
+    expect(listed(joined)).toEqual([])
+    expect(joined).toContainEqual(
+      expect.objectContaining({
+        node: 2,
+        frame: expect.objectContaining({ why: 'held', ranges: [[0, 2 * block]] }),
+      }),
+    )
+  })
+
+  it.each<[string, RangePair[]]>([
+    ['parts of blocks', have([0, 5])],
+    ['more than the file', have([0, bytes + block])],
+  ])('believes no node that holds %s', (_, said) => {
+    const origin = new Origin(2)
+    ready(origin, 0, said)
+    expect(origin.machine.peers[0]?.phase).toBe('out')
+    expect(haveFault(said, { bytes, blockBytes: block })).not.toBeNull()
+  })
+})
+
+it('the last, short block is whole', () => {
+  expect(haveFault(have([2 * block, block + 5]), file)).toBeNull()
+  expect(haveFault(have([2 * block, block + 4]), file)).not.toBeNull()
+})
+
+it('fixed shares are of what nobody holds', () => {
+  const dealer = new ClassicDealer(file.bytes, block)
+  const held = new Map([[0, RangeSet.of([[block, block]])]])
+  const sends = dealer.handle({ type: 'started', nodes: [0, 1], have: held, nowMs: 0 })
+  expect(sends.map(({ node, offset, length }) => [node, offset, length])).toEqual([
+    [0, 0, block],
+    [0, 2 * block, block],
+    [1, 3 * block, 5],
+  ])
+  expect(dealer.dealtBytes(0)).toBe(2 * block)
+})
+
+it('who is sent all by the origin is sent what it lacks', () => {
+  const dealer = new UnicastDealer('adaptive', file.bytes)
+  const held = new Map([[1, RangeSet.of([[0, 3 * block]])]])
+  const sends = dealer.handle({ type: 'started', nodes: [0, 1], have: held, nowMs: 0 })
+  expect(sends.map(({ node, offset, length }) => [node, offset, length])).toEqual([
+    [0, 0, file.bytes],
+    [1, 3 * block, 5],
+  ])
+})
