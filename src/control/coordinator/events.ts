@@ -5,7 +5,7 @@
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Send } from '../dealing/dealer.js'
-import type { Frame, NodeSettled, Shape, Strategy } from '../messages/types.js'
+import type { Frame, NodeSettled, RosterFrame, Shape, Strategy } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
 
 export interface FeedCount {
@@ -121,9 +121,18 @@ export type OriginCommand =
   /** All is over; `failure` when the push as a whole failed. Always the last command. */
   | { readonly type: 'end'; readonly failure: Failure | null }
 
+/** From whom a coordinator takes over. */
+export interface Succession {
+  /** The number of the member that takes over. */
+  readonly member: number
+  readonly roster: RosterFrame
+}
+
 export interface OriginConfig {
   /** Of the node that coordinates. */
   readonly nodeId: string
+  /** The coordinator takes over from another one; `nodes` says nothing then. */
+  readonly succeeds?: Succession
   /** What both ends of a data connection prove themselves by; nothing unless given. */
   readonly edgeOf?: (
     member: number,

@@ -29,6 +29,7 @@ import { OriginRetries } from './retries.js'
 import { OriginSource } from './source.js'
 import type { Standbys } from './standbys.js'
 import { OriginStart } from './start.js'
+import { dialsOf, peersOf } from './succession.js'
 import { PeerWatch } from './watch.js'
 
 export class OriginMachine {
@@ -55,7 +56,7 @@ export class OriginMachine {
     this.#joins = new OriginJoins(this.#outbox, config.allowAdd === true)
     this.strategy = dealer.strategy
     this.shape = dealer.shape
-    this.#peers = config.nodes.map((link, node) => new Peer(node, link, nowMs))
+    this.#peers = peersOf(config, nowMs)
     this.#source = new OriginSource(config)
     this.#watch = new PeerWatch(config)
     this.#limits = new OriginLimits(config, nowMs)
@@ -67,7 +68,7 @@ export class OriginMachine {
   /** The first wishes; call once. */
   start(): OriginCommand[] {
     this.#dueMs = this.#nextMs()
-    return this.#peers.map((peer) => ({ type: 'dial', node: peer.node }))
+    return dialsOf(this.#peers)
   }
 
   get peers(): readonly Peer[] {
@@ -78,7 +79,6 @@ export class OriginMachine {
     return this.#source.fileDigest ?? null
   }
 
-  /** Where the bytes go; for those who look on. */
   get flow(): OriginFlow {
     return this.#exchange.flow
   }

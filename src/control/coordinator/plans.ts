@@ -8,17 +8,11 @@
  */
 import type { Dealer } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
-import {
-  type EdgeWord,
-  type Member,
-  originNumber,
-  type PlanFrame,
-  type Route,
-  type Term,
-} from '../messages/types.js'
+import type { EdgeWord, Member, PlanFrame, Route, Term } from '../messages/types.js'
 import type { OriginConfig } from './events.js'
 import type { OriginOutbox } from './outbox.js'
 import { Standbys } from './standbys.js'
+import { termOf } from './succession.js'
 
 /** The one route of a group. */
 const groupRoute = 1
@@ -30,7 +24,7 @@ export class OriginPlans {
   /** Those who take part, or did. */
   readonly #group: readonly Peer[]
   readonly #origin: Member
-  readonly #term: Term = { counter: 1, member: originNumber }
+  readonly #term: Term
   readonly standbys: Standbys
   #epoch = 0
   /** How often what plans say has changed, and the last of these that all were told of. */
@@ -53,8 +47,9 @@ export class OriginPlans {
     this.#dealer = dealer
     this.#outbox = outbox
     this.#group = group
+    this.#term = termOf(config)
     this.standbys = new Standbys(this.#term, dealer, peers, outbox)
-    this.#origin = { number: originNumber, nodeId: config.nodeId }
+    this.#origin = { number: this.#term.member, nodeId: config.nodeId }
   }
 
   /** Who takes part has changed. */
@@ -93,6 +88,7 @@ export class OriginPlans {
 
   #send(peer: Peer, members: readonly Member[], routes: readonly Route[]): void {
     const { strategy, shape, reportMs } = this.#dealer
+    const self = this.#origin.number
     const frame: PlanFrame = {
       type: 'plan',
       term: this.#term,
@@ -102,11 +98,11 @@ export class OriginPlans {
       strategy,
       shape,
       members,
-      parents: [originNumber],
+      parents: [self],
       routes,
-      coordinator: originNumber,
+      coordinator: self,
       standbys: peer.isServing ? this.standbys.numbers : [],
-      reportTo: originNumber,
+      reportTo: self,
       edges: this.#edges(peer, members),
       progressMs: this.#config.progressMs,
       reportMs,

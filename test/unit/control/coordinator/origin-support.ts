@@ -17,6 +17,7 @@ export const bytes = 4 * block
 export class Bench {
   nowMs = 0
   readonly machine: OriginMachine
+  readonly dialled: OriginCommand[]
 
   constructor(nodes = 2, over: Partial<OriginConfig> = {}) {
     const config = {
@@ -32,7 +33,7 @@ export class Bench {
       ...over,
     }
     this.machine = new OriginMachine(config, dealerOf('adaptive', 'group', bytes, block), 0)
-    this.machine.start()
+    this.dialled = this.machine.start()
   }
 
   feed(...events: OriginEvent[]): OriginCommand[] {

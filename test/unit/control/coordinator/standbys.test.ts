@@ -1,9 +1,16 @@
 /** Who may take over, and what they are told. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
+import { type RangePair, RangeSet } from '../../../../src/base/ranges.js'
 import type { OriginCommand } from '../../../../src/control/coordinator/events.js'
-import type { Frame } from '../../../../src/control/messages/types.js'
+import {
+  type Frame,
+  originNumber,
+  type PlanFrame,
+  type RosterFrame,
+} from '../../../../src/control/messages/types.js'
 import { NodeMachine } from '../../../../src/control/receiver/machine.js'
+import { Neighbourhood } from '../../../../src/control/receiver/neighbourhood.js'
 import { originId, planOf, runningPlans } from '../plans.js'
 import { Bench, block } from './origin-support.js'
 
@@ -78,4 +85,33 @@ describe('a node', () => {
       })
     },
   )
+})
+
+it('a coordinator that is built from a roster has the next term and the same numbers', () => {
+  const { bench } = running(4)
+  bench.lost(3, 'ERR_FR_AUTH')
+  const roster = bench.machine.standbys.roster as RosterFrame
+  const next = new Bench(0, { nodeId: 'id1', succeeds: { member: 1, roster } })
+  expect(next.dialled).toEqual([
+    { type: 'dial', node: 0 },
+    { type: 'dial', node: 2 },
+  ])
+  const have: RangePair[] = [[block, 3 * block]]
+  const commands = [0, 2].flatMap((node) =>
+    next.feed(
+      { type: 'linkOpened', node, nodeId: `id${node}` },
+      { type: 'frameArrived', node, frame: { type: 'accept', have } },
+      { type: 'feedOpened', node },
+    ),
+  )
+  const [plan] = runningPlans(commands, 2)
+  expect(plan).toMatchObject({ term: { counter: 2, member: 1 }, coordinator: 1, parents: [1] })
+  // The members of the old term follow it, and miss the coordinator that is gone.
+  const neighbours = new Neighbourhood()
+  neighbours.take(planOf(2, [0, 1, 2], { epoch: 99 }), originId)
+  expect(neighbours.take(plan as PlanFrame, 'id1')).toMatchObject({ gone: [originNumber] })
+  const listed = commands.flatMap((c): RangePair[] =>
+    c.type === 'list' ? [[c.offset, c.length]] : [],
+  )
+  expect(RangeSet.of(listed)).toEqual(RangeSet.of([[0, block]]))
 })

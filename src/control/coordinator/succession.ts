@@ -1,0 +1,32 @@
+/**
+ * A coordinator that is built from what a standby holds: its numbers are those of the roster, its
+ * term is the next one, and the deal begins with content minus what members say they hold. Who was
+ * out stays out; the standby itself holds its part and is nobody's receiver.
+ */
+import { Peer } from '../members/peer.js'
+import { originNumber, type Term } from '../messages/types.js'
+import type { OriginCommand, OriginConfig } from './events.js'
+
+/** The nodes of a push, each at its number. */
+export function peersOf({ nodes, succeeds }: OriginConfig, nowMs: number): Peer[] {
+  if (succeeds === undefined) return nodes.map((link, node) => new Peer(node, link, nowMs))
+  return succeeds.roster.entries.map(({ number, nodeId, state, ...link }) => {
+    const peer = new Peer(number, link, nowMs)
+    peer.nodeId = nodeId
+    if (state !== 'out' && number !== succeeds.member) return peer
+    peer.phase = 'out'
+    peer.isSuperseded = true
+    return peer
+  })
+}
+
+export function termOf({ succeeds }: OriginConfig): Term {
+  if (succeeds === undefined) return { counter: 1, member: originNumber }
+  return { counter: succeeds.roster.term.counter + 1, member: succeeds.member }
+}
+
+/** The first wishes: those that are out are not dialled. */
+export function dialsOf(peers: readonly Peer[]): OriginCommand[] {
+  const dialled = peers.filter(({ phase }) => phase === 'connecting')
+  return dialled.map(({ node }) => ({ type: 'dial', node }))
+}
