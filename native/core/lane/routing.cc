@@ -39,7 +39,8 @@ void Lane::assign(uint32_t id, uint32_t number, uint64_t offset, uint64_t length
 
 // The history of the route, less what the feed got while it was in the table before.
 void Lane::enter_table(Transfer& transfer, const RouteTarget& target, uint16_t route) {
-  for (auto& [number, stream] : transfer.streams) {
+  for (auto& [number, of] : transfer.streams) {
+    Stream& stream = of;  // clang 14 captures no structured binding
     IntervalSet history;
     stream.routes.each_of(route, [&](uint64_t begin, uint64_t end) {
       stream.main.landed.each_inside(begin, end,
@@ -50,8 +51,7 @@ void Lane::enter_table(Transfer& transfer, const RouteTarget& target, uint16_t r
       had->second.each([&](uint64_t begin, uint64_t end) { history.erase(begin, end); });
       target.feed->had.erase(had);
     }
-    Stream& of = stream;
-    history.each([&](uint64_t begin, uint64_t end) { list_routed(target, of, begin, end); });
+    history.each([&](uint64_t begin, uint64_t end) { list_routed(target, stream, begin, end); });
   }
 }
 
