@@ -211,7 +211,6 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
 
     it.each<[string, Frame & { type: 'pull' }, RegExp]>([
       ['beyond the end', { type: 'pull', request: 1, ranges: [[block, content.length]] }, /beyond/],
-      ['another stream', { type: 'pull', request: 1, ranges: [[0, 1]] }, /stream 9/],
       ['nothing', { type: 'pull', request: 1, ranges: [] }, /nothing/],
       ['all at once', { type: 'pull', request: 1, ranges: [[0, content.length]] }, /takes/],
     ])('%s is refused by name, closes the link, and is logged once', async (_, frame, text) => {
