@@ -33,8 +33,9 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
   /** Whatever happened: nothing is left of it, and the next push succeeds. */
   afterEach(async () => {
     try {
-      hostile.dispose()
+      hostile.leave()
       await until(() => node.status().transfers.length === 0, 'the transfers end')
+      hostile.dispose()
       await until(() => node.status().counters['openFeeds'] === 0, 'the feeds close')
       await until(() => node.status().counters['openFiles'] === 0, 'the files close')
       const { path, content } = world.file('honest.bin', 300_000)

@@ -241,6 +241,7 @@ export class Hostile {
   readonly #contentId = randomId()
   readonly #address: string
   readonly #sockets: Socket[] = []
+  readonly #links: HostileLink[] = []
   readonly #inboxes: HostileInbox[] = []
   #epoch = 1
 
@@ -268,6 +269,7 @@ export class Hostile {
     const established = await this.#dial({ channel: 'control' })
     const link = new HostileLink(established)
     this.#sockets.push(link.socket)
+    this.#links.push(link)
     return link
   }
 
@@ -290,6 +292,7 @@ export class Hostile {
     const established = await this.#dial({ channel: 'pull', from, to, transfer })
     const link = new HostileLink(established)
     this.#sockets.push(link.socket)
+    this.#links.push(link)
     return link
   }
 
@@ -364,6 +367,12 @@ export class Hostile {
       reportTo: originNumber,
       edges: [],
     }
+  }
+
+  /** Calls off what it offered, so that nobody waits for another coordinator. */
+  leave(): void {
+    for (const link of this.#links)
+      if (!link.isClosed) link.say({ type: 'abort', code: 'ERR_FR_ABORTED', text: 'the test ends' })
   }
 
   dispose(): void {

@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type FrNode, push } from '../../src/api/index.js'
-import { MIB } from '../../src/base/limits.js'
+import { limits, MIB } from '../../src/base/limits.js'
 import type { Door } from './door.js'
 import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
 
@@ -154,7 +154,9 @@ describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
       const door = await world.holding(node.address, 24 * MIB)
       const abort = new AbortController()
       const { signal } = abort
-      const running = push(path, { to: [door.address], engine, signal })
+      // A node waits for another coordinator as long as for a silent one.
+      const silenceMs = limits.silenceMsMin
+      const running = push(path, { to: [door.address], engine, signal, silenceMs })
       await isInTheMiddle(node, door)
       // As a sender that is killed: its links break without a word.
       await door.close()
