@@ -9,7 +9,7 @@ import { expect, it } from 'vitest'
 import xxhash from 'xxhash-wasm'
 import { concat } from '../../src/base/bytes.js'
 import { FrError } from '../../src/base/errors.js'
-import type { Frame } from '../../src/control/messages/types.js'
+import type { Frame, StreamEntry } from '../../src/control/messages/types.js'
 import { decodeRecordHeader, encodeRecordHeader } from '../../src/engine/portable/record.js'
 import { nodePrimitives } from '../../src/net/crypto.js'
 import { readDigests, signDigests } from '../../src/protocol/digest-record.js'
@@ -49,7 +49,12 @@ const written = (frame: Frame): Uint8Array => encodeFrame(encodeBody(frame))
 
 const isReport = ({ type }: Frame): boolean => type === 'progress' || type === 'backlog'
 
-const sizes = { size: 30, dataBytes: 7 }
+const sizes = { span: 65_536, size: 30, dataBytes: 7 }
+
+/** In a row: each begins where the last one ends. */
+function placed(entry: StreamEntry, stream: number): StreamEntry {
+  return { ...entry, stream, base: stream * sizes.span, ...sizes }
+}
 
 /** A page is signed again after it was changed: else nothing behind the signature is reached. */
 function manifestOf(bytes: Uint8Array): Uint8Array | null {
@@ -108,7 +113,7 @@ const readers: Record<string, Reader> = {
     form: 'json',
     valid: fc
       .uniqueArray(streamEntry, { minLength: 1, maxLength: 3, selector: (entry) => entry.name })
-      .map((entries) => entries.map((entry, stream) => ({ ...entry, stream, ...sizes })))
+      .map((entries) => entries.map((entry, stream) => placed(entry, stream)))
       .map((entries): ManifestPage => signPage(author, 1, entries))
       .map(written),
     read: manifestOf,
