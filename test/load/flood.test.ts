@@ -95,6 +95,9 @@ beforeAll(async () => {
   // What is opened at the first use (a pipe on each lane, workers) is no leak.
   const { lanes = 1 } = (await status()).counters
   for (let i = 0; i < 2 * lanes; i++) await pushSmall().succeed('a push before the flood')
+  // Of a large file more is hashed than fits between other work: in a worker.
+  const large = ['push', source, '--as', 'before.bin', '--to', node.address, '--json']
+  await workspace.fr(large).succeed('a large push before the flood')
   await sleep(1_500)
   before = { fds: descriptors(), status: await status() }
 
