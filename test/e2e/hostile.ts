@@ -292,7 +292,6 @@ export class Hostile {
     const established = await this.#dial({ channel: 'pull', from, to, transfer })
     const link = new HostileLink(established)
     this.#sockets.push(link.socket)
-    this.#links.push(link)
     return link
   }
 

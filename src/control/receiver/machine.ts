@@ -265,9 +265,9 @@ export class NodeMachine {
   }
 
   #onDetour({ member, why, ranges }: Frame & { type: 'detour' }, nowMs: number): void {
-    if (why === 'broken')
-      return this.#detours.add(member, clampTo(this.#config.bytes, ranges), nowMs)
-    this.pulls.want(this.#ledger.missing(clampTo(this.#config.bytes, ranges)), nowMs)
+    const within = clampTo(this.#config.bytes, ranges)
+    if (why === 'broken') return this.#detours.add(member, within, nowMs)
+    this.pulls.want(this.#ledger.missing(within), nowMs)
   }
 
   /** Once there is something that a feed can be adopted for. */

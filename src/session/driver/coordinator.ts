@@ -3,7 +3,7 @@
  * is handed. It dials the nodes, offers, opens their feeds, and hands digests and ranges to the
  * engine.
  */
-import { FrError } from '../../base/errors.js'
+import { type Failure, FrError } from '../../base/errors.js'
 import type { FeedCount, OriginCommand, OriginEvent } from '../../control/coordinator/events.js'
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import type { Peer } from '../../control/members/peer.js'
@@ -15,7 +15,7 @@ import type { Edge } from '../../protocol/ticket.js'
 import type { Contents } from './contents.js'
 import { Loop, type Machine } from './loop.js'
 import { type Neighbour, Neighbours } from './neighbours.js'
-import type { Clock, FeedEngine, Net } from './ports.js'
+import type { Clock, FeedEngine, LinkEvents, Net } from './ports.js'
 
 type Own = 'dial' | 'offer' | 'send' | 'list' | 'digests' | 'sample' | 'drop'
 
@@ -178,6 +178,8 @@ export class CoordinatorSession {
   #dial(to: number): void {
     const node = this.#neighbours.of(to)
     const address = this.#addressOf(to)
+    const closed = ({ code, text }: Failure): void =>
+      this.post({ type: 'linkClosed', node: to, code, text })
     this.#ports.net.dial(
       { channel: 'control', to, address },
       {
@@ -185,21 +187,17 @@ export class CoordinatorSession {
         lookUpEnded: () => this.post({ type: 'lookUpEnded', node: to }),
         opened: (connection, rttMs, peer) => {
           if (node.isRefused) return connection.close()
-          try {
-            node.link = this.#ports.net.link(connection, {
-              onFrame: (frame) => this.post({ type: 'frameArrived', node: to, frame }),
-              onClose: (code, text) => this.post({ type: 'linkClosed', node: to, code, text }),
-              lastWord: (code, text) => ({ type: 'abort', code, text }),
-            })
-          } catch (error) {
-            if (!(error instanceof FrError)) throw error
-            const { code, message: text } = error
-            return this.post({ type: 'linkClosed', node: to, code, text })
+          const events: LinkEvents = {
+            onFrame: (frame) => this.post({ type: 'frameArrived', node: to, frame }),
+            onClose: (code, text) => closed({ code, text }),
+            lastWord: (code, text) => ({ type: 'abort', code, text }),
           }
+          node.link = this.#neighbours.link(connection, events, closed)
+          if (node.link === undefined) return
           node.link.waitFor(this.#silenceMs)
           this.post({ type: 'linkOpened', node: to, rttMs, nodeId: '', ...peer })
         },
-        failed: ({ code, text }) => this.post({ type: 'linkClosed', node: to, code, text }),
+        failed: closed,
       },
     )
   }

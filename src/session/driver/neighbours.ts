@@ -16,7 +16,7 @@
 import { type Failure, FrError } from '../../base/errors.js'
 import type { FeedHandle } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
-import type { Connection, FeedEngine, Link, Net } from './ports.js'
+import type { Connection, FeedEngine, Link, LinkEvents, Net } from './ports.js'
 
 /** How a data connection to a member is opened. */
 export interface Way {
@@ -96,6 +96,21 @@ export class Neighbours {
   /** Who is at the other end of a feed, either way. */
   byFeed(feed: FeedHandle): Neighbour | undefined {
     return this.#byFeed.get(feed)
+  }
+
+  /** A link over what this side has dialled; one that broke meanwhile has failed. */
+  link(
+    connection: Connection,
+    events: LinkEvents,
+    failed: (failure: Failure) => void,
+  ): Link | undefined {
+    try {
+      return this.#net.link(connection, events)
+    } catch (error) {
+      if (!(error instanceof FrError)) throw error
+      failed({ code: error.code, text: error.message })
+      return undefined
+    }
   }
 
   // --- data connections out ---

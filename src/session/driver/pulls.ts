@@ -60,15 +60,13 @@ export class Pulls {
       {
         opened: (connection, rttMs) => {
           if (this.#isEnded || mate.isRefused) return connection.close()
-          const link = this.#link(connection, failed, {
-            onFrame: (frame) => this.#answered(index, frame),
-            onClose: (code, text) => {
-              mate.asking = undefined
-              this.#closed(index, code, text)
-            },
-          })
-          if (link === undefined) return
-          mate.asking = link
+          const onFrame = (frame: Frame): void => this.#answered(index, frame)
+          const onClose = (code: FrErrorCode, text: string): void => {
+            mate.asking = undefined
+            this.#closed(index, code, text)
+          }
+          mate.asking = this.#neighbours.link(connection, { onFrame, onClose }, failed)
+          if (mate.asking === undefined) return
           this.#hooks.post({ type: 'pullOpened', index, rttMs })
         },
         failed,
@@ -216,19 +214,5 @@ export class Pulls {
     }
     this.servedBytes += bytesOf(held)
     mate.asked?.link.send({ type: 'holding', request, ranges, backlogBytes })
-  }
-
-  #link(
-    connection: Connection,
-    failed: (failure: Failure) => void,
-    events: Parameters<Net['link']>[1],
-  ): ReturnType<Net['link']> | undefined {
-    try {
-      return this.#net.link(connection, events)
-    } catch (error) {
-      if (!(error instanceof FrError)) throw error
-      failed({ code: error.code, text: error.message })
-      return undefined
-    }
   }
 }
