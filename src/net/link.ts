@@ -119,8 +119,8 @@ export class ControlLink {
   }
 
   /**
-   * Queues a frame; false when the link is no longer open. Throws TypeError for a frame the other
-   * side would refuse. More than limits.linkQueueBytes waiting closes the link with
+   * Queues a frame; false when the link is no longer open. Throws TypeError for a frame longer
+   * than limits.frameBytes. More than limits.linkQueueBytes waiting closes the link with
    * ERR_FR_PEER_STALLED.
    */
   send(frame: Frame): boolean {

@@ -55,7 +55,7 @@ describe('round trip', () => {
   })
 
   it('is byte exact', () => {
-    const body = encodeBody({ type: 'bad', length: 5, offset: 3 })
+    const body = encodeBody({ type: 'bad', offset: 3, length: 5 })
     const wire = encodeFrame(body)
     const json = '{"offset":3,"length":5}'
     expect(Buffer.from(wire.subarray(0, 5)).toString('hex')).toBe('1800000014')
@@ -281,8 +281,7 @@ describe('a violation', () => {
 })
 
 describe('the sender', () => {
-  it('gets a TypeError for a frame the other side would refuse', () => {
-    expect(() => encodeBody({ type: 'bad', offset: 0, length: 0 })).toThrow(TypeError)
+  it('gets a TypeError for a frame that is too long', () => {
     expect(() => encodeBody({ type: 'status', json: '"'.repeat(limits.frameBytes) })).toThrow(
       TypeError,
     )
