@@ -142,9 +142,9 @@ function coordinatorCases({ OriginMachine }, { limits }, strategies) {
     const machine = new OriginMachine(config, dealerFor(nodes, strategies), 0)
     machine.start()
     for (const node of nodes.keys()) {
-      machine.handle({ type: 'linkOpened', node, nodeId: `id${node}` }, 0)
-      machine.handle({ type: 'frameArrived', node, frame: { type: 'accept', have: [] } }, 0)
-      machine.handle({ type: 'feedOpened', node }, 0)
+      machine.handle({ type: 'linked', member: node, nodeId: `id${node}` }, 0)
+      machine.handle({ type: 'said', member: node, frame: { type: 'accept', have: [] } }, 0)
+      machine.handle({ type: 'fedOut', member: node }, 0)
     }
     const frame = { type: 'backlog', receivedBytes: 0, backlogBytes: 0, landedBytes: 0, behind: [] }
     let sent = 0
@@ -152,7 +152,7 @@ function coordinatorCases({ OriginMachine }, { limits }, strategies) {
       name: `a backlog report taken in by the coordinator of ${count} nodes`,
       fn() {
         const node = sent++ % count
-        machine.handle({ type: 'frameArrived', node, frame: { ...frame, atMs: sent } }, 0)
+        machine.handle({ type: 'said', member: node, frame: { ...frame, atMs: sent } }, 0)
         machine.deadlineMs()
       },
     }

@@ -8,13 +8,14 @@
  */
 import { hexOf } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
-import type { OriginEvent } from '../control/coordinator/events.js'
+import type { OriginFact } from '../control/coordinator/events.js'
 import { OriginMachine } from '../control/coordinator/machine.js'
 import { dealerOf } from '../control/dealing/strategies.js'
+import type { HashRun } from '../control/messages/facts.js'
 import type { Frame, NodeSettled } from '../control/messages/types.js'
 import type { Identity } from '../protocol/greeting.js'
 import { edgeOf } from '../protocol/ticket.js'
-import { type CallerCommand, CoordinatorSession } from '../session/driver/coordinator.js'
+import { type CallerWish, CoordinatorSession } from '../session/driver/coordinator.js'
 import type { Target } from '../session/driver/ports.js'
 import { contentsOf, offerFrames, pretended, pretendedAuthor, readOffer } from './codec.js'
 import { type Acceptor, Connections, type SimConnection, type SimLink } from './connections.js'
@@ -125,7 +126,7 @@ export class Cluster {
       author: pretendedAuthor,
       contents: contentsOf(bytes, blockBytes),
       offer: (planned) => offerFrames(bytes, planned),
-      execute: (command) => this.#execute(command),
+      execute: (wish) => this.#execute(wish),
       crashed: (error) => {
         throw error
       },
@@ -139,12 +140,12 @@ export class Cluster {
       kill: (node) => this.#kill(node),
       hang: (node) => this.#hang(node),
       fillDisk: (node) =>
-        this.nodes[node]?.post({ type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'full' }),
+        this.nodes[node]?.post({ type: 'fileFailed', code: 'ERR_FR_NO_SPACE', text: 'full' }),
       changeSource: () => this.#source.change(),
       touchSource: () => {
         this.#source.isTouched = true
       },
-      cancel: () => this.post({ type: 'cancelled', text: 'by the caller' }),
+      cancel: () => this.post({ type: 'stopped', text: 'by the caller' }),
       killCoordinator: () => {
         this.#kill(originIndex)
         this.#failure ??= 'killed'
@@ -272,49 +273,47 @@ export class Cluster {
 
   // --- the origin ---
 
-  post(event: OriginEvent): void {
-    if (this.#failure === undefined) this.#origin.run(() => this.#session.post(event))
+  post(fact: OriginFact): void {
+    if (this.#failure === undefined) this.#origin.run(() => this.#session.post(fact))
   }
 
-  #execute(command: CallerCommand): void {
-    switch (command.type) {
+  #execute(wish: CallerWish): void {
+    switch (wish.type) {
       case 'hash':
-        return this.#hash('hashed', command.offset, command.length)
-      case 'rehash':
-        return this.#hash('rehashed', command.offset, command.length)
+        return this.#hash(wish)
       case 'checkSource':
         return this.timeline.after(0.2, () => {
           const { hasChanged, isTouched } = this.#source
           this.post({ type: 'sourceChecked', isDoubtful: hasChanged || isTouched })
         })
       case 'sum': {
-        const fileDigest = sumOf(command.digests)
+        const fileDigest = sumOf(wish.digests)
         return this.timeline.after(0, () => this.post({ type: 'summed', fileDigest }))
       }
       case 'announcePlan':
         this.#plannedMs = this.timeline.nowMs
         return
-      case 'log':
-        this.#logged.add(command.event)
+      case 'note':
+        this.#logged.add(wish.event)
         return
       case 'warn':
-        this.#warnings.push(command.text)
+        this.#warnings.push(wish.text)
         return
       case 'announceOutcome':
       case 'answerAdd':
         return
       case 'end':
-        this.#failure = command.failure === null ? null : command.failure.code
+        this.#failure = wish.failure === null ? null : wish.failure.code
         return this.#session.release()
       default:
-        return command satisfies never
+        return wish satisfies never
     }
   }
 
-  #hash(type: 'hashed' | 'rehashed', offset: number, length: number): void {
-    const digests = this.#source.digests(offset, length, type === 'rehashed')
+  #hash({ part, offset, length }: HashRun): void {
+    const digests = this.#source.digests(offset, length, part === 'again')
     const hashMs = this.#random.between(0.5, 1.5) * this.scenario.originHashMs
-    this.timeline.after(hashMs, () => this.post({ type, offset, length, digests }))
+    this.timeline.after(hashMs, () => this.post({ type: 'hashed', part, offset, length, digests }))
   }
 
   // --- troubles ---

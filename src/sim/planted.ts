@@ -35,7 +35,7 @@ function replace<T extends object, K extends keyof T>(
 function say(wrong: (frame: Frame, peer: Peer) => readonly Frame[]): Undo {
   return replace(
     OriginOutbox,
-    'send',
+    'say',
     (right) =>
       function (this: OriginOutbox, peer, frame) {
         for (const one of wrong(frame, peer)) right.call(this, peer, one)

@@ -6,7 +6,7 @@ import { type Failure, FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
 import type { Frame } from '../control/messages/types.js'
-import type { NodeEvent } from '../control/receiver/events.js'
+import type { NodeFact } from '../control/receiver/events.js'
 import type { Replica } from '../control/receiver/replica.js'
 import type { Link, LinkEvents, Target } from '../session/driver/ports.js'
 import { type ReceiverFiles, ReceiverSession } from '../session/driver/receiver.js'
@@ -133,12 +133,12 @@ export class SimNode {
         if (frame.type === 'finish') this.#checkFarewells()
         this.#told(() => this.#session.onFrame(frame))
       },
-      onClose: (code, text) => this.post({ type: 'linkClosed', code, text }),
+      onClose: (code, text) => this.post({ type: 'unlinked', member: originIndex, code, text }),
     }
   }
 
-  post(event: NodeEvent): void {
-    this.#host.run(() => this.#told(() => this.#session.post(event)))
+  post(fact: NodeFact): void {
+    this.#host.run(() => this.#told(() => this.#session.post(fact)))
   }
 
   get verifiedBytes(): number {
@@ -259,7 +259,7 @@ export class SimNode {
       prepare: () =>
         timeline.after(this.#scenario.prepareMs, () => {
           if (this.#scenario.trouble === 'refuses')
-            return this.post({ type: 'prepareFailed', code: 'ERR_FR_NO_SPACE', text: 'no space' })
+            return this.post({ type: 'fileFailed', code: 'ERR_FR_NO_SPACE', text: 'no space' })
           this.#host.run(() => {
             this.#session.opened(0)
             this.#lookAtStrangers()
@@ -270,11 +270,11 @@ export class SimNode {
           })
           this.post({ type: 'prepared', held })
         }),
-      hash: (scratch, offset, length) =>
+      hash: ({ part, offset, length }) =>
         this.#afterDisk(this.#scenario.hashMs, () => {
-          const digests = (scratch ? this.scratch : this.file).digests(offset, length)
-          if (scratch) this.scratch.clean(offset, length)
-          this.post({ type: 'hashed', scratch, offset, length, digests })
+          const digests = (part === 'scratch' ? this.scratch : this.file).digests(offset, length)
+          if (part === 'scratch') this.scratch.clean(offset, length)
+          this.post({ type: 'hashed', part, offset, length, digests })
         }),
       copyIn: (offset, length) =>
         this.#afterDisk(1, () => {

@@ -1,64 +1,18 @@
 /**
- * What the origin's machine is told (facts, past tense) and what it asks for (wishes, imperative).
- * `node` is a node's place: its position in the list the caller gave, added nodes behind them.
+ * What the coordinator's machine is told and what it asks for, beside the words that it shares with
+ * a receiver's (messages/facts.ts), and what it is made with. The number of a node is its position
+ * in the list that the caller gave; nodes that are added follow.
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Send } from '../dealing/dealer.js'
-import type { Frame, NodeSettled, RosterFrame, Shape, Strategy } from '../messages/types.js'
+import type { EndWish, Fact, Wish } from '../messages/facts.js'
+import type { NodeSettled, RosterFrame, Shape, Strategy } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
 
-export interface FeedCount {
-  readonly node: number
-  readonly payloadBytes: number
-  readonly queuedBytes: number
-  readonly unackedBytes: number
-}
-
-export type OriginEvent =
-  /** The node's name is being looked up; it ends with `lookUpEnded`, or `linkClosed`. */
-  | { readonly type: 'lookUpBegan'; readonly node: number }
-  | { readonly type: 'lookUpEnded'; readonly node: number }
-  | {
-      readonly type: 'linkOpened'
-      readonly node: number
-      readonly nodeId: string
-      /** Differs for machines that were copied with their node id. */
-      readonly incarnation?: number
-      /** HOST:PORT that the node says its mates should dial. */
-      readonly advertise?: string
-      /** How long a message and its answer took; absent: not measured. */
-      readonly rttMs?: number
-    }
-  /** The control link could not be opened, or is gone. */
-  | {
-      readonly type: 'linkClosed'
-      readonly node: number
-      readonly code: FrErrorCode
-      readonly text: string
-    }
-  | { readonly type: 'feedOpened'; readonly node: number }
-  | {
-      readonly type: 'feedClosed'
-      readonly node: number
-      readonly code: FrErrorCode
-      readonly text: string
-    }
-  | { readonly type: 'frameArrived'; readonly node: number; readonly frame: Frame }
-  | {
-      readonly type: 'hashed'
-      readonly offset: number
-      readonly length: number
-      readonly digests: Uint8Array
-    }
-  | { readonly type: 'summed'; readonly fileDigest: string }
-  /** Blocks that were hashed before have been hashed once more, from the file as it is now. */
-  | {
-      readonly type: 'rehashed'
-      readonly offset: number
-      readonly length: number
-      readonly digests: Uint8Array
-    }
+/** What the coordinator's machine is told. */
+export type OriginFact =
+  | Fact
   /**
    * The source has the size it had. `isDoubtful`: whether its content is what was read can only be
    * told by reading it once more.
@@ -66,14 +20,8 @@ export type OriginEvent =
   | { readonly type: 'sourceChecked'; readonly isDoubtful: boolean }
   /** The source is known to have changed. */
   | { readonly type: 'sourceFailed'; readonly code: FrErrorCode; readonly text: string }
-  /** Reading the source failed; whether it changed is not known yet. */
-  | { readonly type: 'readFailed'; readonly code: FrErrorCode; readonly text: string }
-  /** `atMs`: when, by a clock that goes on while this process has no turn, as the bytes do. */
-  | { readonly type: 'sampled'; readonly atMs: number; readonly feeds: readonly FeedCount[] }
-  /** The caller wants one node more; answered by `answerAdd` of the same number. */
+  /** The caller wants one node more; `answerAdd` of the same number follows. */
   | { readonly type: 'nodeAdded'; readonly request: number; readonly link: NodeLink }
-  | { readonly type: 'cancelled'; readonly text: string }
-  | { readonly type: 'ticked' }
 
 export interface PlanMade {
   readonly strategy: Strategy
@@ -82,44 +30,31 @@ export interface PlanMade {
   readonly shares: readonly RangePair[]
 }
 
-export type OriginCommand =
-  | { readonly type: 'dial'; readonly node: number }
-  /** Send offer and manifest, and dial the data connection. */
-  | { readonly type: 'offer'; readonly node: number; readonly planned: boolean }
-  | { readonly type: 'send'; readonly node: number; readonly frame: Frame }
-  | ({ readonly type: 'list' } & Send)
+/** What the coordinator's machine asks for. */
+export type OriginWish =
+  | Wish
+  | EndWish
+  /** Say the offer and the manifest to the member. `planned`: the exchange has begun elsewhere. */
+  | { readonly type: 'offer'; readonly member: number; readonly planned: boolean }
+  /** List a range on the data connection to the member. */
+  | ({ readonly type: 'list'; readonly member: number } & Omit<Send, 'node'>)
+  /** Send a run of digests on the data connection to the member. `relay`: for all its mates too. */
   | {
-      readonly type: 'digests'
-      readonly node: number
+      readonly type: 'sendDigests'
+      readonly member: number
       readonly offset: number
       readonly length: number
       readonly relay: boolean
       readonly digests: Uint8Array
     }
-  | { readonly type: 'hash'; readonly offset: number; readonly length: number }
-  /** Hash blocks once more that were hashed before; answered by `rehashed`. */
-  | { readonly type: 'rehash'; readonly offset: number; readonly length: number }
+  /** Look whether the source has changed; `sourceChecked` or `sourceFailed` follows. */
   | { readonly type: 'checkSource' }
-  | { readonly type: 'sum'; readonly digests: Uint8Array }
-  /** Look at the counters of the engine (`sampled`). */
-  | { readonly type: 'sample' }
-  /** Close what is open to this node, after what was sent. */
-  | { readonly type: 'drop'; readonly node: number }
   | { readonly type: 'announcePlan'; readonly plan: PlanMade }
-  | { readonly type: 'announceOutcome'; readonly node: number; readonly outcome: NodeSettled }
+  | { readonly type: 'announceOutcome'; readonly member: number; readonly outcome: NodeSettled }
   /** What became of a node that the caller added; null: it has joined. */
   | { readonly type: 'answerAdd'; readonly request: number; readonly failure: Failure | null }
-  | {
-      readonly type: 'log'
-      readonly level: 'info' | 'warn'
-      readonly event: string
-      readonly node: number
-      readonly text: string
-    }
   /** A sentence about the whole push, for the log and the result. */
   | { readonly type: 'warn'; readonly event: string; readonly text: string }
-  /** All is over; `failure` when the push as a whole failed. Always the last command. */
-  | { readonly type: 'end'; readonly failure: Failure | null }
 
 /** From whom a coordinator takes over. */
 export interface Succession {
@@ -167,9 +102,9 @@ export interface OriginConfig {
   readonly hashAheadBytes?: number
 }
 
-/** How far a node is: by far the most frequent events, and urgent for nobody but that node. */
-export function isReport(event: OriginEvent): event is OriginEvent & { type: 'frameArrived' } {
-  if (event.type !== 'frameArrived') return false
-  const { type } = event.frame
+/** How far a node is: by far the most frequent facts, and urgent for nobody but that node. */
+export function isReport(fact: OriginFact): fact is OriginFact & { type: 'said' } {
+  if (fact.type !== 'said') return false
+  const { type } = fact.frame
   return type === 'backlog' || type === 'progress'
 }

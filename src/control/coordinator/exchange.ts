@@ -15,9 +15,10 @@ import { heldBySome } from '../holdings/have.js'
 import { firstBadHop } from '../members/blame.js'
 import type { Peer } from '../members/peer.js'
 import { Reach } from '../members/reach.js'
+import type { Sample } from '../messages/facts.js'
 import type { DetourReason, Frame } from '../messages/types.js'
 import { expectedShares } from '../plan/plan.js'
-import type { FeedCount, OriginConfig } from './events.js'
+import type { OriginConfig } from './events.js'
 import { OriginFlow } from './flow.js'
 import { describeRanges, detourFrames } from './frames.js'
 import type { OriginOutbox } from './outbox.js'
@@ -134,7 +135,7 @@ export class OriginExchange {
     const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
     const brought = sends.filter((send) => send.why === 'level')
     const ranges = brought.map(({ offset, length }): RangePair => [offset, length])
-    this.#outbox.log('info', 'joined', peer, `the origin lists ${describeRanges(ranges)}`)
+    this.#outbox.note('info', 'joined', peer, `the origin lists ${describeRanges(ranges)}`)
     this.#setRelay(peer)
     this.plans.changed()
     this.plans.tellAll()
@@ -155,8 +156,8 @@ export class OriginExchange {
     this.#tell({ type: 'reported', ...said, nowMs })
   }
 
-  counted(feeds: readonly FeedCount[], atMs: number, nowMs: number): void {
-    for (const { node, payloadBytes: sentBytes, queuedBytes, unackedBytes } of feeds) {
+  counted({ outgoing, atMs }: Sample, nowMs: number): void {
+    for (const { member: node, sentBytes, queuedBytes, unackedBytes } of outgoing) {
       const peer = this.#peer(node)
       peer.sentBytes = sentBytes
       peer.queuedBytes = queuedBytes
@@ -172,7 +173,7 @@ export class OriginExchange {
   /** A node asks for bytes of the file. */
   needed(peer: Peer, frame: Frame & { type: 'need' }, nowMs: number): void {
     const { scratch, ranges } = frame
-    this.#outbox.log('info', scratch ? 'repair' : 'need', peer, describeRanges(ranges))
+    this.#outbox.note('info', scratch ? 'repair' : 'need', peer, describeRanges(ranges))
     if (scratch) this.#outbox.wish(...this.#source.suspect(ranges))
     else this.#digestsDirectly(peer, ranges)
     this.#tell({ type: 'needed', node: peer.node, scratch, ranges, nowMs })
@@ -180,7 +181,7 @@ export class OriginExchange {
 
   /** A node has bytes and nothing to compare them with. */
   neededDigests(peer: Peer, ranges: readonly RangePair[]): void {
-    this.#outbox.log('info', 'need-digests', peer, describeRanges(ranges))
+    this.#outbox.note('info', 'need-digests', peer, describeRanges(ranges))
     this.#digestsDirectly(peer, ranges)
   }
 
@@ -192,7 +193,7 @@ export class OriginExchange {
       this.#dealer.dealt(node),
     )
     const text = `offset ${offset}, length ${length}, first bad between ${from} and ${to}`
-    this.#outbox.log('warn', 'bad-block', peer, text)
+    this.#outbox.note('warn', 'bad-block', peer, text)
   }
 
   /** The feed between two nodes is dead although both live. */
@@ -202,7 +203,7 @@ export class OriginExchange {
     const [from, to] = frame.incoming ? [mate, peer] : [peer, mate]
     if (to.phase !== 'running' || !from.isServing || to.lostFrom.has(from.node)) return
     this.#reach.lost(from, to, frame.code)
-    this.#outbox.log('warn', 'edge-lost', to, `feed from ${from.link.address} (${frame.code})`)
+    this.#outbox.note('warn', 'edge-lost', to, `feed from ${from.link.address} (${frame.code})`)
     to.lostFrom.add(from.node)
     this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
     this.#detour(to, from, 'broken')
@@ -289,7 +290,7 @@ export class OriginExchange {
     const holder = this.#group.find((other) => other !== peer && !other.have.isEmpty)
     if (lacking.isEmpty || holder === undefined) return
     for (const frame of detourFrames(holder, 'held', lacking.toArray()))
-      this.#outbox.send(peer, frame)
+      this.#outbox.say(peer, frame)
   }
 
   #setRelay(peer: Peer): void {
@@ -324,10 +325,10 @@ export class OriginExchange {
     if (excluded.join() === this.#excluded.join()) return
     this.#excluded = excluded
     for (const peer of this.#group) {
-      if (peer.isServing) this.#outbox.send(peer, { type: 'lagging', members: excluded })
+      if (peer.isServing) this.#outbox.say(peer, { type: 'lagging', members: excluded })
       const isLagging = excluded.includes(peer.node)
       if (isLagging !== peer.isLagging)
-        this.#outbox.log('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')
+        this.#outbox.note('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')
       peer.isLagging = isLagging
       peer.isCatchingUp &&= isLagging
     }
@@ -390,7 +391,7 @@ export class OriginExchange {
 
   #detour(to: Peer, from: Peer, why: DetourReason): void {
     const ranges = this.#dealer.dealt(from.node)
-    for (const frame of detourFrames(from, why, ranges)) this.#outbox.send(to, frame)
+    for (const frame of detourFrames(from, why, ranges)) this.#outbox.say(to, frame)
     // Digests on their way through the lost relay are lost too: those of its share come directly.
     this.#digestsDirectly(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
   }
@@ -405,7 +406,7 @@ export class OriginExchange {
   /** Whole runs, of which a part may be what is wanted. */
   #sendDigests(to: Peer, ranges: Iterable<RangePair>, relay: boolean): void {
     for (const run of this.#source.digests.runs(ranges))
-      this.#outbox.wish({ type: 'digests', node: to.node, ...run, relay })
+      this.#outbox.wish({ type: 'sendDigests', member: to.node, ...run, relay })
   }
 
   /** Tells the dealer, and lists what it deals. */
@@ -415,12 +416,13 @@ export class OriginExchange {
 
   #list(sends: readonly Send[]): void {
     for (const send of sends) {
-      const peer = this.#peer(send.node)
+      const { node: member, ...how } = send
+      const peer = this.#peer(member)
       peer.listedBytes += send.length
       peer.queuedBytes += send.length
       this.flow.listed(send)
       if (send.relay) this.plans.standbys.dealt()
-      this.#outbox.wish({ type: 'list', ...send })
+      this.#outbox.wish({ type: 'list', member, ...how })
     }
   }
 

@@ -81,6 +81,6 @@ export class OriginJoins {
     if (by === null) return this.#outbox.wish({ type: 'answerAdd', request, failure })
     const code: FrErrorCode | null = failure?.code ?? null
     const text = failure?.text ?? ''
-    if (by.hasLink) this.#outbox.send(by, { type: 'joined', request, code, text })
+    if (by.hasLink) this.#outbox.say(by, { type: 'joined', request, code, text })
   }
 }

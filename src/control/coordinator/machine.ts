@@ -14,11 +14,11 @@ import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Dealer } from '../dealing/dealer.js'
 import { haveFault } from '../holdings/have.js'
-import { causeOf } from '../members/causes.js'
+import { brokenFeed, causeOf } from '../members/causes.js'
 import { isPossible, Peer, twinOf } from '../members/peer.js'
 import type { Frame, NodeSettled, Strategy } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
-import { isReport, type OriginCommand, type OriginConfig, type OriginEvent } from './events.js'
+import { isReport, type OriginConfig, type OriginFact, type OriginWish } from './events.js'
 import { OriginExchange } from './exchange.js'
 import type { OriginFlow } from './flow.js'
 import { type Need, needFault } from './frames.js'
@@ -66,7 +66,7 @@ export class OriginMachine {
   }
 
   /** The first wishes; call once. */
-  start(): OriginCommand[] {
+  start(): OriginWish[] {
     this.#dueMs = this.#nextMs()
     return dialsOf(this.#peers)
   }
@@ -91,10 +91,10 @@ export class OriginMachine {
     return this.#isEnded
   }
 
-  handle(event: OriginEvent, nowMs: number): OriginCommand[] {
+  handle(fact: OriginFact, nowMs: number): OriginWish[] {
     if (this.#isEnded) return []
-    this.#on(event, nowMs)
-    if (!this.#isEnded && !(isReport(event) && this.#isOrdinary(event.node, nowMs))) {
+    this.#on(fact, nowMs)
+    if (!this.#isEnded && !(isReport(fact) && this.#isOrdinary(fact.member, nowMs))) {
       this.#advance(nowMs)
       this.#dueMs = this.#nextMs()
     }
@@ -125,65 +125,58 @@ export class OriginMachine {
     return Number.isFinite(Math.min(at, dealMs)) ? Math.min(at, dealMs) : null
   }
 
-  #on(event: OriginEvent, nowMs: number): void {
-    switch (event.type) {
+  #on(fact: OriginFact, nowMs: number): void {
+    switch (fact.type) {
       case 'lookUpBegan':
       case 'lookUpEnded':
-        return this.#watch.lookUp(this.#peer(event.node), event.type === 'lookUpBegan', nowMs)
-      case 'linkOpened':
-        return this.#onLinkOpened(this.#peer(event.node), event, nowMs)
-      case 'linkClosed': {
-        const peer = this.#peer(event.node)
+        return this.#watch.lookUp(this.#peer(fact.member), fact.type === 'lookUpBegan', nowMs)
+      case 'linked':
+        return this.#onLinked(this.#peer(fact.member), fact, nowMs)
+      case 'unlinked': {
+        const peer = this.#peer(fact.member)
         peer.hasLink = false
-        const { code, text } = causeOf(event, peer.cutOff)
+        const { code, text } = causeOf(fact, peer.cutOff)
         if (this.#retries.redials(peer, { code, text }, nowMs)) return
         return this.#lose(peer, code, text, nowMs)
       }
-      case 'feedOpened':
-        this.#peer(event.node).hasFeed = true
-        return this.#readyUp(this.#peer(event.node))
-      case 'feedClosed': {
-        const peer = this.#peer(event.node)
-        const { code, text } = event
-        peer.hasFeed = false
-        if (!peer.hasLink || peer.phase === 'complete') return this.#lose(peer, code, text, nowMs)
-        // Most often the node has just failed, and says why on the control link.
-        peer.cutOff ??= { code, text, untilMs: nowMs + limits.wordMs }
-        return
-      }
-      case 'frameArrived':
-        return this.#onFrame(this.#peer(event.node), event.frame, nowMs)
+      case 'fedOut':
+        return this.#peer(fact.member).fedOut()
+      case 'unfed':
+        return this.#onUnfed(this.#peer(fact.member), fact, nowMs)
+      case 'said':
+        return this.#onFrame(this.#peer(fact.member), fact.frame, nowMs)
       case 'hashed':
-        this.#source.hashed(event.offset, event.digests)
-        return this.#exchange.hashed(event.offset, event.length)
+        if (fact.part === 'again') return this.#onHashedAgain(fact.offset, fact.digests, nowMs)
+        this.#source.hashed(fact.offset, fact.digests)
+        return this.#exchange.hashed(fact.offset, fact.length)
       case 'summed':
-        this.#source.fileDigest = event.fileDigest
+        this.#source.fileDigest = fact.fileDigest
         for (const peer of this.#exchange.group) this.#sealTo(peer)
         return
-      case 'rehashed':
-        return this.#onRehashed(event.offset, event.digests, nowMs)
       case 'sourceChecked':
-        return this.#onSourceChecked(event.isDoubtful)
+        return this.#onSourceChecked(fact.isDoubtful)
       case 'sourceFailed':
-        return this.#abortAll(event.code, event.text)
-      case 'readFailed':
-        return this.#outbox.wish(...this.#source.doubt({ code: event.code, text: event.text }))
+        return this.#abortAll(fact.code, fact.text)
+      case 'fileFailed':
+        return this.#outbox.wish(...this.#source.doubt({ code: fact.code, text: fact.text }))
       case 'sampled':
-        return this.#exchange.counted(event.feeds, event.atMs, nowMs)
+        return this.#exchange.counted(fact.sample, nowMs)
       case 'nodeAdded':
-        return this.#add({ by: null, request: event.request }, event.link, nowMs)
-      case 'cancelled':
-        return this.#abortAll('ERR_FR_ABORTED', event.text)
-      case 'ticked':
+        return this.#add({ by: null, request: fact.request }, fact.link, nowMs)
+      case 'stopped':
+        return this.#abortAll('ERR_FR_ABORTED', fact.text)
+      // Nobody feeds the coordinator.
+      case 'fedIn':
+      case 'due':
         return
       default:
-        return event satisfies never
+        return fact satisfies never
     }
   }
 
-  #onLinkOpened(
+  #onLinked(
     peer: Peer,
-    { nodeId, incarnation, advertise, rttMs = 0 }: OriginEvent & { type: 'linkOpened' },
+    { nodeId, incarnation, advertise, rttMs = 0 }: OriginFact & { type: 'linked' },
     nowMs: number,
   ): void {
     if (peer.phase !== 'connecting') return
@@ -194,14 +187,21 @@ export class OriginMachine {
       const text = `${peer.link.address} and ${twin.link.address} are the same node`
       return this.#out(peer, 'refused', 'ERR_FR_SAME_NODE', text, nowMs)
     }
-    peer.nodeId = nodeId
-    peer.incarnation = incarnation
-    peer.advertise = advertise
-    peer.phase = 'offered'
-    peer.sinceMs = nowMs
+    peer.offer({ nodeId, incarnation, advertise }, nowMs)
     this.#beatMs = Math.min(this.#beatMs, nowMs + limits.beatMs)
-    this.#outbox.wish({ type: 'offer', node: peer.node, planned: this.#exchange.isPlanned })
+    const { node: member } = peer
+    this.#outbox.wish({ type: 'offer', member, planned: this.#exchange.isPlanned })
+    this.#outbox.wish({ type: 'feed', member, isEarly: false })
     this.#exchange.plans.offered(peer)
+  }
+
+  #onUnfed(peer: Peer, fact: OriginFact & { type: 'unfed' }, nowMs: number): void {
+    const { code, text } = brokenFeed(fact.code, fact.text)
+    if (code === 'ERR_FR_SOURCE_CHANGED') return this.#abortAll(code, text)
+    peer.hasFeed = false
+    if (!peer.hasLink || peer.phase === 'complete') return this.#lose(peer, code, text, nowMs)
+    // Most often the node has just failed, and says why on the control link.
+    peer.cutOff ??= { code, text, untilMs: nowMs + limits.wordMs }
   }
 
   #onFrame(peer: Peer, frame: Frame, nowMs: number): void {
@@ -244,11 +244,6 @@ export class OriginMachine {
     if (fault !== null) return this.#lose(peer, 'ERR_FR_PROTOCOL', fault, nowMs)
     peer.accepts(have)
     this.#watch.begin(peer, nowMs)
-    this.#readyUp(peer)
-  }
-
-  #readyUp(peer: Peer): void {
-    if (peer.phase === 'offered' && peer.hasAccepted && peer.hasFeed) peer.phase = 'ready'
   }
 
   #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
@@ -278,15 +273,12 @@ export class OriginMachine {
       return this.#lose(peer, 'ERR_FR_DIGEST', text, nowMs)
     }
     this.#exchange.completes(nowMs)
-    peer.phase = 'complete'
-    peer.landedBytes = peer.verifiedBytes = frame.bytes
-    peer.repairedBytes = frame.repairedBytes
-    peer.warnings.push(...frame.warnings)
+    peer.complete(frame)
     this.#settle(peer, 'complete', null)
   }
 
-  #onRehashed(offset: number, digests: Uint8Array, nowMs: number): void {
-    const failure = this.#source.rehashed(offset, digests)
+  #onHashedAgain(offset: number, digests: Uint8Array, nowMs: number): void {
+    const failure = this.#source.hashedAgain(offset, digests)
     if (failure !== null) return this.#abortAll(failure.code, failure.text)
     // Whoever holds everything waits for this machine's own reading.
     for (const peer of this.#peers)
@@ -354,26 +346,26 @@ export class OriginMachine {
     }
     this.#peers.push(peer)
     this.#joins.wait(asker, peer)
-    this.#outbox.log('info', 'added', peer, asker.by?.link.address ?? 'by the caller')
-    this.#outbox.wish({ type: 'dial', node: peer.node })
+    this.#outbox.note('info', 'added', peer, asker.by?.link.address ?? 'by the caller')
+    this.#outbox.wish({ type: 'connect', member: peer.node })
   }
 
   #beat(nowMs: number): void {
     this.#beatMs = nowMs + limits.beatMs
     for (const peer of this.#peers)
-      if (peer.hasLink && peer.phase !== 'out') this.#outbox.send(peer, { type: 'beat' })
+      if (peer.hasLink && peer.phase !== 'out') this.#outbox.say(peer, { type: 'beat' })
   }
 
   #sealTo(peer: Peer): void {
     const fileDigest = this.#source.fileDigest as string
-    if (peer.phase === 'running') this.#outbox.send(peer, { type: 'seal', stream: 0, fileDigest })
+    if (peer.phase === 'running') this.#outbox.say(peer, { type: 'seal', stream: 0, fileDigest })
   }
 
   /** The node is lost: it gets its outcome, and what it was to relay goes another way. */
   #lose(peer: Peer, code: FrErrorCode, text: string, nowMs: number): void {
     if (peer.phase === 'out' || (peer.phase === 'complete' && !this.#watch.isWatched(peer))) return
     if (peer.phase !== 'complete') return this.#out(peer, 'failed', code, text, nowMs)
-    this.#outbox.log('warn', 'left', peer, `${code}: ${text}`)
+    this.#outbox.note('warn', 'left', peer, `${code}: ${text}`)
     this.#leave(peer, nowMs)
   }
 
@@ -401,7 +393,7 @@ export class OriginMachine {
       this.#settle(peer, status, failure)
       this.#joins.settled(peer, failure)
     }
-    if (peer.hasLink) this.#outbox.send(peer, { type: 'abort', code, text })
+    if (peer.hasLink) this.#outbox.say(peer, { type: 'abort', code, text })
     if (wasRunning) this.#leave(peer, nowMs)
     else this.#drop(peer)
   }
@@ -415,18 +407,18 @@ export class OriginMachine {
     peer.hasLink = false
     peer.hasFeed = false
     this.#watch.forget(peer)
-    this.#outbox.wish({ type: 'drop', node: peer.node })
+    this.#outbox.wish({ type: 'hangUp', member: peer.node })
   }
 
   #settle(peer: Peer, status: NodeSettled['status'], failure: Failure | null): void {
     const outcome = peer.settle(status, failure, this.fileDigest)
-    this.#outbox.wish({ type: 'announceOutcome', node: peer.node, outcome })
+    this.#outbox.wish({ type: 'announceOutcome', member: peer.node, outcome })
   }
 
   #finish(): void {
     for (const peer of this.#peers) {
       if (peer.phase !== 'complete' || !peer.hasLink) continue
-      this.#outbox.send(peer, { type: 'finish' })
+      this.#outbox.say(peer, { type: 'finish' })
       this.#drop(peer)
     }
     this.#exchange.ended()
@@ -437,7 +429,7 @@ export class OriginMachine {
   #abortAll(code: FrErrorCode, text: string): void {
     this.#joins.end({ code, text })
     for (const peer of this.#peers) {
-      if (peer.hasLink) this.#outbox.send(peer, { type: 'abort', code, text })
+      if (peer.hasLink) this.#outbox.say(peer, { type: 'abort', code, text })
       if (peer.phase !== 'out') this.#drop(peer)
     }
     this.#isEnded = true

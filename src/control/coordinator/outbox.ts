@@ -1,27 +1,15 @@
-/** What the origin's machine wishes while it handles one event, in the order of the wishes. */
+/** The wishes of the coordinator's machine, and shorter words for those about a node. */
 import type { Peer } from '../members/peer.js'
+import { Outbox } from '../messages/outbox.js'
 import type { Frame } from '../messages/types.js'
-import type { OriginCommand } from './events.js'
+import type { OriginWish } from './events.js'
 
-export class OriginOutbox {
-  #commands: OriginCommand[] = []
-
-  /** Everything since the last time. */
-  take(): OriginCommand[] {
-    const taken = this.#commands
-    this.#commands = []
-    return taken
+export class OriginOutbox extends Outbox<OriginWish> {
+  say({ node: member }: Peer, frame: Frame): void {
+    this.wish({ type: 'say', member, frame })
   }
 
-  wish(...commands: readonly OriginCommand[]): void {
-    for (const command of commands) this.#commands.push(command)
-  }
-
-  send(peer: Peer, frame: Frame): void {
-    this.#commands.push({ type: 'send', node: peer.node, frame })
-  }
-
-  log(level: 'info' | 'warn', event: string, peer: Peer, text: string): void {
-    this.#commands.push({ type: 'log', level, event, node: peer.node, text })
+  note(level: 'info' | 'warn', event: string, { node: member }: Peer, text: string): void {
+    this.wish({ type: 'note', level, event, member, fields: { text } })
   }
 }

@@ -107,7 +107,7 @@ export class OriginPlans {
       progressMs: this.#config.progressMs,
       reportMs,
     }
-    this.#outbox.send(peer, frame)
+    this.#outbox.say(peer, frame)
   }
 
   /** What the node proves itself by to these others, once each. */

@@ -59,7 +59,7 @@ export class OriginRetries {
     if (!wasReached || !isRetryable(failure.code)) return false
     peer.failure = failure
     peer.dueMs = nowMs + backoffMs(attemptSpan, peer.triesUsed + 1, this.#seedOf(peer))
-    this.#outbox.log('warn', 'retried', peer, `${failure.code}: ${failure.text}`)
+    this.#outbox.note('warn', 'retried', peer, `${failure.code}: ${failure.text}`)
     return true
   }
 
@@ -69,7 +69,7 @@ export class OriginRetries {
     for (const peer of due) {
       peer.dueMs = Number.POSITIVE_INFINITY
       const { node } = peer.phase === 'connecting' ? peer : this.#next(peer, nowMs)
-      this.#outbox.wish({ type: 'dial', node })
+      this.#outbox.wish({ type: 'connect', member: node })
     }
   }
 

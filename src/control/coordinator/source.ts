@@ -14,7 +14,7 @@ import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import { HashSchedule, type HashTask, taskBytesFor } from '../holdings/hashing.js'
 import { OriginDigests } from './digests.js'
-import type { OriginCommand, OriginConfig } from './events.js'
+import type { OriginConfig, OriginWish } from './events.js'
 
 /** The second reading is nobody's share, and follows nothing that is sent. */
 const anyone = -1
@@ -54,7 +54,7 @@ export class OriginSource {
   }
 
   /** A task of the second reading came back, or a suspect: the failure when they differ. */
-  rehashed(offset: number, digests: Uint8Array): Failure | null {
+  hashedAgain(offset: number, digests: Uint8Array): Failure | null {
     if (!this.#suspects.delete(offset)) this.#rehashing?.done()
     if (this.digests.areEqual(offset, digests)) return null
     return {
@@ -69,52 +69,52 @@ export class OriginSource {
   }
 
   /** The tasks that may start now; when all are done, the check before the seal, and the seal. */
-  more(sentBytes: (owner: number) => number): OriginCommand[] {
+  more(sentBytes: (owner: number) => number): OriginWish[] {
     if (this.#rehashing !== undefined) return this.#again(this.#rehashing)
     const hashing = this.#hashing
     if (hashing === undefined || this.#isHashed) return []
-    const commands: OriginCommand[] = []
+    const wishes: OriginWish[] = []
     for (let task = hashing.take(sentBytes); task !== undefined; task = hashing.take(sentBytes)) {
-      commands.push({ type: 'hash', offset: task.offset, length: task.length })
+      wishes.push({ type: 'hash', part: 'file', offset: task.offset, length: task.length })
     }
-    if (!hashing.isDone) return commands
+    if (!hashing.isDone) return wishes
     this.#isHashed = true
     this.#mustCheckAgain = this.#isChecking
-    return [...commands, ...this.check()]
+    return [...wishes, ...this.check()]
   }
 
-  check(): OriginCommand[] {
+  check(): OriginWish[] {
     if (this.#isChecking) return []
     this.#isChecking = true
     return [{ type: 'checkSource' }]
   }
 
   /** Blocks in these ranges were bad at a node: most often the source is not what was hashed. */
-  suspect(ranges: readonly RangePair[]): OriginCommand[] {
-    const commands = this.check()
-    if (this.#suspects.size > 0) return commands
+  suspect(ranges: readonly RangePair[]): OriginWish[] {
+    const wishes = this.check()
+    if (this.#suspects.size > 0) return wishes
     const taskBytes = taskBytesFor(this.#config.blockBytes)
     for (const range of ranges) {
       for (const [start, bytes] of this.digests.known(this.digests.blocksOf(range))) {
         for (let offset = start; offset < start + bytes; offset += taskBytes) {
-          if (this.#suspects.size === limits.hashTasksInFlight) return commands
+          if (this.#suspects.size === limits.hashTasksInFlight) return wishes
           this.#suspects.add(offset)
           const length = Math.min(taskBytes, start + bytes - offset)
-          commands.push({ type: 'rehash', offset, length })
+          wishes.push({ type: 'hash', part: 'again', offset, length })
         }
       }
     }
-    return commands
+    return wishes
   }
 
   /** Reading failed: is it because the file changed? */
-  doubt(failure: Failure): OriginCommand[] {
+  doubt(failure: Failure): OriginWish[] {
     this.#doubt ??= failure
     return this.check()
   }
 
   /** The file has its size: a doubt was something else, a hashed file is sealed or read again. */
-  checked(isDoubtful: boolean): Failure | OriginCommand[] {
+  checked(isDoubtful: boolean): Failure | OriginWish[] {
     this.#isChecking = false
     if (this.#doubt !== undefined) return this.#doubt
     if (this.#mustCheckAgain) {
@@ -129,16 +129,16 @@ export class OriginSource {
     return this.#again(this.#rehashing)
   }
 
-  #again(rehashing: HashSchedule): OriginCommand[] {
+  #again(rehashing: HashSchedule): OriginWish[] {
     if (this.#isSummed) return []
-    const commands: OriginCommand[] = []
+    const wishes: OriginWish[] = []
     for (let task = rehashing.take(none); task !== undefined; task = rehashing.take(none)) {
-      commands.push({ type: 'rehash', offset: task.offset, length: task.length })
+      wishes.push({ type: 'hash', part: 'again', offset: task.offset, length: task.length })
     }
-    return rehashing.isDone ? this.#sum() : commands
+    return rehashing.isDone ? this.#sum() : wishes
   }
 
-  #sum(): OriginCommand[] {
+  #sum(): OriginWish[] {
     this.#isSummed = true
     return [{ type: 'sum', digests: this.digests.all }]
   }

@@ -45,7 +45,7 @@ export class Standbys {
   tellRoster(): void {
     const entries = this.#peers.map(entryOf)
     this.roster = { type: 'roster', term: this.#term, epoch: ++this.#epoch, entries }
-    for (const peer of this.#chosen) this.#outbox.send(peer, this.roster)
+    for (const peer of this.#chosen) this.#outbox.say(peer, this.roster)
     // Who is new among them has no deal.
     this.dealt()
   }
@@ -66,7 +66,7 @@ export class Standbys {
       return { member: node, ranges }
     })
     this.deal = { type: 'deal', term: this.#term, epoch: ++this.#epoch, shares }
-    for (const peer of this.#chosen) this.#outbox.send(peer, this.deal)
+    for (const peer of this.#chosen) this.#outbox.say(peer, this.deal)
   }
 }
 

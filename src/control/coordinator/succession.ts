@@ -5,7 +5,7 @@
  */
 import { Peer } from '../members/peer.js'
 import { originNumber, type Term } from '../messages/types.js'
-import type { OriginCommand, OriginConfig } from './events.js'
+import type { OriginConfig, OriginWish } from './events.js'
 
 /** The nodes of a push, each at its number. */
 export function peersOf({ nodes, succeeds }: OriginConfig, nowMs: number): Peer[] {
@@ -26,7 +26,7 @@ export function termOf({ succeeds }: OriginConfig): Term {
 }
 
 /** The first wishes: those that are out are not dialled. */
-export function dialsOf(peers: readonly Peer[]): OriginCommand[] {
+export function dialsOf(peers: readonly Peer[]): OriginWish[] {
   const dialled = peers.filter(({ phase }) => phase === 'connecting')
-  return dialled.map(({ node }) => ({ type: 'dial', node }))
+  return dialled.map(({ node }) => ({ type: 'connect', member: node }))
 }

@@ -64,9 +64,9 @@ export class PeerWatch {
     const isAway = health === 'away'
     const isNewlyAway = isAway && !peer.isAway
     const silent = `silent for ${Math.round(this.#detector.silentMs(peer.node, nowMs))} ms`
-    if (isSuspected && !peer.isSuspected) outbox.log('warn', 'suspected', peer, silent)
-    if (isNewlyAway) outbox.log('warn', 'away', peer, `${silent}: others send what it was to send`)
-    if (!isAway && peer.isAway) outbox.log('info', 'back', peer, 'it speaks again')
+    if (isSuspected && !peer.isSuspected) outbox.note('warn', 'suspected', peer, silent)
+    if (isNewlyAway) outbox.note('warn', 'away', peer, `${silent}: others send what it was to send`)
+    if (!isAway && peer.isAway) outbox.note('info', 'back', peer, 'it speaks again')
     peer.isSuspected = isSuspected
     peer.isAway = isAway
     return isNewlyAway

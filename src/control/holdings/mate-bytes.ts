@@ -14,14 +14,14 @@ export class ReceivedBytes {
   count(
     feeds: readonly {
       readonly feed: number
-      readonly index: number
+      readonly member: number
       readonly receivedBytes: number
     }[],
   ): void {
-    for (const { feed, index, receivedBytes } of feeds) {
+    for (const { feed, member, receivedBytes } of feeds) {
       const grown = receivedBytes - (this.#byFeed.get(feed) ?? 0)
       this.#byFeed.set(feed, receivedBytes)
-      this.#byMate.set(index, (this.#byMate.get(index) ?? 0) + grown)
+      this.#byMate.set(member, (this.#byMate.get(member) ?? 0) + grown)
     }
   }
 

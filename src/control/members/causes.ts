@@ -10,6 +10,12 @@ export function causeOf(link: Failure, feed: Failure | undefined): Failure {
   return link.code === 'ERR_FR_NODE_LOST' && saysMore ? feed : link
 }
 
+/** At the origin: the data connection to a node has ended. */
+export function brokenFeed(code: FrErrorCode | null, text: string | null): Failure {
+  if (code === 'ERR_FR_SOURCE_CHANGED') return { code, text: 'it changed while it was sent' }
+  return { code: code ?? 'ERR_FR_NODE_LOST', text: text ?? 'the data connection broke' }
+}
+
 /**
  * At a node: the control link to the origin is gone. That it broke says nothing about the origin
  * but that it is gone; a violation does.
@@ -20,7 +26,7 @@ export function lostOrigin(code: FrErrorCode, text: string): Failure {
 }
 
 /** At a node: what came on the feed from the origin was not what may come there. */
-export function refusedFeed(text: string | undefined): string {
-  const why = text === undefined ? '' : `: ${text}`
+export function refusedFeed(text: string | null): string {
+  const why = text === null ? '' : `: ${text}`
   return `the feed from the origin was refused${why}`
 }

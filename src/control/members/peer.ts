@@ -131,11 +131,39 @@ export class Peer {
     return Math.max(0, this.landedBytes - this.holeBytes)
   }
 
+  /** It is connected to, and is told of the file. */
+  offer(about: Pick<Peer, 'nodeId' | 'incarnation' | 'advertise'>, nowMs: number): void {
+    this.nodeId = about.nodeId
+    this.incarnation = about.incarnation
+    this.advertise = about.advertise
+    this.phase = 'offered'
+    this.sinceMs = nowMs
+  }
+
   /** It takes the offer, and says what it holds. */
   accepts(have: readonly RangePair[]): void {
     this.hasAccepted = true
     this.hasClaim = true
     this.have = RangeSet.of(have)
+    this.#readyUp()
+  }
+
+  /** The data connection to it is open. */
+  fedOut(): void {
+    this.hasFeed = true
+    this.#readyUp()
+  }
+
+  #readyUp(): void {
+    if (this.phase === 'offered' && this.hasAccepted && this.hasFeed) this.phase = 'ready'
+  }
+
+  /** It has published the whole file. */
+  complete({ bytes, repairedBytes, warnings }: Frame & { type: 'complete' }): void {
+    this.phase = 'complete'
+    this.landedBytes = this.verifiedBytes = bytes
+    this.repairedBytes = repairedBytes
+    this.warnings.push(...warnings)
   }
 
   /** Takes part in the exchange from now on. */

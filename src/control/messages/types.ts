@@ -1,6 +1,6 @@
 /**
- * The vocabulary of the control plane: what travels on control links (Frame) and the facts and
- * wishes of the state machines. Pure data: no Node types, no clock, no bytes of payload.
+ * What travels on links (Frame), and the values that frames are made of. Pure data: no Node types,
+ * no clock, no bytes of payload.
  */
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { FrErrorCode } from '../../base/errors.js'

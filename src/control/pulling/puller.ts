@@ -16,16 +16,14 @@
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { MemberWish } from '../messages/facts.js'
 import type { Frame, Mate, PullReport } from '../messages/types.js'
 import { pullBytesMax } from './holder.js'
 
 export type PullWish =
-  | { readonly type: 'dial'; readonly mate: Mate }
-  | { readonly type: 'ask'; readonly index: number; readonly frame: Frame & { type: 'pull' } }
-  /** Nobody else is left for these. */
-  | { readonly type: 'origin'; readonly ranges: RangeSet }
-  /** Tell what has come from each mate (`received`). */
-  | { readonly type: 'count' }
+  | (MemberWish & { readonly type: 'connect' | 'say' | 'sample' })
+  /** Ask the coordinator for these ranges: no mate is left to ask. */
+  | { readonly type: 'need'; readonly ranges: RangeSet }
 
 interface Holder {
   readonly mate: Mate
@@ -121,8 +119,8 @@ export class Puller {
   }
 
   /** Whether something is asked of this mate: it may open a data connection for it. */
-  isAsking(index: number): boolean {
-    for (const { holder } of this.#requests.values()) if (holder.mate.number === index) return true
+  isAsking(member: number): boolean {
+    for (const { holder } of this.#requests.values()) if (holder.mate.number === member) return true
     return false
   }
 
@@ -162,36 +160,36 @@ export class Puller {
   }
 
   /** The link to a mate is open. `rttMs`: how long a message and its answer take. */
-  opened(index: number, rttMs: number): void {
-    const holder = this.#holders.get(index)
+  linked(member: number, rttMs: number): void {
+    const holder = this.#holders.get(member)
     if (holder === undefined) return
     holder.link = 'open'
     holder.rttMs = rttMs
   }
 
   /** The link could not be opened, or is gone. */
-  closed(index: number, code: FrErrorCode, nowMs: number): void {
-    const holder = this.#holders.get(index)
+  unlinked(member: number, code: FrErrorCode, nowMs: number): void {
+    const holder = this.#holders.get(member)
     if (holder === undefined) return
     holder.link = 'none'
-    if (isViolation(code)) this.gone(index, nowMs)
+    if (isViolation(code)) this.gone(member, nowMs)
     else this.#give(holder, nowMs)
   }
 
   /** The mate takes no part any more. */
-  gone(index: number, nowMs: number): void {
-    const holder = this.#holders.get(index)
+  gone(member: number, nowMs: number): void {
+    const holder = this.#holders.get(member)
     if (holder === undefined) return
     this.#return(holder, nowMs)
-    this.#holders.delete(index)
+    this.#holders.delete(member)
   }
 
   /** The feed from this mate has ended, and with it what it had listed. */
-  feedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {
-    const holder = this.#holders.get(index)
+  unfed(member: number, code: FrErrorCode | null, nowMs: number): void {
+    const holder = this.#holders.get(member)
     if (holder === undefined) return
-    if (code !== null && isViolation(code)) return this.gone(index, nowMs)
-    if (!this.isAsking(index)) return
+    if (code !== null && isViolation(code)) return this.gone(member, nowMs)
+    if (!this.isAsking(member)) return
     // It opens another one for what it is asked next; a second that breaks is enough.
     if (holder.hasLostFeed) return this.#give(holder, nowMs)
     holder.hasLostFeed = true
@@ -199,10 +197,14 @@ export class Puller {
   }
 
   /** The answer of a mate. */
-  answered(index: number, frame: Frame & { type: 'holding' | 'pullRefused' }, nowMs: number): void {
+  answered(
+    member: number,
+    frame: Frame & { type: 'holding' | 'pullRefused' },
+    nowMs: number,
+  ): void {
     const request = this.#requests.get(frame.request)
     // Late answers, and answers to what another was asked.
-    if (request?.holder.mate.number !== index) return
+    if (request?.holder.mate.number !== member) return
     if (frame.type === 'pullRefused') return this.#give(request.holder, nowMs)
     if (request.isAnswered) return
     const lacking = RangeSet.of(request.left)
@@ -222,8 +224,8 @@ export class Puller {
   }
 
   /** Payload that has come from this mate in all. */
-  received(index: number, bytes: number, nowMs: number): void {
-    const holder = this.#holders.get(index)
+  received(member: number, bytes: number, nowMs: number): void {
+    const holder = this.#holders.get(member)
     if (holder === undefined || bytes === holder.receivedBytes) return
     holder.receivedBytes = bytes
     holder.movedMs = nowMs
@@ -240,7 +242,7 @@ export class Puller {
     this.#seek(wishes, nowMs)
     if (this.#requests.size > 0 && nowMs >= this.#countAtMs) {
       this.#countAtMs = nowMs + countMs
-      wishes.push({ type: 'count' })
+      wishes.push({ type: 'sample' })
     }
     return wishes
   }
@@ -281,7 +283,7 @@ export class Puller {
       const asking = { holder: next, askedMs: nowMs, left, isAnswered: false, servedByMs }
       this.#requests.set(request, asking)
       const frame = { type: 'pull', request, ranges } as const
-      wishes.push({ type: 'ask', index: next.mate.number, frame })
+      wishes.push({ type: 'say', member: next.mate.number, frame })
     }
   }
 
@@ -310,7 +312,7 @@ export class Puller {
       for (const holder of idle) {
         holder.link = 'dialling'
         holder.sinceMs = nowMs
-        wishes.push({ type: 'dial', mate: holder.mate })
+        wishes.push({ type: 'connect', member: holder.mate.number })
       }
     }
   }
@@ -330,7 +332,7 @@ export class Puller {
     if (ranges.isEmpty) return
     this.#open.subtract(ranges)
     for (const { lacks } of this.#holders.values()) lacks.subtract(ranges)
-    wishes.push({ type: 'origin', ranges })
+    wishes.push({ type: 'need', ranges })
   }
 
   /** Nearest first, then least loaded, then by their turn after this node: not all ask one. */

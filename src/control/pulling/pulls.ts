@@ -1,23 +1,26 @@
 /**
  * Pulls at a node's machine, both ways: what this node lacks is asked of mates (puller.ts), and of
  * the origin where they fail; what mates ask for is answered from the ledger (holder.ts). Turns
- * facts about pulls into commands and decides nothing itself. It must never promise bytes that are
+ * facts about pulls into wishes and decides nothing itself. It must never promise bytes that are
  * not verified.
  */
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { RangeSet } from '../../base/ranges.js'
 import type { StreamLedger } from '../holdings/ledger.js'
-import type { Frame, Mate, PlanFrame, PullReport } from '../messages/types.js'
-import type { PullCommand, PullEvent } from './events.js'
+import type { MemberFact, MemberWish } from '../messages/facts.js'
+import {
+  type Frame,
+  type Mate,
+  originNumber,
+  type PlanFrame,
+  type PullReport,
+} from '../messages/types.js'
+import type { ServeWish } from './events.js'
 import { pullFault } from './holder.js'
 import { Puller } from './puller.js'
 
-/** Requests to the origin (`send`), and looks at counters, come beside those to mates. */
-export type PullWish =
-  | PullCommand
-  | { readonly type: 'send'; readonly frame: Frame }
-  | { readonly type: 'sample' }
+export type NodePullWish = MemberWish | ServeWish
 
 export class NodePulls {
   readonly #ledger: StreamLedger
@@ -39,8 +42,8 @@ export class NodePulls {
   }
 
   /** Whether something is asked of this mate: it may open a data connection for it. */
-  isAsking(index: number): boolean {
-    return this.#puller.isAsking(index)
+  isAsking(member: number): boolean {
+    return this.#puller.isAsking(member)
   }
 
   /** Mates that were not known before, and the plan that names them. */
@@ -57,54 +60,46 @@ export class NodePulls {
     this.#puller.landed(offset, length, nowMs)
   }
 
-  feedClosed(index: number, code: FrErrorCode | null, nowMs: number): void {
-    this.#puller.feedClosed(index, code, nowMs)
+  /** A data connection from the mate has ended. */
+  unfed(member: number, code: FrErrorCode | null, nowMs: number): void {
+    this.#puller.unfed(member, code, nowMs)
   }
 
   /** The mate takes no part any more. */
-  gone(index: number, nowMs: number): PullWish {
-    this.#puller.gone(index, nowMs)
-    return { type: 'drop', index }
+  gone(member: number, nowMs: number): NodePullWish {
+    this.#puller.gone(member, nowMs)
+    return { type: 'hangUp', member }
   }
 
   /** Payload that has come on the feed of a mate, in all. */
-  received(index: number, bytes: number, nowMs: number): void {
-    this.#puller.received(index, bytes, nowMs)
+  received(member: number, bytes: number, nowMs: number): void {
+    this.#puller.received(member, bytes, nowMs)
   }
 
-  on(event: PullEvent, nowMs: number): PullWish[] {
-    switch (event.type) {
-      case 'pullOpened':
-        this.#puller.opened(event.index, event.rttMs)
-        return []
-      case 'pullClosed':
-        this.#puller.closed(event.index, event.code, nowMs)
-        return []
-      case 'pullAnswered':
-        this.#puller.answered(event.index, event.frame, nowMs)
-        return []
-      case 'pullAsked':
-        return [this.#asked(event.index, event.frame)]
-      default:
-        return event satisfies never
-    }
+  /** The link to a mate is open. */
+  linked({ member, rttMs = Number.POSITIVE_INFINITY }: MemberFact & { type: 'linked' }): void {
+    this.#puller.linked(member, rttMs)
+  }
+
+  /** The link to a mate could not be opened, or is gone. */
+  unlinked({ member, code }: MemberFact & { type: 'unlinked' }, nowMs: number): void {
+    this.#puller.unlinked(member, code, nowMs)
+  }
+
+  /** A mate asks, or answers. */
+  said({ member, frame }: MemberFact & { type: 'said' }, nowMs: number): NodePullWish[] {
+    if (frame.type === 'pull') return [this.#asked(member, frame)]
+    if (frame.type === 'holding' || frame.type === 'pullRefused')
+      this.#puller.answered(member, frame, nowMs)
+    return []
   }
 
   /** Whatever follows from the state and the time. */
-  advance(nowMs: number): PullWish[] {
-    return this.#puller.advance(nowMs).flatMap((wish): PullWish[] => {
-      switch (wish.type) {
-        case 'dial':
-          return [{ type: 'dialPull', mate: wish.mate }]
-        case 'ask':
-          return [{ type: 'askMate', index: wish.index, frame: wish.frame }]
-        case 'origin':
-          return needFrames(false, wish.ranges).map((frame) => ({ type: 'send', frame }))
-        case 'count':
-          return [{ type: 'sample' }]
-        default:
-          return wish satisfies never
-      }
+  advance(nowMs: number): NodePullWish[] {
+    return this.#puller.advance(nowMs).flatMap((wish): NodePullWish[] => {
+      if (wish.type !== 'need') return [wish]
+      const frames = needFrames(false, wish.ranges)
+      return frames.map((frame) => ({ type: 'say', member: originNumber, frame }))
     })
   }
 
@@ -112,12 +107,12 @@ export class NodePulls {
     return this.#puller.deadlineMs()
   }
 
-  #asked(index: number, frame: Frame & { type: 'pull' }): PullWish {
+  #asked(member: number, frame: Frame & { type: 'pull' }): ServeWish {
     const { size, blockBytes } = this.#ledger
     const { request, ranges } = frame
     const failure = pullFault(frame, size, blockBytes)
-    if (failure !== null) return { type: 'rejectPull', index, request, failure }
-    return { type: 'serve', index, request, ranges: this.#ledger.held(ranges) }
+    if (failure !== null) return { type: 'reject', member, request, failure }
+    return { type: 'serve', member, request, ranges: this.#ledger.held(ranges) }
   }
 }
 

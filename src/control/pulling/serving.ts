@@ -27,50 +27,50 @@ export class Serving {
 
   /** `feed`: the counters of the feed to this mate; `opening`: it is being opened for relaying. */
   asked(
-    index: number,
+    member: number,
     held: HeldRequest,
     feed: FeedFill | 'opening' | undefined,
     nowMs: number,
   ): ServeVerdict {
     const fill = feed === 'opening' ? undefined : feed
-    const grants = this.#grants.get(index) ?? new Grants()
-    this.#grants.set(index, grants)
+    const grants = this.#grants.get(member) ?? new Grants()
+    this.#grants.set(member, grants)
     if (!grants.hasRoom(fill, nowMs)) return 'full'
     if (held.ranges.length === 0) return 'nothing'
     grants.add(bytesOf(held), fill ?? { payloadBytes: 0, queuedBytes: 0 }, nowMs)
     if (fill !== undefined) return 'list'
-    const waiting = this.#waiting.get(index)
-    this.#waiting.set(index, [...(waiting ?? []), held])
+    const waiting = this.#waiting.get(member)
+    this.#waiting.set(member, [...(waiting ?? []), held])
     return waiting === undefined && feed === undefined ? 'open' : 'wait'
   }
 
   /** A feed to this mate is open: what waited for it, to be listed now. */
-  opened(index: number): HeldRequest[] {
-    const waiting = this.#waiting.get(index) ?? []
-    this.#waiting.delete(index)
+  opened(member: number): HeldRequest[] {
+    const waiting = this.#waiting.get(member) ?? []
+    this.#waiting.delete(member)
     return waiting
   }
 
   /** No feed to this mate can be opened: what waited for it, to be refused now. */
-  failed(index: number): HeldRequest[] {
-    this.#grants.get(index)?.clear()
-    return this.opened(index)
+  failed(member: number): HeldRequest[] {
+    this.#grants.get(member)?.clear()
+    return this.opened(member)
   }
 
   /** The feed to this mate is gone. True: another one has to be opened for what waits. */
-  closed(index: number): boolean {
-    this.#grants.get(index)?.clear()
-    return this.#waiting.has(index)
+  closed(member: number): boolean {
+    this.#grants.get(member)?.clear()
+    return this.#waiting.has(member)
   }
 
   /** Of the bytes that wait on the feed to this mate, those it has pulled. */
-  queuedBytes(index: number, feed: FeedFill, nowMs: number): number {
-    return this.#grants.get(index)?.queuedBytes(feed, nowMs) ?? 0
+  queuedBytes(member: number, feed: FeedFill, nowMs: number): number {
+    return this.#grants.get(member)?.queuedBytes(feed, nowMs) ?? 0
   }
 
   /** The mate takes no part any more. */
-  gone(index: number): void {
-    this.#waiting.delete(index)
+  gone(member: number): void {
+    this.#waiting.delete(member)
   }
 }
 

@@ -7,25 +7,18 @@
  * feeds: bytes alone would call a fast feed with a long queue slow.
  */
 import { limits } from '../../base/limits.js'
+import type { OutgoingCount } from '../messages/facts.js'
 
 /** History of one feed: long enough for ages that matter, short enough to scan. */
 const samplesMax = 64
 const behindMs = 100
 const behindRatio = 3
 
-export interface MateSample {
-  readonly index: number
-  /** Listed and not accepted by the socket. */
-  readonly queuedBytes: number
-  /** Accepted and not acknowledged. */
-  readonly unackedBytes: number
-  /** Accepted by the socket since the feed opened. */
-  readonly sentBytes: number
-}
+export type MateSample = Omit<OutgoingCount, 'pulledBytes'>
 
 export interface BacklogReport {
   readonly backlogBytes: number
-  /** Mates that are behind, in order of their index. */
+  /** Mates that are behind, in order of their number. */
   readonly behind: readonly number[]
 }
 
@@ -54,23 +47,23 @@ export class Backlog {
   }
 
   /** Mates whose backlog does not count. */
-  exclude(indices: readonly number[]): void {
-    this.#excluded = new Set(indices)
+  exclude(members: readonly number[]): void {
+    this.#excluded = new Set(members)
   }
 
   report(mates: readonly MateSample[], nowMs: number): BacklogReport {
     let backlogBytes = 0
-    const ages: [index: number, ageMs: number][] = []
+    const ages: [member: number, ageMs: number][] = []
     for (const mate of mates) {
       const waiting = mate.queuedBytes + mate.unackedBytes
-      if (!this.#excluded.has(mate.index)) backlogBytes = Math.max(backlogBytes, waiting)
-      ages.push([mate.index, this.#ageMs(mate, nowMs)])
+      if (!this.#excluded.has(mate.member)) backlogBytes = Math.max(backlogBytes, waiting)
+      ages.push([mate.member, this.#ageMs(mate, nowMs)])
     }
     // The lower one of two: with two mates the other would be the very feed that is behind.
     const median =
       ages.map(([, age]) => age).sort((a, b) => a - b)[Math.floor((ages.length - 1) / 2)] ?? 0
     const limitMs = Math.max(behindMs, behindRatio * median)
-    const behind = ages.filter(([, age]) => age > limitMs).map(([index]) => index)
+    const behind = ages.filter(([, age]) => age > limitMs).map(([member]) => member)
     return { backlogBytes, behind: behind.sort((a, b) => a - b) }
   }
 
@@ -78,8 +71,8 @@ export class Backlog {
   #ageMs(mate: MateSample, nowMs: number): number {
     const listedBytes = mate.sentBytes + mate.queuedBytes
     const ackedBytes = mate.sentBytes - mate.unackedBytes
-    const history = this.#listed.get(mate.index) ?? []
-    this.#listed.set(mate.index, history)
+    const history = this.#listed.get(mate.member) ?? []
+    this.#listed.set(mate.member, history)
     if ((history.at(-1)?.bytes ?? -1) < listedBytes)
       history.push({ atMs: nowMs, bytes: listedBytes })
     while (history.length > 0 && (history[0] as Listed).bytes <= ackedBytes) history.shift()

@@ -1,31 +1,53 @@
-/** The blocks of a transfer that wait to be hashed: those of the file, and repairs beside it. */
+/**
+ * The blocks of a transfer that wait to be hashed, those of the file and repairs beside it, and the
+ * repairs that wait to be copied in.
+ */
+import type { RangePair } from '../../base/ranges.js'
 import { HashQueue } from '../holdings/hashing.js'
-import type { NodeCommand } from './events.js'
+import type { HashedPart } from '../messages/facts.js'
+import type { NodeWish } from './events.js'
 
 export class BlockHashing {
   readonly #file: HashQueue
   readonly #scratch: HashQueue
+  #copying = 0
 
   constructor(blockBytes: number) {
     this.#file = new HashQueue(blockBytes)
     this.#scratch = new HashQueue(blockBytes)
   }
 
-  landed(scratch: boolean, offset: number, length: number, nowMs: number): void {
-    this.#queue(scratch).add(offset, length, nowMs)
+  landed(part: HashedPart, offset: number, length: number, nowMs: number): void {
+    this.#queue(part).add(offset, length, nowMs)
   }
 
-  done(scratch: boolean): void {
-    this.#queue(scratch).done()
+  done(part: HashedPart): void {
+    this.#queue(part).done()
   }
 
+  /** These repairs are verified. */
+  copyIn(runs: readonly RangePair[]): NodeWish[] {
+    this.#copying += runs.length
+    return runs.map(([offset, length]) => ({ type: 'copyIn', offset, length }))
+  }
+
+  copied(): void {
+    this.#copying--
+  }
+
+  /** Verified repairs are not in the file yet. */
+  get isCopying(): boolean {
+    return this.#copying > 0
+  }
+
+  /** No repair is being hashed or copied. */
   get isRepairIdle(): boolean {
-    return this.#scratch.isIdle
+    return this.#scratch.isIdle && !this.isCopying
   }
 
   /** `hasAll`: nothing more lands in the file. */
-  start(hasAll: boolean, nowMs: number): NodeCommand[] {
-    return [...this.#take(false, hasAll, nowMs), ...this.#take(true, true, nowMs)]
+  start(hasAll: boolean, nowMs: number): NodeWish[] {
+    return [...this.#take('file', hasAll, nowMs), ...this.#take('scratch', true, nowMs)]
   }
 
   deadlineMs(): number {
@@ -33,13 +55,13 @@ export class BlockHashing {
     return Math.min(this.#file.deadlineMs() ?? never, this.#scratch.deadlineMs() ?? never)
   }
 
-  *#take(scratch: boolean, isLast: boolean, nowMs: number): Generator<NodeCommand> {
-    const queue = this.#queue(scratch)
+  *#take(part: HashedPart, isLast: boolean, nowMs: number): Generator<NodeWish> {
+    const queue = this.#queue(part)
     for (let run = queue.take(nowMs, isLast); run !== undefined; run = queue.take(nowMs, isLast))
-      yield { type: 'hash', scratch, offset: run[0], length: run[1] }
+      yield { type: 'hash', part, offset: run[0], length: run[1] }
   }
 
-  #queue(scratch: boolean): HashQueue {
-    return scratch ? this.#scratch : this.#file
+  #queue(part: HashedPart): HashQueue {
+    return part === 'scratch' ? this.#scratch : this.#file
   }
 }

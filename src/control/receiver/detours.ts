@@ -8,7 +8,7 @@ import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 
 export interface DueDetour {
-  readonly index: number
+  readonly member: number
   readonly ranges: RangeSet
 }
 
@@ -22,31 +22,31 @@ export class Detours {
   readonly #open = new Set<number>()
   readonly #waiting = new Map<number, Waiting>()
 
-  feedOpened(index: number): void {
-    this.#open.add(index)
+  fedIn(member: number): void {
+    this.#open.add(member)
   }
 
-  feedClosed(index: number): void {
-    this.#open.delete(index)
+  unfed(member: number): void {
+    this.#open.delete(member)
   }
 
-  add(index: number, ranges: readonly RangePair[], nowMs: number): void {
-    const waiting = this.#waiting.get(index) ?? {
+  add(member: number, ranges: readonly RangePair[], nowMs: number): void {
+    const waiting = this.#waiting.get(member) ?? {
       ranges: new RangeSet(),
       untilMs: nowMs + limits.drainMs,
     }
     for (const [offset, length] of ranges) waiting.ranges.add(offset, length)
-    this.#waiting.set(index, waiting)
+    this.#waiting.set(member, waiting)
   }
 
   /** Detours whose feed has ended or has had its time; they are forgotten here. */
   due(nowMs: number): DueDetour[] {
     const due: DueDetour[] = []
-    for (const [index, waiting] of this.#waiting) {
-      if (this.#open.has(index) && nowMs < waiting.untilMs) continue
-      this.#waiting.delete(index)
-      this.#open.delete(index)
-      due.push({ index, ranges: waiting.ranges })
+    for (const [member, waiting] of this.#waiting) {
+      if (this.#open.has(member) && nowMs < waiting.untilMs) continue
+      this.#waiting.delete(member)
+      this.#open.delete(member)
+      due.push({ member, ranges: waiting.ranges })
     }
     return due
   }

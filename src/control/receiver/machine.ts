@@ -14,20 +14,22 @@ import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { restore } from '../holdings/have.js'
 import { type Holdings, StreamLedger } from '../holdings/ledger.js'
 import { lostOrigin, refusedFeed } from '../members/causes.js'
-import type { Frame, PlanFrame } from '../messages/types.js'
+import type { MemberFact, Sample } from '../messages/facts.js'
+import { type Frame, originNumber, type PlanFrame } from '../messages/types.js'
 import { NodePulls, needFrames } from '../pulling/pulls.js'
 import { BlockHashing } from './block-hashing.js'
 import { clampTo, Detours } from './detours.js'
 import {
-  type NodeCommand,
   type NodeConfig,
-  type NodeEvent,
+  type NodeFact,
   type NodePhase,
+  type NodeWish,
   waitsFor,
 } from './events.js'
 import { MissingDigests } from './missing-digests.js'
 import { Neighbourhood } from './neighbourhood.js'
-import { NodeReports, type NodeSample } from './reports.js'
+import { NodeOutbox } from './outbox.js'
+import { NodeReports } from './reports.js'
 import { NodeWaits } from './waits.js'
 
 export class NodeMachine {
@@ -41,17 +43,12 @@ export class NodeMachine {
   readonly #hashing: BlockHashing
   readonly #landed = new RangeSet()
   #phase: NodePhase = 'preparing'
-  #commands: NodeCommand[] = []
+  readonly #outbox = new NodeOutbox()
   #seal: string | undefined
   readonly #waits: NodeWaits
   readonly #reports = new NodeReports()
   /** Of the publication, until the coordinator is told of it. */
   #warnings: readonly string[] | undefined
-  /** Landed, repairs included, as last seen. */
-  #movedBytes = 0
-  #copying = 0
-  /** The control link is gone: nobody hears this node. */
-  #isAlone = false
   /** The origin's feed broke: until when its word about why is waited for. */
   #unfed: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
 
@@ -65,7 +62,7 @@ export class NodeMachine {
   }
 
   /** The first wishes; call once. */
-  start(): NodeCommand[] {
+  start(): NodeWish[] {
     return [{ type: 'prepare' }]
   }
 
@@ -88,12 +85,11 @@ export class NodeMachine {
     return waitsFor(this.#phase, this.#landed.bytes === bytes, this.#ledger.isVerified)
   }
 
-  handle(event: NodeEvent, nowMs: number): NodeCommand[] {
+  handle(fact: NodeFact, nowMs: number): NodeWish[] {
     if (this.#phase === 'ended') return []
-    this.#commands = []
-    this.#on(event, nowMs)
+    this.#on(fact, nowMs)
     if (!this.#isEnded) this.#advance(nowMs)
-    return this.#commands
+    return this.#outbox.take()
   }
 
   /** When `ticked` must come at the latest; null: never. */
@@ -115,7 +111,7 @@ export class NodeMachine {
   }
 
   get #lostAtMs(): number {
-    return this.#isAlone && this.#isDisk ? Number.POSITIVE_INFINITY : this.#waits.lostAtMs
+    return this.#outbox.isAlone && this.#isDisk ? Number.POSITIVE_INFINITY : this.#waits.lostAtMs
   }
 
   get #isDisk(): boolean {
@@ -126,72 +122,67 @@ export class NodeMachine {
     return this.#phase === 'receiving' && this.#seal !== undefined && !this.#ledger.isVerified
   }
 
-  #on(event: NodeEvent, nowMs: number): void {
-    switch (event.type) {
+  #on(fact: NodeFact, nowMs: number): void {
+    switch (fact.type) {
       case 'claimed':
-        return this.#send({ type: 'claimed' })
+        return this.#outbox.say({ type: 'claimed' })
       case 'prepared':
         this.#phase = 'accepted'
         // The first report is from before any byte: the rates of this node are counted from it on.
         this.#reports.start(nowMs)
-        this.#send({ type: 'accept', have: restore(event.held ?? [], this.#ledger, this.#landed) })
+        this.#outbox.say({
+          type: 'accept',
+          have: restore(fact.held ?? [], this.#ledger, this.#landed),
+        })
         return this.#greetMates()
-      case 'prepareFailed':
-        this.#send({ type: 'refuse', code: event.code, text: event.text })
-        return this.#end({ code: event.code, text: event.text }, false)
-      case 'frameArrived':
-        this.#waits.heard(nowMs)
-        return this.#onFrame(event.frame, nowMs)
-      case 'linkClosed':
-        return this.#onLinkClosed(lostOrigin(event.code, event.text))
+      case 'linked':
+        return this.pulls.linked(fact)
+      case 'said':
+        return this.#onSaid(fact, nowMs)
+      case 'unlinked':
+        return this.#onUnlinked(fact, nowMs)
       case 'outbid':
         if (this.#phase === 'orphaned') this.#fail('ERR_FR_ORIGIN_LOST', 'another transfer comes')
         return
-      case 'feedOpened':
-        return this.#detours.feedOpened(event.index)
-      case 'feedClosed':
-        return this.#onFeedClosed(event, nowMs)
-      case 'relayClosed':
-        if (event.code !== null) this.#lostEdge(event.index, false, event.code)
-        return
+      case 'fedIn':
+        return this.#detours.fedIn(fact.member)
+      case 'unfed':
+        return fact.direction === 'in' ? this.#onUnfedIn(fact, nowMs) : this.#onUnfedOut(fact)
       case 'landed':
-        return this.#onLanded(event, nowMs)
-      case 'announced':
-        this.#waits.announced(nowMs)
-        return this.#judge(this.#ledger.announce(event.offset, event.length, event.digests).bad)
-      case 'misannounced':
-        // Before the plan nobody answers; later `#askAgain` asks for all that is missing.
-        if (this.#phase !== 'receiving') return
-        return this.#send(...this.#missingDigests.cameWrong(event.offset, event.length))
+        return this.#onLanded(fact, nowMs)
+      case 'digests':
+        return this.#onDigests(fact, nowMs)
       case 'hashed':
-        return this.#onHashed(event, nowMs)
+        return this.#onHashed(fact, nowMs)
       case 'copied':
-        this.#copying--
-        return this.#ledger.repaired(event.offset, event.length)
+        this.#hashing.copied()
+        return this.#ledger.repaired(fact.offset, fact.length)
       case 'summed':
-        return this.#onSummed(event.fileDigest)
+        return this.#onSummed(fact.fileDigest)
       case 'published':
-        return this.#onPublished(event.warnings, nowMs)
-      case 'storageFailed':
+        return this.#onPublished(fact.warnings, nowMs)
+      case 'fileFailed':
         if (this.#phase === 'complete') return
-        return this.#fail(event.code, event.text)
+        return this.#fail(fact.code, fact.text)
       case 'sampled':
-        return this.#onSampled(event.sample, nowMs)
-      case 'pullOpened':
-      case 'pullClosed':
-      case 'pullAnswered':
-      case 'pullAsked':
-        this.#commands.push(...this.pulls.on(event, nowMs))
-        return
+        return this.#onSampled(fact.sample, nowMs)
       case 'stopped':
         if (this.#phase === 'complete') return this.#end(null, false)
-        return this.#fail('ERR_FR_NODE_CLOSED', 'the node is closing')
-      case 'relayOpened':
-      case 'ticked':
+        return this.#fail('ERR_FR_NODE_CLOSED', fact.text)
+      case 'lookUpBegan':
+      case 'lookUpEnded':
+      case 'fedOut':
+      case 'due':
         return
       default:
-        return event satisfies never
+        return fact satisfies never
     }
+  }
+
+  #onSaid(fact: MemberFact & { type: 'said' }, nowMs: number): void {
+    if (fact.member !== originNumber) return this.#outbox.wish(...this.pulls.said(fact, nowMs))
+    this.#waits.heard(nowMs)
+    this.#onFrame(fact.frame, nowMs)
   }
 
   #onFrame(frame: Frame, nowMs: number): void {
@@ -201,9 +192,6 @@ export class NodeMachine {
       case 'roster':
       case 'deal':
         return this.#refused(this.neighbours.hold(frame))
-      case 'joined':
-        // Whoever asked is told by the session.
-        return
       case 'detour':
         return this.#onDetour(frame, nowMs)
       case 'lagging':
@@ -213,6 +201,8 @@ export class NodeMachine {
           return this.#fail('ERR_FR_PROTOCOL', 'a seal before the plan, or a second one')
         this.#seal = frame.fileDigest
         return this.#waits.moved(nowMs)
+      // Whoever asked for a node to join is told by the session.
+      case 'joined':
       case 'beat':
         return
       case 'finish':
@@ -238,8 +228,8 @@ export class NodeMachine {
       this.#waits.moved(nowMs)
     }
     this.#greetMates()
-    for (const mate of news.dial) this.#commands.push({ type: 'dialMate', mate })
-    for (const index of news.gone) this.#commands.push(this.pulls.gone(index, nowMs))
+    for (const { number } of news.dial) this.#outbox.feed(number, false)
+    for (const member of news.gone) this.#outbox.wish(this.pulls.gone(member, nowMs))
   }
 
   /** What is stale costs nothing but a word; anything else ends the transfer. */
@@ -247,21 +237,28 @@ export class NodeMachine {
     if (failure === null) return
     if (failure.code !== 'ERR_FR_STALE') return this.#fail(failure.code, failure.text)
     const { term, epoch } = this.neighbours.plan as PlanFrame
-    this.#send({ type: 'stale', term, epoch })
+    this.#outbox.say({ type: 'stale', term, epoch })
+  }
+
+  #onUnlinked(fact: MemberFact & { type: 'unlinked' }, nowMs: number): void {
+    const { member, code, text } = fact
+    if (member === originNumber) return this.#onOrphaned(lostOrigin(code, text))
+    if (this.#phase !== 'complete') this.#outbox.warn('pull-closed', { to: member, code, text })
+    this.pulls.unlinked(fact, nowMs)
   }
 
   /**
    * Who has all of it needs no coordinator any more. Who receives keeps what it has, and waits as
    * long as for a silent one.
    */
-  #onLinkClosed(failure: Failure): void {
-    this.#isAlone = true
+  #onOrphaned(failure: Failure): void {
+    this.#outbox.isAlone = true
     if (this.#phase === 'complete') return this.#end(null, false)
     if (this.#isDisk) return
     if (this.#phase !== 'receiving' || failure.code !== 'ERR_FR_ORIGIN_LOST')
       return this.#end(failure, true)
     this.#phase = 'orphaned'
-    this.#commands.push({ type: 'log', event: 'orphaned', fields: { text: failure.text } })
+    this.#outbox.warn('orphaned', { text: failure.text })
   }
 
   #onDetour({ member, why, ranges }: Frame & { type: 'detour' }, nowMs: number): void {
@@ -273,48 +270,61 @@ export class NodeMachine {
   /** Once there is something that a feed can be adopted for. */
   #greetMates(): void {
     if (this.#phase !== 'accepted') return
-    for (const mate of this.neighbours.takeGreetings())
-      this.#commands.push({ type: 'greetMate', mate })
+    for (const { number } of this.neighbours.takeGreetings()) this.#outbox.feed(number, true)
   }
 
-  #onFeedClosed(event: NodeEvent & { type: 'feedClosed' }, nowMs: number): void {
-    const { index, code } = event
-    this.#detours.feedClosed(index)
-    this.pulls.feedClosed(index, code, nowMs)
+  #onUnfedIn({ member, code, text }: MemberFact & { type: 'unfed' }, nowMs: number): void {
+    this.#detours.unfed(member)
+    this.pulls.unfed(member, code, nowMs)
     if (code === null || this.#ledger.isVerified) return
-    if (!this.neighbours.isParent(index)) return this.#lostEdge(index, true, code)
+    if (!this.neighbours.isParent(member)) return this.#lostEdge(member, true, code)
     // What this node found wrong itself it says at once.
-    if (code !== 'ERR_FR_NODE_LOST' && this.#isRunning)
-      return this.#fail(code, refusedFeed(event.text))
+    if (code !== 'ERR_FR_NODE_LOST' && this.#isRunning) return this.#fail(code, refusedFeed(text))
     // Nearly always the origin has just aborted, and says so on the control link.
     this.#unfed = { code, untilMs: nowMs + limits.drainMs }
   }
 
+  #onUnfedOut({ member, code, text }: MemberFact & { type: 'unfed' }): void {
+    if (code === null) return
+    // Mates that finish first hang up; once this node is complete that is not logged.
+    if (this.#phase !== 'complete')
+      this.#outbox.warn('relay-closed', { to: member, code, text: text ?? 'the feed broke' })
+    this.#lostEdge(member, false, code)
+  }
+
   /** A mate that is gone takes its feeds along; the origin has said so, or soon will. */
-  #lostEdge(index: number, incoming: boolean, code: FrErrorCode): void {
-    if (this.neighbours.isGone(index) || (incoming && this.#ledger.isVerified)) return
-    this.#send({ type: 'edgeLost', member: index, incoming, code })
+  #lostEdge(member: number, incoming: boolean, code: FrErrorCode): void {
+    if (this.neighbours.isGone(member) || (incoming && this.#ledger.isVerified)) return
+    this.#outbox.say({ type: 'edgeLost', member, incoming, code })
   }
 
-  #onLanded(event: NodeEvent & { type: 'landed' }, nowMs: number): void {
+  #onLanded(fact: NodeFact & { type: 'landed' }, nowMs: number): void {
     this.#waits.moved(nowMs)
-    this.#hashing.landed(event.scratch, event.offset, event.length, nowMs)
-    if (event.scratch) return
-    this.#landed.add(event.offset, event.length)
-    this.#ledger.land(event.offset, event.length)
-    this.pulls.landed(event.offset, event.length, nowMs)
+    this.#hashing.landed(fact.scratch ? 'scratch' : 'file', fact.offset, fact.length, nowMs)
+    if (fact.scratch) return
+    this.#landed.add(fact.offset, fact.length)
+    this.#ledger.land(fact.offset, fact.length)
+    this.pulls.landed(fact.offset, fact.length, nowMs)
   }
 
-  #onHashed(event: NodeEvent & { type: 'hashed' }, nowMs: number): void {
-    this.#waits.moved(nowMs)
-    const { scratch, offset, length, digests } = event
-    this.#hashing.done(scratch)
-    if (!scratch) return this.#judge(this.#ledger.compute(offset, length, digests).bad)
-    const verdict = this.#ledger.computeScratch(offset, length, digests)
-    for (const [start, bytes] of verdict.verified) {
-      this.#copying++
-      this.#commands.push({ type: 'copyIn', offset: start, length: bytes })
+  #onDigests(fact: NodeFact & { type: 'digests' }, nowMs: number): void {
+    const { offset, length, digests } = fact
+    if (digests === null) {
+      // Before the plan nobody answers; later `#askAgain` asks for all that is missing.
+      if (this.#phase !== 'receiving') return
+      return this.#outbox.say(...this.#missingDigests.cameWrong(offset, length))
     }
+    this.#waits.announced(nowMs)
+    this.#judge(this.#ledger.announce(offset, length, digests).bad)
+  }
+
+  #onHashed(fact: NodeFact & { type: 'hashed' }, nowMs: number): void {
+    this.#waits.moved(nowMs)
+    const { part, offset, length, digests } = fact
+    this.#hashing.done(part)
+    if (part !== 'scratch') return this.#judge(this.#ledger.compute(offset, length, digests).bad)
+    const verdict = this.#ledger.computeScratch(offset, length, digests)
+    this.#outbox.wish(...this.#hashing.copyIn(verdict.verified))
     this.#judge(verdict.bad)
   }
 
@@ -323,8 +333,8 @@ export class NodeMachine {
    */
   #judge(runs: readonly RangePair[]): void {
     for (const [offset, length] of runs) {
-      this.#send({ type: 'bad', offset, length })
-      this.#commands.push({ type: 'log', event: 'bad-block', fields: { offset, length } })
+      this.#outbox.say({ type: 'bad', offset, length })
+      this.#outbox.warn('bad-block', { offset, length })
       if (this.#ledger.countTry(offset, length) > limits.repairTries) {
         return this.#fail(
           'ERR_FR_BAD_BLOCK',
@@ -332,7 +342,8 @@ export class NodeMachine {
         )
       }
     }
-    this.#repair(RangeSet.of(runs))
+    // From the origin: asked for a repair, it also looks whether its file has changed.
+    this.#outbox.say(...needFrames(true, RangeSet.of(runs)))
   }
 
   #onSummed(fileDigest: string): void {
@@ -344,7 +355,7 @@ export class NodeMachine {
       )
     }
     this.#phase = 'publishing'
-    this.#commands.push({ type: 'publish' })
+    this.#outbox.wish({ type: 'publish' })
   }
 
   #onPublished(warnings: readonly string[], nowMs: number): void {
@@ -353,18 +364,16 @@ export class NodeMachine {
     // The origin may look no further than `complete`: its figures are whole by then.
     this.#reports.hurry(nowMs)
     this.#warnings = warnings
-    this.#commands.push({ type: 'sample' })
+    this.#outbox.wish({ type: 'sample' })
   }
 
-  #onSampled(sample: NodeSample, nowMs: number): void {
-    const movedBytes = sample.landedBytes + sample.scratchBytes
-    if (movedBytes !== this.#movedBytes) this.#waits.moved(nowMs)
-    this.#movedBytes = movedBytes
-    for (const { index, receivedBytes } of sample.incoming)
-      this.pulls.received(index, receivedBytes, nowMs)
+  #onSampled(sample: Sample, nowMs: number): void {
+    if (this.#reports.hasMoved(sample)) this.#waits.moved(nowMs)
+    for (const { member, receivedBytes } of sample.incoming)
+      this.pulls.received(member, receivedBytes, nowMs)
     const { verifiedBytes, repairedBytes } = this.#ledger
     const { pulled } = this.pulls
-    this.#send(...this.#reports.sampled(sample, { verifiedBytes, repairedBytes, pulled }))
+    this.#outbox.say(...this.#reports.sampled(sample, { verifiedBytes, repairedBytes, pulled }))
     this.#sayComplete()
   }
 
@@ -378,25 +387,25 @@ export class NodeMachine {
       return this.#fail(this.#unfed.code, 'the feed from the origin broke')
     }
     const hasAll = this.#landed.bytes === this.#config.bytes
-    this.#commands.push(...this.#hashing.start(hasAll, nowMs))
+    this.#outbox.wish(...this.#hashing.start(hasAll, nowMs))
     this.#answerDetours(nowMs)
     if (this.#mayAsk && nowMs >= this.#waits.askAtMs) this.#askAgain(nowMs)
-    this.#commands.push(...this.pulls.advance(nowMs))
+    this.#outbox.wish(...this.pulls.advance(nowMs))
     if (
       this.#phase === 'receiving' &&
       this.#seal !== undefined &&
       this.#ledger.isVerified &&
-      this.#copying === 0
+      !this.#hashing.isCopying
     ) {
       this.#phase = 'summing'
-      this.#commands.push({ type: 'sum', digests: this.#ledger.digests })
+      this.#outbox.wish({ type: 'sum', digests: this.#ledger.digests })
     }
-    if (this.#reports.advance(nowMs)) this.#commands.push({ type: 'sample' })
+    if (this.#reports.advance(nowMs)) this.#outbox.wish({ type: 'sample' })
   }
 
   #answerDetours(nowMs: number): void {
     for (const detour of this.#detours.due(nowMs)) {
-      this.#commands.push({ type: 'closeFeed', index: detour.index })
+      this.#outbox.wish({ type: 'unfeed', member: detour.member })
       this.pulls.want(this.#ledger.missing(detour.ranges), nowMs)
     }
   }
@@ -404,17 +413,11 @@ export class NodeMachine {
   /** Nothing moves although the origin is there and has hashed all: ask for what is missing. */
   #askAgain(nowMs: number): void {
     const missing = this.#ledger.missing([[0, this.#config.bytes]])
-    this.#commands.push({ type: 'log', event: 'asked-again', fields: { bytes: missing.bytes } })
+    this.#outbox.warn('asked-again', { bytes: missing.bytes })
     this.pulls.want(missing, nowMs)
-    this.#send(...this.#missingDigests.all())
-    const bad = this.#ledger.badRanges()
-    if (this.#copying === 0 && this.#hashing.isRepairIdle) this.#repair(bad)
+    this.#outbox.say(...this.#missingDigests.all())
+    if (this.#hashing.isRepairIdle) this.#outbox.say(...needFrames(true, this.#ledger.badRanges()))
     this.#waits.asked(nowMs)
-  }
-
-  /** From the origin: asked for a repair, it also looks whether its file has changed. */
-  #repair(ranges: RangeSet): void {
-    if (!this.#isEnded) this.#send(...needFrames(true, ranges))
   }
 
   /** Once, after the last report. */
@@ -425,17 +428,13 @@ export class NodeMachine {
     this.#warnings = undefined
     const fileDigest = this.#seal as string
     const { bytes } = this.#config
-    this.#send({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })
-    if (this.#isAlone) this.#end(null, false)
-  }
-
-  #send(...frames: readonly Frame[]): void {
-    if (!this.#isAlone) for (const frame of frames) this.#commands.push({ type: 'send', frame })
+    this.#outbox.say({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })
+    if (this.#outbox.isAlone) this.#end(null, false)
   }
 
   #fail(code: FrErrorCode, text: string): void {
-    if (this.#phase === 'preparing') this.#send({ type: 'refuse', code, text })
-    else this.#send({ type: 'failed', code, text })
+    if (this.#phase === 'preparing') this.#outbox.say({ type: 'refuse', code, text })
+    else this.#outbox.say({ type: 'failed', code, text })
     // What is verified is worth keeping unless the content itself is in doubt.
     const isWorthKeeping = this.#isRunning || this.#phase === 'orphaned'
     this.#end({ code, text }, isWorthKeeping && code !== 'ERR_FR_DIGEST')
@@ -443,6 +442,6 @@ export class NodeMachine {
 
   #end(failure: Failure | null, keepPartial: boolean): void {
     this.#phase = 'ended'
-    this.#commands.push({ type: 'end', failure, keepPartial })
+    this.#outbox.wish({ type: 'end', failure, keepPartial })
   }
 }

@@ -4,42 +4,9 @@
  */
 import { limits } from '../../base/limits.js'
 import { ReceivedBytes } from '../holdings/mate-bytes.js'
+import type { Sample } from '../messages/facts.js'
 import type { Frame, PlanFrame, PullReport } from '../messages/types.js'
 import { Backlog } from './backlog.js'
-
-/** A data connection that comes in. */
-export interface IncomingCount {
-  readonly feed: number
-  /** Its sender, and whether that feeds this node by itself. */
-  readonly index: number
-  readonly isParent: boolean
-  readonly receivedBytes: number
-}
-
-/** A data connection on which this node relays to a mate. */
-export interface OutgoingCount {
-  readonly index: number
-  readonly queuedBytes: number
-  readonly unackedBytes: number
-  readonly sentBytes: number
-  /** Of `queuedBytes`, what the mate has pulled. */
-  readonly pulledBytes: number
-}
-
-/** A look at the counters of the engine. */
-export interface NodeSample {
-  /** When, by this node's own clock, of which the coordinator compares differences alone. */
-  readonly atMs: number
-  readonly landedBytes: number
-  readonly holeBytes: number
-  /** Landed as repairs. */
-  readonly scratchBytes: number
-  readonly sentBytes: number
-  readonly receivedBytes: number
-  readonly duplicateBytes: number
-  readonly incoming: readonly IncomingCount[]
-  readonly outgoing: readonly OutgoingCount[]
-}
 
 /** What the machine knows. */
 export interface NodeProgress {
@@ -56,6 +23,8 @@ export class NodeReports {
   #backlogMs = 0
   #progressAtMs = Number.POSITIVE_INFINITY
   #backlogAtMs = Number.POSITIVE_INFINITY
+  /** Landed, repairs included, as last seen. */
+  #movedBytes = 0
   /** What the next sample is for. */
   #isProgressDue = false
   #isBacklogDue = false
@@ -96,8 +65,16 @@ export class NodeReports {
     this.#isProgressDue = true
   }
 
+  /** Whether anything has landed since the last sample, repairs included. Before `sampled`. */
+  hasMoved({ landedBytes, scratchBytes }: Sample): boolean {
+    const movedBytes = landedBytes + scratchBytes
+    const hasMoved = movedBytes !== this.#movedBytes
+    this.#movedBytes = movedBytes
+    return hasMoved
+  }
+
   /** Every sample; one is taken before a feed is closed, whose counters go with it. */
-  sampled(sample: NodeSample, known: NodeProgress): Frame[] {
+  sampled(sample: Sample, known: NodeProgress): Frame[] {
     this.#received.count(sample.incoming.filter(({ isParent }) => !isParent))
     const frames = this.#isProgressDue ? [this.#progress(known, sample)] : []
     const backlog = this.#isBacklogDue ? this.#backlogOf(sample) : undefined
@@ -110,17 +87,17 @@ export class NodeReports {
     return this.#laggards
   }
 
-  exclude(indices: readonly number[]): void {
-    this.#laggards = new Set(indices)
-    this.#backlog.exclude(indices)
+  exclude(members: readonly number[]): void {
+    this.#laggards = new Set(members)
+    this.#backlog.exclude(members)
   }
 
-  #progress(known: NodeProgress, sample: NodeSample): Frame {
+  #progress(known: NodeProgress, sample: Sample): Frame {
     const { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes } = sample
     const counted = { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes }
     const { verifiedBytes, repairedBytes, pulled } = known
     const mates = sample.outgoing
-      .map(({ index, queuedBytes, unackedBytes }) => ({ index, queuedBytes, unackedBytes }))
+      .map(({ member: index, queuedBytes, unackedBytes }) => ({ index, queuedBytes, unackedBytes }))
       .sort((a, b) => a.index - b.index)
     const verified = { verifiedBytes, repairedBytes, pulled }
     const received = this.#received.news()
@@ -135,7 +112,7 @@ export class NodeReports {
   }
 
   /** Undefined when it would say what the last one said. */
-  #backlogOf({ atMs, landedBytes, incoming, outgoing }: NodeSample): Frame | undefined {
+  #backlogOf({ atMs, landedBytes, incoming, outgoing }: Sample): Frame | undefined {
     // What mates have pulled is no part of what this node was dealt to relay.
     const mates = outgoing.map(({ pulledBytes, ...mate }) => {
       return { ...mate, queuedBytes: mate.queuedBytes - pulledBytes }

@@ -13,9 +13,11 @@
  * once more at the node's end: the last count is what the node said last.
  */
 import type { RangePair } from '../../base/ranges.js'
-import type { OriginCommand, OriginEvent } from '../coordinator/events.js'
-import type { Send } from '../dealing/dealer.js'
+import type { OriginFact, OriginWish } from '../coordinator/events.js'
+import type { OutgoingCount } from '../messages/facts.js'
 import type { Frame } from '../messages/types.js'
+
+type Listed = OriginWish & { readonly type: 'list' }
 
 export interface TraceEvent {
   readonly name: string
@@ -72,20 +74,20 @@ export class PushTrace {
     this.#origin = this.#introduce(originPid, 'origin')
   }
 
-  /** Before the machine handles the event. */
-  fact(event: OriginEvent, nowMs: number): void {
+  /** Before the machine handles the fact. */
+  fact(fact: OriginFact, nowMs: number): void {
     this.#nowMs = Math.max(this.#nowMs, nowMs)
-    switch (event.type) {
-      case 'linkOpened':
-        return this.#stage(this.#track(event.node), 'offered')
-      case 'frameArrived':
-        return this.#frame(this.#track(event.node), event.frame)
+    switch (fact.type) {
+      case 'linked':
+        return this.#stage(this.#track(fact.member), 'offered')
+      case 'said':
+        return this.#frame(this.#track(fact.member), fact.frame)
       case 'summed':
-        return this.#instant(this.#origin, 'stages', 'seal', { fileDigest: event.fileDigest })
-      case 'cancelled':
-        return this.#instant(this.#origin, 'stages', 'cancelled', { text: event.text })
+        return this.#instant(this.#origin, 'stages', 'seal', { fileDigest: fact.fileDigest })
+      case 'stopped':
+        return this.#instant(this.#origin, 'stages', 'cancelled', { text: fact.text })
       case 'sampled':
-        return this.#counted(event.feeds)
+        return this.#counted(fact.sample.outgoing)
       default:
         return
     }
@@ -98,37 +100,37 @@ export class PushTrace {
   }
 
   /** After the machine has wished them, all for the same reason. */
-  wishes(commands: readonly OriginCommand[], nowMs: number): void {
+  wishes(wishes: readonly OriginWish[], nowMs: number): void {
     this.#nowMs = Math.max(this.#nowMs, nowMs)
-    const runs = new Map<string, Send & { readonly units: number }>()
-    for (const command of commands) {
-      if (command.type === 'list') this.#listed(command, runs)
-      else this.#wish(command)
+    const runs = new Map<string, Listed & { readonly units: number }>()
+    for (const wish of wishes) {
+      if (wish.type === 'list') this.#listed(wish, runs)
+      else this.#wish(wish)
     }
     for (const run of runs.values()) this.#sent(run)
   }
 
-  #wish(command: Exclude<OriginCommand, { type: 'list' }>): void {
-    switch (command.type) {
-      case 'dial':
-        return this.#stage(this.#track(command.node), 'connecting')
+  #wish(wish: Exclude<OriginWish, { type: 'list' }>): void {
+    switch (wish.type) {
+      case 'connect':
+        return this.#stage(this.#track(wish.member), 'connecting')
       case 'announcePlan': {
-        const { strategy, shape, nodes } = command.plan
+        const { strategy, shape, nodes } = wish.plan
         const names = nodes.map((node) => this.#addressOf(node))
         for (const node of nodes) this.#stage(this.#track(node), 'receiving')
         return this.#instant(this.#origin, 'stages', 'plan', { strategy, shape, nodes: names })
       }
       case 'announceOutcome': {
-        const { status, reason } = command.outcome
-        const track = this.#track(command.node)
+        const { status, reason } = wish.outcome
+        const track = this.#track(wish.member)
         this.#showPulled(track)
         this.#stage(track, null)
         return this.#instant(track, 'stages', status, { reason })
       }
-      case 'log':
-        return this.#logged(this.#track(command.node), command.event, command.text)
+      case 'note':
+        return wish.member === undefined ? undefined : this.#noted(this.#track(wish.member), wish)
       case 'end':
-        return this.#end(command.failure)
+        return this.#end(wish.failure)
       default:
         return
     }
@@ -219,17 +221,17 @@ export class PushTrace {
     }
   }
 
-  #counted(feeds: readonly { readonly payloadBytes: number; readonly queuedBytes: number }[]) {
+  #counted(feeds: readonly OutgoingCount[]): void {
     if (!this.#isCounterDue(this.#origin)) return
-    const sum = (of: 'payloadBytes' | 'queuedBytes'): number =>
+    const sum = (of: 'sentBytes' | 'queuedBytes'): number =>
       feeds.reduce((total, feed) => total + feed[of], 0)
-    this.#counter(this.#origin, 'sent on open feeds', { bytes: sum('payloadBytes') })
+    this.#counter(this.#origin, 'sent on open feeds', { bytes: sum('sentBytes') })
     this.#counter(this.#origin, 'queued', { bytes: sum('queuedBytes') })
   }
 
   /** What is dealt at once and touches is shown as one. */
-  #listed(send: Send, runs: Map<string, Send & { readonly units: number }>): void {
-    const key = `${send.node} ${send.why} ${send.relay} ${send.scratch}`
+  #listed(send: Listed, runs: Map<string, Listed & { readonly units: number }>): void {
+    const key = `${send.member} ${send.why} ${send.relay} ${send.scratch}`
     const run = runs.get(key)
     if (run !== undefined && run.offset + run.length === send.offset) {
       runs.set(key, { ...run, length: run.length + send.length, units: run.units + 1 })
@@ -239,19 +241,19 @@ export class PushTrace {
     runs.set(key, { ...send, units: 1 })
   }
 
-  #sent({ node, offset, length, relay, scratch, why, units }: Send & { units: number }): void {
+  #sent({ member, offset, length, relay, scratch, why, units }: Listed & { units: number }): void {
     const args = { offset, length, relay, units }
-    const track = this.#track(node)
+    const track = this.#track(member)
     if (why === 'share') return this.#instant(track, 'deals', 'deal', args, false)
     if (why === 'everybody') return this.#instant(track, 'direct', 'direct', args, false)
     this.#instant(track, 'pulls', scratch ? 'repair sent' : `${why} sent`, args, false)
   }
 
-  /** What the machine logs of a node; what comes as a fact anyway is left out. */
-  #logged(track: Track, event: string, text: string): void {
+  /** What the machine notes of a node; what comes as a fact anyway is left out. */
+  #noted(track: Track, { event, fields }: OriginWish & { type: 'note' }): void {
     if (event === 'lags' || event === 'keeps-up') return this.#lag(track, event === 'lags')
     if (event === 'joined') return this.#stage(track, 'receiving')
-    if (event === 'suspected' || event === 'left') this.#instant(track, 'lag', event, { text })
+    if (event === 'suspected' || event === 'left') this.#instant(track, 'lag', event, fields)
   }
 
   #lag(track: Track, isLagging: boolean): void {

@@ -37,7 +37,7 @@ import type { DataEngine, HashPool, SourceFile, TransferHandle } from '../../por
 import { paginate } from '../../protocol/manifest.js'
 import { type Edge, edgeOf } from '../../protocol/ticket.js'
 import { Contents } from '../driver/contents.js'
-import { type CallerCommand, CoordinatorSession } from '../driver/coordinator.js'
+import { type CallerWish, CoordinatorSession } from '../driver/coordinator.js'
 import type { EngineRouter } from '../router.js'
 import { processClock, SocketNet } from '../sockets.js'
 import { entryOf, PushSource } from './push-source.js'
@@ -164,7 +164,7 @@ export class PushRun {
         const offer = { ...wishes, author: hexOf(author.publicKey), ...manifest.summary }
         return [{ type: 'offer', ...offer }, ...manifest.pages]
       },
-      execute: (command: CallerCommand) => this.#execute(command),
+      execute: (wish: CallerWish) => this.#execute(wish),
       crashed: (error: unknown) => this.#crash(error),
     }
     const shown = this.#traced ?? this.#machine
@@ -201,7 +201,7 @@ export class PushRun {
   }
 
   cancel(text: string): void {
-    this.#session.post({ type: 'cancelled', text })
+    this.#session.post({ type: 'stopped', text })
   }
 
   /** Resolves when the node has joined; rejects with the FrError that says why it has not. */
@@ -217,45 +217,39 @@ export class PushRun {
   }
 
   progress(): Progress {
-    this.#session.count()
     return pushView(this.#machine, this.#facts(this.#seconds))
   }
 
-  #execute(command: CallerCommand): void {
-    switch (command.type) {
+  #execute(wish: CallerWish): void {
+    switch (wish.type) {
       case 'hash':
-        return this.#track(this.#work.hash('hashed', command.offset, command.length))
-      case 'rehash':
-        return this.#track(this.#work.hash('rehashed', command.offset, command.length))
+        return this.#track(this.#work.hash(wish))
       case 'checkSource':
         return this.#track(this.#work.check())
       case 'sum':
-        return this.#work.sum(command.digests)
+        return this.#work.sum(wish.digests)
       case 'announcePlan':
-        return this.#announcePlan(command.plan)
+        return this.#announcePlan(wish.plan)
       case 'announceOutcome':
-        return this.#announceOutcome(command.node, command.outcome)
+        return this.#announceOutcome(wish.member, wish.outcome)
       case 'answerAdd':
-        this.#adding.get(command.request)?.(command.failure)
-        this.#adding.delete(command.request)
+        this.#adding.get(wish.request)?.(wish.failure)
+        this.#adding.delete(wish.request)
         return
-      case 'log': {
-        const { level, event, node, text } = command
-        return this.#log(level, event, node, text)
-      }
+      case 'note':
+        return this.#note(wish)
       case 'warn':
         this.#spec.log({
           level: 'warn',
-          event: command.event,
-          fields: { transfer: this.#spec.transfer, text: command.text },
+          event: wish.event,
+          fields: { transfer: this.#spec.transfer, text: wish.text },
         })
-        return this.warn(command.text)
+        return this.warn(wish.text)
       case 'end':
-        this.#session.count()
         this.#machine.flow.sent(this.#session.sentBytes, nowMs())
-        return this.#settle(command.failure)
+        return this.#settle(wish.failure)
       default:
-        return command satisfies never
+        return wish satisfies never
     }
   }
 
@@ -329,12 +323,10 @@ export class PushRun {
     return (this.#machine.peers[node] as Peer).link.address
   }
 
-  #log(level: 'info' | 'warn', event: string, node: number, text: string): void {
-    this.#spec.log({
-      level,
-      event,
-      fields: { transfer: this.#spec.transfer, node: this.#address(node), text },
-    })
+  #note({ level, event, member, fields }: CallerWish & { type: 'note' }): void {
+    const { transfer } = this.#spec
+    const about = member === undefined ? { transfer } : { transfer, node: this.#address(member) }
+    this.#spec.log({ level, event, fields: { ...about, ...fields } })
   }
 }
 

@@ -6,7 +6,8 @@
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
-import type { OriginEvent } from '../../control/coordinator/events.js'
+import type { OriginFact } from '../../control/coordinator/events.js'
+import type { HashRun } from '../../control/messages/facts.js'
 import type { StreamEntry } from '../../control/messages/types.js'
 import { spanBytes } from '../../control/space/space.js'
 import type { DataEngine, HashPool, SourceFile, SourceLook } from '../../ports.js'
@@ -32,7 +33,7 @@ export class PushSource {
   readonly #source: SourceFile
   readonly #algorithm: DigestAlgorithm
   readonly #blockBytes: number
-  readonly #post: (event: OriginEvent) => void
+  readonly #post: (fact: OriginFact) => void
   readonly #warn: (text: string) => void
   readonly #hasher: Hasher
 
@@ -41,7 +42,7 @@ export class PushSource {
     pool: HashPool,
     source: SourceFile,
     format: { readonly algorithm: DigestAlgorithm; readonly blockBytes: number },
-    post: (event: OriginEvent) => void,
+    post: (fact: OriginFact) => void,
     warn: (text: string) => void,
   ) {
     this.#engine = engine
@@ -55,12 +56,12 @@ export class PushSource {
   }
 
   /** Resolves when nothing reads the file for this any more. */
-  hash(type: 'hashed' | 'rehashed', offset: number, length: number): Promise<unknown> {
+  hash({ part, offset, length }: HashRun): Promise<unknown> {
     return this.#hasher.hash(
       this.#source.file,
       { offset, length },
-      (digests) => this.#post({ type, offset, length, digests }),
-      (error) => this.#post({ type: 'readFailed', code: error.code, text: error.message }),
+      (digests) => this.#post({ type: 'hashed', part, offset, length, digests }),
+      (error) => this.#post({ type: 'fileFailed', code: error.code, text: error.message }),
     )
   }
 

@@ -1,11 +1,11 @@
 /** The origin's machine with a trace that is shown all that passes by. It changes nothing of it. */
 import { lostMs, nowMs } from '../../base/time/awake.js'
-import type { OriginCommand, OriginEvent } from '../../control/coordinator/events.js'
+import type { OriginFact, OriginWish } from '../../control/coordinator/events.js'
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import { PushTrace, type TraceSink } from '../../control/view/trace.js'
 import type { Machine } from '../driver/loop.js'
 
-export class TracedMachine implements Machine<OriginEvent, OriginCommand> {
+export class TracedMachine implements Machine<OriginFact, OriginWish> {
   readonly #machine: OriginMachine
   readonly #trace: PushTrace
   #lostMs = lostMs()
@@ -16,18 +16,18 @@ export class TracedMachine implements Machine<OriginEvent, OriginCommand> {
     this.#trace = new PushTrace(addressOf, nowMs(), sink)
   }
 
-  start(): OriginCommand[] {
+  start(): OriginWish[] {
     return this.#shown(this.#machine.start(), nowMs())
   }
 
   /** The trace shows the time of a clock, not the machine's own. */
-  handle(event: OriginEvent, awakeMs: number): OriginCommand[] {
+  handle(fact: OriginFact, awakeMs: number): OriginWish[] {
     const atMs = nowMs()
     const lateMs = lostMs() - this.#lostMs
     if (lateMs > 0) this.#trace.late(Math.round(lateMs), atMs)
     this.#lostMs += lateMs
-    this.#trace.fact(event, atMs)
-    return this.#shown(this.#machine.handle(event, awakeMs), atMs)
+    this.#trace.fact(fact, atMs)
+    return this.#shown(this.#machine.handle(fact, awakeMs), atMs)
   }
 
   deadlineMs(): number | null {
@@ -39,8 +39,8 @@ export class TracedMachine implements Machine<OriginEvent, OriginCommand> {
     this.#trace.close(nowMs())
   }
 
-  #shown(commands: OriginCommand[], atMs: number): OriginCommand[] {
-    this.#trace.wishes(commands, atMs)
-    return commands
+  #shown(wishes: OriginWish[], atMs: number): OriginWish[] {
+    this.#trace.wishes(wishes, atMs)
+    return wishes
   }
 }

@@ -7,46 +7,48 @@
  * by name, and never the process with all its other transfers. A machine's time is awake time:
  * while this process has no turn it stands still, because what peers sent meanwhile lies unread.
  */
+import type { Fact } from '../../control/messages/facts.js'
 import type { Clock } from './ports.js'
 
-export interface Machine<E, C> {
-  handle(event: E, nowMs: number): C[]
+export interface Machine<F, W> {
+  handle(fact: F, nowMs: number): W[]
   deadlineMs(): number | null
 }
 
-export interface LoopHooks<E, C> {
-  readonly execute: (command: C) => void
-  readonly ticked: () => E
+export interface LoopHooks<W> {
+  readonly execute: (wish: W) => void
   /** A defect: the machine or carrying out a wish threw. The loop has stopped. Called once. */
   readonly crashed: (error: unknown) => void
 }
 
-export class Loop<E, C> {
-  readonly #machine: Machine<E, C>
+type Due = Fact & { readonly type: 'due' }
+
+export class Loop<F, W> {
+  readonly #machine: Machine<F | Due, W>
   readonly #clock: Clock
-  readonly #hooks: LoopHooks<E, C>
-  readonly #events: E[] = []
+  readonly #hooks: LoopHooks<W>
+  readonly #facts: (F | Due)[] = []
   #isDraining = false
   #isStopped = false
   #unwatch: (() => void) | undefined
   #disarm: (() => void) | undefined
   #timerMs = 0
 
-  constructor(machine: Machine<E, C>, clock: Clock, hooks: LoopHooks<E, C>) {
+  constructor(machine: Machine<F | Due, W>, clock: Clock, hooks: LoopHooks<W>) {
     this.#machine = machine
     this.#clock = clock
     this.#hooks = hooks
   }
 
   /** Carries out the machine's first wishes. */
-  start(commands: readonly C[]): void {
+  start(wishes: readonly W[]): void {
     this.#unwatch = this.#clock.watch()
-    this.#drain(commands)
+    this.#drain(wishes)
   }
 
-  post(...events: readonly E[]): void {
+  post(...facts: readonly (F | Due)[]): void {
     if (this.#isStopped) return
-    this.#events.push(...events)
+    this.#facts.push(...facts)
     this.#drain()
   }
 
@@ -55,18 +57,18 @@ export class Loop<E, C> {
     this.#isStopped = true
     this.#unwatch?.()
     this.#unwatch = undefined
-    this.#events.length = 0
+    this.#facts.length = 0
     this.#clear()
   }
 
-  #drain(first: readonly C[] = []): void {
+  #drain(first: readonly W[] = []): void {
     if (this.#isDraining) return
     this.#isDraining = true
     try {
-      for (const command of first) this.#hooks.execute(command)
-      for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
-        const commands = this.#machine.handle(event, this.#clock.awakeMs())
-        for (const command of commands) this.#hooks.execute(command)
+      for (const wish of first) this.#hooks.execute(wish)
+      for (let fact = this.#facts.shift(); fact !== undefined; fact = this.#facts.shift()) {
+        const wishes = this.#machine.handle(fact, this.#clock.awakeMs())
+        for (const wish of wishes) this.#hooks.execute(wish)
       }
       this.#arm()
     } catch (error) {
@@ -87,7 +89,7 @@ export class Loop<E, C> {
     this.#timerMs = dueMs
     this.#disarm = this.#clock.at(dueMs, () => {
       this.#disarm = undefined
-      this.post(this.#hooks.ticked())
+      this.post({ type: 'due' })
     })
   }
 

@@ -1,6 +1,6 @@
 /**
  * What this side of a transfer has open to each other member, one record each: a link that carries
- * frames, one data connection out, one in, and links on which bytes are asked for.
+ * frames, one data connection out, one in, and a link on which this side is asked for bytes.
  *
  * The data connection out, by its states:
  *
@@ -33,9 +33,9 @@ export interface OutEvents {
 
 type Out =
   | { readonly state: 'none' | 'refused' }
-  | { readonly state: 'dialling'; readonly wanted: OutEvents[]; relay: boolean }
+  | { readonly state: 'dialling'; readonly wanted: OutEvents[]; isWished: boolean }
   | { readonly state: 'held'; readonly connection: Connection }
-  | { readonly state: 'open'; readonly feed: FeedHandle; readonly relay: boolean }
+  | { readonly state: 'open'; readonly feed: FeedHandle; readonly isWished: boolean }
 
 type In =
   | { readonly state: 'none' | 'closed' }
@@ -46,10 +46,9 @@ export class Neighbour {
   readonly number: number
   out: Out = { state: 'none' }
   fedBy: In = { state: 'none' }
+  /** The link that this side has dialled, which may have broken since. */
   link: Link | undefined
-  /** On which this side asks for bytes. */
-  asking: Link | undefined
-  /** On which this side is asked. `isLogged`: a refusal on it is in the log. */
+  /** On which this side is asked for bytes. `isLogged`: a refusal on it is in the log. */
   asked: { readonly link: Link; isLogged: boolean } | undefined
   constructor(number: number) {
     this.number = number
@@ -68,16 +67,16 @@ export class Neighbour {
 export class Neighbours {
   readonly #net: Net
   readonly #engine: FeedEngine
-  readonly #relaying: () => void
+  readonly #fedOut: () => void
   readonly #records = new Map<number, Neighbour>()
   readonly #byFeed = new Map<FeedHandle, Neighbour>()
   #isEnded = false
 
-  /** `relaying`: a data connection is open, and what is for all mates goes to it as well. */
-  constructor(net: Net, engine: FeedEngine, relaying: () => void = () => {}) {
+  /** `fedOut`: a data connection that the machine wished for is open. */
+  constructor(net: Net, engine: FeedEngine, fedOut: () => void = () => {}) {
     this.#net = net
     this.#engine = engine
-    this.#relaying = relaying
+    this.#fedOut = fedOut
   }
 
   of(number: number): Neighbour {
@@ -87,6 +86,11 @@ export class Neighbours {
       this.#records.set(number, record)
     }
     return record
+  }
+
+  /** The transfer is over: nothing is opened any more. */
+  get isEnded(): boolean {
+    return this.#isEnded
   }
 
   get all(): IterableIterator<Neighbour> {
@@ -117,23 +121,23 @@ export class Neighbours {
 
   /** Dials one that will most likely be wanted. When that fails, it is dialled again then. */
   prepare(member: Neighbour, way: Way): void {
-    if (member.out.state === 'none') this.#dial(member, way, { wanted: [], relay: false })
+    if (member.out.state === 'none') this.#dial(member, way, { wanted: [], isWished: false })
   }
 
-  /** One for all who want it. `relay`: what is for all mates goes to it as well. */
-  open(member: Neighbour, way: Way, relay: boolean, events: OutEvents): void {
+  /** One for all who want it. `isWished`: the machine is among them. */
+  open(member: Neighbour, way: Way, isWished: boolean, events: OutEvents): void {
     const { out } = member
     switch (out.state) {
       case 'none':
-        return this.#dial(member, way, { wanted: [events], relay })
+        return this.#dial(member, way, { wanted: [events], isWished })
       case 'dialling':
         out.wanted.push(events)
-        out.relay ||= relay
+        out.isWished ||= isWished
         return
       case 'held':
-        return this.#adopt(member, out.connection, [events], relay)
+        return this.#adopt(member, out.connection, [events], isWished)
       case 'open':
-        if (out.relay || !relay) return events.opened(out.feed)
+        if (out.isWished || !isWished) return events.opened(out.feed)
         return events.failed({ code: 'ERR_FR_BUSY', text: 'the mate is being served already' })
       case 'refused':
         return
@@ -159,7 +163,7 @@ export class Neighbours {
   #dial(
     member: Neighbour,
     { address, edge }: Way,
-    wishes: { readonly wanted: OutEvents[]; relay: boolean },
+    wishes: { readonly wanted: OutEvents[]; isWished: boolean },
   ): void {
     const { number: to } = member
     const dialling = { state: 'dialling' as const, ...wishes }
@@ -176,9 +180,9 @@ export class Neighbours {
       {
         opened: (connection) => {
           if (this.#isEnded || member.out !== dialling) return connection.close()
-          const { wanted, relay } = dialling
+          const { wanted, isWished } = dialling
           if (wanted.length === 0) member.out = { state: 'held', connection }
-          else this.#adopt(member, connection, wanted, relay)
+          else this.#adopt(member, connection, wanted, isWished)
         },
         failed,
       },
@@ -189,13 +193,13 @@ export class Neighbours {
     member: Neighbour,
     connection: Connection,
     wanted: readonly OutEvents[],
-    relay: boolean,
+    isWished: boolean,
   ): void {
     try {
       const feed = this.#net.adopt(connection, 'out')
-      member.out = { state: 'open', feed, relay }
+      member.out = { state: 'open', feed, isWished }
       this.#byFeed.set(feed, member)
-      if (relay) this.#relaying()
+      if (isWished) this.#fedOut()
     } catch (error) {
       if (!(error instanceof FrError)) throw error
       member.out = { state: 'none' }
@@ -233,7 +237,7 @@ export class Neighbours {
   }
 
   /** The engine has closed a feed, out where it was one; undefined: it is known no more. */
-  closed(feed: FeedHandle): { member: Neighbour; out?: { relay: boolean } } | undefined {
+  closed(feed: FeedHandle): { member: Neighbour; out?: { isWished: boolean } } | undefined {
     const member = this.#byFeed.get(feed)
     if (member === undefined) return undefined
     this.#byFeed.delete(feed)
@@ -250,9 +254,9 @@ export class Neighbours {
   end(): void {
     this.#isEnded = true
     this.#net.end()
-    for (const { out, asking, asked } of this.#records.values()) {
+    for (const { out, link, asked } of this.#records.values()) {
       if (out.state === 'held') out.connection.close()
-      asking?.destroy()
+      link?.destroy()
       asked?.link.destroy()
     }
   }

@@ -6,13 +6,14 @@
  * on; a record that is not the author's is dropped and counted, and its feed lives.
  */
 import { bytesOfHex } from '../../base/bytes.js'
-import { FrError, type FrErrorCode } from '../../base/errors.js'
+import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { LogFields } from '../../base/log.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
-import { type Frame, groupRoute, type Mate } from '../../control/messages/types.js'
-import type { NodeCommand, NodeConfig, NodeEvent } from '../../control/receiver/events.js'
+import type { HashRun } from '../../control/messages/facts.js'
+import { type Frame, groupRoute, originNumber } from '../../control/messages/types.js'
+import type { NodeConfig, NodeFact, NodeWish } from '../../control/receiver/events.js'
 import { KeptDigests } from '../../control/receiver/kept-digests.js'
 import { NodeMachine } from '../../control/receiver/machine.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
@@ -20,23 +21,24 @@ import { readDigests } from '../../protocol/digest-record.js'
 import type { Primitives } from '../../protocol/primitives.js'
 import type { Edge } from '../../protocol/ticket.js'
 import type { Contents } from './contents.js'
+import { Executor, type Servant } from './executor.js'
 import { Loop } from './loop.js'
 import { type Neighbour, Neighbours, type Way } from './neighbours.js'
-import type { Clock, Connection, FeedEngine, Link, Net } from './ports.js'
+import type { Clock, Connection, FeedEngine, Link, Net, Target } from './ports.js'
 import { Pulls } from './pulls.js'
 import { Samples } from './samples.js'
 
 /** What is done to the files. Each is answered by a fact, given to `post`. */
 export interface ReceiverFiles {
-  /** -> claimed, then prepared, or prepareFailed. */
+  /** -> claimed, then prepared, or fileFailed. */
   prepare(): void
-  /** -> hashed or storageFailed. */
-  hash(scratch: boolean, offset: number, length: number): void
-  /** -> copied or storageFailed. */
+  /** -> hashed or fileFailed. */
+  hash(run: HashRun): void
+  /** -> copied or fileFailed. */
   copyIn(offset: number, length: number): void
   /** The file digest of all block digests. */
   sum(digests: Uint8Array): string
-  /** -> published or storageFailed. */
+  /** -> published or fileFailed. */
   publish(): void
 }
 
@@ -54,7 +56,7 @@ export interface ReceiverPorts {
   /** Somebody is known now who was not: connections that wait are to be looked at again. */
   readonly introduced: () => void
   /** Once, the last thing it does. */
-  readonly ended: (command: NodeCommand & { readonly type: 'end' }) => void
+  readonly ended: (wish: NodeWish & { readonly type: 'end' }) => void
   /** A defect of this program; `ended` follows. */
   readonly crashed: (error: unknown) => void
 }
@@ -72,8 +74,9 @@ export class ReceiverSession {
   readonly #ports: ReceiverPorts
   readonly #neighbours: Neighbours
   readonly #pulls: Pulls
+  readonly #executor: Executor
   readonly #kept = new KeptDigests<DigestSpec>()
-  readonly #loop: Loop<NodeEvent, NodeCommand>
+  readonly #loop: Loop<NodeFact, NodeWish>
   #transfer: TransferHandle | undefined
   #isEnded = false
 
@@ -84,23 +87,29 @@ export class ReceiverSession {
     this.machine = new NodeMachine(spec, clock.awakeMs())
     this.#neighbours = new Neighbours(net, engine, () => this.#routeToMates())
     this.#pulls = new Pulls(net, this.#neighbours, {
-      post: (event) => this.post(event),
+      post: (fact) => this.post(fact),
       warn: (event, fields) => ports.log('warn', event, fields),
       list: (feed, range) => spec.contents.send(engine, feed, range, {}),
-      isComplete: () => this.isComplete,
       nowMs: () => clock.nowMs(),
-      wayTo: (index) => this.#wayTo(index),
+      wayTo: (member) => this.#wayTo(member),
       statsOf: (feed) => this.samples.statsOf(feed),
     })
     this.samples = new Samples(
       engine,
       this.#neighbours,
-      (index, feed) => this.#pulls.queuedBytes(index, feed),
-      (index) => this.machine.neighbours.isParent(index),
+      (member, feed) => this.#pulls.queuedBytes(member, feed),
+      (member) => this.machine.neighbours.isParent(member),
     )
-    this.#loop = new Loop<NodeEvent, NodeCommand>(this.machine, clock, {
-      execute: (command) => this.#execute(command),
-      ticked: () => ({ type: 'ticked' }),
+    const hooks = {
+      post: (fact: NodeFact) => this.post(fact),
+      targetOf: (member: number) => this.#targetOf(member),
+      wayTo: (member: number) => this.#wayTo(member),
+    }
+    const { silenceMs } = spec
+    const servant = this.#servant()
+    this.#executor = new Executor(ports, this.#neighbours, this.samples, silenceMs, hooks, servant)
+    this.#loop = new Loop<NodeFact, NodeWish>(this.machine, clock, {
+      execute: (wish) => this.#execute(wish),
       crashed: (error) => {
         ports.crashed(error)
         const failure = { code: 'ERR_FR_INTERNAL', text: String(error) } as const
@@ -113,12 +122,8 @@ export class ReceiverSession {
     this.#loop.start(this.machine.start())
   }
 
-  post(...events: readonly NodeEvent[]): void {
-    this.#loop.post(...events)
-  }
-
-  get isComplete(): boolean {
-    return this.machine.phase === 'complete'
+  post(...facts: readonly NodeFact[]): void {
+    this.#loop.post(...facts)
   }
 
   get hasPlan(): boolean {
@@ -149,7 +154,7 @@ export class ReceiverSession {
   // --- what comes from outside ---
 
   onFrame(frame: Frame): void {
-    this.post({ type: 'frameArrived', frame })
+    this.post({ type: 'said', member: originNumber, frame })
     if (frame.type !== 'plan') return
     if (this.hasPlan) this.#kept.planned()
     // Whoever is known now may have dialled already.
@@ -162,8 +167,13 @@ export class ReceiverSession {
     return id === undefined || bytes === null ? undefined : { id, secret: bytes }
   }
 
-  #wayTo(index: number): Way {
-    return { address: this.addressOf(index) ?? '', edge: this.#edgeOf(index) }
+  #wayTo(member: number): Way {
+    return { address: this.addressOf(member) ?? '', edge: this.#edgeOf(member) }
+  }
+
+  #targetOf(to: number): Target {
+    const { address = '', nodeId = '' } = this.machine.neighbours.member(to) ?? {}
+    return { channel: 'pull', to, address, nodeId }
   }
 
   /**
@@ -202,13 +212,13 @@ export class ReceiverSession {
   /** A data connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
   addFeed(index: number, connection: Connection): void {
     this.#neighbours.feed(this.#neighbours.of(index), connection)
-    this.post({ type: 'feedOpened', index })
+    this.post({ type: 'fedIn', member: index })
   }
 
   /** Storage failures are the caller's, who knows the paths. */
   onEngine(events: readonly Exclude<EngineEvent, { type: 'fileFailed' }>[]): void {
     // Together: the machine then looks once at what follows from all of them.
-    const landed: NodeEvent[] = []
+    const landed: NodeFact[] = []
     for (const event of events) {
       if (this.#isEnded) return
       if (event.type === 'landed') {
@@ -219,7 +229,7 @@ export class ReceiverSession {
       }
       if (landed.length > 0) this.post(...landed.splice(0))
       if (event.type === 'digests') this.#onDigests(event)
-      else this.#onFeedClosed(event.feed, event.code)
+      else this.#executor.closed(event.feed, event.code)
     }
     if (landed.length > 0) this.post(...landed)
   }
@@ -235,14 +245,14 @@ export class ReceiverSession {
     try {
       const digests = this.#read(sender, event)
       if (relay) this.#forward({ ...event, route: 0, payload: event.payload.slice() })
-      this.post({ type: 'announced', offset, length, digests })
+      this.post({ type: 'digests', offset, length, digests })
     } catch (error) {
       if (!(error instanceof FrError)) throw error
       this.#ports.misannounced()
       const from = sender.number
       if (sender.fedBy.state === 'open' && sender.fedBy.wrongDigests === 1)
         this.#ports.log('warn', 'wrong-digests', { from, offset, length, text: error.message })
-      this.post({ type: 'misannounced', offset, length })
+      this.post({ type: 'digests', offset, length, digests: null })
     }
   }
 
@@ -267,111 +277,76 @@ export class ReceiverSession {
     }
   }
 
-  #onFeedClosed(feed: number, code: FrErrorCode | null): void {
-    const isIn = this.#neighbours.byFeed(feed)?.feedOut !== feed
-    if (isIn) this.#sample()
-    const closed = this.#neighbours.closed(feed)
-    if (closed === undefined) return
-    const { member, out } = closed
-    if (out === undefined) return this.post({ type: 'feedClosed', index: member.number, code })
-    this.#pulls.feedClosed(member)
-    if (out.relay) this.#relayClosed(member, code, 'the feed broke')
-  }
-
   // --- what the machine wants ---
 
-  #execute(command: NodeCommand): void {
+  #execute(wish: NodeWish): void {
     const { files, link } = this.#ports
-    switch (command.type) {
+    switch (wish.type) {
+      case 'say':
+        // The link to the coordinator was there before this session.
+        if (wish.member === originNumber) return void link.send(wish.frame)
+        return this.#executor.execute(wish)
+      case 'feed':
+        if (!wish.isEarly) this.#kept.dialling(wish.member)
+        return this.#executor.execute(wish)
+      case 'connect':
+      case 'hangUp':
+      case 'sample':
+        return this.#executor.execute(wish)
+      case 'unfeed':
+        this.#executor.sample()
+        return this.#neighbours.unfeed(this.#neighbours.of(wish.member))
+      case 'serve':
+        return this.#pulls.serve(wish.member, wish.request, wish.ranges)
+      case 'reject':
+        return this.#pulls.reject(wish.member, wish.request, wish.failure)
       case 'prepare':
         return files.prepare()
-      case 'send':
-        return void link.send(command.frame)
-      case 'sample':
-        return this.#sample()
-      case 'dialMate':
-        return this.#dialRelay(command.mate)
-      case 'greetMate': {
-        const { number } = command.mate
-        return this.#neighbours.prepare(this.#neighbours.of(number), this.#wayTo(number))
-      }
-      case 'closeFeed':
-        return this.#closeIn(this.#neighbours.of(command.index))
-      case 'dialPull':
-        return this.#pulls.dial(command.mate)
-      case 'askMate':
-        return this.#pulls.ask(command.index, command.frame)
-      case 'drop':
-        return this.#pulls.drop(command.index)
-      case 'serve':
-        return this.#pulls.serve(command.index, command.request, command.ranges)
-      case 'rejectPull':
-        return this.#pulls.reject(command.index, command.request, command.failure)
       case 'hash':
-        return files.hash(command.scratch, command.offset, command.length)
+        return files.hash(wish)
       case 'copyIn':
-        return files.copyIn(command.offset, command.length)
+        return files.copyIn(wish.offset, wish.length)
       case 'sum':
-        return this.post({ type: 'summed', fileDigest: files.sum(command.digests) })
+        return this.post({ type: 'summed', fileDigest: files.sum(wish.digests) })
       case 'publish':
         return files.publish()
-      case 'log':
-        return this.#ports.log('warn', command.event, command.fields)
+      case 'note':
+        return this.#ports.log(wish.level, wish.event, wish.fields)
       case 'end':
-        return this.#end(command)
+        return this.#end(wish)
       default:
-        return command satisfies never
+        return wish satisfies never
     }
   }
 
-  #sample(): void {
-    const sample = this.samples.take(this.#ports.clock.nowMs())
-    if (sample !== undefined) this.post({ type: 'sampled', sample })
-  }
-
-  #closeIn(sender: Neighbour): void {
-    this.#sample()
-    this.#neighbours.unfeed(sender)
-  }
-
-  #dialRelay({ number: index }: Mate): void {
-    const mate = this.#neighbours.of(index)
-    this.#kept.dialling(index)
-    this.#neighbours.open(mate, this.#wayTo(index), true, {
-      opened: (feed) => {
-        this.#pulls.feedOpened(mate, feed)
-        this.post({ type: 'relayOpened', index })
+  /** What waits for a data connection to a mate: bytes that it asked for, and kept digests. */
+  #servant(): Servant {
+    return {
+      fedOut: (mate, feed) => {
+        this.#pulls.fedOut(mate, feed)
         for (const record of this.#kept.records) this.#sendDigests(mate, record)
-        this.#kept.settled(index)
+        this.#kept.settled(mate.number)
       },
-      failed: ({ code, text }) => {
-        this.#kept.settled(index)
-        this.#pulls.feedClosed(mate)
-        this.#relayClosed(mate, code, text)
+      unfed: (mate) => {
+        this.#kept.settled(mate.number)
+        this.#pulls.unfed(mate)
       },
-    })
+      gone: (mate) => this.#pulls.gone(mate),
+    }
   }
 
   /** What is for the group goes to every mate, and stays there. */
   #routeToMates(): void {
     const targets = [...this.#neighbours.all].flatMap(({ out }) =>
-      out.state === 'open' && out.relay ? [{ feed: out.feed, next: 0 }] : [],
+      out.state === 'open' && out.isWished ? [{ feed: out.feed, next: 0 }] : [],
     )
     this.#ports.engine.setRoute(this.#transfer as TransferHandle, groupRoute, targets)
-  }
-
-  #relayClosed({ number: index }: Neighbour, code: FrErrorCode | null, text: string): void {
-    if (this.#isEnded) return
-    // Mates that finish first hang up; once this node is complete that is not logged.
-    const isNews = code !== null && !this.isComplete
-    if (isNews) this.#ports.log('warn', 'relay-closed', { to: index, code, text })
-    this.post({ type: 'relayClosed', index, code })
   }
 
   /** Digests that came marked for relay. */
   #forward(record: DigestSpec): void {
     for (const mate of this.#neighbours.all)
-      if (mate.out.state === 'open' && mate.out.relay) this.#sendDigests(mate, record)
+      if (mate.out.state === 'open' && mate.out.isWished) this.#sendDigests(mate, record)
     this.#kept.keep(record, record.offset, record.payload.length)
   }
 
@@ -383,17 +358,16 @@ export class ReceiverSession {
     } catch (error) {
       const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
       this.#neighbours.unopen(mate)
-      this.#relayClosed(mate, code, message)
+      this.#executor.unfed(mate, true, code, message)
     }
   }
 
-  #end(command: NodeCommand & { type: 'end' }): void {
+  #end(wish: NodeWish & { type: 'end' }): void {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#loop.stop()
-    this.#pulls.end()
     this.#neighbours.end()
     this.samples.closed()
-    this.#ports.ended(command)
+    this.#ports.ended(wish)
   }
 }

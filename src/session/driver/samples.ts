@@ -1,10 +1,10 @@
 /**
- * Looks at the engine's counters of a transfer at a node: for its machine, which reports and plans
- * by them, and for whoever asks for the state of the node. Before the transfer is open and after it
- * is closed there is nothing to see.
+ * Looks at the engine's counters of a transfer: for the machine, which reports and plans by them,
+ * and for whoever asks how far the transfer is. Before the transfer is open there is nothing to
+ * see; after it is closed its last totals stay.
  */
 import { SmoothedRate } from '../../base/rate.js'
-import type { IncomingCount, NodeSample, OutgoingCount } from '../../control/receiver/reports.js'
+import type { IncomingCount, OutgoingCount, Sample } from '../../control/messages/facts.js'
 import type { FeedHandle, FeedStats, TransferHandle, TransferStats } from '../../ports.js'
 import type { Neighbours } from './neighbours.js'
 import type { FeedEngine } from './ports.js'
@@ -26,21 +26,22 @@ const noTotals: Totals = {
 export class Samples {
   readonly #engine: FeedEngine
   readonly #neighbours: Neighbours
-  readonly #pulledBytes: (index: number, feed: FeedStats) => number
-  readonly #isParent: (index: number) => boolean
+  readonly #pulledBytes: (member: number, feed: FeedStats) => number
+  readonly #isParent: (member: number) => boolean
   readonly #in = new SmoothedRate(smoothMs)
   readonly #out = new SmoothedRate(smoothMs)
   #transfer: TransferHandle | undefined
+  #last: Totals = noTotals
 
   /**
    * `pulledBytes`: of the bytes that wait on a feed, those that its mate has pulled. `isParent`:
-   * whether a member feeds this node by itself.
+   * whether a member feeds this side by itself.
    */
   constructor(
     engine: FeedEngine,
     neighbours: Neighbours,
-    pulledBytes: (index: number, feed: FeedStats) => number,
-    isParent: (index: number) => boolean,
+    pulledBytes: (member: number, feed: FeedStats) => number,
+    isParent: (member: number) => boolean,
   ) {
     this.#engine = engine
     this.#neighbours = neighbours
@@ -53,12 +54,13 @@ export class Samples {
   }
 
   closed(): void {
+    this.#last = this.totals
     this.#transfer = undefined
   }
 
-  /** What the engine has counted so far; all 0 before the transfer is open and after its end. */
+  /** What the engine has counted so far. */
   get totals(): Totals {
-    return this.#stats() ?? noTotals
+    return this.#stats() ?? this.#last
   }
 
   get rateInBytesPerSecond(): number {
@@ -73,7 +75,7 @@ export class Samples {
     return this.#stats()?.feeds.find((stats) => stats.feed === feed)
   }
 
-  take(nowMs: number): NodeSample | undefined {
+  take(nowMs: number): Sample | undefined {
     const stats = this.#stats()
     if (stats === undefined) return undefined
     this.#in.add(stats.receivedBytes, nowMs)
@@ -85,7 +87,7 @@ export class Samples {
 
   /** How far each feed to a mate is behind, in the order of the mates. */
   relays(): OutgoingCount[] {
-    return this.#outgoing(this.#stats()?.feeds ?? []).sort((a, b) => a.index - b.index)
+    return this.#outgoing(this.#stats()?.feeds ?? []).sort((a, b) => a.member - b.member)
   }
 
   #stats(): TransferStats | undefined {
@@ -97,17 +99,18 @@ export class Samples {
       const member = direction === 'in' ? this.#neighbours.byFeed(feed) : undefined
       if (member === undefined) return []
       const isParent = this.#isParent(member.number)
-      return [{ feed, index: member.number, isParent, receivedBytes }]
+      return [{ feed, member: member.number, isParent, receivedBytes }]
     })
   }
 
   #outgoing(feeds: readonly FeedStats[]): OutgoingCount[] {
     return feeds.flatMap((feed) => {
       const member = this.#neighbours.byFeed(feed.feed)
-      if (feed.direction !== 'out' || member?.out.state !== 'open' || !member.out.relay) return []
+      if (feed.direction !== 'out' || member?.out.state !== 'open' || !member.out.isWished)
+        return []
       const { queuedBytes, unackedBytes, payloadBytes: sentBytes } = feed
       const pulledBytes = this.#pulledBytes(member.number, feed)
-      return [{ index: member.number, queuedBytes, unackedBytes, sentBytes, pulledBytes }]
+      return [{ member: member.number, queuedBytes, unackedBytes, sentBytes, pulledBytes }]
     })
   }
 }

@@ -10,8 +10,9 @@ import { digestBytesOf } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
-import type { Frame } from '../../control/messages/types.js'
-import type { NodeEvent } from '../../control/receiver/events.js'
+import type { HashRun } from '../../control/messages/facts.js'
+import { type Frame, originNumber } from '../../control/messages/types.js'
+import type { NodeFact } from '../../control/receiver/events.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
@@ -145,12 +146,12 @@ export class Reception {
   }
 
   onLinkClosed(code: FrErrorCode, text: string): void {
-    this.#session.post({ type: 'linkClosed', code, text })
+    this.#session.post({ type: 'unlinked', member: originNumber, code, text })
   }
 
   /** What has landed can be published no more. */
   storageLost({ code, text }: Failure): void {
-    if (this.#partial.isLanding) this.#session.post({ type: 'storageFailed', code, text })
+    if (this.#partial.isLanding) this.#session.post({ type: 'fileFailed', code, text })
   }
 
   /** Another transfer wants the name. */
@@ -161,7 +162,7 @@ export class Reception {
 
   /** The node is closing: the transfer ends now. */
   async stop(): Promise<void> {
-    this.#session.post({ type: 'stopped' })
+    this.#session.post({ type: 'stopped', text: 'the node is closing' })
     await this.done
   }
 
@@ -203,9 +204,9 @@ export class Reception {
       rateInBytesPerSecond: rate,
       rateOutBytesPerSecond: samples.rateOutBytesPerSecond,
       etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
-      relays: samples.relays().map(({ index, queuedBytes, unackedBytes }) => {
-        const node = this.#session.addressOf(index) ?? String(index)
-        const isLagging = machine.laggards.has(index)
+      relays: samples.relays().map(({ member, queuedBytes, unackedBytes }) => {
+        const node = this.#session.addressOf(member) ?? String(member)
+        const isLagging = machine.laggards.has(member)
         return { node, queuedBytes, unackedBytes, isLagging }
       }),
       waitsFor: this.#approval.isPending ? 'the accept hook' : machine.waitsFor,
@@ -214,20 +215,20 @@ export class Reception {
 
   #files(): ReceiverFiles {
     return {
-      prepare: () => this.#run(this.#prepare(), 'prepareFailed'),
-      hash: (scratch, offset, length) => this.#hash(scratch, offset, length),
+      prepare: () => this.#run(this.#prepare()),
+      hash: (run) => this.#hash(run),
       copyIn: (offset, length) => {
         const copied = this.#partial.copyIn({ offset, length })
-        const done = copied.then((): NodeEvent => ({ type: 'copied', offset, length }))
-        this.#run(done, 'storageFailed')
+        const done = copied.then((): NodeFact => ({ type: 'copied', offset, length }))
+        this.#run(done)
       },
       sum: (digests) => this.log.summed(this.#publication.sum(digests)),
-      publish: () => this.#run(this.#publish(), 'storageFailed'),
+      publish: () => this.#run(this.#publish()),
     }
   }
 
   /** An undecided offer holds nothing; the name comes before the disk, the plan waits for it. */
-  async #prepare(): Promise<NodeEvent> {
+  async #prepare(): Promise<NodeFact> {
     const { storage, dir } = this.#host
     await this.spec.after
     await this.#approval.ask(this.log.offer, (text) =>
@@ -270,24 +271,23 @@ export class Reception {
       const { code } = event
       const { path } = this.#partial
       const text = event.text === '' ? path : `${event.text}, ${path}`
-      this.#session.post({ type: 'storageFailed', code, text })
+      this.#session.post({ type: 'fileFailed', code, text })
     }
     this.#session.onEngine(rest)
   }
 
-  #hash(scratch: boolean, offset: number, length: number): void {
-    const file = scratch ? this.#partial.scratch : this.#partial.file
+  #hash({ part, offset, length }: HashRun): void {
+    const file = part === 'scratch' ? this.#partial.scratch : this.#partial.file
     const hashing = this.#hasher.hash(
       file,
       { offset, length },
-      (digests) => this.#session.post({ type: 'hashed', scratch, offset, length, digests }),
-      (error) =>
-        this.#session.post({ type: 'storageFailed', code: error.code, text: error.message }),
+      (digests) => this.#session.post({ type: 'hashed', part, offset, length, digests }),
+      (error) => this.#session.post({ type: 'fileFailed', code: error.code, text: error.message }),
     )
     this.#track(hashing)
   }
 
-  async #publish(): Promise<NodeEvent> {
+  async #publish(): Promise<NodeFact> {
     const warnings = await this.#publication.publish()
     // This transfer may go on for its mates: it writes the name no more, and the next one may.
     this.#host.unclaim(this)
@@ -297,14 +297,12 @@ export class Reception {
   }
 
   /** Tells the machine what work of the disk came to. */
-  #run(work: Promise<NodeEvent>, failed: 'prepareFailed' | 'storageFailed'): void {
+  #run(work: Promise<NodeFact>): void {
     const posted = work.then(
       (event) => this.#session.post(event),
       (error: unknown) => {
         const { code, message: text } = asFrError(error, 'ERR_FR_IO')
-        this.#session.post(
-          failed === 'prepareFailed' ? { type: failed, code, text } : { type: failed, code, text },
-        )
+        this.#session.post({ type: 'fileFailed', code, text })
       },
     )
     this.#track(posted)

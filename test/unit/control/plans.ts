@@ -1,5 +1,6 @@
-/** Plans as a coordinator sends them, for tests of those who follow them. */
-import type { OriginCommand } from '../../../src/control/coordinator/events.js'
+/** Plans as a coordinator sends them and looks at counters, for tests of those who follow them. */
+import type { OriginWish } from '../../../src/control/coordinator/events.js'
+import type { Fact, OutgoingCount, Sample } from '../../../src/control/messages/facts.js'
 import {
   type Mate,
   type Member,
@@ -48,10 +49,30 @@ export function planOf(
   }
 }
 
+export const nothingMoved = {
+  landedBytes: 0,
+  holeBytes: 0,
+  scratchBytes: 0,
+  sentBytes: 0,
+  receivedBytes: 0,
+  duplicateBytes: 0,
+  incoming: [],
+  outgoing: [],
+} as const satisfies Omit<Sample, 'atMs'>
+
+/** A look at data connections that go out. */
+export const sampledAt = (
+  atMs: number,
+  outgoing: readonly Omit<OutgoingCount, 'pulledBytes'>[] = [],
+): Fact & { type: 'sampled' } => {
+  const counts = outgoing.map((count) => ({ ...count, pulledBytes: 0 }))
+  return { type: 'sampled', sample: { atMs, ...nothingMoved, outgoing: counts } }
+}
+
 /** Plans under which bytes flow, as they are sent to one node. */
-export const runningPlans = (commands: readonly OriginCommand[], node: number): PlanFrame[] =>
+export const runningPlans = (commands: readonly OriginWish[], node: number): PlanFrame[] =>
   commands.flatMap((command) => {
-    if (command.type !== 'send' || command.node !== node) return []
+    if (command.type !== 'say' || command.member !== node) return []
     const { frame } = command
     return frame.type === 'plan' && frame.phase === 'running' ? [frame] : []
   })

@@ -1,7 +1,7 @@
 /** The name a push writes: claimed at every node before bytes flow, or at none. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type { OriginCommand } from '../../../../src/control/coordinator/events.js'
+import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
 import { Bench as OriginBench } from './origin-support.js'
 
@@ -9,32 +9,32 @@ const busy: Frame = { type: 'refuse', code: 'ERR_FR_BUSY', text: 'transfer t fro
 
 class Bench extends OriginBench {
   offered(...nodes: number[]): void {
-    for (const node of nodes) this.feed({ type: 'linkOpened', node, nodeId: `id${node}` })
+    for (const node of nodes) this.feed({ type: 'linked', member: node, nodeId: `id${node}` })
   }
 
   /** Of a node that was offered. */
-  override ready(node: number): OriginCommand[] {
+  override ready(node: number): OriginWish[] {
     return [
       ...this.from(node, { type: 'accept', have: [] }),
-      ...this.feed({ type: 'feedOpened', node }),
+      ...this.feed({ type: 'fedOut', member: node }),
     ]
   }
 
-  after(ms: number): OriginCommand[] {
+  after(ms: number): OriginWish[] {
     this.nowMs += ms
-    return this.feed({ type: 'ticked' })
+    return this.feed({ type: 'due' })
   }
 }
 
-const outcomes = (commands: OriginCommand[]) =>
+const outcomes = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
     c.type === 'announceOutcome' ? [[c.outcome.node, c.outcome.status, c.outcome.reason]] : [],
   )
-const planned = (commands: OriginCommand[]) =>
+const planned = (commands: OriginWish[]) =>
   commands.flatMap((c) => (c.type === 'announcePlan' ? [c.plan.nodes] : []))
-const aborted = (commands: OriginCommand[]) =>
-  commands.flatMap((c) => (c.type === 'send' && c.frame.type === 'abort' ? [c.node] : []))
-const end = (commands: OriginCommand[]) => commands.find((c) => c.type === 'end')
+const aborted = (commands: OriginWish[]) =>
+  commands.flatMap((c) => (c.type === 'say' && c.frame.type === 'abort' ? [c.member] : []))
+const end = (commands: OriginWish[]) => commands.find((c) => c.type === 'end')
 
 describe('the claims of a push', () => {
   it('come before the plan, also from nodes that are slow to accept', () => {
@@ -72,7 +72,7 @@ describe('the claims of a push', () => {
     bench.offered(0, 1, 2)
     const full = { type: 'refuse', code: 'ERR_FR_EXISTS', text: 'there' } as const
     expect(outcomes(bench.from(0, full))).toEqual([['n0:1', 'refused', 'ERR_FR_EXISTS: there']])
-    bench.feed({ type: 'linkClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' })
+    bench.feed({ type: 'unlinked', member: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' })
     const commands = bench.from(2, busy)
     expect(outcomes(commands).map(([node]) => node)).toEqual(['n1:1', 'n2:1'])
     expect(end(commands)).toEqual({ type: 'end', failure: null })

@@ -1,11 +1,11 @@
 /** The exchange with the adaptive dealer, whose units know nothing of blocks. */
 import { describe, expect, it } from 'vitest'
 import { KIB, limits } from '../../../../src/base/limits.js'
-import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
-import { runningPlans } from '../plans.js'
+import { runningPlans, sampledAt } from '../plans.js'
 
 const block = 64 * KIB
 
@@ -13,7 +13,7 @@ class Bench {
   nowMs = 0
   readonly machine: OriginMachine
   /** What the machine wished when the plan was made. */
-  readonly planned: OriginCommand[] = []
+  readonly planned: OriginWish[] = []
 
   constructor(bytes: number, nodes = 3) {
     const config = {
@@ -30,57 +30,63 @@ class Bench {
     this.machine.start()
     for (let node = 0; node < nodes; node++) {
       this.planned.push(
-        ...this.feed({ type: 'linkOpened', node, nodeId: `id${node}` }),
+        ...this.feed({ type: 'linked', member: node, nodeId: `id${node}` }),
         ...this.from(node, { type: 'accept', have: [] }),
-        ...this.feed({ type: 'feedOpened', node }),
+        ...this.feed({ type: 'fedOut', member: node }),
       )
     }
   }
 
-  feed(event: OriginEvent): OriginCommand[] {
+  feed(event: OriginFact): OriginWish[] {
     return this.machine.handle(event, this.nowMs)
   }
 
-  from(node: number, frame: Frame): OriginCommand[] {
-    return this.feed({ type: 'frameArrived', node, frame })
+  from(node: number, frame: Frame): OriginWish[] {
+    return this.feed({ type: 'said', member: node, frame })
   }
 
-  report(node: number, bytes: number, backlogBytes = 0): OriginCommand[] {
+  report(node: number, bytes: number, backlogBytes = 0): OriginWish[] {
     const said = { landedBytes: bytes, receivedBytes: bytes, backlogBytes, behind: [] }
     return this.from(node, { type: 'backlog', atMs: this.nowMs, ...said })
   }
 
-  hashed(index: number, blocks = 1): OriginCommand[] {
+  hashed(index: number, blocks = 1): OriginWish[] {
     const digests = new Uint8Array(8 * blocks).fill(index + 1)
-    return this.feed({ type: 'hashed', offset: index * block, length: blocks * block, digests })
+    return this.feed({
+      type: 'hashed',
+      part: 'file',
+      offset: index * block,
+      length: blocks * block,
+      digests,
+    })
   }
 
   /** The origin looks at its feeds, `ms` later; everyone but the silent has just reported. */
-  look(ms: number, silent: readonly number[] = []): OriginCommand[] {
-    const commands: OriginCommand[] = []
+  look(ms: number, silent: readonly number[] = []): OriginWish[] {
+    const commands: OriginWish[] = []
     for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
       this.nowMs += 5
       for (const { node } of this.machine.peers)
         if (!silent.includes(node)) commands.push(...this.report(node, 0))
       const feeds = this.machine.peers.map(({ node }) => {
-        return { node, payloadBytes: 0, queuedBytes: block, unackedBytes: 0 }
+        return { member: node, sentBytes: 0, queuedBytes: block, unackedBytes: 0 }
       })
-      commands.push(...this.feed({ type: 'sampled', atMs: this.nowMs, feeds }))
+      commands.push(...this.feed(sampledAt(this.nowMs, feeds)))
     }
     return commands
   }
 }
 
-const digestsOf = (commands: OriginCommand[]) =>
+const digestsOf = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
-    c.type === 'digests' ? [[c.node, c.offset / block, c.length / block, c.relay]] : [],
+    c.type === 'sendDigests' ? [[c.member, c.offset / block, c.length / block, c.relay]] : [],
   )
-const listsOf = (commands: OriginCommand[]) =>
-  commands.flatMap((c) => (c.type === 'list' ? [[c.node, c.offset, c.length, c.relay]] : []))
-const framesOf = <T extends Frame['type']>(commands: OriginCommand[], type: T) =>
+const listsOf = (commands: OriginWish[]) =>
+  commands.flatMap((c) => (c.type === 'list' ? [[c.member, c.offset, c.length, c.relay]] : []))
+const framesOf = <T extends Frame['type']>(commands: OriginWish[], type: T) =>
   commands.flatMap((c) =>
-    c.type === 'send' && c.frame.type === type
-      ? [{ node: c.node, frame: c.frame as Frame & { type: T } }]
+    c.type === 'say' && c.frame.type === type
+      ? [{ node: c.member, frame: c.frame as Frame & { type: T } }]
       : [],
   )
 
@@ -97,7 +103,7 @@ describe('OriginExchange with adaptive dealing', () => {
       expect(runningPlans(bench.planned, node)).toMatchObject([{ routes: [{ route: 1 }] }])
     // It pays when the one relay is lost.
     const lists = listsOf(
-      bench.feed({ type: 'linkClosed', node: 0, code: 'ERR_FR_NODE_LOST', text: 'reset' }),
+      bench.feed({ type: 'unlinked', member: 0, code: 'ERR_FR_NODE_LOST', text: 'reset' }),
     )
     expect(lists).toEqual([[1, 0, KIB, true]])
   })
@@ -138,12 +144,12 @@ describe('OriginExchange with adaptive dealing', () => {
     bench.hashed(0)
     bench.look(5)
     const unit = listsOf(bench.planned).find(([node]) => node === 0) as [number, number, number]
-    const counted = { payloadBytes: 8 * block, queuedBytes: 0, unackedBytes: 0 }
-    bench.feed({ type: 'sampled', atMs: bench.nowMs, feeds: [{ node: 0, ...counted }] })
+    const counted = { sentBytes: 8 * block, queuedBytes: 0, unackedBytes: 0 }
+    bench.feed(sampledAt(bench.nowMs, [{ member: 0, ...counted }]))
     bench.report(0, unit[2])
     const commands = bench.feed({
-      type: 'linkClosed',
-      node: 0,
+      type: 'unlinked',
+      member: 0,
       code: 'ERR_FR_NODE_LOST',
       text: 'reset',
     })

@@ -4,10 +4,11 @@
  * wish.
  */
 import { KIB, limits } from '../../../../src/base/limits.js'
-import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import type { Dealer, Send } from '../../../../src/control/dealing/dealer.js'
 import type { Frame, NodeOutcome } from '../../../../src/control/messages/types.js'
+import { sampledAt } from '../plans.js'
 
 /** A node's word that it has published the whole file. */
 export function completeFrame(bytes: number, fileDigest = 'digest'): Frame {
@@ -15,8 +16,8 @@ export function completeFrame(bytes: number, fileDigest = 'digest'): Frame {
 }
 
 export interface Onlooker {
-  fact(event: OriginEvent, nowMs: number): void
-  wishes(commands: readonly OriginCommand[], nowMs: number): void
+  fact(event: OriginFact, nowMs: number): void
+  wishes(commands: readonly OriginWish[], nowMs: number): void
 }
 
 export interface FluidNode {
@@ -72,19 +73,19 @@ export class FluidPush {
     this.machine = new OriginMachine(config, dealer, 0)
     this.#carryOut(this.machine.start())
     for (const node of rates.keys()) {
-      this.#tell({ type: 'linkOpened', node, nodeId: `id${node}` })
+      this.#tell({ type: 'linked', member: node, nodeId: `id${node}` })
       this.from(node, { type: 'accept', have: [] })
-      this.#tell({ type: 'feedOpened', node })
+      this.#tell({ type: 'fedOut', member: node })
     }
   }
 
   from(node: number, frame: Frame): void {
-    this.#tell({ type: 'frameArrived', node, frame })
+    this.#tell({ type: 'said', member: node, frame })
   }
 
   kill(node: number): void {
     this.node(node).isDead = true
-    this.#tell({ type: 'linkClosed', node, code: 'ERR_FR_NODE_LOST', text: 'killed' })
+    this.#tell({ type: 'unlinked', member: node, code: 'ERR_FR_NODE_LOST', text: 'killed' })
   }
 
   node(node: number): FluidNode {
@@ -133,14 +134,14 @@ export class FluidPush {
         ? []
         : [
             {
-              node: index,
-              payloadBytes: node.receivedBytes,
+              member: index,
+              sentBytes: node.receivedBytes,
               queuedBytes: queued(node),
               unackedBytes: 0,
             },
           ],
     )
-    this.#tell({ type: 'sampled', atMs: this.nowMs, feeds })
+    this.#tell(sampledAt(this.nowMs, feeds))
   }
 
   #report(index: number): void {
@@ -182,26 +183,28 @@ export class FluidPush {
     this.from(index, completeFrame(this.#bytes, digest))
   }
 
-  #tell(event: OriginEvent): void {
+  #tell(event: OriginFact): void {
     if (this.machine.isEnded) return
     this.#onlooker?.fact(event, this.nowMs)
     this.#carryOut(this.machine.handle(event, this.nowMs))
   }
 
-  #carryOut(commands: readonly OriginCommand[]): void {
+  #carryOut(commands: readonly OriginWish[]): void {
     this.#onlooker?.wishes(commands, this.nowMs)
     for (const command of commands) {
       if (command.type === 'list') {
-        this.node(command.node).listed.push(command)
-        this.sends.push(command)
+        const { type: _, member, ...how } = command
+        const send = { node: member, ...how }
+        this.node(member).listed.push(send)
+        this.sends.push(send)
       } else if (command.type === 'hash') {
         const { offset, length } = command
         const digests = new Uint8Array(8 * Math.ceil(length / (64 * KIB)))
-        this.#tell({ type: 'hashed', offset, length, digests })
+        this.#tell({ type: 'hashed', part: 'file', offset, length, digests })
       } else if (command.type === 'checkSource')
         this.#tell({ type: 'sourceChecked', isDoubtful: false })
       else if (command.type === 'announceOutcome')
-        this.outcomes.set(command.node, { ...command.outcome, seconds: this.nowMs / 1000 })
+        this.outcomes.set(command.member, { ...command.outcome, seconds: this.nowMs / 1000 })
       else if (command.type === 'sum') this.#tell({ type: 'summed', fileDigest: digest })
     }
   }

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import type {
-  OriginCommand,
   OriginConfig,
-  OriginEvent,
+  OriginFact,
+  OriginWish,
 } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
@@ -35,14 +35,14 @@ function originOf(
     silenceMs,
   }
   const machine = new OriginMachine(config, dealer, 0)
-  return (nowMs: number, ...events: OriginEvent[]): OriginCommand[] =>
+  return (nowMs: number, ...events: OriginFact[]): OriginWish[] =>
     events.flatMap((event) => machine.handle(event, nowMs))
 }
 
-const opened = (node: number): OriginEvent => ({ type: 'linkOpened', node, nodeId: `id${node}` })
-const ready = (node: number): OriginEvent[] => [
-  { type: 'frameArrived', node, frame: { type: 'accept', have: [] } },
-  { type: 'feedOpened', node },
+const opened = (node: number): OriginFact => ({ type: 'linked', member: node, nodeId: `id${node}` })
+const ready = (node: number): OriginFact[] => [
+  { type: 'said', member: node, frame: { type: 'accept', have: [] } },
+  { type: 'fedOut', member: node },
 ]
 const lists = { mates: [], received: [], pulled: [] }
 const counts = { landedBytes: 1, holeBytes: 0, verifiedBytes: 0, repairedBytes: 0, sentBytes: 0 }
@@ -54,14 +54,14 @@ const stalled: Frame = {
   duplicateBytes: 0,
   ...lists,
 }
-const frames = (commands: OriginCommand[], node: number, type: Frame['type']): Frame[] =>
+const frames = (commands: OriginWish[], node: number, type: Frame['type']): Frame[] =>
   commands.flatMap((command) =>
-    command.type === 'send' && command.node === node && command.frame.type === type
+    command.type === 'say' && command.member === node && command.frame.type === type
       ? [command.frame]
       : [],
   )
 /** What a node is told, without the plan that comes with its offer. */
-const plans = (commands: OriginCommand[], node: number): unknown[] =>
+const plans = (commands: OriginWish[], node: number): unknown[] =>
   frames(commands, node, 'plan').flatMap((frame) => {
     const { phase, members } = frame as PlanFrame
     const nodes = members.flatMap(({ number }) => (number === originNumber ? [] : [number]))
@@ -91,7 +91,7 @@ describe('the origin introduces', () => {
     const tell = originOf(3)
     tell(0, opened(0), opened(2))
     const text = 'refused'
-    const out = tell(0, { type: 'linkClosed', node: 1, code: 'ERR_FR_UNREACHABLE', text })
+    const out = tell(0, { type: 'unlinked', member: 1, code: 'ERR_FR_UNREACHABLE', text })
     expect(plans(out, 2)).toEqual([['forming', 0, 2]])
     expect(plans(tell(0, ...ready(0), ...ready(2)), 2)).toEqual([['running', 0, 2]])
   })
@@ -99,7 +99,7 @@ describe('the origin introduces', () => {
   it('nobody while somebody is waited for: the plan does', () => {
     const tell = originOf(3)
     tell(0, opened(0), ...ready(0), opened(2), ...ready(2))
-    const planned = tell(limits.readyMs, { type: 'ticked' })
+    const planned = tell(limits.readyMs, { type: 'due' })
     const later = tell(limits.readyMs, opened(1))
     expect(plans([...planned, ...later], 0)).toEqual([['running', 0, 2]])
     expect(plans(later, 1)).toEqual([])
@@ -118,8 +118,8 @@ describe('plans', () => {
     tell(0, ...[0, 1, 2, 3].map(opened), ...[0, 1, 2, 3].flatMap(ready))
     const silent = limits.silenceMs + 1
     for (let ms = 500; ms < silent; ms += 500)
-      for (const node of [0, 1]) tell(ms, { type: 'frameArrived', node, frame: stalled })
-    const lost = tell(silent, { type: 'ticked' })
+      for (const node of [0, 1]) tell(ms, { type: 'said', member: node, frame: stalled })
+    const lost = tell(silent, { type: 'due' })
     expect(plans(lost, 0)).toEqual([['running', 0, 1]])
     expect(frames(lost, 0, 'detour')).toMatchObject([{ member: 2 }, { member: 3 }])
   })

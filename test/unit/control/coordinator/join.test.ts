@@ -2,12 +2,12 @@
 
 import { describe, expect, it } from 'vitest'
 import { KIB, limits } from '../../../../src/base/limits.js'
-import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { dealerOf } from '../../../../src/control/dealing/strategies.js'
 import type { Frame, Strategy } from '../../../../src/control/messages/types.js'
 import { pushView } from '../../../../src/control/view/push-view.js'
-import { memberOf, membersOf, runningPlans } from '../plans.js'
+import { memberOf, membersOf, runningPlans, sampledAt } from '../plans.js'
 import { completeFrame } from './flow-support.js'
 
 const block = 64 * KIB
@@ -32,31 +32,37 @@ class Bench {
     this.machine.start()
   }
 
-  feed(...events: OriginEvent[]): OriginCommand[] {
+  feed(...events: OriginFact[]): OriginWish[] {
     return events.flatMap((event) => this.machine.handle(event, this.nowMs))
   }
 
-  from(node: number, frame: Frame): OriginCommand[] {
-    return this.feed({ type: 'frameArrived', node, frame })
+  from(node: number, frame: Frame): OriginWish[] {
+    return this.feed({ type: 'said', member: node, frame })
   }
 
-  ready(...nodes: number[]): OriginCommand[] {
+  ready(...nodes: number[]): OriginWish[] {
     return nodes.flatMap((node) =>
       this.feed(
-        { type: 'linkOpened', node, nodeId: `id${node}` },
-        { type: 'frameArrived', node, frame: { type: 'accept', have: [] } },
-        { type: 'feedOpened', node },
+        { type: 'linked', member: node, nodeId: `id${node}` },
+        { type: 'said', member: node, frame: { type: 'accept', have: [] } },
+        { type: 'fedOut', member: node },
       ),
     )
   }
 
-  add(address: string, request = 0): OriginCommand[] {
+  add(address: string, request = 0): OriginWish[] {
     return this.feed({ type: 'nodeAdded', request, link: { address } })
   }
 
-  hashed(from: number, blocks: number): OriginCommand[] {
+  hashed(from: number, blocks: number): OriginWish[] {
     const digests = new Uint8Array(8 * blocks).fill(from + 1)
-    return this.feed({ type: 'hashed', offset: from * block, length: blocks * block, digests })
+    return this.feed({
+      type: 'hashed',
+      part: 'file',
+      offset: from * block,
+      length: blocks * block,
+      digests,
+    })
   }
 
   sealed(): this {
@@ -65,12 +71,12 @@ class Bench {
     return this
   }
 
-  complete(node: number): OriginCommand[] {
+  complete(node: number): OriginWish[] {
     return this.from(node, completeFrame(8 * block))
   }
 
-  lost(node: number): OriginCommand[] {
-    return this.feed({ type: 'linkClosed', node, code: 'ERR_FR_NODE_LOST', text: 'reset' })
+  lost(node: number): OriginWish[] {
+    return this.feed({ type: 'unlinked', member: node, code: 'ERR_FR_NODE_LOST', text: 'reset' })
   }
 
   outcomes(): unknown[] {
@@ -78,38 +84,41 @@ class Bench {
   }
 }
 
-const frames = <T extends Frame['type']>(commands: OriginCommand[], node: number, type: T) =>
+const frames = <T extends Frame['type']>(commands: OriginWish[], node: number, type: T) =>
   commands.flatMap((c) =>
-    c.type === 'send' && c.node === node && c.frame.type === type
+    c.type === 'say' && c.member === node && c.frame.type === type
       ? [c.frame as Frame & { type: T }]
       : [],
   )
-const listed = (commands: OriginCommand[], node: number) =>
+const listed = (commands: OriginWish[], node: number) =>
   commands.flatMap((c) =>
-    c.type === 'list' && c.node === node && !c.relay ? [[c.offset / block, c.length / block]] : [],
-  )
-const digestsTo = (commands: OriginCommand[], node: number) =>
-  commands.flatMap((c) =>
-    c.type === 'digests' && c.node === node && !c.relay
+    c.type === 'list' && c.member === node && !c.relay
       ? [[c.offset / block, c.length / block]]
       : [],
   )
-const answers = (commands: OriginCommand[]) =>
+const digestsTo = (commands: OriginWish[], node: number) =>
+  commands.flatMap((c) =>
+    c.type === 'sendDigests' && c.member === node && !c.relay
+      ? [[c.offset / block, c.length / block]]
+      : [],
+  )
+const answers = (commands: OriginWish[]) =>
   commands.flatMap((c) => (c.type === 'answerAdd' ? [[c.request, c.failure?.code ?? null]] : []))
-const has = (commands: OriginCommand[], type: OriginCommand['type']) =>
+const has = (commands: OriginWish[], type: OriginWish['type']) =>
   commands.some((command) => command.type === type)
 
 describe('a node that is added', () => {
   it('is dialled, offered the file, and joins when it is ready', () => {
     const bench = new Bench()
     bench.ready(0, 1)
-    expect(bench.add('n2:1', 7)).toMatchObject([{ type: 'log' }, { type: 'dial', node: 2 }])
-    expect(bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' })).toMatchObject([
-      { type: 'offer', node: 2, planned: true },
-      { type: 'send', node: 2, frame: { type: 'plan', you: 2, phase: 'forming' } },
+    expect(bench.add('n2:1', 7)).toMatchObject([{ type: 'note' }, { type: 'connect', member: 2 }])
+    expect(bench.feed({ type: 'linked', member: 2, nodeId: 'id2' })).toMatchObject([
+      { type: 'offer', member: 2, planned: true },
+      { type: 'feed', member: 2, isEarly: false },
+      { type: 'say', member: 2, frame: { type: 'plan', you: 2, phase: 'forming' } },
     ])
     expect(answers(bench.from(2, { type: 'accept', have: [] }))).toEqual([])
-    const commands = bench.feed({ type: 'feedOpened', node: 2 })
+    const commands = bench.feed({ type: 'fedOut', member: 2 })
     expect(answers(commands)).toEqual([[7, null]])
     expect(runningPlans(commands, 2)).toMatchObject([{ routes: [], members: membersOf(0, 1, 2) }])
     for (const node of [0, 1])
@@ -144,7 +153,7 @@ describe('a node that is added', () => {
     late.sealed().add('n2:1')
     const types = late
       .ready(2)
-      .flatMap((c) => (c.type === 'send' && c.node === 2 ? [c.frame.type] : []))
+      .flatMap((c) => (c.type === 'say' && c.member === 2 ? [c.frame.type] : []))
     expect(types).toEqual(['plan', 'plan', 'roster', 'seal'])
   })
 
@@ -213,11 +222,11 @@ describe('a node that is added', () => {
     bench.ready(2)
     expect(answers(bench.add('n2:1', 2))).toEqual([[2, 'ERR_FR_SAME_NODE']])
     bench.lost(2)
-    expect(has(bench.add('n2:1', 3), 'dial')).toBe(true)
+    expect(has(bench.add('n2:1', 3), 'connect')).toBe(true)
     const commands = bench.feed(
-      { type: 'linkOpened', node: 3, nodeId: 'id2' },
-      { type: 'frameArrived', node: 3, frame: { type: 'accept', have: [] } },
-      { type: 'feedOpened', node: 3 },
+      { type: 'linked', member: 3, nodeId: 'id2' },
+      { type: 'said', member: 3, frame: { type: 'accept', have: [] } },
+      { type: 'fedOut', member: 3 },
     )
     expect(answers(commands)).toEqual([[3, null]])
     expect(runningPlans(commands, 3)).toMatchObject([
@@ -231,26 +240,26 @@ describe('a node that is added', () => {
     ])
   })
 
-  it.each<[string, string, (bench: Bench) => OriginCommand[]]>([
+  it.each<[string, string, (bench: Bench) => OriginWish[]]>([
     [
       'unreachable',
       'ERR_FR_UNREACHABLE',
       (bench) => {
-        bench.feed({ type: 'linkClosed', node: 2, code: 'ERR_FR_UNREACHABLE', text: 'refused' })
+        bench.feed({ type: 'unlinked', member: 2, code: 'ERR_FR_UNREACHABLE', text: 'refused' })
         bench.nowMs += limits.connectMs
-        return bench.feed({ type: 'ticked' })
+        return bench.feed({ type: 'due' })
       },
     ],
     [
       'the same node again',
       'ERR_FR_SAME_NODE',
-      (bench) => bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id0' }),
+      (bench) => bench.feed({ type: 'linked', member: 2, nodeId: 'id0' }),
     ],
     [
       'full',
       'ERR_FR_NO_SPACE',
       (bench) => [
-        ...bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' }),
+        ...bench.feed({ type: 'linked', member: 2, nodeId: 'id2' }),
         ...bench.from(2, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' }),
       ],
     ],
@@ -258,9 +267,9 @@ describe('a node that is added', () => {
       'silent',
       'ERR_FR_TIMEOUT',
       (bench) => {
-        bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' })
+        bench.feed({ type: 'linked', member: 2, nodeId: 'id2' })
         bench.nowMs += limits.acceptMs
-        return bench.feed({ type: 'ticked' })
+        return bench.feed({ type: 'due' })
       },
     ],
   ])('that is %s is answered by name', (_, code, happens) => {
@@ -276,7 +285,7 @@ describe('a node that is added', () => {
     bench.ready(0, 1)
     bench.add('n2:1', 5)
     bench.from(0, { type: 'join', request: 8, address: 'n3:1' })
-    const commands = bench.feed({ type: 'cancelled', text: 'by the caller' })
+    const commands = bench.feed({ type: 'stopped', text: 'by the caller' })
     expect(answers(commands)).toEqual([[5, 'ERR_FR_ABORTED']])
     expect(frames(commands, 0, 'joined')).toMatchObject([{ request: 8, code: 'ERR_FR_ABORTED' }])
   })
@@ -294,7 +303,7 @@ describe('a node that another asks for', () => {
     const bench = new Bench()
     bench.ready(0, 1)
     const asked = bench.from(1, { type: 'join', request: 3, address: 'n2:1' })
-    expect(has(asked, 'dial')).toBe(true)
+    expect(has(asked, 'connect')).toBe(true)
     const commands = bench.ready(2)
     expect(frames(commands, 1, 'joined')).toEqual([
       { type: 'joined', request: 3, code: null, text: '' },
@@ -306,7 +315,7 @@ describe('a node that another asks for', () => {
   it('is refused by name: known, too many at once, or asked for before the plan', () => {
     const bench = new Bench(3)
     bench.ready(0)
-    const code = (commands: OriginCommand[], node = 0) =>
+    const code = (commands: OriginWish[], node = 0) =>
       frames(commands, node, 'joined').map((frame) => frame.code)
     expect(code(bench.from(0, { type: 'join', request: 0, address: 'x:1' }))).toEqual([
       'ERR_FR_NO_TRANSFER',
@@ -332,7 +341,7 @@ describe('a node that is ready late', () => {
   it.each(['connecting', 'deciding'])('is not waited for while it is %s, and joins', (how) => {
     const bench = new Bench(3)
     if (how === 'deciding') {
-      bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+      bench.feed({ type: 'linked', member: 1, nodeId: 'id1' })
       bench.from(1, { type: 'claimed' })
     }
     bench.nowMs = 100
@@ -341,9 +350,9 @@ describe('a node that is ready late', () => {
     expect(has(bench.ready(2), 'announcePlan')).toBe(false)
     expect(bench.machine.deadlineMs()).toBe(100 + limits.readyMs)
     bench.nowMs = 99 + limits.readyMs
-    expect(has(bench.feed({ type: 'ticked' }), 'announcePlan')).toBe(false)
+    expect(has(bench.feed({ type: 'due' }), 'announcePlan')).toBe(false)
     bench.nowMs = 100 + limits.readyMs
-    const commands = bench.feed({ type: 'ticked' })
+    const commands = bench.feed({ type: 'due' })
     expect(commands.find((c) => c.type === 'announcePlan')).toMatchObject({
       plan: { shape: 'group', nodes: [0, 2] },
     })
@@ -354,7 +363,7 @@ describe('a node that is ready late', () => {
     const bench = new Bench(2)
     bench.ready(0)
     bench.nowMs = limits.readyMs
-    expect(has(bench.feed({ type: 'ticked' }), 'announcePlan')).toBe(true)
+    expect(has(bench.feed({ type: 'due' }), 'announcePlan')).toBe(true)
     // Alone, but it relays: that is its history for the other.
     expect(bench.machine.peers[0]?.isRelay).toBe(true)
     for (; bench.nowMs < limits.connectMs; bench.nowMs += 100)
@@ -366,7 +375,7 @@ describe('a node that is ready late', () => {
         ...{ sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 },
         ...{ mates: [], received: [], pulled: [] },
       })
-    bench.feed({ type: 'ticked' })
+    bench.feed({ type: 'due' })
     expect(bench.outcomes()).toEqual([null, 'failed'])
     expect(bench.machine.peers[1]?.outcome?.reason).toContain('ERR_FR_UNREACHABLE')
   })
@@ -377,7 +386,7 @@ describe('a node that is ready late', () => {
     bench.nowMs = 100
     bench.lost(0)
     bench.nowMs = 400
-    bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+    bench.feed({ type: 'linked', member: 1, nodeId: 'id1' })
     bench.from(1, { type: 'claimed' })
     bench.add('n2:1')
     bench.ready(2)
@@ -401,7 +410,7 @@ describe('adaptive dealing with a node that joins', () => {
   }
   const look = (bench: Bench) => {
     bench.nowMs += 10
-    return bench.feed({ type: 'sampled', atMs: bench.nowMs, feeds: [] })
+    return bench.feed(sampledAt(bench.nowMs))
   }
 
   it('has it relay, and leaves it out of the backlogs until it is level', () => {
@@ -413,7 +422,7 @@ describe('adaptive dealing with a node that joins', () => {
     expect(runningPlans(joined, 2)).toMatchObject([{ routes: [{ route: 1 }] }])
     for (const node of [0, 1, 2])
       expect(frames(joined, node, 'lagging')).toMatchObject([{ members: [2] }])
-    expect(joined.some((c) => c.type === 'log' && c.event === 'lags')).toBe(false)
+    expect(joined.some((c) => c.type === 'note' && c.event === 'lags')).toBe(false)
     expect(shown(bench, 2)).toMatchObject({ isCatchingUp: true, isLagging: false })
     for (const node of [0, 1]) report(bench, node, bytes)
     expect(frames(look(bench), 0, 'lagging')).toEqual([])
@@ -421,7 +430,7 @@ describe('adaptive dealing with a node that joins', () => {
     const level = look(bench)
     for (const node of [0, 1, 2])
       expect(frames(level, node, 'lagging')).toMatchObject([{ members: [] }])
-    expect(level.some((c) => c.type === 'log' && c.event === 'keeps-up')).toBe(true)
+    expect(level.some((c) => c.type === 'note' && c.event === 'keeps-up')).toBe(true)
     expect(shown(bench, 2)).toMatchObject({ isCatchingUp: false, isLagging: false })
     // From here on it is one of them: to be silent is to lag.
     for (let i = 0; i < 40; i++) {

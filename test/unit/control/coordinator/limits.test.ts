@@ -1,7 +1,8 @@
 /** The limits that a caller sets: a time-out for the push, a least rate for each node. */
 import { describe, expect, it } from 'vitest'
 import { KIB, limits } from '../../../../src/base/limits.js'
-import type { OriginCommand } from '../../../../src/control/coordinator/events.js'
+import type { OriginWish } from '../../../../src/control/coordinator/events.js'
+import { sampledAt } from '../plans.js'
 import { announced, Bench, bytes, dials } from './origin-support.js'
 
 const least = 2 * KIB
@@ -14,8 +15,8 @@ class Landing extends Bench {
   queuedBytes = 0
 
   /** Each node lands at its rate, and says so unless its rate is null; until one is out. */
-  pass(ms: number, rates: readonly (number | null)[]): OriginCommand[] {
-    const commands: OriginCommand[] = []
+  pass(ms: number, rates: readonly (number | null)[]): OriginWish[] {
+    const commands: OriginWish[] = []
     for (const endMs = this.nowMs + ms; this.nowMs < endMs && announced(commands).length === 0; ) {
       this.nowMs += 250
       for (const [node, rate] of rates.entries()) {
@@ -24,17 +25,17 @@ class Landing extends Bench {
         commands.push(...this.reports(node))
       }
       const feeds = rates.map((_, node) => ({
-        node,
-        payloadBytes: 0,
+        member: node,
+        sentBytes: 0,
         queuedBytes: this.queuedBytes,
         unackedBytes: 0,
       }))
-      commands.push(...this.feed({ type: 'sampled', atMs: this.nowMs, feeds }, { type: 'ticked' }))
+      commands.push(...this.feed(sampledAt(this.nowMs, feeds), { type: 'due' }))
     }
     return commands
   }
 
-  reports(node: number): OriginCommand[] {
+  reports(node: number): OriginWish[] {
     const landedBytes = this.landed[node] ?? 0
     const none = { holeBytes: 0, repairedBytes: 0, sentBytes: 0, duplicateBytes: 0 }
     const lists = { mates: [], received: [], pulled: [] }
@@ -59,9 +60,9 @@ describe('the time-out of a push', () => {
   it('fails whoever has no outcome, wherever it is, and no attempt follows', () => {
     const bench = new Bench(6, { timeoutMs: 2_000 })
     for (const node of [0, 1, 4]) bench.ready(node)
-    bench.feed({ type: 'linkOpened', node: 2, nodeId: 'id2' })
-    bench.feed({ type: 'frameArrived', node: 2, frame: { type: 'claimed' } })
-    bench.feed({ type: 'lookUpBegan', node: 5 })
+    bench.feed({ type: 'linked', member: 2, nodeId: 'id2' })
+    bench.feed({ type: 'said', member: 2, frame: { type: 'claimed' } })
+    bench.feed({ type: 'lookUpBegan', member: 5 })
     bench.lost(3, 'ERR_FR_UNREACHABLE')
     bench.until('announcePlan')
     bench.nowMs = 1_990

@@ -2,14 +2,15 @@
 import type { FrErrorCode } from '../../../../src/base/errors.js'
 import { KIB, limits } from '../../../../src/base/limits.js'
 import type {
-  OriginCommand,
   OriginConfig,
-  OriginEvent,
+  OriginFact,
+  OriginWish,
 } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { dealerOf } from '../../../../src/control/dealing/strategies.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
 import { pushView } from '../../../../src/control/view/push-view.js'
+import { sampledAt } from '../plans.js'
 
 export const block = 64 * KIB
 export const bytes = 4 * block
@@ -17,7 +18,7 @@ export const bytes = 4 * block
 export class Bench {
   nowMs = 0
   readonly machine: OriginMachine
-  readonly dialled: OriginCommand[]
+  readonly dialled: OriginWish[]
 
   constructor(nodes = 2, over: Partial<OriginConfig> = {}) {
     const config = {
@@ -36,28 +37,34 @@ export class Bench {
     this.dialled = this.machine.start()
   }
 
-  feed(...events: OriginEvent[]): OriginCommand[] {
+  feed(...events: OriginFact[]): OriginWish[] {
     return events.flatMap((event) => this.machine.handle(event, this.nowMs))
   }
 
-  from(node: number, ...frames: Frame[]): OriginCommand[] {
-    return frames.flatMap((frame) => this.feed({ type: 'frameArrived', node, frame }))
+  from(node: number, ...frames: Frame[]): OriginWish[] {
+    return frames.flatMap((frame) => this.feed({ type: 'said', member: node, frame }))
   }
 
-  lost(node: number, code: FrErrorCode = 'ERR_FR_NODE_LOST'): OriginCommand[] {
-    return this.feed({ type: 'linkClosed', node, code, text: 'reset' })
+  lost(node: number, code: FrErrorCode = 'ERR_FR_NODE_LOST'): OriginWish[] {
+    return this.feed({ type: 'unlinked', member: node, code, text: 'reset' })
   }
 
-  ready(node: number, id = node): OriginCommand[] {
+  ready(node: number, id = node): OriginWish[] {
     return this.feed(
-      { type: 'linkOpened', node, nodeId: `id${id}` },
-      { type: 'frameArrived', node, frame: { type: 'accept', have: [] } },
-      { type: 'feedOpened', node },
+      { type: 'linked', member: node, nodeId: `id${id}` },
+      { type: 'said', member: node, frame: { type: 'accept', have: [] } },
+      { type: 'fedOut', member: node },
     )
   }
 
   sealed(): this {
-    this.feed({ type: 'hashed', offset: 0, length: bytes, digests: new Uint8Array(32) })
+    this.feed({
+      type: 'hashed',
+      part: 'file',
+      offset: 0,
+      length: bytes,
+      digests: new Uint8Array(32),
+    })
     this.feed(
       { type: 'sourceChecked', isDoubtful: false },
       { type: 'summed', fileDigest: 'digest' },
@@ -65,7 +72,7 @@ export class Bench {
     return this
   }
 
-  complete(node: number): OriginCommand[] {
+  complete(node: number): OriginWish[] {
     return this.from(node, {
       type: 'complete',
       bytes,
@@ -76,15 +83,13 @@ export class Bench {
   }
 
   /** Goes to the machine's deadlines until it wishes one of these. */
-  until(type: OriginCommand['type'], withinMs = 60_000): OriginCommand[] {
-    const commands: OriginCommand[] = []
+  until(type: OriginWish['type'], withinMs = 60_000): OriginWish[] {
+    const commands: OriginWish[] = []
     for (const endMs = this.nowMs + withinMs; !commands.some((c) => c.type === type); ) {
       const dueMs = this.machine.deadlineMs()
       if (dueMs === null || dueMs > endMs) throw new Error(`no ${type} until ${endMs}`)
       this.nowMs = Math.max(this.nowMs + 1, dueMs)
-      commands.push(
-        ...this.feed({ type: 'ticked' }, { type: 'sampled', atMs: this.nowMs, feeds: [] }),
-      )
+      commands.push(...this.feed({ type: 'due' }, sampledAt(this.nowMs)))
     }
     return commands
   }
@@ -111,7 +116,7 @@ export class Bench {
   }
 }
 
-export const dials = (commands: OriginCommand[]) =>
-  commands.flatMap((c) => (c.type === 'dial' ? [c.node] : []))
-export const announced = (commands: OriginCommand[]) =>
+export const dials = (commands: OriginWish[]) =>
+  commands.flatMap((c) => (c.type === 'connect' ? [c.member] : []))
+export const announced = (commands: OriginWish[]) =>
   commands.flatMap((c) => (c.type === 'announceOutcome' ? [c.outcome] : []))

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
@@ -40,19 +40,19 @@ class Bench {
     this.machine = new OriginMachine(config, new ClassicDealer(bytes, block), 0)
   }
 
-  feed(...events: OriginEvent[]): OriginCommand[] {
+  feed(...events: OriginFact[]): OriginWish[] {
     return events.flatMap((event) => this.machine.handle(event, this.nowMs))
   }
 
-  from(node: number, frame: Frame): OriginCommand[] {
-    return this.feed({ type: 'frameArrived', node, frame })
+  from(node: number, frame: Frame): OriginWish[] {
+    return this.feed({ type: 'said', member: node, frame })
   }
 
-  ready(node: number): OriginCommand[] {
+  ready(node: number): OriginWish[] {
     return this.feed(
-      { type: 'linkOpened', node, nodeId: `id${node}` },
-      { type: 'frameArrived', node, frame: { type: 'accept', have: [] } },
-      { type: 'feedOpened', node },
+      { type: 'linked', member: node, nodeId: `id${node}` },
+      { type: 'said', member: node, frame: { type: 'accept', have: [] } },
+      { type: 'fedOut', member: node },
     )
   }
 
@@ -61,9 +61,15 @@ class Bench {
     return this
   }
 
-  hashed(block_: number): OriginCommand[] {
+  hashed(block_: number): OriginWish[] {
     const digests = new Uint8Array(8).fill(block_ + 1)
-    return this.feed({ type: 'hashed', offset: block_ * block, length: block, digests })
+    return this.feed({
+      type: 'hashed',
+      part: 'file',
+      offset: block_ * block,
+      length: block,
+      digests,
+    })
   }
 
   sealed(nodes = 3): this {
@@ -76,33 +82,35 @@ class Bench {
     return this
   }
 
-  complete(node: number): OriginCommand[] {
+  complete(node: number): OriginWish[] {
     return this.from(node, completeFrame(bytes))
   }
 
   /** Everyone alive reports each 100 ms. */
-  pass(ms: number, alive: readonly number[], landedBytes: () => number = () => 0): OriginCommand[] {
-    const commands: OriginCommand[] = []
+  pass(ms: number, alive: readonly number[], landedBytes: () => number = () => 0): OriginWish[] {
+    const commands: OriginWish[] = []
     for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
       this.nowMs += 100
       for (const node of alive) commands.push(...this.from(node, progress(landedBytes())))
-      commands.push(...this.feed({ type: 'ticked' }))
+      commands.push(...this.feed({ type: 'due' }))
     }
     return commands
   }
 }
 
-const frames = (commands: OriginCommand[], node: number, type: Frame['type']) =>
+const frames = (commands: OriginWish[], node: number, type: Frame['type']) =>
   commands.flatMap((c) =>
-    c.type === 'send' && c.node === node && c.frame.type === type ? [c.frame] : [],
+    c.type === 'say' && c.member === node && c.frame.type === type ? [c.frame] : [],
   )
-const lists = (commands: OriginCommand[]) =>
+const lists = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
-    c.type === 'list' ? [[c.node, c.offset, c.length, c.relay, c.scratch]] : [],
+    c.type === 'list' ? [[c.member, c.offset, c.length, c.relay, c.scratch]] : [],
   )
-const digestsTo = (commands: OriginCommand[]) =>
-  commands.flatMap((c) => (c.type === 'digests' ? [[c.node, c.offset, c.length, c.relay]] : []))
-const outcomes = (commands: OriginCommand[]) =>
+const digestsTo = (commands: OriginWish[]) =>
+  commands.flatMap((c) =>
+    c.type === 'sendDigests' ? [[c.member, c.offset, c.length, c.relay]] : [],
+  )
+const outcomes = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
     c.type === 'announceOutcome' ? [[c.outcome.node, c.outcome.status, c.outcome.reason]] : [],
   )
@@ -110,10 +118,13 @@ const outcomes = (commands: OriginCommand[]) =>
 describe('OriginMachine', () => {
   it('dials everyone at once, offers to whoever answers', () => {
     const bench = new Bench()
-    expect(bench.machine.start()).toEqual([0, 1, 2].map((node) => ({ type: 'dial', node })))
-    expect(bench.feed({ type: 'linkOpened', node: 1, nodeId: 'x' })).toMatchObject([
-      { type: 'offer', node: 1, planned: false },
-      { type: 'send', node: 1, frame: { type: 'plan', you: 1, phase: 'forming' } },
+    expect(bench.machine.start()).toEqual(
+      [0, 1, 2].map((node) => ({ type: 'connect', member: node })),
+    )
+    expect(bench.feed({ type: 'linked', member: 1, nodeId: 'x' })).toMatchObject([
+      { type: 'offer', member: 1, planned: false },
+      { type: 'feed', member: 1, isEarly: false },
+      { type: 'say', member: 1, frame: { type: 'plan', you: 1, phase: 'forming' } },
     ])
   })
 
@@ -136,8 +147,8 @@ describe('OriginMachine', () => {
     const bench = new Bench(5)
     const early = [
       ...bench.from(0, { type: 'accept', have: [] }),
-      ...bench.feed({ type: 'linkClosed', node: 0, code: 'ERR_FR_UNREACHABLE', text: 'refused' }),
-      ...bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' }),
+      ...bench.feed({ type: 'unlinked', member: 0, code: 'ERR_FR_UNREACHABLE', text: 'refused' }),
+      ...bench.feed({ type: 'linked', member: 1, nodeId: 'id1' }),
       ...bench.from(1, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' }),
     ]
     expect(outcomes(early)).toEqual([['n1:1', 'refused', 'ERR_FR_NO_SPACE: full']])
@@ -155,8 +166,8 @@ describe('OriginMachine', () => {
 
   it('the same node under two addresses: the second is refused', () => {
     const bench = new Bench(2)
-    bench.feed({ type: 'linkOpened', node: 1, nodeId: 'same' })
-    const commands = bench.feed({ type: 'linkOpened', node: 0, nodeId: 'same' })
+    bench.feed({ type: 'linked', member: 1, nodeId: 'same' })
+    const commands = bench.feed({ type: 'linked', member: 0, nodeId: 'same' })
     expect(outcomes(commands)).toEqual([
       ['n0:1', 'refused', 'ERR_FR_SAME_NODE: n0:1 and n1:1 are the same node'],
     ])
@@ -164,9 +175,9 @@ describe('OriginMachine', () => {
 
   it('time limits: connecting, deciding', () => {
     const bench = new Bench(2)
-    bench.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
+    bench.feed({ type: 'linked', member: 1, nodeId: 'id1' })
     bench.nowMs = limits.connectMs
-    expect(outcomes(bench.feed({ type: 'ticked' }))).toMatchObject(
+    expect(outcomes(bench.feed({ type: 'due' }))).toMatchObject(
       [['n0:1', 'failed', /UNREACHABLE/]].map((row) => [
         row[0],
         row[1],
@@ -174,7 +185,7 @@ describe('OriginMachine', () => {
       ]),
     )
     bench.nowMs = limits.acceptMs
-    const commands = bench.feed({ type: 'ticked' })
+    const commands = bench.feed({ type: 'due' })
     expect(outcomes(commands)).toEqual([
       ['n1:1', 'failed', 'ERR_FR_TIMEOUT: no answer to the offer'],
     ])
@@ -217,12 +228,12 @@ describe('OriginMachine', () => {
     const commands = bench.complete(2)
     expect(commands.map((c) => c.type)).toEqual([
       'announceOutcome',
-      'send',
-      'drop',
-      'send',
-      'drop',
-      'send',
-      'drop',
+      'say',
+      'hangUp',
+      'say',
+      'hangUp',
+      'say',
+      'hangUp',
       'end',
     ])
     expect(bench.machine.deadlineMs()).toBeNull()
@@ -239,8 +250,8 @@ describe('OriginMachine', () => {
     const bench = new Bench().running()
     bench.hashed(1)
     const dead = bench.feed({
-      type: 'linkClosed',
-      node: 1,
+      type: 'unlinked',
+      member: 1,
       code: 'ERR_FR_NODE_LOST',
       text: 'reset',
     })
@@ -261,7 +272,7 @@ describe('OriginMachine', () => {
 
   it('digests of a dead share that come later go directly too', () => {
     const bench = new Bench().running()
-    bench.feed({ type: 'linkClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' })
+    bench.feed({ type: 'unlinked', member: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' })
     expect(digestsTo(bench.hashed(1))).toEqual([
       [0, block, block, false],
       [2, block, block, false],
@@ -270,13 +281,19 @@ describe('OriginMachine', () => {
 
   it('a feed that breaks is the cause only when the link names no other in time', () => {
     const broken = (bench: Bench) =>
-      bench.feed({ type: 'feedClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'broken' })
+      bench.feed({
+        type: 'unfed',
+        member: 1,
+        direction: 'out',
+        code: 'ERR_FR_NODE_LOST',
+        text: 'broken',
+      })
     const late = new Bench().running()
     expect(outcomes(broken(late))).toEqual([])
     late.nowMs = limits.wordMs - 1
-    expect(outcomes(late.feed({ type: 'ticked' }))).toEqual([])
+    expect(outcomes(late.feed({ type: 'due' }))).toEqual([])
     late.nowMs += 1
-    expect(outcomes(late.feed({ type: 'ticked' }))).toEqual([
+    expect(outcomes(late.feed({ type: 'due' }))).toEqual([
       ['n1:1', 'failed', 'ERR_FR_NODE_LOST: broken'],
     ])
     const told = new Bench().running()
@@ -284,9 +301,15 @@ describe('OriginMachine', () => {
     const full: Frame = { type: 'failed', code: 'ERR_FR_NO_SPACE', text: 'full' }
     expect(outcomes(told.from(1, full))).toEqual([['n1:1', 'failed', 'ERR_FR_NO_SPACE: full']])
     const gone = new Bench()
-    gone.feed({ type: 'linkOpened', node: 1, nodeId: 'id1' })
-    gone.feed({ type: 'feedClosed', node: 1, code: 'ERR_FR_AUTH', text: 'another key' })
-    const end = { type: 'linkClosed', node: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' } as const
+    gone.feed({ type: 'linked', member: 1, nodeId: 'id1' })
+    gone.feed({
+      type: 'unfed',
+      member: 1,
+      direction: 'out',
+      code: 'ERR_FR_AUTH',
+      text: 'another key',
+    })
+    const end = { type: 'unlinked', member: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' } as const
     expect(outcomes(gone.feed(end))).toEqual([['n1:1', 'failed', 'ERR_FR_AUTH: another key']])
   })
 
@@ -300,8 +323,8 @@ describe('OriginMachine', () => {
     const bench = new Bench().sealed()
     bench.complete(1)
     const commands = bench.feed({
-      type: 'linkClosed',
-      node: 1,
+      type: 'unlinked',
+      member: 1,
       code: 'ERR_FR_NODE_LOST',
       text: 'reset',
     })
@@ -313,13 +336,13 @@ describe('OriginMachine', () => {
   it('alive, and nothing moves: fails by name', () => {
     const bench = new Bench(2).running(2)
     let landed = 0
-    const commands: OriginCommand[] = []
+    const commands: OriginWish[] = []
     for (let i = 0; i < limits.stallMs / 100 + 1; i++) {
       bench.nowMs += 100
       commands.push(
         ...bench.from(0, progress(++landed)),
         ...bench.from(1, progress(5)),
-        ...bench.feed({ type: 'ticked' }),
+        ...bench.feed({ type: 'due' }),
       )
     }
     expect(outcomes(commands)).toEqual([
@@ -338,7 +361,7 @@ describe('OriginMachine', () => {
 
   it('a read error is named for what it is, once the source is known not to have changed', () => {
     const bench = new Bench().running()
-    expect(bench.feed({ type: 'readFailed', code: 'ERR_FR_IO', text: 'EIO' })).toEqual([
+    expect(bench.feed({ type: 'fileFailed', code: 'ERR_FR_IO', text: 'EIO' })).toEqual([
       { type: 'checkSource' },
     ])
     expect(bench.feed({ type: 'sourceChecked', isDoubtful: false }).at(-1)).toEqual({

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import type { FrErrorCode } from '../../../../src/base/errors.js'
 import { limits } from '../../../../src/base/limits.js'
-import type { OriginCommand } from '../../../../src/control/coordinator/events.js'
+import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import { backoffMs } from '../../../../src/control/members/backoff.js'
 import { runningPlans } from '../plans.js'
 import { announced, Bench, dials } from './origin-support.js'
@@ -34,9 +34,9 @@ describe('a node that cannot be connected to', () => {
     const bench = new Bench(2)
     expect(bench.lost(1, 'ERR_FR_UNREACHABLE')).toEqual([])
     expect(bench.ready(0).some((c) => c.type === 'announcePlan')).toBe(true)
-    expect(dials(bench.until('dial'))).toEqual([1])
+    expect(dials(bench.until('connect'))).toEqual([1])
     expect(bench.nowMs).toBeLessThanOrEqual(limits.redialMs)
-    expect(bench.ready(1).some((c) => c.type === 'send' && c.frame.type === 'plan')).toBe(true)
+    expect(bench.ready(1).some((c) => c.type === 'say' && c.frame.type === 'plan')).toBe(true)
   })
 
   it('is dialled less and less often, and out by name when its time is over', () => {
@@ -47,7 +47,7 @@ describe('a node that cannot be connected to', () => {
       const dueMs = bench.machine.deadlineMs() as number
       if (dueMs >= limits.reachMs) break
       bench.nowMs = dueMs
-      expect(dials(bench.feed({ type: 'ticked' }))).toEqual([0])
+      expect(dials(bench.feed({ type: 'due' }))).toEqual([0])
       dialled += 1
     }
     expect(dialled).toBeGreaterThan(10)
@@ -70,7 +70,7 @@ describe('a node that cannot be connected to', () => {
 
   it('is out at once where its name cannot be looked up, which has had its time', () => {
     const bench = new Bench(1)
-    bench.feed({ type: 'lookUpBegan', node: 0 })
+    bench.feed({ type: 'lookUpBegan', member: 0 })
     expect(announced(bench.lost(0, 'ERR_FR_UNREACHABLE'))).toMatchObject([{ attempts: 1 }])
   })
 })
@@ -87,7 +87,7 @@ describe('a node whose attempt failed', () => {
     expect(bench.states[1]).toEqual(['connecting', 'the next try (ERR_FR_NODE_LOST)'])
     // Also when everybody else is complete.
     expect(bench.complete(0).some((c) => c.type === 'end')).toBe(false)
-    expect(dials(bench.until('dial'))).toEqual([2])
+    expect(dials(bench.until('connect'))).toEqual([2])
     const joined = bench.ready(2, 1)
     expect(runningPlans(joined, 0)).toMatchObject([{ members: [{}, {}, { number: 2 }] }])
     const ended = bench.complete(2)
@@ -100,13 +100,13 @@ describe('a node whose attempt failed', () => {
 
   it('has its last attempt as its outcome, announced once', () => {
     const bench = new Bench(1)
-    const all: OriginCommand[] = []
+    const all: OriginWish[] = []
     for (const place of [0, 1, 2]) {
-      bench.feed({ type: 'linkOpened', node: place, nodeId: 'id' })
+      bench.feed({ type: 'linked', member: place, nodeId: 'id' })
       all.push(
         ...bench.from(place, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: `try ${place}` }),
       )
-      if (place < 2) all.push(...bench.until('dial'))
+      if (place < 2) all.push(...bench.until('connect'))
     }
     expect(dials(all)).toEqual([1, 2])
     expect(all.at(-1)).toEqual({ type: 'end', failure: null })
@@ -126,7 +126,7 @@ describe('a node whose attempt failed', () => {
     bench.ready(0)
     bench.ready(1)
     bench.sealed().lost(0)
-    bench.until('dial')
+    bench.until('connect')
     bench.ready(2, 0)
     bench.complete(1)
     bench.complete(2)
@@ -139,9 +139,9 @@ describe('a node whose attempt failed', () => {
   it('says what is the same only once', () => {
     const bench = new Bench(1, { retries: 1 })
     for (const place of [0, 1]) {
-      bench.feed({ type: 'linkOpened', node: place, nodeId: 'id' })
+      bench.feed({ type: 'linked', member: place, nodeId: 'id' })
       bench.from(place, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' })
-      if (place === 0) bench.until('dial')
+      if (place === 0) bench.until('connect')
     }
     expect(bench.outcomes[0]).toMatchObject({ attempts: 2, reason: 'ERR_FR_NO_SPACE: full' })
   })
@@ -150,10 +150,10 @@ describe('a node whose attempt failed', () => {
     const bench = new Bench(1)
     bench.ready(0)
     bench.lost(0)
-    bench.until('dial')
+    bench.until('connect')
     for (let over = false; !over; ) {
       bench.lost(1, 'ERR_FR_UNREACHABLE')
-      over = bench.until('drop', limits.reachMs).length > 0
+      over = bench.until('hangUp', limits.reachMs).length > 0
     }
     expect(bench.outcomes[0]).toMatchObject({ code: 'ERR_FR_UNREACHABLE', attempts: 2 })
     expect(bench.outcomes[0]?.reason).toContain('(before: ERR_FR_NODE_LOST: reset)')
@@ -164,7 +164,7 @@ describe('a node whose attempt failed', () => {
     ['no retries are wanted', { retries: 0 }, 'ERR_FR_NO_SPACE'],
   ])('is not tried again where %s', (_, over, code) => {
     const bench = new Bench(1, over)
-    bench.feed({ type: 'linkOpened', node: 0, nodeId: 'id' })
+    bench.feed({ type: 'linked', member: 0, nodeId: 'id' })
     const refused = bench.from(0, { type: 'refuse', code, text: 'no' })
     expect(announced(refused)).toMatchObject([{ code, attempts: 1 }])
     expect(refused.at(-1)).toEqual({ type: 'end', failure: null })
@@ -175,11 +175,11 @@ describe('a node whose attempt failed', () => {
     bench.ready(0)
     bench.feed({ type: 'nodeAdded', request: 4, link: { address: 'x:1' } })
     const refuse = (node: number) => {
-      bench.feed({ type: 'linkOpened', node, nodeId: 'idx' })
+      bench.feed({ type: 'linked', member: node, nodeId: 'idx' })
       return bench.from(node, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' })
     }
     expect(refuse(1).some((c) => c.type === 'answerAdd')).toBe(false)
-    bench.until('dial')
+    bench.until('connect')
     expect(refuse(2).find((c) => c.type === 'answerAdd')).toMatchObject({
       request: 4,
       failure: { code: 'ERR_FR_NO_SPACE' },
@@ -195,7 +195,7 @@ describe('a node whose attempt failed', () => {
       [2],
     )
     bench.ready(2, 1)
-    const later: OriginCommand[] = []
+    const later: OriginWish[] = []
     for (const endMs = bench.nowMs + 3_000; bench.nowMs < endMs; bench.nowMs += 100) {
       for (const node of [0, 2])
         later.push(
@@ -223,20 +223,20 @@ describe('a node whose attempt failed', () => {
     const bench = new Bench(1, { retries: limits.retriesMax })
     for (let place = 0; place < limits.placesPerPush; place++) {
       if (bench.machine.isEnded) throw new Error(`ended at ${place}`)
-      bench.feed({ type: 'linkOpened', node: place, nodeId: 'id' })
+      bench.feed({ type: 'linked', member: place, nodeId: 'id' })
       bench.from(place, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' })
       if (place === limits.retriesMax) break
-      bench.until('dial')
+      bench.until('connect')
     }
     expect(bench.machine.isEnded).toBe(true)
     expect(bench.outcomes[0]?.attempts).toBe(limits.retriesMax + 1)
     const many = new Bench(64, { retries: limits.retriesMax })
     const refuse = (node: number) => {
-      many.feed({ type: 'linkOpened', node, nodeId: `id${node}` })
+      many.feed({ type: 'linked', member: node, nodeId: `id${node}` })
       many.from(node, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' })
     }
     for (let node = 0; node < 64; node++) refuse(node)
-    while (!many.machine.isEnded) for (const node of dials(many.until('dial'))) refuse(node)
+    while (!many.machine.isEnded) for (const node of dials(many.until('connect'))) refuse(node)
     expect(many.machine.peers).toHaveLength(limits.placesPerPush)
   })
 })

@@ -1,11 +1,12 @@
 /** What one report costs the coordinator, whatever the number of nodes. */
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { GIB, KIB, limits } from '../../../../src/base/limits.js'
-import type { OriginEvent } from '../../../../src/control/coordinator/events.js'
+import type { OriginFact } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { dealerOf } from '../../../../src/control/dealing/strategies.js'
 import { Detector } from '../../../../src/control/members/detector.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
+import { sampledAt } from '../plans.js'
 
 class Coordinator {
   readonly nodes: number
@@ -33,9 +34,9 @@ class Coordinator {
     this.#machine = new OriginMachine(config, dealer, 0)
     this.#machine.start()
     for (const node of links.keys()) {
-      this.#tell({ type: 'linkOpened', node, nodeId: `id${node}` })
-      this.#tell({ type: 'frameArrived', node, frame: { type: 'accept', have: [] } })
-      this.#tell({ type: 'feedOpened', node })
+      this.#tell({ type: 'linked', member: node, nodeId: `id${node}` })
+      this.#tell({ type: 'said', member: node, frame: { type: 'accept', have: [] } })
+      this.#tell({ type: 'fedOut', member: node })
     }
   }
 
@@ -48,7 +49,7 @@ class Coordinator {
     for (let i = 0; i < 2_000; i++) {
       const node = this.#sent++ % this.nodes
       const frame = i % 2 === 0 ? this.#backlog() : this.#progress(node)
-      this.#tell({ type: 'frameArrived', node, frame })
+      this.#tell({ type: 'said', member: node, frame })
       if ((this.#machine.deadlineMs() ?? 0) <= this.#nowMs) throw new Error('a tick is due')
     }
   }
@@ -66,9 +67,9 @@ class Coordinator {
     return { type: 'progress', atMs: Math.round(this.#nowMs), ...landed, ...moved, ...lists }
   }
 
-  #tell(event: OriginEvent): void {
+  #tell(event: OriginFact): void {
     for (const command of this.#machine.handle(event, this.#nowMs))
-      if (command.type === 'sample') this.#tell({ type: 'sampled', atMs: this.#nowMs, feeds: [] })
+      if (command.type === 'sample') this.#tell(sampledAt(this.#nowMs))
   }
 }
 

@@ -1,7 +1,7 @@
 /** Silent nodes, as the origin's machine has them: away, back, at last failed. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
@@ -27,37 +27,37 @@ class Bench {
     const config = { bytes, blockBytes: block, digestBytes: 8, nodes, ...times }
     this.machine = new OriginMachine(config, new ClassicDealer(bytes, block), 0)
     for (const node of [0, 1, 2]) {
-      this.feed({ type: 'linkOpened', node, nodeId: `id${node}` })
+      this.feed({ type: 'linked', member: node, nodeId: `id${node}` })
       this.from(node, { type: 'accept', have: [] })
-      this.feed({ type: 'feedOpened', node })
+      this.feed({ type: 'fedOut', member: node })
     }
   }
 
-  feed(...events: OriginEvent[]): OriginCommand[] {
+  feed(...events: OriginFact[]): OriginWish[] {
     return events.flatMap((event) => this.machine.handle(event, this.nowMs))
   }
 
-  from(node: number, frame: Frame): OriginCommand[] {
-    return this.feed({ type: 'frameArrived', node, frame })
+  from(node: number, frame: Frame): OriginWish[] {
+    return this.feed({ type: 'said', member: node, frame })
   }
 
   /** Those who speak report each 100 ms. */
   pass(ms: number, speaking: readonly number[], landedBytes: () => number = () => 0) {
-    const commands: OriginCommand[] = []
+    const commands: OriginWish[] = []
     for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
       this.nowMs += 100
       for (const node of speaking) commands.push(...this.from(node, progress(landedBytes())))
-      commands.push(...this.feed({ type: 'ticked' }))
+      commands.push(...this.feed({ type: 'due' }))
     }
     return commands
   }
 }
 
-const frames = (commands: OriginCommand[], node: number, type: Frame['type']) =>
+const frames = (commands: OriginWish[], node: number, type: Frame['type']) =>
   commands.flatMap((c) =>
-    c.type === 'send' && c.node === node && c.frame.type === type ? [c.frame] : [],
+    c.type === 'say' && c.member === node && c.frame.type === type ? [c.frame] : [],
   )
-const outcomes = (commands: OriginCommand[]) =>
+const outcomes = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
     c.type === 'announceOutcome' ? [[c.outcome.node, c.outcome.status, c.outcome.reason]] : [],
   )
@@ -67,7 +67,7 @@ describe('silence', () => {
     const bench = new Bench()
     let landed = 0
     const away = bench.pass(limits.awayMs, [0, 1], () => landed++)
-    const logged = away.flatMap((c) => (c.type === 'log' ? [[c.event, c.node]] : []))
+    const logged = away.flatMap((c) => (c.type === 'note' ? [[c.event, c.member]] : []))
     expect(logged).toEqual([
       ['suspected', 2],
       ['away', 2],
@@ -85,7 +85,7 @@ describe('silence', () => {
     let landed = 0
     bench.pass(limits.silenceMs - 200, [0, 1], () => landed++)
     const back = bench.pass(limits.stallMs - limits.awayMs, [0, 1, 2], () => landed++)
-    expect(back).toContainEqual(expect.objectContaining({ type: 'log', event: 'back', node: 2 }))
+    expect(back).toContainEqual(expect.objectContaining({ type: 'note', event: 'back', member: 2 }))
     expect(outcomes(back)).toEqual([])
   })
 
@@ -105,7 +105,7 @@ describe('silence', () => {
         bench.nowMs += 100
         const said = bench.from(0, progress(++landed, heard))
         const commands = [...said, ...bench.from(1, progress(landed))]
-        commands.push(...bench.feed({ type: 'ticked' }))
+        commands.push(...bench.feed({ type: 'due' }))
         if (frames(commands, 0, 'detour').length > 0) return bench.nowMs
       }
     }

@@ -1,7 +1,7 @@
 /** What the origin decides about its own file: when it is sealed, read again, or found changed. */
 import { describe, expect, it } from 'vitest'
 import { limits, MIB } from '../../../../src/base/limits.js'
-import type { OriginCommand, OriginEvent } from '../../../../src/control/coordinator/events.js'
+import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
@@ -29,32 +29,38 @@ class Bench {
   )
 
   constructor() {
-    this.feed({ type: 'linkOpened', node: 0, nodeId: 'id0' })
+    this.feed({ type: 'linked', member: 0, nodeId: 'id0' })
     this.from({ type: 'accept', have: [] })
-    this.feed({ type: 'feedOpened', node: 0 })
+    this.feed({ type: 'fedOut', member: 0 })
   }
 
-  feed(...events: OriginEvent[]): OriginCommand[] {
+  feed(...events: OriginFact[]): OriginWish[] {
     return events.flatMap((event) => this.machine.handle(event, this.nowMs))
   }
 
-  from(frame: Frame): OriginCommand[] {
-    return this.feed({ type: 'frameArrived', node: 0, frame })
+  from(frame: Frame): OriginWish[] {
+    return this.feed({ type: 'said', member: 0, frame })
   }
 
   /** The first reading of these blocks; block i has digest bytes i + 1. */
-  hashed(...blocks: number[]): OriginCommand[] {
+  hashed(...blocks: number[]): OriginWish[] {
     return blocks.flatMap((at) =>
-      this.feed({ type: 'hashed', offset: at * block, length: block, digests: digestsOf(at) }),
+      this.feed({
+        type: 'hashed',
+        part: 'file',
+        offset: at * block,
+        length: block,
+        digests: digestsOf(at),
+      }),
     )
   }
 
-  rehashed(offset: number, digests: Uint8Array): OriginCommand[] {
+  rehashed(offset: number, digests: Uint8Array): OriginWish[] {
     const length = (digests.length / 8) * block
-    return this.feed({ type: 'rehashed', offset, length, digests })
+    return this.feed({ type: 'hashed', part: 'again', offset, length, digests })
   }
 
-  checked(isDoubtful: boolean): OriginCommand[] {
+  checked(isDoubtful: boolean): OriginWish[] {
     return this.feed({ type: 'sourceChecked', isDoubtful })
   }
 }
@@ -76,7 +82,7 @@ describe('the source of a push', () => {
     const bench = new Bench()
     bench.hashed(0, 1, 2)
     expect(bench.checked(true)).toEqual(
-      [0, 1, 2].map((at) => ({ type: 'rehash', offset: at * block, length: block })),
+      [0, 1, 2].map((at) => ({ type: 'hash', part: 'again', offset: at * block, length: block })),
     )
     expect(bench.rehashed(0, digestsOf(0))).toEqual([])
     expect(bench.rehashed(2 * block, digestsOf(2))).toEqual([])
@@ -113,7 +119,7 @@ describe('the source of a push', () => {
     const bench = new Bench()
     bench.hashed(0, 1)
     const need: Frame = { type: 'need', scratch: true, ranges: [[block, block]] }
-    const again = { type: 'rehash', offset: block, length: block }
+    const again = { type: 'hash', part: 'again', offset: block, length: block }
     expect(bench.from(need)).toContainEqual(again)
     // One look at a time.
     expect(bench.from(need)).not.toContainEqual(again)
@@ -130,7 +136,7 @@ describe('the source of a push', () => {
     bench.checked(true)
     for (const at of [0, 1, 2]) bench.rehashed(at * block, digestsOf(at))
     const need: Frame = { type: 'need', scratch: true, ranges: [[block, block]] }
-    const again = { type: 'rehash', offset: block, length: block }
+    const again = { type: 'hash', part: 'again', offset: block, length: block }
     expect(bench.from(need)).toContainEqual(again)
     expect(bench.rehashed(block, digestsOf(5)).at(-1)).toMatchObject({
       failure: { code: 'ERR_FR_SOURCE_CHANGED' },
@@ -166,11 +172,11 @@ describe('the source of a push', () => {
       mates: [],
       pulled: [],
     }
-    const pass = (ms: number): OriginCommand[] => {
-      const commands: OriginCommand[] = []
+    const pass = (ms: number): OriginWish[] => {
+      const commands: OriginWish[] = []
       for (const endMs = bench.nowMs + ms; bench.nowMs < endMs; ) {
         bench.nowMs += 500
-        commands.push(...bench.from(progress), ...bench.feed({ type: 'ticked' }))
+        commands.push(...bench.from(progress), ...bench.feed({ type: 'due' }))
       }
       return commands.filter(({ type }) => type === 'announceOutcome')
     }

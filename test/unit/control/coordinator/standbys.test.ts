@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import { type RangePair, RangeSet } from '../../../../src/base/ranges.js'
-import type { OriginCommand } from '../../../../src/control/coordinator/events.js'
+import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import {
   type Frame,
   originNumber,
@@ -14,10 +14,10 @@ import { Neighbourhood } from '../../../../src/control/receiver/neighbourhood.js
 import { originId, planOf, runningPlans } from '../plans.js'
 import { Bench, block } from './origin-support.js'
 
-const told = (commands: readonly OriginCommand[], type: Frame['type']) =>
-  commands.flatMap((c) => (c.type === 'send' && c.frame.type === type ? [c.node] : []))
+const told = (commands: readonly OriginWish[], type: Frame['type']) =>
+  commands.flatMap((c) => (c.type === 'say' && c.frame.type === type ? [c.member] : []))
 
-function running(nodes: number): { bench: Bench; commands: OriginCommand[] } {
+function running(nodes: number): { bench: Bench; commands: OriginWish[] } {
   const bench = new Bench(nodes)
   return { bench, commands: [...Array(nodes).keys()].flatMap((node) => bench.ready(node)) }
 }
@@ -66,14 +66,16 @@ describe('a node', () => {
     const all = [planOf(1, [0, 1], { standbys }), ...frames]
     return {
       machine,
-      commands: all.flatMap((frame) => machine.handle({ type: 'frameArrived', frame }, 0)),
+      commands: all.flatMap((frame) =>
+        machine.handle({ type: 'said', member: originNumber, frame }, 0),
+      ),
     }
   }
 
   it('that is a standby keeps the newest', () => {
     const { machine, commands } = hearing([1], roster(4), roster(3), roster(5))
     expect(machine.neighbours.replica.roster).toEqual(roster(5))
-    expect(told(commands as OriginCommand[], 'stale')).toHaveLength(1)
+    expect(told(commands as OriginWish[], 'stale')).toHaveLength(1)
   })
 
   it.each<Frame>([roster(1), { type: 'deal', term, epoch: 1, shares: [] }])(
@@ -93,15 +95,15 @@ it('a coordinator that is built from a roster has the next term and the same num
   const roster = bench.machine.standbys.roster as RosterFrame
   const next = new Bench(0, { nodeId: 'id1', succeeds: { member: 1, roster } })
   expect(next.dialled).toEqual([
-    { type: 'dial', node: 0 },
-    { type: 'dial', node: 2 },
+    { type: 'connect', member: 0 },
+    { type: 'connect', member: 2 },
   ])
   const have: RangePair[] = [[block, 3 * block]]
   const commands = [0, 2].flatMap((node) =>
     next.feed(
-      { type: 'linkOpened', node, nodeId: `id${node}` },
-      { type: 'frameArrived', node, frame: { type: 'accept', have } },
-      { type: 'feedOpened', node },
+      { type: 'linked', member: node, nodeId: `id${node}` },
+      { type: 'said', member: node, frame: { type: 'accept', have } },
+      { type: 'fedOut', member: node },
     ),
   )
   const [plan] = runningPlans(commands, 2)

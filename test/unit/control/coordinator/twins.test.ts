@@ -15,7 +15,7 @@ it.each([
   const config = { bytes: 1, blockBytes: 65_536, digestBytes: 8, nodes, ...times }
   const machine = new OriginMachine(config, new UnicastDealer('adaptive', 1), 0)
   machine.start()
-  machine.handle({ type: 'linkOpened', node: 0, nodeId: 'same', incarnation: first }, 0)
-  machine.handle({ type: 'linkOpened', node: 1, nodeId: 'same', incarnation: second }, 0)
+  machine.handle({ type: 'linked', member: 0, nodeId: 'same', incarnation: first }, 0)
+  machine.handle({ type: 'linked', member: 1, nodeId: 'same', incarnation: second }, 0)
   expect(machine.peers.map((peer) => peer.outcome?.status)).toEqual([undefined, status])
 })

@@ -123,7 +123,7 @@ function reportsOf(backlog: Backlog, delaysMs: readonly number[], ms: number) {
       const acked = perMs * Math.max(0, nowMs - delayMs)
       const sentBytes = (listed + acked) / 2
       return {
-        index,
+        member: index,
         queuedBytes: listed - sentBytes,
         unackedBytes: sentBytes - acked,
         sentBytes,
@@ -138,9 +138,9 @@ describe('Backlog', () => {
   it('is that of the worst feed, queued and unacknowledged together', () => {
     const backlog = new Backlog()
     const mates = [
-      { index: 0, queuedBytes: 10, unackedBytes: 5, sentBytes: 100 },
-      { index: 2, queuedBytes: 0, unackedBytes: 40, sentBytes: 100 },
-      { index: 3, queuedBytes: 30, unackedBytes: 0, sentBytes: 0 },
+      { member: 0, queuedBytes: 10, unackedBytes: 5, sentBytes: 100 },
+      { member: 2, queuedBytes: 0, unackedBytes: 40, sentBytes: 100 },
+      { member: 3, queuedBytes: 30, unackedBytes: 0, sentBytes: 0 },
     ]
     expect(backlog.report(mates, 0)).toEqual({ backlogBytes: 40, behind: [] })
     backlog.exclude([2])
@@ -172,13 +172,13 @@ describe('Backlog', () => {
   it('judges by age, not by bytes: a long queue on a fast feed is not behind', () => {
     const backlog = new Backlog()
     const slow = (nowMs: number): MateSample => {
-      return { index: 1, queuedBytes: 1_000, unackedBytes: 0, sentBytes: Math.min(500, nowMs) }
+      return { member: 1, queuedBytes: 1_000, unackedBytes: 0, sentBytes: Math.min(500, nowMs) }
     }
     let report = backlog.report([], 0)
     for (let nowMs = 0; nowMs <= 400; nowMs += 10) {
       const sentBytes = nowMs * 100_000
       const fast = { queuedBytes: 5_000_000, unackedBytes: 0, sentBytes }
-      report = backlog.report([{ index: 0, ...fast }, slow(0), { index: 2, ...fast }], nowMs)
+      report = backlog.report([{ member: 0, ...fast }, slow(0), { member: 2, ...fast }], nowMs)
     }
     expect(report).toEqual({ backlogBytes: 5_000_000, behind: [1] })
   })
@@ -188,14 +188,14 @@ describe('Backlog', () => {
     let report = backlog.report([], 0)
     for (let nowMs = 0; nowMs <= 20_000; nowMs += 10) {
       const fine = { queuedBytes: 0, unackedBytes: 0, sentBytes: nowMs }
-      const stuck = { index: 3, queuedBytes: nowMs + 1, unackedBytes: 0, sentBytes: 0 }
-      const mates = [0, 1, 2].map((index): MateSample => ({ index, ...fine }))
+      const stuck = { member: 3, queuedBytes: nowMs + 1, unackedBytes: 0, sentBytes: 0 }
+      const mates = [0, 1, 2].map((member): MateSample => ({ member, ...fine }))
       report = backlog.report([...mates, stuck], nowMs)
       expect(report.behind).toEqual(nowMs > 100 ? [3] : [])
     }
     // It catches up at once when everything is acknowledged.
-    const all = [0, 1, 2, 3].map((index): MateSample => {
-      return { index, queuedBytes: 0, unackedBytes: 0, sentBytes: 30_000 }
+    const all = [0, 1, 2, 3].map((member): MateSample => {
+      return { member, queuedBytes: 0, unackedBytes: 0, sentBytes: 30_000 }
     })
     expect(backlog.report(all, 20_010)).toEqual({ backlogBytes: 0, behind: [] })
   })

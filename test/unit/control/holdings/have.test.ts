@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
-import type { OriginCommand } from '../../../../src/control/coordinator/events.js'
+import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
 import { haveFault } from '../../../../src/control/holdings/have.js'
-import type { Frame } from '../../../../src/control/messages/types.js'
+import { type Frame, originNumber } from '../../../../src/control/messages/types.js'
 import { block, bytes, Bench as Origin } from '../coordinator/origin-support.js'
 import { Bench, digests, frame, bytes as nodeBytes, plan, seal } from '../receiver/node-support.js'
 
@@ -19,7 +19,7 @@ describe('a node', () => {
     const held = [{ offset: 100, length: 100, digests: digests(2) }]
     const said = bench.feed({ type: 'prepared', held })
     const accept: Frame = { type: 'accept', have: have([100, 100]) }
-    expect(said).toEqual([{ type: 'send', frame: accept }])
+    expect(said).toEqual([{ type: 'say', member: originNumber, frame: accept }])
     expect(bench.machine.held.verifiedBytes).toBe(100)
   })
 
@@ -35,13 +35,13 @@ describe('a node', () => {
 })
 
 describe('the origin', () => {
-  const listed = (commands: readonly OriginCommand[]) =>
+  const listed = (commands: readonly OriginWish[]) =>
     commands.flatMap((c): RangePair[] => (c.type === 'list' ? [[c.offset, c.length]] : []))
   const ready = (origin: Origin, node: number, said: RangePair[]) =>
     origin.feed(
-      { type: 'linkOpened', node, nodeId: `id${node}` },
-      { type: 'frameArrived', node, frame: { type: 'accept', have: said } },
-      { type: 'feedOpened', node },
+      { type: 'linked', member: node, nodeId: `id${node}` },
+      { type: 'said', member: node, frame: { type: 'accept', have: said } },
+      { type: 'fedOut', member: node },
     )
 
   it('deals what nobody holds, and tells who lacks what others hold', () => {
@@ -50,10 +50,10 @@ describe('the origin', () => {
     const commands = ready(origin, 1, have([2 * block, block]))
     expect(RangeSet.of(listed(commands))).toEqual(RangeSet.of([[3 * block, block]]))
     const detours = commands.flatMap((c) =>
-      c.type === 'send' && c.frame.type === 'detour' ? [c] : [],
+      c.type === 'say' && c.frame.type === 'detour' ? [c] : [],
     )
     expect(detours).toMatchObject([
-      { node: 1, frame: { member: 0, why: 'held', ranges: [[0, 2 * block]] } },
+      { member: 1, frame: { member: 0, why: 'held', ranges: [[0, 2 * block]] } },
     ])
   })
 
@@ -66,7 +66,7 @@ describe('the origin', () => {
     expect(listed(joined)).toEqual([])
     expect(joined).toContainEqual(
       expect.objectContaining({
-        node: 2,
+        member: 2,
         frame: expect.objectContaining({ why: 'held', ranges: [[0, 2 * block]] }),
       }),
     )

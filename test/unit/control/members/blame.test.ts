@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
-import type { OriginEvent } from '../../../../src/control/coordinator/events.js'
+import type { OriginFact } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import { firstBadHop } from '../../../../src/control/members/blame.js'
@@ -61,10 +61,10 @@ describe('the origin’s log', () => {
     const machine = new OriginMachine(config, new ClassicDealer(bytes, block), 0)
     machine.start()
     for (const node of [0, 1, 2]) {
-      const events: OriginEvent[] = [
-        { type: 'linkOpened', node, nodeId: `id${node}` },
-        { type: 'frameArrived', node, frame: { type: 'accept', have: [] } },
-        { type: 'feedOpened', node },
+      const events: OriginFact[] = [
+        { type: 'linked', member: node, nodeId: `id${node}` },
+        { type: 'said', member: node, frame: { type: 'accept', have: [] } },
+        { type: 'fedOut', member: node },
       ]
       for (const event of events) machine.handle(event, 0)
     }
@@ -74,14 +74,14 @@ describe('the origin’s log', () => {
     machine
       .handle(
         {
-          type: 'frameArrived',
-          node,
+          type: 'said',
+          member: node,
           frame: { type: 'bad', offset: index * block, length: block },
         },
         1,
       )
       .flatMap((c) =>
-        c.type === 'log' && c.event === 'bad-block' ? [[c.level, c.node, c.text]] : [],
+        c.type === 'note' && c.event === 'bad-block' ? [[c.level, c.member, c.fields['text']]] : [],
       )
 
   it('names hop and range, at the node that found it', () => {
@@ -100,7 +100,7 @@ describe('the origin’s log', () => {
   ])('a node that finds %i, %i bad breaks the protocol', (offset, length) => {
     const machine = running()
     const frame = { type: 'bad' as const, stream: 0, offset, length }
-    machine.handle({ type: 'frameArrived', node: 1, frame }, 1)
+    machine.handle({ type: 'said', member: 1, frame }, 1)
     expect(machine.peers[1]?.outcome?.reason).toMatch(/^ERR_FR_PROTOCOL/)
     expect(machine.peers[1]?.bad.isEmpty).toBe(true)
     expect(machine.peers[0]?.outcome).toBeUndefined()

@@ -40,15 +40,16 @@ class Bench {
   advance(): this {
     const wishes: PullWish[] = this.puller.advance(this.nowMs)
     for (const wish of wishes) {
-      if (wish.type === 'dial') this.dialled.push(wish.mate.number)
-      if (wish.type === 'ask') this.asks.push({ index: wish.index, ...wish.frame })
-      if (wish.type === 'origin') for (const range of wish.ranges) this.origin.add(...range)
+      if (wish.type === 'connect') this.dialled.push(wish.member)
+      if (wish.type === 'say' && wish.frame.type === 'pull')
+        this.asks.push({ index: wish.member, ...wish.frame })
+      if (wish.type === 'need') for (const range of wish.ranges) this.origin.add(...range)
     }
     return this
   }
 
   open(index: number, rttMs = 0.2): this {
-    this.puller.opened(index, rttMs)
+    this.puller.linked(index, rttMs)
     return this.advance()
   }
 
@@ -249,7 +250,7 @@ describe('Puller', () => {
         const bench = new Bench(...[1, 2, 3, 4, 5].map((index) => mate(index)))
         bench.want([0, block]).open(1).hold(0)
         bench.pass(limits.pullSearchMs + 1)
-        if (how === 'broken') bench.puller.closed(1, 'ERR_FR_NODE_LOST', bench.nowMs)
+        if (how === 'broken') bench.puller.unlinked(1, 'ERR_FR_NODE_LOST', bench.nowMs)
         if (how === 'gone') bench.puller.gone(1, bench.nowMs)
         if (how === 'quiet') bench.pass(limits.pullQuietMs - limits.pullSearchMs)
         else bench.advance()
@@ -351,7 +352,7 @@ describe('Puller', () => {
 
     it('that refuses or dies asks another for all it had', () => {
       const bench = new Bench(mate(1), mate(2)).want([0, block]).open(1).open(2).hold(0)
-      bench.puller.closed(1, 'ERR_FR_NODE_LOST', bench.nowMs)
+      bench.puller.unlinked(1, 'ERR_FR_NODE_LOST', bench.nowMs)
       expect(bench.advance().asked).toEqual([1, 2])
       const { request } = bench.asks[1] as Ask
       const frame = { type: 'pullRefused', request, code: 'ERR_FR_LIMIT', text: '' } as const
@@ -369,18 +370,18 @@ describe('Puller', () => {
 
     it('whose feed breaks is asked once more, over another', () => {
       const bench = new Bench(mate(1)).want([0, block]).open(1).hold(0)
-      bench.puller.feedClosed(1, 'ERR_FR_NODE_LOST', bench.nowMs)
+      bench.puller.unfed(1, 'ERR_FR_NODE_LOST', bench.nowMs)
       expect(bench.advance().asked).toEqual([1, 1])
       expect(bench.puller.isAsking(1)).toBe(true)
-      bench.puller.feedClosed(1, 'ERR_FR_NODE_LOST', bench.nowMs)
+      bench.puller.unfed(1, 'ERR_FR_NODE_LOST', bench.nowMs)
       expect(bench.advance().origin.toArray()).toEqual([[0, block]])
     })
 
     it('that breaks the protocol is never asked again', () => {
       for (const how of ['link', 'feed'] as const) {
         const bench = new Bench(mate(1)).want([0, block]).open(1)
-        if (how === 'link') bench.puller.closed(1, 'ERR_FR_PROTOCOL', bench.nowMs)
-        else bench.puller.feedClosed(1, 'ERR_FR_PROTOCOL', bench.nowMs)
+        if (how === 'link') bench.puller.unlinked(1, 'ERR_FR_PROTOCOL', bench.nowMs)
+        else bench.puller.unfed(1, 'ERR_FR_PROTOCOL', bench.nowMs)
         expect(bench.advance().origin.toArray()).toEqual([[0, block]])
         bench.nowMs += 10 * limits.pullPauseMs
         expect(bench.want([unit, block]).dialled).toEqual([1])
@@ -389,7 +390,7 @@ describe('Puller', () => {
 
     it('that broke down is asked again after a while', () => {
       const bench = new Bench(mate(1)).want([0, block]).open(1)
-      bench.puller.closed(1, 'ERR_FR_NODE_LOST', bench.nowMs)
+      bench.puller.unlinked(1, 'ERR_FR_NODE_LOST', bench.nowMs)
       expect(bench.advance().origin.bytes).toBe(block)
       bench.nowMs += limits.pullPauseMs
       expect(bench.want([unit, block]).dialled).toEqual([1, 1])
@@ -399,9 +400,9 @@ describe('Puller', () => {
   it('asks for whole blocks where they are larger than a unit', () => {
     const puller = new Puller(4 * unit)
     puller.introduce([mate(1)], 0, undefined)
-    puller.opened(1, 1)
+    puller.linked(1, 1)
     puller.want(RangeSet.of([[0, 9 * unit]]), 0)
     const [ask] = puller.advance(0)
-    expect(ask).toMatchObject({ type: 'ask', frame: { ranges: [[0, 4 * unit]] } })
+    expect(ask).toMatchObject({ type: 'say', frame: { ranges: [[0, 4 * unit]] } })
   })
 })

@@ -1,9 +1,9 @@
 /** Plans that change while bytes flow, as the machine of a node has them. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type { PlanFrame } from '../../../../src/control/messages/types.js'
+import { originNumber, type PlanFrame } from '../../../../src/control/messages/types.js'
 import { NodeMachine } from '../../../../src/control/receiver/machine.js'
-import { memberOf, originId, planOf } from '../plans.js'
+import { originId, planOf } from '../plans.js'
 
 const { silenceMs } = limits
 const config = { bytes: 100, blockBytes: 50, digestBytes: 2, originId, silenceMs }
@@ -12,7 +12,7 @@ function receiving(over: Partial<PlanFrame> = {}) {
   const machine = new NodeMachine(config, 0)
   const told = (plan: PlanFrame) =>
     machine
-      .handle({ type: 'frameArrived', frame: plan }, 0)
+      .handle({ type: 'said', member: originNumber, frame: plan }, 0)
       .filter(({ type }) => !['sample'].includes(type))
   machine.handle({ type: 'prepared' }, 0)
   told(planOf(1, [0, 1], over))
@@ -22,7 +22,7 @@ function receiving(over: Partial<PlanFrame> = {}) {
 describe('a node whose push somebody joins', () => {
   it('dials it when it relays', () => {
     const { told } = receiving()
-    const wished = [{ type: 'dialMate', mate: memberOf(2) }]
+    const wished = [{ type: 'feed', member: 2, isEarly: false }]
     expect(told(planOf(1, [0, 1, 2], { epoch: 2 }))).toEqual(wished)
   })
 
@@ -37,25 +37,25 @@ describe('a node that is sent', () => {
     const { machine, told } = receiving({ epoch: 7 })
     const { term, epoch } = machine.neighbours.plan as PlanFrame
     expect(told(planOf(1, [1], { epoch: 7 }))).toEqual([
-      { type: 'send', frame: { type: 'stale', term, epoch } },
+      { type: 'say', member: originNumber, frame: { type: 'stale', term, epoch } },
     ])
     expect(machine.phase).toBe('receiving')
-    expect(told(planOf(1, [1], { epoch: 8 }))).toEqual([{ type: 'drop', index: 0 }])
+    expect(told(planOf(1, [1], { epoch: 8 }))).toEqual([{ type: 'hangUp', member: 0 }])
   })
 
   it('a plan that contradicts the last ends its transfer', () => {
     const { told } = receiving()
     expect(told(planOf(0, [0, 1], { epoch: 2 }))).toMatchObject([
-      { type: 'send', frame: { type: 'failed', code: 'ERR_FR_PROTOCOL' } },
+      { type: 'say', member: originNumber, frame: { type: 'failed', code: 'ERR_FR_PROTOCOL' } },
       { type: 'end', failure: { code: 'ERR_FR_PROTOCOL' } },
     ])
   })
 
   it('a plan that runs before it has accepted ends its transfer', () => {
     const machine = new NodeMachine(config, 0)
-    const early = machine.handle({ type: 'frameArrived', frame: planOf(1, [1]) }, 0)
+    const early = machine.handle({ type: 'said', member: originNumber, frame: planOf(1, [1]) }, 0)
     expect(early).toMatchObject([
-      { type: 'send', frame: { type: 'refuse', code: 'ERR_FR_PROTOCOL' } },
+      { type: 'say', member: originNumber, frame: { type: 'refuse', code: 'ERR_FR_PROTOCOL' } },
       { type: 'end', failure: { code: 'ERR_FR_PROTOCOL' } },
     ])
   })

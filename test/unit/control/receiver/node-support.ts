@@ -1,8 +1,8 @@
 import { limits } from '../../../../src/base/limits.js'
-import type { Frame } from '../../../../src/control/messages/types.js'
-import type { NodeCommand, NodeEvent } from '../../../../src/control/receiver/events.js'
+import { type Frame, originNumber } from '../../../../src/control/messages/types.js'
+import type { NodeFact, NodeWish } from '../../../../src/control/receiver/events.js'
 import { NodeMachine } from '../../../../src/control/receiver/machine.js'
-import { memberOf, originId, planOf } from '../plans.js'
+import { memberOf, originId, planOf, sampledAt } from '../plans.js'
 
 export const block = 100
 export const bytes = 250
@@ -11,8 +11,12 @@ export const digests = (...values: number[]) =>
 export const mates = [0, 1, 2].map(memberOf)
 export const plan = planOf(1, [0, 1, 2])
 export const seal: Frame = { type: 'seal', stream: 0, fileDigest: 'digest' }
-export const frame = (arrived: Frame): NodeEvent => ({ type: 'frameArrived', frame: arrived })
-export const landed = (offset: number, length: number, scratch = false): NodeEvent => ({
+export const frame = (arrived: Frame): NodeFact => ({
+  type: 'said',
+  member: originNumber,
+  frame: arrived,
+})
+export const landed = (offset: number, length: number, scratch = false): NodeFact => ({
   type: 'landed',
   scratch,
   offset,
@@ -23,15 +27,15 @@ export const hashed = (
   length: number,
   values: Uint8Array,
   scratch = false,
-): NodeEvent => ({
+): NodeFact => ({
   type: 'hashed',
-  scratch,
+  part: scratch ? 'scratch' : 'file',
   offset,
   length,
   digests: values,
 })
-export const announced: NodeEvent = {
-  type: 'announced',
+export const announced: NodeFact = {
+  type: 'digests',
   offset: 0,
   length: bytes,
   digests: digests(1, 2, 3),
@@ -40,19 +44,8 @@ export const announced: NodeEvent = {
 /** No mate to ask: what is lacking comes from the origin. */
 export const alone = planOf(1, [1])
 
-const nothingMoved = {
-  landedBytes: 0,
-  holeBytes: 0,
-  scratchBytes: 0,
-  sentBytes: 0,
-  receivedBytes: 0,
-  duplicateBytes: 0,
-  incoming: [],
-  outgoing: [],
-}
-
-function isNoReport(command: NodeCommand): boolean {
-  if (command.type !== 'send') return command.type !== 'sample'
+function isNoReport(command: NodeWish): boolean {
+  if (command.type !== 'say') return command.type !== 'sample'
   return command.frame.type !== 'progress' && command.frame.type !== 'backlog'
 }
 
@@ -64,32 +57,31 @@ export class Bench {
   )
 
   /** Commands of the last of these events, without looks at counters and reports. */
-  feed(...events: NodeEvent[]): NodeCommand[] {
-    let commands: NodeCommand[] = []
+  feed(...events: NodeFact[]): NodeWish[] {
+    let commands: NodeWish[] = []
     for (const event of events) commands = this.handle(event).filter(isNoReport)
     return commands
   }
 
   /** Looks at the counters that are wished for are taken at once. */
-  handle(event: NodeEvent): NodeCommand[] {
+  handle(event: NodeFact): NodeWish[] {
     const commands = this.machine.handle(event, this.nowMs)
     const isSampled = commands.some(({ type }) => type === 'sample')
-    const sample = { atMs: this.nowMs, ...nothingMoved }
-    return isSampled ? [...commands, ...this.handle({ type: 'sampled', sample })] : commands
+    return isSampled ? [...commands, ...this.handle(sampledAt(this.nowMs))] : commands
   }
 
   /** Jumps to the machine's deadline. */
-  tick(): NodeCommand[] {
+  tick(): NodeWish[] {
     this.nowMs = this.machine.deadlineMs() as number
-    return this.feed({ type: 'ticked' })
+    return this.feed({ type: 'due' })
   }
 
   /** The origin's heart beats while time passes. */
-  pass(ms: number): NodeCommand[] {
-    const commands: NodeCommand[] = []
+  pass(ms: number): NodeWish[] {
+    const commands: NodeWish[] = []
     for (let leftMs = ms; leftMs > 0; leftMs -= 500) {
       this.nowMs += Math.min(500, leftMs)
-      commands.push(...this.feed(frame({ type: 'beat' })), ...this.feed({ type: 'ticked' }))
+      commands.push(...this.feed(frame({ type: 'beat' })), ...this.feed({ type: 'due' }))
     }
     return commands
   }
@@ -101,7 +93,7 @@ export class Bench {
   }
 }
 
-export const sent = (commands: NodeCommand[]) =>
-  commands.flatMap((command) => (command.type === 'send' ? [command.frame] : []))
+export const sent = (commands: NodeWish[]) =>
+  commands.flatMap((command) => (command.type === 'say' ? [command.frame] : []))
 
 export const lostMs = limits.silenceMs + limits.originGraceMs

@@ -6,7 +6,7 @@ import {
   type Frame,
   originNumber,
 } from '../../../../src/control/messages/types.js'
-import type { NodeCommand, NodeEvent } from '../../../../src/control/receiver/events.js'
+import type { NodeFact, NodeWish } from '../../../../src/control/receiver/events.js'
 import { planOf } from '../plans.js'
 
 import {
@@ -18,7 +18,6 @@ import {
   frame,
   hashed,
   landed,
-  mates,
   plan,
   seal,
   sent,
@@ -29,17 +28,17 @@ describe('NodeMachine', () => {
     const bench = new Bench()
     expect(bench.machine.start()).toEqual([{ type: 'prepare' }])
     expect(bench.feed({ type: 'prepared' })).toEqual([
-      { type: 'send', frame: { type: 'accept', have: [] } },
+      { type: 'say', member: originNumber, frame: { type: 'accept', have: [] } },
     ])
     expect(bench.feed(frame(plan))).toEqual([
-      { type: 'dialMate', mate: mates[0] },
-      { type: 'dialMate', mate: mates[2] },
+      { type: 'feed', member: 0, isEarly: false },
+      { type: 'feed', member: 2, isEarly: false },
     ])
   })
 
   it('greets the mates it hears of, once there is a partial for their feeds', () => {
-    const greets = [mates[0], mates[2]].map((mate) => ({ type: 'greetMate', mate }))
-    const accept = { type: 'send', frame: { type: 'accept', have: [] } }
+    const greets = [0, 2].map((member) => ({ type: 'feed', member, isEarly: true }))
+    const accept = { type: 'say', member: originNumber, frame: { type: 'accept', have: [] } }
     const forming = planOf(1, [0, 1, 2], { phase: 'forming' })
     const early = new Bench()
     expect(early.feed(frame(forming))).toEqual([])
@@ -49,7 +48,7 @@ describe('NodeMachine', () => {
     expect(late.feed(frame(forming))).toEqual(greets)
     // The plan that runs says who it is to be.
     expect(late.feed(frame(planOf(1, [0, 1], { epoch: 2 })))).toEqual([
-      { type: 'dialMate', mate: mates[0] },
+      { type: 'feed', member: 0, isEarly: false },
     ])
   })
 
@@ -61,8 +60,8 @@ describe('NodeMachine', () => {
 
   it('refuses by name what cannot be prepared', () => {
     const failure = { code: 'ERR_FR_NO_SPACE', text: 'full' } as const
-    expect(new Bench().feed({ type: 'prepareFailed', ...failure })).toEqual([
-      { type: 'send', frame: { type: 'refuse', ...failure } },
+    expect(new Bench().feed({ type: 'fileFailed', ...failure })).toEqual([
+      { type: 'say', member: originNumber, frame: { type: 'refuse', ...failure } },
       { type: 'end', failure, keepPartial: false },
     ])
   })
@@ -71,7 +70,7 @@ describe('NodeMachine', () => {
     const bench = new Bench().receiving()
     expect(bench.feed(landed(0, 200))).toEqual([])
     expect(bench.feed(landed(200, 50))).toEqual([
-      { type: 'hash', scratch: false, offset: 0, length: bytes },
+      { type: 'hash', part: 'file', offset: 0, length: bytes },
     ])
     expect(bench.feed(hashed(0, bytes, digests(1, 2, 3)), frame(seal))).toEqual([])
     expect(bench.feed(announced)).toEqual([{ type: 'sum', digests: digests(1, 2, 3) }])
@@ -83,7 +82,12 @@ describe('NodeMachine', () => {
     expect(bench.feed(frame({ type: 'finish' }))).toEqual([
       { type: 'end', failure: null, keepPartial: false },
     ])
-    expect(bench.feed(announced, frame({ type: 'finish' }), { type: 'stopped' })).toEqual([])
+    expect(
+      bench.feed(announced, frame({ type: 'finish' }), {
+        type: 'stopped',
+        text: 'the node is closing',
+      }),
+    ).toEqual([])
     expect(bench.machine.deadlineMs()).toBeNull()
   })
 
@@ -91,7 +95,7 @@ describe('NodeMachine', () => {
     const bench = new Bench().receiving()
     bench.feed(landed(0, bytes), hashed(0, bytes, digests(1, 2, 3)), announced, frame(seal))
     const commands = bench.feed({ type: 'summed', fileDigest: 'another' })
-    expect(commands.map((command) => command.type)).toEqual(['send', 'end'])
+    expect(commands.map((command) => command.type)).toEqual(['say', 'end'])
     expect(commands.at(-1)).toMatchObject({
       failure: { code: 'ERR_FR_DIGEST' },
       keepPartial: false,
@@ -138,23 +142,37 @@ describe('NodeMachine', () => {
       const bench = new Bench().receiving(alone)
       bench.feed(landed(100, 100))
       expect(bench.feed(frame(detour('broken')))).toEqual([
-        { type: 'closeFeed', index: 2 },
-        { type: 'send', frame: { type: 'need', scratch: false, ranges: [[200, 50]] } },
+        { type: 'unfeed', member: 2 },
+        {
+          type: 'say',
+          member: originNumber,
+          frame: { type: 'need', scratch: false, ranges: [[200, 50]] },
+        },
       ])
     })
 
     it('wait for the feed to end, and not for ever', () => {
       const bench = new Bench().receiving(alone)
-      bench.feed({ type: 'feedOpened', index: 2 })
+      bench.feed({ type: 'fedIn', member: 2 })
       expect(bench.feed(frame(detour('broken')))).toEqual([])
       bench.feed(landed(200, 50))
-      expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual([
+      expect(
+        sent(
+          bench.feed({
+            type: 'unfed',
+            member: 2,
+            direction: 'in',
+            code: 'ERR_FR_NODE_LOST',
+            text: null,
+          }),
+        ),
+      ).toEqual([
         { type: 'edgeLost', member: 2, incoming: true, code: 'ERR_FR_NODE_LOST' },
         { type: 'need', scratch: false, ranges: [[100, 100]] },
       ])
 
       const patient = new Bench().receiving(alone)
-      patient.feed({ type: 'feedOpened', index: 2 })
+      patient.feed({ type: 'fedIn', member: 2 })
       patient.feed(frame(detour('broken')))
       expect(patient.machine.deadlineMs()).toBeLessThanOrEqual(limits.drainMs)
       expect(sent(patient.pass(limits.drainMs))).toEqual([
@@ -164,10 +182,18 @@ describe('NodeMachine', () => {
 
     it('are no news of a mate that is gone: its feeds break without a word', () => {
       const bench = new Bench().receiving()
-      bench.feed({ type: 'feedOpened', index: 2 }, frame(planOf(1, [0, 1], { epoch: 2 })))
-      expect(sent(bench.feed({ type: 'relayClosed', index: 2, code: 'ERR_FR_NODE_LOST' }))).toEqual(
-        [],
-      )
+      bench.feed({ type: 'fedIn', member: 2 }, frame(planOf(1, [0, 1], { epoch: 2 })))
+      expect(
+        sent(
+          bench.feed({
+            type: 'unfed',
+            member: 2,
+            direction: 'out',
+            code: 'ERR_FR_NODE_LOST',
+            text: null,
+          }),
+        ),
+      ).toEqual([])
     })
   })
 
@@ -181,32 +207,37 @@ describe('NodeMachine', () => {
 
     it('of mates that do not answer go to the origin in time', () => {
       const bench = new Bench().receiving()
-      bench.feed(detour, { type: 'pullOpened', index: 2, rttMs: 0.1 })
+      bench.feed(detour, { type: 'linked', member: 2, nodeId: '', rttMs: 0.1 })
       bench.nowMs += limits.pullAnswerMs + limits.pullSearchMs
-      expect(sent(bench.feed({ type: 'ticked' })).map(({ type }) => type)).toEqual(['need'])
+      expect(sent(bench.feed({ type: 'due' })).map(({ type }) => type)).toEqual(['need'])
     })
 
     it('what a detour leaves open from the mates, and from the origin what they lack', () => {
       const bench = new Bench().receiving()
       bench.feed(landed(100, 100))
       expect(bench.feed(detour)).toEqual([
-        { type: 'closeFeed', index: 2 },
-        { type: 'dialPull', mate: mates[2] },
-        { type: 'dialPull', mate: mates[0] },
+        { type: 'unfeed', member: 2 },
+        { type: 'connect', member: 2 },
+        { type: 'connect', member: 0 },
       ])
       const missing = [
         [0, 100],
         [200, 50],
       ] as const
       const asked = { type: 'pull', request: 0, ranges: missing } as const
-      expect(bench.feed({ type: 'pullOpened', index: 2, rttMs: 0.1 })).toEqual([
-        { type: 'askMate', index: 2, frame: asked },
+      expect(bench.feed({ type: 'linked', member: 2, nodeId: '', rttMs: 0.1 })).toEqual([
+        { type: 'say', member: 2, frame: asked },
       ])
       expect(bench.machine.pulls.isAsking(2)).toBe(true)
       const holding: Frame = { type: 'holding', request: 0, ranges: [[0, 100]], backlogBytes: 0 }
-      const answered = { type: 'pullAnswered', index: 2, frame: holding } as const
+      const answered = { type: 'said', member: 2, frame: holding } as const
       expect(bench.feed(answered)).toEqual([])
-      const closed = { type: 'pullClosed', index: 0, code: 'ERR_FR_UNREACHABLE' } as const
+      const closed = {
+        type: 'unlinked',
+        member: 0,
+        code: 'ERR_FR_UNREACHABLE',
+        text: 'gone',
+      } as const
       expect(sent(bench.feed(closed))).toEqual([
         { type: 'need', scratch: false, ranges: [[200, 50]] },
       ])
@@ -219,33 +250,43 @@ describe('NodeMachine', () => {
       const bench = new Bench().receiving()
       bench.feed(detour)
       const gone = frame(planOf(1, [0, 1], { epoch: 2 }))
-      expect(bench.feed(gone)).toContainEqual({ type: 'drop', index: 2 })
+      expect(bench.feed(gone)).toContainEqual({ type: 'hangUp', member: 2 })
     })
 
     it('answers mates with what is verified, and not before', () => {
       const bench = new Bench().receiving()
-      const ask = (offset = 50): NodeEvent => {
+      const ask = (offset = 50): NodeFact => {
         const pull = { type: 'pull', request: 4, ranges: [[offset, 100]] } as const
-        return { type: 'pullAsked', index: 0, frame: pull }
+        return { type: 'said', member: 0, frame: pull }
       }
-      const served = (ranges: number[][]) => [{ type: 'serve', index: 0, request: 4, ranges }]
+      const served = (ranges: number[][]) => [{ type: 'serve', member: 0, request: 4, ranges }]
       bench.feed(announced, landed(0, bytes))
       expect(bench.feed(ask())).toEqual(served([]))
       bench.feed(hashed(0, bytes, digests(1, 9, 3)))
       expect(bench.feed(ask())).toEqual(served([[50, 50]]))
       expect(bench.feed(ask(bytes))).toMatchObject([
-        { type: 'rejectPull', index: 0, request: 4, failure: { code: 'ERR_FR_PROTOCOL' } },
+        { type: 'reject', member: 0, request: 4, failure: { code: 'ERR_FR_PROTOCOL' } },
       ])
     })
   })
 
   it('reports edges that break while both ends live', () => {
     const bench = new Bench().receiving()
-    expect(sent(bench.feed({ type: 'relayClosed', index: 0, code: 'ERR_FR_UNREACHABLE' }))).toEqual(
-      [{ type: 'edgeLost', member: 0, incoming: false, code: 'ERR_FR_UNREACHABLE' }],
-    )
-    bench.feed({ type: 'feedOpened', index: 2 })
-    expect(sent(bench.feed({ type: 'feedClosed', index: 2, code: null }))).toEqual([])
+    expect(
+      sent(
+        bench.feed({
+          type: 'unfed',
+          member: 0,
+          direction: 'out',
+          code: 'ERR_FR_UNREACHABLE',
+          text: null,
+        }),
+      ),
+    ).toEqual([{ type: 'edgeLost', member: 0, incoming: false, code: 'ERR_FR_UNREACHABLE' }])
+    bench.feed({ type: 'fedIn', member: 2 })
+    expect(
+      sent(bench.feed({ type: 'unfed', member: 2, direction: 'in', code: null, text: null })),
+    ).toEqual([])
   })
 
   it('asks again when all was dealt and nothing moves, ever less often', () => {
@@ -265,8 +306,8 @@ describe('NodeMachine', () => {
 
   it('asks for digests that came wrong at once, for each block once', () => {
     const bench = new Bench()
-    const wrong = (offset: number, length: number): NodeEvent => {
-      return { type: 'misannounced', offset, length }
+    const wrong = (offset: number, length: number): NodeFact => {
+      return { type: 'digests', offset, length, digests: null }
     }
     const asked = (...ranges: number[][]) => [{ type: 'needDigests', ranges }]
     // Nobody would answer yet.
@@ -281,7 +322,7 @@ describe('NodeMachine', () => {
   it('asks nobody while the origin is quiet, too', () => {
     const bench = new Bench().receiving(alone)
     bench.feed(announced, landed(0, 100), frame(seal))
-    const quiet: NodeCommand[] = []
+    const quiet: NodeWish[] = []
     while (bench.nowMs < limits.silenceMs) quiet.push(...bench.tick())
     expect(sent(quiet)).toEqual([])
     // With the first word of the origin, what was under way has its time again.
@@ -291,16 +332,22 @@ describe('NodeMachine', () => {
 
   it('has what is missing of a silent mate elsewhere, and keeps its feed', () => {
     const bench = new Bench().receiving()
-    bench.feed({ type: 'feedOpened', index: 2 }, landed(0, 50))
+    bench.feed({ type: 'fedIn', member: 2 }, landed(0, 50))
     const away = frame({ type: 'detour', member: 2, why: 'away', ranges: [[0, 150]] })
     const commands = [...bench.feed(away), ...bench.pass(limits.drainMs + limits.pullSearchMs)]
-    expect(commands.map((c) => c.type)).toContain('dialPull')
-    expect(commands.map((c) => c.type)).not.toContain('closeFeed')
-    expect(commands.map((c) => c.type)).not.toContain('drop')
+    expect(commands.map((c) => c.type)).toContain('connect')
+    expect(commands.map((c) => c.type)).not.toContain('unfeed')
+    expect(commands.map((c) => c.type)).not.toContain('hangUp')
   })
 
   it('a broken feed from the origin waits a moment for the reason', () => {
-    const broken = { type: 'feedClosed', index: originNumber, code: 'ERR_FR_NODE_LOST' } as const
+    const broken = {
+      type: 'unfed',
+      member: originNumber,
+      direction: 'in',
+      code: 'ERR_FR_NODE_LOST',
+      text: null,
+    } as const
     const told = new Bench().receiving()
     expect(told.feed(broken)).toEqual([])
     expect(told.feed(frame({ type: 'abort', code: 'ERR_FR_ABORTED', text: 'cancelled' }))).toEqual([
@@ -314,19 +361,19 @@ describe('NodeMachine', () => {
     })
   })
 
-  it.each<[string, NodeEvent, string]>([
+  it.each<[string, NodeFact, string]>([
     ['finish before it is complete', frame({ type: 'finish' }), 'ERR_FR_PROTOCOL'],
     ['a frame for the origin', frame({ type: 'accept', have: [] }), 'ERR_FR_PROTOCOL'],
     [
       'a full disk',
-      { type: 'storageFailed', code: 'ERR_FR_NO_SPACE', text: 'full' },
+      { type: 'fileFailed', code: 'ERR_FR_NO_SPACE', text: 'full' },
       'ERR_FR_NO_SPACE',
     ],
-    ['being closed', { type: 'stopped' }, 'ERR_FR_NODE_CLOSED'],
+    ['being closed', { type: 'stopped', text: 'the node is closing' }, 'ERR_FR_NODE_CLOSED'],
   ])('fails at %s', (_, event, code) => {
     const commands = new Bench().receiving().feed(event)
     expect(commands).toMatchObject([
-      { type: 'send', frame: { type: 'failed', code } },
+      { type: 'say', member: originNumber, frame: { type: 'failed', code } },
       { type: 'end', failure: { code } },
     ])
   })
@@ -337,6 +384,6 @@ describe('NodeMachine', () => {
     const bench = new Bench().receiving()
     bench.nowMs = bench.machine.deadlineMs() as number
     expect(bench.nowMs).toBe(limits.progressMs)
-    expect(sent(bench.handle({ type: 'ticked' })).map(({ type }) => type)).toEqual(['progress'])
+    expect(sent(bench.handle({ type: 'due' })).map(({ type }) => type)).toEqual(['progress'])
   })
 })

@@ -1,5 +1,6 @@
 /** A node whose origin is gone, or silent. */
 import { describe, expect, it } from 'vitest'
+import { originNumber } from '../../../../src/control/messages/types.js'
 import {
   announced,
   Bench,
@@ -19,7 +20,12 @@ it('a node fails by name when the origin is silent, and keeps what it has', () =
 })
 
 describe('a node whose link to the origin breaks', () => {
-  const lost = { type: 'linkClosed', code: 'ERR_FR_NODE_LOST', text: 'reset' } as const
+  const lost = {
+    type: 'unlinked',
+    member: originNumber,
+    code: 'ERR_FR_NODE_LOST',
+    text: 'reset',
+  } as const
   const end = (keepPartial = true) => ({
     type: 'end',
     failure: { code: 'ERR_FR_ORIGIN_LOST' },
@@ -29,7 +35,7 @@ describe('a node whose link to the origin breaks', () => {
   it('waits as long as for a silent one, and keeps what still comes', () => {
     const bench = new Bench().receiving()
     bench.feed(landed(0, bytes))
-    expect(bench.feed(lost)).toMatchObject([{ type: 'log', event: 'orphaned' }])
+    expect(bench.feed(lost)).toMatchObject([{ type: 'note', event: 'orphaned' }])
     expect([bench.machine.phase, bench.machine.waitsFor]).toEqual([
       'orphaned',
       'another coordinator',
@@ -38,7 +44,7 @@ describe('a node whose link to the origin breaks', () => {
     expect(bench.machine.held.verifiedBytes).toBe(bytes)
     // It says nothing, and publishes nothing without a seal.
     bench.nowMs = lostMs - 1
-    expect(bench.feed({ type: 'ticked' })).toEqual([])
+    expect(bench.feed({ type: 'due' })).toEqual([])
     expect(bench.tick()).toMatchObject([end()])
   })
 
@@ -55,7 +61,7 @@ describe('a node whose link to the origin breaks', () => {
     expect(bench.feed(lost)).toEqual([])
     expect(bench.feed({ type: 'summed', fileDigest: 'digest' })).toEqual([{ type: 'publish' }])
     bench.nowMs = 2 * lostMs
-    expect(bench.feed({ type: 'ticked' })).toEqual([])
+    expect(bench.feed({ type: 'due' })).toEqual([])
     expect(bench.feed({ type: 'published', warnings: [] })).toEqual([
       { type: 'end', failure: null, keepPartial: false },
     ])

@@ -177,11 +177,11 @@ describe('a trace', () => {
     push.from(0, { type: 'need', scratch: true, ranges })
     push.from(1, { type: 'edgeLost', member: 0, incoming: true, code: 'ERR_FR_NODE_LOST' })
     push.from(1, { type: 'need', scratch: false, ranges })
-    const log = { type: 'log', level: 'info', node: 1, text: '' } as const
+    const log = { type: 'note', level: 'info', member: 1, fields: { text: 'silent' } } as const
     trace.wishes([{ ...log, event: 'lags' }], 310)
     trace.wishes([{ ...log, event: 'lags' }], 320)
     trace.wishes([{ ...log, event: 'keeps-up' }], 340)
-    trace.wishes([{ ...log, event: 'suspected', text: 'silent' }], 350)
+    trace.wishes([{ ...log, event: 'suspected' }], 350)
     const shown = rare.flatMap(({ pid, name, ph, tid }) =>
       pid > 1 && (tid === 4 || tid === 5) && ph !== 'M' ? [[pid, ph, name]] : [],
     )

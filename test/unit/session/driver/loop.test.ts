@@ -4,15 +4,18 @@ import { awakeMs, nowMs, unwatch, watch } from '../../../../src/base/time/awake.
 import { Loop, type Machine } from '../../../../src/session/driver/loop.js'
 import { processClock } from '../../../../src/session/sockets.js'
 
-type Fact = 'heard' | 'ticked'
+type Heard = { readonly type: 'heard' }
+type Told = Heard | { readonly type: 'due' }
+
+const heard: Heard = { type: 'heard' }
 
 /** Notes when it was told what; wishes for `work` once, and is to be asked at `dueMs`. */
-class Recorder implements Machine<Fact, 'work'> {
-  readonly facts: { readonly fact: Fact; readonly atMs: number }[] = []
+class Recorder implements Machine<Told, 'work'> {
+  readonly facts: { readonly fact: Told; readonly atMs: number }[] = []
   dueMs: number | null = null
   #reached: (() => void) | undefined
 
-  handle(fact: Fact, atMs: number): 'work'[] {
+  handle(fact: Told, atMs: number): 'work'[] {
     this.facts.push({ fact, atMs })
     if (this.dueMs !== null && atMs >= this.dueMs) {
       this.dueMs = null
@@ -41,10 +44,9 @@ function sleepWithoutTurning(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
-function loopOf(machine: Recorder, work: () => void = () => {}): Loop<Fact, 'work'> {
-  return new Loop<Fact, 'work'>(machine, processClock, {
+function loopOf(machine: Recorder, work: () => void = () => {}): Loop<Heard, 'work'> {
+  return new Loop<Heard, 'work'>(machine, processClock, {
     execute: work,
-    ticked: () => 'ticked',
     crashed: (error) => {
       throw error
     },
@@ -59,9 +61,9 @@ describe('the time of a machine', () => {
     const machine = new Recorder()
     const loop = loopOf(machine)
     loop.start([])
-    loop.post('heard')
+    loop.post(heard)
     sleepWithoutTurning(350)
-    loop.post('heard')
+    loop.post(heard)
     expect(machine.elapsedMs).toBeLessThanOrEqual(beatMs)
     loop.stop()
   })
@@ -70,7 +72,7 @@ describe('the time of a machine', () => {
     const machine = new Recorder()
     const loop = loopOf(machine, () => sleepWithoutTurning(350))
     loop.start([])
-    loop.post('heard', 'heard')
+    loop.post(heard, heard)
     expect(machine.facts).toHaveLength(2)
     expect(machine.elapsedMs).toBeLessThanOrEqual(beatMs)
     loop.stop()
@@ -87,7 +89,7 @@ describe('the time of a machine', () => {
     const turnMs = nowMs()
     await machine.reached()
     expect(nowMs() - turnMs).toBeGreaterThan(150 - beatMs - 1)
-    expect(machine.facts.at(-1)?.fact).toBe('ticked')
+    expect(machine.facts.at(-1)?.fact).toEqual({ type: 'due' })
     expect(machine.facts.at(-1)?.atMs).toBeGreaterThanOrEqual(dueMs)
     loop.stop()
     unwatch()

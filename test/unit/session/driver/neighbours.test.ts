@@ -71,7 +71,7 @@ describe('the data connection to a member', () => {
   it('that the engine closes may be dialled again', () => {
     open()
     net.answer()
-    expect(neighbours.closed(0)).toMatchObject({ member: { number: 3 }, out: { relay: false } })
+    expect(neighbours.closed(0)).toMatchObject({ member: { number: 3 }, out: { isWished: false } })
     expect([neighbours.byFeed(0), member.out.state]).toEqual([undefined, 'none'])
     expect(neighbours.closed(0)).toBeUndefined()
   })

@@ -1,13 +1,11 @@
 /** Pull links that come to a node at a bad moment, and what is served on them. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { FrError } from '../../../../src/base/errors.js'
 import { limits } from '../../../../src/base/limits.js'
+import type { Fact } from '../../../../src/control/messages/facts.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
-import type { PullEvent } from '../../../../src/control/pulling/events.js'
 import { type Neighbour, Neighbours } from '../../../../src/session/driver/neighbours.js'
 import { Pulls } from '../../../../src/session/driver/pulls.js'
 import {
-  mateOf,
   PretendConnection,
   PretendEngine,
   type PretendLink,
@@ -20,20 +18,20 @@ const ask = { type: 'pull', request: 1, ranges: [[0, 10]] } as const satisfies F
 let net: PretendNet
 let engine: PretendEngine
 let pulls: Pulls
+let neighbours: Neighbours
 let mate: Neighbour
-let posted: PullEvent[]
+let posted: Fact[]
 let warned: string[]
 
 beforeEach(() => {
   net = new PretendNet()
   engine = new PretendEngine()
-  const neighbours = new Neighbours(net, engine)
+  neighbours = new Neighbours(net, engine)
   posted = []
   warned = []
   pulls = new Pulls(net, neighbours, {
-    post: (event) => posted.push(event),
+    post: (fact) => posted.push(fact),
     warn: (event) => warned.push(event),
-    isComplete: () => false,
     nowMs: () => 0,
     wayTo,
     list: (feed, [offset, length]) => engine.send(feed, { stream: 0, offset, length }),
@@ -51,7 +49,7 @@ describe('a mate that asks', () => {
   it('is heard, and served on a data connection that is dialled for it', () => {
     const link = accepted()
     link.events.onFrame(ask)
-    expect(posted).toEqual([{ type: 'pullAsked', index: 1, frame: ask }])
+    expect(posted).toEqual([{ type: 'said', member: 1, frame: ask }])
     pulls.serve(1, 1, [[0, 10]])
     expect([net.channels, link.said]).toEqual([['data to 1'], []])
     net.answer()
@@ -86,52 +84,13 @@ describe('a mate that asks', () => {
   })
 
   it.each([
-    ['a mate that went while its link was opened', () => pulls.drop(1)],
-    ['anybody once the transfer is over', () => pulls.end()],
+    ['a mate that went while its link was opened', () => neighbours.refuse(mate)],
+    ['anybody once the transfer is over', () => neighbours.end()],
   ])('%s is closed, not heard and not served', (_, happens) => {
     happens()
     const connection = new PretendConnection()
     pulls.accept(mate, connection)
     pulls.serve(1, 1, [[0, 10]])
     expect([connection.isClosed, net.links, net.channels]).toEqual([true, [], []])
-  })
-})
-
-describe('a mate that is asked', () => {
-  it('is dialled, and what it answers is heard', () => {
-    pulls.dial(mateOf(1))
-    expect(net.channels).toEqual(['pull to 1'])
-    net.answer()
-    const holding = { type: 'holding', request: 1, ranges: [], backlogBytes: 0 } as const
-    net.links[0]?.events.onFrame(holding)
-    expect(posted).toEqual([
-      { type: 'pullOpened', index: 1, rttMs: 1 },
-      { type: 'pullAnswered', index: 1, frame: holding },
-    ])
-  })
-
-  it('and hangs up is reported with the reason', () => {
-    pulls.dial(mateOf(1))
-    net.answer()
-    net.links[0]?.events.onClose('ERR_FR_NODE_LOST', 'gone')
-    expect(posted.at(-1)).toEqual({ type: 'pullClosed', index: 1, code: 'ERR_FR_NODE_LOST' })
-  })
-
-  it.each([
-    ['has gone meanwhile', () => pulls.drop(1)],
-    ['is asked when all is over', () => pulls.end()],
-  ])('and %s is closed without a word', (_, happens) => {
-    pulls.dial(mateOf(1))
-    happens()
-    expect([net.answer().isClosed, posted]).toEqual([true, []])
-  })
-
-  it('whose link cannot be made has failed', () => {
-    net.link = () => {
-      throw new FrError('ERR_FR_NODE_LOST', 'gone')
-    }
-    pulls.dial(mateOf(1))
-    net.answer()
-    expect(posted).toEqual([{ type: 'pullClosed', index: 1, code: 'ERR_FR_NODE_LOST' }])
   })
 })

@@ -1,0 +1,23 @@
+/** The wishes of a receiver's machine, and shorter words for the most frequent ones. */
+import { Outbox } from '../messages/outbox.js'
+import { type Frame, originNumber } from '../messages/types.js'
+import type { NodeWish } from './events.js'
+
+export class NodeOutbox extends Outbox<NodeWish> {
+  /** The control link is gone: nobody hears this node. */
+  isAlone = false
+
+  /** To the coordinator. */
+  say(...frames: readonly Frame[]): void {
+    if (this.isAlone) return
+    for (const frame of frames) this.wish({ type: 'say', member: originNumber, frame })
+  }
+
+  feed(member: number, isEarly: boolean): void {
+    this.wish({ type: 'feed', member, isEarly })
+  }
+
+  warn(event: string, fields: Readonly<Record<string, string | number>>): void {
+    this.wish({ type: 'note', level: 'warn', event, fields })
+  }
+}

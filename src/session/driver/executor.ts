@@ -1,0 +1,188 @@
+/**
+ * What both ends of a transfer do for their machines alike: wishes about other members are carried
+ * out, and what happens to members is posted as facts. Whatever only one end knows (files, the
+ * caller, answers to mates that ask) is the session's own.
+ *
+ * After `hangUp` no fact about a member is posted any more.
+ */
+import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
+import type { Fact, MemberWish } from '../../control/messages/facts.js'
+import type { Frame } from '../../control/messages/types.js'
+import type { FeedHandle } from '../../ports.js'
+import type { Neighbour, Neighbours, Way } from './neighbours.js'
+import type { Clock, LinkEvents, Net, Target } from './ports.js'
+import type { Samples } from './samples.js'
+
+export interface ExecutorHooks {
+  readonly post: (fact: Fact) => void
+  /** How a link to this member is dialled. */
+  readonly targetOf: (member: number) => Target
+  /** How a data connection to this member is opened. */
+  readonly wayTo: (member: number) => Way
+}
+
+/** Who lists bytes for members by itself, beside the machine. It is told first. */
+export interface Servant {
+  /** A data connection to the member is open. */
+  fedOut(member: Neighbour, feed: FeedHandle): void
+  /** A data connection to the member has ended, or could not be opened. */
+  unfed(member: Neighbour): void
+  /** The member takes no part any more. */
+  gone(member: Neighbour): void
+}
+
+export class Executor {
+  readonly #clock: Clock
+  readonly #net: Net
+  readonly #neighbours: Neighbours
+  readonly #samples: Samples
+  readonly #silenceMs: number
+  readonly #hooks: ExecutorHooks
+  readonly #servant: Servant | undefined
+  /** Links that still say what was left to say. */
+  #closing = 0
+  #released: (() => void) | undefined
+
+  /** `silenceMs`: how long a control link waits for a silent peer. */
+  constructor(
+    ports: { readonly clock: Clock; readonly net: Net },
+    neighbours: Neighbours,
+    samples: Samples,
+    silenceMs: number,
+    hooks: ExecutorHooks,
+    servant?: Servant,
+  ) {
+    this.#clock = ports.clock
+    this.#net = ports.net
+    this.#neighbours = neighbours
+    this.#samples = samples
+    this.#silenceMs = silenceMs
+    this.#hooks = hooks
+    this.#servant = servant
+  }
+
+  execute(wish: MemberWish): void {
+    switch (wish.type) {
+      case 'connect':
+        return this.#connect(this.#neighbours.of(wish.member))
+      case 'say':
+        return void this.#neighbours.of(wish.member).link?.send(wish.frame)
+      case 'feed':
+        return this.#feed(this.#neighbours.of(wish.member), wish.isEarly)
+      case 'hangUp':
+        return this.#hangUp(this.#neighbours.of(wish.member))
+      case 'sample':
+        return this.sample()
+      default:
+        return wish satisfies never
+    }
+  }
+
+  sample(): void {
+    const sample = this.#samples.take(this.#clock.nowMs())
+    if (sample !== undefined) this.#hooks.post({ type: 'sampled', sample })
+  }
+
+  /** The engine has closed a data connection; null: cleanly. */
+  closed(feed: FeedHandle, code: FrErrorCode | null): void {
+    const member = this.#neighbours.byFeed(feed)
+    if (member === undefined) return
+    // Its counters go with it.
+    if (member.feedOut !== feed) this.sample()
+    const out = this.#neighbours.closed(feed)?.out
+    if (out === undefined) this.#post('in', member, code, null)
+    else this.unfed(member, out.isWished, code, null)
+  }
+
+  /** A data connection to the member has ended. `isWished`: by the machine. */
+  unfed(member: Neighbour, isWished: boolean, code: FrErrorCode | null, text: string | null): void {
+    this.#servant?.unfed(member)
+    if (isWished) this.#post('out', member, code, text)
+  }
+
+  /** Hangs up on everybody; `released` once what was said is out, or never will be. */
+  release(released: () => void): void {
+    for (const member of this.#neighbours.all) this.#hangUp(member)
+    this.#neighbours.end()
+    this.#released = released
+    if (this.#closing === 0) released()
+  }
+
+  #post(
+    direction: 'in' | 'out',
+    { number: member }: Neighbour,
+    code: FrErrorCode | null,
+    text: string | null,
+  ): void {
+    this.#hooks.post({ type: 'unfed', member, direction, code, text })
+  }
+
+  #connect(member: Neighbour): void {
+    const { post, targetOf } = this.#hooks
+    const { number } = member
+    const target = targetOf(number)
+    const failed = ({ code, text }: Failure): void => {
+      if (!member.isRefused) post({ type: 'unlinked', member: number, code, text })
+    }
+    this.#net.dial(target, {
+      lookUpBegan: () => post({ type: 'lookUpBegan', member: number }),
+      lookUpEnded: () => post({ type: 'lookUpEnded', member: number }),
+      opened: (connection, rttMs, peer) => {
+        if (this.#neighbours.isEnded || member.isRefused) return connection.close()
+        const events = this.#linkEvents(number, target.channel, failed)
+        member.link = this.#neighbours.link(connection, events, failed)
+        if (member.link === undefined) return
+        if (target.channel === 'control') member.link.waitFor(this.#silenceMs)
+        post({ type: 'linked', member: number, rttMs, nodeId: '', ...peer })
+      },
+      failed,
+    })
+  }
+
+  /** On a pull link that this side dialled only answers come. */
+  #linkEvents(
+    member: number,
+    channel: Target['channel'],
+    failed: (failure: Failure) => void,
+  ): LinkEvents {
+    const onClose = (code: FrErrorCode, text: string): void => failed({ code, text })
+    const said = (frame: Frame): void => this.#hooks.post({ type: 'said', member, frame })
+    if (channel === 'control') {
+      const lastWord = (code: FrErrorCode, text: string): Frame => ({ type: 'abort', code, text })
+      return { onFrame: said, onClose, lastWord }
+    }
+    const onFrame = (frame: Frame): void => {
+      if (frame.type !== 'holding' && frame.type !== 'pullRefused')
+        throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}' on a pull link`)
+      said(frame)
+    }
+    return { onFrame, onClose }
+  }
+
+  #feed(member: Neighbour, isEarly: boolean): void {
+    const way = this.#hooks.wayTo(member.number)
+    if (isEarly) return this.#neighbours.prepare(member, way)
+    this.#neighbours.open(member, way, true, {
+      opened: (feed) => {
+        this.#servant?.fedOut(member, feed)
+        this.#hooks.post({ type: 'fedOut', member: member.number })
+      },
+      failed: ({ code, text }) => this.unfed(member, true, code, text),
+    })
+  }
+
+  #hangUp(member: Neighbour): void {
+    this.#servant?.gone(member)
+    this.#neighbours.refuse(member)
+    const { link, asked } = member
+    member.link = undefined
+    member.asked = undefined
+    asked?.link.destroy()
+    if (link === undefined) return
+    this.#closing++
+    link.close(() => {
+      this.#closing--
+      if (this.#closing === 0) this.#released?.()
+    })
+  }
+}
