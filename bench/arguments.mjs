@@ -101,7 +101,7 @@ function programOf(suites) {
       listOf(),
     )
     .helpOption('-h, --help', 'print help')
-    .showHelpAfterError('(fr-bench --help shows what there is)')
+    .showHelpAfterError('(see fr-bench --help)')
     .addHelpText('after', helpOf(suites))
 }
 

@@ -1,11 +1,11 @@
-/** Asks a node one thing over a status connection. */
+/** Asks a node one question over a status connection. */
 import { FrError } from '../base/errors.js'
 import type { Frame } from '../control/messages/types.js'
 import { type Dialler, linkOver } from '../net/dial.js'
 import { dial } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
 
-/** The JSON the node sent. Rejects with FrError; ERR_FR_ABORTED when the signal is. */
+/** JSON that the node sent. Rejects with FrError, ERR_FR_ABORTED when the signal aborts. */
 export async function askStatus(
   dialler: Dialler,
   address: string,
@@ -15,8 +15,8 @@ export async function askStatus(
 }
 
 /**
- * Has the node at `via` see to it that `node` is added to a transfer that it takes part in.
- * Resolves when it has joined; rejects with the FrError that says why it has not.
+ * Asks the node at `via` to have `node` added to a transfer in which it takes part. Resolves when
+ * `node` has joined; rejects with the FrError that says why it has not.
  */
 export async function askToAdd(
   dialler: Dialler,
@@ -43,7 +43,7 @@ async function ask<T extends Frame['type']>(
   try {
     return await new Promise((resolve, reject) => {
       onAbort = () =>
-        reject(new FrError('ERR_FR_ABORTED', 'asking was cancelled', { node: address }))
+        reject(new FrError('ERR_FR_ABORTED', 'the request was cancelled', { node: address }))
       signal.addEventListener('abort', onAbort, { once: true })
       link = linkOver(established, {
         onFrame: (frame) => {

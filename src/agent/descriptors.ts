@@ -1,9 +1,9 @@
 /**
- * Whether this process can still open anything.
+ * Whether this process can still open files.
  *
- * Where no descriptor is left, the kernel's queue of connections is emptied by closing them (libuv
- * does so), and the peer sees a reset without a word. So a server asks right after it has accepted
- * one: if that took the last descriptor, it can still say why it closes.
+ * When no descriptor is left, libuv empties the kernel's queue of connections by closing them, and
+ * the peer sees an unexplained reset. So a server checks right after it accepts a connection: if
+ * that took the last descriptor, it can still tell the peer why it closes.
  */
 import { closeSync, openSync } from 'node:fs'
 import { isOutOfFiles } from '../base/errors.js'

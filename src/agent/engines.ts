@@ -1,7 +1,7 @@
 /**
- * Which engine runs. Native is the default; where the addon does not load, the portable engine
- * takes its place, and the logger hears of it once in this process. Asked for by name, the native
- * engine is not replaced: it is there or the call fails with ERR_FR_ENGINE.
+ * Chooses the engine. Native is the default; where the addon does not load, the portable engine
+ * replaces it, with one warning per process. An explicit wish for the native engine fails with
+ * ERR_FR_ENGINE instead.
  */
 import { FrError } from '../base/errors.js'
 import type { Logger } from '../base/log.js'

@@ -1,14 +1,14 @@
 /**
  * Which transfer writes which name at this node: one at a time, from its offer to its publication.
  *
- * The idea: two pushes that meet hold some nodes each, and neither may have a part of them. So who
- * finds a name taken is refused, and its push is withdrawn everywhere, but for two cases that pass
- * by themselves. A holder that has ended, or ends now because its origin is gone, is waited for
- * until it has given everything back. Of two
- * transfers without a plan the one with the lower id waits: the other is refused wherever the first
- * was earlier, and gives way. So does one without a plan where one with a plan joins: that holds
- * the name at other nodes. Whoever has a plan is waited for by nobody, and of the others only lower
- * ids wait for higher ones: no two wait for each other.
+ * When two pushes of one name meet, each must get all of its nodes or none. So a push that finds
+ * its name taken is refused and withdraws everywhere, except in two cases that end without help. A
+ * holder that has ended, or ends now because its origin is gone, is waited for until it has
+ * released everything. A holder without a plan gives way to a claimant whose push has one, and to a
+ * claimant with a lower transfer id; the claimant waits.
+ *
+ * Nobody waits for a holder with a plan, and otherwise lower ids wait for higher ones only, so no
+ * two pushes wait for each other.
  */
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -19,13 +19,13 @@ export interface Claimant {
   readonly spec: {
     readonly transfer: string
     readonly originAddress: string
-    /** Its push had a plan when it was offered here, and so the name at other nodes. */
+    /** Its push already had a plan, and so the name at other nodes, when it was offered here. */
     readonly isPlanned: boolean
   }
-  /** The plan has come. */
+  /** True once the plan has arrived. */
   readonly hasPlan: boolean
   readonly isEnded: boolean
-  /** Another transfer wants the name; true: this one ends for it, because its origin is gone. */
+  /** Another transfer wants the name; true when this one ends for it: its origin is gone. */
   givesWay(): boolean
 }
 
@@ -37,7 +37,7 @@ export class NameClaims<T extends Claimant> {
     return this.#holders.values()
   }
 
-  /** Rejects with ERR_FR_BUSY, which names the holder, and when the claimant ends meanwhile. */
+  /** Rejects with ERR_FR_BUSY, which names the holder, or ERR_FR_CLOSED if the claimant ends. */
   async claim(claimant: T): Promise<void> {
     const key = keyOf(claimant)
     let isLate = false
@@ -50,7 +50,7 @@ export class NameClaims<T extends Claimant> {
         if (claimant.isEnded) throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
         const holder = this.#holders.get(key)
         if (holder === undefined) break
-        // Whoever has ended gives the name back, however busy this machine is.
+        // A holder that has ended releases the name, however busy this machine is.
         if (!holder.isEnded && !holder.givesWay() && (isLate || !isToGiveWay(holder, claimant)))
           throw busy(holder)
         await new Promise<void>((resolve) => this.#waiting.add(resolve))
@@ -69,7 +69,7 @@ export class NameClaims<T extends Claimant> {
     this.changed()
   }
 
-  /** A claimant has its plan, or has ended: those who wait look again. */
+  /** Call when a claimant gets its plan or ends, so that waiting claimants look again. */
   changed(): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()

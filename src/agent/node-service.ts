@@ -1,11 +1,11 @@
 /**
- * A node: one port, one data directory, any number of transfers up to limits.transfersPerNode.
+ * A node: one port, one data directory, up to limits.transfersPerNode transfers.
  *
- * Every connection is authenticated first (handshake.ts); then it is a control link that carries an
- * offer, a data connection of a known or soon to be known transfer, or a question for the status.
+ * Every connection is authenticated first (net/handshake.ts). Then it is a control link with an
+ * offer, a data connection or pull link of a transfer, or a question about the status.
  *
- * Ownership: the service owns its listener, its receptions and what is parked; `close` ends them
- * in that order and is idempotent. The engine, the pool and the data directory are its caller's.
+ * The service owns its listener, its receptions and its parked connections; `close` ends them in
+ * that order and is idempotent. The caller owns the engine, the pool and the data directory.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { FrError, type FrErrorCode } from '../base/errors.js'
@@ -48,7 +48,7 @@ export interface NodeServiceSpec {
   readonly router: EngineRouter
   readonly pool: HashPool
   readonly dir: DataDirHandle
-  /** The path of it, for texts. */
+  /** Path of `dir`, for messages. */
   readonly dataDir: string
   readonly listen: Address
   readonly keys: readonly Key[]
@@ -57,16 +57,16 @@ export interface NodeServiceSpec {
   readonly keepPartialsSeconds: number
   readonly log: Logger
   readonly audience: Audience
-  /** The status as JSON, for whoever asks over the wire. */
+  /** Returns the status as JSON, for questions over the wire. */
   readonly statusJson: () => string
 }
 
 export interface NodeCounters {
   connections: number
   refusedConnections: number
-  /** Of these, by peers that did not hold the key. */
+  /** Refused connections of peers that did not hold the key. */
   authFailures: number
-  /** Digest records that the author of the content has not signed. */
+  /** Digest records with a wrong signature. */
   wrongDigests: number
   transfersStarted: number
   transfersComplete: number
@@ -98,7 +98,7 @@ export class NodeService implements NodeHost {
   readonly #parked = new ParkedConnections()
   readonly #receptions = new Map<string, Reception>()
   readonly #names = new NameClaims<Guest>()
-  /** Links that carry no transfer yet. */
+  /** Links without a transfer. */
   readonly #idleLinks = new Waiting<ControlLink>()
   readonly #questions: Questions
   #closing: Promise<void> | undefined
@@ -134,7 +134,7 @@ export class NodeService implements NodeHost {
     )
   }
 
-  /** HOST:PORT, once `listen` has resolved. */
+  /** HOST:PORT, valid after `listen`. */
   get address(): string {
     return boundAddress(this.#server.address() as AddressInfo)
   }
@@ -143,7 +143,7 @@ export class NodeService implements NodeHost {
     return [...this.#receptions.values()].map((reception) => reception.view())
   }
 
-  /** Rejects with ERR_FR_LISTEN or, without a key beyond loopback, ERR_FR_OPEN. */
+  /** Rejects with ERR_FR_LISTEN, or with ERR_FR_OPEN beyond loopback without a key. */
   async listen(): Promise<void> {
     const { listen, keys } = this.#spec
     requireServable(listen, keys[0] as Key)
@@ -203,14 +203,14 @@ export class NodeService implements NodeHost {
     }
   }
 
-  /** Somebody without the key, or with another one: this node's operator should see it, too. */
+  /** Logs a peer without the right key, so that the operator of this node sees it too. */
   #wrongKey(remote: string, text: string): void {
     this.counters.authFailures++
     const host = remote.slice(0, remote.lastIndexOf(':'))
     this.#strangers.say(host, { level: 'warn', event: 'wrong-key', fields: { peer: remote, text } })
   }
 
-  /** The last descriptor went to this connection: telling it so gives the descriptor back. */
+  /** Refuses the connection that took the last descriptor, which frees the descriptor. */
   #exhausted(admitted: Admitted | Ticketed, remote: string): void {
     const text = 'too many open files at the node (EMFILE): raise its limit (ulimit -n)'
     this.#refused('ERR_FR_LIMIT', text)
@@ -244,11 +244,11 @@ export class NodeService implements NodeHost {
         reception === undefined ? { type: 'refuse', code, text } : { type: 'failed', code, text },
     }
     const link = linkOver(established, events, this.engine)
-    // Also forgets a link that was refused: one that this side closes is not told to `onClose`.
+    // Also drops a refused link: `onClose` is not called for a link that this side closes.
     this.#idleLinks.add(link, limits.acceptMs, () => link.destroy())
   }
 
-  /** The reception once the offer is complete. What is refused is told so, and its link closes. */
+  /** The reception once the offer is complete. A refused offer gets the error; its link closes. */
   #offered(
     reader: OfferReader,
     frame: Frame,
@@ -278,7 +278,7 @@ export class NodeService implements NodeHost {
         originAddress: established.remoteAddress,
         silenceMs: offer.silenceMs,
         isPlanned: offer.planned,
-        // Its origin has given the earlier attempt up, and this node has not heard of it.
+        // The origin has given up the earlier attempt, and this node has not heard of it yet.
         ...(before && { after: before.stop() }),
         author,
       })
@@ -299,7 +299,7 @@ export class NodeService implements NodeHost {
     this.counters.transfersStarted++
     reception.log.offered()
     void reception.done.then((failure) => {
-      // What waits is for the next attempt where there is one.
+      // Parked connections may belong to the next attempt.
       if (this.#receptions.get(transfer) === reception) {
         this.#receptions.delete(transfer)
         for (const late of this.#parked.take(transfer))
@@ -319,7 +319,7 @@ export class NodeService implements NodeHost {
     await reception.joins.ask(address)
   }
 
-  /** A data connection or pull link goes to its transfer, waits for it, or is refused. */
+  /** Hands a data connection or pull link to its transfer, parks it, or refuses it. */
   #place(early: Admitted | Ticketed): void {
     const reception = this.#receptions.get(early.transfer ?? '')
     if (reception === undefined) return this.#parked.park(early, limits.earlyDataMs)
@@ -330,7 +330,7 @@ export class NodeService implements NodeHost {
       early.channel === 'data'
         ? reception.expects(index, early.edgeId, to)
         : reception.expectsPull(index, early.peer?.nodeId ?? '', to)
-    // Before the plan, or from a node that this one has not heard of: it may have just joined.
+    // The connection came before the plan, or from a node that has just joined.
     const waitMs = reception.hasPlan ? limits.earlyDataMs : limits.acceptMs
     if (expected === null) return this.#parked.park(early, waitMs)
     if (expected === false)
@@ -350,7 +350,7 @@ export class NodeService implements NodeHost {
     }
   }
 
-  /** The place is taken by who has proved the edge's secret first: a replayed ticket takes none. */
+  /** The first connection to prove the edge's secret takes the place; a replayed ticket cannot. */
   async #adopt(reception: Reception, index: number, ticketed: Ticketed, edge: Edge): Promise<void> {
     let established: Established | undefined
     try {
@@ -386,7 +386,7 @@ export class NodeService implements NodeHost {
       await this.store.expire(0)
       free = await this.store.free()
     }
-    // In one turn from here: what others will still write is counted with this one among them.
+    // No await from here on: the reserved bytes must include this transfer and all others.
     const reserved = this.#reservedBytes(guest)
     if (guest.dataBytes > free - reserved) {
       const [needed, has, kept] = [guest.dataBytes, free, reserved].map(formatBytes)
@@ -396,7 +396,7 @@ export class NodeService implements NodeHost {
     guest.hasSpace = true
   }
 
-  /** Not for this transfer: what others will still write, and what is to stay free. */
+  /** Bytes that this transfer cannot have: for other transfers, or to stay free. */
   #reservedBytes(guest: Guest): number {
     let reserved = this.#spec.minFreeBytes
     for (const other of this.#names.holders)

@@ -1,6 +1,6 @@
 /**
- * From a fresh control link to a transfer: the offer, then the pages of its manifest, within
- * `acceptMs`. A violation closes the link with a named error code; nothing is kept for it.
+ * From a new control link to a transfer: the offer, then the pages of its manifest, within
+ * acceptMs. A violation closes the link with an error code, and nothing of the offer is kept.
  */
 import { bytesOfHex } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
@@ -13,7 +13,7 @@ export type Offer = Frame & { readonly type: 'offer' }
 
 export interface CompleteOffer {
   readonly offer: Offer
-  /** Public key. */
+  /** Ed25519 public key of the author. */
   readonly author: Uint8Array
   readonly entry: StreamEntry
 }
@@ -23,7 +23,7 @@ export class OfferReader {
   #author: Uint8Array = new Uint8Array()
   #assembler: ManifestAssembler | undefined
 
-  /** The offer once its manifest is complete; throws FrError for what is out of order. */
+  /** Returns the offer once its manifest is complete; throws FrError for an unexpected frame. */
   take(frame: Frame): CompleteOffer | undefined {
     if (frame.type === 'beat') return undefined
     if (this.#offer === undefined || this.#assembler === undefined) {
@@ -32,7 +32,7 @@ export class OfferReader {
       if (frame.streams !== 1) {
         throw new FrError(
           'ERR_FR_UNSUPPORTED',
-          `this version does not offer ${frame.streams} files in one transfer`,
+          `this version does not support ${frame.streams} files in one transfer`,
         )
       }
       this.#offer = frame
@@ -49,7 +49,7 @@ export class OfferReader {
       throw new FrError('ERR_FR_UNSUPPORTED', 'the only stream must be stream 0, at 0')
     const blocks = Math.ceil(entry.size / blockBytesFor(entry.size))
     if (blocks > limits.blocksPerFile) {
-      throw new FrError('ERR_FR_LIMIT', `the file has ${blocks} blocks, more than a node takes`)
+      throw new FrError('ERR_FR_LIMIT', `the file has ${blocks} blocks, more than a node accepts`)
     }
     return { offer: this.#offer, author: this.#author, entry }
   }

@@ -1,7 +1,6 @@
 /**
- * Status connections at a node: whoever proved the key asks one thing, is answered, and hangs up.
- * What is asked, and the answer to it, must never take longer than its limit; the node's closing
- * ends all of them.
+ * Status connections at a node: a peer with the key asks one question, gets its answer, and hangs
+ * up. Question and answer have time limits, and closing the node ends all of them.
  */
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
@@ -41,7 +40,7 @@ export class Questions {
       },
       onClose: () => this.#links.delete(link),
     })
-    // Whoever opens a status connection asks at once.
+    // The peer must ask soon.
     this.#dropAfter(link, limits.acceptMs)
   }
 
@@ -63,7 +62,7 @@ export class Questions {
     )
   }
 
-  /** A little later than the answer itself may come. */
+  /** Slightly longer than the answer itself may take. */
   #dropAfter(link: ControlLink, forMs: number): void {
     this.#links.add(link, forMs + limits.lingerMs, () => link.destroy())
   }

@@ -1,6 +1,6 @@
 /**
- * Log lines that strangers can provoke: at most one a minute for each of them, and a bounded number
- * in all. What was left out is counted in the next line.
+ * Log lines that strangers can provoke: at most one per minute for each stranger, and a bounded
+ * number in all. The next line counts what was left out.
  */
 import { limits } from '../base/limits.js'
 import type { LogEntry, Logger } from '../base/log.js'
@@ -11,7 +11,7 @@ const windowMs = 60_000
 export class QuietLog {
   readonly #log: Logger
   readonly #now: () => number
-  /** By stranger, when a line was last written; the oldest first. */
+  /** When a line about each stranger was last written; the oldest first. */
   readonly #saidMs = new Map<string, number>()
   #leftOut = 0
 
@@ -20,7 +20,7 @@ export class QuietLog {
     this.#now = now
   }
 
-  /** `who` is what lines are rationed by, for example an IP address. */
+  /** `who` identifies the stranger, for example by IP address. */
   say(who: string, line: LogEntry): void {
     const now = this.#now()
     for (const [other, saidMs] of this.#saidMs) {

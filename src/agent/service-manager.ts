@@ -1,12 +1,12 @@
 /**
- * What a service manager is told (systemd, `Type=notify`): one datagram for each word, to the
- * socket that `NOTIFY_SOCKET` names. Without that variable nothing is sent and nothing is loaded.
+ * Notifies a service manager (systemd, `Type=notify`) with one datagram per message, sent to the
+ * socket in `NOTIFY_SOCKET`. Without that variable nothing is sent and nothing is loaded.
  */
 import { type Logger, safeLogger } from '../base/log.js'
 
 /**
- * Never throws: a manager that cannot be told is logged, and the node serves all the same. `state`:
- * lines of NAME=VALUE, as in sd_notify(3).
+ * Never throws: a failure is logged, and the node goes on. `state` has lines of NAME=VALUE, as in
+ * sd_notify(3).
  */
 export async function notifyService(state: string, logger: Logger): Promise<void> {
   const address = process.env['NOTIFY_SOCKET']

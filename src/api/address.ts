@@ -1,2 +1,2 @@
-/** Addresses as people write them, for whoever has to read some before anything is started. */
+/** Addresses as people write them, for code that needs some before anything is started. */
 export { type Address, formatAddress, parseAddress } from '../net/address.js'

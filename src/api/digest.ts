@@ -1,4 +1,4 @@
-/** `digestFile`: the digest a node would have to reach for this file. */
+/** `digestFile`: the digest that a node must reach for this file. */
 import { openEngine } from '../agent/engines.js'
 import { digestAlgorithms, digestBytesOf } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
@@ -14,9 +14,9 @@ import { oneOf, requireSignal, requireText } from './options.js'
 import type { DigestOptions } from './types.js'
 
 /**
- * Resolves to `xxh64-blocks/<blockBytes>:<hex>`, to `sha256-blocks/<blockBytes>:<hex>`, or to
- * `blake3:<hex>`, whose digits b3sum prints. Rejects with ERR_FR_SOURCE when the file cannot be
- * read, ERR_FR_SOURCE_CHANGED when it changed meanwhile, or the signal's reason.
+ * Resolves to `xxh64-blocks/<blockBytes>:<hex>`, `sha256-blocks/<blockBytes>:<hex>`, or
+ * `blake3:<hex>` with the digits that b3sum prints. Rejects with ERR_FR_SOURCE when the file cannot
+ * be read, ERR_FR_SOURCE_CHANGED when it changes meanwhile, or the signal's reason.
  */
 export async function digestFile(path: string, options: DigestOptions = {}): Promise<string> {
   requireText('path', path)
@@ -39,7 +39,7 @@ export async function digestFile(path: string, options: DigestOptions = {}): Pro
     const read = () => digestBlocks(source, hasher, blockBytes, digestBytesOf(algorithm), signal)
     const digests = await read()
     const { isTouched, writers } = await lookAt(engine, source)
-    // What is equal in two readings was there between them, all of it at one moment.
+    // Bytes that are equal in two readings were all in the file at one moment between them.
     if ((isTouched || writers === 'some') && !Buffer.from(await read()).equals(digests))
       throw new FrError('ERR_FR_SOURCE_CHANGED', `${path} changed while it was read`, { path })
     return fileDigestOf(engine, algorithm, source.size, blockBytes, digests)

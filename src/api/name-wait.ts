@@ -1,6 +1,6 @@
 /**
- * A push that waits for its name: tried again as a whole, with nothing held in between, until no
- * other push writes the name at any of its nodes. So pushes that wait never wait for each other.
+ * A push that waits for its name. It is tried again as a whole and holds nothing in between, until
+ * no other push writes the name at any of its nodes; so waiting pushes never wait for each other.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FrError } from '../base/errors.js'
@@ -11,8 +11,8 @@ import { backoffMs } from '../control/members/backoff.js'
 const span = { firstMs: limits.waitMs, mostMs: limits.waitMsMax }
 
 /**
- * Once `timeoutMs` is over, one last attempt takes the refusal as it is. `said` hears what is
- * waited for, once for each holder. Rejects with the reason of the signal.
+ * After `timeoutMs` one last attempt takes the refusal as it is. Calls `said` once for each holder
+ * that it waits for. Rejects with the reason of the signal.
  */
 export async function whenNameIsFree<T>(
   attempt: (leftMs: number | undefined, wait: boolean) => Promise<T>,

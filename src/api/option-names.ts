@@ -1,7 +1,7 @@
 /**
- * The names of all options, call by call. A name that is not listed is refused, so that a slip of
- * the pen or an option of another version is noticed. `satisfies` keeps each list complete: an
- * option that is added to its type and not here does not compile.
+ * The names of all options of each call. An unlisted name is refused, which catches typing errors
+ * and options of other versions. `satisfies` keeps each list complete: an option in the type but
+ * not in the list does not compile.
  */
 import type {
   AddOptions,
@@ -68,7 +68,7 @@ export const optionNames = {
 
 /**
  * Throws TypeError unless `options` is an object whose own properties are all options of `call`.
- * `label` is what the object is called in the message: `options`, `to[3]`.
+ * `label` names the object in the message: `options`, `to[3]`.
  */
 export function requireOptions(
   call: keyof typeof optionNames,

@@ -1,6 +1,6 @@
 /**
- * Options, checked once and synchronously; what passes is trusted below. Misuse is a TypeError that
- * names the option; what this version does not offer is ERR_FR_UNSUPPORTED.
+ * Checks options once, synchronously; code below trusts the result. Misuse is a TypeError that
+ * names the option; features that this version lacks are ERR_FR_UNSUPPORTED.
  */
 
 import { type DigestAlgorithm, digestAlgorithms } from '../base/digests.js'
@@ -78,7 +78,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   requireBoolean('dryRun', options.dryRun)
   if (options.trace !== undefined) requireText('trace', options.trace)
   if (options.trace !== undefined && options.dryRun === true)
-    throw new TypeError('trace shows what a push did, and with dryRun nothing is done')
+    throw new TypeError('trace records a push, and dryRun makes none')
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
   const key = checkKey('key', options.key)
@@ -88,7 +88,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     key,
     name: checkName(checkedSource, options.as),
     strategy: oneOf('strategy', options.strategy, strategies) ?? 'adaptive',
-    // What else there is has been refused.
+    // Other shapes have been refused.
     shape: shape as ShapeWish,
     algorithm: oneOf('digest', options.digest, digestAlgorithms) ?? defaultDigest(key),
     engine: oneOf('engine', options.engine, engines),
@@ -112,7 +112,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
 export interface CheckedNode {
   readonly listen: { readonly host: string; readonly port: number }
   readonly dataDir: string
-  /** First the one it dials with. */
+  /** The first key is the one it dials with. */
   readonly keys: readonly Key[]
   readonly name: string | null
   readonly advertise: string | undefined
@@ -129,7 +129,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
   if (options.name !== undefined) requireText('name', options.name)
   requireBoolean('mirror', options.mirror)
   if (options.mirror === true)
-    throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not offer mirrors')
+    throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not support mirrors')
   requireFunction('accept', options.accept)
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
@@ -153,7 +153,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
   }
 }
 
-/** No key is the open one, which only serves and dials loopback. */
+/** Without a key the result is the open key, which serves and dials loopback only. */
 export function checkKey(option: string, key: Uint8Array | string | undefined): Key {
   if (key === undefined) return openKey
   if (typeof key !== 'string' && !(key instanceof Uint8Array)) {
@@ -162,7 +162,7 @@ export function checkKey(option: string, key: Uint8Array | string | undefined): 
   return parseKey(key)
 }
 
-/** Who can change packets can forge XXH64, so it is for those who have no key to keep anyway. */
+/** Anyone who can change packets can forge XXH64, so it is the default only without a key. */
 function defaultDigest(key: Key): DigestAlgorithm {
   return key.isOpen ? 'xxh64' : 'blake3'
 }
@@ -192,7 +192,7 @@ export function checkTarget(target: string | PushTarget, option: string): NodeLi
   }
 }
 
-/** As HOST:PORT. Throws TypeError that names the option when nobody can dial this address. */
+/** As HOST:PORT. Throws TypeError that names the option for an address nobody can dial. */
 function dialable(text: string, option: string): string {
   requireText(option, text)
   const address = requireAddress(text, option)
@@ -203,8 +203,8 @@ function dialable(text: string, option: string): string {
 }
 
 /**
- * The name at the nodes: as bytes; by default the last component of the path, where the source
- * has one. Throws ERR_FR_NAME that says why no node could store it.
+ * The name at the nodes, as bytes; by default the last component of the path, if there is one.
+ * Throws ERR_FR_NAME with the reason why no node could store it.
  */
 function checkName(source: CheckedSource, as: string | Uint8Array | undefined): Uint8Array {
   if (as !== undefined && typeof as !== 'string' && !(as instanceof Uint8Array)) {

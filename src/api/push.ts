@@ -29,14 +29,14 @@ import type {
   TransferEvents,
 } from './types.js'
 
-/** Every event of every transfer in this process is published here too. */
+/** Carries every event of every transfer in this process. */
 const transferChannel = channel('fastreplica:transfer')
 
 const progressMs = 250
 
 /**
- * Puts one file on all nodes of `options.to`: at a path, open, or made of what is given. Returns at
- * once; misuse throws TypeError, what this version does not offer FrError ERR_FR_UNSUPPORTED, an
+ * Puts one file on all nodes of `options.to`: a path, an open file, or given content. Returns at
+ * once. Misuse throws TypeError; a feature that this version lacks throws ERR_FR_UNSUPPORTED, an
  * unusable key ERR_FR_KEY.
  */
 export function push(source: PushSource, options: PushOptions): Transfer {
@@ -55,7 +55,7 @@ async function run(
   log: Logger,
   signal: AbortSignal,
 ): Promise<PushResult> {
-  // Listeners are added right after `push` returned: nothing is said before.
+  // No event comes before the caller could add its listeners.
   await Promise.resolve()
   signal.throwIfAborted()
   const { engine, router } = await openEngine(checked.engine, log)
@@ -132,7 +132,7 @@ function makeRun(
   return new PushRun(engine, router, pool, source, spec, { ...hooks, ...traced })
 }
 
-/** `mayRecur`: it may end because the name is taken, and then nothing of it was announced. */
+/** `mayRecur`: announces nothing when the name is taken, because another attempt follows. */
 async function attempt(
   make: (hooks: Hooks) => PushRun,
   control: TransferControl,
@@ -148,7 +148,7 @@ async function attempt(
   const running: PushRun = make({
     plan: (plan) => {
       announce(control, 'plan', plan)
-      // Also a push that is over in no time shows once where it stands.
+      // Even the shortest push reports its progress once.
       announce(control, 'progress', running.progress())
       isFinal()
     },
@@ -160,7 +160,7 @@ async function attempt(
   if (!mayRecur) isFinal()
   const result = await supervise(running, control, signal)
   isFinal()
-  // Where it all ended; the last one before may be a quarter of a second old.
+  // The final state: the last report may be a quarter of a second old.
   announce(control, 'progress', running.progress())
   return result
 }
@@ -189,7 +189,7 @@ async function supervise(
   try {
     return await result
   } catch (error) {
-    // Cancelled on demand: the caller gets the caller's own reason.
+    // The caller cancelled, so it gets its own reason.
     if (error instanceof FrError && error.code === 'ERR_FR_ABORTED') signal.throwIfAborted()
     throw error
   } finally {
@@ -198,7 +198,7 @@ async function supervise(
   }
 }
 
-/** The plan as it would be if every node accepted; nothing is contacted. */
+/** The plan that would be made if every node accepted; no node is contacted. */
 function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFile): PushResult {
   const { strategy } = checked
   const { size: bytes, dataBytes } = source

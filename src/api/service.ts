@@ -1,2 +1,2 @@
-/** What the command tells the service manager that started it. */
+/** Notifications for the service manager that started the command. */
 export { notifyService } from '../agent/service-manager.js'

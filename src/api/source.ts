@@ -1,4 +1,4 @@
-/** What can be pushed, checked and opened: a path, a URL, an open file, bytes, a stream. */
+/** Content that can be pushed, checked and opened: a path, a URL, an open file, bytes, a stream. */
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +11,7 @@ export type CheckedSource =
   | { readonly kind: 'handle'; readonly handle: FileHandle }
   | { readonly kind: 'content'; readonly chunks: Chunks }
 
-/** Of copies of what has no mode of its own. */
+/** Mode of copies of content that has none. */
 const contentMode = 0o644
 
 /** Throws TypeError for what cannot be pushed. */
@@ -31,7 +31,7 @@ export function checkSource(source: PushSource): CheckedSource {
     if (source.fd < 0) throw new TypeError('path is a FileHandle that is closed')
     return { kind: 'handle', handle: source }
   }
-  // It would be taken for an empty file.
+  // A finished stream would be taken for an empty file.
   if (source instanceof Readable && (source.readableEnded || source.destroyed))
     throw new TypeError('path is a stream that has ended')
   if (typeof source === 'object' && source !== null && Symbol.asyncIterator in source)
@@ -45,15 +45,15 @@ function isHandle(source: unknown): source is FileHandle {
 }
 
 /**
- * From here on the stream is this push's: what it throws before it is read is kept for that moment,
- * and ends no process.
+ * Takes over the stream: an error before the first read is kept until then and does not end the
+ * process.
  */
 export function claimSource(source: CheckedSource): void {
   if (source.kind === 'content' && source.chunks instanceof Readable)
     source.chunks.on('error', () => undefined)
 }
 
-/** The open source. What is read of a stream before an error is lost. */
+/** Opens the source. Chunks that a stream gave before an error are lost. */
 export function openSource(
   engine: DataEngine,
   source: CheckedSource,
@@ -74,7 +74,7 @@ export function openSource(
   }
 }
 
-/** A path that leads to what is pushed; undefined for content that is in no file yet. */
+/** Path of the content; undefined while it is in no file. */
 export function pathOf(source: CheckedSource): string | undefined {
   if (source.kind === 'path') return source.path
   return source.kind === 'handle' ? descriptorPath(source.handle.fd) : undefined

@@ -1,15 +1,15 @@
 /**
- * A status as the JSON text that travels in one frame.
+ * Writes a status as JSON text for one frame.
  *
- * It must never be too large for its frame, whatever the transfers are called and however many
- * mates they have: a node that cannot say all still says what it is.
+ * The text must always fit its frame, whatever the transfers are called and however many mates they
+ * have. When not everything fits, relays and then transfers are left out.
  */
 import { KIB, limits } from '../base/limits.js'
 import type { NodeStatus } from './types.js'
 
-/** With the relays, and as many transfers, as there is room for. */
+/** Keeps the relays and as many transfers as fit. */
 export function boundedJson(status: NodeStatus): string {
-  // In the frame it is a JSON string once more, with its quotes escaped.
+  // The frame holds the text as a JSON string, with escaped quotes.
   const fits = (text: string): boolean =>
     Buffer.byteLength(JSON.stringify(text)) <= limits.frameBytes - KIB
   let text = JSON.stringify(status)

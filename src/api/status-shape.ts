@@ -1,7 +1,7 @@
 /**
- * A status as it came from a node, checked field by field: a node may be of another version, broken
- * or hostile, and what it says goes to programs and terminals. The tables name every field of the
- * types, so that a field that is added to a type and not here does not compile.
+ * Checks a status from a node, field by field: the node may run another version, be broken or be
+ * hostile, and its words go to programs and terminals. The tables name every field of the types; a
+ * field in a type but not in its table does not compile.
  */
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -10,7 +10,7 @@ import type { NodeStatus, StorageError, TransferStatus } from './types.js'
 type Check = (value: unknown) => boolean
 type Shape<T> = { readonly [Key in keyof Required<T>]: Check }
 
-/** More than a name or a path has. */
+/** Longer than any name or path. */
 const textChars = 16_384
 const countersMax = 256
 const problemsMax = 16
@@ -83,7 +83,7 @@ const status: Shape<NodeStatus> = {
   counters: isCounters,
 }
 
-/** `node` is who sent it. Throws ERR_FR_PROTOCOL that names the first field that is wrong. */
+/** `node` is the sender. Throws ERR_FR_PROTOCOL that names the first wrong field. */
 export function readStatus(json: string, node: string): NodeStatus {
   const refuse = (problem: string): never => {
     throw new FrError('ERR_FR_PROTOCOL', `${node} sent a status that ${problem}`, { node })
@@ -96,10 +96,10 @@ export function readStatus(json: string, node: string): NodeStatus {
   }
   const wrong = wrongField(value, status)
   if (wrong === null) return value as NodeStatus
-  return refuse(wrong === '' ? 'is no object' : `has no valid '${wrong}'`)
+  return refuse(wrong === '' ? 'is not an object' : `has no valid '${wrong}'`)
 }
 
-/** Null: none. */
+/** Returns null when all fields are right. */
 function wrongField(value: unknown, shape: Readonly<Record<string, Check>>): string | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return ''
   const fields = value as Record<string, unknown>

@@ -1,4 +1,4 @@
-/** Questions to a node: what it does (`fetchStatus`), and to have a node added (`addNode`). */
+/** Requests to a node: its status (`fetchStatus`), and to add another node (`addNode`). */
 import { askStatus, askToAdd } from '../agent/client.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -13,7 +13,7 @@ import { readStatus } from './status-shape.js'
 import type { AddOptions, NodeStatus, StatusOptions } from './types.js'
 
 /**
- * What a node says of itself. Rejects with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH,
+ * Status of a node, as it reports it. Rejects with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH,
  * ERR_FR_TIMEOUT, ...) or the signal's reason.
  */
 export async function fetchStatus(
@@ -28,13 +28,13 @@ export async function fetchStatus(
 }
 
 /**
- * Adds the node at `node` to a push that runs: `transfer` is its id (32 hex digits), `options.via`
- * a node that takes part in it. Resolves when the node takes part too; it is then brought level
- * with the others, and its outcome is in the result of the push.
+ * Adds the node at `node` to a running push. `transfer` is its id (32 hex digits), `options.via` a
+ * node that takes part in it. Resolves when the new node takes part too; it then catches up with
+ * the others, and its outcome is in the result of the push.
  *
  * Rejects with FrError: ERR_FR_NO_TRANSFER when no such transfer runs at `via`, ERR_FR_SAME_NODE
- * when the node is in the push already, ERR_FR_LIMIT, ERR_FR_TIMEOUT, or why it could not be had
- * (ERR_FR_UNREACHABLE, ERR_FR_NO_SPACE, ...); or with the signal's reason.
+ * when the node is already in the push, ERR_FR_LIMIT, ERR_FR_TIMEOUT, or the reason why the node
+ * could not join (ERR_FR_UNREACHABLE, ERR_FR_NO_SPACE, ...); or with the signal's reason.
  */
 export async function addNode(transfer: string, node: string, options: AddOptions): Promise<void> {
   requireOptions('addNode', options)
@@ -62,7 +62,7 @@ async function asked<T>(
   const resolver = new Resolver({ lookupMs: options.timeoutMs ?? limits.lookupMs })
   let timeout: AbortSignal | undefined
   const self = selfOf(signerOf(await clientKey()))
-  // By default a connection does not get all the time that an answer may take.
+  // The default leaves part of the answer's time to other steps.
   const connectMs = options.timeoutMs ?? 5_000
   try {
     await resolver.resolve(requireAddress(address, 'address').host, options.signal)

@@ -1,6 +1,6 @@
 /**
- * Calls listeners. The error of a listener is uncaught, for its program to see; it harms neither
- * the push nor the node that called.
+ * Calls listeners. An error of a listener becomes an uncaught exception of its program; it does not
+ * affect the push or the node.
  */
 export function tell(emit: () => void): void {
   try {

@@ -1,8 +1,8 @@
 /**
  * The object that `push` returns: an EventEmitter of typed events, an async iterable of progress, a
- * promise of the result, and something that can be cancelled.
+ * promise of the result, and a handle to cancel.
  *
- * Iterators never queue: a slow consumer gets the newest progress, older ones are dropped.
+ * Iterators never queue: a slow consumer gets the newest progress and misses older ones.
  */
 import { EventEmitter } from 'node:events'
 import { FrError } from '../base/errors.js'
@@ -17,7 +17,7 @@ export interface TransferControl {
   emit<E extends keyof TransferEvents>(event: E, ...args: TransferEvents[E]): void
   resolve(result: PushResult): void
   reject(error: unknown): void
-  /** From here on nodes can be added. */
+  /** Nodes can be added from here on. */
   running(add: AddNode): void
 }
 
@@ -41,10 +41,10 @@ class TransferObject extends EventEmitter<TransferEvents> implements Transfer {
     })
     const settled = (): void => {
       this.#isSettled = true
-      // For those who wait to add a node to a push that never came so far.
+      // Ends every wait to add a node to a push that never started running.
       this.running(() => Promise.reject(new FrError('ERR_FR_NO_TRANSFER', 'the push is over')))
     }
-    // Also keeps a rejection that only the iterator or `done` reports from being called unhandled.
+    // Also marks a rejection as handled that only the iterator or `done` reports.
     result.then(settled, settled)
   }
 
@@ -61,7 +61,7 @@ class TransferObject extends EventEmitter<TransferEvents> implements Transfer {
     return this.#running.then((add) => add(link))
   }
 
-  /** Cancels what is not finished and waits until nothing of it is left. */
+  /** Cancels the unfinished push and waits until everything of it is closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.cancel()
     await this.result.catch(() => undefined)
@@ -76,7 +76,7 @@ class TransferObject extends EventEmitter<TransferEvents> implements Transfer {
     }
     const onSettled = (): void => wake?.()
     this.on('progress', onProgress)
-    // Behind the handler of the constructor: it is known to be settled by then.
+    // Runs after the handler of the constructor, so the result is recorded by then.
     this.result.then(onSettled, onSettled)
     try {
       for (;;) {

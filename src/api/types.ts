@@ -1,7 +1,7 @@
 /**
- * The shapes of the public face: options in, progress and results out. All sizes are bytes, all
- * rates bytes per second, all durations in the unit their name ends with. What is optional may be
- * left out; what is `null` in a result is not known.
+ * Types of the public API: options in, progress and results out. Sizes are bytes, rates bytes per
+ * second, durations in the unit that ends their name. Optional members may be left out; a `null` in
+ * a result means unknown.
  */
 import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
@@ -24,7 +24,7 @@ import type { Kept, StorageError } from '../store/node-store.js'
 
 export type { NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
 
-/** One event of a node or a push, for a log. */
+/** One log event of a node or a push. */
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly event: string
@@ -32,25 +32,25 @@ export interface LogLine {
 }
 
 export interface NodeOptions {
-  /** HOST[:PORT], like 10.0.0.2, [::1]:7400; port 7400 where none is given, 0 picks a free one. */
+  /** HOST[:PORT], like 10.0.0.2 or [::1]:7400; the default port is 7400, and 0 picks a free one. */
   listen: string
   dataDir: string
-  /** Text is used as its UTF-8 bytes after one trailing newline is trimmed; at least 32 bytes. */
+  /** At least 32 bytes. Text is used as its UTF-8 bytes without one trailing newline. */
   key?: Uint8Array | string
-  /** Accepted beside `key` while keys are being changed. */
+  /** Accepted beside `key` during key rotation. */
   previousKey?: Uint8Array | string
   name?: string
-  /** HOST:PORT that other nodes dial, where the address that origins are given leads nowhere. */
+  /** HOST:PORT that other nodes dial, if they cannot use the address that origins dial. */
   advertise?: string
   mirror?: boolean
   engine?: 'native' | 'portable'
   minFreeBytes?: number
   keepPartialsSeconds?: number
   /**
-   * Asked about each file that is offered, before anything is reserved for it. False refuses it
-   * with ERR_FR_REFUSED, a thrown FrError with its own code and text; any other error, and what is
-   * no boolean, with ERR_FR_INTERNAL and a line in the log. It has 3 s to answer: ERR_FR_TIMEOUT.
-   * A sender that tries again asks again.
+   * Called for each offered file, before anything is reserved for it. False refuses the file with
+   * ERR_FR_REFUSED, a thrown FrError with its own code and text; any other error or result refuses
+   * it with ERR_FR_INTERNAL and a line in the log. It has 3 s to answer: ERR_FR_TIMEOUT. It is
+   * called again when the sender tries again.
    */
   accept?: AcceptHook
   logger?: (line: LogLine) => void
@@ -58,20 +58,19 @@ export interface NodeOptions {
 }
 
 /**
- * The events of a node, as EventEmitter knows them. Each `offer` is followed by one `published` or
- * one `failed`.
+ * Events of a node, for EventEmitter. Each `offer` is followed by one `published` or one `failed`.
  */
 export interface NodeEvents {
-  /** A file is offered; the `accept` hook has not been asked yet. */
+  /** A file is offered, and the `accept` hook has not been called yet. */
   offer: [offer: NodeOffer]
   /** The file is durable under its name. */
   published: [publication: NodePublication]
-  /** The file was refused or has failed, and everything it held here is given back. */
+  /** The file was refused or has failed, and nothing of it is left here. */
   failed: [failure: NodeFailure]
 }
 
 export interface FrNode extends EventEmitter<NodeEvents>, AsyncDisposable {
-  /** HOST:PORT it listens on, with the port that was picked. */
+  /** HOST:PORT that it listens on, with the port that was picked. */
   readonly address: string
   readonly nodeId: string
   status(): NodeStatus
@@ -79,79 +78,79 @@ export interface FrNode extends EventEmitter<NodeEvents>, AsyncDisposable {
 }
 
 export interface PushTarget {
-  /** HOST[:PORT]; port 7400 where none is given. */
+  /** HOST[:PORT]; the default port is 7400. */
   readonly address: string
   readonly uplinkBytesPerSecond?: number
   readonly downlinkBytesPerSecond?: number
   readonly site?: string
-  /** HOST:PORT that its mates dial, where that differs from `address`. */
+  /** HOST:PORT that mates of the node dial, if it differs from `address`. */
   readonly advertise?: string
 }
 
 /**
- * What can be pushed: a path, a `file:` URL, a `FileHandle` (all of its file, wherever it stands;
- * it stays yours), bytes, or a stream of bytes. Bytes and streams are kept in a file without a name
- * in the directory for temporary files (TMPDIR) before any node is contacted: bytes must not be
- * changed before `plan`. What has no name needs `as`.
+ * Content to push: a path, a `file:` URL, a `FileHandle` (the whole file, whatever its position; it
+ * stays yours), bytes, or a stream of bytes. Bytes and streams are stored in a file without a name
+ * in the directory for temporary files (TMPDIR) before any node is contacted; do not change bytes
+ * before `plan`. Content without a name needs `as`.
  */
 export type PushSource = string | URL | FileHandle | Uint8Array | AsyncIterable<Uint8Array | string>
 
 export interface PushOptions {
   to: readonly (string | PushTarget)[]
   key?: Uint8Array | string
-  /** Name at the nodes; the file's own name when absent, where it has one. */
+  /** Name at the nodes; by default the file's own name, if it has one. */
   as?: string | Uint8Array
   strategy?: Strategy
   shape?: Shape | 'auto'
   groupSize?: number
-  /** How blocks are verified: blake3 where there is a key, else xxh64. */
+  /** Algorithm that verifies blocks; by default blake3 with a key and xxh64 without. */
   digest?: 'blake3' | 'sha256' | 'xxh64'
   engine?: 'native' | 'portable'
-  /** Refuse nodes that already hold the name. */
+  /** Refuse nodes that already have the name. */
   noClobber?: boolean
   /**
-   * Refuse nodes whose file system does not keep the mode and modification time of the file. By
-   * default such a node completes, with a sentence in its `warnings`.
+   * Refuse nodes whose file system does not keep the file's mode and modification time. By default
+   * such a node completes, with a sentence in its `warnings`.
    */
   strict?: boolean
-  /** The origin's own uplink; it serves the predicted time, the bound and the first second. */
+  /** The origin's own uplink; used for the predicted time, the bound and the first second. */
   uplinkBytesPerSecond?: number
-  /** How long a node that cannot be connected to is dialled again and again; 10,000 by default. */
+  /** Milliseconds for which a node is dialled again while it cannot be reached; default 10,000. */
   connectMs?: number
   /**
-   * How long a node that says nothing stays in the push, in milliseconds; default 15,000. Others do
-   * its work meanwhile, and it goes on when it is heard again; then it fails: ERR_FR_NODE_SILENT.
+   * Milliseconds that a silent node stays in the push; default 15,000. Others do its work
+   * meanwhile, and it resumes when it is heard again; after that it fails: ERR_FR_NODE_SILENT.
    */
   silenceMs?: number
   /**
-   * How many more attempts a node gets that was connected to and failed for a reason that may pass
-   * (`retryable`); 2 by default.
+   * Further attempts for a node that was reached and failed for a reason that may pass
+   * (`retryable`); default 2.
    */
   retries?: number
   /**
-   * How long the push may take, in milliseconds, from the first dial; for ever by default. A node
-   * that is not complete then fails: ERR_FR_TIMEOUT, without another attempt.
+   * Milliseconds that the push may take, from the first dial; no limit by default. A node that is
+   * not complete by then fails without another attempt: ERR_FR_TIMEOUT.
    */
   timeoutMs?: number
   /**
-   * A node that lands less on average over 10 s, although bytes are there for it, fails:
-   * ERR_FR_TIMEOUT, without another attempt. Making the file durable may take as long as all of
-   * its bytes at this rate, and 10 s. No rate is too low by default.
+   * A node that lands less on average over 10 s although bytes are waiting for it fails without
+   * another attempt: ERR_FR_TIMEOUT. Making the file durable may take as long as the whole file at
+   * this rate, plus 10 s. By default no rate is too low.
    */
   minRateBytesPerSecond?: number
   /**
-   * Where another push is writing the name: wait, and begin once it is free at every node. By
-   * default such a push is refused as a whole, at every node: ERR_FR_BUSY.
+   * Wait while another push writes the name, and begin once it is free at every node. By default
+   * the push is then refused at every node: ERR_FR_BUSY.
    */
   wait?: boolean
   /**
-   * Write a timeline of the push into this file, in the Chrome trace event format. It must not
-   * exist, or be an older trace; ERR_FR_TRACE before any node is contacted.
+   * Write a timeline of the push into this file, in the Chrome trace event format. The file must
+   * not exist, or be an older trace; otherwise ERR_FR_TRACE, before any node is contacted.
    */
   trace?: string
-  /** Let others who hold the key add nodes (`fr add`); `transfer.add` needs no leave. */
+  /** Let others who hold the key add nodes (`fr add`); `transfer.add` always works. */
   allowAdd?: boolean
-  /** Make and report the plan, send nothing. */
+  /** Make and report the plan without sending anything. */
   dryRun?: boolean
   logger?: (line: LogLine) => void
   signal?: AbortSignal
@@ -173,7 +172,7 @@ export type {
   TransferStatus,
 }
 
-/** The events of a transfer, as EventEmitter knows them. */
+/** Events of a transfer, for EventEmitter. */
 export interface TransferEvents {
   plan: [plan: Plan]
   progress: [progress: Progress]
@@ -189,18 +188,18 @@ export interface Transfer
   readonly id: string
   /**
    * Resolves once a plan was made, whatever became of the nodes. Rejects for misuse, an unreadable
-   * or changed source, no usable key, and cancellation (with the reason given).
+   * or changed source, an unusable key, and cancellation (with the given reason).
    */
   readonly result: Promise<PushResult>
   cancel(reason?: unknown): void
   /**
-   * Adds one node while the push runs. Resolves when it takes part: it is brought level with the
-   * others, and its outcome is in the result. Throws TypeError for what is no address; rejects with
-   * FrError: ERR_FR_SAME_NODE for one that is in the push already, ERR_FR_LIMIT,
-   * ERR_FR_NO_TRANSFER once the push is over, or why the node could not be had.
+   * Adds one node while the push runs. Resolves when it takes part; it then catches up with the
+   * others, and its outcome is in the result. Throws TypeError for an invalid address; rejects with
+   * FrError: ERR_FR_SAME_NODE when the node is already in the push, ERR_FR_LIMIT,
+   * ERR_FR_NO_TRANSFER once the push is over, or the reason why the node could not join.
    */
   add(target: string | PushTarget): Promise<void>
-  /** Cancels what is not finished; resolves when nothing of it is left. */
+  /** Cancels what is not finished; resolves when everything is closed. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -214,11 +213,11 @@ export interface NodeStatus {
   readonly engine: 'native' | 'portable'
   readonly dataDir: string
   readonly freeBytes: number
-  /** What is wrong with the data directory now, one sentence each; empty: all is well. */
+  /** Present problems of the data directory, one sentence each; empty when there are none. */
   readonly problems: readonly string[]
-  /** The last transfer that failed because of the node's disk. */
+  /** Last transfer failure that was caused by the node's disk. */
   readonly lastError: StorageError | null
-  /** Partial files of transfers that are over. */
+  /** Partial files of earlier transfers. */
   readonly kept: Kept
   readonly transfers: readonly TransferStatus[]
   readonly counters: Readonly<Record<string, number>>
@@ -231,7 +230,7 @@ export interface StatusOptions {
 }
 
 export interface AddOptions {
-  /** HOST[:PORT] of a node that takes part in the transfer; it asks the origin. */
+  /** HOST[:PORT] of a node in the transfer; it asks the origin. */
   via: string
   key?: Uint8Array | string
   signal?: AbortSignal
@@ -239,7 +238,7 @@ export interface AddOptions {
 }
 
 export interface DigestOptions {
-  /** xxh64. */
+  /** Default xxh64. */
   digest?: 'blake3' | 'sha256' | 'xxh64'
   signal?: AbortSignal
 }

@@ -1,4 +1,4 @@
-/** The version of this package, as package.json has it. */
+/** Version in package.json. */
 import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)

@@ -10,9 +10,9 @@ export interface Address {
 }
 
 /**
- * Null when the text is not an address. Port 0 is allowed: "pick one". The port may be left out
- * where a default is given; an IPv6 address needs its brackets even then, because `::1:7400` is
- * an IPv6 address too.
+ * Returns null for text that is not an address. Port 0 is allowed and means "pick one". With
+ * `defaultPort` the port may be left out; an IPv6 address still needs its brackets, because
+ * `::1:7400` is an IPv6 address too.
  */
 export function parseAddress(text: string, defaultPort?: number): Address | null {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text)
@@ -30,7 +30,7 @@ export function formatAddress(address: Address): string {
   return `${host}:${address.port}`
 }
 
-/** True for 127.0.0.0/8, ::1, their IPv4-mapped form, and the reserved names of `localhost`. */
+/** True for 127.0.0.0/8, ::1, their IPv4-mapped forms, `localhost` and the names below it. */
 export function isLoopback(host: string): boolean {
   const ipv4 = parseIpv4(host)
   if (ipv4 !== null) return ipv4[0] === 127
@@ -42,7 +42,7 @@ export function isLoopback(host: string): boolean {
   return ipv6[5] === 0 && ipv6[6] === 0 && ipv6[7] === 1
 }
 
-/** True when the host is digits of an address and needs no resolver. */
+/** True for an IP address, which needs no resolver. */
 export function isIp(host: string): boolean {
   return parseIpv4(host) !== null || parseIpv6(host) !== null
 }
@@ -55,7 +55,7 @@ function parseIpv4(text: string): number[] | null {
   return parts.map(Number)
 }
 
-/** The eight groups; a zone is checked and dropped. */
+/** Returns the eight groups, or null. A zone is checked and then dropped. */
 function parseIpv6(text: string): number[] | null {
   const match = /^([0-9a-fA-F:.]+)(?:%[A-Za-z0-9_.-]{1,15})?$/.exec(text)
   if (match === null) return null
@@ -91,6 +91,6 @@ function isHostName(text: string): boolean {
   if (text.length > 253) return false
   const labels = text.replace(/\.$/, '').split('.')
   if (!labels.every((label) => /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/.test(label))) return false
-  // Resolvers read a name that ends in a number as an IPv4 address in one of its old spellings.
+  // Resolvers read a name whose last label is a number as an old spelling of an IPv4 address.
   return !/^(?:\d+|0[xX][0-9a-fA-F]*)$/.test(labels.at(-1) ?? '')
 }

@@ -1,6 +1,6 @@
 /**
- * Bytes and text for the codecs: UTF-8, hex, base64url, little-endian integers. Nothing here
- * knows Node; decoders return null for what is not well formed and never repair it.
+ * Conversions for the codecs: UTF-8, hex, base64url, little-endian integers. This file does not
+ * depend on Node. Decoders return null for malformed input and never repair it.
  */
 import { limits } from './limits.js'
 
@@ -13,12 +13,12 @@ declare const TextDecoder: new (
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Lone surrogates become U+FFFD, as TextEncoder does; callers that care compare afterwards. */
+/** Lone surrogates become U+FFFD, as with TextEncoder; a caller that minds compares afterwards. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text)
 }
 
-/** Null when the bytes are not UTF-8. A byte order mark is kept as a character. */
+/** Returns null when the bytes are not UTF-8. A byte order mark stays in the text. */
 export function textOf(bytes: Uint8Array): string | null {
   try {
     return decoder.decode(bytes)
@@ -45,7 +45,7 @@ export function hexOf(bytes: Uint8Array): string {
   return text
 }
 
-/** Lower-case digits only; null for anything else. */
+/** Accepts lower-case digits only; returns null for anything else. */
 export function bytesOfHex(text: string): Uint8Array<ArrayBuffer> | null {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return null
   const bytes = new Uint8Array(text.length / 2)
@@ -75,7 +75,7 @@ export function base64urlOf(bytes: Uint8Array): string {
   return text
 }
 
-/** Null for padding, foreign characters, or left-over bits that are not zero. */
+/** Returns null for padding, foreign characters, or left-over bits that are not zero. */
 export function bytesOfBase64url(text: string): Uint8Array<ArrayBuffer> | null {
   if (text.length % 4 === 1) return null
   const bytes = new Uint8Array(Math.floor((text.length * 3) / 4))
@@ -114,9 +114,9 @@ export function readU32(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * A text of a peer, fit for a terminal and a log line: cut to limits.errorTextChars, with control,
- * format (bidirectional overrides) and broken characters replaced by `?`. Cleaning twice changes
- * nothing.
+ * Makes text from a peer safe for a terminal and a log line: cuts it to limits.errorTextChars and
+ * replaces control, format (bidirectional override) and broken characters with `?`. Cleaning twice
+ * changes nothing.
  */
 export function cleanText(text: string): string {
   return text.slice(0, limits.errorTextChars).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '?')

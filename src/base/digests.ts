@@ -1,11 +1,11 @@
-/** The algorithms blocks are verified with, the strongest first. */
+/** Digest algorithms that verify blocks, strongest first. */
 export const digestAlgorithms = ['blake3', 'sha256', 'xxh64'] as const
 
 export type DigestAlgorithm = (typeof digestAlgorithms)[number]
 
 /**
- * What an engine makes of a block. `blake3` is the value of the block's subtree, which holds for
- * its place in the file only; `blake3-file`, of the only block of a file, is the hash of the file.
+ * How an engine hashes a block. `blake3`: chaining value of the block's subtree, valid only at the
+ * block's offset. `blake3-file`: hash of a file of one block.
  */
 export type BlockAlgorithm = DigestAlgorithm | 'blake3-file'
 

@@ -13,7 +13,7 @@ interface ErrorRow {
 }
 
 export const errorTable = {
-  ERR_FR_UNREACHABLE: { meaning: 'the node could not be connected to', retryable: true },
+  ERR_FR_UNREACHABLE: { meaning: 'the node could not be reached', retryable: true },
   ERR_FR_AUTH: { meaning: 'the peer does not hold the same key', retryable: false },
   ERR_FR_VERSION: { meaning: 'the peer speaks another protocol version', retryable: false },
   ERR_FR_CAPABILITY: {
@@ -25,7 +25,7 @@ export const errorTable = {
     retryable: false,
     native: 1,
   },
-  ERR_FR_TIMEOUT: { meaning: 'the peer did not answer, or was not done, in time', retryable: true },
+  ERR_FR_TIMEOUT: { meaning: 'the peer did not answer or finish in time', retryable: true },
   ERR_FR_NODE_LOST: { meaning: 'the connection to the node broke', retryable: true, native: 2 },
   ERR_FR_NODE_SILENT: { meaning: 'the node sent no heartbeat for too long', retryable: true },
   ERR_FR_NODE_CLOSED: { meaning: 'the node was stopped; it may come back', retryable: true },
@@ -35,10 +35,10 @@ export const errorTable = {
     retryable: true,
   },
   ERR_FR_STALE: {
-    meaning: 'a plan is older than the one that is followed',
+    meaning: 'a plan is older than the current one',
     retryable: false,
   },
-  ERR_FR_SAME_NODE: { meaning: 'two addresses lead to one and the same node', retryable: false },
+  ERR_FR_SAME_NODE: { meaning: 'two addresses lead to the same node', retryable: false },
   ERR_FR_NO_SPACE: { meaning: 'the disk or quota of the node is full', retryable: true, native: 3 },
   ERR_FR_IO: { meaning: 'the operating system failed a read or write', retryable: true, native: 4 },
   ERR_FR_NAME: {
@@ -75,7 +75,7 @@ export const errorTable = {
     native: 10,
   },
   ERR_FR_DATA_DIR_GONE: {
-    meaning: 'the data directory is not at its path any more',
+    meaning: 'the data directory is no longer at its path',
     retryable: true,
     native: 15,
   },
@@ -88,7 +88,7 @@ export const errorTable = {
     meaning: 'the file system of the node cannot keep an attribute of the file',
     retryable: false,
   },
-  ERR_FR_LISTEN: { meaning: 'the address cannot be listened on', retryable: false },
+  ERR_FR_LISTEN: { meaning: 'the node cannot listen on the address', retryable: false },
   ERR_FR_KEY: { meaning: 'the key is missing, too short, or readable by others', retryable: false },
   ERR_FR_OPEN: {
     meaning: 'without a key only loopback addresses are served or dialled',
@@ -96,7 +96,7 @@ export const errorTable = {
   },
   ERR_FR_TRACE: { meaning: 'the trace file cannot be written', retryable: false },
   ERR_FR_ADD_REFUSED: {
-    meaning: 'the push lets nobody else add nodes; --allow-add lets those who hold the key',
+    meaning: 'only the caller may add nodes to the push; --allow-add lets all who hold the key',
     retryable: false,
   },
   ERR_FR_REFUSED: { meaning: 'the accept hook of the node refused the file', retryable: false },
@@ -106,24 +106,27 @@ export const errorTable = {
   },
   ERR_FR_ABORTED: { meaning: 'the transfer was cancelled', retryable: true },
   ERR_FR_UNSUPPORTED: {
-    meaning: 'this version does not offer what was asked for',
+    meaning: 'this version does not support what was asked for',
     retryable: false,
     native: 16,
   },
   ERR_FR_LIMIT: {
-    meaning: 'a bound of the product, or of open files, was reached',
+    meaning: 'a limit of the product or of open files was reached',
     retryable: true,
     native: 12,
   },
-  ERR_FR_ENGINE: { meaning: 'the native engine is missing or of another build', retryable: false },
+  ERR_FR_ENGINE: {
+    meaning: 'the native engine is missing or from another build',
+    retryable: false,
+  },
   ERR_FR_INBOX_FULL: {
-    meaning: 'the engine has more commands waiting than it takes',
+    meaning: 'too many commands are waiting for the engine',
     retryable: true,
     native: 13,
   },
   ERR_FR_CLOSED: { meaning: 'the object is closed', retryable: false, native: 14 },
   ERR_FR_INTERNAL: {
-    meaning: 'a defect of this program, not of what it was given',
+    meaning: 'a defect of this program, not of its input',
     retryable: false,
   },
 } as const satisfies Record<string, ErrorRow>
@@ -138,11 +141,11 @@ export interface Failure {
 
 export interface FrErrorDetails {
   cause?: unknown
-  /** Operating system error number, positive, where there is one. */
+  /** Error number of the operating system, positive. */
   errno?: number
   syscall?: string
   path?: string
-  /** HOST:PORT of the node concerned, where there is one. */
+  /** HOST:PORT of the node that the error is about. */
   node?: string
 }
 
@@ -171,7 +174,7 @@ export class FrError extends Error {
   }
 }
 
-/** EMFILE, ENFILE: neither this process nor, with the second, any other may open more files. */
+/** True for EMFILE (this process) and ENFILE (the whole machine): no more files can be opened. */
 export function isOutOfFiles(error: unknown): boolean {
   const { code } = (error ?? {}) as { readonly code?: unknown }
   return code === 'EMFILE' || code === 'ENFILE'
@@ -182,9 +185,7 @@ for (const [code, row] of Object.entries(errorTable) as [FrErrorCode, ErrorRow][
   if (row.native !== undefined) byNative.set(row.native, code)
 }
 
-/**
- * The code behind a number of native/core/base/errors.def; an unknown number is an engine error.
- */
+/** Error code for a number in native/core/base/errors.def; an unknown number is an engine error. */
 export function codeFromNative(native: number): FrErrorCode {
   return byNative.get(native) ?? 'ERR_FR_ENGINE'
 }

@@ -1,7 +1,7 @@
-/** Whatever was thrown, as the one error class. */
+/** Converts any thrown value to FrError. */
 import { FrError, type FrErrorCode, isOutOfFiles } from './errors.js'
 
-/** `fallback` names errors that carry no code of ours, but for those that no file can be opened. */
+/** `fallback` is the code of errors that have none; running out of files is ERR_FR_LIMIT. */
 export function asFrError(error: unknown, fallback: FrErrorCode): FrError {
   if (error instanceof FrError) return error
   const text = error instanceof Error ? error.message : String(error)

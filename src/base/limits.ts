@@ -1,6 +1,6 @@
 /**
- * Every bound of the product, in one place, with the relations between them asserted at load.
- * Units are in the name. Nothing here is tuned per run: what the user may set lives in options.
+ * Every bound of the product, in one place. The relations between bounds are asserted at load, and
+ * units are part of the names. Nothing here is tuned per run: settings of the user are options.
  */
 
 export const KIB = 1024
@@ -8,171 +8,171 @@ export const MIB = 1024 * KIB
 export const GIB = 1024 * MIB
 
 export const limits = {
-  /** Wire protocol version spoken and accepted. */
+  /** Version of the wire protocol; no other is spoken or accepted. */
   protocolVersion: 1,
 
   // --- addresses ---
-  /** The port where an address names none. */
+  /** Port of an address that names none. */
   defaultPort: 7400,
 
   // --- handshake (before authentication) ---
   helloBytes: 4 * KIB,
   helloMs: 5_000,
   unauthenticatedConnections: 256,
-  /** One connection. */
+  /** Milliseconds to connect to one node, over all of its addresses. */
   connectMs: 3_000,
-  /** Peers with a wrong key that are logged in one minute, each once; others are counted. */
+  /** Peers with a wrong key that are logged per minute, each once; the rest are only counted. */
   strangersLogged: 32,
-  /** Look-ups fail when none has ended for this long; glibc skips two dead servers in it. */
+  /** Milliseconds without a finished look-up after which all fail; glibc skips two dead servers. */
   lookupMs: 12_000,
-  /** Look-ups under way at a time, each a small process. */
+  /** Look-ups that run at the same time, each a small process. */
   lookupsAtOnce: 16,
-  /** Addresses of one host that are tried, and how long each has before the next is tried too. */
+  /** Addresses of one host that are tried, and milliseconds before the next one is tried too. */
   addressesPerHost: 8,
   attemptMs: 250,
-  /** Names in the list of digests of a greeting, and the length of one. */
+  /** Digest algorithms in a greeting, and characters in the name of one. */
   capabilities: 16,
   capabilityChars: 64,
-  /** The key and, during rotation, the one before it. */
+  /** Keys that one side accepts: the current key and, during rotation, the previous one. */
   keysPerSide: 2,
 
   // --- control links ---
   frameBytes: 512 * KIB,
   linkQueueBytes: 8 * MIB,
-  /** Milliseconds in which a peer must take something from a full link: ERR_FR_PEER_STALLED. */
+  /** Milliseconds in which a peer must read something from a full link: ERR_FR_PEER_STALLED. */
   linkStallMs: 5_000,
   macBytes: 16,
-  /** Ed25519 (RFC 8032). */
+  /** Bytes of an Ed25519 public key and signature (RFC 8032). */
   publicKeyBytes: 32,
   signatureBytes: 64,
-  /** Of the file that keeps a node's or client's key. */
+  /** Bytes of the file that keeps the key of a node or client. */
   identityFileBytes: 4 * KIB,
   nonceBytes: 32,
   keyBytesMin: 32,
   keyBytesMax: 4 * KIB,
-  /** How long a pipe may take to bring a key: whoever writes it may be asked for a password. */
+  /** Milliseconds a pipe may take to deliver a key; its writer may be waiting for a password. */
   keyReadMs: 60_000,
-  /** A host name of 253 characters, brackets, zone, port. */
+  /** Characters of an address: a host name of 253, brackets, a zone, a port. */
   addressChars: 300,
-  /** Texts that travel beside an error code are cut to this many UTF-16 units. */
+  /** UTF-16 units of a text that travels with an error code; longer texts are cut. */
   errorTextChars: 512,
-  /** Bytes handed to a socket in one write, the grain at which a stalled peer is noticed. */
+  /** Bytes handed to a socket in one write; a stalled peer is noticed once per write. */
   linkWriteBytes: 64 * KIB,
-  /** How long a closing connection may take to deliver its last words. */
+  /** Milliseconds a closing connection may take to deliver its last message. */
   lingerMs: 1_000,
 
   // --- heartbeats ---
   progressMs: 250,
-  /** A backlog report that says nothing new is sent this often: it is a sign of life. */
+  /** Milliseconds between backlog reports that do not change: they are a sign of life. */
   sameReportMs: 100,
   suspectMs: 1_000,
-  /** A node that is silent for this long is away: others make good what it was to send. */
+  /** Milliseconds of silence after which a node is away and others do its work. */
   awayMs: 2_000,
   /** Milliseconds of silence that end a node's membership (`--silence`): ERR_FR_NODE_SILENT. */
   silenceMs: 15_000,
   silenceMsMin: 1_000,
   silenceMsMax: 3_600_000,
-  /** How much longer a node waits for a word of the origin, so that the origin judges first. */
+  /** Milliseconds that a node waits longer than the origin, so that the origin judges first. */
   originGraceMs: 4_000,
-  /** The origin says at least this often that it is alive. */
+  /** Longest interval between two signs of life of the origin. */
   beatMs: 1_000,
-  /** With no word of the origin for this long, a node does not ask it for what has not come. */
+  /** Milliseconds of silence of the origin after which a node stops asking it for bytes. */
   originQuietMs: 1_750,
-  /** Milliseconds by which connections outlive the silence, so that silence is the named cause. */
+  /** Milliseconds that connections outlive the silence limit, so that silence is the cause. */
   connectionGraceMs: 5_000,
 
   // --- no wait without an end ---
-  /** From an open control link to the node's answer to the offer. */
+  /** Milliseconds from an open control link to the node's answer to the offer. */
   acceptMs: 5_000,
-  /** How much of it the accept hook of a node may take. */
+  /** Milliseconds that the accept hook of a node may take, part of acceptMs. */
   decideMs: 3_000,
-  /** Windows over which a node's rate is held against the least rate that the caller wants. */
+  /** Milliseconds over which a node's rate is compared with the push's minimum rate. */
   rateWindowMs: 10_000,
-  /** The longest time-out of a push: 30 days. */
+  /** Longest timeout of a push: 30 days. */
   timeoutMsMax: 2_592_000_000,
-  /** How long an offer waits at a node for a name whose holder has no plan, or has just ended. */
+  /** Milliseconds that an offer waits for a name whose holder has no plan or has just ended. */
   claimMs: 1_500,
-  /** From a push that found a name taken to its next try: at first, and at most. */
+  /** Milliseconds between attempts of a push whose name is taken: first and longest wait. */
   waitMs: 250,
   waitMsMax: 2_000,
-  /** Milliseconds in which a living node must land or verify something: ERR_FR_TIMEOUT. */
+  /** Milliseconds in which a responsive node must land or verify something: ERR_FR_TIMEOUT. */
   stallMs: 30_000,
-  /** The same for a node that holds everything and only has to make it durable. */
+  /** Milliseconds that a node may take to make a complete file durable: ERR_FR_TIMEOUT. */
   publishMs: 600_000,
-  /** The feed of a mate that is gone may still bring what was under way for this long. */
+  /** Milliseconds that the feed of a lost mate stays open, for bytes already on their way. */
   drainMs: 300,
   /**
-   * A node whose feed broke while its control link is open has this long to say why; only then the
-   * broken feed is the cause.
+   * Milliseconds that a node has to explain a broken feed while its control link is open; after
+   * that the broken feed itself is the reported cause.
    */
   wordMs: 1_000,
-  /** A node that misses something asks again after this long without a byte; then twice as long. */
+  /** Milliseconds without a byte after which a node asks again: the first wait and the longest. */
   askMs: 2_000,
   askMsMax: 10_000,
-  /** Origin: how often the counters of its feeds are looked at. */
+  /** Milliseconds between two readings of the origin's feed counters. */
   countMs: 50,
 
   // --- relays that are not what they say ---
   /**
-   * Bytes that a relay says it has passed on and no mate has received before its word is doubted:
-   * more than buffers on the way hold.
+   * Bytes that a relay claims to have passed on, but no mate has received, before its claims are
+   * doubted; buffers on the way hold less.
    */
   relayClaimBytes: 8 * MIB,
-  /** From a mate's first report that contradicts a relay to the one that is believed. */
+  /** Milliseconds from a mate's first report that contradicts a relay until it is believed. */
   relayClaimMs: 1_000,
-  /** With fewer mates it is word against word. */
+  /** Mates needed to contradict a relay; fewer would be one node's word against another's. */
   relayClaimMates: 2,
-  /** Origin: how often words are compared. */
+  /** Milliseconds between two comparisons of what relays claim with what mates report. */
   relayClaimLookMs: 250,
 
   // --- joining a push that runs ---
-  /** Once one node is ready the plan waits this long for the others; later ones join. */
+  /** Milliseconds that the plan waits for other nodes once the first is ready; later ones join. */
   readyMs: 500,
   /** Requests to add a node that one node may have open at the origin. */
   joinsPerNode: 8,
-  /** Attempts of others than its caller to add nodes to one push. */
+  /** Attempts to add nodes to one push that come from anyone but its caller. */
   joinsPerPush: 32,
-  /** How long a node waits for the origin's answer to such a request. */
+  /** Milliseconds that a node waits for the origin's answer to a request to add a node. */
   addMs: 25_000,
 
   // --- trying again ---
-  /** Unless the caller says otherwise, a node of a push is dialled for this long. */
+  /** Milliseconds for which a node of a push is dialled, unless the caller sets `connectMs`. */
   reachMs: 10_000,
-  /** From a dial that failed to the next: at first, and at most. */
+  /** Milliseconds between a failed dial and the next: the first wait, the longest wait. */
   redialMs: 100,
   redialMsMax: 1_000,
-  /** Attempts after the first that a node gets, unless the caller says otherwise, and at most. */
+  /** Further attempts that a node gets: the default, and the most a caller may ask for. */
   retries: 2,
   retriesMax: 100,
-  /** From an attempt that failed to the next: at first, and at most. */
+  /** Milliseconds between a failed attempt and the next: the first wait, the longest wait. */
   retryMs: 500,
   retryMsMax: 8_000,
 
   // --- transfers ---
   nodesPerPush: 64,
-  /** Nodes and their attempts: each has a place of its own. */
+  /** Member numbers of one push: each attempt of each node has its own. */
   placesPerPush: 256,
-  /** Nodes, their attempts, and who began the push. */
+  /** Members of one plan: every attempt of every node, and the author. */
   membersPerPlan: 257,
-  /** Routes that one node has in one plan. */
+  /** Routes of one node in one plan. */
   routesPerPlan: 64,
   /** Members that may take over from the coordinator. */
   standbys: 3,
-  /** Standbys hear of a deal that changes at most this often, in at most so many ranges. */
+  /** Milliseconds between two versions of the deal sent to standbys, and ranges in one. */
   dealMs: 1_000,
   dealRanges: 1_024,
-  /** Sentences in `warnings` of a result; later ones are left out. */
+  /** Sentences in the `warnings` of a result; later ones are left out. */
   warningsPerPush: 32,
-  /** Bytes in all up to which sending all copies is faster than opening feeds between nodes. */
+  /** Size times nodes up to which one copy per node is faster than feeds between nodes. */
   unicastBytes: 2 * MIB,
-  /** The same for small files, which are soon sent to all of a small group. */
+  /** The same for a small file in a small group: its size, and its size times nodes. */
   unicastFileBytes: 1 * MIB,
   unicastFilesBytes: 8 * MIB,
-  /** How long a group of nodes takes to open its feeds, where the origin's uplink is known. */
+  /** Milliseconds that a group takes to open its feeds, used when the origin's uplink is known. */
   groupMs: 50,
   transfersPerNode: 128,
   feedsPerTransfer: 2 * 64 + 2,
-  /** Connections of mates that wait until a node can take them: 2 s for the offer, 5 s for more. */
+  /** Waiting connections: 2 s for the offer of their transfer, 5 s for its plan. */
   earlyDataConnections: 256,
   earlyDataMs: 2_000,
   manifestPageBytes: 256 * KIB,
@@ -182,35 +182,35 @@ export const limits = {
   nameBytes: 4_096,
   nameComponentBytes: 255,
   fileBytes: Number.MAX_SAFE_INTEGER,
-  /** Of the address space of a transfer. */
+  /** Bytes of the address space of a transfer. */
   spaceBytes: Number.MAX_SAFE_INTEGER,
   needRanges: 4_096,
   siteChars: 64,
 
   // --- pulls between mates ---
-  /** Bytes of one request, or one block where that is more. */
+  /** Bytes of one request; a request is one block where blocks are larger. */
   pullUnitBytes: 256 * KIB,
-  /** Requests open at one holder, once it has served some; the holder takes twice as many. */
+  /** Requests open at one holder once it has answered some; a holder accepts twice as many. */
   pullRequests: 4,
   /** Holders that one node asks at the same time. */
   pullHolders: 4,
-  /** A mate that is not connected, or has not answered, in this time is not waited for. */
+  /** Milliseconds that a mate has to connect or to answer before others are asked as well. */
   pullAnswerMs: 200,
-  /** A holder that brings nothing for this long loses its requests, and is left alone a while. */
+  /** Milliseconds without a byte after which a holder loses its requests, and its pause then. */
   pullQuietMs: 1_000,
   pullPauseMs: 2_000,
   /**
-   * A request that is not served by then is lost, whatever else its holder brings; later where much
-   * was listed before it, by as long as that takes a slow link.
+   * Milliseconds after which an unserved request is lost even if its holder sends other bytes. The
+   * limit grows by the time that a link of pullSlowBytesPerMs needs for everything listed before.
    */
   pullServedMs: 5_000,
   pullSlowBytesPerMs: 64,
   /**
-   * No request lives longer, whatever its holder says; and when for so long not even a unit of what
-   * was promised has come, no mate is asked for what is open.
+   * Longest life of a request, whatever its holder says. Also how long mates may deliver less than
+   * one unit of what they promised before they are no longer asked.
    */
   pullPatienceMs: 10_000,
-  /** What nobody has promised by then comes from the origin. */
+  /** Milliseconds after which bytes that no mate has promised are asked of the origin. */
   pullSearchMs: 400,
 
   // --- records on a feed ---
@@ -218,68 +218,68 @@ export const limits = {
   recordPayloadBytes: 1 * MIB,
   recordHoleBytes: 1 * GIB,
   recordDigestBytes: 256 * KIB,
-  /** Digest records of one feed that the author has not signed; the rest are not looked at. */
+  /** Digest records with a wrong signature on one feed; further records are ignored. */
   wrongDigestsPerFeed: 64,
 
   // --- blocks ---
   blocksTarget: 65_536,
   blockBytesMin: 64 * KIB,
   blockBytesMax: 64 * MIB,
-  /** A node keeps a few bytes for each block of a file: 64 TiB in the largest blocks. */
+  /** Blocks of one file: 64 TiB in the largest blocks. A node keeps a few bytes for each. */
   blocksPerFile: 1_048_576,
   /** Repairs of one block before the node fails with ERR_FR_BAD_BLOCK. */
   repairTries: 3,
 
   // --- hashing ---
-  /** Bytes of one hash task; a task holds whole blocks, at least one. */
+  /** Bytes of one hash task, which holds whole blocks and at least one. */
   hashTaskBytes: 8 * MIB,
-  /** Runs no larger than this are hashed at once on the calling thread. */
+  /** Bytes of a run that is hashed immediately on the calling thread. */
   hashInlineBytes: 1 * MIB,
-  /** Bytes without data that are hashed at once, without reading. */
+  /** Bytes of a hole that is hashed immediately, without reading. */
   hashHolesBytes: 1 * GIB,
   hashTasksInFlight: 8,
   /**
-   * Files no larger than this are hashed on the calling thread, in runs of hashInlineBytes: that
-   * takes less time than starting a worker.
+   * Bytes of a file that is hashed on the calling thread, in runs of hashInlineBytes; starting a
+   * worker would take longer.
    */
   hashSmallFileBytes: 8 * MIB,
-  /** The origin hashes at most this far ahead of what its feeds have sent. */
+  /** Bytes that the origin hashes ahead of what its feeds have sent. */
   hashAheadBytes: 64 * MIB,
 
   // --- storage ---
   fallocateStepBytes: 64 * MIB,
   keepPartialsSeconds: 7 * 24 * 3600,
   minFreeBytes: 64 * MIB,
-  /** How often a node looks whether its data directory is still at its path. */
+  /** Milliseconds between two checks that the data directory is still at its path. */
   lookMs: 1_000,
-  /** A look that takes longer is told in the status. */
+  /** Milliseconds that such a check may be late before the status reports it as a problem. */
   lookLateMs: 1_000,
-  /** Names of kept partial files in a status, and what is kept of one in the name of the file. */
+  /** Partial files named in a status, and characters of a name kept in the partial's own name. */
   keptNames: 8,
   keptNameChars: 64,
-  /** Warnings of one node in its `complete`. */
+  /** Warnings of one node in its `complete` frame. */
   warningsPerNode: 8,
 
   // --- trace of a push ---
-  /** Events of one trace; more are counted and left out. About 130 bytes each. */
+  /** Events of one trace, about 130 bytes each; more are counted and left out. */
   traceEvents: 250_000,
-  /** Of these, kept free for what is rare: stages, lags, needs, failures. */
+  /** Events of a trace reserved for rare ones: stages, lags, needs, failures. */
   traceEventsRare: 25_000,
-  /** Bytes of a piece that is written at once, and bytes that may wait for the disk. */
+  /** Bytes of a trace written at once, and bytes that may wait for the disk. */
   traceChunkBytes: 64 * KIB,
   traceQueueBytes: 4 * MIB,
 
   // --- engine ---
-  /** Ranges that one feed may have listed by its caller; what it lists of itself does not count. */
+  /** Ranges listed on one feed by its caller; ranges that the feed lists itself do not count. */
   listedRanges: 65_536,
-  /** Pieces in which one stream may have landed; a feed that would make more is closed by name. */
+  /** Pieces in which one stream may have landed; the feed that would make more is closed. */
   landedPieces: 1_048_576,
-  /** Digest payload bytes one feed may have listed but not sent. */
+  /** Bytes of digest payload listed on one feed and not sent yet. */
   digestQueueBytes: 8 * MIB,
 } as const
 
 /**
- * blockBytes = clamp(pow2ceil(F / 65,536), 64 KiB, 64 MiB): of the file's size only (decision 6).
+ * blockBytes = clamp(pow2ceil(F / 65,536), 64 KiB, 64 MiB), which depends on the file size only.
  */
 export function blockBytesFor(fileBytes: number): number {
   let block: number = limits.blockBytesMin
@@ -357,7 +357,7 @@ relation(
   'a block of a small file is hashed at once',
 )
 
-/** Bytes in the unit of their size, two or three digits: `96 MiB`, `1.5 GiB`. */
+/** Bytes in a fitting unit, two or three digits: `96 MiB`, `1.5 GiB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
   let power = 0

@@ -1,4 +1,4 @@
-/** Log lines; where they go is the caller's choice. */
+/** Log lines; the caller chooses where they go. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFields = Record<string, string | number | boolean | null>
 
@@ -10,7 +10,7 @@ export interface LogEntry {
 
 export type Logger = (line: LogEntry) => void
 
-/** A logger that never throws into the code that logs. */
+/** Wraps a logger so that it never throws into the code that logs. */
 export function safeLogger(logger: Logger | undefined): Logger {
   if (logger === undefined) return () => {}
   return (line) => {

@@ -1,13 +1,13 @@
-/** What makes a name, in bytes, fit to be stored inside a data directory; no disk is looked at. */
+/** Whether a data directory can hold a name, given as bytes. No disk is looked at. */
 import { limits } from './limits.js'
 
-/** The directory of the product inside a data directory; no name may lead into it. */
+/** Directory inside a data directory that belongs to the product; no name may lead into it. */
 export const hiddenDir = '.fastreplica'
 
 const slash = 0x2f
 const isCaseSensitive = process.platform === 'linux'
 
-/** Why no node can store a file of this name, as the end of a sentence; null where nodes can. */
+/** Why no node can store a file of this name, as the end of a sentence; null if nodes can. */
 export function nameFault(name: Uint8Array): string | null {
   if (name.length === 0) return 'it is empty'
   if (name.length > limits.nameBytes) return `it is longer than ${limits.nameBytes} bytes`
@@ -28,7 +28,7 @@ export function nameFault(name: Uint8Array): string | null {
   return isHidden ? `${hiddenDir} is reserved` : null
 }
 
-/** The components between slashes; an empty one stays. */
+/** Splits at slashes; empty components stay. */
 export function splitName(bytes: Buffer): Buffer[] {
   const components: Buffer[] = []
   let from = 0

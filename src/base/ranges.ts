@@ -1,9 +1,9 @@
 /**
  * Sets of bytes as sorted, disjoint, non-touching half-open ranges.
  *
- * The idea: everything the control plane says about payload is a set of ranges, and in practice
- * these sets are a handful of long runs. `compacted` bounds even their number where covering too
- * much is harmless (asking for bytes again), and must never be used for claims.
+ * The control plane describes all payload by such sets, and in practice they are a handful of long
+ * runs. `compacted` bounds their number by covering too much: harmless for asking for bytes again,
+ * never allowed for claims.
  */
 import { type Span, SpanSet } from './spans.js'
 
@@ -19,7 +19,7 @@ export class RangeSet {
     return set
   }
 
-  /** Sum of the lengths. */
+  /** Sum of the lengths of all ranges. */
   get bytes(): number {
     return this.#spans.bytes
   }
@@ -40,19 +40,19 @@ export class RangeSet {
     for (const [offset, length] of other) this.remove(offset, length)
   }
 
-  /** True when every byte of the range is in the set; an empty range always is. */
+  /** True when every byte of the range is in the set, and for an empty range. */
   contains(offset: number, length: number): boolean {
     if (length <= 0) return true
     const span = this.#spans.next(offset)
     return span !== undefined && span[0] <= offset && span[1] >= offset + length
   }
 
-  /** The parts of the range that are in the set. */
+  /** Parts of the range that are in the set. */
   present(offset: number, length: number): RangePair[] {
     return length > 0 ? this.#spans.present(offset, offset + length).map(pairOf) : []
   }
 
-  /** The parts of the range that are not in the set. */
+  /** Parts of the range that are not in the set. */
   missing(offset: number, length: number): RangePair[] {
     return length > 0 ? this.#spans.missing(offset, offset + length).map(pairOf) : []
   }
@@ -62,7 +62,7 @@ export class RangeSet {
     return span === undefined ? undefined : pairOf(span)
   }
 
-  /** Takes the first ranges out, at most `count`. */
+  /** Removes and returns the first ranges, at most `count`. */
   take(count: number): RangePair[] {
     return this.#spans.take(count).map(pairOf)
   }

@@ -1,14 +1,14 @@
 /**
- * How fast a total grows, smoothed: each look counts by the part of `overMs` it covers, so looks
- * that are far apart follow at once and frequent ones do not shake. For the best rate that was
- * seen see control/members/observed.ts.
+ * Smoothed rate at which a total grows. Each reading counts by the share of `overMs` that it
+ * covers, so distant readings take effect at once and frequent ones do not make the rate jump. For
+ * the best rate seen, see control/members/observed.ts.
  */
 
-/** Looks closer together than this measure the clock. */
+/** Readings closer together than this would measure the clock. */
 const leastMs = 10
 
 export class SmoothedRate {
-  /** Units a second; 0 before the second look. */
+  /** Units per second; 0 before the second reading. */
   value = 0
   readonly #overMs: number
   #atMs: number | undefined
@@ -18,7 +18,7 @@ export class SmoothedRate {
     this.#overMs = overMs
   }
 
-  /** The total, read at `atMs`. A total that has fallen counts as standing still. */
+  /** Takes the total as read at `atMs`. A total that has fallen counts as unchanged. */
   add(total: number, atMs: number): void {
     if (this.#atMs !== undefined) {
       const elapsedMs = atMs - this.#atMs

@@ -1,9 +1,9 @@
 /**
- * A set of bytes as sorted, disjoint, non-touching half-open spans: the one place where the
- * arithmetic of byte ranges is done (see ranges.ts for the same set by offset and length).
+ * A set of bytes as sorted, disjoint, non-touching half-open spans: the only place that does
+ * arithmetic on byte ranges. ranges.ts is the same set by offset and length.
  *
- * Look-ups are binary searches; a change moves the tail of two arrays of numbers. The set grows
- * with the number of gaps, never with the number of bytes.
+ * Look-ups are binary searches; a change moves the tail of two arrays of numbers. The size depends
+ * on the number of gaps, not on the number of bytes.
  */
 
 /** [begin, end) in bytes. */
@@ -25,10 +25,10 @@ export class SpanSet {
   }
 
   /**
-   * Adds the bytes and returns the span that holds them now. Adding what is there is allowed.
+   * Adds the bytes, some of which may be there already, and returns the span that now holds them.
    */
   add(begin: number, end: number): Span {
-    // Spans that overlap or touch [begin, end) melt into it.
+    // Spans that overlap or touch [begin, end) become one.
     const from = this.#firstEndingAtOrAfter(begin)
     let past = from
     let low = begin
@@ -45,7 +45,7 @@ export class SpanSet {
     return [low, high]
   }
 
-  /** Takes the bytes out; those that are not there are ignored. */
+  /** Removes the bytes; missing ones are ignored. */
   remove(begin: number, end: number): void {
     const from = this.#firstEndingAtOrAfter(begin + 1)
     let past = from
@@ -64,7 +64,7 @@ export class SpanSet {
     for (const [low, high] of rest) this.#bytes += high - low
   }
 
-  /** Takes the first spans out, at most `count`. */
+  /** Removes and returns the first spans, at most `count`. */
   take(count: number): Span[] {
     const ends = this.#ends.splice(0, count)
     return this.#begins.splice(0, count).map((begin, index): Span => {
@@ -80,7 +80,7 @@ export class SpanSet {
     this.#bytes = 0
   }
 
-  /** The parts of [begin, end) that are in the set, in order. */
+  /** Parts of [begin, end) that are in the set, in order. */
   present(begin: number, end: number): Span[] {
     const found: Span[] = []
     let at = this.#firstEndingAtOrAfter(begin + 1)
@@ -94,7 +94,7 @@ export class SpanSet {
     return found
   }
 
-  /** The parts of [begin, end) that are not in the set, in order. */
+  /** Parts of [begin, end) that are not in the set, in order. */
   missing(begin: number, end: number): Span[] {
     const gaps: Span[] = []
     let at = begin
@@ -106,10 +106,7 @@ export class SpanSet {
     return gaps
   }
 
-  /**
-   * The first span that ends after `at`, cut to begin no earlier; undefined when there is
-   * none.
-   */
+  /** First span that ends after `at`, cut to begin no earlier; undefined when there is none. */
   next(at: number): Span | undefined {
     const index = this.#firstEndingAtOrAfter(at + 1)
     if (index === this.#begins.length) return undefined

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * The entry of `fr`. The program itself is loaded behind a catch, so that a process which may open
- * no more files still says why in one line. The exit status is set, never forced: the process ends
- * when everything is closed; only a second signal and an uncaught exception end it at once.
+ * The entry of `fr`. It loads the program inside a `catch`, so that a process that may open no more
+ * files can say so in one line. The exit status is set, never forced: the process ends when
+ * everything is closed. Only a second signal or an uncaught exception ends it at once.
  */
 import { lastWords } from './render/last-words.js'
 

@@ -1,6 +1,6 @@
 /**
- * The command line: argv in, a checked Command (or a text to print, or a usage error) out. Pure but
- * for the version it is given; it opens no file and no socket.
+ * The command line: argv in, a checked Command (or text to print, or a usage error) out. Pure
+ * except for the version it is given; it opens no file and no socket.
  */
 import { Command as Commander } from 'commander'
 import { limits } from '../base/limits.js'
@@ -13,7 +13,7 @@ import { refuse } from './commands/options.js'
 import { addPush, type PushCommand } from './commands/push.js'
 import { addStatus, type StatusCommand } from './commands/status.js'
 
-/** What the command line asks for, once it is parsed: everything checked, in base units. */
+/** A parsed command line: everything checked, in base units. */
 export type Command =
   | NodeCommand
   | PushCommand
@@ -37,7 +37,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Pars
   return command === undefined ? text : { kind: 'run', command }
 }
 
-/** `fr help push` is `fr push --help`; a command that does not exist is named before any help. */
+/** `fr help push` is `fr push --help`; an unknown command is reported before any help. */
 function helpFirst(argv: readonly string[], program: Commander): readonly string[] {
   const [first, second] = argv
   if (first === 'help') {
@@ -54,11 +54,11 @@ function buildProgram(version: string, found: (command: Command) => void): Comma
     .helpOption('-h, --help', 'print help; also: fr help COMMAND')
     .helpCommand(false)
     .configureHelp({
-      // The options of a command are in its own help.
+      // Options of a command are in its own help.
       subcommandTerm: (command) =>
         `${command.name()}${command.usage().replace('[options]', '')}`.trimEnd(),
     })
-    .showHelpAfterError('(fr --help shows what there is)')
+    .showHelpAfterError('(see fr --help)')
     .addHelpText(
       'after',
       `
@@ -67,12 +67,12 @@ Examples:
   $ fr node --listen 10.0.0.2 --data /srv/data --key-file fr.key
   $ fr push model.bin --to 10.0.0.2,10.0.0.3 --key-file fr.key
 
-HOST[:PORT] is a name, 10.0.0.2 or [::1]; the port is ${limits.defaultPort} where none is given.
+HOST[:PORT] is a name, 10.0.0.2 or [::1]; the port is ${limits.defaultPort} if none is given.
 
 Exit status: 0 every node complete; 3 some nodes complete, some not; 1 failed;
 2 usage; 130 and 143 when stopped by SIGINT and SIGTERM.
 
-Environment: FR_KEY holds the key where no --key-file is given; NO_COLOR,
+Environment: FR_KEY holds the key if no --key-file is given; NO_COLOR,
 FORCE_COLOR.`,
     )
   addNode(program, found)
@@ -90,7 +90,7 @@ FORCE_COLOR.`,
       .action(() => refuse(`fr ${name}`))
   }
   for (const command of program.commands) {
-    command.showHelpAfterError(`(fr ${command.name()} --help shows what there is)`)
+    command.showHelpAfterError(`(see fr ${command.name()} --help)`)
   }
   return program
 }

@@ -1,6 +1,6 @@
 /**
- * `fr`: argv -> api -> exit status. Nothing heavy is imported before the command that needs it is
- * known, so that starting costs little more than Node itself.
+ * `fr`: argv -> api -> exit status. Heavy modules are loaded only once their command is known, so
+ * that starting costs little more than Node itself.
  */
 import { readFileSync } from 'node:fs'
 import { type Command, parseCommandLine } from './program.js'

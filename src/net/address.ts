@@ -1,6 +1,6 @@
 /**
- * Addresses as this room and those above it use them: the pure rules of
- * base/addresses.ts, and the rule that without a key nothing leaves the machine.
+ * Addresses for this room and those above it: the pure rules of base/addresses.ts, and the rule
+ * that nothing leaves the machine without a key.
  */
 import type { AddressInfo } from 'node:net'
 import { type Address, formatAddress, isLoopback, parseAddress } from '../base/addresses.js'
@@ -11,8 +11,8 @@ import type { Key } from './keys.js'
 export { type Address, formatAddress, isIp, isLoopback, parseAddress } from '../base/addresses.js'
 
 /**
- * The address that a person wrote; the port is `limits.defaultPort` where none is given. Throws
- * TypeError that names the option when `text` is not HOST or HOST:PORT.
+ * Parses an address; the default port is limits.defaultPort. Throws TypeError that names the option
+ * when `text` is not HOST or HOST:PORT.
  */
 export function requireAddress(text: string, option: string): Address {
   const address = typeof text === 'string' ? parseAddress(text, limits.defaultPort) : null
@@ -25,12 +25,12 @@ export function requireAddress(text: string, option: string): Address {
   return address
 }
 
-/** Like requireAddress; returns the one spelling HOST:PORT. */
+/** Like requireAddress, but returns the canonical HOST:PORT. */
 export function requireAddressText(text: string, option: string): string {
   return formatAddress(requireAddress(text, option))
 }
 
-/** What a listening server is bound to, as HOST:PORT. */
+/** HOST:PORT that a server listens on. */
 export function boundAddress(bound: AddressInfo): string {
   return formatAddress({ host: bound.address, port: bound.port })
 }

@@ -1,9 +1,9 @@
 /**
- * A TCP connection to one of a host's addresses within a time, or an FrError that says why not.
+ * A TCP connection to one of a host's addresses within a time limit, or an FrError with the reason.
  *
- * The idea: the addresses are tried one after the other, the next as soon as one has failed or has
- * not answered for limits.attemptMs; the attempts under way go on, and the first to be connected
- * wins. So a dead address costs a quarter of a second, and a slow network costs none of them.
+ * The addresses are tried in order, the next one when an attempt has failed or has not answered for
+ * limits.attemptMs. Earlier attempts go on, and the first to connect wins. So a dead address costs
+ * a quarter of a second, and a slow network does not cost an address.
  */
 import { setMaxListeners } from 'node:events'
 import { type Socket, connect as tcpConnect } from 'node:net'
@@ -19,8 +19,8 @@ export interface ConnectOptions {
 }
 
 /**
- * Cancels the dialling of a whole group. Node takes more than ten listeners on one signal for a
- * leak and warns; here each node has two, twice while its control and data connections are made.
+ * Cancels the dialling of a whole group. It lifts Node's warning at ten listeners on one signal:
+ * each node has two, and twice as many while its control and data connections are made.
  */
 export function dialController(): AbortController {
   const controller = new AbortController()
@@ -28,7 +28,7 @@ export function dialController(): AbortController {
   return controller
 }
 
-/** Without a key only loopback is dialled, whatever the name. Throws ERR_FR_OPEN. */
+/** The loopback addresses of a host, for callers without a key. Throws ERR_FR_OPEN for none. */
 export function onlyLoopback(host: string, addresses: readonly string[]): readonly string[] {
   const local = addresses.filter(isLoopback)
   if (local.length > 0) return local
@@ -36,7 +36,7 @@ export function onlyLoopback(host: string, addresses: readonly string[]): readon
 }
 
 /**
- * `target` is what errors name, `addresses` are its IP addresses, at least one. Rejects with
+ * `target` is for error texts; `addresses` are its IP addresses, at least one. Rejects with
  * ERR_FR_UNREACHABLE, ERR_FR_LIMIT or ERR_FR_ABORTED. The socket has no listeners.
  */
 export function connect(
@@ -92,7 +92,7 @@ export function connect(
     const onAbort = (): void =>
       fail(new FrError('ERR_FR_ABORTED', 'dialling was cancelled', { cause: signal?.reason }))
     const patience = new Patience(connectMs, () => {
-      const text = `${formatAddress(target)} did not take the connection within ${connectMs} ms`
+      const text = `${formatAddress(target)} did not accept the connection within ${connectMs} ms`
       fail(new FrError('ERR_FR_UNREACHABLE', text))
     })
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -100,7 +100,7 @@ export function connect(
   })
 }
 
-/** `error` is that of the last of `tried` addresses to fail. */
+/** `error` belongs to the address that failed last, of `tried` addresses. */
 function connectError(target: Address, tried: number, error: NodeJS.ErrnoException): FrError {
   const why = error.code ?? error.message
   if (isOutOfFiles(error)) {
@@ -108,6 +108,6 @@ function connectError(target: Address, tried: number, error: NodeJS.ErrnoExcepti
     return new FrError('ERR_FR_LIMIT', text, systemDetails(error))
   }
   const count = tried === 1 ? '' : `, ${tried} addresses tried`
-  const text = `${formatAddress(target)} cannot be connected to (${why}${count})`
+  const text = `cannot connect to ${formatAddress(target)} (${why}${count})`
   return new FrError('ERR_FR_UNREACHABLE', text, systemDetails(error))
 }

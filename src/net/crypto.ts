@@ -1,4 +1,4 @@
-/** The primitives of the protocol room over node:crypto, signing keys, and randomness. */
+/** The cryptography of the codecs over node:crypto, signing keys, and randomness. */
 import {
   createHmac,
   createPublicKey,
@@ -32,9 +32,9 @@ export const nodePrimitives: Primitives = {
   },
 }
 
-/** What comes before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410). */
+/** Prefix of the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410). */
 const spkiHead = Buffer.from('302a300506032b6570032100', 'hex')
-/** Making a key costs half of what a verification does. */
+/** Parsing a key costs half as much as a verification. */
 const publicKeys = new WeakMap<Uint8Array, KeyObject>()
 
 function publicKeyOf(bytes: Uint8Array): KeyObject | null {
@@ -55,12 +55,12 @@ export function signerOf(privateKey: KeyObject): Signer {
   }
 }
 
-/** Of a key that only this process has. */
+/** A key for this process only. */
 export function freshSigner(): Signer {
   return signerOf(generateKeyPairSync('ed25519').privateKey)
 }
 
-/** This side, as of now, known by that key. */
+/** Identity of this side under the key, with the present time as incarnation. */
 export function selfOf(signer: Signer): Self {
   const nodeId = nodeIdOf(nodePrimitives, signer.publicKey)
   return { signer, nodeId, incarnation: Date.now() }

@@ -1,4 +1,4 @@
-/** What becomes of a connection once both ends know each other: a link, or a feed of the engine. */
+/** Turns a connection of two authenticated ends into a link or a feed of the engine. */
 import type { FrErrorCode } from '../base/errors.js'
 import type { Frame } from '../control/messages/types.js'
 import type { DataEngine, FeedHandle, FeedSpec } from '../ports.js'
@@ -38,8 +38,8 @@ export function linkOver(
 }
 
 /**
- * Hands the connection to the engine, and closes it where that does not take it. Throws FrError
- * when it broke meanwhile, or there are no descriptors left.
+ * Hands the connection to the engine, or closes it when the engine refuses. Throws FrError when the
+ * connection is broken or no descriptors are left.
  */
 export function adopt(engine: DataEngine, established: Established, spec: FeedSpec): FeedHandle {
   const socket = established.detach()

@@ -1,5 +1,5 @@
 /**
- * A connection on which both sides have proved the key: what is known of it, and who owns its
+ * A connection whose two sides have proved the key: what is known about it, and who owns its
  * socket. See handshake.ts.
  */
 import type { Socket } from 'node:net'
@@ -12,42 +12,40 @@ import { formatAddress } from './address.js'
 import { ignore } from './hello-stream.js'
 import type { Key } from './keys.js'
 
-/** What is known of a connection once both sides have proved the key. */
+/** Facts about a connection whose two sides have proved the key. */
 export interface Introduction {
   readonly channel: Channel
-  /**
-   * Data and pull channels: the transfer, who dials (its number), and whom.
-   */
+  /** Data and pull channels: the transfer, and the member numbers of dialler and acceptor. */
   readonly transfer: string | null
   readonly from: number | null
   readonly to: number | null
-  /** Null on data channels: an edge says who is at the other end. */
+  /** Null on data channels, where the edge identifies the peer. */
   readonly peer: Identity | null
-  /** HOST:PORT of the other end of the connection, as the kernel tells it. */
+  /** HOST:PORT of the other end, as the kernel reports it. */
   readonly remoteAddress: string
-  /** Digest algorithms both sides know. */
+  /** Digest algorithms that both sides know. */
   readonly digests: readonly DigestAlgorithm[]
   /** The key that both sides proved. */
   readonly key: Key
 }
 
-/** A dialler of a data connection that has shown a ticket; it waits like `Admitted`. */
+/** The dialler of a data connection has shown a ticket and waits, as with `Admitted`. */
 export interface Ticketed extends Introduction {
   readonly channel: 'data'
   readonly transfer: string
   readonly from: number
   readonly to: number
-  /** Names the edge: 32 hex digits. */
+  /** Id of the edge: 32 hex digits. */
   readonly edgeId: string
   /**
-   * Sends `go` and waits until the dialler has proved the edge's secret. Rejects with ERR_FR_AUTH
-   * when it does not hold it, ERR_FR_NODE_LOST, ERR_FR_TIMEOUT.
+   * Sends `go` once the dialler has proved the edge's secret. Rejects with ERR_FR_AUTH when it does
+   * not have it, ERR_FR_NODE_LOST, ERR_FR_TIMEOUT.
    */
   go(edge: Edge): Promise<Established>
   refuse(code: FrErrorCode, text: string): void
 }
 
-/** An admitted dialler that waits for the acceptor's word. Exactly one of the two is called. */
+/** An authenticated dialler that waits. Call exactly one of `go` and `refuse`. */
 export interface Admitted extends Introduction {
   readonly channel: LinkChannel
   /** Sends `go`. Rejects with ERR_FR_NODE_LOST when the dialler is gone. */
@@ -68,7 +66,7 @@ export interface Sockets {
   readonly raw: Socket
 }
 
-/** A connection on which both sides have proved the key and the acceptor has said `go`. */
+/** A connection whose two sides have proved the key and whose acceptor has sent `go`. */
 export class Established implements Introduction {
   readonly channel: Channel
   readonly transfer: string | null
@@ -82,7 +80,7 @@ export class Established implements Introduction {
   readonly #raw: Socket
   #socket: Socket | null
 
-  /** For this room. `socket` is paused and has the `error` listener `ignore`. */
+  /** For this room. `socket` must be paused and have the `error` listener `ignore`. */
   constructor(introduction: Introduction, secrets: FeedSecrets | null, { socket, raw }: Sockets) {
     this.channel = introduction.channel
     this.transfer = introduction.transfer
@@ -99,21 +97,20 @@ export class Established implements Introduction {
 
   /** Data channels only. */
   get feed(): FeedSecrets {
-    if (this.#secrets === null) throw new TypeError(`a ${this.channel} link is no feed`)
+    if (this.#secrets === null) throw new TypeError(`a ${this.channel} link is not a feed`)
     return this.#secrets
   }
 
-  /** Lets the socket options be set while the socket is still here. */
+  /** Sets options of the socket; only before `detach`. */
   tune(set: (raw: Socket) => void): void {
     if (this.#socket !== null) set(this.#raw)
   }
 
   /**
-   * Hands the socket over: paused, without a listener of ours (the new owner adds its `error`
-   * listener in the same turn, and calls `resume` when it wants to read). On data channels nothing
-   * is buffered in JavaScript: if something is, the peer spoke out of turn, and this throws
-   * ERR_FR_PROTOCOL. Throws ERR_FR_NODE_LOST when the connection broke meanwhile, ERR_FR_CLOSED the
-   * second time.
+   * Hands the socket over: paused, without listeners of this room. The new owner adds an `error`
+   * listener in the same turn, and calls `resume` to read. On data channels no byte may be buffered
+   * in JavaScript; one that is came too early, and this throws ERR_FR_PROTOCOL. Throws
+   * ERR_FR_NODE_LOST when the connection is broken, ERR_FR_CLOSED the second time.
    */
   detach(): Socket {
     const socket = this.#socket
@@ -128,7 +125,7 @@ export class Established implements Introduction {
     return socket
   }
 
-  /** Drops the connection unless it was handed over. */
+  /** Closes the connection unless it was handed over. */
   close(): void {
     this.#socket?.destroy()
     this.#socket = null

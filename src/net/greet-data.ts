@@ -1,9 +1,9 @@
 /**
  * Both sides of the opening of a data connection (protocol/ticket.ts).
  *
- * Idea: between its last message and the peer's `go` a side sends nothing, and reading is stopped
- * in the socket's handle before `go` leaves; so no byte of what follows can be in a JavaScript
- * buffer when an engine takes the connection.
+ * Between its last message and the peer's `go` a side sends nothing, and reading stops in the
+ * socket's handle before `go` leaves. So no later byte can be in a JavaScript buffer when an engine
+ * takes the connection.
  */
 import type { Socket } from 'node:net'
 import { FrError } from '../base/errors.js'
@@ -25,7 +25,7 @@ export interface DataHello extends wire.TicketPlace {
   readonly edge: wire.Edge
 }
 
-/** Rejects with FrError; the peer has then been told why, as far as that makes sense. */
+/** Rejects with FrError, after telling the peer the reason where that makes sense. */
 export async function greetData(
   socket: Socket,
   { edge, ...place }: DataHello,
@@ -45,7 +45,7 @@ export async function greetData(
     await stopReading(socket)
     const behindGo = stream.stop()
     socket.on('error', ignore)
-    // The acceptor has nothing to say on a data channel: detach() will refuse it.
+    // Bytes behind `go` are an error on a data channel: detach() will refuse them.
     if (behindGo.length > 0) socket.unshift(behindGo)
     return new Established(introductionOf(socket, place, key), keys, { socket, raw: socket })
   } catch (error) {
@@ -83,7 +83,7 @@ export async function takeData(
 
 interface Shown {
   readonly edgeId: string
-  /** The dialler's. */
+  /** Nonce of the dialler. */
   readonly nonce: Uint8Array
   readonly place: wire.TicketPlace
 }
@@ -117,7 +117,7 @@ function ticketed(
   }
 }
 
-/** Challenges the dialler; `go` has been sent when it resolves. */
+/** Challenges the dialler; `go` has been sent when this resolves. */
 async function confirmed(socket: Socket, keys: wire.FeedKeys, nonce: Uint8Array): Promise<void> {
   const stream = new HelloStream(socket, () => wire.confirmBytes)
   try {
@@ -128,7 +128,7 @@ async function confirmed(socket: Socket, keys: wire.FeedKeys, nonce: Uint8Array)
     await stopReading(socket)
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'the dialler of a data connection did not wait for go')
-    // An engine that takes the file descriptor takes nothing that JavaScript has yet to write.
+    // Wait for the kernel: an engine that takes the descriptor would not get unwritten bytes.
     await new Promise<void>((resolve, reject) => {
       socket.write(wire.encodeGo(), (error) => (error ? reject(lostError(error)) : resolve()))
     })
@@ -160,7 +160,7 @@ function badProof(side: 'dialling' | 'accepting'): FrError {
   return new FrError('ERR_FR_AUTH', `the ${side} side does not hold the secret of this edge`)
 }
 
-/** Closes after a failure; a dialler hears of what it can do something about. */
+/** Closes after a failure; a dialler is told what it can act on. */
 function end(socket: Socket, error: unknown): void {
   const isWorthSaying =
     error instanceof FrError && error.code !== 'ERR_FR_NODE_LOST' && !isSaidByPeer(error)

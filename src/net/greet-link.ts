@@ -1,8 +1,8 @@
 /**
- * Both sides of a link's beginning: TLS with the cluster's key, then hello, welcome and go
+ * Both sides of the opening of a link: TLS with the cluster's key, then hello, welcome and go
  * (protocol/greeting.ts).
  *
- * Never: a link that was led back to the node that dialled it.
+ * Never: accepts a link that leads back to the node that dialled it.
  */
 import type { Socket } from 'node:net'
 import { FrError } from '../base/errors.js'
@@ -19,11 +19,11 @@ export interface LinkHello {
   readonly transfer: string | null
   readonly from: number | null
   readonly to: number | null
-  /** Refuses any other node that answers, with ERR_FR_UNREACHABLE. */
+  /** Refuses another node at the address, with ERR_FR_UNREACHABLE. */
   readonly expectedNodeId?: string | undefined
 }
 
-/** Rejects with FrError; the peer has then been told why, as far as that makes sense. */
+/** Rejects with FrError, after telling the peer the reason where that makes sense. */
 export async function greetLink(
   raw: Socket,
   hello: LinkHello,
@@ -50,7 +50,7 @@ export async function greetLink(
     const introduction = { ...part, peer, remoteAddress, digests, key }
     const behindGo = stream.stop()
     socket.on('error', ignore)
-    // The acceptor may speak as soon as it has said go.
+    // The acceptor may send frames right after `go`.
     if (behindGo.length > 0) socket.unshift(behindGo)
     return new Established(introduction, null, { socket, raw })
   } catch (error) {
@@ -137,7 +137,7 @@ function peerOf({ publicKey, incarnation, advertise }: wire.Welcome): wire.Ident
   return { nodeId, incarnation, ...(advertise && { advertise }) }
 }
 
-/** What this side says of itself. */
+/** What this side says about itself. */
 function wordOf({ signer, incarnation }: wire.Self, statement: Uint8Array): wire.Welcome {
   const { publicKey } = signer
   return { publicKey, incarnation, digests: wire.ownDigests, signature: signer.sign(statement) }
@@ -152,10 +152,10 @@ function badSignature(side: 'dialling' | 'accepting'): FrError {
 }
 
 function ledBack(): FrError {
-  return new FrError('ERR_FR_AUTH', 'the connection was led back to the node that dialled it')
+  return new FrError('ERR_FR_AUTH', 'the connection leads back to the node that dialled it')
 }
 
-/** Closes after a failure; the peer hears of what it can do something about. */
+/** Closes after a failure; the peer is told what it can act on. */
 function end({ socket }: Secured, error: unknown): void {
   const isWorthSaying =
     error instanceof FrError && error.code !== 'ERR_FR_NODE_LOST' && !wire.isSaidByPeer(error)

@@ -1,14 +1,14 @@
 /**
- * How a connection begins, at either end. Links (control, pull, status) are TLS 1.3 with the
- * cluster's key (tls.ts, greet-link.ts), data connections show a ticket (greet-data.ts); one
- * port serves both, and the first byte tells them apart.
+ * The opening of a connection, at either end. Links (control, pull, status) are TLS 1.3 with the
+ * cluster's key (tls.ts, greet-link.ts); data connections show a ticket (greet-data.ts). One port
+ * serves both, and the first byte tells them apart.
  *
- * The acceptor's states: held (by the guard) -> proved (the dialler holds the key) -> admitted (the
- * caller decides) -> established (`go` sent) or refused. Any violation, the deadline, a broken
+ * States of the acceptor: held (by the guard) -> proved (the dialler holds the key) -> admitted
+ * (the caller decides) -> established (`go` sent) or refused. A violation, the deadline, a broken
  * connection or an abort ends either side at once.
  *
- * Never: key bytes in an error, a word of a stranger in an error text uncleaned, a connection
- * beyond loopback without a key.
+ * Never: key bytes in an error, unfiltered text of a stranger in an error, a connection beyond
+ * loopback without a key.
  */
 import type { Socket } from 'node:net'
 import { FrError, type FrErrorDetails } from '../base/errors.js'
@@ -36,12 +36,12 @@ export {
   type Ticketed,
 } from './established.js'
 
-/** What both sides bring. */
+/** Options of both sides. */
 export interface SideOptions {
-  /** The key and, during rotation, the one before it; or the open key alone. */
+  /** The key and, during rotation, the previous one; or the open key alone. */
   readonly keys: readonly Key[]
   readonly self: Self
-  /** Whole handshake, in milliseconds; limits.helloMs unless given. */
+  /** Milliseconds for the whole handshake; default limits.helloMs. */
   readonly helloMs?: number
 }
 
@@ -51,27 +51,27 @@ export interface DialOptions extends SideOptions {
   readonly channel: Channel
   /** Data and pull channels: 32 hex digits. */
   readonly transfer?: string
-  /** Data and pull channels: the number of this side. */
+  /** Data and pull channels: member number of this side. */
   readonly from?: number
-  /** Data and pull channels: the place of the node that is dialled. */
+  /** Data and pull channels: member number of the node that is dialled. */
   readonly to?: number
-  /** Data channels: what both ends were given. */
+  /** Data channels: the edge from the plan. */
   readonly edge?: Edge
-  /** Links: refuses any other node that answers there, with ERR_FR_UNREACHABLE. */
+  /** Links: refuses another node at the address, with ERR_FR_UNREACHABLE. */
   readonly expectedNodeId?: string
-  /** From when the address is known; limits.connectMs unless given. */
+  /** Milliseconds to connect, from when the address is known; default limits.connectMs. */
   readonly connectMs?: number
   readonly signal?: AbortSignal
-  /** Looks names up; shared by those who dial the same hosts. */
+  /** Resolves host names; shared by all who dial the same hosts. */
   readonly resolver?: Resolver
 }
 
 export interface AcceptOptions extends SideOptions {
-  /** Counts the socket until it has proved the key. */
+  /** Counts the socket until its peer has proved the key. */
   readonly guard?: PreAuthGuard
 }
 
-/** Connects and proves the key. Rejects with FrError, whose `node` is the address. */
+/** Connects and proves the key. Rejects with FrError whose `node` is the address. */
 export async function dial(options: DialOptions): Promise<Established> {
   const { signal, keys } = options
   requireKeys(keys)
@@ -124,8 +124,8 @@ function greet(
 }
 
 /**
- * Serves a connection just accepted, up to the point where the dialler has proved the key. Rejects
- * with FrError; the socket has then been told why, as far as that makes sense, and closes.
+ * Serves a new connection until its dialler has proved the key. Rejects with FrError, after telling
+ * the peer the reason where that makes sense; the socket then closes.
  */
 export function accept(socket: Socket, options: AcceptOptions): Promise<Admitted | Ticketed> {
   const { keys, self, guard } = options
@@ -146,7 +146,7 @@ export function accept(socket: Socket, options: AcceptOptions): Promise<Admitted
   })
 }
 
-/** Waits for the first bytes and puts them back. The socket is paused. */
+/** Waits for the first byte and puts it back. The socket is paused. */
 function firstByte(socket: Socket): Promise<number> {
   return new Promise((resolve, reject) => {
     const release = (): void => {

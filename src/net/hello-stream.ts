@@ -1,12 +1,12 @@
 /**
  * A socket during the handshake: whole messages in, messages out.
  *
- * Idea: bytes are taken from the socket only while a message is awaited, so what a stranger can
- * make this side hold is one chunk and one message. `stop` ends reading in the handle itself: after
- * it every byte of the peer stays in the kernel, where the native engine finds it.
+ * It takes bytes from the socket only while a message is awaited, so a stranger can make this side
+ * hold one chunk and one message. `stop` ends reading in the handle itself: later bytes stay in the
+ * kernel, where the native engine finds them.
  *
- * Never: a socket without an `error` listener (that would end the process). The deadline
- * is its owner's, who destroys the socket.
+ * Never: a socket without an `error` listener, because its error would end the process. The owner
+ * keeps the deadline and destroys the socket.
  */
 import type { Socket } from 'node:net'
 import { concat } from '../base/bytes.js'
@@ -28,7 +28,7 @@ export class HelloStream {
   #waiter: Waiter | null = null
   #failure: FrError | null = null
 
-  /** `messageBytes`: of the message that starts there; null while that cannot be told. */
+  /** `messageBytes` returns the length of the message at the start; null while it is unknown. */
   constructor(socket: Socket, messageBytes: (start: Uint8Array) => number | null) {
     this.#socket = socket
     this.#messageBytes = messageBytes
@@ -38,7 +38,7 @@ export class HelloStream {
     socket.on('error', this.#onError)
   }
 
-  /** The next whole message, prefix included. One read at a time. */
+  /** Returns the next whole message with its prefix. Only one read at a time. */
   read(): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject }
@@ -58,15 +58,15 @@ export class HelloStream {
     })
   }
 
-  /** Fails the pending read, or else the next one. The first failure counts. */
+  /** Fails the pending read, or else the next one. Only the first failure counts. */
   #fail(error: FrError): void {
     this.#failure ??= error
     this.#serve()
   }
 
   /**
-   * Ends the handshake: no listener of this object, the socket paused. Gives the bytes that came
-   * behind the last message. Throws the failure, if there is one.
+   * Ends the handshake: removes the listeners, pauses the socket, and returns the bytes behind the
+   * last message. Throws the failure, if there is one.
    */
   stop(): Uint8Array {
     this.#socket.pause()
@@ -75,7 +75,7 @@ export class HelloStream {
     return this.#buffer
   }
 
-  /** Takes the listeners off, whatever the state. */
+  /** Removes the listeners, whatever the state. */
   release(): void {
     this.#socket.off('data', this.#onData)
     this.#socket.off('end', this.#onEnd)
@@ -96,12 +96,12 @@ export class HelloStream {
     this.#fail(lostError(error))
   }
 
-  /** Gives the waiter its message, or the failure; with neither, waiting goes on. */
+  /** Gives the reader its message or the failure, if there is one. */
   #serve(): void {
     const waiter = this.#waiter
     if (waiter === null) return
     try {
-      // What came whole before the end counts: the error a peer sent before it closed, above all.
+      // Complete messages before the end count, above all the error of a peer that then closed.
       const length = this.#messageBytes(this.#buffer)
       if (length === null || this.#buffer.length < length) {
         if (this.#failure !== null) throw this.#failure
@@ -120,31 +120,31 @@ export class HelloStream {
   }
 }
 
-/** What reading needs of a socket's inside; the same names in Node 20 to 26. */
+/** Internals of a socket that reading depends on; the same in Node 20 to 26. */
 interface Insides {
   readonly _handle: { reading: boolean; readStop(): number } | null
   readonly _readableState: { reading: boolean }
 }
 
 /**
- * Pauses the stream and the handle under it. `pause()` alone is not enough: the stream goes on
- * filling its buffer up to the high-water mark, and what lands there never reaches an engine that
- * takes the file descriptor. A later `resume()` starts both again.
+ * Pauses the stream and the handle under it. `pause()` alone is not enough: the stream fills its
+ * buffer up to the high-water mark, and an engine that takes the descriptor never sees those bytes.
+ * A later `resume()` starts both again.
  */
 export async function stopReading(socket: Socket): Promise<void> {
   socket.pause()
-  // The stream asks its handle for more in a tick after each chunk; stop only when that is over.
+  // The stream asks its handle for more in a tick after each chunk; stop after that.
   await new Promise((resolve) => setImmediate(resolve))
   const insides = socket as unknown as Insides
   if (insides._handle !== null) {
     insides._handle.reading = false
     insides._handle.readStop()
   }
-  // The read that was under way is withdrawn; otherwise resume() would wait for it for ever.
+  // The pending read is withdrawn; otherwise resume() would wait for it for ever.
   insides._readableState.reading = false
 }
 
-/** Says the last word and closes; the socket is gone after limits.lingerMs at the latest. */
+/** Sends a last message and closes; the socket is gone after limits.lingerMs at the latest. */
 export function closeWithError(socket: Socket, lastWord: Uint8Array): void {
   socket.on('error', ignore)
   if (socket.destroyed) return
@@ -167,17 +167,17 @@ export function lostError(error: NodeJS.ErrnoException): FrError {
   )
 }
 
-/** OpenSSL takes what came for no TLS, or for a record that was changed; or the peer says so. */
+/** OpenSSL rejected bytes that are not TLS or a changed record, or the peer reports the same. */
 function tlsError(error: NodeJS.ErrnoException): FrError {
   const { reason } = error as { reason?: unknown }
   const text = `the connection broke the rules of TLS (${String(reason ?? error.code)})`
   return new FrError('ERR_FR_PROTOCOL', text, { cause: error })
 }
 
-/** errno (positive) and system call of a Node error, where it has them. */
+/** errno (positive) and system call of a Node error, if it has them. */
 export function systemDetails(error: NodeJS.ErrnoException): FrErrorDetails {
   const details: FrErrorDetails = { cause: error }
-  // libuv numbers its own errors, of the resolver above all, from 3000: those are no errno.
+  // libuv gives its own errors, above all of the resolver, numbers from 3000 that are no errno.
   if (error.errno !== undefined && Math.abs(error.errno) < 3000) {
     details.errno = Math.abs(error.errno)
   }
@@ -186,7 +186,7 @@ export function systemDetails(error: NodeJS.ErrnoException): FrErrorDetails {
 }
 
 /**
- * The deadline (limits.helloMs unless given) and the signal over a handshake: either destroys the
+ * Applies the deadline (default limits.helloMs) and the signal to a handshake: either destroys the
  * socket.
  */
 export async function within<T>(

@@ -1,10 +1,10 @@
 /**
- * Where the text of a key comes from: a file, a pipe, or standard input, all by one rule.
+ * Reads the text of a key from a file, a pipe, or standard input, by one rule.
  *
- * The rule: one newline at the end (LF, CRLF or CR) is no part of the key. A file that every user
- * can read, or that a group can change, is refused; a group may read it when this process is in
- * that group (secrets of Kubernetes are `root:GROUP 0440`). An error says what to do about it. It
- * must never wait for a pipe without an end, nor read more than a key.
+ * One newline at the end (LF, CRLF or CR) is not part of the key. A file is refused when every user
+ * can read it or a group can change it; a group may read it when this process is in that group
+ * (Kubernetes secrets are `root:GROUP 0440`). Errors say what to do. It must never wait for a pipe
+ * without an end, nor read more than a key.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { Socket } from 'node:net'
@@ -14,12 +14,12 @@ import { limits } from '../base/limits.js'
 import { Patience } from '../base/time/patience.js'
 import { Key, withoutNewline } from './keys.js'
 
-/** A key and its newline, and one byte more to tell what is too long. */
+/** A key, its newline, and one more byte to detect a longer text. */
 const mostBytes = limits.keyBytesMax + 3
 
 /**
- * The key in a file or pipe; ERR_FR_KEY says what is wrong with it. `isPrivate`: whoever made its
- * directory vouches that nobody else reads it, and its mode is not looked at.
+ * The key in a file or pipe; ERR_FR_KEY says what is wrong with it. With `isPrivate` the file's
+ * mode is not checked, because its directory is private.
  */
 export async function loadKeyFile(path: string, isPrivate = false): Promise<Key> {
   try {
@@ -30,7 +30,7 @@ export async function loadKeyFile(path: string, isPrivate = false): Promise<Key>
   }
 }
 
-/** The key in a stream, to its end; `name` stands for it in errors. */
+/** The key in a stream, read to its end; `name` stands for the stream in errors. */
 export async function loadKeyStream(stream: Readable, name: string): Promise<Key> {
   try {
     return Key.of(withoutNewline(await readStream(stream, name)))
@@ -41,7 +41,7 @@ export async function loadKeyStream(stream: Readable, name: string): Promise<Key
 }
 
 async function readFile(path: string, isPrivate: boolean): Promise<Uint8Array> {
-  // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+  // Without O_NONBLOCK, opening a pipe without a writer would wait for ever.
   const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   let isHandedOver = false
   try {
@@ -80,7 +80,7 @@ function readStream(stream: Readable, name: string): Promise<Uint8Array> {
       reject(error)
     }
     const patience = new Patience(limits.keyReadMs, () =>
-      fail(keyError(name, `brought no whole key within ${limits.keyReadMs / 1000} s`)),
+      fail(keyError(name, `delivered no complete key within ${limits.keyReadMs / 1000} s`)),
     )
     stream.on('data', (chunk: Uint8Array) => {
       chunks.push(chunk)
@@ -92,7 +92,7 @@ function readStream(stream: Readable, name: string): Promise<Uint8Array> {
   })
 }
 
-/** Who else gets at the key, and what to do about it; null: nobody. */
+/** Says who else can read or change the key and what to do about it; null when nobody can. */
 function exposure(path: string, { mode, uid, gid }: Stats): string | null {
   if (process.platform === 'win32') return null
   const isOthers = (mode & 0o007) !== 0

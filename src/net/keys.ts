@@ -26,19 +26,19 @@ export class Key {
       throw new FrError('ERR_FR_KEY', `a key has ${bounds} bytes, this one ${bytes.length}`)
     }
     if (bytes.every((byte) => byte === 0)) {
-      throw new FrError('ERR_FR_KEY', 'a key of zero bytes is no key')
+      throw new FrError('ERR_FR_KEY', 'a key must not be all zero bytes')
     }
     return new Key(Uint8Array.from(bytes), false)
   }
 
-  /** What both sides use where there is no key: the MACs become checksums. */
+  /** The key that both sides use when there is none; MACs are then only checksums. */
   static readonly open = new Key(new Uint8Array(limits.keyBytesMin), true)
 
   get bytes(): Uint8Array {
     return this.#bytes
   }
 
-  /** True for the keyless key; only loopback addresses are then served and dialled. */
+  /** True for the open key, with which only loopback addresses are served and dialled. */
   get isOpen(): boolean {
     return this.#isOpen
   }
@@ -56,10 +56,10 @@ export class Key {
   }
 }
 
-/** The keyless key. */
+/** The key of sides without a key. */
 export const openKey: Key = Key.open
 
-/** Text counts as its UTF-8 bytes less one trailing newline; bytes count as they are. */
+/** Text counts as its UTF-8 bytes without one trailing newline; bytes count as they are. */
 export function parseKey(key: string | Uint8Array): Key {
   return Key.of(typeof key === 'string' ? withoutNewline(Buffer.from(key, 'utf8')) : key)
 }
@@ -69,9 +69,7 @@ export function generateKey(): string {
   return randomBytes(32).toString('base64url')
 }
 
-/**
- * Less one newline at the end: LF, CRLF, or the CR that a shell leaves of CRLF in `$(cat fr.key)`.
- */
+/** Removes one newline at the end: LF, CRLF, or the CR that `$(cat fr.key)` leaves of CRLF. */
 export function withoutNewline(bytes: Uint8Array): Uint8Array {
   const line = bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes
   return line.at(-1) === 0x0d ? line.subarray(0, -1) : line

@@ -1,18 +1,18 @@
 /**
  * A control link: frames both ways over an established connection.
  *
- * Idea: frames wait unwritten, so the newest report can take the place of one not yet sent, and
- * are handed to the socket in writes of at most limits.linkWriteBytes, one at a time; a write that
- * does not end in time (limits.linkStallMs, or what `waitFor` says) is a peer that takes nothing,
- * however long the queue is.
+ * Frames wait unencoded, so that a new report can replace one not yet sent. They are handed to the
+ * socket in writes of at most limits.linkWriteBytes, one at a time. A write that does not end in
+ * time (limits.linkStallMs, or the value of `waitFor`) means that the peer reads nothing, however
+ * long the queue is.
  *
- *     open -> closing   close() was called, or the peer broke a rule and is told so: what is queued
- *                       still goes out, nothing more is heard
- *     open -> closed    the peer is gone or stalled; destroy()
- *     closing -> closed all is out and the peer has closed, or limits.lingerMs passed; a stall
+ *     open -> closing    close() was called, or the peer broke a rule and is told so: queued frames
+ *                        still go out, received frames are dropped
+ *     open -> closed     the peer is gone or stalled, or destroy()
+ *     closing -> closed  all is sent and the peer has closed, limits.lingerMs passed, or a stall
  *
- * Never: a queue without a bound, a frame delivered after the link's fate is known, `onClose` twice
- * or from inside a call of the owner.
+ * Never: an unbounded queue, a frame delivered after the link has ended, `onClose` twice or from
+ * inside a call of the owner.
  */
 import type { Socket } from 'node:net'
 import { concat } from '../base/bytes.js'
@@ -31,12 +31,12 @@ import type { Established } from './established.js'
 import { ignore, lostError } from './hello-stream.js'
 
 export interface LinkHooks {
-  /** In order, each once. An FrError thrown here closes the link with its code. */
+  /** Called for each frame in order. An FrError thrown here closes the link with its code. */
   readonly onFrame: (frame: Frame) => void
-  /** Exactly once, in a later microtask. `code` is null when this side closed the link. */
+  /** Called exactly once, in a later microtask. `code` is null when this side closed the link. */
   readonly onClose: (code: FrErrorCode | null, text: string) => void
   /**
-   * The frame that tells the peer why this side closes the link over something the peer sent.
+   * Frame that tells the peer why this side closes the link because of something the peer sent.
    * Without it the link just ends.
    */
   readonly lastWord?: (code: FrErrorCode, text: string) => Frame
@@ -44,14 +44,14 @@ export interface LinkHooks {
 
 /** Counters since the link was made. */
 export interface LinkStats {
-  /** Bytes the kernel has taken, and given. */
+  /** Bytes that the kernel has taken from, or given to, this link. */
   readonly sentBytes: number
   readonly receivedBytes: number
-  /** Bytes accepted by `send` that the kernel has not taken yet. */
+  /** Bytes accepted by `send` that the kernel has not taken. */
   readonly queuedBytes: number
   readonly sentFrames: number
   readonly receivedFrames: number
-  /** Reports that a newer one of their kind replaced before they were sent. */
+  /** Reports that were replaced by newer ones before they were sent. */
   readonly coalescedFrames: number
 }
 
@@ -69,12 +69,12 @@ export class ControlLink {
   readonly #reader = new FrameReader()
   readonly #queue: Waiting[] = []
   readonly #gone: Promise<void>
-  /** How long the write under way may still take. */
+  /** Time left for the write under way. */
   #stall: Patience | undefined
   #stallMs: number = limits.linkStallMs
-  /** The reports in the queue, at most one of each kind. */
+  /** Queued reports, at most one of each kind. */
   readonly #reports = new Map<Frame['type'], Waiting>()
-  /** Bytes of frames that wait for their turn. */
+  /** Encoded bytes that wait for the socket. */
   #encoded: Uint8Array = new Uint8Array()
   #isWriting = false
   #state: 'open' | 'closing' | 'closed' = 'open'
@@ -85,7 +85,7 @@ export class ControlLink {
   #receivedFrames = 0
   #coalescedFrames = 0
 
-  /** Takes the connection over (Established.detach, whose errors pass through). */
+  /** Takes the connection over; errors of Established.detach pass through. */
   constructor(established: Established, hooks: LinkHooks) {
     this.#socket = established.detach()
     this.#hooks = hooks
@@ -112,16 +112,16 @@ export class ControlLink {
     }
   }
 
-  /** A silent peer is waited for this long: so is one that takes nothing. Never shortens. */
+  /** How long a peer may read nothing, as long as it may be silent. Never shortens. */
   waitFor(silenceMs: number): void {
     this.#stallMs = Math.max(this.#stallMs, silenceMs + limits.connectionGraceMs)
     if (this.#isWriting) this.#watchWrite()
   }
 
   /**
-   * Queues a frame; false when the link is no longer open. Throws TypeError for a frame longer
-   * than limits.frameBytes. More than limits.linkQueueBytes waiting closes the link with
-   * ERR_FR_PEER_STALLED.
+   * Queues a frame; false when the link is no longer open. Throws TypeError for a frame longer than
+   * limits.frameBytes. Closes the link with ERR_FR_PEER_STALLED when more than
+   * limits.linkQueueBytes wait.
    */
   send(frame: Frame): boolean {
     if (this.#state !== 'open') return false
@@ -144,11 +144,11 @@ export class ControlLink {
     return false
   }
 
-  /** Sends what is queued, then closes. Resolves when the connection is gone; never rejects. */
+  /** Sends queued frames, then closes. Resolves when the connection is gone; never rejects. */
   close(): Promise<void> {
     if (this.#state === 'open') {
       this.#state = 'closing'
-      // Its fate is known: whoever closes it waits no longer than for any peer.
+      // A link that closes does not get the longer wait of waitFor.
       this.#stallMs = limits.linkStallMs
       if (this.#isWriting) this.#watchWrite()
       this.#tell(null, 'closed by this side')
@@ -157,7 +157,7 @@ export class ControlLink {
     return this.#gone
   }
 
-  /** Drops the connection at once. */
+  /** Closes the connection at once. */
   destroy(): void {
     if (this.#state === 'open') this.#tell(null, 'closed by this side')
     this.#drop()
@@ -185,12 +185,12 @@ export class ControlLink {
   #watchWrite(): void {
     this.#stall?.end()
     this.#stall = new Patience(this.#stallMs, () => {
-      const text = `the peer took nothing from its control link for ${this.#stallMs} ms`
+      const text = `the peer read nothing from its control link for ${this.#stallMs} ms`
       this.#fail(new FrError('ERR_FR_PEER_STALLED', text))
     })
   }
 
-  /** At most limits.linkWriteBytes: what is left of the last frame, then as many frames as fit. */
+  /** At most limits.linkWriteBytes: the rest of the last frame, then as many frames as fit. */
   #nextChunk(): Uint8Array {
     const parts = [this.#encoded]
     let bytes = this.#encoded.length
@@ -211,7 +211,7 @@ export class ControlLink {
 
   #onData(chunk: Uint8Array): void {
     this.#receivedBytes += chunk.length
-    // Whoever is closing only drains: unread bytes would turn the close into a reset.
+    // While closing, bytes are read and dropped: unread ones would turn the close into a reset.
     if (this.#state !== 'open') return
     const frames: Frame[] = []
     let violation: unknown = null
@@ -238,7 +238,7 @@ export class ControlLink {
     }
   }
 
-  /** What the peer sent cannot be taken: it is told why, so that it can name the cause. */
+  /** Tells the peer why its frame cannot be taken, and closes. */
   #refuse(error: FrError): void {
     if (this.#state !== 'open') return
     const lastWord = this.#hooks.lastWord?.(error.code, error.message)
@@ -254,7 +254,7 @@ export class ControlLink {
     this.#fail(new FrError('ERR_FR_NODE_LOST', `the peer closed its control link${where}`))
   }
 
-  /** Everything is out: half-close, and wait a little for the peer to do the same. */
+  /** Everything is sent: half-close, and wait briefly for the peer to do the same. */
   #finish(): void {
     this.#socket.end()
     const linger = setTimeout(() => this.#drop(), limits.lingerMs)

@@ -1,10 +1,10 @@
 /**
  * One look-up of a host name by the system: /etc/hosts, DNS, whatever nsswitch.conf says.
  *
- * The idea: getaddrinfo cannot be cancelled. In this process it would hold a thread of libuv's
- * pool, of which only two look names up, and the process could not end before it (exit joins the
- * pool). So it runs in `getent`, a process of a few milliseconds that can be killed. Where there is
- * no getent it runs in this process after all.
+ * getaddrinfo cannot be cancelled. In this process it would hold one of the two threads that libuv
+ * uses for names, and the process could not end before it, because exit joins the pool. So it runs
+ * in `getent`, a process of a few milliseconds that can be killed. Systems without getent use this
+ * process.
  */
 import { execFile } from 'node:child_process'
 import { lookup as dnsLookup } from 'node:dns'
@@ -13,14 +13,14 @@ import { isIp } from './address.js'
 
 /**
  * Calls back once, later, with the IP addresses of the host in the order of preference; empty, or
- * an error, when there is none. Gives what cancels the look-up.
+ * an error, when there are none. Returns a function that cancels the look-up.
  */
 export type HostLookup = (
   host: string,
   callback: (error: NodeJS.ErrnoException | null, addresses: readonly string[]) => void,
 ) => () => void
 
-/** What getent exits with when it knows no such name. */
+/** Exit status of getent for an unknown name. */
 const unknownName = 2
 
 export const systemLookup: HostLookup = (host, callback) => {
@@ -39,7 +39,7 @@ export const systemLookup: HostLookup = (host, callback) => {
   }
 }
 
-/** Its look-up goes on when it is cancelled. */
+/** Cancelling it does not stop the look-up. */
 export const withinProcess: HostLookup = (host, callback) => {
   dnsLookup(host, { all: true, verbatim: true }, (error, found = []) =>
     callback(
@@ -50,7 +50,7 @@ export const withinProcess: HostLookup = (host, callback) => {
   return () => {}
 }
 
-/** A line is an address, the type of a socket, and for the first the name. */
+/** A line has an address and a socket type; the first line also has the name. */
 function addressesIn(output: string): string[] {
   const words = output.split('\n').map((line) => line.split(/\s/, 1)[0] ?? '')
   return words.filter(isIp)

@@ -1,7 +1,7 @@
 /**
- * Data connections that came before their transfer was ready for them: a mate may have the plan, or
- * the origin may dial, a moment before this node knows what for. They have proved the key and wait
- * for `go`, a bounded time and at most earlyDataConnections of them.
+ * Data connections that came before this node was ready for them: a mate may have the plan, or the
+ * origin may dial, before this node knows the transfer. They have proved the key and wait for `go`,
+ * for a bounded time and at most earlyDataConnections of them.
  */
 import { limits } from '../base/limits.js'
 import { Waiting } from '../base/time/patience.js'
@@ -13,7 +13,7 @@ type Early = Admitted | Ticketed
 export class ParkedConnections {
   readonly #parked = new Waiting<Early>()
 
-  /** Refuses the connection at once when too many wait already; mates keep no origin out. */
+  /** Refuses the connection at once when too many of its kind wait: of mates, or of origins. */
   park(admitted: Early, forMs: number): void {
     const isOrigin = (one: Early): boolean => one.from === originNumber
     const alike = [...this.#parked].filter((other) => isOrigin(other) === isOrigin(admitted))
@@ -26,7 +26,7 @@ export class ParkedConnections {
     )
   }
 
-  /** Takes out what waits for this transfer. */
+  /** Removes and returns the connections of this transfer. */
   take(transfer: string): Early[] {
     const taken = [...this.#parked].filter((admitted) => admitted.transfer === transfer)
     for (const admitted of taken) this.#parked.delete(admitted)

@@ -1,14 +1,14 @@
 /**
- * Bounds how many connections a listener holds that have not proved the key. When one more comes,
- * the oldest goes: a flood of silent strangers delays nobody who proves the key at once, because
- * that takes a connection milliseconds and a stranger's turn comes after a whole round of others.
+ * Bounds the connections of a listener that have not proved the key. One too many evicts the
+ * oldest. A flood of silent strangers does not keep out anyone who proves the key at once: that
+ * takes milliseconds, and evicting a connection takes a whole round of others.
  */
 import type { Socket } from 'node:net'
 import { limits } from '../base/limits.js'
 
 export class PreAuthGuard {
   readonly #most: number
-  /** In the order of their coming, each with what takes its listener off. */
+  /** Sockets in the order of arrival, each with a function that removes its listener. */
   readonly #sockets = new Map<Socket, () => void>()
   #evicted = 0
 
@@ -16,12 +16,12 @@ export class PreAuthGuard {
     this.#most = most
   }
 
-  /** Connections held now. */
+  /** Number of connections held. */
   get size(): number {
     return this.#sockets.size
   }
 
-  /** Connections destroyed to make room, since the start. */
+  /** Connections closed to make room, since the start. */
   get evicted(): number {
     return this.#evicted
   }
@@ -35,13 +35,13 @@ export class PreAuthGuard {
     this.#sockets.set(socket, () => socket.off('close', onClose))
   }
 
-  /** The socket has proved the key, or is gone. Unknown sockets are ignored. */
+  /** Call when the socket has proved the key or is gone. Unknown sockets are ignored. */
   release(socket: Socket): void {
     this.#sockets.get(socket)?.()
     this.#sockets.delete(socket)
   }
 
-  /** Destroys everything held: the listener closes. */
+  /** Closes every connection held, when the listener closes. */
   destroyAll(): void {
     for (const socket of [...this.#sockets.keys()]) {
       this.release(socket)

@@ -1,13 +1,13 @@
 /**
  * Look-ups of host names, shared by all who dial the same hosts: each host is looked up once.
  *
- * The idea: time that the resolver of this machine takes is not the peer's time, so a look-up has a
- * limit and an error text of its own, and whoever dials starts the peer's clock when the address is
- * known. A resolver that skips a dead name server answers late but keeps answering, and look-ups
- * wait for each other: so open look-ups fail only when none has ended for limits.lookupMs.
+ * The time of a look-up is not the peer's time, so it has a limit and an error text of its own, and
+ * the peer's clock starts when the address is known. A resolver that skips a dead name server is
+ * slow but keeps answering, and look-ups wait for each other; so open look-ups fail only when none
+ * has finished for limits.lookupMs.
  *
- * A look-up that is given up, or that nobody waits for any more, is cancelled and keeps no process
- * alive; see lookup.ts.
+ * A look-up that is abandoned, or that nobody waits for, is cancelled and keeps no process alive;
+ * see lookup.ts.
  */
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -17,9 +17,9 @@ import { systemDetails } from './hello-stream.js'
 import { type HostLookup, systemLookup } from './lookup.js'
 
 export interface ResolverOptions {
-  /** That of the system unless given. */
+  /** The system's look-up by default. */
   readonly lookup?: HostLookup
-  /** limits.lookupMs unless given. */
+  /** Default limits.lookupMs. */
   readonly lookupMs?: number
 }
 
@@ -32,10 +32,10 @@ export class Resolver {
   readonly #lookup: HostLookup
   readonly #lookupMs: number
   readonly #known = new Map<string, readonly string[]>()
-  /** By host, who waits for it. */
+  /** Callers that wait for each host. */
   readonly #waiting = new Map<string, Set<Caller>>()
   readonly #queued = new Set<string>()
-  /** By host, what cancels its look-up. */
+  /** Functions that cancel the running look-up of each host. */
   readonly #running = new Map<string, () => void>()
   #patience: Patience | undefined
 
@@ -44,14 +44,14 @@ export class Resolver {
     this.#lookupMs = options.lookupMs ?? limits.lookupMs
   }
 
-  /** The host needs no look-up, or has had it. */
+  /** True when the host needs no look-up, or has had it. */
   knows(host: string): boolean {
     return isIp(host) || this.#known.has(host)
   }
 
   /**
-   * The IP addresses of a host, at least one and at most limits.addressesPerHost, in the order in
-   * which they should be tried. Rejects with ERR_FR_UNREACHABLE or ERR_FR_ABORTED.
+   * IP addresses of a host in the order to try them, at least one and at most
+   * limits.addressesPerHost. Rejects with ERR_FR_UNREACHABLE or ERR_FR_ABORTED.
    */
   resolve(host: string, signal?: AbortSignal): Promise<readonly string[]> {
     if (isIp(host)) return Promise.resolve([host])
@@ -79,7 +79,7 @@ export class Resolver {
     })
   }
 
-  /** A connection to this address of the host was made: the next ones try it first. */
+  /** Call when this address of the host was reached: it is tried first from then on. */
   prefer(host: string, address: string): void {
     const known = this.#known.get(host)
     if (known === undefined || known[0] === address || !known.includes(address)) return
@@ -129,7 +129,7 @@ export class Resolver {
     this.#next()
   }
 
-  /** Nothing has ended for too long: whoever waits is told so. */
+  /** No look-up has finished for too long: all that wait fail. */
   #giveUp(): void {
     this.#patience = undefined
     for (const host of [...this.#waiting.keys()]) {
@@ -155,7 +155,7 @@ export class Resolver {
     return new Patience(this.#lookupMs, () => this.#giveUp())
   }
 
-  /** Nobody waits: no timer keeps the process alive. */
+  /** Nobody waits, so no timer may keep the process alive. */
   #rest(): void {
     if (this.#waiting.size > 0) return
     this.#patience?.end()
@@ -180,7 +180,7 @@ function failedError(host: string, error: NodeJS.ErrnoException | null): FrError
   return new FrError('ERR_FR_UNREACHABLE', text, error === null ? {} : systemDetails(error))
 }
 
-/** The families in turn, each in the order of the resolver, beginning with its first choice. */
+/** Alternates between the families, each in the resolver's order, from its first choice on. */
 function inTurns(found: readonly string[]): readonly string[] {
   const isFirst = (address: string): boolean => address.includes(':') === found[0]?.includes(':')
   const first = found.filter(isFirst)

@@ -2,13 +2,13 @@
  * TLS 1.3 over a connected socket, with the cluster's key as pre-shared key and a fresh key
  * exchange: control, pull and status links.
  *
- * Idea: the dialler names its key in the clear and proves it by the binder of its first message; a
- * wrong key fails inside OpenSSL before anything of the stranger is parsed here. The acceptor says
- * why it refuses by a TLS alert, which is all that can be said to a stranger.
+ * The dialler names its key in the clear and proves it by the binder of its first message; a wrong
+ * key fails inside OpenSSL before anything else of the stranger is parsed. The acceptor gives its
+ * reason as a TLS alert, the only thing that can be said to a stranger.
  *
- * One secure context serves all connections: building one costs ten times a handshake. It trusts no
- * certificate and hands out no tickets; a connection counts only when its own callback gave the
- * key, because a session that was resumed would outlive a change of the key.
+ * One secure context serves all connections, because building one costs ten times a handshake. It
+ * trusts no certificate and issues no tickets. A connection counts only when its own callback
+ * returned the key: a resumed session would outlive a change of the key.
  *
  * Never: a socket without an `error` listener.
  */
@@ -43,13 +43,13 @@ const protocol = {
 /** First byte of a TLS connection: a handshake record. */
 export const tlsFirstByte = 0x16
 
-/** Alerts by which the acceptor says why, and what Node makes of them (RFC 8446, section 6). */
+/** Alerts with the acceptor's reason, and Node's error codes for them (RFC 8446, section 6). */
 const alerts = {
   protocolVersion: [70, 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION'],
   keyless: [71, 'ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY'],
   unknownKey: [115, 'ERR_SSL_TLSV1_ALERT_UNKNOWN_PSK_IDENTITY'],
 } as const
-/** OpenSSL's own: the key of that name is another one. */
+/** OpenSSL's own alert: another key has that name. */
 const wrongBinder = 'ERR_SSL_SSLV3_ALERT_ILLEGAL_PARAMETER'
 
 let context: SecureContext | undefined
@@ -76,20 +76,20 @@ function pskFor(key: Key): { readonly id: string; readonly psk: Uint8Array } {
   return made
 }
 
-/** A TLS connection on which both sides have proved `key`. It is paused. */
+/** A paused TLS connection whose two sides have proved `key`. */
 export interface Secured {
   readonly socket: TLSSocket
   readonly key: Key
-  /** The exporter of RFC 9266: 32 bytes that no other connection has. */
+  /** Exporter of RFC 9266: 32 bytes that no other connection has. */
   readonly channel: Uint8Array
 }
 
-/** The acceptor does not know the first of our keys: it may know the next. */
+/** The acceptor does not know our first key, but may know the next one. */
 export class OtherKeyWanted extends FrError {}
 
 /**
- * Proves `key`; `others` are named, so that the acceptor knows that this side may come again.
- * Rejects with FrError. The raw socket is destroyed with the TLS socket.
+ * Proves `key`. `others` are named too, so that the acceptor knows which keys this side could use
+ * next. Rejects with FrError. The raw socket is destroyed with the TLS socket.
  */
 export async function secureAsDialler(
   raw: Socket,
@@ -119,12 +119,12 @@ export async function secureAsDialler(
   return secured(socket, key)
 }
 
-/** What Node's types leave out of a TLSSocket's options. */
+/** Options of a TLSSocket that Node's types lack. */
 interface PskServerOptions {
   readonly pskCallback: (socket: TLSSocket, identity: string) => Uint8Array | null
 }
 
-/** Finds the key that the dialler names, and has it prove that key. Rejects with FrError. */
+/** Finds the key that the dialler names and lets it prove that key. Rejects with FrError. */
 export async function secureAsAcceptor(raw: Socket, keys: readonly Key[]): Promise<Secured> {
   let key: Key | undefined
   let refusal: FrError | undefined
@@ -138,13 +138,13 @@ export async function secureAsAcceptor(raw: Socket, keys: readonly Key[]): Promi
       if (said === null) return null
       const { alert, error } = refusalOf(said, keys)
       refusal = error
-      // Before the alert of OpenSSL, which does not know the reason.
+      // Sent before OpenSSL's own alert, which would not give the reason.
       raw.write(Uint8Array.of(0x15, 3, 3, 0, 2, 2, alert))
       return null
     },
   }
   const socket = new TLSSocket(raw, options)
-  // Node keeps errors of a socket that no tls.Server made to itself: a changed record above all.
+  // Node keeps errors, such as a changed record, of a socket that no tls.Server made.
   socket.on('_tlsError', (error: Error) => socket.destroy(error))
   try {
     await settled(socket, raw, 'secure')
@@ -162,7 +162,7 @@ function isNamed(key: Key, { version, keyId }: PskIdentity): boolean {
   return version === limits.protocolVersion && keyId === pskFor(key).id
 }
 
-/** Why none of our keys will do. */
+/** Says why none of our keys fits. */
 function refusalOf(said: PskIdentity, keys: readonly Key[]): { alert: number; error: FrError } {
   if (said.version !== limits.protocolVersion) {
     const own = limits.protocolVersion
@@ -181,7 +181,7 @@ function refusalOf(said: PskIdentity, keys: readonly Key[]): { alert: number; er
   const text = notSame('dialling')
   const mayComeAgain = keys.some((key) => said.otherKeyIds.includes(pskFor(key).id))
   const error = mayComeAgain
-    ? new FrError('ERR_FR_CLOSED', 'the dialler comes again with its other key')
+    ? new FrError('ERR_FR_CLOSED', 'the dialler will retry with its other key')
     : new FrError('ERR_FR_AUTH', text)
   return { alert: alerts.unknownKey[0], error }
 }
@@ -220,7 +220,7 @@ function lacks(side: 'dialling' | 'accepting'): string {
   return `the ${other} side has a key, the ${side} side has none`
 }
 
-/** Resolves when the handshake is over; `error` listener `ignore` stays. */
+/** Resolves when the handshake is over; the `error` listener `ignore` stays. */
 function settled(socket: TLSSocket, raw: Socket, done: 'secure' | 'secureConnect'): Promise<void> {
   raw.on('error', ignore)
   socket.on('error', ignore)

@@ -3,10 +3,9 @@
  *
  *     64 bytes signature | digests
  *
- * Idea: the author of a content signs what its block digests are and where they belong, once for
- * everybody. So a relay passes a record on as it came, and whoever holds a block can prove it to
- * anyone, also when the author is gone. A record that is replayed says nothing new, one that is
- * missing is asked for.
+ * The author of a content signs its block digests and their place once for all receivers. So a
+ * relay passes a record on unchanged, and any holder can prove a block to anyone, even when the
+ * author is gone. A replayed record adds nothing, and a missing one is asked for.
  */
 import { bytesOfHex, concat, u32, u64, utf8 } from '../base/bytes.js'
 import { type DigestAlgorithm, digestBytesOf } from '../base/digests.js'
@@ -14,15 +13,15 @@ import { limits } from '../base/limits.js'
 import { protocolError } from './fields.js'
 import type { Primitives, Signer } from './primitives.js'
 
-/** What digests are about: bytes with an identity of their own, whatever transfer carries them. */
+/** The content that digests describe; its identity does not depend on the transfer. */
 export interface SignedContent {
-  /** 32 hex digits, random, born with the content. */
+  /** 32 hex digits, random, assigned once to the content. */
   readonly contentId: string
   readonly algorithm: DigestAlgorithm
   readonly blockBytes: number
 }
 
-/** The bytes that the digests of a record cover; the numbers of its header. */
+/** Range that the digests of a record cover, as in its header. */
 export interface DigestPlace {
   readonly offset: number
   readonly length: number
@@ -31,7 +30,7 @@ export interface DigestPlace {
 const algorithmNumbers: Record<DigestAlgorithm, number> = { xxh64: 1, sha256: 2, blake3: 3 }
 const label = utf8('fastreplica 1 digests')
 
-/** What is signed. Contents that change, and signed ends of them, have no other values yet. */
+/** The signed bytes. Version and seal are constants until contents can change. */
 function statementOf(
   { contentId, algorithm, blockBytes }: SignedContent,
   { offset, length }: DigestPlace,
@@ -45,7 +44,7 @@ function statementOf(
   return concat(label, id, version, kinds, ...place, digests)
 }
 
-/** The payload of a record; made once per run of blocks, for all feeds. */
+/** Payload of a record; made once per run of blocks, for all feeds. */
 export function signDigests(
   author: Signer,
   content: SignedContent,
@@ -58,8 +57,8 @@ export function signDigests(
 }
 
 /**
- * The digests in a payload. Throws ERR_FR_PROTOCOL where they do not fit the place, or the author
- * (a public key) has not signed them: whoever brought them may only have passed them on.
+ * Digests in a payload. Throws ERR_FR_PROTOCOL when they do not fit the range or the author (a
+ * public key) has not signed them; the sender may only have passed them on.
  */
 export function readDigests(
   primitives: Primitives,

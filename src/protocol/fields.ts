@@ -1,7 +1,7 @@
 /**
- * Typed getters over a JSON object that came from outside. Each checks shape and bounds and
- * throws FrError ERR_FR_PROTOCOL that names the field; what passes is a fresh value, so nothing
- * unchecked travels on. Fields nobody asks for are ignored: that is how a later version adds one.
+ * Typed getters over a JSON object from outside. Each checks shape and bounds, and throws
+ * ERR_FR_PROTOCOL that names the field. Results are new values, so nothing unchecked travels on.
+ * Unknown fields are ignored, so that a later version can add some.
  */
 import { cleanText, textOf } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
@@ -44,7 +44,7 @@ export class Fields {
     return this.#value(name) === null
   }
 
-  /** A whole number, `least` to `most`, both included. */
+  /** A whole number from `least` to `most`, inclusive. */
   integer(name: string, least: number, most: number): number {
     return this.#integer(this.#value(name), name, least, most)
   }
@@ -55,7 +55,7 @@ export class Fields {
     return value
   }
 
-  /** At most `most` UTF-16 units. */
+  /** A string of at most `most` UTF-16 units. */
   string(name: string, most: number): string {
     const value = this.#value(name)
     if (typeof value !== 'string') throw this.#error(name, 'is not a string')
@@ -63,7 +63,7 @@ export class Fields {
     return value
   }
 
-  /** Words for people, made harmless (cleanText) and cut instead of refused. */
+  /** Text for people, made safe (cleanText) and cut instead of refused. */
   text(name: string): string {
     return cleanText(this.string(name, Number.MAX_SAFE_INTEGER))
   }
@@ -80,7 +80,7 @@ export class Fields {
   oneOf<T extends string>(name: string, choices: readonly T[]): T {
     const value = this.#value(name)
     const choice = choices.find((known) => known === value)
-    if (choice === undefined) throw this.#error(name, `is none of ${choices.join(', ')}`)
+    if (choice === undefined) throw this.#error(name, `is not one of ${choices.join(', ')}`)
     return choice
   }
 
@@ -88,7 +88,7 @@ export class Fields {
     return new Fields(this.#value(name), `${this.#where}.${name}`)
   }
 
-  /** A list of integers of these bounds. */
+  /** A list of integers, each from `least` to `most`. */
   integers(name: string, count: number, least: number, most: number): number[] {
     return this.#array(name, count).map((item) => this.#integer(item, name, least, most))
   }
@@ -110,7 +110,7 @@ export class Fields {
     })
   }
 
-  /** A list of at most `most` words for people, each as `text` reads them. */
+  /** A list of at most `most` texts for people, each read like `text`. */
   texts(name: string, most: number): string[] {
     return this.#array(name, most).map((item) => {
       if (typeof item !== 'string') throw this.#error(name, 'holds something other than strings')
@@ -131,13 +131,13 @@ export class Fields {
     })
   }
 
-  /** For rules the getters above do not know; `problem` completes "field x ...". */
+  /** For other rules; `problem` completes "field x ...". */
   refuse(name: string, problem: string): never {
     throw this.#error(name, problem)
   }
 
   #value(name: string): unknown {
-    // Own properties only: a peer must not reach Object.prototype through a field's name.
+    // Own properties only: a field's name must not reach Object.prototype.
     const found = Object.getOwnPropertyDescriptor(this.#object, name)
     if (found === undefined) throw this.#error(name, 'is missing')
     return found.value

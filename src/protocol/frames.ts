@@ -3,12 +3,12 @@
  *
  *     u32 length (of what follows) | u8 frame type | body: JSON (UTF-8), or binary (hot.ts)
  *
- * Idea: one table says for every frame its number and how its body is read. Reading checks every
- * field against base/limits.ts. Writing checks the length only: that this program writes nothing
- * that its reader refuses or changes is proved by the simulator, which reads every frame. TLS under
- * the link sees to it that a frame is neither changed, dropped, replayed nor moved.
+ * One table gives every frame its number and the reader of its body. Reading checks every field
+ * against base/limits.ts. Writing checks the length only: the simulator reads every frame that it
+ * writes, which proves that this program writes nothing that its reader refuses or changes. TLS
+ * below the link guarantees that no frame is changed, dropped, replayed or moved.
  *
- * Never: more than one frame held in memory.
+ * Never: more than one frame in memory.
  */
 import { concat, readU32, u32, utf8 } from '../base/bytes.js'
 import { digestAlgorithms } from '../base/digests.js'
@@ -168,7 +168,7 @@ const frameTable: FrameTable = {
   added: [35, readAnswer],
 }
 
-/** As a reason, or null where all went well. */
+/** A code and text, or null when all went well. */
 function readAnswer(body: Fields): { code: FrErrorCode | null; text: string } {
   return body.isNull('code') ? { code: null, text: body.text('text') } : readReason(body)
 }
@@ -187,13 +187,13 @@ const fileDigest = new RegExp(
     '|xxh64-blocks/[1-9]\\d{0,15}:[0-9a-f]{16})$',
 )
 
-/** As session/file-digest.ts writes it. */
+/** The form of session/file-digest.ts. */
 function readFileDigest(fields: Fields, name: string): string {
   const text = fields.string(name, 96)
   return fileDigest.test(text) ? text : fields.refuse(name, 'is not a file digest')
 }
 
-/** Frames that are no JSON. */
+/** Frames with a binary body. */
 const hotTable = {
   progress: [18, encodeProgress, decodeProgress],
   backlog: [25, encodeBacklog, decodeBacklog],
@@ -213,12 +213,12 @@ export interface FrameBody {
 const prefixBytes = 4
 const typeBytes = 1
 
-/** Bytes a body takes on the wire. */
+/** Bytes of a body on the wire. */
 export function wireBytes(body: FrameBody): number {
   return prefixBytes + typeBytes + body.bytes.length
 }
 
-/** Throws TypeError for a frame longer than limits.frameBytes: it is this side's mistake. */
+/** Throws TypeError for a frame longer than limits.frameBytes: a mistake of this side. */
 export function encodeBody(frame: Frame): FrameBody {
   if (frame.type === 'progress') return { type: hotTable.progress[0], bytes: encodeProgress(frame) }
   if (frame.type === 'backlog') return { type: hotTable.backlog[0], bytes: encodeBacklog(frame) }
@@ -245,22 +245,22 @@ export function encodeFrame({ type, bytes }: FrameBody): Uint8Array<ArrayBuffer>
 }
 
 /**
- * Takes the bytes of one direction in pieces of any size and gives the frames in them. The first
- * violation throws ERR_FR_PROTOCOL, and so does every call after it.
+ * Takes the bytes of one direction in pieces of any size and returns the frames in them. The first
+ * violation throws ERR_FR_PROTOCOL, and so does every later call.
  */
 export class FrameReader {
   readonly #prefix = new Uint8Array(prefixBytes)
-  /** The frame that is arriving; null while its length is. */
+  /** The frame that is arriving; null until its length is known. */
   #frame: Uint8Array | null = null
   #filled = 0
   #failure: FrError | null = null
 
-  /** True in the middle of a frame: the end of the stream here is not a clean one. */
+  /** True in the middle of a frame, where the stream must not end. */
   get isPartial(): boolean {
     return this.#frame !== null || this.#filled > 0
   }
 
-  /** Calls `onFrame` in order; a chunk that ends in a violation still gives what came before. */
+  /** Calls `onFrame` in order, also for the frames before a violation. */
   push(chunk: Uint8Array, onFrame: (frame: Frame) => void): void {
     if (this.#failure !== null) throw this.#failure
     let at = 0
@@ -277,7 +277,7 @@ export class FrameReader {
     }
   }
 
-  /** A prefix or a frame is whole: from the one to the other, or to the next prefix. */
+  /** Called when a prefix or a frame is complete; moves on to its frame or to the next prefix. */
   #advance(): Frame | null {
     try {
       if (this.#frame === null) {

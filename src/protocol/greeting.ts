@@ -1,6 +1,6 @@
 /**
  * The first frames of a link, inside TLS 1.3: `u32 length | u8 type | JSON`, of at most
- * limits.helloBytes, and what the TLS handshake before them needs.
+ * limits.helloBytes, and the input of the TLS handshake before them.
  *
  *     dialler  -> hello   { channel, publicKey, incarnation, digests, signature,
  *                           transfer?, from?, to? }
@@ -8,12 +8,12 @@
  *                 go      { }
  *     either side, instead of any frame: error { code, text }, then close
  *
- * Idea: TLS proves the cluster's key and hides what is said. Who a side is, is its own Ed25519 key;
- * the node id is the fingerprint of it. A signature binds the greeting to its sender's role and to
- * this one TLS connection (the exporter of RFC 9266), so nobody can hand a hello on or take the id
- * of another, and a connection that is led back to its dialler is found out by the node id.
+ * TLS proves the cluster's key and encrypts. The identity of a side is its own Ed25519 key; the
+ * node id is the key's fingerprint. A signature binds the greeting to the sender's role and to this
+ * TLS connection (the exporter of RFC 9266). So nobody can forward a hello or take another's id,
+ * and the node id exposes a connection that leads back to its dialler.
  *
- * Order and deadlines are the business of net/handshake.ts.
+ * net/handshake.ts keeps order and deadlines.
  */
 import { parseAddress } from '../base/addresses.js'
 import { bytesOfHex, cleanText, concat, hexOf, readU32, u32, utf8 } from '../base/bytes.js'
@@ -27,22 +27,22 @@ import type { Primitives, Signer } from './primitives.js'
 
 export type Role = 'dialler' | 'acceptor'
 
-/** Who a side is; `incarnation` grows with every start of the node (milliseconds since 1970). */
+/** Identity of a side; `incarnation` is the start time of the node in milliseconds since 1970. */
 export interface Identity {
   /** 32 hex digits: see `nodeIdOf`. */
   readonly nodeId: string
   readonly incarnation: number
-  /** Acceptors: HOST:PORT by which mates should dial this node; absent: as the origin does. */
+  /** Acceptors: HOST:PORT that mates should dial; by default the address that the origin dials. */
   readonly advertise?: string
 }
 
-/** This side, with what proves it. */
+/** Identity of this side and the key that proves it. */
 export interface Self extends Identity {
   readonly signer: Signer
 }
 
 export interface Welcome extends Omit<Identity, 'nodeId'> {
-  /** Of the sender: 32 bytes. */
+  /** 32 bytes, of the sender. */
   readonly publicKey: Uint8Array
   /** Digest algorithms, best first. */
   readonly digests: readonly string[]
@@ -50,25 +50,21 @@ export interface Welcome extends Omit<Identity, 'nodeId'> {
   readonly signature: Uint8Array
 }
 
-/** Channels that are links of frames. */
+/** Channels that carry frames. */
 export type LinkChannel = Exclude<Channel, 'data'>
 
 export interface Hello extends Welcome {
   readonly channel: LinkChannel
-  /**
-   * Pull channels: the transfer (32 hex digits), and the index of the mate that dials.
-   */
+  /** Pull channels: the transfer (32 hex digits), and the member number of the dialler. */
   readonly transfer: string | null
   readonly from: number | null
-  /**
-   * Pull channels: the number of who is meant; this node may have had another one before.
-   */
+  /** Pull channels: the member number that is meant; a node may have had another one before. */
   readonly to: number | null
 }
 
 export const ownDigests: readonly DigestAlgorithm[] = digestAlgorithms
 
-/** True for channels that belong to one transfer; their hello says to which, and who dials. */
+/** True for channels of one transfer; their hello has the transfer and the dialler. */
 export function isPartOfTransfer(channel: Channel): boolean {
   return channel === 'data' || channel === 'pull'
 }
@@ -80,12 +76,12 @@ export function pskOf(primitives: Primitives, key: Uint8Array, isOpen: boolean):
   return isOpen ? new Uint8Array(32) : derive(primitives, key, 'psk', 32)
 }
 
-/** A name of the key that tells nothing else of it: 16 hex digits, or `open`. */
+/** A name of the key that reveals nothing else about it: 16 hex digits, or `open`. */
 export function keyIdOf(primitives: Primitives, key: Uint8Array, isOpen: boolean): string {
   return isOpen ? 'open' : hexOf(derive(primitives, key, 'key id', 8))
 }
 
-/** The fingerprint of a public key, as 32 hex digits. */
+/** Fingerprint of a public key, as 32 hex digits. */
 export function nodeIdOf(primitives: Primitives, publicKey: Uint8Array): string {
   return hexOf(derive(primitives, publicKey, 'node id', 16))
 }
@@ -100,7 +96,7 @@ function derive(
   return primitives.hkdf(key, new Uint8Array(), info, bytes)
 }
 
-/** What the dialler says in the clear: the version, the key in use, and others that it holds. */
+/** What the dialler sends in the clear: the version, the key in use, and its other keys. */
 export interface PskIdentity {
   readonly version: number
   readonly keyId: string
@@ -111,7 +107,7 @@ export function encodePskIdentity({ version, keyId, otherKeyIds }: PskIdentity):
   return [`fastreplica/${version}`, keyId, ...otherKeyIds].join(' ')
 }
 
-/** Null for what no version of this protocol says. */
+/** Null for text that no version of this protocol sends. */
 export function decodePskIdentity(text: string): PskIdentity | null {
   const found = /^fastreplica\/([1-9]\d{0,8})(?: (.*))?$/.exec(text)
   if (found === null) return null
@@ -120,8 +116,9 @@ export function decodePskIdentity(text: string): PskIdentity | null {
 }
 
 /**
- * What the sender of a hello or welcome signs. `channel` is the exporter of this TLS connection
- * (RFC 9266, 32 bytes). The acceptor's id is null in the dialler's: it is not known.
+ * The bytes that the sender of a hello or welcome signs. `channel` is the exporter of this TLS
+ * connection (RFC 9266, 32 bytes). The acceptor's id is null in a hello, because the dialler does
+ * not know it.
  */
 export function linkStatement(
   role: Role,
@@ -150,7 +147,7 @@ function encode(type: GreetingType, body: object): Uint8Array<ArrayBuffer> {
   return concat(u32(1 + json.length), Uint8Array.of(types[type]), json)
 }
 
-/** Bytes of the greeting that starts here, prefix included; null while the prefix is incomplete. */
+/** Bytes of the greeting at the start, with its prefix; null while the prefix is incomplete. */
 export function greetingBytes(start: Uint8Array): number | null {
   if (start.length < 4) return null
   const length = readU32(start, 0)
@@ -184,7 +181,7 @@ export function encodeError(code: FrErrorCode, text: string): Uint8Array<ArrayBu
   return encode('error', { code, text: cleanText(text) })
 }
 
-/** Throws the error that the peer sent, if it sent one; so do the two below. */
+/** Throws the error that the peer sent instead, if it did; so do its siblings below. */
 export function decodeHello(greeting: Uint8Array): Hello {
   const fields = open(greeting, 'hello')
   const channel = fields.oneOf('channel', ['control', 'pull', 'status'])
@@ -217,7 +214,7 @@ function open(greeting: Uint8Array, type: GreetingType): Fields {
   if (name === undefined) throw protocolError(`greeting type ${found} is unknown`)
   const fields = parseObject(greeting.subarray(5), `greeting ${name}`)
   if (name === 'error') throw peerError(fields)
-  if (name !== type) throw protocolError(`greeting: ${name} came in the place of ${type}`)
+  if (name !== type) throw protocolError(`greeting: ${name} came instead of ${type}`)
   return fields
 }
 
@@ -234,21 +231,21 @@ function bytesOf(fields: Fields, name: string, bytes: number): Uint8Array {
   return bytesOfHex(fields.hex(name, 2 * bytes)) ?? new Uint8Array()
 }
 
-/** All digest algorithms that both sides know, in the dialler's order. Throws ERR_FR_CAPABILITY. */
+/** Digest algorithms that both sides know, in the dialler's order. Throws ERR_FR_CAPABILITY. */
 export function commonDigests(
   dialler: readonly string[],
   acceptor: readonly string[],
 ): readonly DigestAlgorithm[] {
   const common = ownDigests.filter((name) => dialler.includes(name) && acceptor.includes(name))
   if (common.length > 0) return common.sort((a, b) => dialler.indexOf(a) - dialler.indexOf(b))
-  throw new FrError('ERR_FR_CAPABILITY', 'the two sides have no digest in common')
+  throw new FrError('ERR_FR_CAPABILITY', 'the two sides have no digest algorithm in common')
 }
 
 // --- errors of the peer ---
 
 const saidByPeer = new WeakSet<Error>()
 
-/** True for an error the other side sent, as opposed to one found here: not to be answered. */
+/** True for an error sent by the other side, which must not be answered. */
 export function isSaidByPeer(error: Error): boolean {
   return saidByPeer.has(error)
 }

@@ -1,10 +1,10 @@
 /**
- * The two frames that every node sends many times a second, `progress` and `backlog`, as fixed
+ * `progress` and `backlog`, the two frames that every node sends many times a second, as fixed
  * binary layouts (docs/protocol.md, section 3): counters, then counted lists of rows.
  *
- * The reader believes no count before it has compared it with its bound and with the bytes that
- * there are. A list is in ascending order of its members, so each is named at most once. Plain
- * loops: these run for every node of a push, many times a second.
+ * The reader compares every count with its bound and with the bytes present before it uses it.
+ * Lists are in ascending order of member numbers, so that each member appears at most once. The
+ * loops are plain because they run often for every node.
  */
 import { limits } from '../base/limits.js'
 import type { Frame, MateBytes, MateReport } from '../control/messages/types.js'
@@ -16,7 +16,7 @@ type Backlog = Extract<Frame, { type: 'backlog' }>
 const counterBytes = 8
 const countBytes = 2
 const memberBytes = 4
-/** The upper half of a counter below 2^53. */
+/** Upper half of the largest counter, 2^53 - 1. */
 const highMax = 0x1f_ffff
 
 const progressHeadBytes = 8 * counterBytes + 3 * countBytes
@@ -53,7 +53,7 @@ export function encodeProgress(frame: Progress): Uint8Array<ArrayBuffer> {
   return out.bytes
 }
 
-/** Throws ERR_FR_PROTOCOL, as the next one. */
+/** Throws ERR_FR_PROTOCOL. */
 export function decodeProgress(body: Uint8Array): Progress {
   const from = new Reader('progress', body, progressHeadBytes)
   const atMs = from.counter()
@@ -125,7 +125,7 @@ export function decodeBacklog(body: Uint8Array): Backlog {
   return { type: 'backlog', atMs, landedBytes, receivedBytes, backlogBytes, behind }
 }
 
-/** Throws TypeError for what the other side would refuse: it is this side's mistake. */
+/** Throws TypeError for values that the other side would refuse: a mistake of this side. */
 class Writer {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly #view: DataView
@@ -139,7 +139,7 @@ class Writer {
   }
 
   counter(value: number): void {
-    if (!Number.isSafeInteger(value) || value < 0) this.#refuse(`${value} is no counter`)
+    if (!Number.isSafeInteger(value) || value < 0) this.#refuse(`${value} is not a counter`)
     this.#view.setUint32(this.#at, value, true)
     this.#view.setUint32(this.#at + 4, value / 2 ** 32, true)
     this.#at += counterBytes
@@ -189,7 +189,7 @@ class Reader {
     return value
   }
 
-  /** As many bytes are left as the counts make. */
+  /** Requires exactly as many bytes as the counts need. */
   requireRows(bytes: number): void {
     const left = this.#view.byteLength - this.#at
     if (left !== bytes) this.#refuse(`${left} bytes of rows, and counts of ${bytes}`)

@@ -1,12 +1,12 @@
 /**
- * The manifest: which streams a transfer has. It travels in pages (frames `manifest`), announced
- * in the offer by their number, the number of streams and the sum of their sizes.
+ * The manifest lists the streams of a transfer. It travels in pages (frames `manifest`); the offer
+ * announces their number, the number of streams and the sum of their sizes.
  *
- * Idea: the author signs each page, over a binary form of its entries and not over JSON text, so
- * the signature does not depend on how a sender spells its JSON.
+ * The author signs each page, over a binary form of its entries instead of JSON text, so that the
+ * signature does not depend on the spelling of the JSON.
  *
- * Names are bytes. UTF-8 names travel as text, others as base64url, never the other way round:
- * one name has one spelling, so two entries with the same name are seen.
+ * Names are bytes. UTF-8 names travel as text, others as base64url, never the other way round: each
+ * name has one spelling, so that duplicates are found.
  */
 import {
   base64urlOf,
@@ -27,14 +27,14 @@ import type { Primitives, Signer } from './primitives.js'
 
 export type ManifestPage = Extract<Frame, { type: 'manifest' }>
 
-/** What the offer says about the manifest. */
+/** Summary of the manifest in the offer. */
 export interface ManifestSummary {
   readonly streams: number
   readonly bytes: number
   readonly manifestPages: number
 }
 
-/** The two name fields of an entry for the raw bytes of a name. */
+/** Name fields of an entry for the bytes of a name. */
 export function encodeName(name: Uint8Array): Pick<StreamEntry, 'name' | 'nameIsBase64'> {
   const text = textOf(name)
   return text === null
@@ -42,7 +42,7 @@ export function encodeName(name: Uint8Array): Pick<StreamEntry, 'name' | 'nameIs
     : { name: text, nameIsBase64: false }
 }
 
-/** The raw bytes of an entry's name. Throws ERR_FR_PROTOCOL for a form encodeName never gives. */
+/** Bytes of an entry's name. Throws ERR_FR_PROTOCOL for a form that encodeName never produces. */
 export function decodeName(entry: Pick<StreamEntry, 'name' | 'nameIsBase64'>): Uint8Array {
   const bytes = entry.nameIsBase64 ? bytesOfBase64url(entry.name) : utf8(entry.name)
   if (bytes === null) throw protocolError('a name is not base64url')
@@ -51,12 +51,12 @@ export function decodeName(entry: Pick<StreamEntry, 'name' | 'nameIsBase64'>): U
   }
   const form = encodeName(bytes)
   if (form.name !== entry.name || form.nameIsBase64 !== entry.nameIsBase64) {
-    throw protocolError('a name is not in its one form')
+    throw protocolError('a name is not in its canonical form')
   }
   return bytes
 }
 
-/** Reads one entry of a page. Confinement of the name is the storage's business. */
+/** Reads one entry of a page. The storage confines the name. */
 export function readStreamEntry(entry: Fields): StreamEntry {
   const size = entry.integer('size', 0, limits.fileBytes)
   const span = entry.integer('span', size, limits.spaceBytes)
@@ -77,7 +77,7 @@ export function readStreamEntry(entry: Fields): StreamEntry {
   return read
 }
 
-/** The binary form of an entry. Its bytes travel as they are, and unsealed: 0, 0 so far. */
+/** Binary form of an entry; 0, 0 means uncompressed and not encrypted. */
 function entryBytes(entry: StreamEntry): Uint8Array {
   const name = utf8(entry.name)
   const seconds = new Uint8Array(8)
@@ -99,7 +99,7 @@ function entryBytes(entry: StreamEntry): Uint8Array {
   )
 }
 
-/** What the author signs of a page. */
+/** The bytes of a page that the author signs. */
 function statementOf({ page, entries }: Pick<ManifestPage, 'page' | 'entries'>): Uint8Array {
   return concat(utf8('fastreplica 1 manifest'), u32(page), ...entries.map(entryBytes))
 }
@@ -114,8 +114,8 @@ export function signPage(
 }
 
 /**
- * Cuts entries into signed pages of at most limits.manifestPageBytes each and says what the offer
- * must. Throws ERR_FR_LIMIT when there are too many streams or pages.
+ * Cuts entries into signed pages of at most limits.manifestPageBytes and returns the offer's
+ * summary. Throws ERR_FR_LIMIT when there are too many streams or pages.
  */
 export function paginate(
   entries: readonly StreamEntry[],
@@ -148,7 +148,7 @@ export function paginate(
 }
 
 /**
- * Puts pages together, in any order. Holds at most what the offer announced; every disagreement is
+ * Assembles pages in any order. Holds at most what the offer announced; every contradiction is
  * ERR_FR_PROTOCOL.
  */
 export class ManifestAssembler {
@@ -160,18 +160,18 @@ export class ManifestAssembler {
   readonly #names = new Set<string>()
   #bytes = 0
 
-  /** `summary` is the offer, `author` its public key. */
+  /** `summary` is from the offer, `author` its public key. */
   constructor(summary: ManifestSummary, primitives: Primitives, author: Uint8Array) {
     this.#summary = summary
     this.#primitives = primitives
     this.#author = author
-    // No page is empty: an offer that contradicts itself is refused before anything is kept for it.
+    // No page is empty, so more pages than streams contradict each other.
     if (summary.manifestPages > summary.streams) {
       throw protocolError('the manifest has more pages than streams')
     }
   }
 
-  /** The entries in page order once the last page is there, null before. */
+  /** Returns the entries in page order with the last missing page, null before. */
   add(page: ManifestPage): StreamEntry[] | null {
     const { manifestPages, streams, bytes } = this.#summary
     if (page.page < 0 || page.page >= manifestPages) {

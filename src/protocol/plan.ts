@@ -1,4 +1,4 @@
-/** How a plan is read, and what other frames say of members in the same words. */
+/** Readers for plans, and for the member numbers of other frames. */
 import { parseAddress } from '../base/addresses.js'
 import { limits } from '../base/limits.js'
 import type {
@@ -12,7 +12,7 @@ import type {
 } from '../control/messages/types.js'
 import type { Fields } from './fields.js'
 
-/** The largest number of a member. */
+/** Largest member number. */
 export const numberMax = 0xffff_ffff
 const routeMax = 0xffff
 
@@ -67,7 +67,7 @@ function readEdge(edge: Fields): EdgeWord {
   }
 }
 
-/** The number of a member. */
+/** Reads a member number. */
 export function readNumber(fields: Fields, name: string): number {
   return fields.integer(name, 0, numberMax)
 }
@@ -101,7 +101,7 @@ export function readDeal(body: Fields): Omit<DealFrame, 'type'> {
   }
 }
 
-/** Numbers of members, ascending. */
+/** Reads member numbers in ascending order. */
 export function readNumbers(body: Fields, name: string): number[] {
   const numbers = body.integers(name, limits.membersPerPlan, 0, numberMax)
   const ascends = numbers.every((number, i) => i === 0 || number > (numbers[i - 1] as number))

@@ -1,6 +1,6 @@
 /**
- * How a data connection opens: messages of fixed length, with a ticket that the coordinator gave to
- * both ends of an edge.
+ * The opening of a data connection: messages of fixed length, with a ticket for an edge that the
+ * coordinator gave to both ends.
  *
  *     dialler  -> ticket     u8 0xF7 | u8 version | u16 0 | u32 from | u32 to | transfer (16)
  *                            | edge id (16) | nonce (32) | MAC (16)                92 bytes
@@ -10,10 +10,10 @@
  *     acceptor, instead of either: refusal
  *                            u8 0xF9 | u8 version | u16 length | JSON { code, text }, then close
  *
- * Idea: the ticket's MAC is under the cluster's key, so a stranger is known at once, also where the
- * edge is not known yet. The MACs of challenge and confirm are under keys that come from the edge's
- * secret and both nonces, so they are fresh on every connection: a ticket that is replayed, stolen
- * or led back opens nothing. The numbers of both ends go into these keys: an edge has a direction.
+ * The ticket's MAC is under the cluster's key, so a stranger is recognised at once, even for an
+ * unknown edge. The MACs of challenge and confirm are under keys from the edge's secret and both
+ * nonces, so they are new on every connection: a ticket that is replayed, stolen or led back opens
+ * nothing. These keys include the numbers of both ends, because an edge has a direction.
  */
 import { bytesOfHex, cleanText, concat, hexOf, u32, utf8 } from '../base/bytes.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
@@ -22,7 +22,7 @@ import { parseObject, protocolError } from './fields.js'
 import { peerError } from './greeting.js'
 import type { Primitives } from './primitives.js'
 
-/** What both ends of an edge know, and nobody else but the coordinator. */
+/** Shared by both ends of an edge and the coordinator only. */
 export interface Edge {
   /** 32 hex digits. */
   readonly id: string
@@ -30,11 +30,11 @@ export interface Edge {
   readonly secret: Uint8Array
 }
 
-/** Which connection a ticket is for. */
+/** The connection that a ticket is for. */
 export interface TicketPlace {
   /** 32 hex digits. */
   readonly transfer: string
-  /** Numbers of the dialler and of whom it dials. */
+  /** Member numbers of the dialler and of the node it dials. */
   readonly from: number
   readonly to: number
 }
@@ -64,7 +64,7 @@ const headBytes = 4
 const version = limits.protocolVersion
 const macBytes = limits.macBytes
 
-/** 48 bytes of which the first 16 name the edge between two members. */
+/** Derives an edge between two members: 48 bytes, of which the first 16 are its id. */
 export function edgeOf(
   primitives: Primitives,
   seed: Uint8Array,
@@ -78,7 +78,7 @@ export function edgeOf(
 
 // --- ticket ---
 
-/** `key`: the cluster's. */
+/** `key` is the cluster's key. */
 export function encodeTicket(
   primitives: Primitives,
   key: Uint8Array,
@@ -93,7 +93,7 @@ export function encodeTicket(
   return concat(body, ticketMac(primitives, key, body))
 }
 
-/** Throws ERR_FR_PROTOCOL, ERR_FR_VERSION. Proves nothing: see `isTicketOf`. */
+/** Throws ERR_FR_PROTOCOL or ERR_FR_VERSION. Verifies nothing: see `isTicketOf`. */
 export function decodeTicket(bytes: Uint8Array): Ticket {
   requireHead(bytes, ticketFirstByte)
   if (bytes.length !== ticketBytes) throw protocolError('a ticket is cut short')
@@ -110,7 +110,7 @@ export function decodeTicket(bytes: Uint8Array): Ticket {
   }
 }
 
-/** Whether a holder of the cluster's key made it, some time. */
+/** True if a holder of the cluster's key made the ticket at some time. */
 export function isTicketOf(primitives: Primitives, key: Uint8Array, bytes: Uint8Array): boolean {
   const border = ticketBytes - macBytes
   return primitives.equal(
@@ -124,7 +124,7 @@ function ticketMac(primitives: Primitives, key: Uint8Array, body: Uint8Array): U
   return primitives.hmac(ticketKey, body).subarray(0, macBytes)
 }
 
-/** Bytes of the ticket that starts here. Throws ERR_FR_PROTOCOL for what is none. */
+/** Bytes of the ticket at the start. Throws ERR_FR_PROTOCOL for anything else. */
 export function ticketBytesOf(start: Uint8Array): number | null {
   if (start.length === 0) return null
   if (start[0] !== ticketFirstByte) throw protocolError('neither TLS nor a ticket came')
@@ -166,18 +166,18 @@ export function encodeRefusal(code: FrErrorCode, text: string): Uint8Array<Array
   return concat(Uint8Array.of(refusalFirstByte, version), length, json)
 }
 
-/** Bytes of the answer that starts here; null while that cannot be told. */
+/** Bytes of the answer at the start; null while that is unknown. */
 export function answerBytes(start: Uint8Array): number | null {
   if (start.length < headBytes) return null
   if (start[0] === challengeFirstByte) return challengeBytes
   if (start[0] === goFirstByte) return headBytes
-  if (start[0] !== refusalFirstByte) throw protocolError('no answer to a ticket came')
+  if (start[0] !== refusalFirstByte) throw protocolError('the answer to a ticket is malformed')
   const length = (start[2] as number) + 256 * (start[3] as number)
   if (length > limits.helloBytes) throw protocolError(`a refusal of ${length} bytes is announced`)
   return headBytes + length
 }
 
-/** The acceptor's nonce. Throws the error of a refusal (`isSaidByPeer`), like the next one. */
+/** Nonce of the acceptor. Throws the error of a refusal (`isSaidByPeer`), as decodeGo does. */
 export function nonceOf(challenge: Uint8Array): Uint8Array {
   requireAnswer(challenge, challengeFirstByte)
   return challenge.slice(headBytes, headBytes + limits.nonceBytes)

@@ -1,11 +1,11 @@
 /**
- * Who a node or a client is: an Ed25519 key in a file that only its owner reads.
+ * Identity of a node or a client: an Ed25519 key in a file that only its owner can read.
  *
- * The idea: files are copied with a disk image or a directory. So the file of a node says for which
- * machine and inode of the data directory its key was made; anywhere else a new key takes its
- * place, and a copy is another node. Device numbers are left out, because they change with a reboot
- * or a bind mount. What a user's programs share is bound to nothing: a home directory may be served
- * to many machines.
+ * A disk image or a directory may be copied. So the file of a node records the machine and the
+ * inode of the data directory that its key was made for. Anywhere else a new key replaces it, and a
+ * copy becomes another node. Device numbers are not recorded, because they change with a reboot or
+ * a bind mount. The key of a user's clients is bound to nothing, because a home directory may be
+ * served to many machines.
  */
 import {
   createHash,
@@ -33,13 +33,13 @@ import { hiddenDir } from '../base/names.js'
 
 export interface NodeKey {
   readonly key: KeyObject
-  /** The data directory was used on another machine, is a copy, or its key was damaged. */
+  /** True after the data directory moved to another machine, was copied, or had a damaged key. */
   readonly isNew: boolean
 }
 
 /**
- * Of the node that serves this directory, which is locked and has its `.fastreplica`. Rejects with
- * ERR_FR_DATA_DIR when the key can be neither read nor kept.
+ * Key of the node that serves this directory, which must be locked and have its `.fastreplica`.
+ * Rejects with ERR_FR_DATA_DIR when the key can be neither read nor stored.
  */
 export async function nodeKey(
   dataDir: string,
@@ -58,7 +58,7 @@ export async function nodeKey(
   }
 }
 
-/** Of this user's clients; of this process alone where it cannot be kept. Never rejects. */
+/** Key of this user's clients; of this process only where no file can keep it. Never rejects. */
 export async function clientKey(environment = process.env): Promise<KeyObject> {
   try {
     const named = environment['XDG_CONFIG_HOME'] ?? ''
@@ -74,7 +74,7 @@ export async function clientKey(environment = process.env): Promise<KeyObject> {
   }
 }
 
-/** Of the operating system's installation; empty where it has none. */
+/** Id of the operating system's installation; empty where there is none. */
 async function machineId(): Promise<string> {
   for (const path of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
     const text = (await readFile(path, 'latin1').catch(() => '')).trim()
@@ -88,8 +88,8 @@ function freshKey(): KeyObject {
 }
 
 /**
- * The key in the file when it was made for this place; otherwise a fresh one, put there. Several
- * processes may do so at once when the file `isShared`: they agree on the first.
+ * Returns the key in the file if it was made for this place, otherwise stores a new one. Several
+ * processes may do this at once for a file that `isShared`; they all get the first key.
  */
 async function keptKey(path: string, place: string, isShared: boolean): Promise<NodeKey> {
   for (;;) {
@@ -102,12 +102,12 @@ async function keptKey(path: string, place: string, isShared: boolean): Promise<
   }
 }
 
-/** PEM, which reads over what comes before it. */
+/** A PEM parser skips the line before it. */
 function textOf(key: KeyObject, place: string): string {
   return `made for ${place}\n${key.export({ format: 'pem', type: 'pkcs8' })}`
 }
 
-/** Null: of another place, or no key. */
+/** Returns null for text that was made for another place or holds no key. */
 function keyIn(text: string, place: string): KeyObject | null {
   if (!text.startsWith(`made for ${place}\n`)) return null
   try {
@@ -118,7 +118,7 @@ function keyIn(text: string, place: string): KeyObject | null {
   }
 }
 
-/** Null: there is no such file. What is no file of ours reads as nothing. */
+/** Null when there is no such file; empty when it is no key file. */
 async function readText(path: string): Promise<string | null> {
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
   try {
@@ -136,7 +136,7 @@ async function readText(path: string): Promise<string | null> {
   }
 }
 
-/** Whole or not at all. False: `mustBeFirst`, and another process was. */
+/** Writes all or nothing. False: `mustBeFirst`, and another process was first. */
 async function put(path: string, text: string, mustBeFirst: boolean): Promise<boolean> {
   const temporary = `${path}.${randomBytes(8).toString('hex')}`
   try {

@@ -1,11 +1,11 @@
 /**
- * The data directory of a node over time: whether it is still at its path, how much room it has,
- * what failed transfers have left in it.
+ * The data directory of a node over time: whether it is still at its path, how much space it has,
+ * and what failed transfers left in it.
  *
- * The idea: the path the user named is looked up every second, so that a directory that was moved,
- * removed, unmounted or closed ends running transfers within two seconds and shows in the status. A
- * directory that can be used instead is taken over for the next offers (refreshDataDir of
- * ports.ts). A look that finds nothing wrong costs a few stats; at most one is under way.
+ * The user's path is looked up every second. A directory that was moved, removed, unmounted or
+ * closed ends running transfers within two seconds and shows in the status. A usable directory in
+ * its place serves the next offers (refreshDataDir in ports.ts). A check that finds no change costs
+ * a few stats, and at most one is under way.
  */
 import type { Failure, FrError, FrErrorCode } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
@@ -21,20 +21,20 @@ export interface NodeStoreSpec {
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
   readonly log: Logger
-  /** What is under way cannot be published any more. */
+  /** Called when running transfers can no longer be published. */
   readonly lost: (failure: Failure) => void
 }
 
 /** Partial files of transfers that are over. */
 export interface Kept {
   readonly files: number
-  /** Bytes they take on the disk. */
+  /** Bytes that they take on the disk. */
   readonly bytes: number
-  /** Names they were meant for, shortened, at most `limits.keptNames`. */
+  /** Names they were meant for, shortened, at most limits.keptNames. */
   readonly names: readonly string[]
 }
 
-/** The last failure of a transfer for which this node's disk was the reason. */
+/** Last transfer failure that was caused by this node's disk. */
 export interface StorageError extends Failure {
   readonly secondsAgo: number
 }
@@ -56,7 +56,7 @@ export class NodeStore {
     this.#spec = spec
   }
 
-  /** Tidies up what an earlier process left, then looks regularly. */
+  /** Cleans up after an earlier process, then checks the directory regularly. */
   async start(): Promise<void> {
     await this.#dropScratch()
     await this.expire()
@@ -76,7 +76,7 @@ export class NodeStore {
     for (const timer of this.#timers) clearInterval(timer)
   }
 
-  /** What is wrong with the directory now, one sentence each; empty: it is as it should be. */
+  /** Present problems of the directory, one sentence each; empty when there are none. */
   get problems(): string[] {
     const { minFreeBytes } = this.#spec
     const found = this.#problem === undefined ? [] : [this.#problem.message]
@@ -85,7 +85,7 @@ export class NodeStore {
       found.push(`the data directory has not answered for ${Math.floor(silentMs / 1000)} s`)
     if (this.freeBytes <= minFreeBytes && this.#problem === undefined) {
       const free = formatBytes(this.freeBytes)
-      found.push(`the disk is full: ${free} free, ${formatBytes(minFreeBytes)} are to stay free`)
+      found.push(`the disk is full: ${free} free, ${formatBytes(minFreeBytes)} must stay free`)
     }
     return found
   }
@@ -96,12 +96,12 @@ export class NodeStore {
     return { code, text, secondsAgo: (nowMs() - atMs) / 1000 }
   }
 
-  /** A transfer has failed; remembered when a disk of this node was the reason. */
+  /** Records the failure of a transfer if a disk of this node was the cause. */
   failed(failure: Failure): void {
     if (isOfStorage(failure.code)) this.#lastError = { ...failure, atMs: nowMs() }
   }
 
-  /** Rejects with the FrError that says why nothing can be stored now. */
+  /** Rejects with the reason why nothing can be stored now. */
   async requireDirectory(): Promise<void> {
     await this.look()
     if (this.#problem !== undefined) throw this.#problem
@@ -125,18 +125,18 @@ export class NodeStore {
       else if (before !== undefined) this.#log('info', 'data-dir-back', {})
     } catch (error) {
       const problem = asFrError(error, 'ERR_FR_IO')
-      // Closed while it was looked at: the node is ending.
+      // The node is closing.
       if (problem.code === 'ERR_FR_CLOSED') return
       this.#problem = problem
       const { code, message: text } = problem
       if (before?.message !== text) this.#log('error', 'data-dir-lost', { code, text })
-      // An I/O error may pass; that the directory is not there ends what lands in it.
+      // An I/O error may pass; a missing directory ends the transfers that land in it.
       if (code.startsWith('ERR_FR_DATA_DIR')) this.#spec.lost({ code, text })
     }
   }
 
   #replaced(): void {
-    const text = 'another directory was put at its path, or what the node keeps in it was removed'
+    const text = 'another directory is at its path, or the files of the node in it were removed'
     this.#log('warn', 'data-dir-replaced', { text })
     this.#spec.lost({ code: 'ERR_FR_DATA_DIR_GONE', text })
     void this.count()
@@ -148,7 +148,7 @@ export class NodeStore {
     return this.freeBytes
   }
 
-  /** What earlier transfers of this name have left gives way. */
+  /** Removes the partial files that earlier transfers of this name left. */
   async makeWay(name: Uint8Array): Promise<void> {
     const { storage, dir } = this.#spec
     const left = await storage.listPartials(dir)
@@ -157,7 +157,7 @@ export class NodeStore {
     if (old.length > 0) this.#log('info', 'partials-replaced', { removed: old.length })
   }
 
-  /** Counts free and kept bytes for the status; what cannot be counted stays as it was. */
+  /** Updates free and kept bytes for the status; values that cannot be read stay as they were. */
   async count(): Promise<void> {
     const { storage, dir } = this.#spec
     try {
@@ -167,7 +167,7 @@ export class NodeStore {
       const names = left.slice(0, limits.keptNames).map(({ id }) => titleOf(id))
       this.kept = { files: left.length, bytes, names }
     } catch {
-      // A transfer asks for itself before it starts.
+      // Each transfer asks for the free bytes itself before it starts.
     }
   }
 
@@ -182,7 +182,7 @@ export class NodeStore {
     }
   }
 
-  /** Repairs of transfers that are over are of no use to anybody. */
+  /** Repairs of earlier transfers are useless. */
   async #dropScratch(): Promise<void> {
     const { storage, dir } = this.#spec
     for (const { id } of await storage.listPartials(dir))

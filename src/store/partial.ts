@@ -1,11 +1,11 @@
 /**
- * The files of a reception: the partial, and the scratch in which repairs land. Created together,
- * closed together; the scratch never outlives the reception, the partial only when it is to be
- * kept.
+ * Files of a reception: the partial, and the scratch file in which repairs land. They are created
+ * and closed together. The scratch file never outlives the reception; the partial does only when it
+ * is kept.
  *
- * Their ids are `TRANSFER.HASH.TITLE`, with `.scratch` behind that of the scratch: HASH stands for
- * the name at the node, so that the next transfer of that name finds what is in its way, and TITLE
- * tells people what it is.
+ * Their ids are `TRANSFER.HASH.TITLE`, and the scratch file's id also ends in `.scratch`. HASH
+ * stands for the name at the node, so that the next transfer of that name finds the old partial.
+ * TITLE is for people.
  */
 import { createHash } from 'node:crypto'
 import { FrError } from '../base/errors.js'
@@ -27,13 +27,13 @@ function tagOf(name: Uint8Array): string {
   return createHash('sha256').update(name).digest('hex').slice(0, 16)
 }
 
-/** What an id can hold of the end of a name. */
+/** End of a name as an id can hold it. */
 function shortened(name: Uint8Array): string {
   const last = Buffer.from(name).toString('utf8').split('/').at(-1) ?? ''
   return last.replace(/[^A-Za-z0-9._-]/g, '_').slice(-limits.keptNameChars)
 }
 
-/** The title in an id; the id itself when it has none. */
+/** Title in an id, or the id itself when it has none. */
 export function titleOf(id: string): string {
   return /^[0-9a-f]{32}\.[0-9a-f]{16}\.(.+?)(?:\.scratch)?$/.exec(id)?.[1] ?? id
 }
@@ -70,7 +70,7 @@ export class Partial {
     this.#id = `${spec.transfer}.${tagOf(name)}.${shortened(name)}`
   }
 
-  /** Where it lies in the data directory. */
+  /** Path below the data directory. */
   get path(): string {
     return `.fastreplica/partials/${this.#id}`
   }
@@ -83,7 +83,7 @@ export class Partial {
     return this.#scratch as FileHandle
   }
 
-  /** It has its files, and no name yet. */
+  /** True when the files exist and are not published. */
   get isLanding(): boolean {
     return this.#file !== undefined && !this.#isPublished
   }
@@ -92,13 +92,13 @@ export class Partial {
     return this.#isPublished
   }
 
-  /** One after the other: a partial whose twin failed must be known to be discarded. */
+  /** One after the other: if the second fails, the first must be known to be discarded. */
   async create(bytes: number): Promise<void> {
     this.#file = await this.#create(this.#id, bytes)
     this.#scratch = await this.#create(this.#scratchId, bytes)
   }
 
-  /** What an earlier try of the same transfer left here gives way: this node was added again. */
+  /** Replaces what an earlier attempt of the same transfer left, when a node is added again. */
   async #create(id: string, bytes: number): Promise<FileHandle> {
     try {
       return await this.#storage.createPartial(this.#dir, id, bytes)
@@ -113,7 +113,7 @@ export class Partial {
     return this.#storage.copyIn(this.scratch, this.file, range)
   }
 
-  /** What the file system will not keep of the file; rejects where it could not be published. */
+  /** Attributes that the file system will not keep; rejects if the file could not be published. */
   probe(): Promise<readonly LostAttribute[]> {
     return this.#storage.probe(this.#dir, this.#publication())
   }
@@ -141,8 +141,8 @@ export class Partial {
   }
 
   /**
-   * Closes what is open and removes what is not to be kept; of what is kept only what landed stays
-   * allocated. Calls back for what cannot be removed.
+   * Closes the files and removes those not to be kept; a kept partial keeps only its landed bytes
+   * allocated. Calls `failed` for a file that cannot be removed.
    */
   async release(keepPartial: boolean, failed: (id: string, error: unknown) => void): Promise<void> {
     if (this.#file === undefined) return

@@ -1,7 +1,7 @@
 /**
- * Content that comes as a stream, put into a file that has no name, because a push reads its source
- * more than once and must know its size beforehand. The file is gone with its last descriptor, also
- * when the process is killed.
+ * Stores the content of a stream in a file without a name, because a push reads its source more
+ * than once and must know its size first. The file disappears with its last descriptor, even when
+ * the process is killed.
  */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -13,14 +13,14 @@ import { limits, MIB } from '../base/limits.js'
 
 export type Chunks = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array>
 
-/** So much is written between two looks at the room that is left. */
+/** Bytes written between two checks of the free space. */
 const lookBytes = 16 * MIB
 const pieceBytes = 8 * MIB
 
 /**
  * Reads all chunks into a file in the directory for temporary files, then calls `use` with a path
- * that opens it for as long as `use` runs. ERR_FR_NO_SPACE when limits.minFreeBytes would not stay
- * free there, ERR_FR_SOURCE when the stream fails, ERR_FR_IO, or the signal's reason.
+ * that is valid while `use` runs. Rejects with ERR_FR_NO_SPACE when less than limits.minFreeBytes
+ * would stay free, ERR_FR_SOURCE when the stream fails, ERR_FR_IO, or the signal's reason.
  */
 export async function spooled<T>(
   chunks: Chunks,
@@ -40,7 +40,7 @@ export function descriptorPath(fd: number): string {
   return process.platform === 'linux' ? `/proc/self/fd/${fd}` : `/dev/fd/${fd}`
 }
 
-/** Open for reading alone: a descriptor that can write would make the source look doubtful. */
+/** Opens the file read-only: a descriptor that can write would make the source look doubtful. */
 async function spool(chunks: Chunks, signal: AbortSignal): Promise<FileHandle> {
   const directory = tmpdir()
   const path = join(directory, `fastreplica-${randomBytes(12).toString('hex')}`)
@@ -101,7 +101,7 @@ async function writeAll(writer: FileHandle, piece: Uint8Array): Promise<void> {
   }
 }
 
-/** The same chunks; an abort ends the waiting for the next one, which may never come. */
+/** Yields the same chunks; an abort ends the wait for a chunk that may never come. */
 async function* untilAborted(
   chunks: Chunks,
   signal: AbortSignal,
@@ -129,14 +129,14 @@ async function* untilAborted(
   }
 }
 
-/** Nobody reads the rest. A stream that waits for its next chunk answers only when destroyed. */
+/** Abandons the rest of the source. A stream that waits for a chunk answers only when destroyed. */
 function giveUp(chunks: Chunks, iterator: AsyncIterator<unknown> | Iterator<unknown>): void {
   const { destroy } = chunks as { destroy?: unknown }
   if (typeof destroy === 'function') destroy.call(chunks)
   else void Promise.resolve(iterator.return?.()).catch(() => undefined)
 }
 
-/** What the stream itself throws is the fault of the source. */
+/** Errors of the stream are errors of the source. */
 async function failing<T>(next: T | Promise<T>): Promise<T> {
   try {
     return await next

@@ -101,7 +101,7 @@ describe('a push that is stopped', () => {
     expect(await push.ended).toBe(status)
     expect(performance.now() - started).toBeLessThan(10_000)
     expect(push.lines.at(-1)).toMatchObject({ event: 'error', code: 'ERR_FR_ABORTED' })
-    expect(push.stderr).toContain(`${signal}: stopping; once more ends at once`)
+    expect(push.stderr).toContain(`${signal}: stopping; repeat to end at once`)
     expect(push.stderr).not.toMatch(/^ {4}at /m)
     held.kill('SIGCONT')
     for (const node of nodes) expect(copyDigest(node, 'big.bin')).toBeNull()

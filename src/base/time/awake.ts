@@ -1,14 +1,14 @@
 /**
- * How much time this process has been too busy to look at the clock.
+ * Measures how much time this process lost because it was too busy to look at the clock.
  *
- * The idea: one timer for all beats while somebody asks. What it is late by, this process had no
- * turn: what peers sent meanwhile may lie unread in its sockets, so that time is no silence of
- * theirs. A beat itself always counts as awake, so that a wait by awake time ends in any case.
+ * One timer beats while anybody watches. The delay of a beat is time in which this process did not
+ * run; messages of peers may lie unread in its sockets, so it does not count as their silence. The
+ * beat itself always counts as awake, so every wait by awake time ends.
  */
 import { performance } from 'node:perf_hooks'
 
 const beatMs = 100
-/** Less lateness than this is ordinary scheduling. */
+/** Delays below this are ordinary scheduling. */
 const excusedMs = 100
 
 let watchers = 0
@@ -21,15 +21,15 @@ export function nowMs(): number {
   return performance.now()
 }
 
-/** Milliseconds of this process that were lost so far, while somebody watched. Never decreases. */
+/** Milliseconds that this process lost so far while somebody watched. Never decreases. */
 export function lostMs(): number {
   look()
   return lateMs
 }
 
 /**
- * A clock that stands still while time is lost, and never goes back; for differences, while
- * somebody watches. It is what machines are handed as the time.
+ * A clock that stands still while time is lost and never goes back. Valid for differences while
+ * somebody watches. Machines receive it as the current time.
  */
 export function awakeMs(): number {
   const now = look()
@@ -37,7 +37,7 @@ export function awakeMs(): number {
   return lastAwakeMs
 }
 
-/** From here on lost time is counted; each call needs its `unwatch`. Keeps no process alive. */
+/** Starts counting lost time; each call needs its `unwatch`. Does not keep the process alive. */
 export function watch(): void {
   watchers += 1
   if (timer === undefined) beat()
@@ -50,7 +50,7 @@ export function unwatch(): void {
   timer = undefined
 }
 
-/** What the clock shows now; a beat that is late by then is counted. */
+/** Returns the current time and counts the delay of a late beat. */
 function look(): number {
   const now = nowMs()
   if (timer !== undefined && now > dueMs + excusedMs) {

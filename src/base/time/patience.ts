@@ -1,12 +1,10 @@
-/**
- * How long peers are waited for, in time in which this process was awake: see awake.ts.
- */
+/** Waiting for peers by awake time; see awake.ts. */
 import { awakeMs, unwatch, watch } from './awake.js'
 
 export class Patience {
   #timer: NodeJS.Timeout | undefined
 
-  /** Calls `isOver` once, after `ms` in which this process was awake, unless it is ended before. */
+  /** Calls `isOver` once, after `ms` of awake time, unless `end` comes first. */
   constructor(ms: number, isOver: () => void) {
     watch()
     this.#wait(ms, isOver)
@@ -31,7 +29,7 @@ export class Patience {
   }
 }
 
-/** What waits, each for its own time; one that has waited long enough is out. */
+/** Items that wait, each for its own time, and leave when it is over. */
 export class Waiting<T> {
   readonly #patience = new Map<T, Patience>()
 
@@ -43,7 +41,7 @@ export class Waiting<T> {
     return this.#patience.keys()
   }
 
-  /** Waits for `forMs` from here on, also if it waits already; `isOver` once it is out. */
+  /** Waits for `forMs` from now, even if it waits already; then removes it, calls `isOver`. */
   add(item: T, forMs: number, isOver: (item: T) => void): void {
     this.delete(item)
     const patience = new Patience(forMs, () => {

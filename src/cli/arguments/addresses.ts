@@ -1,19 +1,19 @@
 /**
- * Where nodes are: HOST[:PORT], lists of them, and the nodes file. Pure: text in, targets out, and
- * a UsageError that says where in the file it went wrong. Names are not resolved here.
+ * Addresses of nodes: HOST[:PORT], lists of them, and the nodes file. Pure: text in, targets out,
+ * or a UsageError with the place in the file. Names are not resolved here.
  */
 import { formatAddress, parseAddress as readAddress } from '../../api/address.js'
 import type { PushTarget } from '../../api/types.js'
 import { limits } from '../../base/limits.js'
 import { parseRate, UsageError } from '../render/units.js'
 
-/** A nodes file larger than this is not one. */
+/** A larger file is no nodes file. */
 export const nodesFileBytesMax = 1024 * 1024
 
 /**
  * `HOST[:PORT]` -> `HOST:PORT`. HOST is a name, an IPv4 address or an IPv6 address in square
- * brackets; PORT is 7400 where none is given. `portMin` is 0 where a free port may be asked for.
- * Throws UsageError.
+ * brackets; PORT is 7400 by default. `portMin` is 0 if a free port may be asked for. Throws
+ * UsageError.
  */
 export function parseAddress(text: string, portMin = 1): string {
   const address = readAddress(text, limits.defaultPort)
@@ -21,7 +21,7 @@ export function parseAddress(text: string, portMin = 1): string {
   if (/^[^[\]]*:[^[\]]*:/.test(text)) {
     throw new UsageError(`'${text}' is not HOST[:PORT]; write IPv6 as [::1]:7400`)
   }
-  // It would look like an option wherever the name goes to.
+  // Other programs would take such a name for an option.
   if (text.startsWith('-')) throw new UsageError(`'${text}': no host begins with '-'`)
   const host = text.replace(/:\d+$/, '')
   if (address !== null || (host !== text && readAddress(host, 1) !== null)) {
@@ -89,10 +89,10 @@ function parseTarget(words: readonly string[]): PushTarget {
     else if (name === 'advertise') target.advertise = parseAddress(value)
     else if (name === 'site' && value.length <= limits.siteChars) target.site = value
     else if (name === 'site')
-      throw new UsageError(`a site is named by at most ${limits.siteChars} characters`)
+      throw new UsageError(`a site name has at most ${limits.siteChars} characters`)
     else
       throw new UsageError(
-        `unknown attribute '${name}'; there are uplink, downlink, site and advertise`,
+        `unknown attribute '${name}'; known are uplink, downlink, site and advertise`,
       )
   }
   return target
@@ -104,7 +104,7 @@ function addTarget(targets: PushTarget[], target: PushTarget): void {
     throw new UsageError(`${target.address} is named twice`)
   }
   if (targets.length === limits.nodesPerPush) {
-    throw new UsageError(`more than ${limits.nodesPerPush} nodes; one push takes no more`)
+    throw new UsageError(`more than ${limits.nodesPerPush} nodes in one push`)
   }
   targets.push(target)
 }

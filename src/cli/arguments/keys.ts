@@ -1,7 +1,7 @@
 /**
- * Where the key comes from: a file, a pipe or standard input that an option names, else FR_KEY,
- * else the file fr.key among the credentials that the service manager gives; never an argument,
- * which every user can read.
+ * Where the key comes from: a file, a pipe or standard input named by an option, else FR_KEY, else
+ * the credential fr.key of the service manager. Never an argument, because every user can read
+ * those.
  */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
@@ -9,14 +9,14 @@ import type { Context } from '../render/context.js'
 
 const credentialName = 'fr.key'
 
-/** `{ key }`, or nothing where there is none and only loopback is served and dialled. */
+/** `{ key }`, or nothing when there is none; only loopback is then served and dialled. */
 export async function keyOption(
   keyFile: string | undefined,
   context: Context,
 ): Promise<{ key?: Uint8Array | string }> {
   if (keyFile !== undefined) return { key: await readKey(keyFile, context) }
   const key = context.env['FR_KEY']
-  // An empty FR_KEY is a key that somebody meant to give: it is refused, not taken for none.
+  // An empty FR_KEY was meant to be a key: it is refused, not ignored.
   if (key !== undefined) return { key }
   const credential = path.join(credentialsOf(context) ?? '', credentialName)
   if (credentialsOf(context) === undefined || !existsSync(credential)) return {}
@@ -24,9 +24,9 @@ export async function keyOption(
 }
 
 /**
- * The key that an option names; `-` is standard input. Files in the directory that the service
- * manager made for this service alone are taken as they are: their access list shows up in the mode
- * as if the group could read them.
+ * Reads the key that an option names; `-` is standard input. In the directory that the service
+ * manager made for this service, modes are not checked: its access list looks as if the group could
+ * read the files.
  */
 export async function readKey(keyFile: string, context: Context): Promise<Uint8Array> {
   const keys = await import('../../api/keys.js')

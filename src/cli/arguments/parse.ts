@@ -1,11 +1,11 @@
-/** Runs a commander program without letting it print or exit: both are the caller's to do. */
+/** Runs a commander program without letting it print or exit; the caller does both. */
 import { type Command as Commander, CommanderError } from 'commander'
 import { UsageError } from '../render/units.js'
 
-/** Help fits the narrowest usual terminal, however wide the one at hand is. */
+/** Help fits the narrowest usual terminal, whatever the width of this one. */
 const helpColumns = 80
 
-/** What is left to say when no command was found. */
+/** What to print when no command was found. */
 export type ParsedText =
   /** Help or version, for stdout; exit status 0. */
   | { readonly kind: 'text'; readonly text: string }
@@ -13,8 +13,8 @@ export type ParsedText =
   | { readonly kind: 'usage'; readonly text: string }
 
 /**
- * Parses `argv`, which has no interpreter and no script. The program's actions hand over what they
- * found; the result says what to print where none was called.
+ * Parses `argv` without interpreter and script. The program's actions hand over the command; the
+ * result says what to print when none was called.
  */
 export function parseWith(program: Commander, argv: readonly string[]): ParsedText {
   let out = ''

@@ -1,6 +1,6 @@
 /**
- * File names are bytes, but process.argv is text: bytes that are no UTF-8 have become U+FFFD in it.
- * On Linux the kernel still has them. Everywhere else such a name cannot be given.
+ * File names are bytes but process.argv is text, in which bytes that are not UTF-8 became U+FFFD.
+ * Linux still has the original bytes; on other systems such a name cannot be given.
  */
 import { readFileSync } from 'node:fs'
 import { UsageError } from '../render/units.js'
@@ -17,9 +17,9 @@ export function lastArguments(commandLine: Uint8Array, count: number): Uint8Arra
 }
 
 /**
- * The bytes behind an argument (or the value of `--option=value`) that reads as `text`. Undefined
- * where the text is faithful. Throws UsageError where the bytes cannot be found or two different
- * arguments read alike.
+ * Bytes of an argument (or of the value in `--option=value`) that reads as `text`; undefined when
+ * the text is faithful. Throws UsageError when the bytes cannot be found, or when two different
+ * arguments have the same text.
  */
 export function bytesBehind(
   text: string,
@@ -37,13 +37,13 @@ export function bytesBehind(
   }
   const [first, second] = found.values()
   if (first === undefined)
-    throw new UsageError(`'${text}': the bytes of this name cannot be had on this system`)
+    throw new UsageError(`'${text}': this system does not give the bytes of the name`)
   if (second !== undefined)
-    throw new UsageError(`'${text}': two arguments differ in bytes that are no UTF-8`)
+    throw new UsageError(`'${text}': two arguments differ in bytes that are not UTF-8`)
   return first
 }
 
-/** The arguments after the script, as bytes; empty where the system does not tell. */
+/** The arguments after the script, as bytes; empty when the system does not have them. */
 export function readRawArguments(count: number): Uint8Array[] {
   try {
     return lastArguments(readFileSync('/proc/self/cmdline'), count)

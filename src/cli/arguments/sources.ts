@@ -1,19 +1,19 @@
 /**
- * The file to read, where its name may be bytes that no string can hold: such a file is opened here
- * by its bytes and handed on as the path of the open descriptor.
+ * The file to push, whose name may be bytes that no string can hold. Such a file is opened by its
+ * bytes and handed on as the path of the open descriptor.
  */
 import { closeSync, constants, openSync } from 'node:fs'
 import { FrError, type FrErrorCode } from '../../base/errors.js'
 import { bytesBehind, readRawArguments } from './raw-arguments.js'
 
 export interface Source {
-  /** What the API opens. */
+  /** Path that the API opens. */
   readonly path: string
-  /** Last component of the true name, where `path` does not show it. */
+  /** Last component of the true name, when `path` does not show it. */
   readonly nameBytes?: Uint8Array
 }
 
-/** The bytes of an argument that reads as `text`, where the text does not hold them all. */
+/** Bytes of an argument that reads as `text`, when the text does not hold them all. */
 export function argumentBytes(text: string): Uint8Array | undefined {
   if (!text.includes('\uFFFD')) return undefined
   return bytesBehind(text, readRawArguments(process.argv.length - 2))
@@ -45,7 +45,7 @@ async function withBytes<T>(bytes: Uint8Array, use: (source: Source) => Promise<
 
 function openBytes(bytes: Uint8Array): number {
   try {
-    // A pipe would otherwise wait here for its writer.
+    // Without O_NONBLOCK, opening a pipe would wait for its writer.
     return openSync(Buffer.from(bytes), constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     const { errno, message } = error as NodeJS.ErrnoException
@@ -60,7 +60,7 @@ const sourceCodes: ReadonlySet<string> = new Set<FrErrorCode>([
   'ERR_FR_IS_DIRECTORY',
 ])
 
-/** Names the file where an error about it does not. */
+/** Adds the file's name to an error that does not mention it. */
 function aboutSource(path: string, error: unknown): unknown {
   if (!(error instanceof FrError) || !sourceCodes.has(error.code)) return error
   if (error.path !== undefined || error.message.includes(path)) return error

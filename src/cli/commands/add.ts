@@ -34,7 +34,7 @@ export function addAdd(program: Commander, found: (command: AddCommand) => void)
     .addHelpText(
       'after',
       `
-Returns when the node takes part, or could not be had. Its outcome is in the
+Returns when the node takes part, or could not join. Its outcome is in the
 result of the push.
 
 Examples:
@@ -48,7 +48,7 @@ Examples:
 
 function addCommand(transfer: string, address: string, options: Values): AddCommand {
   const via = options['via']
-  if (!via) throw new UsageError('--via is required (fr add --help shows what there is)')
+  if (!via) throw new UsageError('--via is required (see fr add --help)')
   const keyFile = given({ keyFile: options['keyFile'] })
   return { command: 'add', transfer, address, via, ...keyFile, json: options['json'] === true }
 }

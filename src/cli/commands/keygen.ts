@@ -10,10 +10,7 @@ export function addKeygen(program: Commander, found: (command: KeygenCommand) =>
   program
     .command('keygen')
     .description('Make a new key.')
-    .option(
-      '--out <file>',
-      'write it there, readable by the owner alone, never over an existing file',
-    )
+    .option('--out <file>', 'write the key to a new file that only its owner can read')
     .addHelpText(
       'after',
       `

@@ -32,7 +32,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     )
     .option('--data <dir>', 'directory that received files are stored in (required)')
     .option(...keyFileOption)
-    .option('--previous-key-file <file>', 'second key that is accepted while keys are changed')
+    .option('--previous-key-file <file>', 'second key, accepted during key rotation')
     .option('--name <name>', 'name of this node in status and logs')
     .option(
       '--advertise <host:port>',
@@ -46,8 +46,8 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       'how long unfinished files are kept while there is room (default: 7d)',
       checked((text) => Math.ceil(parseDuration(text))),
     )
-    .option('--min-free <size>', 'space that is never filled (default: 64MiB)', checked(parseSize))
-    .option('--json', 'say on stdout, as JSON, where it listens')
+    .option('--min-free <size>', 'disk space that stays free (default: 64MiB)', checked(parseSize))
+    .option('--json', 'print the address on stdout as JSON')
   logOptions(command, 'info').addHelpText(
     'after',
     `
@@ -60,10 +60,9 @@ Examples:
 }
 
 function nodeCommand(options: Values): NodeCommand {
-  // Not commander's requiredOption: it would hide that a flag was mistyped.
+  // commander's requiredOption would hide a mistyped flag.
   for (const name of ['listen', 'data']) {
-    if (!options[name])
-      throw new UsageError(`--${name} is required (fr node --help shows what there is)`)
+    if (!options[name]) throw new UsageError(`--${name} is required (see fr node --help)`)
   }
   if (options['keyFile'] === '-' && options['previousKeyFile'] === '-')
     throw new UsageError('--key-file and --previous-key-file cannot both be standard input')

@@ -1,13 +1,13 @@
-/** What the options of several commands share: how values are checked, refused and handed on. */
+/** Shared by the options of several commands: checking, refusing and passing on values. */
 import { type Command as Commander, InvalidArgumentError, Option } from 'commander'
 import { type LogWish, logLevels } from '../render/text.js'
 import { UsageError } from '../render/units.js'
 
-/** What commander collected of a command, typed by the options that the command declares. */
+/** Values that commander collected, typed by the options that the command declares. */
 // biome-ignore lint/suspicious/noExplicitAny: commander knows only names and values
 export type Values = Record<string, any>
 
-/** Lets commander name the option whose value a parse function refuses. */
+/** Lets commander name the option when a parse function refuses its value. */
 export function checked<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => {
     try {
@@ -20,7 +20,7 @@ export function checked<T>(parse: (text: string) => T): (text: string) => T {
 }
 
 export function refuse(what: string): never {
-  throw new UsageError(`ERR_FR_UNSUPPORTED: this version does not offer ${what}`)
+  throw new UsageError(`ERR_FR_UNSUPPORTED: this version does not support ${what}`)
 }
 
 export const keyFileOption = [
@@ -29,8 +29,8 @@ export const keyFileOption = [
 ] as const
 
 /**
- * An option that takes one of `choices`. Help shows them, or only `shown` where this version
- * refuses some of them by name.
+ * An option that takes one of `choices`. Help lists them, or only `shown` when this version refuses
+ * some of them by name.
  */
 export function choice(
   flags: string,
@@ -51,17 +51,17 @@ export function engineOption(): Option {
 export function logOptions(command: Commander, level: LogWish['level']): Commander {
   return command
     .addOption(
-      choice('--log-format <format>', 'how log lines are written', ['text', 'json']).default(
+      choice('--log-format <format>', 'format of log lines', ['text', 'json']).default(
         'text',
         'text',
       ),
     )
     .addOption(
-      choice('--log-level <level>', 'least level that is logged', logLevels).default(level, level),
+      choice('--log-level <level>', 'lowest level that is logged', logLevels).default(level, level),
     )
 }
 
-/** The same without the members that are undefined. */
+/** Drops members that are undefined. */
 export function given<T extends object>(values: T): { [Key in keyof T]?: NonNullable<T[Key]> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
     [Key in keyof T]?: NonNullable<T[Key]>

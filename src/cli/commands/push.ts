@@ -39,7 +39,7 @@ export interface PushCommand {
   readonly retries?: number
   readonly timeoutMs?: number
   readonly minRateBytesPerSecond?: number
-  /** For the name, while another push writes it. */
+  /** Wait while another push writes the name. */
   readonly wait: boolean
   /** File for the timeline. */
   readonly trace?: string
@@ -47,7 +47,7 @@ export interface PushCommand {
   readonly json: boolean
   /** Errors only. */
   readonly quiet: boolean
-  /** How far it is, while it runs. */
+  /** Print progress while the push runs. */
   readonly progress: boolean
   readonly log: LogWish
 }
@@ -79,10 +79,10 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     )
     .option(
       '--nodes <file>',
-      'file with one HOST[:PORT] a line, # comments, uplink= downlink= site= advertise=',
+      'file with one HOST[:PORT] per line, # comments, uplink= downlink= site= advertise=',
     )
     .option('--as <name>', 'name at the nodes (default: the name of the file)')
-    .option('--no-clobber', 'refuse nodes that already hold the name')
+    .option('--no-clobber', 'refuse nodes that already have the name')
     .option('--strict', 'refuse nodes whose file system does not keep mode and modification time')
     .option('--allow-add', 'let others who hold the key add nodes to this push (fr add)')
     .option(...keyFileOption)
@@ -112,7 +112,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .optionsGroup('How long to wait:')
     .option(
       '--connect-timeout <duration>',
-      'how long to dial a node that cannot be connected to (default: 10s)',
+      'how long to dial a node that cannot be reached (default: 10s)',
       checked((text) => Math.ceil(parseDuration(text, 0.001, 600) * 1000)),
     )
     .option(
@@ -131,12 +131,12 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     )
     .option(
       '--timeout <duration>',
-      'fail the nodes that are not complete when the push has taken so long',
+      'fail nodes that are not complete after this time',
       checked((text) => Math.ceil(parseDuration(text, 0.001, limits.timeoutMsMax / 1000) * 1000)),
     )
     .option(
       '--min-rate <rate>',
-      'fail a node that lands less over 10 s, although bytes are there for it',
+      'fail a node that lands less over 10 s, although bytes are waiting for it',
       checked(parseRate),
     )
     .option('--wait', 'wait while another push is writing the name (default: refuse)')
@@ -144,7 +144,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .option('--dry-run', 'print the plan, send nothing')
     .option('-q, --quiet', 'print errors only')
     .option('--no-progress', 'print no progress, only the plan and the outcome')
-    .option('--json', 'one JSON object a line on stdout: plan, progress, node, result')
+    .option('--json', 'one JSON object per line on stdout: plan, progress, node, result')
     .option('--trace <file>', 'write a timeline for a trace viewer (Chrome trace format)')
   for (const [flags] of laterPushOptions) command.addOption(new Option(flags).hideHelp())
   logOptions(command, 'warn').addHelpText(
@@ -175,7 +175,7 @@ function pushCommand(path: string, options: Values): PushCommand {
   if (strategy === 'classic' && shape === 'unicast') throw new UsageError(classicUnicast)
   if (options['trace'] === '') throw new UsageError('--trace is empty')
   if (options['trace'] !== undefined && options['dryRun'] === true)
-    throw new UsageError('--trace shows what a push did, and with --dry-run nothing is done')
+    throw new UsageError('--trace records a push, and --dry-run makes none')
   if (as === '') throw new UsageError('--as is empty')
   let targets: PushTarget[] | undefined
   if (to !== undefined) {

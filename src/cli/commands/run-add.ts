@@ -1,4 +1,4 @@
-/** `fr add`: one node more for a push that runs; returns when the node takes part. */
+/** `fr add`: adds a node to a running push; returns when the node takes part. */
 import { keyOption } from '../arguments/keys.js'
 import { type Context, watchSignals } from '../render/context.js'
 import { jsonText } from '../render/text.js'
@@ -6,7 +6,7 @@ import type { AddCommand } from './add.js'
 
 export async function runAdd(command: AddCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr add: ${text}\n`))
-  // A question needs neither engine nor push: they would be a quarter of its start.
+  // Loading engine and push would add a quarter to the start of a command that needs neither.
   const { addNode } = await import('../../api/status.js')
   const key = await keyOption(command.keyFile, context)
   const { transfer, address: node, via } = command

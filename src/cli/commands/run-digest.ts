@@ -1,4 +1,4 @@
-/** `fr digest`: the digest of a file on stdout, in the form nodes report it. */
+/** `fr digest`: prints the digest of a file, in the form that nodes report. */
 import { withSource } from '../arguments/sources.js'
 import { type Context, watchSignals } from '../render/context.js'
 import type { DigestCommand } from './digest.js'
@@ -6,7 +6,7 @@ import type { DigestCommand } from './digest.js'
 export async function runDigest(command: DigestCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr digest: ${text}\n`))
   const { digestFile } = await import('../../api/index.js')
-  // As a push from the same environment would have it.
+  // Same default as a push from this environment.
   const usual = context.env['FR_KEY'] === undefined ? 'xxh64' : 'blake3'
   const options = { signal, digest: command.digest ?? usual } as const
   const digest = await withSource(command.path, (source) => digestFile(source.path, options))

@@ -1,4 +1,4 @@
-/** `fr keygen`: a new key on stdout, or in a file that only its owner can read. */
+/** `fr keygen`: prints a new key, or writes it to a file that only its owner can read. */
 import { open } from 'node:fs/promises'
 import { FrError } from '../../base/errors.js'
 import type { Context } from '../render/context.js'

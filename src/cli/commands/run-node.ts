@@ -1,4 +1,4 @@
-/** `fr node`: serves until a signal comes. Logs go to stderr, one line per event. */
+/** `fr node`: serves until a signal arrives. Logs go to stderr, one line per event. */
 import type { LogLine, NodeOptions } from '../../api/types.js'
 import { keyOption, readKey } from '../arguments/keys.js'
 import { type Context, Interrupted, watchSignals } from '../render/context.js'
@@ -39,7 +39,7 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
   return signal.reason instanceof Interrupted ? signal.reason.exitStatus : 0
 }
 
-/** Said whatever the log level is: it is how people and scripts know that the node serves. */
+/** Printed at every log level: people and scripts wait for it. */
 function listeningLine(command: NodeCommand, address: string): string {
   const name = command.name === undefined ? {} : { name: command.name }
   const fields = { address, data: command.dataDir, ...name }

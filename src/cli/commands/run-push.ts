@@ -100,8 +100,8 @@ async function pushSource(
 }
 
 /**
- * The last column stays free: some terminals break a line that fills it. Nothing is cut or broken
- * where no terminal shows it: a log is searched.
+ * The last column stays free because some terminals wrap a line that fills it. Without a terminal
+ * nothing is cut or wrapped: logs are searched.
  */
 function columnsOf(context: Context): number {
   return (context.terminal()?.columns ?? Number.POSITIVE_INFINITY) - 1
@@ -111,7 +111,7 @@ function sayLines(context: Context, lines: readonly string[]): void {
   if (lines.length > 0) context.stderr(`${lines.join('\n')}\n`)
 }
 
-/** JSON goes to stdout; people look at stderr, unless both are one and the same screen. */
+/** JSON goes to stdout. People look at stderr, unless stdout is the same screen. */
 function makeView(
   command: PushCommand,
   context: Context,
@@ -155,7 +155,7 @@ function startPush(push: Push, source: PushSource, options: PushOptions): Transf
   }
 }
 
-/** The last line of --json where there is no result. */
+/** Last line of --json when there is no result. */
 function errorLine(error: unknown): string {
   const code =
     error instanceof FrError ? error.code : error instanceof Interrupted ? 'ERR_FR_ABORTED' : null
@@ -167,7 +167,7 @@ async function readNodesFile(path: string): Promise<PushTarget[]> {
   let bytes = 0
   try {
     const file = await open(path)
-    // A pipe has no size to ask for, so the bound is kept while reading.
+    // A pipe has no size, so the bound applies while reading.
     for await (const chunk of file.createReadStream() as AsyncIterable<Buffer>) {
       bytes += chunk.length
       if (bytes > nodesFileBytesMax)

@@ -1,4 +1,4 @@
-/** `fr status`: what a node says about itself, for people or as one JSON object. */
+/** `fr status`: prints what a node reports about itself, for people or as one JSON object. */
 import { keyOption } from '../arguments/keys.js'
 import { type Context, watchSignals } from '../render/context.js'
 import { statusLines } from '../render/status.js'
@@ -7,7 +7,7 @@ import type { StatusCommand } from './status.js'
 
 export async function runStatus(command: StatusCommand, context: Context): Promise<number> {
   const signal = watchSignals((text) => context.stderr(`fr status: ${text}\n`))
-  // A question needs neither engine nor push: they would be a quarter of its start.
+  // Loading engine and push would add a quarter to the start of a command that needs neither.
   const { fetchStatus } = await import('../../api/status.js')
   const key = await keyOption(command.keyFile, context)
   const status = await fetchStatus(command.address, { ...key, signal })
@@ -15,7 +15,7 @@ export async function runStatus(command: StatusCommand, context: Context): Promi
     context.stdout(`${jsonText(status)}\n`)
     return 0
   }
-  // A pipe cuts and breaks nothing.
+  // Output to a pipe is neither cut nor wrapped.
   const columns = context.stdoutIsTerminal ? context.terminal()?.columns : undefined
   context.stdout(`${statusLines(status, context.paintStdout, columns).join('\n')}\n`)
   return 0

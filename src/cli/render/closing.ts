@@ -1,6 +1,6 @@
 /**
- * What `fr push` shows when it is over: a table with one row per node, the failures grouped by
- * their reason, and the whole in a few lines. Pure functions from the result to strings.
+ * What `fr push` prints when it is over: a table with one row per node, the failures grouped by
+ * reason, and a summary. Pure functions from the result to strings.
  */
 import type { NodeOutcome, PushResult } from '../../api/types.js'
 import { reasonOf } from './push.js'
@@ -13,7 +13,7 @@ const statusTones: Readonly<Record<NodeOutcome['status'], Tone>> = {
   refused: 'red',
 }
 
-/** Lines of at most `columns`, but for what cannot be broken: a digest, a long word. */
+/** Lines of at most `columns`, except for unbreakable parts: a digest, a long word. */
 export function closingLines(
   result: PushResult,
   logged: readonly string[],
@@ -38,7 +38,7 @@ function toneOf(complete: number, all: number): Tone {
 
 function outcomeTable(result: PushResult, columns: number, paint: Paint): string[] {
   const shares = new Map(result.shares.map((share) => [share.node, share.relayedShare]))
-  // Where nobody relayed anything there is nothing to compare.
+  // Without relays there is nothing to compare.
   const isRelayed = result.shares.some((share) => share.dealtBytes + share.relayedBytes > 0)
   const relayed = (outcome: NodeOutcome): { text: string }[] =>
     isRelayed ? [{ text: formatPercent(shares.get(outcome.node) ?? 0) }] : []
@@ -63,7 +63,7 @@ function rateOf(bytes: number, seconds: number): string {
   return seconds > 0 ? formatRate(bytes / seconds) : '-'
 }
 
-/** Each reason once: how many nodes it concerns, and which. Nothing where no node failed. */
+/** Each reason once, with the number and names of its nodes; empty when no node failed. */
 export function failureLines(
   outcomes: readonly NodeOutcome[],
   columns: number,
@@ -83,7 +83,7 @@ export function failureLines(
   ])
 }
 
-/** The same sentence about several nodes is one warning. */
+/** Merges warnings that say the same of several nodes. */
 function warningsOf(result: PushResult): string[] {
   const nodes = new Map<string, string[]>()
   for (const outcome of result.nodes) {
@@ -104,7 +104,7 @@ export function warningLines(texts: readonly string[], columns: number, paint: P
   )
 }
 
-/** One line: all that are complete hold the same file. */
+/** One line, because all complete nodes hold the same file. */
 function digestLines(complete: readonly NodeOutcome[]): string[] {
   const digests = new Set(complete.flatMap(({ digest }) => (digest === null ? [] : [digest])))
   return [...digests].map((digest) => `digest ${printable(digest)}`)
@@ -125,7 +125,7 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
   ]
 }
 
-/** The bound that is known, and from where. */
+/** The bound and its source. */
 function boundParts(result: PushResult): string[] {
   const isObserved = result.boundFrom === 'observed'
   const bound = isObserved ? result.observedBoundSeconds : result.boundSeconds

@@ -1,18 +1,18 @@
 /**
- * What a command may touch of the process: its environment, its streams, its signals. The commands
- * get it handed in, so that they can be run in a test.
+ * The parts of the process that a command may touch: environment, streams, signals. Commands
+ * receive it as an argument, so that tests can run them.
  */
 import { type Paint, painter, wantsColours } from './text.js'
 
 export interface Context {
   readonly env: NodeJS.ProcessEnv
-  /** Data. Nothing but JSON with --json. */
+  /** For data; with --json nothing but JSON. */
   stdout(text: string): void
-  /** Progress, logs, errors. */
+  /** For progress, logs, errors. */
   stderr(text: string): void
-  /** Size of the terminal behind stderr; null where there is none that can move its cursor. */
+  /** Size of the terminal behind stderr; null unless it can move its cursor. */
   terminal(): { columns: number; rows: number } | null
-  /** True where somebody looks at stdout, who would see two things mixed. */
+  /** True when stdout is a terminal, where data and progress would mix. */
   readonly stdoutIsTerminal: boolean
   readonly paintStdout: Paint
   readonly paintStderr: Paint
@@ -32,14 +32,14 @@ export class Interrupted extends Error {
 const signalStatus = { SIGINT: 130, SIGTERM: 143 } as const
 
 /**
- * The first SIGINT or SIGTERM aborts the returned signal with an Interrupted; any second one ends
- * the process at once, whatever it was doing. `say` is told of the first.
+ * The first SIGINT or SIGTERM aborts the returned signal with an Interrupted and calls `say`; a
+ * second one ends the process immediately.
  */
 export function watchSignals(say: (text: string) => void): AbortSignal {
   const controller = new AbortController()
   const onSignal = (signal: 'SIGINT' | 'SIGTERM') => (): void => {
     if (controller.signal.aborted) process.exit(signalStatus[signal])
-    say(`${signal}: stopping; once more ends at once`)
+    say(`${signal}: stopping; repeat to end at once`)
     controller.abort(new Interrupted(signal))
   }
   process.on('SIGINT', onSignal('SIGINT'))
@@ -48,8 +48,8 @@ export function watchSignals(say: (text: string) => void): AbortSignal {
 }
 
 /**
- * Writes what can be written: a disk that is full or a terminal that was closed never ends what is
- * under way. `failed` says whether there is any use in trying again.
+ * Writes what it can: a full disk or a closed terminal never ends the command. `failed` decides
+ * whether to try again after an error.
  */
 function quietly(
   stream: NodeJS.WriteStream,
@@ -72,12 +72,12 @@ function quietly(
 
 export function processContext(): Context {
   const { env, stdout, stderr } = process
-  // Of a log that finds its disk full lines are lost until there is room.
+  // While the disk is full, lines of the log are lost.
   const say = quietly(stderr, ({ code }) => code === 'ENOSPC')
   return {
     env,
     stdout: quietly(stdout, ({ code, message }) => {
-      // A reader that went away (`fr status | head -1`) wants no more; else data are lost.
+      // EPIPE: a reader that left (`status | head -1`) wants no more. Other errors lose data.
       if (code === 'EPIPE') return false
       say(`fr: stdout: ${message}\n`)
       process.once('exit', () => {

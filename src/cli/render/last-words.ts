@@ -1,6 +1,6 @@
 /**
- * What the process says about an error that nothing else has put into words. The file imports no
- * other file of fr: a process that may open no more files could not load it.
+ * Text for an error that nothing else describes. This file imports no other file of fr, because a
+ * process that may open no more files could not load it.
  */
 const emfile = 24
 const enfile = 23
@@ -11,7 +11,7 @@ interface SystemError {
   readonly cause?: unknown
 }
 
-/** True where the error, or what caused it, is that no more files may be opened. */
+/** True when the error, or its cause, is that no more files may be opened. */
 export function isOutOfFiles(error: unknown): boolean {
   let each = error
   for (let depth = 0; depth < 8 && typeof each === 'object' && each !== null; depth++) {
@@ -23,11 +23,11 @@ export function isOutOfFiles(error: unknown): boolean {
   return false
 }
 
-/** The cause and what to do about it. */
+/** The cause and the remedy. */
 export const outOfFilesText =
   'too many open files: raise the limit of this shell or service (ulimit -n 1024, LimitNOFILE=)'
 
-/** A defect in one line: what it is, and the line of the program where it was noticed. */
+/** A defect in one line: the error, and the line of the program where it was noticed. */
 export function defectText(error: unknown, isDebug = false): string {
   if (!(error instanceof Error)) return `defect: ${String(error).slice(0, 200)}`
   const stack = error.stack ?? error.message
@@ -38,7 +38,7 @@ export function defectText(error: unknown, isDebug = false): string {
   return `defect: ${title}${own === undefined ? '' : ` ${own.trim()}`}`
 }
 
-/** One line about an error that came up where none is caught. */
+/** One line about an error that nothing caught. */
 export function lastWords(error: unknown): string {
   return isOutOfFiles(error) ? outOfFilesText : defectText(error)
 }

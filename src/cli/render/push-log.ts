@@ -1,24 +1,24 @@
 /**
- * The log of a push. JSON and the levels below `warn` are complete, a line per event. People who
- * asked for neither get errors at once, and of warnings one line per kind when the push is over:
- * thirty nodes can lose nearly a thousand connections between them.
+ * The log of a push. JSON output and levels below `warn` are complete, one line per event.
+ * Otherwise errors appear at once, and warnings as one line per kind at the end: thirty nodes can
+ * lose nearly a thousand connections among them.
  */
 import type { LogLine } from '../../api/types.js'
 import { isLogged, type LogWish, logText, printable } from './text.js'
 
-/** A push knows fewer kinds of warnings; a library that logs others must not fill the memory. */
+/** Kinds of warnings held; a push has fewer. Other libraries must not fill the memory. */
 const kindsMax = 32
 
-/** Warnings that the outcome of a node, which is shown anyway, says as well. */
+/** Warnings that repeat the outcome of a node. */
 const outcomes: ReadonlySet<string> = new Set(['left', 'node-failed', 'node-refused'])
 
-/** What a kind of warning says of `count` cases. */
+/** Sentence for `count` warnings of one kind. */
 const sentences: Readonly<Record<string, string>> = {
   'edge-lost': 'connections between nodes broke or could not be made',
   'bad-block': 'blocks arrived damaged and were sent again',
   suspected: 'times a node was silent for a while',
   away: 'times others did the work of a silent node',
-  retried: 'attempts failed and were made again',
+  retried: 'failed attempts were repeated',
 }
 
 interface Kind {
@@ -38,7 +38,7 @@ export class PushLog {
     this.#isComplete = wish.format === 'json' || isLogged('info', wish.level)
   }
 
-  /** Warnings that were not said yet. */
+  /** Warnings that have not been printed. */
   get held(): number {
     return [...this.#kinds.values()].reduce((sum, kind) => sum + kind.count, 0)
   }
@@ -49,7 +49,7 @@ export class PushLog {
       this.#say(logText(line, this.#wish.format, Date.now()))
       return
     }
-    // A push that stands still says at once why.
+    // A push that stands still says why at once.
     if (line.event === 'waiting')
       return this.#say(`fr push: ${printable(String(line.fields['text']))}`)
     if (outcomes.has(line.event)) return
@@ -58,7 +58,7 @@ export class PushLog {
     else if (this.#kinds.size < kindsMax) this.#kinds.set(line.event, { count: 1, first: line })
   }
 
-  /** One text per kind; the case that came first stands for the others. */
+  /** One text per kind, made from its first case. */
   summary(): string[] {
     return [...this.#kinds].map(([event, { count, first }]) => {
       const { node, transfer: _, ...rest } = first.fields

@@ -1,7 +1,7 @@
 /**
- * The ways a push is shown: NDJSON on stdout, a live display on a terminal, plain lines. All take
- * the same facts; what they write is built by render-push.ts. The closing table comes after them,
- * and is the same for all.
+ * The ways to show a push: NDJSON on stdout, a live display on a terminal, plain lines. All take
+ * the same facts; render/push.ts builds their text. The closing table follows and is the same for
+ * all.
  */
 import type { NodeOutcome, Plan, Progress, PushResult } from '../../api/types.js'
 import type { Context } from './context.js'
@@ -13,9 +13,9 @@ export interface PushView {
   plan(plan: Plan): void
   progress(progress: Progress): void
   node(outcome: NodeOutcome): void
-  /** A line for people that is no part of the display. */
+  /** Shows a line for people that is not part of the display. */
   say(line: string): void
-  /** Nothing is shown after this; `result` is null where the push came to none. */
+  /** Nothing is shown after this; `result` is null when there is none. */
   end(result: PushResult | null): void
 }
 
@@ -27,12 +27,12 @@ const plainMs = 2_000
 export class JsonView implements PushView {
   readonly #context: Context
   readonly #now: () => number
-  /** By node what was said of it last: who failed and is added again has a second outcome. */
+  /** Last outcome written for each node; one that fails and is added again has a second. */
   readonly #reported = new Map<string, string>()
-  /** Outcomes known before there is a plan wait for it. */
+  /** Outcomes that wait for the plan. */
   #early: NodeOutcome[] | null = []
   #lastProgressMs = Number.NEGATIVE_INFINITY
-  /** The newest progress, where it came too soon to be written. */
+  /** Newest progress, when it came too soon to be written. */
   #held: Progress | null = null
 
   constructor(context: Context, now: () => number = () => performance.now()) {
@@ -70,7 +70,7 @@ export class JsonView implements PushView {
     this.#flush()
     if (result === null) return
     for (const outcome of result.nodes) this.node(outcome)
-    // The last one tells how it ended: it is never left out.
+    // The last progress shows how the push ended and is always written.
     if (this.#held !== null) this.#write(this.#held)
     this.#write(result)
   }
@@ -86,7 +86,7 @@ export class JsonView implements PushView {
   }
 }
 
-/** Errors and what the user asked for by a signal; nothing where all goes well. */
+/** Shows errors and replies to signals; nothing when all goes well. */
 export class QuietView implements PushView {
   readonly #context: Context
 
@@ -109,7 +109,7 @@ export class QuietView implements PushView {
   end(): void {}
 }
 
-/** Lines for a log file: one for the plan, one per outcome, one of progress every 2 s at most. */
+/** Lines for a log file: the plan, each outcome, and progress at most every 2 s. */
 export class PlainView implements PushView {
   readonly #context: Context
   readonly #name: string
@@ -152,12 +152,12 @@ export class PlainView implements PushView {
   end(): void {}
 }
 
-/** The plain lines without those of progress. */
+/** PlainView without progress. */
 export class OutcomeView extends PlainView {
   override progress(): void {}
 }
 
-/** The display that is drawn again in place, at most five times a second. */
+/** A display that is redrawn in place, at most five times a second. */
 export class LiveView implements PushView {
   readonly #context: Context
   readonly #name: string
@@ -186,7 +186,7 @@ export class LiveView implements PushView {
 
   node(outcome: NodeOutcome): void {
     if (outcome.status === 'complete') return
-    // The table at the end has the whole reason.
+    // The closing table has the whole reason.
     const columns = this.#context.terminal()?.columns ?? 80
     this.say(truncate(outcomeLine(outcome), columns - 1))
   }
@@ -205,7 +205,7 @@ export class LiveView implements PushView {
     if (this.#isStale && this.#latest !== null && this.#context.terminal() !== null) this.#print([])
   }
 
-  /** Lines above the display, and the display as it is now: one write, so that neither is torn. */
+  /** Writes lines above the display and the display itself at once, so that neither is torn. */
   #print(above: readonly string[]): void {
     const size = this.#context.terminal() ?? { columns: 80, rows: 24 }
     this.#isStale = false

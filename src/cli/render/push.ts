@@ -1,6 +1,6 @@
 /**
  * What `fr push` shows while it runs: the plan, the live display, the plain lines. Pure functions
- * from the data of the API to strings; the clock and the terminal are somebody else's.
+ * from API data to strings; the caller has the clock and the terminal.
  */
 import type { NodeOutcome, NodeProgress, Plan, Progress } from '../../api/types.js'
 import {
@@ -31,7 +31,7 @@ const stateTones: Readonly<Record<State, Tone>> = {
   refused: 'red',
 }
 
-/** The state in words, with what people want to know of a node that receives. */
+/** The state in words, with details for a node that receives. */
 function stateText(node: NodeProgress): string {
   if (node.state !== 'receiving') return node.state
   if (node.isCatchingUp) return 'catching up'
@@ -50,7 +50,7 @@ function livingOf(progress: Progress): readonly NodeProgress[] {
   return progress.nodes.filter((node) => node.state !== 'failed' && node.state !== 'refused')
 }
 
-/** When the last of them has all; null where one does not know. */
+/** Seconds until the last node has everything; null when one is unknown. */
 function overallEta(progress: Progress): number | null {
   const open = livingOf(progress).filter((node) => landedShare(node, progress.bytes) < 1)
   const etas = open.map((node) => node.etaSeconds)
@@ -64,7 +64,7 @@ function livingText(progress: Progress): string {
   return living === progress.nodes.length ? all : `${living} of ${all}`
 }
 
-/** What a node waits for, where its state and its rate do not say so already. */
+/** What a node waits for, unless its state and rate already say so. */
 function waitText(node: NodeProgress): string | null {
   if (isOver(node) || node.waitsFor === null) return null
   const isPlain = node.state === 'receiving' && node.rateBytesPerSecond > 0
@@ -74,7 +74,7 @@ function waitText(node: NodeProgress): string | null {
 }
 
 function landedShare(node: NodeProgress, bytes: number): number {
-  // An empty file has nothing to land, but a node is not done before it says so.
+  // An empty file has nothing to land, and a node is done only when it says so.
   return bytes === 0 ? (node.state === 'complete' ? 1 : 0) : shareOf(node.landedBytes, bytes)
 }
 
@@ -86,7 +86,7 @@ export function bar(share: number, width: number): string {
   return `[${'='.repeat(full)}>${' '.repeat(inner - full - 1)}]`
 }
 
-/** The first lines of a push; the id is what `fr add` and the logs of the nodes know it by. */
+/** The first lines of a push, with the id that `fr add` and the logs of nodes use. */
 export function openingLines(plan: Plan, name: string): string[] {
   return [planSummary(plan, name), `transfer ${printable(plan.transfer)}`]
 }
@@ -110,7 +110,7 @@ export function planLines(plan: Plan, name: string, paint: Paint): string[] {
   for (const [index, members] of plan.groups.entries()) {
     for (const address of members) group.set(address, index + 1)
   }
-  // Of a file with holes only the data are dealt.
+  // Only data is dealt, not holes.
   const dealtBytes = plan.shares.reduce((sum, share) => sum + share.bytes, 0)
   const rows = plan.shares.map((share) => [
     { text: printable(share.node) },
@@ -139,7 +139,7 @@ export function planLines(plan: Plan, name: string, paint: Paint): string[] {
   ]
 }
 
-/** The nodes that get a line: all in their order, or the slowest ones, still in that order. */
+/** The nodes that get a line: all of them, or the slowest, in the original order. */
 export function chooseShown(nodes: readonly NodeProgress[], room: number): readonly NodeProgress[] {
   if (nodes.length <= room) return nodes
   const urgency = (node: NodeProgress): number => {
@@ -154,7 +154,7 @@ export function chooseShown(nodes: readonly NodeProgress[], room: number): reado
   return nodes.filter((node) => slowest.has(node))
 }
 
-/** Widths of the columns of a node's line; 0: the column has no room. */
+/** Widths of the columns of a node's line; 0 when there is no room for the column. */
 interface LiveLayout {
   readonly node: number
   readonly state: number
@@ -169,13 +169,13 @@ interface LiveLayout {
 
 const gap = 2
 const percentWidth = 4
-/** So that columns do not move when a node gets another state; `catching up` needs one more. */
+/** Keeps columns in place when a node's state changes; `catching up` needs one more. */
 const stateWidthMin = 10
 const rateWidth = 9
 const etaWidth = 10
 const barWidthMin = 10
 const barWidthMax = 22
-/** Less than this of a reason says nothing. */
+/** Shorter reasons say nothing. */
 const waitsWidthMin = 16
 const waitsWidthFull = 32
 /** `out 25.0 MB/s`, `queue 1.20 MiB`, `relays 12%`. */
@@ -184,8 +184,8 @@ const queueWidth = 14
 const relaysWidth = 11
 
 /**
- * Narrow terminals lose, in this order: the share it relays, its queue, the rate out, the reason,
- * the bar, the ETA, the state, the rate in.
+ * Chooses columns. Narrow terminals lose, in this order: the relayed share, the queue, the rate
+ * out, the reason, the bar, the ETA, the state, the rate in.
  */
 function liveLayout(columns: number, nodeWidth: number, stateWidth: number): LiveLayout {
   let room = columns - nodeWidth - gap - percentWidth
@@ -203,7 +203,7 @@ function liveLayout(columns: number, nodeWidth: number, stateWidth: number): Liv
   const out = extra(outWidth)
   const queue = out === 0 ? 0 : extra(queueWidth)
   const relays = queue === 0 ? 0 : extra(relaysWidth)
-  // A reason is given its full width before the bar grows.
+  // A reason gets its full width before the bar grows.
   const barRoom = room - gap - (both ? gap + waitsWidthFull : 0)
   const bar = take(Math.max(barWidthMin, Math.min(barWidthMax, barRoom)))
   const waits = both ? take(room - gap) : 0
@@ -265,9 +265,9 @@ function stateCounts(nodes: readonly NodeProgress[]): string {
 }
 
 /**
- * The live display: a header, then one line per node; where the terminal has fewer rows than there
- * are nodes, the slowest ones and a count of the rest. No line is wider than `size.columns - 1`, so
- * that none wraps.
+ * The live display: a header, then one line per node. When the terminal has fewer rows than there
+ * are nodes, it shows the slowest and a count of the rest. Lines are at most `size.columns - 1`
+ * wide, so that none wraps.
  */
 export function liveLines(
   progress: Progress,
@@ -277,7 +277,7 @@ export function liveLines(
   warnings = 0,
 ): string[] {
   const columns = Math.max(1, size.columns - 1)
-  // One row for the header and one for the cursor below the display.
+  // One row is for the header, one for the cursor below the display.
   const room = Math.max(1, size.rows - 2)
   const fits = progress.nodes.length <= room
   const shown = chooseShown(progress.nodes, fits ? room : Math.max(1, room - 1))
@@ -330,14 +330,14 @@ export function progressLine(progress: Progress, warnings = 0): string {
   return parts.join(', ')
 }
 
-/** One plain line about one node's end. */
+/** One plain line about the outcome of a node. */
 export function outcomeLine(outcome: NodeOutcome): string {
   const reason = outcome.reason === null ? '' : `: ${reasonOf(outcome)}`
   const seconds = outcome.seconds.toFixed(2)
   return `${printable(outcome.node)} ${outcome.status} after ${seconds} s${reason}`
 }
 
-/** Why the node failed, without its own address: the same reason reads the same for all nodes. */
+/** Why the node failed, without its address: one reason reads the same for all nodes. */
 export function reasonOf({ node, reason }: NodeOutcome): string {
-  return printable((reason ?? 'no reason is known').replaceAll(node, 'the node'))
+  return printable((reason ?? 'unknown reason').replaceAll(node, 'the node'))
 }

@@ -13,7 +13,7 @@ import { formatBytes, formatDuration, formatPercent, formatRate } from './units.
 
 const titleWidth = 11
 
-/** Lines of at most `columns`, but for what cannot be broken. */
+/** Lines of at most `columns`, except for unbreakable parts. */
 export function statusLines(
   status: NodeStatus,
   paint: Paint,
@@ -44,7 +44,7 @@ export function statusLines(
   return lines
 }
 
-/** How the data directory is, what failed last because of it, what is kept in it. */
+/** The state of the data directory, its last failure, and what it keeps. */
 function storeFacts({ problems, lastError, kept }: NodeStatus): [title: string, text: string][] {
   const health = problems.length === 0 ? 'ok' : problems.map(printable).join('; ')
   const facts: [string, string][] = [['health', health]]
@@ -62,7 +62,7 @@ function storeFacts({ problems, lastError, kept }: NodeStatus): [title: string, 
   return facts
 }
 
-/** A transfer: its id for `fr add`, what it is, how far it is, and its feeds to mates. */
+/** A transfer: its id for `fr add`, its name and progress, and its feeds to mates. */
 function transferLines(transfer: TransferStatus, paint: Paint, columns: number): string[] {
   const { bytes, etaSeconds, waitsFor } = transfer
   const parts = [

@@ -1,8 +1,7 @@
 /**
- * A region of lines at the bottom of a terminal that is drawn again in place. The text to write is
- * built by pure functions; LiveRegion only remembers how wide the lines were that it drew last.
- * It never hides the cursor and never leaves the line it is on, so that there is nothing to restore
- * when the process dies.
+ * Lines at the bottom of a terminal that are redrawn in place. Pure functions build the text;
+ * LiveRegion only remembers the widths that it drew last. The cursor is never hidden and never
+ * leaves its line, so nothing needs to be restored when the process dies.
  */
 import { displayWidth } from './text.js'
 
@@ -14,7 +13,7 @@ export function rowsTaken(widths: readonly number[], columns: number): number {
   )
 }
 
-/** Moves up over what was drawn, writes the lines over it and clears what is left below. */
+/** Moves up over the old text, writes the lines over it and clears the rest. */
 export function redrawText(
   drawnWidths: readonly number[],
   lines: readonly string[],
@@ -28,14 +27,14 @@ export function redrawText(
 export class LiveRegion {
   #widths: readonly number[] = []
 
-  /** The text that shows `lines` instead of what was drawn last; no lines: erases it. */
+  /** Text that replaces the last drawing with `lines`; no lines erase it. */
   draw(lines: readonly string[], columns: number): string {
     return this.print([], lines, columns)
   }
 
   /**
-   * The text that puts `above` where the region was, for good, and the region `lines` below it. To
-   * be written at once: whoever looks sees the one or the other, never a part.
+   * Text that puts `above` in place of the region, for good, and the region `lines` below it. Write
+   * it at once, so that nobody sees a part of it.
    */
   print(above: readonly string[], lines: readonly string[], columns: number): string {
     const all = [...above, ...lines]

@@ -1,20 +1,20 @@
 /**
- * The small parts of all rendering: safe text, display width, colours, tables, log lines. Pure
- * string building. Nothing a peer or a file name says may reach a terminal unescaped.
+ * Small parts of all rendering: safe text, display width, colours, tables, log lines. Pure string
+ * building. No text from a peer or a file name may reach a terminal unescaped.
  */
 import stringWidth from 'string-width'
 import type { LogLine } from '../../api/types.js'
 
-/** How much of the log is wanted, and in which form. */
+/** Level and format of the log. */
 export interface LogWish {
   readonly format: 'text' | 'json'
   readonly level: LogLine['level']
 }
 
-/** Control characters, separators and the marks that turn text around. */
+/** Control characters, separators and marks that change the direction of text. */
 const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu
 
-/** The text with everything a terminal might obey written out, as `\x0a` or `\u{202e}`. */
+/** Writes out everything that a terminal might obey, as `\x0a` or `\u{202e}`. */
 export function printable(text: string): string {
   return text.replace(unsafe, (character) => {
     const code = character.codePointAt(0) ?? 0
@@ -22,7 +22,7 @@ export function printable(text: string): string {
   })
 }
 
-/** One line of JSON in which nothing is left that a terminal might obey; it reads as the same. */
+/** One line of JSON with nothing that a terminal might obey; it parses to the same value. */
 export function jsonText(value: unknown): string {
   return JSON.stringify(value).replace(
     unsafe,
@@ -52,13 +52,13 @@ function beginning(characters: readonly string[], columns: number): string {
 const charactersOf = (text: string): string[] =>
   [...graphemes.segment(text)].map(({ segment }) => segment)
 
-/** At most `columns` wide; what was cut is marked with `~`. */
+/** At most `columns` wide; `~` marks a cut. */
 export function truncate(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text
   return columns <= 0 ? '' : `${beginning(charactersOf(text), columns - 1)}~`
 }
 
-/** Like `truncate`, but cut in the middle: both ends of an address matter. */
+/** Like `truncate`, but cuts the middle, because both ends of an address matter. */
 export function truncateMiddle(text: string, columns: number): string {
   if (displayWidth(text) <= columns || columns < 4) return truncate(text, columns)
   const characters = charactersOf(text)
@@ -68,7 +68,7 @@ export function truncateMiddle(text: string, columns: number): string {
   return `${head}~${reversed.join('')}`
 }
 
-/** The parts with `, ` between them, in lines of at most `columns` as far as the parts allow. */
+/** Joins the parts with `, `, in lines of at most `columns` where the parts allow it. */
 export function wrapParts(parts: readonly string[], columns: number, indent = ''): string[] {
   const lines: string[] = []
   let line = ''
@@ -83,7 +83,7 @@ export function wrapParts(parts: readonly string[], columns: number, indent = ''
   return line === '' ? lines : [...lines, line]
 }
 
-/** The text in lines of at most `columns`, broken at spaces; a longer word keeps its line. */
+/** Wraps the text at spaces to lines of at most `columns`; a longer word keeps its line. */
 export function wrapWords(text: string, columns: number, indent = ''): string[] {
   const lines: string[] = []
   let line = ''
@@ -109,7 +109,7 @@ const toneCodes: Readonly<Record<Exclude<Tone, 'plain'>, readonly [number, numbe
   cyan: [36, 39],
 }
 
-/** The text in a colour, or as it is where colours are off. */
+/** Paints the text, or returns it unchanged when colours are off. */
 export type Paint = (tone: Tone, text: string) => string
 
 export function painter(colours: boolean): Paint {
@@ -136,16 +136,16 @@ export interface Cell {
 export interface Column {
   readonly title: string
   readonly right?: boolean
-  /** Gives way where the table is too wide: cut at the end, or in the middle. */
+  /** How the column shrinks when the table is too wide: it is cut at the end or in the middle. */
   readonly cut?: 'end' | 'middle'
 }
 
-/** The least that is left of a column that gives way. */
+/** Least width of a column that is cut. */
 const cutWidthMin = 8
 
 /**
- * Lines of a table: a title line, then one per row; two spaces between, nothing at line ends. Where
- * it is wider than `room`, the columns that may be cut give way, the widest first.
+ * Lines of a table: a title line, then one per row, two spaces between columns, none at line ends.
+ * A table wider than `room` cuts the columns that may be cut, the widest first.
  */
 export function tableLines(
   columns: readonly Column[],
@@ -188,7 +188,7 @@ export function tableLines(
   return [line(titles), ...rows.map(line)]
 }
 
-/** A value of a key=value line: quoted where a reader would otherwise have to guess. */
+/** A value for a key=value line, quoted if a reader would otherwise have to guess. */
 export function logValue(value: string | number | boolean | null): string {
   if (typeof value !== 'string') return String(value)
   if (/^[\p{L}\p{N}!#$%&()*+,./:;<>?@[\]^_{|}~-]+$/u.test(value)) return value

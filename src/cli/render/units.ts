@@ -1,10 +1,9 @@
 /**
- * Sizes, rates and durations as people write them, and back. The idea: units are strict (`Mbit` is
- * bits, `MB` and `MiB` are bytes, and case matters), because a rate read eight times too high is
- * worse than an error. Nothing here guesses.
+ * Sizes, rates and durations as people write them. Units are strict (`Mbit` is bits, `MB` and `MiB`
+ * are bytes, and case matters), because a rate read eight times too high is worse than an error.
  */
 
-/** What the user typed cannot be run: exit status 2, the text on stderr. */
+/** The command line cannot be run: exit status 2, the text on stderr. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
@@ -40,7 +39,7 @@ const secondUnits: Readonly<Record<string, number>> = {
   d: 86_400,
 }
 
-/** No link is faster than this: a larger number is a slip of the keyboard. 100 Tbit/s. */
+/** 100 Tbit/s; a larger rate is a typing error. */
 const rateBytesPerSecondMax = 100e12 / 8
 const durationSecondsMax = 100 * 365 * 86_400
 
@@ -75,7 +74,7 @@ export function parseRate(text: string): number {
     )
   }
   const rate = parsed.value * factor
-  if (!(rate >= 1)) throw new UsageError(`'${text}' is no speed; a rate is above zero`)
+  if (!(rate >= 1)) throw new UsageError(`'${text}' is not a rate; it must be above zero`)
   if (rate > rateBytesPerSecondMax)
     throw new UsageError(`'${text}' is faster than any link (100Tbit)`)
   return rate
@@ -125,7 +124,7 @@ function threeDigits(value: number): string {
 function scaled(value: number, step: number, units: readonly string[]): string {
   let index = 0
   let rest = value
-  // 999.5 and above would print as 1000, so it takes the next unit.
+  // A value that would print as 1000 takes the next unit.
   while (rest >= step * 0.9995 && index < units.length - 1) {
     rest /= step
     index++
@@ -164,7 +163,7 @@ function pair(
   return `${Math.floor(seconds / big)}${bigUnit}${String(rest).padStart(2, '0')}${smallUnit}`
 }
 
-/** `93%`, or `-` where nothing is known. */
+/** `93%`, or `-` when unknown. */
 export function formatPercent(share: number | null): string {
   return share === null ? '-' : `${Math.floor(share * 100)}%`
 }

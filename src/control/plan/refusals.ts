@@ -1,5 +1,5 @@
 /**
- * What this version does not offer is refused with ERR_FR_UNSUPPORTED, never approximated.
+ * What this version does not support is refused with ERR_FR_UNSUPPORTED, never approximated.
  */
 import { FrError } from '../../base/errors.js'
 
@@ -23,5 +23,5 @@ export function refuseUnsupported(wishes: PlanWishes): void {
 }
 
 function unsupported(what: string): FrError {
-  return new FrError('ERR_FR_UNSUPPORTED', `this version does not offer ${what}`)
+  return new FrError('ERR_FR_UNSUPPORTED', `this version does not support ${what}`)
 }

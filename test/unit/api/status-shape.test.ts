@@ -63,7 +63,8 @@ describe('readStatus', () => {
 
   it('refuses what is none', () => {
     expect(refusal('{')).toBe('h:1 sent a status that is not JSON')
-    for (const value of ['null', '[]', '1', '"x"']) expect(refusal(value)).toMatch(/is no object$/)
+    for (const value of ['null', '[]', '1', '"x"'])
+      expect(refusal(value)).toMatch(/is not an object$/)
     expect(refusal('{"__proto__":{"event":"status"}}')).toMatch(/no valid 'event'/)
   })
 

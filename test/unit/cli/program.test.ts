@@ -128,11 +128,11 @@ describe('fr push', () => {
     ['push a --to Host:1,hOST:01', '--to: hOST:1 is named twice'],
     [
       'push a --to h:1 --limit-up 1Mbit',
-      'ERR_FR_UNSUPPORTED: this version does not offer fr push --limit-up',
+      'ERR_FR_UNSUPPORTED: this version does not support fr push --limit-up',
     ],
     [
       'push a --to h:1 --handover every',
-      'ERR_FR_UNSUPPORTED: this version does not offer fr push --handover',
+      'ERR_FR_UNSUPPORTED: this version does not support fr push --handover',
     ],
     ['push a --to h:1 --key secret', "unknown option '--key'"],
   ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
@@ -141,7 +141,7 @@ describe('fr push', () => {
     expect(usage('push a --too h:1')).toContain("unknown option '--too'\n(Did you mean --to?)")
     expect(usage('push a --to h:1 --jsn')).toContain('(Did you mean --json?)')
     expect(usage('push a --to h:1 --dryrun')).toContain('(Did you mean --dry-run?)')
-    expect(usage('push a --to h:1 --dryrun')).toContain('(fr push --help shows what there is)')
+    expect(usage('push a --to h:1 --dryrun')).toContain('(see fr push --help)')
   })
 })
 
@@ -260,7 +260,7 @@ describe('fr', () => {
     'refuses by name: %s',
     (line) =>
       expect(usage(line)).toBe(
-        `error: ERR_FR_UNSUPPORTED: this version does not offer fr ${line.split(' ')[0]}\n`,
+        `error: ERR_FR_UNSUPPORTED: this version does not support fr ${line.split(' ')[0]}\n`,
       ),
   )
 

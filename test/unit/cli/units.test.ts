@@ -67,7 +67,7 @@ describe('parseRate', () => {
   )
 
   it('refuses standstill and absurdity', () => {
-    expect(() => parseRate('0Mbit')).toThrow("'0Mbit' is no speed; a rate is above zero")
+    expect(() => parseRate('0Mbit')).toThrow("'0Mbit' is not a rate; it must be above zero")
     expect(() => parseRate('101Tbit')).toThrow('is faster than any link')
   })
 })

@@ -75,7 +75,7 @@ describe('connecting to a host with several addresses', () => {
     const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.1']
     const error = await rejection(connect(target, addresses, within), 'ERR_FR_UNREACHABLE')
     expect(error.message).toBe(
-      `some-name:${target.port} cannot be connected to (ECONNREFUSED, 3 addresses tried)`,
+      `cannot connect to some-name:${target.port} (ECONNREFUSED, 3 addresses tried)`,
     )
     expect(error).toMatchObject({ errno: 111, syscall: 'connect' })
   })
@@ -84,7 +84,9 @@ describe('connecting to a host with several addresses', () => {
     const target = { host: 'some-name', port: await silent() }
     const late = connect(target, ['127.0.0.2'], { connectMs: 30 })
     const error = await rejection(late, 'ERR_FR_UNREACHABLE')
-    expect(error.message).toBe(`some-name:${target.port} did not take the connection within 30 ms`)
+    expect(error.message).toBe(
+      `some-name:${target.port} did not accept the connection within 30 ms`,
+    )
     const controller = new AbortController()
     const aborted = connect(target, ['127.0.0.2'], { ...within, signal: controller.signal })
     controller.abort()

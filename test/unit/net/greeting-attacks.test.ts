@@ -94,7 +94,7 @@ describe('a dialler of a link that', () => {
     const server = await serveAccept()
     const dialled = dialTo(server.address, { self: acceptor })
     const error = await rejection(server.next(), 'ERR_FR_AUTH')
-    expect(error.message).toBe('the connection was led back to the node that dialled it')
+    expect(error.message).toBe('the connection leads back to the node that dialled it')
     expect((await rejection(dialled, 'ERR_FR_AUTH')).message).toContain('led back')
   })
 
@@ -122,7 +122,7 @@ describe('a dialler of a link that', () => {
     }
   })
 
-  it('has no digest in common hears so', async () => {
+  it('has no digest algorithm in common hears so', async () => {
     const server = await serveAccept()
     const client = await new Client(server.address).secured()
     const hello = Buffer.from(client.hello(client.channel)).toString('latin1')
