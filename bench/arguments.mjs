@@ -1,11 +1,11 @@
-/** The command line of `fr-bench`: argv in, a checked request out. Knows no suite by name. */
+/** The command line of `fr-bench`: argv in, a checked request out. It contains no suite names. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
 const roundsMax = 100
 const queueNames = ['fifo', 'fair']
 const strategyNames = ['classic', 'adaptive', 'unicast']
 const peerNames = ['mbuffer', 'rsync', 'nginx', 'uftp', 'aria2']
-/** Help fits the narrowest usual terminal, however wide the one at hand is. */
+/** Help fits the narrowest usual terminal, whatever the width of this one. */
 const helpColumns = 80
 
 function readText(text) {
@@ -13,7 +13,7 @@ function readText(text) {
   return text
 }
 
-/** Reads a list of names, each once; of known ones, where those are given. */
+/** Reads a list of distinct names; with `known` only those are allowed. */
 const listOf = (known) => (text) => {
   const items = text.split(',').filter((item) => item !== '')
   if (items.length === 0) throw new InvalidArgumentError('it is empty.')

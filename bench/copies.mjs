@@ -1,11 +1,11 @@
 /**
- * Never slower than a plain copy: `fr push` as it comes, `fr push --shape unicast` and nginx with
- * one curl per node, in turns, on unshaped loopback. Sizes are those where a plain copy is hard to
- * beat: next to nothing, little, and one node.
+ * Whether `fr push` is ever slower than a plain copy: `fr push` with its defaults, `fr push --shape
+ * unicast`, and nginx with one curl per node, in turns, on unshaped loopback. Sizes are those where
+ * a plain copy is hard to beat: tiny, small, and one node.
  *
- * `fr push` is timed as everywhere, by its own `result.seconds` (durable publication included);
- * curl from the start of the processes to the end of the last. The first round is not counted, and
- * whoever begins a round ends the next: being first or last favours nobody.
+ * `fr push` is timed by its own `result.seconds`, which includes durable publication; curl from the
+ * start of the processes to the end of the last. The first round is not counted, and the order
+ * alternates between rounds, so that no program is always first.
  */
 import path from 'node:path'
 import { freePort, missing, startNginx } from './programs.mjs'
@@ -26,7 +26,7 @@ const ratioWanted = 1.05
 const moreMsWanted = 10
 const wantedText = '<= 1.05 or + 10 ms'
 
-/** Not above this share of another's median, or above it by so many milliseconds at most. */
+/** True within this share of another's median, or within this many milliseconds of it. */
 export const isAllowed = (ms, otherMs) =>
   ms <= Math.max(ratioWanted * otherMs, otherMs + moreMsWanted)
 
@@ -94,7 +94,7 @@ async function measure(each, { rounds, say }) {
   }
 }
 
-/** `{ wanted, met, missed }` of `fr push` as it comes, beside the medians of the others. */
+/** `{ wanted, met, missed }` of `fr push` with its defaults, compared with the other medians. */
 function judged(where, medians) {
   const ms = medians.get(adaptive)
   const others = [unicast, nginx].filter((other) => medians.has(other))

@@ -1,7 +1,7 @@
 /**
- * One party of the engine bench, in a process of its own: the origin or a node, with the native
- * engine and nothing else of the product. No handshake, no control plane, no digests; it serves
- * loopback only and for seconds. Told what to do by its parent, over the process channel:
+ * One party of the engine bench in a process of its own: the origin or a node, with the native
+ * engine and no other part of the product. No handshake, no control plane, no digests; it serves
+ * loopback for seconds. Its parent commands it over the process channel:
  *
  *     node   { role: 'node', directory, size }       -> { listening: PORT }
  *            { mates: [PORT, ...] }                  -> { ready }, later { done, cpuSeconds }

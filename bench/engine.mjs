@@ -1,7 +1,7 @@
 /**
- * The native engine alone: the product's data path between real processes on loopback, without
- * control plane, digests and publication. What lies between this and the limit program is the cost
- * of records and events; what lies between this and `fr push` is the cost of everything else.
+ * The native engine alone: the data path of the product between real processes on loopback, without
+ * control plane, digests and publication. The difference from the limit program is the cost of
+ * records and events; the difference from `fr push` is the cost of everything else.
  */
 import { once } from 'node:events'
 import path from 'node:path'
@@ -28,7 +28,7 @@ async function answer(party, key) {
   }
 }
 
-/** One transfer; resolves to `{ seconds, cpuSeconds }`. Content is compared after the clock. */
+/** One transfer; resolves to `{ seconds, cpuSeconds }`. Contents are compared afterwards. */
 export async function engineTrial(workspace, source, { nodes: count, bytes }) {
   const nodes = Array.from({ length: count }, (_, at) =>
     startParty(workspace, {

@@ -1,14 +1,14 @@
 /**
  * The machine's limit and the product, in turns: 4 nodes and 1 GiB, 8 nodes and 256 MiB, new files
- * on tmpfs. Three programs take part in every round, each in fresh processes:
+ * on tmpfs. Every round runs three programs, each in new processes:
  *
- * - limit: bench/limit, the bare data movement in C, where there is a C compiler;
+ * - limit: bench/limit, the bare data movement in C, if there is a C compiler;
  * - engine: the native engine alone, one process per node, no digests (bench/engine.mjs);
- * - push: real `fr node` processes and `fr push`, content compared after the clock has stopped;
- *   to 4 nodes once more with the portable engine, which carries every byte through JavaScript.
+ * - push: real `fr node` processes and `fr push`, contents compared after the clock stops; for 4
+ *   nodes also with the portable engine, which carries every byte through JavaScript.
  *
- * The first round is not counted. Ratios are of medians of the same rounds, the programs
- * interleaved, so that what else the machine does meets all of them alike.
+ * The first round is not counted. Ratios are of medians of the same rounds; the programs alternate,
+ * so that other load on the machine affects all of them.
  */
 import { rmSync } from 'node:fs'
 import { engineTrial } from './engine.mjs'
@@ -28,7 +28,7 @@ import {
 const limitName = 'limit'
 const portable = 'fr push, portable engine'
 
-/** Of the limit's rate, and of its CPU with what digests may cost more. */
+/** Wanted shares of the limit's rate, and of its CPU time, which digests may exceed. */
 const rateWanted = 0.85
 const cpuWanted = (limit) => 1.25 * limit + 0.15
 const engineCpuWanted = 1.3
@@ -65,7 +65,7 @@ async function warmed(workspace, source, size, trial) {
   return trial(workspace, source, size)
 }
 
-/** `limit`: the row of the limit program; null where it is not measured, and for itself. */
+/** `limit` is the row of the limit program; null when it is not measured, and for itself. */
 function row(name, trials, deliveredGB, limit) {
   const rates = trials.map((trial) => deliveredGB / trial.seconds)
   const cpu = trials.map((trial) => trial.cpuSeconds / deliveredGB)
@@ -85,7 +85,7 @@ function row(name, trials, deliveredGB, limit) {
   }
 }
 
-/** A suite of its own for each size; the portable engine takes part in the first. */
+/** A suite for each size; the portable engine takes part in the first. */
 function sized(nodes, bytes, quickBytes, hasPortable) {
   return {
     async run(options) {
@@ -122,7 +122,7 @@ export const loopback = {
   parts: loopbackSuites,
 }
 
-/** Who takes part, in the order of a round. */
+/** Programs of a round, in order. */
 function contenders(strategies, hasPortable) {
   const pushes = strategies.map((strategy) => [
     strategy === undefined ? 'fr push' : `fr push, ${strategy}`,
@@ -138,7 +138,7 @@ function contenders(strategies, hasPortable) {
   ]
 }
 
-/** What is wanted of `fr push` by itself; other strategies are there to compare. */
+/** Target values of `fr push` with its defaults; other strategies are only compared. */
 function judged(each, limit, where) {
   const isJudged = limit !== null && ['fr push', 'fr push, adaptive'].includes(each.name)
   if (!isJudged) return { ...each, ...judge(where, undefined, {}) }

@@ -1,11 +1,11 @@
 /**
- * What is known about the machine and its processes, read from /proc: a line that names the
- * machine, CPU seconds, memory, room. Linux only; elsewhere a figure that cannot be told is NaN.
+ * Facts about the machine and its processes from /proc: a line that names the machine, CPU seconds,
+ * memory, free space. Linux only; elsewhere unknown figures are NaN.
  */
 import { readFileSync, statfsSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 
-/** Clock ticks of /proc/PID/stat in a second; Linux has used 100 for all user-visible times. */
+/** Clock ticks per second in /proc/PID/stat; always 100 on Linux. */
 const ticksPerSecond = 100
 
 export function machineLine() {
@@ -35,19 +35,19 @@ export function cpuSeconds(pid) {
   return (fields[11] + fields[12]) / ticksPerSecond
 }
 
-/** Seconds in which another guest had this machine's processors, since it started. */
+/** Seconds since start in which another guest had this machine's processors. */
 export function stolenSeconds() {
   const [line] = readFileSync('/proc/stat', 'utf8').split('\n', 1)
   return Number(line.split(/ +/)[8]) / ticksPerSecond
 }
 
-/** The same of all children of this process that have ended and were waited for. */
+/** CPU seconds of all children of this process that have ended. */
 export function endedChildrenCpuSeconds() {
   const fields = statFields('self')
   return (fields[13] + fields[14]) / ticksPerSecond
 }
 
-/** Anonymous memory of a process that is in RAM, in bytes; NaN once it is gone. */
+/** Anonymous memory of a process in RAM, in bytes; NaN once it is gone. */
 export function anonymousBytes(pid) {
   try {
     const found = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
@@ -57,7 +57,7 @@ export function anonymousBytes(pid) {
   }
 }
 
-/** Looks at the anonymous memory of a process every few milliseconds until `end`. */
+/** Samples the anonymous memory of a process every few milliseconds until `end`. */
 export function watchMemory(pid, everyMs) {
   const idle = anonymousBytes(pid)
   let peak = idle
@@ -79,7 +79,7 @@ export function availableMemoryBytes() {
   return found === null ? 0 : Number(found[1]) * 1024
 }
 
-/** Bytes that may be filled at a place; on tmpfs not more than there is memory. */
+/** Free bytes at a place; on tmpfs at most the free memory. */
 export function roomAt(place) {
   try {
     const { bavail, bsize } = statfsSync(place)

@@ -1,7 +1,7 @@
 /**
- * Memory of a node while it receives: its anonymous resident memory (RssAnon), sampled from /proc
- * every few milliseconds, for a small and a large file. The page cache is not counted: it belongs
- * to the system. The files are on disk, so that they do not take the memory that is looked at.
+ * Memory of a node while it receives a small and a large file: its anonymous resident memory
+ * (RssAnon), sampled from /proc every few milliseconds. The page cache belongs to the system and is
+ * not counted. The files are on disk, so that they take none of the measured memory.
  */
 import { watchMemory } from './machine.mjs'
 import { GIB, MIB, push, sameContent, Workspace } from './workspace.mjs'

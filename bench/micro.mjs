@@ -1,7 +1,7 @@
 /**
- * Small things that run often: the frame codec, signed digests, range sets, the ledger, the dealer,
- * the coordinator's machine, block digests of both engines. Each case is `benchmark`'s, which
- * repeats until the figure is steady.
+ * Small operations that run often: the frame codec, signed digests, range sets, the ledger, the
+ * dealer, the coordinator's machine, block digests of both engines. `benchmark` repeats each case
+ * until its figure is steady.
  */
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
@@ -49,7 +49,7 @@ function frameCases({ encodeBody, encodeFrame, FrameReader }) {
   return [{ name: 'progress frame of 8 mates, encode, decode', fn: roundTrip }]
 }
 
-/** `bytes` are those of the file that one record covers. */
+/** `bytes` is the part of the file that one record covers. */
 function signatureCases({ freshSigner, nodePrimitives }, { readDigests, signDigests }) {
   const author = freshSigner()
   const bytes = 8 * mebibyte
@@ -112,7 +112,7 @@ function dealerFor(nodes, { dealerOf }) {
   return dealerOf('adaptive', 'group', file.bytes, file.blockBytes, speeds)
 }
 
-/** A whole file is dealt: relays that forward 1 MiB in 10 ms, reports and looks as in life. */
+/** Deals a whole file: relays that forward 1 MiB in 10 ms, with realistic reports and ticks. */
 function dealerCases(strategies) {
   const nodes = Array.from({ length: 8 }, (_, node) => node)
   return [
@@ -133,7 +133,7 @@ function dealerCases(strategies) {
   ]
 }
 
-/** The same fact for a small and a large push: the two figures are to be about equal. */
+/** Handles the same fact in a small and a large push; both should take about as long. */
 function coordinatorCases({ OriginMachine }, { limits }, strategies) {
   return [10, 1000].map((count) => {
     const nodes = Array.from({ length: count }, (_, node) => ({ address: `n${node}:1` }))
@@ -159,7 +159,7 @@ function coordinatorCases({ OriginMachine }, { limits }, strategies) {
   })
 }
 
-/** Blocks of a file in the page cache, read and hashed on this thread, by each engine. */
+/** Reads and hashes blocks of a cached file on this thread, with each engine. */
 async function hashCases(file, engines) {
   const range = { offset: 0, length: mebibyte }
   const cases = []

@@ -1,6 +1,6 @@
 /**
- * Programs of others that the benches run beside the product: whether they are installed, when they
- * are ready, how they ended. They are started in a workspace, so that none outlives it.
+ * Third-party programs that the benches run: whether they are installed, when they are ready, how
+ * they ended. They are started in a workspace, so that none outlives it.
  */
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import { createServer } from 'node:net'
 
 export const listenMs = 10_000
 
-/** A port of loopback that was free a moment ago, for who cannot pick one itself and say which. */
+/** A loopback port that was free a moment ago, for programs that cannot pick one and report it. */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -19,7 +19,7 @@ export async function freePort() {
   return port
 }
 
-/** Which of these are not there, as the text of a cell; null: none. */
+/** Names of missing programs as the text of a cell; null when all are there. */
 export function missing(...programs) {
   const found = (program) =>
     spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
@@ -27,7 +27,7 @@ export function missing(...programs) {
   return absent.length === 0 ? null : `not installed: ${absent.join(', ')}`
 }
 
-/** True when a process of this host listens on the TCP port. `child`: any process of the host. */
+/** True when a process of this host listens on the TCP port. `child` is any process of the host. */
 function listens(child, port) {
   if (!existsSync(`/proc/${child.pid}/net/tcp6`)) return false // it is ending
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
@@ -45,13 +45,13 @@ export const untilListening = (running, port) =>
   running.until(`port ${port}`, () => listens(running.child, port), listenMs)
 
 /**
- * A web server for one directory, once it listens. `listen`: its port, with an address before it or
- * not; `start(program, args)`: how it is started.
+ * Resolves to a web server for one directory once it listens. `listen` is its port, optionally with
+ * an address; `start(program, args)` starts it.
  */
 export async function startNginx(workspace, { start, listen, directory }) {
   const config = workspace.path('nginx.conf')
   const home = workspace.makeDirectory('nginx')
-  // The files are this user's own; the default would be an account that may not read them.
+  // Its default account may not read this user's files.
   writeFileSync(
     config,
     `user root; daemon off; master_process off; pid ${home}/pid; error_log ${home}/error.log;

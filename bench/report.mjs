@@ -4,8 +4,8 @@
  *     { suite, title, columns: [{ key, title, digits? }], rows: [{ ... }], notes: ['...'],
  *       missed?: ['...'] }
  *
- * A cell is a number, a text, or null ("-"). `missed`: what was wanted and not reached; the text of
- * a run lists that at its end, for all reports together. Nothing here measures anything.
+ * A cell is a number, a text, or null ("-"). `missed` lists target values that were not reached;
+ * the text output shows those of all reports at its end. Nothing here measures anything.
  */
 import { appendFileSync, existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'

@@ -1,11 +1,11 @@
 /**
- * What `fr-bench` loads: the list of suites and the order of events. A suite is an object
- * `{ name, about, run(options) }`. Its `run` resolves to a report or several (report.mjs;
- * `isFailed` where some of it went wrong), throws Obstacle when this machine cannot do it, and any
- * other error when the product failed. A suite of several has `parts(options)` instead of `run`:
- * each is run whatever becomes of the others.
+ * The list of suites and the order of events of `fr-bench`. A suite is an object `{ name, about,
+ * run(options) }`. Its `run` resolves to one or several reports (report.mjs; `isFailed` when a part
+ * failed), throws Obstacle when this machine cannot run it, and any other error when the product
+ * failed. A suite of several has `parts(options)` instead of `run`; all parts run, whatever happens
+ * to the others.
  *
- * What is wanted and was missed (wanted.mjs) is listed at the end and changes no exit status.
+ * Missed target values (wanted.mjs) are listed at the end and do not change the exit status.
  */
 import { existsSync } from 'node:fs'
 import { engine } from './engine.mjs'
@@ -18,7 +18,7 @@ import { small } from './small.mjs'
 import { missedText } from './wanted.mjs'
 import { main, Obstacle, requireRepository } from './workspace.mjs'
 
-/** A suite of the lab, which belongs to the repository and not to the published package. */
+/** A suite of the lab, which the published package does not contain. */
 const ofLab = (name, about) => ({
   name,
   about,
@@ -40,7 +40,7 @@ export const suites = [
 ]
 
 /**
- * `request`: `{ suites, json, out, quick, command, ...options of the suites }`. Returns the exit
+ * `request` is `{ suites, json, out, quick, command, ...options of the suites }`. Returns the exit
  * status: 0, 1 when a suite failed, 2 when one cannot run here.
  */
 export async function runSuites(request, stdout, stderr) {
@@ -80,7 +80,7 @@ export async function runSuites(request, stdout, stderr) {
   return status
 }
 
-/** To stdout, and to the file where one is wanted. */
+/** Prints to stdout, and to a file if one is given. */
 function print(report, printed) {
   const { out, json, machine, command, stdout } = printed
   const date = new Date().toISOString()

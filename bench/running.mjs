@@ -1,4 +1,4 @@
-/** One program that was started: what it says, what it uses, and how it ends. */
+/** A started program: its output, its CPU time, and how it ends. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,10 +6,10 @@ import { cpuSeconds } from './machine.mjs'
 
 const readyMs = 60_000
 const stopMs = 5_000
-/** How much of its standard error an error message shows. */
+/** Characters of its standard error in an error message. */
 const shownChars = 4096
 
-/** Rejects when it is not so in time. `isSo` may throw when it never will be. */
+/** Rejects when time is up. `isSo` may throw when it can no longer become true. */
 export async function until(isSo, what, withinMs = 20_000, pollMs = 5) {
   const endMs = performance.now() + withinMs
   while (!isSo()) {
@@ -21,10 +21,10 @@ export async function until(isSo, what, withinMs = 20_000, pollMs = 5) {
 export class Running {
   stdout = ''
   stderr = ''
-  /** Bytes of `stdout` that `lines` has read, and what they say. */
+  /** Bytes of `stdout` that `lines` has parsed, and their values. */
   #read = 0
   #lines = []
-  /** CPU seconds of all its life, once it was killed on purpose. */
+  /** CPU seconds of its whole life, read before it was killed. */
   #spent = null
   #isOver = false
 
@@ -73,7 +73,7 @@ export class Running {
   }
 
   /**
-   * Hears every JSON line as it comes.
+   * Calls the listener for every JSON line.
    * @param {(line: any) => void} listener
    */
   onLine(listener) {
@@ -81,7 +81,7 @@ export class Running {
   }
 
   /**
-   * Resolves as soon as `isSo`; rejects with all output at the program's end, or when time is up.
+   * Resolves when `isSo`; rejects with all output when the program ends or time is up.
    * @param {string} what
    * @param {() => boolean} isSo
    */
@@ -96,7 +96,7 @@ export class Running {
   }
 
   /**
-   * Its first line, which says that it is ready.
+   * Its first line, by which it says that it is ready.
    * @param {string} what
    * @returns {Promise<any>}
    */
@@ -127,7 +127,7 @@ export class Running {
     this.child.kill(signal)
   }
 
-  /** Ends it, by force where it does not go by itself, and waits until it is gone. */
+  /** Stops it, by SIGKILL if necessary, and waits until it is gone. */
   async stop() {
     this.child.kill('SIGTERM')
     const timer = setTimeout(() => this.child.kill('SIGKILL'), stopMs)

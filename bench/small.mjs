@@ -1,7 +1,7 @@
 /**
- * What it costs to push next to nothing: a file of 1 KiB to 8 nodes, from the start of the process
- * to its exit, against `node -e 0`, which does nothing at all. The two take turns. And small files
- * beside plain copies (copies.mjs).
+ * The cost of the smallest push: a file of 1 KiB to 8 nodes, from the start of the process to its
+ * exit, in turns with `node -e 0`, which does nothing. Also small files beside plain copies
+ * (copies.mjs).
  */
 import { copies } from './copies.mjs'
 import { median, spread } from './report.mjs'

@@ -1,10 +1,10 @@
 /**
- * What is wanted of a figure, and whether it was reached. Wanted values are data beside what they
- * are wanted of: `{ name: limit }`, where the limit is a number (at most) or `{ atLeast: number }`.
- * The first one is the row's own, which its `wanted` column shows.
+ * Target values and whether figures reach them. Targets are data beside the things they apply to:
+ * `{ name: limit }`, where the limit is a number (at most) or `{ atLeast: number }`. The first is
+ * the row's main target, which its `wanted` column shows.
  *
- * A figure that could not be taken (null: one run has no spread) is not judged. Nothing here
- * decides how a bench ends: a miss is a finding, not a failure.
+ * A missing figure (null: one run has no spread) is not judged. A miss is a finding, not a failure,
+ * and does not change how a bench ends.
  */
 
 const text = (limit, digits) =>
@@ -15,8 +15,8 @@ function isMet(value, limit) {
 }
 
 /**
- * `{ wanted, met, missed }`: two cells and a list of sentences. `values`: the figures by the same
- * names; `label`: the row, for the sentences.
+ * `{ wanted, met, missed }`: two cells and a list of sentences. `values` are the figures by the
+ * same names; `label` names the row in the sentences.
  */
 export function judge(label, wanted, values, digits = 2) {
   const names = Object.keys(wanted ?? {})
@@ -32,7 +32,7 @@ export function judge(label, wanted, values, digits = 2) {
   }
 }
 
-/** The last lines of a bench: everything that was missed. */
+/** The last lines of a bench: all missed targets. */
 export function missedText(missed, isJudged) {
   if (missed.length > 0) return ['missed:', ...missed.map((each) => `  ${each}`), ''].join('\n')
   return isJudged ? 'everything that was wanted and measured was reached\n' : ''

@@ -1,7 +1,7 @@
 /**
- * A temporary directory and the processes that were started for it, real `fr node`s and `fr push`es
- * among them. Benches, tests, demo and load tests share it. Both are gone at the end, however it
- * comes: `close` in the ordinary case, the exit handler in every other.
+ * A temporary directory and the processes started in it, among them real `fr node` and `fr push`
+ * processes. Benches, tests, demo and load tests share it. Both are removed at the end: by `close`,
+ * or else by the exit handler.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes, randomFillSync } from 'node:crypto'
@@ -36,10 +36,10 @@ const pieceBytes = 8 * MIB
 const quiet = ['--log-level', 'error']
 const nextTurn = promisify(setImmediate)
 
-/** Something a bench needs is not there; one line, and exit status 2. */
+/** A bench lacks something that it needs; one line, exit status 2. */
 export class Obstacle extends Error {}
 
-/** The published package holds neither the lab nor the development dependencies. */
+/** The published package contains neither the lab nor the development dependencies. */
 export function requireRepository() {
   if (existsSync(path.join(root, 'bench/lab'))) return
   throw new Obstacle('needs a clone of the repository; this is the published package')
@@ -56,8 +56,8 @@ export class Workspace {
   directory
 
   /**
-   * `bytes`: what will be written at most. `where`: 'memory' (tmpfs), 'disk', or 'any': memory that
-   * has the room, else the disk. `env`: for every program that is started.
+   * `bytes` is the most that will be written. `where` is 'memory' (tmpfs), 'disk', or 'any': memory
+   * with enough room, else the disk. `env` is for every program that is started.
    * @param {number} bytes
    * @param {'memory' | 'disk' | 'any'} where
    * @param {{ name?: string, env?: NodeJS.ProcessEnv }} options
@@ -89,7 +89,7 @@ export class Workspace {
     rmSync(this.path(name), { recursive: true, force: true })
   }
 
-  /** A file of random bytes. Signals are heard meanwhile. */
+  /** A file of random bytes. Writing yields regularly, so that signals are handled. */
   async randomFile(name, bytes) {
     const file = this.path(name)
     const piece = Buffer.allocUnsafe(Math.min(bytes, pieceBytes))
@@ -128,7 +128,7 @@ export class Workspace {
     return this.start(process.execPath, [main, ...args], options)
   }
 
-  /** Runs a program to its end. `seconds` is from before its start to after its exit. */
+  /** Runs a program to its end. `seconds` lasts from before its start until after its exit. */
   async collect(command, args, options = {}) {
     const cpuBefore = endedChildrenCpuSeconds()
     const start = performance.now()
@@ -141,7 +141,7 @@ export class Workspace {
   }
 
   /**
-   * One real `fr node`, once it listens.
+   * One real `fr node`; resolves once it listens.
    * @param {{
    *   listen?: string,
    *   name: string,
@@ -162,7 +162,7 @@ export class Workspace {
   }
 
   /**
-   * So many of them, named node-1 and on.
+   * Several nodes: node-1, node-2 and so on.
    * @returns {Promise<NodeProcess[]>}
    */
   startNodes(count, options = {}) {
@@ -170,14 +170,14 @@ export class Workspace {
     return Promise.all(Array.from({ length: count }, each))
   }
 
-  /** Ends programs of this workspace and waits until they are gone. */
+  /** Stops programs of this workspace and waits until they are gone. */
   async stop(running) {
     await Promise.all(running.map((each) => each.stop()))
   }
 
   #drop() {
     for (const running of this.#running) running.child.kill('SIGKILL')
-    // A process that is being killed may still make a file while its directory is removed.
+    // A process that is being killed may still create a file while its directory is removed.
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
   }
 
@@ -200,14 +200,14 @@ function placeFor(bytes, where) {
 
 export const listOf = (nodes) => nodes.map((node) => node.address).join(',')
 
-/** Of `fr push`; undefined: what it does by itself. Unicast is a shape, the others strategies. */
+/** Options of `fr push` for a strategy; undefined means its defaults. Unicast is a shape. */
 export function strategyArguments(strategy) {
   if (strategy === undefined) return []
   return strategy === 'unicast' ? ['--shape', 'unicast'] : ['--strategy', strategy]
 }
 
 /**
- * The last line of `fr push --json`, as far as it is read here.
+ * The fields used here of the last line of `fr push --json`.
  * @typedef {{
  *   bytes: number,
  *   seconds: number,
@@ -263,7 +263,7 @@ export async function push(workspace, options) {
   }
 }
 
-/** Byte for byte, read from the files, with no clock running. */
+/** Compares two files byte for byte. Do not call it while a clock runs. */
 export function sameContent(one, other) {
   if (!existsSync(other) || statSync(one).size !== statSync(other).size) return false
   const files = [openSync(one), openSync(other)]
@@ -290,8 +290,8 @@ export async function sha256(file) {
 let limit
 
 /**
- * The limit program, compiled once into a cache directory, again when its source is newer:
- * `{ program }`, or `{ why }` without a C compiler or a place to put it.
+ * The limit program, compiled into a cache directory when its source is newer: `{ program }`, or
+ * `{ why }` without a C compiler or a directory for it.
  */
 export function limitProgram() {
   limit ??= builtLimitProgram()
@@ -318,9 +318,8 @@ function builtLimitProgram() {
 }
 
 /**
- * Touches memory and gives it back, so that the next one to take it does not pay for the
- * hypervisor's first touch. The limit program has the code for it; its own run here is tiny.
- * Does nothing where that cannot be built.
+ * Touches and frees memory, so that the next program does not pay for the hypervisor's first touch.
+ * A tiny run of the limit program does it; without that program nothing happens.
  */
 export async function warmMemory(workspace, source, bytes) {
   const { program } = limitProgram()

@@ -1,6 +1,6 @@
 /**
- * Cancelling a push: an AbortSignal stops it, `result` rejects with the reason of the signal, and
- * no node publishes anything. Run: node examples/cancel.mjs FILE DIRECTORY
+ * Cancels a push: an AbortSignal stops it, `result` rejects with the reason of the signal, and no
+ * node publishes anything. Run: node examples/cancel.mjs FILE DIRECTORY
  */
 import { push, startNode } from 'fastreplica'
 

@@ -1,4 +1,4 @@
-/** The library in ten lines; the README shows it. Run: node examples/library.mjs FILE DIRECTORY */
+/** The library in ten lines, as in the README. Run: node examples/library.mjs FILE DIRECTORY */
 import { push, startNode } from 'fastreplica'
 
 const [path = 'package.json', dataDir = 'replica'] = process.argv.slice(2)

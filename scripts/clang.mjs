@@ -1,11 +1,11 @@
 /**
- * Format and lint of the C++ sources with the Debian clang 14 tools.
+ * Formats and lints the C++ sources with the Debian clang 14 tools.
  *
  *   node scripts/clang.mjs format            fails on a file that is not formatted
  *   node scripts/clang.mjs format --write    formats in place
  *   node scripts/clang.mjs tidy              clang-tidy over native/core
  *
- * A machine without the tools is told so and the check is left out; in CI that is a failure.
+ * Without the tools the check is skipped with a message; in CI that is a failure.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -40,7 +40,7 @@ if (task === 'format') {
   need('clang-tidy-14')
   const files = sources('native/core', ['.cc'])
   run('cmake', ['-S', '.', '-B', 'build-unit', '-Wno-dev'])
-  // One process per file and core: the tool itself is single threaded.
+  // One process per file and core, because the tool uses one thread.
   run('sh', [
     '-c',
     'printf "%s\\n" "$@" | xargs -n 1 -P 2 clang-tidy-14 --quiet -p build-unit',

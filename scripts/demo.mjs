@@ -1,14 +1,14 @@
 /**
- * `npm run demo [-- --size 1GiB --nodes 4]`: shows the product on one machine, with nothing faked.
+ * `npm run demo [-- --size 1GiB --nodes 4]`: shows the product on one machine.
  *
  * A file of random bytes, N real `fr node` processes on loopback, one real `fr push` process. Then,
- * with the clock stopped, SHA-256 of the source and of every copy, read again from the files. What
- * it delivers is compared with bench/limit, a C program that does the bare data movement on this
- * machine: without it (no C compiler) that line is empty. This is no efficiency: that word is kept
- * for a push against the bound of its links.
+ * with the clock stopped, the SHA-256 of the source and of every copy. The delivered rate is
+ * compared with bench/limit, a C program that does only the data movement on this machine; without
+ * a C compiler that line is empty. The ratio is not called efficiency: that word means a push
+ * against the bound of its links.
  *
- * It always removes what it made and ends what it started. Exit status: 0 every copy is right, 1
- * not, 2 usage, 129, 130 or 143 when stopped by a signal.
+ * It always removes its files and ends its processes. Exit status: 0 every copy is right, 1 not, 2
+ * usage, 129, 130 or 143 when stopped by a signal.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -30,7 +30,7 @@ import {
 const usage = 'usage: npm run demo [-- --size 1GiB --nodes 4]'
 const say = (text) => void process.stderr.write(`${text}\n`)
 
-/** What the options say, or null where they ask for help. */
+/** The parsed options; null when they ask for help. */
 function readOptions({ parseCount, parseSize }) {
   const { values } = parseArgs({
     options: {
@@ -43,9 +43,9 @@ function readOptions({ parseCount, parseSize }) {
   return { bytes: parseSize(values.size), count: parseCount(values.nodes, 1, 64) }
 }
 
-/** Where the files go and how large the file can be: memory if it has room, else a disk. */
+/** Chooses a directory and file size: memory if it has room, else a disk. */
 function choosePlace(bytes, nodes, formatBytes) {
-  // Source and copies, and what a node keeps free.
+  // Bytes for source and copies, and for what a node keeps free.
   const needed = (size) => size * (nodes + 1) + 512 * MIB
   const places = [
     { where: 'memory', at: '/dev/shm' },
@@ -62,12 +62,12 @@ function choosePlace(bytes, nodes, formatBytes) {
   return { ...best, bytes: fitting }
 }
 
-/** What this machine does without protocol, hashing and fsync; null where it cannot be measured. */
+/** Rate of this machine without protocol, hashing and fsync; null when it cannot be measured. */
 async function measureLimit(workspace, source, bytes, nodes) {
   const { program } = limitProgram()
   if (program === undefined || nodes < 2 || nodes > 16 || bytes < nodes * 4096) return null
   const output = workspace.makeDirectory('limit')
-  // Two runs, because the first one touches fresh memory.
+  // Two runs, because the first one touches new memory.
   const size = ['--nodes', nodes, '--size', bytes, '--runs', 2]
   const args = [...size, '--source', source, '--output', output]
   const run = await workspace.collect(program, args.map(String))
@@ -82,7 +82,7 @@ async function demo(workspace, { bytes, count }, { formatBytes, formatRate }) {
   const nodes = await workspace.startNodes(count)
   say(`${nodes.length} nodes serve: ${listOf(nodes).replaceAll(',', ' ')}`)
 
-  // The display of the push goes to this terminal, its JSON comes here.
+  // The push draws on this terminal; its JSON comes here.
   const stdio = ['ignore', 'pipe', 'inherit']
   const { result, exitStatus, cpuSeconds } = await push(workspace, { source, nodes, stdio })
   say('comparing SHA-256 of the source and every copy, read from the files ...')
@@ -146,7 +146,7 @@ function summaryLines({ result, limit, cpuSeconds, expected, formatBytes }) {
   ]
 }
 
-/** Its exit status. */
+/** Returns the exit status. */
 async function run() {
   if (!existsSync(main)) throw new Obstacle('dist/ is not built; run: npm ci')
   const units = await import('../dist/cli/render/units.js')

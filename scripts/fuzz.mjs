@@ -1,12 +1,12 @@
 /**
  * Fuzzes every native parser (native/test/fuzz/NAME_fuzz.cc) with libFuzzer, ASan and UBSan, and
- * those of the wire in TypeScript (test/fuzz) with changed messages and little memory.
+ * the TypeScript wire parsers (test/fuzz) with mutated messages and little memory.
  *
- *   npm run fuzz                     20 seconds each, two at a time; readers in TypeScript 5
- *   npm run fuzz -- --minutes 60     an hour each; readers in TypeScript a quarter
+ *   npm run fuzz                     20 seconds each, two at a time; TypeScript parsers 5
+ *   npm run fuzz -- --minutes 60     an hour each; TypeScript parsers a quarter
  *
- * The corpus in native/test/fuzz/corpus/NAME is read, never written: what is found goes to
- * build-fuzz, and what is worth keeping is copied by hand.
+ * The corpus in native/test/fuzz/corpus/NAME is read, never written: findings go to build-fuzz, and
+ * those worth keeping are copied by hand.
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'

@@ -1,5 +1,5 @@
 /**
- * The load tests (test/load), which take too long for `npm test`; vitest counts them:
+ * Runs the load tests (test/load), which take too long for `npm test`:
  *
  *   npm run flood [-- --short]
  *   npm run breadth [-- nodes|sparse|large ...]     all, or only these

@@ -1,6 +1,6 @@
 /**
- * Runs the test suite under every supported Node with the one addon built before. The binaries
- * come from the `node` package of the npm registry.
+ * Runs the test suite under every supported Node with the one addon built before. The binaries come
+ * from the `node` package of the npm registry.
  *
  *   npm run matrix                   20, 22, 24 and 26
  *   npm run matrix -- 22 24          only these
@@ -28,7 +28,7 @@ if (!existsSync('dist/api/index.js')) {
     const { isOk, output, how } = run('npx', ['-y', '-p', `node@${version}`, '-c', suite])
     const ran = output.match(/^v\d+\.\d+\.\d+$/m)?.[0] ?? ''
     console.log(tail(output, isOk ? 6 : 80))
-    // Without this check a Node that could not be fetched would pass as the installed one.
+    // A Node that could not be fetched must not pass as the installed one.
     const isRight = ran.startsWith(`v${version.split('.')[0]}.`)
     const problem = isRight ? (isOk ? null : how) : `ran ${ran || 'nothing'} instead`
     report(`${rooms.join(', ')} tests on Node ${version} (${ran})`, problem, startedMs)

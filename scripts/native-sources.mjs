@@ -1,11 +1,11 @@
 /**
- * What native code is compiled of: the one list for binding.gyp and CMakeLists.txt.
+ * Sources of the native code: the one list for binding.gyp and CMakeLists.txt.
  *
- *   node scripts/native-sources.mjs core addon    the sources of these rooms, one a line
+ *   node scripts/native-sources.mjs core addon    the sources of these rooms, one per line
  *   node scripts/native-sources.mjs blake3        the folder of the official BLAKE3
  *
- * BLAKE3 is compiled from the package that carries it, with the assembly for this processor; the
- * instructions are chosen when it runs. native/core/hash/blake3_tree.c includes its blake3.c.
+ * BLAKE3 is compiled from the package that contains it, with the assembly for this processor; the
+ * instruction set is chosen at run time. native/core/hash/blake3_tree.c includes its blake3.c.
  */
 import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'

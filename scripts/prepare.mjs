@@ -1,13 +1,13 @@
 /**
  * Builds a checkout: the native addon, then the TypeScript. npm runs it at the end of `npm ci`
- * (scripts/checkout), and before it packs. What is missing on the machine is said in one line,
- * before a compiler is started.
+ * (scripts/checkout) and before it packs. It names missing tools in one line before it starts a
+ * compiler.
  *
  *   node scripts/prepare.mjs            addon from scratch, and TypeScript
  *   node scripts/prepare.mjs --native   addon only, recompiling what changed
- *   node scripts/prepare.mjs --package  what is published: both from scratch, and nothing older
+ *   node scripts/prepare.mjs --package  for publication: both from scratch, nothing older
  *
- * FR_SKIP_NATIVE=1 leaves the addon of a checkout out; the portable engine works without it.
+ * FR_SKIP_NATIVE=1 skips the addon of a checkout; the portable engine works without it.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
@@ -19,7 +19,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const nativeOnly = process.argv.includes('--native')
 const forPackage = process.argv.includes('--package')
 
-/** `command` may hold arguments, as CXX="ccache g++" does. */
+/** `command` may include arguments, as in CXX="ccache g++". */
 function works(command) {
   const [program, ...args] = command.trim().split(/\s+/)
   return spawnSync(program, [...args, '--version'], { stdio: 'ignore' }).status === 0

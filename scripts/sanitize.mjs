@@ -1,10 +1,10 @@
 /**
  * Runs the native tests, and the engine tests under Node, with AddressSanitizer (with leaks and
- * undefined behaviour) and with ThreadSanitizer. A sanitizer that reports nothing proves nothing,
- * so each is first shown a planted fault, in a plain program and inside Node.
+ * undefined behaviour) and with ThreadSanitizer. Each sanitizer must first find a planted fault, in
+ * a plain program and inside Node, because silence alone proves nothing.
  *
- * Under Node only leaks of the addon count: Node and V8 leave memory behind when a process is ended
- * early. The tests of the portable engine are left out: no native code runs in them.
+ * Under Node only leaks of the addon count: Node and V8 leave memory behind when a process is
+ * stopped early. The tests of the portable engine run no native code and are skipped.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -88,14 +88,14 @@ function checkAddon({ name, flags, library, faults }) {
   report(`${name}: engine tests`, problem, startedMs)
 }
 
-/** The parts of a report that are about the addon: leaks one by one, anything else as a whole. */
+/** Parts of a report about the addon: leaks separately, anything else as a whole. */
 function ours(bytes) {
   const text = bytes.toString()
   if (!text.includes('detected memory leaks')) return [text]
   return text.split(/\n\n(?=(?:Direct|Indirect) leak)/).filter(isOurLeak)
 }
 
-/** Allocated by our code, or by Node-API on its behalf, not by V8 somewhere below a call to it. */
+/** Allocated by our code, or by Node-API for it, not by V8 below a call to it. */
 function isOurLeak(part) {
   const frames = part.split('\n').filter((line) => /^\s*#\d+ /.test(line))
   const first = frames.findIndex((frame) => /\/native\/|fastreplica\.node/.test(frame))
@@ -109,7 +109,7 @@ function wantsReport(name, expected, [command, ...args], env = {}) {
   report(name, caught ? null : `not reported\n${tail(output)}`, startedMs)
 }
 
-/** Node itself is not instrumented: without the last option its own threads look like races. */
+/** Node is not instrumented; without the last option its own threads look like races. */
 function options(more) {
   return {
     ASAN_OPTIONS: `detect_leaks=1 ${more}`,

@@ -3,7 +3,7 @@
  *
  *   npm run sim                   20,000 seeds
  *   npm run sim -- --seeds N      the seeds 1 to N
- *   npm run sim -- --seed N       the one that failed
+ *   npm run sim -- --seed N       one seed
  *   npm run sim -- --plant NAME --seed N   the same with a planted bug (src/sim/planted.ts)
  */
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * What the scripts here share: running a program as a named step that passes or fails, and the
- * closing line `N passed, M failed` that .ci/run reads.
+ * Shared by the scripts: running a program as a named step that passes or fails, and the closing
+ * line `N passed, M failed` that .ci/run reads.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 let passed = 0
 let failed = 0
 
-/** Prints and counts one step; `problem` is null when it went well. */
+/** Prints and counts one step; `problem` is null when it passed. */
 export function report(name, problem, startedMs = performance.now()) {
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   if (problem === null) {
@@ -22,7 +22,7 @@ export function report(name, problem, startedMs = performance.now()) {
   return problem === null
 }
 
-/** Runs a program to its end. Its output is kept, and shown when `show` is set. */
+/** Runs a program to its end. Returns its output, and prints it when `show` is set. */
 export function run(command, args, { env = {}, cwd, show = false, timeoutMs = 900_000 } = {}) {
   const result = spawnSync(command, args, {
     cwd,
@@ -38,7 +38,7 @@ export function run(command, args, { env = {}, cwd, show = false, timeoutMs = 90
   return { isOk: result.status === 0, output, how }
 }
 
-/** The same without holding up others: for programs that run side by side. */
+/** Like `run`, but asynchronous, for programs that run side by side. */
 export function runBeside(command, args, { env = {}, timeoutMs = 900_000 } = {}) {
   return new Promise((resolve) => {
     let output = ''
@@ -56,7 +56,7 @@ export function runBeside(command, args, { env = {}, timeoutMs = 900_000 } = {})
   })
 }
 
-/** A step that is one program: it fails with the last lines of what the program said. */
+/** A step of one program; a failure shows the last lines of its output. */
 export function step(name, command, args, options = {}) {
   const startedMs = performance.now()
   const { isOk, output, how } = run(command, args, options)
@@ -74,8 +74,7 @@ export function conclude() {
 }
 
 /**
- * Where the headers of the running Node are installed beside it, or null. Build tools that are
- * told so need no download.
+ * Directory of the headers of the running Node, or null. Build tools that know it download nothing.
  */
 export function nodeHeaders() {
   const prefix = join(dirname(process.execPath), '..')
@@ -87,7 +86,7 @@ export function nodeHeaders() {
   return version === process.version ? prefix : null
 }
 
-/** The same as environment for node-gyp, prebuildify and cmake-js. */
+/** That directory as environment for node-gyp, prebuildify and cmake-js. */
 export function buildEnv() {
   const prefix = nodeHeaders()
   return prefix === null ? {} : { npm_config_nodedir: prefix }

@@ -1,6 +1,6 @@
 /**
- * Runs the tests that need network namespaces of their own (test/net). They need root and the
- * `ip` tool; where either is missing that is said, and it is a failure, never a silent pass.
+ * Runs the tests that need network namespaces of their own (test/net). They need root and `ip`;
+ * without either they fail with a message, instead of passing silently.
  */
 import { spawnSync } from 'node:child_process'
 

@@ -1,7 +1,7 @@
 /**
- * A terminal for tests: takes what a program writes and knows what stands on the screen. It obeys
- * what the live display uses (`\r`, `\n`, up, erase to the end of line and of screen, colours),
- * wraps and scrolls; any other sequence is an error.
+ * A terminal for tests: takes a program's output and keeps the screen. It obeys what the live
+ * display uses (`\r`, `\n`, up, erase to the end of line and of screen, colours), wraps and
+ * scrolls; any other sequence is an error.
  */
 import { displayWidth } from '../src/cli/render/text.js'
 
@@ -17,7 +17,7 @@ export class Screen {
     this.#rows = rows
   }
 
-  /** The lines on the screen and above it, without spaces at their ends. */
+  /** Lines on and above the screen, without trailing spaces. */
   get lines(): string[] {
     return this.#cells.map((cells) => cells.join('').trimEnd())
   }
@@ -50,7 +50,7 @@ export class Screen {
     const kind = sequence.at(-1)
     const amount = Number(sequence.slice(2, -1) || 1)
     if (kind === 'A') {
-      // What has scrolled off the top cannot be reached any more.
+      // Lines that have scrolled off the top cannot be reached.
       const top = Math.max(0, this.#cells.length - this.#rows)
       this.#row = Math.max(top, this.#row - amount)
     } else if (kind === 'K') {

@@ -1,7 +1,7 @@
 /**
- * Has a node added to a push that runs, as a program does that is there already: `addNode` of the
- * library, the moment a line on standard input says so. `adder.mjs KEY-FILE`; the line is the JSON
- * of { transfer, node, via }.
+ * Adds a node to a running push with `addNode` of the library, as soon as a line arrives on
+ * standard input. A process that is already running measures no start-up. `adder.mjs KEY-FILE`; the
+ * line is JSON of { transfer, node, via }.
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'

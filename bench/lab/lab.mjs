@@ -1,25 +1,25 @@
 /**
- * A network on one machine: N namespaces, each with an `eth0` that is one end of a veth pair whose
- * other end is a port of one bridge. The bridge lives in a namespace of its own, so nothing is
- * added to the host's network and deleting the namespaces removes everything.
+ * A network on one machine: N namespaces, each with an `eth0` that is one end of a veth pair; the
+ * other ends are ports of one bridge. The bridge has a namespace of its own, so nothing is added to
+ * the host's network, and deleting the namespaces removes everything.
  *
  *     lab = Lab.create({ hosts: [{ upMbit: 200, downMbit: 200 }, ...], queue: 'fifo' })
  *     lab.start(0, 'node', ['dist/cli/main.js', 'node', ...])
  *     lab.close()
  *
- * Shaping: tbf on `eth0` is the uplink and tbf on the bridge port the downlink, each with
- * `rate R burst max(4 ms at R, 32 KiB) latency 25ms`. R counts Ethernet frames, so TCP payload gets
+ * Shaping: tbf on `eth0` is the uplink and tbf on the bridge port the downlink, each with `rate R
+ * burst max(4 ms at R, 32 KiB) latency 25ms`. R counts Ethernet frames, so TCP payload gets
  * `wireShare` of it. `queue: 'fair'` makes the uplink an HTB with one class per destination.
  *
- * A lab never outlives its process: it is torn down on exit and on signals, and what a killed
- * process left is found by the process id in its names (`cleanUp`). Needs root.
+ * A lab never outlives its process: it is removed on exit and on signals, and `cleanUp` finds what
+ * a killed process left by the process id in its names. Needs root.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Running } from '../running.mjs'
 
-/** T* times this is the time in which TCP can do it: frames of 1514 bytes carry 1448 of payload. */
+/** TCP needs this many times T*: frames of 1514 bytes carry 1448 bytes of payload. */
 export const wireFactor = 1.046
 
 export const maxHosts = 100
@@ -27,7 +27,7 @@ export const maxHosts = 100
 const allowedPath = '/proc/sys/net/ipv4/tcp_allowed_congestion_control'
 const namePattern = /^frl-([0-9a-z]+)\.[0-9a-z]+-(?:\d+|sw)$/
 
-/** Why there can be no lab here, as one line, or null. */
+/** The reason why no lab is possible here, in one line; null when it is. */
 export function labObstacle() {
   if (process.platform !== 'linux') return 'network namespaces need Linux'
   if (process.getuid() !== 0) return 'network namespaces need root'
@@ -37,7 +37,7 @@ export function labObstacle() {
   return null
 }
 
-/** The whole command as one batch: one process instead of one per line. */
+/** Runs all lines as one batch, in one process. */
 function batch(tool, namespace, lines) {
   const args = namespace === null ? ['-batch', '-'] : ['-n', namespace, '-batch', '-']
   const done = spawnSync(tool, args, { input: `${lines.join('\n')}\n`, encoding: 'utf8' })
@@ -53,13 +53,13 @@ function ip(...args) {
 const bytesPerSecond = (mbit) => (mbit * 1e6) / 8
 const burstBytes = (mbit) => Math.ceil(Math.max(bytesPerSecond(mbit) * 0.004, 32 * 1024))
 const queueBytes = (mbit) => Math.ceil(bytesPerSecond(mbit) * 0.025)
-/** A segmentation-offload packet is up to 64 KiB: a queue that holds no three of them starves. */
+/** A segmentation-offload packet is up to 64 KiB; a queue must hold three of them. */
 const leafBytes = (mbit, classes) => Math.ceil(Math.max(queueBytes(mbit) / classes, 256 * 1024))
 
 function tbf(device, mbit, verb = 'add') {
   const rate = Math.round(mbit * 1e6)
-  // A packet of up to 64 KiB that is queued when the rate falls must fit the new burst: a tbf cuts
-  // packets as they come, and one that is too large at its head blocks it for good.
+  // A packet of up to 64 KiB that is queued when the rate falls must fit the new burst: tbf splits
+  // packets on arrival, and one too large at the head blocks the queue for good.
   const burst = Math.max(burstBytes(mbit), verb === 'add' ? 0 : 72 * 1024)
   return `qdisc ${verb} dev ${device} root tbf rate ${rate}bit burst ${burst} latency 25ms`
 }
@@ -75,7 +75,7 @@ function htbClass(verb, id, mbit, share) {
   )
 }
 
-/** Class of a destination; 1 is the root class, 2 takes what has no destination of ours (ARP). */
+/** Class of a destination. 1 is the root class, 2 is for other destinations (ARP). */
 const classOf = (host) => host + 3
 
 function isAlive(pid) {
@@ -99,21 +99,19 @@ function processesIn(namespace) {
   return (done.stdout ?? '').split('\n').filter(Boolean).map(Number)
 }
 
-/** Ends what runs in the namespaces and deletes them. Never throws: it runs while dying. */
+/** Kills the processes in the namespaces and deletes them. Never throws: it runs during exit. */
 function removeNamespaces(names) {
   for (const name of names) {
     for (const pid of processesIn(name)) {
       try {
         process.kill(pid, 'SIGKILL')
-      } catch {
-        // gone already
-      }
+      } catch {}
     }
   }
   for (const name of names) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' })
 }
 
-/** Removes the labs of processes that are gone; returns the names of their namespaces. */
+/** Removes labs of dead processes; returns the names of their namespaces. */
 export function cleanUp() {
   const left = namespaces().filter((name) => !isAlive(parseInt(namePattern.exec(name)[1], 36)))
   removeNamespaces(left)
@@ -149,8 +147,8 @@ function unguard(lab) {
 }
 
 /**
- * Namespaces other than the first may only take an algorithm that is on the list of allowed ones,
- * so the list is widened for the moment of setting it and put back.
+ * Only the first namespace may use any algorithm; others need one from a list, which is widened
+ * while the algorithm is set.
  */
 function setCongestion(names, congestion) {
   const allowed = readFileSync(allowedPath, 'utf8').trim()
@@ -217,7 +215,7 @@ export class Lab {
     return this.#names.length
   }
 
-  /** Every namespace of this lab, the bridge's too. */
+  /** All namespaces of this lab, including the bridge's. */
   get namespaces() {
     return [this.#switch, ...this.#names]
   }
@@ -240,7 +238,7 @@ export class Lab {
     )
     batch('ip', this.#switch, [
       'link set lo up',
-      // Without a querier, snooping would drop multicast; uftp needs it.
+      // Without a querier, snooping would drop the multicast packets of uftp.
       'link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0',
       'link set br0 up',
     ])
@@ -289,7 +287,7 @@ export class Lab {
   }
 
   /**
-   * Changes a link's speed while it is in use; leave out what stays.
+   * Changes a link's speed while it is in use; a missing speed stays as it is.
    * @param {number} host
    * @param {Partial<import('./scenarios.mjs').HostSpeeds>} speeds
    */
@@ -311,7 +309,7 @@ export class Lab {
     ]
   }
 
-  /** Pulls the cable (nothing is told to either side), or puts it back. */
+  /** Unplugs the cable without notifying either side, or plugs it in again. */
   cut(host) {
     this.#check(host)
     ip('-n', this.#switch, 'link', 'set', `p${host}`, 'down')
@@ -322,13 +320,13 @@ export class Lab {
     ip('-n', this.#switch, 'link', 'set', `p${host}`, 'up')
   }
 
-  /** argv prefix that runs a program on a host; it replaces `ip`, so the pid is its own. */
+  /** argv prefix that runs a program on a host. It execs, so the pid is the program's own. */
   prefix(host) {
     this.#check(host)
     return ['ip', 'netns', 'exec', this.#names[host]]
   }
 
-  /** Starts a program on a host. What still runs when the lab closes is killed. */
+  /** Starts a program on a host; closing the lab kills it. */
   start(host, command, args) {
     const [program, ...before] = this.prefix(host)
     const running = new Running(program, [...before, command, ...args])
@@ -347,7 +345,7 @@ export class Lab {
     })
   }
 
-  /** Idempotent and synchronous, so that it also works while the process exits. */
+  /** Idempotent and synchronous, so that it works during exit. */
   close() {
     for (const running of this.#running) running.kill()
     const there = this.namespaces.filter((name) => existsSync(`/run/netns/${name}`))
@@ -360,7 +358,7 @@ export class Lab {
   }
 }
 
-/** The kernel frees a deleted namespace a little later; waits until none of these is listed. */
+/** Waits until the kernel lists none of these deleted namespaces any more. */
 export async function gone(names, timeoutMs = 20_000) {
   const end = Date.now() + timeoutMs
   while (namespaces().some((name) => names.includes(name))) {

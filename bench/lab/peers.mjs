@@ -1,9 +1,9 @@
 /**
- * Other systems in the same network, as far as they are installed: a chain of mbuffer, rsync and
- * nginx + curl straight from the origin, uftp (multicast), aria2 (a BitTorrent swarm).
+ * Other systems in the same network, if they are installed: a chain of mbuffer, rsync and nginx +
+ * curl straight from the origin, uftp (multicast), aria2 (a BitTorrent swarm).
  *
- * A peer is `{ name, missing(), run({ workspace, lab, source, scenario }) }`. `run` starts what
- * listens, then the clock, and resolves to `{ seconds, cpuSeconds, copies }`: the seconds until
+ * A peer is `{ name, missing(), run({ workspace, lab, source, scenario }) }`. `run` starts the
+ * listeners, then the clock, and resolves to `{ seconds, cpuSeconds, copies }`: the seconds until
  * every node has the file, the CPU seconds of all processes, the paths of the copies.
  */
 import { spawnSync } from 'node:child_process'
@@ -18,7 +18,7 @@ import { makeTorrent } from './torrent.mjs'
 
 const finishMs = 300_000
 
-/** Starts on a host, with nothing on its standard output. */
+/** Starts programs on a host with an empty standard output. */
 function starter({ workspace, lab }) {
   return (host, program, args, options = {}) =>
     workspace.start(program, args.map(String), {
@@ -30,7 +30,7 @@ function starter({ workspace, lab }) {
 
 const nodeHosts = (lab) => Array.from({ length: lab.size - 1 }, (_, at) => at + 1)
 
-/** Runs the timed part, ends what listens, and adds up. */
+/** Runs the timed part, stops the listeners, and adds up CPU time. */
 async function timed({ workspace, servers, copies }, transfer) {
   const cpuBefore = endedChildrenCpuSeconds()
   const start = performance.now()
@@ -109,7 +109,7 @@ async function runNginx(context) {
   })
 }
 
-/** uftp sends at a rate that is set by hand: 93 % of the slowest link on the way. */
+/** uftp needs a fixed rate: 93 % of the slowest link on the way. */
 async function runUftp(context) {
   const { workspace, lab, source, scenario } = context
   const start = starter(context)

@@ -1,8 +1,8 @@
 /**
- * One run of a scenario in the lab: by the product, with real `fr node` processes and one real `fr
- * push`, or by another system. Every run has a new network, new processes and new files; unless
- * cold ones are asked for, the nodes have served one small push. Content is compared after the
- * clock has stopped; a copy or an outcome that is not right fails the run.
+ * One run of a scenario in the lab, by the product (real `fr node` processes and one real `fr
+ * push`) or by another system. Every run has a new network, new processes and new files. Unless
+ * cold runs are asked for, the nodes have served one small push. Contents are compared after the
+ * clock stops; a wrong copy or outcome fails the run.
  */
 import { rmSync } from 'node:fs'
 import path from 'node:path'
@@ -22,7 +22,7 @@ import { Lab, wireFactor } from './lab.mjs'
 import { boundSeconds } from './scenarios.mjs'
 
 const port = 7400
-/** Of the push before the one that counts: enough for the plan that the scenario is about. */
+/** Size of the push before the measured one: enough for the plan of the scenario. */
 const firstBytes = 16 * MIB
 
 export async function startNodes(workspace, lab, keyFile) {
@@ -40,8 +40,8 @@ export async function startNodes(workspace, lab, keyFile) {
 }
 
 /**
- * A node is a daemon: what it does for the first time in its life (compiling its own code, most of
- * all) is not what a network is measured for. All nodes serve one small push first.
+ * Lets all nodes serve one small push first. A node is a daemon; its one-time work, above all
+ * compiling its own code, is not part of the measurement.
  */
 async function serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes }) {
   const source = await workspace.randomFile('first', Math.min(firstBytes, bytes / 8))
@@ -56,7 +56,7 @@ async function serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes }) {
   for (const { data } of nodes) rmSync(path.join(data, 'first'))
 }
 
-/** Somebody beside the origin who waits for the moment to have a node added. */
+/** Another client that will have a node added. */
 async function startAdder(workspace, lab, keyFile) {
   const args = [path.join(root, 'bench/lab/adder.mjs'), keyFile]
   const stdio = ['pipe', 'pipe', 'pipe']
@@ -65,7 +65,7 @@ async function startAdder(workspace, lab, keyFile) {
   return adder
 }
 
-/** Resolves to the moment at which it was asked for. */
+/** Resolves to the time of the request. */
 async function addNode({ adder, transfer }, node, via) {
   const start = performance.now()
   adder.child.stdin.end(`${JSON.stringify({ transfer, node: node.address, via: via.address })}\n`)
@@ -74,8 +74,8 @@ async function addNode({ adder, transfer }, node, via) {
 }
 
 /**
- * What happens on the way. Rejects when the push is over before all of it has, or when some of it
- * failed; resolves to the moment at which a node was added, if one was.
+ * Applies the scenario's events. Rejects when the push is over before all of them happened, or when
+ * one failed; resolves to the time at which a node was added, if one was.
  */
 async function disturb(scenario, context) {
   const { lab, nodes, bound, signal } = context
@@ -121,7 +121,7 @@ function outcomes(scenario, nodes, result) {
   }))
 }
 
-/** Every node that should have the file has it, byte for byte, and nobody else claims to. */
+/** Checks that every intended node has the file, byte for byte, and that no other claims to. */
 function check(scenario, source, list, exitStatus, errorText) {
   const wanted = scenario.fault === undefined ? 0 : 3
   for (const each of list) {
@@ -135,10 +135,9 @@ function check(scenario, source, list, exitStatus, errorText) {
 }
 
 /**
- * The figures of one run: `{ seconds, apartSeconds, lastOfMedian, cpuPerGB, originCpuPerGB,
- * originCopies, stolenSeconds, system }`. `seconds`: of the nodes that count. `apartSeconds`: of
- * the one looked at apart, a node that was added from the moment of asking on; null where there
- * is none.
+ * Figures of one run: `{ seconds, apartSeconds, lastOfMedian, cpuPerGB, originCpuPerGB,
+ * originCopies, stolenSeconds, system }`. `seconds` is for the nodes that count. `apartSeconds` is
+ * for the node judged separately, from the request on if it was added; null without one.
  */
 function figures(scenario, measured) {
   const { list, pushed, joinedAt, completedAt, strategy, sent, stolen } = measured
@@ -162,7 +161,7 @@ function figures(scenario, measured) {
   }
 }
 
-/** From here on: bytes that the origin's host sends, and processor time that others take. */
+/** Counts, from now on, bytes sent by the origin's host and stolen processor time. */
 function usage(lab) {
   const now = () => ({ sent: lab.counters()[0].sent, stolen: stolenSeconds() })
   const before = now()
@@ -233,7 +232,7 @@ export async function labRun(scenario, { queue, strategy, congestion, cold }) {
   }
 }
 
-/** The same run by another system (peers.mjs). */
+/** One run by another system (peers.mjs), in a network of its own. */
 export async function peerRun(peer, scenario, { queue, congestion }) {
   const workspace = new Workspace(scenario.bytes * scenario.hosts.length)
   const lab = Lab.create({ hosts: scenario.hosts, queue, congestion })

@@ -1,13 +1,12 @@
 /**
  * The networks of the lab, as data, and the fluid bound of each.
  *
- * Speeds are Mbit/s of the wire, `bytes` is the file. `fault`: host that is killed, with its link
- * cut, at that part of the bound. `slow`: host whose own finish is looked at apart. `changes`:
- * speeds that change at that part of the bound. `joins`: host that is added to the push at that
- * part of it. Host 0 is the origin.
+ * Speeds are Mbit/s of the wire; `bytes` is the file size. Host 0 is the origin. Times are shares
+ * of the bound: at `fault.at` a host is killed and its link cut, at `changes.at` a speed changes,
+ * at `joins.at` a host is added to the push. The `slow` host is judged separately.
  *
- * `wanted`: what is asked of the nodes that count, by the names of tables.mjs; `wantedApart`: of
- * the host looked at apart. `queues`: the uplinks it is measured with when none are named.
+ * `wanted` holds target values for the nodes that count, by the names of tables.mjs; `wantedApart`
+ * those for the host judged separately. `queues` lists the default uplink queues.
  */
 const MIB = 2 ** 20
 
@@ -17,7 +16,7 @@ const many = (count, each) => Array.from({ length: count }, () => ({ ...each }))
 const lan8 = { bytes: 128 * MIB, hosts: many(9, host(200)), queues: ['fifo'] }
 const both = ['fifo', 'fair']
 
-/** The ratio asked for; of every row also that its runs are alike. */
+/** The wanted ratio to the floor; every row also wants runs that are alike. */
 const wanted = (ofFloor, more = {}) => ({ 'of floor': ofFloor, 'max/min': 1.05, ...more })
 
 /**
@@ -101,7 +100,7 @@ export const scenarios = {
   },
 }
 
-/** Small and short, for a test of the bench itself. */
+/** Small and short, for tests of the bench itself. */
 export const quickScenario = {
   about: '2 nodes, every link 200 Mbit/s',
   bytes: 4 * MIB,
@@ -109,7 +108,7 @@ export const quickScenario = {
   queues: both,
 }
 
-/** r* = min(u0, min d, (u0 + U) / n), in bytes a second, of the hosts that count. */
+/** r* = min(u0, min d, (u0 + U) / n), in bytes per second, of the hosts that count. */
 function rate(hosts) {
   const [origin, ...nodes] = hosts
   const uplinks = nodes.reduce((sum, node) => sum + node.upMbit, 0)
@@ -127,9 +126,8 @@ function changed(hosts, changes) {
 
 /**
  * T*: the least time in which every host that counts can have the file, in seconds of the fluid
- * model. With changes: the rate integrated over time. The slow host is left out; of a host that
- * dies only its uplink is missed, and only where it would be the limit, which no scenario has; nor
- * is there one in which the new host's share of the uplinks is taken from the others.
+ * model. With changes, the rate is integrated over time. The slow host is left out. A dead host's
+ * lost uplink and a new host's share of the others' uplinks do not matter in these scenarios.
  * @param {Network} network
  */
 export function boundSeconds({ bytes, hosts, slow, joins, changes = [] }) {
@@ -142,8 +140,8 @@ export function boundSeconds({ bytes, hosts, slow, joins, changes = [] }) {
 }
 
 /**
- * The same for the host looked at apart, the slow one or the new one from the moment it is added:
- * its own line. Null where there is none.
+ * The least time for the host judged separately, limited by its own line: the slow one, or the new
+ * one from its request on. Null without one.
  * @param {Network} network
  */
 export function apartBoundSeconds({ bytes, hosts, slow, joins }) {

@@ -1,7 +1,7 @@
 /**
- * The suites that need the lab: scenarios, the product beside other systems. A run that fails is a
- * sentence in the table and fails the suite; the others are still measured. What is compared takes
- * turns: a round is one run of every system in the same network.
+ * The suites that need the lab: scenarios, and the product beside other systems. A failed run
+ * becomes a sentence in the table and fails the suite; the others are still measured. Systems take
+ * turns: a round is one run of each in the same network.
  */
 import { readFileSync } from 'node:fs'
 import { copies } from '../copies.mjs'
@@ -13,13 +13,13 @@ import { labRun, peerRun } from './runs.mjs'
 import { quickScenario, scenarios } from './scenarios.mjs'
 import { comparisons, labReport, merged, whereEachWins } from './tables.mjs'
 
-/** Other systems have no answer to what happens on the way, and one time for all their nodes. */
+/** Why other systems cannot run a scenario: events, or different times for different nodes. */
 function whyNotPeers({ fault, joins, slow, changes }) {
   const isPlain = [fault, joins, slow, changes].every((each) => each === undefined)
   return isPlain ? null : 'not measured'
 }
 
-/** What takes part: `{ name, missing(scenario), run(scenario, network) }`. */
+/** Systems to measure: `{ name, missing(scenario), run(scenario, network) }`. */
 function contenders({ strategies, peers: wanted }) {
   const ours = strategies.map((strategy) => ({
     name: strategy ?? 'fr push',
@@ -37,7 +37,7 @@ function contenders({ strategies, peers: wanted }) {
   ]
 }
 
-/** All rounds in one network; resolves to an entry (tables.mjs) per contender. */
+/** All rounds in one network; resolves to one entry (tables.mjs) per system. */
 async function measure(all, name, scenario, { network, rounds, say }) {
   const { queue } = network
   const entries = all.map((contender) => {
@@ -64,7 +64,7 @@ async function measure(all, name, scenario, { network, rounds, say }) {
   return entries
 }
 
-/** The entries of earlier outputs (`--json`) of these suites. */
+/** Entries in earlier outputs (`--json`) of these suites. */
 function earlier(files) {
   return files.flatMap((file) => {
     try {
@@ -93,7 +93,7 @@ async function entriesOf(table, options) {
   return entries
 }
 
-/** The table of all that was measured, and one more for each scenario with several systems. */
+/** One table of all results, and one for each scenario with several systems. */
 async function runScenarios(suite, table, options) {
   const entries = merged(await entriesOf(table, options))
   const here = Object.entries(table).filter(([name]) => entries.some((each) => each.name === name))
@@ -118,7 +118,7 @@ async function runScenarios(suite, table, options) {
 function settled(options) {
   return {
     ...options,
-    // Undefined: whatever `fr push` does when not told.
+    // Undefined leaves the strategy to `fr push`.
     strategies: options.strategies ?? [undefined],
     cold: options.cold || options.quick,
     congestion: options.congestion === 'system' ? null : (options.congestion ?? 'cubic'),
@@ -143,7 +143,7 @@ function everything({ quick, from }, known) {
 }
 
 export const lab = {
-  /** Each part is a suite of its own: what goes wrong in one leaves the others alone. */
+  /** Each part is a separate suite, so that one failure does not affect the others. */
   parts(options) {
     const known = [...Object.keys(scenarios), ...Object.keys(unshaped)]
     const names = options.scenarios ?? everything(options, known)

@@ -1,28 +1,28 @@
 /**
- * Runs in, tables out: the figures of the lab beside their floor and what is wanted of them, and
- * the systems beside one another. Pure: nothing here runs anything.
+ * Tables from runs: the figures of the lab beside their floor and target values, and the systems
+ * beside one another. Pure: nothing here runs anything.
  *
  * An entry is all runs of one system in one network:
  *
  *     { name, queue, system, runs: [figures of runs.mjs], failures: [sentence], missing: null }
  *
- * `missing`: why there are none. Entries of several outputs can be put together (`merged`), so a
- * long measurement may be taken in parts.
+ * `missing` says why there are none. `merged` joins entries of several outputs, so that a long
+ * measurement may be taken in parts.
  */
 import { median, spread } from '../report.mjs'
 import { judge } from '../wanted.mjs'
 import { wireFactor } from './lab.mjs'
 import { apartBoundSeconds, boundSeconds } from './scenarios.mjs'
 
-/** What is wanted is wanted of the product as it comes. */
+/** Target values apply to the product with its defaults. */
 const judgedSystem = 'adaptive'
-/** Medians this close are level: below it the order of two systems means nothing. */
+/** Medians this close are equal: the order of two systems means nothing. */
 const levelShare = 0.01
 
 const keyOf = ({ name, queue, system }) => `${name}, ${queue}, ${system}`
 
 /**
- * The figures of one run; null: there is none.
+ * Figures of one run; null when there is none.
  * @typedef {{
  *   seconds: number,
  *   apartSeconds: number | null,
@@ -68,7 +68,7 @@ const medianOf = (runs, figure) => {
   return values.includes(null) ? null : median(values)
 }
 
-/** One line: the seconds of the runs against a bound, and what is wanted of them. */
+/** One line: the seconds of the runs against a bound, and their target values. */
 function line({ name, entry, bound, seconds, wanted, more }) {
   const floor = bound * wireFactor
   const values = {
@@ -101,7 +101,7 @@ function line({ name, entry, bound, seconds, wanted, more }) {
   }
 }
 
-/** The lines of one entry: of the nodes that count, and of the one looked at apart. */
+/** Lines of one entry: for the nodes that count, and for the one judged separately. */
 function linesOf(entry, scenario) {
   const { name, queue, system, runs, missing, failures } = entry
   if (runs.length === 0) {
@@ -188,7 +188,7 @@ const comparisonColumns = [
   { key: 'copies', title: 'origin copies' },
 ]
 
-/** Fastest first, those without a figure last. */
+/** Fastest first, systems without a figure last. */
 function ranked(entries, scenario) {
   const rows = entries.map((entry) => {
     const [main] = linesOf(entry, scenario)
@@ -204,7 +204,7 @@ function ranked(entries, scenario) {
 
 const percent = (row) => `${row.system} (+${((row.ofBest - 1) * 100).toFixed(0)} %)`
 
-/** One network in a sentence: who is fastest, who is level, how far behind the others are. */
+/** One network in a sentence: the fastest system, its equals, and how far behind the others are. */
 function sentence(where, rows) {
   const measured = rows.filter((row) => row.median !== null)
   if (measured.length < 2) return []
@@ -214,7 +214,7 @@ function sentence(where, rows) {
   return [`${where}: ${first}${behind.length === 0 ? '' : `, before ${behind.join(', ')}`}`]
 }
 
-/** Networks by name (scenario and uplinks), each with its entries; only where several compete. */
+/** Networks (scenario and uplink queue) with several systems, each with its entries. */
 function contests(entries) {
   const byName = new Map()
   for (const entry of entries) {

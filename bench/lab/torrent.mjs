@@ -1,7 +1,6 @@
 /**
- * What a BitTorrent peer needs to be measured beside us: a torrent of one file, and a tracker that
- * tells everybody about everybody. `node torrent.mjs PORT` is the tracker; it keeps what it is told
- * in memory, for the minutes of one run, in a network of its own.
+ * A torrent of one file and a tracker, to measure BitTorrent peers. `node torrent.mjs PORT` is the
+ * tracker; it tells every peer about all others and keeps its state in memory for one run.
  */
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
@@ -11,7 +10,7 @@ import path from 'node:path'
 const pieceBytes = 256 * 1024
 const maxPeers = 256
 
-/** Bencoding of numbers, byte strings, and objects whose keys are given in order. */
+/** Bencodes numbers, byte strings, and objects whose keys are already in order. */
 function bencode(value) {
   if (typeof value === 'number') return Buffer.from(`i${value}e`)
   if (typeof value === 'string' || Buffer.isBuffer(value)) {

@@ -1,7 +1,7 @@
 /**
- * Peers that hold the key and break the protocol: each is closed by name, nothing of theirs is
- * published, and the node goes on serving. What strangers do is in tls-attacks and
- * ticket-attacks.test.ts, what a single link or feed refuses in link.test.ts and
+ * Peers that hold the key and break the protocol: the node closes each with an error code,
+ * publishes nothing of theirs, and goes on serving. For strangers see tls-attacks and
+ * ticket-attacks.test.ts; for what a single link or feed refuses see link.test.ts and
  * conformance-wire.test.ts.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
@@ -30,7 +30,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
     hostile = peer()
   })
 
-  /** Whatever happened: nothing is left of it, and the next push succeeds. */
+  /** After every test: nothing is left, and the next push succeeds. */
   afterEach(async () => {
     try {
       hostile.leave()
@@ -53,7 +53,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
     return made
   }
 
-  /** The node has said in its log that it closed a connection or failed a transfer so. */
+  /** Waits until the log says that the node closed a connection or failed a transfer this way. */
   async function logged(code: FrErrorCode, text: RegExp): Promise<void> {
     await until(
       () =>
@@ -80,7 +80,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
     const timers = () =>
       process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
     const other = await world.node({ key: keyText })
-    // The runner has timers of its own, each for a moment.
+    // The test runner has short-lived timers of its own.
     await until(() => timers() === 0, 'nobody waits for anything')
     const mute = new Hostile(other.address)
     world.defer(() => mute.dispose())
@@ -131,7 +131,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       const link = await hostile.control()
       const [offer] = hostile.offer(small)
       link.say(offer)
-      // So short that all of them fit a frame.
+      // Short enough that all of them fit a frame.
       link.sayBody(2, { page: 0, entries: Array.from({ length: 4_097 }, () => ({})) })
       await link.closed()
       await logged('ERR_FR_PROTOCOL', /entries/)
@@ -272,7 +272,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       const link = await hostile.accepted({ name: 'stall.bin', bytes: 4_096 * 2 * block })
       link.say(hostile.plan([]))
       link.socket.pause()
-      // Each is answered by what is missing, as long as itself.
+      // Each needs an answer as long as itself: the missing ranges.
       const detour = { type: 'detour', member: 1, why: 'broken', ranges } as const
       const isStalled = (): boolean =>
         world.log.some((line) => line.fields['code'] === 'ERR_FR_PEER_STALLED')
@@ -288,7 +288,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
 
   describe('a data connection', () => {
     it('before its offer waits a little, then hears why', async () => {
-      // The node is of this process, and counts no time in which that had no turn.
+      // The node is in this process and does not count time in which the process had no turn.
       watch()
       const startMs = awakeMs()
       await expect(hostile.data()).rejects.toMatchObject({
@@ -306,7 +306,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       link.say(hostile.plan([]))
       await link.next('progress')
       const refusal = { code: 'ERR_FR_PROTOCOL', message: expect.stringMatching(/not expected/) }
-      // From the node's own place, of another edge, or without the secret of this one.
+      // From the node's own number, of another edge, or without the secret of this one.
       await expect(hostile.data(0)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
       const { transfer } = hostile
       const other = hostileEdge(transfer, [0, 7])
@@ -316,9 +316,9 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       await expect(hostile.data(originNumber, transfer, 0, stolen)).rejects.toMatchObject({
         code: 'ERR_FR_AUTH',
       })
-      // It has not taken the place of who holds the secret.
+      // The place is still free for the holder of the secret.
       await hostile.data()
-      // A place behind all that are known may be that of a node that has just joined.
+      // A number above all known ones may belong to a node that has just joined.
       const unknown = { code: 'ERR_FR_TIMEOUT', message: expect.stringMatching(/did not come/) }
       await expect(hostile.data(5)).rejects.toMatchObject(unknown)
     })

@@ -1,4 +1,4 @@
-/** Nodes whose mates must dial another address than the origin does; and those who cannot. */
+/** Nodes that mates dial at another address than the origin does, or cannot dial at all. */
 import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -18,7 +18,7 @@ afterEach(() => world.dispose())
 
 const freeAddress = async () => `127.0.0.1:${await freePort()}`
 
-/** A forwarded port: the origin gets through it, mates are cut off. */
+/** A forwarded port that lets only the origin through. */
 async function forOrigin(address: string): Promise<string> {
   const passed = await proxy(address, (from, to) => {
     let start = Buffer.alloc(0)

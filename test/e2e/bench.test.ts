@@ -1,4 +1,4 @@
-/** The benches run: real processes, small sizes. What they measure here means nothing. */
+/** The benches run with real processes and small sizes. Their figures mean nothing here. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * Many nodes, many pushes, many spellings of an address: what works once works often, and leaves
- * nothing behind. The long ones (10 GiB, 8 GiB) are in test/load/breadth.test.ts.
+ * Many nodes, many pushes, many spellings of an address: repeated use works and leaves nothing
+ * behind. The long tests (10 GiB, 8 GiB) are in test/load/breadth.test.ts.
  */
 import {
   closeSync,
@@ -82,7 +82,7 @@ describe('breadth', () => {
     const node = await world.node()
     const path = join(world.dir, 'sparse.bin')
     const chunk = world.file('chunk.bin', MIB).content
-    // The first bytes are data: what is allocated ahead of them must be given back.
+    // The first bytes are data: space allocated ahead of them must be given back.
     const places = [0, 100 * MIB + 12_288, 200 * MIB + 100, size - MIB]
     const source = openSync(path, 'w')
     ftruncateSync(source, size)
@@ -90,12 +90,12 @@ describe('breadth', () => {
     closeSync(source)
     const result = await push(path, { to: [node.address] }).result
     expect(result.nodes.map((outcome) => outcome.reason)).toEqual([null])
-    // Holes are announced, not sent; a range that was dealt again is small beside that.
+    // Holes are announced, not sent; a range that was dealt twice is small beside that.
     expect(result.originBytesSent).toBeLessThan(2 * places.length * MIB)
     const copy = join(node.dataDir, 'sparse.bin')
     expect(statSync(copy).size).toBe(size)
     expect(statSync(copy).blocks * 512).toBeLessThan(statSync(path).blocks * 512 + MIB)
-    // Its digest was checked block by block; here only that the data is where it belongs.
+    // Its digest was checked block by block; this only checks where the data is.
     const found = openSync(copy, 'r')
     for (const at of places) expect(readAt(found, at, MIB).equals(chunk)).toBe(true)
     expect(readAt(found, 50 * MIB, MIB).every((byte) => byte === 0)).toBe(true)
@@ -103,7 +103,7 @@ describe('breadth', () => {
   })
 
   it('100 pushes at once to the same nodes', async () => {
-    // Each in a process of its own: an offer must be answered within five seconds.
+    // One process each, because an offer must be answered within five seconds.
     const nodes = await Promise.all([1, 2, 3].map(() => world.childNode()))
     const to = nodes.map((node) => node.address)
     const { path, content } = world.file('data.bin', MIB)
@@ -139,7 +139,7 @@ describe('breadth', () => {
       const result = await push(path, { to }).result
       expect(result.nodes.map((outcome) => outcome.reason)).toEqual([null, null])
     }
-    // What is opened at the first use (workers, a pipe on each lane) is no leak.
+    // Things opened at the first use (workers, a pipe on each lane) are no leak.
     const { lanes } = (await fetchStatus(node.address)).counters
     for (let i = 0; i < 2 * (lanes ?? 1) + 1; i++) await once()
     const before = await settled(pid, node.address)
@@ -169,7 +169,7 @@ interface Belongings {
   readonly openPipes: number
 }
 
-/** What a node process holds once it has stopped giving things back. */
+/** What a node process holds once it has released everything it will release. */
 async function settled(pid: number, address: string): Promise<Belongings> {
   let last = await belongings(pid, address)
   for (let i = 0; i < 20; i++) {

@@ -1,4 +1,4 @@
-/** A time-out and a least rate: nodes that take for ever fail by name, and only they. */
+/** Timeout and minimum rate: nodes that are too slow fail with an error code, and only they. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -9,7 +9,7 @@ import { callerOf, holdingDoor } from './door.js'
 import { proxy } from './proxy.js'
 import { type EngineKind, World } from './push-support.js'
 
-/** What data connections carry passes a few bytes at a time; all else passes at once. */
+/** Passes data connections a few bytes at a time and everything else at once. */
 async function tricklingDoor(address: string) {
   return proxy(address, (from, to) => {
     let start: Buffer | undefined = Buffer.alloc(0)

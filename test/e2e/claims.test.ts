@@ -1,6 +1,6 @@
 /**
- * Pushes of different files to one name: whoever comes first has it at every node, whoever comes
- * later is refused at every node, or waits.
+ * Pushes of different files to one name: the first has it at every node; a later one is refused at
+ * every node, or waits.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -47,7 +47,7 @@ describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => 
       won += winners.length
       const held = nodes.map(({ dataDir }) => readFileSync(join(dataDir, 'same')))
       for (const content of held) expect(content.equals(held[0] as Buffer)).toBe(true)
-      // On a machine that stands still for seconds both may be refused.
+      // If the machine stands still for seconds, both may be refused.
       const possible = winners.length > 0 ? winners : [before as Buffer]
       expect(possible.some((content) => content.equals(held[0] as Buffer))).toBe(true)
       before = held[0]
@@ -57,8 +57,8 @@ describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => 
   })
 
   /**
-   * Two pushes to the same two nodes, each of which has the name at one and knocks at the other;
-   * `enter` lets them in there, in the order of their ids.
+   * Two pushes to the same two nodes. Each has the name at one and waits for the other; `enter`
+   * lets them in there, in the order of their ids.
    */
   async function crossing(over: Partial<PushOptions> = {}) {
     const nodes = await world.nodes(2)
@@ -129,7 +129,7 @@ describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => 
       expect(readFileSync(join(dataDir, 'same')).equals(file.content)).toBe(true)
   })
 
-  /** A push that runs, and can connect to its second node once it is let in. */
+  /** A running push that can connect to its second node only once it is let in. */
   async function withLate(late: string) {
     const first = await world.node()
     const door = await world.holding(first.address, MIB)

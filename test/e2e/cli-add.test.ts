@@ -1,4 +1,4 @@
-/** `fr add` between real processes: a node joins a push that runs, dies in it, comes again. */
+/** `fr add` between real processes: a node joins a running push, dies, and joins again. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { copyDigest, MIB, type Running, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
@@ -12,7 +12,7 @@ describe('fr add', () => {
   beforeEach(async () => {
     world = new World()
     nodes = await world.nodes(3)
-    // The second node gets 2 MiB on a connection, and the rest when the test says so.
+    // The second node gets 2 MiB on a connection, and the rest when the door opens.
     door = await holdingDoor(at(1).address, 2 * MIB)
     third = await holdingDoor(at(2).address, 2 * MIB)
     content = world.file('a.bin', 48 * MIB + 11)
@@ -25,7 +25,7 @@ describe('fr add', () => {
 
   const at = (index: number): ServingNode => nodes[index] as ServingNode
 
-  /** A push to the first two that has a plan; the second is held. */
+  /** A push to the first two nodes that has a plan; the second is held up. */
   const pushing = async (...args: string[]): Promise<{ push: Running; transfer: string }> => {
     const to = `${at(0).address},${door.address}`
     const push = world.fr([
@@ -128,7 +128,7 @@ describe('fr add', () => {
     const refusals: [string, string, string][] = [
       [transfer, at(0).address, 'ERR_FR_SAME_NODE'],
       [transfer, door.address, 'ERR_FR_SAME_NODE'],
-      // Another name of the first node: found out by its id.
+      // Another name of the first node, recognised by its id.
       [transfer, at(0).address.replace('127.0.0.1', 'localhost'), 'ERR_FR_SAME_NODE'],
       [transfer, '127.0.0.1:1', 'ERR_FR_UNREACHABLE'],
       ['f'.repeat(32), at(2).address, 'ERR_FR_NO_TRANSFER'],
@@ -145,7 +145,7 @@ describe('fr add', () => {
     const args = ['add', transfer, at(2).address, '--via', at(0).address]
     expect((await world.run(args, wrongKey)).stderr).toContain('ERR_FR_AUTH')
     door.open()
-    // Those that were tried have an outcome like any other.
+    // Every node that was tried has an outcome.
     expect(await push.ended).toBe(3)
     expect((await add(transfer, at(2).address)).stderr).toContain('ERR_FR_NO_TRANSFER')
   })

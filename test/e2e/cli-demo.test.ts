@@ -1,4 +1,4 @@
-/** The demo that the README promises, in small. */
+/** A small run of the demo in the README. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -31,7 +31,7 @@ describe('scripts/demo.mjs', () => {
     expect(run.stdout).toMatch(/^complete +3 of 3 nodes in \d+\.\d{3} s$/m)
     expect(run.stdout).toMatch(/^delivered +\d+\.\d\d GB\/s$/m)
     expect(run.stdout).toMatch(/^of the limit +(\d+\.\d{3} of the bare data movement|- )/m)
-    // One figure is called so, at most: the push's own.
+    // Only the push's own figure may be called efficiency.
     expect(run.stdout).not.toContain('efficiency')
     expect(run.stderr.match(/efficiency \d/g)?.length ?? 0).toBeLessThanOrEqual(1)
     expect(run.stdout).toMatch(/^CPU-s per GB +\d+\.\d\d/m)

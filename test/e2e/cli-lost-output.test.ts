@@ -1,4 +1,4 @@
-/** What a command cannot say ends nothing that is under way: full disks under logs and results. */
+/** Output that cannot be written ends nothing: full disks under logs and results. */
 import { existsSync, mkdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { copyDigest, main, type Running, type ServingNode, sha256, World } from './cli-world.js'
@@ -9,7 +9,7 @@ beforeEach(() => {
 })
 afterEach(() => world.close())
 
-/** A command whose stream 1 or 2 goes to a disk that is full. */
+/** A command whose stdout or stderr is on a full disk. */
 function mute(stream: 1 | 2, args: readonly string[]): Running {
   const script = `exec "$@" ${stream}>/dev/full`
   return world.start('bash', ['-c', script, 'bash', process.execPath, main, ...args])

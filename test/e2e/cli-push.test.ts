@@ -1,4 +1,4 @@
-/** `fr push` between real processes: what arrives, what is printed, how it ends. */
+/** `fr push` between real processes: what arrives, what it prints, how it ends. */
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { blake3 } from 'hash-wasm'
@@ -82,7 +82,7 @@ describe('fr push to three nodes', () => {
       originBytesSent: number
     }
     expect(result.bytes).toBe(60 * MIB)
-    // More where a relay was slow: what it was dealt is dealt again, or goes to everybody directly.
+    // More when a relay was slow: its part is dealt again, or sent to all directly.
     expect(result.originBytesSent).toBeGreaterThanOrEqual(60 * MIB)
     expect(result.originBytesSent).toBeLessThan(3 * 60 * MIB)
     expect(result.nodes).toHaveLength(3)
@@ -126,7 +126,7 @@ describe('fr push to three nodes', () => {
   it('takes names that are no UTF-8, as source and with --as', async () => {
     const name = Buffer.from([0x61, 0xff, 0xfe, 0x62])
     const content = world.file(name, 5000)
-    // Only a shell can give such a name: Node would make it UTF-8.
+    // Only a shell can pass such a name; Node would convert it to UTF-8.
     const shell = (line: string) =>
       world.start('sh', ['-c', line, process.execPath, main, listOf(nodes)])
     const first = shell(`"$0" "$1" push "$(printf 'a\\377\\376b')" --to "$2"`)

@@ -1,4 +1,4 @@
-/** Death and signals in the middle of a push: of a node, and of the push itself. */
+/** Deaths and signals in the middle of a push: of a node, and of the push itself. */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -7,7 +7,7 @@ import { limits, MIB } from '../../src/base/limits.js'
 import { copyDigest, listOf, type Running, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
 
-/** With SHA-256 it takes most of a second, so that there is a middle to act in. */
+/** SHA-256 of this takes most of a second, so that there is a middle to act in. */
 const fileBytes = 192 * MIB
 const pushing = [
   'push',
@@ -37,7 +37,7 @@ afterEach(async () => {
   await world.close()
 })
 
-/** A push that cannot end, because its last node stands still, in the middle, behind the door. */
+/** A push that cannot end, because its last node is stopped in the middle, behind the door. */
 async function heldPush(): Promise<{ push: Running; held: ServingNode }> {
   const held = nodes[2] as ServingNode
   const push = world.fr([...pushing, `${listOf(nodes.slice(0, 2))},${door.address}`])
@@ -47,7 +47,7 @@ async function heldPush(): Promise<{ push: Running; held: ServingNode }> {
   return { push, held }
 }
 
-/** It has given back all that it had of a push. */
+/** Waits until the node has released everything of a push. */
 async function isIdle({ address }: ServingNode): Promise<void> {
   const key = world.env['FR_KEY'] as string
   while ((await fetchStatus(address, { key })).transfers.length > 0)
@@ -83,7 +83,7 @@ describe('a node that dies', () => {
     const { push } = await heldPush()
     const stopped = performance.now()
     expect(await push.ended).toBe(3)
-    // Not as late as one that lives and stands still.
+    // Sooner than the limit for a living node that stands still.
     expect(performance.now() - stopped).toBeLessThan(limits.stallMs)
     expect(push.stderr).toMatch(new RegExp(`^${door.address} +failed .*ERR_FR_NODE_SILENT`, 'm'))
     for (const node of nodes.slice(0, 2)) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))
@@ -105,12 +105,12 @@ describe('a push that is stopped', () => {
     expect(push.stderr).not.toMatch(/^ {4}at /m)
     held.kill('SIGCONT')
     for (const node of nodes) expect(copyDigest(node, 'big.bin')).toBeNull()
-    // The one that stood still may only see that the origin is gone, and keeps what it has.
+    // The stopped node may only see that the origin is gone, and keeps what it has.
     for (const node of nodes.slice(0, 2)) {
       await node.until('end of the partials', () => partialsOf(node).length === 0)
     }
     await isIdle(held)
-    // The nodes are none the worse for it.
+    // The nodes still work.
     const again = await world.run(['push', '--silence', '4s', 'big.bin', '--to', listOf(nodes)])
     expect(again.status).toBe(0)
     for (const node of nodes) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))

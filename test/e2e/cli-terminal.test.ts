@@ -1,10 +1,10 @@
-/** What stands on terminals of two sizes while a push loses one node and never has another. */
+/** The screens of two terminals while a push loses one node and never reaches another. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Screen } from '../screen.js'
 import { copyDigest, MIB, main, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
 
-/** Runs a command on a terminal of that size, which takes what it writes and adds nothing. */
+/** Runs a command on a terminal of a given size that passes its output on unchanged. */
 const onTerminal = `
 import fcntl, os, pty, struct, sys, termios
 rows, columns = int(sys.argv[1]), int(sys.argv[2])
@@ -36,7 +36,7 @@ let doors: Door[]
 beforeEach(async () => {
   world = new World()
   nodes = await world.nodes(3)
-  // Neither of the two can be complete before the test says so.
+  // Neither can be complete before the doors open.
   doors = await Promise.all(nodes.slice(1).map(({ address }) => holdingDoor(address, 4 * MIB)))
 })
 afterEach(async () => {

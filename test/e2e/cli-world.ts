@@ -27,7 +27,6 @@ export class World extends Workspace {
     return super.start(command, args, { cwd: this.directory, ...options })
   }
 
-  /** Runs `fr` to its end. */
   async run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     const running = this.fr(args, { env })
     const status = await running.ended

@@ -1,6 +1,6 @@
 /**
- * A door that counts what passes it to a node: bytes of records, by who sends them. What it has
- * counted is the measure that every reported figure is held against.
+ * A door that counts the record bytes that pass it to a node, by sender. Tests compare every
+ * reported figure with these counts.
  */
 import { originNumber } from '../../src/control/messages/types.js'
 import { callerOf, payloadFinder } from './door.js'
@@ -14,13 +14,13 @@ export interface Counted {
 
 export interface CountingDoor {
   readonly address: string
-  /** By the number of the sender. */
+  /** By member number of the sender. */
   readonly from: ReadonlyMap<number, Counted>
   readonly payloadBytes: number
   payloadFrom(sender: number): number
 }
 
-/** `refusesMates`: connections of mates end at the door, so that only the origin gets through. */
+/** `refusesMates` closes connections of mates, so that only the origin gets through. */
 export async function countingDoor(
   world: World,
   address: string,

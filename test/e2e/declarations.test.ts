@@ -1,6 +1,6 @@
 /**
- * The emitted declarations, as a program that uses the package sees them: they compile, and no type
- * that a caller can meet has a name of the inside.
+ * The emitted declarations, seen by a program that uses the package: they compile, and no type that
+ * a caller can reach has an internal name.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -12,11 +12,11 @@ const root = resolve(import.meta.dirname, '../..')
 const index = join(root, 'dist/api/index.d.ts')
 
 interface Declarations {
-  /** Text by declared name. */
+  /** Text of each declaration by its name. */
   readonly own: Map<string, string>
   /** File and name there, by local name. */
   readonly imported: Map<string, { file: string; name: string }>
-  /** Names, or `*`, that a file passes on, and where from; null: its own. */
+  /** Exported names, or `*`, with the file that they come from; null for this file. */
   readonly exported: { name: string; as: string; file: string | null }[]
 }
 
@@ -24,7 +24,7 @@ const kinds = 'class|const|function|interface|type'
 const modifiers = String.raw`(export\s+)?(?:declare\s+)?(?:abstract\s+)?`
 const declaration = new RegExp(String.raw`^${modifiers}(?:${kinds})\s+(\w+)`)
 
-/** What one declaration file says, without comments. */
+/** Declarations in one file, without comments. */
 function read(file: string): Declarations {
   const text = readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
   const found: Declarations = { own: new Map(), imported: new Map(), exported: [] }
@@ -55,7 +55,7 @@ function read(file: string): Declarations {
   return found
 }
 
-/** Names of all declarations that `file` exports, or that these mention, and so on. */
+/** Names of all declarations that `file` exports, and of those that they mention, recursively. */
 function reachable(file: string): Set<string> {
   const files = new Map<string, Declarations>()
   const seen = new Set<string>()
@@ -106,7 +106,7 @@ describe('the declarations of the package', () => {
   })
   afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
-  /** What the compiler says of a program that imports the package by its name. */
+  /** Compiler output for a program that imports the package by its name. */
   function compiled(program: string): string {
     mkdirSync(join(dir, 'node_modules'))
     symlinkSync(root, join(dir, 'node_modules/fastreplica'), 'dir')

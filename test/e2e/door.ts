@@ -1,7 +1,7 @@
 /**
- * A door to a node: what is dialled through it arrives, until a connection has carried `holdAt`
- * bytes; then it waits until the door is opened. Control links never carry so much, so the node
- * lives, and a push to it cannot end before the test says so.
+ * A door to a node: connections through it work until one has carried `holdAt` bytes, which then
+ * waits until the door opens. Control links never carry that much, so the node lives, and a push to
+ * it cannot end before the test opens the door.
  */
 import type { Socket } from 'node:net'
 import { tlsFirstByte } from '../../src/net/tls.js'
@@ -9,14 +9,14 @@ import { confirmBytes, ticketBytes } from '../../src/protocol/ticket.js'
 import { proxy, type Through } from './proxy.js'
 
 export interface Door extends Through {
-  /** What it leads to waits for bytes that were sent. */
+  /** True when the node waits for bytes that were sent. */
   readonly isHolding: () => boolean
-  /** Lets each connection that waits carry one chunk more. */
+  /** Lets each waiting connection carry one more chunk. */
   sip(): void
   open(): void
-  /** Breaks what passes through it now, at both ends. */
+  /** Breaks all connections through it, at both ends. */
   cut(): void
-  /** Breaks it at the end that dialled; at the other it stays open and nothing comes any more. */
+  /** Breaks them at the dialler's end; the other end stays open and silent. */
   cutDialler(): void
 }
 
@@ -69,21 +69,21 @@ export async function holdingDoor(address: string, holdAt: number): Promise<Door
 }
 
 export interface OfferDoor extends Through {
-  /** An offer waits behind it. */
+  /** True when an offer waits behind the door. */
   readonly isHolding: () => boolean
   open(): void
 }
 
 /**
- * A door behind which offers wait: a sender connects and proves its key, and what it says on its
- * control link passes once the door is open. Other connections pass at any time.
+ * A door behind which offers wait: a sender connects and proves its key, but its control link
+ * passes only once the door is open. Other connections always pass.
  */
 export async function offerDoor(address: string): Promise<OfferDoor> {
   const held = new Set<() => void>()
   let isOpen = false
   const passed = await proxy(address, (from, to) => {
     let waiting = Buffer.alloc(0)
-    // Behind ClientHello: the dialler's change of cipher, its Finished and its hello.
+    // After ClientHello: the dialler's change of cipher, its Finished and its hello.
     let records = 4
     let isLink: boolean | undefined
     const pass = (bytes: number): void => {
@@ -96,7 +96,7 @@ export async function offerDoor(address: string): Promise<OfferDoor> {
       while (isLink && !isOpen && waiting.length > 0) {
         const bytes = waiting.length < 5 ? 5 : 5 + waiting.readUInt16BE(3)
         if (waiting.length < bytes) return
-        // A question is short, an offer is not.
+        // Questions are short, offers are not.
         if (records <= 0 && bytes > 100) break
         records--
         pass(bytes)
@@ -122,15 +122,15 @@ export async function offerDoor(address: string): Promise<OfferDoor> {
 }
 
 export interface LateDoor extends Through {
-  /** A connection is held back. */
+  /** True when a connection is held back. */
   readonly isHolding: () => boolean
-  /** Lets it pass; resolves once the node knows all that its dialler says of itself. */
+  /** Lets it pass; resolves once the node has the dialler's whole introduction. */
   release(): Promise<void>
   /** Breaks all links. */
   cutLinks(): void
 }
 
-/** Who a connection says it is, once its ticket is there. What links say is hidden in TLS. */
+/** The identity in a ticket, once it has arrived. TLS hides that of links. */
 export function callerOf(start: Buffer): { channel: 'data' | 'link'; from?: number } | null {
   if (start[0] === tlsFirstByte) return { channel: 'link' }
   if (start.length < ticketBytes) return null
@@ -142,10 +142,10 @@ export type RecordKind = 'payload' | 'hole' | 'digests' | 'end'
 const recordKinds: readonly RecordKind[] = ['payload', 'hole', 'digests', 'end']
 
 /**
- * What is payload of records in the chunks of one connection to a node, as views of them: behind
- * the ticket and its confirmation, on a data connection. Nothing is on others. With 'check', the
- * first byte of the check in every record header instead. `told` hears of payload as it passes,
- * and of each other record with what it covers.
+ * Finds the payload of records in the chunks of one connection to a node, as views of them: after
+ * the ticket and its confirmation on a data connection, nothing on others. With 'check' it finds
+ * the first byte of the check in every record header instead. `told` is called for passing payload,
+ * and for each other record with its range.
  */
 export function payloadFinder(
   wanted: 'payload' | 'check' = 'payload',
@@ -185,8 +185,8 @@ export function payloadFinder(
 }
 
 /**
- * The last byte of every TLS record of a link, a part of its tag, as views of the chunks of one
- * connection to a node. Nothing on data connections.
+ * Finds the last byte of every TLS record of a link, which is part of its tag, as views of the
+ * chunks of one connection to a node. Nothing on data connections.
  */
 export function tagFinder(): (chunk: Buffer) => Buffer[] {
   let isLink: boolean | undefined
@@ -214,8 +214,8 @@ export function tagFinder(): (chunk: Buffer) => Buffer[] {
 }
 
 /**
- * A door that everything passes, but for the first data connection of one sender: not even its
- * ticket passes before it is released.
+ * A door that passes everything except the first data connection of one sender: not even its ticket
+ * passes before `release`.
  */
 export async function lateDoor(address: string, sender: number): Promise<LateDoor> {
   const links: Socket[] = []
@@ -243,7 +243,7 @@ export async function lateDoor(address: string, sender: number): Promise<LateDoo
     isHolding: () => late !== undefined,
     release: () =>
       new Promise((resolve) => {
-        // The ticket is all that its dialler says of itself.
+        // The ticket is the dialler's whole introduction.
         late?.to.write(late.hello, () => resolve())
       }),
     cutLinks: () => {

@@ -1,4 +1,4 @@
-/** Everything under examples/ runs, or is read by what it is for. */
+/** Everything under examples/ runs, or is read by the program that it is for. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -68,7 +68,7 @@ describe('nodes.txt', () => {
     ]))
 })
 
-/** The settings of a unit file's sections, in order; a name may come more than once. */
+/** Settings in the sections of a unit file, in order; a name may occur more than once. */
 function readUnit(text: string): Map<string, [name: string, value: string][]> {
   const sections = new Map<string, [string, string][]>()
   let current: [string, string][] | undefined

@@ -1,4 +1,4 @@
-/** The figures that a push reports, against bytes counted on the wire and on the disk. */
+/** The figures that a push reports, compared with bytes counted on the wire and on the disk. */
 import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -20,12 +20,12 @@ import { type EngineKind, until, World } from './push-support.js'
 
 interface Seen {
   readonly result: PushResult
-  /** Names of all events in their order. */
+  /** Names of all events in order. */
   readonly events: readonly string[]
   readonly last: Progress
 }
 
-/** Runs a push and keeps what it says. */
+/** Runs a push and records its events. */
 async function seen(path: string, options: PushOptions): Promise<Seen> {
   const transfer = push(path, options)
   const events: string[] = []
@@ -38,7 +38,7 @@ async function seen(path: string, options: PushOptions): Promise<Seen> {
   return { result: await transfer.result, events, last: last as Progress }
 }
 
-/** The fields that docs/figures.md defines, by section. */
+/** Fields defined in docs/figures.md, by section. */
 function documented(): Map<string, string[]> {
   const text = readFileSync(new URL('../../docs/figures.md', import.meta.url), 'utf8')
   return new Map(
@@ -105,7 +105,7 @@ describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (e
     return { nodes, doors: made, to: made.map(({ address }) => address) }
   }
 
-  /** What holds of every push: each figure of a receiver is what passed its door. */
+  /** For every push: each figure of a receiver equals what passed its door. */
   function checkReceived({ result }: Seen, through: readonly CountingDoor[]): void {
     const fromOrigin = sum(through.map((door) => door.payloadFrom(originNumber)))
     expect(result.originBytesSent).toBe(fromOrigin)
@@ -176,12 +176,12 @@ describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (e
       [originNumber],
     ])
     expect(result.originBytesSent).toBeGreaterThanOrEqual(18 * MIB)
-    // What is asked for twice may still be on its way when a node has all it needs.
+    // Bytes asked for twice may still be on their way when a node has everything.
     for (const [index, door] of through.entries())
       expect(door.payloadBytes).toBeGreaterThanOrEqual(result.nodes[index]?.receivedBytes ?? 0)
     for (const share of result.shares)
       expect(share).toMatchObject({ dealtBytes: 2 * MIB, relayedBytes: 0, relayedShare: 0 })
-    // What was listed again: all that mates should have brought.
+    // What was listed again: everything that mates should have sent.
     expect(result.resentBytes).toBeGreaterThanOrEqual(12 * MIB)
     expect(last.nodes.map((node) => node.relayedBytes)).toEqual([0, 0, 0])
     const rows = closingLines(result, [], 200, painter(false)).slice(1, 4)
@@ -195,7 +195,7 @@ describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (e
     for (const [index, door] of through.entries()) {
       const { receivedBytes = 0, duplicateBytes = 0 } = result.nodes[index] ?? {}
       expect(receivedBytes - duplicateBytes).toBe(24 * MIB)
-      // Repeats may still arrive after a node has spoken its last word.
+      // Repeated bytes may still arrive after a node's last frame.
       expect(door.payloadBytes).toBeGreaterThanOrEqual(receivedBytes)
       const relayed = sum(through.map((other) => other.payloadFrom(index)))
       expect(result.shares[index]?.relayedBytes).toBeLessThanOrEqual(relayed)
@@ -242,7 +242,7 @@ describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (e
   it('of a bound that is wrong: no efficiency, and a warning', async () => {
     const { to } = await doors(2)
     const { path } = world.file('data.bin', MIB)
-    // At a byte a second it would take twelve days.
+    // At a byte per second it would take twelve days.
     const { result } = await seen(path, { to, engine, uplinkBytesPerSecond: 1 })
     expect(result).toMatchObject({ boundSeconds: MIB, efficiency: null })
     expect(result.warnings).toEqual([

@@ -1,4 +1,4 @@
-/** Mates dial each other before the plan: with real nodes, seen at a door in front of each. */
+/** Mates dial each other before the plan: real nodes, each behind a door that watches. */
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
@@ -13,17 +13,17 @@ import { type EngineKind, until, World } from './push-support.js'
 const engines: EngineKind[] = ['native', 'portable']
 
 interface Watched extends Through {
-  /** Senders of the data connections that have come. */
+  /** Senders of the data connections that have arrived. */
   readonly senders: number[]
-  /** Mates whose connection has been told `go`. */
+  /** Mates whose connection has received `go`. */
   readonly greeted: number[]
-  /** The origin is held back until then: so nobody is ready, and there is no plan. */
+  /** Lets the origin in. Until then no node is ready, and there is no plan. */
   open(): void
   /** Breaks the data connections of mates. */
   cut(): void
 }
 
-/** What comes back on a data connection: a challenge, and `go`. */
+/** Bytes of the answers on a data connection: a challenge, and `go`. */
 const answerBytes = 52 + 4
 
 async function watched(address: string): Promise<Watched> {
@@ -76,7 +76,7 @@ describe.each(engines)('mates on the %s engine', (engine) => {
   })
   afterEach(() => world.dispose())
 
-  /** A push to three nodes, all of which have greeted each other, and that has no plan. */
+  /** A push to three nodes that have greeted each other and have no plan. */
   async function begun() {
     const nodes = await world.nodes(3)
     const doors = await Promise.all(nodes.map(({ address }) => watched(address)))

@@ -1,6 +1,6 @@
 /**
- * No command leaves a file handle to garbage collection, and none uses what Node has deprecated:
- * every process here collects at its end, and dies of such a warning.
+ * No command leaves a file handle to garbage collection, and none uses deprecated Node features:
+ * every process here collects garbage at its end and dies of such a warning.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

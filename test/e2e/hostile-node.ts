@@ -11,7 +11,7 @@ import {
 } from '../../src/net/handshake.js'
 import { HostileLink, key } from './hostile.js'
 
-/** A node by hand: it takes what an origin dials, and says what a test tells it to. */
+/** A hand-made node: it accepts what an origin dials, and sends what a test tells it to. */
 export class HostileNode {
   readonly #self = selfOf(freshSigner())
   readonly #server: Server
@@ -44,13 +44,13 @@ export class HostileNode {
     return this.#link
   }
 
-  /** The next data connection, with the ticket that came on the control link. */
+  /** The next data connection, whose ticket is on the control link. */
   async feed(): Promise<Established> {
     const ticketed = await this.#next((early): early is Ticketed => early.channel === 'data')
     return ticketed.go(await this.#controlLink.edge(ticketed.from))
   }
 
-  /** The connection on which the origin sends, which nobody reads. */
+  /** The connection on which the origin sends; nobody reads it. */
   async data(): Promise<Socket> {
     const socket = (await this.feed()).detach()
     return socket.on('error', () => {})
@@ -61,7 +61,7 @@ export class HostileNode {
     this.#server.close()
   }
 
-  /** Opens a data connection to a mate, on which nothing is sent. */
+  /** Opens a data connection to a mate and sends nothing on it. */
   async dialMate(transfer: string, from: number, mate: Mate): Promise<void> {
     const edge = await this.#controlLink.edge(mate.number)
     const fields = { channel: 'data', transfer, from, to: mate.number, edge } as const
@@ -75,7 +75,7 @@ export class HostileNode {
     return this.#link
   }
 
-  /** The connection that was dialled first and not asked for. */
+  /** The oldest connection that was dialled and not yet taken. */
   async #next<T extends Admitted | Ticketed>(
     isWanted: (early: Admitted | Ticketed) => early is T,
   ): Promise<T> {

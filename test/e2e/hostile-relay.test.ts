@@ -1,6 +1,6 @@
 /**
- * A relay that says it forwards and does not: everybody else has the file all the same, and the
- * result names that relay. Nobody is named whose feeds are slow, refused or broken.
+ * A relay that claims to forward and does not: all others still get the file, and the result names
+ * that relay. Nodes whose feeds are slow, refused or broken are not named.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -48,10 +48,10 @@ describe.each<EngineKind>(['portable', 'native'])('relays on the %s engine', (en
     const { logger } = world
     const { result } = push(path, { to, engine, key: keyText, strategy, shape, logger })
     const ran = liar.run()
-    // Others are held up until it has been dealt enough to be known by it.
+    // The others are held up until it has been dealt enough to be recognised.
     await until(() => liar.receivedBytes >= 16 * MIB, 'it has received its part', 100_000)
     const opened = await Promise.all(doors)
-    // They receive a little all the time until it is named: who is complete reports no more.
+    // They receive slowly until it is named, because complete nodes send no reports.
     while (isNamed && !world.log.some(({ event }) => event === 'false-relay')) {
       for (const door of opened) door.sip()
       await delay(100)
@@ -60,7 +60,7 @@ describe.each<EngineKind>(['portable', 'native'])('relays on the %s engine', (en
     const [{ nodes: outcomes, warnings }] = await Promise.all([result, ran])
     expect(outcomes.map(({ node, reason }) => [node, reason])).toEqual(to.map((n) => [n, null]))
     expectCopies(content)
-    // What it says of its rates is as false as the rest: bounds made of them are another matter.
+    // Its claimed rates are false too, and so are bounds made from them; ignore those warnings.
     return { address, warnings: warnings.filter((text) => text.includes('says that')) }
   }
 

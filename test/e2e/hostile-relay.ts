@@ -1,6 +1,6 @@
 /**
- * A node by hand that receives like any other and says that it relays, but passes nothing on: it
- * opens a feed to each mate and sends nothing there.
+ * A hand-made node that receives normally and claims to relay, but passes nothing on: it opens a
+ * feed to each mate and sends nothing there.
  */
 import { type Mate, originNumber } from '../../src/control/messages/types.js'
 import type { HostileLink } from './hostile.js'
@@ -11,7 +11,7 @@ export class LyingRelay {
   #receivedBytes = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** Payload that the origin has sent it. */
+  /** Payload bytes that the origin has sent to it. */
   get receivedBytes(): number {
     return this.#receivedBytes
   }
@@ -20,7 +20,7 @@ export class LyingRelay {
     return this.#node.listening()
   }
 
-  /** Takes part in one push. Resolves when that is over. */
+  /** Takes part in one push; resolves when it is over. */
   async run(): Promise<void> {
     const link = await this.#node.control()
     const { bytes, transfer } = await link.next('offer')
@@ -56,7 +56,7 @@ export class LyingRelay {
     )
   }
 
-  /** Reads all that comes, from the origin and from mates, and keeps none of it. */
+  /** Reads and drops everything from the origin and from mates. */
   async #receive(): Promise<never> {
     for (;;) {
       const dialled = await this.#node.feed()
@@ -72,7 +72,7 @@ export class LyingRelay {
   }
 }
 
-/** How much payload is in each chunk of one data connection, behind its handshake. */
+/** Payload bytes in each chunk of one data connection, after its handshake. */
 function payloadCounter(): (chunk: Buffer) => number {
   let head = Buffer.alloc(0)
   let bodyBytes = 0

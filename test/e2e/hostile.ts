@@ -1,6 +1,6 @@
 /**
- * A peer that holds the key and then breaks the rules: an origin, or a mate, written by hand on top
- * of the codecs. It says what a test tells it to and remembers what it hears.
+ * A peer that holds the key and breaks the rules: a hand-made origin or mate on top of the codecs.
+ * It sends what a test tells it to and records what it receives.
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
@@ -40,17 +40,17 @@ const sound: RecordHeader = {
   digestBytes: 0,
 }
 
-/** What a hostile origin gives out; all peers of one transfer know it. */
+/** Edges of a hostile origin; all peers of one transfer can derive them. */
 export function hostileEdge(transfer: string, places: readonly [number, number]): Edge {
   return edgeOf(nodePrimitives, Buffer.from(transfer), places)
 }
 
-/** A control link on which anything can be said. */
+/** A control link that can send anything. */
 export class HostileLink {
   readonly socket: Socket
   readonly heard: Frame[] = []
   isClosed = false
-  /** Told by an honest origin, by the place at the other end. */
+  /** Edges given by an honest origin, by the member number at the other end. */
   readonly edges = new Map<number, Edge>()
   readonly #reader = new FrameReader()
   readonly #waiting: (() => void)[] = []
@@ -82,7 +82,7 @@ export class HostileLink {
     for (const frame of frames) this.socket.write(this.seal(frame))
   }
 
-  /** A body that no honest sender makes. */
+  /** Sends a body that no honest sender makes. */
   sayBody(type: number, body: object): void {
     const bytes = new Uint8Array(Buffer.from(JSON.stringify(body)))
     this.socket.write(encodeFrame({ type, bytes }))
@@ -98,7 +98,7 @@ export class HostileLink {
     }
   }
 
-  /** The next plan under which bytes flow. */
+  /** The next plan that has routes. */
   async running(): Promise<PlanFrame> {
     for (;;) {
       const plan = await this.next('plan')
@@ -106,7 +106,7 @@ export class HostileLink {
     }
   }
 
-  /** Waits until this end of an edge is known. */
+  /** Waits until the plan has given an edge to this member. */
   async edge(index: number): Promise<Edge> {
     for (;;) {
       const edge = this.edges.get(index)
@@ -129,7 +129,7 @@ export class HostileLink {
   }
 }
 
-/** A data connection on which anything can be sent. */
+/** A data connection that can send anything. */
 export class HostileFeed {
   readonly socket: Socket
   readonly #seed: bigint
@@ -155,10 +155,10 @@ export class HostileFeed {
   }
 }
 
-/** Takes the data connections of nodes and keeps the payload that comes on them. */
+/** Accepts data connections of nodes and keeps their payload. */
 export class HostileInbox {
   readonly #payload = new Map<number, Buffer>()
-  /** Payloads of digest records, as they came. */
+  /** Payloads of digest records, in order of arrival. */
   readonly digests: Buffer[] = []
   connections = 0
   readonly #server: Server
@@ -188,13 +188,13 @@ export class HostileInbox {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** What came of a range, in as many records as the sender liked; in the order of the file. */
+  /** Received bytes of a range, in file order, however many records carried them. */
   payload([offset, length]: RangePair): Buffer {
     const inside = [...this.#payload].filter(([at]) => at >= offset && at < offset + length)
     return Buffer.concat(inside.sort(([a], [b]) => a - b).map(([, bytes]) => bytes))
   }
 
-  /** Waits until so many bytes of payload have come in all. */
+  /** Waits until this many payload bytes have arrived. */
   async received(bytes: number): Promise<void> {
     while (this.#bytes < bytes)
       await new Promise<void>((resolve) => {
@@ -254,12 +254,12 @@ export class Hostile {
     return this.#self.nodeId
   }
 
-  /** Of what it offers. */
+  /** Signs the content that it offers. */
   get author(): Signer {
     return this.#self.signer
   }
 
-  /** A digest record of the file that is offered, in the smallest blocks. */
+  /** A signed digest record of the offered file, in the smallest blocks. */
   signed(place: DigestPlace, digests: Uint8Array): Uint8Array {
     const content = { contentId: this.#contentId, algorithm: 'xxh64', blockBytes: 65_536 } as const
     return signDigests(this.author, content, place, digests)
@@ -273,7 +273,7 @@ export class Hostile {
     return link
   }
 
-  /** Rejects with the node's word when it refuses. */
+  /** Rejects with the node's answer when it refuses. */
   async data(
     from: number = originNumber,
     transfer: string = this.transfer,
@@ -286,7 +286,7 @@ export class Hostile {
     return feed
   }
 
-  /** The link on which a mate asks for bytes. Rejects with the node's word when it refuses. */
+  /** The link on which a mate asks for bytes. Rejects with the node's answer when it refuses. */
   async pull(from: number, to = 0): Promise<HostileLink> {
     const { transfer } = this
     const established = await this.#dial({ channel: 'pull', from, to, transfer })
@@ -295,7 +295,7 @@ export class Hostile {
     return link
   }
 
-  /** A place for nodes to dial; what comes there over data connections is collected. */
+  /** An address for nodes to dial; the inbox keeps what arrives over data connections. */
   async listen(): Promise<HostileInbox> {
     const inbox = new HostileInbox(this.#self)
     await inbox.listening()
@@ -303,7 +303,7 @@ export class Hostile {
     return inbox
   }
 
-  /** The frames of an offer as an honest origin makes them; and edges to places up to 4. */
+  /** The frames of an honest offer, with edges to members up to 4. */
   offer({
     name,
     bytes,
@@ -348,7 +348,7 @@ export class Hostile {
     return link
   }
 
-  /** The node is number 0, and relays nothing. Each plan is newer than the last. */
+  /** A plan in which the node is number 0 and relays nothing. Each is newer than the last. */
   plan(mates: readonly Mate[]): PlanFrame {
     const origin = { number: originNumber, nodeId: this.nodeId }
     return {
@@ -368,7 +368,7 @@ export class Hostile {
     }
   }
 
-  /** Calls off what it offered, so that nobody waits for another coordinator. */
+  /** Calls off what it offered, so that no node waits for another coordinator. */
   leave(): void {
     for (const link of this.#links)
       if (!link.isClosed) link.say({ type: 'abort', code: 'ERR_FR_ABORTED', text: 'the test ends' })

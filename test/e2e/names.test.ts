@@ -1,4 +1,4 @@
-/** Pushes to nodes by name while the resolver of a machine is slow, or answers nothing at all. */
+/** Pushes to nodes by name while a machine's resolver is slow or does not answer. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { copyDigest, listOf, type ServingNode, sha256, World } from './cli-world.js'
 
-/** Names of one machine: the processes that have its `env` look up what is here. */
+/** Host names of one machine; processes with its `env` look names up here. */
 class Names {
   readonly #directory: string
   readonly env: Record<string, string>
@@ -54,7 +54,7 @@ describe('a push by name', () => {
     const silent = `127.0.0.1:${(mute.address() as AddressInfo).port}`
     const args = ['push', 'f.bin', '--to', `${silent},${to}`, '--connect-timeout', '2s', '--json']
     const push = world.fr(args, names)
-    // From here on the time that a node may take to be connected is over.
+    // The time that a node may take to be connected is over now.
     await push.until('failed node', () => push.stderr.includes(`${silent} failed`))
     names.answer('slow.test', '127.0.0.1')
     expect(await push.ended, push.stderr).toBe(3)

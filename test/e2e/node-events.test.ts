@@ -1,4 +1,4 @@
-/** A node tells its program what is offered and what became of it, and asks whether to take it. */
+/** A node reports offers and their outcomes to its program, and asks whether to accept them. */
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -177,7 +177,7 @@ describe.each<EngineKind>(['portable', 'native'])('events of a %s node', (engine
       expect(partials(node.dataDir)).toEqual([])
       expect(readdirSync(node.dataDir)).toEqual(['.fastreplica'])
       await node.close()
-      // Not the time of the hook, which would be ERR_FR_TIMEOUT.
+      // Not ERR_FR_TIMEOUT, the code for a hook that takes too long.
       expect(heard[1]).toMatchObject(['failed', { code: 'ERR_FR_NODE_CLOSED' }])
       expect((await running.result).nodes[0]).toMatchObject({ code: 'ERR_FR_NODE_CLOSED' })
     })

@@ -1,22 +1,22 @@
 /**
- * A door in front of a node: every connection to it is joined to one to the node. How bytes pass
- * towards the node is the caller's; the way back, ends and errors are the same for all doors.
+ * A door in front of a node: every connection to it is joined to one to the node. The caller
+ * decides how bytes pass towards the node; all else is the same for all doors.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface Through {
-  /** HOST:PORT in place of the node's own. */
+  /** HOST:PORT to use instead of the node's own. */
   readonly address: string
   close(): void
 }
 
-/** Passes on everything. */
+/** Passes everything on. */
 export function passAll(from: Socket, to: Socket): void {
   from.pipe(to)
 }
 
-/** `join` passes on what `from` brings to `to`; `listenPort` 0 takes any that is free. */
+/** `join` passes bytes of `from` on to `to`; with `listenPort` 0 any free port is used. */
 export async function proxy(
   address: string,
   join: (from: Socket, to: Socket) => void,

@@ -1,7 +1,7 @@
 /**
- * Bytes from mates: what a node lacks because a feed between nodes broke, or a node died, comes
- * from whoever holds it; a complete node still serves; who asks for what it may not have is told so
- * and disturbs nothing.
+ * Bytes from mates: a node that lacks bytes because a feed broke or a node died gets them from any
+ * holder, and a complete node still serves. A request that is not allowed gets an error code and
+ * disturbs nothing.
  */
 import { readFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
@@ -16,7 +16,7 @@ import { digestsOf, fileDigestOf, Hostile, type HostileLink, keyText } from './h
 import { type EngineKind, gate, until, World } from './push-support.js'
 
 const block = 64 * KIB
-/** Under `adaptive` what is held back would be dealt again before long, to be relayed by others. */
+/** `adaptive` would soon deal the held bytes again, for others to relay. */
 const strategy = 'classic'
 
 describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (engine) => {
@@ -26,13 +26,13 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
   })
   afterEach(() => world.dispose())
 
-  /** Of the log lines of this kind, the one with this field. */
+  /** Sum of this field over log lines of this kind. */
   function sum(event: string, field: string): number {
     const lines = world.log.filter((line) => line.event === event)
     return lines.reduce((total, line) => total + Number(line.fields[field]), 0)
   }
 
-  /** What was pulled as a trace shows it, by process and mate. */
+  /** Pulls in a trace, by process and mate. */
   function pullsIn(path: string): { counts: Map<string, number>; firsts: string[] } {
     const counts = new Map<string, number>()
     const firsts: string[] = []
@@ -55,7 +55,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     const complete = new Set<string>()
     transfer.on('node', (outcome) => {
       complete.add(outcome.node)
-      // What the others hold by now is the whole file.
+      // Together the others now hold the whole file.
       if (complete.size === 2) door.cut()
     })
     const result = await transfer.result
@@ -65,7 +65,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       true,
     )
     expect(sum('published', 'pulledBytes')).toBeGreaterThan(block)
-    // The nodes end a moment after the origin, each in its own time.
+    // Each node ends a moment after the origin.
     await until(
       () => sum('served', 'bytes') >= sum('published', 'pulledBytes'),
       'the holders say what they served',
@@ -73,7 +73,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     const { counts, firsts } = pullsIn(trace)
     expect([...counts.values()].reduce((a, b) => a + b, 0)).toBe(sum('published', 'pulledBytes'))
     expect(firsts.sort()).toEqual([...counts.keys()].sort())
-    // The receiver pulled, from mates of the plan.
+    // The receiver pulled from mates of the plan.
     expect([...counts.keys()].filter((key) => /^4 from mate [01]$/.test(key))).not.toEqual([])
   })
 
@@ -92,7 +92,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       door.cut()
     })
     const result = await transfer.result
-    // It was complete itself; that it died afterwards costs nobody anything.
+    // It was complete; its later death affects nobody.
     expect(result.nodes.map((node) => node.status)).toEqual(new Array(4).fill('complete'))
     expect(readFileSync(join((c as { dataDir: string }).dataDir, 'data.bin')).equals(content)).toBe(
       true,
@@ -105,7 +105,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     const silent = await world.childNode()
     const [a, c] = await world.nodes(2)
     const { path, content } = world.file('data.bin', 48 * MIB)
-    // It lives and takes no more: neither from the origin nor from mates, which it would pull from.
+    // It lives but receives nothing more, neither from the origin nor from mates.
     const door = await world.holding((c as FrNode).address, 4 * MIB)
     const to = [a?.address, silent.address, door.address] as string[]
     const transfer = push(path, { to, engine, silenceMs: 4_000 })
@@ -144,7 +144,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       })
     })
 
-    /** A transfer in which the node holds everything, and the mate is number 1 of two. */
+    /** A transfer in which the node holds everything, and the hostile mate is number 1 of two. */
     async function holding(address: string, greets = false): Promise<HostileLink> {
       const link = await origin.accepted({ name: 'held.bin', bytes: content.length })
       const mates = [{ number: 1, nodeId: mate.nodeId, address }]
@@ -266,7 +266,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       // It may try again.
       const better = await mate.pull(1)
       better.say(pull(1, [0, 10]))
-      // Nobody listens where the plan says the mate is.
+      // Nobody listens at the mate's address in the plan.
       expect(await better.next('pullRefused')).toMatchObject({ code: 'ERR_FR_UNREACHABLE' })
     })
 
@@ -290,7 +290,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     })
 
     it('requests that are not served yet are bounded', async () => {
-      // Takes connections and says nothing: the node waits for it with what it has promised.
+      // Accepts connections and sends nothing; the node waits and still keeps its own promises.
       const sockets = new Set<Socket>()
       const silent = createServer((socket) => {
         sockets.add(socket)
@@ -329,10 +329,10 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       await holding('127.0.0.1:1')
       const refusal = { code: 'ERR_FR_PROTOCOL', message: expect.stringMatching(/not expected/) }
       await expect(mate.pull(0)).rejects.toMatchObject(refusal)
-      // Nor who means another attempt of this node.
+      // Nor a request meant for another attempt of this node.
       await expect(mate.pull(1, 3)).rejects.toMatchObject(refusal)
       await expect(mate.data(1, origin.transfer, 3)).rejects.toMatchObject(refusal)
-      // A place behind all that are known may be of a node that has just joined: it waits in vain.
+      // A number above all known ones may belong to a node that has just joined, so it waits first.
       await expect(mate.pull(5)).rejects.toMatchObject({ code: 'ERR_FR_TIMEOUT' })
       await expect(mate.pull(originNumber)).rejects.toMatchObject({ code: 'ERR_FR_PROTOCOL' })
       await expect(origin.pull(1)).rejects.toMatchObject(refusal)

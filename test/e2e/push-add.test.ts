@@ -34,7 +34,7 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     const door = await doorTo(b.address, MIB)
     const { path, content } = world.file('a.bin', 24 * MIB + 3)
     const transfer = push(path, { to: [a.address, door.address], engine, allowAdd: true })
-    // Asked before there is a plan: answered once the node takes part.
+    // Added before there is a plan; resolves once the node takes part.
     await transfer.add({ address: c.address, site: 'here' })
     await addNode(transfer.id, d.address, { via: c.address })
     await expect(transfer.add(c.address)).rejects.toMatchObject({ code: 'ERR_FR_SAME_NODE' })
@@ -74,7 +74,7 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
   it('by a node that answers late: the others do not wait', async () => {
     const [a, b, c] = await world.nodes(3)
     if (!a || !b || !c) throw new Error('three nodes')
-    // Its first word arrives, its second when the door opens.
+    // Its first message arrives, its second when the door opens.
     const door = await doorTo(b.address, 1)
     const { path, content } = world.file('late.bin', 8 * MIB + 1)
     const to = [a.address, door.address, c.address]

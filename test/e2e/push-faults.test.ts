@@ -1,4 +1,4 @@
-/** Pushes in which something goes wrong: whoever can complete does, everyone else says why. */
+/** Pushes in which something goes wrong: every node that can complete does; others say why. */
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -29,7 +29,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const door = await world.holding(victim.address, 4 * MIB)
       const to = [nodes[0]?.address, door.address, nodes[1]?.address, nodes[2]?.address] as string[]
       const transfer = push(path, { to, engine, retries: 0 })
-      // It has received and relayed, and was sent what nobody has from it.
+      // It has received and relayed, and was sent bytes that nobody has from it.
       await until(door.isHolding, 'the node is in the middle', 60_000)
       victim.child.kill('SIGKILL')
       const result = await transfer.result
@@ -115,7 +115,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       ] as string[]
       const result = await push(path, { to, engine, connectMs: 6_000 }).result
       const status = result.nodes.map((node) => node.status)
-      // Which of the two names of one node comes first is the network's choice.
+      // Which of a node's two names comes first depends on the network.
       expect([status[0], status[3]].sort()).toEqual(['complete', 'refused'])
       expect([status[1], status[2], status[4]]).toEqual(['refused', 'failed', 'complete'])
       expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_NO_SPACE/)

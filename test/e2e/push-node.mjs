@@ -1,6 +1,6 @@
 /**
- * Nodes in a process of their own, one for each directory: prints their addresses, serves until it
- * is told to end. Arguments: options of all in JSON, directories.
+ * Nodes in a process of their own, one for each directory: prints their addresses and serves until
+ * it is stopped. Arguments: common options in JSON, directories.
  */
 import { startNode } from '../../dist/api/index.js'
 

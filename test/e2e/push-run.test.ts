@@ -1,4 +1,4 @@
-/** Adding nodes to a push that ends by a defect of this program: nobody waits for an answer. */
+/** Adding nodes to a push that ends by a defect of this program: every request is answered. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -20,7 +20,7 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
   })
   afterEach(() => world.dispose())
 
-  /** HOST:PORT where connections are taken and nothing is ever said. */
+  /** HOST:PORT that accepts connections and stays silent. */
   async function mute(): Promise<string> {
     const server = createServer((socket) => {
       socket.on('error', () => {})
@@ -31,7 +31,7 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
     return `127.0.0.1:${(server.address() as AddressInfo).port}`
   }
 
-  /** Dies of the first outcome. */
+  /** A run that fails at the first outcome. */
   async function fragile(nodes: readonly NodeLink[]): Promise<PushRun> {
     const { engine, router } = await openEngine(kind, () => {})
     const pool = new WorkerHashPool()

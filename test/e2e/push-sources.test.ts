@@ -1,4 +1,4 @@
-/** Everything that can be pushed beside a path: URLs, open files, bytes, streams. */
+/** Everything except a path that can be pushed: URLs, open files, bytes, streams. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -22,7 +22,7 @@ import { type EngineKind, until, World } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
-/** A directory for temporary files of its own. */
+/** A separate directory for temporary files. */
 function spoolInto(world: World, name: string): string {
   const directory = join(world.dir, name)
   mkdirSync(directory)

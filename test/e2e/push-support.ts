@@ -62,7 +62,7 @@ export class World {
     return Promise.all(Array.from({ length: count }, () => this.node()))
   }
 
-  /** A node in a process of its own, to be killed. */
+  /** A node in a process of its own, so that it can be killed. */
   async childNode(env: NodeJS.ProcessEnv = {}) {
     const dataDir = this.dataDir()
     const program = join(import.meta.dirname, 'push-node.mjs')
@@ -73,7 +73,7 @@ export class World {
     return Object.assign(running, { address, dataDir })
   }
 
-  /** Bytes that repeat nowhere near a block, so that misplaced ones are noticed. */
+  /** Bytes without repetition near a block, so that misplaced ones are noticed. */
   file(name: string, bytes: number): { path: string; content: Buffer } {
     const content = Buffer.allocUnsafe(bytes)
     let state = (bytes * 2_654_435_761 + 12_345) >>> 0
@@ -87,8 +87,8 @@ export class World {
   }
 
   /**
-   * A door to `address` that flips one bit of the file, once: behind `atByte` bytes of one data
-   * connection, and in no header, which would break the connection.
+   * A door to `address` that flips one bit of the file, once: after `atByte` bytes of one data
+   * connection, and never in a header, which would break the connection.
    */
   async saboteur(
     address: string,
@@ -114,8 +114,8 @@ export class World {
   }
 
   /**
-   * A door to `address` that spoils what comes through it, for as long as `isOn` says so: bytes of
-   * the file, checks of record headers, or tags of TLS records.
+   * A door to `address` that corrupts passing bytes while `isOn`: bytes of the file, checks of
+   * record headers, or tags of TLS records.
    */
   async spoiler(
     address: string,
@@ -134,7 +134,7 @@ export class World {
     return passed.address
   }
 
-  /** A door that holds a node up in the middle of a push. */
+  /** A door that stops a node in the middle of a push. */
   async holding(address: string, holdAt: number): Promise<Door> {
     const door = await holdingDoor(address, holdAt)
     this.defer(() => door.close())
@@ -144,15 +144,15 @@ export class World {
 
 export interface Gate {
   readonly address: string
-  /** The first data connection of this sender has been held back. */
+  /** True once the first data connection of this sender is held back. */
   readonly isHolding: () => boolean
-  /** Breaks it, once it is held back; what comes after that passes. */
+  /** Breaks the held connection; later ones pass. */
   cut(): void
 }
 
 /**
- * A door to `address` through which everything passes, but for the first data connection of one
- * mate: what it brings beyond `bytes` is held back until it is cut.
+ * A door to `address` that passes everything except the first data connection of one mate: bytes
+ * beyond `bytes` are held back until `cut`.
  */
 export async function gate(
   world: World,
@@ -202,7 +202,7 @@ export function partials(dataDir: string): string[] {
   return readdirSync(join(dataDir, '.fastreplica', 'partials'))
 }
 
-/** A node that ends a push gives its files back a moment after the origin knows. */
+/** Waits until the node has removed its files, a moment after the origin knows the outcome. */
 export async function keepsNothing(dataDir: string): Promise<void> {
   await until(() => partials(dataDir).length === 0, `no partial in ${dataDir}`)
 }

@@ -152,7 +152,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       transfer.on('plan', ({ shape, shares }) => plans.push(shape, ...shares))
       const result = await transfer.result
       expect([result.nodes.length, result.originBytesSent]).toEqual([0, 0])
-      // Where the sender sends all of it itself, nobody passes anything on.
+      // When the sender sends everything itself, no node relays.
       expect(plans).toEqual([
         'unicast',
         { node: '127.0.0.1:1', bytes: 0 },

@@ -1,4 +1,4 @@
-/** What the first screen of the README says, done: its commands, ports, names that exist. */
+/** Runs the first screen of the README: its commands, ports, names that exist. */
 import {
   mkdirSync,
   openSync,
@@ -18,7 +18,7 @@ const commands = [...use.matchAll(/^npx fr ([^#\n]*)/gm)].map((match) => (match[
 describe('the first screen', () => {
   let world: World
   let nodes: ServingNode[]
-  /** A command of the README, with what is ours in the place of what is an example. */
+  /** A command of the README with its examples replaced by our values. */
   const words = (command: string | undefined, ...replaced: [string, string][]) =>
     (command ?? '')
       .split(/\s+/)
@@ -105,14 +105,14 @@ describe('the first screen', () => {
   })
 })
 
-/** The TCP ports on which a process listens. */
+/** TCP ports on which a process listens. */
 function listeningOf(pid: number | undefined): number[] {
   const own = new Set<string>()
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     try {
       own.add(/^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? '')
     } catch {
-      // It was closed meanwhile.
+      // The descriptor was closed meanwhile.
     }
   }
   const lines = ['tcp', 'tcp6'].flatMap((kind) =>

@@ -1,6 +1,6 @@
 /**
- * What the README claims. The synopsis and the error table in it are made here:
- * `UPDATE_README=1 npx vitest run test/e2e/readme.test.ts` writes them anew; without that, they are
+ * Checks the claims of the README. This file generates its synopsis and error table:
+ * `UPDATE_README=1 npx vitest run test/e2e/readme.test.ts` writes them; otherwise they are
  * compared.
  */
 import { execFileSync } from 'node:child_process'
@@ -30,7 +30,7 @@ function synopsis(): string {
     const help = helpOf(command, '--help')
     const usage = /^Usage: (.*)$/m.exec(help)?.[1]
     const about = help.split('\n')[2]
-    // Every group of options, and neither the arguments nor the examples.
+    // Every group of options, without arguments and examples.
     const groups = help.split('\n\n').filter((block) => /^[^\n]*:\n {2}-/.test(block))
     const options = groups.map((group) => group.replace(/^Options:\n/, '')).join('\n')
     return `${usage}\n  ${about}\n${options}`

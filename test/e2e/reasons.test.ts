@@ -1,4 +1,4 @@
-/** Why a node failed is what it, or the origin, found; not that a connection broke after that. */
+/** The reason for a failure is what a node or the origin found, not the broken connection. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
@@ -24,7 +24,7 @@ describe.each<EngineKind>(['portable', 'native'])('reasons on the %s engine', (e
     let isOn = what !== 'tag'
     const door = await world.spoiler(spoilt.address, what, () => isOn)
     const { path } = world.file('data.bin', 8 * MIB)
-    // Held up, so that the push is running when the frames are spoilt.
+    // Held up, so that the push is running when frames are corrupted.
     const held = await world.holding(good.address, MIB)
     const transfer = push(path, { to: [held.address, door], engine, shape: 'unicast' })
     transfer.on('plan', () => {

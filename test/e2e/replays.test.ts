@@ -1,6 +1,6 @@
 /**
- * What a member once sent on a data connection, sent again by somebody who has read it: to the
- * same node, while it runs and after it has restarted. Nothing is let in, nobody loses a place.
+ * Bytes that a member once sent on a data connection, replayed by an eavesdropper to the same node,
+ * while it runs and after it has restarted. None is let in, and no member loses its place.
  */
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -30,7 +30,7 @@ describe.each<EngineKind>(['portable', 'native'])(
       return made
     }
 
-    /** A member's data connection to the node, and all that it has sent on it. */
+    /** A member's data connection to the node, and all bytes that it has sent on it. */
     async function recorded(address: string, transfer: string): Promise<[HostileFeed, Buffer[]]> {
       const sent: Buffer[] = []
       const through = await proxy(address, (from, to) => {
@@ -51,7 +51,7 @@ describe.each<EngineKind>(['portable', 'native'])(
       return link
     }
 
-    /** Sends it again as a careful dialler would, and gives the code by which that is refused. */
+    /** Replays them as a careful dialler would, and returns the code of the refusal. */
     async function refusalOf(address: string, sent: readonly Buffer[]): Promise<string> {
       const bytes = Buffer.concat(sent)
       const socket = connect(Number(address.split(':')[1]), '127.0.0.1')
@@ -66,7 +66,7 @@ describe.each<EngineKind>(['portable', 'native'])(
         const answer = heard.subarray(0, length)
         heard = heard.subarray(length)
         if (answer[0] === refusalFirstByte) return JSON.parse(answer.subarray(4).toString()).code
-        // A second answer that is no refusal would be go.
+        // A second answer that is no refusal would be `go`.
         expect(++challenges).toBe(1)
         socket.write(bytes.subarray(ticketBytes, ticketBytes + confirmBytes))
       }
@@ -82,7 +82,7 @@ describe.each<EngineKind>(['portable', 'native'])(
       feed.record({ length: block }, Buffer.alloc(block, 1))
       await until(() => landed() === block, 'the first block lands')
       expect(await refusalOf(node.address, sent)).toBe('ERR_FR_PROTOCOL')
-      // Whose place it is has not noticed.
+      // The owner of the place has not noticed.
       feed.record({ offset: block, length: block }, Buffer.alloc(block, 2))
       await until(() => landed() === 2 * block, 'the second block lands')
       feed.socket.destroy()
@@ -106,7 +106,7 @@ describe.each<EngineKind>(['portable', 'native'])(
       await taking(peer(node.address, origin.transfer))
       expect(await refusalOf(node.address, sent)).toBe('ERR_FR_AUTH')
       expect(node.status().transfers[0]?.landedBytes).toBe(0)
-      // The place is free for who holds the secret.
+      // The place is free for the holder of the secret.
       await recorded(node.address, origin.transfer)
     })
   },

@@ -1,4 +1,4 @@
-/** What passes by itself costs a node time, not its part: late starts, restarts, crowds. */
+/** Passing troubles cost a node time, but not its copy: late starts, restarts, crowds. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,7 +11,7 @@ import { keyText } from './hostile.js'
 import { HostileNode } from './hostile-node.js'
 import { type EngineKind, until, World } from './push-support.js'
 
-/** Starting a process costs the most here; FR_CROWD=100 takes about a minute on two cores. */
+/** Starting a process costs the most; FR_CROWD=100 takes about a minute on two cores. */
 const crowd = Number(process.env.FR_CROWD ?? 30)
 
 describe.each<EngineKind>(['portable', 'native'])('trying again on the %s engine', (engine) => {
@@ -31,7 +31,7 @@ describe.each<EngineKind>(['portable', 'native'])('trying again on the %s engine
     const first = await new Promise((resolve) => {
       transfer.on('node', resolve)
     })
-    // The other is complete before this one is there at all.
+    // The other is complete before this one has started.
     expect(first).toMatchObject({ node: early.address, status: 'complete' })
     const late = await world.node({ listen })
     const result = await transfer.result
@@ -69,7 +69,7 @@ describe.each<EngineKind>(['portable', 'native'])('trying again on the %s engine
     const { path, content } = world.file('data.bin', 6 * MIB)
     const transfer = push(path, { to: [door.address], engine, connectMs: 60_000 })
     await until(door.isHolding, 'the node is in the middle')
-    // The origin's side breaks; the node's side stays open and silent.
+    // Breaks the origin's side; the node's side stays open and silent.
     door.cutDialler()
     door.open()
     const result = await transfer.result

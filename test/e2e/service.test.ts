@@ -1,4 +1,4 @@
-/** `fr node` under a service manager: what its socket is told, by real unix datagrams. */
+/** `fr node` under a service manager: its notifications, as real unix datagrams. */
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -55,7 +55,7 @@ describe('NOTIFY_SOCKET', () => {
     const node = await world.node('first')
     const run = await world.run(['node', '--listen', node.address, '--data', 'second'], env)
     expect(run.status).toBe(1)
-    // Datagrams of one socket keep their order: what was sent before this would be here as well.
+    // Datagrams of one socket keep their order, so an earlier one would be here as well.
     const last = await world.node('third', [], env)
     await manager.until('a word', () => manager.told().length > 0)
     expect(manager.told()).toEqual([`READY=1\nSTATUS=serves ${last.address}`])

@@ -1,4 +1,4 @@
-/** The file that is pushed, while somebody does something to it: content decides. */
+/** The source file changes during a push: its content decides. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -31,8 +31,8 @@ function writeAt(path: string, bytes: Buffer, offset: number): void {
 }
 
 /**
- * A program that has the file mapped and dirtied the pages at these offsets before it says so. Each
- * line on its input writes them once more: no time stamp moves, because the pages are dirty.
+ * A program that has mapped the file and dirtied the pages at these offsets before it reports. Each
+ * line on its input writes them again: no time stamp changes, because the pages are dirty.
  */
 async function mapper(path: string, offsets: readonly number[]): Promise<ChildProcess> {
   const program = `
@@ -60,7 +60,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     })
     afterEach(() => world.dispose())
 
-    /** A push that is held in the middle while something is done to its source. */
+    /** A push that is held in the middle while its source is changed. */
     async function during(change: (path: string) => void, bytes = 96 * MIB) {
       const node = await world.node()
       const door = await world.holding(node.address, 2 * MIB)
@@ -74,8 +74,8 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     }
 
     /**
-     * Most often the push fails and publishes nothing. Where hashing began so late that it only saw
-     * the new content, the node has that: what it never has is some of both.
+     * Usually the push fails and publishes nothing. If hashing began so late that it saw only the
+     * new content, the node has that. It never has a mixture.
      */
     async function neverTorn(
       { result }: Transfer,
@@ -110,7 +110,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(result.warnings).toEqual([])
       const copy = join(node.dataDir, 'data.bin')
       expect(readFileSync(copy).equals(content)).toBe(true)
-      // As it was when the push began; the portable engine keeps microseconds.
+      // The time at the start of the push; the portable engine keeps microseconds.
       expect(statSync(copy).mtimeMs).toBeCloseTo(mtimeMs, 1)
     })
 
@@ -152,7 +152,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     it.runIf(hasPython)('a mapping that moves no time stamp makes no torn copy', async () => {
       const bytes = 192 * MIB
       const { path } = world.file('mapped.bin', bytes)
-      // The first page has been hashed and sent when the push is held, the last one has not.
+      // The first page is hashed and sent when the push is held, the last one is not.
       const writer = await mapper(path, [0, bytes - 1])
       world.defer(() => writer.kill('SIGKILL'))
       const node = await world.node()

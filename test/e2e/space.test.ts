@@ -1,4 +1,4 @@
-/** A data directory without room: partials of transfers that are over give way, and only they. */
+/** A full data directory: partials of earlier transfers give way, and only they. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

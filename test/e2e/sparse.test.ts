@@ -1,4 +1,4 @@
-/** Sparse sources: space, hashing and figures follow the data, the copies keep the holes. */
+/** Sparse sources: space, hashing and figures follow the data, and copies keep the holes. */
 import { execFileSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -54,7 +54,7 @@ describe.runIf(isRoot).each<[EngineKind, number]>([
   })
   afterEach(() => world.dispose())
 
-  /** A node whose disk has room for the data and not for the holes. */
+  /** A node whose disk has room for the data but not for the holes. */
   async function smallNode() {
     const dataDir = world.dataDir()
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'tmpfs', dataDir])
@@ -77,7 +77,7 @@ describe.runIf(isRoot).each<[EngineKind, number]>([
     // File systems allocate whole blocks.
     expect(result.dataBytes).toBeGreaterThanOrEqual(pieces * pieceBytes)
     expect(result.dataBytes).toBeLessThan(2 * pieces * pieceBytes)
-    // All of it once, at most, to each: no zero travels.
+    // At most one copy of the data to each node: no zero travels.
     expect(result.originBytesSent).toBeLessThan(3 * result.dataBytes + MIB)
     for (const node of nodes) {
       const copy = join(node.dataDir, 'disk.img')

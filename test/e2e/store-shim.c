@@ -1,5 +1,7 @@
-/* File systems as they are met: FR_SHIM=chmod takes no attributes (exFAT, CIFS), FR_SHIM=fsync
-   turns out to be read-only when large files are made durable. */
+/*
+ * File systems in the field: FR_SHIM=chmod does not keep attributes (exFAT, CIFS); FR_SHIM=fsync
+ * becomes read-only when large files are made durable.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /**
- * The disk of a node, and what others do to it while pushes run. What a push says must be true of
- * the path that the user named, and what a node says of itself must be true of its disk.
+ * The disk of a node, and changes to it while pushes run. The outcome of a push must be true for
+ * the path that the user named, and the node's status true for its disk.
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -24,11 +24,11 @@ import { type EngineKind, keepsNothing, partials, until, World } from './push-su
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
 
-/** The node has verified blocks, and the rest of its file waits at the door. */
+/** Waits until the node has verified blocks and the rest of its file waits at the door. */
 async function isInTheMiddle(node: FrNode, door: Door): Promise<void> {
   await until(door.isHolding, 'the push is in the middle')
   await until(() => {
-    // Digests may stand behind payload that was under way when they were made.
+    // Digests may wait behind payload that was on its way before them.
     door.sip()
     return (node.status().transfers[0]?.verifiedBytes ?? 0) >= MIB
   }, 'blocks are verified')
@@ -41,7 +41,7 @@ describe.each(kinds)('the data directory of a %s node', (engine) => {
   })
   afterEach(() => world.dispose())
 
-  /** A push that is held up in the middle, whatever happens meanwhile, and its only outcome. */
+  /** The only outcome of a push that is held in the middle during a change. */
   async function during(node: FrNode, path: string, change: () => void) {
     const door = await world.holding(node.address, MIB)
     const running = push(path, { to: [door.address], engine, retries: 0 })
@@ -61,7 +61,7 @@ describe.each(kinds)('the data directory of a %s node', (engine) => {
   it('that is renamed and made anew is no success, and serves the next push', async () => {
     const node = await world.node()
     const { path, content } = world.file('data.bin', 8 * MIB)
-    // The door stays shut: the node fails the push by itself.
+    // The door stays shut: the node itself fails the push.
     const outcome = await during(node, path, () => {
       renameSync(node.dataDir, `${node.dataDir}-moved`)
       mkdirSync(node.dataDir)
@@ -110,7 +110,7 @@ describe.each(kinds)('the data directory of a %s node', (engine) => {
     door.open()
     const [outcome] = (await running.result).nodes
     expect(outcome?.status).toBe('failed')
-    // Blocks that were read after that are found bad and repaired; those before it are not.
+    // Blocks read after that are found bad and repaired; earlier ones are not.
     expect(outcome?.reason).toMatch(/^ERR_FR_DIGEST: somebody else changed .*partials/)
     expect(existsSync(join(node.dataDir, 'data.bin'))).toBe(false)
   })
@@ -154,11 +154,11 @@ describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
       const door = await world.holding(node.address, 24 * MIB)
       const abort = new AbortController()
       const { signal } = abort
-      // A node waits for another coordinator as long as for a silent one.
+      // A node waits for another coordinator as long as for a silent node.
       const silenceMs = limits.silenceMsMin
       const running = push(path, { to: [door.address], engine, signal, silenceMs })
       await isInTheMiddle(node, door)
-      // As a sender that is killed: its links break without a word.
+      // Like a killed sender: its links break without a message.
       await door.close()
       await running.result
       await until(() => node.status().transfers.length === 0, 'the node has given up')
@@ -166,7 +166,7 @@ describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
       const { kept } = node.status()
       expect(kept.names).toEqual(['data.bin'])
       expect(kept.bytes).toBeGreaterThanOrEqual(MIB)
-      // Allocated ahead were 64 MiB.
+      // 64 MiB were allocated ahead.
       expect(kept.bytes).toBeLessThan(48 * MIB)
     }
     const result = await push(path, { to: [node.address], engine }).result

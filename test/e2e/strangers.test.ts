@@ -1,4 +1,4 @@
-/** What a node tells of peers with a wrong key, of health probes, of having no descriptors. */
+/** How a node reports peers with a wrong key, health probes, and a lack of descriptors. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
@@ -33,7 +33,7 @@ async function counters(): Promise<Record<string, number>> {
   return lines[0]?.['counters'] as Record<string, number>
 }
 
-/** Of numbers for descriptors; those that the node has only for a moment count as free. */
+/** Lowest free descriptor number; those in use only briefly count as free. */
 async function lowestFree(pid: number): Promise<number> {
   const found = (): number[] => readdirSync(`/proc/${pid}/fd`).map(Number)
   let used = found()
@@ -76,7 +76,7 @@ describe('a node', () => {
   it('without descriptors says so, on both sides, and serves again when it has some', async () => {
     writeFileSync(world.path('f.bin'), 'some bytes')
     const { pid } = node.child
-    // One number is left: the next connection takes it.
+    // One number is left, and the next connection takes it.
     const free = await lowestFree(pid as number)
     execFileSync('prlimit', ['--pid', String(pid), `--nofile=${free + 1}:`])
     const push = ['push', 'f.bin', '--to', node.address]

@@ -1,6 +1,6 @@
 /**
- * `fr push --trace` between real processes: what the file holds, that it can be read however the
- * push ends, that nothing is harmed by it, and that bad input reaches no node.
+ * `fr push --trace` between real processes: the file's content, that it is readable however the
+ * push ends, that it affects nothing, and that bad input reaches no node.
  */
 import { once } from 'node:events'
 import { linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ let world: World
 let nodes: ServingNode[]
 const traceOf = () => parseTrace(readFileSync(world.path('out.json'), 'utf8'))
 
-/** Bytes that `events` cover; -1 where a byte is covered twice. */
+/** Bytes that `events` cover; -1 when a byte is covered twice. */
 function covered(events: readonly TraceEvent[]): number {
   const ranges = events
     .map(({ args }) => [Number(args?.['offset']), Number(args?.['length'])] as const)
@@ -33,7 +33,7 @@ function covered(events: readonly TraceEvent[]): number {
 
 const counts = (events: readonly TraceEvent[]) => ({ events: events.length, dropped: 0 })
 
-/** What holds of every trace. Returns the process number of each node by its address. */
+/** Checks every trace. Returns the process number of each node by its address. */
 function checkTrace({ events, end }: ReadTrace, hasEnd = true): Map<unknown, number> {
   expect(end).toEqual(hasEnd ? expect.objectContaining(counts(events)) : undefined)
   const timed = events.filter((event) => event.ph !== 'M')
@@ -97,7 +97,7 @@ describe('fr push --trace', () => {
     const bytesOf = (events: readonly TraceEvent[]) =>
       events.reduce((sum, event) => sum + Number(event.args?.['length']), 0)
     expect(bytesOf(direct)).toBe(result.directBytes * nodes.length)
-    // What a relay that fell silent was dealt is dealt again.
+    // Bytes dealt to a relay that fell silent are dealt again.
     expect(bytesOf(deals)).toBeGreaterThanOrEqual(shares)
   })
 
@@ -119,7 +119,7 @@ describe('fr push --trace', () => {
 
   it('goes on without a trace when its disk is full', async () => {
     const content = world.file('c.bin', 96 * MIB)
-    // The bound is of this process and counts 512 bytes: the first pieces fit, the last do not.
+    // ulimit counts 512 bytes and holds for this process: the first chunks fit, the last do not.
     const script = 'trap "" XFSZ; ulimit -f 4; exec "$0" "$1" push c.bin --trace out.json --to "$2"'
     const run = world.start('sh', ['-c', script, process.execPath, main, listOf(nodes)])
     expect([await run.ended, run.stderr]).toEqual([0, expect.stringContaining('trace-failed')])
@@ -135,7 +135,7 @@ describe('a trace of a push that is cut short', () => {
   beforeEach(async () => {
     world = new World()
     const [first, second, last] = (await world.nodes(3)) as [ServingNode, ServingNode, ServingNode]
-    // It gets 4 MiB on a connection, and takes no more: so there is a middle to act in.
+    // It gets 4 MiB on a connection and no more, so that there is a middle to act in.
     door = await holdingDoor(last.address, 4 * MIB)
     nodes = [first, second, Object.assign(last, { address: door.address })]
     world.file('big.bin', 192 * MIB)

@@ -1,6 +1,6 @@
 /**
- * Digest records that the author has not signed: whoever brings one may only have passed it on, so
- * it is dropped and counted, its feed goes on, and the origin is asked for what was lost.
+ * Digest records without the author's signature: the sender may only have passed them on, so they
+ * are dropped and counted, the feed goes on, and the origin is asked for the missing ones.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,7 +26,7 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
   let mate: Hostile
   let link: HostileLink
 
-  /** The node has the plan, with one mate that may dial it. */
+  /** The node has a plan with one mate that may dial it. */
   beforeEach(async () => {
     world = new World(engine)
     node = await world.node({ key: keyText })
@@ -84,7 +84,7 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
     await until(() => wrong() === 3, 'all are counted')
     const ranges = [[0, block]]
     expect(await link.next('needDigests')).toMatchObject({ ranges })
-    // What is asked later comes behind: there was no second question about these.
+    // A later question would come behind this one, so these were asked for only once.
     feed.digests({ offset: 0, length: content.length }, new Uint8Array(80))
     expect(await link.next('needDigests')).toMatchObject({ ranges: [[block, block]] })
     expect(logged()).toHaveLength(1)

@@ -1,12 +1,12 @@
 /**
- * `npm run breadth [-- nodes|sparse|large ...]`: what takes too long or too much room for
+ * `npm run breadth [-- nodes|sparse|large ...]`: tests that take too long or too much space for
  * `npm test`; the rest is in test/e2e/breadth.test.ts. Real `fr node` and `fr push` on loopback:
  *
  * - 64 nodes (or FR_BREADTH_NODES) in 8 processes get a file of 8 MiB in one group;
  * - a sparse file of 10 GiB keeps its holes at a node;
- * - a file of 8 GiB passes through node and push in flat memory.
+ * - a file of 8 GiB passes through node and push in constant memory.
  *
- * A part for which there is no room is skipped, with the reason.
+ * A part is skipped, with the reason, when there is not enough space.
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs'
@@ -15,7 +15,7 @@ import { afterEach, expect, type TestContext, test } from 'vitest'
 import { availableMemoryBytes, watchMemory } from '../../bench/machine.mjs'
 import { GIB, listOf, MIB, Obstacle, root, sameContent, Workspace } from '../../bench/workspace.mjs'
 
-/** A slow machine of two cores greets fewer than 64 in time. */
+/** A slow machine with two cores greets fewer than 64 in time. */
 const nodesWanted = Number(process.env['FR_BREADTH_NODES'] ?? 64)
 const rssAnonMax = 120 * MIB
 const key = randomBytes(32).toString('base64url')
@@ -24,8 +24,8 @@ let workspace: Workspace | undefined
 afterEach(() => workspace?.close())
 
 /**
- * Room for this many bytes and 1 GiB, with what a node wants for the whole of a sparse file: in
- * memory only if that has twice as much.
+ * Space for this many bytes and 1 GiB, and for the whole of a sparse file as a node requires it; in
+ * memory only if there is twice as much.
  */
 function roomFor(bytes: number, skip: TestContext['skip']): Workspace {
   try {
@@ -73,7 +73,7 @@ test('sparse: 10 GiB keep their holes, and only data is sent', async ({ skip }) 
   const chunk = randomBytes(MIB)
   const file = openSync(source, 'wx')
   ftruncateSync(file, bytes)
-  // Data at the start, here and there, off the borders of blocks, and at the end.
+  // Data at the start, in the middle, across block borders, and at the end.
   const places = [0, 200 * MIB, 3 * GIB + 5_000, 3 * GIB + 64 * MIB, 7 * GIB - 4_096, bytes - MIB]
   for (const at of places) writeSync(file, chunk, 0, chunk.length, at)
   closeSync(file)

@@ -1,12 +1,12 @@
 /**
- * `npm run flood [-- --short]`: shouts at the port of a node while it receives a file.
+ * `npm run flood [-- --short]`: floods the port of a node while it receives a file.
  *
- * A real `fr node`, a real `fr push` limited by nothing but the machine, and from this process
- * connections that have no key (strangers.ts). The push must complete with the right content and
- * never stand still for a second, the node must accept nothing else, stay small, answer who holds
- * the key, and keep no descriptor afterwards.
+ * A real `fr node`, a real `fr push` limited only by the machine, and connections without a key
+ * from this process (strangers.ts). The push must complete with the right content and never stand
+ * still for a second. The node must accept nothing else, stay small, answer peers that hold the
+ * key, and keep no descriptor afterwards.
  *
- * Flood and transfer share the machine, so what is measured here is the worst case, not the cost.
+ * Flood and transfer share the machine, so this measures the worst case, not the cost.
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import path from 'node:path'
@@ -26,7 +26,7 @@ const atOnce = 400
 const rssAnonMax = 150 * MIB
 const stillMsMax = 1_000
 const settleMs = 10_000
-/** Large enough to be hashed by the workers. */
+/** Large enough for the hash workers. */
 const smallBytes = 64 * MIB
 const key = 'flood-'.padEnd(43, 'k')
 
@@ -44,7 +44,7 @@ const asked = { answered: 0, unanswered: 0, worstMs: 0 }
 const status = () => fetchStatus(node.address, { key, timeoutMs: 10_000 })
 const pushSmall = () => workspace.fr(['push', small, '--to', node.address, '--json'])
 
-/** What each descriptor of the node is, as the kernel names it. */
+/** Each descriptor of the node, as the kernel names it. */
 function descriptors(): string[] {
   const directory = `/proc/${node.child.pid}/fd`
   return readdirSync(directory).flatMap((fd) => {
@@ -56,7 +56,7 @@ function descriptors(): string[] {
   })
 }
 
-/** The longest time between two moments at which bytes had landed, as far as was heard. */
+/** Longest time between two moments at which bytes had landed, as far as reported. */
 function stillness() {
   let bytes = 0
   let atMs = 0
@@ -68,7 +68,7 @@ function stillness() {
   }
 }
 
-/** Whoever holds the key is served during the flood. */
+/** Peers that hold the key are served during the flood. */
 async function ask(isOver: () => boolean, landed: (bytes?: number) => void): Promise<void> {
   while (!isOver()) {
     const atMs = performance.now()
@@ -85,17 +85,17 @@ async function ask(isOver: () => boolean, landed: (bytes?: number) => void): Pro
 }
 
 beforeAll(async () => {
-  // Time in which this process had no turn itself says nothing of the node.
+  // Time in which this process had no turn proves nothing about the node.
   watch()
   const env = { ...process.env, FR_KEY: key }
   workspace = new Workspace(3 * fileBytes, 'any', { name: 'fr-flood', env })
   source = await workspace.randomFile('source.bin', fileBytes)
   small = await workspace.randomFile('small.bin', smallBytes)
   node = await workspace.startNode({ name: 'node', args: ['--log-level', 'warn'] })
-  // What is opened at the first use (a pipe on each lane, workers) is no leak.
+  // Things opened at the first use (a pipe on each lane, workers) are no leak.
   const { lanes = 1 } = (await status()).counters
   for (let i = 0; i < 2 * lanes; i++) await pushSmall().succeed('a push before the flood')
-  // Of a large file more is hashed than fits between other work: in a worker.
+  // A large file is hashed in a worker.
   const large = ['push', source, '--as', 'before.bin', '--to', node.address, '--json']
   await workspace.fr(large).succeed('a large push before the flood')
   await sleep(1_500)
@@ -108,7 +108,7 @@ beforeAll(async () => {
   const port = Number(node.address.split(':').at(-1))
   const flooding = flood(port, { least: connections, atOnce }, () => !isOver)
   const asking = ask(() => isOver, landed)
-  // The strangers are there first.
+  // Starts the strangers first.
   await sleep(300)
   const pushMs = performance.now()
   const push = workspace.fr(['push', source, '--to', node.address, '--json'])

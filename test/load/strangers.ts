@@ -1,12 +1,12 @@
 /**
- * Connections that have no key: random bytes, half a frame, a byte now and then, half a
- * ClientHello, TLS without the key, or nothing.
+ * Connections without a key: random bytes, half a frame, a byte now and then, half a ClientHello,
+ * TLS without the key, or nothing.
  */
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 
-/** What one stranger does before it gives up, if the node has not closed it by then. */
+/** How long a stranger stays if the node does not close its connection. */
 const strangerMs = 1_500
 
 export interface Seen {
@@ -47,7 +47,7 @@ function stranger(port: number, seen: Seen): Promise<void> {
       act?.(socket, seen)
     })
     socket.on('data', (chunk) => {
-      // A ServerHello, a challenge, or go: only an alert or a refusal is for strangers.
+      // ServerHello, challenge, or `go`: strangers may only get an alert or a refusal.
       if ([0x16, 0xf8, 0xfa].includes(chunk[0] as number)) seen.welcomed += 1
     })
     socket.on('error', () => {})
@@ -58,7 +58,7 @@ function stranger(port: number, seen: Seen): Promise<void> {
   })
 }
 
-/** At least `least` strangers, `atOnce` of them at a time, again and again while `isNeeded()`. */
+/** At least `least` strangers, `atOnce` of them at a time, repeatedly while `isNeeded()`. */
 export async function flood(
   port: number,
   { least, atOnce }: { readonly least: number; readonly atOnce: number },

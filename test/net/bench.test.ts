@@ -10,7 +10,7 @@ const entry = path.resolve('bench/main.mjs')
 
 const started: Running[] = []
 
-// What a test leaves running takes its lab down with it.
+// A process left over by a test takes its lab down with it.
 afterEach(async () => {
   await Promise.all(started.splice(0).map((each) => each.stop()))
 })
@@ -50,7 +50,7 @@ test('lab --quick measures every system it is told to, in turns', async () => {
   expect(run.originCpuPerGB).toBeGreaterThan(0)
   expect(run.cpuPerGB).toBeGreaterThan(run.originCpuPerGB)
   expect(run.lastOfMedian).toBeGreaterThanOrEqual(1)
-  // The origin's wire tells the plans apart: a copy per node, or little more than one.
+  // The origin's sent bytes tell the plans apart: a copy per node, or little more than one.
   expect(report['entries'][0].runs[0].originCopies).toBeGreaterThan(1.9)
   expect(run.originCopies).toBeLessThan(1.5)
   expect(comparison?.['title']).toMatch(/^quick, all systems/)
@@ -61,8 +61,8 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   async (signal) => {
     const bench = start(['lab', '--scenario', 'slow8', '--rounds', '1'])
     const { pid } = bench.child
-    // The push has begun once the origin's namespace has a process, and so have the nodes': while
-    // the network is made, commands run in one or the other for a moment.
+    // The push has begun once the namespaces of the origin and of the nodes have processes; while
+    // the network is made, commands run in one or another for a moment.
     const isUnderWay = () => {
       const names = namespacesOf(pid)
       const origin = names.find((name) => name.endsWith('-0'))
@@ -78,7 +78,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect(await bench.ended).toBe(signal === 'SIGINT' ? 130 : 143)
     expect(await gone(names)).toBe(true)
     expect(directoriesOf(pid)).toEqual([])
-    // They were killed; the kernel takes a moment to take them down.
+    // They were killed; the kernel takes a moment to remove them.
     await until(
       () => !pids.some((pid) => existsSync(`/proc/${pid}`)),
       'the processes to end',

@@ -1,4 +1,4 @@
-/** The lab itself: links carry what they should, speeds change, cables are cut, nothing is left. */
+/** The lab itself: links have their rates, speeds change, cables are cut, nothing is left. */
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -19,7 +19,7 @@ afterEach(() => {
   for (const lab of labs.splice(0)) lab.close()
 })
 
-/** Starts to send this much from one host to another; `ended` resolves to what has arrived. */
+/** Starts to send this many bytes between two hosts; `ended` resolves to the bytes that arrived. */
 async function flow(lab: Lab, from: number, to: number, bytes: number) {
   const sink = lab.start(to, process.execPath, [stream, 'sink', '5000'])
   await sink.ready('sink')
@@ -33,7 +33,7 @@ async function flow(lab: Lab, from: number, to: number, bytes: number) {
   }
 }
 
-/** A process that makes a lab, prints its namespaces and goes on as `ending` says. */
+/** A process that makes a lab, prints its namespaces and ends as `ending` says. */
 async function another(ending: string): Promise<{ running: Running; names: string[] }> {
   const program = `
     import { Lab } from ${JSON.stringify(path.resolve('bench/lab/lab.mjs'))}
@@ -45,7 +45,7 @@ async function another(ending: string): Promise<{ running: Running; names: strin
   return { running, names: await running.ready('lab') }
 }
 
-/** Mbit/s of the best half second: a machine that is held up makes others slower. */
+/** Mbit/s of the best half second: a busy machine slows others. */
 function bestMbit(samples: readonly Sample[]): number {
   const windowNs = 0.5e9
   let best = 0
@@ -59,9 +59,9 @@ function bestMbit(samples: readonly Sample[]): number {
   return best
 }
 
-/** A flow reaches the rate of the slower link, in half a second of ten, and no more. */
+/** A flow reaches the rate of the slower link in half a second of ten, and never exceeds it. */
 async function carries(lab: Lab, from: number, to: number, mbit: number): Promise<void> {
-  // Of a packet with several segments one header is seen.
+  // A packet with several segments counts one header.
   const least = (mbit * 0.98) / wireFactor
   const wire = await watchWire(lab, 'to', to)
   const { ended, stop } = await flow(lab, from, to, (mbit * 1e6 * 10) / 8)
@@ -111,7 +111,7 @@ describe('a lab', () => {
   test('a cut link carries nothing, a mended one does again', async () => {
     const lab = makeLab({ hosts: [host(100), host(100)] })
     lab.cut(1)
-    // Port 1 refuses at once where there is a way to it; where there is none, nothing answers.
+    // Port 1 refuses at once if there is a route; without one nothing answers.
     const knock = async (): Promise<string> => {
       const script = `: </dev/tcp/${lab.address(1)}/1`
       const running = lab.start(0, 'timeout', ['1', 'bash', '-c', script])
@@ -120,7 +120,7 @@ describe('a lab', () => {
     }
     expect(await knock()).not.toMatch(/refused/)
     lab.mend(1)
-    // The sender remembers for a moment that nobody answered.
+    // The sender remembers briefly that nobody answered.
     const end = Date.now() + 10_000
     let answer = ''
     while (!answer.includes('refused') && Date.now() < end) answer = await knock()

@@ -1,7 +1,7 @@
 /**
- * Outages that TCP survives: cables out, a switch away, processes that stand still. Everybody must
- * complete, and the origin sends little more than one copy. Printed: seconds with and without the
- * fault, and what the origin sent.
+ * Outages that TCP survives: cables out, a switch away, stopped processes. All must complete, and
+ * the origin sends little more than one copy. Prints the seconds with and without the fault, and
+ * the bytes that the origin sent.
  */
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
@@ -18,7 +18,7 @@ const bytes = 48 * MIB
 const outSeconds = 2.5
 /** The outage begins when this part of all bytes has landed. */
 const strikesAt = 0.15
-/** Copies of the file that the origin may send; unicast of what is left would be over three. */
+/** Copies that the origin may send; unicast of the rest would be over three. */
 const copiesMax = 1.6
 
 let world: World

@@ -1,4 +1,4 @@
-/** Pushes over shaped links: content is right, and a machine that vanishes costs only itself. */
+/** Pushes over shaped links: contents are right, and a lost machine affects only itself. */
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -23,7 +23,7 @@ async function world() {
 const copyOf = (node: NodeProcess) => path.join(node.data, 'source')
 
 describe(`a push to ${count} nodes over links of ${mbit} Mbit/s`, () => {
-  // Long enough that a second of which the machine is robbed does not decide.
+  // Long enough that a stolen second does not decide.
   test('puts 32 MiB on all of them, and sends little more than one copy', async () => {
     const { lab, workspace, nodes, keyFile } = await world()
     const bytes = 32 * MIB

@@ -1,12 +1,12 @@
 /**
- * Reads a counter file over and over and prints `nanoseconds value stolen`, a line each, until it
- * is ended. `stolen`: ticks of 10 ms in which another guest had this machine's processors. It is a
- * process of its own, so that nothing which blocks elsewhere delays it. Arguments: file, period ms.
+ * Reads a counter file repeatedly and prints `nanoseconds value stolen` lines until it is stopped.
+ * `stolen` counts ticks of 10 ms in which another guest had this machine's processors. It is a
+ * separate process, so that blocking elsewhere does not delay it. Arguments: file, period ms.
  */
 import { readFileSync, writeSync } from 'node:fs'
 
 const [file, periodMs] = process.argv.slice(2)
-/** A value that took longer to read is of no certain moment. */
+/** A value that took longer to read has no precise time. */
 const clearNs = 2_000_000n
 const cell = new Int32Array(new SharedArrayBuffer(4))
 for (;;) {

@@ -24,15 +24,15 @@ const mbit = 200
 const bytes = 64 * MIB
 const stallMs = 50
 const periodMs = 250
-/** Of what the line could carry meanwhile; counters see 0.96 of a full one (packets as sent). */
+/** Share of the line's capacity to be used; counters see 0.96 of a full line. */
 const shareWanted = 0.8
 const stallsWanted = 10
 const pushesMax = 8
-/** So long before a stall matters too: windows are 150 ms deep and take as long to fill again. */
+/** Milliseconds before a stall that matter too: windows are 150 ms deep. */
 const beforeMs = 300
-/** More ticks taken away than this, and the machine did not run. */
+/** With more stolen ticks than this the machine did not run. */
 const stolenMax = 0
-/** What the line carries in 0.15 s. */
+/** Bytes that the line carries in 0.15 s. */
 const windowBytes = (mbit * 1e6 * 0.15) / 8
 const closers: (() => Promise<void> | void)[] = []
 
@@ -47,7 +47,7 @@ interface Line {
   readonly end: number
 }
 
-/** What the origin had sent at a moment between two samples, and what had been stolen. */
+/** Sent bytes and stolen ticks at a time between two samples. */
 function at(samples: readonly Sample[], moment: number): { bytes: number; stolen: number } {
   const next = samples.findIndex((sample) => sample.at >= moment)
   const after = samples[next]
@@ -57,7 +57,7 @@ function at(samples: readonly Sample[], moment: number): { bytes: number; stolen
   return { bytes: before.bytes + share * (after.bytes - before.bytes), stolen: after.stolen }
 }
 
-/** One push; resolves to what was sent in each stall that counts, of what the line carries. */
+/** One push; resolves to the share of the line's capacity sent in each counted stall. */
 async function push(
   { lab, keyFile, nodes }: World,
   source: string,
@@ -82,7 +82,7 @@ async function push(
     rmSync(copy)
   }
   const [first, last] = [samples[0]?.bytes ?? 0, samples.at(-1)?.bytes ?? 0]
-  // With less than a window left there is nothing more to list, and nothing to be blocked from.
+  // With less than a window left there is nothing more to list, and a stall has no effect.
   const done = samples.find((sample) => sample.bytes > last - windowBytes)?.at ?? 0
   const shares: number[] = []
   for (const { event, begin, end } of lines) {
@@ -106,7 +106,7 @@ test(`a main thread blocked for ${stallMs} ms leaves no gap on the wire`, async 
   for (let round = 1; round <= pushesMax && all.length < stallsWanted; round++) {
     const { shares, copies } = await push(world, source, `file-${round}`)
     all.push(...shares)
-    // Busy with one copy: not with units that nobody can relay (windows of 10 ms: over three).
+    // Busy with one copy, not with units that nobody can relay (windows of 10 ms: over three).
     if (shares.length >= stallsWanted / 2) expect(copies).toBeLessThan(1.5)
   }
   const text = `of the line: ${all.map((share) => share.toFixed(2)).join(' ')}`

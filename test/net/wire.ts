@@ -1,4 +1,4 @@
-/** What passes on a cable of the lab, read by a process of its own at the bridge's end of it. */
+/** Bytes on a cable of the lab, counted by a separate process at the bridge's end. */
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -7,9 +7,9 @@ import type { Lab } from '../../bench/lab/lab.mjs'
 import { Running } from '../../bench/running.mjs'
 
 export interface Sample {
-  /** Of the monotonic clock, in ns. */
+  /** Nanoseconds of the monotonic clock. */
   readonly at: number
-  /** Since the lab was made. A packet that carries several segments counts one header. */
+  /** Bytes since the lab was made. A packet with several segments counts one header. */
   readonly bytes: number
   /** Ticks of 10 ms that a hypervisor took from this machine since it started. */
   readonly stolen: number
@@ -21,7 +21,7 @@ export interface Wire {
   end(): Promise<void>
 }
 
-/** `from`: what the host sends; `to`: what reaches it. Both after the shaping. */
+/** `from` counts what the host sends, `to` what reaches it; both after shaping. */
 export async function watchWire(lab: Lab, way: 'from' | 'to', host: number): Promise<Wire> {
   const counter = way === 'from' ? 'rx_bytes' : 'tx_bytes'
   const file = `/sys/class/net/p${host}/statistics/${counter}`

@@ -1,4 +1,4 @@
-/** A lab of equal links with real nodes on it: host 0 is the origin's. */
+/** A lab of equal links with real nodes; host 0 is the origin. */
 
 import { Lab } from '../../bench/lab/lab.mjs'
 import { startNodes } from '../../bench/lab/runs.mjs'
@@ -12,7 +12,7 @@ export interface World {
   close(): Promise<void>
 }
 
-/** `bytes`: what will be written at most. */
+/** `bytes` is the most that will be written. */
 export async function startWorld(count: number, mbit: number, bytes: number): Promise<World> {
   const speeds = { upMbit: mbit, downMbit: mbit }
   const lab = Lab.create({ hosts: Array.from({ length: count + 1 }, () => speeds) })

@@ -1,6 +1,6 @@
 /**
- * Loaded before the tests of a file when scripts/sanitize.mjs runs them: looks for leaks when the
- * file is done. The report goes where the script told the sanitizer to put it.
+ * Preloaded by scripts/sanitize.mjs: looks for leaks when a test file is done. The report goes
+ * where the script told the sanitizer to put it.
  */
 import { createRequire } from 'node:module'
 import { afterAll } from 'vitest'

@@ -1,14 +1,14 @@
-/** Reads a trace as viewers do: also one that still grows, or whose process was killed. */
+/** Reads a trace as viewers do, even one that still grows or whose process was killed. */
 import type { TraceEvent } from '../../src/control/view/trace.js'
 
 export interface ReadTrace {
-  /** What the push did, without the first line and the last. */
+  /** Events of the push, without the first and last lines. */
   readonly events: readonly TraceEvent[]
-  /** The counts in the last line. Undefined when the trace has no end. */
+  /** Counts in the last line; undefined when the trace has no end. */
   readonly end: { readonly events: number; readonly dropped: number } | undefined
 }
 
-/** Throws when the text is no trace; whatever follows its last line end is left out. */
+/** Throws when the text is no trace; ignores an incomplete last line. */
 export function parseTrace(text: string): ReadTrace {
   const isWhole = text.endsWith('\n]\n')
   const lines = text.slice(0, text.lastIndexOf('\n') + 1)
