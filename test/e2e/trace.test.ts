@@ -253,7 +253,7 @@ describe('bad input', () => {
 
   it.each([
     ['uplink=0', "nodes.txt:1: '0' is not a rate"],
-    ['uplink=0Mbit', "nodes.txt:1: '0Mbit' is no speed"],
+    ['uplink=0Mbit', "nodes.txt:1: '0Mbit' is not a rate"],
     ['downlink=-1Mbit', "nodes.txt:1: '-1Mbit' is not a rate"],
     ['uplink=1e30bit', "nodes.txt:1: '1e30bit' is not a rate"],
     ['uplink=99999999Tbit', 'faster than any link'],

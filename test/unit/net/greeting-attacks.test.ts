@@ -90,12 +90,12 @@ describe('a dialler of a link that', () => {
     }
   })
 
-  it('is the node itself, led back by somebody between, is ERR_FR_AUTH at both ends', async () => {
+  it('is the node itself, leads back by somebody between, is ERR_FR_AUTH at both ends', async () => {
     const server = await serveAccept()
     const dialled = dialTo(server.address, { self: acceptor })
     const error = await rejection(server.next(), 'ERR_FR_AUTH')
     expect(error.message).toBe('the connection leads back to the node that dialled it')
-    expect((await rejection(dialled, 'ERR_FR_AUTH')).message).toContain('led back')
+    expect((await rejection(dialled, 'ERR_FR_AUTH')).message).toContain('leads back')
   })
 
   it('does not wait for go is refused', async () => {
@@ -173,7 +173,7 @@ describe('an acceptor of a link that', () => {
         const signature = dialler.signer.sign(linkStatement('acceptor', channel, ids))
         return { publicKey: dialler.signer.publicKey, signature }
       },
-      /led back/,
+      /leads back/,
     ],
   ]
 

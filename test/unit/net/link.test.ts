@@ -123,7 +123,7 @@ describe('a link', () => {
   it('refuses misuse by TypeError and stays open', async () => {
     const [ours] = await links()
     const negative = { ...progress(0), landedBytes: -1 } as Frame
-    expect(() => ours.link.send(negative)).toThrow(/no counter/)
+    expect(() => ours.link.send(negative)).toThrow(/not a counter/)
     expect(() => ours.link.send(negative)).toThrow(TypeError)
     expect(ours.link.isOpen).toBe(true)
   })

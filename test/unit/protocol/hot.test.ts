@@ -87,7 +87,7 @@ it('members of a list ascend, so each is named once', () => {
   expect(() => encodeBody(behind(-1))).toThrow(TypeError)
   expect(() => encodeBody(behind(2 ** 32))).toThrow(TypeError)
   expect(() => encodeBody(behind(...Array(most).keys()))).toThrow(TypeError)
-  expect(() => encodeBody({ ...behind(), atMs: 0.5 } as Frame)).toThrow(/no counter/)
+  expect(() => encodeBody({ ...behind(), atMs: 0.5 } as Frame)).toThrow(/not a counter/)
 })
 
 it('the largest of each kind fits a frame', () => {
