@@ -1,20 +1,15 @@
 /** Nodes that mates dial at another address than the origin does, or cannot dial at all. */
-import { cpSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { cpSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
 import { freePort } from '../../bench/programs.mjs'
 import { type PushResult, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { originNumber } from '../../src/control/messages/types.js'
 import { callerOf } from './door.js'
 import { proxy } from './proxy.js'
-import { World } from './push-support.js'
+import { expectCopies, useWorld } from './push-support.js'
 
-let world: World
-beforeEach(() => {
-  world = new World('native')
-})
-afterEach(() => world.dispose())
+const world = useWorld('native')
 
 const freeAddress = async () => `127.0.0.1:${await freePort()}`
 
@@ -82,8 +77,7 @@ describe('a push to nodes that others dial elsewhere', () => {
     const to = nodes.map(({ address }) => ({ address, advertise: dead }))
     const { path, content } = world.file('data.bin', size)
     const result = await push(path, { to, shape: 'group', logger: world.logger }).result
-    for (const node of nodes)
-      expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'data.bin', nodes)
     expect(result.warnings).toEqual([
       expect.stringMatching(/^no two of the 4 nodes reach each other: everything came from/),
     ])
@@ -99,9 +93,7 @@ describe('a push to nodes that others dial elsewhere', () => {
     const options = { to: to as string[], shape: 'group', logger: world.logger } as const
     const result = await push(path, options).result
     expect(result.warnings).toEqual([
-      expect.stringContaining(
-        `1 of 3 nodes cannot be reached by the others (${nodes[1]?.address})`,
-      ),
+      expect.stringContaining(`1 of 3 nodes cannot be reached by the others (${nodes[1].address})`),
     ])
   })
 

@@ -1,13 +1,10 @@
-/** Timeout and minimum rate: nodes that are too slow fail with an error code, and only they. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import { KIB, MIB } from '../../src/base/limits.js'
 import { World as CliWorld } from './cli-world.js'
 import { callerOf, holdingDoor } from './door.js'
 import { proxy } from './proxy.js'
-import { type EngineKind, World } from './push-support.js'
+import { type EngineKind, expectCopies, useWorld } from './push-support.js'
 
 /** Passes data connections a few bytes at a time and everything else at once. */
 async function tricklingDoor(address: string) {
@@ -35,15 +32,10 @@ async function tricklingDoor(address: string) {
 }
 
 describe.each<EngineKind>(['portable', 'native'])('--min-rate on the %s engine', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   it('a node whose link trickles fails by name and is not tried again', async () => {
     const [good, slow] = await world.nodes(2)
-    if (!good || !slow) throw new Error('two nodes')
     const door = await tricklingDoor(slow.address)
     world.defer(() => door.close())
     const { path, content } = world.file('data.bin', 32 * MIB)
@@ -56,7 +48,7 @@ describe.each<EngineKind>(['portable', 'native'])('--min-rate on the %s engine',
     expect(result.nodes[1]?.reason).toMatch(
       /^ERR_FR_TIMEOUT: landed .*B\/s over [\d.]+ s; at least 64 KiB\/s are wanted$/,
     )
-    expect(readFileSync(join(good.dataDir, 'data.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'data.bin', [good])
   })
 })
 
@@ -69,7 +61,6 @@ describe('--timeout', () => {
 
   it('ends a push to a node that stops taking bytes and one that nobody serves', async () => {
     const [node] = await world.nodes(1)
-    if (!node) throw new Error('one node')
     const door = await holdingDoor(node.address, 64 * KIB)
     world.file('big.bin', 32 * MIB)
     const to = `${door.address},127.0.0.1:1`

@@ -4,19 +4,15 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type PushOptions, type PushResult, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { offerDoor } from './door.js'
 import { passAll, proxy } from './proxy.js'
-import { keepsNothing, until, World } from './push-support.js'
+import { expectCopies, keepsNothing, until, useWorld } from './push-support.js'
 
 describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   function pushed(path: string, to: string[], over: Partial<PushOptions> = {}) {
     return push(path, { to, engine, as: 'same', logger: world.logger, ...over })
@@ -125,8 +121,7 @@ describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => 
     expect(() => readFileSync(join(free.dataDir, 'same'))).toThrow('ENOENT')
     door.open()
     expect(reasons(await running.result)).toEqual([null, null, null, null])
-    for (const { dataDir } of nodes)
-      expect(readFileSync(join(dataDir, 'same')).equals(file.content)).toBe(true)
+    expectCopies(file.content, 'same', nodes)
   })
 
   /** A running push that can connect to its second node only once it is let in. */
@@ -159,8 +154,7 @@ describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => 
       expect(reason).toMatch(`ERR_FR_BUSY: transfer ${running.id} from `)
     door.open()
     expect(reasons(await running.result)).toEqual([null, null])
-    for (const { dataDir } of [first, late])
-      expect(readFileSync(join(dataDir, 'same')).equals(file.content)).toBe(true)
+    expectCopies(file.content, 'same', [first, late])
   })
 
   it('at a node that is reached late stays with the push that runs there', async () => {
@@ -200,8 +194,7 @@ describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => 
     expect(reasons(await running.result)).toEqual([null, null, null, null])
     expect(reasons(await waiting.result)).toEqual([null, null, null, null])
     expect(heard).toEqual(['complete', 'complete', 'complete', 'complete'])
-    for (const { dataDir } of nodes)
-      expect(readFileSync(join(dataDir, 'same')).equals(file.content)).toBe(true)
+    expectCopies(file.content, 'same', nodes)
   })
 
   it('is waited for as long as the push may take, then refused', async () => {

@@ -47,13 +47,6 @@ describe('fr node', () => {
     expect(second.lines[0]?.['nodeId']).toBe(first.lines[0]?.['nodeId'])
   })
 
-  it('refuses a port in use', async () => {
-    const node = await world.node('port')
-    const run = await world.run(['node', '--listen', node.address, '--data', world.path('port2')])
-    expect(run).toMatchObject({ status: 1, stdout: '' })
-    expect(run.stderr).toMatch(/^fr node: ERR_FR_LISTEN: .*$/m)
-  })
-
   it('refuses a data directory that is a file, and one that is in use', async () => {
     writeFileSync(world.path('file'), 'x')
     const file = await world.run(['node', '--listen', '127.0.0.1:0', '--data', world.path('file')])
@@ -63,13 +56,6 @@ describe('fr node', () => {
     const used = await world.run(['node', '--listen', '127.0.0.1:0', '--data', node.data])
     expect(used.status).toBe(1)
     expect(used.stderr).toMatch(/^fr node: ERR_FR_DATA_DIR_LOCKED: /m)
-  })
-
-  it('serves loopback alone without a key', async () => {
-    const args = ['node', '--listen', '0.0.0.0:0', '--data', world.path('open')]
-    const run = world.fr(args, { env: { FR_KEY: undefined } })
-    expect(await run.ended).toBe(1)
-    expect(run.stderr).toContain('ERR_FR_OPEN')
   })
 
   it('refuses an unusable key', async () => {
@@ -190,11 +176,6 @@ describe('fr status', () => {
     expect(run.stdout).not.toContain('\u001b')
   })
 
-  it('in colour where forced', async () => {
-    const run = await world.run(['status', node.address], { FORCE_COLOR: '1' })
-    expect(run.stdout).toContain('\u001b[1mnode\u001b[22m')
-  })
-
   it('as JSON', async () => {
     const run = await world.run(['status', node.address, '--json'])
     expect(run).toMatchObject({ status: 0, stderr: '' })
@@ -235,13 +216,6 @@ describe('fr keygen', () => {
     expect(readFileSync(world.path('made.key'), 'utf8')).toBe(key)
     const nowhere = await world.run(['keygen', '--out', 'no/where.key'])
     expect([nowhere.status, nowhere.stderr]).toEqual([1, expect.stringContaining('ERR_FR_IO')])
-  })
-
-  it('makes keys that nodes take', async () => {
-    await world.run(['keygen', '--out', 'used.key'])
-    const node = await world.node('made', ['--key-file', world.path('used.key')])
-    const run = await world.run(['status', node.address, '--key-file', 'used.key'])
-    expect(run.status).toBe(0)
   })
 })
 

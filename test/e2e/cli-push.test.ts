@@ -106,14 +106,6 @@ describe('fr push to three nodes', () => {
     }
   })
 
-  it.each([0, 1, 2, 65_537])('delivers %d bytes', async (bytes) => {
-    const content = world.file('small.bin', bytes)
-    const run = await world.run(['push', 'small.bin', '--json', '--to', listOf(nodes)])
-    expect(run.status).toBe(0)
-    expect(run.lines.at(-1)).toMatchObject({ event: 'result', bytes })
-    expectCopies('small.bin', content)
-  })
-
   it('takes names with spaces and line ends, and shows them escaped', async () => {
     const name = ' two\nlines \u001b[31m.bin'
     const content = world.file(name, 1000)
@@ -142,24 +134,6 @@ describe('fr push to three nodes', () => {
       2,
       expect.stringMatching(/^fr push: ERR_FR_SOURCE: .*ENOENT/),
     ])
-  })
-
-  it('stores under another name, in a directory that the nodes make', async () => {
-    const content = world.file('as.bin', 3000)
-    const run = await world.run(['push', 'as.bin', '--as', 'deep/er/x.bin', '--to', listOf(nodes)])
-    expect(run.status).toBe(0)
-    expectCopies('deep/er/x.bin', content)
-  })
-
-  it('replaces a file, or refuses to with --no-clobber', async () => {
-    world.file('twice.bin', 3000)
-    expect((await world.run(['push', 'twice.bin', '--to', listOf(nodes)])).status).toBe(0)
-    const content = world.file('twice.bin', 4000)
-    const refused = await world.run(['push', 'twice.bin', '--no-clobber', '--to', listOf(nodes)])
-    expect(refused.status).toBe(1)
-    expect(refused.stderr).toContain('ERR_FR_EXISTS')
-    expect((await world.run(['push', 'twice.bin', '--to', listOf(nodes)])).status).toBe(0)
-    expectCopies('twice.bin', content)
   })
 
   it('reads a nodes file, and predicts with its speeds', async () => {
@@ -196,22 +170,6 @@ describe('fr push to three nodes', () => {
     ])
   })
 
-  it('exits 3 where some nodes complete, and names the others', async () => {
-    const content = world.file('some.bin', MIB)
-    const run = await world.run([
-      'push',
-      'some.bin',
-      '--connect-timeout',
-      '6s',
-      '--to',
-      `${listOf(nodes)},127.0.0.1:1`,
-    ])
-    expect(run.status).toBe(3)
-    expect(run.stderr).toMatch(/^127\.0\.0\.1:1 +failed .*ERR_FR_UNREACHABLE/m)
-    expect(run.stderr).toContain('3 of 4 nodes complete')
-    expectCopies('some.bin', content)
-  })
-
   it('exits 1 where no node completes, with a result all the same', async () => {
     world.file('none.bin', MIB)
     const run = await world.run([
@@ -231,27 +189,6 @@ describe('fr push to three nodes', () => {
         { status: 'failed', reason: expect.stringContaining('ERR_FR_UNREACHABLE') },
       ],
     })
-  })
-
-  it('notices one node under two names', async () => {
-    world.file('same.bin', MIB)
-    const [node] = nodes as [ServingNode]
-    const alias = node.address.replace('127.0.0.1', '127.0.0.2')
-    const other = node.address.replace('127.0.0.1', 'localhost')
-    expect(alias).not.toBe(other)
-    const run = await world.run(['push', 'same.bin', '--to', `${node.address},${other}`])
-    expect(run.status).toBe(3)
-    expect(run.stderr).toContain('ERR_FR_SAME_NODE')
-  })
-
-  it('refuses another key by name', async () => {
-    world.file('key.bin', MIB)
-    const run = await world.run(['push', 'key.bin', '--to', listOf(nodes)], {
-      FR_KEY: 'x'.repeat(40),
-    })
-    expect(run.status).toBe(1)
-    expect(run.stderr).toContain('ERR_FR_AUTH')
-    for (const node of nodes) expect(copyDigest(node, 'key.bin')).toBeNull()
   })
 
   it('goes on quietly when nobody reads its lines', async () => {

@@ -8,6 +8,13 @@ export type { Running }
 export type ServingNode = NodeProcess
 export { listOf, MIB, main, root } from '../../bench/workspace.mjs'
 
+/** An array of N items where N is known, else of any number. */
+export type Several<T, N extends number, Items extends T[] = []> = number extends N
+  ? T[]
+  : Items['length'] extends N
+    ? Items
+    : Several<T, N, [...Items, T]>
+
 export class World extends Workspace {
   constructor() {
     const { NO_COLOR: _n, FORCE_COLOR: _f, ...env } = process.env
@@ -38,8 +45,9 @@ export class World extends Workspace {
     return this.startNode({ name, args, env })
   }
 
-  nodes(count: number): Promise<ServingNode[]> {
-    return Promise.all(Array.from({ length: count }, (_, index) => this.node(`n${index + 1}`)))
+  async nodes<N extends number>(count: N): Promise<Several<ServingNode, N>> {
+    const nodes = Array.from({ length: count }, (_, index) => this.node(`n${index + 1}`))
+    return (await Promise.all(nodes)) as Several<ServingNode, N>
   }
 }
 

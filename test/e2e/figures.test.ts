@@ -1,9 +1,8 @@
 /** The figures that a push reports, compared with bytes counted on the wire and on the disk. */
 import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
-  type FrNode,
   type NodeOutcome,
   type Plan,
   type Progress,
@@ -16,7 +15,7 @@ import { closingLines } from '../../src/cli/render/closing.js'
 import { painter } from '../../src/cli/render/text.js'
 import { originNumber } from '../../src/control/messages/types.js'
 import { type CountingDoor, countingDoor } from './counting.js'
-import { type EngineKind, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, until, useWorld, World } from './push-support.js'
 
 interface Seen {
   readonly result: PushResult
@@ -56,9 +55,9 @@ it('docs/figures.md defines every field there is, and no other', async () => {
   const world = new World('native')
   try {
     const [one, two] = await world.nodes(2)
-    const door = await world.holding((two as FrNode).address, 4 * MIB)
+    const door = await world.holding(two.address, 4 * MIB)
     const transfer = push(world.file('data.bin', 16 * MIB).path, {
-      to: [(one as FrNode).address, door.address],
+      to: [one.address, door.address],
       ...{ strategy: 'classic', shape: 'group' },
     })
     const plans: Plan[] = []
@@ -69,7 +68,7 @@ it('docs/figures.md defines every field there is, and no other', async () => {
     transfer.on('progress', (now) => progress.push(now))
     const relays = () => one?.status().transfers[0]?.relays ?? []
     await until(() => door.isHolding() && relays().length > 0, 'a relay is at work')
-    const status = (one as FrNode).status()
+    const status = one.status()
     door.open()
     const result = await transfer.result
     const defined = documented()
@@ -91,11 +90,7 @@ it('docs/figures.md defines every field there is, and no other', async () => {
 })
 
 describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   async function doors(count: number, refusesMates = false) {
     const nodes = await world.nodes(count)
@@ -167,8 +162,7 @@ describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (e
     const { path, content } = world.file('data.bin', 6 * MIB)
     const plan = { strategy: 'classic', shape: 'group' } as const
     const { result, last } = await seen(path, { to, engine, ...plan })
-    for (const { dataDir } of nodes)
-      expect(readFileSync(join(dataDir, 'data.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'data.bin', nodes)
     expect(result.originShare).toBe(1)
     expect(through.map((door) => [...door.from.keys()])).toEqual([
       [originNumber],

@@ -1,14 +1,11 @@
-/** Mates dial each other before the plan: real nodes, each behind a door that watches. */
-import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { originNumber } from '../../src/control/messages/types.js'
 import { callerOf } from './door.js'
 import { proxy, type Through } from './proxy.js'
-import { type EngineKind, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
 
 const engines: EngineKind[] = ['native', 'portable']
 
@@ -70,11 +67,7 @@ async function watched(address: string): Promise<Watched> {
 }
 
 describe.each(engines)('mates on the %s engine', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   /** A push to three nodes that have greeted each other and have no plan. */
   async function begun() {
@@ -94,8 +87,7 @@ describe.each(engines)('mates on the %s engine', (engine) => {
     const end = async () => {
       const result = await transfer.result
       expect(result.nodes.map(({ reason }) => reason)).toEqual([null, null, null])
-      for (const { dataDir } of nodes)
-        expect(readFileSync(join(dataDir, 'greeted.bin')).equals(content)).toBe(true)
+      expectCopies(content, 'greeted.bin', nodes)
       return result
     }
     return { doors, end, isPlanned: () => isPlanned }

@@ -1,8 +1,8 @@
 /** A node reports offers and their outcomes to its program, and asks whether to accept them. */
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   FrError,
   type FrNode,
@@ -13,16 +13,12 @@ import {
   push,
 } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import { type EngineKind, partials, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, partials, until, useWorld } from './push-support.js'
 
 type Heard = ['offer', NodeOffer] | ['published', NodePublication] | ['failed', NodeFailure]
 
 describe.each<EngineKind>(['portable', 'native'])('events of a %s node', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   async function listening(options: Partial<NodeOptions> = {}) {
     const node = await world.node(options)
@@ -40,7 +36,7 @@ describe.each<EngineKind>(['portable', 'native'])('events of a %s node', (engine
     const { node, heard } = await listening()
     const { path, content } = world.file('data.bin', 2 * MIB)
     const published = once(node, 'published').then(() => {
-      expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      expectCopies(content, 'data.bin', [node])
     })
     const { transfer, digest, nodes } = await pushTo(node, path).result
     await published
@@ -126,7 +122,7 @@ describe.each<EngineKind>(['portable', 'native'])('events of a %s node', (engine
       const { path, content } = world.file('wanted.bin', MIB)
       const { nodes } = await pushTo(node, path).result
       expect(nodes[0]?.reason).toBeNull()
-      expect(readFileSync(join(node.dataDir, 'wanted.bin')).equals(content)).toBe(true)
+      expectCopies(content, 'wanted.bin', [node])
       expect(existsSync(join(node.dataDir, 'other.bin'))).toBe(false)
       expect(heard.map(([event, { name }]) => `${event} ${name}`)).toEqual([
         'offer other.bin',

@@ -6,25 +6,21 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { type FrNode, fetchStatus, push } from '../../src/api/index.js'
 import { KIB, limits, MIB } from '../../src/base/limits.js'
 import type { RangePair } from '../../src/base/ranges.js'
 import { type Frame, originNumber } from '../../src/control/messages/types.js'
 import { parseTrace } from '../support/trace.js'
 import { digestsOf, fileDigestOf, Hostile, type HostileLink, keyText } from './hostile.js'
-import { type EngineKind, gate, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, gate, until, useWorld } from './push-support.js'
 
 const block = 64 * KIB
 /** `adaptive` would soon deal the held bytes again, for others to relay. */
 const strategy = 'classic'
 
 describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   /** Sum of this field over log lines of this kind. */
   function sum(event: string, field: string): number {
@@ -48,8 +44,8 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
   it('a feed between two living nodes is cut: the receiver has the rest from mates', async () => {
     const [a, b, c] = await world.nodes(3)
     const { path, content } = world.file('data.bin', 48 * MIB)
-    const door = await gate(world, (c as FrNode).address, 0, 4 * MIB)
-    const to = [a?.address, b?.address, door.address] as string[]
+    const door = await gate(world, c.address, 0, 4 * MIB)
+    const to = [a.address, b.address, door.address] as string[]
     const trace = join(world.dir, 'trace.json')
     const transfer = push(path, { to, engine, strategy, trace })
     const complete = new Set<string>()
@@ -61,9 +57,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     const result = await transfer.result
     expect(door.isHolding()).toBe(true)
     expect(result.nodes.map((node) => node.reason)).toEqual([null, null, null])
-    expect(readFileSync(join((c as { dataDir: string }).dataDir, 'data.bin')).equals(content)).toBe(
-      true,
-    )
+    expectCopies(content, 'data.bin', [c])
     expect(sum('published', 'pulledBytes')).toBeGreaterThan(block)
     // Each node ends a moment after the origin.
     await until(
@@ -81,8 +75,8 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     const victim = await world.childNode()
     const [a, b, c] = await world.nodes(3)
     const { path, content } = world.file('data.bin', 48 * MIB)
-    const door = await gate(world, (c as FrNode).address, 0, 2 * MIB)
-    const to = [victim.address, a?.address, b?.address, door.address] as string[]
+    const door = await gate(world, c.address, 0, 2 * MIB)
+    const to = [victim.address, a.address, b.address, door.address] as string[]
     const transfer = push(path, { to, engine, strategy })
     const complete = new Set<string>()
     transfer.on('node', (outcome) => {
@@ -94,9 +88,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     const result = await transfer.result
     // It was complete; its later death affects nobody.
     expect(result.nodes.map((node) => node.status)).toEqual(new Array(4).fill('complete'))
-    expect(readFileSync(join((c as { dataDir: string }).dataDir, 'data.bin')).equals(content)).toBe(
-      true,
-    )
+    expectCopies(content, 'data.bin', [c])
     await until(() => sum('served', 'bytes') > 0, 'the holders say what they served')
     expect(sum('published', 'pulledBytes')).toBeGreaterThan(block)
   })
@@ -106,8 +98,8 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     const [a, c] = await world.nodes(2)
     const { path, content } = world.file('data.bin', 48 * MIB)
     // It lives but receives nothing more, neither from the origin nor from mates.
-    const door = await world.holding((c as FrNode).address, 4 * MIB)
-    const to = [a?.address, silent.address, door.address] as string[]
+    const door = await world.holding(c.address, 4 * MIB)
+    const to = [a.address, silent.address, door.address] as string[]
     const transfer = push(path, { to, engine, silenceMs: 4_000 })
     const complete = new Set<string>()
     transfer.on('node', (outcome) => void complete.add(outcome.node))
@@ -121,9 +113,7 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     door.open()
     const result = await transfer.result
     expect(result.nodes.map((node) => node.status)).toEqual(new Array(3).fill('complete'))
-    expect(readFileSync(join((c as { dataDir: string }).dataDir, 'data.bin')).equals(content)).toBe(
-      true,
-    )
+    expectCopies(content, 'data.bin', [c])
   })
 
   describe('of a mate written by hand', () => {

@@ -1,21 +1,17 @@
 /** Nodes that join a push through the library: added by its caller or by others, or ready late. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { addNode, type NodeOutcome, type Plan, push, type Transfer } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { originNumber } from '../../src/control/messages/types.js'
 import { type Door, holdingDoor, lateDoor } from './door.js'
-import { type EngineKind, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
 
 const engines: EngineKind[] = ['native', 'portable']
 
 describe.each(engines)('joining a push on the %s engine', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   const doorTo = async (address: string, holdAt: number): Promise<Door> => {
     const door = await holdingDoor(address, holdAt)
@@ -30,7 +26,6 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
 
   it('by the caller and by somebody else at once', async () => {
     const [a, b, c, d] = await world.nodes(4)
-    if (!a || !b || !c || !d) throw new Error('four nodes')
     const door = await doorTo(b.address, MIB)
     const { path, content } = world.file('a.bin', 24 * MIB + 3)
     const transfer = push(path, { to: [a.address, door.address], engine, allowAdd: true })
@@ -45,8 +40,7 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     expect(result.nodes.map(({ node, status }) => [node, status])).toEqual(
       [a.address, door.address, c.address, d.address].map((node) => [node, 'complete']),
     )
-    for (const { dataDir } of [a, b, c, d])
-      expect(readFileSync(join(dataDir, 'a.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'a.bin', [a, b, c, d])
     await expect(transfer.add(c.address)).rejects.toMatchObject({ code: 'ERR_FR_NO_TRANSFER' })
     const late = addNode(transfer.id, c.address, { via: a.address })
     await expect(late).rejects.toMatchObject({ code: 'ERR_FR_NO_TRANSFER' })
@@ -54,7 +48,6 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
 
   it('by others only where the push allows it', async () => {
     const [a, b] = await world.nodes(2)
-    if (!a || !b) throw new Error('two nodes')
     const door = await doorTo(a.address, MIB)
     const { path } = world.file('mine.bin', 8 * MIB)
     const transfer = push(path, { to: [door.address], engine, logger: world.logger })
@@ -73,7 +66,6 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
 
   it('by a node that answers late: the others do not wait', async () => {
     const [a, b, c] = await world.nodes(3)
-    if (!a || !b || !c) throw new Error('three nodes')
     // Its first message arrives, its second when the door opens.
     const door = await doorTo(b.address, 1)
     const { path, content } = world.file('late.bin', 8 * MIB + 1)
@@ -92,12 +84,11 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     door.open()
     const result = await transfer.result
     expect(result.nodes.map(({ status }) => status)).toEqual(['complete', 'complete', 'complete'])
-    expect(readFileSync(join(b.dataDir, 'late.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'late.bin', [b])
   })
 
   it('again at once: what its first attempt has still on the way does not count', async () => {
     const [a, b] = await world.nodes(2)
-    if (!a || !b) throw new Error('two nodes')
     const held = await doorTo(a.address, MIB)
     const late = await lateDoor(b.address, originNumber)
     world.defer(() => late.close())
@@ -118,7 +109,6 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
 
   it('again at once: nor does what a mate has on the way to its first attempt', async () => {
     const [a, b, c] = await world.nodes(3)
-    if (!a || !b || !c) throw new Error('three nodes')
     const held = await doorTo(c.address, MIB)
     const late = await lateDoor(b.address, 0)
     world.defer(() => late.close())
@@ -135,14 +125,13 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     held.open()
     const result = await transfer.result
     expect(result.nodes.map(({ reason }) => reason)).toEqual([null, null, null])
-    expect(readFileSync(join(b.dataDir, 'again.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'again.bin', [b])
     const relays = world.log.filter((line) => line.event === 'relay-closed')
     expect(relays.filter((line) => line.fields['code'] === 'ERR_FR_PROTOCOL')).toEqual([])
   })
 
   it('one of two that answers late leaves the other alone in the plan', async () => {
     const [a, b] = await world.nodes(2)
-    if (!a || !b) throw new Error('two nodes')
     const door = await doorTo(b.address, 1)
     const { path, content } = world.file('two.bin', 8 * MIB + 1)
     const transfer = push(path, { to: [a.address, door.address], engine, connectMs: 30_000 })
@@ -152,8 +141,7 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     expect((await plan).groups).toEqual([[a.address]])
     door.open()
     await transfer.result
-    for (const { dataDir } of [a, b])
-      expect(readFileSync(join(dataDir, 'two.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'two.bin', [a, b])
   })
 })
 

@@ -1,7 +1,7 @@
 /** Pushes in which something goes wrong: every node that can complete does; others say why. */
-import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   errorTable,
   FrError,
@@ -12,22 +12,25 @@ import {
   startNode,
 } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
+import {
+  type EngineKind,
+  expectCopies,
+  keepsNothing,
+  partials,
+  until,
+  useWorld,
+} from './push-support.js'
 
 for (const engine of ['portable', 'native'] as EngineKind[]) {
   describe(`faults on the ${engine} engine`, () => {
-    let world: World
-    beforeEach(() => {
-      world = new World(engine)
-    })
-    afterEach(() => world.dispose())
+    const world = useWorld(engine)
 
     it('a node killed in the middle: survivors complete', async () => {
       const nodes = await world.nodes(3)
       const victim = await world.childNode()
       const { path, content } = world.file('data.bin', 192 * MIB)
       const door = await world.holding(victim.address, 4 * MIB)
-      const to = [nodes[0]?.address, door.address, nodes[1]?.address, nodes[2]?.address] as string[]
+      const to = [nodes[0].address, door.address, nodes[1].address, nodes[2].address] as string[]
       const transfer = push(path, { to, engine, retries: 0 })
       // It has received and relayed, and was sent bytes that nobody has from it.
       await until(door.isHolding, 'the node is in the middle', 60_000)
@@ -41,8 +44,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       ])
       expect(result.nodes[1]?.reason).toMatch(/^ERR_FR_NODE_(LOST|SILENT)/)
       expect(result.originBytesSent).toBeGreaterThan(content.length)
-      for (const node of nodes)
-        expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      expectCopies(content, 'data.bin', nodes)
       expect(existsSync(join(victim.dataDir, 'data.bin'))).toBe(false)
     })
 
@@ -58,8 +60,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const result = await transfer.result
       expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'complete', 'failed'])
       expect(result.nodes[2]?.reason).toMatch(/^ERR_FR_NODE_SILENT/)
-      for (const node of nodes)
-        expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      expectCopies(content, 'data.bin', nodes)
     })
 
     it('a node that stops, is dealt around and goes on completes like the others', async () => {
@@ -81,24 +82,22 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const result = await transfer.result
       expect(result.nodes.map((node) => node.reason)).toEqual([null, null, null])
       expect(seen).toContain(`back ${door.address}`)
-      for (const { dataDir } of [...nodes, stopped])
-        expect(readFileSync(join(dataDir, 'data.bin')).equals(content)).toBe(true)
+      expectCopies(content, 'data.bin', [...nodes, stopped])
     })
 
     it('a bit that flips on the way is repaired', async () => {
       const nodes = await world.nodes(3)
-      const door = await world.saboteur(nodes[2]?.address as string, 700_001)
+      const door = await world.saboteur(nodes[2].address, 700_001)
       const { path, content } = world.file('data.bin', 12 * MIB)
-      const to = [nodes[0]?.address, nodes[1]?.address, door.address] as string[]
+      const to = [nodes[0].address, nodes[1].address, door.address] as string[]
       const result = await push(path, { to, engine }).result
       expect(door.flips()).toBe(1)
       expect(result.nodes.map((node) => node.reason)).toEqual([null, null, null])
       expect(
         result.nodes.reduce((sum, node) => sum + node.repairedBytes, 0),
       ).toBeGreaterThanOrEqual(65_536)
-      for (const node of nodes)
-        expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
-      await keepsNothing(nodes[2]?.dataDir as string)
+      expectCopies(content, 'data.bin', nodes)
+      await keepsNothing(nodes[2].dataDir)
     })
 
     it('refusals and unreachable nodes do not stop the rest', async () => {
@@ -128,8 +127,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       )
       const twin = result.nodes.find((node, i) => (i === 0 || i === 3) && node.status === 'refused')
       expect(twin?.reason).toMatch(/^ERR_FR_SAME_NODE/)
-      for (const node of good)
-        expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      expectCopies(content, 'data.bin', good)
     })
 
     it.each([
@@ -154,33 +152,8 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       await keepsNothing(node.dataDir)
     })
 
-    it('a file that exists is replaced, or kept on demand', async () => {
-      const node = await world.node()
-      const { path, content } = world.file('data.bin', 70_000)
-      writeFileSync(join(node.dataDir, 'data.bin'), 'old')
-      const kept = await push(path, { to: [node.address], engine, noClobber: true }).result
-      expect(kept.nodes[0]?.reason).toMatch(/^ERR_FR_EXISTS/)
-      expect(readFileSync(join(node.dataDir, 'data.bin'), 'utf8')).toBe('old')
-      await push(path, { to: [node.address], engine }).result
-      expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
-    })
-
-    it('of two pushes to one name the later is refused', async () => {
-      const node = await world.node()
-      const { path, content } = world.file('data.bin', 16 * MIB)
-      const door = await world.holding(node.address, 4 * MIB)
-      const first = push(path, { to: [door.address], engine })
-      await new Promise((resolve) => first.on('plan', resolve))
-      const second = await push(path, { to: [node.address], engine }).result
-      expect(second.nodes[0]?.reason).toMatch(/^ERR_FR_BUSY/)
-      door.open()
-      expect((await first.result).nodes[0]?.status).toBe('complete')
-      expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
-    })
-
     it('a node that has published takes the name again, though the push goes on', async () => {
       const [done, held] = await world.nodes(2)
-      if (done === undefined || held === undefined) throw new Error('two nodes')
       const door = await world.holding(held.address, MIB)
       const first = world.file('first.bin', 8 * MIB)
       const next = world.file('next.bin', 3 * MIB + 1)
@@ -195,8 +168,8 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       door.open()
       const result = await transfer.result
       expect(result.nodes.map((node) => node.reason)).toEqual([null, null])
-      expect(readFileSync(join(done.dataDir, 'same')).equals(next.content)).toBe(true)
-      expect(readFileSync(join(held.dataDir, 'same')).equals(first.content)).toBe(true)
+      expectCopies(next.content, 'same', [done])
+      expectCopies(first.content, 'same', [held])
     })
 
     it('a source that changes fails the push, and nothing is published', async () => {

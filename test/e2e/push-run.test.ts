@@ -1,7 +1,7 @@
 /** Adding nodes to a push that ends by a defect of this program: every request is answered. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { openEngine } from '../../src/agent/engines.js'
 import type { NodeLink } from '../../src/control/plan/plan.js'
 import { WorkerHashPool } from '../../src/engine/hashing/pool.js'
@@ -9,16 +9,12 @@ import { freshSigner, randomId, selfOf } from '../../src/net/crypto.js'
 import { openKey } from '../../src/net/keys.js'
 import { Resolver } from '../../src/net/resolver.js'
 import { PushRun } from '../../src/session/coordinator/push-run.js'
-import { type EngineKind, World } from './push-support.js'
+import { type EngineKind, useWorld } from './push-support.js'
 
 const defect = new Error('a defect')
 
 describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kind) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(kind)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(kind)
 
   /** HOST:PORT that accepts connections and stays silent. */
   async function mute(): Promise<string> {

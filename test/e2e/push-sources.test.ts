@@ -5,7 +5,6 @@ import {
   createReadStream,
   mkdirSync,
   readdirSync,
-  readFileSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -18,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import type { PushSource } from '../../src/api/types.js'
 import { MIB } from '../../src/base/limits.js'
-import { type EngineKind, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, until, World } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
@@ -66,7 +65,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
         .result
       expect(result.nodes[0]?.reason).toBeNull()
       expect(result.warnings).toEqual([])
-      expect(readFileSync(join(node.dataDir, 'copy')).equals(content)).toBe(true)
+      expectCopies(content, 'copy', [node])
       expect(spools()).toEqual([])
     })
 
@@ -80,7 +79,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const result = await push(handle, { to: [node.address], engine, as: 'copy' }).result
       expect(result.nodes[0]?.reason).toBeNull()
       expect(result.warnings).toEqual([])
-      expect(readFileSync(join(node.dataDir, 'copy')).equals(content)).toBe(true)
+      expectCopies(content, 'copy', [node])
     })
 
     it('nothing at all is an empty file that everybody may read', async () => {

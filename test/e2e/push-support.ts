@@ -1,28 +1,45 @@
 /** Nodes, files and saboteurs for the push tests. */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import { afterEach, expect } from 'vitest'
 import { until } from '../../bench/running.mjs'
 import { Workspace } from '../../bench/workspace.mjs'
 import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
+import type { Several } from './cli-world.js'
 import { callerOf, type Door, holdingDoor, payloadFinder, tagFinder } from './door.js'
 import { proxy } from './proxy.js'
 
 export { until }
 export type EngineKind = 'native' | 'portable'
+export type WorldNode = FrNode & { readonly dataDir: string }
+
+/** A world for each test of a file or a `describe`. */
+export function useWorld(engine: EngineKind): World {
+  const world = new World(engine)
+  afterEach(() => world.dispose())
+  return world
+}
 
 /** Everything a test opens; `dispose` closes it in reverse order. */
 export class World {
-  readonly #workspace = new Workspace(0, 'disk', { name: 'fr-push' })
-  readonly dir = this.#workspace.directory
   readonly log: LogLine[] = []
   readonly engine: EngineKind
+  #workspace: Workspace | undefined
   readonly #closers: (() => unknown)[] = []
   #count = 0
 
   constructor(engine: EngineKind) {
     this.engine = engine
-    this.#closers.push(() => this.#workspace.close())
+  }
+
+  get #here(): Workspace {
+    this.#workspace ??= new Workspace(0, 'disk', { name: 'fr-push' })
+    return this.#workspace
+  }
+
+  get dir(): string {
+    return this.#here.directory
   }
 
   defer(close: () => unknown): void {
@@ -30,7 +47,10 @@ export class World {
   }
 
   async dispose(): Promise<void> {
-    for (const close of this.#closers.reverse()) await close()
+    for (const close of this.#closers.splice(0).reverse()) await close()
+    this.#workspace?.close()
+    this.#workspace = undefined
+    this.log.length = 0
   }
 
   readonly logger = (line: LogLine): void => {
@@ -43,7 +63,7 @@ export class World {
     return dataDir
   }
 
-  async node(options: Partial<NodeOptions> = {}): Promise<FrNode & { dataDir: string }> {
+  async node(options: Partial<NodeOptions> = {}): Promise<WorldNode> {
     const dataDir = this.dataDir()
     const all = {
       listen: '127.0.0.1:0',
@@ -58,8 +78,9 @@ export class World {
     return Object.assign(node, { dataDir })
   }
 
-  async nodes(count: number): Promise<(FrNode & { dataDir: string })[]> {
-    return Promise.all(Array.from({ length: count }, () => this.node()))
+  async nodes<N extends number>(count: N): Promise<Several<WorldNode, N>> {
+    const nodes = await Promise.all(Array.from({ length: count }, () => this.node()))
+    return nodes as Several<WorldNode, N>
   }
 
   /** A node in a process of its own, so that it can be killed. */
@@ -68,7 +89,7 @@ export class World {
     const program = join(import.meta.dirname, 'push-node.mjs')
     const options = JSON.stringify({ engine: this.engine, minFreeBytes: 0 })
     const args = [program, options, dataDir]
-    const running = this.#workspace.start(process.execPath, args, { env })
+    const running = this.#here.start(process.execPath, args, { env })
     const [address] = (await running.ready('node')) as [string]
     return Object.assign(running, { address, dataDir })
   }
@@ -195,6 +216,16 @@ export async function gate(
       if (isHolding) cutHeld()
     },
   }
+}
+
+/** Each of the nodes has the file with this content. */
+export function expectCopies(
+  content: Buffer,
+  name: string,
+  nodes: readonly { readonly dataDir: string }[],
+): void {
+  for (const { dataDir } of nodes)
+    expect(readFileSync(join(dataDir, name)).equals(content)).toBe(true)
 }
 
 /** Names of the partials that a node still keeps. */

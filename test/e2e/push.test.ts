@@ -1,21 +1,16 @@
 /** Whole pushes over loopback, on both engines. */
-import { chmodSync, readFileSync, statSync, utimesSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, statSync, utimesSync } from 'node:fs'
 import { blake3 } from 'hash-wasm'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { digestFile, fetchStatus, type Progress, push } from '../../src/api/index.js'
 import { blockBytesFor, MIB } from '../../src/base/limits.js'
-import { type EngineKind, keepsNothing, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, keepsNothing, until, useWorld } from './push-support.js'
 
 const block = blockBytesFor(0)
 
 for (const engine of ['portable', 'native'] as EngineKind[]) {
   describe(`push on the ${engine} engine`, () => {
-    let world: World
-    beforeEach(() => {
-      world = new World(engine)
-    })
-    afterEach(() => world.dispose())
+    const world = useWorld(engine)
 
     const cases: [nodes: number, bytes: number][] = [
       [1, 0],
@@ -51,7 +46,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       else if (plan.strategy === 'classic') expect(copies).toBe(1)
       else expect(copies).toBeGreaterThanOrEqual(1)
       for (const node of nodes) {
-        expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+        expectCopies(content, 'data.bin', [node])
         await keepsNothing(node.dataDir)
       }
     })
@@ -88,9 +83,9 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       chmodSync(path, 0o4751)
       utimesSync(path, 1_600_000_000, 1_600_000_001)
       const name = Buffer.from([0x61, 0x20, 0x0a, 0xff, 0xfe])
-      const result = await push(path, { to: [node?.address as string], engine, as: name }).result
+      const result = await push(path, { to: [node.address], engine, as: name }).result
       expect(result.nodes[0]?.reason).toBeNull()
-      const found = statSync(Buffer.concat([Buffer.from(`${node?.dataDir}/`), name]))
+      const found = statSync(Buffer.concat([Buffer.from(`${node.dataDir}/`), name]))
       expect(found.mode & 0o7777).toBe(0o751)
       expect(found.mtimeMs).toBe(1_600_000_001_000)
     })
@@ -125,7 +120,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
         events.push('plan')
         expect(plan.shares.map((share) => share.bytes)).toEqual([16 * MIB, 16 * MIB, 16 * MIB])
         expect(plan.boundSeconds).toBeCloseTo((48 * MIB) / 5e8)
-        expect(plan.limiting).toBe(`downlink of ${nodes[0]?.address}`)
+        expect(plan.limiting).toBe(`downlink of ${nodes[0].address}`)
       })
       transfer.on('node', (outcome) => events.push(outcome.status))
       transfer.on('result', () => events.push('result'))
@@ -135,7 +130,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(events).toEqual(['plan', 'complete', 'complete', 'complete', 'result'])
       expect(result.efficiency).toBeGreaterThan(0)
       for (const progress of seen) expect(progress.nodes.length).toBe(3)
-      const [node] = nodes as [(typeof nodes)[0]]
+      const [node] = nodes
       const counter = (name: string) => node.status().counters[name]
       await until(() => counter('transfersComplete') === 1, 'the node ends a moment later')
       await until(() => counter('openFeeds') === 0, 'the feeds close')

@@ -1,26 +1,21 @@
 /** The reason for a failure is what a node or the origin found, not the broken connection. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { keyText } from './hostile.js'
 import { HostileNode } from './hostile-node.js'
-import { type EngineKind, until, World } from './push-support.js'
+import { type EngineKind, until, useWorld } from './push-support.js'
 
 describe.each<EngineKind>(['portable', 'native'])('reasons on the %s engine', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   it.each([
     ['blocks that stay wrong', 'payload', /^ERR_FR_BAD_BLOCK: the block at \d+ stayed wrong/],
     ['a record header that is wrong', 'check', /^ERR_FR_PROTOCOL: the feed from the origin/],
     ['a control frame that was changed', 'tag', /^ERR_FR_PROTOCOL: .*bad record mac/],
   ] as const)('%s', async (_, what, reason) => {
-    const [good, spoilt] = await Promise.all([0, 1].map(() => world.node()))
-    if (!good || !spoilt) throw new Error('two nodes')
+    const [good, spoilt] = await world.nodes(2)
     let isOn = what !== 'tag'
     const door = await world.spoiler(spoilt.address, what, () => isOn)
     const { path } = world.file('data.bin', 8 * MIB)

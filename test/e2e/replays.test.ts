@@ -3,13 +3,13 @@
  * while it runs and after it has restarted. None is let in, and no member loses its place.
  */
 import { connect } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { KIB } from '../../src/base/limits.js'
 import type { Mate } from '../../src/control/messages/types.js'
 import { answerBytes, confirmBytes, ticketBytes } from '../../src/protocol/ticket.js'
 import { Hostile, type HostileFeed, type HostileLink, keyText } from './hostile.js'
 import { proxy } from './proxy.js'
-import { type EngineKind, until, World } from './push-support.js'
+import { type EngineKind, until, useWorld } from './push-support.js'
 
 const block = 64 * KIB
 const file = { name: 'replayed.bin', bytes: 16 * block }
@@ -18,11 +18,7 @@ const refusalFirstByte = 0xf9
 describe.each<EngineKind>(['portable', 'native'])(
   'replays to a node on the %s engine',
   (engine) => {
-    let world: World
-    beforeEach(() => {
-      world = new World(engine)
-    })
-    afterEach(() => world.dispose())
+    const world = useWorld(engine)
 
     function peer(address: string, transfer?: string): Hostile {
       const made = new Hostile(address, transfer)

@@ -1,6 +1,3 @@
-/** Passing troubles cost a node time, but not its copy: late starts, restarts, crowds. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from '../../bench/programs.mjs'
@@ -9,21 +6,16 @@ import { MIB } from '../../src/base/limits.js'
 import { World as CliWorld, copyDigest, sha256 } from './cli-world.js'
 import { keyText } from './hostile.js'
 import { HostileNode } from './hostile-node.js'
-import { type EngineKind, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
 
 /** Starting a process costs the most; FR_CROWD=100 takes about a minute on two cores. */
 const crowd = Number(process.env.FR_CROWD ?? 30)
 
 describe.each<EngineKind>(['portable', 'native'])('trying again on the %s engine', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   it('a node that starts late is complete; nobody waits for it', async () => {
     const [early] = await world.nodes(1)
-    if (!early) throw new Error('one node')
     const listen = `127.0.0.1:${await freePort()}`
     const { path, content } = world.file('data.bin', 2 * MIB + 1)
     const to = [early.address, listen]
@@ -39,12 +31,11 @@ describe.each<EngineKind>(['portable', 'native'])('trying again on the %s engine
       [null, 1],
       [null, 1],
     ])
-    expect(readFileSync(join(late.dataDir, 'data.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'data.bin', [late])
   })
 
   it.each(['stopped', 'lost'])('a node that is %s in the middle and comes back', async (how) => {
     const [good, first] = await world.nodes(2)
-    if (!good || !first) throw new Error('two nodes')
     const { path, content } = world.file('data.bin', 24 * MIB + 1)
     const door = await world.holding(first.address, 4 * MIB)
     const transfer = push(path, { to: [good.address, door.address], engine, connectMs: 60_000 })
@@ -60,7 +51,7 @@ describe.each<EngineKind>(['portable', 'native'])('trying again on the %s engine
       [null, 1],
       [null, 2],
     ])
-    expect(readFileSync(join(first.dataDir, 'data.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'data.bin', [first])
   })
 
   it('a node that has not noticed that its attempt is over takes the next', async () => {
@@ -74,7 +65,7 @@ describe.each<EngineKind>(['portable', 'native'])('trying again on the %s engine
     door.open()
     const result = await transfer.result
     expect(result.nodes).toMatchObject([{ reason: null, attempts: 2 }])
-    expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'data.bin', [node])
   })
 
   it('as often as is wanted, and the last word counts', async () => {
@@ -110,7 +101,6 @@ describe('trying again, as processes', () => {
   it('a node that is killed and started again is complete', async () => {
     const nodes = await world.nodes(2)
     const [good, killed] = nodes
-    if (!good || !killed) throw new Error('two nodes')
     const content = world.file('big.bin', 256 * MIB)
     const run = world.fr(['push', 'big.bin', '--json', '--to', `${good.address},${killed.address}`])
     await run.until('plan', () => run.lines.some((line) => line['event'] === 'plan'))

@@ -17,10 +17,10 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { digestFile, type FrError, type FrNode, push, type Transfer } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import { type EngineKind, keepsNothing, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, keepsNothing, until, useWorld } from './push-support.js'
 
 const hasPython = spawnSync('python3', ['--version']).status === 0
 
@@ -54,11 +54,7 @@ sys.stdin.readline()
 
 for (const engine of ['portable', 'native'] as EngineKind[]) {
   describe(`the source of a push on the ${engine} engine`, () => {
-    let world: World
-    beforeEach(() => {
-      world = new World(engine)
-    })
-    afterEach(() => world.dispose())
+    const world = useWorld(engine)
 
     /** A push that is held in the middle while its source is changed. */
     async function during(change: (path: string) => void, bytes = 96 * MIB) {
@@ -128,7 +124,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const result = await transfer.result
       expect(result.nodes[0]?.reason).toBeNull()
       expect(result.warnings).toEqual([expect.stringMatching(/removed or replaced/)])
-      expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      expectCopies(content, 'data.bin', [node])
     })
 
     const harmful: Record<string, (path: string) => void> = {
@@ -173,7 +169,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       const result = await push(path, { to: [node.address], engine }).result
       expect(result.nodes[0]?.reason).toBeNull()
       expect(result.warnings).toEqual([expect.stringMatching(/open for writing/)])
-      expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+      expectCopies(content, 'data.bin', [node])
       expect(await digestFile(path)).toBe(result.digest)
     })
 

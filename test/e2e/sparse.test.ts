@@ -2,10 +2,10 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { digestFile, push } from '../../src/api/index.js'
 import { GIB, KIB, MIB } from '../../src/base/limits.js'
-import { type EngineKind, World } from './push-support.js'
+import { type EngineKind, useWorld, type World } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
@@ -48,11 +48,7 @@ describe.runIf(isRoot).each<[EngineKind, number]>([
   ['portable', 256 * MIB],
   ['native', 3 * GIB + 5],
 ])('a sparse source on the %s engine', (engine, bytes) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   /** A node whose disk has room for the data but not for the holes. */
   async function smallNode() {

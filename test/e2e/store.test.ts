@@ -15,11 +15,18 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type FrNode, push } from '../../src/api/index.js'
 import { limits, MIB } from '../../src/base/limits.js'
 import type { Door } from './door.js'
-import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
+import {
+  type EngineKind,
+  expectCopies,
+  keepsNothing,
+  partials,
+  until,
+  useWorld,
+} from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
@@ -35,11 +42,7 @@ async function isInTheMiddle(node: FrNode, door: Door): Promise<void> {
 }
 
 describe.each(kinds)('the data directory of a %s node', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   /** The only outcome of a push that is held in the middle during a change. */
   async function during(node: FrNode, path: string, change: () => void) {
@@ -55,7 +58,7 @@ describe.each(kinds)('the data directory of a %s node', (engine) => {
   async function completes(node: FrNode & { dataDir: string }, path: string, content: Buffer) {
     const result = await push(path, { to: [node.address], engine }).result
     expect(result.nodes[0]?.reason).toBeNull()
-    expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'data.bin', [node])
   }
 
   it('that is renamed and made anew is no success, and serves the next push', async () => {
@@ -81,7 +84,7 @@ describe.each(kinds)('the data directory of a %s node', (engine) => {
     const outcome = await during(node, path, () => rmSync(node.dataDir, { recursive: true }))
     expect(outcome).toMatchObject({ status: 'failed', code: 'ERR_FR_DATA_DIR_GONE' })
     expect(outcome?.reason).toContain(`stat ${node.dataDir}: no such file or directory (ENOENT)`)
-    expect(node.status().problems).toEqual([expect.stringContaining('not at its path any more')])
+    expect(node.status().problems).toEqual([expect.stringContaining('no longer at its path')])
     const refused = await push(path, { to: [node.address], engine }).result
     expect(refused.nodes[0]).toMatchObject({ status: 'refused', code: 'ERR_FR_DATA_DIR_GONE' })
     mkdirSync(node.dataDir)
@@ -141,11 +144,7 @@ describe.each(kinds)('the data directory of a %s node', (engine) => {
 })
 
 describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
-  let world: World
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
+  const world = useWorld(engine)
 
   it('is what landed, is told, and gives way to the next push of that name', async () => {
     const node = await world.node()
@@ -171,7 +170,7 @@ describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
     }
     const result = await push(path, { to: [node.address], engine }).result
     expect(result.nodes[0]?.reason).toBeNull()
-    expect(readFileSync(join(node.dataDir, 'data.bin')).equals(content)).toBe(true)
+    expectCopies(content, 'data.bin', [node])
     await keepsNothing(node.dataDir)
     await until(() => node.status().kept.files === 0, 'nothing is kept')
   })
@@ -193,11 +192,7 @@ describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
 describe.runIf(process.platform === 'linux').each(kinds)(
   'the file system of a %s node',
   (engine) => {
-    let world: World
-    beforeEach(() => {
-      world = new World(engine)
-    })
-    afterEach(() => world.dispose())
+    const world = useWorld(engine)
 
     const under = (what: string) => {
       const shim = join(world.dir, 'shim.so')

@@ -264,10 +264,4 @@ describe('bad input', () => {
     writeFileSync(world.path('nodes.txt'), `${to} ${attribute}\n`)
     await refused(['--nodes', 'nodes.txt'], text)
   })
-
-  it('options that contradict each other dial nobody', async () => {
-    await refused(['--to', to, '--nodes', 'nodes.txt'], 'give either --to')
-    await refused(['--to', to, '--shape', 'unicast', '--strategy', 'classic'], '--shape unicast')
-    await refused(['--to', to, '--trace', 'new.json', '--dry-run'], '--dry-run')
-  })
 })

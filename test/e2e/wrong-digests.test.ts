@@ -1,14 +1,8 @@
-/**
- * Digest records without the author's signature: the sender may only have passed them on, so they
- * are dropped and counted, the feed goes on, and the origin is asked for the missing ones.
- */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FrNode } from '../../src/api/index.js'
 import { KIB, limits } from '../../src/base/limits.js'
 import { digestsOf, fileDigestOf, Hostile, type HostileLink, keyText } from './hostile.js'
-import { type EngineKind, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, until, World } from './push-support.js'
 
 const block = 64 * KIB
 const content = Buffer.alloc(2 * block, 'wrong digests ')
@@ -74,7 +68,7 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
       link.say({ type: 'seal', stream: 0, fileDigest: fileDigestOf(content) })
       expect(await link.next('complete')).toMatchObject({ repairedBytes: 0 })
       expect(wrong()).toBe(1)
-      expect(readFileSync(join(node.dataDir, 'f.bin')).equals(content)).toBe(true)
+      expectCopies(content, 'f.bin', [node])
     },
   )
 

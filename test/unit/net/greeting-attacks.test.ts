@@ -90,7 +90,7 @@ describe('a dialler of a link that', () => {
     }
   })
 
-  it('is the node itself, leads back by somebody between, is ERR_FR_AUTH at both ends', async () => {
+  it('is the node itself, led back by somebody between, is ERR_FR_AUTH at both ends', async () => {
     const server = await serveAccept()
     const dialled = dialTo(server.address, { self: acceptor })
     const error = await rejection(server.next(), 'ERR_FR_AUTH')

@@ -100,26 +100,6 @@ describe('a link', () => {
     expect(ours.closings).toEqual([])
   })
 
-  it('carries the largest frames', async () => {
-    const [ours, theirs] = await links()
-    for (let count = 0; count < 12; count += 1) expect(ours.link.send(big)).toBe(true)
-    await until(() => theirs.frames.length === 12)
-    expect(theirs.frames.every((frame) => frame.type === 'status')).toBe(true)
-  })
-
-  it('takes frames in pieces of any size', async () => {
-    const { listener, socket } = await linkToPuppet()
-    socket.setNoDelay(true)
-    const wire = Buffer.concat(
-      Array.from({ length: 5 }, () => encodeFrame(encodeBody(progress(3)))),
-    )
-    for (const byte of wire) {
-      socket.write(Uint8Array.of(byte))
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    await until(() => listener.frames.length === 5)
-  })
-
   it('refuses misuse by TypeError and stays open', async () => {
     const [ours] = await links()
     const negative = { ...progress(0), landedBytes: -1 } as Frame
@@ -278,13 +258,6 @@ describe('a peer that', () => {
     await until(() => listener.closings.length > 0)
     expect(listener.code).toBe('ERR_FR_PROTOCOL')
     await until(() => socket.resume().destroyed)
-  })
-
-  it('sends a frame nobody knows is closed too', async () => {
-    const { listener, socket } = await linkToPuppet()
-    socket.write(encodeFrame({ type: 99, bytes: Buffer.from('{}') }))
-    await until(() => listener.closings.length > 0)
-    expect(listener.closings[0]?.[1]).toMatch(/type 99/)
   })
 
   it('leaves more than linkQueueBytes unread is closed with ERR_FR_PEER_STALLED', async () => {

@@ -321,27 +321,6 @@ describe('an acceptor of a data connection that', () => {
 })
 
 describe('the guard', () => {
-  it('closes the oldest stranger and spares who holds the key', async () => {
-    const guard = new PreAuthGuard(3)
-    const server = await serveAccept({ guard })
-    await show(server.address, ticket(), edge)
-    const admitted = await server.next()
-    expect(guard.size).toBe(0)
-    const strangers: Puppet[] = []
-    for (let count = 0; count < 5; count += 1) {
-      strangers.push(await Puppet.to(server.address))
-      while (guard.size + guard.evicted < count + 1) await sleep(2)
-      expect(guard.size).toBeLessThanOrEqual(3)
-    }
-    expect(guard.evicted).toBe(2)
-    await Promise.all(strangers.slice(0, 2).map((stranger) => stranger.ended()))
-    await rejection(server.next(), 'ERR_FR_NODE_LOST')
-    admitted.refuse('ERR_FR_BUSY', 'not now')
-    guard.destroyAll()
-    expect(guard.size).toBe(0)
-    await Promise.all(strangers.map((stranger) => stranger.ended()))
-  })
-
   it('lets a member in while strangers come in hundreds', async () => {
     const guard = new PreAuthGuard()
     const server = await serveAccept({ guard })

@@ -9,7 +9,6 @@ import { PreAuthGuard } from '../../../src/net/pre-auth-guard.js'
 import { proxy } from '../../e2e/proxy.js'
 import {
   cleanUp,
-  dialler,
   dialTo,
   keep,
   keyA,
@@ -18,7 +17,6 @@ import {
   openKey,
   pair,
   rejection,
-  seen,
   serve,
   serveAccept,
 } from './handshake-support.js'
@@ -27,14 +25,6 @@ import { Client, closed, identityOf } from './tls-client.js'
 afterEach(cleanUp)
 
 describe('a dialler of a link that', () => {
-  it('speaks by the book is admitted', async () => {
-    const server = await serveAccept()
-    const client = await new Client(server.address).secured()
-    client.socket.write(client.hello(client.channel))
-    const admitted = await server.next()
-    expect(admitted).toMatchObject({ channel: 'control', peer: seen(dialler), key: keyA })
-  })
-
   it('names the key and does not hold it is ERR_FR_AUTH', async () => {
     const server = await serveAccept()
     const client = new Client(server.address, keyB, identityOf(keyA))

@@ -9,7 +9,7 @@ import {
   type SignedContent,
   signDigests,
 } from '../../../src/protocol/digest-record.js'
-import { onlyFrError, refusal, seededSigner } from './support.js'
+import { refusal, seededSigner } from './support.js'
 
 const author = seededSigner(1)
 const content: SignedContent = {
@@ -100,16 +100,6 @@ describe('digest records', () => {
       limits.recordDigestBytes,
     )
     expect(() => signDigests(author, content, place, new Uint8Array(most + 1))).toThrow(TypeError)
-  })
-
-  it('of random bytes, under a random key, throw nothing but FrError', () => {
-    const bytes = fc.uint8Array({ maxLength: 100 })
-    fc.assert(
-      fc.property(bytes, fc.uint8Array({ maxLength: 40 }), (payload, key) => {
-        onlyFrError(() => read(payload, { key }))
-        refusal(() => read(payload, { key }))
-      }),
-    )
   })
 
   it('need a content id', () => {

@@ -1,10 +1,8 @@
-/** The binary frames: what no honest node sends is refused before anything is believed. */
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import type { Frame } from '../../../src/control/messages/types.js'
 import { decodeBody, encodeBody } from '../../../src/protocol/frames.js'
-import { onlyFrError, refusal, sampleFrames } from './support.js'
+import { refusal, sampleFrames } from './support.js'
 
 const hot = ['progress', 'backlog'] as const
 type Hot = (typeof hot)[number]
@@ -44,25 +42,6 @@ describe.each(hot)('a %s frame', (type) => {
   it('with a counter of 2^53 is refused', () => {
     for (let at = 0; at < counts[type]; at += 8)
       expect(refusal(changed(type, at + 6, 0x20)).message).toMatch(/2\^53/)
-  })
-
-  it('of any bytes is a frame or refused', () => {
-    const any = fc.oneof(
-      fc.uint8Array({ maxLength: 200 }),
-      fc
-        .tuple(fc.nat({ max: bytes.length - 1 }), fc.uint8Array({ maxLength: 12 }))
-        .map(([at, part]) => Uint8Array.from(bytes, (byte, i) => part[i - at] ?? byte)),
-    )
-    fc.assert(
-      fc.property(any, (body) => {
-        onlyFrError(() => {
-          const frame = decodeBody(number, body)
-          // What is taken is what would be sent.
-          expect(encodeBody(frame).bytes).toEqual(body)
-        })
-      }),
-      { numRuns: 1_000 },
-    )
   })
 })
 
