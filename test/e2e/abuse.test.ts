@@ -12,7 +12,6 @@ import type { FrErrorCode } from '../../src/base/errors.js'
 import { KIB, limits, MIB } from '../../src/base/limits.js'
 import { awakeMs, unwatch, watch } from '../../src/base/time/awake.js'
 import { type Frame, originNumber } from '../../src/control/messages/types.js'
-import { signPage } from '../../src/protocol/manifest.js'
 import { digestsOf, Hostile, type HostileLink, hostileEdge, keyText } from './hostile.js'
 import { type EngineKind, expectCopies, partials, until, World } from './push-support.js'
 
@@ -127,34 +126,6 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       await refused(link, 'ERR_FR_UNSUPPORTED', /1000000 files/)
     })
 
-    it('with a manifest of too many entries close the link', async () => {
-      const link = await hostile.control()
-      const [offer] = hostile.offer(small)
-      link.say(offer)
-      // Short enough that all of them fit a frame.
-      link.sayBody(2, { page: 0, entries: Array.from({ length: 4_097 }, () => ({})) })
-      await link.closed()
-      await logged('ERR_FR_PROTOCOL', /entries/)
-    })
-
-    it('with a manifest of more than was announced are refused', async () => {
-      const link = await hostile.control()
-      const [offer, manifest] = hostile.offer(small)
-      const { entries } = manifest as Frame & { type: 'manifest' }
-      const more = entries.map((entry) => ({ ...entry, stream: 1, name: 'second' }))
-      link.say(offer, signPage(hostile.author, 0, [...entries, ...more]))
-      await refused(link, 'ERR_FR_PROTOCOL', /too many streams/)
-    })
-
-    it('with a frame beyond its bound close the link before it is sent', async () => {
-      const link = await hostile.control()
-      const prefix = Buffer.alloc(4)
-      prefix.writeUInt32LE(limits.frameBytes + 1, 0)
-      link.socket.write(prefix)
-      await link.closed()
-      await logged('ERR_FR_PROTOCOL', /frame of 524289 bytes/)
-    })
-
     it.each(['a/../../evil', '/evil', '.fastreplica/node-key', 'a\0b', 'out/evil', '.', 'a//b'])(
       'of the name %j do not leave the directory',
       async (name) => {
@@ -206,13 +177,6 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
   })
 
   describe('a control link', () => {
-    it('that says hello twice is closed', async () => {
-      const link = await hostile.control()
-      link.sayBody(48, { channel: 'control' })
-      await link.closed()
-      await logged('ERR_FR_PROTOCOL', /type 48 is unknown/)
-    })
-
     it.each<[string, Frame]>([
       ['plan', { ...new Hostile('127.0.0.1:1').plan([]) }],
       ['seal', { type: 'seal', stream: 0, fileDigest: `xxh64-blocks/65536:${'0'.repeat(16)}` }],

@@ -88,23 +88,6 @@ describe('fr add', () => {
     })
   })
 
-  it('a node that is killed in the middle fails the push for itself alone', async () => {
-    const { push, transfer } = await pushing()
-    expect(await add(transfer, third.address)).toMatchObject({
-      status: 0,
-      stdout: `${third.address} takes part in ${transfer}\n`,
-    })
-    await push.until('the middle', third.isHolding)
-    at(2).kill('SIGKILL')
-    await failed(push, third.address)
-    door.open()
-    expect(await push.ended).toBe(3)
-    for (const node of [at(0), at(1)]) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
-    expect(push.lines.at(-1)).toMatchObject({
-      nodes: [{ status: 'complete' }, { status: 'complete' }, { status: 'failed' }],
-    })
-  })
-
   it('a node that starts again is added again, and then that counts', async () => {
     const { push, transfer } = await pushing()
     expect((await add(transfer, third.address)).status).toBe(0)

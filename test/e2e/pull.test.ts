@@ -260,16 +260,6 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
       expect(await better.next('pullRefused')).toMatchObject({ code: 'ERR_FR_UNREACHABLE' })
     })
 
-    it('a million ranges are not even read', async () => {
-      const link = await holding('127.0.0.1:1')
-      const asker = await mate.pull(1)
-      const prefix = Buffer.alloc(4)
-      prefix.writeUInt32LE(12 * 1_000_000, 0)
-      asker.socket.write(prefix)
-      await asker.closed()
-      await link.next('progress')
-    })
-
     it('frames of other links close it', async () => {
       const link = await holding('127.0.0.1:1')
       const asker = await mate.pull(1)

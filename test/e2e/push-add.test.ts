@@ -129,20 +129,6 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     const relays = world.log.filter((line) => line.event === 'relay-closed')
     expect(relays.filter((line) => line.fields['code'] === 'ERR_FR_PROTOCOL')).toEqual([])
   })
-
-  it('one of two that answers late leaves the other alone in the plan', async () => {
-    const [a, b] = await world.nodes(2)
-    const door = await doorTo(b.address, 1)
-    const { path, content } = world.file('two.bin', 8 * MIB + 1)
-    const transfer = push(path, { to: [a.address, door.address], engine, connectMs: 30_000 })
-    const plan = new Promise<Plan>((resolve) => {
-      transfer.on('plan', resolve)
-    })
-    expect((await plan).groups).toEqual([[a.address]])
-    door.open()
-    await transfer.result
-    expectCopies(content, 'two.bin', [a, b])
-  })
 })
 
 describe('misuse of adding', () => {

@@ -9,9 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { errorTable } from '../../src/base/errors.js'
 import { limits } from '../../src/base/limits.js'
-import { parseNodesFile } from '../../src/cli/arguments/addresses.js'
 import { parseCommandLine } from '../../src/cli/program.js'
-import { parseDuration, parseRate, parseSize } from '../../src/cli/render/units.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const readmePath = `${root}README.md`
@@ -98,32 +96,11 @@ describe('README.md', () => {
     for (const link of links) expect([link, existsSync(root + link)]).toEqual([link, true])
   })
 
-  it('gives units that are read as it says', () => {
-    for (const size of ['64KiB', '1GiB', '10GB']) {
-      expect(readme).toContain(`\`${size}\``)
-      expect(parseSize(size)).toBeGreaterThan(0)
-    }
-    for (const rate of ['200Mbit', '10Gbit']) {
-      expect(readme).toContain(`\`${rate}\``)
-      expect(parseRate(rate)).toBeGreaterThan(0)
-    }
-    for (const duration of ['7d', '12h', '30m', '90s']) {
-      expect(readme).toContain(`\`${duration}\``)
-      expect(parseDuration(duration)).toBeGreaterThan(0)
-    }
-    expect(parseNodesFile('h:1 uplink=1Mbit downlink=2Mbit site=x # c', 'f')).toHaveLength(1)
-  })
-
   it('gives the numbers of the code', () => {
     expect(readme).toContain(`At most ${limits.nodesPerPush} nodes a push`)
     expect(packageJson.engines.node).toBe('>=20.19')
     expect(readme).toContain('Node 20.19 or later')
     expect(read('LICENSE')).toContain('MIT License')
     expect(packageJson.license).toBe('MIT')
-  })
-
-  it('has help with examples for every command it names, and a version', () => {
-    expect(helpOf('--version').trim()).toBe(packageJson.version)
-    for (const command of commands) expect(helpOf(command, '--help')).toContain('Examples:')
   })
 })

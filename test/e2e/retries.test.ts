@@ -1,11 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from '../../bench/programs.mjs'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import { World as CliWorld, copyDigest, sha256 } from './cli-world.js'
-import { keyText } from './hostile.js'
-import { HostileNode } from './hostile-node.js'
+import { World as CliWorld } from './cli-world.js'
 import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
 
 /** Starting a process costs the most; FR_CROWD=100 takes about a minute on two cores. */
@@ -67,28 +64,6 @@ describe.each<EngineKind>(['portable', 'native'])('trying again on the %s engine
     expect(result.nodes).toMatchObject([{ reason: null, attempts: 2 }])
     expectCopies(content, 'data.bin', [node])
   })
-
-  it('as often as is wanted, and the last word counts', async () => {
-    const node = new HostileNode()
-    world.defer(() => node.close())
-    const to = [await node.listening()]
-    const { path } = world.file('data.bin', 1000)
-    const { result } = push(path, { to, engine, key: keyText, retries: 1 })
-    for (const text of ['first', 'second']) {
-      const link = await node.control()
-      await link.next('offer')
-      link.say({ type: 'refuse', code: 'ERR_FR_NO_SPACE', text })
-      await link.closed()
-    }
-    expect((await result).nodes).toMatchObject([
-      {
-        status: 'refused',
-        attempts: 2,
-        code: 'ERR_FR_NO_SPACE',
-        reason: 'ERR_FR_NO_SPACE: second (before: ERR_FR_NO_SPACE: first)',
-      },
-    ])
-  })
 })
 
 describe('trying again, as processes', () => {
@@ -97,25 +72,6 @@ describe('trying again, as processes', () => {
     world = new CliWorld()
   })
   afterEach(() => world.close())
-
-  it('a node that is killed and started again is complete', async () => {
-    const nodes = await world.nodes(2)
-    const [good, killed] = nodes
-    const content = world.file('big.bin', 256 * MIB)
-    const run = world.fr(['push', 'big.bin', '--json', '--to', `${good.address},${killed.address}`])
-    await run.until('plan', () => run.lines.some((line) => line['event'] === 'plan'))
-    killed.kill('SIGKILL')
-    await killed.ended
-    await sleep(300)
-    const again = world.fr(['node', '--listen', killed.address, '--data', killed.data, '--json'])
-    await again.until('listening line', () => again.lines.length > 0)
-    expect(await run.ended).toBe(0)
-    expect(run.lines.at(-1)).toMatchObject({
-      event: 'result',
-      nodes: [{ attempts: 1 }, { status: 'complete', attempts: 2, reason: null }],
-    })
-    for (const node of nodes) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))
-  })
 
   it('a crowd of pushes at one moment, each a process', async () => {
     const nodes = await world.nodes(2)
