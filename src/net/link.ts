@@ -42,19 +42,6 @@ export interface LinkHooks {
   readonly lastWord?: (code: FrErrorCode, text: string) => Frame
 }
 
-/** Counters since the link was made. */
-export interface LinkStats {
-  /** Bytes that the kernel has taken from, or given to, this link. */
-  readonly sentBytes: number
-  readonly receivedBytes: number
-  /** Bytes accepted by `send` that the kernel has not taken. */
-  readonly queuedBytes: number
-  readonly sentFrames: number
-  readonly receivedFrames: number
-  /** Reports that were replaced by newer ones before they were sent. */
-  readonly coalescedFrames: number
-}
-
 interface Waiting {
   body: FrameBody
   readonly type: Frame['type']
@@ -80,10 +67,6 @@ export class ControlLink {
   #state: 'open' | 'closing' | 'closed' = 'open'
   #queuedBytes = 0
   #sentBytes = 0
-  #receivedBytes = 0
-  #sentFrames = 0
-  #receivedFrames = 0
-  #coalescedFrames = 0
 
   /** Takes the connection over; errors of Established.detach pass through. */
   constructor(established: Established, hooks: LinkHooks) {
@@ -101,15 +84,14 @@ export class ControlLink {
     return this.#state === 'open'
   }
 
-  get stats(): LinkStats {
-    return {
-      sentBytes: this.#sentBytes,
-      receivedBytes: this.#receivedBytes,
-      queuedBytes: this.#queuedBytes,
-      sentFrames: this.#sentFrames,
-      receivedFrames: this.#receivedFrames,
-      coalescedFrames: this.#coalescedFrames,
-    }
+  /** Bytes that the kernel has taken from this link. */
+  get sentBytes(): number {
+    return this.#sentBytes
+  }
+
+  /** Bytes accepted by `send` that the kernel has not taken. */
+  get queuedBytes(): number {
+    return this.#queuedBytes
   }
 
   /** How long a peer may read nothing, as long as it may be silent. Never shortens. */
@@ -130,7 +112,6 @@ export class ControlLink {
     if (before !== undefined) {
       this.#queuedBytes += wireBytes(body) - wireBytes(before.body)
       before.body = body
-      this.#coalescedFrames += 1
       return true
     }
     const waiting = { body, type: frame.type }
@@ -203,14 +184,12 @@ export class ControlLink {
       bytes += encoded.length
     }
     this.#queue.splice(0, taken)
-    this.#sentFrames += taken
     const whole = parts.length === 1 ? this.#encoded : concat(...parts)
     this.#encoded = whole.subarray(limits.linkWriteBytes)
     return whole.subarray(0, limits.linkWriteBytes)
   }
 
   #onData(chunk: Uint8Array): void {
-    this.#receivedBytes += chunk.length
     // While closing, bytes are read and dropped: unread ones would turn the close into a reset.
     if (this.#state !== 'open') return
     const frames: Frame[] = []
@@ -222,7 +201,6 @@ export class ControlLink {
     }
     for (const frame of frames) {
       if (!this.isOpen) return
-      this.#receivedFrames += 1
       this.#deliver(frame)
     }
     if (violation instanceof FrError) this.#refuse(violation)

@@ -15,7 +15,7 @@ import { digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Frame, FrameType } from '../control/messages/types.js'
-import { Fields, parseObject, protocolError } from './fields.js'
+import { type Fields, parseObject, protocolError } from './fields.js'
 import { decodeBacklog, decodeProgress, encodeBacklog, encodeProgress } from './hot.js'
 import { readStreamEntry } from './manifest.js'
 import {

@@ -77,10 +77,10 @@ async function linkToSocket(): Promise<{
 async function fill(link: ControlLink): Promise<void> {
   let sent = -1
   let since = process.hrtime.bigint()
-  while (link.stats.queuedBytes === 0 || process.hrtime.bigint() - since < 200_000_000n) {
-    if (link.stats.sentBytes !== sent) since = process.hrtime.bigint()
-    sent = link.stats.sentBytes
-    if (link.stats.queuedBytes < limits.linkQueueBytes / 2) link.send(big)
+  while (link.queuedBytes === 0 || process.hrtime.bigint() - since < 200_000_000n) {
+    if (link.sentBytes !== sent) since = process.hrtime.bigint()
+    sent = link.sentBytes
+    if (link.queuedBytes < limits.linkQueueBytes / 2) link.send(big)
     await turn()
   }
 }
@@ -116,9 +116,9 @@ describe('a link whose peer reads slowly, but reads', () => {
     const { link, socket, closings } = await linkToSocket()
     for (let count = 0; count < 16; count += 1) link.send(big)
     socket.on('data', () => socket.pause())
-    while (link.stats.queuedBytes > 0 && closings.length === 0) {
-      const before = link.stats.sentBytes
-      while (link.stats.sentBytes === before && closings.length === 0) {
+    while (link.queuedBytes > 0 && closings.length === 0) {
+      const before = link.sentBytes
+      while (link.sentBytes === before && closings.length === 0) {
         socket.resume()
         await turn()
       }
