@@ -1,3 +1,4 @@
+/** Timeout and minimum rate: nodes that are too slow fail with an error code, and only they. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import { KIB, MIB } from '../../src/base/limits.js'

@@ -150,8 +150,9 @@ const recordKinds: readonly RecordKind[] = ['payload', 'hole', 'digests', 'end']
 export function payloadFinder(
   wanted: 'payload' | 'check' = 'payload',
   told: (kind: RecordKind, bytes: number) => void = () => {},
+  openingBytes = ticketBytes + confirmBytes,
 ): (chunk: Buffer) => Buffer[] {
-  let openingBytes = ticketBytes + confirmBytes
+  let opening = openingBytes
   let isData: boolean | undefined
   let head = Buffer.alloc(0)
   let body = 0
@@ -159,8 +160,8 @@ export function payloadFinder(
   return (chunk) => {
     const found: Buffer[] = []
     isData ??= chunk[0] !== tlsFirstByte
-    const skipped = Math.min(openingBytes, chunk.length)
-    openingBytes -= skipped
+    const skipped = Math.min(opening, chunk.length)
+    opening -= skipped
     for (let at = skipped; at < chunk.length && isData; ) {
       if (body > 0) {
         const part = chunk.subarray(at, at + body)

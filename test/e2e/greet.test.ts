@@ -1,3 +1,4 @@
+/** Mates dial each other before the plan: real nodes, each behind a door that watches. */
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'

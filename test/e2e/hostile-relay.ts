@@ -3,6 +3,7 @@
  * feed to each mate and sends nothing there.
  */
 import { type Mate, originNumber } from '../../src/control/messages/types.js'
+import { payloadFinder } from './door.js'
 import type { HostileLink } from './hostile.js'
 import { HostileNode } from './hostile-node.js'
 
@@ -61,40 +62,13 @@ export class LyingRelay {
     for (;;) {
       const dialled = await this.#node.feed()
       const isOrigins = dialled.from === originNumber
-      const payloadIn = payloadCounter()
+      const told = (kind: string, bytes: number): void => {
+        if (isOrigins && kind === 'payload') this.#receivedBytes += bytes
+      }
+      const read = payloadFinder('payload', told, 0)
       const socket = dialled.detach().on('error', () => {})
-      socket.on('data', (chunk: Buffer) => {
-        const payload = payloadIn(chunk)
-        if (isOrigins) this.#receivedBytes += payload
-      })
+      socket.on('data', (chunk: Buffer) => void read(chunk))
       socket.resume()
     }
-  }
-}
-
-/** Payload bytes in each chunk of one data connection, after its handshake. */
-function payloadCounter(): (chunk: Buffer) => number {
-  let head = Buffer.alloc(0)
-  let bodyBytes = 0
-  let isPayload = false
-  return (chunk) => {
-    let payload = 0
-    for (let at = 0; at < chunk.length; ) {
-      if (bodyBytes > 0) {
-        const part = Math.min(bodyBytes, chunk.length - at)
-        if (isPayload) payload += part
-        bodyBytes -= part
-        at += part
-        continue
-      }
-      const part = chunk.subarray(at, at + 32 - head.length)
-      head = Buffer.concat([head, part])
-      at += part.length
-      if (head.length < 32) continue
-      isPayload = head[3] === 1
-      bodyBytes = head.readUInt32LE(isPayload ? 24 : 12)
-      head = Buffer.alloc(0)
-    }
-    return payload
   }
 }

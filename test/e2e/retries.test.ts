@@ -1,3 +1,4 @@
+/** Passing troubles cost a node time, but not its copy: late starts, restarts, crowds. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from '../../bench/programs.mjs'
 import { push } from '../../src/api/index.js'

@@ -1,3 +1,7 @@
+/**
+ * Digest records without the author's signature: the sender may only have passed them on, so they
+ * are dropped and counted, the feed goes on, and the origin is asked for the missing ones.
+ */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FrNode } from '../../src/api/index.js'
 import { KIB, limits } from '../../src/base/limits.js'

@@ -1,3 +1,4 @@
+/** The binary frames: what no honest node sends is refused before anything is believed. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import type { Frame } from '../../../src/control/messages/types.js'
