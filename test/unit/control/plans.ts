@@ -2,6 +2,7 @@
 import type { OriginWish } from '../../../src/control/coordinator/events.js'
 import type { Fact, OutgoingCount, Sample } from '../../../src/control/messages/facts.js'
 import {
+  type Frame,
   type Mate,
   type Member,
   originNumber,
@@ -59,6 +60,15 @@ export const nothingMoved = {
   incoming: [],
   outgoing: [],
 } as const satisfies Omit<Sample, 'atMs'>
+
+export const progressOf = (over: Partial<Frame & { type: 'progress' }>): Frame => ({
+  type: 'progress',
+  atMs: 0,
+  ...{ landedBytes: 0, holeBytes: 0, verifiedBytes: 0, repairedBytes: 0 },
+  ...{ sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 },
+  ...{ mates: [], received: [], pulled: [] },
+  ...over,
+})
 
 /** A look at data connections that go out. */
 export const sampledAt = (

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
-import { Bench as OriginBench } from './origin-support.js'
+import { Bench as OriginBench, outcomes } from './origin-support.js'
 
 const busy: Frame = { type: 'refuse', code: 'ERR_FR_BUSY', text: 'transfer t from h:1' }
 
@@ -12,8 +12,7 @@ class Bench extends OriginBench {
     for (const node of nodes) this.feed({ type: 'linked', member: node, nodeId: `id${node}` })
   }
 
-  /** Of a node that was offered. */
-  override ready(node: number): OriginWish[] {
+  accepted(node: number): OriginWish[] {
     return [
       ...this.from(node, { type: 'accept', have: [] }),
       ...this.feed({ type: 'fedOut', member: node }),
@@ -26,10 +25,6 @@ class Bench extends OriginBench {
   }
 }
 
-const outcomes = (commands: OriginWish[]) =>
-  commands.flatMap((c) =>
-    c.type === 'announceOutcome' ? [[c.outcome.node, c.outcome.status, c.outcome.reason]] : [],
-  )
 const planned = (commands: OriginWish[]) =>
   commands.flatMap((c) => (c.type === 'announcePlan' ? [c.plan.nodes] : []))
 const aborted = (commands: OriginWish[]) =>
@@ -40,7 +35,7 @@ describe('the claims of a push', () => {
   it('come before the plan, also from nodes that are slow to accept', () => {
     const bench = new Bench(2)
     bench.offered(0, 1)
-    expect(planned(bench.ready(0))).toEqual([])
+    expect(planned(bench.accepted(0))).toEqual([])
     expect(planned(bench.after(limits.readyMs))).toEqual([])
     expect(planned(bench.from(1, { type: 'claimed' }))).toEqual([[0]])
   })
@@ -48,7 +43,7 @@ describe('the claims of a push', () => {
   it('of a node that says nothing are waited for until its time to answer is over', () => {
     const bench = new Bench(2)
     bench.offered(0, 1)
-    bench.ready(0)
+    bench.accepted(0)
     bench.after(limits.readyMs)
     // Not at once again and again.
     expect(bench.machine.deadlineMs()).toBeGreaterThan(bench.nowMs)
@@ -58,7 +53,7 @@ describe('the claims of a push', () => {
   it('are given up everywhere when one node has the name for another push', () => {
     const bench = new Bench(4)
     bench.offered(0, 1, 2)
-    bench.ready(0)
+    bench.accepted(0)
     bench.from(1, { type: 'claimed' })
     const commands = bench.from(2, busy)
     const text = 'ERR_FR_BUSY: transfer t from h:1'
@@ -81,7 +76,7 @@ describe('the claims of a push', () => {
   it('end a push that waits without any outcome, for its caller to try it again', () => {
     const bench = new Bench(3, { wait: true })
     bench.offered(0, 1)
-    bench.ready(0)
+    bench.accepted(0)
     const commands = bench.from(1, busy)
     expect(outcomes(commands)).toEqual([])
     expect(aborted(commands)).toEqual([0, 1])
@@ -92,7 +87,7 @@ describe('the claims of a push', () => {
   it.each([false, true])('of a node that comes after the plan are its own matter (%s)', (wait) => {
     const bench = new Bench(2, { wait, retries: 0 })
     bench.offered(0)
-    bench.ready(0)
+    bench.accepted(0)
     expect(planned(bench.after(limits.readyMs))).toEqual([[0]])
     bench.offered(1)
     const commands = bench.from(1, busy)

@@ -1,64 +1,23 @@
 /** The exchange with the adaptive dealer, whose units know nothing of blocks. */
 import { describe, expect, it } from 'vitest'
 import { KIB, limits } from '../../../../src/base/limits.js'
-import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
-import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
-import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
+import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
 import { runningPlans, sampledAt } from '../plans.js'
+import { block, Bench as OriginBench } from './origin-support.js'
 
-const block = 64 * KIB
-
-class Bench {
-  nowMs = 0
-  readonly machine: OriginMachine
+class Bench extends OriginBench {
   /** What the machine wished when the plan was made. */
-  readonly planned: OriginWish[] = []
+  readonly planned: OriginWish[]
 
-  constructor(bytes: number, nodes = 3) {
-    const config = {
-      bytes,
-      blockBytes: block,
-      digestBytes: 8,
-      nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
-      nodeId: 'f'.repeat(32),
-      connectMs: limits.connectMs,
-      progressMs: limits.progressMs,
-      silenceMs: limits.silenceMs,
-    }
-    this.machine = new OriginMachine(config, new AdaptiveDealer(bytes), 0)
-    this.machine.start()
-    for (let node = 0; node < nodes; node++) {
-      this.planned.push(
-        ...this.feed({ type: 'linked', member: node, nodeId: `id${node}` }),
-        ...this.from(node, { type: 'accept', have: [] }),
-        ...this.feed({ type: 'fedOut', member: node }),
-      )
-    }
-  }
-
-  feed(event: OriginFact): OriginWish[] {
-    return this.machine.handle(event, this.nowMs)
-  }
-
-  from(node: number, frame: Frame): OriginWish[] {
-    return this.feed({ type: 'said', member: node, frame })
+  constructor(bytes: number) {
+    super(3, { bytes, connectMs: limits.connectMs, retries: 0 })
+    this.planned = this.ready(0, 1, 2)
   }
 
   report(node: number, bytes: number, backlogBytes = 0): OriginWish[] {
     const said = { landedBytes: bytes, receivedBytes: bytes, backlogBytes, behind: [] }
     return this.from(node, { type: 'backlog', atMs: this.nowMs, ...said })
-  }
-
-  hashed(index: number, blocks = 1): OriginWish[] {
-    const digests = new Uint8Array(8 * blocks).fill(index + 1)
-    return this.feed({
-      type: 'hashed',
-      part: 'file',
-      offset: index * block,
-      length: blocks * block,
-      digests,
-    })
   }
 
   /** The origin looks at its feeds, `ms` later; everyone but the silent has just reported. */

@@ -9,11 +9,7 @@ import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import type { Dealer, Send } from '../../../../src/control/dealing/dealer.js'
 import type { Frame, NodeOutcome } from '../../../../src/control/messages/types.js'
 import { sampledAt } from '../plans.js'
-
-/** A node's word that it has published the whole file. */
-export function completeFrame(bytes: number, fileDigest = 'digest'): Frame {
-  return { type: 'complete', bytes, repairedBytes: 0, fileDigest, warnings: [] }
-}
+import { completeFrame } from './origin-support.js'
 
 export interface Onlooker {
   fact(event: OriginFact, nowMs: number): void

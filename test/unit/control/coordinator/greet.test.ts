@@ -1,42 +1,20 @@
 /** Nodes hear of each other before the plan, so that their feeds are there when it is made. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type {
-  OriginConfig,
-  OriginFact,
-  OriginWish,
-} from '../../../../src/control/coordinator/events.js'
-import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
-import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
-import type { Dealer } from '../../../../src/control/dealing/dealer.js'
-import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
-import { type Frame, originNumber, type PlanFrame } from '../../../../src/control/messages/types.js'
-import { membersOf, originId, planOf } from '../plans.js'
+import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
+import { originNumber } from '../../../../src/control/messages/types.js'
+import { membersOf, planOf, progressOf } from '../plans.js'
+import { Bench, type BenchOptions, block, frames } from './origin-support.js'
 
-const blockBytes = 65_536
-const bytes = 3 * blockBytes
+const bytes = 3 * block
 
-function originOf(
-  nodes: number,
-  dealer: Dealer = new ClassicDealer(bytes, blockBytes),
-  edgeOf?: OriginConfig['edgeOf'],
-) {
-  const { connectMs, progressMs, silenceMs } = limits
-  const links = Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` }))
-  const config = {
-    nodeId: originId,
-    ...(edgeOf && { edgeOf }),
-    bytes,
-    blockBytes,
-    digestBytes: 8,
-    nodes: links,
-    connectMs,
-    progressMs,
-    silenceMs,
+/** Tells the machine facts at a time. */
+function originOf(nodes: number, over: BenchOptions = {}) {
+  const bench = new Bench(nodes, { bytes, strategy: 'classic', ...over })
+  return (nowMs: number, ...events: OriginFact[]): OriginWish[] => {
+    bench.nowMs = nowMs
+    return bench.feed(...events)
   }
-  const machine = new OriginMachine(config, dealer, 0)
-  return (nowMs: number, ...events: OriginFact[]): OriginWish[] =>
-    events.flatMap((event) => machine.handle(event, nowMs))
 }
 
 const opened = (node: number): OriginFact => ({ type: 'linked', member: node, nodeId: `id${node}` })
@@ -44,33 +22,18 @@ const ready = (node: number): OriginFact[] => [
   { type: 'said', member: node, frame: { type: 'accept', have: [] } },
   { type: 'fedOut', member: node },
 ]
-const lists = { mates: [], received: [], pulled: [] }
-const counts = { landedBytes: 1, holeBytes: 0, verifiedBytes: 0, repairedBytes: 0, sentBytes: 0 }
-const stalled: Frame = {
-  type: 'progress',
-  atMs: 0,
-  ...counts,
-  receivedBytes: 1,
-  duplicateBytes: 0,
-  ...lists,
-}
-const frames = (commands: OriginWish[], node: number, type: Frame['type']): Frame[] =>
-  commands.flatMap((command) =>
-    command.type === 'say' && command.member === node && command.frame.type === type
-      ? [command.frame]
-      : [],
-  )
+const stalled = progressOf({ landedBytes: 1, receivedBytes: 1 })
 /** What a node is told, without the plan that comes with its offer. */
 const plans = (commands: OriginWish[], node: number): unknown[] =>
   frames(commands, node, 'plan').flatMap((frame) => {
-    const { phase, members } = frame as PlanFrame
+    const { phase, members } = frame
     const nodes = members.flatMap(({ number }) => (number === originNumber ? [] : [number]))
     return phase === 'forming' && nodes.length === 1 ? [] : [[phase, ...nodes]]
   })
 
 describe('the origin introduces', () => {
   it('itself with the offer: who the node is, and who coordinates', () => {
-    const [plan] = frames(originOf(3)(0, opened(1)), 1, 'plan') as PlanFrame[]
+    const [plan] = frames(originOf(3)(0, opened(1)), 1, 'plan')
     expect(plan).toMatchObject({ you: 1, phase: 'forming', routes: [], parents: [originNumber] })
     expect(plan).toMatchObject({ members: membersOf(1), coordinator: originNumber })
   })
@@ -107,7 +70,7 @@ describe('the origin introduces', () => {
 
   it('nobody who is alone, and nobody where mates are not needed', () => {
     expect(plans(originOf(1)(0, opened(0)), 0)).toEqual([])
-    const direct = originOf(2, new UnicastDealer('adaptive', bytes))
+    const direct = originOf(2, { shape: 'unicast', strategy: 'adaptive' })
     expect(plans(direct(0, opened(0), opened(1)), 0)).toEqual([])
   })
 })
@@ -125,17 +88,14 @@ describe('plans', () => {
   })
 
   it('give each pair of ends what they prove themselves by once', () => {
-    const tell = originOf(3, new ClassicDealer(bytes, blockBytes), (a, b) => ({
-      id: `${Math.min(a, b)} ${Math.max(a, b)}`,
-      secret: 's',
-    }))
+    const tell = originOf(3, {
+      edgeOf: (a, b) => ({ id: `${Math.min(a, b)} ${Math.max(a, b)}`, secret: 's' }),
+    })
     const edges = [0, 1, 2]
       .map(opened)
       .concat([0, 1, 2].flatMap(ready))
       .flatMap((event) =>
-        (frames(tell(0, event), 1, 'plan') as PlanFrame[]).map((plan) =>
-          plan.edges.map(({ id }) => id),
-        ),
+        frames(tell(0, event), 1, 'plan').map((plan) => plan.edges.map(({ id }) => id)),
       )
     expect(edges).toEqual([[`1 ${originNumber}`], ['0 1', '1 2'], []])
   })

@@ -1,95 +1,30 @@
 /** Nodes that join a push that runs, added or ready late, as the machine of the origin has it. */
 
 import { describe, expect, it } from 'vitest'
-import { KIB, limits } from '../../../../src/base/limits.js'
-import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
-import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
-import { dealerOf } from '../../../../src/control/dealing/strategies.js'
-import type { Frame, Strategy } from '../../../../src/control/messages/types.js'
+import { limits } from '../../../../src/base/limits.js'
+import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import { pushView } from '../../../../src/control/view/push-view.js'
-import { memberOf, membersOf, runningPlans, sampledAt } from '../plans.js'
-import { completeFrame } from './flow-support.js'
+import { memberOf, membersOf, progressOf, runningPlans, sampledAt } from '../plans.js'
+import { type BenchOptions, block, frames, has, Bench as OriginBench } from './origin-support.js'
 
-const block = 64 * KIB
+const bytes = 8 * block
 const unchanged = { type: 'sourceChecked', isDoubtful: false } as const
-const { connectMs, progressMs, silenceMs } = limits
-const times = { nodeId: 'f'.repeat(32), connectMs, progressMs, silenceMs }
 
-const usual = { ...times, allowAdd: true }
-class Bench {
-  nowMs = 0
-  readonly machine: OriginMachine
-
-  constructor(
-    nodes = 2,
-    strategy: Strategy = 'classic',
-    shape: 'group' | 'unicast' = 'group',
-    bytes = 8 * block,
-  ) {
-    const links = Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` }))
-    const config = { bytes, blockBytes: block, digestBytes: 8, nodes: links, ...usual }
-    this.machine = new OriginMachine(config, dealerOf(strategy, shape, bytes, block), 0)
-    this.machine.start()
-  }
-
-  feed(...events: OriginFact[]): OriginWish[] {
-    return events.flatMap((event) => this.machine.handle(event, this.nowMs))
-  }
-
-  from(node: number, frame: Frame): OriginWish[] {
-    return this.feed({ type: 'said', member: node, frame })
-  }
-
-  ready(...nodes: number[]): OriginWish[] {
-    return nodes.flatMap((node) =>
-      this.feed(
-        { type: 'linked', member: node, nodeId: `id${node}` },
-        { type: 'said', member: node, frame: { type: 'accept', have: [] } },
-        { type: 'fedOut', member: node },
-      ),
-    )
+class Bench extends OriginBench {
+  constructor(nodes = 2, over: BenchOptions = {}) {
+    const usual = { bytes, connectMs: limits.connectMs, retries: 0, allowAdd: true } as const
+    super(nodes, { ...usual, strategy: 'classic', ...over })
   }
 
   add(address: string, request = 0): OriginWish[] {
     return this.feed({ type: 'nodeAdded', request, link: { address } })
   }
 
-  hashed(from: number, blocks: number): OriginWish[] {
-    const digests = new Uint8Array(8 * blocks).fill(from + 1)
-    return this.feed({
-      type: 'hashed',
-      part: 'file',
-      offset: from * block,
-      length: blocks * block,
-      digests,
-    })
-  }
-
-  sealed(): this {
-    this.hashed(0, 8)
-    this.feed(unchanged, { type: 'summed', fileDigest: 'digest' })
-    return this
-  }
-
-  complete(node: number): OriginWish[] {
-    return this.from(node, completeFrame(8 * block))
-  }
-
-  lost(node: number): OriginWish[] {
-    return this.feed({ type: 'unlinked', member: node, code: 'ERR_FR_NODE_LOST', text: 'reset' })
-  }
-
-  outcomes(): unknown[] {
+  get statuses(): unknown[] {
     return this.machine.peers.map((peer) => peer.outcome?.status ?? null)
   }
 }
 
-const frames = <T extends Frame['type']>(commands: OriginWish[], node: number, type: T) =>
-  commands.flatMap((c) =>
-    c.type === 'say' && c.member === node && c.frame.type === type
-      ? [c.frame as Frame & { type: T }]
-      : [],
-  )
 const listed = (commands: OriginWish[], node: number) =>
   commands.flatMap((c) =>
     c.type === 'list' && c.member === node && !c.relay
@@ -104,8 +39,6 @@ const digestsTo = (commands: OriginWish[], node: number) =>
   )
 const answers = (commands: OriginWish[]) =>
   commands.flatMap((c) => (c.type === 'answerAdd' ? [[c.request, c.failure?.code ?? null]] : []))
-const has = (commands: OriginWish[], type: OriginWish['type']) =>
-  commands.some((command) => command.type === type)
 
 describe('a node that is added', () => {
   it('is dialled, offered the file, and joins when it is ready', () => {
@@ -185,7 +118,7 @@ describe('a node that is added', () => {
   })
 
   it('gets everything from the origin where nobody relays, or nobody is left', () => {
-    const unicast = new Bench(2, 'adaptive', 'unicast')
+    const unicast = new Bench(2, { shape: 'unicast', strategy: 'adaptive' })
     unicast.ready(0, 1)
     unicast.add('n2:1')
     const commands = unicast.ready(2)
@@ -200,16 +133,16 @@ describe('a node that is added', () => {
     expect(listed(alone.ready(2), 2)).toEqual([[0, 8]])
     alone.sealed()
     expect(alone.complete(2).at(-1)).toEqual({ type: 'end', failure: null })
-    expect(alone.outcomes()).toEqual(['failed', 'failed', 'complete'])
+    expect(alone.statuses).toEqual(['failed', 'failed', 'complete'])
   })
 
   it('that dies is one of the failed, and what it was dealt goes another way', () => {
-    const bench = new Bench(2, 'adaptive')
+    const bench = new Bench(2, { strategy: 'adaptive' })
     bench.ready(0, 1)
     bench.add('n2:1')
     bench.ready(2)
     const commands = bench.lost(2)
-    expect(bench.outcomes()).toEqual([null, null, 'failed'])
+    expect(bench.statuses).toEqual([null, null, 'failed'])
     for (const node of [0, 1])
       expect(frames(commands, node, 'detour')).toMatchObject([{ member: 2, why: 'broken' }])
   })
@@ -367,16 +300,9 @@ describe('a node that is ready late', () => {
     // Alone, but it relays: that is its history for the other.
     expect(bench.machine.peers[0]?.isRelay).toBe(true)
     for (; bench.nowMs < limits.connectMs; bench.nowMs += 100)
-      bench.from(0, {
-        type: 'progress',
-        atMs: bench.nowMs,
-        landedBytes: bench.nowMs,
-        ...{ verifiedBytes: 0, repairedBytes: 0, holeBytes: 0 },
-        ...{ sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 },
-        ...{ mates: [], received: [], pulled: [] },
-      })
+      bench.from(0, progressOf({ atMs: bench.nowMs, landedBytes: bench.nowMs }))
     bench.feed({ type: 'due' })
-    expect(bench.outcomes()).toEqual([null, 'failed'])
+    expect(bench.statuses).toEqual([null, 'failed'])
     expect(bench.machine.peers[1]?.outcome?.reason).toContain('ERR_FR_UNREACHABLE')
   })
 
@@ -415,7 +341,7 @@ describe('adaptive dealing with a node that joins', () => {
 
   it('has it relay, and leaves it out of the backlogs until it is level', () => {
     const bytes = 64 * block
-    const bench = new Bench(2, 'adaptive', 'group', bytes)
+    const bench = new Bench(2, { strategy: 'adaptive', bytes })
     bench.ready(0, 1)
     bench.add('n2:1')
     const joined = bench.ready(2)

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { KIB, limits } from '../../../../src/base/limits.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
-import { sampledAt } from '../plans.js'
+import { progressOf, sampledAt } from '../plans.js'
 import { announced, Bench, bytes, dials } from './origin-support.js'
 
 const least = 2 * KIB
@@ -15,7 +15,7 @@ class Landing extends Bench {
   queuedBytes = 0
 
   /** Each node lands at its rate, and says so unless its rate is null; until one is out. */
-  pass(ms: number, rates: readonly (number | null)[]): OriginWish[] {
+  landing(ms: number, rates: readonly (number | null)[]): OriginWish[] {
     const commands: OriginWish[] = []
     for (const endMs = this.nowMs + ms; this.nowMs < endMs && announced(commands).length === 0; ) {
       this.nowMs += 250
@@ -37,17 +37,15 @@ class Landing extends Bench {
 
   reports(node: number): OriginWish[] {
     const landedBytes = this.landed[node] ?? 0
-    const none = { holeBytes: 0, repairedBytes: 0, sentBytes: 0, duplicateBytes: 0 }
-    const lists = { mates: [], received: [], pulled: [] }
     const sums = { landedBytes, verifiedBytes: landedBytes, receivedBytes: landedBytes }
-    return this.from(node, { type: 'progress', atMs: this.nowMs, ...none, ...sums, ...lists })
+    return this.from(node, progressOf({ atMs: this.nowMs, ...sums }))
   }
 }
 
 /** Two that have everything and serve, and between them one that lacks everything. */
 function oneBehind(): Landing {
   const bench = new Landing(3, { minRateBytesPerSecond: least })
-  for (const node of [0, 1, 2]) bench.ready(node)
+  bench.ready(0, 1, 2)
   bench.sealed()
   for (const node of [0, 2]) {
     bench.landed[node] = bytes
@@ -59,7 +57,7 @@ function oneBehind(): Landing {
 describe('the time-out of a push', () => {
   it('fails whoever has no outcome, wherever it is, and no attempt follows', () => {
     const bench = new Bench(6, { timeoutMs: 2_000 })
-    for (const node of [0, 1, 4]) bench.ready(node)
+    bench.ready(0, 1, 4)
     bench.feed({ type: 'linked', member: 2, nodeId: 'id2' })
     bench.feed({ type: 'said', member: 2, frame: { type: 'claimed' } })
     bench.feed({ type: 'lookUpBegan', member: 5 })
@@ -90,7 +88,7 @@ describe('the time-out of a push', () => {
 describe('the least rate', () => {
   it('fails a node that lands less while bytes are there for it', () => {
     const bench = oneBehind()
-    const commands = bench.pass(60_000, [0, 100, 0])
+    const commands = bench.landing(60_000, [0, 100, 0])
     expect(bench.nowMs).toBe(windowMs)
     // The last report that counts is a quarter of a second old.
     expect(announced(commands)).toMatchObject([
@@ -107,36 +105,36 @@ describe('the least rate', () => {
 
   it('is looked at window by window', () => {
     const bench = oneBehind()
-    expect(announced(bench.pass(4 * windowMs, [0, 1.1 * least, 0]))).toEqual([])
+    expect(announced(bench.landing(4 * windowMs, [0, 1.1 * least, 0]))).toEqual([])
     const slowMs = bench.nowMs
-    expect(announced(bench.pass(60_000, [0, 0, 0]))).toHaveLength(1)
+    expect(announced(bench.landing(60_000, [0, 0, 0]))).toHaveLength(1)
     expect(bench.nowMs - slowMs).toBeLessThan(2 * windowMs)
   })
 
   it('watches nobody unless it is given', () => {
     const bench = new Landing(1)
     bench.ready(0)
-    expect(announced(bench.pass(10 * windowMs, [4]))).toEqual([])
+    expect(announced(bench.landing(10 * windowMs, [4]))).toEqual([])
   })
 
   it('does not count time in which nobody has bytes for the node', () => {
     const bench = new Landing(2, { minRateBytesPerSecond: least })
-    for (const node of [0, 1]) bench.ready(node)
+    bench.ready(0, 1)
     // All that was listed has landed; what is missing trickles in from somewhere.
     for (const { node, listedBytes } of bench.machine.peers) bench.landed[node] = listedBytes
     expect(bench.landed[0]).toBeLessThan(bytes)
-    expect(announced(bench.pass(5 * windowMs, [4, 4]))).toEqual([])
+    expect(announced(bench.landing(5 * windowMs, [4, 4]))).toEqual([])
     bench.queuedBytes = 1
-    expect(announced(bench.pass(60_000, [4, 4]))).toHaveLength(2)
+    expect(announced(bench.landing(60_000, [4, 4]))).toHaveLength(2)
   })
 
   it('does not count time in which the node is silent', () => {
     const bench = oneBehind()
-    bench.pass(1_000, [0, 100, 0])
-    bench.pass(10_000, [0, null, 0])
+    bench.landing(1_000, [0, 100, 0])
+    bench.landing(10_000, [0, null, 0])
     expect(bench.machine.peers[1]?.isAway).toBe(true)
-    bench.pass(windowMs / 2, [0, 100, 0])
-    expect(announced(bench.pass(60_000, [0, 100, 0]))).toHaveLength(1)
+    bench.landing(windowMs / 2, [0, 100, 0])
+    expect(announced(bench.landing(60_000, [0, 100, 0]))).toHaveLength(1)
     expect(bench.nowMs).toBeGreaterThan(windowMs + 10_000 - limits.awayMs)
   })
 
@@ -144,11 +142,11 @@ describe('the least rate', () => {
     const bench = new Landing(1, { minRateBytesPerSecond: least })
     bench.ready(0)
     bench.landed[0] = bytes
-    expect(announced(bench.pass(20_000, [0]))).toEqual([])
+    expect(announced(bench.landing(20_000, [0]))).toEqual([])
     bench.sealed()
     const sinceMs = bench.nowMs
     const wholeMs = (bytes / least) * 1000
-    const commands = bench.pass(10 * wholeMs, [0])
+    const commands = bench.landing(10 * wholeMs, [0])
     expect(announced(commands)).toMatchObject([
       {
         reason: 'ERR_FR_TIMEOUT: has not published 256 KiB in 138 s; at least 2.0 KiB/s are wanted',

@@ -1,4 +1,4 @@
-/** The machine of an origin by itself: what its nodes and its links tell it is the test's. */
+/** The coordinator's machine alone; a test plays its nodes and links. */
 import type { FrErrorCode } from '../../../../src/base/errors.js'
 import { KIB, limits } from '../../../../src/base/limits.js'
 import type {
@@ -8,32 +8,44 @@ import type {
 } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { dealerOf } from '../../../../src/control/dealing/strategies.js'
-import type { Frame } from '../../../../src/control/messages/types.js'
+import type { Frame, Strategy } from '../../../../src/control/messages/types.js'
 import { pushView } from '../../../../src/control/view/push-view.js'
-import { sampledAt } from '../plans.js'
+import { originId, progressOf, sampledAt } from '../plans.js'
 
 export const block = 64 * KIB
 export const bytes = 4 * block
+
+/** A node's word that it has published the whole file. */
+export function completeFrame(bytes: number, fileDigest = 'digest'): Frame {
+  return { type: 'complete', bytes, repairedBytes: 0, fileDigest, warnings: [] }
+}
+
+export interface BenchOptions extends Partial<OriginConfig> {
+  readonly strategy?: Strategy
+  readonly shape?: 'group' | 'unicast'
+}
 
 export class Bench {
   nowMs = 0
   readonly machine: OriginMachine
   readonly dialled: OriginWish[]
+  readonly #config: OriginConfig
 
-  constructor(nodes = 2, over: Partial<OriginConfig> = {}) {
-    const config = {
+  constructor(nodes = 2, { strategy = 'adaptive', shape = 'group', ...over }: BenchOptions = {}) {
+    this.#config = {
       bytes,
       blockBytes: block,
       digestBytes: 8,
       nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
-      nodeId: 'f'.repeat(32),
+      nodeId: originId,
       connectMs: limits.reachMs,
       progressMs: limits.progressMs,
       silenceMs: limits.silenceMs,
       retries: 2,
       ...over,
     }
-    this.machine = new OriginMachine(config, dealerOf('adaptive', 'group', bytes, block), 0)
+    const dealer = dealerOf(strategy, shape, this.#config.bytes, this.#config.blockBytes)
+    this.machine = new OriginMachine(this.#config, dealer, 0)
     this.dialled = this.machine.start()
   }
 
@@ -49,7 +61,12 @@ export class Bench {
     return this.feed({ type: 'unlinked', member: node, code, text: 'reset' })
   }
 
-  ready(node: number, id = node): OriginWish[] {
+  ready(...nodes: number[]): OriginWish[] {
+    return nodes.flatMap((node) => this.readyAs(node, node))
+  }
+
+  /** The attempt `node` is the node with this id. */
+  readyAs(node: number, id: number): OriginWish[] {
     return this.feed(
       { type: 'linked', member: node, nodeId: `id${id}` },
       { type: 'said', member: node, frame: { type: 'accept', have: [] } },
@@ -57,14 +74,21 @@ export class Bench {
     )
   }
 
+  running(): this {
+    this.ready(...this.machine.peers.keys())
+    return this
+  }
+
+  /** Digests of these blocks; those of block i are bytes of i + 1. */
+  hashed(from: number, blocks = 1): OriginWish[] {
+    const { blockBytes } = this.#config
+    const digests = digestsOf(...Array.from({ length: blocks }, (_, at) => from + at))
+    const range = { offset: from * blockBytes, length: blocks * blockBytes }
+    return this.feed({ type: 'hashed', part: 'file', ...range, digests })
+  }
+
   sealed(): this {
-    this.feed({
-      type: 'hashed',
-      part: 'file',
-      offset: 0,
-      length: bytes,
-      digests: new Uint8Array(32),
-    })
+    this.hashed(0, this.#config.bytes / this.#config.blockBytes)
     this.feed(
       { type: 'sourceChecked', isDoubtful: false },
       { type: 'summed', fileDigest: 'digest' },
@@ -73,13 +97,19 @@ export class Bench {
   }
 
   complete(node: number): OriginWish[] {
-    return this.from(node, {
-      type: 'complete',
-      bytes,
-      repairedBytes: 0,
-      fileDigest: 'digest',
-      warnings: [],
-    })
+    return this.from(node, completeFrame(this.#config.bytes))
+  }
+
+  /** Those who speak report each 100 ms. */
+  pass(ms: number, speaking: readonly number[], landedBytes: () => number = () => 0): OriginWish[] {
+    const commands: OriginWish[] = []
+    for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
+      this.nowMs += 100
+      for (const node of speaking)
+        commands.push(...this.from(node, progressOf({ landedBytes: landedBytes() })))
+      commands.push(...this.feed({ type: 'due' }))
+    }
+    return commands
   }
 
   /** Goes to the machine's deadlines until it wishes one of these. */
@@ -116,7 +146,26 @@ export class Bench {
   }
 }
 
-export const dials = (commands: OriginWish[]) =>
+export function digestsOf(...blocks: number[]): Uint8Array {
+  return Uint8Array.from(blocks.flatMap((at) => new Array<number>(8).fill(at + 1)))
+}
+
+export const dials = (commands: readonly OriginWish[]) =>
   commands.flatMap((c) => (c.type === 'connect' ? [c.member] : []))
-export const announced = (commands: OriginWish[]) =>
+export const announced = (commands: readonly OriginWish[]) =>
   commands.flatMap((c) => (c.type === 'announceOutcome' ? [c.outcome] : []))
+export const outcomes = (commands: readonly OriginWish[]) =>
+  announced(commands).map(({ node, status, reason }) => [node, status, reason])
+export const has = (commands: readonly OriginWish[], type: OriginWish['type']) =>
+  commands.some((command) => command.type === type)
+/** Frames of one type to one node. */
+export const frames = <T extends Frame['type']>(
+  commands: readonly OriginWish[],
+  node: number,
+  type: T,
+) =>
+  commands.flatMap((c) =>
+    c.type === 'say' && c.member === node && c.frame.type === type
+      ? [c.frame as Frame & { type: T }]
+      : [],
+  )

@@ -1,107 +1,20 @@
-/** The origin's machine: events in, commands out. */
-
+/** The origin's machine: facts in, wishes out. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
-import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
-import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
+import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
-import { membersOf, planOf, runningPlans } from '../plans.js'
-import { completeFrame } from './flow-support.js'
+import { membersOf, planOf, progressOf, runningPlans } from '../plans.js'
+import { block, completeFrame, frames, Bench as OriginBench, outcomes } from './origin-support.js'
 
-const block = 65_536
 const bytes = 3 * block
-const progress = (landedBytes: number, verifiedBytes = 0, heard: number[] = []): Frame => ({
-  type: 'progress',
-  atMs: 0,
-  received: heard.map((index) => ({ index, bytes: 1 })),
-  landedBytes,
-  receivedBytes: landedBytes + heard.length,
-  verifiedBytes,
-  ...{ holeBytes: 0, duplicateBytes: 0, repairedBytes: 0, sentBytes: 0 },
-  ...{ mates: [], pulled: [] },
-})
 
-class Bench {
-  nowMs = 0
-  readonly machine: OriginMachine
-
+/** A file of three blocks in equal shares; no node gets a second attempt. */
+class Bench extends OriginBench {
   constructor(nodes = 3) {
-    const config = {
-      bytes,
-      blockBytes: block,
-      digestBytes: 8,
-      nodes: Array.from({ length: nodes }, (_, i) => ({ address: `n${i}:1` })),
-      nodeId: 'f'.repeat(32),
-      connectMs: limits.connectMs,
-      progressMs: limits.progressMs,
-      silenceMs: limits.silenceMs,
-    }
-    this.machine = new OriginMachine(config, new ClassicDealer(bytes, block), 0)
-  }
-
-  feed(...events: OriginFact[]): OriginWish[] {
-    return events.flatMap((event) => this.machine.handle(event, this.nowMs))
-  }
-
-  from(node: number, frame: Frame): OriginWish[] {
-    return this.feed({ type: 'said', member: node, frame })
-  }
-
-  ready(node: number): OriginWish[] {
-    return this.feed(
-      { type: 'linked', member: node, nodeId: `id${node}` },
-      { type: 'said', member: node, frame: { type: 'accept', have: [] } },
-      { type: 'fedOut', member: node },
-    )
-  }
-
-  running(nodes = 3): this {
-    for (let node = 0; node < nodes; node++) this.ready(node)
-    return this
-  }
-
-  hashed(block_: number): OriginWish[] {
-    const digests = new Uint8Array(8).fill(block_ + 1)
-    return this.feed({
-      type: 'hashed',
-      part: 'file',
-      offset: block_ * block,
-      length: block,
-      digests,
-    })
-  }
-
-  sealed(nodes = 3): this {
-    this.running(nodes)
-    for (const i of [0, 1, 2]) this.hashed(i)
-    this.feed(
-      { type: 'sourceChecked', isDoubtful: false },
-      { type: 'summed', fileDigest: 'digest' },
-    )
-    return this
-  }
-
-  complete(node: number): OriginWish[] {
-    return this.from(node, completeFrame(bytes))
-  }
-
-  /** Everyone alive reports each 100 ms. */
-  pass(ms: number, alive: readonly number[], landedBytes: () => number = () => 0): OriginWish[] {
-    const commands: OriginWish[] = []
-    for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
-      this.nowMs += 100
-      for (const node of alive) commands.push(...this.from(node, progress(landedBytes())))
-      commands.push(...this.feed({ type: 'due' }))
-    }
-    return commands
+    super(nodes, { bytes, strategy: 'classic', connectMs: limits.connectMs, retries: 0 })
   }
 }
 
-const frames = (commands: OriginWish[], node: number, type: Frame['type']) =>
-  commands.flatMap((c) =>
-    c.type === 'say' && c.member === node && c.frame.type === type ? [c.frame] : [],
-  )
 const lists = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
     c.type === 'list' ? [[c.member, c.offset, c.length, c.relay, c.scratch]] : [],
@@ -110,17 +23,11 @@ const digestsTo = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
     c.type === 'sendDigests' ? [[c.member, c.offset, c.length, c.relay]] : [],
   )
-const outcomes = (commands: OriginWish[]) =>
-  commands.flatMap((c) =>
-    c.type === 'announceOutcome' ? [[c.outcome.node, c.outcome.status, c.outcome.reason]] : [],
-  )
 
 describe('OriginMachine', () => {
   it('dials everyone at once, offers to whoever answers', () => {
     const bench = new Bench()
-    expect(bench.machine.start()).toEqual(
-      [0, 1, 2].map((node) => ({ type: 'connect', member: node })),
-    )
+    expect(bench.dialled).toEqual([0, 1, 2].map((node) => ({ type: 'connect', member: node })))
     expect(bench.feed({ type: 'linked', member: 1, nodeId: 'x' })).toMatchObject([
       { type: 'offer', member: 1, planned: false },
       { type: 'feed', member: 1, isEarly: false },
@@ -222,7 +129,7 @@ describe('OriginMachine', () => {
   })
 
   it('everyone complete: finish, end', () => {
-    const bench = new Bench().sealed()
+    const bench = new Bench().running().sealed()
     expect(outcomes(bench.complete(0))).toEqual([['n0:1', 'complete', null]])
     bench.complete(1)
     const commands = bench.complete(2)
@@ -241,7 +148,7 @@ describe('OriginMachine', () => {
   })
 
   it('believes no node that is complete with another digest', () => {
-    const bench = new Bench().sealed()
+    const bench = new Bench().running().sealed()
     const commands = bench.from(0, completeFrame(bytes, 'other'))
     expect(outcomes(commands)[0]?.[2]).toMatch(/^ERR_FR_DIGEST/)
   })
@@ -320,7 +227,7 @@ describe('OriginMachine', () => {
   })
 
   it('a node lost after it was complete stays complete, and its share is made good', () => {
-    const bench = new Bench().sealed()
+    const bench = new Bench().running().sealed()
     bench.complete(1)
     const commands = bench.feed({
       type: 'unlinked',
@@ -334,14 +241,14 @@ describe('OriginMachine', () => {
   })
 
   it('alive, and nothing moves: fails by name', () => {
-    const bench = new Bench(2).running(2)
+    const bench = new Bench(2).running()
     let landed = 0
     const commands: OriginWish[] = []
     for (let i = 0; i < limits.stallMs / 100 + 1; i++) {
       bench.nowMs += 100
       commands.push(
-        ...bench.from(0, progress(++landed)),
-        ...bench.from(1, progress(5)),
+        ...bench.from(0, progressOf({ landedBytes: ++landed })),
+        ...bench.from(1, progressOf({ landedBytes: 5 })),
         ...bench.feed({ type: 'due' }),
       )
     }

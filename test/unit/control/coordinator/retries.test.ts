@@ -78,8 +78,7 @@ describe('a node that cannot be connected to', () => {
 describe('a node whose attempt failed', () => {
   it('is tried again at a new place, and complete if that succeeds', () => {
     const bench = new Bench(2)
-    bench.ready(0)
-    bench.ready(1)
+    bench.ready(0, 1)
     bench.sealed()
     const lost = bench.lost(1)
     expect(announced(lost)).toEqual([])
@@ -88,7 +87,7 @@ describe('a node whose attempt failed', () => {
     // Also when everybody else is complete.
     expect(bench.complete(0).some((c) => c.type === 'end')).toBe(false)
     expect(dials(bench.until('connect'))).toEqual([2])
-    const joined = bench.ready(2, 1)
+    const joined = bench.readyAs(2, 1)
     expect(runningPlans(joined, 0)).toMatchObject([{ members: [{}, {}, { number: 2 }] }])
     const ended = bench.complete(2)
     expect(ended.at(-1)).toEqual({ type: 'end', failure: null })
@@ -123,11 +122,10 @@ describe('a node whose attempt failed', () => {
 
   it('keeps its place among the others', () => {
     const bench = new Bench(2)
-    bench.ready(0)
-    bench.ready(1)
+    bench.ready(0, 1)
     bench.sealed().lost(0)
     bench.until('connect')
-    bench.ready(2, 0)
+    bench.readyAs(2, 0)
     bench.complete(1)
     bench.complete(2)
     expect(bench.outcomes.map(({ node, attempts }) => [node, attempts])).toEqual([
@@ -188,13 +186,12 @@ describe('a node whose attempt failed', () => {
 
   it('that is added again before its next attempt has that one alone', () => {
     const bench = new Bench(2)
-    bench.ready(0)
-    bench.ready(1)
+    bench.ready(0, 1)
     bench.lost(1)
     expect(dials(bench.feed({ type: 'nodeAdded', request: 0, link: { address: 'n1:1' } }))).toEqual(
       [2],
     )
-    bench.ready(2, 1)
+    bench.readyAs(2, 1)
     const later: OriginWish[] = []
     for (const endMs = bench.nowMs + 3_000; bench.nowMs < endMs; bench.nowMs += 100) {
       for (const node of [0, 2])

@@ -1,66 +1,25 @@
 /** Silent nodes, as the origin's machine has them: away, back, at last failed. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
-import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
-import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
-import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
-
-const block = 65_536
-const bytes = 3 * block
-const progress = (landedBytes: number, heard: number[] = []): Frame => {
-  const counts = { landedBytes, verifiedBytes: 0, repairedBytes: 0, sentBytes: 0 }
-  const came = { holeBytes: 0, receivedBytes: landedBytes + heard.length, duplicateBytes: 0 }
-  const received = heard.map((index) => ({ index, bytes: 1 }))
-  return { type: 'progress', atMs: 0, ...counts, ...came, mates: [], received, pulled: [] }
-}
+import { progressOf } from '../plans.js'
+import { block, frames, Bench as OriginBench, outcomes } from './origin-support.js'
 
 /** Three nodes with equal shares, all receiving. */
-class Bench {
-  nowMs = 0
-  readonly machine: OriginMachine
-
+class Bench extends OriginBench {
   constructor() {
-    const { connectMs, progressMs, silenceMs } = limits
-    const nodes = [0, 1, 2].map((i) => ({ address: `n${i}:1` }))
-    const times = { nodeId: 'f'.repeat(32), connectMs, progressMs, silenceMs }
-    const config = { bytes, blockBytes: block, digestBytes: 8, nodes, ...times }
-    this.machine = new OriginMachine(config, new ClassicDealer(bytes, block), 0)
-    for (const node of [0, 1, 2]) {
-      this.feed({ type: 'linked', member: node, nodeId: `id${node}` })
-      this.from(node, { type: 'accept', have: [] })
-      this.feed({ type: 'fedOut', member: node })
-    }
-  }
-
-  feed(...events: OriginFact[]): OriginWish[] {
-    return events.flatMap((event) => this.machine.handle(event, this.nowMs))
-  }
-
-  from(node: number, frame: Frame): OriginWish[] {
-    return this.feed({ type: 'said', member: node, frame })
-  }
-
-  /** Those who speak report each 100 ms. */
-  pass(ms: number, speaking: readonly number[], landedBytes: () => number = () => 0) {
-    const commands: OriginWish[] = []
-    for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
-      this.nowMs += 100
-      for (const node of speaking) commands.push(...this.from(node, progress(landedBytes())))
-      commands.push(...this.feed({ type: 'due' }))
-    }
-    return commands
+    super(3, { bytes: 3 * block, strategy: 'classic', retries: 0 })
+    this.running()
   }
 }
 
-const frames = (commands: OriginWish[], node: number, type: Frame['type']) =>
-  commands.flatMap((c) =>
-    c.type === 'say' && c.member === node && c.frame.type === type ? [c.frame] : [],
-  )
-const outcomes = (commands: OriginWish[]) =>
-  commands.flatMap((c) =>
-    c.type === 'announceOutcome' ? [[c.outcome.node, c.outcome.status, c.outcome.reason]] : [],
-  )
+/** A report of a node that has received from these mates. */
+const progress = (landedBytes: number, heard: number[] = []): Frame =>
+  progressOf({
+    landedBytes,
+    receivedBytes: landedBytes + heard.length,
+    received: heard.map((index) => ({ index, bytes: 1 })),
+  })
 
 describe('silence', () => {
   it('makes a node suspected, then away and dealt around, at last failed', () => {

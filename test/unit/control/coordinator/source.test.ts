@@ -1,58 +1,25 @@
 /** What the origin decides about its own file: when it is sealed, read again, or found changed. */
 import { describe, expect, it } from 'vitest'
 import { limits, MIB } from '../../../../src/base/limits.js'
-import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
-import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
-import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
+import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
+import { progressOf } from '../plans.js'
+import { digestsOf, Bench as OriginBench } from './origin-support.js'
 
 /** As large as a task, so that every block is one. */
 const block = 8 * MIB
 const bytes = 3 * block
 
 /** One node that takes part; time passes when a test says so. */
-class Bench {
-  nowMs = 0
-  readonly machine = new OriginMachine(
-    {
-      bytes,
-      blockBytes: block,
-      digestBytes: 8,
-      nodes: [{ address: 'n0:1' }],
-      nodeId: 'f'.repeat(32),
-      connectMs: limits.connectMs,
-      progressMs: limits.progressMs,
-      silenceMs: limits.silenceMs,
-    },
-    new ClassicDealer(bytes, block),
-    0,
-  )
-
+class Bench extends OriginBench {
   constructor() {
-    this.feed({ type: 'linked', member: 0, nodeId: 'id0' })
-    this.from({ type: 'accept', have: [] })
-    this.feed({ type: 'fedOut', member: 0 })
+    super(1, { bytes, blockBytes: block, strategy: 'classic', retries: 0 })
+    this.running()
   }
 
-  feed(...events: OriginFact[]): OriginWish[] {
-    return events.flatMap((event) => this.machine.handle(event, this.nowMs))
-  }
-
-  from(frame: Frame): OriginWish[] {
-    return this.feed({ type: 'said', member: 0, frame })
-  }
-
-  /** The first reading of these blocks; block i has digest bytes i + 1. */
-  hashed(...blocks: number[]): OriginWish[] {
-    return blocks.flatMap((at) =>
-      this.feed({
-        type: 'hashed',
-        part: 'file',
-        offset: at * block,
-        length: block,
-        digests: digestsOf(at),
-      }),
-    )
+  /** Each block is a task of its own. */
+  override hashed(from: number, blocks: number): OriginWish[] {
+    return Array.from({ length: blocks }, (_, at) => super.hashed(from + at)).flat()
   }
 
   rehashed(offset: number, digests: Uint8Array): OriginWish[] {
@@ -65,22 +32,18 @@ class Bench {
   }
 }
 
-function digestsOf(...blocks: number[]): Uint8Array {
-  return Uint8Array.from(blocks.flatMap((at) => new Array<number>(8).fill(at + 1)))
-}
-
 const all = digestsOf(0, 1, 2)
 
 describe('the source of a push', () => {
   it('is sealed at once where nothing leaves a doubt', () => {
     const bench = new Bench()
-    expect(bench.hashed(0, 1, 2)).toContainEqual({ type: 'checkSource' })
+    expect(bench.hashed(0, 3)).toContainEqual({ type: 'checkSource' })
     expect(bench.checked(false)).toEqual([{ type: 'sum', digests: all }])
   })
 
   it('is read a second time where there is a doubt, and sealed when it is equal', () => {
     const bench = new Bench()
-    bench.hashed(0, 1, 2)
+    bench.hashed(0, 3)
     expect(bench.checked(true)).toEqual(
       [0, 1, 2].map((at) => ({ type: 'hash', part: 'again', offset: at * block, length: block })),
     )
@@ -93,7 +56,7 @@ describe('the source of a push', () => {
 
   it('ends the push when the second reading differs', () => {
     const bench = new Bench()
-    bench.hashed(0, 1, 2)
+    bench.hashed(0, 3)
     bench.checked(true)
     bench.rehashed(0, digestsOf(0))
     expect(bench.rehashed(2 * block, digestsOf(7)).at(-1)).toEqual({
@@ -107,8 +70,8 @@ describe('the source of a push', () => {
 
   it('is not judged before all of it has been read', () => {
     const bench = new Bench()
-    bench.hashed(0)
-    bench.from({ type: 'need', scratch: true, ranges: [[0, block]] })
+    bench.hashed(0, 1)
+    bench.from(0, { type: 'need', scratch: true, ranges: [[0, block]] })
     expect(bench.checked(true)).toEqual([])
     bench.rehashed(0, digestsOf(0))
     expect(bench.hashed(1, 2)).toContainEqual({ type: 'checkSource' })
@@ -117,14 +80,14 @@ describe('the source of a push', () => {
 
   it('is read again at once where a node found blocks bad', () => {
     const bench = new Bench()
-    bench.hashed(0, 1)
+    bench.hashed(0, 2)
     const need: Frame = { type: 'need', scratch: true, ranges: [[block, block]] }
     const again = { type: 'hash', part: 'again', offset: block, length: block }
-    expect(bench.from(need)).toContainEqual(again)
+    expect(bench.from(0, need)).toContainEqual(again)
     // One look at a time.
-    expect(bench.from(need)).not.toContainEqual(again)
+    expect(bench.from(0, need)).not.toContainEqual(again)
     expect(bench.rehashed(block, digestsOf(1))).toEqual([])
-    expect(bench.from(need)).toContainEqual(again)
+    expect(bench.from(0, need)).toContainEqual(again)
     expect(bench.rehashed(block, digestsOf(5)).at(-1)).toMatchObject({
       failure: { code: 'ERR_FR_SOURCE_CHANGED' },
     })
@@ -132,12 +95,12 @@ describe('the source of a push', () => {
 
   it('is read again where a node found blocks bad after the second reading', () => {
     const bench = new Bench()
-    bench.hashed(0, 1, 2)
+    bench.hashed(0, 3)
     bench.checked(true)
     for (const at of [0, 1, 2]) bench.rehashed(at * block, digestsOf(at))
     const need: Frame = { type: 'need', scratch: true, ranges: [[block, block]] }
     const again = { type: 'hash', part: 'again', offset: block, length: block }
-    expect(bench.from(need)).toContainEqual(again)
+    expect(bench.from(0, need)).toContainEqual(again)
     expect(bench.rehashed(block, digestsOf(5)).at(-1)).toMatchObject({
       failure: { code: 'ERR_FR_SOURCE_CHANGED' },
     })
@@ -145,10 +108,10 @@ describe('the source of a push', () => {
 
   it('waits for all of the second reading where a suspect is part of it', () => {
     const bench = new Bench()
-    bench.hashed(0, 1, 2)
+    bench.hashed(0, 3)
     bench.checked(true)
     const need: Frame = { type: 'need', scratch: true, ranges: [[block, block]] }
-    bench.from(need)
+    bench.from(0, need)
     // The suspect, then the same block as part of the whole.
     for (const at of [1, 1, 0]) expect(bench.rehashed(at * block, digestsOf(at))).toEqual([])
     expect(bench.rehashed(2 * block, digestsOf(2))).toEqual([{ type: 'sum', digests: all }])
@@ -156,27 +119,14 @@ describe('the source of a push', () => {
 
   it('a node that holds everything is given the time of the second reading', () => {
     const bench = new Bench()
-    bench.hashed(0, 1, 2)
+    bench.hashed(0, 3)
     bench.checked(true)
-    const progress: Frame = {
-      type: 'progress',
-      atMs: 0,
-      holeBytes: 0,
-      receivedBytes: 0,
-      duplicateBytes: 0,
-      received: [],
-      landedBytes: bytes,
-      verifiedBytes: bytes,
-      repairedBytes: 0,
-      sentBytes: 0,
-      mates: [],
-      pulled: [],
-    }
+    const progress = progressOf({ landedBytes: bytes, verifiedBytes: bytes })
     const pass = (ms: number): OriginWish[] => {
       const commands: OriginWish[] = []
       for (const endMs = bench.nowMs + ms; bench.nowMs < endMs; ) {
         bench.nowMs += 500
-        commands.push(...bench.from(progress), ...bench.feed({ type: 'due' }))
+        commands.push(...bench.from(0, progress), ...bench.feed({ type: 'due' }))
       }
       return commands.filter(({ type }) => type === 'announceOutcome')
     }

@@ -19,7 +19,7 @@ const told = (commands: readonly OriginWish[], type: Frame['type']) =>
 
 function running(nodes: number): { bench: Bench; commands: OriginWish[] } {
   const bench = new Bench(nodes)
-  return { bench, commands: [...Array(nodes).keys()].flatMap((node) => bench.ready(node)) }
+  return { bench, commands: bench.ready(...Array(nodes).keys()) }
 }
 
 describe('standbys', () => {
