@@ -7,17 +7,19 @@
  */
 import type { Socket } from 'node:net'
 import { FrError } from '../base/errors.js'
-import { isSaidByPeer, ownDigests } from '../protocol/greeting.js'
+import { ownDigests } from '../protocol/greeting.js'
 import * as wire from '../protocol/ticket.js'
 import { nodePrimitives, randomNonce } from './crypto.js'
 import { Established, type Introduction, remoteAddressOf, type Ticketed } from './established.js'
 import {
+  closeAfter,
   closeWithError,
   HelloStream,
   ignore,
-  lostError,
+  onlyOnce,
   stopReading,
   within,
+  writeLast,
 } from './hello-stream.js'
 import type { Key } from './keys.js'
 
@@ -50,7 +52,7 @@ export async function greetData(
     return new Established(introductionOf(socket, place, key), keys, { socket, raw: socket })
   } catch (error) {
     stream.release()
-    end(socket, error)
+    closeAfter(socket, error, wire.encodeRefusal)
     throw error
   }
 }
@@ -76,7 +78,7 @@ export async function takeData(
     return ticketed(socket, introduction, { edgeId, nonce, place }, helloMs)
   } catch (error) {
     stream.release()
-    end(socket, error)
+    closeAfter(socket, error, wire.encodeRefusal)
     throw error
   }
 }
@@ -94,11 +96,7 @@ function ticketed(
   { edgeId, nonce, place }: Shown,
   helloMs: number | undefined,
 ): Ticketed {
-  let isDecided = false
-  const decide = (): void => {
-    if (isDecided) throw new FrError('ERR_FR_CLOSED', 'go or refuse was called before')
-    isDecided = true
-  }
+  const decide = onlyOnce()
   return {
     ...introduction,
     edgeId,
@@ -128,13 +126,10 @@ async function confirmed(socket: Socket, keys: wire.FeedKeys, nonce: Uint8Array)
     await stopReading(socket)
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'the dialler of a data connection did not wait for go')
-    // Wait for the kernel: an engine that takes the descriptor would not get unwritten bytes.
-    await new Promise<void>((resolve, reject) => {
-      socket.write(wire.encodeGo(), (error) => (error ? reject(lostError(error)) : resolve()))
-    })
+    await writeLast(socket, wire.encodeGo())
   } catch (error) {
     stream.release()
-    end(socket, error)
+    closeAfter(socket, error, wire.encodeRefusal)
     throw error
   }
 }
@@ -158,12 +153,4 @@ function introductionOf(socket: Socket, place: wire.TicketPlace, key: Key): Feed
 
 function badProof(side: 'dialling' | 'accepting'): FrError {
   return new FrError('ERR_FR_AUTH', `the ${side} side does not hold the secret of this edge`)
-}
-
-/** Closes after a failure; a dialler is told what it can act on. */
-function end(socket: Socket, error: unknown): void {
-  const isWorthSaying =
-    error instanceof FrError && error.code !== 'ERR_FR_NODE_LOST' && !isSaidByPeer(error)
-  if (isWorthSaying) closeWithError(socket, wire.encodeRefusal(error.code, error.message))
-  else socket.on('error', ignore).destroy()
 }

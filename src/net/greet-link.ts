@@ -9,9 +9,16 @@ import { FrError } from '../base/errors.js'
 import * as wire from '../protocol/greeting.js'
 import { nodePrimitives } from './crypto.js'
 import { type Admitted, Established, type Introduction, remoteAddressOf } from './established.js'
-import { closeWithError, HelloStream, ignore, lostError } from './hello-stream.js'
+import {
+  closeAfter,
+  closeWithError,
+  HelloStream,
+  ignore,
+  onlyOnce,
+  writeLast,
+} from './hello-stream.js'
 import type { Key } from './keys.js'
-import { type Secured, secureAsAcceptor, secureAsDialler } from './tls.js'
+import { secureAsAcceptor, secureAsDialler } from './tls.js'
 
 export interface LinkHello {
   readonly self: wire.Self
@@ -55,7 +62,7 @@ export async function greetLink(
     return new Established(introduction, null, { socket, raw })
   } catch (error) {
     stream.release()
-    end(secured, error)
+    closeAfter(socket, error, wire.encodeError)
     throw error
   }
 }
@@ -95,7 +102,7 @@ export async function takeLink(
     return admit(introduction, raw, socket)
   } catch (error) {
     stream.release()
-    end(secured, error)
+    closeAfter(socket, error, wire.encodeError)
     throw error
   }
 }
@@ -103,18 +110,12 @@ export async function takeLink(
 type LinkIntroduction = Introduction & { readonly channel: wire.LinkChannel }
 
 function admit(introduction: LinkIntroduction, raw: Socket, socket: Socket): Admitted {
-  let isDecided = false
-  const decide = (): void => {
-    if (isDecided) throw new FrError('ERR_FR_CLOSED', 'go or refuse was called before')
-    isDecided = true
-  }
+  const decide = onlyOnce()
   return {
     ...introduction,
     async go() {
       decide()
-      await new Promise<void>((resolve, reject) => {
-        socket.write(wire.encodeGo(), (error) => (error ? reject(lostError(error)) : resolve()))
-      })
+      await writeLast(socket, wire.encodeGo())
       return new Established(introduction, null, { socket, raw })
     },
     refuse(code, text) {
@@ -153,12 +154,4 @@ function badSignature(side: 'dialling' | 'accepting'): FrError {
 
 function ledBack(): FrError {
   return new FrError('ERR_FR_AUTH', 'the connection leads back to the node that dialled it')
-}
-
-/** Closes after a failure; the peer is told what it can act on. */
-function end({ socket }: Secured, error: unknown): void {
-  const isWorthSaying =
-    error instanceof FrError && error.code !== 'ERR_FR_NODE_LOST' && !wire.isSaidByPeer(error)
-  if (isWorthSaying) closeWithError(socket, wire.encodeError(error.code, error.message))
-  else socket.on('error', ignore).destroy()
 }

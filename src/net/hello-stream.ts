@@ -10,9 +10,10 @@
  */
 import type { Socket } from 'node:net'
 import { concat } from '../base/bytes.js'
-import { FrError, type FrErrorDetails } from '../base/errors.js'
+import { FrError, type FrErrorCode, type FrErrorDetails } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { Patience } from '../base/time/patience.js'
+import { isSaidByPeer } from '../protocol/greeting.js'
 
 const none = new Uint8Array()
 
@@ -153,6 +154,37 @@ export function closeWithError(socket: Socket, lastWord: Uint8Array): void {
   socket.end(lastWord)
   // Bytes left unread at close would make the kernel reset the connection and drop the error.
   socket.resume()
+}
+
+/**
+ * Closes after a failure, with the last message that `wordOf` makes, unless the peer is gone or
+ * sent the error itself.
+ */
+export function closeAfter(
+  socket: Socket,
+  error: unknown,
+  wordOf: (code: FrErrorCode, text: string) => Uint8Array,
+): void {
+  const isWorthSaying =
+    error instanceof FrError && error.code !== 'ERR_FR_NODE_LOST' && !isSaidByPeer(error)
+  if (isWorthSaying) closeWithError(socket, wordOf(error.code, error.message))
+  else socket.on('error', ignore).destroy()
+}
+
+/** Resolves once the kernel has the bytes: an engine that takes the descriptor would lose them. */
+export function writeLast(socket: Socket, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(bytes, (error) => (error ? reject(lostError(error)) : resolve()))
+  })
+}
+
+/** The acceptor's answer to a dialler: `go` or `refuse`, whichever is called first. */
+export function onlyOnce(): () => void {
+  let isDecided = false
+  return () => {
+    if (isDecided) throw new FrError('ERR_FR_CLOSED', 'go or refuse was called before')
+    isDecided = true
+  }
 }
 
 export function ignore(): void {}

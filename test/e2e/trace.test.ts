@@ -79,28 +79,6 @@ describe('fr push --trace', () => {
       expect(names).toContain(name)
   })
 
-  it('shows adaptive dealing: shares and direct units are the file', async () => {
-    const content = world.file('b.bin', 64 * MIB)
-    const run = await world.run([
-      ...['push', 'b.bin', '--trace', 'out.json', '--json', '--to', listOf(nodes)],
-    ])
-    expect(run.status).toBe(0)
-    const trace = traceOf()
-    checkTrace(trace)
-    const result = run.lines.at(-1) as { shares: { dealtBytes: number }[]; directBytes: number }
-    const shares = result.shares.reduce((sum, share) => sum + share.dealtBytes, 0)
-    expect(shares + result.directBytes).toBe(content.length)
-    const units = trace.events.filter((event) => event.ph === 'i' && event.tid <= 3)
-    const deals = units.filter((event) => event.name === 'deal')
-    expect(deals.length).toBeGreaterThan(3)
-    const direct = units.filter((event) => event.name === 'direct')
-    const bytesOf = (events: readonly TraceEvent[]) =>
-      events.reduce((sum, event) => sum + Number(event.args?.['length']), 0)
-    expect(bytesOf(direct)).toBe(result.directBytes * nodes.length)
-    // Bytes dealt to a relay that fell silent are dealt again.
-    expect(bytesOf(deals)).toBeGreaterThanOrEqual(shares)
-  })
-
   it('shows a tiny file, and a node that is not there', async () => {
     world.file('tiny.bin', 10)
     const server = createServer()
@@ -191,21 +169,6 @@ describe('a trace of a push that is cut short', () => {
     expect(last).toMatchObject({ node: relay.address, isLagging: false })
     expect(last?.relayedBytes).toBeGreaterThan(0)
     expect(seen.some(({ nodes: [first] }) => (first?.rateOutBytesPerSecond ?? 0) > 0)).toBe(true)
-  })
-
-  it('names the node that died', async () => {
-    const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--trace', 'out.json']
-    const push = world.fr([...args, '--to', listOf(nodes)])
-    await push.until('the middle', door.isHolding)
-    nodes[2]?.kill('SIGKILL')
-    expect(await push.ended).toBe(3)
-    const trace = traceOf()
-    const pid = checkTrace(trace).get(nodes[2]?.address)
-    const failed = trace.events.filter((event) => event.name === 'failed')
-    expect(failed).toMatchObject([{ pid, args: { reason: expect.stringMatching(/^ERR_FR_/) } }])
-    const result = push.lines.at(-1) as { shares: { dealtBytes: number }[]; directBytes: number }
-    const shares = result.shares.reduce((sum, share) => sum + share.dealtBytes, 0)
-    expect(shares + result.directBytes).toBe(192 * MIB)
   })
 })
 

@@ -8,6 +8,7 @@ import type { Frame } from '../../../src/control/messages/types.js'
 import type { Established } from '../../../src/net/established.js'
 import { ControlLink } from '../../../src/net/link.js'
 import { encodeBody, encodeFrame, FrameReader, wireBytes } from '../../../src/protocol/frames.js'
+import { progressOf } from '../control/plans.js'
 import { anyFrame } from '../protocol/support.js'
 import { cleanUp, keep, pair } from './handshake-support.js'
 
@@ -59,20 +60,7 @@ async function linkToPuppet(): Promise<{
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await sleep(2)
 }
-const progress = (landedBytes: number): Frame => ({
-  type: 'progress',
-  atMs: 0,
-  landedBytes,
-  verifiedBytes: 0,
-  repairedBytes: 0,
-  sentBytes: 0,
-  mates: [],
-  holeBytes: 0,
-  receivedBytes: 0,
-  duplicateBytes: 0,
-  received: [],
-  pulled: [],
-})
+const progress = (landedBytes: number): Frame => progressOf({ landedBytes })
 const big: Frame = { type: 'status', json: 'x'.repeat(400 * 1024) }
 
 describe('a link', () => {

@@ -25,16 +25,6 @@ const digestsTo = (commands: OriginWish[]) =>
   )
 
 describe('OriginMachine', () => {
-  it('dials everyone at once, offers to whoever answers', () => {
-    const bench = new Bench()
-    expect(bench.dialled).toEqual([0, 1, 2].map((node) => ({ type: 'connect', member: node })))
-    expect(bench.feed({ type: 'linked', member: 1, nodeId: 'x' })).toMatchObject([
-      { type: 'offer', member: 1, planned: false },
-      { type: 'feed', member: 1, isEarly: false },
-      { type: 'say', member: 1, frame: { type: 'plan', you: 1, phase: 'forming' } },
-    ])
-  })
-
   it('plans when everyone has decided, and lists everything', () => {
     const bench = new Bench()
     expect([...bench.ready(0), ...bench.ready(2)].some((c) => c.type === 'announcePlan')).toBe(
@@ -126,25 +116,6 @@ describe('OriginMachine', () => {
     expect(bench.feed({ type: 'sourceChecked', isDoubtful: false })).toMatchObject([
       { type: 'sum' },
     ])
-  })
-
-  it('everyone complete: finish, end', () => {
-    const bench = new Bench().running().sealed()
-    expect(outcomes(bench.complete(0))).toEqual([['n0:1', 'complete', null]])
-    bench.complete(1)
-    const commands = bench.complete(2)
-    expect(commands.map((c) => c.type)).toEqual([
-      'announceOutcome',
-      'say',
-      'hangUp',
-      'say',
-      'hangUp',
-      'say',
-      'hangUp',
-      'end',
-    ])
-    expect(bench.machine.deadlineMs()).toBeNull()
-    expect(bench.complete(2)).toEqual([])
   })
 
   it('believes no node that is complete with another digest', () => {

@@ -5,7 +5,7 @@ import type { FrErrorCode } from '../../../../src/base/errors.js'
 import { limits } from '../../../../src/base/limits.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import { backoffMs } from '../../../../src/control/members/backoff.js'
-import { runningPlans } from '../plans.js'
+import { progressOf, runningPlans } from '../plans.js'
 import { announced, Bench, dials } from './origin-support.js'
 
 describe('backing off', () => {
@@ -195,22 +195,7 @@ describe('a node whose attempt failed', () => {
     const later: OriginWish[] = []
     for (const endMs = bench.nowMs + 3_000; bench.nowMs < endMs; bench.nowMs += 100) {
       for (const node of [0, 2])
-        later.push(
-          ...bench.from(node, {
-            type: 'progress',
-            atMs: bench.nowMs,
-            landedBytes: bench.nowMs,
-            holeBytes: 0,
-            verifiedBytes: 0,
-            repairedBytes: 0,
-            sentBytes: 0,
-            receivedBytes: 0,
-            duplicateBytes: 0,
-            mates: [],
-            received: [],
-            pulled: [],
-          }),
-        )
+        later.push(...bench.from(node, progressOf({ atMs: bench.nowMs, landedBytes: bench.nowMs })))
     }
     expect(dials(later)).toEqual([])
     expect(bench.machine.peers.map((peer) => peer.attempts)).toEqual([1, 1, 2])

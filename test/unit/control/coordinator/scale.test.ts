@@ -6,7 +6,7 @@ import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import { dealerOf } from '../../../../src/control/dealing/strategies.js'
 import { Detector } from '../../../../src/control/members/detector.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
-import { sampledAt } from '../plans.js'
+import { progressOf, sampledAt } from '../plans.js'
 
 class Coordinator {
   readonly nodes: number
@@ -61,10 +61,8 @@ class Coordinator {
 
   #progress(node: number): Frame {
     const mate = { index: (node + 1) % this.nodes, bytes: this.#sent }
-    const landed = { landedBytes: this.#sent, verifiedBytes: 0, repairedBytes: 0, holeBytes: 0 }
-    const moved = { sentBytes: 0, receivedBytes: this.#sent, duplicateBytes: 0 }
-    const lists = { mates: [], received: [mate], pulled: [] }
-    return { type: 'progress', atMs: Math.round(this.#nowMs), ...landed, ...moved, ...lists }
+    const counts = { landedBytes: this.#sent, receivedBytes: this.#sent }
+    return progressOf({ atMs: Math.round(this.#nowMs), ...counts, received: [mate] })
   }
 
   #tell(event: OriginFact): void {
