@@ -202,42 +202,21 @@ describe('fr push to three nodes', () => {
     expectCopies('pipe.bin', content)
   })
 
-  it('draws on a terminal, and obeys NO_COLOR', async () => {
-    const content = world.file('live.bin', 120 * MIB)
-    const pushing = [
-      process.execPath,
-      main,
-      'push',
-      'live.bin',
-      '--digest',
-      'sha256',
-      '--to',
-      listOf(nodes),
-    ]
+  it('has colours on a terminal, without NO_COLOR', async () => {
+    const content = world.file('live.bin', MIB)
     const onTerminal = async (env: NodeJS.ProcessEnv): Promise<string> => {
       const program =
         'import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
-      const run = world.start('python3', ['-c', program, ...pushing], {
-        env: { TERM: 'xterm', ...env },
-      })
+      const push = [process.execPath, main, 'push', 'live.bin', '--to', listOf(nodes)]
+      const run = world.start('python3', ['-c', program, ...push], { env })
       expect([await run.ended, run.stderr, run.stdout]).toEqual([0, '', expect.anything()])
       return run.stdout
     }
-    const sequence = '\u001b'
-    const moved = `${sequence}[4A`
-    const coloured = await onTerminal({})
+    const green = '\u001b[32mcomplete\u001b[39m'
+    expect(await onTerminal({ TERM: 'xterm' })).toContain(green)
     expectCopies('live.bin', content)
-    expect(coloured).toContain('live.bin: 120 MiB to 3 nodes')
-    expect(coloured).toContain(`${sequence}[1m  0%  ETA `)
-    expect(coloured).toMatch(/ \d+% {2}ETA \S+ {2}\S+ elapsed {2}.* 3 nodes {2}.*120 MiB live/)
-    expect(coloured).toMatch(/receiving +\[=*>? *\]/)
-    expect(coloured).toContain(moved)
-    expect(coloured).toContain(`${sequence}[32mcomplete${sequence}[39m`)
-    const plain = await onTerminal({ NO_COLOR: '1' })
-    expect(plain).toContain(moved)
-    expect(plain).not.toContain(`${sequence}[32m`)
-    expect(plain).not.toContain(`${sequence}[1m`)
-    expect(await onTerminal({ TERM: 'dumb' })).not.toContain(sequence)
+    expect(await onTerminal({ TERM: 'xterm', NO_COLOR: '1' })).not.toContain('\u001b[32m')
+    expect(await onTerminal({ TERM: 'dumb' })).not.toContain('\u001b')
   })
 
   it('prints nothing with --quiet where all goes well, and errors only where not', async () => {
