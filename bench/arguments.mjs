@@ -76,12 +76,12 @@ function programOf(suites) {
     .option(
       '--queue <list>',
       'lan, lab: fifo (one queue per uplink), fair (one per destination); ' +
-        'otherwise what the wanted values are for',
+        'by default those with target values',
       listOf(queueNames),
     )
     .option(
       '--strategy <list>',
-      `loopback, lan, lab: ${strategyNames.join(', ')}; otherwise what fr push does by itself`,
+      `loopback, lan, lab: ${strategyNames.join(', ')}; by default the choice of fr push`,
       listOf(strategyNames),
     )
     .option(
@@ -109,7 +109,7 @@ function requestOf(program, suites) {
   const known = suites.map((suite) => suite.name)
   const unknown = program.args.find((name) => !known.includes(name))
   if (unknown !== undefined) {
-    program.error(`error: there is no suite '${unknown}'; there are ${known.join(', ')}`)
+    program.error(`error: no suite '${unknown}'; known are ${known.join(', ')}`)
   }
   const { scenario: scenarios, queue: queues, strategy: strategies, ...options } = program.opts()
   const request = {

@@ -101,14 +101,12 @@ async function runScenarios(suite, table, options) {
   const kind = options.congestion ?? 'the congestion control of the system'
   const notes = [
     ...here.map(([name, { about, bytes }]) => `${name}: ${about}; ${bytes / MIB} MiB`),
-    `T* is the fluid bound, the floor what TCP can make of it: T* x ${wireFactor}`,
-    options.cold
-      ? 'nodes that were just started and have served nothing'
-      : 'nodes that have served one small push since they were started',
-    'wanted: of the floor; met also says whether the runs are alike (max/min), and on lan8 ' +
-      'whether equal nodes end together (last/median) and what it costs (CPU-s/GB)',
-    'stolen s: the most that a run lost of the processors to other guests of this machine; where ' +
-      'it is not next to nothing, the row says little of the product',
+    `T* is the fluid bound, the floor the best that TCP can do: T* x ${wireFactor}`,
+    options.cold ? 'nodes are new and have served nothing' : 'nodes have served one small push',
+    'wanted: ratio to the floor; met also includes alike runs (max/min), and on lan8 that equal ' +
+      'nodes end together (last/median) and the CPU time (CPU-s/GB)',
+    'stolen s: the most processor time that one run lost to other guests of this machine; if it ' +
+      'is not small, the row says little about the product',
     ...whereEachWins(table, entries),
   ]
   const title = `scenarios over network namespaces, ${kind}, ${rounds} rounds: median (min-max)`
@@ -149,7 +147,7 @@ export const lab = {
     const names = options.scenarios ?? everything(options, known)
     const unknown = names.find((name) => !known.includes(name))
     if (unknown !== undefined) {
-      throw new Obstacle(`there is no scenario ${unknown}; there are ${known.join(', ')}`)
+      throw new Obstacle(`no scenario ${unknown}; known are ${known.join(', ')}`)
     }
     const chosen = names.filter((name) => Object.hasOwn(scenarios, name))
     const table = Object.fromEntries(chosen.map((name) => [name, scenarios[name]]))

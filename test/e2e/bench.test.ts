@@ -88,7 +88,7 @@ describe('fr-bench', () => {
   test('a suite that is not there is a usage error that names those that are', () => {
     const { stderr, status } = bench(['loopbak'])
     expect(status).toBe(2)
-    expect(stderr).toMatch(/no suite 'loopbak'; there are loopback, engine/)
+    expect(stderr).toMatch(/no suite 'loopbak'; known are loopback, engine/)
   })
 
   test('tables of earlier outputs, put together, with what was missed at the end', () => {
@@ -112,7 +112,7 @@ describe('fr-bench', () => {
   })
 
   test.each([
-    [['--scenario', 'lan9'], /^fr-bench lab: there is no scenario lan9; there are lan8, .*\n$/],
+    [['--scenario', 'lan9'], /^fr-bench lab: no scenario lan9; known are lan8, .*\n$/],
     [['--from', '/nonexistent'], /^fr-bench lab: --from \/nonexistent: ENOENT.*\n$/],
   ])('lab %j is refused in one line', (args, text) => {
     const { stderr, status } = bench(['lab', ...args])

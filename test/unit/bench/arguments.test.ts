@@ -68,7 +68,7 @@ describe('arguments of fr-bench', () => {
 
   test.each([
     [[], /missing required argument 'suite'/],
-    [['lam'], /no suite 'lam'; there are loopback, lan/],
+    [['lam'], /no suite 'lam'; known are loopback, lan/],
     [['lan', '--rounds', '0'], /--rounds <n>' argument '0'.*from 1 to 100/],
     [['lan', '--rounds', '101'], /--rounds <n>' argument '101'/],
     [['lan', '--rounds', '1e1'], /--rounds <n>' argument '1e1'/],
