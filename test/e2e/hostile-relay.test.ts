@@ -5,22 +5,18 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type FrNode, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { keyText } from './hostile.js'
 import { LyingRelay } from './hostile-relay.js'
-import { type EngineKind, gate, until, World } from './push-support.js'
+import { type EngineKind, gate, until, useWorld } from './push-support.js'
 
 const fileBytes = 64 * MIB + 1
 
 describe.each<EngineKind>(['portable', 'native'])('relays on the %s engine', (engine) => {
-  let world: World
+  const world = useWorld(engine)
   let nodes: (FrNode & { dataDir: string })[]
-  beforeEach(() => {
-    world = new World(engine)
-  })
-  afterEach(() => world.dispose())
 
   async function honest(count: number): Promise<string[]> {
     const made = Array.from({ length: count }, () => world.node({ key: keyText }))

@@ -13,11 +13,11 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import type { PushSource } from '../../src/api/types.js'
 import { MIB } from '../../src/base/limits.js'
-import { type EngineKind, expectCopies, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, until, useWorld, type World } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
@@ -36,13 +36,11 @@ function spoolInto(world: World, name: string): string {
 
 for (const engine of ['portable', 'native'] as EngineKind[]) {
   describe(`sources on the ${engine} engine`, () => {
-    let world: World
+    const world = useWorld(engine)
     let spoolDir: string
     beforeEach(() => {
-      world = new World(engine)
       spoolDir = spoolInto(world, 'spool')
     })
-    afterEach(() => world.dispose())
 
     const spools = () => readdirSync(spoolDir)
 

@@ -2,24 +2,22 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import { type EngineKind, keepsNothing, partials, until, World } from './push-support.js'
+import { type EngineKind, keepsNothing, partials, until, useWorld } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
 describe.runIf(isRoot).each<EngineKind>(['portable', 'native'])('a full %s node', (engine) => {
-  let world: World
+  const world = useWorld(engine)
   let dataDir: string
   beforeEach(() => {
-    world = new World(engine)
     dataDir = join(world.dir, 'small')
     mkdirSync(dataDir)
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', dataDir])
     world.defer(() => execFileSync('umount', ['-l', dataDir]))
   })
-  afterEach(() => world.dispose())
 
   const left = 'f'.repeat(32)
   const leave = () =>

@@ -2,11 +2,11 @@
  * Digest records without the author's signature: the sender may only have passed them on, so they
  * are dropped and counted, the feed goes on, and the origin is asked for the missing ones.
  */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { FrNode } from '../../src/api/index.js'
 import { KIB, limits } from '../../src/base/limits.js'
 import { digestsOf, fileDigestOf, Hostile, type HostileLink, keyText } from './hostile.js'
-import { type EngineKind, expectCopies, until, World } from './push-support.js'
+import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
 
 const block = 64 * KIB
 const content = Buffer.alloc(2 * block, 'wrong digests ')
@@ -18,7 +18,7 @@ const digestOf = (place: { offset: number; length: number }): Uint8Array =>
   digestsOf(content.subarray(place.offset, place.offset + place.length)).block
 
 describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) => {
-  let world: World
+  const world = useWorld(engine)
   let node: FrNode & { dataDir: string }
   let origin: Hostile
   let mate: Hostile
@@ -26,7 +26,6 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
 
   /** The node has a plan with one mate that may dial it. */
   beforeEach(async () => {
-    world = new World(engine)
     node = await world.node({ key: keyText })
     origin = new Hostile(node.address)
     mate = new Hostile(node.address, origin.transfer)
@@ -36,10 +35,6 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
     })
     link = await origin.accepted({ name: 'f.bin', bytes: content.length })
     link.say(origin.plan([{ number: 1, nodeId: mate.nodeId, address: '127.0.0.1:1' }]))
-  })
-
-  afterEach(async () => {
-    await world.dispose()
   })
 
   const wrong = (): number | undefined => node.status().counters['wrongDigests']
