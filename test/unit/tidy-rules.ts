@@ -26,38 +26,30 @@ export interface Sample {
 /** Pattern in code, and what to write instead. */
 type Ban = readonly [pattern: RegExp, instead: string]
 
-function bans(name: string, applies: (path: string) => boolean, table: readonly Ban[]) {
+/** `read` says what is searched of a text: by default its code alone. */
+function bans(
+  name: string,
+  applies: (path: string) => boolean,
+  table: readonly Ban[],
+  read: (text: string) => string = codeOf,
+) {
   return {
     name,
     applies,
-    check(text: string): string[] {
-      return codeOf(text)
+    check: (text: string): string[] =>
+      read(text)
         .split('\n')
         .flatMap((line, index) =>
           table
             .filter(([pattern]) => pattern.test(line))
             .map(([pattern, instead]) => `line ${index + 1}: ${pattern.source}: ${instead}`),
-        )
-    },
+        ),
   }
 }
 
-/** Like `bans`, but over the whole text, comments and strings included. */
-function textBans(name: string, applies: (path: string) => boolean, table: readonly Ban[]) {
-  return {
-    name,
-    applies,
-    check(text: string): string[] {
-      return text
-        .split('\n')
-        .flatMap((line, index) =>
-          table
-            .filter(([pattern]) => pattern.test(line))
-            .map(([, instead]) => `line ${index + 1}: ${instead}`),
-        )
-    },
-  }
-}
+/** The same over the whole text, comments and strings included. */
+const textBans = (name: string, applies: (path: string) => boolean, table: readonly Ban[]) =>
+  bans(name, applies, table, (text) => text)
 
 const isSource = (path: string) => /^src\/.*\.ts$/.test(path)
 const isPure = (path: string) => /^src\/(?:control|protocol|sim|session\/driver)\//.test(path)
