@@ -108,45 +108,18 @@ export class World {
   }
 
   /**
-   * A door to `address` that flips one bit of the file, once: after `atByte` bytes of one data
-   * connection, and never in a header, which would break the connection.
-   */
-  async saboteur(
-    address: string,
-    atByte: number,
-  ): Promise<{ address: string; flips: () => number }> {
-    let flips = 0
-    const passed = await proxy(address, (from, to) => {
-      const payloadIn = payloadFinder()
-      let seen = 0
-      from.on('data', (chunk: Buffer) => {
-        for (const part of payloadIn(chunk)) {
-          seen += part.length
-          if (flips > 0 || seen <= atByte) continue
-          part[0] = (part[0] as number) ^ 4
-          flips++
-        }
-        if (!to.write(chunk)) from.pause()
-      })
-      to.on('drain', () => from.resume())
-    })
-    this.defer(passed.close)
-    return { address: passed.address, flips: () => flips }
-  }
-
-  /**
-   * A door to `address` that corrupts passing bytes while `isOn`: bytes of the file, checks of
-   * record headers, or tags of TLS records.
+   * A door to `address` that flips a bit in passing parts while `isOn`: pieces of the file (`isOn`
+   * gets their bytes), checks of record headers, or tags of TLS records.
    */
   async spoiler(
     address: string,
     what: 'payload' | 'check' | 'tag',
-    isOn: () => boolean,
+    isOn: (bytes: number) => boolean,
   ): Promise<string> {
     const passed = await proxy(address, (from, to) => {
       const parts = what === 'tag' ? tagFinder() : payloadFinder(what)
       from.on('data', (chunk: Buffer) => {
-        for (const part of parts(chunk)) if (isOn()) part[0] = (part[0] as number) ^ 4
+        for (const part of parts(chunk)) if (isOn(part.length)) part[0] = (part[0] as number) ^ 4
         if (!to.write(chunk)) from.pause()
       })
       to.on('drain', () => from.resume())
