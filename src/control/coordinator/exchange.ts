@@ -127,7 +127,7 @@ export class OriginExchange {
     missing.subtract(peer.have)
     missing.subtract(held)
     for (const mate of mates) {
-      if (!mate.isRelay || mate.isFalseRelay || mate.isAway) continue
+      if (mate.relay !== 'relays' || mate.presence === 'away') continue
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
     }
     this.#enter(peer, nowMs)
@@ -140,7 +140,7 @@ export class OriginExchange {
     this.plans.changed()
     this.plans.tellAll()
     // It is behind at first, which is not logged.
-    peer.isLagging = peer.isCatchingUp = this.#dealer.excluded().includes(peer.node)
+    if (this.#dealer.excluded().includes(peer.node)) peer.catchesUp()
     this.#tellExcluded()
     this.#digestsDirectly(peer, [[0, this.#config.bytes]])
     this.#tellHeld(peer, held)
@@ -159,8 +159,8 @@ export class OriginExchange {
   counted({ outgoing, atMs }: Sample, nowMs: number): void {
     for (const { member: node, sentBytes, queuedBytes, unackedBytes } of outgoing) {
       const peer = this.#peer(node)
-      peer.sentBytes = sentBytes
-      peer.queuedBytes = queuedBytes
+      peer.counts.sentBytes = sentBytes
+      peer.counts.queuedBytes = queuedBytes
       if (!peer.isServing) continue
       this.#tell({ type: 'counted', node, sentBytes, queuedBytes, unackedBytes, atMs, nowMs })
     }
@@ -271,7 +271,7 @@ export class OriginExchange {
   sentTo(owner: number): number {
     const peers = owner === anyone ? this.#peers : [this.#peer(owner)]
     return peers.reduce(
-      (sum, { listedBytes, queuedBytes, have }) => sum + listedBytes - queuedBytes + have.bytes,
+      (sum, { counts, have }) => sum + counts.listedBytes - counts.queuedBytes + have.bytes,
       0,
     )
   }
@@ -296,7 +296,7 @@ export class OriginExchange {
   #setRelay(peer: Peer): void {
     // A dealer that wants reports deals as it goes, and may deal again what a lost node had. Also
     // a node that is alone relays: somebody may join.
-    peer.isRelay = this.#dealer.reportMs > 0 || this.#dealer.dealt(peer.node).length > 0
+    if (this.#dealer.reportMs > 0 || this.#dealer.dealt(peer.node).length > 0) peer.relays()
   }
 
   /** The share of each node: what it was dealt, or what it can be expected to carry. */
@@ -327,22 +327,20 @@ export class OriginExchange {
     for (const peer of this.#group) {
       if (peer.isServing) this.#outbox.say(peer, { type: 'lagging', members: excluded })
       const isLagging = excluded.includes(peer.node)
-      if (isLagging !== peer.isLagging)
+      if (peer.lags(isLagging))
         this.#outbox.note('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')
-      peer.isLagging = isLagging
-      peer.isCatchingUp &&= isLagging
     }
   }
 
   /** What relays say they pass on, against what their mates say they receive. */
   #compareClaims(nowMs: number): void {
     this.#claimsMs = nowMs + limits.relayClaimLookMs
-    for (const relay of this.#group) {
-      const claimedBytes = this.#dealer.claimedBytes(relay.node)
-      if (claimedBytes === null || !relay.isServing || relay.isFalseRelay) continue
-      const verdict = this.#claims.look(relay, claimedBytes, this.#witnesses(relay), nowMs)
-      if (verdict === 'cleared') this.#tell({ type: 'confirmed', node: relay.node })
-      if (verdict === 'false') this.#distrust(relay, nowMs)
+    for (const peer of this.#group) {
+      const claimedBytes = this.#dealer.claimedBytes(peer.node)
+      if (claimedBytes === null || !peer.isServing || peer.relay === 'false') continue
+      const verdict = this.#claims.look(peer, claimedBytes, this.#witnesses(peer), nowMs)
+      if (verdict === 'cleared') this.#tell({ type: 'confirmed', node: peer.node })
+      if (verdict === 'false') this.#distrust(peer, nowMs)
     }
   }
 
@@ -352,17 +350,17 @@ export class OriginExchange {
       (mate) =>
         mate !== relay &&
         mate.phase === 'running' &&
-        !mate.isSuspected &&
-        !mate.isFalseRelay &&
+        mate.presence !== 'suspected' &&
+        mate.relay !== 'false' &&
         !this.#excluded.includes(mate.node) &&
-        relay.feedsTo.has(mate.node) &&
+        relay.counts.feedsTo.has(mate.node) &&
         !mate.lostFrom.has(relay.node),
     )
   }
 
   /** It stays a receiver. What it said it passed on is dealt again; mates ask for the rest. */
   #distrust(relay: Peer, nowMs: number): void {
-    relay.isFalseRelay = true
+    relay.isDistrusted()
     const said = `${relay.link.address} says that it passes bytes on to its mates, and does not`
     const text = `${said}: no mate has received any of them; it is given nothing more to relay`
     this.#outbox.wish({ type: 'warn', event: 'false-relay', text })
@@ -380,7 +378,7 @@ export class OriginExchange {
         return owned.map((run) => ({ peer, run }))
       })
     }
-    const relays = running.filter((peer) => peer.isRelay && !peer.isFalseRelay)
+    const relays = running.filter((peer) => peer.relay === 'relays')
     const able = relays.filter((peer) => !this.#excluded.includes(peer.node))
     const peer = able[this.#digestTurn++ % able.length] ?? relays[0]
     if (peer !== undefined) return [{ peer, run: [offset, length] }]
@@ -418,8 +416,8 @@ export class OriginExchange {
     for (const send of sends) {
       const { node: member, ...how } = send
       const peer = this.#peer(member)
-      peer.listedBytes += send.length
-      peer.queuedBytes += send.length
+      peer.counts.listedBytes += send.length
+      peer.counts.queuedBytes += send.length
       this.flow.listed(send)
       if (send.relay) this.plans.standbys.dealt()
       this.#outbox.wish({ type: 'list', member, ...how })

@@ -32,7 +32,7 @@ export class OriginFlow {
   /** The counters of the feeds are new, read at `atMs`. */
   counted(atMs: number): void {
     this.sent(
-      this.#peers.reduce((sum, peer) => sum + peer.sentBytes, 0),
+      this.#peers.reduce((sum, peer) => sum + peer.counts.sentBytes, 0),
       atMs,
     )
   }
@@ -44,12 +44,12 @@ export class OriginFlow {
 
   /** Payload that all nodes say they have received from anybody, repeats included. */
   get receivedBytes(): number {
-    return this.#peers.reduce((sum, peer) => sum + peer.receivedBytes, 0)
+    return this.#peers.reduce((sum, peer) => sum + peer.counts.receivedBytes, 0)
   }
 
   /** Payload that the mates of this node say they have received from it. */
   relayedBytes(node: number): number {
-    return this.#peers.reduce((sum, peer) => sum + (peer.receivedFrom.get(node) ?? 0), 0)
+    return this.#peers.reduce((sum, peer) => sum + (peer.counts.receivedFrom.get(node) ?? 0), 0)
   }
 
   /** Bytes of the file this node was dealt to pass on, less what was taken back. */
@@ -67,8 +67,8 @@ export class OriginFlow {
    * where it relays nothing.
    */
   queueBytes(peer: Peer): number | null {
-    if (!peer.isRelay) return null
-    return this.#dealer.queueBytes(peer.node) ?? peer.backlogBytes
+    if (peer.relay === 'none') return null
+    return this.#dealer.queueBytes(peer.node) ?? peer.counts.backlogBytes
   }
 
   /**
@@ -77,7 +77,7 @@ export class OriginFlow {
    */
   get secondsLeft(): number {
     const queued = this.#peers.reduce(
-      (sum, peer) => sum + (peer.isServing ? peer.queuedBytes : 0),
+      (sum, peer) => sum + (peer.isServing ? peer.counts.queuedBytes : 0),
       0,
     )
     const open = this.#dealer.openBytes + queued
@@ -93,7 +93,7 @@ export class OriginFlow {
     if (seconds * 1000 < windowMs) return null
     const nodes = this.#peers
       .filter((peer) => peer.outcome?.status === 'complete')
-      .map(({ link, landing, sending }) => ({
+      .map(({ link, counts: { landing, sending } }) => ({
         address: link.address,
         ...speed('uplinkBytesPerSecond', sending.highest),
         ...speed('downlinkBytesPerSecond', landing.highest),

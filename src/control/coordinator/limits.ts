@@ -43,7 +43,9 @@ export class OriginLimits {
     const passedMs = Math.max(0, nowMs - this.#lookedMs)
     this.#lookedMs = nowMs
     if (this.#leastRate === 0) return
-    const landed = peers.map((peer) => (peer.isServing && !peer.isAway ? peer.landedBytes : 0))
+    const landed = peers.map((peer) =>
+      peer.isServing && peer.presence !== 'away' ? peer.counts.landedBytes : 0,
+    )
     this.#mostLandedBytes = Math.max(0, ...landed)
     for (const peer of peers) this.#move(peer, isSealed, passedMs)
   }
@@ -66,7 +68,7 @@ export class OriginLimits {
       const text = `has not published ${bytes} in ${took}; at least ${least} are wanted`
       return { code: 'ERR_FR_TIMEOUT', text }
     }
-    const rate = Math.max(0, ((peer.landedBytes - landedBytes) * 1000) / (nowMs - sinceMs))
+    const rate = Math.max(0, ((peer.counts.landedBytes - landedBytes) * 1000) / (nowMs - sinceMs))
     if (rate >= this.#leastRate) {
       this.#windows.set(peer, this.#windowOf(peer, nowMs))
       return null
@@ -87,25 +89,25 @@ export class OriginLimits {
     if (!counts) this.#windows.delete(peer)
     else if (window === undefined || (isWhole && window.landedBytes < this.#bytes))
       this.#windows.set(peer, this.#windowOf(peer, this.#lookedMs))
-    else if (peer.isSuspected || peer.isAway) window.sinceMs += passedMs
+    else if (peer.presence !== 'alive') window.sinceMs += passedMs
   }
 
   #windowOf(peer: Peer, nowMs: number): Window {
     const wholeMs = this.#isWhole(peer) ? (this.#bytes / this.#leastRate) * 1000 : 0
-    const { landedBytes } = peer
+    const { landedBytes } = peer.counts
     return { sinceMs: nowMs, landedBytes, lengthMs: limits.rateWindowMs + wholeMs }
   }
 
   #isWhole(peer: Peer): boolean {
-    return peer.landedBytes >= this.#bytes
+    return peer.counts.landedBytes >= this.#bytes
   }
 
   /** Somebody has bytes for it, enough for a window or all. */
-  #isFed(peer: Peer): boolean {
-    if (peer.queuedBytes > 0 || peer.listedBytes > peer.landedBytes) return true
+  #isFed({ counts }: Peer): boolean {
+    if (counts.queuedBytes > 0 || counts.listedBytes > counts.landedBytes) return true
     const wantedBytes = (this.#leastRate * limits.rateWindowMs) / 1000
     const most = this.#mostLandedBytes
-    return most >= this.#bytes || most - peer.landedBytes >= wantedBytes
+    return most >= this.#bytes || most - counts.landedBytes >= wantedBytes
   }
 }
 

@@ -15,7 +15,8 @@ import { limits } from '../../base/limits.js'
 import type { Dealer } from '../dealing/dealer.js'
 import { haveFault } from '../holdings/have.js'
 import { brokenFeed, causeOf } from '../members/causes.js'
-import { isPossible, Peer, twinOf } from '../members/peer.js'
+import { isPossible } from '../members/counts.js'
+import { Peer, twinOf } from '../members/peer.js'
 import type { Frame, NodeSettled, Strategy } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
 import { isReport, type OriginConfig, type OriginFact, type OriginWish } from './events.js'
@@ -129,13 +130,13 @@ export class OriginMachine {
     switch (fact.type) {
       case 'lookUpBegan':
       case 'lookUpEnded':
-        return this.#watch.lookUp(this.#peer(fact.member), fact.type === 'lookUpBegan', nowMs)
+        return this.#peer(fact.member).lookUp(fact.type === 'lookUpBegan', nowMs)
       case 'linked':
         return this.#onLinked(this.#peer(fact.member), fact, nowMs)
       case 'unlinked': {
         const peer = this.#peer(fact.member)
-        peer.hasLink = false
-        const { code, text } = causeOf(fact, peer.cutOff)
+        peer.unlinked()
+        const { code, text } = causeOf(fact, peer.feed.is === 'cut' ? peer.feed.failure : undefined)
         if (this.#retries.redials(peer, { code, text }, nowMs)) return
         return this.#lose(peer, code, text, nowMs)
       }
@@ -174,20 +175,14 @@ export class OriginMachine {
     }
   }
 
-  #onLinked(
-    peer: Peer,
-    { nodeId, incarnation, advertise, rttMs = 0 }: OriginFact & { type: 'linked' },
-    nowMs: number,
-  ): void {
+  #onLinked(peer: Peer, fact: OriginFact & { type: 'linked' }, nowMs: number): void {
     if (peer.phase !== 'connecting') return
-    peer.hasLink = true
-    peer.rttMs = rttMs
-    const twin = twinOf(peer, this.#peers, nodeId, incarnation)
+    peer.linked(fact, nowMs)
+    const twin = twinOf(peer, this.#peers)
     if (twin !== undefined) {
       const text = `${peer.link.address} and ${twin.link.address} are the same node`
-      return this.#out(peer, 'refused', 'ERR_FR_SAME_NODE', text, nowMs)
+      return this.#out(peer, 'refused', { code: 'ERR_FR_SAME_NODE', text }, nowMs)
     }
-    peer.offer({ nodeId, incarnation, advertise }, nowMs)
     this.#beatMs = Math.min(this.#beatMs, nowMs + limits.beatMs)
     const { node: member } = peer
     this.#outbox.wish({ type: 'offer', member, planned: this.#exchange.isPlanned })
@@ -198,10 +193,9 @@ export class OriginMachine {
   #onUnfed(peer: Peer, fact: OriginFact & { type: 'unfed' }, nowMs: number): void {
     const { code, text } = brokenFeed(fact.code, fact.text)
     if (code === 'ERR_FR_SOURCE_CHANGED') return this.#abortAll(code, text)
-    peer.hasFeed = false
     if (!peer.hasLink || peer.phase === 'complete') return this.#lose(peer, code, text, nowMs)
     // Most often the node has just failed, and says why on the control link.
-    peer.cutOff ??= { code, text, untilMs: nowMs + limits.wordMs }
+    peer.unfed({ code, text }, nowMs + limits.wordMs)
   }
 
   #onFrame(peer: Peer, frame: Frame, nowMs: number): void {
@@ -210,8 +204,7 @@ export class OriginMachine {
     switch (frame.type) {
       case 'claimed':
         if (!peer.isClaiming) return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second claim', nowMs)
-        peer.hasClaim = true
-        return
+        return peer.claimed()
       case 'accept':
         return this.#onAccept(peer, frame, nowMs)
       case 'refuse':
@@ -240,7 +233,7 @@ export class OriginMachine {
   }
 
   #onAccept(peer: Peer, { have }: Frame & { type: 'accept' }, nowMs: number): void {
-    const fault = peer.phase === 'offered' ? haveFault(have, this.#config) : 'a second accept'
+    const fault = peer.isDeciding ? haveFault(have, this.#config) : 'a second accept'
     if (fault !== null) return this.#lose(peer, 'ERR_FR_PROTOCOL', fault, nowMs)
     peer.accepts(have)
     this.#watch.begin(peer, nowMs)
@@ -249,7 +242,7 @@ export class OriginMachine {
   #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
     if (!isPossible(frame, this.#config.bytes))
       return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a report that cannot be true', nowMs)
-    if (peer.report(frame, nowMs)) peer.movedMs = nowMs
+    if (peer.counts.report(frame, nowMs)) peer.moved(nowMs)
     for (const { index } of frame.received) {
       const mate = this.#exchange.member(index)
       if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs)
@@ -273,8 +266,7 @@ export class OriginMachine {
       return this.#lose(peer, 'ERR_FR_DIGEST', text, nowMs)
     }
     this.#exchange.completes(nowMs)
-    peer.complete(frame)
-    this.#settle(peer, 'complete', null)
+    this.#announce(peer, peer.completes(frame, this.fileDigest))
   }
 
   #onHashedAgain(offset: number, digests: Uint8Array, nowMs: number): void {
@@ -282,7 +274,7 @@ export class OriginMachine {
     if (failure !== null) return this.#abortAll(failure.code, failure.text)
     // Whoever holds everything waits for this machine's own reading.
     for (const peer of this.#peers)
-      if (peer.phase === 'running' && peer.verifiedBytes >= this.#config.bytes) peer.movedMs = nowMs
+      if (peer.counts.verifiedBytes >= this.#config.bytes) peer.moved(nowMs)
   }
 
   #onSourceChecked(isDoubtful: boolean): void {
@@ -314,17 +306,19 @@ export class OriginMachine {
     const failure = this.#watch.failure(peer, nowMs)
     if (failure !== null) return this.#lose(peer, failure.code, failure.text, nowMs)
     const limit = this.#limits.failure(peer, nowMs)
-    if (limit !== null) return this.#giveUp(peer, limit, nowMs)
+    if (limit !== null) return this.#out(peer, 'failed', limit, nowMs, true)
     if (this.#watch.mark(peer, nowMs, this.#outbox)) this.#exchange.away(peer)
   }
 
   /** Another push writes the name: before a byte is sent this one has it everywhere or nowhere. */
   #refused(peer: Peer, { code, text }: Frame & { type: 'refuse' }, nowMs: number): void {
+    if (peer.phase === 'complete') return this.#lose(peer, code, text, nowMs)
     const isTaken = code === 'ERR_FR_BUSY' && peer.isClaiming
     const late = isTaken ? `${text}; this push was under way at other nodes already` : text
-    if (!isTaken || this.#exchange.isPlanned) return this.#out(peer, 'refused', code, late, nowMs)
+    if (!isTaken || this.#exchange.isPlanned)
+      return this.#out(peer, 'refused', { code, text: late }, nowMs)
     if (this.#config.wait === true) return this.#abortAll(code, text)
-    for (const open of this.#retries.end()) this.#out(open, 'refused', code, text, nowMs)
+    for (const open of this.#retries.end()) this.#out(open, 'refused', { code, text }, nowMs)
   }
 
   /** A node that is ready while the exchange runs. */
@@ -337,11 +331,12 @@ export class OriginMachine {
   #add(asker: Asker, link: NodeLink, nowMs: number): void {
     const refusal = this.#joins.refusal(asker, link.address, this.#peers)
     if (refusal !== null) return this.#joins.answer(asker, refusal)
-    const peer = new Peer(this.#peers.length, link, nowMs)
-    for (const before of this.#peers) {
-      if (before.link.address !== link.address) continue
-      before.isSuperseded = true
-      peer.attempts = before.attempts + 1
+    const earlier = this.#peers.filter((peer) => peer.link.address === link.address)
+    const attempts = earlier.length + 1
+    const history = { attempts, triesUsed: 0, before: undefined }
+    const peer = new Peer(this.#peers.length, link, nowMs, history)
+    for (const before of earlier) {
+      before.supersede()
       this.#joins.moved(before, peer)
     }
     this.#peers.push(peer)
@@ -352,8 +347,7 @@ export class OriginMachine {
 
   #beat(nowMs: number): void {
     this.#beatMs = nowMs + limits.beatMs
-    for (const peer of this.#peers)
-      if (peer.hasLink && peer.phase !== 'out') this.#outbox.say(peer, { type: 'beat' })
+    for (const peer of this.#peers) if (peer.hasLink) this.#outbox.say(peer, { type: 'beat' })
   }
 
   #sealTo(peer: Peer): void {
@@ -364,38 +358,27 @@ export class OriginMachine {
   /** The node is lost: it gets its outcome, and what it was to relay goes another way. */
   #lose(peer: Peer, code: FrErrorCode, text: string, nowMs: number): void {
     if (peer.phase === 'out' || (peer.phase === 'complete' && !this.#watch.isWatched(peer))) return
-    if (peer.phase !== 'complete') return this.#out(peer, 'failed', code, text, nowMs)
+    if (peer.phase !== 'complete') return this.#out(peer, 'failed', { code, text }, nowMs)
     this.#outbox.note('warn', 'left', peer, `${code}: ${text}`)
     this.#leave(peer, nowMs)
   }
 
-  /** The caller's limits leave it no more time, also where it waits for its next attempt. */
-  #giveUp(peer: Peer, failure: Failure, nowMs: number): void {
-    peer.isGivenUp = true
-    if (peer.phase === 'connecting' || peer.isToReturn) peer.before = peer.failure ?? peer.before
-    if (!peer.isToReturn) return this.#out(peer, 'failed', failure.code, failure.text, nowMs)
-    this.#settle(peer, 'failed', failure)
-    this.#joins.settled(peer, failure)
-  }
-
+  /** `isFinal`: no attempt follows, also where it waits for its next one. */
   #out(
     peer: Peer,
     status: 'failed' | 'refused',
-    code: FrErrorCode,
-    text: string,
+    failure: Failure,
     nowMs: number,
+    isFinal = false,
   ): void {
-    const wasRunning = peer.phase === 'running'
-    const failure = { code, text }
-    const isRetried = this.#retries.tries(peer, failure, nowMs)
-    peer.phase = 'out'
-    if (!isRetried) {
-      this.#settle(peer, status, failure)
+    const { phase, hasLink } = peer
+    if (isFinal || !this.#retries.returns(peer, failure, nowMs)) {
+      this.#announce(peer, peer.fails(status, failure, isFinal ? peer.failure : undefined))
       this.#joins.settled(peer, failure)
     }
-    if (peer.hasLink) this.#outbox.say(peer, { type: 'abort', code, text })
-    if (wasRunning) this.#leave(peer, nowMs)
-    else this.#drop(peer)
+    if (hasLink) this.#outbox.say(peer, { type: 'abort', ...failure })
+    if (phase === 'running') this.#leave(peer, nowMs)
+    else if (phase !== 'out') this.#drop(peer)
   }
 
   #leave(peer: Peer, nowMs: number): void {
@@ -404,15 +387,13 @@ export class OriginMachine {
   }
 
   #drop(peer: Peer): void {
-    peer.hasLink = false
-    peer.hasFeed = false
+    peer.unlinked()
     this.#watch.forget(peer)
     this.#outbox.wish({ type: 'hangUp', member: peer.node })
   }
 
-  #settle(peer: Peer, status: NodeSettled['status'], failure: Failure | null): void {
-    const outcome = peer.settle(status, failure, this.fileDigest)
-    this.#outbox.wish({ type: 'announceOutcome', member: peer.node, outcome })
+  #announce({ node: member }: Peer, outcome: NodeSettled): void {
+    this.#outbox.wish({ type: 'announceOutcome', member, outcome })
   }
 
   #finish(): void {

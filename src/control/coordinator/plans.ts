@@ -75,7 +75,7 @@ export class OriginPlans {
   tell(peer: Peer): void {
     if (this.#told.get(peer) === this.#changes) return
     this.#told.set(peer, this.#changes)
-    this.#send(peer, this.#members, peer.isRelay ? groupRoutes(peer, this.#serving) : [])
+    this.#send(peer, this.#members, peer.relay === 'none' ? [] : groupRoutes(peer, this.#serving))
   }
 
   /** All who take part have what is new. */

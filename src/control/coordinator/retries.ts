@@ -41,50 +41,49 @@ export class OriginRetries {
 
   /** The dial failed: true when there will be another, at `peer.dueMs`. */
   redials(peer: Peer, failure: Failure, nowMs: number): boolean {
-    if (peer.phase !== 'connecting' || !isRetryable(failure.code)) return false
+    const { state } = peer
+    if (state.phase !== 'connecting' || !isRetryable(failure.code)) return false
     // Looking the name up has tries and a limit of its own.
-    if (peer.isLookedUp) return false
-    peer.failure = failure
-    peer.dials += 1
-    peer.dueMs = nowMs + backoffMs(dialSpan, peer.dials, this.#seedOf(peer))
+    if (state.dial.is === 'lookingUp') return false
+    peer.redials(failure, (dials) => nowMs + backoffMs(dialSpan, dials, this.#seedOf(peer)))
     return true
   }
 
-  /** The attempt failed: true when there will be another, at `peer.dueMs`. Ask before it is out. */
-  tries(peer: Peer, failure: Failure, nowMs: number): boolean {
-    const wasReached = peer.phase !== 'connecting'
-    const places = this.#peers.length + this.#peers.filter(willReturn).length
-    const isLeft = peer.triesUsed < this.#retries && places < limits.placesPerPush
-    if (peer.isGivenUp || peer.isSuperseded || !isLeft) return false
-    if (!wasReached || !isRetryable(failure.code)) return false
-    peer.failure = failure
-    peer.dueMs = nowMs + backoffMs(attemptSpan, peer.triesUsed + 1, this.#seedOf(peer))
+  /** The attempt failed: true when there will be another, at `peer.dueMs`; then it is out. */
+  returns(peer: Peer, failure: Failure, nowMs: number): boolean {
+    const wasReached = peer.phase !== 'connecting' && peer.phase !== 'out'
+    const places = this.#peers.length + this.#peers.filter((other) => other.isToReturn).length
+    const { triesUsed } = peer.history
+    const isLeft = triesUsed < this.#retries && places < limits.placesPerPush
+    if (!isLeft || !wasReached || !isRetryable(failure.code)) return false
+    peer.returns(failure, nowMs + backoffMs(attemptSpan, triesUsed + 1, this.#seedOf(peer)))
     this.#outbox.note('warn', 'retried', peer, `${failure.code}: ${failure.text}`)
     return true
   }
 
   /** Makes the dials and attempts that are due. */
   advance(nowMs: number): void {
-    const due = this.#peers.filter((peer) => isWaiting(peer) && nowMs >= peer.dueMs)
-    for (const peer of due) {
-      peer.dueMs = Number.POSITIVE_INFINITY
-      const { node } = peer.phase === 'connecting' ? peer : this.#next(peer, nowMs)
-      this.#outbox.wish({ type: 'connect', member: node })
+    for (const peer of this.#peers.filter(({ dueMs }) => nowMs >= dueMs)) {
+      const next = peer.phase === 'connecting' ? peer : this.#next(peer, nowMs)
+      next.dials()
+      this.#outbox.wish({ type: 'connect', member: next.node })
     }
   }
 
   /** When the next dial or attempt is due. */
   deadlineMs(): number {
-    return Math.min(...this.#peers.filter(isWaiting).map((peer) => peer.dueMs))
+    return Math.min(...this.#peers.map(({ dueMs }) => dueMs))
   }
 
   /** The same node at the next place. */
   #next(peer: Peer, nowMs: number): Peer {
-    const next = new Peer(this.#peers.length, peer.link, nowMs)
-    next.attempts = peer.attempts + 1
-    next.triesUsed = peer.triesUsed + 1
-    next.before = peer.failure
-    peer.isSuperseded = true
+    const { attempts, triesUsed } = peer.history
+    const next = new Peer(this.#peers.length, peer.link, nowMs, {
+      attempts: attempts + 1,
+      triesUsed: triesUsed + 1,
+      before: peer.failure,
+    })
+    peer.supersede()
     this.#peers.push(next)
     this.#joins.moved(peer, next)
     return next
@@ -93,15 +92,6 @@ export class OriginRetries {
   #seedOf(peer: Peer): number {
     return this.#seed ^ Math.imul(peer.node + 1, 0x27d4eb2f)
   }
-}
-
-/** For its next dial, or for its next attempt. */
-function isWaiting(peer: Peer): boolean {
-  return (peer.phase === 'connecting' && !peer.isSuperseded) || willReturn(peer)
-}
-
-function willReturn(peer: Peer): boolean {
-  return peer.isToReturn && !peer.isSuperseded
 }
 
 function isRetryable(code: FrErrorCode): boolean {

@@ -14,8 +14,7 @@ export function peersOf({ nodes, succeeds }: OriginConfig, nowMs: number): Peer[
     const peer = new Peer(number, link, nowMs)
     peer.nodeId = nodeId
     if (state !== 'out' && number !== succeeds.member) return peer
-    peer.phase = 'out'
-    peer.isSuperseded = true
+    peer.supersede()
     return peer
   })
 }

@@ -12,6 +12,8 @@ import type { Peer } from '../members/peer.js'
 import type { OriginConfig } from './events.js'
 import type { OriginOutbox } from './outbox.js'
 
+const never = Number.POSITIVE_INFINITY
+
 export class PeerWatch {
   readonly #config: OriginConfig
   readonly #detector: Detector
@@ -29,7 +31,7 @@ export class PeerWatch {
 
   heard(peer: Peer, nowMs: number): void {
     const gapMs = this.#detector.heard(peer.node, nowMs)
-    if (gapMs >= limits.suspectMs) peer.movedMs = Math.min(nowMs, peer.movedMs + gapMs)
+    if (gapMs >= limits.suspectMs) peer.spoke(gapMs, nowMs)
   }
 
   /** A mate has bytes from it: alive, although its own word is stuck behind such bytes. */
@@ -45,13 +47,6 @@ export class PeerWatch {
     this.#detector.forget(peer.node)
   }
 
-  /** The look-up has a limit of its own (net/resolver.ts); the node's begins after it. */
-  lookUp(peer: Peer, isUnderWay: boolean, nowMs: number): void {
-    if (peer.phase !== 'connecting') return
-    peer.isLookedUp = isUnderWay
-    peer.sinceMs = nowMs
-  }
-
   /** Judges anew whose silence counts; before `mark` and `failure`. */
   look(nowMs: number): void {
     this.#detector.look(nowMs)
@@ -60,21 +55,21 @@ export class PeerWatch {
   /** Notes and logs how the node is by its silence; true: it is away since now. */
   mark(peer: Peer, nowMs: number, outbox: OriginOutbox): boolean {
     const health = this.#detector.health(peer.node, nowMs)
-    const isSuspected = health === 'suspected'
-    const isAway = health === 'away'
-    const isNewlyAway = isAway && !peer.isAway
+    const before = peer.presence
+    // Who is lost has failed (`failure`), and is no member any more.
+    if (health === 'lost' || !peer.isNow(health)) return false
     const silent = `silent for ${Math.round(this.#detector.silentMs(peer.node, nowMs))} ms`
-    if (isSuspected && !peer.isSuspected) outbox.note('warn', 'suspected', peer, silent)
-    if (isNewlyAway) outbox.note('warn', 'away', peer, `${silent}: others send what it was to send`)
-    if (!isAway && peer.isAway) outbox.note('info', 'back', peer, 'it speaks again')
-    peer.isSuspected = isSuspected
-    peer.isAway = isAway
-    return isNewlyAway
+    if (before === 'away') outbox.note('info', 'back', peer, 'it speaks again')
+    if (health === 'suspected') outbox.note('warn', 'suspected', peer, silent)
+    if (health !== 'away') return false
+    outbox.note('warn', 'away', peer, `${silent}: others send what it was to send`)
+    return true
   }
 
   /** Why the node has failed by now; null: it has not. */
   failure(peer: Peer, nowMs: number): Failure | null {
-    if (nowMs >= cutOffMs(peer)) return peer.cutOff as Failure
+    const { feed } = peer
+    if (feed.is === 'cut' && nowMs >= cutOffMs(peer)) return feed.failure
     if (this.#detector.health(peer.node, nowMs) === 'lost') {
       const seconds = Math.round(this.#detector.silentMs(peer.node, nowMs) / 100) / 10
       return { code: 'ERR_FR_NODE_SILENT', text: `silent for ${seconds} s` }
@@ -89,32 +84,46 @@ export class PeerWatch {
   }
 
   /** Until when this peer may stay in its phase. */
-  #limitMs(peer: Peer): number {
-    if (peer.phase === 'connecting')
-      return peer.isLookedUp ? Number.POSITIVE_INFINITY : peer.sinceMs + this.#config.connectMs
-    if (peer.phase === 'offered') return peer.sinceMs + limits.acceptMs
-    if (peer.phase !== 'running' || peer.isAway) return Number.POSITIVE_INFINITY
-    const holdsAll = peer.verifiedBytes >= this.#config.bytes
-    return peer.movedMs + (holdsAll ? limits.publishMs : limits.stallMs)
+  #limitMs({ state, presence, counts }: Peer): number {
+    switch (state.phase) {
+      case 'connecting':
+        // The look-up has a limit of its own (net/resolver.ts); the node's begins after it.
+        return state.dial.is === 'lookingUp' ? never : state.sinceMs + this.#config.connectMs
+      case 'offered':
+        return state.sinceMs + limits.acceptMs
+      case 'running': {
+        if (presence === 'away') return never
+        const holdsAll = counts.verifiedBytes >= this.#config.bytes
+        return state.movedMs + (holdsAll ? limits.publishMs : limits.stallMs)
+      }
+      default:
+        return never
+    }
   }
 
-  #overdue(peer: Peer, nowMs: number): Failure {
-    if (peer.phase === 'connecting') {
-      const { dials, failure } = peer
-      if (failure === undefined)
-        return { code: 'ERR_FR_UNREACHABLE', text: 'no connection in time' }
-      const seconds = Math.round((nowMs - peer.sinceMs) / 100) / 10
-      return { ...failure, text: `${failure.text}; dialled ${dials} times in ${seconds} s` }
+  /** Null: the peer waits for nothing. */
+  #overdue({ state }: Peer, nowMs: number): Failure | null {
+    switch (state.phase) {
+      case 'connecting': {
+        if (state.failed === null)
+          return { code: 'ERR_FR_UNREACHABLE', text: 'no connection in time' }
+        const { dials, failure } = state.failed
+        const seconds = Math.round((nowMs - state.sinceMs) / 100) / 10
+        return { ...failure, text: `${failure.text}; dialled ${dials} times in ${seconds} s` }
+      }
+      case 'offered':
+        return { code: 'ERR_FR_TIMEOUT', text: 'no answer to the offer' }
+      case 'running': {
+        const seconds = Math.round((nowMs - state.movedMs) / 1000)
+        return { code: 'ERR_FR_TIMEOUT', text: `nothing landed or was verified for ${seconds} s` }
+      }
+      default:
+        return null
     }
-    if (peer.phase === 'offered') return { code: 'ERR_FR_TIMEOUT', text: 'no answer to the offer' }
-    const seconds = Math.round((nowMs - peer.movedMs) / 1000)
-    return { code: 'ERR_FR_TIMEOUT', text: `nothing landed or was verified for ${seconds} s` }
   }
 }
 
 /** Until when the word of this peer about its broken feed is waited for. */
-function cutOffMs({ phase, cutOff }: Peer): number {
-  if (cutOff === undefined || phase === 'out' || phase === 'complete')
-    return Number.POSITIVE_INFINITY
-  return cutOff.untilMs
+function cutOffMs({ feed, phase }: Peer): number {
+  return feed.is === 'cut' && phase !== 'complete' ? feed.untilMs : never
 }

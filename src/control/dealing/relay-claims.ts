@@ -50,7 +50,8 @@ export class RelayClaims {
     this.#witnesses.set(relay, witnesses)
     // What was asked for is known a little later than that it has come.
     const isCleared = [...witnesses].some(
-      ([mate, { relayedBytes }]) => mate.relayedFrom(relay.node) - relayedBytes > this.#bytes / 8,
+      ([mate, { relayedBytes }]) =>
+        mate.counts.relayedFrom(relay.node) - relayedBytes > this.#bytes / 8,
     )
     if (isCleared) witnesses.clear()
     const present = new Set(mates)
@@ -75,11 +76,12 @@ export class RelayClaims {
       return
     }
     witness.claimedMs ??= nowMs
-    if (mate.reportedMs <= witness.claimedMs) return
-    witness.first ??= { atMs: mate.reportedMs, allBytes: mate.receivedBytes }
+    const { reportedMs, receivedBytes } = mate.counts
+    if (reportedMs <= witness.claimedMs) return
+    witness.first ??= { atMs: reportedMs, allBytes: receivedBytes }
     const { atMs, allBytes } = witness.first
-    if (mate.reportedMs - atMs < limits.relayClaimMs) return
-    if (mate.receivedBytes > allBytes) witness.isSure = true
+    if (reportedMs - atMs < limits.relayClaimMs) return
+    if (receivedBytes > allBytes) witness.isSure = true
   }
 }
 
@@ -93,7 +95,7 @@ function isKept(mate: Peer, { claimedMs, isSure }: Witness, relay: Peer): boolea
 }
 
 function begin(relay: Peer, claimedBytes: number, mate: Peer): Witness {
-  const relayedBytes = mate.relayedFrom(relay.node)
+  const relayedBytes = mate.counts.relayedFrom(relay.node)
   // A feed brings all that was ever relayed: where it has brought nothing, nothing was passed on.
   return {
     relayedBytes,

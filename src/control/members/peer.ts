@@ -1,119 +1,98 @@
 /**
- * What the origin knows about one node.
+ * What the origin knows about one node, or about one attempt of it: in which state it is
+ * (peer-state.ts), what is counted of it (counts.ts), and what has to be made good for it.
  *
- * Edges: connecting -> offered -> ready -> running -> complete; from each of them -> out. `ready`
- * needs both the node's word (accept) and an open feed. `out` and `complete` have an outcome, which
- * never changes; a node that is lost after it was complete only stops serving its mates.
+ * Facts about a node that is in no state to have them change nothing. What the machine itself
+ * decides (to join, to complete, to fail) throws where the state has no such edge.
  */
 import { errorTable, type Failure } from '../../base/errors.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { MemberFact } from '../messages/facts.js'
 import type { Frame, NodeSettled } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
-import { ObservedRate } from './observed.js'
+import { PeerCounts } from './counts.js'
+import type {
+  Contact,
+  FeedOut,
+  Lag,
+  Part,
+  PeerPhase,
+  PeerState,
+  Presence,
+  Relay,
+} from './peer-state.js'
 
-export type PeerPhase = 'connecting' | 'offered' | 'ready' | 'running' | 'complete' | 'out'
+/** The attempts of a node before this one. */
+export interface History {
+  /** Attempts of this node so far, with this one. */
+  readonly attempts: number
+  /** Of those, retries since the node was named or added. */
+  readonly triesUsed: number
+  /** Why the attempt before this one ended. */
+  readonly before: Failure | undefined
+}
+
+const never = Number.POSITIVE_INFINITY
+const firstAttempt: History = { attempts: 1, triesUsed: 0, before: undefined }
 
 export class Peer {
   readonly node: number
   readonly link: NodeLink
-  phase: PeerPhase = 'connecting'
+  readonly history: History
+  readonly counts = new PeerCounts()
+  /** Empty: it was never connected to. */
   nodeId = ''
   incarnation: number | undefined
   /** HOST:PORT that the node says its mates should dial. */
   advertise: string | undefined
-  hasLink = false
-  hasFeed = false
-  hasAccepted = false
-  /** What it held when it accepted. */
-  have = new RangeSet()
-  /** The name is this push's at the node; so it is where the node has accepted. */
-  hasClaim = false
-  isSuspected = false
-  /** Its feed is gone, its link is open: the cause of its end unless the link brings another. */
-  cutOff: (Failure & { untilMs: number }) | undefined
-  /** Its name is being looked up: its time to connect has not begun. */
-  isLookedUp = false
-  /** Silent, but still a member: others make good what it was to send. */
-  isAway = false
   /** How long a message to it and its answer take, as its handshake showed. */
   rttMs = 0
-  outcome: NodeSettled | undefined
-  sinceMs: number
-  movedMs = 0
-  landedBytes = 0
-  verifiedBytes = 0
-  repairedBytes = 0
-  holeBytes = 0
-  receivedBytes = 0
-  duplicateBytes = 0
-  /** Payload it has received from each mate, by the mate's place. */
-  readonly receivedFrom = new Map<number, number>()
-  /** Mates to which it has a feed, and when that was reported. */
-  feedsTo: ReadonlySet<number> = new Set()
-  reportedMs = 0
-  /** Of what it has received from a mate, what it had asked for. */
-  readonly pulledFrom = new Map<number, number>()
-  sentBytes = 0
-  queuedBytes = 0
-  listedBytes = 0
-  /** What has landed here without holes, and what it has sent to mates, as its reports tell. */
-  readonly landing = new ObservedRate()
-  readonly sending = new ObservedRate()
-  /** What its slowest feed to a mate has not delivered, by its last progress. */
-  backlogBytes = 0
+  /** What it held when it accepted. */
+  have = new RangeSet()
   /** Ranges whose digests come to this node directly, because their relay cannot bring them. */
   readonly directDigests = new RangeSet()
   /** Ranges whose digests this node was given to pass on. */
   readonly relayedDigests = new RangeSet()
   /** Blocks that were bad here. */
   readonly bad = new RangeSet()
-  isLagging = false
-  /** Joined later, and what the others had before is still coming: that is why it lags. */
-  isCatchingUp = false
-  /** Opens feeds to its mates and passes on what is marked. */
-  isRelay = false
-  /** It said that it passes on what it is dealt, and did not: it is dealt nothing to relay. */
-  isFalseRelay = false
-  /** Added again, after it had failed: the later attempt speaks for the node. */
-  isSuperseded = false
-  /** What its outcome warns of. */
-  readonly warnings: string[] = []
-  /** Over its caller's limits: no attempt follows. */
-  isGivenUp = false
-  /** The last dial or attempt that failed and is followed by another. */
-  failure: Failure | undefined
-  /** Dials of this attempt that failed. */
-  dials = 0
-  /** When the next dial or attempt is due. */
-  dueMs = Number.POSITIVE_INFINITY
-  /** Attempts of this node so far, with this one. */
-  attempts = 1
-  /** Of those, retries since it was named or added. */
-  triesUsed = 0
-  /** Why the attempt before this one ended. */
-  before: Failure | undefined
   /** Mates (node numbers) whose feed to this node is known to be dead. */
   readonly lostFrom = new Set<number>()
+  #state: PeerState
 
-  constructor(node: number, link: NodeLink, nowMs: number) {
+  constructor(node: number, link: NodeLink, nowMs: number, history = firstAttempt) {
     this.node = node
     this.link = link
-    this.sinceMs = nowMs
+    this.history = history
+    const dial = { is: 'dialling' } as const
+    this.#state = { phase: 'connecting', sinceMs: nowMs, dial, failed: null }
   }
 
-  /** Out, and to be tried again: it has no outcome yet. */
-  get isToReturn(): boolean {
-    return this.phase === 'out' && this.outcome === undefined
+  get state(): PeerState {
+    return this.#state
   }
+
+  get phase(): PeerPhase {
+    return this.#state.phase
+  }
+
+  // --- what a state says ---
 
   /** Being dialled for the first time: nothing says yet that it will take long. */
   get isComing(): boolean {
-    return this.phase === 'connecting' && this.dials === 0
+    const state = this.#state
+    return state.phase === 'connecting' && state.failed === null
+  }
+
+  /** Connected, and has not accepted. */
+  get isDeciding(): boolean {
+    const state = this.#state
+    return state.phase === 'offered' && state.answer !== 'accepted'
   }
 
   /** Connected, and has not said whether this push may write the name. */
   get isClaiming(): boolean {
-    return this.phase === 'offered' && !this.hasClaim
+    const state = this.#state
+    return state.phase === 'offered' && state.answer === 'none'
   }
 
   /** Takes part in the exchange: can be sent to. */
@@ -121,133 +100,276 @@ export class Peer {
     return this.phase === 'running' || (this.phase === 'complete' && this.hasLink)
   }
 
-  /** Received from a mate that it had not asked for it. */
-  relayedFrom(node: number): number {
-    return (this.receivedFrom.get(node) ?? 0) - (this.pulledFrom.get(node) ?? 0)
+  get hasLink(): boolean {
+    return this.#contact?.link === 'open'
   }
 
-  /** What has landed of the file, without its holes. */
-  get landedDataBytes(): number {
-    return Math.max(0, this.landedBytes - this.holeBytes)
+  get feed(): FeedOut {
+    return this.#contact?.feed ?? { is: 'none' }
   }
 
-  /** It is connected to, and is told of the file. */
-  offer(about: Pick<Peer, 'nodeId' | 'incarnation' | 'advertise'>, nowMs: number): void {
+  get presence(): Presence {
+    return this.#contact?.presence ?? 'alive'
+  }
+
+  get lag(): Lag {
+    return this.#part?.lag ?? 'none'
+  }
+
+  get relay(): Relay {
+    return this.#part?.relay ?? 'none'
+  }
+
+  /** Out, and to be tried again: it has no outcome yet. */
+  get isToReturn(): boolean {
+    const state = this.#state
+    return state.phase === 'out' && state.end.is === 'returns'
+  }
+
+  /** A later attempt speaks for the node. */
+  get isSuperseded(): boolean {
+    const state = this.#state
+    return state.phase === 'out' && state.end.is === 'superseded'
+  }
+
+  /** The last word about this attempt. */
+  get outcome(): NodeSettled | undefined {
+    const state = this.#state
+    if (state.phase === 'complete') return state.outcome
+    return state.phase === 'out' && state.end.is === 'settled' ? state.end.outcome : undefined
+  }
+
+  /** When its next dial or attempt is due; Infinity: none is waited for. */
+  get dueMs(): number {
+    const state = this.#state
+    if (state.phase === 'connecting' && state.dial.is === 'waiting') return state.dial.dueMs
+    return state.phase === 'out' && state.end.is === 'returns' ? state.end.dueMs : never
+  }
+
+  /** Why the last dial or attempt failed that is followed by another, or was to be. */
+  get failure(): Failure | undefined {
+    const state = this.#state
+    if (state.phase === 'connecting') return state.failed?.failure
+    return state.phase === 'out' && state.end.is === 'returns' ? state.end.failure : undefined
+  }
+
+  get #contact(): Contact | undefined {
+    return 'contact' in this.#state ? this.#state.contact : undefined
+  }
+
+  get #part(): Part | undefined {
+    return 'part' in this.#state ? this.#state.part : undefined
+  }
+
+  // --- facts ---
+
+  /** The look-up of its name has begun, or ended. */
+  lookUp(isUnderWay: boolean, nowMs: number): void {
+    const state = this.#state
+    if (state.phase !== 'connecting') return
+    state.dial = { is: isUnderWay ? 'lookingUp' : 'dialling' }
+    state.sinceMs = nowMs
+  }
+
+  /** Its link is open: it is told of the file. */
+  linked(about: MemberFact & { type: 'linked' }, nowMs: number): void {
+    this.#from('connecting')
     this.nodeId = about.nodeId
     this.incarnation = about.incarnation
     this.advertise = about.advertise
-    this.phase = 'offered'
-    this.sinceMs = nowMs
+    this.rttMs = about.rttMs ?? 0
+    const contact: Contact = { link: 'open', feed: { is: 'none' }, presence: 'alive' }
+    this.#state = { phase: 'offered', sinceMs: nowMs, contact, answer: 'none' }
   }
 
-  /** It takes the offer, and says what it holds. */
-  accepts(have: readonly RangePair[]): void {
-    this.hasAccepted = true
-    this.hasClaim = true
-    this.have = RangeSet.of(have)
-    this.#readyUp()
+  /** Its link is gone, or this side hangs up: nobody waits for its words any more. */
+  unlinked(): void {
+    const contact = this.#contact
+    if (contact === undefined) return
+    contact.link = 'gone'
+    contact.presence = 'alive'
   }
 
   /** The data connection to it is open. */
   fedOut(): void {
-    this.hasFeed = true
+    const contact = this.#contact
+    if (contact?.feed.is !== 'none') return
+    contact.feed = { is: 'open' }
+    this.#readyUp()
+  }
+
+  /** The data connection to it has ended; the first reason counts. */
+  unfed(failure: Failure, untilMs: number): void {
+    const contact = this.#contact
+    if (contact !== undefined && contact.feed.is !== 'cut')
+      contact.feed = { is: 'cut', failure, untilMs }
+  }
+
+  /** The name is this push's at the node. */
+  claimed(): void {
+    this.#from('offered').answer = 'claimed'
+  }
+
+  /** It takes the offer, and says what it holds. */
+  accepts(have: readonly RangePair[]): void {
+    this.#from('offered').answer = 'accepted'
+    this.have = RangeSet.of(have)
     this.#readyUp()
   }
 
   #readyUp(): void {
-    if (this.phase === 'offered' && this.hasAccepted && this.hasFeed) this.phase = 'ready'
+    const state = this.#state
+    if (state.phase !== 'offered' || state.answer !== 'accepted') return
+    const { contact } = state
+    if (contact.feed.is === 'open') this.#state = { phase: 'ready', contact }
   }
 
-  /** It has published the whole file. */
-  complete({ bytes, repairedBytes, warnings }: Frame & { type: 'complete' }): void {
-    this.phase = 'complete'
-    this.landedBytes = this.verifiedBytes = bytes
-    this.repairedBytes = repairedBytes
-    this.warnings.push(...warnings)
+  /** Something has landed or was verified there, or is on its way. */
+  moved(nowMs: number): void {
+    if (this.#state.phase === 'running') this.#state.movedMs = nowMs
+  }
+
+  /** A silence has ended: it is no time in which the node stood still. */
+  spoke(silentMs: number, nowMs: number): void {
+    const state = this.#state
+    if (state.phase === 'running') state.movedMs = Math.min(nowMs, state.movedMs + silentMs)
+  }
+
+  /** What its silence means now; true: something else than before. */
+  isNow(presence: Presence): boolean {
+    const contact = this.#contact
+    if (contact === undefined || contact.presence === presence) return false
+    contact.presence = presence
+    return true
+  }
+
+  /** Its senders find it behind, or not; true: this is new. */
+  lags(isBehind: boolean): boolean {
+    const part = this.#part
+    if (part === undefined || (part.lag !== 'none') === isBehind) return false
+    part.lag = isBehind ? 'lagging' : 'none'
+    return true
+  }
+
+  // --- decisions ---
+
+  /** Its dial failed, and is followed by another. */
+  redials(failure: Failure, dueMs: (dials: number) => number): void {
+    const state = this.#from('connecting')
+    const dials = (state.failed?.dials ?? 0) + 1
+    state.failed = { dials, failure }
+    state.dial = { is: 'waiting', dueMs: dueMs(dials) }
+  }
+
+  /** It is dialled once more. */
+  dials(): void {
+    this.#from('connecting').dial = { is: 'dialling' }
   }
 
   /** Takes part in the exchange from now on. */
   join(nowMs: number): void {
-    this.phase = 'running'
-    this.movedMs = nowMs
+    const { contact } = this.#from('ready')
+    const part: Part = { lag: 'none', relay: 'none' }
+    this.#state = { phase: 'running', contact, part, movedMs: nowMs }
   }
 
-  /** The last word about this node. */
-  settle(
+  /** What the others had before is still to come: that is why it lags. */
+  catchesUp(): void {
+    this.#from('running').part.lag = 'catchingUp'
+  }
+
+  /** Opens data connections to its mates and passes on what is marked. */
+  relays(): void {
+    this.#from('running').part.relay = 'relays'
+  }
+
+  /** It has not passed on what it said it had. */
+  isDistrusted(): void {
+    const part = this.#part
+    if (part !== undefined) part.relay = 'false'
+  }
+
+  /** It has published the whole file. */
+  completes(frame: Frame & { type: 'complete' }, digest: string | null): NodeSettled {
+    const { contact, part } = this.#from('running')
+    this.counts.completed(frame)
+    const outcome = this.#outcomeOf('complete', digest, null, frame.warnings)
+    this.#state = { phase: 'complete', contact, part, outcome }
+    return outcome
+  }
+
+  /** The attempt has failed, and is followed by another. */
+  returns(failure: Failure, dueMs: number): void {
+    this.#from('connecting', 'offered', 'ready', 'running')
+    this.#state = { phase: 'out', end: { is: 'returns', failure, dueMs } }
+  }
+
+  /** The attempt has failed, and none follows. `before`: what failed last before that. */
+  fails(status: 'failed' | 'refused', failure: Failure, before: Failure | undefined): NodeSettled {
+    const state = this.#from('connecting', 'offered', 'ready', 'running', 'out')
+    if (state.phase === 'out' && state.end.is !== 'returns')
+      throw new TypeError('a node that has its outcome gets no other')
+    const outcome = this.#outcomeOf(
+      status,
+      null,
+      { ...failure, before: before ?? this.history.before },
+      [],
+    )
+    this.#state = { phase: 'out', end: { is: 'settled', outcome } }
+    return outcome
+  }
+
+  /** A later attempt speaks for the node. */
+  supersede(): void {
+    this.#from('connecting', 'out')
+    this.#state = { phase: 'out', end: { is: 'superseded' } }
+  }
+
+  #from<P extends PeerPhase>(...phases: readonly P[]): PeerState & { readonly phase: P } {
+    const state = this.#state
+    if (!phases.some((phase) => phase === state.phase))
+      throw new TypeError(`a node that is ${state.phase} is not ${phases.join(' or ')}`)
+    return state as PeerState & { readonly phase: P }
+  }
+
+  #outcomeOf(
     status: NodeSettled['status'],
-    failure: Failure | null,
     digest: string | null,
+    failure: (Failure & { readonly before: Failure | undefined }) | null,
+    warnings: readonly string[],
   ): NodeSettled {
-    this.outcome = {
+    const { counts } = this
+    return {
       node: this.link.address,
       status,
-      bytes: this.verifiedBytes,
-      digest: status === 'complete' ? digest : null,
-      repairedBytes: this.repairedBytes,
-      receivedBytes: this.receivedBytes,
-      duplicateBytes: this.duplicateBytes,
-      holeBytes: this.holeBytes,
+      bytes: counts.verifiedBytes,
+      digest,
+      repairedBytes: counts.repairedBytes,
+      receivedBytes: counts.receivedBytes,
+      duplicateBytes: counts.duplicateBytes,
+      holeBytes: counts.holeBytes,
       code: failure?.code ?? null,
       retryable: failure !== null && errorTable[failure.code].retryable,
-      reason: failure === null ? null : this.#reason(failure),
-      attempts: this.attempts,
-      warnings: [...this.warnings],
+      reason: failure === null ? null : reasonOf(failure, failure.before),
+      attempts: this.history.attempts,
+      warnings: [...warnings],
     }
-    return this.outcome
-  }
-
-  #reason({ code, text }: Failure): string {
-    const { before } = this
-    const said = `${code}: ${text}`
-    const saidBefore = before === undefined ? said : `${before.code}: ${before.text}`
-    return saidBefore === said ? said : `${said} (before: ${saidBefore})`
-  }
-
-  /** Takes a report in; true when something moved. */
-  report(frame: Frame & { type: 'progress' }, nowMs: number): boolean {
-    const { landedBytes, verifiedBytes, mates } = frame
-    const moved = landedBytes !== this.landedBytes || verifiedBytes !== this.verifiedBytes
-    this.landedBytes = landedBytes
-    this.verifiedBytes = verifiedBytes
-    this.repairedBytes = frame.repairedBytes
-    this.holeBytes = frame.holeBytes
-    this.receivedBytes = frame.receivedBytes
-    this.duplicateBytes = frame.duplicateBytes
-    for (const { index, bytes } of frame.received) this.receivedFrom.set(index, bytes)
-    for (const { index, bytes } of frame.pulled) this.pulledFrom.set(index, bytes)
-    this.feedsTo = new Set(mates.map(({ index }) => index))
-    this.reportedMs = nowMs
-    this.landing.add(this.landedDataBytes, frame.atMs)
-    this.sending.add(frame.sentBytes, frame.atMs)
-    const waiting = mates.map(({ queuedBytes, unackedBytes }) => queuedBytes + unackedBytes)
-    this.backlogBytes = Math.max(0, ...waiting)
-    return moved
   }
 }
 
+function reasonOf({ code, text }: Failure, before: Failure | undefined): string {
+  const said = `${code}: ${text}`
+  const saidBefore = before === undefined ? said : `${before.code}: ${before.text}`
+  return saidBefore === said ? said : `${said} (before: ${saidBefore})`
+}
+
 /** The node of this name that is connected already. */
-export function twinOf(
-  peer: Peer,
-  peers: readonly Peer[],
-  nodeId: string,
-  incarnation: number | undefined,
-): Peer | undefined {
+export function twinOf(peer: Peer, peers: readonly Peer[]): Peer | undefined {
   return peers.find(
     (other) =>
       other !== peer &&
       other.hasLink &&
-      other.nodeId === nodeId &&
-      other.incarnation === incarnation,
-  )
-}
-
-/** No part is more than its whole. What is counted of mates is a part of all that is received. */
-export function isPossible(frame: Frame & { type: 'progress' }, bytes: number): boolean {
-  const { landedBytes, verifiedBytes, holeBytes, receivedBytes, duplicateBytes } = frame
-  const fromMates = frame.received.reduce((sum, mate) => sum + mate.bytes, 0)
-  return (
-    Math.max(landedBytes, verifiedBytes) <= bytes &&
-    holeBytes <= landedBytes &&
-    Math.max(duplicateBytes, fromMates) <= receivedBytes
+      other.nodeId === peer.nodeId &&
+      other.incarnation === peer.incarnation,
   )
 }

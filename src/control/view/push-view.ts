@@ -86,13 +86,13 @@ export function pushView(machine: OriginMachine, facts: PushFacts): Progress {
   const { transfer, seconds, bytes, originBytesSent } = facts
   const peers = current(machine)
   const living = peers.filter((peer) => peer.phase !== 'out')
-  const landedBytes = living.reduce((sum, peer) => sum + peer.landedBytes, 0)
+  const landedBytes = living.reduce((sum, peer) => sum + peer.counts.landedBytes, 0)
   const totalBytes = bytes * living.length
   const complete = living.filter((peer) => peer.phase === 'complete').length
   const share = totalBytes > 0 ? landedBytes / totalBytes : complete / Math.max(1, living.length)
   // What has landed at the slowest node takes this part of the bound at least. Holes take none.
   const isDense = bytes > 0 && facts.dataBytes === bytes && living.length > 0
-  const part = isDense ? Math.min(...living.map((peer) => peer.landedBytes)) / bytes : 0
+  const part = isDense ? Math.min(...living.map((peer) => peer.counts.landedBytes)) / bytes : 0
   return {
     event: 'progress',
     transfer,
@@ -118,23 +118,24 @@ function efficiencyOf(boundSeconds: number | null, seconds: number): number | nu
 
 function nodeView(machine: OriginMachine, peer: Peer, bytes: number): NodeProgress {
   const { flow } = machine
-  const rate = peer.phase === 'running' ? peer.landing.recent : 0
-  const openBytes = bytes - peer.landedBytes
+  const { counts, lag } = peer
+  const rate = peer.phase === 'running' ? counts.landing.recent : 0
+  const openBytes = bytes - counts.landedBytes
   const relayedBytes = flow.relayedBytes(peer.node)
   const eta = rate > 0 && openBytes > 0 ? Math.max(openBytes / rate, flow.secondsLeft) : null
   return {
     node: peer.link.address,
     state: stateOf(peer, bytes),
-    landedBytes: peer.landedBytes,
-    verifiedBytes: peer.verifiedBytes,
+    landedBytes: counts.landedBytes,
+    verifiedBytes: counts.verifiedBytes,
     rateBytesPerSecond: rate,
-    rateOutBytesPerSecond: peer.isServing ? peer.sending.recent : 0,
+    rateOutBytesPerSecond: peer.isServing ? counts.sending.recent : 0,
     dealtBytes: flow.dealtBytes(peer.node),
     relayedBytes,
     relayedShare: relayedBytes === 0 ? 0 : relayedBytes / flow.receivedBytes,
     queueBytes: peer.isServing ? flow.queueBytes(peer) : null,
-    isLagging: peer.isLagging && !peer.isCatchingUp,
-    isCatchingUp: peer.isCatchingUp && peer.phase === 'running',
+    isLagging: lag === 'lagging',
+    isCatchingUp: lag === 'catchingUp' && peer.phase === 'running',
     etaSeconds: eta,
     waitsFor: waitsFor(peer, bytes, machine.fileDigest !== null),
   }
@@ -148,7 +149,7 @@ function stateOf(peer: Peer, bytes: number): NodeProgress['state'] {
     case 'ready':
       return 'accepted'
     case 'running':
-      return peer.landedBytes >= bytes ? 'verifying' : 'receiving'
+      return peer.counts.landedBytes >= bytes ? 'verifying' : 'receiving'
     case 'complete':
       return 'complete'
     case 'out':
@@ -160,15 +161,26 @@ function stateOf(peer: Peer, bytes: number): NodeProgress['state'] {
 }
 
 function waitsFor(peer: Peer, bytes: number, isSealed: boolean): string | null {
-  if (peer.isSuspected) return 'a sign of life'
-  if (peer.phase === 'connecting') return peer.isLookedUp ? 'its name' : 'connection'
-  if (peer.isToReturn) return `the next try (${peer.failure?.code})`
-  if (peer.phase === 'offered') return 'its answer'
-  if (peer.phase === 'ready') return 'the other nodes'
-  if (peer.phase !== 'running') return null
-  if (peer.landedBytes < bytes) return 'data'
-  if (peer.verifiedBytes < bytes) return 'digests'
-  return isSealed ? 'its disk' : 'the seal of the origin'
+  const { state, counts } = peer
+  if (peer.presence === 'suspected') return 'a sign of life'
+  switch (state.phase) {
+    case 'connecting':
+      return state.dial.is === 'lookingUp' ? 'its name' : 'connection'
+    case 'offered':
+      return 'its answer'
+    case 'ready':
+      return 'the other nodes'
+    case 'running':
+      if (counts.landedBytes < bytes) return 'data'
+      if (counts.verifiedBytes < bytes) return 'digests'
+      return isSealed ? 'its disk' : 'the seal of the origin'
+    case 'complete':
+      return null
+    case 'out':
+      return state.end.is === 'returns' ? `the next try (${state.end.failure.code})` : null
+    default:
+      return state satisfies never
+  }
 }
 
 export interface Plan {

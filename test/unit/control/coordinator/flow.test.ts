@@ -224,7 +224,7 @@ describe('an efficiency', () => {
     const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
     push.run(1_000)
     const facts = factsOf(push, bytes)(1)
-    const least = Math.min(...push.machine.peers.map((peer) => peer.landedBytes)) / bytes
+    const least = Math.min(...push.machine.peers.map((peer) => peer.counts.landedBytes)) / bytes
     const efficiencyAt = (boundSeconds: number) =>
       pushView(push.machine, { ...facts, boundSeconds }).efficiency
     expect(efficiencyAt(1)).toBeCloseTo(least)

@@ -298,7 +298,7 @@ describe('a node that is ready late', () => {
     bench.nowMs = limits.readyMs
     expect(has(bench.feed({ type: 'due' }), 'announcePlan')).toBe(true)
     // Alone, but it relays: that is its history for the other.
-    expect(bench.machine.peers[0]?.isRelay).toBe(true)
+    expect(bench.machine.peers[0]?.relay).toBe('relays')
     for (; bench.nowMs < limits.connectMs; bench.nowMs += 100)
       bench.from(0, progressOf({ atMs: bench.nowMs, landedBytes: bench.nowMs }))
     bench.feed({ type: 'due' })

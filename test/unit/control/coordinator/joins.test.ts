@@ -4,12 +4,9 @@ import { limits } from '../../../../src/base/limits.js'
 import { OriginJoins } from '../../../../src/control/coordinator/joins.js'
 import { OriginOutbox } from '../../../../src/control/coordinator/outbox.js'
 import { Peer } from '../../../../src/control/members/peer.js'
+import { peerThat } from '../peers.js'
 
-function asker(): Peer {
-  const peer = new Peer(0, { address: 'n0:1' }, 0)
-  peer.phase = 'running'
-  return peer
-}
+const asker = () => peerThat('running')
 
 describe('adding nodes', () => {
   it("is the caller's alone unless the push lets others", () => {

@@ -121,7 +121,7 @@ describe('the least rate', () => {
     const bench = new Landing(2, { minRateBytesPerSecond: least })
     bench.ready(0, 1)
     // All that was listed has landed; what is missing trickles in from somewhere.
-    for (const { node, listedBytes } of bench.machine.peers) bench.landed[node] = listedBytes
+    for (const { node, counts } of bench.machine.peers) bench.landed[node] = counts.listedBytes
     expect(bench.landed[0]).toBeLessThan(bytes)
     expect(announced(bench.landing(5 * windowMs, [4, 4]))).toEqual([])
     bench.queuedBytes = 1
@@ -132,7 +132,7 @@ describe('the least rate', () => {
     const bench = oneBehind()
     bench.landing(1_000, [0, 100, 0])
     bench.landing(10_000, [0, null, 0])
-    expect(bench.machine.peers[1]?.isAway).toBe(true)
+    expect(bench.machine.peers[1]?.presence).toBe('away')
     bench.landing(windowMs / 2, [0, 100, 0])
     expect(announced(bench.landing(60_000, [0, 100, 0]))).toHaveLength(1)
     expect(bench.nowMs).toBeGreaterThan(windowMs + 10_000 - limits.awayMs)

@@ -197,6 +197,15 @@ describe('OriginMachine', () => {
     expect(frames(bench.from(0, lost), 0, 'detour')).toEqual([])
   })
 
+  it('a node that refuses after it was complete stays complete, and serves nobody', () => {
+    const bench = new Bench().running().sealed()
+    bench.complete(1)
+    const commands = bench.from(1, { type: 'refuse', code: 'ERR_FR_REFUSED', text: 'after all' })
+    expect(outcomes(commands)).toEqual([])
+    expect(bench.machine.peers[1]?.outcome?.status).toBe('complete')
+    expect(commands).toContainEqual({ type: 'hangUp', member: 1 })
+  })
+
   it('a node lost after it was complete stays complete, and its share is made good', () => {
     const bench = new Bench().running().sealed()
     bench.complete(1)

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import { PeerWatch } from '../../../../src/control/coordinator/watch.js'
 import { Peer } from '../../../../src/control/members/peer.js'
+import { peerThat } from '../peers.js'
 
 const { connectMs, progressMs, silenceMs } = limits
 const config = {
@@ -22,10 +23,10 @@ it('the time to connect begins when the address is known', () => {
   const watch = new PeerWatch(config)
   const peer = new Peer(0, link, 0)
   expect(watch.failure(peer, connectMs)).toEqual(tooLate)
-  watch.lookUp(peer, true, 10)
+  peer.lookUp(true, 10)
   expect(watch.failure(peer, 100 * connectMs)).toBeNull()
   expect(watch.deadlineMs([peer])).toBe(Number.POSITIVE_INFINITY)
-  watch.lookUp(peer, false, 5000)
+  peer.lookUp(false, 5000)
   expect(watch.failure(peer, 5000 + connectMs - 1)).toBeNull()
   expect(watch.failure(peer, 5000 + connectMs)).toEqual(tooLate)
   expect(watch.deadlineMs([peer])).toBe(5000 + connectMs)
@@ -33,9 +34,7 @@ it('the time to connect begins when the address is known', () => {
 
 it('a look-up that ends after the node has failed changes nothing', () => {
   const watch = new PeerWatch(config)
-  const peer = new Peer(0, link, 0)
-  watch.lookUp(peer, true, 10)
-  peer.phase = 'out'
-  watch.lookUp(peer, false, 5000)
-  expect(peer.sinceMs).toBe(10)
+  const peer = peerThat('out')
+  peer.lookUp(false, 5000)
+  expect([peer.phase, watch.failure(peer, 100 * connectMs)]).toEqual(['out', null])
 })

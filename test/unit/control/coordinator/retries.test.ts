@@ -198,7 +198,7 @@ describe('a node whose attempt failed', () => {
         later.push(...bench.from(node, progressOf({ atMs: bench.nowMs, landedBytes: bench.nowMs })))
     }
     expect(dials(later)).toEqual([])
-    expect(bench.machine.peers.map((peer) => peer.attempts)).toEqual([1, 1, 2])
+    expect(bench.machine.peers.map((peer) => peer.history.attempts)).toEqual([1, 1, 2])
   })
 
   it('is not tried again when places run out', () => {

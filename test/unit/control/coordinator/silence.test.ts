@@ -37,6 +37,8 @@ describe('silence', () => {
     const later = bench.pass(limits.silenceMs - limits.awayMs, [0, 1], () => landed++)
     expect(outcomes(later)).toEqual([['n2:1', 'failed', 'ERR_FR_NODE_SILENT: silent for 15 s']])
     expect(frames(later, 0, 'detour')).toMatchObject([{ member: 2, why: 'broken' }])
+    const after = [...later, ...bench.pass(1_000, [0, 1], () => landed++)]
+    expect(after.filter((c) => c.type === 'note' && c.event === 'back')).toEqual([])
   })
 
   it('a node that speaks again goes on: it stands still from then on, not from before', () => {

@@ -5,7 +5,8 @@ import { RangeSet } from '../../../../src/base/ranges.js'
 import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
 import { RelayClaims } from '../../../../src/control/dealing/relay-claims.js'
 import { DealtRelay } from '../../../../src/control/dealing/relay-queue.js'
-import { Peer } from '../../../../src/control/members/peer.js'
+import type { Peer } from '../../../../src/control/members/peer.js'
+import { completeFrame, peerThat } from '../peers.js'
 import { report } from './adaptive-support.js'
 
 /** Node 0 relays to the others; time passes in steps of a report. */
@@ -13,11 +14,11 @@ class Group {
   nowMs = 0
   claimedBytes = 0
   readonly claims = new RelayClaims()
-  readonly relay = new Peer(0, { address: 'n0:1' }, 0)
+  readonly relay = peerThat('running')
   readonly mates: Peer[]
 
   constructor(mates: number) {
-    this.mates = Array.from({ length: mates }, (_, i) => new Peer(i + 1, { address: `n${i}:1` }, 0))
+    this.mates = Array.from({ length: mates }, (_, i) => peerThat('running', i + 1))
   }
 
   /** `says`: whether this mate reports, and whether bytes of others reach it. */
@@ -26,8 +27,8 @@ class Group {
     this.claimedBytes += MIB
     for (const mate of this.mates) {
       const word = says(mate)
-      if (word !== 'silent') mate.reportedMs = this.nowMs
-      if (word === 'fed') mate.receivedBytes += MIB
+      if (word !== 'silent') mate.counts.reportedMs = this.nowMs
+      if (word === 'fed') mate.counts.receivedBytes += MIB
     }
     return this.claims.look(this.relay, this.claimedBytes, witnesses, this.nowMs)
   }
@@ -38,7 +39,7 @@ class Group {
 
   receives(mate: number, bytes = 1): void {
     const peer = this.mates[mate] as Peer
-    peer.receivedFrom.set(0, (peer.receivedFrom.get(0) ?? 0) + bytes)
+    peer.counts.receivedFrom.set(0, (peer.counts.receivedFrom.get(0) ?? 0) + bytes)
   }
 }
 
@@ -68,7 +69,7 @@ describe('a relay that passes nothing on', () => {
     const verdicts = group.mates.map((mate) => {
       const running = group.mates.filter(({ phase }) => phase !== 'complete')
       const verdict = group.step((other) => (other === mate ? 'fed' : 'stuck'), running)
-      mate.phase = 'complete'
+      mate.completes(completeFrame, null)
       return verdict
     })
     expect(verdicts).toEqual(['open', 'open', 'false'])
@@ -90,7 +91,7 @@ describe('a relay that passes nothing on', () => {
     const verdicts = Array.from({ length: 20 }, () => {
       group.receives(0, MIB)
       const [mate] = group.mates
-      mate?.pulledFrom.set(0, mate.receivedFrom.get(0) ?? 0)
+      mate?.counts.pulledFrom.set(0, mate.counts.receivedFrom.get(0) ?? 0)
       return group.step()
     })
     expect(verdicts).toContain('false')
@@ -139,7 +140,7 @@ describe('an honest relay', () => {
     const group = new Group(2)
     group.steps(limits.relayClaimBytes / MIB + 2)
     const [early, late] = group.mates as [Peer, Peer]
-    early.phase = 'complete'
+    early.completes(completeFrame, null)
     expect(group.steps(50, undefined, [late])).not.toContain('false')
   })
 

@@ -1,0 +1,87 @@
+/**
+ * What is counted of one node: what it says in its reports, and what the origin's own data
+ * connection to it has taken. Nothing here says in which state the node is.
+ */
+import type { Frame } from '../messages/types.js'
+import { ObservedRate } from './observed.js'
+
+export class PeerCounts {
+  /** Bytes of the file that have landed there, holes included. */
+  landedBytes = 0
+  verifiedBytes = 0
+  repairedBytes = 0
+  /** Of `landedBytes`, landed as holes. */
+  holeBytes = 0
+  /** Payload it has received from anybody. */
+  receivedBytes = 0
+  /** Of `receivedBytes`, what had landed before. */
+  duplicateBytes = 0
+  /** Payload it has received from each mate, by the mate's number. */
+  readonly receivedFrom = new Map<number, number>()
+  /** Of that, what it had asked for. */
+  readonly pulledFrom = new Map<number, number>()
+  /** Mates to which it has a data connection, by its last report. */
+  feedsTo: ReadonlySet<number> = new Set()
+  /** When its last report came. */
+  reportedMs = 0
+  /** What has landed without holes, by the clock of the node. */
+  readonly landing = new ObservedRate()
+  /** What it has sent to mates, by the clock of the node. */
+  readonly sending = new ObservedRate()
+  /** What its slowest data connection to a mate has not delivered. */
+  backlogBytes = 0
+  /** Bytes that the origin has listed on its data connection to the node. */
+  listedBytes = 0
+  /** Of `listedBytes`, not accepted by the socket. */
+  queuedBytes = 0
+  /** Payload that the socket has accepted. */
+  sentBytes = 0
+
+  /** What has landed of the file, without its holes. */
+  get landedDataBytes(): number {
+    return Math.max(0, this.landedBytes - this.holeBytes)
+  }
+
+  /** Received from a mate that it had not asked for it. */
+  relayedFrom(node: number): number {
+    return (this.receivedFrom.get(node) ?? 0) - (this.pulledFrom.get(node) ?? 0)
+  }
+
+  /** Takes a report in; true when something moved. */
+  report(frame: Frame & { type: 'progress' }, nowMs: number): boolean {
+    const { landedBytes, verifiedBytes, mates } = frame
+    const moved = landedBytes !== this.landedBytes || verifiedBytes !== this.verifiedBytes
+    this.landedBytes = landedBytes
+    this.verifiedBytes = verifiedBytes
+    this.repairedBytes = frame.repairedBytes
+    this.holeBytes = frame.holeBytes
+    this.receivedBytes = frame.receivedBytes
+    this.duplicateBytes = frame.duplicateBytes
+    for (const { index, bytes } of frame.received) this.receivedFrom.set(index, bytes)
+    for (const { index, bytes } of frame.pulled) this.pulledFrom.set(index, bytes)
+    this.feedsTo = new Set(mates.map(({ index }) => index))
+    this.reportedMs = nowMs
+    this.landing.add(this.landedDataBytes, frame.atMs)
+    this.sending.add(frame.sentBytes, frame.atMs)
+    const waiting = mates.map(({ queuedBytes, unackedBytes }) => queuedBytes + unackedBytes)
+    this.backlogBytes = Math.max(0, ...waiting)
+    return moved
+  }
+
+  /** The whole file is there, by the node's last word. */
+  completed({ bytes, repairedBytes }: Frame & { type: 'complete' }): void {
+    this.landedBytes = this.verifiedBytes = bytes
+    this.repairedBytes = repairedBytes
+  }
+}
+
+/** No part is more than its whole. What is counted of mates is a part of all that is received. */
+export function isPossible(frame: Frame & { type: 'progress' }, bytes: number): boolean {
+  const { landedBytes, verifiedBytes, holeBytes, receivedBytes, duplicateBytes } = frame
+  const fromMates = frame.received.reduce((sum, mate) => sum + mate.bytes, 0)
+  return (
+    Math.max(landedBytes, verifiedBytes) <= bytes &&
+    holeBytes <= landedBytes &&
+    Math.max(duplicateBytes, fromMates) <= receivedBytes
+  )
+}
