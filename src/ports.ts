@@ -25,6 +25,9 @@
  *   when it has *landed* and has a route, to each feed of that route's table once: those that
  *   enter the table later start with what has landed so far. A route without a table waits for
  *   one. After `finish` a feed is passed on nothing more; listed ranges still wait to land.
+ * - Digest records that are passed on go ahead of payload, to each feed of the table once, also to
+ *   those that enter it later. Their bytes are kept once for all feeds; one that takes nothing
+ *   costs no memory.
  * - In scratch a byte lands once until its block is whole; the block is then reported and open
  *   again, so that the next repair of it can land and is reported again.
  * - `route` and `scratch` exclude each other, on the wire too; a hole or digest record is never
@@ -67,7 +70,8 @@ export type EngineEvent =
       readonly offset: number
       readonly length: number
     }
-  /** A digest record arrived on an incoming feed; `payload` is what `sendDigests` was given. */
+  /** A digest record came on an incoming feed, to be passed on by `relayDigests` if it has a route.
+   *  `payload` is what `sendDigests` was given. */
   | {
       readonly type: 'digests'
       readonly transfer: TransferHandle
@@ -246,6 +250,13 @@ export interface DataEngine {
   /** Lists a range for sending. At a node, bytes not landed yet are sent as they land. */
   send(feed: FeedHandle, spec: SendSpec): void
   sendDigests(feed: FeedHandle, spec: DigestSpec): void
+  /**
+   * Passes a digest record on as the table of its route says, now and to feeds that enter the table
+   * later. The caller has verified it: the first record of a place (offset, length) stands for it,
+   * each later one of that place and route is dropped. So is what is beyond
+   * limits.relayedDigestBytesPerBlock, or comes while the engine is far behind.
+   */
+  relayDigests(transfer: TransferHandle, spec: DigestSpec & { readonly route: number }): void
   /** Half-closes once everything listed has been sent; the peer sees a clean end. */
   finish(feed: FeedHandle): void
   /** Drops the connection at once, without an event. Unknown feeds are ignored. */

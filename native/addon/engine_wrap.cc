@@ -16,6 +16,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::assign>("assign"),
                       InstanceMethod<&W::send>("send"),
                       InstanceMethod<&W::send_digests>("sendDigests"),
+                      InstanceMethod<&W::relay_digests>("relayDigests"),
                       InstanceMethod<&W::finish>("finish"),
                       InstanceMethod<&W::close>("close"),
                       InstanceMethod<&W::close_transfer>("closeTransfer"),
@@ -211,6 +212,18 @@ void EngineWrap::send_digests(const Napi::CallbackInfo& info) {
   const std::string payload = bytes_at(info, 5, "payload");
   throw_answer(info.Env(), engine_->send_digests(feed, stream, offset, length, route_at(info, 4),
                                                  {payload.begin(), payload.end()}));
+}
+
+// relayDigests(transfer, stream, offset, length, route, payload)
+void EngineWrap::relay_digests(const Napi::CallbackInfo& info) {
+  const uint32_t transfer = handle_at(info, 0, "transfer");
+  const uint32_t stream = handle_at(info, 1, "stream");
+  const uint64_t offset = number_at(info, 2, "offset");
+  const uint64_t length = number_at(info, 3, "length");
+  const std::string payload = bytes_at(info, 5, "payload");
+  throw_answer(info.Env(),
+               engine_->relay_digests(transfer, stream, offset, length, route_at(info, 4),
+                                      {payload.begin(), payload.end()}));
 }
 
 void EngineWrap::finish(const Napi::CallbackInfo& info) {

@@ -276,6 +276,11 @@ export const limits = {
   landedPieces: 1_048_576,
   /** Bytes of digest payload listed on one feed and not sent yet. */
   digestQueueBytes: 8 * MIB,
+  /**
+   * Digest payload bytes that are kept of one stream to be passed on, for each of its blocks: one
+   * block is a run of its own at the worst. What is more is not passed on.
+   */
+  relayedDigestBytesPerBlock: 96,
 } as const
 
 /**
@@ -347,6 +352,10 @@ relation(
   limits.signatureBytes + (limits.hashTaskBytes / limits.blockBytesMin) * 32 <=
     limits.recordDigestBytes,
   'the digests of one hash task fit a record',
+)
+relation(
+  limits.signatureBytes + 32 <= limits.relayedDigestBytesPerBlock,
+  'all digest records of a file can be passed on',
 )
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')
 relation(limits.traceEventsRare < limits.traceEvents, 'a trace has room for what is common')

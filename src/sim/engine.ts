@@ -52,6 +52,7 @@ export class SimEngine implements FeedEngine {
   /** What has landed with a route, each byte with its first. */
   readonly #routed: SimChunk[] = []
   readonly #routedOnce = new RangeSet()
+  readonly #digests: SimDigests[] = []
   readonly #table = new Map<number, readonly RouteTarget[]>()
   readonly #closed = { sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 }
   #handles = 0
@@ -84,18 +85,29 @@ export class SimEngine implements FeedEngine {
     for (const target of targets) {
       if (before.some(({ feed }) => feed === target.feed)) continue
       for (const chunk of this.#routed) if (chunk.route === route) this.#list(target, chunk)
+      for (const record of this.relayed(route)) this.#announceTo(target.feed, record, target.next)
     }
+  }
+
+  /** The digest records of this route so far, which feeds that enter its table late are sent. */
+  relayed(route: number): readonly SimDigests[] {
+    return this.#digests.filter((record) => record.route === route)
   }
 
   send(handle: FeedHandle, { offset, length, route = 0, scratch = false }: SendSpec): void {
     this.#feeds.get(handle)?.feed.list({ offset, length, route, scratch })
   }
 
-  sendDigests(handle: FeedHandle, spec: DigestSpec): void {
-    const { offset, length, route = 0 } = spec
-    const payload = spec.payload.slice()
-    if (this.#hooks.forges) payload[payload.length - 1] = (payload.at(-1) ?? 0) ^ 1
-    this.#feeds.get(handle)?.feed.digests({ offset, length, route, payload })
+  sendDigests(handle: FeedHandle, { offset, length, route = 0, payload }: DigestSpec): void {
+    this.#announceTo(handle, { offset, length, route, payload }, route)
+  }
+
+  relayDigests(_transfer: TransferHandle, spec: DigestSpec & { readonly route: number }): void {
+    const { offset, length, route, payload } = spec
+    if (this.relayed(route).some((one) => one.offset === offset && one.length === length)) return
+    const record = { offset, length, route, payload }
+    this.#digests.push(record)
+    for (const { feed, next } of this.#table.get(route) ?? []) this.#announceTo(feed, record, next)
   }
 
   close(handle: FeedHandle): void {
@@ -182,6 +194,12 @@ export class SimEngine implements FeedEngine {
 
   #list({ feed, next }: RouteTarget, chunk: SimChunk): void {
     this.#feeds.get(feed)?.feed.list({ ...chunk, route: next })
+  }
+
+  #announceTo(handle: FeedHandle, record: SimDigests, route: number): void {
+    const payload = record.payload.slice()
+    if (this.#hooks.forges) payload[payload.length - 1] = (payload.at(-1) ?? 0) ^ 1
+    this.#feeds.get(handle)?.feed.digests({ ...record, route, payload })
   }
 
   #announce(feed: FeedHandle, record: SimDigests): void {

@@ -1,9 +1,9 @@
 /**
- * Planted bugs: mistakes that somebody could make in the shipping machines. Each must be found by
- * some seed; one that no seed finds shows what the checkers or scenarios miss.
+ * Planted bugs: mistakes that somebody could make in the shipping machines, or in an engine. Each
+ * must be found by some seed; one that no seed finds shows what the checkers or scenarios miss.
  *
- * A bug replaces one method of one machine, from outside and for as long as a run takes. So the
- * machines have no switch for it, and this room is no part of the package.
+ * A bug replaces one method of one machine, or of the simulated engine, from outside and for as
+ * long as a run takes. So nothing has a switch for it, and this room is no part of the package.
  */
 import { OriginExchange } from '../control/coordinator/exchange.js'
 import { OriginOutbox } from '../control/coordinator/outbox.js'
@@ -14,7 +14,7 @@ import type { Peer } from '../control/members/peer.js'
 import type { Frame } from '../control/messages/types.js'
 import { Puller } from '../control/pulling/puller.js'
 import { Backlog } from '../control/receiver/backlog.js'
-import { KeptDigests } from '../control/receiver/kept-digests.js'
+import { SimEngine } from './engine.js'
 
 type Undo = () => void
 
@@ -58,7 +58,7 @@ export const planted = {
         },
     ),
   /** A mate whose feed opens late is not given the digests that came before. */
-  'late-feed': () => replace(KeptDigests, 'keep', () => () => {}),
+  'late-feed': () => replace(SimEngine, 'relayed', () => () => []),
   /** A node that is complete is not told that a mate is gone. */
   'complete-untold': () =>
     say((frame, peer) => (frame.type === 'plan' && peer.phase === 'complete' ? [] : [frame])),

@@ -47,6 +47,7 @@ describe.each(engines)('$kind engine: misuse', (under) => {
       expect(() => engine.adopt(a, { transfer: bad, direction: 'in', seed })).toThrow(TypeError)
       expect(() => engine.send(bad, whole)).toThrow(TypeError)
       expect(() => engine.sendDigests(bad, digests)).toThrow(TypeError)
+      expect(() => engine.relayDigests(bad, { ...digests, route: 1 })).toThrow(TypeError)
       expect(() => engine.finish(bad)).toThrow(TypeError)
       expect(() => engine.closeTransfer(bad)).toThrow(TypeError)
       expect(() => engine.stats(bad)).toThrow(TypeError)
@@ -90,6 +91,8 @@ describe.each(engines)('$kind engine: misuse', (under) => {
       expect(() => engine.send(feed, range), `${offset} ${length}`).toThrow(TypeError)
       const digests = { ...range, payload: Buffer.alloc(8) }
       expect(() => engine.sendDigests(feed, digests), `${offset} ${length}`).toThrow(TypeError)
+      const relay = () => engine.relayDigests(transfer, { ...digests, route: 1 })
+      expect(relay, `${offset} ${length}`).toThrow(TypeError)
     }
     expect(() => engine.send(feed, { ...whole, stream: 8 })).toThrow(TypeError)
     expect(() => engine.send(feed, { ...whole, route: 1, scratch: true })).toThrow(TypeError)
@@ -101,6 +104,7 @@ describe.each(engines)('$kind engine: misuse', (under) => {
     for (const bytes of [0, 256 * 1024 + 1]) {
       const digests = { ...whole, payload: Buffer.alloc(bytes) }
       expect(() => engine.sendDigests(feed, digests)).toThrow(TypeError)
+      expect(() => engine.relayDigests(transfer, { ...digests, route: 1 })).toThrow(TypeError)
     }
     expect(engine.stats(transfer).feeds).toMatchObject([{ queuedBytes: 0, payloadBytes: 0 }])
   })
@@ -169,6 +173,9 @@ describe.each(engines)('$kind engine: misuse', (under) => {
     for (const route of [-1, 0, 0.5, 65_536]) {
       expect(() => engine.setRoute(transfer, route, [good]), `${route}`).toThrow(TypeError)
       expect(() => engine.assign(transfer, { ...whole, route }), `${route}`).toThrow(TypeError)
+      const relay = () =>
+        engine.relayDigests(transfer, { ...whole, route, payload: Buffer.alloc(8) })
+      expect(relay, `${route}`).toThrow(TypeError)
     }
     for (const targets of [
       [{ feed: incoming, next: 0 }],

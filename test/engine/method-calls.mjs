@@ -35,6 +35,8 @@ const calls = {
   assign: (engine, h) => engine.assign(h.transfer, { ...byte, route: 1 }),
   send: (engine, h) => engine.send(h.feed, byte),
   sendDigests: (engine, h) => engine.sendDigests(h.feed, { ...byte, payload: Buffer.alloc(8) }),
+  relayDigests: (engine, h) =>
+    engine.relayDigests(h.transfer, { ...byte, route: 1, payload: Buffer.alloc(8) }),
   stats: (engine, h) => engine.stats(h.transfer),
   counters: (engine) => engine.counters(),
   hashSource: (engine, h) => engine.hashSource(h.file),

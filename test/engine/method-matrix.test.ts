@@ -29,6 +29,7 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   assign: needsHandle,
   send: needsHandle,
   sendDigests: needsHandle,
+  relayDigests: needsHandle,
   finish: needsHandle,
   close: always,
   closeTransfer: closesHandle,

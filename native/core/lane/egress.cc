@@ -106,12 +106,10 @@ void Lane::send(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, 
   out.wanted.push_back({number, flags, route, std::move(missing)});
 }
 
-void Lane::send_digests(uint32_t id, uint32_t stream, uint64_t offset, uint64_t length,
-                        uint16_t route, std::vector<uint8_t> payload) {
+void Lane::send_digests(uint32_t id, DigestRef record, uint16_t route) {
   Feed* const feed = find(id);
   if (feed == nullptr || !feed->is_out) return;
-  static_cast<OutFeed*>(feed)->digest_items.push_back(
-      {stream, route, offset, offset + length, std::move(payload)});
+  static_cast<OutFeed*>(feed)->digest_items.push_back({std::move(record), route});
 }
 
 // --- the turn ------------------------------------------------------------------------------------
@@ -136,35 +134,18 @@ bool Lane::pump_feed(OutFeed& feed) {
   if (!feed.is_writable || feed.end_sent) return false;
   if (!feed.in_record && !begin_record(feed)) return false;
   if (!push_header(feed)) return false;
-  if (!feed.digests.empty() ? !push_digests(feed) : !push_payload(feed)) return false;
+  if (feed.digests != nullptr ? !push_digests(feed) : !push_payload(feed)) return false;
   feed.in_record = false;
   feed.counters->records.fetch_add(1, std::memory_order_relaxed);
-  return feed.channel.is_open() &&
-         (!feed.items.empty() || !feed.digest_items.empty() || feed.is_finishing);
+  return feed.channel.is_open() && (!feed.items.empty() || has_digests(feed) || feed.is_finishing);
 }
 
 bool Lane::begin_record(OutFeed& feed) {
   Header header;
-  feed.digests.clear();
+  feed.digests = nullptr;
   feed.left = 0;
-  if (!feed.digest_items.empty()) {
-    // Ahead of the payload: whoever holds the bytes can verify them at once.
-    DigestItem& item = feed.digest_items.front();
-    header = {Kind::kDigests, 0,
-              item.stream,    static_cast<uint32_t>(item.payload.size()),
-              item.begin,     static_cast<uint32_t>(item.end - item.begin),
-              item.route};
-    feed.digests = std::move(item.payload);
-    feed.digests_sent = 0;
-    feed.digest_items.pop_front();
-    feed.counters->digest_bytes.fetch_sub(feed.digests.size(), std::memory_order_relaxed);
-  } else if (feed.items.empty()) {
-    if (!feed.is_finishing) return false;
-    for (const auto& want : feed.wanted) {
-      if (!want.bytes.empty()) return false;
-    }
-    header.kind = Kind::kEnd;
-  } else if (!begin_payload(feed, &header)) {
+  // Digests go ahead of the payload: whoever holds the bytes can verify them at once.
+  if (!begin_digests(feed, &header) && !begin_payload(feed, &header) && !begin_end(feed, &header)) {
     return false;
   }
   encode_header(header, feed.seed, feed.header_bytes);
@@ -173,8 +154,50 @@ bool Lane::begin_record(OutFeed& feed) {
   return true;
 }
 
+bool Lane::has_digests(const OutFeed& feed) {
+  return !feed.digest_items.empty() ||
+         std::any_of(feed.cursors.begin(), feed.cursors.end(),
+                     [](const auto& entry) { return entry.second.is_due(); });
+}
+
+// The caller's own first, then what is passed on. False: there is none.
+bool Lane::begin_digests(OutFeed& feed, Header* out) {
+  uint16_t route = 0;
+  if (!feed.digest_items.empty()) {
+    route = feed.digest_items.front().route;
+    feed.digests = std::move(feed.digest_items.front().record);
+    feed.digest_items.pop_front();
+    feed.counters->digest_bytes.fetch_sub(feed.digests->payload.size(), std::memory_order_relaxed);
+  }
+  for (auto& [of, cursor] : feed.cursors) {
+    if (feed.digests != nullptr) break;
+    if (!cursor.is_due()) continue;
+    route = cursor.next;
+    feed.digests = (*cursor.log)[cursor.at++];
+  }
+  if (feed.digests == nullptr) return false;
+  const DigestRecord& record = *feed.digests;
+  feed.digests_sent = 0;
+  out->kind = Kind::kDigests;
+  out->stream = record.stream;
+  out->extra = static_cast<uint32_t>(record.payload.size());
+  out->offset = record.begin;
+  out->length = static_cast<uint32_t>(record.end - record.begin);
+  out->route = route;
+  return true;
+}
+
+bool Lane::begin_end(OutFeed& feed, Header* out) {
+  if (!feed.is_finishing || !feed.items.empty()) return false;
+  for (const auto& want : feed.wanted) {
+    if (!want.bytes.empty()) return false;
+  }
+  out->kind = Kind::kEnd;
+  return true;
+}
+
 bool Lane::begin_payload(OutFeed& feed, Header* out) {
-  if (is_held_back(feed)) return false;
+  if (feed.items.empty() || is_held_back(feed)) return false;
   OutItem& item = feed.items.front();
   const uint64_t listed = item.end - item.begin;
   if (item.grows && listed < kGrowBytes && feed.items.size() == 1 && !feed.is_finishing &&
@@ -228,7 +251,7 @@ bool Lane::is_sent(OutFeed& feed, const Moved& moved) {
 
 bool Lane::push_header(OutFeed& feed) {
   while (feed.header_sent < kHeaderBytes) {
-    const bool more = feed.left > 0 || !feed.digests.empty();
+    const bool more = feed.left > 0 || feed.digests != nullptr;
     const Moved sent = feed.channel.send(feed.header_bytes + feed.header_sent,
                                          kHeaderBytes - feed.header_sent, more);
     if (!is_sent(feed, sent)) return false;
@@ -242,13 +265,14 @@ bool Lane::push_header(OutFeed& feed) {
 }
 
 bool Lane::push_digests(OutFeed& feed) {
-  while (feed.digests_sent < feed.digests.size()) {
-    const Moved sent = feed.channel.send(feed.digests.data() + feed.digests_sent,
-                                         feed.digests.size() - feed.digests_sent, false);
+  const std::vector<uint8_t>& payload = feed.digests->payload;
+  while (feed.digests_sent < payload.size()) {
+    const Moved sent = feed.channel.send(payload.data() + feed.digests_sent,
+                                         payload.size() - feed.digests_sent, false);
     if (!is_sent(feed, sent)) return false;
     feed.digests_sent += sent.bytes;
   }
-  feed.digests.clear();
+  feed.digests = nullptr;
   return true;
 }
 

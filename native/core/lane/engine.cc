@@ -22,6 +22,12 @@ bool is_sparse(int fd) {
   return static_cast<uint64_t>(st.st_blocks) * 512 < static_cast<uint64_t>(st.st_size);
 }
 
+DigestRef record_of(uint32_t stream, uint64_t offset, uint64_t length,
+                    std::vector<uint8_t> payload) {
+  return std::make_shared<const DigestRecord>(
+      DigestRecord{stream, offset, offset + length, std::move(payload)});
+}
+
 }  // namespace
 
 Engine::Engine(int lanes, std::function<void()> wake)
@@ -147,6 +153,12 @@ Answer Engine::checked_range(uint32_t transfer, uint32_t stream, uint64_t offset
   return {};
 }
 
+Answer Engine::checked_digests(uint64_t length, size_t payload_bytes) {
+  if (payload_bytes == 0 || payload_bytes > kMaxDigestPayload) return {"payload: size", {}};
+  if (length > UINT32_MAX) return {"length: more than one record covers", {}};
+  return {};
+}
+
 Answer Engine::set_route(uint32_t transfer, uint16_t route, std::vector<RouteRequest> targets) {
   if (!running_) return kClosed;
   if (route == 0) return {"route: 0 is none", {}};
@@ -181,17 +193,28 @@ Answer Engine::send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t le
 
 Answer Engine::send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
                             uint16_t route, std::vector<uint8_t> payload) {
-  const Answer checked = checked_feed(feed, stream, offset, length);
+  Answer checked = checked_feed(feed, stream, offset, length);
+  if (checked.ok()) checked = checked_digests(length, payload.size());
   if (!checked.ok()) return checked;
-  if (payload.empty() || payload.size() > kMaxDigestPayload) return {"payload: size", {}};
-  if (length > UINT32_MAX) return {"length: more than one record covers", {}};
   const FeedEntry& entry = feeds_.at(feed);
   const uint64_t waiting = entry.counters->digest_bytes.load(std::memory_order_relaxed);
   if (waiting + payload.size() > bounds::digestQueueBytes) return kFull;
   entry.counters->digest_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
-  return task(entry.transfer, [=, payload = std::move(payload)](Lane& lane) {
-    lane.send_digests(feed, stream, offset, length, route, payload);
-  });
+  const DigestRef record = record_of(stream, offset, length, std::move(payload));
+  return task(entry.transfer, [=](Lane& lane) { lane.send_digests(feed, record, route); });
+}
+
+Answer Engine::relay_digests(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
+                             uint16_t route, std::vector<uint8_t> payload) {
+  Answer checked = checked_range(transfer, stream, offset, length);
+  if (checked.ok()) checked = checked_digests(length, payload.size());
+  if (!checked.ok()) return checked;
+  if (route == 0) return {"route: 0 is none", {}};
+  const DigestRef record = record_of(stream, offset, length, std::move(payload));
+  const Answer done =
+      task(transfer, [=](Lane& lane) { lane.relay_digests(transfer, record, route); });
+  // A lane that is far behind passes it on to nobody.
+  return done.status.code == Code::ERR_FR_INBOX_FULL ? Answer{} : done;
 }
 
 Answer Engine::finish(uint32_t feed) {

@@ -63,6 +63,10 @@ class Engine {
               uint16_t route);
   Answer send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
                       uint16_t route, std::vector<uint8_t> payload);
+  // Passes a record on by the table of its route. It has been verified: see relayDigests
+  // (ports.ts).
+  Answer relay_digests(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
+                       uint16_t route, std::vector<uint8_t> payload);
   Answer finish(uint32_t feed);
   Answer close(uint32_t feed);
   Answer close_transfer(uint32_t transfer);
@@ -101,6 +105,7 @@ class Engine {
   Answer task(uint32_t transfer, std::function<void(Lane&)> work);
   Answer checked_feed(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length) const;
   Answer checked_range(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) const;
+  static Answer checked_digests(uint64_t length, size_t payload_bytes);
 
   Outbox outbox_;
   EngineCounts counts_;

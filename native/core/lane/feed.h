@@ -12,6 +12,7 @@
 
 #include "core/base/interval_set.h"
 #include "core/io/channel.h"
+#include "core/lane/digests.h"
 #include "core/wire/wire.h"
 
 namespace fr {
@@ -73,13 +74,10 @@ struct OutItem {
   bool grows = false;  // filled by landing bytes: worth a short wait before a small record
 };
 
-// Digests of [begin, end), sent in the order they were given.
+// Digests of the caller's, sent in the order they were given.
 struct DigestItem {
-  uint32_t stream = 0;
+  DigestRef record;
   uint16_t route = 0;
-  uint64_t begin = 0;
-  uint64_t end = 0;
-  std::vector<uint8_t> payload;
 };
 
 struct OutFeed : Feed {
@@ -96,7 +94,8 @@ struct OutFeed : Feed {
   std::vector<Wanted> wanted;
   // What a route listed here before this feed was taken off its table, by (route, stream).
   std::map<std::pair<uint16_t, uint32_t>, IntervalSet> had;
-  bool is_first = false;  // a route sends here before it sends elsewhere
+  std::map<uint16_t, DigestCursor> cursors;  // by route, also of tables that it has left
+  bool is_first = false;                     // a route sends here before it sends elsewhere
   bool is_writable = true;
   bool is_finishing = false;
   bool end_sent = false;
@@ -105,7 +104,7 @@ struct OutFeed : Feed {
   bool in_record = false;
   uint8_t header_bytes[kHeaderBytes];
   size_t header_sent = 0;
-  std::vector<uint8_t> digests;
+  DigestRef digests;  // none: payload, a hole or the end
   size_t digests_sent = 0;
   Stream* stream = nullptr;
   uint64_t at = 0;    // next byte of the stream that the socket has not accepted

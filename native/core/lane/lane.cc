@@ -241,7 +241,10 @@ Feed* Lane::find(uint32_t feed) {
 
 void Lane::finish(uint32_t id) {
   Feed* const feed = find(id);
-  if (feed != nullptr && feed->is_out) static_cast<OutFeed*>(feed)->is_finishing = true;
+  if (feed == nullptr || !feed->is_out) return;
+  auto& out = *static_cast<OutFeed*>(feed);
+  out.is_finishing = true;
+  for (auto& [route, cursor] : out.cursors) cursor.stop();
 }
 
 void Lane::close(uint32_t id) {

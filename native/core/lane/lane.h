@@ -43,6 +43,7 @@ struct Transfer {
   std::unordered_map<uint32_t, Stream> streams;
   std::vector<Feed*> feeds;
   std::unordered_map<uint16_t, std::vector<RouteTarget>> table;  // by route
+  std::unordered_map<uint16_t, DigestLog> digests;               // by route
   std::shared_ptr<TransferCounters> counters;
   // Evenness (egress.cc): no feed may have more accepted than this.
   uint64_t even_limit = 0;
@@ -71,8 +72,8 @@ class Lane {
   void assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length, uint16_t route);
   void send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
             uint16_t route);
-  void send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
-                    uint16_t route, std::vector<uint8_t> payload);
+  void send_digests(uint32_t feed, DigestRef record, uint16_t route);
+  void relay_digests(uint32_t transfer, const DigestRef& record, uint16_t route);
   void finish(uint32_t feed);
   void close(uint32_t feed);
   void close_transfer(uint32_t id);
@@ -117,7 +118,10 @@ class Lane {
   bool pump();
   bool pump_feed(OutFeed& feed);
   bool begin_record(OutFeed& feed);
+  bool begin_digests(OutFeed& feed, Header* out);
+  static bool has_digests(const OutFeed& feed);
   bool begin_payload(OutFeed& feed, Header* out);
+  static bool begin_end(OutFeed& feed, Header* out);
   bool push_header(OutFeed& feed);
   bool push_digests(OutFeed& feed);
   bool push_payload(OutFeed& feed);

@@ -39,6 +39,10 @@ void Lane::assign(uint32_t id, uint32_t number, uint64_t offset, uint64_t length
 
 // The history of the route, less what the feed got while it was in the table before.
 void Lane::enter_table(Transfer& transfer, const RouteTarget& target, uint16_t route) {
+  const DigestLog* const log = &transfer.digests[route];
+  DigestCursor& cursor =
+      target.feed->cursors.try_emplace(route, DigestCursor{log, 0, 0, 0}).first->second;
+  if (!target.feed->is_finishing) cursor.past = SIZE_MAX;
   for (auto& [number, of] : transfer.streams) {
     Stream& stream = of;  // clang 14 captures no structured binding
     IntervalSet history;
@@ -56,12 +60,27 @@ void Lane::enter_table(Transfer& transfer, const RouteTarget& target, uint16_t r
 }
 
 void Lane::leave_table(Transfer& transfer, const RouteTarget& target, uint16_t route) {
+  target.feed->cursors.at(route).stop();
   for (const auto& [number, stream] : transfer.streams) {
     IntervalSet& had = target.feed->had[{route, number}];
     const IntervalSet& landed = stream.main.landed;
     stream.routes.each_of(route, [&](uint64_t begin, uint64_t end) {
       landed.each_inside(begin, end, [&](uint64_t from, uint64_t to) { had.insert(from, to); });
     });
+  }
+}
+
+// A record is passed on to those that stand in the table now and, from the log, to those that enter
+// it later. The host has verified it: what the author has not signed could take a right one's
+// place.
+void Lane::relay_digests(uint32_t id, const DigestRef& record, uint16_t route) {
+  auto it = transfers_.find(id);
+  if (it == transfers_.end()) return;
+  auto found = it->second->streams.find(record->stream);
+  if (found == it->second->streams.end()) return;
+  Stream& stream = found->second;
+  if (DigestRef one = stream.digests.take(record, route, stream.digest_bytes_most())) {
+    it->second->digests[route].push_back(std::move(one));
   }
 }
 
@@ -84,6 +103,7 @@ void Lane::set_route(uint32_t id, uint16_t route, const std::vector<RouteRequest
   }
   for (const RouteTarget& target : row) {
     if (!stands_in(before, target)) enter_table(transfer, target, route);
+    target.feed->cursors.at(route).next = target.next;
   }
   if (row.empty()) transfer.table.erase(route);
   order_feeds(transfer);

@@ -9,6 +9,7 @@
 #include "core/base/interval_set.h"
 #include "core/base/status.h"
 #include "core/file/file_table.h"
+#include "core/lane/digests.h"
 #include "core/lane/routes.h"
 
 namespace fr {
@@ -30,6 +31,7 @@ struct Stream {
   Target main;
   Target scratch;
   RouteMap routes;  // of bytes that landed, or will
+  RelayedDigests digests;
 
   // Pieces in which a stream may have landed (limits.landedPieces).
   static constexpr size_t kPiecesMax = bounds::landedPieces;
@@ -39,6 +41,11 @@ struct Stream {
   std::unordered_map<uint64_t, uint64_t> writeback_bytes;  // step -> landed bytes, until full
 
   Target& target(bool is_scratch) { return is_scratch ? scratch : main; }
+
+  // Bytes of digest records that are kept to be passed on, at most.
+  uint64_t digest_bytes_most() const {
+    return (size + block_bytes - 1) / block_bytes * bounds::relayedDigestBytesPerBlock;
+  }
 
   // Marks bytes as landed and queues the blocks that this completes for the next report.
   void land(bool is_scratch, uint64_t begin, uint64_t end) {

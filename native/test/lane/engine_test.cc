@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
@@ -154,6 +155,45 @@ TEST_CASE("a file crosses two engines through a relay") {
   REQUIRE(b.engine.finish(onward).ok());
   REQUIRE(c.until([&] { return c.first(EventType::kFeedClosed) != nullptr; }));
   CHECK(c.first(EventType::kFeedClosed)->v[3] == 0);
+}
+
+TEST_CASE("digests that the host relays reach feeds of before and after, each once") {
+  MemoryFile middle(4 * kBlock);
+  MemoryFile last(4 * kBlock);
+  Host b;
+  Host c;
+  TcpPair early;
+  TcpPair late;
+  TcpPair stuck;  // nobody reads
+  const uint32_t tb = transfer_with(b, middle, false);
+  const uint32_t tc = transfer_with(c, last, false);
+  feed_of(c, tc, early.b, false);
+  feed_of(c, tc, late.b, false);
+  const uint32_t before = feed_of(b, tb, early.a, true);
+  const uint32_t idle = feed_of(b, tb, stuck.a, true);
+  const std::vector<uint8_t> digests(8, 'd');
+  REQUIRE(b.engine.set_route(tb, 1, {{before, 3, false}, {idle, 3, false}}).ok());
+  for (int again = 0; again < 2; again++) {
+    for (uint64_t block = 0; block < 4; block++) {
+      REQUIRE(b.engine.relay_digests(tb, 0, block * kBlock, kBlock, 1, digests).ok());
+    }
+  }
+  const uint32_t after = feed_of(b, tb, late.a, true);
+  REQUIRE(b.engine.set_route(tb, 1, {{before, 3, false}, {after, 3, false}}).ok());
+  for (const uint32_t feed : {before, after}) REQUIRE(b.engine.finish(feed).ok());
+  const auto count = [&](EventType type) {
+    return std::count_if(c.seen.begin(), c.seen.end(), [&](const Event& event) {
+      return event.v[0] == static_cast<double>(type);
+    });
+  };
+  REQUIRE(c.until([&] { return count(EventType::kFeedClosed) == 2; }));
+  CHECK(count(EventType::kDigests) == 8);
+  for (const Event& event : c.seen) {
+    if (event.v[0] == static_cast<double>(EventType::kDigests)) CHECK(event.v[4] == 3);
+  }
+  CHECK(b.engine.relay_digests(tb, 0, 0, kBlock, 0, digests).misuse != nullptr);
+  CHECK(b.engine.relay_digests(tb, 0, 0, kBlock, 1, {}).misuse != nullptr);
+  CHECK(b.engine.close_transfer(tb).ok());
 }
 
 TEST_CASE("garbage closes the feed and lands nothing") {

@@ -46,6 +46,14 @@ export interface NativeEngine {
     route: number,
     payload: Uint8Array,
   ): void
+  relayDigests(
+    transfer: number,
+    stream: number,
+    offset: number,
+    length: number,
+    route: number,
+    payload: Uint8Array,
+  ): void
   finish(feed: number): void
   close(feed: number): void
   closeTransfer(transfer: number): void

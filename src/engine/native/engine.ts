@@ -164,6 +164,11 @@ class AddonEngine implements DataEngine {
     this.#call((engine) => engine.sendDigests(feed, stream, offset, length, route, payload))
   }
 
+  relayDigests(transfer: TransferHandle, spec: DigestSpec & { readonly route: number }): void {
+    const { stream, offset, length, route, payload } = spec
+    this.#call((engine) => engine.relayDigests(transfer, stream, offset, length, route, payload))
+  }
+
   finish(feed: FeedHandle): void {
     this.#call((engine) => engine.finish(feed))
   }

@@ -3,15 +3,13 @@
  * the addon does not load, the oracle in tests and the baseline in benchmarks, so it must behave
  * exactly as ports.ts says, at the price of carrying every payload byte through JavaScript.
  *
- * One transfer holds its streams and feeds; feeds work by themselves (portable-feed-in.ts,
- * portable-feed-out.ts) and meet here only when bytes land, when a stream fails and when events
- * are delivered. Events are gathered and handed over once per turn of the loop, never from inside
- * a call.
+ * Here calls are checked and given to their transfer (transfer.ts). Events are gathered and handed
+ * over once per turn of the loop, never from inside a call.
  */
 import type { Socket } from 'node:net'
 import xxhash, { type XXHashAPI } from 'xxhash-wasm'
 import type { BlockAlgorithm } from '../../base/digests.js'
-import { FrError, type FrErrorCode } from '../../base/errors.js'
+import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type {
   AssignSpec,
@@ -34,131 +32,23 @@ import type {
 import { checkBlocks, checkInteger, checkRange, checkTargets, known, routeMax } from '../checks.js'
 import { blake3File } from '../hashing/blake3.js'
 import { type BlockHashers, createBlockHashers } from '../hashing/block-hash.js'
-import { type Failed, failureWords } from '../system-error.js'
-import type { Feed, FeedHost } from './feed.js'
 import { InFeed } from './feed-in.js'
 import { OutFeed } from './feed-out.js'
 import { FileTable, HandleSource } from './files.js'
-import type { SeededHash } from './record.js'
 import { PortableStorage } from './storage.js'
 import { StreamState } from './stream.js'
+import { type Shared, Transfer } from './transfer.js'
 
 const uint32Max = 0xffff_ffff
 const uint64Max = 0xffff_ffff_ffff_ffffn
 
-/** What the transfers share with the engine. */
-interface Shared {
-  readonly hash: SeededHash
-  readonly emit: (event: EngineEvent) => void
-  payloadBytes: number
-}
-
-class Transfer implements FeedHost {
-  readonly transfer: TransferHandle
-  readonly streams = new Map<number, StreamState>()
-  readonly feeds = new Map<FeedHandle, Feed>()
-  readonly totals = {
-    landedBytes: 0,
-    holeBytes: 0,
-    scratchBytes: 0,
-    receivedBytes: 0,
-    duplicateBytes: 0,
-    sentBytes: 0,
-  }
-  readonly #shared: Shared
-  /** By route: the feeds it goes to, and its number beyond each. */
-  readonly #table = new Map<number, Map<OutFeed, number>>()
-  #isClosed = false
-
-  constructor(handle: TransferHandle, shared: Shared) {
-    this.transfer = handle
-    this.#shared = shared
-  }
-
-  get hash(): SeededHash {
-    return this.#shared.hash
-  }
-
-  stream(id: number): StreamState | undefined {
-    return this.streams.get(id)
-  }
-
-  emit(event: EngineEvent): void {
-    if (!this.#isClosed) this.#shared.emit(event)
-  }
-
-  countPayload(bytes: number): void {
-    this.#shared.payloadBytes += bytes
-  }
-
-  landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void {
-    this.totals[isScratch ? 'scratchBytes' : 'landedBytes'] += end - begin
-    const run = stream.land(isScratch, begin, end)
-    if (!isScratch) {
-      for (const feed of this.feeds.values()) {
-        if (feed instanceof OutFeed) feed.landed(stream, begin, end)
-      }
-      for (const { begin: low, end: high, route } of stream.routed(begin, end))
-        this.#forward(stream, low, high, route)
-    }
-    if (run === undefined) return
-    const [offset, past] = run
-    this.emit({
-      type: 'landed',
-      transfer: this.transfer,
-      stream: stream.id,
-      scratch: isScratch,
-      offset,
-      length: past - offset,
-    })
-  }
-
-  raise(stream: StreamState, begin: number, end: number, route: number): void {
-    for (const span of stream.raise(begin, end, route)) this.#forward(stream, ...span, route)
-  }
-
-  #forward(stream: StreamState, begin: number, end: number, route: number): void {
-    for (const [feed, next] of this.#table.get(route) ?? []) feed.route(stream, begin, end, next)
-  }
-
-  forget(handle: FeedHandle): void {
-    const feed = this.feeds.get(handle)
-    this.feeds.delete(handle)
-    if (feed instanceof OutFeed) for (const row of this.#table.values()) row.delete(feed)
-  }
-
-  setRoute(route: number, targets: Map<OutFeed, number>): void {
-    const before = this.#table.get(route)
-    if (targets.size === 0) this.#table.delete(route)
-    else this.#table.set(route, targets)
-    for (const stream of this.streams.values()) {
-      const history = stream.history(route)
-      for (const feed of before?.keys() ?? []) {
-        if (!targets.has(feed)) feed.leave(stream, route, history)
-      }
-      for (const [feed, next] of targets) {
-        if (before?.has(feed) !== true) feed.enter(stream, route, next, history)
-      }
-    }
-  }
-
-  failStream(stream: StreamState, code: FrErrorCode, failed: Failed): void {
-    if (stream.failed) return
-    stream.failed = true
-    for (const feed of this.feeds.values()) if (feed instanceof OutFeed) feed.forget(stream)
-    const { errno } = failed
-    const text = failureWords(failed)
-    this.emit({ type: 'fileFailed', transfer: this.transfer, stream: stream.id, code, errno, text })
-  }
-
-  close(): void {
-    this.#isClosed = true
-    for (const feed of this.feeds.values()) feed.drop()
-    for (const stream of this.streams.values()) {
-      stream.failed = true
-      stream.forget()
-    }
-  }
+/** The stream of a record that can be sent. Throws TypeError otherwise. */
+function checkDigests(transfer: Transfer, spec: DigestSpec): StreamState {
+  const stream = known('stream', spec.stream, transfer.stream(spec.stream))
+  checkRange(spec, stream.size)
+  checkInteger('length', spec.length, 1, uint32Max)
+  checkInteger('payload.length', spec.payload.length, 1, limits.recordDigestBytes)
+  return stream
 }
 
 class PortableEngine implements DataEngine {
@@ -271,12 +161,16 @@ class PortableEngine implements DataEngine {
 
   sendDigests(handle: FeedHandle, spec: DigestSpec): void {
     const { feed, transfer } = this.#outFeed(handle)
-    const stream = known('stream', spec.stream, transfer.stream(spec.stream))
-    checkRange(spec, stream.size)
-    checkInteger('length', spec.length, 1, uint32Max)
+    checkDigests(transfer, spec)
     checkInteger('route', spec.route ?? 0, 0, routeMax)
-    checkInteger('payload.length', spec.payload.length, 1, limits.recordDigestBytes)
     feed.sendDigests(spec)
+  }
+
+  relayDigests(handle: TransferHandle, spec: DigestSpec & { readonly route: number }): void {
+    const transfer = this.#transfer(handle)
+    const stream = checkDigests(transfer, spec)
+    checkInteger('route', spec.route, 1, routeMax)
+    transfer.relayDigests(stream, spec, spec.route)
   }
 
   finish(handle: FeedHandle): void {

@@ -1,10 +1,10 @@
 /**
  * The sending end of a feed: file -> record -> socket, one record of at most 256 KiB at a time.
  *
- * Three queues feed it: digests (first, they are small and verification waits for them), listed
- * ranges in the order they were listed, and bytes of routes; the last two take turns. Listed bytes
- * that have not landed yet wait in a set per stream and join the queue as they land. A record is
- * read from the file before its header is written, so a failing source never cuts a record. Two
+ * Digests go first (they are small and verification waits for them), the caller's before those that
+ * routes bring; then listed ranges in their order and bytes of routes, which take turns. Listed
+ * bytes that have not landed yet wait in a set per stream and join the queue as they land. A record
+ * is read from the file before its header is written, so a failing source never cuts a record. Two
  * record buffers: one is read into while the socket takes the other, which is all the memory a
  * feed holds. Each feed has one read in the thread pool at a time, and the pool is first come,
  * first served: feeds go round robin record by record.
@@ -14,6 +14,7 @@ import { limits } from '../../base/limits.js'
 import { type Span, SpanSet } from '../../base/spans.js'
 import type { DigestSpec, FeedStats, SendSpec } from '../../ports.js'
 import { asFrError } from '../checks.js'
+import { type DigestLog, DigestQueue } from './digests.js'
 import { Feed } from './feed.js'
 import { encodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
 import type { StreamState } from './stream.js'
@@ -61,8 +62,7 @@ export class OutFeed extends Feed {
   override readonly direction = 'out'
   #isFinishing = false
   #endSent = false
-  readonly #digests: DigestSpec[] = []
-  #digestBytes = 0
+  readonly #digests = new DigestQueue()
   readonly #listed: Piece[] = []
   #listedBytes = 0
   readonly #awaited: Awaited[] = []
@@ -103,22 +103,19 @@ export class OutFeed extends Feed {
     if (pieces > limits.listedRanges) throw new FrError('ERR_FR_INBOX_FULL')
     for (const [begin, end] of ready) this.#list(stream, flags, begin, end)
     for (const [begin, end] of missing) this.#awaitedOf(stream, flags).bytes.add(begin, end)
-    this.#wake()
+    this.wake()
   }
 
   sendDigests(spec: DigestSpec): void {
     if (!this.isOpen) return
-    if (this.#digestBytes + spec.payload.length > limits.digestQueueBytes) {
-      throw new FrError('ERR_FR_INBOX_FULL')
-    }
-    this.#digestBytes += spec.payload.length
-    this.#digests.push({ ...spec, payload: Buffer.from(spec.payload) })
-    this.#wake()
+    this.#digests.add(spec)
+    this.wake()
   }
 
   finish(): void {
     this.#isFinishing = true
-    this.#wake()
+    this.#digests.finish()
+    this.wake()
   }
 
   /** Bytes landed in the main file of a stream: awaited ones can be sent. */
@@ -131,7 +128,7 @@ export class OutFeed extends Feed {
         this.#list(stream, awaited, low, high)
       }
     }
-    this.#wake()
+    this.wake()
   }
 
   /** Queues bytes that a route brings, unless the feed is finishing. */
@@ -143,7 +140,7 @@ export class OutFeed extends Feed {
       this.#routed.push(queue)
     }
     queue.bytes.add(begin, end)
-    this.#wake()
+    this.wake()
   }
 
   /** This feed enters the table of the route: it gets the history that it has not had. */
@@ -162,13 +159,24 @@ export class OutFeed extends Feed {
     this.#had.push({ stream, route, bytes })
   }
 
+  /** Digest records of the route are sent under this number, all that this feed has not had. */
+  follow(route: number, next: number, log: DigestLog): void {
+    if (this.#isFinishing) return
+    this.#digests.follow(route, next, log)
+    this.wake()
+  }
+
+  unfollow(route: number): void {
+    this.#digests.leave(route)
+  }
+
   /** The stream failed: nothing more of it can be sent. */
   forget(stream: StreamState): void {
     keep(this.#routed, (queue) => queue.stream !== stream)
     keep(this.#awaited, (awaited) => awaited.stream !== stream)
     keep(this.#listed, (piece) => piece.stream !== stream)
     this.#listedBytes = this.#listed.reduce((sum, piece) => sum + piece.end - piece.begin, 0)
-    this.#wake()
+    this.wake()
   }
 
   protected override onBytes(): void {
@@ -216,7 +224,8 @@ export class OutFeed extends Feed {
     return awaited
   }
 
-  #wake(): void {
+  /** There may be something to send. */
+  wake(): void {
     if (this.#isRunning || !this.isOpen || this.#endSent) return
     this.#isRunning = true
     void this.#run()
@@ -226,7 +235,7 @@ export class OutFeed extends Feed {
     while (this.isOpen) {
       const buffer = await this.#buffer()
       if (buffer === undefined) break
-      const digests = this.#digests.shift()
+      const digests = this.#digests.take()
       const piece = digests === undefined ? this.#nextPiece() : undefined
       if (digests !== undefined) this.#writeDigests(buffer, digests)
       else if (piece !== undefined) await this.#writePiece(buffer, piece)
@@ -335,7 +344,6 @@ export class OutFeed extends Feed {
   }
 
   #writeDigests(buffer: Buffer, spec: DigestSpec): void {
-    this.#digestBytes -= spec.payload.length
     buffer.set(spec.payload, recordHeaderBytes)
     const header: RecordHeader = {
       kind: 'digests',

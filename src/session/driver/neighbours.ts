@@ -146,12 +146,6 @@ export class Neighbours {
     }
   }
 
-  /** This side closes the data connection to this member; another one may be opened. */
-  unopen(member: Neighbour): void {
-    this.refuse(member)
-    member.out = { state: 'none' }
-  }
-
   /** No data connection to this member, now or later. */
   refuse(member: Neighbour): void {
     const { out } = member

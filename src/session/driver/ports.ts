@@ -81,4 +81,7 @@ export interface Net {
 }
 
 /** The feeds of one transfer. */
-export type FeedEngine = Pick<DataEngine, 'setRoute' | 'send' | 'sendDigests' | 'close' | 'stats'>
+export type FeedEngine = Pick<
+  DataEngine,
+  'setRoute' | 'send' | 'sendDigests' | 'relayDigests' | 'close' | 'stats'
+>

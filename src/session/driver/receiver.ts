@@ -2,26 +2,24 @@
  * One transfer at a node, carried out: control/receiver/machine.ts decides, this file does, over
  * the ports it is handed. What happens on connections is posted to the machine as facts.
  *
- * The engine moves payload from feed to file to feed by itself. Here digests are checked and passed
- * on; a record that is not the author's is dropped and counted, and its feed lives.
+ * The engine moves payload from feed to file to feed by itself, and passes digest records on once
+ * they are checked here; one that is not the author's is dropped and counted, and its feed lives.
  */
 import { bytesOfHex } from '../../base/bytes.js'
 import { FrError } from '../../base/errors.js'
-import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { LogFields } from '../../base/log.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
 import type { HashRun } from '../../control/messages/facts.js'
 import { type Frame, groupRoute, originNumber } from '../../control/messages/types.js'
 import type { NodeConfig, NodeFact, NodeWish } from '../../control/receiver/events.js'
-import { KeptDigests } from '../../control/receiver/kept-digests.js'
 import { NodeMachine } from '../../control/receiver/machine.js'
-import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
+import type { EngineEvent, TransferHandle } from '../../ports.js'
 import { readDigests } from '../../protocol/digest-record.js'
 import type { Primitives } from '../../protocol/primitives.js'
 import type { Edge } from '../../protocol/ticket.js'
 import type { Contents } from './contents.js'
-import { Executor, type Servant } from './executor.js'
+import { Executor } from './executor.js'
 import { Loop } from './loop.js'
 import { type Neighbour, Neighbours, type Way } from './neighbours.js'
 import type { Clock, Connection, FeedEngine, Link, Net, Target } from './ports.js'
@@ -75,7 +73,6 @@ export class ReceiverSession {
   readonly #neighbours: Neighbours
   readonly #pulls: Pulls
   readonly #executor: Executor
-  readonly #kept = new KeptDigests<DigestSpec>()
   readonly #loop: Loop<NodeFact, NodeWish>
   #transfer: TransferHandle | undefined
   #isEnded = false
@@ -106,8 +103,8 @@ export class ReceiverSession {
       wayTo: (member: number) => this.#wayTo(member),
     }
     const { silenceMs } = spec
-    const servant = this.#servant()
-    this.#executor = new Executor(ports, this.#neighbours, this.samples, silenceMs, hooks, servant)
+    const [neighbours, pulls] = [this.#neighbours, this.#pulls]
+    this.#executor = new Executor(ports, neighbours, this.samples, silenceMs, hooks, pulls)
     this.#loop = new Loop<NodeFact, NodeWish>(this.machine, clock, {
       execute: (wish) => this.#execute(wish),
       crashed: (error) => {
@@ -155,10 +152,8 @@ export class ReceiverSession {
 
   onFrame(frame: Frame): void {
     this.post({ type: 'said', member: originNumber, frame })
-    if (frame.type !== 'plan') return
-    if (this.hasPlan) this.#kept.planned()
     // Whoever is known now may have dialled already.
-    this.#ports.introduced()
+    if (frame.type === 'plan') this.#ports.introduced()
   }
 
   #edgeOf(index: number): Edge | undefined {
@@ -244,7 +239,7 @@ export class ReceiverSession {
     if (!relay && this.machine.held.unannounced(offset, length).isEmpty) return
     try {
       const digests = this.#read(sender, event)
-      if (relay) this.#forward({ ...event, route: 0, payload: event.payload.slice() })
+      if (relay) this.#ports.engine.relayDigests(this.#transfer as TransferHandle, event)
       this.post({ type: 'digests', offset, length, digests })
     } catch (error) {
       if (!(error instanceof FrError)) throw error
@@ -286,10 +281,8 @@ export class ReceiverSession {
         // The link to the coordinator was there before this session.
         if (wish.member === originNumber) return void link.send(wish.frame)
         return this.#executor.execute(wish)
-      case 'feed':
-        if (!wish.isEarly) this.#kept.dialling(wish.member)
-        return this.#executor.execute(wish)
       case 'connect':
+      case 'feed':
       case 'hangUp':
       case 'sample':
         return this.#executor.execute(wish)
@@ -319,47 +312,12 @@ export class ReceiverSession {
     }
   }
 
-  /** What waits for a data connection to a mate: bytes that it asked for, and kept digests. */
-  #servant(): Servant {
-    return {
-      fedOut: (mate, feed) => {
-        this.#pulls.fedOut(mate, feed)
-        for (const record of this.#kept.records) this.#sendDigests(mate, record)
-        this.#kept.settled(mate.number)
-      },
-      unfed: (mate) => {
-        this.#kept.settled(mate.number)
-        this.#pulls.unfed(mate)
-      },
-      gone: (mate) => this.#pulls.gone(mate),
-    }
-  }
-
   /** What is for the group goes to every mate, and stays there. */
   #routeToMates(): void {
     const targets = [...this.#neighbours.all].flatMap(({ out }) =>
       out.state === 'open' && out.isWished ? [{ feed: out.feed, next: 0 }] : [],
     )
     this.#ports.engine.setRoute(this.#transfer as TransferHandle, groupRoute, targets)
-  }
-
-  /** Digests that came marked for relay. */
-  #forward(record: DigestSpec): void {
-    for (const mate of this.#neighbours.all)
-      if (mate.out.state === 'open' && mate.out.isWished) this.#sendDigests(mate, record)
-    this.#kept.keep(record, record.offset, record.payload.length)
-  }
-
-  #sendDigests(mate: Neighbour, record: DigestSpec): void {
-    const feed = mate.feedOut
-    if (feed === undefined) return
-    try {
-      this.#ports.engine.sendDigests(feed, record)
-    } catch (error) {
-      const { code, message } = asFrError(error, 'ERR_FR_INTERNAL')
-      this.#neighbours.unopen(mate)
-      this.#executor.unfed(mate, true, code, message)
-    }
   }
 
   #end(wish: NodeWish & { type: 'end' }): void {

@@ -116,6 +116,8 @@ export class PretendEngine implements FeedEngine {
 
   sendDigests(): void {}
 
+  relayDigests(): void {}
+
   close(feed: FeedHandle): void {
     this.closed.push(feed)
   }

@@ -1,0 +1,136 @@
+/**
+ * One transfer of the portable engine: its streams, its feeds, and the tables of its routes. Feeds
+ * work by themselves (feed-in.ts, feed-out.ts) and meet here only when bytes land, when something
+ * is passed on and when a stream fails.
+ */
+import type { FrErrorCode } from '../../base/errors.js'
+import type { DigestSpec, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
+import { type Failed, failureWords } from '../system-error.js'
+import { RelayedDigests } from './digests.js'
+import type { Feed, FeedHost } from './feed.js'
+import { OutFeed } from './feed-out.js'
+import type { SeededHash } from './record.js'
+import type { StreamState } from './stream.js'
+
+/** What the transfers share with the engine. */
+export interface Shared {
+  readonly hash: SeededHash
+  readonly emit: (event: EngineEvent) => void
+  payloadBytes: number
+}
+
+export class Transfer implements FeedHost {
+  readonly transfer: TransferHandle
+  readonly streams = new Map<number, StreamState>()
+  readonly feeds = new Map<FeedHandle, Feed>()
+  readonly totals = {
+    landedBytes: 0,
+    holeBytes: 0,
+    scratchBytes: 0,
+    receivedBytes: 0,
+    duplicateBytes: 0,
+    sentBytes: 0,
+  }
+  readonly #shared: Shared
+  /** By route: the feeds it goes to, and its number beyond each. */
+  readonly #table = new Map<number, Map<OutFeed, number>>()
+  readonly #digests = new RelayedDigests()
+  #isClosed = false
+
+  constructor(handle: TransferHandle, shared: Shared) {
+    this.transfer = handle
+    this.#shared = shared
+  }
+
+  get hash(): SeededHash {
+    return this.#shared.hash
+  }
+
+  stream(id: number): StreamState | undefined {
+    return this.streams.get(id)
+  }
+
+  emit(event: EngineEvent): void {
+    if (!this.#isClosed) this.#shared.emit(event)
+  }
+
+  countPayload(bytes: number): void {
+    this.#shared.payloadBytes += bytes
+  }
+
+  landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void {
+    this.totals[isScratch ? 'scratchBytes' : 'landedBytes'] += end - begin
+    const run = stream.land(isScratch, begin, end)
+    if (!isScratch) {
+      for (const feed of this.feeds.values()) {
+        if (feed instanceof OutFeed) feed.landed(stream, begin, end)
+      }
+      for (const { begin: low, end: high, route } of stream.routed(begin, end))
+        this.#forward(stream, low, high, route)
+    }
+    if (run === undefined) return
+    const [offset, past] = run
+    this.emit({
+      type: 'landed',
+      transfer: this.transfer,
+      stream: stream.id,
+      scratch: isScratch,
+      offset,
+      length: past - offset,
+    })
+  }
+
+  raise(stream: StreamState, begin: number, end: number, route: number): void {
+    for (const span of stream.raise(begin, end, route)) this.#forward(stream, ...span, route)
+  }
+
+  #forward(stream: StreamState, begin: number, end: number, route: number): void {
+    for (const [feed, next] of this.#table.get(route) ?? []) feed.route(stream, begin, end, next)
+  }
+
+  relayDigests(stream: StreamState, spec: DigestSpec, route: number): void {
+    this.#digests.add(spec, route, Math.ceil(stream.size / stream.blockBytes))
+    for (const feed of this.#table.get(route)?.keys() ?? []) feed.wake()
+  }
+
+  forget(handle: FeedHandle): void {
+    const feed = this.feeds.get(handle)
+    this.feeds.delete(handle)
+    if (feed instanceof OutFeed) for (const row of this.#table.values()) row.delete(feed)
+  }
+
+  setRoute(route: number, targets: Map<OutFeed, number>): void {
+    const before = this.#table.get(route)
+    if (targets.size === 0) this.#table.delete(route)
+    else this.#table.set(route, targets)
+    for (const feed of before?.keys() ?? []) if (!targets.has(feed)) feed.unfollow(route)
+    for (const [feed, next] of targets) feed.follow(route, next, this.#digests.log(route))
+    for (const stream of this.streams.values()) {
+      const history = stream.history(route)
+      for (const feed of before?.keys() ?? []) {
+        if (!targets.has(feed)) feed.leave(stream, route, history)
+      }
+      for (const [feed, next] of targets) {
+        if (before?.has(feed) !== true) feed.enter(stream, route, next, history)
+      }
+    }
+  }
+
+  failStream(stream: StreamState, code: FrErrorCode, failed: Failed): void {
+    if (stream.failed) return
+    stream.failed = true
+    for (const feed of this.feeds.values()) if (feed instanceof OutFeed) feed.forget(stream)
+    const { errno } = failed
+    const text = failureWords(failed)
+    this.emit({ type: 'fileFailed', transfer: this.transfer, stream: stream.id, code, errno, text })
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const feed of this.feeds.values()) feed.drop()
+    for (const stream of this.streams.values()) {
+      stream.failed = true
+      stream.forget()
+    }
+  }
+}
