@@ -76,4 +76,7 @@ if (forPackage) {
   }
 }
 buildAddon()
-if (!nativeOnly) run('typescript/bin/tsc', ['-p', '.'])
+if (!nativeOnly) {
+  run('typescript/bin/tsc', ['-p', '.'])
+  await import('./bundle.mjs')
+}

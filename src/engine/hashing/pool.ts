@@ -10,10 +10,11 @@ import type { Piscina } from 'piscina'
 import type { BlockAlgorithm } from '../../base/digests.js'
 import { FrError, isFrErrorCode } from '../../base/errors.js'
 import type { ByteRange, HashPool, HashSource } from '../../ports.js'
+import { packageRoot } from '../package-root.js'
 
 // From src (tests) and from dist alike this is the built worker: Node 20 runs no TypeScript in
 // threads.
-const workerUrl = new URL('../../../dist/engine/hashing/worker.js', import.meta.url)
+const workerUrl = new URL('dist/engine/hashing/worker.js', packageRoot)
 const idleMs = 60_000
 
 export class WorkerHashPool implements HashPool {

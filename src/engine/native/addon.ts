@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { BlockAlgorithm } from '../../base/digests.js'
 import { errorTable, FrError, type FrErrorCode, isFrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import { packageRoot } from '../package-root.js'
 import { systemFailure } from '../system-error.js'
 
 /** Numbers of one event record (native/core/base/events.h). */
@@ -144,7 +145,7 @@ function find(): Addon {
   try {
     if (given !== undefined && given !== '') return require(given) as Addon
     const load = require('node-gyp-build') as (root: string) => Addon
-    return load(fileURLToPath(new URL('../../..', import.meta.url)))
+    return load(fileURLToPath(packageRoot))
   } catch (cause) {
     throw new FrError('ERR_FR_ENGINE', `the native engine does not load: ${String(cause)}`, {
       cause,
