@@ -85,8 +85,8 @@ function pack() {
 
 /**
  * files.txt names everything but dist, docs and examples. Of dist there is one .js and one .d.ts
- * for each source but the simulator's, and what scripts/bundle.mjs makes of the command; of docs and
- * examples everything.
+ * for each source but the simulator's, and what scripts/bundle.mjs makes of the command; of docs
+ * and examples everything.
  */
 function checkListing(tarball) {
   const startedMs = performance.now()
