@@ -106,12 +106,6 @@ export type EngineEvent =
 
 export interface TransferOptions {
   /**
-   * Keep the outgoing feeds even: none runs further ahead of the slowest than about a tenth of a
-   * second, except of one that lags for good. For equal shares, which are as fast as the last. A
-   * hint.
-   */
-  readonly even?: boolean
-  /**
    * How long a silent peer is waited for: connections on which nothing is acknowledged live
    * limits.connectionGraceMs longer than this, where the system lets us say so. Default:
    * limits.silenceMs.

@@ -127,11 +127,11 @@ uint16_t EngineWrap::route_at(const Napi::CallbackInfo& info, size_t index) {
   return static_cast<uint16_t>(number_at(info, index, "route", 65'535));
 }
 
-// openTransfer(even, userTimeoutMs) -> handle
+// openTransfer(userTimeoutMs) -> handle
 Napi::Value EngineWrap::open_transfer(const Napi::CallbackInfo& info) {
   uint32_t handle = 0;
-  const int user_timeout_ms = static_cast<int>(number_at(info, 1, "userTimeoutMs", 1 << 30));
-  throw_answer(info.Env(), engine_->open_transfer(flag_at(info, 0), user_timeout_ms, &handle));
+  const int user_timeout_ms = static_cast<int>(number_at(info, 0, "userTimeoutMs", 1 << 30));
+  throw_answer(info.Env(), engine_->open_transfer(user_timeout_ms, &handle));
   return Napi::Number::New(info.Env(), handle);
 }
 

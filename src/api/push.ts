@@ -207,13 +207,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
   const blockBytes = blockBytesFor(bytes)
   const origin = uplink === undefined ? {} : { uplinkBytesPerSecond: uplink }
   const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, origin, checked.nodes)
-  const shares = sharesOf(
-    strategy,
-    shape,
-    strategy === 'classic' ? bytes : dataBytes,
-    blockBytes,
-    checked.nodes,
-  )
+  const shares = sharesOf(strategy, shape, { bytes, dataBytes, blockBytes }, checked.nodes)
   const plan: Plan = {
     event: 'plan',
     transfer: control.transfer.id,

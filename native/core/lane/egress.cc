@@ -1,10 +1,8 @@
 // The sending half of a lane: each outgoing feed has a list of landed ranges and sends them in
 // records, in turn with the others, one chunk a turn.
 //
-// Two things keep the feeds of a sender even. A feed hands the kernel little more than a few
-// milliseconds of its own rate (TCP_NOTSENT_LOWAT, chunk), so that one FIFO uplink is not filled by
-// whoever came first. And where the transfer asks for it, no feed may run further ahead of the
-// slowest than a tenth of a second: equal shares are only as fast as the last of them.
+// A feed hands the kernel little more than a few milliseconds of its own rate (TCP_NOTSENT_LOWAT,
+// chunk), so that one FIFO uplink is not filled by whoever came first.
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,12 +20,6 @@ constexpr double kBudgetSeconds = 0.004;  // of a feed's rate, unsent in the ker
 constexpr uint64_t kFirstBytes = 4u << 20;
 constexpr size_t kGrowBytes = 8u << 10;
 constexpr uint64_t kGrowWaitNs = 1'000'000;
-constexpr uint64_t kEvenRecheckNs = 1'000'000;
-constexpr uint64_t kLeadBytes = 256u << 10;
-constexpr double kLeadSeconds = 0.1;
-constexpr double kLagScore = 0.6;
-constexpr uint64_t kLagHoldNs = 2'000'000'000;
-constexpr uint64_t kLagHoldMaxNs = 60'000'000'000;
 
 }  // namespace
 
@@ -197,7 +189,7 @@ bool Lane::begin_end(OutFeed& feed, Header* out) {
 }
 
 bool Lane::begin_payload(OutFeed& feed, Header* out) {
-  if (feed.items.empty() || is_held_back(feed)) return false;
+  if (feed.items.empty()) return false;
   OutItem& item = feed.items.front();
   const uint64_t listed = item.end - item.begin;
   if (item.grows && listed < kGrowBytes && feed.items.size() == 1 && !feed.is_finishing &&
@@ -317,56 +309,6 @@ void Lane::measure(OutFeed& feed, double seconds) {
   if (feed.lowat != 0 && lowat < feed.lowat * 2 && lowat * 2 > feed.lowat) return;
   feed.lowat = lowat;
   feed.channel.set_unsent_bytes(static_cast<int>(lowat));
-}
-
-bool Lane::is_held_back(OutFeed& feed) {
-  Transfer& transfer = *feed.transfer;
-  if (!transfer.even || feed.lagging_until_ns > now_ns_) return false;
-  if (feed.accepted < transfer.even_limit) return false;
-  if (now_ns_ - transfer.even_checked_ns >= kEvenRecheckNs) even_out(transfer);
-  if (feed.accepted < transfer.even_limit) return false;
-  transfer.even_blocked = true;
-  poke_ns_ = now_ns_ + kEvenRecheckNs;
-  return true;
-}
-
-// Finds the slowest feed that still has work and sets how far the others may be ahead of it. A feed
-// for which the others had to wait most of the time is lagging: it is left behind for a while.
-void Lane::even_out(Transfer& transfer) {
-  const double elapsed = static_cast<double>(now_ns_ - transfer.even_checked_ns) / 1e9;
-  transfer.even_checked_ns = now_ns_;
-  OutFeed* slowest = nullptr;
-  uint64_t least = 0;
-  double rates = 0;
-  size_t busy = 0;
-  for (Feed* const feed : transfer.feeds) {
-    if (!feed->is_out) continue;
-    auto& out = *static_cast<OutFeed*>(feed);
-    if ((out.items.empty() && !out.in_record) || out.lagging_until_ns > now_ns_) continue;
-    refresh_unacked(out);
-    const uint64_t acked = out.accepted - std::min(out.accepted, out.unacked);
-    busy++;
-    rates += out.rate;
-    if (slowest == nullptr || acked < least) {
-      slowest = &out;
-      least = acked;
-    }
-  }
-  if (busy < 2) {
-    transfer.even_limit = UINT64_MAX;
-    transfer.even_score = 0;
-    return;
-  }
-  const double weight = std::min(1.0, elapsed / 0.25);
-  transfer.even_score += weight * ((transfer.even_blocked ? 1.0 : 0.0) - transfer.even_score);
-  transfer.even_blocked = false;
-  if (transfer.even_score > kLagScore) {
-    slowest->lag_hold_ns = std::clamp(slowest->lag_hold_ns * 2, kLagHoldNs, kLagHoldMaxNs);
-    slowest->lagging_until_ns = now_ns_ + slowest->lag_hold_ns;
-    transfer.even_score = 0;
-  }
-  const double lead = kLeadSeconds * rates / static_cast<double>(busy);
-  transfer.even_limit = least + std::max(kLeadBytes, static_cast<uint64_t>(lead));
 }
 
 }  // namespace fr

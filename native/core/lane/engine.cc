@@ -57,7 +57,7 @@ Answer Engine::task(uint32_t transfer, std::function<void(Lane&)> work) {
   return {};
 }
 
-Answer Engine::open_transfer(bool even, int user_timeout_ms, uint32_t* out) {
+Answer Engine::open_transfer(int user_timeout_ms, uint32_t* out) {
   if (!running_) return kClosed;
   if (transfers_.size() >= kTransfersMax) return {nullptr, {Code::ERR_FR_LIMIT, 0}};
   const uint32_t id = next_handle_++;
@@ -65,7 +65,7 @@ Answer Engine::open_transfer(bool even, int user_timeout_ms, uint32_t* out) {
   auto counters = std::make_shared<TransferCounters>();
   transfers_[id] = {lane, counters, user_timeout_ms, {}};
   *out = id;
-  return task(id, [=](Lane& l) { l.open_transfer(id, even, counters); });
+  return task(id, [=](Lane& l) { l.open_transfer(id, counters); });
 }
 
 Answer Engine::add_stream(const StreamRequest& r) {

@@ -52,7 +52,7 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // user_timeout_ms: how long its connections live while nothing is acknowledged on them.
-  Answer open_transfer(bool even, int user_timeout_ms, uint32_t* out);
+  Answer open_transfer(int user_timeout_ms, uint32_t* out);
   Answer add_stream(const StreamRequest& request);
   Answer adopt(const FeedRequest& request, uint32_t* out);
   // Replaces what is done with bytes of this route; no targets: nothing. Names each feed once.

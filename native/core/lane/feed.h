@@ -118,8 +118,6 @@ struct OutFeed : Feed {
   size_t chunk = 64 << 10;
   size_t lowat = 0;
   uint64_t listed_at_ns = 0;
-  uint64_t lagging_until_ns = 0;
-  uint64_t lag_hold_ns = 0;
 };
 
 }  // namespace fr

@@ -165,9 +165,6 @@ void Lane::tick() {
     if (measures) measure(*feed, seconds);
   }
   if (measures) measured_ns_ = now_ns_;
-  for (auto& [id, transfer] : transfers_) {
-    if (transfer->even) even_out(*transfer);
-  }
 }
 
 void Lane::report_landed() {
@@ -196,10 +193,9 @@ void Lane::report_stream(Transfer& transfer, Stream& stream) {
   }
 }
 
-void Lane::open_transfer(uint32_t id, bool even, std::shared_ptr<TransferCounters> counters) {
+void Lane::open_transfer(uint32_t id, std::shared_ptr<TransferCounters> counters) {
   auto transfer = std::make_unique<Transfer>();
   transfer->id = id;
-  transfer->even = even;
   transfer->counters = std::move(counters);
   transfers_.emplace(id, std::move(transfer));
 }

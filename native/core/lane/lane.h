@@ -1,5 +1,5 @@
 // A lane: one thread, one epoll loop, and every transfer that was assigned to it. It lands what
-// arrives, lets each outgoing feed send what has landed, and keeps the feeds of a sender even.
+// arrives, and lets each outgoing feed send what has landed.
 //
 // The page cache is the relay buffer: a feed's list names ranges of the file, never memory. A slow
 // receiver holds a list entry and its socket buffer, nothing else, and stalls nobody.
@@ -39,17 +39,11 @@ struct TransferCounters {
 
 struct Transfer {
   uint32_t id = 0;
-  bool even = false;
   std::unordered_map<uint32_t, Stream> streams;
   std::vector<Feed*> feeds;
   std::unordered_map<uint16_t, std::vector<RouteTarget>> table;  // by route
   std::unordered_map<uint16_t, DigestLog> digests;               // by route
   std::shared_ptr<TransferCounters> counters;
-  // Evenness (egress.cc): no feed may have more accepted than this.
-  uint64_t even_limit = 0;
-  uint64_t even_checked_ns = 0;
-  bool even_blocked = false;
-  double even_score = 0;
 };
 
 class Lane {
@@ -65,7 +59,7 @@ class Lane {
   void stop();
 
   // --- tasks: on the lane's thread only ---------------------------------------------------------
-  void open_transfer(uint32_t id, bool even, std::shared_ptr<TransferCounters> counters);
+  void open_transfer(uint32_t id, std::shared_ptr<TransferCounters> counters);
   void add_stream(uint32_t transfer, Stream stream);
   void add_feed(uint32_t transfer, std::unique_ptr<Feed> feed);
   void set_route(uint32_t transfer, uint16_t route, const std::vector<RouteRequest>& targets);
@@ -138,8 +132,6 @@ class Lane {
   void order_feeds(Transfer& transfer);
   void measure(OutFeed& feed, double seconds);
   void refresh_unacked(OutFeed& feed);
-  bool is_held_back(OutFeed& feed);
-  void even_out(Transfer& transfer);
 
   const int index_;
   Outbox* const outbox_;

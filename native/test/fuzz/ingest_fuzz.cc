@@ -236,7 +236,7 @@ class Witness {
 
 uint32_t open_transfer(World& world) {
   uint32_t transfer = 0;
-  require(world.host.engine.open_transfer(false, 0, &transfer).ok());
+  require(world.host.engine.open_transfer(0, &transfer).ok());
   for (uint32_t stream = 0; stream < kStreams; stream++) {
     const fuzz::Memory& file = world.files[stream];
     const uint32_t scratch = stream == 0 ? world.scratch.handle : 0;

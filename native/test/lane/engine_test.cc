@@ -106,9 +106,9 @@ std::vector<uint8_t> random_bytes(size_t count) {
   return bytes;
 }
 
-uint32_t transfer_with(Host& host, const MemoryFile& file, bool complete, bool even = false) {
+uint32_t transfer_with(Host& host, const MemoryFile& file, bool complete) {
   uint32_t transfer = 0;
-  REQUIRE(host.engine.open_transfer(even, 0, &transfer).ok());
+  REQUIRE(host.engine.open_transfer(0, &transfer).ok());
   REQUIRE(host.engine.add_stream({transfer, 0, file.handle, 0, file.file->size, kBlock, complete})
               .ok());
   return transfer;
@@ -132,7 +132,7 @@ TEST_CASE("a file crosses two engines through a relay") {
   Host c;
   TcpPair ab;
   TcpPair bc;
-  const uint32_t ta = transfer_with(a, source, true, true);
+  const uint32_t ta = transfer_with(a, source, true);
   const uint32_t tb = transfer_with(b, middle, false);
   const uint32_t tc = transfer_with(c, last, false);
   const uint32_t out = feed_of(a, ta, ab.a, true);

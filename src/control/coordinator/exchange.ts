@@ -88,12 +88,9 @@ export class OriginExchange {
    * and bytes flow, every step of a handshake would wait in the queues of links that are full.
    */
   expect(peers: readonly Peer[]): void {
-    const { shape, reportMs } = this.#dealer
-    const { bytes, blockBytes } = this.#config
-    // Without reports shares are fixed, and who has none relays nothing.
-    const relays = reportMs > 0 ? peers.length : Math.ceil(bytes / blockBytes)
-    if (shape === 'unicast' || peers.length < 2 || relays < peers.length) return
-    this.plans.expect(peers)
+    // Where only some relay, who they are is known with the plan.
+    const areRelays = this.#dealer.relayCount(peers.length) === peers.length
+    if (peers.length > 1 && areRelays) this.plans.expect(peers)
   }
 
   /** Makes the plan with these nodes, tells them, and begins. */
@@ -112,7 +109,7 @@ export class OriginExchange {
     if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
     else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
-    this.#source.start(this.#hashOrder(nodes, held.isEmpty && shape === 'group' ? shares : []))
+    this.#source.start(this.#hashOrder(nodes))
   }
 
   /**
@@ -252,11 +249,12 @@ export class OriginExchange {
 
   /** The digests of a run are known. A complete node relays none: it needed all of them. */
   hashed(offset: number, length: number): void {
-    for (const { peer, run } of this.#digestRelays(offset, length)) {
-      this.#sendDigests(peer, [run], true)
-      peer.relayedDigests.add(...run)
+    const relay = this.#digestRelay(offset, length)
+    if (relay !== undefined) {
+      this.#sendDigests(relay, [[offset, length]], true)
+      relay.relayedDigests.add(offset, length)
       for (const other of this.#group)
-        if (other.lostFrom.has(peer.node)) other.directDigests.add(...run)
+        if (other.lostFrom.has(relay.node)) other.directDigests.add(offset, length)
     }
     for (const peer of this.#group) {
       if (peer.phase !== 'running') continue
@@ -282,11 +280,10 @@ export class OriginExchange {
     this.#places.add(peer.node)
   }
 
-  /** What others hold of what this node lacks: it asks them. With fixed shares nobody relays it. */
+  /** What others hold of what this node lacks: it asks them. */
   #tellHeld(peer: Peer, held: RangeSet): void {
     const lacking = RangeSet.of(held)
     lacking.subtract(peer.have)
-    if (this.#dealer.strategy === 'classic') for (const run of held) peer.directDigests.add(...run)
     const holder = this.#group.find((other) => other !== peer && !other.have.isEmpty)
     if (lacking.isEmpty || holder === undefined) return
     for (const frame of detourFrames(holder, 'held', lacking.toArray()))
@@ -294,29 +291,26 @@ export class OriginExchange {
   }
 
   #setRelay(peer: Peer): void {
-    // A dealer that wants reports deals as it goes, and may deal again what a lost node had. Also
-    // a node that is alone relays: somebody may join.
-    if (this.#dealer.reportMs > 0 || this.#dealer.dealt(peer.node).length > 0) peer.relays()
+    if (this.#dealer.mayRelay(peer.node)) peer.relays()
   }
 
-  /** The share of each node: what it was dealt, or what it can be expected to carry. */
+  /** The share of each node: what is its to relay, or what it can be expected to carry. */
   #shares(nodes: readonly number[]): RangePair[] {
-    if (this.#dealer.shape === 'unicast') return nodes.map(() => [0, 0])
-    if (this.#dealer.strategy === 'classic')
-      return nodes.map((node): RangePair => this.#dealer.dealt(node)[0] ?? [0, 0])
     const links = nodes.map((node) => this.#peer(node).link)
     const { bytes, dataBytes = bytes } = this.#config
-    return expectedShares(dataBytes, links)
+    const expected = expectedShares(dataBytes, links)
+    return expected.map((share, i) => this.#dealer.share(nodes[i] as number) ?? share)
   }
 
-  /** With fixed shares the digests of each keep close to its bytes. */
-  #hashOrder(nodes: readonly number[], shares: readonly RangePair[]): HashTask[] {
-    if (this.#dealer.strategy !== 'classic' || shares.length === 0)
-      return [{ owner: anyone, offset: 0, length: this.#config.bytes }]
-    return nodes.map((owner, i) => {
-      const [offset, length] = shares[i] ?? [0, 0]
+  /** Where shares are the file, the digests of each keep close to its bytes. */
+  #hashOrder(nodes: readonly number[]): HashTask[] {
+    const shares = nodes.map((owner) => {
+      const [offset, length] = this.#dealer.share(owner) ?? [0, 0]
       return { owner, offset, length }
     })
+    const { bytes } = this.#config
+    const areAll = shares.reduce((sum, { length }) => sum + length, 0) === bytes
+    return areAll ? shares : [{ owner: anyone, offset: 0, length: bytes }]
   }
 
   /** Relays must not wait for these receivers: they lag, or nobody hears from them. */
@@ -368,23 +362,15 @@ export class OriginExchange {
     this.away(relay)
   }
 
-  /** Who brings the digests of a run to everybody: with fixed shares their owners, else in turn. */
-  #digestRelays(offset: number, length: number): { peer: Peer; run: RangePair }[] {
-    if (this.#dealer.shape === 'unicast') return []
+  /** Who brings the digests of a run to everybody: relays take turns. */
+  #digestRelay(offset: number, length: number): Peer | undefined {
     const running = this.#group.filter((peer) => peer.phase === 'running')
-    if (this.#dealer.strategy === 'classic') {
-      return running.flatMap((peer) => {
-        const owned = RangeSet.of(this.#dealer.dealt(peer.node)).present(offset, length)
-        return owned.map((run) => ({ peer, run }))
-      })
-    }
     const relays = running.filter((peer) => peer.relay === 'relays')
     const able = relays.filter((peer) => !this.#excluded.includes(peer.node))
     const peer = able[this.#digestTurn++ % able.length] ?? relays[0]
-    if (peer !== undefined) return [{ peer, run: [offset, length] }]
     // All who relayed are gone: from here on everybody is told by the origin itself.
-    for (const other of running) other.directDigests.add(offset, length)
-    return []
+    if (peer === undefined) for (const other of running) other.directDigests.add(offset, length)
+    return peer
   }
 
   #detour(to: Peer, from: Peer, why: DetourReason): void {

@@ -67,8 +67,7 @@ export class OriginFlow {
    * where it relays nothing.
    */
   queueBytes(peer: Peer): number | null {
-    if (peer.relay === 'none') return null
-    return this.#dealer.queueBytes(peer.node) ?? peer.counts.backlogBytes
+    return peer.relay === 'none' ? null : this.#dealer.queueBytes(peer.node)
   }
 
   /**

@@ -5,8 +5,7 @@
  *
  * What somebody holds at the start is no work for a relay: the others have it from there.
  *
- * A strategy that deals piece by piece answers `reported`, `counted` and `ticked` with more sends;
- * `classic` deals everything at the start.
+ * A dealer that deals piece by piece answers `reported`, `counted` and `ticked` with more sends.
  */
 import type { RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
@@ -95,6 +94,12 @@ export interface Dealer {
   readonly shape: 'group' | 'unicast'
   /** How often nodes are to report their backlog; 0: never. */
   readonly reportMs: number
+  /** Number of relays among this number of nodes. */
+  relayCount(nodes: number): number
+  /** Whether this node may be given ranges to relay, now or later; known from `started` on. */
+  mayRelay(node: number): boolean
+  /** The part of the file that is this node's to relay; null: that follows from how it goes. */
+  share(node: number): RangePair | null
   /** Nodes whose backlog is not to count, ascending: they lag, are silent, or catch up. */
   excluded(): readonly number[]
   handle(fact: DealerFact): Send[]
@@ -106,7 +111,7 @@ export interface Dealer {
   readonly directBytes: number
   /** Bytes not dealt yet. */
   readonly openBytes: number
-  /** Bytes dealt to this node that it has not passed on; null: this dealer keeps no such queue. */
+  /** Bytes dealt to this node that it has not passed on; null: it relays nothing. */
   queueBytes(node: number): number | null
   /** Bytes this node says it has passed on to its mates; null: this dealer has no such word. */
   claimedBytes(node: number): number | null

@@ -1,6 +1,6 @@
 /**
- * One relay, as the adaptive dealer sees it: how much it was dealt and has not forwarded, how fast
- * it forwards, and which units are still at risk if it dies.
+ * One relay, as the dealer of a group sees it: how much it was dealt and has not forwarded, how
+ * fast it forwards, and which units are still at risk if it dies.
  *
  * Queue = bytes listed on the origin's feed to it - what it has forwarded, by its own report: what
  * it has received less the backlog of its worst feed to a mate. Everything is forwarded in the
@@ -33,6 +33,8 @@ const lookMs = 15
 const growth = 4
 /** A longer silence is an outage, not a late report. */
 const lateReportMax = 1_000
+/** More units than this in a queue become one where they are neighbours; windows hold far fewer. */
+const dealsMax = 1_024
 /** Seconds for which a relay without a new report is believed to go on at its rate. */
 const creditSeconds = 0.04
 
@@ -45,11 +47,11 @@ export interface RelayReport {
 
 interface Deal {
   readonly offset: number
-  readonly length: number
+  length: number
   /** Of it, what it had never been dealt before: nothing is passed on twice. */
-  readonly newBytes: number
+  newBytes: number
   /** Position on the feed, counting all that was ever listed on it, where the unit ends. */
-  readonly end: number
+  end: number
 }
 
 export class DealtRelay {
@@ -160,7 +162,15 @@ export class DealtRelay {
     const fresh = this.#everDealt.missing(offset, length)
     this.#everDealt.add(offset, length)
     const newBytes = fresh.reduce((sum, [, bytes]) => sum + bytes, 0)
-    this.#deals.push({ offset, length, newBytes, end: this.#listed - this.#past })
+    const end = this.#listed - this.#past
+    const last = this.#deals.at(-1)
+    if (
+      this.#deals.length >= dealsMax &&
+      last !== undefined &&
+      last.offset + last.length === offset
+    )
+      Object.assign(last, { length: last.length + length, newBytes: last.newBytes + newBytes, end })
+    else this.#deals.push({ offset, length, newBytes, end })
   }
 
   /**
@@ -205,9 +215,8 @@ export class DealtRelay {
     this.#claimed.clear()
   }
 
-  /** What it says does not hold: returns what it was dealt since that was last not so. */
-  distrust(): RangePair[] {
-    this.isTrusted = false
+  /** As `takeBack`, and what it says it has passed on since its word was last known to hold. */
+  takeBackClaims(): RangePair[] {
     const claimed = this.#claimed.toArray()
     for (const [offset, length] of claimed) this.dealt.remove(offset, length)
     return [...claimed, ...this.takeBack()]
@@ -263,6 +272,11 @@ export class DealtRelay {
     const queue = this.queue + this.unitBytes
     if (this.rate > 0 && queue / this.rate > leftSeconds + 2 * windowSeconds) return false
     return queue <= this.window
+  }
+
+  /** Whether a unit fits the window together with what waits on the origin's feed. */
+  get isFeedOpen(): boolean {
+    return this.queuedBytes === 0 || this.queuedBytes + this.unitBytes <= this.window
   }
 
   /**

@@ -16,9 +16,10 @@ import {
   type NodeLink,
   relayRates,
 } from '../plan/plan.js'
-import { AdaptiveDealer } from './adaptive.js'
-import { ClassicDealer } from './classic.js'
 import type { Dealer } from './dealer.js'
+import { GroupDealer } from './group.js'
+import { Pool } from './pool.js'
+import { Quotas } from './quotas.js'
 import { UnicastDealer } from './unicast.js'
 
 export type ShapeWish = 'auto' | 'group' | 'unicast'
@@ -56,8 +57,8 @@ export function dealerOf(
   holes: readonly RangePair[] = [],
 ): Dealer {
   if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
-  if (strategy === 'classic') return new ClassicDealer(bytes, blockBytes)
-  return new AdaptiveDealer(bytes, relayRates(speeds.origin ?? {}, speeds.nodes ?? []), holes)
+  const stock = strategy === 'classic' ? new Quotas(bytes, blockBytes) : new Pool(bytes)
+  return new GroupDealer(stock, relayRates(speeds.origin ?? {}, speeds.nodes ?? []), holes)
 }
 
 /**
@@ -84,12 +85,11 @@ export function forecastOf(
 export function sharesOf(
   strategy: Strategy,
   shape: 'group' | 'unicast',
-  bytes: number,
-  blockBytes: number,
+  file: { readonly bytes: number; readonly dataBytes: number; readonly blockBytes: number },
   nodes: readonly NodeLink[],
 ): RangePair[] {
   if (shape === 'unicast') return nodes.map(() => [0, 0])
   return strategy === 'classic'
-    ? equalShares(bytes, blockBytes, nodes.length)
-    : expectedShares(bytes, nodes)
+    ? equalShares(file.bytes, file.blockBytes, nodes.length)
+    : expectedShares(file.dataBytes, nodes)
 }

@@ -1,7 +1,6 @@
 /**
  * Every node is sent the whole file by the origin itself: the baseline, and the plan for one node
- * or
- * for files so small that opening feeds between the nodes would take longer than sending them.
+ * or for files so small that opening feeds between the nodes would take longer than sending them.
  */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
@@ -24,6 +23,18 @@ export class UnicastDealer implements Dealer {
   }
 
   /** Nobody relays anything. */
+  relayCount(): number {
+    return 0
+  }
+
+  mayRelay(): boolean {
+    return false
+  }
+
+  share(): RangePair {
+    return [0, 0]
+  }
+
   dealt(): readonly RangePair[] {
     return []
   }

@@ -28,8 +28,6 @@ export class PeerCounts {
   readonly landing = new ObservedRate()
   /** What it has sent to mates, by the clock of the node. */
   readonly sending = new ObservedRate()
-  /** What its slowest data connection to a mate has not delivered. */
-  backlogBytes = 0
   /** Bytes that the origin has listed on its data connection to the node. */
   listedBytes = 0
   /** Of `listedBytes`, not accepted by the socket. */
@@ -63,8 +61,6 @@ export class PeerCounts {
     this.reportedMs = nowMs
     this.landing.add(this.landedDataBytes, frame.atMs)
     this.sending.add(frame.sentBytes, frame.atMs)
-    const waiting = mates.map(({ queuedBytes, unackedBytes }) => queuedBytes + unackedBytes)
-    this.backlogBytes = Math.max(0, ...waiting)
     return moved
   }
 

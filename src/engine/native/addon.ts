@@ -16,7 +16,7 @@ export const eventNumbers = 12
 type Operation = number
 
 export interface NativeEngine {
-  openTransfer(even: boolean, userTimeoutMs: number): number
+  openTransfer(userTimeoutMs: number): number
   addStream(
     transfer: number,
     stream: number,

@@ -110,9 +110,9 @@ class AddonEngine implements DataEngine {
   }
 
   openTransfer(options: TransferOptions = {}): TransferHandle {
-    const { even = false, silenceMs = limits.silenceMs } = options
+    const { silenceMs = limits.silenceMs } = options
     const userTimeoutMs = silenceMs + limits.connectionGraceMs
-    return this.#call((engine) => engine.openTransfer(even, userTimeoutMs))
+    return this.#call((engine) => engine.openTransfer(userTimeoutMs))
   }
 
   addStream(transfer: TransferHandle, spec: StreamSpec): void {

@@ -127,7 +127,7 @@ export class PushRun {
       (event) => this.#session.post(event),
       (text) => this.warn(text),
     )
-    this.#transfer = engine.openTransfer({ even: spec.strategy === 'classic', silenceMs })
+    this.#transfer = engine.openTransfer({ silenceMs })
     router.route(this.#transfer, (events) => this.#session.onEngine(events))
     engine.addStream(this.#transfer, {
       stream: 0,

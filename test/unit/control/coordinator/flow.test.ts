@@ -1,14 +1,13 @@
 /** What people are told of a push under way: shares, queues, rates, the end, the bound. */
 import { describe, expect, it } from 'vitest'
 import { GIB, KIB, MIB } from '../../../../src/base/limits.js'
-import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
-import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import { DealtRelay } from '../../../../src/control/dealing/relay-queue.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
 import { ObservedRate } from '../../../../src/control/members/observed.js'
 import { relayRates } from '../../../../src/control/plan/plan.js'
 import { pushView, resultView } from '../../../../src/control/view/push-view.js'
-import { AdaptiveBench, bytesOf, report, to } from '../dealing/adaptive-support.js'
+import { bytesOf, DealerBench, report, to } from '../dealing/dealer-bench.js'
+import { adaptiveDealer, classicDealer } from '../dealing/dealers.js'
 import { FluidPush } from './flow-support.js'
 
 const factsOf = (push: FluidPush, bytes: number) => (seconds: number) => ({
@@ -79,7 +78,7 @@ describe('an observed rate', () => {
 describe('the shares of a result', () => {
   it('follow the uplinks, and with the direct bytes are the file', () => {
     const bytes = 64 * MIB
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000, 3_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [15_000, 15_000, 3_000])
     push.run()
     const result = resultOf(push, bytes)
     expect(result.nodes.map((node) => node.status)).toEqual(Array(3).fill('complete'))
@@ -91,7 +90,7 @@ describe('the shares of a result', () => {
 
   it('know what the origin sent to everybody', () => {
     const bytes = 64 * MIB
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 40_000, [5_000, 5_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 40_000, [5_000, 5_000])
     push.run()
     const result = resultOf(push, bytes)
     expect(result.directBytes).toBeGreaterThan(bytes / 8)
@@ -102,7 +101,7 @@ describe('the shares of a result', () => {
 
   it('are less what was taken back from a node that died', () => {
     const bytes = 64 * MIB
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [9_000, 9_000, 9_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [9_000, 9_000, 9_000])
     push.run(1_500)
     const before = viewOf(push, bytes).nodes[1]?.dealtBytes as number
     push.kill(1)
@@ -123,7 +122,7 @@ describe('the shares of a result', () => {
 
   it('are equal for the equal split, and none for unicast', () => {
     const bytes = 48 * MIB
-    const classic = new FluidPush(bytes, new ClassicDealer(bytes, 64 * KIB), 20_000, [9_000, 9_000])
+    const classic = new FluidPush(bytes, classicDealer(bytes, 64 * KIB), 20_000, [9_000, 9_000])
     classic.run()
     expect(resultOf(classic, bytes)).toMatchObject({
       shares: [{ dealtBytes: 24 * MIB }, { dealtBytes: 24 * MIB }],
@@ -142,7 +141,7 @@ describe('the shares of a result', () => {
 
   it('leave out what is sent again', () => {
     const bytes = 48 * MIB
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [9_000, 9_000])
     push.run(500)
     const ranges = [[0, 64 * KIB]] as const
     push.from(0, { type: 'need', scratch: true, ranges })
@@ -156,7 +155,7 @@ describe('the shares of a result', () => {
 describe('what was relayed', () => {
   it('is what mates received, whatever was dealt', () => {
     const bytes = 48 * MIB
-    const push = new FluidPush(bytes, new ClassicDealer(bytes, 64 * KIB), 20_000, [9_000, 9_000])
+    const push = new FluidPush(bytes, classicDealer(bytes, 64 * KIB), 20_000, [9_000, 9_000])
     push.run()
     const result = resultOf(push, bytes)
     expect(result.shares).toEqual(
@@ -175,22 +174,22 @@ describe('what was relayed', () => {
   })
 
   it('is nothing where nobody could reach a mate, although all was dealt', () => {
-    const bytes = 48 * MIB
-    const push = new FluidPush(bytes, new ClassicDealer(bytes, 64 * KIB), 20_000, [0, 0])
+    const bytes = 512 * KIB
+    const push = new FluidPush(bytes, classicDealer(bytes, 64 * KIB), 20_000, [0, 0])
     push.run(2_000)
     for (const [index, node] of push.nodes.entries()) {
       // The other half, from the origin after all.
       node.receivedBytes = bytes
       node.listed.splice(0)
-      expect(viewOf(push, bytes).nodes[index]?.dealtBytes).toBe(24 * MIB)
+      expect(viewOf(push, bytes).nodes[index]?.dealtBytes).toBe(bytes / 2)
     }
     push.run()
     const result = resultOf(push, bytes)
     expect(result.nodes.map((node) => node.status)).toEqual(['complete', 'complete'])
     expect(result.originShare).toBe(1)
     expect(result.shares).toMatchObject([
-      { dealtBytes: 24 * MIB, relayedBytes: 0, relayedShare: 0 },
-      { dealtBytes: 24 * MIB, relayedBytes: 0, relayedShare: 0 },
+      { dealtBytes: bytes / 2, relayedBytes: 0, relayedShare: 0 },
+      { dealtBytes: bytes / 2, relayedBytes: 0, relayedShare: 0 },
     ])
   })
 })
@@ -198,7 +197,7 @@ describe('what was relayed', () => {
 describe('an efficiency', () => {
   const bytes = 64 * MIB
   const ended = (() => {
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [15_000, 15_000])
     push.run()
     return push
   })()
@@ -221,7 +220,7 @@ describe('an efficiency', () => {
   })
 
   it('under way is that of the part the slowest living node has, or none', () => {
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [15_000, 15_000])
     push.run(1_000)
     const facts = factsOf(push, bytes)(1)
     const least = Math.min(...push.machine.peers.map((peer) => peer.counts.landedBytes)) / bytes
@@ -248,7 +247,7 @@ describe('an efficiency', () => {
 describe('the observed bound', () => {
   it('is the file at the rate of the origin that was seen, where that is the limit', () => {
     const bytes = 64 * MIB
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000, 15_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [15_000, 15_000, 15_000])
     push.run()
     const result = resultOf(push, bytes)
     expect(result).toMatchObject({ boundSeconds: null, efficiency: null, boundFrom: 'observed' })
@@ -273,7 +272,7 @@ describe('the observed bound', () => {
 
   it('is not made of what came after the last node was complete', () => {
     const bytes = 64 * MIB
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [15_000, 15_000])
     push.run()
     const { flow } = push.machine
     expect(flow.observedBoundSeconds(bytes, 0.5)).toBeGreaterThan(0)
@@ -282,7 +281,7 @@ describe('the observed bound', () => {
 
   it('stands beside the configured one, which comes first', () => {
     const bytes = 64 * MIB
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [15_000, 15_000])
     push.run()
     const facts = factsOf(push, bytes)
     const result = resultView(push.machine, push.outcomes, (seconds) => ({
@@ -298,7 +297,7 @@ describe('the observed bound', () => {
 describe('the view of a push under way', () => {
   it('shows rates, shares and queues', () => {
     const bytes = 64 * MIB
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [15_000, 15_000])
     push.run(2_000)
     const view = viewOf(push, bytes)
     for (const node of view.nodes) {
@@ -321,7 +320,7 @@ describe('the view of a push under way', () => {
 
   it('predicts no end before the origin can have sent all', () => {
     const bytes = 64 * MIB
-    const push = new FluidPush(bytes, new AdaptiveDealer(bytes), 20_000, [15_000, 15_000])
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [15_000, 15_000])
     push.run(1_000)
     const left = (bytes - 20_000 * push.nowMs) / 20e6
     for (const { etaSeconds } of viewOf(push, bytes).nodes) {
@@ -348,21 +347,15 @@ describe('the view of a push under way', () => {
     expect(viewOf(push, bytes).nodes[0]?.etaSeconds).toBeCloseTo(sent)
   })
 
-  it('takes the queue of an equal split from the node, and knows none for unicast', () => {
+  it('knows no queue for unicast', () => {
     const bytes = 64 * MIB
-    const classic = new FluidPush(bytes, new ClassicDealer(bytes, 64 * KIB), 40_000, [5_000, 5_000])
-    classic.run(1_000)
-    const node = classic.node(0)
-    const queue = viewOf(classic, bytes).nodes[0]?.queueBytes
-    expect(queue).toBe(node.shareBytes - node.forwardedBytes)
-    expect(queue).toBeGreaterThan(MIB)
     const unicast = new FluidPush(bytes, new UnicastDealer('adaptive', bytes), 20_000, [1, 1])
     unicast.run(100)
     expect(viewOf(unicast, bytes).nodes[0]).toMatchObject({ queueBytes: null, relayedBytes: 0 })
   })
 
   it('knows nothing before the plan', () => {
-    const push = new FluidPush(MIB, new AdaptiveDealer(MIB), 0, [0])
+    const push = new FluidPush(MIB, adaptiveDealer(MIB), 0, [0])
     expect(viewOf(push, MIB).nodes[0]).toMatchObject({
       rateBytesPerSecond: 0,
       rateOutBytesPerSecond: 0,
@@ -391,7 +384,7 @@ describe('configured uplinks', () => {
 
   it('give the first windows their size, and nothing else changes', () => {
     const start = (rates?: ReadonlyMap<number, number>) => {
-      const bench = new AdaptiveBench(GIB, 3, 0, rates)
+      const bench = new DealerBench(GIB, 3, 0, adaptiveDealer(GIB, rates))
       const sends = bench.start()
       return [0, 1, 2].map((node) => bytesOf(to(sends, node)))
     }

@@ -46,7 +46,7 @@ describe('the origin introduces', () => {
     const later = tell(0, ...ready(0), ...ready(1), ...ready(2))
     expect(plans(later, 0)).toEqual([['running', 0, 1, 2]])
     expect(frames(later, 0, 'plan')).toMatchObject([
-      planOf(0, [0, 1, 2], { epoch: 7, standbys: [0, 1, 2] }),
+      planOf(0, [0, 1, 2], { epoch: 7, reportMs: limits.sameReportMs, standbys: [0, 1, 2] }),
     ])
   })
 

@@ -87,7 +87,7 @@ describe('a node that is added', () => {
     const types = late
       .ready(2)
       .flatMap((c) => (c.type === 'say' && c.member === 2 ? [c.frame.type] : []))
-    expect(types).toEqual(['plan', 'plan', 'roster', 'seal'])
+    expect(types).toEqual(['plan', 'plan', 'roster', 'lagging', 'seal'])
   })
 
   it('keeps the push from ending until it has its outcome', () => {

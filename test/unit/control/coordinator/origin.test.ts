@@ -1,6 +1,7 @@
 /** The origin's machine: facts in, wishes out. */
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
+import { type RangePair, RangeSet } from '../../../../src/base/ranges.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
 import { membersOf, planOf, progressOf, runningPlans } from '../plans.js'
@@ -17,7 +18,7 @@ class Bench extends OriginBench {
 
 const lists = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
-    c.type === 'list' ? [[c.member, c.offset, c.length, c.relay, c.scratch]] : [],
+    c.type === 'list' ? [[c.member, c.offset, c.length, c.relay, c.scratch] as const] : [],
   )
 const digestsTo = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
@@ -25,7 +26,7 @@ const digestsTo = (commands: OriginWish[]) =>
   )
 
 describe('OriginMachine', () => {
-  it('plans when everyone has decided, and lists everything', () => {
+  it('plans when everyone has decided, and lists what fits windows', () => {
     const bench = new Bench()
     expect([...bench.ready(0), ...bench.ready(2)].some((c) => c.type === 'announcePlan')).toBe(
       false,
@@ -33,10 +34,19 @@ describe('OriginMachine', () => {
     const commands = bench.ready(1)
     for (const node of [0, 1, 2]) {
       expect(runningPlans(commands, node)).toMatchObject([
-        planOf(node, [0, 1, 2], { epoch: expect.anything(), standbys: [0, 1, 2] }),
+        planOf(node, [0, 1, 2], {
+          ...{ epoch: expect.anything(), reportMs: limits.sameReportMs },
+          standbys: [0, 1, 2],
+        }),
       ])
     }
-    expect(lists(commands)).toEqual([0, 1, 2].map((i) => [i, i * block, block, true, false]))
+    const dealt = (node: number) =>
+      RangeSet.of(
+        lists(commands).flatMap(([to, offset, length, relay]): RangePair[] =>
+          to === node && relay ? [[offset, length]] : [],
+        ),
+      ).toArray()
+    for (const node of [0, 1, 2]) expect(dealt(node)).toEqual([[node * block, block]])
     expect(commands.filter((c) => c.type === 'hash')).toHaveLength(3)
   })
 
@@ -89,10 +99,10 @@ describe('OriginMachine', () => {
     expect(commands.at(-1)).toEqual({ type: 'end', failure: null })
   })
 
-  it('digests travel with the share; all hashed, checked, summed: seal', () => {
+  it('relays take turns with digests; all hashed, checked, summed: seal', () => {
     const bench = new Bench().running()
-    expect(digestsTo(bench.hashed(1))).toEqual([[1, block, block, true]])
-    bench.hashed(0)
+    expect(digestsTo(bench.hashed(1))).toEqual([[0, block, block, true]])
+    expect(digestsTo(bench.hashed(0))).toEqual([[1, 0, block, true]])
     expect(bench.hashed(2)).toContainEqual({ type: 'checkSource' })
     const sum = bench.feed({ type: 'sourceChecked', isDoubtful: false })
     expect(sum).toMatchObject([{ type: 'sum', digests: { length: 24 } }])
@@ -126,6 +136,7 @@ describe('OriginMachine', () => {
 
   it('a dead node: its share is detoured, its digests go directly, what is needed is sent', () => {
     const bench = new Bench().running()
+    bench.hashed(0)
     bench.hashed(1)
     const dead = bench.feed({
       type: 'unlinked',
@@ -148,13 +159,13 @@ describe('OriginMachine', () => {
     expect(lists(bench.from(2, need))).toEqual([[2, block, block, false, false]])
   })
 
-  it('digests of a dead share that come later go directly too', () => {
+  it('digests that come after a relay has died go by those who are left', () => {
     const bench = new Bench().running()
     bench.feed({ type: 'unlinked', member: 1, code: 'ERR_FR_NODE_LOST', text: 'reset' })
-    expect(digestsTo(bench.hashed(1))).toEqual([
-      [0, block, block, false],
-      [2, block, block, false],
-    ])
+    for (const [at, relay] of [0, 2].entries())
+      expect(digestsTo(bench.hashed(at)).filter((row) => row[3])).toEqual([
+        [relay, at * block, block, true],
+      ])
   })
 
   it('a feed that breaks is the cause only when the link names no other in time', () => {

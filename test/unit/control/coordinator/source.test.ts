@@ -13,7 +13,7 @@ const bytes = 3 * block
 /** One node that takes part; time passes when a test says so. */
 class Bench extends OriginBench {
   constructor() {
-    super(1, { bytes, blockBytes: block, strategy: 'classic', retries: 0 })
+    super(1, { bytes, blockBytes: block, shape: 'unicast', retries: 0 })
     this.running()
   }
 

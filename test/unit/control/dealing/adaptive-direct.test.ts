@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { GIB, KIB } from '../../../../src/base/limits.js'
 import { DealtRelay } from '../../../../src/control/dealing/relay-queue.js'
-import { AdaptiveBench, relayed, report } from './adaptive-support.js'
+import { DealerBench, relayed, report } from './dealer-bench.js'
 
 const unit = 64 * KIB
 
@@ -50,14 +50,14 @@ describe('units that a relay is not to forward', () => {
 describe('direct units', () => {
   /** Relays that stand still, behind an origin with nothing to do. */
   const stuck = () => {
-    const bench = new AdaptiveBench(GIB, 3, 4_000)
+    const bench = new DealerBench(GIB, 3, 4_000)
     bench.start()
     bench.pass(1_000)
     for (const relay of bench.relays.values()) relay.rate = 0
     bench.pass(500)
     return bench
   }
-  const direct = (bench: AdaptiveBench, ms: number) => {
+  const direct = (bench: DealerBench, ms: number) => {
     const sends = bench.pass(ms)
     return sends.length - relayed(sends).length
   }

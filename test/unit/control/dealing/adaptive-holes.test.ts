@@ -1,11 +1,11 @@
 /** Large holes: everybody is told of them at once, and no relay is dealt any. */
 import { describe, expect, it } from 'vitest'
 import { GIB, MIB } from '../../../../src/base/limits.js'
-import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
+import { adaptiveDealer } from './dealers.js'
 
 describe('an adaptive deal of a file with holes', () => {
   const bytes = 4 * GIB
-  const dealer = new AdaptiveDealer(bytes, new Map(), [
+  const dealer = adaptiveDealer(bytes, new Map(), [
     [MIB, GIB],
     [2 * GIB, 2 * GIB - MIB],
   ])

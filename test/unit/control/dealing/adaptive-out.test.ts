@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { MIB } from '../../../../src/base/limits.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
-import { AdaptiveBench, bytesOf, relayed, to } from './adaptive-support.js'
+import { bytesOf, DealerBench, relayed, to } from './dealer-bench.js'
 
 describe('a relay that speaks and stands still', () => {
   const standing = (nodes: number, still: readonly number[]) => {
-    const bench = new AdaptiveBench(64 * MIB, nodes, 2_000)
+    const bench = new DealerBench(64 * MIB, nodes, 2_000)
     bench.start()
     bench.pass(500)
     for (const node of still) Object.assign(bench.relay(node), { rate: 0, isStanding: true })
@@ -43,7 +43,7 @@ describe('a relay that speaks and stands still', () => {
 
 describe('a need', () => {
   it('is answered with what was dealt: the rest comes with the deal', () => {
-    const bench = new AdaptiveBench(64 * MIB, 4, 1_000)
+    const bench = new DealerBench(64 * MIB, 4, 1_000)
     bench.start()
     bench.pass(500)
     const dealt = RangeSet.of([0, 1, 2, 3].flatMap((node) => [...bench.dealer.dealt(node)]))

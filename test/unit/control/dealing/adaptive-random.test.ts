@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { KIB, MIB } from '../../../../src/base/limits.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
 import type { Send } from '../../../../src/control/dealing/dealer.js'
-import { AdaptiveBench } from './adaptive-support.js'
+import { DealerBench } from './dealer-bench.js'
 
 const node = fc.nat({ max: 4 })
 const fact = fc.oneof(
@@ -62,7 +62,7 @@ const fact = fc.oneof(
 type Fact = typeof fact extends fc.Arbitrary<infer T> ? T : never
 
 class Run {
-  readonly bench: AdaptiveBench
+  readonly bench: DealerBench
   readonly bytes: number
   readonly count: number
   /** [relay, receiver] -> what the relay had been dealt when the feed between them broke. */
@@ -71,7 +71,7 @@ class Run {
   constructor(bytes: number, count: number) {
     this.bytes = bytes
     this.count = count
-    this.bench = new AdaptiveBench(bytes, count, 1_000)
+    this.bench = new DealerBench(bytes, count, 1_000)
     this.bench.start()
   }
 
@@ -155,7 +155,7 @@ class Run {
 
 const rangeOf = ({ offset, length }: Send): [number, number] => [offset, length]
 
-describe('AdaptiveDealer', () => {
+describe('adaptive dealing', () => {
   it('loses no byte and comes to an end, whatever happens', { timeout: 60_000 }, () => {
     const bytes = fc.oneof(fc.constantFrom(0, 1, 32 * KIB, 32 * KIB + 1), fc.nat({ max: 6 * MIB }))
     const facts = fc.array(fact, { maxLength: 40 })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { MIB } from '../../../../src/base/limits.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
 import { DealtRelay } from '../../../../src/control/dealing/relay-queue.js'
-import { AdaptiveBench, bytesOf, relayed, report, to } from './adaptive-support.js'
+import { bytesOf, DealerBench, relayed, report, to } from './dealer-bench.js'
 
 describe('reports that arrive in a bunch', () => {
   /** 4 MB/s, a report every 25 ms by the node's clock; `arrivesAt` says when each is heard. */
@@ -38,7 +38,7 @@ describe('reports that arrive in a bunch', () => {
 
 describe('a relay that stands still when all is dealt', () => {
   const ended = () => {
-    const bench = new AdaptiveBench(16 * MIB, 3, 4_000)
+    const bench = new DealerBench(16 * MIB, 3, 4_000)
     bench.start()
     while (bench.dealer.openBytes > 0) bench.pass(5)
     return bench

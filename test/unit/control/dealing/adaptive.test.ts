@@ -4,11 +4,11 @@
 import { describe, expect, it } from 'vitest'
 import { GIB, KIB, MIB } from '../../../../src/base/limits.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
-import { AdaptiveBench, bytesOf, direct, relayed, to } from './adaptive-support.js'
+import { bytesOf, DealerBench, direct, relayed, to } from './dealer-bench.js'
 
 describe('windows', () => {
   it('fill evenly at the start, one unit after the other', () => {
-    const bench = new AdaptiveBench(GIB, 3)
+    const bench = new DealerBench(GIB, 3)
     const sends = bench.start()
     expect(sends.every((send) => send.relay)).toBe(true)
     expect(sends.slice(0, 3).map((send) => send.node)).toEqual([0, 1, 2])
@@ -23,7 +23,7 @@ describe('windows', () => {
   })
 
   it('the next unit goes to the emptiest', () => {
-    const bench = new AdaptiveBench(GIB, 3)
+    const bench = new DealerBench(GIB, 3)
     bench.start()
     bench.nowMs = 4
     bench.relay(1).forwarded = 64 * KIB
@@ -50,7 +50,7 @@ describe('windows', () => {
   ])(
     'at %i bytes/ms hold a tenth of a second, or the least that keeps a feed busy',
     (rate, least, most) => {
-      const bench = new AdaptiveBench(4 * GIB, 3, rate)
+      const bench = new DealerBench(4 * GIB, 3, rate)
       bench.start()
       bench.pass(1_000)
       for (const { listed, forwarded } of bench.relays.values()) {
@@ -62,7 +62,7 @@ describe('windows', () => {
   )
 
   it('give each relay what it can carry, whatever that is', () => {
-    const bench = new AdaptiveBench(GIB, 3)
+    const bench = new DealerBench(GIB, 3)
     const rates = [20_000, 10_000, 5_000]
     for (const [node, rate] of rates.entries()) bench.relay(node).rate = rate
     bench.start()
@@ -76,7 +76,7 @@ describe('windows', () => {
   })
 
   it('follow a link that becomes slower and faster again', () => {
-    const bench = new AdaptiveBench(GIB, 2, 10_000)
+    const bench = new DealerBench(GIB, 2, 10_000)
     bench.start()
     bench.pass(1_000)
     bench.relay(0).rate = 1_000
@@ -95,7 +95,7 @@ describe('units', () => {
     [50_000, 512 * KIB, 1 * MIB],
     [2_000_000, 8 * MIB, 8 * MIB],
   ])('at %i bytes/ms take about 20 ms, between 32 KiB and 8 MiB', (rate, least, most) => {
-    const bench = new AdaptiveBench(1024 * GIB, 3, rate)
+    const bench = new DealerBench(1024 * GIB, 3, rate)
     bench.start()
     bench.pass(1_000)
     const units = relayed(bench.pass(1_000))
@@ -109,7 +109,7 @@ describe('units', () => {
 
   it('end with the file, and come from it once', () => {
     const bytes = 5 * MIB + 12_345
-    const bench = new AdaptiveBench(bytes, 4, 20_000)
+    const bench = new DealerBench(bytes, 4, 20_000)
     bench.start()
     bench.pass(1_000)
     expect(bench.dealer.openBytes).toBe(0)
@@ -126,7 +126,7 @@ describe('units', () => {
     [2, 1],
     [32 * KIB, 1],
   ])('a file of %i bytes is %i sends', (bytes, count) => {
-    const bench = new AdaptiveBench(bytes, 3, 1_000)
+    const bench = new DealerBench(bytes, 3, 1_000)
     bench.start()
     bench.pass(500)
     expect(bench.sends).toHaveLength(count)
@@ -135,7 +135,7 @@ describe('units', () => {
   })
 
   it('for one node alone are marked too: its history for nodes that join', () => {
-    const bench = new AdaptiveBench(8 * MIB, 1, 10_000)
+    const bench = new DealerBench(8 * MIB, 1, 10_000)
     bench.start()
     bench.pass(2_000)
     expect(relayed(bench.sends)).toEqual(bench.sends)
@@ -151,7 +151,7 @@ describe('direct units', () => {
     [true, false, true, false],
     [true, true, false, false],
   ])('full %s, dry %s, started %s: %s', (isFull, isDry, isStarted, isSent) => {
-    const bench = new AdaptiveBench(GIB, 3, 1_000)
+    const bench = new DealerBench(GIB, 3, 1_000)
     if (!isFull) bench.relay(1).rate = 1e6
     bench.start()
     bench.pass(isStarted ? 1_000 : 100)
@@ -166,7 +166,7 @@ describe('direct units', () => {
   })
 
   it('are nobody’s to make good, and are counted', () => {
-    const bench = new AdaptiveBench(GIB, 2, 1_000)
+    const bench = new DealerBench(GIB, 2, 1_000)
     bench.isOriginDry = true
     bench.start()
     bench.pass(1_000)
@@ -180,14 +180,14 @@ describe('direct units', () => {
 
 describe('a silent relay', () => {
   const silent = () => {
-    const bench = new AdaptiveBench(GIB, 3, 4_000)
+    const bench = new DealerBench(GIB, 3, 4_000)
     bench.start()
     bench.pass(500)
     bench.relay(1).isSilent = true
     return bench
   }
   /** How long it takes; a second at most. */
-  const until = (bench: AdaptiveBench, isSo: () => boolean): number => {
+  const until = (bench: DealerBench, isSo: () => boolean): number => {
     const startMs = bench.nowMs
     while (!isSo() && bench.nowMs < startMs + 1_000) bench.pass(5)
     return bench.nowMs - startMs
@@ -244,7 +244,7 @@ describe('a silent relay', () => {
   })
 
   it('has nothing more taken back or dealt while most are silent, then all go on', () => {
-    const bench = new AdaptiveBench(64 * MIB, 4, 4_000)
+    const bench = new DealerBench(64 * MIB, 4, 4_000)
     bench.start()
     bench.pass(300)
     for (const relay of bench.relays.values()) relay.isSilent = true
@@ -266,7 +266,7 @@ describe('a silent relay', () => {
   })
 
   it('that is the only one is still sent what it misses', () => {
-    const bench = new AdaptiveBench(8 * MIB, 1, 4_000)
+    const bench = new DealerBench(8 * MIB, 1, 4_000)
     bench.start()
     bench.pass(100)
     bench.relay(0).isSilent = true
@@ -276,7 +276,7 @@ describe('a silent relay', () => {
   })
 
   it('and late reports are two things: what comes in bursts of half a second is waited for', () => {
-    const bench = new AdaptiveBench(64 * MIB, 4, 1_000)
+    const bench = new DealerBench(64 * MIB, 4, 1_000)
     bench.start()
     for (let i = 0; i < 6; i++) {
       bench.relay(1).isSilent = true
@@ -295,7 +295,7 @@ describe('a silent relay', () => {
 
 describe('a lost node', () => {
   it('keeps what it forwarded in its deal; the rest is dealt again', () => {
-    const bench = new AdaptiveBench(GIB, 3, 4_000)
+    const bench = new DealerBench(GIB, 3, 4_000)
     bench.start()
     bench.pass(1_000)
     bench.report(1)
@@ -316,7 +316,7 @@ describe('a lost node', () => {
   })
 
   it('leaves one who is sent everything, and none without an error', () => {
-    const bench = new AdaptiveBench(64 * MIB, 2, 10_000)
+    const bench = new DealerBench(64 * MIB, 2, 10_000)
     bench.start()
     bench.pass(200)
     bench.fail(0)
@@ -332,7 +332,7 @@ describe('a lost node', () => {
 
 describe('a broken edge', () => {
   it('gets direct copies of what the relay is dealt from then on', () => {
-    const bench = new AdaptiveBench(GIB, 4, 4_000)
+    const bench = new DealerBench(GIB, 4, 4_000)
     bench.start()
     bench.pass(100)
     bench.tell({ type: 'edgeLost', from: 0, to: 2 })
@@ -358,7 +358,7 @@ describe('needs', () => {
   })
 
   it('are answered once while the answer is under way, repairs each time', () => {
-    const bench = new AdaptiveBench(GIB, 2, 1_000)
+    const bench = new DealerBench(GIB, 2, 1_000)
     bench.start()
     const answer = {
       node: 1,

@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import { GIB, KIB, limits, MIB } from '../../../../src/base/limits.js'
 import { type RangePair, RangeSet } from '../../../../src/base/ranges.js'
-import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
-import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import type { Dealer, Send } from '../../../../src/control/dealing/dealer.js'
-import { AdaptiveBench, direct, relayed, to } from './adaptive-support.js'
+import type { GroupDealer } from '../../../../src/control/dealing/group.js'
+import { DealerBench, direct, relayed, to } from './dealer-bench.js'
+import { adaptiveDealer, classicDealer } from './dealers.js'
 
 const unit = 64 * KIB
 const pieces = 3 * limits.needRanges
@@ -14,24 +14,23 @@ const bytes = 2 * pieces * unit
 const missing = Array.from({ length: pieces }, (_, i): RangePair => [2 * i * unit, unit])
 
 const dealers: [string, () => Dealer][] = [
-  ['classic', () => new ClassicDealer(bytes, unit)],
-  ['adaptive', () => new AdaptiveDealer(bytes)],
+  ['classic', () => classicDealer(bytes, unit)],
+  ['adaptive', () => adaptiveDealer(bytes)],
 ]
 
-describe.each(dealers)('what a node that joins %s dealing is brought', (kind, make) => {
+describe.each(dealers)('what a node that joins %s dealing is brought', (_, make) => {
   const joined = (): { dealer: Dealer; first: Send[] } => {
     const dealer = make()
     dealer.handle({ type: 'started', nodes: [0, 1], nowMs: 0 })
-    if (kind === 'adaptive')
-      for (let nowMs = 10; dealer.openBytes > 0; nowMs += 10) {
-        for (const node of [0, 1]) {
-          const counts = { sentBytes: 1e12, queuedBytes: 0, unackedBytes: 0 }
-          dealer.handle({ type: 'counted', node, ...counts, atMs: nowMs, nowMs })
-          const said = { landedBytes: 0, receivedBytes: 1e12, backlogBytes: 0, behind: [] }
-          dealer.handle({ type: 'reported', node, atMs: nowMs, ...said, nowMs })
-        }
-        dealer.handle({ type: 'ticked', nowMs })
+    for (let nowMs = 10; dealer.openBytes > 0; nowMs += 10) {
+      for (const node of [0, 1]) {
+        const counts = { sentBytes: 1e12, queuedBytes: 0, unackedBytes: 0 }
+        dealer.handle({ type: 'counted', node, ...counts, atMs: nowMs, nowMs })
+        const said = { landedBytes: 0, receivedBytes: 1e12, backlogBytes: 0, behind: [] }
+        dealer.handle({ type: 'reported', node, atMs: nowMs, ...said, nowMs })
       }
+      dealer.handle({ type: 'ticked', nowMs })
+    }
     const first = dealer.handle({ type: 'nodeJoined', node: 2, missing, nowMs: 1e5 })
     return { dealer, first: to(first, 2) }
   }
@@ -71,7 +70,7 @@ describe.each(dealers)('what a node that joins %s dealing is brought', (kind, ma
 
 describe('a node with much on its feed', () => {
   it('is owed what passes its broken edge, and gets it in few pieces', () => {
-    const bench = new AdaptiveBench(GIB, 3, 4_000)
+    const bench = new DealerBench(GIB, 3, 4_000)
     bench.start()
     bench.pass(500)
     bench.tell({ type: 'edgeLost', from: 0, to: 2 })
@@ -99,7 +98,7 @@ describe('a node with much on its feed', () => {
   })
 
   it('leaves the rest of the file in the pool when all who are left joined late', () => {
-    const dealer = new AdaptiveDealer(GIB)
+    const dealer = adaptiveDealer(GIB)
     dealer.handle({ type: 'started', nodes: [0], nowMs: 0 })
     for (const node of [1, 2])
       dealer.handle({ type: 'nodeJoined', node, missing: [[0, GIB]], nowMs: 0 })
@@ -112,5 +111,48 @@ describe('a node with much on its feed', () => {
       dealer.handle({ type: 'ticked', nowMs })
     }
     expect(dealer.openBytes).toBeGreaterThan(0)
+  })
+})
+
+describe('what a node asks for', () => {
+  const started = (dealer: GroupDealer, nodes: number[]) =>
+    dealer.handle({ type: 'started', nodes, nowMs: 0 })
+  const need = (dealer: GroupDealer, scratch: boolean, nowMs = 0) =>
+    dealer
+      .handle({ type: 'needed', node: 3, scratch, ranges: [[0, 2 * unit]], nowMs })
+      .map((send) => [send.node, send.offset, send.length, send.relay, send.scratch])
+
+  it('is not listed again while it is queued, but is once the feed has drained', () => {
+    const dealer = classicDealer(4 * unit, unit)
+    started(dealer, [1, 3])
+    expect(need(dealer, false)).toEqual([[3, 0, 2 * unit, false, false]])
+    expect(need(dealer, false, 100)).toEqual([])
+    dealer.handle({
+      type: 'counted',
+      node: 3,
+      sentBytes: 0,
+      queuedBytes: 1,
+      unackedBytes: 0,
+      atMs: 5000,
+      nowMs: 5000,
+    })
+    expect(need(dealer, false, 5000)).toEqual([])
+    dealer.handle({
+      type: 'counted',
+      node: 3,
+      sentBytes: 0,
+      queuedBytes: 0,
+      unackedBytes: 0,
+      atMs: 9000,
+      nowMs: 9000,
+    })
+    expect(need(dealer, false, 9000)).toEqual([[3, 0, 2 * unit, false, false]])
+  })
+
+  it('is always sent where it is a repair', () => {
+    const dealer = classicDealer(4 * unit, unit)
+    started(dealer, [1, 3])
+    expect(need(dealer, true)).toEqual([[3, 0, 2 * unit, false, true]])
+    expect(need(dealer, true)).toEqual([[3, 0, 2 * unit, false, true]])
   })
 })

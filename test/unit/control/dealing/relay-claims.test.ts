@@ -2,12 +2,13 @@
 import { describe, expect, it } from 'vitest'
 import { limits, MIB } from '../../../../src/base/limits.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
-import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
+import type { GroupDealer } from '../../../../src/control/dealing/group.js'
 import { RelayClaims } from '../../../../src/control/dealing/relay-claims.js'
 import { DealtRelay } from '../../../../src/control/dealing/relay-queue.js'
 import type { Peer } from '../../../../src/control/members/peer.js'
 import { completeFrame, peerThat } from '../peers.js'
-import { report } from './adaptive-support.js'
+import { report } from './dealer-bench.js'
+import { adaptiveDealer } from './dealers.js'
 
 /** Node 0 relays to the others; time passes in steps of a report. */
 class Group {
@@ -205,12 +206,12 @@ describe('what a relay says it has passed on', () => {
 
 describe('a relay that is found false', () => {
   const dealt = () => {
-    const dealer = new AdaptiveDealer(64 * MIB)
+    const dealer = adaptiveDealer(64 * MIB)
     dealer.handle({ type: 'started', nodes: [0, 1, 2], nowMs: 0 })
     return dealer
   }
   /** It says that it has received and passed on all it was dealt. */
-  const claim = (dealer: AdaptiveDealer, nowMs: number) => {
+  const claim = (dealer: GroupDealer, nowMs: number) => {
     const said = report(dealer.dealtBytes(0), 0, nowMs)
     dealer.handle({ type: 'reported', node: 0, ...said, behind: [], nowMs })
     expect(dealer.claimedBytes(0)).toBe(dealer.dealtBytes(0))

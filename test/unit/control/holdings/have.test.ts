@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
-import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
 import { haveFault } from '../../../../src/control/holdings/have.js'
 import { type Frame, originNumber } from '../../../../src/control/messages/types.js'
 import { block, bytes, Bench as Origin } from '../coordinator/origin-support.js'
+import { classicDealer } from '../dealing/dealers.js'
 import { Bench, digests, frame, bytes as nodeBytes, plan, seal } from '../receiver/node-support.js'
 
 const file = { bytes: 3 * block + 5, blockBytes: block }
@@ -89,15 +89,15 @@ it('the last, short block is whole', () => {
 })
 
 it('fixed shares are of what nobody holds', () => {
-  const dealer = new ClassicDealer(file.bytes, block)
+  const dealer = classicDealer(file.bytes, block)
   const held = new Map([[0, RangeSet.of([[block, block]])]])
-  const sends = dealer.handle({ type: 'started', nodes: [0, 1], have: held, nowMs: 0 })
-  expect(sends.map(({ node, offset, length }) => [node, offset, length])).toEqual([
-    [0, 0, block],
-    [0, 2 * block, block],
-    [1, 3 * block, 5],
+  dealer.handle({ type: 'started', nodes: [0, 1], have: held, nowMs: 0 })
+  expect(dealer.dealt(0)).toEqual([
+    [0, block],
+    [2 * block, block],
   ])
-  expect(dealer.dealtBytes(0)).toBe(2 * block)
+  expect(dealer.dealt(1)).toEqual([[3 * block, 5]])
+  expect(dealer.openBytes).toBe(0)
 })
 
 it('who is sent all by the origin is sent what it lacks', () => {

@@ -4,9 +4,9 @@ import { limits } from '../../../../src/base/limits.js'
 import type { RangePair } from '../../../../src/base/ranges.js'
 import type { OriginFact } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
-import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import { firstBadHop } from '../../../../src/control/members/blame.js'
 import { Peer } from '../../../../src/control/members/peer.js'
+import { classicDealer } from '../dealing/dealers.js'
 
 const block = 65_536
 
@@ -58,7 +58,7 @@ describe('the origin’s log', () => {
       progressMs: limits.progressMs,
       silenceMs: limits.silenceMs,
     }
-    const machine = new OriginMachine(config, new ClassicDealer(bytes, block), 0)
+    const machine = new OriginMachine(config, classicDealer(bytes, block), 0)
     machine.start()
     for (const node of [0, 1, 2]) {
       const events: OriginFact[] = [

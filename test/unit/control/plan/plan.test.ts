@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { limits, MIB } from '../../../../src/base/limits.js'
-import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import { HashQueue, HashSchedule } from '../../../../src/control/holdings/hashing.js'
 import { bound, equalShares, forecastClassic } from '../../../../src/control/plan/plan.js'
 import { refuseUnsupported } from '../../../../src/control/plan/refusals.js'
@@ -68,66 +67,6 @@ describe('bound and forecast', () => {
     // The paper's ninefold: one relay at a tenth of the speed forwards its share nine times.
     expect((forecast.predictedSeconds as number) / (forecast.boundSeconds as number)).toBeCloseTo(9)
     expect(forecast.limiting).toBe('uplink of n9')
-  })
-})
-
-describe('ClassicDealer', () => {
-  const started = (dealer: ClassicDealer, nodes: number[]) =>
-    dealer.handle({ type: 'started', nodes, nowMs: 0 })
-  const need = (dealer: ClassicDealer, scratch: boolean, nowMs = 0) =>
-    dealer
-      .handle({ type: 'needed', node: 3, scratch, ranges: [[0, 2 * block]], nowMs })
-      .map((send) => [send.node, send.offset, send.length, send.relay, send.scratch])
-
-  it('deals everything at once, to be relayed, and remembers it', () => {
-    const dealer = new ClassicDealer(3 * block, block)
-    expect(dealer.openBytes).toBeGreaterThan(0)
-    const sends = started(dealer, [1, 3])
-    expect(sends.map((send) => [send.node, send.offset, send.length, send.relay])).toEqual([
-      [1, 0, 2 * block, true],
-      [3, 2 * block, block, true],
-    ])
-    expect(dealer.openBytes).toBe(0)
-    expect(dealer.dealt(3)).toEqual([[2 * block, block]])
-    expect(dealer.dealt(2)).toEqual([])
-  })
-
-  it('marks also what one node alone is sent: its history for nodes that join', () => {
-    expect(started(new ClassicDealer(block, block), [0]).map((send) => send.relay)).toEqual([true])
-  })
-
-  it('does not list again what is still queued, but does so once the feed has drained', () => {
-    const dealer = new ClassicDealer(4 * block, block)
-    started(dealer, [1, 3])
-    expect(need(dealer, false)).toEqual([[3, 0, 2 * block, false, false]])
-    expect(need(dealer, false, 100)).toEqual([])
-    dealer.handle({
-      type: 'counted',
-      node: 3,
-      sentBytes: 0,
-      queuedBytes: 1,
-      unackedBytes: 0,
-      atMs: 5000,
-      nowMs: 5000,
-    })
-    expect(need(dealer, false, 5000)).toEqual([])
-    dealer.handle({
-      type: 'counted',
-      node: 3,
-      sentBytes: 0,
-      queuedBytes: 0,
-      unackedBytes: 0,
-      atMs: 9000,
-      nowMs: 9000,
-    })
-    expect(need(dealer, false, 9000)).toEqual([[3, 0, 2 * block, false, false]])
-  })
-
-  it('repairs are always sent', () => {
-    const dealer = new ClassicDealer(4 * block, block)
-    started(dealer, [1, 3])
-    expect(need(dealer, true)).toEqual([[3, 0, 2 * block, false, true]])
-    expect(need(dealer, true)).toEqual([[3, 0, 2 * block, false, true]])
   })
 })
 

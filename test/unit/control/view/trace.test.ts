@@ -2,12 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { KIB, MIB } from '../../../../src/base/limits.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
-import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
-import { ClassicDealer } from '../../../../src/control/dealing/classic.js'
 import type { Dealer } from '../../../../src/control/dealing/dealer.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
 import { PushTrace, type TraceEvent, traceThreads } from '../../../../src/control/view/trace.js'
 import { FluidPush } from '../coordinator/flow-support.js'
+import { adaptiveDealer, classicDealer } from '../dealing/dealers.js'
 
 const bytes = 64 * MIB
 
@@ -47,7 +46,7 @@ const named = (events: readonly TraceEvent[], name: string) =>
 
 describe('a trace', () => {
   it('holds every deal of adaptive dealing, relayed and direct, and they are the file', () => {
-    const { events, push } = traced(new AdaptiveDealer(bytes), 30_000, [5_000, 5_000, 5_000])
+    const { events, push } = traced(adaptiveDealer(bytes), 30_000, [5_000, 5_000, 5_000])
     push.run()
     const deals = events.filter(isOn('deals'))
     const direct = events.filter(isOn('direct'))
@@ -69,11 +68,14 @@ describe('a trace', () => {
   })
 
   it('holds the equal split, and the copies of unicast', () => {
-    const classic = traced(new ClassicDealer(bytes, 64 * KIB), 30_000, [9_000, 9_000])
+    const classic = traced(classicDealer(bytes, 64 * KIB), 30_000, [9_000, 9_000])
     classic.push.run()
-    expect(named(classic.events, 'deal').map((event) => [event.pid, argsOf(event)])).toEqual([
-      [2, { offset: 0, length: bytes / 2, relay: true, units: 1 }],
-      [3, { offset: bytes / 2, length: bytes / 2, relay: true, units: 1 }],
+    const deals = named(classic.events, 'deal')
+    expect(deals.every((event) => argsOf(event).relay)).toBe(true)
+    const shares = [2, 3].map((pid) => disjoint(deals.filter((event) => event.pid === pid)))
+    expect(shares.map((share) => share.toArray())).toEqual([
+      [[0, bytes / 2]],
+      [[bytes / 2, bytes / 2]],
     ])
     const unicast = traced(new UnicastDealer('adaptive', bytes), 30_000, [0, 0])
     unicast.push.run()
@@ -85,7 +87,7 @@ describe('a trace', () => {
   })
 
   it('goes forward in time, names every track, and leaves no slice open', () => {
-    const { events, push } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000, 9_000])
+    const { events, push } = traced(adaptiveDealer(bytes), 20_000, [9_000, 9_000, 9_000])
     push.run(800)
     push.kill(2)
     push.run()
@@ -131,7 +133,7 @@ describe('a trace', () => {
   })
 
   it('counts what landed and what waits, now and then', () => {
-    const { events, push } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
+    const { events, push } = traced(adaptiveDealer(bytes), 20_000, [9_000, 9_000])
     push.run()
     const landed = named(events, 'landed').filter((event) => event.pid === 2)
     expect(landed.length).toBeGreaterThan(push.nowMs / 200)
@@ -148,7 +150,7 @@ describe('a trace', () => {
   })
 
   it('rates a node by its own clock: reports that were held up are read together', () => {
-    const { events, push } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
+    const { events, push } = traced(adaptiveDealer(bytes), 20_000, [9_000, 9_000])
     const clockMs = 1_000_000
     const tell = (atMs: number, landedBytes: number) =>
       push.from(1, {
@@ -170,7 +172,7 @@ describe('a trace', () => {
   })
 
   it('shows lags, needs, repairs and lost feeds where they happen, and keeps them', () => {
-    const { rare, events, push, trace } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
+    const { rare, events, push, trace } = traced(adaptiveDealer(bytes), 20_000, [9_000, 9_000])
     push.run(300)
     const ranges = [[0, 64 * KIB]] as const
     push.from(0, { type: 'bad', offset: 0, length: 64 * KIB })
@@ -200,7 +202,7 @@ describe('a trace', () => {
   })
 
   it('shows who pulled what from whom: the first bytes, changes, and the last count', () => {
-    const { rare, events, push } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
+    const { rare, events, push } = traced(adaptiveDealer(bytes), 20_000, [9_000, 9_000])
     push.run(300)
     const counts = { landedBytes: 0, verifiedBytes: 0, repairedBytes: 0, sentBytes: 0 }
     const tell = (...pulled: [number, number][]) =>
@@ -249,7 +251,7 @@ describe('a trace', () => {
   })
 
   it('closes what is open when the push is cut short', () => {
-    const { events, push, trace } = traced(new AdaptiveDealer(bytes), 20_000, [9_000, 9_000])
+    const { events, push, trace } = traced(adaptiveDealer(bytes), 20_000, [9_000, 9_000])
     push.run(300)
     trace.close(push.nowMs + 1)
     trace.close(push.nowMs + 2)

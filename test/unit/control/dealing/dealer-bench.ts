@@ -1,9 +1,11 @@
 /**
- * A bench for the adaptive dealer: relays that forward at a rate, and an origin that sends at once.
+ * A bench for the dealer of a group: relays that forward at a rate, an origin that sends at once.
  */
 import { MIB } from '../../../../src/base/limits.js'
-import { AdaptiveDealer } from '../../../../src/control/dealing/adaptive.js'
+import type { RangePair } from '../../../../src/base/ranges.js'
 import type { DealerFact, Send } from '../../../../src/control/dealing/dealer.js'
+import type { GroupDealer } from '../../../../src/control/dealing/group.js'
+import { adaptiveDealer } from './dealers.js'
 
 export interface FakeRelay {
   /** Bytes it forwards to all mates per millisecond; Infinity: at once. */
@@ -13,36 +15,45 @@ export interface FakeRelay {
   /** Nothing moves at it: it lands nothing either. */
   isStanding: boolean
   behind: readonly number[]
+  /** Waits on the origin's feed to it whatever happens. */
+  heldBytes: number
   /** Sum of what was listed for it. */
   listed: number
   forwarded: number
   received: number
 }
 
-export class AdaptiveBench {
+export class DealerBench {
   nowMs = 0
   /** Its own uplink has nothing to do; otherwise every feed has something waiting. */
   isOriginDry = false
-  readonly dealer: AdaptiveDealer
+  readonly dealer: GroupDealer
   readonly relays = new Map<number, FakeRelay>()
   /** Everything dealt so far. */
   readonly sends: Send[] = []
 
-  /** `expected`: as the dealer takes it. */
-  constructor(bytes: number, nodes: number, rate = 0, expected?: ReadonlyMap<number, number>) {
-    this.dealer = new AdaptiveDealer(bytes, expected)
-    for (let node = 0; node < nodes; node++) {
-      const relay = {
-        rate,
-        isSilent: false,
-        isStanding: false,
-        received: 0,
-        behind: [],
-        listed: 0,
-        forwarded: 0,
-      }
-      this.relays.set(node, relay)
-    }
+  /** The file is dealt adaptively unless a dealer is given. */
+  constructor(bytes: number, nodes: number, rate = 0, dealer = adaptiveDealer(bytes)) {
+    this.dealer = dealer
+    for (let node = 0; node < nodes; node++) this.#add(node, rate)
+  }
+
+  #add(node: number, rate: number): void {
+    this.relays.set(node, {
+      rate,
+      isSilent: false,
+      isStanding: false,
+      received: 0,
+      behind: [],
+      heldBytes: 0,
+      listed: 0,
+      forwarded: 0,
+    })
+  }
+
+  join(node: number, missing: readonly RangePair[]): Send[] {
+    this.#add(node, 0)
+    return this.tell({ type: 'nodeJoined', node, missing, nowMs: this.nowMs })
   }
 
   relay(node: number): FakeRelay {
@@ -83,8 +94,8 @@ export class AdaptiveBench {
   }
 
   tick(): Send[] {
-    for (const [node, { listed }] of this.relays) {
-      const queuedBytes = this.isOriginDry ? 0 : 60 * MIB
+    for (const [node, { listed, heldBytes }] of this.relays) {
+      const queuedBytes = this.isOriginDry ? heldBytes : 60 * MIB
       const counted = { node, sentBytes: listed, queuedBytes, unackedBytes: 0 }
       this.tell({ type: 'counted', ...counted, atMs: this.nowMs, nowMs: this.nowMs })
     }

@@ -1,15 +1,14 @@
 /**
- * Adaptive dealing: units go to whichever relay has room, so that shares settle at what each uplink
- * can carry, without anybody measuring first (Kumar & Ross, HotWeb 2006, for the bound; the queues
- * are those of Mutualcast).
+ * Dealing in windows: a relay is dealt the next unit when it has room, so that nobody waits long
+ * for a byte that is queued elsewhere (Kumar & Ross, HotWeb 2006, for the bound; the queues are
+ * those of Mutualcast). Which unit that is, and whose turn, the stock knows (stock.ts).
  *
  * The idea: every relay has a short queue of bytes it was dealt and has not forwarded: what is
  * still on the origin's feed plus the backlog of its worst feed to a mate. A queue may hold a
- * window of a tenth of a second of that relay's own rate. The next unit goes to the emptiest queue,
- * measured in windows. When all windows are full and the origin itself would run dry, its spare
- * uplink sends a unit directly to everybody. A relay that falls silent or stands still is dealt
- * nothing, and what it has not forwarded is dealt again (out-relays.ts); a receiver that most
- * relays find slow no longer counts in their backlog.
+ * window of a tenth of a second of that relay's own rate. When all windows are full and the origin
+ * itself would run dry, its spare uplink sends a unit directly to everybody. A relay that falls
+ * silent or stands still is dealt nothing, and what it has not forwarded goes back to the stock
+ * (out-relays.ts); a receiver that most relays find slow no longer counts in their backlog.
  *
  * A unit is a range of bytes; blocks do not matter here. It must never wait for a slow receiver,
  * and never grow a window to fill an idle origin: a network limited by its relays fills any window.
@@ -17,19 +16,16 @@
 import { KIB, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { SmoothedRate } from '../../base/rate.js'
+import type { Strategy } from '../messages/types.js'
 import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
 import { LagVotes } from './lag-votes.js'
 import { OutRelays } from './out-relays.js'
 import { DealtRelay } from './relay-queue.js'
+import type { Stock } from './stock.js'
 
-export const adaptiveTiming = {
-  /** The origin looks at its feeds this often. */
-  tickMs: 10,
-  /** Nodes report their backlog this often while it changes. */
-  reportMs: 25,
-} as const
-
+/** The origin looks at its feeds this often. */
+const tickMs = 10
 /** Everything is dealt since then and others are done: what a relay still holds is dealt again. */
 const tailMs = 500
 /** Direct units wait until windows have their size. */
@@ -49,11 +45,9 @@ const directQueueMax = 1 * MIB
 /** And with relays, however fast the origin is. */
 const topUpMax = 8 * MIB
 
-export class AdaptiveDealer implements Dealer {
-  readonly strategy = 'adaptive'
+export class GroupDealer implements Dealer {
   readonly shape = 'group'
-  readonly reportMs = adaptiveTiming.reportMs
-  readonly #pool = new RangeSet()
+  readonly #stock: Stock
   readonly #relays = new Map<number, DealtRelay>()
   readonly #answers = new DirectAnswers()
   readonly #lag = new LagVotes()
@@ -82,14 +76,33 @@ export class AdaptiveDealer implements Dealer {
    * `holes`: large ranges without data, which are no work for a relay.
    */
   constructor(
-    bytes: number,
+    stock: Stock,
     rates: ReadonlyMap<number, number> = new Map(),
     holes: readonly RangePair[] = [],
   ) {
-    this.#pool.add(0, bytes)
-    for (const [offset, length] of holes) this.#pool.remove(offset, length)
+    this.#stock = stock
     this.#expected = rates
     this.#holes = holes
+  }
+
+  get strategy(): Strategy {
+    return this.#stock.strategy
+  }
+
+  get reportMs(): number {
+    return this.#stock.reportMs
+  }
+
+  relayCount(nodes: number): number {
+    return this.#stock.relayCount(nodes)
+  }
+
+  mayRelay(node: number): boolean {
+    return this.#stock.mayRelay(node)
+  }
+
+  share(node: number): RangePair | null {
+    return this.#stock.share(node)
   }
 
   dealt(node: number): readonly RangePair[] {
@@ -101,7 +114,7 @@ export class AdaptiveDealer implements Dealer {
   }
 
   get openBytes(): number {
-    return this.#pool.bytes
+    return this.#stock.openBytes
   }
 
   queueBytes(node: number): number | null {
@@ -109,7 +122,8 @@ export class AdaptiveDealer implements Dealer {
   }
 
   claimedBytes(node: number): number | null {
-    return this.#relays.get(node)?.claimedBytes ?? null
+    const relay = this.#relays.get(node)
+    return relay === undefined ? null : this.#stock.claimedBytes(relay)
   }
 
   /** Nodes whose backlog is not to count: they lag, catch up, or have gone silent. */
@@ -128,7 +142,7 @@ export class AdaptiveDealer implements Dealer {
   handle(fact: DealerFact): Send[] {
     switch (fact.type) {
       case 'started':
-        for (const held of fact.have?.values() ?? []) this.#pool.subtract(held)
+        this.#stock.start(fact.nodes, fact.have?.values() ?? [], this.#holes)
         return this.#start(fact.nodes, fact.nowMs)
       case 'nodeJoined':
         return this.#join(fact.node, fact.missing, fact.nowMs)
@@ -163,9 +177,13 @@ export class AdaptiveDealer implements Dealer {
       case 'confirmed':
         this.#relays.get(fact.node)?.confirm()
         return []
-      case 'distrusted':
-        for (const range of this.#relays.get(fact.node)?.distrust() ?? []) this.#pool.add(...range)
+      case 'distrusted': {
+        const relay = this.#relays.get(fact.node)
+        if (relay === undefined) return []
+        relay.isTrusted = false
+        this.#stock.takeBackClaims(relay)
         return this.#deal(fact.nowMs)
+      }
       case 'ticked':
         return this.#tick(fact.nowMs)
       default:
@@ -178,7 +196,7 @@ export class AdaptiveDealer implements Dealer {
     for (const node of nodes)
       this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
     this.#lag.started(nodes)
-    this.#tickAtMs = nowMs + adaptiveTiming.tickMs
+    this.#tickAtMs = nowMs + tickMs
     return [...this.#dealHoles(), ...this.#deal(nowMs)]
   }
 
@@ -200,7 +218,7 @@ export class AdaptiveDealer implements Dealer {
     this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
     this.#lag.joined(node)
     const wanted = RangeSet.of(missing)
-    wanted.subtract(this.#pool)
+    this.#stock.subtractFrom(wanted)
     const sends = this.#answers.bring(node, wanted.toArray(), nowMs)
     this.#listed(sends)
     return [...sends, ...this.#deal(nowMs)]
@@ -209,18 +227,19 @@ export class AdaptiveDealer implements Dealer {
   /** The part of a need that was dealt: the rest comes with the deal, and then from relays. */
   #asDealt(fact: DealerFact & { type: 'needed' }): DealerFact & { type: 'needed' } {
     const wanted = RangeSet.of(fact.ranges)
-    wanted.subtract(this.#pool)
+    this.#stock.subtractFrom(wanted)
     return { ...fact, ranges: wanted.toArray() }
   }
 
   #tick(nowMs: number): Send[] {
     if (this.#tickAtMs === null || nowMs < this.#tickAtMs) return []
-    this.#tickAtMs = nowMs + adaptiveTiming.tickMs
+    this.#tickAtMs = nowMs + tickMs
     this.#rateOrigin()
     this.#lag.ticked(nowMs)
-    for (const relay of this.#out.look([...this.#relays.values()], nowMs)) this.#takeBack(relay)
+    for (const relay of this.#out.look([...this.#relays.values()], nowMs))
+      this.#stock.takeBack(relay)
     if (this.#out.isOwnSide) return []
-    if (this.#pool.isEmpty && nowMs - this.#lastDealtMs >= tailMs) this.#relieve()
+    if (this.#stock.openBytes === 0 && nowMs - this.#lastDealtMs >= tailMs) this.#relieve()
     const sends = this.#deal(nowMs)
     if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
     return sends
@@ -242,11 +261,7 @@ export class AdaptiveDealer implements Dealer {
     const able = [...this.#relays.values()].filter(
       (relay) => !relay.isSilent && relay.isTrusted && !this.#lag.lagging.has(relay.node),
     )
-    if (able.some((relay) => relay.isDone)) for (const relay of able) this.#takeBack(relay)
-  }
-
-  #takeBack(relay: DealtRelay): void {
-    for (const [offset, length] of relay.takeBack()) this.#pool.add(offset, length)
+    if (able.some((relay) => relay.isDone)) for (const relay of able) this.#stock.takeBack(relay)
   }
 
   #fail(node: number, nowMs: number): Send[] {
@@ -254,7 +269,7 @@ export class AdaptiveDealer implements Dealer {
     this.#answers.forget(node)
     this.#lag.left(node)
     if (relay === undefined) return []
-    this.#takeBack(relay)
+    this.#stock.takeBack(relay)
     this.#relays.delete(node)
     this.#left.set(node, relay.dealt)
     return this.#deal(nowMs)
@@ -264,32 +279,23 @@ export class AdaptiveDealer implements Dealer {
     if (this.#out.isOwnSide) return []
     const sends: Send[] = []
     const live = [...this.#relays.values()].filter(
-      ({ node, isSilent, isTrusted, out }) =>
-        !isSilent && isTrusted && out === 'no' && !this.#lag.lagging.has(node),
+      ({ node, isSilent }) => !isSilent && this.#canRelay(node) && this.#stock.mayRelay(node),
     )
     if (live.length === 0) return this.#dealWithoutRelays()
     for (const relay of live) relay.look(nowMs)
-    const leftSeconds = this.#secondsLeft(live)
-    while (!this.#pool.isEmpty) {
-      const relay = emptiest(live, leftSeconds)
-      if (relay === undefined) break
+    const choose = this.#stock.chooser(live, (node) => this.#lag.lagging.has(node))
+    for (let relay = choose(); relay !== undefined; relay = choose())
       this.#dealUnit(relay, sends, nowMs)
-    }
     return sends
   }
 
-  /**
-   * How long the pool will last: near the end nobody is dealt what it could not forward in time.
-   */
-  #secondsLeft(live: readonly DealtRelay[]): number {
-    const rate = live.reduce((sum, relay) => sum + relay.rate, 0)
-    return rate === 0 ? Number.POSITIVE_INFINITY : this.#pool.bytes / rate
+  readonly #canRelay = (node: number): boolean => {
+    const relay = this.#relays.get(node)
+    return relay?.isTrusted === true && relay.out === 'no'
   }
 
   #dealUnit(relay: DealtRelay, sends: Send[], nowMs: number): void {
-    const [offset, available] = this.#pool.first() as RangePair
-    const length = Math.min(available, relay.unitBytes)
-    this.#pool.remove(offset, length)
+    const [offset, length] = this.#stock.take(relay.node, relay.unitBytes)
     this.#lastDealtMs = nowMs
     relay.deal(offset, length, nowMs)
     const unit = { offset, length, scratch: false }
@@ -317,20 +323,21 @@ export class AdaptiveDealer implements Dealer {
     const heard = [...this.#relays.values()].filter((relay) => !relay.isSilent)
     if (heard.length === 0) return
     // What a node behind the others has waiting does not keep the origin busy for them.
+    const { lagging, catchingUp } = this.#lag
     const level = heard.filter(
-      ({ node }) => !this.#lag.lagging.has(node) && !this.#lag.catchingUp.has(node),
+      ({ node, out }) => out === 'no' && !lagging.has(node) && !catchingUp.has(node),
     )
     const counted = level.length > 0 ? level : heard
     let queued = counted.reduce((sum, relay) => sum + relay.queuedBytes, 0)
     const most = topUpMax * counted.length
     const floor = Math.min(most, Math.max(dryBytesMin, (this.#originRate.value * dryMs) / 1000))
-    const isDry = !this.#pool.isEmpty && queued < floor
+    const isDry = this.#hasSpare && queued < floor
     this.#dryTicks = isDry ? this.#dryTicks + 1 : 0
     this.#fullTicks = isDry ? 0 : this.#fullTicks + 1
     if (this.#dryTicks >= dryTicksMin) this.#isDirect = true
     if (this.#fullTicks >= fullTicksMin) this.#isDirect = false
     if (!this.#isDirect) return
-    while (!this.#pool.isEmpty && queued < floor) {
+    while (this.#hasSpare && queued < floor) {
       queued += this.#unitToAll(sends) * counted.length
     }
   }
@@ -339,7 +346,7 @@ export class AdaptiveDealer implements Dealer {
   #dealWithoutRelays(): Send[] {
     const sends: Send[] = []
     const relays = [...this.#relays.values()]
-    while (!this.#pool.isEmpty && relays.length > 0) {
+    while (this.#hasSpare && relays.length > 0) {
       if (relays.some((relay) => this.#isBusy(relay))) break
       this.#unitToAll(sends)
     }
@@ -353,10 +360,12 @@ export class AdaptiveDealer implements Dealer {
     return queuedBytes > directQueueMax || this.#answers.isBehind(node, queuedBytes)
   }
 
+  get #hasSpare(): boolean {
+    return this.#stock.hasSpare(this.#canRelay)
+  }
+
   #unitToAll(sends: Send[]): number {
-    const [offset, available] = this.#pool.first() as RangePair
-    const length = Math.min(available, directUnitBytes)
-    this.#pool.remove(offset, length)
+    const [offset, length] = this.#stock.takeSpare(directUnitBytes, this.#canRelay)
     this.directBytes += length
     for (const relay of this.#relays.values())
       this.#sendPast(relay, [offset, length], 'everybody', sends)
@@ -366,17 +375,4 @@ export class AdaptiveDealer implements Dealer {
   #listed(sends: readonly Send[]): void {
     for (const send of sends) this.#relays.get(send.node)?.listed(send.length)
   }
-}
-
-/** The relay whose queue is emptiest in windows and still has room for a unit. */
-function emptiest(live: readonly DealtRelay[], leftSeconds: number): DealtRelay | undefined {
-  let best: DealtRelay | undefined
-  let least = Number.POSITIVE_INFINITY
-  for (const relay of live) {
-    const fill = relay.fill
-    if (fill >= least || !relay.hasRoom(leftSeconds)) continue
-    best = relay
-    least = fill
-  }
-  return best
 }

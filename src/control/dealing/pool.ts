@@ -1,0 +1,98 @@
+/**
+ * The stock of the strategy `adaptive`: one pool, dealt front to back. The next unit goes to the
+ * relay whose queue is emptiest in windows, so that shares settle at what each uplink can carry,
+ * without anybody measuring first. What no relay has room for goes to everybody directly.
+ */
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { DealtRelay } from './relay-queue.js'
+import { type Stock, takeFirst } from './stock.js'
+
+export class Pool implements Stock {
+  readonly strategy = 'adaptive'
+  readonly reportMs = 25
+  readonly #open = new RangeSet()
+
+  constructor(bytes: number) {
+    this.#open.add(0, bytes)
+  }
+
+  get openBytes(): number {
+    return this.#open.bytes
+  }
+
+  start(_: readonly number[], held: Iterable<RangeSet>, holes: Iterable<RangePair>): void {
+    for (const ranges of held) this.#open.subtract(ranges)
+    for (const [offset, length] of holes) this.#open.remove(offset, length)
+  }
+
+  relayCount(nodes: number): number {
+    return nodes
+  }
+
+  /** Also a node that is alone: its units are its history for a node that joins. */
+  mayRelay(): boolean {
+    return true
+  }
+
+  share(): null {
+    return null
+  }
+
+  chooser(
+    relays: readonly DealtRelay[],
+    isBehind: (node: number) => boolean,
+  ): () => DealtRelay | undefined {
+    const able = relays.filter(({ node }) => !isBehind(node))
+    const leftSeconds = this.#secondsLeft(able)
+    return () => (this.#open.isEmpty ? undefined : emptiest(able, leftSeconds))
+  }
+
+  take(_: number, bytesMax: number): RangePair {
+    return takeFirst(this.#open, bytesMax)
+  }
+
+  hasSpare(): boolean {
+    return !this.#open.isEmpty
+  }
+
+  takeSpare(bytesMax: number): RangePair {
+    return takeFirst(this.#open, bytesMax)
+  }
+
+  takeBack(relay: DealtRelay): void {
+    for (const range of relay.takeBack()) this.#open.add(...range)
+  }
+
+  claimedBytes(relay: DealtRelay): number {
+    return relay.claimedBytes
+  }
+
+  takeBackClaims(relay: DealtRelay): void {
+    for (const range of relay.takeBackClaims()) this.#open.add(...range)
+  }
+
+  subtractFrom(set: RangeSet): void {
+    set.subtract(this.#open)
+  }
+
+  /**
+   * How long the pool will last: near the end nobody is dealt what it could not forward in time.
+   */
+  #secondsLeft(relays: readonly DealtRelay[]): number {
+    const rate = relays.reduce((sum, relay) => sum + relay.rate, 0)
+    return rate === 0 ? Number.POSITIVE_INFINITY : this.#open.bytes / rate
+  }
+}
+
+/** The relay whose queue is emptiest in windows and still has room for a unit. */
+function emptiest(relays: readonly DealtRelay[], leftSeconds: number): DealtRelay | undefined {
+  let best: DealtRelay | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const relay of relays) {
+    const fill = relay.fill
+    if (fill >= least || !relay.hasRoom(leftSeconds)) continue
+    best = relay
+    least = fill
+  }
+  return best
+}
