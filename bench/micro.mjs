@@ -33,12 +33,12 @@ function frameCases({ encodeBody, encodeFrame, FrameReader }) {
     holeBytes: 0,
     receivedBytes: 123456789,
     duplicateBytes: 0,
-    received: [0, 3, 7].map((index) => ({ index, bytes: 41152263 })),
+    received: [0, 3, 7].map((member) => ({ member, bytes: 41152263 })),
     pulled: [],
-    mates: Array.from({ length: 8 }, (_, index) => ({
-      index,
-      queuedBytes: index * 65536,
-      unackedBytes: index * 1000,
+    mates: Array.from({ length: 8 }, (_, member) => ({
+      member,
+      queuedBytes: member * 65536,
+      unackedBytes: member * 1000,
     })),
   }
   const roundTrip = () => {

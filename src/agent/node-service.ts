@@ -324,44 +324,49 @@ export class NodeService implements NodeHost {
     const reception = this.#receptions.get(early.transfer ?? '')
     if (reception === undefined) return this.#parked.park(early, limits.earlyDataMs)
     if (!reception.isOpen) return this.#parked.park(early, limits.acceptMs)
-    const index = early.from as number
+    const member = early.from as number
     const to = early.to as number
     const expected =
       early.channel === 'data'
-        ? reception.expects(index, early.edgeId, to)
-        : reception.expectsPull(index, early.peer?.nodeId ?? '', to)
+        ? reception.expects(member, early.edgeId, to)
+        : reception.expectsPull(member, early.peer?.nodeId ?? '', to)
     // The connection came before the plan, or from a node that has just joined.
     const waitMs = reception.hasPlan ? limits.earlyDataMs : limits.acceptMs
     if (expected === null) return this.#parked.park(early, waitMs)
     if (expected === false)
       return early.refuse('ERR_FR_PROTOCOL', `this ${early.channel} connection was not expected`)
-    if (early.channel !== 'data') return void this.#adoptPull(reception, index, early)
-    void this.#adopt(reception, index, early, expected as Edge)
+    if (early.channel !== 'data') return void this.#adoptPull(reception, member, early)
+    void this.#adopt(reception, member, early, expected as Edge)
   }
 
-  async #adoptPull(reception: Reception, index: number, admitted: Admitted): Promise<void> {
+  async #adoptPull(reception: Reception, member: number, admitted: Admitted): Promise<void> {
     try {
       const established = await admitted.go()
-      if (reception.isOpen) reception.addPull(index, established)
+      if (reception.isOpen) reception.addPull(member, established)
       else established.close()
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
-      this.log({ level: 'debug', event: 'pull-lost', fields: { from: index, code, text } })
+      this.log({ level: 'debug', event: 'pull-lost', fields: { from: member, code, text } })
     }
   }
 
   /** The first connection to prove the edge's secret takes the place; a replayed ticket cannot. */
-  async #adopt(reception: Reception, index: number, ticketed: Ticketed, edge: Edge): Promise<void> {
+  async #adopt(
+    reception: Reception,
+    member: number,
+    ticketed: Ticketed,
+    edge: Edge,
+  ): Promise<void> {
     let established: Established | undefined
     try {
       established = await ticketed.go(edge)
-      if (!reception.isOpen || !reception.expects(index, edge.id, ticketed.to))
+      if (!reception.isOpen || !reception.expects(member, edge.id, ticketed.to))
         return established.close()
-      reception.addFeed(index, established)
+      reception.addFeed(member, established)
     } catch (error) {
       established?.close()
       const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
-      this.log({ level: 'debug', event: 'feed-lost', fields: { from: index, code, text } })
+      this.log({ level: 'debug', event: 'feed-lost', fields: { from: member, code, text } })
     }
   }
 

@@ -38,15 +38,15 @@ export function encodeProgress(frame: Progress): Uint8Array<ArrayBuffer> {
   out.counter(frame.duplicateBytes)
   for (const list of [mates, received, pulled]) out.count(list.length)
   let last = -1
-  for (const { index, queuedBytes, unackedBytes } of mates) {
-    last = out.member(index, last)
+  for (const { member, queuedBytes, unackedBytes } of mates) {
+    last = out.member(member, last)
     out.counter(queuedBytes)
     out.counter(unackedBytes)
   }
   for (const list of [received, pulled]) {
     last = -1
-    for (const { index, bytes } of list) {
-      last = out.member(index, last)
+    for (const { member, bytes } of list) {
+      last = out.member(member, last)
       out.counter(bytes)
     }
   }
@@ -69,7 +69,7 @@ export function decodeProgress(body: Uint8Array): Progress {
   const mates: MateReport[] = []
   for (let last = -1, left = counts[0]; left > 0; left--) {
     last = from.member(last)
-    mates.push({ index: last, queuedBytes: from.counter(), unackedBytes: from.counter() })
+    mates.push({ member: last, queuedBytes: from.counter(), unackedBytes: from.counter() })
   }
   return {
     type: 'progress',
@@ -91,7 +91,7 @@ function readBytes(from: Reader, count: number): MateBytes[] {
   const rows: MateBytes[] = []
   for (let last = -1, left = count; left > 0; left--) {
     last = from.member(last)
-    rows.push({ index: last, bytes: from.counter() })
+    rows.push({ member: last, bytes: from.counter() })
   }
   return rows
 }

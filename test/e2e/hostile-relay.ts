@@ -49,7 +49,7 @@ export class LyingRelay {
     const backlog = { atMs, landedBytes, receivedBytes }
     const counted = { landedBytes, verifiedBytes: landedBytes, receivedBytes }
     const none = { holeBytes: 0, repairedBytes: 0, duplicateBytes: 0, received: [], pulled: [] }
-    const feeds = mates.map(({ number }) => ({ index: number, queuedBytes: 0, unackedBytes: 0 }))
+    const feeds = mates.map(({ number }) => ({ member: number, queuedBytes: 0, unackedBytes: 0 }))
     const sentBytes = receivedBytes * feeds.length
     link.say(
       { type: 'backlog', ...backlog, backlogBytes: 0, behind: [] },

@@ -243,8 +243,8 @@ export class OriginMachine {
     if (!isPossible(frame, this.#config.bytes))
       return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a report that cannot be true', nowMs)
     if (peer.counts.report(frame, nowMs)) peer.moved(nowMs)
-    for (const { index } of frame.received) {
-      const mate = this.#exchange.member(index)
+    for (const { member } of frame.received) {
+      const mate = this.#exchange.member(member)
       if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs)
     }
   }

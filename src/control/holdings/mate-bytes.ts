@@ -28,9 +28,9 @@ export class ReceivedBytes {
   /** Mates from whom payload has come since the last call, ascending. */
   news(): MateBytes[] {
     const news = [...this.#byMate].filter(
-      ([index, bytes]) => bytes !== (this.#told.get(index) ?? 0),
+      ([member, bytes]) => bytes !== (this.#told.get(member) ?? 0),
     )
-    for (const [index, bytes] of news) this.#told.set(index, bytes)
-    return news.map(([index, bytes]) => ({ index, bytes })).sort((a, b) => a.index - b.index)
+    for (const [member, bytes] of news) this.#told.set(member, bytes)
+    return news.map(([member, bytes]) => ({ member, bytes })).sort((a, b) => a.member - b.member)
   }
 }

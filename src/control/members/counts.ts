@@ -55,9 +55,9 @@ export class PeerCounts {
     this.holeBytes = frame.holeBytes
     this.receivedBytes = frame.receivedBytes
     this.duplicateBytes = frame.duplicateBytes
-    for (const { index, bytes } of frame.received) this.receivedFrom.set(index, bytes)
-    for (const { index, bytes } of frame.pulled) this.pulledFrom.set(index, bytes)
-    this.feedsTo = new Set(mates.map(({ index }) => index))
+    for (const { member, bytes } of frame.received) this.receivedFrom.set(member, bytes)
+    for (const { member, bytes } of frame.pulled) this.pulledFrom.set(member, bytes)
+    this.feedsTo = new Set(mates.map(({ member }) => member))
     this.reportedMs = nowMs
     this.landing.add(this.landedDataBytes, frame.atMs)
     this.sending.add(frame.sentBytes, frame.atMs)

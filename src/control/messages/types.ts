@@ -149,21 +149,21 @@ export interface PlanFrame {
 
 /** One line of what a node knows about each of its feeds to mates. */
 export interface MateReport {
-  readonly index: number
+  readonly member: number
   readonly queuedBytes: number
   readonly unackedBytes: number
 }
 
 /** What a node has received from one mate. */
 export interface MateBytes {
-  readonly index: number
+  readonly member: number
   /** Payload since the transfer began, what had landed before included. */
   readonly bytes: number
 }
 
 /** What a node has had of one mate whom it asked. */
 export interface PullReport {
-  readonly index: number
+  readonly member: number
   /** Landed after the mate had promised them, since the transfer began. */
   readonly bytes: number
 }

@@ -87,8 +87,8 @@ export class Puller {
   /** What has landed after a mate had promised it, of each mate that kept its word; ascending. */
   get pulled(): PullReport[] {
     return [...this.#pulledBytes]
-      .map(([index, bytes]) => ({ index, bytes }))
-      .sort((a, b) => a.index - b.index)
+      .map(([member, bytes]) => ({ member, bytes }))
+      .sort((a, b) => a.member - b.member)
   }
 
   /** The same of all mates. */
@@ -144,8 +144,8 @@ export class Puller {
       const came = before - request.left.bytes
       const { holder, isAnswered } = request
       if (came > 0 && isAnswered) {
-        const { number: index } = holder.mate
-        this.#pulledBytes.set(index, (this.#pulledBytes.get(index) ?? 0) + came)
+        const { number } = holder.mate
+        this.#pulledBytes.set(number, (this.#pulledBytes.get(number) ?? 0) + came)
         this.#hopeMs = holder.movedMs = nowMs
         this.#keptBytes += came
         if (request.left.isEmpty || this.#keptBytes >= limits.pullUnitBytes) {

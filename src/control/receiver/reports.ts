@@ -97,8 +97,8 @@ export class NodeReports {
     const counted = { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes }
     const { verifiedBytes, repairedBytes, pulled } = known
     const mates = sample.outgoing
-      .map(({ member: index, queuedBytes, unackedBytes }) => ({ index, queuedBytes, unackedBytes }))
-      .sort((a, b) => a.index - b.index)
+      .map(({ member, queuedBytes, unackedBytes }) => ({ member, queuedBytes, unackedBytes }))
+      .sort((a, b) => a.member - b.member)
     const verified = { verifiedBytes, repairedBytes, pulled }
     const received = this.#received.news()
     return {

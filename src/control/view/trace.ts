@@ -172,8 +172,8 @@ export class PushTrace {
         return this.#instant(track, 'pulls', 'bad', { offset, length })
       }
       case 'edgeLost': {
-        const { member: index, incoming } = frame
-        return this.#instant(track, 'lag', 'edge lost', { mate: index, incoming })
+        const { member, incoming } = frame
+        return this.#instant(track, 'lag', 'edge lost', { mate: member, incoming })
       }
       default:
         return
@@ -181,7 +181,7 @@ export class PushTrace {
   }
 
   #progress(track: Track, frame: Frame & { type: 'progress' }): void {
-    for (const { index, bytes } of frame.pulled) this.#pulled(track, index, bytes)
+    for (const { member, bytes } of frame.pulled) this.#pulled(track, member, bytes)
     const apartMs = this.#nowMs - track.progressMs
     if (apartMs < counterMs || apartMs < this.#elapsedMs * counterShare) return
     // By the node's clock: reports that were held up are read together.
@@ -193,8 +193,8 @@ export class PushTrace {
       in: rate(frame.landedBytes, track.landedBytes),
       out: rate(frame.sentBytes, track.sentBytes),
     })
-    for (const { index, queuedBytes, unackedBytes } of frame.mates)
-      this.#counter(track, `to mate ${index}`, { queued: queuedBytes, unacked: unackedBytes })
+    for (const { member, queuedBytes, unackedBytes } of frame.mates)
+      this.#counter(track, `to mate ${member}`, { queued: queuedBytes, unacked: unackedBytes })
     this.#showPulled(track)
     track.progressMs = this.#nowMs
     track.progressAtMs = frame.atMs

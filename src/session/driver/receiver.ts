@@ -133,8 +133,8 @@ export class ReceiverSession {
   }
 
   /** HOST:PORT of a mate that this node has heard of. */
-  addressOf(index: number): string | undefined {
-    return this.machine.neighbours.member(index)?.address
+  addressOf(member: number): string | undefined {
+    return this.machine.neighbours.member(member)?.address
   }
 
   /** From here on connections can be adopted. */
@@ -156,8 +156,8 @@ export class ReceiverSession {
     if (frame.type === 'plan') this.#ports.introduced()
   }
 
-  #edgeOf(index: number): Edge | undefined {
-    const { id, secret } = this.machine.neighbours.edge(index) ?? {}
+  #edgeOf(member: number): Edge | undefined {
+    const { id, secret } = this.machine.neighbours.edge(member) ?? {}
     const bytes = bytesOfHex(secret ?? '')
     return id === undefined || bytes === null ? undefined : { id, secret: bytes }
   }
@@ -176,38 +176,38 @@ export class ReceiverSession {
    * heard of the sender yet, which may have joined. `to` is the number that the sender means, which
    * may be that of an earlier attempt of this node.
    */
-  expects(index: number, edgeId: string, to: number): Edge | false | null {
-    const sender = this.#neighbours.of(index)
-    if (this.#neighbours.isFed(sender, this.machine.pulls.isAsking(index))) return false
-    const isMember = this.#isMember(index, to)
+  expects(member: number, edgeId: string, to: number): Edge | false | null {
+    const sender = this.#neighbours.of(member)
+    if (this.#neighbours.isFed(sender, this.machine.pulls.isAsking(member))) return false
+    const isMember = this.#isMember(member, to)
     if (!isMember) return isMember
-    const edge = this.#edgeOf(index)
+    const edge = this.#edgeOf(member)
     if (edge === undefined) return null
     return edge.id === edgeId ? edge : false
   }
 
   /** Whether a mate may ask for bytes here; null as in `expects`. */
-  expectsPull(index: number, nodeId: string, to: number): boolean | null {
-    const isMember = this.#isMember(index, to)
-    return isMember && this.machine.neighbours.mate(index)?.nodeId === nodeId
+  expectsPull(member: number, nodeId: string, to: number): boolean | null {
+    const isMember = this.#isMember(member, to)
+    return isMember && this.machine.neighbours.mate(member)?.nodeId === nodeId
   }
 
-  #isMember(index: number, to: number): boolean | null {
+  #isMember(member: number, to: number): boolean | null {
     const { you } = this.machine.neighbours
     if (you === undefined) return null
-    if (to !== you || index === you) return false
-    return this.machine.neighbours.member(index) === undefined ? null : true
+    if (to !== you || member === you) return false
+    return this.machine.neighbours.member(member) === undefined ? null : true
   }
 
   /** A pull link that `expectsPull` said yes to. Throws FrError when it broke meanwhile. */
-  addPull(index: number, connection: Connection): void {
-    this.#pulls.accept(this.#neighbours.of(index), connection)
+  addPull(member: number, connection: Connection): void {
+    this.#pulls.accept(this.#neighbours.of(member), connection)
   }
 
   /** A data connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
-  addFeed(index: number, connection: Connection): void {
-    this.#neighbours.feed(this.#neighbours.of(index), connection)
-    this.post({ type: 'fedIn', member: index })
+  addFeed(member: number, connection: Connection): void {
+    this.#neighbours.feed(this.#neighbours.of(member), connection)
+    this.post({ type: 'fedIn', member })
   }
 
   /** Storage failures are the caller's, who knows the paths. */

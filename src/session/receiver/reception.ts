@@ -167,20 +167,20 @@ export class Reception {
   }
 
   /** As ReceiverSession says. */
-  expects(index: number, edgeId: string, to: number): Edge | false | null {
-    return this.#session.expects(index, edgeId, to)
+  expects(member: number, edgeId: string, to: number): Edge | false | null {
+    return this.#session.expects(member, edgeId, to)
   }
 
-  expectsPull(index: number, nodeId: string, to: number): boolean | null {
-    return this.#session.expectsPull(index, nodeId, to)
+  expectsPull(member: number, nodeId: string, to: number): boolean | null {
+    return this.#session.expectsPull(member, nodeId, to)
   }
 
-  addPull(index: number, established: Established): void {
-    this.#session.addPull(index, established)
+  addPull(member: number, established: Established): void {
+    this.#session.addPull(member, established)
   }
 
-  addFeed(index: number, established: Established): void {
-    this.#session.addFeed(index, established)
+  addFeed(member: number, established: Established): void {
+    this.#session.addFeed(member, established)
   }
 
   view(): TransferStatus {

@@ -84,9 +84,9 @@ it('the largest of each kind fits a frame', () => {
       repairedBytes: large,
       sentBytes: large,
       duplicateBytes: large,
-      mates: all.map((index) => ({ index, queuedBytes: large, unackedBytes: large })),
-      received: all.map((index) => ({ index, bytes: large })),
-      pulled: all.map((index) => ({ index, bytes: large })),
+      mates: all.map((member) => ({ member, queuedBytes: large, unackedBytes: large })),
+      received: all.map((member) => ({ member, bytes: large })),
+      pulled: all.map((member) => ({ member, bytes: large })),
     },
   ]
   for (const frame of frames) {

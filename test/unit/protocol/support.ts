@@ -95,10 +95,10 @@ export const streamEntry: fc.Arbitrary<StreamEntry> = fc
     ...encodeName(raw),
   }))
 
-const mates = <T extends { index: number }>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
+const mates = <T extends { member: number }>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
   fc
-    .uniqueArray(item, { selector: (one) => one.index, maxLength: 8 })
-    .map((list) => list.sort((a, b) => a.index - b.index))
+    .uniqueArray(item, { selector: (one) => one.member, maxLength: 8 })
+    .map((list) => list.sort((a, b) => a.member - b.member))
 
 const reason = fc.record({ code, text })
 
@@ -199,12 +199,12 @@ const bodies: Bodies = {
     verifiedBytes: bytes,
     repairedBytes: bytes,
     sentBytes: bytes,
-    mates: mates(fc.record({ index: mate, queuedBytes: bytes, unackedBytes: bytes })),
+    mates: mates(fc.record({ member: mate, queuedBytes: bytes, unackedBytes: bytes })),
     holeBytes: bytes,
     receivedBytes: bytes,
     duplicateBytes: bytes,
-    received: mates(fc.record({ index: mate, bytes })),
-    pulled: mates(fc.record({ index: mate, bytes })),
+    received: mates(fc.record({ member: mate, bytes })),
+    pulled: mates(fc.record({ member: mate, bytes })),
   }),
   need: fc.record({ scratch: fc.boolean(), ranges }),
   needDigests: fc.record({ ranges }),
@@ -259,12 +259,12 @@ const reports: Partial<Record<Frame['type'], object>> = {
     verifiedBytes: 1,
     repairedBytes: 0,
     sentBytes: 2,
-    mates: [{ index: 1, queuedBytes: 5, unackedBytes: 6 }],
+    mates: [{ member: 1, queuedBytes: 5, unackedBytes: 6 }],
     holeBytes: 1,
     receivedBytes: 9,
     duplicateBytes: 3,
-    received: [{ index: 2, bytes: 8 }],
-    pulled: [{ index: 2, bytes: 7 }],
+    received: [{ member: 2, bytes: 8 }],
+    pulled: [{ member: 2, bytes: 7 }],
   },
   backlog: { atMs: 8, landedBytes: 7, receivedBytes: 6, backlogBytes: 5, behind: [1, 2] },
 }

@@ -159,14 +159,14 @@ export class FluidPush {
       !node.isComplete && this.machine.fileDigest !== null && landedBytes >= this.#bytes
     if (this.nowMs % 250 === 0 || isLast) {
       const mates = this.nodes.flatMap((_, i) =>
-        i === index ? [] : [{ index: i, queuedBytes: backlogBytes, unackedBytes: 0 }],
+        i === index ? [] : [{ member: i, queuedBytes: backlogBytes, unackedBytes: 0 }],
       )
       const sentBytes = Math.round(node.forwardedBytes * mates.length)
       const verified = { verifiedBytes: landedBytes, repairedBytes: 0 }
       const received = this.nodes.flatMap(({ forwardedBytes }, i) =>
         i === index || forwardedBytes === 0
           ? []
-          : [{ index: i, bytes: Math.round(forwardedBytes) }],
+          : [{ member: i, bytes: Math.round(forwardedBytes) }],
       )
       const receivedBytes = received.reduce((sum, { bytes }) => sum + bytes, node.receivedBytes)
       const duplicateBytes = Math.max(0, receivedBytes - landedBytes)

@@ -60,7 +60,7 @@ class Coordinator {
   }
 
   #progress(node: number): Frame {
-    const mate = { index: (node + 1) % this.nodes, bytes: this.#sent }
+    const mate = { member: (node + 1) % this.nodes, bytes: this.#sent }
     const counts = { landedBytes: this.#sent, receivedBytes: this.#sent }
     return progressOf({ atMs: Math.round(this.#nowMs), ...counts, received: [mate] })
   }

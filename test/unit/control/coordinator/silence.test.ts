@@ -18,7 +18,7 @@ const progress = (landedBytes: number, heard: number[] = []): Frame =>
   progressOf({
     landedBytes,
     receivedBytes: landedBytes + heard.length,
-    received: heard.map((index) => ({ index, bytes: 1 })),
+    received: heard.map((member) => ({ member, bytes: 1 })),
   })
 
 describe('silence', () => {

@@ -95,12 +95,12 @@ describe('Puller', () => {
     expect(bench.asks).toMatchObject([{ index: 1, ranges: [[0, unit]] }])
     for (let i = 0; i < 3; i++) bench.hold(i).land(...(bench.asks[i] as Ask).ranges)
     expect(bench.puller.pulledBytes).toBe(3 * unit)
-    expect(bench.puller.pulled).toEqual([{ index: 1, bytes: 3 * unit }])
+    expect(bench.puller.pulled).toEqual([{ member: 1, bytes: 3 * unit }])
     expect(bench.puller.deadlineMs()).toBeNull()
     expect(bench.origin.isEmpty).toBe(true)
     // It came from there, though nobody is there any more.
     bench.puller.gone(1, bench.nowMs)
-    expect(bench.puller.pulled).toEqual([{ index: 1, bytes: 3 * unit }])
+    expect(bench.puller.pulled).toEqual([{ member: 1, bytes: 3 * unit }])
   })
 
   it('leaves everything to the origin when there is nobody to ask', () => {

@@ -215,7 +215,7 @@ describe('a trace', () => {
         receivedBytes: 0,
         duplicateBytes: 0,
         received: [],
-        pulled: pulled.map(([index, bytes]) => ({ index, bytes })),
+        pulled: pulled.map(([member, bytes]) => ({ member, bytes })),
       })
     tell()
     push.run(100)
