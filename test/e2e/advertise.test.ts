@@ -11,7 +11,8 @@ import { expectCopies, useWorld } from './push-support.js'
 
 const world = useWorld('native')
 
-const freeAddress = async () => `127.0.0.1:${await freePort()}`
+/** Where nobody listens, whatever else runs on this machine: an ordinary port may be taken. */
+const nowhere = '127.0.0.1:1'
 
 /** A forwarded port that lets only the origin through. */
 async function forOrigin(address: string): Promise<string> {
@@ -43,7 +44,7 @@ describe('a push to nodes that others dial elsewhere', () => {
   it('uses what the nodes advertise', async () => {
     const to: string[] = []
     for (let i = 0; i < 3; i++) {
-      const listen = await freeAddress()
+      const listen = `127.0.0.1:${await freePort()}`
       await world.node({ listen, advertise: listen })
       to.push(await forOrigin(listen))
     }
@@ -56,8 +57,7 @@ describe('a push to nodes that others dial elsewhere', () => {
   })
 
   it('uses what the caller says rather than what the nodes advertise', async () => {
-    const dead = await freeAddress()
-    const nodes = await Promise.all([0, 1, 2].map(() => world.node({ advertise: dead })))
+    const nodes = await Promise.all([0, 1, 2].map(() => world.node({ advertise: nowhere })))
     const to = await Promise.all(
       nodes.map(async ({ address }) => ({
         address: await forOrigin(address),
@@ -72,9 +72,8 @@ describe('a push to nodes that others dial elsewhere', () => {
   })
 
   it('warns once when no two reach each other', async () => {
-    const dead = await freeAddress()
     const nodes = await world.nodes(4)
-    const to = nodes.map(({ address }) => ({ address, advertise: dead }))
+    const to = nodes.map(({ address }) => ({ address, advertise: nowhere }))
     const { path, content } = world.file('data.bin', size)
     const result = await push(path, { to, shape: 'group', logger: world.logger }).result
     expectCopies(content, 'data.bin', nodes)
@@ -88,7 +87,7 @@ describe('a push to nodes that others dial elsewhere', () => {
   it('names the one that nobody reaches', async () => {
     const nodes = await world.nodes(3)
     const to = [...nodes.map(({ address }) => address)] as (string | object)[]
-    to[1] = { address: to[1], advertise: await freeAddress() }
+    to[1] = { address: to[1], advertise: nowhere }
     const { path } = world.file('data.bin', size)
     const options = { to: to as string[], shape: 'group', logger: world.logger } as const
     const result = await push(path, options).result
