@@ -327,7 +327,7 @@ export class GroupDealer implements Dealer {
     const level = heard.filter(
       ({ node, out }) => out === 'no' && !lagging.has(node) && !catchingUp.has(node),
     )
-    const counted = level.length > 0 ? level : heard
+    const counted = level.length > 0 ? level : able(heard)
     let queued = counted.reduce((sum, relay) => sum + relay.queuedBytes, 0)
     const most = topUpMax * counted.length
     const floor = Math.min(most, Math.max(dryBytesMin, (this.#originRate.value * dryMs) / 1000))
@@ -345,7 +345,7 @@ export class GroupDealer implements Dealer {
   /** Nobody can relay: everybody who is left, silent or lagging, is still sent what it misses. */
   #dealWithoutRelays(): Send[] {
     const sends: Send[] = []
-    const relays = [...this.#relays.values()]
+    const relays = able([...this.#relays.values()])
     while (this.#hasSpare && relays.length > 0) {
       if (relays.some((relay) => this.#isBusy(relay))) break
       this.#unitToAll(sends)
@@ -375,4 +375,10 @@ export class GroupDealer implements Dealer {
   #listed(sends: readonly Send[]): void {
     for (const send of sends) this.#relays.get(send.node)?.listed(send.length)
   }
+}
+
+/** Those for whom a queue says something: a node that is out holds up nobody who is not. */
+function able(relays: readonly DealtRelay[]): readonly DealtRelay[] {
+  const others = relays.filter((relay) => relay.out === 'no')
+  return others.length > 0 ? others : relays
 }

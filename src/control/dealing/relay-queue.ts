@@ -274,9 +274,12 @@ export class DealtRelay {
     return queue <= this.window
   }
 
-  /** Whether a unit fits the window together with what waits on the origin's feed. */
+  /**
+   * Whether a unit fits the window together with what waits on the origin's feed. A relay that has
+   * nothing to pass on always gets one: how else would be seen that it stands still.
+   */
   get isFeedOpen(): boolean {
-    return this.queuedBytes === 0 || this.queuedBytes + this.unitBytes <= this.window
+    return this.isDone || this.queuedBytes === 0 || this.queuedBytes + this.unitBytes <= this.window
   }
 
   /**

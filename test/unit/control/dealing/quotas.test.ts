@@ -135,6 +135,29 @@ describe('the share of a node that cannot relay', () => {
     )
   })
 
+  it('is brought also where other bytes fill its feed from the start', () => {
+    const holes: RangePair[] = [[0, 12 * MIB]]
+    const bench = new DealerBench(bytes, 3, 5_000, classicDealer(bytes, block, holes))
+    bench.isOriginDry = true
+    Object.assign(bench.relay(0), { rate: 0, isStanding: true, heldBytes: 2 * MIB })
+    bench.start()
+    bench.pass(40_000)
+    expect(bench.dealer.dealtBytes(0)).toBeLessThan(MIB)
+    expect(bench.dealer.openBytes).toBe(0)
+  })
+
+  it('is brought to a node that has just joined, although the last relay stands still', () => {
+    const bench = benchOf(2, 5_000)
+    bench.start()
+    bench.pass(20)
+    bench.join(2, [])
+    bench.pass(20)
+    bench.fail(0)
+    Object.assign(bench.relay(1), { rate: 0, isStanding: true, heldBytes: 2 * MIB })
+    bench.pass(40_000)
+    expect(bench.dealer.openBytes).toBe(0)
+  })
+
   it('is brought while the node is silent; it goes on with the rest', () => {
     const bench = benchOf(3, 2_000)
     bench.start()
