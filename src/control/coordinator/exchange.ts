@@ -217,6 +217,7 @@ export class OriginExchange {
    */
   away(peer: Peer): void {
     if (!peer.isServing) return
+    this.#source.free(peer.node)
     for (const other of this.#group)
       if (other !== peer && other.phase === 'running') this.#detour(other, peer, 'away')
   }

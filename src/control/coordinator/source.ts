@@ -63,7 +63,7 @@ export class OriginSource {
     }
   }
 
-  /** Nobody sends this owner's share any more. */
+  /** This owner's share is not sent to it any more: nothing says how far hashing may go ahead. */
   free(owner: number): void {
     this.#hashing?.free(owner)
   }

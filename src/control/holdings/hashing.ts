@@ -20,7 +20,7 @@ interface Lane {
   cursor: number
   readonly start: number
   readonly end: number
-  /** The owner is gone: nobody is sending this share, so there is nothing to stay close to. */
+  /** The owner is gone or away: the share is not sent to it, and there is nothing to stay near. */
   isFree: boolean
 }
 
@@ -84,7 +84,7 @@ export class HashSchedule {
     this.#inFlight--
   }
 
-  /** This owner is gone. */
+  /** This owner is gone or away. */
   free(owner: number): void {
     for (const lane of this.#lanes) if (lane.owner === owner) lane.isFree = true
   }

@@ -1,6 +1,7 @@
 /** Silent nodes, as the origin's machine has them: away, back, at last failed. */
 import { describe, expect, it } from 'vitest'
-import { limits } from '../../../../src/base/limits.js'
+import { limits, MIB } from '../../../../src/base/limits.js'
+import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
 import { progressOf } from '../plans.js'
 import { block, frames, Bench as OriginBench, outcomes } from './origin-support.js'
@@ -39,6 +40,29 @@ describe('silence', () => {
     expect(frames(later, 0, 'detour')).toMatchObject([{ member: 2, why: 'broken' }])
     const after = [...later, ...bench.pass(1_000, [0, 1], () => landed++)]
     expect(after.filter((c) => c.type === 'note' && c.event === 'back')).toEqual([])
+  })
+
+  it('the share of a node that is away is hashed on: the origin brings it to the others', () => {
+    const share = 32 * MIB
+    const options = { bytes: 3 * share, strategy: 'classic', hashAheadBytes: 8 * MIB } as const
+    const bench = new OriginBench(3, { ...options, silenceMs: limits.silenceMsMax })
+    let landed = 0
+    const hashed = { 0: 0, 1: 0, 2: 0 } as Record<number, number>
+    const hash = (commands: readonly OriginWish[]): void => {
+      for (const wish of commands) {
+        if (wish.type !== 'hash') continue
+        const { part, offset, length } = wish
+        const owner = Math.floor(offset / share)
+        hashed[owner] = (hashed[owner] ?? 0) + length
+        const digests = new Uint8Array((length / block) * 8)
+        hash(bench.feed({ type: 'hashed', part, offset, length, digests }))
+      }
+    }
+    hash(bench.ready(0, 1, 2))
+    // Nothing is sent here, so hashing is as far ahead of it as it may be.
+    expect(hashed).toEqual({ 0: 8 * MIB, 1: 8 * MIB, 2: 8 * MIB })
+    hash(bench.pass(limits.awayMs, [0, 1], () => landed++))
+    expect(hashed).toEqual({ 0: 8 * MIB, 1: 8 * MIB, 2: share })
   })
 
   it('a node that speaks again goes on: it stands still from then on, not from before', () => {
