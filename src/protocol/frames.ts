@@ -4,13 +4,13 @@
  *     u32 length (of what follows) | u8 frame type | body: JSON (UTF-8), or binary (hot.ts)
  *
  * One table gives every frame its number and the reader of its body. Reading checks every field
- * against base/limits.ts. Writing checks the length only: the simulator reads every frame that it
- * writes, which proves that this program writes nothing that its reader refuses or changes. TLS
- * below the link guarantees that no frame is changed, dropped, replayed or moved.
+ * against base/limits.ts. Writing cuts texts for people and checks the length: the simulator reads
+ * every frame that it writes, which proves that this program writes nothing that its reader refuses
+ * or changes. TLS below the link guarantees that no frame is changed, dropped, replayed or moved.
  *
  * Never: more than one frame in memory.
  */
-import { concat, readU32, u32, utf8 } from '../base/bytes.js'
+import { cleanText, concat, readU32, u32, utf8 } from '../base/bytes.js'
 import { digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -224,7 +224,8 @@ export function encodeBody(frame: Frame): FrameBody {
   if (frame.type === 'backlog') return { type: hotTable.backlog[0], bytes: encodeBacklog(frame) }
   const { type: name, ...body } = frame
   const type = frameTable[name][0]
-  const bytes = utf8(JSON.stringify(body))
+  const said = 'text' in body ? { ...body, text: cleanText(body.text) } : body
+  const bytes = utf8(JSON.stringify(said))
   if (typeBytes + bytes.length > limits.frameBytes) {
     throw new TypeError(`cannot be sent: frame ${name} exceeds ${limits.frameBytes} bytes`)
   }

@@ -72,6 +72,13 @@ describe('round trip', () => {
     expect(frame).toMatchObject({ text: expect.stringMatching(/^\?\[2J\?x+$/) })
     expect((frame as { text: string }).text).toHaveLength(limits.errorTextChars)
   })
+
+  it('cuts texts of this side, which may come from code of somebody else', () => {
+    const text = 'x'.repeat(2 * limits.frameBytes)
+    const body = encodeBody({ type: 'refuse', code: 'ERR_FR_REFUSED', text })
+    const cut = text.slice(0, limits.errorTextChars)
+    expect(decodeBody(body.type, body.bytes)).toMatchObject({ text: cut })
+  })
 })
 
 describe('a violation', () => {
