@@ -9,6 +9,7 @@ import { bytesOfHex } from '../../base/bytes.js'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { LogFields } from '../../base/log.js'
+import { RangeSet } from '../../base/ranges.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
 import type { HashRun } from '../../control/messages/facts.js'
 import { type Frame, groupRoute, originNumber } from '../../control/messages/types.js'
@@ -74,6 +75,8 @@ export class ReceiverSession {
   readonly #pulls: Pulls
   readonly #executor: Executor
   readonly #loop: Loop<NodeFact, NodeWish>
+  /** What digests were passed on of. */
+  readonly #passedOn = new RangeSet()
   #transfer: TransferHandle | undefined
   #isEnded = false
 
@@ -235,11 +238,15 @@ export class ReceiverSession {
     const { length } = event
     const relay = event.route === groupRoute
     const offset = this.#spec.contents.space.offsetOf(event) ?? 0
-    // What is known already needs no proof.
-    if (!relay && this.machine.held.unannounced(offset, length).isEmpty) return
+    // What is known already, and passed on where it is to be, needs no proof.
+    const isDone = !relay || this.#passedOn.contains(offset, length)
+    if (isDone && this.machine.held.unannounced(offset, length).isEmpty) return
     try {
       const digests = this.#read(sender, event)
-      if (relay) this.#ports.engine.relayDigests(this.#transfer as TransferHandle, event)
+      if (relay) {
+        this.#ports.engine.relayDigests(this.#transfer as TransferHandle, event)
+        this.#passedOn.add(offset, length)
+      }
       this.post({ type: 'digests', offset, length, digests })
     } catch (error) {
       if (!(error instanceof FrError)) throw error

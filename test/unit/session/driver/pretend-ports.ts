@@ -1,7 +1,7 @@
 /** A network and an engine that answer when a test says so, and note what was wanted of them. */
 import type { FrError } from '../../../../src/base/errors.js'
 import type { Frame, Mate } from '../../../../src/control/messages/types.js'
-import type { FeedHandle, SendSpec } from '../../../../src/ports.js'
+import type { DigestSpec, FeedHandle, SendSpec, TransferHandle } from '../../../../src/ports.js'
 import type { Way } from '../../../../src/session/driver/neighbours.js'
 import type {
   Connection,
@@ -106,6 +106,7 @@ export class PretendNet implements Net {
 
 export class PretendEngine implements FeedEngine {
   readonly sent: { readonly feed: FeedHandle; readonly spec: SendSpec }[] = []
+  readonly relayed: DigestSpec[] = []
   readonly closed: FeedHandle[] = []
 
   setRoute(): void {}
@@ -116,7 +117,9 @@ export class PretendEngine implements FeedEngine {
 
   sendDigests(): void {}
 
-  relayDigests(): void {}
+  relayDigests(_: TransferHandle, spec: DigestSpec): void {
+    this.relayed.push(spec)
+  }
 
   close(feed: FeedHandle): void {
     this.closed.push(feed)

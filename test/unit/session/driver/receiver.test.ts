@@ -1,0 +1,82 @@
+/** What a node does with digest records that come on its data connections. */
+import { beforeEach, describe, expect, it } from 'vitest'
+import { KIB } from '../../../../src/base/limits.js'
+import { groupRoute, originNumber } from '../../../../src/control/messages/types.js'
+import type { FeedHandle } from '../../../../src/ports.js'
+import { Contents } from '../../../../src/session/driver/contents.js'
+import { ReceiverSession } from '../../../../src/session/driver/receiver.js'
+import { PretendConnection, PretendEngine, PretendNet } from './pretend-ports.js'
+
+const blockBytes = 64 * KIB
+const bytes = 4 * blockBytes
+const never = (): never => {
+  throw new Error('nobody asked for this')
+}
+
+let engine: PretendEngine
+let session: ReceiverSession
+let feeds: FeedHandle[]
+let proved: number
+
+beforeEach(() => {
+  engine = new PretendEngine()
+  proved = 0
+  const contentId = 'c'.repeat(32)
+  const place = { stream: 0, base: 0, span: bytes, size: bytes }
+  const contents = new Contents([{ ...place, contentId, algorithm: 'xxh64', blockBytes }])
+  const file = { bytes, blockBytes, digestBytes: 8, contents }
+  const net = new PretendNet()
+  session = new ReceiverSession(
+    { ...file, originId: 'a'.repeat(32), silenceMs: 15_000, author: new Uint8Array(32) },
+    {
+      clock: { awakeMs: () => 0, nowMs: () => 0, at: () => () => {}, watch: () => () => {} },
+      net,
+      engine,
+      files: { prepare: never, hash: never, copyIn: never, sum: never, publish: never },
+      link: { send: () => true },
+      primitives: {
+        hmac: never,
+        hkdf: never,
+        equal: never,
+        verify: () => ++proved > 0,
+      },
+      log: never,
+      misannounced: never,
+      introduced: never,
+      ended: never,
+      crashed: (error) => {
+        throw error
+      },
+    },
+  )
+  session.opened(1)
+  for (const member of [originNumber, 1]) session.addFeed(member, new PretendConnection())
+  feeds = net.adopted.map(({ feed }) => feed)
+})
+
+/** The digest of this block comes from the origin or from a mate. */
+function comes(block: number, from: 'origin' | 'mate', route: number): void {
+  const feed = feeds[from === 'origin' ? 0 : 1] as FeedHandle
+  const place = { stream: 0, offset: block * blockBytes, length: blockBytes }
+  const payload = new Uint8Array(72).fill(block + 1)
+  session.onEngine([{ type: 'digests', transfer: 1, feed, route, ...place, payload }])
+}
+
+describe('a digest record', () => {
+  it('is proved and passed on once, however often a mate repeats it', () => {
+    comes(0, 'origin', groupRoute)
+    for (let i = 0; i < 100; i++) comes(0, 'mate', groupRoute)
+    expect(proved).toBe(1)
+    expect(engine.relayed.map(({ offset }) => offset)).toEqual([0])
+    comes(1, 'mate', groupRoute)
+    expect(engine.relayed.map(({ offset }) => offset)).toEqual([0, blockBytes])
+  })
+
+  it('that is known is passed on where it comes to be passed on for the first time', () => {
+    comes(2, 'mate', 0)
+    comes(2, 'mate', 0)
+    expect([proved, engine.relayed.length]).toEqual([1, 0])
+    comes(2, 'origin', groupRoute)
+    expect(engine.relayed.map(({ offset }) => offset)).toEqual([2 * blockBytes])
+  })
+})
