@@ -45,7 +45,9 @@ export class OriginJoins {
     if (peers.some((peer) => peer.link.address === address && peer.phase !== 'out'))
       return { code: 'ERR_FR_SAME_NODE', text: `${address} is in this push already` }
     const others = peers.filter((peer) => !peer.isSuperseded && peer.link.address !== address)
-    if (others.length >= limits.nodesPerPush || peers.length >= limits.placesPerPush)
+    // Who is tried again takes one more; who is added instead does not.
+    const places = peers.length + others.filter((peer) => peer.isToReturn).length
+    if (others.length >= limits.nodesPerPush || places >= limits.placesPerPush)
       return { code: 'ERR_FR_LIMIT', text: `a push takes ${limits.nodesPerPush} nodes` }
     if (by !== null && this.#joined >= limits.joinsPerPush)
       return { code: 'ERR_FR_LIMIT', text: `others have added ${this.#joined} nodes already` }

@@ -4,7 +4,7 @@ import { limits } from '../../../../src/base/limits.js'
 import { OriginJoins } from '../../../../src/control/coordinator/joins.js'
 import { OriginOutbox } from '../../../../src/control/coordinator/outbox.js'
 import { Peer } from '../../../../src/control/members/peer.js'
-import { peerThat } from '../peers.js'
+import { failure, peerThat } from '../peers.js'
 
 const asker = () => peerThat('running')
 
@@ -31,5 +31,17 @@ describe('adding nodes', () => {
     }
     expect(joins.refusal({ by, request: 99 }, 'y:1', [by])).toMatchObject({ code: 'ERR_FR_LIMIT' })
     expect(joins.refusal({ by: null, request: 99 }, 'y:1', [by])).toBeNull()
+  })
+
+  it('leaves a place for each node that is tried again', () => {
+    const joins = new OriginJoins(new OriginOutbox(), true)
+    const returning = peerThat('running')
+    returning.returns(failure, 1)
+    const before = new Peer(1, { address: 'x:1' }, 0)
+    before.supersede()
+    const peers = [returning, ...new Array<Peer>(limits.placesPerPush - 2).fill(before)]
+    const refusal = (address: string) => joins.refusal({ by: null, request: 0 }, address, peers)
+    expect(refusal('y:1')).toMatchObject({ code: 'ERR_FR_LIMIT' })
+    expect(refusal(returning.link.address)).toBeNull()
   })
 })
