@@ -1,7 +1,8 @@
 /**
  * Joins the modules of the command `fr` (dist/cli/main.js and all it imports of this package) into
  * a few files, because a command that reads and links a hundred modules starts late. Dependencies
- * stay where they are. What is imported only when it is needed stays a file of its own.
+ * stay where they are. What is imported only when it is needed stays a file of its own. Nothing is
+ * made smaller, so that a stack trace names lines that can be read.
  *
  * All files lie in dist/cli, two folders deep as src/cli is: what names a file of the package by
  * its place does so from there (src/engine/package-root.ts).
@@ -26,7 +27,5 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  minifyWhitespace: true,
-  minifySyntax: true,
   logLevel: 'warning',
 })
