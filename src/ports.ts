@@ -70,8 +70,10 @@ export type EngineEvent =
       readonly offset: number
       readonly length: number
     }
-  /** A digest record came on an incoming feed, to be passed on by `relayDigests` if it has a route.
-   *  `payload` is what `sendDigests` was given. */
+  /**
+   * A digest record came on an incoming feed, to be passed on by `relayDigests` if it has a route.
+   * `payload` is what `sendDigests` was given.
+   */
   | {
       readonly type: 'digests'
       readonly transfer: TransferHandle

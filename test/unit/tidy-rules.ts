@@ -320,6 +320,12 @@ export const rules: readonly Rule[] = [
   },
 ]
 
+/** TypeScript files that the comments of this text name, without a leading `../`. */
+export function namedFiles(text: string): string[] {
+  const comments = text.match(/\/\*[\s\S]*?\*\/|\/\/.*$/gm) ?? []
+  return comments.flatMap((comment) => comment.match(/\w[\w.-]*(?:\/[\w.-]+)*\.ts\b/g) ?? [])
+}
+
 /** Compares native/core/base/errors.def with src/base/errors.ts; one line per difference. */
 export function errorTableDifferences(
   definitions: string,

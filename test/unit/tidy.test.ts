@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { errorTable } from '../../src/base/errors.js'
 import { importCycles } from './tidy-rooms.js'
-import { errorTableDifferences, rules } from './tidy-rules.js'
+import { errorTableDifferences, namedFiles, rules } from './tidy-rules.js'
 import { codeOf, importsOf } from './tidy-text.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -40,6 +40,19 @@ describe('the repository', () => {
     const texts = new Map(sources.map((path) => [path, readFileSync(`${root}${path}`, 'utf8')]))
     expect(importCycles(texts)).toEqual([])
     expect(sources.length).toBeGreaterThan(100)
+  })
+
+  it('names no file in a comment that is not there', () => {
+    const sources = files.filter((path) => /^src\/.*\.ts$/.test(path))
+    const isThere = (name: string): boolean => files.some((path) => `/${path}`.endsWith(`/${name}`))
+    const missing = sources.flatMap((path) =>
+      namedFiles(readFileSync(`${root}${path}`, 'utf8'))
+        .filter((name) => !isThere(name))
+        .map((name) => `${path}: ${name}`),
+    )
+    expect(missing).toEqual([])
+    const sample = "/** As in a/b.ts (../c-d.ts). */\nimport x from './e.ts' // f.test.ts"
+    expect(namedFiles(sample)).toEqual(['a/b.ts', 'c-d.ts', 'f.test.ts'])
   })
 
   it('has one error table on both sides', () => {

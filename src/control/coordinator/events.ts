@@ -85,7 +85,7 @@ export interface OriginConfig {
   readonly retries?: number
   /** How long the push may take; for ever unless given. */
   readonly timeoutMs?: number | undefined
-  /** What a node has to land at least (origin-limits.ts); anything unless given. */
+  /** What a node has to land at least (limits.ts); anything unless given. */
   readonly minRateBytesPerSecond?: number | undefined
   /** For what is to differ from push to push; 0 unless given. */
   readonly seed?: number

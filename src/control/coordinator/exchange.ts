@@ -4,7 +4,7 @@
  * The idea: all that is known of bytes goes to the dealer as facts, and what it deals is listed on
  * feeds. Digests travel with the nodes that relay anyway; whoever cannot get them that way (a relay
  * lost, a feed broken) is sent them directly. Nothing here decides whether a node lives: that is
- * the machine's (origin.ts), which says who has `left`.
+ * the machine's (machine.ts), which says who has `left`.
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
@@ -355,7 +355,7 @@ export class OriginExchange {
 
   /** It stays a receiver. What it said it passed on is dealt again; mates ask for the rest. */
   #distrust(relay: Peer, nowMs: number): void {
-    relay.isDistrusted()
+    relay.losesTrust()
     const said = `${relay.link.address} says that it passes bytes on to its mates, and does not`
     const text = `${said}: no mate has received any of them; it is given nothing more to relay`
     this.#outbox.wish({ type: 'warn', event: 'false-relay', text })

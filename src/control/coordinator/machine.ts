@@ -103,7 +103,7 @@ export class OriginMachine {
   }
 
   /**
-   * When `ticked` must come at the latest; null: never. Reports only put deadlines off, so after
+   * When `due` must come at the latest; null: never. Reports only put deadlines off, so after
    * one it may be too early, which costs a tick and no look at everybody.
    */
   deadlineMs(): number | null {

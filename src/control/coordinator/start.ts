@@ -33,7 +33,7 @@ export class OriginStart {
   }
 
   get deadlineMs(): number {
-    // The answers have a limit of their own (peer-watch.ts).
+    // The answers have a limit of their own (watch.ts).
     if (this.#isClaiming) return Number.POSITIVE_INFINITY
     return (this.#readyMs ?? Number.POSITIVE_INFINITY) + limits.readyMs
   }

@@ -57,7 +57,7 @@ export class PeerWatch {
     const health = this.#detector.health(peer.node, nowMs)
     const before = peer.presence
     // Who is lost has failed (`failure`), and is no member any more.
-    if (health === 'lost' || !peer.isNow(health)) return false
+    if (health === 'lost' || !peer.becomes(health)) return false
     const silent = `silent for ${Math.round(this.#detector.silentMs(peer.node, nowMs))} ms`
     if (before === 'away') outbox.note('info', 'back', peer, 'it speaks again')
     if (health === 'suspected') outbox.note('warn', 'suspected', peer, silent)

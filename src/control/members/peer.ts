@@ -236,7 +236,7 @@ export class Peer {
   }
 
   /** What its silence means now; true: something else than before. */
-  isNow(presence: Presence): boolean {
+  becomes(presence: Presence): boolean {
     const contact = this.#contact
     if (contact === undefined || contact.presence === presence) return false
     contact.presence = presence
@@ -284,7 +284,7 @@ export class Peer {
   }
 
   /** It has not passed on what it said it had. */
-  isDistrusted(): void {
+  losesTrust(): void {
     const part = this.#part
     if (part !== undefined) part.relay = 'false'
   }

@@ -92,7 +92,7 @@ export class NodeMachine {
     return this.#outbox.take()
   }
 
-  /** When `ticked` must come at the latest; null: never. */
+  /** When `due` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#phase === 'ended') return null
     let at = Math.min(this.#reports.dueAtMs, this.#lostAtMs)

@@ -3,11 +3,10 @@
  * `Storage`).
  *
  * What Node cannot do, and the native engine does: names are confined by looking before using
- * (portable-names.ts), so a concurrent attacker with write access to the data directory is not
- * excluded; the lock is a file (portable-lock.ts), not flock; time stamps go through floating
- * point seconds, which keeps microseconds (before 1970 milliseconds) and loses the nanoseconds
- * below them. A name appears in the data directory only complete: by rename, or by link where it
- * may not be replaced.
+ * (names.ts), so a concurrent attacker with write access to the data directory is not excluded; the
+ * lock is a file (../lock.ts), not flock; time stamps go through floating point seconds, which
+ * keeps microseconds (before 1970 milliseconds) and loses the nanoseconds below them. A name
+ * appears in the data directory only complete: by rename, or by link where it may not be replaced.
  */
 import { type BigIntStats, close, constants, ftruncate, open, type Stats } from 'node:fs'
 import { lstat, readdir, statfs, unlink } from 'node:fs/promises'
