@@ -69,6 +69,8 @@ export type EngineEvent =
       readonly scratch: boolean
       readonly offset: number
       readonly length: number
+      /** Of these blocks, where the engine has hashed them as the stream's `hashes` allows. */
+      readonly digests?: Uint8Array
     }
   /**
    * A digest record came on an incoming feed, to be passed on by `relayDigests` if it has a route.
@@ -126,6 +128,8 @@ export interface StreamSpec {
   readonly complete: boolean
   /** It most likely has holes: nothing is allocated ahead of what lands. A hint. */
   readonly sparse?: boolean
+  /** The engine may hash what lands with this before it reports it, while it is in the cache. */
+  readonly hashes?: BlockAlgorithm
 }
 
 export interface FeedSpec {

@@ -135,7 +135,7 @@ Napi::Value EngineWrap::open_transfer(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), handle);
 }
 
-// addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse)
+// addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse, algorithm?)
 void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
   StreamRequest request;
   request.transfer = handle_at(info, 0, "transfer");
@@ -146,6 +146,9 @@ void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
   request.block_bytes = number_at(info, 5, "blockBytes");
   request.complete = flag_at(info, 6);
   request.sparse = flag_at(info, 7);
+  if (info[8].IsNumber()) {
+    request.hashes = static_cast<Algorithm>(number_at(info, 8, "algorithm", kAlgorithms - 1));
+  }
   throw_answer(info.Env(), engine_->add_stream(request));
 }
 

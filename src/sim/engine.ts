@@ -39,6 +39,8 @@ export interface EngineHooks {
   readonly isHonest: () => boolean
   /** It changes the digests that it sends. */
   readonly forges?: boolean
+  /** It hashes what lands. */
+  readonly hashes?: boolean
   /** The session closes its feed to this host. */
   readonly closing: (to: number) => void
 }
@@ -171,7 +173,11 @@ export class SimEngine implements FeedEngine {
     if (chunk.route !== 0 && this.#hooks.isHonest()) this.#passOn(chunk)
     // An engine tells of runs: what landed together is told together.
     for (const [offset, length] of RangeSet.of(whole).toArray()) {
-      if (chunk.scratch) target.reopen(offset, length)
+      const digests = this.#hooks.hashes ? target.digests(offset, length) : undefined
+      if (chunk.scratch) {
+        target.reopen(offset, length)
+        if (digests !== undefined) target.clean(offset, length)
+      }
       this.#hooks.tell({
         type: 'landed',
         transfer: 0,
@@ -179,6 +185,7 @@ export class SimEngine implements FeedEngine {
         scratch: chunk.scratch,
         offset,
         length,
+        ...(digests && { digests }),
       })
     }
   }

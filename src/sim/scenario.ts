@@ -35,6 +35,8 @@ export interface NodeScenario {
   readonly deceivesAtMs?: number
   /** It changes the digests that it passes on. */
   readonly forges?: boolean
+  /** Its engine hashes what lands. */
+  readonly hashesLanded?: boolean
 }
 
 export interface EdgeScenario {
@@ -127,6 +129,8 @@ export function scenarioOf(seed: number): Scenario {
   const added = joins.chance(0.3) ? joins.integer(1, 3) : 0
   const joinMs = Array.from({ length: added }, () => joins.between(0, lifeMs * 1.2))
   nodes.push(...joinMs.sort((a, b) => a - b).map(node))
+  const hashing = new Random(seed ^ 0x4a54)
+  const engines = nodes.map((one) => ({ ...one, hashesLanded: hashing.chance(0.5) }))
   const touches = new Random(seed ^ 0x70c4)
   const sourceTouchedAtMs = touches.chance(0.1) ? touches.between(0, lifeMs) : null
   const edge = (): EdgeScenario => ({
@@ -147,7 +151,7 @@ export function scenarioOf(seed: number): Scenario {
     chunkBytes: blockBytes / 4,
     bytes,
     blockBytes,
-    nodes,
+    nodes: engines,
     edges,
     wrongChance: isTroubled && random.chance(0.3) ? random.between(0, 0.03) : 0,
     sourceTouchedAtMs,

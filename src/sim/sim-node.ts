@@ -84,6 +84,7 @@ export class SimNode {
         }),
       isHonest: () => world.timeline.nowMs < deceivesAtMs,
       forges: scenario.forges ?? false,
+      hashes: scenario.hashesLanded ?? false,
       closing: (to) => this.#checkClose(to),
     })
     const end = { place: node, host }

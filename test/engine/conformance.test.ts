@@ -196,6 +196,46 @@ describe.each(engines)('$kind engine: feeds', (under) => {
     expect([receivedBytes, duplicateBytes]).toEqual([size + 2 * blockBytes + 11, 0])
   })
 
+  it.each(
+    roots.flatMap((root) =>
+      (['xxh64', 'blake3', 'sha256'] as const).map((kind) => ({ root, kind })),
+    ),
+  )('tells right $kind digests of what lands under $root, if any', async ({ root, kind }) => {
+    await world.close()
+    world.open(root)
+    const [a, b] = [await world.party(), await world.party()]
+    const size = 9 * MIB + 11
+    const origin = await world.origin(a, fileBytes(size))
+    const plain = await world.receiver(b, size)
+    const sparse = await world.receiver(b, size, world.root, { hashes: kind, sparse: true })
+    const hashed = await world.receiver(b, size, world.root, { hashes: kind })
+    for (const { transfer } of [plain, sparse, hashed]) {
+      const feed = await world.feed(a, origin.transfer, b, transfer)
+      a.engine.send(feed.out, { stream: streamId, offset: 0, length: size })
+      const scratch = { offset: blockBytes, length: blockBytes, scratch: true }
+      a.engine.send(feed.out, { stream: streamId, ...scratch })
+      await b.landed(transfer, size)
+      await b.until('a repair', () => b.blocks(transfer, size, true).size === 1)
+    }
+    const told = b.of('landed').filter(({ digests }) => digests !== undefined)
+    for (const { transfer, scratch, offset, length, digests } of told) {
+      expect(transfer).toBe(hashed.transfer)
+      const file = scratch ? hashed.scratch : hashed.file
+      const pieces = []
+      for (let at = offset; at < offset + length; at += MIB) {
+        const range = { offset: at, length: Math.min(MIB, offset + length - at) }
+        pieces.push(b.engine.hashNow(file, range, blockBytes, kind))
+      }
+      expect(Buffer.from(digests ?? []).equals(Buffer.concat(pieces))).toBe(true)
+    }
+    // The native engine does it wherever the system tells that no disk is waited for.
+    if (under.kind === 'native' && root === '/dev/shm')
+      expect(told).toHaveLength(
+        b.of('landed').filter((it) => it.transfer === hashed.transfer).length,
+      )
+    if (under.kind === 'portable') expect(told).toEqual([])
+  })
+
   it('delivers digests in both directions and forwards none by itself', async () => {
     const [a, b] = [await world.party(), await world.party()]
     const size = 4 * blockBytes

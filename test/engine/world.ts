@@ -24,6 +24,7 @@ import type {
   FeedHandle,
   FileHandle,
   RouteTarget,
+  StreamSpec,
   TransferHandle,
 } from '../../src/ports.js'
 import type { EngineUnderTest } from './engines.js'
@@ -239,7 +240,12 @@ export class World {
     return { transfer, file, path }
   }
 
-  async receiver(party: Party, size: number, root = this.root): Promise<Receiver> {
+  async receiver(
+    party: Party,
+    size: number,
+    root = this.root,
+    stream: Pick<StreamSpec, 'hashes' | 'sparse'> = {},
+  ): Promise<Receiver> {
     const { engine } = party
     const data = join(root, this.name())
     mkdirSync(data)
@@ -254,6 +260,7 @@ export class World {
       size,
       blockBytes,
       complete: false,
+      ...stream,
     })
     const partials = join(data, '.fastreplica', 'partials')
     return {

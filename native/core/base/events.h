@@ -12,7 +12,7 @@
 namespace fr {
 
 enum class EventType : int {
-  kLanded = 1,      // transfer, stream, scratch, offset, length
+  kLanded = 1,      // transfer, stream, scratch, offset, length; bytes: digests, if they are made
   kDigests = 2,     // transfer, feed, stream, route, offset, length; bytes: the payload
   kFeedClosed = 3,  // transfer, feed, code (0: clean end), errno
   kFileFailed = 4,  // transfer, stream, code, errno; bytes: the system call
@@ -47,8 +47,7 @@ class Outbox {
       const double side_base = static_cast<double>(held_.side.size());
       for (Event& event : batch.events) {
         const auto type = static_cast<EventType>(static_cast<int>(event.v[0]));
-        if (type != EventType::kLanded && type != EventType::kFeedClosed)
-          event.v[kSideOffset] += side_base;
+        if (type != EventType::kFeedClosed) event.v[kSideOffset] += side_base;
         held_.events.push_back(event);
       }
       held_.side.insert(held_.side.end(), batch.side.begin(), batch.side.end());

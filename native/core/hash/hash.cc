@@ -366,10 +366,16 @@ Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t blo
   if (!is_block_range(offset, length, block_bytes, algorithm)) return {Code::ERR_FR_IO, EINVAL};
   const FileRef held = file_table_get(file);
   if (held == nullptr) return {Code::ERR_FR_CLOSED, 0};
-  if (cached_only && is_in_memory(held->fd)) cached_only = false;
+  return hash_blocks(*held, offset, length, block_bytes, algorithm, out, cached_only);
+}
+
+Status hash_blocks(const File& file, uint64_t offset, uint64_t length, uint64_t block_bytes,
+                   Algorithm algorithm, uint8_t* out, bool cached_only) noexcept {
+  if (!is_block_range(offset, length, block_bytes, algorithm)) return {Code::ERR_FR_IO, EINVAL};
+  if (cached_only && is_in_memory(file.fd)) cached_only = false;
   const Rest rest{offset, length, block_bytes, out, digest_bytes(algorithm)};
   return with_hasher(algorithm, [&]<typename Hasher>(std::type_identity<Hasher>) {
-    return run<Hasher>(*held, rest, cached_only);
+    return run<Hasher>(file, rest, cached_only);
   });
 }
 

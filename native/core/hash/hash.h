@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "core/base/status.h"
+#include "core/file/file_table.h"
 
 namespace fr {
 
@@ -58,6 +59,8 @@ class Xxh64 {
 // (RWF_NOWAIT).
 Status hash_blocks(uint32_t file, uint64_t offset, uint64_t length, uint64_t block_bytes,
                    Algorithm algorithm, uint8_t* out, bool cached_only = false) noexcept;
+Status hash_blocks(const File& file, uint64_t offset, uint64_t length, uint64_t block_bytes,
+                   Algorithm algorithm, uint8_t* out, bool cached_only) noexcept;
 
 // The same of a range without data, which is not read: every block is of zeros, whose digest is
 // made once for each length, with BLAKE3 for each block. ERR_FR_IO with EAGAIN when there is data

@@ -89,6 +89,8 @@ Answer Engine::add_stream(const StreamRequest& r) {
   }
   stream.sparse = r.sparse || (r.complete && is_sparse(stream.main.file->fd));
   if (stream.sparse) stream.main.file->sparse = true;
+  // A hole can be of any size, and whoever hashes it need not read it.
+  if (!stream.sparse && r.block_bytes <= Stream::kHashedBlockMax) stream.hashes = r.hashes;
   const Answer done =
       task(r.transfer, [id = r.transfer, stream](Lane& lane) { lane.add_stream(id, stream); });
   if (done.ok()) it->second.streams[r.stream] = r.size;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +27,7 @@ struct StreamRequest {
   uint64_t block_bytes = 0;
   bool complete = false;
   bool sparse = false;  // most likely has holes: nothing is allocated ahead
+  std::optional<Algorithm> hashes;  // blocks that land are hashed where that is cheap
 };
 
 struct FeedRequest {

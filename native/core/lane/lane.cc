@@ -182,15 +182,30 @@ void Lane::report_landed() {
 
 void Lane::report_stream(Transfer& transfer, Stream& stream) {
   for (const bool scratch : {false, true}) {
-    IntervalSet& runs = stream.target(scratch).unreported;
-    runs.each([&](uint64_t begin, uint64_t end) {
-      batch_.events.push_back(
-          {{static_cast<double>(EventType::kLanded), static_cast<double>(transfer.id),
-            static_cast<double>(stream.id), scratch ? 1.0 : 0.0, static_cast<double>(begin),
-            static_cast<double>(end - begin)}});
+    const Target& target = stream.target(scratch);
+    target.unreported.each([&](uint64_t begin, uint64_t end) {
+      Event event{{static_cast<double>(EventType::kLanded), static_cast<double>(transfer.id),
+                   static_cast<double>(stream.id), scratch ? 1.0 : 0.0, static_cast<double>(begin),
+                   static_cast<double>(end - begin)}};
+      if (stream.hashes) hash_landed(stream, *target.file, begin, end, event);
+      batch_.events.push_back(event);
     });
-    runs.clear();
+    stream.target(scratch).unreported.clear();
   }
+}
+
+// What cannot be hashed without waiting for a disk is told without digests.
+void Lane::hash_landed(const Stream& stream, const File& file, uint64_t begin, uint64_t end,
+                       Event& event) {
+  const uint64_t blocks = (end - begin + stream.block_bytes - 1) / stream.block_bytes;
+  const size_t bytes = blocks * digest_bytes(*stream.hashes);
+  const size_t at = batch_.side.size();
+  batch_.side.resize(at + bytes);
+  const Status done = hash_blocks(file, begin, end - begin, stream.block_bytes, *stream.hashes,
+                                  batch_.side.data() + at, true);
+  if (!done.ok()) return batch_.side.resize(at);
+  event.v[kSideOffset] = static_cast<double>(at);
+  event.v[kSideLength] = static_cast<double>(bytes);
 }
 
 void Lane::open_transfer(uint32_t id, std::shared_ptr<TransferCounters> counters) {

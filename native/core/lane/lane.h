@@ -82,6 +82,8 @@ class Lane {
   void tick();
   void report_landed();
   void report_stream(Transfer& transfer, Stream& stream);
+  void hash_landed(const Stream& stream, const File& file, uint64_t begin, uint64_t end,
+                   Event& event);
 
   // Ends a feed of its own accord: event, then gone. `code` kOk is the clean end.
   void end_feed(Feed* feed, Code code, int sys_errno);

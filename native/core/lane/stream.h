@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -9,6 +10,7 @@
 #include "core/base/interval_set.h"
 #include "core/base/status.h"
 #include "core/file/file_table.h"
+#include "core/hash/hash.h"
 #include "core/lane/digests.h"
 #include "core/lane/routes.h"
 
@@ -28,6 +30,8 @@ struct Stream {
   bool failed = false;
   bool sparse = false;  // has holes: records are cut at their borders
   bool copies = false;  // its files take no splice: they are written by hand
+  // Blocks are hashed with this when they are told, while they are in the cache of this processor.
+  std::optional<Algorithm> hashes;
   Target main;
   Target scratch;
   RouteMap routes;  // of bytes that landed, or will
@@ -35,6 +39,8 @@ struct Stream {
 
   // Pieces in which a stream may have landed (limits.landedPieces).
   static constexpr size_t kPiecesMax = bounds::landedPieces;
+  // Larger blocks would keep the lane from its feeds for too long.
+  static constexpr uint64_t kHashedBlockMax = 1ull << 20;
   static constexpr uint64_t kAllocateStep = 64ull << 20;
   static constexpr uint64_t kWritebackStep = 8ull << 20;
   std::unordered_set<uint64_t> allocated;                  // steps asked for

@@ -24,7 +24,7 @@ export type Holdings = Pick<
   'verifiedBytes' | 'repairedBytes' | 'isBlockVerified' | 'unannounced'
 >
 
-/** What a new digest decided, in runs of bytes. */
+/** What digests of repairs decided, in runs of bytes. */
 export interface Verdict {
   readonly verified: readonly RangePair[]
   readonly bad: readonly RangePair[]
@@ -76,16 +76,10 @@ export class StreamLedger {
     this.#each(offset, length, (block) => this.#set(block, landed))
   }
 
-  announce(offset: number, length: number, digests: Uint8Array): Verdict {
-    const first = this.#check(offset, length, digests)
-    const verdict = new VerdictMaker(this)
-    this.#each(offset, length, (block) => {
-      if (this.#is(block, announced)) return
-      this.#put(this.#announced, block, digests, block - first)
-      this.#set(block, announced)
-      this.#decide(block, verdict)
-    })
-    return verdict.done()
+  /** Digests of the author. Returns the runs whose bytes are wrong. */
+  announce(offset: number, length: number, digests: Uint8Array): RangePair[] {
+    this.#put(this.#announced, announced, offset, length, digests)
+    return this.#decide(offset, length)
   }
 
   /** Blocks that were verified before this ledger was made. */
@@ -95,17 +89,11 @@ export class StreamLedger {
     this.compute(offset, length, digests)
   }
 
-  /** A digest computed over the bytes in the file itself. */
-  compute(offset: number, length: number, digests: Uint8Array): Verdict {
-    const first = this.#check(offset, length, digests)
-    const verdict = new VerdictMaker(this)
-    this.#each(offset, length, (block) => {
-      if (this.#is(block, verified) || this.#is(block, computed)) return
-      this.#put(this.#computed, block, digests, block - first)
-      this.#set(block, landed | computed)
-      this.#decide(block, verdict)
-    })
-    return verdict.done()
+  /** Digests computed over the bytes in the file itself. Returns the runs that are wrong. */
+  compute(offset: number, length: number, digests: Uint8Array): RangePair[] {
+    this.land(offset, length)
+    this.#put(this.#computed, computed, offset, length, digests)
+    return this.#decide(offset, length)
   }
 
   /**
@@ -113,14 +101,14 @@ export class StreamLedger {
    */
   computeScratch(offset: number, length: number, digests: Uint8Array): Verdict {
     const first = this.#check(offset, length, digests)
-    const verdict = new VerdictMaker(this)
+    const [good, wrong] = [new RangeSet(), new RangeSet()]
     this.#each(offset, length, (block) => {
       if (!this.#is(block, bad)) return
       const equal = equalAt(this.#announced, block, digests, block - first, this.digestBytes)
-      if (equal) verdict.good(block)
-      else verdict.wrong(block)
+      const runs = equal ? good : wrong
+      runs.add(block * this.blockBytes, this.bytesOf(block))
     })
-    return verdict.done()
+    return { verified: good.toArray(), bad: wrong.toArray() }
   }
 
   /** The blocks of this run were copied in from verified scratch. */
@@ -196,17 +184,36 @@ export class StreamLedger {
     return Math.min(this.blockBytes, this.size - block * this.blockBytes)
   }
 
-  #decide(block: number, verdict: VerdictMaker): void {
-    const state = this.#state[block] as number
-    if ((state & (computed | announced)) !== (computed | announced)) return
-    if ((state & (verified | bad)) !== 0) return
-    if (equalAt(this.#announced, block, this.#computed, block, this.digestBytes)) {
-      this.#hold(block)
-      verdict.good(block)
-    } else {
+  /** Compares where both digests are known and nothing is decided: the runs that are wrong. */
+  #decide(offset: number, length: number): RangePair[] {
+    const wrong = new RangeSet()
+    this.#each(offset, length, (block) => {
+      const state = (this.#state[block] as number) & (computed | announced | verified | bad)
+      if (state !== (computed | announced)) return
+      if (equalAt(this.#announced, block, this.#computed, block, this.digestBytes))
+        return this.#hold(block)
       this.#set(block, bad)
-      verdict.wrong(block)
-    }
+      wrong.add(block * this.blockBytes, this.bytesOf(block))
+    })
+    return wrong.toArray()
+  }
+
+  /** Keeps the digests of blocks that have none of this kind yet, in as few copies as possible. */
+  #put(table: Uint8Array, flag: number, offset: number, length: number, digests: Uint8Array): void {
+    const start = this.#check(offset, length, digests)
+    const bytes = this.digestBytes
+    let [first, past] = [start, start]
+    const copy = () =>
+      table.set(digests.subarray((first - start) * bytes, (past - start) * bytes), first * bytes)
+    this.#each(offset, length, (block) => {
+      if (this.#is(block, flag)) return
+      this.#set(block, flag)
+      if (block === past) return past++
+      copy()
+      first = block
+      past = block + 1
+    })
+    copy()
   }
 
   #hold(block: number): void {
@@ -222,11 +229,6 @@ export class StreamLedger {
 
   #set(block: number, flags: number): void {
     this.#state[block] = (this.#state[block] as number) | flags
-  }
-
-  #put(table: Uint8Array, block: number, digests: Uint8Array, index: number): void {
-    const bytes = this.digestBytes
-    table.set(digests.subarray(index * bytes, (index + 1) * bytes), block * bytes)
   }
 
   #each(offset: number, length: number, visit: (block: number) => void): void {
@@ -261,28 +263,6 @@ export function isBlockRun(
   return (
     fits && end <= size && offset % blockBytes === 0 && (end % blockBytes === 0 || end === size)
   )
-}
-
-class VerdictMaker {
-  readonly #ledger: StreamLedger
-  readonly #verified = new RangeSet()
-  readonly #bad = new RangeSet()
-
-  constructor(ledger: StreamLedger) {
-    this.#ledger = ledger
-  }
-
-  good(block: number): void {
-    this.#verified.add(block * this.#ledger.blockBytes, this.#ledger.bytesOf(block))
-  }
-
-  wrong(block: number): void {
-    this.#bad.add(block * this.#ledger.blockBytes, this.#ledger.bytesOf(block))
-  }
-
-  done(): Verdict {
-    return { verified: this.#verified.toArray(), bad: this.#bad.toArray() }
-  }
 }
 
 function equalAt(a: Uint8Array, ai: number, b: Uint8Array, bi: number, bytes: number): boolean {

@@ -29,6 +29,8 @@ export type NodeFact =
       readonly scratch: boolean
       readonly offset: number
       readonly length: number
+      /** Of these bytes, if the engine has hashed them already. */
+      readonly digests?: Uint8Array | undefined
     }
   /** A record of digests came. */
   | {

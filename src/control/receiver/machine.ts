@@ -300,11 +300,15 @@ export class NodeMachine {
 
   #onLanded(fact: NodeFact & { type: 'landed' }, nowMs: number): void {
     this.#waits.moved(nowMs)
-    this.#hashing.landed(fact.scratch ? 'scratch' : 'file', fact.offset, fact.length, nowMs)
-    if (fact.scratch) return
-    this.#landed.add(fact.offset, fact.length)
-    this.#ledger.land(fact.offset, fact.length)
-    this.pulls.landed(fact.offset, fact.length, nowMs)
+    const { scratch, offset, length, digests } = fact
+    const part = scratch ? 'scratch' : 'file'
+    if (!scratch) {
+      this.#landed.add(offset, length)
+      this.#ledger.land(offset, length)
+      this.pulls.landed(offset, length, nowMs)
+    }
+    if (digests === undefined) this.#hashing.landed(part, offset, length, nowMs)
+    else this.#computed({ part, offset, length, digests })
   }
 
   #onDigests(fact: NodeFact & { type: 'digests' }, nowMs: number): void {
@@ -315,14 +319,17 @@ export class NodeMachine {
       return this.#outbox.say(...this.#missingDigests.cameWrong(offset, length))
     }
     this.#waits.announced(nowMs)
-    this.#judge(this.#ledger.announce(offset, length, digests).bad)
+    this.#judge(this.#ledger.announce(offset, length, digests))
   }
 
   #onHashed(fact: NodeFact & { type: 'hashed' }, nowMs: number): void {
     this.#waits.moved(nowMs)
-    const { part, offset, length, digests } = fact
-    this.#hashing.done(part)
-    if (part !== 'scratch') return this.#judge(this.#ledger.compute(offset, length, digests).bad)
+    this.#hashing.done(fact.part)
+    this.#computed(fact)
+  }
+
+  #computed({ part, offset, length, digests }: Omit<NodeFact & { type: 'hashed' }, 'type'>): void {
+    if (part !== 'scratch') return this.#judge(this.#ledger.compute(offset, length, digests))
     const verdict = this.#ledger.computeScratch(offset, length, digests)
     this.#outbox.wish(...this.#hashing.copyIn(verdict.verified))
     this.#judge(verdict.bad)

@@ -26,6 +26,7 @@ export interface NativeEngine {
     blockBytes: number,
     complete: boolean,
     sparse: boolean,
+    algorithm?: number,
   ): void
   adopt(fd: number, transfer: number, out: boolean, seed: bigint, congestion: string): number
   /** `targets`: three numbers each (feed, next, 1 where it goes first). */

@@ -121,7 +121,8 @@ class AddonEngine implements DataEngine {
       const file = this.storage.file(spec.file)
       // 0 is the addon's word for "none".
       const scratch = spec.scratch === undefined ? 0 : this.storage.file(spec.scratch)
-      engine.addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse)
+      const kind = spec.hashes && algorithmNumber[spec.hashes]
+      engine.addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse, kind)
     })
   }
 
@@ -325,7 +326,15 @@ function decodeEvent(record: Float64Array, side: Uint8Array): EngineEvent | unde
   const [type = 0, transfer = 0, a = 0, b = 0, c = 0, d = 0, e = 0] = record
   switch (type) {
     case 1:
-      return { type: 'landed', transfer, stream: a, scratch: b === 1, offset: c, length: d }
+      return {
+        type: 'landed',
+        transfer,
+        stream: a,
+        scratch: b === 1,
+        offset: c,
+        length: d,
+        ...(side.length > 0 && { digests: side }),
+      }
     case 2:
       return {
         type: 'digests',

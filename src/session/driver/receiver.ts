@@ -220,9 +220,9 @@ export class ReceiverSession {
     for (const event of events) {
       if (this.#isEnded) return
       if (event.type === 'landed') {
-        const { scratch, length } = event
+        const { scratch, length, digests } = event
         const offset = this.#spec.contents.space.offsetOf(event)
-        if (offset !== null) landed.push({ type: 'landed', scratch, offset, length })
+        if (offset !== null) landed.push({ type: 'landed', scratch, offset, length, digests })
         continue
       }
       if (landed.length > 0) this.post(...landed.splice(0))

@@ -6,7 +6,7 @@
  * reads or writes the files has come back. `done` resolves then and never rejects.
  */
 
-import { digestBytesOf } from '../../base/digests.js'
+import { blockAlgorithmFor, digestBytesOf } from '../../base/digests.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
@@ -16,7 +16,7 @@ import type { NodeFact } from '../../control/receiver/events.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
-import type { EngineEvent, TransferHandle } from '../../ports.js'
+import type { EngineEvent, StreamSpec, TransferHandle } from '../../ports.js'
 import { decodeName } from '../../protocol/manifest.js'
 import type { Edge } from '../../protocol/ticket.js'
 import { Partial } from '../../store/partial.js'
@@ -255,10 +255,18 @@ export class Reception {
       blockBytes: this.#blockBytes,
       complete: false,
       sparse: this.dataBytes < this.bytes,
+      ...this.#hashes,
     })
     this.#session.opened(this.#transfer)
     this.#host.opened(this)
     return { type: 'prepared' }
+  }
+
+  /** SHA-256 takes longer than the bytes take to land: it is left to workers. */
+  get #hashes(): Pick<StreamSpec, 'hashes'> {
+    const { algorithm } = this.spec
+    if (algorithm === 'sha256') return {}
+    return { hashes: blockAlgorithmFor(algorithm, this.bytes, this.#blockBytes) }
   }
 
   #onEngine(events: readonly EngineEvent[]): void {

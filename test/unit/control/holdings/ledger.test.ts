@@ -12,9 +12,9 @@ describe('StreamLedger', () => {
     const announce = () => ledger.announce(0, 250, digests(1, 2, 3))
     const compute = () => ledger.compute(0, 250, digests(1, 2, 3))
     const [first, second] = order === 'data first' ? [compute, announce] : [announce, compute]
-    expect(first()).toEqual({ verified: [], bad: [] })
+    expect(first()).toEqual([])
     expect(ledger.verifiedBytes).toBe(0)
-    expect(second()).toEqual({ verified: [[0, 250]], bad: [] })
+    expect(second()).toEqual([])
     expect(ledger.verifiedBytes).toBe(250)
     expect(ledger.isVerified).toBe(true)
   })
@@ -30,16 +30,11 @@ describe('StreamLedger', () => {
   it('a bad block is repaired only through scratch with the right digest', () => {
     const ledger = make()
     ledger.announce(0, 250, digests(1, 2, 3))
-    expect(ledger.compute(0, 250, digests(1, 9, 3))).toEqual({
-      verified: [
-        [0, 100],
-        [200, 50],
-      ],
-      bad: [[100, 100]],
-    })
+    expect(ledger.compute(0, 250, digests(1, 9, 3))).toEqual([[100, 100]])
+    expect([0, 1, 2].map((at) => ledger.isBlockVerified(at))).toEqual([true, false, true])
     expect(ledger.badRanges().toArray()).toEqual([[100, 100]])
     // The same wrong bytes again change nothing, nor does a second opinion on the file itself.
-    expect(ledger.compute(100, 100, digests(2))).toEqual({ verified: [], bad: [] })
+    expect(ledger.compute(100, 100, digests(2))).toEqual([])
     expect(ledger.isVerified).toBe(false)
     expect(ledger.computeScratch(100, 100, digests(8)).bad).toEqual([[100, 100]])
     expect(ledger.computeScratch(100, 100, digests(2)).verified).toEqual([[100, 100]])
@@ -59,7 +54,19 @@ describe('StreamLedger', () => {
     const ledger = make()
     ledger.announce(0, 100, digests(1))
     ledger.announce(0, 100, digests(7))
-    expect(ledger.compute(0, 100, digests(1)).verified).toEqual([[0, 100]])
+    ledger.compute(0, 100, digests(1))
+    expect(ledger.isBlockVerified(0)).toBe(true)
+  })
+
+  it('a run fills the gaps of what is known', () => {
+    const ledger = make()
+    ledger.announce(100, 100, digests(2))
+    ledger.announce(0, 250, digests(1, 8, 3))
+    expect(ledger.digests).toEqual(digests(1, 2, 3))
+    ledger.compute(0, 100, digests(9))
+    expect(ledger.compute(0, 250, digests(1, 2, 3))).toEqual([])
+    expect(ledger.badRanges().toArray()).toEqual([[0, 100]])
+    expect(ledger.verifiedBytes).toBe(150)
   })
 
   it('scratch of a block that is not bad says nothing', () => {

@@ -102,6 +102,24 @@ describe('NodeMachine', () => {
     })
   })
 
+  it('takes the word of an engine that has hashed what landed, and hashes nothing itself', () => {
+    const bench = new Bench()
+    bench.receiving()
+    const told = (fact: NodeFact, values: Uint8Array) => ({ ...fact, digests: values })
+    const wishes = [
+      ...bench.feed(told(landed(0, 100), digests(1))),
+      ...bench.feed(announced),
+      ...bench.feed(told(landed(100, 150), digests(9, 3))),
+    ]
+    expect(sent(wishes).map(({ type }) => type)).toEqual(['bad', 'need'])
+    expect(bench.machine.held.verifiedBytes).toBe(150)
+    const repaired = bench.feed(told(landed(100, 100, true), digests(2)))
+    expect(repaired).toEqual([{ type: 'copyIn', offset: 100, length: 100 }])
+    bench.feed({ type: 'copied', offset: 100, length: 100 })
+    expect(bench.machine.held.verifiedBytes).toBe(bytes)
+    expect(wishes.some(({ type }) => type === 'hash')).toBe(false)
+  })
+
   it('repairs a bad block through scratch, a bounded number of times', () => {
     const bench = new Bench().receiving()
     bench.feed(announced, landed(0, bytes))
