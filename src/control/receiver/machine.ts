@@ -153,7 +153,9 @@ export class NodeMachine {
       case 'digests':
         return this.#onDigests(fact, nowMs)
       case 'hashed':
-        return this.#onHashed(fact, nowMs)
+        this.#waits.moved(nowMs)
+        this.#hashing.done(fact.part)
+        return this.#computed(fact)
       case 'copied':
         this.#hashing.copied()
         return this.#ledger.repaired(fact.offset, fact.length)
@@ -320,12 +322,6 @@ export class NodeMachine {
     }
     this.#waits.announced(nowMs)
     this.#judge(this.#ledger.announce(offset, length, digests))
-  }
-
-  #onHashed(fact: NodeFact & { type: 'hashed' }, nowMs: number): void {
-    this.#waits.moved(nowMs)
-    this.#hashing.done(fact.part)
-    this.#computed(fact)
   }
 
   #computed({ part, offset, length, digests }: Omit<NodeFact & { type: 'hashed' }, 'type'>): void {
