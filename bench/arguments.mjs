@@ -70,7 +70,7 @@ function programOf(suites) {
     .option('--json', 'one JSON object per suite on stdout')
     .option('--out <dir>', 'append the tables to DIR/RESULTS.md', readText)
     .option('--quick', 'small sizes: shows that the benches work, not how fast anything is')
-    .option('--cold', 'lan, lab: nodes that have served nothing yet')
+    .option('--served', 'lan, lab: nodes that have served a small push before')
     .option('--rounds <n>', 'counted rounds of each suite', readRounds)
     .option('--scenario <list>', 'lab: which of its rows', listOf())
     .option(
@@ -115,7 +115,7 @@ function requestOf(program, suites) {
   const request = {
     json: false,
     quick: false,
-    cold: false,
+    served: false,
     ...options,
     suites: [...new Set(program.args)],
     ...{ scenarios, queues, strategies },

@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import path from 'node:path'
 import { median, spread } from './report.mjs'
-import { GIB, MIB, root, sameContent, Workspace, warmMemory } from './workspace.mjs'
+import { GIB, MIB, root, sameContent, Workspace, withWarmMemory } from './workspace.mjs'
 
 const program = path.join(root, 'bench/engine-process.mjs')
 
@@ -73,8 +73,9 @@ export const engine = {
     try {
       const source = await workspace.randomFile('source', bytes)
       for (let round = 0; round <= rounds; round++) {
-        await warmMemory(workspace, source, bytes * nodes)
-        const trial = await engineTrial(workspace, source, { nodes, bytes })
+        const trial = await withWarmMemory(workspace, bytes * nodes, () =>
+          engineTrial(workspace, source, { nodes, bytes }),
+        )
         say(`round ${round}: ${trial.seconds.toFixed(2)} s`)
         if (round > 0) trials.push(trial)
       }

@@ -35,6 +35,28 @@ export function cpuSeconds(pid) {
   return (fields[11] + fields[12]) / ticksPerSecond
 }
 
+/** User and system seconds of the main thread of a running process; NaN once it is gone. */
+export function mainThreadSeconds(pid) {
+  const fields = statFields(`${pid}/task/${pid}`)
+  return (fields[11] + fields[12]) / ticksPerSecond
+}
+
+/**
+ * Seconds since start in which the processors of this machine did anything, for whomever: user,
+ * nice, system, and the interrupts that no process is charged with.
+ */
+export function busySeconds() {
+  return busyOf(readFileSync('/proc/stat', 'utf8'))
+}
+
+/** The same from the text of /proc/stat. */
+export function busyOf(text) {
+  const [user, nice, system, , , irq, softirq] = text.split('\n', 1)[0].split(/ +/).slice(1)
+  return (
+    [user, nice, system, irq, softirq].reduce((sum, each) => sum + Number(each), 0) / ticksPerSecond
+  )
+}
+
 /** Seconds since start in which another guest had this machine's processors. */
 export function stolenSeconds() {
   const [line] = readFileSync('/proc/stat', 'utf8').split('\n', 1)

@@ -22,7 +22,13 @@ import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { endedChildrenCpuSeconds, roomAt } from './machine.mjs'
+import {
+  availableMemoryBytes,
+  busySeconds,
+  endedChildrenCpuSeconds,
+  mainThreadSeconds,
+  roomAt,
+} from './machine.mjs'
 import { Running } from './running.mjs'
 
 export const KIB = 2 ** 10
@@ -220,8 +226,9 @@ export function strategyArguments(strategy) {
  */
 
 /**
- * One real `fr push`, with the CPU seconds of the push (`originCpuSeconds`) and of it and all nodes
- * (`cpuSeconds`). `onLine` sees every JSON line as it comes. `others`: nodes that take part without
+ * One real `fr push`, with the CPU seconds of the push (`originCpuSeconds`), of it and all nodes
+ * (`cpuSeconds`), of the whole machine meanwhile (`busySeconds`), and of the main thread of each
+ * node (`mainThreadSeconds`; NaN of one that was killed). `onLine` sees every JSON line as it comes. `others`: nodes that take part without
  * being told to `fr push`. A child that ends meanwhile and is no node counts as the origin's.
  * @param {Workspace} workspace
  * @param {{
@@ -241,12 +248,15 @@ export async function push(workspace, options) {
   if (keyFile !== undefined) all.push('--key-file', keyFile)
   const members = [...nodes, ...others]
   const before = members.map((node) => node.cpuSeconds())
+  const mainBefore = members.map((node) => mainThreadSeconds(node.child.pid))
   const cpuBefore = endedChildrenCpuSeconds()
+  const busyBefore = busySeconds()
   const start = performance.now()
   const running = workspace.fr([...all, ...args], starting)
   if (onLine !== undefined) running.onLine(onLine)
   const exitStatus = await running.ended
   const wallSeconds = (performance.now() - start) / 1000
+  const busy = busySeconds() - busyBefore
   const last = running.lines.at(-1)
   if (last?.event !== 'result') throw new Error(`fr push: ${exitStatus} ${running.stderr}`)
   const ended = endedChildrenCpuSeconds() - cpuBefore
@@ -259,6 +269,10 @@ export async function push(workspace, options) {
     wallSeconds,
     cpuSeconds: originCpuSeconds + ofNodes,
     originCpuSeconds,
+    busySeconds: busy,
+    mainThreadSeconds: members.map(
+      (node, at) => mainThreadSeconds(node.child.pid) - mainBefore[at],
+    ),
     errorText: running.stderr.slice(-4096),
   }
 }
@@ -318,14 +332,26 @@ function builtLimitProgram() {
 }
 
 /**
- * Touches and frees memory, so that the next program does not pay for the hypervisor's first touch.
- * A tiny run of the limit program does it; without that program nothing happens.
+ * Runs `act` while the limit program holds memory that has just been touched, and gives it back as
+ * files in the workspace grow: their pages are then warm, and no program pays for the hypervisor's
+ * first touch. What is left is given back afterwards. Without that program `act` runs all the same.
+ * @template Result
+ * @param {Workspace} workspace
+ * @param {number} bytes by which the files will grow; at most half of the free memory is held
+ * @param {() => Promise<Result>} act
+ * @returns {Promise<Result>}
  */
-export async function warmMemory(workspace, source, bytes) {
+export async function withWarmMemory(workspace, bytes, act) {
   const { program } = limitProgram()
-  if (program === undefined) return
-  const output = workspace.makeDirectory('warm')
-  const size = ['--nodes', 2, '--size', '8K', '--warm', bytes]
-  const args = [...size, '--source', source, '--output', output]
-  await workspace.start(program, args.map(String)).succeed('the limit program')
+  const held = Math.floor(Math.min(bytes, availableMemoryBytes() / 2))
+  if (program === undefined || held === 0) return act()
+  const args = ['--warm', String(held), '--output', workspace.directory]
+  const warmer = workspace.start(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  await warmer.ready('the warmer')
+  try {
+    return await act()
+  } finally {
+    warmer.child.stdin.end()
+    await warmer.ended
+  }
 }

@@ -7,9 +7,11 @@
  *     lab.start(0, 'node', ['dist/cli/main.js', 'node', ...])
  *     lab.close()
  *
- * Shaping: tbf on `eth0` is the uplink and tbf on the bridge port the downlink, each with `rate R
- * burst max(4 ms at R, 32 KiB) latency 25ms`. R counts Ethernet frames, so TCP payload gets
- * `wireShare` of it. `queue: 'fair'` makes the uplink an HTB with one class per destination.
+ * Shaping (shaping.mjs): tbf on `eth0` is the uplink and tbf on the bridge port the downlink, each
+ * with `rate R burst max(4 ms at R, 32 KiB) latency 25ms`. R counts Ethernet frames, so TCP payload
+ * gets R / `wireFactor`. `queue: 'fair'` makes the uplink an HTB with one class per destination. A
+ * speed of Infinity is a link without a queue. With `sharedMbit` every byte of everybody goes
+ * through one tbf more: hosts know only the way to a router, in a namespace of its own.
  *
  * A lab never outlives its process: it is removed on exit and on signals, and `cleanUp` finds what
  * a killed process left by the process id in its names. Needs root.
@@ -18,14 +20,14 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Running } from '../running.mjs'
+import { fairQueue, fairQueueChange, hostLines, routerLines, tbf } from './shaping.mjs'
 
-/** TCP needs this many times T*: frames of 1514 bytes carry 1448 bytes of payload. */
-export const wireFactor = 1.046
+export { wireFactor } from './shaping.mjs'
 
 export const maxHosts = 100
 
 const allowedPath = '/proc/sys/net/ipv4/tcp_allowed_congestion_control'
-const namePattern = /^frl-([0-9a-z]+)\.[0-9a-z]+-(?:\d+|sw)$/
+const namePattern = /^frl-([0-9a-z]+)\.[0-9a-z]+-(?:\d+|sw|rt)$/
 
 /** The reason why no lab is possible here, in one line; null when it is. */
 export function labObstacle() {
@@ -39,6 +41,7 @@ export function labObstacle() {
 
 /** Runs all lines as one batch, in one process. */
 function batch(tool, namespace, lines) {
+  if (lines.length === 0) return
   const args = namespace === null ? ['-batch', '-'] : ['-n', namespace, '-batch', '-']
   const done = spawnSync(tool, args, { input: `${lines.join('\n')}\n`, encoding: 'utf8' })
   if (done.status === 0) return
@@ -49,34 +52,6 @@ function batch(tool, namespace, lines) {
 function ip(...args) {
   return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
-
-const bytesPerSecond = (mbit) => (mbit * 1e6) / 8
-const burstBytes = (mbit) => Math.ceil(Math.max(bytesPerSecond(mbit) * 0.004, 32 * 1024))
-const queueBytes = (mbit) => Math.ceil(bytesPerSecond(mbit) * 0.025)
-/** A segmentation-offload packet is up to 64 KiB; a queue must hold three of them. */
-const leafBytes = (mbit, classes) => Math.ceil(Math.max(queueBytes(mbit) / classes, 256 * 1024))
-
-function tbf(device, mbit, verb = 'add') {
-  const rate = Math.round(mbit * 1e6)
-  // A packet of up to 64 KiB that is queued when the rate falls must fit the new burst: tbf splits
-  // packets on arrival, and one too large at the head blocks the queue for good.
-  const burst = Math.max(burstBytes(mbit), verb === 'add' ? 0 : 72 * 1024)
-  return `qdisc ${verb} dev ${device} root tbf rate ${rate}bit burst ${burst} latency 25ms`
-}
-
-function htbClass(verb, id, mbit, share) {
-  const rate = Math.round((mbit * 1e6) / share)
-  const ceil = Math.round(mbit * 1e6)
-  const burst = burstBytes(mbit)
-  const parent = id === 1 ? '1:' : '1:1'
-  return (
-    `class ${verb} dev eth0 parent ${parent} classid 1:${id.toString(16)} htb ` +
-    `rate ${rate}bit ceil ${ceil}bit burst ${burst} cburst ${burst} quantum 3028`
-  )
-}
-
-/** Class of a destination. 1 is the root class, 2 is for other destinations (ARP). */
-const classOf = (host) => host + 3
 
 function isAlive(pid) {
   try {
@@ -172,6 +147,9 @@ function setCongestion(names, congestion) {
 
 export class Lab {
   #switch
+  /** Namespace of the router; null when hosts reach one another directly. */
+  #router
+  #sharedMbit
   #names
   #speeds
   #queue
@@ -184,14 +162,15 @@ export class Lab {
    *   hosts: readonly import('./scenarios.mjs').HostSpeeds[],
    *   queue?: 'fifo' | 'fair',
    *   congestion?: string | null,
+   *   sharedMbit?: number,
    * }} options
    */
-  static create({ hosts, queue = 'fifo', congestion = 'cubic' }) {
+  static create({ hosts, queue = 'fifo', congestion = 'cubic', sharedMbit }) {
     const obstacle = labObstacle()
     if (obstacle !== null) throw new Error(obstacle)
     if (hosts.length < 1 || hosts.length > maxHosts) throw new TypeError(`hosts: 1 to ${maxHosts}`)
     if (queue !== 'fifo' && queue !== 'fair') throw new TypeError('queue: fifo or fair')
-    const lab = new Lab(hosts, queue)
+    const lab = new Lab(hosts, queue, sharedMbit)
     try {
       lab.#build()
       if (congestion !== null) setCongestion(lab.#names, congestion)
@@ -202,9 +181,11 @@ export class Lab {
     return lab
   }
 
-  constructor(hosts, queue) {
+  constructor(hosts, queue, sharedMbit) {
     const tag = `frl-${process.pid.toString(36)}.${(labs++).toString(36)}`
     this.#switch = `${tag}-sw`
+    this.#router = sharedMbit === undefined ? null : `${tag}-rt`
+    this.#sharedMbit = sharedMbit
     this.#names = hosts.map((_, host) => `${tag}-${host}`)
     this.#speeds = hosts.map(({ upMbit, downMbit }) => ({ upMbit, downMbit }))
     this.#queue = queue
@@ -215,9 +196,9 @@ export class Lab {
     return this.#names.length
   }
 
-  /** All namespaces of this lab, including the bridge's. */
+  /** All namespaces of this lab, the bridge's first. */
   get namespaces() {
-    return [this.#switch, ...this.#names]
+    return [this.#switch, ...(this.#router === null ? [] : [this.#router]), ...this.#names]
   }
 
   address(host) {
@@ -242,48 +223,38 @@ export class Lab {
       'link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0',
       'link set br0 up',
     ])
+    if (this.#router !== null) this.#route(this.#router)
     for (const [host, name] of this.#names.entries()) this.#plug(name, host)
+  }
+
+  /** The one queue: what hosts send one another leaves the router again by this device. */
+  #route(name) {
+    this.#connect(name, 'router')
+    batch('ip', name, routerLines)
+    batch('tc', name, tbf('eth0', this.#sharedMbit))
+    const settings = '/proc/sys/net/ipv4'
+    const script = `echo 0 | tee ${settings}/conf/*/send_redirects; echo 1 >${settings}/ip_forward`
+    ip('netns', 'exec', name, 'sh', '-c', script)
+  }
+
+  #connect(name, port) {
+    batch('ip', this.#switch, [
+      `link add ${port} type veth peer name eth0 netns ${name}`,
+      `link set ${port} master br0 up`,
+    ])
   }
 
   #plug(name, host) {
     const { upMbit, downMbit } = this.#speeds[host]
-    batch('ip', this.#switch, [
-      `link add p${host} type veth peer name eth0 netns ${name}`,
-      `link set p${host} master br0 up`,
-    ])
-    batch('ip', name, [
-      'link set lo up',
-      `address add ${this.address(host)}/24 dev eth0`,
-      'link set eth0 up',
-    ])
-    batch('tc', this.#switch, [tbf(`p${host}`, downMbit)])
-    batch(
-      'tc',
-      name,
-      this.#queue === 'fifo' ? [tbf('eth0', upMbit)] : this.#fairQueue(host, upMbit),
-    )
+    this.#connect(name, `p${host}`)
+    batch('ip', name, hostLines(this.address(host), this.#router !== null))
+    batch('tc', this.#switch, tbf(`p${host}`, downMbit))
+    const fair = () => fairQueue(upMbit, this.#mates(host), (mate) => this.address(mate))
+    batch('tc', name, this.#queue === 'fifo' ? tbf('eth0', upMbit) : fair())
   }
 
   #mates(host) {
     return [...this.#names.keys()].filter((mate) => mate !== host)
-  }
-
-  #fairQueue(host, mbit) {
-    const mates = this.#mates(host)
-    const share = this.size
-    const lines = ['qdisc add dev eth0 root handle 1: htb default 2', htbClass('add', 1, mbit, 1)]
-    lines.push(htbClass('add', 2, mbit, share))
-    for (const mate of mates) {
-      const id = classOf(mate)
-      const hex = id.toString(16)
-      lines.push(
-        htbClass('add', id, mbit, share),
-        `qdisc add dev eth0 parent 1:${hex} bfifo limit ${leafBytes(mbit, share)}`,
-        'filter add dev eth0 parent 1: protocol ip prio 1 ' +
-          `u32 match ip dst ${this.address(mate)}/32 flowid 1:${hex}`,
-      )
-    }
-    return lines
   }
 
   /**
@@ -293,20 +264,15 @@ export class Lab {
    */
   setSpeed(host, { upMbit, downMbit }) {
     this.#check(host)
-    if (downMbit !== undefined) batch('tc', this.#switch, [tbf(`p${host}`, downMbit, 'change')])
+    if (downMbit !== undefined) batch('tc', this.#switch, tbf(`p${host}`, downMbit, 'change'))
     if (upMbit !== undefined) batch('tc', this.#names[host], this.#uplinkChange(host, upMbit))
     Object.assign(this.#speeds[host], upMbit === undefined ? {} : { upMbit })
     Object.assign(this.#speeds[host], downMbit === undefined ? {} : { downMbit })
   }
 
   #uplinkChange(host, mbit) {
-    if (this.#queue === 'fifo') return [tbf('eth0', mbit, 'change')]
-    return [
-      htbClass('change', 1, mbit, 1),
-      ...[2, ...this.#mates(host).map(classOf)].map((id) =>
-        htbClass('change', id, mbit, this.size),
-      ),
-    ]
+    if (this.#queue === 'fifo') return tbf('eth0', mbit, 'change')
+    return fairQueueChange(mbit, this.#mates(host))
   }
 
   /** Unplugs the cable without notifying either side, or plugs it in again. */

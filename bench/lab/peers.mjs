@@ -3,14 +3,15 @@
  * curl straight from the origin, uftp (multicast), aria2 (a BitTorrent swarm).
  *
  * A peer is `{ name, missing(), run({ workspace, lab, source, scenario }) }`. `run` starts the
- * listeners, then the clock, and resolves to `{ seconds, cpuSeconds, copies }`: the seconds until
- * every node has the file, the CPU seconds of all processes, the paths of the copies.
+ * listeners, then the clock, and resolves to `{ seconds, cpuSeconds, busySeconds, copies }`: the
+ * seconds until every node has the file, the CPU seconds of all processes and those of the whole
+ * machine meanwhile, the paths of the copies.
  */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endedChildrenCpuSeconds } from '../machine.mjs'
+import { busySeconds, endedChildrenCpuSeconds } from '../machine.mjs'
 import { listenMs, missing, startNginx, untilListening } from '../programs.mjs'
 import { until } from '../running.mjs'
 import { root } from '../workspace.mjs'
@@ -33,11 +34,14 @@ const nodeHosts = (lab) => Array.from({ length: lab.size - 1 }, (_, at) => at + 
 /** Runs the timed part, stops the listeners, and adds up CPU time. */
 async function timed({ workspace, servers, copies }, transfer) {
   const cpuBefore = endedChildrenCpuSeconds()
+  const busyBefore = busySeconds()
   const start = performance.now()
   await transfer()
   const seconds = (performance.now() - start) / 1000
+  const busy = busySeconds() - busyBefore
   await workspace.stop(servers)
-  return { seconds, cpuSeconds: endedChildrenCpuSeconds() - cpuBefore, copies }
+  const cpuSeconds = endedChildrenCpuSeconds() - cpuBefore
+  return { seconds, cpuSeconds, busySeconds: busy, copies }
 }
 
 async function runMbuffer(context) {
@@ -92,7 +96,8 @@ async function runRsync(context) {
   })
 }
 
-async function runNginx(context) {
+/** `then`: a program that every node runs over its copy, once it has it. */
+async function runNginx(context, then) {
   const { workspace, lab, source } = context
   const start = starter(context)
   const port = 7502
@@ -104,8 +109,11 @@ async function runNginx(context) {
   const copies = nodeHosts(lab).map((host) => workspace.path(`copy-${host}`))
   return timed({ workspace, servers: [server], copies }, async () => {
     const url = `http://${lab.address(0)}:${port}/${path.basename(source)}`
-    const clients = copies.map((copy, at) => start(at + 1, 'curl', ['-sSf', '-o', copy, url]))
-    await Promise.all(clients.map((client) => client.succeed('curl')))
+    const clients = copies.map(async (copy, at) => {
+      await start(at + 1, 'curl', ['-sSf', '-o', copy, url]).succeed('curl')
+      if (then !== undefined) await start(at + 1, then, [copy]).succeed(then)
+    })
+    await Promise.all(clients)
   })
 }
 
@@ -193,7 +201,14 @@ async function runAria2(context) {
 export const peers = [
   { name: 'mbuffer', missing: () => missing('mbuffer'), run: runMbuffer },
   { name: 'rsync', missing: () => missing('rsync'), run: runRsync },
-  { name: 'nginx', missing: () => missing('nginx', 'curl'), run: runNginx },
+  { name: 'nginx', missing: () => missing('nginx', 'curl'), run: (context) => runNginx(context) },
   { name: 'uftp', missing: () => missing('uftp', 'uftpd'), run: runUftp },
   { name: 'aria2', missing: () => missing('aria2c'), run: runAria2 },
 ]
+
+/** A plain copy that is verified as `fr push --digest blake3` verifies. */
+export const nginxThenBlake3 = {
+  name: 'nginx, b3sum',
+  missing: () => missing('nginx', 'curl', 'b3sum'),
+  run: (context) => runNginx(context, 'b3sum'),
+}

@@ -1,13 +1,13 @@
 /**
  * One run of a scenario in the lab, by the product (real `fr node` processes and one real `fr
- * push`) or by another system. Every run has a new network, new processes and new files. Unless
- * cold runs are asked for, the nodes have served one small push. Contents are compared after the
- * clock stops; a wrong copy or outcome fails the run.
+ * push`) or by another system. Every run has a new network, new processes and new files. Nodes are
+ * freshly started, as after a restart, unless they are to have served one small push. Contents are
+ * compared after the clock stops; a wrong copy or outcome fails the run.
  */
 import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { availableMemoryBytes, stolenSeconds } from '../machine.mjs'
+import { stolenSeconds } from '../machine.mjs'
 import { median } from '../report.mjs'
 import {
   MIB,
@@ -16,7 +16,7 @@ import {
   sameContent,
   strategyArguments,
   Workspace,
-  warmMemory,
+  withWarmMemory,
 } from '../workspace.mjs'
 import { Lab, wireFactor } from './lab.mjs'
 import { boundSeconds } from './scenarios.mjs'
@@ -39,10 +39,7 @@ export async function startNodes(workspace, lab, keyFile) {
   )
 }
 
-/**
- * Lets all nodes serve one small push first. A node is a daemon; its one-time work, above all
- * compiling its own code, is not part of the measurement.
- */
+/** Lets all nodes serve one small push, in which a node compiles most of its own code. */
 async function serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes }) {
   const source = await workspace.randomFile('first', Math.min(firstBytes, bytes / 8))
   const { exitStatus, errorText } = await push(workspace, {
@@ -136,7 +133,7 @@ function check(scenario, source, list, exitStatus, errorText) {
 
 /**
  * Figures of one run: `{ seconds, apartSeconds, lastOfMedian, cpuPerGB, originCpuPerGB,
- * originCopies, stolenSeconds, system }`. `seconds` is for the nodes that count. `apartSeconds` is
+ * originCopies, mainThreadShare, busyPerGB, stolenSeconds, system }`. `seconds` is for the nodes that count. `apartSeconds` is
  * for the node judged separately, from the request on if it was added; null without one.
  */
 function figures(scenario, measured) {
@@ -156,6 +153,12 @@ function figures(scenario, measured) {
     cpuPerGB: pushed.cpuSeconds / delivered,
     originCpuPerGB: pushed.originCpuSeconds / delivered,
     originCopies: sent / scenario.bytes,
+    mainThreadShare: median(
+      pushed.mainThreadSeconds
+        .filter((each) => !Number.isNaN(each))
+        .map((each) => each / pushed.wallSeconds),
+    ),
+    busyPerGB: pushed.busySeconds / delivered,
     stolenSeconds: stolen,
     system: strategy === 'unicast' ? strategy : result.strategy,
   }
@@ -172,7 +175,7 @@ function usage(lab) {
 }
 
 /** One run by the product, in a network of its own. */
-export async function labRun(scenario, { queue, strategy, congestion, cold }) {
+export async function labRun(scenario, { queue, strategy, congestion, served }) {
   const count = scenario.hosts.length - 1
   const workspace = new Workspace(scenario.bytes * (count + 1))
   const lab = Lab.create({ hosts: scenario.hosts, queue, congestion })
@@ -182,33 +185,31 @@ export async function labRun(scenario, { queue, strategy, congestion, cold }) {
     const source = await workspace.randomFile('source', scenario.bytes)
     const nodes = await startNodes(workspace, lab, keyFile)
     const { bytes } = scenario
-    if (!cold) await serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes })
-    await warmMemory(
-      workspace,
-      source,
-      Math.min(scenario.bytes * count, availableMemoryBytes() / 2),
-    )
+    if (served) await serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes })
     const adder = scenario.joins && (await startAdder(workspace, lab, keyFile))
-    const used = usage(lab)
+    let used = () => ({ sent: 0, stolen: 0 })
     const over = new AbortController()
     const completedAt = new Map()
     let disturbance
     const others = nodes.filter((_, at) => at + 1 === scenario.joins?.host)
-    const pushing = push(workspace, {
-      source,
-      nodes: nodes.filter((node) => !others.includes(node)),
-      others,
-      keyFile,
-      prefix: lab.prefix(0),
-      args: [...strategyArguments(strategy), ...(scenario.joins ? ['--allow-add'] : [])],
-      onLine(line) {
-        if (line.event === 'node') completedAt.set(line.node, performance.now())
-        if (line.event !== 'plan') return
-        const { signal } = over
-        const { transfer } = line
-        disturbance = disturb(scenario, { lab, adder, transfer, nodes, bound, signal })
-        disturbance.catch(() => {}) // looked at below, when the push has ended
-      },
+    const pushing = withWarmMemory(workspace, scenario.bytes * count, () => {
+      used = usage(lab)
+      return push(workspace, {
+        source,
+        nodes: nodes.filter((node) => !others.includes(node)),
+        others,
+        keyFile,
+        prefix: lab.prefix(0),
+        args: [...strategyArguments(strategy), ...(scenario.joins ? ['--allow-add'] : [])],
+        onLine(line) {
+          if (line.event === 'node') completedAt.set(line.node, performance.now())
+          if (line.event !== 'plan') return
+          const { signal } = over
+          const { transfer } = line
+          disturbance = disturb(scenario, { lab, adder, transfer, nodes, bound, signal })
+          disturbance.catch(() => {}) // looked at below, when the push has ended
+        },
+      })
     })
     const pushed = await pushing.finally(() =>
       over.abort(new Error('the push was over before everything had happened')),
@@ -239,7 +240,12 @@ export async function peerRun(peer, scenario, { queue, congestion }) {
   try {
     const source = await workspace.randomFile('source', scenario.bytes)
     const used = usage(lab)
-    const { seconds, cpuSeconds, copies } = await peer.run({ workspace, lab, source, scenario })
+    const growth = scenario.bytes * (scenario.hosts.length - 1)
+    const { seconds, cpuSeconds, busySeconds, copies } = await withWarmMemory(
+      workspace,
+      growth,
+      () => peer.run({ workspace, lab, source, scenario }),
+    )
     const { sent, stolen } = used()
     for (const copy of copies) {
       if (!sameContent(source, copy)) throw new Error(`${peer.name}: the content differs`)
@@ -252,6 +258,8 @@ export async function peerRun(peer, scenario, { queue, congestion }) {
       cpuPerGB: (cpuSeconds / delivered) * 1e9,
       originCpuPerGB: null,
       originCopies: sent / scenario.bytes,
+      mainThreadShare: null,
+      busyPerGB: (busySeconds / delivered) * 1e9,
       stolenSeconds: stolen,
       system: peer.name,
     }

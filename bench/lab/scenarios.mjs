@@ -13,11 +13,54 @@ const MIB = 2 ** 20
 const host = (upMbit, downMbit = upMbit) => ({ upMbit, downMbit })
 const many = (count, each) => Array.from({ length: count }, () => ({ ...each }))
 
-const lan8 = { bytes: 128 * MIB, hosts: many(9, host(200)), queues: ['fifo'] }
 const both = ['fifo', 'fair']
+const fifo = ['fifo']
+const lan8 = { bytes: 128 * MIB, hosts: many(9, host(200)), queues: fifo }
 
 /** The wanted ratio to the floor; every row also wants runs that are alike. */
 const wanted = (ofFloor, more = {}) => ({ 'of floor': ofFloor, 'max/min': 1.05, ...more })
+
+/** The same shares of speed at every scale, and a file that takes the same time. */
+const hetero8 = (scale) => ({
+  about:
+    `uplinks ${[400, 200, 100, 50].map((up) => `2 x ${up * scale}`).join(', ')}, ` +
+    `downlinks ${400 * scale}, origin ${200 * scale}`,
+  bytes: 128 * MIB * scale,
+  hosts: [200, 400, 400, 200, 200, 100, 100, 50, 50].map((up) => host(up * scale, 400 * scale)),
+  queues: fifo,
+  wanted: wanted(1.05),
+})
+
+/** A generator of numbers from 0 to 1 (mulberry32): the same for the same seed. */
+function numbers(seed) {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/**
+ * Uplinks spread evenly over a decade of rates, from 12 to 120 Mbit/s. The origin has `share` of
+ * the uplink at which it and all uplinks together bound the time alike.
+ */
+export function randomUplinks(nodes, seed, share) {
+  const next = numbers(seed)
+  const uplinks = Array.from({ length: nodes }, () => Math.round(12 * 10 ** next() * 10) / 10)
+  const level = uplinks.reduce((sum, up) => sum + up, 0) / (nodes - 1)
+  const origin = Math.round(level * share * 10) / 10
+  const limit = share < 1 ? 'the origin limits' : 'the uplinks limit'
+  const links = `random uplinks of 12 to 120, downlinks 400, origin ${origin}`
+  return {
+    about: `${nodes} nodes, ${links}: ${limit} by 3 %`,
+    bytes: 32 * MIB,
+    hosts: [origin, ...uplinks].map((up) => host(up, 400)),
+    queues: fifo,
+    wanted: wanted(1.1),
+  }
+}
 
 /**
  * @typedef {{ upMbit: number, downMbit: number }} HostSpeeds
@@ -35,7 +78,9 @@ const wanted = (ofFloor, more = {}) => ({ 'of floor': ofFloor, 'max/min': 1.05, 
  *   wanted?: Record<string, number>,
  *   wantedApart?: Record<string, number>,
  * }} Scenario
- * @typedef {'lan8' | 'lan16' | 'hetero8' | 'relay8' | 'slow8' | 'fault8' | 'shift8' | 'join8'} Name
+ * @typedef {'lan8' | 'lan8-50' | 'lan8-22s' | 'lan4-1000' | 'lan16' | 'hetero8' |
+ *   'hetero8-quarter' | 'hetero8-x4' | 'random6' | 'random11' | 'random16' | 'relay8' | 'slow8' |
+ *   'fault8' | 'shift8' | 'join8'} Name
  */
 
 /** @type {Readonly<Record<Name, Scenario>>} */
@@ -44,27 +89,47 @@ export const scenarios = {
     ...lan8,
     about: '8 nodes, every link 200 Mbit/s',
     queues: both,
-    wanted: wanted(1.02, { 'last/median': 1.05, 'CPU-s/GB': 1.5 }),
+    wanted: wanted(1.03, { 'last/median': 1.05, 'main thread': 0.03 }),
+  },
+  'lan8-50': {
+    about: '8 nodes, every link 50 Mbit/s',
+    bytes: 32 * MIB,
+    hosts: many(9, host(50)),
+    queues: fifo,
+    wanted: wanted(1.035),
+  },
+  'lan8-22s': {
+    about: '8 nodes, every link 100 Mbit/s: 22 s',
+    bytes: 256 * MIB,
+    hosts: many(9, host(100)),
+    queues: fifo,
+    wanted: wanted(1.012),
+  },
+  'lan4-1000': {
+    about: '4 nodes, every link 1 Gbit/s',
+    bytes: 512 * MIB,
+    hosts: many(5, host(1000)),
+    queues: fifo,
+    wanted: wanted(1.035),
   },
   lan16: {
     about: '16 nodes, every link 100 Mbit/s',
     bytes: 64 * MIB,
     hosts: many(17, host(100)),
     queues: both,
-    wanted: wanted(1.05),
+    wanted: wanted(1.12),
   },
-  hetero8: {
-    about: 'uplinks 400, 400, 200, 200, 100, 100, 50, 50, downlinks 400, origin 200',
-    bytes: 128 * MIB,
-    hosts: [200, 400, 400, 200, 200, 100, 100, 50, 50].map((up) => host(up, 400)),
-    queues: ['fifo'],
-    wanted: wanted(1.03),
-  },
+  hetero8: hetero8(1),
+  'hetero8-quarter': hetero8(1 / 4),
+  'hetero8-x4': hetero8(4),
+  random6: randomUplinks(6, 6, 0.97),
+  random11: randomUplinks(11, 11, 1.03),
+  random16: randomUplinks(16, 16, 0.97),
   relay8: {
     about: 'origin 800, 8 nodes 200 up and 400 down: the uplinks are the limit',
     bytes: 192 * MIB,
     hosts: [host(800), ...many(8, host(200, 400))],
-    queues: ['fifo'],
+    queues: fifo,
     wanted: wanted(1.05),
   },
   slow8: {

@@ -85,7 +85,7 @@ async function entriesOf(table, options) {
   const entries = []
   for (const [name, scenario] of Object.entries(table)) {
     for (const queue of queues ?? scenario.queues) {
-      const network = { queue, congestion, cold: options.cold }
+      const network = { queue, congestion, served: options.served }
       const all = contenders(options)
       entries.push(...(await measure(all, name, scenario, { network, rounds, say })))
     }
@@ -102,9 +102,10 @@ async function runScenarios(suite, table, options) {
   const notes = [
     ...here.map(([name, { about, bytes }]) => `${name}: ${about}; ${bytes / MIB} MiB`),
     `T* is the fluid bound, the floor the best that TCP can do: T* x ${wireFactor}`,
-    options.cold ? 'nodes are new and have served nothing' : 'nodes have served one small push',
+    options.served ? 'nodes have served one small push' : 'nodes are freshly started',
     'wanted: ratio to the floor; met also includes alike runs (max/min), and on lan8 that equal ' +
-      'nodes end together (last/median) and the CPU time (CPU-s/GB)',
+      'nodes end together (last/median) and how busy the main thread of a node is (main thread)',
+    'machine CPU-s/GB: of everything that ran on the machine meanwhile, interrupts included',
     'stolen s: the most processor time that one run lost to other guests of this machine; if it ' +
       'is not small, the row says little about the product',
     ...whereEachWins(table, entries),
@@ -118,7 +119,6 @@ function settled(options) {
     ...options,
     // Undefined leaves the strategy to `fr push`.
     strategies: options.strategies ?? [undefined],
-    cold: options.cold || options.quick,
     congestion: options.congestion === 'system' ? null : (options.congestion ?? 'cubic'),
   }
 }

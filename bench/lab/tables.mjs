@@ -14,10 +14,14 @@ import { judge } from '../wanted.mjs'
 import { wireFactor } from './lab.mjs'
 import { apartBoundSeconds, boundSeconds } from './scenarios.mjs'
 
+const MIB = 2 ** 20
+
 /** Target values apply to the product with its defaults. */
 const judgedSystem = 'adaptive'
 /** Medians this close are equal: the order of two systems means nothing. */
 const levelShare = 0.01
+
+const wantedDigits = 3
 
 const keyOf = ({ name, queue, system }) => `${name}, ${queue}, ${system}`
 
@@ -30,6 +34,8 @@ const keyOf = ({ name, queue, system }) => `${name}, ${queue}, ${system}`
  *   cpuPerGB: number,
  *   originCpuPerGB: number | null,
  *   originCopies: number,
+ *   mainThreadShare?: number | null,
+ *   busyPerGB?: number | null,
  *   stolenSeconds: number,
  * }} Run
  * @typedef {{
@@ -65,17 +71,17 @@ const maxOfMin = (values) => (values.length < 2 ? null : Math.max(...values) / M
 
 const medianOf = (runs, figure) => {
   const values = runs.map((run) => run[figure])
-  return values.includes(null) ? null : median(values)
+  return values.some((value) => value === null || value === undefined) ? null : median(values)
 }
 
 /** One line: the seconds of the runs against a bound, and their target values. */
-function line({ name, entry, bound, seconds, wanted, more }) {
+function line({ name, entry, bound, seconds, wanted, about, more }) {
   const floor = bound * wireFactor
   const values = {
     'of floor': median(seconds) / floor,
     'max/min': maxOfMin(seconds),
     'last/median': more?.lastOfMedian ?? null,
-    'CPU-s/GB': more?.cpu ?? null,
+    'main thread': more?.mainThread ?? null,
   }
   const asked = entry.system === judgedSystem ? wanted : undefined
   const { queue, system } = entry
@@ -93,12 +99,32 @@ function line({ name, entry, bound, seconds, wanted, more }) {
     ),
     spread: values['max/min'],
     lastOfMedian: values['last/median'],
-    cpu: values['CPU-s/GB'],
+    mainThread: values['main thread'],
+    cpu: more?.cpu ?? null,
+    busy: more?.busy ?? null,
     originCpu: more?.originCpu ?? null,
     copies: more?.copies ?? null,
     stolen: more?.stolen ?? null,
-    ...judge(`${name}, ${queue}`, asked, values),
+    matters: mattersOf({ name, queue, about, asked, seconds, floor, values, cpu: more?.cpu }),
+    ...judge(`${name}, ${queue}`, asked, values, wantedDigits),
   }
+}
+
+/** The line of the summary: the ratio to the floor alone. */
+function mattersOf({ name, queue, about, asked, seconds, floor, values, cpu }) {
+  if (asked === undefined) return []
+  const ratio = values['of floor']
+  const { wanted, met, missed } = judge(
+    name,
+    { 'of floor': asked['of floor'] },
+    values,
+    wantedDigits,
+  )
+  const what = `${name}, ${queue}: ${about}`
+  const measured = `${ratio.toFixed(3)}: ${median(seconds).toFixed(2)} s / ${floor.toFixed(2)} s`
+  return [
+    { what, of: 'the least time of TCP', measured, wanted, met, missed, cpu: cpu?.toFixed(2) },
+  ]
 }
 
 /** Lines of one entry: for the nodes that count, and for the one judged separately. */
@@ -115,7 +141,10 @@ function linesOf(entry, scenario) {
     bound: boundSeconds(scenario),
     seconds: runs.map((run) => run.seconds),
     wanted: scenario.wanted,
+    about: `${scenario.about}; ${scenario.bytes / MIB} MiB`,
     more: {
+      mainThread: medianOf(runs, 'mainThreadShare'),
+      busy: medianOf(runs, 'busyPerGB'),
       lastOfMedian: medianOf(runs, 'lastOfMedian'),
       cpu: medianOf(runs, 'cpuPerGB'),
       originCpu: medianOf(runs, 'originCpuPerGB'),
@@ -131,6 +160,7 @@ function linesOf(entry, scenario) {
     bound: apartBoundSeconds(scenario),
     seconds,
     wanted: scenario.wantedApart,
+    about: `${scenario.about}; ${scenario.bytes / MIB} MiB`,
   })
   return [main, apart]
 }
@@ -147,8 +177,10 @@ const columns = [
   { key: 'met', title: 'met' },
   { key: 'spread', title: 'max/min', digits: 3 },
   { key: 'lastOfMedian', title: 'last/median', digits: 3 },
+  { key: 'mainThread', title: 'main thread', digits: 3 },
   { key: 'cpu', title: 'CPU-s/GB' },
   { key: 'originCpu', title: 'of it origin' },
+  { key: 'busy', title: 'machine CPU-s/GB' },
   { key: 'copies', title: 'origin copies' },
   { key: 'stolen', title: 'stolen s' },
 ]
@@ -174,6 +206,7 @@ export function labReport(suite, title, table, entries, notes) {
     isFailed: failures.length > 0,
     isJudged: rows.some((row) => typeof row.met === 'string'),
     missed: rows.flatMap((row) => row.missed),
+    matters: rows.flatMap((row) => row.matters ?? []),
     notes: [...notes, ...failures.map((text) => `FAILED: ${text}`)],
   }
 }

@@ -7,11 +7,16 @@
  * socket -> 1 MiB pipe -> file, both with splice: the page cache is the relay buffer, and a
  * watermark per node says how far a forwarder may read.
  *
- * It is an upper bound to measure against, never an implementation: no protocol, no hashing, no
- * fsync, and every connection is made before the clock starts.
+ * With --verify-hash every node also verifies what it has landed, as the product does: it reads the
+ * bytes back in steps of 256 KiB and hashes them by XXH64 in blocks of 64 KiB; the origin hashes
+ * its file once. The sums of all nodes must equal the origin's.
+ *
+ * It is an upper bound to measure against, never an implementation: no protocol, no fsync, and
+ * every connection is made before the clock starts.
  *
  *   cc -O2 -o fr-limit fr-limit.c
  *   fr-limit --nodes 4 --size 1G --source FILE --output DIR
+ *   fr-limit --warm 4G --output DIR       only keeps memory warm for files that grow in DIR
  *
  * One JSON line on stdout. Exit status: 0, 1 (a run failed or a copy differs), 2 (usage).
  */
@@ -22,6 +27,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -35,6 +41,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +54,11 @@ enum {
   MAX_OUTLETS = MAX_NODES * MAX_NODES,
   PIPE_BYTES = 1 << 20,
   PAGE_BYTES = 4096,
+  HASH_STEP_BYTES = 256 << 10,
+  HASH_BLOCK_BYTES = 64 << 10,
+  WARM_STEP_BYTES = 64 << 20,
+  WARM_AHEAD_BYTES = 256 << 20,
+  WARM_LOOK_MS = 3,
   IDLE_MS = 20 * 1000,
   PATH_BYTES = 4096,
 };
@@ -62,6 +74,7 @@ struct options {
   const char* congestion;
   bool overwrite;
   bool verify;
+  bool verify_hash;
 };
 
 /* The two ends of one connection. */
@@ -102,6 +115,9 @@ static double seconds_of(struct timeval time) {
 }
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Block digests of the source and of each copy, added up; shared by all workers. */
+static uint64_t* digest_sums;
 
 static void copy_path(const struct options* options, int node, char* path) {
   snprintf(path, PATH_BYTES, "%s/fr-limit.%d", options->output, node);
@@ -177,6 +193,78 @@ static void close_all(const struct options* options) {
       }
 }
 
+/* --- XXH64, seed and input as in the reference --- */
+
+static const uint64_t P1 = 0x9E3779B185EBCA87u, P2 = 0xC2B2AE3D27D4EB4Fu, P3 = 0x165667B19E3779F9u,
+                      P4 = 0x85EBCA77C2B2AE63u, P5 = 0x27D4EB2F165667C5u;
+
+static uint64_t rotated(uint64_t value, int bits) { return value << bits | value >> (64 - bits); }
+
+static uint64_t word_at(const unsigned char* at) {
+  uint64_t value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+static uint64_t mixed(uint64_t lane, uint64_t word) { return rotated(lane + word * P2, 31) * P1; }
+
+static uint64_t merged(uint64_t hash, uint64_t lane) { return (hash ^ mixed(0, lane)) * P1 + P4; }
+
+static uint64_t xxh64(const unsigned char* at, size_t bytes, uint64_t seed) {
+  const unsigned char* const end = at + bytes;
+  uint64_t hash = seed + P5;
+  if (bytes >= 32) {
+    uint64_t a = seed + P1 + P2, b = seed + P2, c = seed, d = seed - P1;
+    for (; end - at >= 32; at += 32) {
+      a = mixed(a, word_at(at));
+      b = mixed(b, word_at(at + 8));
+      c = mixed(c, word_at(at + 16));
+      d = mixed(d, word_at(at + 24));
+    }
+    hash = rotated(a, 1) + rotated(b, 7) + rotated(c, 12) + rotated(d, 18);
+    hash = merged(merged(merged(merged(hash, a), b), c), d);
+  }
+  hash += bytes;
+  for (; end - at >= 8; at += 8) hash = rotated(hash ^ mixed(0, word_at(at)), 27) * P1 + P4;
+  if (end - at >= 4) {
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    hash = rotated(hash ^ value * P1, 23) * P2 + P3;
+    at += 4;
+  }
+  for (; at < end; at++) hash = rotated(hash ^ *at * P5, 11) * P1;
+  hash = (hash ^ hash >> 33) * P2;
+  hash = (hash ^ hash >> 29) * P3;
+  return hash ^ hash >> 32;
+}
+
+/* A subfile that is verified while it grows. */
+struct check {
+  int file;
+  off_t position;
+  off_t end;
+  uint64_t* sum; /* NULL: nothing is verified */
+};
+
+static void hash_step(struct check* check, size_t bytes) {
+  static unsigned char buffer[HASH_STEP_BYTES];
+  if (pread(check->file, buffer, bytes, check->position) != (ssize_t)bytes) fail("reading back");
+  uint64_t sum = 0;
+  for (size_t at = 0; at < bytes; at += HASH_BLOCK_BYTES)
+    sum += xxh64(buffer + at, smaller(HASH_BLOCK_BYTES, bytes - at), 0) ^
+           (uint64_t)(check->position + (off_t)at);
+  __atomic_fetch_add(check->sum, sum, __ATOMIC_RELAXED);
+  check->position += (off_t)bytes;
+}
+
+/* Verifies up to a position, in whole steps but for the last. */
+static void hash_up_to(struct check* check, off_t position) {
+  if (check->sum == NULL) return;
+  while (position - check->position >= HASH_STEP_BYTES) hash_step(check, HASH_STEP_BYTES);
+  if (position == check->end && check->position < position)
+    hash_step(check, (size_t)(position - check->position));
+}
+
 /* --- one worker: an epoll loop over its share of the nodes and of the origin's feeds --- */
 
 /* Reads one subfile from a connection into a copy. */
@@ -186,6 +274,7 @@ struct inlet {
   off_t position;
   off_t end;
   off_t* watermark; /* raised while landing; NULL where nobody forwards these bytes */
+  struct check check;
 };
 
 /* Sends one subfile from a file to a connection, never past the watermark (the origin's is its
@@ -199,6 +288,7 @@ struct outlet {
   off_t end;
   const off_t* watermark;
   bool writable;
+  struct check check; /* of the origin's feeds alone */
 };
 
 struct worker {
@@ -255,6 +345,7 @@ static void land(struct inlet* inlet) {
   drain_into_file(inlet, (size_t)got);
   inlet->position += got;
   if (inlet->watermark != NULL) *inlet->watermark = inlet->position;
+  hash_up_to(&inlet->check, inlet->position);
   if (inlet->position == inlet->end) unwatch(inlet->fd);
 }
 
@@ -284,6 +375,7 @@ static void pump(struct outlet* outlet) {
   while (outlet->writable && (outlet->piped > 0 || outlet->position < limit)) {
     if (outlet->piped == 0) fill_pipe(outlet, limit);
     empty_pipe(outlet);
+    hash_up_to(&outlet->check, outlet->position);
     if (outlet->piped == 0 && outlet->position == outlet->end) {
       unwatch(outlet->fd);
       outlet->writable = false;
@@ -308,6 +400,16 @@ static void loop(void) {
   }
 }
 
+/* The verification of subfile `index` in a file; the sum of the source comes after the nodes'. */
+static struct check check_of(const struct options* options, int file, int index, int sum) {
+  return (struct check){
+      .file = file,
+      .position = subfile_start(options, index),
+      .end = subfile_start(options, index + 1),
+      .sum = options->verify_hash ? &digest_sums[sum] : NULL,
+  };
+}
+
 static void add_origin_feed(const struct options* options, int source, int to) {
   worker.watermark[options->nodes] = options->size;
   add_outlet((struct outlet){
@@ -317,6 +419,7 @@ static void add_origin_feed(const struct options* options, int source, int to) {
       .end = subfile_start(options, to + 1),
       .watermark = &worker.watermark[options->nodes],
       .writable = true,
+      .check = check_of(options, source, to, options->nodes),
   });
 }
 
@@ -335,6 +438,7 @@ static void add_node(const struct options* options, int self) {
         .position = subfile_start(options, mate),
         .end = subfile_start(options, mate + 1),
         .watermark = own ? &worker.watermark[self] : NULL,
+        .check = check_of(options, file, mate, self),
     });
     if (own) continue;
     add_outlet((struct outlet){
@@ -366,17 +470,94 @@ static void run_worker(const struct options* options, int index) {
 
 /* --- runs --- */
 
-/* First touch of guest memory is slow in virtual machines and is not what is measured. */
-static void warm_memory(size_t bytes) {
-  if (bytes == 0) return;
+/* Whatever ends the program ends its children; it may have gone before this line. */
+static void end_with(pid_t parent) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(1);
+}
+
+/*
+ * First touch of guest memory is slow in virtual machines and is not what is measured. Such a
+ * machine also gives memory that is free back to its host within a second or two, so touching and
+ * freeing it before a run is not enough. The warmer holds touched memory and releases it step by
+ * step, always a little ahead of what the files in the output directory have grown by: their new
+ * pages are then pages that were touched a moment ago.
+ */
+static off_t used_bytes(const char* directory) {
+  struct statvfs status;
+  if (statvfs(directory, &status) < 0) fail("%s", directory);
+  return (off_t)(status.f_blocks - status.f_bfree) * (off_t)status.f_frsize;
+}
+
+/* Returns when the other end of `lifeline` is closed. `tell` is called once everything has been
+ * touched. */
+static void keep_warm(const struct options* options, int lifeline, void (*tell)(void)) {
+  size_t bytes = options->warm;
   char* memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) fail("memory to warm");
   madvise(memory, bytes, MADV_HUGEPAGE);
   for (size_t at = 0; at < bytes; at += PAGE_BYTES) memory[at] = 1;
-  munmap(memory, bytes);
+  off_t start = used_bytes(options->output);
+  tell();
+  struct pollfd watched = {.fd = lifeline};
+  for (size_t released = 0; released < bytes;) {
+    off_t goal = used_bytes(options->output) - start + WARM_AHEAD_BYTES;
+    while (released < bytes && (off_t)released < goal) {
+      size_t step = smaller(WARM_STEP_BYTES, bytes - released);
+      munmap(memory + released, step);
+      released += step;
+    }
+    if (poll(&watched, 1, WARM_LOOK_MS) > 0) return;
+  }
+  while (poll(&watched, 1, -1) < 0) continue;
 }
 
-/* Waits for every worker and returns their CPU seconds; the first failure ends the others. */
+struct warmer {
+  pid_t pid;
+  int lifeline;
+};
+
+static int told;
+
+static void tell_parent(void) {
+  if (write(told, "", 1) != 1) fail("the warmer");
+}
+
+/* A process that keeps memory warm for one run; ready when this returns. */
+static struct warmer start_warmer(const struct options* options) {
+  if (options->warm == 0) return (struct warmer){0};
+  int lifeline[2], ready[2];
+  if (pipe2(lifeline, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0) fail("pipe");
+  pid_t self = getpid(), pid = fork();
+  if (pid < 0) fail("fork");
+  if (pid == 0) {
+    end_with(self);
+    close(lifeline[1]);
+    close(ready[0]);
+    told = ready[1];
+    keep_warm(options, lifeline[0], tell_parent);
+    _exit(0);
+  }
+  close(lifeline[0]);
+  close(ready[1]);
+  char byte;
+  if (read(ready[0], &byte, 1) != 1) fail("the warmer");
+  close(ready[0]);
+  return (struct warmer){.pid = pid, .lifeline = lifeline[1]};
+}
+
+static void stop_warmer(struct warmer warmer) {
+  if (warmer.pid == 0) return;
+  close(warmer.lifeline);
+  waitpid(warmer.pid, NULL, 0);
+}
+
+static void say_ready(void) {
+  puts("{\"ready\":true}");
+  fflush(stdout);
+}
+
+/* Waits for every worker and returns their CPU seconds; the first failure ends the others. Only
+ * workers end before that: the warmer waits to be told. */
 static double reap(const pid_t* pids, int count) {
   double cpu_seconds = 0;
   bool failed = false;
@@ -392,9 +573,19 @@ static double reap(const pid_t* pids, int count) {
   return failed ? -1 : cpu_seconds;
 }
 
+static bool sums_are_equal(const struct options* options) {
+  for (int node = 0; options->verify_hash && node < options->nodes; node++) {
+    if (digest_sums[node] == digest_sums[options->nodes]) continue;
+    fprintf(stderr, "fr-limit: the digests of node %d differ\n", node);
+    return false;
+  }
+  return true;
+}
+
 static struct run_result run_once(const struct options* options) {
   if (!options->overwrite) remove_copies(options);
-  warm_memory(options->warm);
+  memset(digest_sums, 0, (size_t)(options->nodes + 1) * sizeof *digest_sums);
+  struct warmer warmer = start_warmer(options);
   connect_all(options);
   pid_t pids[MAX_WORKERS];
   const pid_t self = getpid();
@@ -403,15 +594,16 @@ static struct run_result run_once(const struct options* options) {
     pids[index] = fork();
     if (pids[index] < 0) fail("fork");
     if (pids[index] == 0) {
-      /* Whatever ends the program ends its workers; it may have gone before this line. */
-      if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != self) _exit(1);
+      end_with(self);
       run_worker(options, index);
       _exit(0);
     }
   }
   struct run_result result = {.cpu_seconds = reap(pids, options->workers)};
   result.seconds = monotonic_seconds() - start;
+  stop_warmer(warmer);
   close_all(options);
+  if (!sums_are_equal(options)) result.cpu_seconds = -1;
   return result;
 }
 
@@ -446,9 +638,10 @@ static void print_results(const struct options* options, const struct run_result
   double delivered_gb = (double)options->size * options->nodes / 1e9;
   printf("{\"program\":\"fr-limit\",\"nodes\":%d,\"bytes\":%lld,\"workers\":%d,", options->nodes,
          (long long)options->size, options->workers);
-  printf("\"congestion\":\"%s\",\"files\":\"%s\",\"warmBytes\":%zu,\"verified\":%s,\"runs\":[",
+  printf("\"congestion\":\"%s\",\"files\":\"%s\",\"warmBytes\":%zu,\"verified\":%s,",
          options->congestion, options->overwrite ? "existing" : "new", options->warm,
          options->verify ? "true" : "false");
+  printf("\"hashed\":%s,\"runs\":[", options->verify_hash ? "true" : "false");
   for (int run = 0; run < options->runs; run++)
     printf("%s{\"seconds\":%.6f,\"deliveredGBPerSecond\":%.4f,\"cpuSecondsPerDeliveredGB\":%.4f}",
            run == 0 ? "" : ",", results[run].seconds, delivered_gb / results[run].seconds,
@@ -458,6 +651,8 @@ static void print_results(const struct options* options, const struct run_result
 
 static int run_all(const struct options* options) {
   struct run_result results[MAX_RUNS];
+  digest_sums = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (digest_sums == MAP_FAILED) fail("shared memory");
   bool good = true;
   for (int run = 0; run < options->runs && good; run++) {
     results[run] = run_once(options);
@@ -472,13 +667,16 @@ static int run_all(const struct options* options) {
 
 static const char usage_text[] =
     "usage: fr-limit --nodes N --size SIZE --source FILE --output DIR [options]\n"
+    "       fr-limit --warm SIZE --output DIR\n"
     "  --congestion NAME  TCP congestion control (cubic; empty: the system's)\n"
     "  --overwrite        keep the copies between runs, so that their pages exist already\n"
     "  --runs N           (1)\n"
     "  --verify           compare every copy with the source after each run\n"
-    "  --warm SIZE        touch and release this much memory before each run\n"
+    "  --verify-hash      every node reads back and hashes what it has landed (XXH64)\n"
+    "  --warm SIZE        touch this much memory and release it while the copies grow\n"
     "  --workers N        processes that share the nodes (2)\n"
-    "SIZE takes K, M and G (powers of 1024).\n";
+    "SIZE takes K, M and G (powers of 1024). With --warm and --output alone nothing is sent: memory\n"
+    "is kept warm for files that grow in DIR until standard input ends.\n";
 
 static int usage(const char* reason) {
   fprintf(stderr, "fr-limit: %s\n%s", reason, usage_text);
@@ -502,6 +700,7 @@ static bool parse_options(int argc, char** argv, struct options* options) {
                                         {"overwrite", no_argument, NULL, 'x'},
                                         {"runs", required_argument, NULL, 'r'},
                                         {"verify", no_argument, NULL, 'v'},
+                                        {"verify-hash", no_argument, NULL, 'H'},
                                         {"warm", required_argument, NULL, 'w'},
                                         {"workers", required_argument, NULL, 'W'},
                                         {NULL, 0, NULL, 0}};
@@ -530,6 +729,9 @@ static bool parse_options(int argc, char** argv, struct options* options) {
       case 'v':
         options->verify = true;
         break;
+      case 'H':
+        options->verify_hash = true;
+        break;
       case 'w':
         options->warm = (size_t)parse_size(optarg);
         break;
@@ -543,13 +745,18 @@ static bool parse_options(int argc, char** argv, struct options* options) {
 }
 
 int main(int argc, char** argv) {
-  struct options options = {.nodes = 4, .workers = 2, .runs = 1, .congestion = "cubic"};
+  struct options options = {.nodes = 0, .workers = 2, .runs = 1, .congestion = "cubic"};
   if (!parse_options(argc, argv, &options)) return usage("that is not how it is called");
+  if (options.warm == (size_t)-1) return usage("--warm is not a size");
+  if (options.warm > 0 && options.output != NULL && options.nodes == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    keep_warm(&options, STDIN_FILENO, say_ready);
+    return 0;
+  }
   if (options.nodes < 2 || options.nodes > MAX_NODES) return usage("--nodes is 2 to 16");
   if (options.workers < 1 || options.workers > MAX_WORKERS) return usage("--workers is 1 to 16");
   if (options.runs < 1 || options.runs > MAX_RUNS) return usage("--runs is 1 to 64");
   if (options.size < options.nodes * (off_t)PAGE_BYTES) return usage("--size is too small");
-  if (options.warm == (size_t)-1) return usage("--warm is not a size");
   if (strpbrk(options.congestion, "\"\\") != NULL) return usage("--congestion is not a name");
   if (options.source == NULL || options.output == NULL) return usage("--source or --output?");
   struct stat status;

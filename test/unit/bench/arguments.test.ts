@@ -19,7 +19,7 @@ describe('arguments of fr-bench', () => {
       suites: ['lan', 'loopback'],
       json: false,
       quick: false,
-      cold: false,
+      served: false,
     })
   })
 
@@ -28,7 +28,7 @@ describe('arguments of fr-bench', () => {
       'lan',
       '--json',
       '--quick',
-      '--cold',
+      '--served',
       '--out',
       'bench',
       '--rounds',
@@ -42,7 +42,7 @@ describe('arguments of fr-bench', () => {
       suites: ['lan'],
       json: true,
       quick: true,
-      cold: true,
+      served: true,
       out: 'bench',
       rounds: 7,
       queues: ['fair', 'fifo'],

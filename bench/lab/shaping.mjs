@@ -1,0 +1,103 @@
+/**
+ * The queues of the lab as lines for `ip -batch` and `tc -batch`. Pure: nothing here runs anything.
+ *
+ * A speed is Mbit/s of the wire; `Infinity` is a link without a queue of its own.
+ */
+
+/** TCP needs this many times T*: frames of 1514 bytes carry 1448 bytes of payload. */
+export const wireFactor = 1.046
+
+const bytesPerSecond = (mbit) => (mbit * 1e6) / 8
+const burstBytes = (mbit) => Math.ceil(Math.max(bytesPerSecond(mbit) * 0.004, 32 * 1024))
+const queueBytes = (mbit) => Math.ceil(bytesPerSecond(mbit) * 0.025)
+/** A segmentation-offload packet is up to 64 KiB; a queue must hold three of them. */
+const leafBytes = (mbit, classes) => Math.ceil(Math.max(queueBytes(mbit) / classes, 256 * 1024))
+
+/**
+ * One token bucket for everything a device sends; nothing for an unlimited one.
+ * @param {string} device
+ * @param {number} mbit
+ * @param {'add' | 'change'} verb
+ */
+export function tbf(device, mbit, verb = 'add') {
+  if (mbit === Infinity) return []
+  const rate = Math.round(mbit * 1e6)
+  // A packet of up to 64 KiB that is queued when the rate falls must fit the new burst: tbf splits
+  // packets on arrival, and one too large at the head blocks the queue for good.
+  const burst = Math.max(burstBytes(mbit), verb === 'add' ? 0 : 72 * 1024)
+  return [`qdisc ${verb} dev ${device} root tbf rate ${rate}bit burst ${burst} latency 25ms`]
+}
+
+function htbClass(verb, id, mbit, share) {
+  const rate = Math.round((mbit * 1e6) / share)
+  const ceil = Math.round(mbit * 1e6)
+  const burst = burstBytes(mbit)
+  const parent = id === 1 ? '1:' : '1:1'
+  return (
+    `class ${verb} dev eth0 parent ${parent} classid 1:${id.toString(16)} htb ` +
+    `rate ${rate}bit ceil ${ceil}bit burst ${burst} cburst ${burst} quantum 3028`
+  )
+}
+
+/** Class of a destination. 1 is the root class, 2 is for other destinations (ARP). */
+const classOf = (host) => host + 3
+
+/**
+ * An uplink with one class per destination.
+ * @param {number} mbit
+ * @param {readonly number[]} mates
+ * @param {(host: number) => string} addressOf
+ */
+export function fairQueue(mbit, mates, addressOf) {
+  if (mbit === Infinity) return []
+  const share = mates.length + 1
+  const lines = ['qdisc add dev eth0 root handle 1: htb default 2', htbClass('add', 1, mbit, 1)]
+  lines.push(htbClass('add', 2, mbit, share))
+  for (const mate of mates) {
+    const id = classOf(mate)
+    const hex = id.toString(16)
+    lines.push(
+      htbClass('add', id, mbit, share),
+      `qdisc add dev eth0 parent 1:${hex} bfifo limit ${leafBytes(mbit, share)}`,
+      'filter add dev eth0 parent 1: protocol ip prio 1 ' +
+        `u32 match ip dst ${addressOf(mate)}/32 flowid 1:${hex}`,
+    )
+  }
+  return lines
+}
+
+/**
+ * The same uplink with another speed.
+ * @param {number} mbit
+ * @param {readonly number[]} mates
+ */
+export function fairQueueChange(mbit, mates) {
+  const share = mates.length + 1
+  return [
+    htbClass('change', 1, mbit, 1),
+    ...[2, ...mates.map(classOf)].map((id) => htbClass('change', id, mbit, share)),
+  ]
+}
+
+const routerAddress = '10.99.255.254'
+
+/** A host's device: in one network with the others, or with the router alone. */
+export const hostLines = (address, isRouted) => [
+  'link set lo up',
+  `address add ${address}/${isRouted ? 32 : 24} dev eth0`,
+  'link set eth0 up',
+  ...(isRouted
+    ? [`route add ${routerAddress} dev eth0`, `route add default via ${routerAddress}`]
+    : []),
+]
+
+/**
+ * The router of a network with one queue for all: it has a single device, and sends back through it
+ * every packet that any host sends to any other.
+ */
+export const routerLines = [
+  'link set lo up',
+  `address add ${routerAddress}/32 dev eth0`,
+  'link set eth0 up',
+  'route add 10.99.0.0/24 dev eth0',
+]
