@@ -68,11 +68,11 @@ function programOf(suites) {
     .description('Measures what fr does on this machine.')
     .argument('<suite...>', 'what to measure')
     .option('--json', 'one JSON object per suite on stdout')
-    .option('--out <dir>', 'append the tables to DIR/RESULTS.md', readText)
+    .option('--out <dir>', 'write the tables into DIR/RESULTS.md', readText)
     .option('--quick', 'small sizes: shows that the benches work, not how fast anything is')
     .option('--served', 'lan, lab: nodes that have served a small push before')
     .option('--rounds <n>', 'counted rounds of each suite', readRounds)
-    .option('--scenario <list>', 'lab: which of its rows', listOf())
+    .option('--scenario <list>', 'fast, lab: which of their rows', listOf())
     .option(
       '--queue <list>',
       'lan, lab: fifo (one queue per uplink), fair (one per destination); ' +
@@ -133,6 +133,7 @@ ${list.join('\n')}
 Examples:
   $ fr-bench loopback
   $ fr-bench small memory --json
+  $ sudo fr-bench fast --scenario unshaped4,lan8 --out bench
   $ sudo fr-bench lan --queue fifo --rounds 5
   $ sudo fr-bench lab --scenario lan8,hetero8 --strategy adaptive,classic --peers all --out bench
 

@@ -143,7 +143,7 @@ function row(name, trials, deliveredGB) {
   return { name, rate: spread(rates), cpu: spread(cpu, 3), figures, trials }
 }
 
-/** Ratios to the program that bounds this one; the bare limit is the bound of what hashes nothing. */
+/** Ratios to the program that bounds this one: the bare limit bounds what hashes nothing. */
 function compared(each, bound) {
   if (bound === undefined || bound === each) return each
   const [mine, its] = [each.figures, bound.figures]

@@ -1,16 +1,23 @@
 /**
- * Reports of the suites: numbers in, text, JSON and Markdown out. A report is data:
+ * Reports of the suites: numbers in, text out. A report is data:
  *
  *     { suite, title, columns: [{ key, title, digits? }], rows: [{ ... }], notes: ['...'],
- *       missed?: ['...'] }
+ *       missed?: ['...'], matters?: [{ ... }] }
  *
  * A cell is a number, a text, or null ("-"). `missed` lists target values that were not reached;
- * the text output shows those of all reports at its end. Nothing here measures anything.
+ * the text output shows those of all reports at its end. `matters` are rows of the table at the top
+ * of RESULTS.md (results.mjs). Nothing here measures anything.
  */
-import { appendFileSync, existsSync, mkdirSync } from 'node:fs'
-import path from 'node:path'
 
 /**
+ * @typedef {{
+ *   what: string,
+ *   of: string,
+ *   measured: string,
+ *   wanted: string | null,
+ *   met: string | null,
+ *   cpu?: string | null,
+ * }} Matter
  * @typedef {{
  *   suite: string,
  *   title: string,
@@ -18,6 +25,7 @@ import path from 'node:path'
  *   rows: readonly Record<string, any>[],
  *   notes: readonly string[],
  *   missed?: readonly string[],
+ *   matters?: readonly Matter[],
  *   isFailed?: boolean,
  *   isJudged?: boolean,
  * }} Report
@@ -46,7 +54,11 @@ function cellText(value, digits) {
   return typeof value === 'number' ? value.toFixed(digits ?? 2) : String(value)
 }
 
-function cells(report) {
+/**
+ * The cells of a report as texts.
+ * @param {Report} report
+ */
+export function cells(report) {
   return report.rows.map((row) =>
     report.columns.map((column) => cellText(row[column.key], column.digits)),
   )
@@ -67,35 +79,12 @@ export function reportText(report) {
   )
 }
 
-function markdown(report, { machine, command, date }) {
-  const row = (texts) => `| ${texts.join(' | ')} |`
-  return [
-    `## ${report.suite}: ${report.title}`,
-    '',
-    `${date}. ${machine}. \`${command}\``,
-    '',
-    row(report.columns.map((column) => column.title)),
-    row(report.columns.map(() => '---')),
-    ...cells(report).map(row),
-    '',
-    ...report.notes.map((note) => `- ${note}`),
-    ...(report.missed ?? []).map((each) => `- missed: ${each}`),
-    '',
-    '',
-  ].join('\n')
-}
-
 /**
- * Appends to DIR/RESULTS.md.
- * @param {string} directory
- * @param {Report} report
- * @param {{ machine: string, command: string, date: string }} circumstances
+ * Lines of a Markdown table.
+ * @param {readonly string[]} titles
+ * @param {readonly (readonly string[])[]} rows
  */
-export function appendResults(directory, report, circumstances) {
-  mkdirSync(directory, { recursive: true })
-  const file = path.join(directory, 'RESULTS.md')
-  if (!existsSync(file)) {
-    appendFileSync(file, '# Results\n\nAppended by `fr-bench --out`; newest last.\n\n')
-  }
-  appendFileSync(file, markdown(report, circumstances))
+export function markdownTable(titles, rows) {
+  const line = (texts) => `| ${texts.join(' | ')} |`
+  return [line(titles), line(titles.map(() => '---')), ...rows.map(line)]
 }

@@ -13,7 +13,8 @@ import { loopback } from './loopback.mjs'
 import { machineLine } from './machine.mjs'
 import { memory } from './memory.mjs'
 import { micro } from './micro.mjs'
-import { appendResults, reportText } from './report.mjs'
+import { reportText } from './report.mjs'
+import { writeResults } from './results.mjs'
 import { small } from './small.mjs'
 import { missedText } from './wanted.mjs'
 import { main, Obstacle, requireRepository } from './workspace.mjs'
@@ -24,7 +25,7 @@ const ofLab = (name, about) => ({
   about,
   async parts(options) {
     requireRepository()
-    const { [name]: suite } = await import('./lab/suites.mjs')
+    const { [name]: suite } = await import('./lab/all.mjs')
     return suite.parts?.(options) ?? [suite]
   },
 })
@@ -35,6 +36,10 @@ export const suites = [
   small,
   memory,
   micro,
+  ofLab(
+    'fast',
+    'beside plain copies and chains, where the processor is the limit (root, repository)',
+  ),
   ofLab('lan', '8 nodes in network namespaces, 200 Mbit/s each (root, repository)'),
   ofLab('lab', 'all that has a wanted value: scenarios, small files, loopback (root, repository)'),
 ]
@@ -50,7 +55,8 @@ export async function runSuites(request, stdout, stderr) {
   }
   const { suites: names, json, out, command, ...options } = request
   const machine = machineLine()
-  const printed = { out, json, machine, command, stdout, missed: [], isJudged: false }
+  const where = { out, json, machine, command, stdout, isQuick: options.quick }
+  const printed = { ...where, missed: [], isJudged: false }
   if (!json) stdout(`${machine}\n`)
   let status = 0
   for (const name of names) {
@@ -82,14 +88,15 @@ export async function runSuites(request, stdout, stderr) {
 
 /** Prints to stdout, and to a file if one is given. */
 function print(report, printed) {
-  const { out, json, machine, command, stdout } = printed
+  const { out, json, machine, command, stdout, isQuick } = printed
   const date = new Date().toISOString()
   stdout(
     json
       ? `${JSON.stringify({ event: 'bench', date, machine, command, ...report })}\n`
       : `\n${reportText(report)}`,
   )
-  if (out !== undefined) appendResults(out, report, { machine, command, date: date.slice(0, 10) })
+  const circumstances = { machine, command, date: date.slice(0, 10), isQuick }
+  if (out !== undefined) writeResults(out, report, circumstances)
   printed.missed.push(...(report.missed ?? []))
   printed.isJudged ||= report.isJudged === true
 }

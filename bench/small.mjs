@@ -53,6 +53,7 @@ export const oneKib = {
 export function smallReport(count, rounds, { empty, pushes, inside }) {
   const ratio = median(pushes) / median(empty)
   const what = `1 KiB to ${count} nodes, process start to exit`
+  const shown = [pushes, empty].map((each) => `${median(each).toFixed(0)} ms`).join(' / ')
   const verdict = judge(what, wanted, { 'of node -e 0': ratio })
   return {
     suite: 'small',
@@ -79,7 +80,7 @@ export function smallReport(count, rounds, { empty, pushes, inside }) {
       {
         what,
         of: 'node -e 0',
-        measured: `${ratio.toFixed(2)}: ${median(pushes).toFixed(0)} ms / ${median(empty).toFixed(0)} ms`,
+        measured: `${ratio.toFixed(2)}: ${shown}`,
         ...verdict,
         cpu: null,
       },

@@ -228,8 +228,9 @@ export function strategyArguments(strategy) {
 /**
  * One real `fr push`, with the CPU seconds of the push (`originCpuSeconds`), of it and all nodes
  * (`cpuSeconds`), of the whole machine meanwhile (`busySeconds`), and of the main thread of each
- * node (`mainThreadSeconds`; NaN of one that was killed). `onLine` sees every JSON line as it comes. `others`: nodes that take part without
- * being told to `fr push`. A child that ends meanwhile and is no node counts as the origin's.
+ * node (`mainThreadSeconds`; NaN of one that was killed). `onLine` sees every JSON line as it
+ * comes. `others`: nodes that take part without being told to `fr push`. A child that ends
+ * meanwhile and is no node counts as the origin's.
  * @param {Workspace} workspace
  * @param {{
  *   source: string,

@@ -133,8 +133,9 @@ function check(scenario, source, list, exitStatus, errorText) {
 
 /**
  * Figures of one run: `{ seconds, apartSeconds, lastOfMedian, cpuPerGB, originCpuPerGB,
- * originCopies, mainThreadShare, busyPerGB, stolenSeconds, system }`. `seconds` is for the nodes that count. `apartSeconds` is
- * for the node judged separately, from the request on if it was added; null without one.
+ * originCopies, mainThreadShare, busyPerGB, stolenSeconds, system }`. `seconds` is for the nodes
+ * that count. `apartSeconds` is for the node judged separately, from the request on if it was
+ * added; null without one. `mainThreadShare` is of one core, the median of the nodes.
  */
 function figures(scenario, measured) {
   const { list, pushed, joinedAt, completedAt, strategy, sent, stolen } = measured

@@ -3,10 +3,23 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { gone } from '../../bench/lab/lab.mjs'
+import { type Contest, contests, type Trial } from '../../bench/lab/contests.mjs'
+import { gone, Lab } from '../../bench/lab/lab.mjs'
 import { Running, until } from '../../bench/running.mjs'
 
 const entry = path.resolve('bench/main.mjs')
+
+interface Report {
+  readonly rows: readonly {
+    readonly seconds?: string
+    readonly met?: string
+    readonly trials?: readonly Trial[]
+  }[]
+  readonly missed: readonly string[]
+}
+
+const stream = path.resolve('test/net/stream.mjs')
+const contestNames = Object.keys(contests)
 
 const started: Running[] = []
 
@@ -54,6 +67,57 @@ test('lab --quick measures every system it is told to, in turns', async () => {
   expect(report['entries'][0].runs[0].originCopies).toBeGreaterThan(1.9)
   expect(run.originCopies).toBeLessThan(1.5)
   expect(comparison?.['title']).toMatch(/^quick, all systems/)
+})
+
+test('fast --quick has every contest, and compares fr push with what is installed', async () => {
+  const bench = start(['fast', '--quick', '--json'])
+  await bench.succeed('the bench')
+  const reports = bench.lines
+  expect(reports.map((report) => report['suite'])).toEqual([
+    ...contestNames.map(() => 'fast'),
+    'small',
+  ])
+  for (const [at, name] of contestNames.entries()) {
+    const { systems, wanted } = contests[name] as Contest
+    const { rows, missed } = reports[at] as Report
+    expect(rows).toHaveLength(systems.length + wanted.length)
+    const ours = rows.filter((_, row) => systems[row]?.startsWith('fr push'))
+    for (const { trials } of ours) {
+      expect(trials).toHaveLength(1)
+      expect(trials?.[0]?.seconds).toBeGreaterThan(0)
+      expect(trials?.[0]?.busyPerGB).toBeGreaterThan(0)
+    }
+    const isMissing = rows.some((row) => String(row.seconds).startsWith('not installed'))
+    const verdicts = rows.slice(systems.length)
+    if (!isMissing) expect(verdicts.every(({ met }) => met === 'yes' || met === 'no')).toBe(true)
+    expect(missed).toHaveLength(verdicts.filter(({ met }) => met === 'no').length)
+  }
+  const lan8 = reports[contestNames.indexOf('lan8')] as Report
+  expect(lan8.rows[0]?.trials?.[0]?.firstByteSeconds).toBeGreaterThan(0)
+})
+
+test('one shared queue carries what all hosts send, and limits them together', async () => {
+  const unlimited = { upMbit: Number.POSITIVE_INFINITY, downMbit: Number.POSITIVE_INFINITY }
+  const lab = Lab.create({ hosts: Array.from({ length: 4 }, () => unlimited), sharedMbit: 80 })
+  try {
+    const begin = performance.now()
+    const flows = [
+      [0, 1],
+      [2, 3],
+    ].map(async ([from = 0, to = 0]) => {
+      const sink = lab.start(to, process.execPath, [stream, 'sink', '5000'])
+      await sink.ready('sink')
+      const send = [stream, 'send', lab.address(to), '5000', String(2.5e6)]
+      lab.start(from, process.execPath, send)
+      await sink.ended
+      return sink.lines.at(-1)
+    })
+    expect(await Promise.all(flows)).toEqual([{ bytes: 2.5e6 }, { bytes: 2.5e6 }])
+    // 5 MB at 80 Mbit/s, less what the bucket holds at first.
+    expect(performance.now() - begin).toBeGreaterThan(450)
+  } finally {
+    lab.close()
+  }
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)(

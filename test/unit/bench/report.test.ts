@@ -1,11 +1,13 @@
 /** Figures and tables of the benches, and the bounds they are compared with. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { copyRows, isAllowed } from '../../../bench/copies.mjs'
-import { apartBoundSeconds, boundSeconds, scenarios } from '../../../bench/lab/scenarios.mjs'
-import { appendResults, median, reportText, spread } from '../../../bench/report.mjs'
+import {
+  apartBoundSeconds,
+  boundSeconds,
+  randomUplinks,
+  scenarios,
+} from '../../../bench/lab/scenarios.mjs'
+import { median, reportText, spread } from '../../../bench/report.mjs'
 import { judge, missedText } from '../../../bench/wanted.mjs'
 
 const report = {
@@ -49,23 +51,6 @@ describe('a report', () => {
       'a note',
       '',
     ])
-  })
-
-  test('is appended as Markdown, after what is there already', () => {
-    const directory = mkdtempSync(path.join(tmpdir(), 'fr-bench-test-'))
-    try {
-      const circumstances = { machine: '2 cores', command: 'fr-bench lan', date: '2026-01-02' }
-      appendResults(path.join(directory, 'new'), report, circumstances)
-      appendResults(path.join(directory, 'new'), report, circumstances)
-      const text = readFileSync(path.join(directory, 'new/RESULTS.md'), 'utf8')
-      expect(text.match(/^# Results$/gm)).toHaveLength(1)
-      expect(text.match(/^## lan: two runs$/gm)).toHaveLength(2)
-      expect(text).toContain('2026-01-02. 2 cores. `fr-bench lan`')
-      expect(text).toContain('- a note\n- missed: lan8: too slow\n')
-      expect(text).toContain('| scenario | s | why |\n| --- | --- | --- |\n| lan8 | 5.6 | - |')
-    } finally {
-      rmSync(directory, { recursive: true })
-    }
   })
 })
 
@@ -161,6 +146,28 @@ describe('bounds of the scenarios', () => {
   test('a host that is added takes nothing from the bound of the others', () => {
     const { bytes, hosts } = scenarios.join8
     expect(boundSeconds({ bytes, hosts })).toBeCloseTo(boundSeconds(scenarios.join8), 6)
+  })
+
+  test.each(['random6', 'random11', 'random16'] as const)(
+    '%s: uplinks over a decade, the same every time, either limit within 3 %%',
+    (name) => {
+      const { hosts, bytes } = scenarios[name]
+      const [origin, ...nodes] = hosts.map((each) => each.upMbit)
+      const uplinks = nodes.reduce((sum, up) => sum + up, 0)
+      const level = uplinks / (nodes.length - 1)
+      expect(Math.min(...nodes)).toBeGreaterThanOrEqual(12)
+      expect(Math.max(...nodes)).toBeLessThanOrEqual(120)
+      expect(Math.abs((origin ?? 0) / level - 1)).toBeCloseTo(0.03, 2)
+      const mbit = Math.min(origin ?? 0, ((origin ?? 0) + uplinks) / nodes.length)
+      expect(boundSeconds({ bytes, hosts })).toBeCloseTo((bytes * 8) / (mbit * 1e6), 6)
+      expect(randomUplinks(6, 6, 0.97)).toEqual(scenarios.random6)
+    },
+  )
+
+  test('a network at another scale takes the same time', () => {
+    for (const name of ['hetero8-quarter', 'hetero8-x4', 'lan8-50'] as const)
+      expect(boundSeconds(scenarios[name])).toBeCloseTo(5.37, 2)
+    expect(boundSeconds(scenarios['lan8-22s'])).toBeCloseTo(21.47, 2)
   })
 
   test('a change is integrated over time', () => {
