@@ -21,10 +21,9 @@ const [begin, end] = ['<!-- matters -->', '<!-- /matters -->']
 const titles = ['what', 'measured', 'of', 'wanted', 'met', 'CPU-s/GB', 'when, where']
 const header = `# Results
 
-What matters, each row as it was measured last. \`measured\` is a ratio: the figure of
-\`fr push\` to that of what stands under \`of\`, in turns in the same run, medians. \`CPU-s/GB\` is processor time
-of all processes for each gigabyte that reached a node. [README.md](README.md) says how it is
-measured.
+What matters, each row as it was measured last. \`measured\` is the figure of \`fr push\` divided by
+that of what stands under \`of\`: medians of the same rounds, in turns. \`CPU-s/GB\` is processor
+time of all processes for each gigabyte that reached a node. [README.md](README.md) says how.
 
 ${begin}
 ${end}

@@ -26,7 +26,7 @@ struct StreamRequest {
   uint64_t size = 0;
   uint64_t block_bytes = 0;
   bool complete = false;
-  bool sparse = false;  // most likely has holes: nothing is allocated ahead
+  bool sparse = false;              // most likely has holes: nothing is allocated ahead
   std::optional<Algorithm> hashes;  // blocks that land are hashed where that is cheap
 };
 
