@@ -12,7 +12,9 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   readSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -305,8 +307,9 @@ export async function sha256(file) {
 let limit
 
 /**
- * The limit program, compiled into a cache directory when its source is newer: `{ program }`, or
- * `{ why }` without a C compiler or a directory for it.
+ * The limit program, compiled into a cache directory under a name that its source decides:
+ * `{ program }`, or `{ why }` without a C compiler or a directory for it.
+ * @returns {{ program?: string, why?: string }}
  */
 export function limitProgram() {
   limit ??= builtLimitProgram()
@@ -315,17 +318,16 @@ export function limitProgram() {
 
 function builtLimitProgram() {
   const source = path.join(root, 'bench/limit/fr-limit.c')
-  const cache = path.join(
-    process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'),
-    'fastreplica',
-  )
-  const program = path.join(cache, 'fr-limit')
-  if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) {
-    return { program }
-  }
+  const version = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16)
+  const home = process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache')
+  const program = path.join(home, 'fastreplica', `fr-limit-${version}`)
+  if (existsSync(program)) return { program }
+  // Another bench may build it at the same time; whole programs take the name.
+  const made = `${program}.${process.pid}`
   try {
-    mkdirSync(cache, { recursive: true })
-    execFileSync('cc', ['-O2', '-o', program, source], { stdio: ['ignore', 'ignore', 'pipe'] })
+    mkdirSync(path.dirname(program), { recursive: true })
+    execFileSync('cc', ['-O2', '-o', made, source], { stdio: ['ignore', 'ignore', 'pipe'] })
+    renameSync(made, program)
     return { program }
   } catch (error) {
     return { why: `the limit program cannot be built (${error.message.split('\n')[0]})` }

@@ -1,9 +1,10 @@
 /** The benches run with real processes and small sizes. Their figures mean nothing here. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { Running, until } from '../../bench/running.mjs'
 
 const directories: string[] = []
 
@@ -125,6 +126,30 @@ describe('fr-bench', () => {
     const { stderr, status } = bench(['lan', '--quick'])
     expect(status).toBe(2)
     expect(stderr).toBe('fr-bench lan: network namespaces need root\n')
+  })
+
+  test('what keeps memory warm gives it back with the trial, and never outlives the bench', async () => {
+    const program = `
+      import { readFileSync } from 'node:fs'
+      import { Workspace, withWarmMemory } from ${JSON.stringify(path.resolve('bench/workspace.mjs'))}
+      const workspace = new Workspace(2 ** 20)
+      const warmers = () => {
+        const all = readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8')
+        return all.trim().split(' ').filter(Boolean)
+      }
+      await withWarmMemory(workspace, 2 ** 20, async () => {})
+      const after = warmers()
+      await withWarmMemory(workspace, 64 * 2 ** 20, async () => {
+        console.log(JSON.stringify({ after, held: warmers(), directory: workspace.directory }))
+        await new Promise((resolve) => setTimeout(resolve, 60_000))
+      })`
+    const bench = new Running(process.execPath, ['--input-type=module', '-e', program])
+    const { after, held, directory } = await bench.ready('warm memory')
+    directories.push(directory)
+    expect(after).toEqual([])
+    expect(held).toHaveLength(1)
+    bench.kill()
+    await until(() => !existsSync(`/proc/${held[0]}`), 'the warmer to end')
   })
 
   test('leaves no directory behind when it is stopped by a signal', () => {
