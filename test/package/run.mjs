@@ -220,7 +220,7 @@ function bench(project, { env }) {
     const { isOk, output, how } = run(program, [suite, '--quick'], options)
     report(`fr-bench ${suite}`, isOk && text.test(output) ? null : `${how}\n${output}`, startedMs)
   }
-  for (const suite of ['micro', 'lan', 'lab']) {
+  for (const suite of ['micro', 'fast', 'lan', 'lab']) {
     const { output, how } = run(program, [suite, '--quick'], { cwd: project, env })
     const line = `fr-bench ${suite}: needs a clone of the repository; this is the published package`
     const isRight = how === 'exit 2' && output.trimEnd().split('\n').includes(line)
