@@ -33,7 +33,7 @@ const blake3 = ['--digest', 'blake3']
  *   args: readonly string[],
  *   systems: readonly string[],
  *   wanted: readonly Target[],
- *   quick: { nodes: number, bytes: number },
+ *   quick: { nodes: number, bytes: number, systems?: readonly string[] },
  * }} Contest
  * @typedef {{
  *   seconds: number,
@@ -74,7 +74,7 @@ export const contests = {
     args: blake3,
     systems: [pushed, ...simpler, 'nginx', 'nginx, b3sum'],
     wanted: [seconds(['nginx'], 1.35), seconds(['nginx, b3sum'], 0.95), seconds(simpler, 1.02)],
-    quick,
+    quick: { ...quick, systems: [pushed, 'nginx', 'nginx, b3sum'] },
   },
   one: { ...oneNode, about: '1 node, 1 GiB, xxh64, a link without a limit', network: 'unshaped' },
   'one-loopback': { ...oneNode, about: '1 node, 1 GiB, xxh64, loopback', network: 'loopback' },
@@ -86,7 +86,7 @@ export const contests = {
     args: [],
     systems: [pushed, unicast],
     wanted: [seconds([unicast], 1.15)],
-    quick: { nodes: 4, bytes: 256 * KIB },
+    quick: { nodes: 2, bytes: 256 * KIB },
   },
   lan8: {
     about: '8 nodes, 128 MiB, every link 200 Mbit/s',
@@ -112,12 +112,16 @@ const titles = {
 }
 const titleOf = (name) => titles[name] ?? name
 
-/** The same contest, small and short. */
-export const quickContest = (contest) => ({
-  ...contest,
-  ...contest.quick,
-  about: `${contest.about} (made small)`,
-})
+/**
+ * The same contest, small and short, perhaps with fewer systems.
+ * @param {Contest} contest
+ * @returns {Contest}
+ */
+export function quickContest(contest) {
+  const made = { ...contest, ...contest.quick, about: `${contest.about} (made small)` }
+  const isThere = ({ of = [] }) => of.every((name) => made.systems.includes(name))
+  return { ...made, wanted: contest.wanted.filter(isThere) }
+}
 
 const figures = {
   seconds: { name: 'seconds, start to exit', unit: 's' },
@@ -131,6 +135,14 @@ const text = (value, unit) => `${value.toFixed(3)}${unit && ` ${unit}`}`
 const valuesOf = (trials, figure) => {
   const values = (trials ?? []).map((trial) => trial[figure] ?? null)
   return values.length === 0 || values.includes(null) ? null : values
+}
+
+/** The ratio of the medians, and between which ratios the rounds are. */
+function ratioText(value, mine, its) {
+  const ratios = mine.slice(0, its.length).map((each, at) => each / its[at])
+  const [least, most] = [Math.min(...ratios), Math.max(...ratios)]
+  const between = ratios.length < 2 ? '' : ` (${least.toFixed(2)}-${most.toFixed(2)})`
+  return `${value.toFixed(2)}${between}`
 }
 
 /** The best of the systems of a target that were measured: `{ name, values }`, or null. */
@@ -154,27 +166,27 @@ function verdictOf(contest, target, trials) {
   const rival = rivalOf(target, trials)
   const isComplete = values !== null && (of === undefined || rival !== null)
   const value = isComplete ? median(values) / (rival === null ? 1 : median(rival.values)) : null
-  const against = of === undefined ? 'itself' : of.map(titleOf).join(' or ')
-  const digits = of === undefined ? 3 : 2
-  const rounds = rival && values?.map((each, at) => each / rival.values[at])
-  const verdict = judge(
-    `${contest.about}: ${name}`,
-    { [against]: most },
-    { [against]: value },
-    digits,
-  )
+  const against = of?.map(titleOf).join(' or ') ?? null
+  const label = against === null ? contest.about : `${contest.about}: ${name}`
+  const ratioName = against === null ? name : `of ${against}`
+  const asked = { [ratioName]: most }
+  const verdict = judge(label, asked, { [ratioName]: value }, against === null ? 3 : 2)
   const both =
     rival && isComplete && `${text(median(values), unit)} / ${text(median(rival.values), unit)}`
   return {
-    name: of === undefined ? `${pushed}: ${name}` : `${pushed} / ${against}: ${name}`,
-    ratio: value === null ? null : rival === null ? text(value, unit) : spread(rounds),
+    name: against === null ? `${pushed}: ${name}` : `${pushed} / ${against}: ${name}`,
+    ratio:
+      value === null
+        ? null
+        : rival === null
+          ? text(value, unit)
+          : ratioText(value, values, rival.values),
     ...verdict,
     met: verdict.met?.startsWith('no') ? 'no' : verdict.met,
-    matter: {
+    matter: value !== null && {
       what: `${contest.about}: ${name}`,
-      of: against,
-      measured:
-        value === null ? 'not measured' : both ? `${value.toFixed(2)}: ${both}` : text(value, unit),
+      of: against ?? '-',
+      measured: both ? `${value.toFixed(2)}: ${both}` : text(value, unit),
       cpu: cpuText(trials, rival),
     },
   }
@@ -233,7 +245,9 @@ export function contestReport(contest, trials, missing, failures = []) {
     isJudged: true,
     isFailed: failures.length > 0,
     missed: verdicts.flatMap((each) => each.missed),
-    matters: verdicts.map(({ matter, wanted, met }) => ({ ...matter, wanted, met })),
+    matters: verdicts.flatMap(({ matter, wanted, met }) =>
+      matter ? [{ ...matter, wanted, met }] : [],
+    ),
     notes: failures.map((each) => `FAILED: ${each}`),
   }
 }

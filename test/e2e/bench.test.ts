@@ -128,19 +128,19 @@ describe('fr-bench', () => {
     expect(stderr).toBe('fr-bench lan: network namespaces need root\n')
   })
 
-  test('what keeps memory warm gives it back with the trial, and never outlives the bench', async () => {
+  test('what keeps memory warm ends with the trial, and never outlives the bench', async () => {
     const program = `
       import { readFileSync } from 'node:fs'
-      import { Workspace, withWarmMemory } from ${JSON.stringify(path.resolve('bench/workspace.mjs'))}
+      import { Workspace, withWarmMemory } from '${path.resolve('bench/workspace.mjs')}'
       const workspace = new Workspace(2 ** 20)
-      const warmers = () => {
-        const all = readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8')
-        return all.trim().split(' ').filter(Boolean)
+      const children = () => {
+        const text = readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8')
+        return text.trim().split(' ').filter(Boolean)
       }
       await withWarmMemory(workspace, 2 ** 20, async () => {})
-      const after = warmers()
+      const after = children()
       await withWarmMemory(workspace, 64 * 2 ** 20, async () => {
-        console.log(JSON.stringify({ after, held: warmers(), directory: workspace.directory }))
+        console.log(JSON.stringify({ after, held: children(), directory: workspace.directory }))
         await new Promise((resolve) => setTimeout(resolve, 60_000))
       })`
     const bench = new Running(process.execPath, ['--input-type=module', '-e', program])
