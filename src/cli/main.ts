@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /**
- * The entry of `fr`. It loads the program inside a `catch`, so that a process that may open no more
- * files can say so in one line. The exit status is set, never forced: the process ends when
- * everything is closed. Only a second signal or an uncaught exception ends it at once.
+ * The entry of `fr`. It loads the program, which scripts/bundle.mjs has joined from ./start.js and
+ * all that it imports, in a `try`, so that a process that may open no more files can say so in one
+ * line. The exit status is set, never forced: the process ends when everything is closed. Only a
+ * second signal or an uncaught exception ends it at once.
  */
+import { createRequire } from 'node:module'
 import { lastWords } from './render/last-words.js'
 
 const say = (error: unknown): void => void process.stderr.write(`fr: ${lastWords(error)}\n`)
@@ -14,7 +16,7 @@ process.on('uncaughtException', (error) => {
 })
 
 try {
-  const { start } = await import('./start.js')
+  const { start } = createRequire(import.meta.url)('./joined.cjs') as typeof import('./start.js')
   process.exitCode = await start(process.argv.slice(2))
 } catch (error) {
   say(error)

@@ -48,7 +48,7 @@ async function pushSource(
   targets: readonly PushTarget[],
   source: Source,
 ): Promise<number> {
-  const api = await import('../../api/index.js')
+  const { push } = await import('../../api/push.js')
   const key = await keyOption(command.keyFile, context)
   const shown = command.path === '-' ? (command.as ?? '-') : command.path
   const name = shown.slice(shown.lastIndexOf('/') + 1)
@@ -65,11 +65,7 @@ async function pushSource(
   const seen: { plan?: Plan } = {}
   let result: PushResult
   try {
-    const transfer = startPush(
-      api.push,
-      command.path === '-' ? process.stdin : source.path,
-      options,
-    )
+    const transfer = startPush(push, command.path === '-' ? process.stdin : source.path, options)
     transfer.on('plan', (made) => {
       seen.plan = made
       if (!command.dryRun || command.json) view.plan(made)

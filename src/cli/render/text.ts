@@ -2,7 +2,7 @@
  * Small parts of all rendering: safe text, display width, colours, tables, log lines. Pure string
  * building. No text from a peer or a file name may reach a terminal unescaped.
  */
-import stringWidth from 'string-width'
+import { createRequire } from 'node:module'
 import type { LogLine } from '../../api/types.js'
 
 /** Level and format of the log. */
@@ -30,12 +30,18 @@ export function jsonText(value: unknown): string {
   )
 }
 
+let widthOf: ((text: string) => number) | undefined
+
 /** Columns the text takes on a terminal; colours take none. */
 export function displayWidth(text: string): number {
-  return /^[ -~]*$/.test(text) ? text.length : stringWidth(text)
+  if (/^[ -~]*$/.test(text)) return text.length
+  // Loading it takes longer than all else that most commands print.
+  widthOf ??= (createRequire(import.meta.url)('string-width') as typeof import('string-width'))
+    .default
+  return widthOf(text)
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+let graphemes: Intl.Segmenter | undefined
 
 /** The longest beginning of the characters that is at most `columns` wide. */
 function beginning(characters: readonly string[], columns: number): string {
@@ -49,8 +55,10 @@ function beginning(characters: readonly string[], columns: number): string {
   return kept
 }
 
-const charactersOf = (text: string): string[] =>
-  [...graphemes.segment(text)].map(({ segment }) => segment)
+function charactersOf(text: string): string[] {
+  graphemes ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+  return [...graphemes.segment(text)].map(({ segment }) => segment)
+}
 
 /** At most `columns` wide; `~` marks a cut. */
 export function truncate(text: string, columns: number): string {
