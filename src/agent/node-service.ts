@@ -323,7 +323,8 @@ export class NodeService implements NodeHost {
   #place(early: Admitted | Ticketed): void {
     const reception = this.#receptions.get(early.transfer ?? '')
     if (reception === undefined) return this.#parked.park(early, limits.earlyDataMs)
-    if (!reception.isOpen) return this.#parked.park(early, limits.acceptMs)
+    if (!reception.isOpen && (reception.isEnded || early.channel !== 'data'))
+      return this.#parked.park(early, limits.acceptMs)
     const member = early.from as number
     const to = early.to as number
     const expected =
@@ -360,7 +361,7 @@ export class NodeService implements NodeHost {
     let established: Established | undefined
     try {
       established = await ticketed.go(edge)
-      if (!reception.isOpen || !reception.expects(member, edge.id, ticketed.to))
+      if (reception.isEnded || !reception.expects(member, edge.id, ticketed.to))
         return established.close()
       reception.addFeed(member, established)
     } catch (error) {

@@ -120,8 +120,18 @@ export function isTicketOf(primitives: Primitives, key: Uint8Array, bytes: Uint8
 }
 
 function ticketMac(primitives: Primitives, key: Uint8Array, body: Uint8Array): Uint8Array {
-  const ticketKey = primitives.hkdf(key, new Uint8Array(), utf8('fastreplica 1 ticket'), 32)
-  return primitives.hmac(ticketKey, body).subarray(0, macBytes)
+  return primitives.hmac(ticketKeyOf(primitives, key), body).subarray(0, macBytes)
+}
+
+/** By the cluster's key: a connection uses it once, and deriving it takes as long as the rest. */
+const ticketKeys = new WeakMap<Uint8Array, Uint8Array>()
+
+function ticketKeyOf(primitives: Primitives, key: Uint8Array): Uint8Array {
+  const known = ticketKeys.get(key)
+  if (known !== undefined) return known
+  const made = primitives.hkdf(key, new Uint8Array(), utf8('fastreplica 1 ticket'), 32)
+  ticketKeys.set(key, made)
+  return made
 }
 
 /** Bytes of the ticket at the start. Throws ERR_FR_PROTOCOL for anything else. */

@@ -199,9 +199,10 @@ export class SimNode {
 
   #expects(from: number, target: Target): boolean | null {
     if (this.hasEnded) return false
-    if (!this.#session.isOpen) return null
-    if (target.channel === 'pull')
+    if (target.channel === 'pull') {
+      if (!this.#session.isOpen) return null
       return this.#session.expectsPull(from, this.#world.idOf(from), target.to)
+    }
     if (target.channel === 'control') return false
     const edge = this.#session.expects(from, target.edge.id, target.to)
     return edge && edge.secret.join() === target.edge.secret.join()

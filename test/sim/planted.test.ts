@@ -10,10 +10,10 @@ const stuck = 'ERR_FR_TIMEOUT: nothing landed or was verified for 30 s'
 const found: Record<PlantedName, readonly [seed: number, shows: string]> = {
   'last-block': [12, `node 0 lives and is not complete: ${stuck}`],
   'late-feed': [11, 'node 1 had to ask again although nothing kept quiet'],
-  'complete-untold': [119, 'node 1 still serves node 7, which is gone'],
+  'complete-untold': [178, 'node 2 still serves node 7, which is gone'],
   'two-plans': [1, 'ERR_FR_STALE'],
   'two-seals': [1, 'a seal before the plan, or a second one'],
-  'away-is-gone': [119, 'node 1 closes its connection to node 7, a member'],
+  'away-is-gone': [178, 'node 5 closes its connection to node 7, a member'],
   'lost-take-back': [358, 'node 0 had to ask again although nothing kept quiet'],
   'asked-anyway': [32, 'node 0 asks for what has landed'],
   'unverified-promise': [32, 'node 1 promises what it does not hold'],

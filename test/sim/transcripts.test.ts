@@ -23,8 +23,6 @@ it('nothing goes wrong', () => {
     origin -> node0: plan, forming, of node0
     origin -> node1: offer
     origin -> node1: plan, forming, of node1
-    origin -> node0: plan, forming, of node0 node1
-    origin -> node1: plan, forming, of node0 node1
     node0 -> origin: accept
     node1 -> origin: accept
     origin -> node0: plan, running, of node0 node1
@@ -49,9 +47,6 @@ it('a node dies: the others are told, and those who are complete as well', () =>
     origin -> node0: plan, forming, of node0
     origin -> node1: plan, forming, of node1
     origin -> node2: plan, forming, of node2
-    origin -> node0: plan, forming, of node0 node1 node2
-    origin -> node1: plan, forming, of node0 node1 node2
-    origin -> node2: plan, forming, of node0 node1 node2
     origin -> node0: plan, running, of node0 node1 node2
     origin -> node1: plan, running, of node0 node1 node2
     origin -> node2: plan, running, of node0 node1 node2
@@ -97,8 +92,6 @@ it('a node joins: all hear of it, and nobody waits for it until it is level', ()
     origin -> node0: plan, forming, of node0
     origin -> node1: offer
     origin -> node1: plan, forming, of node1
-    origin -> node0: plan, forming, of node0 node1
-    origin -> node1: plan, forming, of node0 node1
     origin -> node0: plan, running, of node0 node1
     origin -> node1: plan, running, of node0 node1
     origin -> node0: seal

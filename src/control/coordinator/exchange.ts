@@ -83,16 +83,6 @@ export class OriginExchange {
     return this.#dealer.deadlineMs()
   }
 
-  /**
-   * These will most likely be the group: they may dial each other now. Once the plan has been made
-   * and bytes flow, every step of a handshake would wait in the queues of links that are full.
-   */
-  expect(peers: readonly Peer[]): void {
-    // Where only some relay, who they are is known with the plan.
-    const areRelays = this.#dealer.relayCount(peers.length) === peers.length
-    if (peers.length > 1 && areRelays) this.plans.expect(peers)
-  }
-
   /** Makes the plan with these nodes, tells them, and begins. */
   start(group: readonly Peer[], nowMs: number): void {
     for (const peer of group) this.#enter(peer, nowMs)
@@ -105,10 +95,10 @@ export class OriginExchange {
     for (const peer of group) this.#setRelay(peer)
     this.plans.changed()
     this.plans.tellAll()
-    this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape, nodes, shares } })
     if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
     else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
+    this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape, nodes, shares } })
     this.#source.start(this.#hashOrder(nodes))
   }
 

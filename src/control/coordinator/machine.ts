@@ -186,7 +186,7 @@ export class OriginMachine {
     this.#beatMs = Math.min(this.#beatMs, nowMs + limits.beatMs)
     const { node: member } = peer
     this.#outbox.wish({ type: 'offer', member, planned: this.#exchange.isPlanned })
-    this.#outbox.wish({ type: 'feed', member, isEarly: false })
+    this.#outbox.wish({ type: 'feed', member })
     this.#exchange.plans.offered(peer)
   }
 

@@ -65,12 +65,6 @@ export class OriginPlans {
     this.#send(peer, [this.#origin, memberOf(peer)], [])
   }
 
-  /** These will most likely take part: they may dial each other now. */
-  expect(peers: readonly Peer[]): void {
-    const members = [this.#origin, ...peers.map(memberOf)]
-    for (const peer of peers) this.#send(peer, members, groupRoutes(peer, peers))
-  }
-
   /** One who takes part needs its plan now, unless it has it. */
   tell(peer: Peer): void {
     if (this.#told.get(peer) === this.#changes) return

@@ -1,5 +1,6 @@
 /**
- * From the first dial to the plan: when nodes hear of each other, and when the exchange begins.
+ * From the first dial to the plan: when the exchange begins. Nodes hear of each other with the
+ * plan, because what they do to dial each other would delay what the first byte waits for.
  *
  * The idea: nobody waits long for anybody. Nodes that are not known yet, or that decide slowly,
  * have limits.readyMs from the moment somebody is ready; who could not be connected to at the first
@@ -16,7 +17,6 @@ export class OriginStart {
   readonly #peers: readonly Peer[]
   readonly #exchange: OriginExchange
   readonly #joins: OriginJoins
-  #hasGreeted = false
   /** Since when somebody is ready; undefined: nobody is, or the plan is made. */
   #readyMs: number | undefined
 
@@ -24,12 +24,6 @@ export class OriginStart {
     this.#peers = peers
     this.#exchange = exchange
     this.#joins = joins
-  }
-
-  /** Whatever follows from the state and the time; true once the plan has been made. */
-  advance(nowMs: number): boolean {
-    this.#greetIfKnown()
-    return this.#planIfReady(nowMs)
   }
 
   get deadlineMs(): number {
@@ -42,19 +36,11 @@ export class OriginStart {
     return this.#peers.some((peer) => peer.isClaiming)
   }
 
-  /** Everybody is known, is out, or is hard to reach: the others can hear of each other. */
-  #greetIfKnown(): void {
-    if (this.#hasGreeted || this.#peers.some((peer) => peer.isComing)) return
-    this.#hasGreeted = true
-    const known = this.#peers.filter(({ phase }) => phase !== 'out' && phase !== 'connecting')
-    this.#exchange.expect(known)
-  }
-
   /**
    * The group is everyone who is ready once nobody is connecting or deciding any more, or the first
-   * of them has waited for long enough.
+   * of them has waited for long enough. True once the plan has been made.
    */
-  #planIfReady(nowMs: number): boolean {
+  advance(nowMs: number): boolean {
     const group = this.#peers.filter((peer) => peer.phase === 'ready')
     if (group.length === 0) {
       this.#readyMs = undefined

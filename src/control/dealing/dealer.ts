@@ -94,8 +94,6 @@ export interface Dealer {
   readonly shape: 'group' | 'unicast'
   /** How often nodes are to report their backlog; 0: never. */
   readonly reportMs: number
-  /** Number of relays among this number of nodes. */
-  relayCount(nodes: number): number
   /** Whether this node may be given ranges to relay, now or later; known from `started` on. */
   mayRelay(node: number): boolean
   /** The part of the file that is this node's to relay; null: that follows from how it goes. */

@@ -93,10 +93,6 @@ export class GroupDealer implements Dealer {
     return this.#stock.reportMs
   }
 
-  relayCount(nodes: number): number {
-    return this.#stock.relayCount(nodes)
-  }
-
   mayRelay(node: number): boolean {
     return this.#stock.mayRelay(node)
   }

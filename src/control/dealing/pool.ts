@@ -25,10 +25,6 @@ export class Pool implements Stock {
     for (const [offset, length] of holes) this.#open.remove(offset, length)
   }
 
-  relayCount(nodes: number): number {
-    return nodes
-  }
-
   /** Also a node that is alone: its units are its history for a node that joins. */
   mayRelay(): boolean {
     return true

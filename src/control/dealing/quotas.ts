@@ -56,11 +56,6 @@ export class Quotas implements Stock {
     }
   }
 
-  /** Shares are whole blocks, and there may be fewer of these. */
-  relayCount(nodes: number): number {
-    return Math.min(nodes, Math.ceil(this.#bytes / this.#blockBytes))
-  }
-
   mayRelay(node: number): boolean {
     return this.#open.has(node)
   }

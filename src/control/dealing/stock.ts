@@ -17,8 +17,6 @@ export interface Stock {
   readonly openBytes: number
   /** These nodes take part from the start; nobody is dealt what is in `held`, or a hole. */
   start(nodes: readonly number[], held: Iterable<RangeSet>, holes: Iterable<RangePair>): void
-  /** Number of relays among this number of nodes. */
-  relayCount(nodes: number): number
   /** Whether this node is ever dealt anything to relay. */
   mayRelay(node: number): boolean
   /** The part of the file that is this node's to relay; null: whatever it has room for. */

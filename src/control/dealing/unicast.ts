@@ -23,10 +23,6 @@ export class UnicastDealer implements Dealer {
   }
 
   /** Nobody relays anything. */
-  relayCount(): number {
-    return 0
-  }
-
   mayRelay(): boolean {
     return false
   }

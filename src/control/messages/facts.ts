@@ -138,11 +138,8 @@ export type MemberWish =
   | { readonly type: 'connect'; readonly member: number }
   /** Send a frame on the link to the member; nothing happens when none is open. */
   | { readonly type: 'say'; readonly member: number; readonly frame: Frame }
-  /**
-   * Open a data connection to the member; `fedOut` or `unfed` follows. `isEarly`: it will most
-   * likely be wished for later; it is prepared, and no fact follows.
-   */
-  | { readonly type: 'feed'; readonly member: number; readonly isEarly: boolean }
+  /** Open a data connection to the member; `fedOut` or `unfed` follows. */
+  | { readonly type: 'feed'; readonly member: number }
   /**
    * Close what is open to the member, after what was said. Nothing is opened to it any more, and
    * no fact about it follows.

@@ -124,8 +124,7 @@ export interface PlanFrame {
   /** The number of the node that the plan is sent to; never changes. */
   readonly you: number
   /**
-   * - forming: the members are those that are known so far; feeds to those on a route may be
-   *   dialled already.
+   * - forming: the members are those that are known so far, and nobody feeds a mate yet.
    * - running: bytes flow. A member that such a plan names no more is gone for good.
    */
   readonly phase: 'forming' | 'running'

@@ -134,7 +134,7 @@ export class NodeMachine {
           type: 'accept',
           have: restore(fact.held ?? [], this.#ledger, this.#landed),
         })
-        return this.#greetMates()
+        return
       case 'linked':
         return this.pulls.linked(fact)
       case 'said':
@@ -229,8 +229,7 @@ export class NodeMachine {
       this.#reports.begin(nowMs)
       this.#waits.moved(nowMs)
     }
-    this.#greetMates()
-    for (const { number } of news.dial) this.#outbox.feed(number, false)
+    for (const { number } of news.dial) this.#outbox.feed(number)
     for (const member of news.gone) this.#outbox.wish(this.pulls.gone(member, nowMs))
   }
 
@@ -267,12 +266,6 @@ export class NodeMachine {
     const within = clampTo(this.#config.bytes, ranges)
     if (why === 'broken') return this.#detours.add(member, within, nowMs)
     this.pulls.want(this.#ledger.missing(within), nowMs)
-  }
-
-  /** Once there is something that a feed can be adopted for. */
-  #greetMates(): void {
-    if (this.#phase !== 'accepted') return
-    for (const { number } of this.neighbours.takeGreetings()) this.#outbox.feed(number, true)
   }
 
   #onUnfedIn({ member, code, text }: MemberFact & { type: 'unfed' }, nowMs: number): void {

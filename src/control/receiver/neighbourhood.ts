@@ -3,7 +3,7 @@
  * gone.
  *
  * A plan is an absolute value. What there is to do follows from comparing it with what was known:
- * whom to meet, to greet, to dial, and who is gone. A plan that is older than the last changes
+ * whom to meet, to dial, and who is gone. A plan that is older than the last changes
  * nothing. One that contradicts itself, or what an earlier one said for good, is a violation.
  */
 import type { Failure } from '../../base/errors.js'
@@ -35,7 +35,6 @@ export class Neighbourhood {
   /** Who is who, for the whole transfer. */
   readonly #members = new Map<number, Member>()
   readonly #gone = new Set<number>()
-  readonly #greeted = new Set<number>()
   readonly #dialled = new Set<number>()
   readonly #met = new Set<number>()
   readonly #edges = new Map<number, EdgeWord>()
@@ -106,12 +105,6 @@ export class Neighbourhood {
       met: isRunning ? mates.filter(({ number }) => isNew(this.#met, number)) : [],
       gone,
     }
-  }
-
-  /** Mates to whom a feed may be prepared, each once: before bytes flow. */
-  takeGreetings(): Mate[] {
-    if (this.isRunning) return []
-    return this.#routed.filter(({ number }) => isNew(this.#greeted, number))
   }
 
   /** Mates to whom a route leads. */

@@ -13,8 +13,8 @@ export class NodeOutbox extends Outbox<NodeWish> {
     for (const frame of frames) this.wish({ type: 'say', member: originNumber, frame })
   }
 
-  feed(member: number, isEarly: boolean): void {
-    this.wish({ type: 'feed', member, isEarly })
+  feed(member: number): void {
+    this.wish({ type: 'feed', member })
   }
 
   warn(event: string, fields: Readonly<Record<string, string | number>>): void {

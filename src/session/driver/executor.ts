@@ -68,7 +68,7 @@ export class Executor {
       case 'say':
         return void this.#neighbours.of(wish.member).link?.send(wish.frame)
       case 'feed':
-        return this.#feed(this.#neighbours.of(wish.member), wish.isEarly)
+        return this.#feed(this.#neighbours.of(wish.member))
       case 'hangUp':
         return this.#hangUp(this.#neighbours.of(wish.member))
       case 'sample':
@@ -159,9 +159,8 @@ export class Executor {
     return { onFrame, onClose }
   }
 
-  #feed(member: Neighbour, isEarly: boolean): void {
+  #feed(member: Neighbour): void {
     const way = this.#hooks.wayTo(member.number)
-    if (isEarly) return this.#neighbours.prepare(member, way)
     this.#neighbours.open(member, way, true, {
       opened: (feed) => {
         this.#servant?.fedOut(member, feed)

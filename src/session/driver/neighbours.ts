@@ -4,14 +4,14 @@
  *
  * The data connection out, by its states:
  *
- *     none -> dialling   somebody wants one, or most likely will
- *     dialling -> held   it is there and nobody wants it yet
- *     dialling, held -> open   the engine has it
+ *     none -> dialling   somebody wants one
+ *     dialling -> open   the engine has it
  *     dialling, open -> none   it failed or broke; the next one who wants it dials again
  *     any -> refused     the member takes no part any more
  *
- * The one in: none -> open -> closed. One per member: a second one is let in only where the first
- * is closed and something has been asked of the member.
+ * The one in: none -> open -> closed, or none -> held -> open where it comes before the transfer is
+ * open in the engine. One per member: a second one is let in only where the first is closed and
+ * something has been asked of the member.
  */
 import { type Failure, FrError } from '../../base/errors.js'
 import type { FeedHandle } from '../../ports.js'
@@ -34,11 +34,11 @@ export interface OutEvents {
 type Out =
   | { readonly state: 'none' | 'refused' }
   | { readonly state: 'dialling'; readonly wanted: OutEvents[]; isWished: boolean }
-  | { readonly state: 'held'; readonly connection: Connection }
   | { readonly state: 'open'; readonly feed: FeedHandle; readonly isWished: boolean }
 
 type In =
   | { readonly state: 'none' | 'closed' }
+  | { readonly state: 'held'; readonly connection: Connection }
   /** `wrongDigests`: records on it that the author has not signed. */
   | { readonly state: 'open'; readonly feed: FeedHandle; wrongDigests: number }
 
@@ -119,11 +119,6 @@ export class Neighbours {
 
   // --- data connections out ---
 
-  /** Dials one that will most likely be wanted. When that fails, it is dialled again then. */
-  prepare(member: Neighbour, way: Way): void {
-    if (member.out.state === 'none') this.#dial(member, way, { wanted: [], isWished: false })
-  }
-
   /** One for all who want it. `isWished`: the machine is among them. */
   open(member: Neighbour, way: Way, isWished: boolean, events: OutEvents): void {
     const { out } = member
@@ -134,8 +129,6 @@ export class Neighbours {
         out.wanted.push(events)
         out.isWished ||= isWished
         return
-      case 'held':
-        return this.#adopt(member, out.connection, [events], isWished)
       case 'open':
         if (out.isWished || !isWished) return events.opened(out.feed)
         return events.failed({ code: 'ERR_FR_BUSY', text: 'the mate is being served already' })
@@ -150,7 +143,6 @@ export class Neighbours {
   refuse(member: Neighbour): void {
     const { out } = member
     member.out = { state: 'refused' }
-    if (out.state === 'held') out.connection.close()
     if (out.state === 'open') this.#close(out.feed)
   }
 
@@ -175,8 +167,7 @@ export class Neighbours {
         opened: (connection) => {
           if (this.#isEnded || member.out !== dialling) return connection.close()
           const { wanted, isWished } = dialling
-          if (wanted.length === 0) member.out = { state: 'held', connection }
-          else this.#adopt(member, connection, wanted, isWished)
+          this.#adopt(member, connection, wanted, isWished)
         },
         failed,
       },
@@ -222,12 +213,19 @@ export class Neighbours {
     this.#byFeed.set(feed, member)
   }
 
+  /** Keeps a connection until `feed` can take it. */
+  hold(member: Neighbour, connection: Connection): void {
+    if (this.#isEnded) return connection.close()
+    member.fedBy = { state: 'held', connection }
+  }
+
   /** This side closes the feed from this member, if there is one. */
   unfeed(member: Neighbour): void {
-    if (member.fedBy.state !== 'open') return
-    const { feed } = member.fedBy
+    const { fedBy } = member
+    if (fedBy.state !== 'open' && fedBy.state !== 'held') return
     member.fedBy = { state: 'closed' }
-    this.#close(feed)
+    if (fedBy.state === 'held') fedBy.connection.close()
+    else this.#close(fedBy.feed)
   }
 
   /** The engine has closed a feed, out where it was one; undefined: it is known no more. */
@@ -248,8 +246,8 @@ export class Neighbours {
   end(): void {
     this.#isEnded = true
     this.#net.end()
-    for (const { out, link, asked } of this.#records.values()) {
-      if (out.state === 'held') out.connection.close()
+    for (const { fedBy, link, asked } of this.#records.values()) {
+      if (fedBy.state === 'held') fedBy.connection.close()
       link?.destroy()
       asked?.link.destroy()
     }

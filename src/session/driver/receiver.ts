@@ -49,7 +49,11 @@ export interface ReceiverPorts {
   /** To the coordinator. */
   readonly link: Pick<Link, 'send'>
   readonly primitives: Primitives
-  readonly log: (level: 'info' | 'warn', event: string, fields: Readonly<LogFields>) => void
+  readonly log: (
+    level: 'debug' | 'info' | 'warn',
+    event: string,
+    fields: Readonly<LogFields>,
+  ) => void
   /** A record of digests came that is not the author's. */
   readonly misannounced: () => void
   /** Somebody is known now who was not: connections that wait are to be looked at again. */
@@ -140,13 +144,24 @@ export class ReceiverSession {
     return this.machine.neighbours.member(member)?.address
   }
 
-  /** From here on connections can be adopted. */
+  /** From here on the engine takes connections, those first that came before. */
   opened(transfer: TransferHandle): void {
     this.#transfer = transfer
     this.samples.opened(transfer)
+    for (const member of this.#neighbours.all) {
+      const { fedBy } = member
+      if (fedBy.state !== 'held') continue
+      try {
+        this.addFeed(member.number, fedBy.connection)
+      } catch (error) {
+        if (!(error instanceof FrError)) throw error
+        const { code, message: text } = error
+        this.#ports.log('debug', 'feed-lost', { from: member.number, code, text })
+      }
+    }
   }
 
-  /** True while data connections can be adopted. */
+  /** True while the engine has the transfer. */
   get isOpen(): boolean {
     return this.#transfer !== undefined && !this.#isEnded
   }
@@ -207,10 +222,15 @@ export class ReceiverSession {
     this.#pulls.accept(this.#neighbours.of(member), connection)
   }
 
-  /** A data connection that `expects` said yes to. Throws FrError when it broke meanwhile. */
-  addFeed(member: number, connection: Connection): void {
-    this.#neighbours.feed(this.#neighbours.of(member), connection)
-    this.post({ type: 'fedIn', member })
+  /**
+   * A data connection that `expects` said yes to, before or after the transfer is open. Throws
+   * FrError when it broke meanwhile.
+   */
+  addFeed(number: number, connection: Connection): void {
+    const member = this.#neighbours.of(number)
+    if (!this.isOpen) return this.#neighbours.hold(member, connection)
+    this.#neighbours.feed(member, connection)
+    this.post({ type: 'fedIn', member: number })
   }
 
   /** Storage failures are the caller's, who knows the paths. */

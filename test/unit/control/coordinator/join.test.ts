@@ -47,7 +47,7 @@ describe('a node that is added', () => {
     expect(bench.add('n2:1', 7)).toMatchObject([{ type: 'note' }, { type: 'connect', member: 2 }])
     expect(bench.feed({ type: 'linked', member: 2, nodeId: 'id2' })).toMatchObject([
       { type: 'offer', member: 2, planned: true },
-      { type: 'feed', member: 2, isEarly: false },
+      { type: 'feed', member: 2 },
       { type: 'say', member: 2, frame: { type: 'plan', you: 2, phase: 'forming' } },
     ])
     expect(answers(bench.from(2, { type: 'accept', have: [] }))).toEqual([])

@@ -22,7 +22,7 @@ function receiving(over: Partial<PlanFrame> = {}) {
 describe('a node whose push somebody joins', () => {
   it('dials it when it relays', () => {
     const { told } = receiving()
-    const wished = [{ type: 'feed', member: 2, isEarly: false }]
+    const wished = [{ type: 'feed', member: 2 }]
     expect(told(planOf(1, [0, 1, 2], { epoch: 2 }))).toEqual(wished)
   })
 

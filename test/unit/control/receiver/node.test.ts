@@ -31,24 +31,17 @@ describe('NodeMachine', () => {
       { type: 'say', member: originNumber, frame: { type: 'accept', have: [] } },
     ])
     expect(bench.feed(frame(plan))).toEqual([
-      { type: 'feed', member: 0, isEarly: false },
-      { type: 'feed', member: 2, isEarly: false },
+      { type: 'feed', member: 0 },
+      { type: 'feed', member: 2 },
     ])
   })
 
-  it('greets the mates it hears of, once there is a partial for their feeds', () => {
-    const greets = [0, 2].map((member) => ({ type: 'feed', member, isEarly: true }))
-    const accept = { type: 'say', member: originNumber, frame: { type: 'accept', have: [] } }
-    const forming = planOf(1, [0, 1, 2], { phase: 'forming' })
-    const early = new Bench()
-    expect(early.feed(frame(forming))).toEqual([])
-    expect(early.feed({ type: 'prepared' })).toEqual([accept, ...greets])
-    const late = new Bench()
-    expect(late.feed({ type: 'prepared' })).toEqual([accept])
-    expect(late.feed(frame(forming))).toEqual(greets)
-    // The plan that runs says who it is to be.
-    expect(late.feed(frame(planOf(1, [0, 1], { epoch: 2 })))).toEqual([
-      { type: 'feed', member: 0, isEarly: false },
+  it('dials nobody before bytes flow', () => {
+    const bench = new Bench()
+    bench.feed({ type: 'prepared' })
+    expect(bench.feed(frame(planOf(1, [0, 1, 2], { phase: 'forming' })))).toEqual([])
+    expect(bench.feed(frame(planOf(1, [0, 1], { epoch: 2 })))).toEqual([
+      { type: 'feed', member: 0 },
     ])
   })
 

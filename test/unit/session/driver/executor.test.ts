@@ -45,7 +45,7 @@ beforeEach(() => {
 })
 
 const wish = (type: 'connect' | 'hangUp'): void => executor.execute({ type, member: 1 })
-const feed: MemberWish = { type: 'feed', member: 1, isEarly: false }
+const feed: MemberWish = { type: 'feed', member: 1 }
 
 function linked(): PretendLink {
   wish('connect')
@@ -129,12 +129,6 @@ describe('a data connection that is wished for', () => {
     net.refuse()
     const failure = { code: 'ERR_FR_UNREACHABLE', text: 'refused' }
     expect(posted).toEqual([{ type: 'unfed', member: 1, direction: 'out', ...failure }])
-  })
-
-  it('that is early is dialled, and nothing is told of it', () => {
-    executor.execute({ ...feed, isEarly: true })
-    net.answer()
-    expect([net.channels, posted, served]).toEqual([['data to 1'], [], []])
   })
 
   it('by a servant alone is told of to nobody else', () => {

@@ -35,23 +35,6 @@ describe('the data connection to a member', () => {
     expect(net.channels).toEqual(['data to 3'])
   })
 
-  it('that was prepared is taken at once', () => {
-    neighbours.prepare(member, wayTo(3))
-    net.answer()
-    expect([member.out.state, told]).toEqual(['held', []])
-    open()
-    expect([member.out.state, told]).toEqual(['open', [0]])
-  })
-
-  it('that was prepared in vain is dialled again when it is wanted', () => {
-    neighbours.prepare(member, wayTo(3))
-    net.refuse()
-    open()
-    expect(net.channels).toEqual(['data to 3', 'data to 3'])
-    net.refuse()
-    expect(told).toEqual(['ERR_FR_UNREACHABLE'])
-  })
-
   it('needs an edge', () => {
     const failed = ({ code }: Failure) => told.push(code)
     neighbours.open(member, { address: 'node3:1', edge: undefined }, false, {
@@ -76,10 +59,9 @@ describe('the data connection to a member', () => {
     expect(neighbours.closed(0)).toBeUndefined()
   })
 
-  it.each(['dialling', 'held', 'open'])('that is %s ends with the member', (state) => {
-    neighbours.prepare(member, wayTo(3))
+  it.each(['dialling', 'open'])('that is %s ends with the member', (state) => {
+    open()
     const early = state === 'dialling' ? undefined : net.answer()
-    if (state === 'open') open()
     neighbours.refuse(member)
     const connection = early ?? net.answer()
     open()
@@ -89,12 +71,10 @@ describe('the data connection to a member', () => {
     )
   })
 
-  it.each(['dialling', 'held'])('that is %s is closed with the transfer', (state) => {
-    neighbours.prepare(member, wayTo(3))
-    const early = state === 'held' ? net.answer() : undefined
+  it('that is being dialled is closed with the transfer', () => {
+    open()
     neighbours.end()
-    const connection = early ?? net.answer()
-    expect([connection.isClosed, net.isEnded]).toEqual([true, true])
+    expect([net.answer().isClosed, net.isEnded]).toEqual([true, true])
   })
 })
 
@@ -118,5 +98,23 @@ describe('the data connection from a member', () => {
     neighbours.unfeed(member)
     neighbours.unfeed(member)
     expect([engine.closed, neighbours.byFeed(0)]).toEqual([[0], undefined])
+  })
+
+  it.each([
+    ['by this side', () => neighbours.unfeed(member)],
+    ['with the transfer', () => neighbours.end()],
+  ])('that is held until the engine can take it is the one, and is closed %s', (_, close) => {
+    const connection = new PretendConnection()
+    neighbours.hold(member, connection)
+    expect([neighbours.isFed(member, false), neighbours.isFed(member, true)]).toEqual([true, true])
+    close()
+    expect([connection.isClosed, engine.closed]).toEqual([true, []])
+  })
+
+  it('is not held after the end', () => {
+    const connection = new PretendConnection()
+    neighbours.end()
+    neighbours.hold(member, connection)
+    expect(connection.isClosed).toBe(true)
   })
 })

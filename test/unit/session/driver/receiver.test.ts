@@ -1,5 +1,6 @@
-/** What a node does with digest records that come on its data connections. */
+/** What a node does with data connections to it, and with digest records that come on them. */
 import { beforeEach, describe, expect, it } from 'vitest'
+import { FrError } from '../../../../src/base/errors.js'
 import { KIB } from '../../../../src/base/limits.js'
 import { groupRoute, originNumber } from '../../../../src/control/messages/types.js'
 import type { FeedHandle } from '../../../../src/ports.js'
@@ -13,19 +14,22 @@ const never = (): never => {
   throw new Error('nobody asked for this')
 }
 
+let net: PretendNet
 let engine: PretendEngine
 let session: ReceiverSession
 let feeds: FeedHandle[]
 let proved: number
+let logged: string[]
 
 beforeEach(() => {
   engine = new PretendEngine()
   proved = 0
+  logged = []
   const contentId = 'c'.repeat(32)
   const place = { stream: 0, base: 0, span: bytes, size: bytes }
   const contents = new Contents([{ ...place, contentId, algorithm: 'xxh64', blockBytes }])
   const file = { bytes, blockBytes, digestBytes: 8, contents }
-  const net = new PretendNet()
+  net = new PretendNet()
   session = new ReceiverSession(
     { ...file, originId: 'a'.repeat(32), silenceMs: 15_000, author: new Uint8Array(32) },
     {
@@ -40,7 +44,7 @@ beforeEach(() => {
         equal: never,
         verify: () => ++proved > 0,
       },
-      log: never,
+      log: (level, event) => logged.push(`${level} ${event}`),
       misannounced: never,
       introduced: never,
       ended: never,
@@ -49,10 +53,15 @@ beforeEach(() => {
       },
     },
   )
-  session.opened(1)
-  for (const member of [originNumber, 1]) session.addFeed(member, new PretendConnection())
-  feeds = net.adopted.map(({ feed }) => feed)
 })
+
+/** One connection comes before the transfer is open, and one after. */
+function opens(): void {
+  session.addFeed(originNumber, new PretendConnection())
+  session.opened(1)
+  session.addFeed(1, new PretendConnection())
+  feeds = net.adopted.map(({ feed }) => feed)
+}
 
 /** The digest of this block comes from the origin or from a mate. */
 function comes(block: number, from: 'origin' | 'mate', route: number): void {
@@ -62,7 +71,26 @@ function comes(block: number, from: 'origin' | 'mate', route: number): void {
   session.onEngine([{ type: 'digests', transfer: 1, feed, route, ...place, payload }])
 }
 
+describe('a data connection that comes before the transfer is open', () => {
+  it("is the engine's once it is", () => {
+    session.addFeed(originNumber, new PretendConnection())
+    expect(net.adopted).toEqual([])
+    session.opened(1)
+    expect(net.adopted.map(({ direction }) => direction)).toEqual(['in'])
+    expect(logged).toEqual([])
+  })
+
+  it('and broke meanwhile is worth a line, and nothing else', () => {
+    session.addFeed(originNumber, new PretendConnection())
+    net.broken = new FrError('ERR_FR_NODE_LOST', 'gone')
+    session.opened(1)
+    expect(logged).toEqual(['debug feed-lost'])
+  })
+})
+
 describe('a digest record', () => {
+  beforeEach(opens)
+
   it('is proved and passed on once, however often a mate repeats it', () => {
     comes(0, 'origin', groupRoute)
     for (let i = 0; i < 100; i++) comes(0, 'mate', groupRoute)
