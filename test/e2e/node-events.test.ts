@@ -13,6 +13,7 @@ import {
   push,
 } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import { Hostile, keyText } from './hostile.js'
 import { type EngineKind, expectCopies, partials, until, useWorld } from './push-support.js'
 
 type Heard = ['offer', NodeOffer] | ['published', NodePublication] | ['failed', NodeFailure]
@@ -105,6 +106,30 @@ describe.each<EngineKind>(['portable', 'native'])('events of a %s node', (engine
   })
 
   describe('the accept hook', () => {
+    it('holds up the answer, not the data connection of the origin', async () => {
+      let answer: ((takes: boolean) => void) | undefined
+      const { node } = await listening({
+        key: keyText,
+        accept: () =>
+          new Promise((resolve) => {
+            answer = resolve
+          }),
+      })
+      const origin = new Hostile(node.address)
+      world.defer(() => origin.dispose())
+      const content = Buffer.alloc(1000, 'x')
+      const link = await origin.control()
+      link.say(...origin.offer({ name: 'data.bin', bytes: content.length }))
+      await until(() => answer !== undefined, 'the hook is asked')
+      const feed = await origin.data()
+      answer?.(true)
+      await link.next('accept')
+      link.say(origin.plan([]))
+      feed.record({ offset: 0, length: content.length }, content)
+      const landed = () => node.status().transfers[0]?.landedBytes
+      await until(() => landed() === content.length, 'what the connection brings has landed')
+    })
+
     it('takes a file, and another one when the first came to nothing', async () => {
       const asked: NodeOffer[] = []
       const { node, heard } = await listening({
