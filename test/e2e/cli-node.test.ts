@@ -285,7 +285,7 @@ describe('fr', () => {
     expect(run.stderr).not.toMatch(/^ {4}at /m)
   })
 
-  it.each([20, 25])('says in one line that %d open files are too few', async (most) => {
+  it.each([19, 22])('says in one line that %d open files are too few', async (most) => {
     world.file('few.bin', 1000)
     const fr = 'ulimit -n "$0" && exec "$@"'
     const run = world.start('bash', [
