@@ -488,6 +488,13 @@ static off_t used_bytes(const char* directory) {
   return (off_t)(status.f_blocks - status.f_bfree) * (off_t)status.f_frsize;
 }
 
+/* Waits for a moment, or for ever with -1. True once whoever writes to the file has closed it. */
+static bool has_ended(int fd, int timeout_ms) {
+  struct pollfd watched = {.fd = fd, .events = POLLIN};
+  char ignored[256];
+  return poll(&watched, 1, timeout_ms) > 0 && read(fd, ignored, sizeof ignored) <= 0;
+}
+
 /* Returns when the other end of `lifeline` is closed. `tell` is called once everything has been
  * touched. */
 static void keep_warm(const struct options* options, int lifeline, void (*tell)(void)) {
@@ -498,7 +505,6 @@ static void keep_warm(const struct options* options, int lifeline, void (*tell)(
   for (size_t at = 0; at < bytes; at += PAGE_BYTES) memory[at] = 1;
   off_t start = used_bytes(options->output);
   tell();
-  struct pollfd watched = {.fd = lifeline};
   for (size_t released = 0; released < bytes;) {
     off_t goal = used_bytes(options->output) - start + WARM_AHEAD_BYTES;
     while (released < bytes && (off_t)released < goal) {
@@ -506,9 +512,9 @@ static void keep_warm(const struct options* options, int lifeline, void (*tell)(
       munmap(memory + released, step);
       released += step;
     }
-    if (poll(&watched, 1, WARM_LOOK_MS) > 0) return;
+    if (has_ended(lifeline, WARM_LOOK_MS)) return;
   }
-  while (poll(&watched, 1, -1) < 0) continue;
+  while (!has_ended(lifeline, -1)) continue;
 }
 
 struct warmer {
