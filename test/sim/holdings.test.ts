@@ -31,7 +31,8 @@ describe.each(['adaptive', 'classic'] as const)('%s dealing', (strategy) => {
   it('leaves out what one node holds: the others have it from there', () => {
     const { originBytes, pulledBytes } = run(holding([0, 32]))
     expect(pulledBytes).toBe(32 * block * others)
-    expect(originBytes).toBeLessThan(steady.bytes)
+    // What nobody holds, and at the end some of that from the origin instead of a late relay.
+    expect(originBytes).toBeLessThan((steady.bytes - 32 * block) * steady.nodes.length)
   })
 
   it('sends nothing where all hold everything', () => {

@@ -108,8 +108,8 @@ it('a node joins: all hear of it, and nobody waits for it until it is level', ()
     origin -> node0: lagging nobody
     origin -> node1: lagging nobody
     origin -> node2: lagging nobody
-    node0 -> origin: complete
     node1 -> origin: complete
+    node0 -> origin: complete
     node2 -> origin: complete`),
   )
 })
@@ -122,8 +122,8 @@ it('blocks arrive wrong: they are named, and the origin sends them again', () =>
     node1 -> origin: need, as a repair
     node0 -> origin: bad
     node0 -> origin: need, as a repair
-    node1 -> origin: complete
-    node0 -> origin: complete`),
+    node0 -> origin: complete
+    node1 -> origin: complete`),
   )
 })
 

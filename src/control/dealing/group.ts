@@ -15,35 +15,24 @@
  */
 import { KIB, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { SmoothedRate } from '../../base/rate.js'
 import type { Strategy } from '../messages/types.js'
 import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
 import { LagVotes } from './lag-votes.js'
 import { OutRelays } from './out-relays.js'
+import { OwnUplink } from './own-uplink.js'
 import { DealtRelay } from './relay-queue.js'
 import type { Stock } from './stock.js'
 
 /** The origin looks at its feeds this often. */
 const tickMs = 10
-/** Everything is dealt since then and others are done: what a relay still holds is dealt again. */
-const tailMs = 500
-/** Direct units wait until windows have their size. */
-const directAfterMs = 300
-/** What the origin's rate is smoothed over. */
-const originRateMs = 100
-/** The origin runs dry when its feeds hold less than this much of its own rate. */
-const dryMs = 40
-/** Consecutive dry ticks before we conclude that relays, not the origin, limit the network. */
-const dryTicksMin = 8
-/** Consecutive ticks that were not dry before we conclude that relays no longer limit it. */
-const fullTicksMin = 25
-const dryBytesMin = 64 * KIB
-/** A unit that goes to everybody; without relays, how much may wait on a feed before the next. */
+/** So old is what is known of a relay, two reports and a late look: it may be done by then. */
+const patienceSeconds = 0.06
+/** Units go to everybody only when relays have said how fast they are. */
+const directAfterMs = 100
+/** Without relays: a unit that goes to everybody, and what may wait on a feed before the next. */
 const directUnitBytes = 32 * KIB
 const directQueueMax = 1 * MIB
-/** And with relays, however fast the origin is. */
-const topUpMax = 8 * MIB
 
 export class GroupDealer implements Dealer {
   readonly shape = 'group'
@@ -61,12 +50,7 @@ export class GroupDealer implements Dealer {
   #startMs = 0
   /** When the counters of the origin's feeds were read last; undefined: never. */
   #countedMs: number | undefined
-  readonly #originRate = new SmoothedRate(originRateMs)
-  #dryTicks = 0
-  #fullTicks = 0
-  /** The relays are known to be what limits this network. */
-  #isDirect = false
-  #lastDealtMs = 0
+  #own = new OwnUplink(0, tickMs)
   #tickAtMs: number | null = null
   /** Bytes of units that went to everybody, for the record of what limited the transfer. */
   directBytes = 0
@@ -153,7 +137,7 @@ export class GroupDealer implements Dealer {
       }
       case 'counted': {
         const relay = this.#relays.get(fact.node)
-        relay?.counted(fact.queuedBytes, fact.sentBytes)
+        relay?.counted(fact.queuedBytes, fact.sentBytes, fact.unackedBytes)
         this.#countedMs = fact.atMs
         const { node, queuedBytes, nowMs } = fact
         const sends = this.#answers.counted(node, queuedBytes, nowMs, relay?.window)
@@ -189,6 +173,7 @@ export class GroupDealer implements Dealer {
 
   #start(nodes: readonly number[], nowMs: number): Send[] {
     this.#startMs = nowMs
+    this.#own = new OwnUplink(nowMs, tickMs, this.#stock.isSpareOwed)
     for (const node of nodes)
       this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
     this.#lag.started(nodes)
@@ -230,34 +215,49 @@ export class GroupDealer implements Dealer {
   #tick(nowMs: number): Send[] {
     if (this.#tickAtMs === null || nowMs < this.#tickAtMs) return []
     this.#tickAtMs = nowMs + tickMs
-    this.#rateOrigin()
+    this.#lookAtUplink(nowMs)
     this.#lag.ticked(nowMs)
     for (const relay of this.#out.look([...this.#relays.values()], nowMs))
       this.#stock.takeBack(relay)
     if (this.#out.isOwnSide) return []
-    if (this.#stock.openBytes === 0 && nowMs - this.#lastDealtMs >= tailMs) this.#relieve()
     const sends = this.#deal(nowMs)
-    if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
+    if (this.#stock.openBytes === 0) this.#end(sends)
+    else if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
     return sends
   }
 
-  /** The origin's own rate over all feeds. */
-  #rateOrigin(): void {
-    if (this.#countedMs === undefined) return
-    let sent = 0
-    for (const relay of this.#relays.values()) sent += relay.sentBytes
-    this.#originRate.add(sent, this.#countedMs)
+  #lookAtUplink(nowMs: number): void {
+    if (this.#countedMs !== undefined) {
+      let arrived = 0
+      for (const relay of this.#relays.values()) arrived += relay.sentBytes - relay.unackedBytes
+      this.#own.sent(arrived, this.#countedMs)
+    }
+    this.#own.look(this.#level(), nowMs)
   }
 
   /**
-   * The tail: all is dealt, windows have had their time, and some relays are done while others are
-   * not. What these hold is dealt once more; whoever has it already drains the copies.
+   * The end: all is dealt, and the origin is or will be idle. A relay that would pass on its last
+   * unit later than most, and later than the origin could send it to the others, is relieved of it,
+   * the last of all first; those who have it by then drain the copies.
    */
-  #relieve(): void {
-    const able = [...this.#relays.values()].filter(
-      (relay) => !relay.isSilent && relay.isTrusted && !this.#lag.lagging.has(relay.node),
-    )
-    if (able.some((relay) => relay.isDone)) for (const relay of able) this.#stock.takeBack(relay)
+  #end(sends: Send[]): void {
+    const rate = this.#own.meanRate
+    if (rate === 0) return
+    const relays = [...this.#relays.values()]
+    const copies = relays.length - 1
+    const rest = relays.map(({ restSeconds }) => restSeconds).sort((a, b) => a - b)
+    const usual = rest[Math.floor(copies / 2)] as number
+    for (let queued = this.#own.waitingBytes; queued < this.#own.aheadBytes(rate); ) {
+      const last = relays.reduce((a, b) => (b.restSeconds > a.restSeconds ? b : a))
+      const seconds = (queued + last.unitBytes * copies) / rate
+      if (last.restSeconds < usual + seconds + patienceSeconds) return
+      const range = this.#stock.takeLast(last)
+      if (range === undefined) return
+      this.directBytes += range[1]
+      for (const relay of relays)
+        if (relay !== last) this.#sendPast(relay, range, 'everybody', sends)
+      queued += range[1] * copies
+    }
   }
 
   #fail(node: number, nowMs: number): Send[] {
@@ -278,7 +278,7 @@ export class GroupDealer implements Dealer {
       ({ node, isSilent }) => !isSilent && this.#canRelay(node) && this.#stock.mayRelay(node),
     )
     if (live.length === 0) return this.#dealWithoutRelays()
-    for (const relay of live) relay.look(nowMs)
+    for (const relay of live) relay.look(nowMs, this.#own.lateMs)
     const choose = this.#stock.chooser(live, (node) => this.#lag.lagging.has(node))
     for (let relay = choose(); relay !== undefined; relay = choose())
       this.#dealUnit(relay, sends, nowMs)
@@ -292,7 +292,6 @@ export class GroupDealer implements Dealer {
 
   #dealUnit(relay: DealtRelay, sends: Send[], nowMs: number): void {
     const [offset, length] = this.#stock.take(relay.node, relay.unitBytes)
-    this.#lastDealtMs = nowMs
     relay.deal(offset, length, nowMs)
     const unit = { offset, length, scratch: false }
     // Marked also while it is alone: that is its history for a node that joins.
@@ -312,29 +311,27 @@ export class GroupDealer implements Dealer {
     sends.push({ node: to.node, offset, length, relay: false, scratch: false, why })
   }
 
-  /**
-   * The origin's spare uplink, when every relay is full. Nobody is left out, not even the silent.
-   */
-  #dealDirectly(sends: Send[]): void {
+  /** Those by whose feeds it is judged whether the origin has something to send. */
+  #level(): readonly DealtRelay[] {
     const heard = [...this.#relays.values()].filter((relay) => !relay.isSilent)
-    if (heard.length === 0) return
     // What a node behind the others has waiting does not keep the origin busy for them.
     const { lagging, catchingUp } = this.#lag
     const level = heard.filter(
       ({ node, out }) => out === 'no' && !lagging.has(node) && !catchingUp.has(node),
     )
-    const counted = level.length > 0 ? level : able(heard)
-    let queued = counted.reduce((sum, relay) => sum + relay.queuedBytes, 0)
-    const most = topUpMax * counted.length
-    const floor = Math.min(most, Math.max(dryBytesMin, (this.#originRate.value * dryMs) / 1000))
-    const isDry = this.#hasSpare && queued < floor
-    this.#dryTicks = isDry ? this.#dryTicks + 1 : 0
-    this.#fullTicks = isDry ? 0 : this.#fullTicks + 1
-    if (this.#dryTicks >= dryTicksMin) this.#isDirect = true
-    if (this.#fullTicks >= fullTicksMin) this.#isDirect = false
-    if (!this.#isDirect) return
-    while (this.#hasSpare && queued < floor) {
-      queued += this.#unitToAll(sends) * counted.length
+    return level.length > 0 ? level : able(heard)
+  }
+
+  /**
+   * The origin's spare uplink, when every relay is full. Nobody is left out, not even the silent.
+   */
+  #dealDirectly(sends: Send[]): void {
+    const level = this.#level()
+    let queued = level.reduce((sum, relay) => sum + relay.queuedBytes, 0)
+    while (level.length > 0 && this.#hasSpare && this.#own.wants(queued)) {
+      const bytes = this.#unitToAll(sends, this.#own.unitBytes)
+      this.#own.helped(bytes)
+      queued += bytes * level.length
     }
   }
 
@@ -344,7 +341,7 @@ export class GroupDealer implements Dealer {
     const relays = able([...this.#relays.values()])
     while (this.#hasSpare && relays.length > 0) {
       if (relays.some((relay) => this.#isBusy(relay))) break
-      this.#unitToAll(sends)
+      this.#unitToAll(sends, directUnitBytes)
     }
     return sends
   }
@@ -360,8 +357,8 @@ export class GroupDealer implements Dealer {
     return this.#stock.hasSpare(this.#canRelay)
   }
 
-  #unitToAll(sends: Send[]): number {
-    const [offset, length] = this.#stock.takeSpare(directUnitBytes, this.#canRelay)
+  #unitToAll(sends: Send[], bytes: number): number {
+    const [offset, length] = this.#stock.takeSpare(bytes, this.#canRelay)
     this.directBytes += length
     for (const relay of this.#relays.values())
       this.#sendPast(relay, [offset, length], 'everybody', sends)

@@ -17,7 +17,9 @@ const voteShare = 0.6
 const voteShareBack = 0.4
 const voteMs = 30
 const backMs = 100
-const landedGapBytes = 512 * KIB
+/** Clearly less than others have landed: what they land in this time, and some segments. */
+const gapSeconds = 0.025
+const gapBytesMin = 16 * KIB
 const slowShare = 0.6
 const rateMs = 200
 
@@ -77,9 +79,10 @@ export class LagVotes {
     const level = [...this.#receivers].filter(([node]) => !this.catchingUp.has(node))
     const landed = median(level.map(([, receiver]) => receiver.landed))
     const rate = median(level.map(([, receiver]) => receiver.rate.value))
+    const gap = Math.max(gapBytesMin, gapSeconds * rate)
     for (const node of this.catchingUp) {
       const joined = this.#receivers.get(node) as Receiver
-      if (joined.landed < landed - landedGapBytes) continue
+      if (joined.landed < landed - gap) continue
       this.catchingUp.delete(node)
       this.#cast(node)
     }
@@ -89,7 +92,7 @@ export class LagVotes {
       const crosses = isLagging
         ? share < voteShareBack
         : share >= voteShare &&
-          receiver.landed < landed - landedGapBytes &&
+          receiver.landed < landed - gap &&
           receiver.rate.value < slowShare * rate
       if (!crosses) {
         receiver.sinceMs = undefined

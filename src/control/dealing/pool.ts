@@ -9,6 +9,7 @@ import { type Stock, takeFirst } from './stock.js'
 
 export class Pool implements Stock {
   readonly strategy = 'adaptive'
+  readonly isSpareOwed = false
   readonly reportMs = 25
   readonly #open = new RangeSet()
 
@@ -59,6 +60,10 @@ export class Pool implements Stock {
     for (const range of relay.takeBack()) this.#open.add(...range)
   }
 
+  takeLast(relay: DealtRelay): RangePair | undefined {
+    return relay.takeBackLast()
+  }
+
   claimedBytes(relay: DealtRelay): number {
     return relay.claimedBytes
   }
@@ -75,8 +80,13 @@ export class Pool implements Stock {
    * How long the pool will last: near the end nobody is dealt what it could not forward in time.
    */
   #secondsLeft(relays: readonly DealtRelay[]): number {
-    const rate = relays.reduce((sum, relay) => sum + relay.rate, 0)
-    return rate === 0 ? Number.POSITIVE_INFINITY : this.#open.bytes / rate
+    let rate = 0
+    let bytes = this.#open.bytes
+    for (const relay of relays) {
+      rate += relay.rate
+      bytes += Math.max(0, relay.queue)
+    }
+    return rate === 0 ? Number.POSITIVE_INFINITY : bytes / rate
   }
 }
 

@@ -20,6 +20,7 @@ const nobody = -1
 
 export class Quotas implements Stock {
   readonly strategy = 'classic'
+  readonly isSpareOwed = true
   /** A sign of life: no unit waits for a report. */
   readonly reportMs = limits.sameReportMs
   readonly #bytes: number
@@ -91,6 +92,10 @@ export class Quotas implements Stock {
 
   /** What it was dealt stays dealt: mates ask each other for it, and then the origin. */
   takeBack(): void {}
+
+  takeLast(): undefined {
+    return undefined
+  }
 
   claimedBytes(): null {
     return null

@@ -14,11 +14,18 @@ import { Lateness } from '../members/lateness.js'
 
 /** A full window, in time; bounded, because a relay that is the bottleneck fills any window. */
 const windowSeconds = 0.15
-/** Below this a window lets the origin run dry between two reports. */
-const windowBytesMin = 320 * KIB
-const unitSeconds = 0.02
-const unitBytesMin = 32 * KIB
+/** A few segments: with less than that a feed does not even keep its connection going. */
+const windowBytesMin = 8 * KIB
+/**
+ * Until a relay has said how fast it is, its window opens by `growth` each time the origin's feed
+ * to it is found drained, so often and no further: by then there are reports.
+ */
+const openings = 3
+/** Part of a window that a unit takes: short enough that a mate waits 20 ms. */
+const unitShare = 20 / 150
 const unitBytesMax = 8 * MIB
+/** A window lasts as much longer as looks come late, and the report before as well. */
+const lateWeight = 1.5
 const pageBytes = 4 * KIB
 /** A rate follows up at once, and down slowly: a pause of the process is not a slow link. */
 const rateMs = 100
@@ -31,6 +38,9 @@ const expectedRateMax = (4 * MIB) / windowSeconds
 const lookMs = 15
 /** Factor by which a drained queue opens its window at one look; one odd look must not fill it. */
 const growth = 4
+/** A relay that drains its window is tried with twice its rate; once it was full, with 1.25. */
+const firstProbe = 2
+const laterProbe = 1.25
 /** A longer silence is an outage, not a late report. */
 const lateReportMax = 1_000
 /** More units than this in a queue become one where they are neighbours; windows hold far fewer. */
@@ -67,7 +77,14 @@ export class DealtRelay {
   out: 'no' | 'silent' | 'standing' = 'no'
   queuedBytes = 0
   sentBytes = 0
+  unackedBytes = 0
+  landedBytes = 0
   rate: number
+  /** Times that its window has doubled before it said how fast it is. */
+  #openings = 0
+  #isRated = false
+  #wasFull = false
+  #windowSeconds = windowSeconds
   #listed = 0
   /** Of it, units past the relays: listed and received, and not its to forward. */
   #past = 0
@@ -127,7 +144,8 @@ export class DealtRelay {
   }
 
   /** What it will have forwarded since its report, at its rate. */
-  look(nowMs: number): void {
+  look(nowMs: number, lateMs = 0): void {
+    this.#windowSeconds = windowSeconds + (lateWeight * lateMs) / 1000
     const seconds = Math.min(creditSeconds, (nowMs - this.#reportedMs) / 1000)
     const open = this.#listed - this.#past - this.#forwarded
     this.#credit = Math.min(this.rate * seconds, open)
@@ -183,6 +201,7 @@ export class DealtRelay {
     if (gapMs < lateReportMax) this.lateness.heard(gapMs)
     this.heardMs = this.#reportedMs = nowMs
     this.isSilent = false
+    this.landedBytes = landedBytes
     this.#credit = 0
     // Holes are listed like payload but never received as such.
     const holes = Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
@@ -232,9 +251,28 @@ export class DealtRelay {
     return this.#pastReceived
   }
 
-  counted(queuedBytes: number, sentBytes: number): void {
+  counted(queuedBytes: number, sentBytes: number, unackedBytes = 0): void {
     this.queuedBytes = queuedBytes
     this.sentBytes = sentBytes
+    this.unackedBytes = unackedBytes
+    if (this.#openings < openings && sentBytes > 0 && queuedBytes + unackedBytes === 0)
+      this.#openings++
+  }
+
+  /** How long it takes to pass on all it was dealt and still has, at its rate. */
+  get restSeconds(): number {
+    const last = this.#deals.at(-1)
+    if (last === undefined) return 0
+    const bytes = Math.max(0, last.end - this.#forwarded - this.#credit)
+    return bytes === 0 ? 0 : bytes / this.rate
+  }
+
+  /** The unit it was dealt last and has not passed on, dealt no longer. */
+  takeBackLast(): RangePair | undefined {
+    const last = this.#deals.pop()
+    if (last === undefined) return undefined
+    this.dealt.remove(last.offset, last.length)
+    return [last.offset, last.length]
   }
 
   /** Units that are not forwarded to every mate, dealt no longer; they are forgotten here. */
@@ -246,15 +284,15 @@ export class DealtRelay {
 
   /** The window, in bytes. */
   get window(): number {
-    return Math.max(windowBytesMin, windowSeconds * this.rate)
+    if (this.#isRated) return Math.max(windowBytesMin, this.#windowSeconds * this.rate)
+    return Math.max(windowBytesMin * growth ** this.#openings, this.#windowSeconds * this.rate)
   }
 
   /**
    * Long on fast links, where decisions cost more than bytes; short enough that a mate waits 20 ms.
    */
   get unitBytes(): number {
-    const bytes = Math.min(unitBytesMax, unitSeconds * this.rate, this.window / 4)
-    return Math.max(unitBytesMin, Math.floor(bytes / pageBytes) * pageBytes)
+    return wholePages(Math.min(unitBytesMax, unitShare * this.window))
   }
 
   /** How full its window is. */
@@ -263,14 +301,15 @@ export class DealtRelay {
   }
 
   /**
-   * Whether a unit fits its window and will be forwarded by the time the others end, who have
-   * `leftSeconds` of dealing and then their windows before them. An empty queue always has room:
-   * how else would a rate that has fallen be seen to recover.
+   * Whether a unit fits its window and will be forwarded by the time the others end, in
+   * `leftSeconds`. An empty queue always has room: how else would a rate that has fallen be seen
+   * to recover.
    */
   hasRoom(leftSeconds: number): boolean {
     if (this.queue <= 0) return true
     const queue = this.queue + this.unitBytes
-    if (this.rate > 0 && queue / this.rate > leftSeconds + 2 * windowSeconds) return false
+    if (this.rate > 0 && queue / this.rate > Math.max(leftSeconds, this.#windowSeconds))
+      return false
     return queue <= this.window
   }
 
@@ -294,20 +333,33 @@ export class DealtRelay {
     this.#ratedBytes = this.#forwarded
     if (elapsedMs === 0) return
     const now = (forwarded / elapsedMs) * 1000
-    this.#smoothRate += Math.min(1, elapsedMs / rateMs) * (now - this.#smoothRate)
-    if (this.queue <= 0 && 2 * now > this.rate) {
+    const isFirst = !this.#isRated && forwarded > 0
+    if (isFirst) this.#smoothRate = now
+    else this.#smoothRate += Math.min(1, elapsedMs / rateMs) * (now - this.#smoothRate)
+    if (this.queue > this.window / 2) this.#wasFull = true
+    const probe = this.#wasFull ? laterProbe : firstProbe
+    const most = probe * Math.min(now, this.#smoothRate)
+    if (this.queue <= 0 && most > this.rate) {
       // Drained: that says nothing about its link but that it can take more, as at the start of
       // every transfer on a fast one.
-      const known = Math.max(this.rate, windowBytesMin / windowSeconds)
-      this.rate = Math.min(2 * now, growth * known)
+      const known = this.window / this.#windowSeconds
+      this.rate = Math.min(most, growth * known)
+    } else if (isFirst) {
+      this.rate = Math.max(this.rate, now)
     } else if (this.queue < this.window / 4) {
-      this.#follow(2 * this.#smoothRate, elapsedMs, forgetMs)
+      this.#follow(probe * this.#smoothRate, elapsedMs, forgetMs)
     } else {
       this.#follow(now, elapsedMs, slowerMs)
     }
+    this.#isRated ||= isFirst
   }
 
   #follow(rate: number, elapsedMs: number, downMs: number): void {
     this.rate += Math.min(1, elapsedMs / (rate > this.rate ? rateMs : downMs)) * (rate - this.rate)
   }
+}
+
+/** One page at least. */
+export function wholePages(bytes: number): number {
+  return Math.max(1, Math.floor(bytes / pageBytes)) * pageBytes
 }

@@ -33,10 +33,14 @@ export interface Stock {
   take(node: number, bytesMax: number): RangePair
   /** Whether there is something for everybody, for when the origin would run dry. */
   hasSpare(canRelay: CanRelay): boolean
+  /** Nobody but the origin can bring what is spare. */
+  readonly isSpareOwed: boolean
   /** Takes out the next unit for everybody; there is one. */
   takeSpare(bytesMax: number, canRelay: CanRelay): RangePair
   /** The relay is out or gone: what it has not passed on is open again if others can relay it. */
   takeBack(relay: DealtRelay): void
+  /** The last unit that this relay has not passed on, for everybody; undefined: nobody may. */
+  takeLast(relay: DealtRelay): RangePair | undefined
   /** Bytes that this relay says it has passed on; null: nothing is dealt on its word. */
   claimedBytes(relay: DealtRelay): number | null
   /** What it falsely says it has passed on is open again, too. */

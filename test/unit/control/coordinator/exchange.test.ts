@@ -103,7 +103,9 @@ describe('OriginExchange with adaptive dealing', () => {
     bench.hashed(0)
     bench.look(5)
     const unit = listsOf(bench.planned).find(([node]) => node === 0) as [number, number, number]
-    const counted = { sentBytes: 8 * block, queuedBytes: 0, unackedBytes: 0 }
+    const mine = listsOf(bench.planned).filter(([node]) => node === 0)
+    const sentBytes = mine.reduce((sum, [, , length]) => sum + (length as number), 0)
+    const counted = { sentBytes, queuedBytes: 0, unackedBytes: 0 }
     bench.feed(sampledAt(bench.nowMs, [{ member: 0, ...counted }]))
     bench.report(0, unit[2])
     const commands = bench.feed({

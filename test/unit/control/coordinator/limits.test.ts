@@ -118,7 +118,7 @@ describe('the least rate', () => {
   })
 
   it('does not count time in which nobody has bytes for the node', () => {
-    const bench = new Landing(2, { minRateBytesPerSecond: least })
+    const bench = new Landing(2, { minRateBytesPerSecond: least, uplink: 0 })
     bench.ready(0, 1)
     // All that was listed has landed; what is missing trickles in from somewhere.
     for (const { node, counts } of bench.machine.peers) bench.landed[node] = counts.listedBytes

@@ -23,6 +23,8 @@ export function completeFrame(bytes: number, fileDigest = 'digest'): Frame {
 export interface BenchOptions extends Partial<OriginConfig> {
   readonly strategy?: Strategy
   readonly shape?: 'group' | 'unicast'
+  /** Bytes a second of each uplink, by the caller's word: small files are dealt at once. */
+  readonly uplink?: number
 }
 
 export class Bench {
@@ -31,7 +33,8 @@ export class Bench {
   readonly dialled: OriginWish[]
   readonly #config: OriginConfig
 
-  constructor(nodes = 2, { strategy = 'adaptive', shape = 'group', ...over }: BenchOptions = {}) {
+  constructor(nodes = 2, options: BenchOptions = {}) {
+    const { strategy = 'adaptive', shape = 'group', uplink = 1e9, ...over } = options
     this.#config = {
       bytes,
       blockBytes: block,
@@ -44,7 +47,9 @@ export class Bench {
       retries: 2,
       ...over,
     }
-    const dealer = dealerOf(strategy, shape, this.#config.bytes, this.#config.blockBytes)
+    const known = Array.from({ length: 8 }, () => ({ uplinkBytesPerSecond: uplink }))
+    const { bytes: size, blockBytes } = this.#config
+    const dealer = dealerOf(strategy, shape, size, blockBytes, { nodes: known })
     this.machine = new OriginMachine(this.#config, dealer, 0)
     this.dialled = this.machine.start()
   }

@@ -66,14 +66,14 @@ describe('direct units', () => {
     const bench = stuck()
     bench.isOriginDry = true
     expect(direct(bench, 60)).toBe(0)
-    expect(direct(bench, 60)).toBeGreaterThan(0)
+    expect(direct(bench, 900)).toBeGreaterThan(0)
     for (let i = 0; i < 5; i++) expect(direct(bench, 10)).toBeGreaterThan(0)
   })
 
   it('do not stop for one full look, and do after many', () => {
     const bench = stuck()
     bench.isOriginDry = true
-    bench.pass(200)
+    bench.pass(900)
     bench.isOriginDry = false
     expect(direct(bench, 50)).toBe(0)
     bench.isOriginDry = true

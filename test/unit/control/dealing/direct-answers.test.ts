@@ -5,7 +5,7 @@ import { type RangePair, RangeSet } from '../../../../src/base/ranges.js'
 import type { Dealer, Send } from '../../../../src/control/dealing/dealer.js'
 import type { GroupDealer } from '../../../../src/control/dealing/group.js'
 import { DealerBench, direct, relayed, to } from './dealer-bench.js'
-import { adaptiveDealer, classicDealer } from './dealers.js'
+import { adaptiveDealer, classicDealer, fastRates } from './dealers.js'
 
 const unit = 64 * KIB
 const pieces = 3 * limits.needRanges
@@ -123,7 +123,7 @@ describe('what a node asks for', () => {
       .map((send) => [send.node, send.offset, send.length, send.relay, send.scratch])
 
   it('is not listed again while it is queued, but is once the feed has drained', () => {
-    const dealer = classicDealer(4 * unit, unit)
+    const dealer = classicDealer(4 * unit, unit, [], fastRates)
     started(dealer, [1, 3])
     expect(need(dealer, false)).toEqual([[3, 0, 2 * unit, false, false]])
     expect(need(dealer, false, 100)).toEqual([])
@@ -150,7 +150,7 @@ describe('what a node asks for', () => {
   })
 
   it('is always sent where it is a repair', () => {
-    const dealer = classicDealer(4 * unit, unit)
+    const dealer = classicDealer(4 * unit, unit, [], fastRates)
     started(dealer, [1, 3])
     expect(need(dealer, true)).toEqual([[3, 0, 2 * unit, false, true]])
     expect(need(dealer, true)).toEqual([[3, 0, 2 * unit, false, true]])

@@ -5,7 +5,7 @@ import { type RangePair, RangeSet } from '../../../../src/base/ranges.js'
 import type { Send } from '../../../../src/control/dealing/dealer.js'
 import { equalShares } from '../../../../src/control/plan/plan.js'
 import { bytesOf, DealerBench, direct, relayed, to } from './dealer-bench.js'
-import { classicDealer } from './dealers.js'
+import { classicDealer, fastRates } from './dealers.js'
 
 const block = 64 * KIB
 const bytes = 48 * MIB + 5
@@ -81,7 +81,7 @@ describe('equal shares are dealt', () => {
   })
 
   it('in blocks, so that with fewer of these than nodes some have none', () => {
-    const dealer = classicDealer(2 * block, block)
+    const dealer = classicDealer(2 * block, block, [], fastRates)
     dealer.handle({ type: 'started', nodes: [4, 5, 6], nowMs: 0 })
     expect([4, 5, 6].filter((node) => dealer.mayRelay(node))).toHaveLength(2)
     expect(dealer.openBytes).toBe(0)

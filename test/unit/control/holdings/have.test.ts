@@ -7,7 +7,7 @@ import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
 import { haveFault } from '../../../../src/control/holdings/have.js'
 import { type Frame, originNumber } from '../../../../src/control/messages/types.js'
 import { block, bytes, Bench as Origin } from '../coordinator/origin-support.js'
-import { classicDealer } from '../dealing/dealers.js'
+import { classicDealer, fastRates } from '../dealing/dealers.js'
 import { Bench, digests, frame, bytes as nodeBytes, plan, seal } from '../receiver/node-support.js'
 
 const file = { bytes: 3 * block + 5, blockBytes: block }
@@ -89,7 +89,7 @@ it('the last, short block is whole', () => {
 })
 
 it('fixed shares are of what nobody holds', () => {
-  const dealer = classicDealer(file.bytes, block)
+  const dealer = classicDealer(file.bytes, block, [], fastRates)
   const held = new Map([[0, RangeSet.of([[block, block]])]])
   dealer.handle({ type: 'started', nodes: [0, 1], have: held, nowMs: 0 })
   expect(dealer.dealt(0)).toEqual([
