@@ -30,6 +30,8 @@ const tickMs = 10
 const patienceSeconds = 0.06
 /** Units go to everybody only when relays have said how fast they are. */
 const directAfterMs = 100
+/** A feed that has moved nothing for this long stands still. */
+const feedStandMs = 600
 /** Without relays: a unit that goes to everybody, and what may wait on a feed before the next. */
 const directUnitBytes = 32 * KIB
 const directQueueMax = 1 * MIB
@@ -137,7 +139,7 @@ export class GroupDealer implements Dealer {
       }
       case 'counted': {
         const relay = this.#relays.get(fact.node)
-        relay?.counted(fact.queuedBytes, fact.sentBytes, fact.unackedBytes)
+        relay?.counted(fact.queuedBytes, fact.sentBytes, fact.unackedBytes, fact.nowMs)
         this.#countedMs = fact.atMs
         const { node, queuedBytes, nowMs } = fact
         const sends = this.#answers.counted(node, queuedBytes, nowMs, relay?.window)
@@ -222,7 +224,7 @@ export class GroupDealer implements Dealer {
     if (this.#out.isOwnSide) return []
     const sends = this.#deal(nowMs)
     if (this.#stock.openBytes === 0) this.#end(sends)
-    else if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends)
+    else if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends, nowMs)
     return sends
   }
 
@@ -232,7 +234,7 @@ export class GroupDealer implements Dealer {
       for (const relay of this.#relays.values()) arrived += relay.sentBytes - relay.unackedBytes
       this.#own.sent(arrived, this.#countedMs)
     }
-    this.#own.look(this.#level(), nowMs)
+    this.#own.look(this.#level(nowMs), nowMs)
   }
 
   /**
@@ -312,21 +314,22 @@ export class GroupDealer implements Dealer {
   }
 
   /** Those by whose feeds it is judged whether the origin has something to send. */
-  #level(): readonly DealtRelay[] {
+  #level(nowMs: number): readonly DealtRelay[] {
     const heard = [...this.#relays.values()].filter((relay) => !relay.isSilent)
-    // What a node behind the others has waiting does not keep the origin busy for them.
+    // What waits for a node behind the others, or does not move, keeps the origin busy for nobody.
     const { lagging, catchingUp } = this.#lag
-    const level = heard.filter(
-      ({ node, out }) => out === 'no' && !lagging.has(node) && !catchingUp.has(node),
-    )
+    const level = heard.filter((relay) => {
+      const isBehind = lagging.has(relay.node) || catchingUp.has(relay.node)
+      return relay.out === 'no' && !isBehind && relay.feedStoodMs(nowMs) < feedStandMs
+    })
     return level.length > 0 ? level : able(heard)
   }
 
   /**
    * The origin's spare uplink, when every relay is full. Nobody is left out, not even the silent.
    */
-  #dealDirectly(sends: Send[]): void {
-    const level = this.#level()
+  #dealDirectly(sends: Send[], nowMs: number): void {
+    const level = this.#level(nowMs)
     let queued = level.reduce((sum, relay) => sum + relay.queuedBytes, 0)
     while (level.length > 0 && this.#hasSpare && this.#own.wants(queued)) {
       const bytes = this.#unitToAll(sends, this.#own.unitBytes)

@@ -95,6 +95,7 @@ export class DealtRelay {
   /** What had moved by its last report, and when that last grew. */
   #movedBytes = 0
   #movedMs: number
+  #fedMs: number
   #reportedMs: number
   #credit = 0
   /** The node's own clock at the last look at its rate; none before the first report. */
@@ -121,7 +122,7 @@ export class DealtRelay {
   constructor(node: number, nowMs: number, rate = 0) {
     this.node = node
     this.rate = Math.min(rate, expectedRateMax)
-    this.heardMs = this.#reportedMs = this.#movedMs = nowMs
+    this.heardMs = this.#reportedMs = this.#movedMs = this.#fedMs = nowMs
   }
 
   get queue(): number {
@@ -136,6 +137,11 @@ export class DealtRelay {
   /** It has forwarded all it was dealt. */
   get isDone(): boolean {
     return this.#deals.length === 0
+  }
+
+  /** How long nothing has moved on the origin's feed to it, although bytes wait there. */
+  feedStoodMs(nowMs: number): number {
+    return nowMs - this.#fedMs
   }
 
   /** How long nothing had moved at it by its last report, although it has bytes to pass on. */
@@ -251,7 +257,9 @@ export class DealtRelay {
     return this.#pastReceived
   }
 
-  counted(queuedBytes: number, sentBytes: number, unackedBytes = 0): void {
+  counted(queuedBytes: number, sentBytes: number, unackedBytes = 0, nowMs = 0): void {
+    const arrived = sentBytes - unackedBytes
+    if (queuedBytes === 0 || arrived !== this.sentBytes - this.unackedBytes) this.#fedMs = nowMs
     this.queuedBytes = queuedBytes
     this.sentBytes = sentBytes
     this.unackedBytes = unackedBytes

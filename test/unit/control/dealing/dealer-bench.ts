@@ -21,6 +21,8 @@ export interface FakeRelay {
   listed: number
   forwarded: number
   received: number
+  /** Of what was listed, by the origin's counters. */
+  sent: number
 }
 
 export class DealerBench {
@@ -44,6 +46,7 @@ export class DealerBench {
       isSilent: false,
       isStanding: false,
       received: 0,
+      sent: 0,
       behind: [],
       heldBytes: 0,
       listed: 0,
@@ -94,9 +97,13 @@ export class DealerBench {
   }
 
   tick(): Send[] {
-    for (const [node, { listed, heldBytes }] of this.relays) {
-      const queuedBytes = this.isOriginDry ? heldBytes : 60 * MIB
-      const counted = { node, sentBytes: listed, queuedBytes, unackedBytes: 0 }
+    for (const [node, relay] of this.relays) {
+      const { listed, heldBytes } = relay
+      const waiting = heldBytes === 0 ? 0 : Math.max(heldBytes, listed - relay.sent)
+      const queuedBytes = this.isOriginDry ? waiting : 60 * MIB
+      // Where something is held, nothing moves.
+      if (heldBytes === 0) relay.sent = listed
+      const counted = { node, sentBytes: relay.sent, queuedBytes, unackedBytes: 0 }
       this.tell({ type: 'counted', ...counted, atMs: this.nowMs, nowMs: this.nowMs })
     }
     return this.tell({ type: 'ticked', nowMs: this.nowMs })

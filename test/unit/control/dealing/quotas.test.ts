@@ -145,6 +145,16 @@ describe('the share of a node that cannot relay', () => {
     expect(bench.dealer.openBytes).toBe(0)
   })
 
+  it('is brought also where other bytes stand on the feed of one that has passed on its own', () => {
+    const bench = new DealerBench(block + 1, 3, 5_000, classicDealer(block + 1, block))
+    bench.isOriginDry = true
+    bench.start()
+    bench.fail(0)
+    bench.relay(1).heldBytes = 2 * MIB
+    bench.pass(5_000)
+    expect(bench.dealer.openBytes).toBe(0)
+  })
+
   it('is brought to a node that has just joined, although the last relay stands still', () => {
     const bench = benchOf(2, 5_000)
     bench.start()
