@@ -145,7 +145,7 @@ describe('the share of a node that cannot relay', () => {
     expect(bench.dealer.openBytes).toBe(0)
   })
 
-  it('is brought also where other bytes stand on the feed of one that has passed on its own', () => {
+  it('is brought also where other bytes stand on the feed of a relay that is done', () => {
     const bench = new DealerBench(block + 1, 3, 5_000, classicDealer(block + 1, block))
     bench.isOriginDry = true
     bench.start()
