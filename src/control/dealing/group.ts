@@ -244,9 +244,10 @@ export class GroupDealer implements Dealer {
    */
   #end(sends: Send[]): void {
     const rate = this.#own.meanRate
-    if (rate === 0) return
     const relays = [...this.#relays.values()]
     const copies = relays.length - 1
+    // Digests and headers wait for their acknowledgement, too: it may be below nothing at first.
+    if (rate <= 0 || copies < 1) return
     const rest = relays.map(({ restSeconds }) => restSeconds).sort((a, b) => a - b)
     const usual = rest[Math.floor(copies / 2)] as number
     for (let queued = this.#own.waitingBytes; queued < this.#own.aheadBytes(rate); ) {

@@ -4,6 +4,7 @@ import { MIB } from '../../../../src/base/limits.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
 import { DealtRelay } from '../../../../src/control/dealing/relay-queue.js'
 import { bytesOf, DealerBench, relayed, report, to } from './dealer-bench.js'
+import { adaptiveDealer } from './dealers.js'
 
 describe('reports that arrive in a bunch', () => {
   /** 4 MB/s, a report every 25 ms by the node's clock; `arrivesAt` says when each is heard. */
@@ -62,5 +63,29 @@ describe('a relay that stands still when all is dealt', () => {
   it('nothing is dealt twice when everybody ends in time', () => {
     const bench = ended()
     expect(bytesOf(bench.pass(2_000))).toBe(0)
+  })
+})
+
+describe('an end before anybody has reported', () => {
+  const ended = (nodes: readonly number[], sentBytes: number, unackedBytes: number) => {
+    const dealer = adaptiveDealer(nodes.length * 1_024)
+    dealer.handle({ type: 'started', nodes, nowMs: 0 })
+    const at = { queuedBytes: 0, atMs: 10, nowMs: 10 }
+    for (const node of nodes)
+      dealer.handle({ type: 'counted', node, sentBytes, unackedBytes, ...at })
+    return { dealer, sends: dealer.handle({ type: 'ticked', nowMs: 10 }) }
+  }
+
+  it('a node that is alone keeps what it was dealt: nobody else is to have it', () => {
+    const { dealer, sends } = ended([0], 1_024, 0)
+    expect(sends).toEqual([])
+    expect(dealer.dealt(0)).toEqual([[0, 1_024]])
+    expect(dealer.directBytes).toBe(0)
+  })
+
+  it('nothing goes twice while more waits to be acknowledged than payload was sent', () => {
+    const { dealer, sends } = ended([0, 1], 1_024, 1_500)
+    expect(sends).toEqual([])
+    expect(dealer.directBytes).toBe(0)
   })
 })
