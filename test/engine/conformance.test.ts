@@ -1,6 +1,6 @@
 /** What both engines do with bytes on feeds: landing, repairs, digests, fairness. */
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { engines } from './engines.js'
@@ -234,6 +234,27 @@ describe.each(engines)('$kind engine: feeds', (under) => {
         b.of('landed').filter((it) => it.transfer === hashed.transfer).length,
       )
     if (under.kind === 'portable') expect(told).toEqual([])
+  })
+
+  it('a stream that turns out to have holes is not hashed where it lands', async () => {
+    const [a, b] = [await world.party(), await world.party()]
+    const size = 2 * MIB
+    const path = join(world.root, 'holes')
+    writeFileSync(path, fileBytes(blockBytes))
+    truncateSync(path, size)
+    const { file } = await a.engine.storage.openSource(path)
+    const from = a.engine.openTransfer()
+    const geometry = { stream: streamId, file, size, blockBytes }
+    a.engine.addStream(from, { ...geometry, complete: true })
+    const receiver = await world.receiver(b, size, world.root, { hashes: 'blake3' })
+    const feed = await world.feed(a, from, b, receiver.transfer)
+    a.engine.send(feed.out, { stream: streamId, offset: blockBytes, length: size - blockBytes })
+    await b.until('the hole', () => b.blocks(receiver.transfer, size).size === 31)
+    a.engine.send(feed.out, { stream: streamId, offset: 0, length: blockBytes })
+    await b.landed(receiver.transfer, size)
+    const { holeBytes } = b.engine.stats(receiver.transfer)
+    expect(holeBytes).toBe(under.kind === 'native' ? size - blockBytes : 0)
+    expect(b.of('landed').filter(({ digests }) => digests !== undefined)).toEqual([])
   })
 
   it('delivers digests in both directions and forwards none by itself', async () => {

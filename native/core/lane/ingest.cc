@@ -186,6 +186,7 @@ bool Lane::start_record(InFeed& feed) {
       break;
     case Kind::kHole:
       feed.stream->sparse = true;
+      feed.stream->hashes.reset();  // zeros without end take this thread longer than data would
       feed.stream->main.file->sparse.store(true, std::memory_order_relaxed);
       land_hole(feed, h.offset, h.offset + h.length);
       break;

@@ -13,7 +13,7 @@
  * A unit is a range of bytes; blocks do not matter here. It must never wait for a slow receiver,
  * and never grow a window to fill an idle origin: a network limited by its relays fills any window.
  */
-import { KIB, MIB } from '../../base/limits.js'
+import { KIB, limits, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
@@ -21,7 +21,7 @@ import { DirectAnswers } from './direct-answers.js'
 import { LagVotes } from './lag-votes.js'
 import { OutRelays } from './out-relays.js'
 import { OwnUplink } from './own-uplink.js'
-import { DealtRelay } from './relay-queue.js'
+import { DealtRelay, wholePages } from './relay-queue.js'
 import type { Stock } from './stock.js'
 
 /** The origin looks at its feeds this often. */
@@ -35,6 +35,11 @@ const feedStandMs = 600
 /** Without relays: a unit that goes to everybody, and what may wait on a feed before the next. */
 const directUnitBytes = 32 * KIB
 const directQueueMax = 1 * MIB
+/**
+ * A file is dealt in so many units at most: each is a piece that the tables of relays
+ * (limits.landedPieces) and what is known of them here have to hold.
+ */
+const unitsMax = limits.landedPieces / 2
 
 export class GroupDealer implements Dealer {
   readonly shape = 'group'
@@ -53,6 +58,7 @@ export class GroupDealer implements Dealer {
   /** When the counters of the origin's feeds were read last; undefined: never. */
   #countedMs: number | undefined
   #own = new OwnUplink(0, tickMs)
+  #unitBytesMin = 0
   #tickAtMs: number | null = null
   /** Bytes of units that went to everybody, for the record of what limited the transfer. */
   directBytes = 0
@@ -175,9 +181,9 @@ export class GroupDealer implements Dealer {
 
   #start(nodes: readonly number[], nowMs: number): Send[] {
     this.#startMs = nowMs
+    this.#unitBytesMin = wholePages(this.#stock.openBytes / unitsMax)
     this.#own = new OwnUplink(nowMs, tickMs, this.#stock.isSpareOwed)
-    for (const node of nodes)
-      this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
+    for (const node of nodes) this.#relays.set(node, this.#relayOf(node, nowMs))
     this.#lag.started(nodes)
     this.#tickAtMs = nowMs + tickMs
     return [...this.#dealHoles(), ...this.#deal(nowMs)]
@@ -198,7 +204,7 @@ export class GroupDealer implements Dealer {
 
   /** It relays from now on like the others, with an empty queue. */
   #join(node: number, missing: readonly RangePair[], nowMs: number): Send[] {
-    this.#relays.set(node, new DealtRelay(node, nowMs, this.#expected.get(node)))
+    this.#relays.set(node, this.#relayOf(node, nowMs))
     this.#lag.joined(node)
     const wanted = RangeSet.of(missing)
     this.#stock.subtractFrom(wanted)
@@ -361,7 +367,12 @@ export class GroupDealer implements Dealer {
     return this.#stock.hasSpare(this.#canRelay)
   }
 
-  #unitToAll(sends: Send[], bytes: number): number {
+  #relayOf(node: number, nowMs: number): DealtRelay {
+    return new DealtRelay(node, nowMs, this.#expected.get(node), this.#unitBytesMin)
+  }
+
+  #unitToAll(sends: Send[], least: number): number {
+    const bytes = Math.max(least, this.#unitBytesMin)
     const [offset, length] = this.#stock.takeSpare(bytes, this.#canRelay)
     this.directBytes += length
     for (const relay of this.#relays.values())

@@ -20,6 +20,8 @@ const backMs = 100
 /** Clearly less than others have landed: what they land in this time, and some segments. */
 const gapSeconds = 0.025
 const gapBytesMin = 16 * KIB
+/** Whoever joined is level with them when no more is between: reports are as old as that. */
+const levelSeconds = 0.15
 const slowShare = 0.6
 const rateMs = 200
 
@@ -82,7 +84,7 @@ export class LagVotes {
     const gap = Math.max(gapBytesMin, gapSeconds * rate)
     for (const node of this.catchingUp) {
       const joined = this.#receivers.get(node) as Receiver
-      if (joined.landed < landed - gap) continue
+      if (joined.landed < landed - Math.max(gapBytesMin, levelSeconds * rate)) continue
       this.catchingUp.delete(node)
       this.#cast(node)
     }

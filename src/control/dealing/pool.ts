@@ -39,7 +39,8 @@ export class Pool implements Stock {
     relays: readonly DealtRelay[],
     isBehind: (node: number) => boolean,
   ): () => DealtRelay | undefined {
-    const able = relays.filter(({ node }) => !isBehind(node))
+    const level = relays.filter(({ node }) => !isBehind(node))
+    const able = level.length > 0 ? level : relays
     const leftSeconds = this.#secondsLeft(able)
     return () => (this.#open.isEmpty ? undefined : emptiest(able, leftSeconds))
   }

@@ -85,6 +85,7 @@ export class DealtRelay {
   #isRated = false
   #wasFull = false
   #windowSeconds = windowSeconds
+  readonly #unitBytesMin: number
   #listed = 0
   /** Of it, units past the relays: listed and received, and not its to forward. */
   #past = 0
@@ -117,10 +118,11 @@ export class DealtRelay {
 
   /**
    * `rate`: bytes a second it is expected to forward; it only counts until there are reports, and
-   * no further than a window may go on somebody's word.
+   * no further than a window may go on somebody's word. `unitBytesMin`: its units have that much.
    */
-  constructor(node: number, nowMs: number, rate = 0) {
+  constructor(node: number, nowMs: number, rate = 0, unitBytesMin = pageBytes) {
     this.node = node
+    this.#unitBytesMin = unitBytesMin
     this.rate = Math.min(rate, expectedRateMax)
     this.heardMs = this.#reportedMs = this.#movedMs = this.#fedMs = nowMs
   }
@@ -267,10 +269,13 @@ export class DealtRelay {
       this.#openings++
   }
 
-  /** How long it takes to pass on all it was dealt and still has, at its rate. */
+  /**
+   * How long it takes to pass on all it was dealt and still has, at its rate. None before it has
+   * said how fast it is: whoever says nothing at all goes out as silent.
+   */
   get restSeconds(): number {
     const last = this.#deals.at(-1)
-    if (last === undefined) return 0
+    if (last === undefined || (!this.#isRated && this.rate === 0)) return 0
     const bytes = Math.max(0, last.end - this.#forwarded - this.#credit)
     return bytes === 0 ? 0 : bytes / this.rate
   }
@@ -292,15 +297,17 @@ export class DealtRelay {
 
   /** The window, in bytes. */
   get window(): number {
-    if (this.#isRated) return Math.max(windowBytesMin, this.#windowSeconds * this.rate)
-    return Math.max(windowBytesMin * growth ** this.#openings, this.#windowSeconds * this.rate)
+    const floor = Math.max(windowBytesMin, 2 * this.#unitBytesMin)
+    const opened = this.#isRated ? floor : floor * growth ** this.#openings
+    return Math.max(opened, this.#windowSeconds * this.rate)
   }
 
   /**
    * Long on fast links, where decisions cost more than bytes; short enough that a mate waits 20 ms.
    */
   get unitBytes(): number {
-    return wholePages(Math.min(unitBytesMax, unitShare * this.window))
+    const bytes = wholePages(Math.min(unitBytesMax, unitShare * this.window))
+    return Math.max(this.#unitBytesMin, bytes)
   }
 
   /** How full its window is. */

@@ -1,6 +1,6 @@
 /** What must not let one relay hold up the end: held-up reports, and a relay that stands still. */
 import { describe, expect, it } from 'vitest'
-import { MIB } from '../../../../src/base/limits.js'
+import { limits, MIB } from '../../../../src/base/limits.js'
 import { RangeSet } from '../../../../src/base/ranges.js'
 import { DealtRelay } from '../../../../src/control/dealing/relay-queue.js'
 import { bytesOf, DealerBench, relayed, report, to } from './dealer-bench.js'
@@ -34,6 +34,14 @@ describe('reports that arrive in a bunch', () => {
     relay.reported(report(64 * MIB, 0, 20), 20)
     expect(relay.window).toBeGreaterThan(floor)
     expect(relay.window).toBeLessThanOrEqual(4 * floor)
+  })
+})
+
+describe('units', () => {
+  it.each([2 ** 20, 4 * 2 ** 30, 2 ** 40])('a file of %d bytes has a bounded number', (bytes) => {
+    const least = Math.min(...new DealerBench(bytes, 2).start().map(({ length }) => length))
+    expect(least).toBeGreaterThanOrEqual(Math.min(bytes, 4096))
+    expect(bytes / least).toBeLessThanOrEqual(limits.landedPieces / 2 + 1)
   })
 })
 
