@@ -4,10 +4,11 @@
  * The idea: a block is *verified* (held) when the digest computed over the bytes in the file
  * equals the digest the origin announced. Which of the two arrives first does not matter: the
  * later one decides. A block that differs is *bad* until a copy in scratch has the right digest
- * and has been copied in. The ledger must never call a block verified for any other reason.
+ * and has been copied in; then it has landed again. The ledger must never call a block verified
+ * for any other reason.
  *
  * Edges of a block:  absent -> landed -> computed -> verified
- *                                            \-> bad -> (repaired) verified
+ *                                            \-> bad -> (repaired) landed
  * `announced` is independent and happens once: the first authentic announcement stays.
  */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
@@ -17,6 +18,7 @@ const computed = 2
 const announced = 4
 const verified = 8
 const bad = 16
+const copiedIn = 32
 
 /** What others may look at. */
 export type Holdings = Pick<
@@ -111,13 +113,14 @@ export class StreamLedger {
     return { verified: good.toArray(), bad: wrong.toArray() }
   }
 
-  /** The blocks of this run were copied in from verified scratch. */
+  /**
+   * The blocks of this run were copied in from verified scratch. Scratch may have changed between
+   * the look at it and the copy, so only a digest over the file itself verifies them.
+   */
   repaired(offset: number, length: number): void {
     this.#each(offset, length, (block) => {
       if (!this.#is(block, bad)) return
-      this.#state[block] = (this.#state[block] as number) & ~bad
-      this.#repairedBytes += this.bytesOf(block)
-      this.#hold(block)
+      this.#state[block] = ((this.#state[block] as number) & ~(bad | computed)) | copiedIn
     })
   }
 
@@ -221,6 +224,7 @@ export class StreamLedger {
     this.#set(block, verified)
     this.#verifiedBlocks++
     this.#verifiedBytes += this.bytesOf(block)
+    if (this.#is(block, copiedIn)) this.#repairedBytes += this.bytesOf(block)
   }
 
   #is(block: number, flag: number): boolean {

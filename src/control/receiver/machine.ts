@@ -158,7 +158,8 @@ export class NodeMachine {
         return this.#computed(fact)
       case 'copied':
         this.#hashing.copied()
-        return this.#ledger.repaired(fact.offset, fact.length)
+        this.#ledger.repaired(fact.offset, fact.length)
+        return this.#hashing.landed('file', fact.offset, fact.length, nowMs)
       case 'summed':
         return this.#onSummed(fact.fileDigest)
       case 'published':

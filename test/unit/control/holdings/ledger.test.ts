@@ -40,6 +40,11 @@ describe('StreamLedger', () => {
     expect(ledger.computeScratch(100, 100, digests(2)).verified).toEqual([[100, 100]])
     expect(ledger.isVerified).toBe(false)
     ledger.repaired(100, 100)
+    expect([ledger.isVerified, ledger.repairedBytes, ledger.verifiedBytes]).toEqual([false, 0, 150])
+    // Scratch changed after it was looked at: what was copied in is wrong.
+    expect(ledger.compute(100, 100, digests(7))).toEqual([[100, 100]])
+    ledger.repaired(100, 100)
+    expect(ledger.compute(100, 100, digests(2))).toEqual([])
     expect([ledger.isVerified, ledger.repairedBytes, ledger.verifiedBytes]).toEqual([
       true,
       100,

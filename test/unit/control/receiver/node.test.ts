@@ -23,6 +23,9 @@ import {
   sent,
 } from './node-support.js'
 
+/** What was copied in is looked at in the file itself. */
+const copyHashed = { type: 'hash', part: 'file', offset: 100, length: 100 }
+
 describe('NodeMachine', () => {
   it('prepares, accepts, dials its mates', () => {
     const bench = new Bench()
@@ -108,7 +111,8 @@ describe('NodeMachine', () => {
     expect(bench.machine.held.verifiedBytes).toBe(150)
     const repaired = bench.feed(told(landed(100, 100, true), digests(2)))
     expect(repaired).toEqual([{ type: 'copyIn', offset: 100, length: 100 }])
-    bench.feed({ type: 'copied', offset: 100, length: 100 })
+    expect(bench.feed({ type: 'copied', offset: 100, length: 100 })).toEqual([copyHashed])
+    bench.feed(hashed(100, 100, digests(2)))
     expect(bench.machine.held.verifiedBytes).toBe(bytes)
     expect(wishes.some(({ type }) => type === 'hash')).toBe(false)
   })
@@ -126,7 +130,13 @@ describe('NodeMachine', () => {
     expect(sent(again(8)).map((sentFrame) => sentFrame.type)).toEqual(['bad', 'need'])
     expect(again(2)).toEqual([{ type: 'copyIn', offset: 100, length: 100 }])
     expect(bench.feed(frame(seal))).toEqual([])
-    expect(bench.feed({ type: 'copied', offset: 100, length: 100 })).toEqual([
+    expect(bench.feed({ type: 'copied', offset: 100, length: 100 })).toEqual([copyHashed])
+    // Another repair came between the look at the first and its copy.
+    const swapped = bench.feed(hashed(100, 100, digests(7)))
+    expect(sent(swapped).map(({ type }) => type)).toEqual(['bad', 'need'])
+    expect(again(2)).toEqual([{ type: 'copyIn', offset: 100, length: 100 }])
+    bench.feed({ type: 'copied', offset: 100, length: 100 })
+    expect(bench.feed(hashed(100, 100, digests(2)))).toEqual([
       { type: 'sum', digests: digests(1, 2, 3) },
     ])
     expect(bench.machine.held.repairedBytes).toBe(100)
