@@ -80,7 +80,7 @@ export class DealtRelay {
   unackedBytes = 0
   landedBytes = 0
   rate: number
-  /** Times that its window has doubled before it said how fast it is. */
+  /** Times that its window has opened before it said how fast it is. */
   #openings = 0
   #isRated = false
   #wasFull = false
@@ -96,6 +96,7 @@ export class DealtRelay {
   /** What had moved by its last report, and when that last grew. */
   #movedBytes = 0
   #movedMs: number
+  /** When the origin's feed to it last moved, or had nothing waiting. */
   #fedMs: number
   #reportedMs: number
   #credit = 0
