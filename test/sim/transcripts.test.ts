@@ -29,8 +29,8 @@ it('nothing goes wrong', () => {
     origin -> node1: plan, running, of node0 node1
     origin -> node0: seal
     origin -> node1: seal
-    node1 -> origin: complete
     node0 -> origin: complete
+    node1 -> origin: complete
     origin -> node0: finish
     origin -> node1: finish`),
   )
@@ -108,8 +108,8 @@ it('a node joins: all hear of it, and nobody waits for it until it is level', ()
     origin -> node0: lagging nobody
     origin -> node1: lagging nobody
     origin -> node2: lagging nobody
-    node1 -> origin: complete
     node0 -> origin: complete
+    node1 -> origin: complete
     node2 -> origin: complete`),
   )
 })

@@ -16,7 +16,11 @@ namespace {
 constexpr size_t kMinChunk = 16u << 10;
 constexpr size_t kMaxChunk = 1u << 20;
 constexpr size_t kMaxLowat = 4u << 20;
-constexpr double kBudgetSeconds = 0.004;  // of a feed's rate, unsent in the kernel
+// Of a feed's rate, unsent in the kernel. A slow feed gets more time, as long as that is few bytes:
+// each record costs as much however short it is.
+constexpr double kBudgetSeconds = 0.004;
+constexpr double kSlowSeconds = 0.012;
+constexpr size_t kSlowBytes = 128u << 10;
 constexpr uint64_t kFirstBytes = 4u << 20;
 constexpr size_t kGrowBytes = 8u << 10;
 constexpr uint64_t kGrowWaitNs = 1'000'000;
@@ -303,7 +307,8 @@ void Lane::measure(OutFeed& feed, double seconds) {
   if (gained == 0 && feed.items.empty()) return;  // idle says nothing about the link
   const double now = static_cast<double>(gained) / seconds;
   feed.rate = feed.rate == 0 ? now : 0.7 * feed.rate + 0.3 * now;
-  const auto budget = static_cast<size_t>(feed.rate * kBudgetSeconds);
+  const auto slow = std::min(static_cast<size_t>(feed.rate * kSlowSeconds), kSlowBytes);
+  const auto budget = std::max(static_cast<size_t>(feed.rate * kBudgetSeconds), slow);
   feed.chunk = std::clamp(budget, kMinChunk, kMaxChunk);
   const size_t lowat = std::clamp(budget, kMinChunk, kMaxLowat);
   if (feed.lowat != 0 && lowat < feed.lowat * 2 && lowat * 2 > feed.lowat) return;

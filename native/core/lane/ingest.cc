@@ -20,7 +20,7 @@ constexpr int kBatchBytes = 16 << 10;
 constexpr int kBatchBytesMax = 256 << 10;
 // The tick leaves a feed alone for so long: what is to be relayed is waited for, the rest is not,
 // until little is missing.
-constexpr uint64_t kRelayedNs = 5'000'000;
+constexpr uint64_t kRelayedNs = 10'000'000;
 constexpr uint64_t kLandedNs = 20'000'000;
 constexpr uint64_t kLittleBytes = 2u << 20;
 // A chunk is what comes in this time more: on links that are slower than this machine all feeds are

@@ -59,6 +59,8 @@ export class GroupDealer implements Dealer {
   #countedMs: number | undefined
   #own = new OwnUplink(0, tickMs)
   #unitBytesMin = 0
+  /** What each relay gets when all get the same. */
+  #shareBytes = 0
   #tickAtMs: number | null = null
   /** Bytes of units that went to everybody, for the record of what limited the transfer. */
   directBytes = 0
@@ -182,6 +184,7 @@ export class GroupDealer implements Dealer {
   #start(nodes: readonly number[], nowMs: number): Send[] {
     this.#startMs = nowMs
     this.#unitBytesMin = wholePages(this.#stock.openBytes / unitsMax)
+    this.#shareBytes = this.#stock.openBytes / Math.max(1, nodes.length)
     this.#own = new OwnUplink(nowMs, tickMs, this.#stock.isSpareOwed)
     for (const node of nodes) this.#relays.set(node, this.#relayOf(node, nowMs))
     this.#lag.started(nodes)
@@ -368,7 +371,8 @@ export class GroupDealer implements Dealer {
   }
 
   #relayOf(node: number, nowMs: number): DealtRelay {
-    return new DealtRelay(node, nowMs, this.#expected.get(node), this.#unitBytesMin)
+    const rate = this.#expected.get(node)
+    return new DealtRelay(node, nowMs, rate, this.#unitBytesMin, this.#shareBytes)
   }
 
   #unitToAll(sends: Send[], least: number): number {

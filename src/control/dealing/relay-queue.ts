@@ -21,6 +21,13 @@ const windowBytesMin = 8 * KIB
  * to it is found drained, so often and no further: by then there are reports.
  */
 const openings = 3
+/**
+ * Parts of an even share of the file that the window holds meanwhile, first and once it was found
+ * drained: a relay of a quarter of the mean rate still passes that on in a quarter of the time.
+ */
+const firstShare = 1 / 64
+const openedShare = 1 / 16
+const firstBytesMax = 8 * MIB
 /** Part of a window that a unit takes: short enough that a mate waits 20 ms. */
 const unitShare = 20 / 150
 const unitBytesMax = 8 * MIB
@@ -86,6 +93,7 @@ export class DealtRelay {
   #wasFull = false
   #windowSeconds = windowSeconds
   readonly #unitBytesMin: number
+  readonly #shareBytes: number
   #listed = 0
   /** Of it, units past the relays: listed and received, and not its to forward. */
   #past = 0
@@ -120,10 +128,13 @@ export class DealtRelay {
   /**
    * `rate`: bytes a second it is expected to forward; it only counts until there are reports, and
    * no further than a window may go on somebody's word. `unitBytesMin`: its units have that much.
+   * `shareBytes`: what each relay gets of the file when all get the same; it counts where no rate
+   * is expected.
    */
-  constructor(node: number, nowMs: number, rate = 0, unitBytesMin = pageBytes) {
+  constructor(node: number, nowMs: number, rate = 0, unitBytesMin = pageBytes, shareBytes = 0) {
     this.node = node
     this.#unitBytesMin = unitBytesMin
+    this.#shareBytes = rate === 0 ? shareBytes : 0
     this.rate = Math.min(rate, expectedRateMax)
     this.heardMs = this.#reportedMs = this.#movedMs = this.#fedMs = nowMs
   }
@@ -299,8 +310,15 @@ export class DealtRelay {
   /** The window, in bytes. */
   get window(): number {
     const floor = Math.max(windowBytesMin, 2 * this.#unitBytesMin)
-    const opened = this.#isRated ? floor : floor * growth ** this.#openings
+    const opened = this.#isRated ? floor : this.#opened(floor)
     return Math.max(opened, this.#windowSeconds * this.rate)
+  }
+
+  /** The window of a relay that has not said how fast it is. */
+  #opened(floor: number): number {
+    const part = this.#openings === 0 ? firstShare : openedShare
+    const bytes = Math.min(part * this.#shareBytes, firstBytesMax)
+    return Math.max(floor * growth ** this.#openings, bytes)
   }
 
   /**

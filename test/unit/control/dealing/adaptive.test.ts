@@ -10,7 +10,7 @@ import { adaptiveDealer, fastRates } from './dealers.js'
 
 describe('windows', () => {
   it('fill evenly at the start, one unit after the other', () => {
-    const bench = new DealerBench(GIB, 3)
+    const bench = new DealerBench(MIB, 3)
     const sends = bench.start()
     expect(sends.every((send) => send.relay)).toBe(true)
     expect(sends.slice(0, 3).map((send) => send.node)).toEqual([0, 1, 2])
@@ -23,6 +23,25 @@ describe('windows', () => {
     expect(RangeSet.of(sends.map((send) => [send.offset, send.length])).toArray()).toEqual([
       [0, bytesOf(sends)],
     ])
+  })
+
+  it.each([
+    // [file, an even share of it / 64, at most 8 MiB]
+    [192 * MIB, MIB],
+    [3 * GIB, 8 * MIB],
+  ])('of %i bytes start with a small part of an even share', (bytes, most) => {
+    const bench = new DealerBench(bytes, 3)
+    const sends = bench.start()
+    for (const node of [0, 1, 2]) {
+      expect(bytesOf(to(sends, node))).toBeGreaterThan(0.8 * most)
+      expect(bytesOf(to(sends, node))).toBeLessThanOrEqual(most)
+    }
+    bench.isOriginDry = true
+    for (bench.nowMs = 10; bench.nowMs <= 200; bench.nowMs += 10) bench.tick()
+    for (const node of [0, 1, 2]) {
+      expect(bench.dealer.dealtBytes(node)).toBeGreaterThan(0.8 * Math.min(4 * most, 8 * MIB))
+      expect(bench.dealer.dealtBytes(node)).toBeLessThanOrEqual(Math.min(4 * most, 8 * MIB))
+    }
   })
 
   it('the next unit goes to the emptiest', () => {
@@ -46,7 +65,7 @@ describe('windows', () => {
   })
 
   it('open at each look until relays have reported, while the feeds are drained', () => {
-    const bench = new DealerBench(GIB, 3)
+    const bench = new DealerBench(1.5 * MIB, 3)
     bench.start()
     const dealt = [0, 1, 2].map((node) => bench.dealer.dealtBytes(node))
     bench.isOriginDry = true
@@ -81,7 +100,7 @@ describe('windows', () => {
   ])(
     'at %i bytes/ms hold a tenth of a second, or the least that keeps a feed busy',
     (rate, least, most) => {
-      const bench = new DealerBench(2 * GIB, 3, rate)
+      const bench = new DealerBench(Math.min(rate * 60_000, 2 * GIB), 3, rate)
       bench.start()
       bench.pass(1_000)
       for (const { listed, forwarded } of bench.relays.values()) {
@@ -93,7 +112,7 @@ describe('windows', () => {
   )
 
   it('give each relay what it can carry, whatever that is', () => {
-    const bench = new DealerBench(GIB, 3)
+    const bench = new DealerBench(128 * MIB, 3)
     const rates = [20_000, 10_000, 5_000]
     for (const [node, rate] of rates.entries()) bench.relay(node).rate = rate
     bench.start()
@@ -127,7 +146,7 @@ describe('units', () => {
     [50_000, 512 * KIB, 1 * MIB],
     [2_000_000, 8 * MIB, 8 * MIB],
   ])('at %i bytes/ms take about 20 ms, between a page and 8 MiB', (rate, least, most) => {
-    const bench = new DealerBench(Math.max(GIB, rate * 12_000), 3, rate)
+    const bench = new DealerBench(rate * 12_000, 3, rate)
     bench.start()
     bench.pass(1_000)
     const units = relayed(bench.pass(1_000))
@@ -184,7 +203,7 @@ describe('direct units', () => {
     [true, false, true, false],
     [true, true, false, false],
   ])('full %s, dry %s, started %s: %s', (isFull, isDry, isStarted, isSent) => {
-    const bench = new DealerBench(GIB, 3, 1_000)
+    const bench = new DealerBench(16 * MIB, 3, 1_000)
     if (!isFull) bench.relay(1).rate = 1e6
     bench.start()
     bench.pass(isStarted ? 1_000 : 0)
@@ -213,7 +232,7 @@ describe('direct units', () => {
 
 describe('a silent relay', () => {
   const silent = () => {
-    const bench = new DealerBench(GIB, 3, 4_000)
+    const bench = new DealerBench(64 * MIB, 3, 4_000)
     bench.start()
     bench.pass(500)
     bench.relay(1).isSilent = true
@@ -365,7 +384,7 @@ describe('a lost node', () => {
 
 describe('a broken edge', () => {
   it('gets direct copies of what the relay is dealt from then on', () => {
-    const bench = new DealerBench(GIB, 4, 4_000)
+    const bench = new DealerBench(32 * MIB, 4, 4_000)
     bench.start()
     bench.pass(100)
     bench.tell({ type: 'edgeLost', from: 0, to: 2 })

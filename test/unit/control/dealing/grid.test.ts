@@ -47,6 +47,13 @@ const kinds = {
       i === nodes - 1 ? { ...node, up: rate / 10 } : node,
     ),
   }),
+  /** As slow, but of a relay that passes on next to nothing. */
+  crawling: (nodes, rate) => ({
+    originUp: rate,
+    nodes: many(nodes, 1.3 * rate, 1.5 * rate).map((node, i) =>
+      i === nodes - 1 ? { ...node, up: rate / 1000 } : node,
+    ),
+  }),
   /** Receivers are the limit. */
   downlinks: (nodes, rate) => ({ originUp: 3 * rate, nodes: many(nodes, 3 * rate, rate) }),
   /** One processor, or one switch, that every byte of everybody passes. */
@@ -117,6 +124,7 @@ describe('adaptive dealing comes near to the bound', () => {
     ['mixed', 1.015, 200],
     ['random', 1.015, 250],
     ['slow', 1.015, 150],
+    ['crawling', 1.015, 250],
     ['relays', 1.02, 350],
     ['downlinks', 1.01, 100],
     ['shared', 1.01, 100],
