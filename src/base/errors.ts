@@ -84,6 +84,10 @@ export const errorTable = {
     retryable: false,
     native: 11,
   },
+  ERR_FR_CATALOGUE: {
+    meaning: 'the records of what the machine holds cannot be used',
+    retryable: false,
+  },
   ERR_FR_ATTRIBUTES: {
     meaning: 'the file system of the node cannot keep an attribute of the file',
     retryable: false,

@@ -260,6 +260,18 @@ export const limits = {
   /** Warnings of one node in its `complete` frame. */
   warningsPerNode: 8,
 
+  // --- what a machine holds ---
+  /** Records in the catalogue of one data directory, and bytes of one line of its index. */
+  heldStreams: 250_000,
+  catalogueLineBytes: 32 * KIB,
+  /** Lines of the index that may be dead beside as many that are not before it is rewritten. */
+  catalogueDeadLines: 1_024,
+  /** Bytes of the digest runs of one held file. */
+  heldDigestBytes: 128 * MIB,
+  /** Bytes of one batch of a journal, and of a journal for each block of its file. */
+  journalBatchBytes: 1 * MIB,
+  journalBytesPerBlock: 512,
+
   // --- trace of a push ---
   /** Events of one trace, about 130 bytes each; more are counted and left out. */
   traceEvents: 250_000,
@@ -357,6 +369,11 @@ relation(
   limits.signatureBytes + 32 <= limits.relayedDigestBytesPerBlock,
   'all digest records of a file can be passed on',
 )
+relation(
+  limits.blocksPerFile * 112 <= limits.heldDigestBytes,
+  'the digests of the largest file can be kept, each block signed by itself',
+)
+relation(limits.nameBytes * 6 + 4 * KIB <= limits.catalogueLineBytes, 'a record fits a line')
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')
 relation(limits.traceEventsRare < limits.traceEvents, 'a trace has room for what is common')
 relation(limits.traceChunkBytes < limits.traceQueueBytes, 'a piece of a trace fits its queue')

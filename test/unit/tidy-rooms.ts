@@ -38,14 +38,14 @@ const rooms: Record<string, Room> = {
   'cli/render': { rooms: ['api', 'base'], packages: ['string-width'], node: 'all' },
   api: {
     rooms: [
-      ...['agent', 'session/*', 'store', 'net', 'engine/hashing', 'control/*', 'base/*', 'ports'],
+      ...['agent', 'session/*', 'store/*', 'net', 'engine/hashing', 'control/*', 'base/*', 'ports'],
     ],
     node: 'all',
     nodeNever: ['node:net'],
   },
   agent: {
     rooms: [
-      ...['session/*', 'store', 'net', 'engine/*', 'protocol', 'control/*', 'base/*', 'ports'],
+      ...['session/*', 'store/*', 'net', 'engine/*', 'protocol', 'control/*', 'base/*', 'ports'],
     ],
     node: 'all',
   },
@@ -55,20 +55,26 @@ const rooms: Record<string, Room> = {
   },
   'session/coordinator': {
     rooms: [
-      ...['session', 'session/driver', 'net', 'store'],
+      ...['session', 'session/driver', 'net', 'store/*'],
       ...['protocol', 'control/*', 'base/*', 'ports'],
     ],
     node: 'all',
   },
   'session/receiver': {
     rooms: [
-      ...['session', 'session/driver', 'net', 'store'],
+      ...['session', 'session/driver', 'net', 'store/*'],
       ...['protocol', 'control/*', 'base/*', 'ports'],
     ],
     node: 'all',
   },
   'session/driver': { rooms: ['protocol', 'control/*', 'base', 'ports'] },
-  store: { rooms: ['control/messages', 'base/*', 'ports'], node: 'all' },
+  store: {
+    rooms: ['store/*', 'control/holdings', 'control/messages', 'base/*', 'ports'],
+    node: 'all',
+  },
+  'store/catalogue': { rooms: ['store/files', 'base', 'ports'], node: 'all' },
+  'store/journal': { rooms: ['store/files', 'control/holdings', 'base', 'ports'], node: 'all' },
+  'store/files': { rooms: ['base'], node: 'all' },
   net: { rooms: ['protocol', 'control/messages', 'base/*', 'ports'], node: 'all' },
   'engine/native': {
     rooms: ['engine', 'base', 'ports'],

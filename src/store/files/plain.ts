@@ -1,0 +1,40 @@
+/** Checks of what was read from a line of JSON; a checksum tells only that it is as written. */
+import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
+import { limits } from '../../base/limits.js'
+
+export type Plain = Readonly<Record<string, unknown>>
+
+export function isObject(value: unknown): value is Plain {
+  return typeof value === 'object' && value !== null
+}
+
+export function isHex(value: unknown, digits: number): value is string {
+  return typeof value === 'string' && value.length === digits && /^[0-9a-f]*$/.test(value)
+}
+
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+export function isAlgorithm(value: unknown): value is DigestAlgorithm {
+  return digestAlgorithms.includes(value as DigestAlgorithm)
+}
+
+/** A name as text, one character a byte, in which names compare as their bytes do. */
+export function keyOf(name: Uint8Array): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1')
+}
+
+export function nameOfKey(key: string): Uint8Array {
+  return new Uint8Array(Buffer.from(key, 'latin1'))
+}
+
+export function isKey(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > limits.nameBytes)
+    return false
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at)
+    if (code === 0 || code > 0xff) return false
+  }
+  return true
+}

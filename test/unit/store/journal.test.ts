@@ -1,0 +1,229 @@
+/** Journals of partials, read after a restart of the node or of the machine. */
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { limits } from '../../../src/base/limits.js'
+import type { HeldRun } from '../../../src/control/holdings/have.js'
+import { Journal, type JournalHeader, readJournal } from '../../../src/store/journal/journal.js'
+
+const directory = mkdtempSync(join(tmpdir(), 'fr-journal-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+let count = 0
+let path: string
+beforeEach(() => {
+  path = join(directory, String(count++))
+})
+
+const blockBytes = 65_536
+const blocks = 12
+const header: JournalHeader = {
+  contentId: '0123456789abcdef'.repeat(2),
+  author: 'ab'.repeat(32),
+  algorithm: 'xxh64',
+  blockBytes,
+  size: blocks * blockBytes - 7,
+  name: Uint8Array.from([0x61, 0xff, 0x0a, 0x22]),
+  transfer: 'cd'.repeat(16),
+}
+
+/** The only digest of a block that is ever written down. */
+function digestOf(block: number): Uint8Array {
+  return new Uint8Array(8).fill(block + 1)
+}
+
+function runOf(block: number, length = 1): HeldRun {
+  const offset = block * blockBytes
+  const digests = new Uint8Array(8 * length)
+  for (let i = 0; i < length; i++) digests.set(digestOf(block + i), 8 * i)
+  return { offset, length: Math.min(length * blockBytes, header.size - offset), digests }
+}
+
+const earlier = Promise.resolve(Buffer.alloc(16, 7))
+
+/** Blocks a journal tells of; each has its digest, and is told of once. */
+async function blocksIn(): Promise<number[]> {
+  const read = await readJournal(path)
+  const found: number[] = []
+  for (const { offset, length, digests } of read?.runs ?? []) {
+    for (let at = 0; at * blockBytes < length; at++) {
+      const block = offset / blockBytes + at
+      expect([...digests.subarray(at * 8, at * 8 + 8)]).toEqual([...digestOf(block)])
+      found.push(block)
+    }
+    expect(digests).toHaveLength(8 * Math.ceil(length / blockBytes))
+  }
+  expect(new Set(found).size).toBe(found.length)
+  return found
+}
+
+async function write(batches: readonly (readonly HeldRun[])[]): Promise<void> {
+  const journal = await Journal.create(path, header)
+  for (const runs of batches) await journal.append(runs)
+  await journal.close()
+}
+
+describe('a journal', () => {
+  it('tells what was appended, each block once, in order', async () => {
+    await write([[runOf(9, 3)], [runOf(0), runOf(4, 2)], [runOf(5, 2)]])
+    const read = await readJournal(path)
+    expect(read?.header).toEqual(header)
+    expect(read?.isSameBoot).toBe(true)
+    expect(await blocksIn()).toEqual([0, 4, 5, 6, 9, 10, 11])
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  it('goes on after a restart, and begins anew where it is made anew', async () => {
+    await write([[runOf(1)]])
+    const resumed = await Journal.resume(path)
+    await Promise.all([resumed.append([runOf(2)]), resumed.append([runOf(3)]), resumed.close()])
+    expect(await blocksIn()).toEqual([1, 2, 3])
+    await expect(resumed.append([runOf(4)])).rejects.toMatchObject({ code: 'ERR_FR_CLOSED' })
+    await write([[runOf(7)]])
+    expect(await blocksIn()).toEqual([7])
+  })
+
+  it('says which blocks an earlier kernel wrote, until they are appended again', async () => {
+    const before = await Journal.create(path, header, earlier)
+    await before.append([runOf(0, 4)])
+    await before.close()
+    const runs = async () =>
+      (await readJournal(path))?.runs.map(({ offset, isSameBoot }) => [offset, isSameBoot])
+    expect((await readJournal(path, earlier))?.isSameBoot).toBe(true)
+    expect(await runs()).toEqual([[0, false]])
+    const after = await Journal.resume(path)
+    await after.append([runOf(1, 2)])
+    expect(await runs()).toEqual([
+      [0, false],
+      [blockBytes, true],
+      [3 * blockBytes, false],
+    ])
+    expect((await readJournal(path))?.isSameBoot).toBe(false)
+    await after.append([runOf(3), runOf(0)])
+    await after.close()
+    expect((await readJournal(path))?.isSameBoot).toBe(true)
+    expect(await blocksIn()).toEqual([0, 1, 2, 3])
+  })
+
+  it('believes no block where the system has no boot id', async () => {
+    const nothing = Promise.resolve(Buffer.alloc(16))
+    const journal = await Journal.create(path, header, nothing)
+    await journal.append([runOf(0)])
+    await journal.close()
+    expect((await readJournal(path, nothing))?.isSameBoot).toBe(false)
+  })
+
+  it('is not there, no journal, or a link: null, and nothing to go on with', async () => {
+    const precious = join(directory, 'precious')
+    await write([[runOf(0)]])
+    const whole = readFileSync(path)
+    writeFileSync(precious, whole)
+    const makers = [() => {}, () => writeFileSync(path, 'text'), () => symlinkSync(precious, path)]
+    for (const make of makers) {
+      rmSync(path, { force: true })
+      make()
+      expect(await readJournal(path)).toBeNull()
+      await expect(Journal.resume(path)).rejects.toMatchObject({ code: 'ERR_FR_CATALOGUE' })
+    }
+    await write([[runOf(1)]])
+    expect(readFileSync(precious)).toEqual(whole)
+    expect(await blocksIn()).toEqual([1])
+  })
+
+  it('takes whole blocks only, and so much as its file can need', async () => {
+    const journal = await Journal.create(path, header)
+    const part = { ...runOf(0), length: 5 }
+    expect(() => journal.append([part])).toThrow(TypeError)
+    expect(() => journal.append([{ ...runOf(0, 2), length: blockBytes }])).toThrow(TypeError)
+    const asked = Array.from({ length: 2_000 }, (_, at) => journal.append([runOf(at % blocks)]))
+    const outcomes = await Promise.allSettled(asked)
+    const refused = outcomes.find(({ status }) => status === 'rejected')
+    expect(refused).toMatchObject({ reason: { code: 'ERR_FR_LIMIT' } })
+    await journal.close()
+    const most = limits.catalogueLineBytes + blocks * limits.journalBytesPerBlock
+    expect(statSync(path).size).toBeLessThanOrEqual(most)
+    expect(await blocksIn()).toHaveLength(blocks)
+  })
+
+  it('splits a run that is larger than a batch', async () => {
+    const many = 200_000
+    const big = { ...header, size: many * blockBytes }
+    const journal = await Journal.create(path, big)
+    const digests = new Uint8Array(8 * many).map((_, at) => at % 251)
+    await journal.append([{ offset: 0, length: big.size, digests }])
+    await journal.close()
+    const read = await readJournal(path)
+    const parts = read?.runs.map((run) => run.digests) ?? []
+    expect(parts.length).toBeGreaterThan(1)
+    expect(Buffer.concat(parts).equals(digests)).toBe(true)
+  })
+})
+
+describe('a damaged journal', () => {
+  const batches = fc.array(
+    fc.array(
+      fc
+        .nat(blocks - 1)
+        .chain((block) =>
+          fc.integer({ min: 1, max: blocks - block }).map((length) => runOf(block, length)),
+        ),
+      { minLength: 1, maxLength: 3 },
+    ),
+    { minLength: 1, maxLength: 5 },
+  )
+
+  const written = (all: readonly (readonly HeldRun[])[]) =>
+    new Set(
+      all.flat().flatMap(({ offset, length }) => {
+        const first = offset / blockBytes
+        return Array.from({ length: Math.ceil(length / blockBytes) }, (_, at) => first + at)
+      }),
+    )
+
+  it('cut off anywhere tells of nothing else, and goes on', async () => {
+    const cut = fc.asyncProperty(batches, fc.nat(), async (all, where) => {
+      await write(all)
+      const { size } = statSync(path)
+      truncateSync(path, where % (size + 1))
+      const found = await blocksIn()
+      for (const block of found) expect(written(all)).toContain(block)
+      const journal = await Journal.resume(path).catch(() => Journal.create(path, header))
+      await journal.append([runOf(11)])
+      await journal.close()
+      expect(new Set(await blocksIn())).toEqual(new Set([...found, 11]))
+    })
+    await fc.assert(cut, { numRuns: 150 })
+  })
+
+  it('with any byte changed, and noise behind it, tells of nothing else', async () => {
+    const flipped = fc.asyncProperty(
+      batches,
+      fc.nat(),
+      fc.integer({ min: 1, max: 255 }),
+      fc.uint8Array({ maxLength: 64 }),
+      async (all, where, change, noise) => {
+        await write(all)
+        const bytes = readFileSync(path)
+        const at = where % bytes.length
+        bytes[at] = (bytes[at] as number) ^ change
+        writeFileSync(path, bytes)
+        appendFileSync(path, noise)
+        const read = await readJournal(path)
+        if (read !== null) expect(read.header).toEqual(header)
+        for (const block of await blocksIn()) expect(written(all)).toContain(block)
+      },
+    )
+    await fc.assert(flipped, { numRuns: 200 })
+  })
+})
