@@ -42,21 +42,17 @@
  */
 import type { BlockAlgorithm } from './base/digests.js'
 import type { FrErrorCode } from './base/errors.js'
+import type { ByteRange, FileHandle, Storage } from './ports/storage.js'
+
+export type * from './ports/storage.js'
 
 /** A connected net.Socket of Node. */
 export interface EngineSocket {
   destroy(): unknown
 }
 
-export type FileHandle = number
 export type FeedHandle = number
 export type TransferHandle = number
-export type DataDirHandle = number
-
-export interface ByteRange {
-  readonly offset: number
-  readonly length: number
-}
 
 /** Facts the engine reports, in order per transfer. Batches arrive on the loop's thread. */
 export type EngineEvent =
@@ -162,6 +158,13 @@ export interface AssignSpec {
   readonly route: number
 }
 
+/** Whole blocks of a stream: from a block border to another, or to the end of the file. */
+export interface HoldSpec {
+  readonly stream: number
+  readonly offset: number
+  readonly length: number
+}
+
 export interface SendSpec {
   readonly stream: number
   readonly offset: number
@@ -198,7 +201,7 @@ export interface FeedStats {
 }
 
 export interface TransferStats {
-  /** Bytes of files that are there, each once: payload that landed, and holes. */
+  /** Bytes of files that are there, each once: payload that landed, holes, and what is held. */
   readonly landedBytes: number
   /** Of `landedBytes`, what landed as holes. */
   readonly holeBytes: number
@@ -247,6 +250,14 @@ export interface DataEngine {
   /** Replaces the table of a route (1..65,535); without targets nothing is passed on. */
   setRoute(transfer: TransferHandle, route: number, targets: readonly RouteTarget[]): void
   assign(transfer: TransferHandle, spec: AssignSpec): void
+  /**
+   * These bytes are in the file already: they count as landed from here on, they are not hashed and
+   * no event tells of their blocks, but for blocks that were whole before. What arrives of them is
+   * dropped as duplicate. They get no route by this; one that they have passes them on. Of a block
+   * that has landed in part the rest counts as landed: the caller vouches for all of it. Ranges
+   * that do not begin and end at block borders (or at the end of the file) are a TypeError.
+   */
+  hold(transfer: TransferHandle, spec: HoldSpec): void
   /** Lists a range for sending. At a node, bytes not landed yet are sent as they land. */
   send(feed: FeedHandle, spec: SendSpec): void
   sendDigests(feed: FeedHandle, spec: DigestSpec): void
@@ -321,130 +332,4 @@ export interface HashPool {
     algorithm: BlockAlgorithm,
   ): Promise<Uint8Array>
   close(): Promise<void>
-}
-
-/** POSIX time, split because nanoseconds since 1970 pass 2^53. */
-export interface FileTime {
-  readonly seconds: number
-  readonly nanos: number
-}
-
-export interface SourceFile {
-  readonly file: FileHandle
-  readonly size: number
-  readonly mode: number
-  readonly mtime: FileTime
-  /** Bytes that are no hole, as far as the file system tells; `size` where it does not. */
-  readonly dataBytes: number
-  /** Large holes, in order: a hint for plans, because the file may be written. */
-  readonly holes: readonly ByteRange[]
-}
-
-/** What a second look at a source tells; none of it is a change of content by itself. */
-export interface SourceLook {
-  /** Its times, links or mode are not those of the opening. */
-  readonly isTouched: boolean
-  /** It had a name at the opening and has none now. */
-  readonly isRemoved: boolean
-  /**
-   * Whether anybody else had it open, or mapped, for writing, at the opening or now. What is
-   * written through a mapping may move no time stamp. `unknown`: the system does not tell.
-   */
-  readonly writers: 'none' | 'some' | 'unknown'
-}
-
-export interface PublishSpec {
-  readonly file: FileHandle
-  /** The id the partial was created under. */
-  readonly id: string
-  readonly name: Uint8Array
-  readonly mode: number
-  readonly mtime: FileTime
-  readonly noClobber: boolean
-}
-
-/** What a file system does not keep of a published file. */
-export type LostAttribute = 'mode' | 'mtime'
-
-/** A partial once its bytes are durable. */
-export interface FlushedFile {
-  readonly size: number
-  /** Bytes on the disk: fewer than `size` where there are holes, or the disk compresses. */
-  readonly allocatedBytes: number
-  /** Its size or mtime moved while it was flushed. */
-  readonly wasTouched: boolean
-}
-
-/** A partial that nobody in this process holds open. */
-export interface Leftover {
-  readonly id: string
-  readonly allocatedBytes: number
-}
-
-/**
- * Files. Names are bytes, relative, and confined to the data directory by the kernel
- * (openat2 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS). Rejections are FrError.
- */
-export interface Storage {
-  /**
-   * A directory is ERR_FR_IS_DIRECTORY; whatever else cannot be opened for reading, is not a
-   * regular file, or holds more or less than the size it tells is ERR_FR_SOURCE. Symlinks are
-   * followed.
-   */
-  openSource(path: string): Promise<SourceFile>
-  /** Rejects with ERR_FR_SOURCE_CHANGED when the size is not that of the opening. */
-  checkSource(file: FileHandle): Promise<SourceLook>
-  /** Opens (making DATA itself if only that is missing), locks (flock) and prepares
-   *  DATA/.fastreplica; ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED. */
-  openDataDir(path: string): Promise<DataDirHandle>
-  /**
-   * Looks the path up again. True: another directory is there now, or what is in .fastreplica was
-   * removed; the handle stands for what is there from now on, and partials that were open can be
-   * published no more. A directory that was moved elsewhere, or whose disk was unmounted, is
-   * ERR_FR_DATA_DIR_GONE, one that is not writable ERR_FR_DATA_DIR, one that another node serves
-   * ERR_FR_DATA_DIR_LOCKED; nothing has changed then, and it may be asked again.
-   */
-  refreshDataDir(dir: DataDirHandle): Promise<boolean>
-  /**
-   * Refuses what could not be published later: ERR_FR_NAME (empty, absolute, `.`, `..`, empty
-   * component, NUL, over-long, under .fastreplica, a symlink anywhere, a file where a directory
-   * must be, a directory that is not writable, a file that may not be replaced), ERR_FR_EXISTS,
-   * ERR_FR_IS_DIRECTORY. Directories that are missing are no refusal where they can be made:
-   * `publish` makes them.
-   */
-  checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void>
-  /**
-   * A hidden file of the given size (sparse, 0600) under DATA/.fastreplica/partials. The id is 1 to
-   * 128 of [A-Za-z0-9._-], not starting with a dot (else TypeError); one that exists is
-   * ERR_FR_EXISTS.
-   */
-  createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle>
-  /** Copies verified bytes from scratch into the partial. */
-  copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void>
-  /** Tries out on a partial what `publish` will do with it, and answers as `publish` will. */
-  probe(dir: DataDirHandle, spec: PublishSpec): Promise<readonly LostAttribute[]>
-  /** Makes the bytes of a partial durable; what is seen then tells whether others were at it. */
-  flush(file: FileHandle): Promise<FlushedFile>
-  /**
-   * Mode (setuid, setgid and sticky bits stripped), mtime, fsync, rename, fsync of directories.
-   * Resolves to what the file system did not keep. ERR_FR_DATA_DIR_GONE when the directory is not
-   * at its path; ERR_FR_IO when the partial has another size than it was made with.
-   */
-  publish(dir: DataDirHandle, spec: PublishSpec): Promise<readonly LostAttribute[]>
-  /** Gives back what of a partial was allocated ahead and never written. */
-  trim(file: FileHandle): Promise<void>
-  /** Removes a partial; a missing one is no error. */
-  discard(dir: DataDirHandle, id: string): Promise<void>
-  /**
-   * Removes partials untouched (ctime) for this long, except those in use; resolves to their
-   * number. Those that stay are trimmed.
-   */
-  expirePartials(dir: DataDirHandle, olderThanSeconds: number): Promise<number>
-  /** Partials that are not in use, at most 65,536. */
-  listPartials(dir: DataDirHandle): Promise<readonly Leftover[]>
-  /** Bytes an ordinary user may still write. */
-  freeBytes(dir: DataDirHandle): Promise<number>
-  closeFile(file: FileHandle): void
-  /** Unlocks, after what has been asked of the directory before. */
-  closeDataDir(dir: DataDirHandle): void
 }

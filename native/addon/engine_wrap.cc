@@ -14,6 +14,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::adopt>("adopt"),
                       InstanceMethod<&W::set_route>("setRoute"),
                       InstanceMethod<&W::assign>("assign"),
+                      InstanceMethod<&W::hold>("hold"),
                       InstanceMethod<&W::send>("send"),
                       InstanceMethod<&W::send_digests>("sendDigests"),
                       InstanceMethod<&W::relay_digests>("relayDigests"),
@@ -28,6 +29,10 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::open_data_dir>("openDataDir"),
                       InstanceMethod<&W::check_name>("checkName"),
                       InstanceMethod<&W::create_partial>("createPartial"),
+                      InstanceMethod<&W::open_partial>("openPartial"),
+                      InstanceMethod<&W::open_held>("openHeld"),
+                      InstanceMethod<&W::remove>("remove"),
+                      InstanceMethod<&W::identity_of>("identityOf"),
                       InstanceMethod<&W::copy_in>("copyIn"),
                       InstanceMethod<&W::publish>("publish"),
                       InstanceMethod<&W::discard>("discard"),
@@ -193,6 +198,14 @@ void EngineWrap::assign(const Napi::CallbackInfo& info) {
   const uint64_t offset = number_at(info, 2, "offset");
   const uint64_t length = number_at(info, 3, "length");
   throw_answer(info.Env(), engine_->assign(transfer, stream, offset, length, route_at(info, 4)));
+}
+
+// hold(transfer, stream, offset, length)
+void EngineWrap::hold(const Napi::CallbackInfo& info) {
+  const uint32_t transfer = handle_at(info, 0, "transfer");
+  const uint32_t stream = handle_at(info, 1, "stream");
+  const uint64_t offset = number_at(info, 2, "offset");
+  throw_answer(info.Env(), engine_->hold(transfer, stream, offset, number_at(info, 3, "length")));
 }
 
 // send(feed, stream, offset, length, route, scratch)

@@ -35,6 +35,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value adopt(const Napi::CallbackInfo& info);
   void set_route(const Napi::CallbackInfo& info);
   void assign(const Napi::CallbackInfo& info);
+  void hold(const Napi::CallbackInfo& info);
   void send(const Napi::CallbackInfo& info);
   void send_digests(const Napi::CallbackInfo& info);
   void relay_digests(const Napi::CallbackInfo& info);
@@ -51,6 +52,10 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void open_data_dir(const Napi::CallbackInfo& info);
   void check_name(const Napi::CallbackInfo& info);
   void create_partial(const Napi::CallbackInfo& info);
+  void open_partial(const Napi::CallbackInfo& info);
+  void open_held(const Napi::CallbackInfo& info);
+  void remove(const Napi::CallbackInfo& info);
+  void identity_of(const Napi::CallbackInfo& info);
   void copy_in(const Napi::CallbackInfo& info);
   void publish(const Napi::CallbackInfo& info);
   void probe(const Napi::CallbackInfo& info);

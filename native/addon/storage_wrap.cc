@@ -107,6 +107,48 @@ void EngineWrap::create_partial(const Napi::CallbackInfo& info) {
          });
 }
 
+// openPartial(operation, dir, id) -> file
+void EngineWrap::open_partial(const Napi::CallbackInfo& info) {
+  run_in(info, [this, id = text_at(info, 2, "id")](DataDir& dir) {
+    uint32_t file = 0;
+    Done done{dir.open_partial(id, &file)};
+    own(file);
+    done.result[0] = file;
+    return done;
+  });
+}
+
+// openHeld(operation, dir, name) -> file
+void EngineWrap::open_held(const Napi::CallbackInfo& info) {
+  run_in(info, [this, name = bytes_at(info, 2, "name")](DataDir& dir) {
+    uint32_t file = 0;
+    Done done{dir.open_held(name, &file)};
+    own(file);
+    done.result[0] = file;
+    return done;
+  });
+}
+
+// remove(operation, dir, name)
+void EngineWrap::remove(const Napi::CallbackInfo& info) {
+  run_in(info, [name = bytes_at(info, 2, "name")](DataDir& dir) { return Done{dir.remove(name)}; });
+}
+
+// identityOf(operation, file) -> size, mtime and ctime as seconds and nanos; text: inode, decimal
+void EngineWrap::identity_of(const Napi::CallbackInfo& info) {
+  run(info, true, [file = handle_at(info, 1, "file")]() -> Done {
+    FileIdentity found;
+    Done done{fr::identity_of(file, &found)};
+    done.result[0] = static_cast<double>(found.size);
+    done.result[1] = static_cast<double>(found.mtime_seconds);
+    done.result[2] = static_cast<double>(found.mtime_nanos);
+    done.result[3] = static_cast<double>(found.ctime_seconds);
+    done.result[4] = static_cast<double>(found.ctime_nanos);
+    done.text = std::to_string(found.inode);
+    return done;
+  });
+}
+
 // copyIn(operation, from, to, offset, length)
 void EngineWrap::copy_in(const Napi::CallbackInfo& info) {
   run(info, false,

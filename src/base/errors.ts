@@ -56,6 +56,11 @@ export const errorTable = {
     retryable: false,
     native: 7,
   },
+  ERR_FR_NOT_HELD: {
+    meaning: 'the node does not hold this file',
+    retryable: false,
+    native: 17,
+  },
   ERR_FR_BUSY: { meaning: 'another transfer is writing the same name', retryable: true },
   ERR_FR_SOURCE: {
     meaning: 'the source cannot be opened or is not a regular file',

@@ -8,6 +8,7 @@ import type {
   EngineEvent,
   FeedHandle,
   FeedStats,
+  HoldSpec,
   RouteTarget,
   SendSpec,
   TransferHandle,
@@ -94,6 +95,11 @@ export class SimEngine implements FeedEngine {
   /** The digest records of this route so far, which feeds that enter its table late are sent. */
   relayed(route: number): readonly SimDigests[] {
     return this.#digests.filter((record) => record.route === route)
+  }
+
+  /** Blocks that are there, of which no event tells. */
+  hold(_transfer: TransferHandle, { offset, length }: HoldSpec): void {
+    this.#files.file.land(offset, length, false)
   }
 
   send(handle: FeedHandle, { offset, length, route = 0, scratch = false }: SendSpec): void {

@@ -33,6 +33,7 @@ const calls = {
   tuneControl: (engine, h) => engine.tuneControl(h.control),
   setRoute: (engine, h) => engine.setRoute(h.transfer, 1, []),
   assign: (engine, h) => engine.assign(h.transfer, { ...byte, route: 1 }),
+  hold: (engine, h) => engine.hold(h.transfer, { stream, offset: 0, length: blockBytes }),
   send: (engine, h) => engine.send(h.feed, byte),
   sendDigests: (engine, h) => engine.sendDigests(h.feed, { ...byte, payload: Buffer.alloc(8) }),
   relayDigests: (engine, h) =>
@@ -50,6 +51,10 @@ const calls = {
   'storage.openDataDir': ({ storage }, h) => storage.openDataDir(join(h.root, 'new')),
   'storage.checkName': ({ storage }, h) => storage.checkName(h.dir, Buffer.from('a'), false),
   'storage.createPartial': ({ storage }, h) => storage.createPartial(h.dir, 'new', 1),
+  'storage.openPartial': ({ storage }, h) => storage.openPartial(h.dir, 'left'),
+  'storage.openHeld': ({ storage }, h) => storage.openHeld(h.dir, Buffer.from('held')),
+  'storage.remove': ({ storage }, h) => storage.remove(h.dir, Buffer.from('removed')),
+  'storage.identityOf': ({ storage }, h) => storage.identityOf(h.file),
   'storage.copyIn': ({ storage }, h) => storage.copyIn(h.file, h.spare, byte),
   'storage.probe': ({ storage }, h) => storage.probe(h.dir, { ...publication, file: h.spare }),
   'storage.flush': ({ storage }, h) => storage.flush(h.spare),
@@ -113,6 +118,9 @@ export async function outcomesIn(situation, create, root) {
     }
     const life = await startStream(create, join(root, 'life'))
     const { receiver, transfer, file, dataDir } = life
+    const data = join(root, 'life', 'data')
+    for (const name of ['held', 'removed', '.fastreplica/partials/left'])
+      writeFileSync(join(data, name), 'bytes')
     const spare = await receiver.storage.createPartial(dataDir, publication.id, size)
     const { file: source } = await receiver.storage.openSource(join(root, 'another'))
     const feed = receiver.adopt(sockets[2], { transfer, direction: 'out', seed })

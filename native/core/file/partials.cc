@@ -27,7 +27,6 @@ constexpr size_t kListedPartialsMax = 65'536;
 Status DataDir::create_partial(std::string_view id, uint64_t size, uint32_t* file) noexcept {
   if (Status status = check_partial_id(id); !status.ok()) return status;
   if (size > static_cast<uint64_t>(INT64_MAX)) return {Code::ERR_FR_IO, EFBIG, "ftruncate"};
-  std::erase_if(in_use_, [](const auto& entry) { return entry.second.expired(); });
   const std::string name(id);
   constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
   Fd fd(openat(partials_, name.c_str(), kFlags, 0600));
@@ -35,26 +34,48 @@ Status DataDir::create_partial(std::string_view id, uint64_t size, uint32_t* fil
     if (errno == EEXIST) return {Code::ERR_FR_EXISTS, errno, "open"};
     return status_of_errno(errno, "open");
   }
-  const int raw = fd.get();
   Status status = kOkStatus;
-  while (ftruncate(raw, static_cast<off_t>(size)) != 0) {
+  while (ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
     if (errno == EINTR) continue;
     status = status_of_errno(errno, "ftruncate");
     break;
   }
-  if (status.ok()) {
-    const auto made = std::make_shared<File>(fd.release(), size);
-    struct statfs system;
-    if (fstatfs(raw, &system) == 0 && system.f_type == TMPFS_MAGIC) made->fallocate_ok = false;
-    *file = file_table_add(made);
-    if (*file == 0) {
-      status = {Code::ERR_FR_LIMIT, 0};
-    } else {
-      in_use_.insert_or_assign(name, made);
-    }
-  }
+  if (status.ok()) status = use_partial(name, fd.release(), size, file);
   if (!status.ok()) unlinkat(partials_, name.c_str(), 0);
   return status;
+}
+
+Status DataDir::use_partial(const std::string& id, int fd, uint64_t size, uint32_t* file) {
+  std::erase_if(in_use_, [](const auto& entry) { return entry.second.expired(); });
+  const auto made = std::make_shared<File>(fd, size);
+  struct statfs system;
+  if (fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC) made->fallocate_ok = false;
+  *file = file_table_add(made);
+  if (*file == 0) return {Code::ERR_FR_LIMIT, 0};
+  in_use_.insert_or_assign(id, made);
+  return kOkStatus;
+}
+
+Status DataDir::open_partial(std::string_view id, uint32_t* file) noexcept {
+  if (Status status = check_partial_id(id); !status.ok()) return status;
+  const std::string name(id);
+  constexpr Status kNone{Code::ERR_FR_NOT_HELD, 0};
+  struct stat found;
+  if (fstatat(partials_, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
+    return errno == ENOENT ? kNone : status_of_errno(errno, "stat");
+  }
+  // A second name: a publication that makes links was cut short between its two steps.
+  if (!S_ISREG(found.st_mode) || found.st_nlink != 1) return kNone;
+  // One that had just given the file its mode may have shut its owner out.
+  constexpr mode_t kOwn = S_IRUSR | S_IWUSR;
+  if ((found.st_mode & kOwn) != kOwn) {
+    (void)fchmodat(partials_, name.c_str(), 0600, AT_SYMLINK_NOFOLLOW);
+  }
+  Fd fd(openat(partials_, name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (fd.get() < 0) return errno == ENOENT ? kNone : status_of_errno(errno, "open");
+  if (fstat(fd.get(), &found) != 0) return status_of_errno(errno, "fstat");
+  const auto size = static_cast<uint64_t>(found.st_size);
+  return use_partial(name, fd.release(), size, file);
 }
 
 Status DataDir::discard(std::string_view id) noexcept {

@@ -141,6 +141,20 @@ Status flush(uint32_t handle, FlushedFile* out) noexcept {
   return kOkStatus;
 }
 
+Status identity_of(uint32_t handle, FileIdentity* out) noexcept {
+  const FileRef file = file_table_get(handle);
+  if (file == nullptr) return {Code::ERR_FR_CLOSED, 0};
+  struct stat found;
+  if (fstat(file->fd, &found) != 0) return status_of_errno(errno, "fstat");
+  *out = {.size = static_cast<uint64_t>(found.st_size),
+          .inode = found.st_ino,
+          .mtime_seconds = found.st_mtim.tv_sec,
+          .mtime_nanos = found.st_mtim.tv_nsec,
+          .ctime_seconds = found.st_ctim.tv_sec,
+          .ctime_nanos = found.st_ctim.tv_nsec};
+  return kOkStatus;
+}
+
 Status trim(uint32_t handle) noexcept {
   const FileRef file = file_table_get(handle);
   if (file == nullptr) return {Code::ERR_FR_CLOSED, 0};

@@ -52,6 +52,18 @@ struct FlushedFile {
 // Makes the bytes of a partial durable, and says what the file is then.
 Status flush(uint32_t file, FlushedFile* out) noexcept;
 
+struct FileIdentity {
+  uint64_t size = 0;
+  uint64_t inode = 0;
+  int64_t mtime_seconds = 0;
+  int64_t mtime_nanos = 0;
+  int64_t ctime_seconds = 0;
+  int64_t ctime_nanos = 0;
+};
+
+// What tells whether a file is still the one that was looked at before.
+Status identity_of(uint32_t file, FileIdentity* out) noexcept;
+
 // Gives back what was allocated and never written; nothing is allocated ahead any more. Must run on
 // the thread that allocates.
 Status trim(uint32_t file) noexcept;
@@ -108,6 +120,19 @@ class DataDir {
   // [0-9a-zA-Z._-], not starting with a dot. ERR_FR_EXISTS when a partial of that id is there.
   Status create_partial(std::string_view id, uint64_t size, uint32_t* file) noexcept;
 
+  // Opens a partial that was left behind, for reading and writing; from then on it is in use.
+  // ERR_FR_NOT_HELD when there is no regular file of that id, or it has a second name: what is
+  // written there must be seen by nobody.
+  Status open_partial(std::string_view id, uint32_t* file) noexcept;
+
+  // Opens a published file for reading. ERR_FR_NOT_HELD when no regular file is under the name,
+  // ERR_FR_NAME as of check_name for what is wrong with it or on the way to it.
+  Status open_held(std::string_view name, uint32_t* file) noexcept;
+
+  // Removes a published file, then the directories above it that are empty, never DATA, and syncs
+  // the directory that has lost an entry. Errors as of open_held.
+  Status remove(std::string_view name) noexcept;
+
   // Tries out on a partial what publish will do with it, and leaves it as it was. `*lost`: kLost
   // bits of what the file system will not keep.
   Status probe(const PublishRequest& request, uint32_t* lost) noexcept;
@@ -143,6 +168,8 @@ class DataDir {
   Status check_path(bool* is_ours) const;
   bool is_in_use(const std::string& id) const;
   Status each_partial(const std::function<void(const std::string&, const struct stat&)>& see);
+  // Adds an open partial to the table of files, as one in use. Closes `fd` when there is no room.
+  Status use_partial(const std::string& id, int fd, uint64_t size, uint32_t* file);
   Status find_place(std::string_view name, bool create, NamePlace* place) const;
   Status find_partial(const PublishRequest& request, FileRef* out) const;
 

@@ -16,14 +16,19 @@ namespace {
 
 constexpr int kDirFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 
+constexpr Status kNotHeld{Code::ERR_FR_NOT_HELD, 0};
+
 constexpr Status bad_name(const char* why, int error = 0) {
   return {Code::ERR_FR_NAME, error, why};
 }
 
+// O_NONBLOCK: what is a pipe by now must not be waited for.
+constexpr int kFileFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+
 // No component may be a symlink, a way out, or a mount point.
-int open_beneath(int from, const char* path) {
+int open_beneath(int from, const char* path, int flags) {
   open_how how{};
-  how.flags = kDirFlags;
+  how.flags = static_cast<uint64_t>(flags);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
   for (;;) {
     const long fd = syscall(SYS_openat2, from, path, &how, sizeof how);
@@ -34,10 +39,10 @@ int open_beneath(int from, const char* path) {
 // Without openat2: one openat with O_NOFOLLOW per component. As the name holds no `..`, every step
 // ends in a child of the directory before it, so this confines as well; a mount point is seen by
 // its device number, which misses bind mounts of the same file system (rename then says EXDEV).
-int open_step(int from, const char* component) {
+int open_step(int from, const char* component, int flags) {
   int fd;
   do {
-    fd = openat(from, component, kDirFlags);
+    fd = openat(from, component, flags);
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) return fd;
   struct stat parent, child;
@@ -53,9 +58,10 @@ int open_step(int from, const char* component) {
   return -1;
 }
 
-// Opens a directory one component below, or, with openat2, any number of components.
-int open_below(int from, const char* path, Confine confine) {
-  return confine == Confine::kKernel ? open_beneath(from, path) : open_step(from, path);
+// Opens what is one component below, or, with openat2, any number of components.
+int open_below(int from, const char* path, Confine confine, int flags = kDirFlags) {
+  return confine == Confine::kKernel ? open_beneath(from, path, flags)
+                                     : open_step(from, path, flags);
 }
 
 Status of_lookup(int error, const char* call) {
@@ -175,7 +181,7 @@ Status check_partial_id(std::string_view id) {
 Confine best_confine(int root) {
   // ENOSYS: a kernel before 5.6. EPERM: a container's system call filter of that age.
   static const bool has_openat2 = [root] {
-    const Fd tried(open_beneath(root, "."));
+    const Fd tried(open_beneath(root, ".", kDirFlags));
     return tried.get() >= 0 || (errno != ENOSYS && errno != EPERM);
   }();
   return has_openat2 ? Confine::kKernel : Confine::kStepwise;
@@ -193,6 +199,30 @@ Status open_parent(int root, std::string_view name, bool create, Confine confine
     if (errno != ENOENT) return of_lookup(errno, "open");
   }
   return walk(root, path, create, confine, place);
+}
+
+Status check_file(const NamePlace& place) {
+  if (!place.missing.empty()) return kNotHeld;
+  struct stat found;
+  if (fstatat(place.parent.get(), place.last.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
+    return errno == ENOENT ? kNotHeld : of_lookup(errno, "stat");
+  }
+  return S_ISREG(found.st_mode) ? kOkStatus : kNotHeld;
+}
+
+Status open_file(const NamePlace& place, Confine confine, Fd* out) {
+  // Before its type is known nothing is opened: to open a device may do something.
+  if (Status status = check_file(place); !status.ok()) return status;
+  out->reset(open_below(place.parent.get(), place.last.c_str(), confine, kFileFlags));
+  if (out->get() < 0) {
+    if (errno == EXDEV) return of_lookup(errno, "open");
+    // Something else came into its place.
+    const bool is_gone = errno == ENOENT || errno == ELOOP || errno == ENXIO;
+    return is_gone ? kNotHeld : status_of_errno(errno, "open");
+  }
+  struct stat found;
+  if (fstat(out->get(), &found) != 0) return status_of_errno(errno, "fstat");
+  return S_ISREG(found.st_mode) ? kOkStatus : kNotHeld;
 }
 
 Status check_place(const NamePlace& place, bool no_clobber) {

@@ -69,6 +69,12 @@ struct NamePlace {
 // there. ERR_FR_NAME: a symlink, a non-directory, a closed directory or a mount point on the way.
 Status open_parent(int root, std::string_view name, bool create, Confine confine, NamePlace* place);
 
+// ERR_FR_NOT_HELD unless a regular file is there now.
+Status check_file(const NamePlace& place);
+
+// Opens the regular file that is there for reading. ERR_FR_NAME when it is a mount.
+Status open_file(const NamePlace& place, Confine confine, Fd* out);
+
 // Whether the name could be published at this place now: the directory is writable, the file
 // system takes the components, and what is there (check_target) may be replaced.
 Status check_place(const NamePlace& place, bool no_clobber);

@@ -93,7 +93,7 @@ Answer Engine::add_stream(const StreamRequest& r) {
   if (!stream.sparse && r.block_bytes <= Stream::kHashedBlockMax) stream.hashes = r.hashes;
   const Answer done =
       task(r.transfer, [id = r.transfer, stream](Lane& lane) { lane.add_stream(id, stream); });
-  if (done.ok()) it->second.streams[r.stream] = r.size;
+  if (done.ok()) it->second.streams[r.stream] = {r.size, r.block_bytes};
   return done;
 }
 
@@ -149,7 +149,8 @@ Answer Engine::checked_range(uint32_t transfer, uint32_t stream, uint64_t offset
   auto found = streams.find(stream);
   if (found == streams.end()) return {"stream: unknown number", {}};
   if (length == 0) return {"length: zero", {}};
-  if (offset > found->second || length > found->second - offset) {
+  const uint64_t size = found->second.size;
+  if (offset > size || length > size - offset) {
     return {"offset, length: beyond the end of the stream", {}};
   }
   return {};
@@ -180,6 +181,17 @@ Answer Engine::assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint6
   if (!checked.ok()) return checked;
   if (route == 0) return {"route: 0 is none", {}};
   return task(transfer, [=](Lane& lane) { lane.assign(transfer, stream, offset, length, route); });
+}
+
+Answer Engine::hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) {
+  const Answer checked = checked_range(transfer, stream, offset, length);
+  if (!checked.ok()) return checked;
+  const StreamEntry& of = transfers_.at(transfer).streams.at(stream);
+  const uint64_t end = offset + length;
+  if (offset % of.block_bytes != 0 || (end % of.block_bytes != 0 && end != of.size)) {
+    return {"offset, length: no whole blocks", {}};
+  }
+  return task(transfer, [=](Lane& lane) { lane.hold(transfer, stream, offset, length); });
 }
 
 Answer Engine::send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,

@@ -61,6 +61,8 @@ class Engine {
   Answer set_route(uint32_t transfer, uint16_t route, std::vector<RouteRequest> targets);
   Answer assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
                 uint16_t route);
+  // Whole blocks are in the file already; see hold (ports.ts).
+  Answer hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
   Answer send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
               uint16_t route);
   Answer send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
@@ -97,11 +99,15 @@ class Engine {
     std::shared_ptr<FeedCounters> counters;
     bool is_finishing = false;
   };
+  struct StreamEntry {
+    uint64_t size;
+    uint64_t block_bytes;
+  };
   struct TransferEntry {
     Lane* lane;
     std::shared_ptr<TransferCounters> counters;
     int user_timeout_ms = 0;
-    std::unordered_map<uint32_t, uint64_t> streams;  // number -> size
+    std::unordered_map<uint32_t, StreamEntry> streams;  // by number
   };
 
   Answer task(uint32_t transfer, std::function<void(Lane&)> work);

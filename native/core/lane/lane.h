@@ -64,6 +64,7 @@ class Lane {
   void add_feed(uint32_t transfer, std::unique_ptr<Feed> feed);
   void set_route(uint32_t transfer, uint16_t route, const std::vector<RouteRequest>& targets);
   void assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length, uint16_t route);
+  void hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
   void send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
             uint16_t route);
   void send_digests(uint32_t feed, DigestRef record, uint16_t route);

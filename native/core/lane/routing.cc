@@ -37,6 +37,19 @@ void Lane::assign(uint32_t id, uint32_t number, uint64_t offset, uint64_t length
   raise(*it->second, found->second, offset, offset + length, route);
 }
 
+// What is in the file already is passed on like what has just landed, but nobody is told.
+void Lane::hold(uint32_t id, uint32_t number, uint64_t offset, uint64_t length) {
+  auto it = transfers_.find(id);
+  if (it == transfers_.end()) return;
+  auto found = it->second->streams.find(number);
+  if (found == it->second->streams.end() || found->second.failed) return;
+  Transfer& transfer = *it->second;
+  Stream& stream = found->second;
+  const IntervalSet fresh = stream.hold(offset, offset + length);
+  transfer.counters->landed.fetch_add(fresh.bytes(), std::memory_order_relaxed);
+  fresh.each([&](uint64_t begin, uint64_t end) { offer(transfer, stream, begin, end, 0); });
+}
+
 // The history of the route, less what the feed got while it was in the table before.
 void Lane::enter_table(Transfer& transfer, const RouteTarget& target, uint16_t route) {
   const DigestLog* const log = &transfer.digests[route];

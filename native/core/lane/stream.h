@@ -53,6 +53,16 @@ struct Stream {
     return (size + block_bytes - 1) / block_bytes * bounds::relayedDigestBytesPerBlock;
   }
 
+  // Whole blocks are in the main file; returns what had not landed of them. None is reported, but
+  // for those that were queued for it before.
+  IntervalSet hold(uint64_t begin, uint64_t end) {
+    IntervalSet fresh;
+    fresh.insert(begin, end);
+    main.landed.each_inside(begin, end, [&](uint64_t from, uint64_t to) { fresh.erase(from, to); });
+    main.landed.insert(begin, end);
+    return fresh;
+  }
+
   // Marks bytes as landed and queues the blocks that this completes for the next report.
   void land(bool is_scratch, uint64_t begin, uint64_t end) {
     Target& to = target(is_scratch);

@@ -31,6 +31,7 @@ export interface NativeEngine {
   adopt(fd: number, transfer: number, out: boolean, seed: bigint, congestion: string): number
   /** `targets`: three numbers each (feed, next, 1 where it goes first). */
   setRoute(transfer: number, route: number, targets: Float64Array): void
+  hold(transfer: number, stream: number, offset: number, length: number): void
   assign(transfer: number, stream: number, offset: number, length: number, route: number): void
   send(
     feed: number,
@@ -67,6 +68,10 @@ export interface NativeEngine {
   openDataDir(operation: Operation, path: string): void
   checkName(operation: Operation, dir: number, name: Uint8Array, noClobber: boolean): void
   createPartial(operation: Operation, dir: number, id: string, size: number): void
+  openPartial(operation: Operation, dir: number, id: string): void
+  openHeld(operation: Operation, dir: number, name: Uint8Array): void
+  remove(operation: Operation, dir: number, name: Uint8Array): void
+  identityOf(operation: Operation, file: number): void
   copyIn(operation: Operation, from: number, to: number, offset: number, length: number): void
   publish(
     operation: Operation,

@@ -20,6 +20,7 @@ import type {
   FeedStats,
   FileHandle,
   HashSource,
+  HoldSpec,
   RouteTarget,
   SendSpec,
   StreamSpec,
@@ -152,6 +153,11 @@ class AddonEngine implements DataEngine {
   assign(transfer: TransferHandle, spec: AssignSpec): void {
     const { stream, offset, length, route } = spec
     this.#call((engine) => engine.assign(transfer, stream, offset, length, route))
+  }
+
+  hold(transfer: TransferHandle, spec: HoldSpec): void {
+    const { stream, offset, length } = spec
+    this.#call((engine) => engine.hold(transfer, stream, offset, length))
   }
 
   send(feed: FeedHandle, spec: SendSpec): void {

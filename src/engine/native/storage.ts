@@ -9,6 +9,7 @@ import type {
   ByteRange,
   DataDirHandle,
   FileHandle,
+  FileIdentity,
   FlushedFile,
   Leftover,
   LostAttribute,
@@ -48,6 +49,8 @@ export class NativeStorage implements Storage {
   /** Paths, as they are told to people. */
   readonly #files = new Map<FileHandle, string>()
   readonly #dirs = new Map<DataDirHandle, string>()
+  /** Paths of partials that are being opened. */
+  readonly #opening = new Set<string>()
   #next = 1
   #isClosed = false
 
@@ -180,11 +183,50 @@ export class NativeStorage implements Storage {
   async createPartial(dir: DataDirHandle, id: string, size: number): Promise<FileHandle> {
     checkId(id)
     const path = this.#partialPath(dir, id)
-    const file = first(
-      await this.#run(path, (op) => this.#engine.createPartial(op, this.#dir(dir), id, size)),
-    )
+    return this.#open(path, (op) => this.#engine.createPartial(op, this.#dir(dir), id, size))
+  }
+
+  async openPartial(dir: DataDirHandle, id: string): Promise<FileHandle> {
+    checkId(id)
+    const path = this.#partialPath(dir, id)
+    if (this.#opening.has(path) || [...this.#files.values()].includes(path))
+      throw new TypeError(`id: this partial is open already: ${id}`)
+    this.#opening.add(path)
+    try {
+      return await this.#open(path, (op) => this.#engine.openPartial(op, this.#dir(dir), id))
+    } finally {
+      this.#opening.delete(path)
+    }
+  }
+
+  async openHeld(dir: DataDirHandle, name: Uint8Array): Promise<FileHandle> {
+    const path = this.#namePath(dir, name)
+    return this.#open(path, (op) => this.#engine.openHeld(op, this.#dir(dir), name))
+  }
+
+  async #open(path: string, start: (operation: number) => void): Promise<FileHandle> {
+    const file = first(await this.#run(path, start))
     this.#files.set(file, path)
     return file
+  }
+
+  async remove(dir: DataDirHandle, name: Uint8Array): Promise<void> {
+    await this.#run(this.#namePath(dir, name), (op) =>
+      this.#engine.remove(op, this.#dir(dir), name),
+    )
+  }
+
+  async identityOf(file: FileHandle): Promise<FileIdentity> {
+    const { numbers, text } = await this.#runOn(file, (op) =>
+      this.#engine.identityOf(op, this.file(file)),
+    )
+    const [size = 0, seconds = 0, nanos = 0, changedSeconds = 0, changedNanos = 0] = numbers
+    return {
+      size,
+      mtime: { seconds, nanos },
+      ctime: { seconds: changedSeconds, nanos: changedNanos },
+      inode: text,
+    }
   }
 
   async copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void> {

@@ -22,7 +22,20 @@ export interface DataDir {
   /** Real path of DATA/.fastreplica. */
   readonly hidden: string
   readonly marks: Marks
+  /** Directories are made for a name, and removed after one, in turn. */
+  readonly turns: Turns
   readonly unlock: () => void
+}
+
+/** Work that is done one after the other, in the order it was asked for. */
+export class Turns {
+  #last: Promise<unknown> = Promise.resolve()
+
+  take<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work)
+    this.#last = turn.catch(() => {})
+    return turn
+  }
 }
 
 /** Device and inode: of DATA, .fastreplica, its partials and its lock. */
@@ -94,7 +107,8 @@ async function prepare(path: string, before?: DataDir): Promise<DataDir> {
   try {
     await refuseFlocked(join(hidden, lockNames.native).toString())
     const marks = await marksOf(root, hidden.toString())
-    return { path, root, hidden: hidden.toString(), marks, unlock }
+    const turns = before?.turns ?? new Turns()
+    return { path, root, hidden: hidden.toString(), marks, turns, unlock }
   } catch (error) {
     if (!isHeld) unlock()
     throw error

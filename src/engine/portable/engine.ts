@@ -23,6 +23,7 @@ import type {
   FeedSpec,
   FileHandle,
   HashSource,
+  HoldSpec,
   RouteTarget,
   SendSpec,
   StreamSpec,
@@ -49,6 +50,13 @@ function checkDigests(transfer: Transfer, spec: DigestSpec): StreamState {
   checkInteger('length', spec.length, 1, uint32Max)
   checkInteger('payload.length', spec.payload.length, 1, limits.recordDigestBytes)
   return stream
+}
+
+/** Throws TypeError unless the range is of whole blocks. */
+function checkBorders({ offset, length }: ByteRange, { size, blockBytes }: StreamState): void {
+  const end = offset + length
+  const isWhole = offset % blockBytes === 0 && (end % blockBytes === 0 || end === size)
+  if (!isWhole) throw new TypeError(`offset, length: no whole blocks: ${offset}, ${length}`)
 }
 
 class PortableEngine implements DataEngine {
@@ -146,6 +154,14 @@ class PortableEngine implements DataEngine {
     checkRange(spec, stream.size)
     checkInteger('route', spec.route, 1, routeMax)
     transfer.raise(stream, spec.offset, spec.offset + spec.length, spec.route)
+  }
+
+  hold(handle: TransferHandle, spec: HoldSpec): void {
+    const transfer = this.#transfer(handle)
+    const stream = known('stream', spec.stream, transfer.stream(spec.stream))
+    checkRange(spec, stream.size)
+    checkBorders(spec, stream)
+    transfer.hold(stream, spec.offset, spec.offset + spec.length)
   }
 
   send(handle: FeedHandle, spec: SendSpec): void {

@@ -75,14 +75,12 @@ const lookupWords: Readonly<Record<string, string>> = {
 }
 
 /**
- * Refuses what stands in the way of publishing under this name; directories that are missing do
- * not, where they can be made. That a file may only be appended to cannot be seen from here.
+ * The last directory on the way to the name that is there, and whether one after it is missing.
  */
-export async function inspectName(
+async function walk(
   root: Buffer,
   name: ConfinedName,
-  noClobber: boolean,
-): Promise<void> {
+): Promise<{ above: Buffer; isMissing: boolean }> {
   let above = root
   let isMissing = false
   for (const component of name.components.slice(0, -1)) {
@@ -95,6 +93,26 @@ export async function inspectName(
     if (!stats?.isDirectory()) throw refuse('what should be a directory is none')
     above = path
   }
+  return { above, isMissing }
+}
+
+/** Rejects with ERR_FR_NOT_HELD unless a regular file has this name. */
+export async function inspectHeld(root: Buffer, name: ConfinedName): Promise<void> {
+  const { isMissing } = await walk(root, name)
+  const stats = isMissing ? undefined : await look(name.path)
+  if (stats?.isFile() !== true) throw new FrError('ERR_FR_NOT_HELD')
+}
+
+/**
+ * Refuses what stands in the way of publishing under this name; directories that are missing do
+ * not, where they can be made. That a file may only be appended to cannot be seen from here.
+ */
+export async function inspectName(
+  root: Buffer,
+  name: ConfinedName,
+  noClobber: boolean,
+): Promise<void> {
+  const { above, isMissing } = await walk(root, name)
   await access(above, constants.W_OK | constants.X_OK).catch((error: unknown) => {
     const what = 'the directory for it cannot be written to'
     throw systemFailure('ERR_FR_NAME', { what, errno: errnoOf(error) }, error)

@@ -81,9 +81,11 @@ export async function publishPartial(
   })
   // The user named a path: a directory that is not there any more is no place to succeed in.
   if (!(await isAtPath(dir))) throw gone('another directory is at its path', dir.path)
-  await makeParents(dir.root, name)
-  await giveName(partial, name, spec.noClobber)
-  await syncDirectory(name.parent)
+  await dir.turns.take(async () => {
+    await makeParents(dir.root, name)
+    await giveName(partial, name, spec.noClobber)
+    await syncDirectory(name.parent)
+  })
   await syncDirectory(`${dir.hidden}/partials`)
   return lost
 }

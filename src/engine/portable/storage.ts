@@ -16,6 +16,7 @@ import type {
   ByteRange,
   DataDirHandle,
   FileHandle,
+  FileIdentity,
   FileTime,
   FlushedFile,
   Leftover,
@@ -29,6 +30,7 @@ import { asFrError, checkInteger, known, systemCode } from '../checks.js'
 import { sourceRefusal } from '../source-refusal.js'
 import { type DataDir, openDir, refreshDir } from './data-dir.js'
 import type { FileTable, HandleSource, OpenFile } from './files.js'
+import { openHeld, openLeftover, removeHeld } from './held.js'
 import { inspectName, parseName } from './names.js'
 import { flushFile, probePartial, publishPartial } from './publish.js'
 
@@ -46,6 +48,8 @@ export class PortableStorage implements Storage {
   readonly #handles: HandleSource
   readonly #dirs = new Map<DataDirHandle, DataDir>()
   readonly #openings = new Map<FileHandle, BigIntStats>()
+  /** Paths of partials that are being opened. */
+  readonly #opening = new Set<string>()
   /** Work under way; shutdown waits for it. */
   readonly #running = new Set<Promise<unknown>>()
   #isClosed = false
@@ -140,6 +144,41 @@ export class PortableStorage implements Storage {
     })
   }
 
+  openPartial(dir: DataDirHandle, id: string): Promise<FileHandle> {
+    return this.#run(async () => {
+      const path = this.#partialPath(this.#dir(dir), id)
+      if (this.#opening.has(path) || this.#files.isPartialOpen(dir, id))
+        throw new TypeError(`id: this partial is open already: ${id}`)
+      this.#opening.add(path)
+      try {
+        const { fd, size } = await openLeftover(path)
+        return this.#files.add(fd, { dir, id, size })
+      } finally {
+        this.#opening.delete(path)
+      }
+    })
+  }
+
+  openHeld(dir: DataDirHandle, name: Uint8Array): Promise<FileHandle> {
+    return this.#run(async () => this.#files.add(await openHeld(this.#dir(dir).root, name)))
+  }
+
+  remove(dir: DataDirHandle, name: Uint8Array): Promise<void> {
+    return this.#run(() => {
+      const { root, turns } = this.#dir(dir)
+      return turns.take(() => removeHeld(root, name))
+    })
+  }
+
+  identityOf(handle: FileHandle): Promise<FileIdentity> {
+    return this.#run(async () => {
+      const { size, mtimeNs, ctimeNs, ino } = await this.#files.get(handle).stat()
+      const [mtime, ctime] = [timeOf(mtimeNs), timeOf(ctimeNs)]
+      // Node may give the upper half of the 64 bits as negative numbers.
+      return { size: Number(size), mtime, ctime, inode: String(BigInt.asUintN(64, ino)) }
+    })
+  }
+
   copyIn(from: FileHandle, to: FileHandle, range: ByteRange): Promise<void> {
     return this.#run(async () => {
       const source = this.#files.get(from)
@@ -219,8 +258,8 @@ export class PortableStorage implements Storage {
   ): Promise<void> {
     const { hidden } = this.#dir(dir)
     for (const id of await readdir(`${hidden}/partials`)) {
-      if (this.#files.isPartialOpen(dir, id)) continue
       const path = `${hidden}/partials/${id}`
+      if (this.#opening.has(path) || this.#files.isPartialOpen(dir, id)) continue
       const stats = await lstat(path).catch(() => undefined)
       if (stats?.isFile()) await see(id, path, stats)
     }

@@ -94,6 +94,25 @@ export class StreamState {
     return [from, to]
   }
 
+  /**
+   * The bytes of [begin, end) are in the file: returns those that were not known to be, also where
+   * they are just being written. The caller vouches for whole blocks, so none of them is reported.
+   */
+  hold(begin: number, end: number): Span[] {
+    const fresh = this.fresh(false, begin, end)
+    if (fresh.length > 0) {
+      this.#main.claimed.add(begin, end)
+      this.#main.landed.add(begin, end)
+    }
+    return fresh
+  }
+
+  /** The bytes of [begin, end) that have not landed: of those just written, what is not held. */
+  fresh(isScratch: boolean, begin: number, end: number): Span[] {
+    if (this.complete && !isScratch) return []
+    return this.#target(isScratch).landed.missing(begin, end)
+  }
+
   /** Gives the bytes that have no route this one; returns those of them that are in the file. */
   raise(begin: number, end: number, route: number): Span[] {
     if (route === 0) return []

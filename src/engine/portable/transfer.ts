@@ -59,15 +59,21 @@ export class Transfer implements FeedHost {
   }
 
   landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void {
+    for (const span of stream.fresh(isScratch, begin, end)) this.#land(stream, isScratch, ...span)
+  }
+
+  hold(stream: StreamState, begin: number, end: number): void {
+    if (stream.failed) return
+    for (const [low, high] of stream.hold(begin, end)) {
+      this.totals.landedBytes += high - low
+      this.#offer(stream, low, high)
+    }
+  }
+
+  #land(stream: StreamState, isScratch: boolean, begin: number, end: number): void {
     this.totals[isScratch ? 'scratchBytes' : 'landedBytes'] += end - begin
     const run = stream.land(isScratch, begin, end)
-    if (!isScratch) {
-      for (const feed of this.feeds.values()) {
-        if (feed instanceof OutFeed) feed.landed(stream, begin, end)
-      }
-      for (const { begin: low, end: high, route } of stream.routed(begin, end))
-        this.#forward(stream, low, high, route)
-    }
+    if (!isScratch) this.#offer(stream, begin, end)
     if (run === undefined) return
     const [offset, past] = run
     this.emit({
@@ -78,6 +84,15 @@ export class Transfer implements FeedHost {
       offset,
       length: past - offset,
     })
+  }
+
+  /** Bytes are in the file now: to whoever waits for them, and where their routes lead. */
+  #offer(stream: StreamState, begin: number, end: number): void {
+    for (const feed of this.feeds.values()) {
+      if (feed instanceof OutFeed) feed.landed(stream, begin, end)
+    }
+    for (const { begin: low, end: high, route } of stream.routed(begin, end))
+      this.#forward(stream, low, high, route)
   }
 
   raise(stream: StreamState, begin: number, end: number, route: number): void {

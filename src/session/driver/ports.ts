@@ -83,5 +83,5 @@ export interface Net {
 /** The feeds of one transfer. */
 export type FeedEngine = Pick<
   DataEngine,
-  'setRoute' | 'send' | 'sendDigests' | 'relayDigests' | 'close' | 'stats'
+  'setRoute' | 'hold' | 'send' | 'sendDigests' | 'relayDigests' | 'close' | 'stats'
 >

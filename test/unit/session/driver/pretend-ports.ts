@@ -111,6 +111,8 @@ export class PretendEngine implements FeedEngine {
 
   setRoute(): void {}
 
+  hold(): void {}
+
   send(feed: FeedHandle, spec: SendSpec): void {
     this.sent.push({ feed, spec })
   }
