@@ -42,7 +42,8 @@ export class Catalogue {
   readonly #path: string
   readonly #digestsDir: string
   readonly #records = new Map<string, HeldStream>()
-  readonly #byDigest = new Map<string, Set<HeldStream>>()
+  /** By file digest; a set where several files have the same. */
+  readonly #byDigest = new Map<string, HeldStream | Set<HeldStream>>()
   readonly #waiting: Change[] = []
   #file: FileHandle
   /** Length of the index up to its last whole line, and how many lines those are. */
@@ -95,8 +96,9 @@ export class Catalogue {
 
   /** A record of this content, under any name. */
   withDigest(fileDigest: string, size: number): HeldStream | undefined {
-    for (const record of this.#byDigest.get(fileDigest) ?? [])
-      if (record.size === size) return record
+    const found = this.#byDigest.get(fileDigest)
+    for (const record of found instanceof Set ? found : [found])
+      if (record?.size === size) return record
     return undefined
   }
 
@@ -154,10 +156,9 @@ export class Catalogue {
     this.#damaged = read.damaged
     this.#indexBytes = read.wholeBytes
     this.#isTorn = true
-    for (const [key, { n, record }] of read.latest) {
-      this.#next = Math.max(this.#next, n + 1)
-      if (record !== undefined && this.#records.size < limits.heldStreams) this.#set(key, record)
-    }
+    this.#next = read.next
+    for (const [key, record] of read.records)
+      if (this.#records.size < limits.heldStreams) this.#set(key, record)
     if (read.wholeBytes === 0) await this.#rewrite()
     // Damaged lines are passed over where there is no room to rewrite the index.
     else if (read.damaged > 0) await this.#rewrite().catch(() => {})
@@ -166,31 +167,35 @@ export class Catalogue {
 
   /** Removes files that no record needs: a process was stopped before it could. */
   async #sweep(): Promise<void> {
-    const needed = new Set<string>()
-    for (const record of this.#records.values()) needed.add(digestFileOf(record))
-    for (const name of await readdir(this.#digestsDir))
-      if (!needed.has(name)) await unlink(join(this.#digestsDir, name)).catch(() => {})
     const directory = dirname(this.#path)
     for (const name of await readdir(directory))
       if (name.startsWith('catalogue.') && isTemporary(name))
         await unlink(join(directory, name)).catch(() => {})
+    const names = await readdir(this.#digestsDir)
+    // One for each record is what there should be; comparing all names takes long.
+    if (names.length === this.#records.size) return
+    const needed = new Set<string>()
+    for (const record of this.#records.values()) needed.add(digestFileOf(record))
+    for (const name of names)
+      if (!needed.has(name)) await unlink(join(this.#digestsDir, name)).catch(() => {})
   }
 
   #set(key: string, record: HeldStream | null): void {
     const before = this.#records.get(key)
     if (before !== undefined) {
       this.#bytes -= before.size
-      const same = this.#byDigest.get(before.fileDigest)
-      same?.delete(before)
-      if (same?.size === 0) this.#byDigest.delete(before.fileDigest)
       this.#records.delete(key)
+      const same = this.#byDigest.get(before.fileDigest)
+      if (same instanceof Set) same.delete(before)
+      if (!(same instanceof Set) || same.size === 0) this.#byDigest.delete(before.fileDigest)
     }
     if (record === null) return
     this.#bytes += record.size
     this.#records.set(key, record)
     const same = this.#byDigest.get(record.fileDigest)
-    if (same === undefined) this.#byDigest.set(record.fileDigest, new Set([record]))
-    else same.add(record)
+    if (same === undefined) this.#byDigest.set(record.fileDigest, record)
+    else if (same instanceof Set) same.add(record)
+    else this.#byDigest.set(record.fileDigest, new Set([same, record]))
   }
 
   // --- writing ---

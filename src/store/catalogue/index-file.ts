@@ -2,7 +2,7 @@
  * The index of a catalogue: a file to which lines are appended.
  *
  *     fastreplica catalogue 1 CHECKSUM
- *     CHECKSUM {"n":7,"put":{…}}
+ *     CHECKSUM {"n":7,"put":["name",…]}
  *     CHECKSUM {"n":8,"remove":"name"}
  *
  * The idea: a checksum guards each line, and of the lines about one name that with the highest
@@ -16,7 +16,7 @@ import { FrError } from '../../base/errors.js'
 import { limits, MIB } from '../../base/limits.js'
 import { checksum } from '../files/durable.js'
 import { isCount, isKey, isObject, keyOf } from '../files/plain.js'
-import { type HeldStream, plainOf, recordOf } from './record.js'
+import { type HeldStream, recordOf, rowOf } from './record.js'
 
 const format = 1
 const title = 'fastreplica catalogue'
@@ -28,8 +28,10 @@ export type IndexLine =
   | { readonly n: number; readonly remove: string }
 
 export interface ReadIndex {
-  /** By the key of the name; undefined: removed. */
-  readonly latest: Map<string, { readonly n: number; readonly record: HeldStream | undefined }>
+  /** By the key of the name. */
+  readonly records: Map<string, HeldStream>
+  /** Number of the first line that is still to be written. */
+  readonly next: number
   readonly lines: number
   /** Whole lines that were not as they had been written, the first one too. */
   readonly damaged: number
@@ -43,40 +45,32 @@ export function headLine(): string {
 }
 
 export function textOfLine(line: IndexLine): string {
-  const plain = 'put' in line ? { n: line.n, put: plainOf(line.put) } : line
+  const plain = 'put' in line ? { n: line.n, put: rowOf(line.put) } : line
   const text = JSON.stringify(plain)
   return `${checksum(text)} ${text}\n`
 }
 
 /** Rejects with ERR_FR_CATALOGUE for a format that a newer version has written. */
 export async function readIndex(file: FileHandle, path: string): Promise<ReadIndex> {
-  const latest: ReadIndex['latest'] = new Map()
+  const records: ReadIndex['records'] = new Map()
+  const numbers = new Map<string, number>()
   const authors = new Map<string, string>()
-  let [lines, damaged] = [0, 0]
+  let [next, lines, damaged] = [0, 0, 0]
   const wholeBytes = await eachLine(file, (bytes, isFirst) => {
-    if (isFirst) {
-      if (!isHead(bytes, path)) damaged++
-      return
-    }
-    const line = parsed(bytes)
+    const line = isFirst ? undefined : parsed(bytes, authors)
     if (line === undefined) {
-      damaged++
+      if (!isFirst || !isHead(bytes, path)) damaged++
       return
     }
     lines++
+    next = Math.max(next, line.n + 1)
     const key = 'put' in line ? keyOf(line.put.name) : line.remove
-    if ((latest.get(key)?.n ?? -1) >= line.n) return
-    const record = 'put' in line ? withShared(line.put, authors) : undefined
-    latest.set(key, { n: line.n, record })
+    if ((numbers.get(key) ?? -1) >= line.n) return
+    numbers.set(key, line.n)
+    if ('put' in line) records.set(key, line.put)
+    else records.delete(key)
   })
-  return { latest, lines, damaged, wholeBytes }
-}
-
-/** Many records have one author: its text is kept once. */
-function withShared(record: HeldStream, authors: Map<string, string>): HeldStream {
-  const author = authors.get(record.author) ?? record.author
-  authors.set(author, author)
-  return { ...record, author }
+  return { records, next, lines, damaged, wholeBytes }
 }
 
 function isHead(bytes: Buffer, path: string): boolean {
@@ -89,8 +83,11 @@ function isHead(bytes: Buffer, path: string): boolean {
   throw new FrError('ERR_FR_CATALOGUE', text, { path })
 }
 
-/** Undefined for a line that is not as it was written. */
-function parsed(bytes: Buffer): IndexLine | undefined {
+/**
+ * Undefined for a line that is not as it was written. Many records have one author: its text is
+ * kept once, in `authors`.
+ */
+function parsed(bytes: Buffer, authors: Map<string, string>): IndexLine | undefined {
   const body = bytes.subarray(checkChars + 1)
   if (bytes[checkChars] !== 0x20 || checksum(body) !== bytes.toString('latin1', 0, checkChars))
     return undefined
@@ -100,7 +97,10 @@ function parsed(bytes: Buffer): IndexLine | undefined {
     const { n, put, remove } = plain
     if (isKey(remove)) return { n, remove }
     const record = recordOf(put)
-    return record && { n, put: record }
+    if (record === undefined) return undefined
+    const author = authors.get(record.author) ?? record.author
+    authors.set(author, author)
+    return { n, put: Object.assign(record, { author }) }
   } catch {
     return undefined
   }

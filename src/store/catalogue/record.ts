@@ -2,7 +2,7 @@
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 import type { FileTime } from '../../ports.js'
-import { isAlgorithm, isCount, isHex, isKey, isObject, keyOf, nameOfKey } from '../files/plain.js'
+import { isAlgorithm, isCount, isHex, isKey, keyOf, nameOfKey } from '../files/plain.js'
 
 /** Identity of a file as the file system tells it; a change of content changes one of these. */
 export interface FileIdentity {
@@ -51,34 +51,66 @@ export function digestsOf({ payload }: DigestRun): Uint8Array {
   return payload.subarray(limits.signatureBytes)
 }
 
-/** What a line of the index holds of a record. */
-export function plainOf(record: HeldStream): object {
-  return { ...record, name: keyOf(record.name) }
+/** What a line of the index holds of a record: values in this order, without their names. */
+export function rowOf(record: HeldStream): readonly unknown[] {
+  const { contentId, author, algorithm, blockBytes, size, dataBytes, fileDigest } = record
+  const { mode, mtime, publishedAtMs, verifiedAtMs, identity, via } = record
+  return [
+    ...[keyOf(record.name), contentId, author, algorithm, blockBytes, size, dataBytes, fileDigest],
+    ...[mode, rowOfTime(mtime), publishedAtMs, verifiedAtMs],
+    ...[[identity.size, rowOfTime(identity.mtime), rowOfTime(identity.ctime), identity.inode], via],
+  ]
 }
 
-/** Undefined for anything that `plainOf` does not make. */
-export function recordOf(plain: unknown): HeldStream | undefined {
-  if (!isObject(plain)) return undefined
-  const { name, contentId, author, algorithm, fileDigest, via, mtime, identity } = plain
-  const isText =
-    isKey(name) &&
+/** Undefined for anything that `rowOf` does not make. */
+export function recordOf(row: unknown): HeldStream | undefined {
+  if (!Array.isArray(row)) return undefined
+  const [key, contentId, author, algorithm, blockBytes, size, dataBytes, fileDigest] = row
+  const [mode, mtimeRow, publishedAtMs, verifiedAtMs, identityRow, via] = row.slice(8)
+  const mtime = timeOf(mtimeRow)
+  const identity = identityOf(identityRow)
+  const isWhole =
+    isKey(key) &&
     isHex(contentId, 32) &&
     isHex(author, 64) &&
     isAlgorithm(algorithm) &&
     typeof fileDigest === 'string' &&
-    (via === 'push' || via === 'adopt')
-  const numbers = ['blockBytes', 'size', 'dataBytes', 'mode', 'publishedAtMs', 'verifiedAtMs']
-  const isNumbered = numbers.every((field) => isCount(plain[field]))
-  if (!isText || !isNumbered || !isTime(mtime) || !isIdentity(identity)) return undefined
-  return { ...plain, name: nameOfKey(name) } as unknown as HeldStream
+    (via === 'push' || via === 'adopt') &&
+    [blockBytes, size, dataBytes, mode, publishedAtMs, verifiedAtMs].every(isCount)
+  if (!isWhole || mtime === undefined || identity === undefined) return undefined
+  return {
+    name: nameOfKey(key),
+    contentId,
+    author,
+    algorithm,
+    blockBytes,
+    size,
+    dataBytes,
+    fileDigest,
+    mode,
+    mtime,
+    publishedAtMs,
+    verifiedAtMs,
+    identity,
+    via,
+  }
 }
 
-function isTime(value: unknown): boolean {
-  return isObject(value) && Number.isSafeInteger(value['seconds']) && isCount(value['nanos'])
+function rowOfTime({ seconds, nanos }: FileTime): readonly unknown[] {
+  return [seconds, nanos]
 }
 
-function isIdentity(value: unknown): boolean {
-  if (!isObject(value)) return false
-  const { size, mtime, ctime, inode } = value
-  return isCount(size) && isTime(mtime) && isTime(ctime) && /^\d{1,20}$/.test(String(inode))
+function timeOf(row: unknown): FileTime | undefined {
+  if (!Array.isArray(row)) return undefined
+  const [seconds, nanos] = row
+  return Number.isSafeInteger(seconds) && isCount(nanos) ? { seconds, nanos } : undefined
+}
+
+function identityOf(row: unknown): FileIdentity | undefined {
+  if (!Array.isArray(row)) return undefined
+  const [size, mtimeRow, ctimeRow, inode] = row
+  const [mtime, ctime] = [timeOf(mtimeRow), timeOf(ctimeRow)]
+  const isWhole = isCount(size) && typeof inode === 'string' && /^\d{1,20}$/.test(inode)
+  if (!isWhole || mtime === undefined || ctime === undefined) return undefined
+  return { size, mtime, ctime, inode }
 }
