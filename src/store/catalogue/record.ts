@@ -1,17 +1,8 @@
 /** What is known of a file that a node holds whole, and how it is written down. */
 import type { DigestAlgorithm } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
-import type { FileTime } from '../../ports.js'
+import type { FileIdentity, FileTime } from '../../ports.js'
 import { isAlgorithm, isCount, isHex, isKey, keyOf, nameOfKey } from '../files/plain.js'
-
-/** Identity of a file as the file system tells it; a change of content changes one of these. */
-export interface FileIdentity {
-  readonly size: number
-  readonly mtime: FileTime
-  readonly ctime: FileTime
-  /** Decimal, 64 bits. */
-  readonly inode: string
-}
 
 export interface HeldStream {
   /** At this node. */
