@@ -238,6 +238,27 @@ describe.each(engines)('$kind engine: held blocks', (under) => {
     expect(party.engine.stats(origin.transfer).landedBytes).toBe(0)
   })
 
+  it('count for nothing once the file has failed', async () => {
+    const party = await world.party()
+    const { engine } = party
+    const first = await world.receiver(party, size)
+    writeFileSync(join(first.data, 'held'), fileBytes(size))
+    const file = await engine.storage.openHeld(first.dir, Buffer.from('held'))
+    const transfer = engine.openTransfer()
+    engine.addStream(transfer, { stream: streamId, file, size, blockBytes, complete: false })
+    const sender = await world.rawSender(party, transfer)
+    sender.socket.write(rawPayload(0, fileBytes(blockBytes)))
+    // It was opened for reading only.
+    expect((await party.failed(transfer)).code).toBe('ERR_FR_IO')
+    engine.hold(transfer, { stream: streamId, offset: 0, length: size })
+    const { socket, feed } = await world.rawReceiver(party, transfer)
+    const all = drain(socket)
+    engine.send(feed, { stream: streamId, offset: 0, length: size })
+    engine.finish(feed)
+    expect(rawRecords(await all).map(({ kind }) => kind)).toEqual([4])
+    expect(engine.stats(transfer).landedBytes).toBe(0)
+  })
+
   it('are whole blocks of a stream that is known', async () => {
     const made = await node()
     const { engine, transfer } = made

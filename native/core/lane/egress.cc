@@ -85,6 +85,10 @@ void Lane::send(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, 
   if (it == feed->transfer->streams.end()) return;
   auto& out = *static_cast<OutFeed*>(feed);
   Stream& stream = it->second;
+  if (stream.failed) {  // nothing of it will land any more
+    out.counters->queued.fetch_sub(length, std::memory_order_relaxed);
+    return;
+  }
   IntervalSet missing;
   missing.insert(offset, offset + length);
   stream.main.landed.each_inside(offset, offset + length, [&](uint64_t begin, uint64_t end) {

@@ -196,6 +196,52 @@ TEST_CASE("digests that the host relays reach feeds of before and after, each on
   CHECK(b.engine.close_transfer(tb).ok());
 }
 
+TEST_CASE("held blocks are served, kept from what arrives, and never told") {
+  const uint64_t size = 4 * kBlock + 100;
+  const std::vector<uint8_t> held = random_bytes(size);
+  const std::vector<uint8_t> other(size, 'x');
+  MemoryFile source(size, &other);
+  MemoryFile middle(size, &held);
+  MemoryFile last(size);
+  Host a;
+  Host b;
+  Host c;
+  TcpPair ab;
+  TcpPair bc;
+  const uint32_t ta = transfer_with(a, source, true);
+  const uint32_t tb = transfer_with(b, middle, false);
+  const uint32_t tc = transfer_with(c, last, false);
+  // The last block is short, and whole all the same.
+  REQUIRE(b.engine.hold(tb, 0, kBlock, 2 * kBlock).ok());
+  REQUIRE(b.engine.hold(tb, 0, 4 * kBlock, 100).ok());
+  const uint32_t out = feed_of(a, ta, ab.a, true);
+  feed_of(b, tb, ab.b, false);
+  const uint32_t onward = feed_of(b, tb, bc.a, true);
+  feed_of(c, tc, bc.b, false);
+  ab.release();
+  bc.release();
+  REQUIRE(b.engine.send(onward, 0, 0, size, 0, 0).ok());
+  REQUIRE(a.engine.send(out, 0, 0, size, 0, 0).ok());
+  CHECK(b.until([&] { return b.landed() == 2 * kBlock; }));
+  CHECK(c.until([&] { return c.landed() == size; }));
+  std::vector<uint8_t> expected = other;
+  std::copy_n(held.begin() + kBlock, 2 * kBlock, expected.begin() + kBlock);
+  std::copy_n(held.begin() + 4 * kBlock, 100, expected.begin() + 4 * kBlock);
+  CHECK(middle.read() == expected);
+  CHECK(last.read() == expected);
+  std::vector<double> stats;
+  REQUIRE(b.until([&] {
+    return b.engine.stats(tb, &stats).ok() && stats[4] == static_cast<double>(2 * kBlock + 100);
+  }));
+  CHECK(stats[0] == static_cast<double>(size));
+  CHECK(b.landed() == 2 * kBlock);
+  const uint64_t bad[][2] = {{1, kBlock}, {0, kBlock - 1}, {0, size - 1}, {0, 0}, {0, size + 1}};
+  for (const auto& [offset, length] : bad) {
+    CHECK(b.engine.hold(tb, 0, offset, length).misuse != nullptr);
+  }
+  CHECK(b.engine.hold(tb, 1, 0, kBlock).misuse != nullptr);
+}
+
 TEST_CASE("garbage closes the feed and lands nothing") {
   MemoryFile file(1 << 20);
   Host host;
