@@ -264,6 +264,8 @@ export const limits = {
   /** Records in the catalogue of one data directory, and bytes of one line of its index. */
   heldStreams: 250_000,
   catalogueLineBytes: 32 * KIB,
+  /** Bytes of signed digests that are in the line of their file; more are in another file. */
+  catalogueLineDigestBytes: 2 * KIB,
   /** Lines of the index that may be dead beside as many that are not before it is rewritten. */
   catalogueDeadLines: 1_024,
   /** Bytes of the digest runs of one held file. */
@@ -373,7 +375,10 @@ relation(
   limits.blocksPerFile * 112 <= limits.heldDigestBytes,
   'the digests of the largest file can be kept, each block signed by itself',
 )
-relation(limits.nameBytes * 6 + 4 * KIB <= limits.catalogueLineBytes, 'a record fits a line')
+relation(
+  limits.nameBytes * 6 + limits.catalogueLineDigestBytes * 2 + KIB <= limits.catalogueLineBytes,
+  'a record fits a line',
+)
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')
 relation(limits.traceEventsRare < limits.traceEvents, 'a trace has room for what is common')
 relation(limits.traceChunkBytes < limits.traceQueueBytes, 'a piece of a trace fits its queue')

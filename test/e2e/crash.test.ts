@@ -55,7 +55,8 @@ async function checkCatalogue(template: string, groups: number, stopAt: number):
   expect([...allowed]).toContain(records.map(lineOf).join())
   expect(catalogue.totals.damaged).toBe(0)
   for (const record of records) expect(await catalogue.runs(record)).toEqual(runsOf(record))
-  expect(readdirSync(join(path, 'digests'))).toHaveLength(records.length)
+  const long = records.filter(({ publishedAtMs }) => publishedAtMs > 1)
+  expect(readdirSync(join(path, 'digests'))).toHaveLength(long.length)
   // What was there by half is no hindrance.
   const next = recordOf('next', 1)
   await catalogue.put(next, runsOf(next))
@@ -72,8 +73,8 @@ describe('a catalogue', () => {
   it('has what had resolved when its process was killed', async () => {
     const template = join(directory, 'empty')
     mkdirSync(template)
-    const calls = await atEveryCall((stopAt) => checkCatalogue(template, 7, stopAt))
-    expect(calls).toBeGreaterThan(60)
+    const calls = await atEveryCall((stopAt) => checkCatalogue(template, 8, stopAt))
+    expect(calls).toBeGreaterThan(40)
   })
 
   it('also while it writes its index anew', async () => {
@@ -84,7 +85,7 @@ describe('a catalogue', () => {
     )
     writeFileSync(join(template, 'catalogue'), [headLine(), ...dead].join(''))
     const calls = await atEveryCall((stopAt) => checkCatalogue(template, 2, stopAt))
-    expect(calls).toBeGreaterThan(15)
+    expect(calls).toBeGreaterThan(10)
   })
 })
 

@@ -1,9 +1,9 @@
 /**
  * Which files a node holds whole, across restarts: `DATA/.fastreplica/catalogue` (index-file.ts)
- * and a file of digest runs for each record (digest-file.ts).
+ * has a line for each; digest runs that are too long for it are in files (digest-file.ts).
  *
- * The idea: digest runs are durable before the line that names them, and a record counts once its
- * line is durable. What waits is written together: one write and one fsync for all lines. The
+ * The idea: digest runs are durable with their line or before it, and a record counts once its line
+ * is durable. What waits is written together: one write and one fsync for all lines. The
  * directory is locked by its node, so nobody else writes here. Nothing that is read is trusted
  * beyond its checksum: whether the file is still the one described is for the caller to compare
  * (FileIdentity).
@@ -12,11 +12,19 @@ import { type FileHandle, mkdir, readdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
-import { limits, MIB } from '../../base/limits.js'
+import { limits } from '../../base/limits.js'
 import { isTemporary, openOwn, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
 import { keyOf } from '../files/plain.js'
 import { digestFileOf, readRuns, writeRuns } from './digest-file.js'
-import { headLine, type IndexLine, readIndex, textOfLine } from './index-file.js'
+import {
+  copyLines,
+  headLine,
+  type IndexEntry,
+  type IndexLine,
+  readIndex,
+  runsInLine,
+  textOfLine,
+} from './index-file.js'
 import type { DigestRun, HeldStream } from './record.js'
 
 export interface CatalogueTotals {
@@ -41,7 +49,7 @@ interface Change {
 export class Catalogue {
   readonly #path: string
   readonly #digestsDir: string
-  readonly #records = new Map<string, HeldStream>()
+  readonly #entries = new Map<string, IndexEntry>()
   /** By file digest; a set where several files have the same. */
   readonly #byDigest = new Map<string, HeldStream | Set<HeldStream>>()
   readonly #waiting: Change[] = []
@@ -87,11 +95,11 @@ export class Catalogue {
   }
 
   get totals(): CatalogueTotals {
-    return { streams: this.#records.size, bytes: this.#bytes, damaged: this.#damaged }
+    return { streams: this.#entries.size, bytes: this.#bytes, damaged: this.#damaged }
   }
 
   get(name: Uint8Array): HeldStream | undefined {
-    return this.#records.get(keyOf(name))
+    return this.#entries.get(keyOf(name))?.record
   }
 
   /** A record of this content, under any name. */
@@ -104,8 +112,8 @@ export class Catalogue {
 
   /** In the order of names, as bytes. */
   list(): HeldStream[] {
-    const byKey = [...this.#records].sort(([a], [b]) => (a < b ? -1 : 1))
-    return byKey.map(([, record]) => record)
+    const byKey = [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1))
+    return byKey.map(([, { record }]) => record)
   }
 
   /**
@@ -119,20 +127,27 @@ export class Catalogue {
 
   /** Replaces the record of a name without its digest runs: of the same content. Like `put`. */
   refresh(record: HeldStream): Promise<void> {
-    const key = keyOf(record.name)
-    if (this.#records.get(key)?.contentId !== record.contentId)
-      return Promise.reject(new FrError('ERR_FR_CATALOGUE', 'there is no record of this content'))
-    return this.#change({ key, record })
+    return this.#change({ key: keyOf(record.name), record })
   }
 
   /** Read from the disk; rejects with ERR_FR_CATALOGUE when they are damaged. */
-  async runs(record: HeldStream): Promise<DigestRun[]> {
+  async runs(record: HeldStream): Promise<readonly DigestRun[]> {
     try {
-      return await readRuns(join(this.#digestsDir, digestFileOf(record)), record)
+      return await this.#runs(record)
     } catch (error) {
       this.#damaged++
       throw asFrError(error, 'ERR_FR_CATALOGUE')
     }
+  }
+
+  async #runs(record: HeldStream): Promise<readonly DigestRun[]> {
+    const entry = this.#entries.get(keyOf(record.name))
+    if (entry?.hasRuns !== true || entry.record.contentId !== record.contentId)
+      return readRuns(join(this.#digestsDir, digestFileOf(record)), record)
+    // This begins at once: a new index takes the place of the file and of the entries together.
+    const found = await runsInLine(this.#file, entry)
+    if (found !== undefined) return found
+    throw new FrError('ERR_FR_CATALOGUE', `${this.#path} is damaged`, { path: this.#path })
   }
 
   /** Durable when it resolves. Nothing happens to the file itself. */
@@ -157,8 +172,8 @@ export class Catalogue {
     this.#indexBytes = read.wholeBytes
     this.#isTorn = true
     this.#next = read.next
-    for (const [key, record] of read.records)
-      if (this.#records.size < limits.heldStreams) this.#set(key, record)
+    for (const [key, entry] of read.entries)
+      if (this.#entries.size < limits.heldStreams) this.#set(key, entry)
     if (read.wholeBytes === 0) await this.#rewrite()
     // Damaged lines are passed over where there is no room to rewrite the index.
     else if (read.damaged > 0) await this.#rewrite().catch(() => {})
@@ -172,26 +187,27 @@ export class Catalogue {
       if (name.startsWith('catalogue.') && isTemporary(name))
         await unlink(join(directory, name)).catch(() => {})
     const names = await readdir(this.#digestsDir)
+    const entries = [...this.#entries.values()].filter(({ hasRuns }) => !hasRuns)
     // One for each record is what there should be; comparing all names takes long.
-    if (names.length === this.#records.size) return
-    const needed = new Set<string>()
-    for (const record of this.#records.values()) needed.add(digestFileOf(record))
+    if (names.length === entries.length) return
+    const needed = new Set(entries.map(({ record }) => digestFileOf(record)))
     for (const name of names)
       if (!needed.has(name)) await unlink(join(this.#digestsDir, name)).catch(() => {})
   }
 
-  #set(key: string, record: HeldStream | null): void {
-    const before = this.#records.get(key)
+  #set(key: string, entry: IndexEntry | null): void {
+    const before = this.#entries.get(key)?.record
     if (before !== undefined) {
       this.#bytes -= before.size
-      this.#records.delete(key)
+      this.#entries.delete(key)
       const same = this.#byDigest.get(before.fileDigest)
       if (same instanceof Set) same.delete(before)
       if (!(same instanceof Set) || same.size === 0) this.#byDigest.delete(before.fileDigest)
     }
-    if (record === null) return
+    if (entry === null) return
+    const { record } = entry
     this.#bytes += record.size
-    this.#records.set(key, record)
+    this.#entries.set(key, entry)
     const same = this.#byDigest.get(record.fileDigest)
     if (same === undefined) this.#byDigest.set(record.fileDigest, record)
     else if (same instanceof Set) same.add(record)
@@ -217,88 +233,125 @@ export class Catalogue {
   /** Everything that waited, together. Never rejects. */
   async #write(changes: readonly Change[]): Promise<void> {
     const ready: Change[] = []
-    let room = limits.heldStreams - this.#records.size
-    let hasRuns = false
-    for (const change of changes) {
-      try {
-        const { key, record, runs } = change
-        const isNew = record !== null && !this.#records.has(key)
-        if (isNew && --room < 0) throw fullError()
-        if (record !== null && runs !== undefined) {
-          hasRuns = true
-          await writeRuns(join(this.#digestsDir, digestFileOf(record)), record, runs)
-        }
-        ready.push(change)
-      } catch (error) {
-        change.failed(asFrError(error, 'ERR_FR_CATALOGUE'))
-      }
-    }
     try {
-      if (hasRuns) await syncDirectory(this.#digestsDir)
+      let room = limits.heldStreams - this.#entries.size
+      let hasFiles = false
+      for (const change of changes) {
+        const { key, record, runs } = change
+        const isNew = record !== null && !this.#entries.has(key)
+        if (isNew && --room < 0) change.failed(fullError())
+        else if (record === null || runs === undefined || isShort(runs)) ready.push(change)
+        else {
+          const path = join(this.#digestsDir, digestFileOf(record))
+          const failure = await writeRuns(path, record, runs).catch((error: unknown) => error)
+          if (failure !== undefined) change.failed(asFrError(failure, 'ERR_FR_CATALOGUE'))
+          else {
+            hasFiles = true
+            ready.push(change)
+          }
+        }
+      }
+      if (hasFiles) await syncDirectory(this.#digestsDir)
       await this.#append(ready)
     } catch (error) {
       for (const { failed } of ready) failed(asFrError(error, 'ERR_FR_CATALOGUE'))
       return
     }
-    const dead = new Set<string>()
-    for (const { key, record } of ready) {
-      const before = this.#records.get(key)
-      if (before !== undefined) dead.add(digestFileOf(before))
-      this.#set(key, record)
-      if (record !== null) dead.delete(digestFileOf(record))
-    }
-    for (const name of dead) await unlink(join(this.#digestsDir, name)).catch(() => {})
     for (const { done } of ready) done()
-    const deadLines = this.#lines - this.#records.size
+    const deadLines = this.#lines - this.#entries.size
     // What cannot be rewritten now is still right, only long.
-    if (deadLines > Math.max(this.#records.size, limits.catalogueDeadLines))
+    if (deadLines > Math.max(this.#entries.size, limits.catalogueDeadLines))
       await this.#rewrite().catch(() => {})
   }
 
+  /** Writes a line for each change; then they count, and digest files without a record go. */
   async #append(changes: readonly Change[]): Promise<void> {
-    if (changes.length === 0) return
+    const parts: Buffer[] = []
+    const entries = new Map<string, IndexEntry | null>()
+    const runsNow = new Map<string, readonly DigestRun[]>()
+    let at = this.#indexBytes
+    for (const { key, record, runs, failed } of changes) {
+      const before = entries.has(key) ? entries.get(key) : this.#entries.get(key)
+      const n = this.#next++
+      let inLine = runs !== undefined && isShort(runs) ? runs : undefined
+      if (record !== null && runs === undefined) {
+        if (before?.record.contentId !== record.contentId) {
+          failed(unknownError())
+          continue
+        }
+        if (before.hasRuns) inLine = runsNow.get(key) ?? (await this.#runs(record))
+      }
+      const put = record && { n, put: record, ...(inLine && { runs: inLine }) }
+      const line: IndexLine = put ?? { n, remove: key }
+      const hasRuns = inLine !== undefined
+      if (inLine !== undefined) runsNow.set(key, inLine)
+      const bytes = Buffer.from(textOfLine(line))
+      entries.set(key, record && { record, at, bytes: bytes.length - 1, hasRuns })
+      parts.push(bytes)
+      at += bytes.length
+    }
+    if (parts.length === 0) return
     if (this.#isTorn) await this.#file.truncate(this.#indexBytes)
     this.#isTorn = true
-    const text = changes.map(({ key, record }) => textOfLine(this.#lineOf(key, record))).join('')
-    const bytes = Buffer.from(text)
-    await writeAll(this.#file, bytes, this.#indexBytes)
+    await writeAll(this.#file, Buffer.concat(parts), this.#indexBytes)
     await this.#file.datasync()
     this.#isTorn = false
-    this.#indexBytes += bytes.length
-    this.#lines += changes.length
+    this.#indexBytes = at
+    this.#lines += parts.length
+    await this.#take(entries)
   }
 
-  #lineOf(key: string, record: HeldStream | null): IndexLine {
-    const n = this.#next++
-    return record === null ? { n, remove: key } : { n, put: record }
+  /** These count from now on; digest files that belong to no record any more go. */
+  async #take(entries: ReadonlyMap<string, IndexEntry | null>): Promise<void> {
+    const dead: string[] = []
+    for (const [key, entry] of entries) {
+      const before = this.#entries.get(key)
+      this.#set(key, entry)
+      if (before?.hasRuns !== false) continue
+      const name = digestFileOf(before.record)
+      const isNeeded = entry?.hasRuns === false && digestFileOf(entry.record) === name
+      if (!isNeeded) dead.push(name)
+    }
+    for (const name of dead) await unlink(join(this.#digestsDir, name)).catch(() => {})
   }
 
-  /** A new index with a line for each record takes the place of the old one. */
+  /** A new index with the line of each record takes the place of the old one. */
   async #rewrite(): Promise<void> {
-    let bytes = 0
+    const head = Buffer.from(headLine())
+    const keys = new Map([...this.#entries].map(([key, { at }]) => [at, key]))
+    const moved: [string, IndexEntry][] = []
+    let bytes = head.length
     await replaceFile(this.#path, async (file) => {
-      let text = headLine()
-      const flush = async (): Promise<void> => {
-        const piece = Buffer.from(text)
+      await writeAll(file, head, 0)
+      await copyLines(this.#file, keys, async (piece, lines) => {
         await writeAll(file, piece, bytes)
-        bytes += piece.length
-        text = ''
-      }
-      for (const [key, record] of this.#records) {
-        text += textOfLine(this.#lineOf(key, record))
-        if (text.length > MIB) await flush()
-      }
-      await flush()
+        for (const [key, length] of lines) {
+          moved.push([key, { ...(this.#entries.get(key) as IndexEntry), at: bytes }])
+          bytes += length + 1
+        }
+      })
     })
     await syncDirectory(dirname(this.#path))
     const file = await openOwn(this.#path)
     if (file === null) throw new Error(`${this.#path} is not a regular file`)
-    await this.#file.close()
+    const old = this.#file
     this.#file = file
     this.#indexBytes = bytes
-    this.#lines = this.#records.size
+    this.#lines = moved.length
     this.#isTorn = false
+    for (const [key, entry] of moved) this.#entries.set(key, entry)
+    await old.close()
   }
+}
+
+/** They fit the line of their record. */
+function isShort(runs: readonly DigestRun[]): boolean {
+  const bytes = runs.reduce((sum, { payload }) => sum + payload.length, 0)
+  return runs.length <= 2 && bytes <= limits.catalogueLineDigestBytes
+}
+
+function unknownError(): FrError {
+  return new FrError('ERR_FR_CATALOGUE', 'there is no record of this content under this name')
 }
 
 function fullError(): FrError {

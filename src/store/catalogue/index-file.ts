@@ -2,35 +2,48 @@
  * The index of a catalogue: a file to which lines are appended.
  *
  *     fastreplica catalogue 1 CHECKSUM
- *     CHECKSUM {"n":7,"put":["name",…]}
- *     CHECKSUM {"n":8,"remove":"name"}
+ *     CHECKSUM {"n":7,"put":["name",…],"runs":[[0,4096,"base64"]]}
+ *     CHECKSUM {"n":8,"put":["other",…]}
+ *     CHECKSUM {"n":9,"remove":"name"}
  *
  * The idea: a checksum guards each line, and of the lines about one name that with the highest
  * number counts. So a line is read as it was written or not at all, whatever happened to the file,
  * and the order of lines does not matter. A last line without its end is a write that was cut off.
  * Losing a line may bring an older record of its name back; the identity in the record tells that
- * it is not that of the file.
+ * it is not that of the file. The digest runs of small files are in the line itself, so that many
+ * of them cost no file each.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { FrError } from '../../base/errors.js'
 import { limits, MIB } from '../../base/limits.js'
 import { checksum } from '../files/durable.js'
 import { isCount, isKey, isObject, keyOf } from '../files/plain.js'
-import { type HeldStream, recordOf, rowOf } from './record.js'
+import { type DigestRun, type HeldStream, recordOf, rowOf } from './record.js'
 
 const format = 1
 const title = 'fastreplica catalogue'
 const checkChars = 16
 const newline = 0x0a
+const lineEnd = Buffer.from('\n')
 
 export type IndexLine =
-  | { readonly n: number; readonly put: HeldStream }
+  | { readonly n: number; readonly put: HeldStream; readonly runs?: readonly DigestRun[] }
   | { readonly n: number; readonly remove: string }
+
+/** A record and its line. */
+export interface IndexEntry {
+  readonly record: HeldStream
+  /** Where the line begins, and its length without its end. */
+  readonly at: number
+  readonly bytes: number
+  /** The line holds the digest runs. */
+  readonly hasRuns: boolean
+}
 
 export interface ReadIndex {
   /** By the key of the name. */
-  readonly records: Map<string, HeldStream>
-  /** Number of the first line that is still to be written. */
+  readonly entries: Map<string, IndexEntry>
+  /** Number of the next line to be written. */
   readonly next: number
   readonly lines: number
   /** Whole lines that were not as they had been written, the first one too. */
@@ -45,21 +58,24 @@ export function headLine(): string {
 }
 
 export function textOfLine(line: IndexLine): string {
-  const plain = 'put' in line ? { n: line.n, put: rowOf(line.put) } : line
+  const plain =
+    'put' in line
+      ? { n: line.n, put: rowOf(line.put), ...(line.runs && { runs: line.runs.map(rowOfRun) }) }
+      : line
   const text = JSON.stringify(plain)
   return `${checksum(text)} ${text}\n`
 }
 
 /** Rejects with ERR_FR_CATALOGUE for a format that a newer version has written. */
 export async function readIndex(file: FileHandle, path: string): Promise<ReadIndex> {
-  const records: ReadIndex['records'] = new Map()
+  const entries: ReadIndex['entries'] = new Map()
   const numbers = new Map<string, number>()
   const authors = new Map<string, string>()
   let [next, lines, damaged] = [0, 0, 0]
-  const wholeBytes = await eachLine(file, (bytes, isFirst) => {
-    const line = isFirst ? undefined : parsed(bytes, authors)
+  const wholeBytes = await eachLine(file, (bytes, at) => {
+    const line = at === 0 ? undefined : parsed(bytes)
     if (line === undefined) {
-      if (!isFirst || !isHead(bytes, path)) damaged++
+      if (at > 0 || !isHead(bytes, path)) damaged++
       return
     }
     lines++
@@ -67,10 +83,54 @@ export async function readIndex(file: FileHandle, path: string): Promise<ReadInd
     const key = 'put' in line ? keyOf(line.put.name) : line.remove
     if ((numbers.get(key) ?? -1) >= line.n) return
     numbers.set(key, line.n)
-    if ('put' in line) records.set(key, line.put)
-    else records.delete(key)
+    if (!('put' in line)) return void entries.delete(key)
+    // Many records have one author: its text is kept once.
+    const author = authors.get(line.put.author) ?? line.put.author
+    authors.set(author, author)
+    const record = Object.assign(line.put, { author })
+    entries.set(key, { record, at, bytes: bytes.length, hasRuns: line.runs !== undefined })
   })
-  return { records, next, lines, damaged, wholeBytes }
+  return { entries, next, lines, damaged, wholeBytes }
+}
+
+/** The digest runs in the line of an entry; undefined when that is not there as it was written. */
+export async function runsInLine(
+  file: FileHandle,
+  { record, at, bytes }: IndexEntry,
+): Promise<readonly DigestRun[] | undefined> {
+  const line = parsed((await file.read(Buffer.alloc(bytes), 0, bytes, at)).buffer)
+  if (line === undefined || !('put' in line)) return undefined
+  return line.put.contentId === record.contentId ? line.runs : undefined
+}
+
+/**
+ * Copies lines that begin at these places as they are. `write` is given some at a time, and for
+ * each its key and its length.
+ */
+export async function copyLines(
+  file: FileHandle,
+  keys: ReadonlyMap<number, string>,
+  write: (
+    bytes: Buffer,
+    lines: readonly (readonly [key: string, bytes: number])[],
+  ) => Promise<void>,
+): Promise<void> {
+  let parts: Buffer[] = []
+  let lines: [string, number][] = []
+  await eachLine(
+    file,
+    (bytes, at) => {
+      const key = keys.get(at)
+      if (key === undefined) return
+      parts.push(Buffer.from(bytes), lineEnd)
+      lines.push([key, bytes.length])
+    },
+    async () => {
+      await write(Buffer.concat(parts), lines)
+      parts = []
+      lines = []
+    },
+  )
 }
 
 function isHead(bytes: Buffer, path: string): boolean {
@@ -83,56 +143,58 @@ function isHead(bytes: Buffer, path: string): boolean {
   throw new FrError('ERR_FR_CATALOGUE', text, { path })
 }
 
-/**
- * Undefined for a line that is not as it was written. Many records have one author: its text is
- * kept once, in `authors`.
- */
-function parsed(bytes: Buffer, authors: Map<string, string>): IndexLine | undefined {
+/** Undefined for a line that is not as it was written. */
+function parsed(bytes: Buffer): IndexLine | undefined {
   const body = bytes.subarray(checkChars + 1)
   if (bytes[checkChars] !== 0x20 || checksum(body) !== bytes.toString('latin1', 0, checkChars))
     return undefined
   try {
     const plain: unknown = JSON.parse(body.toString('utf8'))
     if (!isObject(plain) || !isCount(plain['n'])) return undefined
-    const { n, put, remove } = plain
+    const { n, put, remove, runs } = plain
     if (isKey(remove)) return { n, remove }
     const record = recordOf(put)
     if (record === undefined) return undefined
-    const author = authors.get(record.author) ?? record.author
-    authors.set(author, author)
-    return { n, put: Object.assign(record, { author }) }
+    return Array.isArray(runs) ? { n, put: record, runs: runs.map(runOf) } : { n, put: record }
   } catch {
     return undefined
   }
 }
 
+function rowOfRun({ offset, length, payload }: DigestRun): readonly unknown[] {
+  return [offset, length, Buffer.from(payload).toString('base64')]
+}
+
+function runOf(row: readonly unknown[]): DigestRun {
+  const [offset, length, payload] = row as [number, number, string]
+  return { offset, length, payload: new Uint8Array(Buffer.from(payload, 'base64')) }
+}
+
 /**
- * Calls `use` with each line that has an end, without it. One that is longer than
- * limits.catalogueLineBytes is handed over cut. Resolves to the bytes up to the last end.
+ * Calls `use` with each line that has an end, without it, and with its place; `pause` after some of
+ * them. A line that is longer than limits.catalogueLineBytes is handed over cut. Resolves to the
+ * bytes up to the last end.
  */
 async function eachLine(
   file: FileHandle,
-  use: (line: Buffer, isFirst: boolean) => void,
+  use: (line: Buffer, at: number) => void,
+  pause: () => Promise<void> = async () => {},
 ): Promise<number> {
   const chunk = Buffer.allocUnsafe(MIB + limits.catalogueLineBytes)
   let [held, at, wholeBytes] = [0, 0, 0]
-  let isFirst = true
   for (;;) {
     const { bytesRead } = await file.read(chunk, held, MIB, at)
     if (bytesRead === 0) return wholeBytes
     at += bytesRead
     const end = held + bytesRead
     let from = 0
-    for (
-      let to = chunk.indexOf(newline);
-      to !== -1 && to < end;
-      to = chunk.indexOf(newline, from)
-    ) {
-      use(chunk.subarray(from, to), isFirst)
-      isFirst = false
+    for (let to = chunk.indexOf(newline); to !== -1 && to < end; ) {
+      use(chunk.subarray(from, to), wholeBytes)
       from = to + 1
       wholeBytes = at - (end - from)
+      to = chunk.indexOf(newline, from)
     }
+    await pause()
     // Of a line without an end so much stays that it is known to be too long.
     held = Math.min(end - from, limits.catalogueLineBytes)
     chunk.copyWithin(0, from, from + held)

@@ -25,8 +25,9 @@ export function recordOf(name, version) {
   }
 }
 
-export function runsOf({ size, fileDigest }) {
-  const payload = new Uint8Array(Buffer.alloc(5_000, fileDigest))
+/** Of the first version in the index, of others in a file. */
+export function runsOf({ size, fileDigest, publishedAtMs }) {
+  const payload = new Uint8Array(Buffer.alloc(publishedAtMs === 1 ? 200 : 5_000, fileDigest))
   return [{ offset: 0, length: size, payload }]
 }
 
@@ -39,12 +40,13 @@ const refresh = (name, version) => (catalogue) =>
 const remove = (name) => (catalogue) => catalogue.remove(Buffer.from(name))
 
 export const groups = [
-  [put('a', 1)],
-  [put('b', 1)],
   [put('a', 2)],
-  [refresh('a', 2)],
+  [put('b', 1)],
+  [refresh('b', 1)],
+  [put('a', 3)],
+  [refresh('a', 3)],
   [remove('b')],
-  [put('c', 1), put('d', 1), remove('a'), put('c', 2)],
+  [put('c', 2), put('d', 1), remove('a'), put('c', 1)],
   [put('b', 3)],
 ]
 

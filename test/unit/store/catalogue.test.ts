@@ -19,7 +19,7 @@ import { limits } from '../../../src/base/limits.js'
 import { Catalogue } from '../../../src/store/catalogue/catalogue.js'
 import type { HeldStream } from '../../../src/store/catalogue/record.js'
 import { checksum } from '../../../src/store/files/durable.js'
-import { recordOf, runsOf, titleOf } from './records.js'
+import { isLong, recordOf, runsOf, titleOf } from './records.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'fr-catalogue-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -45,6 +45,12 @@ async function opened<T>(use: (catalogue: Catalogue) => Promise<T> | T): Promise
 }
 
 const listed = () => opened((catalogue) => catalogue.list())
+
+const runsAre = (records: readonly HeldStream[]) =>
+  opened(async (catalogue) => {
+    for (const record of records) expect(await catalogue.runs(record)).toEqual(runsOf(record))
+    return true
+  })
 
 describe('the catalogue', () => {
   it('has after a restart what it had before, in the order of names as bytes', async () => {
@@ -74,6 +80,15 @@ describe('the catalogue', () => {
       await put(catalogue, recordOf('y'))
       await expect(catalogue.refresh(first)).rejects.toMatchObject({ code: 'ERR_FR_CATALOGUE' })
       await catalogue.refresh(later)
+      const small = recordOf('small')
+      const asked = [put(catalogue, small), catalogue.refresh({ ...small, verifiedAtMs: 3 })]
+      await Promise.all([...asked, catalogue.refresh({ ...small, verifiedAtMs: 4 })])
+      await catalogue.refresh({ ...small, verifiedAtMs: 5 })
+      expect(catalogue.get(small.name)?.verifiedAtMs).toBe(5)
+      expect(await catalogue.runs(small)).toEqual(runsOf(small))
+      const gone = catalogue.remove(small.name)
+      await expect(catalogue.refresh(small)).rejects.toMatchObject({ code: 'ERR_FR_CATALOGUE' })
+      await gone
       await catalogue.remove(Buffer.from('y'))
       await catalogue.remove(Buffer.from('never there'))
       expect(catalogue.withDigest(first.fileDigest, first.size)).toBeUndefined()
@@ -125,14 +140,16 @@ describe('the catalogue', () => {
     await opened(async (catalogue) => {
       const asked: Promise<void>[] = []
       for (let version = 0; version < 2 * limits.catalogueDeadLines; version++)
-        asked.push(put(catalogue, recordOf(`x${version % 3}`, version % 7)))
+        asked.push(put(catalogue, recordOf(['a0', 'a1', 'x2'][version % 3] ?? '', version % 7)))
       await Promise.all(asked)
       await put(catalogue, recordOf('last'))
     })
     const lines = readFileSync(index(), 'utf8').split('\n').length
     expect(lines).toBeLessThan(limits.catalogueDeadLines)
-    expect((await listed()).map(titleOf)).toEqual(['last', 'x0', 'x1', 'x2'])
-    expect(readdirSync(digests())).toHaveLength(4)
+    const records = await listed()
+    expect(records.map(titleOf)).toEqual(['a0', 'a1', 'last', 'x2'])
+    expect(await runsAre(records)).toBe(true)
+    expect(readdirSync(digests())).toHaveLength(records.filter(isLong).length)
   }, 60_000)
 
   it('refuses the index of a newer version and says the way out', async () => {
@@ -158,6 +175,17 @@ describe('the catalogue', () => {
       await put(catalogue, second)
     })
     expect(await listed()).toEqual([second])
+  })
+
+  it('says so, too, when they are in a line that was damaged since', async () => {
+    const record = recordOf('small')
+    await opened(async (catalogue) => {
+      await put(catalogue, record)
+      const text = readFileSync(index(), 'latin1')
+      writeFileSync(index(), text.replace(/.(?="\]\]\})/, '_'))
+      await expect(catalogue.runs(record)).rejects.toMatchObject({ code: 'ERR_FR_CATALOGUE' })
+    })
+    expect(await listed()).toEqual([])
   })
 
   it('says that digests are damaged rather than give wrong ones', async () => {
@@ -209,7 +237,9 @@ describe('a damaged index', () => {
       truncateSync(index(), where % (size + 1))
       const found = await listed()
       for (const record of found) expect(put).toContain(JSON.stringify(record))
-      if (where % (size + 1) === size) expect(found).toEqual(last)
+      const isWhole = where % (size + 1) === size
+      if (isWhole) expect(await runsAre(found)).toBe(true)
+      if (isWhole) expect(found).toEqual(last)
       await opened((catalogue) => catalogue.put(recordOf('new'), runsOf(recordOf('new'))))
       expect(await listed()).toEqual([...found, recordOf('new')])
     })
@@ -247,6 +277,7 @@ describe('a damaged index', () => {
       const order = pick(fc.shuffledSubarray, lines, { minLength: lines.length })
       writeFileSync(index(), `${[head, ...order].join('\n')}\n`)
       expect(await listed()).toEqual(last)
+      expect(await runsAre(last)).toBe(true)
     })
     await fc.assert(shuffled, { numRuns: 30 })
   })
