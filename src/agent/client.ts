@@ -1,62 +1,128 @@
-/** Asks a node one question over a status connection. */
+/** Asks a node questions over a status link, one after the other. */
 import { FrError } from '../base/errors.js'
-import type { Frame } from '../control/messages/types.js'
+import { limits } from '../base/limits.js'
+import { nowMs } from '../base/time/awake.js'
+import type { Frame, FrameType } from '../control/messages/types.js'
 import { type Dialler, linkOver } from '../net/dial.js'
 import { dial } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
 
-/** JSON that the node sent. Rejects with FrError, ERR_FR_ABORTED when the signal aborts. */
-export async function askStatus(
-  dialler: Dialler,
-  address: string,
-  signal: AbortSignal,
-): Promise<string> {
-  return (await ask(dialler, address, { type: 'statusRequest' }, 'status', signal)).json
+export interface AskOptions {
+  /** Milliseconds until the answer, or the next word before it. */
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
 }
 
-/**
- * Asks the node at `via` to have `node` added to a transfer in which it takes part. Resolves when
- * `node` has joined; rejects with the FrError that says why it has not.
- */
-export async function askToAdd(
-  dialler: Dialler,
-  via: string,
-  transfer: string,
-  node: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const question: Frame = { type: 'add', transfer, address: node }
-  const { code, text } = await ask(dialler, via, question, 'added', signal)
-  if (code !== null) throw new FrError(code, text)
+type FrameOf<T extends FrameType> = Extract<Frame, { type: T }>
+
+interface Asked {
+  readonly take: (frame: Frame) => void
+  readonly fail: (error: FrError) => void
 }
 
-async function ask<T extends Frame['type']>(
-  dialler: Dialler,
-  address: string,
-  question: Frame,
-  answer: T,
-  signal: AbortSignal,
-): Promise<Extract<Frame, { type: T }>> {
-  const established = await dial({ ...dialler, address, channel: 'status', signal })
-  let link: ControlLink | undefined
-  let onAbort = (): void => {}
-  try {
-    return await new Promise((resolve, reject) => {
-      onAbort = () =>
-        reject(new FrError('ERR_FR_ABORTED', 'the request was cancelled', { node: address }))
-      signal.addEventListener('abort', onAbort, { once: true })
-      link = linkOver(established, {
-        onFrame: (frame) => {
-          if (frame.type === answer) return resolve(frame as Extract<Frame, { type: T }>)
-          const text = `unexpected frame '${frame.type}'`
-          reject(new FrError('ERR_FR_PROTOCOL', text, { node: address }))
-        },
-        onClose: (code, text) => reject(new FrError(code, text, { node: address })),
+export class Inquiry {
+  readonly #dialler: Dialler
+  readonly #address: string
+  #link: ControlLink | undefined
+  #answeredMs = 0
+  #asked: Asked | undefined
+
+  constructor(dialler: Dialler, address: string) {
+    this.#dialler = dialler
+    this.#address = address
+  }
+
+  /**
+   * Resolves to the answer. Rejects with the refusal of the node, with what broke the connection,
+   * ERR_FR_TIMEOUT, or the reason of the signal; the link is then closed. `onWord` gets the frames
+   * of type `word` that come before the answer.
+   */
+  async ask<T extends FrameType, W extends FrameType = never>(
+    question: Frame,
+    answer: T,
+    { timeoutMs, signal }: AskOptions,
+    word?: W,
+    onWord?: (frame: FrameOf<W>) => void,
+  ): Promise<FrameOf<T>> {
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), timeoutMs)
+    const over = AbortSignal.any(signal === undefined ? [late.signal] : [late.signal, signal])
+    try {
+      const link = await this.#open(over)
+      const found = await this.#answer(link, question, over, (frame) => {
+        if (frame.type === answer) return frame as FrameOf<T>
+        if (frame.type === 'refuse')
+          throw new FrError(frame.code, frame.text, { node: this.#address })
+        if (frame.type !== word) throw this.#error('ERR_FR_PROTOCOL', `sent '${frame.type}'`)
+        timer.refresh()
+        onWord?.(frame as FrameOf<W>)
+        return undefined
       })
-      link.send(question)
+      this.#answeredMs = nowMs()
+      return found
+    } catch (error) {
+      this.close()
+      signal?.throwIfAborted()
+      if (late.signal.aborted)
+        throw this.#error('ERR_FR_TIMEOUT', `did not answer within ${timeoutMs} ms`)
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Ends a question that is open. Idempotent; a question after it opens a new link. */
+  close(): void {
+    this.#link?.destroy()
+    this.#link = undefined
+    this.#asked?.fail(this.#error('ERR_FR_ABORTED', 'was not asked to the end'))
+  }
+
+  async #open(signal: AbortSignal): Promise<ControlLink> {
+    // The node drops a link without questions.
+    if (nowMs() - this.#answeredMs > limits.askAgainMs) this.close()
+    if (this.#link?.isOpen) return this.#link
+    const address = this.#address
+    const established = await dial({ ...this.#dialler, address, channel: 'status', signal })
+    this.#link = linkOver(established, {
+      onFrame: (frame) => this.#asked?.take(frame),
+      onClose: (code, text) => this.#asked?.fail(new FrError(code, text, { node: address })),
     })
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    link?.destroy()
+    return this.#link
+  }
+
+  #answer<T>(
+    link: ControlLink,
+    question: Frame,
+    signal: AbortSignal,
+    read: (frame: Frame) => T | undefined,
+  ): Promise<T> {
+    let onAbort = (): void => {}
+    const answered = new Promise<T>((resolve, reject) => {
+      onAbort = () => reject(this.#error('ERR_FR_ABORTED', 'was not asked to the end'))
+      signal.addEventListener('abort', onAbort, { once: true })
+      if (signal.aborted) onAbort()
+      const take = (frame: Frame): void => {
+        try {
+          const found = read(frame)
+          if (found !== undefined) resolve(found)
+        } catch (error) {
+          reject(error)
+        }
+      }
+      this.#asked = { take, fail: reject }
+      if (!link.send(question)) reject(this.#error('ERR_FR_NODE_LOST', 'closed the connection'))
+    })
+    return answered.finally(() => {
+      signal.removeEventListener('abort', onAbort)
+      this.#asked = undefined
+    })
+  }
+
+  #error(
+    code: 'ERR_FR_PROTOCOL' | 'ERR_FR_TIMEOUT' | 'ERR_FR_ABORTED' | 'ERR_FR_NODE_LOST',
+    what: string,
+  ): FrError {
+    return new FrError(code, `${this.#address} ${what}`, { node: this.#address })
   }
 }

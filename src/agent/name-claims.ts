@@ -31,6 +31,8 @@ export interface Claimant {
 
 export class NameClaims<T extends Claimant> {
   readonly #holders = new Map<string, T>()
+  /** Names that are being removed. */
+  readonly #closed = new Set<string>()
   readonly #waiting = new Set<() => void>()
 
   get holders(): Iterable<T> {
@@ -49,10 +51,12 @@ export class NameClaims<T extends Claimant> {
       for (;;) {
         if (claimant.isEnded) throw new FrError('ERR_FR_CLOSED', 'the transfer is over')
         const holder = this.#holders.get(key)
-        if (holder === undefined) break
+        const isClosed = this.#closed.has(key)
+        if (holder === undefined && !isClosed) break
+        if (isClosed && isLate) throw new FrError('ERR_FR_BUSY', 'the name is being removed')
         // A holder that has ended releases the name, however busy this machine is.
-        if (!holder.isEnded && !holder.givesWay() && (isLate || !isToGiveWay(holder, claimant)))
-          throw busy(holder)
+        if (holder && !holder.isEnded && !holder.givesWay())
+          if (isLate || !isToGiveWay(holder, claimant)) throw busy(holder)
         await new Promise<void>((resolve) => this.#waiting.add(resolve))
       }
       this.#holders.set(key, claimant)
@@ -69,6 +73,24 @@ export class NameClaims<T extends Claimant> {
     this.changed()
   }
 
+  /**
+   * Runs `work` while no transfer has the name; those that want it wait. Rejects with ERR_FR_BUSY
+   * when one has it, or it is being removed already.
+   */
+  async without<R>(name: Uint8Array, work: () => Promise<R>): Promise<R> {
+    const key = keyOf({ name })
+    const holder = this.#holders.get(key)
+    if (holder !== undefined) throw busy(holder)
+    if (this.#closed.has(key)) throw new FrError('ERR_FR_BUSY', 'the name is being removed')
+    this.#closed.add(key)
+    try {
+      return await work()
+    } finally {
+      this.#closed.delete(key)
+      this.changed()
+    }
+  }
+
   /** Call when a claimant gets its plan or ends, so that waiting claimants look again. */
   changed(): void {
     const waiting = [...this.#waiting]
@@ -82,11 +104,11 @@ function isToGiveWay(holder: Claimant, claimant: Claimant): boolean {
   return claimant.spec.isPlanned || claimant.spec.transfer < holder.spec.transfer
 }
 
-function busy({ spec }: Claimant): FrError {
+function busy({ spec }: Pick<Claimant, 'spec'>): FrError {
   const text = `transfer ${spec.transfer} from ${spec.originAddress} is writing this name`
   return new FrError('ERR_FR_BUSY', text)
 }
 
-function keyOf({ name }: Claimant): string {
+function keyOf({ name }: Pick<Claimant, 'name'>): string {
   return Buffer.from(name).toString('latin1')
 }

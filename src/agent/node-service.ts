@@ -38,6 +38,7 @@ import type { TransferStatus } from '../session/receiver/transfer-status.js'
 import type { EngineRouter } from '../session/router.js'
 import { NodeStore } from '../store/node-store.js'
 import { hasSpareDescriptor } from './descriptors.js'
+import { HeldFiles } from './held-files.js'
 import { NameClaims } from './name-claims.js'
 import { OfferReader } from './offers.js'
 import { Questions } from './questions.js'
@@ -100,6 +101,7 @@ export class NodeService implements NodeHost {
   readonly #names = new NameClaims<Guest>()
   /** Links without a transfer. */
   readonly #idleLinks = new Waiting<ControlLink>()
+  readonly #held: HeldFiles
   readonly #questions: Questions
   #closing: Promise<void> | undefined
 
@@ -113,10 +115,11 @@ export class NodeService implements NodeHost {
     this.log = spec.log
     this.audience = spec.audience
     this.#strangers = new QuietLog(spec.log)
-    const { dir, minFreeBytes, keepPartialsSeconds, log } = spec
+    const { dir, dataDir, minFreeBytes, keepPartialsSeconds, log } = spec
     this.store = new NodeStore({
       storage: this.storage,
       dir,
+      dataDir,
       minFreeBytes,
       keepPartialsSeconds,
       log,
@@ -124,9 +127,13 @@ export class NodeService implements NodeHost {
         for (const reception of this.#receptions.values()) reception.storageLost(failure)
       },
     })
+    this.#held = new HeldFiles({ storage: this.storage, dir, store: this.store, log })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, address) => this.#add(transfer, address),
+      list: (wish) => this.#held.list(wish),
+      remove: (name) => this.#names.without(name, () => this.#held.remove(name)),
+      verify: (...asked) => this.#held.verify(...asked),
     })
     this.#server = createServer(
       { pauseOnConnect: false, noDelay: true },
@@ -178,6 +185,7 @@ export class NodeService implements NodeHost {
     this.#questions.destroyAll()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
     await closed
+    await this.store.close()
   }
 
   // --- connections ---

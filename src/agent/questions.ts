@@ -1,69 +1,137 @@
 /**
- * Status connections at a node: a peer with the key asks one question, gets its answer, and hangs
- * up. Question and answer have time limits, and closing the node ends all of them.
+ * Status links at a node: a peer with the key asks questions, one after the other, gets the answer
+ * to each, and hangs up. A question that cannot be answered gets `refuse`. Questions and answers
+ * have time limits; a peer that hangs up ends what it asked for, and so does closing the node.
  */
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import { Waiting } from '../base/time/patience.js'
-import type { Frame } from '../control/messages/types.js'
+import type { Frame, FrameType } from '../control/messages/types.js'
 import { linkOver } from '../net/dial.js'
 import type { Established } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
+import { decodeName } from '../protocol/manifest.js'
+import type { ListSpec } from './held-files.js'
+
+type FrameOf<T extends FrameType> = Extract<Frame, { type: T }>
 
 export interface Answers {
   /** The status as JSON. */
   readonly statusJson: () => string
   /** Has the node added to the transfer; rejects with the FrError that says why it was not. */
   readonly add: (transfer: string, address: string) => Promise<void>
+  readonly list: (spec: ListSpec) => Promise<FrameOf<'listed'>>
+  readonly remove: (name: Uint8Array) => Promise<void>
+  /** Calls `isReading` as bytes are read. Rejects when the signal aborts. */
+  readonly verify: (
+    name: Uint8Array,
+    isReading: (readBytes: number, bytes: number) => void,
+    signal: AbortSignal,
+  ) => Promise<FrameOf<'verified'>>
+}
+
+interface Asker {
+  readonly link: ControlLink
+  /** Aborted when nobody waits for an answer any more. */
+  readonly over: AbortController
+  isWaiting: boolean
 }
 
 export class Questions {
   readonly #answers: Answers
-  readonly #links = new Waiting<ControlLink>()
+  readonly #askers = new Waiting<Asker>()
 
   constructor(answers: Answers) {
     this.#answers = answers
   }
 
   serve(established: Established): void {
-    let isAsked = false
     const link = linkOver(established, {
       onFrame: (frame) => {
-        if (isAsked) throw new FrError('ERR_FR_PROTOCOL', 'a second question')
-        isAsked = true
-        this.#answer(frame, (answer) => {
-          link.send(answer)
-          void link.close()
+        if (asker.isWaiting) throw new FrError('ERR_FR_PROTOCOL', 'a question before the answer')
+        const answer = this.#begin(frame, asker)
+        asker.isWaiting = true
+        this.#expect(asker, limits.stallMs)
+        void answer.catch(refusal).then((found) => {
+          asker.isWaiting = false
+          if (link.send(found)) this.#expect(asker, limits.acceptMs)
         })
-        if (frame.type === 'add') this.#dropAfter(link, limits.addMs)
       },
-      onClose: () => this.#links.delete(link),
+      onClose: () => this.#forget(asker),
+      lastWord: (code, text) => ({ type: 'refuse', code, text }),
     })
+    const asker = { link, over: new AbortController(), isWaiting: false }
     // The peer must ask soon.
-    this.#dropAfter(link, limits.acceptMs)
+    this.#expect(asker, limits.acceptMs)
   }
 
   destroyAll(): void {
-    for (const link of this.#links.takeAll()) link.destroy()
+    for (const asker of [...this.#askers]) {
+      this.#forget(asker)
+      asker.link.destroy()
+    }
   }
 
-  #answer(frame: Frame, answer: (frame: Frame) => void): void {
-    if (frame.type === 'statusRequest')
-      return answer({ type: 'status', json: this.#answers.statusJson() })
-    if (frame.type !== 'add')
-      throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
-    this.#answers.add(frame.transfer, frame.address).then(
-      () => answer({ type: 'added', code: null, text: '' }),
-      (error: unknown) => {
-        const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
-        answer({ type: 'added', code, text })
-      },
-    )
+  /** Throws for a frame that is no question. */
+  #begin(frame: Frame, asker: Asker): Promise<Frame> {
+    const answers = this.#answers
+    switch (frame.type) {
+      case 'statusRequest':
+        return (async () => ({ type: 'status', json: answers.statusJson() }))()
+      case 'add':
+        return answers.add(frame.transfer, frame.address).then(() => ({ type: 'added' }))
+      case 'list': {
+        const { after, limit } = frame
+        const glob = frame.glob === null ? null : decodeName(frame.glob)
+        return answers.list({ glob, after, limit })
+      }
+      case 'remove':
+        return answers.remove(decodeName(frame)).then(() => ({ type: 'removed' }))
+      case 'verify':
+        return this.#verify(decodeName(frame), asker)
+      default:
+        throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
+    }
   }
 
-  /** Slightly longer than the answer itself may take. */
-  #dropAfter(link: ControlLink, forMs: number): void {
-    this.#links.add(link, forMs + limits.lingerMs, () => link.destroy())
+  /** Says again and again how far it is. */
+  async #verify(name: Uint8Array, asker: Asker): Promise<Frame> {
+    let last = { readBytes: 0, bytes: 0 }
+    const say = (): unknown => asker.link.send({ type: 'verifying', ...last })
+    const timer = setInterval(say, limits.verifyingMs)
+    try {
+      const isReading = (readBytes: number, bytes: number): void => {
+        // A disk that brings nothing ends it.
+        if (readBytes > last.readBytes) this.#expect(asker, limits.stallMs)
+        last = { readBytes, bytes }
+      }
+      return await this.#answers.verify(name, isReading, asker.over.signal)
+    } finally {
+      clearInterval(timer)
+    }
   }
+
+  /** Something must happen within `forMs`: a question, an answer, or progress. */
+  #expect(asker: Asker, forMs: number): void {
+    if (asker.over.signal.aborted) return
+    this.#askers.add(asker, forMs, () => {
+      if (asker.isWaiting) {
+        const text = `the node found no answer within ${forMs / 1000} s`
+        asker.link.send({ type: 'refuse', code: 'ERR_FR_TIMEOUT', text })
+      }
+      void asker.link.close()
+      this.#forget(asker)
+    })
+  }
+
+  #forget(asker: Asker): void {
+    this.#askers.delete(asker)
+    asker.over.abort()
+  }
+}
+
+function refusal(error: unknown): Frame {
+  const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
+  return { type: 'refuse', code, text }
 }

@@ -5,6 +5,7 @@
  *     const result = await push('model.bin', { to: [node.address] }).result
  */
 export { errorTable, FrError, type FrErrorCode, type FrErrorDetails } from '../base/errors.js'
+export * as client from './client.js'
 export { digestFile } from './digest.js'
 export { generateKey, loadKeyFile } from './keys.js'
 export { startNode } from './node.js'

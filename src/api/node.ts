@@ -127,7 +127,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
 
   status(): NodeStatus {
     const { engine, store, counters } = this.#service
-    const { freeBytes, problems, lastError, kept } = store
+    const { freeBytes, problems, lastError, kept, held } = store
     return {
       event: 'status',
       node: this.address,
@@ -141,6 +141,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       problems,
       lastError,
       kept,
+      held: { files: held.streams, bytes: held.bytes, damaged: held.damaged },
       transfers: this.#service.views.slice(0, limits.transfersPerNode),
       counters: { ...counters, ...engine.counters() },
     }

@@ -6,10 +6,13 @@
 import type {
   AddOptions,
   DigestOptions,
+  ListOptions,
   NodeOptions,
   PushOptions,
   PushTarget,
+  RemoveOptions,
   StatusOptions,
+  VerifyOptions,
 } from './types.js'
 
 type Names<T> = Record<keyof T, true>
@@ -63,6 +66,9 @@ export const optionNames = {
   } satisfies Names<PushTarget>,
   fetchStatus: { key: true, signal: true, timeoutMs: true } satisfies Names<StatusOptions>,
   addNode: { via: true, key: true, signal: true, timeoutMs: true } satisfies Names<AddOptions>,
+  list: { glob: true, key: true, signal: true, timeoutMs: true } satisfies Names<ListOptions>,
+  remove: { key: true, signal: true, timeoutMs: true } satisfies Names<RemoveOptions>,
+  verify: { names: true, key: true, signal: true, timeoutMs: true } satisfies Names<VerifyOptions>,
   digestFile: { digest: true, signal: true } satisfies Names<DigestOptions>,
 } as const
 

@@ -66,6 +66,8 @@ const kept: Shape<NodeStatus['kept']> = {
   names: list(text, limits.keptNames),
 }
 
+const held: Shape<NodeStatus['held']> = { files: amount, bytes: amount, damaged: amount }
+
 const status: Shape<NodeStatus> = {
   event: one('status'),
   node: text,
@@ -79,6 +81,7 @@ const status: Shape<NodeStatus> = {
   problems: list(text, problemsMax),
   lastError: orNull((value) => wrongField(value, lastError) === null),
   kept: (value) => wrongField(value, kept) === null,
+  held: (value) => wrongField(value, held) === null,
   transfers: list((value) => wrongField(value, transfer) === null, limits.transfersPerNode),
   counters: isCounters,
 }

@@ -213,6 +213,29 @@ export const limits = {
   /** Milliseconds after which bytes that no mate has promised are asked of the origin. */
   pullSearchMs: 400,
 
+  // --- asking a node what it holds ---
+  /** Files in one page of a list, and bytes of the page: a long name may be 24 KiB in JSON. */
+  listPageFiles: 1_000,
+  listPageBytes: 256 * KIB,
+  /** Characters of the place where a list goes on: a name in base64, or the id of a partial. */
+  listCursorChars: 6 * KIB,
+  /**
+   * Steps of matching, names looked at, and milliseconds, after which a page ends with what it has
+   * found.
+   */
+  listSteps: 4_000_000,
+  listNames: 20_000,
+  listMs: 1_000,
+  /** Files, and pages, that one list of a client takes. */
+  listFiles: 1_000_000,
+  listPages: 100_000,
+  /** Files that one node verifies at the same time; a further request is refused. */
+  verifiesPerNode: 2,
+  /** Milliseconds between two words of a node about a file that it verifies. */
+  verifyingMs: 500,
+  /** Milliseconds that a client keeps a link for its next question; a node keeps it longer. */
+  askAgainMs: 2_000,
+
   // --- records on a feed ---
   recordHeaderBytes: 32,
   recordPayloadBytes: 1 * MIB,
@@ -310,6 +333,14 @@ function relation(holds: boolean, text: string): void {
   if (!holds) throw new Error(`limits contradict each other: ${text}`)
 }
 relation(limits.manifestPageBytes < limits.frameBytes, 'a manifest page fits a frame')
+relation(
+  limits.listPageBytes + 8 * limits.nameBytes < limits.frameBytes,
+  'a page of a list fits a frame with one more name, and the place where it goes on',
+)
+relation(4 * limits.nameBytes < 3 * limits.listCursorChars, 'a list goes on behind any name')
+relation(limits.verifyingMs * 3 < limits.acceptMs, 'who verifies is heard in time')
+relation(limits.listMs * 2 < limits.acceptMs, 'a page comes in time')
+relation(limits.askAgainMs * 2 < limits.acceptMs, 'no question meets a link that its node drops')
 relation(limits.frameBytes < limits.linkQueueBytes, 'a frame fits the link queue')
 relation(
   limits.attemptMs * limits.addressesPerHost < limits.connectMs,

@@ -8,10 +8,13 @@ import { type ParsedText, parseWith } from './arguments/parse.js'
 import { type AddCommand, addAdd } from './commands/add.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
 import { addKeygen, type KeygenCommand } from './commands/keygen.js'
+import { addLs, type LsCommand } from './commands/ls.js'
 import { addNode, type NodeCommand } from './commands/node.js'
 import { refuse } from './commands/options.js'
 import { addPush, type PushCommand } from './commands/push.js'
+import { addRm, type RmCommand } from './commands/rm.js'
 import { addStatus, type StatusCommand } from './commands/status.js'
+import { addVerify, type VerifyCommand } from './commands/verify.js'
 
 /** A parsed command line: everything checked, in base units. */
 export type Command =
@@ -19,6 +22,9 @@ export type Command =
   | PushCommand
   | StatusCommand
   | AddCommand
+  | LsCommand
+  | RmCommand
+  | VerifyCommand
   | DigestCommand
   | KeygenCommand
 
@@ -79,6 +85,9 @@ FORCE_COLOR.`,
   addPush(program, found)
   addStatus(program, found)
   addAdd(program, found)
+  addLs(program, found)
+  addRm(program, found)
+  addVerify(program, found)
   addDigest(program, found)
   addKeygen(program, found)
   for (const name of laterCommands) {

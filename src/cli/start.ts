@@ -22,6 +22,12 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-status.js')).runStatus(command, context)
     case 'add':
       return (await import('./commands/run-add.js')).runAdd(command, context)
+    case 'ls':
+      return (await import('./commands/run-ls.js')).runLs(command, context)
+    case 'rm':
+      return (await import('./commands/run-rm.js')).runRm(command, context)
+    case 'verify':
+      return (await import('./commands/run-verify.js')).runVerify(command, context)
     case 'digest':
       return (await import('./commands/run-digest.js')).runDigest(command, context)
     case 'keygen':

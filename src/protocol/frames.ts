@@ -14,10 +14,15 @@ import { cleanText, concat, readU32, u32, utf8 } from '../base/bytes.js'
 import { digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Frame, FrameType } from '../control/messages/types.js'
+import {
+  type Frame,
+  type FrameType,
+  type HeldEntry,
+  heldStates,
+} from '../control/messages/types.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { decodeBacklog, decodeProgress, encodeBacklog, encodeProgress } from './hot.js'
-import { readStreamEntry } from './manifest.js'
+import { readName, readStreamEntry } from './manifest.js'
 import {
   readAddress,
   readDeal,
@@ -165,7 +170,58 @@ const frameTable: FrameTable = {
     34,
     (body) => ({ transfer: body.hex('transfer', 32), address: readAddress(body, 'address') }),
   ],
-  added: [35, readAnswer],
+  added: [35, empty],
+  list: [
+    36,
+    (body) => ({
+      glob: body.isNull('glob') ? null : readName(body.object('glob')),
+      after: body.string('after', limits.listCursorChars),
+      limit: body.integer('limit', 1, limits.listPageFiles),
+    }),
+  ],
+  listed: [
+    37,
+    (body) => ({
+      nowMs: body.integer('nowMs', 0, bytesMax),
+      entries: body.list('entries', limits.listPageFiles, readHeldEntry),
+      next: body.isNull('next') ? null : body.string('next', limits.listCursorChars),
+    }),
+  ],
+  remove: [38, readName],
+  removed: [39, empty],
+  verify: [43, readName],
+  verifying: [
+    44,
+    (body) => ({
+      readBytes: body.integer('readBytes', 0, bytesMax),
+      bytes: body.integer('bytes', 0, bytesMax),
+    }),
+  ],
+  verified: [
+    45,
+    (body) => ({
+      ...readAnswer(body),
+      bytes: body.integer('bytes', 0, bytesMax),
+      badBytes: body.integer('badBytes', 0, bytesMax),
+      fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
+    }),
+  ],
+}
+
+function readHeldEntry(entry: Fields): HeldEntry {
+  const size = entry.integer('size', 0, limits.fileBytes)
+  const time = (name: string): number | null =>
+    entry.isNull(name) ? null : entry.integer(name, 0, bytesMax)
+  return {
+    ...readName(entry),
+    state: entry.oneOf('state', heldStates),
+    contentId: entry.hex('contentId', 32),
+    size,
+    heldBytes: entry.integer('heldBytes', 0, size),
+    fileDigest: entry.isNull('fileDigest') ? null : readFileDigest(entry, 'fileDigest'),
+    publishedAtMs: time('publishedAtMs'),
+    verifiedAtMs: time('verifiedAtMs'),
+  }
 }
 
 /** A code and text, or null when all went well. */

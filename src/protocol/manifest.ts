@@ -21,7 +21,7 @@ import {
 } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
 import { blockBytesFor, limits } from '../base/limits.js'
-import type { Frame, StreamEntry } from '../control/messages/types.js'
+import type { Frame, NameText, StreamEntry } from '../control/messages/types.js'
 import { type Fields, protocolError } from './fields.js'
 import type { Primitives, Signer } from './primitives.js'
 
@@ -35,7 +35,7 @@ export interface ManifestSummary {
 }
 
 /** Name fields of an entry for the bytes of a name. */
-export function encodeName(name: Uint8Array): Pick<StreamEntry, 'name' | 'nameIsBase64'> {
+export function encodeName(name: Uint8Array): NameText {
   const text = textOf(name)
   return text === null
     ? { name: base64urlOf(name), nameIsBase64: true }
@@ -43,7 +43,7 @@ export function encodeName(name: Uint8Array): Pick<StreamEntry, 'name' | 'nameIs
 }
 
 /** Bytes of an entry's name. Throws ERR_FR_PROTOCOL for a form that encodeName never produces. */
-export function decodeName(entry: Pick<StreamEntry, 'name' | 'nameIsBase64'>): Uint8Array {
+export function decodeName(entry: NameText): Uint8Array {
   const bytes = entry.nameIsBase64 ? bytesOfBase64url(entry.name) : utf8(entry.name)
   if (bytes === null) throw protocolError('a name is not base64url')
   if (bytes.length === 0 || bytes.length > limits.nameBytes) {
@@ -56,15 +56,24 @@ export function decodeName(entry: Pick<StreamEntry, 'name' | 'nameIsBase64'>): U
   return bytes
 }
 
-/** Reads one entry of a page. The storage confines the name. */
+/** Reads the name fields of an entry. The storage confines the name. */
+export function readName(entry: Fields): NameText {
+  const read = {
+    name: entry.string('name', Math.ceil((limits.nameBytes * 4) / 3)),
+    nameIsBase64: entry.boolean('nameIsBase64'),
+  }
+  decodeName(read)
+  return read
+}
+
+/** Reads one entry of a page. */
 export function readStreamEntry(entry: Fields): StreamEntry {
   const size = entry.integer('size', 0, limits.fileBytes)
   const span = entry.integer('span', size, limits.spaceBytes)
-  const read: StreamEntry = {
+  return {
     stream: entry.integer('stream', 0, 0xffff_ffff),
     contentId: entry.hex('contentId', 32),
-    name: entry.string('name', Math.ceil((limits.nameBytes * 4) / 3)),
-    nameIsBase64: entry.boolean('nameIsBase64'),
+    ...readName(entry),
     base: entry.integer('base', 0, limits.spaceBytes - span),
     span,
     size,
@@ -73,8 +82,6 @@ export function readStreamEntry(entry: Fields): StreamEntry {
     mtimeSeconds: entry.integer('mtimeSeconds', -(2 ** 43), 2 ** 43),
     mtimeNanos: entry.integer('mtimeNanos', 0, 999_999_999),
   }
-  decodeName(read)
-  return read
 }
 
 /** Binary form of an entry; 0, 0 means uncompressed and not encrypted. */

@@ -7,17 +7,22 @@
  * its place serves the next offers (refreshDataDir in ports.ts). A check that finds no change costs
  * a few stats, and at most one is under way.
  */
-import type { Failure, FrError, FrErrorCode } from '../base/errors.js'
+import { join } from 'node:path'
+import { type Failure, FrError, type FrErrorCode } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { formatBytes, limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
+import { hiddenDir } from '../base/names.js'
 import { nowMs } from '../base/time/awake.js'
 import type { DataDirHandle, Storage } from '../ports.js'
+import { Catalogue, type CatalogueTotals } from './catalogue/catalogue.js'
 import { isLeftoverOf, isScratch, titleOf } from './partial.js'
 
 export interface NodeStoreSpec {
   readonly storage: Storage
   readonly dir: DataDirHandle
+  /** Path of `dir`. */
+  readonly dataDir: string
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
   readonly log: Logger
@@ -47,6 +52,7 @@ export class NodeStore {
   kept: Kept = { files: 0, bytes: 0, names: [] }
   readonly #spec: NodeStoreSpec
   readonly #timers: NodeJS.Timeout[] = []
+  #catalogue: Catalogue | undefined
   #problem: FrError | undefined
   #looking: Promise<void> | undefined
   #lookedMs = nowMs()
@@ -56,8 +62,12 @@ export class NodeStore {
     this.#spec = spec
   }
 
-  /** Cleans up after an earlier process, then checks the directory regularly. */
+  /**
+   * Cleans up after an earlier process, then checks the directory regularly. Rejects with
+   * ERR_FR_CATALOGUE.
+   */
   async start(): Promise<void> {
+    await this.#openCatalogue()
     await this.#dropScratch()
     await this.expire()
     await this.count()
@@ -74,6 +84,29 @@ export class NodeStore {
 
   stop(): void {
     for (const timer of this.#timers) clearInterval(timer)
+  }
+
+  /** After `stop`, and after what records or removes files. */
+  async close(): Promise<void> {
+    await this.#looking
+    await this.#catalogue?.close()
+    this.#catalogue = undefined
+  }
+
+  /** Records of the files in the directory. Throws the reason why there are none now. */
+  get catalogue(): Catalogue {
+    if (this.#catalogue !== undefined) return this.#catalogue
+    throw this.#problem ?? new FrError('ERR_FR_CLOSED', 'the node is closing')
+  }
+
+  /** Where the journal of a partial is. */
+  journalPath(id: string): string {
+    return join(this.#spec.dataDir, hiddenDir, 'journals', id)
+  }
+
+  /** What is held, by the records. */
+  get held(): CatalogueTotals {
+    return this.#catalogue?.totals ?? { streams: 0, bytes: 0, damaged: 0 }
   }
 
   /** Present problems of the directory, one sentence each; empty when there are none. */
@@ -120,9 +153,11 @@ export class NodeStore {
     const before = this.#problem
     try {
       const wasReplaced = await this.#spec.storage.refreshDataDir(this.#spec.dir)
+      if (wasReplaced) await this.#replaced()
+      await this.#openCatalogue()
       this.#problem = undefined
-      if (wasReplaced) this.#replaced()
-      else if (before !== undefined) this.#log('info', 'data-dir-back', {})
+      if (wasReplaced) return
+      if (before !== undefined) this.#log('info', 'data-dir-back', {})
     } catch (error) {
       const problem = asFrError(error, 'ERR_FR_IO')
       // The node is closing.
@@ -135,11 +170,22 @@ export class NodeStore {
     }
   }
 
-  #replaced(): void {
+  async #openCatalogue(): Promise<void> {
+    if (this.#catalogue !== undefined) return
+    this.#catalogue = await Catalogue.open(join(this.#spec.dataDir, hiddenDir))
+    const { damaged } = this.#catalogue.totals
+    const text = 'records of held files were damaged; what they described is not held any more'
+    if (damaged > 0) this.#log('warn', 'catalogue-damaged', { damaged, text })
+  }
+
+  async #replaced(): Promise<void> {
     const text = 'another directory is at its path, or the files of the node in it were removed'
     this.#log('warn', 'data-dir-replaced', { text })
     this.#spec.lost({ code: 'ERR_FR_DATA_DIR_GONE', text })
     void this.count()
+    const before = this.#catalogue
+    this.#catalogue = undefined
+    await before?.close()
   }
 
   /** Free bytes now. */
@@ -148,13 +194,14 @@ export class NodeStore {
     return this.freeBytes
   }
 
-  /** Removes the partial files that earlier transfers of this name left. */
-  async makeWay(name: Uint8Array): Promise<void> {
+  /** Removes partial files that earlier transfers of this name left; resolves to their number. */
+  async makeWay(name: Uint8Array): Promise<number> {
     const { storage, dir } = this.#spec
     const left = await storage.listPartials(dir)
     const old = left.filter(({ id }) => isLeftoverOf(id, name))
     for (const { id } of old) await storage.discard(dir, id)
     if (old.length > 0) this.#log('info', 'partials-replaced', { removed: old.length })
+    return old.length
   }
 
   /** Updates free and kept bytes for the status; values that cannot be read stay as they were. */

@@ -45,6 +45,11 @@ export function parseTargets(text: string): PushTarget[] {
   return targets
 }
 
+/** `HOST[:PORT][,HOST[:PORT]...]` -> `HOST:PORT` of each. Throws UsageError. */
+export function parseAddresses(text: string): string[] {
+  return parseTargets(text).map(({ address }) => address)
+}
+
 /**
  * One HOST[:PORT] a line, then optional `uplink=RATE downlink=RATE site=NAME
  * advertise=HOST:PORT`; `#` starts a comment. `file` is the name that errors carry. Throws

@@ -9,7 +9,7 @@ import {
   wrapParts,
   wrapWords,
 } from './text.js'
-import { formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
+import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
 
 const titleWidth = 11
 
@@ -45,13 +45,22 @@ export function statusLines(
 }
 
 /** The state of the data directory, its last failure, and what it keeps. */
-function storeFacts({ problems, lastError, kept }: NodeStatus): [title: string, text: string][] {
+function storeFacts({
+  problems,
+  lastError,
+  kept,
+  held,
+}: NodeStatus): [title: string, text: string][] {
   const health = problems.length === 0 ? 'ok' : problems.map(printable).join('; ')
   const facts: [string, string][] = [['health', health]]
   if (lastError !== null) {
     const ago = formatDuration(lastError.secondsAgo)
     const error = `${printable(lastError.code)}: ${printable(lastError.text)}`
     facts.push(['last error', `${error} (${ago} ago)`])
+  }
+  if (held.files > 0 || held.damaged > 0) {
+    const damaged = held.damaged === 0 ? '' : `; ${count(held.damaged, 'record')} damaged`
+    facts.push(['holds', `${count(held.files, 'file')}, ${formatBytes(held.bytes)}${damaged}`])
   }
   if (kept.files > 0) {
     const more = kept.files > kept.names.length ? ', ...' : ''

@@ -59,13 +59,16 @@ export interface DealFrame {
   }[]
 }
 
-export interface StreamEntry {
+/** Bytes of a name: UTF-8 text, or base64url of the raw bytes when `nameIsBase64`. */
+export interface NameText {
+  readonly name: string
+  readonly nameIsBase64: boolean
+}
+
+export interface StreamEntry extends NameText {
   readonly stream: number
   /** 32 hex digits: the identity of the bytes, the same in every transfer of them. */
   readonly contentId: string
-  /** Name bytes: UTF-8 text, or base64url of the raw bytes when `nameIsBase64`. */
-  readonly name: string
-  readonly nameIsBase64: boolean
   /** Where it begins in the address space of the transfer, and how much of that is its own. */
   readonly base: number
   readonly span: number
@@ -166,6 +169,28 @@ export interface PullReport {
   /** Landed after the mate had promised them, since the transfer began. */
   readonly bytes: number
 }
+
+/** What a node has of one file. */
+export interface HeldEntry extends NameText {
+  /**
+   * - held: all of it, and the file is as the node left it.
+   * - partial: what an unfinished transfer left.
+   * - changed, missing: somebody else changed or removed the file.
+   */
+  readonly state: HeldState
+  readonly contentId: string
+  readonly size: number
+  /** Bytes that are there and right, as far as the node knows. */
+  readonly heldBytes: number
+  /** Null for a partial: the digest is not known yet. */
+  readonly fileDigest: string | null
+  /** Unix milliseconds, by the clock of the node; null for a partial. */
+  readonly publishedAtMs: number | null
+  readonly verifiedAtMs: number | null
+}
+
+export const heldStates = ['held', 'partial', 'changed', 'missing'] as const
+export type HeldState = (typeof heldStates)[number]
 
 export type Frame =
   // --- origin -> node
@@ -323,8 +348,44 @@ export type Frame =
   | { readonly type: 'status'; readonly json: string }
   /** Have this node added to a push that runs. */
   | { readonly type: 'add'; readonly transfer: string; readonly address: string }
-  /** Code null: the node has joined. */
-  | { readonly type: 'added'; readonly code: FrErrorCode | null; readonly text: string }
+  /** The node has joined. */
+  | { readonly type: 'added' }
+  /** The next files that the node holds, behind the place where the last answer ended. */
+  | {
+      readonly type: 'list'
+      /** Null: all. */
+      readonly glob: NameText | null
+      /** `next` of the last answer; empty: from the start. */
+      readonly after: string
+      /** Files in the answer at most. */
+      readonly limit: number
+    }
+  | {
+      readonly type: 'listed'
+      /** Unix milliseconds, by the clock of the node. */
+      readonly nowMs: number
+      readonly entries: readonly HeldEntry[]
+      /** Where to go on; null: this was all. An answer may be empty and not the last. */
+      readonly next: string | null
+    }
+  | ({ readonly type: 'remove' } & NameText)
+  /** The file is gone. */
+  | { readonly type: 'removed' }
+  /** Read the file and compare it with its digests. The peer may hang up, which ends it. */
+  | ({ readonly type: 'verify' } & NameText)
+  /** Comes again and again until `verified`. */
+  | { readonly type: 'verifying'; readonly readBytes: number; readonly bytes: number }
+  | {
+      readonly type: 'verified'
+      /** Null: the file is right. */
+      readonly code: FrErrorCode | null
+      readonly text: string
+      readonly bytes: number
+      /** Bytes in blocks that are wrong. */
+      readonly badBytes: number
+      /** Of the content that the node holds under this name; null when it holds none. */
+      readonly fileDigest: string | null
+    }
 
 export type FrameType = Frame['type']
 

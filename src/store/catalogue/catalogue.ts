@@ -52,6 +52,8 @@ export class Catalogue {
   readonly #entries = new Map<string, IndexEntry>()
   /** By file digest; a set where several files have the same. */
   readonly #byDigest = new Map<string, HeldStream | Set<HeldStream>>()
+  /** The records in the order of names; undefined after a change. */
+  #sorted: readonly HeldStream[] | undefined
   readonly #waiting: Change[] = []
   #file: FileHandle
   /** Length of the index up to its last whole line, and how many lines those are. */
@@ -110,10 +112,12 @@ export class Catalogue {
     return undefined
   }
 
-  /** In the order of names, as bytes. */
-  list(): HeldStream[] {
-    const byKey = [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1))
-    return byKey.map(([, { record }]) => record)
+  /** In the order of names, as bytes. Sorted anew only after a change. */
+  list(): readonly HeldStream[] {
+    this.#sorted ??= [...this.#entries]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { record }]) => record)
+    return this.#sorted
   }
 
   /**
@@ -196,6 +200,7 @@ export class Catalogue {
   }
 
   #set(key: string, entry: IndexEntry | null): void {
+    this.#sorted = undefined
     const before = this.#entries.get(key)?.record
     if (before !== undefined) {
       this.#bytes -= before.size

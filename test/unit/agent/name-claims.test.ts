@@ -136,4 +136,32 @@ describe('a name at a node', () => {
     claims.release(claimant('2'))
     expect([...claims.holders]).toEqual([holder])
   })
+
+  it('is waited for while it is removed, and removed only while nobody writes it', async () => {
+    const claims = new NameClaims<Made>()
+    const name = Buffer.from('a')
+    let removed = (): void => {}
+    const removal = claims.without(name, () => new Promise<void>((done) => (removed = done)))
+    const twice = claims.without(name, async () => {})
+    await expect(twice).rejects.toMatchObject({ code: 'ERR_FR_BUSY' })
+    const holder = claimant('1')
+    const claim = watched(claims, holder)
+    await claims.claim(claimant('2', 'b'))
+    expect(await claim.state()).toBe('waits')
+    removed()
+    await removal
+    expect(await claim.state()).toBe('has')
+    const late = claims.without(name, async () => expect.unreachable())
+    await expect(late).rejects.toMatchObject(busy('1'))
+    claims.release(holder)
+    expect(await claims.without(name, async () => 'gone')).toBe('gone')
+  })
+
+  it('is free again after a removal that failed', async () => {
+    const claims = new NameClaims<Made>()
+    const failing = claims.without(Buffer.from('a'), () => Promise.reject(new Error('no')))
+    const claim = watched(claims, claimant('1'))
+    await expect(failing).rejects.toThrow('no')
+    expect(await claim.state()).toBe('has')
+  })
 })

@@ -1,6 +1,13 @@
 /** Options of the library: a name that is none is refused, before anything else happens. */
 import { describe, expect, it } from 'vitest'
-import { addNode, digestFile, fetchStatus, push, startNode } from '../../../src/api/index.js'
+import {
+  addNode,
+  client,
+  digestFile,
+  fetchStatus,
+  push,
+  startNode,
+} from '../../../src/api/index.js'
 import { optionNames } from '../../../src/api/option-names.js'
 import { checkPush } from '../../../src/api/options.js'
 
@@ -13,6 +20,9 @@ const calls: Record<keyof typeof optionNames, Call> = {
   startNode: (options) => startNode({ listen: at, dataDir: '/nonexistent/x', ...options }),
   fetchStatus: (options) => fetchStatus(at, { ...options }),
   addNode: (options) => addNode(id, at, { via: at, ...options }),
+  list: (options) => client.list(at, { ...options }),
+  remove: (options) => client.remove(at, 'f', { ...options }),
+  verify: (options) => client.verify(at, { ...options }),
   digestFile: (options) => digestFile('/nonexistent/x', { ...options }),
   target: (options) => push('file', { to: [{ address: at, ...options }] }),
 }
@@ -42,6 +52,9 @@ describe.each(Object.entries(calls) as [keyof typeof optionNames, Call][])('%s',
       startNode: () => startNode(null as never),
       fetchStatus: () => fetchStatus(at, 1 as never),
       addNode: () => addNode(id, at, null as never),
+      list: () => client.list(at, null as never),
+      remove: () => client.remove(at, 'f', 'force' as never),
+      verify: () => client.verify(at, 7 as never),
       digestFile: () => digestFile('file', 'sha256' as never),
       target: () => push('file', { to: [7 as never] }),
     }
@@ -67,3 +80,25 @@ it.each([
 ])('push refuses %s %o', async (option, value, message) => {
   expect(await messageOf(() => calls.push({ [option]: value }))).toContain(message)
 })
+
+it.each([
+  [() => client.list('', {}), 'address'],
+  [() => client.list(at, { glob: '' }), 'glob is no pattern: it is empty'],
+  [() => client.list(at, { glob: 7 as never }), 'glob must be a string or a Uint8Array'],
+  [() => client.list(at, { key: 7 as never }), 'key must be a string'],
+  [() => client.verify(at, { names: 'a' as never }), 'names must be a list'],
+  [() => client.verify(at, { names: [7 as never] }), 'names[0] must be a string'],
+  [() => client.verify(at, { timeoutMs: 0 }), 'timeoutMs must be'],
+  [() => client.remove(at, {} as never), 'name must be a string'],
+])('what a node holds is asked with right arguments alone (%#)', async (call, message) => {
+  expect(await messageOf(call)).toContain(message)
+})
+
+it.each(['', '/etc/passwd', '../a', '.fastreplica/node-key', 'a\0b'])(
+  'no node is asked for the name %j',
+  async (name) => {
+    await expect(client.remove(at, name)).rejects.toMatchObject({ code: 'ERR_FR_NAME' })
+    const code = expect.objectContaining({ code: 'ERR_FR_NAME' })
+    expect(() => client.verify(at, { names: [name] })).toThrow(code)
+  },
+)

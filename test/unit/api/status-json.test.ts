@@ -37,6 +37,7 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   problems: [],
   lastError: null,
   kept: { files: 0, bytes: 0, names: [] },
+  held: { files: 0, bytes: 0, damaged: 0 },
   transfers,
   counters: {},
 })

@@ -39,6 +39,7 @@ const status: NodeStatus = {
   problems: ['the disk is full'],
   lastError: { code: 'ERR_FR_IO', text: 'fsync', secondsAgo: 1 },
   kept: { files: 1, bytes: 2, names: ['a.bin'] },
+  held: { files: 0, bytes: 0, damaged: 0 },
   transfers: [transfer],
   counters: { connections: 1 },
 }

@@ -17,7 +17,7 @@ const help = (line: string) => {
   expect(parsed.kind).toBe('text')
   return parsed.kind === 'text' ? parsed.text : ''
 }
-const names = ['node', 'push', 'status', 'add', 'digest', 'keygen']
+const names = ['node', 'push', 'status', 'add', 'ls', 'rm', 'verify', 'digest', 'keygen']
 const log = { format: 'text', level: 'warn' }
 
 describe('fr push', () => {
@@ -242,6 +242,40 @@ describe('fr add', () => {
     [`add ${id.toUpperCase()} h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
     [`add ${id}0 h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
     [`add ${id} h:1 h:2 --via h:3`, 'too many arguments'],
+  ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
+})
+
+describe('what nodes hold', () => {
+  it('is asked of several nodes', () => {
+    const nodes = { addresses: ['h:1', '[::1]:7400'], json: false }
+    expect(command('ls h:1,[::1]')).toEqual({ command: 'ls', ...nodes })
+    expect(command('verify h:1,[::1]')).toEqual({ command: 'verify', ...nodes })
+    expect(command('rm h:1,[::1] a/b')).toEqual({ command: 'rm', ...nodes, name: 'a/b' })
+  })
+
+  it('is asked by name or pattern', () => {
+    const rest = { addresses: ['h:1'], json: true, keyFile: 'k' }
+    expect(command('ls h:1 a/**/*.bin --json --key-file k')).toEqual({
+      ...rest,
+      command: 'ls',
+      glob: 'a/**/*.bin',
+    })
+    expect(command('verify h:1 --json --key-file k -- -a')).toEqual({
+      ...rest,
+      command: 'verify',
+      name: '-a',
+    })
+  })
+
+  it.each([
+    ['ls', "missing required argument 'host[:port][,...]'"],
+    ['ls h:x', "'h:x' is not HOST[:PORT]"],
+    ['ls h:1,h:1', 'h:1 is named twice'],
+    ['ls h:1 a b', 'too many arguments'],
+    ['rm h:1', "missing required argument 'name'"],
+    ['rm h:1 a b', 'too many arguments'],
+    ['verify', "missing required argument 'host[:port][,...]'"],
+    ['verify h:1 a b', 'too many arguments'],
   ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
 })
 

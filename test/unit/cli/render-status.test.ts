@@ -19,6 +19,7 @@ describe('statusLines', () => {
     problems: [],
     lastError: null,
     kept: { files: 0, bytes: 0, names: [] },
+    held: { files: 0, bytes: 0, damaged: 0 },
     transfers: [
       {
         transfer: 'ff00',
@@ -80,6 +81,13 @@ describe('statusLines', () => {
     expect(kept).toBe(
       'kept       3.00 MiB in 9 partial files of transfers that failed: model.bin, a.bin, ...',
     )
+  })
+  it('shows how much it holds', () => {
+    const holds = (files: number, damaged: number): string | undefined =>
+      statusLines({ ...status, held: { files, bytes: 3 * MIB, damaged } }, plain)[6]
+    expect(holds(2, 0)).toBe('holds      2 files, 3.00 MiB')
+    expect(holds(1, 1)).toBe('holds      1 file, 3.00 MiB; 1 record damaged')
+    expect(holds(0, 0)).toBe('transfers  1')
   })
   it.each([80, 120])('fits %d columns', (columns) => {
     const [transfer] = status.transfers

@@ -113,6 +113,11 @@ describe('a violation', () => {
   const memberOf = (fields: object): object => {
     return { number: 0, nodeId: 'ab'.repeat(16), address: 'a:1', ...fields }
   }
+  const heldOf = (fields: object): object => {
+    const known = { fileDigest: null, publishedAtMs: null, verifiedAtMs: null }
+    const entry = { contentId: 'ab'.repeat(16), size: 7, heldBytes: 7, ...known }
+    return { name: 'a.', nameIsBase64: false, state: 'held', ...entry, ...fields }
+  }
   const edgeOf = (fields: object): object => {
     return { member: 0, id: 'ab'.repeat(16), secret: 'cd'.repeat(32), ...fields }
   }
@@ -228,7 +233,32 @@ describe('a violation', () => {
     ['add', 'transfer', { transfer: 'ab' }],
     ['add', 'transfer', { transfer: 'AB'.repeat(16) }],
     ['add', 'address', { address: null }],
-    ['added', 'code', { code: 0 }],
+    ['list', 'glob', { glob: undefined }],
+    ['list', 'glob', { glob: '*' }],
+    ['list', 'name', { glob: { name: 7, nameIsBase64: false } }],
+    ['list', 'name', { glob: { name: '', nameIsBase64: false } }],
+    ['list', 'name', { glob: { name: '*'.repeat(limits.nameBytes + 1), nameIsBase64: false } }],
+    ['list', 'after', { after: null }],
+    ['list', 'after', { after: 'h'.repeat(limits.listCursorChars + 1) }],
+    ['list', 'limit', { limit: 0 }],
+    ['list', 'limit', { limit: limits.listPageFiles + 1 }],
+    ['listed', 'nowMs', { nowMs: -1 }],
+    ['listed', 'entries', { entries: Array.from({ length: limits.listPageFiles + 1 }) }],
+    ['listed', 'state', { entries: [heldOf({ state: 'whole' })] }],
+    ['listed', 'contentId', { entries: [heldOf({ contentId: '' })] }],
+    ['listed', 'heldBytes', { entries: [heldOf({ heldBytes: 8 })] }],
+    ['listed', 'fileDigest', { entries: [heldOf({ fileDigest: 'blake3:' })] }],
+    ['listed', 'publishedAtMs', { entries: [heldOf({ publishedAtMs: 0.5 })] }],
+    ['listed', 'base64url', { entries: [heldOf({ nameIsBase64: true })] }],
+    ['listed', 'canonical', { entries: [heldOf({ name: 'YQ', nameIsBase64: true })] }],
+    ['listed', 'next', { next: 7 }],
+    ['remove', 'name', { name: '' }],
+    ['remove', 'nameIsBase64', { nameIsBase64: 1 }],
+    ['verify', 'name', { name: null }],
+    ['verifying', 'readBytes', { readBytes: 2 ** 53 }],
+    ['verified', 'code', { code: 'ERR_FR_NONE' }],
+    ['verified', 'badBytes', { badBytes: '1' }],
+    ['verified', 'fileDigest', { fileDigest: '' }],
   ])('is frame %s with a wrong %s', (type, named, fields) => {
     expect(refusal(() => decodeJson(type, fields)).message).toContain(named)
   })

@@ -7,7 +7,7 @@ import { digestAlgorithms } from '../../../src/base/digests.js'
 import { FrError, type FrErrorCode } from '../../../src/base/errors.js'
 import { blockBytesFor, limits } from '../../../src/base/limits.js'
 import type { RangePair } from '../../../src/base/ranges.js'
-import type { Frame, StreamEntry } from '../../../src/control/messages/types.js'
+import { type Frame, heldStates, type StreamEntry } from '../../../src/control/messages/types.js'
 import { signerOf } from '../../../src/net/crypto.js'
 import { encodeName } from '../../../src/protocol/manifest.js'
 import type { Signer } from '../../../src/protocol/primitives.js'
@@ -94,6 +94,19 @@ export const streamEntry: fc.Arbitrary<StreamEntry> = fc
     dataBytes: Math.floor(rest.size / 3),
     ...encodeName(raw),
   }))
+
+const nameText = rawName.map(encodeName)
+const heldEntry = fc
+  .record({
+    raw: nameText,
+    state: fc.constantFrom(...heldStates),
+    contentId: hex(32),
+    size: bytes,
+    fileDigest: fc.option(fileDigest),
+    publishedAtMs: fc.option(bytes),
+    verifiedAtMs: fc.option(bytes),
+  })
+  .map(({ raw, ...rest }) => ({ ...raw, ...rest, heldBytes: Math.floor(rest.size / 2) }))
 
 const mates = <T extends { member: number }>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
   fc
@@ -230,7 +243,7 @@ const bodies: Bodies = {
   joined: fc.tuple(bytes, answer).map(([request, said]) => ({ request, ...said })),
   join: fc.record({ request: bytes, address }),
   add: fc.record({ transfer: hex(32), address }),
-  added: answer,
+  added: fc.constant({}),
   lagging: fc.record({ members: indices }),
   backlog: fc.record({
     atMs: bytes,
@@ -239,6 +252,23 @@ const bodies: Bodies = {
     backlogBytes: bytes,
     behind: indices,
   }),
+  list: fc.record({
+    glob: fc.option(nameText),
+    after: fc.string({ maxLength: 40 }),
+    limit: fc.integer({ min: 1, max: limits.listPageFiles }),
+  }),
+  listed: fc.record({
+    nowMs: bytes,
+    entries: fc.array(heldEntry, { maxLength: 5 }),
+    next: fc.option(fc.string({ maxLength: 40 })),
+  }),
+  remove: nameText,
+  removed: fc.constant({}),
+  verify: nameText,
+  verifying: fc.record({ readBytes: bytes, bytes }),
+  verified: fc
+    .tuple(answer, fc.record({ bytes, badBytes: bytes, fileDigest: fc.option(fileDigest) }))
+    .map(([said, found]) => ({ ...said, ...found })),
   statusRequest: fc.constant({}),
   status: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),
 }

@@ -1,0 +1,57 @@
+/** Questions about the files that a node holds; names are bytes on this side. */
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Frame, HeldEntry } from '../control/messages/types.js'
+import { decodeName, encodeName } from '../protocol/manifest.js'
+import type { AskOptions, Inquiry } from './client.js'
+
+export interface Found {
+  readonly name: Uint8Array
+  readonly entry: HeldEntry
+  /** When the node said so, in Unix milliseconds of its own clock. */
+  readonly nowMs: number
+}
+
+export type Verdict = Extract<Frame, { type: 'verified' }>
+
+/** All entries, page by page: bounded, whatever the node answers. Null lists all. */
+export async function* listHeld(
+  inquiry: Inquiry,
+  within: AskOptions,
+  glob: Uint8Array | null,
+): AsyncGenerator<Found, void, undefined> {
+  const wanted = glob === null ? null : encodeName(glob)
+  let after = ''
+  let files = 0
+  for (let page = 0; ; page++) {
+    const question = { type: 'list', glob: wanted, after, limit: limits.listPageFiles } as const
+    const { nowMs, entries, next } = await inquiry.ask(question, 'listed', within)
+    files += entries.length
+    if (files > limits.listFiles || page >= limits.listPages)
+      throw new FrError('ERR_FR_LIMIT', 'the node lists more files than one list takes')
+    for (const entry of entries) yield { name: decodeName(entry), entry, nowMs }
+    if (next === null) return
+    after = next
+  }
+}
+
+export async function askToRemove(
+  inquiry: Inquiry,
+  within: AskOptions,
+  name: Uint8Array,
+): Promise<void> {
+  await inquiry.ask({ type: 'remove', ...encodeName(name) }, 'removed', within)
+}
+
+/** `isReading` is called again and again until the verdict. */
+export function askToVerify(
+  inquiry: Inquiry,
+  within: AskOptions,
+  name: Uint8Array,
+  isReading: (readBytes: number, bytes: number) => void,
+): Promise<Verdict> {
+  const question = { type: 'verify', ...encodeName(name) } as const
+  return inquiry.ask(question, 'verified', within, 'verifying', ({ readBytes, bytes }) =>
+    isReading(readBytes, bytes),
+  )
+}

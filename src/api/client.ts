@@ -1,0 +1,210 @@
+/**
+ * What a node holds: `client.list`, `client.remove`, `client.verify`. Each call checks its options
+ * at once (TypeError), and fails with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT,
+ * ...) or the signal's reason. A list that is left early ends what it asked for.
+ */
+import {
+  askToRemove,
+  askToVerify,
+  type Found,
+  listHeld,
+  type Verdict,
+} from '../agent/held-client.js'
+import { base64urlOf, textOf } from '../base/bytes.js'
+import { FrError } from '../base/errors.js'
+import { globFault } from '../base/glob.js'
+import { limits } from '../base/limits.js'
+import { nameFault } from '../base/names.js'
+import { requireAddressText } from '../net/address.js'
+import { type Asking, asking, checkAsking, openAsking } from './inquiry.js'
+import { requireOptions } from './option-names.js'
+import type {
+  HeldFile,
+  ListOptions,
+  RemoveOptions,
+  VerifyOptions,
+  VerifyProgress,
+  VerifyReport,
+} from './types.js'
+
+const pageMs = 10_000
+const wordMs = limits.stallMs + limits.acceptMs
+
+/** The files that the node at `address` holds, whole ones by name, then partials. */
+export function list(
+  address: string,
+  options: ListOptions = {},
+): AsyncGenerator<HeldFile, void, undefined> {
+  const node = requireAddressText(address, 'address')
+  requireOptions('list', options)
+  checkAsking(options)
+  const glob = options.glob === undefined ? null : checkGlob(options.glob)
+  return listed(node, glob, options)
+}
+
+async function* listed(
+  node: string,
+  glob: Uint8Array | null,
+  options: ListOptions,
+): AsyncGenerator<HeldFile, void, undefined> {
+  const opened = await openAsking(node, options, pageMs)
+  try {
+    for await (const found of listHeld(opened.inquiry, opened, glob)) yield heldFile(node, found)
+  } finally {
+    opened.inquiry.close()
+  }
+}
+
+/**
+ * Removes a file that the node holds, or what is left of it, and what an unfinished transfer of
+ * that name left. Rejects with ERR_FR_NOT_HELD when there is nothing, ERR_FR_BUSY while a transfer
+ * writes the name.
+ */
+export async function remove(
+  address: string,
+  name: string | Uint8Array,
+  options: RemoveOptions = {},
+): Promise<void> {
+  const node = requireAddressText(address, 'address')
+  requireOptions('remove', options)
+  const bytes = checkName(name, 'name')
+  await asking(node, options, wordMs, ({ inquiry, ...within }) =>
+    askToRemove(inquiry, within, bytes),
+  )
+}
+
+/**
+ * Has the node read files and compare them with their digests, one after the other: progress, and
+ * one report for each. A file that fails is a report, not an error.
+ */
+export function verify(
+  address: string,
+  options: VerifyOptions = {},
+): AsyncGenerator<VerifyProgress | VerifyReport, void, undefined> {
+  const node = requireAddressText(address, 'address')
+  requireOptions('verify', options)
+  checkAsking(options)
+  if (options.names !== undefined && !Array.isArray(options.names))
+    throw new TypeError('names must be a list of names')
+  const names = options.names?.map((name, at) => checkName(name, `names[${at}]`))
+  return verified(node, names, options)
+}
+
+async function* verified(
+  node: string,
+  names: readonly Uint8Array[] | undefined,
+  options: VerifyOptions,
+): AsyncGenerator<VerifyProgress | VerifyReport, void, undefined> {
+  const opened = await openAsking(node, options, wordMs)
+  try {
+    for await (const name of names ?? wholeFiles(opened)) yield* verifyOne(node, opened, name)
+  } finally {
+    opened.inquiry.close()
+  }
+}
+
+async function* wholeFiles({ inquiry, ...within }: Asking): AsyncGenerator<Uint8Array> {
+  for await (const { name, entry } of listHeld(inquiry, within, null))
+    if (entry.state !== 'partial') yield name
+}
+
+/** Progress that is not taken in time is passed over: only the newest counts. */
+async function* verifyOne(
+  node: string,
+  { inquiry, ...within }: Asking,
+  name: Uint8Array,
+): AsyncGenerator<VerifyProgress | VerifyReport> {
+  const shown = { node, ...shownName(name) }
+  let news: VerifyProgress | undefined
+  let wake = (): void => {}
+  let isOver = false
+  const verdict = askToVerify(inquiry, within, name, (readBytes, bytes) => {
+    news = { event: 'verifying', ...shown, readBytes, bytes }
+    wake()
+  }).finally(() => {
+    isOver = true
+    wake()
+  })
+  // Awaited below, perhaps later than it fails.
+  verdict.catch(() => {})
+  while (!isOver) {
+    if (news === undefined)
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    const progress = news
+    news = undefined
+    if (progress !== undefined && !isOver) yield progress
+  }
+  yield { event: 'verified', ...shown, ...found(await verdict) }
+}
+
+type Outcome = Omit<VerifyReport, 'event' | 'node' | 'name' | 'nameBase64'>
+
+function found({ code, text, bytes, badBytes, fileDigest }: Verdict): Outcome {
+  return {
+    status: code === null ? 'good' : 'failed',
+    bytes,
+    badBytes,
+    digest: fileDigest,
+    code,
+    retryable: code !== null && new FrError(code).retryable,
+    reason: code === null ? null : `${code}: ${text}`,
+  }
+}
+
+function heldFile(node: string, { name, entry, nowMs }: Found): HeldFile {
+  const { state, size, heldBytes, fileDigest, publishedAtMs, verifiedAtMs } = entry
+  const secondsSince = (atMs: number | null): number | null =>
+    atMs === null ? null : Math.max(0, (nowMs - atMs) / 1000)
+  return {
+    event: 'held',
+    node,
+    ...shownName(name),
+    state,
+    bytes: size,
+    heldBytes,
+    digest: fileDigest,
+    version: versionOf(publishedAtMs, fileDigest),
+    ageSeconds: secondsSince(publishedAtMs),
+    verifiedSecondsAgo: secondsSince(verifiedAtMs),
+  }
+}
+
+const timeMsMax = 8.64e15
+
+/** `20260131T235959Z-0123abcd`; null without a time or digest. */
+function versionOf(publishedAtMs: number | null, fileDigest: string | null): string | null {
+  if (publishedAtMs === null || fileDigest === null) return null
+  const time = new Date(Math.min(publishedAtMs, timeMsMax)).toISOString()
+  const short = time.replace(/[-:]|\.\d+/g, '')
+  return `${short}-${fileDigest.slice(fileDigest.indexOf(':') + 1).slice(0, 8)}`
+}
+
+function shownName(name: Uint8Array): { name: string; nameBase64: string | null } {
+  const text = textOf(name)
+  if (text !== null) return { name: text, nameBase64: null }
+  return { name: Buffer.from(name).toString('utf8'), nameBase64: base64urlOf(name) }
+}
+
+function bytesOf(option: string, value: string | Uint8Array): Uint8Array {
+  if (typeof value === 'string') return new TextEncoder().encode(value)
+  if (value instanceof Uint8Array) return value
+  throw new TypeError(`${option} must be a string or a Uint8Array`)
+}
+
+/** Throws ERR_FR_NAME for what no node can hold. */
+function checkName(name: string | Uint8Array, option: string): Uint8Array {
+  const bytes = bytesOf(option, name)
+  const fault = nameFault(bytes)
+  if (fault === null) return bytes
+  const shown = JSON.stringify(Buffer.from(bytes).toString('utf8'))
+  throw new FrError('ERR_FR_NAME', `no node holds ${shown}: ${fault}`)
+}
+
+function checkGlob(glob: string | Uint8Array): Uint8Array {
+  const bytes = bytesOf('glob', glob)
+  const fault = globFault(bytes)
+  if (fault !== null) throw new TypeError(`glob is no pattern: ${fault}`)
+  return bytes
+}

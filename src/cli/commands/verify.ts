@@ -1,0 +1,46 @@
+/** `fr verify` on the command line: its options and what they ask for. */
+import type { Command as Commander } from 'commander'
+import { parseAddresses } from '../arguments/addresses.js'
+import { checked, given, keyFileOption, type Values } from './options.js'
+
+export interface VerifyCommand {
+  readonly command: 'verify'
+  readonly addresses: readonly string[]
+  readonly name?: string
+  readonly keyFile?: string
+  readonly json: boolean
+}
+
+export function addVerify(program: Commander, found: (command: VerifyCommand) => void): void {
+  program
+    .command('verify')
+    .description('Have nodes read files and compare them with their digests.')
+    .argument('<host[:port][,...]>', 'the nodes', checked(parseAddresses))
+    .argument('[name]', 'one file, as fr ls shows it (default: all)')
+    .option(...keyFileOption)
+    .option('--json', 'JSON on stdout: progress, and one object per file')
+    .addHelpText(
+      'after',
+      `
+Ctrl-C ends it; files that were reported stay reported. A file that is wrong is
+not served any more.
+
+Exit status: 0 every file is good; 3 some are; 1 none is.
+
+Examples:
+  $ fr verify 10.0.0.2
+  $ fr verify 10.0.0.2,10.0.0.3 model.bin --json`,
+    )
+    .action((addresses: string[], name: string | undefined, options) =>
+      found(verifyCommand(addresses, name, options)),
+    )
+}
+
+function verifyCommand(
+  addresses: string[],
+  name: string | undefined,
+  options: Values,
+): VerifyCommand {
+  const optional = given({ name, keyFile: options['keyFile'] })
+  return { command: 'verify', addresses, ...optional, json: options['json'] === true }
+}

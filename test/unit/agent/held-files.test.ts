@@ -1,0 +1,98 @@
+/** Pages of what a node holds: their bounds, and where they go on. */
+import { describe, expect, it } from 'vitest'
+import { HeldFiles, type HeldFilesSpec } from '../../../src/agent/held-files.js'
+import { FrError } from '../../../src/base/errors.js'
+import { limits } from '../../../src/base/limits.js'
+import { encodeBody } from '../../../src/protocol/frames.js'
+import { recordOf } from '../store/records.js'
+
+/** A node that has records of these names, and none of the files. */
+function nodeWith(names: readonly (string | Uint8Array)[]) {
+  const records = names.map((name) => recordOf(name))
+  records.sort((a, b) => Buffer.compare(a.name, b.name))
+  let looks = 0
+  const held = new HeldFiles({
+    storage: {
+      openHeld: async () => {
+        looks++
+        throw new FrError('ERR_FR_NOT_HELD')
+      },
+      listPartials: async () => [],
+    },
+    store: { catalogue: { list: () => records } },
+  } as unknown as HeldFilesSpec)
+  const list = async (after: string, limit: number, glob: string | null = null) => {
+    const page = await held.list({ glob: glob === null ? null : Buffer.from(glob), after, limit })
+    return { page, names: page.entries.map(({ name }) => name), next: page.next }
+  }
+  return { records, list, looks: () => looks }
+}
+
+const numbered = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `f${String(index).padStart(6, '0')}`)
+
+describe('a page', () => {
+  it('has at most as many files as are asked for, and looks at no others', async () => {
+    const node = nodeWith(['a', 'b', 'c', 'd', 'e'])
+    const first = await node.list('', 2)
+    expect(first.names).toEqual(['a', 'b'])
+    expect(node.looks()).toBe(2)
+    const second = await node.list(first.next ?? '', 2)
+    expect(second.names).toEqual(['c', 'd'])
+    const last = await node.list(second.next ?? '', 2)
+    expect(last).toMatchObject({ names: ['e'], next: null })
+  })
+
+  it('goes on behind a name that is not there any more, and before one that is new', async () => {
+    const node = nodeWith(['a', 'b', 'd'])
+    const { next } = await node.list('', 2)
+    node.records.splice(1, 2, recordOf('c'), recordOf('d'))
+    expect(await node.list(next ?? '', 2)).toMatchObject({ names: ['c', 'd'] })
+    node.records.length = 0
+    expect(await node.list(next ?? '', 2)).toMatchObject({ names: [], next: null })
+  })
+
+  it('fits its frame, whatever the names are', async () => {
+    const names = Array.from({ length: 40 }, (_, at) => Buffer.alloc(limits.nameBytes - 1, at + 1))
+    const node = nodeWith(names)
+    const seen: string[] = []
+    for (let after: string | null = ''; after !== null; ) {
+      const { page, next, names: found } = await node.list(after, limits.listPageFiles)
+      expect(encodeBody(page).bytes.length).toBeLessThan(limits.frameBytes)
+      expect(next?.length ?? 0).toBeLessThanOrEqual(limits.listCursorChars)
+      seen.push(...found)
+      after = next
+    }
+    expect(seen).toHaveLength(40)
+  })
+
+  it('ends after enough names that do not match, and goes on', async () => {
+    const node = nodeWith(numbered(2 * limits.listNames + 1))
+    const first = await node.list('', 10, `f${String(2 * limits.listNames).padStart(6, '0')}`)
+    expect(first.names).toEqual([])
+    const second = await node.list(first.next ?? '', 10, 'f0[')
+    expect(second.names).toEqual([])
+    expect(second.next).not.toBeNull()
+    expect(second.next).not.toBe(first.next)
+    expect(await node.list(second.next ?? '', 10)).toMatchObject({ next: null })
+    expect(node.looks()).toBe(1)
+  })
+
+  it('ends after enough steps of matching', async () => {
+    const names = Array.from({ length: 100 }, (_, at) => `${'a'.repeat(4_000)}${at + 100}`)
+    const node = nodeWith(names)
+    const { next, names: found } = await node.list('', 1_000, `*${'a'.repeat(2_000)}b`)
+    expect(found).toEqual([])
+    expect(next).not.toBeNull()
+  })
+
+  it.each(['x', 'h', 'h!', 'hYQ==', 'p', 'p../a', `p${'a'.repeat(129)}`, 'YQ'])(
+    'goes on at no place that no page named: %s',
+    async (after) => {
+      const refusal = expect.objectContaining({ code: 'ERR_FR_PROTOCOL' })
+      if (after !== 'h') await expect(nodeWith(['a']).list(after, 1)).rejects.toEqual(refusal)
+      // Before all names, which is as good a place as any.
+      else expect(await nodeWith(['a']).list(after, 1)).toMatchObject({ names: ['a'] })
+    },
+  )
+})
