@@ -44,6 +44,12 @@ export class HostileNode {
     return this.#link
   }
 
+  /** The next link for questions. */
+  async question(): Promise<HostileLink> {
+    const admitted = await this.#next((early): early is Admitted => early.channel === 'status')
+    return new HostileLink(await admitted.go())
+  }
+
   /** The next data connection, whose ticket is on the control link. */
   async feed(): Promise<Established> {
     const ticketed = await this.#next((early): early is Ticketed => early.channel === 'data')

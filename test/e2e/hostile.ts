@@ -273,6 +273,13 @@ export class Hostile {
     return link
   }
 
+  /** A link for questions. */
+  async question(): Promise<HostileLink> {
+    const link = new HostileLink(await this.#dial({ channel: 'status' }))
+    this.#sockets.push(link.socket)
+    return link
+  }
+
   /** Rejects with the node's answer when it refuses. */
   async data(
     from: number = originNumber,
@@ -380,7 +387,7 @@ export class Hostile {
   }
 
   #dial(fields: {
-    channel: 'control' | 'data' | 'pull'
+    channel: 'control' | 'data' | 'pull' | 'status'
     from?: number
     to?: number
     transfer?: string

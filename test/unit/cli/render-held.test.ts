@@ -1,0 +1,104 @@
+/** What `fr ls` and `fr verify` print. */
+import { describe, expect, it } from 'vitest'
+import type { HeldFile, VerifyReport } from '../../../src/api/types.js'
+import { heldLines, verifyLine, verifyProgressLine } from '../../../src/cli/render/held.js'
+import { displayWidth } from '../../../src/cli/render/text.js'
+import { MIB, plain } from './support.js'
+
+const held = (over: Partial<HeldFile> = {}): HeldFile => ({
+  event: 'held',
+  node: '10.0.0.2:7400',
+  name: 'model.bin',
+  nameBase64: null,
+  state: 'held',
+  bytes: 128 * MIB,
+  heldBytes: 128 * MIB,
+  digest: `blake3:${'0123456789abcdef'.repeat(4)}`,
+  version: '20260131T235959Z-01234567',
+  ageSeconds: 7_380,
+  verifiedSecondsAgo: 60,
+  ...over,
+})
+
+const unknown = { digest: null, version: null, ageSeconds: null, verifiedSecondsAgo: null }
+
+describe('heldLines', () => {
+  it('shows what is whole, what is begun, and what somebody else has changed', () => {
+    const files = [
+      held(),
+      held({
+        name: 'empty',
+        bytes: 0,
+        heldBytes: 0,
+        digest: 'xxh64-blocks/65536:0123456789abcdef',
+      }),
+      held({ name: 'edited', state: 'changed', heldBytes: 0 }),
+      held({ name: 'gone', state: 'missing', heldBytes: 0 }),
+      held({ name: 'begun', state: 'partial', heldBytes: 55 * MIB, ...unknown }),
+    ]
+    expect(heldLines(files, plain, false)).toEqual([
+      'name          size  digest                  held  version                      age',
+      'model.bin  128 MiB  blake3:0123456789ab     100%  20260131T235959Z-01234567  2h03m',
+      'empty          0 B  xxh64:0123456789ab      100%  20260131T235959Z-01234567  2h03m',
+      'edited     128 MiB  blake3:0123456789ab  changed  20260131T235959Z-01234567  2h03m',
+      'gone       128 MiB  blake3:0123456789ab  missing  20260131T235959Z-01234567  2h03m',
+      'begun      128 MiB  -                        42%  -                              -',
+    ])
+  })
+
+  it('shows which node has a file, where several were asked', () => {
+    const [titles, first] = heldLines([held()], plain, true)
+    expect(titles).toMatch(/^node {11}name {10}size/)
+    expect(first).toMatch(/^10\.0\.0\.2:7400 {2}model\.bin {2}128 MiB/)
+  })
+
+  it('writes out what a terminal might obey, and fits the terminal', () => {
+    const bad = held({ name: `a\u001b[2J\n${'\u7bc0'.repeat(100)}`, version: 'x'.repeat(300) })
+    const lines = heldLines([bad, held({ node: 'n'.repeat(300) })], plain, true, 100)
+    expect(lines).toHaveLength(3)
+    for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(100)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+    expect(lines.join('')).not.toMatch(/[\u0000-\u001f]/)
+    expect(lines[1]).toContain('  a\\x1b[2J~')
+  })
+})
+
+describe('what fr verify says', () => {
+  const report = (over: Partial<VerifyReport> = {}): VerifyReport => ({
+    event: 'verified',
+    node: '10.0.0.2:7400',
+    name: 'a\u001b.bin',
+    nameBase64: null,
+    status: 'good',
+    bytes: MIB,
+    badBytes: 0,
+    digest: null,
+    code: null,
+    retryable: false,
+    reason: null,
+    ...over,
+  })
+
+  it('is a line for each file', () => {
+    expect(verifyLine(report(), plain, false)).toBe('good    a\\x1b.bin  1.00 MiB')
+    const reason = 'ERR_FR_DIGEST: 2 blocks are wrong'
+    const bad = report({ status: 'failed', code: 'ERR_FR_DIGEST', reason, badBytes: 131_072 })
+    expect(verifyLine(bad, plain, true)).toBe(
+      `10.0.0.2:7400  failed  a\\x1b.bin  ${reason} (128 KiB wrong)`,
+    )
+  })
+
+  it('is how far the node is', () => {
+    const progress = {
+      event: 'verifying',
+      node: 'h:1',
+      name: 'a'.repeat(99),
+      nameBase64: null,
+    } as const
+    const line = (readBytes: number, bytes: number) =>
+      verifyProgressLine({ ...progress, readBytes, bytes }, 20)
+    expect(line(1, 3)).toBe('33% of aaaaaaaaaaaa~')
+    expect(line(0, 0)).toMatch(/^100% of/)
+    expect(line(9, 3)).toMatch(/^100% of/)
+  })
+})
