@@ -266,7 +266,7 @@ export class NodeService implements NodeHost {
     try {
       const complete = reader.take(frame)
       if (complete === undefined) return undefined
-      const { offer, author, entry } = complete
+      const { offer, entry } = complete
       if (this.#closing !== undefined)
         throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (this.#receptions.size >= limits.transfersPerNode) {
@@ -288,7 +288,6 @@ export class NodeService implements NodeHost {
         isPlanned: offer.planned,
         // The origin has given up the earlier attempt, and this node has not heard of it yet.
         ...(before && { after: before.stop() }),
-        author,
       })
       this.#start(reception)
       return reception

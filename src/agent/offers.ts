@@ -13,14 +13,11 @@ export type Offer = Frame & { readonly type: 'offer' }
 
 export interface CompleteOffer {
   readonly offer: Offer
-  /** Ed25519 public key of the author. */
-  readonly author: Uint8Array
   readonly entry: StreamEntry
 }
 
 export class OfferReader {
   #offer: Offer | undefined
-  #author: Uint8Array = new Uint8Array()
   #assembler: ManifestAssembler | undefined
 
   /** Returns the offer once its manifest is complete; throws FrError for an unexpected frame. */
@@ -36,8 +33,8 @@ export class OfferReader {
         )
       }
       this.#offer = frame
-      this.#author = bytesOfHex(frame.author) ?? new Uint8Array()
-      this.#assembler = new ManifestAssembler(frame, nodePrimitives, this.#author)
+      const author = bytesOfHex(frame.author) ?? new Uint8Array()
+      this.#assembler = new ManifestAssembler(frame, nodePrimitives, author)
       return undefined
     }
     if (frame.type !== 'manifest') {
@@ -51,6 +48,6 @@ export class OfferReader {
     if (blocks > limits.blocksPerFile) {
       throw new FrError('ERR_FR_LIMIT', `the file has ${blocks} blocks, more than a node accepts`)
     }
-    return { offer: this.#offer, author: this.#author, entry }
+    return { offer: this.#offer, entry }
   }
 }

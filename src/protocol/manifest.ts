@@ -2,8 +2,9 @@
  * The manifest lists the streams of a transfer. It travels in pages (frames `manifest`); the offer
  * announces their number, the number of streams and the sum of their sizes.
  *
- * The author signs each page, over a binary form of its entries instead of JSON text, so that the
- * signature does not depend on the spelling of the JSON.
+ * Whoever offers them signs each page, over a binary form of its entries instead of JSON text, so
+ * that the signature does not depend on the spelling of the JSON. An entry names the author of its
+ * content, who need not be the same: any holder can offer what somebody else has signed.
  *
  * Names are bytes. UTF-8 names travel as text, others as base64url, never the other way round: each
  * name has one spelling, so that duplicates are found.
@@ -73,6 +74,7 @@ export function readStreamEntry(entry: Fields): StreamEntry {
   return {
     stream: entry.integer('stream', 0, 0xffff_ffff),
     contentId: entry.hex('contentId', 32),
+    author: entry.hex('author', 2 * limits.publicKeyBytes),
     ...readName(entry),
     base: entry.integer('base', 0, limits.spaceBytes - span),
     span,
@@ -93,6 +95,7 @@ function entryBytes(entry: StreamEntry): Uint8Array {
   return concat(
     u32(entry.stream),
     bytesOfHex(entry.contentId) ?? new Uint8Array(),
+    bytesOfHex(entry.author) ?? new Uint8Array(),
     u64(entry.base),
     u64(entry.span),
     u64(entry.size),
@@ -106,17 +109,17 @@ function entryBytes(entry: StreamEntry): Uint8Array {
   )
 }
 
-/** The bytes of a page that the author signs. */
+/** The bytes of a page that are signed. */
 function statementOf({ page, entries }: Pick<ManifestPage, 'page' | 'entries'>): Uint8Array {
   return concat(utf8('fastreplica 1 manifest'), u32(page), ...entries.map(entryBytes))
 }
 
 export function signPage(
-  author: Signer,
+  signer: Signer,
   page: number,
   entries: readonly StreamEntry[],
 ): ManifestPage {
-  const signature = hexOf(author.sign(statementOf({ page, entries })))
+  const signature = hexOf(signer.sign(statementOf({ page, entries })))
   return { type: 'manifest', page, entries, signature }
 }
 
@@ -126,7 +129,7 @@ export function signPage(
  */
 export function paginate(
   entries: readonly StreamEntry[],
-  author: Signer,
+  signer: Signer,
 ): { pages: ManifestPage[]; summary: ManifestSummary } {
   if (entries.length > limits.streamsPerTransfer) {
     throw new FrError('ERR_FR_LIMIT', `more than ${limits.streamsPerTransfer} streams`)
@@ -150,7 +153,7 @@ export function paginate(
   if (pages.length > limits.manifestPages || !Number.isSafeInteger(bytes)) {
     throw new FrError('ERR_FR_LIMIT', 'the manifest is too large')
   }
-  const signed = pages.map((entries, page) => signPage(author, page, entries))
+  const signed = pages.map((entries, page) => signPage(signer, page, entries))
   return { pages: signed, summary: { streams: entries.length, bytes, manifestPages: pages.length } }
 }
 

@@ -83,10 +83,12 @@ function isEqual(a: unknown, b: unknown): boolean {
 
 const transfer = '5'.repeat(32)
 const contentId = '6'.repeat(32)
+const author = hexOf(pretendedAuthor.publicKey)
 
 /** What the digest records of the file are about. */
 export function contentsOf(size: number, blockBytes: number): Contents {
-  return new Contents([{ stream: 0, base: 0, size, contentId, algorithm: 'xxh64', blockBytes }])
+  const about = { contentId, author, algorithm: 'xxh64', blockBytes } as const
+  return new Contents([{ stream: 0, base: 0, size, ...about }])
 }
 
 /** The offer of one file to a node, and the pages of its manifest. */
@@ -96,6 +98,7 @@ export function offerFrames(bytes: number, planned: boolean): Frame[] {
   const entry = {
     stream: 0,
     contentId,
+    author,
     ...name,
     base: 0,
     span: spanBytes(bytes, blockBytesFor(bytes)),
@@ -105,7 +108,6 @@ export function offerFrames(bytes: number, planned: boolean): Frame[] {
     ...times,
   }
   const { pages, summary } = paginate([entry], pretendedAuthor)
-  const author = hexOf(pretendedAuthor.publicKey)
   const how = { author, digest: 'xxh64', noClobber: false, strict: false } as const
   const { silenceMs } = limits
   return [{ type: 'offer', transfer, ...how, ...summary, silenceMs, planned }, ...pages]

@@ -10,7 +10,7 @@ import type { NodeFact } from '../control/receiver/events.js'
 import type { Replica } from '../control/receiver/replica.js'
 import type { Link, LinkEvents, Target } from '../session/driver/ports.js'
 import { type ReceiverFiles, ReceiverSession } from '../session/driver/receiver.js'
-import { contentsOf, pretended, pretendedAuthor } from './codec.js'
+import { contentsOf, pretended } from './codec.js'
 import type { Connections, SimConnection } from './connections.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import { SimEngine } from './engine.js'
@@ -89,10 +89,10 @@ export class SimNode {
     })
     const end = { place: node, host }
     const originId = world.idOf(originIndex)
-    const [author, contents] = [pretendedAuthor.publicKey, contentsOf(bytes, blockBytes)]
+    const contents = contentsOf(bytes, blockBytes)
     const net = new SimNet(world.connections, end, this.#engine, (frame) => this.#checkWord(frame))
     this.#session = new ReceiverSession(
-      { bytes, blockBytes, digestBytes, originId, silenceMs, author, contents },
+      { bytes, blockBytes, digestBytes, originId, silenceMs, contents },
       {
         clock: host,
         net,

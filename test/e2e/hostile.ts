@@ -238,6 +238,7 @@ export interface HostileOffer {
 export class Hostile {
   readonly transfer: string
   readonly #self = selfOf(freshSigner())
+  readonly #author = freshSigner()
   readonly #contentId = randomId()
   readonly #address: string
   readonly #sockets: Socket[] = []
@@ -254,15 +255,15 @@ export class Hostile {
     return this.#self.nodeId
   }
 
-  /** Signs the content that it offers. */
-  get author(): Signer {
+  /** Signs what it offers; the digests are somebody else's, as a stand-in's are. */
+  get offerer(): Signer {
     return this.#self.signer
   }
 
   /** A signed digest record of the offered file, in the smallest blocks. */
-  signed(place: DigestPlace, digests: Uint8Array): Uint8Array {
+  signed(place: DigestPlace, digests: Uint8Array, author = this.#author): Uint8Array {
     const content = { contentId: this.#contentId, algorithm: 'xxh64', blockBytes: 65_536 } as const
-    return signDigests(this.author, content, place, digests)
+    return signDigests(author, content, place, digests)
   }
 
   async control(): Promise<HostileLink> {
@@ -318,6 +319,7 @@ export class Hostile {
     const entry: StreamEntry = {
       stream: 0,
       contentId: this.#contentId,
+      author: Buffer.from(this.#author.publicKey).toString('hex'),
       ...encodeName(Buffer.from(name)),
       base: 0,
       span: bytes,
@@ -327,12 +329,12 @@ export class Hostile {
       mtimeSeconds: 0,
       mtimeNanos: 0,
     }
-    const { pages, summary } = paginate([entry], this.author)
+    const { pages, summary } = paginate([entry], this.offerer)
     const { transfer } = this
     const offer = {
       type: 'offer',
       transfer,
-      author: Buffer.from(this.author.publicKey).toString('hex'),
+      author: Buffer.from(this.offerer.publicKey).toString('hex'),
       digest: 'xxh64',
       noClobber: false,
       strict: false,

@@ -42,6 +42,11 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
 
   const crimes: [string, (from: Hostile) => Uint8Array, { offset: number; length: number }][] = [
     ['of another author', (from) => from.signed(places[0], digestOf(places[0])), places[0]],
+    [
+      'of whoever offers what somebody else has signed',
+      () => origin.signed(places[0], digestOf(places[0]), origin.offerer),
+      places[0],
+    ],
     ['signed for another place', () => origin.signed(places[1], digestOf(places[0])), places[0]],
     [
       'of no whole blocks',

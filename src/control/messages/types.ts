@@ -69,6 +69,8 @@ export interface StreamEntry extends NameText {
   readonly stream: number
   /** 32 hex digits: the identity of the bytes, the same in every transfer of them. */
   readonly contentId: string
+  /** Public key of whoever signs the digests of the content, 64 hex digits. */
+  readonly author: string
   /** Where it begins in the address space of the transfer, and how much of that is its own. */
   readonly base: number
   readonly span: number
@@ -204,7 +206,7 @@ export type Frame =
       readonly streams: number
       readonly bytes: number
       readonly manifestPages: number
-      /** Public key of whoever signs the manifest and the digests, 64 hex digits. */
+      /** Public key of whoever signs the manifest, 64 hex digits. */
       readonly author: string
       /** After this silence of a node the origin gives it up; the node waits a little longer. */
       readonly silenceMs: number
@@ -215,7 +217,7 @@ export type Frame =
       readonly type: 'manifest'
       readonly page: number
       readonly entries: readonly StreamEntry[]
-      /** Of the author (protocol/manifest.ts), 128 hex digits. */
+      /** Of the author of the offer (protocol/manifest.ts), 128 hex digits. */
       readonly signature: string
     }
   | PlanFrame

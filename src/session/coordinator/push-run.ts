@@ -144,7 +144,8 @@ export class PushRun {
   #sessionOver(): CoordinatorSession {
     const { dialler, transfer, silenceMs, author, algorithm } = this.#spec
     const engine = this.#engine
-    const entry = entryOf(this.#source, this.#spec)
+    const { name, contentId } = this.#spec
+    const entry = entryOf(this.#source, { name, contentId, author: hexOf(author.publicKey) })
     const manifest = paginate([entry], author)
     const ports = {
       clock: processClock,

@@ -91,11 +91,12 @@ export class PushSource {
 /** The file under the name it gets at the nodes, as a manifest lists it. */
 export function entryOf(
   source: SourceFile,
-  { name, contentId }: { readonly name: Uint8Array; readonly contentId: string },
+  { name, contentId, author }: Pick<StreamEntry, 'contentId' | 'author'> & { name: Uint8Array },
 ): StreamEntry {
   return {
     stream: 0,
     contentId,
+    author,
     ...encodeName(name),
     base: 0,
     span: spanBytes(source.size, blockBytesFor(source.size)),

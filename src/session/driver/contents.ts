@@ -5,7 +5,10 @@ import type { FeedHandle, SendSpec } from '../../ports.js'
 import type { SignedContent } from '../../protocol/digest-record.js'
 import type { FeedEngine } from './ports.js'
 
-export interface Content extends SignedContent, Span {}
+export interface Content extends SignedContent, Span {
+  /** Public key of whoever signs its digests, 64 hex digits. */
+  readonly author: string
+}
 
 export class Contents {
   readonly space: Space

@@ -66,8 +66,6 @@ export interface ReceiverPorts {
 
 export interface ReceiverSpec extends NodeConfig {
   readonly contents: Contents
-  /** Public key of the author. */
-  readonly author: Uint8Array
 }
 
 export class ReceiverSession {
@@ -284,7 +282,6 @@ export class ReceiverSession {
    */
   #read({ fedBy }: Neighbour, record: EngineEvent & { type: 'digests' }): Uint8Array {
     const { stream, offset, length, payload } = record
-    const { author } = this.#spec
     const content = this.#spec.contents.of(stream)
     try {
       if (fedBy.state !== 'open' || fedBy.wrongDigests >= limits.wrongDigestsPerFeed)
@@ -292,6 +289,7 @@ export class ReceiverSession {
       if (content === undefined || !isBlockRun(offset, length, content.blockBytes, content.size))
         throw new FrError('ERR_FR_PROTOCOL', 'digests of no whole blocks of this file')
       const { primitives } = this.#ports
+      const author = bytesOfHex(content.author) ?? new Uint8Array()
       return readDigests(primitives, author, content, { offset, length }, payload)
     } catch (error) {
       if (fedBy.state === 'open') fedBy.wrongDigests++

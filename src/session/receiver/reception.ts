@@ -92,13 +92,13 @@ export class Reception {
 
   #sessionOver(digestBytes: number): ReceiverSession {
     const { engine } = this.#host
-    const { transfer, originId, silenceMs, author, algorithm, entry } = this.spec
+    const { transfer, originId, silenceMs, algorithm, entry } = this.spec
     const from = (): number => this.#session.machine.neighbours.you as number
     const part = { transfer, from }
     const contents = new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }])
     const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
     return new ReceiverSession(
-      { ...file, originId, silenceMs, author, contents },
+      { ...file, originId, silenceMs, contents },
       {
         clock: processClock,
         net: new SocketNet(

@@ -19,6 +19,4 @@ export interface ReceptionSpec {
   readonly isPlanned: boolean
   /** Resolves when an earlier attempt of this transfer has given everything back here. */
   readonly after?: Promise<void>
-  /** Public key of whoever signs the digests. */
-  readonly author: Uint8Array
 }

@@ -21,6 +21,7 @@ import { onlyFrError, rawName, refusal, seededSigner, streamEntry } from './supp
 
 const author = seededSigner(1)
 const contentId = 'c0'.repeat(16)
+const writer = 'a7'.repeat(32)
 
 function assemblerOf(summary: ManifestSummary, key = author.publicKey): ManifestAssembler {
   return new ManifestAssembler(summary, nodePrimitives, key)
@@ -34,7 +35,16 @@ function entryOf(stream: number, fields: Partial<StreamEntry> = {}): StreamEntry
   const { size = 10 } = fields
   const place = { base: stream * spanOf(size), span: spanOf(size) }
   const file = { ...place, size, dataBytes: size, mode: 0o644 }
-  return { stream, contentId, name, nameIsBase64: false, ...file, ...times, ...fields }
+  return {
+    stream,
+    contentId,
+    author: writer,
+    name,
+    nameIsBase64: false,
+    ...file,
+    ...times,
+    ...fields,
+  }
 }
 
 /** The same entries, each where the last one ends. */
@@ -167,6 +177,7 @@ describe('a manifest', () => {
       Buffer.from('00000000', 'hex'),
       Buffer.from('02010000', 'hex'),
       Buffer.from(contentId, 'hex'),
+      Buffer.from(writer, 'hex'),
       Buffer.from('0000000000020000', 'hex'),
       Buffer.from('0000000000040000', 'hex'),
       Buffer.from('0000000000010000', 'hex'),

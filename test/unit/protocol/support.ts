@@ -81,6 +81,7 @@ export const streamEntry: fc.Arbitrary<StreamEntry> = fc
   .record({
     stream: u32,
     contentId: hex(32),
+    author: hex(64),
     raw: rawName,
     size: fc.nat({ max: 2 ** 40 }),
     mode: fc.nat({ max: 0o7777 }),

@@ -54,7 +54,9 @@ it('the vectors of the page are those of the code', () => {
     dataBytes: 65_536,
     mode: 0o644,
   }
-  const entry = { stream: 0, contentId, ...file, mtimeSeconds: -1, mtimeNanos: 5 }
+  const signed = { contentId, author: hexOf(author.publicKey) }
+  const entry = { stream: 0, ...signed, ...file, mtimeSeconds: -1, mtimeNanos: 5 }
+  const offerer = seededSigner(0xbb)
   const [dialler, acceptor] = [seededSigner(0x22), seededSigner(0x44)]
   const idOf = ({ publicKey }: Signer): string => nodeIdOf(nodePrimitives, publicKey)
   const ids = { dialler: idOf(dialler), acceptor: idOf(acceptor) }
@@ -99,7 +101,8 @@ it('the vectors of the page are those of the code', () => {
         : [],
     ),
     hexOf(author.publicKey),
-    signPage(author, 0, [entry]).signature,
+    hexOf(offerer.publicKey),
+    signPage(offerer, 0, [entry]).signature,
     hexOf(signDigests(author, content, place, new Uint8Array(8).fill(0x66))),
   ]
   expect(vectors.filter((vector) => !page.includes(`${vector}\n`))).toEqual([])

@@ -25,13 +25,13 @@ beforeEach(() => {
   engine = new PretendEngine()
   proved = 0
   logged = []
-  const contentId = 'c'.repeat(32)
+  const about = { contentId: 'c'.repeat(32), author: 'd'.repeat(64) }
   const place = { stream: 0, base: 0, span: bytes, size: bytes }
-  const contents = new Contents([{ ...place, contentId, algorithm: 'xxh64', blockBytes }])
+  const contents = new Contents([{ ...place, ...about, algorithm: 'xxh64', blockBytes }])
   const file = { bytes, blockBytes, digestBytes: 8, contents }
   net = new PretendNet()
   session = new ReceiverSession(
-    { ...file, originId: 'a'.repeat(32), silenceMs: 15_000, author: new Uint8Array(32) },
+    { ...file, originId: 'a'.repeat(32), silenceMs: 15_000 },
     {
       clock: { awakeMs: () => 0, nowMs: () => 0, at: () => () => {}, watch: () => () => {} },
       net,
