@@ -8,6 +8,7 @@
  * that order and is idempotent. The caller owns the engine, the pool and the data directory.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { formatBytes, limits } from '../base/limits.js'
@@ -32,11 +33,14 @@ import { Resolver } from '../net/resolver.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import type { Edge } from '../protocol/ticket.js'
 import type { Audience } from '../session/receiver/acceptance.js'
+import { PoolWork } from '../session/receiver/held-work.js'
 import type { Guest, NodeHost } from '../session/receiver/node-host.js'
 import { Reception } from '../session/receiver/reception.js'
 import type { TransferStatus } from '../session/receiver/transfer-status.js'
 import type { EngineRouter } from '../session/router.js'
+import type { HeldWork } from '../store/held/work.js'
 import { NodeStore } from '../store/node-store.js'
+import { Adoption } from './adoption.js'
 import { hasSpareDescriptor } from './descriptors.js'
 import { HeldFiles } from './held-files.js'
 import { NameClaims } from './name-claims.js'
@@ -56,6 +60,8 @@ export interface NodeServiceSpec {
   readonly self: Self
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
+  /** What lies in the directory becomes held, hashed with this; undefined: it does not. */
+  readonly adopt: DigestAlgorithm | undefined
   readonly log: Logger
   readonly audience: Audience
   /** Returns the status as JSON, for questions over the wire. */
@@ -92,6 +98,7 @@ export class NodeService implements NodeHost {
   }
   readonly store: NodeStore
   readonly audience: Audience
+  readonly work: HeldWork
   readonly #spec: NodeServiceSpec
   readonly #server: Server
   readonly #guard = new PreAuthGuard()
@@ -103,6 +110,7 @@ export class NodeService implements NodeHost {
   readonly #idleLinks = new Waiting<ControlLink>()
   readonly #held: HeldFiles
   readonly #questions: Questions
+  readonly #adoption: Adoption
   #closing: Promise<void> | undefined
 
   constructor(spec: NodeServiceSpec) {
@@ -114,7 +122,9 @@ export class NodeService implements NodeHost {
     this.dir = spec.dir
     this.log = spec.log
     this.audience = spec.audience
+    this.work = new PoolWork(spec.engine, spec.pool, spec.self.signer)
     this.#strangers = new QuietLog(spec.log)
+    this.#adoption = new Adoption(spec.log)
     const { dir, dataDir, minFreeBytes, keepPartialsSeconds, log } = spec
     this.store = new NodeStore({
       storage: this.storage,
@@ -169,6 +179,8 @@ export class NodeService implements NodeHost {
         resolve()
       })
     })
+    const { work, store } = this
+    this.#adoption.start({ ...this.#spec, held: store.holdings, work })
   }
 
   close(): Promise<void> {
@@ -184,7 +196,7 @@ export class NodeService implements NodeHost {
     for (const link of this.#idleLinks.takeAll()) link.destroy()
     this.#questions.destroyAll()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
-    await closed
+    await Promise.all([closed, this.#adoption.stop()])
     await this.store.close()
   }
 

@@ -16,7 +16,8 @@ import { version } from './version.js'
 
 /**
  * Resolves when the node listens. Rejects with TypeError for misuse and FrError otherwise:
- * ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED, ERR_FR_LISTEN, ERR_FR_OPEN, ERR_FR_KEY, ERR_FR_ENGINE.
+ * ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED, ERR_FR_CATALOGUE, ERR_FR_LISTEN, ERR_FR_OPEN,
+ * ERR_FR_KEY, ERR_FR_ENGINE.
  */
 export async function startNode(options: NodeOptions): Promise<FrNode> {
   const checked = checkNode(options)
@@ -60,7 +61,7 @@ async function openNode(
         'this data directory came from another machine, is a copy, or lost its key: a new identity'
       log({ level: 'warn', event: 'new-identity', fields: { nodeId, text } })
     }
-    const { listen, keys, minFreeBytes, keepPartialsSeconds, accept } = checked
+    const { listen, keys, minFreeBytes, keepPartialsSeconds, accept, adopt } = checked
     const statusJson = (): string => boundedJson(node.status())
     const spec = {
       engine,
@@ -73,6 +74,7 @@ async function openNode(
       self,
       minFreeBytes,
       keepPartialsSeconds,
+      adopt,
       log,
       audience: {
         accept,

@@ -25,6 +25,7 @@ export const optionNames = {
     previousKey: true,
     name: true,
     advertise: true,
+    adopt: true,
     mirror: true,
     engine: true,
     minFreeBytes: true,

@@ -119,6 +119,8 @@ export interface CheckedNode {
   readonly engine: 'native' | 'portable' | undefined
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
+  /** Algorithm to hash files that lie in the data directory with; undefined: they stay unknown. */
+  readonly adopt: DigestAlgorithm | undefined
   readonly accept: AcceptHook | undefined
 }
 
@@ -127,6 +129,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
   requireText('listen', options.listen)
   requireText('dataDir', options.dataDir)
   if (options.name !== undefined) requireText('name', options.name)
+  requireBoolean('adopt', options.adopt)
   requireBoolean('mirror', options.mirror)
   if (options.mirror === true)
     throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not support mirrors')
@@ -149,6 +152,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     keepPartialsSeconds:
       optionalInteger('keepPartialsSeconds', options.keepPartialsSeconds, 0) ??
       limits.keepPartialsSeconds,
+    adopt: options.adopt === true ? defaultDigest(key) : undefined,
     accept: options.accept,
   }
 }

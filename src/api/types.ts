@@ -43,6 +43,8 @@ export interface NodeOptions {
   name?: string
   /** HOST:PORT that other nodes dial, if they cannot use the address that origins dial. */
   advertise?: string
+  /** Files that lie in `dataDir` already become held; they are hashed in the background. */
+  adopt?: boolean
   mirror?: boolean
   engine?: 'native' | 'portable'
   minFreeBytes?: number

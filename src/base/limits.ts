@@ -293,6 +293,8 @@ export const limits = {
   catalogueDeadLines: 1_024,
   /** Bytes of the digest runs of one held file. */
   heldDigestBytes: 128 * MIB,
+  /** Hash tasks of a held file that are in flight while it is adopted or verified. */
+  heldHashTasks: 2,
   /** Bytes of one batch of a journal, and of a journal for each block of its file. */
   journalBatchBytes: 1 * MIB,
   journalBytesPerBlock: 512,

@@ -16,6 +16,7 @@ import { hiddenDir } from '../base/names.js'
 import { nowMs } from '../base/time/awake.js'
 import type { DataDirHandle, Storage } from '../ports.js'
 import { Catalogue, type CatalogueTotals } from './catalogue/catalogue.js'
+import { Holdings } from './held/holdings.js'
 import { isLeftoverOf, isScratch, titleOf } from './partial.js'
 
 export interface NodeStoreSpec {
@@ -50,6 +51,7 @@ const countEveryMs = 5_000
 export class NodeStore {
   freeBytes = 0
   kept: Kept = { files: 0, bytes: 0, names: [] }
+  readonly holdings: Holdings
   readonly #spec: NodeStoreSpec
   readonly #timers: NodeJS.Timeout[] = []
   #catalogue: Catalogue | undefined
@@ -60,6 +62,7 @@ export class NodeStore {
 
   constructor(spec: NodeStoreSpec) {
     this.#spec = spec
+    this.holdings = new Holdings({ ...spec, catalogue: () => this.#catalogue })
   }
 
   /**

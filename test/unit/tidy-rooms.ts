@@ -72,6 +72,10 @@ const rooms: Record<string, Room> = {
     rooms: ['store/*', 'control/holdings', 'control/messages', 'base/*', 'ports'],
     node: 'all',
   },
+  'store/held': {
+    rooms: ['store/catalogue', 'control/holdings', 'base/*', 'ports'],
+    node: 'all',
+  },
   'store/catalogue': { rooms: ['store/files', 'base', 'ports'], node: 'all' },
   'store/journal': { rooms: ['store/files', 'control/holdings', 'base', 'ports'], node: 'all' },
   'store/files': { rooms: ['base'], node: 'all' },

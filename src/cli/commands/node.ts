@@ -13,6 +13,7 @@ export interface NodeCommand {
   readonly previousKeyFile?: string
   readonly name?: string
   readonly advertise?: string
+  readonly adopt: boolean
   readonly mirror: boolean
   readonly engine?: 'native' | 'portable'
   readonly keepPartialsSeconds?: number
@@ -39,6 +40,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       'address that other nodes dial, where it differs from --listen',
       checked((text) => parseAddress(text)),
     )
+    .option('--adopt', 'take in the files that lie in --data already: this node holds them then')
     .addOption(new Option('--mirror').hideHelp())
     .addOption(engineOption())
     .option(
@@ -73,6 +75,7 @@ function nodeCommand(options: Values): NodeCommand {
     dataDir: data,
     ...given({ keyFile, previousKeyFile, name, advertise, engine }),
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
+    adopt: options['adopt'] === true,
     mirror: options['mirror'] === true,
     json: options['json'] === true,
     log: { format: options['logFormat'], level: options['logLevel'] },

@@ -51,6 +51,7 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   const options: NodeOptions = {
     listen: command.listen,
     dataDir: command.dataDir,
+    adopt: command.adopt,
     mirror: command.mirror,
     ...(await keyOption(command.keyFile, context)),
   }

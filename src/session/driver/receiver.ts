@@ -15,7 +15,7 @@ import type { HashRun } from '../../control/messages/facts.js'
 import { type Frame, groupRoute, originNumber } from '../../control/messages/types.js'
 import type { NodeConfig, NodeFact, NodeWish } from '../../control/receiver/events.js'
 import { NodeMachine } from '../../control/receiver/machine.js'
-import type { EngineEvent, TransferHandle } from '../../ports.js'
+import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
 import { readDigests } from '../../protocol/digest-record.js'
 import type { Primitives } from '../../protocol/primitives.js'
 import type { Edge } from '../../protocol/ticket.js'
@@ -56,6 +56,8 @@ export interface ReceiverPorts {
   ) => void
   /** A record of digests came that is not the author's. */
   readonly misannounced: () => void
+  /** A record of digests that the author signed came; absent: nobody keeps them. */
+  readonly signed?: (record: DigestSpec) => void
   /** Somebody is known now who was not: connections that wait are to be looked at again. */
   readonly introduced: () => void
   /** Once, the last thing it does. */
@@ -261,6 +263,7 @@ export class ReceiverSession {
     if (isDone && this.machine.held.unannounced(offset, length).isEmpty) return
     try {
       const digests = this.#read(sender, event)
+      this.#ports.signed?.(event)
       if (relay) {
         this.#ports.engine.relayDigests(this.#transfer as TransferHandle, event)
         this.#passedOn.add(offset, length)

@@ -2,6 +2,7 @@
 import type { Logger } from '../../base/log.js'
 import type { Dialler } from '../../net/dial.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../../ports.js'
+import type { HeldWork } from '../../store/held/work.js'
 import type { NodeStore } from '../../store/node-store.js'
 import type { EngineRouter } from '../router.js'
 import type { Audience } from './acceptance.js'
@@ -29,6 +30,7 @@ export interface NodeHost {
   readonly dir: DataDirHandle
   readonly log: Logger
   readonly store: NodeStore
+  readonly work: HeldWork
   readonly audience: Audience
   readonly counters: { wrongDigests: number }
   /** Rejects with ERR_FR_BUSY when another transfer is writing the same name. */

@@ -29,6 +29,8 @@ export class Publication {
   readonly #spec: PublicationSpec
   /** Of what was verified. */
   #fileDigest = ''
+  #digests: Uint8Array = new Uint8Array()
+  #lost: readonly LostAttribute[] = []
 
   constructor(engine: DataEngine, partial: Partial, hasher: Hasher, spec: PublicationSpec) {
     this.#engine = engine
@@ -47,7 +49,14 @@ export class Publication {
   /** The file digest of the verified blocks, which is what `publish` will publish. */
   sum(digests: Uint8Array): string {
     this.#fileDigest = this.#digestOf(digests)
+    this.#digests = digests
     return this.#fileDigest
+  }
+
+  /** What the published file holds, and what of it the file system kept. */
+  get outcome(): { fileDigest: string; digests: Uint8Array; hasMtime: boolean } {
+    const hasMtime = !this.#lost.includes('mtime')
+    return { fileDigest: this.#fileDigest, digests: this.#digests, hasMtime }
   }
 
   /** Resolves to what there is to warn of. */
@@ -59,8 +68,8 @@ export class Publication {
       const text = `somebody else changed ${this.#partial.path} after its bytes were verified`
       throw new FrError('ERR_FR_DIGEST', text)
     }
-    const lost = await this.#partial.publish()
-    return lost.map((attribute) => this.#notKept(attribute))
+    this.#lost = await this.#partial.publish()
+    return this.#lost.map((attribute) => this.#notKept(attribute))
   }
 
   /** Of what is in the partial now. */

@@ -29,6 +29,8 @@ import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
 import { Publication } from './publish.js'
+import { recordPublished } from './record.js'
+import { SignedRuns } from './signed-runs.js'
 import type { ReceptionSpec } from './spec.js'
 import type { TransferStatus } from './transfer-status.js'
 
@@ -53,6 +55,7 @@ export class Reception {
   readonly #hasher: Hasher
   readonly #partial: Partial
   readonly #publication: Publication
+  readonly #signedRuns: SignedRuns
   readonly #tasks = new Set<Promise<unknown>>()
   #transfer: TransferHandle | undefined
   #hasClaim = false
@@ -80,6 +83,7 @@ export class Reception {
       hasJustLanded: true,
     })
     this.#publication = new Publication(host.engine, this.#partial, this.#hasher, spec)
+    this.#signedRuns = new SignedRuns(this.bytes, this.#blockBytes)
     this.#session = this.#sessionOver(digestBytes)
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
@@ -115,6 +119,7 @@ export class Reception {
         misannounced: () => {
           this.#host.counters.wrongDigests++
         },
+        signed: (record) => this.#signedRuns.keep(record),
         introduced: () => this.#host.introduced(this),
         ended: ({ failure, keepPartial }) => this.#ended(failure, keepPartial),
         crashed: (error) => this.#crash(error),
@@ -297,11 +302,22 @@ export class Reception {
 
   async #publish(): Promise<NodeFact> {
     const warnings = await this.#publication.publish()
+    await this.#record()
     // This transfer may go on for its mates: it writes the name no more, and the next one may.
     this.#host.unclaim(this)
     const { pulledBytes } = this.#session.machine.pulls
     this.log.published(pulledBytes)
     return { type: 'published', warnings }
+  }
+
+  /** The file is known to the node from now on. */
+  #record(): Promise<void> {
+    const { entry, algorithm } = this.spec
+    return recordPublished(this.#host, {
+      ...{ entry, name: this.name, file: this.#partial.file, runs: this.#signedRuns },
+      geometry: { size: this.bytes, blockBytes: this.#blockBytes, algorithm },
+      ...this.#publication.outcome,
+    })
   }
 
   /** Tells the machine what work of the disk came to. */

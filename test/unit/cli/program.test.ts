@@ -146,6 +146,7 @@ describe('fr node', () => {
       command: 'node',
       listen: '127.0.0.1:0',
       dataDir: 'd',
+      adopt: false,
       mirror: false,
       json: false,
       log: { format: 'text', level: 'info' },
@@ -155,7 +156,7 @@ describe('fr node', () => {
     expect(
       command(
         'node --listen [::1]:7400 --data d --key-file k --previous-key-file p --name n ' +
-          '--mirror --engine native ' +
+          '--adopt --mirror --engine native ' +
           '--keep-partials 7d --min-free 10GiB --log-format json --log-level error --json',
       ),
     ).toEqual({
@@ -165,6 +166,7 @@ describe('fr node', () => {
       keyFile: 'k',
       previousKeyFile: 'p',
       name: 'n',
+      adopt: true,
       mirror: true,
       engine: 'native',
       keepPartialsSeconds: 604_800,

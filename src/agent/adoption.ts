@@ -1,0 +1,51 @@
+/** Adopts the files that lie in the data directory of a node, in the background. */
+import type { DigestAlgorithm } from '../base/digests.js'
+import { asFrError } from '../base/failures.js'
+import type { LogFields, Logger } from '../base/log.js'
+import { nowMs } from '../base/time/awake.js'
+import { type AdoptSpec, adoptAll } from '../store/held/adopt.js'
+
+export interface AdoptionSpec extends Pick<AdoptSpec, 'held' | 'work' | 'dataDir'> {
+  readonly adopt: DigestAlgorithm | undefined
+}
+
+export class Adoption {
+  readonly #log: Logger
+  readonly #over = new AbortController()
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  /** Begins when there is an algorithm to hash with. */
+  start({ adopt: algorithm, ...spec }: AdoptionSpec): void {
+    if (algorithm === undefined) return
+    const { held, work, dataDir } = spec
+    this.#work = this.#adopt({ held, work, dataDir, algorithm, nowMs: Date.now })
+  }
+
+  /** Resolves when nothing is read any more. */
+  async stop(): Promise<void> {
+    this.#over.abort()
+    await this.#work
+  }
+
+  async #adopt(spec: AdoptSpec): Promise<void> {
+    const startMs = nowMs()
+    this.#say('info', 'adopting', { data: spec.dataDir })
+    try {
+      const adopted = await adoptAll(spec, this.#over.signal)
+      const seconds = Math.round(nowMs() - startMs) / 1000
+      this.#say('info', 'adopted', { ...adopted, seconds })
+    } catch (error) {
+      if (this.#over.signal.aborted) return
+      const { code, message: text } = asFrError(error, 'ERR_FR_IO')
+      this.#say('warn', 'adopt-stopped', { code, text })
+    }
+  }
+
+  #say(level: 'info' | 'warn', event: string, fields: LogFields): void {
+    this.#log({ level, event, fields })
+  }
+}

@@ -1,0 +1,59 @@
+/** Puts a record of a file that was just published into the catalogue of the node. */
+import { asFrError } from '../../base/failures.js'
+import type { StreamEntry } from '../../control/messages/types.js'
+import type { FileHandle } from '../../ports.js'
+import type { HeldStream } from '../../store/catalogue/record.js'
+import { granuleMs } from '../../store/held/identity.js'
+import type { HeldGeometry } from '../../store/held/work.js'
+import type { NodeHost } from './node-host.js'
+import type { SignedRuns } from './signed-runs.js'
+
+export interface Published {
+  readonly entry: StreamEntry
+  readonly name: Uint8Array
+  readonly geometry: HeldGeometry
+  /** Still open. */
+  readonly file: FileHandle
+  readonly fileDigest: string
+  /** Of all blocks, laid end to end. */
+  readonly digests: Uint8Array
+  readonly runs: SignedRuns
+  /** The file system kept the modification time of the source. */
+  readonly hasMtime: boolean
+}
+
+/** Never rejects: a file without a record is only not known. */
+export async function recordPublished(host: NodeHost, published: Published): Promise<void> {
+  const { holdings } = host.store
+  const { entry, name, geometry, file, fileDigest, hasMtime } = published
+  const warn = (text: string): void =>
+    host.log({ level: 'warn', event: 'not-recorded', fields: { name: entry.name, text } })
+  try {
+    const identity = await host.storage.identityOf(file)
+    const mtime = { seconds: entry.mtimeSeconds, nanos: entry.mtimeNanos }
+    // Whoever writes to the file moves its time: it is not what was verified then.
+    const movedSeconds = Math.abs(identity.mtime.seconds - mtime.seconds)
+    const isTouched = hasMtime && movedSeconds * 1000 > granuleMs
+    if (isTouched || identity.size !== geometry.size)
+      return warn('somebody else changed the file after it was published')
+    const { content, runs } = signed(host, published)
+    const nowMs = Date.now()
+    const record: HeldStream = {
+      ...{ ...content, ...geometry, name, dataBytes: entry.dataBytes, fileDigest },
+      ...{ mode: entry.mode, mtime, publishedAtMs: nowMs, verifiedAtMs: nowMs },
+      ...{ identity, via: 'push' },
+    }
+    await holdings.put(record, runs)
+  } catch (error) {
+    warn(asFrError(error, 'ERR_FR_IO').message)
+  }
+}
+
+/** Where records of the author are missing, this node signs what it has verified. */
+function signed({ work }: NodeHost, { entry, geometry, digests, runs }: Published) {
+  const found = runs.covering()
+  if (found !== undefined)
+    return { content: { contentId: entry.contentId, author: entry.author }, runs: found }
+  const content = { contentId: work.freshId(), author: work.author }
+  return { content, runs: work.sign({ ...content, ...geometry }, digests) }
+}

@@ -1,0 +1,109 @@
+/**
+ * The files that a node holds whole: the catalogue of its data directory, compared with the files.
+ *
+ * The idea: a record describes one file at one moment, and the file system tells whether that file
+ * is still there (FileIdentity). Whoever uses a record opens the file through here; a record whose
+ * file was changed, removed or replaced is dropped before a byte of the file is used.
+ */
+import { FrError } from '../../base/errors.js'
+import { asFrError } from '../../base/failures.js'
+import type { Logger } from '../../base/log.js'
+import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
+import type { Catalogue } from '../catalogue/catalogue.js'
+import type { DigestRun, HeldStream } from '../catalogue/record.js'
+import { isSameFile } from '../catalogue/same-file.js'
+
+export interface HoldingsSpec {
+  readonly storage: Pick<Storage, 'openHeld' | 'identityOf' | 'closeFile'>
+  readonly dir: DataDirHandle
+  /** That of the present directory; undefined: there is none now. */
+  readonly catalogue: () => Catalogue | undefined
+  readonly log: Logger
+}
+
+export class Holdings {
+  readonly spec: HoldingsSpec
+
+  constructor(spec: HoldingsSpec) {
+    this.spec = spec
+  }
+
+  get catalogue(): Catalogue | undefined {
+    return this.spec.catalogue()
+  }
+
+  /** Durable when it resolves. Never rejects: a file without a record is only not known. */
+  async put(record: HeldStream, runs: readonly DigestRun[]): Promise<void> {
+    try {
+      await this.catalogue?.put(record, runs)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** Removes a record unless another one has taken its place. Never rejects. */
+  async drop(record: HeldStream, why: 'changed' | 'missing' | 'bad'): Promise<void> {
+    const { name } = record
+    if (this.catalogue?.get(name) !== record) return
+    this.#warn('held-dropped', { name: Buffer.from(name).toString(), why })
+    try {
+      await this.catalogue.remove(name)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /**
+   * The file of a record, open, once it is found to be the one described; the caller closes it.
+   * Undefined: it is not, and the record is dropped. Rejects when the system cannot tell.
+   */
+  async openUnchanged(record: HeldStream): Promise<FileHandle | undefined> {
+    const { storage, dir } = this.spec
+    const file = await openNow(storage, dir, record.name)
+    if (file === undefined) {
+      await this.drop(record, 'missing')
+      return undefined
+    }
+    try {
+      if (isSameFile(await storage.identityOf(file), record.identity)) return file
+    } catch (error) {
+      storage.closeFile(file)
+      throw error
+    }
+    storage.closeFile(file)
+    await this.drop(record, 'changed')
+    return undefined
+  }
+
+  /** Whether the file of a record is the one described; else the record is dropped. */
+  async isUnchanged(record: HeldStream): Promise<boolean> {
+    const file = await this.openUnchanged(record)
+    if (file !== undefined) this.spec.storage.closeFile(file)
+    return file !== undefined
+  }
+
+  #failed(error: unknown): void {
+    const { code, message: text } = asFrError(error, 'ERR_FR_CATALOGUE')
+    this.#warn('catalogue-failed', { code, text })
+  }
+
+  #warn(event: string, fields: Readonly<Record<string, string>>): void {
+    this.spec.log({ level: 'warn', event, fields })
+  }
+}
+
+/** Undefined when no regular file has this name now. */
+export async function openNow(
+  storage: Pick<Storage, 'openHeld'>,
+  dir: DataDirHandle,
+  name: Uint8Array,
+): Promise<FileHandle | undefined> {
+  try {
+    return await storage.openHeld(dir, name)
+  } catch (error) {
+    const isGone =
+      error instanceof FrError && ['ERR_FR_NOT_HELD', 'ERR_FR_NAME'].includes(error.code)
+    if (isGone) return undefined
+    throw error
+  }
+}
