@@ -295,6 +295,10 @@ export const limits = {
   heldDigestBytes: 128 * MIB,
   /** Hash tasks of a held file that are in flight while it is adopted or verified. */
   heldHashTasks: 2,
+  /** Files of which a user's cache keeps digests, bytes of one of them, and of all. */
+  sentFiles: 1_024,
+  sentFileBytes: 48 * MIB,
+  sentBytes: 128 * MIB,
   /** Bytes of one batch of a journal, and of a journal for each block of its file. */
   journalBatchBytes: 1 * MIB,
   journalBytesPerBlock: 512,
@@ -404,6 +408,11 @@ relation(
   limits.signatureBytes + 32 <= limits.relayedDigestBytesPerBlock,
   'all digest records of a file can be passed on',
 )
+relation(
+  limits.blocksPerFile * 32 + 4 * KIB <= limits.sentFileBytes,
+  'digests of any file are kept',
+)
+relation(limits.sentFileBytes <= limits.sentBytes, 'one file fits the cache')
 relation(
   limits.blocksPerFile * 112 <= limits.heldDigestBytes,
   'the digests of the largest file can be kept, each block signed by itself',

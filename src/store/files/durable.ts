@@ -67,18 +67,19 @@ export async function readKept(path: string, mostBytes: number): Promise<Buffer 
 }
 
 /**
- * Writes a file under a temporary name (the path, a dot and random digits), makes it durable and
- * renames it. `fill` writes it. The rename is durable after `syncDirectory`.
+ * Writes a file under a temporary name (the path, a dot and random digits), makes it durable unless
+ * told not to, and renames it. `fill` writes it. The rename is durable after `syncDirectory`.
  */
 export async function replaceFile(
   path: string,
   fill: (file: FileHandle) => Promise<void>,
+  { isDurable = true }: { readonly isDurable?: boolean } = {},
 ): Promise<void> {
   const temporary = `${path}.${randomBytes(8).toString('hex')}`
   try {
     await withFile(temporary, 'wx', async (file) => {
       await fill(file)
-      await synced(file)
+      if (isDurable) await synced(file)
     })
     await rename(temporary, path)
   } catch (error) {
