@@ -293,6 +293,7 @@ export class NodeService implements NodeHost {
         algorithm: offer.digest,
         noClobber: offer.noClobber,
         strict: offer.strict,
+        fileDigest: offer.fileDigest,
         entry,
         originId,
         originAddress: established.remoteAddress,
@@ -406,15 +407,15 @@ export class NodeService implements NodeHost {
 
   async requireSpace(guest: Guest): Promise<void> {
     let free = await this.store.free()
-    if (guest.dataBytes > free - this.#reservedBytes(guest)) {
+    if (guest.neededBytes > free - this.#reservedBytes(guest)) {
       // Partials of transfers that are over give way.
       await this.store.expire(0)
       free = await this.store.free()
     }
     // No await from here on: the reserved bytes must include this transfer and all others.
     const reserved = this.#reservedBytes(guest)
-    if (guest.dataBytes > free - reserved) {
-      const [needed, has, kept] = [guest.dataBytes, free, reserved].map(formatBytes)
+    if (guest.neededBytes > free - reserved) {
+      const [needed, has, kept] = [guest.neededBytes, free, reserved].map(formatBytes)
       const text = `${needed} needed; ${has} free in ${this.#spec.dataDir}, ${kept} set aside`
       throw new FrError('ERR_FR_NO_SPACE', text, { path: this.#spec.dataDir })
     }

@@ -45,6 +45,7 @@ export const optionNames = {
     engine: true,
     noClobber: true,
     strict: true,
+    verify: true,
     uplinkBytesPerSecond: true,
     connectMs: true,
     silenceMs: true,

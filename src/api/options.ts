@@ -29,6 +29,8 @@ export interface CheckedPush {
   readonly engine: 'native' | 'portable' | undefined
   readonly noClobber: boolean
   readonly strict: boolean
+  /** Read the source, also where an earlier push has written down its digests. */
+  readonly verify: boolean
   readonly allowAdd: boolean
   readonly uplinkBytesPerSecond: number | undefined
   readonly connectMs: number
@@ -73,6 +75,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   })
   requireBoolean('noClobber', options.noClobber)
   requireBoolean('strict', options.strict)
+  requireBoolean('verify', options.verify)
   requireBoolean('allowAdd', options.allowAdd)
   requireBoolean('wait', options.wait)
   requireBoolean('dryRun', options.dryRun)
@@ -94,6 +97,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,
     strict: options.strict ?? false,
+    verify: options.verify ?? false,
     allowAdd: options.allowAdd ?? false,
     uplinkBytesPerSecond: optionalRate('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
     connectMs: optionalInteger('connectMs', options.connectMs, 1, 600_000) ?? limits.reachMs,

@@ -80,6 +80,7 @@ async function run(
       nodes,
       originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
       algorithm,
+      known: undefined,
       noClobber,
       strict,
       allowAdd,

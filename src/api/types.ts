@@ -116,6 +116,11 @@ export interface PushOptions {
    * such a node completes, with a sentence in its `warnings`.
    */
   strict?: boolean
+  /**
+   * Read the source, even if nothing about the file has changed since an earlier push wrote down
+   * its digests.
+   */
+  verify?: boolean
   /** The origin's own uplink; used for the predicted time, the bound and the first second. */
   uplinkBytesPerSecond?: number
   /** Milliseconds for which a node is dialled again while it cannot be reached; default 10,000. */

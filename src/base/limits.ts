@@ -280,6 +280,11 @@ export const limits = {
   /** Partial files named in a status, and characters of a name kept in the partial's own name. */
   keptNames: 8,
   keptNameChars: 64,
+  /** Milliseconds between two entries in the journal of a partial. */
+  journalMs: 500,
+  /** Journals that are looked at for one that is of the content that is offered. */
+  journalsRead: 1_024,
+
   /** Warnings of one node in its `complete` frame. */
   warningsPerNode: 8,
 

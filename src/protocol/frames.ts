@@ -57,6 +57,7 @@ const frameTable: FrameTable = {
       author: body.hex('author', 2 * limits.publicKeyBytes),
       silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
       planned: body.boolean('planned'),
+      fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
     }),
   ],
   manifest: [
@@ -91,6 +92,7 @@ const frameTable: FrameTable = {
   joined: [11, (body) => ({ request: body.integer('request', 0, bytesMax), ...readAnswer(body) })],
   lagging: [9, (body) => ({ members: readNumbers(body, 'members') })],
   claimed: [28, empty],
+  compares: [22, empty],
   accept: [16, (body) => ({ have: body.ranges('have', limits.needRanges) })],
   refuse: [17, readReason],
   need: [

@@ -110,7 +110,8 @@ export function offerFrames(bytes: number, planned: boolean): Frame[] {
   const { pages, summary } = paginate([entry], pretendedAuthor)
   const how = { author, digest: 'xxh64', noClobber: false, strict: false } as const
   const { silenceMs } = limits
-  return [{ type: 'offer', transfer, ...how, ...summary, silenceMs, planned }, ...pages]
+  const offer = { transfer, ...how, ...summary, silenceMs, planned, fileDigest: null }
+  return [{ type: 'offer', ...offer }, ...pages]
 }
 
 /** What a node makes of these frames; undefined while pages of the manifest are missing. */

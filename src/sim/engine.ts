@@ -29,6 +29,8 @@ interface Open {
 export interface EngineFiles {
   readonly file: SimFile
   readonly scratch: SimFile
+  /** These bytes are there already. */
+  readonly hold?: (offset: number, length: number) => void
 }
 
 type SimEvent = Exclude<EngineEvent, { type: 'fileFailed' }>
@@ -99,7 +101,7 @@ export class SimEngine implements FeedEngine {
 
   /** Blocks that are there, of which no event tells. */
   hold(_transfer: TransferHandle, { offset, length }: HoldSpec): void {
-    this.#files.file.land(offset, length, false)
+    this.#files.hold?.(offset, length)
   }
 
   send(handle: FeedHandle, { offset, length, route = 0, scratch = false }: SendSpec): void {

@@ -60,10 +60,14 @@ function checkFigures(
   scenario: Scenario,
   cluster: Cluster,
 ): void {
-  const { bytes, receivedBytes, duplicateBytes, holeBytes } = outcome
+  const { bytes, receivedBytes, duplicateBytes, holeBytes, heldBytes } = outcome
   const newBytes = receivedBytes - duplicateBytes + holeBytes
-  const { holds = [] } = scenario.nodes[node] ?? {}
-  const toCome = bytes - holds.reduce((sum, [, length]) => sum + length, 0)
+  const { holds = [], found = 'held', stale = [] } = scenario.nodes[node] ?? {}
+  const there = holds.reduce((sum, [, length]) => sum + length, 0)
+  const isAllOurs = found !== 'candidates' || stale.length === 0
+  if (isAllOurs ? heldBytes !== there : heldBytes > there)
+    throw new Error(`node ${node} says that it held ${heldBytes} of ${there}`)
+  const toCome = bytes - heldBytes
   const repairs = cluster.nodes[node]?.scratchBytes ?? 0
   if (newBytes < toCome || newBytes > toCome + repairs)
     throw new Error(

@@ -31,6 +31,10 @@ export interface NodeScenario {
   readonly uplinkChangesAtMs: number
   /** Runs of whole blocks that it has from before. */
   readonly holds?: readonly RangePair[]
+  /** What it knows of those: see Found (control/receiver/events.ts); `held` unless given. */
+  readonly found?: 'held' | 'unread' | 'candidates'
+  /** Blocks of those whose bytes are not of this content. */
+  readonly stale?: readonly number[]
   /** It says that it relays, and passes nothing on from this time. */
   readonly deceivesAtMs?: number
   /** It changes the digests that it passes on. */

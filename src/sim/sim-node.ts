@@ -6,7 +6,7 @@ import { type Failure, FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
 import type { Frame } from '../control/messages/types.js'
-import type { NodeFact } from '../control/receiver/events.js'
+import type { Found, NodeFact } from '../control/receiver/events.js'
 import type { Replica } from '../control/receiver/replica.js'
 import type { Link, LinkEvents, Target } from '../session/driver/ports.js'
 import { type ReceiverFiles, ReceiverSession } from '../session/driver/receiver.js'
@@ -44,6 +44,8 @@ export class SimNode {
   readonly node: number
   readonly file: SimFile
   readonly scratch: SimFile
+  /** What lies in the file before anything lands. */
+  readonly #before: SimFile
   publications = 0
   /** How often it had to ask for everything it missed, because nothing moved any more. */
   asks = 0
@@ -75,6 +77,7 @@ export class SimNode {
     this.#scenario = scenario
     this.file = new SimFile(bytes, blockBytes)
     this.scratch = new SimFile(bytes, blockBytes)
+    this.#before = new SimFile(bytes, blockBytes)
     const deceivesAtMs = scenario.deceivesAtMs ?? Number.POSITIVE_INFINITY
     this.#engine = new SimEngine(world.network, this, {
       tell: (event, told) =>
@@ -266,11 +269,7 @@ export class SimNode {
             this.#session.opened(0)
             this.#lookAtStrangers()
           })
-          const held = (this.#scenario.holds ?? []).map(([offset, length]) => {
-            this.file.land(offset, length, false)
-            return { offset, length, digests: this.file.digests(offset, length) }
-          })
-          this.post({ type: 'prepared', held })
+          this.post({ type: 'prepared', ...this.#found() })
         }),
       hash: ({ part, offset, length }) =>
         this.#afterDisk(this.#scenario.hashMs, () => {
@@ -285,6 +284,32 @@ export class SimNode {
         }),
       sum: sumOf,
       publish: () => this.#afterDisk(this.#scenario.publishMs, () => this.#publish()),
+    }
+  }
+
+  /** What is in its file already, and the digests that it has of that. */
+  #found(): Found {
+    const { holds = [], found = 'held', stale = [] } = this.#scenario
+    const { bytes, blockBytes } = this.file
+    for (const block of stale) {
+      const at = block * blockBytes
+      this.#before.land(at, Math.min(blockBytes, bytes - at), true)
+    }
+    for (const run of holds) this.#before.land(...run, false)
+    // Of unread blocks it is known what they should be.
+    const read = found === 'unread' ? new SimFile(bytes, blockBytes) : this.#before
+    const runs = holds.map(([offset, length]) => {
+      return { offset, length, digests: read.digests(offset, length) }
+    })
+    return { [found]: runs }
+  }
+
+  /** What was there is part of the file from now on. */
+  hold(offset: number, length: number): void {
+    const { blockBytes } = this.file
+    for (let at = offset; at < offset + length; at += blockBytes) {
+      const isWrong = this.#before.isWrong(at / blockBytes)
+      this.file.land(at, Math.min(blockBytes, offset + length - at), isWrong)
     }
   }
 

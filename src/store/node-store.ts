@@ -17,7 +17,8 @@ import { nowMs } from '../base/time/awake.js'
 import type { DataDirHandle, Storage } from '../ports.js'
 import { Catalogue, type CatalogueTotals } from './catalogue/catalogue.js'
 import { Holdings } from './held/holdings.js'
-import { isLeftoverOf, isScratch, titleOf } from './partial.js'
+import { Leftovers } from './leftovers.js'
+import { isScratch, titleOf } from './partial.js'
 
 export interface NodeStoreSpec {
   readonly storage: Storage
@@ -52,6 +53,7 @@ export class NodeStore {
   freeBytes = 0
   kept: Kept = { files: 0, bytes: 0, names: [] }
   readonly holdings: Holdings
+  readonly leftovers: Leftovers
   readonly #spec: NodeStoreSpec
   readonly #timers: NodeJS.Timeout[] = []
   #catalogue: Catalogue | undefined
@@ -63,6 +65,8 @@ export class NodeStore {
   constructor(spec: NodeStoreSpec) {
     this.#spec = spec
     this.holdings = new Holdings({ ...spec, catalogue: () => this.#catalogue })
+    const { storage, dir, dataDir } = spec
+    this.leftovers = new Leftovers(storage, dir, join(dataDir, hiddenDir))
   }
 
   /**
@@ -71,7 +75,7 @@ export class NodeStore {
    */
   async start(): Promise<void> {
     await this.#openCatalogue()
-    await this.#dropScratch()
+    await this.#dropUseless()
     await this.expire()
     await this.count()
     const { files, bytes } = this.kept
@@ -197,14 +201,16 @@ export class NodeStore {
     return this.freeBytes
   }
 
-  /** Removes partial files that earlier transfers of this name left; resolves to their number. */
+  /** Removes what unfinished transfers of this name left; resolves to the number of partials. */
   async makeWay(name: Uint8Array): Promise<number> {
     const { storage, dir } = this.#spec
-    const left = await storage.listPartials(dir)
-    const old = left.filter(({ id }) => isLeftoverOf(id, name))
-    for (const { id } of old) await storage.discard(dir, id)
-    if (old.length > 0) this.#log('info', 'partials-replaced', { removed: old.length })
-    return old.length
+    const ids = await this.leftovers.named(name)
+    for (const id of ids) {
+      await storage.discard(dir, id)
+      await this.leftovers.drop(id)
+    }
+    if (ids.length > 0) this.#log('info', 'partials-replaced', { removed: ids.length })
+    return ids.length
   }
 
   /** Updates free and kept bytes for the status; values that cannot be read stay as they were. */
@@ -226,17 +232,18 @@ export class NodeStore {
     try {
       const removed = await storage.expirePartials(dir, olderThanSeconds)
       if (removed > 0) this.#log('info', 'partials-expired', { removed })
+      await this.leftovers.dropOrphans()
     } catch (error) {
       const text = asFrError(error, 'ERR_FR_IO').message
       this.#log('warn', 'expire-failed', { text })
     }
   }
 
-  /** Repairs of earlier transfers are useless. */
-  async #dropScratch(): Promise<void> {
+  /** Of repairs, and of partials without a journal, nobody knows what they hold. */
+  async #dropUseless(): Promise<void> {
     const { storage, dir } = this.#spec
     for (const { id } of await storage.listPartials(dir))
-      if (isScratch(id)) await storage.discard(dir, id)
+      if (isScratch(id) || !(await this.leftovers.hasJournal(id))) await storage.discard(dir, id)
   }
 
   #log(

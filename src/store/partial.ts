@@ -3,11 +3,10 @@
  * and closed together. The scratch file never outlives the reception; the partial does only when it
  * is kept.
  *
- * Their ids are `TRANSFER.HASH.TITLE`, and the scratch file's id also ends in `.scratch`. HASH
- * stands for the name at the node, so that the next transfer of that name finds the old partial.
- * TITLE is for people.
+ * Their ids are `TRANSFER.TITLE`, and the scratch file's id also ends in `.scratch`. TRANSFER is
+ * the one that made them, TITLE is for people. The journal says what is in a partial
+ * (leftovers.ts).
  */
-import { createHash } from 'node:crypto'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { StreamEntry } from '../control/messages/types.js'
@@ -23,10 +22,6 @@ import type {
 
 const scratchSuffix = '.scratch'
 
-function tagOf(name: Uint8Array): string {
-  return createHash('sha256').update(name).digest('hex').slice(0, 16)
-}
-
 /** End of a name as an id can hold it. */
 function shortened(name: Uint8Array): string {
   const last = Buffer.from(name).toString('utf8').split('/').at(-1) ?? ''
@@ -35,15 +30,11 @@ function shortened(name: Uint8Array): string {
 
 /** Title in an id, or the id itself when it has none. */
 export function titleOf(id: string): string {
-  return /^[0-9a-f]{32}\.[0-9a-f]{16}\.(.+?)(?:\.scratch)?$/.exec(id)?.[1] ?? id
+  return /^[0-9a-f]{32}\.(.+?)(?:\.scratch)?$/.exec(id)?.[1] ?? id
 }
 
 export function isScratch(id: string): boolean {
   return id.endsWith(scratchSuffix)
-}
-
-export function isLeftoverOf(id: string, name: Uint8Array): boolean {
-  return id.split('.')[1] === tagOf(name)
 }
 
 export interface PartialSpec {
@@ -57,7 +48,7 @@ export class Partial {
   readonly #dir: DataDirHandle
   readonly #name: Uint8Array
   readonly #spec: PartialSpec
-  readonly #id: string
+  #id: string
   #file: FileHandle | undefined
   #scratch: FileHandle | undefined
   #isPublished = false
@@ -67,7 +58,7 @@ export class Partial {
     this.#dir = dir
     this.#name = name
     this.#spec = spec
-    this.#id = `${spec.transfer}.${tagOf(name)}.${shortened(name)}`
+    this.#id = `${spec.transfer}.${shortened(name)}`
   }
 
   /** Path below the data directory. */
@@ -90,6 +81,18 @@ export class Partial {
 
   get isPublished(): boolean {
     return this.#isPublished
+  }
+
+  /** Id of the partial. */
+  get id(): string {
+    return this.#id
+  }
+
+  /** Goes on with a partial that an earlier transfer left. */
+  async resume(id: string, bytes: number): Promise<void> {
+    this.#id = id
+    this.#file = await this.#storage.openPartial(this.#dir, id)
+    this.#scratch = await this.#create(this.#scratchId, bytes)
   }
 
   /** One after the other: if the second fails, the first must be known to be discarded. */

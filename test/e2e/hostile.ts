@@ -338,6 +338,7 @@ export class Hostile {
       digest: 'xxh64',
       noClobber: false,
       strict: false,
+      fileDigest: null,
       ...summary,
       silenceMs: limits.silenceMs,
       planned: false,

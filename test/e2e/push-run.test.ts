@@ -47,6 +47,7 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
       nodes,
       originUplinkBytesPerSecond: undefined,
       algorithm: 'xxh64',
+      known: undefined,
       noClobber: false,
       strict: false,
       allowAdd: false,

@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type FrNode, push } from '../../src/api/index.js'
 import { limits, MIB } from '../../src/base/limits.js'
+import { Journal } from '../../src/store/journal/journal.js'
 import type { Door } from './door.js'
 import {
   type EngineKind,
@@ -175,12 +176,17 @@ describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
     await until(() => node.status().kept.files === 0, 'nothing is kept')
   })
 
-  it('loses its scratch when the node starts again, and is told then', async () => {
+  it('loses what no journal tells of when the node starts again, and is told then', async () => {
     const dataDir = world.dataDir()
     await (await world.node({ dataDir })).close()
-    const left = `${'f'.repeat(32)}.${'0'.repeat(16)}.big.bin`
-    for (const id of [left, `${left}.scratch`])
+    const left = `${'f'.repeat(32)}.big.bin`
+    for (const id of [left, `${left}.scratch`, `${'e'.repeat(32)}.unknown.bin`])
       writeFileSync(join(dataDir, '.fastreplica/partials', id), Buffer.alloc(MIB))
+    mkdirSync(join(dataDir, '.fastreplica/journals'), { recursive: true })
+    const about = { contentId: 'a'.repeat(32), author: 'b'.repeat(64), transfer: 'f'.repeat(32) }
+    const format = { algorithm: 'xxh64', blockBytes: 65_536, size: MIB } as const
+    const header = { ...about, ...format, name: Buffer.from('big.bin') }
+    await (await Journal.create(join(dataDir, '.fastreplica/journals', left), header)).close()
     const node = await world.node({ dataDir })
     expect(readdirSync(join(dataDir, '.fastreplica/partials'))).toEqual([left])
     expect(node.status().kept).toMatchObject({ files: 1, names: ['big.bin'] })

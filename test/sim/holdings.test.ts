@@ -57,6 +57,48 @@ it('what a node lacks is all that it is sent where nobody relays', () => {
   expect([originBytes, pulledBytes]).toEqual([4 * 65_536 * nodes.length, 0])
 })
 
+describe('blocks that may be of this content', () => {
+  const steady: Scenario = { ...steadyScenario(3), bytes: 64 * 65_536 + 5 }
+  const run = (found: 'unread' | 'candidates', stale: readonly number[], count = 65) => {
+    const holds = blocks(steady, 0, count)
+    const nodes = steady.nodes.map((node) => ({ ...node, holds, found, stale }))
+    const { outcomes, originBytes, pulledBytes, logged } = runScenario({ ...steady, nodes })
+    expect(outcomes.map(({ reason }) => reason)).toEqual(steady.nodes.map(() => null))
+    return { originBytes, pulledBytes, logged, held: outcomes.map(({ heldBytes }) => heldBytes) }
+  }
+  const all = steady.nodes.length
+
+  it('are compared with the digests of the author, and what is equal is not sent', () => {
+    const { originBytes, pulledBytes, held, logged } = run('candidates', [])
+    expect([originBytes, pulledBytes]).toEqual([0, 0])
+    expect(new Set(held)).toEqual(new Set([steady.bytes]))
+    expect(logged).not.toContain('bad-block')
+  })
+
+  it('are sent where they are not: a little, or everything', () => {
+    const few = run('candidates', [3, 64])
+    expect(new Set(few.held)).toEqual(new Set([steady.bytes - 65_536 - 5]))
+    expect(few.originBytes).toBeGreaterThanOrEqual(65_536 + 5)
+    expect(few.originBytes).toBeLessThanOrEqual(all * (65_536 + 5))
+    expect(few.logged).not.toContain('bad-block')
+    const none = run(
+      'candidates',
+      Array.from({ length: 65 }, (_, block) => block),
+    )
+    expect(new Set(none.held)).toEqual(new Set([0]))
+    expect(none.originBytes).toBeGreaterThanOrEqual(steady.bytes)
+    expect(none.logged).not.toContain('bad-block')
+  })
+
+  it('that were verified once are read, and repaired where the disk has lost them', () => {
+    expect(run('unread', []).originBytes).toBe(0)
+    const { originBytes, held, logged } = run('unread', [3, 64])
+    expect(new Set(held)).toEqual(new Set([steady.bytes]))
+    expect(originBytes).toBe(all * (65_536 + 5))
+    expect(logged).toContain('bad-block')
+  })
+})
+
 it('ends well whatever nodes hold, and whatever goes wrong', { timeout: 300_000 }, () => {
   for (let seed = 1; seed <= 60; seed++) {
     const scenario = scenarioOf(seed)
@@ -64,9 +106,18 @@ it('ends well whatever nodes hold, and whatever goes wrong', { timeout: 300_000 
     const all = Math.ceil(scenario.bytes / scenario.blockBytes)
     const nodes = scenario.nodes.map((node) => {
       const first = random.integer(0, all)
-      return random.chance(0.6)
-        ? { ...node, holds: blocks(scenario, first, random.integer(1, all + 1)) }
-        : node
+      if (!random.chance(0.6)) return node
+      const holds = blocks(scenario, first, random.integer(1, all + 1))
+      const found = random.pick(['held', 'unread', 'candidates', 'candidates'] as const)
+      const ours = holds.flatMap(([offset, length]) =>
+        Array.from(
+          { length: Math.ceil(length / scenario.blockBytes) },
+          (_, i) => offset / scenario.blockBytes + i,
+        ),
+      )
+      const share = random.pick([0, 0.1, 1])
+      const stale = found === 'held' ? [] : ours.filter(() => random.chance(share))
+      return { ...node, holds, found, stale }
     })
     try {
       runScenario({ ...scenario, nodes })

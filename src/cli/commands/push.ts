@@ -32,6 +32,7 @@ export interface PushCommand {
   readonly engine?: 'native' | 'portable'
   readonly noClobber: boolean
   readonly strict: boolean
+  readonly verify: boolean
   readonly allowAdd: boolean
   readonly uplinkBytesPerSecond?: number
   readonly connectMs?: number
@@ -84,6 +85,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .option('--as <name>', 'name at the nodes (default: the name of the file)')
     .option('--no-clobber', 'refuse nodes that already have the name')
     .option('--strict', 'refuse nodes whose file system does not keep mode and modification time')
+    .option('--verify', 'read the source even if it is unchanged since an earlier push')
     .option('--allow-add', 'let others who hold the key add nodes to this push (fr add)')
     .option(...keyFileOption)
     .optionsGroup('How it goes:')
@@ -212,6 +214,7 @@ function pushCommand(path: string, options: Values): PushCommand {
     }),
     noClobber: options['clobber'] === false,
     strict: options['strict'] === true,
+    verify: options['verify'] === true,
     allowAdd: options['allowAdd'] === true,
     wait: options['wait'] === true,
     dryRun: options['dryRun'] === true,

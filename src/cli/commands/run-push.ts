@@ -132,12 +132,12 @@ function peopleView(
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const { noClobber, strict, allowAdd, wait, dryRun } = command
+  const { noClobber, strict, verify, allowAdd, wait, dryRun } = command
   const { strategy, shape, groupSize, digest, engine, uplinkBytesPerSecond, trace } = command
   const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
-    ...{ noClobber, strict, allowAdd, wait, dryRun },
+    ...{ noClobber, strict, verify, allowAdd, wait, dryRun },
     ...given({ as, strategy, shape, groupSize, digest, engine, uplinkBytesPerSecond, trace }),
     ...given({ connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond }),
   }

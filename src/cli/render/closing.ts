@@ -42,10 +42,15 @@ function outcomeTable(result: PushResult, columns: number, paint: Paint): string
   const isRelayed = result.shares.some((share) => share.dealtBytes + share.relayedBytes > 0)
   const relayed = (outcome: NodeOutcome): { text: string }[] =>
     isRelayed ? [{ text: formatPercent(shares.get(outcome.node) ?? 0) }] : []
+  // A column of its own for what did not have to be sent, where anything was there.
+  const wasHeld = result.nodes.some((outcome) => outcome.heldBytes > 0)
+  const held = (outcome: NodeOutcome): { text: string }[] =>
+    wasHeld ? [{ text: heldText(outcome, result.bytes) }] : []
   const rows = result.nodes.map((outcome) => [
     { text: printable(outcome.node) },
     { text: outcome.status, tone: statusTones[outcome.status] },
     { text: outcome.seconds.toFixed(2) },
+    ...held(outcome),
     ...relayed(outcome),
     { text: outcome.status === 'complete' ? rateOf(outcome.bytes, outcome.seconds) : '-' },
   ])
@@ -53,10 +58,15 @@ function outcomeTable(result: PushResult, columns: number, paint: Paint): string
     { title: 'node', cut: 'middle' as const },
     { title: 'status' },
     { title: 'seconds', right: true },
+    ...(wasHeld ? [{ title: 'was there', right: true }] : []),
     ...(isRelayed ? [{ title: 'relayed', right: true }] : []),
     { title: 'rate', right: true },
   ]
   return tableLines(titles, rows, paint, columns)
+}
+
+function heldText({ heldBytes }: NodeOutcome, bytes: number): string {
+  return heldBytes === bytes ? 'all of it' : formatBytes(heldBytes)
 }
 
 function rateOf(bytes: number, seconds: number): string {
@@ -115,7 +125,17 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
   const repaired = result.nodes.reduce((sum, outcome) => sum + outcome.repairedBytes, 0)
   const isMixed = result.shape !== 'unicast' && result.directBytes > 0
   const all = count(result.nodes.length, 'node')
+  const isThere = complete.length > 0 && complete.every((one) => one.heldBytes === result.bytes)
+  const received = result.nodes.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0)
+  const wasHeld = result.bytes > 0 && result.nodes.some(({ heldBytes }) => heldBytes > 0)
+  if (wasHeld && isThere)
+    return [
+      `already there at ${complete.length} of ${all}`,
+      `checked in ${formatDuration(result.seconds)}`,
+      `${formatBytes(result.bytes)} each`,
+    ]
   return [
+    ...(wasHeld ? [`${formatBytes(received)} moved`] : []),
     `${complete.length} of ${all} complete in ${formatDuration(result.seconds)}`,
     `${formatBytes(result.bytes)} each`,
     `${rateOf(delivered, result.seconds)} delivered`,

@@ -78,6 +78,8 @@ export interface OriginConfig {
   readonly dataBytes?: number
   readonly blockBytes: number
   readonly digestBytes: number
+  /** Digests of all blocks, from an earlier reading of the same content; else it is hashed. */
+  readonly known?: Uint8Array
   readonly nodes: readonly NodeLink[]
   /** How long a node is dialled again and again. */
   readonly connectMs: number

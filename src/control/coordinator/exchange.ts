@@ -99,7 +99,27 @@ export class OriginExchange {
     else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
     this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape, nodes, shares } })
+    for (const { offset, length } of [...this.#source.digests.runs([[0, this.#config.bytes]])])
+      this.hashed(offset, length, nowMs)
     this.#source.start(this.#hashOrder(nodes))
+  }
+
+  /** A node has blocks that may be of this content: all digests come to it before the plan. */
+  compares(peer: Peer, nowMs: number): void {
+    peer.compares(nowMs)
+    this.#source.hashAhead()
+    this.fedOut(peer, nowMs)
+  }
+
+  /** The data connection to a node is open. */
+  fedOut(peer: Peer, nowMs: number): void {
+    if (peer.isComparing) this.#compare(peer, [0, this.#config.bytes], nowMs)
+  }
+
+  #compare(peer: Peer, range: RangePair, nowMs: number): void {
+    if (peer.feed.is !== 'open') return
+    peer.compares(nowMs)
+    this.#sendDigests(peer, [range], false)
   }
 
   /**
@@ -239,7 +259,10 @@ export class OriginExchange {
   }
 
   /** The digests of a run are known. A complete node relays none: it needed all of them. */
-  hashed(offset: number, length: number): void {
+  hashed(offset: number, length: number, nowMs: number): void {
+    for (const peer of this.#peers)
+      if (peer.isComparing) this.#compare(peer, [offset, length], nowMs)
+    if (!this.isPlanned) return
     const relay = this.#digestRelay(offset, length)
     if (relay !== undefined) {
       this.#sendDigests(relay, [[offset, length]], true)

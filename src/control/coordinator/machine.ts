@@ -141,7 +141,8 @@ export class OriginMachine {
         return this.#lose(peer, code, text, nowMs)
       }
       case 'fedOut':
-        return this.#peer(fact.member).fedOut()
+        this.#peer(fact.member).fedOut()
+        return this.#exchange.fedOut(this.#peer(fact.member), nowMs)
       case 'unfed':
         return this.#onUnfed(this.#peer(fact.member), fact, nowMs)
       case 'said':
@@ -149,7 +150,7 @@ export class OriginMachine {
       case 'hashed':
         if (fact.part === 'again') return this.#onHashedAgain(fact.offset, fact.digests, nowMs)
         this.#source.hashed(fact.offset, fact.digests)
-        return this.#exchange.hashed(fact.offset, fact.length)
+        return this.#exchange.hashed(fact.offset, fact.length, nowMs)
       case 'summed':
         this.#source.fileDigest = fact.fileDigest
         for (const peer of this.#exchange.group) this.#sealTo(peer)
@@ -205,6 +206,10 @@ export class OriginMachine {
       case 'claimed':
         if (!peer.isClaiming) return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a second claim', nowMs)
         return peer.claimed()
+      case 'compares':
+        if (!peer.isDeciding || peer.isComparing)
+          return this.#lose(peer, 'ERR_FR_PROTOCOL', 'nothing to compare', nowMs)
+        return this.#exchange.compares(peer, nowMs)
       case 'accept':
         return this.#onAccept(peer, frame, nowMs)
       case 'refuse':
@@ -290,7 +295,7 @@ export class OriginMachine {
     for (const peer of this.#peers) this.#judge(peer, nowMs)
     this.#retries.advance(nowMs)
     if (!this.#exchange.isPlanned) {
-      if (this.#start.advance(nowMs)) this.#countMs = nowMs
+      if (this.#start.advance(nowMs)) this.#begun(nowMs)
     } else for (const peer of this.#peers) if (peer.phase === 'ready') this.#join(peer, nowMs)
     if (this.#beatMs <= nowMs) this.#beat(nowMs)
     if (Math.min(this.#countMs, this.#exchange.deadlineMs() ?? this.#countMs) <= nowMs) {
@@ -300,6 +305,13 @@ export class OriginMachine {
     this.#exchange.settled(nowMs)
     this.#outbox.wish(...this.#source.more((owner) => this.#exchange.sentTo(owner)))
     if (this.#peers.every((peer) => peer.outcome !== undefined || peer.isSuperseded)) this.#finish()
+  }
+
+  /** The plan is made. All may have been read for nodes that had something to compare. */
+  #begun(nowMs: number): void {
+    this.#countMs = nowMs
+    if (this.#source.fileDigest !== undefined)
+      for (const peer of this.#exchange.group) this.#sealTo(peer)
   }
 
   #judge(peer: Peer, nowMs: number): void {

@@ -29,6 +29,7 @@ export class OriginSource {
   #rehashing: HashSchedule | undefined
   /** Offsets of what is read again because a node found it bad. */
   readonly #suspects = new Set<number>()
+  #isStarted = false
   #isChecking = false
   /** A check that began before the last byte was read says nothing about it. */
   #mustCheckAgain = false
@@ -40,11 +41,33 @@ export class OriginSource {
   constructor(config: OriginConfig) {
     this.#config = config
     this.digests = new OriginDigests(config.bytes, config.blockBytes, config.digestBytes)
+    if (config.known !== undefined) this.#put(config.known)
   }
 
-  /** Hashing may begin, in this order. */
+  /** Digests of an earlier reading, in the runs in which they would be read. */
+  #put(digests: Uint8Array): void {
+    const { bytes, blockBytes, digestBytes } = this.#config
+    const runBytes = taskBytesFor(blockBytes)
+    for (let offset = 0; offset < bytes; offset += runBytes) {
+      const first = (offset / blockBytes) * digestBytes
+      const count = Math.ceil(Math.min(runBytes, bytes - offset) / blockBytes)
+      this.digests.put(offset, digests.subarray(first, first + count * digestBytes))
+    }
+  }
+
+  /** Hashing may begin, in this order, unless it has. */
   start(shares: readonly HashTask[]): void {
-    this.#hashing = new HashSchedule(shares, this.#config.blockBytes, this.#config.hashAheadBytes)
+    const { known, blockBytes, hashAheadBytes } = this.#config
+    this.#isStarted = true
+    if (known === undefined) this.#hashing ??= new HashSchedule(shares, blockBytes, hashAheadBytes)
+  }
+
+  /** Digests are needed before anything is sent: nothing says how far hashing may go ahead. */
+  hashAhead(): void {
+    const { known, bytes, blockBytes } = this.#config
+    const whole = [{ owner: anyone, offset: 0, length: bytes }]
+    const ahead = Number.POSITIVE_INFINITY
+    if (known === undefined) this.#hashing ??= new HashSchedule(whole, blockBytes, ahead)
   }
 
   /** A task came back. */
@@ -72,8 +95,13 @@ export class OriginSource {
   more(sentBytes: (owner: number) => number): OriginWish[] {
     if (this.#rehashing !== undefined) return this.#again(this.#rehashing)
     const hashing = this.#hashing
-    if (hashing === undefined || this.#isHashed) return []
+    if (this.#isHashed) return []
     const wishes: OriginWish[] = []
+    if (hashing === undefined) {
+      if (!this.#isStarted || this.#config.known === undefined) return []
+      this.#isHashed = true
+      return this.check()
+    }
     for (let task = hashing.take(sentBytes); task !== undefined; task = hashing.take(sentBytes)) {
       wishes.push({ type: 'hash', part: 'file', offset: task.offset, length: task.length })
     }

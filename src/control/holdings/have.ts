@@ -4,14 +4,9 @@
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { isBlockRun, type StreamLedger } from './ledger.js'
+import { isBlockRun } from './ledger.js'
 
-/** A run of whole blocks that were verified before. */
-export interface HeldRun {
-  readonly offset: number
-  readonly length: number
-  readonly digests: Uint8Array
-}
+export type { HeldRun } from './ledger.js'
 
 /** Why a node cannot hold this of the content; null: it can. */
 export function haveFault(
@@ -29,15 +24,7 @@ export function heldBySome(all: Iterable<{ readonly have: RangeSet }>): RangeSet
   return held
 }
 
-/** Takes in what was verified before this transfer; what to say of it: never more than there is. */
-export function restore(
-  held: readonly HeldRun[],
-  ledger: StreamLedger,
-  landed: RangeSet,
-): RangePair[] {
-  for (const { offset, length, digests } of held) {
-    ledger.restore(offset, length, digests)
-    landed.add(offset, length)
-  }
-  return landed.toArray().slice(0, limits.needRanges)
+/** What a node says that it holds: so many ranges at most. Of the rest nothing is known. */
+export function toldOf(held: RangeSet): RangePair[] {
+  return held.toArray().slice(0, limits.needRanges)
 }

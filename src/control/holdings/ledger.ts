@@ -20,10 +20,17 @@ const verified = 8
 const bad = 16
 const copiedIn = 32
 
+/** A run of whole blocks, with the digests of the bytes that are there. */
+export interface HeldRun {
+  readonly offset: number
+  readonly length: number
+  readonly digests: Uint8Array
+}
+
 /** What others may look at. */
 export type Holdings = Pick<
   StreamLedger,
-  'verifiedBytes' | 'repairedBytes' | 'isBlockVerified' | 'unannounced'
+  'verifiedBytes' | 'repairedBytes' | 'isBlockVerified' | 'unannounced' | 'takeVerified'
 >
 
 /** What digests of repairs decided, in runs of bytes. */
@@ -41,6 +48,8 @@ export class StreamLedger {
   readonly #tries: Uint8Array
   readonly #announced: Uint8Array
   readonly #computed: Uint8Array
+  /** Verified since the last `takeVerified`. */
+  readonly #fresh = new RangeSet()
   #verifiedBytes = 0
   #verifiedBlocks = 0
   #repairedBytes = 0
@@ -84,11 +93,42 @@ export class StreamLedger {
     return this.#decide(offset, length)
   }
 
+  /** The runs that were verified since the last call, with their digests. */
+  takeVerified(): HeldRun[] {
+    const runs = this.#fresh.toArray().map(([offset, length]) => {
+      const [first, blocks] = [offset / this.blockBytes, Math.ceil(length / this.blockBytes)]
+      const end = (first + blocks) * this.digestBytes
+      return { offset, length, digests: this.#announced.slice(first * this.digestBytes, end) }
+    })
+    this.#fresh.clear()
+    return runs
+  }
+
   /** Blocks that were verified before this ledger was made. */
   restore(offset: number, length: number, digests: Uint8Array): void {
     this.land(offset, length)
     this.announce(offset, length, digests)
     this.compute(offset, length, digests)
+  }
+
+  /**
+   * Verifies the blocks of a run whose digests, of bytes that are in the file, are those announced;
+   * returns their runs. Nothing follows for the others.
+   */
+  confirm({ offset, length, digests }: HeldRun): RangePair[] {
+    const first = this.#check(offset, length, digests)
+    const equal = new RangeSet()
+    this.#each(offset, length, (block) => {
+      if (!this.#is(block, announced)) return
+      if (equalAt(this.#announced, block, digests, block - first, this.digestBytes))
+        equal.add(block * this.blockBytes, this.bytesOf(block))
+    })
+    for (const [at, bytes] of equal) {
+      const from = ((at - offset) / this.blockBytes) * this.digestBytes
+      const count = Math.ceil(bytes / this.blockBytes) * this.digestBytes
+      this.compute(at, bytes, digests.subarray(from, from + count))
+    }
+    return equal.toArray()
   }
 
   /** Digests computed over the bytes in the file itself. Returns the runs that are wrong. */
@@ -223,6 +263,7 @@ export class StreamLedger {
     if (this.#is(block, verified)) return
     this.#set(block, verified)
     this.#verifiedBlocks++
+    this.#fresh.add(block * this.blockBytes, this.bytesOf(block))
     this.#verifiedBytes += this.bytesOf(block)
     if (this.#is(block, copiedIn)) this.#repairedBytes += this.bytesOf(block)
   }

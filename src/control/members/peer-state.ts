@@ -48,10 +48,11 @@ export interface Contact {
 }
 
 /**
- * What a node has said to the offer: none -> claimed -> accepted, or none -> accepted. `claimed`:
- * the name is this push's at the node.
+ * What a node has said to the offer: none -> claimed -> comparing -> accepted; each of the two in
+ * the middle may be left out. `claimed`: the name is this push's at the node. `comparing`: it waits
+ * for digests, to see whether blocks that it has are of this content.
  */
-export type Answer = 'none' | 'claimed' | 'accepted'
+export type Answer = 'none' | 'claimed' | 'comparing' | 'accepted'
 
 /**
  * Whether the senders of a node find it behind: none -> lagging -> none, and for one that joined
@@ -96,7 +97,8 @@ export interface Connecting {
 
 export interface Offered {
   readonly phase: 'offered'
-  readonly sinceMs: number
+  /** Since when it has had its time to answer. */
+  sinceMs: number
   readonly contact: Contact
   answer: Answer
 }

@@ -89,6 +89,12 @@ export class Peer {
     return state.phase === 'offered' && state.answer !== 'accepted'
   }
 
+  /** Connected, and waits for digests to compare with what it has. */
+  get isComparing(): boolean {
+    const state = this.#state
+    return state.phase === 'offered' && state.answer === 'comparing'
+  }
+
   /** Connected, and has not said whether this push may write the name. */
   get isClaiming(): boolean {
     const state = this.#state
@@ -208,6 +214,13 @@ export class Peer {
   /** The name is this push's at the node. */
   claimed(): void {
     this.#from('offered').answer = 'claimed'
+  }
+
+  /** It waits for digests before it answers; each time some are sent it has its time again. */
+  compares(nowMs: number): void {
+    const state = this.#from('offered')
+    state.answer = 'comparing'
+    state.sinceMs = nowMs
   }
 
   /** It takes the offer, and says what it holds. */
@@ -347,6 +360,7 @@ export class Peer {
       repairedBytes: counts.repairedBytes,
       receivedBytes: counts.receivedBytes,
       duplicateBytes: counts.duplicateBytes,
+      heldBytes: this.have.bytes,
       holeBytes: counts.holeBytes,
       code: failure?.code ?? null,
       retryable: failure !== null && errorTable[failure.code].retryable,

@@ -212,6 +212,8 @@ export type Frame =
       readonly silenceMs: number
       /** The push has its plan, and so its claims at all other nodes: this one joins. */
       readonly planned: boolean
+      /** Of the content, where it is known before anything is sent; null: it is not. */
+      readonly fileDigest: string | null
     }
   | {
       readonly type: 'manifest'
@@ -247,6 +249,8 @@ export type Frame =
   // --- node -> origin
   /** The name is kept for this transfer; `accept` or `refuse` follows when the disk was asked. */
   | { readonly type: 'claimed' }
+  /** Blocks are here that may be of this content: `accept` follows when their digests are known. */
+  | { readonly type: 'compares' }
   /** `have`: whole blocks that are here already, verified, and need not be sent. */
   | { readonly type: 'accept'; readonly have: readonly RangePair[] }
   | { readonly type: 'refuse'; readonly code: FrErrorCode; readonly text: string }
@@ -408,6 +412,8 @@ export interface NodeSettled {
   readonly receivedBytes: number
   /** Of `receivedBytes`, dropped because they had landed before. */
   readonly duplicateBytes: number
+  /** Bytes of the file that were there before, verified, and did not have to be sent. */
+  readonly heldBytes: number
   /** Bytes of the file that came as holes: they are announced, not sent. */
   readonly holeBytes: number
   /** The error code of the one error table; null when complete. */

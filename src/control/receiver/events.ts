@@ -2,6 +2,7 @@
  * What a receiver's machine is told and what it asks for, beside the words that it shares with the
  * coordinator's (messages/facts.ts).
  */
+import type { RangePair } from '../../base/ranges.js'
 import type { HeldRun } from '../holdings/have.js'
 import type { EndWish, Fact, Wish } from '../messages/facts.js'
 import type { ServeWish } from '../pulling/events.js'
@@ -16,13 +17,22 @@ export interface NodeConfig {
   readonly silenceMs: number
 }
 
+/** Blocks that are in the file already, with their digests. */
+export interface Found {
+  /** Of this content, and verified. */
+  readonly held?: readonly HeldRun[]
+  /** Of this content, and verified once; whether they are still there only reading them tells. */
+  readonly unread?: readonly HeldRun[]
+  /** Perhaps of this content: the digests are those of the bytes that are there. */
+  readonly candidates?: readonly HeldRun[]
+}
+
 /** What a receiver's machine is told. */
 export type NodeFact =
   | Fact
   /** The name is this transfer's. */
   | { readonly type: 'claimed' }
-  /** `held`: blocks that are here already, whole and verified, with their digests. */
-  | { readonly type: 'prepared'; readonly held?: readonly HeldRun[] }
+  | ({ readonly type: 'prepared' } & Found)
   /** Bytes are in the file, or with `scratch` beside it. */
   | {
       readonly type: 'landed'
@@ -55,6 +65,8 @@ export type NodeWish =
    * `fileFailed`.
    */
   | { readonly type: 'prepare' }
+  /** These bytes are in the file already: they have landed. */
+  | { readonly type: 'hold'; readonly ranges: readonly RangePair[] }
   /** Close the data connection from the member; another one may come. */
   | { readonly type: 'unfeed'; readonly member: number }
   /** Copy verified repairs into the file; `copied` or `fileFailed` follows. */

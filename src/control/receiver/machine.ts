@@ -11,7 +11,6 @@
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { restore } from '../holdings/have.js'
 import { type Holdings, StreamLedger } from '../holdings/ledger.js'
 import { lostOrigin, refusedFeed } from '../members/causes.js'
 import type { MemberFact, Sample } from '../messages/facts.js'
@@ -26,6 +25,7 @@ import {
   type NodeWish,
   waitsFor,
 } from './events.js'
+import { FoundBlocks, isWorthKeeping } from './found.js'
 import { MissingDigests } from './missing-digests.js'
 import { Neighbourhood } from './neighbourhood.js'
 import { NodeOutbox } from './outbox.js'
@@ -44,6 +44,7 @@ export class NodeMachine {
   readonly #landed = new RangeSet()
   #phase: NodePhase = 'preparing'
   readonly #outbox = new NodeOutbox()
+  readonly #found: FoundBlocks
   #seal: string | undefined
   readonly #waits: NodeWaits
   readonly #reports = new NodeReports()
@@ -58,6 +59,7 @@ export class NodeMachine {
     this.#missingDigests = new MissingDigests(this.#ledger)
     this.pulls = new NodePulls(this.#ledger)
     this.#hashing = new BlockHashing(config.blockBytes)
+    this.#found = new FoundBlocks(this.#ledger, this.#landed, this.#hashing, this.#outbox)
     this.#waits = new NodeWaits(config.silenceMs, nowMs)
   }
 
@@ -98,12 +100,16 @@ export class NodeMachine {
     let at = Math.min(this.#reports.dueAtMs, this.#lostAtMs)
     at = Math.min(at, this.#detours.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
     if (this.#isRunning) at = Math.min(at, this.#unfed?.untilMs ?? at)
-    at = Math.min(at, this.#hashing.deadlineMs())
+    if (this.#hasPlan) at = Math.min(at, this.#hashing.deadlineMs())
     return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
   }
 
   get #isEnded(): boolean {
     return this.#phase === 'ended'
+  }
+
+  get #hasPlan(): boolean {
+    return this.#phase !== 'preparing' && this.#phase !== 'accepted'
   }
 
   get #isRunning(): boolean {
@@ -127,14 +133,7 @@ export class NodeMachine {
       case 'claimed':
         return this.#outbox.say({ type: 'claimed' })
       case 'prepared':
-        this.#phase = 'accepted'
-        // The first report is from before any byte: the rates of this node are counted from it on.
-        this.#reports.start(nowMs)
-        this.#outbox.say({
-          type: 'accept',
-          have: restore(fact.held ?? [], this.#ledger, this.#landed),
-        })
-        return
+        return this.#found.prepared(fact, nowMs)
       case 'linked':
         return this.pulls.linked(fact)
       case 'said':
@@ -170,7 +169,7 @@ export class NodeMachine {
       case 'sampled':
         return this.#onSampled(fact.sample, nowMs)
       case 'stopped':
-        if (this.#phase === 'complete') return this.#end(null, false)
+        if (this.#phase === 'complete') return this.#end(null)
         return this.#fail('ERR_FR_NODE_CLOSED', fact.text)
       case 'lookUpBegan':
       case 'lookUpEnded':
@@ -210,8 +209,8 @@ export class NodeMachine {
         return
       case 'finish':
       case 'abort':
-        if (this.#phase === 'complete') return this.#end(null, false)
-        if (frame.type === 'abort') return this.#end({ code: frame.code, text: frame.text }, false)
+        if (this.#phase === 'complete') return this.#end(null)
+        if (frame.type === 'abort') return this.#end({ code: frame.code, text: frame.text })
         return this.#fail('ERR_FR_PROTOCOL', 'finish before this node was complete')
       default:
         return this.#fail('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
@@ -255,10 +254,10 @@ export class NodeMachine {
    */
   #onOrphaned(failure: Failure): void {
     this.#outbox.isAlone = true
-    if (this.#phase === 'complete') return this.#end(null, false)
+    if (this.#phase === 'complete') return this.#end(null)
     if (this.#isDisk) return
     if (this.#phase !== 'receiving' || failure.code !== 'ERR_FR_ORIGIN_LOST')
-      return this.#end(failure, true)
+      return this.#end(failure)
     this.#phase = 'orphaned'
     this.#outbox.warn('orphaned', { text: failure.text })
   }
@@ -374,17 +373,26 @@ export class NodeMachine {
     this.#sayComplete()
   }
 
+  #accept(nowMs: number): void {
+    this.#found.accept()
+    this.#phase = 'accepted'
+    // The first report is from before any byte: the rates of this node are counted from it on.
+    this.#reports.start(nowMs)
+  }
+
   /** Whatever follows from the state alone. */
   #advance(nowMs: number): void {
     if (nowMs >= this.#lostAtMs) {
-      if (this.#phase === 'complete') return this.#end(null, false)
+      if (this.#phase === 'complete') return this.#end(null)
       return this.#fail('ERR_FR_ORIGIN_LOST', this.#waits.silence(nowMs))
     }
     if (this.#unfed !== undefined && this.#isRunning && nowMs >= this.#unfed.untilMs) {
       return this.#fail(this.#unfed.code, 'the feed from the origin broke')
     }
+    if (this.#phase === 'preparing' && this.#found.isDecided) this.#accept(nowMs)
     const hasAll = this.#landed.bytes === this.#config.bytes
-    this.#outbox.wish(...this.#hashing.start(hasAll, nowMs))
+    // Nobody repairs what is found bad before the plan.
+    if (this.#hasPlan) this.#outbox.wish(...this.#hashing.start(hasAll, nowMs))
     this.#answerDetours(nowMs)
     if (this.#mayAsk && nowMs >= this.#waits.askAtMs) this.#askAgain(nowMs)
     this.#outbox.wish(...this.pulls.advance(nowMs))
@@ -426,19 +434,17 @@ export class NodeMachine {
     const fileDigest = this.#seal as string
     const { bytes } = this.#config
     this.#outbox.say({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })
-    if (this.#outbox.isAlone) this.#end(null, false)
+    if (this.#outbox.isAlone) this.#end(null)
   }
 
   #fail(code: FrErrorCode, text: string): void {
     if (this.#phase === 'preparing') this.#outbox.say({ type: 'refuse', code, text })
     else this.#outbox.say({ type: 'failed', code, text })
-    // What is verified is worth keeping unless the content itself is in doubt.
-    const isWorthKeeping = this.#isRunning || this.#phase === 'orphaned'
-    this.#end({ code, text }, isWorthKeeping && code !== 'ERR_FR_DIGEST')
+    this.#end({ code, text })
   }
 
-  #end(failure: Failure | null, keepPartial: boolean): void {
+  #end(failure: Failure | null): void {
     this.#phase = 'ended'
-    this.#outbox.wish({ type: 'end', failure, keepPartial })
+    this.#outbox.wish({ type: 'end', failure, keepPartial: isWorthKeeping(failure) })
   }
 }

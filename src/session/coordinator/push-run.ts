@@ -100,6 +100,7 @@ export class PushRun {
       dataBytes: source.dataBytes,
       blockBytes: this.#blockBytes,
       digestBytes: digestBytesOf(spec.algorithm),
+      ...(spec.known && { known: spec.known.digests }),
       ...wishes,
       seed: Number.parseInt(spec.transfer.slice(0, 8), 16),
       progressMs: limits.progressMs,
@@ -142,7 +143,7 @@ export class PushRun {
   }
 
   #sessionOver(): CoordinatorSession {
-    const { dialler, transfer, silenceMs, author, algorithm } = this.#spec
+    const { dialler, transfer, silenceMs, author, algorithm, known } = this.#spec
     const engine = this.#engine
     const { name, contentId } = this.#spec
     const entry = entryOf(this.#source, { name, contentId, author: hexOf(author.publicKey) })
@@ -161,7 +162,16 @@ export class PushRun {
       contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
       offer: (planned: boolean): Frame[] => {
         const { noClobber, strict } = this.#spec
-        const wishes = { transfer, digest: algorithm, noClobber, strict, silenceMs, planned }
+        const fileDigest = known?.fileDigest ?? null
+        const wishes = {
+          transfer,
+          digest: algorithm,
+          noClobber,
+          strict,
+          silenceMs,
+          planned,
+          fileDigest,
+        }
         const offer = { ...wishes, author: hexOf(author.publicKey), ...manifest.summary }
         return [{ type: 'offer', ...offer }, ...manifest.pages]
       },
@@ -228,7 +238,7 @@ export class PushRun {
       case 'checkSource':
         return this.#track(this.#work.check())
       case 'sum':
-        return this.#work.sum(wish.digests)
+        return this.#sum(wish.digests)
       case 'announcePlan':
         return this.#announcePlan(wish.plan)
       case 'announceOutcome':
@@ -248,10 +258,16 @@ export class PushRun {
         return this.warn(wish.text)
       case 'end':
         this.#machine.flow.sent(this.#session.sentBytes, nowMs())
+        if (wish.failure?.code === 'ERR_FR_SOURCE_CHANGED') this.#hooks.changed?.()
         return this.#settle(wish.failure)
       default:
         return wish satisfies never
     }
+  }
+
+  #sum(digests: Uint8Array): void {
+    const fileDigest = this.#work.sum(digests)
+    if (this.#spec.known === undefined) this.#hooks.summed?.(fileDigest, digests)
   }
 
   #announcePlan(plan: PlanMade): void {

@@ -80,11 +80,12 @@ export class PushSource {
     )
   }
 
-  /** The file digest of all block digests. */
-  sum(digests: Uint8Array): void {
+  /** Posts the file digest of all block digests, and returns it. */
+  sum(digests: Uint8Array): string {
     const { size } = this.#source
     const fileDigest = fileDigestOf(this.#engine, this.#algorithm, size, this.#blockBytes, digests)
     this.#post({ type: 'summed', fileDigest })
+    return fileDigest
   }
 }
 

@@ -22,6 +22,8 @@ export interface PushSpec {
   readonly nodes: readonly NodeLink[]
   readonly originUplinkBytesPerSecond: number | undefined
   readonly algorithm: DigestAlgorithm
+  /** What an earlier reading of the same content has found; undefined: it is to be read. */
+  readonly known: { readonly fileDigest: string; readonly digests: Uint8Array } | undefined
   readonly noClobber: boolean
   readonly strict: boolean
   readonly allowAdd: boolean
@@ -37,6 +39,10 @@ export interface PushSpec {
 }
 
 export interface PushHooks {
+  /** The whole source was read, and is what was opened: what it came to. */
+  readonly summed?: (fileDigest: string, digests: Uint8Array) => void
+  /** The source is not what was read before, whenever that was. */
+  readonly changed?: () => void
   readonly plan: (plan: Plan) => void
   readonly outcome: (outcome: NodeOutcome) => void
   /** Where the events of a timeline go, when one is wanted. */

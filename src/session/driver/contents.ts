@@ -1,7 +1,7 @@
 /** The contents of a transfer, each with its place in the address space. */
 import type { RangePair } from '../../base/ranges.js'
 import { Space, type Span } from '../../control/space/space.js'
-import type { FeedHandle, SendSpec } from '../../ports.js'
+import type { FeedHandle, SendSpec, TransferHandle } from '../../ports.js'
 import type { SignedContent } from '../../protocol/digest-record.js'
 import type { FeedEngine } from './ports.js'
 
@@ -32,5 +32,10 @@ export class Contents {
     how: Omit<SendSpec, 'stream' | 'offset' | 'length'>,
   ): void {
     for (const run of this.space.runs(range)) engine.send(feed, { ...run, ...how })
+  }
+
+  /** These bytes are in the files already. */
+  hold(engine: FeedEngine, transfer: TransferHandle, range: RangePair): void {
+    for (const run of this.space.runs(range)) engine.hold(transfer, run)
   }
 }

@@ -314,6 +314,10 @@ export class ReceiverSession {
       case 'hangUp':
       case 'sample':
         return this.#executor.execute(wish)
+      case 'hold':
+        for (const range of wish.ranges)
+          this.#spec.contents.hold(this.#ports.engine, this.#transfer as TransferHandle, range)
+        return
       case 'unfeed':
         this.#executor.sample()
         return this.#neighbours.unfeed(this.#neighbours.of(wish.member))

@@ -12,8 +12,8 @@ import type { ReceptionSpec } from './spec.js'
 export interface Guest {
   readonly spec: ReceptionSpec
   readonly name: Uint8Array
-  /** What it needs on the disk in all, and what of it is still to come. */
-  readonly dataBytes: number
+  /** What it needs on the disk beyond what is there, and what of it is still to come. */
+  readonly neededBytes: number
   readonly openBytes: number
   /** Its bytes are reserved on the disk. */
   hasSpace: boolean

@@ -25,6 +25,7 @@ import { type ReceiverFiles, ReceiverSession } from '../driver/receiver.js'
 import { Hasher } from '../hasher.js'
 import { processClock, SocketNet } from '../sockets.js'
 import { Approval } from './acceptance.js'
+import { type Arrival, type ArrivalSpec, arrive } from './arrival.js'
 import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
@@ -33,13 +34,16 @@ import { recordPublished } from './record.js'
 import { SignedRuns } from './signed-runs.js'
 import type { ReceptionSpec } from './spec.js'
 import type { TransferStatus } from './transfer-status.js'
+import { VerifiedLog } from './verified-log.js'
 
 export class Reception {
   readonly spec: ReceptionSpec
   readonly name: Uint8Array
   readonly bytes: number
-  /** What it needs on the disk: `bytes` without holes, by the word of the origin. */
+  /** What it takes on the disk: `bytes` without holes, by the word of the origin. */
   readonly dataBytes: number
+  /** Of that, what was there before. */
+  #presentBytes = 0
   /** Null: published. */
   readonly done: Promise<Failure | null>
   /** Its bytes are reserved on the disk. */
@@ -58,6 +62,7 @@ export class Reception {
   readonly #signedRuns: SignedRuns
   readonly #tasks = new Set<Promise<unknown>>()
   #transfer: TransferHandle | undefined
+  #verified: VerifiedLog | undefined
   #hasClaim = false
   #resolveDone: (failure: Failure | null) => void = () => {}
 
@@ -130,10 +135,12 @@ export class Reception {
   /** Bytes that will still be written, for reservations. */
   get openBytes(): number {
     if (this.isEnded) return 0
-    return Math.max(
-      0,
-      Math.min(this.dataBytes, this.bytes - this.#session.samples.totals.landedBytes),
-    )
+    const landedBytes = Math.max(this.#presentBytes, this.#session.samples.totals.landedBytes)
+    return Math.max(0, Math.min(this.dataBytes, this.bytes - landedBytes))
+  }
+
+  get neededBytes(): number {
+    return Math.max(0, this.dataBytes - this.#presentBytes)
   }
 
   get hasPlan(): boolean {
@@ -245,10 +252,9 @@ export class Reception {
     this.#session.post({ type: 'claimed' })
     await this.#host.store.requireDirectory()
     await storage.checkName(dir, this.name, this.spec.noClobber)
-    await this.#host.store.makeWay(this.name)
-    await this.#host.requireSpace(this)
-    await this.#partial.create(this.bytes)
+    const { journal, ...found } = await arrive(this.#host, this.#partial, this.#arrival)
     await this.#publication.probe()
+    await this.#startLog(journal)
     if (this.isEnded) return { type: 'prepared' }
     this.#transfer = this.#host.engine.openTransfer({ silenceMs: this.spec.silenceMs })
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
@@ -264,7 +270,35 @@ export class Reception {
     })
     this.#session.opened(this.#transfer)
     this.#host.opened(this)
-    return { type: 'prepared' }
+    return { type: 'prepared', ...found }
+  }
+
+  get #arrival(): ArrivalSpec {
+    const { entry, algorithm } = this.spec
+    const about = { contentId: entry.contentId, author: entry.author, algorithm }
+    return {
+      wanted: { ...about, blockBytes: this.#blockBytes, size: this.bytes },
+      isSparse: this.dataBytes < this.bytes,
+      requireSpace: (presentBytes) => {
+        this.#presentBytes = presentBytes
+        return this.#host.requireSpace(this)
+      },
+    }
+  }
+
+  /** Before a byte lands: what a journal says of another content is true no more then. */
+  async #startLog(journal: Arrival['journal']): Promise<void> {
+    const { wanted } = this.#arrival
+    const log = new VerifiedLog({
+      path: await this.#host.store.leftovers.open(this.#partial.id),
+      header: { ...wanted, name: this.name, transfer: this.spec.transfer },
+      take: () => this.#session.machine.held.takeVerified(),
+      failed: (text) => this.log.line('warn', 'journal-failed', { text }),
+    })
+    if (journal === 'another') await log.replace()
+    if (journal === 'ours') await log.resume()
+    this.#verified = log
+    log.start()
   }
 
   /** SHA-256 takes longer than the bytes take to land: it is left to workers. */
@@ -368,9 +402,13 @@ export class Reception {
    */
   async #release(failure: Failure | null, keepPartial: boolean): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
-    await this.#partial.release(keepPartial, (id, error) => {
+    await this.#verified?.end()
+    const isKept = keepPartial && this.#verified?.isWorthKeeping === true
+    await this.#partial.release(isKept, (id, error) => {
       this.log.line('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
     })
+    if (isKept) this.#host.store.leftovers.close(this.#partial.id)
+    else await this.#host.store.leftovers.drop(this.#partial.id)
     if (this.#hasClaim) this.#host.unclaim(this)
     this.#resolveDone(this.#partial.isPublished ? null : failure)
   }

@@ -9,6 +9,8 @@ export interface ReceptionSpec {
   readonly noClobber: boolean
   /** Refuse, rather than warn, when the file system does not keep the attributes of the file. */
   readonly strict: boolean
+  /** Of the content, where the origin knows it before it sends anything; null: it does not. */
+  readonly fileDigest: string | null
   readonly entry: StreamEntry
   /** Of the origin; the data connection of the origin must come from the same. */
   readonly originId: string

@@ -28,6 +28,7 @@ describe('fr push', () => {
       to: [{ address: 'h:1' }, { address: 'h:2' }],
       noClobber: false,
       strict: false,
+      verify: false,
       allowAdd: false,
       wait: false,
       dryRun: false,
@@ -42,7 +43,7 @@ describe('fr push', () => {
       command(
         'push a.bin --nodes n.txt --as b --key-file k --strategy classic --shape group ' +
           '--group-size 4 --digest sha256 --engine portable --no-clobber ' +
-          '--strict --uplink 200Mbit --connect-timeout 1500ms --retries 5 --wait ' +
+          '--strict --verify --uplink 200Mbit --connect-timeout 1500ms --retries 5 --wait ' +
           '--timeout 2h --min-rate 1MiB/s --dry-run --json --log-format json --log-level debug',
       ),
     ).toEqual({
@@ -58,6 +59,7 @@ describe('fr push', () => {
       engine: 'portable',
       noClobber: true,
       strict: true,
+      verify: true,
       allowAdd: false,
       uplinkBytesPerSecond: 25_000_000,
       connectMs: 1500,

@@ -72,6 +72,7 @@ export const outcomeOf = (over: Partial<NodeOutcome> & { node: string }): NodeOu
   repairedBytes: 0,
   receivedBytes: 128 * MIB,
   duplicateBytes: 0,
+  heldBytes: 0,
   holeBytes: 0,
   attempts: 1,
   code: null,

@@ -145,6 +145,7 @@ const bodies: Bodies = {
     author: hex(64),
     silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
     planned: fc.boolean(),
+    fileDigest: fc.option(fileDigest),
   }),
   manifest: fc.record({
     page: fc.nat({ max: limits.manifestPages - 1 }),
@@ -205,6 +206,7 @@ const bodies: Bodies = {
   finish: fc.constant({}),
   abort: reason,
   claimed: fc.constant({}),
+  compares: fc.constant({}),
   accept: fc.record({ have: ranges }),
   refuse: reason,
   progress: fc.record({

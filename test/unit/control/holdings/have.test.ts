@@ -19,7 +19,10 @@ describe('a node', () => {
     const held = [{ offset: 100, length: 100, digests: digests(2) }]
     const said = bench.feed({ type: 'prepared', held })
     const accept: Frame = { type: 'accept', have: have([100, 100]) }
-    expect(said).toEqual([{ type: 'say', member: originNumber, frame: accept }])
+    expect(said).toEqual([
+      { type: 'hold', ranges: [[100, 100]] },
+      { type: 'say', member: originNumber, frame: accept },
+    ])
     expect(bench.machine.held.verifiedBytes).toBe(100)
   })
 

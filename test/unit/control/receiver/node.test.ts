@@ -58,7 +58,7 @@ describe('NodeMachine', () => {
     const failure = { code: 'ERR_FR_NO_SPACE', text: 'full' } as const
     expect(new Bench().feed({ type: 'fileFailed', ...failure })).toEqual([
       { type: 'say', member: originNumber, frame: { type: 'refuse', ...failure } },
-      { type: 'end', failure, keepPartial: false },
+      { type: 'end', failure, keepPartial: true },
     ])
   })
 
@@ -372,7 +372,7 @@ describe('NodeMachine', () => {
     const told = new Bench().receiving()
     expect(told.feed(broken)).toEqual([])
     expect(told.feed(frame({ type: 'abort', code: 'ERR_FR_ABORTED', text: 'cancelled' }))).toEqual([
-      { type: 'end', failure: { code: 'ERR_FR_ABORTED', text: 'cancelled' }, keepPartial: false },
+      { type: 'end', failure: { code: 'ERR_FR_ABORTED', text: 'cancelled' }, keepPartial: true },
     ])
     const untold = new Bench().receiving()
     untold.feed(broken)

@@ -1,0 +1,82 @@
+/**
+ * Blocks that are in the file of a receiver before anything is sent: what an earlier transfer left
+ * or all of a file that is here. Until it is known what of them counts, the offer is not accepted.
+ *
+ * No name, size or time says that blocks are of the content that is offered; the digests of the
+ * author do. Where they are not known from before, they come ahead of the plan: a block with the
+ * digest that is announced for it is held, any other counts as missing, and is overwritten.
+ */
+import type { Failure, FrErrorCode } from '../../base/errors.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { type HeldRun, toldOf } from '../holdings/have.js'
+import type { StreamLedger } from '../holdings/ledger.js'
+import type { BlockHashing } from './block-hashing.js'
+import type { Found } from './events.js'
+import type { NodeOutbox } from './outbox.js'
+
+/** Failures that cast doubt on the content itself. */
+const doubts: ReadonlySet<FrErrorCode> = new Set<FrErrorCode>([
+  'ERR_FR_DIGEST',
+  'ERR_FR_SOURCE_CHANGED',
+  'ERR_FR_BAD_BLOCK',
+])
+
+/** Whether what was verified is worth keeping after a transfer that failed so. */
+export function isWorthKeeping(failure: Failure | null): boolean {
+  return failure !== null && !doubts.has(failure.code)
+}
+
+export class FoundBlocks {
+  readonly #ledger: StreamLedger
+  readonly #landed: RangeSet
+  readonly #hashing: BlockHashing
+  readonly #outbox: NodeOutbox
+  /** Blocks in question; undefined: there are none, or the offer is accepted. */
+  #candidates: readonly HeldRun[] | undefined
+
+  constructor(ledger: StreamLedger, landed: RangeSet, hashing: BlockHashing, outbox: NodeOutbox) {
+    this.#ledger = ledger
+    this.#landed = landed
+    this.#hashing = hashing
+    this.#outbox = outbox
+  }
+
+  prepared({ held = [], unread = [], candidates = [] }: Found, nowMs: number): void {
+    for (const { offset, length, digests } of held) this.#ledger.restore(offset, length, digests)
+    for (const { offset, length, digests } of unread) {
+      this.#ledger.announce(offset, length, digests)
+      this.#hashing.landed('file', offset, length, nowMs)
+    }
+    this.#hold([...held, ...unread].map(({ offset, length }) => [offset, length]))
+    this.#candidates = candidates
+    if (!this.isDecided) this.#outbox.say({ type: 'compares' })
+  }
+
+  /** Prepared, and a digest is announced of every block in question; the offer can be accepted. */
+  get isDecided(): boolean {
+    return (
+      this.#candidates?.every(
+        ({ offset, length }) => this.#ledger.unannounced(offset, length).isEmpty,
+      ) === true
+    )
+  }
+
+  /** Takes in what is of this content, and says so. */
+  accept(): void {
+    const equal = new RangeSet()
+    for (const run of this.#candidates ?? [])
+      for (const [offset, length] of this.#ledger.confirm(run)) equal.add(offset, length)
+    this.#hold(equal.toArray())
+    this.#candidates = undefined
+    this.#outbox.say({ type: 'accept', have: toldOf(this.#landed) })
+  }
+
+  #hold(ranges: readonly RangePair[]): void {
+    if (ranges.length === 0) return
+    for (const range of ranges) {
+      this.#landed.add(...range)
+      this.#ledger.land(...range)
+    }
+    this.#outbox.wish({ type: 'hold', ranges })
+  }
+}

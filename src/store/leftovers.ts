@@ -1,0 +1,150 @@
+/**
+ * What earlier transfers left: partials with a journal of the blocks that were verified in them.
+ * They are found by what they hold, whatever their names: first one that was made of the very same
+ * content, whose digests are known to be the author's; else one of the same size, whose blocks have
+ * to be compared.
+ */
+import { access, mkdir, readdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DigestAlgorithm } from '../base/digests.js'
+import { asFrError } from '../base/failures.js'
+import { limits } from '../base/limits.js'
+import type { HeldRun } from '../control/holdings/have.js'
+import type { DataDirHandle, Leftover, Storage } from '../ports.js'
+import { type JournalHeader, type JournalRun, readJournal } from './journal/journal.js'
+import { isScratch } from './partial.js'
+
+/** The content that is wanted. */
+export interface WantedContent {
+  readonly contentId: string
+  /** Public key of whoever signs its digests, 64 hex digits. */
+  readonly author: string
+  readonly algorithm: DigestAlgorithm
+  readonly blockBytes: number
+  readonly size: number
+}
+
+export interface Unfinished {
+  /** Of the partial. */
+  readonly id: string
+  /** Of the very same content: else what the journal says has to be compared. */
+  readonly isOfContent: boolean
+  /** Verified in the partial, and there. */
+  readonly held: readonly HeldRun[]
+  /** Verified in the partial under another boot of the system: perhaps not there. */
+  readonly unread: readonly HeldRun[]
+  readonly bytes: number
+}
+
+export class Leftovers {
+  readonly #storage: Storage
+  readonly #dir: DataDirHandle
+  readonly #journalsDir: string
+  /** Ids of partials that are open, and whose journals may be. */
+  readonly #open = new Set<string>()
+
+  constructor(storage: Storage, dir: DataDirHandle, hiddenDir: string) {
+    this.#storage = storage
+    this.#dir = dir
+    this.#journalsDir = join(hiddenDir, 'journals')
+  }
+
+  /**
+   * Path of the journal beside a partial, whose directory exists then; `close` or `drop` follows.
+   * Rejects with ERR_FR_IO.
+   */
+  async open(id: string): Promise<string> {
+    this.#open.add(id)
+    try {
+      await mkdir(this.#journalsDir, 0o700).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error
+      })
+    } catch (error) {
+      throw asFrError(error, 'ERR_FR_IO')
+    }
+    return join(this.#journalsDir, id)
+  }
+
+  /**
+   * The partial that most likely has most of the content; undefined: there is none. Looks at
+   * limits.journalsRead journals at most.
+   */
+  async find(wanted: WantedContent): Promise<Unfinished | undefined> {
+    let best: Unfinished | undefined
+    const left = (await this.#partials()).slice(0, limits.journalsRead)
+    for (const { id } of left) {
+      const journal = await readJournal(join(this.#journalsDir, id))
+      if (journal === null || !isLike(journal.header, wanted)) continue
+      const found = unfinishedOf(id, journal.header, journal.runs, wanted)
+      if (found.bytes > 0 && isBetter(found, best)) best = found
+    }
+    return best
+  }
+
+  /** Ids of partials that were made for this name. */
+  async named(name: Uint8Array): Promise<string[]> {
+    const found: string[] = []
+    for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
+      const journal = await readJournal(join(this.#journalsDir, id))
+      if (journal !== null && Buffer.compare(journal.header.name, name) === 0) found.push(id)
+    }
+    return found
+  }
+
+  async hasJournal(id: string): Promise<boolean> {
+    return access(join(this.#journalsDir, id)).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** The partial is closed, and stays. */
+  close(id: string): void {
+    this.#open.delete(id)
+  }
+
+  /** Removes the journals whose partials are gone. */
+  async dropOrphans(): Promise<void> {
+    const names = await readdir(this.#journalsDir).catch(() => [])
+    if (names.length === 0) return
+    const ids = new Set((await this.#partials()).map(({ id }) => id))
+    for (const name of names) if (!ids.has(name) && !this.#open.has(name)) await this.drop(name)
+  }
+
+  /** The partial is gone, and its journal goes. Never rejects. */
+  async drop(id: string): Promise<void> {
+    this.#open.delete(id)
+    await unlink(join(this.#journalsDir, id)).catch(() => {})
+  }
+
+  async #partials(): Promise<Leftover[]> {
+    const left = await this.#storage.listPartials(this.#dir)
+    return left.filter(({ id }) => !isScratch(id))
+  }
+}
+
+function isLike(header: JournalHeader, wanted: WantedContent): boolean {
+  return (
+    header.size === wanted.size &&
+    header.blockBytes === wanted.blockBytes &&
+    header.algorithm === wanted.algorithm
+  )
+}
+
+function unfinishedOf(
+  id: string,
+  { contentId, author }: JournalHeader,
+  runs: readonly JournalRun[],
+  wanted: WantedContent,
+): Unfinished {
+  const isOfContent = contentId === wanted.contentId && author === wanted.author
+  const held = runs.filter((run) => run.isSameBoot)
+  const unread = runs.filter((run) => !run.isSameBoot)
+  const bytes = runs.reduce((sum, { length }) => sum + length, 0)
+  return { id, isOfContent, held, unread, bytes }
+}
+
+function isBetter(found: Unfinished, best: Unfinished | undefined): boolean {
+  if (best === undefined) return true
+  return found.isOfContent === best.isOfContent ? found.bytes > best.bytes : found.isOfContent
+}
