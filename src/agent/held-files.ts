@@ -7,6 +7,7 @@
  */
 import { base64urlOf, bytesOfBase64url } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
+import { asFrError } from '../base/failures.js'
 import { Glob } from '../base/glob.js'
 import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
@@ -16,9 +17,12 @@ import type { DataDirHandle, Storage } from '../ports.js'
 import { encodeName } from '../protocol/manifest.js'
 import type { HeldStream } from '../store/catalogue/record.js'
 import { isSameFile } from '../store/catalogue/same-file.js'
+import { type VerifiedFile, verifyHeld } from '../store/held/verify.js'
+import type { HeldWork } from '../store/held/work.js'
 import { type ReadJournal, readJournal } from '../store/journal/journal.js'
 import type { NodeStore } from '../store/node-store.js'
 import { isScratch } from '../store/partial.js'
+import type { Claimant, NameClaims } from './name-claims.js'
 
 export interface ListSpec {
   /** Null: all. */
@@ -28,17 +32,22 @@ export interface ListSpec {
   readonly limit: number
 }
 
+type Verified = Extract<Frame, { type: 'verified' }>
 type Listed = Extract<Frame, { type: 'listed' }>
 
 export interface HeldFilesSpec {
   readonly storage: Storage
   readonly dir: DataDirHandle
   readonly store: NodeStore
+  readonly work: HeldWork
+  readonly names: Pick<NameClaims<Claimant>, 'without'>
   readonly log: Logger
 }
 
 export class HeldFiles {
   readonly #spec: HeldFilesSpec
+  /** Files that are being read. */
+  #verifying = 0
 
   constructor(spec: HeldFilesSpec) {
     this.#spec = spec
@@ -56,9 +65,13 @@ export class HeldFiles {
 
   /**
    * Removes the file, and what unfinished transfers of this name left. Rejects with
-   * ERR_FR_NOT_HELD when there is neither. Call it while no transfer has the name.
+   * ERR_FR_NOT_HELD when there is neither, ERR_FR_BUSY while a transfer has the name.
    */
-  async remove(name: Uint8Array): Promise<void> {
+  remove(name: Uint8Array): Promise<void> {
+    return this.#spec.names.without(name, () => this.#remove(name))
+  }
+
+  async #remove(name: Uint8Array): Promise<void> {
     const { storage, dir, store, log } = this.#spec
     const { catalogue } = store
     const isHeld = catalogue.get(name) !== undefined
@@ -74,9 +87,44 @@ export class HeldFiles {
     log({ level: 'info', event: 'removed', fields: { name: Buffer.from(name).toString('utf8') } })
   }
 
-  /** Not in this version. */
-  async verify(..._: readonly unknown[]): Promise<Extract<Frame, { type: 'verified' }>> {
-    throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not verify files')
+  /**
+   * Has the file read; one that is bad is an answer, and not held any more. Rejects with
+   * ERR_FR_LIMIT when enough files are being read, or the signal's reason.
+   */
+  async verify(
+    name: Uint8Array,
+    isReading: (readBytes: number, bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<Verified> {
+    if (this.#verifying >= limits.verifiesPerNode)
+      throw new FrError('ERR_FR_LIMIT', `the node verifies ${this.#verifying} files already`)
+    this.#verifying++
+    try {
+      return await this.#verify(name, isReading, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
+      return { type: 'verified', code, text, bytes: 0, badBytes: 0, fileDigest: null }
+    } finally {
+      this.#verifying--
+    }
+  }
+
+  async #verify(
+    name: Uint8Array,
+    isReading: (readBytes: number, bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<Verified> {
+    const { store, work } = this.#spec
+    const record = store.catalogue.get(name)
+    if (record === undefined) throw new FrError('ERR_FR_NOT_HELD')
+    const found: VerifiedFile[] = []
+    const spec = { held: store.holdings, work, nowMs: Date.now, isReading }
+    await verifyHeld(spec, [name], signal, (file) => found.push(file))
+    const [file] = found
+    const text = 'a push or a removal took its place meanwhile'
+    if (file === undefined) throw new FrError('ERR_FR_BUSY', text)
+    return { type: 'verified', ...verdict(file, record) }
   }
 
   /** Adds the records behind this name; the place to go on where the page is full, else null. */
@@ -135,6 +183,19 @@ export class HeldFiles {
 function isOfNoFile(error: unknown): boolean {
   const codes: readonly unknown[] = ['ERR_FR_NOT_HELD', 'ERR_FR_NAME', 'ERR_FR_IS_DIRECTORY']
   return error instanceof FrError && codes.includes(error.code)
+}
+
+function verdict(
+  { status, badBlocks, badBytes }: VerifiedFile,
+  { size: bytes, fileDigest }: HeldStream,
+): Omit<Verified, 'type'> {
+  const found = { bytes, badBytes, fileDigest }
+  if (status === 'ok') return { code: null, text: '', ...found }
+  if (status === 'missing')
+    return { code: 'ERR_FR_NOT_HELD', text: 'somebody else has removed the file', ...found }
+  const changed = status === 'changed' ? 'somebody else has changed the file' : null
+  const blocks = badBlocks === 0 ? 'its digests are lost' : `${badBlocks} of its blocks are wrong`
+  return { code: 'ERR_FR_DIGEST', text: changed ?? blocks, ...found }
 }
 
 function unfinished({ header, runs }: ReadJournal): HeldEntry {

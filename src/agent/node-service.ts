@@ -108,7 +108,6 @@ export class NodeService implements NodeHost {
   readonly #names = new NameClaims<Guest>()
   /** Links without a transfer. */
   readonly #idleLinks = new Waiting<ControlLink>()
-  readonly #held: HeldFiles
   readonly #questions: Questions
   readonly #adoption: Adoption
   #closing: Promise<void> | undefined
@@ -137,13 +136,11 @@ export class NodeService implements NodeHost {
         for (const reception of this.#receptions.values()) reception.storageLost(failure)
       },
     })
-    this.#held = new HeldFiles({ storage: this.storage, dir, store: this.store, log })
+    const held = { storage: this.storage, dir, store: this.store, work: this.work, log }
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, address) => this.#add(transfer, address),
-      list: (wish) => this.#held.list(wish),
-      remove: (name) => this.#names.without(name, () => this.#held.remove(name)),
-      verify: (...asked) => this.#held.verify(...asked),
+      held: new HeldFiles({ ...held, names: this.#names }),
     })
     this.#server = createServer(
       { pauseOnConnect: false, noDelay: true },

@@ -7,28 +7,19 @@ import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import { Waiting } from '../base/time/patience.js'
-import type { Frame, FrameType } from '../control/messages/types.js'
+import type { Frame } from '../control/messages/types.js'
 import { linkOver } from '../net/dial.js'
 import type { Established } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
 import { decodeName } from '../protocol/manifest.js'
-import type { ListSpec } from './held-files.js'
-
-type FrameOf<T extends FrameType> = Extract<Frame, { type: T }>
+import type { HeldFiles } from './held-files.js'
 
 export interface Answers {
   /** The status as JSON. */
   readonly statusJson: () => string
   /** Has the node added to the transfer; rejects with the FrError that says why it was not. */
   readonly add: (transfer: string, address: string) => Promise<void>
-  readonly list: (spec: ListSpec) => Promise<FrameOf<'listed'>>
-  readonly remove: (name: Uint8Array) => Promise<void>
-  /** Calls `isReading` as bytes are read. Rejects when the signal aborts. */
-  readonly verify: (
-    name: Uint8Array,
-    isReading: (readBytes: number, bytes: number) => void,
-    signal: AbortSignal,
-  ) => Promise<FrameOf<'verified'>>
+  readonly held: Pick<HeldFiles, 'list' | 'remove' | 'verify'>
 }
 
 interface Asker {
@@ -84,10 +75,10 @@ export class Questions {
       case 'list': {
         const { after, limit } = frame
         const glob = frame.glob === null ? null : decodeName(frame.glob)
-        return answers.list({ glob, after, limit })
+        return answers.held.list({ glob, after, limit })
       }
       case 'remove':
-        return answers.remove(decodeName(frame)).then(() => ({ type: 'removed' }))
+        return answers.held.remove(decodeName(frame)).then(() => ({ type: 'removed' }))
       case 'verify':
         return this.#verify(decodeName(frame), asker)
       default:
@@ -106,7 +97,7 @@ export class Questions {
         if (readBytes > last.readBytes) this.#expect(asker, limits.stallMs)
         last = { readBytes, bytes }
       }
-      return await this.#answers.verify(name, isReading, asker.over.signal)
+      return await this.#answers.held.verify(name, isReading, asker.over.signal)
     } finally {
       clearInterval(timer)
     }

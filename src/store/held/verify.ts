@@ -18,6 +18,8 @@ export interface VerifiedFile {
   readonly name: Uint8Array
   readonly bytes: number
   readonly badBlocks: number
+  /** Bytes in them. */
+  readonly badBytes: number
   /**
    * bad: blocks differ, or their digests are lost. changed: it has another size, or it was written
    * meanwhile, or blocks differ and the file system tells of a change. missing: there is no file.
@@ -30,6 +32,8 @@ export interface VerifySpec {
   readonly work: HeldWork
   /** Unix time in milliseconds. */
   readonly nowMs: () => number
+  /** Called as bytes of a file are read. */
+  readonly isReading?: (readBytes: number, bytes: number) => void
 }
 
 /**
@@ -39,20 +43,21 @@ export interface VerifySpec {
  * system cannot read.
  */
 export async function verifyHeld(
-  { held, work, nowMs }: VerifySpec,
+  spec: VerifySpec,
   names: readonly Uint8Array[] | 'all',
   signal: AbortSignal,
   report: (file: VerifiedFile) => void,
 ): Promise<void> {
+  const { held, nowMs } = spec
   const records = names === 'all' ? (held.catalogue?.list() ?? []) : named(held, names)
   for (const record of records) {
     signal.throwIfAborted()
     const { name, size: bytes } = record
-    const { status, badBlocks, identity } = await look(held, work, record, signal)
+    const { identity, ...found } = await look(spec, record, signal)
     if (held.catalogue?.get(name) !== record) continue
-    if (status !== 'ok') await held.drop(record, status)
+    if (found.status !== 'ok') await held.drop(record, found.status)
     else await held.catalogue.refresh({ ...record, identity, verifiedAtMs: nowMs() })
-    report({ name, bytes, badBlocks, status })
+    report({ name, bytes, ...found })
   }
 }
 
@@ -65,56 +70,58 @@ function named(held: Holdings, names: readonly Uint8Array[]): HeldStream[] {
   })
 }
 
-interface Look extends Pick<VerifiedFile, 'status' | 'badBlocks'> {
+const noBlocks = { badBlocks: 0, badBytes: 0 }
+
+interface Look extends Pick<VerifiedFile, 'status' | 'badBlocks' | 'badBytes'> {
   readonly identity: HeldStream['identity']
 }
 
-async function look(
-  held: Holdings,
-  work: HeldWork,
-  record: HeldStream,
-  signal: AbortSignal,
-): Promise<Look> {
+async function look(spec: VerifySpec, record: HeldStream, signal: AbortSignal): Promise<Look> {
+  const { held } = spec
   const { storage, dir } = held.spec
   const file = await openNow(storage, dir, record.name)
-  if (file === undefined) return { status: 'missing', badBlocks: 0, identity: record.identity }
+  if (file === undefined) return { status: 'missing', ...noBlocks, identity: record.identity }
   try {
     const identity = await storage.identityOf(file)
-    if (identity.size !== record.size) return { status: 'changed', badBlocks: 0, identity }
+    if (identity.size !== record.size) return { status: 'changed', ...noBlocks, identity }
     const runs = await held.catalogue?.runs(record).catch(() => undefined)
     const expected = runs && digestTable(record, runs)
-    if (!expected) return { status: 'bad', badBlocks: 0, identity }
-    const badBlocks = await compare(work, file, record, expected, signal)
+    if (!expected) return { status: 'bad', ...noBlocks, identity }
+    const bad = await compare(spec, file, record, expected, signal)
     const isStill = isSameFile(identity, await storage.identityOf(file))
-    if (!isStill) return { status: 'changed', badBlocks, identity }
-    if (badBlocks === 0) return { status: 'ok', badBlocks, identity }
+    if (!isStill) return { status: 'changed', ...bad, identity }
+    if (bad.badBlocks === 0) return { status: 'ok', ...bad, identity }
     const isTouched = !isSameFile(identity, record.identity)
-    return { status: isTouched ? 'changed' : 'bad', badBlocks, identity }
+    return { status: isTouched ? 'changed' : 'bad', ...bad, identity }
   } finally {
     storage.closeFile(file)
   }
 }
 
 async function compare(
-  work: HeldWork,
+  { work, isReading }: VerifySpec,
   file: FileHandle,
   record: HeldStream,
   expected: Uint8Array,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<typeof noBlocks> {
+  const { size, blockBytes } = record
   const digestBytes = digestBytesOf(record.algorithm)
-  let badBlocks = 0
-  for await (const { offset, digests } of work.hash(file, record, signal)) {
-    const first = (offset / record.blockBytes) * digestBytes
+  let [badBlocks, badBytes] = [0, 0]
+  for await (const { offset, length, digests } of work.hash(file, record, signal)) {
+    isReading?.(offset + length, size)
+    const first = (offset / blockBytes) * digestBytes
     for (let at = 0; at < digests.length; at += digestBytes) {
       const [from, to] = [first + at, first + at + digestBytes]
       const isEqual = Buffer.from(expected.subarray(from, to)).equals(
         digests.subarray(at, at + digestBytes),
       )
-      if (!isEqual) badBlocks++
+      if (isEqual) continue
+      badBlocks++
+      badBytes += Math.min(blockBytes, size - (from / digestBytes) * blockBytes)
     }
   }
-  return badBlocks
+  return { badBlocks, badBytes }
 }
 
 /** Digests of all blocks, laid end to end; null when runs do not cover the file. */

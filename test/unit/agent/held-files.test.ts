@@ -1,5 +1,6 @@
-/** Pages of what a node holds: their bounds, and where they go on. */
-import { describe, expect, it } from 'vitest'
+/** Pages of what a node holds, their bounds and where they go on; how files are verified. */
+import { once } from 'node:events'
+import { describe, expect, it, vi } from 'vitest'
 import { HeldFiles, type HeldFilesSpec } from '../../../src/agent/held-files.js'
 import { FrError } from '../../../src/base/errors.js'
 import { limits } from '../../../src/base/limits.js'
@@ -95,4 +96,64 @@ describe('a page', () => {
       else expect(await nodeWith(['a']).list(after, 1)).toMatchObject({ names: ['a'] })
     },
   )
+})
+
+describe('a file that is verified', () => {
+  const name = Buffer.from('a')
+
+  /** Files whose reading ends only when it is called off. */
+  function endless() {
+    let files = 0
+    const record = recordOf('a')
+    // Two blocks.
+    const run = { offset: 0, length: record.size, payload: new Uint8Array(64 + 2 * 32) }
+    const catalogue = { get: () => record, runs: async () => [run] }
+    const storage = {
+      openHeld: async () => ({}),
+      identityOf: async () => record.identity,
+      closeFile: () => {
+        files--
+      },
+    }
+    const work = {
+      async *hash(_file: unknown, _geometry: unknown, signal: AbortSignal) {
+        files++
+        yield { offset: 0, length: 65_536, digests: new Uint8Array(32) }
+        await once(signal, 'abort')
+        throw signal.reason
+      },
+    }
+    const store = { catalogue, holdings: { catalogue, spec: { storage } } }
+    const held = new HeldFiles({ storage, store, work } as unknown as HeldFilesSpec)
+    return { held, files: () => files }
+  }
+
+  it('is read until nobody waits for it, and at most so many at once', async () => {
+    const { held, files } = endless()
+    const off = new AbortController()
+    const read: number[][] = []
+    const reading = Array.from({ length: limits.verifiesPerNode }, () =>
+      held.verify(name, (...bytes) => read.push(bytes), off.signal),
+    )
+    await vi.waitFor(() => expect(read).toHaveLength(limits.verifiesPerNode))
+    expect(read[0]).toEqual([65_536, recordOf('a').size])
+    const further = held.verify(name, () => {}, off.signal)
+    await expect(further).rejects.toMatchObject({ code: 'ERR_FR_LIMIT' })
+    expect(files()).toBe(limits.verifiesPerNode)
+    off.abort(new Error('hung up'))
+    for (const each of reading) await expect(each).rejects.toThrow('hung up')
+    expect(files()).toBe(0)
+    const again = held.verify(name, () => {}, AbortSignal.abort(new Error('late')))
+    await expect(again).rejects.toThrow('late')
+  })
+
+  it('that cannot be read is an answer', async () => {
+    const store = { catalogue: { get: () => undefined } }
+    const held = new HeldFiles({ store } as unknown as HeldFilesSpec)
+    expect(await held.verify(name, () => {}, new AbortController().signal)).toMatchObject({
+      type: 'verified',
+      code: 'ERR_FR_NOT_HELD',
+      fileDigest: null,
+    })
+  })
 })
