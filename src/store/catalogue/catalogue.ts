@@ -291,7 +291,7 @@ export class Catalogue {
       const hasRuns = inLine !== undefined
       if (inLine !== undefined) runsNow.set(key, inLine)
       const bytes = Buffer.from(textOfLine(line))
-      entries.set(key, record && { record, at, bytes: bytes.length - 1, hasRuns })
+      entries.set(key, record && { n, record, at, bytes: bytes.length - 1, hasRuns })
       parts.push(bytes)
       at += bytes.length
     }

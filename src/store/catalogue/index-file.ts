@@ -17,7 +17,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { FrError } from '../../base/errors.js'
 import { limits, MIB } from '../../base/limits.js'
 import { checksum } from '../files/durable.js'
-import { isCount, isKey, isObject, keyOf } from '../files/plain.js'
+import { isCount, isKey, isObject } from '../files/plain.js'
 import { type DigestRun, type HeldStream, recordOf, rowOf } from './record.js'
 
 const format = 1
@@ -32,6 +32,8 @@ export type IndexLine =
 
 /** A record and its line. */
 export interface IndexEntry {
+  /** Number of the line. */
+  readonly n: number
   readonly record: HeldStream
   /** Where the line begins, and its length without its end. */
   readonly at: number
@@ -69,7 +71,8 @@ export function textOfLine(line: IndexLine): string {
 /** Rejects with ERR_FR_CATALOGUE for a format that a newer version has written. */
 export async function readIndex(file: FileHandle, path: string): Promise<ReadIndex> {
   const entries: ReadIndex['entries'] = new Map()
-  const numbers = new Map<string, number>()
+  // Of names that were removed: the number of the line that said so.
+  const removed = new Map<string, number>()
   const authors = new Map<string, string>()
   let [next, lines, damaged] = [0, 0, 0]
   const wholeBytes = await eachLine(file, (bytes, at) => {
@@ -80,15 +83,19 @@ export async function readIndex(file: FileHandle, path: string): Promise<ReadInd
     }
     lines++
     next = Math.max(next, line.n + 1)
-    const key = 'put' in line ? keyOf(line.put.name) : line.remove
-    if ((numbers.get(key) ?? -1) >= line.n) return
-    numbers.set(key, line.n)
-    if (!('put' in line)) return void entries.delete(key)
+    const { n, key } = line
+    if ((entries.get(key)?.n ?? removed.get(key) ?? -1) >= n) return
+    if (line.put === undefined) {
+      entries.delete(key)
+      removed.set(key, n)
+      return
+    }
     // Many records have one author: its text is kept once.
     const author = authors.get(line.put.author) ?? line.put.author
     authors.set(author, author)
     const record = Object.assign(line.put, { author })
-    entries.set(key, { record, at, bytes: bytes.length, hasRuns: line.runs !== undefined })
+    removed.delete(key)
+    entries.set(key, { n, record, at, bytes: bytes.length, hasRuns: line.runs !== undefined })
   })
   return { entries, next, lines, damaged, wholeBytes }
 }
@@ -99,8 +106,7 @@ export async function runsInLine(
   { record, at, bytes }: IndexEntry,
 ): Promise<readonly DigestRun[] | undefined> {
   const line = parsed((await file.read(Buffer.alloc(bytes), 0, bytes, at)).buffer)
-  if (line === undefined || !('put' in line)) return undefined
-  return line.put.contentId === record.contentId ? line.runs : undefined
+  return line?.put?.contentId === record.contentId ? line.runs : undefined
 }
 
 /**
@@ -143,8 +149,17 @@ function isHead(bytes: Buffer, path: string): boolean {
   throw new FrError('ERR_FR_CATALOGUE', text, { path })
 }
 
+interface ParsedLine {
+  readonly n: number
+  /** Of the name. */
+  readonly key: string
+  /** Absent: the name is removed. */
+  readonly put?: HeldStream
+  readonly runs?: readonly DigestRun[]
+}
+
 /** Undefined for a line that is not as it was written. */
-function parsed(bytes: Buffer): IndexLine | undefined {
+function parsed(bytes: Buffer): ParsedLine | undefined {
   const body = bytes.subarray(checkChars + 1)
   if (bytes[checkChars] !== 0x20 || checksum(body) !== bytes.toString('latin1', 0, checkChars))
     return undefined
@@ -152,10 +167,13 @@ function parsed(bytes: Buffer): IndexLine | undefined {
     const plain: unknown = JSON.parse(body.toString('utf8'))
     if (!isObject(plain) || !isCount(plain['n'])) return undefined
     const { n, put, remove, runs } = plain
-    if (isKey(remove)) return { n, remove }
+    if (isKey(remove)) return { n, key: remove }
     const record = recordOf(put)
     if (record === undefined) return undefined
-    return Array.isArray(runs) ? { n, put: record, runs: runs.map(runOf) } : { n, put: record }
+    const [key] = put as [string]
+    return Array.isArray(runs)
+      ? { n, key, put: record, runs: runs.map(runOf) }
+      : { n, key, put: record }
   } catch {
     return undefined
   }

@@ -57,7 +57,7 @@ export function rowOf(record: HeldStream): readonly unknown[] {
 export function recordOf(row: unknown): HeldStream | undefined {
   if (!Array.isArray(row)) return undefined
   const [key, contentId, author, algorithm, blockBytes, size, dataBytes, fileDigest] = row
-  const [mode, mtimeRow, publishedAtMs, verifiedAtMs, identityRow, via] = row.slice(8)
+  const [, , , , , , , , mode, mtimeRow, publishedAtMs, verifiedAtMs, identityRow, via] = row
   const mtime = timeOf(mtimeRow)
   const identity = identityOf(identityRow)
   const isWhole =
@@ -67,7 +67,12 @@ export function recordOf(row: unknown): HeldStream | undefined {
     isAlgorithm(algorithm) &&
     typeof fileDigest === 'string' &&
     (via === 'push' || via === 'adopt') &&
-    [blockBytes, size, dataBytes, mode, publishedAtMs, verifiedAtMs].every(isCount)
+    isCount(blockBytes) &&
+    isCount(size) &&
+    isCount(dataBytes) &&
+    isCount(mode) &&
+    isCount(publishedAtMs) &&
+    isCount(verifiedAtMs)
   if (!isWhole || mtime === undefined || identity === undefined) return undefined
   return {
     name: nameOfKey(key),

@@ -2,6 +2,8 @@
 import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 
+const hexDigits = /^[0-9a-f]*$/
+
 export type Plain = Readonly<Record<string, unknown>>
 
 export function isObject(value: unknown): value is Plain {
@@ -9,7 +11,7 @@ export function isObject(value: unknown): value is Plain {
 }
 
 export function isHex(value: unknown, digits: number): value is string {
-  return typeof value === 'string' && value.length === digits && /^[0-9a-f]*$/.test(value)
+  return typeof value === 'string' && value.length === digits && hexDigits.test(value)
 }
 
 export function isCount(value: unknown): value is number {
@@ -26,7 +28,9 @@ export function keyOf(name: Uint8Array): string {
 }
 
 export function nameOfKey(key: string): Uint8Array {
-  return new Uint8Array(Buffer.from(key, 'latin1'))
+  const name = new Uint8Array(key.length)
+  for (let at = 0; at < key.length; at++) name[at] = key.charCodeAt(at)
+  return name
 }
 
 export function isKey(value: unknown): value is string {
