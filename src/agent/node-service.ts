@@ -41,9 +41,11 @@ import type { EngineRouter } from '../session/router.js'
 import type { HeldWork } from '../store/held/work.js'
 import { NodeStore } from '../store/node-store.js'
 import { Adoption } from './adoption.js'
+import { Copies } from './copies.js'
 import { hasSpareDescriptor } from './descriptors.js'
 import { HeldFiles } from './held-files.js'
 import { NameClaims } from './name-claims.js'
+import { freshCounters } from './node-counters.js'
 import { OfferReader } from './offers.js'
 import { Questions } from './questions.js'
 import { QuietLog } from './quiet-log.js'
@@ -68,18 +70,6 @@ export interface NodeServiceSpec {
   readonly statusJson: () => string
 }
 
-export interface NodeCounters {
-  connections: number
-  refusedConnections: number
-  /** Refused connections of peers that did not hold the key. */
-  authFailures: number
-  /** Digest records with a wrong signature. */
-  wrongDigests: number
-  transfersStarted: number
-  transfersComplete: number
-  transfersFailed: number
-}
-
 export class NodeService implements NodeHost {
   readonly engine: DataEngine
   readonly storage: Storage
@@ -87,15 +77,7 @@ export class NodeService implements NodeHost {
   readonly pool: HashPool
   readonly dir: DataDirHandle
   readonly log: Logger
-  readonly counters: NodeCounters = {
-    connections: 0,
-    refusedConnections: 0,
-    authFailures: 0,
-    wrongDigests: 0,
-    transfersStarted: 0,
-    transfersComplete: 0,
-    transfersFailed: 0,
-  }
+  readonly counters = freshCounters()
   readonly store: NodeStore
   readonly audience: Audience
   readonly work: HeldWork
@@ -110,6 +92,7 @@ export class NodeService implements NodeHost {
   readonly #idleLinks = new Waiting<ControlLink>()
   readonly #questions: Questions
   readonly #adoption: Adoption
+  readonly #copies: Copies
   #closing: Promise<void> | undefined
 
   constructor(spec: NodeServiceSpec) {
@@ -137,10 +120,17 @@ export class NodeService implements NodeHost {
       },
     })
     const held = { storage: this.storage, dir, store: this.store, work: this.work, log }
+    const { engine, router, pool } = spec
+    const { holdings } = this.store
+    this.#copies = new Copies({
+      ...{ engine, router, pool, holdings, dataDir, log },
+      dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
+    })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, address) => this.#add(transfer, address),
       held: new HeldFiles({ ...held, names: this.#names }),
+      copies: this.#copies,
     })
     this.#server = createServer(
       { pauseOnConnect: false, noDelay: true },
@@ -154,7 +144,8 @@ export class NodeService implements NodeHost {
   }
 
   get views(): TransferStatus[] {
-    return [...this.#receptions.values()].map((reception) => reception.view())
+    const receptions = [...this.#receptions.values()].map((reception) => reception.view())
+    return [...receptions, ...this.#copies.views]
   }
 
   /** Rejects with ERR_FR_LISTEN, or with ERR_FR_OPEN beyond loopback without a key. */
@@ -193,7 +184,7 @@ export class NodeService implements NodeHost {
     for (const link of this.#idleLinks.takeAll()) link.destroy()
     this.#questions.destroyAll()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
-    await Promise.all([closed, this.#adoption.stop()])
+    await Promise.all([closed, this.#adoption.stop(), this.#copies.stop()])
     await this.store.close()
   }
 
@@ -330,6 +321,8 @@ export class NodeService implements NodeHost {
   }
 
   async #add(transfer: string, address: string): Promise<void> {
+    const added = this.#copies.add(transfer, { address })
+    if (added !== undefined) return added
     const reception = this.#receptions.get(transfer)
     if (reception === undefined)
       throw new FrError('ERR_FR_NO_TRANSFER', `no transfer ${transfer} is running at this node`)

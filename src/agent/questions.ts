@@ -12,6 +12,7 @@ import { linkOver } from '../net/dial.js'
 import type { Established } from '../net/handshake.js'
 import type { ControlLink } from '../net/link.js'
 import { decodeName } from '../protocol/manifest.js'
+import type { Copies } from './copies.js'
 import type { HeldFiles } from './held-files.js'
 
 export interface Answers {
@@ -20,6 +21,7 @@ export interface Answers {
   /** Has the node added to the transfer; rejects with the FrError that says why it was not. */
   readonly add: (transfer: string, address: string) => Promise<void>
   readonly held: Pick<HeldFiles, 'list' | 'remove' | 'verify'>
+  readonly copies: Pick<Copies, 'start' | 'follow'>
 }
 
 interface Asker {
@@ -77,6 +79,14 @@ export class Questions {
         const glob = frame.glob === null ? null : decodeName(frame.glob)
         return answers.held.list({ glob, after, limit })
       }
+      case 'copy': {
+        const { type: _, ...wish } = frame
+        const { transfer } = wish
+        const begun = answers.copies.start(wish, asker.over.signal)
+        return begun.then(() => ({ type: 'copying', transfer }))
+      }
+      case 'follow':
+        return this.#follow(frame.transfer, asker)
       case 'remove':
         return answers.held.remove(decodeName(frame)).then(() => ({ type: 'removed' }))
       case 'verify':
@@ -101,6 +111,16 @@ export class Questions {
     } finally {
       clearInterval(timer)
     }
+  }
+
+  /** A push that runs always has something to tell in time. */
+  async #follow(transfer: string, asker: Asker): Promise<Frame> {
+    const tell = (json: string): void => {
+      this.#expect(asker, limits.stallMs)
+      asker.link.send({ type: 'report', json })
+    }
+    const json = await this.#answers.copies.follow(transfer, tell, asker.over.signal)
+    return { type: 'reported', json }
   }
 
   /** Something must happen within `forMs`: a question, an answer, or progress. */

@@ -14,8 +14,8 @@ import { base64urlOf, textOf } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
 import { globFault } from '../base/glob.js'
 import { limits } from '../base/limits.js'
-import { nameFault } from '../base/names.js'
 import { requireAddressText } from '../net/address.js'
+import { bytesOf, checkHeldName } from './held-name.js'
 import { type Asking, asking, checkAsking, openAsking } from './inquiry.js'
 import { requireOptions } from './option-names.js'
 import type {
@@ -67,7 +67,7 @@ export async function remove(
 ): Promise<void> {
   const node = requireAddressText(address, 'address')
   requireOptions('remove', options)
-  const bytes = checkName(name, 'name')
+  const bytes = checkHeldName(name, 'name')
   await asking(node, options, wordMs, ({ inquiry, ...within }) =>
     askToRemove(inquiry, within, bytes),
   )
@@ -86,7 +86,7 @@ export function verify(
   checkAsking(options)
   if (options.names !== undefined && !Array.isArray(options.names))
     throw new TypeError('names must be a list of names')
-  const names = options.names?.map((name, at) => checkName(name, `names[${at}]`))
+  const names = options.names?.map((name, at) => checkHeldName(name, `names[${at}]`))
   return verified(node, names, options)
 }
 
@@ -185,21 +185,6 @@ function shownName(name: Uint8Array): { name: string; nameBase64: string | null 
   const text = textOf(name)
   if (text !== null) return { name: text, nameBase64: null }
   return { name: Buffer.from(name).toString('utf8'), nameBase64: base64urlOf(name) }
-}
-
-function bytesOf(option: string, value: string | Uint8Array): Uint8Array {
-  if (typeof value === 'string') return new TextEncoder().encode(value)
-  if (value instanceof Uint8Array) return value
-  throw new TypeError(`${option} must be a string or a Uint8Array`)
-}
-
-/** Throws ERR_FR_NAME for what no node can hold. */
-function checkName(name: string | Uint8Array, option: string): Uint8Array {
-  const bytes = bytesOf(option, name)
-  const fault = nameFault(bytes)
-  if (fault === null) return bytes
-  const shown = JSON.stringify(Buffer.from(bytes).toString('utf8'))
-  throw new FrError('ERR_FR_NAME', `no node holds ${shown}: ${fault}`)
 }
 
 function checkGlob(glob: string | Uint8Array): Uint8Array {

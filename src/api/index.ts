@@ -6,6 +6,7 @@
  */
 export { errorTable, FrError, type FrErrorCode, type FrErrorDetails } from '../base/errors.js'
 export * as client from './client.js'
+export { copy, startCopy, waitFor } from './copy.js'
 export { digestFile } from './digest.js'
 export { generateKey, loadKeyFile } from './keys.js'
 export { startNode } from './node.js'

@@ -144,7 +144,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       lastError,
       kept,
       held: { files: held.streams, bytes: held.bytes, damaged: held.damaged },
-      transfers: this.#service.views.slice(0, limits.transfersPerNode),
+      transfers: this.#service.views.slice(0, limits.transfersPerNode + limits.copiesPerNode),
       counters: { ...counters, ...engine.counters() },
     }
   }

@@ -5,6 +5,7 @@
  */
 import type {
   AddOptions,
+  CopyOptions,
   DigestOptions,
   ListOptions,
   NodeOptions,
@@ -13,6 +14,7 @@ import type {
   RemoveOptions,
   StatusOptions,
   VerifyOptions,
+  WaitOptions,
 } from './types.js'
 
 type Names<T> = Record<keyof T, true>
@@ -59,6 +61,25 @@ export const optionNames = {
     logger: true,
     signal: true,
   } satisfies Names<PushOptions>,
+  copy: {
+    from: true,
+    to: true,
+    key: true,
+    as: true,
+    strategy: true,
+    shape: true,
+    noClobber: true,
+    strict: true,
+    uplinkBytesPerSecond: true,
+    connectMs: true,
+    silenceMs: true,
+    allowAdd: true,
+    retries: true,
+    timeoutMs: true,
+    minRateBytesPerSecond: true,
+    signal: true,
+  } satisfies Names<CopyOptions>,
+  waitFor: { via: true, key: true, signal: true, timeoutMs: true } satisfies Names<WaitOptions>,
   target: {
     address: true,
     uplinkBytesPerSecond: true,

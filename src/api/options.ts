@@ -43,26 +43,15 @@ export interface CheckedPush {
   readonly dryRun: boolean
 }
 
-const strategies = ['classic', 'adaptive'] as const
-const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
+export const strategies = ['classic', 'adaptive'] as const
+export const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
 const engines = ['native', 'portable'] as const
 const rateMax = 1e15
 
 export function checkPush(source: PushSource, options: PushOptions): CheckedPush {
   const checkedSource = checkSource(source)
   requireOptions('push', options)
-  if (!Array.isArray(options.to)) throw new TypeError('to must be a list of addresses or targets')
-  const nodes = options.to.map((target, i) => checkTarget(target, `to[${i}]`))
-  if (nodes.length === 0) throw new TypeError('to must name at least one node')
-  if (nodes.length > limits.nodesPerPush) {
-    throw new TypeError(`to must name at most ${limits.nodesPerPush} nodes, not ${nodes.length}`)
-  }
-  const seen = new Set<string>()
-  for (const node of nodes) {
-    const address = node.address.toLowerCase()
-    if (seen.has(address)) throw new TypeError(`to names ${node.address} twice`)
-    seen.add(address)
-  }
+  const nodes = checkTargets(options.to)
   const groupSize = optionalInteger('groupSize', options.groupSize, 1, limits.nodesPerPush)
   const shape = oneOf('shape', options.shape, shapes) ?? 'auto'
   if (shape === 'unicast' && options.strategy === 'classic')
@@ -100,7 +89,8 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     verify: options.verify ?? false,
     allowAdd: options.allowAdd ?? false,
     uplinkBytesPerSecond: optionalRate('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
-    connectMs: optionalInteger('connectMs', options.connectMs, 1, 600_000) ?? limits.reachMs,
+    connectMs:
+      optionalInteger('connectMs', options.connectMs, 1, limits.connectMsMax) ?? limits.reachMs,
     silenceMs:
       optionalInteger('silenceMs', options.silenceMs, limits.silenceMsMin, limits.silenceMsMax) ??
       limits.silenceMs,
@@ -111,6 +101,23 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     trace: options.trace,
     dryRun: options.dryRun ?? false,
   }
+}
+
+/** The nodes of a push. Throws TypeError. */
+export function checkTargets(to: PushOptions['to']): NodeLink[] {
+  if (!Array.isArray(to)) throw new TypeError('to must be a list of addresses or targets')
+  const nodes = to.map((target, i) => checkTarget(target, `to[${i}]`))
+  if (nodes.length === 0) throw new TypeError('to must name at least one node')
+  if (nodes.length > limits.nodesPerPush) {
+    throw new TypeError(`to must name at most ${limits.nodesPerPush} nodes, not ${nodes.length}`)
+  }
+  const seen = new Set<string>()
+  for (const node of nodes) {
+    const address = node.address.toLowerCase()
+    if (seen.has(address)) throw new TypeError(`to names ${node.address} twice`)
+    seen.add(address)
+  }
+  return nodes
 }
 
 export interface CheckedNode {
@@ -263,7 +270,7 @@ export function optionalInteger(
   )
 }
 
-function requireBoolean(option: string, value: unknown): void {
+export function requireBoolean(option: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'boolean')
     throw new TypeError(`${option} must be true or false`)
 }
@@ -273,7 +280,7 @@ function requireFunction(option: string, value: unknown): void {
     throw new TypeError(`${option} must be a function`)
 }
 
-function optionalRate(option: string, value: number | undefined): number | undefined {
+export function optionalRate(option: string, value: number | undefined): number | undefined {
   if (value === undefined) return undefined
   if (typeof value === 'number' && value > 0 && value <= rateMax) return value
   throw new TypeError(`${option} must be a rate above zero and at most ${rateMax} bytes per second`)

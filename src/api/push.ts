@@ -1,7 +1,6 @@
 /** `push`: one file to many nodes. */
 import { channel } from 'node:diagnostics_channel'
 import { openEngine } from '../agent/engines.js'
-import { FrError } from '../base/errors.js'
 import { blockBytesFor } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { forecastOf, shapeOf, sharesOf } from '../control/dealing/strategies.js'
@@ -9,8 +8,9 @@ import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { randomId, selfOf, signerOf } from '../net/crypto.js'
 import { Resolver } from '../net/resolver.js'
 import type { DataEngine, SourceFile } from '../ports.js'
+import { attempt, type PushAudience, type RunHooks } from '../session/coordinator/attempt.js'
 import { PushRun } from '../session/coordinator/push-run.js'
-import type { PushHooks, PushSpec } from '../session/coordinator/push-spec.js'
+import type { PushSpec } from '../session/coordinator/push-spec.js'
 import { TraceFile } from '../session/coordinator/trace-file.js'
 import type { EngineRouter } from '../session/router.js'
 import { clientKey } from '../store/identity.js'
@@ -20,7 +20,6 @@ import { claimSource, openSource, pathOf } from './source.js'
 import { tell } from './tell.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
 import type {
-  NodeOutcome,
   Plan,
   PushOptions,
   PushResult,
@@ -31,8 +30,6 @@ import type {
 
 /** Carries every event of every transfer in this process. */
 const transferChannel = channel('fastreplica:transfer')
-
-const progressMs = 250
 
 /**
  * Puts one file on all nodes of `options.to`: a path, an open file, or given content. Returns at
@@ -73,7 +70,7 @@ async function run(
     const spec = {
       transfer: control.transfer.id,
       contentId: randomId(),
-      author: self.signer,
+      signer: self.signer,
       strategy,
       shape,
       name,
@@ -95,16 +92,17 @@ async function run(
     }
     const { id: transfer } = control.transfer
     const make = makeRun.bind(null, engine, router, pool, source, trace)
+    const audience = audienceOf(control)
     const result = wait
       ? await whenNameIsFree(
           (timeoutMs, wait) =>
-            attempt(make.bind(null, { ...spec, timeoutMs, wait }), control, signal, wait),
+            attempt(make.bind(null, { ...spec, timeoutMs, wait }), audience, signal, wait),
           timeoutMs,
           transfer,
           signal,
           (text) => log({ level: 'warn', event: 'waiting', fields: { transfer, text } }),
         )
-      : await attempt(make.bind(null, spec), control, signal, false)
+      : await attempt(make.bind(null, spec), audience, signal, false)
     announce(control, 'result', result)
     return result
   } catch (error) {
@@ -118,8 +116,6 @@ async function run(
   }
 }
 
-type Hooks = Omit<PushHooks, 'trace'>
-
 function makeRun(
   engine: DataEngine,
   router: EngineRouter,
@@ -127,43 +123,20 @@ function makeRun(
   source: SourceFile,
   trace: TraceFile | undefined,
   spec: PushSpec,
-  hooks: Hooks,
+  hooks: RunHooks,
 ): PushRun {
   const traced = trace === undefined ? {} : { trace: trace.write.bind(trace) }
   return new PushRun(engine, router, pool, source, spec, { ...hooks, ...traced })
 }
 
-/** `mayRecur`: announces nothing when the name is taken, because another attempt follows. */
-async function attempt(
-  make: (hooks: Hooks) => PushRun,
-  control: TransferControl,
-  signal: AbortSignal,
-  mayRecur: boolean,
-): Promise<PushResult> {
-  let held: NodeOutcome[] | undefined = mayRecur ? [] : undefined
-  const isFinal = (): void => {
-    control.running((link) => running.add(link))
-    for (const outcome of held ?? []) announce(control, 'node', outcome)
-    held = undefined
+/** Everybody who listens to the transfer. */
+export function audienceOf(control: TransferControl): PushAudience {
+  return {
+    plan: (plan) => announce(control, 'plan', plan),
+    progress: (progress) => announce(control, 'progress', progress),
+    node: (outcome) => announce(control, 'node', outcome),
+    running: (add) => control.running(add),
   }
-  const running: PushRun = make({
-    plan: (plan) => {
-      announce(control, 'plan', plan)
-      // Even the shortest push reports its progress once.
-      announce(control, 'progress', running.progress())
-      isFinal()
-    },
-    outcome: (outcome) => {
-      if (held === undefined) announce(control, 'node', outcome)
-      else held.push(outcome)
-    },
-  })
-  if (!mayRecur) isFinal()
-  const result = await supervise(running, control, signal)
-  isFinal()
-  // The final state: the last report may be a quarter of a second old.
-  announce(control, 'progress', running.progress())
-  return result
 }
 
 async function openTrace(
@@ -175,28 +148,6 @@ async function openTrace(
   return TraceFile.create(trace, pathOf(source), (text) =>
     log({ level: 'warn', event: 'trace-failed', fields: { transfer, text } }),
   )
-}
-
-async function supervise(
-  running: PushRun,
-  control: TransferControl,
-  signal: AbortSignal,
-): Promise<PushResult> {
-  const ticking = setInterval(() => announce(control, 'progress', running.progress()), progressMs)
-  const onAbort = (): void => running.cancel('the push was cancelled')
-  const result = running.run()
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
-  try {
-    return await result
-  } catch (error) {
-    // The caller cancelled, so it gets its own reason.
-    if (error instanceof FrError && error.code === 'ERR_FR_ABORTED') signal.throwIfAborted()
-    throw error
-  } finally {
-    clearInterval(ticking)
-    signal.removeEventListener('abort', onAbort)
-  }
 }
 
 /** The plan that would be made if every node accepted; no node is contacted. */
@@ -246,7 +197,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
   }
 }
 
-function announce<E extends keyof TransferEvents>(
+export function announce<E extends keyof TransferEvents>(
   control: TransferControl,
   event: E,
   ...args: TransferEvents[E]

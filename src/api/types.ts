@@ -332,6 +332,41 @@ export interface AddOptions {
   timeoutMs?: number
 }
 
+/** How a node copies a file that it holds: as an origin that pushes it. */
+export interface CopyOptions
+  extends Pick<
+    PushOptions,
+    | 'to'
+    | 'key'
+    | 'as'
+    | 'strategy'
+    | 'shape'
+    | 'noClobber'
+    | 'strict'
+    | 'connectMs'
+    | 'silenceMs'
+    | 'allowAdd'
+    | 'retries'
+    | 'timeoutMs'
+    | 'minRateBytesPerSecond'
+    | 'signal'
+  > {
+  /** HOST[:PORT] of a node that holds the file. */
+  from: string
+  /** The uplink of that node; used for the predicted time, the bound and the first second. */
+  uplinkBytesPerSecond?: number
+}
+
+/** Options of `waitFor`. */
+export interface WaitOptions {
+  /** HOST[:PORT] of the node that copies. */
+  via: string
+  key?: Uint8Array | string
+  signal?: AbortSignal
+  /** Milliseconds without a word of the node; default 35,000. */
+  timeoutMs?: number
+}
+
 export interface DigestOptions {
   /** Default xxh64. */
   digest?: 'blake3' | 'sha256' | 'xxh64'

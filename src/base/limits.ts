@@ -3,6 +3,8 @@
  * units are part of the names. Nothing here is tuned per run: settings of the user are options.
  */
 
+export { formatBytes } from './byte-text.js'
+
 export const KIB = 1024
 export const MIB = 1024 * KIB
 export const GIB = 1024 * MIB
@@ -138,6 +140,7 @@ export const limits = {
   // --- trying again ---
   /** Milliseconds for which a node of a push is dialled, unless the caller sets `connectMs`. */
   reachMs: 10_000,
+  connectMsMax: 600_000,
   /** Milliseconds between a failed dial and the next: the first wait, the longest wait. */
   redialMs: 100,
   redialMsMax: 1_000,
@@ -171,6 +174,11 @@ export const limits = {
   /** Milliseconds that a group takes to open its feeds, used when the origin's uplink is known. */
   groupMs: 50,
   transfersPerNode: 128,
+  /** Copies that one node is the origin of at the same time. */
+  copiesPerNode: 8,
+  /** Copies that are over whose results a node keeps, and for how many milliseconds. */
+  copiesKept: 32,
+  copyKeptMs: 3_600_000,
   feedsPerTransfer: 2 * 64 + 2,
   /** Waiting connections: 2 s for the offer of their transfer, 5 s for its plan. */
   earlyDataConnections: 256,
@@ -434,13 +442,3 @@ relation(
   blockBytesFor(limits.hashSmallFileBytes) <= limits.hashInlineBytes,
   'a block of a small file is hashed at once',
 )
-
-/** Bytes in a fitting unit, two or three digits: `96 MiB`, `1.5 GiB`. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-  let power = 0
-  while (power < units.length - 1 && bytes >= 999.5 * 1024 ** power) power++
-  const value = bytes / 1024 ** power
-  const digits = power === 0 || value >= 9.95 ? 0 : 1
-  return `${value.toFixed(digits)} ${units[power]}`
-}

@@ -6,6 +6,7 @@ import { Command as Commander } from 'commander'
 import { limits } from '../base/limits.js'
 import { type ParsedText, parseWith } from './arguments/parse.js'
 import { type AddCommand, addAdd } from './commands/add.js'
+import { addCopy, type CopyCommand } from './commands/copy.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
 import { addKeygen, type KeygenCommand } from './commands/keygen.js'
 import { addLs, type LsCommand } from './commands/ls.js'
@@ -15,11 +16,14 @@ import { addPush, type PushCommand } from './commands/push.js'
 import { addRm, type RmCommand } from './commands/rm.js'
 import { addStatus, type StatusCommand } from './commands/status.js'
 import { addVerify, type VerifyCommand } from './commands/verify.js'
+import { addWait, type WaitCommand } from './commands/wait.js'
 
 /** A parsed command line: everything checked, in base units. */
 export type Command =
   | NodeCommand
   | PushCommand
+  | CopyCommand
+  | WaitCommand
   | StatusCommand
   | AddCommand
   | LsCommand
@@ -83,6 +87,8 @@ FORCE_COLOR.`,
     )
   addNode(program, found)
   addPush(program, found)
+  addCopy(program, found)
+  addWait(program, found)
   addStatus(program, found)
   addAdd(program, found)
   addLs(program, found)

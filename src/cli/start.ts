@@ -18,6 +18,10 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-node.js')).runNode(command, context)
     case 'push':
       return (await import('./commands/run-push.js')).runPush(command, context)
+    case 'copy':
+      return (await import('./commands/run-copy.js')).runCopy(command, context)
+    case 'wait':
+      return (await import('./commands/run-wait.js')).runWait(command, context)
     case 'status':
       return (await import('./commands/run-status.js')).runStatus(command, context)
     case 'add':

@@ -20,7 +20,9 @@ import {
   type HeldEntry,
   heldStates,
 } from '../control/messages/types.js'
+import { readCopyWish } from './copy-wish.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
+import { readFileDigest } from './file-digest.js'
 import { decodeBacklog, decodeProgress, encodeBacklog, encodeProgress } from './hot.js'
 import { readName, readStreamEntry } from './manifest.js'
 import {
@@ -189,6 +191,11 @@ const frameTable: FrameTable = {
       next: body.isNull('next') ? null : body.string('next', limits.listCursorChars),
     }),
   ],
+  copy: [60, readCopyWish],
+  copying: [61, (body) => ({ transfer: body.hex('transfer', 32) })],
+  follow: [62, (body) => ({ transfer: body.hex('transfer', 32) })],
+  report: [63, (body) => ({ json: body.string('json', limits.frameBytes) })],
+  reported: [64, (body) => ({ json: body.string('json', limits.frameBytes) })],
   remove: [38, readName],
   removed: [39, empty],
   verify: [43, readName],
@@ -238,17 +245,6 @@ function readReason(body: Fields): { code: FrErrorCode; text: string } {
 function readCode(body: Fields): FrErrorCode {
   const code = body.string('code', 64)
   return isFrErrorCode(code) ? code : body.refuse('code', 'is not a known error code')
-}
-
-const fileDigest = new RegExp(
-  '^(?:blake3:[0-9a-f]{64}|sha256-blocks/[1-9]\\d{0,15}:[0-9a-f]{64}' +
-    '|xxh64-blocks/[1-9]\\d{0,15}:[0-9a-f]{16})$',
-)
-
-/** The form of session/file-digest.ts. */
-function readFileDigest(fields: Fields, name: string): string {
-  const text = fields.string(name, 96)
-  return fileDigest.test(text) ? text : fields.refuse(name, 'is not a file digest')
 }
 
 /** Frames with a binary body. */

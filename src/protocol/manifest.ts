@@ -22,7 +22,7 @@ import {
 } from '../base/bytes.js'
 import { FrError } from '../base/errors.js'
 import { blockBytesFor, limits } from '../base/limits.js'
-import type { Frame, NameText, StreamEntry } from '../control/messages/types.js'
+import type { Attributes, Frame, NameText, StreamEntry } from '../control/messages/types.js'
 import { type Fields, protocolError } from './fields.js'
 import type { Primitives, Signer } from './primitives.js'
 
@@ -80,9 +80,15 @@ export function readStreamEntry(entry: Fields): StreamEntry {
     span,
     size,
     dataBytes: entry.integer('dataBytes', 0, size),
-    mode: entry.integer('mode', 0, 0o7777),
-    mtimeSeconds: entry.integer('mtimeSeconds', -(2 ** 43), 2 ** 43),
-    mtimeNanos: entry.integer('mtimeNanos', 0, 999_999_999),
+    ...readAttributes(entry),
+  }
+}
+
+export function readAttributes(fields: Fields): Attributes {
+  return {
+    mode: fields.integer('mode', 0, 0o7777),
+    mtimeSeconds: fields.integer('mtimeSeconds', -(2 ** 43), 2 ** 43),
+    mtimeNanos: fields.integer('mtimeNanos', 0, 999_999_999),
   }
 }
 

@@ -95,6 +95,8 @@ describe('fr push to three nodes', () => {
         repairedBytes: 0,
         receivedBytes: expect.any(Number),
         duplicateBytes: expect.any(Number),
+        heldBytes: 0,
+        servedBy: null,
         holeBytes: 0,
         attempts: 1,
         code: null,

@@ -40,7 +40,7 @@ describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kin
     const spec = {
       transfer: randomId(),
       contentId: randomId(),
-      author: self.signer,
+      signer: self.signer,
       strategy: 'adaptive',
       shape: 'auto',
       name: Buffer.from('f.bin'),

@@ -17,7 +17,9 @@ const read = (path: string) => readFileSync(root + path, 'utf8')
 const packageJson = JSON.parse(read('package.json'))
 let readme = read('README.md')
 
-const commands = ['node', 'push', 'status', 'add', 'ls', 'rm', 'verify', 'digest', 'keygen']
+const commands = [
+  ...['node', 'push', 'copy', 'wait', 'status', 'add', 'ls', 'rm', 'verify', 'digest', 'keygen'],
+]
 
 function helpOf(...args: string[]): string {
   return execFileSync(process.execPath, [`${root}dist/cli/main.js`, ...args], { encoding: 'utf8' })

@@ -1,9 +1,8 @@
 /** `fr push` on the command line: its options and what they ask for. */
 import { type Command as Commander, Option } from 'commander'
-import type { PushTarget, Shape, Strategy } from '../../api/types.js'
+import type { Shape, Strategy } from '../../api/types.js'
 import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
-import { parseTargets } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { parseCount, parseDuration, parseRate, UsageError } from '../render/units.js'
 import {
@@ -16,13 +15,11 @@ import {
   refuse,
   type Values,
 } from './options.js'
+import { nodesOption, type Targets, targetsOf, toOption } from './targets.js'
 
-export interface PushCommand {
+export interface PushCommand extends Targets {
   readonly command: 'push'
   readonly path: string
-  /** Either the targets or the file that names them. */
-  readonly to?: readonly PushTarget[]
-  readonly nodesFile?: string
   readonly as?: string
   readonly keyFile?: string
   readonly strategy?: Strategy
@@ -70,18 +67,8 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .description('Put a file on nodes.')
     .argument('<path>', 'the file; - is standard input, and needs --as')
     .optionsGroup('What goes where:')
-    .addOption(
-      new Option(
-        '--to <list>',
-        'HOST[:PORT][,HOST[:PORT]...]; may be given more than once',
-      ).argParser((text: string, before: string | undefined) =>
-        before === undefined ? text : `${before},${text}`,
-      ),
-    )
-    .option(
-      '--nodes <file>',
-      'file with one HOST[:PORT] per line, # comments, uplink= downlink= site= advertise=',
-    )
+    .addOption(toOption())
+    .option(...nodesOption)
     .option('--as <name>', 'name at the nodes (default: the name of the file)')
     .option('--no-clobber', 'refuse nodes that already have the name')
     .option('--strict', 'refuse nodes whose file system does not keep mode and modification time')
@@ -163,13 +150,11 @@ Examples:
 }
 
 function pushCommand(path: string, options: Values): PushCommand {
-  const { to, nodes, as, keyFile, strategy, shape, groupSize, digest, engine } = options
+  const { as, keyFile, strategy, shape, groupSize, digest, engine } = options
   for (const [flags, name] of laterPushOptions) {
     if (options[name] !== undefined) refuse(`fr push ${flags.replace(/ .*/, '')}`)
   }
-  if ((to === undefined) === (nodes === undefined)) {
-    throw new UsageError('give either --to HOST[:PORT][,...] or --nodes FILE')
-  }
+  const targets = targetsOf(options)
   if (path === '') throw new UsageError('PATH is empty')
   if (path === '-' && as === undefined) throw new UsageError('standard input needs --as NAME')
   if (path === '-' && keyFile === '-')
@@ -179,22 +164,12 @@ function pushCommand(path: string, options: Values): PushCommand {
   if (options['trace'] !== undefined && options['dryRun'] === true)
     throw new UsageError('--trace records a push, and --dry-run makes none')
   if (as === '') throw new UsageError('--as is empty')
-  let targets: PushTarget[] | undefined
-  if (to !== undefined) {
-    try {
-      targets = parseTargets(to)
-    } catch (error) {
-      if (error instanceof UsageError) throw new UsageError(`--to: ${error.message}`)
-      throw error
-    }
-  }
   const quiet = options['quiet'] === true
   return {
     command: 'push',
     path,
+    ...targets,
     ...given({
-      to: targets,
-      nodesFile: nodes,
       as,
       keyFile,
       strategy,

@@ -6,11 +6,25 @@
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { taskBytesFor } from '../holdings/hashing.js'
 
 export interface DigestRun {
   readonly offset: number
   readonly length: number
   readonly digests: Uint8Array
+}
+
+/** Digests of a whole file, laid end to end, in the runs in which it would be read. */
+export function runsOf(digests: Uint8Array, bytes: number, blockBytes: number): DigestRun[] {
+  const digestBytes = digests.length / Math.max(1, Math.ceil(bytes / blockBytes))
+  const runs: DigestRun[] = []
+  for (let offset = 0; offset < bytes; offset += taskBytesFor(blockBytes)) {
+    const length = Math.min(taskBytesFor(blockBytes), bytes - offset)
+    const first = (offset / blockBytes) * digestBytes
+    const end = first + Math.ceil(length / blockBytes) * digestBytes
+    runs.push({ offset, length, digests: digests.subarray(first, end) })
+  }
+  return runs
 }
 
 export class OriginDigests {

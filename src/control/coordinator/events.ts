@@ -9,6 +9,7 @@ import type { Send } from '../dealing/dealer.js'
 import type { EndWish, Fact, Wish } from '../messages/facts.js'
 import type { NodeSettled, RosterFrame, Shape, Strategy } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
+import type { DigestRun } from './digests.js'
 
 /** What the coordinator's machine is told. */
 export type OriginFact =
@@ -78,8 +79,11 @@ export interface OriginConfig {
   readonly dataBytes?: number
   readonly blockBytes: number
   readonly digestBytes: number
-  /** Digests of all blocks, from an earlier reading of the same content; else it is hashed. */
-  readonly known?: Uint8Array
+  /**
+   * Digests of all blocks, from an earlier reading of the same content, in the runs in which they
+   * travel; else it is hashed.
+   */
+  readonly known?: readonly DigestRun[]
   readonly nodes: readonly NodeLink[]
   /** How long a node is dialled again and again. */
   readonly connectMs: number

@@ -41,18 +41,7 @@ export class OriginSource {
   constructor(config: OriginConfig) {
     this.#config = config
     this.digests = new OriginDigests(config.bytes, config.blockBytes, config.digestBytes)
-    if (config.known !== undefined) this.#put(config.known)
-  }
-
-  /** Digests of an earlier reading, in the runs in which they would be read. */
-  #put(digests: Uint8Array): void {
-    const { bytes, blockBytes, digestBytes } = this.#config
-    const runBytes = taskBytesFor(blockBytes)
-    for (let offset = 0; offset < bytes; offset += runBytes) {
-      const first = (offset / blockBytes) * digestBytes
-      const count = Math.ceil(Math.min(runBytes, bytes - offset) / blockBytes)
-      this.digests.put(offset, digests.subarray(first, first + count * digestBytes))
-    }
+    for (const { offset, digests } of config.known ?? []) this.digests.put(offset, digests)
   }
 
   /** Hashing may begin, in this order, unless it has. */

@@ -5,11 +5,13 @@
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
+import type { Attributes, CopyWish, NameText, Strategy } from './copying.js'
+
+export type { Attributes, NameText, Strategy }
 
 /** The route of what a node passes on to all its mates, where it ends. */
 export const groupRoute = 1
 
-export type Strategy = 'classic' | 'adaptive'
 export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
 /**
  * Why bytes that a member was to bring have to come another way:
@@ -59,13 +61,7 @@ export interface DealFrame {
   }[]
 }
 
-/** Bytes of a name: UTF-8 text, or base64url of the raw bytes when `nameIsBase64`. */
-export interface NameText {
-  readonly name: string
-  readonly nameIsBase64: boolean
-}
-
-export interface StreamEntry extends NameText {
+export interface StreamEntry extends NameText, Attributes {
   readonly stream: number
   /** 32 hex digits: the identity of the bytes, the same in every transfer of them. */
   readonly contentId: string
@@ -77,9 +73,6 @@ export interface StreamEntry extends NameText {
   readonly size: number
   /** Bytes that are no hole at the origin, as far as it knows; at most `size`. */
   readonly dataBytes: number
-  readonly mode: number
-  readonly mtimeSeconds: number
-  readonly mtimeNanos: number
 }
 
 /** Who coordinates, as a totally ordered value: by `counter`, then by `member`. */
@@ -374,6 +367,15 @@ export type Frame =
       /** Where to go on; null: this was all. An answer may be empty and not the last. */
       readonly next: string | null
     }
+  /** Push a file that the node holds. The answer comes once it has begun. */
+  | ({ readonly type: 'copy' } & CopyWish)
+  | { readonly type: 'copying'; readonly transfer: string }
+  /** Tell how a copy goes: all that there was to tell, then what comes. */
+  | { readonly type: 'follow'; readonly transfer: string }
+  /** One event of a push: plan, progress or the outcome of a node; many before `reported`. */
+  | { readonly type: 'report'; readonly json: string }
+  /** The result: the copy is over. */
+  | { readonly type: 'reported'; readonly json: string }
   | ({ readonly type: 'remove' } & NameText)
   /** The file is gone. */
   | { readonly type: 'removed' }
@@ -429,4 +431,6 @@ export interface NodeSettled {
 export interface NodeOutcome extends NodeSettled {
   /** From the start of the push to this outcome. */
   readonly seconds: number
+  /** The node that sent it the file in the origin's stead, HOST:PORT; null: this push itself. */
+  readonly servedBy: string | null
 }

@@ -8,20 +8,9 @@
  * as unlimited, which keeps T* a valid lower bound. Predictions must never be used as time-outs.
  */
 import type { RangePair } from '../../base/ranges.js'
+import type { LinkSpeeds, NodeLink } from '../messages/copying.js'
 
-export interface LinkSpeeds {
-  readonly uplinkBytesPerSecond?: number
-  readonly downlinkBytesPerSecond?: number
-}
-
-export interface NodeLink extends LinkSpeeds {
-  /** As the caller wrote it; used to name the limiting link. */
-  readonly address: string
-  /** HOST:PORT that its mates dial; it wins over what the node says of itself. */
-  readonly advertise?: string
-  /** Where the node stands: those of one site are near each other. */
-  readonly site?: string
-}
+export type { LinkSpeeds, NodeLink }
 
 export interface Forecast {
   readonly boundSeconds: number | null

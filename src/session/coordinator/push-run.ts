@@ -13,6 +13,7 @@ import { type Failure, FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import { awakeMs, nowMs } from '../../base/time/awake.js'
+import { type DigestRun, runsOf } from '../../control/coordinator/digests.js'
 import type { PlanMade } from '../../control/coordinator/events.js'
 import { OriginMachine } from '../../control/coordinator/machine.js'
 import { dealerOf, forecastOf, shapeOf } from '../../control/dealing/strategies.js'
@@ -41,7 +42,7 @@ import { type CallerWish, CoordinatorSession } from '../driver/coordinator.js'
 import type { EngineRouter } from '../router.js'
 import { processClock, SocketNet } from '../sockets.js'
 import { entryOf, PushSource } from './push-source.js'
-import type { PushHooks, PushSpec } from './push-spec.js'
+import type { KnownContent, PushHooks, PushSpec } from './push-spec.js'
 import { TracedMachine } from './traced-machine.js'
 
 export class PushRun {
@@ -100,7 +101,7 @@ export class PushRun {
       dataBytes: source.dataBytes,
       blockBytes: this.#blockBytes,
       digestBytes: digestBytesOf(spec.algorithm),
-      ...(spec.known && { known: spec.known.digests }),
+      ...(spec.known && { known: knownRuns(spec.known, source.size) }),
       ...wishes,
       seed: Number.parseInt(spec.transfer.slice(0, 8), 16),
       progressMs: limits.progressMs,
@@ -143,11 +144,14 @@ export class PushRun {
   }
 
   #sessionOver(): CoordinatorSession {
-    const { dialler, transfer, silenceMs, author, algorithm, known } = this.#spec
+    const { dialler, transfer, silenceMs, signer, algorithm, known } = this.#spec
     const engine = this.#engine
     const { name, contentId } = this.#spec
-    const entry = entryOf(this.#source, { name, contentId, author: hexOf(author.publicKey) })
-    const manifest = paginate([entry], author)
+    const own = hexOf(signer.publicKey)
+    const isSigned = known !== undefined && 'signed' in known
+    const author = isSigned ? known.author : own
+    const entry = entryOf(this.#source, { name, contentId, author })
+    const manifest = paginate([entry], signer)
     const ports = {
       clock: processClock,
       net: new SocketNet(
@@ -158,7 +162,8 @@ export class PushRun {
       ),
       engine,
       edgeTo: (node: number) => this.#edge(node, originNumber),
-      author,
+      author: signer,
+      signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],
       contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
       offer: (planned: boolean): Frame[] => {
         const { noClobber, strict } = this.#spec
@@ -172,7 +177,7 @@ export class PushRun {
           planned,
           fileDigest,
         }
-        const offer = { ...wishes, author: hexOf(author.publicKey), ...manifest.summary }
+        const offer = { ...wishes, author: own, ...manifest.summary }
         return [{ type: 'offer', ...offer }, ...manifest.pages]
       },
       execute: (wish: CallerWish) => this.#execute(wish),
@@ -288,7 +293,7 @@ export class PushRun {
   }
 
   #announceOutcome(peer: number, settled: NodeSettled): void {
-    const outcome = { ...settled, seconds: this.#seconds }
+    const outcome = { ...settled, seconds: this.#seconds, servedBy: null }
     this.#outcomes.set(peer, outcome)
     const level = outcome.status === 'complete' ? 'info' : 'warn'
     const { node, status, reason } = outcome
@@ -345,6 +350,13 @@ export class PushRun {
     const about = member === undefined ? { transfer } : { transfer, node: this.#address(member) }
     this.#spec.log({ level, event, fields: { ...about, ...fields } })
   }
+}
+
+function knownRuns(known: KnownContent, bytes: number): DigestRun[] {
+  if ('digests' in known) return runsOf(known.digests, bytes, blockBytesFor(bytes))
+  return known.signed.map(({ offset, length, payload }) => {
+    return { offset, length, digests: payload.subarray(limits.signatureBytes) }
+  })
 }
 
 const pushIsOver: Failure = { code: 'ERR_FR_NO_TRANSFER', text: 'the push is over' }

@@ -10,12 +10,30 @@ import type { TraceSink } from '../../control/view/trace.js'
 import type { Dialler } from '../../net/dial.js'
 import type { Signer } from '../../protocol/primitives.js'
 
+/** What an earlier reading of a content has found: its own digests, or those its author signed. */
+export type KnownContent = { readonly fileDigest: string } & (
+  | { readonly digests: Uint8Array }
+  | {
+      /** Public key, 64 hex digits. */
+      readonly author: string
+      /** In order; together they cover the content. */
+      readonly signed: readonly SignedRun[]
+    }
+)
+
+/** The payload of a digest record, and what it covers. */
+export interface SignedRun {
+  readonly offset: number
+  readonly length: number
+  readonly payload: Uint8Array
+}
+
 export interface PushSpec {
   readonly transfer: string
   /** 32 hex digits: the identity of what the source holds. */
   readonly contentId: string
-  /** Whose word the digests of the content are. */
-  readonly author: Signer
+  /** Signs the offer, and the digests that nobody has signed before. */
+  readonly signer: Signer
   readonly strategy: Strategy
   readonly shape: ShapeWish
   readonly name: Uint8Array
@@ -23,7 +41,7 @@ export interface PushSpec {
   readonly originUplinkBytesPerSecond: number | undefined
   readonly algorithm: DigestAlgorithm
   /** What an earlier reading of the same content has found; undefined: it is to be read. */
-  readonly known: { readonly fileDigest: string; readonly digests: Uint8Array } | undefined
+  readonly known: KnownContent | undefined
   readonly noClobber: boolean
   readonly strict: boolean
   readonly allowAdd: boolean

@@ -31,8 +31,10 @@ export interface CoordinatorPorts {
   readonly engine: FeedEngine
   /** What a data connection to this node is opened with. */
   readonly edgeTo: (node: number) => Edge
-  /** This side is the author. */
+  /** Signs the digests that `signed` has not. */
   readonly author: Signer
+  /** Digest records that the author of the content has signed. */
+  readonly signed?: readonly DigestSpec[]
   readonly contents: Contents
   /** What is said to a node first: the offer, then the pages of the manifest. */
   readonly offer: (planned: boolean) => readonly Frame[]
@@ -53,7 +55,7 @@ export class CoordinatorSession {
   readonly #neighbours: Neighbours
   readonly #samples: Samples
   readonly #executor: Executor
-  /** The digest records sent so far, by the offset of what they cover. */
+  /** The digest records that are signed so far, by the offset of what they cover. */
   readonly #records = new Map<number, DigestSpec>()
 
   /** `shown`: the machine, perhaps with a trace around it. */
@@ -75,6 +77,8 @@ export class CoordinatorSession {
       () => false,
     )
     this.#samples.opened(transfer)
+    for (const record of ports.signed ?? [])
+      this.#records.set(ports.contents.space.offsetOf(record) as number, record)
     this.#executor = new Executor(ports, this.#neighbours, this.#samples, silenceMs, {
       post: (fact) => this.post(fact),
       targetOf: (to) => ({ channel: 'control', to, address: this.#addressOf(to) }),

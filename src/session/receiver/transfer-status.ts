@@ -14,7 +14,8 @@ export interface RelayStatus {
 export interface TransferStatus {
   readonly transfer: string
   readonly name: string
-  readonly role: 'receiving' | 'complete'
+  /** origin: this node sends a file that it holds; what has landed is the mean of its nodes. */
+  readonly role: 'receiving' | 'complete' | 'origin'
   readonly bytes: number
   /** Bytes of the file that are there, each once, holes included. */
   readonly landedBytes: number

@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest'
 import {
   addNode,
   client,
+  copy,
   digestFile,
   fetchStatus,
   push,
   startNode,
+  waitFor,
 } from '../../../src/api/index.js'
 import { optionNames } from '../../../src/api/option-names.js'
 import { checkPush } from '../../../src/api/options.js'
@@ -24,6 +26,8 @@ const calls: Record<keyof typeof optionNames, Call> = {
   remove: (options) => client.remove(at, 'f', { ...options }),
   verify: (options) => client.verify(at, { ...options }),
   digestFile: (options) => digestFile('/nonexistent/x', { ...options }),
+  copy: (options) => copy('file', { from: at, to: [at], ...options }),
+  waitFor: (options) => waitFor(id, { via: at, ...options }),
   target: (options) => push('file', { to: [{ address: at, ...options }] }),
 }
 const messageOf = async (call: () => unknown): Promise<string> => {
@@ -56,6 +60,8 @@ describe.each(Object.entries(calls) as [keyof typeof optionNames, Call][])('%s',
       remove: () => client.remove(at, 'f', 'force' as never),
       verify: () => client.verify(at, 7 as never),
       digestFile: () => digestFile('file', 'sha256' as never),
+      copy: () => copy('file', 'from' as never),
+      waitFor: () => waitFor(id, null as never),
       target: () => push('file', { to: [7 as never] }),
     }
     const label = name === 'target' ? 'to[0]' : 'options'

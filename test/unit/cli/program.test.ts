@@ -17,7 +17,9 @@ const help = (line: string) => {
   expect(parsed.kind).toBe('text')
   return parsed.kind === 'text' ? parsed.text : ''
 }
-const names = ['node', 'push', 'status', 'add', 'ls', 'rm', 'verify', 'digest', 'keygen']
+const names = [
+  ...['node', 'push', 'copy', 'wait', 'status', 'add', 'ls', 'rm', 'verify', 'digest', 'keygen'],
+]
 const log = { format: 'text', level: 'warn' }
 
 describe('fr push', () => {
@@ -247,6 +249,49 @@ describe('fr add', () => {
     [`add ${id}0 h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
     [`add ${id} h:1 h:2 --via h:3`, 'too many arguments'],
   ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
+})
+
+describe('fr copy and fr wait', () => {
+  const id = '0123456789abcdef'.repeat(2)
+  const shown = { json: false, quiet: false, progress: true, log }
+
+  it('take what they need', () => {
+    expect(command('copy a/b --from h --to x:1,x:2')).toEqual({
+      command: 'copy',
+      name: 'a/b',
+      from: 'h:7400',
+      to: [{ address: 'x:1' }, { address: 'x:2' }],
+      noClobber: false,
+      strict: false,
+      allowAdd: false,
+      detach: false,
+      ...shown,
+    })
+    const line =
+      'copy a --from h:1 --nodes n --as c --uplink 1MB --timeout 1m --retries 0 --detach -q'
+    expect(command(line)).toMatchObject({
+      nodesFile: 'n',
+      as: 'c',
+      uplinkBytesPerSecond: 1e6,
+      timeoutMs: 60_000,
+      retries: 0,
+      detach: true,
+      quiet: true,
+      progress: false,
+    })
+    const wait = { command: 'wait', transfer: id, via: 'h:2', ...shown }
+    expect(command(`wait ${id} --via h:2`)).toEqual(wait)
+  })
+
+  it.each([
+    ['copy --from h --to x', "missing required argument 'name'"],
+    ['copy a --to x', '--from is required'],
+    ['copy a --from h', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
+    ['copy a --from h --to x --nodes n', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
+    ['copy a --from h,i --to x', 'HOST[:PORT]'],
+    ['wait 12 --via h', 'is not the id of a transfer: 32 hex digits'],
+    [`wait ${id}`, '--via is required'],
+  ])('refuse: %s', (line, text) => expect(usage(line)).toContain(text))
 })
 
 describe('what nodes hold', () => {

@@ -73,6 +73,7 @@ export const outcomeOf = (over: Partial<NodeOutcome> & { node: string }): NodeOu
   receivedBytes: 128 * MIB,
   duplicateBytes: 0,
   heldBytes: 0,
+  servedBy: null,
   holeBytes: 0,
   attempts: 1,
   code: null,

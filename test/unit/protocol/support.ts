@@ -133,6 +133,18 @@ const answer = fc.oneof(reason, fc.record({ code: fc.constant(null), text }))
 
 const indices = fc.uniqueArray(mate, { maxLength: 8 }).map((list) => list.sort((a, b) => a - b))
 
+const rate = fc.integer({ min: 1, max: 2 ** 40 })
+const nodeLink = fc.record(
+  {
+    address,
+    advertise: address,
+    site: fc.stringMatching(/^[a-z]{0,8}$/),
+    uplinkBytesPerSecond: rate,
+    downlinkBytesPerSecond: rate,
+  },
+  { requiredKeys: ['address'] },
+)
+
 const bodies: Bodies = {
   offer: fc.record({
     transfer: hex(32),
@@ -265,6 +277,36 @@ const bodies: Bodies = {
     entries: fc.array(heldEntry, { maxLength: 5 }),
     next: fc.option(fc.string({ maxLength: 40 })),
   }),
+  copy: fc.record({
+    transfer: hex(32),
+    name: fc.option(nameText),
+    content: fc.option(fc.record({ fileDigest, bytes: fc.nat({ max: 2 ** 40 }) })),
+    as: nameText,
+    attributes: fc.option(
+      fc.record({
+        mode: fc.nat({ max: 0o7777 }),
+        mtimeSeconds: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
+        mtimeNanos: fc.integer({ min: 0, max: 999_999_999 }),
+      }),
+    ),
+    nodes: fc.array(nodeLink, { maxLength: 5 }),
+    strategy: fc.constantFrom('classic' as const, 'adaptive' as const),
+    shape: fc.constantFrom('auto', 'unicast', 'group'),
+    noClobber: fc.boolean(),
+    strict: fc.boolean(),
+    allowAdd: fc.boolean(),
+    connectMs: fc.integer({ min: 1, max: limits.connectMsMax }),
+    silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
+    retries: fc.nat({ max: limits.retriesMax }),
+    timeoutMs: fc.option(fc.integer({ min: 1, max: limits.timeoutMsMax })),
+    minRateBytesPerSecond: fc.option(rate),
+    uplinkBytesPerSecond: fc.option(rate),
+    detach: fc.boolean(),
+  }),
+  copying: fc.record({ transfer: hex(32) }),
+  follow: fc.record({ transfer: hex(32) }),
+  report: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),
+  reported: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),
   remove: nameText,
   removed: fc.constant({}),
   verify: nameText,

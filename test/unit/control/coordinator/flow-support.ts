@@ -200,7 +200,11 @@ export class FluidPush {
       } else if (command.type === 'checkSource')
         this.#tell({ type: 'sourceChecked', isDoubtful: false })
       else if (command.type === 'announceOutcome')
-        this.outcomes.set(command.member, { ...command.outcome, seconds: this.nowMs / 1000 })
+        this.outcomes.set(command.member, {
+          ...command.outcome,
+          seconds: this.nowMs / 1000,
+          servedBy: null,
+        })
       else if (command.type === 'sum') this.#tell({ type: 'summed', fileDigest: digest })
     }
   }

@@ -1,0 +1,210 @@
+/**
+ * The copies of a node: pushes whose origin it is because a client asked for them. Any file that it
+ * holds can be their source; the digests go out as their author signed them.
+ *
+ * A copy ends when its client hangs up, unless the client said that it would. Results are kept for
+ * those who ask later, some of them and for some time.
+ */
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Logger } from '../base/log.js'
+import { nowMs } from '../base/time/awake.js'
+import type { CopyWish } from '../control/messages/copying.js'
+import type { NodeLink } from '../control/plan/plan.js'
+import type { PushResult } from '../control/view/push-view.js'
+import type { Dialler } from '../net/dial.js'
+import type { DataEngine, HashPool, SourceFile } from '../ports.js'
+import { decodeName } from '../protocol/manifest.js'
+import { attempt } from '../session/coordinator/attempt.js'
+import { PushRun } from '../session/coordinator/push-run.js'
+import type { PushSpec } from '../session/coordinator/push-spec.js'
+import type { TransferStatus } from '../session/receiver/transfer-status.js'
+import type { EngineRouter } from '../session/router.js'
+import type { DigestRun, HeldStream } from '../store/catalogue/record.js'
+import type { Holdings } from '../store/held/holdings.js'
+import { Copy, resultJson } from './copy.js'
+import { openHeldSource } from './held-source.js'
+
+export interface CopiesSpec {
+  readonly engine: DataEngine
+  readonly router: EngineRouter
+  readonly pool: HashPool
+  readonly holdings: Holdings
+  readonly dataDir: string
+  readonly dialler: (connectMs: number) => Dialler
+  readonly log: Logger
+}
+
+export class Copies {
+  readonly #spec: CopiesSpec
+  readonly #running = new Map<string, Copy>()
+  /** Oldest first. */
+  readonly #over = new Map<string, Copy>()
+
+  constructor(spec: CopiesSpec) {
+    this.#spec = spec
+  }
+
+  /**
+   * Begins a copy, which `asker` ends unless it is detached. Rejects with ERR_FR_NOT_HELD,
+   * ERR_FR_CATALOGUE, ERR_FR_BUSY for a transfer that exists, ERR_FR_LIMIT.
+   */
+  async start(wish: CopyWish, asker: AbortSignal): Promise<void> {
+    const { transfer } = wish
+    if (this.#running.has(transfer) || this.#over.has(transfer))
+      throw new FrError('ERR_FR_BUSY', 'this transfer is known here already')
+    if (this.#running.size >= limits.copiesPerNode)
+      throw new FrError('ERR_FR_LIMIT', `the node makes ${this.#running.size} copies already`)
+    const copy = new Copy(wish)
+    this.#running.set(transfer, copy)
+    let source: SourceFile | undefined
+    try {
+      const record = this.#find(wish)
+      const { engine, holdings, dataDir } = this.#spec
+      const runs = await holdings.catalogue?.runs(record)
+      source = await openHeldSource(holdings, engine.storage, dataDir, record)
+      copy.signal.throwIfAborted()
+      if (!wish.detach) asker.throwIfAborted()
+      void this.#carryOut(copy, record, runs ?? [], source, asker)
+    } catch (error) {
+      this.#running.delete(transfer)
+      if (source !== undefined) this.#spec.engine.storage.closeFile(source.file)
+      await copy.carryOut(Promise.reject(error))
+      throw error
+    }
+  }
+
+  /**
+   * Resolves to the result of a copy. Rejects with what it failed by, the reason of the signal, or
+   * ERR_FR_NO_TRANSFER.
+   */
+  async follow(
+    transfer: string,
+    tell: (json: string) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    this.#forgetOld()
+    const copy = this.#running.get(transfer) ?? this.#over.get(transfer)
+    if (copy === undefined)
+      throw new FrError('ERR_FR_NO_TRANSFER', `the node knows no copy ${transfer}`)
+    const unfollow = copy.follow(tell)
+    signal.addEventListener('abort', unfollow, { once: true })
+    try {
+      return resultJson(await copy.result)
+    } finally {
+      unfollow()
+      signal.removeEventListener('abort', unfollow)
+    }
+  }
+
+  /** Has a node added to a copy; undefined when it is none of these. */
+  add(transfer: string, link: NodeLink): Promise<void> | undefined {
+    return this.#running.get(transfer)?.add(link)
+  }
+
+  get views(): TransferStatus[] {
+    return [...this.#running.values()].map((copy) => copy.view())
+  }
+
+  /** Ends all; resolves when nothing of them is open. */
+  async stop(): Promise<void> {
+    const copies = [...this.#running.values()]
+    for (const copy of copies) copy.abort(new FrError('ERR_FR_NODE_CLOSED', 'the node is closing'))
+    await Promise.allSettled(copies.map((copy) => copy.result))
+  }
+
+  #find({ name, content }: CopyWish): HeldStream {
+    const { catalogue } = this.#spec.holdings
+    const record =
+      name !== null
+        ? catalogue?.get(decodeName(name))
+        : content && catalogue?.withDigest(content.fileDigest, content.bytes)
+    if (record) return record
+    const what = name === null ? 'a file of this content' : JSON.stringify(name.name)
+    throw new FrError('ERR_FR_NOT_HELD', `the node does not hold ${what}`)
+  }
+
+  /** Never rejects. */
+  async #carryOut(
+    copy: Copy,
+    record: HeldStream,
+    runs: readonly DigestRun[],
+    source: SourceFile,
+    asker: AbortSignal,
+  ): Promise<void> {
+    const { wish } = copy
+    const hungUp = (): void =>
+      copy.abort(new FrError('ERR_FR_ABORTED', 'whoever asked for the copy hung up'))
+    if (!wish.detach) asker.addEventListener('abort', hungUp, { once: true })
+    await copy.carryOut(this.#push(copy, record, runs, source))
+    asker.removeEventListener('abort', hungUp)
+    this.#running.delete(wish.transfer)
+    copy.overMs = nowMs()
+    this.#over.set(wish.transfer, copy)
+    this.#forgetOld()
+  }
+
+  async #push(
+    copy: Copy,
+    record: HeldStream,
+    runs: readonly DigestRun[],
+    source: SourceFile,
+  ): Promise<PushResult> {
+    const { engine, router, pool, holdings, log } = this.#spec
+    const fields = { transfer: copy.wish.transfer, name: copy.wish.as.name }
+    log({ level: 'info', event: 'copying', fields })
+    try {
+      const spec = this.#pushSpec(copy.wish, record, runs)
+      const { attributes } = copy.wish
+      const described = attributes === null ? source : { ...source, ...fileAttributes(attributes) }
+      return await attempt(
+        (hooks) =>
+          new PushRun(engine, router, pool, described, spec, {
+            ...hooks,
+            changed: () => void holdings.drop(record, 'changed'),
+          }),
+        copy.audience,
+        copy.signal,
+        false,
+      )
+    } finally {
+      engine.storage.closeFile(source.file)
+    }
+  }
+
+  #pushSpec(wish: CopyWish, record: HeldStream, signed: readonly DigestRun[]): PushSpec {
+    const { transfer, strategy, shape, nodes, noClobber, strict, allowAdd } = wish
+    const { connectMs, silenceMs, retries } = wish
+    const { contentId, algorithm, fileDigest, author } = record
+    const dialler = this.#spec.dialler(connectMs)
+    const { signer } = dialler.self
+    const limited = {
+      timeoutMs: wish.timeoutMs ?? undefined,
+      minRateBytesPerSecond: wish.minRateBytesPerSecond ?? undefined,
+      originUplinkBytesPerSecond: wish.uplinkBytesPerSecond ?? undefined,
+    }
+    return {
+      ...{ transfer, contentId, algorithm, signer, strategy, shape, name: decodeName(wish.as) },
+      ...{ nodes, noClobber, strict, allowAdd, connectMs, silenceMs, retries, wait: false },
+      known: { fileDigest, author, signed },
+      ...limited,
+      dialler,
+      log: this.#spec.log,
+    }
+  }
+
+  #forgetOld(): void {
+    for (const [transfer, { overMs }] of this.#over) {
+      const isOld = nowMs() - (overMs ?? 0) > limits.copyKeptMs
+      if (isOld || this.#over.size > limits.copiesKept) this.#over.delete(transfer)
+    }
+  }
+}
+
+function fileAttributes({
+  mode,
+  mtimeSeconds,
+  mtimeNanos,
+}: NonNullable<CopyWish['attributes']>): Pick<SourceFile, 'mode' | 'mtime'> {
+  return { mode, mtime: { seconds: mtimeSeconds, nanos: mtimeNanos } }
+}

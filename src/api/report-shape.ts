@@ -1,0 +1,136 @@
+/** The shapes of what a node reports of a copy: the events and the result of a push. */
+import { isFrErrorCode } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import {
+  amount,
+  type Check,
+  fact,
+  list,
+  one,
+  orNull,
+  readShaped,
+  type Shape,
+  text,
+  wrongField,
+} from './shape.js'
+import type { NodeOutcome, NodeProgress, Plan, Progress, PushResult, PushShare } from './types.js'
+
+const nodesMax = limits.placesPerPush
+const strategy = one('classic', 'adaptive')
+const shape = one('unicast', 'group', 'chain', 'tree', 'binomial')
+const code: Check = (value) => value === null || isFrErrorCode(value as string)
+
+function each(of: Readonly<Record<string, Check>>): Check {
+  return list((value) => wrongField(value, of) === null, nodesMax)
+}
+
+const planShare: Shape<Plan['shares'][number]> = { node: text, bytes: amount }
+
+const plan: Shape<Plan> = {
+  event: one('plan'),
+  transfer: text,
+  strategy,
+  shape,
+  groups: list(list(text, nodesMax), nodesMax),
+  shares: each(planShare),
+  bytes: amount,
+  dataBytes: amount,
+  blockBytes: amount,
+  predictedSeconds: orNull(amount),
+  boundSeconds: orNull(amount),
+  limiting: orNull(text),
+}
+
+const nodeProgress: Shape<NodeProgress> = {
+  node: text,
+  state: one('connecting', 'accepted', 'receiving', 'verifying', 'complete', 'failed', 'refused'),
+  landedBytes: amount,
+  verifiedBytes: amount,
+  rateBytesPerSecond: amount,
+  rateOutBytesPerSecond: amount,
+  dealtBytes: amount,
+  relayedBytes: amount,
+  relayedShare: amount,
+  queueBytes: orNull(amount),
+  isLagging: fact,
+  isCatchingUp: fact,
+  etaSeconds: orNull(amount),
+  waitsFor: orNull(text),
+}
+
+const progress: Shape<Progress> = {
+  event: one('progress'),
+  transfer: text,
+  seconds: amount,
+  bytes: amount,
+  landedBytes: amount,
+  totalBytes: amount,
+  share: amount,
+  efficiency: orNull(amount),
+  originBytesSent: amount,
+  nodes: each(nodeProgress),
+}
+
+const outcome: Shape<NodeOutcome> = {
+  attempts: amount,
+  node: text,
+  status: one('complete', 'failed', 'refused'),
+  bytes: amount,
+  digest: orNull(text),
+  repairedBytes: amount,
+  receivedBytes: amount,
+  duplicateBytes: amount,
+  heldBytes: amount,
+  holeBytes: amount,
+  code,
+  retryable: fact,
+  reason: orNull(text),
+  warnings: list(text, limits.warningsPerPush),
+  seconds: amount,
+  servedBy: orNull(text),
+}
+
+const pushShare: Shape<PushShare> = {
+  node: text,
+  dealtBytes: amount,
+  relayedBytes: amount,
+  relayedShare: orNull(amount),
+}
+
+const result: Shape<PushResult> = {
+  event: one('result'),
+  transfer: text,
+  bytes: amount,
+  dataBytes: amount,
+  seconds: amount,
+  boundSeconds: orNull(amount),
+  efficiency: orNull(amount),
+  boundFrom: orNull(one('configured', 'observed')),
+  observedBoundSeconds: orNull(amount),
+  observedEfficiency: orNull(amount),
+  shares: each(pushShare),
+  originShare: orNull((value) => typeof value === 'number'),
+  directBytes: amount,
+  resentBytes: amount,
+  strategy,
+  shape,
+  originBytesSent: amount,
+  digest: orNull(text),
+  warnings: list(text, 2 * limits.warningsPerPush),
+  nodes: each(outcome),
+}
+
+const reports = { plan, progress, node: { event: one('node'), ...outcome } } as const
+const named = { event: one(...Object.keys(reports)) }
+
+export type Report = Plan | Progress | ({ readonly event: 'node' } & NodeOutcome)
+
+/** `node` is the sender. Throws ERR_FR_PROTOCOL that names the first wrong field. */
+export function readReport(json: string, node: string): Report {
+  const { event } = readShaped(json, named, node, 'a report') as { event: keyof typeof reports }
+  return readShaped(json, reports[event], node, 'a report') as Report
+}
+
+export function readResult(json: string, node: string): PushResult {
+  return readShaped(json, result, node, 'a result') as PushResult
+}

@@ -1,0 +1,35 @@
+/** `fr copy`: has a node push a file that it holds, and shows it. */
+import type { CopyOptions } from '../../api/types.js'
+import { keyOption } from '../arguments/keys.js'
+import { readNodesFile } from '../arguments/nodes-file.js'
+import { argumentBytes } from '../arguments/sources.js'
+import { type Context, watchSignals } from '../render/context.js'
+import { asUsage } from '../render/failures.js'
+import { jsonText } from '../render/text.js'
+import type { CopyCommand } from './copy.js'
+import { given } from './options.js'
+import { showTransfer } from './show-transfer.js'
+
+export async function runCopy(command: CopyCommand, context: Context): Promise<number> {
+  const { from, noClobber, strict, allowAdd } = command
+  const { strategy, shape, uplinkBytesPerSecond, retries, timeoutMs } = command
+  const to = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
+  const { copy, startCopy } = await import('../../api/copy.js')
+  const key = await keyOption(command.keyFile, context)
+  const name = argumentBytes(command.name) ?? command.name
+  const as = command.as === undefined ? undefined : (argumentBytes(command.as) ?? command.as)
+  const options: CopyOptions = {
+    ...{ from, to, noClobber, strict, allowAdd, ...key },
+    ...given({ as, strategy, shape, uplinkBytesPerSecond, retries, timeoutMs }),
+  }
+  if (!command.detach)
+    return showTransfer({ label: 'fr copy', name: command.name }, command, context, (_, signal) =>
+      copy(name, { ...options, signal }),
+    )
+  const signal = watchSignals((text) => context.stderr(`fr copy: ${text}\n`))
+  const transfer = await startCopy(name, { ...options, signal }).catch((error: unknown) => {
+    throw asUsage(error)
+  })
+  context.stdout(`${command.json ? jsonText({ event: 'copying', transfer }) : transfer}\n`)
+  return 0
+}

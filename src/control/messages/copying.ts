@@ -1,0 +1,57 @@
+/** What a client asks of a node that is to copy a file to others. Pure data. */
+export type Strategy = 'classic' | 'adaptive'
+
+/** Bytes of a name: UTF-8 text, or base64url of the raw bytes when `nameIsBase64`. */
+export interface NameText {
+  readonly name: string
+  readonly nameIsBase64: boolean
+}
+
+/** What a published file gets beside its content. */
+export interface Attributes {
+  readonly mode: number
+  readonly mtimeSeconds: number
+  readonly mtimeNanos: number
+}
+
+/** What a node is asked to copy to others: a file that it holds, and how. */
+export interface CopyWish {
+  /** The id of the transfer, which whoever asks has chosen. */
+  readonly transfer: string
+  /** The name of the file at the node; null: whatever has this content. */
+  readonly name: NameText | null
+  readonly content: { readonly fileDigest: string; readonly bytes: number } | null
+  /** Its name at the others. */
+  readonly as: NameText
+  /** What the others give the file; null: what it came with. */
+  readonly attributes: Attributes | null
+  readonly nodes: readonly NodeLink[]
+  readonly strategy: Strategy
+  readonly shape: 'auto' | 'unicast' | 'group'
+  readonly noClobber: boolean
+  readonly strict: boolean
+  readonly allowAdd: boolean
+  readonly connectMs: number
+  readonly silenceMs: number
+  readonly retries: number
+  readonly timeoutMs: number | null
+  readonly minRateBytesPerSecond: number | null
+  readonly uplinkBytesPerSecond: number | null
+  /** It goes on when whoever asked hangs up. */
+  readonly detach: boolean
+}
+
+/** Speeds and place of a node as whoever names it knows them. */
+export interface LinkSpeeds {
+  readonly uplinkBytesPerSecond?: number
+  readonly downlinkBytesPerSecond?: number
+}
+
+export interface NodeLink extends LinkSpeeds {
+  /** As the caller wrote it; used to name the limiting link. */
+  readonly address: string
+  /** HOST:PORT that its mates dial; it wins over what the node says of itself. */
+  readonly advertise?: string
+  /** Where the node stands: those of one site are near each other. */
+  readonly site?: string
+}

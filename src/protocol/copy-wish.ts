@@ -1,0 +1,50 @@
+/** Reader for what a node is asked to copy. */
+import { limits } from '../base/limits.js'
+import type { CopyWish, NodeLink } from '../control/messages/copying.js'
+import type { Fields } from './fields.js'
+import { readFileDigest } from './file-digest.js'
+import { readAttributes, readName } from './manifest.js'
+import { readAddress } from './plan.js'
+
+const bytesMax = Number.MAX_SAFE_INTEGER
+
+export function readCopyWish(body: Fields): CopyWish {
+  const orNull = <T>(name: string, read: () => T): T | null => (body.isNull(name) ? null : read())
+  const rate = (name: string): number | null => orNull(name, () => body.integer(name, 1, bytesMax))
+  return {
+    transfer: body.hex('transfer', 32),
+    name: orNull('name', () => readName(body.object('name'))),
+    content: orNull('content', () => {
+      const content = body.object('content')
+      const fileDigest = readFileDigest(content, 'fileDigest')
+      return { fileDigest, bytes: content.integer('bytes', 0, limits.fileBytes) }
+    }),
+    as: readName(body.object('as')),
+    attributes: orNull('attributes', () => readAttributes(body.object('attributes'))),
+    nodes: body.list('nodes', limits.nodesPerPush, readNodeLink),
+    strategy: body.oneOf('strategy', ['classic', 'adaptive']),
+    shape: body.oneOf('shape', ['auto', 'unicast', 'group']),
+    noClobber: body.boolean('noClobber'),
+    strict: body.boolean('strict'),
+    allowAdd: body.boolean('allowAdd'),
+    connectMs: body.integer('connectMs', 1, limits.connectMsMax),
+    silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
+    retries: body.integer('retries', 0, limits.retriesMax),
+    timeoutMs: orNull('timeoutMs', () => body.integer('timeoutMs', 1, limits.timeoutMsMax)),
+    minRateBytesPerSecond: rate('minRateBytesPerSecond'),
+    uplinkBytesPerSecond: rate('uplinkBytesPerSecond'),
+    detach: body.boolean('detach'),
+  }
+}
+
+function readNodeLink(link: Fields): NodeLink {
+  const rate = <N extends string>(name: N): Partial<Record<N, number>> =>
+    link.has(name) ? ({ [name]: link.integer(name, 1, bytesMax) } as Record<N, number>) : {}
+  return {
+    address: readAddress(link, 'address'),
+    ...(link.has('advertise') ? { advertise: readAddress(link, 'advertise') } : {}),
+    ...(link.has('site') ? { site: link.string('site', limits.siteChars) } : {}),
+    ...rate('uplinkBytesPerSecond'),
+    ...rate('downlinkBytesPerSecond'),
+  }
+}

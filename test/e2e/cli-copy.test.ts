@@ -1,0 +1,89 @@
+/** `fr copy` and `fr wait` between real processes. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { copyDigest, MIB, type ServingNode, sha256, World } from './cli-world.js'
+import { type Door, holdingDoor } from './door.js'
+
+describe('fr copy', () => {
+  let world: World
+  let nodes: ServingNode[]
+  let door: Door
+  let content: Buffer
+  beforeEach(async () => {
+    world = new World()
+    nodes = await world.nodes(3)
+    door = await holdingDoor(at(2).address, 2 * MIB)
+    content = world.file('a.bin', 24 * MIB + 11)
+    await world.run(['push', 'a.bin', '--to', at(0).address])
+  })
+  afterEach(async () => {
+    door.close()
+    await world.close()
+  })
+
+  const at = (index: number): ServingNode => nodes[index] as ServingNode
+  const from = (): string[] => ['--from', at(0).address]
+  const roles = async (): Promise<string[]> => {
+    const [status] = (await world.run(['status', at(0).address, '--json'])).lines
+    return (status as { transfers: { role: string }[] }).transfers.map(({ role }) => role)
+  }
+  const isHolding = async (): Promise<void> => {
+    while (!door.isHolding()) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+
+  it('prints what fr push prints', async () => {
+    const args = ['a.bin', ...from(), '--to', `${at(1).address},${at(2).address}`]
+    const { status, lines } = await world.run(['copy', ...args, '--as', 'b.bin', '--json'])
+    expect(status).toBe(0)
+    const events = lines.map((line) => line['event'])
+    expect(events[0]).toBe('plan')
+    expect(events.filter((event) => event === 'node')).toHaveLength(2)
+    expect(lines.at(-1)).toMatchObject({ event: 'result', bytes: content.length })
+    for (const node of [at(1), at(2)]) expect(copyDigest(node, 'b.bin')).toBe(sha256(content))
+    const shown = await world.run(['copy', 'a.bin', ...from(), '--to', at(1).address])
+    expect(shown.stderr).toMatch(/1 of 1 node complete in .*24\.0 MiB each/)
+  })
+
+  it('goes on alone when it is detached; fr status and fr wait tell of it', async () => {
+    const args = ['a.bin', ...from(), '--to', door.address, '--detach']
+    const { status, stdout } = await world.run(['copy', ...args])
+    expect(status).toBe(0)
+    const transfer = stdout.trim()
+    expect(transfer).toMatch(/^[0-9a-f]{32}$/)
+    await isHolding()
+    expect(await roles()).toEqual(['origin'])
+    const shown = await world.run(['status', at(0).address])
+    expect(shown.stdout).toMatch(/origin 24\.0 MiB, .* landed/)
+    const wait = world.fr(['wait', transfer, '--via', at(0).address, '--json'])
+    await wait.until('its progress', () => wait.lines.length > 0)
+    door.open()
+    expect(await wait.ended).toBe(0)
+    expect(wait.lines.at(-1)).toMatchObject({ event: 'result', transfer })
+    expect(copyDigest(at(2), 'a.bin')).toBe(sha256(content))
+    const late = await world.run(['wait', transfer, '--via', at(0).address])
+    expect(late).toMatchObject({ status: 0, stdout: '' })
+    expect(late.stderr).toMatch(/1 of 1 node complete/)
+    const unknown = await world.run(['wait', '0'.repeat(32), '--via', at(0).address])
+    expect(unknown).toMatchObject({ status: 1 })
+    expect(unknown.stderr).toContain('ERR_FR_NO_TRANSFER')
+  })
+
+  it.each(['SIGINT', 'SIGKILL'] as const)('ends with its client, killed by %s', async (signal) => {
+    const running = world.fr(['copy', 'a.bin', ...from(), '--to', door.address, '--json'])
+    await isHolding()
+    running.kill(signal)
+    await running.ended
+    while ((await roles()).length > 0);
+    expect(copyDigest(at(2), 'a.bin')).toBeNull()
+    if (signal === 'SIGINT')
+      expect(running.lines.at(-1)).toMatchObject({ event: 'error', code: 'ERR_FR_ABORTED' })
+  })
+
+  it('says what is wrong', async () => {
+    const missing = await world.run(['copy', 'x.bin', ...from(), '--to', at(1).address])
+    expect(missing).toMatchObject({ status: 1, stdout: '' })
+    expect(missing.stderr).toContain('the node does not hold "x.bin"')
+    const nowhere = await world.run(['copy', 'a.bin', ...from()])
+    expect(nowhere).toMatchObject({ status: 2 })
+    expect(nowhere.stderr).toContain('give either --to')
+  })
+})
