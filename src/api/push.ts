@@ -1,6 +1,7 @@
 /** `push`: one file to many nodes. */
 import { channel } from 'node:diagnostics_channel'
 import { openEngine } from '../agent/engines.js'
+import { hexOf } from '../base/bytes.js'
 import { blockBytesFor } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { forecastOf, shapeOf, sharesOf } from '../control/dealing/strategies.js'
@@ -14,6 +15,7 @@ import type { PushSpec } from '../session/coordinator/push-spec.js'
 import { TraceFile } from '../session/coordinator/trace-file.js'
 import type { EngineRouter } from '../session/router.js'
 import { clientKey } from '../store/identity.js'
+import { KnownSource } from './known-source.js'
 import { whenNameIsFree } from './name-wait.js'
 import { type CheckedPush, checkPush } from './options.js'
 import { claimSource, openSource, pathOf } from './source.js'
@@ -59,6 +61,7 @@ async function run(
   const pool = new WorkerHashPool()
   let trace: TraceFile | undefined
   let source: SourceFile | undefined
+  let known: KnownSource | undefined
   try {
     source = await openSource(engine, checked.source, signal)
     signal.throwIfAborted()
@@ -67,17 +70,27 @@ async function run(
     const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
     const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond, wait } = checked
     const self = selfOf(signerOf(await clientKey()))
+    const { signer } = self
+    known = await KnownSource.of({
+      storage: engine.storage,
+      source: checked.source,
+      file: source,
+      algorithm,
+      author: hexOf(signer.publicKey),
+      blockBytes: blockBytesFor(source.size),
+      isToRead: checked.verify,
+    })
     const spec = {
       transfer: control.transfer.id,
-      contentId: randomId(),
-      signer: self.signer,
+      contentId: known.contentId,
+      signer,
       strategy,
       shape,
       name,
       nodes,
       originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
       algorithm,
-      known: undefined,
+      known: known.known,
       noClobber,
       strict,
       allowAdd,
@@ -91,7 +104,7 @@ async function run(
       log,
     }
     const { id: transfer } = control.transfer
-    const make = makeRun.bind(null, engine, router, pool, source, trace)
+    const make = makeRun.bind(null, engine, router, pool, source, { trace, known })
     const audience = audienceOf(control)
     const result = wait
       ? await whenNameIsFree(
@@ -110,6 +123,7 @@ async function run(
     throw error
   } finally {
     await trace?.close()
+    await known?.close()
     await pool.close()
     if (source !== undefined) engine.storage.closeFile(source.file)
     await engine.shutdown()
@@ -121,12 +135,12 @@ function makeRun(
   router: EngineRouter,
   pool: WorkerHashPool,
   source: SourceFile,
-  trace: TraceFile | undefined,
+  { trace, known }: { trace: TraceFile | undefined; known: KnownSource },
   spec: PushSpec,
   hooks: RunHooks,
 ): PushRun {
   const traced = trace === undefined ? {} : { trace: trace.write.bind(trace) }
-  return new PushRun(engine, router, pool, source, spec, { ...hooks, ...traced })
+  return new PushRun(engine, router, pool, source, spec, { ...hooks, ...traced, ...known.hooks })
 }
 
 /** Everybody who listens to the transfer. */

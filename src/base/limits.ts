@@ -199,7 +199,7 @@ export const limits = {
   /** Bytes of one request; a request is one block where blocks are larger. */
   pullUnitBytes: 256 * KIB,
   /** Requests open at one holder once it has answered some; a holder accepts twice as many. */
-  pullRequests: 4,
+  pullRequests: 32,
   /** Holders that one node asks at the same time. */
   pullHolders: 4,
   /** Milliseconds that a mate has to connect or to answer before others are asked as well. */

@@ -14,11 +14,13 @@ import type {
   ByteRange,
   DataDirHandle,
   FileHandle,
+  FileIdentity,
   FlushedFile,
   LostAttribute,
   PublishSpec,
   Storage,
 } from '../ports.js'
+import { isSameFile } from './catalogue/same-file.js'
 
 const scratchSuffix = '.scratch'
 
@@ -52,6 +54,8 @@ export class Partial {
   #file: FileHandle | undefined
   #scratch: FileHandle | undefined
   #isPublished = false
+  #borrowed: FileIdentity | undefined
+  #from: FileHandle | undefined
 
   constructor(storage: Storage, dir: DataDirHandle, name: Uint8Array, spec: PartialSpec) {
     this.#storage = storage
@@ -70,8 +74,9 @@ export class Partial {
     return this.#file as FileHandle
   }
 
-  get scratch(): FileHandle {
-    return this.#scratch as FileHandle
+  /** Undefined where nothing is missing. */
+  get scratch(): FileHandle | undefined {
+    return this.#scratch
   }
 
   /** True when the files exist and are not published. */
@@ -95,6 +100,39 @@ export class Partial {
     this.#scratch = await this.#create(this.#scratchId, bytes)
   }
 
+  /** Takes the published file itself, of which nothing is missing; it is closed here. */
+  borrow(file: FileHandle, identity: FileIdentity): void {
+    this.#file = file
+    this.#borrowed = identity
+    this.#isPublished = true
+  }
+
+  /** True when the file is the published one itself. */
+  get isBorrowed(): boolean {
+    return this.#borrowed !== undefined
+  }
+
+  /** Whether the published file is still what it was. */
+  async isUnchanged(): Promise<boolean> {
+    const now = await this.#storage.identityOf(this.file)
+    return this.#borrowed !== undefined && isSameFile(now, this.#borrowed)
+  }
+
+  /** `bring` copies from this file of the node, which is closed here. */
+  copyFrom(file: FileHandle): void {
+    this.#from = file
+  }
+
+  /** True when bytes come from another file of the node. */
+  get isCopied(): boolean {
+    return this.#from !== undefined
+  }
+
+  /** What of this range another file of the node has is in the partial when it resolves. */
+  async bring(range: ByteRange): Promise<void> {
+    await this.#storage.copyIn(this.#from as FileHandle, this.file, range)
+  }
+
   /** One after the other: if the second fails, the first must be known to be discarded. */
   async create(bytes: number): Promise<void> {
     this.#file = await this.#create(this.#id, bytes)
@@ -113,7 +151,7 @@ export class Partial {
   }
 
   copyIn(range: ByteRange): Promise<void> {
-    return this.#storage.copyIn(this.scratch, this.file, range)
+    return this.#storage.copyIn(this.#scratch as FileHandle, this.file, range)
   }
 
   /** Attributes that the file system will not keep; rejects if the file could not be published. */
@@ -152,6 +190,7 @@ export class Partial {
     const isKept = keepPartial && !this.#isPublished
     if (isKept) await this.#storage.trim(this.#file).catch((error) => failed(this.#id, error))
     this.#storage.closeFile(this.#file)
+    if (this.#from !== undefined) this.#storage.closeFile(this.#from)
     if (this.#scratch !== undefined) this.#storage.closeFile(this.#scratch)
     const ids = [this.#scratchId]
     if (!this.#isPublished && !isKept) ids.push(this.#id)

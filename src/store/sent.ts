@@ -85,6 +85,11 @@ export class SentFiles {
       // As if nothing had been kept.
     }
   }
+
+  /** The file is not what was kept of it. Never rejects. */
+  async forget(key: SentKey): Promise<void> {
+    if (this.#directory !== null) await unlink(join(this.#directory, nameOf(key))).catch(() => {})
+  }
 }
 
 /** Null: there is no place for it. */

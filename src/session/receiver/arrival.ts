@@ -1,15 +1,26 @@
 /**
- * Where the bytes of a reception land, and what of them the node has already: what an earlier
- * transfer left of the content, or nothing, in a new partial. What is found is never more than a
- * claim: blocks count when the author's digest says so.
+ * Where the bytes of a reception land, and what of them the node has already.
+ *
+ * In this order: the published file itself, where it is the content under this name, time and mode;
+ * another file of the node with this content, which is copied while the transfer runs, and read
+ * before it counts; what an earlier transfer left; nothing, in a new partial. What is found is no
+ * more than a claim: blocks count when the author's digest says so.
  */
+import type { HeldRun } from '../../control/holdings/have.js'
+import type { StreamEntry } from '../../control/messages/types.js'
 import type { Found } from '../../control/receiver/events.js'
+import { digestsOf, type HeldStream } from '../../store/catalogue/record.js'
 import type { Unfinished, WantedContent } from '../../store/leftovers.js'
 import type { Partial } from '../../store/partial.js'
 import type { NodeHost } from './node-host.js'
 
 export interface ArrivalSpec {
   readonly wanted: WantedContent
+  readonly entry: StreamEntry
+  /** At this node. */
+  readonly name: Uint8Array
+  /** Of the content, where the origin knows it; null: it does not. */
+  readonly fileDigest: string | null
   /** It has holes, by the word of the origin. */
   readonly isSparse: boolean
   /** Rejects with ERR_FR_NO_SPACE when there is no room for what is not there. */
@@ -25,8 +36,11 @@ export interface Arrival extends Found {
 export async function arrive(
   host: NodeHost,
   partial: Partial,
-  { wanted, isSparse, requireSpace }: ArrivalSpec,
+  spec: ArrivalSpec,
 ): Promise<Arrival> {
+  const { wanted, isSparse, requireSpace } = spec
+  const published = await publishedAs(host, partial, spec)
+  if (published !== undefined) return published
   const unfinished = await host.store.leftovers.find(wanted)
   // What another content left would show through the holes of this one.
   if (unfinished !== undefined && (unfinished.isOfContent || !isSparse)) {
@@ -43,4 +57,52 @@ function foundIn({ isOfContent, held, unread }: Unfinished): Arrival {
   if (isOfContent) return { held, unread, journal: 'ours' }
   // Whether the disk has lost some only reading them tells: those are left out.
   return { candidates: held, journal: 'another' }
+}
+
+/** Undefined: no file of the node is known to have this content. */
+async function publishedAs(
+  host: NodeHost,
+  partial: Partial,
+  spec: ArrivalSpec,
+): Promise<Arrival | undefined> {
+  const record = recordOf(host, spec)
+  if (record === undefined) return undefined
+  const file = await host.store.holdings.openUnchanged(record)
+  if (file === undefined) return undefined
+  try {
+    const signed = await host.store.catalogue.runs(record)
+    const runs = signed.map((run): HeldRun => ({ ...run, digests: digestsOf(run) }))
+    if (isAsWanted(record, spec)) {
+      partial.borrow(file, record.identity)
+      return { held: runs, journal: 'none' }
+    }
+    await spec.requireSpace(0)
+    await partial.create(spec.wanted.size)
+    partial.copyFrom(file)
+    return { unread: runs, journal: 'none' }
+  } catch (error) {
+    host.storage.closeFile(file)
+    throw error
+  }
+}
+
+/** Of this name rather than of another one. */
+function recordOf({ store }: NodeHost, spec: ArrivalSpec): HeldStream | undefined {
+  const { fileDigest, name, wanted } = spec
+  if (fileDigest === null) return undefined
+  const { catalogue } = store
+  const own = catalogue.get(name)
+  const isOwn = own?.fileDigest === fileDigest && own.size === wanted.size
+  const record = isOwn ? own : catalogue.withDigest(fileDigest, wanted.size)
+  return record?.blockBytes === wanted.blockBytes ? record : undefined
+}
+
+function isAsWanted(
+  { name, mode, identity }: HeldStream,
+  { entry, ...spec }: ArrivalSpec,
+): boolean {
+  const { seconds, nanos } = identity.mtime
+  const isSameTime = seconds === entry.mtimeSeconds && nanos === entry.mtimeNanos
+  const isSameMode = (mode & 0o777) === (entry.mode & 0o777)
+  return isSameTime && isSameMode && Buffer.compare(name, spec.name) === 0
 }

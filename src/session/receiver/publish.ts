@@ -41,6 +41,7 @@ export class Publication {
 
   /** Refuses an empty partial that could not be published when it is whole. */
   async probe(): Promise<void> {
+    if (this.#partial.isBorrowed) return
     const [lost] = await this.#partial.probe()
     if (this.#spec.strict && lost !== undefined)
       throw new FrError('ERR_FR_ATTRIBUTES', this.#notKept(lost))
@@ -61,6 +62,10 @@ export class Publication {
 
   /** Resolves to what there is to warn of. */
   async publish(): Promise<string[]> {
+    if (this.#partial.isBorrowed) {
+      if (await this.#partial.isUnchanged()) return []
+      throw new FrError('ERR_FR_DIGEST', 'somebody else changed the file that was here already')
+    }
     const { size, allocatedBytes, wasTouched } = await this.#partial.flush()
     const { entry } = this.#spec
     const isInDoubt = size !== entry.size || allocatedBytes < entry.dataBytes || wasTouched

@@ -7,7 +7,7 @@
  */
 
 import { blockAlgorithmFor, digestBytesOf } from '../../base/digests.js'
-import type { Failure, FrErrorCode } from '../../base/errors.js'
+import type { Failure, FrError, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
 import type { HashRun } from '../../control/messages/facts.js'
@@ -16,7 +16,7 @@ import type { NodeFact } from '../../control/receiver/events.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
-import type { EngineEvent, StreamSpec, TransferHandle } from '../../ports.js'
+import type { EngineEvent, FileHandle, StreamSpec, TransferHandle } from '../../ports.js'
 import { decodeName } from '../../protocol/manifest.js'
 import type { Edge } from '../../protocol/ticket.js'
 import { Partial } from '../../store/partial.js'
@@ -254,17 +254,17 @@ export class Reception {
     await storage.checkName(dir, this.name, this.spec.noClobber)
     const { journal, ...found } = await arrive(this.#host, this.#partial, this.#arrival)
     await this.#publication.probe()
-    await this.#startLog(journal)
+    if (!this.#partial.isBorrowed) await this.#startLog(journal)
     if (this.isEnded) return { type: 'prepared' }
     this.#transfer = this.#host.engine.openTransfer({ silenceMs: this.spec.silenceMs })
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
     this.#host.engine.addStream(this.#transfer, {
       stream: 0,
       file: this.#partial.file,
-      scratch: this.#partial.scratch,
+      ...(this.#partial.scratch !== undefined && { scratch: this.#partial.scratch }),
       size: this.bytes,
       blockBytes: this.#blockBytes,
-      complete: false,
+      complete: this.#partial.isBorrowed,
       sparse: this.dataBytes < this.bytes,
       ...this.#hashes,
     })
@@ -274,10 +274,13 @@ export class Reception {
   }
 
   get #arrival(): ArrivalSpec {
-    const { entry, algorithm } = this.spec
+    const { entry, algorithm, fileDigest } = this.spec
     const about = { contentId: entry.contentId, author: entry.author, algorithm }
     return {
       wanted: { ...about, blockBytes: this.#blockBytes, size: this.bytes },
+      entry,
+      name: this.name,
+      fileDigest,
       isSparse: this.dataBytes < this.bytes,
       requireSpace: (presentBytes) => {
         this.#presentBytes = presentBytes
@@ -324,19 +327,25 @@ export class Reception {
   }
 
   #hash({ part, offset, length }: HashRun): void {
-    const file = part === 'scratch' ? this.#partial.scratch : this.#partial.file
-    const hashing = this.#hasher.hash(
-      file,
-      { offset, length },
-      (digests) => this.#session.post({ type: 'hashed', part, offset, length, digests }),
-      (error) => this.#session.post({ type: 'fileFailed', code: error.code, text: error.message }),
-    )
-    this.#track(hashing)
+    const { scratch } = this.#partial
+    const file = part === 'scratch' ? (scratch as FileHandle) : this.#partial.file
+    const failed = ({ code, message: text }: FrError): void =>
+      this.#session.post({ type: 'fileFailed', code, text })
+    const hash = (): Promise<void> =>
+      this.#hasher.hash(
+        file,
+        { offset, length },
+        (digests) => this.#session.post({ type: 'hashed', part, offset, length, digests }),
+        failed,
+      )
+    if (part !== 'file' || !this.#partial.isCopied) return this.#track(hash())
+    const brought = this.#partial.bring({ offset, length })
+    this.#track(brought.then(hash, (error) => failed(asFrError(error, 'ERR_FR_IO'))))
   }
 
   async #publish(): Promise<NodeFact> {
     const warnings = await this.#publication.publish()
-    await this.#record()
+    if (!this.#partial.isBorrowed) await this.#record()
     // This transfer may go on for its mates: it writes the name no more, and the next one may.
     this.#host.unclaim(this)
     const { pulledBytes } = this.#session.machine.pulls
