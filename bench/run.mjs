@@ -15,6 +15,7 @@ import { memory } from './memory.mjs'
 import { micro } from './micro.mjs'
 import { reportText } from './report.mjs'
 import { writeResults } from './results.mjs'
+import { resume } from './resume.mjs'
 import { small } from './small.mjs'
 import { missedText } from './wanted.mjs'
 import { main, Obstacle, requireRepository } from './workspace.mjs'
@@ -35,6 +36,7 @@ export const suites = [
   engine,
   small,
   memory,
+  resume,
   micro,
   ofLab(
     'fast',

@@ -67,7 +67,7 @@ describe('fr-bench --quick', () => {
   })
 
   test('small and memory, as text', () => {
-    const { stdout, status } = bench(['small', 'memory', '--quick'])
+    const { stdout, status } = bench(['small', 'memory', 'resume', '--quick'])
     expect(status).toBe(0)
     expect(stdout).toMatch(/^fr push, start to exit +\d+ \(\d+-\d+\) +\d+\.\d\d +<= 2\.20 /m)
     expect(stdout).toMatch(/^4 KiB to 2 nodes +fr push, unicast +\d+\.\d +1\.00/m)
