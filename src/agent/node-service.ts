@@ -8,21 +8,19 @@
  * that order and is idempotent. The caller owns the engine, the pool and the data directory.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { formatBytes, limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
 import { Waiting } from '../base/time/patience.js'
 import type { Frame } from '../control/messages/types.js'
-import { type Address, boundAddress, formatAddress, requireServable } from '../net/address.js'
+import { boundAddress, formatAddress, requireServable } from '../net/address.js'
 import { type Dialler, type LinkEvents, linkOver } from '../net/dial.js'
 import {
   type Admitted,
   accept,
   type Established,
   remoteAddressOf,
-  type Self,
   type Ticketed,
 } from '../net/handshake.js'
 import type { Key } from '../net/keys.js'
@@ -32,6 +30,7 @@ import { PreAuthGuard } from '../net/pre-auth-guard.js'
 import { Resolver } from '../net/resolver.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import type { Edge } from '../protocol/ticket.js'
+import { Serves } from '../session/fetch/serves.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import { PoolWork } from '../session/receiver/held-work.js'
 import type { Guest, NodeHost } from '../session/receiver/node-host.js'
@@ -46,29 +45,10 @@ import { hasSpareDescriptor } from './descriptors.js'
 import { HeldFiles } from './held-files.js'
 import { NameClaims } from './name-claims.js'
 import { freshCounters } from './node-counters.js'
+import type { NodeServiceSpec } from './node-spec.js'
 import { OfferReader } from './offers.js'
 import { Questions } from './questions.js'
 import { QuietLog } from './quiet-log.js'
-
-export interface NodeServiceSpec {
-  readonly engine: DataEngine
-  readonly router: EngineRouter
-  readonly pool: HashPool
-  readonly dir: DataDirHandle
-  /** Path of `dir`, for messages. */
-  readonly dataDir: string
-  readonly listen: Address
-  readonly keys: readonly Key[]
-  readonly self: Self
-  readonly minFreeBytes: number
-  readonly keepPartialsSeconds: number
-  /** What lies in the directory becomes held, hashed with this; undefined: it does not. */
-  readonly adopt: DigestAlgorithm | undefined
-  readonly log: Logger
-  readonly audience: Audience
-  /** Returns the status as JSON, for questions over the wire. */
-  readonly statusJson: () => string
-}
 
 export class NodeService implements NodeHost {
   readonly engine: DataEngine
@@ -90,6 +70,7 @@ export class NodeService implements NodeHost {
   readonly #names = new NameClaims<Guest>()
   /** Links without a transfer. */
   readonly #idleLinks = new Waiting<ControlLink>()
+  readonly #serves: Serves
   readonly #questions: Questions
   readonly #adoption: Adoption
   readonly #copies: Copies
@@ -120,12 +101,13 @@ export class NodeService implements NodeHost {
       },
     })
     const held = { storage: this.storage, dir, store: this.store, work: this.work, log }
-    const { engine, router, pool } = spec
+    const { engine, router, pool, maxServes: most } = spec
     const { holdings } = this.store
     this.#copies = new Copies({
       ...{ engine, router, pool, holdings, dataDir, log },
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
     })
+    this.#serves = new Serves({ engine, router, store: this.store, log, most })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, address) => this.#add(transfer, address),
@@ -183,6 +165,7 @@ export class NodeService implements NodeHost {
     this.#parked.refuseAll()
     for (const link of this.#idleLinks.takeAll()) link.destroy()
     this.#questions.destroyAll()
+    await this.#serves.close()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
     await Promise.all([closed, this.#adoption.stop(), this.#copies.stop()])
     await this.store.close()
@@ -203,6 +186,7 @@ export class NodeService implements NodeHost {
       if (admitted.channel === 'data' || admitted.channel === 'pull') return this.#place(admitted)
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
+      else if (admitted.channel === 'fetch') this.#serves.serve(established)
       else this.#questions.serve(established)
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_PROTOCOL')
@@ -332,7 +316,10 @@ export class NodeService implements NodeHost {
   /** Hands a data connection or pull link to its transfer, parks it, or refuses it. */
   #place(early: Admitted | Ticketed): void {
     const reception = this.#receptions.get(early.transfer ?? '')
-    if (reception === undefined) return this.#parked.park(early, limits.earlyDataMs)
+    if (reception === undefined) {
+      if (early.channel === 'data' && this.#serves.take(early)) return
+      return this.#parked.park(early, limits.earlyDataMs)
+    }
     if (!reception.isOpen && (reception.isEnded || early.channel !== 'data'))
       return this.#parked.park(early, limits.acceptMs)
     const member = early.from as number

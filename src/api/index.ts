@@ -8,6 +8,7 @@ export { errorTable, FrError, type FrErrorCode, type FrErrorDetails } from '../b
 export * as client from './client.js'
 export { copy, startCopy, waitFor } from './copy.js'
 export { digestFile } from './digest.js'
+export { get } from './get.js'
 export { generateKey, loadKeyFile } from './keys.js'
 export { startNode } from './node.js'
 export { push } from './push.js'

@@ -61,7 +61,7 @@ async function openNode(
         'this data directory came from another machine, is a copy, or lost its key: a new identity'
       log({ level: 'warn', event: 'new-identity', fields: { nodeId, text } })
     }
-    const { listen, keys, minFreeBytes, keepPartialsSeconds, accept, adopt } = checked
+    const { listen, keys, minFreeBytes, keepPartialsSeconds, maxServes, accept, adopt } = checked
     const statusJson = (): string => boundedJson(node.status())
     const spec = {
       engine,
@@ -75,6 +75,7 @@ async function openNode(
       minFreeBytes,
       keepPartialsSeconds,
       adopt,
+      maxServes,
       log,
       audience: {
         accept,

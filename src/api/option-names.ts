@@ -7,6 +7,7 @@ import type {
   AddOptions,
   CopyOptions,
   DigestOptions,
+  GetOptions,
   ListOptions,
   NodeOptions,
   PushOptions,
@@ -32,6 +33,7 @@ export const optionNames = {
     engine: true,
     minFreeBytes: true,
     keepPartialsSeconds: true,
+    maxServes: true,
     accept: true,
     logger: true,
     signal: true,
@@ -92,6 +94,17 @@ export const optionNames = {
   list: { glob: true, key: true, signal: true, timeoutMs: true } satisfies Names<ListOptions>,
   remove: { key: true, signal: true, timeoutMs: true } satisfies Names<RemoveOptions>,
   verify: { names: true, key: true, signal: true, timeoutMs: true } satisfies Names<VerifyOptions>,
+  get: {
+    from: true,
+    output: true,
+    range: true,
+    force: true,
+    key: true,
+    engine: true,
+    timeoutMs: true,
+    logger: true,
+    signal: true,
+  } satisfies Names<GetOptions>,
   digestFile: { digest: true, signal: true } satisfies Names<DigestOptions>,
 } as const
 

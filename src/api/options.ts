@@ -45,7 +45,7 @@ export interface CheckedPush {
 
 export const strategies = ['classic', 'adaptive'] as const
 export const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
-const engines = ['native', 'portable'] as const
+export const engines = ['native', 'portable'] as const
 const rateMax = 1e15
 
 export function checkPush(source: PushSource, options: PushOptions): CheckedPush {
@@ -132,6 +132,7 @@ export interface CheckedNode {
   readonly keepPartialsSeconds: number
   /** Algorithm to hash files that lie in the data directory with; undefined: they stay unknown. */
   readonly adopt: DigestAlgorithm | undefined
+  readonly maxServes: number
   readonly accept: AcceptHook | undefined
 }
 
@@ -164,6 +165,9 @@ export function checkNode(options: NodeOptions): CheckedNode {
       optionalInteger('keepPartialsSeconds', options.keepPartialsSeconds, 0) ??
       limits.keepPartialsSeconds,
     adopt: options.adopt === true ? defaultDigest(key) : undefined,
+    maxServes:
+      optionalInteger('maxServes', options.maxServes, 0, limits.servesPerNodeMax) ??
+      limits.servesPerNode,
     accept: options.accept,
   }
 }
@@ -275,7 +279,7 @@ export function requireBoolean(option: string, value: unknown): void {
     throw new TypeError(`${option} must be true or false`)
 }
 
-function requireFunction(option: string, value: unknown): void {
+export function requireFunction(option: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'function')
     throw new TypeError(`${option} must be a function`)
 }

@@ -25,6 +25,8 @@ import type { Kept, StorageError } from '../store/node-store.js'
 
 export type { HeldState, NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
 
+export type * from './get-types.js'
+
 /** One log event of a node or a push. */
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
@@ -49,6 +51,11 @@ export interface NodeOptions {
   engine?: 'native' | 'portable'
   minFreeBytes?: number
   keepPartialsSeconds?: number
+  /**
+   * Clients that fetch files from the node at the same time (`get`); default 32, at most 128, and 0
+   * serves none. One more is told ERR_FR_LIMIT and may try again.
+   */
+  maxServes?: number
   /**
    * Called for each offered file, before anything is reserved for it. False refuses the file with
    * ERR_FR_REFUSED, a thrown FrError with its own code and text; any other error or result refuses

@@ -61,6 +61,7 @@ export const errorTable = {
     retryable: false,
     native: 17,
   },
+  ERR_FR_RANGE: { meaning: 'the file ends before the range does', retryable: false },
   ERR_FR_BUSY: { meaning: 'another transfer is writing the same name', retryable: true },
   ERR_FR_SOURCE: {
     meaning: 'the source cannot be opened or is not a regular file',

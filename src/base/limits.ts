@@ -3,6 +3,8 @@
  * units are part of the names. Nothing here is tuned per run: settings of the user are options.
  */
 
+import { servingLimits } from './serving-limits.js'
+
 export { formatBytes } from './byte-text.js'
 
 export const KIB = 1024
@@ -220,6 +222,8 @@ export const limits = {
   pullPatienceMs: 10_000,
   /** Milliseconds after which bytes that no mate has promised are asked of the origin. */
   pullSearchMs: 400,
+
+  ...servingLimits,
 
   // --- asking a node what it holds ---
   /** Files in one page of a list, and bytes of the page: a long name may be 24 KiB in JSON. */

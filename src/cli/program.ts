@@ -8,6 +8,7 @@ import { type ParsedText, parseWith } from './arguments/parse.js'
 import { type AddCommand, addAdd } from './commands/add.js'
 import { addCopy, type CopyCommand } from './commands/copy.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
+import { addGet, type GetCommand } from './commands/get.js'
 import { addKeygen, type KeygenCommand } from './commands/keygen.js'
 import { addLs, type LsCommand } from './commands/ls.js'
 import { addNode, type NodeCommand } from './commands/node.js'
@@ -26,6 +27,7 @@ export type Command =
   | WaitCommand
   | StatusCommand
   | AddCommand
+  | GetCommand
   | LsCommand
   | RmCommand
   | VerifyCommand
@@ -91,6 +93,7 @@ FORCE_COLOR.`,
   addWait(program, found)
   addStatus(program, found)
   addAdd(program, found)
+  addGet(program, found)
   addLs(program, found)
   addRm(program, found)
   addVerify(program, found)

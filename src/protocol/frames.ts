@@ -15,6 +15,7 @@ import { digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import {
+  type FetchOffer,
   type Frame,
   type FrameType,
   type HeldEntry,
@@ -26,6 +27,7 @@ import { readFileDigest } from './file-digest.js'
 import { decodeBacklog, decodeProgress, encodeBacklog, encodeProgress } from './hot.js'
 import { readName, readStreamEntry } from './manifest.js'
 import {
+  numberMax,
   readAddress,
   readDeal,
   readNumber,
@@ -168,6 +170,8 @@ const frameTable: FrameTable = {
       address: readAddress(body, 'address'),
     }),
   ],
+  fetch: [46, readName],
+  fetched: [47, readFetchOffer],
   statusRequest: [32, empty],
   status: [33, (body) => ({ json: body.string('json', limits.frameBytes) })],
   add: [
@@ -215,6 +219,18 @@ const frameTable: FrameTable = {
       fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
     }),
   ],
+}
+
+function readFetchOffer(body: Fields): FetchOffer {
+  const edge = body.object('edge')
+  return {
+    transfer: body.hex('transfer', 32),
+    you: body.integer('you', 1, numberMax),
+    edge: { id: edge.hex('id', 32), secret: edge.hex('secret', 64) },
+    entry: readStreamEntry(body.object('entry')),
+    digest: body.oneOf('digest', digestAlgorithms),
+    fileDigest: readFileDigest(body, 'fileDigest'),
+  }
 }
 
 function readHeldEntry(entry: Fields): HeldEntry {

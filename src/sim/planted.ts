@@ -89,7 +89,7 @@ export const planted = {
         },
     ),
   /** What has landed is still asked of mates. */
-  'asked-anyway': () => replace(Puller, 'landed', () => () => {}),
+  'asked-anyway': () => replace(Puller, 'landed', () => () => []),
   /** Bytes are promised that are not verified yet. */
   'unverified-promise': () => replace(StreamLedger, 'held', () => (ranges) => [...ranges]),
   /** Payload from a mate is counted anew with every report. */

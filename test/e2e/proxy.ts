@@ -16,18 +16,22 @@ export function passAll(from: Socket, to: Socket): void {
   from.pipe(to)
 }
 
-/** `join` passes bytes of `from` on to `to`; with `listenPort` 0 any free port is used. */
+/**
+ * `join` passes bytes of `from` on to `to`, `back` those of the node; with `listenPort` 0 any free
+ * port is used.
+ */
 export async function proxy(
   address: string,
   join: (from: Socket, to: Socket) => void,
   listenPort = 0,
+  back: (to: Socket, from: Socket) => void = passAll,
 ): Promise<Through> {
   const port = Number(address.slice(address.lastIndexOf(':') + 1))
   const sockets = new Set<Socket>()
   const server = createServer((from) => {
     const to = connect(port, '127.0.0.1')
     join(from, to)
-    to.pipe(from)
+    back(to, from)
     from.on('end', () => to.end())
     for (const socket of [from, to]) {
       sockets.add(socket)

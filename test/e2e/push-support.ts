@@ -84,8 +84,9 @@ export class World {
   }
 
   /** A node in a process of its own, so that it can be killed. */
-  async childNode(env: NodeJS.ProcessEnv = {}) {
+  async childNode(env: NodeJS.ProcessEnv = {}, prepare: (dataDir: string) => unknown = () => {}) {
     const dataDir = this.dataDir()
+    await prepare(dataDir)
     const program = join(import.meta.dirname, 'push-node.mjs')
     const options = JSON.stringify({ engine: this.engine, minFreeBytes: 0 })
     const args = [program, options, dataDir]

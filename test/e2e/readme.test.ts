@@ -18,7 +18,8 @@ const packageJson = JSON.parse(read('package.json'))
 let readme = read('README.md')
 
 const commands = [
-  ...['node', 'push', 'copy', 'wait', 'status', 'add', 'ls', 'rm', 'verify', 'digest', 'keygen'],
+  ...['node', 'push', 'get', 'copy', 'wait', 'status', 'add'],
+  ...['ls', 'rm', 'verify', 'digest', 'keygen'],
 ]
 
 function helpOf(...args: string[]): string {

@@ -67,6 +67,13 @@ const rooms: Record<string, Room> = {
     ],
     node: 'all',
   },
+  'session/fetch': {
+    rooms: [
+      ...['session', 'session/driver', 'net', 'store/*'],
+      ...['protocol', 'control/*', 'base/*', 'ports'],
+    ],
+    node: 'all',
+  },
   'session/driver': { rooms: ['protocol', 'control/*', 'base', 'ports'] },
   store: {
     rooms: ['store/*', 'control/holdings', 'control/messages', 'base/*', 'ports'],
@@ -99,6 +106,7 @@ const rooms: Record<string, Room> = {
   sim: { rooms: ['session/driver', 'protocol', 'control/*', 'base', 'ports'] },
   protocol: { rooms: ['control/messages', 'base'] },
   'control/view': deciding('coordinator', 'dealing', 'members', 'plan'),
+  'control/fetching': deciding('receiver', 'pulling', 'holdings'),
   'control/receiver': deciding('pulling', 'holdings', 'members', 'plan'),
   'control/coordinator': deciding('dealing', 'members', 'plan', 'holdings'),
   'control/pulling': deciding('holdings'),

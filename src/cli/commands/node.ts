@@ -1,8 +1,9 @@
 /** `fr node` on the command line: its options and what they ask for. */
 import { type Command as Commander, Option } from 'commander'
+import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
-import { parseDuration, parseSize, UsageError } from '../render/units.js'
+import { parseCount, parseDuration, parseSize, UsageError } from '../render/units.js'
 import { checked, engineOption, given, keyFileOption, logOptions, type Values } from './options.js'
 
 export interface NodeCommand {
@@ -18,6 +19,7 @@ export interface NodeCommand {
   readonly engine?: 'native' | 'portable'
   readonly keepPartialsSeconds?: number
   readonly minFreeBytes?: number
+  readonly maxServes?: number
   readonly log: LogWish
   readonly json: boolean
 }
@@ -49,6 +51,11 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       checked((text) => Math.ceil(parseDuration(text))),
     )
     .option('--min-free <size>', 'disk space that stays free (default: 64MiB)', checked(parseSize))
+    .option(
+      '--max-serves <n>',
+      'clients that fetch files at the same time (default: 32)',
+      checked((text) => parseCount(text, 0, limits.servesPerNodeMax)),
+    )
     .option('--json', 'print the address on stdout as JSON')
   logOptions(command, 'info').addHelpText(
     'after',
@@ -75,6 +82,7 @@ function nodeCommand(options: Values): NodeCommand {
     dataDir: data,
     ...given({ keyFile, previousKeyFile, name, advertise, engine }),
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
+    ...given({ maxServes: options['maxServes'] }),
     adopt: options['adopt'] === true,
     mirror: options['mirror'] === true,
     json: options['json'] === true,

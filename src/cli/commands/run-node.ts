@@ -58,8 +58,11 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
   if (command.previousKeyFile !== undefined) {
     options.previousKey = await readKey(command.previousKeyFile, context)
   }
-  const { name, advertise, engine, minFreeBytes, keepPartialsSeconds } = command
-  return { ...options, ...given({ name, advertise, engine, minFreeBytes, keepPartialsSeconds }) }
+  const { name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes } = command
+  return {
+    ...options,
+    ...given({ name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes }),
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

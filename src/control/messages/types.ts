@@ -184,6 +184,16 @@ export interface HeldEntry extends NameText {
   readonly verifiedAtMs: number | null
 }
 
+/** A file that a node offers to a client, and the ticket for its data connection. */
+export interface FetchOffer {
+  readonly transfer: string
+  readonly you: number
+  readonly edge: Pick<EdgeWord, 'id' | 'secret'>
+  readonly entry: StreamEntry
+  readonly digest: DigestAlgorithm
+  readonly fileDigest: string
+}
+
 export const heldStates = ['held', 'partial', 'changed', 'missing'] as const
 export type HeldState = (typeof heldStates)[number]
 
@@ -342,6 +352,9 @@ export type Frame =
       readonly code: FrErrorCode
       readonly text: string
     }
+  // --- a client that fetches a file <-> node; then `pull`, `need` (scratch), `needDigests`
+  | ({ readonly type: 'fetch' } & NameText)
+  | ({ readonly type: 'fetched' } & FetchOffer)
   // --- client <-> node
   | { readonly type: 'statusRequest' }
   | { readonly type: 'status'; readonly json: string }
@@ -398,7 +411,7 @@ export type Frame =
 export type FrameType = Frame['type']
 
 /** What a connection is for; said in the hello. */
-export type Channel = 'control' | 'data' | 'pull' | 'status'
+export type Channel = 'control' | 'data' | 'pull' | 'status' | 'fetch'
 
 /** What became of one node of a push. */
 export interface NodeSettled {

@@ -16,18 +16,23 @@ export function pullBytesMax(blockBytes: number): number {
   return Math.max(limits.pullUnitBytes, blockBytes)
 }
 
+/** The same of one request of a client that fetches a file. */
+export function fetchBytesMax(blockBytes: number): number {
+  return Math.max(limits.fetchUnitBytes, blockBytes)
+}
+
 /** Why a request cannot be served whatever is held here; null: it can. */
 export function pullFault(
-  { ranges }: Frame & { type: 'pull' },
+  { ranges }: Pick<Frame & { type: 'pull' }, 'ranges'>,
   fileBytes: number,
   blockBytes: number,
+  most = pullBytesMax(blockBytes),
 ): Failure | null {
   const fault = (text: string): Failure => ({ code: 'ERR_FR_PROTOCOL', text: `a pull ${text}` })
   const last = ranges.at(-1)
   if (last === undefined) return fault('that asks for nothing')
   if (last[0] + last[1] > fileBytes) return fault('beyond the file')
   const bytes = ranges.reduce((sum, [, length]) => sum + length, 0)
-  const most = pullBytesMax(blockBytes)
   return bytes <= most ? null : fault(`of ${bytes} bytes; one request takes ${most}`)
 }
 

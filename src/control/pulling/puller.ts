@@ -19,6 +19,7 @@ import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { MemberWish } from '../messages/facts.js'
 import type { Frame, Mate, PullReport } from '../messages/types.js'
 import { pullBytesMax } from './holder.js'
+import { type Brought, matesPace, type PullPace } from './pace.js'
 
 export type PullWish =
   | (MemberWish & { readonly type: 'connect' | 'say' | 'sample' })
@@ -39,6 +40,8 @@ interface Holder {
   receivedBytes: number
   /** Requests it may have open: few until it has shown how fast it is. */
   window: number
+  /** Bytes of a request. */
+  unitBytes: number
   /** When something came from it. */
   movedMs: number
   hasLostFeed: boolean
@@ -57,11 +60,16 @@ interface Request {
 
 /** How often the holders' feeds are counted while something is asked of them. */
 const countMs = 200
+/** A request that is done sooner may be longer, and one that takes longer is to be shorter. */
+const fastMs = 100
+const slowMs = 500
 
 export class Puller {
   /** By mate, and kept when the mate is gone. */
   readonly #pulledBytes = new Map<number, number>()
+  /** The least that is asked for at once, where there is as much. */
   readonly #unitBytes: number
+  readonly #pace: PullPace
   readonly #quietMs: number
   readonly #holders = new Map<number, Holder>()
   readonly #requests = new Map<number, Request>()
@@ -78,8 +86,9 @@ export class Puller {
   #keptBytes = 0
   #countAtMs = 0
 
-  constructor(blockBytes: number) {
+  constructor(blockBytes: number, pace?: PullPace) {
     this.#unitBytes = pullBytesMax(blockBytes)
+    this.#pace = pace ?? { ...matesPace, unitBytesMax: this.#unitBytes }
     // A large block takes its time, and says nothing before it is whole.
     this.#quietMs = limits.pullQuietMs * Math.max(1, blockBytes / MIB)
   }
@@ -111,6 +120,7 @@ export class Puller {
         backlogBytes: 0,
         receivedBytes: 0,
         window: 1,
+        unitBytes: this.#unitBytes,
         movedMs: 0,
         hasLostFeed: false,
         lacks: new RangeSet(),
@@ -134,18 +144,21 @@ export class Puller {
     for (const { left } of this.#requests.values()) this.#open.subtract(left)
   }
 
-  /** Bytes are here, whoever brought them. */
-  landed(offset: number, length: number, nowMs: number): void {
-    if (this.#requests.size === 0 && this.#open.isEmpty) return
+  /** Bytes are here, whoever brought them. Returns what of them holders had promised. */
+  landed(offset: number, length: number, nowMs: number): Brought[] {
+    const brought: Brought[] = []
+    if (this.#requests.size === 0 && this.#open.isEmpty) return brought
     this.#open.remove(offset, length)
     for (const [id, request] of this.#requests) {
-      const before = request.left.bytes
+      const parts = request.left.present(offset, length)
       request.left.remove(offset, length)
-      const came = before - request.left.bytes
-      const { holder, isAnswered } = request
+      const came = parts.reduce((sum, [, bytes]) => sum + bytes, 0)
+      const { holder } = request
+      const isAnswered = request.isAnswered || this.#pace.isAskedOnly
       if (came > 0 && isAnswered) {
         const { number } = holder.mate
         this.#pulledBytes.set(number, (this.#pulledBytes.get(number) ?? 0) + came)
+        for (const [at, bytes] of parts) brought.push({ member: number, offset: at, length: bytes })
         this.#hopeMs = holder.movedMs = nowMs
         this.#keptBytes += came
         if (request.left.isEmpty || this.#keptBytes >= limits.pullUnitBytes) {
@@ -155,8 +168,19 @@ export class Puller {
       }
       if (!request.left.isEmpty) continue
       this.#requests.delete(id)
-      if (isAnswered) holder.window = Math.min(limits.pullRequests, holder.window + 1)
+      if (!isAnswered) continue
+      holder.window = Math.min(this.#pace.requests, holder.window + 1)
+      this.#pacedBy(request, nowMs)
     }
+    return brought
+  }
+
+  /** A request that took long is followed by shorter ones: none should keep all others waiting. */
+  #pacedBy({ holder, askedMs }: Request, nowMs: number): void {
+    const tookMs = nowMs - askedMs - 2 * holder.rttMs
+    const { unitBytes } = holder
+    if (tookMs < fastMs) holder.unitBytes = Math.min(this.#pace.unitBytesMax, unitBytes * 2)
+    else if (tookMs > slowMs) holder.unitBytes = Math.max(this.#unitBytes, unitBytes / 2)
   }
 
   /** The link to a mate is open. `rttMs`: how long a message and its answer take. */
@@ -237,7 +261,7 @@ export class Puller {
     for (const request of [...this.#requests.values()])
       if (nowMs >= this.#deadlineOf(request)) this.#give(request.holder, nowMs)
     const wishes: PullWish[] = []
-    if (nowMs >= this.#keptMs + limits.pullPatienceMs) this.#leave(RangeSet.of(this.#open), wishes)
+    if (nowMs >= this.#keptMs + this.#pace.patienceMs) this.#leave(RangeSet.of(this.#open), wishes)
     this.#ask(wishes, nowMs)
     this.#seek(wishes, nowMs)
     if (this.#requests.size > 0 && nowMs >= this.#countAtMs) {
@@ -253,10 +277,10 @@ export class Puller {
     for (const request of this.#requests.values()) at = Math.min(at, this.#deadlineOf(request))
     if (this.#requests.size > 0) at = Math.min(at, this.#countAtMs)
     if (!this.#open.isEmpty) {
-      at = Math.min(at, this.#keptMs + limits.pullPatienceMs)
+      at = Math.min(at, this.#keptMs + this.#pace.patienceMs)
       for (const holder of this.#holders.values())
-        if (holder.link === 'dialling') at = Math.min(at, holder.sinceMs + limits.pullAnswerMs)
-      if (!this.#hasPromise()) at = Math.min(at, this.#hopeMs + limits.pullSearchMs)
+        if (holder.link === 'dialling') at = Math.min(at, holder.sinceMs + this.#pace.answerMs)
+      if (!this.#hasPromise()) at = Math.min(at, this.#hopeMs + this.#pace.searchMs)
     }
     return Number.isFinite(at) ? at : null
   }
@@ -292,7 +316,7 @@ export class Puller {
     if (this.#open.isEmpty) return
     const holders = [...this.#holders.values()]
     for (const holder of holders)
-      if (holder.link === 'dialling' && nowMs >= holder.sinceMs + limits.pullAnswerMs)
+      if (holder.link === 'dialling' && nowMs >= holder.sinceMs + this.#pace.answerMs)
         holder.link = 'late'
     const usable = holders.filter(
       ({ link, pausedMs }) => link === 'dialling' || (link === 'open' && nowMs >= pausedMs),
@@ -305,7 +329,7 @@ export class Puller {
         0,
         stuck.isEmpty ? Math.max(0, limits.pullHolders - usable.length) : limits.pullHolders,
       )
-    const isTooLate = !this.#hasPromise() && nowMs >= this.#hopeMs + limits.pullSearchMs
+    const isTooLate = !this.#hasPromise() && nowMs >= this.#hopeMs + this.#pace.searchMs
     if (isTooLate) this.#leave(RangeSet.of(this.#open), wishes)
     else if (idle.length === 0) this.#leave(stuck, wishes)
     else {
@@ -355,7 +379,7 @@ export class Puller {
   /** What may be asked of it next, at most a unit. */
   #unitFor(holder: Holder): RangePair[] {
     const unit: RangePair[] = []
-    let room = this.#unitBytes
+    let room = holder.unitBytes
     for (const range of this.#open) {
       for (const [offset, length] of holder.lacks.missing(...range)) {
         const bytes = Math.min(length, room)
@@ -369,7 +393,7 @@ export class Puller {
 
   #deadlineOf({ holder, askedMs, isAnswered, servedByMs }: Request): number {
     // Time for the holder to dial a data connection where it has none.
-    if (!isAnswered) return Math.min(askedMs + limits.pullAnswerMs + 5 * holder.rttMs, servedByMs)
+    if (!isAnswered) return Math.min(askedMs + this.#pace.answerMs + 5 * holder.rttMs, servedByMs)
     return Math.min(holder.movedMs + this.#quietMs + 2 * holder.rttMs, servedByMs)
   }
 
@@ -382,7 +406,8 @@ export class Puller {
   #give(holder: Holder, nowMs: number): void {
     this.#return(holder, nowMs)
     holder.window = 1
-    holder.pausedMs = nowMs + limits.pullPauseMs
+    holder.unitBytes = this.#unitBytes
+    holder.pausedMs = nowMs + this.#pace.pauseMs
   }
 
   #return(holder: Holder, nowMs: number): void {

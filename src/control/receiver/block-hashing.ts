@@ -7,6 +7,8 @@ import { HashQueue } from '../holdings/hashing.js'
 import type { HashedPart } from '../messages/facts.js'
 import type { NodeWish } from './events.js'
 
+export type HashingWish = Extract<NodeWish, { type: 'hash' | 'copyIn' }>
+
 export class BlockHashing {
   readonly #file: HashQueue
   readonly #scratch: HashQueue
@@ -26,7 +28,7 @@ export class BlockHashing {
   }
 
   /** These repairs are verified. */
-  copyIn(runs: readonly RangePair[]): NodeWish[] {
+  copyIn(runs: readonly RangePair[]): HashingWish[] {
     this.#copying += runs.length
     return runs.map(([offset, length]) => ({ type: 'copyIn', offset, length }))
   }
@@ -46,7 +48,7 @@ export class BlockHashing {
   }
 
   /** `hasAll`: nothing more lands in the file. */
-  start(hasAll: boolean, nowMs: number): NodeWish[] {
+  start(hasAll: boolean, nowMs: number): HashingWish[] {
     return [...this.#take('file', hasAll, nowMs), ...this.#take('scratch', true, nowMs)]
   }
 
@@ -55,7 +57,7 @@ export class BlockHashing {
     return Math.min(this.#file.deadlineMs() ?? never, this.#scratch.deadlineMs() ?? never)
   }
 
-  *#take(part: HashedPart, isLast: boolean, nowMs: number): Generator<NodeWish> {
+  *#take(part: HashedPart, isLast: boolean, nowMs: number): Generator<HashingWish> {
     const queue = this.#queue(part)
     for (let run = queue.take(nowMs, isLast); run !== undefined; run = queue.take(nowMs, isLast))
       yield { type: 'hash', part, offset: run[0], length: run[1] }

@@ -239,6 +239,15 @@ const bodies: Bodies = {
   pull: fc.record({ request: bytes, ranges }),
   holding: fc.record({ request: bytes, ranges, backlogBytes: bytes }),
   pullRefused: fc.record({ request: bytes, code, text }),
+  fetch: nameText,
+  fetched: fc.record({
+    transfer: hex(32),
+    you: fc.integer({ min: 1, max: 0xffff_ffff }),
+    edge: fc.record({ id: hex(32), secret: hex(64) }),
+    entry: streamEntry,
+    digest: fc.constantFrom(...digestAlgorithms),
+    fileDigest,
+  }),
   bad: fc.record({
     offset: fc.nat({ max: 2 ** 52 }),
     length: fc.integer({ min: 1, max: 2 ** 40 }),

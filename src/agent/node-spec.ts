@@ -1,0 +1,31 @@
+/** What a node is made of. */
+import type { DigestAlgorithm } from '../base/digests.js'
+import type { Logger } from '../base/log.js'
+import type { Address } from '../net/address.js'
+import type { Self } from '../net/handshake.js'
+import type { Key } from '../net/keys.js'
+import type { DataDirHandle, DataEngine, HashPool } from '../ports.js'
+import type { Audience } from '../session/receiver/acceptance.js'
+import type { EngineRouter } from '../session/router.js'
+
+export interface NodeServiceSpec {
+  readonly engine: DataEngine
+  readonly router: EngineRouter
+  readonly pool: HashPool
+  readonly dir: DataDirHandle
+  /** Path of `dir`, for messages. */
+  readonly dataDir: string
+  readonly listen: Address
+  readonly keys: readonly Key[]
+  readonly self: Self
+  readonly minFreeBytes: number
+  readonly keepPartialsSeconds: number
+  /** What lies in the directory becomes held, hashed with this; undefined: it does not. */
+  readonly adopt: DigestAlgorithm | undefined
+  /** Clients that fetch files at the same time. */
+  readonly maxServes: number
+  readonly log: Logger
+  readonly audience: Audience
+  /** Returns the status as JSON, for questions over the wire. */
+  readonly statusJson: () => string
+}

@@ -1,0 +1,80 @@
+/** Types of `get`: options in, progress and the result out. */
+import type { Writable } from 'node:stream'
+import type { LogEntry } from '../base/log.js'
+
+export interface GetOptions {
+  /**
+   * HOST[:PORT] of nodes that hold the file. They are asked for different blocks at the same time.
+   * Where their contents differ, the first one that answers in the order of this list counts.
+   */
+  from: readonly string[]
+  /**
+   * A path, by default the last component of the name in the current directory, or a stream, which
+   * gets the bytes in order as they are verified, and is not ended.
+   */
+  output?: string | Writable
+  /** Only these bytes, `last` included; beyond the end of the file is ERR_FR_RANGE. */
+  range?: { readonly first: number; readonly last: number }
+  /** Replace a file that is at `output`; by default that is ERR_FR_EXISTS. */
+  force?: boolean
+  key?: Uint8Array | string
+  engine?: 'native' | 'portable'
+  /**
+   * Milliseconds that it may take; no limit by default. Whatever the limit, it fails when nothing
+   * is verified for 15 s, or for 60 s while a node says that it serves too many.
+   */
+  timeoutMs?: number
+  logger?: (line: LogEntry) => void
+  signal?: AbortSignal
+}
+
+export interface GetHolder {
+  /** HOST:PORT as the caller wrote it. */
+  readonly holder: string
+  /** waiting: not connected, or not yet; out: nothing is asked of it any more. */
+  readonly state: 'waiting' | 'connected' | 'out'
+  /** Bytes in blocks that came from it and were right. */
+  readonly bytes: number
+  /** `CODE: text` of its last failure; null when there was none since it brought something. */
+  readonly reason: string | null
+}
+
+export interface GetProgress {
+  readonly event: 'progress'
+  readonly name: string
+  /** What is fetched; null until a node has said how much that is. */
+  readonly bytes: number | null
+  /** Of `bytes`, here and right. */
+  readonly verifiedBytes: number
+  /** Of `verifiedBytes`, what an earlier fetch had left. */
+  readonly foundBytes: number
+  readonly seconds: number
+  readonly rateBytesPerSecond: number
+  readonly etaSeconds: number | null
+  readonly holders: readonly GetHolder[]
+}
+
+export interface GetResult {
+  readonly event: 'result'
+  readonly name: string
+  /** Path of the output; null for a stream. */
+  readonly output: string | null
+  readonly bytes: number
+  /** Of `bytes`, what an earlier fetch had left. */
+  readonly foundBytes: number
+  readonly seconds: number
+  /** In whole blocks, so for a range it may be more than `bytes`. */
+  readonly from: readonly Omit<GetHolder, 'state'>[]
+  /** Of the whole file. */
+  readonly digest: string
+}
+
+/** A fetch under way: iterate its progress, await its result. */
+export interface Get extends AsyncIterable<GetProgress>, AsyncDisposable {
+  /**
+   * Resolves when the output is whole, verified and durable. Rejects with FrError, or the reason of
+   * a cancellation. What was fetched for a path stays beside it, and the next `get` goes on.
+   */
+  readonly result: Promise<GetResult>
+  cancel(reason?: unknown): void
+}

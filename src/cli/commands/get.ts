@@ -1,0 +1,104 @@
+/** `fr get` on the command line: its options and what they ask for. */
+import { type Command as Commander, Option } from 'commander'
+import { limits } from '../../base/limits.js'
+import { parseAddresses } from '../arguments/addresses.js'
+import type { LogWish } from '../render/text.js'
+import { parseDuration, UsageError } from '../render/units.js'
+import { checked, engineOption, given, keyFileOption, logOptions, type Values } from './options.js'
+
+export interface GetCommand {
+  readonly command: 'get'
+  readonly name: string
+  readonly from: readonly string[]
+  /** `-`: standard output. */
+  readonly output?: string
+  readonly range?: { readonly first: number; readonly last: number }
+  readonly force: boolean
+  readonly keyFile?: string
+  readonly engine?: 'native' | 'portable'
+  readonly timeoutMs?: number
+  readonly json: boolean
+  /** Print progress while it runs. */
+  readonly progress: boolean
+  readonly log: LogWish
+}
+
+export function addGet(program: Commander, found: (command: GetCommand) => void): void {
+  const command = program
+    .command('get')
+    .description('Fetch a file from nodes that hold it.')
+    .argument('<name>', 'the file, as fr ls shows it')
+    .addOption(
+      new Option(
+        '--from <list>',
+        'HOST[:PORT][,HOST[:PORT]...]; may be given more than once (required)',
+      ).argParser((text: string, before: string | undefined) =>
+        before === undefined ? text : `${before},${text}`,
+      ),
+    )
+    .option('-o, --output <path>', 'where to store it (default: its name, here); - is stdout')
+    .option('--range <first-last>', 'only these bytes, the last one included', checked(parseRange))
+    .option('--force', 'replace the output if it is there')
+    .option(
+      '--timeout <duration>',
+      'give up after this time',
+      checked((text) => Math.ceil(parseDuration(text, 0.001, limits.timeoutMsMax / 1000) * 1000)),
+    )
+    .option(...keyFileOption)
+    .addOption(engineOption())
+    .option('--no-progress', 'print no progress, only the outcome')
+    .option('--json', 'one JSON object per line on stdout: progress, result')
+  logOptions(command, 'warn').addHelpText(
+    'after',
+    `
+Blocks come from all nodes at the same time, and each is verified. A get that
+was stopped goes on where it was when it is run again.
+
+Examples:
+  $ fr get model.bin --from 10.0.0.2,10.0.0.3 --key-file fr.key
+  $ fr get models/v2.tar --from 10.0.0.2 -o - | tar x
+  $ fr get model.bin --from 10.0.0.2 --range 0-1023 -o head.bin`,
+  )
+  command.action((name: string, options) => found(getCommand(name, options)))
+}
+
+/** `A-B`, bytes as in HTTP. Throws UsageError. */
+export function parseRange(text: string): { first: number; last: number } {
+  const [, first, last] = /^(\d{1,16})-(\d{1,16})$/.exec(text) ?? []
+  const range = { first: Number(first), last: Number(last) }
+  const isRange =
+    Number.isSafeInteger(range.first) &&
+    Number.isSafeInteger(range.last) &&
+    range.first <= range.last
+  if (!isRange) throw new UsageError(`'${text}' is not FIRST-LAST, two numbers of bytes`)
+  return range
+}
+
+function getCommand(name: string, options: Values): GetCommand {
+  const { from, output, range, keyFile, engine, timeout: timeoutMs } = options
+  if (name === '') throw new UsageError('NAME is empty')
+  if (output === '') throw new UsageError('--output is empty')
+  if (output === '-' && options['json'] === true)
+    throw new UsageError('standard output is either the file or the JSON')
+  if (from === undefined)
+    throw new UsageError('--from HOST[:PORT][,...] is required (see fr get --help)')
+  return {
+    command: 'get',
+    name,
+    from: addressesOf(from),
+    ...given({ output, range, keyFile, engine, timeoutMs }),
+    force: options['force'] === true,
+    json: options['json'] === true,
+    progress: options['progress'] !== false,
+    log: { format: options['logFormat'], level: options['logLevel'] },
+  }
+}
+
+function addressesOf(text: string): string[] {
+  try {
+    return parseAddresses(text)
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`--from: ${error.message}`)
+    throw error
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * `fr get`: fetches a file, shows how far it is, tells where it came from. The first SIGINT or
+ * SIGTERM stops it; what was fetched stays, and the next one goes on.
+ */
+import type { Get, GetOptions } from '../../api/types.js'
+import { FrError } from '../../base/errors.js'
+import { keyOption } from '../arguments/keys.js'
+import { argumentBytes } from '../arguments/sources.js'
+import { type Context, Interrupted, watchSignals } from '../render/context.js'
+import { asUsage, failureText } from '../render/failures.js'
+import { GetView, getLines } from '../render/get.js'
+import { isLogged, jsonText, logText } from '../render/text.js'
+import type { GetCommand } from './get.js'
+import { given } from './options.js'
+
+export async function runGet(command: GetCommand, context: Context): Promise<number> {
+  const { get } = await import('../../api/get.js')
+  const { name, json } = command
+  const view = new GetView(command, context)
+  const signal = watchSignals((text) => view.say(`fr get: ${text}`))
+  const { from, range, force, engine, timeoutMs, output, log } = command
+  const options: GetOptions = {
+    ...{ from, force, signal },
+    ...given({ range, engine, timeoutMs, output: output === '-' ? process.stdout : output }),
+    ...(await keyOption(command.keyFile, context)),
+    logger: (line) => {
+      if (isLogged(line.level, log.level)) view.say(logText(line, log.format, Date.now()))
+    },
+  }
+  try {
+    const fetching = begun(() => get(argumentBytes(name) ?? name, options))
+    for await (const progress of fetching) view.progress(progress)
+    const result = await fetching.result
+    view.end()
+    if (json) context.stdout(`${jsonText(result)}\n`)
+    const columns = (context.terminal()?.columns ?? Number.POSITIVE_INFINITY) - 1
+    const lines = getLines(result, columns, context.paintStderr)
+    if (!json || !context.stdoutIsTerminal) context.stderr(`${lines.join('\n')}\n`)
+    return 0
+  } catch (error) {
+    view.end()
+    if (json && !(error instanceof TypeError)) context.stdout(errorLine(error))
+    throw error
+  }
+}
+
+/** Last line of --json when there is no result. */
+function errorLine(error: unknown): string {
+  const code =
+    error instanceof FrError ? error.code : error instanceof Interrupted ? 'ERR_FR_ABORTED' : null
+  return `${jsonText({ event: 'error', code, text: failureText(error) })}\n`
+}
+
+function begun(begin: () => Get): Get {
+  try {
+    return begin()
+  } catch (error) {
+    throw asUsage(error)
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Blocks that came wrong, and who is asked to send them again. They land in scratch and are copied
+ * in once they are right. One holder is asked at a time, another one each time where there is one.
+ */
+import { limits } from '../../base/limits.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { pullBytesMax } from '../pulling/holder.js'
+
+export class Repairs {
+  readonly #unitBytes: number
+  /** Wrong, and asked of nobody. */
+  readonly #open = new RangeSet()
+  readonly #asked = new RangeSet()
+  #member: number | null = null
+  #dueMs = 0
+  /** Who was asked last, and with what result nobody knows. */
+  #last = 0
+
+  constructor(blockBytes: number) {
+    this.#unitBytes = pullBytesMax(blockBytes)
+  }
+
+  /** Who is asked now. */
+  get member(): number | null {
+    return this.#member
+  }
+
+  get dueMs(): number {
+    return this.#member === null ? Number.POSITIVE_INFINITY : this.#dueMs
+  }
+
+  get isIdle(): boolean {
+    return this.#open.isEmpty && this.#member === null
+  }
+
+  add(offset: number, length: number): void {
+    this.#asked.remove(offset, length)
+    this.#open.add(offset, length)
+    this.#settle()
+  }
+
+  /** These are right now, or on their way into the file. */
+  came(offset: number, length: number): void {
+    this.#asked.remove(offset, length)
+    this.#open.remove(offset, length)
+    this.#settle()
+  }
+
+  /** Its time is over, or it is gone. */
+  giveUp(): void {
+    for (const [offset, length] of this.#asked) this.#open.add(offset, length)
+    this.#asked.clear()
+    this.#settle()
+  }
+
+  /** What to ask of which of these holders; undefined: nothing now. */
+  ask(able: readonly number[], nowMs: number): { member: number; ranges: RangePair[] } | undefined {
+    if (this.#member !== null || this.#open.isEmpty || able.length === 0) return undefined
+    const member = able.find((number) => number > this.#last) ?? (able[0] as number)
+    this.#last = member
+    const ranges: RangePair[] = []
+    let room = this.#unitBytes
+    for (const [offset, length] of this.#open) {
+      if (room === 0 || ranges.length === limits.needRanges) break
+      const bytes = Math.min(length, room)
+      ranges.push([offset, bytes])
+      room -= bytes
+    }
+    for (const [offset, length] of ranges) {
+      this.#open.remove(offset, length)
+      this.#asked.add(offset, length)
+    }
+    this.#member = member
+    const slowMs = this.#unitBytes / limits.pullSlowBytesPerMs
+    this.#dueMs = nowMs + limits.fetchRepairMs + slowMs
+    return { member, ranges }
+  }
+
+  #settle(): void {
+    if (this.#asked.isEmpty) this.#member = null
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * One client that a node serves: its link, on which it asks, and its data connection, on which it
+ * is sent what it asked for. What it may have open is bounded as between mates
+ * (control/pulling/serving.ts).
+ */
+import { FrError } from '../../base/errors.js'
+import { asFrError } from '../../base/failures.js'
+import { limits } from '../../base/limits.js'
+import type { RangePair } from '../../base/ranges.js'
+import { nowMs } from '../../base/time/awake.js'
+import type { FetchOffer, Frame } from '../../control/messages/types.js'
+import { fetchBytesMax, pullFault } from '../../control/pulling/holder.js'
+import { type HeldRequest, Serving } from '../../control/pulling/serving.js'
+import { adopt } from '../../net/dial.js'
+import type { Established } from '../../net/handshake.js'
+import type { ControlLink } from '../../net/link.js'
+import type { FeedHandle, FeedStats } from '../../ports.js'
+import type { Edge } from '../../protocol/ticket.js'
+import type { FeedOwner, ServedFile } from './served-file.js'
+
+type Frames<T extends Frame['type']> = Extract<Frame, { type: T }>
+
+export class Client implements FeedOwner {
+  readonly address: string
+  name: Uint8Array | undefined
+  file: ServedFile | undefined
+  edge: Edge | undefined
+  place: Pick<FetchOffer, 'transfer' | 'you'> | undefined
+  isOver = false
+  readonly #link: ControlLink
+  readonly #serving = new Serving()
+  #feed: FeedHandle | undefined
+  /** Digests that wait for the data connection. */
+  #digestsOf: readonly RangePair[] = []
+
+  constructor(link: ControlLink, address: string) {
+    this.#link = link
+    this.address = address
+  }
+
+  /** It may open a data connection. */
+  get isFeedAwaited(): boolean {
+    return this.edge !== undefined && this.#feed === undefined
+  }
+
+  offer(file: ServedFile, edge: Edge): void {
+    this.file = file
+    this.edge = edge
+    const offer = file.join(edge)
+    this.place = offer
+    this.#link.send({ type: 'fetched', ...offer })
+  }
+
+  /** Throws FrError for what no honest client asks. */
+  said(frame: Frame): void {
+    if (frame.type === 'pull') return this.#pull(frame)
+    if (frame.type === 'need') return this.#repair(frame)
+    if (frame.type === 'needDigests') return this.#digests(frame.ranges)
+    throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}' on a fetch link`)
+  }
+
+  /** Throws FrError when the connection broke meanwhile. */
+  adopt(established: Established): void {
+    const file = this.#served
+    const { recordSeed: seed } = established.feed
+    const spec = { transfer: file.transfer, direction: 'out', seed } as const
+    const feed = adopt(file.engine, established, spec)
+    this.#feed = feed
+    file.own(feed, this)
+    for (const held of this.#serving.opened(0)) this.#list(feed, held)
+    const waiting = this.#digestsOf
+    this.#digestsOf = []
+    if (waiting.length > 0) this.#digests(waiting)
+  }
+
+  /** The data connection is gone: the client opens another one, or leaves. */
+  unfed(): void {
+    this.#feed = undefined
+    this.#serving.closed(0)
+  }
+
+  refuse({ code, message: text }: FrError): void {
+    this.#link.send({ type: 'refuse', code, text })
+    void this.#link.close()
+  }
+
+  /** Idempotent. A link that still says something is closed by itself. */
+  end(): void {
+    if (this.isOver) return
+    this.isOver = true
+    if (this.#feed !== undefined) this.file?.disown(this.#feed)
+    this.file?.leave()
+    if (this.#link.isOpen) this.#link.destroy()
+  }
+
+  get #served(): ServedFile {
+    if (this.file !== undefined) return this.file
+    throw new FrError('ERR_FR_PROTOCOL', 'bytes were asked for before a name')
+  }
+
+  #pull({ request, ranges }: Frames<'pull'>): void {
+    const { record } = this.#served
+    const most = fetchBytesMax(record.blockBytes)
+    this.#check(pullFault({ ranges }, record.size, record.blockBytes, most))
+    const held = { request, ranges }
+    const verdict = this.#serving.asked(0, held, this.#fill ?? 'opening', nowMs())
+    if (verdict === 'list') this.#list(this.#feed as FeedHandle, held)
+    if (verdict !== 'full') return
+    const text = 'more is asked for than has been sent'
+    this.#link.send({ type: 'pullRefused', request, code: 'ERR_FR_LIMIT', text })
+  }
+
+  /** Blocks that came wrong, marked as such. */
+  #repair({ scratch, ranges }: Frames<'need'>): void {
+    const { record } = this.#served
+    if (!scratch) throw new FrError('ERR_FR_PROTOCOL', 'a need of bytes that are no repair')
+    this.#check(pullFault({ ranges }, record.size, record.blockBytes))
+    const fill = this.#fill
+    // The client asks another one in time.
+    if (fill === undefined) return
+    if (this.#serving.asked(0, { request: 0, ranges }, fill, nowMs()) !== 'list') return
+    this.#send(this.#feed as FeedHandle, ranges, true)
+  }
+
+  #digests(ranges: readonly RangePair[]): void {
+    const file = this.#served
+    const last = ranges.at(-1)
+    if (last !== undefined && last[0] + last[1] > file.record.size)
+      throw new FrError('ERR_FR_PROTOCOL', 'digests beyond the file')
+    if (this.#feed === undefined) {
+      this.#digestsOf = ranges
+      return
+    }
+    this.#sendDigests(file, this.#feed, ranges).catch((error: unknown) => {
+      if (!this.isOver) this.refuse(asFrError(error, 'ERR_FR_INTERNAL'))
+    })
+  }
+
+  async #sendDigests(
+    file: ServedFile,
+    feed: FeedHandle,
+    ranges: readonly RangePair[],
+  ): Promise<void> {
+    const runs = await file.runs()
+    for (const { offset, length, payload } of runs) {
+      if (this.isOver || this.#feed !== feed) return
+      if (!ranges.some(([at, bytes]) => at < offset + length && offset < at + bytes)) continue
+      file.engine.sendDigests(feed, { stream: 0, offset, length, payload })
+    }
+  }
+
+  #list(feed: FeedHandle, { request, ranges }: HeldRequest): void {
+    const backlogBytes = this.#queuedBytes
+    this.#link.send({ type: 'holding', request, ranges, backlogBytes })
+    this.#send(feed, ranges, false)
+  }
+
+  #send(feed: FeedHandle, ranges: readonly RangePair[], scratch: boolean): void {
+    const { engine } = this.#served
+    for (const [offset, length] of ranges)
+      engine.send(feed, { stream: 0, offset, length, ...(scratch && { scratch }) })
+  }
+
+  #check(fault: ReturnType<typeof pullFault>): void {
+    if (fault !== null) throw new FrError(fault.code, fault.text)
+  }
+
+  get #stats(): readonly FeedStats[] {
+    const { engine, transfer } = this.#served
+    return engine.stats(transfer).feeds
+  }
+
+  get #fill(): FeedStats | undefined {
+    return this.#stats.find(({ feed }) => feed === this.#feed)
+  }
+
+  /** What waits for this client and others of the same content, whom the uplink is shared with. */
+  get #queuedBytes(): number {
+    const bytes = this.#stats.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0)
+    return Math.min(bytes, limits.fileBytes)
+  }
+}

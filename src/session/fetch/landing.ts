@@ -1,0 +1,336 @@
+/**
+ * The files of a fetch: where bytes land, and the output that they become.
+ *
+ * The idea: beside the output is a hidden directory, which the engine takes for a data directory:
+ * it locks it, so that two fetches of one output exclude each other, and it makes, opens and
+ * publishes the partial there as a node does. A journal beside the partial says which blocks were
+ * verified, so a fetch that was broken off goes on. At the end the file takes the output's name,
+ * durable, and the directory goes. An output that is read in order has its directory among the
+ * temporary files, and nothing of it is kept.
+ */
+import { createHash } from 'node:crypto'
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  rename,
+  rm,
+  unlink,
+  utimes,
+} from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { FrError, type FrErrorCode } from '../../base/errors.js'
+import { asFrError } from '../../base/failures.js'
+import { formatBytes, limits, MIB } from '../../base/limits.js'
+import { hiddenDir } from '../../base/names.js'
+import type { FetchedContent, FetchRange, FoundRun } from '../../control/fetching/events.js'
+import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
+import { syncParent } from '../../store/files/durable.js'
+import { Journal, readJournal } from '../../store/journal/journal.js'
+
+export interface LandingSpec {
+  readonly storage: Storage
+  /** Path of the output; null: it is read in order, and has none. */
+  readonly output: string | null
+  /** Replace a file that is there. */
+  readonly force: boolean
+  readonly range: FetchRange | null
+}
+
+/** Files that are open. */
+export interface Landed {
+  readonly file: FileHandle
+  readonly scratch: FileHandle
+  readonly found: readonly FoundRun[]
+}
+
+/** Name of the finished file in the hidden directory. */
+const outputName = 'output'
+const copyBytes = MIB
+
+export class Landing {
+  readonly #spec: LandingSpec
+  readonly #workDir: string
+  #dir: DataDirHandle | undefined
+  #landed: Landed | undefined
+  #journal: Journal | undefined
+  #content: FetchedContent | undefined
+  #isWorthKeeping = false
+
+  private constructor(spec: LandingSpec, workDir: string) {
+    this.#spec = spec
+    this.#workDir = workDir
+  }
+
+  /**
+   * Looks at the output before anything is asked of anybody. Rejects with ERR_FR_EXISTS,
+   * ERR_FR_IS_DIRECTORY, ERR_FR_BUSY when another fetch writes it, ERR_FR_IO.
+   */
+  static async prepare(spec: LandingSpec): Promise<Landing> {
+    const { output } = spec
+    if (output !== null) await requireFree(output, spec.force)
+    const workDir = await workDirOf(output)
+    const landing = new Landing(spec, workDir)
+    try {
+      landing.#dir = await spec.storage.openDataDir(workDir)
+      return landing
+    } catch (error) {
+      const { code, message } = asFrError(error, 'ERR_FR_IO')
+      if (code !== 'ERR_FR_DATA_DIR_LOCKED') throw new FrError('ERR_FR_IO', message)
+      throw new FrError('ERR_FR_BUSY', `another process is fetching ${output}`)
+    }
+  }
+
+  /** Where the bytes of the file are, at their offsets. */
+  get partialPath(): string {
+    return join(this.#workDir, hiddenDir, 'partials', this.#id)
+  }
+
+  /** Opens what an earlier fetch of this content left, or begins anew. */
+  async open(content: FetchedContent): Promise<Landed> {
+    this.#content = content
+    const { storage } = this.#spec
+    const dir = this.#dir as DataDirHandle
+    for (const { id } of await storage.listPartials(dir))
+      if (id !== this.#id) await storage.discard(dir, id)
+    const journals = join(this.#workDir, hiddenDir, 'journals')
+    await mkdir(journals, { mode: 0o700, recursive: true })
+    const kept = await this.#openKept(content)
+    const found = kept === undefined ? [] : await this.#foundIn(content)
+    const file = kept ?? (await this.#create(this.#id, content.size))
+    await this.#requireRoom(content, found)
+    const scratch = await this.#create(`${this.#id}.scratch`, content.size)
+    if (found.length > 0) this.#journal = await Journal.resume(this.#journalPath)
+    else this.#journal = await Journal.create(this.#journalPath, this.#header(content))
+    this.#landed = { file, scratch, found }
+    return this.#landed
+  }
+
+  /** Writes down that these blocks are in the file and right. */
+  async verified(offset: number, length: number, digests: Uint8Array): Promise<void> {
+    this.#isWorthKeeping = true
+    // The array is reused by its owner.
+    await this.#journal?.append([{ offset, length, digests: digests.slice() }])
+  }
+
+  copyIn(offset: number, length: number): Promise<void> {
+    const { file, scratch } = this.#landed as Landed
+    return this.#spec.storage.copyIn(scratch, file, { offset, length })
+  }
+
+  /** Makes all of it durable; whether it may have been changed since it was verified. */
+  async flush(): Promise<boolean> {
+    const { file } = this.#landed as Landed
+    const { size, entry } = this.#content as FetchedContent
+    const flushed = await this.#spec.storage.flush(file)
+    const isShort = this.#spec.range === null && flushed.allocatedBytes < entry.dataBytes
+    return flushed.size !== size || flushed.wasTouched || isShort
+  }
+
+  /** The output is durable under its name when it resolves. */
+  async publish(): Promise<void> {
+    const { output, force, range } = this.#spec
+    if (output === null) return
+    const made = join(this.#workDir, outputName)
+    if (range === null) await this.#publishWhole()
+    else await this.#copyRange(range, made)
+    try {
+      if (force) await rename(made, output)
+      else await linkAs(made, output)
+      await syncParent(output)
+    } catch (error) {
+      throw systemError(error, output)
+    }
+    this.#isWorthKeeping = false
+  }
+
+  /** Closes everything; what is not worth going on with is removed. */
+  async close(): Promise<void> {
+    const { storage, output } = this.#spec
+    const landed = this.#landed
+    await this.#journal?.close().catch(() => {})
+    const isKept = this.#isWorthKeeping && output !== null
+    if (landed !== undefined) {
+      if (isKept) await storage.trim(landed.file).catch(() => {})
+      storage.closeFile(landed.file)
+      storage.closeFile(landed.scratch)
+    }
+    if (this.#dir !== undefined) {
+      const scratch = `${this.#id}.scratch`
+      if (isKept) await storage.discard(this.#dir, scratch).catch(() => {})
+      storage.closeDataDir(this.#dir)
+    }
+    if (!isKept) await rm(this.#workDir, { recursive: true, force: true }).catch(() => {})
+  }
+
+  // --- what is there ---
+
+  get #id(): string {
+    const { fileDigest = '', size = 0 } = this.#content ?? {}
+    return createHash('sha256').update(`${fileDigest} ${size}`).digest('hex').slice(0, 32)
+  }
+
+  get #journalPath(): string {
+    return join(this.#workDir, hiddenDir, 'journals', this.#id)
+  }
+
+  #header({ entry, digest: algorithm, blockBytes, size }: FetchedContent) {
+    const name = new Uint8Array(Buffer.from(outputName))
+    const { contentId, author } = entry
+    return { contentId, author, algorithm, blockBytes, size, name, transfer: this.#id }
+  }
+
+  async #openKept({ size }: FetchedContent): Promise<FileHandle | undefined> {
+    const { storage } = this.#spec
+    const dir = this.#dir as DataDirHandle
+    try {
+      const file = await storage.openPartial(dir, this.#id)
+      if ((await storage.identityOf(file)).size === size) return file
+      storage.closeFile(file)
+    } catch (error) {
+      if (!(error instanceof FrError) || error.code !== 'ERR_FR_NOT_HELD') throw error
+    }
+    return undefined
+  }
+
+  async #create(id: string, size: number): Promise<FileHandle> {
+    const dir = this.#dir as DataDirHandle
+    await this.#spec.storage.discard(dir, id)
+    return this.#spec.storage.createPartial(dir, id, size)
+  }
+
+  /** Blocks of this content, by the journal. */
+  async #foundIn({ digest, blockBytes, size }: FetchedContent): Promise<FoundRun[]> {
+    const journal = await readJournal(this.#journalPath)
+    const { header } = journal ?? {}
+    const isOfContent =
+      header?.algorithm === digest && header.blockBytes === blockBytes && header.size === size
+    if (journal === null || !isOfContent) return []
+    return journal.runs.map(({ offset, length, digests, isSameBoot }) => ({
+      offset,
+      length,
+      digests: isSameBoot ? digests : null,
+    }))
+  }
+
+  async #requireRoom(content: FetchedContent, found: readonly FoundRun[]): Promise<void> {
+    const free = await this.#spec.storage.freeBytes(this.#dir as DataDirHandle)
+    const foundBytes = found.reduce((sum, { length }) => sum + length, 0)
+    const needed = Math.min(content.length, content.entry.dataBytes) - foundBytes
+    if (needed <= free) return
+    const where = this.#spec.output === null ? `${tmpdir()} (TMPDIR)` : dirname(this.#spec.output)
+    const text = `${formatBytes(needed)} needed in ${where}; ${formatBytes(free)} free`
+    throw new FrError('ERR_FR_NO_SPACE', text)
+  }
+
+  // --- the output ---
+
+  async #publishWhole(): Promise<void> {
+    const { entry } = this.#content as FetchedContent
+    const { file } = this.#landed as Landed
+    await this.#spec.storage.publish(this.#dir as DataDirHandle, {
+      file,
+      id: this.#id,
+      name: new Uint8Array(Buffer.from(outputName)),
+      mode: entry.mode,
+      mtime: { seconds: entry.mtimeSeconds, nanos: entry.mtimeNanos },
+      noClobber: false,
+    })
+  }
+
+  /** Just these bytes, with the attributes of the file. */
+  async #copyRange({ first, last }: FetchRange, path: string): Promise<void> {
+    const { entry } = this.#content as FetchedContent
+    try {
+      const from = await open(this.partialPath, 'r')
+      try {
+        await rm(path, { force: true })
+        const to = await open(path, 'wx', 0o600)
+        try {
+          const buffer = Buffer.allocUnsafe(copyBytes)
+          for (let at = first; at <= last; ) {
+            const most = Math.min(copyBytes, last + 1 - at)
+            const { bytesRead } = await from.read(buffer, 0, most, at)
+            if (bytesRead === 0) throw new Error('the file is shorter than what was verified')
+            await to.writeFile(buffer.subarray(0, bytesRead))
+            at += bytesRead
+          }
+          await to.sync()
+        } finally {
+          await to.close()
+        }
+      } finally {
+        await from.close()
+      }
+      await utimes(path, entry.mtimeSeconds, entry.mtimeSeconds + entry.mtimeNanos / 1e9)
+      await chmod(path, entry.mode & 0o777)
+    } catch (error) {
+      throw systemError(error, path)
+    }
+  }
+}
+
+/** Refuses an output that may not be written before anything is fetched. */
+async function requireFree(output: string, force: boolean): Promise<void> {
+  const found = await lstat(output).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw systemError(error, output)
+  })
+  if (found === undefined) return
+  const path = output
+  if (found.isDirectory())
+    throw new FrError('ERR_FR_IS_DIRECTORY', `${output} is a directory`, { path })
+  if (!force) throw new FrError('ERR_FR_EXISTS', `${output} is there already`, { path })
+  if (!found.isFile() && !found.isSymbolicLink())
+    throw new FrError('ERR_FR_EXISTS', `${output} is no regular file and stays`, { path })
+}
+
+async function workDirOf(output: string | null): Promise<string> {
+  try {
+    if (output === null) return await mkdtemp(join(tmpdir(), 'fastreplica-get-'))
+    const name = basename(output)
+    const isLong = Buffer.byteLength(name) > limits.nameComponentBytes - 8
+    const short = createHash('sha256').update(name).digest('hex').slice(0, 32)
+    const workDir = join(dirname(output), `.${isLong ? short : name}.fr-get`)
+    await mkdir(workDir, 0o700).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+    return workDir
+  } catch (error) {
+    throw systemError(error, output ?? tmpdir())
+  }
+}
+
+/** Never in the place of another file. */
+async function linkAs(made: string, output: string): Promise<void> {
+  try {
+    await link(made, output)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // The file system has no hard links.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EMLINK') throw error
+    await requireFree(output, false)
+    return rename(made, output)
+  }
+  await unlink(made)
+}
+
+const codes: Readonly<Record<string, FrErrorCode>> = {
+  EEXIST: 'ERR_FR_EXISTS',
+  EISDIR: 'ERR_FR_IS_DIRECTORY',
+  ENOSPC: 'ERR_FR_NO_SPACE',
+  EDQUOT: 'ERR_FR_NO_SPACE',
+}
+
+function systemError(error: unknown, path: string): FrError {
+  if (error instanceof FrError) return error
+  const { code = '', message } = error as NodeJS.ErrnoException
+  const found = codes[code]
+  if (found === 'ERR_FR_EXISTS')
+    return new FrError(found, `${path} is there already`, { path, cause: error })
+  return new FrError(found ?? 'ERR_FR_IO', message, { path, cause: error })
+}

@@ -1,0 +1,176 @@
+/**
+ * The clients that fetch files from this node: how many, and each with what is open for it.
+ *
+ * The idea: clients of the same content share one open file and one transfer of the engine
+ * (served-file.ts), whose turns are equal shares of the uplink; how much each may have asked for is
+ * bounded there. A client more than the bound is told so and may try again; one that asks for
+ * nothing for a while loses its place.
+ */
+import { randomBytes } from 'node:crypto'
+import { FrError } from '../../base/errors.js'
+import { asFrError } from '../../base/failures.js'
+import { limits } from '../../base/limits.js'
+import type { Logger } from '../../base/log.js'
+import { Waiting } from '../../base/time/patience.js'
+import type { Frame } from '../../control/messages/types.js'
+import { linkOver } from '../../net/dial.js'
+import type { Established, Ticketed } from '../../net/handshake.js'
+import { decodeName } from '../../protocol/manifest.js'
+import type { HeldStream } from '../../store/catalogue/record.js'
+import { Client } from './client.js'
+import { type OpenSpec, ServedFile } from './served-file.js'
+
+export interface ServesSpec extends OpenSpec {
+  readonly log: Logger
+  /** Clients at the same time. */
+  readonly most: number
+}
+
+export class Serves {
+  readonly #spec: ServesSpec
+  readonly #clients = new Waiting<Client>()
+  /** Open files, by the record that was believed. */
+  readonly #files = new Map<HeldStream, Promise<ServedFile>>()
+  #isClosed = false
+
+  constructor(spec: ServesSpec) {
+    this.#spec = spec
+  }
+
+  /** Clients that are connected. */
+  get size(): number {
+    return this.#clients.size
+  }
+
+  /** A client's link. */
+  serve(established: Established): void {
+    const link = linkOver(
+      established,
+      {
+        onFrame: (frame) => this.#said(client, frame),
+        onClose: () => this.#over(client),
+        lastWord: (code, text) => ({ type: 'refuse', code, text }),
+      },
+      this.#spec.engine,
+    )
+    const client = new Client(link, established.remoteAddress)
+    const { most } = this.#spec
+    if (this.#clients.size >= most) {
+      const text = `the node serves ${most} clients at the same time already`
+      client.refuse(new FrError('ERR_FR_LIMIT', text))
+      return
+    }
+    this.#expect(client, limits.acceptMs)
+  }
+
+  /** Takes a client's data connection; false when it belongs to none. */
+  take(ticketed: Ticketed): boolean {
+    const { transfer, from, to, edgeId } = ticketed
+    const client = [...this.#clients].find(({ place }) => place?.transfer === transfer)
+    if (client === undefined) return false
+    const own = [...this.#clients].find(
+      ({ place }) => place?.transfer === transfer && place.you === from,
+    )
+    if (own?.edge?.id !== edgeId || to !== 0 || !own.isFeedAwaited)
+      ticketed.refuse('ERR_FR_PROTOCOL', 'this data connection was not expected')
+    else void this.#adopt(own, own.edge, ticketed)
+    return true
+  }
+
+  /** Ends all of it; resolves when every file is closed. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const client of [...this.#clients]) this.#end(client, closing())
+    await Promise.allSettled(this.#files.values())
+  }
+
+  #said(client: Client, frame: Frame): void {
+    if (client.isOver) return
+    this.#expect(client, limits.serveIdleMs)
+    if (frame.type !== 'fetch') return client.said(frame)
+    if (client.name !== undefined) throw new FrError('ERR_FR_PROTOCOL', 'a second name was asked')
+    client.name = decodeName(frame)
+    this.#offer(client, client.name).catch((error: unknown) =>
+      this.#end(client, asFrError(error, 'ERR_FR_INTERNAL')),
+    )
+  }
+
+  async #offer(client: Client, name: Uint8Array): Promise<void> {
+    const record = this.#spec.store.catalogue.get(name)
+    if (record === undefined) throw new FrError('ERR_FR_NOT_HELD')
+    const file = await this.#open(record)
+    if (client.isOver) return this.#closeUnused(file)
+    const edge = { id: randomBytes(16).toString('hex'), secret: new Uint8Array(randomBytes(32)) }
+    client.offer(file, edge)
+    const { log } = this.#spec
+    const fields = { peer: client.address, name: Buffer.from(name).toString('utf8') }
+    log({ level: 'info', event: 'serving', fields })
+  }
+
+  /** One open file for all who want the content. */
+  #open(record: HeldStream): Promise<ServedFile> {
+    const known = this.#files.get(record)
+    if (known !== undefined) return known
+    if (this.#isClosed) return Promise.reject(closing())
+    const opening = ServedFile.open(this.#spec, record, (error) => {
+      for (const client of [...this.#clients]) if (client.file === file) this.#end(client, error)
+    })
+    let file: ServedFile | undefined
+    this.#files.set(record, opening)
+    opening.then(
+      (opened) => {
+        file = opened
+      },
+      () => this.#files.delete(record),
+    )
+    return opening
+  }
+
+  async #adopt(
+    client: Client,
+    edge: NonNullable<Client['edge']>,
+    ticketed: Ticketed,
+  ): Promise<void> {
+    let established: Established | undefined
+    try {
+      established = await ticketed.go(edge)
+      if (client.isOver || !client.isFeedAwaited) return established.close()
+      client.adopt(established)
+    } catch (error) {
+      established?.close()
+      const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
+      const fields = { peer: client.address, code, text }
+      this.#spec.log({ level: 'debug', event: 'feed-lost', fields })
+    }
+  }
+
+  #expect(client: Client, forMs: number): void {
+    this.#clients.add(client, forMs, () =>
+      this.#end(client, new FrError('ERR_FR_TIMEOUT', 'the client asked for nothing')),
+    )
+  }
+
+  /** Tells the client why, and ends. */
+  #end(client: Client, error: FrError): void {
+    if (client.isOver) return
+    client.refuse(error)
+    this.#over(client)
+  }
+
+  #over(client: Client): void {
+    this.#clients.delete(client)
+    const { file } = client
+    client.end()
+    if (file !== undefined) this.#closeUnused(file)
+  }
+
+  #closeUnused(file: ServedFile): void {
+    if (file.isUsed) return
+    this.#files.delete(file.record)
+    file.close()
+  }
+}
+
+function closing(): FrError {
+  return new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
+}
