@@ -73,12 +73,21 @@ export class Leftovers {
     let best: Unfinished | undefined
     const left = (await this.#partials()).slice(0, limits.journalsRead)
     for (const { id } of left) {
-      const journal = await readJournal(join(this.#journalsDir, id))
-      if (journal === null || !isLike(journal.header, wanted)) continue
-      const found = unfinishedOf(id, journal.header, journal.runs, wanted)
-      if (found.bytes > 0 && isBetter(found, best)) best = found
+      const found = await this.look(id, wanted)
+      if (found !== undefined && isBetter(found, best)) best = found
     }
     return best
+  }
+
+  /**
+   * What a partial has by its journal; undefined: nothing of use. Holds as long as nobody else
+   * opens the partial.
+   */
+  async look(id: string, wanted: WantedContent): Promise<Unfinished | undefined> {
+    const journal = await readJournal(join(this.#journalsDir, id))
+    if (journal === null || !isLike(journal.header, wanted)) return undefined
+    const found = unfinishedOf(id, journal.header, journal.runs, wanted)
+    return found.bytes > 0 ? found : undefined
   }
 
   /** Ids of partials that were made for this name. */

@@ -50,6 +50,7 @@ export class Partial {
   readonly #dir: DataDirHandle
   readonly #name: Uint8Array
   readonly #spec: PartialSpec
+  readonly #ownId: string
   #id: string
   #file: FileHandle | undefined
   #scratch: FileHandle | undefined
@@ -62,7 +63,8 @@ export class Partial {
     this.#dir = dir
     this.#name = name
     this.#spec = spec
-    this.#id = `${spec.transfer}.${shortened(name)}`
+    this.#ownId = `${spec.transfer}.${shortened(name)}`
+    this.#id = this.#ownId
   }
 
   /** Path below the data directory. */
@@ -93,10 +95,26 @@ export class Partial {
     return this.#id
   }
 
-  /** Goes on with a partial that an earlier transfer left. */
-  async resume(id: string, bytes: number): Promise<void> {
+  /** Opens a partial that an earlier transfer left; false: it is gone, or somebody else has it. */
+  async reopen(id: string): Promise<boolean> {
+    try {
+      this.#file = await this.#storage.openPartial(this.#dir, id)
+    } catch {
+      return false
+    }
     this.#id = id
-    this.#file = await this.#storage.openPartial(this.#dir, id)
+    return true
+  }
+
+  /** Gives a reopened partial back as it is. */
+  leave(): void {
+    this.#storage.closeFile(this.file)
+    this.#file = undefined
+    this.#id = this.#ownId
+  }
+
+  /** Goes on with a reopened partial. */
+  async resume(bytes: number): Promise<void> {
     this.#scratch = await this.#create(this.#scratchId, bytes)
   }
 

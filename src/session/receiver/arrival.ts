@@ -43,14 +43,39 @@ export async function arrive(
   if (published !== undefined) return published
   const unfinished = await host.store.leftovers.find(wanted)
   // What another content left would show through the holes of this one.
-  if (unfinished !== undefined && (unfinished.isOfContent || !isSparse)) {
-    await partial.resume(unfinished.id, wanted.size)
+  const isOfUse = (left: Unfinished): boolean => left.isOfContent || !isSparse
+  if (unfinished !== undefined && isOfUse(unfinished)) {
     await requireSpace(unfinished.bytes)
-    return foundIn(unfinished)
+    const found = await reopened(host, partial, unfinished.id, wanted)
+    if (found !== undefined && isOfUse(found)) {
+      await partial.resume(wanted.size)
+      return foundIn(found)
+    }
+    if (found !== undefined) partial.leave()
   }
   await requireSpace(0)
-  await partial.create(wanted.size)
+  await createNew(host, partial, wanted.size)
   return { journal: 'none' }
+}
+
+/** Undefined: somebody else has taken it, or removed it, since it was found. */
+async function reopened(
+  { store: { leftovers } }: NodeHost,
+  partial: Partial,
+  id: string,
+  wanted: WantedContent,
+): Promise<Unfinished | undefined> {
+  if (!(await partial.reopen(id))) return undefined
+  // Another transfer may have written to it meanwhile. From now on nobody does.
+  const found = await leftovers.look(id, wanted)
+  if (found === undefined) partial.leave()
+  return found
+}
+
+/** A journal of an earlier partial of this id tells nothing of the new one. */
+async function createNew({ store }: NodeHost, partial: Partial, bytes: number): Promise<void> {
+  await store.leftovers.drop(partial.id)
+  await partial.create(bytes)
 }
 
 function foundIn({ isOfContent, held, unread }: Unfinished): Arrival {
@@ -77,7 +102,7 @@ async function publishedAs(
       return { held: runs, journal: 'none' }
     }
     await spec.requireSpace(0)
-    await partial.create(spec.wanted.size)
+    await createNew(host, partial, spec.wanted.size)
     partial.copyFrom(file)
     return { unread: runs, journal: 'none' }
   } catch (error) {

@@ -1,0 +1,124 @@
+/** Where bytes land, when others are at the leftovers of the node too. */
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openEngine } from '../../src/agent/engines.js'
+import { hiddenDir } from '../../src/base/names.js'
+import type { StreamEntry } from '../../src/control/messages/types.js'
+import type { DataDirHandle, DataEngine } from '../../src/ports.js'
+import { type Arrival, type ArrivalSpec, arrive } from '../../src/session/receiver/arrival.js'
+import type { NodeHost } from '../../src/session/receiver/node-host.js'
+import { Journal } from '../../src/store/journal/journal.js'
+import { Leftovers, type WantedContent } from '../../src/store/leftovers.js'
+import { Partial } from '../../src/store/partial.js'
+import { type EngineKind, until, useWorld } from './push-support.js'
+
+const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
+const name = new Uint8Array(Buffer.from('name'))
+const blockBytes = 65_536
+const wanted: WantedContent = {
+  contentId: '01'.repeat(16),
+  author: 'ab'.repeat(32),
+  algorithm: 'xxh64',
+  blockBytes,
+  size: 4 * blockBytes,
+}
+
+describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
+  const world = useWorld(kind)
+  let engine: DataEngine
+  let dir: DataDirHandle
+  let hidden: string
+  let leftovers: Leftovers
+  const opened: Partial[] = []
+
+  beforeEach(async () => {
+    const dataDir = world.dataDir()
+    engine = (await openEngine(kind, () => {})).engine
+    dir = await engine.storage.openDataDir(dataDir)
+    hidden = join(dataDir, hiddenDir)
+    mkdirSync(join(hidden, 'journals'))
+    leftovers = new Leftovers(engine.storage, dir, hidden)
+  })
+  afterEach(async () => {
+    for (const partial of opened.splice(0)) await partial.release(false, () => {})
+    await until(() => engine.counters().openFiles === 0, 'no file is open')
+    await engine.shutdown()
+  })
+
+  async function left(id: string, content = wanted): Promise<void> {
+    engine.storage.closeFile(await engine.storage.createPartial(dir, id, content.size))
+    await until(() => engine.counters().openFiles === 0, 'it is closed')
+    await written(id, content)
+  }
+
+  /** A journal takes the place of the one that was there. */
+  async function written(id: string, content: WantedContent): Promise<void> {
+    const header = { ...content, name, transfer: id.slice(0, 32) }
+    const digests = new Uint8Array(content.algorithm === 'sha256' ? 32 : 8)
+    const journal = await Journal.create(join(hidden, 'journals', id), header)
+    await journal.append([{ offset: 0, length: blockBytes, digests }])
+    await journal.close()
+  }
+
+  /** `meanwhile` is done once a leftover was found. */
+  async function arrival(
+    transfer: string,
+    meanwhile: () => Promise<unknown> = async () => {},
+  ): Promise<{ partial: Partial; found: Arrival }> {
+    const entry = { mode: 0o644, mtimeSeconds: 0, mtimeNanos: 0 } as StreamEntry
+    const partial = new Partial(engine.storage, dir, name, { transfer, entry, noClobber: false })
+    opened.push(partial)
+    const host = { storage: engine.storage, dir, store: { leftovers } } as unknown as NodeHost
+    let isFirst = true
+    const requireSpace = async (): Promise<void> => {
+      if (isFirst) await meanwhile()
+      isFirst = false
+    }
+    const about = { name, fileDigest: null, isSparse: false, requireSpace }
+    const spec: ArrivalSpec = { wanted, entry, ...about }
+    return { partial, found: await arrive(host, partial, spec) }
+  }
+
+  const [first, second] = ['1'.repeat(32), '2'.repeat(32)]
+
+  it('is one of two receptions that want it', async () => {
+    await left('x')
+    let other: Awaited<ReturnType<typeof arrival>> | undefined
+    const { partial, found } = await arrival(first, async () => {
+      other = await arrival(second)
+    })
+    expect(other?.partial.id).toBe('x')
+    expect(other?.found.held).toMatchObject([{ offset: 0, length: blockBytes }])
+    expect(found).toEqual({ journal: 'none' })
+    expect(partial.id).toBe(`${first}.name`)
+    // It stays the journal of the other one.
+    expect(readdirSync(join(hidden, 'journals'))).toEqual(['x'])
+  })
+
+  it('counts as it is when it is opened, not as it was found', async () => {
+    await left('x')
+    const another = { ...wanted, contentId: '02'.repeat(16) }
+    const { found } = await arrival(first, () => written('x', another))
+    expect(found).toMatchObject({ journal: 'another', candidates: [{ offset: 0 }] })
+    expect(found.held).toBeUndefined()
+  })
+
+  it('may be gone when it is opened', async () => {
+    await left('x')
+    const { found } = await arrival(first, async () => {
+      await engine.storage.discard(dir, 'x')
+      await leftovers.drop('x')
+    })
+    expect(found).toEqual({ journal: 'none' })
+  })
+
+  it('says nothing of a new partial of the same transfer', async () => {
+    const id = `${first}.name`
+    await left(id, { ...wanted, algorithm: 'sha256', size: blockBytes })
+    await arrival(first)
+    // A process that is killed now has written nothing down yet.
+    expect(readdirSync(join(hidden, 'partials'))).toContain(id)
+    expect(readdirSync(join(hidden, 'journals'))).toEqual([])
+  })
+})
