@@ -9,6 +9,7 @@
  */
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
+import { RangeSet } from '../base/ranges.js'
 import type { StreamEntry } from '../control/messages/types.js'
 import type {
   ByteRange,
@@ -57,6 +58,7 @@ export class Partial {
   #isPublished = false
   #borrowed: FileIdentity | undefined
   #from: FileHandle | undefined
+  readonly #toBring = new RangeSet()
 
   constructor(storage: Storage, dir: DataDirHandle, name: Uint8Array, spec: PartialSpec) {
     this.#storage = storage
@@ -136,9 +138,10 @@ export class Partial {
     return this.#borrowed !== undefined && isSameFile(now, this.#borrowed)
   }
 
-  /** `bring` copies from this file of the node, which is closed here. */
-  copyFrom(file: FileHandle): void {
+  /** `bring` copies these bytes from this file of the node, which is closed here. */
+  copyFrom(file: FileHandle, bytes: number): void {
     this.#from = file
+    this.#toBring.add(0, bytes)
   }
 
   /** True when bytes come from another file of the node. */
@@ -146,9 +149,15 @@ export class Partial {
     return this.#from !== undefined
   }
 
-  /** What of this range another file of the node has is in the partial when it resolves. */
-  async bring(range: ByteRange): Promise<void> {
-    await this.#storage.copyIn(this.#from as FileHandle, this.file, range)
+  /**
+   * What of this range another file of the node has is in the partial when it resolves. Each byte
+   * is copied once: what was repaired since stays.
+   */
+  async bring({ offset, length }: ByteRange): Promise<void> {
+    const ranges = this.#toBring.present(offset, length)
+    this.#toBring.remove(offset, length)
+    for (const [at, bytes] of ranges)
+      await this.#storage.copyIn(this.#from as FileHandle, this.file, { offset: at, length: bytes })
   }
 
   /** One after the other: if the second fails, the first must be known to be discarded. */

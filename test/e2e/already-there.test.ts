@@ -1,5 +1,5 @@
 /** A push of a file that nodes hold already: what moves, and what the sender reads. */
-import { rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
@@ -65,6 +65,23 @@ describe.each(kinds)('a file that a %s node holds', (engine) => {
     expect(result.nodes.map(({ reason }) => reason)).toEqual([null, null, null])
     expect(result.nodes.map(({ heldBytes }) => heldBytes)).toEqual([0, 0, bytes])
     expectCopies(content, 'data.bin', [changed, gone, whole])
+  })
+
+  it('is moved where the digests of its record are damaged', async () => {
+    const node = await world.node()
+    const to = [node.address]
+    const { path, content } = world.file('data.bin', bytes)
+    await settled(path)
+    await push(path, { to, engine, digest: 'sha256' }).result
+    const digests = join(node.dataDir, '.fastreplica/digests')
+    const names = readdirSync(digests)
+    expect(names).toHaveLength(1)
+    for (const name of names) truncateSync(join(digests, name), 100)
+    const { nodes } = await push(path, { to, engine, digest: 'sha256' }).result
+    expect(nodes[0]).toMatchObject({ reason: null, heldBytes: 0 })
+    expectCopies(content, 'data.bin', [node])
+    const again = await push(path, { to, engine, digest: 'sha256' }).result
+    expect(again.nodes[0]).toMatchObject({ reason: null, heldBytes: bytes })
   })
 
   it('is moved when the source has changed, and read when the caller says so', async () => {

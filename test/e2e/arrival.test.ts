@@ -1,5 +1,5 @@
 /** Where bytes land, when others are at the leftovers of the node too. */
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openEngine } from '../../src/agent/engines.js'
@@ -120,5 +120,20 @@ describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
     // A process that is killed now has written nothing down yet.
     expect(readdirSync(join(hidden, 'partials'))).toContain(id)
     expect(readdirSync(join(hidden, 'journals'))).toEqual([])
+  })
+
+  it('and another file of the node give a byte once: a repair stays', async () => {
+    const { partial } = await arrival(first)
+    const path = join(hidden, 'other')
+    writeFileSync(path, 'o'.repeat(wanted.size))
+    const { file } = await engine.storage.openSource(path)
+    partial.copyFrom(file, wanted.size)
+    await partial.bring({ offset: 0, length: blockBytes })
+    const partials = join(hidden, 'partials')
+    writeFileSync(join(partials, `${partial.id}.scratch`), 'r'.repeat(wanted.size))
+    await partial.copyIn({ offset: 0, length: blockBytes })
+    await partial.bring({ offset: 0, length: 2 * blockBytes })
+    const content = readFileSync(join(partials, partial.id), 'latin1').replaceAll('\0', '')
+    expect(content).toBe('r'.repeat(blockBytes) + 'o'.repeat(blockBytes))
   })
 })

@@ -10,6 +10,7 @@ import type { HeldRun } from '../../control/holdings/have.js'
 import type { StreamEntry } from '../../control/messages/types.js'
 import type { Found } from '../../control/receiver/events.js'
 import { digestsOf, type HeldStream } from '../../store/catalogue/record.js'
+import { digestTable } from '../../store/held/verify.js'
 import type { Unfinished, WantedContent } from '../../store/leftovers.js'
 import type { Partial } from '../../store/partial.js'
 import type { NodeHost } from './node-host.js'
@@ -92,23 +93,29 @@ async function publishedAs(
 ): Promise<Arrival | undefined> {
   const record = recordOf(host, spec)
   if (record === undefined) return undefined
-  const file = await host.store.holdings.openUnchanged(record)
-  if (file === undefined) return undefined
+  const runs = await runsOf(host, record)
+  const file = runs && (await host.store.holdings.openUnchanged(record))
+  if (runs === undefined || file === undefined) return undefined
   try {
-    const signed = await host.store.catalogue.runs(record)
-    const runs = signed.map((run): HeldRun => ({ ...run, digests: digestsOf(run) }))
     if (isAsWanted(record, spec)) {
       partial.borrow(file, record.identity)
       return { held: runs, journal: 'none' }
     }
     await spec.requireSpace(0)
     await createNew(host, partial, spec.wanted.size)
-    partial.copyFrom(file)
+    partial.copyFrom(file, spec.wanted.size)
     return { unread: runs, journal: 'none' }
   } catch (error) {
     host.storage.closeFile(file)
     throw error
   }
+}
+
+/** Undefined: they are damaged, and of no use. */
+async function runsOf({ store }: NodeHost, record: HeldStream): Promise<HeldRun[] | undefined> {
+  const signed = await store.catalogue.runs(record).catch(() => [])
+  if (digestTable(record, signed) === null) return undefined
+  return signed.map((run): HeldRun => ({ ...run, digests: digestsOf(run) }))
 }
 
 /** Of this name rather than of another one. */
