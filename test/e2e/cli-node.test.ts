@@ -335,9 +335,11 @@ describe('fr', () => {
     expect([...loaded].filter((name) => !name.startsWith('cli/')).sort()).toEqual([
       'api/address.ts',
       'base/addresses.ts',
+      'base/byte-text.ts',
       'base/digests.ts',
       'base/errors.ts',
       'base/limits.ts',
+      'base/serving-limits.ts',
       'net/address.ts',
     ])
   })
