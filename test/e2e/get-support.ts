@@ -96,7 +96,11 @@ export interface BackDoor {
 }
 
 /** A door to a node whose data connections bring `bytes` each, and the rest once it is open. */
-export async function holdingBack(world: World, address: string, bytes: number): Promise<BackDoor> {
+export async function holdingBack(
+  world: Pick<World, 'defer'>,
+  address: string,
+  bytes: number,
+): Promise<BackDoor> {
   const held = new Set<Socket>()
   let isOpen = false
   const back = (to: Socket, from: Socket): void => {

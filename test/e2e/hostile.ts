@@ -50,6 +50,8 @@ export class HostileLink {
   readonly socket: Socket
   readonly heard: Frame[] = []
   isClosed = false
+  /** Called for each frame, beside what waits for it. */
+  onFrame: (frame: Frame) => void = () => {}
   /** Edges given by an honest origin, by the member number at the other end. */
   readonly edges = new Map<number, Edge>()
   readonly #reader = new FrameReader()
@@ -61,6 +63,7 @@ export class HostileLink {
     this.socket.on('data', (chunk) => {
       this.#reader.push(chunk, (frame) => {
         this.heard.push(frame)
+        this.onFrame(frame)
         if (frame.type !== 'plan') return
         for (const { member, id, secret } of frame.edges)
           this.edges.set(member, { id, secret: Buffer.from(secret, 'hex') })

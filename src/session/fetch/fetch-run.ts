@@ -248,7 +248,7 @@ export class FetchRun {
     if (bytes > 0) this.#verified.add(from, bytes)
     this.#ordered?.verified(offset, length)
     if (isFound) this.#foundBytes += Math.max(0, bytes)
-    const written = (this.#landing as Landing).verified(offset, length, digests)
+    const written = (this.#landing as Landing).verified({ offset, length, digests })
     // Without it a later fetch only has more to do.
     this.#track(written.catch((error: unknown) => this.#warn('journal-failed', String(error))))
   }

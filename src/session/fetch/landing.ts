@@ -28,6 +28,7 @@ import { asFrError } from '../../base/failures.js'
 import { formatBytes, limits, MIB } from '../../base/limits.js'
 import { hiddenDir } from '../../base/names.js'
 import type { FetchedContent, FetchRange, FoundRun } from '../../control/fetching/events.js'
+import type { HeldRun } from '../../control/holdings/have.js'
 import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
 import { syncParent } from '../../store/files/durable.js'
 import { Journal, readJournal } from '../../store/journal/journal.js'
@@ -60,6 +61,8 @@ export class Landing {
   #journal: Journal | undefined
   #content: FetchedContent | undefined
   #isWorthKeeping = false
+  readonly #waiting: HeldRun[] = []
+  #isWriting = false
 
   private constructor(spec: LandingSpec, workDir: string) {
     this.#spec = spec
@@ -110,11 +113,21 @@ export class Landing {
     return this.#landed
   }
 
-  /** Writes down that these blocks are in the file and right. */
-  async verified(offset: number, length: number, digests: Uint8Array): Promise<void> {
+  /**
+   * Writes down that these blocks are in the file and right, together with what else has come until
+   * the last write is done. Rejects for the one that began the write.
+   */
+  async verified(run: HeldRun): Promise<void> {
+    if (this.#spec.output === null) return
     this.#isWorthKeeping = true
-    // The array is reused by its owner.
-    await this.#journal?.append([{ offset, length, digests: digests.slice() }])
+    this.#waiting.push(run)
+    if (this.#isWriting) return
+    this.#isWriting = true
+    try {
+      while (this.#waiting.length > 0) await this.#journal?.append(this.#waiting.splice(0))
+    } finally {
+      this.#isWriting = false
+    }
   }
 
   copyIn(offset: number, length: number): Promise<void> {
