@@ -10,6 +10,7 @@ import { requireAddressText } from '../net/address.js'
 import { randomId } from '../net/crypto.js'
 import { checkHeldName } from './held-name.js'
 import { asking, checkAsking } from './inquiry.js'
+import { wholeLink, wholeRates } from './mirror-copy.js'
 import { requireOptions } from './option-names.js'
 import {
   checkTargets,
@@ -126,7 +127,7 @@ function checkCopy(
     content: null,
     as: nameText(as),
     attributes: null,
-    nodes: nodes.map((node) => whole(node)),
+    nodes: nodes.map(wholeLink),
     strategy: oneOf('strategy', options.strategy, strategies) ?? 'adaptive',
     // Other shapes have been refused.
     shape: shape as CopyWish['shape'],
@@ -152,19 +153,6 @@ function asker({ key, signal }: CopyOptions): StatusOptions {
   return { ...(key !== undefined && { key }), ...(signal !== undefined && { signal }) }
 }
 
-type Link = CopyWish['nodes'][number]
-
-/** Rates travel as whole numbers. */
-function whole(link: Link): Link {
-  const { uplinkBytesPerSecond: up, downlinkBytesPerSecond: down } = link
-  return {
-    ...link,
-    ...(up !== undefined && { uplinkBytesPerSecond: Math.ceil(up) }),
-    ...(down !== undefined && { downlinkBytesPerSecond: Math.ceil(down) }),
-  }
-}
-
 function rateOf(option: string, value: number | undefined): number | null {
-  const rate = optionalRate(option, value)
-  return rate === undefined ? null : Math.ceil(rate)
+  return wholeRates(optionalRate(option, value))
 }

@@ -136,6 +136,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       node: this.address,
       nodeId: this.nodeId,
       name: this.#checked.name,
+      mirror: this.#checked.mirror,
       version,
       uptimeSeconds: (performance.now() - this.#startMs) / 1000,
       engine: engine.kind,

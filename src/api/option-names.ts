@@ -60,6 +60,8 @@ export const optionNames = {
     wait: true,
     trace: true,
     dryRun: true,
+    mirrors: true,
+    spareOrigin: true,
     logger: true,
     signal: true,
   } satisfies Names<PushOptions>,

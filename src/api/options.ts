@@ -41,6 +41,8 @@ export interface CheckedPush {
   readonly wait: boolean
   readonly trace: string | undefined
   readonly dryRun: boolean
+  readonly mirrors: readonly string[]
+  readonly spareOrigin: boolean
 }
 
 export const strategies = ['classic', 'adaptive'] as const
@@ -68,6 +70,10 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   requireBoolean('allowAdd', options.allowAdd)
   requireBoolean('wait', options.wait)
   requireBoolean('dryRun', options.dryRun)
+  requireBoolean('spareOrigin', options.spareOrigin)
+  const mirrors = checkMirrors(options.mirrors)
+  if (options.spareOrigin === true && mirrors.length === 0)
+    throw new TypeError('spareOrigin needs mirrors')
   if (options.trace !== undefined) requireText('trace', options.trace)
   if (options.trace !== undefined && options.dryRun === true)
     throw new TypeError('trace records a push, and dryRun makes none')
@@ -100,7 +106,16 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     wait: options.wait ?? false,
     trace: options.trace,
     dryRun: options.dryRun ?? false,
+    mirrors,
+    spareOrigin: options.spareOrigin ?? false,
   }
+}
+
+function checkMirrors(mirrors: PushOptions['mirrors'] = []): string[] {
+  if (!Array.isArray(mirrors)) throw new TypeError('mirrors must be a list of addresses')
+  if (mirrors.length > limits.mirrorsPerPush)
+    throw new TypeError(`mirrors must name at most ${limits.mirrorsPerPush} nodes`)
+  return mirrors.map((mirror, i) => requireAddressText(mirror, `mirrors[${i}]`))
 }
 
 /** The nodes of a push. Throws TypeError. */
@@ -126,6 +141,7 @@ export interface CheckedNode {
   /** The first key is the one it dials with. */
   readonly keys: readonly Key[]
   readonly name: string | null
+  readonly mirror: boolean
   readonly advertise: string | undefined
   readonly engine: 'native' | 'portable' | undefined
   readonly minFreeBytes: number
@@ -143,8 +159,6 @@ export function checkNode(options: NodeOptions): CheckedNode {
   if (options.name !== undefined) requireText('name', options.name)
   requireBoolean('adopt', options.adopt)
   requireBoolean('mirror', options.mirror)
-  if (options.mirror === true)
-    throw new FrError('ERR_FR_UNSUPPORTED', 'this version does not support mirrors')
   requireFunction('accept', options.accept)
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
@@ -157,6 +171,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     dataDir: options.dataDir,
     keys: [key, ...previous],
     name: options.name ?? null,
+    mirror: options.mirror ?? false,
     advertise:
       options.advertise === undefined ? undefined : dialable(options.advertise, 'advertise'),
     engine: oneOf('engine', options.engine, engines),

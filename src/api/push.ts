@@ -16,6 +16,7 @@ import { TraceFile } from '../session/coordinator/trace-file.js'
 import type { EngineRouter } from '../session/router.js'
 import { clientKey } from '../store/identity.js'
 import { KnownSource } from './known-source.js'
+import { pushMirrored } from './mirrored-push.js'
 import { whenNameIsFree } from './name-wait.js'
 import { type CheckedPush, checkPush } from './options.js'
 import { claimSource, openSource, pathOf } from './source.js'
@@ -80,7 +81,7 @@ async function run(
       blockBytes: blockBytesFor(source.size),
       isToRead: checked.verify,
     })
-    const spec = {
+    const spec: PushSpec = {
       transfer: control.transfer.id,
       contentId: known.contentId,
       signer,
@@ -104,18 +105,27 @@ async function run(
       log,
     }
     const { id: transfer } = control.transfer
-    const make = makeRun.bind(null, engine, router, pool, source, { trace, known })
     const audience = audienceOf(control)
-    const result = wait
-      ? await whenNameIsFree(
-          (timeoutMs, wait) =>
-            attempt(make.bind(null, { ...spec, timeoutMs, wait }), audience, signal, wait),
-          timeoutMs,
-          transfer,
-          signal,
-          (text) => log({ level: 'warn', event: 'waiting', fields: { transfer, text } }),
-        )
-      : await attempt(make.bind(null, spec), audience, signal, false)
+    const helpers = { trace, known }
+    const pushing = (spec: PushSpec, audience: PushAudience): Promise<PushResult> => {
+      // The timeline is that of this push, not of what it sends a mirror.
+      const seen = spec.transfer === transfer ? helpers : { ...helpers, trace: undefined }
+      const make = makeRun.bind(null, engine, router, pool, source as SourceFile, seen)
+      return wait
+        ? whenNameIsFree(
+            (timeoutMs, wait) =>
+              attempt(make.bind(null, { ...spec, timeoutMs, wait }), audience, signal, wait),
+            timeoutMs,
+            transfer,
+            signal,
+            (text) => log({ level: 'warn', event: 'waiting', fields: { transfer, text } }),
+          )
+        : attempt(make.bind(null, spec), audience, signal, false)
+    }
+    const result =
+      checked.mirrors.length === 0
+        ? await pushing(spec, audience)
+        : await pushMirrored({ checked, spec, source, engine, pool, pushing, audience, signal })
     announce(control, 'result', result)
     return result
   } catch (error) {

@@ -58,6 +58,7 @@ const status: Shape<NodeStatus> = {
   node: text,
   nodeId: text,
   name: orNull(text),
+  mirror: fact,
   version: text,
   uptimeSeconds: amount,
   engine: one('native', 'portable'),

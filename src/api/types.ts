@@ -47,6 +47,7 @@ export interface NodeOptions {
   advertise?: string
   /** Files that lie in `dataDir` already become held; they are hashed in the background. */
   adopt?: boolean
+  /** Says in its status that it is meant to be a mirror; any node can be one. */
   mirror?: boolean
   engine?: 'native' | 'portable'
   minFreeBytes?: number
@@ -167,6 +168,13 @@ export interface PushOptions {
   allowAdd?: boolean
   /** Make and report the plan without sending anything. */
   dryRun?: boolean
+  /**
+   * HOST[:PORT] of nodes that copy the file, in this order of preference, to nodes that this
+   * process cannot reach. One that does not hold the content is sent it first, under the same name.
+   */
+  mirrors?: readonly string[]
+  /** Have a mirror copy the file to all nodes; this process sends only what the mirror lacks. */
+  spareOrigin?: boolean
   logger?: (line: LogLine) => void
   signal?: AbortSignal
 }
@@ -223,6 +231,8 @@ export interface NodeStatus {
   readonly node: string
   readonly nodeId: string
   readonly name: string | null
+  /** It is meant to be a mirror. */
+  readonly mirror: boolean
   readonly version: string
   readonly uptimeSeconds: number
   readonly engine: 'native' | 'portable'

@@ -176,6 +176,7 @@ export const limits = {
   /** Milliseconds that a group takes to open its feeds, used when the origin's uplink is known. */
   groupMs: 50,
   transfersPerNode: 128,
+  mirrorsPerPush: 8,
   /** Copies that one node is the origin of at the same time. */
   copiesPerNode: 8,
   /** Copies that are over whose results a node keeps, and for how many milliseconds. */

@@ -39,8 +39,9 @@ describe('fr copy', () => {
     expect(events.filter((event) => event === 'node')).toHaveLength(2)
     expect(lines.at(-1)).toMatchObject({ event: 'result', bytes: content.length })
     for (const node of [at(1), at(2)]) expect(copyDigest(node, 'b.bin')).toBe(sha256(content))
+    // It holds the content under the other name by now.
     const shown = await world.run(['copy', 'a.bin', ...from(), '--to', at(1).address])
-    expect(shown.stderr).toMatch(/1 of 1 node complete in .*24\.0 MiB each/)
+    expect(shown.stderr).toMatch(/already there at 1 of 1 node.*24\.0 MiB each/)
   })
 
   it('goes on alone when it is detached; fr status and fr wait tell of it', async () => {
@@ -76,6 +77,20 @@ describe('fr copy', () => {
     expect(copyDigest(at(2), 'a.bin')).toBeNull()
     if (signal === 'SIGINT')
       expect(running.lines.at(-1)).toMatchObject({ event: 'error', code: 'ERR_FR_ABORTED' })
+  })
+
+  it('is what a mirror does for fr push, and the table says so', async () => {
+    const to = `${at(1).address},${at(2).address}`
+    const spared = ['--mirror', at(0).address, '--spare-origin', '--as', 'c.bin']
+    const { status, stderr } = await world.run(['push', 'a.bin', '--to', to, ...spared])
+    expect(status).toBe(0)
+    expect(stderr).toMatch(/node +status +seconds +served by/)
+    const rows = stderr.split('\n').filter((line) => line.includes(' complete '))
+    const served = rows.filter((line) => line.split(at(0).address).length > 1)
+    expect(served.length).toBeGreaterThanOrEqual(2)
+    for (const node of [at(1), at(2)]) expect(copyDigest(node, 'c.bin')).toBe(sha256(content))
+    const plain = await world.run(['push', 'a.bin', '--to', to, '--as', 'd.bin'])
+    expect(plain.stderr).not.toContain('served by')
   })
 
   it('says what is wrong', async () => {

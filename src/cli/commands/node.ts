@@ -1,5 +1,5 @@
 /** `fr node` on the command line: its options and what they ask for. */
-import { type Command as Commander, Option } from 'commander'
+import type { Command as Commander } from 'commander'
 import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
@@ -43,7 +43,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       checked((text) => parseAddress(text)),
     )
     .option('--adopt', 'take in the files that lie in --data already: this node holds them then')
-    .addOption(new Option('--mirror').hideHelp())
+    .option('--mirror', 'say in the status that this node is meant to be a mirror')
     .addOption(engineOption())
     .option(
       '--keep-partials <duration>',

@@ -3,6 +3,7 @@ import { type Command as Commander, Option } from 'commander'
 import type { Shape, Strategy } from '../../api/types.js'
 import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
+import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { parseCount, parseDuration, parseRate, UsageError } from '../render/units.js'
 import {
@@ -42,6 +43,8 @@ export interface PushCommand extends Targets {
   /** File for the timeline. */
   readonly trace?: string
   readonly dryRun: boolean
+  readonly mirrors?: readonly string[]
+  readonly spareOrigin: boolean
   readonly json: boolean
   /** Errors only. */
   readonly quiet: boolean
@@ -98,6 +101,16 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       'uplink of this machine, for the predicted time, the bound and the first second',
       checked(parseRate),
     )
+    .addOption(
+      new Option(
+        '--mirror <host[:port]>',
+        'node that copies the file to nodes out of reach; may be given more than once',
+      ).argParser((text: string, before: readonly string[] = []) => [
+        ...before,
+        checked((one: string) => parseAddress(one))(text),
+      ]),
+    )
+    .option('--spare-origin', 'have the mirror copy it to all nodes')
     .optionsGroup('How long to wait:')
     .option(
       '--connect-timeout <duration>',
@@ -164,6 +177,8 @@ function pushCommand(path: string, options: Values): PushCommand {
   if (options['trace'] !== undefined && options['dryRun'] === true)
     throw new UsageError('--trace records a push, and --dry-run makes none')
   if (as === '') throw new UsageError('--as is empty')
+  if (options['spareOrigin'] === true && options['mirror'] === undefined)
+    throw new UsageError('--spare-origin needs --mirror HOST[:PORT]')
   const quiet = options['quiet'] === true
   return {
     command: 'push',
@@ -186,6 +201,7 @@ function pushCommand(path: string, options: Values): PushCommand {
       timeoutMs: options['timeout'],
       minRateBytesPerSecond: options['minRate'],
       trace: options['trace'],
+      mirrors: options['mirror'],
     }),
     noClobber: options['clobber'] === false,
     strict: options['strict'] === true,
@@ -193,6 +209,7 @@ function pushCommand(path: string, options: Values): PushCommand {
     allowAdd: options['allowAdd'] === true,
     wait: options['wait'] === true,
     dryRun: options['dryRun'] === true,
+    spareOrigin: options['spareOrigin'] === true,
     json: options['json'] === true,
     quiet,
     progress: options['progress'] !== false && !quiet,

@@ -37,13 +37,23 @@ async function pushSource(
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const { noClobber, strict, verify, allowAdd, wait, dryRun } = command
+  const { noClobber, strict, verify, allowAdd, wait, dryRun, spareOrigin, mirrors } = command
   const { strategy, shape, groupSize, digest, engine, uplinkBytesPerSecond, trace } = command
   const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
-    ...{ noClobber, strict, verify, allowAdd, wait, dryRun },
-    ...given({ as, strategy, shape, groupSize, digest, engine, uplinkBytesPerSecond, trace }),
+    ...{ noClobber, strict, verify, allowAdd, wait, dryRun, spareOrigin },
+    ...given({
+      as,
+      strategy,
+      shape,
+      groupSize,
+      digest,
+      engine,
+      uplinkBytesPerSecond,
+      trace,
+      mirrors,
+    }),
     ...given({ connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond }),
   }
 }

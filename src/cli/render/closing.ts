@@ -46,11 +46,15 @@ function outcomeTable(result: PushResult, columns: number, paint: Paint): string
   const wasHeld = result.nodes.some((outcome) => outcome.heldBytes > 0)
   const held = (outcome: NodeOutcome): { text: string }[] =>
     wasHeld ? [{ text: heldText(outcome, result.bytes) }] : []
+  const isServed = result.nodes.some((outcome) => outcome.servedBy !== null)
+  const servedBy = (outcome: NodeOutcome): { text: string }[] =>
+    isServed ? [{ text: printable(outcome.servedBy ?? 'this push') }] : []
   const rows = result.nodes.map((outcome) => [
     { text: printable(outcome.node) },
     { text: outcome.status, tone: statusTones[outcome.status] },
     { text: outcome.seconds.toFixed(2) },
     ...held(outcome),
+    ...servedBy(outcome),
     ...relayed(outcome),
     { text: outcome.status === 'complete' ? rateOf(outcome.bytes, outcome.seconds) : '-' },
   ])
@@ -59,6 +63,7 @@ function outcomeTable(result: PushResult, columns: number, paint: Paint): string
     { title: 'status' },
     { title: 'seconds', right: true },
     ...(wasHeld ? [{ title: 'was there', right: true }] : []),
+    ...(isServed ? [{ title: 'served by', cut: 'middle' as const }] : []),
     ...(isRelayed ? [{ title: 'relayed', right: true }] : []),
     { title: 'rate', right: true },
   ]

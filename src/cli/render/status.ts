@@ -25,7 +25,8 @@ export function statusLines(
     const [first = '', ...rest] = wrapWords(text, columns - titleWidth)
     return [fact(title, first), ...rest.map((line) => ' '.repeat(titleWidth) + line)]
   }
-  const name = status.name === null ? '' : `, called ${printable(status.name)}`
+  const called = status.name === null ? '' : `, called ${printable(status.name)}`
+  const name = `${called}${status.mirror ? ', a mirror' : ''}`
   const lines = [
     fact('node', `${printable(status.node)}${name}`),
     fact('id', printable(status.nodeId)),

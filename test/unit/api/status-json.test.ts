@@ -29,6 +29,7 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   node: '10.0.0.1:7400',
   nodeId: 'b'.repeat(32),
   name: null,
+  mirror: false,
   version: '1.2.3',
   uptimeSeconds: 1,
   engine: 'native',

@@ -10,6 +10,7 @@ import { jsonText, painter } from '../../../src/cli/render/text.js'
 const transfer = {
   transfer: 'ab'.repeat(16),
   name: 'f.bin',
+
   role: 'receiving',
   bytes: 10,
   landedBytes: 5,
@@ -30,6 +31,7 @@ const status: NodeStatus = {
   event: 'status',
   node: '127.0.0.1:7400',
   nodeId: 'cd'.repeat(16),
+  mirror: false,
   name: null,
   version: '0.1.0',
   uptimeSeconds: 1,

@@ -34,6 +34,7 @@ describe('fr push', () => {
       allowAdd: false,
       wait: false,
       dryRun: false,
+      spareOrigin: false,
       json: false,
       quiet: false,
       progress: true,
@@ -70,6 +71,7 @@ describe('fr push', () => {
       minRateBytesPerSecond: 1_048_576,
       wait: true,
       dryRun: true,
+      spareOrigin: false,
       json: true,
       quiet: false,
       progress: true,
@@ -251,6 +253,19 @@ describe('fr add', () => {
   ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
 })
 
+describe('mirrors of a push', () => {
+  it('are named in the order in which they are asked', () => {
+    const line = 'push a --to x --mirror m --mirror n:1 --spare-origin'
+    const wanted = { mirrors: ['m:7400', 'n:1'], spareOrigin: true }
+    expect(command(line)).toMatchObject(wanted)
+  })
+
+  it.each([
+    ['push a --to x --spare-origin', '--spare-origin needs --mirror'],
+    ['push a --to x --mirror :1', "':1' is not HOST[:PORT]"],
+  ])('refuse: %s', (line, text) => expect(usage(line)).toContain(text))
+})
+
 describe('fr copy and fr wait', () => {
   const id = '0123456789abcdef'.repeat(2)
   const shown = { json: false, quiet: false, progress: true, log }
@@ -366,7 +381,7 @@ describe('fr', () => {
 
   it('shows no option that it refuses, and still refuses it by name', () => {
     const shown = names.map((name) => help(`${name} --help`)).join()
-    expect(shown).not.toMatch(/chain|tree|binomial|--mirror|--group-size|--limit-up|--handover/)
+    expect(shown).not.toMatch(/chain|tree|binomial|--group-size|--limit-up|--handover/)
     expect(command('push a --to h --shape chain --group-size 2')).toMatchObject({
       shape: 'chain',
       groupSize: 2,

@@ -11,6 +11,7 @@ describe('statusLines', () => {
     node: '10.0.0.2:7400',
     nodeId: '00112233445566778899aabbccddeeff',
     name: 'ams-1',
+    mirror: false,
     version: '0.1.0',
     uptimeSeconds: 7380,
     engine: 'native',

@@ -1,0 +1,45 @@
+/** A copy that a push asks a mirror for; it ends with the push. */
+import { Inquiry } from '../agent/client.js'
+import { askToCopy, followCopy, nameText } from '../agent/copy-client.js'
+import { limits } from '../base/limits.js'
+import type { CopyWish, NodeLink } from '../control/messages/copying.js'
+import type { Dialler } from '../net/dial.js'
+import { type Report, readReport, readResult } from './report-shape.js'
+import type { PushResult } from './types.js'
+
+export { nameText, type Report }
+
+/** Rates travel as whole numbers. */
+export function wholeRates(rate: number | undefined): number | null {
+  return rate === undefined ? null : Math.ceil(rate)
+}
+
+export function wholeLink(link: NodeLink): NodeLink {
+  const { uplinkBytesPerSecond: up, downlinkBytesPerSecond: down } = link
+  return {
+    ...link,
+    ...(up !== undefined && { uplinkBytesPerSecond: Math.ceil(up) }),
+    ...(down !== undefined && { downlinkBytesPerSecond: Math.ceil(down) }),
+  }
+}
+
+const timeoutMs = limits.stallMs + limits.acceptMs
+
+export async function copyAt(
+  dialler: Dialler,
+  mirror: string,
+  wish: CopyWish,
+  signal: AbortSignal,
+  told: (report: Report) => void,
+): Promise<PushResult> {
+  const inquiry = new Inquiry(dialler, mirror)
+  try {
+    await askToCopy(inquiry, { timeoutMs, signal }, wish)
+    const json = await followCopy(inquiry, { timeoutMs, signal }, wish.transfer, (report) =>
+      told(readReport(report, mirror)),
+    )
+    return readResult(json, mirror)
+  } finally {
+    inquiry.close()
+  }
+}

@@ -1,0 +1,73 @@
+/** A push with mirrors, from the parts of a push without. */
+import { concat } from '../base/bytes.js'
+import { blockBytesFor } from '../base/limits.js'
+import type { HeldRun } from '../control/holdings/have.js'
+import type { CopyWish } from '../control/messages/copying.js'
+import type { DataEngine, HashPool, SourceFile } from '../ports.js'
+import type { PushAudience } from '../session/coordinator/attempt.js'
+import type { PushSpec } from '../session/coordinator/push-spec.js'
+import { PoolWork } from '../session/receiver/held-work.js'
+import { copyAt, nameText, wholeRates } from './mirror-copy.js'
+import { MirroredPush } from './mirrors.js'
+import type { CheckedPush } from './options.js'
+import type { PushResult } from './types.js'
+
+export interface MirroredParts {
+  readonly checked: CheckedPush
+  readonly spec: PushSpec
+  readonly source: SourceFile
+  readonly engine: DataEngine
+  readonly pool: HashPool
+  readonly pushing: (spec: PushSpec, audience: PushAudience) => Promise<PushResult>
+  readonly audience: PushAudience
+  readonly signal: AbortSignal
+}
+
+export function pushMirrored(parts: MirroredParts): Promise<PushResult> {
+  const { checked, source, pushing, audience, signal } = parts
+  let { spec } = parts
+  const fileDigest = async (): Promise<string> => {
+    // Later pushes need not read it again.
+    spec = { ...spec, known: spec.known ?? (await readWhole(parts)) }
+    return (spec.known as { fileDigest: string }).fileDigest
+  }
+  return new MirroredPush({
+    transfer: spec.transfer,
+    ...{ mirrors: checked.mirrors, spareOrigin: checked.spareOrigin, nodes: spec.nodes },
+    bytes: source.size,
+    known: spec.known?.fileDigest ?? null,
+    wish: wishOf(spec, source),
+    copy: (...asked) => copyAt(spec.dialler, ...asked),
+    push: (transfer, nodes, audience) => pushing({ ...spec, transfer, nodes }, audience),
+    ...{ fileDigest, audience, signal },
+  }).run()
+}
+
+async function readWhole({ spec, source, engine, pool, signal }: MirroredParts) {
+  const { algorithm, signer } = spec
+  const { size, file } = source
+  const work = new PoolWork(engine, pool, signer)
+  const geometry = { algorithm, size, blockBytes: blockBytesFor(size) }
+  const runs: HeldRun[] = []
+  for await (const run of work.hash(file, geometry, signal)) runs.push(run)
+  const digests = concat(...runs.map((run) => run.digests))
+  return { fileDigest: work.sum(geometry, digests), digests }
+}
+
+function wishOf(
+  spec: PushSpec,
+  source: SourceFile,
+): Omit<CopyWish, 'transfer' | 'nodes' | 'content'> {
+  const { strategy, shape, noClobber, strict, connectMs, silenceMs, retries } = spec
+  const { seconds: mtimeSeconds, nanos: mtimeNanos } = source.mtime
+  return {
+    name: null,
+    as: nameText(spec.name),
+    attributes: { mode: source.mode & 0o7777, mtimeSeconds, mtimeNanos },
+    ...{ strategy, shape, noClobber, strict, allowAdd: false, connectMs, silenceMs, retries },
+    timeoutMs: spec.timeoutMs ?? null,
+    minRateBytesPerSecond: wholeRates(spec.minRateBytesPerSecond),
+    uplinkBytesPerSecond: null,
+    detach: false,
+  }
+}

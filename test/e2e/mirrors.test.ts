@@ -1,0 +1,171 @@
+/** Mirrors of a push: who is served by whom, and what the origin sends. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { copy, type LogLine, type NodeOutcome, push } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
+import { passAll, proxy } from './proxy.js'
+import { type EngineKind, expectCopies, until, useWorld, type WorldNode } from './push-support.js'
+
+const name = 'a.bin'
+
+describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) => {
+  const world = useWorld(engine)
+  let mirror: WorldNode
+  let near: WorldNode
+  let far: WorldNode
+  let quick: WorldNode
+  let path: string
+  let content: Buffer
+
+  beforeEach(async () => {
+    ;[mirror, near, far, quick] = await world.nodes(4)
+    ;({ path, content } = world.file(name, 12 * MIB + 5))
+  })
+
+  const at = (...nodes: WorldNode[]): string[] => nodes.map((node) => node.address)
+  const hold = (node: WorldNode, as = name) => push(path, { to: at(node), as, engine }).result
+
+  /** An address of a node that nobody reaches before `open`: by then the origin has given it up. */
+  async function shut(node: WorldNode): Promise<{ address: string; open: () => void }> {
+    const taken = createServer()
+    taken.listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    taken.close()
+    await once(taken, 'close')
+    const open = (): void => {
+      const opened = proxy(node.address, passAll, port)
+      world.defer(async () => (await opened).close())
+    }
+    return { address: `127.0.0.1:${port}`, open }
+  }
+
+  /**
+   * A push whose origin cannot reach `far`, which the mirror can. Another node is held up, until
+   * the mirror has served where it `isReady` to serve before.
+   */
+  async function beyondReach(to: string[], mirrors: string[], isReady: boolean) {
+    const { address, open } = await shut(far)
+    const door = await world.holding(near.address, 4 * MIB)
+    const told: Pick<NodeOutcome, 'node' | 'status' | 'servedBy'>[] = []
+    const logger = ({ event, fields }: LogLine): void => {
+      if (event === 'node-failed' && fields['node'] === address) open()
+    }
+    const options = { to: [...to, door.address, address], mirrors, engine, connectMs: 300 }
+    const transfer = push(path, { ...options, logger })
+    transfer.on('node', ({ node, status, servedBy }) => void told.push({ node, status, servedBy }))
+    await until(door.isHolding, 'the push is under way')
+    if (isReady) await until(() => told.some(({ node }) => node === address), 'the mirror serves')
+    door.open()
+    return { result: await transfer.result, told, address, door }
+  }
+
+  it('whom the origin cannot reach a mirror serves that holds the content already', async () => {
+    await hold(mirror, 'other name')
+    const { result, told, address, door } = await beyondReach(at(quick), at(mirror), true)
+    expect(result.nodes).toMatchObject([
+      { node: quick.address, status: 'complete', servedBy: null },
+      { node: door.address, status: 'complete', servedBy: null },
+      { node: address, status: 'complete', servedBy: mirror.address, digest: result.digest },
+    ])
+    expect(told).toEqual([
+      { node: quick.address, status: 'complete', servedBy: null },
+      { node: address, status: 'complete', servedBy: mirror.address },
+      { node: door.address, status: 'complete', servedBy: null },
+    ])
+    expectCopies(content, name, [near, far])
+    expect(mirror.status().held.files).toBe(1)
+  })
+
+  it('a node of the push serves as soon as it is complete', async () => {
+    const { result, address } = await beyondReach(at(mirror), at(mirror), true)
+    expect(result.nodes).toMatchObject([
+      { node: mirror.address, status: 'complete', servedBy: null },
+      { status: 'complete', servedBy: null },
+      { node: address, status: 'complete', servedBy: mirror.address },
+    ])
+    expectCopies(content, name, [mirror, near, far])
+  })
+
+  it('one that lacks the content gets it first', async () => {
+    const { result, address } = await beyondReach([], at(mirror), false)
+    expect(result.nodes.at(-1)).toMatchObject({ node: address, servedBy: mirror.address })
+    expectCopies(content, name, [mirror, near, far])
+  })
+
+  it('the next mirror serves where one is dead, and the result says so', async () => {
+    await hold(mirror)
+    const { result, address } = await beyondReach(at(quick), ['127.0.0.1:1', ...at(mirror)], true)
+    expect(result.nodes.at(-1)).toMatchObject({ node: address, servedBy: mirror.address })
+    expect(result.warnings.join()).toContain('the mirror 127.0.0.1:1 has failed')
+  })
+
+  it('without a mirror that lives the outcome is that of the push', async () => {
+    const options = { to: [...at(near), '127.0.0.1:1'], mirrors: ['127.0.0.1:2'], engine }
+    const result = await push(path, { ...options, connectMs: 50 }).result
+    expect(result.nodes).toMatchObject([
+      { status: 'complete' },
+      { status: 'failed', code: 'ERR_FR_UNREACHABLE', servedBy: null },
+    ])
+    expect(result.warnings.join()).toContain('no mirror served')
+    expectCopies(content, name, [near])
+  })
+
+  it('an origin that is spared sends nothing when a mirror holds the content', async () => {
+    await hold(mirror)
+    const options = { to: at(near, far), mirrors: at(mirror), spareOrigin: true, engine }
+    const transfer = push(path, { ...options, as: 'b.bin' })
+    const plans: string[] = []
+    transfer.on('plan', ({ transfer: id }) => void plans.push(id))
+    const result = await transfer.result
+    expect(plans).toEqual([transfer.id])
+    expect(result).toMatchObject({
+      transfer: transfer.id,
+      originBytesSent: 0,
+      nodes: [
+        { node: near.address, status: 'complete', servedBy: mirror.address },
+        { node: far.address, status: 'complete', servedBy: mirror.address },
+      ],
+    })
+    expectCopies(content, 'b.bin', [near, far])
+  })
+
+  it('an origin that is spared sends the content once, where no mirror holds it', async () => {
+    const options = { to: at(near, far), mirrors: at(mirror), spareOrigin: true, engine }
+    const result = await push(path, options).result
+    expect(result.originBytesSent).toBeGreaterThanOrEqual(content.length)
+    expect(result.originBytesSent).toBeLessThan(1.5 * content.length)
+    for (const { servedBy } of result.nodes) expect(servedBy).toBe(mirror.address)
+    expectCopies(content, name, [mirror, near, far])
+    // It is a holder like any other from now on.
+    await copy(name, { from: far.address, to: at(near), as: 'c.bin' }).result
+    expectCopies(content, 'c.bin', [near])
+  })
+
+  it('a mirror that is a node of a push that spares its origin has its own outcome', async () => {
+    const options = { to: at(mirror, near), mirrors: at(mirror), spareOrigin: true, engine }
+    const result = await push(path, options).result
+    expect(result.nodes).toMatchObject([
+      { node: mirror.address, status: 'complete', servedBy: null },
+      { node: near.address, status: 'complete', servedBy: mirror.address },
+    ])
+  })
+
+  it('a push that is cancelled ends what its mirror does', async () => {
+    await hold(mirror)
+    const door = await world.holding(near.address, 4 * MIB)
+    const options = { to: [door.address], mirrors: at(mirror), spareOrigin: true, engine }
+    const transfer = push(path, { ...options, as: 'b.bin' })
+    transfer.result.catch(() => {})
+    await until(door.isHolding, 'the mirror sends')
+    transfer.cancel(new Error('enough'))
+    await expect(transfer.result).rejects.toThrow('enough')
+    await until(() => mirror.status().transfers.length === 0, 'the mirror has stopped')
+  })
+
+  it('sparing the origin needs a mirror', () => {
+    const options = { to: ['127.0.0.1:1'], spareOrigin: true }
+    expect(() => push(path, options)).toThrow('spareOrigin needs mirrors')
+  })
+})
