@@ -4,6 +4,7 @@ import type { StreamEntry } from '../../control/messages/types.js'
 import type { FileHandle } from '../../ports.js'
 import type { HeldStream } from '../../store/catalogue/record.js'
 import { granuleMs } from '../../store/held/identity.js'
+import { digestTable } from '../../store/held/verify.js'
 import type { HeldGeometry } from '../../store/held/work.js'
 import type { NodeHost } from './node-host.js'
 import type { SignedRuns } from './signed-runs.js'
@@ -49,10 +50,12 @@ export async function recordPublished(host: NodeHost, published: Published): Pro
   }
 }
 
-/** Where records of the author are missing, this node signs what it has verified. */
+/** Where the author's records do not tell of all that was verified, this node signs it. */
 function signed({ work }: NodeHost, { entry, geometry, digests, runs }: Published) {
   const found = runs.covering()
-  if (found !== undefined)
+  // An author may have signed more than one digest of a block.
+  const table = found && digestTable(geometry, found)
+  if (found !== undefined && table && Buffer.compare(table, digests) === 0)
     return { content: { contentId: entry.contentId, author: entry.author }, runs: found }
   const content = { contentId: work.freshId(), author: work.author }
   return { content, runs: work.sign({ ...content, ...geometry }, digests) }

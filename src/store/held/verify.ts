@@ -12,7 +12,7 @@ import type { FileHandle } from '../../ports.js'
 import { type DigestRun, digestsOf, type HeldStream } from '../catalogue/record.js'
 import { isSameFile } from '../catalogue/same-file.js'
 import { type Holdings, openNow } from './holdings.js'
-import type { HeldWork } from './work.js'
+import type { HeldGeometry, HeldWork } from './work.js'
 
 export interface VerifiedFile {
   readonly name: Uint8Array
@@ -126,7 +126,7 @@ async function compare(
 
 /** Digests of all blocks, laid end to end; null when runs do not cover the file. */
 export function digestTable(
-  { size, blockBytes, algorithm }: HeldStream,
+  { size, blockBytes, algorithm }: HeldGeometry,
   runs: readonly DigestRun[],
 ): Uint8Array | null {
   const digestBytes = digestBytesOf(algorithm)
