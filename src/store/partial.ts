@@ -59,6 +59,7 @@ export class Partial {
   #borrowed: FileIdentity | undefined
   #from: FileHandle | undefined
   readonly #toBring = new RangeSet()
+  #isSound = true
 
   constructor(storage: Storage, dir: DataDirHandle, name: Uint8Array, spec: PartialSpec) {
     this.#storage = storage
@@ -187,11 +188,23 @@ export class Partial {
   }
 
   flush(): Promise<FlushedFile> {
-    return this.#storage.flush(this.file)
+    return this.#toDisk(this.#storage.flush(this.file))
+  }
+
+  async #toDisk<T>(work: Promise<T>): Promise<T> {
+    this.#isSound = false
+    const done = await work
+    this.#isSound = true
+    return done
+  }
+
+  /** False: the system has failed to write what was verified, and may show it no more. */
+  get isSound(): boolean {
+    return this.#isSound
   }
 
   async publish(): Promise<readonly LostAttribute[]> {
-    const lost = await this.#storage.publish(this.#dir, this.#publication())
+    const lost = await this.#toDisk(this.#storage.publish(this.#dir, this.#publication()))
     this.#isPublished = true
     return lost
   }

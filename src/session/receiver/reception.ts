@@ -412,7 +412,8 @@ export class Reception {
   async #release(failure: Failure | null, keepPartial: boolean): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
     await this.#verified?.end()
-    const isKept = keepPartial && this.#verified?.isWorthKeeping === true
+    const { isSound } = this.#partial
+    const isKept = keepPartial && isSound && this.#verified?.isWorthKeeping === true
     await this.#partial.release(isKept, (id, error) => {
       this.log.line('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
     })
