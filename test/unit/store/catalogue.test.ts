@@ -194,7 +194,10 @@ describe('the catalogue', () => {
       await put(catalogue, record)
       const path = join(digests(), readdirSync(digests())[0] as string)
       const whole = readFileSync(path)
-      for (let at = 0; at < whole.length; at++) {
+      let damaged = 0
+      // Each byte of the head, and every fifth behind it.
+      for (let at = 0; at < whole.length; at += at < 64 ? 1 : 5) {
+        damaged += 2
         const bytes = Buffer.from(whole)
         bytes[at] = (bytes[at] as number) ^ 1
         writeFileSync(path, bytes)
@@ -202,7 +205,7 @@ describe('the catalogue', () => {
         writeFileSync(path, whole.subarray(0, at))
         await expect(catalogue.runs(record)).rejects.toMatchObject({ code: 'ERR_FR_CATALOGUE' })
       }
-      expect(catalogue.totals.damaged).toBe(2 * whole.length)
+      expect(catalogue.totals.damaged).toBe(damaged)
     })
   })
 })
