@@ -222,7 +222,8 @@ export function strategyArguments(strategy) {
  *   strategy: string,
  *   originBytesSent: number,
  *   nodes: {
- *     node: string, status: string, seconds: number, bytes: number, reason: string | null
+ *     node: string, status: string, seconds: number, bytes: number, reason: string | null,
+ *     servedBy: string | null
  *   }[],
  * }} PushResult
  */

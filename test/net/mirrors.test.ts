@@ -1,0 +1,61 @@
+/** Mirrors where machines cannot reach each other: packets are lost, nobody says so. */
+import { spawnSync } from 'node:child_process'
+import path from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { MIB, push, sameContent } from '../../bench/workspace.mjs'
+import { startWorld, type World } from './world.js'
+
+const bytes = 16 * MIB
+let world: World
+
+afterEach(() => world.close())
+
+/** What `host` answers to `other` is lost; the rest of its network works. */
+function silence(host: number, other: number): void {
+  const inside = ['-n', world.lab.namespaces[host + 1] ?? '']
+  const args = [...inside, 'route', 'add', 'blackhole', `${world.lab.address(other)}/32`]
+  const { status, stderr } = spawnSync('ip', args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`ip ${args.join(' ')}: ${stderr}`)
+}
+
+test('a mirror serves the node that the origin cannot reach', async () => {
+  world = await startWorld(3, 200, 8 * bytes)
+  const { lab, workspace, keyFile, nodes } = world
+  const [mirror, , lost] = nodes as [(typeof nodes)[0], unknown, (typeof nodes)[0]]
+  silence(3, 0)
+  const source = await workspace.randomFile('source', bytes)
+  const { result, exitStatus } = await push(workspace, {
+    source,
+    nodes,
+    keyFile,
+    prefix: lab.prefix(0),
+    args: ['--mirror', mirror.address, '--connect-timeout', '3s'],
+  })
+  expect(exitStatus).toBe(0)
+  for (const { node, status, servedBy } of result.nodes) {
+    expect(status).toBe('complete')
+    expect(servedBy).toBe(node === lost.address ? mirror.address : null)
+  }
+  for (const node of nodes) expect(sameContent(source, path.join(node.data, 'source'))).toBe(true)
+})
+
+test('an origin that is spared sends one copy to its mirror, and nothing to others', async () => {
+  world = await startWorld(3, 200, 8 * bytes)
+  const { lab, workspace, keyFile, nodes } = world
+  const [mirror, ...others] = nodes as [(typeof nodes)[0], ...typeof nodes]
+  for (const host of [2, 3]) silence(host, 0)
+  const source = await workspace.randomFile('source', bytes)
+  const before = lab.counters()[0]?.sent ?? 0
+  const { result, exitStatus } = await push(workspace, {
+    source,
+    nodes: others,
+    keyFile,
+    prefix: lab.prefix(0),
+    args: ['--mirror', mirror.address, '--spare-origin'],
+  })
+  expect(exitStatus).toBe(0)
+  for (const { servedBy } of result.nodes) expect(servedBy).toBe(mirror.address)
+  const sent = (lab.counters()[0]?.sent ?? 0) - before
+  expect(sent / bytes).toBeLessThan(1.15)
+  for (const node of nodes) expect(sameContent(source, path.join(node.data, 'source'))).toBe(true)
+})
