@@ -104,7 +104,7 @@ describe.each(kinds)('an unfinished copy at a %s node', (engine) => {
     const child = await world.childNode()
     const { path, content } = world.file('data.bin', bytes)
     const door = await world.holding(child.address, 16 * MIB)
-    const running = push(path, { to: [door.address], engine, retries: 0, connectMs: 100 })
+    const running = push(path, { to: [door.address], engine, retries: 0 })
     await writtenDown(child.dataDir, door)
     child.child.kill('SIGKILL')
     await child.ended

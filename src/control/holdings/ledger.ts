@@ -104,11 +104,12 @@ export class StreamLedger {
     return runs
   }
 
-  /** Blocks that were verified before this ledger was made. */
+  /** Blocks that were verified before this ledger was made: `takeVerified` does not give them. */
   restore(offset: number, length: number, digests: Uint8Array): void {
     this.land(offset, length)
     this.announce(offset, length, digests)
     this.compute(offset, length, digests)
+    this.#fresh.remove(offset, length)
   }
 
   /**

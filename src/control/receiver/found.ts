@@ -14,11 +14,12 @@ import type { BlockHashing } from './block-hashing.js'
 import type { Found } from './events.js'
 import type { NodeOutbox } from './outbox.js'
 
-/** Failures that cast doubt on the content itself. */
+/** Failures that cast doubt on the content itself, or on what the disk has of it. */
 const doubts: ReadonlySet<FrErrorCode> = new Set<FrErrorCode>([
   'ERR_FR_DIGEST',
   'ERR_FR_SOURCE_CHANGED',
   'ERR_FR_BAD_BLOCK',
+  'ERR_FR_IO',
 ])
 
 /** Whether what was verified is worth keeping after a transfer that failed so. */

@@ -5,6 +5,7 @@ import { RangeSet } from '../../../../src/base/ranges.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
 import { haveFault } from '../../../../src/control/holdings/have.js'
+import { StreamLedger } from '../../../../src/control/holdings/ledger.js'
 import { type Frame, originNumber } from '../../../../src/control/messages/types.js'
 import { block, bytes, Bench as Origin } from '../coordinator/origin-support.js'
 import { classicDealer, fastRates } from '../dealing/dealers.js'
@@ -111,4 +112,17 @@ it('who is sent all by the origin is sent what it lacks', () => {
     [0, 0, file.bytes],
     [1, 3 * block, 5],
   ])
+})
+
+describe('what is written down of a ledger', () => {
+  it('is what was verified since, not what was restored: that is in the journal', () => {
+    const ledger = new StreamLedger(4 * block, block, 2)
+    ledger.restore(0, block, Uint8Array.of(1, 1))
+    ledger.announce(block, 2 * block, Uint8Array.of(2, 2, 3, 3))
+    ledger.compute(block, 2 * block, Uint8Array.of(2, 2, 9, 9))
+    expect(ledger.takeVerified()).toEqual([
+      { offset: block, length: block, digests: Uint8Array.of(2, 2) },
+    ])
+    expect(ledger.takeVerified()).toEqual([])
+  })
 })
