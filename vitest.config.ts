@@ -39,8 +39,12 @@ function project(name: string, { seconds, isolate = true, maxWorkers = 2, order 
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Where the key of the clients is kept: not in the home of whoever runs the tests.
-    env: { XDG_CONFIG_HOME: join(import.meta.dirname, 'node_modules/.test-config') },
+    // Where the key of the clients and what they have sent is kept: not in the home of whoever runs
+    // the tests.
+    env: {
+      XDG_CONFIG_HOME: join(import.meta.dirname, 'node_modules/.test-config'),
+      XDG_CACHE_HOME: join(import.meta.dirname, 'node_modules/.test-cache'),
+    },
     retry: 0,
     teardownTimeout: 10_000,
     coverage: { provider: 'v8', include: ['src/**'] },

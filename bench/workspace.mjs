@@ -77,8 +77,10 @@ export class Workspace {
       const room = text(roomAt(place))
       throw new Obstacle(`needs ${text(bytes)} in ${place}, which has room for ${room}`)
     }
-    this.env = env
     this.directory = mkdtempSync(path.join(place, `${name}-${process.pid}-`))
+    // A source that was pushed before is read again, unless a bench is about that.
+    /** @type {NodeJS.ProcessEnv} */
+    this.env = { ...env, XDG_CACHE_HOME: path.join(this.directory, 'none/cache') }
     process.on('exit', this.#onExit)
     for (const signal of Object.keys(endings)) process.on(signal, this.#onSignal)
   }
