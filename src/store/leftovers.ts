@@ -95,7 +95,8 @@ export class Leftovers {
     const found: string[] = []
     for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
       const journal = await readJournal(join(this.#journalsDir, id))
-      if (journal !== null && Buffer.compare(journal.header.name, name) === 0) found.push(id)
+      const isOfName = journal !== null && Buffer.compare(journal.header.name, name) === 0
+      if (isOfName && !this.#open.has(id)) found.push(id)
     }
     return found
   }

@@ -346,6 +346,8 @@ export class Reception {
   async #publish(): Promise<NodeFact> {
     const warnings = await this.#publication.publish()
     if (!this.#partial.isBorrowed) await this.#record()
+    // What earlier transfers of this name left is of no more use.
+    this.#track(this.#host.store.makeWay(this.name).catch(() => {}))
     // This transfer may go on for its mates: it writes the name no more, and the next one may.
     this.#host.unclaim(this)
     const { pulledBytes } = this.#session.machine.pulls
