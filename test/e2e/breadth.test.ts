@@ -121,10 +121,14 @@ interface Belongings {
 /** What a node process holds once it has released everything it will release. */
 async function settled(pid: number, address: string): Promise<Belongings> {
   let last = await belongings(pid, address)
-  for (let i = 0; i < 20; i++) {
+  // A connection that is being closed may take a second for its last word.
+  let same = 0
+  for (let i = 0; i < 30; i++) {
     await new Promise((resolve) => setTimeout(resolve, 300))
     const next = await belongings(pid, address)
-    if (next.fds === last.fds && next.openFiles === 0 && next.openFeeds === 0) return next
+    const isSame = next.fds === last.fds && next.openFiles === 0 && next.openFeeds === 0
+    same = isSame ? same + 1 : 0
+    if (same === 4) return next
     last = next
   }
   return last
