@@ -140,7 +140,7 @@ export class HeldFiles {
 
   async #partials(page: Page, after: string): Promise<string | null> {
     for (const id of await this.#partialsBehind(after)) {
-      const journal = await readJournal(this.#spec.store.journalPath(id))
+      const journal = await readJournal(this.#spec.store.leftovers.pathOf(id))
       if (journal !== null && page.isWanted(journal.header.name)) page.add(unfinished(journal))
       if (page.isFull) return `p${id}`
     }

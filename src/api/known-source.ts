@@ -28,7 +28,7 @@ export interface KnownSourceSpec {
 export class KnownSource {
   readonly contentId: string
   readonly #spec: KnownSourceSpec
-  readonly #sent = new SentFiles()
+  readonly #sent: SentFiles
   readonly #key: SentKey | undefined
   readonly #record: SentRecord | undefined
   readonly #openedMs = Date.now()
@@ -36,10 +36,12 @@ export class KnownSource {
 
   private constructor(
     spec: KnownSourceSpec,
+    sent: SentFiles,
     key: SentKey | undefined,
     record: SentRecord | undefined,
   ) {
     this.#spec = spec
+    this.#sent = sent
     this.#key = key
     this.#record = record
     this.contentId = record?.author === spec.author ? record.contentId : randomId()
@@ -48,9 +50,10 @@ export class KnownSource {
   /** Never rejects: of a source without a path nothing is known. */
   static async of(spec: KnownSourceSpec): Promise<KnownSource> {
     const key = await keyOf(spec).catch(() => undefined)
-    const found = key === undefined || spec.isToRead ? undefined : await new SentFiles().find(key)
+    const sent = new SentFiles()
+    const found = key === undefined || spec.isToRead ? undefined : await sent.find(key)
     const record = found?.blockBytes === spec.blockBytes ? found : undefined
-    return new KnownSource(spec, key, record)
+    return new KnownSource(spec, sent, key, record)
   }
 
   get known(): PushSpec['known'] {

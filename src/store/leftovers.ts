@@ -11,7 +11,7 @@ import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import type { HeldRun } from '../control/holdings/have.js'
 import type { DataDirHandle, Leftover, Storage } from '../ports.js'
-import { type JournalHeader, type JournalRun, readJournal } from './journal/journal.js'
+import { type JournalHeader, type JournalRun, readHeader, readJournal } from './journal/journal.js'
 import { isScratch } from './partial.js'
 
 /** The content that is wanted. */
@@ -49,6 +49,11 @@ export class Leftovers {
     this.#journalsDir = join(hiddenDir, 'journals')
   }
 
+  /** Where the journal of a partial is. */
+  pathOf(id: string): string {
+    return join(this.#journalsDir, id)
+  }
+
   /**
    * Path of the journal beside a partial, whose directory exists then; `close` or `drop` follows.
    * Rejects with ERR_FR_IO.
@@ -62,7 +67,7 @@ export class Leftovers {
     } catch (error) {
       throw asFrError(error, 'ERR_FR_IO')
     }
-    return join(this.#journalsDir, id)
+    return this.pathOf(id)
   }
 
   /**
@@ -84,7 +89,9 @@ export class Leftovers {
    * opens the partial.
    */
   async look(id: string, wanted: WantedContent): Promise<Unfinished | undefined> {
-    const journal = await readJournal(join(this.#journalsDir, id))
+    const header = await readHeader(this.pathOf(id))
+    if (header === null || !isLike(header, wanted)) return undefined
+    const journal = await readJournal(this.pathOf(id))
     if (journal === null || !isLike(journal.header, wanted)) return undefined
     const found = unfinishedOf(id, journal.header, journal.runs, wanted)
     return found.bytes > 0 ? found : undefined
@@ -94,15 +101,15 @@ export class Leftovers {
   async named(name: Uint8Array): Promise<string[]> {
     const found: string[] = []
     for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
-      const journal = await readJournal(join(this.#journalsDir, id))
-      const isOfName = journal !== null && Buffer.compare(journal.header.name, name) === 0
+      const header = await readHeader(this.pathOf(id))
+      const isOfName = header !== null && Buffer.compare(header.name, name) === 0
       if (isOfName && !this.#open.has(id)) found.push(id)
     }
     return found
   }
 
   async hasJournal(id: string): Promise<boolean> {
-    return access(join(this.#journalsDir, id)).then(
+    return access(this.pathOf(id)).then(
       () => true,
       () => false,
     )
@@ -124,7 +131,7 @@ export class Leftovers {
   /** The partial is gone, and its journal goes. Never rejects. */
   async drop(id: string): Promise<void> {
     this.#open.delete(id)
-    await unlink(join(this.#journalsDir, id)).catch(() => {})
+    await unlink(this.pathOf(id)).catch(() => {})
   }
 
   async #partials(): Promise<Leftover[]> {

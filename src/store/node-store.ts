@@ -106,11 +106,6 @@ export class NodeStore {
     throw this.#problem ?? new FrError('ERR_FR_CLOSED', 'the node is closing')
   }
 
-  /** Where the journal of a partial is. */
-  journalPath(id: string): string {
-    return join(this.#spec.dataDir, hiddenDir, 'journals', id)
-  }
-
   /** What is held, by the records. */
   get held(): CatalogueTotals {
     return this.#catalogue?.totals ?? { streams: 0, bytes: 0, damaged: 0 }

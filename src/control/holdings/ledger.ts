@@ -196,6 +196,14 @@ export class StreamLedger {
     return ranges
   }
 
+  /** Whether a digest was announced of every block of a run of whole blocks. */
+  isAnnounced(offset: number, length: number): boolean {
+    const end = offset + length
+    for (let at = offset; at < end; at += this.blockBytes)
+      if (!this.#is(at / this.blockBytes, announced)) return false
+    return true
+  }
+
   /** The parts of these ranges that are verified. */
   held(ranges: Iterable<RangePair>): RangePair[] {
     const held = new RangeSet()

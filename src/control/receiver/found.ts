@@ -55,11 +55,8 @@ export class FoundBlocks {
 
   /** Prepared, and a digest is announced of every block in question; the offer can be accepted. */
   get isDecided(): boolean {
-    return (
-      this.#candidates?.every(
-        ({ offset, length }) => this.#ledger.unannounced(offset, length).isEmpty,
-      ) === true
-    )
+    const candidates = this.#candidates
+    return candidates?.every((run) => this.#ledger.isAnnounced(run.offset, run.length)) === true
   }
 
   /** Takes in what is of this content, and says so. */

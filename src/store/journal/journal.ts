@@ -151,6 +151,18 @@ export async function readJournal(path: string, boot = bootId()): Promise<ReadJo
   }
 }
 
+/** What the journal is of, without what it tells; null: there is none that can be used. */
+export async function readHeader(path: string): Promise<JournalHeader | null> {
+  try {
+    const file = await openKept(path)
+    if (file === null) return null
+    const start = await readAt(file, limits.catalogueLineBytes, 0).finally(() => file.close())
+    return decodeHeader(start)?.header ?? null
+  } catch (error) {
+    throw asFrError(error, 'ERR_FR_IO')
+  }
+}
+
 /** Parts of runs of which no later run tells, in order of offset. */
 function eachOnce(runs: readonly JournalRun[], header: JournalHeader): JournalRun[] {
   const { blockBytes, algorithm } = header
