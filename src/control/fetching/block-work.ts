@@ -243,6 +243,7 @@ export class BlockWork {
     const part = scratch ? 'scratch' : 'file'
     if (!scratch) {
       this.#landed.add(offset, length)
+      this.#unmet.remove(offset, length)
       this.#ledger.land(offset, length)
       for (const brought of this.puller.landed(offset, length, nowMs))
         this.#attribute(brought.member, brought.offset, brought.length)

@@ -137,6 +137,24 @@ describe('a fetch', () => {
     expect(types(verified)).toContain('verified')
   })
 
+  it('does not ask for what came late from a holder that is out', () => {
+    const bench = new Bench(2)
+    bench.offered(1)
+    bench.offered(2)
+    bench.tell({ type: 'opened', found: [] }, { type: 'fedIn', member: 1 })
+    bench.proved()
+    bench.tell({ type: 'unlinked', member: 1, code: 'ERR_FR_PROTOCOL', text: 'broken' })
+    bench.landed(3)
+    const wishes = [...bench.tell({ type: 'fedIn', member: 2 }), ...bench.wait()]
+    const asked = wishes.flatMap((wish) =>
+      wish.type === 'say' && wish.frame.type === 'pull' ? wish.frame.ranges : [],
+    )
+    expect(asked[0]).toEqual([0, 3 * block])
+    expect(asked.every(([from, bytes]) => from + bytes <= 3 * block || from >= 4 * block)).toBe(
+      true,
+    )
+  })
+
   it('holds what an earlier fetch left where it is right, and fetches the rest', () => {
     const bench = new Bench(1)
     bench.offered(1)
