@@ -223,6 +223,7 @@ export function strategyArguments(strategy) {
  *   seconds: number,
  *   strategy: string,
  *   originBytesSent: number,
+ *   shares: { node: string, relayedBytes: number }[],
  *   nodes: {
  *     node: string, status: string, seconds: number, bytes: number, reason: string | null,
  *     servedBy: string | null

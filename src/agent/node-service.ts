@@ -266,6 +266,7 @@ export class NodeService implements NodeHost {
         noClobber: offer.noClobber,
         strict: offer.strict,
         fileDigest: offer.fileDigest,
+        isMirror: offer.mirror,
         entry,
         originId,
         originAddress: established.remoteAddress,

@@ -38,7 +38,8 @@ export function pushMirrored(parts: MirroredParts): Promise<PushResult> {
     known: spec.known?.fileDigest ?? null,
     wish: wishOf(spec, source),
     copy: (...asked) => copyAt(spec.dialler, ...asked),
-    push: (transfer, nodes, audience) => pushing({ ...spec, transfer, nodes }, audience),
+    push: (transfer, nodes, audience, mirrors) =>
+      pushing({ ...spec, transfer, nodes, mirrors }, audience),
     ...{ fileDigest, audience, signal },
   }).run()
 }

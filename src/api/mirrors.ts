@@ -34,11 +34,12 @@ export interface MirrorSpec {
     signal: AbortSignal,
     told: (report: Report) => void,
   ) => Promise<PushResult>
-  /** Pushes the source to these nodes. */
+  /** Pushes the source to these nodes; mirrors send what they hold in the origin's stead. */
   readonly push: (
     transfer: string,
     nodes: readonly NodeLink[],
     audience: PushAudience,
+    mirrors: readonly NodeLink[],
   ) => Promise<PushResult>
   /** The file digest; reads the source where nobody has told it. */
   readonly fileDigest: () => Promise<string>
@@ -85,14 +86,21 @@ export class MirroredPush {
 
   /** The origin pushes; mirrors serve whom it cannot reach. */
   async #helped(): Promise<PushResult> {
-    const { push, transfer, nodes, audience } = this.#spec
+    const { push, transfer, nodes, mirrors, audience } = this.#spec
+    const others = mirrors.filter((mirror) => !nodes.some((node) => isAt(node.address, mirror)))
+    const told: PushAudience = {
+      ...audience,
+      progress: (progress) => this.#show(progress),
+      node: (outcome) => this.#told(outcome),
+    }
     let result: PushResult
     try {
-      result = await push(transfer, nodes, {
-        ...audience,
-        progress: (progress) => this.#show(progress),
-        node: (outcome) => this.#told(outcome),
-      })
+      result = await push(
+        transfer,
+        nodes,
+        told,
+        others.map((address) => ({ address })),
+      )
     } finally {
       this.#summed.settle(null)
       for (const { settle } of this.#nodes.values()) settle(false)
@@ -162,7 +170,7 @@ export class MirroredPush {
   async #sendTo(links: readonly NodeLink[]): Promise<PushResult | undefined> {
     if (links.length === 0) return undefined
     const { audience, push } = this.#spec
-    const result = await push(randomId(), links, { ...silent, node: audience.node })
+    const result = await push(randomId(), links, { ...silent, node: audience.node }, [])
     this.#sentBytes += result.originBytesSent
     for (const [mirror, { settle }] of this.#nodes)
       settle(result.nodes.some(({ node, status }) => isAt(node, mirror) && status === 'complete'))
@@ -200,7 +208,7 @@ export class MirroredPush {
       if (result !== undefined) return result
     }
     for (const mirror of [...lacking]) {
-      const sent = await this.#spec.push(randomId(), [this.#linkOf(mirror)], silent)
+      const sent = await this.#spec.push(randomId(), [this.#linkOf(mirror)], silent, [])
       this.#sentBytes += sent.originBytesSent
       const [outcome] = sent.nodes
       if (outcome?.status !== 'complete') failure = new FrError(outcome?.code ?? 'ERR_FR_INTERNAL')

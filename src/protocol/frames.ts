@@ -62,6 +62,7 @@ const frameTable: FrameTable = {
       silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
       planned: body.boolean('planned'),
       fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
+      mirror: body.boolean('mirror'),
     }),
   ],
   manifest: [
@@ -83,6 +84,7 @@ const frameTable: FrameTable = {
       ranges: body.ranges('ranges', limits.needRanges),
     }),
   ],
+  passOn: [10, (body) => ({ ranges: body.ranges('ranges', limits.needRanges) })],
   seal: [
     5,
     (body) => ({

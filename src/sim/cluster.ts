@@ -8,7 +8,7 @@
  */
 import { hexOf } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
-import type { OriginFact } from '../control/coordinator/events.js'
+import type { OriginConfig, OriginFact } from '../control/coordinator/events.js'
 import { OriginMachine } from '../control/coordinator/machine.js'
 import { dealerOf } from '../control/dealing/strategies.js'
 import type { HashRun } from '../control/messages/facts.js'
@@ -88,7 +88,7 @@ export class Cluster {
       bytes,
       blockBytes,
       digestBytes,
-      nodes: scenario.nodes.flatMap((node, i) => (node.joinsAtMs === null ? [linkOf(i)] : [])),
+      ...membersOf(scenario),
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
       silenceMs: limits.silenceMs,
@@ -125,7 +125,7 @@ export class Cluster {
       edgeTo: (node) => edgeOf(pretended, pretendedAuthor.publicKey, [node, originIndex]),
       author: pretendedAuthor,
       contents: contentsOf(bytes, blockBytes),
-      offer: (planned) => offerFrames(bytes, planned),
+      offer: (planned, mirror) => offerFrames(bytes, planned, mirror),
       execute: (wish) => this.#execute(wish),
       crashed: (error) => {
         throw error
@@ -329,4 +329,12 @@ export class Cluster {
     // Its kernel goes on taking bytes for a while; then everything stands.
     this.network.stallFrom(node)
   }
+}
+
+/** Numbers are places: mirrors come behind all others. */
+function membersOf({ nodes }: Scenario): Pick<OriginConfig, 'nodes' | 'mirrors'> {
+  const links = nodes.map((_, i) => linkOf(i))
+  const named = links.filter((_, i) => nodes[i]?.joinsAtMs === null && !nodes[i]?.isMirror)
+  const mirrors = links.filter((_, i) => nodes[i]?.isMirror)
+  return { nodes: named, ...(mirrors.length > 0 && { mirrors }) }
 }

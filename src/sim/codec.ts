@@ -92,7 +92,7 @@ export function contentsOf(size: number, blockBytes: number): Contents {
 }
 
 /** The offer of one file to a node, and the pages of its manifest. */
-export function offerFrames(bytes: number, planned: boolean): Frame[] {
+export function offerFrames(bytes: number, planned: boolean, mirror = false): Frame[] {
   const name = encodeName(Uint8Array.of(0x66, 0x69, 0x6c, 0x65))
   const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
   const entry = {
@@ -110,7 +110,7 @@ export function offerFrames(bytes: number, planned: boolean): Frame[] {
   const { pages, summary } = paginate([entry], pretendedAuthor)
   const how = { author, digest: 'xxh64', noClobber: false, strict: false } as const
   const { silenceMs } = limits
-  const offer = { transfer, ...how, ...summary, silenceMs, planned, fileDigest: null }
+  const offer = { transfer, ...how, ...summary, silenceMs, planned, fileDigest: null, mirror }
   return [{ type: 'offer', ...offer }, ...pages]
 }
 

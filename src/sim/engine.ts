@@ -4,6 +4,7 @@
  */
 import { RangeSet } from '../base/ranges.js'
 import type {
+  AssignSpec,
   DigestSpec,
   EngineEvent,
   FeedHandle,
@@ -97,6 +98,10 @@ export class SimEngine implements FeedEngine {
   /** The digest records of this route so far, which feeds that enter its table late are sent. */
   relayed(route: number): readonly SimDigests[] {
     return this.#digests.filter((record) => record.route === route)
+  }
+
+  assign(_transfer: TransferHandle, { offset, length, route }: AssignSpec): void {
+    this.#passOn({ offset, length, route, scratch: false })
   }
 
   /** Blocks that are there, of which no event tells. */

@@ -35,6 +35,8 @@ export interface NodeScenario {
   readonly found?: 'held' | 'unread' | 'candidates'
   /** Blocks of those whose bytes are not of this content. */
   readonly stale?: readonly number[]
+  /** It takes part only to send what it holds to others; these come last. */
+  readonly isMirror?: boolean
   /** It says that it relays, and passes nothing on from this time. */
   readonly deceivesAtMs?: number
   /** It changes the digests that it passes on. */

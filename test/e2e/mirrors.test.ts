@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { copy, type LogLine, type NodeOutcome, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import type { Door } from './door.js'
 import { passAll, proxy } from './proxy.js'
 import { type EngineKind, expectCopies, until, useWorld, type WorldNode } from './push-support.js'
 
@@ -110,6 +111,32 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
     ])
     expect(result.warnings.join()).toContain('no mirror served')
     expectCopies(content, name, [near])
+  })
+
+  it('a mirror brings what the busy origin has not: it is no node of the push', async () => {
+    await hold(mirror, 'other name')
+    const doors = await Promise.all([near, far].map((node) => world.holding(node.address, MIB)))
+    const to = [near, far].map(({ address: advertise }, i) => {
+      return { address: (doors[i] as Door).address, advertise }
+    })
+    const transfer = push(path, { to, mirrors: at(mirror), engine })
+    let least = 0
+    transfer.on('progress', ({ nodes }) => {
+      least = Math.min(...nodes.map(({ landedBytes }) => landedBytes))
+    })
+    await until(() => least > 9 * MIB, 'the mirror has sent most of it')
+    for (const door of doors) door.open()
+    const result = await transfer.result
+    expect(result.nodes).toMatchObject(to.map(({ address: node }) => ({ node, servedBy: null })))
+    expect(result.shares.map(({ node }) => node)).toEqual([
+      ...to.map(({ address }) => address),
+      mirror.address,
+    ])
+    expect(result.shares.at(-1)?.relayedBytes).toBeGreaterThan(2 * 8 * MIB)
+    expect(result.originBytesSent).toBeLessThan(content.length)
+    expectCopies(content, name, [near, far])
+    expect(mirror.status().held.files).toBe(1)
+    await until(() => mirror.status().transfers.length === 0, 'the mirror has stopped')
   })
 
   it('an origin that is spared sends nothing when a mirror holds the content', async () => {

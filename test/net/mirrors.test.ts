@@ -59,3 +59,22 @@ test('an origin that is spared sends one copy to its mirror, and nothing to othe
   expect(sent / bytes).toBeLessThan(1.15)
   for (const node of nodes) expect(sameContent(source, path.join(node.data, 'source'))).toBe(true)
 })
+
+test('a mirror sends most of what the slow uplink of an origin would have to', async () => {
+  world = await startWorld(3, 200, 8 * bytes, 10)
+  const { lab, workspace, keyFile, nodes } = world
+  const [mirror, ...others] = nodes as [(typeof nodes)[0], ...typeof nodes]
+  const source = await workspace.randomFile('source', bytes)
+  const from = (host: number) => ({ source, keyFile, prefix: lab.prefix(host) })
+  await push(workspace, { ...from(1), nodes: [mirror], args: ['--as', 'held'] })
+  const { result, exitStatus } = await push(workspace, {
+    ...from(0),
+    nodes: others,
+    args: ['--mirror', mirror.address],
+  })
+  expect(exitStatus).toBe(0)
+  const share = result.shares.find(({ node }) => node === mirror.address)
+  expect(result.originBytesSent).toBeLessThan(bytes / 2)
+  expect(share?.relayedBytes).toBeGreaterThan(others.length * (bytes / 2))
+  for (const node of others) expect(sameContent(source, path.join(node.data, 'source'))).toBe(true)
+})

@@ -1,4 +1,4 @@
-/** A lab of equal links with real nodes; host 0 is the origin. */
+/** A lab of equal links but for the origin's uplink, with real nodes; host 0 is the origin. */
 
 import { Lab } from '../../bench/lab/lab.mjs'
 import { startNodes } from '../../bench/lab/runs.mjs'
@@ -12,10 +12,16 @@ export interface World {
   close(): Promise<void>
 }
 
-/** `bytes` is the most that will be written. */
-export async function startWorld(count: number, mbit: number, bytes: number): Promise<World> {
+/** `bytes` is the most that will be written. The uplink of the origin may differ. */
+export async function startWorld(
+  count: number,
+  mbit: number,
+  bytes: number,
+  originMbit = mbit,
+): Promise<World> {
   const speeds = { upMbit: mbit, downMbit: mbit }
-  const lab = Lab.create({ hosts: Array.from({ length: count + 1 }, () => speeds) })
+  const nodes = Array.from({ length: count }, () => speeds)
+  const lab = Lab.create({ hosts: [{ ...speeds, upMbit: originMbit }, ...nodes] })
   const workspace = new Workspace(bytes)
   const keyFile = workspace.keyFile()
   const close = async () => {

@@ -104,7 +104,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .addOption(
       new Option(
         '--mirror <host[:port]>',
-        'node that copies the file to nodes out of reach; may be given more than once',
+        'node that sends what this machine is too busy for, or cannot bring; may be repeated',
       ).argParser((text: string, before: readonly string[] = []) => [
         ...before,
         checked((one: string) => parseAddress(one))(text),

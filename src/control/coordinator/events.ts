@@ -85,6 +85,11 @@ export interface OriginConfig {
    */
   readonly known?: readonly DigestRun[]
   readonly nodes: readonly NodeLink[]
+  /**
+   * Those that hold the content, perhaps, and are asked to pass it on; they are dialled once its
+   * file digest is known.
+   */
+  readonly mirrors?: readonly NodeLink[]
   /** How long a node is dialled again and again. */
   readonly connectMs: number
   /** Attempts after the first that a node gets; 0 unless given. */

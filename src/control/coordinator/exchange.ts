@@ -87,18 +87,22 @@ export class OriginExchange {
   start(group: readonly Peer[], nowMs: number): void {
     for (const peer of group) this.#enter(peer, nowMs)
     const nodes = group.map((peer) => peer.node)
-    const have = new Map(group.map((peer) => [peer.node, peer.have]))
-    const held = heldBySome(group)
-    const sends = this.#dealer.handle({ type: 'started', nodes, have, nowMs })
+    const receivers = group.filter((peer) => !peer.isMirror)
+    const have = new Map(receivers.map((peer) => [peer.node, peer.have]))
+    const held = heldBySome(receivers)
+    const mirrors = new Set(nodes.filter((node) => !have.has(node)))
+    const sends = this.#dealer.handle({ type: 'started', nodes, have, mirrors, nowMs })
     const { strategy, shape } = this.#dealer
-    const shares = this.#shares(nodes)
+    const named = receivers.map((peer) => peer.node)
+    const shares = this.#shares(named)
     for (const peer of group) this.#setRelay(peer)
     this.plans.changed()
     this.plans.tellAll()
     if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
     else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
-    this.#outbox.wish({ type: 'announcePlan', plan: { strategy, shape, nodes, shares } })
+    const plan = { strategy, shape, nodes: named, shares }
+    this.#outbox.wish({ type: 'announcePlan', plan })
     for (const { offset, length } of [...this.#source.digests.runs([[0, this.#config.bytes]])])
       this.hashed(offset, length, nowMs)
     this.#source.start(this.#hashOrder(nodes))
@@ -129,7 +133,8 @@ export class OriginExchange {
    */
   join(peer: Peer, nowMs: number): void {
     const mates = this.#group.filter((other) => other.isServing)
-    const held = heldBySome(this.#dealer.shape === 'unicast' ? [] : mates)
+    const receivers = mates.filter((other) => !other.isMirror)
+    const held = heldBySome(this.#dealer.shape === 'unicast' ? [] : receivers)
     const missing = RangeSet.of([[0, this.#config.bytes]])
     missing.subtract(peer.have)
     missing.subtract(held)
@@ -138,7 +143,8 @@ export class OriginExchange {
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
     }
     this.#enter(peer, nowMs)
-    const fact = { node: peer.node, missing: missing.toArray(), nowMs }
+    const { node, isMirror } = peer
+    const fact = { node, isMirror, missing: missing.toArray(), nowMs }
     const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
     const brought = sends.filter((send) => send.why === 'level')
     const ranges = brought.map(({ offset, length }): RangePair => [offset, length])
@@ -149,7 +155,7 @@ export class OriginExchange {
     // It is behind at first, which is not logged.
     if (this.#dealer.excluded().includes(peer.node)) peer.catchesUp()
     this.#tellExcluded()
-    this.#digestsDirectly(peer, [[0, this.#config.bytes]])
+    if (!isMirror) this.#digestsDirectly(peer, [[0, this.#config.bytes]])
     this.#tellHeld(peer, held)
     this.#list(sends)
   }
@@ -298,7 +304,9 @@ export class OriginExchange {
   #tellHeld(peer: Peer, held: RangeSet): void {
     const lacking = RangeSet.of(held)
     lacking.subtract(peer.have)
-    const holder = this.#group.find((other) => other !== peer && !other.have.isEmpty)
+    const holder = this.#group.find(
+      (other) => other !== peer && !other.isMirror && !other.have.isEmpty,
+    )
     if (lacking.isEmpty || holder === undefined) return
     for (const frame of detourFrames(holder, 'held', lacking.toArray()))
       this.#outbox.say(peer, frame)
@@ -416,6 +424,12 @@ export class OriginExchange {
     for (const send of sends) {
       const { node: member, ...how } = send
       const peer = this.#peer(member)
+      if (peer.isMirror) {
+        const { offset, length } = send
+        // It lacks nothing else.
+        if (send.relay) this.#outbox.say(peer, { type: 'passOn', ranges: [[offset, length]] })
+        continue
+      }
       peer.counts.listedBytes += send.length
       peer.counts.queuedBytes += send.length
       this.flow.listed(send)

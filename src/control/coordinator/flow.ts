@@ -91,13 +91,17 @@ export class OriginFlow {
   observedBoundSeconds(dataBytes: number, seconds: number): number | null {
     if (seconds * 1000 < windowMs) return null
     const nodes = this.#peers
-      .filter((peer) => peer.outcome?.status === 'complete')
+      .filter((peer) => peer.outcome?.status === 'complete' && !peer.isMirror)
       .map(({ link, counts: { landing, sending } }) => ({
         address: link.address,
         ...speed('uplinkBytesPerSecond', sending.highest),
         ...speed('downlinkBytesPerSecond', landing.highest),
       }))
-    return bound(dataBytes, speed('uplinkBytesPerSecond', this.#sent.highest), nodes).boundSeconds
+    const mirrors = this.#peers.filter((peer) => peer.isMirror)
+    const sources = [this.#sent.highest, ...mirrors.map(({ counts }) => counts.sending.highest)]
+    const seen = sources.filter((rate) => rate !== null)
+    const rate = seen.length === 0 ? null : seen.reduce((sum, one) => sum + one, 0)
+    return bound(dataBytes, speed('uplinkBytesPerSecond', rate), nodes).boundSeconds
   }
 }
 

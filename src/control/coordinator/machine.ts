@@ -12,6 +12,7 @@
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import { RangeSet } from '../../base/ranges.js'
 import type { Dealer } from '../dealing/dealer.js'
 import { haveFault } from '../holdings/have.js'
 import { brokenFeed, causeOf } from '../members/causes.js'
@@ -30,7 +31,7 @@ import { OriginRetries } from './retries.js'
 import { OriginSource } from './source.js'
 import type { Standbys } from './standbys.js'
 import { OriginStart } from './start.js'
-import { dialsOf, peersOf } from './succession.js'
+import { addMirrors, dialsOf, peersOf } from './succession.js'
 import { PeerWatch } from './watch.js'
 
 export class OriginMachine {
@@ -59,6 +60,8 @@ export class OriginMachine {
     this.shape = dealer.shape
     this.#peers = peersOf(config, nowMs)
     this.#source = new OriginSource(config)
+    if (config.known !== undefined) addMirrors(config, this.#peers, nowMs)
+    else if (config.mirrors !== undefined) this.#source.hashAhead()
     this.#watch = new PeerWatch(config)
     this.#limits = new OriginLimits(config, nowMs)
     this.#retries = new OriginRetries(config, this.#peers, this.#outbox, this.#joins)
@@ -154,6 +157,9 @@ export class OriginMachine {
       case 'summed':
         this.#source.fileDigest = fact.fileDigest
         for (const peer of this.#exchange.group) this.#sealTo(peer)
+        // The content can be named now: who holds it may help.
+        if (this.#config.known === undefined)
+          this.#outbox.wish(...addMirrors(this.#config, this.#peers, nowMs))
         return
       case 'sourceChecked':
         return this.#onSourceChecked(fact.isDoubtful)
@@ -240,6 +246,8 @@ export class OriginMachine {
   #onAccept(peer: Peer, { have }: Frame & { type: 'accept' }, nowMs: number): void {
     const fault = peer.isDeciding ? haveFault(have, this.#config) : 'a second accept'
     if (fault !== null) return this.#lose(peer, 'ERR_FR_PROTOCOL', fault, nowMs)
+    if (peer.isMirror && RangeSet.of(have).bytes < this.#config.bytes)
+      return this.#lose(peer, 'ERR_FR_NOT_HELD', 'a mirror that lacks a part', nowMs)
     peer.accepts(have)
     this.#watch.begin(peer, nowMs)
   }
@@ -304,7 +312,7 @@ export class OriginMachine {
     }
     this.#exchange.settled(nowMs)
     this.#outbox.wish(...this.#source.more((owner) => this.#exchange.sentTo(owner)))
-    if (this.#peers.every((peer) => peer.outcome !== undefined || peer.isSuperseded)) this.#finish()
+    if (this.#peers.every((peer) => peer.isSettled)) this.#finish()
   }
 
   /** The plan is made. All may have been read for nodes that had something to compare. */
@@ -384,7 +392,7 @@ export class OriginMachine {
     isFinal = false,
   ): void {
     const { phase, hasLink } = peer
-    if (isFinal || !this.#retries.returns(peer, failure, nowMs)) {
+    if (isFinal || peer.isMirror || !this.#retries.returns(peer, failure, nowMs)) {
       this.#announce(peer, peer.fails(status, failure, isFinal ? peer.failure : undefined))
       this.#joins.settled(peer, failure)
     }
@@ -404,14 +412,18 @@ export class OriginMachine {
     this.#outbox.wish({ type: 'hangUp', member: peer.node })
   }
 
-  #announce({ node: member }: Peer, outcome: NodeSettled): void {
-    this.#outbox.wish({ type: 'announceOutcome', member, outcome })
+  #announce(peer: Peer, outcome: NodeSettled): void {
+    const { node: member, isMirror } = peer
+    const { reason } = outcome
+    if (!isMirror) return this.#outbox.wish({ type: 'announceOutcome', member, outcome })
+    if (reason !== null) this.#outbox.note('info', 'no-mirror', peer, reason)
   }
 
   #finish(): void {
     for (const peer of this.#peers) {
-      if (peer.phase !== 'complete' || !peer.hasLink) continue
-      this.#outbox.say(peer, { type: 'finish' })
+      if (!peer.hasLink) continue
+      if (peer.phase === 'complete') this.#outbox.say(peer, { type: 'finish' })
+      else this.#outbox.say(peer, { type: 'abort', code: 'ERR_FR_ABORTED', text: 'all is sent' })
       this.#drop(peer)
     }
     this.#exchange.ended()

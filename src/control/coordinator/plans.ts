@@ -56,7 +56,7 @@ export class OriginPlans {
   changed(): void {
     this.#changes++
     this.#serving = this.#group.filter((peer) => peer.isServing)
-    this.standbys.choose(this.#serving)
+    this.standbys.choose(this.#serving.filter((peer) => !peer.isMirror))
     this.#members = [this.#origin, ...this.#serving.map(memberOf)]
   }
 
@@ -116,9 +116,10 @@ export class OriginPlans {
   }
 }
 
-/** Bytes go to every mate, and end there. */
+/** Bytes go to every mate that may lack them, and end there. */
 function groupRoutes(peer: Peer, group: readonly Peer[]): Route[] {
-  const to = group.flatMap(({ node }) => (node === peer.node ? [] : [{ member: node, next: 0 }]))
+  const mates = group.filter((mate) => mate !== peer && !mate.isMirror)
+  const to = mates.map(({ node }) => ({ member: node, next: 0 }))
   return to.length === 0 ? [] : [{ route: groupRoute, to }]
 }
 

@@ -79,7 +79,14 @@ function entryOf(peer: Peer): RosterEntry {
     address: link.address,
     ...(advertise === undefined ? {} : { advertise }),
     ...(link.site === undefined ? {} : { site: link.site }),
-    state: isServing ? (phase === 'complete' ? 'complete' : 'running') : stateOf(peer),
+    // A mirror is nobody's receiver.
+    state: peer.isMirror
+      ? 'out'
+      : isServing
+        ? phase === 'complete'
+          ? 'complete'
+          : 'running'
+        : stateOf(peer),
   }
 }
 

@@ -42,12 +42,14 @@ export class OriginStart {
    */
   advance(nowMs: number): boolean {
     const group = this.#peers.filter((peer) => peer.phase === 'ready')
-    if (group.length === 0) {
+    if (group.every((peer) => peer.isMirror)) {
       this.#readyMs = undefined
       return false
     }
     this.#readyMs ??= nowMs
-    const isOpen = this.#peers.some(({ isComing, phase }) => isComing || phase === 'offered')
+    const isOpen = this.#peers.some(
+      ({ isComing, isMirror, phase }) => (isComing && !isMirror) || phase === 'offered',
+    )
     if (this.#isClaiming) return false
     if (isOpen && nowMs < this.#readyMs + limits.readyMs) return false
     this.#readyMs = undefined

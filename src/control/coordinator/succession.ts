@@ -24,6 +24,17 @@ export function termOf({ succeeds }: OriginConfig): Term {
   return { counter: succeeds.roster.term.counter + 1, member: succeeds.member }
 }
 
+/** Adds those that may hold the content behind the others; the result dials them. */
+export function addMirrors(
+  { mirrors = [] }: OriginConfig,
+  peers: Peer[],
+  nowMs: number,
+): OriginWish[] {
+  const from = peers.length
+  for (const link of mirrors) peers.push(new Peer(peers.length, link, nowMs, undefined, true))
+  return dialsOf(peers.slice(from))
+}
+
 /** The first wishes: those that are out are not dialled. */
 export function dialsOf(peers: readonly Peer[]): OriginWish[] {
   const dialled = peers.filter(({ phase }) => phase === 'connecting')

@@ -3,7 +3,8 @@
  * in, sends come out. It keeps the deal (which ranges each node was given to relay), because that
  * is what must be made good when a node dies. It must never know about connections or time-outs.
  *
- * What somebody holds at the start is no work for a relay: the others have it from there.
+ * What somebody holds at the start is no work for a relay: the others have it from there. A mirror
+ * holds everything and is a relay like the others: what it is dealt nobody has to send to it.
  *
  * A dealer that deals piece by piece answers `reported`, `counted` and `ticked` with more sends.
  */
@@ -37,6 +38,8 @@ export type DealerFact =
       readonly nodes: readonly number[]
       /** What nodes hold already; nothing unless given. */
       readonly have?: ReadonlyMap<number, RangeSet>
+      /** Those who lack nothing: they only pass on what they are dealt. */
+      readonly mirrors?: ReadonlySet<number>
       readonly nowMs: number
     }
   /**
@@ -47,6 +50,7 @@ export type DealerFact =
       readonly type: 'nodeJoined'
       readonly node: number
       readonly missing: readonly RangePair[]
+      readonly isMirror?: boolean
       readonly nowMs: number
     }
   /** A node's own report: what it holds and how far behind its relay feeds are. */

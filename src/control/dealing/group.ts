@@ -133,9 +133,9 @@ export class GroupDealer implements Dealer {
     switch (fact.type) {
       case 'started':
         this.#stock.start(fact.nodes, fact.have?.values() ?? [], this.#holes)
-        return this.#start(fact.nodes, fact.nowMs)
+        return this.#start(fact.nodes, fact.mirrors ?? new Set(), fact.nowMs)
       case 'nodeJoined':
-        return this.#join(fact.node, fact.missing, fact.nowMs)
+        return this.#join(fact)
       case 'reported': {
         const relay = this.#relays.get(fact.node)
         if (relay === undefined) return []
@@ -181,13 +181,13 @@ export class GroupDealer implements Dealer {
     }
   }
 
-  #start(nodes: readonly number[], nowMs: number): Send[] {
+  #start(nodes: readonly number[], mirrors: ReadonlySet<number>, nowMs: number): Send[] {
     this.#startMs = nowMs
     this.#unitBytesMin = wholePages(this.#stock.openBytes / unitsMax)
     this.#shareBytes = this.#stock.openBytes / Math.max(1, nodes.length)
     this.#own = new OwnUplink(nowMs, tickMs, this.#stock.isSpareOwed)
-    for (const node of nodes) this.#relays.set(node, this.#relayOf(node, nowMs))
-    this.#lag.started(nodes)
+    for (const node of nodes) this.#relays.set(node, this.#relayOf(node, nowMs, mirrors.has(node)))
+    this.#lag.started(nodes.filter((node) => !mirrors.has(node)))
     this.#tickAtMs = nowMs + tickMs
     return [...this.#dealHoles(), ...this.#deal(nowMs)]
   }
@@ -195,7 +195,7 @@ export class GroupDealer implements Dealer {
   /** A hole is one small record, however long it is: to everybody at once, behind nothing. */
   #dealHoles(): Send[] {
     const sends: Send[] = []
-    for (const relay of this.#relays.values()) {
+    for (const relay of this.#receivers) {
       for (const [offset, length] of this.#holes) {
         relay.listedHole(length)
         const hole = { offset, length, relay: false, scratch: false }
@@ -206,9 +206,9 @@ export class GroupDealer implements Dealer {
   }
 
   /** It relays from now on like the others, with an empty queue. */
-  #join(node: number, missing: readonly RangePair[], nowMs: number): Send[] {
-    this.#relays.set(node, this.#relayOf(node, nowMs))
-    this.#lag.joined(node)
+  #join({ node, missing, isMirror, nowMs }: DealerFact & { type: 'nodeJoined' }): Send[] {
+    this.#relays.set(node, this.#relayOf(node, nowMs, isMirror))
+    if (!isMirror) this.#lag.joined(node)
     const wanted = RangeSet.of(missing)
     this.#stock.subtractFrom(wanted)
     const sends = this.#answers.bring(node, wanted.toArray(), nowMs)
@@ -254,6 +254,7 @@ export class GroupDealer implements Dealer {
   #end(sends: Send[]): void {
     const rate = this.#own.meanRate
     const relays = [...this.#relays.values()]
+    const receivers = this.#receivers
     const copies = relays.length - 1
     // Digests and headers wait for their acknowledgement, too: it may be below nothing at first.
     if (rate <= 0 || copies < 1) return
@@ -261,14 +262,14 @@ export class GroupDealer implements Dealer {
     const usual = rest[Math.floor(copies / 2)] as number
     for (let queued = this.#own.waitingBytes; queued < this.#own.aheadBytes(rate); ) {
       const last = relays.reduce((a, b) => (b.restSeconds > a.restSeconds ? b : a))
-      const seconds = (queued + last.unitBytes * copies) / rate
+      const others = receivers.filter((relay) => relay !== last)
+      const seconds = (queued + last.unitBytes * others.length) / rate
       if (last.restSeconds < usual + seconds + patienceSeconds) return
       const range = this.#stock.takeLast(last)
       if (range === undefined) return
       this.directBytes += range[1]
-      for (const relay of relays)
-        if (relay !== last) this.#sendPast(relay, range, 'everybody', sends)
-      queued += range[1] * copies
+      for (const relay of others) this.#sendPast(relay, range, 'everybody', sends)
+      queued += range[1] * others.length
     }
   }
 
@@ -325,7 +326,7 @@ export class GroupDealer implements Dealer {
 
   /** Those by whose feeds it is judged whether the origin has something to send. */
   #level(nowMs: number): readonly DealtRelay[] {
-    const heard = [...this.#relays.values()].filter((relay) => !relay.isSilent)
+    const heard = this.#receivers.filter((relay) => !relay.isSilent)
     // What waits for a node behind the others, or does not move, keeps the origin busy for nobody.
     const { lagging, catchingUp } = this.#lag
     const level = heard.filter((relay) => {
@@ -351,7 +352,7 @@ export class GroupDealer implements Dealer {
   /** Nobody can relay: everybody who is left, silent or lagging, is still sent what it misses. */
   #dealWithoutRelays(): Send[] {
     const sends: Send[] = []
-    const relays = able([...this.#relays.values()])
+    const relays = able(this.#receivers)
     while (this.#hasSpare && relays.length > 0) {
       if (relays.some((relay) => this.#isBusy(relay))) break
       this.#unitToAll(sends, directUnitBytes)
@@ -361,7 +362,7 @@ export class GroupDealer implements Dealer {
 
   /** What brings one node level with the others keeps the origin busy for nobody else. */
   #isBusy({ node, queuedBytes }: DealtRelay): boolean {
-    const areLevel = this.#lag.catchingUp.size < this.#relays.size
+    const areLevel = this.#lag.catchingUp.size < this.#receivers.length
     if (areLevel && this.#lag.catchingUp.has(node)) return false
     return queuedBytes > directQueueMax || this.#answers.isBehind(node, queuedBytes)
   }
@@ -370,17 +371,21 @@ export class GroupDealer implements Dealer {
     return this.#stock.hasSpare(this.#canRelay)
   }
 
-  #relayOf(node: number, nowMs: number): DealtRelay {
+  /** Those that are to have the file. */
+  get #receivers(): DealtRelay[] {
+    return [...this.#relays.values()].filter((relay) => !relay.isMirror)
+  }
+
+  #relayOf(node: number, nowMs: number, isMirror = false): DealtRelay {
     const rate = this.#expected.get(node)
-    return new DealtRelay(node, nowMs, rate, this.#unitBytesMin, this.#shareBytes)
+    return new DealtRelay(node, nowMs, rate, this.#unitBytesMin, this.#shareBytes, isMirror)
   }
 
   #unitToAll(sends: Send[], least: number): number {
     const bytes = Math.max(least, this.#unitBytesMin)
     const [offset, length] = this.#stock.takeSpare(bytes, this.#canRelay)
     this.directBytes += length
-    for (const relay of this.#relays.values())
-      this.#sendPast(relay, [offset, length], 'everybody', sends)
+    for (const relay of this.#receivers) this.#sendPast(relay, [offset, length], 'everybody', sends)
     return length
   }
 

@@ -73,6 +73,8 @@ interface Deal {
 
 export class DealtRelay {
   readonly node: number
+  /** It holds everything: nothing is listed on a feed to it, and what it is dealt is there. */
+  readonly isMirror: boolean
   readonly dealt = new RangeSet()
   heardMs: number
   /** How late its reports come. */
@@ -131,8 +133,16 @@ export class DealtRelay {
    * `shareBytes`: what each relay gets of the file when all get the same; it counts where no rate
    * is expected.
    */
-  constructor(node: number, nowMs: number, rate = 0, unitBytesMin = pageBytes, shareBytes = 0) {
+  constructor(
+    node: number,
+    nowMs: number,
+    rate = 0,
+    unitBytesMin = pageBytes,
+    shareBytes = 0,
+    isMirror = false,
+  ) {
     this.node = node
+    this.isMirror = isMirror
     this.#unitBytesMin = unitBytesMin
     this.#shareBytes = rate === 0 ? shareBytes : 0
     this.rate = Math.min(rate, expectedRateMax)
@@ -174,7 +184,7 @@ export class DealtRelay {
   /** Bytes were listed on its feed, to be relayed or not. */
   listed(length: number): void {
     this.#listed += length
-    this.queuedBytes += length
+    if (!this.isMirror) this.queuedBytes += length
   }
 
   /** A unit that it is not to forward was listed on its feed. */
@@ -224,7 +234,7 @@ export class DealtRelay {
     this.landedBytes = landedBytes
     this.#credit = 0
     // Holes are listed like payload but never received as such.
-    const holes = Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
+    const holes = this.isMirror ? 0 : Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
     const received = Math.min(this.#listed, receivedBytes + holes)
     const past = this.#pastUntil(received)
     const forwarded = received - past - backlogBytes

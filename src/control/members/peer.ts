@@ -39,6 +39,8 @@ export class Peer {
   readonly node: number
   readonly link: NodeLink
   readonly history: History
+  /** It holds all of the content, and takes part only to send it to others. */
+  readonly isMirror: boolean
   readonly counts = new PeerCounts()
   /** Empty: it was never connected to. */
   nodeId = ''
@@ -59,8 +61,15 @@ export class Peer {
   readonly lostFrom = new Set<number>()
   #state: PeerState
 
-  constructor(node: number, link: NodeLink, nowMs: number, history = firstAttempt) {
+  constructor(
+    node: number,
+    link: NodeLink,
+    nowMs: number,
+    history = firstAttempt,
+    isMirror = false,
+  ) {
     this.node = node
+    this.isMirror = isMirror
     this.link = link
     this.history = history
     const dial = { is: 'dialling' } as const
@@ -136,6 +145,11 @@ export class Peer {
   get isSuperseded(): boolean {
     const state = this.#state
     return state.phase === 'out' && state.end.is === 'superseded'
+  }
+
+  /** The push does not wait for it. */
+  get isSettled(): boolean {
+    return this.isMirror || this.outcome !== undefined || this.isSuperseded
   }
 
   /** The last word about this attempt. */
@@ -382,6 +396,7 @@ export function twinOf(peer: Peer, peers: readonly Peer[]): Peer | undefined {
   return peers.find(
     (other) =>
       other !== peer &&
+      !other.isMirror &&
       other.hasLink &&
       other.nodeId === peer.nodeId &&
       other.incarnation === peer.incarnation,

@@ -217,6 +217,8 @@ export type Frame =
       readonly planned: boolean
       /** Of the content, where it is known before anything is sent; null: it is not. */
       readonly fileDigest: string | null
+      /** The node takes no file: it is to send others what it holds of this content. */
+      readonly mirror: boolean
     }
   | {
       readonly type: 'manifest'
@@ -237,6 +239,8 @@ export type Frame =
     }
   /** These members are slow or silent: their backlog does not count. Replaces the last one. */
   | { readonly type: 'lagging'; readonly members: readonly number[] }
+  /** These, which the node holds, it is to send to all mates. */
+  | { readonly type: 'passOn'; readonly ranges: readonly RangePair[] }
   /** `member` brings nothing more of these ranges for now: have what is missing elsewhere. */
   | {
       readonly type: 'detour'
@@ -292,11 +296,7 @@ export type Frame =
       readonly behind: readonly number[]
     }
   /** Send these ranges directly; `scratch`: because blocks in them were bad. */
-  | {
-      readonly type: 'need'
-      readonly scratch: boolean
-      readonly ranges: readonly RangePair[]
-    }
+  | { readonly type: 'need'; readonly scratch: boolean; readonly ranges: readonly RangePair[] }
   /** Digests of these ranges, which have landed and are not announced. */
   | {
       readonly type: 'needDigests'

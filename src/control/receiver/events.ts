@@ -67,6 +67,8 @@ export type NodeWish =
   | { readonly type: 'prepare' }
   /** These bytes are in the file already: they have landed. */
   | { readonly type: 'hold'; readonly ranges: readonly RangePair[] }
+  /** These bytes, which are there, are for all mates. */
+  | { readonly type: 'passOn'; readonly ranges: readonly RangePair[] }
   /** Close the data connection from the member; another one may come. */
   | { readonly type: 'unfeed'; readonly member: number }
   /** Copy verified repairs into the file; `copied` or `fileFailed` follows. */

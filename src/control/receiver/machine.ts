@@ -196,6 +196,11 @@ export class NodeMachine {
         return this.#refused(this.neighbours.hold(frame))
       case 'detour':
         return this.#onDetour(frame, nowMs)
+      case 'passOn':
+        if (!this.#hasPlan || !this.#ledger.isVerified)
+          return this.#fail('ERR_FR_PROTOCOL', 'what is to be passed on is not held')
+        this.#reports.passesOn(frame.ranges)
+        return this.#outbox.wish({ type: 'passOn', ranges: frame.ranges })
       case 'lagging':
         return this.#reports.exclude(frame.members)
       case 'seal':
@@ -332,10 +337,8 @@ export class NodeMachine {
       this.#outbox.say({ type: 'bad', offset, length })
       this.#outbox.warn('bad-block', { offset, length })
       if (this.#ledger.countTry(offset, length) > limits.repairTries) {
-        return this.#fail(
-          'ERR_FR_BAD_BLOCK',
-          `the block at ${offset} stayed wrong after every repair`,
-        )
+        const text = `the block at ${offset} stayed wrong after every repair`
+        return this.#fail('ERR_FR_BAD_BLOCK', text)
       }
     }
     // From the origin: asked for a repair, it also looks whether its file has changed.
@@ -344,12 +347,8 @@ export class NodeMachine {
 
   #onSummed(fileDigest: string): void {
     if (this.#phase !== 'summing') return
-    if (fileDigest !== this.#seal) {
-      return this.#fail(
-        'ERR_FR_DIGEST',
-        `file digest ${fileDigest} is not the sealed ${this.#seal}`,
-      )
-    }
+    const text = `file digest ${fileDigest} is not the sealed ${this.#seal}`
+    if (fileDigest !== this.#seal) return this.#fail('ERR_FR_DIGEST', text)
     this.#phase = 'publishing'
     this.#outbox.wish({ type: 'publish' })
   }

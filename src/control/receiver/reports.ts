@@ -3,6 +3,7 @@
  * its machine knows.
  */
 import { limits } from '../../base/limits.js'
+import type { RangePair } from '../../base/ranges.js'
 import { ReceivedBytes } from '../holdings/mate-bytes.js'
 import type { Sample } from '../messages/facts.js'
 import type { Frame, PlanFrame, PullReport } from '../messages/types.js'
@@ -23,6 +24,8 @@ export class NodeReports {
   #backlogMs = 0
   #progressAtMs = Number.POSITIVE_INFINITY
   #backlogAtMs = Number.POSITIVE_INFINITY
+  /** What was here and is passed on as if it had come from the origin. */
+  #passedOnBytes = 0
   /** Landed, repairs included, as last seen. */
   #movedBytes = 0
   /** What the next sample is for. */
@@ -37,6 +40,10 @@ export class NodeReports {
   planned({ progressMs, reportMs }: PlanFrame): void {
     this.#progressMs = progressMs
     this.#backlogMs = reportMs
+  }
+
+  passesOn(ranges: readonly RangePair[]): void {
+    for (const [, length] of ranges) this.#passedOnBytes += length
   }
 
   /** Bytes flow from now on. */
@@ -118,7 +125,10 @@ export class NodeReports {
       return { ...mate, queuedBytes: mate.queuedBytes - pulledBytes }
     })
     const parents = incoming.filter(({ isParent }) => isParent)
-    const receivedBytes = parents.reduce((sum, feed) => sum + feed.receivedBytes, 0)
+    const receivedBytes = parents.reduce(
+      (sum, feed) => sum + feed.receivedBytes,
+      this.#passedOnBytes,
+    )
     const taken = { atMs: Math.round(atMs), landedBytes, receivedBytes }
     const report = { ...taken, ...this.#backlog.report(mates, atMs) }
     return this.#backlog.isWorthSending(report, atMs) ? { type: 'backlog', ...report } : undefined

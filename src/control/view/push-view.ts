@@ -78,8 +78,9 @@ export interface PushFacts {
 }
 
 /** The last attempt of each node, in the order in which the nodes were named. */
-function current(machine: OriginMachine): readonly Peer[] {
-  return [...new Map(machine.peers.map((peer) => [peer.link.address, peer])).values()]
+function current({ peers }: OriginMachine): readonly Peer[] {
+  const named = peers.filter((peer) => !peer.isMirror)
+  return [...new Map(named.map((peer) => [peer.link.address, peer])).values()]
 }
 
 export function pushView(machine: OriginMachine, facts: PushFacts): Progress {
@@ -237,7 +238,7 @@ export interface PushResult {
   readonly observedBoundSeconds: number | null
   /** `observedBoundSeconds / seconds`; null as for `efficiency`. */
   readonly observedEfficiency: number | null
-  /** One line a node: what it was given to pass on, and what arrived of it. */
+  /** One line a node, then one for each mirror that sent something in the origin's stead. */
   readonly shares: readonly PushShare[]
   /** The part of the payload all nodes received that came from the origin; null where none did. */
   readonly originShare: number | null
@@ -290,6 +291,12 @@ export function resultView(
   const facts = factsAt(Math.max(0, ...timed.map((outcome) => outcome.seconds)))
   const { transfer, bytes, dataBytes, seconds, originBytesSent } = facts
   const { flow, strategy, shape, fileDigest: digest } = machine
+  const mirrors = machine.peers
+    .filter(
+      (peer) =>
+        peer.isMirror && (flow.dealtBytes(peer.node) > 0 || flow.relayedBytes(peer.node) > 0),
+    )
+    .map(({ link }) => link.address)
   const bounds = boundsOf(machine, facts, complete.length > 0)
   const relayedBytes = machine.peers.reduce((sum, { node }) => sum + flow.relayedBytes(node), 0)
   return {
@@ -299,7 +306,7 @@ export function resultView(
     dataBytes,
     seconds,
     ...bounds.figures,
-    shares: nodes.map(({ node }) => shareView(machine, node)),
+    shares: [...nodes.map(({ node }) => node), ...mirrors].map((node) => shareView(machine, node)),
     originShare: flow.receivedBytes === 0 ? null : 1 - relayedBytes / flow.receivedBytes,
     directBytes: flow.directBytes,
     resentBytes: flow.resentBytes,

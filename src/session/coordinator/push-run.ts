@@ -107,9 +107,11 @@ export class PushRun {
       progressMs: limits.progressMs,
     }
     const { uplinkBytesPerSecond } = this.#origin
-    const shape = shapeOf(spec.shape, source.dataBytes, spec.nodes.length, uplinkBytesPerSecond)
+    const senders = spec.nodes.length + (spec.mirrors?.length ?? 0)
+    const shape = shapeOf(spec.shape, source.dataBytes, senders, uplinkBytesPerSecond)
+    const mirrors = shape === 'group' ? spec.mirrors : undefined
     this.#machine = new OriginMachine(
-      config,
+      { ...config, ...(mirrors && { mirrors }) },
       dealerOf(
         spec.strategy,
         shape,
@@ -165,9 +167,9 @@ export class PushRun {
       author: signer,
       signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],
       contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
-      offer: (planned: boolean): Frame[] => {
+      offer: (planned: boolean, mirror: boolean): Frame[] => {
         const { noClobber, strict } = this.#spec
-        const fileDigest = known?.fileDigest ?? null
+        const fileDigest = known?.fileDigest ?? this.#machine.fileDigest
         const wishes = {
           transfer,
           digest: algorithm,
@@ -176,6 +178,7 @@ export class PushRun {
           silenceMs,
           planned,
           fileDigest,
+          mirror,
         }
         const offer = { ...wishes, author: own, ...manifest.summary }
         return [{ type: 'offer', ...offer }, ...manifest.pages]

@@ -38,6 +38,8 @@ export interface PushSpec {
   readonly shape: ShapeWish
   readonly name: Uint8Array
   readonly nodes: readonly NodeLink[]
+  /** Those that are asked to send what they hold of the content in the origin's stead. */
+  readonly mirrors?: readonly NodeLink[]
   readonly originUplinkBytesPerSecond: number | undefined
   readonly algorithm: DigestAlgorithm
   /** What an earlier reading of the same content has found; undefined: it is to be read. */

@@ -34,6 +34,11 @@ export class Contents {
     for (const run of this.space.runs(range)) engine.send(feed, { ...run, ...how })
   }
 
+  /** These bytes are passed on as the table of the route says. */
+  assign(engine: FeedEngine, transfer: TransferHandle, range: RangePair, route: number): void {
+    for (const run of this.space.runs(range)) engine.assign(transfer, { ...run, route })
+  }
+
   /** These bytes are in the files already. */
   hold(engine: FeedEngine, transfer: TransferHandle, range: RangePair): void {
     for (const run of this.space.runs(range)) engine.hold(transfer, run)

@@ -37,7 +37,7 @@ export interface CoordinatorPorts {
   readonly signed?: readonly DigestSpec[]
   readonly contents: Contents
   /** What is said to a node first: the offer, then the pages of the manifest. */
-  readonly offer: (planned: boolean) => readonly Frame[]
+  readonly offer: (planned: boolean, mirror: boolean) => readonly Frame[]
   readonly execute: (wish: CallerWish) => void
   /** A defect of this program. */
   readonly crashed: (error: unknown) => void
@@ -131,7 +131,8 @@ export class CoordinatorSession {
         return this.#executor.execute(wish)
       case 'offer': {
         const { link } = this.#neighbours.of(wish.member)
-        for (const frame of this.#ports.offer(wish.planned)) link?.send(frame)
+        const { isMirror } = this.#machine.peers[wish.member] as Peer
+        for (const frame of this.#ports.offer(wish.planned, isMirror)) link?.send(frame)
         return
       }
       case 'list': {

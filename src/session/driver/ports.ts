@@ -83,5 +83,5 @@ export interface Net {
 /** The feeds of one transfer. */
 export type FeedEngine = Pick<
   DataEngine,
-  'setRoute' | 'hold' | 'send' | 'sendDigests' | 'relayDigests' | 'close' | 'stats'
+  'setRoute' | 'assign' | 'hold' | 'send' | 'sendDigests' | 'relayDigests' | 'close' | 'stats'
 >

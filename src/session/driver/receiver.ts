@@ -318,6 +318,15 @@ export class ReceiverSession {
         for (const range of wish.ranges)
           this.#spec.contents.hold(this.#ports.engine, this.#transfer as TransferHandle, range)
         return
+      case 'passOn':
+        for (const range of wish.ranges)
+          this.#spec.contents.assign(
+            this.#ports.engine,
+            this.#transfer as TransferHandle,
+            range,
+            groupRoute,
+          )
+        return
       case 'unfeed':
         this.#executor.sample()
         return this.#neighbours.unfeed(this.#neighbours.of(wish.member))

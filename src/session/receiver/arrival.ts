@@ -6,6 +6,7 @@
  * before it counts; what an earlier transfer left; nothing, in a new partial. What is found is no
  * more than a claim: blocks count when the author's digest says so.
  */
+import { FrError } from '../../base/errors.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import type { StreamEntry } from '../../control/messages/types.js'
 import type { Found } from '../../control/receiver/events.js'
@@ -71,6 +72,20 @@ async function reopened(
   const found = await leftovers.look(id, wanted)
   if (found === undefined) partial.leave()
   return found
+}
+
+/**
+ * The file of the node that has this content, whatever it is called: for others. Rejects with
+ * ERR_FR_NOT_HELD.
+ */
+export async function lend(host: NodeHost, partial: Partial, spec: ArrivalSpec): Promise<Found> {
+  const record = recordOf(host, spec)
+  const runs = record && (await runsOf(host, record))
+  const file = record && runs && (await host.store.holdings.openUnchanged(record))
+  if (record === undefined || runs === undefined || file === undefined)
+    throw new FrError('ERR_FR_NOT_HELD', 'the node holds no file of this content')
+  partial.borrow(file, record.identity)
+  return { held: runs }
 }
 
 /** A journal of an earlier partial of this id tells nothing of the new one. */

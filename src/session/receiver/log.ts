@@ -9,6 +9,8 @@ import type { Audience, NodeOffer } from './acceptance.js'
 
 export interface LoggedTransfer {
   readonly transfer: string
+  /** Nothing is received: no program around the node has a say in it, or is told. */
+  readonly isMirror: boolean
   readonly entry: { readonly name: string; readonly size: number; readonly dataBytes: number }
   /** HOST:PORT that the control link of the origin comes from. */
   readonly originAddress: string
@@ -17,15 +19,16 @@ export interface LoggedTransfer {
 export class ReceptionLog {
   readonly offer: NodeOffer
   readonly #log: Logger
-  readonly #audience: Audience
+  readonly #audience: Audience | undefined
   readonly #about: { readonly transfer: string; readonly name: string; readonly sender: string }
   readonly #startedMs = nowMs()
   /** Of the file as it was summed here. */
   #digest = ''
 
-  constructor(log: Logger, audience: Audience, { transfer, entry, originAddress }: LoggedTransfer) {
+  constructor(log: Logger, audience: Audience, spec: LoggedTransfer) {
+    const { transfer, entry, originAddress, isMirror } = spec
     this.#log = log
-    this.#audience = audience
+    this.#audience = isMirror ? undefined : audience
     this.#about = { transfer, name: entry.name, sender: originAddress }
     this.offer = { ...this.#about, bytes: entry.size, dataBytes: entry.dataBytes }
   }
@@ -35,8 +38,9 @@ export class ReceptionLog {
   }
 
   offered(): void {
-    this.line('info', 'offered', { bytes: this.offer.bytes })
-    this.#audience.offered(this.offer)
+    const event = this.#audience === undefined ? 'asked-to-mirror' : 'offered'
+    this.line('info', event, { bytes: this.offer.bytes })
+    this.#audience?.offered(this.offer)
   }
 
   summed(digest: string): string {
@@ -50,7 +54,7 @@ export class ReceptionLog {
     const rateBytesPerSecond = seconds > 0 ? Math.round(bytes / seconds) : null
     const digest = this.#digest
     this.line('info', 'published', { bytes, pulledBytes, seconds, rateBytesPerSecond, digest })
-    this.#audience.published({ ...this.#about, bytes, seconds, digest })
+    this.#audience?.published({ ...this.#about, bytes, seconds, digest })
   }
 
   failed({ code, text }: Failure): void {
@@ -60,7 +64,7 @@ export class ReceptionLog {
   /** The offer came to nothing, and everything it held is given back. */
   over({ code, text }: Failure): void {
     const { bytes } = this.offer
-    this.#audience.failed({ ...this.#about, bytes, code, reason: `${code}: ${text}` })
+    this.#audience?.failed({ ...this.#about, bytes, code, reason: `${code}: ${text}` })
   }
 
   /** Since the offer, in thousandths. */

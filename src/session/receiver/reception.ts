@@ -12,7 +12,7 @@ import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
 import type { HashRun } from '../../control/messages/facts.js'
 import { type Frame, originNumber } from '../../control/messages/types.js'
-import type { NodeFact } from '../../control/receiver/events.js'
+import type { Found, NodeFact } from '../../control/receiver/events.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
@@ -25,7 +25,7 @@ import { type ReceiverFiles, ReceiverSession } from '../driver/receiver.js'
 import { Hasher } from '../hasher.js'
 import { processClock, SocketNet } from '../sockets.js'
 import { Approval } from './acceptance.js'
-import { type Arrival, type ArrivalSpec, arrive } from './arrival.js'
+import { type Arrival, type ArrivalSpec, arrive, lend } from './arrival.js'
 import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
@@ -243,6 +243,8 @@ export class Reception {
   async #prepare(): Promise<NodeFact> {
     const { storage, dir } = this.#host
     await this.spec.after
+    if (this.spec.isMirror)
+      return this.#opened(await lend(this.#host, this.#partial, this.#arrival))
     await this.#approval.ask(this.log.offer, (text) =>
       this.log.line('error', 'accept-failed', { text }),
     )
@@ -255,6 +257,10 @@ export class Reception {
     const { journal, ...found } = await arrive(this.#host, this.#partial, this.#arrival)
     await this.#publication.probe()
     if (!this.#partial.isBorrowed) await this.#startLog(journal)
+    return this.#opened(found)
+  }
+
+  #opened(found: Found): NodeFact {
     if (this.isEnded) return { type: 'prepared' }
     this.#transfer = this.#host.engine.openTransfer({ silenceMs: this.spec.silenceMs })
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
@@ -345,6 +351,7 @@ export class Reception {
 
   async #publish(): Promise<NodeFact> {
     const warnings = await this.#publication.publish()
+    if (this.spec.isMirror) return { type: 'published', warnings }
     if (!this.#partial.isBorrowed) await this.#record()
     // What earlier transfers of this name left is of no more use.
     this.#track(this.#host.store.makeWay(this.name).catch(() => {}))

@@ -11,6 +11,8 @@ export interface ReceptionSpec {
   readonly strict: boolean
   /** Of the content, where the origin knows it before it sends anything; null: it does not. */
   readonly fileDigest: string | null
+  /** The node is to send others what it holds of this content, and takes no file. */
+  readonly isMirror: boolean
   readonly entry: StreamEntry
   /** Of the origin; the data connection of the origin must come from the same. */
   readonly originId: string

@@ -158,6 +158,7 @@ const bodies: Bodies = {
     silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
     planned: fc.boolean(),
     fileDigest: fc.option(fileDigest),
+    mirror: fc.boolean(),
   }),
   manifest: fc.record({
     page: fc.nat({ max: limits.manifestPages - 1 }),
@@ -186,6 +187,7 @@ const bodies: Bodies = {
     why: fc.constantFrom('broken', 'away', 'held'),
     ranges,
   }),
+  passOn: fc.record({ ranges }),
   stale: fc.record({ term, epoch: bytes }),
   roster: fc
     .record({

@@ -111,6 +111,8 @@ export class PretendEngine implements FeedEngine {
 
   setRoute(): void {}
 
+  assign(): void {}
+
   hold(): void {}
 
   send(feed: FeedHandle, spec: SendSpec): void {
