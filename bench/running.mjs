@@ -12,7 +12,7 @@ const shownChars = 4096
 /** Rejects when time is up. `isSo` may throw when it can no longer become true. */
 export async function until(isSo, what, withinMs = 20_000, pollMs = 5) {
   const endMs = performance.now() + withinMs
-  while (!isSo()) {
+  while (!(await isSo())) {
     if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`)
     await sleep(pollMs)
   }

@@ -140,7 +140,7 @@ export class HeldFiles {
 
   async #partials(page: Page, after: string): Promise<string | null> {
     for (const id of await this.#partialsBehind(after)) {
-      const journal = await readJournal(this.#spec.store.leftovers.pathOf(id))
+      const journal = await readJournal(this.#spec.store.leftovers.pathOf(id), null)
       if (journal !== null && page.isWanted(journal.header.name)) page.add(unfinished(journal))
       if (page.isFull) return `p${id}`
     }
@@ -198,11 +198,12 @@ function verdict(
   return { code: 'ERR_FR_DIGEST', text: changed ?? blocks, ...found }
 }
 
-function unfinished({ header, runs }: ReadJournal): HeldEntry {
+function unfinished({ header, runs, whole }: ReadJournal): HeldEntry {
   const { name, contentId, size } = header
   const heldBytes = runs.reduce((sum, { length }) => sum + length, 0)
-  const unknown = { fileDigest: null, publishedAtMs: null, verifiedAtMs: null }
-  return { ...encodeName(name), state: 'partial', contentId, size, heldBytes, ...unknown }
+  const { fileDigest = null } = whole
+  const times = { publishedAtMs: null, verifiedAtMs: null }
+  return { ...encodeName(name), state: 'partial', contentId, size, heldBytes, fileDigest, ...times }
 }
 
 /** What one page has taken, and when it is full. */

@@ -10,8 +10,9 @@ import type { DigestAlgorithm } from '../base/digests.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import type { HeldRun } from '../control/holdings/have.js'
-import type { DataDirHandle, Leftover, Storage } from '../ports.js'
-import { type JournalHeader, type JournalRun, readHeader, readJournal } from './journal/journal.js'
+import type { DataDirHandle, FileIdentity, Leftover, Storage } from '../ports.js'
+import type { DigestRun } from './catalogue/record.js'
+import { type JournalHeader, type ReadJournal, readHeader, readJournal } from './journal/journal.js'
 import { isScratch } from './partial.js'
 
 /** The content that is wanted. */
@@ -31,8 +32,10 @@ export interface Unfinished {
   readonly isOfContent: boolean
   /** Verified in the partial, and there. */
   readonly held: readonly HeldRun[]
-  /** Verified in the partial under another boot of the system: perhaps not there. */
+  /** Verified in the partial once: perhaps not there now. */
   readonly unread: readonly HeldRun[]
+  /** What the author of the content signed of it. */
+  readonly signed: readonly DigestRun[]
   readonly bytes: number
 }
 
@@ -78,7 +81,7 @@ export class Leftovers {
     let best: Unfinished | undefined
     const left = (await this.#partials()).slice(0, limits.journalsRead)
     for (const { id } of left) {
-      const found = await this.look(id, wanted)
+      const found = await this.look(id, wanted, null)
       if (found !== undefined && isBetter(found, best)) best = found
     }
     return best
@@ -86,14 +89,18 @@ export class Leftovers {
 
   /**
    * What a partial has by its journal; undefined: nothing of use. Holds as long as nobody else
-   * opens the partial.
+   * opens the partial. `identity` of the partial; null: it is not open, and nothing is sure.
    */
-  async look(id: string, wanted: WantedContent): Promise<Unfinished | undefined> {
+  async look(
+    id: string,
+    wanted: WantedContent,
+    identity: FileIdentity | null,
+  ): Promise<Unfinished | undefined> {
     const header = await readHeader(this.pathOf(id))
     if (header === null || !isLike(header, wanted)) return undefined
-    const journal = await readJournal(this.pathOf(id))
+    const journal = await readJournal(this.pathOf(id), identity)
     if (journal === null || !isLike(journal.header, wanted)) return undefined
-    const found = unfinishedOf(id, journal.header, journal.runs, wanted)
+    const found = unfinishedOf(id, journal, wanted)
     return found.bytes > 0 ? found : undefined
   }
 
@@ -150,15 +157,15 @@ function isLike(header: JournalHeader, wanted: WantedContent): boolean {
 
 function unfinishedOf(
   id: string,
-  { contentId, author }: JournalHeader,
-  runs: readonly JournalRun[],
+  { header, runs, signed }: ReadJournal,
   wanted: WantedContent,
 ): Unfinished {
+  const { contentId, author } = header
   const isOfContent = contentId === wanted.contentId && author === wanted.author
-  const held = runs.filter((run) => run.isSameBoot)
-  const unread = runs.filter((run) => !run.isSameBoot)
+  const held = runs.filter((run) => run.isSure)
+  const unread = runs.filter((run) => !run.isSure)
   const bytes = runs.reduce((sum, { length }) => sum + length, 0)
-  return { id, isOfContent, held, unread, bytes }
+  return { id, isOfContent, held, unread, signed, bytes }
 }
 
 function isBetter(found: Unfinished, best: Unfinished | undefined): boolean {

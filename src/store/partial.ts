@@ -221,14 +221,18 @@ export class Partial {
     }
   }
 
+  /** Leaves only what landed allocated. Rejects when the disk does not. */
+  async trim(): Promise<void> {
+    if (this.isLanding) await this.#storage.trim(this.file)
+  }
+
   /**
-   * Closes the files and removes those not to be kept; a kept partial keeps only its landed bytes
-   * allocated. Calls `failed` for a file that cannot be removed.
+   * Closes the files and removes those not to be kept. Calls `failed` for a file that cannot be
+   * removed.
    */
   async release(keepPartial: boolean, failed: (id: string, error: unknown) => void): Promise<void> {
     if (this.#file === undefined) return
     const isKept = keepPartial && !this.#isPublished
-    if (isKept) await this.#storage.trim(this.#file).catch((error) => failed(this.#id, error))
     this.#storage.closeFile(this.#file)
     if (this.#from !== undefined) this.#storage.closeFile(this.#from)
     if (this.#scratch !== undefined) this.#storage.closeFile(this.#scratch)

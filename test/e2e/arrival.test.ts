@@ -1,5 +1,14 @@
 /** Where bytes land, when others are at the leftovers of the node too. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openEngine } from '../../src/agent/engines.js'
@@ -56,8 +65,12 @@ describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
   async function written(id: string, content: WantedContent): Promise<void> {
     const header = { ...content, name, transfer: id.slice(0, 32) }
     const digests = new Uint8Array(content.algorithm === 'sha256' ? 32 : 8)
-    const journal = await Journal.create(join(hidden, 'journals', id), header)
-    await journal.append([{ offset: 0, length: blockBytes, digests }])
+    const { file } = await engine.storage.openSource(join(hidden, 'partials', id))
+    const identity = await engine.storage.identityOf(file)
+    engine.storage.closeFile(file)
+    const path = join(hidden, 'journals', id)
+    const journal = await Journal.create(path, header, async () => identity)
+    await journal.append({ runs: [{ offset: 0, length: blockBytes, digests }] })
     await journal.close()
   }
 
@@ -102,6 +115,29 @@ describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
     const { found } = await arrival(first, () => written('x', another))
     expect(found).toMatchObject({ journal: 'another', candidates: [{ offset: 0 }] })
     expect(found.held).toBeUndefined()
+  })
+
+  it('has to be read once somebody else has changed it', async () => {
+    await left('x')
+    const partial = join(hidden, 'partials', 'x')
+    const { mtimeMs, ctimeMs } = statSync(partial)
+    await until(() => {
+      writeFileSync(partial, 'edited', { flag: 'r+' })
+      utimesSync(partial, new Date(), mtimeMs / 1000)
+      return statSync(partial).ctimeMs > ctimeMs
+    }, 'it has another time')
+    const { found } = await arrival(first)
+    expect(found).toMatchObject({ journal: 'ours', held: [], unread: [{ offset: 0 }] })
+  })
+
+  it('of another content has to be read too', async () => {
+    await left('x', { ...wanted, contentId: '02'.repeat(16) })
+    const partial = join(hidden, 'partials', 'x')
+    copyFileSync(partial, `${partial}.copy`)
+    renameSync(`${partial}.copy`, partial)
+    const { found } = await arrival(first)
+    const expected = { journal: 'another', candidates: [], unreadCandidates: [{ offset: 0 }] }
+    expect(found).toMatchObject(expected)
   })
 
   it('may be gone when it is opened', async () => {

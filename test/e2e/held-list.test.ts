@@ -149,8 +149,12 @@ describe.each(kinds)('a %s node', (engine) => {
       size: 200_000,
       transfer: 'ab'.repeat(16),
     }
-    const journal = await Journal.create(join(hidden, 'journals', id), header)
-    await journal.append([{ offset: 65_536, length: 65_536, digests: new Uint8Array(32) }])
+    const { identity } = recordOf('left.bin')
+    const path = join(hidden, 'journals', id)
+    const journal = await Journal.create(path, header, async () => identity)
+    await journal.append({
+      runs: [{ offset: 65_536, length: 65_536, digests: new Uint8Array(32) }],
+    })
     await journal.close()
     const { address } = await world.node({ dataDir })
     const [whole, left] = await all(address)

@@ -2,11 +2,31 @@
  * A push of the same content goes on from what an earlier one left: after a killed node, a killed
  * or cancelled sender, under another name, with another time, and never with a wrong byte.
  */
-import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  futimesSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
+import { bytesOfHex } from '../../src/base/bytes.js'
 import { KIB, MIB } from '../../src/base/limits.js'
+import { nodePrimitives } from '../../src/net/crypto.js'
+import type { FileTime } from '../../src/ports.js'
+import { readDigests } from '../../src/protocol/digest-record.js'
+import { Catalogue } from '../../src/store/catalogue/catalogue.js'
+import type { HeldStream } from '../../src/store/catalogue/record.js'
+import { granuleMs } from '../../src/store/held/identity.js'
+import { digestTable } from '../../src/store/held/verify.js'
+import { readJournal } from '../../src/store/journal/journal.js'
 import type { Door } from './door.js'
 import { type EngineKind, expectCopies, keepsNothing, until, useWorld } from './push-support.js'
 
@@ -35,25 +55,38 @@ describe.each(kinds)('an unfinished copy at a %s node', (engine) => {
   /** Lets pass as little as it takes; digests may wait behind payload. */
   async function writtenDown(dataDir: string, door: Door): Promise<void> {
     let sippedMs = 0
-    await until(() => {
+    await until(async () => {
       // Slowly: before the node is through, its journal is there.
       if (performance.now() > sippedMs + 10) {
         door.sip()
         sippedMs = performance.now()
       }
-      return journalled(dataDir) >= heldMin
+      return (await journalled(dataDir)) >= heldMin
     }, 'blocks are written down')
   }
 
-  /** Bytes that a journal tells of: it takes 8 for each block of 64 KiB, and a head. */
-  const journalled = (dataDir: string): number => {
-    try {
-      const path = join(dataDir, '.fastreplica/journals')
-      const sizes = readdirSync(path).map((name) => readFileSync(join(path, name)).length)
-      return (Math.max(0, ...sizes.map((size) => size - 600)) / 8) * 64 * KIB
-    } catch {
-      return 0
-    }
+  const partialOf = (dataDir: string): string =>
+    join(dataDir, '.fastreplica/partials', journals(dataDir)[0] as string)
+
+  const journalOf = async (dataDir: string) => {
+    const { size, mtimeNs, ctimeNs, ino } = statSync(partialOf(dataDir), { bigint: true })
+    const [mtime, ctime] = [mtimeNs, ctimeNs].map((time) => ({
+      seconds: Number(time / 1_000_000_000n),
+      nanos: Number(time % 1_000_000_000n),
+    })) as [FileTime, FileTime]
+    const identity = { size: Number(size), mtime, ctime, inode: String(ino) }
+    return readJournal(
+      join(dataDir, '.fastreplica/journals', journals(dataDir)[0] as string),
+      identity,
+    )
+  }
+
+  /** Bytes that a journal tells of. */
+  const journalled = async (dataDir: string): Promise<number> => {
+    const [name] = existsSync(join(dataDir, '.fastreplica/journals')) ? journals(dataDir) : []
+    const path = join(dataDir, '.fastreplica/journals', name ?? '')
+    const { runs = [] } = (await readJournal(path, null)) ?? {}
+    return runs.reduce((sum, { length }) => sum + length, 0)
   }
 
   it('is gone on with after the sender was stopped, whatever the file is called', async () => {
@@ -98,6 +131,57 @@ describe.each(kinds)('an unfinished copy at a %s node', (engine) => {
     expect(nodes[0]?.reason).toBeNull()
     expect(nodes[0]?.heldBytes).toBeGreaterThanOrEqual(heldMin - 64 * KIB)
     expectCopies(edited, 'data.bin', [node])
+  })
+
+  it('is known as it was left; once somebody was at it, it is read before it counts', async () => {
+    const node = await world.node()
+    const { path, content } = world.file('data.bin', bytes)
+    await leave(node.address, node.dataDir, path)
+    await until(() => node.status().kept.files === 1, 'the copy is kept')
+    const before = await journalOf(node.dataDir)
+    expect(before?.isSure).toBe(true)
+    const [wrong = 0] = before?.runs.map(({ offset }) => offset) ?? []
+    const partial = partialOf(node.dataDir)
+    const { mtimeMs, ctimeMs } = statSync(partial)
+    const fd = openSync(partial, 'r+')
+    await until(() => {
+      writeSync(fd, 'edited', wrong)
+      futimesSync(fd, new Date(), mtimeMs / 1000)
+      return statSync(partial).ctimeMs > ctimeMs
+    }, 'it has another time')
+    closeSync(fd)
+    expect((await journalOf(node.dataDir))?.isSure).toBe(false)
+    const { nodes } = await push(path, { to: [node.address], engine }).result
+    expect(nodes[0]?.reason).toBeNull()
+    // What is as it was is not sent again.
+    expect(nodes[0]?.heldBytes).toBeGreaterThanOrEqual(heldMin)
+    expect(nodes[0]?.receivedBytes).toBeLessThan(bytes)
+    expectCopies(content, 'data.bin', [node])
+  })
+
+  it('is of the same author when it is whole: the node has signed nothing', async () => {
+    const [node, other] = await world.nodes(2)
+    const { path } = world.file('data.bin', bytes)
+    // The author knows the content from now on, and what it pushes is the same one.
+    const isOld = () => Date.now() - statSync(path).ctimeMs > granuleMs + 50
+    await until(isOld, 'its time stamps can be trusted')
+    await push(path, { to: [other.address], engine }).result
+    await leave(node.address, node.dataDir, path)
+    await until(() => node.status().kept.files === 1, 'the copy is kept')
+    const left = await journalOf(node.dataDir)
+    const { nodes } = await push(path, { to: [node.address], engine }).result
+    expect(nodes[0]?.heldBytes).toBeGreaterThanOrEqual(heldMin)
+    await node.close()
+    const catalogue = await Catalogue.open(join(node.dataDir, '.fastreplica'))
+    const [record] = catalogue.list()
+    const { author, contentId } = left?.header ?? {}
+    expect(record).toMatchObject({ author, contentId })
+    const runs = await catalogue.runs(record as HeldStream)
+    const [key, content] = [bytesOfHex(author ?? ''), record as HeldStream]
+    for (const run of runs)
+      readDigests(nodePrimitives, key as Uint8Array, content, run, run.payload)
+    expect(digestTable(content, runs)).not.toBeNull()
+    await catalogue.close()
   })
 
   it('is gone on with after the node was killed', async () => {

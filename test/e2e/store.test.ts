@@ -186,7 +186,9 @@ describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
     const about = { contentId: 'a'.repeat(32), author: 'b'.repeat(64), transfer: 'f'.repeat(32) }
     const format = { algorithm: 'xxh64', blockBytes: 65_536, size: MIB } as const
     const header = { ...about, ...format, name: Buffer.from('big.bin') }
-    await (await Journal.create(join(dataDir, '.fastreplica/journals', left), header)).close()
+    const path = join(dataDir, '.fastreplica/journals', left)
+    const look = () => Promise.reject(new Error('nobody looks'))
+    await (await Journal.create(path, header, look)).close()
     const node = await world.node({ dataDir })
     expect(readdirSync(join(dataDir, '.fastreplica/partials'))).toEqual([left])
     expect(node.status().kept).toMatchObject({ files: 1, names: ['big.bin'] })

@@ -84,7 +84,10 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'store/catalogue': { rooms: ['store/files', 'base', 'ports'], node: 'all' },
-  'store/journal': { rooms: ['store/files', 'control/holdings', 'base', 'ports'], node: 'all' },
+  'store/journal': {
+    rooms: ['store/catalogue', 'store/files', 'control/holdings', 'base', 'ports'],
+    node: 'all',
+  },
   'store/files': { rooms: ['base'], node: 'all' },
   net: { rooms: ['protocol', 'control/messages', 'base/*', 'ports'], node: 'all' },
   'engine/native': {

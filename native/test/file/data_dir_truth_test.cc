@@ -157,6 +157,13 @@ TEST_CASE("a leftover keeps the blocks of what landed and no others") {
   }
   CHECK(allocated() >= 1 << 20);
   CHECK(allocated() <= 2 << 20);
+  // Its times say when somebody wrote to it; looking at it again is no reason to keep it longer.
+  const struct timespec changed = stat_of(scratch / ".fastreplica/partials/p").st_ctim;
+  uint64_t expired = 0;
+  CHECK(dir->expire(3600, &expired).ok());
+  const struct timespec then = stat_of(scratch / ".fastreplica/partials/p").st_ctim;
+  CHECK(then.tv_sec == changed.tv_sec);
+  CHECK(then.tv_nsec == changed.tv_nsec);
   CHECK(stat_of(scratch / ".fastreplica/partials/p").st_size == kBytes);
   const std::string data = read_file(scratch / ".fastreplica/partials/p");
   CHECK(data.substr(8 << 20, 1 << 20) == std::string(1 << 20, 'x'));

@@ -112,11 +112,8 @@ export class StreamLedger {
     this.#fresh.remove(offset, length)
   }
 
-  /**
-   * Verifies the blocks of a run whose digests, of bytes that are in the file, are those announced;
-   * returns their runs. Nothing follows for the others.
-   */
-  confirm({ offset, length, digests }: HeldRun): RangePair[] {
+  /** Runs of the blocks whose digests are those announced. */
+  matching({ offset, length, digests }: HeldRun): RangePair[] {
     const first = this.#check(offset, length, digests)
     const equal = new RangeSet()
     this.#each(offset, length, (block) => {
@@ -124,12 +121,22 @@ export class StreamLedger {
       if (equalAt(this.#announced, block, digests, block - first, this.digestBytes))
         equal.add(block * this.blockBytes, this.bytesOf(block))
     })
+    return equal.toArray()
+  }
+
+  /**
+   * Verifies the blocks of a run whose digests, of bytes that are in the file, are those announced;
+   * returns their runs. Nothing follows for the others.
+   */
+  confirm(run: HeldRun): RangePair[] {
+    const { offset, digests } = run
+    const equal = this.matching(run)
     for (const [at, bytes] of equal) {
       const from = ((at - offset) / this.blockBytes) * this.digestBytes
       const count = Math.ceil(bytes / this.blockBytes) * this.digestBytes
       this.compute(at, bytes, digests.subarray(from, from + count))
     }
-    return equal.toArray()
+    return equal
   }
 
   /** Digests computed over the bytes in the file itself. Returns the runs that are wrong. */

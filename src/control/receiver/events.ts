@@ -25,6 +25,8 @@ export interface Found {
   readonly unread?: readonly HeldRun[]
   /** Perhaps of this content: the digests are those of the bytes that are there. */
   readonly candidates?: readonly HeldRun[]
+  /** Perhaps of this content, and perhaps not there: the digests are of what was there once. */
+  readonly unreadCandidates?: readonly HeldRun[]
 }
 
 /** What a receiver's machine is told. */

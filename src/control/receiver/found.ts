@@ -32,8 +32,9 @@ export class FoundBlocks {
   readonly #landed: RangeSet
   readonly #hashing: BlockHashing
   readonly #outbox: NodeOutbox
-  /** Blocks in question; undefined: there are none, or the offer is accepted. */
+  /** Blocks in question; undefined: not known yet, or the offer is accepted. */
   #candidates: readonly HeldRun[] | undefined
+  #unreadCandidates: readonly HeldRun[] = []
 
   constructor(ledger: StreamLedger, landed: RangeSet, hashing: BlockHashing, outbox: NodeOutbox) {
     this.#ledger = ledger
@@ -42,7 +43,8 @@ export class FoundBlocks {
     this.#outbox = outbox
   }
 
-  prepared({ held = [], unread = [], candidates = [] }: Found, nowMs: number): void {
+  prepared(found: Found, nowMs: number): void {
+    const { held = [], unread = [], candidates = [], unreadCandidates = [] } = found
     for (const { offset, length, digests } of held) this.#ledger.restore(offset, length, digests)
     for (const { offset, length, digests } of unread) {
       this.#ledger.announce(offset, length, digests)
@@ -50,20 +52,28 @@ export class FoundBlocks {
     }
     this.#hold([...held, ...unread].map(({ offset, length }) => [offset, length]))
     this.#candidates = candidates
+    this.#unreadCandidates = unreadCandidates
     if (!this.isDecided) this.#outbox.say({ type: 'compares' })
   }
 
   /** Prepared, and a digest is announced of every block in question; the offer can be accepted. */
   get isDecided(): boolean {
-    const candidates = this.#candidates
-    return candidates?.every((run) => this.#ledger.isAnnounced(run.offset, run.length)) === true
+    const isAnnounced = ({ offset, length }: HeldRun) => this.#ledger.isAnnounced(offset, length)
+    return (
+      this.#candidates?.every(isAnnounced) === true && this.#unreadCandidates.every(isAnnounced)
+    )
   }
 
   /** Takes in what is of this content, and says so. */
-  accept(): void {
+  accept(nowMs: number): void {
     const equal = new RangeSet()
     for (const run of this.#candidates ?? [])
       for (const [offset, length] of this.#ledger.confirm(run)) equal.add(offset, length)
+    for (const run of this.#unreadCandidates)
+      for (const [offset, length] of this.#ledger.matching(run)) {
+        equal.add(offset, length)
+        this.#hashing.landed('file', offset, length, nowMs)
+      }
     this.#hold(equal.toArray())
     this.#candidates = undefined
     this.#outbox.say({ type: 'accept', have: toldOf(this.#landed) })

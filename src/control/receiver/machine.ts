@@ -373,7 +373,7 @@ export class NodeMachine {
   }
 
   #accept(nowMs: number): void {
-    this.#found.accept()
+    this.#found.accept(nowMs)
     this.#phase = 'accepted'
     // The first report is from before any byte: the rates of this node are counted from it on.
     this.#reports.start(nowMs)

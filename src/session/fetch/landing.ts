@@ -31,7 +31,7 @@ import type { FetchedContent, FetchRange, FoundRun } from '../../control/fetchin
 import type { HeldRun } from '../../control/holdings/have.js'
 import type { DataDirHandle, FileHandle, Storage } from '../../ports.js'
 import { syncParent } from '../../store/files/durable.js'
-import { Journal, readJournal } from '../../store/journal/journal.js'
+import { Journal, type Look, readJournal } from '../../store/journal/journal.js'
 
 export interface LandingSpec {
   readonly storage: Storage
@@ -103,12 +103,14 @@ export class Landing {
     const journals = join(this.#workDir, hiddenDir, 'journals')
     await mkdir(journals, { mode: 0o700, recursive: true })
     const kept = await this.#openKept(content)
-    const found = kept === undefined ? [] : await this.#foundIn(content)
+    const found = kept === undefined ? [] : await this.#foundIn(content, kept)
     const file = kept ?? (await this.#create(this.#id, content.size))
     await this.#requireRoom(content, found)
     const scratch = await this.#create(`${this.#id}.scratch`, content.size)
-    if (found.length > 0) this.#journal = await Journal.resume(this.#journalPath)
-    else this.#journal = await Journal.create(this.#journalPath, this.#header(content))
+    const look: Look = () => storage.identityOf(file)
+    const path = this.#journalPath
+    if (found.length > 0) this.#journal = await Journal.resume(path, look)
+    else this.#journal = await Journal.create(path, this.#header(content), look)
     this.#landed = { file, scratch, found }
     return this.#landed
   }
@@ -124,7 +126,8 @@ export class Landing {
     if (this.#isWriting) return
     this.#isWriting = true
     try {
-      while (this.#waiting.length > 0) await this.#journal?.append(this.#waiting.splice(0))
+      while (this.#waiting.length > 0)
+        await this.#journal?.append({ runs: this.#waiting.splice(0) })
     } finally {
       this.#isWriting = false
     }
@@ -165,10 +168,14 @@ export class Landing {
   async close(): Promise<void> {
     const { storage, output } = this.#spec
     const landed = this.#landed
-    await this.#journal?.close().catch(() => {})
     const isKept = this.#isWorthKeeping && output !== null
+    if (landed !== undefined && isKept) {
+      await storage.trim(landed.file).catch(() => {})
+      // From now on nobody writes to it.
+      await this.#journal?.append({}).catch(() => {})
+    }
+    await this.#journal?.close().catch(() => {})
     if (landed !== undefined) {
-      if (isKept) await storage.trim(landed.file).catch(() => {})
       storage.closeFile(landed.file)
       storage.closeFile(landed.scratch)
     }
@@ -217,16 +224,20 @@ export class Landing {
   }
 
   /** Blocks of this content, by the journal. */
-  async #foundIn({ digest, blockBytes, size }: FetchedContent): Promise<FoundRun[]> {
-    const journal = await readJournal(this.#journalPath)
+  async #foundIn(
+    { digest, blockBytes, size }: FetchedContent,
+    file: FileHandle,
+  ): Promise<FoundRun[]> {
+    const identity = await this.#spec.storage.identityOf(file)
+    const journal = await readJournal(this.#journalPath, identity)
     const { header } = journal ?? {}
     const isOfContent =
       header?.algorithm === digest && header.blockBytes === blockBytes && header.size === size
     if (journal === null || !isOfContent) return []
-    return journal.runs.map(({ offset, length, digests, isSameBoot }) => ({
+    return journal.runs.map(({ offset, length, digests, isSure }) => ({
       offset,
       length,
-      digests: isSameBoot ? digests : null,
+      digests: isSure ? digests : null,
     }))
   }
 

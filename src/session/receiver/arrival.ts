@@ -10,7 +10,7 @@ import { FrError } from '../../base/errors.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import type { StreamEntry } from '../../control/messages/types.js'
 import type { Found } from '../../control/receiver/events.js'
-import { digestsOf, type HeldStream } from '../../store/catalogue/record.js'
+import { type DigestRun, digestsOf, type HeldStream } from '../../store/catalogue/record.js'
 import { digestTable } from '../../store/held/verify.js'
 import type { Unfinished, WantedContent } from '../../store/leftovers.js'
 import type { Partial } from '../../store/partial.js'
@@ -32,6 +32,8 @@ export interface ArrivalSpec {
 export interface Arrival extends Found {
   /** Which content the journal of the partial is of; none: there is no journal. */
   readonly journal: 'none' | 'ours' | 'another'
+  /** What is there of the author's digests of this content. */
+  readonly signed?: readonly DigestRun[]
 }
 
 /** Opens the partial. */
@@ -62,14 +64,15 @@ export async function arrive(
 
 /** Undefined: somebody else has taken it, or removed it, since it was found. */
 async function reopened(
-  { store: { leftovers } }: NodeHost,
+  { storage, store: { leftovers } }: NodeHost,
   partial: Partial,
   id: string,
   wanted: WantedContent,
 ): Promise<Unfinished | undefined> {
   if (!(await partial.reopen(id))) return undefined
   // Another transfer may have written to it meanwhile. From now on nobody does.
-  const found = await leftovers.look(id, wanted)
+  const identity = await storage.identityOf(partial.file)
+  const found = await leftovers.look(id, wanted, identity)
   if (found === undefined) partial.leave()
   return found
 }
@@ -94,10 +97,9 @@ async function createNew({ store }: NodeHost, partial: Partial, bytes: number): 
   await partial.create(bytes)
 }
 
-function foundIn({ isOfContent, held, unread }: Unfinished): Arrival {
-  if (isOfContent) return { held, unread, journal: 'ours' }
-  // Whether the disk has lost some only reading them tells: those are left out.
-  return { candidates: held, journal: 'another' }
+function foundIn({ isOfContent, held, unread, signed }: Unfinished): Arrival {
+  if (isOfContent) return { held, unread, signed, journal: 'ours' }
+  return { candidates: held, unreadCandidates: unread, journal: 'another' }
 }
 
 /** Undefined: no file of the node is known to have this content. */

@@ -154,6 +154,7 @@ export class Reception {
 
   onFrame(frame: Frame): void {
     if (frame.type === 'joined') this.joins.answered(frame)
+    if (frame.type === 'seal') this.#verified?.tell({ fileDigest: frame.fileDigest })
     this.#session.onFrame(frame)
   }
 
@@ -254,7 +255,8 @@ export class Reception {
     this.#session.post({ type: 'claimed' })
     await this.#host.store.requireDirectory()
     await storage.checkName(dir, this.name, this.spec.noClobber)
-    const { journal, ...found } = await arrive(this.#host, this.#partial, this.#arrival)
+    const { journal, signed, ...found } = await arrive(this.#host, this.#partial, this.#arrival)
+    this.#signedRuns.restore(signed ?? [])
     await this.#publication.probe()
     if (!this.#partial.isBorrowed) await this.#startLog(journal)
     return this.#opened(found)
@@ -301,11 +303,15 @@ export class Reception {
     const log = new VerifiedLog({
       path: await this.#host.store.leftovers.open(this.#partial.id),
       header: { ...wanted, name: this.name, transfer: this.spec.transfer },
-      take: () => this.#session.machine.held.takeVerified(),
+      look: () => this.#host.storage.identityOf(this.#partial.file),
+      takeVerified: () => this.#session.machine.held.takeVerified(),
+      takeSigned: () => this.#signedRuns.takeFresh(),
       failed: (text) => this.log.line('warn', 'journal-failed', { text }),
     })
     if (journal === 'another') await log.replace()
     if (journal === 'ours') await log.resume()
+    const { fileDigest } = this.spec
+    if (fileDigest !== null) log.tell({ fileDigest })
     this.#verified = log
     log.start()
   }
@@ -420,12 +426,15 @@ export class Reception {
    */
   async #release(failure: Failure | null, keepPartial: boolean): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
-    await this.#verified?.end()
+    await this.#verified?.stop()
     const { isSound } = this.#partial
     const isKept = keepPartial && isSound && this.#verified?.isWorthKeeping === true
-    await this.#partial.release(isKept, (id, error) => {
+    const failed = (id: string, error: unknown): void => {
       this.log.line('warn', 'discard-failed', { id, text: asFrError(error, 'ERR_FR_IO').message })
-    })
+    }
+    if (isKept) await this.#partial.trim().catch((error) => failed(this.#partial.id, error))
+    await this.#verified?.end(isKept)
+    await this.#partial.release(isKept, failed)
     if (isKept) this.#host.store.leftovers.close(this.#partial.id)
     else await this.#host.store.leftovers.drop(this.#partial.id)
     if (this.#hasClaim) this.#host.unclaim(this)

@@ -10,6 +10,8 @@ export class SignedRuns {
   readonly #mostBytes: number
   readonly #runs: DigestRun[] = []
   #bytes = 0
+  /** Of `#runs`, how many were taken. */
+  #taken = 0
 
   constructor(size: number, blockBytes: number) {
     this.#size = size
@@ -22,6 +24,19 @@ export class SignedRuns {
     if (this.#bytes + payload.length > this.#mostBytes) return
     this.#bytes += payload.length
     this.#runs.push({ offset, length, payload: payload.slice() })
+  }
+
+  /** Records that were kept before, and are written down. */
+  restore(runs: readonly DigestRun[]): void {
+    for (const run of runs) this.keep(run)
+    this.#taken = this.#runs.length
+  }
+
+  /** What was kept since the last call. */
+  takeFresh(): DigestRun[] {
+    const fresh = this.#runs.slice(this.#taken)
+    this.#taken = this.#runs.length
+    return fresh
   }
 
   /** Runs in order that cover the file together, few of them; undefined: some are missing. */

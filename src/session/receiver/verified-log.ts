@@ -9,14 +9,25 @@
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import type { HeldRun } from '../../control/holdings/have.js'
-import { Journal, type JournalHeader } from '../../store/journal/journal.js'
+import type { DigestRun } from '../../store/catalogue/record.js'
+import {
+  type BatchContent,
+  Journal,
+  type JournalHeader,
+  type Look,
+  type WholeFile,
+} from '../../store/journal/journal.js'
 
 export interface VerifiedLogSpec {
   /** Of the journal. */
   readonly path: string
   readonly header: JournalHeader
+  /** Of the partial. */
+  readonly look: Look
   /** Blocks that were verified since the last call. */
-  readonly take: () => HeldRun[]
+  readonly takeVerified: () => HeldRun[]
+  /** Digests that the author signed, since the last call. */
+  readonly takeSigned: () => DigestRun[]
   /** Called once, when nothing more is written. */
   readonly failed: (text: string) => void
 }
@@ -27,6 +38,8 @@ export class VerifiedLog {
   #work: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #hasFailed = false
+  /** Told and not written down. */
+  #whole: WholeFile | undefined
 
   constructor(spec: VerifiedLogSpec) {
     this.#spec = spec
@@ -40,30 +53,40 @@ export class VerifiedLog {
   /** Goes on with the journal of an earlier transfer of the same content. */
   async resume(): Promise<void> {
     await this.#try(async () => {
-      this.#journal = await Journal.resume(this.#spec.path)
+      this.#journal = await Journal.resume(this.#spec.path, this.#spec.look)
     })
   }
 
   /** What is written down of another content is true no more once this one lands. */
   async replace(): Promise<void> {
-    this.#journal = await Journal.create(this.#spec.path, this.#spec.header)
+    const { path, header, look } = this.#spec
+    this.#journal = await Journal.create(path, header, look)
   }
 
   start(): void {
     this.#timer = setInterval(() => this.note(), limits.journalMs).unref()
   }
 
-  /** Notes in turn what was verified since the last time. */
-  note(): void {
-    const runs = this.#spec.take()
-    if (runs.length === 0) return
-    this.#work = this.#work.then(() => this.#try(() => this.#append(runs)))
+  /** Known of the file; noted with what is verified next. */
+  tell(whole: WholeFile): void {
+    this.#whole = { ...this.#whole, ...whole }
   }
 
-  async #append(runs: readonly HeldRun[]): Promise<void> {
-    const { path, header } = this.#spec
-    this.#journal ??= await Journal.create(path, header)
-    await this.#journal.append(runs)
+  /** Notes in turn what was verified since the last time. */
+  note(): void {
+    const runs = this.#spec.takeVerified()
+    if (runs.length === 0) return
+    const signed = this.#spec.takeSigned()
+    const whole = this.#whole
+    this.#whole = undefined
+    const content = { runs, signed, ...(whole && { whole }) }
+    this.#work = this.#work.then(() => this.#try(() => this.#append(content)))
+  }
+
+  async #append(content: BatchContent): Promise<void> {
+    const { path, header, look } = this.#spec
+    this.#journal ??= await Journal.create(path, header, look)
+    await this.#journal.append(content)
   }
 
   async #try(work: () => Promise<void>): Promise<void> {
@@ -76,11 +99,16 @@ export class VerifiedLog {
     }
   }
 
-  /** Nothing is noted any more. */
-  async end(): Promise<void> {
+  /** Nothing is verified any more. */
+  async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.note()
     await this.#work
-    await this.#try(async () => this.#journal?.close())
+  }
+
+  /** After `stop`. `isLeft`: the file stays as it is now. */
+  async end(isLeft: boolean): Promise<void> {
+    if (isLeft) await this.#try(async () => this.#journal?.append({}))
+    await this.#journal?.close().catch(() => {})
   }
 }

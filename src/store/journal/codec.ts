@@ -1,10 +1,13 @@
 /**
  * What a journal looks like:
  *
- *     fastreplica journal 1\n
+ *     fastreplica journal 2\n
  *     CHECKSUM {header}\n
  *     per batch: u32 bytes of the body | first 16 bytes of its SHA-256 | body
- *     body: boot id (16) | per run: u64 offset, u64 length, digests
+ *     body: u32 era | stamp (16) | entries
+ *     entry: u8 1 | u64 offset, u64 length, digests of blocks that were verified
+ *            u8 2 | u64 offset, u64 length, u32 bytes, payload of a digest record of the author
+ *            u8 3 | u32 bytes, what is known of the whole file, as JSON
  *
  * Runs are whole blocks, so their length tells how many digests follow. The checksum of the header
  * covers its first line too.
@@ -14,6 +17,7 @@ import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
+import type { DigestRun } from '../catalogue/record.js'
 import { checksum } from '../files/durable.js'
 import { isAlgorithm, isCount, isHex, isKey, isObject, keyOf, nameOfKey } from '../files/plain.js'
 
@@ -31,10 +35,40 @@ export interface JournalHeader {
   readonly transfer: string
 }
 
+/** What is known of the whole file; what was told last counts. */
+export interface WholeFile {
+  /** As in results: `blake3:<hex>`. */
+  readonly fileDigest?: string
+}
+
+export interface BatchContent {
+  /** Blocks that were verified in the file. */
+  readonly runs?: readonly HeldRun[]
+  /** Digests as their author signed them. */
+  readonly signed?: readonly DigestRun[]
+  readonly whole?: WholeFile
+}
+
+/** Under what a batch was written (journal.ts). */
+export interface BatchMark {
+  readonly era: number
+  readonly stamp: Uint8Array
+}
+
+export interface DecodedBatch {
+  readonly mark: BatchMark
+  readonly runs: HeldRun[]
+  readonly signed: DigestRun[]
+  readonly whole: WholeFile
+}
+
 export const batchHeadBytes = 20
-export const bootIdBytes = 16
-const runHeadBytes = 16
-const title = 'fastreplica journal 1\n'
+export const stampBytes = 16
+const markBytes = 4 + stampBytes
+const runHeadBytes = 17
+const signedHeadBytes = 21
+const wholeHeadBytes = 5
+const title = 'fastreplica journal 2\n'
 
 export function encodeHeader(header: JournalHeader): Buffer {
   const text = JSON.stringify({ ...header, name: keyOf(header.name) })
@@ -68,38 +102,59 @@ function headerOf(plain: unknown): JournalHeader | null {
 }
 
 /**
- * Batches of these runs, laid end to end, each at most limits.journalBatchBytes. Throws TypeError
- * for runs that are not whole blocks with a digest each.
+ * Batches of all of this, laid end to end, each at most limits.journalBatchBytes; one at least.
+ * Throws TypeError for runs that are not whole blocks with a digest each.
  */
-export function encodeBatches(
-  header: JournalHeader,
-  boot: Uint8Array,
-  runs: readonly HeldRun[],
-): Buffer {
+export function encodeBatches(header: JournalHeader, mark: BatchMark, content: BatchContent) {
+  const start = Buffer.alloc(markBytes)
+  start.writeUInt32LE(mark.era)
+  start.set(mark.stamp, 4)
   const batches: Buffer[] = []
-  let parts: Uint8Array[] = [boot]
-  let bytes = boot.length
+  let parts: Uint8Array[] = [start]
+  let bytes = markBytes
   const flush = (): void => {
     const body = Buffer.concat(parts)
     const head = Buffer.alloc(batchHeadBytes)
     head.writeUInt32LE(body.length)
     sumOf(body).copy(head, 4)
     batches.push(head, body)
-    parts = [boot]
-    bytes = boot.length
+    parts = [start]
+    bytes = markBytes
   }
-  for (const run of runs)
-    for (const piece of piecesOf(header, run)) {
-      const head = Buffer.alloc(runHeadBytes)
-      head.writeBigUInt64LE(BigInt(piece.offset))
-      head.writeBigUInt64LE(BigInt(piece.length), 8)
-      const added = runHeadBytes + piece.digests.length
-      if (bytes + added > limits.journalBatchBytes) flush()
-      parts.push(head, piece.digests)
-      bytes += added
-    }
-  if (parts.length > 1) flush()
+  for (const entry of entriesOf(header, content)) {
+    const added = entry.reduce((sum, { length }) => sum + length, 0)
+    if (bytes + added > limits.journalBatchBytes) flush()
+    parts.push(...entry)
+    bytes += added
+  }
+  flush()
   return Buffer.concat(batches)
+}
+
+/** What proves blocks comes before them: whoever is told of a block can prove it. */
+function* entriesOf(
+  header: JournalHeader,
+  { runs = [], signed = [], whole }: BatchContent,
+): Generator<readonly Uint8Array[]> {
+  for (const { offset, length, payload } of signed)
+    yield [headOf(2, signedHeadBytes, offset, length, payload.length), payload]
+  for (const run of runs)
+    for (const { offset, length, digests } of piecesOf(header, run))
+      yield [headOf(1, runHeadBytes, offset, length), digests]
+  if (whole === undefined) return
+  const text = Buffer.from(JSON.stringify(whole))
+  const head = Buffer.of(3, 0, 0, 0, 0)
+  head.writeUInt32LE(text.length, 1)
+  yield [head, text]
+}
+
+function headOf(kind: number, bytes: number, offset: number, length: number, payload = 0): Buffer {
+  const head = Buffer.alloc(bytes)
+  head.writeUInt8(kind)
+  head.writeBigUInt64LE(BigInt(offset), 1)
+  head.writeBigUInt64LE(BigInt(length), 9)
+  if (bytes === signedHeadBytes) head.writeUInt32LE(payload, 17)
+  return head
 }
 
 /** Parts of a run, none of which is larger than half a batch. */
@@ -122,26 +177,64 @@ function piecesOf(header: JournalHeader, { offset, length, digests }: HeldRun): 
   return pieces
 }
 
-/** Runs in the body of a batch; null when it is not as written. */
-export function decodeBody(
-  { blockBytes, size, algorithm }: JournalHeader,
-  head: Buffer,
-  body: Buffer,
-): HeldRun[] | null {
-  if (!sumOf(body).equals(head.subarray(4, batchHeadBytes))) return null
+/** What the body of a batch tells; null when it is not as written. */
+export function decodeBody(header: JournalHeader, head: Buffer, body: Buffer): DecodedBatch | null {
+  if (body.length < markBytes || !sumOf(body).equals(head.subarray(4, batchHeadBytes))) return null
   const runs: HeldRun[] = []
-  let at = bootIdBytes
-  while (at < body.length) {
-    if (at + runHeadBytes > body.length) return null
-    const offset = Number(body.readBigUInt64LE(at))
-    const length = Number(body.readBigUInt64LE(at + 8))
-    if (!isBlockRun(offset, length, blockBytes, size)) return null
-    const from = at + runHeadBytes
-    at = from + Math.ceil(length / blockBytes) * digestBytesOf(algorithm)
-    if (at > body.length) return null
-    runs.push({ offset, length, digests: body.subarray(from, at) })
+  const signed: DigestRun[] = []
+  let whole: WholeFile = {}
+  for (let at = markBytes; at < body.length; ) {
+    const kind = body[at]
+    const entry = kind === 3 ? textAt(body, at) : runAt(header, body, at)
+    if (entry === null) return null
+    at = entry.end
+    const { content } = entry
+    if (typeof content === 'string') whole = { ...whole, ...wholeOf(JSON.parse(content)) }
+    else if (kind === 1) runs.push({ ...content, digests: content.bytes })
+    else signed.push({ ...content, payload: content.bytes })
   }
-  return runs
+  const mark = { era: body.readUInt32LE(0), stamp: body.subarray(4, markBytes) }
+  return { mark, runs, signed, whole }
+}
+
+interface RunBytes {
+  readonly offset: number
+  readonly length: number
+  readonly bytes: Uint8Array
+}
+
+type Entry<T> = { readonly content: T; readonly end: number } | null
+
+function textAt(body: Buffer, at: number): Entry<string> {
+  const from = at + wholeHeadBytes
+  if (from > body.length) return null
+  const end = from + body.readUInt32LE(at + 1)
+  return end > body.length ? null : { content: body.toString('utf8', from, end), end }
+}
+
+function runAt(
+  { blockBytes, size, algorithm }: JournalHeader,
+  body: Buffer,
+  at: number,
+): Entry<RunBytes> {
+  const isSigned = body[at] === 2
+  const from = at + (isSigned ? signedHeadBytes : runHeadBytes)
+  if ((!isSigned && body[at] !== 1) || from > body.length) return null
+  const offset = Number(body.readBigUInt64LE(at + 1))
+  const length = Number(body.readBigUInt64LE(at + 9))
+  if (!isBlockRun(offset, length, blockBytes, size)) return null
+  const digestBytes = Math.ceil(length / blockBytes) * digestBytesOf(algorithm)
+  const bytes = digestBytes + (isSigned ? limits.signatureBytes : 0)
+  if (isSigned && body.readUInt32LE(at + 17) !== bytes) return null
+  const end = from + bytes
+  if (end > body.length) return null
+  return { content: { offset, length, bytes: new Uint8Array(body.subarray(from, end)) }, end }
+}
+
+function wholeOf(plain: unknown): WholeFile {
+  if (!isObject(plain)) return {}
+  const { fileDigest } = plain
+  return typeof fileDigest === 'string' ? { fileDigest } : {}
 }
 
 function sumOf(body: Uint8Array): Buffer {

@@ -1,74 +1,110 @@
 /**
- * Which blocks of an unfinished partial were verified, with their digests, across restarts.
+ * Which blocks of an unfinished partial were verified, with their digests and the author's
+ * signatures under them, across restarts.
  *
- * The idea: blocks are written down after they were verified in the file. While the same kernel
- * runs, the page cache or the disk has them, so a batch needs no fsync and is believed after its
- * checksum. Under another boot id a block may never have reached the disk: it is to be hashed
- * before it counts, and counts again once it is appended anew. So each batch names the boot id it
- * was written under. Reading ends at the first batch that is not whole.
+ * The idea: blocks are written down after they were verified in the file, so a batch needs no
+ * fsync: while the same kernel runs, the page cache or the disk has them. Each batch has a stamp of
+ * the file at that moment (stamp.ts). Blocks are believed while the file has the last stamp; else
+ * somebody may have changed it, or the disk may have lost some, and they are hashed before they
+ * count. So it is after this process was killed between two batches, too. Batches of one *era* are
+ * believed together; a journal that goes on with a file that has not the last stamp begins the next
+ * era, in which blocks count once they are appended anew. Reading ends at the first batch that is
+ * not whole.
  */
-import { type FileHandle, readFile, unlink } from 'node:fs/promises'
+import { type FileHandle, unlink } from 'node:fs/promises'
 import { digestBytesOf } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
 import { RangeSet } from '../../base/ranges.js'
 import type { HeldRun } from '../../control/holdings/have.js'
+import type { FileIdentity } from '../../ports.js'
+import type { DigestRun } from '../catalogue/record.js'
 import { openKept, openOwn, writeAll } from '../files/durable.js'
 import {
+  type BatchContent,
+  type BatchMark,
   batchHeadBytes,
-  bootIdBytes,
+  type DecodedBatch,
   decodeBody,
   decodeHeader,
   encodeBatches,
   encodeHeader,
   type JournalHeader,
+  stampBytes,
+  type WholeFile,
 } from './codec.js'
+import { type Place, placeOf, stampOf } from './stamp.js'
 
-export type { JournalHeader } from './codec.js'
+export type { BatchContent, JournalHeader, WholeFile } from './codec.js'
+
+/** The partial as it is now. */
+export type Look = () => Promise<FileIdentity>
 
 export interface JournalRun extends HeldRun {
-  /** It was written under the present boot id. */
-  readonly isSameBoot: boolean
+  /** The file has it: nobody changed the file, and the system had no reason to lose any of it. */
+  readonly isSure: boolean
 }
 
 export interface ReadJournal {
   readonly header: JournalHeader
   /** In order of offset, each block once. */
   readonly runs: JournalRun[]
-  /** True of every run: the page cache or the disk has the bytes. Else blocks are to be hashed. */
-  readonly isSameBoot: boolean
+  /** True of every run; else blocks are to be hashed. */
+  readonly isSure: boolean
+  /** The author's digests, of every block that `runs` tells of; some may be there twice. */
+  readonly signed: DigestRun[]
+  readonly whole: WholeFile
+}
+
+/** How a journal goes on. */
+interface End {
+  readonly header: JournalHeader
+  readonly place: Place
+  /** Length up to the last whole batch; more may lie behind it. */
+  readonly bytes: number
+  /** Null: there is no batch. */
+  readonly mark: BatchMark | null
 }
 
 export class Journal {
   readonly #file: FileHandle
+  readonly #look: Look
   readonly #header: JournalHeader
-  readonly #boot: Uint8Array
-  /** Length up to the last whole batch; more may lie behind it. */
+  readonly #place: Place
   #bytes: number
+  #mark: BatchMark | null
   #writing: Promise<void> = Promise.resolve()
   #isClosed = false
 
-  private constructor(file: FileHandle, header: JournalHeader, bytes: number, boot: Uint8Array) {
+  private constructor(file: FileHandle, look: Look, { header, place, bytes, mark }: End) {
     this.#file = file
+    this.#look = look
     this.#header = header
+    this.#place = place
     this.#bytes = bytes
-    this.#boot = boot
+    this.#mark = mark
   }
 
   /**
    * Begins a journal in the place of one that may be there; its directory must exist. Rejects with
-   * ERR_FR_IO.
+   * ERR_FR_IO, ERR_FR_NO_SPACE.
    */
-  static async create(path: string, header: JournalHeader, boot = bootId()): Promise<Journal> {
+  static async create(
+    path: string,
+    header: JournalHeader,
+    look: Look,
+    boot?: Promise<Uint8Array>,
+  ): Promise<Journal> {
     try {
       await unlink(path).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error
       })
       const bytes = encodeHeader(header)
       const file = await ownFile(path)
-      const journal = new Journal(file, header, bytes.length, await boot)
       return await closedOnFailure(file, async () => {
+        const place = await placeOf(file, boot)
+        const journal = new Journal(file, look, { header, place, bytes: bytes.length, mark: null })
         await writeAll(file, bytes, 0)
         return journal
       })
@@ -81,7 +117,7 @@ export class Journal {
    * Goes on with a journal after its last whole batch. Rejects with ERR_FR_CATALOGUE when there is
    * none that `readJournal` can use, or ERR_FR_IO.
    */
-  static async resume(path: string, boot = bootId()): Promise<Journal> {
+  static async resume(path: string, look: Look, boot?: Promise<Uint8Array>): Promise<Journal> {
     try {
       const text = `${path} holds no journal that can be used`
       const before = await openKept(path)
@@ -89,9 +125,14 @@ export class Journal {
       await before.close()
       const file = await ownFile(path)
       return await closedOnFailure(file, async () => {
-        const read = await readAll(file, () => {})
+        const place = await placeOf(file, boot)
+        let last: BatchMark | null = null
+        const read = await readAll(file, (batch) => {
+          last = batch.mark
+        })
         if (read === null) throw new FrError('ERR_FR_CATALOGUE', text, { path })
-        return new Journal(file, read.header, read.wholeBytes, await boot)
+        const mark = goneOn(last, stampOf(place, await look()))
+        return new Journal(file, look, { ...read, place, mark })
       })
     } catch (error) {
       throw asFrError(error, 'ERR_FR_IO')
@@ -99,19 +140,24 @@ export class Journal {
   }
 
   /**
-   * Writes down runs of whole blocks that were verified in the file, in one write: all of them can
-   * be read again, or those of the first batches. Rejects with ERR_FR_LIMIT when the journal is
-   * full, or ERR_FR_IO; what was there before stays. Throws TypeError for parts of blocks.
+   * Writes down what was verified in the file and what is known of it, in one write: all of it can
+   * be read again, or the first of it. Blocks need their signed digests here or earlier. Without
+   * any, what was appended before is believed of the file as it is now. Rejects with ERR_FR_LIMIT
+   * when the journal is full, or ERR_FR_IO, ERR_FR_NO_SPACE; what was there before stays. Throws
+   * TypeError for parts of blocks.
    */
-  append(runs: readonly HeldRun[]): Promise<void> {
+  append(content: BatchContent): Promise<void> {
     if (this.#isClosed) return Promise.reject(new FrError('ERR_FR_CLOSED', 'the journal is closed'))
-    const bytes = encodeBatches(this.#header, this.#boot, runs)
-    const written = this.#writing.then(() => this.#write(bytes))
+    encodeBatches(this.#header, noMark, content)
+    const written = this.#writing.then(() => this.#write(content))
     this.#writing = written.catch(() => {})
     return written
   }
 
-  async #write(bytes: Buffer): Promise<void> {
+  async #write(content: BatchContent): Promise<void> {
+    const era = this.#mark?.era ?? 0
+    const stamp = stampOf(this.#place, await this.#look()) ?? noMark.stamp
+    const bytes = encodeBatches(this.#header, { era, stamp }, content)
     if (this.#bytes + bytes.length > mostBytes(this.#header))
       throw new FrError('ERR_FR_LIMIT', 'the journal of the partial is full')
     try {
@@ -119,6 +165,7 @@ export class Journal {
       await this.#file.truncate(this.#bytes)
       await writeAll(this.#file, bytes, this.#bytes)
       this.#bytes += bytes.length
+      this.#mark = { era, stamp }
     } catch (error) {
       throw asFrError(error, 'ERR_FR_IO')
     }
@@ -133,19 +180,35 @@ export class Journal {
   }
 }
 
-/** Null: there is no journal that can be used. Rejects with ERR_FR_IO. */
-export async function readJournal(path: string, boot = bootId()): Promise<ReadJournal | null> {
+/**
+ * Null: there is no journal that can be used. `identity` of the partial; null: it was not looked
+ * at, and nothing is sure. Rejects with ERR_FR_IO.
+ */
+export async function readJournal(
+  path: string,
+  identity: FileIdentity | null,
+  boot?: Promise<Uint8Array>,
+): Promise<ReadJournal | null> {
   try {
     const file = await openKept(path)
     if (file === null) return null
-    const here = Buffer.from(await boot)
-    const runs: JournalRun[] = []
-    const read = await readAll(file, (run, from) => {
-      runs.push({ ...run, isSameBoot: isKnown(here) && here.equals(from) })
-    }).finally(() => file.close())
-    if (read === null) return null
-    const once = eachOnce(runs, read.header)
-    return { header: read.header, runs: once, isSameBoot: once.every((run) => run.isSameBoot) }
+    const batches: DecodedBatch[] = []
+    const read = await (async () => {
+      const stamp = identity && stampOf(await placeOf(file, boot), identity)
+      const { header } = (await readAll(file, (batch) => batches.push(batch))) ?? {}
+      return header && { header, stamp }
+    })().finally(() => file.close())
+    if (read === undefined) return null
+    const { header, stamp } = read
+    const last = batches.at(-1)?.mark
+    const isSame = last !== undefined && stamp?.equals(last.stamp) === true
+    const all = batches.flatMap(({ mark, runs }) =>
+      runs.map((run) => ({ ...run, isSure: isSame && mark.era === last.era })),
+    )
+    const runs = eachOnce(all, header)
+    const signed = batches.flatMap((batch) => batch.signed)
+    const whole = Object.assign({}, ...batches.map((batch) => batch.whole)) as WholeFile
+    return { header, runs, isSure: runs.every((run) => run.isSure), signed, whole }
   } catch (error) {
     throw asFrError(error, 'ERR_FR_IO')
   }
@@ -173,18 +236,26 @@ function eachOnce(runs: readonly JournalRun[], header: JournalHeader): JournalRu
     for (const [offset, length] of seen.missing(run.offset, run.length)) {
       const at = ((offset - run.offset) / blockBytes) * digestBytes
       const digests = run.digests.subarray(at, at + Math.ceil(length / blockBytes) * digestBytes)
-      parts.push({ offset, length, digests, isSameBoot: run.isSameBoot })
+      parts.push({ offset, length, digests, isSure: run.isSure })
     }
     seen.add(run.offset, run.length)
   }
   return parts.sort((a, b) => a.offset - b.offset)
 }
 
-/** Null without a header. Calls `use` with each run of a whole batch and the boot id of that. */
+const noMark: BatchMark = { era: 0, stamp: Buffer.alloc(stampBytes) }
+
+/** The era to go on in: what was appended before is believed only of the file as it was. */
+function goneOn(last: BatchMark | null, stamp: Buffer | null): BatchMark | null {
+  if (last === null || stamp?.equals(last.stamp) === true) return last
+  return { era: last.era + 1, stamp: noMark.stamp }
+}
+
+/** Null without a header. Calls `use` with each whole batch. */
 async function readAll(
   file: FileHandle,
-  use: (run: HeldRun, boot: Buffer) => void,
-): Promise<{ header: JournalHeader; wholeBytes: number } | null> {
+  use: (batch: DecodedBatch) => void,
+): Promise<{ header: JournalHeader; bytes: number } | null> {
   const start = await readAt(file, limits.catalogueLineBytes, 0)
   const decoded = decodeHeader(start)
   if (decoded === null) return null
@@ -194,12 +265,12 @@ async function readAll(
     const head = await readAt(file, batchHeadBytes, at)
     const bytes = head.length < batchHeadBytes ? 0 : head.readUInt32LE()
     const end = at + batchHeadBytes + bytes
-    const isBatch = bytes > bootIdBytes && bytes <= limits.journalBatchBytes
-    if (!isBatch || end > mostBytes(header)) return { header, wholeBytes: at }
+    const isBatch = bytes > 0 && bytes <= limits.journalBatchBytes
+    if (!isBatch || end > mostBytes(header)) return { header, bytes: at }
     const body = await readAt(file, bytes, at + batchHeadBytes)
-    const runs = body.length < bytes ? null : decodeBody(header, head, body)
-    if (runs === null) return { header, wholeBytes: at }
-    for (const run of runs) use(run, body.subarray(0, bootIdBytes))
+    const batch = body.length < bytes ? null : decodeBody(header, head, body)
+    if (batch === null) return { header, bytes: at }
+    use(batch)
     at = end
   }
 }
@@ -234,15 +305,4 @@ async function closedOnFailure<T>(file: FileHandle, work: () => Promise<T>): Pro
     await file.close().catch(() => {})
     throw error
   }
-}
-
-/** Changes with every start of the kernel; zeros where the system does not tell. */
-async function bootId(): Promise<Uint8Array> {
-  const text = await readFile('/proc/sys/kernel/random/boot_id', 'latin1').catch(() => '')
-  const digits = text.trim().replaceAll('-', '')
-  return Buffer.from(/^[0-9a-f]{32}$/.test(digits) ? digits : '0'.repeat(32), 'hex')
-}
-
-function isKnown(boot: Buffer): boolean {
-  return boot.some((byte) => byte !== 0)
 }

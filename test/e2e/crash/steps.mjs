@@ -2,6 +2,14 @@
 
 /** @typedef {import('../../../src/store/catalogue/record.js').HeldStream} HeldStream */
 
+/** Of a partial. */
+export const identity = {
+  size: 1,
+  mtime: { seconds: 1, nanos: 0 },
+  ctime: { seconds: 1, nanos: 0 },
+  inode: '1',
+}
+
 /** @returns {HeldStream} */
 export function recordOf(name, version) {
   const time = { seconds: version, nanos: 0 }

@@ -15,7 +15,14 @@ import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import type { HeldRun } from '../../../src/control/holdings/have.js'
-import { Journal, type JournalHeader, readJournal } from '../../../src/store/journal/journal.js'
+import type { FileIdentity } from '../../../src/ports.js'
+import type { DigestRun } from '../../../src/store/catalogue/record.js'
+import {
+  Journal,
+  type JournalHeader,
+  type Look,
+  readJournal,
+} from '../../../src/store/journal/journal.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'fr-journal-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -50,11 +57,24 @@ function runOf(block: number, length = 1): HeldRun {
   return { offset, length: Math.min(length * blockBytes, header.size - offset), digests }
 }
 
+/** The partial as it is told; whoever writes to it moves `times`. */
+let times = 1
+const identity = (): FileIdentity => ({
+  size: header.size,
+  mtime: { seconds: times, nanos: 0 },
+  ctime: { seconds: times, nanos: 5 },
+  inode: '17',
+})
+const look: Look = async () => identity()
+beforeEach(() => {
+  times = 1
+})
+
 const earlier = Promise.resolve(Buffer.alloc(16, 7))
 
 /** Blocks a journal tells of; each has its digest, and is told of once. */
 async function blocksIn(): Promise<number[]> {
-  const read = await readJournal(path)
+  const read = await readJournal(path, identity())
   const found: number[] = []
   for (const { offset, length, digests } of read?.runs ?? []) {
     for (let at = 0; at * blockBytes < length; at++) {
@@ -69,59 +89,121 @@ async function blocksIn(): Promise<number[]> {
 }
 
 async function write(batches: readonly (readonly HeldRun[])[]): Promise<void> {
-  const journal = await Journal.create(path, header)
-  for (const runs of batches) await journal.append(runs)
+  const journal = await Journal.create(path, header, look)
+  for (const runs of batches) await journal.append({ runs })
   await journal.close()
 }
 
 describe('a journal', () => {
   it('tells what was appended, each block once, in order', async () => {
     await write([[runOf(9, 3)], [runOf(0), runOf(4, 2)], [runOf(5, 2)]])
-    const read = await readJournal(path)
+    const read = await readJournal(path, identity())
     expect(read?.header).toEqual(header)
-    expect(read?.isSameBoot).toBe(true)
+    expect(read?.isSure).toBe(true)
     expect(await blocksIn()).toEqual([0, 4, 5, 6, 9, 10, 11])
     expect(statSync(path).mode & 0o777).toBe(0o600)
   })
 
   it('goes on after a restart, and begins anew where it is made anew', async () => {
     await write([[runOf(1)]])
-    const resumed = await Journal.resume(path)
-    await Promise.all([resumed.append([runOf(2)]), resumed.append([runOf(3)]), resumed.close()])
+    const resumed = await Journal.resume(path, look)
+    await Promise.all([
+      resumed.append({ runs: [runOf(2)] }),
+      resumed.append({ runs: [runOf(3)] }),
+      resumed.close(),
+    ])
     expect(await blocksIn()).toEqual([1, 2, 3])
-    await expect(resumed.append([runOf(4)])).rejects.toMatchObject({ code: 'ERR_FR_CLOSED' })
+    await expect(resumed.append({ runs: [runOf(4)] })).rejects.toMatchObject({
+      code: 'ERR_FR_CLOSED',
+    })
     await write([[runOf(7)]])
     expect(await blocksIn()).toEqual([7])
   })
 
   it('says which blocks an earlier kernel wrote, until they are appended again', async () => {
-    const before = await Journal.create(path, header, earlier)
-    await before.append([runOf(0, 4)])
+    const before = await Journal.create(path, header, look, earlier)
+    await before.append({ runs: [runOf(0, 4)] })
     await before.close()
     const runs = async () =>
-      (await readJournal(path))?.runs.map(({ offset, isSameBoot }) => [offset, isSameBoot])
-    expect((await readJournal(path, earlier))?.isSameBoot).toBe(true)
+      (await readJournal(path, identity()))?.runs.map(({ offset, isSure }) => [offset, isSure])
+    expect((await readJournal(path, identity(), earlier))?.isSure).toBe(true)
     expect(await runs()).toEqual([[0, false]])
-    const after = await Journal.resume(path)
-    await after.append([runOf(1, 2)])
+    const after = await Journal.resume(path, look)
+    await after.append({ runs: [runOf(1, 2)] })
     expect(await runs()).toEqual([
       [0, false],
       [blockBytes, true],
       [3 * blockBytes, false],
     ])
-    expect((await readJournal(path))?.isSameBoot).toBe(false)
-    await after.append([runOf(3), runOf(0)])
+    expect((await readJournal(path, identity()))?.isSure).toBe(false)
+    await after.append({ runs: [runOf(3), runOf(0)] })
     await after.close()
-    expect((await readJournal(path))?.isSameBoot).toBe(true)
+    expect((await readJournal(path, identity()))?.isSure).toBe(true)
     expect(await blocksIn()).toEqual([0, 1, 2, 3])
+  })
+
+  it('is sure of nothing once somebody else has changed the partial', async () => {
+    const before = await Journal.create(path, header, look)
+    await before.append({ runs: [runOf(0)] })
+    // What this process writes is no other's change: the last batch counts.
+    times = 2
+    await before.append({ runs: [runOf(1)] })
+    await before.close()
+    const sure = async () => (await readJournal(path, identity()))?.runs.map((run) => run.isSure)
+    expect(await sure()).toEqual([true, true])
+    times = 3
+    expect(await sure()).toEqual([false, false])
+    expect((await readJournal(path, { ...identity(), inode: '18' }))?.isSure).toBe(false)
+    const after = await Journal.resume(path, look)
+    // As if nobody had been there; and what was there before is not believed with what comes now.
+    await after.append({})
+    expect(await sure()).toEqual([false, false])
+    times = 4
+    await after.append({ runs: [runOf(1)] })
+    await after.close()
+    expect(await sure()).toEqual([false, true])
+    const last = await Journal.resume(path, look)
+    times = 5
+    await last.append({ runs: [runOf(0)] })
+    await last.close()
+    expect(await sure()).toEqual([true, true])
+    expect((await readJournal(path, null))?.runs.map((run) => run.isSure)).toEqual([false, false])
+  })
+
+  it('believes what it told of when it was left once more, as the file is then', async () => {
+    const journal = await Journal.create(path, header, look)
+    await journal.append({ runs: [runOf(0)] })
+    times = 2
+    await journal.append({})
+    await journal.close()
+    expect((await readJournal(path, identity()))?.isSure).toBe(true)
+    times = 1
+    expect((await readJournal(path, identity()))?.isSure).toBe(false)
+  })
+
+  it('keeps what the author signed, and what is known of the whole file', async () => {
+    const signed = [0, 4].map((block): DigestRun => {
+      const { offset, length, digests } = runOf(block, 4)
+      return { offset, length, payload: Uint8Array.from([...Array(64).fill(block), ...digests]) }
+    })
+    const journal = await Journal.create(path, header, look)
+    await journal.append({ signed: signed.slice(0, 1), runs: [runOf(1)] })
+    await journal.append({ whole: { fileDigest: 'xxh64-blocks/65536:0' } })
+    await journal.close()
+    const after = await Journal.resume(path, look)
+    await after.append({ signed: signed.slice(1), whole: { fileDigest: 'xxh64-blocks/65536:1' } })
+    await after.close()
+    const read = await readJournal(path, identity())
+    expect(read).toMatchObject({ signed, whole: { fileDigest: 'xxh64-blocks/65536:1' } })
+    expect(await blocksIn()).toEqual([1])
   })
 
   it('believes no block where the system has no boot id', async () => {
     const nothing = Promise.resolve(Buffer.alloc(16))
-    const journal = await Journal.create(path, header, nothing)
-    await journal.append([runOf(0)])
+    const journal = await Journal.create(path, header, look, nothing)
+    await journal.append({ runs: [runOf(0)] })
     await journal.close()
-    expect((await readJournal(path, nothing))?.isSameBoot).toBe(false)
+    expect((await readJournal(path, identity(), nothing))?.isSure).toBe(false)
   })
 
   it('is not there, no journal, or a link: null, and nothing to go on with', async () => {
@@ -133,8 +215,8 @@ describe('a journal', () => {
     for (const make of makers) {
       rmSync(path, { force: true })
       make()
-      expect(await readJournal(path)).toBeNull()
-      await expect(Journal.resume(path)).rejects.toMatchObject({ code: 'ERR_FR_CATALOGUE' })
+      expect(await readJournal(path, identity())).toBeNull()
+      await expect(Journal.resume(path, look)).rejects.toMatchObject({ code: 'ERR_FR_CATALOGUE' })
     }
     await write([[runOf(1)]])
     expect(readFileSync(precious)).toEqual(whole)
@@ -142,11 +224,15 @@ describe('a journal', () => {
   })
 
   it('takes whole blocks only, and so much as its file can need', async () => {
-    const journal = await Journal.create(path, header)
+    const journal = await Journal.create(path, header, look)
     const part = { ...runOf(0), length: 5 }
-    expect(() => journal.append([part])).toThrow(TypeError)
-    expect(() => journal.append([{ ...runOf(0, 2), length: blockBytes }])).toThrow(TypeError)
-    const asked = Array.from({ length: 2_000 }, (_, at) => journal.append([runOf(at % blocks)]))
+    expect(() => journal.append({ runs: [part] })).toThrow(TypeError)
+    expect(() => journal.append({ runs: [{ ...runOf(0, 2), length: blockBytes }] })).toThrow(
+      TypeError,
+    )
+    const asked = Array.from({ length: 2_000 }, (_, at) =>
+      journal.append({ runs: [runOf(at % blocks)] }),
+    )
     const outcomes = await Promise.allSettled(asked)
     const refused = outcomes.find(({ status }) => status === 'rejected')
     expect(refused).toMatchObject({ reason: { code: 'ERR_FR_LIMIT' } })
@@ -159,11 +245,11 @@ describe('a journal', () => {
   it('splits a run that is larger than a batch', async () => {
     const many = 200_000
     const big = { ...header, size: many * blockBytes }
-    const journal = await Journal.create(path, big)
+    const journal = await Journal.create(path, big, look)
     const digests = new Uint8Array(8 * many).map((_, at) => at % 251)
-    await journal.append([{ offset: 0, length: big.size, digests }])
+    await journal.append({ runs: [{ offset: 0, length: big.size, digests }] })
     await journal.close()
-    const read = await readJournal(path)
+    const read = await readJournal(path, identity())
     const parts = read?.runs.map((run) => run.digests) ?? []
     expect(parts.length).toBeGreaterThan(1)
     expect(Buffer.concat(parts).equals(digests)).toBe(true)
@@ -198,8 +284,10 @@ describe('a damaged journal', () => {
       truncateSync(path, where % (size + 1))
       const found = await blocksIn()
       for (const block of found) expect(written(all)).toContain(block)
-      const journal = await Journal.resume(path).catch(() => Journal.create(path, header))
-      await journal.append([runOf(11)])
+      const journal = await Journal.resume(path, look).catch(() =>
+        Journal.create(path, header, look),
+      )
+      await journal.append({ runs: [runOf(11)] })
       await journal.close()
       expect(new Set(await blocksIn())).toEqual(new Set([...found, 11]))
     })
@@ -219,7 +307,7 @@ describe('a damaged journal', () => {
         bytes[at] = (bytes[at] as number) ^ change
         writeFileSync(path, bytes)
         appendFileSync(path, noise)
-        const read = await readJournal(path)
+        const read = await readJournal(path, identity())
         if (read !== null) expect(read.header).toEqual(header)
         for (const block of await blocksIn()) expect(written(all)).toContain(block)
       },
