@@ -1,7 +1,7 @@
 /**
  * What a push costs that goes on from what an earlier one left, and one of a file that all nodes
- * hold, beside the whole push of the same size: fresh processes and new files each round, in turns.
- * The sender is killed once nine tenths have landed.
+ * hold, beside the whole push of the same size, and what a client gets from one of them: fresh
+ * processes and new files each round, in turns. The sender is killed once nine tenths have landed.
  */
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,10 +18,10 @@ const settleMs = 2_100
 
 export const resume = {
   name: 'resume',
-  about: 'a push that goes on at nine tenths, and one of a file that is there, beside a whole push',
+  about: 'a push that goes on at nine tenths, one of a file that is there, a get: beside a push',
   async run({ quick, rounds = quick ? 1 : 3, nodes: count = 2, say }) {
     const bytes = quick ? 64 * MIB : 2 * GIB
-    const workspace = new Workspace(bytes * (count + 1) + 64 * MIB)
+    const workspace = new Workspace(bytes * (count + 2) + 64 * MIB)
     const trials = []
     try {
       for (let round = 0; round < rounds; round++) {
@@ -54,6 +54,7 @@ async function trial(workspace, round, count, bytes) {
   const first = await start('whole')
   const whole = await pushed(first)
   const there = await pushed(first)
+  const got = await gotten(workspace, source, `source-${round}`, first[0])
   await drop(workspace, first)
   rmSync(env.XDG_CACHE_HOME, { recursive: true })
   const second = await start('resumed')
@@ -61,12 +62,23 @@ async function trial(workspace, round, count, bytes) {
   const resumed = await pushed(second)
   await drop(workspace, second)
   rmSync(source)
-  return { whole, there, resumed, landed: landed / (bytes * count) }
+  return { whole, there, got, resumed, landed: landed / (bytes * count) }
 }
 
 async function drop(workspace, nodes) {
   await workspace.stop(nodes)
   for (const { data } of nodes) rmSync(data, { recursive: true })
+}
+
+/** All of it from one node, in the same form as a push. */
+async function gotten(workspace, source, name, node) {
+  const output = `${source}.got`
+  const running = workspace.fr(['get', name, '--from', node.address, '-o', output, '--json'])
+  const exitStatus = await running.ended
+  const last = running.lines.at(-1)
+  if (exitStatus !== 0 || !sameContent(source, output)) throw new Error(`fr get: ${running.stderr}`)
+  rmSync(output)
+  return { result: { seconds: last.seconds, nodes: [{ receivedBytes: last.bytes }] } }
 }
 
 /** Bytes that had landed by the last report before the sender was killed. */
@@ -127,6 +139,7 @@ export function resumeReport(count, bytes, trials) {
       row('whole', 'whole'),
       row('resumed', 'resumed', resumed),
       row('already there', 'there', there),
+      row('a get, from one node', 'got'),
     ],
     isJudged: true,
     missed: [...resumed.missed, ...there.missed],

@@ -198,32 +198,6 @@ export const limits = {
   needRanges: 4_096,
   siteChars: 64,
 
-  // --- pulls between mates ---
-  /** Bytes of one request; a request is one block where blocks are larger. */
-  pullUnitBytes: 256 * KIB,
-  /** Requests open at one holder once it has answered some; a holder accepts twice as many. */
-  pullRequests: 32,
-  /** Holders that one node asks at the same time. */
-  pullHolders: 4,
-  /** Milliseconds that a mate has to connect or to answer before others are asked as well. */
-  pullAnswerMs: 200,
-  /** Milliseconds without a byte after which a holder loses its requests, and its pause then. */
-  pullQuietMs: 1_000,
-  pullPauseMs: 2_000,
-  /**
-   * Milliseconds after which an unserved request is lost even if its holder sends other bytes. The
-   * limit grows by the time that a link of pullSlowBytesPerMs needs for everything listed before.
-   */
-  pullServedMs: 5_000,
-  pullSlowBytesPerMs: 64,
-  /**
-   * Longest life of a request, whatever its holder says. Also how long mates may deliver less than
-   * one unit of what they promised before they are no longer asked.
-   */
-  pullPatienceMs: 10_000,
-  /** Milliseconds after which bytes that no mate has promised are asked of the origin. */
-  pullSearchMs: 400,
-
   ...servingLimits,
 
   // --- asking a node what it holds ---

@@ -1,8 +1,39 @@
-/** Bounds of nodes that serve held files, and of clients that fetch them: a part of limits.ts. */
+/** Bounds of whoever asks others for bytes that they hold, and of those: a part of limits.ts. */
 
-const mib = 1024 * 1024
+const kib = 1024
+const mib = 1024 * kib
 
 export const servingLimits = {
+  // --- pulls between mates ---
+  /** Bytes of one request, at least and at most; it is one block where blocks are larger. */
+  pullUnitBytes: 256 * kib,
+  pullUnitBytesMax: 4 * mib,
+  /** Bytes asked of one holder that have not come; a tenth of a second at 10 Gbit/s. */
+  pullWindowBytes: 128 * mib,
+  /** Requests open at one holder once it has answered some; a holder accepts twice as many. */
+  pullRequests: 32,
+  /** Holders that one node asks at the same time. */
+  pullHolders: 4,
+  /** Milliseconds that a mate has to connect or to answer before others are asked as well. */
+  pullAnswerMs: 200,
+  /** Milliseconds without a byte after which a holder loses its requests, and its pause then. */
+  pullQuietMs: 1_000,
+  pullPauseMs: 2_000,
+  /**
+   * Milliseconds after which an unserved request is lost even if its holder sends other bytes. The
+   * limit grows by the time that a link of pullSlowBytesPerMs needs for everything listed before.
+   */
+  pullServedMs: 5_000,
+  pullSlowBytesPerMs: 64,
+  /**
+   * Longest life of a request, whatever its holder says. Also how long mates may deliver less than
+   * one unit of what they promised before they are no longer asked.
+   */
+  pullPatienceMs: 10_000,
+  /** Milliseconds after which bytes that no mate has promised are asked of the origin. */
+  pullSearchMs: 400,
+
+  // --- clients that fetch held files ---
   /** Clients that one node serves at the same time, unless `--max-serves` says so. */
   servesPerNode: 32,
   servesPerNodeMax: 128,
@@ -10,10 +41,6 @@ export const servingLimits = {
   serveIdleMs: 60_000,
   /** Milliseconds between two looks of a node at a file that it serves. */
   serveLookMs: 1_000,
-  /** Bytes of one request of a client; a request is one block where blocks are larger. */
-  fetchUnitBytes: 4 * mib,
-  /** Requests that a client has open at one holder. */
-  fetchRequests: 4,
   /** Holders that one client may name. */
   fetchHolders: 64,
   /** Milliseconds that further holders have to answer once one has said what it holds. */

@@ -197,7 +197,6 @@ describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (eng
     it.each<[string, Frame & { type: 'pull' }, RegExp]>([
       ['beyond the end', { type: 'pull', request: 1, ranges: [[block, content.length]] }, /beyond/],
       ['nothing', { type: 'pull', request: 1, ranges: [] }, /nothing/],
-      ['all at once', { type: 'pull', request: 1, ranges: [[0, content.length]] }, /takes/],
     ])('%s is refused by name, closes the link, and is logged once', async (_, frame, text) => {
       const inbox = await mate.listen()
       const link = await holding(inbox.address)

@@ -7,7 +7,6 @@ import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { isBlockRun, StreamLedger } from '../holdings/ledger.js'
 import type { Frame } from '../messages/types.js'
-import { fetchBytesMax } from '../pulling/holder.js'
 import { Puller } from '../pulling/puller.js'
 import { BlockHashing } from '../receiver/block-hashing.js'
 import { DigestTable } from './digest-table.js'
@@ -62,8 +61,6 @@ export class BlockWork {
   ) {
     const { size, blockBytes, digestBytes, offset, length } = content
     const pace = {
-      unitBytesMax: fetchBytesMax(blockBytes),
-      requests: limits.fetchRequests,
       answerMs: limits.fetchAnswerMs,
       pauseMs: limits.fetchPauseMs,
       searchMs: Number.POSITIVE_INFINITY,

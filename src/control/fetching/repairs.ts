@@ -4,7 +4,6 @@
  */
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import { pullBytesMax } from '../pulling/holder.js'
 
 export class Repairs {
   readonly #unitBytes: number
@@ -17,7 +16,7 @@ export class Repairs {
   #last = 0
 
   constructor(blockBytes: number) {
-    this.#unitBytes = pullBytesMax(blockBytes)
+    this.#unitBytes = Math.max(limits.pullUnitBytes, blockBytes)
   }
 
   /** Who is asked now. */

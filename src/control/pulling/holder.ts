@@ -13,12 +13,7 @@ import type { Frame } from '../messages/types.js'
 
 /** Bytes that one request may ask for, in a file with blocks of this size. */
 export function pullBytesMax(blockBytes: number): number {
-  return Math.max(limits.pullUnitBytes, blockBytes)
-}
-
-/** The same of one request of a client that fetches a file. */
-export function fetchBytesMax(blockBytes: number): number {
-  return Math.max(limits.fetchUnitBytes, blockBytes)
+  return Math.max(limits.pullUnitBytesMax, blockBytes)
 }
 
 /** Why a request cannot be served whatever is held here; null: it can. */
@@ -26,8 +21,8 @@ export function pullFault(
   { ranges }: Pick<Frame & { type: 'pull' }, 'ranges'>,
   fileBytes: number,
   blockBytes: number,
-  most = pullBytesMax(blockBytes),
 ): Failure | null {
+  const most = pullBytesMax(blockBytes)
   const fault = (text: string): Failure => ({ code: 'ERR_FR_PROTOCOL', text: `a pull ${text}` })
   const last = ranges.at(-1)
   if (last === undefined) return fault('that asks for nothing')

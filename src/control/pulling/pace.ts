@@ -1,12 +1,8 @@
 /** How a puller asks: between mates, or as a client that has nobody else. */
 import { limits } from '../../base/limits.js'
 
-/** How long a holder is waited for, and how much it is asked for at once. */
+/** How long a holder is waited for. */
 export interface PullPace {
-  /** Bytes of a request to a holder that answers fast; it starts with the least. */
-  readonly unitBytesMax: number
-  /** Requests open at one holder once it has answered some. */
-  readonly requests: number
   /** Milliseconds that a holder has to answer. */
   readonly answerMs: number
   /** Milliseconds for which a holder that did not keep its word is left alone. */
@@ -20,8 +16,7 @@ export interface PullPace {
 }
 
 /** Between mates: their origin has whatever they do not bring. */
-export const matesPace: Omit<PullPace, 'unitBytesMax'> = {
-  requests: limits.pullRequests,
+export const matesPace: PullPace = {
   answerMs: limits.pullAnswerMs,
   pauseMs: limits.pullPauseMs,
   searchMs: limits.pullSearchMs,

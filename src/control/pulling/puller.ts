@@ -4,10 +4,11 @@
  * The idea: whoever holds a block can send it. What is wanted is cut into units, and each is asked
  * of one mate at a time: the nearest first (its site, then the time a message takes), then the one
  * with least to send. A mate answers at once with the part it holds; the rest goes to the next. A
- * few holders are asked in parallel and each has a small window, so that a pull takes no more than
- * one feed's turns of any uplink. What no mate holds, and what none has promised in time, is left
- * to the origin. A pull must never hold a node up by more than `pullSearchMs` where mates keep
- * their word, nor by more than twice `pullPatienceMs` where they lie.
+ * few holders are asked in parallel, each for what it brings in a fraction of a second (window.ts),
+ * so that a pull takes no more than one feed's turns of any uplink. What no mate holds, and what
+ * none has promised in time, is left to the origin. A pull must never hold a node up by more than
+ * `pullSearchMs` where mates keep their word, nor by more than twice `pullPatienceMs` where they
+ * lie.
  *
  * Nothing that is said here is believed about content: blocks are verified where they land. A mate
  * that is silent, or brings nothing of what it promised, loses its requests and is left alone for a
@@ -18,8 +19,8 @@ import { limits, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { MemberWish } from '../messages/facts.js'
 import type { Frame, Mate, PullReport } from '../messages/types.js'
-import { pullBytesMax } from './holder.js'
 import { type Brought, matesPace, type PullPace } from './pace.js'
+import { type Asked, PullWindow } from './window.js'
 
 export type PullWish =
   | (MemberWish & { readonly type: 'connect' | 'say' | 'sample' })
@@ -38,10 +39,7 @@ interface Holder {
   /** What it had listed for this node when it last said so. */
   backlogBytes: number
   receivedBytes: number
-  /** Requests it may have open: few until it has shown how fast it is. */
-  window: number
-  /** Bytes of a request. */
-  unitBytes: number
+  readonly window: PullWindow
   /** When something came from it. */
   movedMs: number
   hasLostFeed: boolean
@@ -52,6 +50,8 @@ interface Holder {
 interface Request {
   readonly holder: Holder
   readonly askedMs: number
+  /** All that was asked of the holder by then, this included. */
+  readonly bytes: number
   /** What has not landed of it; once answered, what was promised and has not. */
   readonly left: RangeSet
   isAnswered: boolean
@@ -60,15 +60,13 @@ interface Request {
 
 /** How often the holders' feeds are counted while something is asked of them. */
 const countMs = 200
-/** A request that is done sooner may be longer, and one that takes longer is to be shorter. */
-const fastMs = 100
-const slowMs = 500
 
 export class Puller {
   /** By mate, and kept when the mate is gone. */
   readonly #pulledBytes = new Map<number, number>()
   /** The least that is asked for at once, where there is as much. */
   readonly #unitBytes: number
+  readonly #blockBytes: number
   readonly #pace: PullPace
   readonly #quietMs: number
   readonly #holders = new Map<number, Holder>()
@@ -86,9 +84,10 @@ export class Puller {
   #keptBytes = 0
   #countAtMs = 0
 
-  constructor(blockBytes: number, pace?: PullPace) {
-    this.#unitBytes = pullBytesMax(blockBytes)
-    this.#pace = pace ?? { ...matesPace, unitBytesMax: this.#unitBytes }
+  constructor(blockBytes: number, pace: PullPace = matesPace) {
+    this.#blockBytes = blockBytes
+    this.#unitBytes = Math.max(limits.pullUnitBytes, blockBytes)
+    this.#pace = pace
     // A large block takes its time, and says nothing before it is whole.
     this.#quietMs = limits.pullQuietMs * Math.max(1, blockBytes / MIB)
   }
@@ -119,8 +118,7 @@ export class Puller {
         pausedMs: 0,
         backlogBytes: 0,
         receivedBytes: 0,
-        window: 1,
-        unitBytes: this.#unitBytes,
+        window: new PullWindow(this.#blockBytes),
         movedMs: 0,
         hasLostFeed: false,
         lacks: new RangeSet(),
@@ -169,18 +167,9 @@ export class Puller {
       if (!request.left.isEmpty) continue
       this.#requests.delete(id)
       if (!isAnswered) continue
-      holder.window = Math.min(this.#pace.requests, holder.window + 1)
-      this.#pacedBy(request, nowMs)
+      holder.window.came(request.bytes, nowMs - request.askedMs - holder.rttMs)
     }
     return brought
-  }
-
-  /** A request that took long is followed by shorter ones: none should keep all others waiting. */
-  #pacedBy({ holder, askedMs }: Request, nowMs: number): void {
-    const tookMs = nowMs - askedMs - 2 * holder.rttMs
-    const { unitBytes } = holder
-    if (tookMs < fastMs) holder.unitBytes = Math.min(this.#pace.unitBytesMax, unitBytes * 2)
-    else if (tookMs > slowMs) holder.unitBytes = Math.max(this.#unitBytes, unitBytes / 2)
   }
 
   /** The link to a mate is open. `rttMs`: how long a message and its answer take. */
@@ -286,29 +275,37 @@ export class Puller {
   }
 
   #ask(wishes: PullWish[], nowMs: number): void {
-    const asked = (holder: Holder): number =>
-      [...this.#requests.values()].filter((request) => request.holder === holder).length
+    if (this.#open.isEmpty) return
     const ready = [...this.#holders.values()].filter(
       (holder) => holder.link === 'open' && nowMs >= holder.pausedMs,
     )
+    const load = this.#load()
     for (;;) {
-      const active = ready.filter((holder) => asked(holder) > 0)
+      const active = ready.filter((holder) => load.has(holder))
       const able = (active.length < limits.pullHolders ? ready : active)
-        .filter((holder) => asked(holder) < holder.window)
-        .sort((a, b) => this.#order(a, b, asked))
+        .filter((holder) => holder.window.hasRoom(load.get(holder)))
+        .sort((a, b) => this.#order(a, b, load))
       const next = able.find((holder) => this.#unitFor(holder).length > 0)
       if (next === undefined) return
       const ranges = this.#unitFor(next)
       for (const [offset, length] of ranges) this.#open.remove(offset, length)
       const request = this.#nextRequest++
-      if (asked(next) === 0) next.movedMs = nowMs
+      if (!load.has(next)) next.movedMs = nowMs
       const left = RangeSet.of(ranges)
       const servedByMs = nowMs + limits.pullPatienceMs
-      const asking = { holder: next, askedMs: nowMs, left, isAnswered: false, servedByMs }
+      const bytes = addTo(load, next, left.bytes)
+      const asking = { holder: next, askedMs: nowMs, bytes, left, isAnswered: false, servedByMs }
       this.#requests.set(request, asking)
       const frame = { type: 'pull', request, ranges } as const
       wishes.push({ type: 'say', member: next.mate.number, frame })
     }
+  }
+
+  /** What is asked of each holder and has not come. */
+  #load(): Map<Holder, Asked> {
+    const load = new Map<Holder, Asked>()
+    for (const { holder, left } of this.#requests.values()) addTo(load, holder, left.bytes)
+    return load
   }
 
   /** Looks for more mates where those that are asked are few or lack something. */
@@ -324,7 +321,7 @@ export class Puller {
     const stuck = this.#stuck(usable)
     const idle = holders
       .filter((holder) => holder.link === 'none' && nowMs >= holder.pausedMs)
-      .sort((a, b) => this.#order(a, b, () => 0))
+      .sort((a, b) => this.#order(a, b, new Map()))
       .slice(
         0,
         stuck.isEmpty ? Math.max(0, limits.pullHolders - usable.length) : limits.pullHolders,
@@ -360,8 +357,8 @@ export class Puller {
   }
 
   /** Nearest first, then least loaded, then by their turn after this node: not all ask one. */
-  #order(a: Holder, b: Holder, asked: (holder: Holder) => number): number {
-    const load = (holder: Holder): number => holder.backlogBytes + asked(holder) * this.#unitBytes
+  #order(a: Holder, b: Holder, asked: ReadonlyMap<Holder, Asked>): number {
+    const load = (holder: Holder): number => holder.backlogBytes + (asked.get(holder)?.bytes ?? 0)
     const turn = ({ mate: { number } }: Holder): number =>
       number > this.#self ? number - this.#self : number - this.#self + limits.placesPerPush
     return (
@@ -379,7 +376,7 @@ export class Puller {
   /** What may be asked of it next, at most a unit. */
   #unitFor(holder: Holder): RangePair[] {
     const unit: RangePair[] = []
-    let room = holder.unitBytes
+    let room = holder.window.unitBytes
     for (const range of this.#open) {
       for (const [offset, length] of holder.lacks.missing(...range)) {
         const bytes = Math.min(length, room)
@@ -405,8 +402,7 @@ export class Puller {
   /** Its requests go to others, and it is left alone for a while. */
   #give(holder: Holder, nowMs: number): void {
     this.#return(holder, nowMs)
-    holder.window = 1
-    holder.unitBytes = this.#unitBytes
+    holder.window.restart()
     holder.pausedMs = nowMs + this.#pace.pauseMs
   }
 
@@ -419,6 +415,13 @@ export class Puller {
       if (request.isAnswered) this.#hopeMs = nowMs
     }
   }
+}
+
+/** Bytes that are asked of the holder then. */
+function addTo(load: Map<Holder, Asked>, holder: Holder, more: number): number {
+  const { requests, bytes } = load.get(holder) ?? { requests: 0, bytes: 0 }
+  load.set(holder, { requests: requests + 1, bytes: bytes + more })
+  return bytes + more
 }
 
 /** Breaking the protocol, unlike breaking down. */

@@ -9,7 +9,7 @@ import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import { nowMs } from '../../base/time/awake.js'
 import type { FetchOffer, Frame } from '../../control/messages/types.js'
-import { fetchBytesMax, pullFault } from '../../control/pulling/holder.js'
+import { pullFault } from '../../control/pulling/holder.js'
 import { type HeldRequest, Serving } from '../../control/pulling/serving.js'
 import { adopt } from '../../net/dial.js'
 import type { Established } from '../../net/handshake.js'
@@ -100,8 +100,7 @@ export class Client implements FeedOwner {
 
   #pull({ request, ranges }: Frames<'pull'>): void {
     const { record } = this.#served
-    const most = fetchBytesMax(record.blockBytes)
-    this.#check(pullFault({ ranges }, record.size, record.blockBytes, most))
+    this.#check(pullFault({ ranges }, record.size, record.blockBytes))
     const held = { request, ranges }
     const verdict = this.#serving.asked(0, held, this.#fill ?? 'opening', nowMs())
     if (verdict === 'list') this.#list(this.#feed as FeedHandle, held)

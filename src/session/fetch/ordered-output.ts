@@ -26,6 +26,9 @@ export class OrderedOutput {
   #at = 0
   #end = 0
   #work: Promise<void> | undefined
+  #isDraining = false
+  #file: FileHandle | undefined
+  #failure: FrError | undefined
   readonly #onError: (error: Error) => void
 
   constructor(stream: Writable, hooks: OutputHooks) {
@@ -44,40 +47,41 @@ export class OrderedOutput {
 
   verified(offset: number, length: number): void {
     this.#verified.add(offset, length)
-    if (!this.#over.signal.aborted) this.#work ??= this.#drain()
+    if (!this.#over.signal.aborted && !this.#isDraining) this.#work = this.#drain()
   }
 
-  /** Resolves when every byte is with the stream. */
+  /** Resolves when every byte is with the stream; rejects when one cannot be. */
   async finish(): Promise<void> {
     await this.#work
-    this.#close()
+    await this.#close()
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   /** Writes nothing more. */
   async end(): Promise<void> {
-    this.#close()
+    this.#over.abort()
     await this.#work
+    await this.#close()
   }
 
-  #close(): void {
+  async #close(): Promise<void> {
     this.#over.abort()
     this.#stream.off('error', this.#onError)
     // Its own failure is not this program's any more.
     this.#stream.on('error', () => {})
+    await this.#file?.close()
+    this.#file = undefined
   }
 
+  /** Ends in the turn in which it finds that nothing more is there, so nothing is left out. */
   async #drain(): Promise<void> {
-    let file: FileHandle | undefined
+    this.#isDraining = true
     try {
-      file = await open(this.#path, 'r')
+      this.#file ??= await open(this.#path, 'r')
       for (let ready = this.#ready; ready > 0; ready = this.#ready) {
         const length = Math.min(pieceBytes, ready)
-        const { buffer, bytesRead } = await file.read(
-          Buffer.allocUnsafe(length),
-          0,
-          length,
-          this.#at,
-        )
+        const buffer = Buffer.allocUnsafe(length)
+        const { bytesRead } = await this.#file.read(buffer, 0, length, this.#at)
         if (bytesRead < length) throw new Error('the file is shorter than what was verified')
         if (this.#over.signal.aborted) return
         this.#at += length
@@ -86,10 +90,9 @@ export class OrderedOutput {
         this.#hooks.delivered(this.#at)
       }
     } catch (error) {
-      if (!this.#over.signal.aborted) this.#fail(error as Error)
+      this.#fail(error as Error)
     } finally {
-      await file?.close()
-      this.#work = undefined
+      this.#isDraining = false
     }
   }
 
@@ -99,8 +102,9 @@ export class OrderedOutput {
   }
 
   #fail(error: Error): void {
-    if (this.#over.signal.aborted) return
+    if (this.#over.signal.aborted || this.#failure !== undefined) return
     const text = `the output cannot be written: ${error.message}`
-    this.#hooks.failed(new FrError('ERR_FR_IO', text, { cause: error }))
+    this.#failure = new FrError('ERR_FR_IO', text, { cause: error })
+    this.#hooks.failed(this.#failure)
   }
 }

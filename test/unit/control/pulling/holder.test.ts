@@ -18,27 +18,27 @@ describe('pullFault', () => {
       'bytes beyond the file',
       pull([
         [0, 10],
-        [MIB - 1, 2],
+        [16 * MIB - 1, 2],
       ]),
       /beyond the file/,
     ],
     ['all bytes there can be', pull([[0, Number.MAX_SAFE_INTEGER]]), /beyond the file/],
-    ['too much at once', pull([[0, limits.pullUnitBytes + 1]]), /takes 262144/],
+    ['too much at once', pull([[0, limits.pullUnitBytesMax + 1]]), /takes 4194304/],
     [
       'too much in small parts',
-      pull(Array.from({ length: 4 }, (_, i): RangePair => [i * 2 * block, block + 1])),
+      pull(Array.from({ length: 64 }, (_, i): RangePair => [i * 2 * block, block + 1])),
       /takes/,
     ],
   ])('refuses %s by name', (_, frame, text) => {
-    expect(pullFault(frame, MIB, block)).toMatchObject({
+    expect(pullFault(frame, 16 * MIB, block)).toMatchObject({
       code: 'ERR_FR_PROTOCOL',
       text: expect.stringMatching(text),
     })
   })
 
   it('lets a unit pass, and a block where that is more', () => {
-    expect(pullFault(pull([[0, limits.pullUnitBytes]]), MIB, block)).toBeNull()
-    expect(pullFault(pull([[0, 2 * MIB]]), 4 * MIB, 2 * MIB)).toBeNull()
+    expect(pullFault(pull([[0, limits.pullUnitBytesMax]]), 16 * MIB, block)).toBeNull()
+    expect(pullFault(pull([[0, 8 * MIB]]), 16 * MIB, 8 * MIB)).toBeNull()
   })
 })
 
