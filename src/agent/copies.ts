@@ -15,7 +15,7 @@ import type { PushResult } from '../control/view/push-view.js'
 import type { Dialler } from '../net/dial.js'
 import type { DataEngine, HashPool, SourceFile } from '../ports.js'
 import { decodeName } from '../protocol/manifest.js'
-import { attempt } from '../session/coordinator/attempt.js'
+import { attempts } from '../session/coordinator/name-wait.js'
 import { PushRun } from '../session/coordinator/push-run.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
 import type { TransferStatus } from '../session/receiver/transfer-status.js'
@@ -157,15 +157,12 @@ export class Copies {
       const spec = this.#pushSpec(copy.wish, record, runs)
       const { attributes } = copy.wish
       const described = attributes === null ? source : { ...source, ...fileAttributes(attributes) }
-      return await attempt(
-        (hooks) =>
-          new PushRun(engine, router, pool, described, spec, {
-            ...hooks,
-            changed: () => void holdings.drop(record, 'changed'),
-          }),
+      const changed = (): void => void holdings.drop(record, 'changed')
+      return await attempts(
+        (one, hooks) => new PushRun(engine, router, pool, described, one, { ...hooks, changed }),
+        spec,
         copy.audience,
         copy.signal,
-        false,
       )
     } finally {
       engine.storage.closeFile(source.file)
@@ -174,7 +171,7 @@ export class Copies {
 
   #pushSpec(wish: CopyWish, record: HeldStream, signed: readonly DigestRun[]): PushSpec {
     const { transfer, strategy, shape, nodes, noClobber, strict, allowAdd } = wish
-    const { connectMs, silenceMs, retries } = wish
+    const { connectMs, silenceMs, retries, wait } = wish
     const { contentId, algorithm, fileDigest, author } = record
     const dialler = this.#spec.dialler(connectMs)
     const { signer } = dialler.self
@@ -185,7 +182,7 @@ export class Copies {
     }
     return {
       ...{ transfer, contentId, algorithm, signer, strategy, shape, name: decodeName(wish.as) },
-      ...{ nodes, noClobber, strict, allowAdd, connectMs, silenceMs, retries, wait: false },
+      ...{ nodes, noClobber, strict, allowAdd, connectMs, silenceMs, retries, wait },
       known: { fileDigest, author, signed },
       ...limited,
       dialler,

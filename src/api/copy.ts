@@ -120,6 +120,7 @@ function checkCopy(
   requireBoolean('noClobber', options.noClobber)
   requireBoolean('strict', options.strict)
   requireBoolean('allowAdd', options.allowAdd)
+  requireBoolean('wait', options.wait)
   const { silenceMsMin, silenceMsMax, retriesMax, timeoutMsMax } = limits
   const wish: CopyWish = {
     transfer: randomId(),
@@ -143,6 +144,7 @@ function checkCopy(
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, timeoutMsMax) ?? null,
     minRateBytesPerSecond: rateOf('minRateBytesPerSecond', options.minRateBytesPerSecond),
     uplinkBytesPerSecond: rateOf('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
+    wait: options.wait ?? false,
     detach,
   }
   return { from, wish }

@@ -43,3 +43,19 @@ export async function copyAt(
     inquiry.close()
   }
 }
+
+/** Resolves once the node has joined the copy that the mirror makes. */
+export async function addAt(
+  dialler: Dialler,
+  signal: AbortSignal,
+  mirror: string,
+  transfer: string,
+  address: string,
+): Promise<void> {
+  const inquiry = new Inquiry(dialler, mirror)
+  try {
+    await inquiry.ask({ type: 'add', transfer, address }, 'added', { timeoutMs, signal })
+  } finally {
+    inquiry.close()
+  }
+}

@@ -7,7 +7,7 @@ import type { DataEngine, HashPool, SourceFile } from '../ports.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
 import { PoolWork } from '../session/receiver/held-work.js'
-import { copyAt, nameText, wholeRates } from './mirror-copy.js'
+import { addAt, copyAt, nameText, wholeRates } from './mirror-copy.js'
 import { MirroredPush } from './mirrors.js'
 import type { CheckedPush } from './options.js'
 import type { PushResult } from './types.js'
@@ -38,6 +38,7 @@ export function pushMirrored(parts: MirroredParts): Promise<PushResult> {
     known: spec.known?.fileDigest ?? null,
     wish: wishOf(spec, source),
     copy: (...asked) => copyAt(spec.dialler, ...asked),
+    add: (...asked) => addAt(spec.dialler, signal, ...asked),
     push: (transfer, nodes, audience, mirrors) =>
       pushing({ ...spec, transfer, nodes, mirrors }, audience),
     ...{ fileDigest, audience, signal },
@@ -69,6 +70,7 @@ function wishOf(
     timeoutMs: spec.timeoutMs ?? null,
     minRateBytesPerSecond: wholeRates(spec.minRateBytesPerSecond),
     uplinkBytesPerSecond: null,
+    wait: spec.wait,
     detach: false,
   }
 }

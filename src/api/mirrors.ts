@@ -34,6 +34,8 @@ export interface MirrorSpec {
     signal: AbortSignal,
     told: (report: Report) => void,
   ) => Promise<PushResult>
+  /** Has the mirror add this node to the copy that it makes. */
+  readonly add: (mirror: string, transfer: string, address: string) => Promise<void>
   /** Pushes the source to these nodes; mirrors send what they hold in the origin's stead. */
   readonly push: (
     transfer: string,
@@ -67,6 +69,8 @@ export class MirroredPush {
   /** To mirrors, so that they hold the content. */
   #sentBytes = 0
   #last: Progress | undefined
+  /** Nodes that were added, as they were asked for. */
+  readonly #added: string[] = []
 
   constructor(spec: MirrorSpec) {
     this.#spec = spec
@@ -92,6 +96,8 @@ export class MirroredPush {
       ...audience,
       progress: (progress) => this.#show(progress),
       node: (outcome) => this.#told(outcome),
+      // A mirror that lacks the content can be sent it from now on.
+      summed: (fileDigest) => this.#summed.settle(fileDigest),
     }
     let result: PushResult
     try {
@@ -158,12 +164,21 @@ export class MirroredPush {
     const own = await this.#sendTo(nodes.filter(({ address }) => mirrors.some(at(address))))
     const rest = nodes.filter(({ address }) => !mirrors.some(at(address)))
     if (rest.length === 0 && own !== undefined) return this.#warned(own)
-    const copied = await this.#byMirror(rest, (mirror, report) => {
+    const copied = await this.#byMirror(rest, (mirror, report, copy) => {
       if (report.event === 'node') return this.#took(mirror, report)
-      if (report.event === 'plan') return audience.plan({ ...report, transfer })
+      if (report.event === 'plan') {
+        audience.plan({ ...report, transfer })
+        return audience.running((link) => this.#add(mirror, copy, link))
+      }
       audience.progress({ ...report, transfer, originBytesSent: this.#sentBytes })
     })
     return this.#merged({ ...copied, transfer }, own)
+  }
+
+  /** A node more, for the mirror that copies. */
+  async #add(mirror: string, copy: string, link: NodeLink): Promise<void> {
+    this.#added.push(link.address)
+    await this.#spec.add(mirror, copy, link.address)
   }
 
   /** Mirrors that are nodes of the push have it from the origin. */
@@ -180,14 +195,15 @@ export class MirroredPush {
   /** Has the first mirror that holds the content copy it; rejects when none does. */
   async #byMirror(
     links: readonly NodeLink[],
-    told: (mirror: string, report: Report) => void,
+    told: (mirror: string, report: Report, transfer: string) => void,
   ): Promise<PushResult> {
     const fileDigest = await this.#fileDigest()
     const { bytes, mirrors, signal, wish, copy } = this.#spec
     const ask = (mirror: string): Promise<PushResult> => {
       const content = { fileDigest, bytes }
-      const whole = { ...wish, content, nodes: links.map(wholeLink), transfer: randomId() }
-      return copy(mirror, whole, signal, (report) => told(mirror, report))
+      const transfer = randomId()
+      const whole = { ...wish, content, nodes: links.map(wholeLink), transfer }
+      return copy(mirror, whole, signal, (report) => told(mirror, report, transfer))
     }
     const lacking: string[] = []
     let failure: unknown
@@ -228,7 +244,8 @@ export class MirroredPush {
   /** With what mirrors have made of its nodes. */
   #merged(result: PushResult, own?: PushResult): PushResult {
     const direct = new Map([...result.nodes, ...(own?.nodes ?? [])].map((one) => [one.node, one]))
-    const nodes = this.#spec.nodes.flatMap(({ address }) => {
+    const named = this.#spec.nodes.map(({ address }) => address)
+    const nodes = [...new Set([...named, ...this.#added])].flatMap((address) => {
       const outcome = this.#outcomes.get(address) ?? direct.get(address)
       return outcome === undefined ? [] : [outcome]
     })

@@ -81,6 +81,7 @@ export const optionNames = {
     retries: true,
     timeoutMs: true,
     minRateBytesPerSecond: true,
+    wait: true,
     signal: true,
   } satisfies Names<CopyOptions>,
   waitFor: { via: true, key: true, signal: true, timeoutMs: true } satisfies Names<WaitOptions>,

@@ -9,7 +9,8 @@ import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { randomId, selfOf, signerOf } from '../net/crypto.js'
 import { Resolver } from '../net/resolver.js'
 import type { DataEngine, SourceFile } from '../ports.js'
-import { attempt, type PushAudience, type RunHooks } from '../session/coordinator/attempt.js'
+import type { PushAudience, RunHooks } from '../session/coordinator/attempt.js'
+import { attempts } from '../session/coordinator/name-wait.js'
 import { PushRun } from '../session/coordinator/push-run.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
 import { TraceFile } from '../session/coordinator/trace-file.js'
@@ -17,7 +18,6 @@ import type { EngineRouter } from '../session/router.js'
 import { clientKey } from '../store/identity.js'
 import { KnownSource } from './known-source.js'
 import { pushMirrored } from './mirrored-push.js'
-import { whenNameIsFree } from './name-wait.js'
 import { type CheckedPush, checkPush } from './options.js'
 import { claimSource, openSource, pathOf } from './source.js'
 import { tell } from './tell.js'
@@ -111,16 +111,7 @@ async function run(
       // The timeline is that of this push, not of what it sends a mirror.
       const seen = spec.transfer === transfer ? helpers : { ...helpers, trace: undefined }
       const make = makeRun.bind(null, engine, router, pool, source as SourceFile, seen)
-      return wait
-        ? whenNameIsFree(
-            (timeoutMs, wait) =>
-              attempt(make.bind(null, { ...spec, timeoutMs, wait }), audience, signal, wait),
-            timeoutMs,
-            transfer,
-            signal,
-            (text) => log({ level: 'warn', event: 'waiting', fields: { transfer, text } }),
-          )
-        : attempt(make.bind(null, spec), audience, signal, false)
+      return attempts(make, spec, audience, signal)
     }
     const result =
       checked.mirrors.length === 0
@@ -150,7 +141,12 @@ function makeRun(
   hooks: RunHooks,
 ): PushRun {
   const traced = trace === undefined ? {} : { trace: trace.write.bind(trace) }
-  return new PushRun(engine, router, pool, source, spec, { ...hooks, ...traced, ...known.hooks })
+  const summed = (...whole: [fileDigest: string, digests: Uint8Array]): void => {
+    hooks.summed?.(...whole)
+    known.hooks.summed?.(...whole)
+  }
+  const all = { ...hooks, ...traced, ...known.hooks, summed }
+  return new PushRun(engine, router, pool, source, spec, all)
 }
 
 /** Everybody who listens to the transfer. */

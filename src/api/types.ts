@@ -366,6 +366,7 @@ export interface CopyOptions
     | 'retries'
     | 'timeoutMs'
     | 'minRateBytesPerSecond'
+    | 'wait'
     | 'signal'
   > {
   /** HOST[:PORT] of a node that holds the file. */

@@ -33,6 +33,7 @@ export function readCopyWish(body: Fields): CopyWish {
     timeoutMs: orNull('timeoutMs', () => body.integer('timeoutMs', 1, limits.timeoutMsMax)),
     minRateBytesPerSecond: rate('minRateBytesPerSecond'),
     uplinkBytesPerSecond: rate('uplinkBytesPerSecond'),
+    wait: body.boolean('wait'),
     detach: body.boolean('detach'),
   }
 }

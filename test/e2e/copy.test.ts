@@ -209,6 +209,27 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
     expect(existsSync(held(at(0)))).toBe(false)
   })
 
+  it('waits while another push writes the name, and tells those who follow', async () => {
+    const door = await doorTo(0)
+    const other = world.file('other', 8 * MIB)
+    const running = push(other.path, { to: [door.address], as: name, engine })
+    await until(door.isHolding, 'the push is held up')
+    const transfer = copy(name, { ...to(at(0).address), wait: true })
+    let words = 0
+    transfer.on('progress', () => void words++)
+    const seen: string[] = []
+    transfer.on('node', ({ status }) => seen.push(status))
+    await until(() => words > 2, 'it has said again and again that it waits')
+    expect(seen).toEqual([])
+    door.open()
+    expect((await running.result).nodes).toMatchObject([{ status: 'complete' }])
+    expect((await transfer.result).nodes).toMatchObject([{ status: 'complete' }])
+    expect(seen).toEqual(['complete'])
+    expectCopies(content, name, [at(0)])
+    const refused = copy('gone', { ...to(at(0).address), wait: true }).result
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_FR_NOT_HELD' })
+  })
+
   it('nodes can be added to it', async () => {
     const door = await doorTo(0)
     await using transfer = copy(name, to(door.address))

@@ -89,8 +89,8 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
     expectCopies(content, name, [mirror, near, far])
   })
 
-  it('one that lacks the content gets it first', async () => {
-    const { result, address } = await beyondReach([], at(mirror), false)
+  it('one that lacks the content gets it first, while the push goes on', async () => {
+    const { result, address } = await beyondReach([], at(mirror), true)
     expect(result.nodes.at(-1)).toMatchObject({ node: address, servedBy: mirror.address })
     expectCopies(content, name, [mirror, near, far])
   })
@@ -177,6 +177,25 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
       { node: mirror.address, status: 'complete', servedBy: null },
       { node: near.address, status: 'complete', servedBy: mirror.address },
     ])
+  })
+
+  it('a node that is added to a push that spares its origin has it from the mirror', async () => {
+    await hold(mirror)
+    const door = await world.holding(near.address, 4 * MIB)
+    const options = { to: [door.address], mirrors: at(mirror), spareOrigin: true, engine }
+    const transfer = push(path, { ...options, as: 'b.bin' })
+    await until(door.isHolding, 'the mirror sends')
+    await transfer.add(far.address)
+    await expect(transfer.add(far.address)).rejects.toThrow()
+    door.open()
+    const result = await transfer.result
+    expect(result.originBytesSent).toBe(0)
+    expect(result.nodes).toMatchObject(
+      [door.address, far.address].map((node) => {
+        return { node, status: 'complete', servedBy: mirror.address }
+      }),
+    )
+    expectCopies(content, 'b.bin', [near, far])
   })
 
   it('a push that is cancelled ends what its mirror does', async () => {

@@ -1,37 +1,29 @@
 /** `fr copy` on the command line: its options and what they ask for. */
 import type { Command as Commander } from 'commander'
-import type { Shape, Strategy } from '../../api/types.js'
-import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
-import { parseCount, parseDuration, parseRate, UsageError } from '../render/units.js'
-import { checked, choice, given, keyFileOption, type Values } from './options.js'
-import { nodesOption, type Targets, targetsOf, toOption } from './targets.js'
+import { parseRate, UsageError } from '../render/units.js'
+import { checked, choice, type Values } from './options.js'
+import {
+  shownOptions,
+  strategyOption,
+  type TransferWishes,
+  transferWishes,
+  waitOptions,
+  whereOptions,
+} from './transfer-options.js'
 
-export interface CopyCommand extends Targets {
+export interface CopyCommand extends TransferWishes {
   readonly command: 'copy'
   /** At the node that holds it. */
   readonly name: string
   readonly from: string
-  readonly as?: string
-  readonly keyFile?: string
-  readonly strategy?: Strategy
-  readonly shape?: Shape | 'auto'
-  readonly noClobber: boolean
-  readonly strict: boolean
-  readonly allowAdd: boolean
-  readonly uplinkBytesPerSecond?: number
-  readonly retries?: number
-  readonly timeoutMs?: number
   readonly detach: boolean
-  readonly json: boolean
-  readonly quiet: boolean
-  readonly progress: boolean
   readonly log: LogWish
 }
 
 export function addCopy(program: Commander, found: (command: CopyCommand) => void): void {
-  program
+  const command = program
     .command('copy')
     .description('Have a node put a file that it holds on other nodes.')
     .argument('<name>', 'the file, as fr ls shows it')
@@ -41,34 +33,15 @@ export function addCopy(program: Commander, found: (command: CopyCommand) => voi
       'a node that holds the file (required)',
       checked((text) => parseAddress(text)),
     )
-    .addOption(toOption())
-    .option(...nodesOption)
-    .option('--as <name>', 'name at the nodes (default: the same)')
-    .option('--no-clobber', 'refuse nodes that already have the name')
-    .option('--strict', 'refuse nodes whose file system does not keep mode and modification time')
-    .option('--allow-add', 'let others who hold the key add nodes to this copy (fr add)')
-    .option(...keyFileOption)
+  whereOptions(command, 'copy', 'the same')
     .optionsGroup('How it goes:')
-    .addOption(
-      choice('--strategy <strategy>', 'how the file is dealt out', ['adaptive', 'classic']),
-    )
+    .addOption(strategyOption())
     .addOption(choice('--shape <shape>', 'who feeds whom', ['auto', 'unicast', 'group']))
     .option('--uplink <rate>', 'uplink of the node that copies', checked(parseRate))
-    .option(
-      '--retries <n>',
-      'more attempts for a node that failed for a reason that may pass (default: 2)',
-      checked((text) => parseCount(text, 0, limits.retriesMax)),
-    )
-    .option(
-      '--timeout <duration>',
-      'fail nodes that are not complete after this time',
-      checked((text) => Math.ceil(parseDuration(text, 0.001, limits.timeoutMsMax / 1000) * 1000)),
-    )
+  waitOptions(command)
     .optionsGroup('What is shown:')
     .option('--detach', 'print the id of the transfer and leave; see fr wait')
-    .option('-q, --quiet', 'print errors only')
-    .option('--no-progress', 'print no progress, only the plan and the outcome')
-    .option('--json', 'one JSON object per line on stdout: plan, progress, node, result')
+  shownOptions(command)
     .addHelpText(
       'after',
       `
@@ -84,26 +57,16 @@ Examples:
 }
 
 function copyCommand(name: string, options: Values): CopyCommand {
-  const { from, as, keyFile, strategy, shape, retries } = options
-  const targets = targetsOf(options)
+  const { from } = options
+  const wishes = transferWishes(options)
   if (!from) throw new UsageError('--from is required (see fr copy --help)')
   if (name === '') throw new UsageError('NAME is empty')
-  if (as === '') throw new UsageError('--as is empty')
-  const quiet = options['quiet'] === true
   return {
     command: 'copy',
     name,
     from,
-    ...targets,
-    ...given({ as, keyFile, strategy, shape, retries }),
-    ...given({ uplinkBytesPerSecond: options['uplink'], timeoutMs: options['timeout'] }),
-    noClobber: options['clobber'] === false,
-    strict: options['strict'] === true,
-    allowAdd: options['allowAdd'] === true,
+    ...wishes,
     detach: options['detach'] === true,
-    json: options['json'] === true,
-    quiet,
-    progress: options['progress'] !== false && !quiet,
-    log: { format: 'text', level: quiet ? 'error' : 'warn' },
+    log: { format: 'text', level: wishes.quiet ? 'error' : 'warn' },
   }
 }

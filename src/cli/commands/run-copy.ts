@@ -9,18 +9,19 @@ import { jsonText } from '../render/text.js'
 import type { CopyCommand } from './copy.js'
 import { given } from './options.js'
 import { showTransfer } from './show-transfer.js'
+import { wishOptions } from './transfer-options.js'
 
 export async function runCopy(command: CopyCommand, context: Context): Promise<number> {
-  const { from, noClobber, strict, allowAdd } = command
-  const { strategy, shape, uplinkBytesPerSecond, retries, timeoutMs } = command
+  const { from } = command
   const to = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
   const { copy, startCopy } = await import('../../api/copy.js')
   const key = await keyOption(command.keyFile, context)
   const name = argumentBytes(command.name) ?? command.name
   const as = command.as === undefined ? undefined : (argumentBytes(command.as) ?? command.as)
   const options: CopyOptions = {
-    ...{ from, to, noClobber, strict, allowAdd, ...key },
-    ...given({ as, strategy, shape, uplinkBytesPerSecond, retries, timeoutMs }),
+    ...{ from, to, ...key },
+    ...given({ as }),
+    ...wishOptions(command),
   }
   if (!command.detach)
     return showTransfer({ label: 'fr copy', name: command.name }, command, context, (_, signal) =>

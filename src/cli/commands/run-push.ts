@@ -7,6 +7,7 @@ import type { Context } from '../render/context.js'
 import { given } from './options.js'
 import type { PushCommand } from './push.js'
 import { showTransfer } from './show-transfer.js'
+import { wishOptions } from './transfer-options.js'
 
 export async function runPush(command: PushCommand, context: Context): Promise<number> {
   const targets = command.to ?? (await readNodesFile(command.nodesFile ?? ''))
@@ -37,23 +38,11 @@ async function pushSource(
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const { noClobber, strict, verify, allowAdd, wait, dryRun, spareOrigin, mirrors } = command
-  const { strategy, shape, groupSize, digest, engine, uplinkBytesPerSecond, trace } = command
-  const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond } = command
+  const { verify, dryRun, spareOrigin, mirrors, groupSize, digest, engine, trace } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
-    ...{ noClobber, strict, verify, allowAdd, wait, dryRun, spareOrigin },
-    ...given({
-      as,
-      strategy,
-      shape,
-      groupSize,
-      digest,
-      engine,
-      uplinkBytesPerSecond,
-      trace,
-      mirrors,
-    }),
-    ...given({ connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond }),
+    ...{ verify, dryRun, spareOrigin },
+    ...given({ as, groupSize, digest, engine, trace, mirrors }),
+    ...wishOptions(command),
   }
 }

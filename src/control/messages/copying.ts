@@ -37,6 +37,8 @@ export interface CopyWish {
   readonly timeoutMs: number | null
   readonly minRateBytesPerSecond: number | null
   readonly uplinkBytesPerSecond: number | null
+  /** Try again while another push writes the name, instead of failing. */
+  readonly wait: boolean
   /** It goes on when whoever asked hangs up. */
   readonly detach: boolean
 }

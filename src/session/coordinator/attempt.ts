@@ -11,6 +11,8 @@ export interface PushAudience {
   readonly plan: (plan: Plan) => void
   readonly progress: (progress: Progress) => void
   readonly node: (outcome: NodeOutcome) => void
+  /** The whole source was read for the first time; its file digest. */
+  readonly summed?: (fileDigest: string) => void
   /** From now on nodes can be added. */
   readonly running: (add: (link: NodeLink) => Promise<void>) => void
 }
@@ -42,13 +44,18 @@ export async function attempt(
       audience.progress(running.progress())
       isFinal()
     },
+    summed: (fileDigest) => audience.summed?.(fileDigest),
     outcome: (outcome) => {
       if (held === undefined) audience.node(outcome)
       else held.push(outcome)
     },
   })
   if (!mayRecur) isFinal()
-  const result = await supervise(running, audience, signal)
+  const result = await supervise(running, audience, signal).catch((error: unknown) => {
+    // Who waits for a name for a long time has something to tell, too.
+    if (mayRecur) audience.progress(running.progress())
+    throw error
+  })
   isFinal()
   // The final state: the last report may be a quarter of a second old.
   audience.progress(running.progress())

@@ -279,6 +279,7 @@ describe('fr copy and fr wait', () => {
       noClobber: false,
       strict: false,
       allowAdd: false,
+      wait: false,
       detach: false,
       ...shown,
     })
@@ -294,6 +295,11 @@ describe('fr copy and fr wait', () => {
       quiet: true,
       progress: false,
     })
+    const waits = '--connect-timeout 3s --silence 2s --min-rate 1MB --retries 1 --wait'
+    const asked = { connectMs: 3_000, silenceMs: 2_000, retries: 1, wait: true }
+    const whoever = { ...asked, minRateBytesPerSecond: 1e6 }
+    expect(command(`copy a --from h --to x ${waits}`)).toMatchObject(whoever)
+    expect(command(`push a --to x ${waits}`)).toMatchObject(whoever)
     const wait = { command: 'wait', transfer: id, via: 'h:2', ...shown }
     expect(command(`wait ${id} --via h:2`)).toEqual(wait)
   })
@@ -303,6 +309,8 @@ describe('fr copy and fr wait', () => {
     ['copy a --to x', '--from is required'],
     ['copy a --from h', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
     ['copy a --from h --to x --nodes n', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
+    ['copy a --from h --to x --strategy classic --shape unicast', '--shape unicast makes none'],
+    ['copy a --from h --to x --silence 1ms', '--silence <duration>'],
     ['copy a --from h,i --to x', 'HOST[:PORT]'],
     ['wait 12 --via h', 'is not the id of a transfer: 32 hex digits'],
     [`wait ${id}`, '--via is required'],

@@ -306,6 +306,7 @@ const bodies: Bodies = {
     noClobber: fc.boolean(),
     strict: fc.boolean(),
     allowAdd: fc.boolean(),
+    wait: fc.boolean(),
     connectMs: fc.integer({ min: 1, max: limits.connectMsMax }),
     silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
     retries: fc.nat({ max: limits.retriesMax }),
