@@ -146,8 +146,19 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
     `${rateOf(delivered, result.seconds)} delivered`,
     ...boundParts(result),
     ...(isMixed ? [`${formatBytes(result.directBytes)} sent to all directly`] : []),
+    ...mirrorParts(result),
     ...(repaired > 0 ? [`${formatBytes(repaired)} repaired`] : []),
   ]
+}
+
+/** What mirrors sent, which are no nodes of the push. */
+function mirrorParts({ shares, nodes }: PushResult): string[] {
+  const named = new Set(nodes.map(({ node }) => node))
+  const mirrors = shares.filter(({ node }) => !named.has(node))
+  return mirrors.map(
+    ({ node, relayedShare }) =>
+      `${formatPercent(relayedShare ?? 0)} sent by the mirror ${printable(node)}`,
+  )
 }
 
 /** The bound and its source. */

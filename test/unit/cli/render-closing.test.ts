@@ -111,6 +111,14 @@ describe('the closing table', () => {
 
 describe('the bound in the closing lines', () => {
   const last = (over: Partial<PushResult>) => closing(over, 200).at(-1)
+  it('is followed by what mirrors sent', () => {
+    const mirror = { node: 'm:1', dealtBytes: 9, relayedBytes: 9, relayedShare: 0.5 }
+    const [mine] = result.nodes
+    const nodes = mine === undefined ? [] : [mine]
+    const shares = [...nodes.map(({ node }) => ({ ...mirror, node })), mirror]
+    expect(last({ nodes, shares })).toContain(', 50% sent by the mirror m:1')
+  })
+
   it('is said to be observed where no speeds were given', () => {
     expect(last({ boundSeconds: null, efficiency: null, boundFrom: 'observed' })).toMatch(
       /delivered, observed bound 5\.40 s, efficiency 0\.960, 8\.00 MiB sent to all directly$/,
