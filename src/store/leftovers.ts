@@ -43,7 +43,7 @@ export class Leftovers {
   readonly #storage: Storage
   readonly #dir: DataDirHandle
   readonly #journalsDir: string
-  /** Ids of partials that are open, and whose journals may be. */
+  /** Ids of partials that are open or about to be, or about to go. */
   readonly #open = new Set<string>()
 
   constructor(storage: Storage, dir: DataDirHandle, hiddenDir: string) {
@@ -55,6 +55,13 @@ export class Leftovers {
   /** Where the journal of a partial is. */
   pathOf(id: string): string {
     return join(this.#journalsDir, id)
+  }
+
+  /** Before a partial is opened or removed; false: somebody else is at it. `close` follows. */
+  reserve(id: string): boolean {
+    if (this.#open.has(id)) return false
+    this.#open.add(id)
+    return true
   }
 
   /**
@@ -104,15 +111,23 @@ export class Leftovers {
     return found.bytes > 0 ? found : undefined
   }
 
-  /** Ids of partials that were made for this name. */
-  async named(name: Uint8Array): Promise<string[]> {
-    const found: string[] = []
+  /** Removes the partials that were made for this name, but for those in use; their number. */
+  async removeNamed(name: Uint8Array): Promise<number> {
+    let removed = 0
     for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
       const header = await readHeader(this.pathOf(id))
       const isOfName = header !== null && Buffer.compare(header.name, name) === 0
-      if (isOfName && !this.#open.has(id)) found.push(id)
+      if (!isOfName || !this.reserve(id)) continue
+      try {
+        await this.#storage.discard(this.#dir, id)
+      } catch (error) {
+        this.close(id)
+        throw error
+      }
+      await this.drop(id)
+      removed++
     }
-    return found
+    return removed
   }
 
   async hasJournal(id: string): Promise<boolean> {
@@ -122,7 +137,7 @@ export class Leftovers {
     )
   }
 
-  /** The partial is closed, and stays. */
+  /** The partial is closed, or nobody is about to open it any more; it stays. */
   close(id: string): void {
     this.#open.delete(id)
   }

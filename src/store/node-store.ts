@@ -7,6 +7,7 @@
  * its place serves the next offers (refreshDataDir in ports.ts). A check that finds no change costs
  * a few stats, and at most one is under way.
  */
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Failure, FrError, type FrErrorCode } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
@@ -196,16 +197,18 @@ export class NodeStore {
     return this.freeBytes
   }
 
+  /** Permissions of a published file; undefined: it cannot be told. */
+  async modeOf(name: Uint8Array): Promise<number | undefined> {
+    const path = Buffer.concat([Buffer.from(`${this.#spec.dataDir}/`), name])
+    const found = await lstat(path).catch(() => undefined)
+    return found && found.mode & 0o777
+  }
+
   /** Removes what unfinished transfers of this name left; resolves to the number of partials. */
   async makeWay(name: Uint8Array): Promise<number> {
-    const { storage, dir } = this.#spec
-    const ids = await this.leftovers.named(name)
-    for (const id of ids) {
-      await storage.discard(dir, id)
-      await this.leftovers.drop(id)
-    }
-    if (ids.length > 0) this.#log('info', 'partials-replaced', { removed: ids.length })
-    return ids.length
+    const removed = await this.leftovers.removeNamed(name)
+    if (removed > 0) this.#log('info', 'partials-replaced', { removed })
+    return removed
   }
 
   /** Updates free and kept bytes for the status; values that cannot be read stay as they were. */

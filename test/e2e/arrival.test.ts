@@ -88,7 +88,7 @@ describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
       if (isFirst) await meanwhile()
       isFirst = false
     }
-    const about = { name, fileDigest: null, isSparse: false, requireSpace }
+    const about = { name, fileDigest: null, isStrict: false, isSparse: false, requireSpace }
     const spec: ArrivalSpec = { wanted, entry, ...about }
     return { partial, found: await arrive(host, partial, spec) }
   }
@@ -138,6 +138,39 @@ describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
     const { found } = await arrival(first)
     const expected = { journal: 'another', candidates: [], unreadCandidates: [{ offset: 0 }] }
     expect(found).toMatchObject(expected)
+  })
+
+  it('is not removed with its name while another name opens it', async () => {
+    await left('x')
+    const { storage } = engine
+    let removed: number | undefined
+    const partial = new Partial(
+      new Proxy(storage, {
+        get: (target, key) => {
+          const value = Reflect.get(target, key) as (...values: unknown[]) => unknown
+          if (key !== 'openPartial') return value.bind(target)
+          return async (...values: unknown[]) => {
+            // Whoever removes has listed it before it was opened.
+            removed = await leftovers.removeNamed(name)
+            return value.apply(target, values)
+          }
+        },
+      }),
+      dir,
+      new Uint8Array(Buffer.from('other')),
+      { transfer: first, entry: {} as StreamEntry, noClobber: false },
+    )
+    opened.push(partial)
+    const host = { storage, dir, store: { leftovers } } as unknown as NodeHost
+    const about = { name, fileDigest: null, isStrict: false, isSparse: false }
+    const entry = { mode: 0o644, mtimeSeconds: 0, mtimeNanos: 0 } as StreamEntry
+    const found = await arrive(host, partial, {
+      ...{ ...about, wanted, entry },
+      requireSpace: async () => {},
+    })
+    expect(removed).toBe(0)
+    expect(found).toMatchObject({ journal: 'ours', held: [{ offset: 0 }] })
+    expect(readdirSync(join(hidden, 'partials'))).toContain('x')
   })
 
   it('may be gone when it is opened', async () => {

@@ -225,6 +225,10 @@ describe.runIf(process.platform === 'linux').each(kinds)(
       expect(result.nodes[0]).toMatchObject({ status: 'complete', reason: null, warnings })
       expect(readFileSync(join(dataDir, 'data.bin')).equals(content)).toBe(true)
       expect(statSync(join(dataDir, 'data.bin')).mode & 0o777).toBe(0o600)
+      // Its content is there already; what was not kept of it is no success either.
+      const again = await push(path, { to: [address], engine, strict: true }).result
+      expect(again.nodes[0]).toMatchObject({ status: 'refused', code: 'ERR_FR_ATTRIBUTES' })
+      expect(again.originBytesSent).toBe(0)
     })
 
     it('that cannot make a file durable has not published it', async () => {

@@ -71,19 +71,23 @@ export class Landing {
 
   /**
    * Looks at the output before anything is asked of anybody. Rejects with ERR_FR_EXISTS,
-   * ERR_FR_IS_DIRECTORY, ERR_FR_BUSY when another fetch writes it, ERR_FR_IO.
+   * ERR_FR_IS_DIRECTORY, ERR_FR_BUSY when another fetch writes it, ERR_FR_NO_SPACE, ERR_FR_IO, and
+   * leaves nothing then.
    */
   static async prepare(spec: LandingSpec): Promise<Landing> {
     const { output } = spec
     if (output !== null) await requireFree(output, spec.force)
-    const workDir = await workDirOf(output)
+    const { workDir, isNew } = await workDirOf(output)
     const landing = new Landing(spec, workDir)
     try {
       landing.#dir = await spec.storage.openDataDir(workDir)
       return landing
     } catch (error) {
       const { code, message } = asFrError(error, 'ERR_FR_IO')
-      if (code !== 'ERR_FR_DATA_DIR_LOCKED') throw new FrError('ERR_FR_IO', message)
+      const isTaken = code === 'ERR_FR_DATA_DIR_LOCKED'
+      if (isNew && !isTaken) await rm(workDir, { recursive: true, force: true }).catch(() => {})
+      if (code === 'ERR_FR_NO_SPACE') throw error
+      if (!isTaken) throw new FrError('ERR_FR_IO', message)
       throw new FrError('ERR_FR_BUSY', `another process is fetching ${output}`)
     }
   }
@@ -313,17 +317,20 @@ async function requireFree(output: string, force: boolean): Promise<void> {
     throw new FrError('ERR_FR_EXISTS', `${output} is no regular file and stays`, { path })
 }
 
-async function workDirOf(output: string | null): Promise<string> {
+async function workDirOf(output: string | null): Promise<{ workDir: string; isNew: boolean }> {
   try {
-    if (output === null) return await mkdtemp(join(tmpdir(), 'fastreplica-get-'))
+    if (output === null)
+      return { workDir: await mkdtemp(join(tmpdir(), 'fastreplica-get-')), isNew: true }
     const name = basename(output)
     const isLong = Buffer.byteLength(name) > limits.nameComponentBytes - 8
     const short = createHash('sha256').update(name).digest('hex').slice(0, 32)
     const workDir = join(dirname(output), `.${isLong ? short : name}.fr-get`)
+    let isNew = true
     await mkdir(workDir, 0o700).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error
+      isNew = false
     })
-    return workDir
+    return { workDir, isNew }
   } catch (error) {
     throw systemError(error, output ?? tmpdir())
   }

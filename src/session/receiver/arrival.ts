@@ -12,7 +12,7 @@ import type { StreamEntry } from '../../control/messages/types.js'
 import type { Found } from '../../control/receiver/events.js'
 import { type DigestRun, digestsOf, type HeldStream } from '../../store/catalogue/record.js'
 import { digestTable } from '../../store/held/verify.js'
-import type { Unfinished, WantedContent } from '../../store/leftovers.js'
+import type { Leftovers, Unfinished, WantedContent } from '../../store/leftovers.js'
 import type { Partial } from '../../store/partial.js'
 import type { NodeHost } from './node-host.js'
 
@@ -23,10 +23,18 @@ export interface ArrivalSpec {
   readonly name: Uint8Array
   /** Of the content, where the origin knows it; null: it does not. */
   readonly fileDigest: string | null
+  /** What the file system does not keep of it is no matter of a warning. */
+  readonly isStrict: boolean
   /** It has holes, by the word of the origin. */
   readonly isSparse: boolean
   /** Rejects with ERR_FR_NO_SPACE when there is no room for what is not there. */
   readonly requireSpace: (presentBytes: number) => Promise<void>
+}
+
+export interface SignedCopy {
+  readonly contentId: string
+  readonly author: string
+  readonly signed: readonly DigestRun[]
 }
 
 export interface Arrival extends Found {
@@ -34,6 +42,8 @@ export interface Arrival extends Found {
   readonly journal: 'none' | 'ours' | 'another'
   /** What is there of the author's digests of this content. */
   readonly signed?: readonly DigestRun[]
+  /** The same bytes as another author, or in another content, signed them. */
+  readonly copied?: SignedCopy
 }
 
 /** Opens the partial. */
@@ -55,7 +65,7 @@ export async function arrive(
       await partial.resume(wanted.size)
       return foundIn(found)
     }
-    if (found !== undefined) partial.leave()
+    if (found !== undefined) leave(host.store.leftovers, partial)
   }
   await requireSpace(0)
   await createNew(host, partial, wanted.size)
@@ -69,11 +79,15 @@ async function reopened(
   id: string,
   wanted: WantedContent,
 ): Promise<Unfinished | undefined> {
-  if (!(await partial.reopen(id))) return undefined
+  if (!leftovers.reserve(id)) return undefined
+  if (!(await partial.reopen(id))) {
+    leftovers.close(id)
+    return undefined
+  }
   // Another transfer may have written to it meanwhile. From now on nobody does.
   const identity = await storage.identityOf(partial.file)
   const found = await leftovers.look(id, wanted, identity)
-  if (found === undefined) partial.leave()
+  if (found === undefined) leave(leftovers, partial)
   return found
 }
 
@@ -83,12 +97,18 @@ async function reopened(
  */
 export async function lend(host: NodeHost, partial: Partial, spec: ArrivalSpec): Promise<Found> {
   const record = recordOf(host, spec)
-  const runs = record && (await runsOf(host, record))
+  const signed = record && (await signedOf(host, record))
+  const runs = signed?.map(heldRun)
   const file = record && runs && (await host.store.holdings.openUnchanged(record))
   if (record === undefined || runs === undefined || file === undefined)
     throw new FrError('ERR_FR_NOT_HELD', 'the node holds no file of this content')
   partial.borrow(file, record.identity)
   return { held: runs }
+}
+
+function leave(leftovers: Leftovers, partial: Partial): void {
+  leftovers.close(partial.id)
+  partial.leave()
 }
 
 /** A journal of an earlier partial of this id tells nothing of the new one. */
@@ -110,29 +130,39 @@ async function publishedAs(
 ): Promise<Arrival | undefined> {
   const record = recordOf(host, spec)
   if (record === undefined) return undefined
-  const runs = await runsOf(host, record)
+  const signed = await signedOf(host, record)
+  const runs = signed?.map(heldRun)
   const file = runs && (await host.store.holdings.openUnchanged(record))
-  if (runs === undefined || file === undefined) return undefined
+  if (signed === undefined || runs === undefined || file === undefined) return undefined
   try {
-    if (isAsWanted(record, spec)) {
+    if (await isAsWanted(host, record, spec)) {
       partial.borrow(file, record.identity)
       return { held: runs, journal: 'none' }
     }
     await spec.requireSpace(0)
     await createNew(host, partial, spec.wanted.size)
     partial.copyFrom(file, spec.wanted.size)
-    return { unread: runs, journal: 'none' }
+    const { contentId, author } = record
+    const isSigned = contentId === spec.wanted.contentId && author === spec.wanted.author
+    const found = { unread: runs, journal: 'none' } as const
+    return isSigned ? { ...found, signed } : { ...found, copied: { contentId, author, signed } }
   } catch (error) {
     host.storage.closeFile(file)
     throw error
   }
 }
 
+function heldRun(run: DigestRun): HeldRun {
+  return { ...run, digests: digestsOf(run) }
+}
+
 /** Undefined: they are damaged, and of no use. */
-async function runsOf({ store }: NodeHost, record: HeldStream): Promise<HeldRun[] | undefined> {
+async function signedOf(
+  { store }: NodeHost,
+  record: HeldStream,
+): Promise<readonly DigestRun[] | undefined> {
   const signed = await store.catalogue.runs(record).catch(() => [])
-  if (digestTable(record, signed) === null) return undefined
-  return signed.map((run): HeldRun => ({ ...run, digests: digestsOf(run) }))
+  return digestTable(record, signed) === null ? undefined : signed
 }
 
 /** Of this name rather than of another one. */
@@ -146,12 +176,16 @@ function recordOf({ store }: NodeHost, spec: ArrivalSpec): HeldStream | undefine
   return record?.blockBytes === wanted.blockBytes ? record : undefined
 }
 
-function isAsWanted(
+async function isAsWanted(
+  { store }: NodeHost,
   { name, mode, identity }: HeldStream,
   { entry, ...spec }: ArrivalSpec,
-): boolean {
+): Promise<boolean> {
   const { seconds, nanos } = identity.mtime
   const isSameTime = seconds === entry.mtimeSeconds && nanos === entry.mtimeNanos
   const isSameMode = (mode & 0o777) === (entry.mode & 0o777)
-  return isSameTime && isSameMode && Buffer.compare(name, spec.name) === 0
+  const isSame = isSameTime && isSameMode && Buffer.compare(name, spec.name) === 0
+  if (!isSame || !spec.isStrict) return isSame
+  // The record has the mode that was wished; whether it was kept only the file tells.
+  return (await store.modeOf(name)) === (entry.mode & 0o777)
 }

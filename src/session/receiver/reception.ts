@@ -25,7 +25,7 @@ import { type ReceiverFiles, ReceiverSession } from '../driver/receiver.js'
 import { Hasher } from '../hasher.js'
 import { processClock, SocketNet } from '../sockets.js'
 import { Approval } from './acceptance.js'
-import { type Arrival, type ArrivalSpec, arrive, lend } from './arrival.js'
+import { type Arrival, type ArrivalSpec, arrive, lend, type SignedCopy } from './arrival.js'
 import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
@@ -33,7 +33,7 @@ import { Publication } from './publish.js'
 import { recordPublished } from './record.js'
 import { SignedRuns } from './signed-runs.js'
 import type { ReceptionSpec } from './spec.js'
-import type { TransferStatus } from './transfer-status.js'
+import { statusOf, type TransferStatus } from './transfer-status.js'
 import { VerifiedLog } from './verified-log.js'
 
 export class Reception {
@@ -63,6 +63,7 @@ export class Reception {
   readonly #tasks = new Set<Promise<unknown>>()
   #transfer: TransferHandle | undefined
   #verified: VerifiedLog | undefined
+  #copied: SignedCopy | undefined
   #hasClaim = false
   #resolveDone: (failure: Failure | null) => void = () => {}
 
@@ -197,33 +198,7 @@ export class Reception {
   }
 
   view(): TransferStatus {
-    const { machine, samples, servedBytes } = this.#session
-    const { landedBytes, holeBytes, receivedBytes, duplicateBytes, sentBytes } = samples.totals
-    const openBytes = this.bytes - landedBytes
-    const rate = samples.rateInBytesPerSecond
-    return {
-      transfer: this.spec.transfer,
-      name: this.spec.entry.name,
-      role: machine.phase === 'complete' ? 'complete' : 'receiving',
-      bytes: this.bytes,
-      landedBytes,
-      holeBytes,
-      receivedBytes,
-      duplicateBytes,
-      sentBytes,
-      verifiedBytes: machine.held.verifiedBytes,
-      pulledBytes: machine.pulls.pulledBytes,
-      servedBytes,
-      rateInBytesPerSecond: rate,
-      rateOutBytesPerSecond: samples.rateOutBytesPerSecond,
-      etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
-      relays: samples.relays().map(({ member, queuedBytes, unackedBytes }) => {
-        const node = this.#session.addressOf(member) ?? String(member)
-        const isLagging = machine.laggards.has(member)
-        return { node, queuedBytes, unackedBytes, isLagging }
-      }),
-      waitsFor: this.#approval.isPending ? 'the accept hook' : machine.waitsFor,
-    }
+    return statusOf(this.spec, this.#session, this.#approval.isPending ? 'the accept hook' : null)
   }
 
   #files(): ReceiverFiles {
@@ -255,8 +230,14 @@ export class Reception {
     this.#session.post({ type: 'claimed' })
     await this.#host.store.requireDirectory()
     await storage.checkName(dir, this.name, this.spec.noClobber)
-    const { journal, signed, ...found } = await arrive(this.#host, this.#partial, this.#arrival)
-    this.#signedRuns.restore(signed ?? [])
+    const { journal, signed, copied, ...found } = await arrive(
+      this.#host,
+      this.#partial,
+      this.#arrival,
+    )
+    this.#signedRuns.restore(journal === 'ours' ? (signed ?? []) : [])
+    if (journal === 'none') for (const run of signed ?? []) this.#signedRuns.keep(run)
+    this.#copied = copied
     await this.#publication.probe()
     if (!this.#partial.isBorrowed) await this.#startLog(journal)
     return this.#opened(found)
@@ -289,6 +270,7 @@ export class Reception {
       entry,
       name: this.name,
       fileDigest,
+      isStrict: this.spec.strict,
       isSparse: this.dataBytes < this.bytes,
       requireSpace: (presentBytes) => {
         this.#presentBytes = presentBytes
@@ -373,6 +355,7 @@ export class Reception {
     const { entry, algorithm } = this.spec
     return recordPublished(this.#host, {
       ...{ entry, name: this.name, file: this.#partial.file, runs: this.#signedRuns },
+      copied: this.#copied,
       geometry: { size: this.bytes, blockBytes: this.#blockBytes, algorithm },
       ...this.#publication.outcome,
     })

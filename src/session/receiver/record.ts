@@ -1,11 +1,13 @@
 /** Puts a record of a file that was just published into the catalogue of the node. */
+import { digestBytesOf } from '../../base/digests.js'
 import { asFrError } from '../../base/failures.js'
 import type { StreamEntry } from '../../control/messages/types.js'
 import type { FileHandle } from '../../ports.js'
-import type { HeldStream } from '../../store/catalogue/record.js'
+import { type DigestRun, digestsOf, type HeldStream } from '../../store/catalogue/record.js'
 import { granuleMs } from '../../store/held/identity.js'
 import { digestTable } from '../../store/held/verify.js'
 import type { HeldGeometry } from '../../store/held/work.js'
+import type { SignedCopy } from './arrival.js'
 import type { NodeHost } from './node-host.js'
 import type { SignedRuns } from './signed-runs.js'
 
@@ -19,6 +21,8 @@ export interface Published {
   /** Of all blocks, laid end to end. */
   readonly digests: Uint8Array
   readonly runs: SignedRuns
+  /** Whose digests the bytes had in another file of the node. */
+  readonly copied: SignedCopy | undefined
   /** The file system kept the modification time of the source. */
   readonly hasMtime: boolean
 }
@@ -51,12 +55,23 @@ export async function recordPublished(host: NodeHost, published: Published): Pro
 }
 
 /** Where the author's records do not tell of all that was verified, this node signs it. */
-function signed({ work }: NodeHost, { entry, geometry, digests, runs }: Published) {
-  const found = runs.covering()
-  // An author may have signed more than one digest of a block.
-  const table = found && digestTable(geometry, found)
-  if (found !== undefined && table && Buffer.compare(table, digests) === 0)
+function signed({ work }: NodeHost, published: Published) {
+  const { entry, geometry, digests, runs, copied } = published
+  const found = runs.covering((run) => isOf(run, published))
+  if (found !== undefined)
     return { content: { contentId: entry.contentId, author: entry.author }, runs: found }
+  const table = copied && digestTable(geometry, copied.signed)
+  if (copied && table && Buffer.compare(table, digests) === 0) {
+    const { contentId, author } = copied
+    return { content: { contentId, author }, runs: copied.signed }
+  }
   const content = { contentId: work.freshId(), author: work.author }
   return { content, runs: work.sign({ ...content, ...geometry }, digests) }
+}
+
+/** An author may have signed more than one digest of a block. */
+function isOf(run: DigestRun, { geometry, digests }: Published): boolean {
+  const from = (run.offset / geometry.blockBytes) * digestBytesOf(geometry.algorithm)
+  const signed = digestsOf(run)
+  return Buffer.compare(signed, digests.subarray(from, from + signed.length)) === 0
 }

@@ -39,11 +39,11 @@ export class SignedRuns {
     return fresh
   }
 
-  /** Runs in order that cover the file together, few of them; undefined: some are missing. */
-  covering(): DigestRun[] | undefined {
+  /** Right runs in order that cover the file together, few of them; undefined: some are missing. */
+  covering(isRight: (run: DigestRun) => boolean = () => true): DigestRun[] | undefined {
     const found: DigestRun[] = []
     let end = 0
-    const sorted = this.#runs.toSorted((a, b) => a.offset - b.offset)
+    const sorted = this.#runs.filter(isRight).toSorted((a, b) => a.offset - b.offset)
     let at = 0
     while (end < this.#size) {
       let best: DigestRun | undefined

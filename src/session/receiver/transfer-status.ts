@@ -1,4 +1,7 @@
 /** What a node says of one transfer that it receives, and of its feeds to mates. */
+import type { ReceiverSession } from '../driver/receiver.js'
+import type { ReceptionSpec } from './spec.js'
+
 /** One feed of a node to a mate. */
 export interface RelayStatus {
   /** HOST:PORT of the mate. */
@@ -41,4 +44,40 @@ export interface TransferStatus {
   /** Its open feeds to mates. */
   readonly relays: readonly RelayStatus[]
   readonly waitsFor: string | null
+}
+
+/** `waitsFor`: what the machine does not know of. */
+export function statusOf(
+  { transfer, entry }: ReceptionSpec,
+  session: ReceiverSession,
+  waitsFor: string | null,
+): TransferStatus {
+  const { size: bytes } = entry
+  const { machine, samples, servedBytes } = session
+  const { landedBytes, holeBytes, receivedBytes, duplicateBytes, sentBytes } = samples.totals
+  const openBytes = bytes - landedBytes
+  const rate = samples.rateInBytesPerSecond
+  return {
+    transfer,
+    name: entry.name,
+    role: machine.phase === 'complete' ? 'complete' : 'receiving',
+    bytes,
+    landedBytes,
+    holeBytes,
+    receivedBytes,
+    duplicateBytes,
+    sentBytes,
+    verifiedBytes: machine.held.verifiedBytes,
+    pulledBytes: machine.pulls.pulledBytes,
+    servedBytes,
+    rateInBytesPerSecond: rate,
+    rateOutBytesPerSecond: samples.rateOutBytesPerSecond,
+    etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
+    relays: samples.relays().map(({ member, queuedBytes, unackedBytes }) => {
+      const node = session.addressOf(member) ?? String(member)
+      const isLagging = machine.laggards.has(member)
+      return { node, queuedBytes, unackedBytes, isLagging }
+    }),
+    waitsFor: waitsFor ?? machine.waitsFor,
+  }
 }
