@@ -3,6 +3,7 @@
  * `u32 length | u8 type`, which a blind change of bytes seldom leaves readable.
  */
 import { concat, u32, utf8 } from '../../src/base/bytes.js'
+import { limits } from '../../src/base/limits.js'
 
 /** A whole number from 0, less than `below`. */
 export type Draw = (below: number) => number
@@ -19,6 +20,11 @@ export function drawOf(seed: number): Draw {
 }
 
 const prefixBytes = 5
+/**
+ * How long a repetition may become. Several in one message multiply, to lengths that only the
+ * memory of the fuzzer can refuse: the reader refuses all that is longer than a frame alike.
+ */
+const repeatedBytes = 2 * limits.frameBytes
 const counts = [0, 1, 255, 2 ** 16, 2 ** 20, 2 ** 31, 2 ** 32 - 1]
 
 const byteChanges: ((bytes: Uint8Array, draw: Draw) => Uint8Array)[] = [
@@ -54,13 +60,18 @@ const strange: unknown[] = [
   ...[[], {}, [[]], [[0, 0]], [[1, -1]], abyss, new Array(300).fill(0), new Array(5_000).fill({})],
 ]
 
+function repeated(values: unknown[], times: number): unknown[] {
+  const most = Math.max(1, Math.floor(repeatedBytes / JSON.stringify(values).length))
+  return Array.from({ length: Math.min(times, most) }, () => values).flat()
+}
+
 function jsonChange(value: unknown, draw: Draw): unknown {
   switch (draw(4)) {
     case 0:
       return undefined
     case 1:
       if (!Array.isArray(value) || value.length > 100) return [value]
-      return Array.from({ length: 1 + draw(500) }, () => value).flat()
+      return repeated(value, 1 + draw(500))
     case 2:
       return typeof value === 'number' ? value + draw(5) - 2 : { ['__proto__']: value, more: 1 }
     default:
