@@ -10,7 +10,8 @@
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { conclude, report, runBeside, step, tail } from './steps.mjs'
+import { builds } from './checks.mjs'
+import { conclude, report, runBeside, tail } from './steps.mjs'
 
 const { values } = parseArgs({ options: { minutes: { type: 'string' } } })
 const seconds = values.minutes === undefined ? 20 : Math.round(Number(values.minutes) * 60)
@@ -32,13 +33,7 @@ await Promise.all([inTurn(), inTurn()])
 conclude()
 
 function build() {
-  if (names.length === 0) return report('fuzzers', `none found in ${sources}`)
-  const compilers = ['-DCMAKE_C_COMPILER=clang-14', '-DCMAKE_CXX_COMPILER=clang++-14']
-  const configure = ['-S', '.', '-B', dir, '-DFR_FUZZ=ON', ...compilers]
-  return (
-    step('configure the fuzzers (clang 14)', 'cmake', configure) &&
-    step('build the fuzzers', 'cmake', ['--build', dir, '-j', '2'])
-  )
+  return names.length === 0 ? report('fuzzers', `none found in ${sources}`) : builds.fuzz()
 }
 
 async function fuzzReaders() {

@@ -107,7 +107,7 @@ describe('fr add', () => {
   })
 
   it('refuses by name what cannot be added', async () => {
-    const { push, transfer } = await pushing()
+    const { push, transfer } = await pushing('--connect-timeout', '4s')
     const refusals: [string, string, string][] = [
       [transfer, at(0).address, 'ERR_FR_SAME_NODE'],
       [transfer, door.address, 'ERR_FR_SAME_NODE'],

@@ -226,7 +226,8 @@ describe('fr push to three nodes', () => {
     expect(run).toMatchObject({ status: 0, stdout: '', stderr: '' })
     expectCopies('quiet.bin', content)
     const to = `127.0.0.1:1,${listOf(nodes)}`
-    const some = await world.run(['push', 'quiet.bin', '-q', '--to', to])
+    const args = ['-q', '--connect-timeout', '4s', '--to', to]
+    const some = await world.run(['push', 'quiet.bin', ...args])
     expect(some).toMatchObject({ status: 3, stdout: '' })
     expect(some.stderr).toMatch(/^127\.0\.0\.1:1 failed after \S+ s: ERR_FR_UNREACHABLE: .*\n$/)
   })

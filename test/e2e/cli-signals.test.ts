@@ -7,8 +7,7 @@ import { MIB } from '../../src/base/limits.js'
 import { copyDigest, listOf, type Running, type ServingNode, sha256, World } from './cli-world.js'
 import { type Door, holdingDoor } from './door.js'
 
-/** SHA-256 of this takes most of a second, so that there is a middle to act in. */
-const fileBytes = 192 * MIB
+const fileBytes = 48 * MIB
 const pushing = [
   'push',
   '--silence',
@@ -25,26 +24,28 @@ const pushing = [
 let world: World
 let nodes: ServingNode[]
 let content: Buffer
-let door: Door
+let doors: Door[]
+let held: ServingNode
+let heldDoor: Door
 beforeEach(async () => {
   world = new World()
   nodes = await world.nodes(3)
   content = world.file('big.bin', fileBytes)
-  door = await holdingDoor((nodes[2] as ServingNode).address, 4 * MIB)
+  doors = await Promise.all(nodes.map(({ address }) => holdingDoor(address, MIB)))
+  held = nodes[2] as ServingNode
+  heldDoor = doors[2] as Door
 })
 afterEach(async () => {
-  door.close()
+  for (const door of doors) door.close()
   await world.close()
 })
 
-/** A push that cannot end, because its last node is stopped in the middle, behind the door. */
-async function heldPush(): Promise<{ push: Running; held: ServingNode }> {
-  const held = nodes[2] as ServingNode
-  const push = world.fr([...pushing, `${listOf(nodes.slice(0, 2))},${door.address}`])
-  await push.until('the middle', door.isHolding)
-  held.kill('SIGSTOP')
+/** A push in whose middle all nodes are: none gets more until its door is opened. */
+async function heldPush(): Promise<Running> {
+  const push = world.fr([...pushing, doors.map(({ address }) => address).join()])
+  await push.until('the middle', () => doors.every((door) => door.isHolding()))
   expect(push.lines.map((line) => line['event'])).not.toContain('result')
-  return { push, held }
+  return push
 }
 
 /** Waits until the node has released everything of a push. */
@@ -61,21 +62,22 @@ function partialsOf(node: ServingNode): string[] {
 
 describe('a node that dies', () => {
   it('by SIGKILL in the middle fails by name; the others complete; exit 3', async () => {
-    const { push, held } = await heldPush()
+    const push = await heldPush()
     held.kill('SIGKILL')
+    for (const door of doors) door.open()
     expect(await push.ended).toBe(3)
     const result = push.lines.at(-1)
     expect(result).toMatchObject({ event: 'result', bytes: fileBytes })
     expect(result?.['nodes']).toContainEqual(
       expect.objectContaining({
-        node: door.address,
+        node: heldDoor.address,
         status: 'failed',
         reason: expect.stringMatching(/^ERR_FR_NODE_LOST: /),
       }),
     )
     for (const node of nodes.slice(0, 2)) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))
     expect(copyDigest(held, 'big.bin')).toBeNull()
-    expect(push.stderr).toMatch(new RegExp(`^${door.address} +failed .*ERR_FR_NODE_LOST`, 'm'))
+    expect(push.stderr).toMatch(new RegExp(`^${heldDoor.address} +failed .*ERR_FR_NODE_LOST`, 'm'))
     expect(push.stderr).toContain('2 of 3 nodes complete')
   })
 })
@@ -85,7 +87,8 @@ describe('a push that is stopped', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)('by %s ends with %d and publishes nothing', async (signal, status) => {
-    const { push, held } = await heldPush()
+    const push = await heldPush()
+    held.kill('SIGSTOP')
     const started = performance.now()
     push.kill(signal)
     expect(await push.ended).toBe(status)
@@ -106,7 +109,8 @@ describe('a push that is stopped', () => {
   })
 
   it('by a second SIGINT ends at once', async () => {
-    const { push } = await heldPush()
+    const push = await heldPush()
+    held.kill('SIGSTOP')
     push.kill('SIGINT')
     await push.until('answer to the first', () => push.stderr.includes('stopping'))
     push.kill('SIGINT')
@@ -119,14 +123,12 @@ describe('a node that is stopped', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)('by %s ends with %d, in the middle of a push', async (signal, status) => {
-    const push = world.fr([...pushing, listOf(nodes)])
-    await push.until('plan', () => push.lines.length > 0)
-    const stopped = nodes[0] as ServingNode
-    stopped.kill(signal)
-    expect(await stopped.ended).toBe(status)
-    expect(stopped.stderr).toMatch(/event=stopping .*event=stopped/s)
-    // It may have been complete by then; the others are in any case.
-    expect([0, 3]).toContain(await push.ended)
-    for (const node of nodes.slice(1)) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))
+    const push = await heldPush()
+    held.kill(signal)
+    expect(await held.ended).toBe(status)
+    expect(held.stderr).toMatch(/event=stopping .*event=stopped/s)
+    for (const door of doors) door.open()
+    expect(await push.ended).toBe(3)
+    for (const node of nodes.slice(0, 2)) expect(copyDigest(node, 'big.bin')).toBe(sha256(content))
   })
 })

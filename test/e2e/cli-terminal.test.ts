@@ -54,7 +54,9 @@ describe.each([
     const [lost, held] = doors as [Door, Door]
     const to = [good.address, lost.address, held.address, '127.0.0.1:1']
     const size = [String(rows), String(columns)]
-    const command = [process.execPath, main, 'push', 'live.bin', '--to', to.join()]
+    const options = ['--retries', '0', '--connect-timeout', '4s']
+    const push = ['push', 'live.bin', ...options, '--to', to.join()]
+    const command = [process.execPath, main, ...push]
     const env = { TERM: 'xterm', NO_COLOR: '1' }
     const run = world.start('python3', ['-c', onTerminal, ...size, ...command], { env })
     const drawings = () => run.stdout.split(endOfDrawing).length

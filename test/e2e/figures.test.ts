@@ -204,7 +204,8 @@ describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (e
     const { to } = await doors(2)
     const full = await world.node({ minFreeBytes: 2 ** 52 })
     const { path } = world.file('data.bin', 2 * MIB)
-    const { result, last } = await seen(path, { to: [...to, full.address, '127.0.0.1:1'], engine })
+    const all = [...to, full.address, '127.0.0.1:1']
+    const { result, last } = await seen(path, { to: all, engine, connectMs: 4_000 })
     expect(result.nodes.map((node) => node.code)).toEqual([
       null,
       null,
@@ -223,7 +224,7 @@ describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (e
 
   it('of a push to nobody, and of an empty file', async () => {
     const { path } = world.file('data.bin', 100)
-    const none = await seen(path, { to: ['127.0.0.1:1'], engine })
+    const none = await seen(path, { to: ['127.0.0.1:1'], engine, connectMs: 50 })
     expect(none.last).toMatchObject({ landedBytes: 0, totalBytes: 0, share: 0 })
     expect(none.result).toMatchObject({ originShare: null, originBytesSent: 0, efficiency: null })
     expect(none.result.shares).toMatchObject([{ relayedBytes: 0, relayedShare: null }])

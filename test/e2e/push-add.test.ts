@@ -114,7 +114,8 @@ describe.each(engines)('joining a push on the %s engine', (engine) => {
     world.defer(() => late.close())
     const { path, content } = world.file('again.bin', 24 * MIB + 1)
     const to = [a.address, late.address, held.address]
-    const transfer = push(path, { to, engine, retries: 0 })
+    // A node waits for another coordinator as long as for a silent node.
+    const transfer = push(path, { to, engine, retries: 0, silenceMs: 3_000 })
     await until(late.isHolding, 'the mate has dialled')
     const lost = outcome(transfer)
     late.cutLinks()

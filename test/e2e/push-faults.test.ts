@@ -28,7 +28,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     it('a node killed in the middle: survivors complete', async () => {
       const nodes = await world.nodes(3)
       const victim = await world.childNode()
-      const { path, content } = world.file('data.bin', 192 * MIB)
+      const { path, content } = world.file('data.bin', 96 * MIB)
       const door = await world.holding(victim.address, 4 * MIB)
       const to = [nodes[0].address, door.address, nodes[1].address, nodes[2].address]
       const transfer = push(path, { to, engine, retries: 0 })
@@ -51,7 +51,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     it('a node that stops answering fails by name, the others complete', async () => {
       const nodes = await world.nodes(2)
       const victim = await world.childNode()
-      const { path, content } = world.file('data.bin', 128 * MIB)
+      const { path, content } = world.file('data.bin', 64 * MIB)
       const door = await world.holding(victim.address, 4 * MIB)
       const to = [...nodes.map((node) => node.address), door.address]
       const transfer = push(path, { to, engine, silenceMs: 4_000, retries: 0 })
@@ -66,7 +66,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
     it('a node that stops, is dealt around and goes on completes like the others', async () => {
       const nodes = await world.nodes(2)
       const stopped = await world.childNode()
-      const { path, content } = world.file('data.bin', 128 * MIB)
+      const { path, content } = world.file('data.bin', 64 * MIB)
       const door = await world.holding(stopped.address, 4 * MIB)
       const to = [...nodes.map((node) => node.address), door.address]
       const seen: string[] = []
@@ -116,7 +116,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
         `localhost:${port}`,
         good[1].address,
       ]
-      const result = await push(path, { to, engine, connectMs: 6_000 }).result
+      const result = await push(path, { to, engine, connectMs: 4_000 }).result
       const status = result.nodes.map((node) => node.status)
       // Which of a node's two names comes first depends on the network.
       expect([status[0], status[3]].sort()).toEqual(['complete', 'refused'])
@@ -192,7 +192,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
 
     it('cancelling leaves nothing behind and gives the reason back', async () => {
       const nodes = await world.nodes(2)
-      const { path } = world.file('data.bin', 96 * MIB)
+      const { path } = world.file('data.bin', 48 * MIB)
       const reason = new Error('changed my mind')
       const abort = new AbortController()
       const transfer = push(path, {
@@ -214,7 +214,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
 
     it('closing a node in the middle fails it and keeps what it has', async () => {
       const nodes = await world.nodes(3)
-      const { path } = world.file('data.bin', 128 * MIB)
+      const { path } = world.file('data.bin', 64 * MIB)
       const [first, closing, last] = nodes as [FrNode, (typeof nodes)[0], FrNode]
       const door = await world.holding(closing.address, 4 * MIB)
       const to = [first.address, door.address, last.address]

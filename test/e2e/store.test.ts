@@ -152,11 +152,9 @@ describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
     const { path, content } = world.file('data.bin', 96 * MIB)
     for (let round = 0; round < 2; round++) {
       const door = await world.holding(node.address, 24 * MIB)
-      const abort = new AbortController()
-      const { signal } = abort
       // A node waits for another coordinator as long as for a silent node.
-      const silenceMs = limits.silenceMsMin
-      const running = push(path, { to: [door.address], engine, signal, silenceMs })
+      const options = { silenceMs: limits.silenceMsMin, retries: 0 }
+      const running = push(path, { to: [door.address], engine, ...options })
       await isInTheMiddle(node, door)
       // Like a killed sender: its links break without a message.
       await door.close()

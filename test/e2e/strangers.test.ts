@@ -80,7 +80,7 @@ describe('a node', () => {
     const free = await lowestFree(pid as number)
     execFileSync('prlimit', ['--pid', String(pid), `--nofile=${free + 1}:`])
     const push = ['push', 'f.bin', '--to', node.address]
-    const refused = await world.run(push)
+    const refused = await world.run([...push, '--retries', '0', '--connect-timeout', '4s'])
     expect(refused.stderr).toContain('ERR_FR_LIMIT: the peer says: too many open files at the node')
     await node.until('warning', () => node.stderr.includes('event=too-many-files'))
     execFileSync('prlimit', ['--pid', String(pid), '--nofile=1024:'])

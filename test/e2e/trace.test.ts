@@ -86,7 +86,8 @@ describe('fr push --trace', () => {
     const gone = `127.0.0.1:${(server.address() as AddressInfo).port}`
     await new Promise((resolve) => server.close(resolve))
     const to = `${listOf(nodes)},${gone}`
-    const run = await world.run(['push', 'tiny.bin', '--trace', 'out.json', '--to', to])
+    const args = ['--trace', 'out.json', '--connect-timeout', '4s', '--to', to]
+    const run = await world.run(['push', 'tiny.bin', ...args])
     expect(run.status).toBe(3)
     const { events } = traceOf()
     const direct = events.filter((event) => event.name === 'direct')
@@ -116,7 +117,6 @@ describe('a trace of a push that is cut short', () => {
     // It gets 4 MiB on a connection and no more, so that there is a middle to act in.
     door = await holdingDoor(last.address, 4 * MIB)
     nodes = [first, second, Object.assign(last, { address: door.address })]
-    world.file('big.bin', 192 * MIB)
   })
   afterEach(async () => {
     door.close()
@@ -128,6 +128,7 @@ describe('a trace of a push that is cut short', () => {
     ['SIGTERM', 143],
     ['SIGKILL', 'SIGKILL'],
   ] as const)('by %s can be read', async (signal, status) => {
+    world.file('big.bin', 64 * MIB)
     const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--trace', 'out.json']
     const push = world.fr([...args, '--to', listOf(nodes)])
     await push.until('the middle', door.isHolding)
@@ -148,8 +149,10 @@ describe('a trace of a push that is cut short', () => {
 
   it('is no mystery: the status of a relay names the mate that takes nothing', async () => {
     const [relay, , held] = nodes as [ServingNode, ServingNode, ServingNode]
-    const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--to', listOf(nodes)]
-    const push = world.fr(args)
+    // More than the sockets on the way to a node take that reads nothing.
+    world.file('big.bin', 192 * MIB)
+    const args = ['push', 'big.bin', '--json', '--digest', 'sha256', '--retries', '0']
+    const push = world.fr([...args, '--to', listOf(nodes)])
     const feed = async (isSo: (feed: TransferStatus['relays'][number]) => boolean) => {
       for (;;) {
         expect(push.child.exitCode).toBeNull()
