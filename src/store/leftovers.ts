@@ -142,6 +142,17 @@ export class Leftovers {
     this.#open.delete(id)
   }
 
+  /** What journals tell whose files were about to get their names; by the ids of the partials. */
+  async publishing(): Promise<ReadonlyMap<string, ReadJournal>> {
+    const found = new Map<string, ReadJournal>()
+    const ids = await readdir(this.#journalsDir).catch(() => [])
+    for (const id of ids.slice(0, limits.journalsRead)) {
+      const journal = await readJournal(this.pathOf(id), null)
+      if (journal?.whole.publishing !== undefined) found.set(id, journal)
+    }
+    return found
+  }
+
   /** Removes the journals whose partials are gone. */
   async dropOrphans(): Promise<void> {
     const names = await readdir(this.#journalsDir).catch(() => [])

@@ -20,6 +20,7 @@ import { Catalogue, type CatalogueTotals } from './catalogue/catalogue.js'
 import { Holdings } from './held/holdings.js'
 import { Leftovers } from './leftovers.js'
 import { isScratch, titleOf } from './partial.js'
+import { recordUnrecorded } from './unrecorded.js'
 
 export interface NodeStoreSpec {
   readonly storage: Storage
@@ -76,6 +77,7 @@ export class NodeStore {
    */
   async start(): Promise<void> {
     await this.#openCatalogue()
+    await this.#recordPublished()
     await this.#dropUseless()
     await this.expire()
     await this.count()
@@ -234,6 +236,21 @@ export class NodeStore {
     } catch (error) {
       const text = asFrError(error, 'ERR_FR_IO').message
       this.#log('warn', 'expire-failed', { text })
+    }
+  }
+
+  /** Of files that an earlier process had no time to record. */
+  async #recordPublished(): Promise<void> {
+    const { storage, dir } = this.#spec
+    try {
+      for (const [id, journal] of await this.leftovers.publishing()) {
+        if (!(await recordUnrecorded(storage, dir, this.catalogue, journal))) continue
+        await storage.discard(dir, id)
+        await this.leftovers.drop(id)
+      }
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_IO')
+      this.#log('warn', 'not-recorded', { code, text })
     }
   }
 

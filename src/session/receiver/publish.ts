@@ -60,8 +60,8 @@ export class Publication {
     return { fileDigest: this.#fileDigest, digests: this.#digests, hasMtime }
   }
 
-  /** Resolves to what there is to warn of. */
-  async publish(): Promise<string[]> {
+  /** Resolves to what there is to warn of. `isDurable` is awaited before the file gets its name. */
+  async publish(isDurable: () => Promise<void>): Promise<string[]> {
     if (this.#partial.isBorrowed) {
       if (await this.#partial.isUnchanged()) return []
       throw new FrError('ERR_FR_DIGEST', 'somebody else changed the file that was here already')
@@ -73,6 +73,7 @@ export class Publication {
       const text = `somebody else changed ${this.#partial.path} after its bytes were verified`
       throw new FrError('ERR_FR_DIGEST', text)
     }
+    await isDurable()
     this.#lost = await this.#partial.publish()
     return this.#lost.map((attribute) => this.#notKept(attribute))
   }

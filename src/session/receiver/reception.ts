@@ -338,7 +338,7 @@ export class Reception {
   }
 
   async #publish(): Promise<NodeFact> {
-    const warnings = await this.#publication.publish()
+    const warnings = await this.#publication.publish(() => this.#publishing())
     if (this.spec.isMirror) return { type: 'published', warnings }
     if (!this.#partial.isBorrowed) await this.#record()
     // What earlier transfers of this name left is of no more use.
@@ -348,6 +348,13 @@ export class Reception {
     const { pulledBytes } = this.#session.machine.pulls
     this.log.published(pulledBytes)
     return { type: 'published', warnings }
+  }
+
+  /** Whoever starts after this process was killed can tell the published file by its inode. */
+  async #publishing(): Promise<void> {
+    const { mode, mtimeSeconds: seconds, mtimeNanos: nanos, dataBytes } = this.spec.entry
+    const { inode } = await this.#host.storage.identityOf(this.#partial.file)
+    await this.#verified?.publishing({ inode, mode, mtime: { seconds, nanos }, dataBytes })
   }
 
   /** The file is known to the node from now on. */

@@ -15,6 +15,7 @@ import {
   Journal,
   type JournalHeader,
   type Look,
+  type Publishing,
   type WholeFile,
 } from '../../store/journal/journal.js'
 
@@ -72,10 +73,17 @@ export class VerifiedLog {
     this.#whole = { ...this.#whole, ...whole }
   }
 
-  /** Notes in turn what was verified since the last time. */
-  note(): void {
+  /** The file is whole and about to get its name; resolves when that is written down. */
+  async publishing(publishing: Publishing): Promise<void> {
+    this.tell({ publishing })
+    this.note(true)
+    await this.#work
+  }
+
+  /** Notes in turn what was verified since the last time; `isAll`: also what is told alone. */
+  note(isAll = false): void {
     const runs = this.#spec.takeVerified()
-    if (runs.length === 0) return
+    if (runs.length === 0 && !isAll) return
     const signed = this.#spec.takeSigned()
     const whole = this.#whole
     this.#whole = undefined

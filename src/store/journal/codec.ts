@@ -17,6 +17,7 @@ import { type DigestAlgorithm, digestBytesOf } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 import type { HeldRun } from '../../control/holdings/have.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
+import type { FileTime } from '../../ports.js'
 import type { DigestRun } from '../catalogue/record.js'
 import { checksum } from '../files/durable.js'
 import { isAlgorithm, isCount, isHex, isKey, isObject, keyOf, nameOfKey } from '../files/plain.js'
@@ -39,6 +40,16 @@ export interface JournalHeader {
 export interface WholeFile {
   /** As in results: `blake3:<hex>`. */
   readonly fileDigest?: string
+  /** The file is durable, and about to get its name. */
+  readonly publishing?: Publishing
+}
+
+export interface Publishing {
+  /** Of the file. */
+  readonly inode: string
+  readonly mode: number
+  readonly mtime: FileTime
+  readonly dataBytes: number
 }
 
 export interface BatchContent {
@@ -233,8 +244,19 @@ function runAt(
 
 function wholeOf(plain: unknown): WholeFile {
   if (!isObject(plain)) return {}
-  const { fileDigest } = plain
-  return typeof fileDigest === 'string' ? { fileDigest } : {}
+  const { fileDigest, publishing } = plain
+  return {
+    ...(typeof fileDigest === 'string' && { fileDigest }),
+    ...(isPublishing(publishing) && { publishing }),
+  }
+}
+
+function isPublishing(plain: unknown): plain is Publishing {
+  if (!isObject(plain) || !isObject(plain['mtime'])) return false
+  const { inode, mode, mtime, dataBytes } = plain
+  const { seconds, nanos } = mtime
+  const isTime = Number.isSafeInteger(seconds) && isCount(nanos)
+  return isTime && typeof inode === 'string' && isCount(mode) && isCount(dataBytes)
 }
 
 function sumOf(body: Uint8Array): Buffer {

@@ -36,7 +36,7 @@ import {
 } from './codec.js'
 import { type Place, placeOf, stampOf } from './stamp.js'
 
-export type { BatchContent, JournalHeader, WholeFile } from './codec.js'
+export type { BatchContent, JournalHeader, Publishing, WholeFile } from './codec.js'
 
 /** The partial as it is now. */
 export type Look = () => Promise<FileIdentity>

@@ -1,0 +1,59 @@
+/** A node that is killed between the publication of a file and its record. */
+import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { push } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
+import { Catalogue } from '../../src/store/catalogue/catalogue.js'
+import { granuleMs } from '../../src/store/held/identity.js'
+import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
+
+const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : []
+const preload = new URL('crash/stop-before-record.mjs', import.meta.url).href
+
+describe.each(kinds)('a file that a killed %s node had published', (engine) => {
+  const world = useWorld(engine)
+
+  /** The directory of such a node, which holds `data.bin`. */
+  async function killed(bytes: number) {
+    const child = await world.childNode({ NODE_OPTIONS: `--import ${preload}` })
+    const { path, content } = world.file('data.bin', bytes)
+    const isOld = () => Date.now() - statSync(path).ctimeMs > granuleMs + 50
+    await until(isOld, 'its time stamps can be trusted')
+    const other = await world.node()
+    const known = await push(path, { to: [other.address], engine }).result
+    const { nodes } = await push(path, { to: [child.address], engine, retries: 0 }).result
+    expect(nodes[0]?.status).toBe('failed')
+    await child.ended
+    const { dataDir } = child
+    expectCopies(content, 'data.bin', [child])
+    return { dataDir, path, content, known }
+  }
+
+  const journals = (dataDir: string) => readdirSync(join(dataDir, '.fastreplica/journals'))
+
+  it.each([MIB, 9 * MIB + 5])('is known to the next one (%i bytes)', async (bytes) => {
+    const { dataDir, path, known } = await killed(bytes)
+    const node = await world.node({ dataDir })
+    expect(node.status()).toMatchObject({ held: { files: 1, bytes }, kept: { files: 0 } })
+    expect(journals(dataDir)).toEqual([])
+    const again = await push(path, { to: [node.address], engine, as: 'data.bin' }).result
+    expect(again.nodes[0]).toMatchObject({ reason: null, heldBytes: bytes })
+    expect(again.originBytesSent).toBe(0)
+    await node.close()
+    const catalogue = await Catalogue.open(join(dataDir, '.fastreplica'))
+    expect(catalogue.list()).toMatchObject([{ fileDigest: known.digest, via: 'push' }])
+    await catalogue.close()
+  })
+
+  it('is not, once somebody else has written to it or replaced it', async () => {
+    const { dataDir } = await killed(MIB)
+    const path = join(dataDir, 'data.bin')
+    expect(existsSync(path)).toBe(true)
+    writeFileSync(path, 'edited', { flag: 'r+' })
+    utimesSync(path, 1_500_000_000, 1_500_000_000)
+    const node = await world.node({ dataDir })
+    expect(node.status().held.files).toBe(0)
+    await until(() => journals(dataDir).length === 0, 'its journal is gone')
+  })
+})
