@@ -134,6 +134,16 @@ export interface FeedSpec {
   readonly direction: 'in' | 'out'
   /** Seeds the check of every record header on this connection; both ends derive the same value. */
   readonly seed: bigint
+  /** in: only bytes that this feed was asked for (`ask`) land. Default: whatever it brings. */
+  readonly isAsked?: boolean
+}
+
+/** Bytes that an `isAsked` feed is to bring. */
+export interface AskSpec {
+  readonly stream: number
+  readonly offset: number
+  readonly length: number
+  readonly scratch?: boolean
 }
 
 /** Where bytes of a route go from here. */
@@ -195,7 +205,7 @@ export interface FeedStats {
   readonly queuedBytes: number
   /** out: bytes accepted but not yet acknowledged by the peer's kernel, where the system tells. */
   readonly unackedBytes: number
-  /** in: payload bytes dropped because the range had landed before. */
+  /** in: payload bytes dropped: they had landed before, or another feed is asked for them. */
   readonly duplicateBytes: number
   readonly records: number
 }
@@ -258,6 +268,14 @@ export interface DataEngine {
    * that do not begin and end at block borders (or at the end of the file) are a TypeError.
    */
   hold(transfer: TransferHandle, spec: HoldSpec): void
+  /**
+   * These bytes may land from this `isAsked` feed, and from no other such feed of the transfer from
+   * here on. What a feed brings of bytes that it was asked for before, and another one since, is
+   * dropped as duplicate; a byte that it was never asked for ends it with ERR_FR_PROTOCOL. In
+   * scratch each ask lets a byte land once, and what had landed of blocks that are not whole there
+   * is forgotten, so a repair comes from one feed.
+   */
+  ask(feed: FeedHandle, spec: AskSpec): void
   /** Lists a range for sending. At a node, bytes not landed yet are sent as they land. */
   send(feed: FeedHandle, spec: SendSpec): void
   sendDigests(feed: FeedHandle, spec: DigestSpec): void

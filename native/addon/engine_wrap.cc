@@ -15,6 +15,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::set_route>("setRoute"),
                       InstanceMethod<&W::assign>("assign"),
                       InstanceMethod<&W::hold>("hold"),
+                      InstanceMethod<&W::ask>("ask"),
                       InstanceMethod<&W::send>("send"),
                       InstanceMethod<&W::send_digests>("sendDigests"),
                       InstanceMethod<&W::relay_digests>("relayDigests"),
@@ -157,7 +158,7 @@ void EngineWrap::add_stream(const Napi::CallbackInfo& info) {
   throw_answer(info.Env(), engine_->add_stream(request));
 }
 
-// adopt(fd, transfer, out, seed: bigint, congestion) -> handle
+// adopt(fd, transfer, out, seed: bigint, congestion, asked) -> handle
 Napi::Value EngineWrap::adopt(const Napi::CallbackInfo& info) {
   FeedRequest request;
   if (!info[0].IsNumber()) throw Napi::TypeError::New(info.Env(), "socket: no descriptor");
@@ -168,6 +169,7 @@ Napi::Value EngineWrap::adopt(const Napi::CallbackInfo& info) {
   if (!info[3].IsBigInt()) throw Napi::TypeError::New(info.Env(), "seed: not a bigint");
   request.seed = info[3].As<Napi::BigInt>().Uint64Value(&lossless);
   request.congestion = text_at(info, 4, "congestion");
+  request.is_asked = flag_at(info, 5);
   uint32_t handle = 0;
   throw_answer(info.Env(), engine_->adopt(request, &handle));
   return Napi::Number::New(info.Env(), handle);
@@ -206,6 +208,15 @@ void EngineWrap::hold(const Napi::CallbackInfo& info) {
   const uint32_t stream = handle_at(info, 1, "stream");
   const uint64_t offset = number_at(info, 2, "offset");
   throw_answer(info.Env(), engine_->hold(transfer, stream, offset, number_at(info, 3, "length")));
+}
+
+// ask(feed, stream, offset, length, scratch)
+void EngineWrap::ask(const Napi::CallbackInfo& info) {
+  const uint32_t feed = handle_at(info, 0, "feed");
+  const uint32_t stream = handle_at(info, 1, "stream");
+  const uint64_t offset = number_at(info, 2, "offset");
+  const uint64_t length = number_at(info, 3, "length");
+  throw_answer(info.Env(), engine_->ask(feed, stream, offset, length, flag_at(info, 4)));
 }
 
 // send(feed, stream, offset, length, route, scratch)

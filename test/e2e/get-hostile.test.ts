@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type GetResult, get } from '../../src/api/index.js'
 import { type Authored, authored, holdingBack, plantHeld } from './get-support.js'
-import { keyText } from './hostile.js'
+import { type HostileFeed, keyText } from './hostile.js'
 import { HostileHolder, type Ways } from './hostile-holder.js'
 import { type EngineKind, until, useWorld } from './push-support.js'
 
@@ -107,6 +107,30 @@ describe.each(kinds)('with the %s engine', (engine) => {
     door.open()
     await getting
     expect(readFileSync(out()).equals(made.content)).toBe(true)
+  })
+
+  it.each<[string, (feed: HostileFeed) => void]>([
+    ['a block', (feed) => feed.record({ offset: 7 * MIB, length: 65_536 }, Buffer.alloc(65_536))],
+    [
+      'a byte of each block',
+      (feed) => {
+        for (let at = 6 * MIB; at < 8 * MIB; at += 65_536)
+          feed.record({ offset: at + 5, length: 1 }, Buffer.alloc(1))
+      },
+    ],
+    ['a hole', (feed) => feed.record({ kind: 'hole', offset: 7 * MIB, length: 65_536 })],
+  ])('%s that nobody asked for is blamed on who sent it', async (_, before) => {
+    const made = await content()
+    const [{ asked }, lying] = await liar(made, { before })
+    const door = await holdingBack(world, await honest(made), 0)
+    const getting = fetched([lying, door.address])
+    await until(() => asked.pulls > 0, 'the liar is asked for bytes')
+    door.open()
+    const result = await getting
+    expect(readFileSync(out()).equals(made.content)).toBe(true)
+    const [bad, good] = result.from
+    expect(bad?.reason).toMatch(/^ERR_FR_PROTOCOL: /)
+    expect(good?.reason).toBeNull()
   })
 
   it('a holder alone that sends wrong bytes is named, and asked a few times only', async () => {

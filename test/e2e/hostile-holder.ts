@@ -19,6 +19,8 @@ export interface Ways {
   digests(feed: HostileFeed, authored: Authored, ranges: readonly RangePair[]): void
   bytes(honest: Buffer, offset: number): Buffer
   holding(ranges: readonly RangePair[]): readonly RangePair[]
+  /** Sends something else before the bytes of a pull. */
+  before(feed: HostileFeed, ranges: readonly RangePair[]): void
   /** Sends what was asked for again. */
   repairs: boolean
   /** Sends what it promised. */
@@ -32,6 +34,7 @@ const honest: Ways = {
   },
   bytes: (bytes) => bytes,
   holding: (ranges) => ranges,
+  before: () => {},
   repairs: true,
   sends: true,
 }
@@ -97,6 +100,7 @@ export class HostileHolder {
         asked.pulls++
         const ranges = this.#ways.holding(frame.ranges)
         link.say({ type: 'holding', request: frame.request, ranges, backlogBytes: 0 })
+        this.#ways.before(feed(), ranges)
         if (this.#ways.sends) this.#send(feed(), ranges, false)
       } else if (frame.type === 'need') {
         asked.repairs++

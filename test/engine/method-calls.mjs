@@ -34,6 +34,7 @@ const calls = {
   setRoute: (engine, h) => engine.setRoute(h.transfer, 1, []),
   assign: (engine, h) => engine.assign(h.transfer, { ...byte, route: 1 }),
   hold: (engine, h) => engine.hold(h.transfer, { stream, offset: 0, length: blockBytes }),
+  ask: (engine, h) => engine.ask(h.asked, byte),
   send: (engine, h) => engine.send(h.feed, byte),
   sendDigests: (engine, h) => engine.sendDigests(h.feed, { ...byte, payload: Buffer.alloc(8) }),
   relayDigests: (engine, h) =>
@@ -107,11 +108,11 @@ async function callAll(engine, handles, isAtOnce) {
 export async function outcomesIn(situation, create, root) {
   mkdirSync(root, { recursive: true })
   writeFileSync(join(root, 'another'), 'bytes')
-  const sockets = [...(await pair()), ...(await pair())]
+  const sockets = [...(await pair()), ...(await pair()), ...(await pair())]
   const handles = { root, socket: sockets[0], control: sockets[3] }
   try {
     if (situation === 'before any transfer') {
-      for (const name of ['transfer', 'feed', 'file', 'spare', 'source', 'dir']) {
+      for (const name of ['transfer', 'asked', 'feed', 'file', 'spare', 'source', 'dir']) {
         handles[name] = unknown
       }
       return await callAll(await create(() => {}), handles, false)
@@ -124,7 +125,9 @@ export async function outcomesIn(situation, create, root) {
     const spare = await receiver.storage.createPartial(dataDir, publication.id, size)
     const { file: source } = await receiver.storage.openSource(join(root, 'another'))
     const feed = receiver.adopt(sockets[2], { transfer, direction: 'out', seed })
-    Object.assign(handles, { transfer, feed, file, spare, source, dir: dataDir })
+    const incoming = { transfer, direction: 'in', seed, isAsked: true }
+    const asked = receiver.adopt(sockets[4], incoming)
+    Object.assign(handles, { transfer, asked, feed, file, spare, source, dir: dataDir })
     await life.busy
     const closing = situation.startsWith('clos') ? receiver.shutdown() : undefined
     if (situation === 'closed') await closing

@@ -28,6 +28,7 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   setRoute: needsHandle,
   assign: needsHandle,
   hold: needsHandle,
+  ask: needsHandle,
   send: needsHandle,
   sendDigests: needsHandle,
   relayDigests: needsHandle,

@@ -302,11 +302,12 @@ export class World {
   async rawSender(
     to: Party,
     transfer: TransferHandle,
+    isAsked = false,
   ): Promise<{ socket: Socket; feed: FeedHandle }> {
     const [socket, other] = await this.pair()
     socket.on('error', () => {})
     socket.resume()
-    return { socket, feed: to.engine.adopt(other, { transfer, direction: 'in', seed }) }
+    return { socket, feed: to.engine.adopt(other, { transfer, direction: 'in', seed, isAsked }) }
   }
 
   /** An outgoing feed whose receiver is the test; it does not read until told to. */

@@ -114,7 +114,9 @@ Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
   if (r.is_out) {
     *holder = std::make_unique<OutFeed>(fd, &counts_);
   } else {
-    *holder = std::make_unique<InFeed>(fd, &counts_);
+    auto in = std::make_unique<InFeed>(fd, &counts_);
+    in->is_asked = r.is_asked;
+    *holder = std::move(in);
   }
   Feed& feed = **holder;
   feed.id = id;
@@ -125,7 +127,7 @@ Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
     lane.add_feed(transfer, std::move(*holder));
   });
   if (!done.ok()) return done;
-  feeds_[id] = {r.transfer, r.is_out, counters, false};
+  feeds_[id] = {r.transfer, r.is_out, counters, false, !r.is_out && r.is_asked};
   *out = id;
   return done;
 }
@@ -192,6 +194,17 @@ Answer Engine::hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_
     return {"offset, length: no whole blocks", {}};
   }
   return task(transfer, [=](Lane& lane) { lane.hold(transfer, stream, offset, length); });
+}
+
+Answer Engine::ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, bool scratch) {
+  if (!running_) return kClosed;
+  const auto it = feeds_.find(feed);
+  if (it == feeds_.end()) return {"feed: unknown handle", {}};
+  if (!it->second.is_asked) return {"feed: is not asked", {}};
+  const Answer checked = checked_range(it->second.transfer, stream, offset, length);
+  if (!checked.ok()) return checked;
+  return task(it->second.transfer,
+              [=](Lane& lane) { lane.ask(feed, stream, offset, length, scratch); });
 }
 
 Answer Engine::send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,

@@ -34,6 +34,7 @@ struct FeedRequest {
   int fd = -1;  // duplicated; the caller keeps and closes its own
   uint32_t transfer = 0;
   bool is_out = false;
+  bool is_asked = false;
   uint64_t seed = 0;
   std::string congestion;  // empty: cubic or reno on loopback, the system's choice elsewhere
 };
@@ -62,6 +63,7 @@ class Engine {
   Answer assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
                 uint16_t route);
   // Whole blocks are in the file already; see hold (ports.ts).
+  Answer ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, bool scratch);
   Answer hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
   Answer send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
               uint16_t route);
@@ -98,6 +100,7 @@ class Engine {
     bool is_out;
     std::shared_ptr<FeedCounters> counters;
     bool is_finishing = false;
+    bool is_asked = false;
   };
   struct StreamEntry {
     uint64_t size;

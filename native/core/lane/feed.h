@@ -42,10 +42,16 @@ struct Feed {
   std::shared_ptr<FeedCounters> counters;
 };
 
+// What a feed was asked for in one file of a stream.
+struct Asked {
+  IntervalSet open;  // may land from this feed
+  IntervalSet ever;
+};
+
 // in: header, then payload (landed, or drained where it has landed before), header, ...
 struct InFeed : Feed {
   using Feed::Feed;
-  enum class State { kHeader, kPayload, kDigests, kEnded };
+  enum class State { kHeader, kPayload, kHole, kDigests, kEnded };
   State state = State::kHeader;
   uint8_t header_bytes[kHeaderBytes];
   size_t header_have = 0;
@@ -62,6 +68,12 @@ struct InFeed : Feed {
   int batch_bytes = 1;
   uint64_t came_at_ns = 0;
   bool relays = false;  // has brought bytes that others wait for
+  // Lands only what it was asked for, by (stream, scratch).
+  bool is_asked = false;
+  std::map<std::pair<uint32_t, bool>, Asked> asked;
+  // This record brings what was not asked for as far as the lane knew in this turn: the word for it
+  // may still be in the inbox.
+  uint64_t doubted_in = 0;
 };
 
 // One entry of an outgoing feed's list: bytes that are all in the file.

@@ -46,6 +46,9 @@ void Lane::ingest(InFeed& feed) {
       case InFeed::State::kPayload:
         more = read_payload(feed);
         break;
+      case InFeed::State::kHole:
+        more = read_hole(feed);
+        break;
       case InFeed::State::kDigests:
         more = read_digests(feed);
         break;
@@ -173,6 +176,7 @@ bool Lane::start_record(InFeed& feed) {
   }
   feed.stream = &it->second;
   feed.at = h.offset;
+  feed.doubted_in = 0;
   if (h.route != 0) feed.relays = true;
   switch (h.kind) {
     case Kind::kPayload:
@@ -188,11 +192,66 @@ bool Lane::start_record(InFeed& feed) {
       feed.stream->sparse = true;
       feed.stream->hashes.reset();  // zeros without end take this thread longer than data would
       feed.stream->main.file->sparse.store(true, std::memory_order_relaxed);
-      land_hole(feed, h.offset, h.offset + h.length);
+      feed.left = h.length;
+      feed.state = InFeed::State::kHole;
       break;
     case Kind::kEnd:
       break;
   }
+  return true;
+}
+
+// How much of this record, from where it is, may land as one piece, or may not. False: nobody knows
+// before the inbox was taken once more, or the feed is over.
+bool Lane::is_welcome(InFeed& feed, uint64_t* step, bool* welcome) {
+  *welcome = true;
+  if (!feed.is_asked) return true;
+  const bool scratch = (feed.header.flags & kFlagScratch) != 0;
+  const Asked& asked = feed.asked[{feed.stream->id, scratch}];
+  const uint64_t open_to = asked.open.covered_to(feed.at);
+  if (open_to > feed.at) {
+    *step = std::min(*step, open_to - feed.at);
+    return true;
+  }
+  if (feed.doubted_in == 0) {
+    feed.doubted_in = turn_;
+    doubted_.push_back(feed.id);
+  }
+  if (feed.doubted_in == turn_) return false;
+  const uint64_t ever_to = asked.ever.covered_to(feed.at);
+  if (ever_to == feed.at) {
+    end_feed(&feed, Code::ERR_FR_PROTOCOL, 0);
+    return false;
+  }
+  *welcome = false;
+  *step = std::min(*step, asked.open.next_begin(feed.at, ever_to) - feed.at);
+  return true;
+}
+
+void Lane::ask(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, bool scratch) {
+  auto* const feed = static_cast<InFeed*>(find(id));
+  if (feed == nullptr) return;
+  const uint64_t end = offset + length;
+  const std::pair<uint32_t, bool> key{number, scratch};
+  for (Feed* const other : feed->transfer->feeds) {
+    if (!other->is_out) static_cast<InFeed*>(other)->asked[key].open.erase(offset, end);
+  }
+  feed->asked[key].open.insert(offset, end);
+  feed->asked[key].ever.insert(offset, end);
+  auto it = feed->transfer->streams.find(number);
+  if (scratch && it != feed->transfer->streams.end()) it->second.scratch.landed.erase(offset, end);
+}
+
+bool Lane::read_hole(InFeed& feed) {
+  while (feed.left > 0 && feed.channel.is_open()) {
+    uint64_t step = feed.left;
+    bool welcome = true;
+    if (!is_welcome(feed, &step, &welcome)) return false;
+    if (welcome) land_hole(feed, feed.at, feed.at + step);
+    feed.at += step;
+    feed.left -= step;
+  }
+  feed.state = InFeed::State::kHeader;
   return true;
 }
 
@@ -266,12 +325,14 @@ bool Lane::read_payload(InFeed& feed) {
   Stream& stream = *feed.stream;
   const bool scratch = (feed.header.flags & kFlagScratch) != 0;
   Target& target = stream.target(scratch);
-  const uint64_t covered = target.landed.covered_to(feed.at);
-  const bool is_new = covered == feed.at && !stream.failed;
   uint64_t step = std::min<uint64_t>(feed.left, kStepBytes);
+  bool welcome = true;
+  if (!stream.failed && !is_welcome(feed, &step, &welcome)) return false;
+  const uint64_t covered = target.landed.covered_to(feed.at);
+  const bool is_new = welcome && covered == feed.at && !stream.failed;
   if (is_new) {
     step = target.landed.next_begin(feed.at, feed.at + step) - feed.at;
-  } else if (!stream.failed) {
+  } else if (!stream.failed && covered > feed.at) {
     step = std::min(step, covered - feed.at);
   }
   const auto want = static_cast<size_t>(step);
@@ -291,8 +352,9 @@ bool Lane::read_payload(InFeed& feed) {
   count_payload(feed, got.bytes, !is_new && !stream.failed);
   if (stream.failed) return true;
   if (is_new) {
+    if (scratch && feed.is_asked) feed.asked[{stream.id, true}].open.erase(begin, feed.at);
     landed(feed, begin, feed.at);
-  } else if (!scratch) {
+  } else if (!scratch && welcome) {
     // Held already, and still to be passed on.
     raise(*feed.transfer, stream, begin, feed.at, feed.header.route);
   }

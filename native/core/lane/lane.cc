@@ -9,6 +9,7 @@
 #include <ctime>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace fr {
 namespace {
@@ -93,7 +94,15 @@ bool Lane::take_inbox() {
     stopping = stopping_;
   }
   for (auto& task : tasks) task(*this);
+  turn_++;
   return !stopping;
+}
+
+void Lane::resume_doubted() {
+  for (const uint32_t id : std::exchange(doubted_, {})) {
+    Feed* const feed = find(id);
+    if (feed != nullptr) ingest(*static_cast<InFeed*>(feed));
+  }
 }
 
 void Lane::run() {
@@ -114,6 +123,7 @@ void Lane::run() {
       [[maybe_unused]] const ssize_t got = read(wake_, &drained, sizeof drained);
     }
     if (!take_inbox()) break;
+    resume_doubted();
     is_pumping = pump();
     tick();
     report_landed();
@@ -125,6 +135,7 @@ void Lane::run() {
 }
 
 int Lane::wait_ms() const {
+  if (!doubted_.empty()) return 0;
   if (poke_ns_ != 0) return 1;
   if (is_deaf_ || batched_ > 0) return 5;
   for (const OutFeed* feed : out_feeds_) {

@@ -65,6 +65,7 @@ class Lane {
   void set_route(uint32_t transfer, uint16_t route, const std::vector<RouteRequest>& targets);
   void assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length, uint16_t route);
   void hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
+  void ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, bool scratch);
   void send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
             uint16_t route);
   void send_digests(uint32_t feed, DigestRef record, uint16_t route);
@@ -78,6 +79,7 @@ class Lane {
 
   void run();
   bool take_inbox();
+  void resume_doubted();
   int wait_ms() const;
   void on_ready(Feed* feed, uint32_t events);
   void tick();
@@ -102,6 +104,8 @@ class Lane {
   bool read_header(InFeed& feed);
   bool start_record(InFeed& feed);
   bool read_payload(InFeed& feed);
+  bool read_hole(InFeed& feed);
+  bool is_welcome(InFeed& feed, uint64_t* step, bool* welcome);
   static void count_payload(InFeed& feed, uint64_t bytes, bool is_duplicate);
   bool read_digests(InFeed& feed);
   void land_hole(InFeed& feed, uint64_t begin, uint64_t end);
@@ -157,7 +161,9 @@ class Lane {
   uint64_t ticked_ns_ = 0;
   uint64_t measured_ns_ = 0;
   uint64_t reported_ns_ = 0;
-  uint64_t poke_ns_ = 0;  // a feed holds a small record back until then; 0: none
+  uint64_t turn_ = 1;              // how often the inbox was taken
+  std::vector<uint32_t> doubted_;  // feeds whose record waits for the inbox
+  uint64_t poke_ns_ = 0;           // a feed holds a small record back until then; 0: none
   uint64_t landed_ns_ = 0;
   uint64_t unreported_ = 0;  // landed bytes since the last report
   bool is_whole_ = false;    // a stream has all its bytes: worth saying at once

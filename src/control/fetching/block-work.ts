@@ -40,8 +40,10 @@ export class BlockWork {
   readonly #ledger: StreamLedger
   readonly #hashing: BlockHashing
   readonly #found: FoundBlocks
-  /** Who brought each block last: the number of a holder, or 0. */
-  readonly #broughtBy: Uint8Array
+  /** Who was asked for each block last: the number of a holder, or 0. Nobody else can bring it. */
+  readonly #askedOf: Uint8Array
+  /** Blocks of which one holder may have brought one part, and another one the rest. */
+  readonly #isShared: Uint8Array
   /** Of what is wanted. */
   readonly #verified = new RangeSet()
   readonly #landed = new RangeSet()
@@ -78,7 +80,8 @@ export class BlockWork {
     const wanted = RangeSet.of([[offset, length]])
     const within = found.filter((run) => wanted.contains(run.offset, run.length))
     this.#found = new FoundBlocks(blockBytes, within)
-    this.#broughtBy = new Uint8Array(this.#ledger.blocks)
+    this.#askedOf = new Uint8Array(this.#ledger.blocks)
+    this.#isShared = new Uint8Array(this.#ledger.blocks)
     this.#askedTo = offset
     this.#deliveredTo = offset
     this.movedMs = nowMs
@@ -114,6 +117,13 @@ export class BlockWork {
     return `no holder brings the bytes from ${first[0]} on`
   }
 
+  /** It can be asked from now on, also for what nobody could be asked for before. */
+  opened({ number, address, rttMs }: FetchHolder, nowMs: number): void {
+    this.puller.introduce([{ number, address, nodeId: '' }], 0, undefined)
+    this.puller.linked(number, rttMs)
+    this.#unmetAtMs = nowMs
+  }
+
   /** The reader of the output is at this byte. */
   delivered(offset: number, nowMs: number): void {
     this.#deliveredTo = Math.max(this.#deliveredTo, offset)
@@ -144,7 +154,11 @@ export class BlockWork {
         for (const range of wish.ranges) this.#unmet.add(...range)
       }
       // Holders are dialled by their own state.
-      else if (wish.type !== 'connect') this.#host.wish(wish)
+      else if (wish.type !== 'connect') {
+        if (wish.type === 'say' && wish.frame.type === 'pull')
+          for (const range of wish.frame.ranges) this.#asked(wish.member, ...range)
+        this.#host.wish(wish)
+      }
     }
     this.#repair(nowMs)
   }
@@ -242,16 +256,31 @@ export class BlockWork {
       this.#landed.add(offset, length)
       this.#unmet.remove(offset, length)
       this.#ledger.land(offset, length)
-      for (const brought of this.puller.landed(offset, length, nowMs))
-        this.#attribute(brought.member, brought.offset, brought.length)
-    }
+      this.puller.landed(offset, length, nowMs)
+    } else this.repairs.landed(offset, length)
     if (digests === undefined) this.#hashing.landed(part, offset, length, nowMs)
     else this.#computed(part, offset, length, digests, nowMs)
   }
 
-  #attribute(member: number, offset: number, length: number): void {
+  #asked(member: number, offset: number, length: number): void {
+    const { blockBytes } = this.#content
+    for (
+      let block = Math.floor(offset / blockBytes);
+      block * blockBytes < offset + length;
+      block++
+    ) {
+      const before = this.#askedOf[block]
+      if (before !== 0 && before !== member) this.#isShared[block] = 1
+      this.#askedOf[block] = member
+    }
+  }
+
+  /** A repair comes from one holder. */
+  #repairedBy(member: number, offset: number, length: number): void {
     const first = Math.floor(offset / this.#content.blockBytes)
-    this.#broughtBy.fill(member, first, Math.ceil((offset + length) / this.#content.blockBytes))
+    const past = Math.ceil((offset + length) / this.#content.blockBytes)
+    this.#askedOf.fill(member, first, past)
+    this.#isShared.fill(0, first, past)
   }
 
   onHashed(fact: FetchFact & { type: 'hashed' }, nowMs: number): void {
@@ -276,14 +305,11 @@ export class BlockWork {
       this.#judge(this.#ledger.compute(offset, length, digests), nowMs)
       return this.#news(offset, length, false, nowMs)
     }
-    const { member } = this.repairs
     const verdict = this.#ledger.computeScratch(offset, length, digests)
-    for (const run of verdict.verified) {
-      this.repairs.came(...run)
-      this.#attribute(member ?? 0, ...run)
-    }
+    for (const run of [...verdict.verified, ...verdict.bad])
+      this.#repairedBy(this.repairs.broughtBy(...run), ...run)
+    for (const run of verdict.verified) this.repairs.came(...run)
     this.#host.wish(...this.#hashing.copyIn(verdict.verified))
-    for (const run of verdict.bad) this.#attribute(member ?? 0, ...run)
     this.#judge(verdict.bad, nowMs)
   }
 
@@ -298,7 +324,7 @@ export class BlockWork {
       this.repairs.add(offset, length)
       const first = offset / this.#content.blockBytes
       for (let block = first; block * this.#content.blockBytes < offset + length; block++)
-        this.#blame(this.#broughtBy[block] as number, nowMs)
+        if (this.#isShared[block] === 0) this.#blame(this.#askedOf[block] as number, nowMs)
     }
   }
 
@@ -321,7 +347,7 @@ export class BlockWork {
   #credit(offset: number, length: number): void {
     const { blockBytes } = this.#content
     for (let block = offset / blockBytes; block * blockBytes < offset + length; block++) {
-      const member = this.#broughtBy[block] as number
+      const member = this.#askedOf[block] as number
       if (member === 0) continue
       const holder = this.#holderOf(member)
       holder.verifiedBytes += this.#ledger.bytesOf(block)
@@ -349,7 +375,7 @@ export class BlockWork {
     if (member === 0) return
     const holder = this.#holderOf(member)
     holder.wrongBlocks++
-    // A few may be of another one: bytes that it was asked for in time, and sent late.
+    // A few wrong blocks of a large file that it keeps are no reason to do without the others.
     const rightBlocks = holder.verifiedBytes / this.#content.blockBytes
     if (holder.wrongBlocks < Math.max(limits.fetchWrongBlocks, rightBlocks / 4)) return
     const failure = { code: 'ERR_FR_BAD_BLOCK', text: 'sent wrong bytes' } as const

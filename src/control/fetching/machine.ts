@@ -98,7 +98,7 @@ export class FetchMachine {
       case 'said':
         return this.#onSaid(this.#holder(fact.member), fact.frame, nowMs)
       case 'fedIn':
-        return this.#onFedIn(this.#holder(fact.member))
+        return this.#onFedIn(this.#holder(fact.member), nowMs)
       case 'unfed':
         return this.#onUnfed(fact, nowMs)
       case 'opened':
@@ -185,12 +185,10 @@ export class FetchMachine {
     this.#wish({ type: 'feed', member: holder.number })
   }
 
-  #onFedIn(holder: FetchHolder): void {
+  #onFedIn(holder: FetchHolder, nowMs: number): void {
     if (holder.state !== 'opening') return
     holder.state = 'open'
-    const { number, address, rttMs } = holder
-    this.#work?.puller.introduce([{ number, address, nodeId: '' }], 0, undefined)
-    this.#work?.puller.linked(number, rttMs)
+    this.#work?.opened(holder, nowMs)
   }
 
   #onUnfed(fact: MemberFact & { type: 'unfed' }, nowMs: number): void {

@@ -11,6 +11,8 @@ export class Repairs {
   readonly #open = new RangeSet()
   readonly #asked = new RangeSet()
   #member: number | null = null
+  /** What has landed from whom is asked now; it is forgotten when another one is asked. */
+  readonly #landed = new RangeSet()
   #dueMs = 0
   /** Who was asked last, and with what result nobody knows. */
   #last = 0
@@ -45,6 +47,16 @@ export class Repairs {
     this.#settle()
   }
 
+  /** Bytes have come from whoever is asked. */
+  landed(offset: number, length: number): void {
+    if (this.#member !== null) this.#landed.add(offset, length)
+  }
+
+  /** The number of who brought this block; 0: of nobody alone. */
+  broughtBy(offset: number, length: number): number {
+    return this.#landed.contains(offset, length) ? this.#last : 0
+  }
+
   /** Its time is over, or it is gone. */
   giveUp(): void {
     for (const [offset, length] of this.#asked) this.#open.add(offset, length)
@@ -57,6 +69,7 @@ export class Repairs {
     if (this.#member !== null || this.#open.isEmpty || able.length === 0) return undefined
     const member = able.find((number) => number > this.#last) ?? (able[0] as number)
     this.#last = member
+    this.#landed.clear()
     const ranges: RangePair[] = []
     let room = this.#unitBytes
     for (const [offset, length] of this.#open) {

@@ -23,10 +23,3 @@ export const matesPace: PullPace = {
   patienceMs: limits.pullPatienceMs,
   isAskedOnly: false,
 }
-
-/** What has landed of what a holder had promised. */
-export interface Brought {
-  readonly member: number
-  readonly offset: number
-  readonly length: number
-}

@@ -19,7 +19,7 @@ import { limits, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { MemberWish } from '../messages/facts.js'
 import type { Frame, Mate, PullReport } from '../messages/types.js'
-import { type Brought, matesPace, type PullPace } from './pace.js'
+import { matesPace, type PullPace } from './pace.js'
 import { type Asked, PullWindow } from './window.js'
 
 export type PullWish =
@@ -142,10 +142,9 @@ export class Puller {
     for (const { left } of this.#requests.values()) this.#open.subtract(left)
   }
 
-  /** Bytes are here, whoever brought them. Returns what of them holders had promised. */
-  landed(offset: number, length: number, nowMs: number): Brought[] {
-    const brought: Brought[] = []
-    if (this.#requests.size === 0 && this.#open.isEmpty) return brought
+  /** Bytes are here, whoever brought them. */
+  landed(offset: number, length: number, nowMs: number): void {
+    if (this.#requests.size === 0 && this.#open.isEmpty) return
     this.#open.remove(offset, length)
     for (const [id, request] of this.#requests) {
       const parts = request.left.present(offset, length)
@@ -156,7 +155,6 @@ export class Puller {
       if (came > 0 && isAnswered) {
         const { number } = holder.mate
         this.#pulledBytes.set(number, (this.#pulledBytes.get(number) ?? 0) + came)
-        for (const [at, bytes] of parts) brought.push({ member: number, offset: at, length: bytes })
         this.#hopeMs = holder.movedMs = nowMs
         this.#keptBytes += came
         if (request.left.isEmpty || this.#keptBytes >= limits.pullUnitBytes) {
@@ -169,7 +167,6 @@ export class Puller {
       if (!isAnswered) continue
       holder.window.came(request.bytes, nowMs - request.askedMs - holder.rttMs)
     }
-    return brought
   }
 
   /** The link to a mate is open. `rttMs`: how long a message and its answer take. */

@@ -28,10 +28,18 @@ export interface NativeEngine {
     sparse: boolean,
     algorithm?: number,
   ): void
-  adopt(fd: number, transfer: number, out: boolean, seed: bigint, congestion: string): number
+  adopt(
+    fd: number,
+    transfer: number,
+    out: boolean,
+    seed: bigint,
+    congestion: string,
+    asked: boolean,
+  ): number
   /** `targets`: three numbers each (feed, next, 1 where it goes first). */
   setRoute(transfer: number, route: number, targets: Float64Array): void
   hold(transfer: number, stream: number, offset: number, length: number): void
+  ask(feed: number, stream: number, offset: number, length: number, scratch: boolean): void
   assign(transfer: number, stream: number, offset: number, length: number, route: number): void
   send(
     feed: number,

@@ -8,6 +8,7 @@ import type { BlockAlgorithm } from '../../base/digests.js'
 import { codeFromNative, FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type {
+  AskSpec,
   AssignSpec,
   ByteRange,
   DataEngine,
@@ -131,8 +132,9 @@ class AddonEngine implements DataEngine {
     checkFeed(spec)
     if (socket.readableLength > 0) throw new TypeError('socket: holds bytes that were not read')
     const fd = descriptorOf(socket)
+    const { transfer, direction, seed, isAsked = false } = spec
     const feed = this.#call((engine) =>
-      engine.adopt(fd, spec.transfer, spec.direction === 'out', spec.seed, this.#congestion),
+      engine.adopt(fd, transfer, direction === 'out', seed, this.#congestion, isAsked),
     )
     // The addon works on a duplicate: closing ours leaves the connection alone.
     socket.destroy()
@@ -158,6 +160,11 @@ class AddonEngine implements DataEngine {
   hold(transfer: TransferHandle, spec: HoldSpec): void {
     const { stream, offset, length } = spec
     this.#call((engine) => engine.hold(transfer, stream, offset, length))
+  }
+
+  ask(feed: FeedHandle, spec: AskSpec): void {
+    const { stream, offset, length, scratch = false } = spec
+    this.#call((engine) => engine.ask(feed, stream, offset, length, scratch))
   }
 
   send(feed: FeedHandle, spec: SendSpec): void {

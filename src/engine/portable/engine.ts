@@ -12,6 +12,7 @@ import type { BlockAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type {
+  AskSpec,
   AssignSpec,
   ByteRange,
   DataEngine,
@@ -124,7 +125,7 @@ class PortableEngine implements DataEngine {
     const handle = this.#handles.next()
     const feed =
       spec.direction === 'in'
-        ? new InFeed(handle, socket, spec.seed, transfer)
+        ? new InFeed(handle, socket, spec.seed, transfer, spec.isAsked ?? false)
         : new OutFeed(handle, socket, spec.seed, transfer)
     transfer.feeds.set(handle, feed)
     this.#transferOfFeed.set(handle, transfer)
@@ -162,6 +163,20 @@ class PortableEngine implements DataEngine {
     checkRange(spec, stream.size)
     checkBorders(spec, stream)
     transfer.hold(stream, spec.offset, spec.offset + spec.length)
+  }
+
+  ask(handle: FeedHandle, spec: AskSpec): void {
+    this.#checkOpen()
+    const transfer = known('feed', handle, this.#transferOfFeed.get(handle))
+    const feed = transfer.feeds.get(handle)
+    if (!(feed instanceof InFeed) || !feed.isAsked) throw new TypeError('feed: is not asked')
+    const stream = known('stream', spec.stream, transfer.stream(spec.stream))
+    checkRange(spec, stream.size)
+    const { scratch = false, offset, length } = spec
+    for (const other of transfer.feeds.values())
+      if (other instanceof InFeed) other.asks.withdraw(stream, scratch, offset, offset + length)
+    feed.asks.open(stream, scratch, offset, offset + length)
+    if (scratch) stream.forgetRepairs(offset, offset + length)
   }
 
   send(handle: FeedHandle, spec: SendSpec): void {

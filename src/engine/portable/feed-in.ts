@@ -6,10 +6,13 @@
  * fills; when it is full the socket is not read, and TCP tells the sender. Bytes that have landed
  * before are dropped and counted. Whatever was received before the connection broke still lands.
  */
+import type { Socket } from 'node:net'
 import { limits } from '../../base/limits.js'
-import type { FeedStats } from '../../ports.js'
+import type { Span } from '../../base/spans.js'
+import type { FeedHandle, FeedStats } from '../../ports.js'
 import { asFrError } from '../checks.js'
-import { Feed } from './feed.js'
+import { Asks } from './asks.js'
+import { Feed, type FeedHost } from './feed.js'
 import { decodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
 import type { StreamState } from './stream.js'
 
@@ -64,12 +67,19 @@ interface OpenRecord {
 
 export class InFeed extends Feed {
   override readonly direction = 'in'
+  readonly isAsked: boolean
+  readonly asks = new Asks()
   readonly #inbox = new Inbox()
   #record: OpenRecord | undefined
   #hasEnded = false
   #isSocketDone = false
   #isRunning = false
   #duplicateBytes = 0
+
+  constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost, isAsked: boolean) {
+    super(handle, socket, seed, host)
+    this.isAsked = isAsked
+  }
 
   override stats(): FeedStats {
     return {
@@ -167,12 +177,22 @@ export class InFeed extends Feed {
   /** A partial is sparse and no byte lands twice, so the zeros are there already. */
   #landHole(stream: StreamState, { offset, length, route }: RecordHeader): void {
     if (stream.failed) return
-    this.host.raise(stream, offset, offset + length, route)
-    for (const [begin, end] of stream.claim(false, offset, offset + length)) {
-      this.host.totals.holeBytes += end - begin
-      this.host.landed(stream, false, begin, end)
+    for (const [low, high] of this.#welcome(stream, false, offset, offset + length)) {
+      this.host.raise(stream, low, high, route)
+      for (const [begin, end] of stream.claim(false, low, high)) {
+        this.host.totals.holeBytes += end - begin
+        this.host.landed(stream, false, begin, end)
+      }
     }
     this.#boundPieces(stream)
+  }
+
+  /** Of these bytes, those that may land; bytes that nobody asked for end the feed. */
+  #welcome(stream: StreamState, isScratch: boolean, begin: number, end: number): readonly Span[] {
+    if (!this.isAsked) return [[begin, end]]
+    const welcome = this.asks.welcome(stream, isScratch, begin, end)
+    if (welcome === undefined) this.over('ERR_FR_PROTOCOL', 0)
+    return welcome ?? []
   }
 
   async #land(record: OpenRecord, bytes: Buffer[], count: number): Promise<void> {
@@ -185,8 +205,12 @@ export class InFeed extends Feed {
     this.host.totals.receivedBytes += count
     this.host.countPayload(count)
     if (stream.failed) return
-    this.host.raise(stream, begin, begin + count, header.route)
-    const fresh = stream.claim(header.scratch, begin, begin + count)
+    const { scratch } = header
+    const welcome = this.#welcome(stream, scratch, begin, begin + count)
+    const fresh = welcome.flatMap(([low, high]) => {
+      this.host.raise(stream, low, high, header.route)
+      return stream.claim(scratch, low, high)
+    })
     const duplicate = fresh.reduce((left, [low, high]) => left - (high - low), count)
     this.#duplicateBytes += duplicate
     this.host.totals.duplicateBytes += duplicate
@@ -194,15 +218,24 @@ export class InFeed extends Feed {
       // During the last write the stream may have failed, or the transfer been closed.
       if (stream.failed) return
       try {
-        await stream.file(header.scratch).write(cut(bytes, low - begin, high - begin), low)
+        await stream.file(scratch).write(cut(bytes, low - begin, high - begin), low)
       } catch (error) {
         const { code, errno = 0 } = asFrError(error)
         this.host.failStream(stream, code, { what: 'write', errno })
         return
       }
-      this.host.landed(stream, header.scratch, low, high)
+      // Another one was asked for this repair during the write; it begins anew.
+      if (scratch && this.isAsked && !this.#isOpen(stream, low, high)) continue
+      this.host.landed(stream, scratch, low, high)
+      // Each ask of a repair is for one.
+      if (scratch) this.asks.withdraw(stream, true, low, high)
     }
     this.#boundPieces(stream)
+  }
+
+  #isOpen(stream: StreamState, low: number, high: number): boolean {
+    const spans = this.asks.welcome(stream, true, low, high) ?? []
+    return spans.length === 1 && spans[0]?.[0] === low && spans[0][1] === high
   }
 
   #boundPieces(stream: StreamState): void {

@@ -76,6 +76,13 @@ export class StreamState {
     return fresh
   }
 
+  /** Repairs of blocks that are not whole are begun anew. */
+  forgetRepairs(begin: number, end: number): void {
+    const { claimed, landed } = this.#target(true)
+    claimed.remove(begin, end)
+    landed.remove(begin, end)
+  }
+
   /** Records claimed bytes as landed; returns the run of blocks which that completed, if any. */
   land(isScratch: boolean, begin: number, end: number): Span | undefined {
     const { claimed, landed } = this.#target(isScratch)

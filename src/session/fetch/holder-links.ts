@@ -66,7 +66,13 @@ export class HolderLinks {
   }
 
   say(member: number, frame: Frame): void {
-    this.#ways.get(member)?.link?.send(frame)
+    const way = this.#ways.get(member)
+    if (way?.feed !== undefined && (frame.type === 'pull' || frame.type === 'need'))
+      for (const [offset, length] of frame.ranges) {
+        const scratch = frame.type === 'need'
+        this.#engine.ask(way.feed, { stream: 0, offset, length, scratch })
+      }
+    way?.link?.send(frame)
   }
 
   feed(member: number): void {
@@ -172,7 +178,7 @@ export class HolderLinks {
         ...{ transfer, from, to: 0, edge: { id: edge.id, secret } },
       })
       if (way.isOver) return established.close()
-      const spec = { transfer: this.#transfer, direction: 'in' } as const
+      const spec = { transfer: this.#transfer, direction: 'in', isAsked: true } as const
       const { recordSeed: seed } = established.feed
       const feed = adopt(this.#engine, established, { ...spec, seed })
       way.feed = feed

@@ -164,7 +164,8 @@ describe('a fetch', () => {
     const wishes = bench.proved()
     expect(wishes).toContainEqual({ type: 'hold', offset: 0, length: block })
     expect(wishes.filter(({ type }) => type === 'hold')).toHaveLength(1)
-    const asked = bench.wishes.flatMap((wish) =>
+    const next = [2, 3, 4, 5].flatMap((at) => bench.landed(at))
+    const asked = next.flatMap((wish) =>
       wish.type === 'say' && wish.frame.type === 'pull' ? wish.frame.ranges : [],
     )
     expect(asked.some(([offset]) => offset === block)).toBe(true)
@@ -193,5 +194,30 @@ describe('a fetch', () => {
     }
     expect(end(bench.wishes)).toMatchObject({ failure: { code } })
     expect(bench.nowMs - 1_000).toBeLessThanOrEqual(timeoutMs ?? limits.fetchSilenceMs)
+  })
+
+  it('asks a holder for bytes as soon as it can be asked', () => {
+    const bench = new Bench(1)
+    bench.offered(1)
+    bench.tell({ type: 'opened', found: [] })
+    const pull = { type: 'pull', request: 0, ranges: [[0, 4 * block]] }
+    const wishes = bench.tell({ type: 'fedIn', member: 1 })
+    expect(wishes).toContainEqual({ type: 'say', member: 1, frame: pull })
+  })
+
+  it('blames a wrong block on who was asked for it, and on nobody where that were two', () => {
+    const bench = new Bench(2)
+    bench.begun(2)
+    bench.proved()
+    const [first, second] = bench.machine.holders
+    const wrong = digestOf(7).map((byte) => byte ^ 1)
+    // Each is asked for four blocks; the first may have brought a part of its own.
+    bench.tell({ type: 'unfed', member: 1, direction: 'in', code: null, text: null })
+    bench.landed(4, false, wrong)
+    expect([first?.wrongBlocks, second?.wrongBlocks]).toEqual([0, 1])
+    for (const at of [5, 6, 7]) bench.landed(at)
+    for (const at of [0, 1, 2]) bench.landed(at, false, wrong)
+    expect([first?.wrongBlocks, second?.wrongBlocks]).toEqual([0, 1])
+    expect(second?.state).toBe('open')
   })
 })
