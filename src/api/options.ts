@@ -25,6 +25,7 @@ export interface CheckedPush {
   readonly name: Uint8Array
   readonly strategy: Strategy
   readonly shape: ShapeWish
+  readonly groupSize: number | undefined
   readonly algorithm: DigestAlgorithm
   readonly engine: 'native' | 'portable' | undefined
   readonly noClobber: boolean
@@ -54,7 +55,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   const checkedSource = checkSource(source)
   requireOptions('push', options)
   const nodes = checkTargets(options.to)
-  const groupSize = optionalInteger('groupSize', options.groupSize, 1, limits.nodesPerPush)
+  const groupSize = optionalInteger('groupSize', options.groupSize, 1, limits.nodesPerGroup)
   const shape = oneOf('shape', options.shape, shapes) ?? 'auto'
   if (shape === 'unicast' && options.strategy === 'classic')
     throw new TypeError('strategy classic deals parts to a group, shape unicast makes none')
@@ -88,6 +89,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     strategy: oneOf('strategy', options.strategy, strategies) ?? 'adaptive',
     // Other shapes have been refused.
     shape: shape as ShapeWish,
+    groupSize,
     algorithm: oneOf('digest', options.digest, digestAlgorithms) ?? defaultDigest(key),
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,

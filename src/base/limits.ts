@@ -1,5 +1,5 @@
 /**
- * Every bound of the product, in one place. The relations between bounds are asserted at load, and
+ * Every bound of the product, in one place. Relations between bounds are asserted at load, and
  * units are part of the names. Nothing here is tuned per run: settings of the user are options.
  */
 
@@ -117,10 +117,7 @@ export const limits = {
   countMs: 50,
 
   // --- relays that are not what they say ---
-  /**
-   * Bytes that a relay claims to have passed on, but no mate has received, before its claims are
-   * doubted; buffers on the way hold less.
-   */
+  /** Bytes that a relay claims to have passed on and no mate has, before its claims are doubted. */
   relayClaimBytes: 8 * MIB,
   /** Milliseconds from a mate's first report that contradicts a relay until it is believed. */
   relayClaimMs: 1_000,
@@ -154,10 +151,14 @@ export const limits = {
   retryMsMax: 8_000,
 
   // --- transfers ---
-  nodesPerPush: 64,
+  nodesPerPush: 512,
+  /** Nodes of one of several groups, of one group unless the caller sets a size, and at most. */
+  groupSize: 16,
+  groupSizeMax: 32,
+  nodesPerGroup: 64,
   /** Member numbers of one push: each attempt of each node has its own. */
-  placesPerPush: 256,
-  /** Members of one plan: every attempt of every node, and the author. */
+  placesPerPush: 1_536,
+  /** Members of one plan: those whom a node has to know, or had to. */
   membersPerPlan: 257,
   /** Routes of one node in one plan. */
   routesPerPlan: 64,
@@ -165,12 +166,12 @@ export const limits = {
   standbys: 3,
   /** Milliseconds between two versions of the deal sent to standbys, and ranges in one. */
   dealMs: 1_000,
-  dealRanges: 1_024,
+  dealRanges: 2_048,
   /** Sentences in the `warnings` of a result; later ones are left out. */
   warningsPerPush: 32,
   /** Size times nodes up to which one copy per node is faster than feeds between nodes. */
   unicastBytes: 2 * MIB,
-  /** The same for a small file in a small group: its size, and its size times nodes. */
+  /** The same for a small file: its size, and its size times nodes. */
   unicastFileBytes: 1 * MIB,
   unicastFilesBytes: 8 * MIB,
   /** Milliseconds that a group takes to open its feeds, used when the origin's uplink is known. */
@@ -182,7 +183,7 @@ export const limits = {
   /** Copies that are over whose results a node keeps, and for how many milliseconds. */
   copiesKept: 32,
   copyKeptMs: 3_600_000,
-  feedsPerTransfer: 2 * 64 + 2,
+  feedsPerTransfer: 2 * 512 + 2,
   /** Waiting connections: 2 s for the offer of their transfer, 5 s for its plan. */
   earlyDataConnections: 256,
   earlyDataMs: 2_000,
@@ -380,9 +381,8 @@ relation(
 relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node may take')
 relation(limits.nodesPerPush * (1 + limits.retries) <= limits.placesPerPush, 'places for retries')
 relation(limits.placesPerPush <= limits.dealRanges, 'a deal has a range for each member')
-relation(limits.placesPerPush < limits.membersPerPlan, 'a plan can name who began the push')
-relation(limits.connectMs < limits.reachMs, 'a node is dialled more than once')
-relation(limits.redialMsMax * 3 < limits.reachMs, 'a node that comes up is found soon')
+relation(2 * limits.nodesPerGroup < limits.membersPerPlan, 'a plan can name a whole group')
+relation(3 * limits.redialMsMax < limits.reachMs, 'a node that comes up is found soon')
 relation(limits.reachMs + 2 * limits.acceptMs < limits.addMs, 'a node can join in that time')
 relation(limits.progressMs * 10 < limits.rateWindowMs, 'a rate is judged by many reports')
 relation(limits.stallMs < limits.publishMs, 'making a file durable may take longest')

@@ -35,6 +35,7 @@ import {
   readPlan,
   readRoster,
   readTerm,
+  routeMax,
 } from './plan.js'
 
 type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
@@ -82,9 +83,16 @@ const frameTable: FrameTable = {
       member: readNumber(body, 'member'),
       why: body.oneOf('why', ['broken', 'away', 'held']),
       ranges: body.ranges('ranges', limits.needRanges),
+      route: body.integer('route', 0, routeMax),
     }),
   ],
-  passOn: [10, (body) => ({ ranges: body.ranges('ranges', limits.needRanges) })],
+  passOn: [
+    10,
+    (body) => ({
+      ranges: body.ranges('ranges', limits.needRanges),
+      route: body.integer('route', 1, routeMax),
+    }),
+  ],
   seal: [
     5,
     (body) => ({

@@ -14,7 +14,7 @@ import type { Fields } from './fields.js'
 
 /** Largest member number. */
 export const numberMax = 0xffff_ffff
-const routeMax = 0xffff
+export const routeMax = 0xffff
 
 export function readPlan(body: Fields): Omit<PlanFrame, 'type'> {
   return {

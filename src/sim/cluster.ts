@@ -75,7 +75,7 @@ export class Cluster {
     this.heard = hear
     this.scenario = scenario
     this.#random = new Random(scenario.seed ^ 0x5eed)
-    const { bytes, blockBytes, strategy, shape } = scenario
+    const { bytes, blockBytes, strategy, shape, groupSize } = scenario
     this.#source = new SimFile(bytes, blockBytes)
     this.nodes = scenario.nodes.map(() => undefined)
     this.#hosts = scenario.nodes.map((_, i) => new SimHost(this.timeline, (i + 1) * 3_600_000))
@@ -95,7 +95,8 @@ export class Cluster {
       hashAheadBytes: scenario.hashAheadBytes,
       relayClaimBytes: scenario.relayClaimBytes ?? limits.relayClaimBytes,
     }
-    this.#machine = new OriginMachine(config, dealerOf(strategy, shape, bytes, blockBytes), 0)
+    const dealer = dealerOf(strategy, shape, bytes, blockBytes, {}, [], groupSize)
+    this.#machine = new OriginMachine(config, dealer, 0)
     this.network = new Network(scenario, this.timeline, this.#random, (from, { offset }) => {
       const sender = from === originIndex ? this.#source : this.nodes[from]?.file
       const isWrong = this.#random.chance(scenario.wrongChance)

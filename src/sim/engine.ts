@@ -58,6 +58,7 @@ export class SimEngine implements FeedEngine {
   /** What has landed with a route, each byte with its first. */
   readonly #routed: SimChunk[] = []
   readonly #routedOnce = new RangeSet()
+  readonly #assigned: SimChunk[] = []
   readonly #digests: SimDigests[] = []
   readonly #table = new Map<number, readonly RouteTarget[]>()
   readonly #closed = { sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 }
@@ -100,8 +101,14 @@ export class SimEngine implements FeedEngine {
     return this.#digests.filter((record) => record.route === route)
   }
 
+  /** Given before they land, or after: they are passed on once both are true. */
   assign(_transfer: TransferHandle, { offset, length, route }: AssignSpec): void {
-    this.#passOn({ offset, length, route, scratch: false })
+    for (const [at, bytes] of this.#routedOnce.missing(offset, length)) {
+      const chunk = { offset: at, length: bytes, route, scratch: false }
+      for (const [from, part] of this.#files.file.landed.present(at, bytes))
+        this.#passOn({ ...chunk, offset: from, length: part })
+    }
+    this.#assigned.push({ offset, length, route, scratch: false })
   }
 
   /** Blocks that are there, of which no event tells. */
@@ -183,7 +190,14 @@ export class SimEngine implements FeedEngine {
     if (chunk.scratch) this.scratchBytes += freshBytes
     open.receivedBytes += chunk.length
     open.duplicateBytes += chunk.length - freshBytes
-    if (chunk.route !== 0 && this.#hooks.isHonest()) this.#passOn(chunk)
+    if (this.#hooks.isHonest() && !chunk.scratch) {
+      for (const { offset, length, route } of this.#assigned) {
+        const from = Math.max(offset, chunk.offset)
+        const past = Math.min(offset + length, chunk.offset + chunk.length)
+        if (from < past) this.#passOn({ ...chunk, offset: from, length: past - from, route })
+      }
+      if (chunk.route !== 0) this.#passOn(chunk)
+    }
     // An engine tells of runs: what landed together is told together.
     for (const [offset, length] of RangeSet.of(whole).toArray()) {
       const digests = this.#hooks.hashes ? target.digests(offset, length) : undefined

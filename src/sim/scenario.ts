@@ -58,7 +58,9 @@ export interface EdgeScenario {
 export interface Scenario {
   readonly seed: number
   readonly strategy: Strategy
-  readonly shape: 'group' | 'unicast'
+  readonly shape: 'group' | 'unicast' | 'chain'
+  /** Of a chain. */
+  readonly groupSize?: number
   readonly originUplinkBytesPerMs: number
   readonly chunkBytes: number
   readonly bytes: number

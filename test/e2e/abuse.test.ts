@@ -237,7 +237,7 @@ describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s eng
       link.say(hostile.plan([]))
       link.socket.pause()
       // Each needs an answer as long as itself: the missing ranges.
-      const detour = { type: 'detour', member: 1, why: 'broken', ranges } as const
+      const detour = { type: 'detour', member: 1, why: 'broken', ranges, route: 0 } as const
       const isStalled = (): boolean =>
         world.log.some((line) => line.fields['code'] === 'ERR_FR_PEER_STALLED')
       for (let i = 0; i < 2_000 && !isStalled(); i++) {

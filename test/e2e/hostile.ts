@@ -10,7 +10,6 @@ import type { RangePair } from '../../src/base/ranges.js'
 import {
   type Frame,
   type FrameType,
-  groupRoute,
   type Mate,
   originNumber,
   type PlanFrame,
@@ -152,7 +151,7 @@ export class HostileFeed {
 
   digests(place: DigestPlace, payload: Uint8Array, relay = false): void {
     this.record(
-      { kind: 'digests', ...place, route: relay ? groupRoute : 0, digestBytes: payload.length },
+      { kind: 'digests', ...place, route: relay ? 1 : 0, digestBytes: payload.length },
       payload,
     )
   }

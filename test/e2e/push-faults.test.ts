@@ -244,7 +244,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(() => push('x', { to, shape: 'chain' })).toThrow(
         expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }),
       )
-      expect(() => push('x', { to: [...to, '127.0.0.1:7401'], groupSize: 1 })).toThrow(FrError)
+      expect(() => push('x', { to: [...to, '127.0.0.1:7401'], shape: 'tree' })).toThrow(FrError)
       expect(() => push('x', { to, key: 'short' })).toThrow(
         expect.objectContaining({ code: 'ERR_FR_KEY' }),
       )

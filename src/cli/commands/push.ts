@@ -48,11 +48,11 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .option('--verify', 'read the source even if it is unchanged since an earlier push')
     .optionsGroup('How it goes:')
     .addOption(strategyOption())
-    .addOption(choice('--shape <shape>', 'who feeds whom', shapes, shapes.slice(0, 3)))
+    .addOption(choice('--shape <shape>', 'who feeds whom', shapes, shapes.slice(0, 4)))
     .addOption(
-      new Option('--group-size <k>')
-        .argParser(checked((text) => parseCount(text, 1, limits.nodesPerPush)))
-        .hideHelp(),
+      new Option('--group-size <k>', 'nodes of a group, of which a chain has several').argParser(
+        checked((text) => parseCount(text, 1, limits.nodesPerGroup)),
+      ),
     )
     .addOption(
       choice(

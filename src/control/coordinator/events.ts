@@ -38,14 +38,17 @@ export type OriginWish =
   /** Say the offer and the manifest to the member. `planned`: the exchange has begun elsewhere. */
   | { readonly type: 'offer'; readonly member: number; readonly planned: boolean }
   /** List a range on the data connection to the member. */
-  | ({ readonly type: 'list'; readonly member: number } & Omit<Send, 'node'>)
-  /** Send a run of digests on the data connection to the member. `relay`: for all its mates too. */
+  | ({ readonly type: 'list'; readonly member: number } & Omit<Send, 'node' | 'relay'> & {
+        /** The route of the range at the member. */
+        readonly route: number
+      })
+  /** Send a run of digests on the data connection to the member, with this route. */
   | {
       readonly type: 'sendDigests'
       readonly member: number
       readonly offset: number
       readonly length: number
-      readonly relay: boolean
+      readonly route: number
       readonly digests: Uint8Array
     }
   /** Look whether the source has changed; `sourceChecked` or `sourceFailed` follows. */

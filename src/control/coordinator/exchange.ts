@@ -9,7 +9,6 @@
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Dealer, DealerFact, Send } from '../dealing/dealer.js'
-import { RelayClaims } from '../dealing/relay-claims.js'
 import type { HashTask } from '../holdings/hashing.js'
 import { heldBySome } from '../holdings/have.js'
 import { firstBadHop } from '../members/blame.js'
@@ -17,13 +16,16 @@ import type { Peer } from '../members/peer.js'
 import { Reach } from '../members/reach.js'
 import type { Sample } from '../messages/facts.js'
 import type { DetourReason, Frame } from '../messages/types.js'
+import type { Gap } from '../plan/chain.js'
 import { expectedShares } from '../plan/plan.js'
 import type { OriginConfig } from './events.js'
 import { OriginFlow } from './flow.js'
 import { describeRanges, detourFrames } from './frames.js'
 import type { OriginOutbox } from './outbox.js'
 import { OriginPlans } from './plans.js'
+import { OriginSends } from './sends.js'
 import type { OriginSource } from './source.js'
+import { Verdicts } from './verdicts.js'
 
 /** Owner of bytes that nobody in particular is sent. */
 const anyone = -1
@@ -40,12 +42,11 @@ export class OriginExchange {
   /** Those of the group. */
   readonly #places = new Set<number>()
   readonly #reach = new Reach()
-  readonly #claims: RelayClaims
-  #claimsMs = 0
-  #excluded: readonly number[] = []
+  readonly #verdicts: Verdicts
+  readonly #sends: OriginSends
   #digestTurn = 0
   /** Those who have left since all were told their plans. */
-  #departed: Peer[] = []
+  #departed: { readonly peer: Peer; readonly mates: readonly Peer[]; gaps: readonly Gap[] }[] = []
 
   constructor(
     config: OriginConfig,
@@ -61,7 +62,8 @@ export class OriginExchange {
     this.#outbox = outbox
     this.flow = new OriginFlow(dealer, peers)
     this.plans = new OriginPlans(config, dealer, outbox, peers, this.#group)
-    this.#claims = new RelayClaims(config.relayClaimBytes)
+    this.#sends = new OriginSends(dealer, peers, outbox, this.flow)
+    this.#verdicts = new Verdicts(dealer, outbox, this.#group, config.relayClaimBytes)
   }
 
   /** Those who take part, or did, in the order in which they came; empty before the plan. */
@@ -89,7 +91,8 @@ export class OriginExchange {
     const nodes = group.map((peer) => peer.node)
     const receivers = group.filter((peer) => !peer.isMirror)
     const have = new Map(receivers.map((peer) => [peer.node, peer.have]))
-    const held = heldBySome(receivers)
+    this.#dealer.chain.start(nodes)
+    const held = this.#heldBy(receivers)
     const mirrors = new Set(nodes.filter((node) => !have.has(node)))
     const sends = this.#dealer.handle({ type: 'started', nodes, have, mirrors, nowMs })
     const { strategy, shape } = this.#dealer
@@ -123,7 +126,7 @@ export class OriginExchange {
   #compare(peer: Peer, range: RangePair, nowMs: number): void {
     if (peer.feed.is !== 'open') return
     peer.compares(nowMs)
-    this.#sendDigests(peer, [range], false)
+    this.#sendDigests(peer, [range])
   }
 
   /**
@@ -132,9 +135,10 @@ export class OriginExchange {
    * of it would not reach it.
    */
   join(peer: Peer, nowMs: number): void {
-    const mates = this.#group.filter((other) => other.isServing)
-    const receivers = mates.filter((other) => !other.isMirror)
-    const held = heldBySome(this.#dealer.shape === 'unicast' ? [] : receivers)
+    const { chain } = this.#dealer
+    chain.join(peer.node)
+    const mates = chain.mates(peer.node).map((node) => this.#peer(node))
+    const held = this.#heldBy(mates.filter((mate) => !mate.isMirror))
     const missing = RangeSet.of([[0, this.#config.bytes]])
     missing.subtract(peer.have)
     missing.subtract(held)
@@ -154,7 +158,7 @@ export class OriginExchange {
     this.plans.tellAll()
     // It is behind at first, which is not logged.
     if (this.#dealer.excluded().includes(peer.node)) peer.catchesUp()
-    this.#tellExcluded()
+    this.#verdicts.tellExcluded()
     if (!isMirror) this.#digestsDirectly(peer, [[0, this.#config.bytes]])
     this.#tellHeld(peer, held)
     this.#list(sends)
@@ -179,8 +183,8 @@ export class OriginExchange {
     }
     this.flow.counted(atMs)
     this.#tell({ type: 'ticked', nowMs })
-    this.#tellExcluded()
-    if (nowMs >= this.#claimsMs) this.#compareClaims(nowMs)
+    this.#verdicts.tellExcluded()
+    if (nowMs >= this.#verdicts.claimsDueMs) this.#compareClaims(nowMs)
   }
 
   /** A node asks for bytes of the file. */
@@ -219,7 +223,13 @@ export class OriginExchange {
     this.#outbox.note('warn', 'edge-lost', to, `feed from ${from.link.address} (${frame.code})`)
     to.lostFrom.add(from.node)
     this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
+    this.#sends.edgeLost(from.node, to.node)
     this.#detour(to, from, 'broken')
+    const { gaps } = this.#dealer.chain.cut(from.node, to.node)
+    if (gaps.length === 0) return
+    this.#fill(from, gaps, 'broken')
+    this.plans.changed()
+    this.plans.tellAll()
   }
 
   /** Its last report is in, and it takes no further part in what relays bring. */
@@ -234,15 +244,21 @@ export class OriginExchange {
   away(peer: Peer): void {
     if (!peer.isServing) return
     this.#source.free(peer.node)
-    for (const other of this.#group)
-      if (other !== peer && other.phase === 'running') this.#detour(other, peer, 'away')
+    for (const mate of this.#mates(peer)) this.#detour(mate, peer, 'away')
+    const { gaps } = this.#dealer.chain.avoid(peer.node)
+    if (gaps.length === 0) return
+    this.#fill(peer, gaps, 'away')
+    this.plans.changed()
+    this.plans.tellAll()
   }
 
   /** Out of the exchange; `settled` says so to the others. */
   left(peer: Peer, nowMs: number): void {
     this.#source.free(peer.node)
+    const mates = this.#mates(peer)
+    const { gaps } = this.#dealer.chain.leave(peer.node)
     this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
-    this.#departed.push(peer)
+    this.#departed.push({ peer, mates, gaps })
     this.plans.changed()
   }
 
@@ -253,9 +269,10 @@ export class OriginExchange {
   settled(nowMs: number): void {
     this.plans.tellAll()
     this.plans.standbys.advance(nowMs)
-    for (const gone of this.#departed.splice(0))
-      for (const other of this.#group)
-        if (other.phase === 'running') this.#detour(other, gone, 'broken')
+    for (const { peer, mates, gaps } of this.#departed.splice(0)) {
+      for (const mate of mates) if (mate.phase === 'running') this.#detour(mate, peer, 'broken')
+      this.#fill(peer, gaps, 'broken')
+    }
   }
 
   /** What is worth a sentence about the whole push, now that it is over. */
@@ -271,14 +288,15 @@ export class OriginExchange {
     if (!this.isPlanned) return
     const relay = this.#digestRelay(offset, length)
     if (relay !== undefined) {
-      this.#sendDigests(relay, [[offset, length]], true)
+      const route = this.#dealer.chain.routeOf(relay.node)
+      this.#sendDigests(relay, [[offset, length]], route)
       relay.relayedDigests.add(offset, length)
       for (const other of this.#group)
         if (other.lostFrom.has(relay.node)) other.directDigests.add(offset, length)
     }
     for (const peer of this.#group) {
       if (peer.phase !== 'running') continue
-      this.#sendDigests(peer, peer.directDigests.present(offset, length), false)
+      this.#sendDigests(peer, peer.directDigests.present(offset, length))
     }
   }
 
@@ -318,10 +336,14 @@ export class OriginExchange {
 
   /** The share of each node: what is its to relay, or what it can be expected to carry. */
   #shares(nodes: readonly number[]): RangePair[] {
-    const links = nodes.map((node) => this.#peer(node).link)
+    const heads = nodes.filter((node) => this.#dealer.chain.isHead(node))
     const { bytes, dataBytes = bytes } = this.#config
-    const expected = expectedShares(dataBytes, links)
-    return expected.map((share, i) => this.#dealer.share(nodes[i] as number) ?? share)
+    const expected = expectedShares(
+      dataBytes,
+      heads.map((node) => this.#peer(node).link),
+    )
+    const byHead = new Map(heads.map((node, i) => [node, expected[i] as RangePair]))
+    return nodes.map((node) => this.#dealer.share(node) ?? byHead.get(node) ?? [0, 0])
   }
 
   /** Where shares are the file, the digests of each keep close to its bytes. */
@@ -335,43 +357,10 @@ export class OriginExchange {
     return areAll ? shares : [{ owner: anyone, offset: 0, length: bytes }]
   }
 
-  /** Relays must not wait for these receivers: they lag, or nobody hears from them. */
-  #tellExcluded(): void {
-    const excluded = this.#dealer.excluded()
-    if (excluded.join() === this.#excluded.join()) return
-    this.#excluded = excluded
-    for (const peer of this.#group) {
-      if (peer.isServing) this.#outbox.say(peer, { type: 'lagging', members: excluded })
-      const isLagging = excluded.includes(peer.node)
-      if (peer.lags(isLagging))
-        this.#outbox.note('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')
-    }
-  }
-
-  /** What relays say they pass on, against what their mates say they receive. */
   #compareClaims(nowMs: number): void {
-    this.#claimsMs = nowMs + limits.relayClaimLookMs
-    for (const peer of this.#group) {
-      const claimedBytes = this.#dealer.claimedBytes(peer.node)
-      if (claimedBytes === null || !peer.isServing || peer.relay === 'false') continue
-      const verdict = this.#claims.look(peer, claimedBytes, this.#witnesses(peer), nowMs)
-      if (verdict === 'cleared') this.#tell({ type: 'confirmed', node: peer.node })
-      if (verdict === 'false') this.#distrust(peer, nowMs)
-    }
-  }
-
-  /** Mates that must have received something if this relay passes anything on. */
-  #witnesses(relay: Peer): Peer[] {
-    return this.#group.filter(
-      (mate) =>
-        mate !== relay &&
-        mate.phase === 'running' &&
-        mate.presence !== 'suspected' &&
-        mate.relay !== 'false' &&
-        !this.#excluded.includes(mate.node) &&
-        relay.counts.feedsTo.has(mate.node) &&
-        !mate.lostFrom.has(relay.node),
-    )
+    const { cleared, untrue } = this.#verdicts.compareClaims(nowMs)
+    for (const { node } of cleared) this.#tell({ type: 'confirmed', node })
+    for (const peer of untrue) this.#distrust(peer, nowMs)
   }
 
   /** It stays a receiver. What it said it passed on is dealt again; mates ask for the rest. */
@@ -387,32 +376,62 @@ export class OriginExchange {
   /** Who brings the digests of a run to everybody: relays take turns. */
   #digestRelay(offset: number, length: number): Peer | undefined {
     const running = this.#group.filter((peer) => peer.phase === 'running')
-    const relays = running.filter((peer) => peer.relay === 'relays')
-    const able = relays.filter((peer) => !this.#excluded.includes(peer.node))
+    const { chain } = this.#dealer
+    const relays = running.filter(({ relay, node }) => relay === 'relays' && chain.isHead(node))
+    const able = relays.filter((peer) => !this.#verdicts.excluded.includes(peer.node))
     const peer = able[this.#digestTurn++ % able.length] ?? relays[0]
     // All who relayed are gone: from here on everybody is told by the origin itself.
     if (peer === undefined) for (const other of running) other.directDigests.add(offset, length)
     return peer
   }
 
-  #detour(to: Peer, from: Peer, why: DetourReason): void {
+  /** Those who are fed by it in its group. */
+  #mates(peer: Peer): Peer[] {
+    const mates = this.#dealer.chain.mates(peer.node).map((node) => this.#peer(node))
+    return mates.filter((mate) => mate.phase === 'running')
+  }
+
+  #detour(to: Peer, from: Peer, why: DetourReason, route = 0): void {
     const ranges = this.#dealer.dealt(from.node)
-    for (const frame of detourFrames(from, why, ranges)) this.#outbox.say(to, frame)
+    for (const frame of detourFrames(from, why, ranges, route)) this.#outbox.say(to, frame)
     // Digests on their way through the lost relay are lost too: those of its share come directly.
     this.#digestsDirectly(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
+  }
+
+  /** Those who were fed by a node of the group before find elsewhere what it no longer brings. */
+  #fill(from: Peer, gaps: readonly Gap[], why: DetourReason): void {
+    for (const { to, route } of gaps) {
+      const peer = this.#peer(to)
+      if (peer.phase === 'running') this.#detour(peer, from, why, route)
+    }
+    // What was under way to groups further down is brought again, by a column that is whole.
+    for (const head of new Set(gaps.flatMap((gap) => gap.head ?? []))) {
+      const { relayedDigests } = this.#peer(head)
+      for (const [offset, length] of relayedDigests) {
+        const relay = this.#digestRelay(offset, length)
+        const route = relay && this.#dealer.chain.routeOf(relay.node)
+        if (relay !== undefined) this.#sendDigests(relay, [[offset, length]], route)
+      }
+    }
+  }
+
+  /** What some of these hold, who are all in one group: the others get it from them. */
+  #heldBy(peers: readonly Peer[]): RangeSet {
+    const { chain, shape } = this.#dealer
+    return shape === 'chain' && !chain.isOne ? new RangeSet() : heldBySome(peers)
   }
 
   #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
     const { digests } = this.#source
     const blocks = RangeSet.of(ranges.map((range) => digests.blocksOf(range)))
     for (const run of blocks) to.directDigests.add(...run)
-    this.#sendDigests(to, blocks, false)
+    this.#sendDigests(to, blocks)
   }
 
   /** Whole runs, of which a part may be what is wanted. */
-  #sendDigests(to: Peer, ranges: Iterable<RangePair>, relay: boolean): void {
+  #sendDigests(to: Peer, ranges: Iterable<RangePair>, route = 0): void {
     for (const run of this.#source.digests.runs(ranges))
-      this.#outbox.wish({ type: 'sendDigests', member: to.node, ...run, relay })
+      this.#outbox.wish({ type: 'sendDigests', member: to.node, ...run, route })
   }
 
   /** Tells the dealer, and lists what it deals. */
@@ -421,21 +440,7 @@ export class OriginExchange {
   }
 
   #list(sends: readonly Send[]): void {
-    for (const send of sends) {
-      const { node: member, ...how } = send
-      const peer = this.#peer(member)
-      if (peer.isMirror) {
-        const { offset, length } = send
-        // It lacks nothing else.
-        if (send.relay) this.#outbox.say(peer, { type: 'passOn', ranges: [[offset, length]] })
-        continue
-      }
-      peer.counts.listedBytes += send.length
-      peer.counts.queuedBytes += send.length
-      this.flow.listed(send)
-      if (send.relay) this.plans.standbys.dealt()
-      this.#outbox.wish({ type: 'list', member, ...how })
-    }
+    if (this.#sends.list(sends)) this.plans.standbys.dealt()
   }
 
   #peer(node: number): Peer {

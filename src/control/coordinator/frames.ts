@@ -9,11 +9,16 @@ import type { OriginConfig } from './events.js'
 export type Need = Frame & { type: 'need' | 'needDigests' | 'bad' }
 
 /** At least one, also without ranges: nothing more comes on the connection. */
-export function detourFrames(from: Peer, why: DetourReason, ranges: readonly RangePair[]): Frame[] {
+export function detourFrames(
+  from: Peer,
+  why: DetourReason,
+  ranges: readonly RangePair[],
+  route = 0,
+): Frame[] {
   const frames: Frame[] = []
   for (let i = 0; i === 0 || i < ranges.length; i += limits.needRanges) {
     const part = ranges.slice(i, i + limits.needRanges)
-    frames.push({ type: 'detour', member: from.node, why, ranges: part })
+    frames.push({ type: 'detour', member: from.node, why, ranges: part, route })
   }
   return frames
 }

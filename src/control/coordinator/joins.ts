@@ -27,12 +27,15 @@ export class OriginJoins {
   readonly #outbox: OriginOutbox
   readonly #isAllowed: boolean
   #open: Open[] = []
+  readonly #most: number
   /** Nodes that others than the caller had added. */
   #joined = 0
 
-  constructor(outbox: OriginOutbox, isAllowed: boolean) {
+  /** `most`: nodes that the push takes. */
+  constructor(outbox: OriginOutbox, isAllowed: boolean, most: number) {
     this.#outbox = outbox
     this.#isAllowed = isAllowed
+    this.#most = most
   }
 
   /** Why this node may not be added; null: it may. */
@@ -47,8 +50,8 @@ export class OriginJoins {
     const others = peers.filter((peer) => !peer.isSuperseded && peer.link.address !== address)
     // Who is tried again takes one more; who is added instead does not.
     const places = peers.length + others.filter((peer) => peer.isToReturn).length
-    if (others.length >= limits.nodesPerPush || places >= limits.placesPerPush)
-      return { code: 'ERR_FR_LIMIT', text: `a push takes ${limits.nodesPerPush} nodes` }
+    if (others.length >= this.#most || places >= limits.placesPerPush)
+      return { code: 'ERR_FR_LIMIT', text: `this push takes ${this.#most} nodes` }
     if (by !== null && this.#joined >= limits.joinsPerPush)
       return { code: 'ERR_FR_LIMIT', text: `others have added ${this.#joined} nodes already` }
     if (by !== null && this.#open.filter((open) => open.by === by).length >= limits.joinsPerNode)

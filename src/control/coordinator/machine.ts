@@ -55,7 +55,8 @@ export class OriginMachine {
 
   constructor(config: OriginConfig, dealer: Dealer, nowMs: number) {
     this.#config = config
-    this.#joins = new OriginJoins(this.#outbox, config.allowAdd === true)
+    const most = dealer.shape === 'group' ? limits.nodesPerGroup : limits.nodesPerPush
+    this.#joins = new OriginJoins(this.#outbox, config.allowAdd === true, most)
     this.strategy = dealer.strategy
     this.shape = dealer.shape
     this.#peers = peersOf(config, nowMs)

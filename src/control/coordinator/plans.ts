@@ -14,15 +14,13 @@ import type { OriginOutbox } from './outbox.js'
 import { Standbys } from './standbys.js'
 import { termOf } from './succession.js'
 
-/** The one route of a group. */
-const groupRoute = 1
-
 export class OriginPlans {
   readonly #config: OriginConfig
   readonly #dealer: Dealer
   readonly #outbox: OriginOutbox
   /** Those who take part, or did. */
   readonly #group: readonly Peer[]
+  readonly #peers: readonly Peer[]
   readonly #origin: Member
   readonly #term: Term
   readonly standbys: Standbys
@@ -32,7 +30,10 @@ export class OriginPlans {
   #toldChanges = 0
   readonly #told = new Map<Peer, number>()
   #serving: readonly Peer[] = []
-  #members: readonly Member[] = []
+  /** Whom each has to know, or had to. */
+  readonly #known = new Map<Peer, Set<number>>()
+  /** What each was told last, but for what is new in every plan. */
+  readonly #said = new Map<Peer, string>()
   /** Members to whom a node has an edge. */
   readonly #introduced = new Map<Peer, Set<number>>()
 
@@ -47,6 +48,7 @@ export class OriginPlans {
     this.#dealer = dealer
     this.#outbox = outbox
     this.#group = group
+    this.#peers = peers
     this.#term = termOf(config)
     this.standbys = new Standbys(this.#term, dealer, peers, outbox)
     this.#origin = { number: this.#term.member, nodeId: config.nodeId }
@@ -57,7 +59,6 @@ export class OriginPlans {
     this.#changes++
     this.#serving = this.#group.filter((peer) => peer.isServing)
     this.standbys.choose(this.#serving.filter((peer) => !peer.isMirror))
-    this.#members = [this.#origin, ...this.#serving.map(memberOf)]
   }
 
   /** A node has the offer: who it is, and who coordinates. */
@@ -69,7 +70,17 @@ export class OriginPlans {
   tell(peer: Peer): void {
     if (this.#told.get(peer) === this.#changes) return
     this.#told.set(peer, this.#changes)
-    this.#send(peer, this.#members, peer.relay === 'none' ? [] : groupRoutes(peer, this.#serving))
+    const { chain } = this.#dealer
+    // Whom a running plan names no more is gone for good.
+    const known = this.#known.get(peer) ?? new Set([peer.node])
+    this.#known.set(peer, known)
+    for (const node of [...chain.neighbours(peer.node), ...this.standbys.numbers]) known.add(node)
+    const members = this.#serving.filter(({ node }) => known.has(node)).map(memberOf)
+    const routes = peer.relay === 'none' ? [] : chain.routes(peer.node).map(this.#lacking).filter(({ to }) => to.length > 0)
+    const said = JSON.stringify([members, routes, this.standbys.numbers])
+    if (this.#said.get(peer) === said) return
+    this.#said.set(peer, said)
+    this.#send(peer, [this.#origin, ...members], routes)
   }
 
   /** All who take part have what is new. */
@@ -78,6 +89,11 @@ export class OriginPlans {
     this.#toldChanges = this.#changes
     for (const peer of this.#serving) this.tell(peer)
     this.standbys.tellRoster()
+  }
+
+  /** Mirrors are sent nothing. */
+  readonly #lacking = ({ route, to }: Route): Route => {
+    return { route, to: to.filter(({ member }) => this.#peers[member]?.isMirror !== true) }
   }
 
   #send(peer: Peer, members: readonly Member[], routes: readonly Route[]): void {
@@ -114,13 +130,6 @@ export class OriginPlans {
     for (const { number } of strange) known.add(number)
     return strange.map(({ number }) => ({ member: number, ...edgeOf(peer.node, number) }))
   }
-}
-
-/** Bytes go to every mate that may lack them, and end there. */
-function groupRoutes(peer: Peer, group: readonly Peer[]): Route[] {
-  const mates = group.filter((mate) => mate !== peer && !mate.isMirror)
-  const to = mates.map(({ node }) => ({ member: node, next: 0 }))
-  return to.length === 0 ? [] : [{ route: groupRoute, to }]
 }
 
 /** A node as others are told of it. */

@@ -10,6 +10,9 @@
  */
 import type { RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
+import type { Chain } from '../plan/chain.js'
+
+export type DealtShape = 'group' | 'unicast' | 'chain'
 
 export interface Send {
   readonly node: number
@@ -95,7 +98,9 @@ export type DealerFact =
 
 export interface Dealer {
   readonly strategy: Strategy
-  readonly shape: 'group' | 'unicast'
+  readonly shape: DealtShape
+  /** Who is in which group. */
+  readonly chain: Chain
   /** How often nodes are to report their backlog; 0: never. */
   readonly reportMs: number
   /** Whether this node may be given ranges to relay, now or later; known from `started` on. */

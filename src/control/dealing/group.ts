@@ -16,6 +16,7 @@
 import { KIB, limits, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
+import { Chain } from '../plan/chain.js'
 import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
 import { LagVotes } from './lag-votes.js'
@@ -43,6 +44,7 @@ const unitsMax = limits.landedPieces / 2
 
 export class GroupDealer implements Dealer {
   readonly shape = 'group'
+  readonly chain = new Chain(Number.POSITIVE_INFINITY)
   readonly #stock: Stock
   readonly #relays = new Map<number, DealtRelay>()
   readonly #answers = new DirectAnswers()
@@ -129,6 +131,20 @@ export class GroupDealer implements Dealer {
     return this.#tickAtMs
   }
 
+  /** What a relay passes on waits further on: this many bytes at the slowest place. */
+  beyond(node: number, backlogBytes: number): void {
+    this.#relays.get(node)?.beyond(backlogBytes)
+  }
+
+  /** What a node that is no relay here lacks and nobody else brings, as far as it is dealt. */
+  bring(node: number, missing: readonly RangePair[], nowMs: number): Send[] {
+    const wanted = RangeSet.of(missing)
+    this.#stock.subtractFrom(wanted)
+    const sends = this.#answers.bring(node, wanted.toArray(), nowMs)
+    this.#listed(sends)
+    return sends
+  }
+
   handle(fact: DealerFact): Send[] {
     switch (fact.type) {
       case 'started':
@@ -209,11 +225,7 @@ export class GroupDealer implements Dealer {
   #join({ node, missing, isMirror, nowMs }: DealerFact & { type: 'nodeJoined' }): Send[] {
     this.#relays.set(node, this.#relayOf(node, nowMs, isMirror))
     if (!isMirror) this.#lag.joined(node)
-    const wanted = RangeSet.of(missing)
-    this.#stock.subtractFrom(wanted)
-    const sends = this.#answers.bring(node, wanted.toArray(), nowMs)
-    this.#listed(sends)
-    return [...sends, ...this.#deal(nowMs)]
+    return [...this.bring(node, missing, nowMs), ...this.#deal(nowMs)]
   }
 
   /** The part of a need that was dealt: the rest comes with the deal, and then from relays. */

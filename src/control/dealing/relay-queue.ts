@@ -103,6 +103,9 @@ export class DealtRelay {
   /** Where those are on the feed that are not received yet; neighbours are one. */
   readonly #runsPast: { readonly start: number; end: number }[] = []
   #forwarded = 0
+  /** Backlog of the slowest place that its bytes pass further on. */
+  #beyondBytes = 0
+  #said: RelayReport | undefined
   /** What had moved by its last report, and when that last grew. */
   #movedBytes = 0
   #movedMs: number
@@ -226,13 +229,32 @@ export class DealtRelay {
    * backlog of its worst feed, all taken at `atMs` by its own clock.
    */
   reported(said: RelayReport, nowMs: number): void {
-    const { receivedBytes, landedBytes, backlogBytes, atMs } = said
     const gapMs = nowMs - this.heardMs
     if (gapMs < lateReportMax) this.lateness.heard(gapMs)
     this.heardMs = this.#reportedMs = nowMs
     this.isSilent = false
-    this.landedBytes = landedBytes
+    this.landedBytes = said.landedBytes
     this.#credit = 0
+    this.#said = said
+    this.#account(said)
+    this.#rate(said.atMs)
+    const movedBytes = said.receivedBytes + said.landedBytes + this.#forwarded
+    if (movedBytes === this.#movedBytes) return
+    this.#movedBytes = movedBytes
+    this.#movedMs = nowMs
+    if (this.out === 'standing') this.out = 'no'
+  }
+
+  /** What waits at the slowest place that its bytes pass on their way beyond its mates. */
+  beyond(backlogBytes: number): void {
+    if (backlogBytes === this.#beyondBytes) return
+    this.#beyondBytes = backlogBytes
+    if (this.#said !== undefined) this.#account(this.#said)
+  }
+
+  #account(said: RelayReport): void {
+    const { receivedBytes } = said
+    const backlogBytes = Math.max(said.backlogBytes, this.#beyondBytes)
     // Holes are listed like payload but never received as such.
     const holes = this.isMirror ? 0 : Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
     const received = Math.min(this.#listed, receivedBytes + holes)
@@ -242,12 +264,6 @@ export class DealtRelay {
     this.#forwarded = Math.max(this.#forwarded, forwarded)
     this.#recalledBytes = this.#forwarded - forwarded
     this.#claim()
-    this.#rate(atMs)
-    const movedBytes = receivedBytes + landedBytes + this.#forwarded
-    if (movedBytes === this.#movedBytes) return
-    this.#movedBytes = movedBytes
-    this.#movedMs = nowMs
-    if (this.out === 'standing') this.out = 'no'
   }
 
   #claim(): void {

@@ -5,6 +5,7 @@
 import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
+import { Chain } from '../plan/chain.js'
 import {
   bound,
   equalShares,
@@ -16,13 +17,14 @@ import {
   type NodeLink,
   relayRates,
 } from '../plan/plan.js'
-import type { Dealer } from './dealer.js'
+import { ChainDealer } from './chain.js'
+import type { Dealer, DealtShape } from './dealer.js'
 import { GroupDealer } from './group.js'
 import { Pool } from './pool.js'
 import { Quotas } from './quotas.js'
 import { UnicastDealer } from './unicast.js'
 
-export type ShapeWish = 'auto' | 'group' | 'unicast'
+export type ShapeWish = 'auto' | DealtShape
 
 /**
  * The shape that is predicted to be fastest, where the caller leaves it open: with a group the
@@ -34,12 +36,15 @@ export function shapeOf(
   bytes: number,
   nodes: number,
   uplink?: number,
-): 'group' | 'unicast' {
-  if (wish !== 'auto') return wish
+  groupSize?: number,
+): DealtShape {
+  const areMany = nodes > (groupSize ?? limits.groupSizeMax)
+  const many = areMany ? 'chain' : 'group'
+  if (wish !== 'auto') return wish === 'group' && groupSize !== undefined ? many : wish
   const others = bytes * (nodes - 1)
-  if (uplink !== undefined) return others * 1000 <= uplink * limits.groupMs ? 'unicast' : 'group'
+  if (uplink !== undefined) return others * 1000 <= uplink * limits.groupMs ? 'unicast' : many
   const most = bytes <= limits.unicastFileBytes ? limits.unicastFilesBytes : limits.unicastBytes
-  return nodes === 1 || bytes * nodes <= most ? 'unicast' : 'group'
+  return nodes === 1 || bytes * nodes <= most ? 'unicast' : many
 }
 
 export interface ConfiguredSpeeds {
@@ -50,15 +55,19 @@ export interface ConfiguredSpeeds {
 
 export function dealerOf(
   strategy: Strategy,
-  shape: 'group' | 'unicast',
+  shape: DealtShape,
   bytes: number,
   blockBytes: number,
   speeds: ConfiguredSpeeds = {},
   holes: readonly RangePair[] = [],
+  groupSize: number = limits.groupSize,
 ): Dealer {
   if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
   const stock = strategy === 'classic' ? new Quotas(bytes, blockBytes) : new Pool(bytes)
-  return new GroupDealer(stock, relayRates(speeds.origin ?? {}, speeds.nodes ?? []), holes)
+  const { origin = {}, nodes = [] } = speeds
+  if (shape === 'group') return new GroupDealer(stock, relayRates(origin, nodes), holes)
+  const heads = relayRates(origin, nodes.slice(0, groupSize))
+  return new ChainDealer(new Chain(groupSize), new GroupDealer(stock, heads, holes))
 }
 
 /**
@@ -66,7 +75,7 @@ export function dealerOf(
  */
 export function forecastOf(
   strategy: Strategy,
-  shape: 'group' | 'unicast',
+  shape: DealtShape,
   bytes: number,
   blockBytes: number,
   origin: LinkSpeeds,
@@ -84,7 +93,7 @@ export function forecastOf(
  */
 export function sharesOf(
   strategy: Strategy,
-  shape: 'group' | 'unicast',
+  shape: DealtShape,
   file: { readonly bytes: number; readonly dataBytes: number; readonly blockBytes: number },
   nodes: readonly NodeLink[],
 ): RangePair[] {

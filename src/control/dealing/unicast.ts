@@ -2,13 +2,17 @@
  * Every node is sent the whole file by the origin itself: the baseline, and the plan for one node
  * or for files so small that opening feeds between the nodes would take longer than sending them.
  */
+import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
+import { Chain } from '../plan/chain.js'
 import type { Dealer, DealerFact, Send } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
 
 export class UnicastDealer implements Dealer {
   readonly shape = 'unicast'
+  /** Who pulls from whom. */
+  readonly chain = new Chain(limits.groupSizeMax)
   readonly reportMs = 0
   readonly openBytes = 0
   readonly strategy: Strategy

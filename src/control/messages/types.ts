@@ -9,9 +9,6 @@ import type { Attributes, CopyWish, NameText, Strategy } from './copying.js'
 
 export type { Attributes, NameText, Strategy }
 
-/** The route of what a node passes on to all its mates, where it ends. */
-export const groupRoute = 1
-
 export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
 /**
  * Why bytes that a member was to bring have to come another way:
@@ -239,14 +236,16 @@ export type Frame =
     }
   /** These members are slow or silent: their backlog does not count. Replaces the last one. */
   | { readonly type: 'lagging'; readonly members: readonly number[] }
-  /** These, which the node holds, it is to send to all mates. */
-  | { readonly type: 'passOn'; readonly ranges: readonly RangePair[] }
+  /** These, which the node holds, it is to pass on with this route. */
+  | { readonly type: 'passOn'; readonly ranges: readonly RangePair[]; readonly route: number }
   /** `member` brings nothing more of these ranges for now: have what is missing elsewhere. */
   | {
       readonly type: 'detour'
       readonly member: number
       readonly why: DetourReason
       readonly ranges: readonly RangePair[]
+      /** What of them is missing here is passed on with this route; 0: it stays. */
+      readonly route: number
     }
   | { readonly type: 'seal'; readonly stream: number; readonly fileDigest: string }
   | { readonly type: 'beat' }

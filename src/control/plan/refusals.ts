@@ -2,6 +2,7 @@
  * What this version does not support is refused with ERR_FR_UNSUPPORTED, never approximated.
  */
 import { FrError } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
 
 export interface PlanWishes {
   readonly shape: string
@@ -12,13 +13,11 @@ export interface PlanWishes {
 
 /** Throws ERR_FR_UNSUPPORTED naming the first wish that cannot be met. */
 export function refuseUnsupported(wishes: PlanWishes): void {
-  if (!['auto', 'group', 'unicast'].includes(wishes.shape))
+  if (!['auto', 'group', 'unicast', 'chain'].includes(wishes.shape))
     throw unsupported(`shape '${wishes.shape}'`)
-  if (wishes.groupSize !== undefined && wishes.groupSize < wishes.nodes) {
-    throw unsupported(
-      `a group size of ${wishes.groupSize} for ${wishes.nodes} nodes (several groups)`,
-    )
-  }
+  const most = Math.min(wishes.groupSize ?? limits.nodesPerGroup, limits.nodesPerGroup)
+  if (wishes.shape === 'group' && wishes.nodes > most)
+    throw unsupported(`one group of ${wishes.nodes} nodes, where ${most} are the most`)
   if (wishes.hasUploadLimit) throw unsupported('an upload limit')
 }
 

@@ -7,13 +7,20 @@
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 
+/** Ranges, and the route with which what is missing of them is passed on. */
+export interface Part {
+  readonly ranges: Iterable<RangePair>
+  readonly route: number
+}
+
 export interface DueDetour {
   readonly member: number
-  readonly ranges: RangeSet
+  readonly parts: readonly Part[]
 }
 
 interface Waiting {
-  readonly ranges: RangeSet
+  /** By route. */
+  readonly parts: Map<number, RangeSet>
   readonly untilMs: number
 }
 
@@ -30,13 +37,15 @@ export class Detours {
     this.#open.delete(member)
   }
 
-  add(member: number, ranges: readonly RangePair[], nowMs: number): void {
-    const waiting = this.#waiting.get(member) ?? {
-      ranges: new RangeSet(),
+  add(member: number, { ranges, route }: Part, nowMs: number): void {
+    const waiting: Waiting = this.#waiting.get(member) ?? {
+      parts: new Map(),
       untilMs: nowMs + limits.drainMs,
     }
-    for (const [offset, length] of ranges) waiting.ranges.add(offset, length)
     this.#waiting.set(member, waiting)
+    const wanted = waiting.parts.get(route) ?? new RangeSet()
+    if (waiting.parts.size < limits.routesPerPlan) waiting.parts.set(route, wanted)
+    for (const [offset, length] of ranges) wanted.add(offset, length)
   }
 
   /** Detours whose feed has ended or has had its time; they are forgotten here. */
@@ -46,7 +55,7 @@ export class Detours {
       if (this.#open.has(member) && nowMs < waiting.untilMs) continue
       this.#waiting.delete(member)
       this.#open.delete(member)
-      due.push({ member, ranges: waiting.ranges })
+      due.push({ member, parts: [...waiting.parts].map(([route, ranges]) => ({ route, ranges })) })
     }
     return due
   }

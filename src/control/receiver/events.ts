@@ -69,8 +69,10 @@ export type NodeWish =
   | { readonly type: 'prepare' }
   /** These bytes are in the file already: they have landed. */
   | { readonly type: 'hold'; readonly ranges: readonly RangePair[] }
-  /** These bytes, which are there, are for all mates. */
-  | { readonly type: 'passOn'; readonly ranges: readonly RangePair[] }
+  /** These bytes are passed on with the route once they have landed. */
+  | { readonly type: 'assign'; readonly ranges: readonly RangePair[]; readonly route: number }
+  /** The routes of the plan have changed. */
+  | { readonly type: 'route' }
   /** Close the data connection from the member; another one may come. */
   | { readonly type: 'unfeed'; readonly member: number }
   /** Copy verified repairs into the file; `copied` or `fileFailed` follows. */

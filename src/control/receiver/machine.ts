@@ -17,7 +17,7 @@ import type { MemberFact, Sample } from '../messages/facts.js'
 import { type Frame, originNumber, type PlanFrame } from '../messages/types.js'
 import { NodePulls, needFrames } from '../pulling/pulls.js'
 import { BlockHashing } from './block-hashing.js'
-import { clampTo, Detours } from './detours.js'
+import { clampTo, Detours, type Part } from './detours.js'
 import {
   type NodeConfig,
   type NodeFact,
@@ -47,7 +47,7 @@ export class NodeMachine {
   readonly #found: FoundBlocks
   #seal: string | undefined
   readonly #waits: NodeWaits
-  readonly #reports = new NodeReports()
+  readonly reports = new NodeReports()
   /** Of the publication, until the coordinator is told of it. */
   #warnings: readonly string[] | undefined
   /** The origin's feed broke: until when its word about why is waited for. */
@@ -76,11 +76,6 @@ export class NodeMachine {
     return this.#ledger
   }
 
-  /** Mates that nobody waits for, by the word of the coordinator. */
-  get laggards(): ReadonlySet<number> {
-    return this.#reports.laggards
-  }
-
   /** In words, what this transfer waits for; null when nothing. */
   get waitsFor(): string | null {
     const { bytes } = this.#config
@@ -97,7 +92,7 @@ export class NodeMachine {
   /** When `due` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#phase === 'ended') return null
-    let at = Math.min(this.#reports.dueAtMs, this.#lostAtMs)
+    let at = Math.min(this.reports.dueAtMs, this.#lostAtMs)
     at = Math.min(at, this.#detours.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
     if (this.#isRunning) at = Math.min(at, this.#unfed?.untilMs ?? at)
     if (this.#hasPlan) at = Math.min(at, this.#hashing.deadlineMs())
@@ -199,10 +194,10 @@ export class NodeMachine {
       case 'passOn':
         if (!this.#hasPlan || !this.#ledger.isVerified)
           return this.#fail('ERR_FR_PROTOCOL', 'what is to be passed on is not held')
-        this.#reports.passesOn(frame.ranges)
-        return this.#outbox.wish({ type: 'passOn', ranges: frame.ranges })
+        this.reports.passesOn(frame.ranges)
+        return this.#outbox.wish({ ...frame, type: 'assign' })
       case 'lagging':
-        return this.#reports.exclude(frame.members)
+        return this.reports.exclude(frame.members)
       case 'seal':
         if (this.#phase !== 'receiving' || this.#seal !== undefined)
           return this.#fail('ERR_FR_PROTOCOL', 'a seal before the plan, or a second one')
@@ -228,12 +223,13 @@ export class NodeMachine {
     const news = this.neighbours.take(plan, this.#config.originId)
     if ('code' in news) return this.#refused(news)
     this.pulls.met(news.met, plan)
-    this.#reports.planned(plan)
+    this.reports.planned(plan)
     if (news.begins) {
       this.#phase = 'receiving'
-      this.#reports.begin(nowMs)
+      this.reports.begin(nowMs)
       this.#waits.moved(nowMs)
     }
+    if (news.areRoutesNew) this.#outbox.wish({ type: 'route' })
     for (const { number } of news.dial) this.#outbox.feed(number)
     for (const member of news.gone) this.#outbox.wish(this.pulls.gone(member, nowMs))
   }
@@ -267,10 +263,17 @@ export class NodeMachine {
     this.#outbox.warn('orphaned', { text: failure.text })
   }
 
-  #onDetour({ member, why, ranges }: Frame & { type: 'detour' }, nowMs: number): void {
-    const within = clampTo(this.#config.bytes, ranges)
-    if (why === 'broken') return this.#detours.add(member, within, nowMs)
-    this.pulls.want(this.#ledger.missing(within), nowMs)
+  #onDetour(frame: Frame & { type: 'detour' }, nowMs: number): void {
+    const part = { ranges: clampTo(this.#config.bytes, frame.ranges), route: frame.route }
+    if (frame.why === 'broken') return this.#detours.add(frame.member, part, nowMs)
+    this.#find(part, nowMs)
+  }
+
+  /** Has what is missing of these brought by whoever holds it, and passed on as it lands. */
+  #find({ ranges, route }: Part, nowMs: number): void {
+    const missing = this.#ledger.missing(ranges)
+    if (route !== 0) this.#outbox.wish({ type: 'assign', ranges: missing.toArray(), route })
+    this.pulls.want(missing, nowMs)
   }
 
   #onUnfedIn({ member, code, text }: MemberFact & { type: 'unfed' }, nowMs: number): void {
@@ -357,18 +360,18 @@ export class NodeMachine {
     if (this.#phase !== 'publishing') return
     this.#phase = 'complete'
     // The origin may look no further than `complete`: its figures are whole by then.
-    this.#reports.hurry(nowMs)
+    this.reports.hurry(nowMs)
     this.#warnings = warnings
     this.#outbox.wish({ type: 'sample' })
   }
 
   #onSampled(sample: Sample, nowMs: number): void {
-    if (this.#reports.hasMoved(sample)) this.#waits.moved(nowMs)
+    if (this.reports.hasMoved(sample)) this.#waits.moved(nowMs)
     for (const { member, receivedBytes } of sample.incoming)
       this.pulls.received(member, receivedBytes, nowMs)
     const { verifiedBytes, repairedBytes } = this.#ledger
     const { pulled } = this.pulls
-    this.#outbox.say(...this.#reports.sampled(sample, { verifiedBytes, repairedBytes, pulled }))
+    this.#outbox.say(...this.reports.sampled(sample, { verifiedBytes, repairedBytes, pulled }))
     this.#sayComplete()
   }
 
@@ -376,7 +379,7 @@ export class NodeMachine {
     this.#found.accept(nowMs)
     this.#phase = 'accepted'
     // The first report is from before any byte: the rates of this node are counted from it on.
-    this.#reports.start(nowMs)
+    this.reports.start(nowMs)
   }
 
   /** Whatever follows from the state alone. */
@@ -392,7 +395,10 @@ export class NodeMachine {
     const hasAll = this.#landed.bytes === this.#config.bytes
     // Nobody repairs what is found bad before the plan.
     if (this.#hasPlan) this.#outbox.wish(...this.#hashing.start(hasAll, nowMs))
-    this.#answerDetours(nowMs)
+    for (const { member, parts } of this.#detours.due(nowMs)) {
+      this.#outbox.wish({ type: 'unfeed', member })
+      for (const part of parts) this.#find(part, nowMs)
+    }
     if (this.#mayAsk && nowMs >= this.#waits.askAtMs) this.#askAgain(nowMs)
     this.#outbox.wish(...this.pulls.advance(nowMs))
     if (
@@ -404,14 +410,7 @@ export class NodeMachine {
       this.#phase = 'summing'
       this.#outbox.wish({ type: 'sum', digests: this.#ledger.digests })
     }
-    if (this.#reports.advance(nowMs)) this.#outbox.wish({ type: 'sample' })
-  }
-
-  #answerDetours(nowMs: number): void {
-    for (const detour of this.#detours.due(nowMs)) {
-      this.#outbox.wish({ type: 'unfeed', member: detour.member })
-      this.pulls.want(this.#ledger.missing(detour.ranges), nowMs)
-    }
+    if (this.reports.advance(nowMs)) this.#outbox.wish({ type: 'sample' })
   }
 
   /** Nothing moves although the origin is there and has hashed all: ask for what is missing. */

@@ -15,6 +15,7 @@ import type {
   Member,
   PlanFrame,
   RosterFrame,
+  Route,
 } from '../messages/types.js'
 import { isNewer, planFault } from '../plan/check.js'
 import { Replica } from './replica.js'
@@ -23,6 +24,8 @@ import { Replica } from './replica.js'
 export interface PlanNews {
   /** This plan is the first one under which bytes flow. */
   readonly begins: boolean
+  /** Bytes have flowed under other routes. */
+  readonly areRoutesNew: boolean
   /** Mates to whom a feed is wanted. */
   readonly dial: readonly Mate[]
   /** Mates that this node had not heard of. */
@@ -101,6 +104,7 @@ export class Neighbourhood {
     const mates = plan.members.filter((member): member is Mate => this.#isMate(member))
     return {
       begins: isRunning && before?.phase !== 'running',
+      areRoutesNew: before?.phase === 'running' && !areSame(plan.routes, before.routes),
       dial: isRunning ? this.#routed.filter(({ number }) => isNew(this.#dialled, number)) : [],
       met: isRunning ? mates.filter(({ number }) => isNew(this.#met, number)) : [],
       gone,
@@ -148,6 +152,10 @@ export class Neighbourhood {
 function missingFrom(plan: PlanFrame, before: PlanFrame): number[] {
   const named = new Set(plan.members.map(({ number }) => number))
   return before.members.flatMap(({ number }) => (named.has(number) ? [] : [number]))
+}
+
+function areSame(a: readonly Route[], b: readonly Route[]): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
 }
 
 /** Adds the number; true: it was not there. */

@@ -231,7 +231,7 @@ export class PushTrace {
 
   /** What is dealt at once and touches is shown as one. */
   #listed(send: Listed, runs: Map<string, Listed & { readonly units: number }>): void {
-    const key = `${send.member} ${send.why} ${send.relay} ${send.scratch}`
+    const key = `${send.member} ${send.why} ${send.route} ${send.scratch}`
     const run = runs.get(key)
     if (run !== undefined && run.offset + run.length === send.offset) {
       runs.set(key, { ...run, length: run.length + send.length, units: run.units + 1 })
@@ -241,8 +241,8 @@ export class PushTrace {
     runs.set(key, { ...send, units: 1 })
   }
 
-  #sent({ member, offset, length, relay, scratch, why, units }: Listed & { units: number }): void {
-    const args = { offset, length, relay, units }
+  #sent({ member, offset, length, route, scratch, why, units }: Listed & { units: number }): void {
+    const args = { offset, length, route, units }
     const track = this.#track(member)
     if (why === 'share') return this.#instant(track, 'deals', 'deal', args, false)
     if (why === 'everybody') return this.#instant(track, 'direct', 'direct', args, false)

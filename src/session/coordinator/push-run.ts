@@ -107,8 +107,15 @@ export class PushRun {
       progressMs: limits.progressMs,
     }
     const { uplinkBytesPerSecond } = this.#origin
+    const { groupSize } = spec
     const senders = spec.nodes.length + (spec.mirrors?.length ?? 0)
-    const shape = shapeOf(spec.shape, source.dataBytes, senders, uplinkBytesPerSecond)
+    const shape = shapeOf(
+      spec.shape,
+      source.dataBytes,
+      senders,
+      uplinkBytesPerSecond,
+      groupSize,
+    )
     const mirrors = shape === 'group' ? spec.mirrors : undefined
     this.#machine = new OriginMachine(
       { ...config, ...(mirrors && { mirrors }) },
@@ -119,6 +126,7 @@ export class PushRun {
         this.#blockBytes,
         { origin: this.#origin, nodes: spec.nodes },
         source.holes.map(({ offset, length }): RangePair => [offset, length]),
+        groupSize,
       ),
       awakeMs(),
     )

@@ -36,6 +36,8 @@ export interface PushSpec {
   readonly signer: Signer
   readonly strategy: Strategy
   readonly shape: ShapeWish
+  /** Nodes of a group; undefined: as the shape has it. */
+  readonly groupSize?: number | undefined
   readonly name: Uint8Array
   readonly nodes: readonly NodeLink[]
   /** Those that are asked to send what they hold of the content in the origin's stead. */

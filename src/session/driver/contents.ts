@@ -34,7 +34,7 @@ export class Contents {
     for (const run of this.space.runs(range)) engine.send(feed, { ...run, ...how })
   }
 
-  /** These bytes are passed on as the table of the route says. */
+  /** These bytes are passed on with the route, when they are there. */
   assign(engine: FeedEngine, transfer: TransferHandle, range: RangePair, route: number): void {
     for (const run of this.space.runs(range)) engine.assign(transfer, { ...run, route })
   }

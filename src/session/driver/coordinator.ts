@@ -8,7 +8,7 @@ import type { OriginFact, OriginWish } from '../../control/coordinator/events.js
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import type { Peer } from '../../control/members/peer.js'
 import type { MemberWish } from '../../control/messages/facts.js'
-import { type Frame, groupRoute } from '../../control/messages/types.js'
+import type { Frame } from '../../control/messages/types.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
 import { signDigests } from '../../protocol/digest-record.js'
 import type { Signer } from '../../protocol/primitives.js'
@@ -41,10 +41,6 @@ export interface CoordinatorPorts {
   readonly execute: (wish: CallerWish) => void
   /** A defect of this program. */
   readonly crashed: (error: unknown) => void
-}
-
-function routeOf(relay: boolean): number {
-  return relay ? groupRoute : 0
 }
 
 export class CoordinatorSession {
@@ -136,13 +132,13 @@ export class CoordinatorSession {
         return
       }
       case 'list': {
-        const { member, offset, length, relay, scratch } = wish
-        const how = { route: routeOf(relay), scratch }
+        const { member, offset, length, route, scratch } = wish
+        const how = { route, scratch }
         return this.#onFeed(member, (feed) => contents.send(engine, feed, [offset, length], how))
       }
       case 'sendDigests': {
-        const { member, relay } = wish
-        const record = { ...this.#signed(wish), route: routeOf(relay) }
+        const { member, route } = wish
+        const record = { ...this.#signed(wish), route }
         return this.#onFeed(member, (feed) => engine.sendDigests(feed, record))
       }
       default:

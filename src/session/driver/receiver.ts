@@ -12,7 +12,7 @@ import type { LogFields } from '../../base/log.js'
 import { RangeSet } from '../../base/ranges.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
 import type { HashRun } from '../../control/messages/facts.js'
-import { type Frame, groupRoute, originNumber } from '../../control/messages/types.js'
+import { type Frame, originNumber } from '../../control/messages/types.js'
 import type { NodeConfig, NodeFact, NodeWish } from '../../control/receiver/events.js'
 import { NodeMachine } from '../../control/receiver/machine.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
@@ -89,7 +89,7 @@ export class ReceiverSession {
     this.#ports = ports
     const { clock, net, engine } = ports
     this.machine = new NodeMachine(spec, clock.awakeMs())
-    this.#neighbours = new Neighbours(net, engine, () => this.#routeToMates())
+    this.#neighbours = new Neighbours(net, engine, () => this.#route())
     this.#pulls = new Pulls(net, this.#neighbours, {
       post: (fact) => this.post(fact),
       warn: (event, fields) => ports.log('warn', event, fields),
@@ -256,7 +256,7 @@ export class ReceiverSession {
     const sender = this.#neighbours.byFeed(event.feed)
     if (sender === undefined) return
     const { length } = event
-    const relay = event.route === groupRoute
+    const relay = event.route !== 0
     const offset = this.#spec.contents.space.offsetOf(event) ?? 0
     // What is known already, and passed on where it is to be, needs no proof.
     const isDone = !relay || this.#passedOn.contains(offset, length)
@@ -318,15 +318,14 @@ export class ReceiverSession {
         for (const range of wish.ranges)
           this.#spec.contents.hold(this.#ports.engine, this.#transfer as TransferHandle, range)
         return
-      case 'passOn':
-        for (const range of wish.ranges)
-          this.#spec.contents.assign(
-            this.#ports.engine,
-            this.#transfer as TransferHandle,
-            range,
-            groupRoute,
-          )
+      case 'assign':
+        for (const range of wish.ranges) {
+          const transfer = this.#transfer as TransferHandle
+          this.#spec.contents.assign(this.#ports.engine, transfer, range, wish.route)
+        }
         return
+      case 'route':
+        return this.#route()
       case 'unfeed':
         this.#executor.sample()
         return this.#neighbours.unfeed(this.#neighbours.of(wish.member))
@@ -353,12 +352,18 @@ export class ReceiverSession {
     }
   }
 
-  /** What is for the group goes to every mate, and stays there. */
-  #routeToMates(): void {
-    const targets = [...this.#neighbours.all].flatMap(({ out }) =>
-      out.state === 'open' && out.isWished ? [{ feed: out.feed, next: 0 }] : [],
-    )
-    this.#ports.engine.setRoute(this.#transfer as TransferHandle, groupRoute, targets)
+  /** What came with a route goes where the plan says, as far as feeds are open. */
+  #route(): void {
+    const transfer = this.#transfer
+    if (transfer === undefined) return
+    for (const { route, to } of this.machine.neighbours.plan?.routes ?? []) {
+      const targets = to.flatMap(({ member, next }) => {
+        const { out } = this.#neighbours.of(member)
+        const isOpen = out.state === 'open' && out.isWished
+        return isOpen ? [{ feed: out.feed, next, first: next !== 0 }] : []
+      })
+      this.#ports.engine.setRoute(transfer, route, targets)
+    }
   }
 
   #end(wish: NodeWish & { type: 'end' }): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { limits } from '../../../src/base/limits.js'
 import { parseAddress, parseNodesFile, parseTargets } from '../../../src/cli/arguments/addresses.js'
 import { UsageError } from '../../../src/cli/render/units.js'
 
@@ -55,9 +56,10 @@ describe('parseTargets', () => {
     expect(() => parseTargets('a:1,a:01')).toThrow('a:1 is named twice')
   })
   it('refuses more than a push takes', () => {
-    const list = Array.from({ length: 65 }, (_, index) => `host:${index + 1}`)
-    expect(parseTargets(list.slice(1).join(','))).toHaveLength(64)
-    expect(() => parseTargets(list.join(','))).toThrow('more than 64 nodes')
+    const most = limits.nodesPerPush
+    const list = Array.from({ length: most + 1 }, (_, index) => `host:${index + 1}`)
+    expect(parseTargets(list.slice(1).join(','))).toHaveLength(most)
+    expect(() => parseTargets(list.join(','))).toThrow(`more than ${most} nodes`)
   })
 })
 

@@ -186,8 +186,9 @@ const bodies: Bodies = {
     member: mate,
     why: fc.constantFrom('broken', 'away', 'held'),
     ranges,
+    route: fc.integer({ min: 0, max: 0xffff }),
   }),
-  passOn: fc.record({ ranges }),
+  passOn: fc.record({ ranges, route: fc.integer({ min: 1, max: 0xffff }) }),
   stale: fc.record({ term, epoch: bytes }),
   roster: fc
     .record({

@@ -38,10 +38,12 @@ class Bench extends OriginBench {
 
 const digestsOf = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
-    c.type === 'sendDigests' ? [[c.member, c.offset / block, c.length / block, c.relay]] : [],
+    c.type === 'sendDigests' ? [[c.member, c.offset / block, c.length / block, c.route !== 0]] : [],
   )
 const listsOf = (commands: OriginWish[]) =>
-  commands.flatMap((c) => (c.type === 'list' ? [[c.member, c.offset, c.length, c.relay]] : []))
+  commands.flatMap((c) =>
+    c.type === 'list' ? [[c.member, c.offset, c.length, c.route !== 0]] : [],
+  )
 const framesOf = <T extends Frame['type']>(commands: OriginWish[], type: T) =>
   commands.flatMap((c) =>
     c.type === 'say' && c.frame.type === type

@@ -189,8 +189,8 @@ export class FluidPush {
     this.#onlooker?.wishes(commands, this.nowMs)
     for (const command of commands) {
       if (command.type === 'list') {
-        const { type: _, member, ...how } = command
-        const send = { node: member, ...how }
+        const { type: _, member, route, ...how } = command
+        const send = { node: member, relay: route !== 0, ...how }
         this.node(member).listed.push(send)
         this.sends.push(send)
       } else if (command.type === 'hash') {

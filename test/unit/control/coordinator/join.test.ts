@@ -27,13 +27,13 @@ class Bench extends OriginBench {
 
 const listed = (commands: OriginWish[], node: number) =>
   commands.flatMap((c) =>
-    c.type === 'list' && c.member === node && !c.relay
+    c.type === 'list' && c.member === node && c.route === 0
       ? [[c.offset / block, c.length / block]]
       : [],
   )
 const digestsTo = (commands: OriginWish[], node: number) =>
   commands.flatMap((c) =>
-    c.type === 'sendDigests' && c.member === node && !c.relay
+    c.type === 'sendDigests' && c.member === node && c.route === 0
       ? [[c.offset / block, c.length / block]]
       : [],
   )
@@ -223,10 +223,10 @@ describe('a node that is added', () => {
     expect(frames(commands, 0, 'joined')).toMatchObject([{ request: 8, code: 'ERR_FR_ABORTED' }])
   })
 
-  it('is one of 64 at most', () => {
+  it('is one of a group of 64 at most', () => {
     const bench = new Bench(2)
     bench.ready(0, 1)
-    for (let i = 2; i < limits.nodesPerPush; i++) expect(answers(bench.add(`n${i}:1`))).toEqual([])
+    for (let i = 2; i < limits.nodesPerGroup; i++) expect(answers(bench.add(`n${i}:1`))).toEqual([])
     expect(answers(bench.add('n64:1', 9))).toEqual([[9, 'ERR_FR_LIMIT']])
   })
 })

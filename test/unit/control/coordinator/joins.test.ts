@@ -11,18 +11,18 @@ const asker = () => peerThat('running')
 describe('adding nodes', () => {
   it("is the caller's alone unless the push lets others", () => {
     const by = asker()
-    const closed = new OriginJoins(new OriginOutbox(), false)
+    const closed = new OriginJoins(new OriginOutbox(), false, limits.nodesPerPush)
     expect(closed.refusal({ by, request: 0 }, 'x:1', [by])).toMatchObject({
       code: 'ERR_FR_ADD_REFUSED',
     })
     expect(closed.refusal({ by: null, request: 0 }, 'x:1', [by])).toBeNull()
-    const open = new OriginJoins(new OriginOutbox(), true)
+    const open = new OriginJoins(new OriginOutbox(), true, limits.nodesPerPush)
     expect(open.refusal({ by, request: 0 }, 'x:1', [by])).toBeNull()
   })
 
   it('has a bound for others, whatever becomes of what they add', () => {
     const by = asker()
-    const joins = new OriginJoins(new OriginOutbox(), true)
+    const joins = new OriginJoins(new OriginOutbox(), true, limits.nodesPerPush)
     for (let i = 0; i < limits.joinsPerPush; i++) {
       expect(joins.refusal({ by, request: i }, `x${i}:1`, [by])).toBeNull()
       const peer = new Peer(i + 1, { address: `x${i}:1` }, 0)
@@ -34,7 +34,7 @@ describe('adding nodes', () => {
   })
 
   it('leaves a place for each node that is tried again', () => {
-    const joins = new OriginJoins(new OriginOutbox(), true)
+    const joins = new OriginJoins(new OriginOutbox(), true, limits.nodesPerPush)
     const returning = peerThat('running')
     returning.returns(failure, 1)
     const before = new Peer(1, { address: 'x:1' }, 0)

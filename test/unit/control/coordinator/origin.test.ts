@@ -18,11 +18,11 @@ class Bench extends OriginBench {
 
 const lists = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
-    c.type === 'list' ? [[c.member, c.offset, c.length, c.relay, c.scratch] as const] : [],
+    c.type === 'list' ? [[c.member, c.offset, c.length, c.route !== 0, c.scratch] as const] : [],
   )
 const digestsTo = (commands: OriginWish[]) =>
   commands.flatMap((c) =>
-    c.type === 'sendDigests' ? [[c.member, c.offset, c.length, c.relay]] : [],
+    c.type === 'sendDigests' ? [[c.member, c.offset, c.length, c.route !== 0]] : [],
   )
 
 describe('OriginMachine', () => {
@@ -148,7 +148,7 @@ describe('OriginMachine', () => {
     for (const node of [0, 2]) {
       expect(runningPlans(dead, node)).toMatchObject([{ members: membersOf(0, 2) }])
       expect(frames(dead, node, 'detour')).toEqual([
-        { type: 'detour', member: 1, why: 'broken', ranges: [[block, block]] },
+        { type: 'detour', member: 1, why: 'broken', ranges: [[block, block]], route: 0 },
       ])
     }
     expect(digestsTo(dead)).toEqual([

@@ -17,7 +17,7 @@ describe('the shape of a push', () => {
     [MIB, 9, 'group'],
     [MIB + 1, 2, 'group'],
     [128 * KIB, 64, 'unicast'],
-    [129 * KIB, 64, 'group'],
+    [129 * KIB, 64, 'chain'],
   ] as const)('without known speeds: %i bytes to %i nodes: %s', (bytes, nodes, shape) => {
     expect(shapeOf('auto', bytes, nodes)).toBe(shape)
   })

@@ -146,8 +146,9 @@ describe('refusals', () => {
     refuseUnsupported({ ...wishes, shape: 'group', groupSize: 3 })
   })
   it.each([
-    [{ shape: 'chain' }, /chain/],
-    [{ groupSize: 2 }, /group size of 2/],
+    [{ shape: 'tree' }, /tree/],
+    [{ shape: 'group', groupSize: 2 }, /one group of 3 nodes/],
+    [{ shape: 'group', nodes: 65 }, /64 are the most/],
     [{ hasUploadLimit: true }, /upload limit/],
   ])('names %o', (change, text) => {
     const refused = () => refuseUnsupported({ ...wishes, ...change })

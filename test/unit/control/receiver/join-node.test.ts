@@ -22,7 +22,7 @@ function receiving(over: Partial<PlanFrame> = {}) {
 describe('a node whose push somebody joins', () => {
   it('dials it when it relays', () => {
     const { told } = receiving()
-    const wished = [{ type: 'feed', member: 2 }]
+    const wished = [{ type: 'route' }, { type: 'feed', member: 2 }]
     expect(told(planOf(1, [0, 1, 2], { epoch: 2 }))).toEqual(wished)
   })
 
@@ -40,7 +40,10 @@ describe('a node that is sent', () => {
       { type: 'say', member: originNumber, frame: { type: 'stale', term, epoch } },
     ])
     expect(machine.phase).toBe('receiving')
-    expect(told(planOf(1, [1], { epoch: 8 }))).toEqual([{ type: 'hangUp', member: 0 }])
+    expect(told(planOf(1, [1], { epoch: 8 }))).toEqual([
+      { type: 'route' },
+      { type: 'hangUp', member: 0 },
+    ])
   })
 
   it('a plan that contradicts the last ends its transfer', () => {

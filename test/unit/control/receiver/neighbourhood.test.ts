@@ -14,7 +14,7 @@ function following(...plans: PlanFrame[]): Neighbourhood {
   return neighbours
 }
 
-const nothing = { begins: false, dial: [], met: [], gone: [] }
+const nothing = { begins: false, areRoutesNew: false, dial: [], met: [], gone: [] }
 const [m0, m2, m3] = [memberOf(0), memberOf(2), memberOf(3)]
 
 describe('what follows from a plan', () => {
@@ -27,9 +27,9 @@ describe('what follows from a plan', () => {
     // Node 2 was expected and is not there yet: not gone.
     const begun = { ...nothing, begins: true, dial: [m0], met: [m0] }
     expect(news([0, 1], { epoch: 4 })).toEqual(begun)
-    const joined = { ...nothing, dial: [m2, m3], met: [m2, m3] }
+    const joined = { ...nothing, areRoutesNew: true, dial: [m2, m3], met: [m2, m3] }
     expect(news([0, 1, 2, 3], { epoch: 8 })).toEqual(joined)
-    expect(news([1, 2, 3], { epoch: 9 })).toEqual({ ...nothing, gone: [0] })
+    expect(news([1, 2, 3], { epoch: 9 })).toEqual({ ...nothing, areRoutesNew: true, gone: [0] })
     expect(neighbours.isGone(0)).toBe(true)
     expect(neighbours.mate(0)).toBeUndefined()
     expect(neighbours.member(0)).toEqual(m0)

@@ -157,6 +157,7 @@ describe('NodeMachine', () => {
       member: 2,
       why,
       ranges: [[100, 150]],
+      route: 0,
     })
 
     it('of a mate without a feed are answered at once, with what has not landed', () => {
@@ -224,6 +225,7 @@ describe('NodeMachine', () => {
       member: 2,
       why: 'broken',
       ranges: [[0, 250]],
+      route: 0,
     })
 
     it('of mates that do not answer go to the origin in time', () => {
@@ -354,7 +356,7 @@ describe('NodeMachine', () => {
   it('has what is missing of a silent mate elsewhere, and keeps its feed', () => {
     const bench = new Bench().receiving()
     bench.feed({ type: 'fedIn', member: 2 }, landed(0, 50))
-    const away = frame({ type: 'detour', member: 2, why: 'away', ranges: [[0, 150]] })
+    const away = frame({ type: 'detour', member: 2, why: 'away', ranges: [[0, 150]], route: 0 })
     const commands = [...bench.feed(away), ...bench.pass(limits.drainMs + limits.pullSearchMs)]
     expect(commands.map((c) => c.type)).toContain('connect')
     expect(commands.map((c) => c.type)).not.toContain('unfeed')

@@ -31,7 +31,7 @@ function traced(dealer: Dealer, originRate: number, rates: readonly number[]) {
 const isOn = (thread: (typeof traceThreads)[number]) => (event: TraceEvent) =>
   event.ph === 'i' && event.tid === traceThreads.indexOf(thread) + 1
 const argsOf = (event: TraceEvent) =>
-  event.args as { offset: number; length: number; relay: boolean; units: number }
+  event.args as { offset: number; length: number; route: number; units: number }
 /** The ranges of these events; fails where two of them overlap. */
 const disjoint = (events: readonly TraceEvent[]): RangeSet => {
   const set = new RangeSet()
@@ -52,8 +52,8 @@ describe('a trace', () => {
     const direct = events.filter(isOn('direct'))
     expect(deals.length).toBeGreaterThan(10)
     expect(direct.length).toBeGreaterThan(10)
-    expect(deals.every((event) => argsOf(event).relay)).toBe(true)
-    expect(direct.some((event) => argsOf(event).relay)).toBe(false)
+    expect(deals.every((event) => argsOf(event).route === 1)).toBe(true)
+    expect(direct.some((event) => argsOf(event).route !== 0)).toBe(false)
     const relayed = disjoint(deals)
     for (const pid of [2, 3, 4]) {
       const toAll = disjoint(direct.filter((event) => event.pid === pid))
@@ -71,7 +71,7 @@ describe('a trace', () => {
     const classic = traced(classicDealer(bytes, 64 * KIB), 30_000, [9_000, 9_000])
     classic.push.run()
     const deals = named(classic.events, 'deal')
-    expect(deals.every((event) => argsOf(event).relay)).toBe(true)
+    expect(deals.every((event) => argsOf(event).route === 1)).toBe(true)
     const shares = [2, 3].map((pid) => disjoint(deals.filter((event) => event.pid === pid)))
     expect(shares.map((share) => share.toArray())).toEqual([
       [[0, bytes / 2]],
@@ -79,7 +79,7 @@ describe('a trace', () => {
     ])
     const unicast = traced(new UnicastDealer('adaptive', bytes), 30_000, [0, 0])
     unicast.push.run()
-    const whole = { offset: 0, length: bytes, relay: false, units: 1 }
+    const whole = { offset: 0, length: bytes, route: 0, units: 1 }
     expect(named(unicast.events, 'direct').map((event) => [event.pid, argsOf(event)])).toEqual([
       [2, whole],
       [3, whole],

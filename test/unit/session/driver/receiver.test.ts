@@ -2,12 +2,13 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { FrError } from '../../../../src/base/errors.js'
 import { KIB } from '../../../../src/base/limits.js'
-import { groupRoute, originNumber } from '../../../../src/control/messages/types.js'
+import { originNumber } from '../../../../src/control/messages/types.js'
 import type { FeedHandle } from '../../../../src/ports.js'
 import { Contents } from '../../../../src/session/driver/contents.js'
 import { ReceiverSession } from '../../../../src/session/driver/receiver.js'
 import { PretendConnection, PretendEngine, PretendNet } from './pretend-ports.js'
 
+const groupRoute = 1
 const blockBytes = 64 * KIB
 const bytes = 4 * blockBytes
 const never = (): never => {

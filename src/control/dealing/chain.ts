@@ -1,0 +1,184 @@
+/**
+ * Dealing to groups in a chain (plan/chain.ts): the heads of its columns are dealt units as
+ * the nodes of one group are, and what holds a column up anywhere holds up its head.
+ *
+ * The idea: a head's queue is the worst backlog along its column, so that the windows of the dealer
+ * (group.ts) steer by the slowest place, wherever it is. Who lags is voted upon in each group by
+ * its own members: a group further down has a dealer of its own with nothing to deal.
+ */
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { Strategy } from '../messages/types.js'
+import type { Chain } from '../plan/chain.js'
+import type { Dealer, DealerFact, Send } from './dealer.js'
+import { GroupDealer } from './group.js'
+import { Pool } from './pool.js'
+
+type Reported = DealerFact & { type: 'reported' }
+
+export class ChainDealer implements Dealer {
+  readonly shape = 'chain'
+  readonly chain: Chain
+  readonly #heads: GroupDealer
+  /** Of the groups further down, by any of their nodes. */
+  readonly #fed = new Map<number, GroupDealer>()
+  readonly #backlogs = new Map<number, number>()
+  /** What was sent to everybody past the columns. */
+  readonly #spread = new RangeSet()
+
+  /** `heads`: deals the content to the heads. */
+  constructor(chain: Chain, heads: GroupDealer) {
+    this.chain = chain
+    this.#heads = heads
+  }
+
+  get strategy(): Strategy {
+    return this.#heads.strategy
+  }
+
+  get reportMs(): number {
+    return this.#heads.reportMs
+  }
+
+  get directBytes(): number {
+    return this.#heads.directBytes
+  }
+
+  get openBytes(): number {
+    return this.#heads.openBytes
+  }
+
+  mayRelay(node: number): boolean {
+    return !this.chain.isHead(node) || this.#heads.mayRelay(node)
+  }
+
+  share(node: number): RangePair | null {
+    return this.chain.isHead(node) ? this.#heads.share(node) : [0, 0]
+  }
+
+  /** Of all columns that the node passes on, and of what goes past them. */
+  dealt(node: number): readonly RangePair[] {
+    const ranges = RangeSet.of(this.#spread)
+    for (const head of this.chain.headsOver(node))
+      for (const range of this.#heads.dealt(head)) ranges.add(...range)
+    return ranges.toArray()
+  }
+
+  dealtBytes(node: number): number {
+    return this.#heads.dealtBytes(node)
+  }
+
+  queueBytes(node: number): number | null {
+    return this.chain.isHead(node) ? this.#heads.queueBytes(node) : (this.#backlogs.get(node) ?? 0)
+  }
+
+  claimedBytes(node: number): number | null {
+    return this.chain.isHead(node) ? this.#heads.claimedBytes(node) : null
+  }
+
+  excluded(): readonly number[] {
+    const lagging = [this.#heads, ...this.#groups].flatMap((group) => group.excluded())
+    return [...new Set(lagging)].sort((a, b) => a - b)
+  }
+
+  deadlineMs(): number | null {
+    return this.#heads.deadlineMs()
+  }
+
+  handle(fact: DealerFact): Send[] {
+    const sends = this.#handle(fact)
+    for (const { why, offset, length } of sends)
+      if (why === 'everybody' || why === 'hole') this.#spread.add(offset, length)
+    return sends
+  }
+
+  #handle(fact: DealerFact): Send[] {
+    switch (fact.type) {
+      case 'started':
+        return this.#start(fact)
+      case 'nodeJoined':
+        return this.#join(fact)
+      case 'reported':
+        return this.#reported(fact)
+      case 'nodeFailed':
+        this.#backlogs.delete(fact.node)
+        this.#fed.get(fact.node)?.handle(fact)
+        this.#fed.delete(fact.node)
+        return [...this.#heads.handle(fact), ...this.#begin(fact.nowMs)]
+      case 'ticked':
+        for (const group of this.#groups) group.handle(fact)
+        return this.#heads.handle(fact)
+      case 'counted':
+      case 'needed':
+      case 'edgeLost':
+      case 'confirmed':
+      case 'distrusted':
+        return this.#heads.handle(fact)
+      default:
+        return fact satisfies never
+    }
+  }
+
+  get #groups(): Set<GroupDealer> {
+    return new Set(this.#fed.values())
+  }
+
+  #start(fact: DealerFact & { type: 'started' }): Send[] {
+    const { nodes, have, nowMs } = fact
+    for (const group of this.chain.fed) this.#watch(group, nowMs)
+    // Each byte goes the whole way: only what all have needs no dealing.
+    const common = RangeSet.of(have?.get(nodes[0] as number) ?? new RangeSet())
+    for (const held of have?.values() ?? []) {
+      const lacking = RangeSet.of(common)
+      lacking.subtract(held)
+      common.subtract(lacking)
+    }
+    const held = new Map([[nodes[0] as number, common]])
+    return this.#heads.handle({ type: 'started', nodes: this.chain.heads, have: held, nowMs })
+  }
+
+  /** A group further down: who lags in it. */
+  #watch(nodes: readonly number[], nowMs: number): void {
+    const dealer = new GroupDealer(new Pool(0))
+    dealer.handle({ type: 'started', nodes, nowMs })
+    for (const node of nodes) this.#fed.set(node, dealer)
+  }
+
+  #join(fact: DealerFact & { type: 'nodeJoined' }): Send[] {
+    if (this.chain.isHead(fact.node)) return this.#heads.handle(fact)
+    const mate = this.chain.mates(fact.node).find((node) => this.#fed.has(node))
+    const group = mate === undefined ? undefined : this.#fed.get(mate)
+    if (group === undefined) this.#watch([fact.node], fact.nowMs)
+    else {
+      group.handle({ ...fact, missing: [] })
+      this.#fed.set(fact.node, group)
+    }
+    // What went past the columns went before there was a way to it.
+    const missing = [...RangeSet.of([...fact.missing, ...this.#spread])]
+    return this.#heads.bring(fact.node, missing, fact.nowMs)
+  }
+
+  #reported(fact: Reported): Send[] {
+    const { node, backlogBytes } = fact
+    this.#backlogs.set(node, backlogBytes)
+    const mates = new Set(this.chain.mates(node))
+    const said = { ...fact, behind: fact.behind.filter((other) => mates.has(other)) }
+    const isHead = this.chain.isHead(node)
+    const sends = isHead ? this.#heads.handle(said) : (this.#fed.get(node)?.handle(said) ?? [])
+    for (const head of this.chain.headsAt(node)) {
+      const [, ...beyond] = this.chain.columnOf(head)
+      const worst = Math.max(0, ...beyond.map((other) => this.#backlogs.get(other) ?? 0))
+      this.#heads.beyond(head, worst)
+    }
+    return sends
+  }
+
+  /** Heads that there are now and were not: the groups before them are gone. */
+  #begin(nowMs: number): Send[] {
+    const sends: Send[] = []
+    for (const node of this.chain.heads) {
+      if (!this.#fed.delete(node)) continue
+      sends.push(...this.#heads.handle({ type: 'nodeJoined', node, missing: [], nowMs }))
+    }
+    return sends
+  }
+}
