@@ -4,7 +4,7 @@ import { openEngine } from '../agent/engines.js'
 import { hexOf } from '../base/bytes.js'
 import { blockBytesFor } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
-import { forecastOf, shapeOf, sharesOf } from '../control/dealing/strategies.js'
+import { forecastOf, groupsOf, shapeOf, sharesOf } from '../control/dealing/strategies.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { randomId, selfOf, signerOf } from '../net/crypto.js'
 import { Resolver } from '../net/resolver.js'
@@ -87,6 +87,7 @@ async function run(
       signer,
       strategy,
       shape,
+      groupSize: checked.groupSize,
       name,
       nodes,
       originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
@@ -172,21 +173,22 @@ async function openTrace(
 
 /** The plan that would be made if every node accepted; no node is contacted. */
 function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFile): PushResult {
-  const { strategy } = checked
+  const { strategy, groupSize } = checked
   const { size: bytes, dataBytes } = source
   const uplink = checked.uplinkBytesPerSecond
-  const shape = shapeOf(checked.shape, dataBytes, checked.nodes.length, uplink)
+  const shape = shapeOf(checked.shape, dataBytes, checked.nodes.length, uplink, groupSize)
   const blockBytes = blockBytesFor(bytes)
   const origin = uplink === undefined ? {} : { uplinkBytesPerSecond: uplink }
-  const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, origin, checked.nodes)
-  const shares = sharesOf(strategy, shape, { bytes, dataBytes, blockBytes }, checked.nodes)
+  const { nodes } = checked
+  const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, origin, nodes, groupSize)
+  const shares = sharesOf(strategy, shape, { bytes, dataBytes, blockBytes }, nodes, groupSize)
   const plan: Plan = {
     event: 'plan',
     transfer: control.transfer.id,
     strategy,
     shape,
-    groups: [checked.nodes.map((node) => node.address)],
-    shares: checked.nodes.map((node, i) => ({ node: node.address, bytes: shares[i]?.[1] ?? 0 })),
+    groups: groupsOf(shape, nodes, groupSize).map((group) => group.map(({ address }) => address)),
+    shares: nodes.map((node, i) => ({ node: node.address, bytes: shares[i]?.[1] ?? 0 })),
     bytes,
     dataBytes,
     blockBytes,

@@ -70,11 +70,11 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
       { node: door.address, status: 'complete', servedBy: null },
       { node: address, status: 'complete', servedBy: mirror.address, digest: result.digest },
     ])
-    expect(told).toEqual([
-      { node: quick.address, status: 'complete', servedBy: null },
-      { node: address, status: 'complete', servedBy: mirror.address },
-      { node: door.address, status: 'complete', servedBy: null },
-    ])
+    // The first two are served at the same time.
+    expect(told).toHaveLength(3)
+    expect(told).toContainEqual({ node: quick.address, status: 'complete', servedBy: null })
+    expect(told).toContainEqual({ node: address, status: 'complete', servedBy: mirror.address })
+    expect(told[2]).toEqual({ node: door.address, status: 'complete', servedBy: null })
     expectCopies(content, name, [near, far])
     expect(mirror.status().held.files).toBe(1)
   })
@@ -132,7 +132,7 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
       ...to.map(({ address }) => address),
       mirror.address,
     ])
-    expect(result.shares.at(-1)?.relayedBytes).toBeGreaterThan(2 * 8 * MIB)
+    expect(result.shares.at(-1)?.relayedBytes).toBeGreaterThan(result.originBytesSent)
     expect(result.originBytesSent).toBeLessThan(content.length)
     expectCopies(content, name, [near, far])
     expect(mirror.status().held.files).toBe(1)

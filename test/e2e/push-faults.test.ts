@@ -241,10 +241,12 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(() => push('x', { to: ['non sense'] })).toThrow(/to\[0\]/)
       expect(() => push('x', { to: [...to, ...to] })).toThrow(/twice/)
       expect(() => push('x', { to, connectMs: -1 })).toThrow(/connectMs/)
-      expect(() => push('x', { to, shape: 'chain' })).toThrow(
+      expect(() => push('x', { to, shape: 'tree' })).toThrow(
         expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }),
       )
-      expect(() => push('x', { to: [...to, '127.0.0.1:7401'], shape: 'tree' })).toThrow(FrError)
+      expect(() =>
+        push('x', { to: [...to, '127.0.0.1:7401'], shape: 'group', groupSize: 1 }),
+      ).toThrow(FrError)
       expect(() => push('x', { to, key: 'short' })).toThrow(
         expect.objectContaining({ code: 'ERR_FR_KEY' }),
       )

@@ -28,6 +28,8 @@ export interface PlanMade {
   readonly strategy: Strategy
   readonly shape: Shape
   readonly nodes: readonly number[]
+  /** The same in their groups, the first one first. */
+  readonly groups: readonly (readonly number[])[]
   readonly shares: readonly RangePair[]
 }
 

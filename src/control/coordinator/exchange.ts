@@ -6,7 +6,6 @@
  * lost, a feed broken) is sent them directly. Nothing here decides whether a node lives: that is
  * the machine's (machine.ts), which says who has `left`.
  */
-import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Dealer, DealerFact, Send } from '../dealing/dealer.js'
 import type { HashTask } from '../holdings/hashing.js'
@@ -104,7 +103,8 @@ export class OriginExchange {
     if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
     else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
-    const plan = { strategy, shape, nodes: named, shares }
+    const groups = shape === 'chain' ? this.#dealer.chain.groups : [named]
+    const plan = { strategy, shape, nodes: named, groups, shares }
     this.#outbox.wish({ type: 'announcePlan', plan })
     for (const { offset, length } of [...this.#source.digests.runs([[0, this.#config.bytes]])])
       this.hashed(offset, length, nowMs)

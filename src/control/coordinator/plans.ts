@@ -76,7 +76,7 @@ export class OriginPlans {
     this.#known.set(peer, known)
     for (const node of [...chain.neighbours(peer.node), ...this.standbys.numbers]) known.add(node)
     const members = this.#serving.filter(({ node }) => known.has(node)).map(memberOf)
-    const routes = peer.relay === 'none' ? [] : chain.routes(peer.node).map(this.#lacking).filter(({ to }) => to.length > 0)
+    const routes = peer.relay === 'none' ? [] : this.#routesOf(peer)
     const said = JSON.stringify([members, routes, this.standbys.numbers])
     if (this.#said.get(peer) === said) return
     this.#said.set(peer, said)
@@ -92,8 +92,11 @@ export class OriginPlans {
   }
 
   /** Mirrors are sent nothing. */
-  readonly #lacking = ({ route, to }: Route): Route => {
-    return { route, to: to.filter(({ member }) => this.#peers[member]?.isMirror !== true) }
+  #routesOf(peer: Peer): Route[] {
+    return this.#dealer.chain.routes(peer.node).flatMap(({ route, to }) => {
+      const lacking = to.filter(({ member }) => this.#peers[member]?.isMirror !== true)
+      return lacking.length === 0 ? [] : [{ route, to: lacking }]
+    })
   }
 
   #send(peer: Peer, members: readonly Member[], routes: readonly Route[]): void {

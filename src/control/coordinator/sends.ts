@@ -59,13 +59,16 @@ export class OriginSends {
   }
 
   /** Those in groups further down whom the column of this head does not reach. */
-  #beyondReach(head: number): Set<number> {
-    const beyond = new Set<number>()
-    if (this.#unreached.size === 0) return beyond
-    const [, ...further] = this.#dealer.chain.columnOf(head)
-    for (const from of further)
-      for (const to of this.#unreached.get(from) ?? [])
-        if (this.#peers[to]?.phase === 'running') beyond.add(to)
-    return beyond
+  #beyondReach(head: number): number[] {
+    const { chain } = this.#dealer
+    const beyond = new Set(chain.skipped(head))
+    if (this.#unreached.size > 0) {
+      const [, ...further] = chain.columnOf(head)
+      for (const from of further) {
+        const mates = new Set(chain.mates(from))
+        for (const to of this.#unreached.get(from) ?? []) if (mates.has(to)) beyond.add(to)
+      }
+    }
+    return [...beyond].filter((node) => this.#peers[node]?.phase === 'running')
   }
 }

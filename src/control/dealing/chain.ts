@@ -124,7 +124,7 @@ export class ChainDealer implements Dealer {
 
   #start(fact: DealerFact & { type: 'started' }): Send[] {
     const { nodes, have, nowMs } = fact
-    for (const group of this.chain.fed) this.#watch(group, nowMs)
+    for (const group of this.chain.groups.slice(1)) this.#watch(group, nowMs)
     // Each byte goes the whole way: only what all have needs no dealing.
     const common = RangeSet.of(have?.get(nodes[0] as number) ?? new RangeSet())
     for (const held of have?.values() ?? []) {

@@ -11,6 +11,7 @@ import {
   equalShares,
   expectedShares,
   type Forecast,
+  forecastChain,
   forecastClassic,
   forecastUnicast,
   type LinkSpeeds,
@@ -80,11 +81,25 @@ export function forecastOf(
   blockBytes: number,
   origin: LinkSpeeds,
   nodes: readonly NodeLink[],
+  groupSize: number = limits.groupSize,
 ): Forecast {
   if (shape === 'unicast') return forecastUnicast(bytes, origin, nodes)
+  if (shape === 'chain') return forecastChain(bytes, origin, nodes, groupSize)
   if (strategy === 'classic') return forecastClassic(bytes, blockBytes, origin, nodes)
   const base = bound(bytes, origin, nodes)
   return { ...base, predictedSeconds: base.boundSeconds }
+}
+
+/** The nodes in their groups, the first one first. */
+export function groupsOf(
+  shape: DealtShape,
+  nodes: readonly NodeLink[],
+  groupSize: number = limits.groupSize,
+): NodeLink[][] {
+  const size = shape === 'chain' ? groupSize : Math.max(1, nodes.length)
+  const chain = new Chain(size)
+  chain.start([...nodes.keys()])
+  return chain.groups.map((group) => group.map((node) => nodes[node] as NodeLink))
 }
 
 /**
@@ -96,8 +111,13 @@ export function sharesOf(
   shape: DealtShape,
   file: { readonly bytes: number; readonly dataBytes: number; readonly blockBytes: number },
   nodes: readonly NodeLink[],
+  groupSize: number = limits.groupSize,
 ): RangePair[] {
   if (shape === 'unicast') return nodes.map(() => [0, 0])
+  if (shape === 'chain') {
+    const heads = sharesOf(strategy, 'group', file, nodes.slice(0, groupSize))
+    return nodes.map((_, i) => heads[i] ?? [0, 0])
+  }
   return strategy === 'classic'
     ? equalShares(file.bytes, file.blockBytes, nodes.length)
     : expectedShares(file.dataBytes, nodes)

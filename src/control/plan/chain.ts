@@ -74,19 +74,14 @@ export class Chain {
     return this.#groups.length <= 1
   }
 
-  /** Sizes of the groups, the first one first. */
-  get sizes(): number[] {
-    return this.#groups.map(({ members }) => members.length)
+  /** The first one first. */
+  get groups(): number[][] {
+    return this.#groups.map(({ members }) => [...members])
   }
 
   /** Nodes that a column begins at, whom the coordinator feeds. */
   get heads(): number[] {
     return [...this.#columns.keys()]
-  }
-
-  /** The groups that are fed by another group. */
-  get fed(): readonly (readonly number[])[] {
-    return this.#groups.slice(1).map(({ members }) => members)
   }
 
   isHead(node: number): boolean {
@@ -106,6 +101,14 @@ export class Chain {
   /** Nodes at which this column enters a group, its head first. */
   columnOf(head: number): readonly number[] {
     return [...(this.#columns.get(head)?.next.keys() ?? [])]
+  }
+
+  /** Nodes of groups that this column passes by: nobody there can be reached who passes it on. */
+  skipped(head: number): number[] {
+    const next = this.#columns.get(head)?.next
+    if (next === undefined || next.size === this.#groups.length) return []
+    const skipped = this.#groups.filter(({ members }) => !members.some((node) => next.has(node)))
+    return skipped.flatMap(({ members }) => members)
   }
 
   /** Heads of the columns that enter its group at this node. */

@@ -263,13 +263,14 @@ export function planView(
   file: Pick<Plan, 'bytes' | 'dataBytes' | 'blockBytes'>,
   forecast: Forecast,
 ): Plan {
-  const nodes = plan.nodes.map((node) => (links[node] as NodeLink).address)
+  const addressOf = (node: number): string => (links[node] as NodeLink).address
+  const nodes = plan.nodes.map(addressOf)
   return {
     event: 'plan',
     transfer,
     strategy: plan.strategy,
     shape: plan.shape,
-    groups: [nodes],
+    groups: plan.groups.map((group) => group.map(addressOf)),
     shares: nodes.map((node, i) => ({ node, bytes: plan.shares[i]?.[1] ?? 0 })),
     ...file,
     ...forecast,

@@ -109,13 +109,7 @@ export class PushRun {
     const { uplinkBytesPerSecond } = this.#origin
     const { groupSize } = spec
     const senders = spec.nodes.length + (spec.mirrors?.length ?? 0)
-    const shape = shapeOf(
-      spec.shape,
-      source.dataBytes,
-      senders,
-      uplinkBytesPerSecond,
-      groupSize,
-    )
+    const shape = shapeOf(spec.shape, source.dataBytes, senders, uplinkBytesPerSecond, groupSize)
     const mirrors = shape === 'group' ? spec.mirrors : undefined
     this.#machine = new OriginMachine(
       { ...config, ...(mirrors && { mirrors }) },
@@ -297,6 +291,7 @@ export class PushRun {
       this.#blockBytes,
       this.#origin,
       nodes,
+      this.#spec.groupSize,
     )
     const { size: bytes, dataBytes } = this.#source
     const file = { bytes, dataBytes, blockBytes: this.#blockBytes }

@@ -75,7 +75,7 @@ export function statusOf(
     etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
     relays: samples.relays().map(({ member, queuedBytes, unackedBytes }) => {
       const node = session.addressOf(member) ?? String(member)
-      const isLagging = machine.laggards.has(member)
+      const isLagging = machine.reports.laggards.has(member)
       return { node, queuedBytes, unackedBytes, isLagging }
     }),
     waitsFor: waitsFor ?? machine.waitsFor,

@@ -1,0 +1,50 @@
+/** Pushes to several groups over loopback, on both engines; a node between two groups dies. */
+import { describe, expect, it } from 'vitest'
+import { push } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
+import { type EngineKind, expectCopies, useWorld } from './push-support.js'
+
+const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
+
+describe.each(kinds)('a chain of groups on the %s engine', (engine) => {
+  const world = useWorld(engine)
+
+  it.each([
+    [6, 2, 8 * MIB + 7],
+    [5, 1, 3 * MIB],
+    [7, 3, 24 * MIB],
+  ])('%i nodes in groups of %i', async (count, groupSize, bytes) => {
+    const nodes = await world.nodes(count)
+    const { path, content } = world.file('data.bin', bytes)
+    const to = nodes.map((node) => node.address)
+    const result = await push(path, { to, engine, groupSize }).result
+    expect(result.nodes.map(({ status, reason }) => [status, reason])).toEqual(
+      nodes.map(() => ['complete', null]),
+    )
+    expect(result.shape).toBe('chain')
+    expect(result.originBytesSent / bytes).toBeLessThan(groupSize + 0.1)
+    expectCopies(content, 'data.bin', nodes)
+  })
+
+  it('goes on where a node between two groups ends', async () => {
+    const nodes = await world.nodes(6)
+    const { path, content } = world.file('data.bin', 48 * MIB)
+    const to = nodes.map((node) => node.address)
+    const transfer = push(path, { to, engine, groupSize: 2, retries: 0 })
+    const ends = nodes[3] as (typeof nodes)[number]
+    let ended: Promise<void> | undefined
+    transfer.on('progress', ({ nodes: states }) => {
+      const landed = Math.min(...states.map(({ landedBytes }) => landedBytes))
+      if (landed > 0) ended ??= ends.close()
+    })
+    const result = await transfer.result
+    await ended
+    const others = result.nodes.filter(({ node }) => node !== ends.address)
+    expect(others.map(({ reason }) => reason)).toEqual(others.map(() => null))
+    expectCopies(
+      content,
+      'data.bin',
+      nodes.filter((node) => node !== ends),
+    )
+  })
+})
