@@ -8,6 +8,7 @@ import xxhash from 'xxhash-wasm'
 import { blockBytesFor, limits } from '../../src/base/limits.js'
 import type { RangePair } from '../../src/base/ranges.js'
 import {
+  type FetchOffer,
   type Frame,
   type FrameType,
   type Mate,
@@ -305,6 +306,21 @@ export class Hostile {
     return link
   }
 
+  /** A link that fetches a file, what was offered, and a data connection that reads nothing. */
+  async fetch(name: string): Promise<{ link: HostileLink; offer: FetchOffer; socket: Socket }> {
+    const link = new HostileLink(await this.#dial({ channel: 'fetch' }))
+    this.#sockets.push(link.socket)
+    link.say({ type: 'fetch', ...encodeName(Buffer.from(name)) })
+    const offer = await link.next('fetched')
+    const { transfer, you: from } = offer
+    const edge = { id: offer.edge.id, secret: Buffer.from(offer.edge.secret, 'hex') }
+    const established = await this.#dial({ channel: 'data', from, to: 0, transfer, edge })
+    const socket = established.detach()
+    socket.on('error', () => {})
+    this.#sockets.push(socket)
+    return { link, offer, socket }
+  }
+
   /** An address for nodes to dial; the inbox keeps what arrives over data connections. */
   async listen(): Promise<HostileInbox> {
     const inbox = new HostileInbox(this.#self)
@@ -393,7 +409,7 @@ export class Hostile {
   }
 
   #dial(fields: {
-    channel: 'control' | 'data' | 'pull' | 'status'
+    channel: 'control' | 'data' | 'fetch' | 'pull' | 'status'
     from?: number
     to?: number
     transfer?: string
