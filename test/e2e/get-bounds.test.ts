@@ -54,10 +54,27 @@ describe.each(kinds)('with the %s engine', (engine) => {
   })
 
   describe('a client that asks', () => {
-    async function asking(address: string) {
+    it('is told what waits for all clients, whichever file they fetch', async () => {
+      const { path, content } = world.file('source', 8 * MIB)
+      const dataDir = world.dataDir()
+      const made = await authored(path, content)
+      for (const held of [name, 'g']) await plantHeld(dataDir, held, made)
+      const { address } = await world.node({ dataDir, key: keyText })
+      const busy = await asking(address)
+      const ranges: RangePair[] = [[0, limits.pullUnitBytesMax]]
+      for (let request = 0; request < 32; request++)
+        busy.link.say({ type: 'pull', request, ranges })
+      await until(() => busy.link.heard.length === 32, 'much of the first file is listed')
+      const other = await asking(address, 'g')
+      other.link.say({ type: 'pull', request: 1, ranges: [[0, 1]] })
+      const { backlogBytes } = await other.link.next('holding')
+      expect(backlogBytes).toBeGreaterThan(64 * MIB)
+    })
+
+    async function asking(address: string, of = name) {
       const hostile = new Hostile(address)
       world.defer(() => hostile.dispose())
-      return hostile.fetch(name)
+      return hostile.fetch(of)
     }
 
     async function servesOthers(address: string, content: Buffer): Promise<void> {

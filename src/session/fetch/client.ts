@@ -33,9 +33,13 @@ export class Client implements FeedOwner {
   /** Digests that wait for the data connection. */
   #digestsOf: readonly RangePair[] = []
 
-  constructor(link: ControlLink, address: string) {
+  /** Bytes that wait for any client of this node, whom the uplink is shared with. */
+  readonly #queuedBytes: () => number
+
+  constructor(link: ControlLink, address: string, queuedBytes: () => number) {
     this.#link = link
     this.address = address
+    this.#queuedBytes = queuedBytes
   }
 
   /** It may open a data connection. */
@@ -149,7 +153,7 @@ export class Client implements FeedOwner {
   }
 
   #list(feed: FeedHandle, { request, ranges }: HeldRequest): void {
-    const backlogBytes = this.#queuedBytes
+    const backlogBytes = Math.min(this.#queuedBytes(), limits.fileBytes)
     this.#link.send({ type: 'holding', request, ranges, backlogBytes })
     this.#send(feed, ranges, false)
   }
@@ -171,11 +175,5 @@ export class Client implements FeedOwner {
 
   get #fill(): FeedStats | undefined {
     return this.#stats.find(({ feed }) => feed === this.#feed)
-  }
-
-  /** What waits for this client and others of the same content, whom the uplink is shared with. */
-  get #queuedBytes(): number {
-    const bytes = this.#stats.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0)
-    return Math.min(bytes, limits.fileBytes)
   }
 }

@@ -85,6 +85,12 @@ export class ServedFile {
     return this.#users > 0
   }
 
+  /** Bytes that wait for its clients. */
+  get queuedBytes(): number {
+    const { feeds } = this.engine.stats(this.transfer)
+    return feeds.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0)
+  }
+
   /** What one more client is told; `leave` follows. */
   join(edge: { readonly id: string; readonly secret: Uint8Array }): FetchOffer {
     this.#users++

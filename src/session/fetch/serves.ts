@@ -42,6 +42,12 @@ export class Serves {
     return this.#clients.size
   }
 
+  /** Bytes that wait for all clients, whichever file they fetch. */
+  get #queuedBytes(): number {
+    const files = new Set([...this.#clients].flatMap(({ file }) => file ?? []))
+    return [...files].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0)
+  }
+
   /** A client's link. */
   serve(established: Established): void {
     const link = linkOver(
@@ -53,7 +59,7 @@ export class Serves {
       },
       this.#spec.engine,
     )
-    const client = new Client(link, established.remoteAddress)
+    const client = new Client(link, established.remoteAddress, () => this.#queuedBytes)
     const { most } = this.#spec
     if (this.#clients.size >= most) {
       const text = `the node serves ${most} clients at the same time already`
