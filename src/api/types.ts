@@ -113,6 +113,7 @@ export interface PushOptions {
   as?: string | Uint8Array
   strategy?: Strategy
   shape?: Shape | 'auto'
+  /** Nodes of a group, 1 to 64; more are a chain of groups. By default 32, and 16 in a chain. */
   groupSize?: number
   /** Algorithm that verifies blocks; by default blake3 with a key and xxh64 without. */
   digest?: 'blake3' | 'sha256' | 'xxh64'

@@ -50,7 +50,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .addOption(strategyOption())
     .addOption(choice('--shape <shape>', 'who feeds whom', shapes, shapes.slice(0, 4)))
     .addOption(
-      new Option('--group-size <k>', 'nodes of a group, of which a chain has several').argParser(
+      new Option('--group-size <k>', 'nodes of a group; more are a chain of groups').argParser(
         checked((text) => parseCount(text, 1, limits.nodesPerGroup)),
       ),
     )
