@@ -270,6 +270,8 @@ export const limits = {
   keptNameChars: 64,
   /** Milliseconds between two entries in the journal of a partial. */
   journalMs: 500,
+  /** Milliseconds after an entry in which a change of the partial is its killed writer's own. */
+  journalOwnMs: 2_000,
   /** Journals that are looked at for one that is of the content that is offered. */
   journalsRead: 1_024,
 

@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openEngine } from '../../src/agent/engines.js'
 import { hiddenDir } from '../../src/base/names.js'
 import type { StreamEntry } from '../../src/control/messages/types.js'
-import type { DataDirHandle, DataEngine } from '../../src/ports.js'
+import type { DataDirHandle, DataEngine, FileIdentity } from '../../src/ports.js'
 import { type Arrival, type ArrivalSpec, arrive } from '../../src/session/receiver/arrival.js'
 import type { NodeHost } from '../../src/session/receiver/node-host.js'
 import { Journal } from '../../src/store/journal/journal.js'
@@ -55,14 +55,14 @@ describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
     await engine.shutdown()
   })
 
-  async function left(id: string, content = wanted): Promise<void> {
+  async function left(id: string, content = wanted, isKilled = false): Promise<void> {
     engine.storage.closeFile(await engine.storage.createPartial(dir, id, content.size))
     await until(() => engine.counters().openFiles === 0, 'it is closed')
-    await written(id, content)
+    await written(id, content, isKilled)
   }
 
   /** A journal takes the place of the one that was there. */
-  async function written(id: string, content: WantedContent): Promise<void> {
+  async function written(id: string, content: WantedContent, isKilled = false): Promise<void> {
     const header = { ...content, name, transfer: id.slice(0, 32) }
     const digests = new Uint8Array(content.algorithm === 'sha256' ? 32 : 8)
     const { file } = await engine.storage.openSource(join(hidden, 'partials', id))
@@ -71,6 +71,7 @@ describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
     const path = join(hidden, 'journals', id)
     const journal = await Journal.create(path, header, async () => identity)
     await journal.append({ runs: [{ offset: 0, length: blockBytes, digests }] })
+    if (!isKilled) await journal.leave()
     await journal.close()
   }
 
@@ -78,11 +79,11 @@ describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
   async function arrival(
     transfer: string,
     meanwhile: () => Promise<unknown> = async () => {},
+    host = { storage: engine.storage, dir, store: { leftovers } } as unknown as NodeHost,
   ): Promise<{ partial: Partial; found: Arrival }> {
     const entry = { mode: 0o644, mtimeSeconds: 0, mtimeNanos: 0 } as StreamEntry
     const partial = new Partial(engine.storage, dir, name, { transfer, entry, noClobber: false })
     opened.push(partial)
-    const host = { storage: engine.storage, dir, store: { leftovers } } as unknown as NodeHost
     let isFirst = true
     const requireSpace = async (): Promise<void> => {
       if (isFirst) await meanwhile()
@@ -128,6 +129,32 @@ describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
     }, 'it has another time')
     const { found } = await arrival(first)
     expect(found).toMatchObject({ journal: 'ours', held: [], unread: [{ offset: 0 }] })
+  })
+
+  it('has what its node wrote right before it was killed', async () => {
+    await left('x', wanted, true)
+    const partial = join(hidden, 'partials', 'x')
+    // At the time of the batch, whenever this test comes to it.
+    const { mtimeMs } = statSync(join(hidden, 'journals', 'x'))
+    const before = statSync(partial)
+    const at = Math.max(mtimeMs, before.mtimeMs)
+    const { storage } = engine
+    const host = {
+      ...{ dir, store: { leftovers } },
+      storage: new Proxy(storage, {
+        get: (target, key) => {
+          const value = Reflect.get(target, key) as (...values: unknown[]) => unknown
+          if (key !== 'identityOf') return value.bind(target)
+          const time = { seconds: Math.floor(at / 1000) + 1, nanos: 0 }
+          return async (...values: unknown[]) => ({
+            ...((await value.apply(target, values)) as FileIdentity),
+            ...{ mtime: time, ctime: time },
+          })
+        },
+      }),
+    } as unknown as NodeHost
+    const { found } = await arrival(first, async () => {}, host)
+    expect(found).toMatchObject({ journal: 'ours', held: [{ offset: 0 }], unread: [] })
   })
 
   it('of another content has to be read too', async () => {

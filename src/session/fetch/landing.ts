@@ -176,7 +176,7 @@ export class Landing {
     if (landed !== undefined && isKept) {
       await storage.trim(landed.file).catch(() => {})
       // From now on nobody writes to it.
-      await this.#journal?.append({}).catch(() => {})
+      await this.#journal?.leave().catch(() => {})
     }
     await this.#journal?.close().catch(() => {})
     if (landed !== undefined) {

@@ -116,7 +116,7 @@ export class VerifiedLog {
 
   /** After `stop`. `isLeft`: the file stays as it is now. */
   async end(isLeft: boolean): Promise<void> {
-    if (isLeft) await this.#try(async () => this.#journal?.append({}))
+    if (isLeft) await this.#try(async () => this.#journal?.leave())
     await this.#journal?.close().catch(() => {})
   }
 }

@@ -1,10 +1,11 @@
 /**
  * What a journal looks like:
  *
- *     fastreplica journal 2\n
+ *     fastreplica journal 3\n
  *     CHECKSUM {header}\n
  *     per batch: u32 bytes of the body | first 16 bytes of its SHA-256 | body
- *     body: u32 era | stamp (16) | entries
+ *     body: u32 era | u8 1 when the writer left the file | i64 nanoseconds of the batch
+ *           | stamp (40) | entries
  *     entry: u8 1 | u64 offset, u64 length, digests of blocks that were verified
  *            u8 2 | u64 offset, u64 length, u32 bytes, payload of a digest record of the author
  *            u8 3 | u32 bytes, what is known of the whole file, as JSON
@@ -63,6 +64,10 @@ export interface BatchContent {
 /** Under what a batch was written (journal.ts). */
 export interface BatchMark {
   readonly era: number
+  /** The writer wrote nothing to the file after it. */
+  readonly isLeft: boolean
+  /** By the clock of the file system, since 1970. */
+  readonly nanos: bigint
   readonly stamp: Uint8Array
 }
 
@@ -74,12 +79,13 @@ export interface DecodedBatch {
 }
 
 export const batchHeadBytes = 20
-export const stampBytes = 16
-const markBytes = 4 + stampBytes
+export const stampBytes = 40
+const markHeadBytes = 13
+const markBytes = markHeadBytes + stampBytes
 const runHeadBytes = 17
 const signedHeadBytes = 21
 const wholeHeadBytes = 5
-const title = 'fastreplica journal 2\n'
+const title = 'fastreplica journal 3\n'
 
 export function encodeHeader(header: JournalHeader): Buffer {
   const text = JSON.stringify({ ...header, name: keyOf(header.name) })
@@ -119,7 +125,9 @@ function headerOf(plain: unknown): JournalHeader | null {
 export function encodeBatches(header: JournalHeader, mark: BatchMark, content: BatchContent) {
   const start = Buffer.alloc(markBytes)
   start.writeUInt32LE(mark.era)
-  start.set(mark.stamp, 4)
+  start.writeUInt8(mark.isLeft ? 1 : 0, 4)
+  start.writeBigInt64LE(mark.nanos, 5)
+  start.set(mark.stamp, markHeadBytes)
   const batches: Buffer[] = []
   let parts: Uint8Array[] = [start]
   let bytes = markBytes
@@ -204,7 +212,12 @@ export function decodeBody(header: JournalHeader, head: Buffer, body: Buffer): D
     else if (kind === 1) runs.push({ ...content, digests: content.bytes })
     else signed.push({ ...content, payload: content.bytes })
   }
-  const mark = { era: body.readUInt32LE(0), stamp: body.subarray(4, markBytes) }
+  const mark = {
+    era: body.readUInt32LE(0),
+    isLeft: body[4] === 1,
+    nanos: body.readBigInt64LE(5),
+    stamp: body.subarray(markHeadBytes, markBytes),
+  }
   return { mark, runs, signed, whole }
 }
 

@@ -4,10 +4,11 @@
  *
  * The idea: blocks are written down after they were verified in the file, so a batch needs no
  * fsync: while the same kernel runs, the page cache or the disk has them. Each batch has a stamp of
- * the file at that moment (stamp.ts). Blocks are believed while the file has the last stamp; else
+ * the file at that moment (stamp.ts). Blocks are believed while the file has the last stamp, or has
+ * changed so shortly after it that the writer itself, killed between two batches, did it; else
  * somebody may have changed it, or the disk may have lost some, and they are hashed before they
- * count. So it is after this process was killed between two batches, too. Batches of one *era* are
- * believed together; a journal that goes on with a file that has not the last stamp begins the next
+ * count. A writer that leaves the file says so: later changes are not its own. Batches of one *era*
+ * are believed together; a journal that goes on with a file that is not believed begins the next
  * era, in which blocks count once they are appended anew. Reading ends at the first batch that is
  * not whole.
  */
@@ -34,7 +35,7 @@ import {
   stampBytes,
   type WholeFile,
 } from './codec.js'
-import { type Place, placeOf, stampOf } from './stamp.js'
+import { hasSame, type Place, placeOf, stampOf } from './stamp.js'
 
 export type { BatchContent, JournalHeader, Publishing, WholeFile } from './codec.js'
 
@@ -63,8 +64,7 @@ interface End {
   readonly place: Place
   /** Length up to the last whole batch; more may lie behind it. */
   readonly bytes: number
-  /** Null: there is no batch. */
-  readonly mark: BatchMark | null
+  readonly era: number
 }
 
 export class Journal {
@@ -72,18 +72,18 @@ export class Journal {
   readonly #look: Look
   readonly #header: JournalHeader
   readonly #place: Place
+  readonly #era: number
   #bytes: number
-  #mark: BatchMark | null
   #writing: Promise<void> = Promise.resolve()
   #isClosed = false
 
-  private constructor(file: FileHandle, look: Look, { header, place, bytes, mark }: End) {
+  private constructor(file: FileHandle, look: Look, { header, place, bytes, era }: End) {
     this.#file = file
     this.#look = look
     this.#header = header
     this.#place = place
     this.#bytes = bytes
-    this.#mark = mark
+    this.#era = era
   }
 
   /**
@@ -104,7 +104,7 @@ export class Journal {
       const file = await ownFile(path)
       return await closedOnFailure(file, async () => {
         const place = await placeOf(file, boot)
-        const journal = new Journal(file, look, { header, place, bytes: bytes.length, mark: null })
+        const journal = new Journal(file, look, { header, place, bytes: bytes.length, era: 0 })
         await writeAll(file, bytes, 0)
         return journal
       })
@@ -131,8 +131,8 @@ export class Journal {
           last = batch.mark
         })
         if (read === null) throw new FrError('ERR_FR_CATALOGUE', text, { path })
-        const mark = goneOn(last, stampOf(place, await look()))
-        return new Journal(file, look, { ...read, place, mark })
+        const era = goneOn(last, stampOf(place, await look()))
+        return new Journal(file, look, { ...read, place, era })
       })
     } catch (error) {
       throw asFrError(error, 'ERR_FR_IO')
@@ -141,31 +141,42 @@ export class Journal {
 
   /**
    * Writes down what was verified in the file and what is known of it, in one write: all of it can
-   * be read again, or the first of it. Blocks need their signed digests here or earlier. Without
-   * any, what was appended before is believed of the file as it is now. Rejects with ERR_FR_LIMIT
-   * when the journal is full, or ERR_FR_IO, ERR_FR_NO_SPACE; what was there before stays. Throws
-   * TypeError for parts of blocks.
+   * be read again, or the first of it. Blocks need their signed digests here or earlier. Rejects
+   * with ERR_FR_LIMIT when the journal is full, or ERR_FR_IO, ERR_FR_NO_SPACE; what was there
+   * before stays. Throws TypeError for parts of blocks.
    */
   append(content: BatchContent): Promise<void> {
+    return this.#append(content, false)
+  }
+
+  /**
+   * Nothing more is written to the file: what was appended before is believed of it as it is now.
+   * Rejects as `append`.
+   */
+  leave(): Promise<void> {
+    return this.#append({}, true)
+  }
+
+  #append(content: BatchContent, isLeft: boolean): Promise<void> {
     if (this.#isClosed) return Promise.reject(new FrError('ERR_FR_CLOSED', 'the journal is closed'))
     encodeBatches(this.#header, noMark, content)
-    const written = this.#writing.then(() => this.#write(content))
+    const written = this.#writing.then(() => this.#write(content, isLeft))
     this.#writing = written.catch(() => {})
     return written
   }
 
-  async #write(content: BatchContent): Promise<void> {
-    const era = this.#mark?.era ?? 0
+  async #write(content: BatchContent, isLeft: boolean): Promise<void> {
     const stamp = stampOf(this.#place, await this.#look()) ?? noMark.stamp
-    const bytes = encodeBatches(this.#header, { era, stamp }, content)
-    if (this.#bytes + bytes.length > mostBytes(this.#header))
-      throw new FrError('ERR_FR_LIMIT', 'the journal of the partial is full')
     try {
-      // A write that failed may have left a part of itself.
+      // A write that failed may have left a part of itself. The file now has the present time.
       await this.#file.truncate(this.#bytes)
+      const { mtimeNs: nanos } = await this.#file.stat({ bigint: true })
+      const mark = { era: this.#era, isLeft, nanos, stamp }
+      const bytes = encodeBatches(this.#header, mark, content)
+      if (this.#bytes + bytes.length > mostBytes(this.#header))
+        throw new FrError('ERR_FR_LIMIT', 'the journal of the partial is full')
       await writeAll(this.#file, bytes, this.#bytes)
       this.#bytes += bytes.length
-      this.#mark = { era, stamp }
     } catch (error) {
       throw asFrError(error, 'ERR_FR_IO')
     }
@@ -201,7 +212,7 @@ export async function readJournal(
     if (read === undefined) return null
     const { header, stamp } = read
     const last = batches.at(-1)?.mark
-    const isSame = last !== undefined && stamp?.equals(last.stamp) === true
+    const isSame = last !== undefined && hasSame(last, stamp)
     const all = batches.flatMap(({ mark, runs }) =>
       runs.map((run) => ({ ...run, isSure: isSame && mark.era === last.era })),
     )
@@ -243,12 +254,12 @@ function eachOnce(runs: readonly JournalRun[], header: JournalHeader): JournalRu
   return parts.sort((a, b) => a.offset - b.offset)
 }
 
-const noMark: BatchMark = { era: 0, stamp: Buffer.alloc(stampBytes) }
+const noMark: BatchMark = { era: 0, isLeft: true, nanos: 0n, stamp: Buffer.alloc(stampBytes) }
 
 /** The era to go on in: what was appended before is believed only of the file as it was. */
-function goneOn(last: BatchMark | null, stamp: Buffer | null): BatchMark | null {
-  if (last === null || stamp?.equals(last.stamp) === true) return last
-  return { era: last.era + 1, stamp: noMark.stamp }
+function goneOn(last: BatchMark | null, stamp: Buffer | null): number {
+  if (last === null) return 0
+  return hasSame(last, stamp) ? last.era : last.era + 1
 }
 
 /** Null without a header. Calls `use` with each whole batch. */

@@ -2,32 +2,62 @@
  * When a partial is known to be the file that a journal told of, and its disk to have what was
  * written.
  *
- * The idea: a stamp stands for all that must not have changed since: the boot of the kernel, the
- * attachment of the disk, and the identity of the file, which every write moves. Equal stamps: what
- * was in the file then is in it now. Whatever else happened, a reader has to look.
+ * The idea: a stamp tells the boot of the kernel, the attachment of the disk and the inode, and the
+ * size and the times of the file, which every write moves. Equal stamps: what was in the file then
+ * is in it now. A writer that was killed had written on after its last batch, to other blocks, for
+ * less than the time between two batches. Whatever else happened, a reader has to look.
  */
 import { createHash } from 'node:crypto'
 import { type FileHandle, readFile } from 'node:fs/promises'
-import type { FileIdentity } from '../../ports.js'
-import { stampBytes } from './codec.js'
+import { limits } from '../../base/limits.js'
+import type { FileIdentity, FileTime } from '../../ports.js'
+import { type BatchMark, stampBytes } from './codec.js'
 
 /** What the file of a journal tells of the system, 16 bytes of boot id before it. */
 export type Place = Buffer
 
 const bootIdBytes = 16
+const hashBytes = 16
 
 /** `file` is on the file system of the partial. */
 export async function placeOf(file: FileHandle, boot = bootId()): Promise<Place> {
   return Buffer.concat([await boot, Buffer.from(await attachmentOf(file))])
 }
 
-/** Null: the system does not tell its boots apart. */
+/**
+ * Hash of the place and the inode (16) | u64 size | i64 nanoseconds of mtime | those of ctime.
+ * Null: the system does not tell its boots apart.
+ */
 export function stampOf(place: Place, identity: FileIdentity): Buffer | null {
   if (place.subarray(0, bootIdBytes).every((byte) => byte === 0)) return null
   const { size, inode, mtime, ctime } = identity
-  const times = [mtime.seconds, mtime.nanos, ctime.seconds, ctime.nanos]
-  const text = JSON.stringify([size, inode, ...times])
-  return createHash('sha256').update(place).update(text).digest().subarray(0, stampBytes)
+  const stamp = Buffer.alloc(stampBytes)
+  createHash('sha256').update(place).update(inode).digest().copy(stamp, 0, 0, hashBytes)
+  stamp.writeBigUInt64LE(BigInt(size), hashBytes)
+  stamp.writeBigInt64LE(nanosOf(mtime), hashBytes + 8)
+  stamp.writeBigInt64LE(nanosOf(ctime), hashBytes + 16)
+  return stamp
+}
+
+function nanosOf({ seconds, nanos }: FileTime): bigint {
+  return BigInt.asIntN(64, BigInt(seconds) * 1_000_000_000n + BigInt(nanos))
+}
+
+/**
+ * The file with the stamp `now` has what it had at this last batch. A change by somebody else is
+ * told from what the killed writer still wrote by its time alone.
+ */
+export function hasSame({ isLeft, nanos, stamp }: BatchMark, now: Buffer | null): boolean {
+  if (now === null) return false
+  if (now.equals(stamp)) return true
+  const then = Buffer.from(stamp)
+  if (isLeft || !now.subarray(0, hashBytes).equals(then.subarray(0, hashBytes))) return false
+  const last = nanos + BigInt(limits.journalOwnMs) * 1_000_000n
+  const isOwn = [hashBytes + 8, hashBytes + 16].every((at) => {
+    const time = now.readBigInt64LE(at)
+    return time >= then.readBigInt64LE(at) && time <= last
+  })
+  return isOwn && now.readBigUInt64LE(hashBytes) >= then.readBigUInt64LE(hashBytes)
 }
 
 /** Changes with every start of the kernel; zeros where the system does not tell. */

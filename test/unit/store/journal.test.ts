@@ -7,6 +7,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +16,7 @@ import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { limits } from '../../../src/base/limits.js'
 import type { HeldRun } from '../../../src/control/holdings/have.js'
-import type { FileIdentity } from '../../../src/ports.js'
+import type { FileIdentity, FileTime } from '../../../src/ports.js'
 import type { DigestRun } from '../../../src/store/catalogue/record.js'
 import {
   Journal,
@@ -57,18 +58,27 @@ function runOf(block: number, length = 1): HeldRun {
   return { offset, length: Math.min(length * blockBytes, header.size - offset), digests }
 }
 
-/** The partial as it is told; whoever writes to it moves `times`. */
-let times = 1
-const identity = (): FileIdentity => ({
+/** The partial as it is told; whoever writes to it moves `times`, in milliseconds from `startMs`. */
+let times = 0
+let startMs = 0
+const identity = (change: Partial<FileIdentity> = {}): FileIdentity => ({
   size: header.size,
-  mtime: { seconds: times, nanos: 0 },
-  ctime: { seconds: times, nanos: 5 },
+  mtime: timeAt(times),
+  ctime: timeAt(times),
   inode: '17',
+  ...change,
 })
+function timeAt(ms: number): FileTime {
+  const at = startMs + ms
+  return { seconds: Math.floor(at / 1000), nanos: (at % 1000) * 1_000_000 }
+}
 const look: Look = async () => identity()
 beforeEach(() => {
-  times = 1
+  times = 0
+  startMs = Date.now()
 })
+/** After every batch of a test, by more than any is believed. */
+const laterMs = 3_600_000
 
 const earlier = Promise.resolve(Buffer.alloc(16, 7))
 
@@ -148,6 +158,7 @@ describe('a journal', () => {
     // What this process writes is no other's change: the last batch counts.
     times = 2
     await before.append({ runs: [runOf(1)] })
+    await before.leave()
     await before.close()
     const sure = async () => (await readJournal(path, identity()))?.runs.map((run) => run.isSure)
     expect(await sure()).toEqual([true, true])
@@ -156,14 +167,14 @@ describe('a journal', () => {
     expect((await readJournal(path, { ...identity(), inode: '18' }))?.isSure).toBe(false)
     const after = await Journal.resume(path, look)
     // As if nobody had been there; and what was there before is not believed with what comes now.
-    await after.append({})
+    await after.leave()
     expect(await sure()).toEqual([false, false])
     times = 4
     await after.append({ runs: [runOf(1)] })
     await after.close()
     expect(await sure()).toEqual([false, true])
     const last = await Journal.resume(path, look)
-    times = 5
+    times = laterMs
     await last.append({ runs: [runOf(0)] })
     await last.close()
     expect(await sure()).toEqual([true, true])
@@ -173,11 +184,52 @@ describe('a journal', () => {
   it('believes what it told of when it was left once more, as the file is then', async () => {
     const journal = await Journal.create(path, header, look)
     await journal.append({ runs: [runOf(0)] })
-    times = 2
-    await journal.append({})
+    times = laterMs
+    await journal.leave()
     await journal.close()
     expect((await readJournal(path, identity()))?.isSure).toBe(true)
-    times = 1
+    for (times of [0, laterMs + 1])
+      expect((await readJournal(path, identity()))?.isSure).toBe(false)
+  })
+
+  it('believes that a writer that was killed wrote on, right after its last batch', async () => {
+    const journal = await Journal.create(path, header, look)
+    // The time of a batch is that of the journal, once it is written to.
+    utimesSync(path, 1, 1)
+    await journal.append({ runs: [runOf(0)] })
+    await journal.close()
+    const afterMs = Date.now() - startMs
+    const isSure = async (change: Partial<FileIdentity> = {}, boot?: Promise<Uint8Array>) =>
+      (await readJournal(path, identity(change), boot))?.isSure
+    times = 1_900
+    expect(await isSure()).toBe(true)
+    expect(await isSure({ size: header.size + 1 })).toBe(true)
+    const others = [{ size: header.size - 1 }, { inode: '18' }]
+    for (const change of others) expect(await isSure(change)).toBe(false)
+    expect(await isSure({}, earlier)).toBe(false)
+    for (const late of [-1, afterMs + 2_001]) {
+      expect(await isSure({ mtime: timeAt(late) })).toBe(false)
+      expect(await isSure({ ctime: timeAt(late) })).toBe(false)
+    }
+    // What it wrote down is believed together with what comes now.
+    const resumed = await Journal.resume(path, look)
+    times = laterMs
+    await resumed.append({ runs: [runOf(1)] })
+    await resumed.close()
+    expect(await isSure()).toBe(true)
+    expect(await blocksIn()).toEqual([0, 1])
+  })
+
+  it('believes no later batch that is torn: its writer may not have believed the file', async () => {
+    await write([[runOf(0)]])
+    times = laterMs
+    const whole = statSync(path).size
+    const other = await Journal.resume(path, look)
+    await other.append({ runs: [runOf(1)] })
+    await other.close()
+    truncateSync(path, whole + 10)
+    const at = (startMs + laterMs) / 1000
+    utimesSync(path, at, at)
     expect((await readJournal(path, identity()))?.isSure).toBe(false)
   })
 
