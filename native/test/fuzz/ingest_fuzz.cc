@@ -252,7 +252,7 @@ uint32_t adopt(World& world, uint32_t transfer, bool is_out, int* other) {
   int ours = -1;
   uint32_t feed = 0;
   world.loopback.connect_pair(other, &ours);
-  require(world.host.engine.adopt({ours, transfer, is_out, fuzz::kSeed, ""}, &feed).ok());
+  require(world.host.engine.adopt({ours, transfer, is_out, false, fuzz::kSeed, ""}, &feed).ok());
   ::close(ours);
   return feed;
 }

@@ -116,7 +116,7 @@ uint32_t transfer_with(Host& host, const MemoryFile& file, bool complete) {
 
 uint32_t feed_of(Host& host, uint32_t transfer, int fd, bool out) {
   uint32_t feed = 0;
-  REQUIRE(host.engine.adopt({fd, transfer, out, kSeed, ""}, &feed).ok());
+  REQUIRE(host.engine.adopt({fd, transfer, out, false, kSeed, ""}, &feed).ok());
   return feed;
 }
 
