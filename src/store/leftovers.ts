@@ -10,9 +10,15 @@ import type { DigestAlgorithm } from '../base/digests.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import type { HeldRun } from '../control/holdings/have.js'
-import type { DataDirHandle, FileIdentity, Leftover, Storage } from '../ports.js'
+import type { DataDirHandle, FileHandle, FileIdentity, Leftover, Storage } from '../ports.js'
 import type { DigestRun } from './catalogue/record.js'
-import { type JournalHeader, type ReadJournal, readHeader, readJournal } from './journal/journal.js'
+import {
+  Journal,
+  type JournalHeader,
+  type ReadJournal,
+  readHeader,
+  readJournal,
+} from './journal/journal.js'
 import { isScratch } from './partial.js'
 
 /** The content that is wanted. */
@@ -151,6 +157,34 @@ export class Leftovers {
       if (journal?.whole.publishing !== undefined) found.set(id, journal)
     }
     return found
+  }
+
+  /**
+   * Leaves the partials that a killed process had no time to leave: what is believed of them now
+   * stays so when they are trimmed. Before anybody else opens them. Rejects with ERR_FR_IO.
+   */
+  async settle(): Promise<void> {
+    for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
+      const journal = await readJournal(this.pathOf(id), null)
+      if (journal === null || journal.isLeft) continue
+      const file = await this.#storage.openPartial(this.#dir, id)
+      try {
+        await this.#settle(id, file)
+      } finally {
+        this.#storage.closeFile(file)
+      }
+    }
+  }
+
+  async #settle(id: string, file: FileHandle): Promise<void> {
+    const look = (): Promise<FileIdentity> => this.#storage.identityOf(file)
+    const journal = await Journal.resume(this.pathOf(id), look)
+    try {
+      await this.#storage.trim(file)
+      await journal.leave()
+    } finally {
+      await journal.close()
+    }
   }
 
   /** Removes the journals whose partials are gone. */

@@ -79,6 +79,7 @@ export class NodeStore {
     await this.#openCatalogue()
     await this.#recordPublished()
     await this.#dropUseless()
+    await this.#settle()
     await this.expire()
     await this.count()
     const { files, bytes } = this.kept
@@ -259,6 +260,15 @@ export class NodeStore {
     const { storage, dir } = this.#spec
     for (const { id } of await storage.listPartials(dir))
       if (isScratch(id) || !(await this.leftovers.hasJournal(id))) await storage.discard(dir, id)
+  }
+
+  async #settle(): Promise<void> {
+    try {
+      await this.leftovers.settle()
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_IO')
+      this.#log('warn', 'not-settled', { code, text })
+    }
   }
 
   #log(

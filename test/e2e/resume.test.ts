@@ -194,7 +194,12 @@ describe.each(kinds)('an unfinished copy at a %s node', (engine) => {
     await child.ended
     await running.result
     await door.close()
+    // What it wrote after its last batch is its own: nothing has to be read.
+    const killed = await journalOf(child.dataDir)
+    expect(killed).toMatchObject({ isSure: true, isLeft: false })
     const node = await world.node({ dataDir: child.dataDir })
+    // So it is after the next process has trimmed the partial, whenever that was.
+    expect(await journalOf(child.dataDir)).toMatchObject({ isSure: true, isLeft: true })
     const { nodes } = await push(path, { to: [node.address], engine }).result
     expect(nodes[0]?.reason).toBeNull()
     expect(nodes[0]?.heldBytes).toBeGreaterThanOrEqual(heldMin)

@@ -53,6 +53,8 @@ export interface ReadJournal {
   readonly runs: JournalRun[]
   /** True of every run; else blocks are to be hashed. */
   readonly isSure: boolean
+  /** The last writer left the file; else it was killed, or still writes. */
+  readonly isLeft: boolean
   /** The author's digests, of every block that `runs` tells of; some may be there twice. */
   readonly signed: DigestRun[]
   readonly whole: WholeFile
@@ -219,7 +221,8 @@ export async function readJournal(
     const runs = eachOnce(all, header)
     const signed = batches.flatMap((batch) => batch.signed)
     const whole = Object.assign({}, ...batches.map((batch) => batch.whole)) as WholeFile
-    return { header, runs, isSure: runs.every((run) => run.isSure), signed, whole }
+    const isSure = runs.every((run) => run.isSure)
+    return { header, runs, isSure, isLeft: last?.isLeft === true, signed, whole }
   } catch (error) {
     throw asFrError(error, 'ERR_FR_IO')
   }
