@@ -58,7 +58,7 @@ function runOf(block: number, length = 1): HeldRun {
   return { offset, length: Math.min(length * blockBytes, header.size - offset), digests }
 }
 
-/** The partial as it is told; whoever writes to it moves `times`, in milliseconds from `startMs`. */
+/** The partial as it is told; whoever writes to it moves `times`: milliseconds from `startMs`. */
 let times = 0
 let startMs = 0
 const identity = (change: Partial<FileIdentity> = {}): FileIdentity => ({
@@ -220,7 +220,7 @@ describe('a journal', () => {
     expect(await blocksIn()).toEqual([0, 1])
   })
 
-  it('believes no later batch that is torn: its writer may not have believed the file', async () => {
+  it('believes no later batch that is torn: its writer may have had doubts', async () => {
     await write([[runOf(0)]])
     times = laterMs
     const whole = statSync(path).size
