@@ -161,7 +161,7 @@ export const limits = {
   /** Members of one plan: those whom a node has to know, or had to. */
   membersPerPlan: 257,
   /** Routes of one node in one plan. */
-  routesPerPlan: 64,
+  routesPerPlan: 128,
   /** Members that may take over from the coordinator. */
   standbys: 3,
   /** Milliseconds between two versions of the deal sent to standbys, and ranges in one. */
@@ -384,6 +384,7 @@ relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node 
 relation(limits.nodesPerPush * (1 + limits.retries) <= limits.placesPerPush, 'places for retries')
 relation(limits.placesPerPush <= limits.dealRanges, 'a deal has a range for each member')
 relation(2 * limits.nodesPerGroup < limits.membersPerPlan, 'a plan can name a whole group')
+relation(limits.nodesPerGroup < limits.routesPerPlan, 'a plan can name all columns of a group')
 relation(3 * limits.redialMsMax < limits.reachMs, 'a node that comes up is found soon')
 relation(limits.reachMs + 2 * limits.acceptMs < limits.addMs, 'a node can join in that time')
 relation(limits.progressMs * 10 < limits.rateWindowMs, 'a rate is judged by many reports')

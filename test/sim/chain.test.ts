@@ -98,14 +98,31 @@ describe('simulated pushes to a chain of groups', () => {
       if (status === 'complete') expect(duplicateBytes / bytes).toBeLessThan(most)
   })
 
-  it('goes on where a node no longer reaches the one that it feeds in the next group', () => {
-    const chain = evenChain(16, 4)
+  it.each<[string, number[], number, number]>([
+    ['the one that it feeds', [6], 12_500, 1.5],
+    ['anybody', [4, 5, 6, 7], 12_500, 1.5],
+    ['the one that it feeds what goes past the columns', [6], 50_000, 4],
+  ])('goes on where a node no longer reaches %s in the next group', (_, lost, uplink, most) => {
+    const chain = { ...evenChain(16, 4), originUplinkBytesPerMs: uplink }
     const edges = chain.edges.map((row, from) =>
-      row.map((edge, to) => (from === 3 && to === 6 ? { ...edge, breaksAtMs: 500 } : edge)),
+      row.map((edge, to) =>
+        from === 3 && lost.includes(to) ? { ...edge, breaksAtMs: 300 + 10 * to } : edge,
+      ),
     )
     const { outcomes, copies, logged } = run({ ...chain, edges })
     expect(logged).toContain('edge-lost')
     expect(outcomes.map(({ reason }) => reason)).toEqual(chain.nodes.map(() => null))
-    expect(copies).toBeLessThan(1.5)
+    expect(copies).toBeLessThan(most)
+  })
+
+  it('takes from mirrors what these hold', () => {
+    const mirror: Partial<NodeScenario> = { isMirror: true, holds: [[0, 12_500_000]] }
+    const over: Partial<NodeScenario>[] = []
+    over[6] = mirror
+    over[7] = mirror
+    const { outcomes, copies } = run(evenChain(8, 3, over))
+    const complete = outcomes.filter(({ status }) => status === 'complete').length
+    expect(complete).toBeGreaterThanOrEqual(6)
+    expect(copies).toBeLessThan(0.9)
   })
 })

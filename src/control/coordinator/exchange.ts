@@ -90,9 +90,9 @@ export class OriginExchange {
     const nodes = group.map((peer) => peer.node)
     const receivers = group.filter((peer) => !peer.isMirror)
     const have = new Map(receivers.map((peer) => [peer.node, peer.have]))
-    this.#dealer.chain.start(nodes)
-    const held = this.#heldBy(receivers)
     const mirrors = new Set(nodes.filter((node) => !have.has(node)))
+    this.#dealer.chain.start(nodes, mirrors)
+    const held = this.#heldBy(receivers)
     const sends = this.#dealer.handle({ type: 'started', nodes, have, mirrors, nowMs })
     const { strategy, shape } = this.#dealer
     const named = receivers.map((peer) => peer.node)
@@ -103,7 +103,7 @@ export class OriginExchange {
     if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
     else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
-    const groups = shape === 'chain' ? this.#dealer.chain.groups : [named]
+    const groups = shape === 'chain' ? this.#dealer.chain.receivers : [named]
     const plan = { strategy, shape, nodes: named, groups, shares }
     this.#outbox.wish({ type: 'announcePlan', plan })
     for (const { offset, length } of [...this.#source.digests.runs([[0, this.#config.bytes]])])
@@ -136,7 +136,7 @@ export class OriginExchange {
    */
   join(peer: Peer, nowMs: number): void {
     const { chain } = this.#dealer
-    chain.join(peer.node)
+    chain.join(peer.node, peer.isMirror)
     const mates = chain.mates(peer.node).map((node) => this.#peer(node))
     const held = this.#heldBy(mates.filter((mate) => !mate.isMirror))
     const missing = RangeSet.of([[0, this.#config.bytes]])

@@ -1,5 +1,5 @@
 /** What the dealer sends becomes lists on feeds, each with the route that it has at its node. */
-import type { RangePair } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Dealer, Send } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
 import type { OriginFlow } from './flow.js'
@@ -12,6 +12,8 @@ export class OriginSends {
   readonly #flow: OriginFlow
   /** Whom a node that passes bytes on no longer reaches. */
   readonly #unreached = new Map<number, Set<number>>()
+  /** What went to everybody, as far as nodes that nobody feeds were sent it. */
+  readonly #spread = new RangeSet()
 
   constructor(dealer: Dealer, peers: readonly Peer[], outbox: OriginOutbox, flow: OriginFlow) {
     this.#dealer = dealer
@@ -29,6 +31,7 @@ export class OriginSends {
   list(sends: readonly Send[]): boolean {
     for (const send of sends) {
       this.#send(send, this.#routeOf(send))
+      if (this.#isForAll(send)) this.#sendUnspread(send)
       if (!send.relay) continue
       for (const node of this.#beyondReach(send.node))
         this.#send({ ...send, node, relay: false, why: 'bypass' }, 0)
@@ -52,10 +55,26 @@ export class OriginSends {
     this.#outbox.wish({ type: 'list', member, ...how, route })
   }
 
-  #routeOf({ node, relay, why }: Send): number {
-    const { chain, shape } = this.#dealer
-    if (relay) return chain.routeOf(node)
-    return shape === 'chain' && (why === 'everybody' || why === 'hole') ? chain.spreadRoute : 0
+  #routeOf(send: Send): number {
+    const { chain } = this.#dealer
+    if (send.relay) return chain.routeOf(send.node)
+    return this.#isForAll(send) ? chain.spreadRoute : 0
+  }
+
+  #isForAll({ why }: Send): boolean {
+    return this.#dealer.shape === 'chain' && (why === 'everybody' || why === 'hole')
+  }
+
+  /** Each head is sent it, and those that none of them reaches are sent it once. */
+  #sendUnspread(send: Send): void {
+    const { unspread, spreadRoute } = this.#dealer.chain
+    const range = RangeSet.of([[send.offset, send.length]])
+    range.subtract(this.#spread)
+    this.#spread.add(send.offset, send.length)
+    for (const node of unspread)
+      if (this.#peers[node]?.phase === 'running')
+        for (const [offset, length] of range)
+          this.#send({ ...send, node, offset, length }, spreadRoute)
   }
 
   /** Those in groups further down whom the column of this head does not reach. */

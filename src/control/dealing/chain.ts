@@ -123,7 +123,7 @@ export class ChainDealer implements Dealer {
   }
 
   #start(fact: DealerFact & { type: 'started' }): Send[] {
-    const { nodes, have, nowMs } = fact
+    const { nodes, have, mirrors = new Set<number>(), nowMs } = fact
     for (const group of this.chain.groups.slice(1)) this.#watch(group, nowMs)
     // Each byte goes the whole way: only what all have needs no dealing.
     const common = RangeSet.of(have?.get(nodes[0] as number) ?? new RangeSet())
@@ -133,7 +133,8 @@ export class ChainDealer implements Dealer {
       common.subtract(lacking)
     }
     const held = new Map([[nodes[0] as number, common]])
-    return this.#heads.handle({ type: 'started', nodes: this.chain.heads, have: held, nowMs })
+    const heads = this.chain.heads
+    return this.#heads.handle({ type: 'started', nodes: heads, have: held, mirrors, nowMs })
   }
 
   /** A group further down: who lags in it. */

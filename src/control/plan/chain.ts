@@ -9,7 +9,8 @@
  *
  * A way is what one route number stands for, and never changes: a node that leaves is passed by on
  * a new way with a new number, so that nobody is sent again what came on the old one. What was lost
- * between is asked for by those whom the node would have fed (`Gap`).
+ * between is asked for by those whom the node would have fed (`Gap`). What does not reach another
+ * node, and who is avoided, is remembered: no later way leads there.
  */
 import { limits } from '../../base/limits.js'
 import type { Route } from '../messages/types.js'
@@ -28,6 +29,8 @@ interface Way {
   readonly head: number | null
   /** Whom each node feeds in the next group. */
   readonly next: ReadonlyMap<number, readonly number[]>
+  /** Who feeds each node that is fed. */
+  readonly from: ReadonlyMap<number, number>
 }
 
 /** Somebody is fed no more by a node that has left, or does not reach it. */
@@ -53,7 +56,12 @@ export class Chain {
   readonly #ways: Way[] = []
   /** By head. */
   readonly #columns = new Map<number, Way>()
+  readonly #mirrors = new Set<number>()
+  readonly #avoided = new Set<number>()
+  /** Whom a node does not reach. */
+  readonly #unreached = new Map<number, Set<number>>()
   #spread: Way | undefined
+  #unspread: readonly number[] = []
   #routes = groupRoute
 
   /** `size`: nodes in a group; the last one has what is left. */
@@ -61,12 +69,15 @@ export class Chain {
     this.#size = size
   }
 
-  start(nodes: readonly number[]): void {
-    for (let at = 0; at < nodes.length; at += this.#size) {
-      const group = { members: nodes.slice(at, at + this.#size) }
+  /** `mirrors`: those of the nodes that hold everything, and only send. */
+  start(nodes: readonly number[], mirrors: ReadonlySet<number> = new Set()): void {
+    const receivers = nodes.filter((node) => !mirrors.has(node))
+    for (let at = 0; at < receivers.length; at += this.#size) {
+      const group = { members: receivers.slice(at, at + this.#size) }
       this.#groups.push(group)
       for (const node of group.members) this.#groupOf.set(node, group)
     }
+    for (const node of mirrors) this.#addMirror(node)
     this.#begin()
   }
 
@@ -77,6 +88,11 @@ export class Chain {
   /** The first one first. */
   get groups(): number[][] {
     return this.#groups.map(({ members }) => [...members])
+  }
+
+  /** The same without mirrors. */
+  get receivers(): number[][] {
+    return this.#groups.map(({ members }) => members.filter((node) => !this.#mirrors.has(node)))
   }
 
   /** Nodes that a column begins at, whom the coordinator feeds. */
@@ -96,6 +112,11 @@ export class Chain {
   /** The route of what goes to everybody and is no part of a column; 0: it ends where it lands. */
   get spreadRoute(): number {
     return this.#spread?.route ?? 0
+  }
+
+  /** Nodes behind the first group that nobody feeds what goes past the columns. */
+  get unspread(): readonly number[] {
+    return this.#unspread
   }
 
   /** Nodes at which this column enters a group, its head first. */
@@ -132,9 +153,9 @@ export class Chain {
   /** Whom this node has to know: its mates, whom it feeds, and who feeds it. */
   neighbours(node: number): number[] {
     const known = new Set(this.mates(node))
-    for (const { next } of this.#ways) {
+    for (const { next, from } of this.#ways) {
       for (const to of next.get(node) ?? []) known.add(to)
-      for (const [from, to] of next) if (to.includes(node)) known.add(from)
+      known.add(from.get(node) ?? node)
     }
     return [...known].filter((other) => other !== node && this.#groupOf.has(other))
   }
@@ -142,32 +163,36 @@ export class Chain {
   /** What this node passes on, and to whom: into the next group first. */
   routes(node: number): Route[] {
     const mates = this.mates(node).map((member) => ({ member, next: 0 }))
-    const rows = this.#ways.flatMap(({ route, head, next }) => {
+    const [now, before]: [Route[], Route[]] = [[], []]
+    for (const way of this.#ways) {
+      const { route, head, next } = way
       const children = next.get(node)?.filter((to) => this.#groupOf.has(to))
-      if (children === undefined) return []
+      if (children === undefined) continue
       const down = children.map((member) => ({ member, next: route }))
       const to = [...down, ...(head === null ? [] : mates)]
-      return to.length === 0 ? [] : [{ route, to }]
-    })
-    return rows.slice(-limits.routesPerPlan)
+      if (to.length > 0) (this.#isInUse(way) ? now : before).push({ route, to })
+    }
+    const spare = now.length + before.length - limits.routesPerPlan
+    return [...before.slice(Math.max(0, spare)), ...now]
   }
 
   /**
    * A node more: a mate in the last group, or in a new one behind it. The only group has a column
-   * for it, too.
+   * for it, too, and so has a mirror wherever it joins.
    */
-  join(node: number): void {
+  join(node: number, isMirror = false): void {
+    if (isMirror) {
+      if (this.#addMirror(node)) this.#beginAt(node, [])
+      return
+    }
     const before = this.#groups.at(-1)
-    const isFull = before !== undefined && before.members.length >= limits.nodesPerGroup
+    const isFull = before !== undefined && before.members.length >= this.#most
     const last = before === undefined || isFull ? { members: [] } : before
     if (last !== before) this.#groups.push(last)
     last.members.push(node)
     this.#groupOf.set(node, last)
-    if (isFull) {
-      for (const head of this.heads)
-        this.#columns.set(head, this.#add(head, linked([...this.columnOf(head), node]), 0))
-    }
-    if (this.isOne) this.#columns.set(node, this.#add(node, new Map([[node, []]]), groupRoute))
+    if (isFull) for (const head of this.heads) this.#reroute(head)
+    if (this.isOne) this.#beginAt(node, [])
     else this.#spreadAnew()
   }
 
@@ -180,17 +205,20 @@ export class Chain {
     this.#groupOf.delete(node)
     this.#columns.delete(node)
     if (group.members.length === 0) this.#groups.splice(this.#groups.indexOf(group), 1)
-    for (const [head, way] of this.#columns) if (way.next.has(node)) this.#reroute(head, node)
+    for (const [head, way] of this.#columns) if (way.next.has(node)) this.#reroute(head)
     const begun = this.#columns.size === 0 ? this.#begin() : []
-    if (this.isOne || gaps.some(({ head }) => head === null)) this.#spreadAnew()
+    const isFeeder = gaps.some(({ head }) => head === null)
+    if (this.isOne || isFeeder || this.#unspread.includes(node)) this.#spreadAnew()
     return { gaps, begun }
   }
 
   /** The node lives and says nothing: its columns pass it by, but for one that begins at it. */
   avoid(node: number): ChainNews {
     const gaps = this.#gapsBelow(node)
+    this.#avoided.add(node)
     for (const [head, way] of this.#columns)
-      if (head !== node && way.next.has(node)) this.#reroute(head, node)
+      if (head !== node && way.next.has(node)) this.#reroute(head)
+    if (gaps.some(({ head }) => head === null)) this.#spreadAnew()
     return { gaps, begun: [] }
   }
 
@@ -199,55 +227,82 @@ export class Chain {
     const gaps: Gap[] = []
     for (const { route, head, next } of this.#ways)
       if (next.get(from)?.includes(to)) gaps.push({ to, route, head })
+    this.#unreached.set(from, (this.#unreached.get(from) ?? new Set()).add(to))
     for (const [head, way] of this.#columns)
-      if (way.next.get(from)?.includes(to)) this.#reroute(head, to)
+      if (way.next.get(from)?.includes(to)) this.#reroute(head)
+    if (this.#spread?.next.get(from)?.includes(to)) this.#spreadAnew()
     return { gaps, begun: [] }
+  }
+
+  /** Members of one group at most. */
+  get #most(): number {
+    return Math.max(this.#size, limits.nodesPerGroup)
+  }
+
+  /** It is fed nothing, so it is in the first group. False: that takes no more. */
+  #addMirror(node: number): boolean {
+    const [first = { members: [] }] = this.#groups
+    if (first.members.length >= this.#most) return false
+    if (this.#groups.length === 0) this.#groups.push(first)
+    first.members.push(node)
+    this.#groupOf.set(node, first)
+    this.#mirrors.add(node)
+    return true
   }
 
   /** Columns from the first group on, one for each of its nodes. */
   #begin(): number[] {
     const [first, ...rest] = this.#groups
     const heads = [...(first?.members ?? [])]
-    for (const [i, head] of heads.entries()) {
-      const column = [head, ...rest.map(({ members }) => members[i % members.length] as number)]
-      this.#columns.set(head, this.#add(head, linked(column), rest.length === 0 ? groupRoute : 0))
-    }
+    for (const [i, head] of heads.entries())
+      this.#beginAt(
+        head,
+        rest.map(({ members }) => members[i % members.length] as number),
+      )
     this.#spreadAnew()
     return heads
   }
 
-  /** The same column with a mate in the place of the node, where it has one. */
-  #reroute(head: number, node: number): void {
-    const column = [...this.columnOf(head)]
-    const at = column.indexOf(node)
-    const instead = this.#idlest(this.#mateGroup(column, at, node), node)
-    column.splice(at, 1, ...(instead === undefined ? [] : [instead]))
-    this.#columns.set(head, this.#add(head, linked(column), 0))
+  #beginAt(head: number, wished: readonly number[]): void {
+    const way = this.#add(head, linked(this.#lay(head, wished)), this.isOne ? groupRoute : 0)
+    this.#columns.set(head, way)
   }
 
-  /** The members of the group in which the column enters at this place. */
-  #mateGroup(column: readonly number[], at: number, node: number): readonly number[] {
-    const own = this.#groupOf.get(node)
-    if (own !== undefined) return own.members
-    // It is gone: its group follows that of the one before.
-    const before = this.#groupOf.get(column[at - 1] as number)
-    const after = this.#groupOf.get(column[at + 1] as number)
-    const group = this.#groups[this.#groups.indexOf(before as Group) + 1]
-    return group === undefined || group === after ? [] : group.members
+  /** The same column, but for places that it cannot go through any longer. */
+  #reroute(head: number): void {
+    this.#columns.set(head, this.#add(head, linked(this.#lay(head, this.columnOf(head))), 0))
+  }
+
+  /** A column: from group to group the node that is wished, or else the idlest one. */
+  #lay(head: number, wished: readonly number[]): number[] {
+    const wishes = new Set(wished)
+    const column = [head]
+    for (const { members } of this.#groups.slice(1)) {
+      const from = column.at(-1) as number
+      const able = members.filter((node) => this.#passes(node) && this.#reaches(from, node))
+      const node = able.find((one) => wishes.has(one)) ?? this.#idlest(able)
+      if (node !== undefined) column.push(node)
+    }
+    return column
+  }
+
+  /** Bytes that it is fed go on from there. */
+  #passes(node: number): boolean {
+    return !this.#avoided.has(node) && !this.#mirrors.has(node)
+  }
+
+  #reaches(from: number, to: number): boolean {
+    return this.#unreached.get(from)?.has(to) !== true
   }
 
   /** The one that the fewest columns enter at. */
-  #idlest(members: readonly number[], but: number): number | undefined {
+  #idlest(members: readonly number[]): number | undefined {
+    if (members.length < 2) return members[0]
     const entered = new Map<number, number>()
     for (const { next } of this.#columns.values())
       for (const node of next.keys()) entered.set(node, (entered.get(node) ?? 0) + 1)
     const load = (node: number): number => entered.get(node) ?? 0
-    return members
-      .filter((node) => node !== but)
-      .reduce<number | undefined>(
-        (best, node) => (best === undefined || load(node) < load(best) ? node : best),
-        undefined,
-      )
+    return members.reduce((best, node) => (load(node) < load(best) ? node : best))
   }
 
   #gapsBelow(node: number): Gap[] {
@@ -258,32 +313,59 @@ export class Chain {
     )
   }
 
-  /** What goes to everybody: each node has one in the group before that feeds it. */
+  /**
+   * What goes to everybody: each node has one in the group before that feeds it, or a mate that is
+   * fed. Nobody feeds the first group, nor those to whom there is no way.
+   */
   #spreadAnew(): void {
     this.#spread = undefined
+    this.#unspread = []
     if (this.isOne) return
     const next = new Map<number, number[]>()
-    for (const [i, { members }] of this.#groups.entries()) {
-      for (const node of members) next.set(node, [])
-      const before = this.#groups[i - 1]?.members
-      if (before === undefined) continue
-      for (const [j, node] of members.entries())
-        next.get(before[j % before.length] as number)?.push(node)
+    const unspread: number[] = []
+    let before: readonly number[] | undefined
+    for (const receivers of this.receivers) {
+      for (const node of receivers) next.set(node, [])
+      if (before !== undefined) unspread.push(...this.#feed(next, before, receivers))
+      before = receivers
     }
+    this.#unspread = unspread
     this.#spread = this.#add(null, next, 0)
   }
 
-  #add(head: number | null, next: Way['next'], route: number): Way {
-    const way = { route: route === 0 ? ++this.#routes : route, head, next }
-    this.#ways.push(way)
-    // What is still under way on the oldest ones lands where it is, and others ask for it.
-    const spare = this.#ways.length - limits.routesPerPlan - this.#columns.size
-    if (spare > 0) {
-      const kept = new Set<Way | undefined>([...this.#columns.values(), this.#spread, way])
-      const gone = this.#ways.filter((old) => !kept.has(old)).slice(0, spare)
-      for (const old of gone) this.#ways.splice(this.#ways.indexOf(old), 1)
+  /** Those of a group whom nobody can feed; `next` gets who feeds the others. */
+  #feed(
+    next: Map<number, number[]>,
+    before: readonly number[],
+    members: readonly number[],
+  ): number[] {
+    const fed: number[] = []
+    const feeds = (from: readonly number[], at: number, node: number): boolean => {
+      const turns = [...from.slice(at % from.length), ...from.slice(0, at % from.length)]
+      const feeder = turns.find((one) => this.#passes(one) && this.#reaches(one, node))
+      if (feeder === undefined) return false
+      next.get(feeder)?.push(node)
+      fed.push(node)
+      return true
     }
+    const left = members.filter((node, at) => !feeds(before, at, node))
+    return left.filter((node, at) => !feeds([...fed], at, node))
+  }
+
+  #add(head: number | null, next: Way['next'], route: number): Way {
+    const from = new Map([...next].flatMap(([one, fed]) => fed.map((to) => [to, one] as const)))
+    const way = { route: route === 0 ? ++this.#routes : route, head, next, from }
+    // What is still under way on the oldest ones lands where it is, and others ask for it.
+    const spare = this.#ways.length + 1 - limits.routesPerPlan - this.#columns.size
+    const gone = this.#ways.filter((old) => !this.#isInUse(old)).slice(0, Math.max(0, spare))
+    for (const old of gone) this.#ways.splice(this.#ways.indexOf(old), 1)
+    this.#ways.push(way)
     return way
+  }
+
+  /** What is dealt now may go along it. */
+  #isInUse(way: Way): boolean {
+    return way === (way.head === null ? this.#spread : this.#columns.get(way.head))
   }
 }
 

@@ -1,6 +1,7 @@
 /** Who feeds whom in a chain of groups, whoever leaves. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { limits } from '../../../../src/base/limits.js'
 import { Chain } from '../../../../src/control/plan/chain.js'
 import { hasCycle } from '../../../../src/control/plan/check.js'
 
@@ -25,6 +26,18 @@ function reached(chain: Chain, head: number): number[] {
   pass(head, chain.routeOf(head))
   expect([...seen.values()].every((times) => times === 1)).toBe(true)
   return [...seen.keys()].sort((a, b) => a - b)
+}
+
+/** Whom a byte that all heads and those whom nobody feeds are sent reaches; each once. */
+function reachedPastColumns(chain: Chain): number[] {
+  const seen: number[] = []
+  const pass = (node: number): void => {
+    seen.push(node)
+    const row = chain.routes(node).find(({ route }) => route === chain.spreadRoute)
+    for (const { member } of row?.to ?? []) pass(member)
+  }
+  for (const node of [...chain.heads, ...chain.unspread]) pass(node)
+  return seen.sort((a, b) => a - b)
 }
 
 describe('a chain of groups', () => {
@@ -79,6 +92,8 @@ describe('a chain of groups', () => {
               expect(
                 [...reached(chain, head), ...chain.skipped(head)].sort((a, b) => a - b),
               ).toEqual([...all].sort((a, b) => a - b))
+            if (!chain.isOne)
+              expect(reachedPastColumns(chain)).toEqual([...all].sort((a, b) => a - b))
             expect(chain.heads.length > 0).toBe(all.length > 0)
             expect(hasCycle(new Map(all.map((other) => [other, chain.routes(other)])))).toBe(false)
             for (const other of all)
@@ -101,6 +116,58 @@ describe('a chain of groups', () => {
     expect(between.leave(5).gaps).toContainEqual({ to: 9, route, head: 1 })
     expect(between.routeOf(1)).toBeGreaterThan(route)
     expect(between.columnOf(1)).toEqual([1, 4, 9])
+  })
+
+  it('leads no way again to whom a node does not reach, nor to whom all avoid', () => {
+    const chain = started(8, 4)
+    for (const to of [5, 4, 6]) chain.cut(1, to)
+    expect(chain.columnOf(1)).toEqual([1, 7])
+    chain.cut(1, 7)
+    expect(chain.skipped(1)).toEqual([4, 5, 6, 7])
+    const quiet = started(12, 4)
+    quiet.avoid(5)
+    for (const to of [4, 6, 7]) quiet.cut(2, to)
+    expect(quiet.skipped(2)).toEqual([4, 5, 6, 7])
+    expect(quiet.columnOf(2)).toEqual([2, 10])
+  })
+
+  it('feeds past the columns those whom one node of the group before does not reach', () => {
+    const chain = started(8, 4)
+    const route = chain.spreadRoute
+    expect(chain.cut(2, 6).gaps).toContainEqual({ to: 6, route, head: null })
+    for (const from of [0, 1, 3]) chain.cut(from, 6)
+    expect(chain.spreadRoute).toBeGreaterThan(route)
+    expect(reachedPastColumns(chain)).toEqual(upTo(8))
+    expect(chain.unspread).toEqual([])
+    for (const from of [4, 5, 7]) chain.cut(from, 6)
+    expect(chain.unspread).toEqual([6])
+  })
+
+  it('has mirrors in its first group, whom nobody feeds', () => {
+    const chain = new Chain(2)
+    chain.start([0, 1, 2, 3, 4, 5], new Set([4, 5]))
+    expect(chain.groups).toEqual([
+      [0, 1, 4, 5],
+      [2, 3],
+    ])
+    expect(chain.heads).toEqual([0, 1, 4, 5])
+    chain.join(6, true)
+    for (const head of chain.heads) expect(reached(chain, head)).toContain(3)
+    const fed = upTo(7).flatMap((node) => chain.routes(node).filter(({ route }) => route > 1))
+    expect(fed.some(({ route, to }) => to.some(({ next }) => next === route))).toBe(true)
+    for (const [, column] of chain.heads.map((head) => chain.columnOf(head)))
+      expect([2, 3]).toContain(column)
+  })
+
+  it('names the ways in use in each plan, however many were before', () => {
+    const chain = started(9, 3)
+    for (let node = 9; node < 9 + 2 * limits.routesPerPlan; node++) {
+      chain.join(node)
+      chain.leave(node)
+    }
+    for (const head of chain.heads) expect(reached(chain, head)).toEqual(upTo(9))
+    for (const node of upTo(9))
+      expect(chain.routes(node).length).toBeLessThanOrEqual(limits.routesPerPlan)
   })
 
   it('begins its columns anew at the second group when the first is gone', () => {
