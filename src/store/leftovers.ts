@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { DigestAlgorithm } from '../base/digests.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
+import { type RangePair, RangeSet } from '../base/ranges.js'
 import type { HeldRun } from '../control/holdings/have.js'
 import type { DataDirHandle, FileHandle, FileIdentity, Leftover, Storage } from '../ports.js'
 import type { DigestRun } from './catalogue/record.js'
@@ -117,6 +118,28 @@ export class Leftovers {
     return found.bytes > 0 ? found : undefined
   }
 
+  /**
+   * The partial of this name that says most and can be proved to others: it tells the digest of the
+   * file, and its author has signed all block digests. Undefined: there is none.
+   */
+  async provable(name: Uint8Array): Promise<{ id: string; journal: ReadJournal } | undefined> {
+    let best: { id: string; journal: ReadJournal; bytes: number } | undefined
+    for (const { id } of (await this.#partials()).slice(0, limits.journalsRead)) {
+      const header = await readHeader(this.pathOf(id))
+      if (header === null || Buffer.compare(header.name, name) !== 0) continue
+      const journal = await readJournal(this.pathOf(id), null)
+      if (journal === null || !isProvable(journal)) continue
+      const bytes = journal.runs.reduce((sum, { length }) => sum + length, 0)
+      if (bytes > (best?.bytes ?? 0)) best = { id, journal, bytes }
+    }
+    return best
+  }
+
+  /** A transfer may go on with it meanwhile. Rejects with ERR_FR_NOT_HELD when it is gone. */
+  openToRead(id: string): Promise<FileHandle> {
+    return this.#storage.openPartial(this.#dir, id)
+  }
+
   /** Removes the partials that were made for this name, but for those in use; their number. */
   async removeNamed(name: Uint8Array): Promise<number> {
     let removed = 0
@@ -205,6 +228,11 @@ export class Leftovers {
     const left = await this.#storage.listPartials(this.#dir)
     return left.filter(({ id }) => !isScratch(id))
   }
+}
+
+function isProvable({ header: { size }, signed, whole }: ReadJournal): boolean {
+  const covered = RangeSet.of(signed.map(({ offset, length }): RangePair => [offset, length]))
+  return whole.fileDigest !== undefined && covered.contains(0, size)
 }
 
 function isLike(header: JournalHeader, wanted: WantedContent): boolean {

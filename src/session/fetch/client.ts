@@ -103,9 +103,10 @@ export class Client implements FeedOwner {
   }
 
   #pull({ request, ranges }: Frames<'pull'>): void {
-    const { record } = this.#served
-    this.#check(pullFault({ ranges }, record.size, record.blockBytes))
-    const held = { request, ranges }
+    const file = this.#served
+    this.#check(pullFault({ ranges }, file.content.size, file.content.blockBytes))
+    const held = { request, ranges: file.present(ranges) }
+    if (held.ranges.length === 0) return this.#tell(held)
     const verdict = this.#serving.asked(0, held, this.#fill ?? 'opening', nowMs())
     if (verdict === 'list') this.#list(this.#feed as FeedHandle, held)
     if (verdict !== 'full') return
@@ -115,10 +116,10 @@ export class Client implements FeedOwner {
 
   /** Blocks that came wrong, marked as such. */
   #repair({ scratch, ranges }: Frames<'need'>): void {
-    const { record } = this.#served
+    const file = this.#served
     if (!scratch) throw new FrError('ERR_FR_PROTOCOL', 'a need of bytes that are no repair')
-    this.#check(pullFault({ ranges }, record.size, record.blockBytes))
-    const fill = this.#fill
+    this.#check(pullFault({ ranges }, file.content.size, file.content.blockBytes))
+    const fill = file.present(ranges).length === ranges.length ? this.#fill : undefined
     // The client asks another one in time.
     if (fill === undefined) return
     if (this.#serving.asked(0, { request: 0, ranges }, fill, nowMs()) !== 'list') return
@@ -128,7 +129,7 @@ export class Client implements FeedOwner {
   #digests(ranges: readonly RangePair[]): void {
     const file = this.#served
     const last = ranges.at(-1)
-    if (last !== undefined && last[0] + last[1] > file.record.size)
+    if (last !== undefined && last[0] + last[1] > file.content.size)
       throw new FrError('ERR_FR_PROTOCOL', 'digests beyond the file')
     if (this.#feed === undefined) {
       this.#digestsOf = ranges
@@ -152,10 +153,14 @@ export class Client implements FeedOwner {
     }
   }
 
-  #list(feed: FeedHandle, { request, ranges }: HeldRequest): void {
+  #list(feed: FeedHandle, held: HeldRequest): void {
+    this.#tell(held)
+    this.#send(feed, held.ranges, false)
+  }
+
+  #tell({ request, ranges }: HeldRequest): void {
     const backlogBytes = Math.min(this.#queuedBytes(), limits.fileBytes)
     this.#link.send({ type: 'holding', request, ranges, backlogBytes })
-    this.#send(feed, ranges, false)
   }
 
   #send(feed: FeedHandle, ranges: readonly RangePair[], scratch: boolean): void {

@@ -1,32 +1,29 @@
 /**
- * A held file that is open for clients: its descriptor, its digests, one transfer of the engine.
+ * A content that is open for clients: its descriptor, its digests, one transfer of the engine.
  *
- * The idea: a record is believed only while the file has the identity that it had when it was
- * verified, so that is looked at before a byte is offered. From then on the open file is looked at
- * every second: a client would find a change by itself, block by block, and is told at once.
+ * The idea: what a record or a journal says is believed only of the file that it was said of, so
+ * that is looked at before a byte is offered (served-content.ts). From then on the open file is
+ * looked at every second: a client would find a change by itself, block by block, and is told at
+ * once.
  */
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import type { RangePair } from '../../base/ranges.js'
 import type { FetchOffer } from '../../control/messages/types.js'
-import { spanBytes } from '../../control/space/space.js'
 import { randomId } from '../../net/crypto.js'
-import type {
-  DataEngine,
-  EngineEvent,
-  FeedHandle,
-  FileHandle,
-  TransferHandle,
-} from '../../ports.js'
-import { encodeName } from '../../protocol/manifest.js'
-import type { DigestRun, HeldStream } from '../../store/catalogue/record.js'
-import { isSameFile } from '../../store/catalogue/same-file.js'
-import type { NodeStore } from '../../store/node-store.js'
+import type { DataEngine, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
+import type { DigestRun } from '../../store/catalogue/record.js'
 import type { EngineRouter } from '../router.js'
+import {
+  type ContentKey,
+  type ContentSource,
+  entryOf,
+  openContent,
+  type ServedContent,
+} from './served-content.js'
 
-export interface OpenSpec {
-  readonly engine: DataEngine
+export interface OpenSpec extends ContentSource {
   readonly router: EngineRouter
-  readonly store: NodeStore
 }
 
 /** Told when its feed is gone. */
@@ -35,34 +32,33 @@ export interface FeedOwner {
 }
 
 export class ServedFile {
-  readonly record: HeldStream
+  readonly key: ContentKey
+  readonly content: ServedContent
   readonly engine: DataEngine
   readonly id = randomId()
   readonly transfer: TransferHandle
   readonly #spec: OpenSpec
-  readonly #file: FileHandle
   readonly #failed: (error: FrError) => void
   readonly #owners = new Map<FeedHandle, FeedOwner>()
   readonly #look: NodeJS.Timeout
-  #runs: Promise<readonly DigestRun[]> | undefined
   #users = 0
   #next = 1
   #isClosed = false
 
   private constructor(
     spec: OpenSpec,
-    record: HeldStream,
-    file: FileHandle,
+    key: ContentKey,
+    content: ServedContent,
     failed: (error: FrError) => void,
   ) {
-    this.record = record
+    this.key = key
+    this.content = content
     this.engine = spec.engine
     this.#spec = spec
-    this.#file = file
     this.#failed = failed
     this.transfer = spec.engine.openTransfer()
     spec.router.route(this.transfer, (events) => this.#onEngine(events))
-    const { size, blockBytes, dataBytes } = record
+    const { file, size, blockBytes, dataBytes } = content
     const sparse = dataBytes < size
     const stream = { stream: 0, file, size, blockBytes, complete: true, sparse }
     spec.engine.addStream(this.transfer, stream)
@@ -72,13 +68,10 @@ export class ServedFile {
   /** Rejects with ERR_FR_NOT_HELD when it is not the file that was verified. */
   static async open(
     spec: OpenSpec,
-    record: HeldStream,
+    key: ContentKey,
     failed: (error: FrError) => void,
   ): Promise<ServedFile> {
-    const file = await spec.store.holdings.openUnchanged(record)
-    if (file !== undefined) return new ServedFile(spec, record, file, failed)
-    const text = 'somebody else changed or removed the file, so the node does not hold it any more'
-    throw new FrError('ERR_FR_NOT_HELD', text)
+    return new ServedFile(spec, key, await openContent(spec, key), failed)
   }
 
   get isUsed(): boolean {
@@ -94,27 +87,14 @@ export class ServedFile {
   /** What one more client is told; `leave` follows. */
   join(edge: { readonly id: string; readonly secret: Uint8Array }): FetchOffer {
     this.#users++
-    const { record } = this
-    const { name, contentId, size, dataBytes, blockBytes, mode, mtime, author } = record
+    const { algorithm: digest, fileDigest } = this.content
     return {
       transfer: this.id,
       you: this.#next++,
       edge: { id: edge.id, secret: Buffer.from(edge.secret).toString('hex') },
-      entry: {
-        stream: 0,
-        contentId,
-        author,
-        ...encodeName(name),
-        base: 0,
-        span: spanBytes(size, blockBytes),
-        size,
-        dataBytes,
-        mode,
-        mtimeSeconds: mtime.seconds,
-        mtimeNanos: mtime.nanos,
-      },
-      digest: record.algorithm,
-      fileDigest: record.fileDigest,
+      entry: entryOf(this.content),
+      digest,
+      fileDigest,
     }
   }
 
@@ -122,10 +102,14 @@ export class ServedFile {
     this.#users--
   }
 
-  /** As its author signed them; read once. */
+  /** As its author signed them. */
   runs(): Promise<readonly DigestRun[]> {
-    this.#runs ??= this.#spec.store.catalogue.runs(this.record)
-    return this.#runs
+    return this.content.runs()
+  }
+
+  /** What of these ranges is here. */
+  present(ranges: readonly RangePair[]): RangePair[] {
+    return this.content.present(ranges)
   }
 
   own(feed: FeedHandle, owner: FeedOwner): void {
@@ -143,7 +127,7 @@ export class ServedFile {
     clearInterval(this.#look)
     this.#spec.router.forget(this.transfer)
     this.engine.closeTransfer(this.transfer)
-    this.engine.storage.closeFile(this.#file)
+    this.engine.storage.closeFile(this.content.file)
   }
 
   #onEngine(events: readonly EngineEvent[]): void {
@@ -160,11 +144,7 @@ export class ServedFile {
   }
 
   async #compare(): Promise<void> {
-    const before = this.record.identity
-    const now = await this.engine.storage.identityOf(this.#file).catch(() => undefined)
-    if (now === undefined || this.#isClosed) return
-    // Its other times change when another file takes its name, and its bytes do not.
-    const isSame = isSameFile({ ...now, ctime: before.ctime }, before)
-    if (!isSame) this.#failed(new FrError('ERR_FR_NOT_HELD', 'somebody else changes the file'))
+    const error = await this.content.look()
+    if (error !== null && !this.#isClosed) this.#failed(error)
   }
 }

@@ -16,8 +16,8 @@ import type { Frame } from '../../control/messages/types.js'
 import { linkOver } from '../../net/dial.js'
 import type { Established, Ticketed } from '../../net/handshake.js'
 import { decodeName } from '../../protocol/manifest.js'
-import type { HeldStream } from '../../store/catalogue/record.js'
 import { Client } from './client.js'
+import { type ContentKey, keyOf } from './served-content.js'
 import { type OpenSpec, ServedFile } from './served-file.js'
 
 export interface ServesSpec extends OpenSpec {
@@ -29,8 +29,8 @@ export interface ServesSpec extends OpenSpec {
 export class Serves {
   readonly #spec: ServesSpec
   readonly #clients = new Waiting<Client>()
-  /** Open files, by the record that was believed. */
-  readonly #files = new Map<HeldStream, Promise<ServedFile>>()
+  /** Open files, by what was believed of them. */
+  readonly #files = new Map<ContentKey, Promise<ServedFile>>()
   #isClosed = false
 
   constructor(spec: ServesSpec) {
@@ -102,9 +102,9 @@ export class Serves {
   }
 
   async #offer(client: Client, name: Uint8Array): Promise<void> {
-    const record = this.#spec.store.catalogue.get(name)
-    if (record === undefined) throw new FrError('ERR_FR_NOT_HELD')
-    const file = await this.#open(record)
+    const key = await keyOf(this.#spec.store, name)
+    if (key === undefined) throw new FrError('ERR_FR_NOT_HELD')
+    const file = await this.#open(key)
     if (client.isOver) return this.#closeUnused(file)
     const edge = { id: randomBytes(16).toString('hex'), secret: new Uint8Array(randomBytes(32)) }
     client.offer(file, edge)
@@ -114,20 +114,20 @@ export class Serves {
   }
 
   /** One open file for all who want the content. */
-  #open(record: HeldStream): Promise<ServedFile> {
-    const known = this.#files.get(record)
+  #open(key: ContentKey): Promise<ServedFile> {
+    const known = this.#files.get(key)
     if (known !== undefined) return known
     if (this.#isClosed) return Promise.reject(closing())
-    const opening = ServedFile.open(this.#spec, record, (error) => {
+    const opening = ServedFile.open(this.#spec, key, (error) => {
       for (const client of [...this.#clients]) if (client.file === file) this.#end(client, error)
     })
     let file: ServedFile | undefined
-    this.#files.set(record, opening)
+    this.#files.set(key, opening)
     opening.then(
       (opened) => {
         file = opened
       },
-      () => this.#files.delete(record),
+      () => this.#files.delete(key),
     )
     return opening
   }
@@ -172,7 +172,7 @@ export class Serves {
 
   #closeUnused(file: ServedFile): void {
     if (file.isUsed) return
-    this.#files.delete(file.record)
+    this.#files.delete(file.key)
     file.close()
   }
 }

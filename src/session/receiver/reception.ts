@@ -293,6 +293,8 @@ export class Reception {
     if (journal === 'another') await log.replace()
     if (journal === 'ours') await log.resume()
     const { fileDigest } = this.spec
+    const { mode, mtimeSeconds: seconds, mtimeNanos: nanos } = this.spec.entry
+    log.tell({ attributes: { mode, mtime: { seconds, nanos } } })
     if (fileDigest !== null) log.tell({ fileDigest })
     this.#verified = log
     log.start()

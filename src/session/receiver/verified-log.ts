@@ -83,7 +83,8 @@ export class VerifiedLog {
   /** Notes in turn what was verified since the last time; `isAll`: also what is told alone. */
   note(isAll = false): void {
     const runs = this.#spec.takeVerified()
-    if (runs.length === 0 && !isAll) return
+    const isNews = this.#whole !== undefined && this.isWorthKeeping
+    if (runs.length === 0 && !isAll && !isNews) return
     const signed = this.#spec.takeSigned()
     const whole = this.#whole
     this.#whole = undefined

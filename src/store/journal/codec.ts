@@ -41,6 +41,8 @@ export interface JournalHeader {
 export interface WholeFile {
   /** As in results: `blake3:<hex>`. */
   readonly fileDigest?: string
+  /** What the file gets with its name. */
+  readonly attributes?: { readonly mode: number; readonly mtime: FileTime }
   /** The file is durable, and about to get its name. */
   readonly publishing?: Publishing
 }
@@ -257,19 +259,24 @@ function runAt(
 
 function wholeOf(plain: unknown): WholeFile {
   if (!isObject(plain)) return {}
-  const { fileDigest, publishing } = plain
+  const { fileDigest, attributes, publishing } = plain
   return {
     ...(typeof fileDigest === 'string' && { fileDigest }),
+    ...(areAttributes(attributes) && { attributes }),
     ...(isPublishing(publishing) && { publishing }),
   }
 }
 
 function isPublishing(plain: unknown): plain is Publishing {
+  if (!isObject(plain) || !areAttributes(plain)) return false
+  const { inode, dataBytes }: Record<string, unknown> = plain
+  return typeof inode === 'string' && isCount(dataBytes)
+}
+
+function areAttributes(plain: unknown): plain is NonNullable<WholeFile['attributes']> {
   if (!isObject(plain) || !isObject(plain['mtime'])) return false
-  const { inode, mode, mtime, dataBytes } = plain
-  const { seconds, nanos } = mtime
-  const isTime = Number.isSafeInteger(seconds) && isCount(nanos)
-  return isTime && typeof inode === 'string' && isCount(mode) && isCount(dataBytes)
+  const { seconds, nanos } = plain['mtime']
+  return Number.isSafeInteger(seconds) && isCount(nanos) && isCount(plain['mode'])
 }
 
 function sumOf(body: Uint8Array): Buffer {
