@@ -77,15 +77,17 @@ void EngineWrap::check_source(const Napi::CallbackInfo& info) {
   });
 }
 
-// openDataDir(operation, path) -> dir
+// openDataDir(operation, path, isReadOnly) -> dir
 void EngineWrap::open_data_dir(const Napi::CallbackInfo& info) {
-  run(info, true, [dirs = dirs_, path = text_at(info, 1, "path"), handle = next_dir_++]() -> Done {
-    std::unique_ptr<DataDir> dir;
-    Done done{DataDir::open(path.c_str(), &dir)};
-    if (done.status.ok()) (*dirs)[handle] = std::move(dir);
-    done.result[0] = handle;
-    return done;
-  });
+  run(info, true,
+      [dirs = dirs_, path = text_at(info, 1, "path"), is_read_only = flag_at(info, 2),
+       handle = next_dir_++]() -> Done {
+        std::unique_ptr<DataDir> dir;
+        Done done{DataDir::open(path.c_str(), &dir, is_read_only)};
+        if (done.status.ok()) (*dirs)[handle] = std::move(dir);
+        done.result[0] = handle;
+        return done;
+      });
 }
 
 // checkName(operation, dir, name, noClobber)

@@ -65,9 +65,11 @@ export class HeldFiles {
 
   /**
    * Removes the file, and what unfinished transfers of this name left. Rejects with
-   * ERR_FR_NOT_HELD when there is neither, ERR_FR_BUSY while a transfer has the name.
+   * ERR_FR_NOT_HELD when there is neither, ERR_FR_BUSY while a transfer has the name,
+   * ERR_FR_READ_ONLY.
    */
-  remove(name: Uint8Array): Promise<void> {
+  async remove(name: Uint8Array): Promise<void> {
+    this.#spec.store.requireWritable()
     return this.#spec.names.without(name, () => this.#remove(name))
   }
 

@@ -88,13 +88,14 @@ export class NodeService implements NodeHost {
     this.work = new PoolWork(spec.engine, spec.pool, spec.self.signer)
     this.#strangers = new QuietLog(spec.log)
     this.#adoption = new Adoption(spec.log)
-    const { dir, dataDir, minFreeBytes, keepPartialsSeconds, log } = spec
+    const { dir, dataDir, minFreeBytes, keepPartialsSeconds, isReadOnly, log } = spec
     this.store = new NodeStore({
       storage: this.storage,
       dir,
       dataDir,
       minFreeBytes,
       keepPartialsSeconds,
+      isReadOnly,
       log,
       lost: (failure) => {
         for (const reception of this.#receptions.values()) reception.storageLost(failure)
@@ -253,6 +254,7 @@ export class NodeService implements NodeHost {
       const { offer, entry } = complete
       if (this.#closing !== undefined)
         throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
+      if (!offer.mirror) this.store.requireWritable()
       if (this.#receptions.size >= limits.transfersPerNode) {
         throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
       }

@@ -20,6 +20,8 @@ export interface NodeServiceSpec {
   readonly self: Self
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
+  /** Nothing is written to the directory. */
+  readonly isReadOnly: boolean
   /** What lies in the directory becomes held, hashed with this; undefined: it does not. */
   readonly adopt: DigestAlgorithm | undefined
   /** Clients that fetch files at the same time. */

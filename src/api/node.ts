@@ -7,7 +7,7 @@ import { type Logger, safeLogger } from '../base/log.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { selfOf, signerOf } from '../net/crypto.js'
 import type { Audience } from '../session/receiver/acceptance.js'
-import { nodeKey } from '../store/identity.js'
+import { nodeKey, storedNodeKey } from '../store/identity.js'
 import { type CheckedNode, checkNode } from './options.js'
 import { boundedJson } from './status-json.js'
 import { tell } from './tell.js'
@@ -49,10 +49,11 @@ async function openNode(
   log: Logger,
 ): Promise<NodeObject> {
   const { engine, router } = holder
-  const dir = await engine.storage.openDataDir(checked.dataDir)
+  const { readOnly: isReadOnly } = checked
+  const dir = await engine.storage.openDataDir(checked.dataDir, isReadOnly)
   const pool = new WorkerHashPool()
   try {
-    const { key, isNew } = await nodeKey(checked.dataDir)
+    const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(checked.dataDir)
     const { advertise } = checked
     const self = { ...selfOf(signerOf(key)), ...(advertise !== undefined && { advertise }) }
     const { nodeId } = self
@@ -74,6 +75,7 @@ async function openNode(
       self,
       minFreeBytes,
       keepPartialsSeconds,
+      isReadOnly,
       adopt,
       maxServes,
       log,
@@ -94,7 +96,7 @@ async function openNode(
     await service.listen()
     node.address = service.address
     if (keys[0]?.isOpen) {
-      const text = 'no key: every local user can write here'
+      const text = `no key: every local user can ${isReadOnly ? 'read' : 'write'} here`
       log({ level: 'warn', event: 'open-node', fields: { address: node.address, text } })
     }
     return node
@@ -137,6 +139,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       nodeId: this.nodeId,
       name: this.#checked.name,
       mirror: this.#checked.mirror,
+      readOnly: this.#checked.readOnly,
       version,
       uptimeSeconds: (performance.now() - this.#startMs) / 1000,
       engine: engine.kind,

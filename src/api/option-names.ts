@@ -30,6 +30,7 @@ export const optionNames = {
     advertise: true,
     adopt: true,
     mirror: true,
+    readOnly: true,
     engine: true,
     minFreeBytes: true,
     keepPartialsSeconds: true,

@@ -150,6 +150,7 @@ export interface CheckedNode {
   readonly keepPartialsSeconds: number
   /** Algorithm to hash files that lie in the data directory with; undefined: they stay unknown. */
   readonly adopt: DigestAlgorithm | undefined
+  readonly readOnly: boolean
   readonly maxServes: number
   readonly accept: AcceptHook | undefined
 }
@@ -161,6 +162,9 @@ export function checkNode(options: NodeOptions): CheckedNode {
   if (options.name !== undefined) requireText('name', options.name)
   requireBoolean('adopt', options.adopt)
   requireBoolean('mirror', options.mirror)
+  requireBoolean('readOnly', options.readOnly)
+  if (options.readOnly === true && options.adopt === true)
+    throw new TypeError('adopt and readOnly exclude each other: records are written')
   requireFunction('accept', options.accept)
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
@@ -174,6 +178,7 @@ export function checkNode(options: NodeOptions): CheckedNode {
     keys: [key, ...previous],
     name: options.name ?? null,
     mirror: options.mirror ?? false,
+    readOnly: options.readOnly ?? false,
     advertise:
       options.advertise === undefined ? undefined : dialable(options.advertise, 'advertise'),
     engine: oneOf('engine', options.engine, engines),

@@ -59,6 +59,7 @@ const status: Shape<NodeStatus> = {
   nodeId: text,
   name: orNull(text),
   mirror: fact,
+  readOnly: fact,
   version: text,
   uptimeSeconds: amount,
   engine: one('native', 'portable'),

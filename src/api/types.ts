@@ -49,6 +49,11 @@ export interface NodeOptions {
   adopt?: boolean
   /** Says in its status that it is meant to be a mirror; any node can be one. */
   mirror?: boolean
+  /**
+   * Serves what the records in `dataDir` tell of, and writes nothing there. What would write is
+   * refused with ERR_FR_READ_ONLY. The directory is not locked.
+   */
+  readOnly?: boolean
   engine?: 'native' | 'portable'
   minFreeBytes?: number
   keepPartialsSeconds?: number
@@ -234,6 +239,8 @@ export interface NodeStatus {
   readonly name: string | null
   /** It is meant to be a mirror. */
   readonly mirror: boolean
+  /** It writes nothing to its data directory. */
+  readonly readOnly: boolean
   readonly version: string
   readonly uptimeSeconds: number
   readonly engine: 'native' | 'portable'

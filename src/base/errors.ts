@@ -90,6 +90,10 @@ export const errorTable = {
     retryable: false,
     native: 11,
   },
+  ERR_FR_READ_ONLY: {
+    meaning: 'the node only serves what its data directory holds (--read-only)',
+    retryable: false,
+  },
   ERR_FR_CATALOGUE: {
     meaning: 'the records of what the machine holds cannot be used',
     retryable: false,

@@ -94,8 +94,9 @@ export interface Storage {
   /** Rejects with ERR_FR_SOURCE_CHANGED when the size is not that of the opening. */
   checkSource(file: FileHandle): Promise<SourceLook>
   /** Opens (making DATA itself if only that is missing), locks (flock) and prepares
-   *  DATA/.fastreplica; ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED. */
-  openDataDir(path: string): Promise<DataDirHandle>
+   *  DATA/.fastreplica; ERR_FR_DATA_DIR, ERR_FR_DATA_DIR_LOCKED. `isReadOnly`: nothing is made,
+   *  locked or written; what writes there must not be called. */
+  openDataDir(path: string, isReadOnly?: boolean): Promise<DataDirHandle>
   /**
    * Looks the path up again. True: another directory is there now, or what is in .fastreplica was
    * removed; the handle stands for what is there from now on, and partials that were open can be

@@ -47,15 +47,25 @@ export async function nodeKey(
 ): Promise<NodeKey> {
   const path = join(dataDir, hiddenDir, 'node-key')
   try {
-    const { ino } = await stat(dataDir, { bigint: true })
-    const place = createHash('sha256')
-      .update(`${await machine()} ${ino}`)
-      .digest('hex')
-    return await keptKey(path, place, false)
+    return await keptKey(path, await placeOf(dataDir, machine), false)
   } catch (cause) {
     const text = `the key of the node cannot be kept: ${(cause as Error).message}`
     throw new FrError('ERR_FR_DATA_DIR', text, { cause, path })
   }
+}
+
+/** Key that `nodeKey` has stored, or one of this process only: nothing is written. */
+export async function storedNodeKey(dataDir: string, machine = machineId): Promise<NodeKey> {
+  const text = await readText(join(dataDir, hiddenDir, 'node-key')).catch(() => null)
+  const kept = text === null ? null : keyIn(text, await placeOf(dataDir, machine))
+  return { key: kept ?? freshKey(), isNew: false }
+}
+
+async function placeOf(dataDir: string, machine: () => Promise<string>): Promise<string> {
+  const { ino } = await stat(dataDir, { bigint: true })
+  return createHash('sha256')
+    .update(`${await machine()} ${ino}`)
+    .digest('hex')
 }
 
 /** Key of this user's clients; of this process only where no file can keep it. Never rejects. */

@@ -29,6 +29,8 @@ export interface NodeStoreSpec {
   readonly dataDir: string
   readonly minFreeBytes: number
   readonly keepPartialsSeconds: number
+  /** Nothing is written to the directory. */
+  readonly isReadOnly: boolean
   readonly log: Logger
   /** Called when running transfers can no longer be published. */
   readonly lost: (failure: Failure) => void
@@ -77,10 +79,7 @@ export class NodeStore {
    */
   async start(): Promise<void> {
     await this.#openCatalogue()
-    await this.#recordPublished()
-    await this.#dropUseless()
-    await this.#settle()
-    await this.expire()
+    if (!this.#spec.isReadOnly) await this.#cleanUp()
     await this.count()
     const { files, bytes } = this.kept
     const names = this.kept.names.join(', ')
@@ -90,7 +89,14 @@ export class NodeStore {
     }
     every(limits.lookMs, () => this.look())
     every(countEveryMs, () => this.count())
-    every(expireEveryMs, () => this.expire())
+    if (!this.#spec.isReadOnly) every(expireEveryMs, () => this.expire())
+  }
+
+  async #cleanUp(): Promise<void> {
+    await this.#recordPublished()
+    await this.#dropUseless()
+    await this.#settle()
+    await this.expire()
   }
 
   stop(): void {
@@ -117,12 +123,13 @@ export class NodeStore {
 
   /** Present problems of the directory, one sentence each; empty when there are none. */
   get problems(): string[] {
-    const { minFreeBytes } = this.#spec
+    const { minFreeBytes, isReadOnly } = this.#spec
     const found = this.#problem === undefined ? [] : [this.#problem.message]
     const silentMs = nowMs() - this.#lookedMs
     if (silentMs > limits.lookMs + limits.lookLateMs)
       found.push(`the data directory has not answered for ${Math.floor(silentMs / 1000)} s`)
-    if (this.freeBytes <= minFreeBytes && this.#problem === undefined) {
+    const isFull = this.freeBytes <= minFreeBytes && !isReadOnly
+    if (isFull && this.#problem === undefined) {
       const free = formatBytes(this.freeBytes)
       found.push(`the disk is full: ${free} free, ${formatBytes(minFreeBytes)} must stay free`)
     }
@@ -138,6 +145,11 @@ export class NodeStore {
   /** Records the failure of a transfer if a disk of this node was the cause. */
   failed(failure: Failure): void {
     if (isOfStorage(failure.code)) this.#lastError = { ...failure, atMs: nowMs() }
+  }
+
+  /** Throws ERR_FR_READ_ONLY. */
+  requireWritable(): void {
+    if (this.#spec.isReadOnly) throw new FrError('ERR_FR_READ_ONLY')
   }
 
   /** Rejects with the reason why nothing can be stored now. */
@@ -178,7 +190,9 @@ export class NodeStore {
 
   async #openCatalogue(): Promise<void> {
     if (this.#catalogue !== undefined) return
-    this.#catalogue = await Catalogue.open(join(this.#spec.dataDir, hiddenDir))
+    const path = join(this.#spec.dataDir, hiddenDir)
+    const { isReadOnly } = this.#spec
+    this.#catalogue = await (isReadOnly ? Catalogue.openReadOnly(path) : Catalogue.open(path))
     const { damaged } = this.#catalogue.totals
     const text = 'records of held files were damaged; what they described is not held any more'
     if (damaged > 0) this.#log('warn', 'catalogue-damaged', { damaged, text })

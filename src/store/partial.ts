@@ -236,7 +236,7 @@ export class Partial {
     this.#storage.closeFile(this.#file)
     if (this.#from !== undefined) this.#storage.closeFile(this.#from)
     if (this.#scratch !== undefined) this.#storage.closeFile(this.#scratch)
-    const ids = [this.#scratchId]
+    const ids = this.#scratch === undefined ? [] : [this.#scratchId]
     if (!this.#isPublished && !isKept) ids.push(this.#id)
     for (const id of ids) {
       await this.#storage.discard(this.#dir, id).catch((error: unknown) => failed(id, error))

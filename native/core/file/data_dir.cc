@@ -54,8 +54,9 @@ bool is_at(int directory, const char* name, int fd) {
 
 }  // namespace
 
-Status DataDir::open(const char* path, std::unique_ptr<DataDir>* out) noexcept {
+Status DataDir::open(const char* path, std::unique_ptr<DataDir>* out, bool is_read_only) noexcept {
   std::unique_ptr<DataDir> made(new DataDir);
+  made->is_read_only_ = is_read_only;
   if (Status status = made->prepare(path, nullptr); !status.ok()) return status;
   *out = std::move(made);
   return kOkStatus;
@@ -69,6 +70,7 @@ DataDir::~DataDir() {
 
 Status DataDir::prepare(const char* path, const DataDir* before) {
   path_ = path;
+  if (is_read_only_) return prepare_read_only();
   const bool is_new = before == nullptr && mkdir(path, 0755) == 0;
   if (before == nullptr && !is_new && errno != EEXIST) return bad_dir("mkdir", errno);
   root_ = ::open(path, kDirFlags);
@@ -91,6 +93,14 @@ Status DataDir::prepare(const char* path, const DataDir* before) {
   struct stat root, partials;
   if (fstat(root_, &root) != 0 || fstat(partials_, &partials) != 0) return bad_dir("fstat", errno);
   return root.st_dev == partials.st_dev ? kOkStatus : bad_dir("rename", EXDEV);
+}
+
+Status DataDir::prepare_read_only() {
+  root_ = ::open(path_.c_str(), kDirFlags);
+  if (root_ < 0) return bad_dir("open", errno);
+  control_ = openat(root_, kReservedName.data(), kDirFlags | O_NOFOLLOW);
+  if (control_ >= 0) partials_ = openat(control_, "partials", kDirFlags | O_NOFOLLOW);
+  return partials_ >= 0 || errno == ENOENT ? kOkStatus : bad_dir("open", errno);
 }
 
 Status DataDir::check_writable() const {
@@ -134,6 +144,7 @@ Status DataDir::refresh(bool* was_replaced) noexcept {
   *was_replaced = false;
   bool is_ours = false;
   if (Status found = check_path(&is_ours); !found.ok()) return found;
+  if (is_ours && is_read_only_) return kOkStatus;
   if (is_ours) {
     if (Status writable = check_writable(); !writable.ok()) return writable;
     if (is_at(root_, kReservedName.data(), control_) && is_at(control_, "partials", partials_) &&
@@ -142,6 +153,7 @@ Status DataDir::refresh(bool* was_replaced) noexcept {
     }
   }
   std::unique_ptr<DataDir> fresh(new DataDir);
+  fresh->is_read_only_ = is_read_only_;
   if (Status made = fresh->prepare(path_.c_str(), this); !made.ok()) return made;
   // What lands in the old place can be published no more.
   for (const auto& [name, file] : in_use_) unlinkat(partials_, name.c_str(), 0);

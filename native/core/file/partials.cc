@@ -93,6 +93,7 @@ bool DataDir::is_in_use(const std::string& id) const {
 
 Status DataDir::each_partial(
     const std::function<void(const std::string&, const struct stat&)>& see) {
+  if (partials_ < 0) return kOkStatus;
   // A descriptor of its own: the position of a shared one would be shared too.
   const int fd = openat(partials_, ".", kDirFlags);
   DIR* const list = fd < 0 ? nullptr : fdopendir(fd);

@@ -63,13 +63,12 @@ Status DataDir::find_place(std::string_view name, bool create, NamePlace* place)
   Status status = open_parent(root_, name, create, best_confine(root_), place);
   if (!status.ok()) return status;
   // However the file system compares names, ours are out of reach.
-  struct stat parent, control, partials;
-  if (fstat(place->parent.get(), &parent) != 0 || fstat(control_, &control) != 0 ||
-      fstat(partials_, &partials) != 0) {
-    return status_of_errno(errno, "fstat");
-  }
-  if (is_one_file(parent, control) || is_one_file(parent, partials)) {
-    return {Code::ERR_FR_NAME, 0, ".fastreplica is reserved"};
+  struct stat parent, own;
+  if (fstat(place->parent.get(), &parent) != 0) return status_of_errno(errno, "fstat");
+  for (const int fd : {control_, partials_}) {
+    if (fd < 0) continue;
+    if (fstat(fd, &own) != 0) return status_of_errno(errno, "fstat");
+    if (is_one_file(parent, own)) return {Code::ERR_FR_NAME, 0, ".fastreplica is reserved"};
   }
   return kOkStatus;
 }

@@ -96,7 +96,9 @@ class DataDir {
   // Makes DATA (0755) when only it is missing, and DATA/.fastreplica (0700) with `partials` and
   // `lock`. ERR_FR_DATA_DIR when it is no directory or not writable, ERR_FR_DATA_DIR_LOCKED when
   // another opener holds the lock, in this process or another.
-  static Status open(const char* path, std::unique_ptr<DataDir>* out) noexcept;
+  // `is_read_only`: nothing is made, locked or written; DATA must be there.
+  static Status open(const char* path, std::unique_ptr<DataDir>* out,
+                     bool is_read_only = false) noexcept;
   ~DataDir();
   DataDir(const DataDir&) = delete;
   DataDir& operator=(const DataDir&) = delete;
@@ -162,6 +164,7 @@ class DataDir {
   DataDir() = default;
   // `before`: what was open for the path until now; nothing but its lock is taken over.
   Status prepare(const char* path, const DataDir* before);
+  Status prepare_read_only();
   Status lock(const DataDir* before);
   Status check_writable() const;
   // What is at the path: this directory, or one that refresh may go over to.
@@ -173,8 +176,10 @@ class DataDir {
   Status find_place(std::string_view name, bool create, NamePlace* place) const;
   Status find_partial(const PublishRequest& request, FileRef* out) const;
 
-  std::string path_;   // of DATA, as it was given
-  int root_ = -1;      // DATA
+  bool is_read_only_ = false;
+  std::string path_;  // of DATA, as it was given
+  int root_ = -1;     // DATA
+  // Those below may be missing where nothing is written.
   int control_ = -1;   // DATA/.fastreplica
   int partials_ = -1;  // DATA/.fastreplica/partials
   int lock_ = -1;      // DATA/.fastreplica/lock, flock held

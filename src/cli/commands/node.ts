@@ -16,6 +16,7 @@ export interface NodeCommand {
   readonly advertise?: string
   readonly adopt: boolean
   readonly mirror: boolean
+  readonly readOnly: boolean
   readonly engine?: 'native' | 'portable'
   readonly keepPartialsSeconds?: number
   readonly minFreeBytes?: number
@@ -43,6 +44,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       checked((text) => parseAddress(text)),
     )
     .option('--adopt', 'take in the files that lie in --data already: this node holds them then')
+    .option('--read-only', 'serve what --data holds by its records, and write nothing there')
     .option('--mirror', 'say in the status that this node is meant to be a mirror')
     .addOption(engineOption())
     .option(
@@ -75,6 +77,8 @@ function nodeCommand(options: Values): NodeCommand {
   }
   if (options['keyFile'] === '-' && options['previousKeyFile'] === '-')
     throw new UsageError('--key-file and --previous-key-file cannot both be standard input')
+  if (options['adopt'] && options['readOnly'])
+    throw new UsageError('--adopt writes records to --data: it cannot be used with --read-only')
   const { listen, data, keyFile, previousKeyFile, name, advertise, engine } = options
   return {
     command: 'node',
@@ -85,6 +89,7 @@ function nodeCommand(options: Values): NodeCommand {
     ...given({ maxServes: options['maxServes'] }),
     adopt: options['adopt'] === true,
     mirror: options['mirror'] === true,
+    readOnly: options['readOnly'] === true,
     json: options['json'] === true,
     log: { format: options['logFormat'], level: options['logLevel'] },
   }

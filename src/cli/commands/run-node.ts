@@ -53,6 +53,7 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
     dataDir: command.dataDir,
     adopt: command.adopt,
     mirror: command.mirror,
+    readOnly: command.readOnly,
     ...(await keyOption(command.keyFile, context)),
   }
   if (command.previousKeyFile !== undefined) {

@@ -32,7 +32,7 @@ export function statusLines(
     fact('id', printable(status.nodeId)),
     fact('version', `${printable(status.version)}, ${status.engine} engine`),
     fact('up', formatDuration(status.uptimeSeconds)),
-    fact('data', `${printable(status.dataDir)}, ${formatBytes(status.freeBytes)} free`),
+    fact('data', `${printable(status.dataDir)}, ${room(status)}`),
     ...storeFacts(status).flatMap(([title, text]) => words(title, text)),
     fact('transfers', String(status.transfers.length)),
     ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
@@ -43,6 +43,10 @@ export function statusLines(
     lines.push(...words('counters', text))
   }
   return lines
+}
+
+function room({ readOnly, freeBytes }: NodeStatus): string {
+  return readOnly ? 'read-only' : `${formatBytes(freeBytes)} free`
 }
 
 /** The state of the data directory, its last failure, and what it keeps. */

@@ -73,7 +73,7 @@ export interface NativeEngine {
   shutdown(): void
   openSource(operation: Operation, path: string): void
   checkSource(operation: Operation, file: number): void
-  openDataDir(operation: Operation, path: string): void
+  openDataDir(operation: Operation, path: string, isReadOnly: boolean): void
   checkName(operation: Operation, dir: number, name: Uint8Array, noClobber: boolean): void
   createPartial(operation: Operation, dir: number, id: string, size: number): void
   openPartial(operation: Operation, dir: number, id: string): void

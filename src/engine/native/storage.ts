@@ -49,6 +49,8 @@ export class NativeStorage implements Storage {
   /** Paths, as they are told to people. */
   readonly #files = new Map<FileHandle, string>()
   readonly #dirs = new Map<DataDirHandle, string>()
+  /** Those that are locked. */
+  readonly #locked = new Set<DataDirHandle>()
   /** Paths of partials that are being opened. */
   readonly #opening = new Set<string>()
   #next = 1
@@ -150,11 +152,14 @@ export class NativeStorage implements Storage {
     }
   }
 
-  async openDataDir(given: string): Promise<DataDirHandle> {
+  async openDataDir(given: string, isReadOnly = false): Promise<DataDirHandle> {
     // It is looked up again later, wherever this process is then.
     const path = resolve(given)
-    const dir = first(await this.#run(path, (op) => this.#engine.openDataDir(op, path)))
+    const opened = await this.#run(path, (op) => this.#engine.openDataDir(op, path, isReadOnly))
+    const dir = first(opened)
     this.#dirs.set(dir, path)
+    if (isReadOnly) return dir
+    this.#locked.add(dir)
     try {
       await refuseLocked(join(path, hiddenDir, lockNames.portable))
     } catch (error) {
@@ -166,10 +171,11 @@ export class NativeStorage implements Storage {
 
   async refreshDataDir(dir: DataDirHandle): Promise<boolean> {
     const portable = join(this.#pathOf(dir), hiddenDir, lockNames.portable)
-    await refuseLocked(portable).catch((error: unknown) => {
-      // That it cannot be read shows below.
-      if (error instanceof FrError) throw error
-    })
+    if (this.#locked.has(dir))
+      await refuseLocked(portable).catch((error: unknown) => {
+        // That it cannot be read shows below.
+        if (error instanceof FrError) throw error
+      })
     const replaced = await this.#runIn(dir, (op) => this.#engine.refreshDataDir(op, this.#dir(dir)))
     return first(replaced) === 1
   }
@@ -307,6 +313,7 @@ export class NativeStorage implements Storage {
   closeDataDir(dir: DataDirHandle): void {
     if (this.#isClosed) return
     this.#dirs.delete(this.#dir(dir))
+    this.#locked.delete(dir)
     this.#engine.closeDataDir(dir)
   }
 }

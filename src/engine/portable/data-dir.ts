@@ -22,6 +22,8 @@ export interface DataDir {
   /** Real path of DATA/.fastreplica. */
   readonly hidden: string
   readonly marks: Marks
+  /** Nothing is made, locked or written here. */
+  readonly isReadOnly: boolean
   /** Directories are made for a name, and removed after one, in turn. */
   readonly turns: Turns
   readonly unlock: () => void
@@ -46,10 +48,11 @@ interface Marks {
   readonly lock: string
 }
 
-/** Makes DATA itself when only that is missing. */
-export async function openDir(given: string): Promise<DataDir> {
+/** Makes DATA itself when only that is missing, and may write there. */
+export async function openDir(given: string, isReadOnly: boolean): Promise<DataDir> {
   const path = resolve(given)
   try {
+    if (isReadOnly) return await openReadOnly(path)
     await makeMissing(path)
     return await prepare(path)
   } catch (error) {
@@ -61,6 +64,7 @@ export async function openDir(given: string): Promise<DataDir> {
 export async function refreshDir(dir: DataDir): Promise<DataDir | null> {
   const isOurs = await isAtPath(dir)
   try {
+    if (dir.isReadOnly) return isOurs ? null : await openReadOnly(dir.path)
     if (isOurs) {
       await access(dir.root, constants.W_OK | constants.X_OK)
       if (same(await marksOf(dir.root, dir.hidden), dir.marks)) return null
@@ -108,11 +112,21 @@ async function prepare(path: string, before?: DataDir): Promise<DataDir> {
     await refuseFlocked(join(hidden, lockNames.native).toString())
     const marks = await marksOf(root, hidden.toString())
     const turns = before?.turns ?? new Turns()
-    return { path, root, hidden: hidden.toString(), marks, turns, unlock }
+    return { path, root, hidden: hidden.toString(), marks, isReadOnly: false, turns, unlock }
   } catch (error) {
     if (!isHeld) unlock()
     throw error
   }
+}
+
+async function openReadOnly(path: string): Promise<DataDir> {
+  const root = await realpath(path, { encoding: 'buffer' })
+  await access(root, constants.R_OK | constants.X_OK)
+  const found = await stat(root, { bigint: true })
+  if (!found.isDirectory()) throw new FrError('ERR_FR_DATA_DIR', `${path} is no directory`)
+  const marks = { root: mark(found), hidden: '', partials: '', lock: '' }
+  const hidden = join(root, hiddenDir).toString()
+  return { path, root, hidden, marks, isReadOnly: true, turns: new Turns(), unlock: () => {} }
 }
 
 async function marksOf(root: Buffer, hidden: string): Promise<Marks> {

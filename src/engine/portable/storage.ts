@@ -98,9 +98,9 @@ export class PortableStorage implements Storage {
     })
   }
 
-  openDataDir(path: string): Promise<DataDirHandle> {
+  openDataDir(path: string, isReadOnly = false): Promise<DataDirHandle> {
     return this.#run(async () => {
-      const opened = await openDir(path)
+      const opened = await openDir(path, isReadOnly)
       const handle = this.#handles.next()
       this.#dirs.set(handle, opened)
       return handle
@@ -256,8 +256,12 @@ export class PortableStorage implements Storage {
     dir: DataDirHandle,
     see: (id: string, path: string, stats: Stats) => Promise<void>,
   ): Promise<void> {
-    const { hidden } = this.#dir(dir)
-    for (const id of await readdir(`${hidden}/partials`)) {
+    const { hidden, isReadOnly } = this.#dir(dir)
+    const ids = await readdir(`${hidden}/partials`).catch((error: unknown) => {
+      if (isReadOnly && systemCode(error) === 'ENOENT') return []
+      throw error
+    })
+    for (const id of ids) {
       const path = `${hidden}/partials/${id}`
       if (this.#opening.has(path) || this.#files.isPartialOpen(dir, id)) continue
       const stats = await lstat(path).catch(() => undefined)

@@ -13,7 +13,14 @@ import { dirname, join } from 'node:path'
 import { FrError } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { limits } from '../../base/limits.js'
-import { isTemporary, openOwn, replaceFile, syncDirectory, writeAll } from '../files/durable.js'
+import {
+  isTemporary,
+  openKept,
+  openOwn,
+  replaceFile,
+  syncDirectory,
+  writeAll,
+} from '../files/durable.js'
 import { keyOf } from '../files/plain.js'
 import { digestFileOf, readRuns, writeRuns } from './digest-file.js'
 import {
@@ -49,6 +56,8 @@ interface Change {
 export class Catalogue {
   readonly #path: string
   readonly #digestsDir: string
+  /** Nothing is written to the disk. */
+  readonly isReadOnly: boolean
   readonly #entries = new Map<string, IndexEntry>()
   /** By file digest; a set where several files have the same. */
   readonly #byDigest = new Map<string, HeldStream | Set<HeldStream>>()
@@ -67,9 +76,10 @@ export class Catalogue {
   #work: Promise<void> | undefined
   #isClosed = false
 
-  private constructor(path: string, digestsDir: string, file: FileHandle) {
-    this.#path = path
-    this.#digestsDir = digestsDir
+  private constructor(hiddenDir: string, file: FileHandle, isReadOnly: boolean) {
+    this.#path = pathIn(hiddenDir)
+    this.#digestsDir = digestsIn(hiddenDir)
+    this.isReadOnly = isReadOnly
     this.#file = file
   }
 
@@ -78,16 +88,36 @@ export class Catalogue {
    * with ERR_FR_CATALOGUE when a newer version wrote it, or it can be neither read nor made.
    */
   static async open(hiddenDir: string): Promise<Catalogue> {
-    const path = join(hiddenDir, 'catalogue')
-    const digestsDir = join(hiddenDir, 'digests')
+    const path = pathIn(hiddenDir)
     let file: FileHandle | null = null
     try {
-      await mkdir(digestsDir, 0o700).catch((error: NodeJS.ErrnoException) => {
+      await mkdir(digestsIn(hiddenDir), 0o700).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') throw error
       })
       file = await openOwn(path)
       if (file === null) throw new Error(`${path} is not a regular file`)
-      const catalogue = new Catalogue(path, digestsDir, file)
+      const catalogue = new Catalogue(hiddenDir, file, false)
+      await catalogue.#load()
+      await catalogue.#tidy()
+      return catalogue
+    } catch (error) {
+      await file?.close().catch(() => {})
+      throw asFrError(error, 'ERR_FR_CATALOGUE')
+    }
+  }
+
+  /**
+   * Opens the catalogue as it is, and writes nothing: records can only be refreshed, which this
+   * process alone knows. Rejects with ERR_FR_CATALOGUE, also where there is none.
+   */
+  static async openReadOnly(hiddenDir: string): Promise<Catalogue> {
+    const path = pathIn(hiddenDir)
+    let file: FileHandle | null = null
+    try {
+      file = await openKept(path)
+      const text = `${path} is missing: fr node --adopt without --read-only makes it`
+      if (file === null) throw new Error(text)
+      const catalogue = new Catalogue(hiddenDir, file, true)
       await catalogue.#load()
       return catalogue
     } catch (error) {
@@ -178,9 +208,12 @@ export class Catalogue {
     this.#next = read.next
     for (const [key, entry] of read.entries)
       if (this.#entries.size < limits.heldStreams) this.#set(key, entry)
-    if (read.wholeBytes === 0) await this.#rewrite()
+  }
+
+  async #tidy(): Promise<void> {
+    if (this.#indexBytes === 0) await this.#rewrite()
     // Damaged lines are passed over where there is no room to rewrite the index.
-    else if (read.damaged > 0) await this.#rewrite().catch(() => {})
+    else if (this.#damaged > 0) await this.#rewrite().catch(() => {})
     await this.#sweep()
   }
 
@@ -223,10 +256,19 @@ export class Catalogue {
 
   #change(change: Omit<Change, 'done' | 'failed'>): Promise<void> {
     if (this.#isClosed) return Promise.reject(new FrError('ERR_FR_CLOSED', 'the node is closing'))
+    if (this.isReadOnly) return this.#changeHere(change)
     return new Promise((done, failed) => {
       this.#waiting.push({ ...change, done, failed })
       this.#work ??= this.#drain()
     })
+  }
+
+  async #changeHere({ key, record, runs }: Omit<Change, 'done' | 'failed'>): Promise<void> {
+    const before = this.#entries.get(key)
+    const isRefreshed = record !== null && runs === undefined
+    if (!isRefreshed) throw new FrError('ERR_FR_READ_ONLY')
+    if (before?.record.contentId !== record.contentId) throw unknownError()
+    this.#set(key, { ...before, record })
   }
 
   async #drain(): Promise<void> {
@@ -347,6 +389,14 @@ export class Catalogue {
     for (const [key, entry] of moved) this.#entries.set(key, entry)
     await old.close()
   }
+}
+
+function pathIn(hiddenDir: string): string {
+  return join(hiddenDir, 'catalogue')
+}
+
+function digestsIn(hiddenDir: string): string {
+  return join(hiddenDir, 'digests')
 }
 
 /** They fit the line of their record. */

@@ -41,10 +41,13 @@ export class Holdings {
     }
   }
 
-  /** Removes a record unless another one has taken its place. Never rejects. */
+  /**
+   * Removes a record unless another one has taken its place, or the catalogue is only read. Never
+   * rejects.
+   */
   async drop(record: HeldStream, why: 'changed' | 'missing' | 'bad'): Promise<void> {
     const { name } = record
-    if (this.catalogue?.get(name) !== record) return
+    if (this.catalogue?.get(name) !== record || this.catalogue.isReadOnly) return
     this.#warn('held-dropped', { name: Buffer.from(name).toString(), why })
     try {
       await this.catalogue.remove(name)

@@ -30,6 +30,7 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   nodeId: 'b'.repeat(32),
   name: null,
   mirror: false,
+  readOnly: false,
   version: '1.2.3',
   uptimeSeconds: 1,
   engine: 'native',

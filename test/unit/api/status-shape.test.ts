@@ -32,6 +32,7 @@ const status: NodeStatus = {
   node: '127.0.0.1:7400',
   nodeId: 'cd'.repeat(16),
   mirror: false,
+  readOnly: false,
   name: null,
   version: '0.1.0',
   uptimeSeconds: 1,

@@ -154,6 +154,7 @@ describe('fr node', () => {
       dataDir: 'd',
       adopt: false,
       mirror: false,
+      readOnly: false,
       json: false,
       log: { format: 'text', level: 'info' },
     }))
@@ -174,6 +175,7 @@ describe('fr node', () => {
       name: 'n',
       adopt: true,
       mirror: true,
+      readOnly: false,
       engine: 'native',
       keepPartialsSeconds: 604_800,
       minFreeBytes: 10 * 2 ** 30,
@@ -190,6 +192,7 @@ describe('fr node', () => {
     ['node --listn h:0 --data d', '(Did you mean --listen?)'],
     ['node --listen h:0 --data d --log-level loud', 'Allowed choices are debug, info, warn, error'],
     ['node --listen h:0 --data d extra', 'too many arguments'],
+    ['node --listen h:0 --data d --adopt --read-only', 'cannot be used with --read-only'],
   ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
 })
 
@@ -395,6 +398,7 @@ describe('fr', () => {
       groupSize: 2,
     })
     expect(command('node --listen h --data d --mirror')).toMatchObject({ mirror: true })
+    expect(command('node --listen h --data d --read-only')).toMatchObject({ readOnly: true })
   })
 
   it('has help with examples for each command, and for no command that it lacks', () => {

@@ -12,6 +12,7 @@ describe('statusLines', () => {
     nodeId: '00112233445566778899aabbccddeeff',
     name: 'ams-1',
     mirror: false,
+    readOnly: false,
     version: '0.1.0',
     uptimeSeconds: 7380,
     engine: 'native',
