@@ -330,10 +330,12 @@ function boundsOf(
   { dataBytes, seconds, boundSeconds }: PushFacts,
   isComplete: boolean,
 ): { readonly figures: Bounds; readonly warnings: string[] } {
-  const observed = machine.flow.observedBoundSeconds(dataBytes, seconds)
+  // Bounds are those of nodes that lack everything.
+  const isFresh = machine.peers.every(({ have, isMirror }) => isMirror || have.isEmpty)
+  const observed = isFresh ? machine.flow.observedBoundSeconds(dataBytes, seconds) : null
   const warnings: string[] = []
   const judge = (bound: number | null, from: string): number | null => {
-    if (!isComplete) return null
+    if (!isComplete || !isFresh) return null
     if (bound !== null && bound > seconds)
       warnings.push(
         `the bound from ${from} is wrong: ${bound.toFixed(3)} s, ` +

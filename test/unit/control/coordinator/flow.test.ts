@@ -4,6 +4,7 @@ import { GIB, KIB, MIB } from '../../../../src/base/limits.js'
 import { DealtRelay } from '../../../../src/control/dealing/relay-queue.js'
 import { UnicastDealer } from '../../../../src/control/dealing/unicast.js'
 import { ObservedRate } from '../../../../src/control/members/observed.js'
+import type { Peer } from '../../../../src/control/members/peer.js'
 import { relayRates } from '../../../../src/control/plan/plan.js'
 import { pushView, resultView } from '../../../../src/control/view/push-view.js'
 import { bytesOf, DealerBench, report, to } from '../dealing/dealer-bench.js'
@@ -268,6 +269,16 @@ describe('the observed bound', () => {
       observedBoundSeconds: null,
       observedEfficiency: null,
     })
+  })
+
+  it('is not that of nodes that held a part before', () => {
+    const bytes = 64 * MIB
+    const push = new FluidPush(bytes, adaptiveDealer(bytes), 20_000, [15_000, 15_000])
+    push.run()
+    const [peer] = push.machine.peers
+    ;(peer as Peer).have.add(0, MIB)
+    const facts = { observedBoundSeconds: null, efficiency: null, observedEfficiency: null }
+    expect(resultOf(push, bytes)).toMatchObject({ ...facts, boundFrom: null, warnings: [] })
   })
 
   it('is not made of what came after the last node was complete', () => {
