@@ -1,5 +1,6 @@
 /** Pushes to groups in a chain on the virtual network: what fails, and how close to the bound. */
 import { describe, expect, it } from 'vitest'
+import type { Strategy } from '../../src/control/messages/types.js'
 import { Random } from '../../src/sim/random.js'
 import { runScenario } from '../../src/sim/run-seed.js'
 import {
@@ -96,6 +97,44 @@ describe('simulated pushes to a chain of groups', () => {
     const most = places.length > 1 ? 0.5 : 0.15
     for (const { duplicateBytes, bytes, status } of outcomes)
       if (status === 'complete') expect(duplicateBytes / bytes).toBeLessThan(most)
+  })
+
+  it.each<[string, Strategy, [number, number][]]>([
+    [
+      'a head and one that its column enters at',
+      'classic',
+      [
+        [1, 500],
+        [9, 500],
+      ],
+    ],
+    [
+      'nodes of three groups',
+      'adaptive',
+      [
+        [1, 500],
+        [6, 300],
+        [9, 500],
+      ],
+    ],
+    ['a third', 'adaptive', [1, 4, 7, 10, 13].map((place) => [place, 500])],
+  ])('is whole where %s die together, with %s dealing', (_, strategy, dead) => {
+    const over: Partial<NodeScenario>[] = []
+    for (const [place, atMs] of dead) over[place] = { trouble: 'killed', atMs }
+    const { outcomes } = run({ ...evenChain(16, 4, over), strategy })
+    const complete = outcomes.filter(({ status }) => status === 'complete').length
+    expect(complete).toBe(16 - dead.length)
+  })
+
+  it('sends nobody past the columns what is under way on one', () => {
+    const chain = evenChain(8, 2)
+    const edges = chain.edges.map((row, from) =>
+      row.map((edge, to) =>
+        (from === 3 || from === 4) && (to === 4 || to === 5) ? { ...edge, breaksAtMs: 400 } : edge,
+      ),
+    )
+    const { outcomes } = run({ ...chain, edges })
+    expect(outcomes.map(({ reason }) => reason)).toEqual(chain.nodes.map(() => null))
   })
 
   it.each<[string, number[], number, number]>([

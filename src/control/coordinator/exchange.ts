@@ -391,18 +391,19 @@ export class OriginExchange {
     return mates.filter((mate) => mate.phase === 'running')
   }
 
-  #detour(to: Peer, from: Peer, why: DetourReason, route = 0): void {
-    const ranges = this.#dealer.dealt(from.node)
-    for (const frame of detourFrames(from, why, ranges, route)) this.#outbox.say(to, frame)
+  /** `gap`: only what flowed there. */
+  #detour(to: Peer, from: Peer, why: DetourReason, gap?: Gap): void {
+    const ranges = gap ? this.#dealer.along(gap.head) : this.#dealer.dealt(from.node)
+    for (const one of detourFrames(from, why, ranges, gap?.route)) this.#outbox.say(to, one)
     // Digests on their way through the lost relay are lost too: those of its share come directly.
     this.#digestsDirectly(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
   }
 
   /** Those who were fed by a node of the group before find elsewhere what it no longer brings. */
   #fill(from: Peer, gaps: readonly Gap[], why: DetourReason): void {
-    for (const { to, route } of gaps) {
-      const peer = this.#peer(to)
-      if (peer.phase === 'running') this.#detour(peer, from, why, route)
+    for (const gap of gaps) {
+      const peer = this.#peer(gap.to)
+      if (peer.phase === 'running') this.#detour(peer, from, why, gap)
     }
     // What was under way to groups further down is brought again, by a column that is whole.
     for (const head of new Set(gaps.flatMap((gap) => gap.head ?? []))) {

@@ -22,6 +22,11 @@ export class ChainDealer implements Dealer {
   /** Of the groups further down, by any of their nodes. */
   readonly #fed = new Map<number, GroupDealer>()
   readonly #backlogs = new Map<number, number>()
+  /**
+   * By head, what was ever dealt to it: what was taken back may be under way on its column, and
+   * whoever has it from there passes it on there, and on no other column.
+   */
+  readonly #along = new Map<number, RangeSet>()
   /** What was sent to everybody past the columns. */
   readonly #spread = new RangeSet()
 
@@ -59,8 +64,12 @@ export class ChainDealer implements Dealer {
   dealt(node: number): readonly RangePair[] {
     const ranges = RangeSet.of(this.#spread)
     for (const head of this.chain.headsOver(node))
-      for (const range of this.#heads.dealt(head)) ranges.add(...range)
+      for (const range of this.along(head)) ranges.add(...range)
     return ranges.toArray()
+  }
+
+  along(head: number | null): readonly RangePair[] {
+    return (head === null ? this.#spread : this.#along.get(head))?.toArray() ?? []
   }
 
   dealtBytes(node: number): number {
@@ -86,8 +95,13 @@ export class ChainDealer implements Dealer {
 
   handle(fact: DealerFact): Send[] {
     const sends = this.#handle(fact)
-    for (const { why, offset, length } of sends)
+    for (const { why, relay, node, offset, length } of sends) {
       if (why === 'everybody' || why === 'hole') this.#spread.add(offset, length)
+      if (!relay) continue
+      const along = this.#along.get(node) ?? new RangeSet()
+      this.#along.set(node, along)
+      along.add(offset, length)
+    }
     return sends
   }
 

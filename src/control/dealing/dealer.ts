@@ -112,6 +112,8 @@ export interface Dealer {
   handle(fact: DealerFact): Send[]
   /** Ranges given to this node to relay so far. */
   dealt(node: number): readonly RangePair[]
+  /** Ranges that went along the column of this head; null: those that went past all columns. */
+  along(head: number | null): readonly RangePair[]
   /** Sum of `dealt`. */
   dealtBytes(node: number): number
   /** Bytes that were sent to every node directly, each counted once. */

@@ -56,6 +56,7 @@ export class GroupDealer implements Dealer {
   readonly #cut = new Map<number, Set<number>>()
   readonly #expected: ReadonlyMap<number, number>
   readonly #holes: readonly RangePair[]
+  readonly #isLastRelieved: boolean
   #startMs = 0
   /** When the counters of the origin's feeds were read last; undefined: never. */
   #countedMs: number | undefined
@@ -69,16 +70,20 @@ export class GroupDealer implements Dealer {
 
   /**
    * `rates`: bytes a second that each node is expected to forward, where anything is known.
-   * `holes`: large ranges without data, which are no work for a relay.
+   * `holes`: large ranges without data, which are no work for a relay. `isLastRelieved`: at the end
+   * what the slowest relay has left goes to everybody; not where nodes pass relayed bytes on, too:
+   * each byte has one route there.
    */
   constructor(
     stock: Stock,
     rates: ReadonlyMap<number, number> = new Map(),
     holes: readonly RangePair[] = [],
+    isLastRelieved = true,
   ) {
     this.#stock = stock
     this.#expected = rates
     this.#holes = holes
+    this.#isLastRelieved = isLastRelieved
   }
 
   get strategy(): Strategy {
@@ -99,6 +104,10 @@ export class GroupDealer implements Dealer {
 
   dealt(node: number): readonly RangePair[] {
     return (this.#relays.get(node)?.dealt ?? this.#left.get(node))?.toArray() ?? []
+  }
+
+  along(head: number | null): readonly RangePair[] {
+    return head === null ? [] : this.dealt(head)
   }
 
   dealtBytes(node: number): number {
@@ -244,8 +253,9 @@ export class GroupDealer implements Dealer {
       this.#stock.takeBack(relay)
     if (this.#out.isOwnSide) return []
     const sends = this.#deal(nowMs)
-    if (this.#stock.openBytes === 0) this.#end(sends)
-    else if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends, nowMs)
+    if (this.#stock.openBytes > 0) {
+      if (nowMs - this.#startMs >= directAfterMs) this.#dealDirectly(sends, nowMs)
+    } else if (this.#isLastRelieved) this.#end(sends)
     return sends
   }
 

@@ -68,7 +68,7 @@ export function dealerOf(
   const { origin = {}, nodes = [] } = speeds
   if (shape === 'group') return new GroupDealer(stock, relayRates(origin, nodes), holes)
   const heads = relayRates(origin, nodes.slice(0, groupSize))
-  return new ChainDealer(new Chain(groupSize), new GroupDealer(stock, heads, holes))
+  return new ChainDealer(new Chain(groupSize), new GroupDealer(stock, heads, holes, false))
 }
 
 /**

@@ -39,6 +39,10 @@ export class UnicastDealer implements Dealer {
     return []
   }
 
+  along(): readonly RangePair[] {
+    return []
+  }
+
   dealtBytes(): number {
     return 0
   }

@@ -306,11 +306,17 @@ export class Chain {
   }
 
   #gapsBelow(node: number): Gap[] {
-    return this.#ways.flatMap(({ route, head, next }) =>
-      (next.get(node) ?? [])
-        .filter((to) => this.#groupOf.has(to))
-        .map((to) => ({ to, route, head })),
-    )
+    const gaps = new Map<string, Gap>()
+    // What is found goes along one way, the newest: whom it fed on an older one is told as well.
+    for (const { route, head, next } of [...this.#ways].reverse()) {
+      for (const to of next.get(node) ?? []) {
+        const isTold = gaps.has(`${head} ${to}`)
+        for (const one of isTold ? (next.get(to) ?? []) : [to])
+          if (this.#groupOf.has(one) && !gaps.has(`${head} ${one}`))
+            gaps.set(`${head} ${one}`, { to: one, route, head })
+      }
+    }
+    return [...gaps.values()]
   }
 
   /**

@@ -269,11 +269,11 @@ export class NodeMachine {
     this.#find(part, nowMs)
   }
 
-  /** Has what is missing of these brought by whoever holds it, and passed on as it lands. */
+  /** Has what is missing brought, and passed on: the rest of its blocks may have another route. */
   #find({ ranges, route }: Part, nowMs: number): void {
-    const missing = this.#ledger.missing(ranges)
-    if (route !== 0) this.#outbox.wish({ type: 'assign', ranges: missing.toArray(), route })
-    this.pulls.want(missing, nowMs)
+    const all = [...ranges]
+    if (route !== 0 && all.length > 0) this.#outbox.wish({ type: 'assign', ranges: all, route })
+    this.pulls.want(this.#ledger.missing(all), nowMs)
   }
 
   #onUnfedIn({ member, code, text }: MemberFact & { type: 'unfed' }, nowMs: number): void {

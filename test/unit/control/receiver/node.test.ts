@@ -173,6 +173,29 @@ describe('NodeMachine', () => {
       ])
     })
 
+    it('with a route give it to these bytes, and to no others of their blocks', () => {
+      const bench = new Bench().receiving(alone)
+      bench.feed(landed(100, 100))
+      const ranges: [number, number][] = [
+        [50, 80],
+        [200, 20],
+      ]
+      const wishes = bench.feed(frame({ ...detour('away'), ranges, route: 7 } as Frame))
+      expect(wishes.filter(({ type }) => type === 'assign')).toEqual([
+        { type: 'assign', ranges, route: 7 },
+      ])
+      expect(sent(wishes)).toEqual([
+        {
+          type: 'need',
+          scratch: false,
+          ranges: [
+            [0, 100],
+            [200, 50],
+          ],
+        },
+      ])
+    })
+
     it('wait for the feed to end, and not for ever', () => {
       const bench = new Bench().receiving(alone)
       bench.feed({ type: 'fedIn', member: 2 })
