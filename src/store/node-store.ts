@@ -147,6 +147,10 @@ export class NodeStore {
     if (isOfStorage(failure.code)) this.#lastError = { ...failure, atMs: nowMs() }
   }
 
+  get isReadOnly(): boolean {
+    return this.#spec.isReadOnly
+  }
+
   /** Throws ERR_FR_READ_ONLY. */
   requireWritable(): void {
     if (this.#spec.isReadOnly) throw new FrError('ERR_FR_READ_ONLY')

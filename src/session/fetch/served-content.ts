@@ -48,7 +48,10 @@ export type ContentKey = HeldStream | string
 
 /** Undefined: the node holds nothing of the name that it could prove. */
 export async function keyOf(store: NodeStore, name: Uint8Array): Promise<ContentKey | undefined> {
-  return store.catalogue.get(name) ?? (await store.leftovers.provable(name))?.id
+  const record = store.catalogue.get(name)
+  // Opening a partial writes; another node may be at it.
+  if (record !== undefined || store.isReadOnly) return record
+  return (await store.leftovers.provable(name))?.id
 }
 
 /** Rejects with ERR_FR_NOT_HELD when it is not what was verified. */
