@@ -69,7 +69,7 @@ describe('fr push --trace', () => {
     const pids = checkTrace(trace)
     const deals = trace.events.filter((event) => event.name === 'deal')
     expect(covered(deals)).toBe(content.length)
-    expect(deals.every((event) => event.args?.['relay'] === true)).toBe(true)
+    expect(deals.every((event) => event.args?.['route'] === 1)).toBe(true)
     const result = run.lines.at(-1) as { shares: { node: string; dealtBytes: number }[] }
     expect(result).toMatchObject({ directBytes: 0, boundSeconds: null })
     for (const { node, dealtBytes } of result.shares)
