@@ -59,6 +59,8 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   const shape = oneOf('shape', options.shape, shapes) ?? 'auto'
   if (shape === 'unicast' && options.strategy === 'classic')
     throw new TypeError('strategy classic deals parts to a group, shape unicast makes none')
+  if (shape === 'unicast' && groupSize !== undefined)
+    throw new TypeError('groupSize cuts nodes into groups, shape unicast makes none')
   refuseUnsupported({
     shape,
     groupSize,

@@ -241,6 +241,7 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(() => push('x', { to: ['non sense'] })).toThrow(/to\[0\]/)
       expect(() => push('x', { to: [...to, ...to] })).toThrow(/twice/)
       expect(() => push('x', { to, connectMs: -1 })).toThrow(/connectMs/)
+      expect(() => push('x', { to, shape: 'unicast', groupSize: 2 })).toThrow(/groupSize/)
       expect(() => push('x', { to, shape: 'tree' })).toThrow(
         expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }),
       )

@@ -89,7 +89,7 @@ describe.each(engines)('$kind engine: asked feeds', (under) => {
     const half = blockBytes / 2
     ask(0, 0, true)
     feeds[0].socket.write(rawPayload(0, spoilt(block(0)).subarray(0, half), 0, scratchFlag))
-    await received(0, half)
+    await poll('a half has landed', () => stats().scratchBytes === half)
     ask(1, 0, true)
     feeds[1].socket.write(rawPayload(0, block(0), 0, scratchFlag))
     await poll('the repair is there', () => landedRuns().length === 1)

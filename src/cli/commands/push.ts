@@ -114,6 +114,8 @@ function pushCommand(path: string, options: Values): PushCommand {
     throw new UsageError('--trace records a push, and --dry-run makes none')
   if (options['spareOrigin'] === true && options['mirror'] === undefined)
     throw new UsageError('--spare-origin needs --mirror HOST[:PORT]')
+  if (groupSize !== undefined && options['shape'] === 'unicast')
+    throw new UsageError('--group-size cuts nodes into groups, --shape unicast makes none')
   return {
     command: 'push',
     path,

@@ -124,6 +124,7 @@ describe('fr push', () => {
     ['push a --to h:1 --min-rate 5', "'5' is not a rate"],
     ['push a --to', 'argument missing'],
     ['push a --to h:1 --shape unicast --strategy classic', '--strategy classic deals parts to'],
+    ['push a --to h:1 --shape unicast --group-size 2', '--group-size cuts nodes into groups'],
     ['push a --to h:1 --trace t.json --dry-run', '--trace records a push'],
     ['push a --to h:1 --trace=', '--trace is empty'],
     ['push a --to h:1 --trace', 'argument missing'],
