@@ -14,6 +14,12 @@ import { nameFault, splitName } from '../../base/names.js'
 import { asFrError, atPath, errnoOf, systemCode } from '../checks.js'
 import { systemFailure } from '../system-error.js'
 
+/** A data directory in which directories come and go in turn. */
+interface Shared {
+  readonly root: Buffer
+  readonly turns: { take<T>(work: () => Promise<T>): Promise<T> }
+}
+
 const stickyBit = 0o1000
 const separator = Buffer.from('/')
 
@@ -105,13 +111,18 @@ export async function inspectHeld(root: Buffer, name: ConfinedName): Promise<voi
 
 /**
  * Refuses what stands in the way of publishing under this name; directories that are missing do
- * not, where they can be made. That a file may only be appended to cannot be seen from here.
+ * not, where they can be made. That a file may only be appended to cannot be seen from here. Takes
+ * a turn: a removal may take the directories away that it looks at.
  */
-export async function inspectName(
-  root: Buffer,
+export function inspectName(
+  { root, turns }: Shared,
   name: ConfinedName,
   noClobber: boolean,
 ): Promise<void> {
+  return turns.take(() => inspect(root, name, noClobber))
+}
+
+async function inspect(root: Buffer, name: ConfinedName, noClobber: boolean): Promise<void> {
   const { above, isMissing } = await walk(root, name)
   await access(above, constants.W_OK | constants.X_OK).catch((error: unknown) => {
     const what = 'the directory for it cannot be written to'

@@ -71,7 +71,7 @@ export async function publishPartial(
   spec: PublishSpec,
 ): Promise<LostAttribute[]> {
   const name = parseName(dir.root, spec.name)
-  await inspectName(dir.root, name, spec.noClobber)
+  await inspectName(dir, name, spec.noClobber)
   await checkPartial(file, partial)
   const lost = await file.using(async (fd) => {
     const missing = await setAttributes(fd, partial, spec)

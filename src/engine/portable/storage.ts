@@ -118,8 +118,8 @@ export class PortableStorage implements Storage {
 
   checkName(dir: DataDirHandle, name: Uint8Array, noClobber: boolean): Promise<void> {
     return this.#run(async () => {
-      const { root } = this.#dir(dir)
-      await inspectName(root, parseName(root, name), noClobber)
+      const within = this.#dir(dir)
+      await inspectName(within, parseName(within.root, name), noClobber)
     })
   }
 
