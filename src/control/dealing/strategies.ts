@@ -39,9 +39,8 @@ export function shapeOf(
   uplink?: number,
   groupSize?: number,
 ): DealtShape {
-  const areMany = nodes > (groupSize ?? limits.groupSizeMax)
-  const many = areMany ? 'chain' : 'group'
-  if (wish !== 'auto') return wish === 'group' && groupSize !== undefined ? many : wish
+  if (wish !== 'auto') return wish
+  const many = nodes > (groupSize ?? limits.groupSizeMax) ? 'chain' : 'group'
   const others = bytes * (nodes - 1)
   if (uplink !== undefined) return others * 1000 <= uplink * limits.groupMs ? 'unicast' : many
   const most = bytes <= limits.unicastFileBytes ? limits.unicastFilesBytes : limits.unicastBytes

@@ -105,7 +105,7 @@ export class Client implements FeedOwner {
   #pull({ request, ranges }: Frames<'pull'>): void {
     const file = this.#served
     this.#check(pullFault({ ranges }, file.content.size, file.content.blockBytes))
-    const held = { request, ranges: file.present(ranges) }
+    const held = { request, ranges: file.content.present(ranges) }
     if (held.ranges.length === 0) return this.#tell(held)
     const verdict = this.#serving.asked(0, held, this.#fill ?? 'opening', nowMs())
     if (verdict === 'list') this.#list(this.#feed as FeedHandle, held)
@@ -119,7 +119,7 @@ export class Client implements FeedOwner {
     const file = this.#served
     if (!scratch) throw new FrError('ERR_FR_PROTOCOL', 'a need of bytes that are no repair')
     this.#check(pullFault({ ranges }, file.content.size, file.content.blockBytes))
-    const fill = file.present(ranges).length === ranges.length ? this.#fill : undefined
+    const fill = file.content.present(ranges).length === ranges.length ? this.#fill : undefined
     // The client asks another one in time.
     if (fill === undefined) return
     if (this.#serving.asked(0, { request: 0, ranges }, fill, nowMs()) !== 'list') return
@@ -145,7 +145,7 @@ export class Client implements FeedOwner {
     feed: FeedHandle,
     ranges: readonly RangePair[],
   ): Promise<void> {
-    const runs = await file.runs()
+    const runs = await file.content.runs()
     for (const { offset, length, payload } of runs) {
       if (this.isOver || this.#feed !== feed) return
       if (!ranges.some(([at, bytes]) => at < offset + length && offset < at + bytes)) continue

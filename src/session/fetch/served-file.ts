@@ -8,11 +8,9 @@
  */
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import type { RangePair } from '../../base/ranges.js'
 import type { FetchOffer } from '../../control/messages/types.js'
 import { randomId } from '../../net/crypto.js'
 import type { DataEngine, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
-import type { DigestRun } from '../../store/catalogue/record.js'
 import type { EngineRouter } from '../router.js'
 import {
   type ContentKey,
@@ -100,16 +98,6 @@ export class ServedFile {
 
   leave(): void {
     this.#users--
-  }
-
-  /** As its author signed them. */
-  runs(): Promise<readonly DigestRun[]> {
-    return this.content.runs()
-  }
-
-  /** What of these ranges is here. */
-  present(ranges: readonly RangePair[]): RangePair[] {
-    return this.content.present(ranges)
   }
 
   own(feed: FeedHandle, owner: FeedOwner): void {
