@@ -385,10 +385,11 @@ export class Peer {
   }
 }
 
+/** The newest text speaks for its code: figures in it may differ from one attempt to the next. */
 function reasonOf({ code, text }: Failure, before: Failure | undefined): string {
   const said = `${code}: ${text}`
-  const saidBefore = before === undefined ? said : `${before.code}: ${before.text}`
-  return saidBefore === said ? said : `${said} (before: ${saidBefore})`
+  if (before === undefined || before.code === code) return said
+  return `${said} (before: ${before.code}: ${before.text})`
 }
 
 /** The node of this name that is connected already. */

@@ -90,7 +90,7 @@ describe('a node', () => {
     expect([peer.outcome, peer.isToReturn]).toEqual([settled, false])
   })
 
-  it('names what failed before, unless it is the same', () => {
+  it('names what failed before, unless it is the same cause', () => {
     const before = { code: 'ERR_FR_BUSY', text: 'taken' } as const
     expect(peerThat('offered').fails('failed', failure, before).reason).toBe(
       'ERR_FR_NODE_LOST: reset (before: ERR_FR_BUSY: taken)',
