@@ -308,23 +308,27 @@ export async function sha256(file) {
   return hash.digest('hex')
 }
 
-let limit
+const programs = new Map()
 
 /**
- * The limit program, compiled into a cache directory under a name that its source decides:
+ * A C program of the benches, compiled into a cache directory under a name that its source decides:
  * `{ program }`, or `{ why }` without a C compiler or a directory for it.
+ * @param {string} source its path below the repository
  * @returns {{ program?: string, why?: string }}
  */
-export function limitProgram() {
-  limit ??= builtLimitProgram()
-  return limit
+export function compiled(source) {
+  const known = programs.get(source) ?? built(path.join(root, source))
+  programs.set(source, known)
+  return known
 }
 
-function builtLimitProgram() {
-  const source = path.join(root, 'bench/limit/fr-limit.c')
+export const limitProgram = () => compiled('bench/limit/fr-limit.c')
+
+function built(source) {
+  const name = path.basename(source, '.c')
   const version = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16)
   const home = process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache')
-  const program = path.join(home, 'fastreplica', `fr-limit-${version}`)
+  const program = path.join(home, 'fastreplica', `${name}-${version}`)
   if (existsSync(program)) return { program }
   // Another bench may build it at the same time; whole programs take the name.
   const made = `${program}.${process.pid}`
@@ -334,7 +338,7 @@ function builtLimitProgram() {
     renameSync(made, program)
     return { program }
   } catch (error) {
-    return { why: `the limit program cannot be built (${error.message.split('\n')[0]})` }
+    return { why: `${name} cannot be built (${error.message.split('\n')[0]})` }
   }
 }
 

@@ -11,7 +11,9 @@
  * with `rate R burst max(4 ms at R, 32 KiB) latency 25ms`. R counts Ethernet frames, so TCP payload
  * gets R / `wireFactor`. `queue: 'fair'` makes the uplink an HTB with one class per destination. A
  * speed of Infinity is a link without a queue. With `sharedMbit` every byte of everybody goes
- * through one tbf more: hosts know only the way to a router, in a namespace of its own.
+ * through one tbf more: hosts know only the way to a router, in a namespace of its own. With `line`
+ * the ports belong to a router instead of a bridge, and every packet passes a delay line
+ * (delay-line.c) on its way from one to another, once.
  *
  * A lab never outlives its process: it is removed on exit and on signals, and `cleanUp` finds what
  * a killed process left by the process id in its names. Needs root.
@@ -20,11 +22,26 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Running } from '../running.mjs'
-import { fairQueue, fairQueueChange, hostLines, routerLines, tbf } from './shaping.mjs'
+import { compiled } from '../workspace.mjs'
+import {
+  fairQueue,
+  fairQueueChange,
+  hostLines,
+  lineDevices,
+  lineLines,
+  linePortLines,
+  routerLines,
+  tbf,
+} from './shaping.mjs'
 
 export { wireFactor } from './shaping.mjs'
 
 export const maxHosts = 100
+
+/** What a delay line holds each way: 200 ms of 1 Gbit/s. */
+const linePackets = 16_384
+/** How long the program of a delay line may take until it has its devices. */
+const attachMs = 5_000
 
 const allowedPath = '/proc/sys/net/ipv4/tcp_allowed_congestion_control'
 const namePattern = /^frl-([0-9a-z]+)\.[0-9a-z]+-(?:\d+|sw|rt)$/
@@ -60,6 +77,16 @@ function isAlive(pid) {
   } catch (error) {
     return error.code === 'EPERM'
   }
+}
+
+/** Makes a router of a namespace. It says nothing of its own: no redirects, no IPv6. */
+function letForward(name) {
+  const v4 = '/proc/sys/net/ipv4'
+  const v6 = '/proc/sys/net/ipv6/conf/all/disable_ipv6'
+  const script =
+    `echo 0 | tee ${v4}/conf/*/send_redirects; echo 1 >${v4}/ip_forward; ` +
+    `[ ! -e ${v6} ] || echo 1 >${v6}`
+  ip('netns', 'exec', name, 'sh', '-c', script)
 }
 
 function namespaces() {
@@ -150,6 +177,8 @@ export class Lab {
   /** Namespace of the router; null when hosts reach one another directly. */
   #router
   #sharedMbit
+  #line
+  #lineProgram
   #names
   #speeds
   #queue
@@ -157,20 +186,23 @@ export class Lab {
 
   /**
    * queue: 'fifo' or 'fair'; congestion: the default of the
-   * namespaces ('cubic'), or null for the machine's.
+   * namespaces ('cubic'), or null for the machine's. `line`: what packets of host 0 go through
+   * (`forth`), and all others (`back`), by default the same; not together with `sharedMbit`.
    * @param {{
    *   hosts: readonly import('./scenarios.mjs').HostSpeeds[],
    *   queue?: 'fifo' | 'fair',
    *   congestion?: string | null,
    *   sharedMbit?: number,
+   *   line?: import('./scenarios.mjs').Line,
    * }} options
    */
-  static create({ hosts, queue = 'fifo', congestion = 'cubic', sharedMbit }) {
+  static create({ hosts, queue = 'fifo', congestion = 'cubic', sharedMbit, line }) {
     const obstacle = labObstacle()
     if (obstacle !== null) throw new Error(obstacle)
     if (hosts.length < 1 || hosts.length > maxHosts) throw new TypeError(`hosts: 1 to ${maxHosts}`)
     if (queue !== 'fifo' && queue !== 'fair') throw new TypeError('queue: fifo or fair')
-    const lab = new Lab(hosts, queue, sharedMbit)
+    if (sharedMbit && line) throw new TypeError('sharedMbit or line')
+    const lab = new Lab(hosts, queue, sharedMbit, line)
     try {
       lab.#build()
       if (congestion !== null) setCongestion(lab.#names, congestion)
@@ -181,11 +213,12 @@ export class Lab {
     return lab
   }
 
-  constructor(hosts, queue, sharedMbit) {
+  constructor(hosts, queue, sharedMbit, line) {
     const tag = `frl-${process.pid.toString(36)}.${(labs++).toString(36)}`
     this.#switch = `${tag}-sw`
     this.#router = sharedMbit === undefined ? null : `${tag}-rt`
     this.#sharedMbit = sharedMbit
+    this.#line = line
     this.#names = hosts.map((_, host) => `${tag}-${host}`)
     this.#speeds = hosts.map(({ upMbit, downMbit }) => ({ upMbit, downMbit }))
     this.#queue = queue
@@ -217,6 +250,12 @@ export class Lab {
       null,
       this.namespaces.map((name) => `netns add ${name}`),
     )
+    if (this.#line !== undefined) this.#lengthen(this.#line)
+    else this.#bridge()
+    for (const [host, name] of this.#names.entries()) this.#plug(name, host)
+  }
+
+  #bridge() {
     batch('ip', this.#switch, [
       'link set lo up',
       // Without a querier, snooping would drop the multicast packets of uftp.
@@ -224,7 +263,6 @@ export class Lab {
       'link set br0 up',
     ])
     if (this.#router !== null) this.#route(this.#router)
-    for (const [host, name] of this.#names.entries()) this.#plug(name, host)
   }
 
   /** The one queue: what hosts send one another leaves the router again by this device. */
@@ -232,25 +270,69 @@ export class Lab {
     this.#connect(name, 'router')
     batch('ip', name, routerLines)
     batch('tc', name, tbf('eth0', this.#sharedMbit))
-    const settings = '/proc/sys/net/ipv4'
-    const script = `echo 0 | tee ${settings}/conf/*/send_redirects; echo 1 >${settings}/ip_forward`
-    ip('netns', 'exec', name, 'sh', '-c', script)
+    letForward(name)
+  }
+
+  /** A long way between all hosts. */
+  #lengthen({ forth, back = forth, seed = 1, queue = linePackets, reorders = false }) {
+    const { program, why } = compiled('bench/lab/delay-line.c')
+    if (program === undefined) throw new Error(why)
+    const name = this.#switch
+    letForward(name)
+    batch('ip', name, lineLines(this.address(0)))
+    const figures = [forth, back].flatMap(({ delayMs, jitterMs = 0, lossPercent = 0 }) => [
+      delayMs,
+      jitterMs,
+      lossPercent,
+    ])
+    const args = [
+      '--seed',
+      seed,
+      '--queue',
+      queue,
+      ...(reorders ? ['--reorder'] : []),
+      ...lineDevices,
+      ...figures,
+    ]
+    this.#lineProgram = this.#startIn(name, program, args.map(String))
+    const isAttached = (device) => ip('-n', name, 'link', 'show', device).includes('LOWER_UP')
+    // Packets that came earlier would be lost.
+    for (const end = Date.now() + attachMs; !lineDevices.every(isAttached); ) {
+      if (Date.now() > end) throw new Error(`${program} does not attach`)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    }
+  }
+
+  /**
+   * Ends the delay line. Resolves to what came out of it and what did not, and the time it took:
+   * `{ forth, back, cpuSeconds }`, of each way `{ packets, bytes, lost, dropped }`.
+   */
+  async endLine() {
+    await this.#lineProgram.stop()
+    return this.#lineProgram.lines.at(-1)
   }
 
   #connect(name, port) {
     batch('ip', this.#switch, [
       `link add ${port} type veth peer name eth0 netns ${name}`,
-      `link set ${port} master br0 up`,
+      `link set ${port}${this.#line === undefined ? ' master br0' : ''} up`,
     ])
   }
 
   #plug(name, host) {
     const { upMbit, downMbit } = this.#speeds[host]
     this.#connect(name, `p${host}`)
-    batch('ip', name, hostLines(this.address(host), this.#router !== null))
+    const isRouted = this.#router !== null || this.#line !== undefined
+    batch('ip', name, hostLines(this.address(host), isRouted))
+    this.#wayTo(host)
     batch('tc', this.#switch, tbf(`p${host}`, downMbit))
     const fair = () => fairQueue(upMbit, this.#mates(host), (mate) => this.address(mate))
     batch('tc', name, this.#queue === 'fifo' ? tbf('eth0', upMbit) : fair())
+  }
+
+  #wayTo(host) {
+    if (this.#line === undefined) return
+    batch('ip', this.#switch, linePortLines(`p${host}`, this.address(host)))
   }
 
   #mates(host) {
@@ -284,6 +366,8 @@ export class Lab {
   mend(host) {
     this.#check(host)
     ip('-n', this.#switch, 'link', 'set', `p${host}`, 'up')
+    if (this.#line !== undefined)
+      ip('-n', this.#switch, 'route', 'replace', this.address(host), 'dev', `p${host}`)
   }
 
   /** argv prefix that runs a program on a host. It execs, so the pid is the program's own. */
@@ -294,8 +378,12 @@ export class Lab {
 
   /** Starts a program on a host; closing the lab kills it. */
   start(host, command, args) {
-    const [program, ...before] = this.prefix(host)
-    const running = new Running(program, [...before, command, ...args])
+    this.#check(host)
+    return this.#startIn(this.#names[host], command, args)
+  }
+
+  #startIn(name, command, args) {
+    const running = new Running('ip', ['netns', 'exec', name, command, ...args])
     this.#running.add(running)
     running.ended.then(() => this.#running.delete(running))
     return running

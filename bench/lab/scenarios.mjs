@@ -64,6 +64,8 @@ export function randomUplinks(nodes, seed, share) {
 
 /**
  * @typedef {{ upMbit: number, downMbit: number }} HostSpeeds
+ * @typedef {{ delayMs: number, jitterMs?: number, lossPercent?: number }} Way
+ * @typedef {{ forth: Way, back?: Way, seed?: number, queue?: number, reorders?: boolean }} Line
  * @typedef {{
  *   bytes: number,
  *   hosts: readonly HostSpeeds[],

@@ -101,3 +101,30 @@ export const routerLines = [
   'link set eth0 up',
   'route add 10.99.0.0/24 dev eth0',
 ]
+
+/** The two ends of a delay line. */
+export const lineDevices = ['forth', 'back']
+
+/**
+ * A switch that is a router with a long way inside: what the host of this address sends goes into
+ * the first end of the line, all else into the second, and what comes out goes to its host.
+ * @param {string} address
+ */
+export const lineLines = (address) => [
+  'link set lo up',
+  ...lineDevices.flatMap((device, at) => [
+    `tuntap add dev ${device} mode tun`,
+    // Room for what comes while the line has no turn.
+    `link set ${device} txqueuelen 10000 up`,
+    `route add default dev ${device} table ${101 + at}`,
+    `rule add iif ${device} table main priority ${1 + at}`,
+  ]),
+  `rule add from ${address} table 101 priority 3`,
+  'rule add table 102 priority 4',
+]
+
+/** The way from such a router to a host. */
+export const linePortLines = (port, address) => [
+  `address add ${routerAddress}/32 dev ${port}`,
+  `route add ${address} dev ${port}`,
+]
