@@ -8,19 +8,12 @@ import type { CopyWish } from '../control/messages/copying.js'
 import { refuseUnsupported } from '../control/plan/refusals.js'
 import { requireAddressText } from '../net/address.js'
 import { randomId } from '../net/crypto.js'
+import { oneOf, optionalInteger, optionalRate, requireBoolean } from './checks.js'
 import { checkHeldName } from './held-name.js'
 import { asking, checkAsking } from './inquiry.js'
 import { wholeLink, wholeRates } from './mirror-copy.js'
 import { requireOptions } from './option-names.js'
-import {
-  checkTargets,
-  oneOf,
-  optionalInteger,
-  optionalRate,
-  requireBoolean,
-  shapes,
-  strategies,
-} from './options.js'
+import { checkTargets, shapes, strategies } from './options.js'
 import { announce, audienceOf } from './push.js'
 import { readReport, readResult } from './report-shape.js'
 import { addNode } from './status.js'

@@ -9,8 +9,8 @@ import { WorkerHashPool } from '../engine/hashing/pool.js'
 import type { DataEngine, SourceFile, SourceLook } from '../ports.js'
 import { fileDigestOf } from '../session/file-digest.js'
 import { Hasher } from '../session/hasher.js'
+import { oneOf, requireSignal, requireText } from './checks.js'
 import { requireOptions } from './option-names.js'
-import { oneOf, requireSignal, requireText } from './options.js'
 import type { DigestOptions } from './types.js'
 
 /**

@@ -14,18 +14,17 @@ import type { Key } from '../net/keys.js'
 import { Resolver } from '../net/resolver.js'
 import { FetchRun, type FetchView } from '../session/fetch/fetch-run.js'
 import { clientKey } from '../store/identity.js'
-import { GetObject } from './get-object.js'
-import { requireOptions } from './option-names.js'
 import {
-  checkKey,
-  engines,
   oneOf,
   optionalInteger,
   requireBoolean,
   requireFunction,
   requireSignal,
   requireText,
-} from './options.js'
+} from './checks.js'
+import { GetObject } from './get-object.js'
+import { requireOptions } from './option-names.js'
+import { checkKey, engines } from './options.js'
 import type { Get, GetOptions, GetProgress, GetResult } from './types.js'
 
 const progressMs = 250

@@ -5,7 +5,8 @@ import { requireAddress } from '../net/address.js'
 import { selfOf, signerOf } from '../net/crypto.js'
 import { Resolver } from '../net/resolver.js'
 import { clientKey } from '../store/identity.js'
-import { checkKey, optionalInteger, requireSignal } from './options.js'
+import { optionalInteger, requireSignal } from './checks.js'
+import { checkKey } from './options.js'
 import type { StatusOptions } from './types.js'
 
 export interface Asking {

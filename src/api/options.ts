@@ -9,11 +9,22 @@ import { limits } from '../base/limits.js'
 import { nameFault } from '../base/names.js'
 import type { ShapeWish } from '../control/dealing/strategies.js'
 import type { Strategy } from '../control/messages/types.js'
+import type { GroupWish } from '../control/plan/layout.js'
 import type { NodeLink } from '../control/plan/plan.js'
 import { refuseUnsupported } from '../control/plan/refusals.js'
 import { formatAddress, requireAddress, requireAddressText } from '../net/address.js'
 import { type Key, openKey, parseKey } from '../net/keys.js'
 import type { AcceptHook } from '../session/receiver/acceptance.js'
+import {
+  oneOf,
+  optionalInteger,
+  optionalRate,
+  requireBoolean,
+  requireFunction,
+  requireSignal,
+  requireText,
+} from './checks.js'
+import { checkGrouping, requireSite } from './grouping.js'
 import { requireOptions } from './option-names.js'
 import { type CheckedSource, checkSource } from './source.js'
 import type { NodeOptions, PushOptions, PushSource, PushTarget } from './types.js'
@@ -25,7 +36,7 @@ export interface CheckedPush {
   readonly name: Uint8Array
   readonly strategy: Strategy
   readonly shape: ShapeWish
-  readonly groupSize: number | undefined
+  readonly groups: GroupWish
   readonly algorithm: DigestAlgorithm
   readonly engine: 'native' | 'portable' | undefined
   readonly noClobber: boolean
@@ -49,21 +60,18 @@ export interface CheckedPush {
 export const strategies = ['classic', 'adaptive'] as const
 export const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
 export const engines = ['native', 'portable'] as const
-const rateMax = 1e15
 
 export function checkPush(source: PushSource, options: PushOptions): CheckedPush {
   const checkedSource = checkSource(source)
   requireOptions('push', options)
   const nodes = checkTargets(options.to)
-  const groupSize = optionalInteger('groupSize', options.groupSize, 1, limits.nodesPerGroup)
   const shape = oneOf('shape', options.shape, shapes) ?? 'auto'
   if (shape === 'unicast' && options.strategy === 'classic')
     throw new TypeError('strategy classic deals parts to a group, shape unicast makes none')
-  if (shape === 'unicast' && groupSize !== undefined)
-    throw new TypeError('groupSize cuts nodes into groups, shape unicast makes none')
+  const groups = checkGrouping(options)
   refuseUnsupported({
     shape,
-    groupSize,
+    groupSize: groups.groupSize,
     nodes: nodes.length,
     hasUploadLimit: false,
   })
@@ -91,7 +99,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     strategy: oneOf('strategy', options.strategy, strategies) ?? 'adaptive',
     // Other shapes have been refused.
     shape: shape as ShapeWish,
-    groupSize,
+    groups,
     algorithm: oneOf('digest', options.digest, digestAlgorithms) ?? defaultDigest(key),
     engine: oneOf('engine', options.engine, engines),
     noClobber: options.noClobber ?? false,
@@ -221,11 +229,7 @@ export function checkTarget(target: string | PushTarget, option: string): NodeLi
   const up = optionalRate(`${option}.uplinkBytesPerSecond`, target.uplinkBytesPerSecond)
   const down = optionalRate(`${option}.downlinkBytesPerSecond`, target.downlinkBytesPerSecond)
   const { site, advertise } = target
-  if (site !== undefined) {
-    requireText(`${option}.site`, site)
-    if (site.length > limits.siteChars)
-      throw new TypeError(`${option}.site must be at most ${limits.siteChars} characters`)
-  }
+  if (site !== undefined) requireSite(`${option}.site`, site)
   return {
     address,
     ...(site === undefined ? {} : { site }),
@@ -263,53 +267,4 @@ function checkName(source: CheckedSource, as: string | Uint8Array | undefined): 
   const fault = nameFault(bytes)
   if (fault === null) return bytes
   throw new FrError('ERR_FR_NAME', `${JSON.stringify(name)} cannot be stored: ${fault}`)
-}
-
-export function oneOf<T extends string>(
-  option: string,
-  value: T | undefined,
-  all: readonly T[],
-): T | undefined {
-  if (value === undefined || all.includes(value)) return value
-  throw new TypeError(`${option} must be ${all.join(' or ')}, not ${JSON.stringify(value)}`)
-}
-
-export function requireText(option: string, value: unknown): void {
-  if (typeof value !== 'string' || value === '')
-    throw new TypeError(`${option} must be a non-empty string`)
-  if (value.includes('\0')) throw new TypeError(`${option} must not contain NUL`)
-}
-
-export function requireSignal(signal: AbortSignal | undefined): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new TypeError('signal must be an AbortSignal')
-}
-
-export function optionalInteger(
-  option: string,
-  value: number | undefined,
-  least: number,
-  most: number = Number.MAX_SAFE_INTEGER,
-): number | undefined {
-  if (value === undefined) return undefined
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
-  throw new TypeError(
-    `${option} must be a whole number from ${least} to ${most}, not ${String(value)}`,
-  )
-}
-
-export function requireBoolean(option: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'boolean')
-    throw new TypeError(`${option} must be true or false`)
-}
-
-export function requireFunction(option: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'function')
-    throw new TypeError(`${option} must be a function`)
-}
-
-export function optionalRate(option: string, value: number | undefined): number | undefined {
-  if (value === undefined) return undefined
-  if (typeof value === 'number' && value > 0 && value <= rateMax) return value
-  throw new TypeError(`${option} must be a rate above zero and at most ${rateMax} bytes per second`)
 }

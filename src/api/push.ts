@@ -5,6 +5,7 @@ import { hexOf } from '../base/bytes.js'
 import { blockBytesFor } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { forecastOf, groupsOf, shapeOf, sharesOf } from '../control/dealing/strategies.js'
+import { spansSites } from '../control/plan/layout.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { randomId, selfOf, signerOf } from '../net/crypto.js'
 import { Resolver } from '../net/resolver.js'
@@ -87,7 +88,7 @@ async function run(
       signer,
       strategy,
       shape,
-      groupSize: checked.groupSize,
+      groups: checked.groups,
       name,
       nodes,
       originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
@@ -173,21 +174,22 @@ async function openTrace(
 
 /** The plan that would be made if every node accepted; no node is contacted. */
 function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFile): PushResult {
-  const { strategy, groupSize } = checked
+  const { strategy, groups } = checked
   const { size: bytes, dataBytes } = source
   const uplink = checked.uplinkBytesPerSecond
-  const shape = shapeOf(checked.shape, dataBytes, checked.nodes.length, uplink, groupSize)
+  const { nodes } = checked
+  const isAcross = spansSites(nodes)
+  const shape = shapeOf(checked.shape, dataBytes, nodes.length, uplink, groups, isAcross)
   const blockBytes = blockBytesFor(bytes)
   const origin = uplink === undefined ? {} : { uplinkBytesPerSecond: uplink }
-  const { nodes } = checked
-  const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, origin, nodes, groupSize)
-  const shares = sharesOf(strategy, shape, { bytes, dataBytes, blockBytes }, nodes, groupSize)
+  const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, origin, nodes, groups)
+  const shares = sharesOf(strategy, shape, { bytes, dataBytes, blockBytes }, nodes, groups)
   const plan: Plan = {
     event: 'plan',
     transfer: control.transfer.id,
     strategy,
     shape,
-    groups: groupsOf(shape, nodes, groupSize).map((group) => group.map(({ address }) => address)),
+    groups: groupsOf(shape, nodes, groups).map((group) => group.map(({ address }) => address)),
     shares: nodes.map((node, i) => ({ node: node.address, bytes: shares[i]?.[1] ?? 0 })),
     bytes,
     dataBytes,

@@ -120,6 +120,19 @@ export interface PushOptions {
   shape?: Shape | 'auto'
   /** Nodes of a group, 1 to 64; more are a chain of groups. By default 32, and 16 in a chain. */
   groupSize?: number
+  /**
+   * Whom a node feeds in the next group: the one where its part enters (default), which passes it
+   * on to its mates, or every node, so that only the first group has an exchange. That sends twice
+   * as much, on half as many hops, and waits for the slowest node of all.
+   */
+  handover?: 'corresponding' | 'every'
+  /** The site where this process stands; nodes of it are fed first. */
+  site?: string
+  /**
+   * What sites can carry between them, each way: for the way from site to site, the predicted time
+   * and the bound. Each byte crosses between two sites once.
+   */
+  siteLinks?: readonly { sites: readonly [string, string]; bytesPerSecond: number }[]
   /** Algorithm that verifies blocks; by default blake3 with a key and xxh64 without. */
   digest?: 'blake3' | 'sha256' | 'xxh64'
   engine?: 'native' | 'portable'

@@ -198,6 +198,8 @@ export const limits = {
   spaceBytes: Number.MAX_SAFE_INTEGER,
   needRanges: 4_096,
   siteChars: 64,
+  /** Links between sites whose speed a caller tells. */
+  siteLinks: 1_024,
 
   ...servingLimits,
 

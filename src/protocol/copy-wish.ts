@@ -23,7 +23,7 @@ export function readCopyWish(body: Fields): CopyWish {
     attributes: orNull('attributes', () => readAttributes(body.object('attributes'))),
     nodes: body.list('nodes', limits.nodesPerPush, readNodeLink),
     strategy: body.oneOf('strategy', ['classic', 'adaptive']),
-    shape: body.oneOf('shape', ['auto', 'unicast', 'group', 'chain']),
+    shape: body.oneOf('shape', ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial']),
     noClobber: body.boolean('noClobber'),
     strict: body.boolean('strict'),
     allowAdd: body.boolean('allowAdd'),

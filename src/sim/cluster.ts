@@ -75,7 +75,7 @@ export class Cluster {
     this.heard = hear
     this.scenario = scenario
     this.#random = new Random(scenario.seed ^ 0x5eed)
-    const { bytes, blockBytes, strategy, shape, groupSize } = scenario
+    const { bytes, blockBytes, strategy, shape, groupSize, handover } = scenario
     this.#source = new SimFile(bytes, blockBytes)
     this.nodes = scenario.nodes.map(() => undefined)
     this.#hosts = scenario.nodes.map((_, i) => new SimHost(this.timeline, (i + 1) * 3_600_000))
@@ -95,7 +95,7 @@ export class Cluster {
       hashAheadBytes: scenario.hashAheadBytes,
       relayClaimBytes: scenario.relayClaimBytes ?? limits.relayClaimBytes,
     }
-    const dealer = dealerOf(strategy, shape, bytes, blockBytes, {}, [], groupSize)
+    const dealer = dealerOf(strategy, shape, bytes, blockBytes, {}, [], { groupSize, handover })
     this.#machine = new OriginMachine(config, dealer, 0)
     this.network = new Network(scenario, this.timeline, this.#random, (from, { offset }) => {
       const sender = from === originIndex ? this.#source : this.nodes[from]?.file
@@ -136,7 +136,8 @@ export class Cluster {
 
   run(): SimResult {
     planTroubles(this.scenario, this.timeline, {
-      add: (node) => this.post({ type: 'nodeAdded', request: node, link: linkOf(node) }),
+      add: (node) =>
+        this.post({ type: 'nodeAdded', request: node, link: linkOf(node, this.scenario) }),
       changeUplink: (node, factor) => this.network.changeUplink(node, factor),
       kill: (node) => this.#kill(node),
       hang: (node) => this.#hang(node),
@@ -333,8 +334,9 @@ export class Cluster {
 }
 
 /** Numbers are places: mirrors come behind all others. */
-function membersOf({ nodes }: Scenario): Pick<OriginConfig, 'nodes' | 'mirrors'> {
-  const links = nodes.map((_, i) => linkOf(i))
+function membersOf(scenario: Scenario): Pick<OriginConfig, 'nodes' | 'mirrors'> {
+  const { nodes } = scenario
+  const links = nodes.map((_, i) => linkOf(i, scenario))
   const named = links.filter((_, i) => nodes[i]?.joinsAtMs === null && !nodes[i]?.isMirror)
   const mirrors = links.filter((_, i) => nodes[i]?.isMirror)
   return { nodes: named, ...(mirrors.length > 0 && { mirrors }) }

@@ -19,9 +19,9 @@ export function runScenario(scenario: Scenario): SimResult {
 }
 
 /** Nobody is called a false relay who is none. */
-function checkAccused({ nodes }: Scenario, { warnings }: SimResult): void {
-  for (const [i, { deceivesAtMs }] of nodes.entries()) {
-    const { address } = linkOf(i)
+function checkAccused(scenario: Scenario, { warnings }: SimResult): void {
+  for (const [i, { deceivesAtMs }] of scenario.nodes.entries()) {
+    const { address } = linkOf(i, scenario)
     const accused = warnings.find((text) =>
       text.startsWith(`${address} says that it passes bytes on`),
     )

@@ -1,7 +1,9 @@
 /** What goes wrong, and when, in one simulated push: all of it from the seed. */
 import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
+import type { DealtShape } from '../control/dealing/dealer.js'
 import { originNumber, type Strategy } from '../control/messages/types.js'
+import type { Handover } from '../control/plan/layout.js'
 import type { Outage } from './outages.js'
 import { Random } from './random.js'
 
@@ -58,9 +60,12 @@ export interface EdgeScenario {
 export interface Scenario {
   readonly seed: number
   readonly strategy: Strategy
-  readonly shape: 'group' | 'unicast' | 'chain'
+  readonly shape: DealtShape
   /** Of a chain. */
   readonly groupSize?: number
+  readonly handover?: Handover
+  /** Sites that nodes stand in, by turns; 3 unless given, and 0: it is not known where. */
+  readonly sites?: number
   readonly originUplinkBytesPerMs: number
   readonly chunkBytes: number
   readonly bytes: number
@@ -88,7 +93,10 @@ export interface Scenario {
 const blockBytes = 65_536
 
 /** How the origin is told of a node. */
-export const linkOf = (node: number) => ({ address: `node${node}:1`, site: `site${node % 3}` })
+export function linkOf(node: number, { sites = 3 }: Pick<Scenario, 'sites'>) {
+  const address = `node${node}:1`
+  return sites === 0 ? { address } : { address, site: `site${node % sites}` }
+}
 
 export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed)

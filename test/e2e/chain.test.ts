@@ -1,6 +1,6 @@
 /** Pushes to several groups over loopback, on both engines; a node between two groups dies. */
 import { describe, expect, it } from 'vitest'
-import { push } from '../../src/api/index.js'
+import { type Plan, type PushOptions, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { type EngineKind, expectCopies, useWorld } from './push-support.js'
 
@@ -23,6 +23,25 @@ describe.each(kinds)('a chain of groups on the %s engine', (engine) => {
     )
     expect(result.shape).toBe('chain')
     expect(result.originBytesSent / bytes).toBeLessThan(groupSize + 0.1)
+    expectCopies(content, 'data.bin', nodes)
+  })
+
+  it.each<[string, Omit<PushOptions, 'to'>, (string | undefined)[]]>([
+    ['a tree of groups', { shape: 'tree', groupSize: 2 }, []],
+    ['a binomial tree', { shape: 'binomial' }, []],
+    ['every node of the next group', { groupSize: 2, handover: 'every' }, []],
+    ['a site of one node that feeds one of four', {}, ['a', 'b', 'b', 'b', 'b', 'c']],
+  ])('brings the file to all along %s', async (_, options, sites) => {
+    const nodes = await world.nodes(6)
+    const { path, content } = world.file('data.bin', 9 * MIB + 3)
+    const to = nodes.map(({ address }, i) => ({ address, ...(sites[i] && { site: sites[i] }) }))
+    const transfer = push(path, { to, engine, ...options })
+    const plans: Plan[] = []
+    transfer.on('plan', (plan) => plans.push(plan))
+    const result = await transfer.result
+    expect(result.nodes.map(({ reason }) => reason)).toEqual(nodes.map(() => null))
+    expect(result.shape).toBe(options.shape ?? 'chain')
+    if (sites.length > 0) expect(plans[0]?.groups.map((group) => group.length)).toEqual([1, 4, 1])
     expectCopies(content, 'data.bin', nodes)
   })
 

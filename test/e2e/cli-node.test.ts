@@ -277,7 +277,6 @@ describe('fr', () => {
       'ERR_FR_IS_DIRECTORY: a directory is where a file is needed: /',
     ],
     [['push', 'f', '--as', '../x', '--to', '127.0.0.1:1'], 'ERR_FR_NAME: "../x" cannot be stored'],
-    [['push', 'f', '--to', 'h:1', '--shape', 'tree'], 'ERR_FR_UNSUPPORTED'],
   ])('usage errors exit 2 on stderr: %j', async (args, text) => {
     const run = await world.run(args)
     expect(run).toMatchObject({ status: 2, stdout: '' })

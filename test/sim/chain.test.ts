@@ -1,6 +1,7 @@
 /** Pushes to groups in a chain on the virtual network: what fails, and how close to the bound. */
 import { describe, expect, it } from 'vitest'
 import type { Strategy } from '../../src/control/messages/types.js'
+import type { Handover, TreeShape } from '../../src/control/plan/layout.js'
 import { Random } from '../../src/sim/random.js'
 import { runScenario } from '../../src/sim/run-seed.js'
 import {
@@ -20,7 +21,10 @@ function chainOf(seed: number): Scenario | undefined {
   const starters = scenario.nodes.filter(({ joinsAtMs }) => joinsAtMs === null).length
   if (scenario.shape === 'unicast' || starters < 3) return undefined
   const groupSize = new Random(seed ^ 0xc4a1).integer(1, 3)
-  return { ...scenario, shape: 'chain', groupSize }
+  const random = new Random(seed ^ 0x7ee)
+  const shape = random.pick<TreeShape>(['chain', 'chain', 'tree', 'binomial'])
+  const handover: Handover = random.chance(0.3) ? 'every' : 'corresponding'
+  return { ...scenario, shape, groupSize, handover, sites: random.pick([0, 3]) }
 }
 
 /** Nodes with equal links in one room, a file of one second at the bound. */
@@ -31,7 +35,7 @@ function evenChain(nodes: number, groupSize: number, over: Partial<NodeScenario>
   const calm = { breaksAtMs: null, stallAtMs: null, stallMs: 0, cannotDial: false }
   const edge = { ...calm, latencyMs: 0.3 }
   return {
-    ...{ ...steady, shape: 'chain', groupSize, bytes: 12_500_000 },
+    ...{ ...steady, shape: 'chain', groupSize, sites: 0, bytes: 12_500_000 },
     originUplinkBytesPerMs: 12_500,
     nodes: Array.from({ length: nodes }, (_, i) => ({ ...node, ...over[i] })),
     edges: Array.from({ length: nodes + 1 }, () => Array.from({ length: nodes }, () => edge)),

@@ -92,15 +92,33 @@ function parseTarget(words: readonly string[]): PushTarget {
     if (name === 'uplink') target.uplinkBytesPerSecond = parseRate(value)
     else if (name === 'downlink') target.downlinkBytesPerSecond = parseRate(value)
     else if (name === 'advertise') target.advertise = parseAddress(value)
-    else if (name === 'site' && value.length <= limits.siteChars) target.site = value
-    else if (name === 'site')
-      throw new UsageError(`a site name has at most ${limits.siteChars} characters`)
+    else if (name === 'site') target.site = parseSite(value)
     else
       throw new UsageError(
         `unknown attribute '${name}'; known are uplink, downlink, site and advertise`,
       )
   }
   return target
+}
+
+export function parseSite(text: string): string {
+  if (text === '') throw new UsageError('a site has a name')
+  if (text.length <= limits.siteChars) return text
+  throw new UsageError(`a site name has at most ${limits.siteChars} characters`)
+}
+
+export interface SiteLink {
+  readonly sites: readonly [string, string]
+  readonly bytesPerSecond: number
+}
+
+/** `A:B=RATE`. Throws UsageError. */
+export function parseSiteLink(text: string): SiteLink {
+  const [, one, other, rate] = /^([^:=]+):([^:=]+)=(.+)$/.exec(text) ?? []
+  if (one === undefined || other === undefined || rate === undefined)
+    throw new UsageError(`'${text}' is not SITE:SITE=RATE`)
+  if (one === other) throw new UsageError(`'${text}' names one site twice`)
+  return { sites: [parseSite(one), parseSite(other)], bytesPerSecond: parseRate(rate) }
 }
 
 function addTarget(targets: PushTarget[], target: PushTarget): void {

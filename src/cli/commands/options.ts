@@ -19,6 +19,13 @@ export function checked<T>(parse: (text: string) => T): (text: string) => T {
   }
 }
 
+/** As `checked`, of an option that may be repeated: all values, in order. */
+export function listed<T>(
+  parse: (text: string) => T,
+): (text: string, before?: readonly T[]) => readonly T[] {
+  return (text, before = []) => [...before, checked(parse)(text)]
+}
+
 export function refuse(what: string): never {
   throw new UsageError(`ERR_FR_UNSUPPORTED: this version does not support ${what}`)
 }

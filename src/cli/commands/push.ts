@@ -2,10 +2,19 @@
 import { type Command as Commander, Option } from 'commander'
 import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
-import { parseAddress } from '../arguments/addresses.js'
+import { parseAddress, parseSite, parseSiteLink, type SiteLink } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { parseCount, parseRate, UsageError } from '../render/units.js'
-import { checked, choice, engineOption, given, logOptions, refuse, type Values } from './options.js'
+import {
+  checked,
+  choice,
+  engineOption,
+  given,
+  listed,
+  logOptions,
+  refuse,
+  type Values,
+} from './options.js'
 import {
   shownOptions,
   strategyOption,
@@ -19,6 +28,10 @@ export interface PushCommand extends TransferWishes {
   readonly command: 'push'
   readonly path: string
   readonly groupSize?: number
+  readonly handover?: (typeof handovers)[number]
+  /** Where this machine stands. */
+  readonly site?: string
+  readonly siteLinks?: readonly SiteLink[]
   readonly digest?: DigestAlgorithm
   readonly engine?: 'native' | 'portable'
   readonly verify: boolean
@@ -30,12 +43,12 @@ export interface PushCommand extends TransferWishes {
   readonly log: LogWish
 }
 
+const handovers = ['corresponding', 'every'] as const
 const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
 
 /** Options of the contract that this version refuses with ERR_FR_UNSUPPORTED. */
 const laterPushOptions: readonly (readonly [flags: string, name: string])[] = [
   ['--limit-up <rate>', 'limitUp'],
-  ['--handover <kind>', 'handover'],
 ]
 
 export function addPush(program: Commander, found: (command: PushCommand) => void): void {
@@ -48,11 +61,19 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .option('--verify', 'read the source even if it is unchanged since an earlier push')
     .optionsGroup('How it goes:')
     .addOption(strategyOption())
-    .addOption(choice('--shape <shape>', 'who feeds whom', shapes, shapes.slice(0, 4)))
+    .addOption(choice('--shape <shape>', 'who feeds whom', shapes))
     .addOption(
-      new Option('--group-size <k>', 'nodes of a group; more are a chain of groups').argParser(
+      new Option('--group-size <k>', 'nodes of a group; more are several groups').argParser(
         checked((text) => parseCount(text, 1, limits.nodesPerGroup)),
       ),
+    )
+    .addOption(choice('--handover <kind>', 'whom a node feeds in the next group', handovers))
+    .option('--site <name>', 'site where this machine stands', checked(parseSite))
+    .addOption(
+      new Option(
+        '--site-link <a:b=rate>',
+        'what two sites can carry between them; may be repeated',
+      ).argParser(listed(parseSiteLink)),
     )
     .addOption(
       choice(
@@ -71,10 +92,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       new Option(
         '--mirror <host[:port]>',
         'node that sends what this machine is too busy for, or cannot bring; may be repeated',
-      ).argParser((text: string, before: readonly string[] = []) => [
-        ...before,
-        checked((one: string) => parseAddress(one))(text),
-      ]),
+      ).argParser(listed(parseAddress)),
     )
     .option('--spare-origin', 'have the mirror copy it to all nodes')
   waitOptions(command)
@@ -99,7 +117,7 @@ Examples:
 }
 
 function pushCommand(path: string, options: Values): PushCommand {
-  const { groupSize, digest, engine } = options
+  const { groupSize, handover, site, digest, engine } = options
   for (const [flags, name] of laterPushOptions) {
     if (options[name] !== undefined) refuse(`fr push ${flags.replace(/ .*/, '')}`)
   }
@@ -116,11 +134,14 @@ function pushCommand(path: string, options: Values): PushCommand {
     throw new UsageError('--spare-origin needs --mirror HOST[:PORT]')
   if (groupSize !== undefined && options['shape'] === 'unicast')
     throw new UsageError('--group-size cuts nodes into groups, --shape unicast makes none')
+  if (handover !== undefined && ['unicast', 'group'].includes(options['shape']))
+    throw new UsageError(`--handover is between groups, --shape ${options['shape']} has no two`)
   return {
     command: 'push',
     path,
     ...wishes,
-    ...given({ groupSize, digest, engine, trace: options['trace'], mirrors: options['mirror'] }),
+    ...given({ groupSize, handover, site, siteLinks: options['siteLink'], digest, engine }),
+    ...given({ trace: options['trace'], mirrors: options['mirror'] }),
     verify: options['verify'] === true,
     dryRun: options['dryRun'] === true,
     spareOrigin: options['spareOrigin'] === true,

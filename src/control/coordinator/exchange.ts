@@ -8,7 +8,6 @@
  */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Dealer, DealerFact, Send } from '../dealing/dealer.js'
-import type { HashTask } from '../holdings/hashing.js'
 import { heldBySome } from '../holdings/have.js'
 import { firstBadHop } from '../members/blame.js'
 import type { Peer } from '../members/peer.js'
@@ -16,18 +15,16 @@ import { Reach } from '../members/reach.js'
 import type { Sample } from '../messages/facts.js'
 import type { DetourReason, Frame } from '../messages/types.js'
 import type { Gap } from '../plan/chain.js'
-import { expectedShares } from '../plan/plan.js'
+import type { Placed } from '../plan/layout.js'
 import type { OriginConfig } from './events.js'
 import { OriginFlow } from './flow.js'
 import { describeRanges, detourFrames } from './frames.js'
 import type { OriginOutbox } from './outbox.js'
 import { OriginPlans } from './plans.js'
 import { OriginSends } from './sends.js'
+import { anyone, hashOrder, sharesOf } from './shares.js'
 import type { OriginSource } from './source.js'
 import { Verdicts } from './verdicts.js'
-
-/** Owner of bytes that nobody in particular is sent. */
-const anyone = -1
 
 export class OriginExchange {
   readonly #config: OriginConfig
@@ -91,24 +88,24 @@ export class OriginExchange {
     const receivers = group.filter((peer) => !peer.isMirror)
     const have = new Map(receivers.map((peer) => [peer.node, peer.have]))
     const mirrors = new Set(nodes.filter((node) => !have.has(node)))
-    this.#dealer.chain.start(nodes, mirrors)
+    this.#dealer.chain.start(group.map(placeOf), mirrors)
     const held = this.#heldBy(receivers)
     const sends = this.#dealer.handle({ type: 'started', nodes, have, mirrors, nowMs })
     const { strategy, shape } = this.#dealer
     const named = receivers.map((peer) => peer.node)
-    const shares = this.#shares(named)
+    const shares = sharesOf(this.#dealer, this.#peers, named, this.#config)
     for (const peer of group) this.#setRelay(peer)
     this.plans.changed()
     this.plans.tellAll()
     if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
     else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
-    const groups = shape === 'chain' ? this.#dealer.chain.receivers : [named]
+    const groups = this.#dealer.chain.receivers
     const plan = { strategy, shape, nodes: named, groups, shares }
     this.#outbox.wish({ type: 'announcePlan', plan })
     for (const { offset, length } of [...this.#source.digests.runs([[0, this.#config.bytes]])])
       this.hashed(offset, length, nowMs)
-    this.#source.start(this.#hashOrder(nodes))
+    this.#source.start(hashOrder(this.#dealer, nodes, this.#config.bytes))
   }
 
   /** A node has blocks that may be of this content: all digests come to it before the plan. */
@@ -136,8 +133,9 @@ export class OriginExchange {
    */
   join(peer: Peer, nowMs: number): void {
     const { chain } = this.#dealer
-    chain.join(peer.node, peer.isMirror)
-    const mates = chain.mates(peer.node).map((node) => this.#peer(node))
+    const { node, isMirror } = peer
+    chain.join(placeOf(peer), isMirror)
+    const mates = chain.mates(node).map((node) => this.#peer(node))
     const held = this.#heldBy(mates.filter((mate) => !mate.isMirror))
     const missing = RangeSet.of([[0, this.#config.bytes]])
     missing.subtract(peer.have)
@@ -146,8 +144,11 @@ export class OriginExchange {
       if (mate.relay !== 'relays' || mate.presence === 'away') continue
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
     }
+    // In a new group it has what went before from those who feed it now.
+    const feeders = isMirror || mates.length > 0 ? [] : chain.feeders(node)
+    const before = RangeSet.of(feeders.flatMap((one) => [...this.#dealer.dealt(one)]))
+    missing.subtract(before)
     this.#enter(peer, nowMs)
-    const { node, isMirror } = peer
     const fact = { node, isMirror, missing: missing.toArray(), nowMs }
     const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
     const brought = sends.filter((send) => send.why === 'level')
@@ -160,7 +161,7 @@ export class OriginExchange {
     if (this.#dealer.excluded().includes(peer.node)) peer.catchesUp()
     this.#verdicts.tellExcluded()
     if (!isMirror) this.#digestsDirectly(peer, [[0, this.#config.bytes]])
-    this.#tellHeld(peer, held)
+    this.#tellHeld(peer, RangeSet.of([...held, ...before]), feeders[0])
     this.#list(sends)
   }
 
@@ -225,7 +226,7 @@ export class OriginExchange {
     this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
     this.#sends.edgeLost(from.node, to.node)
     this.#detour(to, from, 'broken')
-    const { gaps } = this.#dealer.chain.cut(from.node, to.node)
+    const gaps = this.#dealer.chain.cut(from.node, to.node)
     if (gaps.length === 0) return
     this.#fill(from, gaps, 'broken')
     this.plans.changed()
@@ -245,7 +246,7 @@ export class OriginExchange {
     if (!peer.isServing) return
     this.#source.free(peer.node)
     for (const mate of this.#mates(peer)) this.#detour(mate, peer, 'away')
-    const { gaps } = this.#dealer.chain.avoid(peer.node)
+    const gaps = this.#dealer.chain.avoid(peer.node)
     if (gaps.length === 0) return
     this.#fill(peer, gaps, 'away')
     this.plans.changed()
@@ -256,7 +257,7 @@ export class OriginExchange {
   left(peer: Peer, nowMs: number): void {
     this.#source.free(peer.node)
     const mates = this.#mates(peer)
-    const { gaps } = this.#dealer.chain.leave(peer.node)
+    const gaps = this.#dealer.chain.leave(peer.node)
     this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
     this.#departed.push({ peer, mates, gaps })
     this.plans.changed()
@@ -288,7 +289,7 @@ export class OriginExchange {
     if (!this.isPlanned) return
     const relay = this.#digestRelay(offset, length)
     if (relay !== undefined) {
-      const route = this.#dealer.chain.routeOf(relay.node)
+      const route = this.#dealer.chain.routeFrom(relay.node)
       this.#sendDigests(relay, [[offset, length]], route)
       relay.relayedDigests.add(offset, length)
       for (const other of this.#group)
@@ -318,13 +319,13 @@ export class OriginExchange {
     this.#places.add(peer.node)
   }
 
-  /** What others hold of what this node lacks: it asks them. */
-  #tellHeld(peer: Peer, held: RangeSet): void {
+  /** What others hold, or have coming, of what this node lacks: it asks them. */
+  #tellHeld(peer: Peer, held: RangeSet, feeder?: number): void {
     const lacking = RangeSet.of(held)
     lacking.subtract(peer.have)
-    const holder = this.#group.find(
-      (other) => other !== peer && !other.isMirror && !other.have.isEmpty,
-    )
+    const isHolder = (other: Peer): boolean =>
+      other.node === feeder || !(other === peer || other.isMirror || other.have.isEmpty)
+    const holder = this.#group.find(isHolder)
     if (lacking.isEmpty || holder === undefined) return
     for (const frame of detourFrames(holder, 'held', lacking.toArray()))
       this.#outbox.say(peer, frame)
@@ -332,29 +333,6 @@ export class OriginExchange {
 
   #setRelay(peer: Peer): void {
     if (this.#dealer.mayRelay(peer.node)) peer.relays()
-  }
-
-  /** The share of each node: what is its to relay, or what it can be expected to carry. */
-  #shares(nodes: readonly number[]): RangePair[] {
-    const heads = nodes.filter((node) => this.#dealer.chain.isHead(node))
-    const { bytes, dataBytes = bytes } = this.#config
-    const expected = expectedShares(
-      dataBytes,
-      heads.map((node) => this.#peer(node).link),
-    )
-    const byHead = new Map(heads.map((node, i) => [node, expected[i] as RangePair]))
-    return nodes.map((node) => this.#dealer.share(node) ?? byHead.get(node) ?? [0, 0])
-  }
-
-  /** Where shares are the file, the digests of each keep close to its bytes. */
-  #hashOrder(nodes: readonly number[]): HashTask[] {
-    const shares = nodes.map((owner) => {
-      const [offset, length] = this.#dealer.share(owner) ?? [0, 0]
-      return { owner, offset, length }
-    })
-    const { bytes } = this.#config
-    const areAll = shares.reduce((sum, { length }) => sum + length, 0) === bytes
-    return areAll ? shares : [{ owner: anyone, offset: 0, length: bytes }]
   }
 
   #compareClaims(nowMs: number): void {
@@ -387,13 +365,13 @@ export class OriginExchange {
 
   /** Those who are fed by it in its group. */
   #mates(peer: Peer): Peer[] {
-    const mates = this.#dealer.chain.mates(peer.node).map((node) => this.#peer(node))
+    const mates = this.#dealer.chain.matesFedBy(peer.node).map((node) => this.#peer(node))
     return mates.filter((mate) => mate.phase === 'running')
   }
 
   /** `gap`: only what flowed there. */
   #detour(to: Peer, from: Peer, why: DetourReason, gap?: Gap): void {
-    const ranges = gap ? this.#dealer.along(gap.head) : this.#dealer.dealt(from.node)
+    const ranges = gap ? this.#dealer.along(gap.column) : this.#dealer.dealt(from.node)
     for (const one of detourFrames(from, why, ranges, gap?.route)) this.#outbox.say(to, one)
     // Digests on their way through the lost relay are lost too: those of its share come directly.
     this.#digestsDirectly(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
@@ -410,7 +388,7 @@ export class OriginExchange {
       const { relayedDigests } = this.#peer(head)
       for (const [offset, length] of relayedDigests) {
         const relay = this.#digestRelay(offset, length)
-        const route = relay && this.#dealer.chain.routeOf(relay.node)
+        const route = relay && this.#dealer.chain.routeFrom(relay.node)
         if (relay !== undefined) this.#sendDigests(relay, [[offset, length]], route)
       }
     }
@@ -418,8 +396,7 @@ export class OriginExchange {
 
   /** What some of these hold, who are all in one group: the others get it from them. */
   #heldBy(peers: readonly Peer[]): RangeSet {
-    const { chain, shape } = this.#dealer
-    return shape === 'chain' && !chain.isOne ? new RangeSet() : heldBySome(peers)
+    return this.#dealer.chain.isOne ? heldBySome(peers) : new RangeSet()
   }
 
   #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
@@ -447,4 +424,9 @@ export class OriginExchange {
   #peer(node: number): Peer {
     return this.#peers[node] as Peer
   }
+}
+
+/** A node as far as its place in a tree depends on it. */
+function placeOf({ node, link }: Peer): Placed {
+  return { ...link, node }
 }

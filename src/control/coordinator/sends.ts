@@ -32,15 +32,15 @@ export class OriginSends {
     for (const send of sends) {
       this.#send(send, this.#routeOf(send))
       if (this.#isForAll(send)) this.#sendUnspread(send)
-      if (!send.relay) continue
-      for (const node of this.#beyondReach(send.node))
+      if (send.column === undefined) continue
+      for (const node of this.#beyondReach(send.column))
         this.#send({ ...send, node, relay: false, why: 'bypass' }, 0)
     }
     return sends.some(({ relay }) => relay)
   }
 
   #send(send: Send, route: number): void {
-    const { node: member, relay, ...how } = send
+    const { node: member, relay, column: _, ...how } = send
     const peer = this.#peers[member] as Peer
     const { counts, isMirror } = peer
     if (isMirror) {
@@ -57,12 +57,13 @@ export class OriginSends {
 
   #routeOf(send: Send): number {
     const { chain } = this.#dealer
-    if (send.relay) return chain.routeOf(send.node)
+    if (send.column !== undefined) return chain.routeOf(send.column)
+    if (send.relay) return chain.routeFrom(send.node)
     return this.#isForAll(send) ? chain.spreadRoute : 0
   }
 
   #isForAll({ why }: Send): boolean {
-    return this.#dealer.shape === 'chain' && (why === 'everybody' || why === 'hole')
+    return !this.#dealer.chain.isOne && (why === 'everybody' || why === 'hole')
   }
 
   /** Each head is sent it, and those that none of them reaches are sent it once. */
@@ -77,15 +78,17 @@ export class OriginSends {
           this.#send({ ...send, node, offset, length }, spreadRoute)
   }
 
-  /** Those in groups further down whom the column of this head does not reach. */
-  #beyondReach(head: number): number[] {
+  /** Those in groups further down whom this column does not reach. */
+  #beyondReach(column: number): number[] {
     const { chain } = this.#dealer
-    const beyond = new Set(chain.skipped(head))
+    const beyond = new Set(chain.skipped(column))
     if (this.#unreached.size > 0) {
-      const [, ...further] = chain.columnOf(head)
-      for (const from of further) {
-        const mates = new Set(chain.mates(from))
-        for (const to of this.#unreached.get(from) ?? []) if (mates.has(to)) beyond.add(to)
+      for (const from of chain.entriesOf(column)) {
+        const ends = new Set(chain.endsOf(column, from))
+        // What a head does not bring to another one is the dealer's.
+        const isHead = chain.isHead(from)
+        for (const to of this.#unreached.get(from) ?? [])
+          if (ends.has(to) && !(isHead && chain.isHead(to))) beyond.add(to)
       }
     }
     return [...beyond].filter((node) => this.#peers[node]?.phase === 'running')

@@ -9,6 +9,7 @@
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import type { Chain } from '../plan/chain.js'
+import type { TreeShape } from '../plan/layout.js'
 import type { Dealer, DealerFact, Send } from './dealer.js'
 import { GroupDealer } from './group.js'
 import { Pool } from './pool.js'
@@ -16,22 +17,25 @@ import { Pool } from './pool.js'
 type Reported = DealerFact & { type: 'reported' }
 
 export class ChainDealer implements Dealer {
-  readonly shape = 'chain'
+  readonly shape: TreeShape
   readonly chain: Chain
   readonly #heads: GroupDealer
   /** Of the groups further down, by any of their nodes. */
   readonly #fed = new Map<number, GroupDealer>()
   readonly #backlogs = new Map<number, number>()
   /**
-   * By head, what was ever dealt to it: what was taken back may be under way on its column, and
-   * whoever has it from there passes it on there, and on no other column.
+   * By column, what was ever dealt to it: what was taken back may be under way on it, and whoever
+   * has it from there passes it on there, and on no other column.
    */
   readonly #along = new Map<number, RangeSet>()
+  /** By column, what waits at its slowest place, and what it was dealt since that was known. */
+  readonly #waiting = new Map<number, { worstBytes: number; dealtBytes: number }>()
   /** What was sent to everybody past the columns. */
   readonly #spread = new RangeSet()
 
   /** `heads`: deals the content to the heads. */
-  constructor(chain: Chain, heads: GroupDealer) {
+  constructor(shape: TreeShape, chain: Chain, heads: GroupDealer) {
+    this.shape = shape
     this.chain = chain
     this.#heads = heads
   }
@@ -63,13 +67,13 @@ export class ChainDealer implements Dealer {
   /** Of all columns that the node passes on, and of what goes past them. */
   dealt(node: number): readonly RangePair[] {
     const ranges = RangeSet.of(this.#spread)
-    for (const head of this.chain.headsOver(node))
-      for (const range of this.along(head)) ranges.add(...range)
+    for (const column of this.chain.columnsOver(node))
+      for (const range of this.along(column)) ranges.add(...range)
     return ranges.toArray()
   }
 
-  along(head: number | null): readonly RangePair[] {
-    return (head === null ? this.#spread : this.#along.get(head))?.toArray() ?? []
+  along(column: number | null): readonly RangePair[] {
+    return (column === null ? this.#spread : this.#along.get(column))?.toArray() ?? []
   }
 
   dealtBytes(node: number): number {
@@ -94,15 +98,28 @@ export class ChainDealer implements Dealer {
   }
 
   handle(fact: DealerFact): Send[] {
-    const sends = this.#handle(fact)
-    for (const { why, relay, node, offset, length } of sends) {
+    return this.#handle(fact).map((send) => {
+      const { why, relay, node, offset, length } = send
       if (why === 'everybody' || why === 'hole') this.#spread.add(offset, length)
-      if (!relay) continue
-      const along = this.#along.get(node) ?? new RangeSet()
-      this.#along.set(node, along)
-      along.add(offset, length)
+      return relay ? { ...send, column: this.#column(node, offset, length) } : send
+    })
+  }
+
+  /** Of the columns that begin at a head the one where the least waits: it carries these bytes. */
+  #column(head: number, offset: number, length: number): number {
+    const [first = 0, ...others] = this.chain.columnsFrom(head)
+    const waits = (column: number): number => {
+      const { worstBytes = 0, dealtBytes = 0 } = this.#waiting.get(column) ?? {}
+      return worstBytes + dealtBytes
     }
-    return sends
+    const column = others.reduce((best, one) => (waits(one) < waits(best) ? one : best), first)
+    const along = this.#along.get(column) ?? new RangeSet()
+    this.#along.set(column, along)
+    along.add(offset, length)
+    const waiting = this.#waiting.get(column) ?? { worstBytes: 0, dealtBytes: 0 }
+    this.#waiting.set(column, waiting)
+    waiting.dealtBytes += length
+    return column
   }
 
   #handle(fact: DealerFact): Send[] {
@@ -179,12 +196,19 @@ export class ChainDealer implements Dealer {
     const said = { ...fact, behind: fact.behind.filter((other) => mates.has(other)) }
     const isHead = this.chain.isHead(node)
     const sends = isHead ? this.#heads.handle(said) : (this.#fed.get(node)?.handle(said) ?? [])
-    for (const head of this.chain.headsAt(node)) {
-      const [, ...beyond] = this.chain.columnOf(head)
-      const worst = Math.max(0, ...beyond.map((other) => this.#backlogs.get(other) ?? 0))
-      this.#heads.beyond(head, worst)
-    }
+    for (const column of this.chain.columnsAt(node)) this.#look(column)
     return sends
+  }
+
+  /** The slowest place of a column, and what its head has to wait for: the best of its columns. */
+  #look(column: number): void {
+    const [, ...beyond] = this.chain.entriesOf(column)
+    const worstBytes = Math.max(0, ...beyond.map((other) => this.#backlogs.get(other) ?? 0))
+    this.#waiting.set(column, { worstBytes, dealtBytes: 0 })
+    const head = this.chain.headOf(column)
+    if (head === undefined) return
+    const all = this.chain.columnsFrom(head).map((one) => this.#waiting.get(one)?.worstBytes ?? 0)
+    this.#heads.beyond(head, Math.min(...all))
   }
 
   /** Heads that there are now and were not: the groups before them are gone. */

@@ -11,8 +11,9 @@
 import type { RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import type { Chain } from '../plan/chain.js'
+import type { TreeShape } from '../plan/layout.js'
 
-export type DealtShape = 'group' | 'unicast' | 'chain'
+export type DealtShape = 'unicast' | TreeShape
 
 export interface Send {
   readonly node: number
@@ -21,6 +22,8 @@ export interface Send {
   readonly relay: boolean
   readonly scratch: boolean
   readonly why: SendReason
+  /** The column that carries it, where groups feed groups. */
+  readonly column?: number
 }
 
 /**
@@ -112,8 +115,8 @@ export interface Dealer {
   handle(fact: DealerFact): Send[]
   /** Ranges given to this node to relay so far. */
   dealt(node: number): readonly RangePair[]
-  /** Ranges that went along the column of this head; null: those that went past all columns. */
-  along(head: number | null): readonly RangePair[]
+  /** Ranges that went along this column; null: those that went past all columns. */
+  along(column: number | null): readonly RangePair[]
   /** Sum of `dealt`. */
   dealtBytes(node: number): number
   /** Bytes that were sent to every node directly, each counted once. */

@@ -44,7 +44,7 @@ const unitsMax = limits.landedPieces / 2
 
 export class GroupDealer implements Dealer {
   readonly shape = 'group'
-  readonly chain = new Chain(Number.POSITIVE_INFINITY)
+  readonly chain = new Chain({ shape: 'group' })
   readonly #stock: Stock
   readonly #relays = new Map<number, DealtRelay>()
   readonly #answers = new DirectAnswers()

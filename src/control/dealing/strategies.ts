@@ -6,12 +6,13 @@ import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import { Chain } from '../plan/chain.js'
+import { forecastTree, treeOf } from '../plan/forecast.js'
+import type { GroupWish } from '../plan/layout.js'
 import {
   bound,
   equalShares,
   expectedShares,
   type Forecast,
-  forecastChain,
   forecastClassic,
   forecastUnicast,
   type LinkSpeeds,
@@ -30,17 +31,20 @@ export type ShapeWish = 'auto' | DealtShape
 /**
  * The shape that is predicted to be fastest, where the caller leaves it open: with a group the
  * origin sends one copy, after its nodes have opened feeds to each other. What the other copies
- * take is known where the origin's uplink is (bytes a second); elsewhere bytes have to tell.
+ * take is known where the origin's uplink is (bytes a second); elsewhere bytes have to tell. What
+ * goes to several sites is not to cross between them once for each node.
  */
 export function shapeOf(
   wish: ShapeWish,
   bytes: number,
   nodes: number,
   uplink?: number,
-  groupSize?: number,
+  { groupSize }: GroupWish = {},
+  isAcrossSites = false,
 ): DealtShape {
   if (wish !== 'auto') return wish
-  const many = nodes > (groupSize ?? limits.groupSizeMax) ? 'chain' : 'group'
+  const isOne = nodes <= (groupSize ?? limits.groupSizeMax) && !isAcrossSites
+  const many = isOne ? 'group' : 'chain'
   const others = bytes * (nodes - 1)
   if (uplink !== undefined) return others * 1000 <= uplink * limits.groupMs ? 'unicast' : many
   const most = bytes <= limits.unicastFileBytes ? limits.unicastFilesBytes : limits.unicastBytes
@@ -60,14 +64,21 @@ export function dealerOf(
   blockBytes: number,
   speeds: ConfiguredSpeeds = {},
   holes: readonly RangePair[] = [],
-  groupSize: number = limits.groupSize,
+  wish: GroupWish = {},
 ): Dealer {
   if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
   const stock = strategy === 'classic' ? new Quotas(bytes, blockBytes) : new Pool(bytes)
   const { origin = {}, nodes = [] } = speeds
   if (shape === 'group') return new GroupDealer(stock, relayRates(origin, nodes), holes)
-  const heads = relayRates(origin, nodes.slice(0, groupSize))
-  return new ChainDealer(new Chain(groupSize), new GroupDealer(stock, heads, holes, false))
+  const links = nodes.map((speeds, node) => ({ ...speeds, address: `${node}` }))
+  const { heads } = treeOf(links, { ...wish, shape })
+  const rates = relayRates(
+    origin,
+    heads.map((head) => nodes[head] as LinkSpeeds),
+  )
+  const expected = new Map([...rates].map(([i, rate]) => [heads[i] as number, rate]))
+  const chain = new Chain({ ...wish, shape })
+  return new ChainDealer(shape, chain, new GroupDealer(stock, expected, holes, false))
 }
 
 /**
@@ -80,10 +91,10 @@ export function forecastOf(
   blockBytes: number,
   origin: LinkSpeeds,
   nodes: readonly NodeLink[],
-  groupSize: number = limits.groupSize,
+  wish: GroupWish = {},
 ): Forecast {
   if (shape === 'unicast') return forecastUnicast(bytes, origin, nodes)
-  if (shape === 'chain') return forecastChain(bytes, origin, nodes, groupSize)
+  if (shape !== 'group') return forecastTree(bytes, origin, nodes, { ...wish, shape })
   if (strategy === 'classic') return forecastClassic(bytes, blockBytes, origin, nodes)
   const base = bound(bytes, origin, nodes)
   return { ...base, predictedSeconds: base.boundSeconds }
@@ -93,11 +104,9 @@ export function forecastOf(
 export function groupsOf(
   shape: DealtShape,
   nodes: readonly NodeLink[],
-  groupSize: number = limits.groupSize,
+  wish: GroupWish = {},
 ): NodeLink[][] {
-  const size = shape === 'chain' ? groupSize : Math.max(1, nodes.length)
-  const chain = new Chain(size)
-  chain.start([...nodes.keys()])
+  const chain = treeOf(nodes, { ...wish, shape: shape === 'unicast' ? 'group' : shape })
   return chain.groups.map((group) => group.map((node) => nodes[node] as NodeLink))
 }
 
@@ -110,12 +119,14 @@ export function sharesOf(
   shape: DealtShape,
   file: { readonly bytes: number; readonly dataBytes: number; readonly blockBytes: number },
   nodes: readonly NodeLink[],
-  groupSize: number = limits.groupSize,
+  wish: GroupWish = {},
 ): RangePair[] {
   if (shape === 'unicast') return nodes.map(() => [0, 0])
-  if (shape === 'chain') {
-    const heads = sharesOf(strategy, 'group', file, nodes.slice(0, groupSize))
-    return nodes.map((_, i) => heads[i] ?? [0, 0])
+  if (shape !== 'group') {
+    const { heads } = treeOf(nodes, { ...wish, shape })
+    const links = heads.map((head) => nodes[head] as NodeLink)
+    const shares = sharesOf(strategy, 'group', file, links)
+    return nodes.map((_, node) => shares[heads.indexOf(node)] ?? [0, 0])
   }
   return strategy === 'classic'
     ? equalShares(file.bytes, file.blockBytes, nodes.length)

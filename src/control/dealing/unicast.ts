@@ -2,7 +2,6 @@
  * Every node is sent the whole file by the origin itself: the baseline, and the plan for one node
  * or for files so small that opening feeds between the nodes would take longer than sending them.
  */
-import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import { Chain } from '../plan/chain.js'
@@ -12,7 +11,7 @@ import { DirectAnswers } from './direct-answers.js'
 export class UnicastDealer implements Dealer {
   readonly shape = 'unicast'
   /** Who pulls from whom. */
-  readonly chain = new Chain(limits.groupSizeMax)
+  readonly chain = new Chain({ shape: 'group' })
   readonly reportMs = 0
   readonly openBytes = 0
   readonly strategy: Strategy

@@ -27,7 +27,7 @@ export interface CopyWish {
   readonly attributes: Attributes | null
   readonly nodes: readonly NodeLink[]
   readonly strategy: Strategy
-  readonly shape: 'auto' | 'unicast' | 'group' | 'chain'
+  readonly shape: 'auto' | 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
   readonly noClobber: boolean
   readonly strict: boolean
   readonly allowAdd: boolean

@@ -1,11 +1,13 @@
 /**
- * Groups in a chain: who is in which group, and along which ways bytes go from group to group.
+ * Groups that feed groups: who is in which group, and along which ways bytes go from one to the
+ * next. A chain, unless the layout (layout.ts) is another tree.
  *
  * The idea (theory: pipelined groups): a group of k nodes carries k columns. The coordinator feeds
  * the first group, each of its nodes the head of a column. The node at which a column enters a
  * group sends what arrives on to the node where it enters the next group, and to all its mates,
  * while it arrives. So each byte crosses once from group to group, and each node sends k copies of
- * a k-th of the file. One group is a chain of one.
+ * a k-th of the file. There are at least as many columns as the largest group has nodes; a smaller
+ * group has several at one node. One group is a chain of one.
  *
  * A way is what one route number stands for, and never changes: a node that leaves is passed by on
  * a new way with a new number, so that nobody is sent again what came on the old one. What was lost
@@ -14,23 +16,27 @@
  */
 import { limits } from '../../base/limits.js'
 import type { Route } from '../messages/types.js'
+import { type Group, Groups } from './groups.js'
+import type { Placed, TreeWish } from './layout.js'
+import { spreadOver } from './spread.js'
 
 /** The one route of a push of one group. */
 const groupRoute = 1
 
-/** Nodes in the order in which they were given; those that have left are not in it. */
-interface Group {
-  readonly members: number[]
-}
-
 interface Way {
   readonly route: number
-  /** The head of the column; null: what all are sent past the columns. */
+  /** Null: what all are sent past the columns. */
+  readonly column: number | null
   readonly head: number | null
-  /** Whom each node feeds in the next group. */
+  /** Whom each node feeds in the groups below its own. */
   readonly next: ReadonlyMap<number, readonly number[]>
   /** Who feeds each node that is fed. */
   readonly from: ReadonlyMap<number, number>
+}
+
+interface Column {
+  readonly head: number
+  readonly way: Way
 }
 
 /** Somebody is fed no more by a node that has left, or does not reach it. */
@@ -38,75 +44,88 @@ export interface Gap {
   readonly to: number
   /** What `to` finds elsewhere it passes on with this route. */
   readonly route: number
-  /** Of the way; null: the one past the columns. */
+  /** Null: what went past the columns. */
+  readonly column: number | null
+  /** Where it begins, or did. */
   readonly head: number | null
 }
 
-/** What follows from a change for whoever deals. */
-export interface ChainNews {
-  readonly gaps: readonly Gap[]
-  /** Nodes that begin a column now. */
-  readonly begun: readonly number[]
-}
-
 export class Chain {
-  readonly #size: number
-  readonly #groups: Group[] = []
-  readonly #groupOf = new Map<number, Group>()
+  readonly #groups: Groups
+  readonly #isToEvery: boolean
   readonly #ways: Way[] = []
-  /** By head. */
-  readonly #columns = new Map<number, Way>()
-  readonly #mirrors = new Set<number>()
+  readonly #columns = new Map<number, Column>()
+  /** By head, the columns that begin there. */
+  readonly #heads = new Map<number, number[]>()
   readonly #avoided = new Set<number>()
   /** Whom a node does not reach. */
   readonly #unreached = new Map<number, Set<number>>()
   #spread: Way | undefined
   #unspread: readonly number[] = []
   #routes = groupRoute
+  /** Columns that there ever were. */
+  #count = 0
 
-  /** `size`: nodes in a group; the last one has what is left. */
-  constructor(size: number) {
-    this.#size = size
+  constructor(wish: TreeWish) {
+    this.#groups = new Groups(wish)
+    this.#isToEvery = wish.handover === 'every'
   }
 
   /** `mirrors`: those of the nodes that hold everything, and only send. */
-  start(nodes: readonly number[], mirrors: ReadonlySet<number> = new Set()): void {
-    const receivers = nodes.filter((node) => !mirrors.has(node))
-    for (let at = 0; at < receivers.length; at += this.#size) {
-      const group = { members: receivers.slice(at, at + this.#size) }
-      this.#groups.push(group)
-      for (const node of group.members) this.#groupOf.set(node, group)
-    }
-    for (const node of mirrors) this.#addMirror(node)
+  start(nodes: readonly Placed[], mirrors: ReadonlySet<number> = new Set()): void {
+    this.#groups.start(nodes, mirrors)
+    for (const node of mirrors) this.#groups.addMirror(node)
     this.#begin()
   }
 
   get isOne(): boolean {
-    return this.#groups.length <= 1
+    return this.#groups.isOne
   }
 
   /** The first one first. */
   get groups(): number[][] {
-    return this.#groups.map(({ members }) => [...members])
+    return this.#groups.all.map(({ members }) => [...members])
   }
 
-  /** The same without mirrors. */
+  /** Of each group the index of the one that feeds it; null: the coordinator does. */
+  get parents(): (number | null)[] {
+    const { all } = this.#groups
+    const index = new Map(all.map((group, i) => [group, i]))
+    return all.map(({ parent }) => (parent === null ? null : (index.get(parent) ?? null)))
+  }
+
+  /** The groups without mirrors. */
   get receivers(): number[][] {
-    return this.#groups.map(({ members }) => members.filter((node) => !this.#mirrors.has(node)))
+    return this.#groups.all.map((group) => this.#groups.receivers(group))
   }
 
   /** Nodes that a column begins at, whom the coordinator feeds. */
   get heads(): number[] {
-    return [...this.#columns.keys()]
+    return [...this.#heads.keys()]
   }
 
   isHead(node: number): boolean {
-    return this.#columns.has(node)
+    return this.#heads.has(node)
   }
 
-  /** The route of what the coordinator deals to this head. */
-  routeOf(head: number): number {
-    return this.#columns.get(head)?.route ?? 0
+  /** Columns that begin at this node. */
+  columnsFrom(head: number): readonly number[] {
+    return this.#heads.get(head) ?? []
+  }
+
+  headOf(column: number): number | undefined {
+    return this.#columns.get(column)?.head
+  }
+
+  /** The route of what is dealt to this column. */
+  routeOf(column: number): number {
+    return this.#columns.get(column)?.way.route ?? 0
+  }
+
+  /** A route that reaches everybody from this head; 0: it is none. */
+  routeFrom(head: number): number {
+    const [column] = this.columnsFrom(head)
+    return column === undefined ? 0 : this.routeOf(column)
   }
 
   /** The route of what goes to everybody and is no part of a column; 0: it ends where it lands. */
@@ -120,56 +139,81 @@ export class Chain {
   }
 
   /** Nodes at which this column enters a group, its head first. */
-  columnOf(head: number): readonly number[] {
-    return [...(this.#columns.get(head)?.next.keys() ?? [])]
+  entriesOf(column: number): readonly number[] {
+    return [...(this.#columns.get(column)?.way.next.keys() ?? [])]
   }
 
   /** Nodes of groups that this column passes by: nobody there can be reached who passes it on. */
-  skipped(head: number): number[] {
-    const next = this.#columns.get(head)?.next
-    if (next === undefined || next.size === this.#groups.length) return []
-    const skipped = this.#groups.filter(({ members }) => !members.some((node) => next.has(node)))
+  skipped(column: number): number[] {
+    const next = this.#columns.get(column)?.way.next
+    const { all } = this.#groups
+    if (next === undefined || next.size === all.length) return []
+    const skipped = all.filter(({ members }) => !members.some((node) => next.has(node)))
     return skipped.flatMap(({ members }) => members)
   }
 
-  /** Heads of the columns that enter its group at this node. */
-  headsAt(node: number): number[] {
-    return [...this.#columns].flatMap(([head, { next }]) => (next.has(node) ? [head] : []))
+  /** Columns that enter its group at this node. */
+  columnsAt(node: number): number[] {
+    return [...this.#columns].flatMap(([column, { way }]) => (way.next.has(node) ? [column] : []))
   }
 
-  /** Heads of the columns that this node passes on, or has passed on. */
-  headsOver(node: number): number[] {
-    const heads = this.#ways.flatMap(({ head, next }) =>
-      head !== null && next.has(node) ? [head] : [],
+  /** Columns that this node passes on, or has passed on. */
+  columnsOver(node: number): number[] {
+    const columns = this.#ways.flatMap(({ column, next }) =>
+      column !== null && next.has(node) ? [column] : [],
     )
-    return [...new Set(heads)]
+    return [...new Set(columns)]
   }
 
   /** The others of its group. */
   mates(node: number): number[] {
-    return this.#groupOf.get(node)?.members.filter((other) => other !== node) ?? []
+    return this.#groups.of(node)?.members.filter((other) => other !== node) ?? []
+  }
+
+  /** The others of its group, as far as they have from it what enters there. */
+  matesFedBy(node: number): number[] {
+    const isFeeder = !this.#isToEvery || this.#groups.of(node) === this.#groups.first
+    return isFeeder ? this.mates(node) : []
   }
 
   /** Whom this node has to know: its mates, whom it feeds, and who feeds it. */
   neighbours(node: number): number[] {
-    const known = new Set(this.mates(node))
-    for (const { next, from } of this.#ways) {
-      for (const to of next.get(node) ?? []) known.add(to)
-      known.add(from.get(node) ?? node)
+    const mates = this.mates(node)
+    const known = new Set(mates)
+    for (const way of this.#ways) {
+      for (const to of way.next.get(node) ?? []) {
+        known.add(to)
+        for (const end of this.#endsBelow(way, to)) known.add(end)
+      }
+      // What enters at a mate may come from above to this node as well.
+      for (const entry of this.#isToEvery ? [node, ...mates] : [node])
+        known.add(way.from.get(entry) ?? node)
     }
-    return [...known].filter((other) => other !== node && this.#groupOf.has(other))
+    return [...known].filter((other) => other !== node && this.#groups.has(other))
+  }
+
+  /** Those with whom what this column brings to the node ends, sent by the node itself. */
+  endsOf(column: number, node: number): number[] {
+    const way = this.#columns.get(column)?.way
+    return way === undefined ? [] : this.#endsOf(way, node)
+  }
+
+  /** Those in the groups above that feed this node now. */
+  feeders(node: number): number[] {
+    const ways = [...this.#columns.values()].map(({ way }) => way)
+    const feeders = ways.flatMap(({ from }) => from.get(node) ?? [])
+    return [...new Set(feeders)].filter((other) => this.#groups.has(other))
   }
 
   /** What this node passes on, and to whom: into the next group first. */
   routes(node: number): Route[] {
-    const mates = this.mates(node).map((member) => ({ member, next: 0 }))
     const [now, before]: [Route[], Route[]] = [[], []]
     for (const way of this.#ways) {
-      const { route, head, next } = way
-      const children = next.get(node)?.filter((to) => this.#groupOf.has(to))
+      const { route, next } = way
+      const children = next.get(node)?.filter((to) => this.#groups.has(to))
       if (children === undefined) continue
       const down = children.map((member) => ({ member, next: route }))
-      const to = [...down, ...(head === null ? [] : mates)]
+      const to = [...down, ...this.#endsOf(way, node).map((member) => ({ member, next: 0 }))]
       if (to.length > 0) (this.#isInUse(way) ? now : before).push({ route, to })
     }
     const spare = now.length + before.length - limits.routesPerPlan
@@ -177,118 +221,130 @@ export class Chain {
   }
 
   /**
-   * A node more: a mate in the last group, or in a new one behind it. The only group has a column
-   * for it, too, and so has a mirror wherever it joins.
+   * A node more: a mate in a group that feeds no other, one of its own site where there is one, or
+   * in a new group there. The only group has a column for it, too, and so has a mirror wherever it
+   * joins.
    */
-  join(node: number, isMirror = false): void {
+  join(placed: Placed, isMirror = false): void {
+    const { node } = placed
     if (isMirror) {
-      if (this.#addMirror(node)) this.#beginAt(node, [])
+      if (this.#groups.addMirror(node)) this.#beginAt(node, new Set())
       return
     }
-    const before = this.#groups.at(-1)
-    const isFull = before !== undefined && before.members.length >= this.#most
-    const last = before === undefined || isFull ? { members: [] } : before
-    if (last !== before) this.#groups.push(last)
-    last.members.push(node)
-    this.#groupOf.set(node, last)
-    if (isFull) for (const head of this.heads) this.#reroute(head)
-    if (this.isOne) this.#beginAt(node, [])
+    if (this.#groups.join(placed)) for (const column of this.#columns.keys()) this.#reroute(column)
+    if (this.isOne) this.#beginAt(node, new Set())
     else this.#spreadAnew()
   }
 
   /** The node is gone. */
-  leave(node: number): ChainNews {
-    const group = this.#groupOf.get(node)
-    if (group === undefined) return { gaps: [], begun: [] }
+  leave(node: number): Gap[] {
+    if (!this.#groups.has(node)) return []
     const gaps = this.#gapsBelow(node)
-    group.members.splice(group.members.indexOf(node), 1)
-    this.#groupOf.delete(node)
-    this.#columns.delete(node)
-    if (group.members.length === 0) this.#groups.splice(this.#groups.indexOf(group), 1)
-    for (const [head, way] of this.#columns) if (way.next.has(node)) this.#reroute(head)
-    const begun = this.#columns.size === 0 ? this.#begin() : []
-    const isFeeder = gaps.some(({ head }) => head === null)
+    this.#groups.leave(node)
+    for (const [column, { head, way }] of [...this.#columns])
+      if (head === node) this.#rehead(column)
+      else if (way.next.has(node)) this.#reroute(column)
+    if (this.#columns.size === 0) this.#begin()
+    const isFeeder = gaps.some(({ column }) => column === null)
     if (this.isOne || isFeeder || this.#unspread.includes(node)) this.#spreadAnew()
-    return { gaps, begun }
+    return gaps
   }
 
-  /** The node lives and says nothing: its columns pass it by, but for one that begins at it. */
-  avoid(node: number): ChainNews {
+  /** The node lives and says nothing: columns pass it by, but for those that begin at it. */
+  avoid(node: number): Gap[] {
     const gaps = this.#gapsBelow(node)
     this.#avoided.add(node)
-    for (const [head, way] of this.#columns)
-      if (head !== node && way.next.has(node)) this.#reroute(head)
-    if (gaps.some(({ head }) => head === null)) this.#spreadAnew()
-    return { gaps, begun: [] }
+    for (const [column, { head, way }] of [...this.#columns])
+      if (head !== node && way.next.has(node)) this.#reroute(column)
+    if (gaps.some(({ column }) => column === null)) this.#spreadAnew()
+    return gaps
   }
 
   /** What one node sends does not reach another one in the next group: who takes its place. */
-  cut(from: number, to: number): ChainNews {
+  cut(from: number, to: number): Gap[] {
     const gaps: Gap[] = []
-    for (const { route, head, next } of this.#ways)
-      if (next.get(from)?.includes(to)) gaps.push({ to, route, head })
+    for (const way of this.#ways)
+      if (way.next.get(from)?.includes(to)) gaps.push(gapOf(to, way), ...this.#gapsBeside(to, way))
     this.#unreached.set(from, (this.#unreached.get(from) ?? new Set()).add(to))
-    for (const [head, way] of this.#columns)
-      if (way.next.get(from)?.includes(to)) this.#reroute(head)
+    for (const [column, { way }] of [...this.#columns])
+      if (way.next.get(from)?.includes(to)) this.#reroute(column)
     if (this.#spread?.next.get(from)?.includes(to)) this.#spreadAnew()
-    return { gaps, begun: [] }
+    return gaps
   }
 
-  /** Members of one group at most. */
-  get #most(): number {
-    return Math.max(this.#size, limits.nodesPerGroup)
-  }
-
-  /** It is fed nothing, so it is in the first group. False: that takes no more. */
-  #addMirror(node: number): boolean {
-    const [first = { members: [] }] = this.#groups
-    if (first.members.length >= this.#most) return false
-    if (this.#groups.length === 0) this.#groups.push(first)
-    first.members.push(node)
-    this.#groupOf.set(node, first)
-    this.#mirrors.add(node)
-    return true
-  }
-
-  /** Columns from the first group on, one for each of its nodes. */
-  #begin(): number[] {
-    const [first, ...rest] = this.#groups
-    const heads = [...(first?.members ?? [])]
-    for (const [i, head] of heads.entries())
-      this.#beginAt(
-        head,
-        rest.map(({ members }) => members[i % members.length] as number),
-      )
+  /** Columns from the first group on: one for each of its nodes, and for each of the largest. */
+  #begin(): void {
+    const first = this.#groups.first?.members ?? []
+    const { all, columns } = this.#groups
+    const count = first.length === 0 ? 0 : Math.max(first.length, columns)
+    for (let i = 0; i < count; i++) {
+      const wished = all.map(({ members }) => members[i % members.length] as number)
+      this.#beginAt(first[i % first.length] as number, new Set(wished))
+    }
     this.#spreadAnew()
-    return heads
   }
 
-  #beginAt(head: number, wished: readonly number[]): void {
-    const way = this.#add(head, linked(this.#lay(head, wished)), this.isOne ? groupRoute : 0)
-    this.#columns.set(head, way)
+  #beginAt(head: number, wished: ReadonlySet<number>): void {
+    this.#setColumn(this.#count++, head, wished, this.isOne ? groupRoute : 0)
   }
 
   /** The same column, but for places that it cannot go through any longer. */
-  #reroute(head: number): void {
-    this.#columns.set(head, this.#add(head, linked(this.#lay(head, this.columnOf(head))), 0))
+  #reroute(column: number): void {
+    const { head } = this.#columns.get(column) as Column
+    this.#setColumn(column, head, new Set(this.entriesOf(column)), 0)
   }
 
-  /** A column: from group to group the node that is wished, or else the idlest one. */
-  #lay(head: number, wished: readonly number[]): number[] {
-    const wishes = new Set(wished)
-    const column = [head]
-    for (const { members } of this.#groups.slice(1)) {
-      const from = column.at(-1) as number
-      const able = members.filter((node) => this.#passes(node) && this.#reaches(from, node))
-      const node = able.find((one) => wishes.has(one)) ?? this.#idlest(able)
-      if (node !== undefined) column.push(node)
+  /**
+   * The node that the column began at is gone. It begins at another one of the first group now; it
+   * ends where there are enough without it, and where each node of one group has its own.
+   */
+  #rehead(column: number): void {
+    const entries = new Set(this.entriesOf(column))
+    this.#dropColumn(column)
+    const { first, columns } = this.#groups
+    if (first === undefined || this.isOne || this.#columns.size >= columns) return
+    const able = this.#groups.receivers(first)
+    const awake = able.filter((node) => this.#passes(node))
+    const head = able.find((node) => entries.has(node)) ?? this.#idlest(awake) ?? able[0]
+    if (head !== undefined) this.#setColumn(column, head, entries, 0)
+  }
+
+  #setColumn(column: number, head: number, wished: ReadonlySet<number>, route: number): void {
+    const isNew = this.#columns.get(column)?.head !== head
+    const way = this.#add(column, head, this.#lay(head, wished), route)
+    this.#columns.set(column, { head, way })
+    if (isNew) this.#heads.set(head, [...this.columnsFrom(head), column])
+  }
+
+  #dropColumn(column: number): void {
+    const { head } = this.#columns.get(column) as Column
+    this.#columns.delete(column)
+    const others = this.columnsFrom(head).filter((other) => other !== column)
+    if (others.length > 0) this.#heads.set(head, others)
+    else this.#heads.delete(head)
+  }
+
+  /** A column: into each group by the node that is wished, or else the idlest one. */
+  #lay(head: number, wished: ReadonlySet<number>): Map<number, number[]> {
+    const next = new Map<number, number[]>([[head, []]])
+    const reached: [Group, number][] = this.#groups.all.slice(0, 1).map((group) => [group, head])
+    for (const [group, from] of reached) {
+      for (const child of group.children) {
+        const able = child.members.filter((node) => this.#passes(node) && this.#reaches(from, node))
+        const node = able.find((one) => wished.has(one)) ?? this.#idlest(able)
+        if (node !== undefined) {
+          next.get(from)?.push(node)
+          next.set(node, [])
+        }
+        reached.push([child, node ?? from])
+      }
     }
-    return column
+    return next
   }
 
   /** Bytes that it is fed go on from there. */
   #passes(node: number): boolean {
-    return !this.#avoided.has(node) && !this.#mirrors.has(node)
+    return !this.#avoided.has(node) && !this.#groups.isMirror(node)
   }
 
   #reaches(from: number, to: number): boolean {
@@ -299,68 +355,61 @@ export class Chain {
   #idlest(members: readonly number[]): number | undefined {
     if (members.length < 2) return members[0]
     const entered = new Map<number, number>()
-    for (const { next } of this.#columns.values())
-      for (const node of next.keys()) entered.set(node, (entered.get(node) ?? 0) + 1)
+    for (const { way } of this.#columns.values())
+      for (const node of way.next.keys()) entered.set(node, (entered.get(node) ?? 0) + 1)
     const load = (node: number): number => entered.get(node) ?? 0
     return members.reduce((best, node) => (load(node) < load(best) ? node : best))
+  }
+
+  /** Those with whom a way ends, sent by the node at which it enters a group. */
+  #endsOf(way: Way, node: number): number[] {
+    if (way.column === null) return []
+    const below = (way.next.get(node) ?? []).flatMap((to) => this.#endsBelow(way, to))
+    return [...this.matesFedBy(node), ...below]
+  }
+
+  /** Mates of a node that is fed, who are fed together with it. */
+  #endsBelow(way: Way, to: number): number[] {
+    if (!this.#isToEvery || way.column === null) return []
+    return this.mates(to).filter((mate) => !this.#groups.isMirror(mate))
+  }
+
+  /** What the mates of a node that is fed no more miss for the same reason. */
+  #gapsBeside(to: number, way: Way): Gap[] {
+    return this.#endsBelow(way, to).map((mate) => ({ ...gapOf(mate, way), route: 0 }))
   }
 
   #gapsBelow(node: number): Gap[] {
     const gaps = new Map<string, Gap>()
     // What is found goes along one way, the newest: whom it fed on an older one is told as well.
-    for (const { route, head, next } of [...this.#ways].reverse()) {
-      for (const to of next.get(node) ?? []) {
-        const isTold = gaps.has(`${head} ${to}`)
-        for (const one of isTold ? (next.get(to) ?? []) : [to])
-          if (this.#groupOf.has(one) && !gaps.has(`${head} ${one}`))
-            gaps.set(`${head} ${one}`, { to: one, route, head })
+    for (const way of [...this.#ways].reverse()) {
+      const key = (to: number): string => `${way.column} ${to}`
+      for (const to of way.next.get(node) ?? []) {
+        const isTold = gaps.has(key(to))
+        for (const one of isTold ? (way.next.get(to) ?? []) : [to])
+          if (this.#groups.has(one) && !gaps.has(key(one))) gaps.set(key(one), gapOf(one, way))
+        if (isTold) continue
+        for (const gap of this.#gapsBeside(to, way))
+          if (!gaps.has(key(gap.to))) gaps.set(key(gap.to), gap)
       }
     }
     return [...gaps.values()]
   }
 
-  /**
-   * What goes to everybody: each node has one in the group before that feeds it, or a mate that is
-   * fed. Nobody feeds the first group, nor those to whom there is no way.
-   */
   #spreadAnew(): void {
     this.#spread = undefined
     this.#unspread = []
     if (this.isOne) return
-    const next = new Map<number, number[]>()
-    const unspread: number[] = []
-    let before: readonly number[] | undefined
-    for (const receivers of this.receivers) {
-      for (const node of receivers) next.set(node, [])
-      if (before !== undefined) unspread.push(...this.#feed(next, before, receivers))
-      before = receivers
-    }
-    this.#unspread = unspread
-    this.#spread = this.#add(null, next, 0)
+    const feeds = (from: number, to: number): boolean =>
+      this.#passes(from) && this.#reaches(from, to)
+    const { next, unfed } = spreadOver(this.#groups, feeds)
+    this.#unspread = unfed
+    this.#spread = this.#add(null, null, next, 0)
   }
 
-  /** Those of a group whom nobody can feed; `next` gets who feeds the others. */
-  #feed(
-    next: Map<number, number[]>,
-    before: readonly number[],
-    members: readonly number[],
-  ): number[] {
-    const fed: number[] = []
-    const feeds = (from: readonly number[], at: number, node: number): boolean => {
-      const turns = [...from.slice(at % from.length), ...from.slice(0, at % from.length)]
-      const feeder = turns.find((one) => this.#passes(one) && this.#reaches(one, node))
-      if (feeder === undefined) return false
-      next.get(feeder)?.push(node)
-      fed.push(node)
-      return true
-    }
-    const left = members.filter((node, at) => !feeds(before, at, node))
-    return left.filter((node, at) => !feeds([...fed], at, node))
-  }
-
-  #add(head: number | null, next: Way['next'], route: number): Way {
+  #add(column: number | null, head: number | null, next: Way['next'], to: number): Way {
     const from = new Map([...next].flatMap(([one, fed]) => fed.map((to) => [to, one] as const)))
-    const way = { route: route === 0 ? ++this.#routes : route, head, next, from }
+    const way = { route: to === 0 ? ++this.#routes : to, column, head, next, from }
     // What is still under way on the oldest ones lands where it is, and others ask for it.
     const spare = this.#ways.length + 1 - limits.routesPerPlan - this.#columns.size
     const gone = this.#ways.filter((old) => !this.#isInUse(old)).slice(0, Math.max(0, spare))
@@ -371,10 +420,10 @@ export class Chain {
 
   /** What is dealt now may go along it. */
   #isInUse(way: Way): boolean {
-    return way === (way.head === null ? this.#spread : this.#columns.get(way.head))
+    return way === (way.column === null ? this.#spread : this.#columns.get(way.column)?.way)
   }
 }
 
-function linked(column: readonly number[]): Map<number, number[]> {
-  return new Map(column.map((node, i) => [node, column.slice(i + 1, i + 2)]))
+function gapOf(to: number, { route, column, head }: Omit<Gap, 'to'>): Gap {
+  return { to, route, column, head }
 }

@@ -9,7 +9,6 @@
  */
 import type { RangePair } from '../../base/ranges.js'
 import type { LinkSpeeds, NodeLink } from '../messages/copying.js'
-import { Chain } from './chain.js'
 
 export type { LinkSpeeds, NodeLink }
 
@@ -108,38 +107,6 @@ export function forecastUnicast(
   const seconds = (bytes * nodes.length) / uplink
   if (seconds <= base.boundSeconds) return { ...base, predictedSeconds: base.boundSeconds }
   return { ...base, predictedSeconds: seconds, limiting: 'origin uplink' }
-}
-
-/**
- * Bound and predicted time of groups in a chain: a column goes at the pace of the slowest node at
- * which it enters a group, which sends it to all its mates and once into the next group.
- */
-export function forecastChain(
-  bytes: number,
-  origin: LinkSpeeds,
-  nodes: readonly NodeLink[],
-  groupSize: number,
-): Forecast {
-  const base = bound(bytes, origin, nodes)
-  const chain = new Chain(groupSize)
-  chain.start([...nodes.keys()])
-  if (base.boundSeconds === null || chain.isOne)
-    return { ...base, predictedSeconds: base.boundSeconds }
-  const mates = (node: number): number => chain.mates(node).length
-  let rate = 0
-  for (const head of chain.heads) {
-    const column = chain.columnOf(head)
-    const rates = column.map((node, i) => {
-      const uplink = nodes[node]?.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY
-      const copies = mates(node) + (i + 1 < column.length ? 1 : 0)
-      return copies === 0 ? Number.POSITIVE_INFINITY : uplink / copies / chain.headsAt(node).length
-    })
-    rate += Math.min(...rates)
-  }
-  const seconds = bytes / rate
-  if (seconds <= base.boundSeconds * (1 + 1e-9))
-    return { ...base, predictedSeconds: base.boundSeconds }
-  return { ...base, predictedSeconds: seconds, limiting: 'uplinks' }
 }
 
 /** Bound and predicted time of the equal split: every relay must forward its share n - 1 times. */

@@ -13,8 +13,6 @@ export interface PlanWishes {
 
 /** Throws ERR_FR_UNSUPPORTED naming the first wish that cannot be met. */
 export function refuseUnsupported(wishes: PlanWishes): void {
-  if (!['auto', 'group', 'unicast', 'chain'].includes(wishes.shape))
-    throw unsupported(`shape '${wishes.shape}'`)
   const most = Math.min(wishes.groupSize ?? limits.nodesPerGroup, limits.nodesPerGroup)
   if (wishes.shape === 'group' && wishes.nodes > most)
     throw unsupported(`one group of ${wishes.nodes} nodes, where ${most} are the most`)

@@ -24,6 +24,7 @@ import {
   type NodeSettled,
   originNumber,
 } from '../../control/messages/types.js'
+import { spansSites } from '../../control/plan/layout.js'
 import type { Forecast, NodeLink } from '../../control/plan/plan.js'
 import {
   type Progress,
@@ -107,9 +108,17 @@ export class PushRun {
       progressMs: limits.progressMs,
     }
     const { uplinkBytesPerSecond } = this.#origin
-    const { groupSize } = spec
+    const { groups } = spec
     const senders = spec.nodes.length + (spec.mirrors?.length ?? 0)
-    const shape = shapeOf(spec.shape, source.dataBytes, senders, uplinkBytesPerSecond, groupSize)
+    const isAcrossSites = spansSites(spec.nodes)
+    const shape = shapeOf(
+      spec.shape,
+      source.dataBytes,
+      senders,
+      uplinkBytesPerSecond,
+      groups,
+      isAcrossSites,
+    )
     const mirrors = shape === 'group' ? spec.mirrors : undefined
     this.#machine = new OriginMachine(
       { ...config, ...(mirrors && { mirrors }) },
@@ -120,7 +129,7 @@ export class PushRun {
         this.#blockBytes,
         { origin: this.#origin, nodes: spec.nodes },
         source.holes.map(({ offset, length }): RangePair => [offset, length]),
-        groupSize,
+        groups,
       ),
       awakeMs(),
     )
@@ -291,7 +300,7 @@ export class PushRun {
       this.#blockBytes,
       this.#origin,
       nodes,
-      this.#spec.groupSize,
+      this.#spec.groups,
     )
     const { size: bytes, dataBytes } = this.#source
     const file = { bytes, dataBytes, blockBytes: this.#blockBytes }

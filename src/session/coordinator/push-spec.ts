@@ -4,6 +4,7 @@ import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Logger } from '../../base/log.js'
 import type { ShapeWish } from '../../control/dealing/strategies.js'
 import type { NodeOutcome, Strategy } from '../../control/messages/types.js'
+import type { GroupWish } from '../../control/plan/layout.js'
 import type { NodeLink } from '../../control/plan/plan.js'
 import type { Plan } from '../../control/view/push-view.js'
 import type { TraceSink } from '../../control/view/trace.js'
@@ -36,8 +37,8 @@ export interface PushSpec {
   readonly signer: Signer
   readonly strategy: Strategy
   readonly shape: ShapeWish
-  /** Nodes of a group; undefined: as the shape has it. */
-  readonly groupSize?: number | undefined
+  /** How nodes are grouped, as far as the caller says. */
+  readonly groups?: GroupWish | undefined
   readonly name: Uint8Array
   readonly nodes: readonly NodeLink[]
   /** Those that are asked to send what they hold of the content in the origin's stead. */

@@ -113,7 +113,10 @@ describe('fr push', () => {
     ['push a b --to h:1', 'too many arguments'],
     ['push a --to ::1', "--to: '::1' is not HOST[:PORT]; write IPv6 as [::1]:7400"],
     ['push a --to h:1,h:1', '--to: h:1 is named twice'],
-    ['push a --to h:1 --shape ring', 'Allowed choices are auto, unicast, group, chain.'],
+    [
+      'push a --to h:1 --shape ring',
+      'Allowed choices are auto, unicast, group, chain, tree, binomial.',
+    ],
     ['push a --to h:1 --group-size 0', "'0' is not a whole number from 1 to 64"],
     ['push a --to h:1 --uplink 200', "'200' is not a rate"],
     ['push a --to h:1 --connect-timeout soon', "'soon' is not a duration"],
@@ -132,10 +135,11 @@ describe('fr push', () => {
       'push a --to h:1 --limit-up 1Mbit',
       'ERR_FR_UNSUPPORTED: this version does not support fr push --limit-up',
     ],
-    [
-      'push a --to h:1 --handover every',
-      'ERR_FR_UNSUPPORTED: this version does not support fr push --handover',
-    ],
+    ['push a --to h:1 --handover some', 'Allowed choices are corresponding, every.'],
+    ['push a --to h:1 --handover every --shape group', '--handover is between groups'],
+    ['push a --to h:1 --site-link a:b', "'a:b' is not SITE:SITE=RATE"],
+    ['push a --to h:1 --site-link a:a=1Mbit', 'names one site twice'],
+    ['push a --to h:1 --site-link a:b=0Mbit', 'must be above zero'],
     ['push a --to h:1 --key secret', "unknown option '--key'"],
   ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
 
@@ -393,10 +397,17 @@ describe('fr', () => {
 
   it('shows no option that it refuses, and still refuses it by name', () => {
     const shown = names.map((name) => help(`${name} --help`)).join()
-    expect(shown).not.toMatch(/tree|binomial|--limit-up|--handover/)
-    expect(command('push a --to h --shape chain --group-size 2')).toMatchObject({
-      shape: 'chain',
+    expect(shown).not.toMatch(/--limit-up/)
+    const grouped = '--group-size 2 --handover every --site a --site-link a:b=8Mbit'
+    expect(command(`push a --to h --shape tree ${grouped} --site-link b:c=80Mbit`)).toMatchObject({
+      shape: 'tree',
       groupSize: 2,
+      handover: 'every',
+      site: 'a',
+      siteLinks: [
+        { sites: ['a', 'b'], bytesPerSecond: 1e6 },
+        { sites: ['b', 'c'], bytesPerSecond: 1e7 },
+      ],
     })
     expect(command('node --listen h --data d --mirror')).toMatchObject({ mirror: true })
     expect(command('node --listen h --data d --read-only')).toMatchObject({ readOnly: true })
@@ -412,6 +423,6 @@ describe('fr', () => {
       expect(own).toContain(`fr ${name}`)
     }
     expect(text).not.toMatch(/simulate|^ {2}limit /m)
-    expect(help('push --help')).not.toMatch(/--limit-up|--handover/)
+    expect(help('push --help')).not.toMatch(/--limit-up/)
   })
 })

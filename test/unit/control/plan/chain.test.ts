@@ -4,17 +4,29 @@ import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import { Chain } from '../../../../src/control/plan/chain.js'
 import { hasCycle } from '../../../../src/control/plan/check.js'
+import type { Handover, Placed, TreeShape } from '../../../../src/control/plan/layout.js'
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 
-function started(nodes: number, size: number): Chain {
-  const chain = new Chain(size)
-  chain.start(upTo(nodes))
+const places = (nodes: readonly number[]): Placed[] => nodes.map((node) => ({ node }))
+
+function started(
+  nodes: number,
+  groupSize: number,
+  shape: TreeShape = 'chain',
+  handover?: Handover,
+): Chain {
+  const chain = new Chain({ shape, groupSize, handover })
+  chain.start(places(upTo(nodes)))
   return chain
 }
 
-/** Whom a byte that this head is dealt reaches, along the tables of all nodes; each once. */
-function reached(chain: Chain, head: number): number[] {
+const columnsOf = (chain: Chain): number[] =>
+  chain.heads.flatMap((head) => [...chain.columnsFrom(head)])
+
+/** Whom a byte that this column carries reaches, along the tables of all nodes; each once. */
+function reached(chain: Chain, column: number): number[] {
+  const head = chain.headOf(column) as number
   const seen = new Map<number, number>([[head, 1]])
   const pass = (node: number, route: number): void => {
     for (const { member, next } of chain.routes(node).find((row) => row.route === route)?.to ??
@@ -23,7 +35,7 @@ function reached(chain: Chain, head: number): number[] {
       if (next !== 0) pass(member, next)
     }
   }
-  pass(head, chain.routeOf(head))
+  pass(head, chain.routeOf(column))
   expect([...seen.values()].every((times) => times === 1)).toBe(true)
   return [...seen.keys()].sort((a, b) => a - b)
 }
@@ -44,7 +56,7 @@ describe('a chain of groups', () => {
   it('is one group where all fit in: a route for all, and nothing past it', () => {
     const chain = started(4, 8)
     expect(chain.heads).toEqual([0, 1, 2, 3])
-    expect(chain.heads.map((head) => chain.routeOf(head))).toEqual([1, 1, 1, 1])
+    expect(columnsOf(chain).map((column) => chain.routeOf(column))).toEqual([1, 1, 1, 1])
     expect(chain.spreadRoute).toBe(0)
     expect(chain.routes(1)).toEqual([
       { route: 1, to: [0, 2, 3].map((member) => ({ member, next: 0 })) },
@@ -69,28 +81,29 @@ describe('a chain of groups', () => {
       fc.property(
         fc.integer({ min: 1, max: 24 }),
         fc.integer({ min: 1, max: 6 }),
+        fc.constantFrom('chain', 'tree', 'binomial'),
+        fc.constantFrom<Handover>('corresponding', 'every'),
         fc.array(change),
-        (n, k, changes) => {
-          const chain = started(n, k)
+        (n, k, shape, handover, changes) => {
+          const chain = started(n, k, shape, handover)
           let all = upTo(n)
           for (const { kind, at } of changes) {
             const node = all[at % all.length]
             if (kind === 'join' || node === undefined) {
-              chain.join(all.length === 0 ? 100 : Math.max(...all) + 100)
+              chain.join({ node: all.length === 0 ? 100 : Math.max(...all) + 100 })
               all = [...all, all.length === 0 ? 100 : Math.max(...all) + 100]
             } else if (kind === 'leave') {
               chain.leave(node)
               all = all.filter((other) => other !== node)
             } else if (kind === 'avoid') chain.avoid(node)
             else {
-              const [head = -1] = chain.headsAt(node)
-              const column = chain.columnOf(head)
-              const next = column[column.indexOf(node) + 1]
-              if (next !== undefined) chain.cut(node, next)
+              const [row] = chain.routes(node)
+              const next = row?.to.find((target) => target.next !== 0)
+              if (next !== undefined) chain.cut(node, next.member)
             }
-            for (const head of chain.heads)
+            for (const column of columnsOf(chain))
               expect(
-                [...reached(chain, head), ...chain.skipped(head)].sort((a, b) => a - b),
+                [...reached(chain, column), ...chain.skipped(column)].sort((a, b) => a - b),
               ).toEqual([...all].sort((a, b) => a - b))
             if (!chain.isOne)
               expect(reachedPastColumns(chain)).toEqual([...all].sort((a, b) => a - b))
@@ -105,36 +118,87 @@ describe('a chain of groups', () => {
     )
   })
 
+  it('has as many columns as its largest group, also where the first is one node', () => {
+    const chain = new Chain({ shape: 'chain' })
+    const sites = ['a', 'b', 'b', 'b', 'b', 'c', 'c']
+    chain.start(sites.map((site, node) => ({ node, site })))
+    expect(chain.groups).toEqual([[0], [1, 2, 3, 4], [5, 6]])
+    expect(chain.heads).toEqual([0])
+    const columns = columnsOf(chain)
+    expect(columns.map((column) => chain.entriesOf(column))).toEqual([
+      [0, 1, 5],
+      [0, 2, 6],
+      [0, 3, 5],
+      [0, 4, 6],
+    ])
+    for (const column of columns) expect(reached(chain, column)).toEqual(upTo(7))
+    // The head of them all is gone: each goes on with a head of its own.
+    chain.leave(0)
+    expect(chain.heads).toEqual([1, 2, 3, 4])
+    chain.leave(2)
+    expect(columnsOf(chain).length).toBe(4)
+    for (const column of columnsOf(chain)) expect(reached(chain, column)).toEqual([1, 3, 4, 5, 6])
+  })
+
+  it('hands a column over to every node of the next group, which sends it to no mate', () => {
+    const chain = started(9, 3, 'chain', 'every')
+    const row = (node: number) => chain.routes(node).find(({ route }) => route === chain.routeOf(1))
+    expect(row(1)?.to.map(({ member }) => member)).toEqual([4, 0, 2, 3, 5])
+    expect(row(4)?.to.map(({ member }) => member)).toEqual([7, 6, 8])
+    expect(row(7)).toBeUndefined()
+    expect(chain.matesFedBy(4)).toEqual([])
+    const route = chain.routeOf(1)
+    const gaps = chain.leave(4).filter(({ column }) => column === 1)
+    const missing = { column: 1, head: 1 }
+    expect(gaps).toEqual([
+      { to: 7, route, ...missing },
+      { to: 6, route: 0, ...missing },
+      { to: 8, route: 0, ...missing },
+    ])
+    for (const column of columnsOf(chain))
+      expect(reached(chain, column)).toEqual([0, 1, 2, 3, 5, 6, 7, 8])
+  })
+
+  it('has a node that joins in a group of its site that feeds no other, or in a new one', () => {
+    const chain = new Chain({ shape: 'chain', groupSize: 2 })
+    chain.start([0, 1, 2, 3].map((node) => ({ node, site: node < 2 ? 'a' : 'b' })))
+    for (const node of [4, 5, 6]) chain.join({ node, site: 'a' })
+    chain.join({ node: 7, site: 'b' })
+    expect(chain.groups).toEqual([[0, 1], [2, 3], [4, 5], [6], [7]])
+    expect(chain.parents).toEqual([null, 0, 0, 2, 1])
+    for (const column of columnsOf(chain)) expect(reached(chain, column)).toEqual(upTo(8))
+  })
+
   it('says whom a node that leaves fed, and what passes it by has another route', () => {
     const chain = started(8, 4)
     const before = chain.routeOf(1)
-    const { gaps } = chain.leave(1)
-    expect(gaps).toContainEqual({ to: 5, route: before, head: 1 })
+    const gaps = chain.leave(1)
+    expect(gaps).toContainEqual({ to: 5, route: before, column: 1, head: 1 })
     expect(chain.heads).toEqual([0, 2, 3])
     const between = started(12, 4)
     const route = between.routeOf(1)
-    expect(between.leave(5).gaps).toContainEqual({ to: 9, route, head: 1 })
+    expect(between.leave(5)).toContainEqual({ to: 9, route, column: 1, head: 1 })
     expect(between.routeOf(1)).toBeGreaterThan(route)
-    expect(between.columnOf(1)).toEqual([1, 4, 9])
+    expect(between.entriesOf(1)).toEqual([1, 4, 9])
   })
 
   it('leads no way again to whom a node does not reach, nor to whom all avoid', () => {
     const chain = started(8, 4)
     for (const to of [5, 4, 6]) chain.cut(1, to)
-    expect(chain.columnOf(1)).toEqual([1, 7])
+    expect(chain.entriesOf(1)).toEqual([1, 7])
     chain.cut(1, 7)
     expect(chain.skipped(1)).toEqual([4, 5, 6, 7])
     const quiet = started(12, 4)
     quiet.avoid(5)
     for (const to of [4, 6, 7]) quiet.cut(2, to)
     expect(quiet.skipped(2)).toEqual([4, 5, 6, 7])
-    expect(quiet.columnOf(2)).toEqual([2, 10])
+    expect(quiet.entriesOf(2)).toEqual([2, 10])
   })
 
   it('feeds past the columns those whom one node of the group before does not reach', () => {
     const chain = started(8, 4)
     const route = chain.spreadRoute
-    expect(chain.cut(2, 6).gaps).toContainEqual({ to: 6, route, head: null })
+    expect(chain.cut(2, 6)).toContainEqual({ to: 6, route, column: null, head: null })
     for (const from of [0, 1, 3]) chain.cut(from, 6)
     expect(chain.spreadRoute).toBeGreaterThan(route)
     expect(reachedPastColumns(chain)).toEqual(upTo(8))
@@ -144,28 +208,28 @@ describe('a chain of groups', () => {
   })
 
   it('has mirrors in its first group, whom nobody feeds', () => {
-    const chain = new Chain(2)
-    chain.start([0, 1, 2, 3, 4, 5], new Set([4, 5]))
+    const chain = new Chain({ shape: 'chain', groupSize: 2 })
+    chain.start(places(upTo(6)), new Set([4, 5]))
     expect(chain.groups).toEqual([
       [0, 1, 4, 5],
       [2, 3],
     ])
     expect(chain.heads).toEqual([0, 1, 4, 5])
-    chain.join(6, true)
-    for (const head of chain.heads) expect(reached(chain, head)).toContain(3)
+    chain.join({ node: 6 }, true)
+    for (const column of columnsOf(chain)) expect(reached(chain, column)).toContain(3)
     const fed = upTo(7).flatMap((node) => chain.routes(node).filter(({ route }) => route > 1))
     expect(fed.some(({ route, to }) => to.some(({ next }) => next === route))).toBe(true)
-    for (const [, column] of chain.heads.map((head) => chain.columnOf(head)))
-      expect([2, 3]).toContain(column)
+    for (const [, entry] of columnsOf(chain).map((column) => chain.entriesOf(column)))
+      expect([2, 3]).toContain(entry)
   })
 
   it('names the ways in use in each plan, however many were before', () => {
     const chain = started(9, 3)
     for (let node = 9; node < 9 + 2 * limits.routesPerPlan; node++) {
-      chain.join(node)
+      chain.join({ node })
       chain.leave(node)
     }
-    for (const head of chain.heads) expect(reached(chain, head)).toEqual(upTo(9))
+    for (const column of columnsOf(chain)) expect(reached(chain, column)).toEqual(upTo(9))
     for (const node of upTo(9))
       expect(chain.routes(node).length).toBeLessThanOrEqual(limits.routesPerPlan)
   })
@@ -173,7 +237,8 @@ describe('a chain of groups', () => {
   it('begins its columns anew at the second group when the first is gone', () => {
     const chain = started(6, 2)
     chain.leave(0)
-    expect(chain.leave(1).begun).toEqual([2, 3])
-    expect(chain.heads).toEqual([2, 3])
+    chain.leave(1)
+    expect(chain.heads.sort()).toEqual([2, 3])
+    for (const column of columnsOf(chain)) expect(reached(chain, column)).toEqual([2, 3, 4, 5])
   })
 })

@@ -146,7 +146,6 @@ describe('refusals', () => {
     refuseUnsupported({ ...wishes, shape: 'group', groupSize: 3 })
   })
   it.each([
-    [{ shape: 'tree' }, /tree/],
     [{ shape: 'group', groupSize: 2 }, /one group of 3 nodes/],
     [{ shape: 'group', nodes: 65 }, /64 are the most/],
     [{ hasUploadLimit: true }, /upload limit/],

@@ -1,0 +1,167 @@
+/** Who is in which group, and which group feeds which, while nodes come and go. */
+import { limits } from '../../base/limits.js'
+import { layOut, type Placed, type TreeWish } from './layout.js'
+
+export interface Group {
+  /** In the order in which they were given; those that have left are not among them. */
+  readonly members: readonly number[]
+  readonly site: string | undefined
+  /** The group that feeds it; null: the coordinator does. */
+  readonly parent: Group | null
+  readonly children: readonly Group[]
+}
+
+interface OpenGroup extends Group {
+  readonly members: number[]
+  parent: OpenGroup | null
+  children: OpenGroup[]
+}
+
+export class Groups {
+  readonly #wish: TreeWish
+  /** The one that the coordinator feeds is the first. */
+  #all: OpenGroup[] = []
+  readonly #of = new Map<number, OpenGroup>()
+  readonly #mirrors = new Set<number>()
+  /** Columns of several groups, by their sizes at the start. */
+  columns = 0
+  /** Nodes of the largest group at the start. */
+  #width = 0
+
+  constructor(wish: TreeWish) {
+    this.#wish = wish
+  }
+
+  /** `mirrors`: those of the nodes that hold everything; they are in no layout. */
+  start(nodes: readonly Placed[], mirrors: ReadonlySet<number>): void {
+    const sites = new Map(nodes.map(({ node, site }) => [node, site]))
+    const receivers = nodes.filter(({ node }) => !mirrors.has(node))
+    for (const { nodes: members, parent } of layOut(receivers, this.#wish))
+      this.#add(parent === null ? null : (this.#all[parent] as OpenGroup), members, sites)
+    const sizes = this.#all.map(({ members }) => members.length)
+    this.#width = Math.max(0, ...sizes)
+    this.columns = this.isOne ? 0 : columnsFor(sizes)
+  }
+
+  get all(): readonly Group[] {
+    return this.#all
+  }
+
+  get first(): Group | undefined {
+    return this.#all[0]
+  }
+
+  get isOne(): boolean {
+    return this.#all.length <= 1
+  }
+
+  has(node: number): boolean {
+    return this.#of.has(node)
+  }
+
+  of(node: number): Group | undefined {
+    return this.#of.get(node)
+  }
+
+  isMirror(node: number): boolean {
+    return this.#mirrors.has(node)
+  }
+
+  receivers({ members }: Group): number[] {
+    return members.filter((node) => !this.#mirrors.has(node))
+  }
+
+  /** It is fed nothing, so it is in the first group. False: that takes no more. */
+  addMirror(node: number): boolean {
+    const first = this.#all[0] ?? this.#add(null, [], new Map())
+    if (first.members.length >= Math.max(this.#most, limits.nodesPerGroup)) return false
+    this.#enter(node, first)
+    this.#mirrors.add(node)
+    return true
+  }
+
+  /**
+   * A node more: in a group that feeds no other, because that has an uplink to spare; one of its
+   * own site where there is one. A new group where those are full. True: there is one more.
+   */
+  join({ node, site }: Placed): boolean {
+    const near = this.#all.filter((group) => group.site === site)
+    const able = near.length > 0 ? near : this.#all
+    const ends = able.filter(({ children }) => children.length === 0)
+    const group = ends.reduce<OpenGroup | undefined>(
+      (best, one) => (best === undefined || one.members.length <= best.members.length ? one : best),
+      undefined,
+    )
+    if (group !== undefined && group.members.length < this.#most) {
+      this.#enter(node, group)
+      return false
+    }
+    this.#add(group ?? able.at(-1) ?? null, [node], new Map([[node, site]]))
+    return true
+  }
+
+  leave(node: number): void {
+    const group = this.#of.get(node)
+    if (group === undefined) return
+    group.members.splice(group.members.indexOf(node), 1)
+    this.#of.delete(node)
+    if (group.members.length === 0) this.#dissolve(group)
+  }
+
+  /**
+   * Members of one group at most. A group that is larger than there are columns sends more than it
+   * receives.
+   */
+  get #most(): number {
+    const { shape, groupSize } = this.#wish
+    if (shape === 'group') return Number.POSITIVE_INFINITY
+    return shape === 'binomial' ? 1 : Math.max(groupSize ?? limits.groupSize, this.#width)
+  }
+
+  #add(
+    parent: OpenGroup | null,
+    members: readonly number[],
+    sites: ReadonlyMap<number, string | undefined>,
+  ): OpenGroup {
+    const site = sites.get(members[0] as number)
+    const group: OpenGroup = { members: [], site, parent, children: [] }
+    parent?.children.push(group)
+    this.#all.push(group)
+    for (const node of members) this.#enter(node, group)
+    return group
+  }
+
+  #enter(node: number, group: OpenGroup): void {
+    group.members.push(node)
+    this.#of.set(node, group)
+  }
+
+  /** Nobody of it is left: those that it fed are fed by the one before, or the eldest is first. */
+  #dissolve(group: OpenGroup): void {
+    const { parent, children } = group
+    this.#all.splice(this.#all.indexOf(group), 1)
+    const heir = parent ?? children[0] ?? null
+    for (const child of children) if (child !== heir) child.parent = heir
+    if (parent !== null) parent.children.splice(parent.children.indexOf(group), 1, ...children)
+    else if (heir !== null) {
+      heir.parent = null
+      heir.children.push(...children.slice(1))
+      this.#all = [heir, ...this.#all.filter((other) => other !== heir)]
+    }
+  }
+}
+
+/**
+ * The fewest columns that groups of these sizes can share evenly, or nearly so: one for each node
+ * of the largest at least. Where a node carries more than its part, the others wait for it.
+ */
+export function columnsFor(sizes: readonly number[]): number {
+  const width = Math.max(0, ...sizes)
+  const distinct = [...new Set(sizes)]
+  const excess = (columns: number): number =>
+    Math.max(...distinct.map((size) => (Math.ceil(columns / size) * size) / columns))
+  let best = width
+  for (let columns = width; columns <= Math.max(width, limits.nodesPerGroup); columns++)
+    if (excess(columns) < excess(best) - 0.02) best = columns
+  return best
+}

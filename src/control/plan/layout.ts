@@ -1,0 +1,210 @@
+/**
+ * Which nodes form a group, and which group feeds which: the tree of groups of a push.
+ *
+ * The idea: groups of one size along one chain reach the bound at any length (theory: pipelined
+ * groups), so a chain is the rule. Where nodes stand in several sites no group spans two of them,
+ * each byte crosses between two sites once, and every site is fed from the start. Where uplinks are
+ * known the fastest nodes are together in a column, because a column goes at the pace of its
+ * slowest place. A node that can carry few feeds makes its own group small, and stands at the end.
+ */
+import { limits } from '../../base/limits.js'
+import type { LinkSpeeds } from '../messages/copying.js'
+
+/** Shapes that have groups. */
+export type TreeShape = 'group' | 'chain' | 'tree' | 'binomial'
+
+/** A node as far as its place depends on it. */
+export interface Placed extends LinkSpeeds {
+  readonly node: number
+  readonly site?: string
+  /** Nodes that it can send to at once; any number unless given. */
+  readonly maxFeeds?: number
+}
+
+/** What two sites can carry between them, each way. */
+export interface SiteLink {
+  readonly sites: readonly [string, string]
+  readonly bytesPerSecond: number
+}
+
+/** How nodes are to be grouped, as far as the caller says. */
+export interface GroupWish {
+  /** Nodes in a group at most. */
+  readonly groupSize?: number | undefined
+  /** Where the coordinator stands. */
+  readonly site?: string | undefined
+  readonly siteLinks?: readonly SiteLink[] | undefined
+  /** Whom a node feeds in the next group: the one where its column enters, or all of them. */
+  readonly handover?: Handover | undefined
+}
+
+export const handovers = ['corresponding', 'every'] as const
+export type Handover = (typeof handovers)[number]
+
+export interface TreeWish extends GroupWish {
+  readonly shape: TreeShape
+}
+
+export interface PlannedGroup {
+  readonly nodes: readonly number[]
+  /** Index of the group that feeds it, a lower one; null: the coordinator does. */
+  readonly parent: number | null
+}
+
+/** Whether these stand in several sites, as far as is known. */
+export function spansSites(nodes: readonly { readonly site?: string }[]): boolean {
+  return nodes.some(({ site }) => site !== nodes[0]?.site)
+}
+
+/** The first group is the one that the coordinator feeds; none where there are no nodes. */
+export function layOut(nodes: readonly Placed[], wish: TreeWish): PlannedGroup[] {
+  if (nodes.length === 0) return []
+  if (wish.shape === 'group') return [{ nodes: nodes.map(({ node }) => node), parent: null }]
+  const tree: PlannedGroup[] = []
+  const bySite = new Map<string | undefined, number[]>()
+  for (const { nodes: members, parent } of sitesInOrder(nodes, wish)) {
+    const first = tree.length
+    const feeder = parent === null ? null : idlest(bySite.get(parent.site) ?? [], tree)
+    for (const [i, group] of cut(members, wish).entries()) {
+      const at = parentOf(i, wish.shape)
+      tree.push({ nodes: group, parent: at === null ? feeder : first + at })
+    }
+    bySite.set(
+      members[0]?.site,
+      tree.slice(first).map((_, i) => first + i),
+    )
+  }
+  return tree
+}
+
+/** What feeds the group of this index where groups are in no site. */
+function parentOf(index: number, shape: TreeShape): number | null {
+  if (index === 0) return null
+  if (shape === 'tree') return Math.floor((index - 1) / 2)
+  // A binomial tree: each group feeds one more for each step that it has the file.
+  if (shape === 'binomial') return index - 2 ** Math.floor(Math.log2(index))
+  return index - 1
+}
+
+/** Of these groups the one that feeds the fewest others, the last of several. */
+function idlest(groups: readonly number[], tree: readonly PlannedGroup[]): number | null {
+  const fed = (group: number): number => tree.filter(({ parent }) => parent === group).length
+  return groups.reduce<number | null>(
+    (best, group) => (best === null || fed(group) <= fed(best) ? group : best),
+    null,
+  )
+}
+
+interface Site {
+  readonly nodes: readonly Placed[]
+  /** The site that feeds it; null: the coordinator does. */
+  readonly parent: { readonly site: string | undefined } | null
+}
+
+/**
+ * The sites, each after the one that feeds it: that of the coordinator first, then by the widest
+ * link to one that is there, so that what a site link carries is as much as it can be for all.
+ * A site feeds one other where that costs nothing, because a chain is the fastest tree.
+ */
+function sitesInOrder(nodes: readonly Placed[], wish: TreeWish): Site[] {
+  const sites = new Map<string | undefined, Placed[]>()
+  for (const node of nodes) {
+    const known = sites.get(node.site)
+    if (known === undefined) sites.set(node.site, [node])
+    else known.push(node)
+  }
+  const width = (a: string | undefined, b: string | undefined): number =>
+    siteRate(wish.siteLinks, a, b)
+  const order: Site[] = []
+  /** Sites that are not in the order yet: how wide the widest link to one that is, and which. */
+  const waiting = new Map<string | undefined, { rate: number; parent: Site['parent'] }>()
+  for (const site of sites.keys()) waiting.set(site, { rate: width(wish.site, site), parent: null })
+  let next = sites.has(wish.site) ? wish.site : widest(waiting)
+  while (waiting.size > 0) {
+    const { parent } = waiting.get(next) as { parent: Site['parent'] }
+    waiting.delete(next)
+    order.push({ nodes: sites.get(next) as Placed[], parent })
+    // Of links that are as wide the newest: its site feeds no other yet.
+    for (const [site, link] of waiting) {
+      const rate = width(next, site)
+      if (link.parent === null || rate >= link.rate)
+        waiting.set(site, { rate, parent: { site: next } })
+    }
+    next = widest(waiting)
+  }
+  return order
+}
+
+function widest(
+  links: ReadonlyMap<string | undefined, { readonly rate: number }>,
+): string | undefined {
+  const all = [...links]
+  return all.reduce(
+    (best, link) => (link[1].rate > best[1].rate ? link : best),
+    all[0] ?? [undefined, { rate: 0 }],
+  )[0]
+}
+
+/** Bytes a second between two sites; unlimited where nothing is known. */
+export function siteRate(
+  links: readonly SiteLink[] = [],
+  a: string | undefined,
+  b: string | undefined,
+): number {
+  const link = links.find(({ sites: [one, other] }) =>
+    one === a ? other === b : one === b && other === a,
+  )
+  return link?.bytesPerSecond ?? Number.POSITIVE_INFINITY
+}
+
+/**
+ * Cuts the nodes of one site into groups, as few as their size allows and as equal as can be. Where
+ * all uplinks are known the n-th nodes of all groups are about as fast as each other.
+ */
+function cut(nodes: readonly Placed[], { shape, groupSize }: TreeWish): number[][] {
+  if (shape === 'binomial') return byUplink(nodes).map(({ node }) => [node])
+  const groups: number[][] = []
+  for (const { size, members } of bySize(nodes, groupSize)) {
+    const count = Math.ceil(members.length / size)
+    const areKnown = members.every((node) => node.uplinkBytesPerSecond !== undefined)
+    const dealt = byUplink(members)
+    for (let i = 0; i < count; i++) {
+      const [from, to] = [i, i + 1].map((at) => Math.round((at * members.length) / count))
+      const group = areKnown
+        ? dealt.filter((_, rank) => rank % count === i)
+        : members.slice(from, to)
+      groups.push(group.map(({ node }) => node))
+    }
+  }
+  return groups
+}
+
+function byUplink(nodes: readonly Placed[]): Placed[] {
+  const uplink = (node: Placed): number => node.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY
+  return [...nodes].sort((a, b) => (uplink(a) === uplink(b) ? 0 : uplink(b) - uplink(a)))
+}
+
+/**
+ * Nodes with the size of their groups: the wish, or else what is usual for so many, and no more
+ * than the weakest of them can feed. A node of a group of k sends to k - 1 mates and to one node
+ * more, so the strongest stand first, and those who can feed few are the end.
+ */
+function bySize(
+  nodes: readonly Placed[],
+  groupSize: number | undefined,
+): { readonly size: number; readonly members: readonly Placed[] }[] {
+  const usual = nodes.length > limits.groupSizeMax ? limits.groupSize : limits.groupSizeMax
+  const most = groupSize ?? usual
+  const able = (node: Placed): number => Math.max(1, Math.min(most, node.maxFeeds ?? most))
+  const strong = nodes.filter((node) => able(node) === most)
+  const weak = nodes.filter((node) => able(node) < most).sort((a, b) => able(b) - able(a))
+  const ends: { size: number; members: Placed[] }[] = []
+  while (weak.length > 0) {
+    // From the weakest on: as many as it can feed, strong ones where there are not enough others.
+    const size = able(weak.at(-1) as Placed)
+    const members = weak.splice(Math.max(0, weak.length - size))
+    members.unshift(...strong.splice(Math.max(0, strong.length - size + members.length)))
+    ends.unshift({ size, members })
+  }
+  return [...(strong.length > 0 ? [{ size: most, members: strong }] : []), ...ends]
+}
