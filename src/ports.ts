@@ -33,6 +33,13 @@
  * - `route` and `scratch` exclude each other, on the wire too; a hole or digest record is never
  *   `scratch`. Holes count as landed bytes, not as payload. `end` has nothing but its kind.
  * - A scratch record for a stream without scratch file is ERR_FR_PROTOCOL.
+ * - A stream without a file stores nothing: what comes with a route goes to the feeds that stand
+ *   in the table then, as it arrives, in records of other lengths; it counts as received and
+ *   sent, never as landed. They go in lock-step: more is taken off a connection once each of them
+ *   has handed on what it had, so the slowest holds back the others and the sender. Before the
+ *   table of its route is set a record waits, with all behind it; without targets it is dropped
+ *   as duplicate, and so is what has no route. A feed that breaks, on either side, breaks no
+ *   other. Digest records are handled as for any stream.
  * - After `fileFailed` records of that stream are drained uncounted, what is listed of it is
  *   dropped, and the feeds go on where they can (a feed cut in mid-record closes with the same
  *   code).
@@ -115,7 +122,8 @@ export interface TransferOptions {
 
 export interface StreamSpec {
   readonly stream: number
-  readonly file: FileHandle
+  /** Absent: nothing is stored, and nothing can be sent, held, asked for or assigned. */
+  readonly file?: FileHandle
   /** Where repairs land: a second file of the same size and offsets. Absent at the origin. */
   readonly scratch?: FileHandle
   readonly size: number

@@ -53,6 +53,8 @@ class Transit {
   friend class Channel;
   static constexpr int kBytes = 1 << 20;
   bool renew();
+  // Holds no more than a pipe of this size does.
+  bool fit(int bytes);
 
   ChannelCounts* const counts_;
   int pipe_[2] = {-1, -1};
@@ -92,6 +94,16 @@ class Channel {
   // Bytes of a file up to a border of the caller's. Until all of them are sent the next call must
   // go on where this one stopped: the channel may hold some of them already.
   Moved from_file(int file, uint64_t at, uint64_t bytes);
+  // Fan-out (fan_out.cc). Takes what the socket has, at most `bytes`, and gives it to each of
+  // these, at least one, who hold nothing: send_held passes it on. Pages are referenced, never
+  // copied or read. One that could not take it holds nothing then, and is to be closed.
+  Moved to_channels(Transit& via, const std::vector<Channel*>& to, size_t bytes);
+  // False: the system gives no pipe. A smaller one than this will do. A segment of an unbatched
+  // network card takes a page of it, however short it is.
+  bool can_hold(int bytes = 256 << 10);
+  // Of what to_channels gave.
+  size_t held() const { return held_; }
+  Moved send_held();
   // Says that nothing more is sent.
   void half_close();
 

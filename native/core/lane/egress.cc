@@ -137,7 +137,9 @@ bool Lane::pump_feed(OutFeed& feed) {
   if (feed.digests != nullptr ? !push_digests(feed) : !push_payload(feed)) return false;
   feed.in_record = false;
   feed.counters->records.fetch_add(1, std::memory_order_relaxed);
-  return feed.channel.is_open() && (!feed.items.empty() || has_digests(feed) || feed.is_finishing);
+  if (feed.is_passing) passed_on(feed);
+  return feed.channel.is_open() &&
+         (!feed.items.empty() || feed.passed || has_digests(feed) || feed.is_finishing);
 }
 
 bool Lane::begin_record(OutFeed& feed) {
@@ -145,7 +147,8 @@ bool Lane::begin_record(OutFeed& feed) {
   feed.digests = nullptr;
   feed.left = 0;
   // Digests go ahead of the payload: whoever holds the bytes can verify them at once.
-  if (!begin_digests(feed, &header) && !begin_payload(feed, &header) && !begin_end(feed, &header)) {
+  if (!begin_digests(feed, &header) && !begin_passed(feed, &header) &&
+      !begin_payload(feed, &header) && !begin_end(feed, &header)) {
     return false;
   }
   encode_header(header, feed.seed, feed.header_bytes);
@@ -278,7 +281,9 @@ bool Lane::push_digests(OutFeed& feed) {
 
 bool Lane::push_payload(OutFeed& feed) {
   while (feed.left > 0) {
-    const Moved sent = feed.channel.from_file(feed.stream->main.file->fd, feed.at, feed.left);
+    const Moved sent = feed.is_passing
+                           ? feed.channel.send_held()
+                           : feed.channel.from_file(feed.stream->main.file->fd, feed.at, feed.left);
     if (sent.how == Moved::How::kEof || sent.at_file) {
       // The end: the file is shorter than what was announced.
       const Status why =

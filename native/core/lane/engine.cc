@@ -81,19 +81,23 @@ Answer Engine::add_stream(const StreamRequest& r) {
   stream.size = r.size;
   stream.block_bytes = r.block_bytes;
   stream.complete = r.complete;
-  stream.main.file = file_table_get(r.file);
-  if (stream.main.file == nullptr) return {"file: unknown handle", {}};
+  stream.passes = r.file == 0;
+  if (stream.passes && (r.scratch != 0 || r.complete)) return {"file: none", {}};
+  if (!stream.passes) stream.main.file = file_table_get(r.file);
+  if (!stream.passes && stream.main.file == nullptr) return {"file: unknown handle", {}};
   if (r.scratch != 0) {
     stream.scratch.file = file_table_get(r.scratch);
     if (stream.scratch.file == nullptr) return {"scratch: unknown handle", {}};
   }
   stream.sparse = r.sparse || (r.complete && is_sparse(stream.main.file->fd));
+  if (stream.passes) stream.sparse = false;
   if (stream.sparse) stream.main.file->sparse = true;
   // A hole can be of any size, and whoever hashes it need not read it.
-  if (!stream.sparse && r.block_bytes <= Stream::kHashedBlockMax) stream.hashes = r.hashes;
+  if (!stream.passes && !stream.sparse && r.block_bytes <= Stream::kHashedBlockMax)
+    stream.hashes = r.hashes;
   const Answer done =
       task(r.transfer, [id = r.transfer, stream](Lane& lane) { lane.add_stream(id, stream); });
-  if (done.ok()) it->second.streams[r.stream] = {r.size, r.block_bytes};
+  if (done.ok()) it->second.streams[r.stream] = {r.size, r.block_bytes, stream.passes};
   return done;
 }
 
@@ -158,6 +162,13 @@ Answer Engine::checked_range(uint32_t transfer, uint32_t stream, uint64_t offset
   return {};
 }
 
+Answer Engine::checked_stored(uint32_t transfer, uint32_t stream, uint64_t offset,
+                              uint64_t length) const {
+  const Answer checked = checked_range(transfer, stream, offset, length);
+  if (!checked.ok() || !transfers_.at(transfer).streams.at(stream).passes) return checked;
+  return {"stream: nothing of it is stored", {}};
+}
+
 Answer Engine::checked_digests(uint64_t length, size_t payload_bytes) {
   if (payload_bytes == 0 || payload_bytes > kMaxDigestPayload) return {"payload: size", {}};
   if (length > UINT32_MAX) return {"length: more than one record covers", {}};
@@ -179,14 +190,14 @@ Answer Engine::set_route(uint32_t transfer, uint16_t route, std::vector<RouteReq
 
 Answer Engine::assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
                       uint16_t route) {
-  const Answer checked = checked_range(transfer, stream, offset, length);
+  const Answer checked = checked_stored(transfer, stream, offset, length);
   if (!checked.ok()) return checked;
   if (route == 0) return {"route: 0 is none", {}};
   return task(transfer, [=](Lane& lane) { lane.assign(transfer, stream, offset, length, route); });
 }
 
 Answer Engine::hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) {
-  const Answer checked = checked_range(transfer, stream, offset, length);
+  const Answer checked = checked_stored(transfer, stream, offset, length);
   if (!checked.ok()) return checked;
   const StreamEntry& of = transfers_.at(transfer).streams.at(stream);
   const uint64_t end = offset + length;
@@ -201,7 +212,7 @@ Answer Engine::ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t len
   const auto it = feeds_.find(feed);
   if (it == feeds_.end()) return {"feed: unknown handle", {}};
   if (!it->second.is_asked) return {"feed: is not asked", {}};
-  const Answer checked = checked_range(it->second.transfer, stream, offset, length);
+  const Answer checked = checked_stored(it->second.transfer, stream, offset, length);
   if (!checked.ok()) return checked;
   return task(it->second.transfer,
               [=](Lane& lane) { lane.ask(feed, stream, offset, length, scratch); });
@@ -209,9 +220,11 @@ Answer Engine::ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t len
 
 Answer Engine::send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,
                     uint16_t flags, uint16_t route) {
-  const Answer checked = checked_feed(feed, stream, offset, length);
+  Answer checked = checked_feed(feed, stream, offset, length);
   if (!checked.ok()) return checked;
   const FeedEntry& entry = feeds_.at(feed);
+  checked = checked_stored(entry.transfer, stream, offset, length);
+  if (!checked.ok()) return checked;
   if (entry.counters->listed.load(std::memory_order_relaxed) >= bounds::listedRanges) return kFull;
   entry.counters->queued.fetch_add(length, std::memory_order_relaxed);
   return task(entry.transfer,

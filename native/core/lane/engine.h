@@ -21,7 +21,7 @@ namespace fr {
 struct StreamRequest {
   uint32_t transfer = 0;
   uint32_t stream = 0;
-  uint32_t file = 0;
+  uint32_t file = 0;     // 0: nothing is stored, what comes is passed on
   uint32_t scratch = 0;  // 0: none
   uint64_t size = 0;
   uint64_t block_bytes = 0;
@@ -105,6 +105,7 @@ class Engine {
   struct StreamEntry {
     uint64_t size;
     uint64_t block_bytes;
+    bool passes;
   };
   struct TransferEntry {
     Lane* lane;
@@ -116,6 +117,8 @@ class Engine {
   Answer task(uint32_t transfer, std::function<void(Lane&)> work);
   Answer checked_feed(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length) const;
   Answer checked_range(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) const;
+  // The same, of a stream that has a file.
+  Answer checked_stored(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length) const;
   static Answer checked_digests(uint64_t length, size_t payload_bytes);
 
   Outbox outbox_;

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,8 @@ struct InFeed : Feed {
   // This record brings what was not asked for as far as the lane knew in this turn: the word for it
   // may still be in the inbox.
   uint64_t doubted_in = 0;
+  // Not read: what it brings has to be passed on, and somebody cannot take it now.
+  bool is_held_back = false;
 };
 
 // One entry of an outgoing feed's list: bytes that are all in the file.
@@ -107,7 +110,9 @@ struct OutFeed : Feed {
   // What a route listed here before this feed was taken off its table, by (route, stream).
   std::map<std::pair<uint16_t, uint32_t>, IntervalSet> had;
   std::map<uint16_t, DigestCursor> cursors;  // by route, also of tables that it has left
-  bool is_first = false;                     // a route sends here before it sends elsewhere
+  // The record that this feed has to pass on, with bytes that its channel holds already.
+  std::optional<Header> passed;
+  bool is_first = false;  // a route sends here before it sends elsewhere
   bool is_writable = true;
   bool is_finishing = false;
   bool end_sent = false;
@@ -116,7 +121,8 @@ struct OutFeed : Feed {
   bool in_record = false;
   uint8_t header_bytes[kHeaderBytes];
   size_t header_sent = 0;
-  DigestRef digests;  // none: payload, a hole or the end
+  DigestRef digests;        // none: payload, a hole or the end
+  bool is_passing = false;  // it is `passed`
   size_t digests_sent = 0;
   Stream* stream = nullptr;
   uint64_t at = 0;    // next byte of the stream that the socket has not accepted

@@ -34,6 +34,7 @@ uint64_t tick_ns(const InFeed& feed) { return feed.relays ? kRelayedNs : kLanded
 }  // namespace
 
 void Lane::ingest(InFeed& feed) {
+  if (feed.is_held_back) return;
   const uint64_t before = feed.counters->payload.load(std::memory_order_relaxed);
   bool more = true;
   while (more && feed.channel.is_open() &&
@@ -189,11 +190,12 @@ bool Lane::start_record(InFeed& feed) {
       feed.state = InFeed::State::kDigests;
       break;
     case Kind::kHole:
+      feed.left = h.length;
+      feed.state = InFeed::State::kHole;
+      if (feed.stream->passes) break;
       feed.stream->sparse = true;
       feed.stream->hashes.reset();  // zeros without end take this thread longer than data would
       feed.stream->main.file->sparse.store(true, std::memory_order_relaxed);
-      feed.left = h.length;
-      feed.state = InFeed::State::kHole;
       break;
     case Kind::kEnd:
       break;
@@ -243,6 +245,7 @@ void Lane::ask(uint32_t id, uint32_t number, uint64_t offset, uint64_t length, b
 }
 
 bool Lane::read_hole(InFeed& feed) {
+  if (feed.stream->passes) return pass_hole(feed);
   while (feed.left > 0 && feed.channel.is_open()) {
     uint64_t step = feed.left;
     bool welcome = true;
@@ -323,6 +326,7 @@ void Lane::count_payload(InFeed& feed, uint64_t bytes, bool is_duplicate) {
 
 bool Lane::read_payload(InFeed& feed) {
   Stream& stream = *feed.stream;
+  if (stream.passes) return pass_payload(feed);
   const bool scratch = (feed.header.flags & kFlagScratch) != 0;
   Target& target = stream.target(scratch);
   uint64_t step = std::min<uint64_t>(feed.left, kStepBytes);

@@ -125,6 +125,7 @@ void Lane::run() {
     if (!take_inbox()) break;
     resume_doubted();
     is_pumping = pump();
+    is_pumping = resume_passing() || is_pumping;
     tick();
     report_landed();
     outbox_->post(batch_);
@@ -148,8 +149,13 @@ int Lane::wait_ms() const {
 void Lane::on_ready(Feed* feed, uint32_t events) {
   if (!feed->channel.is_open()) return;
   if (!feed->is_out) {
-    if (is_deaf_) return;
-    ingest(*static_cast<InFeed*>(feed));
+    auto& in = *static_cast<InFeed*>(feed);
+    if (in.is_held_back) {
+      // Nothing but this is asked for.
+      if (events & (EPOLLHUP | EPOLLERR)) end_feed(feed, Code::ERR_FR_NODE_LOST, ECONNRESET);
+      return;
+    }
+    if (!is_deaf_) ingest(in);
     return;
   }
   auto& out = *static_cast<OutFeed*>(feed);
@@ -230,6 +236,8 @@ void Lane::add_stream(uint32_t id, Stream stream) {
   auto it = transfers_.find(id);
   if (it == transfers_.end()) return;
   if (stream.complete && stream.size > 0) stream.main.landed.insert(0, stream.size);
+  std::unique_ptr<Transit>& passing = it->second->passing;
+  if (stream.passes && passing == nullptr) passing = std::make_unique<Transit>(counts_);
   it->second->streams.emplace(stream.id, std::move(stream));
 }
 
@@ -298,6 +306,7 @@ void Lane::drop_feed(Feed* feed) {
     for (auto& entry : transfer.table) {
       std::erase_if(entry.second, [&](const RouteTarget& it) { return it.feed == &out; });
     }
+    let_go(transfer);
   }
   if (!feed->is_out && static_cast<InFeed*>(feed)->is_batched) batched_--;
   // By hand: the host may still hold the same description, and only its last close leaves epoll.

@@ -44,6 +44,7 @@ struct Transfer {
   std::unordered_map<uint16_t, std::vector<RouteTarget>> table;  // by route
   std::unordered_map<uint16_t, DigestLog> digests;               // by route
   std::shared_ptr<TransferCounters> counters;
+  std::unique_ptr<Transit> passing;  // where a stream stores nothing
 };
 
 class Lane {
@@ -115,6 +116,16 @@ class Lane {
   void landed(InFeed& feed, uint64_t begin, uint64_t end);
   void ahead_of(Transfer& transfer, Stream& stream, uint64_t begin, uint64_t end);
 
+  // pass.cc
+  bool pass_payload(InFeed& feed);
+  bool pass_hole(InFeed& feed);
+  bool find_takers(InFeed& feed, std::vector<RouteTarget>* to);
+  void hold_back(InFeed& feed);
+  void let_go(Transfer& transfer);
+  bool resume_passing();
+  bool begin_passed(OutFeed& feed, Header* out);
+  void passed_on(OutFeed& feed);
+
   // egress.cc
   bool pump();
   bool pump_feed(OutFeed& feed);
@@ -163,6 +174,7 @@ class Lane {
   uint64_t reported_ns_ = 0;
   uint64_t turn_ = 1;              // how often the inbox was taken
   std::vector<uint32_t> doubted_;  // feeds whose record waits for the inbox
+  std::vector<uint32_t> let_go_;   // feeds that were held back and may be read
   uint64_t poke_ns_ = 0;           // a feed holds a small record back until then; 0: none
   uint64_t landed_ns_ = 0;
   uint64_t unreported_ = 0;  // landed bytes since the last report

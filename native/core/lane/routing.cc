@@ -118,7 +118,9 @@ void Lane::set_route(uint32_t id, uint16_t route, const std::vector<RouteRequest
     if (!stands_in(before, target)) enter_table(transfer, target, route);
     target.feed->cursors.at(route).next = target.next;
   }
-  if (row.empty()) transfer.table.erase(route);
+  // What is passed on waits for a table, and one without targets is a table.
+  if (row.empty() && transfer.passing == nullptr) transfer.table.erase(route);
+  let_go(transfer);
   order_feeds(transfer);
 }
 

@@ -30,6 +30,7 @@ struct Stream {
   bool failed = false;
   bool sparse = false;  // has holes: records are cut at their borders
   bool copies = false;  // its files take no splice: they are written by hand
+  bool passes = false;  // has no files: what comes is passed on as it comes, and kept nowhere
   // Blocks are hashed with this when they are told, while they are in the cache of this processor.
   std::optional<Algorithm> hashes;
   Target main;

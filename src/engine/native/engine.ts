@@ -120,8 +120,8 @@ class AddonEngine implements DataEngine {
   addStream(transfer: TransferHandle, spec: StreamSpec): void {
     const { stream, size, blockBytes, complete, sparse = false } = spec
     this.#call((engine) => {
-      const file = this.storage.file(spec.file)
       // 0 is the addon's word for "none".
+      const file = spec.file === undefined ? 0 : this.storage.file(spec.file)
       const scratch = spec.scratch === undefined ? 0 : this.storage.file(spec.scratch)
       const kind = spec.hashes && algorithmNumber[spec.hashes]
       engine.addStream(transfer, stream, file, scratch, size, blockBytes, complete, sparse, kind)

@@ -60,6 +60,12 @@ function checkBorders({ offset, length }: ByteRange, { size, blockBytes }: Strea
   if (!isWhole) throw new TypeError(`offset, length: no whole blocks: ${offset}, ${length}`)
 }
 
+/** A range of a stream that has a file. */
+function checkStored(spec: ByteRange, stream: StreamState): void {
+  checkRange(spec, stream.size)
+  if (stream.passes) throw new TypeError('stream: nothing of it is stored')
+}
+
 class PortableEngine implements DataEngine {
   readonly kind = 'portable'
   readonly storage: PortableStorage
@@ -103,8 +109,11 @@ class PortableEngine implements DataEngine {
     if (transfer.streams.has(spec.stream)) {
       throw new TypeError(`stream ${spec.stream} is in the transfer already`)
     }
-    if (spec.file === spec.scratch) throw new TypeError('scratch must be another file than file')
-    const file = this.#files.get(spec.file)
+    if (spec.file === undefined && (spec.scratch !== undefined || spec.complete))
+      throw new TypeError('a stream without a file has no scratch, and is not complete')
+    if (spec.file !== undefined && spec.file === spec.scratch)
+      throw new TypeError('scratch must be another file than file')
+    const file = spec.file === undefined ? undefined : this.#files.get(spec.file)
     const scratch = spec.scratch === undefined ? undefined : this.#files.get(spec.scratch)
     if (transfer.streams.size >= limits.streamsPerTransfer) throw new FrError('ERR_FR_LIMIT')
     transfer.streams.set(spec.stream, new StreamState(spec, file, scratch))
@@ -152,7 +161,7 @@ class PortableEngine implements DataEngine {
   assign(handle: TransferHandle, spec: AssignSpec): void {
     const transfer = this.#transfer(handle)
     const stream = known('stream', spec.stream, transfer.stream(spec.stream))
-    checkRange(spec, stream.size)
+    checkStored(spec, stream)
     checkInteger('route', spec.route, 1, routeMax)
     transfer.raise(stream, spec.offset, spec.offset + spec.length, spec.route)
   }
@@ -160,7 +169,7 @@ class PortableEngine implements DataEngine {
   hold(handle: TransferHandle, spec: HoldSpec): void {
     const transfer = this.#transfer(handle)
     const stream = known('stream', spec.stream, transfer.stream(spec.stream))
-    checkRange(spec, stream.size)
+    checkStored(spec, stream)
     checkBorders(spec, stream)
     transfer.hold(stream, spec.offset, spec.offset + spec.length)
   }
@@ -171,7 +180,7 @@ class PortableEngine implements DataEngine {
     const feed = transfer.feeds.get(handle)
     if (!(feed instanceof InFeed) || !feed.isAsked) throw new TypeError('feed: is not asked')
     const stream = known('stream', spec.stream, transfer.stream(spec.stream))
-    checkRange(spec, stream.size)
+    checkStored(spec, stream)
     const { scratch = false, offset, length } = spec
     for (const other of transfer.feeds.values())
       if (other instanceof InFeed) other.asks.withdraw(stream, scratch, offset, offset + length)
@@ -182,7 +191,7 @@ class PortableEngine implements DataEngine {
   send(handle: FeedHandle, spec: SendSpec): void {
     const { feed, transfer } = this.#outFeed(handle)
     const stream = known('stream', spec.stream, transfer.stream(spec.stream))
-    checkRange(spec, stream.size)
+    checkStored(spec, stream)
     checkInteger('route', spec.route ?? 0, 0, routeMax)
     if ((spec.route ?? 0) !== 0 && spec.scratch === true) {
       throw new TypeError('route and scratch exclude each other')

@@ -106,7 +106,12 @@ export class InFeed extends Feed {
 
   protected override onGone(): void {
     this.#isSocketDone = true
+    this.host.lookAgain()
     this.#wake()
+  }
+
+  protected override onOver(): void {
+    this.host.lookAgain()
   }
 
   #wake(): void {
@@ -143,7 +148,10 @@ export class InFeed extends Feed {
     if (this.#inbox.bytes < recordHeaderBytes) return false
     const bytes = Buffer.concat(this.#inbox.take(recordHeaderBytes))
     const header = decodeRecordHeader(bytes, this.seed, this.host.hash)
-    if (header !== null && this.#begin(header)) return true
+    if (header !== null && this.#begin(header)) {
+      if (header.kind === 'hole') await this.#hole(header)
+      return true
+    }
     this.over('ERR_FR_PROTOCOL', 0)
     return false
   }
@@ -159,10 +167,7 @@ export class InFeed extends Feed {
     if (stream === undefined || header.offset > stream.size - header.length) return false
     if (header.scratch && !stream.hasScratch) return false
     this.records += 1
-    if (header.kind === 'hole') {
-      this.#landHole(stream, header)
-      return true
-    }
+    if (header.kind === 'hole') return true
     const isPayload = header.kind === 'payload'
     this.#record = {
       header,
@@ -172,6 +177,27 @@ export class InFeed extends Feed {
       digests: isPayload ? undefined : Buffer.alloc(header.digestBytes),
     }
     return true
+  }
+
+  async #hole(header: RecordHeader): Promise<void> {
+    const stream = this.host.stream(header.stream) as StreamState
+    if (stream.passes) await this.#pass(header, [], header.offset, header.length)
+    else this.#landHole(stream, header)
+  }
+
+  /** Bytes of a record go to whom they are for. Where nobody is, false. */
+  async #pass(
+    header: RecordHeader,
+    body: readonly Buffer[],
+    offset: number,
+    length: number,
+  ): Promise<boolean> {
+    const { route } = header
+    const isWorth = (): boolean => this.isOpen && this.brokenErrno === 0
+    const to = route === 0 ? [] : await this.host.takers(route, isWorth)
+    for (const { feed, next } of to ?? [])
+      feed.pass({ ...header, offset, length, route: next }, body)
+    return to === undefined || to.length > 0
   }
 
   /** A partial is sparse and no byte lands twice, so the zeros are there already. */
@@ -205,6 +231,12 @@ export class InFeed extends Feed {
     this.host.totals.receivedBytes += count
     this.host.countPayload(count)
     if (stream.failed) return
+    if (stream.passes) {
+      if (await this.#pass(header, bytes, begin, count)) return
+      this.#duplicateBytes += count
+      this.host.totals.duplicateBytes += count
+      return
+    }
     const { scratch } = header
     const welcome = this.#welcome(stream, scratch, begin, begin + count)
     const fresh = welcome.flatMap(([low, high]) => {

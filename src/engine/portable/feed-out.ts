@@ -70,6 +70,8 @@ export class OutFeed extends Feed {
   readonly #had: Had[] = []
   #isRoutedNext = false
   #inFlightBytes = 0
+  /** Bytes that are stored nowhere and not handed to the system yet; undefined: none. */
+  #passingBytes: number | undefined
   #isRunning = false
   #freeBuffers: Buffer[] = []
   #buffers = 0
@@ -80,7 +82,7 @@ export class OutFeed extends Feed {
   }
 
   override stats(): FeedStats {
-    let queuedBytes = this.#listedBytes + this.#inFlightBytes
+    let queuedBytes = this.#listedBytes + this.#inFlightBytes + (this.#passingBytes ?? 0)
     for (const { bytes } of this.#awaited) queuedBytes += bytes.bytes
     for (const { bytes } of this.#routed) queuedBytes += bytes.bytes
     return {
@@ -179,6 +181,25 @@ export class OutFeed extends Feed {
     this.wake()
   }
 
+  /** What came has been handed to the system. */
+  get isReady(): boolean {
+    return this.#passingBytes === undefined
+  }
+
+  /** Sends bytes that are stored nowhere; `isReady` before. */
+  pass(header: RecordHeader, body: readonly Buffer[]): void {
+    if (!this.isOpen || this.#endSent) return
+    const bytes = body.reduce((sum, part) => sum + part.length, 0)
+    this.#passingBytes = bytes
+    const front = Buffer.allocUnsafe(recordHeaderBytes)
+    this.#write(front, header, body, () => {
+      this.payloadBytes += bytes
+      this.host.totals.sentBytes += bytes
+      this.#passingBytes = undefined
+      this.host.lookAgain()
+    })
+  }
+
   protected override onBytes(): void {
     this.over('ERR_FR_PROTOCOL', 0)
   }
@@ -198,6 +219,7 @@ export class OutFeed extends Feed {
   protected override onOver(): void {
     this.#whenBufferFree?.()
     this.#freeBuffers = []
+    this.host.lookAgain()
   }
 
   #list(stream: StreamState, flags: Flags, begin: number, end: number): void {
@@ -375,12 +397,14 @@ export class OutFeed extends Feed {
     const [part] = body
     const isBehind =
       part?.buffer === front.buffer && part.byteOffset === front.byteOffset + recordHeaderBytes
-    if (part === undefined || isBehind) {
-      this.socket.write(front.subarray(0, recordHeaderBytes + bytes), done)
-      return
-    }
-    this.socket.write(front.subarray(0, recordHeaderBytes))
-    this.socket.write(part, done)
+    const parts = isBehind
+      ? [front.subarray(0, recordHeaderBytes + bytes)]
+      : [front.subarray(0, recordHeaderBytes), ...body]
+    const last = parts.pop() as Buffer
+    this.socket.cork()
+    for (const one of parts) this.socket.write(one)
+    this.socket.write(last, done)
+    this.socket.uncork()
   }
 
   #end(): void {

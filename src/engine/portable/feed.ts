@@ -9,8 +9,14 @@ import type { FrErrorCode } from '../../base/errors.js'
 import type { EngineEvent, FeedHandle, FeedStats, TransferHandle } from '../../ports.js'
 import { errnoOf } from '../checks.js'
 import type { Failed } from '../system-error.js'
-import type { SeededHash } from './record.js'
+import type { RecordHeader, SeededHash } from './record.js'
 import type { StreamState } from './stream.js'
+
+/** An outgoing feed that is given bytes as they come. */
+export interface Taker {
+  readonly next: number
+  readonly feed: { pass(header: RecordHeader, body: readonly Buffer[]): void }
+}
 
 /** What a feed needs of the transfer it belongs to. */
 export interface FeedHost {
@@ -21,6 +27,13 @@ export interface FeedHost {
   landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void
   /** Bytes without a route get this one; those in the file are passed on. */
   raise(stream: StreamState, begin: number, end: number, route: number): void
+  /**
+   * Who is to get what comes with this route of a stream without a file, and under which numbers,
+   * once each of them can take it. Undefined: `isWorth` no more.
+   */
+  takers(route: number, isWorth: () => boolean): Promise<readonly Taker[] | undefined>
+  /** Something has changed for what waits for `takers`. */
+  lookAgain(): void
   failStream(stream: StreamState, code: FrErrorCode, failed: Failed): void
   /** Counters of the transfer that outlive its feeds. */
   readonly totals: {

@@ -32,19 +32,24 @@ export class StreamState {
   failed = false
   /** Of bytes in the file, of those still being written, and of those to come. */
   readonly #routes = new RouteMap()
-  readonly #main: Target
+  /** Undefined: what comes is passed on and stored nowhere. */
+  readonly #main: Target | undefined
   readonly #scratch: Target | undefined
 
-  constructor(spec: StreamSpec, file: OpenFile, scratch: OpenFile | undefined) {
+  constructor(spec: StreamSpec, file?: OpenFile, scratch?: OpenFile) {
     this.id = spec.stream
     this.size = spec.size
     this.blockBytes = spec.blockBytes
     this.complete = spec.complete
     this.sparse = spec.sparse ?? false
-    this.#main = targetOf(file)
+    this.#main = file === undefined ? undefined : targetOf(file)
     this.#scratch = scratch === undefined ? undefined : targetOf(scratch)
-    file.retain()
+    file?.retain()
     scratch?.retain()
+  }
+
+  get passes(): boolean {
+    return this.#main === undefined
   }
 
   get hasScratch(): boolean {
@@ -52,13 +57,13 @@ export class StreamState {
   }
 
   get source(): OpenFile {
-    return this.#main.file
+    return this.#target(false).file
   }
 
   /** Pieces held in memory for this stream, to be kept under limits.landedPieces. */
   get pieces(): number {
     const scratchPieces = this.#scratch?.claimed.pieces ?? 0
-    return this.#main.claimed.pieces + this.#routes.runs + scratchPieces
+    return this.#target(false).claimed.pieces + this.#routes.runs + scratchPieces
   }
 
   file(isScratch: boolean): OpenFile {
@@ -108,8 +113,9 @@ export class StreamState {
   hold(begin: number, end: number): Span[] {
     const fresh = this.fresh(false, begin, end)
     if (fresh.length > 0) {
-      this.#main.claimed.add(begin, end)
-      this.#main.landed.add(begin, end)
+      const { claimed, landed } = this.#target(false)
+      claimed.add(begin, end)
+      landed.add(begin, end)
     }
     return fresh
   }
@@ -139,18 +145,18 @@ export class StreamState {
   /** Which bytes of [begin, end) can be sent now, and which have still to land. */
   split(begin: number, end: number): { ready: Span[]; missing: Span[] } {
     if (this.complete) return { ready: [[begin, end]], missing: [] }
-    const { landed } = this.#main
+    const { landed } = this.#target(false)
     return { ready: landed.present(begin, end), missing: landed.missing(begin, end) }
   }
 
   forget(): void {
-    this.#main.file.release()
+    this.#main?.file.release()
     this.#scratch?.file.release()
   }
 
   #target(isScratch: boolean): Target {
-    if (!isScratch) return this.#main
-    if (this.#scratch === undefined) throw new Error(`stream ${this.id} has no scratch file`)
-    return this.#scratch
+    const target = isScratch ? this.#scratch : this.#main
+    if (target === undefined) throw new Error(`stream ${this.id} has no such file`)
+    return target
   }
 }

@@ -7,7 +7,7 @@ import type { FrErrorCode } from '../../base/errors.js'
 import type { DigestSpec, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
 import { type Failed, failureWords } from '../system-error.js'
 import { RelayedDigests } from './digests.js'
-import type { Feed, FeedHost } from './feed.js'
+import type { Feed, FeedHost, Taker } from './feed.js'
 import { OutFeed } from './feed-out.js'
 import type { SeededHash } from './record.js'
 import type { StreamState } from './stream.js'
@@ -35,6 +35,8 @@ export class Transfer implements FeedHost {
   /** By route: the feeds it goes to, and its number beyond each. */
   readonly #table = new Map<number, Map<OutFeed, number>>()
   readonly #digests = new RelayedDigests()
+  /** Feeds that wait for others to take what they bring. */
+  readonly #waiting: (() => void)[] = []
   #isClosed = false
 
   constructor(handle: TransferHandle, shared: Shared) {
@@ -108,6 +110,21 @@ export class Transfer implements FeedHost {
     for (const feed of this.#table.get(route)?.keys() ?? []) feed.wake()
   }
 
+  async takers(route: number, isWorth: () => boolean): Promise<readonly Taker[] | undefined> {
+    while (isWorth()) {
+      const row = this.#table.get(route)
+      const to = [...(row ?? [])].filter(([feed]) => feed.isOpen && !feed.isFinishing)
+      if (row !== undefined && to.every(([feed]) => feed.isReady))
+        return to.map(([feed, next]) => ({ feed, next }))
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+    return undefined
+  }
+
+  lookAgain(): void {
+    for (const look of this.#waiting.splice(0)) look()
+  }
+
   forget(handle: FeedHandle): void {
     const feed = this.feeds.get(handle)
     this.feeds.delete(handle)
@@ -116,8 +133,11 @@ export class Transfer implements FeedHost {
 
   setRoute(route: number, targets: Map<OutFeed, number>): void {
     const before = this.#table.get(route)
-    if (targets.size === 0) this.#table.delete(route)
+    // What is passed on waits for a table, and one without targets is a table.
+    const passes = [...this.streams.values()].some((stream) => stream.passes)
+    if (targets.size === 0 && !passes) this.#table.delete(route)
     else this.#table.set(route, targets)
+    this.lookAgain()
     for (const feed of before?.keys() ?? []) if (!targets.has(feed)) feed.unfollow(route)
     for (const [feed, next] of targets) feed.follow(route, next, this.#digests.log(route))
     for (const stream of this.streams.values()) {
