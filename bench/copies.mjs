@@ -17,6 +17,10 @@ const cases = [
   { name: '1 MiB to 8 nodes', bytes: MIB, nodes: 8 },
   { name: '64 MiB to 1 node', bytes: 64 * MIB, nodes: 1 },
 ]
+const casesTo32 = [
+  { name: '4 KiB to 32 nodes', bytes: 4 * KIB, nodes: 32 },
+  { name: '1 MiB to 32 nodes', bytes: MIB, nodes: 32 },
+]
 const quickCases = [
   { name: '4 KiB to 2 nodes', bytes: 4 * KIB, nodes: 2 },
   { name: '1 MiB to 1 node', bytes: MIB, nodes: 1 },
@@ -57,7 +61,7 @@ const unicast = 'fr push, unicast'
 const nginx = 'nginx + curl'
 
 /** All rounds of one size; resolves to trials by system, or to the reason why there are none. */
-async function measure(each, { rounds, say }) {
+async function measure(each, { rounds, say, plain }) {
   const workspace = new Workspace(each.bytes * (3 * each.nodes + 1))
   try {
     const source = await workspace.randomFile('source', each.bytes)
@@ -67,8 +71,8 @@ async function measure(each, { rounds, say }) {
       [adaptive, () => pushOnce(workspace, context)],
       [unicast, () => pushOnce(workspace, context, 'unicast')],
     ]
-    const absent = missing('nginx', 'curl')
-    if (absent === null) {
+    const absent = plain ? missing('nginx', 'curl') : null
+    if (plain && absent === null) {
       const port = await freePort()
       const start = (...args) => workspace.start(...args)
       const directory = path.dirname(source)
@@ -151,15 +155,16 @@ export function copyRows(where, trials, absent) {
   return absent === null ? rows : [...rows, { where, name: nginx, ms: absent, missed: [] }]
 }
 
-export const copies = {
+/** `plain`: with nginx and curl, too. */
+const suiteOf = (all, { suite, plain }) => ({
   async run({ quick, rounds = quick ? 1 : 20, say }) {
     const rows = []
-    for (const each of quick ? quickCases : cases) {
-      const { trials, absent } = await measure(each, { rounds, say })
+    for (const each of quick ? quickCases : all) {
+      const { trials, absent } = await measure(each, { rounds, say, plain })
       rows.push(...copyRows(each.name, trials, absent))
     }
     return {
-      suite: 'small',
+      suite,
       title: `beside plain copies, loopback, ${rounds} rounds in turns`,
       columns: [
         { key: 'where', title: 'what' },
@@ -181,4 +186,9 @@ export const copies = {
       ],
     }
   },
-}
+})
+
+export const copies = suiteOf(cases, { suite: 'small', plain: true })
+
+/** As many as a group has, against unicast alone: 32 curls would be a measure of this machine. */
+export const copiesTo32 = suiteOf(casesTo32, { suite: 'groups', plain: false })

@@ -43,6 +43,7 @@ export const suites = [
     'beside plain copies and chains, where the processor is the limit (root, repository)',
   ),
   ofLab('lan', '8 nodes in network namespaces, 200 Mbit/s each (root, repository)'),
+  ofLab('groups', 'groups in a chain, long ways, small files to 32 nodes (root, repository)'),
   ofLab('lab', 'all that has a wanted value: scenarios, small files, loopback (root, repository)'),
 ]
 

@@ -213,6 +213,8 @@ export interface FeedStats {
   readonly queuedBytes: number
   /** out: bytes accepted but not yet acknowledged by the peer's kernel, where the system tells. */
   readonly unackedBytes: number
+  /** out: the shortest round trip of late, where the system tells; 0: not known. */
+  readonly rttMs: number
   /** in: payload bytes dropped: they had landed before, or another feed is asked for them. */
   readonly duplicateBytes: number
   readonly records: number

@@ -1,3 +1,3 @@
 /** All suites of the lab by name. */
 export { fast } from './fast.mjs'
-export { lab, lan } from './suites.mjs'
+export { groups, lab, lan } from './suites.mjs'

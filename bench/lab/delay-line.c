@@ -2,8 +2,8 @@
  * delay-line: a long way between two TUN devices. Linux without netem has no other.
  *
  * What is sent into one device comes out of the other, later: after `delay`, and up to `jitter` more,
- * evenly spread. Each packet is lost with the probability `loss`, by a generator that starts from
- * `--seed`. Packets keep their order unless `--reorder` is given. At most `--queue` packets are under
+ * evenly spread. Each segment is lost with the probability `loss`, by a generator that starts from
+ * `--seed`; segments that the sender handed on as one packet are lost together. Packets keep their order unless `--reorder` is given. At most `--queue` packets are under
  * way in each direction, and what comes when there is no room is dropped.
  *
  *   cc -O2 -o delay-line delay-line.c
@@ -21,6 +21,7 @@
 #include <getopt.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -37,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { packet_max = 2048, batch = 64, queue_default = 16384, queue_max = 1 << 20 };
+enum { packet_max = 66 << 10, batch = 64, queue_default = 16384, queue_max = 1 << 20 };
 /* Packets that are due within so long of one another are sent at one wake. */
 enum { grain_ns = 200000 };
 
@@ -95,6 +96,21 @@ static void swap(struct packet **due, uint32_t a, uint32_t b) {
   due[b] = kept;
 }
 
+/* Segments that the kernel has not cut yet; one of anything else. */
+static uint32_t segments_in(const struct packet *packet) {
+  struct virtio_net_hdr head;
+  memcpy(&head, packet->bytes, sizeof head);
+  if (head.gso_type == VIRTIO_NET_HDR_GSO_NONE || head.gso_size == 0) return 1;
+  return (packet->length - head.hdr_len - sizeof head + head.gso_size - 1) / head.gso_size;
+}
+
+static int is_lost(const struct way *way, const struct packet *packet) {
+  uint32_t segments = segments_in(packet);
+  int lost = 0;
+  for (uint32_t at = 0; at < segments; at++) lost |= chance() < way->loss;
+  return lost;
+}
+
 /* The packet at `count`, which was free, is under way now. */
 static void push(struct way *way) {
   uint32_t at = way->count++;
@@ -120,12 +136,12 @@ static void take_in(struct way *way) {
     ssize_t length = read(way->from, packet->bytes, packet_max);
     if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (length <= 0) fail("read: %s", strerror(errno));
-    if (chance() < way->loss) {
+    packet->length = (uint32_t)length;
+    if (is_lost(way, packet)) {
       way->lost++;
     } else if (!has_room) {
       way->dropped++;
     } else {
-      packet->length = (uint32_t)length;
       packet->number = way->number++;
       packet->due_ns = now + way->delay_ns + (uint64_t)(chance() * (double)way->jitter_ns);
       if (is_ordered && packet->due_ns < way->last_due_ns) packet->due_ns = way->last_due_ns;
@@ -152,11 +168,14 @@ static void send_due(struct way *way, uint64_t now) {
 static int attach(const char *name) {
   int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) fail("/dev/net/tun: %s", strerror(errno));
-  /* A header says which sums are still to be made: between namespaces of one machine none is. */
+  /*
+   * A header says what the kernel has left to do, sums and the cutting into segments. Between
+   * namespaces of one machine neither is needed, and each costs as much as the rest of the way.
+   */
   struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
   if (strlen(name) >= sizeof request.ifr_name) fail("%s: the name is too long", name);
   strcpy(request.ifr_name, name);
-  if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM) < 0)
+  if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4) < 0)
     fail("%s: %s", name, strerror(errno));
   return fd;
 }

@@ -179,7 +179,8 @@ function usage(lab) {
 export async function labRun(scenario, { queue, strategy, congestion, served }) {
   const count = scenario.hosts.length - 1
   const workspace = new Workspace(scenario.bytes * (count + 1))
-  const lab = Lab.create({ hosts: scenario.hosts, queue, congestion })
+  const { hosts, line } = scenario
+  const lab = Lab.create({ hosts, queue, congestion, ...(line && { line }) })
   const bound = boundSeconds(scenario)
   try {
     const keyFile = workspace.keyFile()
@@ -201,7 +202,11 @@ export async function labRun(scenario, { queue, strategy, congestion, served }) 
         others,
         keyFile,
         prefix: lab.prefix(0),
-        args: [...strategyArguments(strategy), ...(scenario.joins ? ['--allow-add'] : [])],
+        args: [
+          ...strategyArguments(strategy),
+          ...(scenario.args ?? []),
+          ...(scenario.joins ? ['--allow-add'] : []),
+        ],
         onLine(line) {
           if (line.event === 'node') completedAt.set(line.node, performance.now())
           if (line.event !== 'plan') return
@@ -237,7 +242,8 @@ export async function labRun(scenario, { queue, strategy, congestion, served }) 
 /** One run by another system (peers.mjs), in a network of its own. */
 export async function peerRun(peer, scenario, { queue, congestion }) {
   const workspace = new Workspace(scenario.bytes * scenario.hosts.length)
-  const lab = Lab.create({ hosts: scenario.hosts, queue, congestion })
+  const { hosts, line } = scenario
+  const lab = Lab.create({ hosts, queue, congestion, ...(line && { line }) })
   try {
     const source = await workspace.randomFile('source', scenario.bytes)
     const used = usage(lab)

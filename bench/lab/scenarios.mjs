@@ -5,6 +5,8 @@
  * of the bound: at `fault.at` a host is killed and its link cut, at `changes.at` a speed changes,
  * at `joins.at` a host is added to the push. The `slow` host is judged separately.
  *
+ * `line` is a long way between all hosts, `args` are options of `fr push`.
+ *
  * `wanted` holds target values for the nodes that count, by the names of tables.mjs; `wantedApart`
  * those for the host judged separately. `queues` lists the default uplink queues.
  */
@@ -72,11 +74,13 @@ export function randomUplinks(nodes, seed, share) {
  *   slow?: number,
  *   joins?: { host: number, at: number },
  *   changes?: readonly { at: number, host: number, upMbit: number }[],
+ *   line?: Line,
  * }} Network
  * @typedef {Network & {
  *   about: string,
  *   fault?: { host: number, at: number },
  *   queues: readonly string[],
+ *   args?: readonly string[],
  *   wanted?: Record<string, number>,
  *   wantedApart?: Record<string, number>,
  * }} Scenario
@@ -165,6 +169,47 @@ export const scenarios = {
     wanted: wanted(1.05),
     wantedApart: wanted(1.1),
   },
+}
+
+/** 8 nodes at 40 Mbit/s; what hosts send is so long on its way, and so much of it is lost. */
+const wan = (delayMs, lossPercent, ofFloor) => {
+  const loss = lossPercent === 0 ? '' : `, ${lossPercent} % lost`
+  return {
+    about: `8 nodes, every link 40 Mbit/s, round trips of ${2 * delayMs} ms${loss}`,
+    bytes: 32 * MIB,
+    hosts: many(9, host(40)),
+    line: { forth: { delayMs, lossPercent } },
+    queues: fifo,
+    wanted: wanted(ofFloor),
+  }
+}
+
+/**
+ * Many nodes and long ways (the suite `groups`).
+ * @type {Readonly<Record<string, Scenario>>}
+ */
+export const groupScenarios = {
+  chain32: {
+    about: '32 nodes in 4 groups of 8, every link 60 Mbit/s',
+    bytes: 48 * MIB,
+    hosts: many(33, host(60)),
+    queues: both,
+    args: ['--shape', 'chain', '--group-size', '8'],
+    wanted: wanted(1.12),
+  },
+  'wan8-40': wan(20, 0, 1.08),
+  'wan8-100': wan(50, 0, 1.2),
+  'wan8-40-loss': wan(20, 0.1, 1.15),
+}
+
+/** Small and short, for tests of the bench itself: a chain of two groups behind a line. */
+export const quickGroups = {
+  about: '3 nodes in groups of 2, every link 200 Mbit/s, round trips of 10 ms, 0.1 % lost',
+  bytes: 4 * MIB,
+  hosts: many(4, host(200)),
+  line: { forth: { delayMs: 5, lossPercent: 0.1 } },
+  queues: fifo,
+  args: ['--shape', 'chain', '--group-size', '2'],
 }
 
 /** Small and short, for tests of the bench itself. */

@@ -4,13 +4,13 @@
  * turns: a round is one run of each in the same network.
  */
 import { readFileSync } from 'node:fs'
-import { copies } from '../copies.mjs'
+import { copies, copiesTo32 } from '../copies.mjs'
 import { loopbackSuites } from '../loopback.mjs'
 import { MIB, Obstacle } from '../workspace.mjs'
 import { labObstacle, wireFactor } from './lab.mjs'
 import { peers } from './peers.mjs'
 import { labRun, peerRun } from './runs.mjs'
-import { quickScenario, scenarios } from './scenarios.mjs'
+import { groupScenarios, quickGroups, quickScenario, scenarios } from './scenarios.mjs'
 import { comparisons, labReport, merged, whereEachWins } from './tables.mjs'
 
 /** Why other systems cannot run a scenario: events, or different times for different nodes. */
@@ -132,6 +132,22 @@ export const lan = {
     ),
 }
 
+/** Chosen rows of a table, and of what needs no network, each part a suite of its own. */
+function partsOf(suite, { table, quick, unshaped }, names) {
+  const known = [...Object.keys(table), ...Object.keys(unshaped)]
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) {
+    throw new Obstacle(`no scenario ${unknown}; known are ${known.join(', ')}`)
+  }
+  const chosen = names.filter((name) => Object.hasOwn(table, name))
+  const shaped = Object.fromEntries(chosen.map((name) => [name, table[name]]))
+  const run = (given) => runScenarios(suite, given.quick ? { quick } : shaped, settled(given))
+  return [
+    ...(chosen.length === 0 ? [] : [{ run }]),
+    ...names.flatMap((name) => unshaped[name]?.() ?? []),
+  ]
+}
+
 /** Rows that need no network of their own. */
 const unshaped = { small: () => [copies], loopback: loopbackSuites }
 
@@ -140,24 +156,21 @@ function everything({ quick, from }, known) {
   return from === undefined ? known : Object.keys(scenarios)
 }
 
+/** Each part is a separate suite, so that one failure does not affect the others. */
 export const lab = {
-  /** Each part is a separate suite, so that one failure does not affect the others. */
   parts(options) {
     const known = [...Object.keys(scenarios), ...Object.keys(unshaped)]
     const names = options.scenarios ?? everything(options, known)
-    const unknown = names.find((name) => !known.includes(name))
-    if (unknown !== undefined) {
-      throw new Obstacle(`no scenario ${unknown}; known are ${known.join(', ')}`)
-    }
-    const chosen = names.filter((name) => Object.hasOwn(scenarios, name))
-    const table = Object.fromEntries(chosen.map((name) => [name, scenarios[name]]))
-    const shaped = {
-      run: (given) =>
-        runScenarios('lab', given.quick ? { quick: quickScenario } : table, settled(given)),
-    }
-    return [
-      ...(chosen.length === 0 ? [] : [shaped]),
-      ...names.flatMap((name) => unshaped[name]?.() ?? []),
-    ]
+    return partsOf('lab', { table: scenarios, quick: quickScenario, unshaped }, names)
+  },
+}
+
+/** Many nodes and long ways. */
+export const groups = {
+  parts({ scenarios: names, quick, from }) {
+    const table = groupScenarios
+    const all = quick || from !== undefined ? Object.keys(table) : [...Object.keys(table), 'small']
+    const small = () => [copiesTo32]
+    return partsOf('groups', { table, quick: quickGroups, unshaped: { small } }, names ?? all)
   },
 }

@@ -161,6 +161,7 @@ export class SimEngine implements FeedEngine {
         payloadBytes: isOut ? sentBytes : receivedBytes,
         queuedBytes: isOut ? queuedBytes : 0,
         unackedBytes: isOut ? unackedBytes : 0,
+        rttMs: isOut ? open.feed.rttMs : 0,
         duplicateBytes,
         records: 0,
       }

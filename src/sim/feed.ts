@@ -73,6 +73,10 @@ export class SimFeed implements Sender {
     return this.#path.to
   }
 
+  get rttMs(): number {
+    return 2 * this.#path.latencyMs
+  }
+
   receives(receiver: FeedReceiver): void {
     this.#receiver = receiver
   }

@@ -69,6 +69,17 @@ test('lab --quick measures every system it is told to, in turns', async () => {
   expect(comparison?.['title']).toMatch(/^quick, all systems/)
 })
 
+test('groups --quick: a chain behind a line that loses, small files against unicast', async () => {
+  const bench = start(['groups', '--quick', '--json', '--scenario', 'chain32,small'])
+  await bench.succeed('the bench')
+  const [chain = {}, small = {}] = bench.lines
+  const [{ runs, system }] = chain['entries']
+  expect(system).toBe('adaptive')
+  expect(runs[0].seconds).toBeGreaterThan(0)
+  expect(runs[0].originCopies).toBeLessThan(1.5)
+  expect(small['rows'].map((row: { name: string }) => row.name)).toContain('fr push, unicast')
+})
+
 test('fast --quick has every contest, and compares fr push with what is installed', async () => {
   const bench = start(['fast', '--quick', '--json'])
   await bench.succeed('the bench')

@@ -2,8 +2,8 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 
 namespace fr {
@@ -153,6 +154,17 @@ bool Channel::unacked(uint64_t* out) const {
   int bytes = 0;
   if (fd_ < 0 || ioctl(fd_, TIOCOUTQ, &bytes) != 0) return false;
   *out = static_cast<uint64_t>(std::max(bytes, 0));
+  return true;
+}
+
+bool Channel::round_trip(uint64_t* micros) const {
+  tcp_info info = {};
+  socklen_t length = sizeof info;
+  if (fd_ < 0 || getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return false;
+  if (length < offsetof(tcp_info, tcpi_min_rtt) + sizeof info.tcpi_min_rtt) return false;
+  // All bits are set while nothing was ever acknowledged.
+  if (info.tcpi_min_rtt == UINT32_MAX) return false;
+  *micros = info.tcpi_min_rtt;
   return true;
 }
 

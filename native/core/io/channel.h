@@ -113,6 +113,8 @@ class Channel {
   void set_unsent_bytes(int bytes);
   // Bytes the peer has not acknowledged, sent or not.
   bool unacked(uint64_t* out) const;
+  // The shortest round trip that the kernel has seen of late.
+  bool round_trip(uint64_t* micros) const;
 
  private:
   Moved to_file_spliced(Transit& via, int file, uint64_t at, size_t bytes, bool* copies);

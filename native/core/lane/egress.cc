@@ -310,6 +310,10 @@ void Lane::refresh_unacked(OutFeed& feed) {
 }
 
 void Lane::measure(OutFeed& feed, double seconds) {
+  uint64_t micros = 0;
+  if (feed.channel.round_trip(&micros)) {
+    feed.counters->round_trip.store(std::max<uint64_t>(micros, 1), std::memory_order_relaxed);
+  }
   const uint64_t acked = feed.accepted - std::min(feed.accepted, feed.unacked);
   const uint64_t gained = acked > feed.rate_mark ? acked - feed.rate_mark : 0;
   feed.rate_mark = std::max(acked, feed.rate_mark);

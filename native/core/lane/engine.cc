@@ -296,8 +296,9 @@ Answer Engine::stats(uint32_t transfer, std::vector<double>* out) const {
   for (const auto& [id, feed] : feeds_) {
     if (feed.transfer != transfer) continue;
     const FeedCounters& c = *feed.counters;
-    for (const double value : {static_cast<double>(id), feed.is_out ? 1.0 : 0.0, get(c.payload),
-                               get(c.queued), get(c.unacked), get(c.duplicate), get(c.records)}) {
+    for (const double value :
+         {static_cast<double>(id), feed.is_out ? 1.0 : 0.0, get(c.payload), get(c.queued),
+          get(c.unacked), get(c.round_trip), get(c.duplicate), get(c.records)}) {
       out->push_back(value);
     }
   }

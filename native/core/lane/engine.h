@@ -78,7 +78,7 @@ class Engine {
   Answer close_transfer(uint32_t transfer);
 
   // Bytes landed, hole, scratch, received, duplicate, sent; then per feed:
-  // handle, is_out, payload, queued, unacked, duplicate, records
+  // handle, is_out, payload, queued, unacked, round trip (us), duplicate, records
   Answer stats(uint32_t transfer, std::vector<double>* out) const;
   // landing fallbacks, sending fallbacks, feeds, pipes, lanes
   std::vector<double> counters() const;

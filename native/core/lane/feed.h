@@ -22,10 +22,11 @@ struct Transfer;
 struct Stream;
 
 struct FeedCounters {
-  std::atomic<uint64_t> payload{0};    // out: accepted by the socket; in: taken from it
-  std::atomic<uint64_t> queued{0};     // out: listed, not yet accepted
-  std::atomic<uint64_t> unacked{0};    // out: accepted, not yet acknowledged
-  std::atomic<uint64_t> duplicate{0};  // in: dropped, the range had landed before
+  std::atomic<uint64_t> payload{0};     // out: accepted by the socket; in: taken from it
+  std::atomic<uint64_t> queued{0};      // out: listed, not yet accepted
+  std::atomic<uint64_t> unacked{0};     // out: accepted, not yet acknowledged
+  std::atomic<uint64_t> round_trip{0};  // out: the shortest of late, in microseconds; 0: not known
+  std::atomic<uint64_t> duplicate{0};   // in: dropped, the range had landed before
   std::atomic<uint64_t> records{0};
   std::atomic<uint64_t> listed{0};        // out: ranges of its caller's that wait, landed or not
   std::atomic<uint64_t> digest_bytes{0};  // out: digest payload listed, not sent

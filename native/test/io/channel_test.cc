@@ -184,6 +184,9 @@ TEST_CASE("onto the socket: bytes, nothing now, a failure") {
     uint64_t unacked = 0;
     CHECK(world.channel.unacked(&unacked));
     CHECK(unacked > 0);
+    uint64_t micros = 0;
+    CHECK(world.channel.round_trip(&micros));  // over loopback, once something was acknowledged
+    CHECK(micros < 1'000'000);
     world.reset();
     Moved failed = give(world, file, bytes, sent);
     CHECK(failed.how == How::kFailed);

@@ -175,12 +175,22 @@ export class OriginExchange {
   }
 
   counted({ outgoing, atMs }: Sample, nowMs: number): void {
-    for (const { member: node, sentBytes, queuedBytes, unackedBytes } of outgoing) {
+    for (const { member: node, sentBytes, queuedBytes, unackedBytes, ...way } of outgoing) {
       const peer = this.#peer(node)
       peer.counts.sentBytes = sentBytes
       peer.counts.queuedBytes = queuedBytes
       if (!peer.isServing) continue
-      this.#tell({ type: 'counted', node, sentBytes, queuedBytes, unackedBytes, atMs, nowMs })
+      const rttMs = way.rttMs || peer.rttMs
+      this.#tell({
+        type: 'counted',
+        node,
+        sentBytes,
+        queuedBytes,
+        unackedBytes,
+        rttMs,
+        atMs,
+        nowMs,
+      })
     }
     this.flow.counted(atMs)
     this.#tell({ type: 'ticked', nowMs })

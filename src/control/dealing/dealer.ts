@@ -79,6 +79,8 @@ export type DealerFact =
       readonly sentBytes: number
       readonly queuedBytes: number
       readonly unackedBytes: number
+      /** How long a message to this node and its answer take; absent: not known. */
+      readonly rttMs?: number
       /** When they were read, by a clock that also goes on while this process has no turn. */
       readonly atMs: number
       readonly nowMs: number

@@ -172,7 +172,7 @@ export class GroupDealer implements Dealer {
       }
       case 'counted': {
         const relay = this.#relays.get(fact.node)
-        relay?.counted(fact.queuedBytes, fact.sentBytes, fact.unackedBytes, fact.nowMs)
+        relay?.counted(fact, fact.nowMs)
         this.#countedMs = fact.atMs
         const { node, queuedBytes, nowMs } = fact
         const sends = this.#answers.counted(node, queuedBytes, nowMs, relay?.window)
@@ -313,7 +313,8 @@ export class GroupDealer implements Dealer {
       ({ node, isSilent }) => !isSilent && this.#canRelay(node) && this.#stock.mayRelay(node),
     )
     if (live.length === 0) return this.#dealWithoutRelays()
-    for (const relay of live) relay.look(nowMs, this.#own.lateMs)
+    const farthestMs = Math.max(...this.#receivers.map(({ rttMs }) => rttMs), 0)
+    for (const relay of live) relay.look(nowMs, this.#own.lateMs, farthestMs)
     const choose = this.#stock.chooser(live, (node) => this.#lag.lagging.has(node))
     for (let relay = choose(); relay !== undefined; relay = choose())
       this.#dealUnit(relay, sends, nowMs)

@@ -14,6 +14,12 @@ import { Lateness } from '../members/lateness.js'
 
 /** A full window, in time; bounded, because a relay that is the bottleneck fills any window. */
 const windowSeconds = 0.15
+/**
+ * And no shorter than the way of a byte: a round trip to the relay, there with the byte and back
+ * with the report, one until the mates have acknowledged it, and one for what waits meanwhile. Who
+ * is far from here may be far from a relay.
+ */
+const mateRoundTrips = 2
 /** A few segments: with less than that a feed does not even keep its connection going. */
 const windowBytesMin = 8 * KIB
 /**
@@ -55,6 +61,15 @@ const dealsMax = 1_024
 /** Seconds for which a relay without a new report is believed to go on at its rate. */
 const creditSeconds = 0.04
 
+/** Counters of the origin's feed to a relay. */
+export interface FeedCount {
+  readonly queuedBytes: number
+  readonly sentBytes: number
+  readonly unackedBytes?: number
+  /** How long a message to the relay and its answer take; absent: not known. */
+  readonly rttMs?: number
+}
+
 export interface RelayReport {
   readonly atMs: number
   readonly receivedBytes: number
@@ -87,6 +102,8 @@ export class DealtRelay {
   queuedBytes = 0
   sentBytes = 0
   unackedBytes = 0
+  /** How long a message to it and its answer take. */
+  rttMs = 0
   landedBytes = 0
   rate: number
   /** Times that its window has opened before it said how fast it is. */
@@ -176,9 +193,13 @@ export class DealtRelay {
     return this.isDone ? 0 : Math.max(0, this.heardMs - this.#movedMs)
   }
 
-  /** What it will have forwarded since its report, at its rate. */
-  look(nowMs: number, lateMs = 0): void {
-    this.#windowSeconds = windowSeconds + (lateWeight * lateMs) / 1000
+  /**
+   * What it will have forwarded since its report, at its rate. `lateMs`: how late looks come.
+   * `farthestMs`: the longest round trip of any node.
+   */
+  look(nowMs: number, lateMs = 0, farthestMs = 0): void {
+    const wayMs = this.rttMs + mateRoundTrips * farthestMs
+    this.#windowSeconds = Math.max(windowSeconds, wayMs / 1000) + (lateWeight * lateMs) / 1000
     const seconds = Math.min(creditSeconds, (nowMs - this.#reportedMs) / 1000)
     const open = this.#listed - this.#past - this.#forwarded
     this.#credit = Math.min(this.rate * seconds, open)
@@ -297,7 +318,8 @@ export class DealtRelay {
     return this.#pastReceived
   }
 
-  counted(queuedBytes: number, sentBytes: number, unackedBytes = 0, nowMs = 0): void {
+  counted({ queuedBytes, sentBytes, unackedBytes = 0, rttMs = 0 }: FeedCount, nowMs: number): void {
+    this.rttMs = rttMs
     const arrived = sentBytes - unackedBytes
     if (queuedBytes === 0 || arrived !== this.sentBytes - this.unackedBytes) this.#fedMs = nowMs
     this.queuedBytes = queuedBytes

@@ -87,6 +87,8 @@ export interface OutgoingCount {
   readonly queuedBytes: number
   /** Accepted by the socket and not acknowledged. */
   readonly unackedBytes: number
+  /** How long a message and its answer take at least; absent or 0: not known. */
+  readonly rttMs?: number
   /** Payload accepted by the socket since the connection opened. */
   readonly sentBytes: number
   /** Of `queuedBytes`, what the member has pulled. */

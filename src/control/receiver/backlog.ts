@@ -14,7 +14,7 @@ const samplesMax = 64
 const behindMs = 100
 const behindRatio = 3
 
-export type MateSample = Omit<OutgoingCount, 'pulledBytes'>
+export type MateSample = Omit<OutgoingCount, 'pulledBytes' | 'rttMs'>
 
 export interface BacklogReport {
   readonly backlogBytes: number

@@ -42,7 +42,7 @@ import {
 import { NativeStorage } from './storage.js'
 
 const totalsNumbers = 6
-const statsNumbers = 7
+const statsNumbers = 8
 
 export interface NativeEngineOptions {
   /** Native threads; default one per core. */
@@ -200,14 +200,15 @@ class AddonEngine implements DataEngine {
     const feeds: FeedStats[] = []
     for (let at = totalsNumbers; at < numbers.length; at += statsNumbers) {
       const row = numbers.subarray(at, at + statsNumbers)
-      const [feed = 0, out = 0, payload = 0, queued = 0, unacked = 0, duplicate = 0, records = 0] =
-        row
+      const [feed = 0, out = 0, payload = 0, queued = 0, unacked = 0, roundTrip = 0] = row
+      const [duplicate = 0, records = 0] = row.subarray(6)
       feeds.push({
         feed,
         direction: out === 1 ? 'out' : 'in',
         payloadBytes: payload,
         queuedBytes: queued,
         unackedBytes: unacked,
+        rttMs: roundTrip / 1000,
         duplicateBytes: duplicate,
         records,
       })

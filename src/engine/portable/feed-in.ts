@@ -88,6 +88,7 @@ export class InFeed extends Feed {
       payloadBytes: this.payloadBytes,
       queuedBytes: 0,
       unackedBytes: 0,
+      rttMs: 0,
       duplicateBytes: this.#duplicateBytes,
       records: this.records,
     }

@@ -91,6 +91,7 @@ export class OutFeed extends Feed {
       payloadBytes: this.payloadBytes,
       queuedBytes,
       unackedBytes: 0,
+      rttMs: 0,
       duplicateBytes: 0,
       records: this.records,
     }

@@ -108,9 +108,9 @@ export class Samples {
       const member = this.#neighbours.byFeed(feed.feed)
       if (feed.direction !== 'out' || member?.out.state !== 'open' || !member.out.isWished)
         return []
-      const { queuedBytes, unackedBytes, payloadBytes: sentBytes } = feed
+      const { queuedBytes, unackedBytes, rttMs, payloadBytes: sentBytes } = feed
       const pulledBytes = this.#pulledBytes(member.number, feed)
-      return [{ member: member.number, queuedBytes, unackedBytes, sentBytes, pulledBytes }]
+      return [{ member: member.number, queuedBytes, unackedBytes, rttMs, sentBytes, pulledBytes }]
     })
   }
 }

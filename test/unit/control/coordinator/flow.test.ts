@@ -419,7 +419,7 @@ describe('configured uplinks', () => {
     for (let ms = 25; ms <= 3_000; ms += 25) {
       for (; relay.hasRoom(10) && listed < 16 * MIB; listed += relay.unitBytes)
         relay.deal(listed, relay.unitBytes, ms)
-      relay.counted(0, listed)
+      relay.counted({ queuedBytes: 0, sentBytes: listed }, 0)
       relay.reported(report(listed, listed - 1_000 * ms, ms), ms)
     }
     expect(relay.rate).toBeLessThan(1_200_000)

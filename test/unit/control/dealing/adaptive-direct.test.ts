@@ -15,7 +15,7 @@ describe('units that a relay is not to forward', () => {
       for (let i = 0; i < past; i++) relay.listedPast(unit)
       relay.deal(atMs * unit, unit, atMs)
       received += (past + 1) * unit
-      relay.counted(0, received)
+      relay.counted({ queuedBytes: 0, sentBytes: received }, 0)
       // The last unit is still on its way to a mate.
       relay.reported(report(received, unit, atMs), atMs)
     }
@@ -37,10 +37,10 @@ describe('units that a relay is not to forward', () => {
     relay.listedPast(unit)
     relay.listedPast(unit)
     relay.deal(0, unit, 0)
-    relay.counted(2 * unit, unit)
+    relay.counted({ queuedBytes: 2 * unit, sentBytes: unit }, 0)
     relay.reported(report(unit, 0, 10), 10)
     expect(relay.queue).toBe(unit)
-    relay.counted(0, 3 * unit)
+    relay.counted({ queuedBytes: 0, sentBytes: 3 * unit }, 0)
     relay.reported(report(3 * unit, 0, 20), 20)
     expect(relay.queue).toBe(0)
     expect(relay.isDone).toBe(true)

@@ -188,7 +188,7 @@ describe('what a relay says it has passed on', () => {
     relay.deal(0, 3 * MIB, 0)
     relay.listedHole(5 * MIB)
     // Two of the three that were dealt are holes, too.
-    relay.counted(0, MIB)
+    relay.counted({ queuedBytes: 0, sentBytes: MIB }, 0)
     relay.reported(report(MIB, 0, 25), 25)
     expect(relay.isDone).toBe(true)
     expect(relay.claimedBytes).toBe(MIB)
