@@ -70,7 +70,8 @@ export class Copy {
       node: (outcome) => {
         const json = this.#tell({ event: 'node', ...outcome })
         // A node that is tried again later, or added again, has another one.
-        if (this.#outcomes.length < limits.placesPerPush) this.#outcomes.push(json)
+        if (this.#outcomes.length < limits.nodesPerCopy * (1 + limits.retries))
+          this.#outcomes.push(json)
       },
       running: (add) => {
         this.#add = add

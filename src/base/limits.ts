@@ -151,13 +151,15 @@ export const limits = {
   retryMsMax: 8_000,
 
   // --- transfers ---
-  nodesPerPush: 512,
+  nodesPerPush: 10_000,
   /** Nodes of one of several groups, of one group unless the caller sets a size, and at most. */
   groupSize: 16,
   groupSizeMax: 32,
   nodesPerGroup: 64,
   /** Member numbers of one push: each attempt of each node has its own. */
-  placesPerPush: 1_536,
+  placesPerPush: 30_000,
+  /** Nodes in one frame to a standby. */
+  rosterEntries: 256,
   /** Members of one plan: those whom a node has to know, or had to. */
   membersPerPlan: 257,
   /** Routes of one node in one plan. */
@@ -180,6 +182,8 @@ export const limits = {
   mirrorsPerPush: 8,
   /** Copies that one node is the origin of at the same time. */
   copiesPerNode: 8,
+  /** Nodes that one copy is for: their addresses fit a frame. */
+  nodesPerCopy: 512,
   /** Copies that are over whose results a node keeps, and for how many milliseconds. */
   copiesKept: 32,
   copyKeptMs: 3_600_000,
@@ -384,7 +388,10 @@ relation(
 )
 relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node may take')
 relation(limits.nodesPerPush * (1 + limits.retries) <= limits.placesPerPush, 'places for retries')
-relation(limits.placesPerPush <= limits.dealRanges, 'a deal has a range for each member')
+relation(
+  limits.rosterEntries * (2 * limits.addressChars + 6 * limits.siteChars + 256) < limits.frameBytes,
+  'a page of the roster fits a frame',
+)
 relation(2 * limits.nodesPerGroup < limits.membersPerPlan, 'a plan can name a whole group')
 relation(limits.nodesPerGroup < limits.routesPerPlan, 'a plan can name all columns of a group')
 relation(3 * limits.redialMsMax < limits.reachMs, 'a node that comes up is found soon')

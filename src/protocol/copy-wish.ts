@@ -21,7 +21,7 @@ export function readCopyWish(body: Fields): CopyWish {
     }),
     as: readName(body.object('as')),
     attributes: orNull('attributes', () => readAttributes(body.object('attributes'))),
-    nodes: body.list('nodes', limits.nodesPerPush, readNodeLink),
+    nodes: body.list('nodes', limits.nodesPerCopy, readNodeLink),
     strategy: body.oneOf('strategy', ['classic', 'adaptive']),
     shape: body.oneOf('shape', ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial']),
     noClobber: body.boolean('noClobber'),

@@ -73,7 +73,7 @@ export function readNumber(fields: Fields, name: string): number {
 }
 
 export function readRoster(body: Fields): Omit<RosterFrame, 'type'> {
-  const entries = body.list('entries', limits.placesPerPush, (entry) => ({
+  const entries = body.list('entries', limits.rosterEntries, (entry) => ({
     number: readNumber(entry, 'number'),
     nodeId: entry.string('nodeId', 32) === '' ? '' : entry.hex('nodeId', 32),
     address: readAddress(entry, 'address'),
@@ -81,8 +81,8 @@ export function readRoster(body: Fields): Omit<RosterFrame, 'type'> {
     ...(entry.has('site') ? { site: entry.string('site', limits.siteChars) } : {}),
     state: entry.oneOf('state', ['coming', 'running', 'complete', 'out']),
   }))
-  const isWhole = entries.every(({ number }, i) => number === i)
-  if (!isWhole) body.refuse('entries', 'is not in the order of numbers from 0 on')
+  const ascends = entries.every(({ number }, i) => number > (entries[i - 1]?.number ?? -1))
+  if (!ascends) body.refuse('entries', 'is not in the order of numbers')
   return {
     term: readTerm(body.object('term')),
     epoch: body.integer('epoch', 0, Number.MAX_SAFE_INTEGER),
@@ -94,7 +94,7 @@ export function readDeal(body: Fields): Omit<DealFrame, 'type'> {
   return {
     term: readTerm(body.object('term')),
     epoch: body.integer('epoch', 0, Number.MAX_SAFE_INTEGER),
-    shares: body.list('shares', limits.placesPerPush, (share) => ({
+    shares: body.list('shares', limits.dealRanges, (share) => ({
       member: readNumber(share, 'member'),
       ranges: share.ranges('ranges', limits.dealRanges),
     })),

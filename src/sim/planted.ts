@@ -74,7 +74,7 @@ export const planted = {
         function (this: OriginExchange, peer) {
           right.call(this, peer)
           Object.defineProperty(peer, 'isServing', { value: false })
-          this.plans.changed()
+          this.left(peer, 0)
         },
     ),
   /** What is taken back of a relay is dealt to nobody else. */

@@ -13,10 +13,7 @@ const found: Record<PlantedName, readonly [seed: number, shows: string]> = {
   'complete-untold': [178, 'node 2 still serves node 7, which is gone'],
   'two-plans': [1, 'ERR_FR_STALE'],
   'two-seals': [1, 'a seal before the plan, or a second one'],
-  'away-is-gone': [
-    178,
-    'node 5 lives and is not complete: ERR_FR_PROTOCOL: the plan routes to who is',
-  ],
+  'away-is-gone': [178, 'node 5 closes its connection to node'],
   'lost-take-back': [358, 'node 0 had to ask again although nothing kept quiet'],
   'asked-anyway': [32, 'asks for what has landed'],
   'unverified-promise': [32, 'node 1 promises what it does not hold'],

@@ -11,6 +11,7 @@ import type { Dealer, DealerFact, Send } from '../dealing/dealer.js'
 import { heldBySome } from '../holdings/have.js'
 import { firstBadHop } from '../members/blame.js'
 import type { Peer } from '../members/peer.js'
+import type { Peers } from '../members/peers.js'
 import { Reach } from '../members/reach.js'
 import type { Sample } from '../messages/facts.js'
 import type { DetourReason, Frame } from '../messages/types.js'
@@ -30,13 +31,13 @@ export class OriginExchange {
   readonly #config: OriginConfig
   readonly #dealer: Dealer
   readonly #source: OriginSource
-  readonly #peers: readonly Peer[]
+  readonly #peers: Peers
   readonly #outbox: OriginOutbox
   readonly flow: OriginFlow
   readonly plans: OriginPlans
-  readonly #group: Peer[] = []
-  /** Those of the group. */
-  readonly #places = new Set<number>()
+  readonly #group = new Map<number, Peer>()
+  /** Those to whom digests come directly, of some ranges. */
+  readonly #direct = new Set<Peer>()
   readonly #reach = new Reach()
   readonly #verdicts: Verdicts
   readonly #sends: OriginSends
@@ -48,7 +49,7 @@ export class OriginExchange {
     config: OriginConfig,
     dealer: Dealer,
     source: OriginSource,
-    peers: readonly Peer[],
+    peers: Peers,
     outbox: OriginOutbox,
   ) {
     this.#config = config
@@ -57,23 +58,22 @@ export class OriginExchange {
     this.#peers = peers
     this.#outbox = outbox
     this.flow = new OriginFlow(dealer, peers)
-    this.plans = new OriginPlans(config, dealer, outbox, peers, this.#group)
+    this.plans = new OriginPlans(config, dealer, outbox, peers)
     this.#sends = new OriginSends(dealer, peers, outbox, this.flow)
-    this.#verdicts = new Verdicts(dealer, outbox, this.#group, config.relayClaimBytes)
+    this.#verdicts = new Verdicts(dealer, outbox, peers, config.relayClaimBytes)
   }
 
-  /** Those who take part, or did, in the order in which they came; empty before the plan. */
-  get group(): readonly Peer[] {
-    return this.#group
+  /** Those who take part, or did; empty before the plan. */
+  get group(): Iterable<Peer> {
+    return this.#group.values()
   }
 
   get isPlanned(): boolean {
-    return this.#group.length > 0
+    return this.#group.size > 0
   }
 
-  /** One of the group by its place. */
   member(node: number): Peer | undefined {
-    return this.#places.has(node) ? this.#peers[node] : undefined
+    return this.#group.get(node)
   }
 
   /** When the dealer wants to look at the feeds; null: when it suits. */
@@ -93,11 +93,12 @@ export class OriginExchange {
     const sends = this.#dealer.handle({ type: 'started', nodes, have, mirrors, nowMs })
     const { strategy, shape } = this.#dealer
     const named = receivers.map((peer) => peer.node)
-    const shares = sharesOf(this.#dealer, this.#peers, named, this.#config)
+    const shares = sharesOf(this.#dealer, this.#peers.all, named, this.#config)
     for (const peer of group) this.#setRelay(peer)
     this.plans.changed()
     this.plans.tellAll()
-    if (shape === 'unicast') for (const peer of group) peer.directDigests.add(0, this.#config.bytes)
+    if (shape === 'unicast')
+      for (const peer of group) this.#directly(peer, [[0, this.#config.bytes]])
     else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
     const groups = this.#dealer.chain.receivers
@@ -175,24 +176,15 @@ export class OriginExchange {
   }
 
   counted({ outgoing, atMs }: Sample, nowMs: number): void {
-    for (const { member: node, sentBytes, queuedBytes, unackedBytes, ...way } of outgoing) {
+    for (const count of outgoing) {
+      const { member: node, rttMs, sentBytes, queuedBytes, unackedBytes } = count
       const peer = this.#peer(node)
-      peer.counts.sentBytes = sentBytes
-      peer.counts.queuedBytes = queuedBytes
       if (!peer.isServing) continue
-      const rttMs = way.rttMs || peer.rttMs
-      this.#tell({
-        type: 'counted',
-        node,
-        sentBytes,
-        queuedBytes,
-        unackedBytes,
-        rttMs,
-        atMs,
-        nowMs,
-      })
+      this.flow.counted(peer, count)
+      const counted = { sentBytes, queuedBytes, unackedBytes, rttMs: rttMs || peer.rttMs }
+      this.#tell({ type: 'counted', node, ...counted, atMs, nowMs })
     }
-    this.flow.counted(atMs)
+    this.flow.countedAll(atMs)
     this.#tell({ type: 'ticked', nowMs })
     this.#verdicts.tellExcluded()
     if (nowMs >= this.#verdicts.claimsDueMs) this.#compareClaims(nowMs)
@@ -217,7 +209,8 @@ export class OriginExchange {
   wasBad(peer: Peer, frame: Frame & { type: 'bad' }): void {
     const { offset, length } = frame
     peer.bad.add(offset, length)
-    const { from, to } = firstBadHop(this.#group, peer, [offset, length], (node) =>
+    const known = this.#dealer.chain.neighbours(peer.node).map((node) => this.#peer(node))
+    const { from, to } = firstBadHop(known, peer, [offset, length], (node) =>
       this.#dealer.dealt(node),
     )
     const text = `offset ${offset}, length ${length}, first bad between ${from} and ${to}`
@@ -266,6 +259,7 @@ export class OriginExchange {
   /** Out of the exchange; `settled` says so to the others. */
   left(peer: Peer, nowMs: number): void {
     this.#source.free(peer.node)
+    this.flow.left(peer)
     const mates = this.#mates(peer)
     const gaps = this.#dealer.chain.leave(peer.node)
     this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
@@ -288,55 +282,47 @@ export class OriginExchange {
 
   /** What is worth a sentence about the whole push, now that it is over. */
   ended(): void {
-    const text = this.#reach.summary(this.#group)
+    const text = this.#reach.summary([...this.#group.values()])
     if (text !== null) this.#outbox.wish({ type: 'warn', event: 'nodes-unreachable', text })
   }
 
   /** The digests of a run are known. A complete node relays none: it needed all of them. */
   hashed(offset: number, length: number, nowMs: number): void {
-    for (const peer of this.#peers)
-      if (peer.isComparing) this.#compare(peer, [offset, length], nowMs)
+    for (const peer of this.#peers.comparing) this.#compare(peer, [offset, length], nowMs)
     if (!this.isPlanned) return
     const relay = this.#digestRelay(offset, length)
     if (relay !== undefined) {
       const route = this.#dealer.chain.routeFrom(relay.node)
       this.#sendDigests(relay, [[offset, length]], route)
       relay.relayedDigests.add(offset, length)
-      for (const other of this.#group)
-        if (other.lostFrom.has(relay.node)) other.directDigests.add(offset, length)
+      for (const other of this.#reach.cutOff(relay)) this.#directly(other, [[offset, length]])
     }
-    for (const peer of this.#group) {
-      if (peer.phase !== 'running') continue
-      this.#sendDigests(peer, peer.directDigests.present(offset, length))
+    for (const peer of this.#direct) {
+      if (peer.phase === 'running')
+        this.#sendDigests(peer, peer.directDigests.present(offset, length))
+      else this.#direct.delete(peer)
     }
   }
 
-  /**
-   * Bytes that an owner of bytes to hash has been sent. Listed minus queued counts holes as sent
-   * too, which a count of payload does not.
-   */
+  /** Bytes that an owner of bytes to hash has been sent. */
   sentTo(owner: number): number {
-    const peers = owner === anyone ? this.#peers : [this.#peer(owner)]
-    return peers.reduce(
-      (sum, { counts, have }) => sum + counts.listedBytes - counts.queuedBytes + have.bytes,
-      0,
-    )
+    return this.flow.broughtBytes(owner === anyone ? null : this.#peer(owner))
   }
 
   #enter(peer: Peer, nowMs: number): void {
     peer.join(nowMs)
-    this.#group.push(peer)
-    this.#places.add(peer.node)
+    this.#group.set(peer.node, peer)
   }
 
   /** What others hold, or have coming, of what this node lacks: it asks them. */
   #tellHeld(peer: Peer, held: RangeSet, feeder?: number): void {
     const lacking = RangeSet.of(held)
     lacking.subtract(peer.have)
+    if (lacking.isEmpty) return
     const isHolder = (other: Peer): boolean =>
       other.node === feeder || !(other === peer || other.isMirror || other.have.isEmpty)
-    const holder = this.#group.find(isHolder)
-    if (lacking.isEmpty || holder === undefined) return
+    const holder = [...this.#group.values()].find(isHolder)
+    if (holder === undefined) return
     for (const frame of detourFrames(holder, 'held', lacking.toArray()))
       this.#outbox.say(peer, frame)
   }
@@ -363,13 +349,14 @@ export class OriginExchange {
 
   /** Who brings the digests of a run to everybody: relays take turns. */
   #digestRelay(offset: number, length: number): Peer | undefined {
-    const running = this.#group.filter((peer) => peer.phase === 'running')
-    const { chain } = this.#dealer
-    const relays = running.filter(({ relay, node }) => relay === 'relays' && chain.isHead(node))
-    const able = relays.filter((peer) => !this.#verdicts.excluded.includes(peer.node))
+    const heads = this.#dealer.chain.heads.map((node) => this.#peer(node))
+    const relays = heads.filter(({ phase, relay }) => phase === 'running' && relay === 'relays')
+    const able = relays.filter((peer) => !this.#verdicts.excluded.has(peer.node))
     const peer = able[this.#digestTurn++ % able.length] ?? relays[0]
     // All who relayed are gone: from here on everybody is told by the origin itself.
-    if (peer === undefined) for (const other of running) other.directDigests.add(offset, length)
+    if (peer === undefined)
+      for (const other of this.#peers.serving)
+        if (other.phase === 'running') this.#directly(other, [[offset, length]])
     return peer
   }
 
@@ -409,10 +396,15 @@ export class OriginExchange {
     return this.#dealer.chain.isOne ? heldBySome(peers) : new RangeSet()
   }
 
+  #directly(to: Peer, ranges: Iterable<RangePair>): void {
+    for (const [offset, length] of ranges) to.directDigests.add(offset, length)
+    this.#direct.add(to)
+  }
+
   #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
     const { digests } = this.#source
     const blocks = RangeSet.of(ranges.map((range) => digests.blocksOf(range)))
-    for (const run of blocks) to.directDigests.add(...run)
+    this.#directly(to, blocks)
     this.#sendDigests(to, blocks)
   }
 
@@ -428,11 +420,11 @@ export class OriginExchange {
   }
 
   #list(sends: readonly Send[]): void {
-    if (this.#sends.list(sends)) this.plans.standbys.dealt()
+    if (this.#sends.list(sends)) this.plans.standbys.dealt(sends)
   }
 
   #peer(node: number): Peer {
-    return this.#peers[node] as Peer
+    return this.#peers.of(node)
   }
 }
 

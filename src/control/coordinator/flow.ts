@@ -10,31 +10,83 @@
 import type { Dealer, Send } from '../dealing/dealer.js'
 import { ObservedRate, windowMs } from '../members/observed.js'
 import type { Peer } from '../members/peer.js'
+import type { Peers } from '../members/peers.js'
+import type { OutgoingCount } from '../messages/facts.js'
+import type { Frame } from '../messages/types.js'
 import { bound, type LinkSpeeds } from '../plan/plan.js'
 
 export class OriginFlow {
   readonly #dealer: Dealer
-  readonly #peers: readonly Peer[]
+  readonly #peers: Peers
   /** Payload the origin has sent, over all feeds. */
   readonly #sent = new ObservedRate()
   /** Bytes that were sent to a node once more, or past the relay that was to bring them. */
   resentBytes = 0
+  /** Payload that all nodes say they have received from anybody, repeats included. */
+  receivedBytes = 0
+  /** Listed on all feeds to nodes and not accepted by a socket. */
+  queuedBytes = 0
+  /** Payload that the sockets of all feeds have accepted. */
+  #sentBytes = 0
+  /** Bytes that all nodes together have been sent or held before, holes included. */
+  #broughtBytes = 0
+  /** Payload that mates of a node say they have received from it. */
+  readonly #relayed = new Map<number, number>()
 
-  constructor(dealer: Dealer, peers: readonly Peer[]) {
+  constructor(dealer: Dealer, peers: Peers) {
     this.#dealer = dealer
     this.#peers = peers
   }
 
-  listed(send: Send): void {
-    if (send.why === 'answer' || send.why === 'bypass') this.resentBytes += send.length
+  listed({ counts }: Peer, { length, why }: Send): void {
+    counts.listedBytes += length
+    counts.queuedBytes += length
+    this.queuedBytes += length
+    if (why === 'answer' || why === 'bypass') this.resentBytes += length
   }
 
-  /** The counters of the feeds are new, read at `atMs`. */
-  counted(atMs: number): void {
-    this.sent(
-      this.#peers.reduce((sum, peer) => sum + peer.counts.sentBytes, 0),
-      atMs,
-    )
+  /** It accepts, and says what it holds. */
+  held({ have }: Peer): void {
+    this.#broughtBytes += have.bytes
+  }
+
+  /** The counters of the feed to a node are new. */
+  counted({ counts }: Peer, { sentBytes, queuedBytes }: OutgoingCount): void {
+    const queued = queuedBytes - counts.queuedBytes
+    this.queuedBytes += queued
+    this.#broughtBytes -= queued
+    this.#sentBytes += sentBytes - counts.sentBytes
+    counts.sentBytes = sentBytes
+    counts.queuedBytes = queuedBytes
+  }
+
+  /** It takes no further part: nothing waits for it. */
+  left({ counts }: Peer): void {
+    this.queuedBytes -= counts.queuedBytes
+  }
+
+  /** All those that are new have been told, read at `atMs`. */
+  countedAll(atMs: number): void {
+    this.sent(this.#sentBytes, atMs)
+  }
+
+  /** Before the report is taken in. */
+  reported({ counts }: Peer, { receivedBytes, received }: Frame & { type: 'progress' }): void {
+    this.receivedBytes += receivedBytes - counts.receivedBytes
+    for (const { member, bytes } of received) {
+      const more = bytes - (counts.receivedFrom.get(member) ?? 0)
+      this.#relayed.set(member, (this.#relayed.get(member) ?? 0) + more)
+    }
+  }
+
+  /**
+   * Bytes that a node, or null all together, has been sent or held before. Listed less queued
+   * counts holes as sent too, which a count of payload does not.
+   */
+  broughtBytes(peer: Peer | null): number {
+    if (peer === null) return this.#broughtBytes
+    const { counts, have } = peer
+    return counts.listedBytes - counts.queuedBytes + have.bytes
   }
 
   /** Payload the origin has sent in all, as counted at `atMs`. */
@@ -42,14 +94,9 @@ export class OriginFlow {
     this.#sent.add(bytes, atMs)
   }
 
-  /** Payload that all nodes say they have received from anybody, repeats included. */
-  get receivedBytes(): number {
-    return this.#peers.reduce((sum, peer) => sum + peer.counts.receivedBytes, 0)
-  }
-
   /** Payload that the mates of this node say they have received from it. */
   relayedBytes(node: number): number {
-    return this.#peers.reduce((sum, peer) => sum + (peer.counts.receivedFrom.get(node) ?? 0), 0)
+    return this.#relayed.get(node) ?? 0
   }
 
   /** Bytes of the file this node was dealt to pass on, less what was taken back. */
@@ -75,11 +122,7 @@ export class OriginFlow {
    * 0 while that is not known.
    */
   get secondsLeft(): number {
-    const queued = this.#peers.reduce(
-      (sum, peer) => sum + (peer.isServing ? peer.counts.queuedBytes : 0),
-      0,
-    )
-    const open = this.#dealer.openBytes + queued
+    const open = this.#dealer.openBytes + this.queuedBytes
     return this.#sent.recent > 0 ? open / this.#sent.recent : 0
   }
 
@@ -90,14 +133,14 @@ export class OriginFlow {
    */
   observedBoundSeconds(dataBytes: number, seconds: number): number | null {
     if (seconds * 1000 < windowMs) return null
-    const nodes = this.#peers
+    const nodes = this.#peers.all
       .filter((peer) => peer.outcome?.status === 'complete' && !peer.isMirror)
       .map(({ link, counts: { landing, sending } }) => ({
         address: link.address,
         ...speed('uplinkBytesPerSecond', sending.highest),
         ...speed('downlinkBytesPerSecond', landing.highest),
       }))
-    const mirrors = this.#peers.filter((peer) => peer.isMirror)
+    const mirrors = this.#peers.all.filter((peer) => peer.isMirror)
     const sources = [this.#sent.highest, ...mirrors.map(({ counts }) => counts.sending.highest)]
     const seen = sources.filter((rate) => rate !== null)
     const rate = seen.length === 0 ? null : seen.reduce((sum, one) => sum + one, 0)

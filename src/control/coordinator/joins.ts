@@ -11,6 +11,7 @@
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Peer } from '../members/peer.js'
+import type { Peers } from '../members/peers.js'
 import type { OriginOutbox } from './outbox.js'
 
 /** A node that sent `join`, or the caller of this very push; numbers are the asker's own. */
@@ -39,18 +40,20 @@ export class OriginJoins {
   }
 
   /** Why this node may not be added; null: it may. */
-  refusal(asker: Asker, address: string, peers: readonly Peer[]): Failure | null {
+  refusal(asker: Asker, address: string, peers: Peers): Failure | null {
     const { by } = asker
     if (by !== null && !by.isServing)
       return { code: 'ERR_FR_NO_TRANSFER', text: 'the transfer is not running at the node asked' }
     if (by !== null && !this.#isAllowed)
       return { code: 'ERR_FR_ADD_REFUSED', text: 'this push lets only its caller add nodes' }
-    if (peers.some((peer) => peer.link.address === address && peer.phase !== 'out'))
+    const here = peers.at(address)
+    if (here.some((peer) => peer.phase !== 'out'))
       return { code: 'ERR_FR_SAME_NODE', text: `${address} is in this push already` }
-    const others = peers.filter((peer) => !peer.isSuperseded && peer.link.address !== address)
+    const others = peers.standing.size - here.filter((peer) => !peer.isSuperseded).length
     // Who is tried again takes one more; who is added instead does not.
-    const places = peers.length + others.filter((peer) => peer.isToReturn).length
-    if (others.length >= this.#most || places >= limits.placesPerPush)
+    const returning = peers.returning.size - here.filter((peer) => peer.isToReturn).length
+    const places = peers.length + returning
+    if (others >= this.#most || places >= limits.placesPerPush)
       return { code: 'ERR_FR_LIMIT', text: `this push takes ${this.#most} nodes` }
     if (by !== null && this.#joined >= limits.joinsPerPush)
       return { code: 'ERR_FR_LIMIT', text: `others have added ${this.#joined} nodes already` }

@@ -10,9 +10,14 @@
  * window. Time in which a node is silent counts as silence alone.
  */
 import type { Failure } from '../../base/errors.js'
+import { LeastFirst } from '../../base/least-first.js'
 import { formatBytes, limits } from '../../base/limits.js'
 import type { Peer } from '../members/peer.js'
+import type { Peers } from '../members/peers.js'
 import type { OriginConfig } from './events.js'
+
+/** Nodes that are looked at in each millisecond at most, over some time. */
+const lookedPerMs = 100
 
 interface Window {
   sinceMs: number
@@ -26,8 +31,12 @@ export class OriginLimits {
   /** Bytes per second; 0: no rate is too low. */
   readonly #leastRate: number
   readonly #windows = new Map<Peer, Window>()
+  /** When each of them ends. */
+  readonly #ends = new LeastFirst<Peer>()
   readonly #endMs: number
   #lookedMs: number
+  /** When the next look is due. */
+  #lookMs = 0
   #mostLandedBytes = 0
 
   constructor({ bytes, timeoutMs, minRateBytesPerSecond }: OriginConfig, nowMs: number) {
@@ -38,16 +47,26 @@ export class OriginLimits {
     this.#lookedMs = nowMs
   }
 
-  /** Moves the windows on; before `failure`. `isSealed`: the digest of the whole file is known. */
-  look(peers: readonly Peer[], isSealed: boolean, nowMs: number): void {
-    const passedMs = Math.max(0, nowMs - this.#lookedMs)
+  /**
+   * Moves the windows on, now and then; before `failure`. `isSealed`: the digest of the whole file
+   * is known.
+   */
+  look({ serving }: Peers, isSealed: boolean, nowMs: number): void {
+    if (this.#leastRate === 0 || nowMs < this.#lookMs) return
+    this.#lookMs = nowMs + Math.floor(serving.size / lookedPerMs)
+    const passedMs = nowMs - this.#lookedMs
     this.#lookedMs = nowMs
-    if (this.#leastRate === 0) return
-    const landed = peers.map((peer) =>
-      peer.isServing && peer.presence !== 'away' ? peer.counts.landedBytes : 0,
-    )
-    this.#mostLandedBytes = Math.max(0, ...landed)
-    for (const peer of peers) this.#move(peer, isSealed, passedMs)
+    this.#mostLandedBytes = 0
+    for (const { presence, counts } of serving)
+      if (presence !== 'away')
+        this.#mostLandedBytes = Math.max(this.#mostLandedBytes, counts.landedBytes)
+    for (const peer of this.#windows.keys()) if (!serving.has(peer)) this.#set(peer, undefined)
+    for (const peer of serving) this.#move(peer, isSealed, passedMs)
+  }
+
+  /** The time of the whole push is over: nobody may go on. */
+  isOver(nowMs: number): boolean {
+    return nowMs >= this.#endMs
   }
 
   /** Why the node may not go on; null: it may. */
@@ -59,7 +78,7 @@ export class OriginLimits {
     }
     const window = this.#windows.get(peer)
     if (window === undefined || nowMs < endOf(window)) return null
-    this.#windows.delete(peer)
+    this.#set(peer, undefined)
     const { sinceMs, landedBytes } = window
     const took = secondsText(nowMs - sinceMs)
     const least = `${formatBytes(this.#leastRate)}/s`
@@ -70,7 +89,7 @@ export class OriginLimits {
     }
     const rate = Math.max(0, ((peer.counts.landedBytes - landedBytes) * 1000) / (nowMs - sinceMs))
     if (rate >= this.#leastRate) {
-      this.#windows.set(peer, this.#windowOf(peer, nowMs))
+      this.#set(peer, this.#windowOf(peer, nowMs))
       return null
     }
     const text = `landed ${formatBytes(rate)}/s over ${took}; at least ${least} are wanted`
@@ -79,17 +98,31 @@ export class OriginLimits {
 
   /** When the next node would fail if nothing happened. */
   deadlineMs(): number {
-    return Math.min(this.#endMs, ...[...this.#windows.values()].map(endOf))
+    return Math.min(this.#endMs, this.#ends.least)
+  }
+
+  /** Those whose window has ended. */
+  due(nowMs: number): readonly Peer[] {
+    return this.#ends.upTo(nowMs)
   }
 
   #move(peer: Peer, isSealed: boolean, passedMs: number): void {
     const isWhole = this.#isWhole(peer)
     const counts = peer.phase === 'running' && (isWhole ? isSealed : this.#isFed(peer))
     const window = this.#windows.get(peer)
-    if (!counts) this.#windows.delete(peer)
+    if (!counts) this.#set(peer, undefined)
     else if (window === undefined || (isWhole && window.landedBytes < this.#bytes))
-      this.#windows.set(peer, this.#windowOf(peer, this.#lookedMs))
-    else if (peer.presence !== 'alive') window.sinceMs += passedMs
+      this.#set(peer, this.#windowOf(peer, this.#lookedMs))
+    else if (peer.presence !== 'alive') {
+      window.sinceMs += passedMs
+      this.#ends.set(peer, endOf(window))
+    }
+  }
+
+  #set(peer: Peer, window: Window | undefined): void {
+    if (window === undefined) this.#windows.delete(peer)
+    else this.#windows.set(peer, window)
+    this.#ends.set(peer, window === undefined ? Number.POSITIVE_INFINITY : endOf(window))
   }
 
   #windowOf(peer: Peer, nowMs: number): Window {

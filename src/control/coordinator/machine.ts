@@ -17,9 +17,12 @@ import type { Dealer } from '../dealing/dealer.js'
 import { haveFault } from '../holdings/have.js'
 import { brokenFeed, causeOf } from '../members/causes.js'
 import { isPossible } from '../members/counts.js'
-import { Peer, twinOf } from '../members/peer.js'
+import { Peer } from '../members/peer.js'
+import { inOrder, Peers } from '../members/peers.js'
 import type { Frame, NodeSettled, Strategy } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
+import { Agenda } from './agenda.js'
+import { Beats } from './beats.js'
 import { isReport, type OriginConfig, type OriginFact, type OriginWish } from './events.js'
 import { OriginExchange } from './exchange.js'
 import type { OriginFlow } from './flow.js'
@@ -36,7 +39,7 @@ import { PeerWatch } from './watch.js'
 
 export class OriginMachine {
   readonly #config: OriginConfig
-  readonly #peers: Peer[]
+  readonly #peers: Peers
   readonly #watch: PeerWatch
   readonly #source: OriginSource
   readonly #exchange: OriginExchange
@@ -45,12 +48,12 @@ export class OriginMachine {
   readonly #retries: OriginRetries
   readonly #limits: OriginLimits
   readonly #start: OriginStart
+  readonly #agenda: Agenda
+  readonly #beats: Beats
   /** What the dealer calls itself. */
   readonly strategy: Strategy
   readonly shape: Dealer['shape']
   #countMs = Number.POSITIVE_INFINITY
-  #dueMs: number | null = null
-  #beatMs = Number.POSITIVE_INFINITY
   #isEnded = false
 
   constructor(config: OriginConfig, dealer: Dealer, nowMs: number) {
@@ -59,7 +62,7 @@ export class OriginMachine {
     this.#joins = new OriginJoins(this.#outbox, config.allowAdd === true, most)
     this.strategy = dealer.strategy
     this.shape = dealer.shape
-    this.#peers = peersOf(config, nowMs)
+    this.#peers = new Peers(peersOf(config, nowMs))
     this.#source = new OriginSource(config)
     if (config.known !== undefined) addMirrors(config, this.#peers, nowMs)
     else if (config.mirrors !== undefined) this.#source.hashAhead()
@@ -68,16 +71,17 @@ export class OriginMachine {
     this.#retries = new OriginRetries(config, this.#peers, this.#outbox, this.#joins)
     this.#exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
     this.#start = new OriginStart(this.#peers, this.#exchange, this.#joins)
+    this.#agenda = new Agenda(this.#peers, this.#watch, this.#limits)
+    this.#beats = new Beats(this.#peers)
   }
 
   /** The first wishes; call once. */
   start(): OriginWish[] {
-    this.#dueMs = this.#nextMs()
-    return dialsOf(this.#peers)
+    return dialsOf(this.#peers.all)
   }
 
   get peers(): readonly Peer[] {
-    return this.#peers
+    return this.#peers.all
   }
 
   get fileDigest(): string | null {
@@ -99,19 +103,18 @@ export class OriginMachine {
   handle(fact: OriginFact, nowMs: number): OriginWish[] {
     if (this.#isEnded) return []
     this.#on(fact, nowMs)
-    if (!this.#isEnded && !(isReport(fact) && this.#isOrdinary(fact.member, nowMs))) {
+    if (!this.#isEnded && !(isReport(fact) && this.#isOrdinary(fact.member, nowMs)))
       this.#advance(nowMs)
-      this.#dueMs = this.#nextMs()
-    }
     return this.#outbox.take()
   }
 
-  /**
-   * When `due` must come at the latest; null: never. Reports only put deadlines off, so after
-   * one it may be too early, which costs a tick and no look at everybody.
-   */
+  /** When `due` must come at the latest; null: never. */
   deadlineMs(): number | null {
-    return this.#isEnded ? null : this.#dueMs
+    if (this.#isEnded) return null
+    const watchMs = Math.min(this.#agenda.deadlineMs(), this.#start.deadlineMs)
+    const dealMs = this.#exchange.deadlineMs() ?? Number.POSITIVE_INFINITY
+    const at = Math.min(watchMs, this.#countMs, this.#beats.dueMs, dealMs)
+    return Number.isFinite(at) ? at : null
   }
 
   /** A node has reported; true where nothing follows from it for the push as a whole. */
@@ -120,14 +123,6 @@ export class OriginMachine {
     const { phase } = peer
     if (phase === 'running') this.#judge(peer, nowMs)
     return phase === 'running' && peer.phase === 'running'
-  }
-
-  #nextMs(): number | null {
-    const watchMs = Math.min(this.#watch.deadlineMs(this.#peers), this.#retries.deadlineMs())
-    const limitMs = Math.min(watchMs, this.#limits.deadlineMs(), this.#start.deadlineMs)
-    const at = Math.min(this.#countMs, this.#beatMs, limitMs)
-    const dealMs = this.#exchange.deadlineMs() ?? at
-    return Number.isFinite(Math.min(at, dealMs)) ? Math.min(at, dealMs) : null
   }
 
   #on(fact: OriginFact, nowMs: number): void {
@@ -186,12 +181,12 @@ export class OriginMachine {
   #onLinked(peer: Peer, fact: OriginFact & { type: 'linked' }, nowMs: number): void {
     if (peer.phase !== 'connecting') return
     peer.linked(fact, nowMs)
-    const twin = twinOf(peer, this.#peers)
+    const twin = this.#peers.twinOf(peer)
     if (twin !== undefined) {
       const text = `${peer.link.address} and ${twin.link.address} are the same node`
       return this.#out(peer, 'refused', { code: 'ERR_FR_SAME_NODE', text }, nowMs)
     }
-    this.#beatMs = Math.min(this.#beatMs, nowMs + limits.beatMs)
+    this.#beats.linked(nowMs)
     const { node: member } = peer
     this.#outbox.wish({ type: 'offer', member, planned: this.#exchange.isPlanned })
     this.#outbox.wish({ type: 'feed', member })
@@ -250,12 +245,14 @@ export class OriginMachine {
     if (peer.isMirror && RangeSet.of(have).bytes < this.#config.bytes)
       return this.#lose(peer, 'ERR_FR_NOT_HELD', 'a mirror that lacks a part', nowMs)
     peer.accepts(have)
+    this.flow.held(peer)
     this.#watch.begin(peer, nowMs)
   }
 
   #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
     if (!isPossible(frame, this.#config.bytes))
       return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a report that cannot be true', nowMs)
+    this.flow.reported(peer, frame)
     if (peer.counts.report(frame, nowMs)) peer.moved(nowMs)
     for (const { member } of frame.received) {
       const mate = this.#exchange.member(member)
@@ -287,7 +284,7 @@ export class OriginMachine {
     const failure = this.#source.hashedAgain(offset, digests)
     if (failure !== null) return this.#abortAll(failure.code, failure.text)
     // Whoever holds everything waits for this machine's own reading.
-    for (const peer of this.#peers)
+    for (const peer of this.#peers.serving)
       if (peer.counts.verifiedBytes >= this.#config.bytes) peer.moved(nowMs)
   }
 
@@ -299,21 +296,22 @@ export class OriginMachine {
 
   /** Whatever follows from the state and the time alone. */
   #advance(nowMs: number): void {
-    this.#watch.look(nowMs)
     this.#limits.look(this.#peers, this.#source.fileDigest !== undefined, nowMs)
-    for (const peer of this.#peers) this.#judge(peer, nowMs)
-    this.#retries.advance(nowMs)
+    const judged = this.#agenda.take(nowMs)
+    for (const peer of judged) this.#judge(peer, nowMs)
+    this.#retries.advance(judged, nowMs)
     if (!this.#exchange.isPlanned) {
       if (this.#start.advance(nowMs)) this.#begun(nowMs)
-    } else for (const peer of this.#peers) if (peer.phase === 'ready') this.#join(peer, nowMs)
-    if (this.#beatMs <= nowMs) this.#beat(nowMs)
+    } else for (const peer of inOrder(this.#peers.ready)) this.#join(peer, nowMs)
+    if (this.#beats.dueMs <= nowMs)
+      for (const peer of this.#beats.take(nowMs)) this.#outbox.say(peer, { type: 'beat' })
     if (Math.min(this.#countMs, this.#exchange.deadlineMs() ?? this.#countMs) <= nowMs) {
       this.#countMs = nowMs + limits.countMs
       this.#outbox.wish({ type: 'sample' })
     }
     this.#exchange.settled(nowMs)
     this.#outbox.wish(...this.#source.more((owner) => this.#exchange.sentTo(owner)))
-    if (this.#peers.every((peer) => peer.isSettled)) this.#finish()
+    if (this.#peers.unsettled.size === 0) this.#finish()
   }
 
   /** The plan is made. All may have been read for nodes that had something to compare. */
@@ -352,7 +350,7 @@ export class OriginMachine {
   #add(asker: Asker, link: NodeLink, nowMs: number): void {
     const refusal = this.#joins.refusal(asker, link.address, this.#peers)
     if (refusal !== null) return this.#joins.answer(asker, refusal)
-    const earlier = this.#peers.filter((peer) => peer.link.address === link.address)
+    const earlier = this.#peers.at(link.address)
     const attempts = earlier.length + 1
     const history = { attempts, triesUsed: 0, before: undefined }
     const peer = new Peer(this.#peers.length, link, nowMs, history)
@@ -360,15 +358,10 @@ export class OriginMachine {
       before.supersede()
       this.#joins.moved(before, peer)
     }
-    this.#peers.push(peer)
+    this.#peers.add(peer)
     this.#joins.wait(asker, peer)
     this.#outbox.note('info', 'added', peer, asker.by?.link.address ?? 'by the caller')
     this.#outbox.wish({ type: 'connect', member: peer.node })
-  }
-
-  #beat(nowMs: number): void {
-    this.#beatMs = nowMs + limits.beatMs
-    for (const peer of this.#peers) if (peer.hasLink) this.#outbox.say(peer, { type: 'beat' })
   }
 
   #sealTo(peer: Peer): void {
@@ -421,8 +414,7 @@ export class OriginMachine {
   }
 
   #finish(): void {
-    for (const peer of this.#peers) {
-      if (!peer.hasLink) continue
+    for (const peer of inOrder(this.#peers.linked)) {
       if (peer.phase === 'complete') this.#outbox.say(peer, { type: 'finish' })
       else this.#outbox.say(peer, { type: 'abort', code: 'ERR_FR_ABORTED', text: 'all is sent' })
       this.#drop(peer)
@@ -434,7 +426,7 @@ export class OriginMachine {
 
   #abortAll(code: FrErrorCode, text: string): void {
     this.#joins.end({ code, text })
-    for (const peer of this.#peers) {
+    for (const peer of this.#peers.all) {
       if (peer.hasLink) this.#outbox.say(peer, { type: 'abort', code, text })
       if (peer.phase !== 'out') this.#drop(peer)
     }
@@ -443,6 +435,6 @@ export class OriginMachine {
   }
 
   #peer(node: number): Peer {
-    return this.#peers[node] as Peer
+    return this.#peers.of(node)
   }
 }

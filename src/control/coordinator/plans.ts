@@ -8,6 +8,7 @@
  */
 import type { Dealer } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
+import { inOrder, type Peers } from '../members/peers.js'
 import type { EdgeWord, Member, PlanFrame, Route, Term } from '../messages/types.js'
 import type { OriginConfig } from './events.js'
 import type { OriginOutbox } from './outbox.js'
@@ -18,18 +19,12 @@ export class OriginPlans {
   readonly #config: OriginConfig
   readonly #dealer: Dealer
   readonly #outbox: OriginOutbox
-  /** Those who take part, or did. */
-  readonly #group: readonly Peer[]
-  readonly #peers: readonly Peer[]
+  readonly #peers: Peers
   readonly #origin: Member
   readonly #term: Term
   readonly standbys: Standbys
   #epoch = 0
-  /** How often what plans say has changed, and the last of these that all were told of. */
-  #changes = 0
-  #toldChanges = 0
-  readonly #told = new Map<Peer, number>()
-  #serving: readonly Peer[] = []
+  #hasChanged = false
   /** Whom each has to know, or had to. */
   readonly #known = new Map<Peer, Set<number>>()
   /** What each was told last, but for what is new in every plan. */
@@ -37,17 +32,10 @@ export class OriginPlans {
   /** Members to whom a node has an edge. */
   readonly #introduced = new Map<Peer, Set<number>>()
 
-  constructor(
-    config: OriginConfig,
-    dealer: Dealer,
-    outbox: OriginOutbox,
-    peers: readonly Peer[],
-    group: readonly Peer[],
-  ) {
+  constructor(config: OriginConfig, dealer: Dealer, outbox: OriginOutbox, peers: Peers) {
     this.#config = config
     this.#dealer = dealer
     this.#outbox = outbox
-    this.#group = group
     this.#peers = peers
     this.#term = termOf(config)
     this.standbys = new Standbys(this.#term, dealer, peers, outbox)
@@ -56,9 +44,7 @@ export class OriginPlans {
 
   /** Who takes part has changed. */
   changed(): void {
-    this.#changes++
-    this.#serving = this.#group.filter((peer) => peer.isServing)
-    this.standbys.choose(this.#serving.filter((peer) => !peer.isMirror))
+    this.#hasChanged = true
   }
 
   /** A node has the offer: who it is, and who coordinates. */
@@ -66,16 +52,18 @@ export class OriginPlans {
     this.#send(peer, [this.#origin, memberOf(peer)], [])
   }
 
-  /** One who takes part needs its plan now, unless it has it. */
-  tell(peer: Peer): void {
-    if (this.#told.get(peer) === this.#changes) return
-    this.#told.set(peer, this.#changes)
+  /** Unless it has it. */
+  #tell(peer: Peer): void {
     const { chain } = this.#dealer
     // Whom a running plan names no more is gone for good.
     const known = this.#known.get(peer) ?? new Set([peer.node])
     this.#known.set(peer, known)
     for (const node of [...chain.neighbours(peer.node), ...this.standbys.numbers]) known.add(node)
-    const members = this.#serving.filter(({ node }) => known.has(node)).map(memberOf)
+    const members = [...known]
+      .sort((a, b) => a - b)
+      .map((node) => this.#peers.of(node))
+      .filter((other) => other.isServing)
+      .map(memberOf)
     const routes = peer.relay === 'none' ? [] : this.#routesOf(peer)
     const said = JSON.stringify([members, routes, this.standbys.numbers])
     if (this.#said.get(peer) === said) return
@@ -83,18 +71,22 @@ export class OriginPlans {
     this.#send(peer, [this.#origin, ...members], routes)
   }
 
-  /** All who take part have what is new. */
+  /** All whom it concerns have what is new. */
   tellAll(): void {
-    if (this.#toldChanges === this.#changes) return
-    this.#toldChanges = this.#changes
-    for (const peer of this.#serving) this.tell(peer)
+    if (!this.#hasChanged) return
+    this.#hasChanged = false
+    const { serving } = this.#peers
+    const areStandbysNew = this.standbys.choose(serving)
+    const touched = [...this.#dealer.chain.takeTouched()].map((node) => this.#peers.of(node))
+    for (const peer of areStandbysNew ? serving : inOrder(touched))
+      if (peer.isServing) this.#tell(peer)
     this.standbys.tellRoster()
   }
 
   /** Mirrors are sent nothing. */
   #routesOf(peer: Peer): Route[] {
     return this.#dealer.chain.routes(peer.node).flatMap(({ route, to }) => {
-      const lacking = to.filter(({ member }) => this.#peers[member]?.isMirror !== true)
+      const lacking = to.filter(({ member }) => !this.#peers.of(member).isMirror)
       return lacking.length === 0 ? [] : [{ route, to: lacking }]
     })
   }

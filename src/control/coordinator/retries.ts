@@ -11,6 +11,7 @@ import { errorTable, type Failure, type FrErrorCode } from '../../base/errors.js
 import { limits } from '../../base/limits.js'
 import { backoffMs } from '../members/backoff.js'
 import { Peer } from '../members/peer.js'
+import type { Peers } from '../members/peers.js'
 import type { OriginConfig } from './events.js'
 import type { OriginJoins } from './joins.js'
 import type { OriginOutbox } from './outbox.js'
@@ -21,11 +22,11 @@ const attemptSpan = { firstMs: limits.retryMs, mostMs: limits.retryMsMax }
 export class OriginRetries {
   #retries: number
   readonly #seed: number
-  readonly #peers: Peer[]
+  readonly #peers: Peers
   readonly #outbox: OriginOutbox
   readonly #joins: OriginJoins
 
-  constructor(config: OriginConfig, peers: Peer[], outbox: OriginOutbox, joins: OriginJoins) {
+  constructor(config: OriginConfig, peers: Peers, outbox: OriginOutbox, joins: OriginJoins) {
     this.#retries = config.retries ?? 0
     this.#seed = config.seed ?? 0
     this.#peers = peers
@@ -36,7 +37,7 @@ export class OriginRetries {
   /** Nothing is tried again from here on: those who have no outcome yet. */
   end(): Peer[] {
     this.#retries = 0
-    return this.#peers.filter((peer) => peer.outcome === undefined && !peer.isSuperseded)
+    return this.#peers.all.filter((peer) => peer.outcome === undefined && !peer.isSuperseded)
   }
 
   /** The dial failed: true when there will be another, at `peer.dueMs`. */
@@ -52,7 +53,7 @@ export class OriginRetries {
   /** The attempt failed: true when there will be another, at `peer.dueMs`; then it is out. */
   returns(peer: Peer, failure: Failure, nowMs: number): boolean {
     const wasReached = peer.phase !== 'connecting' && peer.phase !== 'out'
-    const places = this.#peers.length + this.#peers.filter((other) => other.isToReturn).length
+    const places = this.#peers.length + this.#peers.returning.size
     const { triesUsed } = peer.history
     const isLeft = triesUsed < this.#retries && places < limits.placesPerPush
     if (!isLeft || !wasReached || !isRetryable(failure.code)) return false
@@ -61,18 +62,14 @@ export class OriginRetries {
     return true
   }
 
-  /** Makes the dials and attempts that are due. */
-  advance(nowMs: number): void {
-    for (const peer of this.#peers.filter(({ dueMs }) => nowMs >= dueMs)) {
+  /** Makes the dials and attempts of these nodes that are due. */
+  advance(peers: readonly Peer[], nowMs: number): void {
+    for (const peer of peers) {
+      if (nowMs < peer.dueMs) continue
       const next = peer.phase === 'connecting' ? peer : this.#next(peer, nowMs)
       next.dials()
       this.#outbox.wish({ type: 'connect', member: next.node })
     }
-  }
-
-  /** When the next dial or attempt is due. */
-  deadlineMs(): number {
-    return Math.min(...this.#peers.map(({ dueMs }) => dueMs))
   }
 
   /** The same node at the next place. */
@@ -84,7 +81,7 @@ export class OriginRetries {
       before: peer.failure,
     })
     peer.supersede()
-    this.#peers.push(next)
+    this.#peers.add(next)
     this.#joins.moved(peer, next)
     return next
   }

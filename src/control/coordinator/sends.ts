@@ -1,13 +1,13 @@
 /** What the dealer sends becomes lists on feeds, each with the route that it has at its node. */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Dealer, Send } from '../dealing/dealer.js'
-import type { Peer } from '../members/peer.js'
+import type { Peers } from '../members/peers.js'
 import type { OriginFlow } from './flow.js'
 import type { OriginOutbox } from './outbox.js'
 
 export class OriginSends {
   readonly #dealer: Dealer
-  readonly #peers: readonly Peer[]
+  readonly #peers: Peers
   readonly #outbox: OriginOutbox
   readonly #flow: OriginFlow
   /** Whom a node that passes bytes on no longer reaches. */
@@ -15,7 +15,7 @@ export class OriginSends {
   /** What went to everybody, as far as nodes that nobody feeds were sent it. */
   readonly #spread = new RangeSet()
 
-  constructor(dealer: Dealer, peers: readonly Peer[], outbox: OriginOutbox, flow: OriginFlow) {
+  constructor(dealer: Dealer, peers: Peers, outbox: OriginOutbox, flow: OriginFlow) {
     this.#dealer = dealer
     this.#peers = peers
     this.#outbox = outbox
@@ -41,17 +41,14 @@ export class OriginSends {
 
   #send(send: Send, route: number): void {
     const { node: member, relay, column: _, ...how } = send
-    const peer = this.#peers[member] as Peer
-    const { counts, isMirror } = peer
-    if (isMirror) {
+    const peer = this.#peers.of(member)
+    if (peer.isMirror) {
       const ranges: RangePair[] = [[send.offset, send.length]]
       // It lacks nothing else.
       if (relay) this.#outbox.say(peer, { type: 'passOn', ranges, route })
       return
     }
-    counts.listedBytes += send.length
-    counts.queuedBytes += send.length
-    this.#flow.listed(send)
+    this.#flow.listed(peer, send)
     this.#outbox.wish({ type: 'list', member, ...how, route })
   }
 
@@ -73,7 +70,7 @@ export class OriginSends {
     range.subtract(this.#spread)
     this.#spread.add(send.offset, send.length)
     for (const node of unspread)
-      if (this.#peers[node]?.phase === 'running')
+      if (this.#peers.of(node).phase === 'running')
         for (const [offset, length] of range)
           this.#send({ ...send, node, offset, length }, spreadRoute)
   }
@@ -91,6 +88,6 @@ export class OriginSends {
           if (ends.has(to) && !(isHead && chain.isHead(to))) beyond.add(to)
       }
     }
-    return [...beyond].filter((node) => this.#peers[node]?.phase === 'running')
+    return [...beyond].filter((node) => this.#peers.of(node).phase === 'running')
   }
 }

@@ -1,40 +1,61 @@
 /**
  * Who may take over from this coordinator, and what they are told so that they can: the roster, as
- * it changes, and the deal, at most every limits.dealMs. Both are absolute values. A member that is
- * a standby stays one for as long as it takes part.
+ * it changes, and the deal, at most every limits.dealMs. Who becomes a standby hears of all nodes,
+ * then of those that have changed. A member that is a standby stays one for as long as it takes
+ * part.
  */
 import { limits } from '../../base/limits.js'
 import { RangeSet } from '../../base/ranges.js'
-import type { Dealer } from '../dealing/dealer.js'
+import type { Dealer, Send } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
+import { inOrder, type Peers } from '../members/peers.js'
 import type { DealFrame, RosterEntry, RosterFrame, Term } from '../messages/types.js'
 import type { OriginOutbox } from './outbox.js'
 
 export class Standbys {
-  /** As it was sent last. */
-  roster: RosterFrame | undefined
   deal: DealFrame | undefined
   readonly #dealer: Dealer
-  readonly #peers: readonly Peer[]
   readonly #outbox: OriginOutbox
   readonly #term: Term
+  /** By number, as they were told last. */
+  readonly #entries: RosterEntry[] = []
+  readonly #changed: { take(): Set<Peer> }
   #chosen: readonly Peer[] = []
+  /** Those who know the roster. */
+  #informed: readonly Peer[] = []
   #epoch = 0
+  #rosterEpoch = 0
+  /** Members that were given anything to pass on. */
+  readonly #dealtTo = new Set<number>()
   #hasNewDeal = false
   #dealMs = 0
 
-  constructor(term: Term, dealer: Dealer, peers: readonly Peer[], outbox: OriginOutbox) {
+  constructor(term: Term, dealer: Dealer, peers: Peers, outbox: OriginOutbox) {
     this.#term = term
     this.#dealer = dealer
-    this.#peers = peers
     this.#outbox = outbox
+    this.#changed = peers.follow()
   }
 
-  /** Those of them that take part, and the first of the others. */
-  choose(serving: readonly Peer[]): void {
-    const kept = this.#chosen.filter((peer) => peer.isServing)
-    const others = serving.filter((peer) => !kept.includes(peer))
-    this.#chosen = [...kept, ...others].slice(0, limits.standbys)
+  /** What a standby knows of all nodes; undefined before there is one. */
+  get roster(): RosterFrame | undefined {
+    if (this.#informed.length === 0) return undefined
+    const [term, epoch] = [this.#term, this.#rosterEpoch]
+    return { type: 'roster', term, epoch, entries: [...this.#entries] }
+  }
+
+  /** Those of them that take part, and the first of the others. True: they are others now. */
+  choose(serving: Iterable<Peer>): boolean {
+    const chosen = this.#chosen.filter((peer) => peer.isServing)
+    const isSame = chosen.length === this.#chosen.length
+    if (isSame && chosen.length === limits.standbys) return false
+    for (const peer of serving) {
+      if (chosen.length === limits.standbys) break
+      if (!peer.isMirror && !chosen.includes(peer)) chosen.push(peer)
+    }
+    const areNew = !isSame || chosen.length !== this.#chosen.length
+    this.#chosen = chosen
+    return areNew
   }
 
   get numbers(): readonly number[] {
@@ -43,15 +64,24 @@ export class Standbys {
 
   /** They have their plans, which name them: now they hear who else there is. */
   tellRoster(): void {
-    const entries = this.#peers.map(entryOf)
-    this.roster = { type: 'roster', term: this.#term, epoch: ++this.#epoch, entries }
-    for (const peer of this.#chosen) this.#outbox.say(peer, this.roster)
-    // Who is new among them has no deal.
-    this.dealt()
+    const changed = inOrder(this.#changed.take()).filter((peer) => this.#isNew(entryOf(peer)))
+    for (const peer of changed) this.#entries[peer.node] = entryOf(peer)
+    const news = changed.map(({ node }) => this.#entries[node] as RosterEntry)
+    const areInformed = this.#chosen.every((peer) => this.#informed.includes(peer))
+    const pages = pagesOf(areInformed ? news : this.#entries)
+    const newPages = areInformed ? pages : pagesOf(news)
+    this.#epoch += pages.length
+    if (pages.length > 0) this.#rosterEpoch = this.#epoch
+    for (const peer of this.#chosen)
+      this.#say(peer, this.#informed.includes(peer) ? newPages : pages)
+    this.#informed = this.#chosen
+    // Who is new among them has no deal, and what those who left had is dealt no longer.
+    if (!areInformed || news.length > 0) this.#hasNewDeal = true
   }
 
   /** Something was dealt. */
-  dealt(): void {
+  dealt(sends: readonly Send[]): void {
+    for (const { relay, node } of sends) if (relay) this.#dealtTo.add(node)
     this.#hasNewDeal = true
   }
 
@@ -59,15 +89,38 @@ export class Standbys {
     if (!this.#hasNewDeal || nowMs < this.#dealMs || this.#chosen.length === 0) return
     this.#hasNewDeal = false
     this.#dealMs = nowMs + limits.dealMs
-    const members = this.#peers.filter((peer) => this.#dealer.dealtBytes(peer.node) > 0)
+    const members = [...this.#dealtTo]
+      .filter((node) => this.#dealer.dealtBytes(node) > 0)
+      .slice(-limits.dealRanges)
+      .sort((a, b) => a - b)
     const most = Math.floor(limits.dealRanges / Math.max(1, members.length))
-    const shares = members.map(({ node }) => {
-      const ranges = RangeSet.of(this.#dealer.dealt(node)).compacted(most)
-      return { member: node, ranges }
+    const shares = members.map((member) => {
+      const ranges = RangeSet.of(this.#dealer.dealt(member)).compacted(most)
+      return { member, ranges }
     })
     this.deal = { type: 'deal', term: this.#term, epoch: ++this.#epoch, shares }
     for (const peer of this.#chosen) this.#outbox.say(peer, this.deal)
   }
+
+  /** The last page has the newest epoch. */
+  #say(peer: Peer, pages: readonly (readonly RosterEntry[])[]): void {
+    for (const [page, entries] of pages.entries()) {
+      const epoch = this.#epoch - pages.length + page + 1
+      this.#outbox.say(peer, { type: 'roster', term: this.#term, epoch, entries })
+    }
+  }
+
+  #isNew({ number, nodeId, advertise, state }: RosterEntry): boolean {
+    const told = this.#entries[number]
+    return told?.state !== state || told.nodeId !== nodeId || told.advertise !== advertise
+  }
+}
+
+function pagesOf(entries: readonly RosterEntry[]): RosterEntry[][] {
+  const pages: RosterEntry[][] = []
+  for (let at = 0; at < entries.length; at += limits.rosterEntries)
+    pages.push(entries.slice(at, at + limits.rosterEntries))
+  return pages
 }
 
 function entryOf(peer: Peer): RosterEntry {

@@ -9,18 +9,18 @@
  * must not have some nodes each.
  */
 import { limits } from '../../base/limits.js'
-import type { Peer } from '../members/peer.js'
+import { inOrder, type Peers } from '../members/peers.js'
 import type { OriginExchange } from './exchange.js'
 import type { OriginJoins } from './joins.js'
 
 export class OriginStart {
-  readonly #peers: readonly Peer[]
+  readonly #peers: Peers
   readonly #exchange: OriginExchange
   readonly #joins: OriginJoins
   /** Since when somebody is ready; undefined: nobody is, or the plan is made. */
   #readyMs: number | undefined
 
-  constructor(peers: readonly Peer[], exchange: OriginExchange, joins: OriginJoins) {
+  constructor(peers: Peers, exchange: OriginExchange, joins: OriginJoins) {
     this.#peers = peers
     this.#exchange = exchange
     this.#joins = joins
@@ -33,7 +33,7 @@ export class OriginStart {
   }
 
   get #isClaiming(): boolean {
-    return this.#peers.some((peer) => peer.isClaiming)
+    return this.#peers.claiming.size > 0
   }
 
   /**
@@ -41,18 +41,17 @@ export class OriginStart {
    * of them has waited for long enough. True once the plan has been made.
    */
   advance(nowMs: number): boolean {
-    const group = this.#peers.filter((peer) => peer.phase === 'ready')
-    if (group.every((peer) => peer.isMirror)) {
+    const { ready, coming, offered } = this.#peers
+    if (![...ready].some((peer) => !peer.isMirror)) {
       this.#readyMs = undefined
       return false
     }
     this.#readyMs ??= nowMs
-    const isOpen = this.#peers.some(
-      ({ isComing, isMirror, phase }) => (isComing && !isMirror) || phase === 'offered',
-    )
+    const isOpen = coming.size > 0 || offered.size > 0
     if (this.#isClaiming) return false
     if (isOpen && nowMs < this.#readyMs + limits.readyMs) return false
     this.#readyMs = undefined
+    const group = inOrder(ready)
     this.#exchange.start(group, nowMs)
     for (const peer of group) this.#joins.settled(peer, null)
     return true

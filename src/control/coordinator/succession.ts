@@ -4,6 +4,7 @@
  * out stays out; the standby itself holds its part and is nobody's receiver.
  */
 import { Peer } from '../members/peer.js'
+import type { Peers } from '../members/peers.js'
 import { originNumber, type Term } from '../messages/types.js'
 import type { OriginConfig, OriginWish } from './events.js'
 
@@ -27,12 +28,12 @@ export function termOf({ succeeds }: OriginConfig): Term {
 /** Adds those that may hold the content behind the others; the result dials them. */
 export function addMirrors(
   { mirrors = [] }: OriginConfig,
-  peers: Peer[],
+  peers: Peers,
   nowMs: number,
 ): OriginWish[] {
   const from = peers.length
-  for (const link of mirrors) peers.push(new Peer(peers.length, link, nowMs, undefined, true))
-  return dialsOf(peers.slice(from))
+  for (const link of mirrors) peers.add(new Peer(peers.length, link, nowMs, undefined, true))
+  return dialsOf(peers.all.slice(from))
 }
 
 /** The first wishes: those that are out are not dialled. */

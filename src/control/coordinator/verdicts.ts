@@ -6,33 +6,29 @@ import { limits } from '../../base/limits.js'
 import type { Dealer } from '../dealing/dealer.js'
 import { RelayClaims } from '../dealing/relay-claims.js'
 import type { Peer } from '../members/peer.js'
+import { inOrder, type Peers } from '../members/peers.js'
 import type { OriginOutbox } from './outbox.js'
 
 export class Verdicts {
   readonly #dealer: Dealer
   readonly #outbox: OriginOutbox
-  readonly #group: readonly Peer[]
+  readonly #peers: Peers
   readonly #claims: RelayClaims
   #claimsMs = 0
-  #excluded: readonly number[] = []
+  #excluded: ReadonlySet<number> = new Set()
+  #last: readonly number[] = []
   /** Whom each was told to wait for no longer. */
   readonly #lagging = new Map<Peer, string>()
 
-  /** `group`: those who take part, or did. */
-  constructor(
-    dealer: Dealer,
-    outbox: OriginOutbox,
-    group: readonly Peer[],
-    relayClaimBytes?: number,
-  ) {
+  constructor(dealer: Dealer, outbox: OriginOutbox, peers: Peers, relayClaimBytes?: number) {
     this.#dealer = dealer
     this.#outbox = outbox
-    this.#group = group
+    this.#peers = peers
     this.#claims = new RelayClaims(relayClaimBytes)
   }
 
   /** Nodes that lag, or that nobody hears from. */
-  get excluded(): readonly number[] {
+  get excluded(): ReadonlySet<number> {
     return this.#excluded
   }
 
@@ -43,11 +39,18 @@ export class Verdicts {
   /** Relays must not wait for these receivers: they lag, or nobody hears from them. */
   tellExcluded(): void {
     const excluded = this.#dealer.excluded()
-    if (excluded.join() === this.#excluded.join()) return
-    this.#excluded = excluded
-    for (const peer of this.#group) {
+    if (excluded === this.#last || excluded.join() === this.#last.join()) return
+    const before = this.#excluded
+    this.#last = excluded
+    this.#excluded = new Set(excluded)
+    const { chain } = this.#dealer
+    const changed = [...before, ...excluded].filter(
+      (node) => before.has(node) !== this.#excluded.has(node),
+    )
+    const told = new Set(changed.flatMap((node) => [node, ...chain.mates(node)]))
+    for (const peer of inOrder([...told].map((node) => this.#peers.of(node)))) {
       if (peer.isServing) this.#tellLagging(peer, excluded)
-      const isLagging = excluded.includes(peer.node)
+      const isLagging = this.#excluded.has(peer.node)
       if (peer.lags(isLagging))
         this.#outbox.note('info', isLagging ? 'lags' : 'keeps-up', peer, 'by its senders')
     }
@@ -69,7 +72,8 @@ export class Verdicts {
   compareClaims(nowMs: number): { readonly cleared: Peer[]; readonly untrue: Peer[] } {
     this.#claimsMs = nowMs + limits.relayClaimLookMs
     const [cleared, untrue]: [Peer[], Peer[]] = [[], []]
-    for (const peer of this.#group) {
+    for (const head of this.#dealer.chain.heads) {
+      const peer = this.#peers.of(head)
       const claimedBytes = this.#dealer.claimedBytes(peer.node)
       if (claimedBytes === null || !peer.isServing || peer.relay === 'false') continue
       const verdict = this.#claims.look(peer, claimedBytes, this.#witnesses(peer), nowMs)
@@ -81,15 +85,17 @@ export class Verdicts {
 
   /** Mates that must have received something if this relay passes anything on. */
   #witnesses(relay: Peer): Peer[] {
-    return this.#group.filter(
-      (mate) =>
-        mate !== relay &&
-        mate.phase === 'running' &&
-        mate.presence !== 'suspected' &&
-        mate.relay !== 'false' &&
-        !this.#excluded.includes(mate.node) &&
-        relay.counts.feedsTo.has(mate.node) &&
-        !mate.lostFrom.has(relay.node),
-    )
+    return [...relay.counts.feedsTo]
+      .filter((node) => node < this.#peers.length)
+      .map((node) => this.#peers.of(node))
+      .filter(
+        (mate) =>
+          mate !== relay &&
+          mate.phase === 'running' &&
+          mate.presence !== 'suspected' &&
+          mate.relay !== 'false' &&
+          !this.#excluded.has(mate.node) &&
+          !mate.lostFrom.has(relay.node),
+      )
   }
 }

@@ -47,9 +47,9 @@ export class PeerWatch {
     this.#detector.forget(peer.node)
   }
 
-  /** Judges anew whose silence counts; before `mark` and `failure`. */
-  look(nowMs: number): void {
-    this.#detector.look(nowMs)
+  /** Judges anew whose silence counts; before `mark` and `failure`, and for whom to ask those. */
+  look(nowMs: number): Iterable<number> {
+    return this.#detector.look(nowMs)
   }
 
   /** Notes and logs how the node is by its silence; true: it is away since now. */
@@ -77,10 +77,14 @@ export class PeerWatch {
     return nowMs >= this.#limitMs(peer) ? this.#overdue(peer, nowMs) : null
   }
 
-  /** When the next node would fail, or be away, if nothing happened. */
-  deadlineMs(peers: readonly Peer[]): number {
-    const limitsMs = peers.map((peer) => Math.min(this.#limitMs(peer), cutOffMs(peer)))
-    return Math.min(this.#detector.deadlineMs() ?? Number.POSITIVE_INFINITY, ...limitsMs)
+  /** When the node would fail if nothing happened, but for its silence. */
+  dueMs(peer: Peer): number {
+    return Math.min(this.#limitMs(peer), cutOffMs(peer))
+  }
+
+  /** When the next node's silence would mean more than now. */
+  deadlineMs(): number {
+    return this.#detector.deadlineMs() ?? never
   }
 
   /** Until when this peer may stay in its phase. */

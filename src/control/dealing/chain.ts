@@ -10,6 +10,7 @@ import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import type { Chain } from '../plan/chain.js'
 import type { TreeShape } from '../plan/layout.js'
+import { Columns } from './columns.js'
 import type { Dealer, DealerFact, Send } from './dealer.js'
 import { GroupDealer } from './group.js'
 import { Pool } from './pool.js'
@@ -20,16 +21,21 @@ export class ChainDealer implements Dealer {
   readonly shape: TreeShape
   readonly chain: Chain
   readonly #heads: GroupDealer
+  readonly #columns: Columns
   /** Of the groups further down, by any of their nodes. */
   readonly #fed = new Map<number, GroupDealer>()
-  readonly #backlogs = new Map<number, number>()
+  /** Those of them at which something has happened since they were looked at last. */
+  readonly #stirred = new Set<GroupDealer>()
+  /** Those of them that may exclude others than before. */
+  readonly #unasked = new Set<GroupDealer>()
+  /** Whom each group excludes, where it excludes anybody; all of those in order. */
+  readonly #excludedBy = new Map<GroupDealer, readonly number[]>()
+  #excluded: readonly number[] = []
   /**
    * By column, what was ever dealt to it: what was taken back may be under way on it, and whoever
    * has it from there passes it on there, and on no other column.
    */
   readonly #along = new Map<number, RangeSet>()
-  /** By column, what waits at its slowest place, and what it was dealt since that was known. */
-  readonly #waiting = new Map<number, { worstBytes: number; dealtBytes: number }>()
   /** What was sent to everybody past the columns. */
   readonly #spread = new RangeSet()
 
@@ -38,6 +44,7 @@ export class ChainDealer implements Dealer {
     this.shape = shape
     this.chain = chain
     this.#heads = heads
+    this.#columns = new Columns(chain)
   }
 
   get strategy(): Strategy {
@@ -81,7 +88,7 @@ export class ChainDealer implements Dealer {
   }
 
   queueBytes(node: number): number | null {
-    return this.chain.isHead(node) ? this.#heads.queueBytes(node) : (this.#backlogs.get(node) ?? 0)
+    return this.chain.isHead(node) ? this.#heads.queueBytes(node) : this.#columns.backlog(node)
   }
 
   claimedBytes(node: number): number | null {
@@ -89,8 +96,19 @@ export class ChainDealer implements Dealer {
   }
 
   excluded(): readonly number[] {
-    const lagging = [this.#heads, ...this.#groups].flatMap((group) => group.excluded())
-    return [...new Set(lagging)].sort((a, b) => a - b)
+    let isSame = true
+    for (const group of [this.#heads, ...this.#unasked]) {
+      const before = this.#excludedBy.get(group) ?? []
+      const now = group.excluded()
+      if (now.join() === before.join()) continue
+      isSame = false
+      if (now.length === 0) this.#excludedBy.delete(group)
+      else this.#excludedBy.set(group, now)
+    }
+    this.#unasked.clear()
+    if (!isSame)
+      this.#excluded = [...new Set([...this.#excludedBy.values()].flat())].sort((a, b) => a - b)
+    return this.#excluded
   }
 
   deadlineMs(): number | null {
@@ -105,20 +123,11 @@ export class ChainDealer implements Dealer {
     })
   }
 
-  /** Of the columns that begin at a head the one where the least waits: it carries these bytes. */
   #column(head: number, offset: number, length: number): number {
-    const [first = 0, ...others] = this.chain.columnsFrom(head)
-    const waits = (column: number): number => {
-      const { worstBytes = 0, dealtBytes = 0 } = this.#waiting.get(column) ?? {}
-      return worstBytes + dealtBytes
-    }
-    const column = others.reduce((best, one) => (waits(one) < waits(best) ? one : best), first)
+    const column = this.#columns.deal(head, length)
     const along = this.#along.get(column) ?? new RangeSet()
     this.#along.set(column, along)
     along.add(offset, length)
-    const waiting = this.#waiting.get(column) ?? { worstBytes: 0, dealtBytes: 0 }
-    this.#waiting.set(column, waiting)
-    waiting.dealtBytes += length
     return column
   }
 
@@ -131,12 +140,16 @@ export class ChainDealer implements Dealer {
       case 'reported':
         return this.#reported(fact)
       case 'nodeFailed':
-        this.#backlogs.delete(fact.node)
-        this.#fed.get(fact.node)?.handle(fact)
+        this.#columns.left(fact.node)
+        this.#ofGroup(fact.node)?.handle(fact)
         this.#fed.delete(fact.node)
         return [...this.#heads.handle(fact), ...this.#begin(fact.nowMs)]
       case 'ticked':
-        for (const group of this.#groups) group.handle(fact)
+        for (const group of this.#stirred) {
+          group.handle(fact)
+          this.#unasked.add(group)
+        }
+        this.#stirred.clear()
         return this.#heads.handle(fact)
       case 'counted':
       case 'needed':
@@ -149,8 +162,13 @@ export class ChainDealer implements Dealer {
     }
   }
 
-  get #groups(): Set<GroupDealer> {
-    return new Set(this.#fed.values())
+  /** The dealer of a node further down, where something happens. */
+  #ofGroup(node: number): GroupDealer | undefined {
+    const group = this.#fed.get(node)
+    if (group === undefined) return undefined
+    this.#stirred.add(group)
+    this.#unasked.add(group)
+    return group
   }
 
   #start(fact: DealerFact & { type: 'started' }): Send[] {
@@ -178,7 +196,7 @@ export class ChainDealer implements Dealer {
   #join(fact: DealerFact & { type: 'nodeJoined' }): Send[] {
     if (this.chain.isHead(fact.node)) return this.#heads.handle(fact)
     const mate = this.chain.mates(fact.node).find((node) => this.#fed.has(node))
-    const group = mate === undefined ? undefined : this.#fed.get(mate)
+    const group = mate === undefined ? undefined : this.#ofGroup(mate)
     if (group === undefined) this.#watch([fact.node], fact.nowMs)
     else {
       group.handle({ ...fact, missing: [] })
@@ -191,31 +209,25 @@ export class ChainDealer implements Dealer {
 
   #reported(fact: Reported): Send[] {
     const { node, backlogBytes } = fact
-    this.#backlogs.set(node, backlogBytes)
     const mates = new Set(this.chain.mates(node))
     const said = { ...fact, behind: fact.behind.filter((other) => mates.has(other)) }
     const isHead = this.chain.isHead(node)
-    const sends = isHead ? this.#heads.handle(said) : (this.#fed.get(node)?.handle(said) ?? [])
-    for (const column of this.chain.columnsAt(node)) this.#look(column)
+    const sends = isHead ? this.#heads.handle(said) : (this.#ofGroup(node)?.handle(said) ?? [])
+    for (const { head, beyondBytes } of this.#columns.reported(node, backlogBytes))
+      this.#heads.beyond(head, beyondBytes)
     return sends
-  }
-
-  /** The slowest place of a column, and what its head has to wait for: the best of its columns. */
-  #look(column: number): void {
-    const [, ...beyond] = this.chain.entriesOf(column)
-    const worstBytes = Math.max(0, ...beyond.map((other) => this.#backlogs.get(other) ?? 0))
-    this.#waiting.set(column, { worstBytes, dealtBytes: 0 })
-    const head = this.chain.headOf(column)
-    if (head === undefined) return
-    const all = this.chain.columnsFrom(head).map((one) => this.#waiting.get(one)?.worstBytes ?? 0)
-    this.#heads.beyond(head, Math.min(...all))
   }
 
   /** Heads that there are now and were not: the groups before them are gone. */
   #begin(nowMs: number): Send[] {
     const sends: Send[] = []
     for (const node of this.chain.heads) {
-      if (!this.#fed.delete(node)) continue
+      const group = this.#fed.get(node)
+      if (group === undefined) continue
+      this.#fed.delete(node)
+      // From here on it is a matter of the heads who lags.
+      group.handle({ type: 'nodeFailed', node, nowMs })
+      this.#unasked.add(group)
       sends.push(...this.#heads.handle({ type: 'nodeJoined', node, missing: [], nowMs }))
     }
     return sends

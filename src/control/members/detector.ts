@@ -13,6 +13,7 @@
  * again the others are waited for anew. False alarm we accept: a peer that is alive and cut off
  * from us for longer than `lostMs`.
  */
+import { LeastFirst } from '../../base/least-first.js'
 import { limits } from '../../base/limits.js'
 import { Lateness } from './lateness.js'
 
@@ -46,6 +47,13 @@ export function isOwnSide(fallen: number, living: number): boolean {
 export class Detector {
   readonly #limits: SilenceLimits
   readonly #watched = new Map<number, Watched>()
+  /** Who is not away and has been silent for long enough to be suspected. */
+  readonly #fallen = new Set<number>()
+  /** When each comes to what is next for it: suspected, away, lost. */
+  readonly #times = new LeastFirst<number>()
+  /** Of whom the next look has something to say, whatever their time. */
+  #changed = new Set<number>()
+  #away = 0
   #isOwnSide = false
 
   constructor(silenceLimits: SilenceLimits) {
@@ -54,6 +62,7 @@ export class Detector {
 
   /** Watches the peer from now on. `rttMs`: how long a message and its answer take. */
   watch(peer: number, nowMs: number, rttMs = 0): void {
+    this.forget(peer)
     this.#watched.set(peer, {
       saidMs: nowMs,
       heardMs: nowMs,
@@ -62,6 +71,7 @@ export class Detector {
       lateness: new Lateness(limits.progressMs),
       isAway: false,
     })
+    this.#time(peer)
   }
 
   /** A sign of life; returns how long the silence was that it ends. */
@@ -71,7 +81,7 @@ export class Detector {
     const gapMs = nowMs - watched.saidMs
     if (nowMs < this.#awayAtMs(watched)) watched.lateness.heard(gapMs)
     watched.saidMs = nowMs
-    this.#lives(watched, nowMs)
+    this.#lives(peer, watched, nowMs)
     return gapMs
   }
 
@@ -82,7 +92,7 @@ export class Detector {
   heardOf(peer: number, nowMs: number): void {
     const watched = this.#watched.get(peer)
     if (watched === undefined || nowMs >= watched.saidMs + 2 * this.#limits.lostMs) return
-    this.#lives(watched, nowMs)
+    this.#lives(peer, watched, nowMs)
   }
 
   isWatched(peer: number): boolean {
@@ -90,16 +100,27 @@ export class Detector {
   }
 
   forget(peer: number): void {
+    if (this.#watched.get(peer)?.isAway) this.#away--
     this.#watched.delete(peer)
+    this.#fallen.delete(peer)
+    this.#times.delete(peer)
   }
 
-  /** Judges anew who is away; `health` says it. */
-  look(nowMs: number): void {
-    const living = [...this.#watched.values()].filter((watched) => !watched.isAway)
-    const fallen = living.filter((watched) => nowMs >= this.#suspectAtMs(watched))
-    this.#isOwnSide = isOwnSide(fallen.length, living.length)
-    if (this.#isOwnSide) return
-    for (const watched of fallen) if (nowMs >= this.#awayAtMs(watched)) watched.isAway = true
+  /** Judges anew who is away; `health` says it. Returns those of whom it may say something new. */
+  look(nowMs: number): ReadonlySet<number> {
+    const changed = this.#changed
+    this.#changed = new Set()
+    const due = this.#times.upTo(nowMs)
+    for (const peer of due) {
+      changed.add(peer)
+      const watched = this.#watched.get(peer) as Watched
+      if (!watched.isAway && nowMs >= this.#suspectAtMs(watched)) this.#fallen.add(peer)
+    }
+    const wasOwnSide = this.#isOwnSide
+    this.#isOwnSide = isOwnSide(this.#fallen.size, this.#watched.size - this.#away)
+    const judged = this.#isOwnSide === wasOwnSide ? due : new Set([...this.#fallen, ...due])
+    for (const peer of judged) if (this.#judge(peer, nowMs)) changed.add(peer)
+    return changed
   }
 
   health(peer: number, nowMs: number): Health {
@@ -115,23 +136,51 @@ export class Detector {
     return nowMs - (this.#watched.get(peer)?.heardMs ?? nowMs)
   }
 
-  /** When the next peer would be away or lost if nothing were heard; null: nobody is watched. */
+  /** When the next peer would be suspected, away or lost if nothing were heard; null: never. */
   deadlineMs(): number | null {
-    let at = Number.POSITIVE_INFINITY
-    for (const watched of this.#watched.values()) {
-      at = Math.min(at, this.#lostAtMs(watched))
-      if (!watched.isAway && !this.#isOwnSide) at = Math.min(at, this.#awayAtMs(watched))
-    }
+    const at = this.#times.least
     return Number.isFinite(at) ? at : null
   }
 
-  #lives(watched: Watched, nowMs: number): void {
+  /** True: it is away since now. */
+  #judge(peer: number, nowMs: number): boolean {
+    const watched = this.#watched.get(peer) as Watched
+    const isNew = !this.#isOwnSide && !watched.isAway && nowMs >= this.#awayAtMs(watched)
+    if (isNew) {
+      this.#fallen.delete(peer)
+      watched.isAway = true
+      this.#away++
+    }
+    this.#time(peer)
+    return isNew
+  }
+
+  #lives(peer: number, watched: Watched, nowMs: number): void {
     watched.heardMs = watched.quietMs = nowMs
+    if (watched.isAway) this.#away--
     watched.isAway = false
+    this.#fallen.delete(peer)
+    this.#time(peer)
     if (!this.#isOwnSide) return
     // The others will be heard as soon as the system sends their words again.
     this.#isOwnSide = false
-    for (const other of this.#watched.values()) if (!other.isAway) other.quietMs = nowMs
+    this.#fallen.clear()
+    for (const [number, other] of this.#watched) {
+      if (other.isAway) continue
+      other.quietMs = nowMs
+      this.#time(number)
+      this.#changed.add(number)
+    }
+  }
+
+  /** Notes when the peer comes to what is next for it. */
+  #time(peer: number): void {
+    const watched = this.#watched.get(peer) as Watched
+    const lostAtMs = this.#lostAtMs(watched)
+    let at = this.#suspectAtMs(watched)
+    if (this.#fallen.has(peer))
+      at = this.#isOwnSide ? Number.POSITIVE_INFINITY : this.#awayAtMs(watched)
+    this.#times.set(peer, watched.isAway ? lostAtMs : Math.min(at, lostAtMs))
   }
 
   #suspectAtMs(watched: Watched): number {

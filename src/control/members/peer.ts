@@ -32,7 +32,16 @@ export interface History {
   readonly before: Failure | undefined
 }
 
+/** Told of what happens to a node, once it has. */
+export interface PeerListener {
+  /** It is in another state, or another part of one. */
+  changed(peer: Peer): void
+  /** Something moved there; no more than that. */
+  moved(peer: Peer): void
+}
+
 const never = Number.POSITIVE_INFINITY
+const nobody: PeerListener = { changed: () => {}, moved: () => {} }
 const firstAttempt: History = { attempts: 1, triesUsed: 0, before: undefined }
 
 export class Peer {
@@ -60,6 +69,7 @@ export class Peer {
   /** Mates (node numbers) whose feed to this node is known to be dead. */
   readonly lostFrom = new Set<number>()
   #state: PeerState
+  #listener = nobody
 
   constructor(
     node: number,
@@ -74,6 +84,11 @@ export class Peer {
     this.history = history
     const dial = { is: 'dialling' } as const
     this.#state = { phase: 'connecting', sinceMs: nowMs, dial, failed: null }
+  }
+
+  /** One at a time. */
+  listen(listener: PeerListener): void {
+    this.#listener = listener
   }
 
   get state(): PeerState {
@@ -189,6 +204,7 @@ export class Peer {
     if (state.phase !== 'connecting') return
     state.dial = { is: isUnderWay ? 'lookingUp' : 'dialling' }
     state.sinceMs = nowMs
+    this.#listener.changed(this)
   }
 
   /** Its link is open: it is told of the file. */
@@ -200,6 +216,7 @@ export class Peer {
     this.rttMs = about.rttMs ?? 0
     const contact: Contact = { link: 'open', feed: { is: 'none' }, presence: 'alive' }
     this.#state = { phase: 'offered', sinceMs: nowMs, contact, answer: 'none' }
+    this.#listener.changed(this)
   }
 
   /** Its link is gone, or this side hangs up: nobody waits for its words any more. */
@@ -208,6 +225,7 @@ export class Peer {
     if (contact === undefined) return
     contact.link = 'gone'
     contact.presence = 'alive'
+    this.#listener.changed(this)
   }
 
   /** The data connection to it is open. */
@@ -216,18 +234,21 @@ export class Peer {
     if (contact?.feed.is !== 'none') return
     contact.feed = { is: 'open' }
     this.#readyUp()
+    this.#listener.changed(this)
   }
 
   /** The data connection to it has ended; the first reason counts. */
   unfed(failure: Failure, untilMs: number): void {
     const contact = this.#contact
-    if (contact !== undefined && contact.feed.is !== 'cut')
-      contact.feed = { is: 'cut', failure, untilMs }
+    if (contact === undefined || contact.feed.is === 'cut') return
+    contact.feed = { is: 'cut', failure, untilMs }
+    this.#listener.changed(this)
   }
 
   /** The name is this push's at the node. */
   claimed(): void {
     this.#from('offered').answer = 'claimed'
+    this.#listener.changed(this)
   }
 
   /** It waits for digests before it answers; each time some are sent it has its time again. */
@@ -235,6 +256,7 @@ export class Peer {
     const state = this.#from('offered')
     state.answer = 'comparing'
     state.sinceMs = nowMs
+    this.#listener.changed(this)
   }
 
   /** It takes the offer, and says what it holds. */
@@ -242,6 +264,7 @@ export class Peer {
     this.#from('offered').answer = 'accepted'
     this.have = RangeSet.of(have)
     this.#readyUp()
+    this.#listener.changed(this)
   }
 
   #readyUp(): void {
@@ -253,13 +276,17 @@ export class Peer {
 
   /** Something has landed or was verified there, or is on its way. */
   moved(nowMs: number): void {
-    if (this.#state.phase === 'running') this.#state.movedMs = nowMs
+    if (this.#state.phase !== 'running') return
+    this.#state.movedMs = nowMs
+    this.#listener.moved(this)
   }
 
   /** A silence has ended: it is no time in which the node stood still. */
   spoke(silentMs: number, nowMs: number): void {
     const state = this.#state
-    if (state.phase === 'running') state.movedMs = Math.min(nowMs, state.movedMs + silentMs)
+    if (state.phase !== 'running') return
+    state.movedMs = Math.min(nowMs, state.movedMs + silentMs)
+    this.#listener.moved(this)
   }
 
   /** What its silence means now; true: something else than before. */
@@ -267,6 +294,7 @@ export class Peer {
     const contact = this.#contact
     if (contact === undefined || contact.presence === presence) return false
     contact.presence = presence
+    this.#listener.changed(this)
     return true
   }
 
@@ -286,11 +314,13 @@ export class Peer {
     const dials = (state.failed?.dials ?? 0) + 1
     state.failed = { dials, failure }
     state.dial = { is: 'waiting', dueMs: dueMs(dials) }
+    this.#listener.changed(this)
   }
 
   /** It is dialled once more. */
   dials(): void {
     this.#from('connecting').dial = { is: 'dialling' }
+    this.#listener.changed(this)
   }
 
   /** Takes part in the exchange from now on. */
@@ -298,6 +328,7 @@ export class Peer {
     const { contact } = this.#from('ready')
     const part: Part = { lag: 'none', relay: 'none' }
     this.#state = { phase: 'running', contact, part, movedMs: nowMs }
+    this.#listener.changed(this)
   }
 
   /** What the others had before is still to come: that is why it lags. */
@@ -322,6 +353,7 @@ export class Peer {
     this.counts.completed(frame)
     const outcome = this.#outcomeOf('complete', digest, null, frame.warnings)
     this.#state = { phase: 'complete', contact, part, outcome }
+    this.#listener.changed(this)
     return outcome
   }
 
@@ -329,6 +361,7 @@ export class Peer {
   returns(failure: Failure, dueMs: number): void {
     this.#from('connecting', 'offered', 'ready', 'running')
     this.#state = { phase: 'out', end: { is: 'returns', failure, dueMs } }
+    this.#listener.changed(this)
   }
 
   /** The attempt has failed, and none follows. `before`: what failed last before that. */
@@ -343,6 +376,7 @@ export class Peer {
       [],
     )
     this.#state = { phase: 'out', end: { is: 'settled', outcome } }
+    this.#listener.changed(this)
     return outcome
   }
 
@@ -350,6 +384,7 @@ export class Peer {
   supersede(): void {
     this.#from('connecting', 'out')
     this.#state = { phase: 'out', end: { is: 'superseded' } }
+    this.#listener.changed(this)
   }
 
   #from<P extends PeerPhase>(...phases: readonly P[]): PeerState & { readonly phase: P } {
@@ -392,14 +427,9 @@ function reasonOf({ code, text }: Failure, before: Failure | undefined): string 
   return `${said} (before: ${before.code}: ${before.text})`
 }
 
-/** The node of this name that is connected already. */
-export function twinOf(peer: Peer, peers: readonly Peer[]): Peer | undefined {
-  return peers.find(
-    (other) =>
-      other !== peer &&
-      !other.isMirror &&
-      other.hasLink &&
-      other.nodeId === peer.nodeId &&
-      other.incarnation === peer.incarnation,
-  )
+/** Among nodes of the same name: the same node, not a copy of its machine. */
+export function twinAmong(peer: Peer, same: Iterable<Peer>): Peer | undefined {
+  for (const other of same)
+    if (other !== peer && other.incarnation === peer.incarnation) return other
+  return undefined
 }

@@ -25,7 +25,16 @@ export class Reach {
   /** By node, who could not dial it. */
   readonly #unreached = new Map<Peer, Set<Peer>>()
 
+  /** By node, those who live and have nothing more from it. */
+  readonly #cutOff = new Map<Peer, Set<Peer>>()
+
+  /** Those whom the feeds of this node no longer reach. */
+  cutOff(from: Peer): Iterable<Peer> {
+    return this.#cutOff.get(from) ?? []
+  }
+
   lost(from: Peer, to: Peer, code: FrErrorCode): void {
+    this.#cutOff.set(from, (this.#cutOff.get(from) ?? new Set()).add(to))
     if (!unopened.has(code)) return
     const callers = this.#unreached.get(to) ?? new Set()
     this.#unreached.set(to, callers.add(from))

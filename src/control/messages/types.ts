@@ -38,12 +38,12 @@ export interface RosterEntry {
   readonly state: 'coming' | 'running' | 'complete' | 'out'
 }
 
-/** Who takes part, for standbys: absolute values, as plans are. */
+/** For standbys: each entry replaces the last of its number; the first frames name all nodes. */
 export interface RosterFrame {
   readonly type: 'roster'
   readonly term: Term
   readonly epoch: number
-  /** By number, without a gap: the next node has the next number. */
+  /** By number. In all frames together there is no gap: the next node has the next number. */
   readonly entries: readonly RosterEntry[]
 }
 

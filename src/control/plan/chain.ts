@@ -19,36 +19,14 @@ import type { Route } from '../messages/types.js'
 import { type Group, Groups } from './groups.js'
 import type { Placed, TreeWish } from './layout.js'
 import { spreadOver } from './spread.js'
+import { type Column, type Gap, gapOf, type Way, wayOf } from './ways.js'
+
+export type { Gap }
 
 /** The one route of a push of one group. */
 const groupRoute = 1
-
-interface Way {
-  readonly route: number
-  /** Null: what all are sent past the columns. */
-  readonly column: number | null
-  readonly head: number | null
-  /** Whom each node feeds in the groups below its own. */
-  readonly next: ReadonlyMap<number, readonly number[]>
-  /** Who feeds each node that is fed. */
-  readonly from: ReadonlyMap<number, number>
-}
-
-interface Column {
-  readonly head: number
-  readonly way: Way
-}
-
-/** Somebody is fed no more by a node that has left, or does not reach it. */
-export interface Gap {
-  readonly to: number
-  /** What `to` finds elsewhere it passes on with this route. */
-  readonly route: number
-  /** Null: what went past the columns. */
-  readonly column: number | null
-  /** Where it begins, or did. */
-  readonly head: number | null
-}
+/** Part of all nodes that the coordinator may feed what goes past the columns. */
+const unspreadShare = 1 / 20
 
 export class Chain {
   readonly #groups: Groups
@@ -65,6 +43,8 @@ export class Chain {
   #routes = groupRoute
   /** Columns that there ever were. */
   #count = 0
+  /** Whose neighbours or routes may be others than before. */
+  #touched = new Set<number>()
 
   constructor(wish: TreeWish) {
     this.#groups = new Groups(wish)
@@ -75,6 +55,7 @@ export class Chain {
   start(nodes: readonly Placed[], mirrors: ReadonlySet<number> = new Set()): void {
     this.#groups.start(nodes, mirrors)
     for (const node of mirrors) this.#groups.addMirror(node)
+    for (const { members } of this.#groups.all) this.#touch(members)
     this.#begin()
   }
 
@@ -205,6 +186,13 @@ export class Chain {
     return [...new Set(feeders)].filter((other) => this.#groups.has(other))
   }
 
+  /** Nodes whose `neighbours` or `routes` may have changed since the last time. */
+  takeTouched(): ReadonlySet<number> {
+    const touched = this.#touched
+    this.#touched = new Set()
+    return touched
+  }
+
   /** What this node passes on, and to whom: into the next group first. */
   routes(node: number): Route[] {
     const [now, before]: [Route[], Route[]] = [[], []]
@@ -229,24 +217,29 @@ export class Chain {
     const { node } = placed
     if (isMirror) {
       if (this.#groups.addMirror(node)) this.#beginAt(node, new Set())
-      return
+      return this.#touch(this.#groups.first?.members ?? [])
     }
     if (this.#groups.join(placed)) for (const column of this.#columns.keys()) this.#reroute(column)
+    this.#touchBeside(node)
     if (this.isOne) this.#beginAt(node, new Set())
-    else this.#spreadAnew()
+    else this.#unfed([node])
   }
 
   /** The node is gone. */
   leave(node: number): Gap[] {
     if (!this.#groups.has(node)) return []
     const gaps = this.#gapsBelow(node)
+    const fed = this.#spread?.next.get(node) ?? []
+    const { first } = this.#groups
+    this.#touchBeside(node)
     this.#groups.leave(node)
     for (const [column, { head, way }] of [...this.#columns])
       if (head === node) this.#rehead(column)
       else if (way.next.has(node)) this.#reroute(column)
     if (this.#columns.size === 0) this.#begin()
-    const isFeeder = gaps.some(({ column }) => column === null)
-    if (this.isOne || isFeeder || this.#unspread.includes(node)) this.#spreadAnew()
+    this.#unspread = this.#unspread.filter((other) => other !== node)
+    if (this.isOne || first !== this.#groups.first) this.#spreadAnew()
+    else this.#unfed(fed)
     return gaps
   }
 
@@ -396,6 +389,17 @@ export class Chain {
     return [...gaps.values()]
   }
 
+  /**
+   * Nobody feeds these what goes past the columns. A few are sent it by the coordinator: another
+   * way would be news for everybody.
+   */
+  #unfed(nodes: readonly number[]): void {
+    const more = nodes.filter((node) => this.#groups.has(node) && !this.#unspread.includes(node))
+    if (more.length === 0) return
+    this.#unspread = [...this.#unspread, ...more]
+    if (this.#unspread.length > unspreadShare * this.#groups.size) this.#spreadAnew()
+  }
+
   #spreadAnew(): void {
     this.#spread = undefined
     this.#unspread = []
@@ -408,22 +412,28 @@ export class Chain {
   }
 
   #add(column: number | null, head: number | null, next: Way['next'], to: number): Way {
-    const from = new Map([...next].flatMap(([one, fed]) => fed.map((to) => [to, one] as const)))
-    const way = { route: to === 0 ? ++this.#routes : to, column, head, next, from }
+    const way = wayOf(to === 0 ? ++this.#routes : to, column, head, next)
     // What is still under way on the oldest ones lands where it is, and others ask for it.
     const spare = this.#ways.length + 1 - limits.routesPerPlan - this.#columns.size
     const gone = this.#ways.filter((old) => !this.#isInUse(old)).slice(0, Math.max(0, spare))
     for (const old of gone) this.#ways.splice(this.#ways.indexOf(old), 1)
     this.#ways.push(way)
+    for (const { next: nodes } of [way, ...gone])
+      for (const node of nodes.keys()) this.#touch([node, ...this.#endsBelow(way, node)])
     return way
+  }
+
+  #touch(nodes: Iterable<number>): void {
+    for (const node of nodes) this.#touched.add(node)
+  }
+
+  /** It comes or goes: its mates, and who feeds it, or them together with it. */
+  #touchBeside(node: number): void {
+    this.#touch([node, ...this.mates(node), ...this.neighbours(node)])
   }
 
   /** What is dealt now may go along it. */
   #isInUse(way: Way): boolean {
     return way === (way.column === null ? this.#spread : this.#columns.get(way.column)?.way)
   }
-}
-
-function gapOf(to: number, { route, column, head }: Omit<Gap, 'to'>): Gap {
-  return { to, route, column, head }
 }

@@ -55,6 +55,11 @@ export class Groups {
     return this.#all.length <= 1
   }
 
+  /** Nodes of all groups. */
+  get size(): number {
+    return this.#of.size
+  }
+
   has(node: number): boolean {
     return this.#of.has(node)
   }

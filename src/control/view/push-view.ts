@@ -307,7 +307,7 @@ export function resultView(
     dataBytes,
     seconds,
     ...bounds.figures,
-    shares: [...nodes.map(({ node }) => node), ...mirrors].map((node) => shareView(machine, node)),
+    shares: sharesView(machine, [...nodes.map(({ node }) => node), ...mirrors]),
     originShare: flow.receivedBytes === 0 ? null : 1 - relayedBytes / flow.receivedBytes,
     directBytes: flow.directBytes,
     resentBytes: flow.resentBytes,
@@ -354,10 +354,21 @@ function boundsOf(
 }
 
 /** All attempts of one address together. */
-function shareView({ flow, peers }: OriginMachine, node: string): PushShare {
-  const tries = peers.filter((peer) => peer.link.address === node)
-  const dealtBytes = tries.reduce((sum, peer) => sum + flow.dealtBytes(peer.node), 0)
-  const relayedBytes = tries.reduce((sum, peer) => sum + flow.relayedBytes(peer.node), 0)
-  const relayedShare = flow.receivedBytes === 0 ? null : relayedBytes / flow.receivedBytes
-  return { node, dealtBytes, relayedBytes, relayedShare }
+function sharesView({ flow, peers }: OriginMachine, nodes: readonly string[]): PushShare[] {
+  const sums = new Map<string, { dealtBytes: number; relayedBytes: number }>()
+  for (const { node, link } of peers) {
+    const { dealtBytes, relayedBytes } = sums.get(link.address) ?? {
+      dealtBytes: 0,
+      relayedBytes: 0,
+    }
+    sums.set(link.address, {
+      dealtBytes: dealtBytes + flow.dealtBytes(node),
+      relayedBytes: relayedBytes + flow.relayedBytes(node),
+    })
+  }
+  return nodes.map((node) => {
+    const { dealtBytes = 0, relayedBytes = 0 } = sums.get(node) ?? {}
+    const relayedShare = flow.receivedBytes === 0 ? null : relayedBytes / flow.receivedBytes
+    return { node, dealtBytes, relayedBytes, relayedShare }
+  })
 }

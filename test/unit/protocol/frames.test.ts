@@ -81,6 +81,8 @@ describe('round trip', () => {
   })
 })
 
+const nodeOut = { nodeId: '', address: 'a:1', state: 'out' }
+
 describe('a violation', () => {
   const wire = (): Uint8Array => encodeFrame(encodeBody({ type: 'beat' }))
 
@@ -172,10 +174,10 @@ describe('a violation', () => {
     ['accept', 'have', { have: tooManyRanges }],
     ['accept', 'have', { have: undefined }],
     ['accept', 'have', { have: touching }],
-    ['roster', 'entries', { entries: [{ number: 1, nodeId: '', address: 'a:1', state: 'out' }] }],
+    ['roster', 'entries', { entries: [1, 1].map((number) => ({ ...nodeOut, number })) }],
     ['roster', 'state', { entries: [{ number: 0, nodeId: '', address: 'a:1', state: 'away' }] }],
-    ['roster', 'entries', { entries: new Array(limits.placesPerPush + 1).fill({}) }],
-    ['deal', 'shares', { shares: new Array(limits.placesPerPush + 1).fill({}) }],
+    ['roster', 'entries', { entries: new Array(limits.rosterEntries + 1).fill({}) }],
+    ['deal', 'shares', { shares: new Array(limits.dealRanges + 1).fill({}) }],
     ['deal', 'ranges', { shares: [{ member: 0, ranges: overlapping }] }],
     ['detour', 'member', { member: -2 }],
     ['detour', 'why', { why: 'gone' }],

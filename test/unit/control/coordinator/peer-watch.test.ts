@@ -25,11 +25,11 @@ it('the time to connect begins when the address is known', () => {
   expect(watch.failure(peer, connectMs)).toEqual(tooLate)
   peer.lookUp(true, 10)
   expect(watch.failure(peer, 100 * connectMs)).toBeNull()
-  expect(watch.deadlineMs([peer])).toBe(Number.POSITIVE_INFINITY)
+  expect(watch.dueMs(peer)).toBe(Number.POSITIVE_INFINITY)
   peer.lookUp(false, 5000)
   expect(watch.failure(peer, 5000 + connectMs - 1)).toBeNull()
   expect(watch.failure(peer, 5000 + connectMs)).toEqual(tooLate)
-  expect(watch.deadlineMs([peer])).toBe(5000 + connectMs)
+  expect(watch.dueMs(peer)).toBe(5000 + connectMs)
 })
 
 it('a look-up that ends after the node has failed changes nothing', () => {

@@ -4,7 +4,12 @@ import { describe, expect, it } from 'vitest'
 import type { FrErrorCode } from '../../../../src/base/errors.js'
 import { limits } from '../../../../src/base/limits.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
+import { OriginJoins } from '../../../../src/control/coordinator/joins.js'
+import { OriginOutbox } from '../../../../src/control/coordinator/outbox.js'
+import { OriginRetries } from '../../../../src/control/coordinator/retries.js'
 import { backoffMs } from '../../../../src/control/members/backoff.js'
+import { Peers } from '../../../../src/control/members/peers.js'
+import { peerThat } from '../peers.js'
 import { progressOf, runningPlans } from '../plans.js'
 import { announced, Bench, dials } from './origin-support.js'
 
@@ -212,13 +217,19 @@ describe('a node whose attempt failed', () => {
     }
     expect(bench.machine.isEnded).toBe(true)
     expect(bench.outcomes[0]?.attempts).toBe(limits.retriesMax + 1)
-    const many = new Bench(64, { retries: limits.retriesMax })
-    const refuse = (node: number) => {
-      many.feed({ type: 'linked', member: node, nodeId: `id${node}` })
-      many.from(node, { type: 'refuse', code: 'ERR_FR_NO_SPACE', text: 'full' })
+    const { connectMs, silenceMs, progressMs } = limits
+    const times = { connectMs, silenceMs, progressMs }
+    const config = { bytes: 1, blockBytes: 1, digestBytes: 8, nodeId: '', nodes: [], ...times }
+    const returns = (places: number): boolean => {
+      const peers = new Peers([peerThat('offered')])
+      while (peers.length < places) peers.add(peerThat('out', peers.length))
+      const outbox = new OriginOutbox()
+      const joins = new OriginJoins(outbox, false, limits.nodesPerPush)
+      const retries = new OriginRetries({ ...config, retries: 1 }, peers, outbox, joins)
+      const failure = { code: 'ERR_FR_NO_SPACE', text: 'full' } as const
+      return retries.returns(peers.of(0), failure, 0)
     }
-    for (let node = 0; node < 64; node++) refuse(node)
-    while (!many.machine.isEnded) for (const node of dials(many.until('connect'))) refuse(node)
-    expect(many.machine.peers).toHaveLength(limits.placesPerPush)
+    expect(returns(limits.placesPerPush - 1)).toBe(true)
+    expect(returns(limits.placesPerPush)).toBe(false)
   })
 })

@@ -1,0 +1,77 @@
+/**
+ * What waits along each column, kept as reports come: no report costs a look at all the groups that
+ * its column passes.
+ */
+import { LeastFirst } from '../../base/least-first.js'
+import type { Chain } from '../plan/chain.js'
+
+interface Waiting {
+  /** Changes when the column takes another way. */
+  readonly route: number
+  /** Of the nodes behind the head, the largest backlog first. */
+  readonly backlogs: LeastFirst<number>
+  /** At the slowest place, and what the column was dealt since that was known. */
+  worstBytes: number
+  dealtBytes: number
+}
+
+export class Columns {
+  readonly #chain: Chain
+  readonly #backlogs = new Map<number, number>()
+  readonly #columns = new Map<number, Waiting>()
+
+  constructor(chain: Chain) {
+    this.#chain = chain
+  }
+
+  backlog(node: number): number {
+    return this.#backlogs.get(node) ?? 0
+  }
+
+  /** Of the columns that begin at a head the one where the least waits; it carries these bytes. */
+  deal(head: number, length: number): number {
+    const [first = 0, ...others] = this.#chain.columnsFrom(head)
+    const waits = (column: number): number => {
+      const { worstBytes, dealtBytes } = this.#of(column)
+      return worstBytes + dealtBytes
+    }
+    const column = others.reduce((best, one) => (waits(one) < waits(best) ? one : best), first)
+    this.#of(column).dealtBytes += length
+    return column
+  }
+
+  /**
+   * By its last report. Returns the heads whose columns pass the node, each with what it has to
+   * wait for: the best of its columns.
+   */
+  reported(node: number, backlogBytes: number): { head: number; beyondBytes: number }[] {
+    this.#backlogs.set(node, backlogBytes)
+    return this.#chain.columnsAt(node).flatMap((column) => {
+      const head = this.#chain.headOf(column)
+      if (head === undefined) return []
+      const waiting = this.#of(column)
+      if (node !== head) waiting.backlogs.set(node, -backlogBytes)
+      const { backlogs } = waiting
+      waiting.worstBytes = backlogs.size === 0 ? 0 : Math.max(0, -backlogs.least)
+      waiting.dealtBytes = 0
+      const all = this.#chain.columnsFrom(head).map((one) => this.#of(one).worstBytes)
+      return { head, beyondBytes: Math.min(...all) }
+    })
+  }
+
+  left(node: number): void {
+    this.#backlogs.delete(node)
+  }
+
+  #of(column: number): Waiting {
+    const route = this.#chain.routeOf(column)
+    const known = this.#columns.get(column)
+    if (known?.route === route) return known
+    const { worstBytes = 0, dealtBytes = 0 } = known ?? {}
+    const waiting = { route, backlogs: new LeastFirst<number>(), worstBytes, dealtBytes }
+    const [, ...beyond] = this.#chain.entriesOf(column)
+    for (const node of beyond) waiting.backlogs.set(node, -this.backlog(node))
+    this.#columns.set(column, waiting)
+    return waiting
+  }
+}

@@ -1,0 +1,42 @@
+/** What one route number stands for, and what is missing where it leads no further. */
+
+export interface Way {
+  readonly route: number
+  /** Null: what all are sent past the columns. */
+  readonly column: number | null
+  readonly head: number | null
+  /** Whom each node feeds in the groups below its own. */
+  readonly next: ReadonlyMap<number, readonly number[]>
+  /** Who feeds each node that is fed. */
+  readonly from: ReadonlyMap<number, number>
+}
+
+export interface Column {
+  readonly head: number
+  readonly way: Way
+}
+
+/** Somebody is fed no more by a node that has left, or does not reach it. */
+export interface Gap {
+  readonly to: number
+  /** What `to` finds elsewhere it passes on with this route. */
+  readonly route: number
+  /** Null: what went past the columns. */
+  readonly column: number | null
+  /** Where it begins, or did. */
+  readonly head: number | null
+}
+
+export function wayOf(
+  route: number,
+  column: number | null,
+  head: number | null,
+  next: Way['next'],
+): Way {
+  const from = new Map([...next].flatMap(([one, fed]) => fed.map((to) => [to, one] as const)))
+  return { route, column, head, next, from }
+}
+
+export function gapOf(to: number, { route, column, head }: Omit<Gap, 'to'>): Gap {
+  return { to, route, column, head }
+}
