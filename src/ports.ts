@@ -120,6 +120,20 @@ export interface TransferOptions {
   readonly silenceMs?: number
 }
 
+/** Bytes a second of data connections, headers and digests included; absent: no limit. */
+export interface RateLimits {
+  readonly upBytesPerSecond?: number | undefined
+  readonly downBytesPerSecond?: number | undefined
+}
+
+export interface TransferLimits extends RateLimits {
+  /**
+   * What the transfer may have of the rates of the engine, against the others that want more than
+   * they get: 1 to 100, default limits.priority.
+   */
+  readonly weight?: number
+}
+
 export interface StreamSpec {
   readonly stream: number
   /** Absent: nothing is stored, and nothing can be sent, held, asked for or assigned. */
@@ -248,6 +262,9 @@ export interface EngineCounters {
   /** Times the engine fell back from splice to recv+pwrite, and from pipe to sendfile. */
   readonly landingFallbacks: number
   readonly sendingFallbacks: number
+  /** Payload of all transfers, also of those that are closed. */
+  readonly sentBytes: number
+  readonly receivedBytes: number
   readonly openFeeds: number
   readonly openFiles: number
   readonly openPipes: number
@@ -302,6 +319,14 @@ export interface DataEngine {
   close(feed: FeedHandle): void
   /** Closes every feed of the transfer without events and forgets its streams (not the files). */
   closeTransfer(transfer: TransferHandle): void
+  /**
+   * What all transfers together may move, from now on. Replaces the last word. In no second, from
+   * the first on, is more moved than the rate and a burst of 25 ms of it; transfers share by their
+   * weights, and nobody keeps a share that it does not use. Rates are whole numbers.
+   */
+  limit(rates: RateLimits): void
+  /** The same of one transfer, within the rates of the engine. */
+  limitTransfer(transfer: TransferHandle, rates: TransferLimits): void
   stats(transfer: TransferHandle): TransferStats
   counters(): EngineCounters
   /** What a hash worker needs to read this file. Structured-cloneable. */

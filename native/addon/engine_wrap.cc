@@ -5,6 +5,12 @@
 #include <vector>
 
 namespace fr {
+namespace {
+
+constexpr double kRateMax = 1e15;
+constexpr double kWeightMax = 100;
+
+}  // namespace
 
 Napi::Function EngineWrap::define(Napi::Env env) {
   using W = EngineWrap;
@@ -22,6 +28,8 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::finish>("finish"),
                       InstanceMethod<&W::close>("close"),
                       InstanceMethod<&W::close_transfer>("closeTransfer"),
+                      InstanceMethod<&W::limit>("limit"),
+                      InstanceMethod<&W::limit_transfer>("limitTransfer"),
                       InstanceMethod<&W::stats>("stats"),
                       InstanceMethod<&W::counters>("counters"),
                       InstanceMethod<&W::shutdown>("shutdown"),
@@ -263,6 +271,22 @@ void EngineWrap::close(const Napi::CallbackInfo& info) {
 
 void EngineWrap::close_transfer(const Napi::CallbackInfo& info) {
   throw_answer(info.Env(), engine_->close_transfer(handle_at(info, 0, "transfer")));
+}
+
+// limit(upBytesPerSecond, downBytesPerSecond); 0: no limit
+void EngineWrap::limit(const Napi::CallbackInfo& info) {
+  const uint64_t up = number_at(info, 0, "up", kRateMax);
+  engine_->limit(up, number_at(info, 1, "down", kRateMax));
+}
+
+// limitTransfer(transfer, upBytesPerSecond, downBytesPerSecond, weight)
+void EngineWrap::limit_transfer(const Napi::CallbackInfo& info) {
+  const uint32_t transfer = handle_at(info, 0, "transfer");
+  const uint64_t up = number_at(info, 1, "up", kRateMax);
+  const uint64_t down = number_at(info, 2, "down", kRateMax);
+  const auto weight = static_cast<double>(number_at(info, 3, "weight", kWeightMax));
+  if (weight < 1) throw Napi::TypeError::New(info.Env(), "weight: zero");
+  throw_answer(info.Env(), engine_->limit_transfer(transfer, up, down, weight));
 }
 
 Napi::Value EngineWrap::stats(const Napi::CallbackInfo& info) {

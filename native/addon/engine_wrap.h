@@ -43,6 +43,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void finish(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   void close_transfer(const Napi::CallbackInfo& info);
+  void limit(const Napi::CallbackInfo& info);
+  void limit_transfer(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
   void shutdown(const Napi::CallbackInfo& info);

@@ -205,6 +205,15 @@ export const limits = {
   /** Links between sites whose speed a caller tells. */
   siteLinks: 1_024,
 
+  // --- limits that users set ---
+  /** Bytes per second: one of the smallest blocks a second is the least, 8,000 Tbit/s the most. */
+  rateMin: 64 * KIB,
+  rateMax: 1e15,
+  /** Weight of a transfer against the others of a node. */
+  priority: 10,
+  priorityMin: 1,
+  priorityMax: 100,
+
   ...servingLimits,
 
   // --- asking a node what it holds ---
@@ -428,6 +437,7 @@ relation(
 relation(limits.hashInlineBytes <= limits.hashTaskBytes, 'inline runs are small tasks')
 relation(limits.traceEventsRare < limits.traceEvents, 'a trace has room for what is common')
 relation(limits.traceChunkBytes < limits.traceQueueBytes, 'a piece of a trace fits its queue')
+relation(limits.blockBytesMin <= limits.rateMin, 'a limit lets through a block a second')
 relation(limits.blocksTarget <= limits.blocksPerFile, 'the blocks aimed at are allowed')
 relation(
   blockBytesFor(limits.hashSmallFileBytes) <= limits.hashInlineBytes,

@@ -1,7 +1,8 @@
 /** What engines refuse as misuse: TypeErrors that name the value. No state, no I/O. */
 import type { BlockAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
-import type { RouteTarget } from '../ports.js'
+import { limits } from '../base/limits.js'
+import type { RateLimits, RouteTarget, TransferLimits } from '../ports.js'
 import { systemFailure } from './system-error.js'
 
 /** Throws TypeError unless the value is an integer within [min, max]. */
@@ -23,6 +24,20 @@ export function checkRange(
 ): void {
   checkInteger('offset', range.offset, 0, size)
   checkInteger('length', range.length, 1, size - range.offset)
+}
+
+/** Both rates of these limits, 0 where there is none. Throws TypeError. */
+export function checkRates(rates: RateLimits): { up: number; down: number } {
+  const { upBytesPerSecond: up, downBytesPerSecond: down } = rates
+  if (up !== undefined) checkInteger('upBytesPerSecond', up, 1, limits.rateMax)
+  if (down !== undefined) checkInteger('downBytesPerSecond', down, 1, limits.rateMax)
+  return { up: up ?? 0, down: down ?? 0 }
+}
+
+/** Throws TypeError. */
+export function checkWeight({ weight = limits.priority }: TransferLimits): number {
+  checkInteger('weight', weight, limits.priorityMin, limits.priorityMax)
+  return weight
 }
 
 const blake3ChunkBytes = 1024

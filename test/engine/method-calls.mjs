@@ -39,6 +39,8 @@ const calls = {
   sendDigests: (engine, h) => engine.sendDigests(h.feed, { ...byte, payload: Buffer.alloc(8) }),
   relayDigests: (engine, h) =>
     engine.relayDigests(h.transfer, { ...byte, route: 1, payload: Buffer.alloc(8) }),
+  limit: (engine) => engine.limit({}),
+  limitTransfer: (engine, h) => engine.limitTransfer(h.transfer, { weight: 1 }),
   stats: (engine, h) => engine.stats(h.transfer),
   counters: (engine) => engine.counters(),
   hashSource: (engine, h) => engine.hashSource(h.file),

@@ -35,6 +35,8 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   finish: needsHandle,
   close: always,
   closeTransfer: closesHandle,
+  limit: needsNothing,
+  limitTransfer: needsHandle,
   stats: needsHandle,
   counters: always,
   hashSource: needsHandle,

@@ -24,6 +24,8 @@ constexpr size_t kPipeBytes = 1u << 20;
 constexpr size_t kPipeWorth = 256u << 10;  // a smaller pipe gains nothing over sendfile's own
 constexpr int kRtoMax = 44;                // TCP_RTO_MAX_MS; older headers do not name it
 constexpr int kRtoMaxMs = 2'000;
+constexpr int kBufLock = 72;  // SO_BUF_LOCK; older headers do not name it
+constexpr int kFreeWindow = 4 << 20;
 constexpr int kFirstUnsentBytes = 128 << 10;
 
 template <typename Call>
@@ -148,6 +150,24 @@ void Channel::set_wake_bytes(int bytes) {
 
 void Channel::set_unsent_bytes(int bytes) {
   setsockopt(fd_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
+void Channel::set_window(int bytes) {
+  setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+// The system follows the rate again where it can be told to (Linux 5.14); else there is room.
+void Channel::free_window() {
+  set_window(kFreeWindow);
+  const int unlocked = 0;
+  setsockopt(fd_, SOL_SOCKET, kBufLock, &unlocked, sizeof unlocked);
+}
+
+double Channel::round_trip_seconds() const {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  if (getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return 0;
+  return static_cast<double>(info.tcpi_rtt) / 1e6;
 }
 
 bool Channel::unacked(uint64_t* out) const {

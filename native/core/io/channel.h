@@ -3,8 +3,8 @@
 // that moves bytes of a feed.
 //
 // This channel is plain: bytes pass between socket and file as references to pages (splice,
-// sendfile), and by hand where the kernel refuses that. Whoever seals bytes, or paces them with
-// more than the kernel's limits, does it here, behind the same five calls.
+// sendfile), and by hand where the kernel refuses that. Whoever seals bytes does it here, behind
+// the same five calls.
 #pragma once
 
 #include <atomic>
@@ -111,6 +111,11 @@ class Channel {
   void set_wake_bytes(int bytes);
   // epoll reports the socket writable while less than this waits unsent in the kernel.
   void set_unsent_bytes(int bytes);
+  // How much may wait in the kernel to be read; free_window leaves that to the system again.
+  void set_window(int bytes);
+  void free_window();
+  // As the kernel has measured it; 0: it has not.
+  double round_trip_seconds() const;
   // Bytes the peer has not acknowledged, sent or not.
   bool unacked(uint64_t* out) const;
   // The shortest round trip that the kernel has seen of late.

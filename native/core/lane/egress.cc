@@ -118,28 +118,34 @@ void Lane::send_digests(uint32_t id, DigestRef record, uint16_t route) {
 // True when another turn may do something at once.
 bool Lane::pump() {
   poke_ns_ = 0;
+  is_paced_ = false;
   bool again = false;
-  for (size_t i = 0; i < out_feeds_.size();) {
+  size_t i = 0;
+  for (size_t visits = out_feeds_.size(); visits > 0 && i < out_feeds_.size(); visits--) {
     OutFeed* const feed = out_feeds_[i];
     bool more = pump_feed(*feed);
     const uint64_t most = feed->accepted + kFirstBytes;
     while (more && feed->is_first && feed->accepted < most) more = pump_feed(*feed);
     again = more || again;
-    if (i < out_feeds_.size() && out_feeds_[i] == feed) i++;  // else it ended and left its place
+    if (more && feed->transfer->up->is_paced()) to_the_end(*feed);
+    if (i < out_feeds_.size() && out_feeds_[i] == feed) i++;  // else it left its place
   }
   return again;
 }
 
 bool Lane::pump_feed(OutFeed& feed) {
   if (!feed.is_writable || feed.end_sent) return false;
-  if (!feed.in_record && !begin_record(feed)) return false;
+  if (!feed.in_record && !(may_begin(feed) && begin_record(feed))) return false;
   if (!push_header(feed)) return false;
   if (feed.digests != nullptr ? !push_digests(feed) : !push_payload(feed)) return false;
   feed.in_record = false;
   feed.counters->records.fetch_add(1, std::memory_order_relaxed);
   if (feed.is_passing) passed_on(feed);
-  return feed.channel.is_open() &&
-         (!feed.items.empty() || feed.passed || has_digests(feed) || feed.is_finishing);
+  return feed.channel.is_open() && has_work(feed);
+}
+
+bool Lane::has_work(const OutFeed& feed) {
+  return !feed.items.empty() || feed.passed || has_digests(feed) || feed.is_finishing;
 }
 
 bool Lane::begin_record(OutFeed& feed) {
@@ -210,6 +216,8 @@ bool Lane::begin_payload(OutFeed& feed, Header* out) {
   }
   Stream& stream = feed.transfer->streams.at(item.stream);
   uint64_t length = std::min<uint64_t>(listed, feed.chunk);
+  const Account& up = *feed.transfer->up;
+  if (up.is_paced()) length = std::min(length, up.record_bytes());
   Header header{Kind::kPayload, item.flags, item.stream, 0, item.begin, 0, item.route};
   if (stream.sparse) {
     const int file = stream.main.file->fd;
@@ -258,6 +266,7 @@ bool Lane::push_header(OutFeed& feed) {
     const Moved sent = feed.channel.send(feed.header_bytes + feed.header_sent,
                                          kHeaderBytes - feed.header_sent, more);
     if (!is_sent(feed, sent)) return false;
+    feed.transfer->up->pay(sent.bytes);
     feed.header_sent += sent.bytes;
   }
   if (feed.header_bytes[3] == static_cast<uint8_t>(Kind::kEnd) && !feed.end_sent) {
@@ -270,9 +279,11 @@ bool Lane::push_header(OutFeed& feed) {
 bool Lane::push_digests(OutFeed& feed) {
   const std::vector<uint8_t>& payload = feed.digests->payload;
   while (feed.digests_sent < payload.size()) {
-    const Moved sent = feed.channel.send(payload.data() + feed.digests_sent,
-                                         payload.size() - feed.digests_sent, false);
+    const uint64_t most = may_send(feed, payload.size() - feed.digests_sent);
+    if (most == 0) return false;
+    const Moved sent = feed.channel.send(payload.data() + feed.digests_sent, most, false);
     if (!is_sent(feed, sent)) return false;
+    feed.transfer->up->pay(sent.bytes);
     feed.digests_sent += sent.bytes;
   }
   feed.digests = nullptr;
@@ -281,9 +292,11 @@ bool Lane::push_digests(OutFeed& feed) {
 
 bool Lane::push_payload(OutFeed& feed) {
   while (feed.left > 0) {
+    const uint64_t most = may_send(feed, feed.left);
+    if (most == 0) return false;
     const Moved sent = feed.is_passing
                            ? feed.channel.send_held()
-                           : feed.channel.from_file(feed.stream->main.file->fd, feed.at, feed.left);
+                           : feed.channel.from_file(feed.stream->main.file->fd, feed.at, most);
     if (sent.how == Moved::How::kEof || sent.at_file) {
       // The end: the file is shorter than what was announced.
       const Status why =
@@ -292,6 +305,7 @@ bool Lane::push_payload(OutFeed& feed) {
       return false;
     }
     if (!is_sent(feed, sent)) return false;
+    feed.transfer->up->pay(sent.bytes);
     feed.at += sent.bytes;
     feed.left -= sent.bytes;
     feed.accepted += sent.bytes;

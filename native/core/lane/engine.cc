@@ -63,9 +63,11 @@ Answer Engine::open_transfer(int user_timeout_ms, uint32_t* out) {
   const uint32_t id = next_handle_++;
   Lane* const lane = lanes_[next_lane_++ % lanes_.size()].get();
   auto counters = std::make_shared<TransferCounters>();
-  transfers_[id] = {lane, counters, user_timeout_ms, {}};
+  const auto up = up_.open();
+  const auto down = down_.open();
+  transfers_[id] = {lane, counters, up, down, user_timeout_ms, {}};
   *out = id;
-  return task(id, [=](Lane& l) { l.open_transfer(id, counters); });
+  return task(id, [=](Lane& l) { l.open_transfer(id, counters, up, down); });
 }
 
 Answer Engine::add_stream(const StreamRequest& r) {
@@ -279,9 +281,28 @@ Answer Engine::close_transfer(uint32_t transfer) {
   if (!running_) return {};
   const Answer done = task(transfer, [=](Lane& lane) { lane.close_transfer(transfer); });
   if (done.misuse != nullptr) return done;
+  const TransferEntry& entry = transfers_.at(transfer);
+  sent_before_ += entry.counters->sent.load(std::memory_order_relaxed);
+  received_before_ += entry.counters->received.load(std::memory_order_relaxed);
+  up_.close(*entry.up);
+  down_.close(*entry.down);
   transfers_.erase(transfer);
   std::erase_if(feeds_, [&](const auto& entry) { return entry.second.transfer == transfer; });
   return done;
+}
+
+void Engine::limit(uint64_t up, uint64_t down) {
+  up_.set_rate(up);
+  down_.set_rate(down);
+}
+
+Answer Engine::limit_transfer(uint32_t transfer, uint64_t up, uint64_t down, double weight) {
+  if (!running_) return kClosed;
+  const auto it = transfers_.find(transfer);
+  if (it == transfers_.end()) return {"transfer: unknown handle", {}};
+  up_.set(*it->second.up, up, weight);
+  down_.set(*it->second.down, down, weight);
+  return {};
 }
 
 Answer Engine::stats(uint32_t transfer, std::vector<double>* out) const {
@@ -313,10 +334,19 @@ Answer Engine::stats(uint32_t transfer, std::vector<double>* out) const {
 }
 
 std::vector<double> Engine::counters() const {
+  uint64_t sent = sent_before_;
+  uint64_t received = received_before_;
+  for (const auto& [id, transfer] : transfers_) {
+    sent += transfer.counters->sent.load(std::memory_order_relaxed);
+    received += transfer.counters->received.load(std::memory_order_relaxed);
+  }
   return {static_cast<double>(counts_.landing_fallbacks.load()),
           static_cast<double>(counts_.sending_fallbacks.load()),
           static_cast<double>(counts_.open_feeds.load()),
-          static_cast<double>(counts_.open_pipes.load()), static_cast<double>(lanes_.size())};
+          static_cast<double>(counts_.open_pipes.load()),
+          static_cast<double>(lanes_.size()),
+          static_cast<double>(sent),
+          static_cast<double>(received)};
 }
 
 bool Engine::on_disk(bool names, std::function<void()> work) {

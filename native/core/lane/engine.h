@@ -77,10 +77,15 @@ class Engine {
   Answer close(uint32_t feed);
   Answer close_transfer(uint32_t transfer);
 
+  // What all transfers together may move, in bytes a second; 0: as much as they can.
+  void limit(uint64_t up, uint64_t down);
+  // The same of one of them, and its weight against the others.
+  Answer limit_transfer(uint32_t transfer, uint64_t up, uint64_t down, double weight);
+
   // Bytes landed, hole, scratch, received, duplicate, sent; then per feed:
   // handle, is_out, payload, queued, unacked, round trip (us), duplicate, records
   Answer stats(uint32_t transfer, std::vector<double>* out) const;
-  // landing fallbacks, sending fallbacks, feeds, pipes, lanes
+  // landing fallbacks, sending fallbacks, feeds, pipes, lanes, payload sent, payload received
   std::vector<double> counters() const;
 
   // Runs work on a disk thread: `names` does short work on names, in order; the other moves bytes.
@@ -110,6 +115,8 @@ class Engine {
   struct TransferEntry {
     Lane* lane;
     std::shared_ptr<TransferCounters> counters;
+    std::shared_ptr<Account> up;
+    std::shared_ptr<Account> down;
     int user_timeout_ms = 0;
     std::unordered_map<uint32_t, StreamEntry> streams;  // by number
   };
@@ -125,10 +132,14 @@ class Engine {
   EngineCounts counts_;
   DiskThread names_;
   DiskThread bytes_;
+  Budget up_;
+  Budget down_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // stopped before what they use
   std::unordered_map<uint32_t, TransferEntry> transfers_;
   std::unordered_map<uint32_t, FeedEntry> feeds_;
   std::vector<uint32_t> ended_;
+  uint64_t sent_before_ = 0;  // payload of transfers that are closed
+  uint64_t received_before_ = 0;
   uint32_t next_handle_ = 1;
   size_t next_lane_ = 0;
   bool running_ = true;

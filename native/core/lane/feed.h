@@ -70,6 +70,10 @@ struct InFeed : Feed {
   int batch_bytes = 1;
   uint64_t came_at_ns = 0;
   bool relays = false;  // has brought bytes that others wait for
+  // A limit keeps it from being read: the lane comes back to it, and epoll is not to tell of it.
+  bool is_parked = false;
+  bool is_watched = true;
+  int window_bytes = 0;  // what its socket may hold; 0: what the system thinks right
   // Lands only what it was asked for, by (stream, scratch).
   bool is_asked = false;
   std::map<std::pair<uint32_t, bool>, Asked> asked;

@@ -34,11 +34,12 @@ uint64_t tick_ns(const InFeed& feed) { return feed.relays ? kRelayedNs : kLanded
 }  // namespace
 
 void Lane::ingest(InFeed& feed) {
-  if (feed.is_held_back) return;
+  if (feed.is_held_back || feed.is_parked) return;
   const uint64_t before = feed.counters->payload.load(std::memory_order_relaxed);
   bool more = true;
   while (more && feed.channel.is_open() &&
          feed.counters->payload.load(std::memory_order_relaxed) - before < kTurnBytes) {
+    if (feed.transfer->down->is_paced() && !may_receive(feed)) break;
     switch (feed.state) {
       case InFeed::State::kHeader:
       case InFeed::State::kEnded:
@@ -147,6 +148,7 @@ bool Lane::read_header(InFeed& feed) {
   const Moved got =
       feed.channel.recv(feed.header_bytes + feed.header_have, kHeaderBytes - feed.header_have);
   if (stop_on(feed, got)) return false;
+  feed.transfer->down->pay(got.bytes);
   feed.header_have += got.bytes;
   if (feed.state == InFeed::State::kEnded) {  // nothing may follow the end
     end_feed(&feed, Code::ERR_FR_PROTOCOL, 0);
@@ -296,9 +298,12 @@ void Lane::bound_pieces(InFeed& feed) {
 }
 
 bool Lane::read_digests(InFeed& feed) {
-  const Moved got = feed.channel.recv(feed.digests.data() + feed.digests_have,
-                                      feed.digests.size() - feed.digests_have);
+  Account& down = *feed.transfer->down;
+  size_t want = feed.digests.size() - feed.digests_have;
+  if (down.is_paced()) want = std::min(want, readable(down));
+  const Moved got = feed.channel.recv(feed.digests.data() + feed.digests_have, want);
   if (stop_on(feed, got)) return false;
+  down.pay(got.bytes);
   feed.digests_have += got.bytes;
   if (feed.digests_have < feed.digests.size()) return true;
   const Header& h = feed.header;
@@ -329,7 +334,9 @@ bool Lane::read_payload(InFeed& feed) {
   if (stream.passes) return pass_payload(feed);
   const bool scratch = (feed.header.flags & kFlagScratch) != 0;
   Target& target = stream.target(scratch);
+  Account& down = *feed.transfer->down;
   uint64_t step = std::min<uint64_t>(feed.left, kStepBytes);
+  if (down.is_paced()) step = std::min<uint64_t>(step, readable(down));
   bool welcome = true;
   if (!stream.failed && !is_welcome(feed, &step, &welcome)) return false;
   const uint64_t covered = target.landed.covered_to(feed.at);
@@ -348,6 +355,7 @@ bool Lane::read_payload(InFeed& feed) {
   } else if (stop_on(feed, got)) {
     return false;
   }
+  down.pay(got.bytes);
   const uint64_t begin = feed.at;
   feed.at += got.bytes;
   feed.left -= got.bytes;

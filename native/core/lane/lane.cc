@@ -23,6 +23,7 @@ constexpr uint64_t kReportNs = 100 * kMs;
 constexpr uint64_t kReportSoonNs = 20 * kMs;
 constexpr uint64_t kReportBytes = 4u << 20;
 constexpr int kBatchEvents = 128;
+constexpr int kPaceMs = static_cast<int>(Account::kPaceNs / kMs);
 
 uint64_t clock_ns() {
   timespec t;
@@ -124,6 +125,7 @@ void Lane::run() {
     }
     if (!take_inbox()) break;
     resume_doubted();
+    resume_parked();
     is_pumping = pump();
     is_pumping = resume_passing() || is_pumping;
     tick();
@@ -138,6 +140,7 @@ void Lane::run() {
 int Lane::wait_ms() const {
   if (!doubted_.empty()) return 0;
   if (poke_ns_ != 0) return 1;
+  if (is_paced_ || !parked_.empty()) return kPaceMs;
   if (is_deaf_ || batched_ > 0) return 5;
   for (const OutFeed* feed : out_feeds_) {
     if (!feed->items.empty() || feed->in_record || feed->unacked > 0) return 5;
@@ -181,7 +184,11 @@ void Lane::tick() {
     refresh_unacked(*feed);
     if (measures) measure(*feed, seconds);
   }
-  if (measures) measured_ns_ = now_ns_;
+  if (!measures) return;
+  measured_ns_ = now_ns_;
+  for (auto& [id, feed] : feeds_) {
+    if (!feed->is_out) fit_window(*static_cast<InFeed*>(feed.get()));
+  }
 }
 
 void Lane::report_landed() {
@@ -225,10 +232,13 @@ void Lane::hash_landed(const Stream& stream, const File& file, uint64_t begin, u
   event.v[kSideLength] = static_cast<double>(bytes);
 }
 
-void Lane::open_transfer(uint32_t id, std::shared_ptr<TransferCounters> counters) {
+void Lane::open_transfer(uint32_t id, std::shared_ptr<TransferCounters> counters,
+                         std::shared_ptr<Account> up, std::shared_ptr<Account> down) {
   auto transfer = std::make_unique<Transfer>();
   transfer->id = id;
   transfer->counters = std::move(counters);
+  transfer->up = std::move(up);
+  transfer->down = std::move(down);
   transfers_.emplace(id, std::move(transfer));
 }
 
@@ -253,6 +263,7 @@ void Lane::add_feed(uint32_t id, std::unique_ptr<Feed> feed) {
   event.events = feed->is_out ? EPOLLOUT | EPOLLIN | EPOLLRDHUP | EPOLLET : EPOLLIN | EPOLLRDHUP;
   Feed* const raw = feed.get();
   counts_->open_feeds++;
+  (raw->is_out ? transfer.up : transfer.down)->count_feed(1);
   transfer.feeds.push_back(raw);
   feeds_.emplace(raw->id, std::move(feed));
   const Channel& channel = raw->channel;
@@ -260,8 +271,11 @@ void Lane::add_feed(uint32_t id, std::unique_ptr<Feed> feed) {
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, channel.fd(), &event) != 0) {
     return end_feed(raw, Code::ERR_FR_IO, errno);
   }
-  if (!raw->is_out) return;
-  out_feeds_.push_back(static_cast<OutFeed*>(raw));
+  if (raw->is_out) {
+    out_feeds_.push_back(static_cast<OutFeed*>(raw));
+  } else {
+    fit_window(*static_cast<InFeed*>(raw));
+  }
 }
 
 Feed* Lane::find(uint32_t feed) {
@@ -308,7 +322,12 @@ void Lane::drop_feed(Feed* feed) {
     }
     let_go(transfer);
   }
-  if (!feed->is_out && static_cast<InFeed*>(feed)->is_batched) batched_--;
+  (feed->is_out ? transfer.up : transfer.down)->count_feed(-1);
+  if (!feed->is_out) {
+    auto& in = *static_cast<InFeed*>(feed);
+    if (in.is_batched) batched_--;
+    if (in.is_parked) std::erase(parked_, &in);
+  }
   // By hand: the host may still hold the same description, and only its last close leaves epoll.
   if (feed->channel.is_open()) epoll_ctl(epoll_, EPOLL_CTL_DEL, feed->channel.fd(), nullptr);
   feed->channel.close();

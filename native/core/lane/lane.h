@@ -18,6 +18,7 @@
 
 #include "core/base/events.h"
 #include "core/file/disk.h"
+#include "core/lane/budget.h"
 #include "core/lane/feed.h"
 #include "core/lane/stream.h"
 
@@ -45,6 +46,8 @@ struct Transfer {
   std::unordered_map<uint16_t, DigestLog> digests;               // by route
   std::shared_ptr<TransferCounters> counters;
   std::unique_ptr<Transit> passing;  // where a stream stores nothing
+  std::shared_ptr<Account> up;
+  std::shared_ptr<Account> down;
 };
 
 class Lane {
@@ -60,7 +63,8 @@ class Lane {
   void stop();
 
   // --- tasks: on the lane's thread only ---------------------------------------------------------
-  void open_transfer(uint32_t id, std::shared_ptr<TransferCounters> counters);
+  void open_transfer(uint32_t id, std::shared_ptr<TransferCounters> counters,
+                     std::shared_ptr<Account> up, std::shared_ptr<Account> down);
   void add_stream(uint32_t transfer, Stream stream);
   void add_feed(uint32_t transfer, std::unique_ptr<Feed> feed);
   void set_route(uint32_t transfer, uint16_t route, const std::vector<RouteRequest>& targets);
@@ -94,6 +98,16 @@ class Lane {
   void drop_feed(Feed* feed);
   void fail_stream(Transfer& transfer, Stream& stream, Status why);
   Feed* find(uint32_t feed);
+
+  // pace.cc
+  bool may_begin(OutFeed& feed);
+  bool may_receive(InFeed& feed);
+  size_t readable(Account& down) const;
+  uint64_t may_send(OutFeed& feed, uint64_t bytes);
+  void resume_parked();
+  void watch(InFeed& feed, bool on);
+  void fit_window(InFeed& feed);
+  void to_the_end(OutFeed& feed);
 
   // ingest.cc
   void ingest(InFeed& feed);
@@ -132,6 +146,7 @@ class Lane {
   bool begin_record(OutFeed& feed);
   bool begin_digests(OutFeed& feed, Header* out);
   static bool has_digests(const OutFeed& feed);
+  static bool has_work(const OutFeed& feed);
   bool begin_payload(OutFeed& feed, Header* out);
   static bool begin_end(OutFeed& feed, Header* out);
   bool push_header(OutFeed& feed);
@@ -177,10 +192,12 @@ class Lane {
   std::vector<uint32_t> let_go_;   // feeds that were held back and may be read
   uint64_t poke_ns_ = 0;           // a feed holds a small record back until then; 0: none
   uint64_t landed_ns_ = 0;
-  uint64_t unreported_ = 0;  // landed bytes since the last report
-  bool is_whole_ = false;    // a stream has all its bytes: worth saying at once
-  size_t batched_ = 0;       // incoming feeds that the tick has to look after
-  bool is_deaf_ = false;     // the host is behind: sockets are not read
+  uint64_t unreported_ = 0;      // landed bytes since the last report
+  bool is_whole_ = false;        // a stream has all its bytes: worth saying at once
+  bool is_paced_ = false;        // a limit keeps a feed from sending
+  std::vector<InFeed*> parked_;  // a limit keeps these from being read
+  size_t batched_ = 0;           // incoming feeds that the tick has to look after
+  bool is_deaf_ = false;         // the host is behind: sockets are not read
   std::thread thread_;
 };
 

@@ -6,8 +6,6 @@
 // is passed on is cut into records anew, as it arrives: a feed never announces bytes that are not
 // here, so one that breaks in mid-record, on either side, breaks no other. A route that has no
 // table yet waits for one, with all that comes behind it on its feed.
-#include <sys/epoll.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -49,7 +47,12 @@ bool Lane::find_takers(InFeed& feed, std::vector<RouteTarget>* to) {
 bool Lane::pass_payload(InFeed& feed) {
   std::vector<RouteTarget> to;
   if (!find_takers(feed, &to)) return false;
-  const size_t want = std::min<uint64_t>(feed.left, kStepBytes);
+  const Account& up = *feed.transfer->up;
+  Account& down = *feed.transfer->down;
+  size_t want = std::min<uint64_t>(feed.left, kStepBytes);
+  // What is taken is sent in one go.
+  if (up.is_paced()) want = std::min<uint64_t>(want, up.record_bytes());
+  if (down.is_paced()) want = std::min(want, readable(down));
   std::vector<Channel*> channels;
   channels.reserve(to.size());
   for (const RouteTarget& target : to) channels.push_back(&target.feed->channel);
@@ -61,6 +64,7 @@ bool Lane::pass_payload(InFeed& feed) {
     return false;
   }
   if (stop_on(feed, got)) return false;
+  down.pay(got.bytes);
   count_payload(feed, got.bytes, to.empty());
   Header header = feed.header;
   header.offset = feed.at;
@@ -93,9 +97,7 @@ bool Lane::pass_hole(InFeed& feed) {
 
 void Lane::hold_back(InFeed& feed) {
   feed.is_held_back = true;
-  epoll_event event{};
-  event.data.ptr = &feed;
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, feed.channel.fd(), &event);
+  watch(feed, false);
 }
 
 // Something has changed for what waits: it is looked at once more.
@@ -106,10 +108,7 @@ void Lane::let_go(Transfer& transfer) {
     auto& in = *static_cast<InFeed*>(feed);
     if (!in.is_held_back) continue;
     in.is_held_back = false;
-    epoll_event event{};
-    event.data.ptr = &in;
-    event.events = EPOLLIN | EPOLLRDHUP;
-    epoll_ctl(epoll_, EPOLL_CTL_MOD, in.channel.fd(), &event);
+    watch(in, true);
     let_go_.push_back(in.id);
   }
 }

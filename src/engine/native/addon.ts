@@ -68,6 +68,9 @@ export interface NativeEngine {
   finish(feed: number): void
   close(feed: number): void
   closeTransfer(transfer: number): void
+  /** Bytes a second; 0: no limit. */
+  limit(up: number, down: number): void
+  limitTransfer(transfer: number, up: number, down: number, weight: number): void
   stats(transfer: number): Float64Array
   counters(): Float64Array
   shutdown(): void

@@ -22,14 +22,16 @@ import type {
   FileHandle,
   HashSource,
   HoldSpec,
+  RateLimits,
   RouteTarget,
   SendSpec,
   StreamSpec,
   TransferHandle,
+  TransferLimits,
   TransferOptions,
   TransferStats,
 } from '../../ports.js'
-import { checkBlocks, checkTargets } from '../checks.js'
+import { checkBlocks, checkRates, checkTargets, checkWeight } from '../checks.js'
 import { failureWords } from '../system-error.js'
 import {
   type Addon,
@@ -195,6 +197,17 @@ class AddonEngine implements DataEngine {
     if (!this.#isClosed) this.#call((engine) => engine.closeTransfer(transfer))
   }
 
+  limit(rates: RateLimits): void {
+    const { up, down } = checkRates(rates)
+    this.#call((engine) => engine.limit(up, down))
+  }
+
+  limitTransfer(transfer: TransferHandle, rates: TransferLimits): void {
+    const { up, down } = checkRates(rates)
+    const weight = checkWeight(rates)
+    this.#call((engine) => engine.limitTransfer(transfer, up, down, weight))
+  }
+
   stats(transfer: TransferHandle): TransferStats {
     const numbers = this.#call((engine) => engine.stats(transfer))
     const feeds: FeedStats[] = []
@@ -226,14 +239,17 @@ class AddonEngine implements DataEngine {
   }
 
   counters(): EngineCounters {
-    const [landing = 0, sending = 0, feeds = 0, pipes = 0, lanes = 0, files = 0] =
-      this.#engine.counters()
+    const numbers = this.#engine.counters()
+    const [landing = 0, sending = 0, feeds = 0, pipes = 0, lanes = 0] = numbers
+    const [sent = 0, received = 0, files = 0] = numbers.subarray(5)
     return {
       // No call and no event of the addon carries payload; the next line is what shows it.
       payloadBytesInJavaScript: 0,
       bytesToJavaScript: this.#bytesToJavaScript,
       landingFallbacks: landing,
       sendingFallbacks: sending,
+      sentBytes: sent,
+      receivedBytes: received,
       openFeeds: feeds,
       openFiles: files,
       openPipes: pipes,

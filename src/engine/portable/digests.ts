@@ -23,6 +23,10 @@ class DigestCursor {
     this.#log = log
   }
 
+  get isDue(): boolean {
+    return this.#at < Math.min(this.#past, this.#log.length)
+  }
+
   /** The next record to be sent. */
   take(): DigestSpec | undefined {
     const record = this.#at < this.#past ? this.#log[this.#at] : undefined
@@ -73,6 +77,10 @@ export class DigestQueue {
   /** Routes bring nothing more. */
   finish(): void {
     for (const cursor of this.#cursors.values()) cursor.stop()
+  }
+
+  get isDue(): boolean {
+    return this.#own.length > 0 || [...this.#cursors.values()].some(({ isDue }) => isDue)
   }
 
   /** Undefined: nothing waits. */

@@ -25,15 +25,27 @@ import type {
   FileHandle,
   HashSource,
   HoldSpec,
+  RateLimits,
   RouteTarget,
   SendSpec,
   StreamSpec,
   TransferHandle,
+  TransferLimits,
   TransferStats,
 } from '../../ports.js'
-import { checkBlocks, checkInteger, checkRange, checkTargets, known, routeMax } from '../checks.js'
+import {
+  checkBlocks,
+  checkInteger,
+  checkRange,
+  checkRates,
+  checkTargets,
+  checkWeight,
+  known,
+  routeMax,
+} from '../checks.js'
 import { blake3File } from '../hashing/blake3.js'
 import { type BlockHashers, createBlockHashers } from '../hashing/block-hash.js'
+import { Budget } from './budget.js'
 import { InFeed } from './feed-in.js'
 import { OutFeed } from './feed-out.js'
 import { FileTable, HandleSource } from './files.js'
@@ -79,6 +91,11 @@ class PortableEngine implements DataEngine {
   /** Sockets whose descriptors are not closed yet, also those of feeds that are over. */
   readonly #sockets = new Set<Promise<void>>()
   readonly #shared: Shared
+  readonly #up = new Budget()
+  readonly #down = new Budget()
+  /** Payload of transfers that are closed. */
+  #sentBefore = 0
+  #receivedBefore = 0
   #events: EngineEvent[] = []
   #shutdown: Promise<void> | undefined
 
@@ -97,7 +114,10 @@ class PortableEngine implements DataEngine {
   openTransfer(): TransferHandle {
     this.#checkOpen()
     const handle = this.#handles.next()
-    this.#transfers.set(handle, new Transfer(handle, this.#shared))
+    this.#transfers.set(
+      handle,
+      new Transfer(handle, this.#shared, this.#up.open(), this.#down.open()),
+    )
     return handle
   }
 
@@ -229,9 +249,31 @@ class PortableEngine implements DataEngine {
     if (this.#shutdown !== undefined) return
     const transfer = this.#transfer(handle)
     transfer.close()
+    this.#sentBefore += transfer.totals.sentBytes
+    this.#receivedBefore += transfer.totals.receivedBytes
     for (const feed of transfer.feeds.keys()) this.#transferOfFeed.delete(feed)
     this.#transfers.delete(handle)
     this.#events = this.#events.filter((event) => event.transfer !== handle)
+  }
+
+  limit(rates: RateLimits): void {
+    this.#checkOpen()
+    const { up, down } = checkRates(rates)
+    this.#up.setRate(up)
+    this.#down.setRate(down)
+  }
+
+  limitTransfer(handle: TransferHandle, rates: TransferLimits): void {
+    const transfer = this.#transfer(handle)
+    const { up, down } = checkRates(rates)
+    const weight = checkWeight(rates)
+    for (const [account, ownRate] of [
+      [transfer.up, up],
+      [transfer.down, down],
+    ] as const) {
+      Object.assign(account, { ownRate, weight })
+      account.bound()
+    }
   }
 
   stats(handle: TransferHandle): TransferStats {
@@ -244,7 +286,11 @@ class PortableEngine implements DataEngine {
 
   counters(): EngineCounters {
     let openFeeds = 0
+    let sentBytes = this.#sentBefore
+    let receivedBytes = this.#receivedBefore
     for (const transfer of this.#transfers.values()) {
+      sentBytes += transfer.totals.sentBytes
+      receivedBytes += transfer.totals.receivedBytes
       for (const feed of transfer.feeds.values()) if (feed.isOpen) openFeeds += 1
     }
     return {
@@ -252,6 +298,8 @@ class PortableEngine implements DataEngine {
       bytesToJavaScript: this.#shared.payloadBytes,
       landingFallbacks: 0,
       sendingFallbacks: 0,
+      sentBytes,
+      receivedBytes,
       openFeeds,
       openFiles: this.#files.openCount,
       openPipes: 0,

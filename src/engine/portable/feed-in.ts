@@ -18,6 +18,8 @@ import type { StreamState } from './stream.js'
 
 /** The socket is not read while this much waits; as much again may be on its way to the file. */
 const inboxBytes = 384 * 1024
+/** The same of the rate of a transfer that is limited: what is read is beyond the limit's reach. */
+const inboxSeconds = 0.01
 
 /** Bytes in the order they came, in the chunks they came in. */
 class Inbox {
@@ -96,7 +98,7 @@ export class InFeed extends Feed {
 
   protected override onBytes(chunk: Buffer): void {
     this.#inbox.push(chunk)
-    if (this.#inbox.bytes >= inboxBytes) this.socket.pause()
+    if (this.#inbox.bytes >= this.#inboxBytes) this.socket.pause()
     this.#wake()
   }
 
@@ -115,6 +117,11 @@ export class InFeed extends Feed {
     this.host.lookAgain()
   }
 
+  get #inboxBytes(): number {
+    const { rate } = this.host.down
+    return rate === 0 ? inboxBytes : Math.min(inboxBytes, Math.ceil(rate * inboxSeconds))
+  }
+
   #wake(): void {
     if (this.#isRunning) return
     this.#isRunning = true
@@ -123,7 +130,7 @@ export class InFeed extends Feed {
 
   async #run(): Promise<void> {
     while (this.isOpen && (await this.#step())) {
-      if (this.#inbox.bytes < inboxBytes && this.socket.isPaused()) this.socket.resume()
+      if (this.#inbox.bytes < this.#inboxBytes && this.socket.isPaused()) this.socket.resume()
     }
     this.#isRunning = false
     if (!this.isOpen || !this.#isSocketDone) return
@@ -136,7 +143,10 @@ export class InFeed extends Feed {
     if (this.#inbox.bytes === 0) return false
     const record = this.#record
     if (record !== undefined) {
-      const count = Math.min(record.left, this.#inbox.bytes)
+      const there = Math.min(record.left, this.#inbox.bytes)
+      const { down } = this.host
+      const count = down.isPaced ? await down.take(there) : there
+      if (count === 0 || !this.isOpen) return false
       const bytes = this.#inbox.take(count)
       if (record.digests === undefined) await this.#land(record, bytes, count)
       else this.#collect(record, bytes)
@@ -147,6 +157,7 @@ export class InFeed extends Feed {
       return false
     }
     if (this.#inbox.bytes < recordHeaderBytes) return false
+    this.host.down.pay(recordHeaderBytes)
     const bytes = Buffer.concat(this.#inbox.take(recordHeaderBytes))
     const header = decodeRecordHeader(bytes, this.seed, this.host.hash)
     if (header !== null && this.#begin(header)) {
@@ -195,9 +206,13 @@ export class InFeed extends Feed {
   ): Promise<boolean> {
     const { route } = header
     const isWorth = (): boolean => this.isOpen && this.brokenErrno === 0
+    const { up } = this.host
+    const paid = up.isPaced ? await up.take(1) : 0
     const to = route === 0 ? [] : await this.host.takers(route, isWorth)
     for (const { feed, next } of to ?? [])
       feed.pass({ ...header, offset, length, route: next }, body)
+    const each = recordHeaderBytes + body.reduce((sum, part) => sum + part.length, 0)
+    up.pay((to ?? []).length * each - paid)
     return to === undefined || to.length > 0
   }
 

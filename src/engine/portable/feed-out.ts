@@ -73,6 +73,8 @@ export class OutFeed extends Feed {
   /** Bytes that are stored nowhere and not handed to the system yet; undefined: none. */
   #passingBytes: number | undefined
   #isRunning = false
+  /** What a limit lets the next record have is paid already. */
+  #isCharged = false
   #freeBuffers: Buffer[] = []
   #buffers = 0
   #whenBufferFree: (() => void) | undefined
@@ -258,8 +260,11 @@ export class OutFeed extends Feed {
     while (this.isOpen) {
       const buffer = await this.#buffer()
       if (buffer === undefined) break
+      const most = await this.#mayMove()
       const digests = this.#digests.take()
-      const piece = digests === undefined ? this.#nextPiece() : undefined
+      const piece = digests === undefined ? this.#nextPiece(most - recordHeaderBytes) : undefined
+      const bytes = digests?.payload.length ?? (piece && piece.end - piece.begin)
+      this.#settle(most, bytes)
       if (digests !== undefined) this.#writeDigests(buffer, digests)
       else if (piece !== undefined) await this.#writePiece(buffer, piece)
       else {
@@ -269,6 +274,26 @@ export class OutFeed extends Feed {
       }
     }
     this.#isRunning = false
+  }
+
+  /** Bytes that the next record may have, with its header; waits where a limit says so. */
+  async #mayMove(): Promise<number> {
+    const { up } = this.host
+    if (!up.isPaced || !this.#hasWork) return recordHeaderBytes + recordBytes
+    this.#isCharged = true
+    return Math.max(recordHeaderBytes + 1, await up.take(recordHeaderBytes + recordBytes))
+  }
+
+  /** Pays for what goes beyond what was taken, and gives back what does not go. */
+  #settle(taken: number, bytes: number | undefined): void {
+    const moved = bytes === undefined ? 0 : recordHeaderBytes + bytes
+    this.host.up.pay(this.#isCharged ? moved - taken : moved)
+    this.#isCharged = false
+  }
+
+  get #hasWork(): boolean {
+    const isRouted = this.#routed.some(({ bytes }) => bytes.pieces > 0)
+    return this.#listed.length > 0 || isRouted || this.#digests.isDue
   }
 
   /** A buffer of one record; waits while the socket holds them all. Undefined: the feed is over. */
@@ -285,32 +310,32 @@ export class OutFeed extends Feed {
     return Buffer.allocUnsafeSlow(recordHeaderBytes + recordBytes)
   }
 
-  /** Takes the next bytes to send off the queues, at most one record. */
-  #nextPiece(): Piece | undefined {
+  /** Takes the next bytes to send off the queues, at most `most` of them. */
+  #nextPiece(most: number): Piece | undefined {
     const isRoutedTurn = this.#isRoutedNext
     this.#isRoutedNext = !isRoutedTurn
     return isRoutedTurn
-      ? (this.#nextRouted() ?? this.#nextListed())
-      : (this.#nextListed() ?? this.#nextRouted())
+      ? (this.#nextRouted(most) ?? this.#nextListed(most))
+      : (this.#nextListed(most) ?? this.#nextRouted(most))
   }
 
-  #nextListed(): Piece | undefined {
+  #nextListed(most: number): Piece | undefined {
     const first = this.#listed[0]
     if (first === undefined) return undefined
     const begin = first.begin
-    const end = Math.min(first.end, begin + recordBytes)
+    const end = Math.min(first.end, begin + most)
     first.begin = end
     if (end === first.end) this.#listed.shift()
     this.#listedBytes -= end - begin
     return { ...first, begin, end }
   }
 
-  #nextRouted(): Piece | undefined {
+  #nextRouted(most: number): Piece | undefined {
     for (const queue of this.#routed) {
       const span = queue.bytes.next(queue.at) ?? queue.bytes.next(0)
       if (span === undefined) continue
       const begin = span[0]
-      const end = Math.min(span[1], begin + recordBytes)
+      const end = Math.min(span[1], begin + most)
       queue.bytes.remove(begin, end)
       queue.at = end
       return { stream: queue.stream, route: queue.next, scratch: false, begin, end }

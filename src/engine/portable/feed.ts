@@ -9,6 +9,7 @@ import type { FrErrorCode } from '../../base/errors.js'
 import type { EngineEvent, FeedHandle, FeedStats, TransferHandle } from '../../ports.js'
 import { errnoOf } from '../checks.js'
 import type { Failed } from '../system-error.js'
+import type { Account } from './budget.js'
 import type { RecordHeader, SeededHash } from './record.js'
 import type { StreamState } from './stream.js'
 
@@ -22,6 +23,9 @@ export interface Taker {
 export interface FeedHost {
   readonly transfer: TransferHandle
   readonly hash: SeededHash
+  /** What this transfer may send and receive. */
+  readonly up: Account
+  readonly down: Account
   stream(id: number): StreamState | undefined
   /** Bytes are in the file: report completed blocks, send what waited for them. */
   landed(stream: StreamState, isScratch: boolean, begin: number, end: number): void

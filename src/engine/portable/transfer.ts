@@ -6,6 +6,7 @@
 import type { FrErrorCode } from '../../base/errors.js'
 import type { DigestSpec, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
 import { type Failed, failureWords } from '../system-error.js'
+import type { Account } from './budget.js'
 import { RelayedDigests } from './digests.js'
 import type { Feed, FeedHost, Taker } from './feed.js'
 import { OutFeed } from './feed-out.js'
@@ -21,6 +22,8 @@ export interface Shared {
 
 export class Transfer implements FeedHost {
   readonly transfer: TransferHandle
+  readonly up: Account
+  readonly down: Account
   readonly streams = new Map<number, StreamState>()
   readonly feeds = new Map<FeedHandle, Feed>()
   readonly totals = {
@@ -39,9 +42,11 @@ export class Transfer implements FeedHost {
   readonly #waiting: (() => void)[] = []
   #isClosed = false
 
-  constructor(handle: TransferHandle, shared: Shared) {
+  constructor(handle: TransferHandle, shared: Shared, up: Account, down: Account) {
     this.transfer = handle
     this.#shared = shared
+    this.up = up
+    this.down = down
   }
 
   get hash(): SeededHash {
@@ -162,6 +167,8 @@ export class Transfer implements FeedHost {
 
   close(): void {
     this.#isClosed = true
+    this.up.close()
+    this.down.close()
     for (const feed of this.feeds.values()) feed.drop()
     for (const stream of this.streams.values()) {
       stream.failed = true
