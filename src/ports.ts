@@ -49,9 +49,11 @@
  */
 import type { BlockAlgorithm } from './base/digests.js'
 import type { FrErrorCode } from './base/errors.js'
+import type { RateLimits, TransferShare } from './base/rate-limits.js'
 import type { ByteRange, FileHandle, Storage } from './ports/storage.js'
 
 export type * from './ports/storage.js'
+export type { RateLimits, TransferShare }
 
 /** A connected net.Socket of Node. */
 export interface EngineSocket {
@@ -118,20 +120,6 @@ export interface TransferOptions {
    * limits.silenceMs.
    */
   readonly silenceMs?: number
-}
-
-/** Bytes a second of data connections, headers and digests included; absent: no limit. */
-export interface RateLimits {
-  readonly upBytesPerSecond?: number | undefined
-  readonly downBytesPerSecond?: number | undefined
-}
-
-export interface TransferLimits extends RateLimits {
-  /**
-   * What the transfer may have of the rates of the engine, against the others that want more than
-   * they get: 1 to 100, default limits.priority.
-   */
-  readonly weight?: number
 }
 
 export interface StreamSpec {
@@ -326,7 +314,7 @@ export interface DataEngine {
    */
   limit(rates: RateLimits): void
   /** The same of one transfer, within the rates of the engine. */
-  limitTransfer(transfer: TransferHandle, rates: TransferLimits): void
+  limitTransfer(transfer: TransferHandle, share: TransferShare): void
   stats(transfer: TransferHandle): TransferStats
   counters(): EngineCounters
   /** What a hash worker needs to read this file. Structured-cloneable. */

@@ -8,6 +8,7 @@
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
+import type { RateLimits } from '../base/rate-limits.js'
 import { nowMs } from '../base/time/awake.js'
 import type { CopyWish } from '../control/messages/copying.js'
 import type { NodeLink } from '../control/plan/plan.js'
@@ -32,6 +33,8 @@ export interface CopiesSpec {
   readonly holdings: Holdings
   readonly dataDir: string
   readonly dialler: (connectMs: number) => Dialler
+  /** What all transfers of this node together may use. */
+  readonly ownRates: () => RateLimits
   readonly log: Logger
 }
 
@@ -100,6 +103,10 @@ export class Copies {
   /** Has a node added to a copy; undefined when it is none of these. */
   add(transfer: string, link: NodeLink): Promise<void> | undefined {
     return this.#running.get(transfer)?.add(link)
+  }
+
+  isRunning(transfer: string): boolean {
+    return this.#running.has(transfer)
   }
 
   get views(): TransferStatus[] {
@@ -185,6 +192,7 @@ export class Copies {
       ...{ nodes, noClobber, strict, allowAdd, connectMs, silenceMs, retries, wait },
       known: { fileDigest, author, signed },
       ...limited,
+      ownRates: this.#spec.ownRates(),
       dialler,
       log: this.#spec.log,
     }

@@ -10,8 +10,9 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
-import { formatBytes, limits } from '../base/limits.js'
+import { blockBytesFor, formatBytes, limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
+import { requireBlockASecond } from '../base/rate-limits.js'
 import { Waiting } from '../base/time/patience.js'
 import type { Frame } from '../control/messages/types.js'
 import { boundAddress, formatAddress, requireServable } from '../net/address.js'
@@ -45,6 +46,7 @@ import { hasSpareDescriptor } from './descriptors.js'
 import { HeldFiles } from './held-files.js'
 import { NameClaims } from './name-claims.js'
 import { freshCounters } from './node-counters.js'
+import { LimitedEngine } from './node-limits.js'
 import type { NodeServiceSpec } from './node-spec.js'
 import { OfferReader } from './offers.js'
 import { Questions } from './questions.js'
@@ -74,6 +76,7 @@ export class NodeService implements NodeHost {
   readonly #questions: Questions
   readonly #adoption: Adoption
   readonly #copies: Copies
+  readonly limited: LimitedEngine
   #closing: Promise<void> | undefined
 
   constructor(spec: NodeServiceSpec) {
@@ -104,14 +107,21 @@ export class NodeService implements NodeHost {
     const held = { storage: this.storage, dir, store: this.store, work: this.work, log }
     const { engine, router, pool, maxServes: most } = spec
     const { holdings } = this.store
+    this.limited = new LimitedEngine(engine, spec.limits, {
+      reception: (transfer) => this.#receptions.get(transfer),
+      isOrigin: (transfer) => this.#copies.isRunning(transfer),
+      log,
+    })
     this.#copies = new Copies({
       ...{ engine, router, pool, holdings, dataDir, log },
+      ownRates: () => this.limited.stated,
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
     })
     this.#serves = new Serves({ engine, router, store: this.store, log, most })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, address) => this.#add(transfer, address),
+      limit: (transfer, change) => this.limited.change(transfer, change),
       held: new HeldFiles({ ...held, names: this.#names }),
       copies: this.#copies,
     })
@@ -136,6 +146,7 @@ export class NodeService implements NodeHost {
     const { listen, keys } = this.#spec
     requireServable(listen, keys[0] as Key)
     await this.store.start()
+    this.limited.start()
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: NodeJS.ErrnoException): void => {
         const text = `cannot listen on ${formatAddress(listen)}: ${cause.code ?? cause.message}`
@@ -161,6 +172,7 @@ export class NodeService implements NodeHost {
 
   async #close(): Promise<void> {
     this.store.stop()
+    this.limited.stop()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#guard.destroyAll()
     this.#parked.refuseAll()
@@ -180,7 +192,8 @@ export class NodeService implements NodeHost {
     try {
       const { keys, self } = this.#spec
       const isLast = !hasSpareDescriptor()
-      const admitted = await accept(socket, { keys, self, guard: this.#guard })
+      const stating = { ...self, limits: () => this.limited.stated }
+      const admitted = await accept(socket, { keys, self: stating, guard: this.#guard })
       if (isLast) return this.#exhausted(admitted, remote)
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
@@ -255,6 +268,7 @@ export class NodeService implements NodeHost {
       if (this.#closing !== undefined)
         throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (!offer.mirror) this.store.requireWritable()
+      requireBlockASecond(this.limited.stated, blockBytesFor(entry.size))
       if (this.#receptions.size >= limits.transfersPerNode) {
         throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
       }
@@ -274,6 +288,7 @@ export class NodeService implements NodeHost {
         originAddress: established.remoteAddress,
         silenceMs: offer.silenceMs,
         isPlanned: offer.planned,
+        share: offer.share,
         // The origin has given up the earlier attempt, and this node has not heard of it yet.
         ...(before && { after: before.stop() }),
       })

@@ -1,6 +1,7 @@
 /** What a node is made of. */
 import type { DigestAlgorithm } from '../base/digests.js'
 import type { Logger } from '../base/log.js'
+import type { NodeLimits } from '../base/rate-limits.js'
 import type { Address } from '../net/address.js'
 import type { Self } from '../net/handshake.js'
 import type { Key } from '../net/keys.js'
@@ -26,6 +27,8 @@ export interface NodeServiceSpec {
   readonly adopt: DigestAlgorithm | undefined
   /** Clients that fetch files at the same time. */
   readonly maxServes: number
+  /** What it keeps to, until a client changes it. */
+  readonly limits: NodeLimits
   readonly log: Logger
   readonly audience: Audience
   /** Returns the status as JSON, for questions over the wire. */

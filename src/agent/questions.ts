@@ -6,6 +6,7 @@
 import { FrError } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
+import type { RateLimits } from '../base/rate-limits.js'
 import { Waiting } from '../base/time/patience.js'
 import type { Frame } from '../control/messages/types.js'
 import { linkOver } from '../net/dial.js'
@@ -14,12 +15,15 @@ import type { ControlLink } from '../net/link.js'
 import { decodeName } from '../protocol/manifest.js'
 import type { Copies } from './copies.js'
 import type { HeldFiles } from './held-files.js'
+import { type LimitChange, ratesOf } from './node-limits.js'
 
 export interface Answers {
   /** The status as JSON. */
   readonly statusJson: () => string
   /** Has the node added to the transfer; rejects with the FrError that says why it was not. */
   readonly add: (transfer: string, address: string) => Promise<void>
+  /** Changes what the node or one transfer may use; throws the FrError that says why it cannot. */
+  readonly limit: (transfer: string | null, change: LimitChange) => RateLimits
   readonly held: Pick<HeldFiles, 'list' | 'remove' | 'verify'>
   readonly copies: Pick<Copies, 'start' | 'follow'>
 }
@@ -74,6 +78,11 @@ export class Questions {
         return (async () => ({ type: 'status', json: answers.statusJson() }))()
       case 'add':
         return answers.add(frame.transfer, frame.address).then(() => ({ type: 'added' }))
+      case 'limit':
+        return (async () => {
+          const rates = answers.limit(frame.transfer, frame)
+          return { type: 'limited', ...ratesOf(rates) }
+        })()
       case 'list': {
         const { after, limit } = frame
         const glob = frame.glob === null ? null : decodeName(frame.glob)

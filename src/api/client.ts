@@ -1,5 +1,6 @@
 /**
- * What a node holds: `client.list`, `client.remove`, `client.verify`. Each call checks its options
+ * What a node holds: `client.list`, `client.remove`, `client.verify`; and what it may use:
+ * `client.limit`. Each call checks its options
  * at once (TypeError), and fails with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH, ERR_FR_TIMEOUT,
  * ...) or the signal's reason. A list that is left early ends what it asked for.
  */
@@ -26,6 +27,8 @@ import type {
   VerifyProgress,
   VerifyReport,
 } from './types.js'
+
+export { limit } from './limits.js'
 
 const pageMs = 10_000
 const wordMs = limits.stallMs + limits.acceptMs

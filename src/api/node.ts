@@ -78,6 +78,7 @@ async function openNode(
       isReadOnly,
       adopt,
       maxServes,
+      limits: checked.limits,
       log,
       audience: {
         accept,
@@ -149,6 +150,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       lastError,
       kept,
       held: { files: held.streams, bytes: held.bytes, damaged: held.damaged },
+      ...this.#service.limited.status,
       transfers: this.#service.views.slice(0, limits.transfersPerNode + limits.copiesPerNode),
       counters: { ...counters, ...engine.counters() },
     }

@@ -7,6 +7,7 @@ import { type DigestAlgorithm, digestAlgorithms } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { nameFault } from '../base/names.js'
+import type { NodeLimits, RateLimits, TransferShare } from '../base/rate-limits.js'
 import type { ShapeWish } from '../control/dealing/strategies.js'
 import type { Strategy } from '../control/messages/types.js'
 import type { GroupWish } from '../control/plan/layout.js'
@@ -50,6 +51,7 @@ export interface CheckedPush {
   readonly retries: number
   readonly timeoutMs: number | undefined
   readonly minRateBytesPerSecond: number | undefined
+  readonly share: TransferShare
   readonly wait: boolean
   readonly trace: string | undefined
   readonly dryRun: boolean
@@ -115,6 +117,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     retries: optionalInteger('retries', options.retries, 0, limits.retriesMax) ?? limits.retries,
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax),
     minRateBytesPerSecond: optionalRate('minRateBytesPerSecond', options.minRateBytesPerSecond),
+    share: checkShare(options),
     wait: options.wait ?? false,
     trace: options.trace,
     dryRun: options.dryRun ?? false,
@@ -162,6 +165,7 @@ export interface CheckedNode {
   readonly adopt: DigestAlgorithm | undefined
   readonly readOnly: boolean
   readonly maxServes: number
+  readonly limits: NodeLimits
   readonly accept: AcceptHook | undefined
 }
 
@@ -200,8 +204,44 @@ export function checkNode(options: NodeOptions): CheckedNode {
     maxServes:
       optionalInteger('maxServes', options.maxServes, 0, limits.servesPerNodeMax) ??
       limits.servesPerNode,
+    limits: {
+      ...checkRates(options),
+      maxFeeds: optionalInteger('maxFeeds', options.maxFeeds, ...feedsPerNode),
+    },
     accept: options.accept,
   }
+}
+
+const feedsPerNode = [limits.feedsPerNodeMin, limits.feedsPerNodeMax] as const
+
+interface RateOptions {
+  limitUpBytesPerSecond?: number | undefined
+  limitDownBytesPerSecond?: number | undefined
+}
+
+function checkRates(options: RateOptions): RateLimits {
+  return {
+    upBytesPerSecond: optionalLimit('limitUpBytesPerSecond', options.limitUpBytesPerSecond),
+    downBytesPerSecond: optionalLimit('limitDownBytesPerSecond', options.limitDownBytesPerSecond),
+  }
+}
+
+/** Undefined where nothing is said of it. */
+function checkShare(options: RateOptions & { priority?: number }): TransferShare {
+  const { priorityMin, priorityMax } = limits
+  const priority = optionalInteger('priority', options.priority, priorityMin, priorityMax)
+  const share = { ...checkRates(options), priority }
+  return Object.fromEntries(Object.entries(share).filter(([, value]) => value !== undefined))
+}
+
+/** A limit in whole bytes a second. Throws TypeError that names the option. */
+export function optionalLimit(option: string, value: number | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const { rateMin, rateMax } = limits
+  if (typeof value === 'number' && value >= rateMin && value <= rateMax) return Math.round(value)
+  throw new TypeError(
+    `${option} must be a rate from ${rateMin} (a block a second) to ${rateMax} bytes per second`,
+  )
 }
 
 /** Without a key the result is the open key, which serves and dials loopback only. */

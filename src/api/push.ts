@@ -4,8 +4,10 @@ import { openEngine } from '../agent/engines.js'
 import { hexOf } from '../base/bytes.js'
 import { blockBytesFor } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
+import { requireBlockASecond } from '../base/rate-limits.js'
 import { forecastOf, groupsOf, shapeOf, sharesOf } from '../control/dealing/strategies.js'
 import { spansSites } from '../control/plan/layout.js'
+import { limited } from '../control/plan/limited.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { randomId, selfOf, signerOf } from '../net/crypto.js'
 import { Resolver } from '../net/resolver.js'
@@ -70,7 +72,7 @@ async function run(
     if (checked.dryRun) return dryRun(checked, control, source)
     trace = await openTrace(checked, control.transfer.id, log)
     const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
-    const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond, wait } = checked
+    const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond, wait, share } = checked
     const self = selfOf(signerOf(await clientKey()))
     const { signer } = self
     known = await KnownSource.of({
@@ -102,6 +104,7 @@ async function run(
       retries,
       timeoutMs,
       minRateBytesPerSecond,
+      ...(Object.keys(share).length > 0 && { share }),
       wait,
       dialler: { keys: [checked.key], self, connectMs, resolver: new Resolver() },
       log,
@@ -176,12 +179,14 @@ async function openTrace(
 function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFile): PushResult {
   const { strategy, groups } = checked
   const { size: bytes, dataBytes } = source
-  const uplink = checked.uplinkBytesPerSecond
-  const { nodes } = checked
+  const { uplinkBytesPerSecond, share } = checked
+  const nodes = checked.nodes.map((link) => limited(link, share))
+  const origin = limited(uplinkBytesPerSecond === undefined ? {} : { uplinkBytesPerSecond }, share)
+  const { uplinkBytesPerSecond: uplink } = origin
   const isAcross = spansSites(nodes)
   const shape = shapeOf(checked.shape, dataBytes, nodes.length, uplink, groups, isAcross)
   const blockBytes = blockBytesFor(bytes)
-  const origin = uplink === undefined ? {} : { uplinkBytesPerSecond: uplink }
+  requireBlockASecond(share, blockBytes)
   const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, origin, nodes, groups)
   const shares = sharesOf(strategy, shape, { bytes, dataBytes, blockBytes }, nodes, groups)
   const plan: Plan = {

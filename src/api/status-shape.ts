@@ -53,6 +53,14 @@ const kept: Shape<NodeStatus['kept']> = {
 
 const held: Shape<NodeStatus['held']> = { files: amount, bytes: amount, damaged: amount }
 
+const limitsShape: Shape<NodeStatus['limits']> = {
+  upBytesPerSecond: orNull(amount),
+  downBytesPerSecond: orNull(amount),
+  maxFeeds: orNull(amount),
+}
+
+const rates: Shape<NodeStatus['rates']> = { inBytesPerSecond: amount, outBytesPerSecond: amount }
+
 const status: Shape<NodeStatus> = {
   event: one('status'),
   node: text,
@@ -69,6 +77,8 @@ const status: Shape<NodeStatus> = {
   lastError: orNull((value) => wrongField(value, lastError) === null),
   kept: (value) => wrongField(value, kept) === null,
   held: (value) => wrongField(value, held) === null,
+  limits: (value) => wrongField(value, limitsShape) === null,
+  rates: (value) => wrongField(value, rates) === null,
   transfers: list(
     (value) => wrongField(value, transfer) === null,
     limits.transfersPerNode + limits.copiesPerNode,

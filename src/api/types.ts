@@ -5,6 +5,7 @@
  */
 import type { EventEmitter } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
+import type { LimitsStatus, RatesStatus } from '../agent/node-limits.js'
 import type { FrErrorCode } from '../base/errors.js'
 import type { HeldState, NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
 import type {
@@ -26,6 +27,7 @@ import type { Kept, StorageError } from '../store/node-store.js'
 export type { HeldState, NodeOutcome, Shape, Strategy } from '../control/messages/types.js'
 
 export type * from './get-types.js'
+export type * from './limit-types.js'
 
 /** One log event of a node or a push. */
 export interface LogLine {
@@ -62,6 +64,15 @@ export interface NodeOptions {
    * serves none. One more is told ERR_FR_LIMIT and may try again.
    */
   maxServes?: number
+  /**
+   * What the node sends and receives at most on its data connections, in bytes a second, whatever
+   * for: files that are pushed to it or through it, repairs, pulls, and files that it serves. At
+   * least 65,536. Origins count with it. `client.limit` changes it while the node runs.
+   */
+  limitUpBytesPerSecond?: number
+  limitDownBytesPerSecond?: number
+  /** Nodes that it is to send to at once in a chain or another tree of groups. */
+  maxFeeds?: number
   /**
    * Called for each offered file, before anything is reserved for it. False refuses the file with
    * ERR_FR_REFUSED, a thrown FrError with its own code and text; any other error or result refuses
@@ -174,6 +185,18 @@ export interface PushOptions {
    */
   minRateBytesPerSecond?: number
   /**
+   * What this push may use of each machine that takes part, in bytes a second: this process and
+   * each node sends, and each node receives, no more than this for it. At least 65,536, and a block
+   * of the file: ERR_FR_UNSUPPORTED.
+   */
+  limitUpBytesPerSecond?: number
+  limitDownBytesPerSecond?: number
+  /**
+   * Weight of this push, 1 to 100, against the other transfers of a node that has a limit; default
+   * 10. One of 20 has twice the rate of one of 10 while both want more than they get.
+   */
+  priority?: number
+  /**
    * Wait while another push writes the name, and begin once it is free at every node. By default
    * the push is then refused at every node: ERR_FR_BUSY.
    */
@@ -201,6 +224,7 @@ export interface PushOptions {
 export type {
   AcceptHook,
   Kept,
+  LimitsStatus,
   NodeFailure,
   NodeOffer,
   NodeProgress,
@@ -209,6 +233,7 @@ export type {
   Progress,
   PushResult,
   PushShare,
+  RatesStatus,
   RelayStatus,
   StorageError,
   TransferStatus,
@@ -267,6 +292,10 @@ export interface NodeStatus {
   readonly kept: Kept
   /** Files that the node has whole, by its records; `damaged` records are dropped. */
   readonly held: { readonly files: number; readonly bytes: number; readonly damaged: number }
+  /** What it keeps to; null: no limit. */
+  readonly limits: LimitsStatus
+  /** Payload of all its transfers now, smoothed over about a second. */
+  readonly rates: RatesStatus
   readonly transfers: readonly TransferStatus[]
   readonly counters: Readonly<Record<string, number>>
 }

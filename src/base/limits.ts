@@ -209,6 +209,9 @@ export const limits = {
   /** Bytes per second: one of the smallest blocks a second is the least, 8,000 Tbit/s the most. */
   rateMin: 64 * KIB,
   rateMax: 1e15,
+  /** Nodes that one node sends to at once, and as many that send to it. */
+  feedsPerNodeMin: 1,
+  feedsPerNodeMax: 65_536,
   /** Weight of a transfer against the others of a node. */
   priority: 10,
   priorityMin: 1,

@@ -10,6 +10,7 @@ import { addCopy, type CopyCommand } from './commands/copy.js'
 import { addDigest, type DigestCommand } from './commands/digest.js'
 import { addGet, type GetCommand } from './commands/get.js'
 import { addKeygen, type KeygenCommand } from './commands/keygen.js'
+import { addLimit, type LimitCommand } from './commands/limit.js'
 import { addLs, type LsCommand } from './commands/ls.js'
 import { addNode, type NodeCommand } from './commands/node.js'
 import { refuse } from './commands/options.js'
@@ -27,6 +28,7 @@ export type Command =
   | WaitCommand
   | StatusCommand
   | AddCommand
+  | LimitCommand
   | GetCommand
   | LsCommand
   | RmCommand
@@ -37,7 +39,7 @@ export type Command =
 export type Parsed = { readonly kind: 'run'; readonly command: Command } | ParsedText
 
 /** Commands of the contract that this version refuses with ERR_FR_UNSUPPORTED. */
-const laterCommands = ['limit', 'simulate'] as const
+const laterCommands = ['simulate'] as const
 
 /** `argv` without the interpreter and the script. */
 export function parseCommandLine(argv: readonly string[], version: string): Parsed {
@@ -93,6 +95,7 @@ FORCE_COLOR.`,
   addWait(program, found)
   addStatus(program, found)
   addAdd(program, found)
+  addLimit(program, found)
   addGet(program, found)
   addLs(program, found)
   addRm(program, found)

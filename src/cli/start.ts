@@ -26,6 +26,8 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-status.js')).runStatus(command, context)
     case 'add':
       return (await import('./commands/run-add.js')).runAdd(command, context)
+    case 'limit':
+      return (await import('./commands/run-limit.js')).runLimit(command, context)
     case 'get':
       return (await import('./commands/run-get.js')).runGet(command, context)
     case 'ls':

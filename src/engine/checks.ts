@@ -2,7 +2,7 @@
 import type { BlockAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { RateLimits, RouteTarget, TransferLimits } from '../ports.js'
+import type { RateLimits, RouteTarget, TransferShare } from '../ports.js'
 import { systemFailure } from './system-error.js'
 
 /** Throws TypeError unless the value is an integer within [min, max]. */
@@ -35,9 +35,9 @@ export function checkRates(rates: RateLimits): { up: number; down: number } {
 }
 
 /** Throws TypeError. */
-export function checkWeight({ weight = limits.priority }: TransferLimits): number {
-  checkInteger('weight', weight, limits.priorityMin, limits.priorityMax)
-  return weight
+export function checkWeight({ priority = limits.priority }: TransferShare): number {
+  checkInteger('priority', priority, limits.priorityMin, limits.priorityMax)
+  return priority
 }
 
 const blake3ChunkBytes = 1024

@@ -85,7 +85,9 @@ export async function takeLink(
     const digests = wire.commonDigests(their.digests, wire.ownDigests)
     const word = wordOf(self, wire.linkStatement('acceptor', channel, idsOf(peer, self)))
     const { advertise } = self
-    await stream.write(wire.encodeWelcome({ ...word, ...(advertise && { advertise }) }))
+    const limits = self.limits?.()
+    const more = { ...(advertise && { advertise }), ...(limits && { limits }) }
+    await stream.write(wire.encodeWelcome({ ...word, ...more }))
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'handshake: the dialler did not wait for go')
     socket.on('error', ignore)
@@ -133,9 +135,9 @@ function idsOf(dialler: Named, acceptor: Named | null) {
   return { dialler: dialler.nodeId, acceptor: acceptor?.nodeId ?? null }
 }
 
-function peerOf({ publicKey, incarnation, advertise }: wire.Welcome): wire.Identity {
+function peerOf({ publicKey, incarnation, advertise, limits }: wire.Welcome): wire.Identity {
   const nodeId = wire.nodeIdOf(nodePrimitives, publicKey)
-  return { nodeId, incarnation, ...(advertise && { advertise }) }
+  return { nodeId, incarnation, ...(advertise && { advertise }), ...(limits && { limits }) }
 }
 
 /** What this side says about itself. */

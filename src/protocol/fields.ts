@@ -49,6 +49,12 @@ export class Fields {
     return this.#integer(this.#value(name), name, least, most)
   }
 
+  /** The same as a field of its own, for objects in which it may be missing. */
+  optional<N extends string>(name: N, least: number, most: number): { [P in N]?: number } {
+    if (!this.has(name)) return {}
+    return { [name]: this.integer(name, least, most) } as { [P in N]?: number }
+  }
+
   boolean(name: string): boolean {
     const value = this.#value(name)
     if (typeof value !== 'boolean') throw this.#error(name, 'is not a boolean')

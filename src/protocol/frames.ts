@@ -14,6 +14,7 @@ import { cleanText, concat, readU32, u32, utf8 } from '../base/bytes.js'
 import { digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
+import type { TransferShare } from '../base/rate-limits.js'
 import {
   type FetchOffer,
   type Frame,
@@ -64,6 +65,7 @@ const frameTable: FrameTable = {
       planned: body.boolean('planned'),
       fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
       mirror: body.boolean('mirror'),
+      ...(body.has('share') && { share: readShare(body.object('share')) }),
     }),
   ],
   manifest: [
@@ -189,6 +191,23 @@ const frameTable: FrameTable = {
     (body) => ({ transfer: body.hex('transfer', 32), address: readAddress(body, 'address') }),
   ],
   added: [35, empty],
+  limit: [
+    65,
+    (body) => ({
+      transfer: body.isNull('transfer') ? null : body.hex('transfer', 32),
+      ...(body.has('upBytesPerSecond') && { upBytesPerSecond: readRate(body, 'upBytesPerSecond') }),
+      ...(body.has('downBytesPerSecond') && {
+        downBytesPerSecond: readRate(body, 'downBytesPerSecond'),
+      }),
+    }),
+  ],
+  limited: [
+    66,
+    (body) => ({
+      upBytesPerSecond: readRate(body, 'upBytesPerSecond'),
+      downBytesPerSecond: readRate(body, 'downBytesPerSecond'),
+    }),
+  ],
   list: [
     36,
     (body) => ({
@@ -257,6 +276,20 @@ function readHeldEntry(entry: Fields): HeldEntry {
     publishedAtMs: time('publishedAtMs'),
     verifiedAtMs: time('verifiedAtMs'),
   }
+}
+
+function readShare(share: Fields): TransferShare {
+  const { rateMin, rateMax, priorityMin, priorityMax } = limits
+  return {
+    ...share.optional('upBytesPerSecond', rateMin, rateMax),
+    ...share.optional('downBytesPerSecond', rateMin, rateMax),
+    ...share.optional('priority', priorityMin, priorityMax),
+  }
+}
+
+/** Bytes a second; null: no limit. */
+function readRate(body: Fields, name: string): number | null {
+  return body.isNull(name) ? null : body.integer(name, limits.rateMin, limits.rateMax)
 }
 
 /** A code and text, or null when all went well. */

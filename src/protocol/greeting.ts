@@ -4,7 +4,7 @@
  *
  *     dialler  -> hello   { channel, publicKey, incarnation, digests, signature,
  *                           transfer?, from?, to? }
- *     acceptor -> welcome { publicKey, incarnation, digests, signature, advertise? }
+ *     acceptor -> welcome { publicKey, incarnation, digests, signature, advertise?, limits? }
  *                 go      { }
  *     either side, instead of any frame: error { code, text }, then close
  *
@@ -20,6 +20,7 @@ import { bytesOfHex, cleanText, concat, hexOf, readU32, u32, utf8 } from '../bas
 import { type DigestAlgorithm, digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
+import type { NodeLimits } from '../base/rate-limits.js'
 import type { Channel } from '../control/messages/types.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { numberMax } from './plan.js'
@@ -34,11 +35,15 @@ export interface Identity {
   readonly incarnation: number
   /** Acceptors: HOST:PORT that mates should dial; by default the address that the origin dials. */
   readonly advertise?: string
+  /** Acceptors: what they keep to, if anything. */
+  readonly limits?: NodeLimits
 }
 
 /** Identity of this side and the key that proves it. */
-export interface Self extends Identity {
+export interface Self extends Omit<Identity, 'limits'> {
   readonly signer: Signer
+  /** What this side keeps to now. */
+  readonly limits?: () => NodeLimits
 }
 
 export interface Welcome extends Omit<Identity, 'nodeId'> {
@@ -198,10 +203,27 @@ export function decodeHello(greeting: Uint8Array): Hello {
 export function decodeWelcome(greeting: Uint8Array): Welcome {
   const fields = open(greeting, 'welcome')
   const side = readSide(fields)
-  if (!fields.has('advertise')) return side
+  return { ...side, ...readAdvertise(fields), ...readLimits(fields) }
+}
+
+function readAdvertise(fields: Fields): { advertise?: string } {
+  if (!fields.has('advertise')) return {}
   const advertise = fields.string('advertise', limits.addressChars)
   if (parseAddress(advertise) === null) fields.refuse('advertise', 'is not HOST:PORT')
-  return { ...side, advertise }
+  return { advertise }
+}
+
+function readLimits(fields: Fields): { limits?: NodeLimits } {
+  if (!fields.has('limits')) return {}
+  const said = fields.object('limits')
+  const { rateMin, rateMax, feedsPerNodeMin, feedsPerNodeMax } = limits
+  return {
+    limits: {
+      ...said.optional('upBytesPerSecond', rateMin, rateMax),
+      ...said.optional('downBytesPerSecond', rateMin, rateMax),
+      ...said.optional('maxFeeds', feedsPerNodeMin, feedsPerNodeMax),
+    },
+  }
 }
 
 export function decodeGo(greeting: Uint8Array): void {

@@ -18,7 +18,7 @@ const packageJson = JSON.parse(read('package.json'))
 let readme = read('README.md')
 
 const commands = [
-  ...['node', 'push', 'get', 'copy', 'wait', 'status', 'add'],
+  ...['node', 'push', 'get', 'copy', 'wait', 'status', 'add', 'limit'],
   ...['ls', 'rm', 'verify', 'digest', 'keygen'],
 ]
 

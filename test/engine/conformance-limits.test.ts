@@ -80,8 +80,8 @@ function suite(under: EngineUnderTest): void {
     from.engine.limit({ upBytesPerSecond: 4 * MIB })
     const light = await sending(from, 4 * MIB)
     const heavy = await sending(from, 4 * MIB)
-    from.engine.limitTransfer(light.transfer, { weight: 10 })
-    from.engine.limitTransfer(heavy.transfer, { weight: 30 })
+    from.engine.limitTransfer(light.transfer, { priority: 10 })
+    from.engine.limitTransfer(heavy.transfer, { priority: 30 })
     light.send()
     heavy.send()
     await poll('the heavy one has had much', () => sent(from, heavy.transfer) > 2.5 * MIB)
@@ -96,8 +96,8 @@ function suite(under: EngineUnderTest): void {
     const stuck = await sending(from, 8 * MIB)
     stuck.socket.pause()
     const other = await sending(from, 2 * MIB)
-    from.engine.limitTransfer(stuck.transfer, { weight: 100 })
-    from.engine.limitTransfer(other.transfer, { weight: 1 })
+    from.engine.limitTransfer(stuck.transfer, { priority: 100 })
+    from.engine.limitTransfer(other.transfer, { priority: 1 })
     stuck.send()
     other.send()
     // A hundredth of the limit would take 50 s for it, longer than anything is waited for here.
@@ -212,7 +212,7 @@ function suite(under: EngineUnderTest): void {
       expect(() => engine.limitTransfer(transfer, { downBytesPerSecond: bad })).toThrow(TypeError)
     }
     for (const weight of [0, -1, 1.5, 101, Number.NaN])
-      expect(() => engine.limitTransfer(transfer, { weight })).toThrow(TypeError)
+      expect(() => engine.limitTransfer(transfer, { priority: weight })).toThrow(TypeError)
   })
 }
 

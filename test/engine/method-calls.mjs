@@ -40,7 +40,7 @@ const calls = {
   relayDigests: (engine, h) =>
     engine.relayDigests(h.transfer, { ...byte, route: 1, payload: Buffer.alloc(8) }),
   limit: (engine) => engine.limit({}),
-  limitTransfer: (engine, h) => engine.limitTransfer(h.transfer, { weight: 1 }),
+  limitTransfer: (engine, h) => engine.limitTransfer(h.transfer, { priority: 1 }),
   stats: (engine, h) => engine.stats(h.transfer),
   counters: (engine) => engine.counters(),
   hashSource: (engine, h) => engine.hashSource(h.file),

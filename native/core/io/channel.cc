@@ -163,13 +163,6 @@ void Channel::free_window() {
   setsockopt(fd_, SOL_SOCKET, kBufLock, &unlocked, sizeof unlocked);
 }
 
-double Channel::round_trip_seconds() const {
-  tcp_info info{};
-  socklen_t length = sizeof info;
-  if (getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return 0;
-  return static_cast<double>(info.tcpi_rtt) / 1e6;
-}
-
 bool Channel::unacked(uint64_t* out) const {
   int bytes = 0;
   if (fd_ < 0 || ioctl(fd_, TIOCOUTQ, &bytes) != 0) return false;

@@ -114,8 +114,6 @@ class Channel {
   // How much may wait in the kernel to be read; free_window leaves that to the system again.
   void set_window(int bytes);
   void free_window();
-  // As the kernel has measured it; 0: it has not.
-  double round_trip_seconds() const;
   // Bytes the peer has not acknowledged, sent or not.
   bool unacked(uint64_t* out) const;
   // The shortest round trip that the kernel has seen of late.

@@ -86,7 +86,9 @@ void Lane::fit_window(InFeed& feed) {
     feed.window_bytes = 0;
     return;
   }
-  const double seconds = kWindowSeconds + kWindowTrips * feed.channel.round_trip_seconds();
+  uint64_t micros = 0;
+  if (!feed.channel.round_trip(&micros)) micros = 0;
+  const double seconds = kWindowSeconds + kWindowTrips * static_cast<double>(micros) / 1e6;
   const double shared = static_cast<double>(down.rate()) * seconds / std::max(1, down.feeds());
   const int bytes = static_cast<int>(std::clamp(shared, kWindowLeast, kWindowMost));
   if (bytes < feed.window_bytes * 2 && bytes * 2 > feed.window_bytes) return;

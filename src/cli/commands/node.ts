@@ -3,7 +3,7 @@ import type { Command as Commander } from 'commander'
 import { limits } from '../../base/limits.js'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
-import { parseCount, parseDuration, parseSize, UsageError } from '../render/units.js'
+import { parseCount, parseDuration, parseLimit, parseSize, UsageError } from '../render/units.js'
 import { checked, engineOption, given, keyFileOption, logOptions, type Values } from './options.js'
 
 export interface NodeCommand {
@@ -21,6 +21,9 @@ export interface NodeCommand {
   readonly keepPartialsSeconds?: number
   readonly minFreeBytes?: number
   readonly maxServes?: number
+  readonly limitUpBytesPerSecond?: number
+  readonly limitDownBytesPerSecond?: number
+  readonly maxFeeds?: number
   readonly log: LogWish
   readonly json: boolean
 }
@@ -58,6 +61,17 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       'clients that fetch files at the same time (default: 32)',
       checked((text) => parseCount(text, 0, limits.servesPerNodeMax)),
     )
+    .option(
+      '--limit-up <rate>',
+      'send no more than this, whatever for (fr limit changes it)',
+      checked(parseLimit),
+    )
+    .option('--limit-down <rate>', 'receive no more than this, whatever for', checked(parseLimit))
+    .option(
+      '--max-feeds <n>',
+      'nodes that it is to send to at once, in a chain or another tree of groups',
+      checked((text) => parseCount(text, limits.feedsPerNodeMin, limits.feedsPerNodeMax)),
+    )
     .option('--json', 'print the address on stdout as JSON')
   logOptions(command, 'info').addHelpText(
     'after',
@@ -86,7 +100,11 @@ function nodeCommand(options: Values): NodeCommand {
     dataDir: data,
     ...given({ keyFile, previousKeyFile, name, advertise, engine }),
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
-    ...given({ maxServes: options['maxServes'] }),
+    ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
+    ...given({
+      limitUpBytesPerSecond: options['limitUp'],
+      limitDownBytesPerSecond: options['limitDown'],
+    }),
     adopt: options['adopt'] === true,
     mirror: options['mirror'] === true,
     readOnly: options['readOnly'] === true,

@@ -4,17 +4,8 @@ import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
 import { parseAddress, parseSite, parseSiteLink, type SiteLink } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
-import { parseCount, parseRate, UsageError } from '../render/units.js'
-import {
-  checked,
-  choice,
-  engineOption,
-  given,
-  listed,
-  logOptions,
-  refuse,
-  type Values,
-} from './options.js'
+import { parseCount, parseLimit, parseRate, UsageError } from '../render/units.js'
+import { checked, choice, engineOption, given, listed, logOptions, type Values } from './options.js'
 import {
   shownOptions,
   strategyOption,
@@ -32,6 +23,9 @@ export interface PushCommand extends TransferWishes {
   /** Where this machine stands. */
   readonly site?: string
   readonly siteLinks?: readonly SiteLink[]
+  readonly limitUpBytesPerSecond?: number
+  readonly limitDownBytesPerSecond?: number
+  readonly priority?: number
   readonly digest?: DigestAlgorithm
   readonly engine?: 'native' | 'portable'
   readonly verify: boolean
@@ -45,11 +39,6 @@ export interface PushCommand extends TransferWishes {
 
 const handovers = ['corresponding', 'every'] as const
 const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
-
-/** Options of the contract that this version refuses with ERR_FR_UNSUPPORTED. */
-const laterPushOptions: readonly (readonly [flags: string, name: string])[] = [
-  ['--limit-up <rate>', 'limitUp'],
-]
 
 export function addPush(program: Commander, found: (command: PushCommand) => void): void {
   const command = program
@@ -88,6 +77,17 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       'uplink of this machine, for the predicted time, the bound and the first second',
       checked(parseRate),
     )
+    .option(
+      '--limit-up <rate>',
+      'most that this machine and each node send for this push',
+      checked(parseLimit),
+    )
+    .option('--limit-down <rate>', 'most that each node receives for it', checked(parseLimit))
+    .option(
+      '--priority <n>',
+      'weight against other transfers of nodes that have a limit, 1 to 100 (default: 10)',
+      checked((text) => parseCount(text, limits.priorityMin, limits.priorityMax)),
+    )
     .addOption(
       new Option(
         '--mirror <host[:port]>',
@@ -102,7 +102,6 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     '--trace <file>',
     'write a timeline for a trace viewer (Chrome trace format)',
   )
-  for (const [flags] of laterPushOptions) command.addOption(new Option(flags).hideHelp())
   logOptions(command, 'warn').addHelpText(
     'after',
     `
@@ -118,9 +117,6 @@ Examples:
 
 function pushCommand(path: string, options: Values): PushCommand {
   const { groupSize, handover, site, digest, engine } = options
-  for (const [flags, name] of laterPushOptions) {
-    if (options[name] !== undefined) refuse(`fr push ${flags.replace(/ .*/, '')}`)
-  }
   const wishes = transferWishes(options)
   const { as, keyFile, quiet } = wishes
   if (path === '') throw new UsageError('PATH is empty')
@@ -141,6 +137,11 @@ function pushCommand(path: string, options: Values): PushCommand {
     path,
     ...wishes,
     ...given({ groupSize, handover, site, siteLinks: options['siteLink'], digest, engine }),
+    ...given({
+      limitUpBytesPerSecond: options['limitUp'],
+      limitDownBytesPerSecond: options['limitDown'],
+      priority: options['priority'],
+    }),
     ...given({ trace: options['trace'], mirrors: options['mirror'] }),
     verify: options['verify'] === true,
     dryRun: options['dryRun'] === true,

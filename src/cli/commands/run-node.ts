@@ -60,8 +60,10 @@ async function nodeOptions(command: NodeCommand, context: Context): Promise<Node
     options.previousKey = await readKey(command.previousKeyFile, context)
   }
   const { name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes } = command
+  const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds } = command
   return {
     ...options,
+    ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds }),
     ...given({ name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes }),
   }
 }

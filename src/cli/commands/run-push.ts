@@ -40,10 +40,12 @@ async function pushSource(
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
   const { verify, dryRun, spareOrigin, mirrors, groupSize, digest, engine, trace } = command
   const { handover, site, siteLinks } = command
+  const { limitUpBytesPerSecond, limitDownBytesPerSecond, priority } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
     ...{ verify, dryRun, spareOrigin },
     ...given({ as, groupSize, handover, site, siteLinks, digest, engine, trace, mirrors }),
+    ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, priority }),
     ...wishOptions(command),
   }
 }

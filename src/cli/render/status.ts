@@ -34,6 +34,7 @@ export function statusLines(
     fact('up', formatDuration(status.uptimeSeconds)),
     fact('data', `${printable(status.dataDir)}, ${room(status)}`),
     ...storeFacts(status).flatMap(([title, text]) => words(title, text)),
+    ...flowFacts(status).flatMap(([title, text]) => words(title, text)),
     fact('transfers', String(status.transfers.length)),
     ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
   ]
@@ -47,6 +48,22 @@ export function statusLines(
 
 function room({ readOnly, freeBytes }: NodeStatus): string {
   return readOnly ? 'read-only' : `${formatBytes(freeBytes)} free`
+}
+
+/** How fast it is now, and what limits it. */
+function flowFacts({ limits, rates }: NodeStatus): [title: string, text: string][] {
+  const { upBytesPerSecond: up, downBytesPerSecond: down, maxFeeds } = limits
+  const parts = [
+    ...(up === null ? [] : [`up ${formatRate(up)}`]),
+    ...(down === null ? [] : [`down ${formatRate(down)}`]),
+    ...(maxFeeds === null ? [] : [`sends to ${count(maxFeeds, 'node')} at once`]),
+  ]
+  const { inBytesPerSecond, outBytesPerSecond } = rates
+  const now = `in ${formatRate(inBytesPerSecond)}, out ${formatRate(outBytesPerSecond)}`
+  return [
+    ['rate', now],
+    ...(parts.length === 0 ? [] : [['limits', parts.join(', ')] as [string, string]]),
+  ]
 }
 
 /** The state of the data directory, its last failure, and what it keeps. */

@@ -3,6 +3,8 @@
  * are bytes, and case matters), because a rate read eight times too high is worse than an error.
  */
 
+import { limits } from '../../base/limits.js'
+
 /** The command line cannot be run: exit status 2, the text on stderr. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
@@ -78,6 +80,13 @@ export function parseRate(text: string): number {
   if (rate > rateBytesPerSecondMax)
     throw new UsageError(`'${text}' is faster than any link (100Tbit)`)
   return rate
+}
+
+/** A rate that may be a limit: a block a second at least. Throws UsageError. */
+export function parseLimit(text: string): number {
+  const rate = parseRate(text)
+  if (rate >= limits.rateMin) return rate
+  throw new UsageError(`'${text}' is less than a block (${formatBytes(limits.rateMin)}) a second`)
 }
 
 /** `7d`, `12h`, `30m`, `90s`, `500ms` -> seconds, within bounds. Throws UsageError. */

@@ -429,6 +429,6 @@ export class OriginExchange {
 }
 
 /** A node as far as its place in a tree depends on it. */
-function placeOf({ node, link }: Peer): Placed {
-  return { ...link, node }
+function placeOf({ node, usable, maxFeeds }: Peer): Placed {
+  return { ...usable, node, ...(maxFeeds !== undefined && { maxFeeds }) }
 }

@@ -17,7 +17,7 @@ export function sharesOf(
   { bytes, dataBytes = bytes }: Pick<OriginConfig, 'bytes' | 'dataBytes'>,
 ): RangePair[] {
   const heads = nodes.filter((node) => dealer.chain.isHead(node))
-  const links = heads.map((node) => (peers[node] as Peer).link)
+  const links = heads.map((node) => (peers[node] as Peer).usable)
   const expected = expectedShares(dataBytes, links)
   const byHead = new Map(heads.map((node, i) => [node, expected[i] as RangePair]))
   return nodes.map((node) => dealer.share(node) ?? byHead.get(node) ?? [0, 0])

@@ -54,7 +54,8 @@ export class GroupDealer implements Dealer {
   readonly #left = new Map<number, RangeSet>()
   /** Receivers that a relay does not reach. */
   readonly #cut = new Map<number, Set<number>>()
-  readonly #expected: ReadonlyMap<number, number>
+  readonly #rates: () => ReadonlyMap<number, number>
+  #expected: ReadonlyMap<number, number> | undefined
   readonly #holes: readonly RangePair[]
   readonly #isLastRelieved: boolean
   #startMs = 0
@@ -69,19 +70,20 @@ export class GroupDealer implements Dealer {
   directBytes = 0
 
   /**
-   * `rates`: bytes a second that each node is expected to forward, where anything is known.
+   * `rates`: bytes a second that each node is expected to forward, where anything is known. Asked
+   * once, when dealing begins.
    * `holes`: large ranges without data, which are no work for a relay. `isLastRelieved`: at the end
    * what the slowest relay has left goes to everybody; not where nodes pass relayed bytes on, too:
    * each byte has one route there.
    */
   constructor(
     stock: Stock,
-    rates: ReadonlyMap<number, number> = new Map(),
+    rates: () => ReadonlyMap<number, number> = () => new Map(),
     holes: readonly RangePair[] = [],
     isLastRelieved = true,
   ) {
     this.#stock = stock
-    this.#expected = rates
+    this.#rates = rates
     this.#holes = holes
     this.#isLastRelieved = isLastRelieved
   }
@@ -400,6 +402,7 @@ export class GroupDealer implements Dealer {
   }
 
   #relayOf(node: number, nowMs: number, isMirror = false): DealtRelay {
+    this.#expected ??= this.#rates()
     const rate = this.#expected.get(node)
     return new DealtRelay(node, nowMs, rate, this.#unitBytesMin, this.#shareBytes, isMirror)
   }

@@ -7,7 +7,7 @@ import type { RangePair } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import { Chain } from '../plan/chain.js'
 import { forecastTree, treeOf } from '../plan/forecast.js'
-import type { GroupWish } from '../plan/layout.js'
+import type { GroupWish, TreeWish } from '../plan/layout.js'
 import {
   bound,
   equalShares,
@@ -53,8 +53,8 @@ export function shapeOf(
 
 export interface ConfiguredSpeeds {
   readonly origin?: LinkSpeeds
-  /** By node. */
-  readonly nodes?: readonly LinkSpeeds[]
+  /** By node, as they are known when dealing begins. */
+  readonly nodes?: () => readonly LinkSpeeds[]
 }
 
 export function dealerOf(
@@ -68,17 +68,25 @@ export function dealerOf(
 ): Dealer {
   if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
   const stock = strategy === 'classic' ? new Quotas(bytes, blockBytes) : new Pool(bytes)
-  const { origin = {}, nodes = [] } = speeds
-  if (shape === 'group') return new GroupDealer(stock, relayRates(origin, nodes), holes)
+  const { origin = {}, nodes = () => [] } = speeds
+  if (shape === 'group') return new GroupDealer(stock, () => relayRates(origin, nodes()), holes)
+  const rates = (): Map<number, number> => headRates(origin, nodes(), { ...wish, shape })
+  const chain = new Chain({ ...wish, shape })
+  return new ChainDealer(shape, chain, new GroupDealer(stock, rates, holes, false))
+}
+
+function headRates(
+  origin: LinkSpeeds,
+  nodes: readonly LinkSpeeds[],
+  wish: TreeWish,
+): Map<number, number> {
   const links = nodes.map((speeds, node) => ({ ...speeds, address: `${node}` }))
-  const { heads } = treeOf(links, { ...wish, shape })
+  const { heads } = treeOf(links, wish)
   const rates = relayRates(
     origin,
     heads.map((head) => nodes[head] as LinkSpeeds),
   )
-  const expected = new Map([...rates].map(([i, rate]) => [heads[i] as number, rate]))
-  const chain = new Chain({ ...wish, shape })
-  return new ChainDealer(shape, chain, new GroupDealer(stock, expected, holes, false))
+  return new Map([...rates].map(([i, rate]) => [heads[i] as number, rate]))
 }
 
 /**

@@ -7,8 +7,10 @@
  */
 import { errorTable, type Failure } from '../../base/errors.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { NodeLimits } from '../../base/rate-limits.js'
 import type { MemberFact } from '../messages/facts.js'
 import type { Frame, NodeSettled } from '../messages/types.js'
+import { limited } from '../plan/limited.js'
 import type { NodeLink } from '../plan/plan.js'
 import { PeerCounts } from './counts.js'
 import type {
@@ -56,6 +58,8 @@ export class Peer {
   incarnation: number | undefined
   /** HOST:PORT that the node says its mates should dial. */
   advertise: string | undefined
+  /** What the node says it keeps to. */
+  #limits: NodeLimits = {}
   /** How long a message to it and its answer take, as its handshake showed. */
   rttMs = 0
   /** What it held when it accepted. */
@@ -198,6 +202,16 @@ export class Peer {
 
   // --- facts ---
 
+  /** Its link as far as the push may use it. */
+  get usable(): NodeLink {
+    return limited(this.link, this.#limits)
+  }
+
+  /** Nodes that it sends to at once; undefined: any number. */
+  get maxFeeds(): number | undefined {
+    return this.#limits.maxFeeds
+  }
+
   /** The look-up of its name has begun, or ended. */
   lookUp(isUnderWay: boolean, nowMs: number): void {
     const state = this.#state
@@ -213,6 +227,7 @@ export class Peer {
     this.nodeId = about.nodeId
     this.incarnation = about.incarnation
     this.advertise = about.advertise
+    this.#limits = about.limits ?? {}
     this.rttMs = about.rttMs ?? 0
     const contact: Contact = { link: 'open', feed: { is: 'none' }, presence: 'alive' }
     this.#state = { phase: 'offered', sinceMs: nowMs, contact, answer: 'none' }

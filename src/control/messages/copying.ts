@@ -47,6 +47,9 @@ export interface CopyWish {
 export interface LinkSpeeds {
   readonly uplinkBytesPerSecond?: number
   readonly downlinkBytesPerSecond?: number
+  /** The speed is not what the link carries, but what may be used of it. */
+  readonly isUpLimited?: true
+  readonly isDownLimited?: true
 }
 
 export interface NodeLink extends LinkSpeeds {

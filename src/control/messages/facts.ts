@@ -8,6 +8,7 @@
  * `offset` and `length` are bytes in the address space of the transfer.
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
+import type { NodeLimits } from '../../base/rate-limits.js'
 import type { Frame } from './types.js'
 
 /** What happened between this side and one other member. */
@@ -26,6 +27,8 @@ export type MemberFact =
       readonly incarnation?: number
       /** HOST:PORT that the member says others should dial. */
       readonly advertise?: string
+      /** What the member says it keeps to. */
+      readonly limits?: NodeLimits
       /** Milliseconds that a message and its answer took; absent: not measured. */
       readonly rttMs?: number
     }

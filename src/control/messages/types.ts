@@ -5,8 +5,12 @@
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
+import type { TransferShare } from '../../base/rate-limits.js'
 import type { Attributes, CopyWish, NameText, Strategy } from './copying.js'
 
+import type { LimitedFrame, LimitFrame } from './limiting.js'
+
+export type { NodeOutcome, NodeSettled } from './outcomes.js'
 export type { Attributes, NameText, Strategy }
 
 export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
@@ -216,6 +220,8 @@ export type Frame =
       readonly fileDigest: string | null
       /** The node takes no file: it is to send others what it holds of this content. */
       readonly mirror: boolean
+      /** What the push may use of the node; absent: all, with the weight that is usual. */
+      readonly share?: TransferShare
     }
   | {
       readonly type: 'manifest'
@@ -357,6 +363,8 @@ export type Frame =
   // --- client <-> node
   | { readonly type: 'statusRequest' }
   | { readonly type: 'status'; readonly json: string }
+  | LimitFrame
+  | LimitedFrame
   /** Have this node added to a push that runs. */
   | { readonly type: 'add'; readonly transfer: string; readonly address: string }
   /** The node has joined. */
@@ -411,38 +419,3 @@ export type FrameType = Frame['type']
 
 /** What a connection is for; said in the hello. */
 export type Channel = 'control' | 'data' | 'pull' | 'status' | 'fetch'
-
-/** What became of one node of a push. */
-export interface NodeSettled {
-  /** How often it was tried: 1, and one more for each retry or later adding. */
-  readonly attempts: number
-  /** HOST:PORT as the caller wrote it. */
-  readonly node: string
-  readonly status: 'complete' | 'failed' | 'refused'
-  readonly bytes: number
-  readonly digest: string | null
-  readonly repairedBytes: number
-  /** Payload bytes it has received from the origin and its mates, by its last report. */
-  readonly receivedBytes: number
-  /** Of `receivedBytes`, dropped because they had landed before. */
-  readonly duplicateBytes: number
-  /** Bytes of the file that were there before, verified, and did not have to be sent. */
-  readonly heldBytes: number
-  /** Bytes of the file that came as holes: they are announced, not sent. */
-  readonly holeBytes: number
-  /** The error code of the one error table; null when complete. */
-  readonly code: FrErrorCode | null
-  /** True when the same node may succeed later without anybody changing anything. */
-  readonly retryable: boolean
-  /** `CODE: text`, null when complete. */
-  readonly reason: string | null
-  /** What a complete node could not keep, or what is worth a look; one sentence each. */
-  readonly warnings: readonly string[]
-}
-
-export interface NodeOutcome extends NodeSettled {
-  /** From the start of the push to this outcome. */
-  readonly seconds: number
-  /** The node that sent it the file in the origin's stead, HOST:PORT; null: this push itself. */
-  readonly servedBy: string | null
-}

@@ -15,7 +15,10 @@ export type { LinkSpeeds, NodeLink }
 export interface Forecast {
   readonly boundSeconds: number | null
   readonly predictedSeconds: number | null
-  /** 'origin uplink', 'downlink of X', 'uplinks', 'uplink of X'; null where nothing is known. */
+  /**
+   * 'origin uplink', 'downlink of X', 'uplinks', 'uplink of X'; 'limit of the origin', 'limit of X'
+   * where that is a limit; null where nothing is known.
+   */
   readonly limiting: string | null
 }
 
@@ -71,6 +74,10 @@ export function relayRates(
   return rates
 }
 
+function originUplink(origin: LinkSpeeds): string {
+  return origin.isUpLimited ? 'limit of the origin' : 'origin uplink'
+}
+
 /** The fluid bound for all nodes and what limits it. Rates in bytes per second, time in seconds. */
 export function bound(bytes: number, origin: LinkSpeeds, nodes: readonly NodeLink[]): Forecast {
   const none: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }
@@ -78,13 +85,13 @@ export function bound(bytes: number, origin: LinkSpeeds, nodes: readonly NodeLin
   const originRate = origin.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY
   let uplinks = originRate
   let rate = originRate
-  let limiting = 'origin uplink'
+  let limiting = originUplink(origin)
   for (const node of nodes) {
     uplinks += node.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY
     const down = node.downlinkBytesPerSecond ?? Number.POSITIVE_INFINITY
     if (down < rate) {
       rate = down
-      limiting = `downlink of ${node.address}`
+      limiting = `${node.isDownLimited ? 'limit' : 'downlink'} of ${node.address}`
     }
   }
   if (uplinks / nodes.length < rate) {
@@ -106,7 +113,7 @@ export function forecastUnicast(
   const uplink = origin.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY
   const seconds = (bytes * nodes.length) / uplink
   if (seconds <= base.boundSeconds) return { ...base, predictedSeconds: base.boundSeconds }
-  return { ...base, predictedSeconds: seconds, limiting: 'origin uplink' }
+  return { ...base, predictedSeconds: seconds, limiting: originUplink(origin) }
 }
 
 /** Bound and predicted time of the equal split: every relay must forward its share n - 1 times. */
@@ -126,7 +133,7 @@ export function forecastClassic(
     const seconds = forwarded / (node.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY)
     if (seconds > predicted * (1 + 1e-9)) {
       predicted = seconds
-      limiting = `uplink of ${node.address}`
+      limiting = `${node.isUpLimited ? 'limit' : 'uplink'} of ${node.address}`
     }
   }
   return { boundSeconds: base.boundSeconds, predictedSeconds: predicted, limiting }

@@ -27,8 +27,8 @@ import type {
   SendSpec,
   StreamSpec,
   TransferHandle,
-  TransferLimits,
   TransferOptions,
+  TransferShare,
   TransferStats,
 } from '../../ports.js'
 import { checkBlocks, checkRates, checkTargets, checkWeight } from '../checks.js'
@@ -202,9 +202,9 @@ class AddonEngine implements DataEngine {
     this.#call((engine) => engine.limit(up, down))
   }
 
-  limitTransfer(transfer: TransferHandle, rates: TransferLimits): void {
-    const { up, down } = checkRates(rates)
-    const weight = checkWeight(rates)
+  limitTransfer(transfer: TransferHandle, share: TransferShare): void {
+    const { up, down } = checkRates(share)
+    const weight = checkWeight(share)
     this.#call((engine) => engine.limitTransfer(transfer, up, down, weight))
   }
 

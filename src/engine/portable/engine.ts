@@ -30,7 +30,7 @@ import type {
   SendSpec,
   StreamSpec,
   TransferHandle,
-  TransferLimits,
+  TransferShare,
   TransferStats,
 } from '../../ports.js'
 import {
@@ -263,10 +263,10 @@ class PortableEngine implements DataEngine {
     this.#down.setRate(down)
   }
 
-  limitTransfer(handle: TransferHandle, rates: TransferLimits): void {
+  limitTransfer(handle: TransferHandle, share: TransferShare): void {
     const transfer = this.#transfer(handle)
-    const { up, down } = checkRates(rates)
-    const weight = checkWeight(rates)
+    const { up, down } = checkRates(share)
+    const weight = checkWeight(share)
     for (const [account, ownRate] of [
       [transfer.up, up],
       [transfer.down, down],

@@ -18,12 +18,10 @@ import { type DigestLog, DigestQueue } from './digests.js'
 import { Feed } from './feed.js'
 import { encodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
 import type { StreamState } from './stream.js'
+import { runsOf } from './zeros.js'
 
 const recordBytes = 256 * 1024
 const buffersPerFeed = 2
-/** Zeros of a sparse file are told from data in steps of this. */
-const grainBytes = 16 * 1024
-const zeros = Buffer.alloc(grainBytes)
 
 interface Flags {
   readonly route: number
@@ -441,19 +439,6 @@ export class OutFeed extends Feed {
     this.#endSent = true
     this.socket.end(header)
   }
-}
-
-/** Runs of zeros and of data, cut at grains: where each begins and ends, whether it is zeros. */
-function runsOf(payload: Buffer): (readonly [from: number, to: number, isHole: boolean])[] {
-  const runs: [number, number, boolean][] = []
-  for (let from = 0; from < payload.length; from += grainBytes) {
-    const to = Math.min(payload.length, from + grainBytes)
-    const isHole = payload.subarray(from, to).equals(zeros.subarray(0, to - from))
-    const last = runs.at(-1)
-    if (last?.[2] === isHole) last[1] = to
-    else runs.push([from, to, isHole])
-  }
-  return runs
 }
 
 function keep<T>(list: T[], isKept: (item: T) => boolean): void {

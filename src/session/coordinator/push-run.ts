@@ -12,6 +12,7 @@ import { digestBytesOf } from '../../base/digests.js'
 import { type Failure, FrError } from '../../base/errors.js'
 import { blockBytesFor, limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
+import { both, requireBlockASecond } from '../../base/rate-limits.js'
 import { awakeMs, nowMs } from '../../base/time/awake.js'
 import { type DigestRun, runsOf } from '../../control/coordinator/digests.js'
 import type { PlanMade } from '../../control/coordinator/events.js'
@@ -25,7 +26,8 @@ import {
   originNumber,
 } from '../../control/messages/types.js'
 import { spansSites } from '../../control/plan/layout.js'
-import type { Forecast, NodeLink } from '../../control/plan/plan.js'
+import { limited } from '../../control/plan/limited.js'
+import type { Forecast, LinkSpeeds, NodeLink } from '../../control/plan/plan.js'
 import {
   type Progress,
   type PushFacts,
@@ -87,9 +89,10 @@ export class PushRun {
     this.#spec = spec
     this.#hooks = hooks
     this.#blockBytes = blockBytesFor(source.size)
-    const { nodes, connectMs, retries, silenceMs, allowAdd, timeoutMs, minRateBytesPerSecond } =
-      spec
+    requireBlockASecond(both(spec.share ?? {}, spec.ownRates ?? {}), this.#blockBytes)
+    const { connectMs, retries, silenceMs, allowAdd, timeoutMs, minRateBytesPerSecond } = spec
     const { wait } = spec
+    const nodes = spec.nodes.map((link) => this.#shared(link))
     const ends = { silenceMs, timeoutMs, minRateBytesPerSecond }
     const wishes = { nodes, connectMs, retries, allowAdd, wait, ...ends }
     const config = {
@@ -127,7 +130,7 @@ export class PushRun {
         shape,
         source.size,
         this.#blockBytes,
-        { origin: this.#origin, nodes: spec.nodes },
+        { origin: this.#origin, nodes: () => this.#machine.peers.map((peer) => peer.usable) },
         source.holes.map(({ offset, length }): RangePair => [offset, length]),
         groups,
       ),
@@ -143,6 +146,7 @@ export class PushRun {
       (text) => this.warn(text),
     )
     this.#transfer = engine.openTransfer({ silenceMs })
+    engine.limitTransfer(this.#transfer, spec.share ?? {})
     router.route(this.#transfer, (events) => this.#session.onEngine(events))
     engine.addStream(this.#transfer, {
       stream: 0,
@@ -179,7 +183,7 @@ export class PushRun {
       signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],
       contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
       offer: (planned: boolean, mirror: boolean): Frame[] => {
-        const { noClobber, strict } = this.#spec
+        const { noClobber, strict, share } = this.#spec
         const fileDigest = known?.fileDigest ?? this.#machine.fileDigest
         const wishes = {
           transfer,
@@ -190,6 +194,7 @@ export class PushRun {
           planned,
           fileDigest,
           mirror,
+          ...(share && { share }),
         }
         const offer = { ...wishes, author: own, ...manifest.summary }
         return [{ type: 'offer', ...offer }, ...manifest.pages]
@@ -241,7 +246,7 @@ export class PushRun {
       ? pushIsOver
       : await new Promise<Failure | null>((resolve) => {
           this.#adding.set(request, resolve)
-          this.#session.post({ type: 'nodeAdded', request, link })
+          this.#session.post({ type: 'nodeAdded', request, link: this.#shared(link) })
         })
     if (failure !== null) throw new FrError(failure.code, failure.text, { node: link.address })
   }
@@ -291,7 +296,7 @@ export class PushRun {
 
   #announcePlan(plan: PlanMade): void {
     const { transfer, strategy } = this.#spec
-    const links = this.#machine.peers.map((peer) => peer.link)
+    const links = this.#machine.peers.map((peer) => peer.usable)
     const nodes = plan.nodes.map((node) => links[node] as NodeLink)
     this.#forecast = forecastOf(
       strategy,
@@ -323,9 +328,17 @@ export class PushRun {
     return (nowMs() - this.#startMs) / 1000
   }
 
-  get #origin(): { uplinkBytesPerSecond?: number } {
-    const uplinkBytesPerSecond = this.#spec.originUplinkBytesPerSecond
-    return uplinkBytesPerSecond === undefined ? {} : { uplinkBytesPerSecond }
+  /** What the push may use of this link. */
+  #shared(link: NodeLink): NodeLink {
+    return limited(link, this.#spec.share ?? {})
+  }
+
+  get #origin(): LinkSpeeds {
+    const { originUplinkBytesPerSecond: uplink, share = {}, ownRates = {} } = this.#spec
+    return limited(
+      uplink === undefined ? {} : { uplinkBytesPerSecond: uplink },
+      both(share, ownRates),
+    )
   }
 
   #facts(seconds: number): PushFacts {

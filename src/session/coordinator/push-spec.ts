@@ -2,6 +2,7 @@
 
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Logger } from '../../base/log.js'
+import type { RateLimits, TransferShare } from '../../base/rate-limits.js'
 import type { ShapeWish } from '../../control/dealing/strategies.js'
 import type { NodeOutcome, Strategy } from '../../control/messages/types.js'
 import type { GroupWish } from '../../control/plan/layout.js'
@@ -55,6 +56,10 @@ export interface PushSpec {
   readonly retries: number
   readonly timeoutMs?: number | undefined
   readonly minRateBytesPerSecond?: number | undefined
+  /** What this push may use of each machine, the origin and every node. */
+  readonly share?: TransferShare
+  /** What all transfers of this machine together may use. */
+  readonly ownRates?: RateLimits
   /** Reject with ERR_FR_BUSY, instead of outcomes, where another push writes the name. */
   readonly wait: boolean
   readonly dialler: Dialler

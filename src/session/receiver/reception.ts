@@ -10,6 +10,7 @@ import { blockAlgorithmFor, digestBytesOf } from '../../base/digests.js'
 import type { Failure, FrError, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
+import type { TransferShare } from '../../base/rate-limits.js'
 import type { HashRun } from '../../control/messages/facts.js'
 import { type Frame, originNumber } from '../../control/messages/types.js'
 import type { Found, NodeFact } from '../../control/receiver/events.js'
@@ -50,6 +51,7 @@ export class Reception {
   hasSpace = false
   isEnded = false
   readonly joins: JoinRequests
+  #share: TransferShare
   readonly log: ReceptionLog
   readonly #host: NodeHost
   readonly #approval: Approval
@@ -69,6 +71,7 @@ export class Reception {
 
   constructor(host: NodeHost, link: ControlLink, spec: ReceptionSpec) {
     this.spec = spec
+    this.#share = spec.share ?? {}
     this.name = decodeName(spec.entry)
     this.bytes = spec.entry.size
     this.dataBytes = spec.entry.dataBytes
@@ -243,9 +246,18 @@ export class Reception {
     return this.#opened(found)
   }
 
+  /** Changes what the transfer may use of this node. */
+  limit(change: (share: TransferShare) => TransferShare): TransferShare {
+    this.#share = change(this.#share)
+    if (this.#transfer !== undefined && !this.isEnded)
+      this.#host.engine.limitTransfer(this.#transfer, this.#share)
+    return this.#share
+  }
+
   #opened(found: Found): NodeFact {
     if (this.isEnded) return { type: 'prepared' }
     this.#transfer = this.#host.engine.openTransfer({ silenceMs: this.spec.silenceMs })
+    this.#host.engine.limitTransfer(this.#transfer, this.#share)
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
     this.#host.engine.addStream(this.#transfer, {
       stream: 0,

@@ -1,6 +1,7 @@
 /** What is known of a transfer at a node once its offer is complete. */
 
 import type { DigestAlgorithm } from '../../base/digests.js'
+import type { TransferShare } from '../../base/rate-limits.js'
 import type { StreamEntry } from '../../control/messages/types.js'
 
 export interface ReceptionSpec {
@@ -14,6 +15,8 @@ export interface ReceptionSpec {
   /** The node is to send others what it holds of this content, and takes no file. */
   readonly isMirror: boolean
   readonly entry: StreamEntry
+  /** What the push may use of this node. */
+  readonly share?: TransferShare | undefined
   /** Of the origin; the data connection of the origin must come from the same. */
   readonly originId: string
   /** HOST:PORT that its control link comes from. */

@@ -23,6 +23,7 @@ const calls: Record<keyof typeof optionNames, Call> = {
   startNode: (options) => startNode({ listen: at, dataDir: '/nonexistent/x', ...options }),
   fetchStatus: (options) => fetchStatus(at, { ...options }),
   addNode: (options) => addNode(id, at, { via: at, ...options }),
+  limit: (options) => client.limit(at, { ...options }),
   list: (options) => client.list(at, { ...options }),
   remove: (options) => client.remove(at, 'f', { ...options }),
   verify: (options) => client.verify(at, { ...options }),
@@ -58,6 +59,7 @@ describe.each(Object.entries(calls) as [keyof typeof optionNames, Call][])('%s',
       startNode: () => startNode(null as never),
       fetchStatus: () => fetchStatus(at, 1 as never),
       addNode: () => addNode(id, at, null as never),
+      limit: () => client.limit(at, null as never),
       list: () => client.list(at, null as never),
       remove: () => client.remove(at, 'f', 'force' as never),
       verify: () => client.verify(at, 7 as never),
@@ -86,8 +88,39 @@ it.each([
   ['timeoutMs', 1.5, 'timeoutMs must be a whole number from 1 to 2592000000, not 1.5'],
   ['minRateBytesPerSecond', 0, 'minRateBytesPerSecond must be a rate above zero'],
   ['minRateBytesPerSecond', '1MB', 'minRateBytesPerSecond must be a rate above zero'],
+  [
+    'limitUpBytesPerSecond',
+    0,
+    'limitUpBytesPerSecond must be a rate from 65536 (a block a second)',
+  ],
+  ['limitUpBytesPerSecond', -1, 'limitUpBytesPerSecond must be a rate from 65536'],
+  ['limitUpBytesPerSecond', 65_535, 'limitUpBytesPerSecond must be a rate from 65536'],
+  ['limitDownBytesPerSecond', Number.NaN, 'limitDownBytesPerSecond must be a rate from 65536'],
+  ['limitDownBytesPerSecond', 2e15, 'to 1000000000000000 bytes per second'],
+  ['limitDownBytesPerSecond', '1MB', 'limitDownBytesPerSecond must be a rate from 65536'],
+  ['priority', 0, 'priority must be a whole number from 1 to 100, not 0'],
+  ['priority', 101, 'priority must be a whole number from 1 to 100, not 101'],
+  ['priority', 1.5, 'priority must be a whole number from 1 to 100, not 1.5'],
 ])('push refuses %s %o', async (option, value, message) => {
   expect(await messageOf(() => calls.push({ [option]: value }))).toContain(message)
+})
+
+it.each([
+  ['limitUpBytesPerSecond', 1, 'limitUpBytesPerSecond must be a rate from 65536'],
+  ['limitDownBytesPerSecond', Number.POSITIVE_INFINITY, 'limitDownBytesPerSecond must be a rate'],
+  ['maxFeeds', 0, 'maxFeeds must be a whole number from 1 to 65536, not 0'],
+  ['priority', 5, "startNode has no option 'priority'"],
+])('a node refuses %s %o', async (option, value, message) => {
+  expect(await messageOf(() => calls.startNode({ [option]: value }))).toContain(message)
+})
+
+it.each([
+  [{}, 'upBytesPerSecond or downBytesPerSecond must be given'],
+  [{ upBytesPerSecond: 0 }, 'upBytesPerSecond must be a rate from 65536'],
+  [{ upBytesPerSecond: null, downBytesPerSecond: -5 }, 'downBytesPerSecond must be a rate'],
+  [{ upBytesPerSecond: 1e6, transfer: 'x' }, 'transfer must be 32 hex digits, not "x"'],
+])('a limit of %o is not asked for', async (options, message) => {
+  expect(await messageOf(() => client.limit(at, options))).toContain(message)
 })
 
 it.each([

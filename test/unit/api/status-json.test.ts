@@ -40,6 +40,8 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   lastError: null,
   kept: { files: 0, bytes: 0, names: [] },
   held: { files: 0, bytes: 0, damaged: 0 },
+  limits: { upBytesPerSecond: null, downBytesPerSecond: null, maxFeeds: null },
+  rates: { inBytesPerSecond: 25e6, outBytesPerSecond: 0 },
   transfers,
   counters: {},
 })

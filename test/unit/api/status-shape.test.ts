@@ -43,6 +43,8 @@ const status: NodeStatus = {
   lastError: { code: 'ERR_FR_IO', text: 'fsync', secondsAgo: 1 },
   kept: { files: 1, bytes: 2, names: ['a.bin'] },
   held: { files: 0, bytes: 0, damaged: 0 },
+  limits: { upBytesPerSecond: null, downBytesPerSecond: null, maxFeeds: null },
+  rates: { inBytesPerSecond: 25e6, outBytesPerSecond: 0 },
   transfers: [transfer],
   counters: { connections: 1 },
 }

@@ -131,10 +131,20 @@ describe('fr push', () => {
     ['push a --to h:1 --trace t.json --dry-run', '--trace records a push'],
     ['push a --to h:1 --trace=', '--trace is empty'],
     ['push a --to h:1 --trace', 'argument missing'],
-    [
-      'push a --to h:1 --limit-up 1Mbit',
-      'ERR_FR_UNSUPPORTED: this version does not support fr push --limit-up',
-    ],
+    ['push a --to h:1 --limit-up 0Mbit', 'it must be above zero'],
+    ['push a --to h:1 --limit-up -1Mbit', 'is not a rate'],
+    ['push a --to h:1 --limit-up 100', 'is not a rate'],
+    ['push a --to h:1 --limit-up 100kbit', 'is less than a block (64.0 KiB) a second'],
+    ['push a --to h:1 --limit-down 101Tbit', 'is faster than any link'],
+    ['push a --to h:1 --priority 0', 'is not a whole number from 1 to 100'],
+    ['node --listen h --data d --limit-up 1kB', 'is less than a block (64.0 KiB) a second'],
+    ['node --listen h --data d --limit-down fast', 'is not a rate'],
+    ['node --listen h --data d --max-feeds 0', 'is not a whole number from 1 to 65536'],
+    ['limit --up 1MB', '--via is required'],
+    ['limit --via h', '--up, --down or --off is required'],
+    ['limit --via h --off --up 1MB', '--off is both'],
+    ['limit --via h --up none', 'is not a rate'],
+    ['limit --via h --up 1MB --transfer x', 'is not the id of a transfer'],
     ['push a --to h:1 --handover some', 'Allowed choices are corresponding, every.'],
     ['push a --to h:1 --handover every --shape group', '--handover is between groups'],
     ['push a --to h:1 --site-link a:b', "'a:b' is not SITE:SITE=RATE"],
@@ -365,12 +375,10 @@ describe('fr', () => {
     expect(usage('nodes')).toContain('(Did you mean node?)')
   })
 
-  it.each(['limit --via h:1', 'simulate --nodes 4', 'limit --help'])(
-    'refuses by name: %s',
-    (line) =>
-      expect(usage(line)).toBe(
-        `error: ERR_FR_UNSUPPORTED: this version does not support fr ${line.split(' ')[0]}\n`,
-      ),
+  it.each(['simulate --nodes 4', 'simulate --help'])('refuses by name: %s', (line) =>
+    expect(usage(line)).toBe(
+      `error: ERR_FR_UNSUPPORTED: this version does not support fr ${line.split(' ')[0]}\n`,
+    ),
   )
 
   it('shows its help on stderr where no command is given', () =>
@@ -386,7 +394,7 @@ describe('fr', () => {
     expect(help('help push')).toBe(help('push --help'))
     expect(usage('help psh')).toContain("unknown command 'psh'\n(Did you mean push?)")
     expect(usage('psh --help')).toContain("unknown command 'psh'\n(Did you mean push?)")
-    expect(usage('help limit')).toContain('ERR_FR_UNSUPPORTED')
+    expect(usage('help simulate')).toContain('ERR_FR_UNSUPPORTED')
   })
 
   it('has help that fits 80 columns', () => {
@@ -397,7 +405,20 @@ describe('fr', () => {
 
   it('shows no option that it refuses, and still refuses it by name', () => {
     const shown = names.map((name) => help(`${name} --help`)).join()
-    expect(shown).not.toMatch(/--limit-up/)
+    expect(shown).not.toMatch(/--simulate/)
+    expect(command('limit --via h --up 8Mbit --down off')).toMatchObject({
+      via: 'h:7400',
+      upBytesPerSecond: 1e6,
+      downBytesPerSecond: null,
+    })
+    expect(command('limit --via h --off')).toMatchObject({
+      upBytesPerSecond: null,
+      downBytesPerSecond: null,
+    })
+    expect(command('push a --to h --limit-up 8Mbit --priority 20')).toMatchObject({
+      limitUpBytesPerSecond: 1e6,
+      priority: 20,
+    })
     const grouped = '--group-size 2 --handover every --site a --site-link a:b=8Mbit'
     expect(command(`push a --to h --shape tree ${grouped} --site-link b:c=80Mbit`)).toMatchObject({
       shape: 'tree',
@@ -422,7 +443,6 @@ describe('fr', () => {
       expect(own).toContain(`Examples:\n  $ `)
       expect(own).toContain(`fr ${name}`)
     }
-    expect(text).not.toMatch(/simulate|^ {2}limit /m)
-    expect(help('push --help')).not.toMatch(/--limit-up/)
+    expect(text).not.toMatch(/simulate/)
   })
 })

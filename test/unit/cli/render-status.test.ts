@@ -22,6 +22,8 @@ describe('statusLines', () => {
     lastError: null,
     kept: { files: 0, bytes: 0, names: [] },
     held: { files: 0, bytes: 0, damaged: 0 },
+    limits: { upBytesPerSecond: null, downBytesPerSecond: null, maxFeeds: null },
+    rates: { inBytesPerSecond: 25e6, outBytesPerSecond: 0 },
     transfers: [
       {
         transfer: 'ff00',
@@ -56,6 +58,7 @@ describe('statusLines', () => {
       'up         2h03m',
       'data       /srv/data, 80.0 GiB free',
       'health     ok',
+      'rate       in 25.0 MB/s, out 0 B/s',
       'transfers  1',
       'ff00  model.bin',
       '  receiving 128 MiB, 50% landed, 25% verified, in 25.0 MB/s, out 12.5 MB/s, ' +
@@ -89,7 +92,12 @@ describe('statusLines', () => {
       statusLines({ ...status, held: { files, bytes: 3 * MIB, damaged } }, plain)[6]
     expect(holds(2, 0)).toBe('holds      2 files, 3.00 MiB')
     expect(holds(1, 1)).toBe('holds      1 file, 3.00 MiB; 1 record damaged')
-    expect(holds(0, 0)).toBe('transfers  1')
+    expect(holds(0, 0)).toBe('rate       in 25.0 MB/s, out 0 B/s')
+  })
+  it('shows what it keeps to', () => {
+    const limits = { upBytesPerSecond: 25e6, downBytesPerSecond: null, maxFeeds: 8 }
+    const lines = statusLines({ ...status, limits }, plain)
+    expect(lines[7]).toBe('limits     up 25.0 MB/s, sends to 8 nodes at once')
   })
   it.each([80, 120])('fits %d columns', (columns) => {
     const [transfer] = status.transfers

@@ -134,6 +134,15 @@ const answer = fc.oneof(reason, fc.record({ code: fc.constant(null), text }))
 const indices = fc.uniqueArray(mate, { maxLength: 8 }).map((list) => list.sort((a, b) => a - b))
 
 const rate = fc.integer({ min: 1, max: 2 ** 40 })
+const limit = fc.integer({ min: limits.rateMin, max: limits.rateMax })
+const share = fc.record(
+  {
+    upBytesPerSecond: limit,
+    downBytesPerSecond: limit,
+    priority: fc.integer({ min: limits.priorityMin, max: limits.priorityMax }),
+  },
+  { requiredKeys: [] },
+)
 const nodeLink = fc.record(
   {
     address,
@@ -146,20 +155,22 @@ const nodeLink = fc.record(
 )
 
 const bodies: Bodies = {
-  offer: fc.record({
-    transfer: hex(32),
-    digest: fc.constantFrom(...digestAlgorithms),
-    noClobber: fc.boolean(),
-    strict: fc.boolean(),
-    streams: fc.integer({ min: 1, max: limits.streamsPerTransfer }),
-    bytes,
-    manifestPages: fc.integer({ min: 1, max: limits.manifestPages }),
-    author: hex(64),
-    silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
-    planned: fc.boolean(),
-    fileDigest: fc.option(fileDigest),
-    mirror: fc.boolean(),
-  }),
+  offer: fc
+    .record({
+      transfer: hex(32),
+      digest: fc.constantFrom(...digestAlgorithms),
+      noClobber: fc.boolean(),
+      strict: fc.boolean(),
+      streams: fc.integer({ min: 1, max: limits.streamsPerTransfer }),
+      bytes,
+      manifestPages: fc.integer({ min: 1, max: limits.manifestPages }),
+      author: hex(64),
+      silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
+      planned: fc.boolean(),
+      fileDigest: fc.option(fileDigest),
+      mirror: fc.boolean(),
+    })
+    .chain((offer) => fc.option(share).map((share) => (share ? { ...offer, share } : offer))),
   manifest: fc.record({
     page: fc.nat({ max: limits.manifestPages - 1 }),
     entries: fc.array(streamEntry, { maxLength: 5 }),
@@ -271,6 +282,14 @@ const bodies: Bodies = {
   join: fc.record({ request: bytes, address }),
   add: fc.record({ transfer: hex(32), address }),
   added: fc.constant({}),
+  limit: fc
+    .tuple(fc.option(hex(32)), fc.option(limit), limit)
+    .map(([transfer, upBytesPerSecond, downBytesPerSecond]) =>
+      transfer === null
+        ? { transfer, upBytesPerSecond }
+        : { transfer, upBytesPerSecond, downBytesPerSecond },
+    ),
+  limited: fc.record({ upBytesPerSecond: fc.option(limit), downBytesPerSecond: fc.option(limit) }),
   lagging: fc.record({ members: indices }),
   backlog: fc.record({
     atMs: bytes,

@@ -49,7 +49,7 @@ export class Bench {
     }
     const known = Array.from({ length: 8 }, () => ({ uplinkBytesPerSecond: uplink }))
     const { bytes: size, blockBytes } = this.#config
-    const dealer = dealerOf(strategy, shape, size, blockBytes, { nodes: known })
+    const dealer = dealerOf(strategy, shape, size, blockBytes, { nodes: () => known })
     this.machine = new OriginMachine(this.#config, dealer, 0)
     this.dialled = this.machine.start()
   }

@@ -8,14 +8,14 @@ export const adaptiveDealer = (
   bytes: number,
   rates?: ReadonlyMap<number, number>,
   holes?: readonly RangePair[],
-): GroupDealer => new GroupDealer(new Pool(bytes), rates, holes)
+): GroupDealer => new GroupDealer(new Pool(bytes), () => rates ?? new Map(), holes)
 
 export const classicDealer = (
   bytes: number,
   blockBytes: number,
   holes?: readonly RangePair[],
   rates?: ReadonlyMap<number, number>,
-): GroupDealer => new GroupDealer(new Quotas(bytes, blockBytes), rates, holes)
+): GroupDealer => new GroupDealer(new Quotas(bytes, blockBytes), () => rates ?? new Map(), holes)
 
 /** Of nodes that are known to be so fast that a small file is dealt at once. */
 export const fastRates: ReadonlyMap<number, number> = new Map(

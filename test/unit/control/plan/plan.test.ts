@@ -2,7 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { limits, MIB } from '../../../../src/base/limits.js'
 import { HashQueue, HashSchedule } from '../../../../src/control/holdings/hashing.js'
-import { bound, equalShares, forecastClassic } from '../../../../src/control/plan/plan.js'
+import { limited } from '../../../../src/control/plan/limited.js'
+import {
+  bound,
+  equalShares,
+  forecastClassic,
+  forecastUnicast,
+} from '../../../../src/control/plan/plan.js'
 import { refuseUnsupported } from '../../../../src/control/plan/refusals.js'
 
 const block = 65_536
@@ -57,6 +63,33 @@ describe('bound and forecast', () => {
     if (seconds === null) expect(forecast.boundSeconds).toBeNull()
     else expect(forecast.boundSeconds).toBeCloseTo(seconds as number)
     expect(forecast.limiting).toBe(limiting)
+  })
+
+  const limits = { upBytesPerSecond: 40, downBytesPerSecond: 30 }
+
+  it.each([
+    ['a limit where nothing else is known', node('a'), 40, 30],
+    ['links that carry more', node('a', 100, 100), 40, 30],
+    ['links that carry less', node('a', 20, 25), 20, 25],
+  ])('a limit counts as the smaller: %s', (_, link, up, down) => {
+    const usable = limited(link, limits)
+    expect(usable).toMatchObject({ uplinkBytesPerSecond: up, downlinkBytesPerSecond: down })
+    expect(usable.isUpLimited === true).toBe(up === 40)
+    expect(limited(link, {})).toEqual(link)
+  })
+
+  it('says that a limit is what limits', () => {
+    const nodes = [limited(node('a', 100, 100), limits), node('b')]
+    expect(bound(300, origin(100), nodes)).toMatchObject({
+      boundSeconds: 10,
+      limiting: 'limit of a',
+    })
+    const from = limited(origin(100), limits)
+    expect(bound(300, from, [node('b'), node('c')]).limiting).toBe('limit of the origin')
+    expect(forecastUnicast(400, from, [node('b'), node('c')])).toMatchObject({
+      predictedSeconds: 20,
+      limiting: 'limit of the origin',
+    })
   })
 
   it('the equal split waits for its weakest relay, and says so', () => {

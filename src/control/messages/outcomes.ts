@@ -1,0 +1,37 @@
+/** How a push ends for a node. Pure data. */
+import type { FrErrorCode } from '../../base/errors.js'
+
+/** What became of one node of a push. */
+export interface NodeSettled {
+  /** How often it was tried: 1, and one more for each retry or later adding. */
+  readonly attempts: number
+  /** HOST:PORT as the caller wrote it. */
+  readonly node: string
+  readonly status: 'complete' | 'failed' | 'refused'
+  readonly bytes: number
+  readonly digest: string | null
+  readonly repairedBytes: number
+  /** Payload bytes it has received from the origin and its mates, by its last report. */
+  readonly receivedBytes: number
+  /** Of `receivedBytes`, dropped because they had landed before. */
+  readonly duplicateBytes: number
+  /** Bytes of the file that were there before, verified, and did not have to be sent. */
+  readonly heldBytes: number
+  /** Bytes of the file that came as holes: they are announced, not sent. */
+  readonly holeBytes: number
+  /** The error code of the one error table; null when complete. */
+  readonly code: FrErrorCode | null
+  /** True when the same node may succeed later without anybody changing anything. */
+  readonly retryable: boolean
+  /** `CODE: text`, null when complete. */
+  readonly reason: string | null
+  /** What a complete node could not keep, or what is worth a look; one sentence each. */
+  readonly warnings: readonly string[]
+}
+
+export interface NodeOutcome extends NodeSettled {
+  /** From the start of the push to this outcome. */
+  readonly seconds: number
+  /** The node that sent it the file in the origin's stead, HOST:PORT; null: this push itself. */
+  readonly servedBy: string | null
+}
