@@ -62,6 +62,8 @@ export interface DialOptions extends SideOptions {
   /** Milliseconds to connect, from when the address is known; default limits.connectMs. */
   readonly connectMs?: number
   readonly signal?: AbortSignal
+  /** A connection to the node on which nothing was said; where it is gone, another is opened. */
+  readonly opened?: Socket | undefined
   /** Resolves host names; shared by all who dial the same hosts. */
   readonly resolver?: Resolver
 }
@@ -88,6 +90,8 @@ export async function dial(options: DialOptions): Promise<Established> {
     const resolver = options.resolver ?? new Resolver()
     const found = await resolver.resolve(address.host, signal)
     const addresses = keys[0]?.isOpen ? onlyLoopback(address.host, found) : found
+    const greetOver = (socket: Socket, key: Key, others: readonly Key[]): Promise<Established> =>
+      within(socket, options.helloMs, signal, () => greet(options, socket, key, others))
     const attempt = async (key: Key, others: readonly Key[]): Promise<Established> => {
       if (signal?.aborted) throw aborted(signal)
       const socket = await connect(address, addresses, {
@@ -95,10 +99,19 @@ export async function dial(options: DialOptions): Promise<Established> {
         ...(signal && { signal }),
       })
       resolver.prefer(address.host, socket.remoteAddress ?? '')
-      return within(socket, options.helloMs, signal, () => greet(options, socket, key, others))
+      return greetOver(socket, key, others)
     }
     const [key, ...others] = keys as [Key, ...Key[]]
-    return await attempt(key, others).catch((error: unknown) => {
+    const first = async (): Promise<Established> => {
+      const { opened } = options
+      if (opened === undefined) return attempt(key, others)
+      return greetOver(opened, key, others).catch((error: unknown) => {
+        if (error instanceof FrError && error.code === 'ERR_FR_NODE_LOST')
+          return attempt(key, others)
+        throw error
+      })
+    }
+    return await first().catch((error: unknown) => {
       const [other] = others
       if (error instanceof OtherKeyWanted && other !== undefined) return attempt(other, [])
       throw error

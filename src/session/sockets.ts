@@ -2,8 +2,9 @@
 import { asFrError } from '../base/failures.js'
 import { awakeMs, nowMs, unwatch, watch } from '../base/time/awake.js'
 import { requireAddress } from '../net/address.js'
-import { dialController } from '../net/connect.js'
+import { connect, dialController, onlyLoopback } from '../net/connect.js'
 import { adopt, type Dialler, linkOver } from '../net/dial.js'
+import { EarlyConnections } from '../net/early-connections.js'
 import { dial, type Established } from '../net/handshake.js'
 import type { DataEngine, FeedHandle, TransferHandle } from '../ports.js'
 import type {
@@ -44,6 +45,7 @@ export class SocketNet implements Net {
   readonly #part: Part
   readonly #transfer: () => TransferHandle
   readonly #dialling = dialController()
+  readonly #early = new EarlyConnections()
 
   /**
    * `transfer`: what the engine calls it, known by the time the first connection is adopted.
@@ -75,14 +77,31 @@ export class SocketNet implements Net {
     const startMs = awakeMs()
     const { transfer, from } = this.#part
     const part = channel === 'control' ? {} : { transfer, from: from(), to: target.to }
+    if (channel === 'control') this.#openEarly(address)
+    const opened = channel === 'data' ? await this.#early.take(address) : undefined
     const established = await dial({
       ...this.#dialler,
       ...part,
       ...(channel === 'data' && { edge: target.edge }),
       ...(channel === 'pull' && { expectedNodeId: target.nodeId }),
-      ...{ address, channel, signal },
+      ...{ address, channel, signal, opened },
+    }).catch((error: unknown) => {
+      this.#early.drop(address)
+      throw error
     })
     return { established, rttMs: (awakeMs() - startMs) / handshakeTrips }
+  }
+
+  /** The data connection that will follow a link to this address. */
+  #openEarly(text: string): void {
+    const { keys, resolver, connectMs } = this.#dialler
+    const { signal } = this.#dialling
+    const address = requireAddress(text, 'address')
+    this.#early.open(text, async () => {
+      const found = await resolver.resolve(address.host, signal)
+      const addresses = keys[0]?.isOpen ? onlyLoopback(address.host, found) : found
+      return connect(address, addresses, { connectMs, signal })
+    })
   }
 
   async #lookUp(host: string, events: DialEvents): Promise<void> {
@@ -111,5 +130,6 @@ export class SocketNet implements Net {
 
   end(): void {
     this.#dialling.abort()
+    this.#early.end()
   }
 }

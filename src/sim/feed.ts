@@ -36,6 +36,8 @@ export interface FeedPath {
   readonly downlink: Downlink
   readonly latencyMs: number
   readonly chunkBytes: number
+  /** What may be under way at first; acknowledged bytes add to it (TCP's slow start). */
+  readonly firstBytes: number
   /** When what is on the path at this time is carried: then, or after an outage. */
   readonly clearMs: (nowMs: number) => number
   /** Whether a chunk arrives with bytes that are not the source's. */
@@ -58,11 +60,14 @@ export class SimFeed implements Sender {
   #senderClosed = (): void => {}
   #begun: SimChunk | undefined
   #stalledUntilMs = 0
+  /** The congestion window in slow start, which no loss ends: acknowledged bytes add to it. */
+  #congestionBytes: number
 
   constructor(timeline: Timeline, random: Random, path: FeedPath) {
     this.#timeline = timeline
     this.#random = random
     this.#path = path
+    this.#congestionBytes = path.firstBytes
   }
 
   get from(): number {
@@ -138,7 +143,7 @@ export class SimFeed implements Sender {
     }
     const { uplink, latencyMs, chunkBytes } = this.#path
     const windowBytes = Math.max(windowBytesMin, uplink.bytesPerMs * (2 * latencyMs + 10))
-    if (this.unackedBytes >= windowBytes) return 0
+    if (this.unackedBytes >= Math.min(windowBytes, this.#congestionBytes)) return 0
     const length = Math.min(next.length, chunkBytes)
     this.#begun = { ...next, length }
     if (length === next.length) this.#listed.shift()
@@ -161,6 +166,7 @@ export class SimFeed implements Sender {
       this.#receiver?.landed(chunk, this.#path.isWrong(chunk))
       this.#timeline.after(this.#path.latencyMs, () => {
         this.unackedBytes -= begun.length
+        this.#congestionBytes += begun.length
         this.#path.uplink.wake(this)
       })
     })

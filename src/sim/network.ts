@@ -84,6 +84,7 @@ export class Network {
       downlink: this.#downlinks[to] as Downlink,
       latencyMs: edge.latencyMs,
       chunkBytes: this.#scenario.chunkBytes,
+      firstBytes: this.#scenario.firstBytes ?? Number.POSITIVE_INFINITY,
       clearMs: (nowMs) => this.#outages.clearMs('bytes', from, to, nowMs),
       isWrong: (chunk) => this.#isWrong(from, chunk),
     })

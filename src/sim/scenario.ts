@@ -68,6 +68,8 @@ export interface Scenario {
   readonly sites?: number
   readonly originUplinkBytesPerMs: number
   readonly chunkBytes: number
+  /** What a new data connection may have under way at first, as TCP's; absent: all. */
+  readonly firstBytes?: number
   readonly bytes: number
   readonly blockBytes: number
   readonly nodes: readonly NodeScenario[]

@@ -20,7 +20,7 @@ function far(rttMs: readonly number[]): Scenario {
     return { ...calm, latencyMs: from === 0 ? sum / 2 : sum / 4 }
   }
   return {
-    ...{ ...steady, shape: 'group', bytes: 24_000_000, chunkBytes: 4_344 },
+    ...{ ...steady, shape: 'group', bytes: 24_000_000, chunkBytes: 4_344, firstBytes: 14_480 },
     originUplinkBytesPerMs: 4_800,
     nodes: rttMs.map(() => node),
     edges: Array.from({ length: 9 }, (_, from) => rttMs.map((_, to) => edge(from, to))),
