@@ -32,7 +32,7 @@ const many = (rttMs: number) => Array.from({ length: 8 }, () => rttMs)
 it.each([
   ['40 ms', many(40), 1.05],
   ['100 ms', many(100), 1.1],
-  ['200 ms', many(200), 1.2],
+  ['200 ms', many(200), 1.25],
   ['10 to 150 ms', [10, 10, 20, 40, 60, 80, 100, 150], 1.1],
 ])('round trips of %s hold up the start and the end, and no byte between', (_, rttMs, most) => {
   const scenario = far(rttMs)

@@ -11,6 +11,7 @@
 import { KIB, limits, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { Lateness } from '../members/lateness.js'
+import { PastUnits } from './past-units.js'
 
 /** A full window, in time; bounded, because a relay that is the bottleneck fills any window. */
 const windowSeconds = 0.15
@@ -34,6 +35,11 @@ const openings = 3
 const firstShare = 1 / 64
 const openedShare = 1 / 16
 const firstBytesMax = 8 * MIB
+/**
+ * It stays as open for so many round trips more: a feed starts with ten segments and doubles what
+ * is under way with each, so the first rates of one that is far away say nothing of its link.
+ */
+const settlingRoundTrips = 6
 /** Part of a window that a unit takes: short enough that a mate waits 20 ms. */
 const unitShare = 20 / 150
 const unitBytesMax = 8 * MIB
@@ -109,16 +115,16 @@ export class DealtRelay {
   /** Times that its window has opened before it said how fast it is. */
   #openings = 0
   #isRated = false
+  /** When it first said how fast it is; whether its feeds have had time to come to their rate. */
+  #ratedMs = 0
+  #isSettled = false
   #wasFull = false
   #windowSeconds = windowSeconds
   readonly #unitBytesMin: number
   readonly #shareBytes: number
   #listed = 0
   /** Of it, units past the relays: listed and received, and not its to forward. */
-  #past = 0
-  #pastReceived = 0
-  /** Where those are on the feed that are not received yet; neighbours are one. */
-  readonly #runsPast: { readonly start: number; end: number }[] = []
+  readonly #past = new PastUnits()
   #forwarded = 0
   /** Backlog of the slowest place that its bytes pass further on. */
   #beyondBytes = 0
@@ -170,7 +176,7 @@ export class DealtRelay {
   }
 
   get queue(): number {
-    return this.#listed - this.#past - this.#forwarded - this.#credit
+    return this.#listed - this.#past.bytes - this.#forwarded - this.#credit
   }
 
   /** Payload that it says by its last report it has passed on to all mates, each byte once. */
@@ -200,8 +206,9 @@ export class DealtRelay {
   look(nowMs: number, lateMs = 0, farthestMs = 0): void {
     const wayMs = this.rttMs + mateRoundTrips * farthestMs
     this.#windowSeconds = Math.max(windowSeconds, wayMs / 1000) + (lateWeight * lateMs) / 1000
+    this.#isSettled = this.#isRated && nowMs >= this.#ratedMs + settlingRoundTrips * farthestMs
     const seconds = Math.min(creditSeconds, (nowMs - this.#reportedMs) / 1000)
-    const open = this.#listed - this.#past - this.#forwarded
+    const open = this.#listed - this.#past.bytes - this.#forwarded
     this.#credit = Math.min(this.rate * seconds, open)
   }
 
@@ -213,12 +220,8 @@ export class DealtRelay {
 
   /** A unit that it is not to forward was listed on its feed. */
   listedPast(length: number): void {
-    const start = this.#listed
+    this.#past.add(this.#listed, length)
     this.listed(length)
-    this.#past += length
-    const last = this.#runsPast.at(-1)
-    if (last?.end === start) last.end = this.#listed
-    else this.#runsPast.push({ start, end: this.#listed })
   }
 
   /** A hole was listed on its feed, and on that of everybody else. */
@@ -234,7 +237,7 @@ export class DealtRelay {
     const fresh = this.#everDealt.missing(offset, length)
     this.#everDealt.add(offset, length)
     const newBytes = fresh.reduce((sum, [, bytes]) => sum + bytes, 0)
-    const end = this.#listed - this.#past
+    const end = this.#listed - this.#past.bytes
     const last = this.#deals.at(-1)
     if (
       this.#deals.length >= dealsMax &&
@@ -258,7 +261,7 @@ export class DealtRelay {
     this.#credit = 0
     this.#said = said
     this.#account(said)
-    this.#rate(said.atMs)
+    this.#rate(said.atMs, nowMs)
     const movedBytes = said.receivedBytes + said.landedBytes + this.#forwarded
     if (movedBytes === this.#movedBytes) return
     this.#movedBytes = movedBytes
@@ -279,7 +282,7 @@ export class DealtRelay {
     // Holes are listed like payload but never received as such.
     const holes = this.isMirror ? 0 : Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
     const received = Math.min(this.#listed, receivedBytes + holes)
-    const past = this.#pastUntil(received)
+    const past = this.#past.until(received)
     const forwarded = received - past - backlogBytes
     this.#passedBytes = receivedBytes - Math.max(0, past - this.#holesPast) - backlogBytes
     this.#forwarded = Math.max(this.#forwarded, forwarded)
@@ -306,16 +309,6 @@ export class DealtRelay {
     const claimed = this.#claimed.toArray()
     for (const [offset, length] of claimed) this.dealt.remove(offset, length)
     return [...claimed, ...this.takeBack()]
-  }
-
-  /** Bytes of such units before a position on the feed that only grows. */
-  #pastUntil(received: number): number {
-    for (let run = this.#runsPast[0]; run !== undefined; run = this.#runsPast[0]) {
-      if (run.end > received) return this.#pastReceived + Math.max(0, received - run.start)
-      this.#pastReceived += run.end - run.start
-      this.#runsPast.shift()
-    }
-    return this.#pastReceived
   }
 
   counted({ queuedBytes, sentBytes, unackedBytes = 0, rttMs = 0 }: FeedCount, nowMs: number): void {
@@ -358,7 +351,7 @@ export class DealtRelay {
   /** The window, in bytes. */
   get window(): number {
     const floor = Math.max(windowBytesMin, 2 * this.#unitBytesMin)
-    const opened = this.#isRated ? floor : this.#opened(floor)
+    const opened = this.#isSettled ? floor : this.#opened(floor)
     return Math.max(opened, this.#windowSeconds * this.rate)
   }
 
@@ -407,7 +400,7 @@ export class DealtRelay {
    * By the node's clock: reports that were held up arrive together, and by ours a relay would seem
    * to have forwarded all of it in the moment between them.
    */
-  #rate(atMs: number): void {
+  #rate(atMs: number, nowMs: number): void {
     const elapsedMs = atMs - (this.#ratedAtMs ?? atMs)
     if (this.#ratedAtMs !== undefined && elapsedMs < lookMs) return
     const forwarded = this.#forwarded - this.#ratedBytes
@@ -433,7 +426,9 @@ export class DealtRelay {
     } else {
       this.#follow(now, elapsedMs, slowerMs)
     }
-    this.#isRated ||= isFirst
+    if (!isFirst) return
+    this.#isRated = true
+    this.#ratedMs = nowMs
   }
 
   #follow(rate: number, elapsedMs: number, downMs: number): void {
