@@ -138,6 +138,12 @@ void Budget::share() {
     const double free = std::max(0.0, most(account, weights) - left);
     return std::floor(account.own_rate_ == 0 ? free : std::min(free, account.own_));
   };
+  // Also of those who have all they may: it may be less than was worth moving at another rate.
+  for (const auto& account : accounts_) {
+    if (!account->is_asking_) continue;
+    const auto worth = static_cast<int64_t>(least(*account, weights));
+    account->least_.store(worth, std::memory_order_relaxed);
+  }
   for (int round = 0; round < kRounds; round++) {
     double open = 0;  // weights of those with room
     for (const auto& account : accounts_) {
@@ -150,8 +156,6 @@ void Budget::share() {
       if (free < 1) continue;
       const double share = std::floor(whole * account->weight_ / open);
       const double part = rate_ == 0 ? free : std::min(free, share);
-      const auto worth = static_cast<int64_t>(least(*account, weights));
-      account->least_.store(worth, std::memory_order_relaxed);
       account->left_.fetch_add(static_cast<int64_t>(part), std::memory_order_relaxed);
       if (account->own_rate_ != 0) account->own_ -= part;
       if (rate_ != 0) pool_ -= part;

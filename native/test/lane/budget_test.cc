@@ -153,6 +153,20 @@ TEST_CASE("a rate that is lowered leaves nothing saved under the old one") {
   CHECK(asker.moved <= 103'000);
 }
 
+TEST_CASE("a rate that is lowered where all was saved that could be goes on at the new one") {
+  Budget budget;
+  budget.set_rate(16'000'000);
+  Asker asker{budget.open()};
+  run({&asker}, 0, 1'000);
+  asker.most = 0;
+  run({&asker}, 1'000, 2'000);
+  budget.set_rate(1'000'000);
+  asker.most = UINT64_MAX;
+  asker.moved = 0;
+  run({&asker}, 2'000, 12'000);
+  CHECK(is_about(asker.moved, 10e6, 1));
+}
+
 TEST_CASE("what was moved beyond the allowance is a debt") {
   Budget budget;
   budget.set_rate(1'000'000);

@@ -179,6 +179,11 @@ export class Budget {
       const free = Math.max(0, most(account) - account.left)
       return account.ownRate === 0 ? free : Math.min(free, account.own)
     }
+    // Also of those who have all they may: it may be less than was worth moving at another rate.
+    for (const account of asking) {
+      const rate = least((this.rate * account.weight) / weights, account.ownRate)
+      account.least = Math.min(Math.max(rate * leastSeconds, leastBytes), rate * burstSeconds * 0.5)
+    }
     for (let round = 0; round < rounds; round++) {
       const open = asking.filter((account) => room(account) >= 1)
       const whole = this.#pool
@@ -187,11 +192,6 @@ export class Budget {
         const free = room(account)
         const isShared = this.rate !== 0
         const part = isShared ? Math.min(free, (whole * account.weight) / openWeights) : free
-        const rate = least((this.rate * account.weight) / weights, account.ownRate)
-        account.least = Math.min(
-          Math.max(rate * leastSeconds, leastBytes),
-          rate * burstSeconds * 0.5,
-        )
         account.left += part
         if (account.ownRate !== 0) account.own -= part
         if (isShared) this.#pool -= part
