@@ -7,24 +7,32 @@
  * `commander` is joined with it, under its licence; other dependencies stay where they are and are
  * loaded by what needs them.
  *
+ * The picture of a simulation (dist/cli/plot/draw.js) is a file of its own: it is joined with the
+ * library that draws, which is several times as long as all else and seldom wanted.
+ *
  * The file lies in dist/cli, two folders deep as src/cli is: what names a file of the package by
  * its place does so from there (src/engine/package-root.ts).
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const folder = join(root, 'dist/cli')
-const licence = readFileSync(join(root, 'node_modules/commander/LICENSE'), 'utf8').trim()
+const licencesOf = (...names) =>
+  names.map((name) => {
+    const folder = join(root, 'node_modules', name)
+    const texts = ['LICENSE', 'NOTICE', 'LICENSE.txt'].filter((file) =>
+      existsSync(join(folder, file)),
+    )
+    const read = texts.map((file) => readFileSync(join(folder, file), 'utf8').trim())
+    return `/*\n${name}:\n\n${read.join('\n\n').replaceAll('*/', '* /')}\n*/\n`
+  })
 const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const banner = `/*
-commander:
-
-${licence}
-*/
+const banner = `${licencesOf('commander').join('')}
 const joinedUrl = require("node:url").pathToFileURL(__filename).href`
+const plot = join(folder, 'plot/draw.js')
 const shared = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' }
 
 for (const name of readdirSync(folder)) if (name.startsWith('joined')) rmSync(join(folder, name))
@@ -33,7 +41,7 @@ await build({
   entryPoints: [join(folder, 'start.js')],
   outfile: join(folder, 'joined.cjs'),
   format: 'cjs',
-  external: Object.keys(dependencies).filter((name) => name !== 'commander'),
+  external: [...Object.keys(dependencies).filter((name) => name !== 'commander'), plot],
   define: { 'import.meta.url': 'joinedUrl' },
   banner: { js: banner },
 })
@@ -44,4 +52,13 @@ await build({
   allowOverwrite: true,
   format: 'esm',
   packages: 'external',
+})
+await build({
+  ...shared,
+  entryPoints: [plot],
+  outfile: plot,
+  allowOverwrite: true,
+  format: 'esm',
+  legalComments: 'none',
+  banner: { js: licencesOf('echarts', 'zrender', 'tslib').join('') },
 })

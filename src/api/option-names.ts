@@ -3,6 +3,7 @@
  * and options of other versions. `satisfies` keeps each list complete: an option in the type but
  * not in the list does not compile.
  */
+import type { SimulateOptions } from './simulate-types.js'
 import type {
   AddOptions,
   CopyOptions,
@@ -127,6 +128,22 @@ export const optionNames = {
     logger: true,
     signal: true,
   } satisfies Names<GetOptions>,
+  simulate: {
+    nodes: true,
+    bytes: true,
+    uplinkBytesPerSecond: true,
+    downlinkBytesPerSecond: true,
+    originUplinkBytesPerSecond: true,
+    latencyMs: true,
+    strategy: true,
+    shape: true,
+    groupSize: true,
+    kill: true,
+    speedsKnown: true,
+    seed: true,
+    model: true,
+    signal: true,
+  } satisfies Names<SimulateOptions>,
   digestFile: { digest: true, signal: true } satisfies Names<DigestOptions>,
 } as const
 

@@ -4,6 +4,7 @@
  */
 
 import { servingLimits } from './serving-limits.js'
+import { simulationLimits } from './simulation-limits.js'
 
 export { formatBytes } from './byte-text.js'
 
@@ -218,6 +219,7 @@ export const limits = {
   priorityMax: 100,
 
   ...servingLimits,
+  ...simulationLimits,
 
   // --- asking a node what it holds ---
   /** Files in one page of a list, and bytes of the page: a long name may be 24 KiB in JSON. */

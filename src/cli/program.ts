@@ -13,9 +13,9 @@ import { addKeygen, type KeygenCommand } from './commands/keygen.js'
 import { addLimit, type LimitCommand } from './commands/limit.js'
 import { addLs, type LsCommand } from './commands/ls.js'
 import { addNode, type NodeCommand } from './commands/node.js'
-import { refuse } from './commands/options.js'
 import { addPush, type PushCommand } from './commands/push.js'
 import { addRm, type RmCommand } from './commands/rm.js'
+import { addSimulate, type SimulateCommand } from './commands/simulate.js'
 import { addStatus, type StatusCommand } from './commands/status.js'
 import { addVerify, type VerifyCommand } from './commands/verify.js'
 import { addWait, type WaitCommand } from './commands/wait.js'
@@ -33,13 +33,11 @@ export type Command =
   | LsCommand
   | RmCommand
   | VerifyCommand
+  | SimulateCommand
   | DigestCommand
   | KeygenCommand
 
 export type Parsed = { readonly kind: 'run'; readonly command: Command } | ParsedText
-
-/** Commands of the contract that this version refuses with ERR_FR_UNSUPPORTED. */
-const laterCommands = ['simulate'] as const
 
 /** `argv` without the interpreter and the script. */
 export function parseCommandLine(argv: readonly string[], version: string): Parsed {
@@ -100,16 +98,9 @@ FORCE_COLOR.`,
   addLs(program, found)
   addRm(program, found)
   addVerify(program, found)
+  addSimulate(program, found)
   addDigest(program, found)
   addKeygen(program, found)
-  for (const name of laterCommands) {
-    program
-      .command(name, { hidden: true })
-      .helpOption(false)
-      .allowUnknownOption()
-      .argument('[anything...]')
-      .action(() => refuse(`fr ${name}`))
-  }
   for (const command of program.commands) {
     command.showHelpAfterError(`(see fr ${command.name()} --help)`)
   }

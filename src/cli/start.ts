@@ -36,6 +36,8 @@ async function run(command: Command, context: Context): Promise<number> {
       return (await import('./commands/run-rm.js')).runRm(command, context)
     case 'verify':
       return (await import('./commands/run-verify.js')).runVerify(command, context)
+    case 'simulate':
+      return (await import('./commands/run-simulate.js')).runSimulate(command, context)
     case 'digest':
       return (await import('./commands/run-digest.js')).runDigest(command, context)
     case 'keygen':

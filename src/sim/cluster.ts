@@ -23,7 +23,7 @@ import { digestBytes, SimFile, sumOf } from './content.js'
 import { SimEngine } from './engine.js'
 import { SimHost } from './host.js'
 import { SimNet } from './net.js'
-import { Network, originIndex } from './network.js'
+import { Network, originIndex, rowOf } from './network.js'
 import { Random } from './random.js'
 import { linkOf, type Scenario } from './scenario.js'
 import { SimNode } from './sim-node.js'
@@ -48,9 +48,6 @@ export interface SimResult {
   readonly pulledBytes: number
 }
 
-const maxVirtualMs = 300_000
-const maxSteps = 3_000_000
-
 export class Cluster {
   readonly timeline = new Timeline()
   readonly network: Network
@@ -59,6 +56,8 @@ export class Cluster {
   /** Those to whom an offer has come. */
   readonly nodes: (SimNode | undefined)[]
   readonly heard: Hear
+  /** When the outcome of each node was known. */
+  readonly settledMs: number[] = []
   readonly #random: Random
   readonly #source: SimFile
   readonly #machine: OriginMachine
@@ -67,6 +66,9 @@ export class Cluster {
   readonly #session: CoordinatorSession
   #failure: string | null | undefined
   #plannedMs = 0
+  /** Frames and their bytes that each place has sent and received, the origin's first. */
+  readonly #messages: Float64Array
+  readonly #messageBytes: Float64Array
   readonly #logged = new Set<string>()
   readonly #warnings: string[] = []
 
@@ -77,6 +79,8 @@ export class Cluster {
     this.#random = new Random(scenario.seed ^ 0x5eed)
     const { bytes, blockBytes, strategy, shape, groupSize, handover } = scenario
     this.#source = new SimFile(bytes, blockBytes)
+    this.#messages = new Float64Array(scenario.nodes.length + 1)
+    this.#messageBytes = new Float64Array(scenario.nodes.length + 1)
     this.nodes = scenario.nodes.map(() => undefined)
     this.#hosts = scenario.nodes.map((_, i) => new SimHost(this.timeline, (i + 1) * 3_600_000))
     const config = {
@@ -95,9 +99,11 @@ export class Cluster {
       hashAheadBytes: scenario.hashAheadBytes,
       relayClaimBytes: scenario.relayClaimBytes ?? limits.relayClaimBytes,
     }
-    const dealer = dealerOf(strategy, shape, bytes, blockBytes, {}, [], { groupSize, handover })
+    const { speeds = {}, wish = { groupSize, handover } } = scenario
+    const dealer = dealerOf(strategy, shape, bytes, blockBytes, speeds, [], wish)
     this.#machine = new OriginMachine(config, dealer, 0)
     this.network = new Network(scenario, this.timeline, this.#random, (from, { offset }) => {
+      if (scenario.isUnchecked) return false
       const sender = from === originIndex ? this.#source : this.nodes[from]?.file
       const isWrong = this.#random.chance(scenario.wrongChance)
       return isWrong || sender?.isWrong(Math.floor(offset / blockBytes)) === true
@@ -135,6 +141,13 @@ export class Cluster {
   }
 
   run(): SimResult {
+    this.begin()
+    while (!this.advance(Number.POSITIVE_INFINITY)) {}
+    return this.end()
+  }
+
+  /** Call once. */
+  begin(): void {
     planTroubles(this.scenario, this.timeline, {
       add: (node) =>
         this.post({ type: 'nodeAdded', request: node, link: linkOf(node, this.scenario) }),
@@ -156,13 +169,24 @@ export class Cluster {
       hangDisk: (node, forMs) => this.nodes[node]?.hangDisk(forMs),
     })
     this.#session.start()
-    while (this.#failure === undefined) {
+  }
+
+  /** Lets so many things happen at most; true: the push has ended. */
+  advance(steps: number): boolean {
+    const { maxVirtualMs = 300_000, maxSteps = 3_000_000 } = this.scenario
+    for (let i = 0; i < steps && this.#failure === undefined; i++) {
       if (!this.timeline.step())
         throw new Error('hang: nothing is left to happen and the push has not ended')
       if (this.timeline.nowMs > maxVirtualMs)
         throw new Error(`hang: ${maxVirtualMs} ms have passed`)
       if (this.timeline.steps > maxSteps) throw new Error(`hang: ${maxSteps} steps were made`)
     }
+    return this.#failure !== undefined
+  }
+
+  /** What has come of it, once it has ended. */
+  end(): SimResult {
+    if (this.#failure === undefined) throw new TypeError('the push has not ended')
     const endedMs = this.timeline.nowMs
     this.#settle(endedMs)
     const outcomes = this.#machine.peers.flatMap(({ outcome }) => (outcome ? [outcome] : []))
@@ -217,6 +241,23 @@ export class Cluster {
   get isSlow(): boolean {
     const { outages, nodes } = this.scenario
     return outages.length > 0 || nodes.some((node) => node.deceivesAtMs !== undefined)
+  }
+
+  get isUnchecked(): boolean {
+    return this.scenario.isUnchecked ?? false
+  }
+
+  said(from: number, to: number, bytes: number): void {
+    for (const row of [rowOf(from), rowOf(to)]) {
+      this.#messages[row] = (this.#messages[row] as number) + 1
+      this.#messageBytes[row] = (this.#messageBytes[row] as number) + bytes
+    }
+  }
+
+  /** Frames that a node has sent and received, and their bytes. */
+  words(place: number): { readonly messages: number; readonly bytes: number } {
+    const row = rowOf(place)
+    return { messages: this.#messages[row] ?? 0, bytes: this.#messageBytes[row] ?? 0 }
   }
 
   get hasForger(): boolean {
@@ -302,6 +343,8 @@ export class Cluster {
         this.#warnings.push(wish.text)
         return
       case 'announceOutcome':
+        this.settledMs[wish.member] = this.timeline.nowMs
+        return
       case 'answerAdd':
         return
       case 'end':
@@ -336,7 +379,7 @@ export class Cluster {
 /** Numbers are places: mirrors come behind all others. */
 function membersOf(scenario: Scenario): Pick<OriginConfig, 'nodes' | 'mirrors'> {
   const { nodes } = scenario
-  const links = nodes.map((_, i) => linkOf(i, scenario))
+  const links = scenario.links ?? nodes.map((_, i) => linkOf(i, scenario))
   const named = links.filter((_, i) => nodes[i]?.joinsAtMs === null && !nodes[i]?.isMirror)
   const mirrors = links.filter((_, i) => nodes[i]?.isMirror)
   return { nodes: named, ...(mirrors.length > 0 && { mirrors }) }

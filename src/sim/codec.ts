@@ -58,10 +58,20 @@ export const pretendedAuthor: Signer = {
 /** One direction of a control or pull link. */
 export class SimChannel {
   readonly #reader = new FrameReader()
+  readonly #written: (bytes: number) => void
+  readonly #isUnchecked: boolean
+
+  /** `written`: told how long each frame is. `isUnchecked`: nobody reads what was written. */
+  constructor(written: (bytes: number) => void, isUnchecked: boolean) {
+    this.#written = written
+    this.#isUnchecked = isUnchecked
+  }
 
   /** Writes the frame now; calling the result reads it, where and when it arrives. */
   write<F extends Frame>(frame: F): () => F {
     const bytes = encodeFrame(encodeBody(frame))
+    this.#written(bytes.length)
+    if (this.#isUnchecked) return () => frame
     return () => {
       const read: Frame[] = []
       this.#reader.push(bytes, (one) => read.push(one))

@@ -33,6 +33,8 @@ export interface ConnectionsWorld {
   /** The node id of a place. */
   identity(place: number): Identity
   heard(from: number, to: number, frame: Frame): void
+  /** A frame of this length was sent. */
+  said(from: number, to: number, bytes: number): void
 }
 
 /** One end of what was dialled: of a link, or of a feed. */
@@ -60,7 +62,7 @@ export interface LinkEnd {
 
 export class SimLink implements Link {
   readonly #world: ConnectionsWorld
-  readonly #channel = new SimChannel()
+  readonly #channel: SimChannel
   readonly #end: LinkEnd
   readonly #direction: string
   #peer: SimLink | undefined
@@ -81,6 +83,9 @@ export class SimLink implements Link {
     this.#world = world
     this.#end = end
     this.#direction = direction
+    this.#channel = new SimChannel((bytes) => {
+      world.said(end.place, (this.#peer as SimLink).#end.place, bytes)
+    }, world.scenario.isUnchecked ?? false)
   }
 
   /** `saying`: shown each frame before it is sent. */

@@ -11,6 +11,8 @@ export class SimFile {
   readonly blockBytes: number
   readonly landed = new RangeSet()
   readonly #isWrong: boolean[]
+  /** Bytes of each block that have landed. */
+  readonly #landedBytes: Float64Array
   /** Of the source: another file has taken its place, or only its times have moved. */
   hasChanged = false
   isTouched = false
@@ -18,7 +20,9 @@ export class SimFile {
   constructor(bytes: number, blockBytes: number) {
     this.bytes = bytes
     this.blockBytes = blockBytes
-    this.#isWrong = new Array<boolean>(Math.ceil(bytes / blockBytes)).fill(false)
+    const blocks = Math.ceil(bytes / blockBytes)
+    this.#isWrong = new Array<boolean>(blocks).fill(false)
+    this.#landedBytes = new Float64Array(blocks)
   }
 
   change(): void {
@@ -34,16 +38,19 @@ export class SimFile {
   ): { fresh: RangePair[]; whole: RangePair[] } {
     const fresh = this.landed.missing(offset, length)
     const whole: RangePair[] = []
+    const { blockBytes } = this
     for (const [start, bytes] of fresh) {
       this.landed.add(start, bytes)
-      for (const block of this.#blocks(start, bytes)) if (isWrong) this.#isWrong[block] = true
-    }
-    for (const [start, bytes] of fresh) {
-      for (const block of this.#blocks(start, bytes)) {
-        const at = block * this.blockBytes
-        const size = Math.min(this.blockBytes, this.bytes - at)
-        const isNew = whole.every(([known]) => known !== at)
-        if (isNew && this.landed.contains(at, size)) whole.push([at, size])
+      for (let at = start; at < start + bytes; ) {
+        const block = Math.floor(at / blockBytes)
+        const first = block * blockBytes
+        const size = Math.min(blockBytes, this.bytes - first)
+        const past = Math.min(first + size, start + bytes)
+        const landed = (this.#landedBytes[block] as number) + past - at
+        this.#landedBytes[block] = landed
+        if (isWrong) this.#isWrong[block] = true
+        if (landed === size) whole.push([first, size])
+        at = past
       }
     }
     return { fresh, whole }
@@ -52,6 +59,12 @@ export class SimFile {
   /** Scratch: the block may land again, and as what it is then. */
   reopen(offset: number, length: number): void {
     this.landed.remove(offset, length)
+    for (const block of this.#blocks(offset, length)) {
+      const first = block * this.blockBytes
+      const size = Math.min(this.blockBytes, this.bytes - first)
+      const present = this.landed.present(first, size)
+      this.#landedBytes[block] = present.reduce((sum, [, bytes]) => sum + bytes, 0)
+    }
   }
 
   clean(offset: number, length: number): void {

@@ -75,6 +75,7 @@ export class SimEngine implements FeedEngine {
     this.#feeds.set(handle, { feed, direction, receivedBytes: 0, duplicateBytes: 0 })
     if (direction === 'in') {
       feed.receives({
+        arrives: (chunk) => this.#arrive(handle, chunk),
         landed: (chunk, isWrong) => this.#land(handle, chunk, isWrong),
         announced: (record) => this.#announce(handle, record),
         closed: () => this.#broke(handle),
@@ -90,6 +91,8 @@ export class SimEngine implements FeedEngine {
     const before = this.#table.get(route) ?? []
     this.#table.set(route, targets)
     for (const target of targets) {
+      const open = this.#feeds.get(target.feed)
+      if (target.first === true && open !== undefined) open.feed.isFirst = true
       if (before.some(({ feed }) => feed === target.feed)) continue
       for (const chunk of this.#routed) if (chunk.route === route) this.#list(target, chunk)
       for (const record of this.relayed(route)) this.#announceTo(target.feed, record, target.next)
@@ -182,6 +185,11 @@ export class SimEngine implements FeedEngine {
     }
   }
 
+  /** Passed on ahead of its landing: `#land` finds that done. */
+  #arrive(handle: FeedHandle, chunk: SimChunk): void {
+    if (this.#feeds.has(handle) && !chunk.scratch && this.#hooks.isHonest()) this.#passOn(chunk)
+  }
+
   #land(handle: FeedHandle, chunk: SimChunk, isWrong: boolean): void {
     const open = this.#feeds.get(handle)
     if (open === undefined) return
@@ -199,6 +207,7 @@ export class SimEngine implements FeedEngine {
       }
       if (chunk.route !== 0) this.#passOn(chunk)
     }
+    if (whole.length === 0) return
     // An engine tells of runs: what landed together is told together.
     for (const [offset, length] of RangeSet.of(whole).toArray()) {
       const digests = this.#hooks.hashes ? target.digests(offset, length) : undefined

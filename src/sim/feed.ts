@@ -3,6 +3,9 @@
  * has room and the window allows, and arrives a latency later through the receiver's downlink;
  * digests overtake what is still listed. A feed that breaks delivers what was under way, the last
  * chunk in part.
+ *
+ * A chunk stands for bytes that flow. With `cutsThrough` its receiver is told of it as soon as it
+ * can pass it on at full speed and never run dry, so that a hop costs a latency and not a chunk.
  */
 import type { Downlink, Sender, Uplink } from './links.js'
 import type { Random } from './random.js'
@@ -24,6 +27,8 @@ export interface SimDigests {
 
 /** What the receiver is told. */
 export interface FeedReceiver {
+  /** It may be passed on, and will have landed when its last byte is wanted. */
+  readonly arrives?: (chunk: SimChunk) => void
   readonly landed: (chunk: SimChunk, isWrong: boolean) => void
   readonly announced: (record: SimDigests) => void
   readonly closed: () => void
@@ -34,10 +39,15 @@ export interface FeedPath {
   readonly to: number
   readonly uplink: Uplink
   readonly downlink: Downlink
+  /** Of the receiver, by which it passes on what arrives. */
+  readonly onward: Uplink
   readonly latencyMs: number
   readonly chunkBytes: number
   /** What may be under way at first; acknowledged bytes add to it (TCP's slow start). */
   readonly firstBytes: number
+  readonly cutsThrough: boolean
+  /** All paths to the receiver are alike and never held up: what leaves first comes first. */
+  readonly isEven: boolean
   /** When what is on the path at this time is carried: then, or after an outage. */
   readonly clearMs: (nowMs: number) => number
   /** Whether a chunk arrives with bytes that are not the source's. */
@@ -47,15 +57,24 @@ export interface FeedPath {
 /** Bytes that may be under way at least; more where the path holds more. */
 const windowBytesMin = 128 * 1024
 
+interface Acknowledged {
+  readonly atMs: number
+  readonly bytes: number
+}
+
 export class SimFeed implements Sender {
   isOpen = true
   queuedBytes = 0
   sentBytes = 0
-  unackedBytes = 0
+  isFirst = false
   readonly #timeline: Timeline
   readonly #random: Random
   readonly #path: FeedPath
   readonly #listed: SimChunk[] = []
+  #unackedBytes = 0
+  readonly #acks: Acknowledged[] = []
+  /** The window is full: the next acknowledgement wakes it. */
+  #isFull = false
   #receiver: FeedReceiver | undefined
   #senderClosed = (): void => {}
   #begun: SimChunk | undefined
@@ -80,6 +99,16 @@ export class SimFeed implements Sender {
 
   get rttMs(): number {
     return 2 * this.#path.latencyMs
+  }
+
+  get unackedBytes(): number {
+    const { nowMs } = this.#timeline
+    for (let ack = this.#acks[0]; ack !== undefined && ack.atMs <= nowMs; ack = this.#acks[0]) {
+      this.#unackedBytes -= ack.bytes
+      this.#congestionBytes += ack.bytes
+      this.#acks.shift()
+    }
+    return this.#unackedBytes
   }
 
   receives(receiver: FeedReceiver): void {
@@ -118,7 +147,11 @@ export class SimFeed implements Sender {
   }
 
   digests(record: SimDigests): void {
-    if (this.isOpen) this.#arrive(0, () => this.#receiver?.announced(record))
+    if (!this.isOpen) return
+    // Where paths are even, what is under way has been spoken of: records come ahead of it.
+    if (this.#path.isEven)
+      return this.#timeline.after(this.#path.latencyMs, () => this.#receiver?.announced(record))
+    this.#arrive(0, (atMs) => this.#timeline.at(atMs, () => this.#receiver?.announced(record)))
   }
 
   /** What is on the wire may still arrive, unless the receiver has closed as well. */
@@ -143,43 +176,81 @@ export class SimFeed implements Sender {
     }
     const { uplink, latencyMs, chunkBytes } = this.#path
     const windowBytes = Math.max(windowBytesMin, uplink.bytesPerMs * (2 * latencyMs + 10))
-    if (this.unackedBytes >= Math.min(windowBytes, this.#congestionBytes)) return 0
+    if (this.unackedBytes >= Math.min(windowBytes, this.#congestionBytes)) {
+      this.#isFull = true
+      this.#wakeOnAck()
+      return 0
+    }
     const length = Math.min(next.length, chunkBytes)
-    this.#begun = { ...next, length }
-    if (length === next.length) this.#listed.shift()
-    else {
+    if (length === next.length) {
+      this.#begun = next
+      this.#listed.shift()
+    } else {
+      this.#begun = { ...next, length }
       const rest = { offset: next.offset + length, length: next.length - length }
       this.#listed[0] = { ...next, ...rest }
     }
     this.queuedBytes -= length
     this.sentBytes += length
-    this.unackedBytes += length
+    this.#unackedBytes += length
+    if (this.#path.cutsThrough) this.#flow(this.#begun, nowMs + length / uplink.bytesPerMs)
     return length
   }
 
   finish(): void {
+    if (this.#path.cutsThrough) return
     const begun = this.#begun as SimChunk
     const length = this.isOpen ? begun.length : this.#random.integer(0, begun.length)
-    if (length === 0) return
-    this.#arrive(length, () => {
-      const chunk = { ...begun, length }
+    if (length > 0) this.#arrive(length, (throughMs) => this.#land(begun, length, throughMs))
+  }
+
+  /** The first bytes leave now, the last at `leftMs`. */
+  #flow(chunk: SimChunk, leftMs: number): void {
+    const { latencyMs, onward } = this.#path
+    const arrives = (throughMs: number): void => {
+      const landsMs = Math.max(throughMs, leftMs + latencyMs)
+      if (chunk.route !== 0)
+        this.#timeline.at(landsMs - chunk.length / onward.bytesPerMs, () =>
+          this.#receiver?.arrives?.(chunk),
+        )
+      this.#land(chunk, chunk.length, landsMs)
+    }
+    if (this.#path.isEven) arrives(this.#carry(chunk.length, this.#timeline.nowMs + latencyMs))
+    else this.#arrive(chunk.length, arrives)
+  }
+
+  #carry(bytes: number, atMs: number): number {
+    return this.#path.downlink.carry(bytes, atMs)
+  }
+
+  #land(begun: SimChunk, length: number, atMs: number): void {
+    this.#timeline.at(atMs, () => {
+      const chunk = length === begun.length ? begun : { ...begun, length }
       this.#receiver?.landed(chunk, this.#path.isWrong(chunk))
-      this.#timeline.after(this.#path.latencyMs, () => {
-        this.unackedBytes -= begun.length
-        this.#congestionBytes += begun.length
-        this.#path.uplink.wake(this)
+      this.#acks.push({
+        atMs: this.#timeline.nowMs + this.#path.latencyMs,
+        bytes: begun.length,
       })
+      if (this.#isFull) this.#wakeOnAck()
     })
   }
 
-  #arrive(bytes: number, run: () => void): void {
-    const { latencyMs, downlink, clearMs } = this.#path
-    const arrived = (): void => {
+  #wakeOnAck(): void {
+    const [ack] = this.#acks
+    if (ack === undefined) return
+    this.#isFull = false
+    this.#timeline.at(ack.atMs, () => this.#path.uplink.wake(this))
+  }
+
+  /** `arrived`: when the last of these bytes would be through, if they all were there. */
+  #arrive(bytes: number, arrived: (throughMs: number) => void): void {
+    const { latencyMs, clearMs } = this.#path
+    const look = (): void => {
       const { nowMs } = this.#timeline
       const atMs = clearMs(nowMs)
-      if (atMs > nowMs) this.#timeline.at(atMs, arrived)
-      else downlink.carry(bytes, run)
+      if (atMs > nowMs) this.#timeline.at(atMs, look)
+      else arrived(this.#carry(bytes, nowMs))
     }
-    this.#timeline.after(latencyMs, arrived)
+    this.#timeline.after(latencyMs, look)
   }
 }

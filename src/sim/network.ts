@@ -16,7 +16,7 @@ import type { Timeline } from './timeline.js'
 export const originIndex = originNumber
 
 /** Of the origin first, then of the nodes. */
-function rowOf(host: number): number {
+export function rowOf(host: number): number {
   return host === originIndex ? 0 : host + 1
 }
 
@@ -50,12 +50,17 @@ export class Network {
       (bytesPerMs) => new Uplink(timeline, bytesPerMs),
     )
     const downlinks = scenario.nodes.map((node) => node.downlinkBytesPerMs)
-    this.#downlinks = downlinks.map((bytesPerMs) => new Downlink(timeline, bytesPerMs))
+    this.#downlinks = downlinks.map((bytesPerMs) => new Downlink(bytesPerMs))
   }
 
   /** Payload that has left the origin. */
   get originBytes(): number {
     return this.#originFeeds.reduce((sum, feed) => sum + feed.sentBytes, 0)
+  }
+
+  /** Bytes that have left each uplink, the origin's first. */
+  get sentBytes(): number[] {
+    return this.#uplinks.map(({ sentBytes }) => sentBytes)
   }
 
   edge(from: number, to: number): EdgeScenario {
@@ -82,9 +87,12 @@ export class Network {
       to,
       uplink: this.#uplinks[rowOf(from)] as Uplink,
       downlink: this.#downlinks[to] as Downlink,
+      onward: this.#uplinks[to + 1] as Uplink,
       latencyMs: edge.latencyMs,
       chunkBytes: this.#scenario.chunkBytes,
       firstBytes: this.#scenario.firstBytes ?? Number.POSITIVE_INFINITY,
+      cutsThrough: this.#scenario.cutsThrough ?? false,
+      isEven: this.#scenario.isEven ?? false,
       clearMs: (nowMs) => this.#outages.clearMs('bytes', from, to, nowMs),
       isWrong: (chunk) => this.#isWrong(from, chunk),
     })

@@ -2,8 +2,10 @@
 import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
 import type { DealtShape } from '../control/dealing/dealer.js'
+import type { ConfiguredSpeeds } from '../control/dealing/strategies.js'
 import { originNumber, type Strategy } from '../control/messages/types.js'
-import type { Handover } from '../control/plan/layout.js'
+import type { GroupWish, Handover } from '../control/plan/layout.js'
+import type { NodeLink } from '../control/plan/plan.js'
 import type { Outage } from './outages.js'
 import { Random } from './random.js'
 
@@ -70,6 +72,24 @@ export interface Scenario {
   readonly chunkBytes: number
   /** What a new data connection may have under way at first, as TCP's; absent: all. */
   readonly firstBytes?: number
+  /** Bytes are passed on while they arrive; otherwise a chunk is, once it has landed. */
+  readonly cutsThrough?: boolean
+  /** All edges are alike and no path is ever held up, which is simulated with fewer events. */
+  readonly isEven?: boolean
+  /**
+   * For figures of large pushes, not for finding faults: frames are written and not read again, and
+   * nobody looks for what must never happen.
+   */
+  readonly isUnchecked?: boolean
+  /** What the planner is told of the links; nothing unless given. */
+  readonly speeds?: ConfiguredSpeeds
+  /** How nodes are grouped; by `groupSize` and `handover` unless given. */
+  readonly wish?: GroupWish
+  /** How the origin is told of the nodes; `linkOf` unless given. */
+  readonly links?: readonly NodeLink[]
+  /** When a run counts as hung, in virtual time and in things that happened. */
+  readonly maxVirtualMs?: number
+  readonly maxSteps?: number
   readonly bytes: number
   readonly blockBytes: number
   readonly nodes: readonly NodeScenario[]

@@ -1,15 +1,16 @@
 /**
  * Virtual time: things happen in order of their time, then in the order they were planned. The
  * clock jumps to the next of them; nothing waits.
+ *
+ * The idea: a heap with four children a node, kept in flat arrays, because a large simulation
+ * spends much of its time here.
  */
-interface Entry {
-  readonly atMs: number
-  readonly order: number
-  readonly run: () => void
-}
+const firstRoom = 1_024
 
 export class Timeline {
-  readonly #heap: Entry[] = []
+  #atMs = new Float64Array(firstRoom)
+  #orders = new Float64Array(firstRoom)
+  readonly #runs: (() => void)[] = []
   /** When the last message of a direction arrives. */
   readonly #arrivalMs = new Map<string, number>()
   #nowMs = 0
@@ -37,53 +38,76 @@ export class Timeline {
   }
 
   at(atMs: number, run: () => void): void {
-    this.#heap.push({ atMs: Math.max(atMs, this.#nowMs), order: this.#order++, run })
-    let i = this.#heap.length - 1
-    while (i > 0) {
-      const parent = (i - 1) >> 1
-      if (!this.#isBefore(i, parent)) break
-      this.#swap(i, parent)
-      i = parent
-    }
+    const count = this.#runs.length
+    if (count === this.#atMs.length) this.#grow()
+    this.#runs.push(run)
+    this.#rise(count, Math.max(atMs, this.#nowMs), this.#order++, run)
   }
 
   /** Runs the next thing; false when nothing is planned any more. */
   step(): boolean {
-    const first = this.#heap[0]
-    const last = this.#heap.pop()
+    const first = this.#runs[0]
+    const last = this.#runs.pop()
     if (first === undefined || last === undefined) return false
-    if (this.#heap.length > 0) {
-      this.#heap[0] = last
-      this.#sink()
-    }
-    this.#nowMs = first.atMs
+    this.#nowMs = this.#atMs[0] as number
+    const count = this.#runs.length
+    if (count > 0)
+      this.#sink(this.#atMs[count] as number, this.#orders[count] as number, last, count)
     this.#steps++
-    first.run()
+    first()
     return true
   }
 
-  #sink(): void {
+  #grow(): void {
+    const [times, orders] = [this.#atMs, this.#orders]
+    this.#atMs = new Float64Array(2 * times.length)
+    this.#orders = new Float64Array(2 * times.length)
+    this.#atMs.set(times)
+    this.#orders.set(orders)
+  }
+
+  #rise(from: number, atMs: number, order: number, run: () => void): void {
+    let i = from
+    while (i > 0) {
+      const parent = (i - 1) >> 2
+      // What was planned before comes before what is planned now.
+      if ((this.#atMs[parent] as number) <= atMs) break
+      this.#put(i, parent)
+      i = parent
+    }
+    this.#atMs[i] = atMs
+    this.#orders[i] = order
+    this.#runs[i] = run
+  }
+
+  #sink(atMs: number, order: number, run: () => void, count: number): void {
+    const times = this.#atMs
+    const orders = this.#orders
     let i = 0
     for (;;) {
-      let least = i
-      for (const child of [2 * i + 1, 2 * i + 2]) {
-        if (child < this.#heap.length && this.#isBefore(child, least)) least = child
+      const first = 4 * i + 1
+      if (first >= count) break
+      const past = Math.min(first + 4, count)
+      let least = first
+      for (let child = first + 1; child < past; child++) {
+        const a = times[child] as number
+        const b = times[least] as number
+        if (a < b || (a === b && (orders[child] as number) < (orders[least] as number)))
+          least = child
       }
-      if (least === i) return
-      this.#swap(i, least)
+      const leastMs = times[least] as number
+      if (atMs < leastMs || (atMs === leastMs && order < (orders[least] as number))) break
+      this.#put(i, least)
       i = least
     }
+    times[i] = atMs
+    orders[i] = order
+    this.#runs[i] = run
   }
 
-  #isBefore(a: number, b: number): boolean {
-    const left = this.#heap[a] as Entry
-    const right = this.#heap[b] as Entry
-    return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order)
-  }
-
-  #swap(a: number, b: number): void {
-    const held = this.#heap[a] as Entry
-    this.#heap[a] = this.#heap[b] as Entry
-    this.#heap[b] = held
+  #put(to: number, from: number): void {
+    this.#atMs[to] = this.#atMs[from] as number
+    this.#orders[to] = this.#orders[from] as number
+    this.#runs[to] = this.#runs[from] as () => void
   }
 }

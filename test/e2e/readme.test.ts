@@ -18,7 +18,7 @@ const packageJson = JSON.parse(read('package.json'))
 let readme = read('README.md')
 
 const commands = [
-  ...['node', 'push', 'get', 'copy', 'wait', 'status', 'add', 'limit'],
+  ...['node', 'push', 'get', 'copy', 'wait', 'status', 'add', 'limit', 'simulate'],
   ...['ls', 'rm', 'verify', 'digest', 'keygen'],
 ]
 
@@ -86,7 +86,7 @@ describe('README.md', () => {
   it('shows command lines that parse', () => {
     const lines = fences('sh').flatMap((block) => block.split('\n'))
     const shown = lines.flatMap((line) => /^(?:npx )?fr ([^#]*)/.exec(line)?.[1] ?? [])
-    expect(shown).toHaveLength(4)
+    expect(shown).toHaveLength(5)
     for (const line of shown) {
       const words = line.trim().split(/\s+/)
       expect(parseCommandLine(words, packageJson.version)).toMatchObject({ kind: 'run' })

@@ -85,7 +85,7 @@ function pack() {
 
 /**
  * files.txt names everything but dist, docs and examples. Of dist there is one .js and one .d.ts
- * for each source but the simulator's, and what scripts/bundle.mjs makes of the command; of docs
+ * for each source, and what scripts/bundle.mjs makes of the command; of docs
  * and examples everything.
  */
 function checkListing(tarball) {
@@ -93,7 +93,7 @@ function checkListing(tarball) {
   const listed = run('tar', ['-tzf', tarball]).output.trim().split('\n')
   const files = listed.map((line) => line.replace(/^package\//, ''))
   const sources = filesIn('src')
-    .filter((path) => path.endsWith('.ts') && !path.startsWith('src/sim/'))
+    .filter((path) => path.endsWith('.ts'))
     .map((path) => path.replace(/^src\//, 'dist/').replace(/\.ts$/, ''))
     .flatMap((path) => [`${path}.js`, `${path}.d.ts`])
   const stored = readFileSync(join(here, 'files.txt'), 'utf8').trim().split('\n')

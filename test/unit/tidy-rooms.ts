@@ -26,9 +26,13 @@ const rooms: Record<string, Room> = {
     node: 'all',
   },
   'cli/commands': {
-    rooms: ['cli/arguments', 'cli/render', 'api', 'base'],
+    rooms: ['cli/arguments', 'cli/render', 'cli/plot', 'api', 'base'],
     packages: ['commander'],
     node: 'all',
+  },
+  'cli/plot': {
+    rooms: ['cli/render', 'api'],
+    packages: ['echarts/charts', 'echarts/components', 'echarts/core', 'echarts/renderers'],
   },
   'cli/arguments': {
     rooms: ['cli/render', 'api', 'base'],
@@ -38,7 +42,8 @@ const rooms: Record<string, Room> = {
   'cli/render': { rooms: ['api', 'base'], packages: ['string-width'], node: 'all' },
   api: {
     rooms: [
-      ...['agent', 'session/*', 'store/*', 'net', 'engine/hashing', 'control/*', 'base/*', 'ports'],
+      ...['agent', 'session/*', 'store/*', 'net', 'engine/hashing', 'sim', 'control/*', 'base/*'],
+      'ports',
     ],
     node: 'all',
     nodeNever: ['node:net'],

@@ -375,12 +375,6 @@ describe('fr', () => {
     expect(usage('nodes')).toContain('(Did you mean node?)')
   })
 
-  it.each(['simulate --nodes 4', 'simulate --help'])('refuses by name: %s', (line) =>
-    expect(usage(line)).toBe(
-      `error: ERR_FR_UNSUPPORTED: this version does not support fr ${line.split(' ')[0]}\n`,
-    ),
-  )
-
   it('shows its help on stderr where no command is given', () =>
     expect(usage('')).toContain('Usage: fr'))
 
@@ -394,7 +388,6 @@ describe('fr', () => {
     expect(help('help push')).toBe(help('push --help'))
     expect(usage('help psh')).toContain("unknown command 'psh'\n(Did you mean push?)")
     expect(usage('psh --help')).toContain("unknown command 'psh'\n(Did you mean push?)")
-    expect(usage('help simulate')).toContain('ERR_FR_UNSUPPORTED')
   })
 
   it('has help that fits 80 columns', () => {
@@ -434,7 +427,7 @@ describe('fr', () => {
     expect(command('node --listen h --data d --read-only')).toMatchObject({ readOnly: true })
   })
 
-  it('has help with examples for each command, and for no command that it lacks', () => {
+  it('has help with examples for each command', () => {
     const text = help('--help')
     for (const name of names) {
       expect(text).toMatch(new RegExp(`^ {2}${name} `, 'm'))
@@ -443,6 +436,5 @@ describe('fr', () => {
       expect(own).toContain(`Examples:\n  $ `)
       expect(own).toContain(`fr ${name}`)
     }
-    expect(text).not.toMatch(/simulate/)
   })
 })
