@@ -49,7 +49,7 @@ import { freshCounters } from './node-counters.js'
 import { LimitedEngine } from './node-limits.js'
 import type { NodeServiceSpec } from './node-spec.js'
 import { OfferReader } from './offers.js'
-import { Questions } from './questions.js'
+import { noCopies, noFiles, Questions } from './questions.js'
 import { QuietLog } from './quiet-log.js'
 
 export class NodeService implements NodeHost {
@@ -91,7 +91,7 @@ export class NodeService implements NodeHost {
     this.work = new PoolWork(spec.engine, spec.pool, spec.self.signer)
     this.#strangers = new QuietLog(spec.log)
     this.#adoption = new Adoption(spec.log)
-    const { dir, dataDir, minFreeBytes, keepPartialsSeconds, isReadOnly, log } = spec
+    const { dir, dataDir, minFreeBytes, keepPartialsSeconds, isReadOnly, isRelayOnly, log } = spec
     this.store = new NodeStore({
       storage: this.storage,
       dir,
@@ -99,6 +99,7 @@ export class NodeService implements NodeHost {
       minFreeBytes,
       keepPartialsSeconds,
       isReadOnly,
+      isEmpty: isRelayOnly,
       log,
       lost: (failure) => {
         for (const reception of this.#receptions.values()) reception.storageLost(failure)
@@ -122,8 +123,8 @@ export class NodeService implements NodeHost {
       statusJson: spec.statusJson,
       add: (transfer, address) => this.#add(transfer, address),
       limit: (transfer, change) => this.limited.change(transfer, change),
-      held: new HeldFiles({ ...held, names: this.#names }),
-      copies: this.#copies,
+      held: isRelayOnly ? noFiles : new HeldFiles({ ...held, names: this.#names }),
+      copies: isRelayOnly ? noCopies : this.#copies,
     })
     this.#server = createServer(
       { pauseOnConnect: false, noDelay: true },
@@ -198,6 +199,8 @@ export class NodeService implements NodeHost {
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
       if (admitted.channel === 'data' || admitted.channel === 'pull') return this.#place(admitted)
+      if (admitted.channel === 'fetch' && this.#spec.isRelayOnly)
+        return admitted.refuse('ERR_FR_RELAY_ONLY', new FrError('ERR_FR_RELAY_ONLY').message)
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
       else if (admitted.channel === 'fetch') this.#serves.serve(established)
@@ -267,7 +270,8 @@ export class NodeService implements NodeHost {
       const { offer, entry } = complete
       if (this.#closing !== undefined)
         throw new FrError('ERR_FR_NODE_CLOSED', 'the node is closing')
-      if (!offer.mirror) this.store.requireWritable()
+      if (this.#spec.isRelayOnly && offer.role !== 'gateway') throw new FrError('ERR_FR_RELAY_ONLY')
+      if (offer.role === 'receiver') this.store.requireWritable()
       requireBlockASecond(this.limited.stated, blockBytesFor(entry.size))
       if (this.#receptions.size >= limits.transfersPerNode) {
         throw new FrError('ERR_FR_LIMIT', `the node has ${this.#receptions.size} transfers running`)
@@ -282,7 +286,7 @@ export class NodeService implements NodeHost {
         noClobber: offer.noClobber,
         strict: offer.strict,
         fileDigest: offer.fileDigest,
-        isMirror: offer.mirror,
+        role: offer.role,
         entry,
         originId,
         originAddress: established.remoteAddress,

@@ -23,6 +23,8 @@ export interface NodeServiceSpec {
   readonly keepPartialsSeconds: number
   /** Nothing is written to the directory. */
   readonly isReadOnly: boolean
+  /** It has no files, and only passes on what comes to it. */
+  readonly isRelayOnly: boolean
   /** What lies in the directory becomes held, hashed with this; undefined: it does not. */
   readonly adopt: DigestAlgorithm | undefined
   /** Clients that fetch files at the same time. */

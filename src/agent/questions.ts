@@ -28,6 +28,18 @@ export interface Answers {
   readonly copies: Pick<Copies, 'start' | 'follow'>
 }
 
+async function isRelayOnly(): Promise<never> {
+  throw new FrError('ERR_FR_RELAY_ONLY')
+}
+
+/** Answers of a node that has no files. */
+export const noFiles: Answers['held'] = {
+  list: isRelayOnly,
+  remove: isRelayOnly,
+  verify: isRelayOnly,
+}
+export const noCopies: Answers['copies'] = { start: isRelayOnly, follow: isRelayOnly }
+
 interface Asker {
   readonly link: ControlLink
   /** Aborted when nobody waits for an answer any more. */

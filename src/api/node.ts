@@ -1,11 +1,15 @@
 /** `startNode`: a node in this process. */
 import { EventEmitter } from 'node:events'
+import { mkdtemp, rmdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type EngineHolder, openEngine } from '../agent/engines.js'
 import { NodeService } from '../agent/node-service.js'
 import { limits } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { selfOf, signerOf } from '../net/crypto.js'
+import type { DataDirHandle, Storage } from '../ports.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import { nodeKey, storedNodeKey } from '../store/identity.js'
 import { type CheckedNode, checkNode } from './options.js'
@@ -49,11 +53,17 @@ async function openNode(
   log: Logger,
 ): Promise<NodeObject> {
   const { engine, router } = holder
-  const { readOnly: isReadOnly } = checked
-  const dir = await engine.storage.openDataDir(checked.dataDir, isReadOnly)
+  const { relayOnly: isRelayOnly } = checked
+  const isReadOnly = checked.readOnly || isRelayOnly
+  const { dir, dataDir } = isRelayOnly
+    ? await openNothing(engine.storage)
+    : {
+        dir: await engine.storage.openDataDir(checked.dataDir, isReadOnly),
+        dataDir: checked.dataDir,
+      }
   const pool = new WorkerHashPool()
   try {
-    const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(checked.dataDir)
+    const { key, isNew } = await (isReadOnly ? storedNodeKey : nodeKey)(dataDir)
     const { advertise } = checked
     const self = { ...selfOf(signerOf(key)), ...(advertise !== undefined && { advertise }) }
     const { nodeId } = self
@@ -69,13 +79,14 @@ async function openNode(
       router,
       pool,
       dir,
-      dataDir: checked.dataDir,
+      dataDir,
       listen,
       keys,
       self,
       minFreeBytes,
       keepPartialsSeconds,
       isReadOnly,
+      isRelayOnly,
       adopt,
       maxServes,
       limits: checked.limits,
@@ -97,7 +108,8 @@ async function openNode(
     await service.listen()
     node.address = service.address
     if (keys[0]?.isOpen) {
-      const text = `no key: every local user can ${isReadOnly ? 'read' : 'write'} here`
+      const what = isRelayOnly ? 'send through this node' : isReadOnly ? 'read here' : 'write here'
+      const text = `no key: every local user can ${what}`
       log({ level: 'warn', event: 'open-node', fields: { address: node.address, text } })
     }
     return node
@@ -105,6 +117,18 @@ async function openNode(
     await pool.close()
     engine.storage.closeDataDir(dir)
     throw error
+  }
+}
+
+/** A data directory for a node that has none: an empty one, which no path leads to. */
+async function openNothing(
+  storage: Storage,
+): Promise<{ readonly dir: DataDirHandle; readonly dataDir: string }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'fr-relay-'))
+  try {
+    return { dir: await storage.openDataDir(dataDir, true), dataDir }
+  } finally {
+    await rmdir(dataDir)
   }
 }
 
@@ -141,6 +165,7 @@ class NodeObject extends EventEmitter<NodeEvents> implements FrNode {
       name: this.#checked.name,
       mirror: this.#checked.mirror,
       readOnly: this.#checked.readOnly,
+      relayOnly: this.#checked.relayOnly,
       version,
       uptimeSeconds: (performance.now() - this.#startMs) / 1000,
       engine: engine.kind,

@@ -56,6 +56,7 @@ export interface CheckedPush {
   readonly trace: string | undefined
   readonly dryRun: boolean
   readonly mirrors: readonly string[]
+  readonly relays: readonly string[]
   readonly spareOrigin: boolean
 }
 
@@ -84,7 +85,11 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   requireBoolean('wait', options.wait)
   requireBoolean('dryRun', options.dryRun)
   requireBoolean('spareOrigin', options.spareOrigin)
-  const mirrors = checkMirrors(options.mirrors)
+  const mirrors = checkHelpers('mirrors', options.mirrors, limits.helpersPerPush)
+  const relays = checkHelpers('relays', options.relays, limits.helpersPerPush)
+  for (const relay of relays)
+    if (nodes.some(({ address }) => address.toLowerCase() === relay.toLowerCase()))
+      throw new TypeError(`relays names ${relay}, which is to have the file`)
   if (options.spareOrigin === true && mirrors.length === 0)
     throw new TypeError('spareOrigin needs mirrors')
   if (options.trace !== undefined) requireText('trace', options.trace)
@@ -122,15 +127,20 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     trace: options.trace,
     dryRun: options.dryRun ?? false,
     mirrors,
+    relays,
     spareOrigin: options.spareOrigin ?? false,
   }
 }
 
-function checkMirrors(mirrors: PushOptions['mirrors'] = []): string[] {
-  if (!Array.isArray(mirrors)) throw new TypeError('mirrors must be a list of addresses')
-  if (mirrors.length > limits.mirrorsPerPush)
-    throw new TypeError(`mirrors must name at most ${limits.mirrorsPerPush} nodes`)
-  return mirrors.map((mirror, i) => requireAddressText(mirror, `mirrors[${i}]`))
+/** Nodes that help with a push and are not to have the file. */
+function checkHelpers(
+  option: 'mirrors' | 'relays',
+  addresses: readonly string[] = [],
+  most: number,
+): string[] {
+  if (!Array.isArray(addresses)) throw new TypeError(`${option} must be a list of addresses`)
+  if (addresses.length > most) throw new TypeError(`${option} must name at most ${most} nodes`)
+  return addresses.map((address, i) => requireAddressText(address, `${option}[${i}]`))
 }
 
 /** The nodes of a push. Throws TypeError. */
@@ -152,6 +162,7 @@ export function checkTargets(to: PushOptions['to']): NodeLink[] {
 
 export interface CheckedNode {
   readonly listen: { readonly host: string; readonly port: number }
+  /** Empty: none. */
   readonly dataDir: string
   /** The first key is the one it dials with. */
   readonly keys: readonly Key[]
@@ -164,6 +175,7 @@ export interface CheckedNode {
   /** Algorithm to hash files that lie in the data directory with; undefined: they stay unknown. */
   readonly adopt: DigestAlgorithm | undefined
   readonly readOnly: boolean
+  readonly relayOnly: boolean
   readonly maxServes: number
   readonly limits: NodeLimits
   readonly accept: AcceptHook | undefined
@@ -172,7 +184,12 @@ export interface CheckedNode {
 export function checkNode(options: NodeOptions): CheckedNode {
   requireOptions('startNode', options)
   requireText('listen', options.listen)
-  requireText('dataDir', options.dataDir)
+  requireBoolean('relayOnly', options.relayOnly)
+  const { relayOnly = false } = options
+  if (!relayOnly) requireText('dataDir', options.dataDir)
+  for (const name of ['dataDir', 'adopt', 'mirror', 'readOnly', 'maxServes'] as const)
+    if (relayOnly && options[name] !== undefined && options[name] !== false)
+      throw new TypeError(`${name} and relayOnly exclude each other: such a node has no files`)
   if (options.name !== undefined) requireText('name', options.name)
   requireBoolean('adopt', options.adopt)
   requireBoolean('mirror', options.mirror)
@@ -188,11 +205,12 @@ export function checkNode(options: NodeOptions): CheckedNode {
     options.previousKey === undefined ? [] : [checkKey('previousKey', options.previousKey)]
   return {
     listen: requireAddress(options.listen, 'listen'),
-    dataDir: options.dataDir,
+    dataDir: options.dataDir ?? '',
     keys: [key, ...previous],
     name: options.name ?? null,
     mirror: options.mirror ?? false,
     readOnly: options.readOnly ?? false,
+    relayOnly,
     advertise:
       options.advertise === undefined ? undefined : dialable(options.advertise, 'advertise'),
     engine: oneOf('engine', options.engine, engines),

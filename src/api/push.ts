@@ -93,6 +93,9 @@ async function run(
       groups: checked.groups,
       name,
       nodes,
+      ...(checked.relays.length > 0 && {
+        relays: checked.relays.map((address) => ({ address })),
+      }),
       originUplinkBytesPerSecond: checked.uplinkBytesPerSecond,
       algorithm,
       known: known.known,
@@ -187,7 +190,10 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
   const shape = shapeOf(checked.shape, dataBytes, nodes.length, uplink, groups, isAcross)
   const blockBytes = blockBytesFor(bytes)
   requireBlockASecond(share, blockBytes)
-  const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, origin, nodes, groups)
+  // What they can send is not known.
+  const relays = checked.relays.map(() => ({}))
+  const all = [origin, nodes, groups, relays] as const
+  const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, ...all)
   const shares = sharesOf(strategy, shape, { bytes, dataBytes, blockBytes }, nodes, groups)
   const plan: Plan = {
     event: 'plan',
@@ -214,6 +220,7 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
     observedBoundSeconds: null,
     observedEfficiency: null,
     shares: [],
+    relays: [],
     originShare: null,
     directBytes: 0,
     resentBytes: 0,

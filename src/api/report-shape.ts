@@ -13,7 +13,15 @@ import {
   text,
   wrongField,
 } from './shape.js'
-import type { NodeOutcome, NodeProgress, Plan, Progress, PushResult, PushShare } from './types.js'
+import type {
+  NodeOutcome,
+  NodeProgress,
+  Plan,
+  Progress,
+  PushRelay,
+  PushResult,
+  PushShare,
+} from './types.js'
 
 const nodesMax = limits.placesPerPush
 const strategy = one('classic', 'adaptive')
@@ -97,6 +105,13 @@ const pushShare: Shape<PushShare> = {
   relayedShare: orNull(amount),
 }
 
+const pushRelay: Shape<PushRelay> = {
+  ...pushShare,
+  status: one('served', 'failed', 'refused', 'unused'),
+  code,
+  reason: orNull(text),
+}
+
 const result: Shape<PushResult> = {
   event: one('result'),
   transfer: text,
@@ -109,6 +124,7 @@ const result: Shape<PushResult> = {
   observedBoundSeconds: orNull(amount),
   observedEfficiency: orNull(amount),
   shares: each(pushShare),
+  relays: each(pushRelay),
   originShare: orNull((value) => typeof value === 'number'),
   directBytes: amount,
   resentBytes: amount,

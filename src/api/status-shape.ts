@@ -26,7 +26,7 @@ const relay: Shape<TransferStatus['relays'][number]> = {
 const transfer: Shape<TransferStatus> = {
   transfer: text,
   name: text,
-  role: one('receiving', 'complete', 'origin'),
+  role: one('receiving', 'complete', 'origin', 'passing'),
   bytes: amount,
   landedBytes: amount,
   verifiedBytes: amount,
@@ -68,6 +68,7 @@ const status: Shape<NodeStatus> = {
   name: orNull(text),
   mirror: fact,
   readOnly: fact,
+  relayOnly: fact,
   version: text,
   uptimeSeconds: amount,
   engine: one('native', 'portable'),

@@ -12,6 +12,7 @@ import type {
   NodeProgress,
   Plan,
   Progress,
+  PushRelay,
   PushResult,
   PushShare,
 } from '../control/view/push-view.js'
@@ -39,7 +40,8 @@ export interface LogLine {
 export interface NodeOptions {
   /** HOST[:PORT], like 10.0.0.2 or [::1]:7400; the default port is 7400, and 0 picks a free one. */
   listen: string
-  dataDir: string
+  /** Required, but not with `relayOnly`. */
+  dataDir?: string
   /** At least 32 bytes. Text is used as its UTF-8 bytes without one trailing newline. */
   key?: Uint8Array | string
   /** Accepted beside `key` during key rotation. */
@@ -56,6 +58,8 @@ export interface NodeOptions {
    * refused with ERR_FR_READ_ONLY. The directory is not locked.
    */
   readOnly?: boolean
+  /** Has no files, and passes on what pushes send through it (`relays`): ERR_FR_RELAY_ONLY. */
+  relayOnly?: boolean
   engine?: 'native' | 'portable'
   minFreeBytes?: number
   keepPartialsSeconds?: number
@@ -215,6 +219,8 @@ export interface PushOptions {
    * process cannot reach. One that does not hold the content is sent it first, under the same name.
    */
   mirrors?: readonly string[]
+  /** Nodes that pass on what they are dealt while it arrives and keep nothing; at most 8. */
+  relays?: readonly string[]
   /** Have a mirror copy the file to all nodes; this process sends only what the mirror lacks. */
   spareOrigin?: boolean
   logger?: (line: LogLine) => void
@@ -231,6 +237,7 @@ export type {
   NodePublication,
   Plan,
   Progress,
+  PushRelay,
   PushResult,
   PushShare,
   RatesStatus,
@@ -279,6 +286,7 @@ export interface NodeStatus {
   readonly mirror: boolean
   /** It writes nothing to its data directory. */
   readonly readOnly: boolean
+  readonly relayOnly: boolean
   readonly version: string
   readonly uptimeSeconds: number
   readonly engine: 'native' | 'portable'

@@ -90,6 +90,10 @@ export const errorTable = {
     retryable: false,
     native: 11,
   },
+  ERR_FR_RELAY_ONLY: {
+    meaning: 'the node only passes on what comes to it (--relay-only), and has no files',
+    retryable: false,
+  },
   ERR_FR_READ_ONLY: {
     meaning: 'the node only serves what its data directory holds (--read-only)',
     retryable: false,

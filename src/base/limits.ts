@@ -180,7 +180,7 @@ export const limits = {
   /** Milliseconds that a group takes to open its feeds, used when the origin's uplink is known. */
   groupMs: 50,
   transfersPerNode: 128,
-  mirrorsPerPush: 8,
+  helpersPerPush: 8,
   /** Copies that one node is the origin of at the same time. */
   copiesPerNode: 8,
   /** Nodes that one copy is for: their addresses fit a frame. */

@@ -45,6 +45,7 @@ type FrameTable = {
   readonly [T in Exclude<FrameType, HotType>]: readonly [number: number, read: BodyReader<T>]
 }
 
+const roles = ['receiver', 'mirror', 'gateway'] as const
 const bytesMax = Number.MAX_SAFE_INTEGER
 const streamMax = 0xffff_ffff
 const empty = (): Record<never, never> => ({})
@@ -64,7 +65,7 @@ const frameTable: FrameTable = {
       silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
       planned: body.boolean('planned'),
       fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
-      mirror: body.boolean('mirror'),
+      role: body.oneOf('role', roles),
       ...(body.has('share') && { share: readShare(body.object('share')) }),
     }),
   ],

@@ -132,7 +132,7 @@ export class Cluster {
       edgeTo: (node) => edgeOf(pretended, pretendedAuthor.publicKey, [node, originIndex]),
       author: pretendedAuthor,
       contents: contentsOf(bytes, blockBytes),
-      offer: (planned, mirror) => offerFrames(bytes, planned, mirror),
+      offer: (planned, role) => offerFrames(bytes, planned, role),
       execute: (wish) => this.#execute(wish),
       crashed: (error) => {
         throw error
@@ -376,11 +376,17 @@ export class Cluster {
   }
 }
 
-/** Numbers are places: mirrors come behind all others. */
-function membersOf(scenario: Scenario): Pick<OriginConfig, 'nodes' | 'mirrors'> {
+/** Numbers are places: behind all others come gateways, then mirrors. */
+function membersOf(scenario: Scenario): Pick<OriginConfig, 'nodes' | 'mirrors' | 'gateways'> {
   const { nodes } = scenario
   const links = scenario.links ?? nodes.map((_, i) => linkOf(i, scenario))
-  const named = links.filter((_, i) => nodes[i]?.joinsAtMs === null && !nodes[i]?.isMirror)
+  const isReceiver = (i: number): boolean => !nodes[i]?.isMirror && !nodes[i]?.isGateway
+  const named = links.filter((_, i) => nodes[i]?.joinsAtMs === null && isReceiver(i))
+  const gateways = links.filter((_, i) => nodes[i]?.isGateway)
   const mirrors = links.filter((_, i) => nodes[i]?.isMirror)
-  return { nodes: named, ...(mirrors.length > 0 && { mirrors }) }
+  return {
+    nodes: named,
+    ...(mirrors.length > 0 && { mirrors }),
+    ...(gateways.length > 0 && { gateways }),
+  }
 }

@@ -8,7 +8,7 @@
  */
 import { bytesOfHex, concat, hexOf } from '../base/bytes.js'
 import { blockBytesFor, limits } from '../base/limits.js'
-import type { Frame, StreamEntry } from '../control/messages/types.js'
+import type { Frame, Role, StreamEntry } from '../control/messages/types.js'
 import { spanBytes } from '../control/space/space.js'
 import { encodeBody, encodeFrame, FrameReader } from '../protocol/frames.js'
 import { encodeName, ManifestAssembler, paginate } from '../protocol/manifest.js'
@@ -102,7 +102,7 @@ export function contentsOf(size: number, blockBytes: number): Contents {
 }
 
 /** The offer of one file to a node, and the pages of its manifest. */
-export function offerFrames(bytes: number, planned: boolean, mirror = false): Frame[] {
+export function offerFrames(bytes: number, planned: boolean, role: Role = 'receiver'): Frame[] {
   const name = encodeName(Uint8Array.of(0x66, 0x69, 0x6c, 0x65))
   const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
   const entry = {
@@ -120,7 +120,7 @@ export function offerFrames(bytes: number, planned: boolean, mirror = false): Fr
   const { pages, summary } = paginate([entry], pretendedAuthor)
   const how = { author, digest: 'xxh64', noClobber: false, strict: false } as const
   const { silenceMs } = limits
-  const offer = { transfer, ...how, ...summary, silenceMs, planned, fileDigest: null, mirror }
+  const offer = { transfer, ...how, ...summary, silenceMs, planned, fileDigest: null, role }
   return [{ type: 'offer', ...offer }, ...pages]
 }
 

@@ -45,6 +45,11 @@ export interface EngineHooks {
   readonly forges?: boolean
   /** It hashes what lands. */
   readonly hashes?: boolean
+  /**
+   * False: what comes goes on as it comes, once its route has a table. Nobody holds the sender
+   * back: what a slow one has not taken waits here, and counts in the same backlog.
+   */
+  readonly stores?: boolean
   /** The session closes its feed to this host. */
   readonly closing: (to: number) => void
 }
@@ -62,6 +67,8 @@ export class SimEngine implements FeedEngine {
   readonly #digests: SimDigests[] = []
   readonly #table = new Map<number, readonly RouteTarget[]>()
   readonly #closed = { sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 }
+  /** What came for routes without a table, at a host that stores nothing. */
+  readonly #waiting: SimChunk[] = []
   #handles = 0
 
   constructor(network: Network, files: EngineFiles, hooks: EngineHooks) {
@@ -90,6 +97,10 @@ export class SimEngine implements FeedEngine {
   setRoute(_transfer: TransferHandle, route: number, targets: readonly RouteTarget[]): void {
     const before = this.#table.get(route) ?? []
     this.#table.set(route, targets)
+    for (const chunk of this.#waiting.splice(0)) {
+      if (chunk.route !== route) this.#waiting.push(chunk)
+      else for (const target of targets) this.#list(target, chunk)
+    }
     for (const target of targets) {
       const open = this.#feeds.get(target.feed)
       if (target.first === true && open !== undefined) open.feed.isFirst = true
@@ -193,6 +204,8 @@ export class SimEngine implements FeedEngine {
   #land(handle: FeedHandle, chunk: SimChunk, isWrong: boolean): void {
     const open = this.#feeds.get(handle)
     if (open === undefined) return
+    if (this.#hooks.stores === false)
+      return this.#pass(open, { ...chunk, ...(isWrong && { isSpoiled: true }) })
     const target = chunk.scratch ? this.#files.scratch : this.#files.file
     const { fresh, whole } = target.land(chunk.offset, chunk.length, isWrong)
     const freshBytes = fresh.reduce((sum, [, length]) => sum + length, 0)
@@ -225,6 +238,13 @@ export class SimEngine implements FeedEngine {
         ...(digests && { digests }),
       })
     }
+  }
+
+  #pass(open: Open, chunk: SimChunk): void {
+    open.receivedBytes += chunk.length
+    const row = this.#table.get(chunk.route)
+    if (row === undefined) this.#waiting.push(chunk)
+    for (const target of row ?? []) this.#list(target, chunk)
   }
 
   #passOn(chunk: SimChunk): void {

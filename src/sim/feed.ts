@@ -16,6 +16,8 @@ export interface SimChunk {
   readonly length: number
   readonly route: number
   readonly scratch: boolean
+  /** These bytes are not the source's. */
+  readonly isSpoiled?: boolean
 }
 
 export interface SimDigests {
@@ -139,7 +141,8 @@ export class SimFeed implements Sender {
       last !== undefined &&
       last.offset + last.length === chunk.offset &&
       last.route === chunk.route &&
-      last.scratch === chunk.scratch
+      last.scratch === chunk.scratch &&
+      last.isSpoiled === chunk.isSpoiled
     if (touches) {
       this.#listed[this.#listed.length - 1] = { ...last, length: last.length + chunk.length }
     } else this.#listed.push(chunk)

@@ -94,7 +94,7 @@ export class Network {
       cutsThrough: this.#scenario.cutsThrough ?? false,
       isEven: this.#scenario.isEven ?? false,
       clearMs: (nowMs) => this.#outages.clearMs('bytes', from, to, nowMs),
-      isWrong: (chunk) => this.#isWrong(from, chunk),
+      isWrong: (chunk) => chunk.isSpoiled === true || this.#isWrong(from, chunk),
     })
     this.#feeds.set(keyOf(from, to), feed)
     if (from === originIndex) this.#originFeeds.push(feed)

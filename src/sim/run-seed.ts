@@ -33,8 +33,8 @@ function checkAccused(scenario: Scenario, { warnings }: SimResult): void {
 function checkOutcomes(scenario: Scenario, cluster: Cluster, result: SimResult): void {
   checkPromptness(scenario, cluster)
   for (const [i, node] of scenario.nodes.entries()) {
-    // Nobody waits for a mirror, and those come last.
-    if (node.isMirror) break
+    // Nobody waits for those who only send, and they come last.
+    if (node.isMirror || node.isGateway) break
     const outcome = result.outcomes[i]
     if (outcome === undefined) {
       // The push was over before.

@@ -41,6 +41,8 @@ export interface NodeScenario {
   readonly stale?: readonly number[]
   /** It takes part only to send what it holds to others; these come last. */
   readonly isMirror?: boolean
+  /** It passes on what comes to it, and keeps nothing. */
+  readonly isGateway?: boolean
   /** It says that it relays, and passes nothing on from this time. */
   readonly deceivesAtMs?: number
   /** It changes the digests that it passes on. */

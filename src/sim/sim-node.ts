@@ -65,7 +65,7 @@ export class SimNode {
 
   constructor(
     node: number,
-    { silenceMs }: Frame & { type: 'offer' },
+    { silenceMs, role }: Frame & { type: 'offer' },
     world: NodeWorld,
     host: SimHost,
     link: Link,
@@ -90,16 +90,18 @@ export class SimNode {
       isHonest: () => world.timeline.nowMs < deceivesAtMs,
       forges: scenario.forges ?? false,
       hashes: scenario.hashesLanded ?? false,
+      stores: role !== 'gateway',
       closing: (to) => this.#checkClose(to),
     })
     const end = { place: node, host }
     const originId = world.idOf(originIndex)
     const contents = contentsOf(bytes, blockBytes)
+    const about = { bytes, blockBytes, digestBytes }
     const net = new SimNet(world.connections, end, this.#engine, (frame) => {
       if (!world.isUnchecked) this.#checkWord(frame)
     })
     this.#session = new ReceiverSession(
-      { bytes, blockBytes, digestBytes, originId, silenceMs, contents },
+      { ...about, originId, silenceMs, contents, isGateway: role === 'gateway' },
       {
         clock: host,
         net,

@@ -31,6 +31,8 @@ export interface NodeStoreSpec {
   readonly keepPartialsSeconds: number
   /** Nothing is written to the directory. */
   readonly isReadOnly: boolean
+  /** The directory has no path, and nothing is ever in it. */
+  readonly isEmpty: boolean
   readonly log: Logger
   /** Called when running transfers can no longer be published. */
   readonly lost: (failure: Failure) => void
@@ -78,6 +80,7 @@ export class NodeStore {
    * ERR_FR_CATALOGUE.
    */
   async start(): Promise<void> {
+    if (this.#spec.isEmpty) return
     await this.#openCatalogue()
     if (!this.#spec.isReadOnly) await this.#cleanUp()
     await this.count()
@@ -123,6 +126,7 @@ export class NodeStore {
 
   /** Present problems of the directory, one sentence each; empty when there are none. */
   get problems(): string[] {
+    if (this.#spec.isEmpty) return []
     const { minFreeBytes, isReadOnly } = this.#spec
     const found = this.#problem === undefined ? [] : [this.#problem.message]
     const silentMs = nowMs() - this.#lookedMs

@@ -55,10 +55,11 @@ it('docs/figures.md defines every field there is, and no other', async () => {
   const world = new World('native')
   try {
     const [one, two] = await world.nodes(2)
+    const gateway = await world.node({ relayOnly: true })
     const door = await world.holding(two.address, 4 * MIB)
     const transfer = push(world.file('data.bin', 16 * MIB).path, {
       to: [one.address, door.address],
-      ...{ strategy: 'classic', shape: 'group' },
+      ...{ strategy: 'classic', shape: 'group', relays: [gateway.address] },
     })
     const plans: Plan[] = []
     const outcomes: NodeOutcome[] = []
@@ -81,6 +82,7 @@ it('docs/figures.md defines every field there is, and no other', async () => {
     expect(keys(result)).toEqual(defined.get('result'))
     expect(keys(result.nodes[0], ['event'])).toEqual(defined.get('node'))
     expect(keys(result.shares[0])).toEqual(defined.get('result.shares'))
+    expect(keys(result.relays[0])).toEqual(defined.get('result.relays'))
     expect(keys(status)).toEqual(defined.get('status'))
     expect(keys(status.transfers[0])).toEqual(defined.get('status.transfers'))
     expect(keys(status.transfers[0]?.relays[0])).toEqual(defined.get('status.transfers.relays'))

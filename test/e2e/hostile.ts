@@ -360,7 +360,7 @@ export class Hostile {
       ...summary,
       silenceMs: limits.silenceMs,
       planned: false,
-      mirror: false,
+      role: 'receiver',
     } as const
     const edges = [originNumber, 1, 2, 3, 4].map((member) => {
       const { id, secret } = hostileEdge(transfer, [0, member])

@@ -6,6 +6,8 @@ import { startNode } from '../../dist/api/index.js'
 
 const [options, ...dataDirs] = process.argv.slice(2)
 const common = { listen: '127.0.0.1:0', ...JSON.parse(options) }
-const nodes = await Promise.all(dataDirs.map((dataDir) => startNode({ ...common, dataDir })))
+const nodes = await Promise.all(
+  dataDirs.map((dataDir) => startNode({ ...common, ...(!common.relayOnly && { dataDir }) })),
+)
 console.log(JSON.stringify(nodes.map((node) => node.address)))
 process.on('SIGTERM', () => Promise.all(nodes.map((node) => node.close())))

@@ -67,7 +67,7 @@ export class World {
     const dataDir = this.dataDir()
     const all = {
       listen: '127.0.0.1:0',
-      dataDir,
+      ...(!options.relayOnly && { dataDir }),
       engine: this.engine,
       minFreeBytes: 0,
       logger: this.logger,
@@ -84,11 +84,15 @@ export class World {
   }
 
   /** A node in a process of its own, so that it can be killed. */
-  async childNode(env: NodeJS.ProcessEnv = {}, prepare: (dataDir: string) => unknown = () => {}) {
+  async childNode(
+    env: NodeJS.ProcessEnv = {},
+    prepare: (dataDir: string) => unknown = () => {},
+    more: Partial<NodeOptions> = {},
+  ) {
     const dataDir = this.dataDir()
     await prepare(dataDir)
     const program = join(import.meta.dirname, 'push-node.mjs')
-    const options = JSON.stringify({ engine: this.engine, minFreeBytes: 0 })
+    const options = JSON.stringify({ engine: this.engine, minFreeBytes: 0, ...more })
     const args = [program, options, dataDir]
     const running = this.#here.start(process.execPath, args, { env })
     const [address] = (await running.ready('node')) as [string]

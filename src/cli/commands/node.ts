@@ -9,7 +9,7 @@ import { checked, engineOption, given, keyFileOption, logOptions, type Values } 
 export interface NodeCommand {
   readonly command: 'node'
   readonly listen: string
-  readonly dataDir: string
+  readonly dataDir?: string
   readonly keyFile?: string
   readonly previousKeyFile?: string
   readonly name?: string
@@ -17,6 +17,7 @@ export interface NodeCommand {
   readonly adopt: boolean
   readonly mirror: boolean
   readonly readOnly: boolean
+  readonly relayOnly: boolean
   readonly engine?: 'native' | 'portable'
   readonly keepPartialsSeconds?: number
   readonly minFreeBytes?: number
@@ -37,7 +38,10 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
       'address to serve (required); port 0 picks a free one',
       checked((text) => parseAddress(text, 0)),
     )
-    .option('--data <dir>', 'directory that received files are stored in (required)')
+    .option(
+      '--data <dir>',
+      'directory that received files are stored in (required, but not for --relay-only)',
+    )
     .option(...keyFileOption)
     .option('--previous-key-file <file>', 'second key, accepted during key rotation')
     .option('--name <name>', 'name of this node in status and logs')
@@ -48,6 +52,10 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     )
     .option('--adopt', 'take in the files that lie in --data already: this node holds them then')
     .option('--read-only', 'serve what --data holds by its records, and write nothing there')
+    .option(
+      '--relay-only',
+      'pass on what comes, as fast as the slowest receiver, and store nothing (fr push --relay)',
+    )
     .option('--mirror', 'say in the status that this node is meant to be a mirror')
     .addOption(engineOption())
     .option(
@@ -78,17 +86,27 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     `
 Examples:
   $ fr node --listen 127.0.0.1 --data /tmp/a
+  $ fr node --listen 10.0.0.1 --relay-only --key-file /etc/fr.key
   $ fr node --listen '[::]:7400' --data /srv/data --key-file /etc/fr.key
   $ FR_KEY=$(cat fr.key) fr node --listen 10.0.0.2:0 --data /srv/data --json`,
   )
   command.action((options) => found(nodeCommand(options)))
 }
 
+/** As it is written on the command line. */
+function flagOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
 function nodeCommand(options: Values): NodeCommand {
   // commander's requiredOption would hide a mistyped flag.
-  for (const name of ['listen', 'data']) {
+  const relayOnly = options['relayOnly'] === true
+  for (const name of relayOnly ? ['listen'] : ['listen', 'data']) {
     if (!options[name]) throw new UsageError(`--${name} is required (see fr node --help)`)
   }
+  for (const name of ['data', 'adopt', 'readOnly', 'mirror', 'maxServes'])
+    if (relayOnly && options[name] !== undefined)
+      throw new UsageError(`--relay-only stores nothing: it takes no --${flagOf(name)}`)
   if (options['keyFile'] === '-' && options['previousKeyFile'] === '-')
     throw new UsageError('--key-file and --previous-key-file cannot both be standard input')
   if (options['adopt'] && options['readOnly'])
@@ -97,8 +115,7 @@ function nodeCommand(options: Values): NodeCommand {
   return {
     command: 'node',
     listen,
-    dataDir: data,
-    ...given({ keyFile, previousKeyFile, name, advertise, engine }),
+    ...given({ dataDir: data, keyFile, previousKeyFile, name, advertise, engine }),
     ...given({ keepPartialsSeconds: options['keepPartials'], minFreeBytes: options['minFree'] }),
     ...given({ maxServes: options['maxServes'], maxFeeds: options['maxFeeds'] }),
     ...given({
@@ -108,6 +125,7 @@ function nodeCommand(options: Values): NodeCommand {
     adopt: options['adopt'] === true,
     mirror: options['mirror'] === true,
     readOnly: options['readOnly'] === true,
+    relayOnly,
     json: options['json'] === true,
     log: { format: options['logFormat'], level: options['logLevel'] },
   }

@@ -33,6 +33,7 @@ export interface PushCommand extends TransferWishes {
   readonly trace?: string
   readonly dryRun: boolean
   readonly mirrors?: readonly string[]
+  readonly relays?: readonly string[]
   readonly spareOrigin: boolean
   readonly log: LogWish
 }
@@ -94,6 +95,12 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
         'node that sends what this machine is too busy for, or cannot bring; may be repeated',
       ).argParser(listed(parseAddress)),
     )
+    .addOption(
+      new Option(
+        '--relay <host[:port]>',
+        'node that passes on a part and keeps nothing (fr node --relay-only); may be repeated',
+      ).argParser(listed(parseAddress)),
+    )
     .option('--spare-origin', 'have the mirror copy it to all nodes')
   waitOptions(command)
     .optionsGroup('What is shown:')
@@ -143,6 +150,7 @@ function pushCommand(path: string, options: Values): PushCommand {
       priority: options['priority'],
     }),
     ...given({ trace: options['trace'], mirrors: options['mirror'] }),
+    ...given({ relays: options['relay'] }),
     verify: options['verify'] === true,
     dryRun: options['dryRun'] === true,
     spareOrigin: options['spareOrigin'] === true,

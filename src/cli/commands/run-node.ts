@@ -42,7 +42,8 @@ export async function runNode(command: NodeCommand, context: Context): Promise<n
 /** Printed at every log level: people and scripts wait for it. */
 function listeningLine(command: NodeCommand, address: string): string {
   const name = command.name === undefined ? {} : { name: command.name }
-  const fields = { address, data: command.dataDir, ...name }
+  const data = command.dataDir === undefined ? {} : { data: command.dataDir }
+  const fields = { address, ...data, ...name }
   const line: LogLine = { level: 'info', event: 'listening', fields }
   return `${logText(line, command.log.format, Date.now())}\n`
 }
@@ -50,21 +51,21 @@ function listeningLine(command: NodeCommand, address: string): string {
 async function nodeOptions(command: NodeCommand, context: Context): Promise<NodeOptions> {
   const options: NodeOptions = {
     listen: command.listen,
-    dataDir: command.dataDir,
     adopt: command.adopt,
     mirror: command.mirror,
     readOnly: command.readOnly,
+    relayOnly: command.relayOnly,
     ...(await keyOption(command.keyFile, context)),
   }
   if (command.previousKeyFile !== undefined) {
     options.previousKey = await readKey(command.previousKeyFile, context)
   }
-  const { name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes } = command
+  const { dataDir, name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes } = command
   const { limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds } = command
   return {
     ...options,
     ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, maxFeeds }),
-    ...given({ name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes }),
+    ...given({ dataDir, name, advertise, engine, minFreeBytes, keepPartialsSeconds, maxServes }),
   }
 }
 

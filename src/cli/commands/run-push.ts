@@ -38,13 +38,13 @@ async function pushSource(
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const { verify, dryRun, spareOrigin, mirrors, groupSize, digest, engine, trace } = command
+  const { verify, dryRun, spareOrigin, mirrors, relays, groupSize, digest, engine, trace } = command
   const { handover, site, siteLinks } = command
   const { limitUpBytesPerSecond, limitDownBytesPerSecond, priority } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
     ...{ verify, dryRun, spareOrigin },
-    ...given({ as, groupSize, handover, site, siteLinks, digest, engine, trace, mirrors }),
+    ...given({ as, groupSize, handover, site, siteLinks, digest, engine, trace, mirrors, relays }),
     ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, priority }),
     ...wishOptions(command),
   }

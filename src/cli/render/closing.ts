@@ -110,7 +110,10 @@ function warningsOf(result: PushResult): string[] {
     const [first = ''] = of
     return `${of.length === 1 ? first : `${first} and ${of.length - 1} more`}: ${text}`
   })
-  return [...result.warnings, ...ofNodes].map(printable)
+  const ofRelays = result.relays.flatMap(({ node, reason }) =>
+    reason === null ? [] : [`the relay ${node}: ${reason}`],
+  )
+  return [...result.warnings, ...ofRelays, ...ofNodes].map(printable)
 }
 
 export function warningLines(texts: readonly string[], columns: number, paint: Paint): string[] {
@@ -147,6 +150,7 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
     ...boundParts(result),
     ...(isMixed ? [`${formatBytes(result.directBytes)} sent to all directly`] : []),
     ...mirrorParts(result),
+    ...relayParts(result),
     ...(repaired > 0 ? [`${formatBytes(repaired)} repaired`] : []),
   ]
 }
@@ -159,6 +163,16 @@ function mirrorParts({ shares, nodes }: PushResult): string[] {
     ({ node, relayedShare }) =>
       `${formatPercent(relayedShare ?? 0)} sent by the mirror ${printable(node)}`,
   )
+}
+
+/** What those passed on that kept nothing of it. */
+function relayParts({ relays }: PushResult): string[] {
+  return relays
+    .filter(({ relayedBytes }) => relayedBytes > 0)
+    .map(
+      ({ node, relayedShare }) =>
+        `${formatPercent(relayedShare ?? 0)} passed on by the relay ${printable(node)}`,
+    )
 }
 
 /** The bound and its source. */

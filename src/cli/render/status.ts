@@ -32,8 +32,7 @@ export function statusLines(
     fact('id', printable(status.nodeId)),
     fact('version', `${printable(status.version)}, ${status.engine} engine`),
     fact('up', formatDuration(status.uptimeSeconds)),
-    fact('data', `${printable(status.dataDir)}, ${room(status)}`),
-    ...storeFacts(status).flatMap(([title, text]) => words(title, text)),
+    ...dataFacts(status).flatMap(([title, text]) => words(title, text)),
     ...flowFacts(status).flatMap(([title, text]) => words(title, text)),
     fact('transfers', String(status.transfers.length)),
     ...status.transfers.flatMap((transfer) => transferLines(transfer, paint, columns)),
@@ -64,6 +63,12 @@ function flowFacts({ limits, rates }: NodeStatus): [title: string, text: string]
     ['rate', now],
     ...(parts.length === 0 ? [] : [['limits', parts.join(', ')] as [string, string]]),
   ]
+}
+
+function dataFacts(status: NodeStatus): [title: string, text: string][] {
+  const { dataDir } = status
+  if (status.relayOnly) return [['data', 'none: it only passes on what comes']]
+  return [['data', `${printable(dataDir)}, ${room(status)}`], ...storeFacts(status)]
 }
 
 /** The state of the data directory, its last failure, and what it keeps. */

@@ -95,6 +95,8 @@ export interface OriginConfig {
    * file digest is known.
    */
   readonly mirrors?: readonly NodeLink[]
+  /** Those that are to pass on what comes to them, and keep nothing. */
+  readonly gateways?: readonly NodeLink[]
   /** How long a node is dialled again and again. */
   readonly connectMs: number
   /** Attempts after the first that a node gets; 0 unless given. */

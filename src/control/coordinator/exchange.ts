@@ -85,12 +85,14 @@ export class OriginExchange {
   start(group: readonly Peer[], nowMs: number): void {
     for (const peer of group) this.#enter(peer, nowMs)
     const nodes = group.map((peer) => peer.node)
-    const receivers = group.filter((peer) => !peer.isMirror)
+    const receivers = group.filter((peer) => peer.isReceiver)
     const have = new Map(receivers.map((peer) => [peer.node, peer.have]))
-    const mirrors = new Set(nodes.filter((node) => !have.has(node)))
-    this.#dealer.chain.start(group.map(placeOf), mirrors)
+    const mirrors = new Set(nodes.filter((node) => this.#peer(node).role === 'mirror'))
+    const gateways = new Set(nodes.filter((node) => this.#peer(node).role === 'gateway'))
+    this.#dealer.chain.start(group.map(placeOf), mirrors, gateways)
     const held = this.#heldBy(receivers)
-    const sends = this.#dealer.handle({ type: 'started', nodes, have, mirrors, nowMs })
+    const started = { nodes, have, mirrors, gateways, nowMs }
+    const sends = this.#dealer.handle({ type: 'started', ...started })
     const { strategy, shape } = this.#dealer
     const named = receivers.map((peer) => peer.node)
     const shares = sharesOf(this.#dealer, this.#peers.all, named, this.#config)
@@ -134,10 +136,10 @@ export class OriginExchange {
    */
   join(peer: Peer, nowMs: number): void {
     const { chain } = this.#dealer
-    const { node, isMirror } = peer
-    chain.join(placeOf(peer), isMirror)
+    const { node, role, isReceiver } = peer
+    chain.join(placeOf(peer), role)
     const mates = chain.mates(node).map((node) => this.#peer(node))
-    const held = this.#heldBy(mates.filter((mate) => !mate.isMirror))
+    const held = this.#heldBy(mates.filter((mate) => mate.isReceiver))
     const missing = RangeSet.of([[0, this.#config.bytes]])
     missing.subtract(peer.have)
     missing.subtract(held)
@@ -146,11 +148,11 @@ export class OriginExchange {
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
     }
     // In a new group it has what went before from those who feed it now.
-    const feeders = isMirror || mates.length > 0 ? [] : chain.feeders(node)
+    const feeders = !isReceiver || mates.length > 0 ? [] : chain.feeders(node)
     const before = RangeSet.of(feeders.flatMap((one) => [...this.#dealer.dealt(one)]))
     missing.subtract(before)
     this.#enter(peer, nowMs)
-    const fact = { node, isMirror, missing: missing.toArray(), nowMs }
+    const fact = { node, role, missing: missing.toArray(), nowMs }
     const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
     const brought = sends.filter((send) => send.why === 'level')
     const ranges = brought.map(({ offset, length }): RangePair => [offset, length])
@@ -161,7 +163,11 @@ export class OriginExchange {
     // It is behind at first, which is not logged.
     if (this.#dealer.excluded().includes(peer.node)) peer.catchesUp()
     this.#verdicts.tellExcluded()
-    if (!isMirror) this.#digestsDirectly(peer, [[0, this.#config.bytes]])
+    if (isReceiver) {
+      this.#digestsDirectly(peer, [[0, this.#config.bytes]])
+      // What a gateway has passed on it does not have any more: mates have it.
+      for (const mate of mates) if (mate.role === 'gateway') this.#detour(peer, mate, 'held')
+    }
     this.#tellHeld(peer, RangeSet.of([...held, ...before]), feeders[0])
     this.#list(sends)
   }
@@ -316,11 +322,12 @@ export class OriginExchange {
 
   /** What others hold, or have coming, of what this node lacks: it asks them. */
   #tellHeld(peer: Peer, held: RangeSet, feeder?: number): void {
+    if (!peer.isReceiver) return
     const lacking = RangeSet.of(held)
     lacking.subtract(peer.have)
     if (lacking.isEmpty) return
     const isHolder = (other: Peer): boolean =>
-      other.node === feeder || !(other === peer || other.isMirror || other.have.isEmpty)
+      other.node === feeder || !(other === peer || !other.isReceiver || other.have.isEmpty)
     const holder = [...this.#group.values()].find(isHolder)
     if (holder === undefined) return
     for (const frame of detourFrames(holder, 'held', lacking.toArray()))
@@ -363,7 +370,7 @@ export class OriginExchange {
   /** Those who are fed by it in its group. */
   #mates(peer: Peer): Peer[] {
     const mates = this.#dealer.chain.matesFedBy(peer.node).map((node) => this.#peer(node))
-    return mates.filter((mate) => mate.phase === 'running')
+    return mates.filter((mate) => mate.phase === 'running' && mate.isReceiver)
   }
 
   /** `gap`: only what flowed there. */

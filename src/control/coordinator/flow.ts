@@ -134,17 +134,21 @@ export class OriginFlow {
   observedBoundSeconds(dataBytes: number, seconds: number): number | null {
     if (seconds * 1000 < windowMs) return null
     const nodes = this.#peers.all
-      .filter((peer) => peer.outcome?.status === 'complete' && !peer.isMirror)
+      .filter((peer) => peer.outcome?.status === 'complete' && peer.isReceiver)
       .map(({ link, counts: { landing, sending } }) => ({
         address: link.address,
         ...speed('uplinkBytesPerSecond', sending.highest),
         ...speed('downlinkBytesPerSecond', landing.highest),
       }))
-    const mirrors = this.#peers.all.filter((peer) => peer.isMirror)
+    const mirrors = this.#peers.all.filter((peer) => peer.role === 'mirror')
     const sources = [this.#sent.highest, ...mirrors.map(({ counts }) => counts.sending.highest)]
     const seen = sources.filter((rate) => rate !== null)
     const rate = seen.length === 0 ? null : seen.reduce((sum, one) => sum + one, 0)
-    return bound(dataBytes, speed('uplinkBytesPerSecond', rate), nodes).boundSeconds
+    const gateways = this.#peers.all
+      .filter((peer) => peer.role === 'gateway')
+      .map(({ counts }) => speed('uplinkBytesPerSecond', counts.sending.highest))
+    const origin = speed('uplinkBytesPerSecond', rate)
+    return bound(dataBytes, origin, nodes, gateways).boundSeconds
   }
 }
 

@@ -108,7 +108,8 @@ export class OriginLimits {
 
   #move(peer: Peer, isSealed: boolean, passedMs: number): void {
     const isWhole = this.#isWhole(peer)
-    const counts = peer.phase === 'running' && (isWhole ? isSealed : this.#isFed(peer))
+    const isJudged = peer.isReceiver && peer.phase === 'running'
+    const counts = isJudged && (isWhole ? isSealed : this.#isFed(peer))
     const window = this.#windows.get(peer)
     if (!counts) this.#set(peer, undefined)
     else if (window === undefined || (isWhole && window.landedBytes < this.#bytes))

@@ -242,7 +242,7 @@ export class OriginMachine {
   #onAccept(peer: Peer, { have }: Frame & { type: 'accept' }, nowMs: number): void {
     const fault = peer.isDeciding ? haveFault(have, this.#config) : 'a second accept'
     if (fault !== null) return this.#lose(peer, 'ERR_FR_PROTOCOL', fault, nowMs)
-    if (peer.isMirror && RangeSet.of(have).bytes < this.#config.bytes)
+    if (peer.role === 'mirror' && RangeSet.of(have).bytes < this.#config.bytes)
       return this.#lose(peer, 'ERR_FR_NOT_HELD', 'a mirror that lacks a part', nowMs)
     peer.accepts(have)
     this.flow.held(peer)
@@ -386,7 +386,7 @@ export class OriginMachine {
     isFinal = false,
   ): void {
     const { phase, hasLink } = peer
-    if (isFinal || peer.isMirror || !this.#retries.returns(peer, failure, nowMs)) {
+    if (isFinal || !peer.isReceiver || !this.#retries.returns(peer, failure, nowMs)) {
       this.#announce(peer, peer.fails(status, failure, isFinal ? peer.failure : undefined))
       this.#joins.settled(peer, failure)
     }
@@ -407,15 +407,18 @@ export class OriginMachine {
   }
 
   #announce(peer: Peer, outcome: NodeSettled): void {
-    const { node: member, isMirror } = peer
+    const { node: member, role } = peer
     const { reason } = outcome
-    if (!isMirror) return this.#outbox.wish({ type: 'announceOutcome', member, outcome })
-    if (reason !== null) this.#outbox.note('info', 'no-mirror', peer, reason)
+    if (role === 'receiver') return this.#outbox.wish({ type: 'announceOutcome', member, outcome })
+    const level = role === 'mirror' ? 'info' : 'warn'
+    if (reason !== null) this.#outbox.note(level, `no-${role}`, peer, reason)
   }
 
   #finish(): void {
     for (const peer of inOrder(this.#peers.linked)) {
-      if (peer.phase === 'complete') this.#outbox.say(peer, { type: 'finish' })
+      const isDone =
+        peer.phase === 'complete' || (peer.role === 'gateway' && peer.phase === 'running')
+      if (isDone) this.#outbox.say(peer, { type: 'finish' })
       else this.#outbox.say(peer, { type: 'abort', code: 'ERR_FR_ABORTED', text: 'all is sent' })
       this.#drop(peer)
     }

@@ -83,10 +83,10 @@ export class OriginPlans {
     this.standbys.tellRoster()
   }
 
-  /** Mirrors are sent nothing. */
+  /** Who only sends is sent nothing by others. */
   #routesOf(peer: Peer): Route[] {
     return this.#dealer.chain.routes(peer.node).flatMap(({ route, to }) => {
-      const lacking = to.filter(({ member }) => !this.#peers.of(member).isMirror)
+      const lacking = to.filter(({ member }) => this.#peers.of(member).isReceiver)
       return lacking.length === 0 ? [] : [{ route, to: lacking }]
     })
   }
@@ -127,9 +127,10 @@ export class OriginPlans {
   }
 }
 
-/** A node as others are told of it. */
+/** A node as others are told of it. Nobody dials a gateway: there is nothing to be had of it. */
 function memberOf(peer: Peer): Member {
   const { site } = peer.link
+  if (peer.role === 'gateway') return { number: peer.node, nodeId: peer.nodeId }
   const address = peer.link.advertise ?? peer.advertise ?? peer.link.address
   const at = site === undefined ? {} : { site }
   return { number: peer.node, nodeId: peer.nodeId, address, ...at }

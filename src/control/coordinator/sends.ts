@@ -42,7 +42,7 @@ export class OriginSends {
   #send(send: Send, route: number): void {
     const { node: member, relay, column: _, ...how } = send
     const peer = this.#peers.of(member)
-    if (peer.isMirror) {
+    if (peer.role === 'mirror') {
       const ranges: RangePair[] = [[send.offset, send.length]]
       // It lacks nothing else.
       if (relay) this.#outbox.say(peer, { type: 'passOn', ranges, route })

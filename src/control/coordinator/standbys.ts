@@ -51,7 +51,7 @@ export class Standbys {
     if (isSame && chosen.length === limits.standbys) return false
     for (const peer of serving) {
       if (chosen.length === limits.standbys) break
-      if (!peer.isMirror && !chosen.includes(peer)) chosen.push(peer)
+      if (peer.isReceiver && !chosen.includes(peer)) chosen.push(peer)
     }
     const areNew = !isSame || chosen.length !== this.#chosen.length
     this.#chosen = chosen
@@ -132,8 +132,8 @@ function entryOf(peer: Peer): RosterEntry {
     address: link.address,
     ...(advertise === undefined ? {} : { advertise }),
     ...(link.site === undefined ? {} : { site: link.site }),
-    // A mirror is nobody's receiver.
-    state: peer.isMirror
+    // Who only sends is nobody's receiver.
+    state: !peer.isReceiver
       ? 'out'
       : isServing
         ? phase === 'complete'

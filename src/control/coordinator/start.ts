@@ -42,7 +42,7 @@ export class OriginStart {
    */
   advance(nowMs: number): boolean {
     const { ready, coming, offered } = this.#peers
-    if (![...ready].some((peer) => !peer.isMirror)) {
+    if (![...ready].some((peer) => peer.isReceiver)) {
       this.#readyMs = undefined
       return false
     }

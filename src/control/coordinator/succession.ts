@@ -8,9 +8,15 @@ import type { Peers } from '../members/peers.js'
 import { originNumber, type Term } from '../messages/types.js'
 import type { OriginConfig, OriginWish } from './events.js'
 
-/** The nodes of a push, each at its number. */
-export function peersOf({ nodes, succeeds }: OriginConfig, nowMs: number): Peer[] {
-  if (succeeds === undefined) return nodes.map((link, node) => new Peer(node, link, nowMs))
+/** The nodes of a push, each at its number, and its gateways behind them. */
+export function peersOf(config: OriginConfig, nowMs: number): Peer[] {
+  const { nodes, gateways = [], succeeds } = config
+  if (succeeds === undefined) {
+    const peers = nodes.map((link, node) => new Peer(node, link, nowMs))
+    for (const link of gateways)
+      peers.push(new Peer(peers.length, link, nowMs, undefined, 'gateway'))
+    return peers
+  }
   return succeeds.roster.entries.map(({ number, nodeId, state, ...link }) => {
     const peer = new Peer(number, link, nowMs)
     peer.nodeId = nodeId
@@ -32,7 +38,7 @@ export function addMirrors(
   nowMs: number,
 ): OriginWish[] {
   const from = peers.length
-  for (const link of mirrors) peers.add(new Peer(peers.length, link, nowMs, undefined, true))
+  for (const link of mirrors) peers.add(new Peer(peers.length, link, nowMs, undefined, 'mirror'))
   return dialsOf(peers.all.slice(from))
 }
 

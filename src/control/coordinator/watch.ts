@@ -88,7 +88,7 @@ export class PeerWatch {
   }
 
   /** Until when this peer may stay in its phase. */
-  #limitMs({ state, presence, counts }: Peer): number {
+  #limitMs({ state, presence, counts, role }: Peer): number {
     switch (state.phase) {
       case 'connecting':
         // The look-up has a limit of its own (net/resolver.ts); the node's begins after it.
@@ -96,7 +96,8 @@ export class PeerWatch {
       case 'offered':
         return state.sinceMs + limits.acceptMs
       case 'running': {
-        if (presence === 'away') return never
+        // Nothing lands at a gateway, and it may have nothing to do.
+        if (presence === 'away' || role === 'gateway') return never
         const holdsAll = counts.verifiedBytes >= this.#config.bytes
         return state.movedMs + (holdsAll ? limits.publishMs : limits.stallMs)
       }

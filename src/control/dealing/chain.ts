@@ -172,7 +172,7 @@ export class ChainDealer implements Dealer {
   }
 
   #start(fact: DealerFact & { type: 'started' }): Send[] {
-    const { nodes, have, mirrors = new Set<number>(), nowMs } = fact
+    const { nodes, have, mirrors, gateways, nowMs } = fact
     for (const group of this.chain.groups.slice(1)) this.#watch(group, nowMs)
     // Each byte goes the whole way: only what all have needs no dealing.
     const common = RangeSet.of(have?.get(nodes[0] as number) ?? new RangeSet())
@@ -183,7 +183,8 @@ export class ChainDealer implements Dealer {
     }
     const held = new Map([[nodes[0] as number, common]])
     const heads = this.chain.heads
-    return this.#heads.handle({ type: 'started', nodes: heads, have: held, mirrors, nowMs })
+    const senders = { ...(mirrors && { mirrors }), ...(gateways && { gateways }) }
+    return this.#heads.handle({ type: 'started', nodes: heads, have: held, ...senders, nowMs })
   }
 
   /** A group further down: who lags in it. */

@@ -4,12 +4,13 @@
  * is what must be made good when a node dies. It must never know about connections or time-outs.
  *
  * What somebody holds at the start is no work for a relay: the others have it from there. A mirror
- * holds everything and is a relay like the others: what it is dealt nobody has to send to it.
+ * holds everything and is a relay like the others: what it is dealt nobody has to send to it. A
+ * gateway is one too, and no receiver: with an uplink of u it can carry u/n of what n nodes get.
  *
  * A dealer that deals piece by piece answers `reported`, `counted` and `ticked` with more sends.
  */
 import type { RangePair, RangeSet } from '../../base/ranges.js'
-import type { Strategy } from '../messages/types.js'
+import type { Role, Strategy } from '../messages/types.js'
 import type { Chain } from '../plan/chain.js'
 import type { TreeShape } from '../plan/layout.js'
 
@@ -46,6 +47,8 @@ export type DealerFact =
       readonly have?: ReadonlyMap<number, RangeSet>
       /** Those who lack nothing: they only pass on what they are dealt. */
       readonly mirrors?: ReadonlySet<number>
+      /** Those who pass on what they are dealt, and are to have nothing of it. */
+      readonly gateways?: ReadonlySet<number>
       readonly nowMs: number
     }
   /**
@@ -56,7 +59,7 @@ export type DealerFact =
       readonly type: 'nodeJoined'
       readonly node: number
       readonly missing: readonly RangePair[]
-      readonly isMirror?: boolean
+      readonly role?: Role
       readonly nowMs: number
     }
   /** A node's own report: what it holds and how far behind its relay feeds are. */

@@ -15,7 +15,7 @@
  */
 import { KIB, limits, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
-import type { Strategy } from '../messages/types.js'
+import type { Role, Strategy } from '../messages/types.js'
 import { Chain } from '../plan/chain.js'
 import type { Dealer, DealerFact, Send, SendReason } from './dealer.js'
 import { DirectAnswers } from './direct-answers.js'
@@ -160,7 +160,7 @@ export class GroupDealer implements Dealer {
     switch (fact.type) {
       case 'started':
         this.#stock.start(fact.nodes, fact.have?.values() ?? [], this.#holes)
-        return this.#start(fact.nodes, fact.mirrors ?? new Set(), fact.nowMs)
+        return this.#start(fact)
       case 'nodeJoined':
         return this.#join(fact)
       case 'reported': {
@@ -208,13 +208,16 @@ export class GroupDealer implements Dealer {
     }
   }
 
-  #start(nodes: readonly number[], mirrors: ReadonlySet<number>, nowMs: number): Send[] {
+  #start({ nodes, mirrors, gateways, nowMs }: DealerFact & { type: 'started' }): Send[] {
     this.#startMs = nowMs
     this.#unitBytesMin = wholePages(this.#stock.openBytes / unitsMax)
     this.#shareBytes = this.#stock.openBytes / Math.max(1, nodes.length)
     this.#own = new OwnUplink(nowMs, tickMs, this.#stock.isSpareOwed)
-    for (const node of nodes) this.#relays.set(node, this.#relayOf(node, nowMs, mirrors.has(node)))
-    this.#lag.started(nodes.filter((node) => !mirrors.has(node)))
+    for (const node of nodes) {
+      const role = mirrors?.has(node) ? 'mirror' : gateways?.has(node) ? 'gateway' : 'receiver'
+      this.#relays.set(node, this.#relayOf(node, nowMs, role))
+    }
+    this.#lag.started(this.#receivers.map(({ node }) => node))
     this.#tickAtMs = nowMs + tickMs
     return [...this.#dealHoles(), ...this.#deal(nowMs)]
   }
@@ -233,9 +236,12 @@ export class GroupDealer implements Dealer {
   }
 
   /** It relays from now on like the others, with an empty queue. */
-  #join({ node, missing, isMirror, nowMs }: DealerFact & { type: 'nodeJoined' }): Send[] {
-    this.#relays.set(node, this.#relayOf(node, nowMs, isMirror))
-    if (!isMirror) this.#lag.joined(node)
+  #join({ node, missing, role, nowMs }: DealerFact & { type: 'nodeJoined' }): Send[] {
+    const relay = this.#relayOf(node, nowMs, role)
+    this.#relays.set(node, relay)
+    // Only who is to have the file is brought anything.
+    if (relay.role !== 'receiver') return this.#deal(nowMs)
+    this.#lag.joined(node)
     return [...this.bring(node, missing, nowMs), ...this.#deal(nowMs)]
   }
 
@@ -398,13 +404,13 @@ export class GroupDealer implements Dealer {
 
   /** Those that are to have the file. */
   get #receivers(): DealtRelay[] {
-    return [...this.#relays.values()].filter((relay) => !relay.isMirror)
+    return [...this.#relays.values()].filter((relay) => relay.role === 'receiver')
   }
 
-  #relayOf(node: number, nowMs: number, isMirror = false): DealtRelay {
+  #relayOf(node: number, nowMs: number, role?: Role): DealtRelay {
     this.#expected ??= this.#rates()
     const rate = this.#expected.get(node)
-    return new DealtRelay(node, nowMs, rate, this.#unitBytesMin, this.#shareBytes, isMirror)
+    return new DealtRelay(node, nowMs, rate, this.#unitBytesMin, this.#shareBytes, role)
   }
 
   #unitToAll(sends: Send[], least: number): number {

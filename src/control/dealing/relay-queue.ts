@@ -11,6 +11,7 @@
 import { KIB, limits, MIB } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { Lateness } from '../members/lateness.js'
+import type { Role } from '../messages/types.js'
 import { PastUnits } from './past-units.js'
 
 /** A full window, in time; bounded, because a relay that is the bottleneck fills any window. */
@@ -94,8 +95,8 @@ interface Deal {
 
 export class DealtRelay {
   readonly node: number
-  /** It holds everything: nothing is listed on a feed to it, and what it is dealt is there. */
-  readonly isMirror: boolean
+  /** A mirror holds everything: nothing is listed on a feed to it, what it is dealt is there. */
+  readonly role: Role
   readonly dealt = new RangeSet()
   heardMs: number
   /** How late its reports come. */
@@ -165,10 +166,10 @@ export class DealtRelay {
     rate = 0,
     unitBytesMin = pageBytes,
     shareBytes = 0,
-    isMirror = false,
+    role: Role = 'receiver',
   ) {
     this.node = node
-    this.isMirror = isMirror
+    this.role = role
     this.#unitBytesMin = unitBytesMin
     this.#shareBytes = rate === 0 ? shareBytes : 0
     this.rate = Math.min(rate, expectedRateMax)
@@ -215,7 +216,7 @@ export class DealtRelay {
   /** Bytes were listed on its feed, to be relayed or not. */
   listed(length: number): void {
     this.#listed += length
-    if (!this.isMirror) this.queuedBytes += length
+    if (this.role !== 'mirror') this.queuedBytes += length
   }
 
   /** A unit that it is not to forward was listed on its feed. */
@@ -280,7 +281,8 @@ export class DealtRelay {
     const { receivedBytes } = said
     const backlogBytes = Math.max(said.backlogBytes, this.#beyondBytes)
     // Holes are listed like payload but never received as such.
-    const holes = this.isMirror ? 0 : Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
+    const holes =
+      this.role === 'mirror' ? 0 : Math.max(0, this.#listed - this.queuedBytes - this.sentBytes)
     const received = Math.min(this.#listed, receivedBytes + holes)
     const past = this.#past.until(received)
     const forwarded = received - past - backlogBytes

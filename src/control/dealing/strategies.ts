@@ -100,11 +100,12 @@ export function forecastOf(
   origin: LinkSpeeds,
   nodes: readonly NodeLink[],
   wish: GroupWish = {},
+  gateways: readonly LinkSpeeds[] = [],
 ): Forecast {
   if (shape === 'unicast') return forecastUnicast(bytes, origin, nodes)
   if (shape !== 'group') return forecastTree(bytes, origin, nodes, { ...wish, shape })
   if (strategy === 'classic') return forecastClassic(bytes, blockBytes, origin, nodes)
-  const base = bound(bytes, origin, nodes)
+  const base = bound(bytes, origin, nodes, gateways)
   return { ...base, predictedSeconds: base.boundSeconds }
 }
 

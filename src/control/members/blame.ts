@@ -6,7 +6,7 @@
  * relay is the hop between them; bad at the relay as well, or never relayed, is the hop from the
  * origin. A relay that has not judged yet counts as innocent of the hop before it; when it finds
  * the block bad after all, its own report names the earlier hop, so the last word on a block is
- * right.
+ * right. A gateway judges nothing: what is bad at two of those it feeds was bad when it left it.
  */
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Peer } from './peer.js'
@@ -32,7 +32,9 @@ export function firstBadHop(
     (other) => other !== peer && RangeSet.of(dealt(other.node)).present(offset, length).length > 0,
   )
   if (relay === undefined) return { from: origin, to: peer.link.address }
-  const wasBadThere = relay.bad.present(offset, length).length > 0
+  const isBad = (other: Peer): boolean => other.bad.present(offset, length).length > 0
+  const others = group.filter((other) => other !== peer)
+  const wasBadThere = relay.role === 'gateway' ? others.some(isBad) : isBad(relay)
   return wasBadThere
     ? { from: origin, to: relay.link.address }
     : { from: relay.link.address, to: peer.link.address }

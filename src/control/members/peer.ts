@@ -9,7 +9,7 @@ import { errorTable, type Failure } from '../../base/errors.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { NodeLimits } from '../../base/rate-limits.js'
 import type { MemberFact } from '../messages/facts.js'
-import type { Frame, NodeSettled } from '../messages/types.js'
+import type { Frame, NodeSettled, Role } from '../messages/types.js'
 import { limited } from '../plan/limited.js'
 import type { NodeLink } from '../plan/plan.js'
 import { PeerCounts } from './counts.js'
@@ -50,8 +50,7 @@ export class Peer {
   readonly node: number
   readonly link: NodeLink
   readonly history: History
-  /** It holds all of the content, and takes part only to send it to others. */
-  readonly isMirror: boolean
+  readonly role: Role
   readonly counts = new PeerCounts()
   /** Empty: it was never connected to. */
   nodeId = ''
@@ -80,10 +79,10 @@ export class Peer {
     link: NodeLink,
     nowMs: number,
     history = firstAttempt,
-    isMirror = false,
+    role: Role = 'receiver',
   ) {
     this.node = node
-    this.isMirror = isMirror
+    this.role = role
     this.link = link
     this.history = history
     const dial = { is: 'dialling' } as const
@@ -93,6 +92,11 @@ export class Peer {
   /** One at a time. */
   listen(listener: PeerListener): void {
     this.#listener = listener
+  }
+
+  /** It is to have the file; nobody waits for any other. */
+  get isReceiver(): boolean {
+    return this.role === 'receiver'
   }
 
   get state(): PeerState {
@@ -168,7 +172,7 @@ export class Peer {
 
   /** The push does not wait for it. */
   get isSettled(): boolean {
-    return this.isMirror || this.outcome !== undefined || this.isSuperseded
+    return !this.isReceiver || this.outcome !== undefined || this.isSuperseded
   }
 
   /** The last word about this attempt. */
@@ -440,11 +444,4 @@ function reasonOf({ code, text }: Failure, before: Failure | undefined): string 
   const said = `${code}: ${text}`
   if (before === undefined || before.code === code) return said
   return `${said} (before: ${before.code}: ${before.text})`
-}
-
-/** Among nodes of the same name: the same node, not a copy of its machine. */
-export function twinAmong(peer: Peer, same: Iterable<Peer>): Peer | undefined {
-  for (const other of same)
-    if (other !== peer && other.incarnation === peer.incarnation) return other
-  return undefined
 }

@@ -4,7 +4,7 @@
  * The idea: what is asked of all nodes together (is anybody still deciding, who takes part, is
  * everybody done) is kept as it changes, so that no fact about one node costs a look at the others.
  */
-import { type Peer, type PeerListener, twinAmong } from './peer.js'
+import type { Peer, PeerListener } from './peer.js'
 
 export class Peers implements PeerListener {
   readonly #all: Peer[] = []
@@ -89,8 +89,8 @@ export class Peers implements PeerListener {
 
   changed(peer: Peer): void {
     for (const { touched } of this.#followers) touched.add(peer)
-    const { phase, isMirror, nodeId, hasLink } = peer
-    put(this.coming, peer, peer.isComing && !isMirror)
+    const { phase, isReceiver, nodeId, hasLink } = peer
+    put(this.coming, peer, peer.isComing && peer.role !== 'mirror')
     put(this.offered, peer, phase === 'offered')
     put(this.claiming, peer, peer.isClaiming)
     put(this.comparing, peer, peer.isComparing)
@@ -100,7 +100,7 @@ export class Peers implements PeerListener {
     put(this.unsettled, peer, !peer.isSettled)
     put(this.returning, peer, peer.isToReturn)
     put(this.standing, peer, !peer.isSuperseded)
-    if (nodeId === '' || isMirror) return
+    if (nodeId === '' || !isReceiver) return
     const same = this.#byId.get(nodeId) ?? new Set()
     put(same, peer, hasLink)
     if (same.size === 0) this.#byId.delete(nodeId)
@@ -116,4 +116,11 @@ function put(set: Set<Peer>, peer: Peer, isIn: boolean): void {
 /** In the order of their numbers. */
 export function inOrder(peers: Iterable<Peer>): Peer[] {
   return [...peers].sort((a, b) => a.node - b.node)
+}
+
+/** Among nodes of the same name: the same node, not a copy of its machine. */
+function twinAmong(peer: Peer, same: Iterable<Peer>): Peer | undefined {
+  for (const other of same)
+    if (other !== peer && other.incarnation === peer.incarnation) return other
+  return undefined
 }

@@ -83,6 +83,9 @@ export interface Term {
   readonly member: number
 }
 
+/** A mirror holds all and only sends it; a gateway passes on what comes, and keeps nothing. */
+export type Role = 'receiver' | 'mirror' | 'gateway'
+
 /** Who takes part in a transfer. */
 export interface Member {
   /** Stands for this member in one transfer, and never for another. */
@@ -218,8 +221,7 @@ export type Frame =
       readonly planned: boolean
       /** Of the content, where it is known before anything is sent; null: it is not. */
       readonly fileDigest: string | null
-      /** The node takes no file: it is to send others what it holds of this content. */
-      readonly mirror: boolean
+      readonly role: Role
       /** What the push may use of the node; absent: all, with the weight that is usual. */
       readonly share?: TransferShare
     }

@@ -15,7 +15,7 @@
  * node, and who is avoided, is remembered: no later way leads there.
  */
 import { limits } from '../../base/limits.js'
-import type { Route } from '../messages/types.js'
+import type { Role, Route } from '../messages/types.js'
 import { type Group, Groups } from './groups.js'
 import type { Placed, TreeWish } from './layout.js'
 import { spreadOver } from './spread.js'
@@ -28,6 +28,8 @@ const groupRoute = 1
 /** Part of all nodes that the coordinator may feed what goes past the columns. */
 const unspreadShare = 1 / 20
 
+const noNodes: ReadonlySet<number> = new Set()
+
 export class Chain {
   readonly #groups: Groups
   readonly #isToEvery: boolean
@@ -38,6 +40,8 @@ export class Chain {
   readonly #avoided = new Set<number>()
   /** Whom a node does not reach. */
   readonly #unreached = new Map<number, Set<number>>()
+  /** They keep nothing: each has a way of its own, and when somebody joins a new one. */
+  readonly #gateways = new Set<number>()
   #spread: Way | undefined
   #unspread: readonly number[] = []
   #routes = groupRoute
@@ -51,10 +55,12 @@ export class Chain {
     this.#isToEvery = wish.handover === 'every'
   }
 
-  /** `mirrors`: those of the nodes that hold everything, and only send. */
-  start(nodes: readonly Placed[], mirrors: ReadonlySet<number> = new Set()): void {
-    this.#groups.start(nodes, mirrors)
-    for (const node of mirrors) this.#groups.addMirror(node)
+  /** `mirrors`, `gateways`: those of the nodes that only send. */
+  start(nodes: readonly Placed[], mirrors = noNodes, gateways = noNodes): void {
+    const senders = new Set([...mirrors, ...gateways])
+    this.#groups.start(nodes, senders)
+    for (const node of senders) this.#groups.addSender(node)
+    for (const node of gateways) this.#gateways.add(node)
     for (const { members } of this.#groups.all) this.#touch(members)
     this.#begin()
   }
@@ -75,7 +81,7 @@ export class Chain {
     return all.map(({ parent }) => (parent === null ? null : (index.get(parent) ?? null)))
   }
 
-  /** The groups without mirrors. */
+  /** The groups without those who only send. */
   get receivers(): number[][] {
     return this.#groups.all.map((group) => this.#groups.receivers(group))
   }
@@ -210,19 +216,22 @@ export class Chain {
 
   /**
    * A node more: a mate in a group that feeds no other, one of its own site where there is one, or
-   * in a new group there. The only group has a column for it, too, and so has a mirror wherever it
-   * joins.
+   * in a new group there. The only group has a column for it, too, and so has who only sends
+   * wherever it joins.
    */
-  join(placed: Placed, isMirror = false): void {
+  join(placed: Placed, role: Role = 'receiver'): void {
     const { node } = placed
-    if (isMirror) {
-      if (this.#groups.addMirror(node)) this.#beginAt(node, new Set())
+    if (role === 'gateway') this.#gateways.add(node)
+    if (role !== 'receiver') {
+      if (this.#groups.addSender(node)) this.#beginAt(node, new Set())
       return this.#touch(this.#groups.first?.members ?? [])
     }
     if (this.#groups.join(placed)) for (const column of this.#columns.keys()) this.#reroute(column)
     this.#touchBeside(node)
     if (this.isOne) this.#beginAt(node, new Set())
     else this.#unfed([node])
+    for (const [column, { head }] of [...this.#columns])
+      if (this.#gateways.has(head)) this.#reroute(column)
   }
 
   /** The node is gone. */
@@ -278,7 +287,8 @@ export class Chain {
   }
 
   #beginAt(head: number, wished: ReadonlySet<number>): void {
-    this.#setColumn(this.#count++, head, wished, this.isOne ? groupRoute : 0)
+    const isShared = this.isOne && !this.#gateways.has(head)
+    this.#setColumn(this.#count++, head, wished, isShared ? groupRoute : 0)
   }
 
   /** The same column, but for places that it cannot go through any longer. */
@@ -337,7 +347,7 @@ export class Chain {
 
   /** Bytes that it is fed go on from there. */
   #passes(node: number): boolean {
-    return !this.#avoided.has(node) && !this.#groups.isMirror(node)
+    return !this.#avoided.has(node) && !this.#groups.isSender(node)
   }
 
   #reaches(from: number, to: number): boolean {
@@ -364,7 +374,7 @@ export class Chain {
   /** Mates of a node that is fed, who are fed together with it. */
   #endsBelow(way: Way, to: number): number[] {
     if (!this.#isToEvery || way.column === null) return []
-    return this.mates(to).filter((mate) => !this.#groups.isMirror(mate))
+    return this.mates(to).filter((mate) => !this.#groups.isSender(mate))
   }
 
   /** What the mates of a node that is fed no more miss for the same reason. */

@@ -22,7 +22,8 @@ export class Groups {
   /** The one that the coordinator feeds is the first. */
   #all: OpenGroup[] = []
   readonly #of = new Map<number, OpenGroup>()
-  readonly #mirrors = new Set<number>()
+  /** Those who have no place in the layout: they only send. */
+  readonly #senders = new Set<number>()
   /** Columns of several groups, by their sizes at the start. */
   columns = 0
   /** Nodes of the largest group at the start. */
@@ -32,10 +33,10 @@ export class Groups {
     this.#wish = wish
   }
 
-  /** `mirrors`: those of the nodes that hold everything; they are in no layout. */
-  start(nodes: readonly Placed[], mirrors: ReadonlySet<number>): void {
+  /** `senders`: those of the nodes that are fed nothing by others; they are in no layout. */
+  start(nodes: readonly Placed[], senders: ReadonlySet<number>): void {
     const sites = new Map(nodes.map(({ node, site }) => [node, site]))
-    const receivers = nodes.filter(({ node }) => !mirrors.has(node))
+    const receivers = nodes.filter(({ node }) => !senders.has(node))
     for (const { nodes: members, parent } of layOut(receivers, this.#wish))
       this.#add(parent === null ? null : (this.#all[parent] as OpenGroup), members, sites)
     const sizes = this.#all.map(({ members }) => members.length)
@@ -68,20 +69,20 @@ export class Groups {
     return this.#of.get(node)
   }
 
-  isMirror(node: number): boolean {
-    return this.#mirrors.has(node)
+  isSender(node: number): boolean {
+    return this.#senders.has(node)
   }
 
   receivers({ members }: Group): number[] {
-    return members.filter((node) => !this.#mirrors.has(node))
+    return members.filter((node) => !this.#senders.has(node))
   }
 
   /** It is fed nothing, so it is in the first group. False: that takes no more. */
-  addMirror(node: number): boolean {
+  addSender(node: number): boolean {
     const first = this.#all[0] ?? this.#add(null, [], new Map())
     if (first.members.length >= Math.max(this.#most, limits.nodesPerGroup)) return false
     this.#enter(node, first)
-    this.#mirrors.add(node)
+    this.#senders.add(node)
     return true
   }
 

@@ -78,8 +78,17 @@ function originUplink(origin: LinkSpeeds): string {
   return origin.isUpLimited ? 'limit of the origin' : 'origin uplink'
 }
 
-/** The fluid bound for all nodes and what limits it. Rates in bytes per second, time in seconds. */
-export function bound(bytes: number, origin: LinkSpeeds, nodes: readonly NodeLink[]): Forecast {
+/**
+ * The fluid bound for all nodes and what limits it. Rates in bytes per second, time in seconds.
+ * `gateways` only pass on: what they send to n nodes they must be sent once, so an uplink h of
+ * theirs is worth h (1 - 1/n).
+ */
+export function bound(
+  bytes: number,
+  origin: LinkSpeeds,
+  nodes: readonly NodeLink[],
+  gateways: readonly LinkSpeeds[] = [],
+): Forecast {
   const none: Forecast = { boundSeconds: null, predictedSeconds: null, limiting: null }
   if (nodes.length === 0) return none
   const originRate = origin.uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY
@@ -94,6 +103,10 @@ export function bound(bytes: number, origin: LinkSpeeds, nodes: readonly NodeLin
       limiting = `${node.isDownLimited ? 'limit' : 'downlink'} of ${node.address}`
     }
   }
+  const worth = 1 - 1 / nodes.length
+  if (worth > 0)
+    for (const { uplinkBytesPerSecond } of gateways)
+      uplinks += worth * (uplinkBytesPerSecond ?? Number.POSITIVE_INFINITY)
   if (uplinks / nodes.length < rate) {
     rate = uplinks / nodes.length
     limiting = 'uplinks'

@@ -15,6 +15,8 @@ export interface NodeConfig {
   readonly originId: string
   /** See NodeWaits. */
   readonly silenceMs: number
+  /** It passes on what comes to it, and keeps nothing: it lacks nothing, and is never complete. */
+  readonly isGateway?: boolean
 }
 
 /** Blocks that are in the file already, with their digests. */
@@ -85,10 +87,12 @@ export type NodeWish =
 export type NodePhase =
   /** -> accepted | ended: the session prepares the partial. */
   | 'preparing'
-  /** -> receiving | ended: waits for the plan. */
+  /** -> receiving | passing | ended: waits for the plan. */
   | 'accepted'
   /** -> summing | orphaned | ended: bytes land and are verified. */
   | 'receiving'
+  /** -> ended: what comes goes on, and nothing is kept; it lacks nothing, and is never complete. */
+  | 'passing'
   /** -> ended: the link to the coordinator broke; what lands is verified and kept. */
   | 'orphaned'
   /** -> publishing | ended: everything is verified and sealed. */

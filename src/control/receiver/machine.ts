@@ -85,7 +85,7 @@ export class NodeMachine {
   handle(fact: NodeFact, nowMs: number): NodeWish[] {
     if (this.#phase === 'ended') return []
     this.#on(fact, nowMs)
-    if (!this.#isEnded) this.#advance(nowMs)
+    if ((this.#phase as NodePhase) !== 'ended') this.#advance(nowMs)
     return this.#outbox.take()
   }
 
@@ -99,16 +99,12 @@ export class NodeMachine {
     return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
   }
 
-  get #isEnded(): boolean {
-    return this.#phase === 'ended'
-  }
-
   get #hasPlan(): boolean {
     return this.#phase !== 'preparing' && this.#phase !== 'accepted'
   }
 
   get #isRunning(): boolean {
-    return this.#phase === 'accepted' || this.#phase === 'receiving'
+    return ['accepted', 'receiving', 'passing'].includes(this.#phase)
   }
 
   get #lostAtMs(): number {
@@ -199,6 +195,7 @@ export class NodeMachine {
       case 'lagging':
         return this.reports.exclude(frame.members)
       case 'seal':
+        if (this.#phase === 'passing') return
         if (this.#phase !== 'receiving' || this.#seal !== undefined)
           return this.#fail('ERR_FR_PROTOCOL', 'a seal before the plan, or a second one')
         this.#seal = frame.fileDigest
@@ -211,6 +208,7 @@ export class NodeMachine {
       case 'abort':
         if (this.#phase === 'complete') return this.#end(null)
         if (frame.type === 'abort') return this.#end({ code: frame.code, text: frame.text })
+        if (this.#phase === 'passing') return this.#end(null)
         return this.#fail('ERR_FR_PROTOCOL', 'finish before this node was complete')
       default:
         return this.#fail('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}'`)
@@ -225,7 +223,7 @@ export class NodeMachine {
     this.pulls.met(news.met, plan)
     this.reports.planned(plan)
     if (news.begins) {
-      this.#phase = 'receiving'
+      this.#phase = this.#config.isGateway ? 'passing' : 'receiving'
       this.reports.begin(nowMs)
       this.#waits.moved(nowMs)
     }
@@ -264,6 +262,7 @@ export class NodeMachine {
   }
 
   #onDetour(frame: Frame & { type: 'detour' }, nowMs: number): void {
+    if (this.#phase === 'passing') return
     const part = { ranges: clampTo(this.#config.bytes, frame.ranges), route: frame.route }
     if (frame.why === 'broken') return this.#detours.add(frame.member, part, nowMs)
     this.#find(part, nowMs)

@@ -1,4 +1,5 @@
 /** What people are shown of a push under way: pure functions of the origin's machine. */
+import type { FrErrorCode } from '../../base/errors.js'
 import type { PlanMade } from '../coordinator/events.js'
 import type { OriginMachine } from '../coordinator/machine.js'
 import type { Peer } from '../members/peer.js'
@@ -79,7 +80,7 @@ export interface PushFacts {
 
 /** The last attempt of each node, in the order in which the nodes were named. */
 function current({ peers }: OriginMachine): readonly Peer[] {
-  const named = peers.filter((peer) => !peer.isMirror)
+  const named = peers.filter((peer) => peer.isReceiver)
   return [...new Map(named.map((peer) => [peer.link.address, peer])).values()]
 }
 
@@ -213,6 +214,18 @@ export interface PushShare {
   readonly relayedShare: number | null
 }
 
+/** A node that only passed on: what came of it. */
+export interface PushRelay extends PushShare {
+  /**
+   * - served: it took part to the end.
+   * - failed, refused: as for a node; what it had not passed on went another way.
+   * - unused: the push was over before it could take part.
+   */
+  readonly status: 'served' | 'failed' | 'refused' | 'unused'
+  readonly code: FrErrorCode | null
+  readonly reason: string | null
+}
+
 export interface PushResult {
   readonly event: 'result'
   readonly transfer: string
@@ -240,6 +253,8 @@ export interface PushResult {
   readonly observedEfficiency: number | null
   /** One line a node, then one for each mirror that sent something in the origin's stead. */
   readonly shares: readonly PushShare[]
+  /** Those that were to pass on a part and keep nothing. */
+  readonly relays: readonly PushRelay[]
   /** The part of the payload all nodes received that came from the origin; null where none did. */
   readonly originShare: number | null
   /** Bytes of the file that the origin dealt to every node itself, each counted once. */
@@ -295,7 +310,8 @@ export function resultView(
   const mirrors = machine.peers
     .filter(
       (peer) =>
-        peer.isMirror && (flow.dealtBytes(peer.node) > 0 || flow.relayedBytes(peer.node) > 0),
+        peer.role === 'mirror' &&
+        (flow.dealtBytes(peer.node) > 0 || flow.relayedBytes(peer.node) > 0),
     )
     .map(({ link }) => link.address)
   const bounds = boundsOf(machine, facts, complete.length > 0)
@@ -308,6 +324,7 @@ export function resultView(
     seconds,
     ...bounds.figures,
     shares: sharesView(machine, [...nodes.map(({ node }) => node), ...mirrors]),
+    relays: relaysView(machine),
     originShare: flow.receivedBytes === 0 ? null : 1 - relayedBytes / flow.receivedBytes,
     directBytes: flow.directBytes,
     resentBytes: flow.resentBytes,
@@ -331,7 +348,7 @@ function boundsOf(
   isComplete: boolean,
 ): { readonly figures: Bounds; readonly warnings: string[] } {
   // Bounds are those of nodes that lack everything.
-  const isFresh = machine.peers.every(({ have, isMirror }) => isMirror || have.isEmpty)
+  const isFresh = machine.peers.every(({ have, isReceiver }) => !isReceiver || have.isEmpty)
   const observed = isFresh ? machine.flow.observedBoundSeconds(dataBytes, seconds) : null
   const warnings: string[] = []
   const judge = (bound: number | null, from: string): number | null => {
@@ -351,6 +368,20 @@ function boundsOf(
     observedEfficiency: judge(observed, 'observed rates'),
   } as const
   return { figures, warnings }
+}
+
+function relaysView(machine: OriginMachine): PushRelay[] {
+  const gateways = machine.peers.filter((peer) => peer.role === 'gateway')
+  const shares = sharesView(
+    machine,
+    gateways.map(({ link }) => link.address),
+  )
+  return gateways.map(({ outcome, phase }, i) => {
+    const served = phase === 'running' ? 'served' : 'unused'
+    const { status = served, code = null, reason = null } = outcome ?? {}
+    const share = shares[i] as PushShare
+    return { ...share, status: status === 'complete' ? 'served' : status, code, reason }
+  })
 }
 
 /** All attempts of one address together. */

@@ -24,6 +24,7 @@ import {
   type NodeOutcome,
   type NodeSettled,
   originNumber,
+  type Role,
 } from '../../control/messages/types.js'
 import { spansSites } from '../../control/plan/layout.js'
 import { limited } from '../../control/plan/limited.js'
@@ -112,7 +113,7 @@ export class PushRun {
     }
     const { uplinkBytesPerSecond } = this.#origin
     const { groups } = spec
-    const senders = spec.nodes.length + (spec.mirrors?.length ?? 0)
+    const senders = spec.nodes.length + (spec.mirrors?.length ?? 0) + (spec.relays?.length ?? 0)
     const isAcrossSites = spansSites(spec.nodes)
     const shape = shapeOf(
       spec.shape,
@@ -123,8 +124,11 @@ export class PushRun {
       isAcrossSites,
     )
     const mirrors = shape === 'group' ? spec.mirrors : undefined
+    const gateways = shape === 'group' ? spec.relays : undefined
+    if (spec.relays !== undefined && shape !== 'group')
+      this.warn(`no relay has a part in this push: its shape is ${shape}`)
     this.#machine = new OriginMachine(
-      { ...config, ...(mirrors && { mirrors }) },
+      { ...config, ...(mirrors && { mirrors }), ...(gateways && { gateways }) },
       dealerOf(
         spec.strategy,
         shape,
@@ -182,7 +186,7 @@ export class PushRun {
       author: signer,
       signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],
       contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
-      offer: (planned: boolean, mirror: boolean): Frame[] => {
+      offer: (planned: boolean, role: Role): Frame[] => {
         const { noClobber, strict, share } = this.#spec
         const fileDigest = known?.fileDigest ?? this.#machine.fileDigest
         const wishes = {
@@ -193,7 +197,7 @@ export class PushRun {
           silenceMs,
           planned,
           fileDigest,
-          mirror,
+          role,
           ...(share && { share }),
         }
         const offer = { ...wishes, author: own, ...manifest.summary }
@@ -306,6 +310,7 @@ export class PushRun {
       this.#origin,
       nodes,
       this.#spec.groups,
+      this.#spec.relays,
     )
     const { size: bytes, dataBytes } = this.#source
     const file = { bytes, dataBytes, blockBytes: this.#blockBytes }

@@ -44,6 +44,8 @@ export interface PushSpec {
   readonly nodes: readonly NodeLink[]
   /** Those that are asked to send what they hold of the content in the origin's stead. */
   readonly mirrors?: readonly NodeLink[]
+  /** Those that pass on what comes to them and keep nothing. */
+  readonly relays?: readonly NodeLink[]
   readonly originUplinkBytesPerSecond: number | undefined
   readonly algorithm: DigestAlgorithm
   /** What an earlier reading of the same content has found; undefined: it is to be read. */

@@ -8,7 +8,7 @@ import type { OriginFact, OriginWish } from '../../control/coordinator/events.js
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import type { Peer } from '../../control/members/peer.js'
 import type { MemberWish } from '../../control/messages/facts.js'
-import type { Frame } from '../../control/messages/types.js'
+import type { Frame, Role } from '../../control/messages/types.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
 import { signDigests } from '../../protocol/digest-record.js'
 import type { Signer } from '../../protocol/primitives.js'
@@ -37,7 +37,7 @@ export interface CoordinatorPorts {
   readonly signed?: readonly DigestSpec[]
   readonly contents: Contents
   /** What is said to a node first: the offer, then the pages of the manifest. */
-  readonly offer: (planned: boolean, mirror: boolean) => readonly Frame[]
+  readonly offer: (planned: boolean, role: Role) => readonly Frame[]
   readonly execute: (wish: CallerWish) => void
   /** A defect of this program. */
   readonly crashed: (error: unknown) => void
@@ -127,8 +127,8 @@ export class CoordinatorSession {
         return this.#executor.execute(wish)
       case 'offer': {
         const { link } = this.#neighbours.of(wish.member)
-        const { isMirror } = this.#machine.peers[wish.member] as Peer
-        for (const frame of this.#ports.offer(wish.planned, isMirror)) link?.send(frame)
+        const { role } = this.#machine.peers[wish.member] as Peer
+        for (const frame of this.#ports.offer(wish.planned, role)) link?.send(frame)
         return
       }
       case 'list': {

@@ -79,6 +79,10 @@ export class ReceiverSession {
   readonly #pulls: Pulls
   readonly #executor: Executor
   readonly #loop: Loop<NodeFact, NodeWish>
+  /** Members to whom no data connection could be opened, or none is any more. */
+  readonly #unreached = new Set<number>()
+  /** Routes that have a table. */
+  readonly #routed = new Set<number>()
   /** What digests were passed on of. */
   readonly #passedOn = new RangeSet()
   #transfer: TransferHandle | undefined
@@ -127,6 +131,11 @@ export class ReceiverSession {
   }
 
   post(...facts: readonly NodeFact[]): void {
+    for (const fact of facts) {
+      if (fact.type !== 'unfed' || fact.direction === 'in') continue
+      this.#unreached.add(fact.member)
+      this.#route()
+    }
     this.#loop.post(...facts)
   }
 
@@ -352,11 +361,17 @@ export class ReceiverSession {
     }
   }
 
-  /** What came with a route goes where the plan says, as far as feeds are open. */
+  /**
+   * What came with a route goes where the plan says, as far as feeds are open. Where nothing is
+   * kept, who is not there misses it: a route waits for all that can be reached.
+   */
   #route(): void {
     const transfer = this.#transfer
     if (transfer === undefined) return
     for (const { route, to } of this.machine.neighbours.plan?.routes ?? []) {
+      const isReady = to.every(({ member }) => this.#isSettled(member))
+      if (this.#spec.isGateway && !isReady && !this.#routed.has(route)) continue
+      this.#routed.add(route)
       const targets = to.flatMap(({ member, next }) => {
         const { out } = this.#neighbours.of(member)
         const isOpen = out.state === 'open' && out.isWished
@@ -364,6 +379,11 @@ export class ReceiverSession {
       })
       this.#ports.engine.setRoute(transfer, route, targets)
     }
+  }
+
+  #isSettled(member: number): boolean {
+    const { state } = this.#neighbours.of(member).out
+    return state === 'open' || state === 'refused' || this.#unreached.has(member)
   }
 
   #end(wish: NodeWish & { type: 'end' }): void {

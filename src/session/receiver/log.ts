@@ -5,15 +5,22 @@
 import type { Failure } from '../../base/errors.js'
 import type { LogFields, Logger, LogLevel } from '../../base/log.js'
 import { nowMs } from '../../base/time/awake.js'
+import type { Role } from '../../control/messages/types.js'
 import type { Audience, NodeOffer } from './acceptance.js'
 
 export interface LoggedTransfer {
   readonly transfer: string
-  /** Nothing is received: no program around the node has a say in it, or is told. */
-  readonly isMirror: boolean
+  /** Where nothing is received no program around the node has a say in it, or is told. */
+  readonly role: Role
   readonly entry: { readonly name: string; readonly size: number; readonly dataBytes: number }
   /** HOST:PORT that the control link of the origin comes from. */
   readonly originAddress: string
+}
+
+const offeredAs: Readonly<Record<Role, string>> = {
+  receiver: 'offered',
+  mirror: 'asked-to-mirror',
+  gateway: 'asked-to-pass-on',
 }
 
 export class ReceptionLog {
@@ -21,14 +28,16 @@ export class ReceptionLog {
   readonly #log: Logger
   readonly #audience: Audience | undefined
   readonly #about: { readonly transfer: string; readonly name: string; readonly sender: string }
+  readonly #offered: string
   readonly #startedMs = nowMs()
   /** Of the file as it was summed here. */
   #digest = ''
 
   constructor(log: Logger, audience: Audience, spec: LoggedTransfer) {
-    const { transfer, entry, originAddress, isMirror } = spec
+    const { transfer, entry, originAddress, role } = spec
     this.#log = log
-    this.#audience = isMirror ? undefined : audience
+    this.#audience = role === 'receiver' ? audience : undefined
+    this.#offered = offeredAs[role]
     this.#about = { transfer, name: entry.name, sender: originAddress }
     this.offer = { ...this.#about, bytes: entry.size, dataBytes: entry.dataBytes }
   }
@@ -38,8 +47,7 @@ export class ReceptionLog {
   }
 
   offered(): void {
-    const event = this.#audience === undefined ? 'asked-to-mirror' : 'offered'
-    this.line('info', event, { bytes: this.offer.bytes })
+    this.line('info', this.#offered, { bytes: this.offer.bytes })
     this.#audience?.offered(this.offer)
   }
 

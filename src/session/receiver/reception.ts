@@ -57,6 +57,7 @@ export class Reception {
   readonly #approval: Approval
   readonly #link: ControlLink
   readonly #blockBytes: number
+  readonly #isGateway: boolean
   readonly #session: ReceiverSession
   readonly #hasher: Hasher
   readonly #partial: Partial
@@ -71,6 +72,7 @@ export class Reception {
 
   constructor(host: NodeHost, link: ControlLink, spec: ReceptionSpec) {
     this.spec = spec
+    this.#isGateway = spec.role === 'gateway'
     this.#share = spec.share ?? {}
     this.name = decodeName(spec.entry)
     this.bytes = spec.entry.size
@@ -111,7 +113,7 @@ export class Reception {
     const contents = new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }])
     const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
     return new ReceiverSession(
-      { ...file, originId, silenceMs, contents },
+      { ...file, originId, silenceMs, contents, isGateway: this.#isGateway },
       {
         clock: processClock,
         net: new SocketNet(
@@ -222,7 +224,8 @@ export class Reception {
   async #prepare(): Promise<NodeFact> {
     const { storage, dir } = this.#host
     await this.spec.after
-    if (this.spec.isMirror)
+    if (this.#isGateway) return this.#opened({})
+    if (this.spec.role === 'mirror')
       return this.#opened(await lend(this.#host, this.#partial, this.#arrival))
     await this.#approval.ask(this.log.offer, (text) =>
       this.log.line('error', 'accept-failed', { text }),
@@ -261,13 +264,12 @@ export class Reception {
     this.#host.router.route(this.#transfer, (events) => this.#onEngine(events))
     this.#host.engine.addStream(this.#transfer, {
       stream: 0,
-      file: this.#partial.file,
+      ...(!this.#isGateway && { file: this.#partial.file, ...this.#hashes }),
       ...(this.#partial.scratch !== undefined && { scratch: this.#partial.scratch }),
       size: this.bytes,
       blockBytes: this.#blockBytes,
       complete: this.#partial.isBorrowed,
       sparse: this.dataBytes < this.bytes,
-      ...this.#hashes,
     })
     this.#session.opened(this.#transfer)
     this.#host.opened(this)
@@ -353,7 +355,7 @@ export class Reception {
 
   async #publish(): Promise<NodeFact> {
     const warnings = await this.#publication.publish(() => this.#publishing())
-    if (this.spec.isMirror) return { type: 'published', warnings }
+    if (this.spec.role === 'mirror') return { type: 'published', warnings }
     if (!this.#partial.isBorrowed) await this.#record()
     // What earlier transfers of this name left is of no more use.
     this.#track(this.#host.store.makeWay(this.name).catch(() => {}))
@@ -431,6 +433,7 @@ export class Reception {
   async #release(failure: Failure | null, keepPartial: boolean): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks)
     await this.#verified?.stop()
+    if (this.#isGateway) return this.#resolveDone(failure)
     const { isSound } = this.#partial
     const isKept = keepPartial && isSound && this.#verified?.isWorthKeeping === true
     const failed = (id: string, error: unknown): void => {

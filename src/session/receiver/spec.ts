@@ -2,7 +2,7 @@
 
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { TransferShare } from '../../base/rate-limits.js'
-import type { StreamEntry } from '../../control/messages/types.js'
+import type { Role, StreamEntry } from '../../control/messages/types.js'
 
 export interface ReceptionSpec {
   readonly transfer: string
@@ -12,8 +12,7 @@ export interface ReceptionSpec {
   readonly strict: boolean
   /** Of the content, where the origin knows it before it sends anything; null: it does not. */
   readonly fileDigest: string | null
-  /** The node is to send others what it holds of this content, and takes no file. */
-  readonly isMirror: boolean
+  readonly role: Role
   readonly entry: StreamEntry
   /** What the push may use of this node. */
   readonly share?: TransferShare | undefined

@@ -17,8 +17,11 @@ export interface RelayStatus {
 export interface TransferStatus {
   readonly transfer: string
   readonly name: string
-  /** origin: this node sends a file that it holds; what has landed is the mean of its nodes. */
-  readonly role: 'receiving' | 'complete' | 'origin'
+  /**
+   * origin: this node sends a file that it holds; what has landed is the mean of its nodes.
+   * passing: it passes on what comes, and keeps nothing.
+   */
+  readonly role: 'receiving' | 'complete' | 'origin' | 'passing'
   readonly bytes: number
   /** Bytes of the file that are there, each once, holes included. */
   readonly landedBytes: number
@@ -48,19 +51,20 @@ export interface TransferStatus {
 
 /** `waitsFor`: what the machine does not know of. */
 export function statusOf(
-  { transfer, entry }: ReceptionSpec,
+  { transfer, entry, role }: ReceptionSpec,
   session: ReceiverSession,
   waitsFor: string | null,
 ): TransferStatus {
   const { size: bytes } = entry
   const { machine, samples, servedBytes } = session
   const { landedBytes, holeBytes, receivedBytes, duplicateBytes, sentBytes } = samples.totals
+  const isPassing = role === 'gateway'
   const openBytes = bytes - landedBytes
   const rate = samples.rateInBytesPerSecond
   return {
     transfer,
     name: entry.name,
-    role: machine.phase === 'complete' ? 'complete' : 'receiving',
+    role: isPassing ? 'passing' : machine.phase === 'complete' ? 'complete' : 'receiving',
     bytes,
     landedBytes,
     holeBytes,
@@ -72,12 +76,12 @@ export function statusOf(
     servedBytes,
     rateInBytesPerSecond: rate,
     rateOutBytesPerSecond: samples.rateOutBytesPerSecond,
-    etaSeconds: rate > 0 && openBytes > 0 ? openBytes / rate : null,
+    etaSeconds: !isPassing && rate > 0 && openBytes > 0 ? openBytes / rate : null,
     relays: samples.relays().map(({ member, queuedBytes, unackedBytes }) => {
       const node = session.addressOf(member) ?? String(member)
       const isLagging = machine.reports.laggards.has(member)
       return { node, queuedBytes, unackedBytes, isLagging }
     }),
-    waitsFor: waitsFor ?? machine.waitsFor,
+    waitsFor: isPassing ? null : (waitsFor ?? machine.waitsFor),
   }
 }

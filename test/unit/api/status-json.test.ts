@@ -31,6 +31,7 @@ const status = (transfers: readonly TransferStatus[]): NodeStatus => ({
   name: null,
   mirror: false,
   readOnly: false,
+  relayOnly: false,
   version: '1.2.3',
   uptimeSeconds: 1,
   engine: 'native',

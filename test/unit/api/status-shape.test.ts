@@ -33,6 +33,7 @@ const status: NodeStatus = {
   nodeId: 'cd'.repeat(16),
   mirror: false,
   readOnly: false,
+  relayOnly: false,
   name: null,
   version: '0.1.0',
   uptimeSeconds: 1,

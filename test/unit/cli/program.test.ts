@@ -170,6 +170,7 @@ describe('fr node', () => {
       adopt: false,
       mirror: false,
       readOnly: false,
+      relayOnly: false,
       json: false,
       log: { format: 'text', level: 'info' },
     }))
@@ -191,6 +192,7 @@ describe('fr node', () => {
       adopt: true,
       mirror: true,
       readOnly: false,
+      relayOnly: false,
       engine: 'native',
       keepPartialsSeconds: 604_800,
       minFreeBytes: 10 * 2 ** 30,

@@ -13,6 +13,7 @@ describe('statusLines', () => {
     name: 'ams-1',
     mirror: false,
     readOnly: false,
+    relayOnly: false,
     version: '0.1.0',
     uptimeSeconds: 7380,
     engine: 'native',

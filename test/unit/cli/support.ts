@@ -105,6 +105,7 @@ export const resultOf = (over: Partial<PushResult> = {}): PushResult => ({
   boundFrom: 'configured',
   observedBoundSeconds: 5.4,
   observedEfficiency: 0.96,
+  relays: [],
   shares: [
     { node: '10.0.0.2:7400', dealtBytes: 96 * MIB, relayedBytes: 96 * MIB, relayedShare: 0.75 },
     { node: '10.0.0.3:7400', dealtBytes: 24 * MIB, relayedBytes: 0, relayedShare: 0 },

@@ -168,7 +168,7 @@ const bodies: Bodies = {
       silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
       planned: fc.boolean(),
       fileDigest: fc.option(fileDigest),
-      mirror: fc.boolean(),
+      role: fc.constantFrom('receiver', 'mirror', 'gateway'),
     })
     .chain((offer) => fc.option(share).map((share) => (share ? { ...offer, share } : offer))),
   manifest: fc.record({

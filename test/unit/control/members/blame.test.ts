@@ -37,6 +37,19 @@ describe('firstBadHop', () => {
     expect(hop).toEqual({ from, to })
   })
 
+  it('finds a gateway, which judges nothing, by what two of its mates say', () => {
+    const peerOf = (node: number, role?: 'gateway') =>
+      new Peer(node, { address: `n${node}` }, 0, undefined, role)
+    const group = [peerOf(0), peerOf(1), peerOf(2, 'gateway')]
+    const hop = (reporter: number) => {
+      const peer = group[reporter] as Peer
+      peer.bad.add(0, block)
+      return firstBadHop(group, peer, [0, block], (node) => (node === 2 ? [[0, block]] : []))
+    }
+    expect(hop(0)).toEqual({ from: 'n2', to: 'n0' })
+    expect(hop(1)).toEqual({ from: 'the origin', to: 'n2' })
+  })
+
   it('tells neighbouring blocks apart', () => {
     const group = [0, 1].map((node) => new Peer(node, { address: `n${node}` }, 0))
     group[0]?.bad.add(block, block)

@@ -215,7 +215,7 @@ describe('a chain of groups', () => {
       [2, 3],
     ])
     expect(chain.heads).toEqual([0, 1, 4, 5])
-    chain.join({ node: 6 }, true)
+    chain.join({ node: 6 }, 'mirror')
     for (const column of columnsOf(chain)) expect(reached(chain, column)).toContain(3)
     const fed = upTo(7).flatMap((node) => chain.routes(node).filter(({ route }) => route > 1))
     expect(fed.some(({ route, to }) => to.some(({ next }) => next === route))).toBe(true)
