@@ -64,6 +64,8 @@ export interface DialOptions extends SideOptions {
   readonly signal?: AbortSignal
   /** A connection to the node on which nothing was said; where it is gone, another is opened. */
   readonly opened?: Socket | undefined
+  /** Called when a connection has been made, before anything is said on it. */
+  readonly connected?: (() => void) | undefined
   /** Resolves host names; shared by all who dial the same hosts. */
   readonly resolver?: Resolver
 }
@@ -99,6 +101,7 @@ export async function dial(options: DialOptions): Promise<Established> {
         ...(signal && { signal }),
       })
       resolver.prefer(address.host, socket.remoteAddress ?? '')
+      options.connected?.()
       return greetOver(socket, key, others)
     }
     const [key, ...others] = keys as [Key, ...Key[]]

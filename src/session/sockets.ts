@@ -77,14 +77,14 @@ export class SocketNet implements Net {
     const startMs = awakeMs()
     const { transfer, from } = this.#part
     const part = channel === 'control' ? {} : { transfer, from: from(), to: target.to }
-    if (channel === 'control') this.#openEarly(address)
+    const connected = channel === 'control' ? () => this.#openEarly(address) : undefined
     const opened = channel === 'data' ? await this.#early.take(address) : undefined
     const established = await dial({
       ...this.#dialler,
       ...part,
       ...(channel === 'data' && { edge: target.edge }),
       ...(channel === 'pull' && { expectedNodeId: target.nodeId }),
-      ...{ address, channel, signal, opened },
+      ...{ address, channel, signal, opened, connected },
     }).catch((error: unknown) => {
       this.#early.drop(address)
       throw error
