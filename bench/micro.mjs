@@ -108,7 +108,7 @@ function ledgerCases({ StreamLedger }) {
 const file = { bytes: 2 ** 30, blockBytes: 65536, digestBytes: 8 }
 
 function dealerFor(nodes, { dealerOf }) {
-  const speeds = { origin: {}, nodes: nodes.map(() => ({})) }
+  const speeds = { origin: {}, nodes: () => nodes.map(() => ({})) }
   return dealerOf('adaptive', 'group', file.bytes, file.blockBytes, speeds)
 }
 

@@ -9,6 +9,7 @@
  */
 import { existsSync } from 'node:fs'
 import { engine } from './engine.mjs'
+import { limits } from './limits.mjs'
 import { loopback } from './loopback.mjs'
 import { machineLine } from './machine.mjs'
 import { memory } from './memory.mjs'
@@ -37,6 +38,7 @@ export const suites = [
   small,
   memory,
   resume,
+  limits,
   micro,
   ofLab(
     'fast',

@@ -84,7 +84,10 @@ void Budget::bound(Account& account) {
 void Budget::fill(uint64_t now_ns) {
   const std::lock_guard<std::mutex> hold(mutex_);
   // Clocks of lanes differ by a turn of their loops.
-  const double seconds = now_ns > filled_ns_ ? static_cast<double>(now_ns - filled_ns_) / 1e9 : 0;
+  uint64_t passed_ns = now_ns > filled_ns_ ? now_ns - filled_ns_ : 0;
+  // After a rest nothing is saved up: what a receiver's socket holds comes on top of the rate.
+  if (passed_ns > kIdleNs) passed_ns = Account::kPaceNs;
+  const double seconds = static_cast<double>(passed_ns) / 1e9;
   filled_ns_ = std::max(filled_ns_, now_ns);
   save(seconds);
   share();

@@ -15,10 +15,11 @@ namespace fr {
 namespace {
 
 // What a socket may hold is this much of the rate and what comes in two round trips, shared by the
-// connections there are. A smaller window than the least carries no whole segment.
-constexpr double kWindowSeconds = 0.010;
+// connections there are: all that may be saved up can be read from it. A smaller window than the
+// least carries no whole segment.
+constexpr double kWindowSeconds = 0.025;
 constexpr double kWindowTrips = 2;
-constexpr double kWindowLeast = 16 << 10;
+constexpr double kWindowLeast = 32 << 10;
 constexpr double kWindowMost = 64 << 20;
 
 }  // namespace

@@ -142,7 +142,9 @@ export class Budget {
   }
 
   fill(nowMs: number): void {
-    const seconds = Math.max(0, nowMs - this.#filledMs) / 1000
+    const passedMs = Math.max(0, nowMs - this.#filledMs)
+    // After a rest nothing is saved up: what a receiver's socket holds comes on top of the rate.
+    const seconds = (passedMs > idleMs ? paceMs : passedMs) / 1000
     this.#filledMs = Math.max(nowMs, this.#filledMs)
     this.#save(seconds)
     this.#share([...this.#accounts].filter((account) => this.#isAsking(account)))
