@@ -121,7 +121,7 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
     const gone = await gateway()
     await gone.close()
     const to = at(...nodes)
-    const options = { to, relays: at(gone), engine, connectMs: 300 }
+    const options = { to, relays: at(gone), engine }
     const result = await push(path, options).result
     expect(result.nodes).toMatchObject(allComplete)
     expect(['unused', 'failed']).toContain(result.relays[0]?.status)
