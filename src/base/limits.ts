@@ -3,6 +3,7 @@
  * units are part of the names. Nothing here is tuned per run: settings of the user are options.
  */
 
+import { reportLimits } from './report-limits.js'
 import { servingLimits } from './serving-limits.js'
 import { simulationLimits } from './simulation-limits.js'
 
@@ -219,6 +220,7 @@ export const limits = {
   priorityMax: 100,
 
   ...servingLimits,
+  ...reportLimits,
   ...simulationLimits,
 
   // --- asking a node what it holds ---
@@ -318,15 +320,6 @@ export const limits = {
   journalBatchBytes: 1 * MIB,
   journalBytesPerBlock: 512,
 
-  // --- trace of a push ---
-  /** Events of one trace, about 130 bytes each; more are counted and left out. */
-  traceEvents: 250_000,
-  /** Events of a trace reserved for rare ones: stages, lags, needs, failures. */
-  traceEventsRare: 25_000,
-  /** Bytes of a trace written at once, and bytes that may wait for the disk. */
-  traceChunkBytes: 64 * KIB,
-  traceQueueBytes: 4 * MIB,
-
   // --- engine ---
   /** Ranges listed on one feed by its caller; ranges that the feed lists itself do not count. */
   listedRanges: 65_536,
@@ -369,6 +362,10 @@ relation(
 )
 relation(limits.progressMs * 3 < limits.suspectMs, 'three lost reports before suspicion')
 relation(limits.suspectMs < limits.awayMs, 'suspected before away')
+relation(
+  limits.groupReportMs * 3 < limits.leaderMs && limits.leaderMs < limits.suspectMs,
+  'a leader is replaced before anybody is suspected',
+)
 relation(
   limits.progressMs * 2 <= limits.relayClaimMs && limits.relayClaimMs < limits.askMs,
   'a mate reports twice before it is believed, and before it has the bytes elsewhere',

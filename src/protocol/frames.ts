@@ -25,7 +25,14 @@ import {
 import { readCopyWish } from './copy-wish.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
-import { decodeBacklog, decodeProgress, encodeBacklog, encodeProgress } from './hot.js'
+import {
+  decodeBacklog,
+  decodeProgress,
+  decodeReports,
+  encodeBacklog,
+  encodeProgress,
+  encodeReports,
+} from './hot.js'
 import { readName, readStreamEntry } from './manifest.js'
 import {
   numberMax,
@@ -40,7 +47,7 @@ import {
 } from './plan.js'
 
 type BodyReader<T extends FrameType> = (body: Fields) => Omit<Extract<Frame, { type: T }>, 'type'>
-type HotType = 'progress' | 'backlog'
+type HotType = 'progress' | 'backlog' | 'reports'
 type FrameTable = {
   readonly [T in Exclude<FrameType, HotType>]: readonly [number: number, read: BodyReader<T>]
 }
@@ -311,6 +318,7 @@ function readCode(body: Fields): FrErrorCode {
 const hotTable = {
   progress: [18, encodeProgress, decodeProgress],
   backlog: [25, encodeBacklog, decodeBacklog],
+  reports: [30, encodeReports, decodeReports],
 } as const
 
 const typeByNumber = new Map<number, FrameType>()
@@ -336,6 +344,7 @@ export function wireBytes(body: FrameBody): number {
 export function encodeBody(frame: Frame): FrameBody {
   if (frame.type === 'progress') return { type: hotTable.progress[0], bytes: encodeProgress(frame) }
   if (frame.type === 'backlog') return { type: hotTable.backlog[0], bytes: encodeBacklog(frame) }
+  if (frame.type === 'reports') return { type: hotTable.reports[0], bytes: encodeReports(frame) }
   const { type: name, ...body } = frame
   const type = frameTable[name][0]
   const said = 'text' in body ? { ...body, text: cleanText(body.text) } : body
@@ -350,7 +359,8 @@ export function encodeBody(frame: Frame): FrameBody {
 export function decodeBody(type: number, bytes: Uint8Array): Frame {
   const name = typeByNumber.get(type)
   if (name === undefined) throw protocolError(`frame type ${type} is unknown`)
-  if (name === 'progress' || name === 'backlog') return hotTable[name][2](bytes)
+  if (name === 'progress' || name === 'backlog' || name === 'reports')
+    return hotTable[name][2](bytes)
   const read: (body: Fields) => object = frameTable[name][1]
   return { type: name, ...read(parseObject(bytes, `frame ${name}`)) } as Frame
 }

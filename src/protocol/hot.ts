@@ -1,18 +1,23 @@
 /**
- * `progress` and `backlog`, the two frames that every node sends many times a second, as fixed
- * binary layouts (docs/protocol.md, section 3): counters, then counted lists of rows.
+ * `progress` and `backlog`, the two frames that every node sends many times a second, and
+ * `reports`, in which a leader sends those of its group: fixed binary layouts (docs/protocol.md,
+ * section 3), counters, then counted lists of rows.
  *
  * The reader compares every count with its bound and with the bytes present before it uses it.
  * Lists are in ascending order of member numbers, so that each member appears at most once. The
  * loops are plain because they run often for every node.
  */
+
+import { concat } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
-import type { Frame, MateBytes, MateReport } from '../control/messages/types.js'
+import type { Frame, GroupReport, MateBytes, MateReport } from '../control/messages/types.js'
 import { protocolError } from './fields.js'
 
 type Progress = Extract<Frame, { type: 'progress' }>
 type Backlog = Extract<Frame, { type: 'backlog' }>
+type ReportsFrame = Extract<Frame, { type: 'reports' }>
 
+const empty = new Uint8Array()
 const counterBytes = 8
 const countBytes = 2
 const memberBytes = 4
@@ -125,6 +130,43 @@ export function decodeBacklog(body: Uint8Array): Backlog {
   return { type: 'backlog', atMs, landedBytes, receivedBytes, backlogBytes, behind }
 }
 
+/** Rows: member, the lengths of its reports, where 0 is none, and these. */
+export function encodeReports(frame: ReportsFrame): Uint8Array<ArrayBuffer> {
+  const parts: Uint8Array[] = []
+  let last = -1
+  for (const { member, progress, backlog } of frame.of) {
+    const bodies = [
+      progress === null ? empty : encodeProgress(progress),
+      backlog === null ? empty : encodeBacklog(backlog),
+    ]
+    const head = new Writer('reports', memberBytes + 2 * countBytes)
+    last = head.member(member, last)
+    for (const body of bodies) head.length(body.length)
+    parts.push(head.bytes, ...bodies)
+  }
+  const count = new Writer('reports', countBytes)
+  count.count(frame.of.length)
+  return concat(count.bytes, ...parts)
+}
+
+export function decodeReports(body: Uint8Array): ReportsFrame {
+  const from = new Reader('reports', body, countBytes)
+  const of: GroupReport[] = []
+  for (let last = -1, left = from.count(); left > 0; left--) {
+    from.require(memberBytes + 2 * countBytes)
+    last = from.member(last)
+    const [progressBytes, backlogBytes] = [from.length(), from.length()]
+    const [progress, backlog] = [from.take(progressBytes), from.take(backlogBytes)]
+    of.push({
+      member: last,
+      progress: progressBytes === 0 ? null : decodeProgress(progress),
+      backlog: backlogBytes === 0 ? null : decodeBacklog(backlog),
+    })
+  }
+  from.requireRows(0)
+  return { type: 'reports', of }
+}
+
 /** Throws TypeError for values that the other side would refuse: a mistake of this side. */
 class Writer {
   readonly bytes: Uint8Array<ArrayBuffer>
@@ -147,6 +189,12 @@ class Writer {
 
   count(value: number): void {
     if (value > limits.membersPerPlan) this.#refuse(`a list has ${value} members`)
+    this.#view.setUint16(this.#at, value, true)
+    this.#at += countBytes
+  }
+
+  length(value: number): void {
+    if (value > 0xffff) this.#refuse(`a report has ${value} bytes`)
     this.#view.setUint16(this.#at, value, true)
     this.#at += countBytes
   }
@@ -187,6 +235,25 @@ class Reader {
     if (value > limits.membersPerPlan) this.#refuse(`a list has ${value} members`)
     this.#at += countBytes
     return value
+  }
+
+  length(): number {
+    const value = this.#view.getUint16(this.#at, true)
+    this.#at += countBytes
+    return value
+  }
+
+  /** As many bytes must be left. */
+  require(bytes: number): void {
+    const left = this.#view.byteLength - this.#at
+    if (left < bytes) this.#refuse(`${left} bytes are too few`)
+  }
+
+  take(bytes: number): Uint8Array {
+    this.require(bytes)
+    const { buffer, byteOffset } = this.#view
+    this.#at += bytes
+    return new Uint8Array(buffer, byteOffset + this.#at - bytes, bytes)
   }
 
   /** Requires exactly as many bytes as the counts need. */

@@ -173,7 +173,7 @@ export class OriginExchange {
   }
 
   reported(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number): void {
-    if (!peer.isServing) return
+    if (!peer.isServing || !peer.counts.isNews(frame)) return
     const { atMs, landedBytes, receivedBytes, backlogBytes } = frame
     const { node } = peer
     const behind = frame.behind.filter((place) => this.member(place) !== undefined)
@@ -278,7 +278,7 @@ export class OriginExchange {
    * were dealt. Those who are complete miss nothing, but must not serve them any longer.
    */
   settled(nowMs: number): void {
-    this.plans.tellAll()
+    this.plans.advance(nowMs)
     this.plans.standbys.advance(nowMs)
     for (const { peer, mates, gaps } of this.#departed.splice(0)) {
       for (const mate of mates) if (mate.phase === 'running') this.#detour(mate, peer, 'broken')

@@ -5,8 +5,6 @@
  * hash beside it, and from then on only react: to needs, to broken edges, to nodes that die. A
  * node's fate never stops the others. Only the source failing or the caller cancelling ends it all.
  *
- * A node that is ready later, or that somebody adds, joins the exchange that runs.
- *
  * It must never wait without an end: links and answers have time limits, silence fails a node, and
  * so does a node at which nothing moves although it is alive.
  */
@@ -103,15 +101,16 @@ export class OriginMachine {
   handle(fact: OriginFact, nowMs: number): OriginWish[] {
     if (this.#isEnded) return []
     this.#on(fact, nowMs)
-    if (!this.#isEnded && !(isReport(fact) && this.#isOrdinary(fact.member, nowMs)))
-      this.#advance(nowMs)
+    const isDone = isReport(fact) && this.#isOrdinary(fact.member, nowMs)
+    if (!this.#isEnded && !isDone) this.#advance(nowMs)
     return this.#outbox.take()
   }
 
   /** When `due` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#isEnded) return null
-    const watchMs = Math.min(this.#agenda.deadlineMs(), this.#start.deadlineMs)
+    const leadMs = this.#exchange.plans.leaders.dueMs
+    const watchMs = Math.min(this.#agenda.deadlineMs(), this.#start.deadlineMs, leadMs)
     const dealMs = this.#exchange.deadlineMs() ?? Number.POSITIVE_INFINITY
     const at = Math.min(watchMs, this.#countMs, this.#beats.dueMs, dealMs)
     return Number.isFinite(at) ? at : null
@@ -119,8 +118,7 @@ export class OriginMachine {
 
   /** A node has reported; true where nothing follows from it for the push as a whole. */
   #isOrdinary(node: number, nowMs: number): boolean {
-    const peer = this.#peer(node)
-    const { phase } = peer
+    const [peer, { phase }] = [this.#peer(node), this.#peer(node)]
     if (phase === 'running') this.#judge(peer, nowMs)
     return phase === 'running' && peer.phase === 'running'
   }
@@ -169,7 +167,6 @@ export class OriginMachine {
         return this.#add({ by: null, request: fact.request }, fact.link, nowMs)
       case 'stopped':
         return this.#abortAll('ERR_FR_ABORTED', fact.text)
-      // Nobody feeds the coordinator.
       case 'fedIn':
       case 'due':
         return
@@ -224,6 +221,8 @@ export class OriginMachine {
         return this.#onNeed(peer, frame, nowMs)
       case 'backlog':
         return this.#exchange.reported(peer, frame, nowMs)
+      case 'reports':
+        return this.#onReports(peer, frame, nowMs)
       case 'edgeLost':
         return this.#exchange.edgeLost(peer, frame)
       case 'stale':
@@ -252,12 +251,20 @@ export class OriginMachine {
   #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
     if (!isPossible(frame, this.#config.bytes))
       return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a report that cannot be true', nowMs)
+    if (!peer.counts.isNews(frame)) return
     this.flow.reported(peer, frame)
     if (peer.counts.report(frame, nowMs)) peer.moved(nowMs)
     for (const { member } of frame.received) {
       const mate = this.#exchange.member(member)
       if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs)
     }
+  }
+
+  /** The words of a group: each is taken as if it came by itself. */
+  #onReports(leader: Peer, frame: Frame & { type: 'reports' }, nowMs: number): void {
+    const words = this.#exchange.plans.leaders.heard(leader, frame, nowMs)
+    for (const [peer, report] of words ?? []) this.#onFrame(peer, report, nowMs)
+    if (words === null) this.#lose(leader, 'ERR_FR_PROTOCOL', 'no leader of these', nowMs)
   }
 
   /** What a node lacks, or found bad. */
@@ -334,8 +341,8 @@ export class OriginMachine {
     if (peer.phase === 'complete') return this.#lose(peer, code, text, nowMs)
     const isTaken = code === 'ERR_FR_BUSY' && peer.isClaiming
     const late = isTaken ? `${text}; this push was under way at other nodes already` : text
-    if (!isTaken || this.#exchange.isPlanned)
-      return this.#out(peer, 'refused', { code, text: late }, nowMs)
+    const failure = { code, text: late }
+    if (!isTaken || this.#exchange.isPlanned) return this.#out(peer, 'refused', failure, nowMs)
     if (this.#config.wait === true) return this.#abortAll(code, text)
     for (const open of this.#retries.end()) this.#out(open, 'refused', { code, text }, nowMs)
   }

@@ -6,11 +6,13 @@
  * nodes that fail together are one plan for each that is left. What changes often and is short (who
  * lags) is no part of it.
  */
+import { limits } from '../../base/limits.js'
 import type { Dealer } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
 import { inOrder, type Peers } from '../members/peers.js'
 import type { EdgeWord, Member, PlanFrame, Route, Term } from '../messages/types.js'
 import type { OriginConfig } from './events.js'
+import { Leaders } from './leaders.js'
 import type { OriginOutbox } from './outbox.js'
 import { Standbys } from './standbys.js'
 import { termOf } from './succession.js'
@@ -23,8 +25,11 @@ export class OriginPlans {
   readonly #origin: Member
   readonly #term: Term
   readonly standbys: Standbys
+  readonly leaders: Leaders
   #epoch = 0
   #hasChanged = false
+  /** Those who report to somebody else now. */
+  #moved: readonly number[] = []
   /** Whom each has to know, or had to. */
   readonly #known = new Map<Peer, Set<number>>()
   /** What each was told last, but for what is new in every plan. */
@@ -38,6 +43,7 @@ export class OriginPlans {
     this.#outbox = outbox
     this.#peers = peers
     this.#term = termOf(config)
+    this.leaders = new Leaders(dealer.chain, peers)
     this.standbys = new Standbys(this.#term, dealer, peers, outbox)
     this.#origin = { number: this.#term.member, nodeId: config.nodeId }
   }
@@ -65,10 +71,11 @@ export class OriginPlans {
       .filter((other) => other.isServing)
       .map(memberOf)
     const routes = peer.relay === 'none' ? [] : this.#routesOf(peer)
-    const said = JSON.stringify([members, routes, this.standbys.numbers])
+    const reportTo = this.leaders.of(peer)
+    const said = JSON.stringify([members, routes, this.standbys.numbers, reportTo])
     if (this.#said.get(peer) === said) return
     this.#said.set(peer, said)
-    this.#send(peer, [this.#origin, ...members], routes)
+    this.#send(peer, [this.#origin, ...members], routes, reportTo)
   }
 
   /** All whom it concerns have what is new. */
@@ -77,10 +84,19 @@ export class OriginPlans {
     this.#hasChanged = false
     const { serving } = this.#peers
     const areStandbysNew = this.standbys.choose(serving)
-    const touched = [...this.#dealer.chain.takeTouched()].map((node) => this.#peers.of(node))
+    const numbers = new Set([...this.#dealer.chain.takeTouched(), ...this.#moved])
+    this.#moved = []
+    const touched = [...numbers].map((node) => this.#peers.of(node))
     for (const peer of areStandbysNew ? serving : inOrder(touched))
       if (peer.isServing) this.#tell(peer)
     this.standbys.tellRoster()
+  }
+
+  /** Leaders that were not heard of in time are none any more. */
+  advance(nowMs: number): void {
+    this.#moved = this.leaders.advance(nowMs)
+    if (this.#moved.length > 0) this.changed()
+    this.tellAll()
   }
 
   /** Who only sends is sent nothing by others. */
@@ -91,7 +107,12 @@ export class OriginPlans {
     })
   }
 
-  #send(peer: Peer, members: readonly Member[], routes: readonly Route[]): void {
+  #send(
+    peer: Peer,
+    members: readonly Member[],
+    routes: readonly Route[],
+    reportTo: number | null = null,
+  ): void {
     const { strategy, shape, reportMs } = this.#dealer
     const self = this.#origin.number
     const frame: PlanFrame = {
@@ -107,10 +128,10 @@ export class OriginPlans {
       routes,
       coordinator: self,
       standbys: peer.isServing ? this.standbys.numbers : [],
-      reportTo: self,
+      reportTo: reportTo ?? self,
       edges: this.#edges(peer, members),
       progressMs: this.#config.progressMs,
-      reportMs,
+      reportMs: this.leaders.isLed(peer.node) ? Math.max(reportMs, limits.groupReportMs) : reportMs,
     }
     this.#outbox.say(peer, frame)
   }

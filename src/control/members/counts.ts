@@ -35,6 +35,8 @@ export class PeerCounts {
   /** Payload that the socket has accepted. */
   sentBytes = 0
 
+  readonly #reportAtMs = { progress: 0, backlog: 0 }
+
   /** What has landed of the file, without its holes. */
   get landedDataBytes(): number {
     return Math.max(0, this.landedBytes - this.holeBytes)
@@ -43,6 +45,16 @@ export class PeerCounts {
   /** Received from a mate that it had not asked for it. */
   relayedFrom(node: number): number {
     return (this.receivedFrom.get(node) ?? 0) - (this.pulledFrom.get(node) ?? 0)
+  }
+
+  /**
+   * Whether the report is no older than the last of its kind: some come past others, by way of a
+   * leader. It counts from here on.
+   */
+  isNews({ type, atMs }: Frame & { type: 'progress' | 'backlog' }): boolean {
+    if (atMs < this.#reportAtMs[type]) return false
+    this.#reportAtMs[type] = atMs
+    return true
   }
 
   /** Takes a report in; true when something moved. */

@@ -92,6 +92,8 @@ export class Detector {
   heardOf(peer: number, nowMs: number): void {
     const watched = this.#watched.get(peer)
     if (watched === undefined || nowMs >= watched.saidMs + 2 * this.#limits.lostMs) return
+    // Its own words come in time: no need to count those of others.
+    if (nowMs < watched.saidMs + limits.progressMs) return
     this.#lives(peer, watched, nowMs)
   }
 

@@ -7,10 +7,11 @@ import type { FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { TransferShare } from '../../base/rate-limits.js'
 import type { Attributes, CopyWish, NameText, Strategy } from './copying.js'
-
 import type { LimitedFrame, LimitFrame } from './limiting.js'
+import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
 
 export type { NodeOutcome, NodeSettled } from './outcomes.js'
+export type * from './reports.js'
 export type { Attributes, NameText, Strategy }
 
 export type Shape = 'unicast' | 'group' | 'chain' | 'tree' | 'binomial'
@@ -148,27 +149,6 @@ export interface PlanFrame {
   readonly reportMs: number
 }
 
-/** One line of what a node knows about each of its feeds to mates. */
-export interface MateReport {
-  readonly member: number
-  readonly queuedBytes: number
-  readonly unackedBytes: number
-}
-
-/** What a node has received from one mate. */
-export interface MateBytes {
-  readonly member: number
-  /** Payload since the transfer began, what had landed before included. */
-  readonly bytes: number
-}
-
-/** What a node has had of one mate whom it asked. */
-export interface PullReport {
-  readonly member: number
-  /** Landed after the mate had promised them, since the transfer began. */
-  readonly bytes: number
-}
-
 /** What a node has of one file. */
 export interface HeldEntry extends NameText {
   /**
@@ -268,40 +248,9 @@ export type Frame =
   /** `have`: whole blocks that are here already, verified, and need not be sent. */
   | { readonly type: 'accept'; readonly have: readonly RangePair[] }
   | { readonly type: 'refuse'; readonly code: FrErrorCode; readonly text: string }
-  | {
-      readonly type: 'progress'
-      /** When the counters were read, in milliseconds of the node's own clock. */
-      readonly atMs: number
-      /** Bytes of the file that are there, each once, holes included. */
-      readonly landedBytes: number
-      /** Of them, landed as holes. */
-      readonly holeBytes: number
-      readonly verifiedBytes: number
-      readonly repairedBytes: number
-      /** Payload sent to mates so far. */
-      readonly sentBytes: number
-      /** Payload received from anybody so far, and of it what had landed before. */
-      readonly receivedBytes: number
-      readonly duplicateBytes: number
-      readonly mates: readonly MateReport[]
-      /** Mates that payload has come from since the last report: also a sign of their life. */
-      readonly received: readonly MateBytes[]
-      /** Only mates that it has pulled from: for most nodes none. */
-      readonly pulled: readonly PullReport[]
-    }
-  /** What the dealer at the origin steers by. */
-  | {
-      readonly type: 'backlog'
-      /** When it was taken, by the node's own clock in whole ms: reports may arrive in a bunch. */
-      readonly atMs: number
-      readonly landedBytes: number
-      /** Payload received from the origin, at the same moment as the rest. */
-      readonly receivedBytes: number
-      /** Listed and not acknowledged on the worst feed to a mate that is not lagging. */
-      readonly backlogBytes: number
-      /** Mates whose feeds are far behind the others. */
-      readonly behind: readonly number[]
-    }
+  | ProgressFrame
+  | BacklogFrame
+  | ReportsFrame
   /** Send these ranges directly; `scratch`: because blocks in them were bad. */
   | { readonly type: 'need'; readonly scratch: boolean; readonly ranges: readonly RangePair[] }
   /** Digests of these ranges, which have landed and are not announced. */

@@ -19,7 +19,7 @@ import type { Role, Route } from '../messages/types.js'
 import { type Group, Groups } from './groups.js'
 import type { Placed, TreeWish } from './layout.js'
 import { spreadOver } from './spread.js'
-import { type Column, type Gap, gapOf, type Way, wayOf } from './ways.js'
+import { type Column, Entries, type Gap, gapOf, type Way, wayOf } from './ways.js'
 
 export type { Gap }
 
@@ -35,6 +35,7 @@ export class Chain {
   readonly #isToEvery: boolean
   readonly #ways: Way[] = []
   readonly #columns = new Map<number, Column>()
+  readonly #entries = new Entries()
   /** By head, the columns that begin there. */
   readonly #heads = new Map<number, number[]>()
   readonly #avoided = new Set<number>()
@@ -141,7 +142,7 @@ export class Chain {
 
   /** Columns that enter its group at this node. */
   columnsAt(node: number): number[] {
-    return [...this.#columns].flatMap(([column, { way }]) => (way.next.has(node) ? [column] : []))
+    return this.#entries.at(node)
   }
 
   /** Columns that this node passes on, or has passed on. */
@@ -315,12 +316,14 @@ export class Chain {
   #setColumn(column: number, head: number, wished: ReadonlySet<number>, route: number): void {
     const isNew = this.#columns.get(column)?.head !== head
     const way = this.#add(column, head, this.#lay(head, wished), route)
+    this.#entries.move(column, this.#columns.get(column)?.way, way)
     this.#columns.set(column, { head, way })
     if (isNew) this.#heads.set(head, [...this.columnsFrom(head), column])
   }
 
   #dropColumn(column: number): void {
-    const { head } = this.#columns.get(column) as Column
+    const { head, way } = this.#columns.get(column) as Column
+    this.#entries.move(column, way, undefined)
     this.#columns.delete(column)
     const others = this.columnsFrom(head).filter((other) => other !== column)
     if (others.length > 0) this.#heads.set(head, others)
@@ -357,10 +360,7 @@ export class Chain {
   /** The one that the fewest columns enter at. */
   #idlest(members: readonly number[]): number | undefined {
     if (members.length < 2) return members[0]
-    const entered = new Map<number, number>()
-    for (const { way } of this.#columns.values())
-      for (const node of way.next.keys()) entered.set(node, (entered.get(node) ?? 0) + 1)
-    const load = (node: number): number => entered.get(node) ?? 0
+    const load = (node: number): number => this.#entries.at(node).length
     return members.reduce((best, node) => (load(node) < load(best) ? node : best))
   }
 

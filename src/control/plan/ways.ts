@@ -40,3 +40,20 @@ export function wayOf(
 export function gapOf(to: number, { route, column, head }: Omit<Gap, 'to'>): Gap {
   return { to, route, column, head }
 }
+
+/** At which nodes columns enter groups. */
+export class Entries {
+  readonly #at = new Map<number, Set<number>>()
+
+  /** The columns that enter its group at this node. */
+  at(node: number): number[] {
+    return [...(this.#at.get(node) ?? [])]
+  }
+
+  /** The column takes another way, or none. */
+  move(column: number, from: Way | undefined, to: Way | undefined): void {
+    for (const node of from?.next.keys() ?? []) this.#at.get(node)?.delete(column)
+    for (const node of to?.next.keys() ?? [])
+      this.#at.set(node, (this.#at.get(node) ?? new Set()).add(column))
+  }
+}

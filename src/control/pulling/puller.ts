@@ -126,6 +126,19 @@ export class Puller {
     }
   }
 
+  isLinked(member: number): boolean {
+    return this.#holders.get(member)?.link === 'open'
+  }
+
+  /** Somebody else wants a link to the mate. True: it is to be opened. */
+  link(member: number, nowMs: number): boolean {
+    const holder = this.#holders.get(member)
+    if (holder?.link !== 'none') return false
+    holder.link = 'dialling'
+    holder.sinceMs = nowMs
+    return true
+  }
+
   /** Whether something is asked of this mate: it may open a data connection for it. */
   isAsking(member: number): boolean {
     for (const { holder } of this.#requests.values()) if (holder.mate.number === member) return true

@@ -46,6 +46,15 @@ export class NodePulls {
     return this.#puller.isAsking(member)
   }
 
+  isLinked(member: number): boolean {
+    return this.#puller.isLinked(member)
+  }
+
+  /** Has a link opened to the mate, unless there is one or one is being opened. */
+  link(member: number, nowMs: number): NodePullWish[] {
+    return this.#puller.link(member, nowMs) ? [{ type: 'connect', member }] : []
+  }
+
   /** Mates that were not known before, and the plan that names them. */
   met(mates: readonly Mate[], { members, you }: PlanFrame): void {
     this.#puller.introduce(mates, you, members.find(({ number }) => number === you)?.site)
@@ -87,7 +96,7 @@ export class NodePulls {
   }
 
   /** A mate asks, or answers. */
-  said({ member, frame }: MemberFact & { type: 'said' }, nowMs: number): NodePullWish[] {
+  said(member: number, frame: Frame, nowMs: number): NodePullWish[] {
     if (frame.type === 'pull') return [this.#asked(member, frame)]
     if (frame.type === 'holding' || frame.type === 'pullRefused')
       this.#puller.answered(member, frame, nowMs)

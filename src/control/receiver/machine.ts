@@ -25,7 +25,9 @@ import {
   type NodeWish,
   waitsFor,
 } from './events.js'
+import { followPlan } from './follow.js'
 import { FoundBlocks, isWorthKeeping } from './found.js'
+import { isReport } from './group-reports.js'
 import { MissingDigests } from './missing-digests.js'
 import { Neighbourhood } from './neighbourhood.js'
 import { NodeOutbox } from './outbox.js'
@@ -78,8 +80,8 @@ export class NodeMachine {
 
   /** In words, what this transfer waits for; null when nothing. */
   get waitsFor(): string | null {
-    const { bytes } = this.#config
-    return waitsFor(this.#phase, this.#landed.bytes === bytes, this.#ledger.isVerified)
+    const hasLanded = this.#landed.bytes === this.#config.bytes
+    return waitsFor(this.#phase, hasLanded, this.#ledger.isVerified)
   }
 
   handle(fact: NodeFact, nowMs: number): NodeWish[] {
@@ -126,6 +128,7 @@ export class NodeMachine {
       case 'prepared':
         return this.#found.prepared(fact, nowMs)
       case 'linked':
+        this.reports.group.linked(fact.member)
         return this.pulls.linked(fact)
       case 'said':
         return this.#onSaid(fact, nowMs)
@@ -172,10 +175,13 @@ export class NodeMachine {
     }
   }
 
-  #onSaid(fact: MemberFact & { type: 'said' }, nowMs: number): void {
-    if (fact.member !== originNumber) return this.#outbox.wish(...this.pulls.said(fact, nowMs))
+  #onSaid({ member, frame }: MemberFact & { type: 'said' }, nowMs: number): void {
+    if (member !== originNumber) {
+      if (isReport(frame)) return this.reports.group.take(member, frame, nowMs)
+      return this.#outbox.wish(...this.pulls.said(member, frame, nowMs))
+    }
     this.#waits.heard(nowMs)
-    this.#onFrame(fact.frame, nowMs)
+    this.#onFrame(frame, nowMs)
   }
 
   #onFrame(frame: Frame, nowMs: number): void {
@@ -218,18 +224,11 @@ export class NodeMachine {
   #onPlan(plan: PlanFrame, nowMs: number): void {
     if (plan.phase === 'running' && this.#phase === 'preparing')
       return this.#fail('ERR_FR_PROTOCOL', 'a plan that runs before this node has accepted')
-    const news = this.neighbours.take(plan, this.#config.originId)
-    if ('code' in news) return this.#refused(news)
-    this.pulls.met(news.met, plan)
-    this.reports.planned(plan)
-    if (news.begins) {
-      this.#phase = this.#config.isGateway ? 'passing' : 'receiving'
-      this.reports.begin(nowMs)
-      this.#waits.moved(nowMs)
-    }
-    if (news.areRoutesNew) this.#outbox.wish({ type: 'route' })
-    for (const { number } of news.dial) this.#outbox.feed(number)
-    for (const member of news.gone) this.#outbox.wish(this.pulls.gone(member, nowMs))
+    const news = followPlan(plan, this.#config.originId, this, this.#outbox, nowMs)
+    if ('code' in news || !news.begins) return 'code' in news ? this.#refused(news) : undefined
+    this.#phase = this.#config.isGateway ? 'passing' : 'receiving'
+    this.reports.begin(nowMs)
+    this.#waits.moved(nowMs)
   }
 
   /** What is stale costs nothing but a word; anything else ends the transfer. */
@@ -244,6 +243,7 @@ export class NodeMachine {
     const { member, code, text } = fact
     if (member === originNumber) return this.#onOrphaned(lostOrigin(code, text))
     if (this.#phase !== 'complete') this.#outbox.warn('pull-closed', { to: member, code, text })
+    this.reports.group.unlinked(member)
     this.pulls.unlinked(fact, nowMs)
   }
 
@@ -369,15 +369,17 @@ export class NodeMachine {
     for (const { member, receivedBytes } of sample.incoming)
       this.pulls.received(member, receivedBytes, nowMs)
     const { verifiedBytes, repairedBytes } = this.#ledger
-    const { pulled } = this.pulls
-    this.#outbox.say(...this.reports.sampled(sample, { verifiedBytes, repairedBytes, pulled }))
+    const known = { verifiedBytes, repairedBytes, pulled: this.pulls.pulled }
+    const isLast = this.#warnings !== undefined
+    for (const frame of this.reports.sampled(sample, known))
+      for (const to of this.reports.group.route(frame, isLast, nowMs)) this.#outbox.tell(to, frame)
     this.#sayComplete()
   }
 
   #accept(nowMs: number): void {
     this.#found.accept(nowMs)
     this.#phase = 'accepted'
-    // The first report is from before any byte: the rates of this node are counted from it on.
+    // From before any byte: the rates of this node are counted from it on.
     this.reports.start(nowMs)
   }
 
@@ -387,9 +389,8 @@ export class NodeMachine {
       if (this.#phase === 'complete') return this.#end(null)
       return this.#fail('ERR_FR_ORIGIN_LOST', this.#waits.silence(nowMs))
     }
-    if (this.#unfed !== undefined && this.#isRunning && nowMs >= this.#unfed.untilMs) {
+    if (this.#unfed !== undefined && this.#isRunning && nowMs >= this.#unfed.untilMs)
       return this.#fail(this.#unfed.code, 'the feed from the origin broke')
-    }
     if (this.#phase === 'preparing' && this.#found.isDecided) this.#accept(nowMs)
     const hasAll = this.#landed.bytes === this.#config.bytes
     // Nobody repairs what is found bad before the plan.
@@ -410,6 +411,7 @@ export class NodeMachine {
       this.#outbox.wish({ type: 'sum', digests: this.#ledger.digests })
     }
     if (this.reports.advance(nowMs)) this.#outbox.wish({ type: 'sample' })
+    this.#outbox.say(...this.reports.group.advance(nowMs))
   }
 
   /** Nothing moves although the origin is there and has hashed all: ask for what is missing. */
@@ -425,8 +427,8 @@ export class NodeMachine {
   /** Once, after the last report. */
   #sayComplete(): void {
     const { repairedBytes } = this.#ledger
+    if (this.#warnings === undefined) return
     const warnings = this.#warnings
-    if (warnings === undefined) return
     this.#warnings = undefined
     const fileDigest = this.#seal as string
     const { bytes } = this.#config

@@ -8,6 +8,12 @@ export class NodeOutbox extends Outbox<NodeWish> {
   isAlone = false
 
   /** To the coordinator. */
+  /** To the coordinator, or to a mate. */
+  tell(member: number, frame: Frame): void {
+    if (member === originNumber) this.say(frame)
+    else this.wish({ type: 'say', member, frame })
+  }
+
   say(...frames: readonly Frame[]): void {
     if (this.isAlone) return
     for (const frame of frames) this.wish({ type: 'say', member: originNumber, frame })

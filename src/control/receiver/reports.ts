@@ -6,8 +6,9 @@ import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import { ReceivedBytes } from '../holdings/mate-bytes.js'
 import type { Sample } from '../messages/facts.js'
-import type { Frame, PlanFrame, PullReport } from '../messages/types.js'
+import type { BacklogFrame, PlanFrame, ProgressFrame, PullReport } from '../messages/types.js'
 import { Backlog } from './backlog.js'
+import { GroupReports } from './group-reports.js'
 
 /** What the machine knows. */
 export interface NodeProgress {
@@ -19,6 +20,7 @@ export interface NodeProgress {
 export class NodeReports {
   readonly #backlog = new Backlog()
   readonly #received = new ReceivedBytes()
+  readonly group = new GroupReports()
   #laggards: ReadonlySet<number> = new Set()
   #progressMs: number = limits.progressMs
   #backlogMs = 0
@@ -53,12 +55,12 @@ export class NodeReports {
   }
 
   get dueAtMs(): number {
-    return Math.min(this.#progressAtMs, this.#backlogAtMs)
+    return Math.min(this.#progressAtMs, this.#backlogAtMs, this.group.dueMs)
   }
 
   /** True: a sample is wanted now for what is due. */
   advance(nowMs: number): boolean {
-    if (nowMs < this.dueAtMs) return false
+    if (nowMs < Math.min(this.#progressAtMs, this.#backlogAtMs)) return false
     if (nowMs >= this.#progressAtMs) this.hurry(nowMs)
     if (nowMs < this.#backlogAtMs) return true
     this.#backlogAtMs = nowMs + this.#backlogMs
@@ -81,7 +83,7 @@ export class NodeReports {
   }
 
   /** Every sample; one is taken before a feed is closed, whose counters go with it. */
-  sampled(sample: Sample, known: NodeProgress): Frame[] {
+  sampled(sample: Sample, known: NodeProgress): (ProgressFrame | BacklogFrame)[] {
     this.#received.count(sample.incoming.filter(({ isParent }) => !isParent))
     const frames = this.#isProgressDue ? [this.#progress(known, sample)] : []
     const backlog = this.#isBacklogDue ? this.#backlogOf(sample) : undefined
@@ -99,7 +101,7 @@ export class NodeReports {
     this.#backlog.exclude(members)
   }
 
-  #progress(known: NodeProgress, sample: Sample): Frame {
+  #progress(known: NodeProgress, sample: Sample): ProgressFrame {
     const { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes } = sample
     const counted = { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes }
     const { verifiedBytes, repairedBytes, pulled } = known
@@ -119,7 +121,7 @@ export class NodeReports {
   }
 
   /** Undefined when it would say what the last one said. */
-  #backlogOf({ atMs, landedBytes, incoming, outgoing }: Sample): Frame | undefined {
+  #backlogOf({ atMs, landedBytes, incoming, outgoing }: Sample): BacklogFrame | undefined {
     // What mates have pulled is no part of what this node was dealt to relay.
     const mates = outgoing.map(({ pulledBytes, ...mate }) => {
       return { ...mate, queuedBytes: mate.queuedBytes - pulledBytes }

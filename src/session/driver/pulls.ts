@@ -13,6 +13,7 @@ import type { LogFields } from '../../base/log.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { Fact } from '../../control/messages/facts.js'
 import { bytesOf, type HeldRequest, Serving } from '../../control/pulling/serving.js'
+import { isReport } from '../../control/receiver/group-reports.js'
 import type { FeedHandle, FeedStats } from '../../ports.js'
 import type { Servant } from './executor.js'
 import type { Neighbour, Neighbours, Way } from './neighbours.js'
@@ -54,7 +55,7 @@ export class Pulls implements Servant {
       this.#hooks.warn('pull-refused', { from: member, code, text })
     const link = this.#net.link(connection, {
       onFrame: (frame) => {
-        if (frame.type !== 'pull')
+        if (frame.type !== 'pull' && !isReport(frame))
           throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}' on a pull link`)
         this.#hooks.post({ type: 'said', member, frame })
       },

@@ -95,3 +95,29 @@ it('the largest of each kind fits a frame', () => {
     expect(bytes.length).toBeLessThan(16 * 1_024)
   }
 })
+
+describe('reports of a group', () => {
+  const { type, bytes } = encodeBody(
+    sampleFrames.find((frame) => frame.type === 'reports') as Frame,
+  )
+  const withByte = (at: number, byte: number) => () => {
+    const forged = Uint8Array.from(bytes)
+    forged[at] = byte
+    return decodeBody(type, forged)
+  }
+
+  it('of another length are refused', () => {
+    for (let length = 0; length < bytes.length; length++)
+      refusal(() => decodeBody(type, bytes.subarray(0, length)))
+    refusal(() => decodeBody(type, Uint8Array.of(...bytes, 0)))
+  })
+
+  it('with more rows or longer ones than there are bytes are refused', () => {
+    for (const at of [0, 1, 6, 8]) refusal(withByte(at, 0xff))
+  })
+
+  it('that name a node twice cannot be sent', () => {
+    const row = { member: 1, progress: null, backlog: null }
+    expect(() => encodeBody({ type: 'reports', of: [row, row] })).toThrow(/do not ascend/)
+  })
+})

@@ -154,6 +154,27 @@ const nodeLink = fc.record(
   { requiredKeys: ['address'] },
 )
 
+const progress = fc.record({
+  atMs: bytes,
+  landedBytes: bytes,
+  verifiedBytes: bytes,
+  repairedBytes: bytes,
+  sentBytes: bytes,
+  mates: mates(fc.record({ member: mate, queuedBytes: bytes, unackedBytes: bytes })),
+  holeBytes: bytes,
+  receivedBytes: bytes,
+  duplicateBytes: bytes,
+  received: mates(fc.record({ member: mate, bytes })),
+  pulled: mates(fc.record({ member: mate, bytes })),
+})
+const backlog = fc.record({
+  atMs: bytes,
+  landedBytes: bytes,
+  receivedBytes: bytes,
+  backlogBytes: bytes,
+  behind: indices,
+})
+
 const bodies: Bodies = {
   offer: fc
     .record({
@@ -235,19 +256,7 @@ const bodies: Bodies = {
   compares: fc.constant({}),
   accept: fc.record({ have: ranges }),
   refuse: reason,
-  progress: fc.record({
-    atMs: bytes,
-    landedBytes: bytes,
-    verifiedBytes: bytes,
-    repairedBytes: bytes,
-    sentBytes: bytes,
-    mates: mates(fc.record({ member: mate, queuedBytes: bytes, unackedBytes: bytes })),
-    holeBytes: bytes,
-    receivedBytes: bytes,
-    duplicateBytes: bytes,
-    received: mates(fc.record({ member: mate, bytes })),
-    pulled: mates(fc.record({ member: mate, bytes })),
-  }),
+  progress,
   need: fc.record({ scratch: fc.boolean(), ranges }),
   needDigests: fc.record({ ranges }),
   pull: fc.record({ request: bytes, ranges }),
@@ -291,12 +300,15 @@ const bodies: Bodies = {
     ),
   limited: fc.record({ upBytesPerSecond: fc.option(limit), downBytesPerSecond: fc.option(limit) }),
   lagging: fc.record({ members: indices }),
-  backlog: fc.record({
-    atMs: bytes,
-    landedBytes: bytes,
-    receivedBytes: bytes,
-    backlogBytes: bytes,
-    behind: indices,
+  backlog,
+  reports: fc.record({
+    of: mates(
+      fc.record({
+        member: mate,
+        progress: fc.option(progress.map((body) => ({ type: 'progress' as const, ...body }))),
+        backlog: fc.option(backlog.map((body) => ({ type: 'backlog' as const, ...body }))),
+      }),
+    ),
   }),
   list: fc.record({
     glob: fc.option(nameText),
@@ -358,6 +370,8 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   ),
 )
 
+const shownBacklog = { atMs: 8, landedBytes: 7, receivedBytes: 6, backlogBytes: 5, behind: [1, 2] }
+
 /** The reports as docs/protocol.md shows them. */
 const reports: Partial<Record<Frame['type'], object>> = {
   progress: {
@@ -373,7 +387,10 @@ const reports: Partial<Record<Frame['type'], object>> = {
     received: [{ member: 2, bytes: 8 }],
     pulled: [{ member: 2, bytes: 7 }],
   },
-  backlog: { atMs: 8, landedBytes: 7, receivedBytes: 6, backlogBytes: 5, behind: [1, 2] },
+  backlog: shownBacklog,
+  reports: {
+    of: [{ member: 3, progress: null, backlog: { type: 'backlog', ...shownBacklog } }],
+  },
 }
 
 /** One valid frame of each type. */

@@ -96,7 +96,7 @@ it('the vectors of the page are those of the code', () => {
     `0x${keys.recordSeed.toString(16).padStart(16, '0')}`,
     hexOf(encodeFrame(encodeBody({ type: 'beat' }))),
     ...sampleFrames.flatMap((frame) =>
-      frame.type === 'progress' || frame.type === 'backlog'
+      frame.type === 'progress' || frame.type === 'backlog' || frame.type === 'reports'
         ? [hexOf(encodeFrame(encodeBody(frame)))]
         : [],
     ),

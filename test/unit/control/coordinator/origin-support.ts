@@ -22,7 +22,8 @@ export function completeFrame(bytes: number, fileDigest = 'digest'): Frame {
 
 export interface BenchOptions extends Partial<OriginConfig> {
   readonly strategy?: Strategy
-  readonly shape?: 'group' | 'unicast'
+  readonly shape?: 'group' | 'unicast' | 'chain'
+  readonly groupSize?: number
   /** Bytes a second of each uplink, by the caller's word: small files are dealt at once. */
   readonly uplink?: number
 }
@@ -34,7 +35,7 @@ export class Bench {
   readonly #config: OriginConfig
 
   constructor(nodes = 2, options: BenchOptions = {}) {
-    const { strategy = 'adaptive', shape = 'group', uplink = 1e9, ...over } = options
+    const { strategy = 'adaptive', shape = 'group', uplink = 1e9, groupSize, ...over } = options
     this.#config = {
       bytes,
       blockBytes: block,
@@ -49,7 +50,9 @@ export class Bench {
     }
     const known = Array.from({ length: 8 }, () => ({ uplinkBytesPerSecond: uplink }))
     const { bytes: size, blockBytes } = this.#config
-    const dealer = dealerOf(strategy, shape, size, blockBytes, { nodes: () => known })
+    const groups = groupSize === undefined ? {} : { groupSize }
+    const speeds = { nodes: () => known }
+    const dealer = dealerOf(strategy, shape, size, blockBytes, speeds, [], groups)
     this.machine = new OriginMachine(this.#config, dealer, 0)
     this.dialled = this.machine.start()
   }

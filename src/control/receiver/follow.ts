@@ -1,0 +1,33 @@
+/** What follows from a plan at a node, but for the phase that it is in. */
+import type { Failure } from '../../base/errors.js'
+import type { PlanFrame } from '../messages/types.js'
+import type { NodePulls } from '../pulling/pulls.js'
+import type { Neighbourhood } from './neighbourhood.js'
+import type { NodeOutbox } from './outbox.js'
+import type { NodeReports } from './reports.js'
+
+interface Node {
+  readonly neighbours: Neighbourhood
+  readonly pulls: NodePulls
+  readonly reports: NodeReports
+}
+
+/** `begins`: it is the first plan under which bytes flow. */
+export function followPlan(
+  plan: PlanFrame,
+  from: string,
+  { neighbours, pulls, reports }: Node,
+  outbox: NodeOutbox,
+  nowMs: number,
+): Failure | { readonly begins: boolean } {
+  const news = neighbours.take(plan, from)
+  if ('code' in news) return news
+  pulls.met(news.met, plan)
+  reports.planned(plan)
+  if (news.areRoutesNew) outbox.wish({ type: 'route' })
+  for (const { number } of news.dial) outbox.feed(number)
+  for (const member of news.gone) outbox.wish(pulls.gone(member, nowMs))
+  const leader = reports.group.planned(plan, (member) => pulls.isLinked(member))
+  if (leader !== undefined) outbox.wish(...pulls.link(leader, nowMs))
+  return { begins: news.begins }
+}
