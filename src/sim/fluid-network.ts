@@ -13,10 +13,12 @@ export interface FluidEdge {
   readonly to: number
   /** Index of the edge that brings what this one passes on; -1: the origin lists it. */
   readonly parent: number
-  /** The receiver passes on what comes. */
+  /** It comes from no mate. */
   readonly isEntry: boolean
 }
 
+/** What a downlink has not used it may use within so many steps: arrivals are no even stream. */
+const roomSteps = 4
 /** What counts as nothing: sums of fractions are not exact. */
 const crumb = 0.5
 
@@ -152,7 +154,7 @@ export class FluidNetwork {
     const room = this.#room
     for (let row = 0; row < room.length; row++) {
       const each = this.#downlinks[row] as number
-      room[row] = Math.min(2 * each, (room[row] as number) + each)
+      room[row] = Math.min(roomSteps * each, (room[row] as number) + each)
     }
     this.#sendFromOrigin(now)
     const late = past[(this.#at + this.#back) % past.length] as Float64Array
@@ -230,14 +232,15 @@ export class FluidNetwork {
   #level(): void {
     const wanted = this.#wanted
     for (let row = 1; row < this.#levels.length; row++) {
-      const downlink = this.#downlinks[row] as number
-      if ((this.#offered[row] as number) <= downlink) {
+      const each = this.#downlinks[row] as number
+      const room = Math.min(roomSteps * each, (this.#room[row] as number) + each)
+      if ((this.#offered[row] as number) <= room) {
         this.#levels[row] = Number.POSITIVE_INFINITY
         continue
       }
       const edges = this.#in[row] as Int32Array
       for (let i = 0; i < edges.length; i++) wanted[i] = this.#wants[edges[i] as number] as number
-      this.#levels[row] = waterLevel(wanted, edges.length, downlink)
+      this.#levels[row] = waterLevel(wanted, edges.length, room)
     }
   }
 }

@@ -22,14 +22,15 @@ import {
   type Wanted,
 } from './wanted.js'
 
-/** Steps of a simulation, about, and how long one is in milliseconds. */
-const stepsWanted = 4_000
+/** Steps of a simulation at most, about, and movements of nodes; a step lasts so many ms. */
+const stepsWanted = 50_000
+const movesWanted = 25_000_000
 const stepMs = { least: 0.5, most: 5 }
 /**
  * Milliseconds between two reports of a node that the origin does not feed: what it says matters
  * where its column is held up for long, and with many groups its reports are most of the work.
  */
-const reportMsBelow = 100
+const reportMsBelow = 200
 /** Steps between two looks at whether somebody has stopped it. */
 const stepsAtOnce = 50
 /** Bytes that may be missing of a whole file: sums of fractions are not exact. */
@@ -62,6 +63,8 @@ class FluidPush {
   readonly #feeds: readonly (readonly Feed[])[]
   readonly #entries: readonly (readonly number[])[]
   readonly #stepMs: number
+  /** Part of what moved in a step that is not known to have come. */
+  readonly #unacked: number
   readonly #startMs: number
   readonly #relaysFromMs: number
   readonly #use: UseLog
@@ -101,8 +104,10 @@ class FluidPush {
       (least, node) => Math.min(least, node.downlinkBytesPerSecond),
       wanted.originUplinkBytesPerSecond,
     )
-    const step = (bytes / slowest / stepsWanted) * 1000
+    const steps = Math.min(stepsWanted, movesWanted / nodes.length)
+    const step = (bytes / slowest / steps) * 1000
     this.#stepMs = Math.min(stepMs.most, Math.max(stepMs.least, step))
+    this.#unacked = Math.min(1, (2 * latencyMs) / this.#stepMs)
     const places = nodes.map(({ site, ...node }, i) => ({
       node: i,
       ...(site !== undefined && { site }),
@@ -185,7 +190,7 @@ class FluidPush {
       const key = `${node + 1} ${route}`
       if (this.#origins.has(key)) return
       this.#origins.set(key, edges.length)
-      edges.push({ from: 0, to: node + 1, parent: -1, isEntry: route !== 0, route })
+      edges.push({ from: 0, to: node + 1, parent: -1, isEntry: true, route })
     }
     for (const head of chain.heads) {
       for (const column of chain.columnsFrom(head)) begin(head, chain.routeOf(column))
@@ -259,7 +264,7 @@ class FluidPush {
       let unackedBytes = 0
       for (const edge of edges) {
         sentBytes += network.sent[edge] as number
-        unackedBytes += network.moved[edge] as number
+        unackedBytes += (network.moved[edge] as number) * this.#unacked
       }
       const queuedBytes = network.queuedTo(node + 1)
       const counted = { queuedBytes, sentBytes, unackedBytes, atMs: nowMs, nowMs }
@@ -302,7 +307,7 @@ class FluidPush {
       let sent = 0
       for (const edge of edges) {
         queued += network.waits(edge)
-        unacked += network.moved[edge] as number
+        unacked += (network.moved[edge] as number) * this.#unacked
         sent += network.sent[edge] as number
       }
       return {

@@ -206,8 +206,11 @@ function use(project, { env }) {
   const options = { cwd: project, env }
   copyFileSync(join(here, 'smoke.mjs'), join(project, 'smoke.mjs'))
   step('import, require and push', 'node', ['smoke.mjs'], options)
+  const fr = join(project, 'node_modules/.bin/fr')
+  const push = ['--nodes', '9', '--size', '5MB', '--uplink', '1Gbit']
+  step('fr simulate, with a picture', fr, ['simulate', ...push, '--plot', 'out.svg'], options)
   const startedMs = performance.now()
-  const { isOk, output } = run(join(project, 'node_modules/.bin/fr'), ['--version'], options)
+  const { isOk, output } = run(fr, ['--version'], options)
   const isRight = isOk && output.trim() === manifest.version
   report('fr --version', isRight ? null : `said ${output.trim()}`, startedMs)
 }

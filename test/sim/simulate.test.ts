@@ -15,6 +15,16 @@ describe('a simulated push', () => {
     ['every node fed by the origin', { shape: 'unicast', nodes: 6 }],
     ['slow receivers', { shape: 'group', nodes: 8, downlinkBytesPerSecond: gigabit / 2 }],
     ['a slow origin', { ...chain, originUplinkBytesPerSecond: gigabit / 4 }],
+    [
+      'one uplink of a tenth',
+      {
+        nodes: Array.from({ length: 8 }, (_, i) =>
+          i === 3
+            ? { address: `h${i}:1`, uplinkBytesPerSecond: gigabit / 10 }
+            : { address: `h${i}:1` },
+        ),
+      },
+    ],
     ['long ways', { ...chain, latencyMs: 8 }],
   ])('takes as long in sessions as in a fluid: %s', async (_, over) => {
     const [sessions, fluid] = await Promise.all(
