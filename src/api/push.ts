@@ -5,9 +5,9 @@ import { hexOf } from '../base/bytes.js'
 import { blockBytesFor } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { requireBlockASecond } from '../base/rate-limits.js'
-import { forecastOf, groupsOf, shapeOf, sharesOf } from '../control/dealing/strategies.js'
-import { spansSites } from '../control/plan/layout.js'
+import { forecastOf, forecasts, planOf, shapeOf } from '../control/dealing/planning.js'
 import { limited } from '../control/plan/limited.js'
+import { planView } from '../control/view/push-view.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
 import { randomId, selfOf, signerOf } from '../net/crypto.js'
 import { Resolver } from '../net/resolver.js'
@@ -25,14 +25,7 @@ import { type CheckedPush, checkPush } from './options.js'
 import { claimSource, openSource, pathOf } from './source.js'
 import { tell } from './tell.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
-import type {
-  Plan,
-  PushOptions,
-  PushResult,
-  PushSource,
-  Transfer,
-  TransferEvents,
-} from './types.js'
+import type { PushOptions, PushResult, PushSource, Transfer, TransferEvents } from './types.js'
 
 /** Carries every event of every transfer in this process. */
 const transferChannel = channel('fastreplica:transfer')
@@ -180,33 +173,21 @@ async function openTrace(
 
 /** The plan that would be made if every node accepted; no node is contacted. */
 function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFile): PushResult {
-  const { strategy, groups } = checked
+  const { strategy, groups, nodes } = checked
   const { size: bytes, dataBytes } = source
   const { uplinkBytesPerSecond, share } = checked
-  const nodes = checked.nodes.map((link) => limited(link, share))
+  const links = nodes.map((link) => limited(link, share))
   const origin = limited(uplinkBytesPerSecond === undefined ? {} : { uplinkBytesPerSecond }, share)
-  const { uplinkBytesPerSecond: uplink } = origin
-  const isAcross = spansSites(nodes)
-  const shape = shapeOf(checked.shape, dataBytes, nodes.length, uplink, groups, isAcross)
-  const blockBytes = blockBytesFor(bytes)
-  requireBlockASecond(share, blockBytes)
+  const file = { bytes, dataBytes, blockBytes: blockBytesFor(bytes) }
+  requireBlockASecond(share, file.blockBytes)
   // What they can send is not known.
-  const relays = checked.relays.map(() => ({}))
-  const all = [origin, nodes, groups, relays] as const
-  const forecast = forecastOf(strategy, shape, dataBytes, blockBytes, ...all)
-  const shares = sharesOf(strategy, shape, { bytes, dataBytes, blockBytes }, nodes, groups)
-  const plan: Plan = {
-    event: 'plan',
-    transfer: control.transfer.id,
-    strategy,
-    shape,
-    groups: groupsOf(shape, nodes, groups).map((group) => group.map(({ address }) => address)),
-    shares: nodes.map((node, i) => ({ node: node.address, bytes: shares[i]?.[1] ?? 0 })),
-    bytes,
-    dataBytes,
-    blockBytes,
-    ...forecast,
-  }
+  const gateways = checked.relays.map(() => ({}))
+  const planning = { strategy, file, origin, nodes: links, groups, gateways }
+  const shape = shapeOf(checked.shape, planning)
+  const forecast = forecastOf(shape, planning)
+  const made = planOf(shape, planning)
+  const { id } = control.transfer
+  const plan = planView(id, made, nodes, file, forecast, forecasts(planning))
   announce(control, 'plan', plan)
   return {
     event: 'result',
@@ -223,6 +204,8 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
     relays: [],
     originShare: null,
     directBytes: 0,
+    crossings: [],
+    medianSeconds: null,
     resentBytes: 0,
     strategy,
     shape,

@@ -1,11 +1,10 @@
 /** `simulate`: a push on a virtual network, with the planner and the sessions of a real one. */
 import type { FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import { shapeOf } from '../control/dealing/strategies.js'
-import { spansSites } from '../control/plan/layout.js'
+import { shapeOf } from '../control/dealing/planning.js'
 import { refuseUnsupported } from '../control/plan/refusals.js'
 import type { Simulated } from '../sim/simulate.js'
-import type { Wanted } from '../sim/wanted.js'
+import { simulatedBlockBytes, type Wanted } from '../sim/wanted.js'
 import { oneOf, optionalInteger, optionalRate, requireBoolean, requireSignal } from './checks.js'
 import { checkGrouping } from './grouping.js'
 import { requireOptions } from './option-names.js'
@@ -61,9 +60,14 @@ function checkWanted(options: SimulateOptions): Wanted {
   const shapeWish = oneOf('shape', options.shape, shapes) ?? 'auto'
   if (shapeWish === 'unicast' && strategy === 'classic')
     throw new TypeError('strategy classic deals parts to a group, shape unicast makes none')
-  const isAcross = spansSites(nodes)
   const count = nodes.length
-  const shape = shapeOf(shapeWish, bytes, count, originUplink, grouping, isAcross)
+  const shape = shapeOf(shapeWish, {
+    strategy,
+    file: { bytes, dataBytes: bytes, blockBytes: simulatedBlockBytes(bytes) },
+    origin: { uplinkBytesPerSecond: originUplink },
+    nodes,
+    groups: grouping,
+  })
   const { groupSize } = grouping
   refuseUnsupported({ shape, groupSize, nodes: count, hasUploadLimit: false })
   requireBoolean('speedsKnown', options.speedsKnown)

@@ -164,6 +164,8 @@ export const limits = {
   rosterEntries: 256,
   /** Members of one plan: those whom a node has to know, or had to. */
   membersPerPlan: 257,
+  /** Columns of groups that feed groups. */
+  columnsPerPush: 48,
   /** Routes of one node in one plan. */
   routesPerPlan: 128,
   /** Members that may take over from the coordinator. */

@@ -193,12 +193,11 @@ class FluidPush {
       edges.push({ from: 0, to: node + 1, parent: -1, isEntry: true, route })
     }
     for (const head of chain.heads) {
-      for (const column of chain.columnsFrom(head)) begin(head, chain.routeOf(column))
-      if (chain.spreadRoute !== 0) begin(head, chain.spreadRoute)
+      for (const column of [...chain.columnsFrom(head), ...chain.pastsFrom(head)])
+        begin(head, chain.routeOf(column))
     }
-    for (const node of chain.unspread) begin(node, chain.spreadRoute)
-    const isDirect = shape === 'group' || shape === 'unicast'
-    if (isDirect) for (const node of this.#wanted.nodes.keys()) begin(node, 0)
+    const direct = shape === 'unicast' ? this.#wanted.nodes.keys() : chain.heads
+    for (const node of direct) begin(node, 0)
     const tables = new Map<number, ReadonlyMap<number, Route['to']>>()
     const tableOf = (node: number): ReadonlyMap<number, Route['to']> => {
       const known = tables.get(node)
@@ -229,17 +228,10 @@ class FluidPush {
   }
 
   #list(sends: readonly Send[]): void {
-    const { chain, shape } = this.#dealer
-    for (const { node, length, relay, column, why } of sends) {
-      const isForAll = shape !== 'group' && why === 'everybody'
-      const route =
-        column !== undefined
-          ? chain.routeOf(column)
-          : relay
-            ? chain.routeFrom(node)
-            : isForAll
-              ? chain.spreadRoute
-              : 0
+    const { chain } = this.#dealer
+    for (const { node, length, relay, column } of sends) {
+      const past = relay ? chain.routeFrom(node) : 0
+      const route = column === undefined ? past : chain.routeOf(column)
       const edge = this.#origins.get(`${node + 1} ${route}`)
       if (edge === undefined) throw new TypeError(`no way for route ${route} to node ${node}`)
       this.#network.list(edge, length)

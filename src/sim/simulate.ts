@@ -1,6 +1,6 @@
 /** One simulated push: planned by the shipping planner, carried out by one of the two models. */
 import { limits } from '../base/limits.js'
-import { forecastOf } from '../control/dealing/strategies.js'
+import { forecastOf } from '../control/dealing/planning.js'
 import { treeOf } from '../control/plan/forecast.js'
 import type { Forecast, NodeLink } from '../control/plan/plan.js'
 import { simulateFluid } from './fluid.js'
@@ -26,7 +26,8 @@ export function* simulatePush(wanted: Wanted, model: Model): Generator<void, Sim
   const { nodes, strategy, shape, bytes, grouping, originUplinkBytesPerSecond } = wanted
   const origin = { uplinkBytesPerSecond: originUplinkBytesPerSecond }
   const blockBytes = simulatedBlockBytes(bytes)
-  const forecast = forecastOf(strategy, shape, bytes, blockBytes, origin, nodes, grouping)
+  const file = { bytes, dataBytes: bytes, blockBytes }
+  const forecast = forecastOf(shape, { strategy, file, origin, nodes, groups: grouping })
   const { groups, parents } = treeOf(wanted.tellsRates ? nodes : nodes.map(placeOf), {
     ...grouping,
     shape: shape === 'unicast' ? 'group' : shape,

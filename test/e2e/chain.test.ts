@@ -41,7 +41,18 @@ describe.each(kinds)('a chain of groups on the %s engine', (engine) => {
     const result = await transfer.result
     expect(result.nodes.map(({ reason }) => reason)).toEqual(nodes.map(() => null))
     expect(result.shape).toBe(options.shape ?? 'chain')
-    if (sites.length > 0) expect(plans[0]?.groups.map((group) => group.length)).toEqual([1, 4, 1])
+    if (sites.length > 0) {
+      expect(plans[0]?.groups.map((group) => group.length)).toEqual([1, 4, 1])
+      expect(plans[0]?.sites).toEqual(['a', 'b', 'c'])
+      const crossed = result.crossings.map(({ from, to, bytes }) => {
+        return [from, to, Math.round((10 * bytes) / content.length) / 10]
+      })
+      expect(crossed).toEqual([
+        [null, 'a', 1],
+        ['a', 'b', 1],
+        ['b', 'c', 1],
+      ])
+    }
     expectCopies(content, 'data.bin', nodes)
   })
 

@@ -38,11 +38,9 @@ export function parseTransfer(text: string): string {
 
 /** `HOST[:PORT][,HOST[:PORT]...]` -> targets. Throws UsageError. */
 export function parseTargets(text: string): PushTarget[] {
-  const targets: PushTarget[] = []
-  for (const address of text.split(',')) {
-    addTarget(targets, { address: parseAddress(address.trim()) })
-  }
-  return targets
+  const targets = new Targets()
+  for (const address of text.split(',')) targets.add({ address: parseAddress(address.trim()) })
+  return targets.all
 }
 
 /** `HOST[:PORT][,HOST[:PORT]...]` -> `HOST:PORT` of each. Throws UsageError. */
@@ -56,7 +54,7 @@ export function parseAddresses(text: string): string[] {
  * UsageError.
  */
 export function parseNodesFile(text: string, file: string): PushTarget[] {
-  const targets: PushTarget[] = []
+  const targets = new Targets()
   const lines = text.split(/\r?\n/)
   for (const [index, line] of lines.entries()) {
     const words = line
@@ -66,14 +64,14 @@ export function parseNodesFile(text: string, file: string): PushTarget[] {
     if (words.length === 0) continue
     const at = `${file}:${index + 1}: `
     try {
-      addTarget(targets, parseTarget(words))
+      targets.add(parseTarget(words))
     } catch (error) {
       if (error instanceof UsageError) throw new UsageError(at + error.message)
       throw error
     }
   }
-  if (targets.length === 0) throw new UsageError(`${file}: names no node`)
-  return targets
+  if (targets.all.length === 0) throw new UsageError(`${file}: names no node`)
+  return targets.all
 }
 
 function parseTarget(words: readonly string[]): PushTarget {
@@ -121,13 +119,17 @@ export function parseSiteLink(text: string): SiteLink {
   return { sites: [parseSite(one), parseSite(other)], bytesPerSecond: parseRate(rate) }
 }
 
-function addTarget(targets: PushTarget[], target: PushTarget): void {
-  const same = target.address.toLowerCase()
-  if (targets.some((known) => known.address.toLowerCase() === same)) {
-    throw new UsageError(`${target.address} is named twice`)
+/** Each node once, and no more than a push takes. */
+class Targets {
+  readonly all: PushTarget[] = []
+  readonly #addresses = new Set<string>()
+
+  add(target: PushTarget): void {
+    const same = target.address.toLowerCase()
+    if (this.#addresses.has(same)) throw new UsageError(`${target.address} is named twice`)
+    if (this.all.length === limits.nodesPerPush)
+      throw new UsageError(`more than ${limits.nodesPerPush} nodes in one push`)
+    this.#addresses.add(same)
+    this.all.push(target)
   }
-  if (targets.length === limits.nodesPerPush) {
-    throw new UsageError(`more than ${limits.nodesPerPush} nodes in one push`)
-  }
-  targets.push(target)
 }

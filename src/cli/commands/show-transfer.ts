@@ -7,7 +7,7 @@ import { FrError } from '../../base/errors.js'
 import { closingLines, pushExitStatus, warningLines } from '../render/closing.js'
 import { type Context, Interrupted, watchSignals } from '../render/context.js'
 import { asUsage, failureText } from '../render/failures.js'
-import { planLines } from '../render/push.js'
+import { planLines } from '../render/plan.js'
 import { PushLog } from '../render/push-log.js'
 import {
   BothViews,

@@ -148,10 +148,27 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
     `${formatBytes(result.bytes)} each`,
     `${rateOf(delivered, result.seconds)} delivered`,
     ...boundParts(result),
+    ...spreadParts(result, complete.length),
     ...(isMixed ? [`${formatBytes(result.directBytes)} sent to all directly`] : []),
     ...mirrorParts(result),
     ...relayParts(result),
     ...(repaired > 0 ? [`${formatBytes(repaired)} repaired`] : []),
+  ]
+}
+
+/** How far apart nodes were, and what each byte cost: of the origin, and between sites. */
+function spreadParts(result: PushResult, complete: number): string[] {
+  const { medianSeconds, dataBytes, crossings } = result
+  if (complete < 2 || dataBytes === 0) return []
+  const apart = medianSeconds ? [`max/median ${(result.seconds / medianSeconds).toFixed(2)}`] : []
+  const copies = (bytes: number): string => (bytes / dataBytes).toFixed(2)
+  return [
+    ...apart,
+    `${copies(result.originBytesSent)} copies sent from here`,
+    ...crossings.map(
+      ({ from, to, bytes }) =>
+        `${copies(bytes)} from ${printable(from ?? 'here')} to ${printable(to)}`,
+    ),
   ]
 }
 

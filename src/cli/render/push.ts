@@ -2,16 +2,10 @@
  * What `fr push` shows while it runs: the plan, the live display, the plain lines. Pure functions
  * from API data to strings; the caller has the clock and the terminal.
  */
+
 import type { NodeOutcome, NodeProgress, Plan, Progress } from '../../api/types.js'
-import {
-  displayWidth,
-  type Paint,
-  printable,
-  type Tone,
-  tableLines,
-  truncate,
-  truncateMiddle,
-} from './text.js'
+import { planSummary } from './plan.js'
+import { displayWidth, type Paint, printable, type Tone, truncate, truncateMiddle } from './text.js'
 import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
 
 export interface LiveSize {
@@ -89,54 +83,6 @@ export function bar(share: number, width: number): string {
 /** The first lines of a push, with the id that `fr add` and the logs of nodes use. */
 export function openingLines(plan: Plan, name: string): string[] {
   return [planSummary(plan, name), `transfer ${printable(plan.transfer)}`]
-}
-
-/** The first line of a push and the head of `--dry-run`. */
-export function planSummary(plan: Plan, name: string): string {
-  const nodes = plan.groups.reduce((sum, group) => sum + group.length, 0)
-  const groups = plan.groups.length > 1 ? ` in ${plan.groups.length} groups` : ''
-  const limiting = plan.limiting === null ? '' : ` (${printable(plan.limiting)})`
-  const bound =
-    plan.boundSeconds === null ? '' : `, bound ${formatDuration(plan.boundSeconds)}${limiting}`
-  return (
-    `${printable(name)}: ${formatBytes(plan.bytes)} to ${count(nodes, 'node')}${groups}, ` +
-    `${plan.strategy} ${plan.shape}${bound}`
-  )
-}
-
-/** The whole plan, for `--dry-run`. */
-export function planLines(plan: Plan, name: string, paint: Paint): string[] {
-  const group = new Map<string, number>()
-  for (const [index, members] of plan.groups.entries()) {
-    for (const address of members) group.set(address, index + 1)
-  }
-  // Only data is dealt, not holes.
-  const dealtBytes = plan.shares.reduce((sum, share) => sum + share.bytes, 0)
-  const rows = plan.shares.map((share) => [
-    { text: printable(share.node) },
-    { text: String(group.get(share.node) ?? '-') },
-    { text: formatBytes(share.bytes) },
-    { text: formatPercent(dealtBytes > 0 ? share.bytes / dealtBytes : 0) },
-  ])
-  const known = (seconds: number | null): string =>
-    seconds === null ? 'unknown without link speeds' : formatDuration(seconds)
-  return [
-    planSummary({ ...plan, boundSeconds: null }, name),
-    `blocks of ${formatBytes(plan.blockBytes)}`,
-    `predicted: ${known(plan.predictedSeconds)}`,
-    `bound: ${known(plan.boundSeconds)}`,
-    `limited by: ${plan.limiting === null ? 'unknown' : printable(plan.limiting)}`,
-    ...tableLines(
-      [
-        { title: 'node' },
-        { title: 'group', right: true },
-        { title: 'relays', right: true },
-        { title: 'share', right: true },
-      ],
-      rows,
-      paint,
-    ),
-  ]
 }
 
 /** The nodes that get a line: all of them, or the slowest, in the original order. */

@@ -4,11 +4,10 @@
  * in the list that the caller gave; nodes that are added follow.
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
-import type { RangePair } from '../../base/ranges.js'
 import type { Send } from '../dealing/dealer.js'
 import type { EndWish, Fact, Wish } from '../messages/facts.js'
-import type { NodeSettled, RosterFrame, Shape, Strategy } from '../messages/types.js'
-import type { NodeLink } from '../plan/plan.js'
+import type { NodeSettled, RosterFrame } from '../messages/types.js'
+import type { NodeLink, PlanMade } from '../plan/plan.js'
 import type { DigestRun } from './digests.js'
 
 /** What the coordinator's machine is told. */
@@ -23,15 +22,6 @@ export type OriginFact =
   | { readonly type: 'sourceFailed'; readonly code: FrErrorCode; readonly text: string }
   /** The caller wants one node more; `answerAdd` of the same number follows. */
   | { readonly type: 'nodeAdded'; readonly request: number; readonly link: NodeLink }
-
-export interface PlanMade {
-  readonly strategy: Strategy
-  readonly shape: Shape
-  readonly nodes: readonly number[]
-  /** The same in their groups, the first one first. */
-  readonly groups: readonly (readonly number[])[]
-  readonly shares: readonly RangePair[]
-}
 
 /** What the coordinator's machine asks for. */
 export type OriginWish =

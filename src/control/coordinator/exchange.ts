@@ -103,8 +103,8 @@ export class OriginExchange {
       for (const peer of group) this.#directly(peer, [[0, this.#config.bytes]])
     else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
-    const groups = this.#dealer.chain.receivers
-    const plan = { strategy, shape, nodes: named, groups, shares }
+    const { receivers: groups, parents } = this.#dealer.chain
+    const plan = { strategy, shape, nodes: named, groups, parents, shares }
     this.#outbox.wish({ type: 'announcePlan', plan })
     for (const { offset, length } of [...this.#source.digests.runs([[0, this.#config.bytes]])])
       this.hashed(offset, length, nowMs)
@@ -388,7 +388,7 @@ export class OriginExchange {
       if (peer.phase === 'running') this.#detour(peer, from, why, gap)
     }
     // What was under way to groups further down is brought again, by a column that is whole.
-    for (const head of new Set(gaps.flatMap((gap) => gap.head ?? []))) {
+    for (const head of new Set(gaps.map((gap) => gap.head))) {
       const { relayedDigests } = this.#peer(head)
       for (const [offset, length] of relayedDigests) {
         const relay = this.#digestRelay(offset, length)

@@ -1,5 +1,5 @@
 /** What the dealer sends becomes lists on feeds, each with the route that it has at its node. */
-import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { RangePair } from '../../base/ranges.js'
 import type { Dealer, Send } from '../dealing/dealer.js'
 import type { Peers } from '../members/peers.js'
 import type { OriginFlow } from './flow.js'
@@ -12,8 +12,6 @@ export class OriginSends {
   readonly #flow: OriginFlow
   /** Whom a node that passes bytes on no longer reaches. */
   readonly #unreached = new Map<number, Set<number>>()
-  /** What went to everybody, as far as nodes that nobody feeds were sent it. */
-  readonly #spread = new RangeSet()
 
   constructor(dealer: Dealer, peers: Peers, outbox: OriginOutbox, flow: OriginFlow) {
     this.#dealer = dealer
@@ -31,7 +29,6 @@ export class OriginSends {
   list(sends: readonly Send[]): boolean {
     for (const send of sends) {
       this.#send(send, this.#routeOf(send))
-      if (this.#isForAll(send)) this.#sendUnspread(send)
       if (send.column === undefined) continue
       for (const node of this.#beyondReach(send.column))
         this.#send({ ...send, node, relay: false, why: 'bypass' }, 0)
@@ -55,24 +52,7 @@ export class OriginSends {
   #routeOf(send: Send): number {
     const { chain } = this.#dealer
     if (send.column !== undefined) return chain.routeOf(send.column)
-    if (send.relay) return chain.routeFrom(send.node)
-    return this.#isForAll(send) ? chain.spreadRoute : 0
-  }
-
-  #isForAll({ why }: Send): boolean {
-    return !this.#dealer.chain.isOne && (why === 'everybody' || why === 'hole')
-  }
-
-  /** Each head is sent it, and those that none of them reaches are sent it once. */
-  #sendUnspread(send: Send): void {
-    const { unspread, spreadRoute } = this.#dealer.chain
-    const range = RangeSet.of([[send.offset, send.length]])
-    range.subtract(this.#spread)
-    this.#spread.add(send.offset, send.length)
-    for (const node of unspread)
-      if (this.#peers.of(node).phase === 'running')
-        for (const [offset, length] of range)
-          this.#send({ ...send, node, offset, length }, spreadRoute)
+    return send.relay ? chain.routeFrom(send.node) : 0
   }
 
   /** Those in groups further down whom this column does not reach. */

@@ -36,8 +36,8 @@ export class ChainDealer implements Dealer {
    * has it from there passes it on there, and on no other column.
    */
   readonly #along = new Map<number, RangeSet>()
-  /** What was sent to everybody past the columns. */
-  readonly #spread = new RangeSet()
+  /** Of what all heads are sent, what one of them passes on already. */
+  readonly #past = new RangeSet()
 
   /** `heads`: deals the content to the heads. */
   constructor(shape: TreeShape, chain: Chain, heads: GroupDealer) {
@@ -73,14 +73,14 @@ export class ChainDealer implements Dealer {
 
   /** Of all columns that the node passes on, and of what goes past them. */
   dealt(node: number): readonly RangePair[] {
-    const ranges = RangeSet.of(this.#spread)
+    const ranges = new RangeSet()
     for (const column of this.chain.columnsOver(node))
       for (const range of this.along(column)) ranges.add(...range)
     return ranges.toArray()
   }
 
-  along(column: number | null): readonly RangePair[] {
-    return (column === null ? this.#spread : this.#along.get(column))?.toArray() ?? []
+  along(column: number): readonly RangePair[] {
+    return this.#along.get(column)?.toArray() ?? []
   }
 
   dealtBytes(node: number): number {
@@ -116,19 +116,36 @@ export class ChainDealer implements Dealer {
   }
 
   handle(fact: DealerFact): Send[] {
-    return this.#handle(fact).map((send) => {
-      const { why, relay, node, offset, length } = send
-      if (why === 'everybody' || why === 'hole') this.#spread.add(offset, length)
-      return relay ? { ...send, column: this.#column(node, offset, length) } : send
-    })
+    return this.#handle(fact).flatMap((send) => this.#withColumn(send))
   }
 
-  #column(head: number, offset: number, length: number): number {
-    const column = this.#columns.deal(head, length)
+  /** With the column that carries it on from its head, in parts where only some of it has one. */
+  #withColumn(send: Send): Send[] {
+    const { node, offset, length, relay, why } = send
+    if (relay) {
+      return [this.#carried(send, this.#columns.idlest(this.chain.columnsFrom(node)) ?? 0)]
+    }
+    if (why !== 'everybody' && why !== 'hole') return [send]
+    const column = this.#columns.idlest(this.chain.pastsFrom(node))
+    if (column === undefined) return [send]
+    const fresh = this.#past.missing(offset, length)
+    const rest = RangeSet.of([[offset, length]])
+    for (const [at, bytes] of fresh) {
+      this.#past.add(at, bytes)
+      rest.remove(at, bytes)
+    }
+    return [
+      ...fresh.map(([at, bytes]) => this.#carried({ ...send, offset: at, length: bytes }, column)),
+      ...[...rest].map(([at, bytes]) => ({ ...send, offset: at, length: bytes })),
+    ]
+  }
+
+  #carried(send: Send, column: number): Send {
+    this.#columns.deal(column, send.length)
     const along = this.#along.get(column) ?? new RangeSet()
     this.#along.set(column, along)
-    along.add(offset, length)
-    return column
+    along.add(send.offset, send.length)
+    return { ...send, column }
   }
 
   #handle(fact: DealerFact): Send[] {
@@ -203,9 +220,7 @@ export class ChainDealer implements Dealer {
       group.handle({ ...fact, missing: [] })
       this.#fed.set(fact.node, group)
     }
-    // What went past the columns went before there was a way to it.
-    const missing = [...RangeSet.of([...fact.missing, ...this.#spread])]
-    return this.#heads.bring(fact.node, missing, fact.nowMs)
+    return this.#heads.bring(fact.node, fact.missing, fact.nowMs)
   }
 
   #reported(fact: Reported): Send[] {

@@ -28,16 +28,19 @@ export class Columns {
     return this.#backlogs.get(node) ?? 0
   }
 
-  /** Of the columns that begin at a head the one where the least waits; it carries these bytes. */
-  deal(head: number, length: number): number {
-    const [first = 0, ...others] = this.#chain.columnsFrom(head)
+  /** Of these columns the one where the least waits. */
+  idlest(columns: readonly number[]): number | undefined {
+    if (columns.length < 2) return columns[0]
     const waits = (column: number): number => {
       const { worstBytes, dealtBytes } = this.#of(column)
       return worstBytes + dealtBytes
     }
-    const column = others.reduce((best, one) => (waits(one) < waits(best) ? one : best), first)
+    return columns.reduce((best, one) => (waits(one) < waits(best) ? one : best))
+  }
+
+  /** It carries so many bytes more. */
+  deal(column: number, length: number): void {
     this.#of(column).dealtBytes += length
-    return column
   }
 
   /**

@@ -23,7 +23,7 @@ export interface Send {
   readonly relay: boolean
   readonly scratch: boolean
   readonly why: SendReason
-  /** The column that carries it, where groups feed groups. */
+  /** The column that carries it on from the node, where groups feed groups. */
   readonly column?: number
 }
 
@@ -120,8 +120,8 @@ export interface Dealer {
   handle(fact: DealerFact): Send[]
   /** Ranges given to this node to relay so far. */
   dealt(node: number): readonly RangePair[]
-  /** Ranges that went along this column; null: those that went past all columns. */
-  along(column: number | null): readonly RangePair[]
+  /** Ranges that went along this column. */
+  along(column: number): readonly RangePair[]
   /** Sum of `dealt`. */
   dealtBytes(node: number): number
   /** Bytes that were sent to every node directly, each counted once. */

@@ -108,8 +108,8 @@ export class GroupDealer implements Dealer {
     return (this.#relays.get(node)?.dealt ?? this.#left.get(node))?.toArray() ?? []
   }
 
-  along(head: number | null): readonly RangePair[] {
-    return head === null ? [] : this.dealt(head)
+  along(): readonly RangePair[] {
+    return []
   }
 
   dealtBytes(node: number): number {

@@ -16,17 +16,23 @@
  */
 import { limits } from '../../base/limits.js'
 import type { Role, Route } from '../messages/types.js'
-import { type Group, Groups } from './groups.js'
+import { type Group, Groups, placeIn } from './groups.js'
 import type { Placed, TreeWish } from './layout.js'
-import { spreadOver } from './spread.js'
-import { type Column, Entries, type Gap, gapOf, type Way, wayOf } from './ways.js'
+import {
+  type Column,
+  type ColumnWish,
+  Entries,
+  type Gap,
+  gapOf,
+  type Way,
+  type Wished,
+  wayOf,
+} from './ways.js'
 
 export type { Gap }
 
 /** The one route of a push of one group. */
 const groupRoute = 1
-/** Part of all nodes that the coordinator may feed what goes past the columns. */
-const unspreadShare = 1 / 20
 
 const noNodes: ReadonlySet<number> = new Set()
 
@@ -43,11 +49,11 @@ export class Chain {
   readonly #unreached = new Map<number, Set<number>>()
   /** They keep nothing: each has a way of its own, and when somebody joins a new one. */
   readonly #gateways = new Set<number>()
-  #spread: Way | undefined
-  #unspread: readonly number[] = []
   #routes = groupRoute
   /** Columns that there ever were. */
   #count = 0
+  /** Columns that the groups were planned with. */
+  #planned = 0
   /** Whose neighbours or routes may be others than before. */
   #touched = new Set<number>()
 
@@ -101,6 +107,11 @@ export class Chain {
     return this.#heads.get(head) ?? []
   }
 
+  /** The part of the file that this column is planned to carry, where all begin anew. */
+  widthOf(column: number): number {
+    return this.#columns.get(column)?.width ?? 0
+  }
+
   headOf(column: number): number | undefined {
     return this.#columns.get(column)?.head
   }
@@ -116,14 +127,9 @@ export class Chain {
     return column === undefined ? 0 : this.routeOf(column)
   }
 
-  /** The route of what goes to everybody and is no part of a column; 0: it ends where it lands. */
-  get spreadRoute(): number {
-    return this.#spread?.route ?? 0
-  }
-
-  /** Nodes behind the first group that nobody feeds what goes past the columns. */
-  get unspread(): readonly number[] {
-    return this.#unspread
+  /** What carries on from this head what all heads are sent. */
+  pastsFrom(head: number): number[] {
+    return this.columnsFrom(head).flatMap((column) => this.#columns.get(column)?.twin ?? [])
   }
 
   /** Nodes at which this column enters a group, its head first. */
@@ -147,8 +153,8 @@ export class Chain {
 
   /** Columns that this node passes on, or has passed on. */
   columnsOver(node: number): number[] {
-    const columns = this.#ways.flatMap(({ column, next }) =>
-      column !== null && next.has(node) ? [column] : [],
+    const columns = this.#ways.flatMap(({ column, next, head, isPast }) =>
+      next.has(node) && !(isPast && head === node) ? [column] : [],
     )
     return [...new Set(columns)]
   }
@@ -171,7 +177,7 @@ export class Chain {
     for (const way of this.#ways) {
       for (const to of way.next.get(node) ?? []) {
         known.add(to)
-        for (const end of this.#endsBelow(way, to)) known.add(end)
+        for (const end of this.#endsBelow(to)) known.add(end)
       }
       // What enters at a mate may come from above to this node as well.
       for (const entry of this.#isToEvery ? [node, ...mates] : [node])
@@ -224,13 +230,13 @@ export class Chain {
     const { node } = placed
     if (role === 'gateway') this.#gateways.add(node)
     if (role !== 'receiver') {
-      if (this.#groups.addSender(node)) this.#beginAt(node, new Set())
+      if (this.#groups.addSender(node)) this.#beginAt(node, [])
       return this.#touch(this.#groups.first?.members ?? [])
     }
-    if (this.#groups.join(placed)) for (const column of this.#columns.keys()) this.#reroute(column)
+    if (this.#groups.join(placed))
+      for (const column of [...this.#columns.keys()]) this.#reroute(column)
     this.#touchBeside(node)
-    if (this.isOne) this.#beginAt(node, new Set())
-    else this.#unfed([node])
+    if (this.isOne) this.#beginAt(node, [])
     for (const [column, { head }] of [...this.#columns])
       if (this.#gateways.has(head)) this.#reroute(column)
   }
@@ -239,17 +245,12 @@ export class Chain {
   leave(node: number): Gap[] {
     if (!this.#groups.has(node)) return []
     const gaps = this.#gapsBelow(node)
-    const fed = this.#spread?.next.get(node) ?? []
-    const { first } = this.#groups
     this.#touchBeside(node)
     this.#groups.leave(node)
-    for (const [column, { head, way }] of [...this.#columns])
-      if (head === node) this.#rehead(column)
-      else if (way.next.has(node)) this.#reroute(column)
+    for (const column of [...this.columnsFrom(node)]) this.#rehead(column)
+    for (const [column, { way }] of [...this.#columns])
+      if (way.next.has(node)) this.#reroute(column)
     if (this.#columns.size === 0) this.#begin()
-    this.#unspread = this.#unspread.filter((other) => other !== node)
-    if (this.isOne || first !== this.#groups.first) this.#spreadAnew()
-    else this.#unfed(fed)
     return gaps
   }
 
@@ -259,7 +260,6 @@ export class Chain {
     this.#avoided.add(node)
     for (const [column, { head, way }] of [...this.#columns])
       if (head !== node && way.next.has(node)) this.#reroute(column)
-    if (gaps.some(({ column }) => column === null)) this.#spreadAnew()
     return gaps
   }
 
@@ -271,31 +271,41 @@ export class Chain {
     this.#unreached.set(from, (this.#unreached.get(from) ?? new Set()).add(to))
     for (const [column, { way }] of [...this.#columns])
       if (way.next.get(from)?.includes(to)) this.#reroute(column)
-    if (this.#spread?.next.get(from)?.includes(to)) this.#spreadAnew()
     return gaps
   }
 
   /** Columns from the first group on: one for each of its nodes, and for each of the largest. */
   #begin(): void {
-    const first = this.#groups.first?.members ?? []
-    const { all, columns } = this.#groups
-    const count = first.length === 0 ? 0 : Math.max(first.length, columns)
-    for (let i = 0; i < count; i++) {
-      const wished = all.map(({ members }) => members[i % members.length] as number)
-      this.#beginAt(first[i % first.length] as number, new Set(wished))
+    const { first, all } = this.#groups
+    const columns = this.#groups.columns()
+    this.#planned = columns.length
+    const places = all.map((group) => this.#groups.receivers(group))
+    for (const span of columns) {
+      const [head, ...wished] = places.map((nodes) => nodes[placeIn(span, nodes.length)])
+      if (head !== undefined) this.#beginAt(head, wished, span.to - span.from)
     }
-    this.#spreadAnew()
+    const others = first?.members.filter((node) => this.isOne || this.#groups.isSender(node)) ?? []
+    for (const node of others) this.#beginAt(node, [], 1 / others.length)
   }
 
-  #beginAt(head: number, wished: ReadonlySet<number>): void {
-    const isShared = this.isOne && !this.#gateways.has(head)
-    this.#setColumn(this.#count++, head, wished, isShared ? groupRoute : 0)
+  #beginAt(head: number, wished: readonly (number | undefined)[], width = 0): void {
+    this.#setColumns(this.#count++, { head, wished: new Set(wished), width, twin: null })
+  }
+
+  /** A column and its twin. */
+  #setColumns(column: number, wish: Omit<ColumnWish, 'isPast'>): void {
+    const twin = this.isOne ? null : (wish.twin ?? this.#count++)
+    this.#setColumn(column, { ...wish, twin, isPast: false })
+    if (twin !== null) this.#setColumn(twin, { ...wish, twin: null, isPast: true })
   }
 
   /** The same column, but for places that it cannot go through any longer. */
   #reroute(column: number): void {
-    const { head } = this.#columns.get(column) as Column
-    this.#setColumn(column, head, new Set(this.entriesOf(column)), 0)
+    const known = this.#columns.get(column) as Column
+    const wish = { ...known, wished: new Set(this.entriesOf(column)) }
+    if (known.way.isPast) this.#setColumn(column, { ...wish, isPast: true })
+    else if (known.twin === null) this.#setColumns(column, wish)
+    else this.#setColumn(column, { ...wish, isPast: false })
   }
 
   /**
@@ -303,35 +313,43 @@ export class Chain {
    * ends where there are enough without it, and where each node of one group has its own.
    */
   #rehead(column: number): void {
-    const entries = new Set(this.entriesOf(column))
-    this.#dropColumn(column)
-    const { first, columns } = this.#groups
-    if (first === undefined || this.isOne || this.#columns.size >= columns) return
+    const { width, twin } = this.#columns.get(column) as Column
+    const wished = new Set(this.entriesOf(column))
+    this.#drop(column)
+    const { first } = this.#groups
+    if (first === undefined || this.isOne || this.#ordinary >= this.#planned) return
     const able = this.#groups.receivers(first)
     const awake = able.filter((node) => this.#passes(node))
-    const head = able.find((node) => entries.has(node)) ?? this.#idlest(awake) ?? able[0]
-    if (head !== undefined) this.#setColumn(column, head, entries, 0)
+    const head = able.find((node) => wished.has(node)) ?? this.#idlest(awake) ?? able[0]
+    if (head !== undefined) this.#setColumns(column, { head, wished, width, twin })
   }
 
-  #setColumn(column: number, head: number, wished: ReadonlySet<number>, route: number): void {
+  /** Columns without their twins. */
+  get #ordinary(): number {
+    return [...this.#heads.values()].reduce((sum, { length }) => sum + length, 0)
+  }
+
+  #setColumn(column: number, { head, wished, width, twin, isPast }: ColumnWish): void {
     const isNew = this.#columns.get(column)?.head !== head
-    const way = this.#add(column, head, this.#lay(head, wished), route)
+    const way = this.#add(column, head, isPast, this.#lay(head, wished))
     this.#entries.move(column, this.#columns.get(column)?.way, way)
-    this.#columns.set(column, { head, way })
-    if (isNew) this.#heads.set(head, [...this.columnsFrom(head), column])
+    this.#columns.set(column, { head, way, width, twin })
+    if (isNew && !isPast) this.#heads.set(head, [...this.columnsFrom(head), column])
   }
 
-  #dropColumn(column: number): void {
-    const { head, way } = this.#columns.get(column) as Column
-    this.#entries.move(column, way, undefined)
-    this.#columns.delete(column)
+  #drop(column: number): void {
+    const { head, twin } = this.#columns.get(column) as Column
+    for (const one of twin === null ? [column] : [column, twin]) {
+      this.#entries.move(one, this.#columns.get(one)?.way, undefined)
+      this.#columns.delete(one)
+    }
     const others = this.columnsFrom(head).filter((other) => other !== column)
     if (others.length > 0) this.#heads.set(head, others)
     else this.#heads.delete(head)
   }
 
   /** A column: into each group by the node that is wished, or else the idlest one. */
-  #lay(head: number, wished: ReadonlySet<number>): Map<number, number[]> {
+  #lay(head: number, wished: Wished): Map<number, number[]> {
     const next = new Map<number, number[]>([[head, []]])
     const reached: [Group, number][] = this.#groups.all.slice(0, 1).map((group) => [group, head])
     for (const [group, from] of reached) {
@@ -366,20 +384,21 @@ export class Chain {
 
   /** Those with whom a way ends, sent by the node at which it enters a group. */
   #endsOf(way: Way, node: number): number[] {
-    if (way.column === null) return []
-    const below = (way.next.get(node) ?? []).flatMap((to) => this.#endsBelow(way, to))
-    return [...this.matesFedBy(node), ...below]
+    const below = (way.next.get(node) ?? []).flatMap((to) => this.#endsBelow(to))
+    const mates = this.matesFedBy(node)
+    const isSent = way.isPast && node === way.head
+    return [...(isSent ? mates.filter((mate) => !this.isHead(mate)) : mates), ...below]
   }
 
   /** Mates of a node that is fed, who are fed together with it. */
-  #endsBelow(way: Way, to: number): number[] {
-    if (!this.#isToEvery || way.column === null) return []
+  #endsBelow(to: number): number[] {
+    if (!this.#isToEvery) return []
     return this.mates(to).filter((mate) => !this.#groups.isSender(mate))
   }
 
   /** What the mates of a node that is fed no more miss for the same reason. */
   #gapsBeside(to: number, way: Way): Gap[] {
-    return this.#endsBelow(way, to).map((mate) => ({ ...gapOf(mate, way), route: 0 }))
+    return this.#endsBelow(to).map((mate) => ({ ...gapOf(mate, way), route: 0 }))
   }
 
   #gapsBelow(node: number): Gap[] {
@@ -399,37 +418,17 @@ export class Chain {
     return [...gaps.values()]
   }
 
-  /**
-   * Nobody feeds these what goes past the columns. A few are sent it by the coordinator: another
-   * way would be news for everybody.
-   */
-  #unfed(nodes: readonly number[]): void {
-    const more = nodes.filter((node) => this.#groups.has(node) && !this.#unspread.includes(node))
-    if (more.length === 0) return
-    this.#unspread = [...this.#unspread, ...more]
-    if (this.#unspread.length > unspreadShare * this.#groups.size) this.#spreadAnew()
-  }
-
-  #spreadAnew(): void {
-    this.#spread = undefined
-    this.#unspread = []
-    if (this.isOne) return
-    const feeds = (from: number, to: number): boolean =>
-      this.#passes(from) && this.#reaches(from, to)
-    const { next, unfed } = spreadOver(this.#groups, feeds)
-    this.#unspread = unfed
-    this.#spread = this.#add(null, null, next, 0)
-  }
-
-  #add(column: number | null, head: number | null, next: Way['next'], to: number): Way {
-    const way = wayOf(to === 0 ? ++this.#routes : to, column, head, next)
+  #add(column: number, head: number, isPast: boolean, next: Way['next']): Way {
+    const isShared = this.isOne && !this.#gateways.has(head)
+    const route = isShared ? groupRoute : ++this.#routes
+    const way = wayOf({ route, column, head, isPast, next })
     // What is still under way on the oldest ones lands where it is, and others ask for it.
     const spare = this.#ways.length + 1 - limits.routesPerPlan - this.#columns.size
     const gone = this.#ways.filter((old) => !this.#isInUse(old)).slice(0, Math.max(0, spare))
     for (const old of gone) this.#ways.splice(this.#ways.indexOf(old), 1)
     this.#ways.push(way)
     for (const { next: nodes } of [way, ...gone])
-      for (const node of nodes.keys()) this.#touch([node, ...this.#endsBelow(way, node)])
+      for (const node of nodes.keys()) this.#touch([node, ...this.#endsBelow(node)])
     return way
   }
 
@@ -444,6 +443,6 @@ export class Chain {
 
   /** What is dealt now may go along it. */
   #isInUse(way: Way): boolean {
-    return way === (way.column === null ? this.#spread : this.#columns.get(way.column)?.way)
+    return way === this.#columns.get(way.column)?.way
   }
 }

@@ -49,14 +49,21 @@ function columnsRate(chain: Chain, nodes: readonly NodeLink[]): number {
   for (const [i, group] of chain.groups.entries())
     for (const node of group) copies.set(node, group.length - 1 + (fed.get(i) ?? 0))
   const columns = chain.heads.flatMap((head) => chain.columnsFrom(head))
-  const entries = columns.map((column) => chain.entriesOf(column))
-  const entered = new Map<number, number>()
-  for (const node of entries.flat()) entered.set(node, (entered.get(node) ?? 0) + 1)
-  const rateAt = (node: number): number => {
-    const sent = (copies.get(node) ?? 0) * (entered.get(node) ?? 1)
+  const parts = columns.map((column) => {
+    return { width: chain.widthOf(column), entries: chain.entriesOf(column) }
+  })
+  const carried = new Map<number, number>()
+  for (const { width, entries } of parts)
+    for (const node of entries) carried.set(node, (carried.get(node) ?? 0) + width)
+  /** What of its uplink a node has for a column of this width, by copies that it sends. */
+  const rateAt = (node: number, width: number): number => {
+    const sent = ((copies.get(node) ?? 0) * (carried.get(node) ?? 1)) / width
     return sent === 0 ? unlimited : uplinkOf(nodes[node] as NodeLink) / sent
   }
-  return entries.reduce((sum, column) => sum + Math.min(...column.map(rateAt)), 0)
+  return parts.reduce(
+    (sum, { width, entries }) => sum + Math.min(...entries.map((node) => rateAt(node, width))),
+    0,
+  )
 }
 
 function depthOf(chain: Chain): number {

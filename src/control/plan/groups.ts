@@ -24,8 +24,6 @@ export class Groups {
   readonly #of = new Map<number, OpenGroup>()
   /** Those who have no place in the layout: they only send. */
   readonly #senders = new Set<number>()
-  /** Columns of several groups, by their sizes at the start. */
-  columns = 0
   /** Nodes of the largest group at the start. */
   #width = 0
 
@@ -39,9 +37,7 @@ export class Groups {
     const receivers = nodes.filter(({ node }) => !senders.has(node))
     for (const { nodes: members, parent } of layOut(receivers, this.#wish))
       this.#add(parent === null ? null : (this.#all[parent] as OpenGroup), members, sites)
-    const sizes = this.#all.map(({ members }) => members.length)
-    this.#width = Math.max(0, ...sizes)
-    this.columns = this.isOne ? 0 : columnsFor(sizes)
+    this.#width = Math.max(0, ...this.#all.map(({ members }) => members.length))
   }
 
   get all(): readonly Group[] {
@@ -56,9 +52,9 @@ export class Groups {
     return this.#all.length <= 1
   }
 
-  /** Nodes of all groups. */
-  get size(): number {
-    return this.#of.size
+  /** The columns of several groups, by their sizes now; none of one. */
+  columns(): ColumnSpan[] {
+    return this.isOne ? [] : columnsFor(this.#all.map((group) => this.receivers(group).length))
   }
 
   has(node: number): boolean {
@@ -121,7 +117,7 @@ export class Groups {
   get #most(): number {
     const { shape, groupSize } = this.#wish
     if (shape === 'group') return Number.POSITIVE_INFINITY
-    return shape === 'binomial' ? 1 : Math.max(groupSize ?? limits.groupSize, this.#width)
+    return shape === 'binomial' ? 1 : Math.max(groupSize ?? limits.nodesPerGroup, this.#width)
   }
 
   #add(
@@ -157,17 +153,35 @@ export class Groups {
   }
 }
 
-/**
- * The fewest columns that groups of these sizes can share evenly, or nearly so: one for each node
- * of the largest at least. Where a node carries more than its part, the others wait for it.
- */
-export function columnsFor(sizes: readonly number[]): number {
-  const width = Math.max(0, ...sizes)
-  const distinct = [...new Set(sizes)]
-  const excess = (columns: number): number =>
-    Math.max(...distinct.map((size) => (Math.ceil(columns / size) * size) / columns))
-  let best = width
-  for (let columns = width; columns <= Math.max(width, limits.nodesPerGroup); columns++)
-    if (excess(columns) < excess(best) - 0.02) best = columns
-  return best
+/** A column as a part of the file, as if each node of a group had an equal part of that: 0 to 1. */
+export interface ColumnSpan {
+  readonly from: number
+  readonly to: number
 }
+
+/** The place at which a column enters a group of this many nodes. */
+export function placeIn({ from, to }: ColumnSpan, size: number): number {
+  return Math.min(size - 1, Math.floor(((from + to) / 2) * size))
+}
+
+/**
+ * The columns with which groups of these sizes can all share a file evenly: one begins wherever
+ * the part of a node begins in any of them. With equal sizes that is one for each node. Where they
+ * are too many, those that begin close to others are left out.
+ */
+export function columnsFor(sizes: readonly number[]): ColumnSpan[] {
+  const starts = new Set<number>()
+  // The largest first: their parts are the ones that must not be split unevenly.
+  for (const size of [...new Set(sizes)].sort((a, b) => b - a)) {
+    for (let i = 0; i < size && starts.size < limits.columnsPerPush; i++) {
+      const at = i / size
+      const isNear = [...starts].some((other) => Math.abs(other - at) < spanMin)
+      if (!isNear) starts.add(at)
+    }
+  }
+  const sorted = [...starts].sort((a, b) => a - b)
+  return sorted.map((from, i) => ({ from, to: sorted[i + 1] ?? 1 }))
+}
+
+/** A part of the file that is worth no column of its own. */
+const spanMin = 0.005

@@ -9,8 +9,22 @@
  */
 import type { RangePair } from '../../base/ranges.js'
 import type { LinkSpeeds, NodeLink } from '../messages/copying.js'
+import type { Shape, Strategy } from '../messages/types.js'
 
 export type { LinkSpeeds, NodeLink }
+
+/** Who takes part in a push, and in what. Nodes by their numbers. */
+
+export interface PlanMade {
+  readonly strategy: Strategy
+  readonly shape: Shape
+  readonly nodes: readonly number[]
+  /** The same in their groups, the first one first. */
+  readonly groups: readonly (readonly number[])[]
+  /** Of each group the index of the one that feeds it; null: the coordinator does. */
+  readonly parents: readonly (number | null)[]
+  readonly shares: readonly RangePair[]
+}
 
 export interface Forecast {
   readonly boundSeconds: number | null

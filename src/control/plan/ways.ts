@@ -2,9 +2,10 @@
 
 export interface Way {
   readonly route: number
-  /** Null: what all are sent past the columns. */
-  readonly column: number | null
-  readonly head: number | null
+  readonly column: number
+  readonly head: number
+  /** It carries what all heads are sent. */
+  readonly isPast: boolean
   /** Whom each node feeds in the groups below its own. */
   readonly next: ReadonlyMap<number, readonly number[]>
   /** Who feeds each node that is fed. */
@@ -14,6 +15,19 @@ export interface Way {
 export interface Column {
   readonly head: number
   readonly way: Way
+  /** The part of the file that it was planned to carry, 0 to 1. */
+  readonly width: number
+  /** The column that carries what all heads are sent; null: it is one, or there is none. */
+  readonly twin: number | null
+}
+
+/** Nodes that a column is to enter at, where they can be entered at. */
+export type Wished = ReadonlySet<number | undefined>
+
+/** A column as it is to be. */
+export type ColumnWish = Omit<Column, 'way'> & {
+  readonly wished: Wished
+  readonly isPast: boolean
 }
 
 /** Somebody is fed no more by a node that has left, or does not reach it. */
@@ -21,20 +35,14 @@ export interface Gap {
   readonly to: number
   /** What `to` finds elsewhere it passes on with this route. */
   readonly route: number
-  /** Null: what went past the columns. */
-  readonly column: number | null
+  readonly column: number
   /** Where it begins, or did. */
-  readonly head: number | null
+  readonly head: number
 }
 
-export function wayOf(
-  route: number,
-  column: number | null,
-  head: number | null,
-  next: Way['next'],
-): Way {
-  const from = new Map([...next].flatMap(([one, fed]) => fed.map((to) => [to, one] as const)))
-  return { route, column, head, next, from }
+export function wayOf(way: Omit<Way, 'from'>): Way {
+  const fed = [...way.next].flatMap(([one, to]) => to.map((node) => [node, one] as const))
+  return { ...way, from: new Map(fed) }
 }
 
 export function gapOf(to: number, { route, column, head }: Omit<Gap, 'to'>): Gap {

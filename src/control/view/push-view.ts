@@ -1,10 +1,11 @@
 /** What people are shown of a push under way: pure functions of the origin's machine. */
 import type { FrErrorCode } from '../../base/errors.js'
-import type { PlanMade } from '../coordinator/events.js'
 import type { OriginMachine } from '../coordinator/machine.js'
+import type { ShapeForecast } from '../dealing/planning.js'
 import type { Peer } from '../members/peer.js'
 import type { NodeOutcome } from '../messages/types.js'
-import type { Forecast, NodeLink } from '../plan/plan.js'
+import type { Forecast, NodeLink, PlanMade } from '../plan/plan.js'
+import { type Crossing, crossingsOf } from './crossings.js'
 
 export interface NodeProgress {
   readonly node: string
@@ -75,7 +76,13 @@ export interface PushFacts {
   /** For `dataBytes`, from configured link speeds. */
   readonly boundSeconds: number | null
   readonly originBytesSent: number
+  /** Where the origin stands; null: not known. */
+  readonly originSite: string | null
   readonly warnings: readonly string[]
+}
+
+function median(values: number[]): number | null {
+  return values.sort((a, b) => a - b)[(values.length - 1) >> 1] ?? null
 }
 
 /** The last attempt of each node, in the order in which the nodes were named. */
@@ -192,12 +199,18 @@ export interface Plan {
   readonly shape: PlanMade['shape']
   /** Addresses of each group. */
   readonly groups: readonly (readonly string[])[]
+  /** Of each group the index of the one that feeds it; null: the origin does. */
+  readonly parents: readonly (number | null)[]
+  /** Where each group stands; null: not known. */
+  readonly sites: readonly (string | null)[]
   readonly shares: readonly { readonly node: string; readonly bytes: number }[]
   readonly bytes: number
   /** What of the file is no hole: this has to be sent. */
   readonly dataBytes: number
   readonly blockBytes: number
   readonly predictedSeconds: number | null
+  /** The same of every shape that these nodes can take. */
+  readonly shapes: readonly ShapeForecast[]
   readonly boundSeconds: number | null
   /** For example `origin uplink`, `downlink of HOST:PORT`, `uplinks`. */
   readonly limiting: string | null
@@ -259,6 +272,10 @@ export interface PushResult {
   readonly originShare: number | null
   /** Bytes of the file that the origin dealt to every node itself, each counted once. */
   readonly directBytes: number
+  /** Payload that crossed from one site to another; empty where no node has a site. */
+  readonly crossings: readonly Crossing[]
+  /** When half of the complete nodes were complete; null: none was. */
+  readonly medianSeconds: number | null
   /** Bytes the origin listed again, because a node asked or a feed between two nodes broke. */
   readonly resentBytes: number
   readonly strategy: PlanMade['strategy']
@@ -277,8 +294,10 @@ export function planView(
   links: readonly NodeLink[],
   file: Pick<Plan, 'bytes' | 'dataBytes' | 'blockBytes'>,
   forecast: Forecast,
+  shapes: readonly ShapeForecast[],
 ): Plan {
-  const addressOf = (node: number): string => (links[node] as NodeLink).address
+  const linkOf = (node: number): NodeLink => links[node] as NodeLink
+  const addressOf = (node: number): string => linkOf(node).address
   const nodes = plan.nodes.map(addressOf)
   return {
     event: 'plan',
@@ -286,9 +305,12 @@ export function planView(
     strategy: plan.strategy,
     shape: plan.shape,
     groups: plan.groups.map((group) => group.map(addressOf)),
+    parents: plan.parents,
+    sites: plan.groups.map(([first]) => (first === undefined ? null : linkOf(first).site) ?? null),
     shares: nodes.map((node, i) => ({ node, bytes: plan.shares[i]?.[1] ?? 0 })),
     ...file,
     ...forecast,
+    shapes,
   }
 }
 
@@ -327,6 +349,8 @@ export function resultView(
     relays: relaysView(machine),
     originShare: flow.receivedBytes === 0 ? null : 1 - relayedBytes / flow.receivedBytes,
     directBytes: flow.directBytes,
+    crossings: crossingsOf(machine.peers, facts.originSite),
+    medianSeconds: median(complete.map((outcome) => outcome.seconds)),
     resentBytes: flow.resentBytes,
     strategy,
     shape,

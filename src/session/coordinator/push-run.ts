@@ -15,9 +15,9 @@ import type { RangePair } from '../../base/ranges.js'
 import { both, requireBlockASecond } from '../../base/rate-limits.js'
 import { awakeMs, nowMs } from '../../base/time/awake.js'
 import { type DigestRun, runsOf } from '../../control/coordinator/digests.js'
-import type { PlanMade } from '../../control/coordinator/events.js'
 import { OriginMachine } from '../../control/coordinator/machine.js'
-import { dealerOf, forecastOf, shapeOf } from '../../control/dealing/strategies.js'
+import { forecastOf, forecasts, type Planning, shapeOf } from '../../control/dealing/planning.js'
+import { dealerOf } from '../../control/dealing/strategies.js'
 import type { Peer } from '../../control/members/peer.js'
 import {
   type Frame,
@@ -26,9 +26,8 @@ import {
   originNumber,
   type Role,
 } from '../../control/messages/types.js'
-import { spansSites } from '../../control/plan/layout.js'
 import { limited } from '../../control/plan/limited.js'
-import type { Forecast, LinkSpeeds, NodeLink } from '../../control/plan/plan.js'
+import type { Forecast, LinkSpeeds, NodeLink, PlanMade } from '../../control/plan/plan.js'
 import {
   type Progress,
   type PushFacts,
@@ -111,18 +110,8 @@ export class PushRun {
       seed: Number.parseInt(spec.transfer.slice(0, 8), 16),
       progressMs: limits.progressMs,
     }
-    const { uplinkBytesPerSecond } = this.#origin
-    const { groups } = spec
-    const senders = spec.nodes.length + (spec.mirrors?.length ?? 0) + (spec.relays?.length ?? 0)
-    const isAcrossSites = spansSites(spec.nodes)
-    const shape = shapeOf(
-      spec.shape,
-      source.dataBytes,
-      senders,
-      uplinkBytesPerSecond,
-      groups,
-      isAcrossSites,
-    )
+    const others = (spec.mirrors?.length ?? 0) + (spec.relays?.length ?? 0)
+    const shape = shapeOf(spec.shape, this.#planning(nodes), others)
     const mirrors = shape === 'group' ? spec.mirrors : undefined
     const gateways = shape === 'group' ? spec.relays : undefined
     if (spec.relays !== undefined && shape !== 'group')
@@ -136,7 +125,7 @@ export class PushRun {
         this.#blockBytes,
         { origin: this.#origin, nodes: () => this.#machine.peers.map((peer) => peer.usable) },
         source.holes.map(({ offset, length }): RangePair => [offset, length]),
-        groups,
+        spec.groups,
       ),
       awakeMs(),
     )
@@ -299,22 +288,19 @@ export class PushRun {
   }
 
   #announcePlan(plan: PlanMade): void {
-    const { transfer, strategy } = this.#spec
     const links = this.#machine.peers.map((peer) => peer.usable)
-    const nodes = plan.nodes.map((node) => links[node] as NodeLink)
-    this.#forecast = forecastOf(
-      strategy,
-      this.#machine.shape,
-      this.#source.dataBytes,
-      this.#blockBytes,
-      this.#origin,
-      nodes,
-      this.#spec.groups,
-      this.#spec.relays,
-    )
+    const planning = this.#planning(plan.nodes.map((node) => links[node] as NodeLink))
+    this.#forecast = forecastOf(this.#machine.shape, planning)
+    const { transfer } = this.#spec
+    const shapes = forecasts(planning)
+    this.#hooks.plan(planView(transfer, plan, links, planning.file, this.#forecast, shapes))
+  }
+
+  #planning(nodes: readonly NodeLink[]): Planning {
+    const { strategy, groups = {}, relays: gateways } = this.#spec
     const { size: bytes, dataBytes } = this.#source
     const file = { bytes, dataBytes, blockBytes: this.#blockBytes }
-    this.#hooks.plan(planView(transfer, plan, links, file, this.#forecast))
+    return { strategy, file, origin: this.#origin, nodes, groups, ...(gateways && { gateways }) }
   }
 
   #announceOutcome(peer: number, settled: NodeSettled): void {
@@ -355,6 +341,7 @@ export class PushRun {
       seconds,
       boundSeconds,
       originBytesSent: this.#session.sentBytes,
+      originSite: this.#spec.groups?.site ?? null,
       warnings: this.#warnings,
     }
   }

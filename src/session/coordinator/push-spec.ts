@@ -3,7 +3,7 @@
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Logger } from '../../base/log.js'
 import type { RateLimits, TransferShare } from '../../base/rate-limits.js'
-import type { ShapeWish } from '../../control/dealing/strategies.js'
+import type { ShapeWish } from '../../control/dealing/planning.js'
 import type { NodeOutcome, Strategy } from '../../control/messages/types.js'
 import type { GroupWish } from '../../control/plan/layout.js'
 import type { NodeLink } from '../../control/plan/plan.js'

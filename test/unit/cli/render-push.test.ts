@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeProgress, Progress } from '../../../src/api/types.js'
+import { planLines, planSummary } from '../../../src/cli/render/plan.js'
 import {
   bar,
   chooseShown,
   liveLines,
   openingLines,
   outcomeLine,
-  planLines,
-  planSummary,
   progressLine,
 } from '../../../src/cli/render/push.js'
 import { displayWidth } from '../../../src/cli/render/text.js'
@@ -71,6 +70,41 @@ describe('the plan', () => {
     const lines = planLines({ ...plan, shares }, 'a', plain).slice(-2)
     expect(lines.map((line) => line.split(/ +/).at(-1))).toEqual([share, share])
   })
+  it('draws which group feeds which, and says what other shapes would take', () => {
+    const names = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, i) => `n${from + i}:1`)
+    const groups = [names(0, 3), names(3, 6), names(6, 7), names(7, 9), names(9, 11)]
+    const tree = {
+      ...plan,
+      shape: 'tree' as const,
+      groups,
+      parents: [null, 0, 1, 1, 0],
+      sites: ['a', 'a', 'b', null, 'c'],
+      shapes: [
+        { shape: 'unicast' as const, predictedSeconds: 60 },
+        { shape: 'tree' as const, predictedSeconds: 5 },
+        { shape: 'chain' as const, predictedSeconds: null },
+      ],
+    }
+    const lines = planLines(tree, 'a', plain)
+    expect(lines[2]).toMatch(/^predicted: \S+ \(unicast 1m00s\)$/)
+    const at = lines.indexOf('this machine')
+    expect(lines.slice(at + 1, at + 6)).toEqual([
+      '-> group 1, site a, 3 nodes: n0:1 to n2:1',
+      '   |> group 2, site a, 3 nodes: n3:1 to n5:1',
+      '   |     |> group 3, site b, 1 node: n6:1',
+      '   |     -> group 4, 2 nodes: n7:1 to n8:1',
+      '   -> group 5, site c, 2 nodes: n9:1 to n10:1',
+    ])
+    const many = Array.from({ length: 100 }, (_, i) => names(i, i + 1))
+    const chain = { ...plan, groups: many, parents: many.map((_, i) => (i === 0 ? null : i - 1)) }
+    const shares = many.map(([node = '']) => ({ node, bytes: 0 }))
+    const long = planLines({ ...chain, sites: [], shares }, 'a', plain)
+    expect(long).toContain('-> group 24, 1 node: n23:1')
+    expect(long).toContain('   and 76 more groups')
+    expect(long.at(-1)).toBe('and 100 more nodes, which pass on what these bring')
+  })
+
   it('says what is not known', () =>
     expect(
       planLines(

@@ -19,6 +19,7 @@ const factsOf = (push: FluidPush, bytes: number) => (seconds: number) => ({
   boundSeconds: null,
   warnings: [],
   originBytesSent: push.nodes.reduce((sum, node) => sum + node.receivedBytes, 0),
+  originSite: null,
 })
 const resultOf = (push: FluidPush, bytes: number) =>
   resultView(push.machine, push.outcomes, factsOf(push, bytes))

@@ -332,7 +332,12 @@ describe('adaptive dealing with a node that joins', () => {
     })
   const shown = (bench: Bench, node: number) => {
     const file = { transfer: '', bytes: 64 * block, dataBytes: 0, warnings: [], seconds: 1 }
-    return pushView(bench.machine, { ...file, boundSeconds: null, originBytesSent: 0 }).nodes[node]
+    return pushView(bench.machine, {
+      ...file,
+      boundSeconds: null,
+      originBytesSent: 0,
+      originSite: null,
+    }).nodes[node]
   }
   const look = (bench: Bench) => {
     bench.nowMs += 10

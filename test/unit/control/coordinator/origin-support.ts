@@ -140,6 +140,7 @@ export class Bench {
       seconds: 1,
       boundSeconds: null,
       originBytesSent: 0,
+      originSite: null,
       warnings: [],
     }
   }

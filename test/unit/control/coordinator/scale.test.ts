@@ -163,9 +163,9 @@ const looksAt = (nodes: number, fact: (push: Push) => void): number => {
   return looks(() => fact(push))
 }
 
-describe('the coordinator looks at no more nodes at 1,000 than at 10 for', () => {
+describe('the coordinator looks at no more nodes at 1,000 than at 12 for', () => {
   it.each(Object.entries(facts))('%s', (_, fact) => {
-    const few = looksAt(10, fact)
+    const few = looksAt(12, fact)
     expect(few).toBeGreaterThan(0)
     expect(looksAt(1_000, fact)).toBeLessThanOrEqual(few + groupSize)
   })

@@ -1,12 +1,21 @@
 /** Which shape a push takes where its caller leaves it open. */
 import { describe, expect, it } from 'vitest'
 import { GIB, KIB, MIB } from '../../../../src/base/limits.js'
-import { shapeOf } from '../../../../src/control/dealing/strategies.js'
+import { forecasts, type Planning, shapeOf } from '../../../../src/control/dealing/planning.js'
+
+const planning = (bytes: number, count: number, over: Partial<Planning> = {}): Planning => ({
+  strategy: 'adaptive',
+  file: { bytes, dataBytes: bytes, blockBytes: 65_536 },
+  origin: {},
+  nodes: Array.from({ length: count }, (_, i) => ({ address: `n${i}:1` })),
+  groups: {},
+  ...over,
+})
 
 describe('the shape of a push', () => {
   it('is what was asked for', () => {
-    expect(shapeOf('group', 1, 1)).toBe('group')
-    expect(shapeOf('unicast', GIB, 64, 1)).toBe('unicast')
+    expect(shapeOf('group', planning(1, 1))).toBe('group')
+    expect(shapeOf('unicast', planning(GIB, 64))).toBe('unicast')
   })
 
   it.each([
@@ -17,9 +26,10 @@ describe('the shape of a push', () => {
     [MIB, 9, 'group'],
     [MIB + 1, 2, 'group'],
     [128 * KIB, 64, 'unicast'],
-    [129 * KIB, 64, 'chain'],
+    [129 * KIB, 64, 'tree'],
+    [32 * MIB, 64, 'chain'],
   ] as const)('without known speeds: %i bytes to %i nodes: %s', (bytes, nodes, shape) => {
-    expect(shapeOf('auto', bytes, nodes)).toBe(shape)
+    expect(shapeOf('auto', planning(bytes, nodes))).toBe(shape)
   })
 
   // 1,000,000 bytes a second: 50 ms are 50,000 bytes.
@@ -34,7 +44,34 @@ describe('the shape of a push', () => {
   ] as const)(
     'by the known uplink: %i bytes to %i nodes at %i: %s',
     (bytes, nodes, rate, shape) => {
-      expect(shapeOf('auto', bytes, nodes, rate)).toBe(shape)
+      expect(
+        shapeOf('auto', planning(bytes, nodes, { origin: { uplinkBytesPerSecond: rate } })),
+      ).toBe(shape)
     },
   )
+
+  it('is a chain for many nodes or several sites, a tree where a chain is too long', () => {
+    expect(shapeOf('auto', planning(GIB, 33))).toBe('chain')
+    expect(shapeOf('auto', planning(GIB, 4, { groups: { groupSize: 3 } }))).toBe('chain')
+    const nodes = ['a', 'b'].map((site) => ({ address: `${site}:1`, site }))
+    expect(shapeOf('auto', planning(GIB, 0, { nodes }))).toBe('chain')
+    // 625 groups: 1 s along a chain, where the file takes 0.08 s.
+    expect(shapeOf('auto', planning(10 * MIB, 10_000))).toBe('tree')
+    expect(shapeOf('auto', planning(10 * GIB, 10_000))).toBe('chain')
+  })
+
+  it('is predicted together with the others', () => {
+    const uplinkBytesPerSecond = 1_000_000
+    const nodes = Array.from({ length: 40 }, (_, i) => ({ address: `n${i}`, uplinkBytesPerSecond }))
+    const over = { origin: { uplinkBytesPerSecond }, nodes }
+    const seconds = new Map(
+      forecasts(planning(100_000_000, 0, over)).map((one) => [one.shape, one.predictedSeconds]),
+    )
+    expect([...seconds.keys()]).toEqual(['unicast', 'group', 'chain', 'tree', 'binomial'])
+    expect(seconds.get('unicast')).toBeCloseTo(4_000)
+    expect(seconds.get('chain')).toBeCloseTo(100, 0)
+    // A node of the first of three groups sends to its mates, and to two others.
+    expect(seconds.get('tree')).toBeGreaterThan(105)
+    expect(seconds.get('binomial')).toBeGreaterThan(500)
+  })
 })

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import { Chain } from '../../../../src/control/plan/chain.js'
 import { hasCycle } from '../../../../src/control/plan/check.js'
+import { columnsFor, placeIn } from '../../../../src/control/plan/groups.js'
 import type { Handover, Placed, TreeShape } from '../../../../src/control/plan/layout.js'
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
@@ -20,6 +21,8 @@ function started(
   chain.start(places(upTo(nodes)))
   return chain
 }
+
+const columnFrom = (chain: Chain, head: number): number => chain.columnsFrom(head)[0] as number
 
 const columnsOf = (chain: Chain): number[] =>
   chain.heads.flatMap((head) => [...chain.columnsFrom(head)])
@@ -40,16 +43,10 @@ function reached(chain: Chain, column: number): number[] {
   return [...seen.keys()].sort((a, b) => a - b)
 }
 
-/** Whom a byte that all heads and those whom nobody feeds are sent reaches; each once. */
-function reachedPastColumns(chain: Chain): number[] {
-  const seen: number[] = []
-  const pass = (node: number): void => {
-    seen.push(node)
-    const row = chain.routes(node).find(({ route }) => route === chain.spreadRoute)
-    for (const { member } of row?.to ?? []) pass(member)
-  }
-  for (const node of [...chain.heads, ...chain.unspread]) pass(node)
-  return seen.sort((a, b) => a - b)
+/** Whom a byte that all heads are sent, and one of them carries on, reaches; each once. */
+function reachedPast(chain: Chain, past: number): number[] {
+  const head = chain.headOf(past) as number
+  return [...new Set(chain.heads.filter((one) => one !== head)), ...reached(chain, past)]
 }
 
 describe('a chain of groups', () => {
@@ -57,7 +54,7 @@ describe('a chain of groups', () => {
     const chain = started(4, 8)
     expect(chain.heads).toEqual([0, 1, 2, 3])
     expect(columnsOf(chain).map((column) => chain.routeOf(column))).toEqual([1, 1, 1, 1])
-    expect(chain.spreadRoute).toBe(0)
+    expect(chain.pastsFrom(0)).toEqual([])
     expect(chain.routes(1)).toEqual([
       { route: 1, to: [0, 2, 3].map((member) => ({ member, next: 0 })) },
     ])
@@ -65,7 +62,7 @@ describe('a chain of groups', () => {
 
   it('feeds the next group first, then mates', () => {
     const chain = started(8, 4)
-    const row = chain.routes(1).find(({ route }) => route === chain.routeOf(1))
+    const row = chain.routes(1).find(({ route }) => route === chain.routeFrom(1))
     expect(row?.to.map(({ member }) => member)).toEqual([5, 0, 2, 3])
     expect(row?.to.map(({ next }) => next !== 0)).toEqual([true, false, false, false])
     expect(chain.neighbours(5).sort()).toEqual([1, 4, 6, 7])
@@ -105,8 +102,12 @@ describe('a chain of groups', () => {
               expect(
                 [...reached(chain, column), ...chain.skipped(column)].sort((a, b) => a - b),
               ).toEqual([...all].sort((a, b) => a - b))
-            if (!chain.isOne)
-              expect(reachedPastColumns(chain)).toEqual([...all].sort((a, b) => a - b))
+            for (const past of chain.isOne
+              ? []
+              : chain.heads.flatMap((one) => chain.pastsFrom(one)))
+              expect(
+                [...reachedPast(chain, past), ...chain.skipped(past)].sort((a, b) => a - b),
+              ).toEqual([...all].sort((a, b) => a - b))
             expect(chain.heads.length > 0).toBe(all.length > 0)
             expect(hasCycle(new Map(all.map((other) => [other, chain.routes(other)])))).toBe(false)
             for (const other of all)
@@ -115,6 +116,7 @@ describe('a chain of groups', () => {
           }
         },
       ),
+      { numRuns: 60 },
     )
   })
 
@@ -127,8 +129,8 @@ describe('a chain of groups', () => {
     const columns = columnsOf(chain)
     expect(columns.map((column) => chain.entriesOf(column))).toEqual([
       [0, 1, 5],
-      [0, 2, 6],
-      [0, 3, 5],
+      [0, 2, 5],
+      [0, 3, 6],
       [0, 4, 6],
     ])
     for (const column of columns) expect(reached(chain, column)).toEqual(upTo(7))
@@ -140,16 +142,36 @@ describe('a chain of groups', () => {
     for (const column of columnsOf(chain)) expect(reached(chain, column)).toEqual([1, 3, 4, 5, 6])
   })
 
+  it.each([
+    [[4, 4], 4],
+    [[6, 5, 5], 10],
+    [[14, 13, 13], 26],
+    [[1, 4, 2], 4],
+  ])('has columns that groups of %j can share evenly: %i', (sizes, count) => {
+    const columns = columnsFor(sizes)
+    expect(columns).toHaveLength(count)
+    expect(columns.reduce((sum, { from, to }) => sum + to - from, 0)).toBeCloseTo(1)
+    for (const size of sizes) {
+      const carried = Array.from({ length: size }, () => 0)
+      for (const span of columns) {
+        const place = placeIn(span, size)
+        carried[place] = (carried[place] as number) + span.to - span.from
+      }
+      for (const part of carried) expect(part * size).toBeLessThan(1.01)
+    }
+  })
+
   it('hands a column over to every node of the next group, which sends it to no mate', () => {
     const chain = started(9, 3, 'chain', 'every')
-    const row = (node: number) => chain.routes(node).find(({ route }) => route === chain.routeOf(1))
+    const row = (node: number) =>
+      chain.routes(node).find(({ route }) => route === chain.routeFrom(1))
     expect(row(1)?.to.map(({ member }) => member)).toEqual([4, 0, 2, 3, 5])
     expect(row(4)?.to.map(({ member }) => member)).toEqual([7, 6, 8])
     expect(row(7)).toBeUndefined()
     expect(chain.matesFedBy(4)).toEqual([])
-    const route = chain.routeOf(1)
-    const gaps = chain.leave(4).filter(({ column }) => column === 1)
-    const missing = { column: 1, head: 1 }
+    const route = chain.routeFrom(1)
+    const gaps = chain.leave(4).filter(({ column }) => column === columnFrom(chain, 1))
+    const missing = { column: columnFrom(chain, 1), head: 1 }
     expect(gaps).toEqual([
       { to: 7, route, ...missing },
       { to: 6, route: 0, ...missing },
@@ -171,40 +193,45 @@ describe('a chain of groups', () => {
 
   it('says whom a node that leaves fed, and what passes it by has another route', () => {
     const chain = started(8, 4)
-    const before = chain.routeOf(1)
+    const before = chain.routeFrom(1)
+    const column = columnFrom(chain, 1)
     const gaps = chain.leave(1)
-    expect(gaps).toContainEqual({ to: 5, route: before, column: 1, head: 1 })
+    expect(gaps).toContainEqual({ to: 5, route: before, column, head: 1 })
     expect(chain.heads).toEqual([0, 2, 3])
     const between = started(12, 4)
-    const route = between.routeOf(1)
-    expect(between.leave(5)).toContainEqual({ to: 9, route, column: 1, head: 1 })
-    expect(between.routeOf(1)).toBeGreaterThan(route)
-    expect(between.entriesOf(1)).toEqual([1, 4, 9])
+    const route = between.routeFrom(1)
+    const onColumn = columnFrom(between, 1)
+    expect(between.leave(5)).toContainEqual({ to: 9, route, column: onColumn, head: 1 })
+    expect(between.routeFrom(1)).toBeGreaterThan(route)
+    expect(between.entriesOf(columnFrom(between, 1))).toEqual([1, 4, 9])
   })
 
   it('leads no way again to whom a node does not reach, nor to whom all avoid', () => {
     const chain = started(8, 4)
     for (const to of [5, 4, 6]) chain.cut(1, to)
-    expect(chain.entriesOf(1)).toEqual([1, 7])
+    expect(chain.entriesOf(columnFrom(chain, 1))).toEqual([1, 7])
     chain.cut(1, 7)
-    expect(chain.skipped(1)).toEqual([4, 5, 6, 7])
+    expect(chain.skipped(columnFrom(chain, 1))).toEqual([4, 5, 6, 7])
     const quiet = started(12, 4)
     quiet.avoid(5)
     for (const to of [4, 6, 7]) quiet.cut(2, to)
-    expect(quiet.skipped(2)).toEqual([4, 5, 6, 7])
-    expect(quiet.entriesOf(2)).toEqual([2, 10])
+    expect(quiet.skipped(columnFrom(quiet, 2))).toEqual([4, 5, 6, 7])
+    expect(quiet.entriesOf(columnFrom(quiet, 2))).toEqual([2, 10])
   })
 
-  it('feeds past the columns those whom one node of the group before does not reach', () => {
+  it('carries on what all heads are sent, into the next group and not to mates', () => {
     const chain = started(8, 4)
-    const route = chain.spreadRoute
-    expect(chain.cut(2, 6)).toContainEqual({ to: 6, route, column: null, head: null })
-    for (const from of [0, 1, 3]) chain.cut(from, 6)
-    expect(chain.spreadRoute).toBeGreaterThan(route)
-    expect(reachedPastColumns(chain)).toEqual(upTo(8))
-    expect(chain.unspread).toEqual([])
-    for (const from of [4, 5, 7]) chain.cut(from, 6)
-    expect(chain.unspread).toEqual([6])
+    const [past = -1] = chain.pastsFrom(2)
+    const row = (node: number) => {
+      return chain.routes(node).find(({ route }) => route === chain.routeOf(past))
+    }
+    expect(row(2)?.to.map(({ member }) => member)).toEqual([6])
+    expect(row(6)?.to.map(({ member }) => member)).toEqual([4, 5, 7])
+    const route = chain.routeOf(past)
+    expect(chain.cut(2, 6)).toContainEqual({ to: 6, route, column: past, head: 2 })
+    expect(chain.entriesOf(past)).not.toContain(6)
+    expect(reachedPast(chain, past).sort()).toEqual(upTo(8))
+    expect(chain.columnsOver(2)).not.toContain(past)
   })
 
   it('has mirrors in its first group, whom nobody feeds', () => {
