@@ -18,6 +18,7 @@ describe('a simulated push', () => {
     [
       'one uplink of a tenth',
       {
+        bytes: 100_000_000,
         nodes: Array.from({ length: 8 }, (_, i) =>
           i === 3
             ? { address: `h${i}:1`, uplinkBytesPerSecond: gigabit / 10 }
