@@ -79,15 +79,18 @@ async function startSession() {
       onClose: (code, text) => session?.post({ type: 'unlinked', member: 0xffff_ffff, code, text }),
     })
   }
-  const server = createServer({ noDelay: true }, async (socket) => {
-    sockets.add(socket.on('close', () => sockets.delete(socket)))
+  const serve = async (socket) => {
     const admitted = await accept(socket, { keys, self })
     if (admitted.channel === 'control') return began(await admitted.go())
-    const { from, to } = admitted
-    const { peer } = admitted
+    const { from, to, peer } = admitted
     if (session?.expectsPull(from, peer.nodeId, to) !== true)
       return admitted.refuse('ERR_FR_NO_TRANSFER', 'not here')
     session.addPull(from, await admitted.go())
+  }
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket.on('close', () => sockets.delete(socket)))
+    // A handshake that took too long is begun again by the coordinator.
+    serve(socket).catch((error) => console.error(error.code))
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', 511, resolve))
   ends.push(() => {

@@ -59,13 +59,14 @@ const entry = {
 }
 const manifest = paginate([entry], signer)
 const about = { transfer, digest: 'blake3', noClobber: false, strict: false, silenceMs }
-const failures = []
+const count = (of, key) => of.set(key, (of.get(key) ?? 0) + 1)
+const failures = new Map()
 const notes = new Map()
 const said = new Map()
 const handle = machine.handle.bind(machine)
 machine.handle = (fact, nowMs) => {
   const type = fact.type === 'said' ? fact.frame.type : fact.type
-  said.set(type, (said.get(type) ?? 0) + 1)
+  count(said, type)
   return handle(fact, nowMs)
 }
 const session = new CoordinatorSession(machine, 0, silenceMs, {
@@ -80,8 +81,8 @@ const session = new CoordinatorSession(machine, 0, silenceMs, {
     ...manifest.pages,
   ],
   execute: (wish) => {
-    if (wish.type === 'announceOutcome') failures.push(wish.outcome.reason)
-    if (wish.type === 'note') notes.set(wish.event, (notes.get(wish.event) ?? 0) + 1)
+    if (wish.type === 'announceOutcome') count(failures, wish.outcome.reason)
+    if (wish.type === 'note') count(notes, wish.event)
   },
   crashed: (error) => {
     console.error(error)
@@ -108,7 +109,7 @@ console.log(
     nodes: nodes.length,
     running: machine.peers.filter(({ phase }) => phase === 'running').length,
     silent: machine.peers.filter(({ presence }) => presence !== 'alive').length,
-    failures,
+    failures: Object.fromEntries(failures),
     joinedSeconds: Math.round(joinedSeconds * 10) / 10,
     delayMs: { p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max) },
     cpu: Math.round((user + system) / Number(seconds) / 1e4) / 100,
