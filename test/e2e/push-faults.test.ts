@@ -242,9 +242,10 @@ for (const engine of ['portable', 'native'] as EngineKind[]) {
       expect(() => push('x', { to: [...to, ...to] })).toThrow(/twice/)
       expect(() => push('x', { to, connectMs: -1 })).toThrow(/connectMs/)
       expect(() => push('x', { to, shape: 'unicast', groupSize: 2 })).toThrow(/groupSize/)
-      expect(() => push('x', { to, shape: 'tree' })).toThrow(
-        expect.objectContaining({ code: 'ERR_FR_UNSUPPORTED' }),
-      )
+      expect(() => push('x', { to, shape: 'group', handover: 'every' })).toThrow(/handover/)
+      expect(() => push('x', { to, site: '' })).toThrow(/site must be/)
+      const siteLinks = [{ sites: ['a', 'a'], bytesPerSecond: 1 }] as const
+      expect(() => push('x', { to, siteLinks })).toThrow(/one site twice/)
       expect(() =>
         push('x', { to: [...to, '127.0.0.1:7401'], shape: 'group', groupSize: 1 }),
       ).toThrow(FrError)

@@ -25,10 +25,13 @@ export class ReceivedBytes {
     }
   }
 
-  /** Mates from whom payload has come since the last call, ascending. */
-  news(): MateBytes[] {
+  /**
+   * Mates from whom payload has come since the last call, ascending; `isLast`: from whom any has
+   * come. What was told to whoever passes it on may not have arrived.
+   */
+  news(isLast = false): MateBytes[] {
     const news = [...this.#byMate].filter(
-      ([member, bytes]) => bytes !== (this.#told.get(member) ?? 0),
+      ([member, bytes]) => bytes > 0 && (isLast || bytes !== this.#told.get(member)),
     )
     for (const [member, bytes] of news) this.#told.set(member, bytes)
     return news.map(([member, bytes]) => ({ member, bytes })).sort((a, b) => a.member - b.member)

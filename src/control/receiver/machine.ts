@@ -371,7 +371,7 @@ export class NodeMachine {
     const { verifiedBytes, repairedBytes } = this.#ledger
     const known = { verifiedBytes, repairedBytes, pulled: this.pulls.pulled }
     const isLast = this.#warnings !== undefined
-    for (const frame of this.reports.sampled(sample, known))
+    for (const frame of this.reports.sampled(sample, known, isLast))
       for (const to of this.reports.group.route(frame, isLast, nowMs)) this.#outbox.tell(to, frame)
     this.#sayComplete()
   }

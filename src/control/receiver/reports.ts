@@ -83,9 +83,9 @@ export class NodeReports {
   }
 
   /** Every sample; one is taken before a feed is closed, whose counters go with it. */
-  sampled(sample: Sample, known: NodeProgress): (ProgressFrame | BacklogFrame)[] {
+  sampled(sample: Sample, known: NodeProgress, isLast = false): (ProgressFrame | BacklogFrame)[] {
     this.#received.count(sample.incoming.filter(({ isParent }) => !isParent))
-    const frames = this.#isProgressDue ? [this.#progress(known, sample)] : []
+    const frames = this.#isProgressDue ? [this.#progress(known, sample, isLast)] : []
     const backlog = this.#isBacklogDue ? this.#backlogOf(sample) : undefined
     this.#isProgressDue = this.#isBacklogDue = false
     return backlog === undefined ? frames : [...frames, backlog]
@@ -101,7 +101,7 @@ export class NodeReports {
     this.#backlog.exclude(members)
   }
 
-  #progress(known: NodeProgress, sample: Sample): ProgressFrame {
+  #progress(known: NodeProgress, sample: Sample, isLast: boolean): ProgressFrame {
     const { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes } = sample
     const counted = { landedBytes, holeBytes, sentBytes, receivedBytes, duplicateBytes }
     const { verifiedBytes, repairedBytes, pulled } = known
@@ -109,7 +109,7 @@ export class NodeReports {
       .map(({ member, queuedBytes, unackedBytes }) => ({ member, queuedBytes, unackedBytes }))
       .sort((a, b) => a.member - b.member)
     const verified = { verifiedBytes, repairedBytes, pulled }
-    const received = this.#received.news()
+    const received = this.#received.news(isLast)
     return {
       type: 'progress',
       atMs: Math.round(sample.atMs),

@@ -367,7 +367,7 @@ export class ReceiverSession {
    */
   #route(): void {
     const transfer = this.#transfer
-    if (transfer === undefined) return
+    if (transfer === undefined || this.#isEnded) return
     for (const { route, to } of this.machine.neighbours.plan?.routes ?? []) {
       const isReady = to.every(({ member }) => this.#isSettled(member))
       if (this.#spec.isGateway && !isReady && !this.#routed.has(route)) continue
