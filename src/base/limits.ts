@@ -131,6 +131,10 @@ export const limits = {
   // --- joining a push that runs ---
   /** Milliseconds that the plan waits for other nodes once the first is ready; later ones join. */
   readyMs: 500,
+  /** The same for each node beyond one group: what a handshake takes of the coordinator. */
+  readyMsPerNode: 2,
+  /** Links that one push dials at once; who comes after that has its time to connect from then. */
+  dialsAtOnce: 256,
   /** Requests to add a node that one node may have open at the origin. */
   joinsPerNode: 8,
   /** Attempts to add nodes to one push that come from anyone but its caller. */

@@ -1,6 +1,8 @@
 /** The ports of a session over sockets, and the clock of this process. */
 import { asFrError } from '../base/failures.js'
+import { limits } from '../base/limits.js'
 import { awakeMs, nowMs, unwatch, watch } from '../base/time/awake.js'
+import { Turns } from '../base/time/turns.js'
 import { requireAddress } from '../net/address.js'
 import { connect, dialController, onlyLoopback } from '../net/connect.js'
 import { adopt, type Dialler, linkOver } from '../net/dial.js'
@@ -39,6 +41,11 @@ export interface Part {
   readonly from: () => number
 }
 
+interface Dialled {
+  readonly established: Established
+  readonly rttMs: number
+}
+
 export class SocketNet implements Net {
   readonly #dialler: Dialler
   readonly #engine: DataEngine
@@ -46,6 +53,8 @@ export class SocketNet implements Net {
   readonly #transfer: () => TransferHandle
   readonly #dialling = dialController()
   readonly #early = new EarlyConnections()
+  /** Of links: thousands of handshakes at once would all time out. */
+  readonly #turns = new Turns(limits.dialsAtOnce)
 
   /**
    * `transfer`: what the engine calls it, known by the time the first connection is adopted.
@@ -58,7 +67,7 @@ export class SocketNet implements Net {
   }
 
   dial(target: Target, events: DialEvents): void {
-    this.#dial(target, events).then(
+    this.#inTurn(target, events).then(
       ({ established, rttMs }) => events.opened(established, rttMs, established.peer),
       (error: unknown) => {
         const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
@@ -67,10 +76,22 @@ export class SocketNet implements Net {
     )
   }
 
-  async #dial(
-    target: Target,
-    events: DialEvents,
-  ): Promise<{ established: Established; rttMs: number }> {
+  /** A link has its time to connect from its turn on. */
+  async #inTurn(target: Target, events: DialEvents): Promise<Dialled> {
+    if (target.channel !== 'control') return this.#dial(target, events)
+    const isLate = !this.#turns.isFree
+    if (isLate) events.lookUpBegan?.()
+    await this.#turns.take()
+    if (isLate) events.lookUpEnded?.()
+    try {
+      this.#dialling.signal.throwIfAborted()
+      return await this.#dial(target, events)
+    } finally {
+      this.#turns.done()
+    }
+  }
+
+  async #dial(target: Target, events: DialEvents): Promise<Dialled> {
     const { channel, address } = target
     const { signal } = this.#dialling
     await this.#lookUp(requireAddress(address, 'address').host, events)

@@ -3,10 +3,10 @@
  * plan, because what they do to dial each other would delay what the first byte waits for.
  *
  * The idea: nobody waits long for anybody. Nodes that are not known yet, or that decide slowly,
- * have limits.readyMs from the moment somebody is ready; who could not be connected to at the first
- * try is not waited for at all. Whoever is ready later joins. But no byte flows before each node
- * that is connected has said whether the push may write the name there: two pushes to one name
- * must not have some nodes each.
+ * have limits.readyMs from the moment somebody is ready, and more where so many are dialled that it
+ * takes longer; who could not be connected to at the first try is not waited for at all. Whoever is
+ * ready later joins. But no byte flows before each node that is connected has said whether the push
+ * may write the name there: two pushes to one name must not have some nodes each.
  */
 import { limits } from '../../base/limits.js'
 import { inOrder, type Peers } from '../members/peers.js'
@@ -29,7 +29,12 @@ export class OriginStart {
   get deadlineMs(): number {
     // The answers have a limit of their own (watch.ts).
     if (this.#isClaiming) return Number.POSITIVE_INFINITY
-    return (this.#readyMs ?? Number.POSITIVE_INFINITY) + limits.readyMs
+    return (this.#readyMs ?? Number.POSITIVE_INFINITY) + this.#waitMs
+  }
+
+  get #waitMs(): number {
+    const many = Math.max(0, this.#peers.length - limits.nodesPerGroup)
+    return limits.readyMs + limits.readyMsPerNode * many
   }
 
   get #isClaiming(): boolean {
@@ -49,7 +54,7 @@ export class OriginStart {
     this.#readyMs ??= nowMs
     const isOpen = coming.size > 0 || offered.size > 0
     if (this.#isClaiming) return false
-    if (isOpen && nowMs < this.#readyMs + limits.readyMs) return false
+    if (isOpen && nowMs < this.#readyMs + this.#waitMs) return false
     this.#readyMs = undefined
     const group = inOrder(ready)
     this.#exchange.start(group, nowMs)

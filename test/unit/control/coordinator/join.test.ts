@@ -292,6 +292,18 @@ describe('a node that is ready late', () => {
     expect(runningPlans(bench.ready(1), 1)).toMatchObject([{ members: membersOf(0, 1, 2) }])
   })
 
+  it('is waited for longer where the handshakes of very many take longer', () => {
+    const nodes = limits.nodesPerGroup + 100
+    const bench = new Bench(nodes, { shape: 'chain' })
+    bench.ready(0)
+    const dueMs = limits.readyMs + 100 * limits.readyMsPerNode
+    expect(bench.machine.deadlineMs()).toBe(dueMs)
+    bench.nowMs = dueMs - 1
+    expect(has(bench.feed({ type: 'due' }), 'announcePlan')).toBe(false)
+    bench.nowMs = dueMs
+    expect(has(bench.feed({ type: 'due' }), 'announcePlan')).toBe(true)
+  })
+
   it('has its time to connect; who never does is failed by name', () => {
     const bench = new Bench(2)
     bench.ready(0)

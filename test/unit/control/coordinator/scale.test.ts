@@ -39,7 +39,8 @@ class Push {
       this.tell({ type: 'fedOut', member: node })
     }
     // Nobody waits for the last one any more.
-    this.nowMs = limits.readyMs
+    const many = Math.max(0, nodes - limits.nodesPerGroup)
+    this.nowMs = limits.readyMs + limits.readyMsPerNode * many
     this.tell({ type: 'due' })
     this.tell({ type: 'summed', fileDigest: 'digest' })
     for (let node = 0; node < nodes - 1; node++) this.report(node, 1)
