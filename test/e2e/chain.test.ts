@@ -1,6 +1,6 @@
 /** Pushes to several groups over loopback, on both engines; a node between two groups dies. */
 import { describe, expect, it } from 'vitest'
-import { type Plan, type PushOptions, push } from '../../src/api/index.js'
+import { type LogLine, type Plan, type PushOptions, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { type EngineKind, expectCopies, useWorld } from './push-support.js'
 
@@ -54,6 +54,26 @@ describe.each(kinds)('a chain of groups on the %s engine', (engine) => {
       ])
     }
     expectCopies(content, 'data.bin', nodes)
+  })
+
+  it('feeds a node that is added once a group has the file', async () => {
+    const nodes = await world.nodes(5)
+    const { path, content } = world.file('data.bin', 24 * MIB)
+    const [late, ...first] = nodes.map(({ address }) => address)
+    const seen: string[] = []
+    const logger = ({ event, fields }: LogLine) => seen.push(`${event} ${fields['node']}`)
+    const transfer = push(path, { to: first, engine, groupSize: 2, logger })
+    let added: Promise<unknown> | undefined
+    transfer.on('progress', ({ landedBytes }) => {
+      if (landedBytes > 0) added ??= transfer.add(late as string)
+    })
+    const result = await transfer.result
+    await added
+    expect(result.nodes.map(({ reason }) => reason)).toEqual(nodes.map(() => null))
+    expect(result.originBytesSent).toBeLessThan(2.2 * content.length)
+    expectCopies(content, 'data.bin', nodes)
+    const others = seen.filter((line) => line.startsWith('node-complete'))
+    expect(others.at(-1)).toBe(`node-complete ${late}`)
   })
 
   it('goes on where a node between two groups ends', async () => {

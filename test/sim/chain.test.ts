@@ -158,6 +158,24 @@ describe('simulated pushes to a chain of groups', () => {
     expect(copies).toBeLessThan(most)
   })
 
+  it('feeds a node that joins once a group is complete, from what that has', () => {
+    const over: Partial<NodeScenario>[] = []
+    for (const place of [8, 9, 10]) over[place] = { joinsAtMs: 300 }
+    const { outcomes, copies, pulls } = run(evenChain(11, 4, over))
+    expect(outcomes.map(({ reason }) => reason)).toEqual(outcomes.map(() => null))
+    expect(copies).toBeLessThan(1.05)
+    expect(pulls).toBeGreaterThan(2.9)
+    for (const { duplicateBytes, bytes } of outcomes.slice(8))
+      expect(duplicateBytes / bytes).toBeLessThan(0.05)
+  })
+
+  it('brings everything itself to a node that joined where all others die', () => {
+    const over: Partial<NodeScenario>[] = Array.from({ length: 8 }, () => dies)
+    over[8] = { joinsAtMs: 100 }
+    const { outcomes } = run(evenChain(9, 4, over))
+    expect(outcomes.at(-1)).toMatchObject({ status: 'complete' })
+  })
+
   it('takes from mirrors what these hold', () => {
     const mirror: Partial<NodeScenario> = { isMirror: true, holds: [[0, 12_500_000]] }
     const over: Partial<NodeScenario>[] = []

@@ -17,9 +17,11 @@ import type { Sample } from '../messages/facts.js'
 import type { DetourReason, Frame } from '../messages/types.js'
 import type { Gap } from '../plan/chain.js'
 import type { Placed } from '../plan/layout.js'
+import { OriginDigestSends } from './digest-sends.js'
 import type { OriginConfig } from './events.js'
 import { OriginFlow } from './flow.js'
 import { describeRanges, detourFrames } from './frames.js'
+import { Later } from './later.js'
 import type { OriginOutbox } from './outbox.js'
 import { OriginPlans } from './plans.js'
 import { OriginSends } from './sends.js'
@@ -36,12 +38,11 @@ export class OriginExchange {
   readonly flow: OriginFlow
   readonly plans: OriginPlans
   readonly #group = new Map<number, Peer>()
-  /** Those to whom digests come directly, of some ranges. */
-  readonly #direct = new Set<Peer>()
   readonly #reach = new Reach()
   readonly #verdicts: Verdicts
   readonly #sends: OriginSends
-  #digestTurn = 0
+  readonly #later: Later
+  readonly #digests: OriginDigestSends
   /** Those who have left since all were told their plans. */
   #departed: { readonly peer: Peer; readonly mates: readonly Peer[]; gaps: readonly Gap[] }[] = []
 
@@ -60,7 +61,10 @@ export class OriginExchange {
     this.flow = new OriginFlow(dealer, peers)
     this.plans = new OriginPlans(config, dealer, outbox, peers)
     this.#sends = new OriginSends(dealer, peers, outbox, this.flow)
+    this.#later = new Later(dealer.chain, peers)
     this.#verdicts = new Verdicts(dealer, outbox, peers, config.relayClaimBytes)
+    const { chain } = dealer
+    this.#digests = new OriginDigestSends(chain, source, peers, outbox, this.#reach, this.#verdicts)
   }
 
   /** Those who take part, or did; empty before the plan. */
@@ -100,7 +104,7 @@ export class OriginExchange {
     this.plans.changed()
     this.plans.tellAll()
     if (shape === 'unicast')
-      for (const peer of group) this.#directly(peer, [[0, this.#config.bytes]])
+      for (const peer of group) this.#digests.owes(peer, [[0, this.#config.bytes]])
     else for (const peer of group) this.#tellHeld(peer, held)
     this.#list(sends)
     const { receivers: groups, parents } = this.#dealer.chain
@@ -126,7 +130,7 @@ export class OriginExchange {
   #compare(peer: Peer, range: RangePair, nowMs: number): void {
     if (peer.feed.is !== 'open') return
     peer.compares(nowMs)
-    this.#sendDigests(peer, [range])
+    this.#digests.send(peer, [range])
   }
 
   /**
@@ -138,6 +142,7 @@ export class OriginExchange {
     const { chain } = this.#dealer
     const { node, role, isReceiver } = peer
     chain.join(placeOf(peer), role)
+    if (chain.isSecondary(node)) return this.#joinLater(peer, nowMs)
     const mates = chain.mates(node).map((node) => this.#peer(node))
     const held = this.#heldBy(mates.filter((mate) => mate.isReceiver))
     const missing = RangeSet.of([[0, this.#config.bytes]])
@@ -147,10 +152,6 @@ export class OriginExchange {
       if (mate.relay !== 'relays' || mate.presence === 'away') continue
       for (const [offset, length] of this.#dealer.dealt(mate.node)) missing.remove(offset, length)
     }
-    // In a new group it has what went before from those who feed it now.
-    const feeders = !isReceiver || mates.length > 0 ? [] : chain.feeders(node)
-    const before = RangeSet.of(feeders.flatMap((one) => [...this.#dealer.dealt(one)]))
-    missing.subtract(before)
     this.#enter(peer, nowMs)
     const fact = { node, role, missing: missing.toArray(), nowMs }
     const sends = this.#dealer.handle({ type: 'nodeJoined', ...fact })
@@ -161,15 +162,40 @@ export class OriginExchange {
     this.plans.changed()
     this.plans.tellAll()
     // It is behind at first, which is not logged.
-    if (this.#dealer.excluded().includes(peer.node)) peer.catchesUp()
+    if (this.#dealer.excluded().includes(peer.node)) peer.trails('catchingUp')
     this.#verdicts.tellExcluded()
     if (isReceiver) {
-      this.#digestsDirectly(peer, [[0, this.#config.bytes]])
+      this.#digests.direct(peer, [[0, this.#config.bytes]])
       // What a gateway has passed on it does not have any more: mates have it.
       for (const mate of mates) if (mate.role === 'gateway') this.#detour(peer, mate, 'held')
     }
-    this.#tellHeld(peer, RangeSet.of([...held, ...before]), feeders[0])
+    this.#tellHeld(peer, held)
     this.#list(sends)
+  }
+
+  /** It waits for the group that feeds it, and has the digests meanwhile. */
+  #joinLater(peer: Peer, nowMs: number): void {
+    this.#enter(peer, nowMs)
+    peer.trails('waiting')
+    this.#outbox.note('info', 'joined', peer, 'others bring it what they have, once they have all')
+    this.plans.changed()
+    this.plans.tellAll()
+    this.#digests.direct(peer, [[0, this.#config.bytes]])
+    this.#feedLater([peer.node], nowMs)
+  }
+
+  /** Those of these whose turn has come are told to ask for what they lack. */
+  #feedLater(nodes: readonly number[], nowMs: number): Peer[] {
+    const due = this.#later.due(nodes)
+    for (const peer of due) {
+      peer.trails('none')
+      peer.moved(nowMs)
+      const ranges: RangePair[] = [[0, this.#config.bytes]]
+      const holder = this.#later.holderFor(peer)
+      if (holder !== undefined) this.#tellHeld(peer, RangeSet.of(ranges), holder)
+      else this.#tell({ type: 'needed', node: peer.node, scratch: false, ranges, nowMs })
+    }
+    return due
   }
 
   reported(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number): void {
@@ -201,14 +227,14 @@ export class OriginExchange {
     const { scratch, ranges } = frame
     this.#outbox.note('info', scratch ? 'repair' : 'need', peer, describeRanges(ranges))
     if (scratch) this.#outbox.wish(...this.#source.suspect(ranges))
-    else this.#digestsDirectly(peer, ranges)
+    else this.#digests.direct(peer, ranges)
     this.#tell({ type: 'needed', node: peer.node, scratch, ranges, nowMs })
   }
 
   /** A node has bytes and nothing to compare them with. */
   neededDigests(peer: Peer, ranges: readonly RangePair[]): void {
     this.#outbox.note('info', 'need-digests', peer, describeRanges(ranges))
-    this.#digestsDirectly(peer, ranges)
+    this.#digests.direct(peer, ranges)
   }
 
   /** Blocks were bad at this node: the log names the hop. */
@@ -247,6 +273,11 @@ export class OriginExchange {
     this.#compareClaims(nowMs)
   }
 
+  /** It has all. Returns those whose turn has come. */
+  completed(peer: Peer, nowMs: number): Peer[] {
+    return this.#feedLater(this.#dealer.chain.beside(peer.node), nowMs)
+  }
+
   /**
    * Silent, or no true relay, and still in the exchange: others make good what this node was dealt.
    * Its feeds stay open, so that it goes on when it is heard again.
@@ -262,15 +293,17 @@ export class OriginExchange {
     this.plans.tellAll()
   }
 
-  /** Out of the exchange; `settled` says so to the others. */
-  left(peer: Peer, nowMs: number): void {
+  /** Out of the exchange; `settled` says so to the others. Returns those whose turn has come. */
+  left(peer: Peer, nowMs: number): Peer[] {
     this.#source.free(peer.node)
     this.flow.left(peer)
     const mates = this.#mates(peer)
+    const beside = this.#dealer.chain.beside(peer.node)
     const gaps = this.#dealer.chain.leave(peer.node)
     this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
     this.#departed.push({ peer, mates, gaps })
     this.plans.changed()
+    return this.#feedLater(beside, nowMs)
   }
 
   /**
@@ -292,22 +325,11 @@ export class OriginExchange {
     if (text !== null) this.#outbox.wish({ type: 'warn', event: 'nodes-unreachable', text })
   }
 
-  /** The digests of a run are known. A complete node relays none: it needed all of them. */
+  /** The digests of a run are known. */
   hashed(offset: number, length: number, nowMs: number): void {
     for (const peer of this.#peers.comparing) this.#compare(peer, [offset, length], nowMs)
     if (!this.isPlanned) return
-    const relay = this.#digestRelay(offset, length)
-    if (relay !== undefined) {
-      const route = this.#dealer.chain.routeFrom(relay.node)
-      this.#sendDigests(relay, [[offset, length]], route)
-      relay.relayedDigests.add(offset, length)
-      for (const other of this.#reach.cutOff(relay)) this.#directly(other, [[offset, length]])
-    }
-    for (const peer of this.#direct) {
-      if (peer.phase === 'running')
-        this.#sendDigests(peer, peer.directDigests.present(offset, length))
-      else this.#direct.delete(peer)
-    }
+    this.#digests.spread(offset, length)
   }
 
   /** Bytes that an owner of bytes to hash has been sent. */
@@ -354,19 +376,6 @@ export class OriginExchange {
     this.away(relay)
   }
 
-  /** Who brings the digests of a run to everybody: relays take turns. */
-  #digestRelay(offset: number, length: number): Peer | undefined {
-    const heads = this.#dealer.chain.heads.map((node) => this.#peer(node))
-    const relays = heads.filter(({ phase, relay }) => phase === 'running' && relay === 'relays')
-    const able = relays.filter((peer) => !this.#verdicts.excluded.has(peer.node))
-    const peer = able[this.#digestTurn++ % able.length] ?? relays[0]
-    // All who relayed are gone: from here on everybody is told by the origin itself.
-    if (peer === undefined)
-      for (const other of this.#peers.serving)
-        if (other.phase === 'running') this.#directly(other, [[offset, length]])
-    return peer
-  }
-
   /** Those who are fed by it in its group. */
   #mates(peer: Peer): Peer[] {
     const mates = this.#dealer.chain.matesFedBy(peer.node).map((node) => this.#peer(node))
@@ -378,7 +387,7 @@ export class OriginExchange {
     const ranges = gap ? this.#dealer.along(gap.column) : this.#dealer.dealt(from.node)
     for (const one of detourFrames(from, why, ranges, gap?.route)) this.#outbox.say(to, one)
     // Digests on their way through the lost relay are lost too: those of its share come directly.
-    this.#digestsDirectly(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
+    this.#digests.direct(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
   }
 
   /** Those who were fed by a node of the group before find elsewhere what it no longer brings. */
@@ -388,37 +397,12 @@ export class OriginExchange {
       if (peer.phase === 'running') this.#detour(peer, from, why, gap)
     }
     // What was under way to groups further down is brought again, by a column that is whole.
-    for (const head of new Set(gaps.map((gap) => gap.head))) {
-      const { relayedDigests } = this.#peer(head)
-      for (const [offset, length] of relayedDigests) {
-        const relay = this.#digestRelay(offset, length)
-        const route = relay && this.#dealer.chain.routeFrom(relay.node)
-        if (relay !== undefined) this.#sendDigests(relay, [[offset, length]], route)
-      }
-    }
+    for (const head of new Set(gaps.map((gap) => gap.head))) this.#digests.again(this.#peer(head))
   }
 
   /** What some of these hold, who are all in one group: the others get it from them. */
   #heldBy(peers: readonly Peer[]): RangeSet {
     return this.#dealer.chain.isOne ? heldBySome(peers) : new RangeSet()
-  }
-
-  #directly(to: Peer, ranges: Iterable<RangePair>): void {
-    for (const [offset, length] of ranges) to.directDigests.add(offset, length)
-    this.#direct.add(to)
-  }
-
-  #digestsDirectly(to: Peer, ranges: readonly RangePair[]): void {
-    const { digests } = this.#source
-    const blocks = RangeSet.of(ranges.map((range) => digests.blocksOf(range)))
-    this.#directly(to, blocks)
-    this.#sendDigests(to, blocks)
-  }
-
-  /** Whole runs, of which a part may be what is wanted. */
-  #sendDigests(to: Peer, ranges: Iterable<RangePair>, route = 0): void {
-    for (const run of this.#source.digests.runs(ranges))
-      this.#outbox.wish({ type: 'sendDigests', member: to.node, ...run, route })
   }
 
   /** Tells the dealer, and lists what it deals. */

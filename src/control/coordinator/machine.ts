@@ -285,6 +285,7 @@ export class OriginMachine {
     }
     this.#exchange.completes(nowMs)
     this.#announce(peer, peer.completes(frame, this.fileDigest))
+    for (const one of this.#exchange.completed(peer, nowMs)) this.#sealTo(one)
   }
 
   #onHashedAgain(offset: number, digests: Uint8Array, nowMs: number): void {
@@ -324,8 +325,7 @@ export class OriginMachine {
   /** The plan is made. All may have been read for nodes that had something to compare. */
   #begun(nowMs: number): void {
     this.#countMs = nowMs
-    if (this.#source.fileDigest !== undefined)
-      for (const peer of this.#exchange.group) this.#sealTo(peer)
+    for (const peer of this.#exchange.group) this.#sealTo(peer)
   }
 
   #judge(peer: Peer, nowMs: number): void {
@@ -347,10 +347,9 @@ export class OriginMachine {
     for (const open of this.#retries.end()) this.#out(open, 'refused', { code, text }, nowMs)
   }
 
-  /** A node that is ready while the exchange runs. */
   #join(peer: Peer, nowMs: number): void {
     this.#exchange.join(peer, nowMs)
-    if (this.#source.fileDigest !== undefined) this.#sealTo(peer)
+    this.#sealTo(peer)
     this.#joins.settled(peer, null)
   }
 
@@ -372,8 +371,9 @@ export class OriginMachine {
   }
 
   #sealTo(peer: Peer): void {
-    const fileDigest = this.#source.fileDigest as string
-    if (peer.phase === 'running') this.#outbox.say(peer, { type: 'seal', stream: 0, fileDigest })
+    const { fileDigest } = this.#source
+    if (fileDigest === undefined || peer.phase !== 'running' || peer.lag === 'waiting') return
+    this.#outbox.say(peer, { type: 'seal', stream: 0, fileDigest })
   }
 
   /** The node is lost: it gets its outcome, and what it was to relay goes another way. */
@@ -404,7 +404,7 @@ export class OriginMachine {
 
   #leave(peer: Peer, nowMs: number): void {
     this.#drop(peer)
-    this.#exchange.left(peer, nowMs)
+    for (const later of this.#exchange.left(peer, nowMs)) this.#sealTo(later)
   }
 
   #drop(peer: Peer): void {

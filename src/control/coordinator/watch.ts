@@ -97,7 +97,7 @@ export class PeerWatch {
         return state.sinceMs + limits.acceptMs
       case 'running': {
         // Nothing lands at a gateway, and it may have nothing to do.
-        if (presence === 'away' || role === 'gateway') return never
+        if (presence === 'away' || role === 'gateway' || state.part.lag === 'waiting') return never
         const holdsAll = counts.verifiedBytes >= this.#config.bytes
         return state.movedMs + (holdsAll ? limits.publishMs : limits.stallMs)
       }

@@ -22,6 +22,8 @@ export class ChainDealer implements Dealer {
   readonly chain: Chain
   readonly #heads: GroupDealer
   readonly #columns: Columns
+  /** Nodes that are dealt units, or were. */
+  readonly #begun = new Set<number>()
   /** Of the groups further down, by any of their nodes. */
   readonly #fed = new Map<number, GroupDealer>()
   /** Those of them at which something has happened since they were looked at last. */
@@ -200,6 +202,7 @@ export class ChainDealer implements Dealer {
     }
     const held = new Map([[nodes[0] as number, common]])
     const heads = this.chain.heads
+    for (const head of heads) this.#begun.add(head)
     const senders = { ...(mirrors && { mirrors }), ...(gateways && { gateways }) }
     return this.#heads.handle({ type: 'started', nodes: heads, have: held, ...senders, nowMs })
   }
@@ -212,15 +215,12 @@ export class ChainDealer implements Dealer {
   }
 
   #join(fact: DealerFact & { type: 'nodeJoined' }): Send[] {
-    if (this.chain.isHead(fact.node)) return this.#heads.handle(fact)
-    const mate = this.chain.mates(fact.node).find((node) => this.#fed.has(node))
-    const group = mate === undefined ? undefined : this.#ofGroup(mate)
-    if (group === undefined) this.#watch([fact.node], fact.nowMs)
-    else {
-      group.handle({ ...fact, missing: [] })
-      this.#fed.set(fact.node, group)
+    if (this.chain.isHead(fact.node)) {
+      this.#begun.add(fact.node)
+      return this.#heads.handle(fact)
     }
-    return this.#heads.bring(fact.node, fact.missing, fact.nowMs)
+    // It takes no part in the deal: it is fed once its group is complete.
+    return []
   }
 
   #reported(fact: Reported): Send[] {
@@ -238,12 +238,15 @@ export class ChainDealer implements Dealer {
   #begin(nowMs: number): Send[] {
     const sends: Send[] = []
     for (const node of this.chain.heads) {
+      if (this.#begun.has(node)) continue
+      this.#begun.add(node)
       const group = this.#fed.get(node)
-      if (group === undefined) continue
-      this.#fed.delete(node)
-      // From here on it is a matter of the heads who lags.
-      group.handle({ type: 'nodeFailed', node, nowMs })
-      this.#unasked.add(group)
+      if (group !== undefined) {
+        this.#fed.delete(node)
+        // From here on it is a matter of the heads who lags.
+        group.handle({ type: 'nodeFailed', node, nowMs })
+        this.#unasked.add(group)
+      }
       sends.push(...this.#heads.handle({ type: 'nodeJoined', node, missing: [], nowMs }))
     }
     return sends

@@ -58,7 +58,7 @@ export type Answer = 'none' | 'claimed' | 'comparing' | 'accepted'
  * Whether the senders of a node find it behind: none -> lagging -> none, and for one that joined
  * late catchingUp -> none, while what the others had before it came is still under way.
  */
-export type Lag = 'none' | 'lagging' | 'catchingUp'
+export type Lag = 'none' | 'lagging' | 'catchingUp' | 'waiting'
 
 /**
  * Whether a node passes bytes on to its mates: none -> relays -> false. `false`: it said that it

@@ -320,7 +320,8 @@ export class Peer {
   /** Its senders find it behind, or not; true: this is new. */
   lags(isBehind: boolean): boolean {
     const part = this.#part
-    if (part === undefined || (part.lag !== 'none') === isBehind) return false
+    if (part === undefined || part.lag === 'waiting') return false
+    if ((part.lag !== 'none') === isBehind) return false
     part.lag = isBehind ? 'lagging' : 'none'
     return true
   }
@@ -350,9 +351,9 @@ export class Peer {
     this.#listener.changed(this)
   }
 
-  /** What the others had before is still to come: that is why it lags. */
-  catchesUp(): void {
-    this.#from('running').part.lag = 'catchingUp'
+  /** What the others had before is still to come, or comes once its group is complete: until then. */
+  trails(lag: 'catchingUp' | 'waiting' | 'none'): void {
+    this.#from('running').part.lag = lag
   }
 
   /** Opens data connections to its mates and passes on what is marked. */

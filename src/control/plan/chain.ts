@@ -164,8 +164,18 @@ export class Chain {
     return this.#groups.of(node)?.members.filter((other) => other !== node) ?? []
   }
 
+  /** It is fed once those who are `beside` it are complete, and knows them. */
+  isSecondary(node: number): boolean {
+    return this.#groups.isSecondary(node)
+  }
+
+  beside(node: number): number[] {
+    return this.#groups.beside(node)
+  }
+
   /** The others of its group, as far as they have from it what enters there. */
   matesFedBy(node: number): number[] {
+    if (this.isSecondary(node)) return []
     const isFeeder = !this.#isToEvery || this.#groups.of(node) === this.#groups.first
     return isFeeder ? this.mates(node) : []
   }
@@ -173,7 +183,7 @@ export class Chain {
   /** Whom this node has to know: its mates, whom it feeds, and who feeds it. */
   neighbours(node: number): number[] {
     const mates = this.mates(node)
-    const known = new Set(mates)
+    const known = new Set([...mates, ...this.#groups.beside(node)])
     for (const way of this.#ways) {
       for (const to of way.next.get(node) ?? []) {
         known.add(to)
@@ -190,13 +200,6 @@ export class Chain {
   endsOf(column: number, node: number): number[] {
     const way = this.#columns.get(column)?.way
     return way === undefined ? [] : this.#endsOf(way, node)
-  }
-
-  /** Those in the groups above that feed this node now. */
-  feeders(node: number): number[] {
-    const ways = [...this.#columns.values()].map(({ way }) => way)
-    const feeders = ways.flatMap(({ from }) => from.get(node) ?? [])
-    return [...new Set(feeders)].filter((other) => this.#groups.has(other))
   }
 
   /** Nodes whose `neighbours` or `routes` may have changed since the last time. */
@@ -222,9 +225,8 @@ export class Chain {
   }
 
   /**
-   * A node more: a mate in a group that feeds no other, one of its own site where there is one, or
-   * in a new group there. The only group has a column for it, too, and so has who only sends
-   * wherever it joins.
+   * A node more: in the only group, with a column for it, or in a secondary group, which is fed
+   * nothing here. Who only sends has a column wherever it joins.
    */
   join(placed: Placed, role: Role = 'receiver'): void {
     const { node } = placed
@@ -233,10 +235,10 @@ export class Chain {
       if (this.#groups.addSender(node)) this.#beginAt(node, [])
       return this.#touch(this.#groups.first?.members ?? [])
     }
-    if (this.#groups.join(placed))
-      for (const column of [...this.#columns.keys()]) this.#reroute(column)
+    this.#groups.join(placed)
     this.#touchBeside(node)
-    if (this.isOne) this.#beginAt(node, [])
+    if (this.isSecondary(node)) return
+    this.#beginAt(node, [])
     for (const [column, { head }] of [...this.#columns])
       if (this.#gateways.has(head)) this.#reroute(column)
   }

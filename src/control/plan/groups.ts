@@ -1,4 +1,9 @@
-/** Who is in which group, and which group feeds which, while nodes come and go. */
+/**
+ * Who is in which group, and which group feeds which, while nodes come and go.
+ *
+ * Groups that are laid out are the primary tree. Whoever comes later is in a secondary group: it is
+ * fed by one of those once that is complete, so that it takes nothing from the tree before.
+ */
 import { limits } from '../../base/limits.js'
 import { layOut, type Placed, type TreeWish } from './layout.js'
 
@@ -9,18 +14,21 @@ export interface Group {
   /** The group that feeds it; null: the coordinator does. */
   readonly parent: Group | null
   readonly children: readonly Group[]
+  readonly isSecondary: boolean
 }
 
 interface OpenGroup extends Group {
   readonly members: number[]
   parent: OpenGroup | null
   children: OpenGroup[]
+  isSecondary: boolean
 }
 
 export class Groups {
   readonly #wish: TreeWish
   /** The one that the coordinator feeds is the first. */
   #all: OpenGroup[] = []
+  readonly #secondary: OpenGroup[] = []
   readonly #of = new Map<number, OpenGroup>()
   /** Those who have no place in the layout: they only send. */
   readonly #senders = new Set<number>()
@@ -82,24 +90,25 @@ export class Groups {
     return true
   }
 
-  /**
-   * A node more: in a group that feeds no other, because that has an uplink to spare; one of its
-   * own site where there is one. A new group where those are full. True: there is one more.
-   */
-  join({ node, site }: Placed): boolean {
-    const near = this.#all.filter((group) => group.site === site)
-    const able = near.length > 0 ? near : this.#all
-    const ends = able.filter(({ children }) => children.length === 0)
-    const group = ends.reduce<OpenGroup | undefined>(
-      (best, one) => (best === undefined || one.members.length <= best.members.length ? one : best),
-      undefined,
-    )
-    if (group !== undefined && group.members.length < this.#most) {
-      this.#enter(node, group)
-      return false
-    }
-    this.#add(group ?? able.at(-1) ?? null, [node], new Map([[node, site]]))
-    return true
+  /** A node more: in the only group while that has room, or in a secondary one. */
+  join(placed: Placed): void {
+    const { node, site } = placed
+    const [only] = this.#all
+    const isRoom = this.isOne && (only === undefined || only.members.length < this.#most)
+    if (!isRoom) this.#joinSecondary(placed)
+    else this.#enter(node, only ?? this.#add(null, [], new Map([[node, site]])))
+  }
+
+  isSecondary(node: number): boolean {
+    return this.#of.get(node)?.isSecondary === true
+  }
+
+  /** Of a secondary group those who feed it; of another one those who are fed later. */
+  beside(node: number): number[] {
+    const group = this.#of.get(node)
+    if (group === undefined) return []
+    if (group.isSecondary) return group.parent === null ? [] : this.receivers(group.parent)
+    return this.#secondaryOf(group).flatMap(({ members }) => members)
   }
 
   leave(node: number): void {
@@ -126,11 +135,31 @@ export class Groups {
     sites: ReadonlyMap<number, string | undefined>,
   ): OpenGroup {
     const site = sites.get(members[0] as number)
-    const group: OpenGroup = { members: [], site, parent, children: [] }
+    const group: OpenGroup = { members: [], site, parent, children: [], isSecondary: false }
     parent?.children.push(group)
     this.#all.push(group)
     for (const node of members) this.#enter(node, group)
     return group
+  }
+
+  /** Fed by a group of its own site where there is one, by the one that feeds the fewest so. */
+  #joinSecondary({ node, site }: Placed): void {
+    const near = this.#all.filter((group) => group.site === site)
+    const fed = new Map<OpenGroup | null, number>()
+    for (const { parent, members } of this.#secondary)
+      fed.set(parent, (fed.get(parent) ?? 0) + members.length)
+    const load = (group: OpenGroup): number => fed.get(group) ?? 0
+    const parent = (near.length > 0 ? near : this.#all).reduce((best, group) =>
+      load(group) <= load(best) ? group : best,
+    )
+    const open = this.#secondaryOf(parent).find(({ members }) => members.length < limits.groupSize)
+    const group = open ?? { members: [], site, parent, children: [], isSecondary: true }
+    if (open === undefined) this.#secondary.push(group)
+    this.#enter(node, group)
+  }
+
+  #secondaryOf(group: OpenGroup): OpenGroup[] {
+    return this.#secondary.filter(({ parent }) => parent === group)
   }
 
   #enter(node: number, group: OpenGroup): void {
@@ -140,9 +169,12 @@ export class Groups {
 
   /** Nobody of it is left: those that it fed are fed by the one before, or the eldest is first. */
   #dissolve(group: OpenGroup): void {
-    const { parent, children } = group
-    this.#all.splice(this.#all.indexOf(group), 1)
-    const heir = parent ?? children[0] ?? null
+    const { parent, children, isSecondary } = group
+    const from = isSecondary ? this.#secondary : this.#all
+    from.splice(from.indexOf(group), 1)
+    if (isSecondary) return
+    const heir = parent ?? children[0] ?? this.#promoted()
+    for (const later of this.#secondaryOf(group)) later.parent = heir
     for (const child of children) if (child !== heir) child.parent = heir
     if (parent !== null) parent.children.splice(parent.children.indexOf(group), 1, ...children)
     else if (heir !== null) {
@@ -150,6 +182,16 @@ export class Groups {
       heir.children.push(...children.slice(1))
       this.#all = [heir, ...this.#all.filter((other) => other !== heir)]
     }
+  }
+
+  /** Nobody of the primary tree is left: the eldest secondary group is all of it. */
+  #promoted(): OpenGroup | null {
+    const group = this.#secondary.shift()
+    if (group === undefined) return null
+    group.isSecondary = false
+    group.parent = null
+    this.#all.push(group)
+    return group
   }
 }
 

@@ -180,6 +180,7 @@ function waitsFor(peer: Peer, bytes: number, isSealed: boolean): string | null {
     case 'ready':
       return 'the other nodes'
     case 'running':
+      if (state.part.lag === 'waiting') return 'the group that feeds it'
       if (counts.landedBytes < bytes) return 'data'
       if (counts.verifiedBytes < bytes) return 'digests'
       return isSealed ? 'its disk' : 'the seal of the origin'

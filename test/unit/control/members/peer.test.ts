@@ -109,7 +109,7 @@ describe('a node', () => {
 
   it('that joined late catches up until its senders say that it keeps up, and may lag then', () => {
     const peer = peerThat('running')
-    peer.catchesUp()
+    peer.trails('catchingUp')
     expect([peer.lags(true), peer.lag]).toEqual([false, 'catchingUp'])
     expect([peer.lags(false), peer.lag]).toEqual([true, 'none'])
     expect([peer.lags(true), peer.lag]).toEqual([true, 'lagging'])

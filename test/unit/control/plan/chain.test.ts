@@ -98,16 +98,23 @@ describe('a chain of groups', () => {
               const next = row?.to.find((target) => target.next !== 0)
               if (next !== undefined) chain.cut(node, next.member)
             }
+            const fed = all.filter((other) => !chain.isSecondary(other)).sort((a, b) => a - b)
             for (const column of columnsOf(chain))
               expect(
                 [...reached(chain, column), ...chain.skipped(column)].sort((a, b) => a - b),
-              ).toEqual([...all].sort((a, b) => a - b))
+              ).toEqual(fed)
             for (const past of chain.isOne
               ? []
               : chain.heads.flatMap((one) => chain.pastsFrom(one)))
               expect(
                 [...reachedPast(chain, past), ...chain.skipped(past)].sort((a, b) => a - b),
-              ).toEqual([...all].sort((a, b) => a - b))
+              ).toEqual(fed)
+            for (const later of all.filter((other) => chain.isSecondary(other))) {
+              expect(chain.routes(later)).toEqual([])
+              expect(chain.beside(later).length).toBeGreaterThan(0)
+              for (const other of chain.beside(later))
+                expect(chain.neighbours(other)).toContain(later)
+            }
             expect(chain.heads.length > 0).toBe(all.length > 0)
             expect(hasCycle(new Map(all.map((other) => [other, chain.routes(other)])))).toBe(false)
             for (const other of all)
@@ -181,14 +188,27 @@ describe('a chain of groups', () => {
       expect(reached(chain, column)).toEqual([0, 1, 2, 3, 5, 6, 7, 8])
   })
 
-  it('has a node that joins in a group of its site that feeds no other, or in a new one', () => {
+  it('has a node that joins beside a group of its site, to be fed by it later', () => {
     const chain = new Chain({ shape: 'chain', groupSize: 2 })
     chain.start([0, 1, 2, 3].map((node) => ({ node, site: node < 2 ? 'a' : 'b' })))
-    for (const node of [4, 5, 6]) chain.join({ node, site: 'a' })
-    chain.join({ node: 7, site: 'b' })
-    expect(chain.groups).toEqual([[0, 1], [2, 3], [4, 5], [6], [7]])
-    expect(chain.parents).toEqual([null, 0, 0, 2, 1])
-    for (const column of columnsOf(chain)) expect(reached(chain, column)).toEqual(upTo(8))
+    const routes = [0, 1, 2, 3].map((node) => chain.routes(node))
+    for (const node of [4, 5]) chain.join({ node, site: 'a' })
+    chain.join({ node: 6, site: 'b' })
+    expect([4, 5, 6, 0].map((node) => chain.isSecondary(node))).toEqual([true, true, true, false])
+    expect(chain.groups).toEqual([
+      [0, 1],
+      [2, 3],
+    ])
+    expect([chain.beside(4), chain.mates(4), chain.beside(1)]).toEqual([[0, 1], [5], [4, 5]])
+    expect(chain.beside(6)).toEqual([2, 3])
+    expect([0, 1, 2, 3].map((node) => chain.routes(node))).toEqual(routes)
+    // Its group is gone: the one that fed that takes its place, and at last itself.
+    for (const node of [2, 3]) chain.leave(node)
+    expect(chain.beside(6)).toEqual([0, 1])
+    for (const node of [0, 1]) chain.leave(node)
+    expect(chain.isSecondary(4)).toBe(false)
+    expect(chain.heads).toEqual([4, 5])
+    expect(chain.beside(6)).toEqual([4, 5])
   })
 
   it('says whom a node that leaves fed, and what passes it by has another route', () => {

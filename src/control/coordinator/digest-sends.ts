@@ -1,0 +1,96 @@
+/**
+ * How digests reach the nodes: with the heads of columns, who pass them on by turns, or directly,
+ * where a relay or a feed that would have brought them is lost.
+ */
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { Peer } from '../members/peer.js'
+import type { Peers } from '../members/peers.js'
+import type { Reach } from '../members/reach.js'
+import type { Chain } from '../plan/chain.js'
+import type { OriginOutbox } from './outbox.js'
+import type { OriginSource } from './source.js'
+import type { Verdicts } from './verdicts.js'
+
+export class OriginDigestSends {
+  readonly #chain: Chain
+  readonly #source: OriginSource
+  readonly #peers: Peers
+  readonly #outbox: OriginOutbox
+  readonly #reach: Reach
+  readonly #verdicts: Verdicts
+  /** Those to whom digests come directly, of some ranges. */
+  readonly #direct = new Set<Peer>()
+  #turn = 0
+
+  constructor(
+    chain: Chain,
+    source: OriginSource,
+    peers: Peers,
+    outbox: OriginOutbox,
+    reach: Reach,
+    verdicts: Verdicts,
+  ) {
+    this.#chain = chain
+    this.#source = source
+    this.#peers = peers
+    this.#outbox = outbox
+    this.#reach = reach
+    this.#verdicts = verdicts
+  }
+
+  /** The digests of a run are known. A complete node relays none: it needed all of them. */
+  spread(offset: number, length: number): void {
+    const relay = this.#relay(offset, length)
+    if (relay !== undefined) {
+      this.send(relay, [[offset, length]], this.#chain.routeFrom(relay.node))
+      relay.relayedDigests.add(offset, length)
+      for (const other of this.#reach.cutOff(relay)) this.owes(other, [[offset, length]])
+    }
+    for (const peer of this.#direct) {
+      if (peer.phase === 'running') this.send(peer, peer.directDigests.present(offset, length))
+      else this.#direct.delete(peer)
+    }
+  }
+
+  /** What this head was to pass on is brought again, by a column that is whole. */
+  again({ relayedDigests }: Peer): void {
+    for (const [offset, length] of relayedDigests) {
+      const relay = this.#relay(offset, length)
+      if (relay !== undefined)
+        this.send(relay, [[offset, length]], this.#chain.routeFrom(relay.node))
+    }
+  }
+
+  /** From here on this node is told of these ranges by the origin itself, and now. */
+  direct(to: Peer, ranges: readonly RangePair[]): void {
+    const { digests } = this.#source
+    const blocks = RangeSet.of(ranges.map((range) => digests.blocksOf(range)))
+    this.owes(to, blocks)
+    this.send(to, blocks)
+  }
+
+  /** Whole runs, of which a part may be what is wanted. */
+  send(to: Peer, ranges: Iterable<RangePair>, route = 0): void {
+    for (const run of this.#source.digests.runs(ranges))
+      this.#outbox.wish({ type: 'sendDigests', member: to.node, ...run, route })
+  }
+
+  /** Who brings the digests of a run to everybody: relays take turns. */
+  #relay(offset: number, length: number): Peer | undefined {
+    const heads = this.#chain.heads.map((node) => this.#peers.of(node))
+    const relays = heads.filter(({ phase, relay }) => phase === 'running' && relay === 'relays')
+    const able = relays.filter((peer) => !this.#verdicts.excluded.has(peer.node))
+    const peer = able[this.#turn++ % able.length] ?? relays[0]
+    // All who relayed are gone: from here on everybody is told by the origin itself.
+    if (peer === undefined)
+      for (const other of this.#peers.serving)
+        if (other.phase === 'running') this.owes(other, [[offset, length]])
+    return peer
+  }
+
+  /** The same for digests that are not known yet. */
+  owes(to: Peer, ranges: Iterable<RangePair>): void {
+    for (const [offset, length] of ranges) to.directDigests.add(offset, length)
+    this.#direct.add(to)
+  }
+}
