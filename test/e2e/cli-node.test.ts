@@ -338,7 +338,9 @@ describe('fr', () => {
       'base/digests.ts',
       'base/errors.ts',
       'base/limits.ts',
+      'base/report-limits.ts',
       'base/serving-limits.ts',
+      'base/simulation-limits.ts',
       'net/address.ts',
     ])
   })

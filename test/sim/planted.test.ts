@@ -10,7 +10,7 @@ const stuck = 'ERR_FR_TIMEOUT: nothing landed or was verified for 30 s'
 const found: Record<PlantedName, readonly [seed: number, shows: string]> = {
   'last-block': [12, `node 0 lives and is not complete: ${stuck}`],
   'late-feed': [11, 'node 1 had to ask again although nothing kept quiet'],
-  'complete-untold': [178, 'node 2 still serves node 7, which is gone'],
+  'complete-untold': [178, 'still serves node 7, which is gone'],
   'two-plans': [1, 'ERR_FR_STALE'],
   'two-seals': [1, 'a seal before the plan, or a second one'],
   'away-is-gone': [178, 'node 5 closes its connection to node'],
