@@ -219,7 +219,7 @@ function use(project, { env }) {
 function bench(project, { env }) {
   const program = join(project, 'node_modules/.bin/fr-bench')
   const measured = {
-    loopback: /^fr push +\d.*(?:.*\n)+.*limit program cannot be built/m,
+    loopback: /^fr push +\d.*(?:.*\n)+.*fr-limit cannot be built/m,
     small: /^fr push, start to exit +\d/m,
     memory: /^16 MiB +\d/m,
   }

@@ -351,7 +351,7 @@ export class Peer {
     this.#listener.changed(this)
   }
 
-  /** What the others had before is still to come, or comes once its group is complete: until then. */
+  /** What the others had is still to come, or comes once its group is complete: until then. */
   trails(lag: 'catchingUp' | 'waiting' | 'none'): void {
     this.#from('running').part.lag = lag
   }
