@@ -168,6 +168,8 @@ export const limits = {
   rosterEntries: 256,
   /** Members of one plan: those whom a node has to know, or had to. */
   membersPerPlan: 257,
+  /** Nodes of secondary groups that one group feeds. */
+  fedLater: 32,
   /** Columns of groups that feed groups. */
   columnsPerPush: 48,
   /** Routes of one node in one plan. */

@@ -6,7 +6,9 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { limits } from '../../src/base/limits.js'
 import type { FeedHandle, RateLimits, TransferHandle } from '../../src/ports.js'
 import { type EngineUnderTest, engines } from './engines.js'
 import { KIB, MIB, type Party, poll, streamId, useWorld, type World } from './world.js'
@@ -195,6 +197,21 @@ function suite(under: EngineUnderTest): void {
     expect(to.engine.counters().openFeeds).toBeLessThanOrEqual(2)
     await poll('feeds are gone', () => to.engine.counters().openFeeds === 0)
     await to.engine.shutdown()
+  })
+
+  it('keeps a sender that may send nothing for longer than silence lasts', async () => {
+    const [from, to] = [await world.party(), await world.party()]
+    const size = 16 * MIB
+    const { transfer: source } = await world.origin(from, randomBytes(size), 1)
+    const { transfer } = await world.receiver(to, size)
+    const { out } = await world.feed(from, source, to, transfer)
+    for (let i = 0; i < 400; i++)
+      from.engine.send(out, { stream: streamId, offset: 0, length: size })
+    await poll('bytes flow', () => to.engine.stats(transfer).receivedBytes > size)
+    to.engine.limit({ downBytesPerSecond: 64 * KIB })
+    await sleep(limits.connectionGraceMs + 1_500)
+    expect(from.engine.counters().openFeeds).toBe(1)
+    to.engine.limit({})
   })
 
   it('notices that a sender is gone while it may not read', async () => {

@@ -225,11 +225,11 @@ export class World {
     return [dialled, other]
   }
 
-  async origin(party: Party, bytes: Buffer): Promise<Origin> {
+  async origin(party: Party, bytes: Buffer, silenceMs?: number): Promise<Origin> {
     const path = join(this.root, this.name())
     writeFileSync(path, bytes)
     const { file } = await party.engine.storage.openSource(path)
-    const transfer = party.engine.openTransfer()
+    const transfer = party.engine.openTransfer(silenceMs === undefined ? {} : { silenceMs })
     party.engine.addStream(transfer, {
       stream: streamId,
       file,

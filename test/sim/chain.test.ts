@@ -158,6 +158,14 @@ describe('simulated pushes to a chain of groups', () => {
     expect(copies).toBeLessThan(most)
   })
 
+  it('goes past one of the last group that falls silent, and accuses nobody', () => {
+    const over: Partial<NodeScenario>[] = []
+    over[5] = silent
+    const { copies, warnings } = run({ ...evenChain(8, 4, over), bytes: 50_000_000 })
+    expect(warnings).toEqual([])
+    expect(copies).toBeLessThan(1.2)
+  })
+
   it('feeds a node that joins once a group is complete, from what that has', () => {
     const over: Partial<NodeScenario>[] = []
     for (const place of [8, 9, 10]) over[place] = { joinsAtMs: 300 }

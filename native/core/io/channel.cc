@@ -170,6 +170,26 @@ bool Channel::unacked(uint64_t* out) const {
   return true;
 }
 
+void Channel::look_at_window() {
+  tcp_info info = {};
+  socklen_t length = sizeof info;
+  if (fd_ < 0 || getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return;
+  // Since Linux 5.4 the window is told; before, nothing on its way says it but where it shrank.
+  const bool is_told = length >= offsetof(tcp_info, tcpi_snd_wnd) + sizeof info.tcpi_snd_wnd;
+  const bool is_waiting = info.tcpi_unacked == 0 && info.tcpi_notsent_bytes > 0;
+  const bool is_closed = is_told ? info.tcpi_snd_wnd == 0 : is_waiting;
+  if (is_closed == (user_timeout_ms_ != 0)) return;
+  const int none = 0;
+  if (is_closed) {
+    length = sizeof user_timeout_ms_;
+    getsockopt(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms_, &length);
+    setsockopt(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof none);
+  } else {
+    setsockopt(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms_, sizeof user_timeout_ms_);
+    user_timeout_ms_ = 0;
+  }
+}
+
 bool Channel::round_trip(uint64_t* micros) const {
   tcp_info info = {};
   socklen_t length = sizeof info;

@@ -118,6 +118,10 @@ class Channel {
   bool unacked(uint64_t* out) const;
   // The shortest round trip that the kernel has seen of late.
   bool round_trip(uint64_t* micros) const;
+  // A peer that takes nothing (its window is closed: a limit, a slow disk) answers the kernel's
+  // questions, and yet TCP_USER_TIMEOUT counts. So it holds only while something is on its way;
+  // what a closed window waits for ends by the peer's silence elsewhere. To be called now and then.
+  void look_at_window();
 
  private:
   Moved to_file_spliced(Transit& via, int file, uint64_t at, size_t bytes, bool* copies);
@@ -127,6 +131,7 @@ class Channel {
   void close_pipe();
 
   int fd_;
+  int user_timeout_ms_ = 0;  // while it is set aside
   ChannelCounts* counts_;
   int pipe_[2] = {-1, -1};  // out: file -> pipe -> socket
   size_t pipe_bytes_ = 0;

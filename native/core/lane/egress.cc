@@ -328,6 +328,7 @@ void Lane::measure(OutFeed& feed, double seconds) {
   if (feed.channel.round_trip(&micros)) {
     feed.counters->round_trip.store(std::max<uint64_t>(micros, 1), std::memory_order_relaxed);
   }
+  if (feed.unacked > 0) feed.channel.look_at_window();
   const uint64_t acked = feed.accepted - std::min(feed.accepted, feed.unacked);
   const uint64_t gained = acked > feed.rate_mark ? acked - feed.rate_mark : 0;
   feed.rate_mark = std::max(acked, feed.rate_mark);

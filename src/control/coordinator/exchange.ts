@@ -275,7 +275,7 @@ export class OriginExchange {
 
   /** It has all. Returns those whose turn has come. */
   completed(peer: Peer, nowMs: number): Peer[] {
-    return this.#feedLater(this.#dealer.chain.beside(peer.node), nowMs)
+    return this.#feedLater(this.#dealer.chain.below(peer.node), nowMs)
   }
 
   /**
@@ -286,9 +286,15 @@ export class OriginExchange {
     if (!peer.isServing) return
     this.#source.free(peer.node)
     for (const mate of this.#mates(peer)) this.#detour(mate, peer, 'away')
-    const gaps = this.#dealer.chain.avoid(peer.node)
-    if (gaps.length === 0) return
-    this.#fill(peer, gaps, 'away')
+    this.#fill(peer, this.#dealer.chain.avoid(peer.node), 'away')
+    this.plans.changed()
+    this.plans.tellAll()
+  }
+
+  /** It speaks again, and passes on what it was planned to. */
+  back(peer: Peer): void {
+    if (!peer.isServing || peer.relay === 'false') return
+    this.#dealer.chain.back(peer.node)
     this.plans.changed()
     this.plans.tellAll()
   }
@@ -298,12 +304,18 @@ export class OriginExchange {
     this.#source.free(peer.node)
     this.flow.left(peer)
     const mates = this.#mates(peer)
-    const beside = this.#dealer.chain.beside(peer.node)
-    const gaps = this.#dealer.chain.leave(peer.node)
+    const { chain } = this.#dealer
+    const below = chain.below(peer.node)
+    const gaps = chain.leave(peer.node)
     this.#tell({ type: 'nodeFailed', node: peer.node, nowMs })
     this.#departed.push({ peer, mates, gaps })
     this.plans.changed()
-    return this.#feedLater(beside, nowMs)
+    // Where nobody else is left they are the tree.
+    for (const node of below) {
+      const other = this.#peer(node)
+      if (other.lag === 'waiting' && chain.isHead(node)) this.#setRelay(other)
+    }
+    return this.#feedLater(below, nowMs)
   }
 
   /**

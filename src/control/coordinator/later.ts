@@ -25,7 +25,7 @@ export class Later {
 
   /** Who has all that this node lacks, and can send it. */
   holderFor({ node }: Peer): number | undefined {
-    return this.#chain.beside(node).find((other) => {
+    return this.#chain.above(node).find((other) => {
       const { phase, hasLink } = this.#peers.of(other)
       return phase === 'complete' && hasLink
     })
@@ -33,8 +33,6 @@ export class Later {
 
   #isDue({ node, phase, lag }: Peer): boolean {
     if (phase !== 'running' || lag !== 'waiting') return false
-    const isSecondary = this.#chain.isSecondary(node)
-    const group = isSecondary ? this.#chain.beside(node) : []
-    return group.every((other) => this.#peers.of(other).phase !== 'running')
+    return this.#chain.above(node).every((other) => this.#peers.of(other).phase !== 'running')
   }
 }

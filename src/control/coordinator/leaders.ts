@@ -10,6 +10,7 @@
  */
 import { LeastFirst } from '../../base/least-first.js'
 import { limits } from '../../base/limits.js'
+import { isPossible } from '../members/counts.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import type { Frame } from '../messages/types.js'
@@ -18,16 +19,20 @@ import type { Chain } from '../plan/chain.js'
 export class Leaders {
   readonly #chain: Chain
   readonly #peers: Peers
+  readonly #bytes: number
   /** By node, the leader of its group. */
   readonly #leaders = new Map<number, number>()
   /** When each of them is to have been heard of. */
   readonly #times = new LeastFirst<number>()
   /** Those that have just been named. */
   readonly #named = new Set<number>()
+  readonly #everNamed = new Set<number>()
   /** Those that were not. */
   readonly #dropped = new Set<number>()
 
-  constructor(chain: Chain, peers: Peers) {
+  /** `bytes`: of the file. */
+  constructor(chain: Chain, peers: Peers, bytes: number) {
+    this.#bytes = bytes
     this.#chain = chain
     this.#peers = peers
   }
@@ -42,7 +47,10 @@ export class Leaders {
         ? before
         : group.find((one) => this.#isAble(one))
     if (leader !== before && before !== undefined) this.#times.delete(before)
-    if (leader !== undefined && leader !== before) this.#named.add(leader)
+    if (leader !== undefined && leader !== before) {
+      this.#named.add(leader)
+      this.#everNamed.add(leader)
+    }
     for (const one of group)
       if (leader === undefined) this.#leaders.delete(one)
       else this.#leaders.set(one, leader)
@@ -54,20 +62,19 @@ export class Leaders {
     return this.#leaders.has(node)
   }
 
-  /** A leader is heard: the words of others that take part; null: not those of its group. */
-  heard(
-    { node }: Peer,
-    { of }: Frame & { type: 'reports' },
-    nowMs: number,
-  ): [Peer, Frame][] | null {
+  /**
+   * A leader is heard: its own words, and of those of its mates what can be true. What others have
+   * it say that are none is left out: it only passes on what it is sent.
+   */
+  heard({ node }: Peer, { of }: Frame & { type: 'reports' }, nowMs: number): [Peer, Frame][] {
     if (this.#leaders.get(node) === node) this.#times.set(node, nowMs + limits.leaderMs)
-    const mates = new Set([node, ...this.#chain.mates(node)])
+    const mates = new Set([node, ...(this.#everNamed.has(node) ? this.#chain.mates(node) : [])])
     const words: [Peer, Frame][] = []
     for (const { member, progress, backlog } of of) {
       const peer = member < this.#peers.length ? this.#peers.of(member) : undefined
       // One that is out since then may still be named.
-      if (peer?.isServing !== true) continue
-      if (!mates.has(member)) return null
+      if (peer?.isServing !== true || !mates.has(member)) continue
+      if (member !== node && progress !== null && !isPossible(progress, this.#bytes)) continue
       for (const report of [progress, backlog]) if (report !== null) words.push([peer, report])
     }
     return words

@@ -108,7 +108,7 @@ export class OriginLimits {
 
   #move(peer: Peer, isSealed: boolean, passedMs: number): void {
     const isWhole = this.#isWhole(peer)
-    const isJudged = peer.isReceiver && peer.phase === 'running'
+    const isJudged = peer.isReceiver && peer.phase === 'running' && peer.lag !== 'waiting'
     const counts = isJudged && (isWhole ? isSealed : this.#isFed(peer))
     const window = this.#windows.get(peer)
     if (!counts) this.#set(peer, undefined)

@@ -48,7 +48,6 @@ export class OriginMachine {
   readonly #start: OriginStart
   readonly #agenda: Agenda
   readonly #beats: Beats
-  /** What the dealer calls itself. */
   readonly strategy: Strategy
   readonly shape: Dealer['shape']
   #countMs = Number.POSITIVE_INFINITY
@@ -262,9 +261,8 @@ export class OriginMachine {
 
   /** The words of a group: each is taken as if it came by itself. */
   #onReports(leader: Peer, frame: Frame & { type: 'reports' }, nowMs: number): void {
-    const words = this.#exchange.plans.leaders.heard(leader, frame, nowMs)
-    for (const [peer, report] of words ?? []) this.#onFrame(peer, report, nowMs)
-    if (words === null) this.#lose(leader, 'ERR_FR_PROTOCOL', 'no leader of these', nowMs)
+    for (const [peer, report] of this.#exchange.plans.leaders.heard(leader, frame, nowMs))
+      this.#onFrame(peer, report, nowMs)
   }
 
   /** What a node lacks, or found bad. */
@@ -333,7 +331,9 @@ export class OriginMachine {
     if (failure !== null) return this.#lose(peer, failure.code, failure.text, nowMs)
     const limit = this.#limits.failure(peer, nowMs)
     if (limit !== null) return this.#out(peer, 'failed', limit, nowMs, true)
+    const before = peer.presence
     if (this.#watch.mark(peer, nowMs, this.#outbox)) this.#exchange.away(peer)
+    else if (before === 'away' && peer.presence !== 'away') this.#exchange.back(peer)
   }
 
   /** Another push writes the name: before a byte is sent this one has it everywhere or nowhere. */

@@ -43,7 +43,7 @@ export class OriginPlans {
     this.#outbox = outbox
     this.#peers = peers
     this.#term = termOf(config)
-    this.leaders = new Leaders(dealer.chain, peers)
+    this.leaders = new Leaders(dealer.chain, peers, config.bytes)
     this.standbys = new Standbys(this.#term, dealer, peers, outbox)
     this.#origin = { number: this.#term.member, nodeId: config.nodeId }
   }

@@ -18,16 +18,7 @@ import { limits } from '../../base/limits.js'
 import type { Role, Route } from '../messages/types.js'
 import { type Group, Groups, placeIn } from './groups.js'
 import type { Placed, TreeWish } from './layout.js'
-import {
-  type Column,
-  type ColumnWish,
-  Entries,
-  type Gap,
-  gapOf,
-  type Way,
-  type Wished,
-  wayOf,
-} from './ways.js'
+import { type Column, type ColumnWish, Entries, type Gap, gapOf, type Way, wayOf } from './ways.js'
 
 export type { Gap }
 
@@ -93,7 +84,7 @@ export class Chain {
     return this.#groups.all.map((group) => this.#groups.receivers(group))
   }
 
-  /** Nodes that a column begins at, whom the coordinator feeds. */
+  /** Whom the coordinator feeds. */
   get heads(): number[] {
     return [...this.#heads.keys()]
   }
@@ -102,12 +93,10 @@ export class Chain {
     return this.#heads.has(node)
   }
 
-  /** Columns that begin at this node. */
   columnsFrom(head: number): readonly number[] {
     return this.#heads.get(head) ?? []
   }
 
-  /** The part of the file that this column is planned to carry, where all begin anew. */
   widthOf(column: number): number {
     return this.#columns.get(column)?.width ?? 0
   }
@@ -142,8 +131,7 @@ export class Chain {
     const next = this.#columns.get(column)?.way.next
     const { all } = this.#groups
     if (next === undefined || next.size === all.length) return []
-    const skipped = all.filter(({ members }) => !members.some((node) => next.has(node)))
-    return skipped.flatMap(({ members }) => members)
+    return all.flatMap(({ members }) => (members.some((node) => next.has(node)) ? [] : members))
   }
 
   /** Columns that enter its group at this node. */
@@ -164,13 +152,17 @@ export class Chain {
     return this.#groups.of(node)?.members.filter((other) => other !== node) ?? []
   }
 
-  /** It is fed once those who are `beside` it are complete, and knows them. */
+  /** It is fed once those `above` it are complete; those `below` a node are fed so by its group. */
   isSecondary(node: number): boolean {
     return this.#groups.isSecondary(node)
   }
 
-  beside(node: number): number[] {
-    return this.#groups.beside(node)
+  above(node: number): number[] {
+    return this.#groups.above(node)
+  }
+
+  below(node: number): number[] {
+    return this.#groups.below(node)
   }
 
   /** The others of its group, as far as they have from it what enters there. */
@@ -183,7 +175,7 @@ export class Chain {
   /** Whom this node has to know: its mates, whom it feeds, and who feeds it. */
   neighbours(node: number): number[] {
     const mates = this.mates(node)
-    const known = new Set([...mates, ...this.#groups.beside(node)])
+    const known = new Set([...mates, ...this.above(node), ...this.below(node)])
     for (const way of this.#ways) {
       for (const to of way.next.get(node) ?? []) {
         known.add(to)
@@ -265,6 +257,13 @@ export class Chain {
     return gaps
   }
 
+  /** It speaks again: columns that were planned to enter at it do. */
+  back(node: number): void {
+    if (!this.#avoided.delete(node)) return
+    for (const [column, { home, way }] of [...this.#columns])
+      if (home.has(node) && !way.next.has(node)) this.#reroute(column)
+  }
+
   /** What one node sends does not reach another one in the next group: who takes its place. */
   cut(from: number, to: number): Gap[] {
     const gaps: Gap[] = []
@@ -291,7 +290,7 @@ export class Chain {
   }
 
   #beginAt(head: number, wished: readonly (number | undefined)[], width = 0): void {
-    this.#setColumns(this.#count++, { head, wished: new Set(wished), width, twin: null })
+    this.#setColumns(this.#count++, { head, home: new Set(wished), width, twin: null })
   }
 
   /** A column and its twin. */
@@ -304,10 +303,9 @@ export class Chain {
   /** The same column, but for places that it cannot go through any longer. */
   #reroute(column: number): void {
     const known = this.#columns.get(column) as Column
-    const wish = { ...known, wished: new Set(this.entriesOf(column)) }
-    if (known.way.isPast) this.#setColumn(column, { ...wish, isPast: true })
-    else if (known.twin === null) this.#setColumns(column, wish)
-    else this.#setColumn(column, { ...wish, isPast: false })
+    const { twin, way } = known
+    if (!way.isPast && twin === null) this.#setColumns(column, known)
+    else this.#setColumn(column, { ...known, isPast: way.isPast })
   }
 
   /**
@@ -315,27 +313,27 @@ export class Chain {
    * ends where there are enough without it, and where each node of one group has its own.
    */
   #rehead(column: number): void {
-    const { width, twin } = this.#columns.get(column) as Column
+    const { width, twin, home } = this.#columns.get(column) as Column
     const wished = new Set(this.entriesOf(column))
     this.#drop(column)
     const { first } = this.#groups
-    if (first === undefined || this.isOne || this.#ordinary >= this.#planned) return
+    if (
+      first === undefined ||
+      this.isOne ||
+      [...this.#heads.values()].flat().length >= this.#planned
+    )
+      return
     const able = this.#groups.receivers(first)
-    const awake = able.filter((node) => this.#passes(node))
-    const head = able.find((node) => wished.has(node)) ?? this.#idlest(awake) ?? able[0]
-    if (head !== undefined) this.#setColumns(column, { head, wished, width, twin })
+    const awake = this.#idlest(able.filter((node) => this.#passes(node)))
+    const head = able.find((node) => wished.has(node)) ?? awake ?? able[0]
+    if (head !== undefined) this.#setColumns(column, { head, home, width, twin })
   }
 
-  /** Columns without their twins. */
-  get #ordinary(): number {
-    return [...this.#heads.values()].reduce((sum, { length }) => sum + length, 0)
-  }
-
-  #setColumn(column: number, { head, wished, width, twin, isPast }: ColumnWish): void {
+  #setColumn(column: number, { head, home, width, twin, isPast }: ColumnWish): void {
     const isNew = this.#columns.get(column)?.head !== head
-    const way = this.#add(column, head, isPast, this.#lay(head, wished))
+    const way = this.#add(column, head, isPast, this.#lay(head, home, column))
     this.#entries.move(column, this.#columns.get(column)?.way, way)
-    this.#columns.set(column, { head, way, width, twin })
+    this.#columns.set(column, { head, way, width, twin, home })
     if (isNew && !isPast) this.#heads.set(head, [...this.columnsFrom(head), column])
   }
 
@@ -350,14 +348,16 @@ export class Chain {
     else this.#heads.delete(head)
   }
 
-  /** A column: into each group by the node that is wished, or else the idlest one. */
-  #lay(head: number, wished: Wished): Map<number, number[]> {
+  /** Into each group by the node that is planned, by the one now, or by the idlest. */
+  #lay(head: number, home: Column['home'], column: number): Map<number, number[]> {
+    const now = new Set(this.entriesOf(column))
     const next = new Map<number, number[]>([[head, []]])
     const reached: [Group, number][] = this.#groups.all.slice(0, 1).map((group) => [group, head])
     for (const [group, from] of reached) {
       for (const child of group.children) {
         const able = child.members.filter((node) => this.#passes(node) && this.#reaches(from, node))
-        const node = able.find((one) => wished.has(one)) ?? this.#idlest(able)
+        const planned = able.find((one) => home.has(one)) ?? able.find((one) => now.has(one))
+        const node = planned ?? this.#idlest(able)
         if (node !== undefined) {
           next.get(from)?.push(node)
           next.set(node, [])

@@ -103,12 +103,16 @@ export class Groups {
     return this.#of.get(node)?.isSecondary === true
   }
 
-  /** Of a secondary group those who feed it; of another one those who are fed later. */
-  beside(node: number): number[] {
+  /** Those who feed a secondary group. */
+  above(node: number): number[] {
+    const { isSecondary = false, parent = null } = this.#of.get(node) ?? {}
+    return isSecondary && parent !== null ? this.receivers(parent) : []
+  }
+
+  /** Those in secondary groups whom this node's own group feeds. */
+  below(node: number): number[] {
     const group = this.#of.get(node)
-    if (group === undefined) return []
-    if (group.isSecondary) return group.parent === null ? [] : this.receivers(group.parent)
-    return this.#secondaryOf(group).flatMap(({ members }) => members)
+    return group === undefined ? [] : this.#secondaryOf(group).flatMap(({ members }) => members)
   }
 
   leave(node: number): void {
@@ -142,16 +146,29 @@ export class Groups {
     return group
   }
 
-  /** Fed by a group of its own site where there is one, by the one that feeds the fewest so. */
+  /**
+   * Fed by the group that feeds the fewest so: one of its own site where there is one, of the
+   * primary tree where there is room, since each of a group has to know those that it feeds.
+   */
   #joinSecondary({ node, site }: Placed): void {
-    const near = this.#all.filter((group) => group.site === site)
     const fed = new Map<OpenGroup | null, number>()
     for (const { parent, members } of this.#secondary)
       fed.set(parent, (fed.get(parent) ?? 0) + members.length)
     const load = (group: OpenGroup): number => fed.get(group) ?? 0
-    const parent = (near.length > 0 ? near : this.#all).reduce((best, group) =>
-      load(group) <= load(best) ? group : best,
+    const isNear = (group: OpenGroup): boolean => group.site === site
+    const hasRoom = (group: OpenGroup): boolean => load(group) < limits.fedLater
+    const all = [...this.#all, ...this.#secondary]
+    const [parent] = [this.#all.filter(isNear), all.filter(isNear), this.#all, all].flatMap(
+      (groups) => {
+        const able = groups.filter(hasRoom)
+        return able
+          .slice(0, 1)
+          .map((first) =>
+            able.reduce((best, group) => (load(group) <= load(best) ? group : best), first),
+          )
+      },
     )
+    if (parent === undefined) throw new TypeError('a group that feeds nobody has room')
     const open = this.#secondaryOf(parent).find(({ members }) => members.length < limits.groupSize)
     const group = open ?? { members: [], site, parent, children: [], isSecondary: true }
     if (open === undefined) this.#secondary.push(group)
@@ -172,6 +189,7 @@ export class Groups {
     const { parent, children, isSecondary } = group
     const from = isSecondary ? this.#secondary : this.#all
     from.splice(from.indexOf(group), 1)
+    for (const later of isSecondary ? this.#secondaryOf(group) : []) later.parent = parent
     if (isSecondary) return
     const heir = parent ?? children[0] ?? this.#promoted()
     for (const later of this.#secondaryOf(group)) later.parent = heir

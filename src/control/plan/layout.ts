@@ -194,7 +194,7 @@ function bySize(
   groupSize: number | undefined,
 ): { readonly size: number; readonly members: readonly Placed[] }[] {
   const usual = nodes.length > limits.groupSizeMax ? limits.groupSize : limits.groupSizeMax
-  const most = groupSize ?? usual
+  const most = Math.min(groupSize ?? usual, limits.columnsPerPush)
   const able = (node: Placed): number => Math.max(1, Math.min(most, node.maxFeeds ?? most))
   const strong = nodes.filter((node) => able(node) === most)
   const weak = nodes.filter((node) => able(node) < most).sort((a, b) => able(b) - able(a))

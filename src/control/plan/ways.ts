@@ -19,16 +19,12 @@ export interface Column {
   readonly width: number
   /** The column that carries what all heads are sent; null: it is one, or there is none. */
   readonly twin: number | null
+  /** Nodes that it was planned to enter at, and does where they can be entered at. */
+  readonly home: ReadonlySet<number | undefined>
 }
-
-/** Nodes that a column is to enter at, where they can be entered at. */
-export type Wished = ReadonlySet<number | undefined>
 
 /** A column as it is to be. */
-export type ColumnWish = Omit<Column, 'way'> & {
-  readonly wished: Wished
-  readonly isPast: boolean
-}
+export type ColumnWish = Omit<Column, 'way'> & { readonly isPast: boolean }
 
 /** Somebody is fed no more by a node that has left, or does not reach it. */
 export interface Gap {

@@ -99,6 +99,7 @@ function merged(before: GroupReport['progress'], frame: ProgressFrame): Progress
 
 function joined(before: readonly MateBytes[], now: readonly MateBytes[]): MateBytes[] {
   const all = new Map([...before, ...now].map(({ member, bytes }) => [member, bytes]))
-  const members = [...all.keys()].sort((a, b) => a - b)
+  // Those who say more mates than a plan has are no mates of ours.
+  const members = [...all.keys()].slice(0, limits.membersPerPlan).sort((a, b) => a - b)
   return members.map((member) => ({ member, bytes: all.get(member) as number }))
 }

@@ -2,7 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
-import { type Frame, originNumber } from '../../../../src/control/messages/types.js'
+import {
+  type Frame,
+  originNumber,
+  type ProgressFrame,
+} from '../../../../src/control/messages/types.js'
 import { progressOf, runningPlans } from '../plans.js'
 import { Bench } from './origin-support.js'
 
@@ -89,13 +93,28 @@ describe('a leader', () => {
     expect(bench.outcomes.map(({ node }) => node)).toEqual(['n3:1'])
   })
 
-  it('that names a node of another group is out; one that is out may still be named', () => {
+  it('adds nothing of other groups, of those that are out, and nothing that cannot be', () => {
     const { bench } = chain()
+    const landed = (node: number) => bench.machine.peers[node]?.counts.landedBytes
     bench.lost(8, 'ERR_FR_AUTH')
-    bench.from(6, reports(1, 6, 7, 8, 99))
-    expect(bench.machine.peers[6]?.phase).toBe('running')
-    bench.from(6, reports(2, 3))
-    expect(bench.machine.peers[6]?.phase).toBe('out')
+    bench.from(6, reports(1, 6, 7, 8, 99, 3))
+    expect([6, 7, 3].map((node) => bench.machine.peers[node]?.phase)).toEqual(
+      Array(3).fill('running'),
+    )
+    expect(landed(3)).toBe(0)
+    const possible = progressOf({ atMs: 9, landedBytes: 7, receivedBytes: 7 }) as ProgressFrame
+    const impossible = progressOf({ atMs: 9, landedBytes: 1, receivedBytes: 0, duplicateBytes: 5 })
+    bench.from(6, {
+      type: 'reports',
+      of: [{ member: 7, progress: impossible as ProgressFrame, backlog: null }],
+    })
+    expect(bench.machine.peers[7]?.phase).toBe('running')
+    // Who never led speaks for itself alone.
+    bench.from(4, {
+      type: 'reports',
+      of: [{ member: 5, progress: possible, backlog: null }],
+    })
+    expect(landed(5)).toBe(0)
   })
 
   it('adds nothing where newer words came another way', () => {

@@ -111,8 +111,8 @@ describe('a chain of groups', () => {
               ).toEqual(fed)
             for (const later of all.filter((other) => chain.isSecondary(other))) {
               expect(chain.routes(later)).toEqual([])
-              expect(chain.beside(later).length).toBeGreaterThan(0)
-              for (const other of chain.beside(later))
+              expect(chain.above(later).length).toBeGreaterThan(0)
+              for (const other of chain.above(later))
                 expect(chain.neighbours(other)).toContain(later)
             }
             expect(chain.heads.length > 0).toBe(all.length > 0)
@@ -199,16 +199,20 @@ describe('a chain of groups', () => {
       [0, 1],
       [2, 3],
     ])
-    expect([chain.beside(4), chain.mates(4), chain.beside(1)]).toEqual([[0, 1], [5], [4, 5]])
-    expect(chain.beside(6)).toEqual([2, 3])
+    expect([chain.above(4), chain.mates(4), chain.below(1)]).toEqual([[0, 1], [5], [4, 5]])
+    expect(chain.above(6)).toEqual([2, 3])
     expect([0, 1, 2, 3].map((node) => chain.routes(node))).toEqual(routes)
+    for (let node = 100; node < 400; node++) chain.join({ node, site: 'a' })
+    for (const node of [0, 1, 4, 100, 399])
+      expect(chain.neighbours(node).length).toBeLessThan(limits.membersPerPlan / 2)
+    for (let node = 100; node < 400; node++) chain.leave(node)
     // Its group is gone: the one that fed that takes its place, and at last itself.
     for (const node of [2, 3]) chain.leave(node)
-    expect(chain.beside(6)).toEqual([0, 1])
+    expect(chain.above(6)).toEqual([0, 1])
     for (const node of [0, 1]) chain.leave(node)
     expect(chain.isSecondary(4)).toBe(false)
     expect(chain.heads).toEqual([4, 5])
-    expect(chain.beside(6)).toEqual([4, 5])
+    expect(chain.above(6)).toEqual([4, 5])
   })
 
   it('says whom a node that leaves fed, and what passes it by has another route', () => {
