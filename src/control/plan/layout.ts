@@ -113,8 +113,12 @@ function sitesInOrder(nodes: readonly Placed[], wish: TreeWish): Site[] {
     if (known === undefined) sites.set(node.site, [node])
     else known.push(node)
   }
-  const width = (a: string | undefined, b: string | undefined): number =>
-    siteRate(wish.siteLinks, a, b)
+  const { siteLinks = [] } = wish
+  // Where some links are told, one that is not is no way to choose.
+  const width = (a: string | undefined, b: string | undefined): number => {
+    const rate = siteRate(siteLinks, a, b)
+    return siteLinks.length > 0 && rate === Number.POSITIVE_INFINITY ? 0 : rate
+  }
   const order: Site[] = []
   /** Sites that are not in the order yet: how wide the widest link to one that is, and which. */
   const waiting = new Map<string | undefined, { rate: number; parent: Site['parent'] }>()

@@ -91,6 +91,12 @@ describe('a layout', () => {
       ['b', 0],
       ['c', 0],
     ])
+    const told = [link('a', 'b', 50), link('a', 'c', 40)]
+    expect(order({ siteLinks: told, site: 'a' })).toEqual([
+      ['a', null],
+      ['b', 0],
+      ['c', 0],
+    ])
     // The coordinator is alone in its site: it feeds the one that it reaches best.
     const far = [link('x', 'b', 50), link('x', 'a', 10), link('x', 'c', 10)]
     expect(order({ siteLinks: far, site: 'x' })[0]).toEqual(['b', null])
