@@ -137,6 +137,8 @@ async function settled(pid: number, address: string): Promise<Belongings> {
 async function belongings(pid: number, address: string): Promise<Belongings> {
   const { counters } = await fetchStatus(address)
   const { openFeeds = -1, openFiles = -1, openPipes = -1 } = counters
+  // The connection of the question itself closes meanwhile.
+  await new Promise((resolve) => setTimeout(resolve, 150))
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return {
     fds: readdirSync(`/proc/${pid}/fd`).length,
