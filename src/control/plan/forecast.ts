@@ -6,7 +6,7 @@ import { bound, type Forecast } from './plan.js'
 
 const unlimited = Number.POSITIVE_INFINITY
 /** What one group holds back before the next has it: a turn of a lane, and a chunk. */
-const hopSeconds = 0.001
+const hopSeconds = 0.0005
 const hopBytes = 64 * 1024
 
 /** The tree of these nodes, before anything is known of them but what the caller says. */
