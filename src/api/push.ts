@@ -5,7 +5,7 @@ import { hexOf } from '../base/bytes.js'
 import { blockBytesFor } from '../base/limits.js'
 import { type Logger, safeLogger } from '../base/log.js'
 import { requireBlockASecond } from '../base/rate-limits.js'
-import { forecastOf, forecasts, planOf, shapeOf } from '../control/dealing/planning.js'
+import { forecasts, planOf, shapeOf } from '../control/dealing/planning.js'
 import { limited } from '../control/plan/limited.js'
 import { planView } from '../control/view/push-view.js'
 import { WorkerHashPool } from '../engine/hashing/pool.js'
@@ -184,10 +184,10 @@ function dryRun(checked: CheckedPush, control: TransferControl, source: SourceFi
   const gateways = checked.relays.map(() => ({}))
   const planning = { strategy, file, origin, nodes: links, groups, gateways }
   const shape = shapeOf(checked.shape, planning)
-  const forecast = forecastOf(shape, planning)
+  const { forecast, shapes } = forecasts(shape, planning)
   const made = planOf(shape, planning)
   const { id } = control.transfer
-  const plan = planView(id, made, nodes, file, forecast, forecasts(planning))
+  const plan = planView(id, made, nodes, file, forecast, shapes)
   announce(control, 'plan', plan)
   return {
     event: 'result',

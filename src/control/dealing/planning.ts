@@ -44,8 +44,7 @@ const usualBytesPerSecond = 125_000_000
  * The shape that is predicted to be fastest, where the caller leaves it open: with a group the
  * origin sends one copy, after its nodes have opened feeds to each other. What the other copies
  * take is known where the origin's uplink is; elsewhere bytes have to tell. What goes to several
- * sites is not to cross between them once for each node. `others`: those who send as
- * well.
+ * sites is not to cross between them once for each node. `others`: those who send as well.
  */
 export function shapeOf(wish: ShapeWish, planning: Planning, others = 0): DealtShape {
   if (wish !== 'auto') return wish
@@ -91,16 +90,21 @@ export function forecastOf(shape: DealtShape, planning: Planning): Forecast {
   return { ...base, predictedSeconds: base.boundSeconds }
 }
 
-/** Of every shape that these nodes can take. */
-export function forecasts(planning: Planning): ShapeForecast[] {
+/** Of the shape that is taken, and of every one that these nodes can take. */
+export function forecasts(
+  taken: DealtShape,
+  planning: Planning,
+): { readonly forecast: Forecast; readonly shapes: ShapeForecast[] } {
+  const forecast = forecastOf(taken, planning)
   const { length } = planning.nodes
-  const shapes: DealtShape[] = ['unicast']
-  if (length <= limits.nodesPerGroup) shapes.push('group')
-  if (length > 1) shapes.push('chain', 'tree', 'binomial')
-  return shapes.map((shape) => {
-    const { predictedSeconds } = forecastOf(shape, planning)
+  const all: DealtShape[] = ['unicast']
+  if (length <= limits.nodesPerGroup) all.push('group')
+  if (length > 1) all.push('chain', 'tree', 'binomial')
+  const shapes = all.map((shape) => {
+    const { predictedSeconds } = shape === taken ? forecast : forecastOf(shape, planning)
     return { shape, predictedSeconds }
   })
+  return { forecast, shapes }
 }
 
 /** The plan if every node took part. */

@@ -26,8 +26,11 @@ export function forecastTree(
   nodes: readonly NodeLink[],
   wish: TreeWish,
 ): Forecast {
+  const ofNodes = bound(bytes, origin, nodes)
+  // Nothing is known: no tree says more, and that of thousands takes a while.
+  if (ofNodes.boundSeconds === null && (wish.siteLinks ?? []).length === 0) return ofNodes
   const chain = treeOf(nodes, wish)
-  const base = withSites(bytes, bound(bytes, origin, nodes), crossings(chain, nodes, wish))
+  const base = withSites(bytes, ofNodes, crossings(chain, nodes, wish))
   if (base.boundSeconds === null || chain.isOne)
     return { ...base, predictedSeconds: base.boundSeconds }
   const slowest = Math.min(...nodes.map(uplinkOf))

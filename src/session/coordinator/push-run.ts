@@ -16,7 +16,7 @@ import { both, requireBlockASecond } from '../../base/rate-limits.js'
 import { awakeMs, nowMs } from '../../base/time/awake.js'
 import { type DigestRun, runsOf } from '../../control/coordinator/digests.js'
 import { OriginMachine } from '../../control/coordinator/machine.js'
-import { forecastOf, forecasts, type Planning, shapeOf } from '../../control/dealing/planning.js'
+import { forecasts, type Planning, shapeOf } from '../../control/dealing/planning.js'
 import { dealerOf } from '../../control/dealing/strategies.js'
 import type { Peer } from '../../control/members/peer.js'
 import {
@@ -290,10 +290,10 @@ export class PushRun {
   #announcePlan(plan: PlanMade): void {
     const links = this.#machine.peers.map((peer) => peer.usable)
     const planning = this.#planning(plan.nodes.map((node) => links[node] as NodeLink))
-    this.#forecast = forecastOf(this.#machine.shape, planning)
+    const { forecast, shapes } = forecasts(this.#machine.shape, planning)
+    this.#forecast = forecast
     const { transfer } = this.#spec
-    const shapes = forecasts(planning)
-    this.#hooks.plan(planView(transfer, plan, links, planning.file, this.#forecast, shapes))
+    this.#hooks.plan(planView(transfer, plan, links, planning.file, forecast, shapes))
   }
 
   #planning(nodes: readonly NodeLink[]): Planning {

@@ -65,7 +65,10 @@ describe('the shape of a push', () => {
     const nodes = Array.from({ length: 40 }, (_, i) => ({ address: `n${i}`, uplinkBytesPerSecond }))
     const over = { origin: { uplinkBytesPerSecond }, nodes }
     const seconds = new Map(
-      forecasts(planning(100_000_000, 0, over)).map((one) => [one.shape, one.predictedSeconds]),
+      forecasts('chain', planning(100_000_000, 0, over)).shapes.map((one) => [
+        one.shape,
+        one.predictedSeconds,
+      ]),
     )
     expect([...seconds.keys()]).toEqual(['unicast', 'group', 'chain', 'tree', 'binomial'])
     expect(seconds.get('unicast')).toBeCloseTo(4_000)
