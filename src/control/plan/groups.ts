@@ -158,17 +158,10 @@ export class Groups {
     const isNear = (group: OpenGroup): boolean => group.site === site
     const hasRoom = (group: OpenGroup): boolean => load(group) < limits.fedLater
     const all = [...this.#all, ...this.#secondary]
-    const [parent] = [this.#all.filter(isNear), all.filter(isNear), this.#all, all].flatMap(
-      (groups) => {
-        const able = groups.filter(hasRoom)
-        return able
-          .slice(0, 1)
-          .map((first) =>
-            able.reduce((best, group) => (load(group) <= load(best) ? group : best), first),
-          )
-      },
-    )
-    if (parent === undefined) throw new TypeError('a group that feeds nobody has room')
+    const choices = [this.#all.filter(isNear), all.filter(isNear), this.#all, all]
+    const able = choices.map((groups) => groups.filter(hasRoom)).find(({ length }) => length > 0)
+    if (able === undefined) throw new TypeError('a group that feeds nobody has room')
+    const parent = able.reduce((best, group) => (load(group) <= load(best) ? group : best))
     const open = this.#secondaryOf(parent).find(({ members }) => members.length < limits.groupSize)
     const group = open ?? { members: [], site, parent, children: [], isSecondary: true }
     if (open === undefined) this.#secondary.push(group)
@@ -189,10 +182,9 @@ export class Groups {
     const { parent, children, isSecondary } = group
     const from = isSecondary ? this.#secondary : this.#all
     from.splice(from.indexOf(group), 1)
-    for (const later of isSecondary ? this.#secondaryOf(group) : []) later.parent = parent
-    if (isSecondary) return
     const heir = parent ?? children[0] ?? this.#promoted()
     for (const later of this.#secondaryOf(group)) later.parent = heir
+    if (isSecondary) return
     for (const child of children) if (child !== heir) child.parent = heir
     if (parent !== null) parent.children.splice(parent.children.indexOf(group), 1, ...children)
     else if (heir !== null) {
