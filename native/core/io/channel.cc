@@ -14,6 +14,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "core/io/calls.h"
+
 namespace fr {
 namespace {
 
@@ -27,15 +29,6 @@ constexpr int kRtoMaxMs = 2'000;
 constexpr int kBufLock = 72;  // SO_BUF_LOCK; older headers do not name it
 constexpr int kFreeWindow = 4 << 20;
 constexpr int kFirstUnsentBytes = 128 << 10;
-
-template <typename Call>
-ssize_t uninterrupted(Call&& call) {
-  ssize_t result;
-  do {
-    result = call();
-  } while (result < 0 && errno == EINTR);
-  return result;
-}
 
 // Of a call on the socket; 0 is its end.
 Moved moved(ssize_t result) {

@@ -10,21 +10,13 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "core/io/calls.h"
 #include "core/io/channel.h"
 
 namespace fr {
 namespace {
 
 using How = Moved::How;
-
-template <typename Call>
-ssize_t uninterrupted(Call&& call) {
-  ssize_t result;
-  do {
-    result = call();
-  } while (result < 0 && errno == EINTR);
-  return result;
-}
 
 // Moves all of it from one pipe into another.
 bool move_all(int from, int to, size_t bytes) {
