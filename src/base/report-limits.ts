@@ -7,9 +7,13 @@ export const reportLimits = {
   // --- leaders of groups ---
   /** Milliseconds between two words of a leader of a group, and between reports to it. */
   groupReportMs: 100,
-  /** Milliseconds in which a leader is to be heard of: after it was named, and then. */
-  leaderFirstMs: 5_000,
+  /**
+   * Milliseconds in which the nodes of a group are to be heard of after a leader was named; and
+   * from then on, the leader and those that it leads.
+   */
+  leaderFirstMs: 1_500,
   leaderMs: 600,
+  ledMs: 900,
 
   // --- trace of a push ---
   /** Events of one trace, about 130 bytes each; more are counted and left out. */

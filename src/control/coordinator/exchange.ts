@@ -198,8 +198,8 @@ export class OriginExchange {
     return due
   }
 
-  reported(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number): void {
-    if (!peer.isServing || !peer.counts.isNews(frame)) return
+  reported(peer: Peer, frame: Frame & { type: 'backlog' }, nowMs: number, isOwn: boolean): void {
+    if (!peer.isServing || !peer.counts.isNews(frame, isOwn)) return
     const { atMs, landedBytes, receivedBytes, backlogBytes } = frame
     const { node } = peer
     const behind = frame.behind.filter((place) => this.member(place) !== undefined)

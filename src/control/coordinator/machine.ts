@@ -17,7 +17,7 @@ import { brokenFeed, causeOf } from '../members/causes.js'
 import { isPossible } from '../members/counts.js'
 import { Peer } from '../members/peer.js'
 import { inOrder, Peers } from '../members/peers.js'
-import type { Frame, NodeSettled, Strategy } from '../messages/types.js'
+import type { Frame, NodeSettled, ProgressFrame, Strategy } from '../messages/types.js'
 import type { NodeLink } from '../plan/plan.js'
 import { Agenda } from './agenda.js'
 import { Beats } from './beats.js'
@@ -197,7 +197,8 @@ export class OriginMachine {
     peer.unfed({ code, text }, nowMs + limits.wordMs)
   }
 
-  #onFrame(peer: Peer, frame: Frame, nowMs: number): void {
+  /** `isOwn`: it came from the node itself, and not from its leader. */
+  #onFrame(peer: Peer, frame: Frame, nowMs: number, isOwn = true): void {
     if (!peer.hasLink) return
     this.#watch.heard(peer, nowMs)
     switch (frame.type) {
@@ -213,15 +214,17 @@ export class OriginMachine {
       case 'refuse':
         return this.#refused(peer, frame, nowMs)
       case 'progress':
-        return this.#onProgress(peer, frame, nowMs)
+        return this.#onProgress(peer, frame, nowMs, isOwn)
       case 'need':
       case 'needDigests':
       case 'bad':
         return this.#onNeed(peer, frame, nowMs)
       case 'backlog':
-        return this.#exchange.reported(peer, frame, nowMs)
+        return this.#exchange.reported(peer, frame, nowMs, isOwn)
       case 'reports':
-        return this.#onReports(peer, frame, nowMs)
+        for (const [from, report] of this.#exchange.plans.leaders.heard(peer, frame, nowMs))
+          this.#onFrame(from, report, nowMs, false)
+        return
       case 'edgeLost':
         return this.#exchange.edgeLost(peer, frame)
       case 'stale':
@@ -247,22 +250,17 @@ export class OriginMachine {
     this.#watch.begin(peer, nowMs)
   }
 
-  #onProgress(peer: Peer, frame: Frame & { type: 'progress' }, nowMs: number): void {
+  #onProgress(peer: Peer, frame: ProgressFrame, nowMs: number, isOwn: boolean): void {
     if (!isPossible(frame, this.#config.bytes))
       return this.#lose(peer, 'ERR_FR_PROTOCOL', 'a report that cannot be true', nowMs)
-    if (!peer.counts.isNews(frame)) return
+    if (!peer.counts.isNews(frame, isOwn)) return
+    this.#exchange.plans.leaders.spoke(peer, nowMs)
     this.flow.reported(peer, frame)
     if (peer.counts.report(frame, nowMs)) peer.moved(nowMs)
     for (const { member } of frame.received) {
       const mate = this.#exchange.member(member)
       if (mate !== undefined && mate !== peer) this.#watch.heardOf(mate, nowMs)
     }
-  }
-
-  /** The words of a group: each is taken as if it came by itself. */
-  #onReports(leader: Peer, frame: Frame & { type: 'reports' }, nowMs: number): void {
-    for (const [peer, report] of this.#exchange.plans.leaders.heard(leader, frame, nowMs))
-      this.#onFrame(peer, report, nowMs)
   }
 
   /** What a node lacks, or found bad. */

@@ -48,11 +48,12 @@ export class PeerCounts {
   }
 
   /**
-   * Whether the report is no older than the last of its kind: some come past others, by way of a
-   * leader. It counts from here on.
+   * Whether the report counts from here on: one that came by way of a leader must be no older than
+   * the last of its kind. `isOwn`: it came from the node itself, which is news whatever anybody
+   * else has said of its time.
    */
-  isNews({ type, atMs }: Frame & { type: 'progress' | 'backlog' }): boolean {
-    if (atMs < this.#reportAtMs[type]) return false
+  isNews({ type, atMs }: Frame & { type: 'progress' | 'backlog' }, isOwn: boolean): boolean {
+    if (!isOwn && atMs < this.#reportAtMs[type]) return false
     this.#reportAtMs[type] = atMs
     return true
   }

@@ -23,7 +23,7 @@ export function followPlan(
   const news = neighbours.take(plan, from)
   if ('code' in news) return news
   pulls.met(news.met, plan)
-  reports.planned(plan)
+  reports.planned(plan, nowMs)
   if (news.areRoutesNew) outbox.wish({ type: 'route' })
   for (const { number } of news.dial) outbox.feed(number)
   for (const member of news.gone) outbox.wish(pulls.gone(member, nowMs))

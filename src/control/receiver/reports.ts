@@ -22,6 +22,7 @@ export class NodeReports {
   readonly #received = new ReceivedBytes()
   readonly group = new GroupReports()
   #laggards: ReadonlySet<number> = new Set()
+  #reportTo: number | undefined
   #progressMs: number = limits.progressMs
   #backlogMs = 0
   #progressAtMs = Number.POSITIVE_INFINITY
@@ -39,9 +40,13 @@ export class NodeReports {
     this.#progressAtMs = nowMs
   }
 
-  planned({ progressMs, reportMs }: PlanFrame): void {
+  /** Follows a plan. Whom it names anew to report to hears of this node at once. */
+  planned({ progressMs, reportMs, reportTo }: PlanFrame, nowMs: number): void {
     this.#progressMs = progressMs
     this.#backlogMs = reportMs
+    if (this.#reportTo !== undefined && reportTo !== this.#reportTo)
+      this.#progressAtMs = Math.min(this.#progressAtMs, nowMs)
+    this.#reportTo = reportTo
   }
 
   passesOn(ranges: readonly RangePair[]): void {

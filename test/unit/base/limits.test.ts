@@ -27,6 +27,11 @@ relation(
   'a leader is replaced before anybody is suspected',
 )
 relation(
+  limits.leaderMs < limits.ledMs && limits.ledMs < limits.suspectMs,
+  'who is led reports for itself before it is suspected, and not for the silence of its leader',
+)
+relation(limits.leaderFirstMs < limits.awayMs, 'a new leader hides nobody until it is away')
+relation(
   limits.progressMs * 2 <= limits.relayClaimMs && limits.relayClaimMs < limits.askMs,
   'a mate reports twice before it is believed, and before it has the bytes elsewhere',
 )

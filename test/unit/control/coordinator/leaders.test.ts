@@ -1,6 +1,5 @@
 /** Groups whose reports a leader sums, as the coordinator has them. */
 import { describe, expect, it } from 'vitest'
-import { limits } from '../../../../src/base/limits.js'
 import type { OriginWish } from '../../../../src/control/coordinator/events.js'
 import {
   type Frame,
@@ -85,6 +84,45 @@ describe('a leader', () => {
     expect(runningPlans(after, 6).at(-1)?.reportTo ?? originNumber).toBe(originNumber)
   })
 
+  it('that says nothing of a mate leads it no longer, before that is suspected', () => {
+    const { bench } = chain()
+    const { peers } = bench.machine
+    pass(bench, 1_000, bothGroups)
+    const plans: OriginWish[] = []
+    const cut = (atMs: number): [number, Frame][] => [
+      [3, reports(atMs, 3, 4)],
+      [6, reports(atMs, 6, 7, 8)],
+    ]
+    for (let i = 0; i < 9 && reportTo(plans, 5) === undefined; i++)
+      plans.push(...pass(bench, 100, cut))
+    expect([3, 4, 5].map((node) => reportTo(plans, node))).toEqual([
+      ...[undefined, undefined, originNumber],
+    ])
+    expect(peers.map(({ presence }) => presence)).toEqual(Array(9).fill('alive'))
+    // Its own link is whole.
+    const own = (atMs: number): [number, Frame] => {
+      return [5, progressOf({ atMs, landedBytes: atMs, receivedBytes: atMs })]
+    }
+    const later = pass(bench, 20_000, (atMs) => [...cut(atMs), own(atMs)])
+    expect(peers.map(({ phase }) => phase)).toEqual(Array(9).fill('running'))
+    expect(peers.map(({ presence }) => presence)).toEqual(Array(9).fill('alive'))
+    expect([3, 4, 5].flatMap((node) => runningPlans(later, node))).toEqual([])
+    // Another leader may reach it.
+    expect(reportTo(bench.lost(3, 'ERR_FR_AUTH'), 5)).toBe(4)
+  })
+
+  it('that has just been named and says nothing hides nobody until it is away', () => {
+    const { bench } = chain()
+    pass(bench, 1_000, bothGroups)
+    bench.lost(3, 'ERR_FR_AUTH')
+    const second = (atMs: number): [number, Frame][] => [[6, reports(atMs, 6, 7, 8)]]
+    const plans: OriginWish[] = []
+    for (let i = 0; i < 19 && reportTo(plans, 5) === undefined; i++)
+      plans.push(...pass(bench, 100, second))
+    expect(reportTo(plans, 5)).toBe(originNumber)
+    expect(bench.machine.peers[5]?.presence).not.toBe('away')
+  })
+
   it('that dies is replaced at once', () => {
     const { bench } = chain()
     pass(bench, 1_000, bothGroups)
@@ -125,6 +163,16 @@ describe('a leader', () => {
     expect(landed()).toBe(20)
     bench.from(3, reports(30, 4))
     expect(landed()).toBe(30)
-    expect(limits.leaderMs).toBeLessThan(limits.suspectMs)
+  })
+
+  it('that says a time to come for a mate does not make its own words old', () => {
+    const { bench } = chain()
+    const landed = () => bench.machine.peers[4]?.counts.landedBytes
+    const ahead = progressOf({ atMs: 1e12, landedBytes: 1, receivedBytes: 1 }) as ProgressFrame
+    bench.from(3, { type: 'reports', of: [{ member: 4, progress: ahead, backlog: null }] })
+    bench.from(4, progressOf({ atMs: 20, landedBytes: 20, receivedBytes: 20 }))
+    expect(landed()).toBe(20)
+    bench.from(3, reports(30, 4))
+    expect(landed()).toBe(30)
   })
 })
