@@ -64,7 +64,7 @@ export function layOut(nodes: readonly Placed[], wish: TreeWish): PlannedGroup[]
   const bySite = new Map<string | undefined, number[]>()
   for (const { nodes: members, parent } of sitesInOrder(nodes, wish)) {
     const first = tree.length
-    const feeder = parent === null ? null : idlest(bySite.get(parent.site) ?? [], tree)
+    const feeder = parent === null ? null : feederOf(bySite.get(parent.site) ?? [], tree)
     for (const [i, group] of cut(members, wish).entries()) {
       const at = parentOf(i, wish.shape)
       tree.push({ nodes: group, parent: at === null ? feeder : first + at })
@@ -86,13 +86,20 @@ function parentOf(index: number, shape: TreeShape): number | null {
   return index - 1
 }
 
-/** Of these groups the one that feeds the fewest others, the last of several. */
-function idlest(groups: readonly number[], tree: readonly PlannedGroup[]): number | null {
+/**
+ * Which of the groups of one site feeds another site: one that crosses as about as many flows as
+ * the largest would, of those the one that feeds the fewest others, the last of several.
+ */
+function feederOf(groups: readonly number[], tree: readonly PlannedGroup[]): number | null {
+  const size = (group: number): number => tree[group]?.nodes.length ?? 0
+  const largest = Math.max(...groups.map(size))
   const fed = (group: number): number => tree.filter(({ parent }) => parent === group).length
-  return groups.reduce<number | null>(
-    (best, group) => (best === null || fed(group) <= fed(best) ? group : best),
-    null,
-  )
+  return groups
+    .filter((group) => 2 * size(group) >= largest)
+    .reduce<number | null>(
+      (best, group) => (best === null || fed(group) <= fed(best) ? group : best),
+      null,
+    )
 }
 
 interface Site {

@@ -102,6 +102,18 @@ describe('a layout', () => {
     expect(order({ siteLinks: far, site: 'x' })[0]).toEqual(['b', null])
   })
 
+  it('feeds the next site by a group that is about as large as the largest of its site', () => {
+    const nodes = nodesOf(11, (node) => ({
+      site: node < 7 ? 'a' : 'b',
+      ...(node === 6 && { maxFeeds: 1 }),
+    }))
+    const groups = layOut(nodes, { shape: 'chain', groupSize: 3, site: 'a' })
+    expect(groups.map((group) => [group.nodes.length, group.parent])).toEqual([
+      ...[[3, null] as const, [3, 0] as const, [1, 1] as const],
+      ...[[2, 1] as const, [2, 3] as const],
+    ])
+  })
+
   it('names every node once, in groups that are fed by one before them, and spans no sites', () => {
     const node = fc.record({
       site: fc.option(fc.constantFrom('a', 'b', 'c'), { nil: undefined }),
