@@ -172,6 +172,7 @@ export class ChainDealer implements Dealer {
         return this.#heads.handle(fact)
       case 'counted':
       case 'needed':
+      case 'bypassed':
       case 'edgeLost':
       case 'confirmed':
       case 'distrusted':

@@ -98,6 +98,13 @@ export type DealerFact =
       readonly ranges: readonly RangePair[]
       readonly nowMs: number
     }
+  /** A column does not reach this node, on whose feed so much waits: the unit goes past it. */
+  | {
+      readonly type: 'bypassed'
+      readonly node: number
+      readonly range: RangePair
+      readonly queuedBytes: number
+    }
   /** What this node says it has passed on is taken for true so far. */
   | { readonly type: 'confirmed'; readonly node: number }
   /** It is not true: the node is dealt nothing more to relay, and others get what it had. */

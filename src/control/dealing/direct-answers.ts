@@ -1,6 +1,6 @@
 /**
  * Bytes that one node gets from the origin past all relays: what it asked for, what it lacks of the
- * past when it joins, units that go to everybody.
+ * past when it joins, units that go to everybody, and those of columns that do not reach it.
  *
  * What was listed for it and is still queued on its feed is not listed again: it will arrive, or
  * the feed breaks and the node fails by name. Repairs (scratch) are always sent: each is a new try.
@@ -33,6 +33,8 @@ export class DirectAnswers {
         return this.counted(fact.node, fact.queuedBytes, fact.nowMs)
       case 'needed':
         return this.answer(fact)
+      case 'bypassed':
+        return this.bypass(fact)
       case 'nodeJoined':
         return this.bring(fact.node, fact.missing, fact.nowMs)
       case 'nodeFailed':
@@ -81,6 +83,16 @@ export class DirectAnswers {
     return wanted.toArray().map(([offset, length]) => {
       return { node, offset, length, relay: false, scratch, why: 'answer' }
     })
+  }
+
+  /** A unit of a column that does not reach the node: at once, or owed. */
+  bypass({ node, range, queuedBytes }: DealerFact & { type: 'bypassed' }): Send[] {
+    if (this.isBehind(node, queuedBytes)) {
+      this.owe(node, range, 'bypass')
+      return []
+    }
+    const [offset, length] = range
+    return [{ node, offset, length, relay: false, scratch: false, why: 'bypass' }]
   }
 
   /** `usualBytes`: what its feed may hold at any time. The sends are the next part of the owed. */

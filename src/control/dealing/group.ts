@@ -186,6 +186,11 @@ export class GroupDealer implements Dealer {
         this.#listed(sends)
         return sends
       }
+      case 'bypassed': {
+        const sends = this.#answers.bypass(fact)
+        this.#listed(sends)
+        return sends
+      }
       case 'nodeFailed':
         return this.#fail(fact.node, fact.nowMs)
       case 'edgeLost':

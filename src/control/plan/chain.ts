@@ -40,7 +40,7 @@ export class Chain {
   readonly #unreached = new Map<number, Set<number>>()
   /** They keep nothing: each has a way of its own, and when somebody joins a new one. */
   readonly #gateways = new Set<number>()
-  #routes = groupRoute
+  newestRoute = groupRoute
   /** Columns that there ever were. */
   #count = 0
   /** Columns that the groups were planned with. */
@@ -422,7 +422,7 @@ export class Chain {
 
   #add(column: number, head: number, isPast: boolean, next: Way['next']): Way {
     const isShared = this.isOne && !this.#gateways.has(head)
-    const route = isShared ? groupRoute : ++this.#routes
+    const route = isShared ? groupRoute : ++this.newestRoute
     const way = wayOf({ route, column, head, isPast, next })
     // What is still under way on the oldest ones lands where it is, and others ask for it.
     const spare = this.#ways.length + 1 - limits.routesPerPlan - this.#columns.size
