@@ -315,6 +315,12 @@ export interface DataEngine {
   limit(rates: RateLimits): void
   /** The same of one transfer, within the rates of the engine. */
   limitTransfer(transfer: TransferHandle, share: TransferShare): void
+  /**
+   * What these outgoing feeds of one transfer may send together, from now on, within the limits of
+   * the transfer and in the same way; undefined: nothing more limits them. Each is in one such set
+   * at most: the last word counts. A set that gets another rate keeps what it owes.
+   */
+  limitFeeds(feeds: readonly FeedHandle[], bytesPerSecond: number | undefined): void
   stats(transfer: TransferHandle): TransferStats
   counters(): EngineCounters
   /** What a hash worker needs to read this file. Structured-cloneable. */

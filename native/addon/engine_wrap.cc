@@ -30,6 +30,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::close_transfer>("closeTransfer"),
                       InstanceMethod<&W::limit>("limit"),
                       InstanceMethod<&W::limit_transfer>("limitTransfer"),
+                      InstanceMethod<&W::limit_feeds>("limitFeeds"),
                       InstanceMethod<&W::stats>("stats"),
                       InstanceMethod<&W::counters>("counters"),
                       InstanceMethod<&W::shutdown>("shutdown"),
@@ -183,16 +184,20 @@ Napi::Value EngineWrap::adopt(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), handle);
 }
 
+Napi::Float64Array numbers_at(const Napi::CallbackInfo& info, size_t at, const char* name) {
+  if (info.Length() <= at || !info[at].IsTypedArray() ||
+      info[at].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
+    throw Napi::TypeError::New(info.Env(), std::string(name) + ": not a Float64Array");
+  }
+  return info[at].As<Napi::Float64Array>();
+}
+
 // setRoute(transfer, route, targets: Float64Array of feed, next, first for each)
 void EngineWrap::set_route(const Napi::CallbackInfo& info) {
   const uint32_t transfer = handle_at(info, 0, "transfer");
   const uint16_t route = route_at(info, 1);
   constexpr size_t kNumbers = 3;
-  if (info.Length() < 3 || !info[2].IsTypedArray() ||
-      info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
-    throw Napi::TypeError::New(info.Env(), "targets: not a Float64Array");
-  }
-  const auto numbers = info[2].As<Napi::Float64Array>();
+  const auto numbers = numbers_at(info, 2, "targets");
   std::vector<RouteRequest> targets;
   for (size_t at = 0; at + kNumbers <= numbers.ElementLength(); at += kNumbers) {
     targets.push_back({static_cast<uint32_t>(numbers[at]), static_cast<uint16_t>(numbers[at + 1]),
@@ -287,6 +292,16 @@ void EngineWrap::limit_transfer(const Napi::CallbackInfo& info) {
   const auto weight = static_cast<double>(number_at(info, 3, "weight", kWeightMax));
   if (weight < 1) throw Napi::TypeError::New(info.Env(), "weight: zero");
   throw_answer(info.Env(), engine_->limit_transfer(transfer, up, down, weight));
+}
+
+// limitFeeds(feeds: Float64Array, bytesPerSecond); 0: no limit
+void EngineWrap::limit_feeds(const Napi::CallbackInfo& info) {
+  const auto numbers = numbers_at(info, 0, "feeds");
+  std::vector<uint32_t> feeds;
+  for (size_t at = 0; at < numbers.ElementLength(); at++)
+    feeds.push_back(static_cast<uint32_t>(numbers[at]));
+  const uint64_t rate = number_at(info, 1, "bytesPerSecond", kRateMax);
+  throw_answer(info.Env(), engine_->limit_feeds(std::move(feeds), rate));
 }
 
 Napi::Value EngineWrap::stats(const Napi::CallbackInfo& info) {

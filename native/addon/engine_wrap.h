@@ -45,6 +45,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void close_transfer(const Napi::CallbackInfo& info);
   void limit(const Napi::CallbackInfo& info);
   void limit_transfer(const Napi::CallbackInfo& info);
+  void limit_feeds(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
   void shutdown(const Napi::CallbackInfo& info);

@@ -29,9 +29,13 @@ export function checkRange(
 /** Both rates of these limits, 0 where there is none. Throws TypeError. */
 export function checkRates(rates: RateLimits): { up: number; down: number } {
   const { upBytesPerSecond: up, downBytesPerSecond: down } = rates
-  if (up !== undefined) checkInteger('upBytesPerSecond', up, 1, limits.rateMax)
-  if (down !== undefined) checkInteger('downBytesPerSecond', down, 1, limits.rateMax)
-  return { up: up ?? 0, down: down ?? 0 }
+  return { up: checkRate('upBytesPerSecond', up), down: checkRate('downBytesPerSecond', down) }
+}
+
+/** The rate, 0 where there is none. Throws TypeError. */
+export function checkRate(name: string, rate: number | undefined): number {
+  if (rate !== undefined) checkInteger(name, rate, 1, limits.rateMax)
+  return rate ?? 0
 }
 
 /** Throws TypeError. */

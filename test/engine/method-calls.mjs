@@ -41,6 +41,7 @@ const calls = {
     engine.relayDigests(h.transfer, { ...byte, route: 1, payload: Buffer.alloc(8) }),
   limit: (engine) => engine.limit({}),
   limitTransfer: (engine, h) => engine.limitTransfer(h.transfer, { priority: 1 }),
+  limitFeeds: (engine, h) => engine.limitFeeds([h.feed], 1_000_000_000),
   stats: (engine, h) => engine.stats(h.transfer),
   counters: (engine) => engine.counters(),
   hashSource: (engine, h) => engine.hashSource(h.file),

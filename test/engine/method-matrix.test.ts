@@ -37,6 +37,7 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   closeTransfer: closesHandle,
   limit: needsNothing,
   limitTransfer: needsHandle,
+  limitFeeds: needsHandle,
   stats: needsHandle,
   counters: always,
   hashSource: needsHandle,

@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
@@ -225,17 +226,21 @@ export class World {
     return [dialled, other]
   }
 
-  async origin(party: Party, bytes: Buffer, silenceMs?: number): Promise<Origin> {
+  /** `bytes`: the content, or the size of a file that is one hole. */
+  async origin(party: Party, bytes: Buffer | number, silenceMs?: number): Promise<Origin> {
     const path = join(this.root, this.name())
-    writeFileSync(path, bytes)
+    const size = typeof bytes === 'number' ? bytes : bytes.length
+    writeFileSync(path, typeof bytes === 'number' ? '' : bytes)
+    truncateSync(path, size)
     const { file } = await party.engine.storage.openSource(path)
     const transfer = party.engine.openTransfer(silenceMs === undefined ? {} : { silenceMs })
     party.engine.addStream(transfer, {
       stream: streamId,
       file,
-      size: bytes.length,
+      size,
       blockBytes,
       complete: true,
+      sparse: typeof bytes === 'number',
     })
     return { transfer, file, path }
   }

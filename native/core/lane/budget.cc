@@ -24,12 +24,14 @@ uint64_t Account::allowance(uint64_t now_ns) {
     return is_worth ? static_cast<uint64_t>(bytes) : 0;
   };
   asked_ns_.store(now_ns, std::memory_order_relaxed);
-  const uint64_t here = left();
-  if (here > 0 || now_ns < ask_again_ns_) return here;
-  budget_->fill(now_ns);
-  const uint64_t filled = left();
-  if (filled == 0) ask_again_ns_ = now_ns + kAskNs;
-  return filled;
+  uint64_t bytes = left();
+  if (bytes == 0 && now_ns >= ask_again_ns_) {
+    budget_->fill(now_ns);
+    bytes = left();
+    if (bytes == 0) ask_again_ns_ = now_ns + kAskNs;
+  }
+  is_denied_.store(bytes == 0, std::memory_order_relaxed);
+  return bytes;
 }
 
 uint64_t Account::record_bytes() const {
@@ -78,6 +80,7 @@ void Budget::bound(Account& account) {
   const int64_t left = account.left_.load(std::memory_order_relaxed);
   if (left > most_left) account.left_.fetch_sub(left - most_left, std::memory_order_relaxed);
   account.own_ = std::min(account.own_, burst_of(own));
+  account.part_ = 0;
   account.rate_.store(rate, std::memory_order_relaxed);
 }
 
@@ -86,11 +89,19 @@ void Budget::fill(uint64_t now_ns) {
   // Clocks of lanes differ by a turn of their loops.
   uint64_t passed_ns = now_ns > filled_ns_ ? now_ns - filled_ns_ : 0;
   // After a rest nothing is saved up: what a receiver's socket holds comes on top of the rate.
-  if (passed_ns > kIdleNs) passed_ns = Account::kPaceNs;
+  const bool is_late = std::any_of(accounts_.begin(), accounts_.end(),
+                                   [&](const auto& account) { return is_waiting(*account); });
+  if (passed_ns > (is_late ? kLateNs : kIdleNs)) passed_ns = Account::kPaceNs;
   const double seconds = static_cast<double>(passed_ns) / 1e9;
   filled_ns_ = std::max(filled_ns_, now_ns);
   save(seconds);
   share();
+}
+
+// It was told 0 and has not asked since, or asks now.
+bool Budget::is_waiting(const Account& account) const {
+  const uint64_t asked_ns = account.asked_ns_.load(std::memory_order_relaxed);
+  return account.is_denied_.load(std::memory_order_relaxed) && filled_ns_ < asked_ns + kLateNs;
 }
 
 // Adds what time has brought, and takes back what those have who ask no more.
@@ -99,7 +110,8 @@ void Budget::save(double seconds) {
   for (const auto& account : accounts_) {
     int64_t left = std::max<int64_t>(0, account->left_.load(std::memory_order_relaxed));
     const uint64_t asked_ns = account->asked_ns_.load(std::memory_order_relaxed);
-    account->is_asking_ = account->is_paced() && filled_ns_ < asked_ns + kIdleNs;
+    const bool is_asking = filled_ns_ < asked_ns + kIdleNs || is_waiting(*account);
+    account->is_asking_ = account->is_paced() && is_asking;
     if (!account->is_asking_ && left > 0) {
       account->left_.fetch_sub(left, std::memory_order_relaxed);
       pool_ += static_cast<double>(left);
@@ -138,8 +150,8 @@ void Budget::share() {
   for (const auto& account : accounts_) weights += account->is_asking_ ? account->weight_ : 0;
   const auto room = [&](const Account& account) {
     const auto left = static_cast<double>(account.left_.load(std::memory_order_relaxed));
-    const double free = std::max(0.0, most(account, weights) - left);
-    return std::floor(account.own_rate_ == 0 ? free : std::min(free, account.own_));
+    const double free = std::max(0.0, most(account, weights) - left - account.part_);
+    return account.own_rate_ == 0 ? free : std::min(free, account.own_);
   };
   // Also of those who have all they may: it may be less than was worth moving at another rate.
   for (const auto& account : accounts_) {
@@ -157,9 +169,12 @@ void Budget::share() {
     for (const auto& account : accounts_) {
       const double free = account->is_asking_ ? room(*account) : 0;
       if (free < 1) continue;
-      const double share = std::floor(whole * account->weight_ / open);
+      const double share = whole * account->weight_ / open;
       const double part = rate_ == 0 ? free : std::min(free, share);
-      account->left_.fetch_add(static_cast<int64_t>(part), std::memory_order_relaxed);
+      // A light one gets less than a byte at a time.
+      const double bytes = std::floor(account->part_ + part);
+      account->part_ += part - bytes;
+      account->left_.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
       if (account->own_rate_ != 0) account->own_ -= part;
       if (rate_ != 0) pool_ -= part;
     }

@@ -6,8 +6,8 @@
 // A lane looks at its account before it moves bytes and pays for what it has moved, headers and
 // digests included.
 //
-// No more than kBurstNs of a rate can be saved up, so in no second more is moved than the rate and
-// that much. An account is used by the lane of its transfer alone; what it gets comes under the
+// No more than kBurstSeconds of a rate can be saved up, so in no second more is moved than the rate
+// and that much. An account is used by the lane of its transfer alone; what it gets comes under the
 // lock of the budget, from whichever lane asks first.
 #pragma once
 
@@ -58,11 +58,13 @@ class Account {
   std::atomic<int64_t> left_{0};   // below zero: more was moved than was left
   std::atomic<int64_t> least_{0};  // less than this is not worth moving
   std::atomic<uint64_t> asked_ns_{0};
+  std::atomic<bool> is_denied_{false};  // was told 0 the last time it asked
   uint64_t ask_again_ns_ = 0;
   // Under the lock of the budget.
   double weight_ = static_cast<double>(bounds::priority);
   uint64_t own_rate_ = 0;
-  double own_ = 0;  // what time has brought of the own rate
+  double own_ = 0;   // what time has brought of the own rate
+  double part_ = 0;  // of a byte, beside `left_`
   bool is_asking_ = false;
 };
 
@@ -84,11 +86,14 @@ class Budget {
   // What an account may hold of that, however small its share: what comes in two turns of its lane,
   // or it could not use what others leave.
   static constexpr double kHeldSeconds = 0.008;
-  // Who has not asked for so long has no share, and gives back what it has.
+  // Who has not asked for so long has no share, and gives back what it has. One that was told 0
+  // still waits, however late the turn of its lane comes.
   static constexpr uint64_t kIdleNs = 50'000'000;
+  static constexpr uint64_t kLateNs = 1'000'000'000;
 
   static double burst_of(uint64_t rate) { return static_cast<double>(rate) * kBurstSeconds; }
   void fill(uint64_t now_ns);
+  bool is_waiting(const Account& account) const;
   void save(double seconds);
   void share();
   void bound(Account& account);
@@ -101,6 +106,12 @@ class Budget {
   double pool_ = 0;  // what time has brought and nobody had room for
   uint64_t filled_ns_ = 0;
   std::vector<std::shared_ptr<Account>> accounts_;
+};
+
+// What some feeds of one transfer may send together, beside what limits the transfer.
+struct Link {
+  Budget budget;
+  std::shared_ptr<Account> account = budget.open();
 };
 
 }  // namespace fr

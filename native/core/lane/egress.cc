@@ -127,7 +127,7 @@ bool Lane::pump() {
     const uint64_t most = feed->accepted + kFirstBytes;
     while (more && feed->is_first && feed->accepted < most) more = pump_feed(*feed);
     again = more || again;
-    if (more && feed->transfer->up->is_paced()) to_the_end(*feed);
+    if (more && is_paced(*feed)) to_the_end(*feed);
     if (i < out_feeds_.size() && out_feeds_[i] == feed) i++;  // else it left its place
   }
   return again;
@@ -215,9 +215,7 @@ bool Lane::begin_payload(OutFeed& feed, Header* out) {
     return false;
   }
   Stream& stream = feed.transfer->streams.at(item.stream);
-  uint64_t length = std::min<uint64_t>(listed, feed.chunk);
-  const Account& up = *feed.transfer->up;
-  if (up.is_paced()) length = std::min(length, up.record_bytes());
+  uint64_t length = std::min<uint64_t>({listed, feed.chunk, record_bytes(feed)});
   Header header{Kind::kPayload, item.flags, item.stream, 0, item.begin, 0, item.route};
   if (stream.sparse) {
     const int file = stream.main.file->fd;
@@ -266,7 +264,7 @@ bool Lane::push_header(OutFeed& feed) {
     const Moved sent = feed.channel.send(feed.header_bytes + feed.header_sent,
                                          kHeaderBytes - feed.header_sent, more);
     if (!is_sent(feed, sent)) return false;
-    feed.transfer->up->pay(sent.bytes);
+    pay(feed, sent.bytes);
     feed.header_sent += sent.bytes;
   }
   if (feed.header_bytes[3] == static_cast<uint8_t>(Kind::kEnd) && !feed.end_sent) {
@@ -283,7 +281,7 @@ bool Lane::push_digests(OutFeed& feed) {
     if (most == 0) return false;
     const Moved sent = feed.channel.send(payload.data() + feed.digests_sent, most, false);
     if (!is_sent(feed, sent)) return false;
-    feed.transfer->up->pay(sent.bytes);
+    pay(feed, sent.bytes);
     feed.digests_sent += sent.bytes;
   }
   feed.digests = nullptr;
@@ -305,7 +303,7 @@ bool Lane::push_payload(OutFeed& feed) {
       return false;
     }
     if (!is_sent(feed, sent)) return false;
-    feed.transfer->up->pay(sent.bytes);
+    pay(feed, sent.bytes);
     feed.at += sent.bytes;
     feed.left -= sent.bytes;
     feed.accepted += sent.bytes;

@@ -305,6 +305,20 @@ Answer Engine::limit_transfer(uint32_t transfer, uint64_t up, uint64_t down, dou
   return {};
 }
 
+Answer Engine::limit_feeds(std::vector<uint32_t> feeds, uint64_t rate) {
+  if (!running_) return kClosed;
+  if (feeds.empty()) return {};
+  const auto first = feeds_.find(feeds.front());
+  for (const uint32_t feed : feeds) {
+    const auto it = feeds_.find(feed);
+    if (it == feeds_.end()) return {"feed: unknown handle", {}};
+    if (!it->second.is_out) return {"feed: receives, cannot send", {}};
+    if (it->second.transfer != first->second.transfer) return {"feed: of another transfer", {}};
+  }
+  return task(first->second.transfer,
+              [=, feeds = std::move(feeds)](Lane& lane) { lane.limit_feeds(feeds, rate); });
+}
+
 Answer Engine::stats(uint32_t transfer, std::vector<double>* out) const {
   auto it = transfers_.find(transfer);
   if (it == transfers_.end()) return {"transfer: unknown handle", {}};

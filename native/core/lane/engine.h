@@ -81,6 +81,8 @@ class Engine {
   void limit(uint64_t up, uint64_t down);
   // The same of one of them, and its weight against the others.
   Answer limit_transfer(uint32_t transfer, uint64_t up, uint64_t down, double weight);
+  // What these feeds of one transfer may send together; see limitFeeds (ports.ts).
+  Answer limit_feeds(std::vector<uint32_t> feeds, uint64_t rate);
 
   // Bytes landed, hole, scratch, received, duplicate, sent; then per feed:
   // handle, is_out, payload, queued, unacked, round trip (us), duplicate, records

@@ -13,6 +13,7 @@
 
 #include "core/base/interval_set.h"
 #include "core/io/channel.h"
+#include "core/lane/budget.h"
 #include "core/lane/digests.h"
 #include "core/wire/wire.h"
 
@@ -74,6 +75,10 @@ struct InFeed : Feed {
   bool is_parked = false;
   bool is_watched = true;
   int window_bytes = 0;  // what its socket may hold; 0: what the system thinks right
+  // Whether it counts among those that share the rate: it has brought something of late.
+  bool is_counted = false;
+  uint64_t came_ns = 0;  // when it last had, by a look at `counters`
+  uint64_t had = 0;
   // Lands only what it was asked for, by (stream, scratch).
   bool is_asked = false;
   std::map<std::pair<uint32_t, bool>, Asked> asked;
@@ -121,6 +126,8 @@ struct OutFeed : Feed {
   bool is_writable = true;
   bool is_finishing = false;
   bool end_sent = false;
+
+  std::shared_ptr<Link> link;  // what limits it together with others; none: nothing does
 
   // The record being sent.
   bool in_record = false;

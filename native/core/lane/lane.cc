@@ -25,18 +25,18 @@ constexpr uint64_t kReportBytes = 4u << 20;
 constexpr int kBatchEvents = 128;
 constexpr int kPaceMs = static_cast<int>(Account::kPaceNs / kMs);
 
-uint64_t clock_ns() {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
-}
-
 void close_fd(int& fd) {
   if (fd >= 0) ::close(fd);
   fd = -1;
 }
 
 }  // namespace
+
+uint64_t Lane::clock_ns() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
+}
 
 Lane::Lane(int index, Outbox* outbox, DiskThread* disk, EngineCounts* counts)
     : index_(index), outbox_(outbox), disk_(disk), counts_(counts), transit_(counts) {
@@ -263,7 +263,6 @@ void Lane::add_feed(uint32_t id, std::unique_ptr<Feed> feed) {
   event.events = feed->is_out ? EPOLLOUT | EPOLLIN | EPOLLRDHUP | EPOLLET : EPOLLIN | EPOLLRDHUP;
   Feed* const raw = feed.get();
   counts_->open_feeds++;
-  (raw->is_out ? transfer.up : transfer.down)->count_feed(1);
   transfer.feeds.push_back(raw);
   feeds_.emplace(raw->id, std::move(feed));
   const Channel& channel = raw->channel;
@@ -322,9 +321,9 @@ void Lane::drop_feed(Feed* feed) {
     }
     let_go(transfer);
   }
-  (feed->is_out ? transfer.up : transfer.down)->count_feed(-1);
   if (!feed->is_out) {
     auto& in = *static_cast<InFeed*>(feed);
+    count(in, false);
     if (in.is_batched) batched_--;
     if (in.is_parked) std::erase(parked_, &in);
   }

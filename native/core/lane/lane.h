@@ -75,6 +75,8 @@ class Lane {
             uint16_t route);
   void send_digests(uint32_t feed, DigestRef record, uint16_t route);
   void relay_digests(uint32_t transfer, const DigestRef& record, uint16_t route);
+  // These together; 0: nothing limits them.
+  void limit_feeds(const std::vector<uint32_t>& feeds, uint64_t rate);
   void finish(uint32_t feed);
   void close(uint32_t feed);
   void close_transfer(uint32_t id);
@@ -82,6 +84,7 @@ class Lane {
  private:
   static constexpr size_t kInboxMax = 65'536;
 
+  static uint64_t clock_ns();
   void run();
   bool take_inbox();
   void resume_doubted();
@@ -100,13 +103,18 @@ class Lane {
   Feed* find(uint32_t feed);
 
   // pace.cc
+  static bool is_paced(const OutFeed& feed);
+  static uint64_t record_bytes(const OutFeed& feed);
   bool may_begin(OutFeed& feed);
   bool may_receive(InFeed& feed);
   size_t readable(Account& down) const;
   uint64_t may_send(OutFeed& feed, uint64_t bytes);
+  static void pay(OutFeed& feed, uint64_t bytes);
   void resume_parked();
   void watch(InFeed& feed, bool on);
   void fit_window(InFeed& feed);
+  void count_busy(InFeed& feed);
+  static void count(InFeed& feed, bool is_busy);
   void to_the_end(OutFeed& feed);
 
   // ingest.cc

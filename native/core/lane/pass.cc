@@ -47,11 +47,10 @@ bool Lane::find_takers(InFeed& feed, std::vector<RouteTarget>* to) {
 bool Lane::pass_payload(InFeed& feed) {
   std::vector<RouteTarget> to;
   if (!find_takers(feed, &to)) return false;
-  const Account& up = *feed.transfer->up;
   Account& down = *feed.transfer->down;
   size_t want = std::min<uint64_t>(feed.left, kStepBytes);
   // What is taken is sent in one go.
-  if (up.is_paced()) want = std::min<uint64_t>(want, up.record_bytes());
+  for (const RouteTarget& target : to) want = std::min<uint64_t>(want, record_bytes(*target.feed));
   if (down.is_paced()) want = std::min(want, readable(down));
   std::vector<Channel*> channels;
   channels.reserve(to.size());

@@ -76,6 +76,21 @@ TEST_CASE("a rate is kept to from the first second on, however late and seldom i
   }
 }
 
+TEST_CASE("who comes late to what it waits for has what time has brought, as far as is saved up") {
+  for (const uint64_t late_ms : {30, 56, 100, 400}) {
+    Budget budget;
+    budget.set_rate(1'000'000);
+    Asker asker{budget.open()};
+    for (uint64_t ms = 0; ms < 20'000; ms += late_ms) {
+      asker.turn(kStart + ms * kMs);
+      asker.turn(kStart + ms * kMs);  // and is told that there is no more
+      const double seconds = static_cast<double>(ms) / 1'000;
+      CHECK(static_cast<double>(asker.moved) <= 1e6 * seconds + 25'001);
+    }
+    CHECK(is_about(asker.moved, 20e6 * 25 / static_cast<double>(late_ms), 5));
+  }
+}
+
 TEST_CASE("what was not used is lost, but for a burst") {
   Budget budget;
   budget.set_rate(1'000'000);
@@ -177,6 +192,21 @@ TEST_CASE("what was moved beyond the allowance is a debt") {
   CHECK(asker.moved <= 25'000);
   run({&asker}, 400, 1'500);
   CHECK(is_about(asker.moved, 1'000'000, 5));
+}
+
+TEST_CASE("the lightest has its share beside the heaviest, however little there is") {
+  Budget budget;
+  budget.set_rate(65'536);
+  Asker light{budget.open()};
+  Asker heavy{budget.open()};
+  budget.set(*light.account, 0, 1);
+  budget.set(*heavy.account, 0, 100);
+  for (uint64_t ms = 0; ms < 60'000; ms++) {
+    light.turn(kStart + ms * kMs);
+    heavy.turn(kStart + ms * kMs);
+  }
+  CHECK(is_about(light.moved, 65'536.0 * 60 / 101, 10));
+  CHECK(is_about(heavy.moved, 65'536.0 * 60 * 100 / 101, 3));
 }
 
 TEST_CASE("many transfers with little each all come to move something") {

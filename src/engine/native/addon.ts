@@ -71,6 +71,7 @@ export interface NativeEngine {
   /** Bytes a second; 0: no limit. */
   limit(up: number, down: number): void
   limitTransfer(transfer: number, up: number, down: number, weight: number): void
+  limitFeeds(feeds: Float64Array, bytesPerSecond: number): void
   stats(transfer: number): Float64Array
   counters(): Float64Array
   shutdown(): void

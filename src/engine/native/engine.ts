@@ -31,7 +31,7 @@ import type {
   TransferShare,
   TransferStats,
 } from '../../ports.js'
-import { checkBlocks, checkRates, checkTargets, checkWeight } from '../checks.js'
+import { checkBlocks, checkRate, checkRates, checkTargets, checkWeight } from '../checks.js'
 import { failureWords } from '../system-error.js'
 import {
   type Addon,
@@ -206,6 +206,11 @@ class AddonEngine implements DataEngine {
     const { up, down } = checkRates(share)
     const weight = checkWeight(share)
     this.#call((engine) => engine.limitTransfer(transfer, up, down, weight))
+  }
+
+  limitFeeds(feeds: readonly FeedHandle[], bytesPerSecond: number | undefined): void {
+    const rate = checkRate('bytesPerSecond', bytesPerSecond)
+    this.#call((engine) => engine.limitFeeds(Float64Array.from(feeds), rate))
   }
 
   stats(transfer: TransferHandle): TransferStats {

@@ -75,7 +75,7 @@ export class Account {
 
   /** Pays for bytes that were moved without asking; below zero: gives back what was not moved. */
   pay(bytes: number): void {
-    if (this.isPaced) this.left -= bytes
+    if (this.isPaced) this.left = Math.min(this.left - bytes, this.rate * burstSeconds)
   }
 
   /** Lets everybody go who waits. */
@@ -114,6 +114,32 @@ export class Account {
     const granted = Math.min(want, Math.floor(this.left))
     this.left -= granted
     return granted
+  }
+}
+
+/** What one record costs at all the accounts that limit it. */
+export class Toll {
+  #paid: { readonly account: Account; bytes: number }[] = []
+
+  /**
+   * Resolves with how many of `want` bytes may be moved, which are paid with that at each account
+   * that is paced now. To be followed by `settle`.
+   */
+  async take(accounts: readonly Account[], want: number): Promise<number> {
+    this.#paid = accounts.filter(({ isPaced }) => isPaced).map((account) => ({ account, bytes: 0 }))
+    let most = want
+    if (want === 0) return 0
+    for (const one of this.#paid) {
+      one.bytes = await one.account.take(most)
+      most = Math.min(most, one.bytes)
+    }
+    return most
+  }
+
+  /** Pays for what has been moved beyond what was taken, and gives back what has not. */
+  settle(moved: number): void {
+    for (const { account, bytes } of this.#paid) account.pay(moved - bytes)
+    this.#paid = []
   }
 }
 

@@ -37,6 +37,7 @@ import {
   checkBlocks,
   checkInteger,
   checkRange,
+  checkRate,
   checkRates,
   checkTargets,
   checkWeight,
@@ -276,6 +277,17 @@ class PortableEngine implements DataEngine {
     }
   }
 
+  limitFeeds(handles: readonly FeedHandle[], bytesPerSecond: number | undefined): void {
+    this.#checkOpen()
+    const rate = checkRate('bytesPerSecond', bytesPerSecond)
+    const all = handles.map((handle) => this.#sending(handle))
+    const transfer = all[0]?.transfer
+    if (all.some((one) => one.transfer !== transfer))
+      throw new TypeError('feed: of another transfer')
+    const feeds = all.map(({ feed }) => feed)
+    transfer?.limitFeeds(feeds, rate)
+  }
+
   stats(handle: TransferHandle): TransferStats {
     const transfer = this.#transfer(handle)
     return {
@@ -407,12 +419,18 @@ class PortableEngine implements DataEngine {
     return known('transfer', handle, this.#transfers.get(handle))
   }
 
+  /** One that takes more to send. */
   #outFeed(handle: FeedHandle): { feed: OutFeed; transfer: Transfer } {
+    const found = this.#sending(handle)
+    if (found.feed.isFinishing) throw new TypeError('the feed is finished')
+    return found
+  }
+
+  #sending(handle: FeedHandle): { feed: OutFeed; transfer: Transfer } {
     this.#checkOpen()
     const transfer = known('feed', handle, this.#transferOfFeed.get(handle))
     const feed = transfer.feeds.get(handle)
     if (!(feed instanceof OutFeed)) throw new TypeError('an incoming feed sends nothing')
-    if (feed.isFinishing) throw new TypeError('the feed is finished')
     return { feed, transfer }
   }
 }

@@ -77,6 +77,8 @@ export class InFeed extends Feed {
   #isSocketDone = false
   #isRunning = false
   #duplicateBytes = 0
+  /** Of what is in the inbox, from its front on, came when nothing limited this transfer. */
+  #freeBytes = 0
 
   constructor(handle: FeedHandle, socket: Socket, seed: bigint, host: FeedHost, isAsked: boolean) {
     super(handle, socket, seed, host)
@@ -98,6 +100,7 @@ export class InFeed extends Feed {
 
   protected override onBytes(chunk: Buffer): void {
     this.#inbox.push(chunk)
+    if (!this.host.down.isPaced) this.#freeBytes = this.#inbox.bytes
     if (this.#inbox.bytes >= this.#inboxBytes) this.socket.pause()
     this.#wake()
   }
@@ -143,9 +146,7 @@ export class InFeed extends Feed {
     if (this.#inbox.bytes === 0) return false
     const record = this.#record
     if (record !== undefined) {
-      const there = Math.min(record.left, this.#inbox.bytes)
-      const { down } = this.host
-      const count = down.isPaced ? await down.take(there) : there
+      const count = await this.#mayTake(Math.min(record.left, this.#inbox.bytes))
       if (count === 0 || !this.isOpen) return false
       const bytes = this.#inbox.take(count)
       if (record.digests === undefined) await this.#land(record, bytes, count)
@@ -157,7 +158,7 @@ export class InFeed extends Feed {
       return false
     }
     if (this.#inbox.bytes < recordHeaderBytes) return false
-    this.host.down.pay(recordHeaderBytes)
+    this.host.down.pay(recordHeaderBytes - this.#takeFree(recordHeaderBytes))
     const bytes = Buffer.concat(this.#inbox.take(recordHeaderBytes))
     const header = decodeRecordHeader(bytes, this.seed, this.host.hash)
     if (header !== null && this.#begin(header)) {
@@ -166,6 +167,20 @@ export class InFeed extends Feed {
     }
     this.over('ERR_FR_PROTOCOL', 0)
     return false
+  }
+
+  /** How many of these bytes may leave the inbox now; they are paid with that. */
+  async #mayTake(there: number): Promise<number> {
+    const { down } = this.host
+    const free = this.#takeFree(there)
+    return free > 0 || !down.isPaced ? free || there : down.take(there)
+  }
+
+  /** How many of the next bytes cost nothing. */
+  #takeFree(count: number): number {
+    const free = Math.min(count, this.#freeBytes)
+    this.#freeBytes -= free
+    return free
   }
 
   /** False: the record does not fit the transfer. */

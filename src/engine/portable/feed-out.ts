@@ -14,65 +14,32 @@ import { limits } from '../../base/limits.js'
 import { type Span, SpanSet } from '../../base/spans.js'
 import type { DigestSpec, FeedStats, SendSpec } from '../../ports.js'
 import { asFrError } from '../checks.js'
+import { type Account, Toll } from './budget.js'
 import { type DigestLog, DigestQueue } from './digests.js'
 import { Feed } from './feed.js'
+import { type Awaited, type Flags, type Had, keep, type Piece, Pieces } from './pieces.js'
 import { encodeRecordHeader, type RecordHeader, recordHeaderBytes } from './record.js'
 import type { StreamState } from './stream.js'
-import { runsOf } from './zeros.js'
+import { runsOf, zerosAhead } from './zeros.js'
 
 const recordBytes = 256 * 1024
 const buffersPerFeed = 2
-
-interface Flags {
-  readonly route: number
-  readonly scratch: boolean
-}
-
-interface Piece extends Flags {
-  readonly stream: StreamState
-  begin: number
-  end: number
-}
-
-/** Listed bytes of one stream, with one set of flags, that have not landed yet. */
-interface Awaited extends Flags {
-  readonly stream: StreamState
-  readonly bytes: SpanSet
-}
-
-/** Bytes of one stream that routes brought, to be sent under one number. */
-interface RouteQueue {
-  readonly stream: StreamState
-  readonly next: number
-  readonly bytes: SpanSet
-  /** Where the last record ended: sending goes on from there as long as it can. */
-  at: number
-}
-
-/** What a route brought before this feed left its table. */
-interface Had {
-  readonly stream: StreamState
-  readonly route: number
-  readonly bytes: SpanSet
-}
 
 export class OutFeed extends Feed {
   override readonly direction = 'out'
   #isFinishing = false
   #endSent = false
   readonly #digests = new DigestQueue()
-  readonly #listed: Piece[] = []
-  #listedBytes = 0
+  readonly #pieces = new Pieces()
   readonly #awaited: Awaited[] = []
-  readonly #routed: RouteQueue[] = []
   readonly #had: Had[] = []
-  #isRoutedNext = false
   #inFlightBytes = 0
   /** Bytes that are stored nowhere and not handed to the system yet; undefined: none. */
   #passingBytes: number | undefined
   #isRunning = false
-  /** What a limit lets the next record have is paid already. */
-  #isCharged = false
+  /** What it may send together with other feeds; undefined: nothing more limits it. */
+  #link: Account | undefined
+  readonly #toll = new Toll()
   #freeBuffers: Buffer[] = []
   #buffers = 0
   #whenBufferFree: (() => void) | undefined
@@ -82,9 +49,8 @@ export class OutFeed extends Feed {
   }
 
   override stats(): FeedStats {
-    let queuedBytes = this.#listedBytes + this.#inFlightBytes + (this.#passingBytes ?? 0)
+    let queuedBytes = this.#pieces.bytes + this.#inFlightBytes + (this.#passingBytes ?? 0)
     for (const { bytes } of this.#awaited) queuedBytes += bytes.bytes
-    for (const { bytes } of this.#routed) queuedBytes += bytes.bytes
     return {
       feed: this.handle,
       direction: 'out',
@@ -101,10 +67,10 @@ export class OutFeed extends Feed {
     if (!this.isOpen || stream.failed) return
     const flags = { route: spec.route ?? 0, scratch: spec.scratch ?? false }
     const { ready, missing } = stream.split(spec.offset, spec.offset + spec.length)
-    let pieces = this.#listed.length + ready.length + missing.length
+    let pieces = this.#pieces.listed + ready.length + missing.length
     for (const { bytes } of this.#awaited) pieces += bytes.pieces
     if (pieces > limits.listedRanges) throw new FrError('ERR_FR_INBOX_FULL')
-    for (const [begin, end] of ready) this.#list(stream, flags, begin, end)
+    for (const [begin, end] of ready) this.#pieces.list(stream, flags, begin, end)
     for (const [begin, end] of missing) this.#awaitedOf(stream, flags).bytes.add(begin, end)
     this.wake()
   }
@@ -128,7 +94,7 @@ export class OutFeed extends Feed {
       if (awaited.stream !== stream) continue
       for (const [low, high] of awaited.bytes.present(begin, end)) {
         awaited.bytes.remove(low, high)
-        this.#list(stream, awaited, low, high)
+        this.#pieces.list(stream, awaited, low, high)
       }
     }
     this.wake()
@@ -137,12 +103,7 @@ export class OutFeed extends Feed {
   /** Queues bytes that a route brings, unless the feed is finishing. */
   route(stream: StreamState, begin: number, end: number, next: number): void {
     if (!this.isOpen || this.#isFinishing || stream.failed) return
-    let queue = this.#routed.find((one) => one.stream === stream && one.next === next)
-    if (queue === undefined) {
-      queue = { stream, next, bytes: new SpanSet(), at: 0 }
-      this.#routed.push(queue)
-    }
-    queue.bytes.add(begin, end)
+    this.#pieces.route(stream, begin, end, next)
     this.wake()
   }
 
@@ -175,10 +136,8 @@ export class OutFeed extends Feed {
 
   /** The stream failed: nothing more of it can be sent. */
   forget(stream: StreamState): void {
-    keep(this.#routed, (queue) => queue.stream !== stream)
+    this.#pieces.forget(stream)
     keep(this.#awaited, (awaited) => awaited.stream !== stream)
-    keep(this.#listed, (piece) => piece.stream !== stream)
-    this.#listedBytes = this.#listed.reduce((sum, piece) => sum + piece.end - piece.begin, 0)
     this.wake()
   }
 
@@ -192,13 +151,28 @@ export class OutFeed extends Feed {
     if (!this.isOpen || this.#endSent) return
     const bytes = body.reduce((sum, part) => sum + part.length, 0)
     this.#passingBytes = bytes
+    this.#link?.pay(recordHeaderBytes + bytes)
     const front = Buffer.allocUnsafe(recordHeaderBytes)
     this.#write(front, header, body, () => {
       this.payloadBytes += bytes
       this.host.totals.sentBytes += bytes
-      this.#passingBytes = undefined
-      this.host.lookAgain()
+      void this.#passed()
     })
+  }
+
+  /** What passes is paid for before more is taken. */
+  async #passed(): Promise<void> {
+    if (this.#link !== undefined) this.#link.pay(-(await this.#link.take(1)))
+    this.#passingBytes = undefined
+    this.host.lookAgain()
+  }
+
+  get link(): Account | undefined {
+    return this.#link
+  }
+
+  limit(link: Account | undefined): void {
+    this.#link = link
   }
 
   protected override onBytes(): void {
@@ -221,19 +195,6 @@ export class OutFeed extends Feed {
     this.#whenBufferFree?.()
     this.#freeBuffers = []
     this.host.lookAgain()
-  }
-
-  #list(stream: StreamState, flags: Flags, begin: number, end: number): void {
-    this.#listedBytes += end - begin
-    const last = this.#listed.at(-1)
-    const isContinued =
-      last !== undefined &&
-      last.stream === stream &&
-      last.end === begin &&
-      last.route === flags.route &&
-      last.scratch === flags.scratch
-    if (isContinued) last.end = end
-    else this.#listed.push({ stream, route: flags.route, scratch: flags.scratch, begin, end })
   }
 
   #awaitedOf(stream: StreamState, { route, scratch }: Flags): Awaited {
@@ -260,12 +221,11 @@ export class OutFeed extends Feed {
       if (buffer === undefined) break
       const most = await this.#mayMove()
       const digests = this.#digests.take()
-      const piece = digests === undefined ? this.#nextPiece(most - recordHeaderBytes) : undefined
-      const bytes = digests?.payload.length ?? (piece && piece.end - piece.begin)
-      this.#settle(most, bytes)
+      const piece = digests === undefined ? this.#pieces.next(most - recordHeaderBytes) : undefined
       if (digests !== undefined) this.#writeDigests(buffer, digests)
       else if (piece !== undefined) await this.#writePiece(buffer, piece)
       else {
+        this.#toll.settle(0)
         this.#freeBuffers.push(buffer)
         if (this.#isFinishing && this.#awaited.every(({ bytes }) => bytes.pieces === 0)) this.#end()
         break
@@ -276,22 +236,16 @@ export class OutFeed extends Feed {
 
   /** Bytes that the next record may have, with its header; waits where a limit says so. */
   async #mayMove(): Promise<number> {
-    const { up } = this.host
-    if (!up.isPaced || !this.#hasWork) return recordHeaderBytes + recordBytes
-    this.#isCharged = true
-    return Math.max(recordHeaderBytes + 1, await up.take(recordHeaderBytes + recordBytes))
-  }
-
-  /** Pays for what goes beyond what was taken, and gives back what does not go. */
-  #settle(taken: number, bytes: number | undefined): void {
-    const moved = bytes === undefined ? 0 : recordHeaderBytes + bytes
-    this.host.up.pay(this.#isCharged ? moved - taken : moved)
-    this.#isCharged = false
+    const accounts = this.#link === undefined ? [this.host.up] : [this.#link, this.host.up]
+    const want = recordHeaderBytes + recordBytes
+    if (!accounts.some(({ isPaced }) => isPaced)) return want
+    const hasWork = this.#hasWork
+    const most = await this.#toll.take(accounts, hasWork ? want : 0)
+    return hasWork ? Math.max(recordHeaderBytes + 1, most) : want
   }
 
   get #hasWork(): boolean {
-    const isRouted = this.#routed.some(({ bytes }) => bytes.pieces > 0)
-    return this.#listed.length > 0 || isRouted || this.#digests.isDue
+    return this.#pieces.isDue || this.#digests.isDue
   }
 
   /** A buffer of one record; waits while the socket holds them all. Undefined: the feed is over. */
@@ -308,39 +262,6 @@ export class OutFeed extends Feed {
     return Buffer.allocUnsafeSlow(recordHeaderBytes + recordBytes)
   }
 
-  /** Takes the next bytes to send off the queues, at most `most` of them. */
-  #nextPiece(most: number): Piece | undefined {
-    const isRoutedTurn = this.#isRoutedNext
-    this.#isRoutedNext = !isRoutedTurn
-    return isRoutedTurn
-      ? (this.#nextRouted(most) ?? this.#nextListed(most))
-      : (this.#nextListed(most) ?? this.#nextRouted(most))
-  }
-
-  #nextListed(most: number): Piece | undefined {
-    const first = this.#listed[0]
-    if (first === undefined) return undefined
-    const begin = first.begin
-    const end = Math.min(first.end, begin + most)
-    first.begin = end
-    if (end === first.end) this.#listed.shift()
-    this.#listedBytes -= end - begin
-    return { ...first, begin, end }
-  }
-
-  #nextRouted(most: number): Piece | undefined {
-    for (const queue of this.#routed) {
-      const span = queue.bytes.next(queue.at) ?? queue.bytes.next(0)
-      if (span === undefined) continue
-      const begin = span[0]
-      const end = Math.min(span[1], begin + most)
-      queue.bytes.remove(begin, end)
-      queue.at = end
-      return { stream: queue.stream, route: queue.next, scratch: false, begin, end }
-    }
-    return undefined
-  }
-
   async #writePiece(buffer: Buffer, piece: Piece): Promise<void> {
     const { stream, begin, end, route, scratch } = piece
     const length = end - begin
@@ -348,6 +269,7 @@ export class OutFeed extends Feed {
     this.#inFlightBytes += length
     const isRead = await this.#read(stream, payload, begin)
     if (!isRead) {
+      this.#toll.settle(0)
       this.#inFlightBytes -= length
       this.#freeBuffers.push(buffer)
       return
@@ -358,9 +280,18 @@ export class OutFeed extends Feed {
       this.#whenBufferFree?.()
     }
     const runs = stream.sparse && !scratch ? runsOf(payload) : [[0, length, false] as const]
+    const isAllHole = runs.length === 1 && runs[0]?.[2] === true
+    const more = isAllHole ? await this.#holeBehind(buffer, piece) : 0
+    const data = runs.reduce((sum, [from, to, isHole]) => sum + (isHole ? 0 : to - from), 0)
+    this.#toll.settle(runs.length * recordHeaderBytes + data)
     for (const [i, [from, to, isHole]] of runs.entries()) {
       const kind = isHole ? 'hole' : 'payload'
-      const place = { stream: stream.id, offset: begin + from, length: to - from, digestBytes: 0 }
+      const place = {
+        stream: stream.id,
+        offset: begin + from,
+        length: to - from + more,
+        digestBytes: 0,
+      }
       const header: RecordHeader = { kind, route, scratch, ...place }
       // Only the first has its place for a header right before it.
       const front = i === 0 ? buffer : Buffer.allocUnsafe(recordHeaderBytes)
@@ -373,6 +304,17 @@ export class OutFeed extends Feed {
         if (i === runs.length - 1) settled()
       })
     }
+  }
+
+  /**
+   * A hole is as long as it is, however little a limit lets a record have: takes what follows it in
+   * the queue off that, too, and returns how much.
+   */
+  async #holeBehind(buffer: Buffer, piece: Piece): Promise<number> {
+    const length = Math.min(this.#pieces.behind(piece), recordBytes)
+    const ahead = buffer.subarray(recordHeaderBytes, recordHeaderBytes + length)
+    if (length === 0 || !(await this.#read(piece.stream, ahead, piece.end))) return 0
+    return this.#pieces.takeBehind(piece, zerosAhead(ahead))
   }
 
   /** False: nothing to send, the stream has failed. */
@@ -390,6 +332,7 @@ export class OutFeed extends Feed {
   }
 
   #writeDigests(buffer: Buffer, spec: DigestSpec): void {
+    this.#toll.settle(recordHeaderBytes + spec.payload.length)
     buffer.set(spec.payload, recordHeaderBytes)
     const header: RecordHeader = {
       kind: 'digests',
@@ -439,10 +382,4 @@ export class OutFeed extends Feed {
     this.#endSent = true
     this.socket.end(header)
   }
-}
-
-function keep<T>(list: T[], isKept: (item: T) => boolean): void {
-  const kept = list.filter(isKept)
-  list.length = 0
-  for (const item of kept) list.push(item)
 }

@@ -6,7 +6,7 @@
 import type { FrErrorCode } from '../../base/errors.js'
 import type { DigestSpec, EngineEvent, FeedHandle, TransferHandle } from '../../ports.js'
 import { type Failed, failureWords } from '../system-error.js'
-import type { Account } from './budget.js'
+import { type Account, Budget } from './budget.js'
 import { RelayedDigests } from './digests.js'
 import type { Feed, FeedHost, Taker } from './feed.js'
 import { OutFeed } from './feed-out.js'
@@ -38,6 +38,8 @@ export class Transfer implements FeedHost {
   /** By route: the feeds it goes to, and its number beyond each. */
   readonly #table = new Map<number, Map<OutFeed, number>>()
   readonly #digests = new RelayedDigests()
+  /** What limits some of the feeds together. */
+  readonly #links = new Set<Account>()
   /** Feeds that wait for others to take what they bring. */
   readonly #waiting: (() => void)[] = []
   #isClosed = false
@@ -165,10 +167,21 @@ export class Transfer implements FeedHost {
     this.emit({ type: 'fileFailed', transfer: this.transfer, stream: stream.id, code, errno, text })
   }
 
+  /** These send no more than that together; 0: nothing more limits them. */
+  limitFeeds(feeds: readonly OutFeed[], rate: number): void {
+    const known = feeds.find(({ link }) => link !== undefined)?.link
+    const link = rate === 0 ? undefined : (known ?? new Budget().open())
+    if (link !== undefined) {
+      this.#links.add(link)
+      link.ownRate = rate
+      link.bound()
+    }
+    for (const feed of feeds) feed.limit(link)
+  }
+
   close(): void {
     this.#isClosed = true
-    this.up.close()
-    this.down.close()
+    for (const account of [this.up, this.down, ...this.#links]) account.close()
     for (const feed of this.feeds.values()) feed.drop()
     for (const stream of this.streams.values()) {
       stream.failed = true

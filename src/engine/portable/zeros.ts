@@ -4,6 +4,12 @@
 const grainBytes = 16 * 1024
 const zeros = Buffer.alloc(grainBytes)
 
+/** How many grains of these, from the first on, are zeros, in bytes. */
+export function zerosAhead(bytes: Buffer): number {
+  const [first] = runsOf(bytes)
+  return first?.[2] === true ? first[1] : 0
+}
+
 /** Runs of zeros and of data, cut at grains: where each begins and ends, whether it is zeros. */
 export function runsOf(payload: Buffer): (readonly [from: number, to: number, isHole: boolean])[] {
   const runs: [number, number, boolean][] = []
