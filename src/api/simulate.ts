@@ -21,18 +21,20 @@ const latencyMsUsual = 0.3
  */
 export async function simulate(options: SimulateOptions): Promise<SimulateResult> {
   requireOptions('simulate', options)
-  const wanted = checkWanted(options)
   const wish = oneOf('model', options.model, models) ?? 'auto'
   const { signal } = options
   requireSignal(signal)
   const { modelFor, simulatePush } = await import('../sim/simulate.js')
-  const model = wish === 'auto' ? modelFor(wanted) : wish
-  if (model === 'fluid' && wanted.kills.length > 0)
+  const nodes = targetsOf(options.nodes)
+  const kills = killsOf(options.kill, nodes.length)
+  const model = wish === 'auto' ? modelFor({ nodes, kills }) : wish
+  if (model === 'fluid' && kills.length > 0)
     throw new TypeError('kill needs the model sessions: nothing dies in a fluid')
-  if (model === 'sessions' && wanted.nodes.length > limits.nodesPerPush)
+  if (model === 'sessions' && nodes.length > limits.nodesPerPush)
     throw new TypeError(
       `the model sessions takes at most ${limits.nodesPerPush} nodes; fluid takes more`,
     )
+  const wanted = checkWanted(options, nodes, kills)
   const run = simulatePush(wanted, model)
   for (;;) {
     await new Promise((resolve) => setImmediate(resolve))
@@ -42,7 +44,11 @@ export async function simulate(options: SimulateOptions): Promise<SimulateResult
   }
 }
 
-function checkWanted(options: SimulateOptions): Wanted {
+function checkWanted(
+  options: SimulateOptions,
+  targets: ReturnType<typeof targetsOf>,
+  kills: Wanted['kills'],
+): Wanted {
   const bytes = optionalInteger('bytes', options.bytes, 1, limits.fileBytes)
   if (bytes === undefined) throw new TypeError('bytes must be given')
   const uplink = optionalRate('uplinkBytesPerSecond', options.uplinkBytesPerSecond)
@@ -50,7 +56,7 @@ function checkWanted(options: SimulateOptions): Wanted {
   const downlink = optionalRate('downlinkBytesPerSecond', options.downlinkBytesPerSecond) ?? uplink
   const originUplink =
     optionalRate('originUplinkBytesPerSecond', options.originUplinkBytesPerSecond) ?? uplink
-  const nodes = targetsOf(options.nodes).map((node) => ({
+  const nodes = targets.map((node) => ({
     uplinkBytesPerSecond: uplink,
     downlinkBytesPerSecond: downlink,
     ...node,
@@ -82,7 +88,7 @@ function checkWanted(options: SimulateOptions): Wanted {
     originUplinkBytesPerSecond: originUplink,
     latencyMs: latencyOf(options.latencyMs),
     seed: optionalInteger('seed', options.seed, 0, 0xffff_ffff) ?? 1,
-    kills: killsOf(options.kill, nodes.length),
+    kills,
     tellsRates: options.speedsKnown ?? true,
   }
 }

@@ -16,9 +16,15 @@ export interface Simulated extends Forecast, Answer {
   readonly parents: readonly (number | null)[]
 }
 
+interface Counted {
+  readonly nodes: { readonly length: number }
+  readonly kills: { readonly length: number }
+}
+
 /** The model that is taken where the caller leaves it open: whole sessions while they are cheap. */
-export function modelFor({ nodes, kills }: Wanted): Model {
-  return kills.length > 0 || nodes.length <= limits.simulatedSessions ? 'sessions' : 'fluid'
+export function modelFor(wanted: Counted): Model {
+  const isSmall = wanted.nodes.length <= limits.simulatedSessions
+  return wanted.kills.length > 0 || isSmall ? 'sessions' : 'fluid'
 }
 
 /** Yields now and then. */

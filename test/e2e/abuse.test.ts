@@ -12,13 +12,14 @@ import type { FrErrorCode } from '../../src/base/errors.js'
 import { KIB, limits, MIB } from '../../src/base/limits.js'
 import { awakeMs, unwatch, watch } from '../../src/base/time/awake.js'
 import { type Frame, originNumber } from '../../src/control/messages/types.js'
+import { usualEngines } from './engines.js'
 import { digestsOf, Hostile, type HostileLink, hostileEdge, keyText } from './hostile.js'
-import { type EngineKind, expectCopies, partials, until, World } from './push-support.js'
+import { expectCopies, partials, until, World } from './push-support.js'
 
 const block = 64 * KIB
 const mateId = 'ab'.repeat(16)
 
-describe.each<EngineKind>(['portable', 'native'])('abuse of a node on the %s engine', (engine) => {
+describe.each(usualEngines)('abuse of a node on the %s engine', (engine) => {
   let world: World
   let node: FrNode & { dataDir: string }
   let hostile: Hostile

@@ -5,12 +5,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { granuleMs } from '../../src/store/held/identity.js'
-import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
+import { usualEngines } from './engines.js'
+import { expectCopies, until, useWorld } from './push-support.js'
 
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
 const bytes = 9 * MIB + 5
 
-describe.each(kinds)('a file that a %s node holds', (engine) => {
+describe.each(usualEngines)('a file that a %s node holds', (engine) => {
   const world = useWorld(engine)
   const before = process.env['XDG_CACHE_HOME']
   beforeEach(() => {

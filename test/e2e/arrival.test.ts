@@ -20,9 +20,9 @@ import type { NodeHost } from '../../src/session/receiver/node-host.js'
 import { Journal } from '../../src/store/journal/journal.js'
 import { Leftovers, type WantedContent } from '../../src/store/leftovers.js'
 import { Partial } from '../../src/store/partial.js'
-import { type EngineKind, until, useWorld } from './push-support.js'
+import { engines } from './engines.js'
+import { until, useWorld } from './push-support.js'
 
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
 const name = new Uint8Array(Buffer.from('name'))
 const blockBytes = 65_536
 const wanted: WantedContent = {
@@ -33,7 +33,7 @@ const wanted: WantedContent = {
   size: 4 * blockBytes,
 }
 
-describe.each(kinds)('what an earlier transfer left (%s engine)', (kind) => {
+describe.each(engines)('what an earlier transfer left (%s engine)', (kind) => {
   const world = useWorld(kind)
   let engine: DataEngine
   let dir: DataDirHandle

@@ -9,7 +9,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fetchStatus, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { sha256 } from './cli-world.js'
-import { type EngineKind, keepsNothing, World } from './push-support.js'
+import { usualEngines } from './engines.js'
+import { keepsNothing, World } from './push-support.js'
 
 let world: World
 afterEach(() => world.dispose())
@@ -18,7 +19,7 @@ const hasIpv6 = Object.values(networkInterfaces())
   .flat()
   .some((at) => at?.address === '::1')
 
-describe.each<EngineKind>(['portable', 'native'])('addresses on the %s engine', (engine) => {
+describe.each(usualEngines)('addresses on the %s engine', (engine) => {
   beforeEach(() => {
     world = new World(engine)
   })

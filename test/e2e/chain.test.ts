@@ -2,11 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import { type LogLine, type Plan, type PushOptions, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import { type EngineKind, expectCopies, useWorld } from './push-support.js'
+import { engines } from './engines.js'
+import { expectCopies, useWorld } from './push-support.js'
 
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
-
-describe.each(kinds)('a chain of groups on the %s engine', (engine) => {
+describe.each(engines)('a chain of groups on the %s engine', (engine) => {
   const world = useWorld(engine)
 
   it.each([

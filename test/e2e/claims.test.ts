@@ -8,10 +8,11 @@ import { describe, expect, it } from 'vitest'
 import { type PushOptions, type PushResult, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { offerDoor } from './door.js'
+import { usualEngines } from './engines.js'
 import { passAll, proxy } from './proxy.js'
 import { expectCopies, keepsNothing, until, useWorld } from './push-support.js'
 
-describe.each(['native', 'portable'] as const)('a name, engine %s', (engine) => {
+describe.each(usualEngines)('a name, engine %s', (engine) => {
   const world = useWorld(engine)
 
   function pushed(path: string, to: string[], over: Partial<PushOptions> = {}) {

@@ -12,7 +12,8 @@ import { nodeIdOf } from '../../src/protocol/greeting.js'
 import { Catalogue } from '../../src/store/catalogue/catalogue.js'
 import type { HeldStream } from '../../src/store/catalogue/record.js'
 import type { Door } from './door.js'
-import { type EngineKind, expectCopies, until, useWorld, type WorldNode } from './push-support.js'
+import { usualEngines } from './engines.js'
+import { expectCopies, until, useWorld, type WorldNode } from './push-support.js'
 
 const name = 'a.bin'
 
@@ -32,7 +33,7 @@ async function provedRecord(dataDir: string): Promise<HeldStream> {
   return record
 }
 
-describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) => {
+describe.each(usualEngines)('on the %s engine', (engine) => {
   const world = useWorld(engine)
   let holder: WorldNode
   let others: WorldNode[]
@@ -104,7 +105,7 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
   })
 
   it('outcomes of nodes that fail are those of a push', async () => {
-    const options = { ...to(at(0).address, '127.0.0.1:1'), connectMs: 50 }
+    const options = { ...to(at(0).address, '127.0.0.1:1'), connectMs: 1000 }
     expect((await copy(name, options).result).nodes).toMatchObject([
       { status: 'complete', servedBy: null },
       { status: 'failed', code: 'ERR_FR_UNREACHABLE', servedBy: null },

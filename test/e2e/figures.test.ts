@@ -15,7 +15,8 @@ import { closingLines } from '../../src/cli/render/closing.js'
 import { painter } from '../../src/cli/render/text.js'
 import { originNumber } from '../../src/control/messages/types.js'
 import { type CountingDoor, countingDoor } from './counting.js'
-import { type EngineKind, expectCopies, until, useWorld, World } from './push-support.js'
+import { engines } from './engines.js'
+import { expectCopies, until, useWorld, World } from './push-support.js'
 
 interface Seen {
   readonly result: PushResult
@@ -91,7 +92,7 @@ it('docs/figures.md defines every field there is, and no other', async () => {
   }
 })
 
-describe.each<EngineKind>(['portable', 'native'])('figures on the %s engine', (engine) => {
+describe.each(engines)('figures on the %s engine', (engine) => {
   const world = useWorld(engine)
 
   async function doors(count: number, refusesMates = false) {

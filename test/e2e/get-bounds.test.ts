@@ -8,16 +8,16 @@ import { type Get, get } from '../../src/api/index.js'
 import { limits } from '../../src/base/limits.js'
 import type { RangePair } from '../../src/base/ranges.js'
 import type { Frame } from '../../src/control/messages/types.js'
+import { engines } from './engines.js'
 import { authored, holdingBack, plantHeld } from './get-support.js'
 import { Hostile, keyText } from './hostile.js'
-import { type EngineKind, until, useWorld } from './push-support.js'
+import { until, useWorld } from './push-support.js'
 
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 const MIB = 1024 * 1024
 const name = 'f.bin'
 
-describe.each(kinds)('with the %s engine', (engine) => {
+describe.each(engines)('with the %s engine', (engine) => {
   const world = useWorld(engine)
 
   async function holder(bytes: number) {

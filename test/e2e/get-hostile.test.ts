@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type GetResult, get } from '../../src/api/index.js'
+import { usualEngines } from './engines.js'
 import { type Authored, authored, holdingBack, plantHeld } from './get-support.js'
 import { type HostileFeed, keyText } from './hostile.js'
 import { HostileHolder, type Ways } from './hostile-holder.js'
-import { type EngineKind, until, useWorld } from './push-support.js'
+import { until, useWorld } from './push-support.js'
 
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
 const MIB = 1024 * 1024
 const name = 'f.bin'
 
@@ -18,7 +18,7 @@ const spoilt = (bytes: Buffer): Buffer => {
   return wrong
 }
 
-describe.each(kinds)('with the %s engine', (engine) => {
+describe.each(usualEngines)('with the %s engine', (engine) => {
   const world = useWorld(engine)
   const out = (): string => join(world.dir, 'out')
 

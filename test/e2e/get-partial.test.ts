@@ -9,10 +9,10 @@ import { hiddenDir } from '../../src/base/names.js'
 import type { RangePair } from '../../src/base/ranges.js'
 import { digestsOf } from '../../src/store/catalogue/record.js'
 import { Journal } from '../../src/store/journal/journal.js'
+import { engines } from './engines.js'
 import { type Authored, authored } from './get-support.js'
-import { type EngineKind, until, useWorld } from './push-support.js'
+import { until, useWorld } from './push-support.js'
 
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
 const MIB = 1024 * 1024
 const name = 'f.bin'
 
@@ -54,7 +54,7 @@ async function plantPartial(dataDir: string, made: Authored, held: RangePair[]):
   await file.close()
 }
 
-describe.each(kinds)('with the %s engine', (engine) => {
+describe.each(engines)('with the %s engine', (engine) => {
   const world = useWorld(engine)
   const out = (): string => join(world.dir, 'out')
 

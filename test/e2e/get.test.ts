@@ -5,10 +5,10 @@ import { PassThrough, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { client, type GetOptions, type GetResult, get } from '../../src/api/index.js'
 import type { DigestAlgorithm } from '../../src/base/digests.js'
+import { engines } from './engines.js'
 import { type Authored, authored, holdingBack, plantHeld } from './get-support.js'
-import { type EngineKind, until, useWorld, type World, type WorldNode } from './push-support.js'
+import { until, useWorld, type World, type WorldNode } from './push-support.js'
 
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
 const MIB = 1024 * 1024
 const name = 'a/b.bin'
 
@@ -41,7 +41,7 @@ async function holders(
 const hidden = (world: World): string[] =>
   readdirSync(world.dir).filter((entry) => entry.startsWith('.'))
 
-describe.each(kinds)('with the %s engine', (engine) => {
+describe.each(engines)('with the %s engine', (engine) => {
   const world = useWorld(engine)
   const at = (file: string): string => join(world.dir, file)
 

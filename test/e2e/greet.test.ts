@@ -4,10 +4,9 @@ import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { originNumber } from '../../src/control/messages/types.js'
 import { callerOf } from './door.js'
+import { engines } from './engines.js'
 import { proxy, type Through } from './proxy.js'
-import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
-
-const engines: EngineKind[] = ['native', 'portable']
+import { expectCopies, until, useWorld } from './push-support.js'
 
 interface Watched extends Through {
   /** Senders of the data connections that have arrived. */

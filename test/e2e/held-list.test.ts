@@ -16,10 +16,9 @@ import { hiddenDir } from '../../src/base/names.js'
 import { checksum } from '../../src/store/files/durable.js'
 import { Journal } from '../../src/store/journal/journal.js'
 import { recordOf } from '../unit/store/records.js'
+import { usualEngines } from './engines.js'
 import { pathOf, plant, plantIndex, plantRecords, recordOfFile } from './held-support.js'
-import { type EngineKind, useWorld } from './push-support.js'
-
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
+import { useWorld } from './push-support.js'
 
 async function all(address: string, options: ListOptions = {}): Promise<HeldFile[]> {
   const files: HeldFile[] = []
@@ -30,7 +29,7 @@ async function all(address: string, options: ListOptions = {}): Promise<HeldFile
 const states = (files: readonly HeldFile[]): Record<string, string> =>
   Object.fromEntries(files.map(({ name, state }) => [name, state]))
 
-describe.each(kinds)('a %s node', (engine) => {
+describe.each(usualEngines)('a %s node', (engine) => {
   const world = useWorld(engine)
 
   it('lists what it holds, by name', async () => {

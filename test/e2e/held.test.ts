@@ -29,9 +29,9 @@ import type { HeldStream } from '../../src/store/catalogue/record.js'
 import { adoptAll } from '../../src/store/held/adopt.js'
 import { Holdings } from '../../src/store/held/holdings.js'
 import { digestTable, type VerifiedFile, verifyHeld } from '../../src/store/held/verify.js'
+import { usualEngines } from './engines.js'
 import { type EngineKind, until, useWorld } from './push-support.js'
 
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
 const key = 'k'.repeat(32)
 const bytesOf = (name: string) => new Uint8Array(Buffer.from(name))
 const textOf = (name: Uint8Array) => Buffer.from(name).toString()
@@ -90,7 +90,7 @@ class Opened {
   }
 }
 
-describe.each(kinds)('a record of a pushed file (%s engine)', (engine) => {
+describe.each(usualEngines)('a record of a pushed file (%s engine)', (engine) => {
   const world = useWorld(engine)
   let opened: Opened
   beforeEach(() => {
@@ -190,7 +190,7 @@ describe.each(kinds)('a record of a pushed file (%s engine)', (engine) => {
   })
 })
 
-describe.each(kinds)('adopting (%s engine)', (engine) => {
+describe.each(usualEngines)('adopting (%s engine)', (engine) => {
   const world = useWorld(engine)
   let opened: Opened
   beforeEach(() => {
@@ -264,7 +264,7 @@ describe.each(kinds)('adopting (%s engine)', (engine) => {
   })
 })
 
-describe.each(kinds)('verifying (%s engine)', (engine) => {
+describe.each(usualEngines)('verifying (%s engine)', (engine) => {
   const world = useWorld(engine)
   let opened: Opened
   beforeEach(() => {

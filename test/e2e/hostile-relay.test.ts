@@ -8,13 +8,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { type FrNode, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import { usualEngines } from './engines.js'
 import { keyText } from './hostile.js'
 import { LyingRelay } from './hostile-relay.js'
-import { type EngineKind, gate, until, useWorld } from './push-support.js'
+import { gate, until, useWorld } from './push-support.js'
 
 const fileBytes = 64 * MIB + 1
 
-describe.each<EngineKind>(['portable', 'native'])('relays on the %s engine', (engine) => {
+describe.each(usualEngines)('relays on the %s engine', (engine) => {
   const world = useWorld(engine)
   let nodes: (FrNode & { dataDir: string })[]
 

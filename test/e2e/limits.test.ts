@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { client, get, type Plan, push } from '../../src/api/index.js'
 import { GIB, KIB, limits, MIB } from '../../src/base/limits.js'
-import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
+import { engines } from './engines.js'
+import { expectCopies, until, useWorld } from './push-support.js'
 
-const engines: EngineKind[] = ['native', 'portable']
 const burstSeconds = 0.025
 
 const allowed = (rate: number, startMs: number): number =>

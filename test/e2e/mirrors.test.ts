@@ -5,12 +5,13 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { copy, type LogLine, type NodeOutcome, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import type { Door } from './door.js'
+import { usualEngines } from './engines.js'
 import { passAll, proxy } from './proxy.js'
-import { type EngineKind, expectCopies, until, useWorld, type WorldNode } from './push-support.js'
+import { expectCopies, until, useWorld, type WorldNode } from './push-support.js'
 
 const name = 'a.bin'
 
-describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) => {
+describe.each(usualEngines)('on the %s engine', (engine) => {
   const world = useWorld(engine)
   let mirror: WorldNode
   let near: WorldNode
@@ -53,7 +54,7 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
     const logger = ({ event, fields }: LogLine): void => {
       if (event === 'node-failed' && fields['node'] === address) open()
     }
-    const options = { to: [...to, door.address, address], mirrors, engine, connectMs: 300 }
+    const options = { to: [...to, door.address, address], mirrors, engine, connectMs: 600 }
     const transfer = push(path, { ...options, logger })
     transfer.on('node', ({ node, status, servedBy }) => void told.push({ node, status, servedBy }))
     await until(door.isHolding, 'the push is under way')
@@ -104,7 +105,7 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
 
   it('without a mirror that lives the outcome is that of the push', async () => {
     const options = { to: [...at(near), '127.0.0.1:1'], mirrors: ['127.0.0.1:2'], engine }
-    const result = await push(path, { ...options, connectMs: 50 }).result
+    const result = await push(path, { ...options, connectMs: 1000 }).result
     expect(result.nodes).toMatchObject([
       { status: 'complete' },
       { status: 'failed', code: 'ERR_FR_UNREACHABLE', servedBy: null },

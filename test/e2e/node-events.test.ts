@@ -13,12 +13,13 @@ import {
   push,
 } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import { usualEngines } from './engines.js'
 import { Hostile, keyText } from './hostile.js'
-import { type EngineKind, expectCopies, partials, until, useWorld } from './push-support.js'
+import { expectCopies, partials, until, useWorld } from './push-support.js'
 
 type Heard = ['offer', NodeOffer] | ['published', NodePublication] | ['failed', NodeFailure]
 
-describe.each<EngineKind>(['portable', 'native'])('events of a %s node', (engine) => {
+describe.each(usualEngines)('events of a %s node', (engine) => {
   const world = useWorld(engine)
 
   async function listening(options: Partial<NodeOptions> = {}) {

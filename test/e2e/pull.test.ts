@@ -12,14 +12,15 @@ import { KIB, limits, MIB } from '../../src/base/limits.js'
 import type { RangePair } from '../../src/base/ranges.js'
 import { type Frame, originNumber } from '../../src/control/messages/types.js'
 import { parseTrace } from '../support/trace.js'
+import { usualEngines } from './engines.js'
 import { digestsOf, fileDigestOf, Hostile, type HostileLink, keyText } from './hostile.js'
-import { type EngineKind, expectCopies, gate, until, useWorld } from './push-support.js'
+import { expectCopies, gate, until, useWorld } from './push-support.js'
 
 const block = 64 * KIB
 /** `adaptive` would soon deal the held bytes again, for others to relay. */
 const strategy = 'classic'
 
-describe.each<EngineKind>(['portable', 'native'])('pulls on the %s engine', (engine) => {
+describe.each(usualEngines)('pulls on the %s engine', (engine) => {
   const world = useWorld(engine)
 
   /** Sum of this field over log lines of this kind. */

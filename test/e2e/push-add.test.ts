@@ -6,11 +6,10 @@ import { addNode, type NodeOutcome, type Plan, push, type Transfer } from '../..
 import { MIB } from '../../src/base/limits.js'
 import { originNumber } from '../../src/control/messages/types.js'
 import { type Door, holdingDoor, lateDoor } from './door.js'
-import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
+import { usualEngines } from './engines.js'
+import { expectCopies, until, useWorld } from './push-support.js'
 
-const engines: EngineKind[] = ['native', 'portable']
-
-describe.each(engines)('joining a push on the %s engine', (engine) => {
+describe.each(usualEngines)('joining a push on the %s engine', (engine) => {
   const world = useWorld(engine)
 
   const doorTo = async (address: string, holdAt: number): Promise<Door> => {

@@ -9,11 +9,12 @@ import { freshSigner, randomId, selfOf } from '../../src/net/crypto.js'
 import { openKey } from '../../src/net/keys.js'
 import { Resolver } from '../../src/net/resolver.js'
 import { PushRun } from '../../src/session/coordinator/push-run.js'
-import { type EngineKind, useWorld } from './push-support.js'
+import { engines } from './engines.js'
+import { useWorld } from './push-support.js'
 
 const defect = new Error('a defect')
 
-describe.each<EngineKind>(['portable', 'native'])('a run on the %s engine', (kind) => {
+describe.each(engines)('a run on the %s engine', (kind) => {
   const world = useWorld(kind)
 
   /** HOST:PORT that accepts connections and stays silent. */

@@ -8,10 +8,11 @@ import { Workspace } from '../../bench/workspace.mjs'
 import { type FrNode, type LogLine, type NodeOptions, startNode } from '../../src/api/index.js'
 import type { Several } from './cli-world.js'
 import { callerOf, type Door, holdingDoor, payloadFinder, tagFinder } from './door.js'
+import type { EngineKind } from './engines.js'
 import { proxy } from './proxy.js'
 
+export type { EngineKind }
 export { until }
-export type EngineKind = 'native' | 'portable'
 export type WorldNode = FrNode & { readonly dataDir: string }
 
 /** A world for each test of a file or a `describe`. */

@@ -14,9 +14,9 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { client, copy, get, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { hiddenDir } from '../../src/base/names.js'
-import { type EngineKind, expectCopies, useWorld, type WorldNode } from './push-support.js'
+import { usualEngines } from './engines.js'
+import { expectCopies, useWorld, type WorldNode } from './push-support.js'
 
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 const name = 'a.bin'
 const refused = { code: 'ERR_FR_READ_ONLY', retryable: false }
@@ -30,7 +30,7 @@ function tracesIn(dataDir: string): string[] {
   })
 }
 
-describe.each(kinds)('a node that only serves, with the %s engine', (engine) => {
+describe.each(usualEngines)('a node that only serves, with the %s engine', (engine) => {
   const world = useWorld(engine)
   let dataDir: string
   let path: string

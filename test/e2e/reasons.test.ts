@@ -3,11 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
+import { usualEngines } from './engines.js'
 import { keyText } from './hostile.js'
 import { HostileNode } from './hostile-node.js'
-import { type EngineKind, until, useWorld } from './push-support.js'
+import { until, useWorld } from './push-support.js'
 
-describe.each<EngineKind>(['portable', 'native'])('reasons on the %s engine', (engine) => {
+describe.each(usualEngines)('reasons on the %s engine', (engine) => {
   const world = useWorld(engine)
 
   it.each([

@@ -4,12 +4,13 @@ import { freePort } from '../../bench/programs.mjs'
 import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { World as CliWorld } from './cli-world.js'
-import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
+import { usualEngines } from './engines.js'
+import { expectCopies, until, useWorld } from './push-support.js'
 
 /** Starting a process costs the most; FR_CROWD=100 takes about a minute on two cores. */
 const crowd = Number(process.env.FR_CROWD ?? 30)
 
-describe.each<EngineKind>(['portable', 'native'])('trying again on the %s engine', (engine) => {
+describe.each(usualEngines)('trying again on the %s engine', (engine) => {
   const world = useWorld(engine)
 
   it('a node that starts late is complete; nobody waits for it', async () => {

@@ -20,17 +20,10 @@ import { type FrNode, push } from '../../src/api/index.js'
 import { limits, MIB } from '../../src/base/limits.js'
 import { Journal } from '../../src/store/journal/journal.js'
 import type { Door } from './door.js'
-import {
-  type EngineKind,
-  expectCopies,
-  keepsNothing,
-  partials,
-  until,
-  useWorld,
-} from './push-support.js'
+import { engines } from './engines.js'
+import { expectCopies, keepsNothing, partials, until, useWorld } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : ['portable']
 
 /** Waits until the node has verified blocks and the rest of its file waits at the door. */
 async function isInTheMiddle(node: FrNode, door: Door): Promise<void> {
@@ -42,7 +35,7 @@ async function isInTheMiddle(node: FrNode, door: Door): Promise<void> {
   }, 'blocks are verified')
 }
 
-describe.each(kinds)('the data directory of a %s node', (engine) => {
+describe.each(engines)('the data directory of a %s node', (engine) => {
   const world = useWorld(engine)
 
   /** The only outcome of a push that is held in the middle during a change. */
@@ -144,7 +137,7 @@ describe.each(kinds)('the data directory of a %s node', (engine) => {
   })
 })
 
-describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
+describe.each(engines)('what a failed push leaves at a %s node', (engine) => {
   const world = useWorld(engine)
 
   it('is what landed, is told, and is what the next push goes on with', async () => {
@@ -195,7 +188,7 @@ describe.each(kinds)('what a failed push leaves at a %s node', (engine) => {
   })
 })
 
-describe.runIf(process.platform === 'linux').each(kinds)(
+describe.runIf(process.platform === 'linux').each(engines)(
   'the file system of a %s node',
   (engine) => {
     const world = useWorld(engine)

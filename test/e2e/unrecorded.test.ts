@@ -6,12 +6,12 @@ import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { Catalogue } from '../../src/store/catalogue/catalogue.js'
 import { granuleMs } from '../../src/store/held/identity.js'
-import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
+import { usualEngines } from './engines.js'
+import { expectCopies, until, useWorld } from './push-support.js'
 
-const kinds: EngineKind[] = process.platform === 'linux' ? ['portable', 'native'] : []
 const preload = new URL('crash/stop-before-record.mjs', import.meta.url).href
 
-describe.each(kinds)('a file that a killed %s node had published', (engine) => {
+describe.each(usualEngines)('a file that a killed %s node had published', (engine) => {
   const world = useWorld(engine)
 
   /** The directory of such a node, which holds `data.bin`. */

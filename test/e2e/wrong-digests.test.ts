@@ -5,8 +5,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { FrNode } from '../../src/api/index.js'
 import { KIB, limits } from '../../src/base/limits.js'
+import { engines } from './engines.js'
 import { digestsOf, fileDigestOf, Hostile, type HostileLink, keyText } from './hostile.js'
-import { type EngineKind, expectCopies, until, useWorld } from './push-support.js'
+import { expectCopies, until, useWorld } from './push-support.js'
 
 const block = 64 * KIB
 const content = Buffer.alloc(2 * block, 'wrong digests ')
@@ -17,7 +18,7 @@ const places = [
 const digestOf = (place: { offset: number; length: number }): Uint8Array =>
   digestsOf(content.subarray(place.offset, place.offset + place.length)).block
 
-describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) => {
+describe.each(engines)('on the %s engine', (engine) => {
   const world = useWorld(engine)
   let node: FrNode & { dataDir: string }
   let origin: Hostile

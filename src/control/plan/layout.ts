@@ -180,14 +180,23 @@ function cut(nodes: readonly Placed[], { shape, groupSize }: TreeWish): number[]
     const areKnown = members.every((node) => node.uplinkBytesPerSecond !== undefined)
     const dealt = byUplink(members)
     for (let i = 0; i < count; i++) {
-      const [from, to] = [i, i + 1].map((at) => Math.round((at * members.length) / count))
-      const group = areKnown
-        ? dealt.filter((_, rank) => rank % count === i)
-        : members.slice(from, to)
+      const group = areKnown ? everyNth(dealt, count, i) : slice(members, count, i)
       groups.push(group.map(({ node }) => node))
     }
   }
   return groups
+}
+
+/** The i-th of `count` parts that lie one behind the other. */
+function slice(members: readonly Placed[], count: number, i: number): Placed[] {
+  const [from, to] = [i, i + 1].map((at) => Math.round((at * members.length) / count))
+  return members.slice(from, to)
+}
+
+/** The i-th of `count` parts that lie in one another. */
+function everyNth(members: readonly Placed[], count: number, i: number): Placed[] {
+  const length = Math.ceil((members.length - i) / count)
+  return Array.from({ length }, (_, k) => members[i + k * count] as Placed)
 }
 
 function byUplink(nodes: readonly Placed[]): Placed[] {
