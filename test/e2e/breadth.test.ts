@@ -52,14 +52,14 @@ describe('breadth', () => {
     world = new World('native')
   })
 
-  it('100 pushes at once to the same nodes', async () => {
+  it('40 pushes at once to the same nodes', async () => {
     // One process each, because an offer must be answered within five seconds.
     const nodes = await Promise.all([1, 2, 3].map(() => world.childNode()))
     const to = nodes.map((node) => node.address)
     const { path, content } = world.file('data.bin', MIB)
     const results = await Promise.all(
       Array.from(
-        { length: 100 },
+        { length: 40 },
         (_, i) => push(path, { to, as: `many/${i}`, connectMs: 30_000 }).result,
       ),
     )
@@ -67,7 +67,7 @@ describe('breadth', () => {
     const expected = sha256(content)
     for (const node of nodes) {
       const names = readdirSync(join(node.dataDir, 'many'))
-      expect(names.length).toBe(100)
+      expect(names.length).toBe(40)
       for (const name of names)
         expect(sha256(readFileSync(join(node.dataDir, 'many', name)))).toBe(expected)
       await keepsNothing(node.dataDir)
@@ -75,11 +75,11 @@ describe('breadth', () => {
         openFeeds: 0,
         openFiles: 0,
       })
-      expect((await fetchStatus(node.address)).counters['transfersComplete']).toBe(100)
+      expect((await fetchStatus(node.address)).counters['transfersComplete']).toBe(40)
     }
   })
 
-  it('50 pushes in a row leave nothing behind at a node', async () => {
+  it('25 pushes in a row leave nothing behind at a node', async () => {
     const node = await world.childNode()
     const mate = await world.childNode()
     const to = [node.address, mate.address]
@@ -93,7 +93,7 @@ describe('breadth', () => {
     const { lanes } = (await fetchStatus(node.address)).counters
     for (let i = 0; i < 2 * (lanes ?? 1) + 1; i++) await once()
     const before = await settled(pid, node.address)
-    for (let i = 0; i < 50; i++) await once()
+    for (let i = 0; i < 25; i++) await once()
     const after = await settled(pid, node.address)
     expect([after.openFeeds, after.openFiles]).toEqual([0, 0])
     expect(after.openPipes).toBeLessThanOrEqual(before.openPipes)

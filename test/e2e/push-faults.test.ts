@@ -12,16 +12,10 @@ import {
   startNode,
 } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import {
-  type EngineKind,
-  expectCopies,
-  keepsNothing,
-  partials,
-  until,
-  useWorld,
-} from './push-support.js'
+import { usualEngines } from './engines.js'
+import { expectCopies, keepsNothing, partials, until, useWorld } from './push-support.js'
 
-for (const engine of ['portable', 'native'] as EngineKind[]) {
+for (const engine of usualEngines) {
   describe(`faults on the ${engine} engine`, () => {
     const world = useWorld(engine)
 

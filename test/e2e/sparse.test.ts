@@ -45,8 +45,8 @@ function holdsPieces(path: string, bytes: number): boolean {
 
 describe.runIf(isRoot).each<[EngineKind, number]>([
   // The portable engine reads every zero, so it gets fewer of them.
-  ['portable', 256 * MIB],
-  ['native', 3 * GIB + 5],
+  ['portable', 64 * MIB],
+  ['native', GIB + 5],
 ])('a sparse source on the %s engine', (engine, bytes) => {
   const world = useWorld(engine)
 

@@ -20,7 +20,7 @@ import { type FrNode, push } from '../../src/api/index.js'
 import { limits, MIB } from '../../src/base/limits.js'
 import { Journal } from '../../src/store/journal/journal.js'
 import type { Door } from './door.js'
-import { engines } from './engines.js'
+import { engines, usualEngines } from './engines.js'
 import { expectCopies, keepsNothing, partials, until, useWorld } from './push-support.js'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
@@ -137,7 +137,7 @@ describe.each(engines)('the data directory of a %s node', (engine) => {
   })
 })
 
-describe.each(engines)('what a failed push leaves at a %s node', (engine) => {
+describe.each(usualEngines)('what a failed push leaves at a %s node', (engine) => {
   const world = useWorld(engine)
 
   it('is what landed, is told, and is what the next push goes on with', async () => {

@@ -139,7 +139,8 @@ describe('pushes with a relay that only says it forwards', () => {
   it('never accuse an honest relay, though little is enough', { timeout: 300_000 }, () => {
     // runScenario throws where one is. More than this is under way on no path of a scenario.
     const sooner = { relayClaimBytes: 2 * 1024 * 1024 }
-    for (const seed of seeds) {
+    const some = only === undefined ? seeds.filter((seed) => seed % 4 === 0) : seeds
+    for (const seed of some) {
       runScenario({ ...scenarioOf(seed), ...sooner })
       if (seed % 8 === 0 || only !== undefined) runScenario({ ...outageScenario(seed), ...sooner })
     }
