@@ -158,6 +158,18 @@ describe('simulated pushes to a chain of groups', () => {
     expect(copies).toBeLessThan(most)
   })
 
+  it('brings digests in time where a node further down never reaches a mate', () => {
+    const chain = { ...evenChain(8, 4), bytes: 25_000_000 }
+    // The first row is that of the origin.
+    const edges = chain.edges.map((row, from) =>
+      row.map((edge, to) => (from === 5 && to === 5 ? { ...edge, cannotDial: true } : edge)),
+    )
+    const { outcomes, logged } = run({ ...chain, edges })
+    expect(logged).toContain('edge-lost')
+    expect(logged).not.toContain('need-digests')
+    expect(outcomes.map(({ reason }) => reason)).toEqual(chain.nodes.map(() => null))
+  })
+
   it('goes past one of the last group that falls silent, and accuses nobody', () => {
     const over: Partial<NodeScenario>[] = []
     over[5] = silent

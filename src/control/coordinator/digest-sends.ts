@@ -7,6 +7,7 @@ import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import type { Reach } from '../members/reach.js'
 import type { Chain } from '../plan/chain.js'
+import type { Beyond } from './beyond.js'
 import type { OriginOutbox } from './outbox.js'
 import type { OriginSource } from './source.js'
 import type { Verdicts } from './verdicts.js'
@@ -18,6 +19,7 @@ export class OriginDigestSends {
   readonly #outbox: OriginOutbox
   readonly #reach: Reach
   readonly #verdicts: Verdicts
+  readonly #beyond: Beyond
   /** Those to whom digests come directly, of some ranges. */
   readonly #direct = new Set<Peer>()
   #turn = 0
@@ -27,9 +29,10 @@ export class OriginDigestSends {
     source: OriginSource,
     peers: Peers,
     outbox: OriginOutbox,
-    reach: Reach,
+    { reach, beyond }: { readonly reach: Reach; readonly beyond: Beyond },
     verdicts: Verdicts,
   ) {
+    this.#beyond = beyond
     this.#chain = chain
     this.#source = source
     this.#peers = peers
@@ -40,25 +43,44 @@ export class OriginDigestSends {
 
   /** The digests of a run are known. A complete node relays none: it needed all of them. */
   spread(offset: number, length: number): void {
-    const relay = this.#relay(offset, length)
-    if (relay !== undefined) {
-      this.send(relay, [[offset, length]], this.#chain.routeFrom(relay.node))
-      relay.relayedDigests.add(offset, length)
-      for (const other of this.#reach.cutOff(relay)) this.owes(other, [[offset, length]])
-    }
+    this.#relayed(offset, length)
     for (const peer of this.#direct) {
       if (peer.phase === 'running') this.send(peer, peer.directDigests.present(offset, length))
       else this.#direct.delete(peer)
     }
   }
 
-  /** What this head was to pass on is brought again, by a column that is whole. */
-  again({ relayedDigests }: Peer): void {
-    for (const [offset, length] of relayedDigests) {
-      const relay = this.#relay(offset, length)
-      if (relay !== undefined)
-        this.send(relay, [[offset, length]], this.#chain.routeFrom(relay.node))
-    }
+  /** What these heads were to pass on is brought again, once, by columns that are whole. */
+  again(heads: Iterable<number>): void {
+    for (const [offset, length] of this.#relayedBy(heads)) this.#relayed(offset, length)
+  }
+
+  /** A node has no feed any more from one that lives: what came to it that way comes directly. */
+  edgeLost(from: number, to: Peer): void {
+    const heads = this.#chain.columnsOver(from).flatMap((column) => {
+      return this.#chain.headOf(column) ?? []
+    })
+    this.direct(to, this.#relayedBy(heads).toArray())
+  }
+
+  #relayedBy(heads: Iterable<number>): RangeSet {
+    const ranges = new RangeSet()
+    for (const head of new Set(heads))
+      for (const range of this.#peers.of(head).relayedDigests) ranges.add(...range)
+    return ranges
+  }
+
+  /** By one head to everybody, and by the coordinator to those whom its column does not reach. */
+  #relayed(offset: number, length: number): void {
+    const relay = this.#relay(offset, length)
+    if (relay === undefined) return
+    this.send(relay, [[offset, length]], this.#chain.routeFrom(relay.node))
+    relay.relayedDigests.add(offset, length)
+    const [column] = this.#chain.columnsFrom(relay.node)
+    const beyond = column === undefined ? [] : this.#beyond.of(column)
+    const others = beyond.map((node) => this.#peers.of(node))
+    for (const other of [...this.#reach.cutOff(relay), ...others])
+      if (other.phase === 'running') this.owes(other, [[offset, length]])
   }
 
   /** From here on this node is told of these ranges by the origin itself, and now. */

@@ -17,6 +17,7 @@ import type { Sample } from '../messages/facts.js'
 import type { DetourReason, Frame } from '../messages/types.js'
 import type { Gap } from '../plan/chain.js'
 import type { Placed } from '../plan/layout.js'
+import { Beyond } from './beyond.js'
 import { OriginDigestSends } from './digest-sends.js'
 import type { OriginConfig } from './events.js'
 import { OriginFlow } from './flow.js'
@@ -41,8 +42,11 @@ export class OriginExchange {
   readonly #reach = new Reach()
   readonly #verdicts: Verdicts
   readonly #sends: OriginSends
+  readonly #beyond: Beyond
   readonly #later: Later
   readonly #digests: OriginDigestSends
+  /** Heads of columns on which digests to groups further down may have been lost since then. */
+  readonly #losing = new Set<number>()
   /** Those who have left since all were told their plans. */
   #departed: { readonly peer: Peer; readonly mates: readonly Peer[]; gaps: readonly Gap[] }[] = []
 
@@ -60,11 +64,13 @@ export class OriginExchange {
     this.#outbox = outbox
     this.flow = new OriginFlow(dealer, peers)
     this.plans = new OriginPlans(config, dealer, outbox, peers)
-    this.#sends = new OriginSends(dealer, peers, outbox, this.flow)
+    const { chain } = dealer
+    this.#beyond = new Beyond(chain)
+    this.#sends = new OriginSends(dealer, peers, outbox, this.flow, this.#beyond)
     this.#later = new Later(dealer.chain, peers)
     this.#verdicts = new Verdicts(dealer, outbox, peers, config.relayClaimBytes)
-    const { chain } = dealer
-    this.#digests = new OriginDigestSends(chain, source, peers, outbox, this.#reach, this.#verdicts)
+    const reaches = { reach: this.#reach, beyond: this.#beyond }
+    this.#digests = new OriginDigestSends(chain, source, peers, outbox, reaches, this.#verdicts)
   }
 
   /** Those who take part, or did; empty before the plan. */
@@ -259,8 +265,9 @@ export class OriginExchange {
     this.#outbox.note('warn', 'edge-lost', to, `feed from ${from.link.address} (${frame.code})`)
     to.lostFrom.add(from.node)
     this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
-    this.#sends.edgeLost(from.node, to.node)
+    this.#beyond.edgeLost(from.node, to.node)
     this.#detour(to, from, 'broken')
+    this.#digests.edgeLost(from.node, to)
     const gaps = this.#dealer.chain.cut(from.node, to.node)
     if (gaps.length === 0) return
     this.#fill(from, gaps, 'broken')
@@ -329,6 +336,8 @@ export class OriginExchange {
       for (const mate of mates) if (mate.phase === 'running') this.#detour(mate, peer, 'broken')
       this.#fill(peer, gaps, 'broken')
     }
+    this.#digests.again(this.#losing)
+    this.#losing.clear()
   }
 
   /** What is worth a sentence about the whole push, now that it is over. */
@@ -408,8 +417,7 @@ export class OriginExchange {
       const peer = this.#peer(gap.to)
       if (peer.phase === 'running') this.#detour(peer, from, why, gap)
     }
-    // What was under way to groups further down is brought again, by a column that is whole.
-    for (const head of new Set(gaps.map((gap) => gap.head))) this.#digests.again(this.#peer(head))
+    for (const { head } of gaps) this.#losing.add(head)
   }
 
   /** What some of these hold, who are all in one group: the others get it from them. */

@@ -1,6 +1,7 @@
 /** What goes past columns to nodes they do not reach: what it costs, how much is listed. */
 import { describe, expect, it, vi } from 'vitest'
 import { GIB, MIB } from '../../../../src/base/limits.js'
+import { Beyond } from '../../../../src/control/coordinator/beyond.js'
 import { OriginFlow } from '../../../../src/control/coordinator/flow.js'
 import { OriginOutbox } from '../../../../src/control/coordinator/outbox.js'
 import { OriginSends } from '../../../../src/control/coordinator/sends.js'
@@ -15,11 +16,13 @@ function cut() {
   const dealer = dealerOf('adaptive', 'chain', GIB, 65_536, {}, [], { groupSize: 3 })
   const peers = new Peers(nodes.map((node) => peerThat('running', node)))
   const outbox = new OriginOutbox()
-  const sends = new OriginSends(dealer, peers, outbox, new OriginFlow(dealer, peers))
   const { chain } = dealer
+  const beyond = new Beyond(chain)
+  const flow = new OriginFlow(dealer, peers)
+  const sends = new OriginSends(dealer, peers, outbox, flow, beyond)
   chain.start(nodes.map((node) => ({ node })))
   dealer.handle({ type: 'started', nodes, nowMs: 0 })
-  sends.edgeLost(3, 4)
+  beyond.edgeLost(3, 4)
   /** Units of the column that 3 passes on, one after the other. */
   const list = (units: number): number[][] => {
     const unit = { node: 0, relay: true, scratch: false, why: 'share' } as const
@@ -33,12 +36,12 @@ function cut() {
     outbox
       .take()
       .flatMap((wish) => (wish.type === 'list' ? [[wish.member, wish.offset, wish.length]] : []))
-  return { dealer, chain, peers, sends, list, lists }
+  return { dealer, chain, peers, sends, beyond, list, lists }
 }
 
 describe('what goes past a column', () => {
   it('is looked for once for a way, not for each unit', () => {
-    const { chain, sends, list } = cut()
+    const { chain, beyond, list } = cut()
     const looked = vi.spyOn(chain, 'entriesOf')
     expect(list(2)).toEqual([
       [0, 0, MIB],
@@ -51,7 +54,7 @@ describe('what goes past a column', () => {
     // Another way, another lost edge.
     chain.leave(5)
     list(20)
-    sends.edgeLost(6, 7)
+    beyond.edgeLost(6, 7)
     expect(list(1).map(([member]) => member)).toEqual([0, 4, 7])
     expect(looked.mock.calls.length).toBeLessThan(8)
   })
