@@ -98,7 +98,8 @@ export class SocketNet implements Net {
     const startMs = awakeMs()
     const { transfer, from } = this.#part
     const part = channel === 'control' ? {} : { transfer, from: from(), to: target.to }
-    const connected = channel === 'control' ? () => this.#openEarly(address) : undefined
+    const isFedSoon = channel === 'control' && target.isFedSoon === true
+    const connected = isFedSoon ? () => this.#openEarly(address) : undefined
     const opened = channel === 'data' ? await this.#early.take(address) : undefined
     const established = await dial({
       ...this.#dialler,

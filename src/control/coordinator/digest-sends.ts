@@ -94,7 +94,7 @@ export class OriginDigestSends {
   /** Whole runs, of which a part may be what is wanted. */
   send(to: Peer, ranges: Iterable<RangePair>, route = 0): void {
     for (const run of this.#source.digests.runs(ranges))
-      this.#outbox.wish({ type: 'sendDigests', member: to.node, ...run, route })
+      this.#outbox.send(to, { type: 'sendDigests', member: to.node, ...run, route })
   }
 
   /** Who brings the digests of a run to everybody: relays take turns. */

@@ -16,10 +16,10 @@ import { Reach } from '../members/reach.js'
 import type { Sample } from '../messages/facts.js'
 import type { DetourReason, Frame } from '../messages/types.js'
 import type { Gap } from '../plan/chain.js'
-import type { Placed } from '../plan/layout.js'
 import { Beyond } from './beyond.js'
 import { OriginDigestSends } from './digest-sends.js'
 import type { OriginConfig } from './events.js'
+import { type OriginFeeds, placeOf } from './feeds.js'
 import { OriginFlow } from './flow.js'
 import { describeRanges, detourFrames } from './frames.js'
 import { Later } from './later.js'
@@ -121,20 +121,28 @@ export class OriginExchange {
     this.#source.start(hashOrder(this.#dealer, nodes, this.#config.bytes))
   }
 
+  /** A node is linked: it is told of the file, of itself and of this side. */
+  offer(peer: Peer, feeds: OriginFeeds): void {
+    this.#outbox.wish({ type: 'offer', member: peer.node, planned: this.isPlanned })
+    if (feeds.isForeseen(peer.node)) this.#outbox.feed(peer)
+    this.plans.offered(peer)
+  }
+
   /** A node has blocks that may be of this content: all digests come to it before the plan. */
   compares(peer: Peer, nowMs: number): void {
     peer.compares(nowMs)
     this.#source.hashAhead()
-    this.fedOut(peer, nowMs)
+    this.#compare(peer, [0, this.#config.bytes], nowMs)
   }
 
   /** The data connection to a node is open. */
   fedOut(peer: Peer, nowMs: number): void {
+    peer.fedOut()
     if (peer.isComparing) this.#compare(peer, [0, this.#config.bytes], nowMs)
   }
 
   #compare(peer: Peer, range: RangePair, nowMs: number): void {
-    if (peer.feed.is !== 'open') return
+    if (peer.feed.is !== 'open') return this.#outbox.feed(peer)
     peer.compares(nowMs)
     this.#digests.send(peer, [range])
   }
@@ -437,9 +445,4 @@ export class OriginExchange {
   #peer(node: number): Peer {
     return this.#peers.of(node)
   }
-}
-
-/** A node as far as its place in a tree depends on it. */
-function placeOf({ node, usable, maxFeeds }: Peer): Placed {
-  return { ...usable, node, ...(maxFeeds !== undefined && { maxFeeds }) }
 }

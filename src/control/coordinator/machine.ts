@@ -23,6 +23,7 @@ import { Agenda } from './agenda.js'
 import { Beats } from './beats.js'
 import { isReport, type OriginConfig, type OriginFact, type OriginWish } from './events.js'
 import { OriginExchange } from './exchange.js'
+import { OriginFeeds } from './feeds.js'
 import type { OriginFlow } from './flow.js'
 import { type Need, needFault } from './frames.js'
 import { type Asker, OriginJoins } from './joins.js'
@@ -48,6 +49,7 @@ export class OriginMachine {
   readonly #start: OriginStart
   readonly #agenda: Agenda
   readonly #beats: Beats
+  readonly feeds: OriginFeeds
   readonly strategy: Strategy
   readonly shape: Dealer['shape']
   #countMs = Number.POSITIVE_INFINITY
@@ -60,6 +62,7 @@ export class OriginMachine {
     this.strategy = dealer.strategy
     this.shape = dealer.shape
     this.#peers = new Peers(peersOf(config, nowMs))
+    this.feeds = new OriginFeeds(dealer, this.#peers.all)
     this.#source = new OriginSource(config)
     if (config.known !== undefined) addMirrors(config, this.#peers, nowMs)
     else if (config.mirrors !== undefined) this.#source.hashAhead()
@@ -137,7 +140,6 @@ export class OriginMachine {
         return this.#lose(peer, code, text, nowMs)
       }
       case 'fedOut':
-        this.#peer(fact.member).fedOut()
         return this.#exchange.fedOut(this.#peer(fact.member), nowMs)
       case 'unfed':
         return this.#onUnfed(this.#peer(fact.member), fact, nowMs)
@@ -183,10 +185,7 @@ export class OriginMachine {
       return this.#out(peer, 'refused', { code: 'ERR_FR_SAME_NODE', text }, nowMs)
     }
     this.#beats.linked(nowMs)
-    const { node: member } = peer
-    this.#outbox.wish({ type: 'offer', member, planned: this.#exchange.isPlanned })
-    this.#outbox.wish({ type: 'feed', member })
-    this.#exchange.plans.offered(peer)
+    this.#exchange.offer(peer, this.feeds)
   }
 
   #onUnfed(peer: Peer, fact: OriginFact & { type: 'unfed' }, nowMs: number): void {

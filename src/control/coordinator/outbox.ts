@@ -9,6 +9,17 @@ export class OriginOutbox extends Outbox<OriginWish> {
     this.wish({ type: 'say', member, frame })
   }
 
+  /** A data connection to it, unless there is one or was. */
+  feed(peer: Peer): void {
+    if (peer.wantsFeed()) this.wish({ type: 'feed', member: peer.node })
+  }
+
+  /** What goes on its data connection waits until that is open. */
+  send(peer: Peer, wish: OriginWish & { type: 'list' | 'sendDigests' }): void {
+    this.feed(peer)
+    this.wish(wish)
+  }
+
   note(level: 'info' | 'warn', event: string, { node: member }: Peer, text: string): void {
     this.wish({ type: 'note', level, event, member, fields: { text } })
   }

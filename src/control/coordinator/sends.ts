@@ -54,7 +54,7 @@ export class OriginSends {
       return
     }
     this.#flow.listed(peer, send)
-    this.#outbox.wish({ type: 'list', member, ...how, route })
+    this.#outbox.send(peer, { type: 'list', member, ...how, route })
   }
 
   #routeOf(send: Send): number {

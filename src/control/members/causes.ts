@@ -30,3 +30,10 @@ export function refusedFeed(text: string | null): string {
   const why = text === null ? '' : `: ${text}`
   return `the feed from the origin was refused${why}`
 }
+
+/** The newest text speaks for its code: figures in it may differ from one attempt to the next. */
+export function reasonOf({ code, text }: Failure, before: Failure | undefined): string {
+  const said = `${code}: ${text}`
+  if (before === undefined || before.code === code) return said
+  return `${said} (before: ${before.code}: ${before.text})`
+}

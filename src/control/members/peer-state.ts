@@ -3,7 +3,7 @@
  * carries what is known in it and nowhere else.
  *
  *     connecting -> offered   the link is open, and the offer is said
- *     offered -> ready        it has accepted, and the data connection to it is open
+ *     offered -> ready        it has accepted, and no data connection to it is being opened
  *     ready -> running        it takes part in the exchange
  *     running -> complete     it has published the whole file
  *     connecting, offered, ready, running -> out   it failed, or has refused
@@ -24,13 +24,14 @@ export type Dial =
 /**
  * The data connection to a node:
  *
- *     none -> open        the engine has it
- *     none, open -> cut   it could not be opened, or broke
+ *     none -> opening        something is to be sent on it
+ *     opening -> open        the engine has it
+ *     opening, open -> cut   it could not be opened, or broke
  *
  * `cut`: the node most often says why on its link; until `untilMs` its word is waited for.
  */
 export type FeedOut =
-  | { readonly is: 'none' | 'open' }
+  | { readonly is: 'none' | 'opening' | 'open' }
   | { readonly is: 'cut'; readonly failure: Failure; readonly untilMs: number }
 
 /**

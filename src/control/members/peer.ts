@@ -12,6 +12,7 @@ import type { MemberFact } from '../messages/facts.js'
 import type { Frame, NodeSettled, Role } from '../messages/types.js'
 import { limited } from '../plan/limited.js'
 import type { NodeLink } from '../plan/plan.js'
+import { reasonOf } from './causes.js'
 import { PeerCounts } from './counts.js'
 import type {
   Contact,
@@ -247,10 +248,18 @@ export class Peer {
     this.#listener.changed(this)
   }
 
+  /** A data connection to it is to be opened; false: there is one or was, or nobody answers. */
+  wantsFeed(): boolean {
+    const contact = this.#contact
+    const isWanted = contact?.link === 'open' && contact.feed.is === 'none'
+    if (isWanted) contact.feed = { is: 'opening' }
+    return isWanted
+  }
+
   /** The data connection to it is open. */
   fedOut(): void {
     const contact = this.#contact
-    if (contact?.feed.is !== 'none') return
+    if (contact?.feed.is !== 'opening') return
     contact.feed = { is: 'open' }
     this.#readyUp()
     this.#listener.changed(this)
@@ -290,7 +299,7 @@ export class Peer {
     const state = this.#state
     if (state.phase !== 'offered' || state.answer !== 'accepted') return
     const { contact } = state
-    if (contact.feed.is === 'open') this.#state = { phase: 'ready', contact }
+    if (['open', 'none'].includes(contact.feed.is)) this.#state = { phase: 'ready', contact }
   }
 
   /** Something has landed or was verified there, or is on its way. */
@@ -438,11 +447,4 @@ export class Peer {
       warnings: [...warnings],
     }
   }
-}
-
-/** The newest text speaks for its code: figures in it may differ from one attempt to the next. */
-function reasonOf({ code, text }: Failure, before: Failure | undefined): string {
-  const said = `${code}: ${text}`
-  if (before === undefined || before.code === code) return said
-  return `${said} (before: ${before.code}: ${before.text})`
 }

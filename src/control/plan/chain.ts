@@ -29,7 +29,7 @@ const noNodes: ReadonlySet<number> = new Set()
 
 export class Chain {
   readonly #groups: Groups
-  readonly #isToEvery: boolean
+  readonly wish: TreeWish
   readonly #ways: Way[] = []
   readonly #columns = new Map<number, Column>()
   readonly #entries = new Entries()
@@ -50,7 +50,7 @@ export class Chain {
 
   constructor(wish: TreeWish) {
     this.#groups = new Groups(wish)
-    this.#isToEvery = wish.handover === 'every'
+    this.wish = wish
   }
 
   /** `mirrors`, `gateways`: those of the nodes that only send. */
@@ -168,7 +168,7 @@ export class Chain {
   /** The others of its group, as far as they have from it what enters there. */
   matesFedBy(node: number): number[] {
     if (this.isSecondary(node)) return []
-    const isFeeder = !this.#isToEvery || this.#groups.of(node) === this.#groups.first
+    const isFeeder = this.wish.handover !== 'every' || this.#groups.of(node) === this.#groups.first
     return isFeeder ? this.mates(node) : []
   }
 
@@ -182,7 +182,7 @@ export class Chain {
         for (const end of this.#endsBelow(to)) known.add(end)
       }
       // What enters at a mate may come from above to this node as well.
-      for (const entry of this.#isToEvery ? [node, ...mates] : [node])
+      for (const entry of this.wish.handover === 'every' ? [node, ...mates] : [node])
         known.add(way.from.get(entry) ?? node)
     }
     return [...known].filter((other) => other !== node && this.#groups.has(other))
@@ -394,7 +394,7 @@ export class Chain {
 
   /** Mates of a node that is fed, who are fed together with it. */
   #endsBelow(to: number): number[] {
-    if (!this.#isToEvery) return []
+    if (this.wish.handover !== 'every') return []
     return this.mates(to).filter((mate) => !this.#groups.isSender(mate))
   }
 

@@ -77,7 +77,10 @@ export class CoordinatorSession {
       this.#records.set(ports.contents.space.offsetOf(record) as number, record)
     this.#executor = new Executor(ports, this.#neighbours, this.#samples, silenceMs, {
       post: (fact) => this.post(fact),
-      targetOf: (to) => ({ channel: 'control', to, address: this.#addressOf(to) }),
+      targetOf: (to) => {
+        const isFedSoon = machine.feeds.isForeseen(to)
+        return { channel: 'control', to, address: this.#addressOf(to), isFedSoon }
+      },
       wayTo: (to) => ({ address: this.#addressOf(to), edge: ports.edgeTo(to) }),
     })
     this.#loop = new Loop<OriginFact, OriginWish>(shown, ports.clock, {
@@ -166,12 +169,14 @@ export class CoordinatorSession {
   /** A feed that takes no more fails its node with a named error code. */
   #onFeed(to: number, work: (feed: number) => void): void {
     const member = this.#neighbours.of(to)
-    if (member.feedOut === undefined) return
-    try {
-      work(member.feedOut)
-    } catch (error) {
-      if (!(error instanceof FrError)) throw error
-      this.#executor.unfed(member, true, error.code, error.message)
+    const failing = (act: () => void): void => {
+      try {
+        act()
+      } catch (error) {
+        if (!(error instanceof FrError)) throw error
+        this.#executor.unfed(member, true, error.code, error.message)
+      }
     }
+    failing(() => this.#neighbours.onFeed(member, (feed) => failing(() => work(feed))))
   }
 }

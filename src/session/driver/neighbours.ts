@@ -14,6 +14,7 @@
  * something has been asked of the member.
  */
 import { type Failure, FrError } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
 import type { FeedHandle } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
 import type { Connection, FeedEngine, Link, LinkEvents, Net } from './ports.js'
@@ -31,9 +32,20 @@ export interface OutEvents {
   readonly failed: (failure: Failure) => void
 }
 
+/** What is done with a data connection out. */
+export type Work = (feed: FeedHandle) => void
+
+type Dialling = Out & { readonly state: 'dialling' }
+
 type Out =
   | { readonly state: 'none' | 'refused' }
-  | { readonly state: 'dialling'; readonly wanted: OutEvents[]; isWished: boolean }
+  | {
+      readonly state: 'dialling'
+      readonly wanted: OutEvents[]
+      isWished: boolean
+      /** What is to go on it first, in turn. */
+      readonly waiting: Work[]
+    }
   | { readonly state: 'open'; readonly feed: FeedHandle; readonly isWished: boolean }
 
 type In =
@@ -124,7 +136,7 @@ export class Neighbours {
     const { out } = member
     switch (out.state) {
       case 'none':
-        return this.#dial(member, way, { wanted: [events], isWished })
+        return this.#dial(member, way, { wanted: [events], isWished, waiting: [] })
       case 'dialling':
         out.wanted.push(events)
         out.isWished ||= isWished
@@ -139,6 +151,18 @@ export class Neighbours {
     }
   }
 
+  /**
+   * Does it with the data connection out, at once or as soon as that is open; never where there is
+   * none. Throws FrError when too much waits already.
+   */
+  onFeed({ out }: Neighbour, work: Work): void {
+    if (out.state === 'open') return work(out.feed)
+    if (out.state !== 'dialling') return
+    if (out.waiting.length >= limits.listedRanges)
+      throw new FrError('ERR_FR_INBOX_FULL', 'too much waits for a data connection')
+    out.waiting.push(work)
+  }
+
   /** No data connection to this member, now or later. */
   refuse(member: Neighbour): void {
     const { out } = member
@@ -146,13 +170,9 @@ export class Neighbours {
     if (out.state === 'open') this.#close(out.feed)
   }
 
-  #dial(
-    member: Neighbour,
-    { address, edge }: Way,
-    wishes: { readonly wanted: OutEvents[]; isWished: boolean },
-  ): void {
+  #dial(member: Neighbour, { address, edge }: Way, wishes: Omit<Dialling, 'state'>): void {
     const { number: to } = member
-    const dialling = { state: 'dialling' as const, ...wishes }
+    const dialling: Dialling = { state: 'dialling', ...wishes }
     member.out = dialling
     const failed = (failure: Failure): void => {
       if (member.out !== dialling) return
@@ -166,20 +186,15 @@ export class Neighbours {
       {
         opened: (connection) => {
           if (this.#isEnded || member.out !== dialling) return connection.close()
-          const { wanted, isWished } = dialling
-          this.#adopt(member, connection, wanted, isWished)
+          this.#adopt(member, connection, dialling)
         },
         failed,
       },
     )
   }
 
-  #adopt(
-    member: Neighbour,
-    connection: Connection,
-    wanted: readonly OutEvents[],
-    isWished: boolean,
-  ): void {
+  #adopt(member: Neighbour, connection: Connection, dialled: Dialling): void {
+    const { wanted, isWished, waiting } = dialled
     try {
       const feed = this.#net.adopt(connection, 'out')
       member.out = { state: 'open', feed, isWished }
@@ -192,6 +207,7 @@ export class Neighbours {
       for (const events of wanted) events.failed(failure)
       return
     }
+    for (const work of waiting) this.onFeed(member, work)
     for (const events of wanted) {
       const feed = member.feedOut
       if (feed !== undefined) events.opened(feed)

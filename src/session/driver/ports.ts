@@ -46,7 +46,13 @@ export interface LinkEvents {
 }
 
 export type Target =
-  | { readonly channel: 'control'; readonly to: number; readonly address: string }
+  | {
+      readonly channel: 'control'
+      readonly to: number
+      readonly address: string
+      /** A data connection will be wanted as soon as there is a link. */
+      readonly isFedSoon?: boolean
+    }
   | {
       readonly channel: 'pull'
       readonly to: number

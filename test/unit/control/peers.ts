@@ -17,6 +17,7 @@ const steps: readonly ((peer: Peer) => unknown)[] = [
   (peer) => peer.linked({ type: 'linked', member: peer.node, nodeId: `id${peer.node}` }, 0),
   (peer) => {
     peer.accepts([])
+    peer.wantsFeed()
     peer.fedOut()
   },
   (peer) => peer.join(0),

@@ -53,8 +53,22 @@ describe('a node', () => {
     expect(peer.state).toEqual(peerThat(phase).state)
   })
 
-  it('is ready by its word and an open data connection, in whichever order', () => {
+  it('is ready by its word alone where nothing is to be sent to it, and is fed when it is', () => {
+    const peer = peerThat('offered')
+    peer.fedOut()
+    expect(peer.feed).toEqual({ is: 'none' })
+    peer.accepts([])
+    expect(peer.phase).toBe('ready')
+    expect([peer.wantsFeed(), peer.wantsFeed()]).toEqual([true, false])
+    peer.fedOut()
+    expect([peer.feed, peer.wantsFeed()]).toEqual([{ is: 'open' }, false])
+    peer.unlinked()
+    expect([peer.wantsFeed(), peerThat('out').wantsFeed()]).toEqual([false, false])
+  })
+
+  it('is ready by its word and the data connection that is opened, in whichever order', () => {
     const [word, feed] = [peerThat('offered'), peerThat('offered')]
+    for (const peer of [word, feed]) peer.wantsFeed()
     word.accepts([])
     expect(word.phase).toBe('offered')
     word.fedOut()

@@ -1,6 +1,7 @@
 /** What is open to one member of a transfer, state by state. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type Failure, FrError } from '../../../../src/base/errors.js'
+import { limits } from '../../../../src/base/limits.js'
 import { type Neighbour, Neighbours } from '../../../../src/session/driver/neighbours.js'
 import { PretendConnection, PretendEngine, PretendNet, wayTo } from './pretend-ports.js'
 
@@ -33,6 +34,33 @@ describe('the data connection to a member', () => {
     open()
     expect(told).toEqual([0, 0, 0])
     expect(net.channels).toEqual(['data to 3'])
+  })
+
+  it('does first what waits for it, in turn, and nothing where there is none', () => {
+    const done: string[] = []
+    const work = (name: string): void =>
+      neighbours.onFeed(member, (feed) => done.push(`${name} on ${feed}`))
+    work('lost')
+    open()
+    for (const name of ['one', 'two']) work(name)
+    expect(done).toEqual([])
+    net.answer()
+    work('three')
+    expect(done).toEqual(['one on 0', 'two on 0', 'three on 0'])
+    neighbours.refuse(member)
+    work('lost')
+    expect(done).toHaveLength(3)
+  })
+
+  it('that is not opened has only so much waiting for it, and loses it when it fails', () => {
+    open()
+    const work = (): void => neighbours.onFeed(member, () => told.push(-1))
+    for (let i = 0; i < limits.listedRanges; i++) work()
+    expect(work).toThrow('too much waits')
+    net.refuse()
+    open()
+    net.answer()
+    expect(told).toEqual(['ERR_FR_UNREACHABLE', 0])
   })
 
   it('needs an edge', () => {
