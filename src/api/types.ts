@@ -144,8 +144,8 @@ export interface PushOptions {
   /** The site where this process stands; nodes of it are fed first. */
   site?: string
   /**
-   * What sites can carry between them, each way: for the way from site to site, the predicted time
-   * and the bound. Each byte crosses between two sites once.
+   * What sites may send each other, each way: no more crosses in this push, and the way from site
+   * to site, the predicted time and the bound count with it. Each byte crosses once.
    */
   siteLinks?: readonly { sites: readonly [string, string]; bytesPerSecond: number }[]
   /** Algorithm that verifies blocks; by default blake3 with a key and xxh64 without. */

@@ -27,6 +27,10 @@ export function readPlan(body: Fields): Omit<PlanFrame, 'type'> {
     members: body.list('members', limits.membersPerPlan, readMember),
     parents: body.integers('parents', limits.membersPerPlan, 0, numberMax),
     routes: body.list('routes', limits.routesPerPlan, readRoute),
+    siteShares: body.list('siteShares', limits.membersPerPlan, (share) => ({
+      site: share.string('site', limits.siteChars),
+      bytesPerSecond: share.integer('bytesPerSecond', 1, limits.rateMax),
+    })),
     coordinator: readNumber(body, 'coordinator'),
     standbys: body.integers('standbys', limits.standbys, 0, numberMax),
     reportTo: readNumber(body, 'reportTo'),

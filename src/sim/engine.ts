@@ -93,6 +93,13 @@ export class SimEngine implements FeedEngine {
     return handle
   }
 
+  /** What feeds are limited to together. Links of this network are as fast as they are. */
+  readonly paced = new Map<string, number | undefined>()
+
+  limitFeeds(feeds: readonly FeedHandle[], bytesPerSecond: number | undefined): void {
+    this.paced.set(feeds.join(), bytesPerSecond)
+  }
+
   /** A feed enters a table once. */
   setRoute(_transfer: TransferHandle, route: number, targets: readonly RouteTarget[]): void {
     const before = this.#table.get(route) ?? []

@@ -17,7 +17,7 @@ const allowed = (rate: number, startMs: number): number =>
 
 describe.each(engines)('limits with the %s engine', (engine) => {
   const world = useWorld(engine)
-  const rate = 2 * MIB
+  const rate = 4 * MIB
 
   it('a node keeps to its limit, the plan counts with it, and it can be lifted', async () => {
     const one = await world.node({ limitDownBytesPerSecond: rate, maxFeeds: 9 })
@@ -39,7 +39,7 @@ describe.each(engines)('limits with the %s engine', (engine) => {
     expect(plan?.limiting).toBe(`limit of ${one.address}`)
     const none = { upBytesPerSecond: null, maxFeeds: 9 }
     expect(one.status().limits).toEqual({ ...none, downBytesPerSecond: rate })
-    // At this rate the rest would take 11 s more.
+    // At this rate the rest would take 5 s more.
     const said = await client.limit(one.address, { downBytesPerSecond: null })
     expect(said).toMatchObject({ event: 'limited', transfer: null, downBytesPerSecond: null })
     expect(one.status().limits).toEqual({ ...none, downBytesPerSecond: null })
@@ -75,6 +75,34 @@ describe.each(engines)('limits with the %s engine', (engine) => {
     await transfer.result
     expect(plan?.boundSeconds).toBeCloseTo(3 / 4)
     expect(plan?.limiting).toBe('limit of the origin')
+    expectCopies(content, 'a.bin', nodes)
+  })
+
+  it('no more crosses between two sites than their link has', async () => {
+    const nodes = await world.nodes(4)
+    const { path, content } = world.file('a.bin', 3 * MIB)
+    const startMs = performance.now()
+    const transfer = push(path, {
+      to: nodes.map(({ address }, i) => ({ address, site: i < 2 ? 'a' : 'b' })),
+      engine,
+      site: 'a',
+      siteLinks: [{ sites: ['a', 'b'], bytesPerSecond: rate }],
+    })
+    let isOver = false
+    const ended = transfer.result.finally(() => {
+      isOver = true
+    })
+    const count = (of: 'receivedBytes' | 'sentBytes'): number =>
+      nodes.slice(2).reduce((sum, node) => sum + (node.status().counters[of] ?? 0), 0)
+    await until(() => {
+      // What came to b and was not sent there.
+      const received = count('receivedBytes')
+      expect(received - count('sentBytes')).toBeLessThanOrEqual(allowed(rate, startMs))
+      return isOver
+    }, 'the push has ended')
+    const { crossings } = await ended
+    expect(crossings).toMatchObject([{ from: 'a', to: 'b' }])
+    expect(crossings[0]?.bytes).toBeGreaterThanOrEqual(content.length)
     expectCopies(content, 'a.bin', nodes)
   })
 

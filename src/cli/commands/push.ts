@@ -62,7 +62,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     .addOption(
       new Option(
         '--site-link <a:b=rate>',
-        'what two sites can carry between them; may be repeated',
+        'what two sites may send each other; may be repeated',
       ).argParser(listed(parseSiteLink)),
     )
     .addOption(

@@ -5,10 +5,11 @@
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import type { Send } from '../dealing/dealer.js'
-import type { EndWish, Fact, Wish } from '../messages/facts.js'
+import type { EndWish, Fact, PaceWish, Wish } from '../messages/facts.js'
 import type { NodeSettled, RosterFrame } from '../messages/types.js'
 import type { NodeLink, PlanMade } from '../plan/plan.js'
 import type { DigestRun } from './digests.js'
+import type { SiteWish } from './site-shares.js'
 
 /** What the coordinator's machine is told. */
 export type OriginFact =
@@ -26,6 +27,7 @@ export type OriginFact =
 /** What the coordinator's machine asks for. */
 export type OriginWish =
   | Wish
+  | PaceWish
   | EndWish
   /** Say the offer and the manifest to the member. `planned`: the exchange has begun elsewhere. */
   | { readonly type: 'offer'; readonly member: number; readonly planned: boolean }
@@ -87,6 +89,8 @@ export interface OriginConfig {
   readonly mirrors?: readonly NodeLink[]
   /** Those that are to pass on what comes to them, and keep nothing. */
   readonly gateways?: readonly NodeLink[]
+  /** What links between sites carry at most, and where the coordinator stands. */
+  readonly sites?: SiteWish
   /** How long a node is dialled again and again. */
   readonly connectMs: number
   /** Attempts after the first that a node gets; 0 unless given. */

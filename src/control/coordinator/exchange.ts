@@ -201,6 +201,7 @@ export class OriginExchange {
   /** Those of these whose turn has come are told to ask for what they lack. */
   #feedLater(nodes: readonly number[], nowMs: number): Peer[] {
     const due = this.#later.due(nodes)
+    if (due.length > 0) this.plans.flowChanged()
     for (const peer of due) {
       peer.trails('none')
       peer.moved(nowMs)
@@ -290,6 +291,7 @@ export class OriginExchange {
 
   /** It has all. Returns those whose turn has come. */
   completed(peer: Peer, nowMs: number): Peer[] {
+    this.plans.flowChanged()
     return this.#feedLater(this.#dealer.chain.below(peer.node), nowMs)
   }
 

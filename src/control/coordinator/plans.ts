@@ -14,6 +14,7 @@ import type { EdgeWord, Member, PlanFrame, Route, Term } from '../messages/types
 import type { OriginConfig } from './events.js'
 import { Leaders } from './leaders.js'
 import type { OriginOutbox } from './outbox.js'
+import { SiteShares } from './site-shares.js'
 import { Standbys } from './standbys.js'
 import { termOf } from './succession.js'
 
@@ -25,6 +26,9 @@ export class OriginPlans {
   readonly #origin: Member
   readonly #term: Term
   readonly standbys: Standbys
+  readonly #shares: SiteShares
+  /** What the origin itself keeps to. */
+  #paced = '[]'
   readonly leaders: Leaders
   #epoch = 0
   #hasChanged = false
@@ -43,6 +47,7 @@ export class OriginPlans {
     this.#outbox = outbox
     this.#peers = peers
     this.#term = termOf(config)
+    this.#shares = new SiteShares(config.sites ?? {}, this.#term.member, dealer.chain, peers)
     this.leaders = new Leaders(dealer.chain, peers, config.bytes)
     this.standbys = new Standbys(this.#term, dealer, peers, outbox)
     this.#origin = { number: this.#term.member, nodeId: config.nodeId }
@@ -72,7 +77,8 @@ export class OriginPlans {
       .map(memberOf)
     const routes = peer.relay === 'none' ? [] : this.#routesOf(peer)
     const reportTo = this.leaders.of(peer)
-    const said = JSON.stringify([members, routes, this.standbys.numbers, reportTo])
+    const shares = this.#shares.of(peer.node)
+    const said = JSON.stringify([members, routes, this.standbys.numbers, reportTo, shares])
     if (this.#said.get(peer) === said) return
     this.#said.set(peer, said)
     this.#send(peer, [this.#origin, ...members], routes, reportTo)
@@ -86,6 +92,10 @@ export class OriginPlans {
     const areStandbysNew = this.standbys.choose(serving)
     const numbers = new Set([...this.#dealer.chain.takeTouched(), ...this.#moved])
     this.#moved = []
+    for (const node of numbers) this.#shares.look(this.#peers.of(node))
+    for (const member of this.#shares.divide([...serving], this.#dealer.shape === 'unicast'))
+      if (member !== this.#origin.number) numbers.add(member)
+    if (this.#shares.isOn) this.#paceOrigin(serving)
     const touched = [...numbers].map((node) => this.#peers.of(node))
     for (const peer of areStandbysNew ? serving : inOrder(touched))
       if (peer.isServing) this.#tell(peer)
@@ -95,8 +105,24 @@ export class OriginPlans {
   /** Leaders that were not heard of in time are none any more. */
   advance(nowMs: number): void {
     this.#moved = this.leaders.advance(nowMs)
-    if (this.#moved.length > 0) this.changed()
+    if (this.#moved.length > 0 || this.#shares.isDue(nowMs)) this.changed()
     this.tellAll()
+  }
+
+  /** Who receives has changed, and with it who uses the links between sites. */
+  flowChanged(): void {
+    if (this.#shares.isOn) this.changed()
+  }
+
+  #paceOrigin(serving: Iterable<Peer>): void {
+    const sets = this.#shares.of(this.#origin.number).map(({ site, bytesPerSecond }) => {
+      const there = [...serving].filter(({ link }) => link.site === site)
+      return { members: there.map(({ node }) => node), bytesPerSecond }
+    })
+    const said = JSON.stringify(sets)
+    if (said === this.#paced) return
+    this.#paced = said
+    this.#outbox.wish({ type: 'pace', sets })
   }
 
   /** Who only sends is sent nothing by others. */
@@ -126,6 +152,7 @@ export class OriginPlans {
       members,
       parents: [self],
       routes,
+      siteShares: this.#shares.of(peer.node),
       coordinator: self,
       standbys: peer.isServing ? this.standbys.numbers : [],
       reportTo: reportTo ?? self,

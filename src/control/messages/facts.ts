@@ -137,6 +137,12 @@ export type Fact =
   /** The time of the machine's deadline has come. */
   | { readonly type: 'due' }
 
+/** What may be sent to these members together. */
+export interface Pace {
+  readonly members: readonly number[]
+  readonly bytesPerSecond: number
+}
+
 /** What is to be done between this side and one other member. */
 export type MemberWish =
   /** Open a link to the member; `linked` or `unlinked` follows. */
@@ -152,6 +158,12 @@ export type MemberWish =
   | { readonly type: 'hangUp'; readonly member: number }
   /** Read the counters of the engine; `sampled` follows. */
   | { readonly type: 'sample' }
+
+/** From now on, what may be sent to members together; whom no set names is limited by none. */
+export interface PaceWish {
+  readonly type: 'pace'
+  readonly sets: readonly Pace[]
+}
 
 export type Wish =
   | MemberWish

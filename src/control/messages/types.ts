@@ -119,6 +119,12 @@ export interface EdgeWord {
  * What a node has to know of its part in a transfer, and of its neighbourhood alone. An absolute
  * value: a newer plan replaces the last one, and what has changed follows from comparing the two.
  */
+/** What a member may send to the members of another site, all together. */
+export interface SiteShare {
+  readonly site: string
+  readonly bytesPerSecond: number
+}
+
 export interface PlanFrame {
   readonly type: 'plan'
   readonly term: Term
@@ -137,6 +143,8 @@ export interface PlanFrame {
   /** Members that feed this node by themselves, not by forwarding. */
   readonly parents: readonly number[]
   readonly routes: readonly Route[]
+  /** Of links between sites that are limited; each site once. */
+  readonly siteShares: readonly SiteShare[]
   readonly coordinator: number
   /** Members that may take over from the coordinator, the first one first. */
   readonly standbys: readonly number[]

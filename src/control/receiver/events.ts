@@ -4,7 +4,7 @@
  */
 import type { RangePair } from '../../base/ranges.js'
 import type { HeldRun } from '../holdings/have.js'
-import type { EndWish, Fact, Wish } from '../messages/facts.js'
+import type { EndWish, Fact, PaceWish, Wish } from '../messages/facts.js'
 import type { ServeWish } from '../pulling/events.js'
 
 export interface NodeConfig {
@@ -63,6 +63,7 @@ export type NodeFact =
 /** What a receiver's machine asks for. */
 export type NodeWish =
   | Wish
+  | PaceWish
   | ServeWish
   /**
    * Check the name, reserve the space, create the partial; `claimed` and `prepared` follow, or

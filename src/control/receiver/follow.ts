@@ -24,6 +24,7 @@ export function followPlan(
   if ('code' in news) return news
   pulls.met(news.met, plan)
   reports.planned(plan, nowMs)
+  if (news.paces !== null) outbox.wish({ type: 'pace', sets: news.paces })
   if (news.areRoutesNew) outbox.wish({ type: 'route' })
   for (const { number } of news.dial) outbox.feed(number)
   for (const member of news.gone) outbox.wish(pulls.gone(member, nowMs))

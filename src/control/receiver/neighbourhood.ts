@@ -8,6 +8,7 @@
  */
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import type { Pace } from '../messages/facts.js'
 import type {
   DealFrame,
   EdgeWord,
@@ -26,6 +27,8 @@ export interface PlanNews {
   readonly begins: boolean
   /** Bytes have flowed under other routes. */
   readonly areRoutesNew: boolean
+  /** What may be sent to other sites; null: as before. */
+  readonly paces: readonly Pace[] | null
   /** Mates to whom a feed is wanted. */
   readonly dial: readonly Mate[]
   /** Mates that this node had not heard of. */
@@ -104,7 +107,8 @@ export class Neighbourhood {
     const mates = plan.members.filter((member): member is Mate => this.#isMate(member))
     return {
       begins: isRunning && before?.phase !== 'running',
-      areRoutesNew: before?.phase === 'running' && !areSame(plan.routes, before.routes),
+      paces: same(pacesOf(plan), pacesOf(before)) ? null : pacesOf(plan),
+      areRoutesNew: before?.phase === 'running' && !same(plan.routes, before.routes),
       dial: isRunning ? this.#routed.filter(({ number }) => isNew(this.#dialled, number)) : [],
       met: isRunning ? mates.filter(({ number }) => isNew(this.#met, number)) : [],
       gone,
@@ -154,7 +158,16 @@ function missingFrom(plan: PlanFrame, before: PlanFrame): number[] {
   return before.members.flatMap(({ number }) => (named.has(number) ? [] : [number]))
 }
 
-function areSame(a: readonly Route[], b: readonly Route[]): boolean {
+/** By site, what this node may send to the members there. */
+function pacesOf(plan: PlanFrame | undefined): Pace[] {
+  const { siteShares = [], members = [] } = plan ?? {}
+  return siteShares.map(({ site, bytesPerSecond }) => {
+    const there = members.filter((member) => member.site === site)
+    return { members: there.map(({ number }) => number), bytesPerSecond }
+  })
+}
+
+function same(a: readonly (Route | Pace)[], b: readonly (Route | Pace)[]): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 

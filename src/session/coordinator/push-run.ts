@@ -90,6 +90,8 @@ export class PushRun {
     this.#hooks = hooks
     this.#blockBytes = blockBytesFor(source.size)
     requireBlockASecond(both(spec.share ?? {}, spec.ownRates ?? {}), this.#blockBytes)
+    for (const { bytesPerSecond } of spec.groups?.siteLinks ?? [])
+      requireBlockASecond({ upBytesPerSecond: bytesPerSecond }, this.#blockBytes)
     const { connectMs, retries, silenceMs, allowAdd, timeoutMs, minRateBytesPerSecond } = spec
     const { wait } = spec
     const nodes = spec.nodes.map((link) => this.#shared(link))
@@ -109,6 +111,7 @@ export class PushRun {
       ...wishes,
       seed: Number.parseInt(spec.transfer.slice(0, 8), 16),
       progressMs: limits.progressMs,
+      ...(spec.groups && { sites: spec.groups }),
     }
     const others = (spec.mirrors?.length ?? 0) + (spec.relays?.length ?? 0)
     const shape = shapeOf(spec.shape, this.#planning(nodes), others)

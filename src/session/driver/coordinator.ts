@@ -20,7 +20,7 @@ import { Neighbours } from './neighbours.js'
 import type { Clock, FeedEngine, Net } from './ports.js'
 import { Samples } from './samples.js'
 
-type Own = MemberWish['type'] | 'offer' | 'list' | 'sendDigests'
+type Own = MemberWish['type'] | 'pace' | 'offer' | 'list' | 'sendDigests'
 
 /** Wishes about the source and the caller, which are carried out by whoever made the session. */
 export type CallerWish = Exclude<OriginWish, { readonly type: Own }>
@@ -126,6 +126,7 @@ export class CoordinatorSession {
       case 'say':
       case 'feed':
       case 'hangUp':
+      case 'pace':
       case 'sample':
         return this.#executor.execute(wish)
       case 'offer': {

@@ -6,7 +6,7 @@
  * After `hangUp` no fact about a member is posted any more.
  */
 import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
-import type { Fact, MemberWish } from '../../control/messages/facts.js'
+import type { Fact, MemberWish, PaceWish } from '../../control/messages/facts.js'
 import type { Frame } from '../../control/messages/types.js'
 import type { FeedHandle } from '../../ports.js'
 import type { Neighbour, Neighbours, Way } from './neighbours.js'
@@ -61,7 +61,7 @@ export class Executor {
     this.#servant = servant
   }
 
-  execute(wish: MemberWish): void {
+  execute(wish: MemberWish | PaceWish): void {
     switch (wish.type) {
       case 'connect':
         return this.#connect(this.#neighbours.of(wish.member))
@@ -71,6 +71,8 @@ export class Executor {
         return this.#feed(this.#neighbours.of(wish.member))
       case 'hangUp':
         return this.#hangUp(this.#neighbours.of(wish.member))
+      case 'pace':
+        return this.#neighbours.pace(wish.sets)
       case 'sample':
         return this.sample()
       default:

@@ -15,6 +15,7 @@
  */
 import { type Failure, FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
+import type { Pace } from '../../control/messages/facts.js'
 import type { FeedHandle } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
 import type { Connection, FeedEngine, Link, LinkEvents, Net } from './ports.js'
@@ -83,6 +84,9 @@ export class Neighbours {
   readonly #records = new Map<number, Neighbour>()
   readonly #byFeed = new Map<FeedHandle, Neighbour>()
   #isEnded = false
+  #paces: readonly Pace[] = []
+  /** What the engine was told of each of them. */
+  #paced: string[] = []
 
   /** `fedOut`: a data connection that the machine wished for is open. */
   constructor(net: Net, engine: FeedEngine, fedOut: () => void = () => {}) {
@@ -130,6 +134,31 @@ export class Neighbours {
   }
 
   // --- data connections out ---
+
+  /** What may be sent to members together, on what is open now and later. */
+  pace(paces: readonly Pace[]): void {
+    const named = new Set(paces.flatMap(({ members }) => members))
+    const free = this.#paces.flatMap(({ members }) => members.filter((one) => !named.has(one)))
+    const feeds = this.#feedsTo(free)
+    if (feeds.length > 0) this.#engine.limitFeeds(feeds, undefined)
+    this.#paces = paces
+    this.#paced = []
+    this.#keepPace()
+  }
+
+  #keepPace(): void {
+    for (const [i, { members, bytesPerSecond }] of this.#paces.entries()) {
+      const feeds = this.#feedsTo(members)
+      const said = JSON.stringify(feeds)
+      if (feeds.length === 0 || this.#paced[i] === said) continue
+      this.#paced[i] = said
+      this.#engine.limitFeeds(feeds, bytesPerSecond)
+    }
+  }
+
+  #feedsTo(members: readonly number[]): FeedHandle[] {
+    return members.flatMap((member) => this.#records.get(member)?.feedOut ?? [])
+  }
 
   /** One for all who want it. `isWished`: the machine is among them. */
   open(member: Neighbour, way: Way, isWished: boolean, events: OutEvents): void {
@@ -199,6 +228,7 @@ export class Neighbours {
       const feed = this.#net.adopt(connection, 'out')
       member.out = { state: 'open', feed, isWished }
       this.#byFeed.set(feed, member)
+      this.#keepPace()
       if (isWished) this.#fedOut()
     } catch (error) {
       if (!(error instanceof FrError)) throw error

@@ -89,5 +89,13 @@ export interface Net {
 /** The feeds of one transfer. */
 export type FeedEngine = Pick<
   DataEngine,
-  'setRoute' | 'assign' | 'hold' | 'send' | 'sendDigests' | 'relayDigests' | 'close' | 'stats'
+  | 'setRoute'
+  | 'assign'
+  | 'hold'
+  | 'send'
+  | 'sendDigests'
+  | 'relayDigests'
+  | 'limitFeeds'
+  | 'close'
+  | 'stats'
 >

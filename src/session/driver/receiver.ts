@@ -321,6 +321,7 @@ export class ReceiverSession {
       case 'connect':
       case 'feed':
       case 'hangUp':
+      case 'pace':
       case 'sample':
         return this.#executor.execute(wish)
       case 'hold':

@@ -207,6 +207,13 @@ const bodies: Bodies = {
     members: fc.array(anyMember, { maxLength: 8 }),
     parents: fc.array(mate, { maxLength: 3 }),
     routes: fc.array(route, { maxLength: 3 }),
+    siteShares: fc.array(
+      fc.record({
+        site: fc.string({ maxLength: limits.siteChars }),
+        bytesPerSecond: fc.integer({ min: 1, max: limits.rateMax }),
+      }),
+      { maxLength: 3 },
+    ),
     coordinator: mate,
     standbys: fc.array(mate, { maxLength: limits.standbys }),
     reportTo: mate,

@@ -14,7 +14,7 @@ function following(...plans: PlanFrame[]): Neighbourhood {
   return neighbours
 }
 
-const nothing = { begins: false, areRoutesNew: false, dial: [], met: [], gone: [] }
+const nothing = { begins: false, areRoutesNew: false, paces: null, dial: [], met: [], gone: [] }
 const [m0, m2, m3] = [memberOf(0), memberOf(2), memberOf(3)]
 
 describe('what follows from a plan', () => {
@@ -87,6 +87,10 @@ describe('a plan is a violation that', () => {
     ['has a parent that is no member', { parents: [9] }],
     ['makes the node its own parent', { parents: [1] }],
     ['has a standby that is no member', { standbys: [9] }],
+    [
+      'shares the link to a site twice',
+      { siteShares: [1, 2].map((bytesPerSecond) => ({ site: 'b', bytesPerSecond })) },
+    ],
     ['has a standby twice', { standbys: [0, 0] }],
     ['routes to who is no member', route(9)],
     ['routes back', route(1, 1)],

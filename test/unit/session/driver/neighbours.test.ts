@@ -63,6 +63,20 @@ describe('the data connection to a member', () => {
     expect(told).toEqual(['ERR_FR_UNREACHABLE', 0])
   })
 
+  it('is limited together with those that are named with it, once it is open', () => {
+    neighbours.pace([{ members: [3, 4], bytesPerSecond: 1_000 }])
+    expect(engine.limited).toEqual([])
+    open()
+    net.answer()
+    neighbours.pace([{ members: [3, 4], bytesPerSecond: 500 }])
+    neighbours.pace([])
+    expect(engine.limited).toEqual([
+      [[0], 1_000],
+      [[0], 500],
+      [[0], undefined],
+    ])
+  })
+
   it('needs an edge', () => {
     const failed = ({ code }: Failure) => told.push(code)
     neighbours.open(member, { address: 'node3:1', edge: undefined }, false, {

@@ -125,6 +125,12 @@ export class PretendEngine implements FeedEngine {
     this.relayed.push(spec)
   }
 
+  readonly limited: [feeds: readonly FeedHandle[], rate: number | undefined][] = []
+
+  limitFeeds(feeds: readonly FeedHandle[], rate: number | undefined): void {
+    this.limited.push([feeds, rate])
+  }
+
   close(feed: FeedHandle): void {
     this.closed.push(feed)
   }
