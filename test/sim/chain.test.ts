@@ -158,11 +158,16 @@ describe('simulated pushes to a chain of groups', () => {
     expect(copies).toBeLessThan(most)
   })
 
-  it('brings digests in time where a node further down never reaches a mate', () => {
-    const chain = { ...evenChain(8, 4), bytes: 25_000_000 }
+  it.each([
+    ['further down a mate', 4, 5],
+    ['of the first group the one that it feeds', 0, 4],
+  ])('brings digests in time where a node never reaches %s', (_, sender, receiver) => {
+    const chain = { ...evenChain(8, 4), bytes: 60_000_000 }
     // The first row is that of the origin.
     const edges = chain.edges.map((row, from) =>
-      row.map((edge, to) => (from === 5 && to === 5 ? { ...edge, cannotDial: true } : edge)),
+      row.map((edge, to) =>
+        from === sender + 1 && to === receiver ? { ...edge, cannotDial: true } : edge,
+      ),
     )
     const { outcomes, logged } = run({ ...chain, edges })
     expect(logged).toContain('edge-lost')

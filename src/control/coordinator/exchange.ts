@@ -101,8 +101,7 @@ export class OriginExchange {
     const gateways = new Set(nodes.filter((node) => this.#peer(node).role === 'gateway'))
     this.#dealer.chain.start(group.map(placeOf), mirrors, gateways)
     const held = this.#heldBy(receivers)
-    const started = { nodes, have, mirrors, gateways, nowMs }
-    const sends = this.#dealer.handle({ type: 'started', ...started })
+    const sends = this.#dealer.handle({ type: 'started', nodes, have, mirrors, gateways, nowMs })
     const { strategy, shape } = this.#dealer
     const named = receivers.map((peer) => peer.node)
     const shares = sharesOf(this.#dealer, this.#peers.all, named, this.#config)
@@ -257,9 +256,8 @@ export class OriginExchange {
     const { offset, length } = frame
     peer.bad.add(offset, length)
     const known = this.#dealer.chain.neighbours(peer.node).map((node) => this.#peer(node))
-    const { from, to } = firstBadHop(known, peer, [offset, length], (node) =>
-      this.#dealer.dealt(node),
-    )
+    const dealt = (node: number): readonly RangePair[] => this.#dealer.dealt(node)
+    const { from, to } = firstBadHop(known, peer, [offset, length], dealt)
     const text = `offset ${offset}, length ${length}, first bad between ${from} and ${to}`
     this.#outbox.note('warn', 'bad-block', peer, text)
   }
@@ -275,13 +273,13 @@ export class OriginExchange {
     to.lostFrom.add(from.node)
     this.#tell({ type: 'edgeLost', from: from.node, to: to.node })
     this.#beyond.edgeLost(from.node, to.node)
-    this.#detour(to, from, 'broken')
-    this.#digests.edgeLost(from.node, to)
     const gaps = this.#dealer.chain.cut(from.node, to.node)
+    if (gaps.every((gap) => gap.to === to.node)) this.#detour(to, from, 'broken')
+    this.#digests.edgeLost(from.node, to)
     if (gaps.length === 0) return
-    this.#fill(from, gaps, 'broken')
     this.plans.changed()
     this.plans.tellAll()
+    this.#fill(from, gaps, 'broken', to)
   }
 
   /** Its last report is in, and it takes no further part in what relays bring. */
@@ -422,10 +420,12 @@ export class OriginExchange {
   }
 
   /** Those who were fed by a node of the group before find elsewhere what it no longer brings. */
-  #fill(from: Peer, gaps: readonly Gap[], why: DetourReason): void {
+  #fill(from: Peer, gaps: readonly Gap[], why: DetourReason, unreached?: Peer): void {
     for (const gap of gaps) {
       const peer = this.#peer(gap.to)
-      if (peer.phase === 'running') this.#detour(peer, from, why, gap)
+      // Who takes the place of one that is not reached keeps the feed it has, and asks at once.
+      const how = unreached === undefined || peer === unreached ? why : 'held'
+      if (peer.phase === 'running') this.#detour(peer, from, how, gap)
     }
     for (const { head } of gaps) this.#losing.add(head)
   }

@@ -10,9 +10,8 @@
  * group has several at one node. One group is a chain of one.
  *
  * A way is what one route number stands for, and never changes: a node that leaves is passed by on
- * a new way with a new number, so that nobody is sent again what came on the old one. What was lost
- * between is asked for by those whom the node would have fed (`Gap`). What does not reach another
- * node, and who is avoided, is remembered: no later way leads there.
+ * a new way with a new number, so that nobody is sent again what came on the old one. `Gap`: who
+ * asks for what was lost between. No later way leads to who is avoided or not reached.
  */
 import { limits } from '../../base/limits.js'
 import type { Role, Route } from '../messages/types.js'
@@ -41,10 +40,8 @@ export class Chain {
   /** They keep nothing: each has a way of its own, and when somebody joins a new one. */
   readonly #gateways = new Set<number>()
   newestRoute = groupRoute
-  /** Columns that there ever were. */
-  #count = 0
-  /** Columns that the groups were planned with. */
-  #planned = 0
+  #columnsEver = 0
+  #columnsPlanned = 0
   /** Whose neighbours or routes may be others than before. */
   #touched = new Set<number>()
 
@@ -264,22 +261,25 @@ export class Chain {
       if (home.has(node) && !way.next.has(node)) this.#reroute(column)
   }
 
-  /** What one node sends does not reach another one in the next group: who takes its place. */
+  /** One node does not reach another; who takes its place is fed by those who have the rest. */
   cut(from: number, to: number): Gap[] {
-    const gaps: Gap[] = []
-    for (const way of this.#ways)
-      if (way.next.get(from)?.includes(to)) gaps.push(gapOf(to, way), ...this.#gapsBeside(to, way))
+    const cut = this.#ways.filter(({ next }) => next.get(from)?.includes(to) === true)
     this.#unreached.set(from, (this.#unreached.get(from) ?? new Set()).add(to))
-    for (const [column, { way }] of [...this.#columns])
-      if (way.next.get(from)?.includes(to)) this.#reroute(column)
-    return gaps
+    for (const way of cut) if (this.#isInUse(way)) this.#reroute(way.column)
+    return cut.flatMap((way) => {
+      const now = this.#columns.get(way.column)?.way
+      const entry = this.mates(to).find((one) => now?.from.has(one))
+      return now === undefined || entry === undefined || this.wish.handover === 'every'
+        ? [gapOf(to, way), ...this.#gapsBeside(to, way)]
+        : [gapOf(entry, now)]
+    })
   }
 
   /** Columns from the first group on: one for each of its nodes, and for each of the largest. */
   #begin(): void {
     const { first, all } = this.#groups
     const columns = this.#groups.columns()
-    this.#planned = columns.length
+    this.#columnsPlanned = columns.length
     const places = all.map((group) => this.#groups.receivers(group))
     for (const span of columns) {
       const [head, ...wished] = places.map((nodes) => nodes[placeIn(span, nodes.length)])
@@ -290,12 +290,12 @@ export class Chain {
   }
 
   #beginAt(head: number, wished: readonly (number | undefined)[], width = 0): void {
-    this.#setColumns(this.#count++, { head, home: new Set(wished), width, twin: null })
+    this.#setColumns(this.#columnsEver++, { head, home: new Set(wished), width, twin: null })
   }
 
   /** A column and its twin. */
   #setColumns(column: number, wish: Omit<ColumnWish, 'isPast'>): void {
-    const twin = this.isOne ? null : (wish.twin ?? this.#count++)
+    const twin = this.isOne ? null : (wish.twin ?? this.#columnsEver++)
     this.#setColumn(column, { ...wish, twin, isPast: false })
     if (twin !== null) this.#setColumn(twin, { ...wish, twin: null, isPast: true })
   }
@@ -320,7 +320,7 @@ export class Chain {
     if (
       first === undefined ||
       this.isOne ||
-      [...this.#heads.values()].flat().length >= this.#planned
+      [...this.#heads.values()].flat().length >= this.#columnsPlanned
     )
       return
     const able = this.#groups.receivers(first)

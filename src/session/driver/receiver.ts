@@ -84,7 +84,8 @@ export class ReceiverSession {
   /** Routes that have a table. */
   readonly #routed = new Set<number>()
   /** What digests were passed on of. */
-  readonly #passedOn = new RangeSet()
+  /** By route: what was lost on one is brought again on another. */
+  readonly #passedOn = new Map<number, RangeSet>()
   #transfer: TransferHandle | undefined
   #isEnded = false
 
@@ -261,6 +262,14 @@ export class ReceiverSession {
     if (landed.length > 0) this.post(...landed)
   }
 
+  #hasPassedOn(route: number, offset: number, length: number): void {
+    const known = this.#passedOn.get(route) ?? new RangeSet()
+    known.add(offset, length)
+    this.#passedOn.set(route, known)
+    const [oldest = route] = this.#passedOn.keys()
+    if (this.#passedOn.size > limits.routesPerPlan) this.#passedOn.delete(oldest)
+  }
+
   #onDigests(event: EngineEvent & { type: 'digests' }): void {
     const sender = this.#neighbours.byFeed(event.feed)
     if (sender === undefined) return
@@ -268,14 +277,14 @@ export class ReceiverSession {
     const relay = event.route !== 0
     const offset = this.#spec.contents.space.offsetOf(event) ?? 0
     // What is known already, and passed on where it is to be, needs no proof.
-    const isDone = !relay || this.#passedOn.contains(offset, length)
+    const isDone = !relay || this.#passedOn.get(event.route)?.contains(offset, length) === true
     if (isDone && this.machine.held.unannounced(offset, length).isEmpty) return
     try {
       const digests = this.#read(sender, event)
       this.#ports.signed?.(event)
       if (relay) {
         this.#ports.engine.relayDigests(this.#transfer as TransferHandle, event)
-        this.#passedOn.add(offset, length)
+        this.#hasPassedOn(event.route, offset, length)
       }
       this.post({ type: 'digests', offset, length, digests })
     } catch (error) {

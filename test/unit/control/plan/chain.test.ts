@@ -252,8 +252,13 @@ describe('a chain of groups', () => {
     expect(row(2)?.to.map(({ member }) => member)).toEqual([6])
     expect(row(6)?.to.map(({ member }) => member)).toEqual([4, 5, 7])
     const route = chain.routeOf(past)
-    expect(chain.cut(2, 6)).toContainEqual({ to: 6, route, column: past, head: 2 })
-    expect(chain.entriesOf(past)).not.toContain(6)
+    const gaps = chain.cut(2, 6)
+    const [, entry = -1] = chain.entriesOf(past)
+    expect(entry).not.toBe(6)
+    // Who takes its place knows who has what was lost, and passes that on along the new way.
+    expect(chain.routeOf(past)).toBeGreaterThan(route)
+    const gap = { to: entry, route: chain.routeOf(past), column: past, head: 2 }
+    expect(gaps).toContainEqual(gap)
     expect(reachedPast(chain, past).sort()).toEqual(upTo(8))
     expect(chain.columnsOver(2)).not.toContain(past)
   })
