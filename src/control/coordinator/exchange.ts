@@ -295,7 +295,7 @@ export class OriginExchange {
 
   /**
    * Silent, or no true relay, and still in the exchange: others make good what this node was dealt.
-   * Its feeds stay open, so that it goes on when it is heard again.
+   * Its feeds stay open, so that it goes on when it is heard again. Plans follow with `settled`.
    */
   away(peer: Peer): void {
     if (!peer.isServing) return
@@ -303,7 +303,6 @@ export class OriginExchange {
     for (const mate of this.#mates(peer)) this.#detour(mate, peer, 'away')
     this.#fill(peer, this.#dealer.chain.avoid(peer.node), 'away')
     this.plans.changed()
-    this.plans.tellAll()
   }
 
   /** It speaks again, and passes on what it was planned to. */
@@ -311,7 +310,6 @@ export class OriginExchange {
     if (!peer.isServing || peer.relay === 'false') return
     this.#dealer.chain.back(peer.node)
     this.plans.changed()
-    this.plans.tellAll()
   }
 
   /** Out of the exchange; `settled` says so to the others. Returns those whose turn has come. */

@@ -104,7 +104,7 @@ export class OriginMachine {
     if (this.#isEnded) return []
     this.#on(fact, nowMs)
     const isDone = isReport(fact) && this.#isOrdinary(fact.member, nowMs)
-    if (!this.#isEnded && !isDone) this.#advance(nowMs)
+    if (!this.#isEnded && (!isDone || this.#exchange.plans.areDue)) this.#advance(nowMs)
     return this.#outbox.take()
   }
 

@@ -58,6 +58,11 @@ export class OriginPlans {
     this.#hasChanged = true
   }
 
+  /** Plans are to be told: whatever has changed. */
+  get areDue(): boolean {
+    return this.#hasChanged
+  }
+
   /** A node has the offer: who it is, and who coordinates. */
   offered(peer: Peer): void {
     this.#send(peer, [this.#origin, memberOf(peer)], [])
