@@ -256,6 +256,9 @@ export interface EngineCounters {
   readonly openFeeds: number
   readonly openFiles: number
   readonly openPipes: number
+  /** Pairs of connections that are joined, and bytes they have carried so far, both ways. */
+  readonly openBridges: number
+  readonly bridgedBytes: number
   readonly lanes: number
 }
 
@@ -267,6 +270,12 @@ export interface DataEngine {
   /** Takes the connection over. The socket object is destroyed or owned by the engine from here;
    *  the caller must have stopped reading, with nothing buffered and nothing left to write. */
   adopt(socket: EngineSocket, spec: FeedSpec): FeedHandle
+  /**
+   * Joins two connections: what either brings goes out on the other, and so does its end, until
+   * both have ended or one breaks. Takes both over as `adopt` does. Throws ERR_FR_LIMIT beyond
+   * limits.bridgesPerNode, ERR_FR_NODE_LOST for one that is gone; then both stay the caller's.
+   */
+  bridge(a: EngineSocket, b: EngineSocket): void
   /**
    * Makes a control connection fit to carry heartbeats beside bulk data. A hint; stays the
    * caller's.

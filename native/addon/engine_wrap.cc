@@ -25,6 +25,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::send>("send"),
                       InstanceMethod<&W::send_digests>("sendDigests"),
                       InstanceMethod<&W::relay_digests>("relayDigests"),
+                      InstanceMethod<&W::bridge>("bridge"),
                       InstanceMethod<&W::finish>("finish"),
                       InstanceMethod<&W::close>("close"),
                       InstanceMethod<&W::close_transfer>("closeTransfer"),
@@ -264,6 +265,16 @@ void EngineWrap::relay_digests(const Napi::CallbackInfo& info) {
   throw_answer(info.Env(),
                engine_->relay_digests(transfer, stream, offset, length, route_at(info, 4),
                                       {payload.begin(), payload.end()}));
+}
+
+// bridge(fd, fd)
+void EngineWrap::bridge(const Napi::CallbackInfo& info) {
+  int fds[2];
+  for (size_t i = 0; i < 2; i++) {
+    if (!info[i].IsNumber()) throw Napi::TypeError::New(info.Env(), "socket: no descriptor");
+    fds[i] = info[i].As<Napi::Number>().Int32Value();
+  }
+  throw_answer(info.Env(), engine_->bridge(fds[0], fds[1]));
 }
 
 void EngineWrap::finish(const Napi::CallbackInfo& info) {

@@ -40,6 +40,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void send(const Napi::CallbackInfo& info);
   void send_digests(const Napi::CallbackInfo& info);
   void relay_digests(const Napi::CallbackInfo& info);
+  void bridge(const Napi::CallbackInfo& info);
   void finish(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   void close_transfer(const Napi::CallbackInfo& info);

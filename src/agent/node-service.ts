@@ -10,7 +10,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
-import { blockBytesFor, formatBytes, limits } from '../base/limits.js'
+import { blockBytesFor, limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
 import { requireBlockASecond } from '../base/rate-limits.js'
 import { Waiting } from '../base/time/patience.js'
@@ -41,6 +41,7 @@ import type { EngineRouter } from '../session/router.js'
 import type { HeldWork } from '../store/held/work.js'
 import { NodeStore } from '../store/node-store.js'
 import { Adoption } from './adoption.js'
+import { Bridges } from './bridges.js'
 import { Copies } from './copies.js'
 import { hasSpareDescriptor } from './descriptors.js'
 import { HeldFiles } from './held-files.js'
@@ -51,6 +52,7 @@ import type { NodeServiceSpec } from './node-spec.js'
 import { OfferReader } from './offers.js'
 import { noCopies, noFiles, Questions } from './questions.js'
 import { QuietLog } from './quiet-log.js'
+import { requireSpace } from './space.js'
 
 export class NodeService implements NodeHost {
   readonly engine: DataEngine
@@ -76,6 +78,7 @@ export class NodeService implements NodeHost {
   readonly #questions: Questions
   readonly #adoption: Adoption
   readonly #copies: Copies
+  readonly #bridges: Bridges
   readonly limited: LimitedEngine
   #closing: Promise<void> | undefined
 
@@ -118,6 +121,7 @@ export class NodeService implements NodeHost {
       ownRates: () => this.limited.stated,
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
     })
+    this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
     this.#serves = new Serves({ engine, router, store: this.store, log, most })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
@@ -179,6 +183,7 @@ export class NodeService implements NodeHost {
     this.#parked.refuseAll()
     for (const link of this.#idleLinks.takeAll()) link.destroy()
     this.#questions.destroyAll()
+    this.#bridges.destroyAll()
     await this.#serves.close()
     await Promise.all([...this.#receptions.values()].map((reception) => reception.stop()))
     await Promise.all([closed, this.#adoption.stop(), this.#copies.stop()])
@@ -191,18 +196,22 @@ export class NodeService implements NodeHost {
     this.counters.connections++
     const remote = remoteAddressOf(socket)
     try {
-      const { keys, self } = this.#spec
+      const { keys, self, isRelayOnly: isGateway } = this.#spec
       const isLast = !hasSpareDescriptor()
       const stating = { ...self, limits: () => this.limited.stated }
-      const admitted = await accept(socket, { keys, self: stating, guard: this.#guard })
+      const admitted = await accept(socket, { keys, self: stating, guard: this.#guard, isGateway })
       if (isLast) return this.#exhausted(admitted, remote)
       if (this.#closing !== undefined)
         return admitted.refuse('ERR_FR_NODE_CLOSED', 'the node is closing')
+      if (admitted.channel === 'crossing') return await this.#bridges.cross(admitted)
       if (admitted.channel === 'data' || admitted.channel === 'pull') return this.#place(admitted)
-      if (admitted.channel === 'fetch' && this.#spec.isRelayOnly)
+      if (admitted.channel === 'fetch' && isGateway)
         return admitted.refuse('ERR_FR_RELAY_ONLY', new FrError('ERR_FR_RELAY_ONLY').message)
+      if (admitted.channel === 'bridge' && !isGateway)
+        return admitted.refuse('ERR_FR_BRIDGE', 'this node is no gateway (--relay-only)')
       const established = await admitted.go()
       if (admitted.channel === 'control') this.#serveControl(established)
+      else if (admitted.channel === 'bridge') this.#bridges.serve(established)
       else if (admitted.channel === 'fetch') this.#serves.serve(established)
       else this.#questions.serve(established)
     } catch (error) {
@@ -220,7 +229,7 @@ export class NodeService implements NodeHost {
   }
 
   /** Refuses the connection that took the last descriptor, which frees the descriptor. */
-  #exhausted(admitted: Admitted | Ticketed, remote: string): void {
+  #exhausted(admitted: Pick<Admitted, 'refuse'>, remote: string): void {
     const text = 'too many open files at the node (EMFILE): raise its limit (ulimit -n)'
     this.#refused('ERR_FR_LIMIT', text)
     const line = { level: 'warn', event: 'too-many-files', fields: { peer: remote, text } } as const
@@ -404,29 +413,8 @@ export class NodeService implements NodeHost {
     this.#names.changed()
   }
 
-  async requireSpace(guest: Guest): Promise<void> {
-    let free = await this.store.free()
-    if (guest.neededBytes > free - this.#reservedBytes(guest)) {
-      // Partials of transfers that are over give way.
-      await this.store.expire(0)
-      free = await this.store.free()
-    }
-    // No await from here on: the reserved bytes must include this transfer and all others.
-    const reserved = this.#reservedBytes(guest)
-    if (guest.neededBytes > free - reserved) {
-      const [needed, has, kept] = [guest.neededBytes, free, reserved].map(formatBytes)
-      const text = `${needed} needed; ${has} free in ${this.#spec.dataDir}, ${kept} set aside`
-      throw new FrError('ERR_FR_NO_SPACE', text, { path: this.#spec.dataDir })
-    }
-    guest.hasSpace = true
-  }
-
-  /** Bytes that this transfer cannot have: for other transfers, or to stay free. */
-  #reservedBytes(guest: Guest): number {
-    let reserved = this.#spec.minFreeBytes
-    for (const other of this.#names.holders)
-      if (other !== guest && other.hasSpace) reserved += other.openBytes
-    return reserved
+  requireSpace(guest: Guest): Promise<void> {
+    return requireSpace(guest, this.store, () => this.#names.holders, this.#spec)
   }
 
   opened(guest: Guest): void {

@@ -105,6 +105,7 @@ export const optionNames = {
     downlinkBytesPerSecond: true,
     site: true,
     advertise: true,
+    via: true,
   } satisfies Names<PushTarget>,
   fetchStatus: { key: true, signal: true, timeoutMs: true } satisfies Names<StatusOptions>,
   addNode: { via: true, key: true, signal: true, timeoutMs: true } satisfies Names<AddOptions>,

@@ -286,12 +286,13 @@ export function checkTarget(target: string | PushTarget, option: string): NodeLi
   const address = requireAddressText(target.address, `${option}.address`)
   const up = optionalRate(`${option}.uplinkBytesPerSecond`, target.uplinkBytesPerSecond)
   const down = optionalRate(`${option}.downlinkBytesPerSecond`, target.downlinkBytesPerSecond)
-  const { site, advertise } = target
+  const { site, advertise, via } = target
   if (site !== undefined) requireSite(`${option}.site`, site)
   return {
     address,
     ...(site === undefined ? {} : { site }),
     ...(advertise === undefined ? {} : { advertise: dialable(advertise, `${option}.advertise`) }),
+    ...(via === undefined ? {} : { via: dialable(via, `${option}.via`) }),
     ...(up === undefined ? {} : { uplinkBytesPerSecond: up }),
     ...(down === undefined ? {} : { downlinkBytesPerSecond: down }),
   }

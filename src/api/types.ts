@@ -53,12 +53,9 @@ export interface NodeOptions {
   adopt?: boolean
   /** Says in its status that it is meant to be a mirror; any node can be one. */
   mirror?: boolean
-  /**
-   * Serves what the records in `dataDir` tell of, and writes nothing there. What would write is
-   * refused with ERR_FR_READ_ONLY. The directory is not locked.
-   */
+  /** Serves what `dataDir` holds, writes nothing there, locks nothing: ERR_FR_READ_ONLY. */
   readOnly?: boolean
-  /** Has no files, and passes on what pushes send through it (`relays`): ERR_FR_RELAY_ONLY. */
+  /** Has no files, passes on what pushes send through it (`relays`, `via`): ERR_FR_RELAY_ONLY. */
   relayOnly?: boolean
   engine?: 'native' | 'portable'
   minFreeBytes?: number
@@ -116,6 +113,8 @@ export interface PushTarget {
   readonly site?: string
   /** HOST:PORT that mates of the node dial, if it differs from `address`. */
   readonly advertise?: string
+  /** HOST:PORT of the gateway (`relayOnly`) behind which the node is. */
+  readonly via?: string
 }
 
 /**

@@ -94,6 +94,14 @@ export const errorTable = {
     meaning: 'the node only passes on what comes to it (--relay-only), and has no files',
     retryable: false,
   },
+  ERR_FR_GATEWAY: {
+    meaning: 'the gateway that the node is behind (via=) is gone, or cannot be reached',
+    retryable: true,
+  },
+  ERR_FR_BRIDGE: {
+    meaning: 'the gateway connects only members of a push to its nodes, and nobody else',
+    retryable: false,
+  },
   ERR_FR_READ_ONLY: {
     meaning: 'the node only serves what its data directory holds (--read-only)',
     retryable: false,

@@ -201,6 +201,19 @@ export const limits = {
   /** Waiting connections: 2 s for the offer of their transfer, 5 s for its plan. */
   earlyDataConnections: 256,
   earlyDataMs: 2_000,
+
+  // --- bridges of a gateway ---
+  /** Connections that one gateway joins to others at the same time. */
+  bridgesPerNode: 2_048,
+  /** Links on which a gateway is asked for bridges, and tickets that nobody has shown yet. */
+  bridgeLinks: 1_024,
+  bridgeTickets: 1_024,
+  /** Milliseconds from a ticket to the connection that shows it. */
+  bridgeTicketMs: 10_000,
+  /** Milliseconds that a gateway takes to find out whether it can reach a node. */
+  bridgeMs: 8_000,
+  /** Nodes named in one frame to a gateway. */
+  bridgeTargets: 256,
   manifestPageBytes: 256 * KIB,
   manifestPages: 4_096,
   manifestPageEntries: 4_096,

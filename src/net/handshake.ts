@@ -14,11 +14,13 @@ import type { Socket } from 'node:net'
 import { FrError, type FrErrorDetails } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Channel } from '../control/messages/types.js'
+import { bridgeFirstByte } from '../protocol/bridging.js'
 import { isPartOfTransfer, type Self } from '../protocol/greeting.js'
 import type { Edge } from '../protocol/ticket.js'
-import { isLoopback, requireAddress } from './address.js'
+import { type Address, isLoopback, requireAddress } from './address.js'
 import { connect, onlyLoopback } from './connect.js'
 import type { Admitted, Established, Ticketed } from './established.js'
+import { type Crossing, takeCrossing } from './greet-bridge.js'
 import { greetData, takeData } from './greet-data.js'
 import { greetLink, takeLink } from './greet-link.js'
 import { aborted, ignore, lostError, within } from './hello-stream.js'
@@ -64,6 +66,8 @@ export interface DialOptions extends SideOptions {
   readonly signal?: AbortSignal
   /** A connection to the node on which nothing was said; where it is gone, another is opened. */
   readonly opened?: Socket | undefined
+  /** How else than directly a connection to the node is made; what it rejects with is passed on. */
+  readonly connect?: (() => Promise<Socket>) | undefined
   /** Called when a connection has been made, before anything is said on it. */
   readonly connected?: (() => void) | undefined
   /** Resolves host names; shared by all who dial the same hosts. */
@@ -89,18 +93,12 @@ export async function dial(options: DialOptions): Promise<Established> {
   const address = requireAddress(options.address, 'address')
   try {
     if (signal?.aborted) throw aborted(signal)
-    const resolver = options.resolver ?? new Resolver()
-    const found = await resolver.resolve(address.host, signal)
-    const addresses = keys[0]?.isOpen ? onlyLoopback(address.host, found) : found
+    const opening = options.connect ?? directly(options, address)
     const greetOver = (socket: Socket, key: Key, others: readonly Key[]): Promise<Established> =>
       within(socket, options.helloMs, signal, () => greet(options, socket, key, others))
     const attempt = async (key: Key, others: readonly Key[]): Promise<Established> => {
       if (signal?.aborted) throw aborted(signal)
-      const socket = await connect(address, addresses, {
-        connectMs: options.connectMs ?? limits.connectMs,
-        ...(signal && { signal }),
-      })
-      resolver.prefer(address.host, socket.remoteAddress ?? '')
+      const socket = await opening()
       options.connected?.()
       return greetOver(socket, key, others)
     }
@@ -124,6 +122,21 @@ export async function dial(options: DialOptions): Promise<Established> {
   }
 }
 
+/** Connects to an address without a gateway. Without a key only loopback is dialled. */
+export function directly(
+  options: Pick<DialOptions, 'resolver' | 'keys' | 'connectMs' | 'signal'>,
+  address: Address,
+): () => Promise<Socket> {
+  const { keys, signal, connectMs = limits.connectMs, resolver = new Resolver() } = options
+  return async () => {
+    const found = await resolver.resolve(address.host, signal)
+    const addresses = keys[0]?.isOpen ? onlyLoopback(address.host, found) : found
+    const socket = await connect(address, addresses, { connectMs, ...(signal && { signal }) })
+    resolver.prefer(address.host, socket.remoteAddress ?? '')
+    return socket
+  }
+}
+
 function greet(
   options: DialOptions,
   socket: Socket,
@@ -143,8 +156,16 @@ function greet(
  * Serves a new connection until its dialler has proved the key. Rejects with FrError, after telling
  * the peer the reason where that makes sense; the socket then closes.
  */
-export function accept(socket: Socket, options: AcceptOptions): Promise<Admitted | Ticketed> {
-  const { keys, self, guard } = options
+export function accept(
+  socket: Socket,
+  options: AcceptOptions & { readonly isGateway: boolean },
+): Promise<Admitted | Ticketed | Crossing>
+export function accept(socket: Socket, options: AcceptOptions): Promise<Admitted | Ticketed>
+export function accept(
+  socket: Socket,
+  options: AcceptOptions & { readonly isGateway?: boolean },
+): Promise<Admitted | Ticketed | Crossing> {
+  const { keys, self, guard, isGateway = false } = options
   requireKeys(keys)
   guard?.admit(socket)
   return within(socket, options.helloMs, undefined, async () => {
@@ -153,10 +174,13 @@ export function accept(socket: Socket, options: AcceptOptions): Promise<Admitted
       socket.on('error', ignore).destroy()
       throw new FrError('ERR_FR_OPEN', 'the accepting side has no key and serves only loopback')
     }
-    const isLink = (await firstByte(socket)) === tlsFirstByte
-    const admitted = isLink
-      ? await takeLink(socket, self, keys)
-      : await takeData(socket, keys, options.helloMs)
+    const first = await firstByte(socket)
+    const admitted =
+      first === tlsFirstByte
+        ? await takeLink(socket, self, keys)
+        : isGateway && first === bridgeFirstByte
+          ? await takeCrossing(socket)
+          : await takeData(socket, keys, options.helloMs)
     guard?.release(socket)
     return admitted
   })

@@ -44,6 +44,7 @@ function readNodeLink(link: Fields): NodeLink {
   return {
     address: readAddress(link, 'address'),
     ...(link.has('advertise') ? { advertise: readAddress(link, 'advertise') } : {}),
+    ...(link.has('via') ? { via: readAddress(link, 'via') } : {}),
     ...(link.has('site') ? { site: link.string('site', limits.siteChars) } : {}),
     ...rate('uplinkBytesPerSecond'),
     ...rate('downlinkBytesPerSecond'),

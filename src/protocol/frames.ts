@@ -22,6 +22,7 @@ import {
   type HeldEntry,
   heldStates,
 } from '../control/messages/types.js'
+import { readBridge, readReach } from './bridging.js'
 import { readCopyWish } from './copy-wish.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
@@ -199,6 +200,15 @@ const frameTable: FrameTable = {
     (body) => ({ transfer: body.hex('transfer', 32), address: readAddress(body, 'address') }),
   ],
   added: [35, empty],
+  reach: [67, readReach],
+  bridge: [68, readBridge],
+  bridged: [
+    69,
+    (body) => {
+      const answer = { request: body.integer('request', 0, bytesMax), ...readAnswer(body) }
+      return { ...answer, ticket: answer.code === null ? body.hex('ticket', 64) : '' }
+    },
+  ],
   limit: [
     65,
     (body) => ({

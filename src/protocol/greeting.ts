@@ -189,7 +189,7 @@ export function encodeError(code: FrErrorCode, text: string): Uint8Array<ArrayBu
 /** Throws the error that the peer sent instead, if it did; so do its siblings below. */
 export function decodeHello(greeting: Uint8Array): Hello {
   const fields = open(greeting, 'hello')
-  const channel = fields.oneOf('channel', ['control', 'pull', 'status', 'fetch'])
+  const channel = fields.oneOf('channel', ['control', 'pull', 'status', 'fetch', 'bridge'])
   const isPart = channel === 'pull'
   return {
     channel,

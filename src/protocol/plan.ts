@@ -49,6 +49,7 @@ function readMember(fields: Fields): Member {
     number: readNumber(fields, 'number'),
     nodeId: fields.hex('nodeId', 32),
     ...(fields.has('address') ? { address: readAddress(fields, 'address') } : {}),
+    ...(fields.has('via') ? { via: readAddress(fields, 'via') } : {}),
     ...(fields.has('site') ? { site: fields.string('site', limits.siteChars) } : {}),
   }
 }

@@ -221,7 +221,7 @@ function requireAnswer(answer: Uint8Array, first: number): void {
   requireHead(answer, first)
 }
 
-function requireHead(bytes: Uint8Array, first: number): void {
+export function requireHead(bytes: Uint8Array, first: number): void {
   if (bytes[0] !== first) throw protocolError('a ticket or its answer came out of order')
   if (bytes[1] === version) return
   const text = `the peer speaks protocol version ${bytes[1]}, this side ${version}`

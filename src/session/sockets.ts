@@ -1,13 +1,16 @@
 /** The ports of a session over sockets, and the clock of this process. */
+import type { Socket } from 'node:net'
+import type { FrErrorCode } from '../base/errors.js'
 import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import { awakeMs, nowMs, unwatch, watch } from '../base/time/awake.js'
 import { Turns } from '../base/time/turns.js'
 import { requireAddress } from '../net/address.js'
-import { connect, dialController, onlyLoopback } from '../net/connect.js'
+import { dialController } from '../net/connect.js'
 import { adopt, type Dialler, linkOver } from '../net/dial.js'
 import { EarlyConnections } from '../net/early-connections.js'
-import { dial, type Established } from '../net/handshake.js'
+import { Gateways } from '../net/gateways.js'
+import { dial, directly, type Established } from '../net/handshake.js'
 import type { DataEngine, FeedHandle, TransferHandle } from '../ports.js'
 import type {
   Clock,
@@ -16,6 +19,7 @@ import type {
   Link,
   LinkEvents,
   Net,
+  Place,
   Target,
 } from './driver/ports.js'
 
@@ -34,11 +38,15 @@ export const processClock: Clock = {
 
 /** Round trips from the first packet to the word `go`. */
 const handshakeTrips = 3
+/** The same without those of the connection. */
+const greetingTrips = 2
 
 export interface Part {
   readonly transfer: string
   /** The number of this side among the members, known by the time the first of them is dialled. */
   readonly from: () => number
+  /** This side decides whom gateways connect to. */
+  readonly isOrigin: boolean
 }
 
 interface Dialled {
@@ -53,6 +61,9 @@ export class SocketNet implements Net {
   readonly #transfer: () => TransferHandle
   readonly #dialling = dialController()
   readonly #early = new EarlyConnections()
+  readonly #gateways: Gateways
+  /** The gateway of each connection that goes through one. */
+  readonly #vias = new WeakMap<Established, string>()
   /** Of links: thousands of handshakes at once would all time out. */
   readonly #turns = new Turns(limits.dialsAtOnce)
 
@@ -64,6 +75,7 @@ export class SocketNet implements Net {
     this.#engine = engine
     this.#part = part
     this.#transfer = transfer
+    this.#gateways = new Gateways(dialler, part, this.#dialling.signal)
   }
 
   dial(target: Target, events: DialEvents): void {
@@ -92,38 +104,44 @@ export class SocketNet implements Net {
   }
 
   async #dial(target: Target, events: DialEvents): Promise<Dialled> {
-    const { channel, address } = target
+    const { channel, address, via } = target
     const { signal } = this.#dialling
-    await this.#lookUp(requireAddress(address, 'address').host, events)
-    const startMs = awakeMs()
+    // The name of a node behind a gateway is for that one to look up.
+    if (via === undefined) await this.#lookUp(requireAddress(address, 'address').host, events)
+    const isFedSoon = channel === 'control' && target.isFedSoon === true
+    let startMs = awakeMs()
+    let trips = handshakeTrips
+    const connected = (): void => {
+      if (isFedSoon) this.#early.open(placeText(target), () => this.#connect(target))
+      if (via === undefined) return
+      startMs = awakeMs()
+      trips = greetingTrips
+    }
     const { transfer, from } = this.#part
     const part = channel === 'control' ? {} : { transfer, from: from(), to: target.to }
-    const isFedSoon = channel === 'control' && target.isFedSoon === true
-    const connected = isFedSoon ? () => this.#openEarly(address) : undefined
-    const opened = channel === 'data' ? await this.#early.take(address) : undefined
+    const opened = channel === 'data' ? await this.#early.take(placeText(target)) : undefined
     const established = await dial({
       ...this.#dialler,
       ...part,
       ...(channel === 'data' && { edge: target.edge }),
       ...(channel === 'pull' && { expectedNodeId: target.nodeId }),
-      ...{ address, channel, signal, opened, connected },
+      ...{ address, channel, signal, opened, connected, connect: () => this.#connect(target) },
     }).catch((error: unknown) => {
-      this.#early.drop(address)
+      this.#early.drop(placeText(target))
       throw error
     })
-    return { established, rttMs: (awakeMs() - startMs) / handshakeTrips }
+    if (via !== undefined) this.#vias.set(established, via)
+    return { established, rttMs: (awakeMs() - startMs) / trips }
   }
 
-  /** The data connection that will follow a link to this address. */
-  #openEarly(text: string): void {
-    const { keys, resolver, connectMs } = this.#dialler
+  #connect({ address, via }: Place): Promise<Socket> {
+    if (via !== undefined) return this.#gateways.connect(via, address)
     const { signal } = this.#dialling
-    const address = requireAddress(text, 'address')
-    this.#early.open(text, async () => {
-      const found = await resolver.resolve(address.host, signal)
-      const addresses = keys[0]?.isOpen ? onlyLoopback(address.host, found) : found
-      return connect(address, addresses, { connectMs, signal })
-    })
+    return directly({ ...this.#dialler, signal }, requireAddress(address, 'address'))()
+  }
+
+  reach(via: string, addresses: readonly string[]): void {
+    this.#gateways.reach(via, addresses)
   }
 
   async #lookUp(host: string, events: DialEvents): Promise<void> {
@@ -135,13 +153,26 @@ export class SocketNet implements Net {
   }
 
   link(connection: Connection, events: LinkEvents): Link {
-    const link = linkOver(connection as Established, events, this.#engine)
+    const established = connection as Established
+    const via = this.#vias.get(established)
+    const heard = via === undefined ? events : this.#behind(via, events)
+    const link = linkOver(established, heard, this.#engine)
     return {
       send: (frame) => link.send(frame),
       waitFor: (silenceMs) => link.waitFor(silenceMs),
       close: (closed) => void link.close().then(closed),
       destroy: () => link.destroy(),
     }
+  }
+
+  /** Where a link through a gateway breaks, the gateway may be what is gone. */
+  #behind(via: string, events: LinkEvents): LinkEvents {
+    const onClose = async (code: FrErrorCode, text: string): Promise<void> => {
+      const isGone = code === 'ERR_FR_NODE_LOST' && (await this.#gateways.isGone(via))
+      if (isGone) events.onClose('ERR_FR_GATEWAY', `the gateway ${via} is gone: ${text}`)
+      else events.onClose(code, `${text} (through the gateway ${via})`)
+    }
+    return { ...events, onClose: (code, text) => void onClose(code, text) }
   }
 
   adopt(connection: Connection, direction: 'in' | 'out'): FeedHandle {
@@ -153,5 +184,10 @@ export class SocketNet implements Net {
   end(): void {
     this.#dialling.abort()
     this.#early.end()
+    this.#gateways.end()
   }
+}
+
+function placeText({ address, via = '' }: Place): string {
+  return `${via} ${address}`
 }

@@ -46,6 +46,9 @@ export class SimNet implements Net {
     })
   }
 
+  /** Everybody reaches everybody here. */
+  reach(): void {}
+
   link(connection: Connection, events: LinkEvents): Link {
     const { link } = connection as SimConnection
     if (link === undefined) throw new TypeError('a data connection is no link')

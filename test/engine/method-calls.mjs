@@ -30,6 +30,7 @@ const calls = {
       complete: false,
     }),
   adopt: (engine, h) => engine.adopt(h.socket, { transfer: h.transfer, direction: 'in', seed }),
+  bridge: (engine, h) => engine.bridge(...h.ends),
   tuneControl: (engine, h) => engine.tuneControl(h.control),
   setRoute: (engine, h) => engine.setRoute(h.transfer, 1, []),
   assign: (engine, h) => engine.assign(h.transfer, { ...byte, route: 1 }),
@@ -111,8 +112,9 @@ async function callAll(engine, handles, isAtOnce) {
 export async function outcomesIn(situation, create, root) {
   mkdirSync(root, { recursive: true })
   writeFileSync(join(root, 'another'), 'bytes')
-  const sockets = [...(await pair()), ...(await pair()), ...(await pair())]
-  const handles = { root, socket: sockets[0], control: sockets[3] }
+  const sockets = []
+  for (let i = 0; i < 4; i++) sockets.push(...(await pair()))
+  const handles = { root, socket: sockets[0], control: sockets[3], ends: sockets.slice(6) }
   try {
     if (situation === 'before any transfer') {
       for (const name of ['transfer', 'asked', 'feed', 'file', 'spare', 'source', 'dir']) {

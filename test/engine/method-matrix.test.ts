@@ -24,6 +24,7 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   openTransfer: needsNothing,
   addStream: needsHandle,
   adopt: needsHandle,
+  bridge: needsNothing,
   tuneControl: always,
   setRoute: needsHandle,
   assign: needsHandle,

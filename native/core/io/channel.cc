@@ -137,6 +137,8 @@ void Channel::close() {
 
 void Channel::half_close() { shutdown(fd_, SHUT_WR); }
 
+void Channel::outlive(int ms) { setsockopt(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms); }
+
 void Channel::set_wake_bytes(int bytes) {
   setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
 }

@@ -106,6 +106,8 @@ class Channel {
   Moved send_held();
   // Says that nothing more is sent.
   void half_close();
+  // How long the connection lives from now on while nothing is acknowledged.
+  void outlive(int ms);
 
   // epoll reports the socket readable when this much, or the end, has come.
   void set_wake_bytes(int bytes);

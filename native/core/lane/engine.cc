@@ -14,6 +14,8 @@ constexpr Answer kClosed{nullptr, {Code::ERR_FR_CLOSED, 0}};
 constexpr Answer kFull{nullptr, {Code::ERR_FR_INBOX_FULL, 0}};
 constexpr size_t kFeedsMax = 65'536;
 constexpr size_t kTransfersMax = 4'096;
+// How long a bridge lives while an end acknowledges nothing is bounded by those who talk over it.
+constexpr int kNoUserTimeout = 0;
 
 // A sparse file has fewer blocks than its size needs; only then is it worth asking for holes.
 bool is_sparse(int fd) {
@@ -136,6 +138,33 @@ Answer Engine::adopt(const FeedRequest& r, uint32_t* out) {
   feeds_[id] = {r.transfer, r.is_out, counters, false, !r.is_out && r.is_asked};
   *out = id;
   return done;
+}
+
+Answer Engine::bridge(int a, int b) {
+  if (!running_) return kClosed;
+  if (counts_.open_bridges >= static_cast<int64_t>(bounds::bridgesPerNode))
+    return {nullptr, {Code::ERR_FR_LIMIT, 0}};
+  Lane* const lane = lanes_[next_lane_++ % lanes_.size()].get();
+  auto& [up, down] = bridging_[lane];
+  if (up == nullptr) {
+    up = up_.open();
+    down = down_.open();
+  }
+  // A std::function must be copyable, so the ends travel in a shared holder.
+  auto ends = std::make_shared<std::vector<std::unique_ptr<BridgeEnd>>>();
+  for (const int fd : {a, b}) {
+    const int own = fd < 0 ? -1 : Channel::prepare(fd, {true, kNoUserTimeout, ""});
+    if (own < 0) return {nullptr, {fd < 0 ? Code::ERR_FR_NODE_LOST : Code::ERR_FR_LIMIT, errno}};
+    ends->push_back(std::make_unique<BridgeEnd>(own, &counts_));
+    ends->back()->id = next_handle_++;
+  }
+  counts_.open_bridges++;
+  const bool is_taken = lane->submit([ends, up = up, down = down](Lane& l) {
+    l.add_bridge(std::move(ends->at(0)), std::move(ends->at(1)), up, down);
+  });
+  if (is_taken) return {};
+  counts_.open_bridges--;
+  return kFull;
 }
 
 Answer Engine::checked_feed(uint32_t feed, uint32_t stream, uint64_t offset,
@@ -360,7 +389,9 @@ std::vector<double> Engine::counters() const {
           static_cast<double>(counts_.open_pipes.load()),
           static_cast<double>(lanes_.size()),
           static_cast<double>(sent),
-          static_cast<double>(received)};
+          static_cast<double>(received),
+          static_cast<double>(counts_.open_bridges.load()),
+          static_cast<double>(counts_.bridged_bytes.load())};
 }
 
 bool Engine::on_disk(bool names, std::function<void()> work) {

@@ -73,6 +73,8 @@ class Engine {
   // (ports.ts).
   Answer relay_digests(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
                        uint16_t route, std::vector<uint8_t> payload);
+  // Joins two connections into one until either is gone; the caller closes its own descriptors.
+  Answer bridge(int a, int b);
   Answer finish(uint32_t feed);
   Answer close(uint32_t feed);
   Answer close_transfer(uint32_t transfer);
@@ -87,7 +89,8 @@ class Engine {
   // Bytes landed, hole, scratch, received, duplicate, sent; then per feed:
   // handle, is_out, payload, queued, unacked, round trip (us), duplicate, records
   Answer stats(uint32_t transfer, std::vector<double>* out) const;
-  // landing fallbacks, sending fallbacks, feeds, pipes, lanes, payload sent, payload received
+  // landing fallbacks, sending fallbacks, feeds, pipes, lanes, payload sent, payload received,
+  // bridges, bytes over bridges
   std::vector<double> counters() const;
 
   // Runs work on a disk thread: `names` does short work on names, in order; the other moves bytes.
@@ -137,6 +140,9 @@ class Engine {
   Budget up_;
   Budget down_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // stopped before what they use
+  // Of the bridges of each lane that has had one.
+  std::unordered_map<Lane*, std::pair<std::shared_ptr<Account>, std::shared_ptr<Account>>>
+      bridging_;
   std::unordered_map<uint32_t, TransferEntry> transfers_;
   std::unordered_map<uint32_t, FeedEntry> feeds_;
   std::vector<uint32_t> ended_;

@@ -126,6 +126,7 @@ void Lane::run() {
     if (!take_inbox()) break;
     resume_doubted();
     resume_parked();
+    resume_bridges();
     is_pumping = pump();
     is_pumping = resume_passing() || is_pumping;
     tick();
@@ -133,6 +134,7 @@ void Lane::run() {
     outbox_->post(batch_);
     graveyard_.clear();
   }
+  close_bridges();
   while (!transfers_.empty()) close_transfer(transfers_.begin()->first);
   graveyard_.clear();
 }
@@ -141,6 +143,7 @@ int Lane::wait_ms() const {
   if (!doubted_.empty()) return 0;
   if (poke_ns_ != 0) return 1;
   if (is_paced_ || !parked_.empty()) return kPaceMs;
+  if (!waiting_.empty()) return bridge_up_->is_paced() || bridge_down_->is_paced() ? kPaceMs : 0;
   if (is_deaf_ || batched_ > 0) return 5;
   for (const OutFeed* feed : out_feeds_) {
     if (!feed->items.empty() || feed->in_record || feed->unacked > 0) return 5;
@@ -151,6 +154,7 @@ int Lane::wait_ms() const {
 
 void Lane::on_ready(Feed* feed, uint32_t events) {
   if (!feed->channel.is_open()) return;
+  if (feed->is_bridge) return cross(*static_cast<BridgeEnd*>(feed));
   if (!feed->is_out) {
     auto& in = *static_cast<InFeed*>(feed);
     if (in.is_held_back) {

@@ -18,6 +18,7 @@
 
 #include "core/base/events.h"
 #include "core/file/disk.h"
+#include "core/lane/bridge.h"
 #include "core/lane/budget.h"
 #include "core/lane/feed.h"
 #include "core/lane/stream.h"
@@ -26,6 +27,8 @@ namespace fr {
 
 struct EngineCounts : ChannelCounts {
   std::atomic<int64_t> open_feeds{0};
+  std::atomic<int64_t> open_bridges{0};
+  std::atomic<uint64_t> bridged_bytes{0};  // both ways
 };
 
 // Of all feeds of a transfer, also of those that are closed.
@@ -80,6 +83,9 @@ class Lane {
   void finish(uint32_t feed);
   void close(uint32_t feed);
   void close_transfer(uint32_t id);
+  // The accounts are those of all bridges of this lane.
+  void add_bridge(std::unique_ptr<BridgeEnd> a, std::unique_ptr<BridgeEnd> b,
+                  std::shared_ptr<Account> up, std::shared_ptr<Account> down);
 
  private:
   static constexpr size_t kInboxMax = 65'536;
@@ -148,6 +154,14 @@ class Lane {
   bool begin_passed(OutFeed& feed, Header* out);
   void passed_on(OutFeed& feed);
 
+  // bridge.cc
+  void cross(BridgeEnd& end);
+  bool cross_to(BridgeEnd& from, BridgeEnd& to);
+  void come_back(BridgeEnd& end);
+  void resume_bridges();
+  void drop_bridge(BridgeEnd& end);
+  void close_bridges();
+
   // egress.cc
   bool pump();
   bool pump_feed(OutFeed& feed);
@@ -189,6 +203,11 @@ class Lane {
   std::unordered_map<uint32_t, std::unique_ptr<Transfer>> transfers_;
   std::unordered_map<uint32_t, std::unique_ptr<Feed>> feeds_;
   std::vector<OutFeed*> out_feeds_;
+  std::unordered_map<uint32_t, std::unique_ptr<BridgeEnd>> bridges_;
+  std::vector<uint32_t> waiting_;      // ends of bridges to come back to
+  std::unique_ptr<Transit> crossing_;  // of all bridges
+  std::shared_ptr<Account> bridge_up_;
+  std::shared_ptr<Account> bridge_down_;
   std::vector<std::unique_ptr<Feed>> graveyard_;  // dropped while an epoll batch may name them
   EventBatch batch_;
   uint64_t now_ns_ = 0;

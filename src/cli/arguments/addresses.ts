@@ -50,8 +50,8 @@ export function parseAddresses(text: string): string[] {
 
 /**
  * One HOST[:PORT] a line, then optional `uplink=RATE downlink=RATE site=NAME
- * advertise=HOST:PORT`; `#` starts a comment. `file` is the name that errors carry. Throws
- * UsageError.
+ * advertise=HOST:PORT via=HOST:PORT`; `#` starts a comment. `file` is the name that errors carry.
+ * Throws UsageError.
  */
 export function parseNodesFile(text: string, file: string): PushTarget[] {
   const targets = new Targets()
@@ -90,10 +90,11 @@ function parseTarget(words: readonly string[]): PushTarget {
     if (name === 'uplink') target.uplinkBytesPerSecond = parseRate(value)
     else if (name === 'downlink') target.downlinkBytesPerSecond = parseRate(value)
     else if (name === 'advertise') target.advertise = parseAddress(value)
+    else if (name === 'via') target.via = parseAddress(value)
     else if (name === 'site') target.site = parseSite(value)
     else
       throw new UsageError(
-        `unknown attribute '${name}'; known are uplink, downlink, site and advertise`,
+        `unknown attribute '${name}'; known are uplink, downlink, site, advertise and via`,
       )
   }
   return target

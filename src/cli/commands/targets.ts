@@ -22,7 +22,7 @@ export function toOption(): Option {
 
 export const nodesOption = [
   '--nodes <file>',
-  'file with one HOST[:PORT] per line, # comments, uplink= downlink= site= advertise=',
+  'file with one HOST[:PORT] per line, # comments, uplink= downlink= site= advertise= via=',
 ] as const
 
 export function targetsOf({ to, nodes }: Values): Targets {

@@ -57,6 +57,8 @@ export interface NodeLink extends LinkSpeeds {
   readonly address: string
   /** HOST:PORT that its mates dial; it wins over what the node says of itself. */
   readonly advertise?: string
+  /** HOST:PORT of the gateway behind which the node is: it is dialled through that one. */
+  readonly via?: string
   /** Where the node stands: those of one site are near each other. */
   readonly site?: string
 }

@@ -6,6 +6,7 @@ import type { DigestAlgorithm } from '../../base/digests.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { TransferShare } from '../../base/rate-limits.js'
+import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
 import type { Attributes, CopyWish, NameText, Strategy } from './copying.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
@@ -94,6 +95,8 @@ export interface Member {
   readonly nodeId: string
   /** HOST:PORT where others dial it; absent: nobody does. */
   readonly address?: string
+  /** HOST:PORT of the gateway through which others dial it; absent: they dial it directly. */
+  readonly via?: string
   /** Where it stands, as the coordinator was told: members of the same site are nearest. */
   readonly site?: string
 }
@@ -319,6 +322,10 @@ export type Frame =
   // --- a client that fetches a file <-> node; then `pull`, `need` (scratch), `needDigests`
   | ({ readonly type: 'fetch' } & NameText)
   | ({ readonly type: 'fetched' } & FetchOffer)
+  // --- member of a transfer <-> gateway
+  | ReachFrame
+  | BridgeFrame
+  | BridgedFrame
   // --- client <-> node
   | { readonly type: 'statusRequest' }
   | { readonly type: 'status'; readonly json: string }
@@ -377,4 +384,4 @@ export type Frame =
 export type FrameType = Frame['type']
 
 /** What a connection is for; said in the hello. */
-export type Channel = 'control' | 'data' | 'pull' | 'status' | 'fetch'
+export type Channel = 'control' | 'data' | 'pull' | 'status' | 'fetch' | 'bridge'

@@ -65,6 +65,7 @@ export interface NativeEngine {
     route: number,
     payload: Uint8Array,
   ): void
+  bridge(a: number, b: number): void
   finish(feed: number): void
   close(feed: number): void
   closeTransfer(transfer: number): void

@@ -143,6 +143,14 @@ class AddonEngine implements DataEngine {
     return feed
   }
 
+  bridge(a: Socket, b: Socket): void {
+    const both = [a, b]
+    if (both.some(({ readableLength }) => readableLength > 0))
+      throw new TypeError('socket: holds bytes that were not read')
+    this.#call((engine) => engine.bridge(descriptorOf(a), descriptorOf(b)))
+    for (const socket of both) socket.destroy()
+  }
+
   tuneControl(socket: Socket): void {
     const fd = descriptorOf(socket)
     if (fd >= 0) this.#addon.tuneControl(fd)
@@ -246,7 +254,7 @@ class AddonEngine implements DataEngine {
   counters(): EngineCounters {
     const numbers = this.#engine.counters()
     const [landing = 0, sending = 0, feeds = 0, pipes = 0, lanes = 0] = numbers
-    const [sent = 0, received = 0, files = 0] = numbers.subarray(5)
+    const [sent = 0, received = 0, bridges = 0, bridged = 0, files = 0] = numbers.subarray(5)
     return {
       // No call and no event of the addon carries payload; the next line is what shows it.
       payloadBytesInJavaScript: 0,
@@ -258,6 +266,8 @@ class AddonEngine implements DataEngine {
       openFeeds: feeds,
       openFiles: files,
       openPipes: pipes,
+      openBridges: bridges,
+      bridgedBytes: bridged,
       lanes,
     }
   }

@@ -46,6 +46,7 @@ import {
 } from '../checks.js'
 import { blake3File } from '../hashing/blake3.js'
 import { type BlockHashers, createBlockHashers } from '../hashing/block-hash.js'
+import { bridge } from './bridge.js'
 import { Budget } from './budget.js'
 import { InFeed } from './feed-in.js'
 import { OutFeed } from './feed-out.js'
@@ -94,6 +95,10 @@ class PortableEngine implements DataEngine {
   readonly #shared: Shared
   readonly #up = new Budget()
   readonly #down = new Budget()
+  /** Connections that are joined, one of each pair. */
+  readonly #bridges = new Set<Socket>()
+  readonly #bridging = { up: this.#up.open(), down: this.#down.open() }
+  #bridgedBytes = 0
   /** Payload of transfers that are closed. */
   #sentBefore = 0
   #receivedBefore = 0
@@ -165,6 +170,23 @@ class PortableEngine implements DataEngine {
     })
     this.#sockets.add(gone)
     return handle
+  }
+
+  bridge(a: Socket, b: Socket): void {
+    this.#checkOpen()
+    if (this.#bridges.size >= limits.bridgesPerNode) throw new FrError('ERR_FR_LIMIT')
+    if (a.destroyed || b.destroyed) throw new FrError('ERR_FR_NODE_LOST')
+    if (a.readableLength > 0 || b.readableLength > 0)
+      throw new TypeError('socket must hold nothing that was not read')
+    this.#bridges.add(a)
+    const gone = bridge([a, b], this.#bridging, (bytes) => {
+      this.#bridgedBytes += bytes
+      this.#shared.payloadBytes += bytes
+    }).then(() => {
+      this.#bridges.delete(a)
+      this.#sockets.delete(gone)
+    })
+    this.#sockets.add(gone)
   }
 
   setRoute(handle: TransferHandle, route: number, targets: readonly RouteTarget[]): void {
@@ -315,6 +337,8 @@ class PortableEngine implements DataEngine {
       openFeeds,
       openFiles: this.#files.openCount,
       openPipes: 0,
+      openBridges: this.#bridges.size,
+      bridgedBytes: this.#bridgedBytes,
       lanes: 0,
     }
   }
@@ -379,6 +403,8 @@ class PortableEngine implements DataEngine {
 
   async #close(): Promise<void> {
     this.storage.stop()
+    for (const account of Object.values(this.#bridging)) account.close()
+    for (const socket of this.#bridges) socket.destroy()
     for (const transfer of this.#transfers.values()) transfer.close()
     this.#transfers.clear()
     this.#transferOfFeed.clear()

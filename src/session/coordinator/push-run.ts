@@ -170,7 +170,7 @@ export class PushRun {
       net: new SocketNet(
         dialler,
         engine,
-        { transfer, from: () => originNumber },
+        { transfer, from: () => originNumber, isOrigin: true },
         () => this.#transfer,
       ),
       engine,

@@ -8,7 +8,7 @@ import type { OriginFact, OriginWish } from '../../control/coordinator/events.js
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import type { Peer } from '../../control/members/peer.js'
 import type { MemberWish } from '../../control/messages/facts.js'
-import type { Frame, Role } from '../../control/messages/types.js'
+import type { Frame, PlanFrame, Role } from '../../control/messages/types.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
 import { signDigests } from '../../protocol/digest-record.js'
 import type { Signer } from '../../protocol/primitives.js'
@@ -17,7 +17,7 @@ import type { Contents } from './contents.js'
 import { Executor } from './executor.js'
 import { Loop, type Machine } from './loop.js'
 import { Neighbours } from './neighbours.js'
-import type { Clock, FeedEngine, Net } from './ports.js'
+import type { Clock, FeedEngine, Net, Place } from './ports.js'
 import { Samples } from './samples.js'
 
 type Own = MemberWish['type'] | 'pace' | 'offer' | 'list' | 'sendDigests'
@@ -79,9 +79,9 @@ export class CoordinatorSession {
       post: (fact) => this.post(fact),
       targetOf: (to) => {
         const isFedSoon = machine.feeds.isForeseen(to)
-        return { channel: 'control', to, address: this.#addressOf(to), isFedSoon }
+        return { channel: 'control', to, ...this.#placeOf(to), isFedSoon }
       },
-      wayTo: (to) => ({ address: this.#addressOf(to), edge: ports.edgeTo(to) }),
+      wayTo: (to) => ({ ...this.#placeOf(to), edge: ports.edgeTo(to) }),
     })
     this.#loop = new Loop<OriginFact, OriginWish>(shown, ports.clock, {
       execute: (wish) => this.#execute(wish),
@@ -122,8 +122,10 @@ export class CoordinatorSession {
   #execute(wish: OriginWish): void {
     const { engine, contents } = this.#ports
     switch (wish.type) {
-      case 'connect':
       case 'say':
+        if (wish.frame.type === 'plan') this.#reach(wish.frame)
+        return this.#executor.execute(wish)
+      case 'connect':
       case 'feed':
       case 'hangUp':
       case 'pace':
@@ -150,6 +152,12 @@ export class CoordinatorSession {
     }
   }
 
+  /** Gateways hear whom members are to reach through them before the members do. */
+  #reach({ members }: PlanFrame): void {
+    for (const { via, address } of members)
+      if (via !== undefined && address !== undefined) this.#ports.net.reach(via, [address])
+  }
+
   /** Runs are cut once for all, of one content each, so that each is signed once. */
   #signed({ offset, length, digests }: OriginWish & { type: 'sendDigests' }): DigestSpec {
     const known = this.#records.get(offset)
@@ -163,8 +171,9 @@ export class CoordinatorSession {
     return record
   }
 
-  #addressOf(member: number): string {
-    return (this.#machine.peers[member] as Peer).link.address
+  #placeOf(member: number): Place {
+    const { address, via } = (this.#machine.peers[member] as Peer).link
+    return { address, via }
   }
 
   /** A feed that takes no more fails its node with a named error code. */

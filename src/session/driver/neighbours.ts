@@ -18,11 +18,10 @@ import { limits } from '../../base/limits.js'
 import type { Pace } from '../../control/messages/facts.js'
 import type { FeedHandle } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
-import type { Connection, FeedEngine, Link, LinkEvents, Net } from './ports.js'
+import type { Connection, FeedEngine, Link, LinkEvents, Net, Place } from './ports.js'
 
 /** How a data connection to a member is opened. */
-export interface Way {
-  readonly address: string
+export interface Way extends Place {
   /** Undefined: this side was given none, and the member lets nobody in without. */
   readonly edge: Edge | undefined
 }
@@ -199,7 +198,7 @@ export class Neighbours {
     if (out.state === 'open') this.#close(out.feed)
   }
 
-  #dial(member: Neighbour, { address, edge }: Way, wishes: Omit<Dialling, 'state'>): void {
+  #dial(member: Neighbour, { edge, ...place }: Way, wishes: Omit<Dialling, 'state'>): void {
     const { number: to } = member
     const dialling: Dialling = { state: 'dialling', ...wishes }
     member.out = dialling
@@ -211,7 +210,7 @@ export class Neighbours {
     if (edge === undefined)
       return failed({ code: 'ERR_FR_PROTOCOL', text: 'the origin gave no ticket for this member' })
     this.#net.dial(
-      { channel: 'data', to, address, edge },
+      { channel: 'data', to, ...place, edge },
       {
         opened: (connection) => {
           if (this.#isEnded || member.out !== dialling) return connection.close()

@@ -45,26 +45,21 @@ export interface LinkEvents {
   readonly lastWord?: (code: FrErrorCode, text: string) => Frame
 }
 
-export type Target =
-  | {
-      readonly channel: 'control'
-      readonly to: number
-      readonly address: string
-      /** A data connection will be wanted as soon as there is a link. */
-      readonly isFedSoon?: boolean
-    }
-  | {
-      readonly channel: 'pull'
-      readonly to: number
-      readonly address: string
-      readonly nodeId: string
-    }
-  | {
-      readonly channel: 'data'
-      readonly to: number
-      readonly address: string
-      readonly edge: Edge
-    }
+/** Where a member is dialled, and through which gateway, if it is behind one; HOST:PORT each. */
+export interface Place {
+  readonly address: string
+  readonly via?: string | undefined
+}
+
+export type Target = Place & { readonly to: number } & (
+    | {
+        readonly channel: 'control'
+        /** A data connection will be wanted as soon as there is a link. */
+        readonly isFedSoon?: boolean
+      }
+    | { readonly channel: 'pull'; readonly nodeId: string }
+    | { readonly channel: 'data'; readonly edge: Edge }
+  )
 
 export interface DialEvents {
   /** The address is a name that has to be looked up first. */
@@ -82,6 +77,8 @@ export interface Net {
   link(connection: Connection, events: LinkEvents): Link
   /** Hands the connection to the engine. Throws FrError when it broke meanwhile. */
   adopt(connection: Connection, direction: 'in' | 'out'): FeedHandle
+  /** These members may be dialled through the gateway by others: the coordinator's word. */
+  reach(via: string, addresses: readonly string[]): void
   /** Nothing is dialled any more. */
   end(): void
 }

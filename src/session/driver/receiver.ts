@@ -191,12 +191,13 @@ export class ReceiverSession {
   }
 
   #wayTo(member: number): Way {
-    return { address: this.addressOf(member) ?? '', edge: this.#edgeOf(member) }
+    const { address = '', via } = this.machine.neighbours.member(member) ?? {}
+    return { address, via, edge: this.#edgeOf(member) }
   }
 
   #targetOf(to: number): Target {
-    const { address = '', nodeId = '' } = this.machine.neighbours.member(to) ?? {}
-    return { channel: 'pull', to, address, nodeId }
+    const { address = '', via, nodeId = '' } = this.machine.neighbours.member(to) ?? {}
+    return { channel: 'pull', to, address, via, nodeId }
   }
 
   /**

@@ -109,7 +109,7 @@ export class Reception {
     const { engine } = this.#host
     const { transfer, originId, silenceMs, algorithm, entry } = this.spec
     const from = (): number => this.#session.machine.neighbours.you as number
-    const part = { transfer, from }
+    const part = { transfer, from, isOrigin: false }
     const contents = new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }])
     const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
     return new ReceiverSession(

@@ -71,7 +71,7 @@ describe('parseNodesFile', () => {
       '# the hall in Amsterdam',
       '10.0.0.2:7400  uplink=1Gbit site=ams advertise=192.168.0.2:7401',
       '',
-      '  10.0.0.3:7400\tdownlink=200Mbit   # the old one',
+      '  10.0.0.3:7400\tvia=10.0.0.1 downlink=200Mbit   # the old one',
       '[::1]:7400#7',
       '10.0.0.4:7400 site=a#b\r',
       '',
@@ -85,7 +85,7 @@ describe('parseNodesFile', () => {
         site: 'ams',
         advertise: '192.168.0.2:7401',
       },
-      { address: '10.0.0.3:7400', downlinkBytesPerSecond: 25_000_000 },
+      { address: '10.0.0.3:7400', via: '10.0.0.1:7400', downlinkBytesPerSecond: 25_000_000 },
       { address: '[::1]:7400' },
       { address: '10.0.0.4:7400', site: 'a#b' },
     ])
@@ -95,7 +95,7 @@ describe('parseNodesFile', () => {
     ['a:1\na:1', 'nodes.txt:2: a:1 is named twice'],
     [
       'a:1\nb:2 speed=3',
-      "nodes.txt:2: unknown attribute 'speed'; known are uplink, downlink, site and advertise",
+      "nodes.txt:2: unknown attribute 'speed'; known are uplink, downlink, site, advertise and via",
     ],
     ['a:1 uplink=0Mbit', "nodes.txt:1: '0Mbit' is not a rate; it must be above zero"],
     ['a:1 downlink=0bit', "nodes.txt:1: '0bit' is no"],

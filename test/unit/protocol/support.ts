@@ -298,6 +298,19 @@ const bodies: Bodies = {
   join: fc.record({ request: bytes, address }),
   add: fc.record({ transfer: hex(32), address }),
   added: fc.constant({}),
+  reach: fc.record({
+    transfer: hex(32),
+    targets: fc.array(address, { maxLength: limits.bridgeTargets }),
+  }),
+  bridge: fc.record({ request: bytes, transfer: hex(32), target: address }),
+  bridged: fc.oneof(
+    fc.tuple(bytes, code, text).map(([request, code, text]) => {
+      return { request, code, text, ticket: '' }
+    }),
+    fc.tuple(bytes, hex(64)).map(([request, ticket]) => {
+      return { request, code: null, text: '', ticket }
+    }),
+  ),
   limit: fc
     .tuple(fc.option(hex(32)), fc.option(limit), limit)
     .map(([transfer, upBytesPerSecond, downBytesPerSecond]) =>

@@ -86,6 +86,8 @@ export class PretendNet implements Net {
     this.dialled.push({ target, events })
   }
 
+  reach(): void {}
+
   link(_: Connection, events: LinkEvents): PretendLink {
     const link = new PretendLink(events)
     this.links.push(link)

@@ -1,0 +1,44 @@
+/** Room on the disk, which the transfers of a node share. */
+import { FrError } from '../base/errors.js'
+import { formatBytes } from '../base/limits.js'
+import type { Guest } from '../session/receiver/node-host.js'
+import type { NodeStore } from '../store/node-store.js'
+
+export interface SpaceRules {
+  /** Bytes that stay free. */
+  readonly minFreeBytes: number
+  /** For messages. */
+  readonly dataDir: string
+}
+
+/**
+ * Sets aside what the guest needs. Rejects with ERR_FR_NO_SPACE; counts what others, of whom
+ * `holders` are those with a name here, will still write.
+ */
+export async function requireSpace(
+  guest: Guest,
+  store: Pick<NodeStore, 'free' | 'expire'>,
+  holders: () => Iterable<Guest>,
+  { minFreeBytes, dataDir: path }: SpaceRules,
+): Promise<void> {
+  const reservedBytes = (): number => {
+    let reserved = minFreeBytes
+    for (const other of holders())
+      if (other !== guest && other.hasSpace) reserved += other.openBytes
+    return reserved
+  }
+  let free = await store.free()
+  if (guest.neededBytes > free - reservedBytes()) {
+    // Partials of transfers that are over give way.
+    await store.expire(0)
+    free = await store.free()
+  }
+  // No await from here on: the reserved bytes must include this transfer and all others.
+  const reserved = reservedBytes()
+  if (guest.neededBytes > free - reserved) {
+    const [needed, has, kept] = [guest.neededBytes, free, reserved].map(formatBytes)
+    const text = `${needed} needed; ${has} free in ${path}, ${kept} set aside`
+    throw new FrError('ERR_FR_NO_SPACE', text, { path })
+  }
+  guest.hasSpace = true
+}

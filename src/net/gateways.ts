@@ -1,0 +1,206 @@
+/**
+ * Connections to nodes behind gateways, as one member of a transfer makes them: over one link to
+ * each gateway it asks for a ticket, shows it on a new connection, and has the node at the other
+ * end of that. What is said on it then is between this side and the node.
+ *
+ *     no link -> opening   somebody wants to reach a node
+ *     opening -> open      asked by all who want to
+ *     opening, open -> no link   it failed or broke: whoever waited is told ERR_FR_GATEWAY, and the
+ *                          next one opens another
+ */
+import type { Socket } from 'node:net'
+import { FrError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { Patience } from '../base/time/patience.js'
+import type { BridgedFrame } from '../control/messages/bridging.js'
+import { requireAddress } from './address.js'
+import { type Dialler, linkOver } from './dial.js'
+import { crossBridge } from './greet-bridge.js'
+import { dial, directly } from './handshake.js'
+import { within } from './hello-stream.js'
+import type { ControlLink } from './link.js'
+
+interface Asked {
+  readonly answered: (frame: BridgedFrame) => void
+  readonly lost: (error: FrError) => void
+}
+
+interface Gateway {
+  readonly address: string
+  /** Nodes that it is to connect others to, by the word of this side. */
+  readonly told: Set<string>
+  readonly asked: Map<number, Asked>
+  opening: Promise<ControlLink> | undefined
+  /** Called when the link breaks. */
+  readonly watchers: Set<() => void>
+}
+
+export interface BridgePart {
+  /** 32 hex digits. */
+  readonly transfer: string
+  /** This side is the origin: whom it dials, the gateway may connect it to. */
+  readonly isOrigin: boolean
+}
+
+/** Milliseconds in which a gateway that is gone is found to be. */
+const verdictMs = 250
+
+export class Gateways {
+  readonly #dialler: Dialler
+  readonly #part: BridgePart
+  readonly #signal: AbortSignal
+  readonly #gateways = new Map<string, Gateway>()
+  #requests = 0
+
+  constructor(dialler: Dialler, part: BridgePart, signal: AbortSignal) {
+    this.#dialler = dialler
+    this.#part = part
+    this.#signal = signal
+  }
+
+  /**
+   * The origin's word: members may be connected to these nodes, HOST:PORT each. A gateway hears it
+   * before whatever this side asks of it next.
+   */
+  reach(via: string, targets: readonly string[]): void {
+    const gateway = this.#of(via)
+    const fresh = targets.filter((target) => !gateway.told.has(target))
+    for (const target of fresh) gateway.told.add(target)
+    if (fresh.length > 0) void gateway.opening?.then((link) => this.#tell(link, fresh), ignored)
+  }
+
+  /** A connection to the node behind the gateway, on which nothing was said. */
+  async connect(via: string, target: string): Promise<Socket> {
+    if (this.#part.isOrigin) this.reach(via, [target])
+    const ticket = await this.#ticket(this.#of(via), target)
+    const { keys, resolver, connectMs } = this.#dialler
+    const signal = this.#signal
+    const opening = directly({ keys, resolver, connectMs, signal }, requireAddress(via, 'via'))
+    const socket = await opening().catch((error: unknown) => {
+      throw gone(via, error)
+    })
+    // The gateway has as long to reach the node as this side has to reach the gateway.
+    const { helloMs } = limits
+    await within(socket, connectMs + helloMs, signal, () => crossBridge(socket, ticket)).catch(
+      (error: unknown) => {
+        throw through(via, error)
+      },
+    )
+    return socket
+  }
+
+  /** Whether the gateway is gone: a connection through it broke, by whose fault is not known. */
+  async isGone(via: string): Promise<boolean> {
+    const gateway = this.#of(via)
+    if (gateway.opening === undefined) return true
+    return new Promise((resolve) => {
+      const tell = (isGone: boolean): void => {
+        patience.end()
+        gateway.watchers.delete(lost)
+        resolve(isGone)
+      }
+      const lost = (): void => tell(true)
+      const patience = new Patience(verdictMs, () => tell(false))
+      gateway.watchers.add(lost)
+    })
+  }
+
+  /** Nothing is asked any more. What was connected stays. */
+  end(): void {
+    for (const gateway of this.#gateways.values()) {
+      void gateway.opening?.then((link) => link.close(), ignored)
+      this.#lose(gateway, new FrError('ERR_FR_ABORTED', 'the transfer is over'))
+    }
+  }
+
+  #of(address: string): Gateway {
+    let gateway = this.#gateways.get(address)
+    if (gateway === undefined) {
+      const fresh = { told: new Set<string>(), asked: new Map(), watchers: new Set<() => void>() }
+      gateway = { address, ...fresh, opening: undefined }
+      this.#gateways.set(address, gateway)
+    }
+    return gateway
+  }
+
+  async #ticket(gateway: Gateway, target: string): Promise<string> {
+    const link = await this.#linkTo(gateway)
+    const request = this.#requests++
+    const { connectMs } = this.#dialler
+    let patience: Patience | undefined
+    try {
+      const answer = await new Promise<BridgedFrame>((answered, lost) => {
+        gateway.asked.set(request, { answered, lost })
+        // The gateway gives up before this.
+        patience = new Patience(limits.bridgeMs + connectMs, () =>
+          lost(gone(gateway.address, 'it does not answer')),
+        )
+        if (!link.send({ type: 'bridge', request, transfer: this.#part.transfer, target }))
+          lost(gone(gateway.address, 'its link is closed'))
+      })
+      if (answer.code === null) return answer.ticket
+      throw new FrError(answer.code, `the gateway ${gateway.address}: ${answer.text}`)
+    } finally {
+      patience?.end()
+      gateway.asked.delete(request)
+    }
+  }
+
+  #linkTo(gateway: Gateway): Promise<ControlLink> {
+    gateway.opening ??= this.#open(gateway)
+    return gateway.opening
+  }
+
+  async #open(gateway: Gateway): Promise<ControlLink> {
+    const { address } = gateway
+    try {
+      const signal = this.#signal
+      const established = await dial({ ...this.#dialler, address, channel: 'bridge', signal })
+      const link = linkOver(established, {
+        onFrame: (frame) => {
+          if (frame.type === 'refuse')
+            return this.#lose(gateway, gone(address, new FrError(frame.code, frame.text)))
+          if (frame.type !== 'bridged')
+            throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}' of a gateway`)
+          gateway.asked.get(frame.request)?.answered(frame)
+        },
+        onClose: (code, text) => this.#lose(gateway, gone(address, new FrError(code, text))),
+      })
+      this.#tell(link, [...gateway.told])
+      return link
+    } catch (error) {
+      gateway.opening = undefined
+      throw gone(address, error)
+    }
+  }
+
+  #tell(link: ControlLink, targets: readonly string[]): void {
+    const { transfer } = this.#part
+    for (let at = 0; at < targets.length; at += limits.bridgeTargets) {
+      const some = targets.slice(at, at + limits.bridgeTargets)
+      link.send({ type: 'reach', transfer, targets: some })
+    }
+  }
+
+  #lose(gateway: Gateway, error: FrError): void {
+    gateway.opening = undefined
+    for (const { lost } of gateway.asked.values()) lost(error)
+    for (const watcher of [...gateway.watchers]) watcher()
+  }
+}
+
+/** The gateway itself is the trouble, unless somebody has cancelled or it says why it refuses. */
+function gone(via: string, cause: unknown): FrError {
+  if (!(cause instanceof FrError))
+    return new FrError('ERR_FR_GATEWAY', `the gateway ${via} is gone: ${String(cause)}`)
+  const { code, message } = cause
+  const isLost = code === 'ERR_FR_UNREACHABLE' || code === 'ERR_FR_NODE_LOST'
+  return new FrError(isLost ? 'ERR_FR_GATEWAY' : code, `the gateway ${via}: ${message}`, { cause })
+}
+
+function through(via: string, error: unknown): unknown {
+  if (!(error instanceof FrError)) return error
+  return gone(via, error)
+}
+
+function ignored(): void {}

@@ -1,0 +1,154 @@
+/** Pushes to nodes behind a gateway (`via`): every connection to them goes through it. */
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { push } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
+import type { Frame } from '../../src/control/messages/types.js'
+import { selfOf } from '../../src/net/crypto.js'
+import { linkOver } from '../../src/net/dial.js'
+import { dial } from '../../src/net/handshake.js'
+import { openKey } from '../../src/net/keys.js'
+import { seededSigner } from '../unit/protocol/support.js'
+import { type EngineKind, expectCopies, until, useWorld, type WorldNode } from './push-support.js'
+
+const name = 'a.bin'
+const transfer = '55'.repeat(16)
+
+describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) => {
+  const world = useWorld(engine)
+
+  const behind = (via: string, nodes: readonly WorldNode[]) =>
+    nodes.map(({ address }) => ({ address, via }))
+
+  it('a push goes through the gateway, which reads nothing of it', async () => {
+    const gateway = await world.node({ relayOnly: true })
+    const nodes = await world.nodes(3)
+    const { path, content } = world.file(name, 6 * MIB + 5)
+    const to = behind(gateway.address, nodes)
+    const result = await push(path, { to, engine, shape: 'group' }).result
+    expect(result.nodes.map(({ status }) => status)).toEqual(['complete', 'complete', 'complete'])
+    expectCopies(content, name, nodes)
+    const { counters } = gateway.status()
+    // The origin's copy, digests and links; mates have the rest from each other.
+    expect(counters['bridgedBytes']).toBeGreaterThan(content.length)
+    expect(counters['bridgedBytes']).toBeLessThan(2 * content.length)
+    if (engine === 'native') expect(counters['payloadBytesInJavaScript']).toBe(0)
+    await until(() => gateway.status().counters['openBridges'] === 0, 'all bridges are over')
+  })
+
+  it('nodes on both sides of it feed each other', async () => {
+    const gateway = await world.node({ relayOnly: true })
+    const [far, near] = await world.nodes(2)
+    const { path, content } = world.file(name, 4 * MIB)
+    const to = [...behind(gateway.address, [far]), near.address]
+    const result = await push(path, { to, engine, shape: 'group' }).result
+    expect(result.nodes.map(({ status }) => status)).toEqual(['complete', 'complete'])
+    expect(result.warnings).toEqual([])
+    expectCopies(content, name, [far, near])
+    // All that the far node gets, and what it brings the near one.
+    const { bridgedBytes } = gateway.status().counters
+    expect(bridgedBytes).toBeGreaterThan(1.2 * content.length)
+  })
+
+  it('a gateway that dies is named, at every node behind it', async () => {
+    const gateway = await world.childNode({}, () => {}, { relayOnly: true })
+    const [node] = await world.nodes(1)
+    const door = await world.holding(node.address, MIB)
+    const { path } = world.file(name, 12 * MIB)
+    const to = [{ address: door.address, via: gateway.address }]
+    const { result } = push(path, { to, engine, retries: 0 })
+    await until(door.isHolding, 'the push is under way')
+    gateway.kill('SIGKILL')
+    door.open()
+    const { nodes } = await result
+    const code = 'ERR_FR_GATEWAY'
+    const reason = expect.stringContaining(gateway.address)
+    expect(nodes).toMatchObject([{ status: 'failed', code, reason, retryable: true }])
+  })
+
+  it('says who is not there: the gateway, or the node behind it', async () => {
+    const gateway = await world.node({ relayOnly: true })
+    const [node, gone] = await world.nodes(2)
+    await gone.close()
+    const { path } = world.file(name, 1000)
+    const options = { engine, connectMs: 300, retries: 0 }
+    const reasonOf = async (address: string, via: string) => {
+      const { nodes } = await push(path, { to: [{ address, via }], ...options }).result
+      return nodes.map(({ code, reason }) => `${code} ${reason}`).join()
+    }
+    const atNode = await reasonOf(gone.address, gateway.address)
+    expect(atNode).toMatch(/^ERR_FR_UNREACHABLE .*the gateway .* cannot connect to/)
+    expect(await reasonOf(node.address, gone.address)).toMatch(/^ERR_FR_GATEWAY .*cannot connect/)
+    expect(await reasonOf(gone.address, node.address)).toMatch(/^ERR_FR_BRIDGE .*no gateway/)
+  })
+})
+
+describe('a gateway is no open door', () => {
+  const world = useWorld('native')
+
+  /** What a gateway says to these frames of a peer that holds the key. */
+  async function answers(via: string, frames: readonly Frame[], seed = 0x71): Promise<Frame[]> {
+    const self = { ...selfOf(seededSigner(seed)), incarnation: 1 }
+    const established = await dial({ keys: [openKey], self, address: via, channel: 'bridge' })
+    const said: Frame[] = []
+    const link = linkOver(established, { onFrame: (frame) => said.push(frame), onClose: () => {} })
+    world.defer(() => link.destroy())
+    for (const frame of frames) link.send(frame)
+    await until(() => said.length > 0, 'an answer')
+    return said
+  }
+
+  const reach = (target: string): Frame => ({ type: 'reach', transfer, targets: [target] })
+  const wish = (target: string): Frame => ({ type: 'bridge', request: 7, transfer, target })
+
+  /** What comes back on a connection that shows this ticket, and the connection. */
+  async function shown(via: string, ticket: Buffer): Promise<{ answer: Buffer; socket: Socket }> {
+    const [host = '', port] = via.split(':')
+    const socket = connect(Number(port), host)
+    world.defer(() => socket.destroy())
+    socket.write(Buffer.concat([Buffer.from([0xfb, 1, 0, 0]), ticket]))
+    const [answer] = await once(socket, 'data')
+    return { answer, socket }
+  }
+
+  it('takes no ticket that it has not given, and none twice', async () => {
+    const { address: via } = await world.node({ relayOnly: true })
+    const [node] = await world.nodes(1)
+    const forged = await shown(via, randomBytes(32))
+    expect(forged.answer.toString()).toContain('ERR_FR_BRIDGE')
+    await once(forged.socket, 'close')
+    const [given] = await answers(via, [reach(node.address), wish(node.address)])
+    if (given?.type !== 'bridged') throw new Error('no ticket')
+    const ticket = Buffer.from(given.ticket, 'hex')
+    expect((await shown(via, ticket)).answer).toEqual(Buffer.from([0xfa, 1, 0, 0]))
+    expect((await shown(via, ticket)).answer.toString()).toContain('ERR_FR_BRIDGE')
+  })
+
+  it('connects only to nodes that the origin has named, as long as it is there', async () => {
+    const { address: via } = await world.node({ relayOnly: true })
+    const [named, other] = await world.nodes(2)
+    const refused = { type: 'bridged', request: 7, code: 'ERR_FR_BRIDGE', ticket: '' }
+    expect(await answers(via, [wish(named.address)])).toMatchObject([refused])
+    expect(await answers(via, [reach(named.address), wish(other.address)])).toMatchObject([refused])
+    // A member asks for what the origin has named, and names nothing itself.
+    expect(await answers(via, [wish(named.address)], 0x72)).toMatchObject([{ code: null }])
+    const intruding = await answers(via, [reach(other.address), wish(other.address)], 0x73)
+    expect(intruding).toMatchObject([{ type: 'refuse', code: 'ERR_FR_BRIDGE' }])
+  })
+
+  it('connects to nothing that does not hold the key', async () => {
+    const { address: via } = await world.node({ relayOnly: true })
+    const heard: Buffer[] = []
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).on('data', (bytes: Buffer) => heard.push(bytes))
+      socket.end('hello, I am a mail server\r\n')
+    }).listen(0, '127.0.0.1')
+    world.defer(() => server.close())
+    await once(server, 'listening')
+    const target = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const [refused] = await answers(via, [reach(target), wish(target)])
+    expect(refused).toMatchObject({ type: 'bridged', code: 'ERR_FR_PROTOCOL', ticket: '' })
+  })
+})
