@@ -53,6 +53,8 @@ export class Bridges {
   readonly #tickets = new Waiting<Ticket>()
   /** Requests that wait for the answer of a node. */
   #asking = 0
+  /** Connections that JavaScript carries; a native engine has taken over its own. */
+  readonly #joined = new Set<Socket>()
   readonly #over = new AbortController()
 
   constructor(spec: BridgesSpec) {
@@ -99,6 +101,8 @@ export class Bridges {
     try {
       const near = await crossing.go()
       this.#spec.engine.bridge(near, far)
+      this.#joined.add(near)
+      near.once('close', () => this.#joined.delete(near))
     } catch (error) {
       far.destroy()
       throw error
@@ -108,6 +112,7 @@ export class Bridges {
   destroyAll(): void {
     this.#over.abort()
     this.#tickets.takeAll()
+    for (const socket of this.#joined) socket.destroy()
     for (const link of [...this.#links]) {
       this.#forget(link)
       link.destroy()

@@ -52,15 +52,20 @@ describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) =
     expect(bridgedBytes).toBeGreaterThan(1.2 * content.length)
   })
 
-  it('a gateway that dies is named, at every node behind it', async () => {
-    const gateway = await world.childNode({}, () => {}, { relayOnly: true })
+  it.each(['killed', 'closed'])('a gateway that is %s is named', async (how) => {
+    const isKilled = how === 'killed'
+    const [dying, closing] = isKilled
+      ? [await world.childNode({}, () => {}, { relayOnly: true }), undefined]
+      : [undefined, await world.node({ relayOnly: true })]
+    const gateway = (dying ?? closing) as { readonly address: string }
     const [node] = await world.nodes(1)
     const door = await world.holding(node.address, MIB)
     const { path } = world.file(name, 12 * MIB)
     const to = [{ address: door.address, via: gateway.address }]
     const { result } = push(path, { to, engine, retries: 0 })
     await until(door.isHolding, 'the push is under way')
-    gateway.kill('SIGKILL')
+    dying?.kill('SIGKILL')
+    await closing?.close()
     door.open()
     const { nodes } = await result
     const code = 'ERR_FR_GATEWAY'

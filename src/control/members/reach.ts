@@ -15,6 +15,8 @@ const unopened: ReadonlySet<FrErrorCode> = new Set([
   'ERR_FR_TIMEOUT',
   'ERR_FR_OPEN',
   'ERR_FR_AUTH',
+  'ERR_FR_GATEWAY',
+  'ERR_FR_BRIDGE',
 ])
 const advice =
   'say where they can be dialled with fr node --advertise or advertise= in a nodes file'

@@ -3,60 +3,83 @@
  * and its end is passed on. The slower side holds up the other.
  */
 import type { Socket } from 'node:net'
+import { FrError } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
 import type { Account } from './budget.js'
 
 /** Milliseconds that a side may say and take nothing once the other has ended. */
 const outliveMs = 20_000
 const chunkBytes = 64 * 1024
 
-export interface BridgeAccounts {
-  readonly up: Account
-  readonly down: Account
-}
+/** All bridges of an engine; together they are limited as one transfer is. */
+export class Bridges {
+  readonly #up: Account
+  readonly #down: Account
+  /** One connection of each pair. */
+  readonly #joined = new Set<Socket>()
+  #bytes = 0
 
-/** Resolves when both are closed; never rejects. `moved` is told of bytes as they are written. */
-export async function bridge(
-  [a, b]: readonly [Socket, Socket],
-  accounts: BridgeAccounts,
-  moved: (bytes: number) => void,
-): Promise<void> {
-  const both = [a, b]
-  const closed = both.map((socket) => new Promise<void>((done) => socket.once('close', done)))
-  for (const socket of both) {
-    // Else the end of what it brings would end what it is sent.
-    socket.allowHalfOpen = true
-    socket.setKeepAlive(true)
-    socket.on('error', () => {})
+  constructor(up: Account, down: Account) {
+    this.#up = up
+    this.#down = down
   }
-  const drop = (): void => {
-    for (const socket of both) socket.destroy()
-  }
-  for (const socket of both) socket.once('close', drop)
-  if (both.some((socket) => socket.destroyed)) drop()
-  await Promise.all([carry(a, b, accounts, moved), carry(b, a, accounts, moved)]).then(drop, drop)
-  await Promise.all(closed)
-}
 
-async function carry(
-  from: Socket,
-  to: Socket,
-  { up, down }: BridgeAccounts,
-  moved: (bytes: number) => void,
-): Promise<void> {
-  for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    for (let at = 0; at < chunk.length; ) {
-      const most = Math.min(chunk.length - at, chunkBytes)
-      const paid = Math.min(await down.take(most), most)
-      const granted = paid === 0 ? 0 : await up.take(paid)
-      if (granted === 0) return
-      down.pay(granted - paid)
-      await write(to, chunk.subarray(at, at + granted))
-      moved(granted)
-      at += granted
+  get size(): number {
+    return this.#joined.size
+  }
+
+  /** Carried so far, both ways. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Resolves when both are closed. Throws as DataEngine.bridge does. */
+  join(a: Socket, b: Socket): Promise<void> {
+    if (this.#joined.size >= limits.bridgesPerNode) throw new FrError('ERR_FR_LIMIT')
+    if (a.destroyed || b.destroyed) throw new FrError('ERR_FR_NODE_LOST')
+    if (a.readableLength > 0 || b.readableLength > 0)
+      throw new TypeError('socket must hold nothing that was not read')
+    this.#joined.add(a)
+    return this.#run(a, b).finally(() => this.#joined.delete(a))
+  }
+
+  close(): void {
+    this.#up.close()
+    this.#down.close()
+    for (const socket of this.#joined) socket.destroy()
+  }
+
+  async #run(...both: [Socket, Socket]): Promise<void> {
+    const [a, b] = both
+    const closed = both.map((socket) => new Promise<void>((done) => socket.once('close', done)))
+    const drop = (): void => {
+      for (const socket of both) socket.destroy()
     }
+    for (const socket of both) {
+      // Else the end of what it brings would end what it is sent.
+      socket.allowHalfOpen = true
+      socket.setKeepAlive(true)
+      socket.on('error', () => {}).once('close', drop)
+    }
+    await Promise.all([this.#carry(a, b), this.#carry(b, a)]).then(drop, drop)
+    await Promise.all(closed)
   }
-  to.setTimeout(outliveMs, () => to.destroy())
-  await new Promise<void>((ended) => to.end(ended))
+
+  async #carry(from: Socket, to: Socket): Promise<void> {
+    for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      for (let at = 0; at < chunk.length; ) {
+        const paid = await this.#down.take(Math.min(chunk.length - at, chunkBytes))
+        const granted = paid === 0 ? 0 : await this.#up.take(paid)
+        if (granted === 0) return
+        this.#down.pay(granted - paid)
+        await write(to, chunk.subarray(at, at + granted))
+        this.#bytes += granted
+        at += granted
+      }
+    }
+    to.setTimeout(outliveMs, () => to.destroy())
+    await new Promise<void>((ended) => to.end(ended))
+  }
 }
 
 function write(to: Socket, bytes: Uint8Array): Promise<void> {

@@ -46,13 +46,13 @@ import {
 } from '../checks.js'
 import { blake3File } from '../hashing/blake3.js'
 import { type BlockHashers, createBlockHashers } from '../hashing/block-hash.js'
-import { bridge } from './bridge.js'
+import { Bridges } from './bridge.js'
 import { Budget } from './budget.js'
 import { InFeed } from './feed-in.js'
 import { OutFeed } from './feed-out.js'
 import { FileTable, HandleSource } from './files.js'
 import { PortableStorage } from './storage.js'
-import { StreamState } from './stream.js'
+import { checkBorders, checkStored, StreamState } from './stream.js'
 import { type Shared, Transfer } from './transfer.js'
 
 const uint32Max = 0xffff_ffff
@@ -65,19 +65,6 @@ function checkDigests(transfer: Transfer, spec: DigestSpec): StreamState {
   checkInteger('length', spec.length, 1, uint32Max)
   checkInteger('payload.length', spec.payload.length, 1, limits.recordDigestBytes)
   return stream
-}
-
-/** Throws TypeError unless the range is of whole blocks. */
-function checkBorders({ offset, length }: ByteRange, { size, blockBytes }: StreamState): void {
-  const end = offset + length
-  const isWhole = offset % blockBytes === 0 && (end % blockBytes === 0 || end === size)
-  if (!isWhole) throw new TypeError(`offset, length: no whole blocks: ${offset}, ${length}`)
-}
-
-/** A range of a stream that has a file. */
-function checkStored(spec: ByteRange, stream: StreamState): void {
-  checkRange(spec, stream.size)
-  if (stream.passes) throw new TypeError('stream: nothing of it is stored')
 }
 
 class PortableEngine implements DataEngine {
@@ -95,10 +82,7 @@ class PortableEngine implements DataEngine {
   readonly #shared: Shared
   readonly #up = new Budget()
   readonly #down = new Budget()
-  /** Connections that are joined, one of each pair. */
-  readonly #bridges = new Set<Socket>()
-  readonly #bridging = { up: this.#up.open(), down: this.#down.open() }
-  #bridgedBytes = 0
+  readonly #bridges = new Bridges(this.#up.open(), this.#down.open())
   /** Payload of transfers that are closed. */
   #sentBefore = 0
   #receivedBefore = 0
@@ -165,28 +149,19 @@ class PortableEngine implements DataEngine {
     transfer.feeds.set(handle, feed)
     this.#transferOfFeed.set(handle, transfer)
     feed.start()
-    const gone = feed.gone().then(() => {
-      this.#sockets.delete(gone)
-    })
-    this.#sockets.add(gone)
+    this.#hold(feed.gone())
     return handle
+  }
+
+  /** Closing waits for this. */
+  #hold(gone: Promise<void>): void {
+    const held = gone.finally(() => this.#sockets.delete(held))
+    this.#sockets.add(held)
   }
 
   bridge(a: Socket, b: Socket): void {
     this.#checkOpen()
-    if (this.#bridges.size >= limits.bridgesPerNode) throw new FrError('ERR_FR_LIMIT')
-    if (a.destroyed || b.destroyed) throw new FrError('ERR_FR_NODE_LOST')
-    if (a.readableLength > 0 || b.readableLength > 0)
-      throw new TypeError('socket must hold nothing that was not read')
-    this.#bridges.add(a)
-    const gone = bridge([a, b], this.#bridging, (bytes) => {
-      this.#bridgedBytes += bytes
-      this.#shared.payloadBytes += bytes
-    }).then(() => {
-      this.#bridges.delete(a)
-      this.#sockets.delete(gone)
-    })
-    this.#sockets.add(gone)
+    this.#hold(this.#bridges.join(a, b))
   }
 
   setRoute(handle: TransferHandle, route: number, targets: readonly RouteTarget[]): void {
@@ -319,6 +294,7 @@ class PortableEngine implements DataEngine {
   }
 
   counters(): EngineCounters {
+    const seenBytes = this.#shared.payloadBytes + this.#bridges.bytes
     let openFeeds = 0
     let sentBytes = this.#sentBefore
     let receivedBytes = this.#receivedBefore
@@ -328,8 +304,8 @@ class PortableEngine implements DataEngine {
       for (const feed of transfer.feeds.values()) if (feed.isOpen) openFeeds += 1
     }
     return {
-      payloadBytesInJavaScript: this.#shared.payloadBytes,
-      bytesToJavaScript: this.#shared.payloadBytes,
+      payloadBytesInJavaScript: seenBytes,
+      bytesToJavaScript: seenBytes,
       landingFallbacks: 0,
       sendingFallbacks: 0,
       sentBytes,
@@ -338,7 +314,7 @@ class PortableEngine implements DataEngine {
       openFiles: this.#files.openCount,
       openPipes: 0,
       openBridges: this.#bridges.size,
-      bridgedBytes: this.#bridgedBytes,
+      bridgedBytes: this.#bridges.bytes,
       lanes: 0,
     }
   }
@@ -403,8 +379,7 @@ class PortableEngine implements DataEngine {
 
   async #close(): Promise<void> {
     this.storage.stop()
-    for (const account of Object.values(this.#bridging)) account.close()
-    for (const socket of this.#bridges) socket.destroy()
+    this.#bridges.close()
     for (const transfer of this.#transfers.values()) transfer.close()
     this.#transfers.clear()
     this.#transferOfFeed.clear()

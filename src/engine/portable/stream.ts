@@ -7,7 +7,8 @@
  * stream having failed.
  */
 import { type Span, SpanSet } from '../../base/spans.js'
-import type { StreamSpec } from '../../ports.js'
+import type { ByteRange, StreamSpec } from '../../ports.js'
+import { checkRange } from '../checks.js'
 import type { OpenFile } from './files.js'
 import { type RoutedRun, RouteMap } from './routes.js'
 
@@ -159,4 +160,20 @@ export class StreamState {
     if (target === undefined) throw new Error(`stream ${this.id} has no such file`)
     return target
   }
+}
+
+/** Throws TypeError unless the range is of whole blocks. */
+export function checkBorders(
+  { offset, length }: ByteRange,
+  { size, blockBytes }: StreamState,
+): void {
+  const end = offset + length
+  const isWhole = offset % blockBytes === 0 && (end % blockBytes === 0 || end === size)
+  if (!isWhole) throw new TypeError(`offset, length: no whole blocks: ${offset}, ${length}`)
+}
+
+/** A range of a stream that has a file. */
+export function checkStored(spec: ByteRange, stream: StreamState): void {
+  checkRange(spec, stream.size)
+  if (stream.passes) throw new TypeError('stream: nothing of it is stored')
 }
