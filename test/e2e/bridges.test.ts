@@ -11,12 +11,13 @@ import { linkOver } from '../../src/net/dial.js'
 import { dial } from '../../src/net/handshake.js'
 import { openKey } from '../../src/net/keys.js'
 import { seededSigner } from '../unit/protocol/support.js'
-import { type EngineKind, expectCopies, until, useWorld, type WorldNode } from './push-support.js'
+import { usualEngines } from './engines.js'
+import { expectCopies, until, useWorld, type WorldNode } from './push-support.js'
 
 const name = 'a.bin'
 const transfer = '55'.repeat(16)
 
-describe.each<EngineKind>(['portable', 'native'])('on the %s engine', (engine) => {
+describe.each(usualEngines)('on the %s engine', (engine) => {
   const world = useWorld(engine)
 
   const behind = (via: string, nodes: readonly WorldNode[]) =>
