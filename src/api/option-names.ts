@@ -141,6 +141,8 @@ export const optionNames = {
     strategy: true,
     shape: true,
     groupSize: true,
+    site: true,
+    siteLinks: true,
     kill: true,
     speedsKnown: true,
     seed: true,

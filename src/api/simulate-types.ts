@@ -1,6 +1,6 @@
 /** Types of a simulated push. Rates are bytes per second; sizes bytes; times seconds. */
 import type { FrErrorCode } from '../base/errors.js'
-import type { PushTarget, Shape, Strategy } from './types.js'
+import type { PushOptions, PushTarget, Shape, Strategy } from './types.js'
 
 export interface SimulateOptions {
   /** How many, or which: what is not known of a target is that of all. */
@@ -15,6 +15,10 @@ export interface SimulateOptions {
   strategy?: Strategy
   shape?: Shape | 'auto'
   groupSize?: number
+  /** The origin's, as of a push; those of nodes are theirs. */
+  site?: string
+  /** What two sites carry between them each way: all that crosses shares it. */
+  siteLinks?: NonNullable<PushOptions['siteLinks']>
   /** Nodes whose process dies, by their number, the first is 1. */
   kill?: readonly { node: number; atSeconds: number }[]
   /** False: the planner is not told how fast links are. */

@@ -39,8 +39,14 @@ export class SpanSet {
       this.#bytes -= (this.#ends[past] as number) - (this.#begins[past] as number)
       past += 1
     }
-    this.#begins.splice(from, past - from, low)
-    this.#ends.splice(from, past - from, high)
+    if (past === from + 1) {
+      // Most often the span before grows.
+      this.#begins[from] = low
+      this.#ends[from] = high
+    } else {
+      this.#begins.splice(from, past - from, low)
+      this.#ends.splice(from, past - from, high)
+    }
     this.#bytes += high - low
     return [low, high]
   }

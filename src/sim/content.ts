@@ -29,17 +29,18 @@ export class SimFile {
     this.hasChanged = true
   }
 
-  /** Bytes arrive. Each lands once; what landed before is dropped. Returns what is new, and the
-   *  blocks that became whole. */
+  /** Bytes arrive. Each lands once; what landed before is dropped. Returns how many are new, and
+   *  the blocks that became whole. */
   land(
     offset: number,
     length: number,
     isWrong: boolean,
-  ): { fresh: RangePair[]; whole: RangePair[] } {
-    const fresh = this.landed.missing(offset, length)
+  ): { freshBytes: number; whole: RangePair[] } {
     const whole: RangePair[] = []
     const { blockBytes } = this
-    for (const [start, bytes] of fresh) {
+    let freshBytes = 0
+    for (const [start, bytes] of this.landed.missing(offset, length)) {
+      freshBytes += bytes
       this.landed.add(start, bytes)
       for (let at = start; at < start + bytes; ) {
         const block = Math.floor(at / blockBytes)
@@ -53,7 +54,7 @@ export class SimFile {
         at = past
       }
     }
-    return { fresh, whole }
+    return { freshBytes, whole }
   }
 
   /** Scratch: the block may land again, and as what it is then. */

@@ -22,9 +22,18 @@ import type { Network } from './network.js'
 
 interface Open {
   readonly feed: SimFeed
+  /** False: the session has closed it, or knows that it broke. */
+  isKnown: boolean
   readonly direction: 'in' | 'out'
   receivedBytes: number
   duplicateBytes: number
+}
+
+/** Where bytes of a route go on, and the route that they have there. */
+interface Next {
+  readonly handle: FeedHandle
+  readonly open: Open
+  readonly route: number
 }
 
 export interface EngineFiles {
@@ -65,7 +74,7 @@ export class SimEngine implements FeedEngine {
   readonly #routedOnce = new RangeSet()
   readonly #assigned: SimChunk[] = []
   readonly #digests: SimDigests[] = []
-  readonly #table = new Map<number, readonly RouteTarget[]>()
+  readonly #table = new Map<number, readonly Next[]>()
   readonly #closed = { sentBytes: 0, receivedBytes: 0, duplicateBytes: 0 }
   /** What came for routes without a table, at a host that stores nothing. */
   readonly #waiting: SimChunk[] = []
@@ -79,11 +88,12 @@ export class SimEngine implements FeedEngine {
 
   adopt(feed: SimFeed, direction: 'in' | 'out'): FeedHandle {
     const handle = this.#handles++
-    this.#feeds.set(handle, { feed, direction, receivedBytes: 0, duplicateBytes: 0 })
+    const open: Open = { feed, isKnown: true, direction, receivedBytes: 0, duplicateBytes: 0 }
+    this.#feeds.set(handle, open)
     if (direction === 'in') {
       feed.receives({
-        arrives: (chunk) => this.#arrive(handle, chunk),
-        landed: (chunk, isWrong) => this.#land(handle, chunk, isWrong),
+        arrives: (chunk) => this.#arrive(open, chunk),
+        landed: (chunk, isWrong) => this.#land(open, chunk, isWrong),
         announced: (record) => this.#announce(handle, record),
         closed: () => this.#broke(handle),
       })
@@ -102,18 +112,23 @@ export class SimEngine implements FeedEngine {
 
   /** A feed enters a table once. */
   setRoute(_transfer: TransferHandle, route: number, targets: readonly RouteTarget[]): void {
-    const before = this.#table.get(route) ?? []
-    this.#table.set(route, targets)
+    const before = new Set(this.#table.get(route)?.map(({ handle }) => handle))
+    const row: Next[] = []
+    for (const { feed: handle, next, first } of targets) {
+      const open = this.#feeds.get(handle)
+      if (open === undefined) continue
+      if (first === true) open.feed.isFirst = true
+      row.push({ handle, open, route: next })
+    }
+    this.#table.set(route, row)
     for (const chunk of this.#waiting.splice(0)) {
       if (chunk.route !== route) this.#waiting.push(chunk)
-      else for (const target of targets) this.#list(target, chunk)
+      else for (const next of row) list(next, chunk)
     }
-    for (const target of targets) {
-      const open = this.#feeds.get(target.feed)
-      if (target.first === true && open !== undefined) open.feed.isFirst = true
-      if (before.some(({ feed }) => feed === target.feed)) continue
-      for (const chunk of this.#routed) if (chunk.route === route) this.#list(target, chunk)
-      for (const record of this.relayed(route)) this.#announceTo(target.feed, record, target.next)
+    for (const next of row) {
+      if (before.has(next.handle)) continue
+      for (const chunk of this.#routed) if (chunk.route === route) list(next, chunk)
+      for (const record of this.relayed(route)) this.#announceTo(next.open, record, next.route)
     }
   }
 
@@ -138,11 +153,11 @@ export class SimEngine implements FeedEngine {
   }
 
   send(handle: FeedHandle, { offset, length, route = 0, scratch = false }: SendSpec): void {
-    this.#feeds.get(handle)?.feed.list({ offset, length, route, scratch })
+    this.#feeds.get(handle)?.feed.list({ offset, length, route, scratch }, route)
   }
 
   sendDigests(handle: FeedHandle, { offset, length, route = 0, payload }: DigestSpec): void {
-    this.#announceTo(handle, { offset, length, route, payload }, route)
+    this.#announceTo(this.#feeds.get(handle), { offset, length, route, payload }, route)
   }
 
   relayDigests(_transfer: TransferHandle, spec: DigestSpec & { readonly route: number }): void {
@@ -150,7 +165,7 @@ export class SimEngine implements FeedEngine {
     if (this.relayed(route).some((one) => one.offset === offset && one.length === length)) return
     const record = { offset, length, route, payload }
     this.#digests.push(record)
-    for (const { feed, next } of this.#table.get(route) ?? []) this.#announceTo(feed, record, next)
+    for (const next of this.#table.get(route) ?? []) this.#announceTo(next.open, record, next.route)
   }
 
   close(handle: FeedHandle): void {
@@ -204,22 +219,21 @@ export class SimEngine implements FeedEngine {
   }
 
   /** Passed on ahead of its landing: `#land` finds that done. */
-  #arrive(handle: FeedHandle, chunk: SimChunk): void {
-    if (this.#feeds.has(handle) && !chunk.scratch && this.#hooks.isHonest()) this.#passOn(chunk)
+  #arrive(open: Open, chunk: SimChunk): void {
+    if (open.isKnown && !chunk.scratch && this.#hooks.isHonest()) this.#passOn(chunk)
   }
 
-  #land(handle: FeedHandle, chunk: SimChunk, isWrong: boolean): void {
-    const open = this.#feeds.get(handle)
-    if (open === undefined) return
+  #land(open: Open, chunk: SimChunk, isWrong: boolean): void {
+    if (!open.isKnown) return
     if (this.#hooks.stores === false)
       return this.#pass(open, { ...chunk, ...(isWrong && { isSpoiled: true }) })
     const target = chunk.scratch ? this.#files.scratch : this.#files.file
-    const { fresh, whole } = target.land(chunk.offset, chunk.length, isWrong)
-    const freshBytes = fresh.reduce((sum, [, length]) => sum + length, 0)
+    const { freshBytes, whole } = target.land(chunk.offset, chunk.length, isWrong)
     if (chunk.scratch) this.scratchBytes += freshBytes
     open.receivedBytes += chunk.length
     open.duplicateBytes += chunk.length - freshBytes
-    if (this.#hooks.isHonest() && !chunk.scratch) {
+    const isRouted = chunk.route !== 0 || this.#assigned.length > 0
+    if (isRouted && !chunk.scratch && this.#hooks.isHonest()) {
       for (const { offset, length, route } of this.#assigned) {
         const from = Math.max(offset, chunk.offset)
         const past = Math.min(offset + length, chunk.offset + chunk.length)
@@ -251,7 +265,7 @@ export class SimEngine implements FeedEngine {
     open.receivedBytes += chunk.length
     const row = this.#table.get(chunk.route)
     if (row === undefined) this.#waiting.push(chunk)
-    for (const target of row ?? []) this.#list(target, chunk)
+    for (const next of row ?? []) list(next, chunk)
   }
 
   #passOn(chunk: SimChunk): void {
@@ -259,18 +273,15 @@ export class SimEngine implements FeedEngine {
       this.#routedOnce.add(offset, length)
       const part = { ...chunk, offset, length }
       this.#routed.push(part)
-      for (const target of this.#table.get(chunk.route) ?? []) this.#list(target, part)
+      for (const next of this.#table.get(chunk.route) ?? []) list(next, part)
     }
   }
 
-  #list({ feed, next }: RouteTarget, chunk: SimChunk): void {
-    this.#feeds.get(feed)?.feed.list({ ...chunk, route: next })
-  }
-
-  #announceTo(handle: FeedHandle, record: SimDigests, route: number): void {
+  #announceTo(open: Open | undefined, record: SimDigests, route: number): void {
+    if (open?.isKnown !== true) return
     const payload = record.payload.slice()
     if (this.#hooks.forges) payload[payload.length - 1] = (payload.at(-1) ?? 0) ^ 1
-    this.#feeds.get(handle)?.feed.digests({ ...record, route, payload })
+    open.feed.digests({ ...record, route, payload })
   }
 
   #announce(feed: FeedHandle, record: SimDigests): void {
@@ -290,9 +301,14 @@ export class SimEngine implements FeedEngine {
     const open = this.#feeds.get(handle)
     if (open === undefined) return undefined
     this.#feeds.delete(handle)
+    open.isKnown = false
     if (open.direction === 'out') this.#closed.sentBytes += open.feed.sentBytes
     this.#closed.receivedBytes += open.receivedBytes
     this.#closed.duplicateBytes += open.duplicateBytes
     return open
   }
+}
+
+function list({ open, route }: Next, chunk: SimChunk): void {
+  if (open.isKnown) open.feed.list(chunk, route)
 }

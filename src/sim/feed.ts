@@ -20,6 +20,9 @@ export interface SimChunk {
   readonly isSpoiled?: boolean
 }
 
+/** The rest of a chunk that has been listed. */
+type Listed = { -readonly [Name in keyof SimChunk]: SimChunk[Name] }
+
 export interface SimDigests {
   readonly offset: number
   readonly length: number
@@ -41,6 +44,8 @@ export interface FeedPath {
   readonly to: number
   readonly uplink: Uplink
   readonly downlink: Downlink
+  /** The link between their sites, before the downlink. */
+  readonly between: Downlink | undefined
   /** Of the receiver, by which it passes on what arrives. */
   readonly onward: Uplink
   readonly latencyMs: number
@@ -69,10 +74,11 @@ export class SimFeed implements Sender {
   queuedBytes = 0
   sentBytes = 0
   isFirst = false
+  isWaiting = false
   readonly #timeline: Timeline
   readonly #random: Random
   readonly #path: FeedPath
-  readonly #listed: SimChunk[] = []
+  readonly #listed: Listed[] = []
   #unackedBytes = 0
   readonly #acks: Acknowledged[] = []
   /** The window is full: the next acknowledgement wakes it. */
@@ -133,19 +139,19 @@ export class SimFeed implements Sender {
     this.#senderClosed()
   }
 
-  list(chunk: SimChunk): void {
+  /** The bytes of the chunk go out under this route. */
+  list({ offset, length, scratch, isSpoiled = false }: SimChunk, route: number): void {
     if (!this.isOpen) return
-    this.queuedBytes += chunk.length
+    this.queuedBytes += length
     const last = this.#listed.at(-1)
     const touches =
       last !== undefined &&
-      last.offset + last.length === chunk.offset &&
-      last.route === chunk.route &&
-      last.scratch === chunk.scratch &&
-      last.isSpoiled === chunk.isSpoiled
-    if (touches) {
-      this.#listed[this.#listed.length - 1] = { ...last, length: last.length + chunk.length }
-    } else this.#listed.push(chunk)
+      last.offset + last.length === offset &&
+      last.route === route &&
+      last.scratch === scratch &&
+      last.isSpoiled === isSpoiled
+    if (touches) last.length += length
+    else this.#listed.push({ offset, length, route, scratch, isSpoiled })
     this.#path.uplink.wake(this)
   }
 
@@ -190,8 +196,8 @@ export class SimFeed implements Sender {
       this.#listed.shift()
     } else {
       this.#begun = { ...next, length }
-      const rest = { offset: next.offset + length, length: next.length - length }
-      this.#listed[0] = { ...next, ...rest }
+      next.offset += length
+      next.length -= length
     }
     this.queuedBytes -= length
     this.sentBytes += length
@@ -247,13 +253,23 @@ export class SimFeed implements Sender {
 
   /** `arrived`: when the last of these bytes would be through, if they all were there. */
   #arrive(bytes: number, arrived: (throughMs: number) => void): void {
-    const { latencyMs, clearMs } = this.#path
+    const { latencyMs, clearMs, between } = this.#path
     const look = (): void => {
       const { nowMs } = this.#timeline
       const atMs = clearMs(nowMs)
       if (atMs > nowMs) this.#timeline.at(atMs, look)
+      else if (between !== undefined) this.#cross(bytes, between, arrived)
       else arrived(this.#carry(bytes, nowMs))
     }
     this.#timeline.after(latencyMs, look)
+  }
+
+  /** The downlink takes these bytes as the link between the sites gives them. */
+  #cross(bytes: number, between: Downlink, arrived: (throughMs: number) => void): void {
+    const timeline = this.#timeline
+    const acrossMs = between.carry(bytes, timeline.nowMs)
+    timeline.at(acrossMs - bytes / between.bytesPerMs, () =>
+      arrived(Math.max(acrossMs, this.#carry(bytes, timeline.nowMs))),
+    )
   }
 }

@@ -15,6 +15,8 @@ export interface FluidEdge {
   readonly parent: number
   /** It comes from no mate. */
   readonly isEntry: boolean
+  /** Index of the link between sites that it crosses. */
+  readonly link?: number | undefined
 }
 
 /** What a downlink has not used it may use within so many steps: arrivals are no even stream. */
@@ -46,7 +48,9 @@ export class FluidNetwork {
   readonly #order: Int32Array
   readonly #first: Int32Array
   readonly #end: Int32Array
-  /** Edges to each receiver. */
+  /** Row of the link between sites that an edge crosses, behind those of hosts; 0: it crosses none. */
+  readonly #via: Int32Array
+  /** Edges to each receiver, and over each link between sites. */
   readonly #in: readonly Int32Array[]
   readonly #wants: Float64Array
   readonly #offered: Float64Array
@@ -56,24 +60,31 @@ export class FluidNetwork {
 
   /**
    * `edges`: those of a sender together, the senders in the order in which bytes come to them, the
-   * origin first. `uplinks`, `downlinks`: by row, in bytes a step. `latency`: of
-   * every edge, in steps.
+   * origin first. `uplinks`, `downlinks`, `links`: of hosts by row and of links between sites, in
+   * bytes a step; nothing is sent to the origin. `latency`: of every edge, in steps.
    */
   constructor(
     edges: readonly FluidEdge[],
     uplinks: Float64Array,
     downlinks: Float64Array,
+    links: readonly number[],
     latency: number,
   ) {
     const count = edges.length
-    const rows = uplinks.length
+    const hosts = uplinks.length
+    const rows = hosts + links.length
     this.sent = new Float64Array(count)
     this.moved = new Float64Array(count)
     this.listed = new Float64Array(count)
-    this.sentBytes = new Float64Array(rows)
-    this.receivedBytes = new Float64Array(rows)
+    this.sentBytes = new Float64Array(hosts)
+    this.receivedBytes = new Float64Array(hosts)
     this.#uplinks = uplinks
-    this.#downlinks = downlinks
+    // In the origin's place stands what crosses no link, which nothing limits.
+    this.#downlinks = new Float64Array(rows)
+    this.#downlinks.set(downlinks)
+    this.#downlinks.set(links, hosts)
+    this.#downlinks[0] = Number.POSITIVE_INFINITY
+    this.#via = Int32Array.from(edges, ({ link }) => (link === undefined ? 0 : hosts + link))
     this.#wants = new Float64Array(count)
     this.#offered = new Float64Array(rows)
     this.#levels = new Float64Array(rows).fill(Number.POSITIVE_INFINITY)
@@ -88,11 +99,12 @@ export class FluidNetwork {
     this.#end = new Int32Array(rows)
     const order = new Set<number>()
     const into: number[][] = Array.from({ length: rows }, () => [])
-    for (const [i, { from, to }] of edges.entries()) {
+    for (const [i, { from, to, link }] of edges.entries()) {
       if (!order.has(from)) this.#first[from] = i
       order.add(from)
       this.#end[from] = i + 1
       into[to]?.push(i)
+      if (link !== undefined) into[hosts + link]?.push(i)
     }
     order.delete(0)
     this.#order = Int32Array.from(order)
@@ -167,12 +179,16 @@ export class FluidNetwork {
     const rows = [...this.#queues].filter(([, queue]) => queue.length > 0).map(([row]) => row)
     const wanted = this.#wanted
     for (const [i, row] of rows.entries())
-      wanted[i] = Math.min(this.queuedTo(row), this.#levels[row] as number)
+      wanted[i] = Math.min(this.queuedTo(row), this.#levels[row] as number, this.#acrossTo(row))
     const level = waterLevel(wanted, rows.length, this.#uplinks[0] as number)
     for (const [i, row] of rows.entries()) {
-      let left = Math.min(wanted[i] as number, level, this.#room[row] as number)
-      this.#offered[row] = (this.#offered[row] as number) + Math.min(this.queuedTo(row), level)
       const queue = this.#queues.get(row) ?? []
+      const via = this.#via[queue[0]?.edge as number] as number
+      const room = Math.min(this.#room[row] as number, this.#room[via] as number)
+      let left = Math.min(wanted[i] as number, level, room)
+      const offered = Math.min(this.queuedTo(row), level)
+      this.#offered[row] = (this.#offered[row] as number) + offered
+      this.#offered[via] = (this.#offered[via] as number) + offered
       for (let first = queue[0]; first !== undefined && left > 0; first = queue[0]) {
         const bytes = Math.min(first.bytes, left)
         this.#carry(first.edge, bytes, now)
@@ -190,14 +206,16 @@ export class FluidNetwork {
   #sendFrom(row: number, late: Float64Array, later: Float64Array, now: Float64Array): void {
     const first = this.#first[row] as number
     const end = this.#end[row] as number
-    const [wanted, wants, tos] = [this.#wanted, this.#wants, this.#to]
+    const [wanted, wants, tos, vias] = [this.#wanted, this.#wants, this.#to, this.#via]
     const part = this.#part
     let sum = 0
     for (let edge = first; edge < end; edge++) {
       const parent = this.#parents[edge] as number
       const come = (late[parent] as number) * (1 - part) + (later[parent] as number) * part
       const waits = Math.max(0, come - (this.sent[edge] as number))
-      const limit = this.#levels[tos[edge] as number] as number
+      const end = this.#levels[tos[edge] as number] as number
+      const across = this.#levels[vias[edge] as number] as number
+      const limit = across < end ? across : end
       const want = waits < limit ? waits : limit
       wants[edge] = waits
       wanted[edge - first] = want
@@ -210,8 +228,11 @@ export class FluidNetwork {
       const to = tos[edge] as number
       const want = Math.min(wants[edge] as number, level)
       wants[edge] = want
+      const via = vias[edge] as number
       this.#offered[to] = (this.#offered[to] as number) + want
-      const bytes = Math.min(wanted[edge - first] as number, level, this.#room[to] as number)
+      this.#offered[via] = (this.#offered[via] as number) + want
+      const room = Math.min(this.#room[to] as number, this.#room[via] as number)
+      const bytes = Math.min(wanted[edge - first] as number, level, room)
       if (bytes > 0) this.#carry(edge, bytes, now)
     }
   }
@@ -226,12 +247,21 @@ export class FluidNetwork {
     this.sentBytes[from] = (this.sentBytes[from] as number) + bytes
     this.receivedBytes[to] = (this.receivedBytes[to] as number) + bytes
     this.#room[to] = (this.#room[to] as number) - bytes
+    const via = this.#via[edge] as number
+    this.#room[via] = (this.#room[via] as number) - bytes
   }
 
-  /** How much each receiver takes of each edge in the next step. */
+  /** How much the link between the sites takes of what the origin sends to a row. */
+  #acrossTo(row: number): number {
+    const edge = this.#queues.get(row)?.[0]?.edge as number
+    return this.#levels[this.#via[edge] as number] as number
+  }
+
+  /** How much each receiver takes of each edge in the next step; links between sites come first. */
   #level(): void {
     const wanted = this.#wanted
-    for (let row = 1; row < this.#levels.length; row++) {
+    const hosts = this.receivedBytes.length
+    for (let row = this.#levels.length - 1; row > 0; row--) {
       const each = this.#downlinks[row] as number
       const room = Math.min(roomSteps * each, (this.#room[row] as number) + each)
       if ((this.#offered[row] as number) <= room) {
@@ -241,6 +271,19 @@ export class FluidNetwork {
       const edges = this.#in[row] as Int32Array
       for (let i = 0; i < edges.length; i++) wanted[i] = this.#wants[edges[i] as number] as number
       this.#levels[row] = waterLevel(wanted, edges.length, room)
+      if (row >= hosts) this.#cut(edges, this.#levels[row] as number)
+    }
+  }
+
+  /** What does not cross a link is not offered to the receivers behind it. */
+  #cut(edges: Int32Array, level: number): void {
+    const [wants, offered] = [this.#wants, this.#offered]
+    for (const edge of edges) {
+      const surplus = (wants[edge] as number) - level
+      if (surplus <= 0) continue
+      wants[edge] = level
+      const to = this.#to[edge] as number
+      offered[to] = (offered[to] as number) - surplus
     }
   }
 }

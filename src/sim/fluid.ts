@@ -13,6 +13,7 @@ import type { Frame, Route } from '../control/messages/types.js'
 import { Backlog, type MateSample } from '../control/receiver/backlog.js'
 import { encodeBody, encodeFrame } from '../protocol/frames.js'
 import { type FluidEdge, FluidNetwork } from './fluid-network.js'
+import { SiteLinks } from './site-links.js'
 import {
   type Answer,
   type NodePace,
@@ -104,10 +105,6 @@ class FluidPush {
       (least, node) => Math.min(least, node.downlinkBytesPerSecond),
       wanted.originUplinkBytesPerSecond,
     )
-    const steps = Math.min(stepsWanted, movesWanted / nodes.length)
-    const step = (bytes / slowest / steps) * 1000
-    this.#stepMs = Math.min(stepMs.most, Math.max(stepMs.least, step))
-    this.#unacked = Math.min(1, (2 * latencyMs) / this.#stepMs)
     const places = nodes.map(({ site, ...node }, i) => ({
       node: i,
       ...(site !== undefined && { site }),
@@ -116,7 +113,17 @@ class FluidPush {
     this.#dealer.chain.start(places)
     const numbers = nodes.map((_, i) => i)
     const sends = this.#dealer.handle({ type: 'started', nodes: numbers, nowMs: this.#startMs })
-    const edges = this.#edges()
+    const sites = new SiteLinks(grouping, nodes)
+    const edges = this.#edges().map((edge): FluidEdge => {
+      return { ...edge, link: sites.between(edge.from, edge.to) }
+    })
+    const steps = Math.min(stepsWanted, movesWanted / nodes.length)
+    const step = (bytes / slowest / steps) * 1000
+    // All that is on its way is kept, a number for each edge and step.
+    const kept = Math.max(1, Math.floor(limits.simulatedWayBytes / (8 * edges.length)) - 2)
+    const least = Math.max(stepMs.least, latencyMs / kept)
+    this.#stepMs = Math.max(least, Math.min(stepMs.most, step))
+    this.#unacked = Math.min(1, (2 * latencyMs) / this.#stepMs)
     const perStep = (rate: number): number => (rate / 1000) * this.#stepMs
     const uplinks = [wanted.originUplinkBytesPerSecond, ...nodes.map((n) => n.uplinkBytesPerSecond)]
     const downlinks = [0, ...nodes.map((node) => node.downlinkBytesPerSecond)]
@@ -124,6 +131,7 @@ class FluidPush {
       edges,
       Float64Array.from(uplinks, perStep),
       Float64Array.from(downlinks, perStep),
+      sites.bytesPerSecond.map(perStep),
       latencyMs / this.#stepMs,
     )
     this.#fed = grouped(this.#origins.values(), (i) => (edges[i] as FluidEdge).to - 1)

@@ -13,6 +13,8 @@ import type { Timeline } from './timeline.js'
 export interface Sender {
   /** It is served before those that do not go first. */
   readonly isFirst: boolean
+  /** It stands in the line of its uplink, which alone sets this. */
+  isWaiting: boolean
   /** The bytes of the next chunk, which is begun with this call; 0: nothing may be sent now. */
   begin(): number
   /** The chunk has left. */
@@ -26,7 +28,6 @@ export class Uplink {
   readonly #timeline: Timeline
   readonly #first: Sender[] = []
   readonly #ring: Sender[] = []
-  readonly #waiting = new Set<Sender>()
   /** Whose chunk is leaving; one of a sender that goes first interrupts that of another. */
   #served: Sender | undefined
   #firstServed: Sender | undefined
@@ -44,8 +45,8 @@ export class Uplink {
 
   /** This sender may have something to send. */
   wake(sender: Sender): void {
-    if (!this.#waiting.has(sender)) {
-      this.#waiting.add(sender)
+    if (!sender.isWaiting) {
+      sender.isWaiting = true
       if (sender.isFirst) this.#first.push(sender)
       else this.#ring.push(sender)
     }
@@ -54,7 +55,7 @@ export class Uplink {
 
   #serve(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      this.#waiting.delete(next)
+      next.isWaiting = false
       const bytes = next.begin()
       if (bytes === 0) continue
       this.sentBytes += bytes

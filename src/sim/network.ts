@@ -10,6 +10,7 @@ import { Downlink, Uplink } from './links.js'
 import { Outages } from './outages.js'
 import { Random } from './random.js'
 import type { EdgeScenario, Scenario } from './scenario.js'
+import { SiteLinks } from './site-links.js'
 import type { Timeline } from './timeline.js'
 
 /** The origin's number among the hosts. */
@@ -32,6 +33,8 @@ export class Network {
   /** Of the origin first, then of the nodes. */
   readonly #uplinks: readonly Uplink[]
   readonly #downlinks: readonly Downlink[]
+  readonly #sites: SiteLinks
+  readonly #siteLinks: readonly Downlink[]
 
   /** `isWrong`: whether a chunk that is sent from there is not the source's when it arrives. */
   constructor(
@@ -51,6 +54,8 @@ export class Network {
     )
     const downlinks = scenario.nodes.map((node) => node.downlinkBytesPerMs)
     this.#downlinks = downlinks.map((bytesPerMs) => new Downlink(bytesPerMs))
+    this.#sites = new SiteLinks(scenario.wish ?? {}, scenario.links ?? [])
+    this.#siteLinks = this.#sites.bytesPerSecond.map((rate) => new Downlink(rate / 1000))
   }
 
   /** Payload that has left the origin. */
@@ -87,6 +92,7 @@ export class Network {
       to,
       uplink: this.#uplinks[rowOf(from)] as Uplink,
       downlink: this.#downlinks[to] as Downlink,
+      between: this.#siteLinks[this.#sites.between(rowOf(from), rowOf(to)) ?? -1],
       onward: this.#uplinks[to + 1] as Uplink,
       latencyMs: edge.latencyMs,
       chunkBytes: this.#scenario.chunkBytes,

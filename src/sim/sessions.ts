@@ -81,7 +81,8 @@ export function scenarioFor(wanted: Wanted): Scenario {
     originUplinkBytesPerMs: originMs,
     chunkBytes: chunkBytesFor(fastest, bytes * nodes.length),
     cutsThrough: true,
-    isEven: true,
+    // What crosses a link between sites is held up.
+    isEven: (grouping.siteLinks ?? []).length === 0,
     isUnchecked: true,
     blockBytes: simulatedBlockBytes(bytes),
     links: wanted.tellsRates ? nodes : unknown,

@@ -27,6 +27,20 @@ describe('a simulated push', () => {
       },
     ],
     ['long ways', { ...chain, latencyMs: 8 }],
+    [
+      'three sites behind links of half a machine',
+      {
+        ...{ shape: 'chain', site: 'a' },
+        nodes: Array.from({ length: 12 }, (_, i) => ({
+          address: `h${i}:1`,
+          site: 'abc'[i % 3] as string,
+        })),
+        siteLinks: ['ab', 'ac', 'bc'].map((two) => ({
+          sites: [two[0], two[1]] as [string, string],
+          bytesPerSecond: gigabit / 2,
+        })),
+      },
+    ],
   ])('takes as long in sessions as in a fluid: %s', async (_, over) => {
     const [sessions, fluid] = await Promise.all(
       (['sessions', 'fluid'] as const).map((model) => simulate({ ...usual, ...over, model })),

@@ -2,12 +2,13 @@
 import { type Command as Commander, Option } from 'commander'
 import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
 import { limits } from '../../base/limits.js'
-import { parseAddress, parseSite, parseSiteLink, type SiteLink } from '../arguments/addresses.js'
+import { parseAddress, parseSite, type SiteLink } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
 import { parseCount, parseLimit, parseRate, UsageError } from '../render/units.js'
 import { checked, choice, engineOption, given, listed, logOptions, type Values } from './options.js'
 import {
   shownOptions,
+  siteLinkOption,
   strategyOption,
   type TransferWishes,
   transferWishes,
@@ -59,12 +60,7 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
     )
     .addOption(choice('--handover <kind>', 'whom a node feeds in the next group', handovers))
     .option('--site <name>', 'site where this machine stands', checked(parseSite))
-    .addOption(
-      new Option(
-        '--site-link <a:b=rate>',
-        'what two sites may send each other; may be repeated',
-      ).argParser(listed(parseSiteLink)),
-    )
+    .addOption(siteLinkOption())
     .addOption(
       choice(
         '--digest <algorithm>',

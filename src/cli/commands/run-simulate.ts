@@ -16,7 +16,8 @@ export async function runSimulate(command: SimulateCommand, context: Context): P
   const { simulate } = await import('../../api/simulate.js')
   const { command: _, nodes, nodesFile, plot, json, ...wanted } = command
   const targets = nodesFile === undefined ? (nodes as number) : await readNodesFile(nodesFile)
-  // Opened before, so that nobody waits for a picture that has no place.
+  // Opened before, so that nobody waits for a picture that has no place. What it holds stays
+  // until there is another picture.
   const file = plot === undefined ? undefined : await opened(plot)
   try {
     const result = await simulate({ ...wanted, nodes: targets }).catch((error: unknown) => {
@@ -24,7 +25,9 @@ export async function runSimulate(command: SimulateCommand, context: Context): P
     })
     if (file !== undefined) {
       const { draw } = await import('../plot/draw.js')
-      await file.writeFile(draw(result))
+      const picture = draw(result)
+      if ((await file.stat()).isFile()) await file.truncate()
+      await file.writeFile(picture)
     }
     show(result, json, context)
     return result.failed === 0 ? 0 : result.complete > 0 ? 3 : 1
@@ -35,7 +38,7 @@ export async function runSimulate(command: SimulateCommand, context: Context): P
 
 async function opened(path: string): ReturnType<typeof open> {
   try {
-    return await open(path, 'w')
+    return await open(path, 'a')
   } catch (error) {
     throw new UsageError(`--plot: ${(error as Error).message}`)
   }

@@ -3,9 +3,10 @@ import { type Command as Commander, Option } from 'commander'
 import type { SimulateOptions } from '../../api/simulate-types.js'
 import type { Shape, Strategy } from '../../api/types.js'
 import { limits } from '../../base/limits.js'
+import { parseSite } from '../arguments/addresses.js'
 import { parseCount, parseDuration, parseRate, parseSize, UsageError } from '../render/units.js'
 import { checked, choice, given, listed, type Values } from './options.js'
-import { strategyOption } from './transfer-options.js'
+import { siteLinkOption, strategyOption } from './transfer-options.js'
 
 export interface SimulateCommand {
   readonly command: 'simulate'
@@ -20,6 +21,8 @@ export interface SimulateCommand {
   readonly strategy?: Strategy
   readonly shape?: Shape | 'auto'
   readonly groupSize?: number
+  readonly site?: string
+  readonly siteLinks?: NonNullable<SimulateOptions['siteLinks']>
   readonly kill?: NonNullable<SimulateOptions['kill']>
   readonly speedsKnown: boolean
   readonly seed?: number
@@ -55,6 +58,12 @@ export function addSimulate(program: Commander, found: (command: SimulateCommand
         checked((text) => parseCount(text, 1, limits.nodesPerGroup)),
       ),
     )
+    .option(
+      '--site <name>',
+      "the origin's site; those of nodes are in --nodes-file",
+      checked(parseSite),
+    )
+    .addOption(siteLinkOption())
     .option('--speeds-unknown', 'the planner is not told how fast links are')
     .addOption(
       new Option('--kill <n@time>', 'node N dies then, 7@2s; may be repeated').argParser(
@@ -118,6 +127,7 @@ function simulateCommand(options: Values): SimulateCommand {
       originUplinkBytesPerSecond: options['originUplink'],
     }),
     ...given({ nodes, nodesFile, latencyMs, strategy, shape, groupSize, kill, seed, model, plot }),
+    ...given({ site: options['site'], siteLinks: options['siteLink'] }),
     speedsKnown: options['speedsUnknown'] !== true,
     json: options['json'] === true,
   }

@@ -5,8 +5,9 @@
 import { type Command as Commander, Option } from 'commander'
 import type { Shape, Strategy } from '../../api/types.js'
 import { limits } from '../../base/limits.js'
+import { parseSiteLink } from '../arguments/addresses.js'
 import { parseCount, parseDuration, parseRate, UsageError } from '../render/units.js'
-import { checked, choice, given, keyFileOption, type Values } from './options.js'
+import { checked, choice, given, keyFileOption, listed, type Values } from './options.js'
 import { nodesOption, type Targets, targetsOf, toOption } from './targets.js'
 
 export interface TransferWishes extends Targets {
@@ -44,6 +45,11 @@ export function whereOptions(command: Commander, what: 'push' | 'copy', as: stri
       new Option('--allow-add', `let others who hold the key add nodes to this ${what} (fr add)`),
     )
     .option(...keyFileOption)
+}
+
+export function siteLinkOption(): Option {
+  const what = 'what two sites may send each other; may be repeated'
+  return new Option('--site-link <a:b=rate>', what).argParser(listed(parseSiteLink))
 }
 
 export function strategyOption(): Option {
