@@ -159,6 +159,27 @@ function coordinatorCases({ OriginMachine }, { limits }, strategies) {
   })
 }
 
+/** Everything that is planned before a push of many nodes, all their speeds known. */
+function planningCases({ forecastOf, shapeOf }, { treeOf }) {
+  const count = 10_000
+  const each = { uplinkBytesPerSecond: 1.25e9, downlinkBytesPerSecond: 1.25e9 }
+  const nodes = Array.from({ length: count }, (_, at) => ({ address: `n${at}:1`, ...each }))
+  const origin = { uplinkBytesPerSecond: each.uplinkBytesPerSecond }
+  const about = { strategy: 'adaptive', file: { ...file, dataBytes: file.bytes }, origin, nodes }
+  return [
+    {
+      name: `${count} nodes planned, the fastest shape found and laid out`,
+      fn() {
+        const shape = shapeOf('auto', { ...about, groups: {} })
+        const { predictedSeconds } = forecastOf(shape, { ...about, groups: {} })
+        const { groups } = treeOf(nodes, { shape })
+        if (predictedSeconds === null || groups.flat().length !== count)
+          throw new Error('the plan is not whole')
+      },
+    },
+  ]
+}
+
 /** Reads and hashes blocks of a cached file on this thread, with each engine. */
 async function hashCases(file, engines) {
   const range = { offset: 0, length: mebibyte }
@@ -197,6 +218,10 @@ export const micro = {
         await import('../dist/control/coordinator/machine.js'),
         await import('../dist/base/limits.js'),
         strategies,
+      ),
+      ...planningCases(
+        await import('../dist/control/dealing/planning.js'),
+        await import('../dist/control/plan/forecast.js'),
       ),
     ]
     const workspace = new Workspace(mebibyte)

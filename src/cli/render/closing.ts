@@ -7,6 +7,12 @@ import { reasonOf } from './push.js'
 import { type Paint, printable, type Tone, tableLines, wrapParts, wrapWords } from './text.js'
 import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
 
+/** Of more nodes, those that failed and the slowest of the others get a row, up to so many. */
+const rowsMax = 64
+const slowestShown = 8
+/** Nodes that are named for one reason. */
+const namesMax = 128
+
 const statusTones: Readonly<Record<NodeOutcome['status'], Tone>> = {
   complete: 'green',
   failed: 'red',
@@ -36,6 +42,25 @@ function toneOf(complete: number, all: number): Tone {
   return complete === 0 ? 'red' : 'yellow'
 }
 
+/** Those that get a row, in the order of the result. */
+function rowed(nodes: readonly NodeOutcome[]): readonly NodeOutcome[] {
+  if (nodes.length <= rowsMax) return nodes
+  const complete = nodes.filter(({ status }) => status === 'complete')
+  const lost = nodes.filter(({ status }) => status !== 'complete')
+  const slowest = complete.sort((a, b) => b.seconds - a.seconds).slice(0, slowestShown)
+  const shown = new Set([...lost.slice(0, rowsMax - slowest.length), ...slowest])
+  return nodes.filter((outcome) => shown.has(outcome))
+}
+
+/** `and 9928 more nodes, 9900 complete`. */
+function restLines(nodes: readonly NodeOutcome[], shown: readonly NodeOutcome[]): string[] {
+  const left = nodes.length - shown.length
+  if (left === 0) return []
+  const complete = (some: readonly NodeOutcome[]): number =>
+    some.filter(({ status }) => status === 'complete').length
+  return [`and ${count(left, 'more node')}, ${complete(nodes) - complete(shown)} complete`]
+}
+
 function outcomeTable(result: PushResult, columns: number, paint: Paint): string[] {
   const shares = new Map(result.shares.map((share) => [share.node, share.relayedShare]))
   // Without relays there is nothing to compare.
@@ -49,7 +74,8 @@ function outcomeTable(result: PushResult, columns: number, paint: Paint): string
   const isServed = result.nodes.some((outcome) => outcome.servedBy !== null)
   const servedBy = (outcome: NodeOutcome): { text: string }[] =>
     isServed ? [{ text: printable(outcome.servedBy ?? 'this push') }] : []
-  const rows = result.nodes.map((outcome) => [
+  const shown = rowed(result.nodes)
+  const rows = shown.map((outcome) => [
     { text: printable(outcome.node) },
     { text: outcome.status, tone: statusTones[outcome.status] },
     { text: outcome.seconds.toFixed(2) },
@@ -67,7 +93,7 @@ function outcomeTable(result: PushResult, columns: number, paint: Paint): string
     ...(isRelayed ? [{ title: 'relayed', right: true }] : []),
     { title: 'rate', right: true },
   ]
-  return tableLines(titles, rows, paint, columns)
+  return [...tableLines(titles, rows, paint, columns), ...restLines(result.nodes, shown)]
 }
 
 function heldText({ heldBytes }: NodeOutcome, bytes: number): string {
@@ -88,13 +114,16 @@ export function failureLines(
   for (const outcome of outcomes) {
     if (outcome.status === 'complete') continue
     const key = `${outcome.status}: ${reasonOf(outcome)}`
-    groups.set(key, [...(groups.get(key) ?? []), printable(outcome.node)])
+    const named = groups.get(key) ?? []
+    groups.set(key, named)
+    named.push(printable(outcome.node))
   }
   return [...groups].flatMap(([reason, nodes]) => [
     ...wrapWords(`${count(nodes.length, 'node')} ${reason}`, columns, '  ').map((line) =>
       paint('red', line),
     ),
-    ...wrapParts(nodes, columns - 2).map((line) => `  ${line}`),
+    ...wrapParts(nodes.slice(0, namesMax), columns - 2).map((line) => `  ${line}`),
+    ...(nodes.length > namesMax ? [`  and ${count(nodes.length - namesMax, 'more node')}`] : []),
   ])
 }
 
@@ -103,7 +132,9 @@ function warningsOf(result: PushResult): string[] {
   const nodes = new Map<string, string[]>()
   for (const outcome of result.nodes) {
     for (const text of outcome.warnings) {
-      nodes.set(text, [...(nodes.get(text) ?? []), outcome.node])
+      const of = nodes.get(text) ?? []
+      nodes.set(text, of)
+      of.push(outcome.node)
     }
   }
   const ofNodes = [...nodes].map(([text, of]) => {

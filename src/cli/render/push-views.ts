@@ -22,6 +22,8 @@ export interface PushView {
 const jsonProgressMs = 500
 const liveMs = 200
 const plainMs = 2_000
+/** Up to so many nodes each gets a line when it is complete. */
+const linesMax = 64
 
 /** One JSON object a line: `plan` first, then `progress` and `node`, `result` last. */
 export class JsonView implements PushView {
@@ -116,6 +118,7 @@ export class PlainView implements PushView {
   readonly #warnings: () => number
   readonly #now: () => number
   #lastProgressMs: number
+  #isLong = false
 
   constructor(
     context: Context,
@@ -131,6 +134,7 @@ export class PlainView implements PushView {
   }
 
   plan(plan: Plan): void {
+    this.#isLong = plan.groups.reduce((sum, group) => sum + group.length, 0) > linesMax
     for (const line of openingLines(plan, this.#name)) this.say(line)
   }
 
@@ -141,7 +145,9 @@ export class PlainView implements PushView {
     this.say(progressLine(progress, this.#warnings()))
   }
 
+  /** Of many nodes only those that are not complete: progress counts the others. */
   node(outcome: NodeOutcome): void {
+    if (this.#isLong && outcome.status === 'complete') return
     this.say(outcomeLine(outcome))
   }
 

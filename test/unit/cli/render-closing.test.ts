@@ -38,6 +38,22 @@ describe('the closing table', () => {
     ])
   })
 
+  it('names those of 10,000 nodes that are not as the others', () => {
+    const nodes = Array.from({ length: 10_000 }, (_, i): NodeOutcome => {
+      const node = `h${i}:7400`
+      if (i % 50 === 7) return { ...lost, node, reason: 'ERR_FR_UNREACHABLE: out of reach' }
+      return outcomeOf({ node, seconds: i === 4_999 ? 60 : 5 })
+    })
+    const lines = closing({ nodes })
+    expect(lines.length).toBeLessThan(150)
+    expect(lines.filter((line) => / complete +\d/.test(line)).length).toBe(8)
+    expect(lines.find((line) => line.startsWith('h4999:7400 '))).toMatch(/complete +60\.00/)
+    expect(lines).toContain('and 9936 more nodes, 9792 complete')
+    expect(lines).toContain('200 nodes failed: ERR_FR_UNREACHABLE: out of reach')
+    expect(lines).toContain('  and 72 more nodes')
+    expect(lines.join(' ')).toContain('h6357:7400')
+  })
+
   it('gathers the warnings of nodes, of the push and of its log', () => {
     const warned = (node: string) => outcomeOf({ node, warnings: ['the mode is not kept'] })
     const nodes = [warned('a:1'), warned('b:1'), outcomeOf({ node: 'c:1', warnings: ['its own'] })]

@@ -169,6 +169,24 @@ describe('PlainView', () => {
   })
 })
 
+describe('PlainView of many nodes', () => {
+  it('has a line for each that is not complete', () => {
+    const { context, written } = recorder()
+    const names = Array.from({ length: 10_000 }, (_, i) => `h${i}:1`)
+    const view = new PlainView(context, 'f')
+    view.plan(planOf({ groups: [names], bytes: 10, boundSeconds: null }))
+    for (const node of names) {
+      const isLost = node === 'h77:1'
+      view.node(
+        outcomeOf({ node, ...(isLost && { status: 'failed', reason: 'ERR_FR_TIMEOUT: t' }) }),
+      )
+    }
+    const [, , line, ...more] = written.stderr.split('\n')
+    expect(line).toMatch(/^h77:1 failed .*ERR_FR_TIMEOUT/)
+    expect(more).toEqual([''])
+  })
+})
+
 describe('LiveView', () => {
   it('draws in place, at most five times a second, and leaves nothing behind', async () => {
     const { context, written } = recorder({ columns: 60, rows: 10 })
