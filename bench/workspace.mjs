@@ -151,7 +151,7 @@ export class Workspace {
   }
 
   /**
-   * One real `fr node`; resolves once it listens.
+   * One real `fr node`; resolves once it listens. `passes`: it stores nothing.
    * @param {{
    *   listen?: string,
    *   name: string,
@@ -159,12 +159,15 @@ export class Workspace {
    *   prefix?: readonly string[],
    *   env?: NodeJS.ProcessEnv,
    *   args?: readonly string[],
+   *   passes?: boolean,
    * }} options
    * @returns {Promise<NodeProcess>}
    */
-  async startNode({ listen = '127.0.0.1:0', name, keyFile, args = quiet, ...options }) {
+  async startNode(wanted) {
+    const { listen = '127.0.0.1:0', name, keyFile, args = quiet, passes, ...options } = wanted
     const data = this.makeDirectory(name)
-    const all = ['node', '--listen', listen, '--data', data, '--json']
+    const kind = passes ? ['--relay-only'] : ['--data', data]
+    const all = ['node', '--listen', listen, ...kind, '--json']
     if (keyFile !== undefined) all.push('--key-file', keyFile)
     const running = this.fr([...all, ...args], options)
     const { address } = await running.ready(name)

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { copies, copiesTo32 } from '../copies.mjs'
+import { gateway } from '../gateway.mjs'
 import { loopbackSuites } from '../loopback.mjs'
 import { MIB, Obstacle } from '../workspace.mjs'
 import { labObstacle, wireFactor } from './lab.mjs'
@@ -165,12 +166,16 @@ export const lab = {
   },
 }
 
+const ofGroups = { small: () => [copiesTo32], gateway: () => [gateway] }
+
 /** Many nodes and long ways. */
 export const groups = {
   parts({ scenarios: names, quick, from }) {
     const table = groupScenarios
-    const all = quick || from !== undefined ? Object.keys(table) : [...Object.keys(table), 'small']
-    const small = () => [copiesTo32]
-    return partsOf('groups', { table, quick: quickGroups, unshaped: { small } }, names ?? all)
+    const all =
+      quick || from !== undefined
+        ? Object.keys(table)
+        : [...Object.keys(table), ...Object.keys(ofGroups)]
+    return partsOf('groups', { table, quick: quickGroups, unshaped: ofGroups }, names ?? all)
   },
 }
