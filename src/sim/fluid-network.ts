@@ -48,7 +48,7 @@ export class FluidNetwork {
   readonly #order: Int32Array
   readonly #first: Int32Array
   readonly #end: Int32Array
-  /** Row of the link between sites that an edge crosses, behind those of hosts; 0: it crosses none. */
+  /** Row of the link between sites that an edge crosses, behind those of hosts; 0: none. */
   readonly #via: Int32Array
   /** Edges to each receiver, and over each link between sites. */
   readonly #in: readonly Int32Array[]
