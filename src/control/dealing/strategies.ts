@@ -5,9 +5,9 @@
 import type { RangePair } from '../../base/ranges.js'
 import type { Strategy } from '../messages/types.js'
 import { Chain } from '../plan/chain.js'
-import { treeOf } from '../plan/forecast.js'
-import type { GroupWish, TreeWish } from '../plan/layout.js'
-import { type LinkSpeeds, relayRates } from '../plan/plan.js'
+import type { GroupWish } from '../plan/layout.js'
+import { type LinkSpeeds, relayRates, withinUplink } from '../plan/plan.js'
+import { columnRates } from '../plan/rates.js'
 import { ChainDealer } from './chain.js'
 import type { Dealer, DealtShape } from './dealer.js'
 import { GroupDealer } from './group.js'
@@ -34,21 +34,29 @@ export function dealerOf(
   const stock = strategy === 'classic' ? new Quotas(bytes, blockBytes) : new Pool(bytes)
   const { origin = {}, nodes = () => [] } = speeds
   if (shape === 'group') return new GroupDealer(stock, () => relayRates(origin, nodes()), holes)
-  const rates = (): Map<number, number> => headRates(origin, nodes(), { ...wish, shape })
   const chain = new Chain({ ...wish, shape })
+  const rates = (): ReadonlyMap<number, number> => headRates(origin, nodes(), chain)
   return new ChainDealer(shape, chain, new GroupDealer(stock, rates, holes, false))
 }
 
-function headRates(
+/**
+ * Bytes a second that each head can be expected to forward: what its columns carry at their
+ * slowest places, so that none is dealt more at first. Only heads of which that is known.
+ */
+export function headRates(
   origin: LinkSpeeds,
   nodes: readonly LinkSpeeds[],
-  wish: TreeWish,
-): Map<number, number> {
-  const links = nodes.map((speeds, node) => ({ ...speeds, address: `${node}` }))
-  const { heads } = treeOf(links, wish)
-  const rates = relayRates(
-    origin,
-    heads.map((head) => nodes[head] as LinkSpeeds),
-  )
-  return new Map([...rates].map(([i, rate]) => [heads[i] as number, rate]))
+  { receivers, parents }: Chain,
+): ReadonlyMap<number, number> {
+  const links = new Map(nodes.entries())
+  const groups = receivers.map((group, i) => ({ nodes: group, parent: parents[i] ?? null }))
+  const rates = new Map<number, number>()
+  for (const { head, bytesPerSecond } of columnRates(groups, links))
+    rates.set(head, (rates.get(head) ?? 0) + bytesPerSecond)
+  for (const [head, rate] of rates) {
+    const least = Math.min(rate, links.get(head)?.downlinkBytesPerSecond ?? rate)
+    if (Number.isFinite(least)) rates.set(head, least)
+    else rates.delete(head)
+  }
+  return withinUplink(origin, rates)
 }

@@ -15,7 +15,8 @@
  */
 import { limits } from '../../base/limits.js'
 import type { Role, Route } from '../messages/types.js'
-import { type Group, Groups, placeIn } from './groups.js'
+import { placeIn } from './columns.js'
+import { type Group, Groups } from './groups.js'
 import type { Placed, TreeWish } from './layout.js'
 import { type Column, type ColumnWish, Entries, type Gap, gapOf, type Way, wayOf } from './ways.js'
 
@@ -56,7 +57,7 @@ export class Chain {
     this.#groups.start(nodes, senders)
     for (const node of senders) this.#groups.addSender(node)
     for (const node of gateways) this.#gateways.add(node)
-    for (const { members } of this.#groups.all) this.#touch(members)
+    this.#touch(nodes.map(({ node }) => node))
     this.#begin()
   }
 
@@ -324,7 +325,7 @@ export class Chain {
     )
       return
     const able = this.#groups.receivers(first)
-    const awake = this.#idlest(able.filter((node) => this.#passes(node)))
+    const awake = this.#entries.idlest(able.filter((node) => this.#passes(node)))
     const head = able.find((node) => wished.has(node)) ?? awake ?? able[0]
     if (head !== undefined) this.#setColumns(column, { head, home, width, twin })
   }
@@ -357,7 +358,7 @@ export class Chain {
       for (const child of group.children) {
         const able = child.members.filter((node) => this.#passes(node) && this.#reaches(from, node))
         const planned = able.find((one) => home.has(one)) ?? able.find((one) => now.has(one))
-        const node = planned ?? this.#idlest(able)
+        const node = planned ?? this.#entries.idlest(able)
         if (node !== undefined) {
           next.get(from)?.push(node)
           next.set(node, [])
@@ -375,13 +376,6 @@ export class Chain {
 
   #reaches(from: number, to: number): boolean {
     return this.#unreached.get(from)?.has(to) !== true
-  }
-
-  /** The one that the fewest columns enter at. */
-  #idlest(members: readonly number[]): number | undefined {
-    if (members.length < 2) return members[0]
-    const load = (node: number): number => this.#entries.at(node).length
-    return members.reduce((best, node) => (load(node) < load(best) ? node : best))
   }
 
   /** Those with whom a way ends, sent by the node at which it enters a group. */

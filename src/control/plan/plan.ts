@@ -82,10 +82,17 @@ export function relayRates(
     const down = link.downlinkBytesPerSecond ?? Number.POSITIVE_INFINITY
     rates.set(node, Math.min(link.uplinkBytesPerSecond / (nodes.length - 1), down))
   }
+  return withinUplink(origin, rates)
+}
+
+/** The same rates in proportion, together no more than the origin sends. */
+export function withinUplink(
+  origin: LinkSpeeds,
+  rates: ReadonlyMap<number, number>,
+): ReadonlyMap<number, number> {
   const sum = [...rates.values()].reduce((total, rate) => total + rate, 0)
   const scale = Math.min(1, (origin.uplinkBytesPerSecond ?? sum) / sum)
-  for (const [node, rate] of rates) rates.set(node, rate * scale)
-  return rates
+  return new Map([...rates].map(([node, rate]) => [node, rate * scale]))
 }
 
 function originUplink(origin: LinkSpeeds): string {

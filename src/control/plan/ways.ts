@@ -54,6 +54,13 @@ export class Entries {
     return [...(this.#at.get(node) ?? [])]
   }
 
+  /** Of these the one that the fewest columns enter at. */
+  idlest(members: readonly number[]): number | undefined {
+    if (members.length < 2) return members[0]
+    const load = (node: number): number => this.#at.get(node)?.size ?? 0
+    return members.reduce((best, node) => (load(node) < load(best) ? node : best))
+  }
+
   /** The column takes another way, or none. */
   move(column: number, from: Way | undefined, to: Way | undefined): void {
     for (const node of from?.next.keys() ?? []) this.#at.get(node)?.delete(column)

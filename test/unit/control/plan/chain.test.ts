@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import { Chain } from '../../../../src/control/plan/chain.js'
 import { hasCycle } from '../../../../src/control/plan/check.js'
-import { columnsFor, placeIn } from '../../../../src/control/plan/groups.js'
+import { columnsFor, placeIn } from '../../../../src/control/plan/columns.js'
 import type { Handover, Placed, TreeShape } from '../../../../src/control/plan/layout.js'
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
