@@ -178,6 +178,13 @@ export interface AssignSpec {
   readonly route: number
 }
 
+/** Bytes of a stream that the receiver of a feed has. */
+export interface SkipSpec {
+  readonly stream: number
+  readonly offset: number
+  readonly length: number
+}
+
 /** Whole blocks of a stream: from a block border to another, or to the end of the file. */
 export interface HoldSpec {
   readonly stream: number
@@ -292,6 +299,11 @@ export interface DataEngine {
    * that do not begin and end at block borders (or at the end of the file) are a TypeError.
    */
   hold(transfer: TransferHandle, spec: HoldSpec): void
+  /**
+   * The receiver of this outgoing feed has these bytes: what has landed before the feed enters the
+   * table of a route is sent on it without them. Neither `send` nor what lands later is touched.
+   */
+  skip(feed: FeedHandle, spec: SkipSpec): void
   /**
    * These bytes may land from this `isAsked` feed, and from no other such feed of the transfer from
    * here on. What a feed brings of bytes that it was asked for before, and another one since, is

@@ -21,6 +21,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                       InstanceMethod<&W::set_route>("setRoute"),
                       InstanceMethod<&W::assign>("assign"),
                       InstanceMethod<&W::hold>("hold"),
+                      InstanceMethod<&W::skip>("skip"),
                       InstanceMethod<&W::ask>("ask"),
                       InstanceMethod<&W::send>("send"),
                       InstanceMethod<&W::send_digests>("sendDigests"),
@@ -222,6 +223,14 @@ void EngineWrap::hold(const Napi::CallbackInfo& info) {
   const uint32_t stream = handle_at(info, 1, "stream");
   const uint64_t offset = number_at(info, 2, "offset");
   throw_answer(info.Env(), engine_->hold(transfer, stream, offset, number_at(info, 3, "length")));
+}
+
+// skip(feed, stream, offset, length)
+void EngineWrap::skip(const Napi::CallbackInfo& info) {
+  const uint32_t feed = handle_at(info, 0, "feed");
+  const uint32_t stream = handle_at(info, 1, "stream");
+  const uint64_t offset = number_at(info, 2, "offset");
+  throw_answer(info.Env(), engine_->skip(feed, stream, offset, number_at(info, 3, "length")));
 }
 
 // ask(feed, stream, offset, length, scratch)

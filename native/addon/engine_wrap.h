@@ -36,6 +36,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   void set_route(const Napi::CallbackInfo& info);
   void assign(const Napi::CallbackInfo& info);
   void hold(const Napi::CallbackInfo& info);
+  void skip(const Napi::CallbackInfo& info);
   void ask(const Napi::CallbackInfo& info);
   void send(const Napi::CallbackInfo& info);
   void send_digests(const Napi::CallbackInfo& info);

@@ -357,8 +357,8 @@ export class NodeService implements NodeHost {
     const to = early.to as number
     const expected =
       early.channel === 'data'
-        ? reception.expects(member, early.edgeId, to)
-        : reception.expectsPull(member, early.peer?.nodeId ?? '', to)
+        ? reception.door.expects(member, early.edgeId, to)
+        : reception.door.expectsPull(member, early.peer?.nodeId ?? '', to)
     // The connection came before the plan, or from a node that has just joined.
     const waitMs = reception.hasPlan ? limits.earlyDataMs : limits.acceptMs
     if (expected === null) return this.#parked.park(early, waitMs)
@@ -371,7 +371,7 @@ export class NodeService implements NodeHost {
   async #adoptPull(reception: Reception, member: number, admitted: Admitted): Promise<void> {
     try {
       const established = await admitted.go()
-      if (reception.isOpen) reception.addPull(member, established)
+      if (reception.isOpen) reception.door.addPull(member, established)
       else established.close()
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
@@ -379,7 +379,7 @@ export class NodeService implements NodeHost {
     }
   }
 
-  /** The first connection to prove the edge's secret takes the place; a replayed ticket cannot. */
+  /** Whoever proves the edge's secret takes the place; a replayed ticket cannot. */
   async #adopt(
     reception: Reception,
     member: number,
@@ -388,10 +388,10 @@ export class NodeService implements NodeHost {
   ): Promise<void> {
     let established: Established | undefined
     try {
-      established = await ticketed.go(edge)
-      if (reception.isEnded || !reception.expects(member, edge.id, ticketed.to))
+      established = await ticketed.go(edge, () => reception.door.greets(member))
+      if (reception.isEnded || !reception.door.expects(member, edge.id, ticketed.to))
         return established.close()
-      reception.addFeed(member, established)
+      reception.door.addFeed(member, established)
     } catch (error) {
       established?.close()
       const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')

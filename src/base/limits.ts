@@ -149,6 +149,13 @@ export const limits = {
   /** Milliseconds between a failed dial and the next: the first wait, the longest wait. */
   redialMs: 100,
   redialMsMax: 1_000,
+  /** Milliseconds from a broken connection to opening it again: the first and the longest wait. */
+  reopenMs: 200,
+  reopenMsMax: 1_000,
+  /** Milliseconds that a connection is open before its next break counts as the first again. */
+  steadyMs: 1_000,
+  /** Milliseconds for which a broken connection between mates is waited for before a detour. */
+  edgeMs: 2_000,
   /** Further attempts that a node gets: the default, and the most a caller may ask for. */
   retries: 2,
   retriesMax: 100,
@@ -224,6 +231,8 @@ export const limits = {
   /** Bytes of the address space of a transfer. */
   spaceBytes: Number.MAX_SAFE_INTEGER,
   needRanges: 4_096,
+  /** Ranges in which a node says what it lacks when a data connection to it opens. */
+  lackRanges: 1_024,
   siteChars: 64,
   /** Links between sites whose speed a caller tells. */
   siteLinks: 1_024,

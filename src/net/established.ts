@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import type { DigestAlgorithm } from '../base/digests.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
-import type { Channel } from '../control/messages/types.js'
+import type { Channel, Lacking } from '../control/messages/types.js'
 import type { Identity, LinkChannel } from '../protocol/greeting.js'
 import type { Edge } from '../protocol/ticket.js'
 import { formatAddress } from './address.js'
@@ -38,10 +38,11 @@ export interface Ticketed extends Introduction {
   /** Id of the edge: 32 hex digits. */
   readonly edgeId: string
   /**
-   * Sends `go` once the dialler has proved the edge's secret. Rejects with ERR_FR_AUTH when it does
-   * not have it, ERR_FR_NODE_LOST, ERR_FR_TIMEOUT.
+   * Sends `go` once the dialler has proved the edge's secret, with what `lacking` then says: from
+   * there on this connection takes the place of any earlier one. Rejects with ERR_FR_AUTH when it
+   * does not have the secret, ERR_FR_NODE_LOST, ERR_FR_TIMEOUT.
    */
-  go(edge: Edge): Promise<Established>
+  go(edge: Edge, lacking?: () => Lacking): Promise<Established>
   refuse(code: FrErrorCode, text: string): void
 }
 
@@ -54,10 +55,12 @@ export interface Admitted extends Introduction {
   refuse(code: FrErrorCode, text: string): void
 }
 
-/** Secrets of one data connection, the same at both ends. */
-export interface FeedSecrets {
-  /** FeedSpec.seed. */
+/** What is known of a data connection. */
+export interface FeedTerms {
+  /** FeedSpec.seed, the same at both ends. */
   readonly recordSeed: bigint
+  /** At the dialler: what the acceptor has said. */
+  readonly lacking?: Lacking
 }
 
 /** The sockets of a connection: a TLS socket over `raw`, or `raw` itself. */
@@ -76,12 +79,12 @@ export class Established implements Introduction {
   readonly remoteAddress: string
   readonly digests: readonly DigestAlgorithm[]
   readonly key: Key
-  readonly #secrets: FeedSecrets | null
+  readonly #terms: FeedTerms | null
   readonly #raw: Socket
   #socket: Socket | null
 
   /** For this room. `socket` must be paused and have the `error` listener `ignore`. */
-  constructor(introduction: Introduction, secrets: FeedSecrets | null, { socket, raw }: Sockets) {
+  constructor(introduction: Introduction, terms: FeedTerms | null, { socket, raw }: Sockets) {
     this.channel = introduction.channel
     this.transfer = introduction.transfer
     this.from = introduction.from
@@ -90,20 +93,25 @@ export class Established implements Introduction {
     this.remoteAddress = introduction.remoteAddress
     this.digests = introduction.digests
     this.key = introduction.key
-    this.#secrets = secrets
+    this.#terms = terms
     this.#raw = raw
     this.#socket = socket
   }
 
   /** Data channels only. */
-  get feed(): FeedSecrets {
-    if (this.#secrets === null) throw new TypeError(`a ${this.channel} link is not a feed`)
-    return this.#secrets
+  get feed(): FeedTerms {
+    if (this.#terms === null) throw new TypeError(`a ${this.channel} link is not a feed`)
+    return this.#terms
   }
 
   /** Sets options of the socket; only before `detach`. */
   tune(set: (raw: Socket) => void): void {
     if (this.#socket !== null) set(this.#raw)
+  }
+
+  /** At the dialler of a data connection: what the acceptor has said. */
+  get lacking(): Lacking | undefined {
+    return this.#terms?.lacking
   }
 
   /**

@@ -7,6 +7,7 @@
  */
 import type { Socket } from 'node:net'
 import { FrError } from '../base/errors.js'
+import { type Lacking, lacksAll } from '../control/messages/types.js'
 import { ownDigests } from '../protocol/greeting.js'
 import * as wire from '../protocol/ticket.js'
 import { nodePrimitives, randomNonce } from './crypto.js'
@@ -43,13 +44,14 @@ export async function greetData(
     const keys = wire.feedKeys(nodePrimitives, edge, place, nonces)
     if (!wire.isChallengeOf(nodePrimitives, keys, challenge)) throw badProof('accepting')
     await stream.write(wire.confirmation(nodePrimitives, keys))
-    wire.decodeGo(await stream.read())
+    const lacking = wire.decodeGo(await stream.read())
     await stopReading(socket)
     const behindGo = stream.stop()
     socket.on('error', ignore)
     // Bytes behind `go` are an error on a data channel: detach() will refuse them.
     if (behindGo.length > 0) socket.unshift(behindGo)
-    return new Established(introductionOf(socket, place, key), keys, { socket, raw: socket })
+    const terms = { ...keys, lacking }
+    return new Established(introductionOf(socket, place, key), terms, { socket, raw: socket })
   } catch (error) {
     stream.release()
     closeAfter(socket, error, wire.encodeRefusal)
@@ -100,12 +102,12 @@ function ticketed(
   return {
     ...introduction,
     edgeId,
-    async go(edge) {
+    async go(edge, lacking = () => lacksAll) {
       decide()
       const own = randomNonce()
       const nonces = { dialler: nonce, acceptor: own }
       const keys = wire.feedKeys(nodePrimitives, edge, place, nonces)
-      await within(socket, helloMs, undefined, () => confirmed(socket, keys, own))
+      await within(socket, helloMs, undefined, () => confirmed(socket, keys, own, lacking))
       return new Established(introduction, keys, { socket, raw: socket })
     },
     refuse(code, text) {
@@ -116,7 +118,12 @@ function ticketed(
 }
 
 /** Challenges the dialler; `go` has been sent when this resolves. */
-async function confirmed(socket: Socket, keys: wire.FeedKeys, nonce: Uint8Array): Promise<void> {
+async function confirmed(
+  socket: Socket,
+  keys: wire.FeedKeys,
+  nonce: Uint8Array,
+  lacking: () => Lacking,
+): Promise<void> {
   const stream = new HelloStream(socket, () => wire.confirmBytes)
   try {
     await stream.write(wire.encodeChallenge(nodePrimitives, keys, nonce))
@@ -126,7 +133,7 @@ async function confirmed(socket: Socket, keys: wire.FeedKeys, nonce: Uint8Array)
     await stopReading(socket)
     if (stream.stop().length > 0 || socket.readableLength > 0)
       throw new FrError('ERR_FR_PROTOCOL', 'the dialler of a data connection did not wait for go')
-    await writeLast(socket, wire.encodeGo())
+    await writeLast(socket, wire.encodeGo(lacking()))
   } catch (error) {
     stream.release()
     closeAfter(socket, error, wire.encodeRefusal)

@@ -6,7 +6,8 @@
  *                            | edge id (16) | nonce (32) | MAC (16)                92 bytes
  *     acceptor -> challenge  u8 0xF8 | u8 version | u16 0 | nonce (32) | MAC (16)  52 bytes
  *     dialler  -> confirm    MAC (16)
- *     acceptor -> go         u8 0xFA | u8 version | u16 0                           4 bytes
+ *     acceptor -> go         u8 0xFA | u8 version | u16 n | u64 received
+ *                            | n of: u64 offset, u64 length                        12 bytes + 16 n
  *     acceptor, instead of either: refusal
  *                            u8 0xF9 | u8 version | u16 length | JSON { code, text }, then close
  *
@@ -14,10 +15,15 @@
  * unknown edge. The MACs of challenge and confirm are under keys from the edge's secret and both
  * nonces, so they are new on every connection: a ticket that is replayed, stolen or led back opens
  * nothing. These keys include the numbers of both ends, because an edge has a direction.
+ *
+ * `go` says what the acceptor lacks, and how much payload connections of this dialler have brought
+ * it so far: where an earlier one broke, what was under way on it is sent again and nothing else.
  */
 import { bytesOfHex, cleanText, concat, hexOf, u32, utf8 } from '../base/bytes.js'
 import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
+import type { RangePair } from '../base/ranges.js'
+import { type Lacking, lacksAll } from '../control/messages/types.js'
 import { parseObject, protocolError } from './fields.js'
 import { peerError } from './greeting.js'
 import type { Primitives } from './primitives.js'
@@ -61,6 +67,8 @@ const goFirstByte = 0xfa
 const refusalFirstByte = 0xf9
 const challengeBytes = 52
 const headBytes = 4
+const goBytes = 12
+const rangeBytes = 16
 const version = limits.protocolVersion
 const macBytes = limits.macBytes
 
@@ -180,9 +188,12 @@ export function encodeRefusal(code: FrErrorCode, text: string): Uint8Array<Array
 export function answerBytes(start: Uint8Array): number | null {
   if (start.length < headBytes) return null
   if (start[0] === challengeFirstByte) return challengeBytes
-  if (start[0] === goFirstByte) return headBytes
-  if (start[0] !== refusalFirstByte) throw protocolError('the answer to a ticket is malformed')
   const length = (start[2] as number) + 256 * (start[3] as number)
+  if (start[0] === goFirstByte) {
+    if (length > limits.lackRanges) throw protocolError(`a go of ${length} ranges is announced`)
+    return goBytes + rangeBytes * length
+  }
+  if (start[0] !== refusalFirstByte) throw protocolError('the answer to a ticket is malformed')
   if (length > limits.helloBytes) throw protocolError(`a refusal of ${length} bytes is announced`)
   return headBytes + length
 }
@@ -203,12 +214,37 @@ export function isChallengeOf(
   return primitives.equal(mac, answer.subarray(border))
 }
 
-export function encodeGo(): Uint8Array<ArrayBuffer> {
-  return Uint8Array.of(goFirstByte, version, 0, 0)
+/** At most limits.lackRanges ranges. */
+export function encodeGo({ ranges, receivedBytes } = lacksAll): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(goBytes + rangeBytes * ranges.length)
+  const view = new DataView(bytes.buffer)
+  bytes.set([goFirstByte, version])
+  view.setUint16(2, ranges.length, true)
+  const numbers = [receivedBytes, ...ranges.flat()]
+  for (const [i, number] of numbers.entries())
+    view.setBigUint64(headBytes + 8 * i, BigInt(number), true)
+  return bytes
 }
 
-export function decodeGo(answer: Uint8Array): void {
+export function decodeGo(answer: Uint8Array): Lacking {
   requireAnswer(answer, goFirstByte)
+  const view = new DataView(answer.buffer, answer.byteOffset, answer.byteLength)
+  const count = view.getUint16(2, true)
+  if (answer.length !== goBytes + rangeBytes * count) throw protocolError('a go is cut short')
+  const number = (at: number): number => {
+    const value = view.getBigUint64(at, true)
+    if (value > Number.MAX_SAFE_INTEGER) throw protocolError('a go has a number that is too large')
+    return Number(value)
+  }
+  const ranges: RangePair[] = []
+  for (let at = goBytes, end = -1; at < answer.length; at += rangeBytes) {
+    const [offset, length] = [number(at), number(at + 8)]
+    if (offset <= end || length === 0 || offset + length > limits.spaceBytes)
+      throw protocolError('the ranges of a go are not well formed')
+    ranges.push([offset, length])
+    end = offset + length
+  }
+  return { ranges, receivedBytes: number(headBytes) }
 }
 
 export function confirmation(primitives: Primitives, { confirmKey }: FeedKeys): Uint8Array {

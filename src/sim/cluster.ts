@@ -167,6 +167,10 @@ export class Cluster {
       },
       stop: (place, forMs) => this.#hostOf(place).stop(forMs),
       hangDisk: (node, forMs) => this.nodes[node]?.hangDisk(forMs),
+      reset: (kinds) => {
+        this.network.reset(kinds)
+        return this.#failure === undefined
+      },
     })
     this.#session.start()
   }

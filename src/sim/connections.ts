@@ -6,7 +6,7 @@
  */
 import type { FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Frame } from '../control/messages/types.js'
+import type { Frame, Lacking } from '../control/messages/types.js'
 import type { Identity } from '../protocol/greeting.js'
 import type { Connection, DialEvents, Link, LinkEvents, Target } from '../session/driver/ports.js'
 import { SimChannel } from './codec.js'
@@ -20,7 +20,12 @@ import type { Timeline } from './timeline.js'
 export interface Acceptor {
   readonly host: SimHost
   /** Calls back once: whether the dialler is welcome. The acceptor has its end by then. */
-  accept(from: number, target: Target, connection: () => SimConnection, told: Told): void
+  accept(
+    from: number,
+    target: Target,
+    connection: (lacking?: Lacking) => SimConnection,
+    told: Told,
+  ): void
 }
 
 type Told = (isWelcome: boolean) => void
@@ -41,11 +46,16 @@ export interface ConnectionsWorld {
 export class SimConnection implements Connection {
   readonly link: SimLink | undefined
   readonly feed: SimFeed | undefined
+  readonly lacking: Lacking | undefined
   readonly #close: () => void
 
-  constructor(of: { link?: SimLink; feed?: SimFeed }, close: () => void) {
+  constructor(
+    of: { link?: SimLink; feed?: SimFeed; lacking?: Lacking | undefined },
+    close: () => void,
+  ) {
     this.link = of.link
     this.feed = of.feed
+    this.lacking = of.lacking
     this.#close = close
   }
 
@@ -181,14 +191,16 @@ export class Connections {
     from: LinkEnd,
     { to, channel }: Target,
     host: SimHost,
-  ): { dialled: () => SimConnection; accepted: () => SimConnection } {
+  ): { dialled: () => SimConnection; accepted: (lacking?: Lacking) => SimConnection } {
     const { network } = this.#world
     if (channel === 'data') {
       let feed: SimFeed | undefined
-      const end = (): SimConnection => {
+      let said: Lacking | undefined
+      const end = (lacking = said): SimConnection => {
         feed ??= network.open(from.place, to)
         const open = feed
-        return new SimConnection({ feed: open }, () => network.hangUp(open))
+        said = lacking
+        return new SimConnection({ feed: open, lacking }, () => network.hangUp(open))
       }
       return { dialled: end, accepted: end }
     }

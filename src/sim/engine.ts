@@ -12,6 +12,7 @@ import type {
   HoldSpec,
   RouteTarget,
   SendSpec,
+  SkipSpec,
   TransferHandle,
   TransferStats,
 } from '../ports.js'
@@ -25,6 +26,7 @@ interface Open {
   /** False: the session has closed it, or knows that it broke. */
   isKnown: boolean
   readonly direction: 'in' | 'out'
+  readonly skipped: RangeSet
   receivedBytes: number
   duplicateBytes: number
 }
@@ -88,7 +90,10 @@ export class SimEngine implements FeedEngine {
 
   adopt(feed: SimFeed, direction: 'in' | 'out'): FeedHandle {
     const handle = this.#handles++
-    const open: Open = { feed, isKnown: true, direction, receivedBytes: 0, duplicateBytes: 0 }
+    const open: Open = {
+      ...{ feed, isKnown: true, direction, skipped: new RangeSet() },
+      ...{ receivedBytes: 0, duplicateBytes: 0 },
+    }
     this.#feeds.set(handle, open)
     if (direction === 'in') {
       feed.receives({
@@ -127,7 +132,10 @@ export class SimEngine implements FeedEngine {
     }
     for (const next of row) {
       if (before.has(next.handle)) continue
-      for (const chunk of this.#routed) if (chunk.route === route) list(next, chunk)
+      for (const chunk of this.#routed)
+        if (chunk.route === route)
+          for (const [offset, length] of next.open.skipped.missing(chunk.offset, chunk.length))
+            list(next, { ...chunk, offset, length })
       for (const record of this.relayed(route)) this.#announceTo(next.open, record, next.route)
     }
   }
@@ -150,6 +158,11 @@ export class SimEngine implements FeedEngine {
   /** Blocks that are there, of which no event tells. */
   hold(_transfer: TransferHandle, { offset, length }: HoldSpec): void {
     this.#files.hold?.(offset, length)
+  }
+
+  /** The receiver has these: no history brings them. */
+  skip(handle: FeedHandle, { offset, length }: SkipSpec): void {
+    this.#feeds.get(handle)?.skipped.add(offset, length)
   }
 
   send(handle: FeedHandle, { offset, length, route = 0, scratch = false }: SendSpec): void {

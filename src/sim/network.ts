@@ -9,7 +9,7 @@ import { type SimChunk, SimFeed } from './feed.js'
 import { Downlink, Uplink } from './links.js'
 import { Outages } from './outages.js'
 import { Random } from './random.js'
-import type { EdgeScenario, Scenario } from './scenario.js'
+import type { EdgeScenario, ResetKind, Scenario } from './scenario.js'
 import { SiteLinks } from './site-links.js'
 import type { Timeline } from './timeline.js'
 
@@ -30,6 +30,8 @@ export class Network {
   /** The newest of each path. */
   readonly #feeds = new Map<string, SimFeed>()
   readonly #originFeeds: SimFeed[] = []
+  /** How often a connection broke while both its ends lived. */
+  resets = 0
   /** Of the origin first, then of the nodes. */
   readonly #uplinks: readonly Uplink[]
   readonly #downlinks: readonly Downlink[]
@@ -126,6 +128,16 @@ export class Network {
   killed(host: number): void {
     for (const feed of this.#feeds.values())
       if (feed.from === host || feed.to === host) this.#cut(feed)
+  }
+
+  /** One of the open connections of these kinds breaks. */
+  reset(kinds: readonly ResetKind[]): void {
+    const open = [...this.#feeds.values()].filter(
+      ({ from, isOpen }) => isOpen && kinds.includes(from === originIndex ? 'feed' : 'edge'),
+    )
+    if (open.length === 0) return
+    this.resets++
+    this.#cut(this.#random.pick(open))
   }
 
   /** The feed breaks: both ends notice, each in its own time. */

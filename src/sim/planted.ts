@@ -98,12 +98,12 @@ export const planted = {
       ReceivedBytes,
       'count',
       (right) =>
-        function (this: ReceivedBytes, feeds) {
-          right.call(this, feeds)
-          right.call(
-            this,
-            feeds.map((feed) => ({ ...feed, feed: feed.feed + 1_000 })),
-          )
+        function (this: ReceivedBytes, mates) {
+          const twice = mates.map(({ member, receivedBytes }) => ({
+            member,
+            receivedBytes: 2 * receivedBytes,
+          }))
+          right.call(this, twice)
         },
     ),
   /** Mates that are behind are named in the order of their delay. */

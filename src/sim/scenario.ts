@@ -112,6 +112,17 @@ export interface Scenario {
   readonly relayClaimBytes?: number
   /** Connections outlive them. */
   readonly outages: readonly Outage[]
+  /** Connections that break while both ends live; none unless given. */
+  readonly resets?: Resets
+}
+
+/** Which connections break: the origin's data connections, or those between nodes. */
+export type ResetKind = 'feed' | 'edge'
+
+/** One of these connections breaks every so often. */
+export interface Resets {
+  readonly kinds: readonly ResetKind[]
+  readonly everyMs: number
 }
 
 const blockBytes = 65_536
@@ -207,9 +218,10 @@ export function scenarioOf(seed: number): Scenario {
  * Nothing goes wrong: machines in one room, with uplinks that differ by a factor of four, and a
  * file for about two seconds at the bound. Shows how close the dealing comes to it.
  */
-export function steadyScenario(seed: number): Scenario {
+export function steadyScenario(seed: number, count?: number): Scenario {
   const random = new Random(seed)
-  const nodeCount = random.pick([2, 3, 4, 6, 8])
+  const drawn = random.pick([2, 3, 4, 6, 8])
+  const nodeCount = count ?? drawn
   const uplink = () => random.between(8_000, 32_000)
   const nodes = Array.from(
     { length: nodeCount },
@@ -252,6 +264,13 @@ export function steadyScenario(seed: number): Scenario {
     outages: [],
   }
   return { ...plain, bytes: Math.round(2000 * bestBytesPerMs({ ...plain, bytes: 0 })) }
+}
+
+/** A steady push to eight nodes in which connections break all the time. */
+export function resetScenario(seed: number, kinds: readonly ResetKind[]): Scenario {
+  const steady = steadyScenario(seed, 8)
+  const strategy = seed % 4 === 0 ? 'classic' : 'adaptive'
+  return { ...steady, strategy, resets: { kinds, everyMs: 250 } }
 }
 
 /** A steady push in which one thing, or everything, is cut off or stands still for some seconds. */

@@ -5,7 +5,7 @@
 import { type Failure, FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
-import type { Frame } from '../control/messages/types.js'
+import type { Frame, Lacking } from '../control/messages/types.js'
 import type { Found, NodeFact } from '../control/receiver/events.js'
 import type { Replica } from '../control/receiver/replica.js'
 import type { Link, LinkEvents, Target } from '../session/driver/ports.js'
@@ -101,7 +101,7 @@ export class SimNode {
       if (!world.isUnchecked) this.#checkWord(frame)
     })
     this.#session = new ReceiverSession(
-      { ...about, originId, silenceMs, contents, isGateway: role === 'gateway' },
+      { ...about, originId, silenceMs, contents, isGateway: role === 'gateway', seed: node },
       {
         clock: host,
         net,
@@ -188,7 +188,7 @@ export class SimNode {
   accept(
     from: number,
     target: Target,
-    connection: () => SimConnection,
+    connection: (lacking?: Lacking) => SimConnection,
     told: (isWelcome: boolean) => void,
   ): void {
     const { timeline } = this.#world
@@ -198,8 +198,10 @@ export class SimNode {
       const expected = this.#expects(from, target)
       if (expected === null && timeline.nowMs < untilMs) return void this.#strangers.push({ look })
       if (!expected) return told(false)
-      if (target.channel === 'data') this.#session.addFeed(from, connection())
-      else this.#session.addPull(from, connection())
+      if (target.channel === 'data') {
+        const lacking = this.#session.greets(from)
+        this.#session.addFeed(from, connection(lacking))
+      } else this.#session.addPull(from, connection())
       told(true)
     }
     timeline.at(untilMs, () => this.#host.run(() => this.#lookAtStrangers()))

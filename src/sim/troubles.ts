@@ -1,5 +1,5 @@
 /** When the troubles of a scenario strike and nodes are added: all planned before the run. */
-import type { Scenario } from './scenario.js'
+import type { ResetKind, Scenario } from './scenario.js'
 import type { Timeline } from './timeline.js'
 
 export interface Troubles {
@@ -14,6 +14,8 @@ export interface Troubles {
   killCoordinator(): void
   stop(host: number, forMs: number): void
   hangDisk(node: number, forMs: number): void
+  /** False: it is over. */
+  reset(kinds: readonly ResetKind[]): boolean
 }
 
 export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: Troubles): void {
@@ -30,6 +32,13 @@ export function planTroubles(scenario: Scenario, timeline: Timeline, troubles: T
   for (const { host, kind, atMs, forMs } of outages) {
     if (kind === 'stop') timeline.at(atMs, () => troubles.stop(host, forMs))
     if (kind === 'disk') timeline.at(atMs, () => troubles.hangDisk(host, forMs))
+  }
+  const { resets } = scenario
+  if (resets !== undefined) {
+    const strike = (): void => {
+      if (troubles.reset(resets.kinds)) timeline.after(resets.everyMs, strike)
+    }
+    timeline.after(resets.everyMs, strike)
   }
   if (sourceChangesAtMs !== null) timeline.at(sourceChangesAtMs, () => troubles.changeSource())
   if (sourceTouchedAtMs !== null) timeline.at(sourceTouchedAtMs, () => troubles.touchSource())

@@ -36,6 +36,31 @@ describe.each(engines)('$kind engine: routes', (under) => {
     return { feed, records }
   }
 
+  it('leaves out what its receiver has, of the history alone', async () => {
+    const { party, transfer, bytes, brings, landed, settled } = await node()
+    brings(0, half, 1)
+    await landed(half)
+    const late = await child(party, transfer)
+    const skip = (offset: number, length: number) =>
+      party.engine.skip(late.feed, { stream: streamId, offset, length })
+    skip(100, blockBytes)
+    skip(half - 10, 20)
+    party.engine.setRoute(transfer, 1, [{ feed: late.feed, next: 2 }])
+    await settled()
+    brings(half, size, 1)
+    await landed(size)
+    const runs = routesOf(await late.records(), bytes)
+    const at = [100, 100 + blockBytes, half - 10, half]
+    expect(runs).toEqual([
+      [2, at[0]],
+      [-1, at[1]],
+      [2, at[2]],
+      [-1, at[3]],
+      [2, size],
+    ])
+    expect(() => skip(size, 1)).toThrow(TypeError)
+  })
+
   type Runs = readonly (readonly [route: number, end: number])[]
 
   /** Which route bytes came with, in order, -1 where none came; no byte comes twice. */

@@ -35,6 +35,7 @@ const calls = {
   setRoute: (engine, h) => engine.setRoute(h.transfer, 1, []),
   assign: (engine, h) => engine.assign(h.transfer, { ...byte, route: 1 }),
   hold: (engine, h) => engine.hold(h.transfer, { stream, offset: 0, length: blockBytes }),
+  skip: (engine, h) => engine.skip(h.feed, byte),
   ask: (engine, h) => engine.ask(h.asked, byte),
   send: (engine, h) => engine.send(h.feed, byte),
   sendDigests: (engine, h) => engine.sendDigests(h.feed, { ...byte, payload: Buffer.alloc(8) }),

@@ -29,6 +29,7 @@ const table: Record<Method, readonly [Outcome, Outcome, Outcome]> = {
   setRoute: needsHandle,
   assign: needsHandle,
   hold: needsHandle,
+  skip: needsHandle,
   ask: needsHandle,
   send: needsHandle,
   sendDigests: needsHandle,

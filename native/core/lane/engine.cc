@@ -238,6 +238,15 @@ Answer Engine::hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_
   return task(transfer, [=](Lane& lane) { lane.hold(transfer, stream, offset, length); });
 }
 
+Answer Engine::skip(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length) {
+  Answer checked = checked_feed(feed, stream, offset, length);
+  if (!checked.ok()) return checked;
+  const uint32_t transfer = feeds_.at(feed).transfer;
+  checked = checked_stored(transfer, stream, offset, length);
+  if (!checked.ok()) return checked;
+  return task(transfer, [=](Lane& lane) { lane.skip(feed, stream, offset, length); });
+}
+
 Answer Engine::ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, bool scratch) {
   if (!running_) return kClosed;
   const auto it = feeds_.find(feed);

@@ -63,8 +63,10 @@ class Engine {
   Answer assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length,
                 uint16_t route);
   // Whole blocks are in the file already; see hold (ports.ts).
-  Answer ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, bool scratch);
   Answer hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
+  // The receiver of the feed has these bytes.
+  Answer skip(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length);
+  Answer ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, bool scratch);
   Answer send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
               uint16_t route);
   Answer send_digests(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length,

@@ -118,6 +118,8 @@ struct OutFeed : Feed {
     IntervalSet bytes;
   };
   std::vector<Wanted> wanted;
+  // What its receiver has, by stream: no history brings it.
+  std::map<uint32_t, IntervalSet> skipped;
   // What a route listed here before this feed was taken off its table, by (route, stream).
   std::map<std::pair<uint16_t, uint32_t>, IntervalSet> had;
   std::map<uint16_t, DigestCursor> cursors;  // by route, also of tables that it has left

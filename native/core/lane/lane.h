@@ -73,6 +73,7 @@ class Lane {
   void set_route(uint32_t transfer, uint16_t route, const std::vector<RouteRequest>& targets);
   void assign(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length, uint16_t route);
   void hold(uint32_t transfer, uint32_t stream, uint64_t offset, uint64_t length);
+  void skip(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length);
   void ask(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, bool scratch);
   void send(uint32_t feed, uint32_t stream, uint64_t offset, uint64_t length, uint16_t flags,
             uint16_t route);

@@ -50,7 +50,15 @@ void Lane::hold(uint32_t id, uint32_t number, uint64_t offset, uint64_t length) 
   fresh.each([&](uint64_t begin, uint64_t end) { offer(transfer, stream, begin, end, 0); });
 }
 
-// The history of the route, less what the feed got while it was in the table before.
+// The receiver of this feed has these bytes already.
+void Lane::skip(uint32_t id, uint32_t number, uint64_t offset, uint64_t length) {
+  Feed* const feed = find(id);
+  if (feed == nullptr || !feed->is_out) return;
+  static_cast<OutFeed*>(feed)->skipped[number].insert(offset, offset + length);
+}
+
+// The history of the route, less what the receiver has, and what the feed got while it was in the
+// table before.
 void Lane::enter_table(Transfer& transfer, const RouteTarget& target, uint16_t route) {
   const DigestLog* const log = &transfer.digests[route];
   DigestCursor& cursor =
@@ -63,6 +71,10 @@ void Lane::enter_table(Transfer& transfer, const RouteTarget& target, uint16_t r
       stream.main.landed.each_inside(begin, end,
                                      [&](uint64_t from, uint64_t to) { history.insert(from, to); });
     });
+    const auto skipped = target.feed->skipped.find(number);
+    if (skipped != target.feed->skipped.end()) {
+      skipped->second.each([&](uint64_t begin, uint64_t end) { history.erase(begin, end); });
+    }
     const auto had = target.feed->had.find({route, number});
     if (had != target.feed->had.end()) {
       had->second.each([&](uint64_t begin, uint64_t end) { history.erase(begin, end); });

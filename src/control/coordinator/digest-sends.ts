@@ -83,6 +83,12 @@ export class OriginDigestSends {
       if (other.phase === 'running') this.owes(other, [[offset, length]])
   }
 
+  /** All that the node was to be told, because some of it may be lost. */
+  resend(peer: Peer): void {
+    this.send(peer, peer.relayedDigests, this.#chain.routeFrom(peer.node))
+    this.send(peer, peer.directDigests)
+  }
+
   /** From here on this node is told of these ranges by the origin itself, and now. */
   direct(to: Peer, ranges: readonly RangePair[]): void {
     const { digests } = this.#source

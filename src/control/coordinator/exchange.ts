@@ -14,7 +14,7 @@ import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import { Reach } from '../members/reach.js'
 import type { Sample } from '../messages/facts.js'
-import type { DetourReason, Frame } from '../messages/types.js'
+import type { DetourReason, Frame, Lacking } from '../messages/types.js'
 import type { Gap } from '../plan/chain.js'
 import { Beyond } from './beyond.js'
 import { OriginDigestSends } from './digest-sends.js'
@@ -106,8 +106,7 @@ export class OriginExchange {
     const named = receivers.map((peer) => peer.node)
     const shares = sharesOf(this.#dealer, this.#peers.all, named, this.#config)
     for (const peer of group) this.#setRelay(peer)
-    this.plans.changed()
-    this.plans.tellAll()
+    this.plans.tellNow()
     if (shape === 'unicast')
       for (const peer of group) this.#digests.owes(peer, [[0, this.#config.bytes]])
     else for (const peer of group) this.#tellHeld(peer, held)
@@ -134,9 +133,13 @@ export class OriginExchange {
     this.#compare(peer, [0, this.#config.bytes], nowMs)
   }
 
-  /** The data connection to a node is open. */
-  fedOut(peer: Peer, nowMs: number): void {
+  /** The data connection to a node is open. `lacking`: it had broken before. */
+  fedOut(peer: Peer, lacking: Lacking | undefined, nowMs: number): void {
     peer.fedOut()
+    if (lacking !== undefined && peer.phase === 'running') {
+      this.#sends.again(peer, lacking)
+      this.#digests.resend(peer)
+    }
     if (peer.isComparing) this.#compare(peer, [0, this.#config.bytes], nowMs)
   }
 
@@ -172,8 +175,7 @@ export class OriginExchange {
     const ranges = brought.map(({ offset, length }): RangePair => [offset, length])
     this.#outbox.note('info', 'joined', peer, `the origin lists ${describeRanges(ranges)}`)
     this.#setRelay(peer)
-    this.plans.changed()
-    this.plans.tellAll()
+    this.plans.tellNow()
     // It is behind at first, which is not logged.
     if (this.#dealer.excluded().includes(peer.node)) peer.trails('catchingUp')
     this.#verdicts.tellExcluded()
@@ -191,8 +193,7 @@ export class OriginExchange {
     this.#enter(peer, nowMs)
     peer.trails('waiting')
     this.#outbox.note('info', 'joined', peer, 'others bring it what they have, once they have all')
-    this.plans.changed()
-    this.plans.tellAll()
+    this.plans.tellNow()
     this.#digests.direct(peer, [[0, this.#config.bytes]])
     this.#feedLater([peer.node], nowMs)
   }
@@ -277,8 +278,7 @@ export class OriginExchange {
     if (gaps.every((gap) => gap.to === to.node)) this.#detour(to, from, 'broken')
     this.#digests.edgeLost(from.node, to)
     if (gaps.length === 0) return
-    this.plans.changed()
-    this.plans.tellAll()
+    this.plans.tellNow()
     this.#fill(from, gaps, 'broken', to)
   }
 

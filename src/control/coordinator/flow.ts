@@ -65,6 +65,11 @@ export class OriginFlow {
     this.queuedBytes -= counts.queuedBytes
   }
 
+  /** The connection to it broke, after all connections had brought it so much. */
+  lost({ counts }: Peer, receivedBytes: number): void {
+    this.resentBytes += Math.max(0, counts.sentBytes - receivedBytes)
+  }
+
   /** All those that are new have been told, read at `atMs`. */
   countedAll(atMs: number): void {
     this.sent(this.#sentBytes, atMs)

@@ -21,6 +21,7 @@ import type { Frame, NodeSettled, ProgressFrame, Strategy } from '../messages/ty
 import type { NodeLink } from '../plan/plan.js'
 import { Agenda } from './agenda.js'
 import { Beats } from './beats.js'
+import { BrokenFeeds } from './broken-feeds.js'
 import { isReport, type OriginConfig, type OriginFact, type OriginWish } from './events.js'
 import { OriginExchange } from './exchange.js'
 import { OriginFeeds } from './feeds.js'
@@ -50,6 +51,7 @@ export class OriginMachine {
   readonly #agenda: Agenda
   readonly #beats: Beats
   readonly feeds: OriginFeeds
+  readonly #broken: BrokenFeeds
   readonly strategy: Strategy
   readonly shape: Dealer['shape']
   #countMs = Number.POSITIVE_INFINITY
@@ -73,6 +75,7 @@ export class OriginMachine {
     this.#start = new OriginStart(this.#peers, this.#exchange, this.#joins)
     this.#agenda = new Agenda(this.#peers, this.#watch, this.#limits)
     this.#beats = new Beats(this.#peers)
+    this.#broken = new BrokenFeeds(config, this.#peers, this.#exchange, this.#outbox)
   }
 
   /** The first wishes; call once. */
@@ -114,7 +117,7 @@ export class OriginMachine {
     const leadMs = this.#exchange.plans.leaders.dueMs
     const watchMs = Math.min(this.#agenda.deadlineMs(), this.#start.deadlineMs, leadMs)
     const dealMs = this.#exchange.deadlineMs() ?? Number.POSITIVE_INFINITY
-    const at = Math.min(watchMs, this.#countMs, this.#beats.dueMs, dealMs)
+    const at = Math.min(watchMs, this.#countMs, this.#beats.dueMs, this.#broken.dueMs, dealMs)
     return Number.isFinite(at) ? at : null
   }
 
@@ -140,7 +143,7 @@ export class OriginMachine {
         return this.#lose(peer, code, text, nowMs)
       }
       case 'fedOut':
-        return this.#exchange.fedOut(this.#peer(fact.member), nowMs)
+        return this.#broken.fedOut(this.#peer(fact.member), fact.lacking, nowMs)
       case 'unfed':
         return this.#onUnfed(this.#peer(fact.member), fact, nowMs)
       case 'said':
@@ -189,11 +192,10 @@ export class OriginMachine {
   }
 
   #onUnfed(peer: Peer, fact: OriginFact & { type: 'unfed' }, nowMs: number): void {
-    const { code, text } = brokenFeed(fact.code, fact.text)
-    if (code === 'ERR_FR_SOURCE_CHANGED') return this.#abortAll(code, text)
-    if (!peer.hasLink || peer.phase === 'complete') return this.#lose(peer, code, text, nowMs)
-    // Most often the node has just failed, and says why on the control link.
-    peer.unfed({ code, text }, nowMs + limits.wordMs)
+    const failure = brokenFeed(fact.code, fact.text)
+    if (failure.code === 'ERR_FR_SOURCE_CHANGED') this.#abortAll(failure.code, failure.text)
+    else if (peer.hasLink) this.#broken.unfed(peer, failure, nowMs)
+    else this.#lose(peer, failure.code, failure.text, nowMs)
   }
 
   /** `isOwn`: it came from the node itself, and not from its leader. */
@@ -306,6 +308,7 @@ export class OriginMachine {
     if (!this.#exchange.isPlanned) {
       if (this.#start.advance(nowMs)) this.#begun(nowMs)
     } else for (const peer of inOrder(this.#peers.ready)) this.#join(peer, nowMs)
+    this.#broken.advance(nowMs)
     if (this.#beats.dueMs <= nowMs)
       for (const peer of this.#beats.take(nowMs)) this.#outbox.say(peer, { type: 'beat' })
     if (Math.min(this.#countMs, this.#exchange.deadlineMs() ?? this.#countMs) <= nowMs) {

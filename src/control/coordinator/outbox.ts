@@ -14,10 +14,13 @@ export class OriginOutbox extends Outbox<OriginWish> {
     if (peer.wantsFeed()) this.wish({ type: 'feed', member: peer.node })
   }
 
-  /** What goes on its data connection waits until that is open. */
+  /**
+   * What goes on its data connection waits until that is open. Where it broke nothing is listed:
+   * what the node lacks by then goes on the next one.
+   */
   send(peer: Peer, wish: OriginWish & { type: 'list' | 'sendDigests' }): void {
     this.feed(peer)
-    this.wish(wish)
+    if (peer.feed.is !== 'cut') this.wish(wish)
   }
 
   note(level: 'info' | 'warn', event: string, { node: member }: Peer, text: string): void {

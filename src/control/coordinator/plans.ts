@@ -58,6 +58,12 @@ export class OriginPlans {
     this.#hasChanged = true
   }
 
+  /** Something has changed, and all hear of it now. */
+  tellNow(): void {
+    this.changed()
+    this.tellAll()
+  }
+
   /** Plans are to be told: whatever has changed. */
   get areDue(): boolean {
     return this.#hasChanged

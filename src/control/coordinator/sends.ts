@@ -1,7 +1,9 @@
 /** What the dealer sends becomes lists on feeds, each with the route that it has at its node. */
-import type { RangePair } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Dealer, Send } from '../dealing/dealer.js'
+import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
+import type { Lacking } from '../messages/types.js'
 import type { Beyond } from './beyond.js'
 import type { OriginFlow } from './flow.js'
 import type { OriginOutbox } from './outbox.js'
@@ -12,6 +14,8 @@ export class OriginSends {
   readonly #outbox: OriginOutbox
   readonly #flow: OriginFlow
   readonly #beyond: Beyond
+  /** What was listed for each node, by route; no repairs. */
+  readonly #listed = new Map<number, Map<number, RangeSet>>()
 
   constructor(
     dealer: Dealer,
@@ -54,7 +58,39 @@ export class OriginSends {
       return
     }
     this.#flow.listed(peer, send)
+    if (!send.scratch) this.#keep(send, route)
     this.#outbox.send(peer, { type: 'list', member, ...how, route })
+  }
+
+  /** The connection to a node broke and is open again: what was listed on it and did not come. */
+  again(peer: Peer, { ranges: lacks, receivedBytes }: Lacking): void {
+    const { node: member } = peer
+    this.#flow.lost(peer, receivedBytes)
+    const list = (route: number, ranges: readonly RangePair[]): void => {
+      for (const [offset, length] of ranges) {
+        const how = { route, scratch: false, why: 'answer' } as const
+        this.#outbox.wish({ type: 'list', member, offset, length, ...how })
+      }
+    }
+    const { chain } = this.#dealer
+    for (const [route, listed] of this.#listed.get(member) ?? []) {
+      // What was taken back others pass on.
+      const isAll = route === 0 || !chain.isOne
+      const dealt = isAll ? listed : RangeSet.of(this.#dealer.dealt(member))
+      for (const lack of lacks) {
+        for (const part of listed.present(...lack)) {
+          list(route, dealt.present(...part))
+          list(0, dealt.missing(...part))
+        }
+      }
+    }
+  }
+
+  #keep({ node, offset, length }: Send, route: number): void {
+    const routes = this.#listed.get(node) ?? new Map<number, RangeSet>()
+    const listed = routes.get(route) ?? new RangeSet()
+    this.#listed.set(node, routes.set(route, listed))
+    listed.add(offset, length)
   }
 
   #routeOf(send: Send): number {

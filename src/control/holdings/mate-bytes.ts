@@ -6,23 +6,11 @@
 import type { MateBytes } from '../messages/types.js'
 
 export class ReceivedBytes {
-  readonly #byFeed = new Map<number, number>()
   readonly #byMate = new Map<number, number>()
   readonly #told = new Map<number, number>()
 
-  /** The counters of feeds that are open; to be called once more before one is closed. */
-  count(
-    feeds: readonly {
-      readonly feed: number
-      readonly member: number
-      readonly receivedBytes: number
-    }[],
-  ): void {
-    for (const { feed, member, receivedBytes } of feeds) {
-      const grown = receivedBytes - (this.#byFeed.get(feed) ?? 0)
-      this.#byFeed.set(feed, receivedBytes)
-      this.#byMate.set(member, (this.#byMate.get(member) ?? 0) + grown)
-    }
+  count(mates: readonly { readonly member: number; readonly receivedBytes: number }[]): void {
+    for (const { member, receivedBytes } of mates) this.#byMate.set(member, receivedBytes)
   }
 
   /**

@@ -24,11 +24,11 @@ export type Dial =
 /**
  * The data connection to a node:
  *
- *     none -> opening        something is to be sent on it
- *     opening -> open        the engine has it
- *     opening, open -> cut   it could not be opened, or broke
+ *     none -> opening             something is to be sent on it
+ *     opening, cut -> open        the engine has it
+ *     opening, open, cut -> cut   it could not be opened, or broke
  *
- * `cut`: the node most often says why on its link; until `untilMs` its word is waited for.
+ * `cut`: the node says why on its link, or it is opened again; until `untilMs` that is waited for.
  */
 export type FeedOut =
   | { readonly is: 'none' | 'opening' | 'open' }

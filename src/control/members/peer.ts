@@ -259,16 +259,17 @@ export class Peer {
   /** The data connection to it is open. */
   fedOut(): void {
     const contact = this.#contact
-    if (contact?.feed.is !== 'opening') return
+    if (contact?.feed.is !== 'opening' && contact?.feed.is !== 'cut') return
     contact.feed = { is: 'open' }
     this.#readyUp()
     this.#listener.changed(this)
   }
 
-  /** The data connection to it has ended; the first reason counts. */
+  /** The data connection to it has ended; the reason that lets it wait least counts. */
   unfed(failure: Failure, untilMs: number): void {
     const contact = this.#contact
-    if (contact === undefined || contact.feed.is === 'cut') return
+    if (contact === undefined) return
+    if (contact.feed.is === 'cut' && contact.feed.untilMs <= untilMs) return
     contact.feed = { is: 'cut', failure, untilMs }
     this.#listener.changed(this)
   }
@@ -282,8 +283,7 @@ export class Peer {
   /** It waits for digests before it answers; each time some are sent it has its time again. */
   compares(nowMs: number): void {
     const state = this.#from('offered')
-    state.answer = 'comparing'
-    state.sinceMs = nowMs
+    Object.assign(state, { answer: 'comparing', sinceMs: nowMs })
     this.#listener.changed(this)
   }
 

@@ -9,7 +9,7 @@
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import type { NodeLimits } from '../../base/rate-limits.js'
-import type { Frame } from './types.js'
+import type { Frame, Lacking } from './types.js'
 
 /** What happened between this side and one other member. */
 export type MemberFact =
@@ -44,7 +44,12 @@ export type MemberFact =
   /** A data connection from the member is open. */
   | { readonly type: 'fedIn'; readonly member: number }
   /** The data connection to the member that `feed` wished for is open. */
-  | { readonly type: 'fedOut'; readonly member: number }
+  | {
+      readonly type: 'fedOut'
+      readonly member: number
+      /** What the member said; absent: not known. */
+      readonly lacking?: Lacking
+    }
   /** A data connection from the member (in) or to it (out) has ended, or could not be opened. */
   | {
       readonly type: 'unfed'
@@ -71,15 +76,13 @@ export interface HashRun {
   readonly length: number
 }
 
-/** A data connection that comes in, as the engine counts it. */
+/** What has come from one member on data connections. */
 export interface IncomingCount {
-  /** The engine's handle. */
-  readonly feed: number
   /** The sender. */
   readonly member: number
   /** Whether the sender feeds this node by itself, not by forwarding. */
   readonly isParent: boolean
-  /** Payload since the connection opened. */
+  /** Payload of all its connections so far. */
   readonly receivedBytes: number
 }
 
@@ -92,7 +95,7 @@ export interface OutgoingCount {
   readonly unackedBytes: number
   /** How long a message and its answer take at least; absent or 0: not known. */
   readonly rttMs?: number
-  /** Payload accepted by the socket since the connection opened. */
+  /** Payload that earlier connections have brought, and that the socket of this one accepted. */
   readonly sentBytes: number
   /** Of `queuedBytes`, what the member has pulled. */
   readonly pulledBytes: number

@@ -4,6 +4,7 @@
  */
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { TransferShare } from '../../base/rate-limits.js'
 import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
@@ -385,3 +386,14 @@ export type FrameType = Frame['type']
 
 /** What a connection is for; said in the hello. */
 export type Channel = 'control' | 'data' | 'pull' | 'status' | 'fetch' | 'bridge'
+
+/** What the acceptor of a data connection says when it opens. */
+export interface Lacking {
+  /** What it lacks; it may have some of them. */
+  readonly ranges: readonly RangePair[]
+  /** Payload that all connections of the same dialler have brought before. */
+  readonly receivedBytes: number
+}
+
+/** Of whom nothing is known. */
+export const lacksAll: Lacking = { ranges: [[0, limits.spaceBytes]], receivedBytes: 0 }

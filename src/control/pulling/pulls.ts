@@ -41,11 +41,6 @@ export class NodePulls {
     return this.#puller.pulled
   }
 
-  /** Whether something is asked of this mate: it may open a data connection for it. */
-  isAsking(member: number): boolean {
-    return this.#puller.isAsking(member)
-  }
-
   isLinked(member: number): boolean {
     return this.#puller.isLinked(member)
   }

@@ -15,6 +15,8 @@ export interface NodeConfig {
   readonly originId: string
   /** See NodeWaits. */
   readonly silenceMs: number
+  /** By which its waits differ from those of other nodes. */
+  readonly seed?: number
   /** It passes on what comes to it, and keeps nothing: it lacks nothing, and is never complete. */
   readonly isGateway?: boolean
 }

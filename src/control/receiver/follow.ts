@@ -2,6 +2,7 @@
 import type { Failure } from '../../base/errors.js'
 import type { PlanFrame } from '../messages/types.js'
 import type { NodePulls } from '../pulling/pulls.js'
+import type { NodeEdges } from './edges.js'
 import type { Neighbourhood } from './neighbourhood.js'
 import type { NodeOutbox } from './outbox.js'
 import type { NodeReports } from './reports.js'
@@ -17,6 +18,7 @@ export function followPlan(
   plan: PlanFrame,
   from: string,
   { neighbours, pulls, reports }: Node,
+  edges: NodeEdges,
   outbox: NodeOutbox,
   nowMs: number,
 ): Failure | { readonly begins: boolean } {
@@ -27,7 +29,10 @@ export function followPlan(
   if (news.paces !== null) outbox.wish({ type: 'pace', sets: news.paces })
   if (news.areRoutesNew) outbox.wish({ type: 'route' })
   for (const { number } of news.dial) outbox.feed(number)
-  for (const member of news.gone) outbox.wish(pulls.gone(member, nowMs))
+  for (const member of news.gone) {
+    edges.gone(member)
+    outbox.wish(pulls.gone(member, nowMs))
+  }
   const leader = reports.group.planned(plan, (member) => pulls.isLinked(member))
   if (leader !== undefined) outbox.wish(...pulls.link(leader, nowMs))
   return { begins: news.begins }

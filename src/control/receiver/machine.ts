@@ -12,12 +12,13 @@ import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { type Holdings, StreamLedger } from '../holdings/ledger.js'
-import { lostOrigin, refusedFeed } from '../members/causes.js'
+import { lostOrigin } from '../members/causes.js'
 import type { MemberFact, Sample } from '../messages/facts.js'
 import { type Frame, originNumber, type PlanFrame } from '../messages/types.js'
 import { NodePulls, needFrames } from '../pulling/pulls.js'
 import { BlockHashing } from './block-hashing.js'
 import { clampTo, Detours, type Part } from './detours.js'
+import { NodeEdges } from './edges.js'
 import {
   type NodeConfig,
   type NodeFact,
@@ -52,8 +53,7 @@ export class NodeMachine {
   readonly reports = new NodeReports()
   /** Of the publication, until the coordinator is told of it. */
   #warnings: readonly string[] | undefined
-  /** The origin's feed broke: until when its word about why is waited for. */
-  #unfed: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
+  readonly edges: NodeEdges
 
   constructor(config: NodeConfig, nowMs: number) {
     this.#config = config
@@ -63,6 +63,7 @@ export class NodeMachine {
     this.#hashing = new BlockHashing(config.blockBytes)
     this.#found = new FoundBlocks(this.#ledger, this.#landed, this.#hashing, this.#outbox)
     this.#waits = new NodeWaits(config.silenceMs, nowMs)
+    this.edges = new NodeEdges(config, this.neighbours, this.#outbox)
   }
 
   /** The first wishes; call once. */
@@ -76,6 +77,12 @@ export class NodeMachine {
 
   get held(): Holdings {
     return this.#ledger
+  }
+
+  /** What has not landed in whole blocks, or a little more; a gateway has nothing. */
+  get lacks(): RangePair[] {
+    const lacking = RangeSet.of(this.#landed.missing(0, this.#config.bytes))
+    return lacking.compacted(limits.lackRanges)
   }
 
   /** In words, what this transfer waits for; null when nothing. */
@@ -96,7 +103,7 @@ export class NodeMachine {
     if (this.#phase === 'ended') return null
     let at = Math.min(this.reports.dueAtMs, this.#lostAtMs)
     at = Math.min(at, this.#detours.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
-    if (this.#isRunning) at = Math.min(at, this.#unfed?.untilMs ?? at)
+    at = Math.min(at, this.edges.dueMs)
     if (this.#hasPlan) at = Math.min(at, this.#hashing.deadlineMs())
     return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
   }
@@ -138,9 +145,14 @@ export class NodeMachine {
         if (this.#phase === 'orphaned') this.#fail('ERR_FR_ORIGIN_LOST', 'another transfer comes')
         return
       case 'fedIn':
-        return this.#detours.fedIn(fact.member)
+        this.#detours.fedIn(fact.member)
+        // Repairs that were on their way are no part of what a node says that it lacks.
+        if (this.edges.fedIn(fact.member)) this.#askForRepairs()
+        return
       case 'unfed':
-        return fact.direction === 'in' ? this.#onUnfedIn(fact, nowMs) : this.#onUnfedOut(fact)
+        return this.#onUnfed(fact, nowMs)
+      case 'fedOut':
+        return this.edges.fedOut(fact.member, nowMs)
       case 'landed':
         return this.#onLanded(fact, nowMs)
       case 'digests':
@@ -167,7 +179,6 @@ export class NodeMachine {
         return this.#fail('ERR_FR_NODE_CLOSED', fact.text)
       case 'lookUpBegan':
       case 'lookUpEnded':
-      case 'fedOut':
       case 'due':
         return
       default:
@@ -224,7 +235,8 @@ export class NodeMachine {
   #onPlan(plan: PlanFrame, nowMs: number): void {
     if (plan.phase === 'running' && this.#phase === 'preparing')
       return this.#fail('ERR_FR_PROTOCOL', 'a plan that runs before this node has accepted')
-    const news = followPlan(plan, this.#config.originId, this, this.#outbox, nowMs)
+    const { originId } = this.#config
+    const news = followPlan(plan, originId, this, this.edges, this.#outbox, nowMs)
     if ('code' in news || !news.begins) return 'code' in news ? this.#refused(news) : undefined
     this.#phase = this.#config.isGateway ? 'passing' : 'receiving'
     this.reports.begin(nowMs)
@@ -275,29 +287,18 @@ export class NodeMachine {
     this.pulls.want(this.#ledger.missing(all), nowMs)
   }
 
-  #onUnfedIn({ member, code, text }: MemberFact & { type: 'unfed' }, nowMs: number): void {
-    this.#detours.unfed(member)
-    this.pulls.unfed(member, code, nowMs)
-    if (code === null || this.#ledger.isVerified) return
-    if (!this.neighbours.isParent(member)) return this.#lostEdge(member, true, code)
-    // What this node found wrong itself it says at once.
-    if (code !== 'ERR_FR_NODE_LOST' && this.#isRunning) return this.#fail(code, refusedFeed(text))
-    // Nearly always the origin has just aborted, and says so on the control link.
-    this.#unfed = { code, untilMs: nowMs + limits.drainMs }
+  #askForRepairs(): void {
+    if (this.#hashing.isRepairIdle) this.#outbox.say(...needFrames(true, this.#ledger.badRanges()))
   }
 
-  #onUnfedOut({ member, code, text }: MemberFact & { type: 'unfed' }): void {
-    if (code === null) return
-    // Mates that finish first hang up; once this node is complete that is not logged.
-    if (this.#phase !== 'complete')
-      this.#outbox.warn('relay-closed', { to: member, code, text: text ?? 'the feed broke' })
-    this.#lostEdge(member, false, code)
-  }
-
-  /** A mate that is gone takes its feeds along; the origin has said so, or soon will. */
-  #lostEdge(member: number, incoming: boolean, code: FrErrorCode): void {
-    if (this.neighbours.isGone(member) || (incoming && this.#ledger.isVerified)) return
-    this.#outbox.say({ type: 'edgeLost', member, incoming, code })
+  #onUnfed(fact: MemberFact & { type: 'unfed' }, nowMs: number): void {
+    if (fact.direction === 'in') {
+      this.#detours.unfed(fact.member)
+      this.pulls.unfed(fact.member, fact.code, nowMs)
+      if (this.#ledger.isVerified) return
+    }
+    const failure = this.edges.unfed(fact, this.#phase === 'complete', nowMs)
+    if (failure !== null && this.#isRunning) this.#fail(failure.code, failure.text)
   }
 
   #onLanded(fact: NodeFact & { type: 'landed' }, nowMs: number): void {
@@ -389,8 +390,8 @@ export class NodeMachine {
       if (this.#phase === 'complete') return this.#end(null)
       return this.#fail('ERR_FR_ORIGIN_LOST', this.#waits.silence(nowMs))
     }
-    if (this.#unfed !== undefined && this.#isRunning && nowMs >= this.#unfed.untilMs)
-      return this.#fail(this.#unfed.code, 'the feed from the origin broke')
+    const failure = this.edges.advance(this.#ledger.isVerified, nowMs)
+    if (failure !== null && this.#isRunning) return this.#fail(failure.code, failure.text)
     if (this.#phase === 'preparing' && this.#found.isDecided) this.#accept(nowMs)
     const hasAll = this.#landed.bytes === this.#config.bytes
     // Nobody repairs what is found bad before the plan.
@@ -420,18 +421,17 @@ export class NodeMachine {
     this.#outbox.warn('asked-again', { bytes: missing.bytes })
     this.pulls.want(missing, nowMs)
     this.#outbox.say(...this.#missingDigests.all())
-    if (this.#hashing.isRepairIdle) this.#outbox.say(...needFrames(true, this.#ledger.badRanges()))
+    this.#askForRepairs()
     this.#waits.asked(nowMs)
   }
 
   /** Once, after the last report. */
   #sayComplete(): void {
-    const { repairedBytes } = this.#ledger
-    if (this.#warnings === undefined) return
     const warnings = this.#warnings
+    if (warnings === undefined) return
     this.#warnings = undefined
+    const { repairedBytes, size: bytes } = this.#ledger
     const fileDigest = this.#seal as string
-    const { bytes } = this.#config
     this.#outbox.say({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })
     if (this.#outbox.isAlone) this.#end(null)
   }

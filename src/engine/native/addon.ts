@@ -39,6 +39,7 @@ export interface NativeEngine {
   /** `targets`: three numbers each (feed, next, 1 where it goes first). */
   setRoute(transfer: number, route: number, targets: Float64Array): void
   hold(transfer: number, stream: number, offset: number, length: number): void
+  skip(feed: number, stream: number, offset: number, length: number): void
   ask(feed: number, stream: number, offset: number, length: number, scratch: boolean): void
   assign(transfer: number, stream: number, offset: number, length: number, route: number): void
   send(

@@ -25,6 +25,7 @@ import type {
   RateLimits,
   RouteTarget,
   SendSpec,
+  SkipSpec,
   StreamSpec,
   TransferHandle,
   TransferOptions,
@@ -170,6 +171,11 @@ class AddonEngine implements DataEngine {
   hold(transfer: TransferHandle, spec: HoldSpec): void {
     const { stream, offset, length } = spec
     this.#call((engine) => engine.hold(transfer, stream, offset, length))
+  }
+
+  skip(feed: FeedHandle, spec: SkipSpec): void {
+    const { stream, offset, length } = spec
+    this.#call((engine) => engine.skip(feed, stream, offset, length))
   }
 
   ask(feed: FeedHandle, spec: AskSpec): void {

@@ -28,6 +28,7 @@ import type {
   RateLimits,
   RouteTarget,
   SendSpec,
+  SkipSpec,
   StreamSpec,
   TransferHandle,
   TransferShare,
@@ -134,9 +135,8 @@ class PortableEngine implements DataEngine {
     if (typeof spec.seed !== 'bigint' || spec.seed < 0n || spec.seed > uint64Max) {
       throw new TypeError('seed must be a bigint from 0 to 2^64 - 1')
     }
-    if (spec.direction !== 'in' && spec.direction !== 'out') {
+    if (spec.direction !== 'in' && spec.direction !== 'out')
       throw new TypeError(`direction must be 'in' or 'out', not ${String(spec.direction)}`)
-    }
     if (socket.readableLength > 0 || socket.writableLength > 0 || socket.connecting) {
       throw new TypeError('socket must be connected, with nothing buffered in either direction')
     }
@@ -190,6 +190,13 @@ class PortableEngine implements DataEngine {
     checkStored(spec, stream)
     checkBorders(spec, stream)
     transfer.hold(stream, spec.offset, spec.offset + spec.length)
+  }
+
+  skip(handle: FeedHandle, spec: SkipSpec): void {
+    const { feed, transfer } = this.#outFeed(handle)
+    const stream = known('stream', spec.stream, transfer.stream(spec.stream))
+    checkStored(spec, stream)
+    feed.skip(stream, spec.offset, spec.offset + spec.length)
   }
 
   ask(handle: FeedHandle, spec: AskSpec): void {

@@ -33,6 +33,8 @@ export class OutFeed extends Feed {
   readonly #pieces = new Pieces()
   readonly #awaited: Awaited[] = []
   readonly #had: Had[] = []
+  /** What its receiver has: no history brings it. */
+  readonly #skipped = new Map<StreamState, SpanSet>()
   #inFlightBytes = 0
   /** Bytes that are stored nowhere and not handed to the system yet; undefined: none. */
   #passingBytes: number | undefined
@@ -107,8 +109,17 @@ export class OutFeed extends Feed {
     this.wake()
   }
 
+  /** The receiver has these bytes already. */
+  skip(stream: StreamState, begin: number, end: number): void {
+    const bytes = this.#skipped.get(stream) ?? new SpanSet()
+    this.#skipped.set(stream, bytes)
+    bytes.add(begin, end)
+  }
+
   /** This feed enters the table of the route: it gets the history that it has not had. */
-  enter(stream: StreamState, route: number, next: number, history: readonly Span[]): void {
+  enter(stream: StreamState, route: number, next: number, whole: readonly Span[]): void {
+    const skipped = this.#skipped.get(stream)
+    const history = skipped ? whole.flatMap((span) => skipped.missing(...span)) : whole
     const index = this.#had.findIndex((one) => one.stream === stream && one.route === route)
     const had = index < 0 ? undefined : this.#had.splice(index, 1)[0]?.bytes
     for (const span of history) {

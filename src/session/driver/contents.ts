@@ -1,5 +1,5 @@
 /** The contents of a transfer, each with its place in the address space. */
-import type { RangePair } from '../../base/ranges.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { Space, type Span } from '../../control/space/space.js'
 import type { FeedHandle, SendSpec, TransferHandle } from '../../ports.js'
 import type { SignedContent } from '../../protocol/digest-record.js'
@@ -37,6 +37,14 @@ export class Contents {
   /** These bytes are passed on with the route, when they are there. */
   assign(engine: FeedEngine, transfer: TransferHandle, range: RangePair, route: number): void {
     for (const run of this.space.runs(range)) engine.assign(transfer, { ...run, route })
+  }
+
+  /** Who is at the other end of the feed lacks nothing but these. */
+  skip(engine: FeedEngine, feed: FeedHandle, lacks: Iterable<RangePair>): void {
+    const lacking = RangeSet.of(lacks)
+    for (const { base, size } of this.#byStream.values())
+      for (const range of lacking.missing(base, size))
+        for (const run of this.space.runs(range)) engine.skip(feed, run)
   }
 
   /** These bytes are in the files already. */

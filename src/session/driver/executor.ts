@@ -89,11 +89,23 @@ export class Executor {
   closed(feed: FeedHandle, code: FrErrorCode | null): void {
     const member = this.#neighbours.byFeed(feed)
     if (member === undefined) return
-    // Its counters go with it.
-    if (member.feedOut !== feed) this.sample()
+    if (member.feedOut !== feed) this.#samples.ends(feed)
     const out = this.#neighbours.closed(feed)?.out
     if (out === undefined) this.#post('in', member, code, null)
     else this.unfed(member, out.isWished, code, null)
+  }
+
+  /** This side closes the data connection from the member, if there is one. */
+  unfeed(member: Neighbour): void {
+    if (member.fedBy.state === 'open') this.#samples.ends(member.fedBy.feed)
+    this.#neighbours.unfeed(member)
+  }
+
+  /** Another data connection of the member takes the place of the one that is open, if one is. */
+  replaces(member: Neighbour): void {
+    const { state } = member.fedBy
+    this.unfeed(member)
+    if (state === 'open') this.#post('in', member, 'ERR_FR_NODE_LOST', 'another took its place')
   }
 
   /** A data connection to the member has ended. `isWished`: by the machine. */
@@ -164,9 +176,9 @@ export class Executor {
   #feed(member: Neighbour): void {
     const way = this.#hooks.wayTo(member.number)
     this.#neighbours.open(member, way, true, {
-      opened: (feed) => {
+      opened: (feed, lacking) => {
         this.#servant?.fedOut(member, feed)
-        this.#hooks.post({ type: 'fedOut', member: member.number })
+        this.#hooks.post({ type: 'fedOut', member: member.number, lacking })
       },
       failed: ({ code, text }) => this.unfed(member, true, code, text),
     })

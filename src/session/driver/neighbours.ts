@@ -9,13 +9,13 @@
  *     dialling, open -> none   it failed or broke; the next one who wants it dials again
  *     any -> refused     the member takes no part any more
  *
- * The one in: none -> open -> closed, or none -> held -> open where it comes before the transfer is
- * open in the engine. One per member: a second one is let in only where the first is closed and
- * something has been asked of the member.
+ * The one in: none -> open -> none, or none -> held -> open where it comes before the transfer is
+ * open in the engine. One per member: a further one takes the place of the one before.
  */
 import { type Failure, FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Pace } from '../../control/messages/facts.js'
+import { type Lacking, lacksAll } from '../../control/messages/types.js'
 import type { FeedHandle } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
 import type { Connection, FeedEngine, Link, LinkEvents, Net, Place } from './ports.js'
@@ -28,7 +28,7 @@ export interface Way extends Place {
 
 export interface OutEvents {
   /** Exactly one of the two, perhaps at once; neither once the member is refused. */
-  readonly opened: (feed: FeedHandle) => void
+  readonly opened: (feed: FeedHandle, lacking: Lacking) => void
   readonly failed: (failure: Failure) => void
 }
 
@@ -46,10 +46,16 @@ type Out =
       /** What is to go on it first, in turn. */
       readonly waiting: Work[]
     }
-  | { readonly state: 'open'; readonly feed: FeedHandle; readonly isWished: boolean }
+  | {
+      readonly state: 'open'
+      readonly feed: FeedHandle
+      readonly isWished: boolean
+      /** Of the member, when the connection was opened. */
+      readonly lacking: Lacking
+    }
 
 type In =
-  | { readonly state: 'none' | 'closed' }
+  | { readonly state: 'none' }
   | { readonly state: 'held'; readonly connection: Connection }
   /** `wrongDigests`: records on it that the author has not signed. */
   | { readonly state: 'open'; readonly feed: FeedHandle; wrongDigests: number }
@@ -79,7 +85,7 @@ export class Neighbour {
 export class Neighbours {
   readonly #net: Net
   readonly #engine: FeedEngine
-  readonly #fedOut: () => void
+  readonly #fedOut: (feed: FeedHandle, lacking: Lacking) => void
   readonly #records = new Map<number, Neighbour>()
   readonly #byFeed = new Map<FeedHandle, Neighbour>()
   #isEnded = false
@@ -88,7 +94,11 @@ export class Neighbours {
   #paced: string[] = []
 
   /** `fedOut`: a data connection that the machine wished for is open. */
-  constructor(net: Net, engine: FeedEngine, fedOut: () => void = () => {}) {
+  constructor(
+    net: Net,
+    engine: FeedEngine,
+    fedOut: (feed: FeedHandle, lacking: Lacking) => void = () => {},
+  ) {
     this.#net = net
     this.#engine = engine
     this.#fedOut = fedOut
@@ -170,8 +180,8 @@ export class Neighbours {
         out.isWished ||= isWished
         return
       case 'open':
-        if (out.isWished || !isWished) return events.opened(out.feed)
-        return events.failed({ code: 'ERR_FR_BUSY', text: 'the mate is being served already' })
+        if (isWished && !out.isWished) this.#open(member, out.feed, true, out.lacking)
+        return events.opened(out.feed, out.lacking)
       case 'refused':
         return
       default:
@@ -224,11 +234,10 @@ export class Neighbours {
   #adopt(member: Neighbour, connection: Connection, dialled: Dialling): void {
     const { wanted, isWished, waiting } = dialled
     try {
+      const { lacking = lacksAll } = connection
       const feed = this.#net.adopt(connection, 'out')
-      member.out = { state: 'open', feed, isWished }
       this.#byFeed.set(feed, member)
-      this.#keepPace()
-      if (isWished) this.#fedOut()
+      this.#open(member, feed, isWished, lacking)
     } catch (error) {
       if (!(error instanceof FrError)) throw error
       member.out = { state: 'none' }
@@ -238,21 +247,22 @@ export class Neighbours {
     }
     for (const work of waiting) this.onFeed(member, work)
     for (const events of wanted) {
-      const feed = member.feedOut
-      if (feed !== undefined) events.opened(feed)
+      const { out } = member
+      if (out.state === 'open') events.opened(out.feed, out.lacking)
     }
+  }
+
+  #open(member: Neighbour, feed: FeedHandle, isWished: boolean, lacking: Lacking): void {
+    member.out = { state: 'open', feed, isWished, lacking }
+    this.#keepPace()
+    if (isWished) this.#fedOut(feed, lacking)
   }
 
   // --- data connections in ---
 
-  /** Whether a second connection of this member would be refused. */
-  isFed({ fedBy: fed }: Neighbour, isAsked: boolean): boolean {
-    return fed.state !== 'none' && !(fed.state === 'closed' && isAsked)
-  }
-
   /** Throws FrError when the connection broke meanwhile; another one may come then. */
   feed(member: Neighbour, connection: Connection): void {
-    member.fedBy = { state: 'closed' }
+    member.fedBy = { state: 'none' }
     const feed = this.#net.adopt(connection, 'in')
     member.fedBy = { state: 'open', feed, wrongDigests: 0 }
     this.#byFeed.set(feed, member)
@@ -267,10 +277,9 @@ export class Neighbours {
   /** This side closes the feed from this member, if there is one. */
   unfeed(member: Neighbour): void {
     const { fedBy } = member
-    if (fedBy.state !== 'open' && fedBy.state !== 'held') return
-    member.fedBy = { state: 'closed' }
+    member.fedBy = { state: 'none' }
     if (fedBy.state === 'held') fedBy.connection.close()
-    else this.#close(fedBy.feed)
+    if (fedBy.state === 'open') this.#close(fedBy.feed)
   }
 
   /** The engine has closed a feed, out where it was one; undefined: it is known no more. */
@@ -280,7 +289,7 @@ export class Neighbours {
     this.#byFeed.delete(feed)
     const { out } = member
     if (out.state !== 'open' || out.feed !== feed) {
-      member.fedBy = { state: 'closed' }
+      member.fedBy = { state: 'none' }
       return { member }
     }
     member.out = { state: 'none' }

@@ -5,7 +5,7 @@
  * (session/sockets.ts) and on the virtual network and clock of the simulator.
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
-import type { Frame } from '../../control/messages/types.js'
+import type { Frame, Lacking } from '../../control/messages/types.js'
 import type { DataEngine, FeedHandle } from '../../ports.js'
 import type { Identity } from '../../protocol/greeting.js'
 import type { Edge } from '../../protocol/ticket.js'
@@ -23,6 +23,8 @@ export interface Clock {
 
 /** An open connection. Whoever has it makes it a link or a feed, or closes it. */
 export interface Connection {
+  /** Of a data connection that this side has dialled: what the acceptor has said. */
+  readonly lacking?: Lacking | undefined
   close(): void
 }
 
@@ -89,6 +91,7 @@ export type FeedEngine = Pick<
   | 'setRoute'
   | 'assign'
   | 'hold'
+  | 'skip'
   | 'send'
   | 'sendDigests'
   | 'relayDigests'

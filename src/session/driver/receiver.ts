@@ -12,7 +12,7 @@ import type { LogFields } from '../../base/log.js'
 import { RangeSet } from '../../base/ranges.js'
 import { isBlockRun } from '../../control/holdings/ledger.js'
 import type { HashRun } from '../../control/messages/facts.js'
-import { type Frame, originNumber } from '../../control/messages/types.js'
+import { type Frame, type Lacking, originNumber } from '../../control/messages/types.js'
 import type { NodeConfig, NodeFact, NodeWish } from '../../control/receiver/events.js'
 import { NodeMachine } from '../../control/receiver/machine.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
@@ -94,7 +94,10 @@ export class ReceiverSession {
     this.#ports = ports
     const { clock, net, engine } = ports
     this.machine = new NodeMachine(spec, clock.awakeMs())
-    this.#neighbours = new Neighbours(net, engine, () => this.#route())
+    this.#neighbours = new Neighbours(net, engine, (feed, { ranges }) => {
+      spec.contents.skip(engine, feed, ranges)
+      this.#route()
+    })
     this.#pulls = new Pulls(net, this.#neighbours, {
       post: (fact) => this.post(fact),
       warn: (event, fields) => ports.log('warn', event, fields),
@@ -206,13 +209,22 @@ export class ReceiverSession {
    * may be that of an earlier attempt of this node.
    */
   expects(member: number, edgeId: string, to: number): Edge | false | null {
-    const sender = this.#neighbours.of(member)
-    if (this.#neighbours.isFed(sender, this.machine.pulls.isAsking(member))) return false
     const isMember = this.#isMember(member, to)
     if (!isMember) return isMember
+    if (this.machine.edges.refuses(member)) return false
     const edge = this.#edgeOf(member)
     if (edge === undefined) return null
     return edge.id === edgeId ? edge : false
+  }
+
+  /**
+   * What this node says where a data connection of the member opens, which takes the place of any
+   * earlier one from here on.
+   */
+  greets(number: number): Lacking {
+    const member = this.#neighbours.of(number)
+    this.#executor.replaces(member)
+    return { ranges: this.machine.lacks, receivedBytes: this.samples.receivedFrom(member) }
   }
 
   /** Whether a mate may ask for bytes here; null as in `expects`. */
@@ -222,10 +234,11 @@ export class ReceiverSession {
   }
 
   #isMember(member: number, to: number): boolean | null {
-    const { you } = this.machine.neighbours
+    const { neighbours } = this.machine
+    const { you } = neighbours
     if (you === undefined) return null
-    if (to !== you || member === you) return false
-    return this.machine.neighbours.member(member) === undefined ? null : true
+    if (to !== you || member === you || neighbours.isGone(member)) return false
+    return neighbours.member(member) === undefined ? null : true
   }
 
   /** A pull link that `expectsPull` said yes to. Throws FrError when it broke meanwhile. */
@@ -347,8 +360,7 @@ export class ReceiverSession {
       case 'route':
         return this.#route()
       case 'unfeed':
-        this.#executor.sample()
-        return this.#neighbours.unfeed(this.#neighbours.of(wish.member))
+        return this.#executor.unfeed(this.#neighbours.of(wish.member))
       case 'serve':
         return this.#pulls.serve(wish.member, wish.request, wish.ranges)
       case 'reject':

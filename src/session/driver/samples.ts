@@ -6,7 +6,7 @@
 import { SmoothedRate } from '../../base/rate.js'
 import type { IncomingCount, OutgoingCount, Sample } from '../../control/messages/facts.js'
 import type { FeedHandle, FeedStats, TransferHandle, TransferStats } from '../../ports.js'
-import type { Neighbours } from './neighbours.js'
+import type { Neighbour, Neighbours } from './neighbours.js'
 import type { FeedEngine } from './ports.js'
 
 /** People read these rates: they need not follow every sample. */
@@ -30,6 +30,8 @@ export class Samples {
   readonly #isParent: (member: number) => boolean
   readonly #in = new SmoothedRate(smoothMs)
   readonly #out = new SmoothedRate(smoothMs)
+  /** What connections that are closed have brought, by member. */
+  readonly #before = new Map<number, number>()
   #transfer: TransferHandle | undefined
   #last: Totals = noTotals
 
@@ -71,6 +73,18 @@ export class Samples {
     return this.#out.value
   }
 
+  /** Payload that the data connections of a member have brought. */
+  receivedFrom({ number, fedBy }: Neighbour): number {
+    const open = fedBy.state === 'open' ? this.statsOf(fedBy.feed) : undefined
+    return (this.#before.get(number) ?? 0) + (open?.payloadBytes ?? 0)
+  }
+
+  /** A data connection that comes in is closed now; its counters go with it. */
+  ends(feed: FeedHandle): void {
+    const member = this.#neighbours.byFeed(feed)
+    if (member !== undefined) this.#before.set(member.number, this.receivedFrom(member))
+  }
+
   statsOf(feed: FeedHandle): FeedStats | undefined {
     return this.#stats()?.feeds.find((stats) => stats.feed === feed)
   }
@@ -95,11 +109,13 @@ export class Samples {
   }
 
   #incoming(feeds: readonly FeedStats[]): IncomingCount[] {
-    return feeds.flatMap(({ feed, direction, payloadBytes: receivedBytes }) => {
-      const member = direction === 'in' ? this.#neighbours.byFeed(feed) : undefined
-      if (member === undefined) return []
-      const isParent = this.#isParent(member.number)
-      return [{ feed, member: member.number, isParent, receivedBytes }]
+    const brought = new Map(this.#before)
+    for (const { feed, direction, payloadBytes } of feeds) {
+      const member = direction === 'in' ? this.#neighbours.byFeed(feed)?.number : undefined
+      if (member !== undefined) brought.set(member, (brought.get(member) ?? 0) + payloadBytes)
+    }
+    return [...brought].map(([member, receivedBytes]) => {
+      return { member, isParent: this.#isParent(member), receivedBytes }
     })
   }
 
@@ -108,7 +124,8 @@ export class Samples {
       const member = this.#neighbours.byFeed(feed.feed)
       if (feed.direction !== 'out' || member?.out.state !== 'open' || !member.out.isWished)
         return []
-      const { queuedBytes, unackedBytes, rttMs, payloadBytes: sentBytes } = feed
+      const { queuedBytes, unackedBytes, rttMs, payloadBytes } = feed
+      const sentBytes = member.out.lacking.receivedBytes + payloadBytes
       const pulledBytes = this.#pulledBytes(member.number, feed)
       return [{ member: member.number, queuedBytes, unackedBytes, rttMs, sentBytes, pulledBytes }]
     })

@@ -15,11 +15,9 @@ import type { HashRun } from '../../control/messages/facts.js'
 import { type Frame, originNumber } from '../../control/messages/types.js'
 import type { Found, NodeFact } from '../../control/receiver/events.js'
 import { nodePrimitives } from '../../net/crypto.js'
-import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
 import type { EngineEvent, FileHandle, StreamSpec, TransferHandle } from '../../ports.js'
 import { decodeName } from '../../protocol/manifest.js'
-import type { Edge } from '../../protocol/ticket.js'
 import { Partial } from '../../store/partial.js'
 import { Contents } from '../driver/contents.js'
 import { type ReceiverFiles, ReceiverSession } from '../driver/receiver.js'
@@ -111,17 +109,14 @@ export class Reception {
     const from = (): number => this.#session.machine.neighbours.you as number
     const part = { transfer, from, isOrigin: false }
     const contents = new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }])
+    const dialler = this.#host.dialler()
+    const seed = dialler.self.incarnation
     const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
     return new ReceiverSession(
-      { ...file, originId, silenceMs, contents, isGateway: this.#isGateway },
+      { ...file, originId, silenceMs, contents, isGateway: this.#isGateway, seed },
       {
         clock: processClock,
-        net: new SocketNet(
-          this.#host.dialler(),
-          engine,
-          part,
-          () => this.#transfer as TransferHandle,
-        ),
+        net: new SocketNet(dialler, engine, part, () => this.#transfer as TransferHandle),
         engine,
         files: this.#files(),
         link: this.#link,
@@ -185,21 +180,9 @@ export class Reception {
     await this.done
   }
 
-  /** As ReceiverSession says. */
-  expects(member: number, edgeId: string, to: number): Edge | false | null {
-    return this.#session.expects(member, edgeId, to)
-  }
-
-  expectsPull(member: number, nodeId: string, to: number): boolean | null {
-    return this.#session.expectsPull(member, nodeId, to)
-  }
-
-  addPull(member: number, established: Established): void {
-    this.#session.addPull(member, established)
-  }
-
-  addFeed(member: number, established: Established): void {
-    this.#session.addFeed(member, established)
+  /** For connections of members. */
+  get door(): Pick<ReceiverSession, 'expects' | 'expectsPull' | 'greets' | 'addPull' | 'addFeed'> {
+    return this.#session
   }
 
   view(): TransferStatus {

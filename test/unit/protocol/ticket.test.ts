@@ -80,11 +80,38 @@ describe('an answer', () => {
     expect(answerBytes(challenge)).toBe(challenge.length)
     expect(nonceOf(challenge)).toEqual(nonces.acceptor)
     expect(isChallengeOf(nodePrimitives, keys, challenge)).toBe(true)
-    expect(answerBytes(encodeGo())).toBe(4)
-    expect(() => decodeGo(encodeGo())).not.toThrow()
+    expect(answerBytes(encodeGo())).toBe(encodeGo().length)
     refusal(() => decodeGo(challenge))
     refusal(() => nonceOf(encodeGo()))
     expect(answerBytes(challenge.subarray(0, 3))).toBeNull()
+  })
+
+  it('says what the acceptor lacks, in ranges that are sorted and do not touch', () => {
+    const lacking = {
+      ranges: [[0, 65_536] as const, [2 ** 40, 2 ** 50] as const],
+      receivedBytes: 7,
+    }
+    const go = encodeGo(lacking)
+    expect([go.length, answerBytes(go), decodeGo(go)]).toEqual([44, 44, lacking])
+    expect(decodeGo(encodeGo({ ranges: [], receivedBytes: 0 })).ranges).toEqual([])
+    refusal(() => decodeGo(go.subarray(0, 43)))
+    for (const ranges of [
+      [[0, 0]],
+      [
+        [4, 4],
+        [8, 1],
+      ],
+      [
+        [9, 1],
+        [0, 1],
+      ],
+      [[1, 2 ** 53 - 1]],
+    ] as const)
+      refusal(() => decodeGo(encodeGo({ ranges, receivedBytes: 0 })))
+    const tooLarge = Uint8Array.from(go)
+    tooLarge[11] = 0x20
+    refusal(() => decodeGo(tooLarge))
+    refusal(() => answerBytes(Uint8Array.of(0xfa, 1, 0x01, 0x04)))
   })
 
   it('is a refusal, cleaned', () => {

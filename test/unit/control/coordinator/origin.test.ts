@@ -178,12 +178,13 @@ describe('OriginMachine', () => {
         text: 'broken',
       })
     const late = new Bench().running()
-    expect(outcomes(broken(late))).toEqual([])
+    const refused = { member: 1, direction: 'out', code: 'ERR_FR_PROTOCOL', text: 'no' } as const
+    expect(outcomes(late.feed({ type: 'unfed', ...refused }))).toEqual([])
     late.nowMs = limits.wordMs - 1
     expect(outcomes(late.feed({ type: 'due' }))).toEqual([])
     late.nowMs += 1
     expect(outcomes(late.feed({ type: 'due' }))).toEqual([
-      ['n1:1', 'failed', 'ERR_FR_NODE_LOST: broken'],
+      ['n1:1', 'failed', 'ERR_FR_PROTOCOL: no'],
     ])
     const told = new Bench().running()
     broken(told)

@@ -78,14 +78,18 @@ describe('a node', () => {
     expect([word.phase, feed.phase, feed.have.bytes]).toEqual(['ready', 'ready', 1])
   })
 
-  it('whose data connection broke is not ready, and the first reason counts', () => {
+  it('whose data connection broke is not ready until it is open again', () => {
     const peer = peerThat('offered')
     peer.unfed(failure, 10)
     peer.unfed({ code: 'ERR_FR_AUTH', text: 'later' }, 20)
-    peer.fedOut()
+    expect(peer.feed).toEqual({ is: 'cut', failure, untilMs: 10 })
+    const refused = { code: 'ERR_FR_AUTH', text: 'another key' } as const
+    peer.unfed(refused, 5)
     peer.accepts([])
     expect(peer.phase).toBe('offered')
-    expect(peer.feed).toEqual({ is: 'cut', failure, untilMs: 10 })
+    expect(peer.feed).toEqual({ is: 'cut', failure: refused, untilMs: 5 })
+    peer.fedOut()
+    expect([peer.phase, peer.feed]).toEqual(['ready', { is: 'open' }])
   })
 
   it('waits for its next dial or attempt with the reason, and for nothing else', () => {

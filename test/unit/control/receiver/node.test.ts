@@ -18,6 +18,7 @@ import {
   frame,
   hashed,
   landed,
+  lostMs,
   plan,
   seal,
   sent,
@@ -274,7 +275,6 @@ describe('NodeMachine', () => {
       expect(bench.feed({ type: 'linked', member: 2, nodeId: '', rttMs: 0.1 })).toEqual([
         { type: 'say', member: 2, frame: asked },
       ])
-      expect(bench.machine.pulls.isAsking(2)).toBe(true)
       const holding: Frame = { type: 'holding', request: 0, ranges: [[0, 100]], backlogBytes: 0 }
       const answered = { type: 'said', member: 2, frame: holding } as const
       expect(bench.feed(answered)).toEqual([])
@@ -288,7 +288,6 @@ describe('NodeMachine', () => {
         { type: 'need', scratch: false, ranges: [[200, 50]] },
       ])
       bench.feed(landed(0, 100))
-      expect(bench.machine.pulls.isAsking(2)).toBe(false)
       expect(bench.machine.pulls.pulledBytes).toBe(100)
     })
 
@@ -386,7 +385,7 @@ describe('NodeMachine', () => {
     expect(commands.map((c) => c.type)).not.toContain('hangUp')
   })
 
-  it('a broken feed from the origin waits a moment for the reason', () => {
+  it('a broken feed from the origin is waited for, unless the link says why', () => {
     const broken = {
       type: 'unfed',
       member: originNumber,
@@ -401,10 +400,16 @@ describe('NodeMachine', () => {
     ])
     const untold = new Bench().receiving()
     untold.feed(broken)
-    expect(untold.pass(limits.drainMs).at(-1)).toMatchObject({
+    expect(untold.pass(lostMs - 1)).not.toContainEqual(expect.objectContaining({ type: 'end' }))
+    expect(untold.pass(500).at(-1)).toMatchObject({
       type: 'end',
       failure: { code: 'ERR_FR_NODE_LOST' },
     })
+    const back = new Bench().receiving()
+    back.feed(broken)
+    back.pass(lostMs - 1)
+    back.feed({ type: 'fedIn', member: originNumber })
+    expect(back.pass(lostMs)).not.toContainEqual(expect.objectContaining({ type: 'end' }))
   })
 
   it.each<[string, NodeFact, string]>([

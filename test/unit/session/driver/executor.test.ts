@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { FrError } from '../../../../src/base/errors.js'
 import type { Fact, MemberWish } from '../../../../src/control/messages/facts.js'
-import type { Frame } from '../../../../src/control/messages/types.js'
+import { type Frame, lacksAll } from '../../../../src/control/messages/types.js'
 import { Executor } from '../../../../src/session/driver/executor.js'
 import { Neighbours } from '../../../../src/session/driver/neighbours.js'
 import type { Target } from '../../../../src/session/driver/ports.js'
@@ -118,7 +118,7 @@ describe('a data connection that is wished for', () => {
     net.answer()
     executor.closed(0, lost.code)
     expect(posted).toEqual([
-      { type: 'fedOut', member: 1 },
+      { type: 'fedOut', member: 1, lacking: lacksAll },
       { type: 'unfed', member: 1, direction: 'out', code: lost.code, text: null },
     ])
     expect(served).toEqual(['feed 0 to 1', 'no feed to 1'])

@@ -121,18 +121,17 @@ describe('the data connection to a member', () => {
 })
 
 describe('the data connection from a member', () => {
-  it('is one: a second only after the first, when something was asked of the member', () => {
-    expect(neighbours.isFed(member, false)).toBe(false)
+  it('leaves room for another when it breaks', () => {
     neighbours.feed(member, new PretendConnection())
-    expect([neighbours.isFed(member, false), neighbours.isFed(member, true)]).toEqual([true, true])
+    expect(member.fedBy.state).toBe('open')
     expect(neighbours.closed(0)).toEqual({ member })
-    expect([neighbours.isFed(member, false), neighbours.isFed(member, true)]).toEqual([true, false])
+    expect(member.fedBy.state).toBe('none')
   })
 
-  it('that broke on its way leaves room for one that is asked for', () => {
+  it('that broke on its way leaves room for another', () => {
     net.broken = new FrError('ERR_FR_NODE_LOST', 'gone')
     expect(() => neighbours.feed(member, new PretendConnection())).toThrow(net.broken)
-    expect([neighbours.isFed(member, false), neighbours.isFed(member, true)]).toEqual([true, false])
+    expect(member.fedBy.state).toBe('none')
   })
 
   it('is closed by this side once, and known no more', () => {
@@ -148,7 +147,7 @@ describe('the data connection from a member', () => {
   ])('that is held until the engine can take it is the one, and is closed %s', (_, close) => {
     const connection = new PretendConnection()
     neighbours.hold(member, connection)
-    expect([neighbours.isFed(member, false), neighbours.isFed(member, true)]).toEqual([true, true])
+    expect(member.fedBy.state).toBe('held')
     close()
     expect([connection.isClosed, engine.closed]).toEqual([true, []])
   })

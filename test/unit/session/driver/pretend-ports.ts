@@ -117,6 +117,8 @@ export class PretendEngine implements FeedEngine {
 
   hold(): void {}
 
+  skip(): void {}
+
   send(feed: FeedHandle, spec: SendSpec): void {
     this.sent.push({ feed, spec })
   }

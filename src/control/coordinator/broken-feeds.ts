@@ -1,0 +1,67 @@
+/**
+ * The data connections of the origin to its nodes: one that broke is opened again, for as long as a
+ * silent node would be waited for. What else it ends with, a node says on its link within a second.
+ */
+import type { Failure } from '../../base/errors.js'
+import { errorTable } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import type { Peer } from '../members/peer.js'
+import type { Peers } from '../members/peers.js'
+import { Reopening } from '../members/reopening.js'
+import type { Lacking } from '../messages/types.js'
+import type { OriginConfig } from './events.js'
+import type { OriginExchange } from './exchange.js'
+import type { OriginOutbox } from './outbox.js'
+
+export class BrokenFeeds {
+  readonly #silenceMs: number
+  readonly #peers: Peers
+  readonly #exchange: OriginExchange
+  readonly #outbox: OriginOutbox
+  readonly #reopening: Reopening
+
+  constructor(
+    { silenceMs, seed = 0 }: OriginConfig,
+    peers: Peers,
+    exchange: OriginExchange,
+    outbox: OriginOutbox,
+  ) {
+    this.#silenceMs = silenceMs
+    this.#peers = peers
+    this.#exchange = exchange
+    this.#outbox = outbox
+    this.#reopening = new Reopening(seed)
+  }
+
+  /** It broke, or could not be opened. The node needs it, unless it has all. */
+  unfed(peer: Peer, failure: Failure, nowMs: number): void {
+    const { node, feed } = peer
+    const isBreak = failure.code === 'ERR_FR_NODE_LOST'
+    const opensAgain = isBreak || (feed.is === 'cut' && errorTable[failure.code].retryable)
+    if (!opensAgain) {
+      this.#reopening.forget(node)
+      return peer.unfed(failure, nowMs + limits.wordMs)
+    }
+    const sinceMs = this.#reopening.broke(node, nowMs)
+    if (sinceMs === nowMs) this.#outbox.note('info', 'feed-broke', peer, failure.text)
+    peer.unfed(failure, sinceMs + this.#silenceMs)
+  }
+
+  /** It is open. Where it had broken before, what the node lacks of it is sent again. */
+  fedOut(peer: Peer, lacking: Lacking | undefined, nowMs: number): void {
+    const wasCut = peer.feed.is === 'cut'
+    this.#reopening.opened(peer.node, nowMs)
+    this.#exchange.fedOut(peer, wasCut ? lacking : undefined, nowMs)
+  }
+
+  advance(nowMs: number): void {
+    for (const node of this.#reopening.due(nowMs)) {
+      if (this.#peers.of(node).hasLink) this.#outbox.wish({ type: 'feed', member: node })
+      else this.#reopening.forget(node)
+    }
+  }
+
+  get dueMs(): number {
+    return this.#reopening.dueMs
+  }
+}

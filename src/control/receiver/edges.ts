@@ -1,0 +1,144 @@
+/**
+ * The data connections of a node that broke: those to mates it opens again, those from mates and
+ * from the origin it waits for. Whoever opens one again hears what is lacking and sends that, so
+ * nobody else has to bring anything. Where it takes too long the origin is told (`edgeLost`).
+ *
+ * It must never wait for a connection that cannot come back: one that was refused or never was, one
+ * of a gateway, which keeps nothing that it could send again, and one of a member that is gone.
+ */
+import type { Failure, FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import { refusedFeed } from '../members/causes.js'
+import { Reopening } from '../members/reopening.js'
+import type { MemberFact } from '../messages/facts.js'
+import type { NodeConfig } from './events.js'
+import type { Neighbourhood } from './neighbourhood.js'
+import type { NodeOutbox } from './outbox.js'
+
+interface Awaited {
+  readonly member: number
+  readonly incoming: boolean
+  readonly code: FrErrorCode
+  readonly untilMs: number
+}
+
+type Unfed = MemberFact & { readonly type: 'unfed' }
+
+export class NodeEdges {
+  readonly #config: NodeConfig
+  readonly #neighbours: Neighbourhood
+  readonly #outbox: NodeOutbox
+  readonly #reopening: Reopening
+  readonly #awaited = new Map<string, Awaited>()
+  /** Mates from whom nothing is taken any more, because they broke the protocol. */
+  readonly #refused = new Set<number>()
+  /** The origin's feed broke: until when it may come back. */
+  #parent: { readonly code: FrErrorCode; readonly untilMs: number } | undefined
+
+  constructor(config: NodeConfig, neighbours: Neighbourhood, outbox: NodeOutbox) {
+    this.#config = config
+    this.#neighbours = neighbours
+    this.#outbox = outbox
+    this.#reopening = new Reopening(config.seed ?? 0)
+  }
+
+  /** No data connection of this member is taken. */
+  refuses(member: number): boolean {
+    return this.#refused.has(member)
+  }
+
+  /** A data connection from the member is open. True: that of the origin is back. */
+  fedIn(member: number): boolean {
+    this.#awaited.delete(keyOf(member, true))
+    if (!this.#neighbours.isParent(member)) return false
+    const wasBroken = this.#parent !== undefined
+    this.#parent = undefined
+    return wasBroken
+  }
+
+  fedOut(member: number, nowMs: number): void {
+    this.#reopening.opened(member, nowMs)
+    this.#awaited.delete(keyOf(member, false))
+  }
+
+  /** A data connection broke, or could not be opened. Why the transfer has failed, or null. */
+  unfed({ member, direction, code, text }: Unfed, isComplete: boolean, nowMs: number) {
+    if (code === null) return null
+    if (direction === 'in') return this.#unfedIn(member, code, text, nowMs)
+    // Mates that finish first hang up; once this node is complete that is not logged.
+    if (!isComplete)
+      this.#outbox.warn('relay-closed', { to: member, code, text: text ?? 'the feed broke' })
+    this.#unfedOut(member, code, nowMs)
+    return null
+  }
+
+  #unfedIn(member: number, code: FrErrorCode, text: string | null, nowMs: number): Failure | null {
+    if (!this.#neighbours.isParent(member)) {
+      if (!isBreak(code)) this.#refused.add(member)
+      const opensAgain = isBreak(code) && this.#neighbours.mate(member) !== undefined
+      const untilMs = opensAgain ? nowMs + limits.edgeMs : 0
+      this.#waitFor({ member, incoming: true, code, untilMs })
+      return null
+    }
+    // What this node found wrong itself it says at once.
+    if (!isBreak(code)) return { code, text: refusedFeed(text) }
+    const untilMs = nowMs + this.#config.silenceMs + limits.originGraceMs
+    this.#parent ??= { code, untilMs }
+    return null
+  }
+
+  #unfedOut(member: number, code: FrErrorCode, nowMs: number): void {
+    const isOurs = isBreak(code) || this.#reopening.isBroken(member)
+    const opensAgain = isOurs && !this.#config.isGateway && !this.#neighbours.isGone(member)
+    const sinceMs = opensAgain ? this.#reopening.broke(member, nowMs) : 0
+    const untilMs = opensAgain ? sinceMs + limits.edgeMs : 0
+    this.#waitFor({ member, incoming: false, code, untilMs })
+  }
+
+  /** A mate that is gone takes its connections along. */
+  gone(member: number): void {
+    this.#reopening.forget(member)
+    for (const incoming of [true, false]) this.#awaited.delete(keyOf(member, incoming))
+  }
+
+  /** Opens what is due, says what took too long. Why the transfer has failed, or null. */
+  advance(hasAll: boolean, nowMs: number): Failure | null {
+    for (const member of this.#reopening.due(nowMs)) this.#outbox.feed(member)
+    for (const [key, { member, incoming, code, untilMs }] of this.#awaited) {
+      if (nowMs < untilMs) continue
+      this.#awaited.delete(key)
+      if (!incoming) this.#reopening.forget(member)
+      // What comes in is missed no more.
+      if (incoming && hasAll) continue
+      this.#outbox.say({ type: 'edgeLost', member, incoming, code })
+    }
+    if (hasAll) this.#parent = undefined
+    if (this.#parent === undefined || nowMs < this.#parent.untilMs) return null
+    return { code: this.#parent.code, text: 'the feed from the origin broke' }
+  }
+
+  /** When something is to be done; Infinity: never. */
+  get dueMs(): number {
+    let at = Math.min(this.#reopening.dueMs, this.#parent?.untilMs ?? Number.POSITIVE_INFINITY)
+    for (const { untilMs } of this.#awaited.values()) at = Math.min(at, untilMs)
+    return at
+  }
+
+  #waitFor(awaited: Awaited): void {
+    const { member, incoming, untilMs } = awaited
+    if (this.#neighbours.isGone(member)) return
+    const key = keyOf(member, incoming)
+    const before = this.#awaited.get(key)
+    // The first break counts, and what cannot come back is not waited for.
+    if (before === undefined || untilMs < before.untilMs) this.#awaited.set(key, awaited)
+  }
+}
+
+/** It says nothing but that the connection is gone. */
+function isBreak(code: FrErrorCode): boolean {
+  return code === 'ERR_FR_NODE_LOST'
+}
+
+function keyOf(member: number, incoming: boolean): string {
+  return `${member} ${incoming ? 'in' : 'out'}`
+}

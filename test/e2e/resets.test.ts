@@ -1,0 +1,75 @@
+/**
+ * Data connections that break while bytes flow, on real sockets: they are opened again, and what
+ * was under way is sent again and nothing else.
+ */
+import { describe, expect, it } from 'vitest'
+import { push } from '../../src/api/index.js'
+import { MIB } from '../../src/base/limits.js'
+import { type CutDoor, cut, cutDoor } from './cuts.js'
+import { usualEngines } from './engines.js'
+import { expectCopies, until, useWorld } from './push-support.js'
+
+const count = 4
+
+describe.each(usualEngines)('resets on the %s engine', (engine) => {
+  const world = useWorld(engine)
+
+  /** A push that takes about 1.5 s, through a door to each node. */
+  async function pushing() {
+    const nodes = await world.nodes(count)
+    const doors: CutDoor[] = []
+    for (const { address } of nodes) {
+      const door = await cutDoor(address)
+      world.defer(door.close)
+      doors.push(door)
+    }
+    const { path, content } = world.file('data.bin', 16 * MIB)
+    const events: string[] = []
+    const transfer = push(path, {
+      to: doors.map(({ address }) => address),
+      engine,
+      shape: 'group',
+      limitUpBytesPerSecond: 16 * MIB,
+      retries: 0,
+      logger: ({ event }) => events.push(event),
+    })
+    let isOver = false
+    void transfer.result.finally(() => {
+      isOver = true
+    })
+    const ends = async () => {
+      const result = await transfer.result
+      expect(result.nodes.map(({ reason }) => reason)).toEqual(Array(count).fill(null))
+      expectCopies(content, 'data.bin', nodes)
+      return result.nodes.reduce((sum, node) => sum + node.duplicateBytes, 0)
+    }
+    const isFlowing = () => doors.every((door) => door.open('data').length === count)
+    await until(() => isFlowing() || isOver, 'all data connections are open', 20_000)
+    return { doors, events, ends, isOver: () => isOver, content }
+  }
+
+  it('one after the other, all over the group, cost what was under way', async () => {
+    const { doors, ends, isOver, content } = await pushing()
+    let resets = 0
+    for (let turn = 0; !isOver() && resets < 12; turn++) {
+      const open = (doors[turn % count] as CutDoor).open('data')
+      const victim = open[(turn * 7) % Math.max(1, open.length)]
+      if (victim !== undefined) cut(victim.ends)
+      resets += victim === undefined ? 0 : 1
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    const duplicateBytes = await ends()
+    expect(resets).toBeGreaterThan(3)
+    // A connection that brought all that went before again would cost a fourth of the file.
+    expect(duplicateBytes).toBeLessThan(0.75 * content.length)
+  })
+
+  it('of all connections of a node at once lose no node', async () => {
+    const { doors, events, ends } = await pushing()
+    const [door] = doors as [CutDoor]
+    for (const { ends } of door.open('data')) cut(ends)
+    await until(() => door.open('data').length === count, 'all are open again', 20_000)
+    await ends()
+    expect(events).toContain('feed-broke')
+  })
+})

@@ -1,0 +1,106 @@
+/** Data connections between mates that break, at the machine of a node. */
+import { describe, expect, it } from 'vitest'
+import type { FrErrorCode } from '../../../../src/base/errors.js'
+import { limits } from '../../../../src/base/limits.js'
+import type { NodeFact, NodeWish } from '../../../../src/control/receiver/events.js'
+import { planOf } from '../plans.js'
+import { Bench, bytes, frame, landed, sent } from './node-support.js'
+
+const broke = (member: number, direction: 'in' | 'out', code: FrErrorCode): NodeFact => ({
+  type: 'unfed',
+  member,
+  direction,
+  code,
+  text: null,
+})
+const feeds = (wishes: readonly NodeWish[]) =>
+  wishes.flatMap((wish) => (wish.type === 'feed' ? [wish.member] : []))
+const lost = (wishes: NodeWish[]) => sent(wishes).filter(({ type }) => type === 'edgeLost')
+
+/** What is wished while time passes, 50 ms at a time. */
+function pass(bench: Bench, ms: number): NodeWish[] {
+  const wishes: NodeWish[] = []
+  for (let at = 0; at < ms; at += 50) wishes.push(...bench.pass(50))
+  return wishes
+}
+
+describe('a data connection to a mate that breaks', () => {
+  it('is opened again, and nobody hears of it', () => {
+    const bench = new Bench().receiving()
+    bench.feed({ type: 'fedOut', member: 2 }, broke(2, 'out', 'ERR_FR_NODE_LOST'))
+    const wishes = pass(bench, 250)
+    expect([feeds(wishes), lost(wishes)]).toEqual([[2], []])
+    bench.feed({ type: 'fedOut', member: 2 })
+    const later = pass(bench, 2 * limits.edgeMs)
+    expect([feeds(later), lost(later)]).toEqual([[], []])
+  })
+
+  it('is said to be lost when it stays broken, and is left alone then', () => {
+    const bench = new Bench().receiving()
+    bench.feed({ type: 'fedOut', member: 2 }, broke(2, 'out', 'ERR_FR_NODE_LOST'))
+    const wishes: NodeWish[] = []
+    let tries = 0
+    for (let at = 0; at < 2 * limits.edgeMs; at += 50) {
+      const now = bench.pass(50)
+      wishes.push(...now)
+      if (feeds(now).length === 0) continue
+      tries++
+      wishes.push(...bench.feed(broke(2, 'out', 'ERR_FR_UNREACHABLE')))
+    }
+    expect(lost(wishes)).toMatchObject([{ member: 2, incoming: false, code: 'ERR_FR_NODE_LOST' }])
+    expect(tries).toBeGreaterThanOrEqual(3)
+    expect(tries).toBeLessThanOrEqual(6)
+  })
+
+  it('is lost at once where it was refused, or never was', () => {
+    for (const code of ['ERR_FR_PROTOCOL', 'ERR_FR_UNREACHABLE'] as const) {
+      const bench = new Bench().receiving()
+      expect(lost(bench.feed(broke(2, 'out', code)))).toMatchObject([{ member: 2, code }])
+      expect(feeds(pass(bench, limits.edgeMs))).toEqual([])
+    }
+  })
+
+  it('is forgotten with a mate that is gone', () => {
+    const bench = new Bench().receiving()
+    bench.feed(broke(2, 'out', 'ERR_FR_NODE_LOST'), broke(2, 'in', 'ERR_FR_NODE_LOST'))
+    bench.feed(frame(planOf(1, [0, 1], { epoch: 9 })))
+    const wishes = pass(bench, 2 * limits.edgeMs)
+    expect([feeds(wishes), lost(wishes)]).toEqual([[], []])
+  })
+})
+
+describe('a data connection from a mate that breaks', () => {
+  it('is waited for a while', () => {
+    const bench = new Bench().receiving()
+    bench.feed({ type: 'fedIn', member: 2 }, broke(2, 'in', 'ERR_FR_NODE_LOST'))
+    expect(lost(pass(bench, limits.edgeMs - 100))).toEqual([])
+    expect(lost(pass(bench, 200))).toMatchObject([{ member: 2, incoming: true }])
+  })
+
+  it('is not missed once it is back', () => {
+    const bench = new Bench().receiving()
+    bench.feed({ type: 'fedIn', member: 2 }, broke(2, 'in', 'ERR_FR_NODE_LOST'))
+    pass(bench, limits.edgeMs - 100)
+    bench.feed({ type: 'fedIn', member: 2 })
+    expect(lost(pass(bench, limits.edgeMs))).toEqual([])
+  })
+
+  it('is not waited for after a violation, and no other is taken', () => {
+    const bench = new Bench().receiving()
+    expect(bench.machine.edges.refuses(2)).toBe(false)
+    expect(lost(bench.feed(broke(2, 'in', 'ERR_FR_PROTOCOL')))).toMatchObject([{ member: 2 }])
+    expect([2, 0].map((member) => bench.machine.edges.refuses(member))).toEqual([true, false])
+  })
+})
+
+describe('what a node lacks', () => {
+  it('is what has not landed, in no more ranges than one message has', () => {
+    const bench = new Bench().receiving()
+    expect(bench.machine.lacks).toEqual([[0, bytes]])
+    bench.feed(landed(100, 100))
+    expect(bench.machine.lacks).toEqual([
+      [0, 100],
+      [200, bytes - 200],
+    ])
+  })
+})
