@@ -10,7 +10,8 @@ import { limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
 import type { RateLimits } from '../base/rate-limits.js'
 import { nowMs } from '../base/time/awake.js'
-import type { CopyWish } from '../control/messages/copying.js'
+import type { CopyGroups, CopyWish } from '../control/messages/copying.js'
+import type { GroupWish, SiteLink } from '../control/plan/layout.js'
 import type { NodeLink } from '../control/plan/plan.js'
 import type { PushResult } from '../control/view/push-view.js'
 import type { Dialler } from '../net/dial.js'
@@ -192,6 +193,9 @@ export class Copies {
       ...{ nodes, noClobber, strict, allowAdd, connectMs, silenceMs, retries, wait },
       known: { fileDigest, author, signed },
       ...limited,
+      ...(wish.share && { share: wish.share }),
+      ...(wish.groups && { groups: groupsOf(wish.groups) }),
+      ...(wish.relays && { relays: wish.relays }),
       ownRates: this.#spec.ownRates(),
       dialler,
       log: this.#spec.log,
@@ -204,6 +208,13 @@ export class Copies {
       if (isOld || this.#over.size > limits.copiesKept) this.#over.delete(transfer)
     }
   }
+}
+
+function groupsOf({ siteLinks = [], ...groups }: CopyGroups): GroupWish {
+  const links = siteLinks.map(({ from, to, bytesPerSecond }): SiteLink => {
+    return { sites: [from, to], bytesPerSecond }
+  })
+  return { ...groups, siteLinks: links }
 }
 
 function fileAttributes({

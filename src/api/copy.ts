@@ -9,11 +9,12 @@ import { refuseUnsupported } from '../control/plan/refusals.js'
 import { requireAddressText } from '../net/address.js'
 import { randomId } from '../net/crypto.js'
 import { oneOf, optionalInteger, optionalRate, requireBoolean } from './checks.js'
+import { checkGrouping } from './grouping.js'
 import { checkHeldName } from './held-name.js'
 import { asking, checkAsking } from './inquiry.js'
-import { wholeLink, wholeRates } from './mirror-copy.js'
+import { copyGroups, wholeLink, wholeRates } from './mirror-copy.js'
 import { requireOptions } from './option-names.js'
-import { checkTargets, shapes, strategies } from './options.js'
+import { checkRelays, checkShare, checkTargets, shapes, strategies } from './options.js'
 import { announce, audienceOf } from './push.js'
 import { readReport, readResult } from './report-shape.js'
 import { addNode } from './status.js'
@@ -109,7 +110,9 @@ function checkCopy(
   const shape = oneOf('shape', options.shape, shapes) ?? 'auto'
   if (shape === 'unicast' && options.strategy === 'classic')
     throw new TypeError('strategy classic deals parts to a group, shape unicast makes none')
-  refuseUnsupported({ shape, groupSize: undefined, nodes: nodes.length, hasUploadLimit: false })
+  const groups = checkGrouping(options)
+  refuseUnsupported({ shape, groupSize: groups.groupSize, nodes: nodes.length })
+  const relays = checkRelays(options.relays, nodes)
   requireBoolean('noClobber', options.noClobber)
   requireBoolean('strict', options.strict)
   requireBoolean('allowAdd', options.allowAdd)
@@ -137,6 +140,9 @@ function checkCopy(
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, timeoutMsMax) ?? null,
     minRateBytesPerSecond: rateOf('minRateBytesPerSecond', options.minRateBytesPerSecond),
     uplinkBytesPerSecond: rateOf('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
+    share: checkShare(options),
+    groups: copyGroups(groups),
+    relays: relays.map((address) => ({ address })),
     wait: options.wait ?? false,
     detach,
   }

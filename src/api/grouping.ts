@@ -4,7 +4,13 @@ import { type GroupWish, handovers, type SiteLink } from '../control/plan/layout
 import { oneOf, optionalInteger, optionalRate, requireText } from './checks.js'
 import type { PushOptions } from './types.js'
 
-export function checkGrouping(options: PushOptions): GroupWish {
+/** Options that say how nodes are grouped. */
+export type GroupingOptions = Pick<
+  PushOptions,
+  'shape' | 'groupSize' | 'handover' | 'site' | 'siteLinks'
+>
+
+export function checkGrouping(options: GroupingOptions): GroupWish {
   const { shape, site } = options
   const groupSize = optionalInteger('groupSize', options.groupSize, 1, limits.nodesPerGroup)
   if (shape === 'unicast' && groupSize !== undefined)

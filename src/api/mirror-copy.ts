@@ -2,7 +2,8 @@
 import { Inquiry } from '../agent/client.js'
 import { askToCopy, followCopy, nameText } from '../agent/copy-client.js'
 import { limits } from '../base/limits.js'
-import type { CopyWish, NodeLink } from '../control/messages/copying.js'
+import type { CopyGroups, CopyWish, NodeLink } from '../control/messages/copying.js'
+import type { GroupWish } from '../control/plan/layout.js'
 import type { Dialler } from '../net/dial.js'
 import { type Report, readReport, readResult } from './report-shape.js'
 import type { PushResult } from './types.js'
@@ -20,6 +21,19 @@ export function wholeLink(link: NodeLink): NodeLink {
     ...link,
     ...(up !== undefined && { uplinkBytesPerSecond: Math.ceil(up) }),
     ...(down !== undefined && { downlinkBytesPerSecond: Math.ceil(down) }),
+  }
+}
+
+export function copyGroups({ groupSize, handover, site, siteLinks = [] }: GroupWish): CopyGroups {
+  return {
+    ...(site !== undefined && { site }),
+    ...(groupSize !== undefined && { groupSize }),
+    ...(handover !== undefined && { handover }),
+    ...(siteLinks.length > 0 && {
+      siteLinks: siteLinks.map(({ sites: [from, to], bytesPerSecond }) => {
+        return { from, to, bytesPerSecond: Math.floor(bytesPerSecond) }
+      }),
+    }),
   }
 }
 

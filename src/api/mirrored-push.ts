@@ -7,7 +7,7 @@ import type { DataEngine, HashPool, SourceFile } from '../ports.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
 import { PoolWork } from '../session/receiver/held-work.js'
-import { addAt, copyAt, nameText, wholeRates } from './mirror-copy.js'
+import { addAt, copyAt, copyGroups, nameText, wholeLink, wholeRates } from './mirror-copy.js'
 import { MirroredPush } from './mirrors.js'
 import type { CheckedPush } from './options.js'
 import type { PushResult } from './types.js'
@@ -70,6 +70,10 @@ function wishOf(
     timeoutMs: spec.timeoutMs ?? null,
     minRateBytesPerSecond: wholeRates(spec.minRateBytesPerSecond),
     uplinkBytesPerSecond: null,
+    ...(spec.share && { share: spec.share }),
+    // Where the mirror stands is not known.
+    ...(spec.groups && { groups: copyGroups({ ...spec.groups, site: undefined }) }),
+    ...(spec.relays && { relays: spec.relays.map(wholeLink) }),
     wait: spec.wait,
     detach: false,
   }

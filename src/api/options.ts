@@ -72,12 +72,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   if (shape === 'unicast' && options.strategy === 'classic')
     throw new TypeError('strategy classic deals parts to a group, shape unicast makes none')
   const groups = checkGrouping(options)
-  refuseUnsupported({
-    shape,
-    groupSize: groups.groupSize,
-    nodes: nodes.length,
-    hasUploadLimit: false,
-  })
+  refuseUnsupported({ shape, groupSize: groups.groupSize, nodes: nodes.length })
   requireBoolean('noClobber', options.noClobber)
   requireBoolean('strict', options.strict)
   requireBoolean('verify', options.verify)
@@ -86,10 +81,7 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   requireBoolean('dryRun', options.dryRun)
   requireBoolean('spareOrigin', options.spareOrigin)
   const mirrors = checkHelpers('mirrors', options.mirrors, limits.helpersPerPush)
-  const relays = checkHelpers('relays', options.relays, limits.helpersPerPush)
-  for (const relay of relays)
-    if (nodes.some(({ address }) => address.toLowerCase() === relay.toLowerCase()))
-      throw new TypeError(`relays names ${relay}, which is to have the file`)
+  const relays = checkRelays(options.relays, nodes)
   if (options.spareOrigin === true && mirrors.length === 0)
     throw new TypeError('spareOrigin needs mirrors')
   if (options.trace !== undefined) requireText('trace', options.trace)
@@ -130,6 +122,15 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     relays,
     spareOrigin: options.spareOrigin ?? false,
   }
+}
+
+/** Throws TypeError, also for one that is to have the file. */
+export function checkRelays(addresses: PushOptions['relays'], to: readonly NodeLink[]): string[] {
+  const relays = checkHelpers('relays', addresses, limits.helpersPerPush)
+  for (const relay of relays)
+    if (to.some(({ address }) => address.toLowerCase() === relay.toLowerCase()))
+      throw new TypeError(`relays names ${relay}, which is to have the file`)
+  return relays
 }
 
 /** Nodes that help with a push and are not to have the file. */
@@ -245,7 +246,7 @@ function checkRates(options: RateOptions): RateLimits {
 }
 
 /** Undefined where nothing is said of it. */
-function checkShare(options: RateOptions & { priority?: number }): TransferShare {
+export function checkShare(options: RateOptions & { priority?: number }): TransferShare {
   const { priorityMin, priorityMax } = limits
   const priority = optionalInteger('priority', options.priority, priorityMin, priorityMax)
   const share = { ...checkRates(options), priority }

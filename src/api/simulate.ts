@@ -61,7 +61,7 @@ function checkWanted(
     downlinkBytesPerSecond: downlink,
     ...node,
   }))
-  const grouping = checkGrouping({ ...options, to: [] })
+  const grouping = checkGrouping(options)
   const strategy = oneOf('strategy', options.strategy, strategies) ?? 'adaptive'
   const shapeWish = oneOf('shape', options.shape, shapes) ?? 'auto'
   if (shapeWish === 'unicast' && strategy === 'classic')
@@ -75,7 +75,7 @@ function checkWanted(
     groups: grouping,
   })
   const { groupSize } = grouping
-  refuseUnsupported({ shape, groupSize, nodes: count, hasUploadLimit: false })
+  refuseUnsupported({ shape, groupSize, nodes: count })
   requireBoolean('speedsKnown', options.speedsKnown)
   const slowest = nodes.reduce(
     (least, n) => Math.min(least, n.downlinkBytesPerSecond),

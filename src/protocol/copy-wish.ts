@@ -1,6 +1,7 @@
 /** Reader for what a node is asked to copy. */
 import { limits } from '../base/limits.js'
-import type { CopyWish, NodeLink } from '../control/messages/copying.js'
+import type { TransferShare } from '../base/rate-limits.js'
+import type { CopyGroups, CopyWish, NodeLink } from '../control/messages/copying.js'
 import type { Fields } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import { readAttributes, readName } from './manifest.js'
@@ -33,8 +34,38 @@ export function readCopyWish(body: Fields): CopyWish {
     timeoutMs: orNull('timeoutMs', () => body.integer('timeoutMs', 1, limits.timeoutMsMax)),
     minRateBytesPerSecond: rate('minRateBytesPerSecond'),
     uplinkBytesPerSecond: rate('uplinkBytesPerSecond'),
+    ...(body.has('share') && { share: readShare(body.object('share')) }),
+    ...(body.has('groups') && { groups: readGroups(body.object('groups')) }),
+    ...(body.has('relays') && { relays: body.list('relays', limits.helpersPerPush, readNodeLink) }),
     wait: body.boolean('wait'),
     detach: body.boolean('detach'),
+  }
+}
+
+/** What a transfer may use of a machine. */
+export function readShare(share: Fields): TransferShare {
+  const { rateMin, rateMax, priorityMin, priorityMax } = limits
+  return {
+    ...share.optional('upBytesPerSecond', rateMin, rateMax),
+    ...share.optional('downBytesPerSecond', rateMin, rateMax),
+    ...share.optional('priority', priorityMin, priorityMax),
+  }
+}
+
+function readGroups(groups: Fields): CopyGroups {
+  return {
+    ...(groups.has('site') && { site: groups.string('site', limits.siteChars) }),
+    ...groups.optional('groupSize', 1, limits.nodesPerGroup),
+    ...(groups.has('handover') && {
+      handover: groups.oneOf('handover', ['corresponding', 'every']),
+    }),
+    ...(groups.has('siteLinks') && {
+      siteLinks: groups.list('siteLinks', limits.siteLinks, (link) => ({
+        from: link.string('from', limits.siteChars),
+        to: link.string('to', limits.siteChars),
+        bytesPerSecond: link.integer('bytesPerSecond', 1, bytesMax),
+      })),
+    }),
   }
 }
 

@@ -14,7 +14,6 @@ import { cleanText, concat, readU32, u32, utf8 } from '../base/bytes.js'
 import { digestAlgorithms } from '../base/digests.js'
 import { FrError, type FrErrorCode, isFrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { TransferShare } from '../base/rate-limits.js'
 import {
   type FetchOffer,
   type Frame,
@@ -23,7 +22,7 @@ import {
   heldStates,
 } from '../control/messages/types.js'
 import { readBridge, readReach } from './bridging.js'
-import { readCopyWish } from './copy-wish.js'
+import { readCopyWish, readShare } from './copy-wish.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import {
@@ -293,15 +292,6 @@ function readHeldEntry(entry: Fields): HeldEntry {
     fileDigest: entry.isNull('fileDigest') ? null : readFileDigest(entry, 'fileDigest'),
     publishedAtMs: time('publishedAtMs'),
     verifiedAtMs: time('verifiedAtMs'),
-  }
-}
-
-function readShare(share: Fields): TransferShare {
-  const { rateMin, rateMax, priorityMin, priorityMax } = limits
-  return {
-    ...share.optional('upBytesPerSecond', rateMin, rateMax),
-    ...share.optional('downBytesPerSecond', rateMin, rateMax),
-    ...share.optional('priority', priorityMin, priorityMax),
   }
 }
 

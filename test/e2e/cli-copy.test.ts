@@ -32,10 +32,14 @@ describe('fr copy', () => {
 
   it('prints what fr push prints', async () => {
     const args = ['a.bin', ...from(), '--to', `${at(1).address},${at(2).address}`]
-    const { status, lines } = await world.run(['copy', ...args, '--as', 'b.bin', '--json'])
+    const groups = ['--shape', 'chain', '--group-size', '1', '--handover', 'every']
+    const share = ['--limit-up', '400Mbit', '--limit-down', '1Gbit', '--priority', '20']
+    const wishes = ['--as', 'b.bin', ...groups, ...share, '--json']
+    const { status, lines } = await world.run(['copy', ...args, ...wishes])
     expect(status).toBe(0)
     const events = lines.map((line) => line['event'])
-    expect(events[0]).toBe('plan')
+    expect(lines[0]).toMatchObject({ event: 'plan', groups: [[at(1).address], [at(2).address]] })
+    expect(lines[0]?.['boundSeconds']).toBeCloseTo(content.length / 50e6)
     expect(events.filter((event) => event === 'node')).toHaveLength(2)
     expect(lines.at(-1)).toMatchObject({ event: 'result', bytes: content.length })
     for (const node of [at(1), at(2)]) expect(copyDigest(node, 'b.bin')).toBe(sha256(content))

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { copy, type LogLine, type NodeOutcome, push } from '../../src/api/index.js'
+import { copy, type LogLine, type NodeOutcome, type Plan, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import type { Door } from './door.js'
 import { usualEngines } from './engines.js'
@@ -159,6 +159,38 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
       ],
     })
     expectCopies(content, 'b.bin', [near, far])
+  })
+
+  it('a mirror keeps to what the push may use, and groups nodes as it says', async () => {
+    const { path, content } = world.file(name, 3 * MIB)
+    await push(path, { to: at(mirror), engine }).result
+    const relay = await world.node({ relayOnly: true })
+    const rate = 4 * MIB
+    const before = mirror.status().counters['sentBytes'] ?? 0
+    const startMs = performance.now()
+    const spared = { mirrors: at(mirror), spareOrigin: true, relays: at(relay), engine }
+    const wishes = {
+      as: 'b.bin',
+      shape: 'chain',
+      groupSize: 1,
+      limitUpBytesPerSecond: rate,
+    } as const
+    const transfer = push(path, { to: at(near, far, quick), ...spared, ...wishes })
+    let plan: Plan | undefined
+    transfer.on('plan', (made) => {
+      plan = made
+    })
+    for await (const { seconds } of transfer) {
+      expect(seconds).toBeGreaterThanOrEqual(0)
+      const allowed = rate * (1.03 * ((performance.now() - startMs) / 1000) + 0.025)
+      const sent = (mirror.status().counters['sentBytes'] ?? 0) - before
+      expect(sent).toBeLessThanOrEqual(allowed)
+    }
+    const result = await transfer.result
+    expect(plan?.groups).toEqual(at(near, far, quick).map((address) => [address]))
+    expect(plan?.boundSeconds).toBeCloseTo(3 / 4)
+    expect(result.warnings.join()).toContain('no relay has a part in this push')
+    expectCopies(content, 'b.bin', [near, far, quick])
   })
 
   it('an origin that is spared sends the content once, where no mirror holds it', async () => {

@@ -2,11 +2,14 @@
 import type { Command as Commander } from 'commander'
 import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
-import { parseRate, UsageError } from '../render/units.js'
-import { checked, choice, type Values } from './options.js'
+import { UsageError } from '../render/units.js'
+import { checked, type Values } from './options.js'
 import {
+  dealOptions,
+  relayOption,
+  shareOptions,
   shownOptions,
-  strategyOption,
+  siteOptions,
   type TransferWishes,
   transferWishes,
   waitOptions,
@@ -33,11 +36,10 @@ export function addCopy(program: Commander, found: (command: CopyCommand) => voi
       'a node that holds the file (required)',
       checked((text) => parseAddress(text)),
     )
-  whereOptions(command, 'copy', 'the same')
-    .optionsGroup('How it goes:')
-    .addOption(strategyOption())
-    .addOption(choice('--shape <shape>', 'who feeds whom', ['auto', 'unicast', 'group']))
-    .option('--uplink <rate>', 'uplink of the node that copies', checked(parseRate))
+  whereOptions(command, 'copy', 'the same').optionsGroup('How it goes:')
+  dealOptions(command)
+  siteOptions(command, 'the node that copies')
+  shareOptions(command, 'copy', 'the node that copies').addOption(relayOption())
   waitOptions(command)
     .optionsGroup('What is shown:')
     .option('--detach', 'print the id of the transfer and leave; see fr wait')

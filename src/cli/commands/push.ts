@@ -1,15 +1,16 @@
 /** `fr push` on the command line: its options and what they ask for. */
 import { type Command as Commander, Option } from 'commander'
 import { type DigestAlgorithm, digestAlgorithms } from '../../base/digests.js'
-import { limits } from '../../base/limits.js'
-import { parseAddress, parseSite, type SiteLink } from '../arguments/addresses.js'
+import { parseAddress } from '../arguments/addresses.js'
 import type { LogWish } from '../render/text.js'
-import { parseCount, parseLimit, parseRate, UsageError } from '../render/units.js'
-import { checked, choice, engineOption, given, listed, logOptions, type Values } from './options.js'
+import { UsageError } from '../render/units.js'
+import { choice, engineOption, given, listed, logOptions, type Values } from './options.js'
 import {
+  dealOptions,
+  relayOption,
+  shareOptions,
   shownOptions,
-  siteLinkOption,
-  strategyOption,
+  siteOptions,
   type TransferWishes,
   transferWishes,
   waitOptions,
@@ -19,14 +20,6 @@ import {
 export interface PushCommand extends TransferWishes {
   readonly command: 'push'
   readonly path: string
-  readonly groupSize?: number
-  readonly handover?: (typeof handovers)[number]
-  /** Where this machine stands. */
-  readonly site?: string
-  readonly siteLinks?: readonly SiteLink[]
-  readonly limitUpBytesPerSecond?: number
-  readonly limitDownBytesPerSecond?: number
-  readonly priority?: number
   readonly digest?: DigestAlgorithm
   readonly engine?: 'native' | 'portable'
   readonly verify: boolean
@@ -34,13 +27,9 @@ export interface PushCommand extends TransferWishes {
   readonly trace?: string
   readonly dryRun: boolean
   readonly mirrors?: readonly string[]
-  readonly relays?: readonly string[]
   readonly spareOrigin: boolean
   readonly log: LogWish
 }
-
-const handovers = ['corresponding', 'every'] as const
-const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
 
 export function addPush(program: Commander, found: (command: PushCommand) => void): void {
   const command = program
@@ -51,16 +40,8 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
   whereOptions(command, 'push', 'the name of the file')
     .option('--verify', 'read the source even if it is unchanged since an earlier push')
     .optionsGroup('How it goes:')
-    .addOption(strategyOption())
-    .addOption(choice('--shape <shape>', 'who feeds whom', shapes))
-    .addOption(
-      new Option('--group-size <k>', 'nodes of a group; more are several groups').argParser(
-        checked((text) => parseCount(text, 1, limits.nodesPerGroup)),
-      ),
-    )
-    .addOption(choice('--handover <kind>', 'whom a node feeds in the next group', handovers))
-    .option('--site <name>', 'site where this machine stands', checked(parseSite))
-    .addOption(siteLinkOption())
+  dealOptions(command)
+  siteOptions(command, 'this machine')
     .addOption(
       choice(
         '--digest <algorithm>',
@@ -69,34 +50,14 @@ export function addPush(program: Commander, found: (command: PushCommand) => voi
       ),
     )
     .addOption(engineOption())
-    .option(
-      '--uplink <rate>',
-      'uplink of this machine, for the predicted time, the bound and the first second',
-      checked(parseRate),
-    )
-    .option(
-      '--limit-up <rate>',
-      'most that this machine and each node send for this push',
-      checked(parseLimit),
-    )
-    .option('--limit-down <rate>', 'most that each node receives for it', checked(parseLimit))
-    .option(
-      '--priority <n>',
-      'weight against other transfers of nodes that have a limit, 1 to 100 (default: 10)',
-      checked((text) => parseCount(text, limits.priorityMin, limits.priorityMax)),
-    )
+  shareOptions(command, 'push', 'this machine')
     .addOption(
       new Option(
         '--mirror <host[:port]>',
         'node that sends what this machine is too busy for, or cannot bring; may be repeated',
       ).argParser(listed(parseAddress)),
     )
-    .addOption(
-      new Option(
-        '--relay <host[:port]>',
-        'node that passes on a part and keeps nothing (fr node --relay-only); may be repeated',
-      ).argParser(listed(parseAddress)),
-    )
+    .addOption(relayOption())
     .option('--spare-origin', 'have the mirror copy it to all nodes')
   waitOptions(command)
     .optionsGroup('What is shown:')
@@ -119,7 +80,7 @@ Examples:
 }
 
 function pushCommand(path: string, options: Values): PushCommand {
-  const { groupSize, handover, site, digest, engine } = options
+  const { digest, engine } = options
   const wishes = transferWishes(options)
   const { as, keyFile, quiet } = wishes
   if (path === '') throw new UsageError('PATH is empty')
@@ -131,22 +92,11 @@ function pushCommand(path: string, options: Values): PushCommand {
     throw new UsageError('--trace records a push, and --dry-run makes none')
   if (options['spareOrigin'] === true && options['mirror'] === undefined)
     throw new UsageError('--spare-origin needs --mirror HOST[:PORT]')
-  if (groupSize !== undefined && options['shape'] === 'unicast')
-    throw new UsageError('--group-size cuts nodes into groups, --shape unicast makes none')
-  if (handover !== undefined && ['unicast', 'group'].includes(options['shape']))
-    throw new UsageError(`--handover is between groups, --shape ${options['shape']} has no two`)
   return {
     command: 'push',
     path,
     ...wishes,
-    ...given({ groupSize, handover, site, siteLinks: options['siteLink'], digest, engine }),
-    ...given({
-      limitUpBytesPerSecond: options['limitUp'],
-      limitDownBytesPerSecond: options['limitDown'],
-      priority: options['priority'],
-    }),
-    ...given({ trace: options['trace'], mirrors: options['mirror'] }),
-    ...given({ relays: options['relay'] }),
+    ...given({ digest, engine, trace: options['trace'], mirrors: options['mirror'] }),
     verify: options['verify'] === true,
     dryRun: options['dryRun'] === true,
     spareOrigin: options['spareOrigin'] === true,

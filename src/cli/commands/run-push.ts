@@ -38,14 +38,11 @@ async function pushSource(
 }
 
 function pushOptions(command: PushCommand, source: Source): Omit<PushOptions, 'to'> {
-  const { verify, dryRun, spareOrigin, mirrors, relays, groupSize, digest, engine, trace } = command
-  const { handover, site, siteLinks } = command
-  const { limitUpBytesPerSecond, limitDownBytesPerSecond, priority } = command
+  const { verify, dryRun, spareOrigin, mirrors, digest, engine, trace } = command
   const as = command.as === undefined ? source.nameBytes : (argumentBytes(command.as) ?? command.as)
   return {
     ...{ verify, dryRun, spareOrigin },
-    ...given({ as, groupSize, handover, site, siteLinks, digest, engine, trace, mirrors, relays }),
-    ...given({ limitUpBytesPerSecond, limitDownBytesPerSecond, priority }),
+    ...given({ as, digest, engine, trace, mirrors }),
     ...wishOptions(command),
   }
 }

@@ -6,7 +6,7 @@ import { limits } from '../../base/limits.js'
 import { parseSite } from '../arguments/addresses.js'
 import { parseCount, parseDuration, parseRate, parseSize, UsageError } from '../render/units.js'
 import { checked, choice, given, listed, type Values } from './options.js'
-import { siteLinkOption, strategyOption } from './transfer-options.js'
+import { dealOptions, siteLinkOption } from './transfer-options.js'
 
 export interface SimulateCommand {
   readonly command: 'simulate'
@@ -32,10 +32,8 @@ export interface SimulateCommand {
   readonly json: boolean
 }
 
-const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
-
 export function addSimulate(program: Commander, found: (command: SimulateCommand) => void): void {
-  program
+  const command = program
     .command('simulate')
     .description('Simulate a push: how long it would take, with the planner of a real one.')
     .optionsGroup('The machines:')
@@ -51,13 +49,7 @@ export function addSimulate(program: Commander, found: (command: SimulateCommand
     .option('--origin-uplink <rate>', "the origin's (default: as the others)", checked(parseRate))
     .option('--latency <ms>', 'one way between any two, in ms (default: 0.3)', checked(parseMs))
     .optionsGroup('The push:')
-    .addOption(strategyOption())
-    .addOption(choice('--shape <shape>', 'who feeds whom', shapes))
-    .addOption(
-      new Option('--group-size <k>', 'nodes of a group; more are several groups').argParser(
-        checked((text) => parseCount(text, 1, limits.nodesPerGroup)),
-      ),
-    )
+  dealOptions(command)
     .option(
       '--site <name>',
       "the origin's site; those of nodes are in --nodes-file",

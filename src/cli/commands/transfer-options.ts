@@ -3,27 +3,41 @@
  * it and where it comes from.
  */
 import { type Command as Commander, Option } from 'commander'
-import type { Shape, Strategy } from '../../api/types.js'
+import type { PushOptions } from '../../api/types.js'
 import { limits } from '../../base/limits.js'
-import { parseSiteLink } from '../arguments/addresses.js'
-import { parseCount, parseDuration, parseRate, UsageError } from '../render/units.js'
+import { parseAddress, parseSite, parseSiteLink } from '../arguments/addresses.js'
+import { parseCount, parseDuration, parseLimit, parseRate, UsageError } from '../render/units.js'
 import { checked, choice, given, keyFileOption, listed, type Values } from './options.js'
 import { nodesOption, type Targets, targetsOf, toOption } from './targets.js'
+
+/** Options that the library knows by the same names. */
+type Passed = Pick<
+  PushOptions,
+  | 'strategy'
+  | 'shape'
+  | 'groupSize'
+  | 'handover'
+  | 'site'
+  | 'siteLinks'
+  | 'relays'
+  | 'limitUpBytesPerSecond'
+  | 'limitDownBytesPerSecond'
+  | 'priority'
+  | 'uplinkBytesPerSecond'
+  | 'connectMs'
+  | 'silenceMs'
+  | 'retries'
+  | 'timeoutMs'
+  | 'minRateBytesPerSecond'
+>
 
 export interface TransferWishes extends Targets {
   readonly as?: string
   readonly keyFile?: string
-  readonly strategy?: Strategy
-  readonly shape?: Shape | 'auto'
+  readonly passed: Readonly<Passed>
   readonly noClobber: boolean
   readonly strict: boolean
   readonly allowAdd: boolean
-  readonly uplinkBytesPerSecond?: number
-  readonly connectMs?: number
-  readonly silenceMs?: number
-  readonly retries?: number
-  readonly timeoutMs?: number
-  readonly minRateBytesPerSecond?: number
   /** Wait while another push writes the name. */
   readonly wait: boolean
   readonly json: boolean
@@ -52,8 +66,58 @@ export function siteLinkOption(): Option {
   return new Option('--site-link <a:b=rate>', what).argParser(listed(parseSiteLink))
 }
 
-export function strategyOption(): Option {
-  return choice('--strategy <strategy>', 'how the file is dealt out', ['adaptive', 'classic'])
+const handovers = ['corresponding', 'every'] as const
+const shapes = ['auto', 'unicast', 'group', 'chain', 'tree', 'binomial'] as const
+
+export function dealOptions(command: Commander): Commander {
+  const { nodesPerGroup } = limits
+  return command
+    .addOption(
+      choice('--strategy <strategy>', 'how the file is dealt out', ['adaptive', 'classic']),
+    )
+    .addOption(choice('--shape <shape>', 'who feeds whom', shapes))
+    .addOption(
+      new Option('--group-size <k>', 'nodes of a group; more are several groups').argParser(
+        checked((text) => parseCount(text, 1, nodesPerGroup)),
+      ),
+    )
+}
+
+/** `sender`: who deals the file out. */
+export function siteOptions(command: Commander, sender: string): Commander {
+  return command
+    .addOption(choice('--handover <kind>', 'whom a node feeds in the next group', handovers))
+    .option('--site <name>', `site where ${sender} stands`, checked(parseSite))
+    .addOption(siteLinkOption())
+}
+
+/** `what`: the word for it in help. */
+export function shareOptions(command: Commander, what: 'push' | 'copy', sender: string): Commander {
+  const { priorityMin, priorityMax } = limits
+  return command
+    .option(
+      '--uplink <rate>',
+      `uplink of ${sender}, for the predicted time, the bound and the first second`,
+      checked(parseRate),
+    )
+    .option(
+      '--limit-up <rate>',
+      `most that ${sender} and each node send for this ${what}`,
+      checked(parseLimit),
+    )
+    .option('--limit-down <rate>', 'most that each node receives for it', checked(parseLimit))
+    .option(
+      '--priority <n>',
+      'weight against other transfers of nodes that have a limit, 1 to 100 (default: 10)',
+      checked((text) => parseCount(text, priorityMin, priorityMax)),
+    )
+}
+
+export function relayOption(): Option {
+  return new Option(
+    '--relay <host[:port]>',
+    'node that passes on a part and keeps nothing (fr node --relay-only); may be repeated',
+  ).argParser(listed(parseAddress))
 }
 
 function duration(least: number, most: number): (text: string) => number {
@@ -100,21 +164,14 @@ export function shownOptions(command: Commander): Commander {
 }
 
 export function transferWishes(options: Values): TransferWishes {
-  const { as, keyFile, strategy, shape, retries } = options
+  const { as, keyFile } = options
   const targets = targetsOf(options)
   if (as === '') throw new UsageError('--as is empty')
-  if (strategy === 'classic' && shape === 'unicast') throw new UsageError(classicUnicast)
   const quiet = options['quiet'] === true
   return {
     ...targets,
-    ...given({ as, keyFile, strategy, shape, retries }),
-    ...given({
-      uplinkBytesPerSecond: options['uplink'],
-      connectMs: options['connectTimeout'],
-      silenceMs: options['silence'],
-      timeoutMs: options['timeout'],
-      minRateBytesPerSecond: options['minRate'],
-    }),
+    ...given({ as, keyFile }),
+    passed: passedOptions(options),
     noClobber: options['clobber'] === false,
     strict: options['strict'] === true,
     allowAdd: options['allowAdd'] === true,
@@ -125,16 +182,31 @@ export function transferWishes(options: Values): TransferWishes {
   }
 }
 
+function passedOptions(options: Values): Passed {
+  const { strategy, shape, groupSize, handover, site, retries, priority } = options
+  if (strategy === 'classic' && shape === 'unicast') throw new UsageError(classicUnicast)
+  if (groupSize !== undefined && shape === 'unicast')
+    throw new UsageError('--group-size cuts nodes into groups, --shape unicast makes none')
+  if (handover !== undefined && ['unicast', 'group'].includes(shape))
+    throw new UsageError(`--handover is between groups, --shape ${shape} has no two`)
+  return given({
+    ...{ strategy, shape, groupSize, handover, site, retries, priority },
+    siteLinks: options['siteLink'],
+    relays: options['relay'],
+    limitUpBytesPerSecond: options['limitUp'],
+    limitDownBytesPerSecond: options['limitDown'],
+    uplinkBytesPerSecond: options['uplink'],
+    connectMs: options['connectTimeout'],
+    silenceMs: options['silence'],
+    timeoutMs: options['timeout'],
+    minRateBytesPerSecond: options['minRate'],
+  })
+}
+
 const classicUnicast =
   '--strategy classic deals parts to a group of nodes, --shape unicast makes none'
 
 /** What the library is asked for in the words of `PushOptions` and `CopyOptions` alike. */
-export function wishOptions(wishes: TransferWishes) {
-  const { noClobber, strict, allowAdd, wait, strategy, shape, uplinkBytesPerSecond } = wishes
-  const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond } = wishes
-  return {
-    ...{ noClobber, strict, allowAdd, wait },
-    ...given({ strategy, shape, uplinkBytesPerSecond }),
-    ...given({ connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond }),
-  }
+export function wishOptions({ passed, noClobber, strict, allowAdd, wait }: TransferWishes) {
+  return { ...passed, noClobber, strict, allowAdd, wait }
 }

@@ -1,4 +1,6 @@
 /** What a client asks of a node that is to copy a file to others. Pure data. */
+import type { TransferShare } from '../../base/rate-limits.js'
+
 export type Strategy = 'classic' | 'adaptive'
 
 /** Bytes of a name: UTF-8 text, or base64url of the raw bytes when `nameIsBase64`. */
@@ -37,10 +39,28 @@ export interface CopyWish {
   readonly timeoutMs: number | null
   readonly minRateBytesPerSecond: number | null
   readonly uplinkBytesPerSecond: number | null
+  /** What it may use of each machine; absent: as much as there is. */
+  readonly share?: TransferShare
+  readonly groups?: CopyGroups
+  /** Nodes that pass on what comes to them and keep nothing. */
+  readonly relays?: readonly NodeLink[]
   /** Try again while another push writes the name, instead of failing. */
   readonly wait: boolean
   /** It goes on when whoever asked hangs up. */
   readonly detach: boolean
+}
+
+/** How the nodes of a copy are grouped, as far as somebody says. */
+export interface CopyGroups {
+  /** Where the node that copies stands. */
+  readonly site?: string
+  readonly groupSize?: number
+  readonly handover?: 'corresponding' | 'every'
+  readonly siteLinks?: readonly {
+    readonly from: string
+    readonly to: string
+    readonly bytesPerSecond: number
+  }[]
 }
 
 /** Speeds and place of a node as whoever names it knows them. */

@@ -8,7 +8,6 @@ export interface PlanWishes {
   readonly shape: string
   readonly groupSize: number | undefined
   readonly nodes: number
-  readonly hasUploadLimit: boolean
 }
 
 /** Throws ERR_FR_UNSUPPORTED naming the first wish that cannot be met. */
@@ -16,7 +15,6 @@ export function refuseUnsupported(wishes: PlanWishes): void {
   const most = Math.min(wishes.groupSize ?? limits.nodesPerGroup, limits.nodesPerGroup)
   if (wishes.shape === 'group' && wishes.nodes > most)
     throw unsupported(`one group of ${wishes.nodes} nodes, where ${most} are the most`)
-  if (wishes.hasUploadLimit) throw unsupported('an upload limit')
 }
 
 function unsupported(what: string): FrError {

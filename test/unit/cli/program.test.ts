@@ -28,6 +28,7 @@ describe('fr push', () => {
       command: 'push',
       path: 'a.bin',
       to: [{ address: 'h:1' }, { address: 'h:2' }],
+      passed: {},
       noClobber: false,
       strict: false,
       verify: false,
@@ -55,20 +56,22 @@ describe('fr push', () => {
       nodesFile: 'n.txt',
       as: 'b',
       keyFile: 'k',
-      strategy: 'classic',
-      shape: 'group',
-      groupSize: 4,
+      passed: {
+        strategy: 'classic',
+        shape: 'group',
+        groupSize: 4,
+        uplinkBytesPerSecond: 25_000_000,
+        connectMs: 1500,
+        retries: 5,
+        timeoutMs: 7_200_000,
+        minRateBytesPerSecond: 1_048_576,
+      },
       digest: 'sha256',
       engine: 'portable',
       noClobber: true,
       strict: true,
       verify: true,
       allowAdd: false,
-      uplinkBytesPerSecond: 25_000_000,
-      connectMs: 1500,
-      retries: 5,
-      timeoutMs: 7_200_000,
-      minRateBytesPerSecond: 1_048_576,
       wait: true,
       dryRun: true,
       spareOrigin: false,
@@ -296,6 +299,7 @@ describe('fr copy and fr wait', () => {
       name: 'a/b',
       from: 'h:7400',
       to: [{ address: 'x:1' }, { address: 'x:2' }],
+      passed: {},
       noClobber: false,
       strict: false,
       allowAdd: false,
@@ -308,16 +312,14 @@ describe('fr copy and fr wait', () => {
     expect(command(line)).toMatchObject({
       nodesFile: 'n',
       as: 'c',
-      uplinkBytesPerSecond: 1e6,
-      timeoutMs: 60_000,
-      retries: 0,
+      passed: { uplinkBytesPerSecond: 1e6, timeoutMs: 60_000, retries: 0 },
       detach: true,
       quiet: true,
       progress: false,
     })
     const waits = '--connect-timeout 3s --silence 2s --min-rate 1MB --retries 1 --wait'
-    const asked = { connectMs: 3_000, silenceMs: 2_000, retries: 1, wait: true }
-    const whoever = { ...asked, minRateBytesPerSecond: 1e6 }
+    const asked = { connectMs: 3_000, silenceMs: 2_000, retries: 1 }
+    const whoever = { passed: { ...asked, minRateBytesPerSecond: 1e6 }, wait: true }
     expect(command(`copy a --from h --to x ${waits}`)).toMatchObject(whoever)
     expect(command(`push a --to x ${waits}`)).toMatchObject(whoever)
     const wait = { command: 'wait', transfer: id, via: 'h:2', ...shown }
@@ -330,6 +332,7 @@ describe('fr copy and fr wait', () => {
     ['copy a --from h', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
     ['copy a --from h --to x --nodes n', 'give either --to HOST[:PORT][,...] or --nodes FILE'],
     ['copy a --from h --to x --strategy classic --shape unicast', '--shape unicast makes none'],
+    ['copy a --from h --to x --group-size 2 --shape unicast', '--group-size cuts nodes'],
     ['copy a --from h --to x --silence 1ms', '--silence <duration>'],
     ['copy a --from h,i --to x', 'HOST[:PORT]'],
     ['wait 12 --via h', 'is not the id of a transfer: 32 hex digits'],
@@ -411,19 +414,20 @@ describe('fr', () => {
       downBytesPerSecond: null,
     })
     expect(command('push a --to h --limit-up 8Mbit --priority 20')).toMatchObject({
-      limitUpBytesPerSecond: 1e6,
-      priority: 20,
+      passed: { limitUpBytesPerSecond: 1e6, priority: 20 },
     })
     const grouped = '--group-size 2 --handover every --site a --site-link a:b=8Mbit'
     expect(command(`push a --to h --shape tree ${grouped} --site-link b:c=80Mbit`)).toMatchObject({
-      shape: 'tree',
-      groupSize: 2,
-      handover: 'every',
-      site: 'a',
-      siteLinks: [
-        { sites: ['a', 'b'], bytesPerSecond: 1e6 },
-        { sites: ['b', 'c'], bytesPerSecond: 1e7 },
-      ],
+      passed: {
+        shape: 'tree',
+        groupSize: 2,
+        handover: 'every',
+        site: 'a',
+        siteLinks: [
+          { sites: ['a', 'b'], bytesPerSecond: 1e6 },
+          { sites: ['b', 'c'], bytesPerSecond: 1e7 },
+        ],
+      },
     })
     expect(command('node --listen h --data d --mirror')).toMatchObject({ mirror: true })
     expect(command('node --listen h --data d --read-only')).toMatchObject({ readOnly: true })

@@ -365,6 +365,17 @@ const bodies: Bodies = {
     timeoutMs: fc.option(fc.integer({ min: 1, max: limits.timeoutMsMax })),
     minRateBytesPerSecond: fc.option(rate),
     uplinkBytesPerSecond: fc.option(rate),
+    share,
+    groups: fc.record({
+      site: fc.constant('b'),
+      groupSize: fc.integer({ min: 1, max: limits.nodesPerGroup }),
+      handover: fc.constantFrom('corresponding', 'every'),
+      siteLinks: fc.array(
+        fc.record({ from: fc.constant('a'), to: fc.constant('b'), bytesPerSecond: rate }),
+        { maxLength: 3 },
+      ),
+    }),
+    relays: fc.array(nodeLink, { maxLength: limits.helpersPerPush }),
     detach: fc.boolean(),
   }),
   copying: fc.record({ transfer: hex(32) }),

@@ -172,7 +172,6 @@ describe('refusals', () => {
     shape: 'auto',
     groupSize: undefined,
     nodes: 3,
-    hasUploadLimit: false,
   }
   it('lets through what there is', () => {
     refuseUnsupported(wishes)
@@ -181,7 +180,6 @@ describe('refusals', () => {
   it.each([
     [{ shape: 'group', groupSize: 2 }, /one group of 3 nodes/],
     [{ shape: 'group', nodes: 65 }, /64 are the most/],
-    [{ hasUploadLimit: true }, /upload limit/],
   ])('names %o', (change, text) => {
     const refused = () => refuseUnsupported({ ...wishes, ...change })
     expect(refused).toThrow(
