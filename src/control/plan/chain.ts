@@ -386,10 +386,10 @@ export class Chain {
     return [...(isSent ? mates.filter((mate) => !this.isHead(mate)) : mates), ...below]
   }
 
-  /** Mates of a node that is fed, who are fed together with it. */
+  /** Mates of a node that is fed, who are fed together with it, and go on to be once it is gone. */
   #endsBelow(to: number): number[] {
     if (this.wish.handover !== 'every') return []
-    return this.mates(to).filter((mate) => !this.#groups.isSender(mate))
+    return this.#groups.beside(to).filter((mate) => mate !== to && !this.#groups.isSender(mate))
   }
 
   /** What the mates of a node that is fed no more miss for the same reason. */

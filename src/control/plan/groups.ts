@@ -31,6 +31,8 @@ export class Groups {
   #all: OpenGroup[] = []
   readonly #secondary: OpenGroup[] = []
   readonly #of = new Map<number, OpenGroup>()
+  /** Of those who have left, the group that they were in. */
+  readonly #left = new Map<number, OpenGroup>()
   /** Those who have no place in the layout: they only send. */
   readonly #senders = new Set<number>()
   /** Nodes of the largest group at the start. */
@@ -72,6 +74,11 @@ export class Groups {
 
   of(node: number): Group | undefined {
     return this.#of.get(node)
+  }
+
+  /** Who is in the group that this node is in, or was in until it left; itself while it is. */
+  beside(node: number): readonly number[] {
+    return (this.#of.get(node) ?? this.#left.get(node))?.members ?? []
   }
 
   isSender(node: number): boolean {
@@ -121,6 +128,7 @@ export class Groups {
     if (group === undefined) return
     group.members.splice(group.members.indexOf(node), 1)
     this.#of.delete(node)
+    this.#left.set(node, group)
     if (group.members.length === 0) this.#dissolve(group)
   }
 

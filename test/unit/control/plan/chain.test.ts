@@ -188,6 +188,21 @@ describe('a chain of groups', () => {
       expect(reached(chain, column)).toEqual([0, 1, 2, 3, 5, 6, 7, 8])
   })
 
+  it('goes on feeding the mates of a node that is gone what is on its way to them', () => {
+    const chain = started(6, 3, 'chain', 'every')
+    const before = chain.routeFrom(1)
+    const column = columnFrom(chain, 1)
+    const [, entry] = chain.entriesOf(column)
+    chain.leave(entry as number)
+    const rest = [3, 4, 5].filter((node) => node !== entry)
+    const members = (route: number) =>
+      chain.routes(1).flatMap((row) => (row.route === route ? row.to.map((to) => to.member) : []))
+    expect(members(before).sort()).toEqual([0, 2, ...rest])
+    expect(members(chain.routeFrom(1)).sort()).toEqual([0, 2, ...rest])
+    chain.leave(rest[0] as number)
+    expect(members(before).sort()).toEqual([0, 2, rest[1]])
+  })
+
   it('has a node that joins beside a group of its site, to be fed by it later', () => {
     const chain = new Chain({ shape: 'chain', groupSize: 2 })
     chain.start([0, 1, 2, 3].map((node) => ({ node, site: node < 2 ? 'a' : 'b' })))
