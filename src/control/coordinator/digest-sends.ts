@@ -43,7 +43,7 @@ export class OriginDigestSends {
 
   /** The digests of a run are known. A complete node relays none: it needed all of them. */
   spread(offset: number, length: number): void {
-    this.#relayed(offset, length)
+    for (const other of this.#relayed(offset, length)) this.owes(other, [[offset, length]])
     for (const peer of this.#direct) {
       if (peer.phase === 'running') this.send(peer, peer.directDigests.present(offset, length))
       else this.#direct.delete(peer)
@@ -52,7 +52,8 @@ export class OriginDigestSends {
 
   /** What these heads were to pass on is brought again, once, by columns that are whole. */
   again(heads: Iterable<number>): void {
-    for (const [offset, length] of this.#relayedBy(heads)) this.#relayed(offset, length)
+    for (const [offset, length] of this.#relayedBy(heads))
+      for (const other of this.#relayed(offset, length)) this.direct(other, [[offset, length]])
   }
 
   /** A node has no feed any more from one that lives: what came to it that way comes directly. */
@@ -70,17 +71,17 @@ export class OriginDigestSends {
     return ranges
   }
 
-  /** By one head to everybody, and by the coordinator to those whom its column does not reach. */
-  #relayed(offset: number, length: number): void {
-    const relay = this.#relay(offset, length)
-    if (relay === undefined) return
+  /** By one head to everybody. Returns those whom its column does not reach. */
+  #relayed(offset: number, length: number): Peer[] {
+    const relay = this.#relay()
+    // All who relayed are gone: from here on everybody is told by the origin itself.
+    if (relay === undefined) return [...this.#peers.serving].filter(isRunning)
     this.send(relay, [[offset, length]], this.#chain.routeFrom(relay.node))
     relay.relayedDigests.add(offset, length)
     const [column] = this.#chain.columnsFrom(relay.node)
     const beyond = column === undefined ? [] : this.#beyond.of(column)
     const others = beyond.map((node) => this.#peers.of(node))
-    for (const other of [...this.#reach.cutOff(relay), ...others])
-      if (other.phase === 'running') this.owes(other, [[offset, length]])
+    return [...new Set([...this.#reach.cutOff(relay), ...others])].filter(isRunning)
   }
 
   /** All that the node was to be told, because some of it may be lost. */
@@ -104,16 +105,11 @@ export class OriginDigestSends {
   }
 
   /** Who brings the digests of a run to everybody: relays take turns. */
-  #relay(offset: number, length: number): Peer | undefined {
+  #relay(): Peer | undefined {
     const heads = this.#chain.heads.map((node) => this.#peers.of(node))
     const relays = heads.filter(({ phase, relay }) => phase === 'running' && relay === 'relays')
     const able = relays.filter((peer) => !this.#verdicts.excluded.has(peer.node))
-    const peer = able[this.#turn++ % able.length] ?? relays[0]
-    // All who relayed are gone: from here on everybody is told by the origin itself.
-    if (peer === undefined)
-      for (const other of this.#peers.serving)
-        if (other.phase === 'running') this.owes(other, [[offset, length]])
-    return peer
+    return able[this.#turn++ % able.length] ?? relays[0]
   }
 
   /** The same for digests that are not known yet. */
@@ -121,4 +117,8 @@ export class OriginDigestSends {
     for (const [offset, length] of ranges) to.directDigests.add(offset, length)
     this.#direct.add(to)
   }
+}
+
+function isRunning({ phase }: Peer): boolean {
+  return phase === 'running'
 }

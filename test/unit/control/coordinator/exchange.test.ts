@@ -100,6 +100,20 @@ describe('OriginExchange with adaptive dealing', () => {
     expect(later).toEqual([[1, 1, 3, false]])
   })
 
+  it('brings digests again also to whom the column that carries them now does not reach', () => {
+    const bench = new OriginBench(12, { shape: 'chain', groupSize: 3 }).running()
+    expect(digestsOf(bench.hashed(0))).toEqual([[0, 0, 1, true]])
+    const code = 'ERR_FR_NODE_LOST'
+    bench.from(11, { type: 'edgeLost', member: 10, incoming: true, code })
+    const again = digestsOf(bench.lost(6)).filter(([node]) =>
+      [0, 1, 2, 11].includes(node as number),
+    )
+    expect(again).toEqual([
+      [1, 0, 1, true],
+      [11, 0, 1, false],
+    ])
+  })
+
   it('makes good what a lost relay had forwarded: ranges to the byte, digests in blocks', () => {
     const bench = new Bench(32 * block)
     bench.hashed(0)
