@@ -15,7 +15,7 @@ import type { Peers } from '../members/peers.js'
 import { Reach } from '../members/reach.js'
 import type { Sample } from '../messages/facts.js'
 import type { DetourReason, Frame, Lacking } from '../messages/types.js'
-import type { Gap } from '../plan/chain.js'
+import type { Gap } from '../plan/ways.js'
 import { Beyond } from './beyond.js'
 import { OriginDigestSends } from './digest-sends.js'
 import type { OriginConfig } from './events.js'
@@ -412,7 +412,8 @@ export class OriginExchange {
   /** `gap`: only what flowed there. */
   #detour(to: Peer, from: Peer, why: DetourReason, gap?: Gap): void {
     const ranges = gap ? this.#dealer.along(gap.column) : this.#dealer.dealt(from.node)
-    for (const one of detourFrames(from, why, ranges, gap?.route)) this.#outbox.say(to, one)
+    const route = gap && this.#dealer.chain.routeFor(gap)
+    for (const one of detourFrames(from, why, ranges, route)) this.#outbox.say(to, one)
     // Digests on their way through the lost relay are lost too: those of its share come directly.
     this.#digests.direct(to, [...RangeSet.of([...ranges, ...from.relayedDigests.toArray()])])
   }

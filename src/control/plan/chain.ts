@@ -20,8 +20,6 @@ import { type Group, Groups } from './groups.js'
 import type { Placed, TreeWish } from './layout.js'
 import { type Column, type ColumnWish, Entries, type Gap, gapOf, type Way, wayOf } from './ways.js'
 
-export type { Gap }
-
 /** The one route of a push of one group. */
 const groupRoute = 1
 
@@ -112,6 +110,11 @@ export class Chain {
   routeFrom(head: number): number {
     const [column] = this.columnsFrom(head)
     return column === undefined ? 0 : this.routeOf(column)
+  }
+
+  /** The route that what fills a gap goes on with now: on the one of the gap others are gone. */
+  routeFor({ to, route, column }: Gap): number {
+    return route !== 0 && this.entriesOf(column).includes(to) ? this.routeOf(column) : route
   }
 
   /** What carries on from this head what all heads are sent. */
@@ -406,8 +409,7 @@ export class Chain {
         const isTold = gaps.has(key(to))
         for (const one of isTold ? (way.next.get(to) ?? []) : [to])
           if (this.#groups.has(one) && !gaps.has(key(one))) gaps.set(key(one), gapOf(one, way))
-        if (isTold) continue
-        for (const gap of this.#gapsBeside(to, way))
+        for (const gap of isTold ? [] : this.#gapsBeside(to, way))
           if (!gaps.has(key(gap.to))) gaps.set(key(gap.to), gap)
       }
     }

@@ -203,6 +203,23 @@ describe('a chain of groups', () => {
     expect(members(before).sort()).toEqual([0, 2, rest[1]])
   })
 
+  it('fills gaps along ways on which nobody is gone', () => {
+    const chain = started(8, 2)
+    const [, , third, last] = chain.entriesOf(columnFrom(chain, 0)) as [
+      number,
+      number,
+      number,
+      number,
+    ]
+    chain.leave(last)
+    const gaps = chain.leave(0).filter(({ to }) => to === third)
+    expect(gaps.length).toBeGreaterThan(0)
+    for (const gap of gaps) {
+      const row = chain.routes(third).find(({ route }) => route === chain.routeFor(gap))
+      expect(row?.to.map(({ member }) => member)).toEqual([13 - last, 9 - third])
+    }
+  })
+
   it('has a node that joins beside a group of its site, to be fed by it later', () => {
     const chain = new Chain({ shape: 'chain', groupSize: 2 })
     chain.start([0, 1, 2, 3].map((node) => ({ node, site: node < 2 ? 'a' : 'b' })))
