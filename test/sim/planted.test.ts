@@ -15,7 +15,7 @@ const found: Record<PlantedName, readonly [seed: number, shows: string]> = {
   'two-seals': [1, 'a seal before the plan, or a second one'],
   'away-is-gone': [178, 'node 5 closes its connection to node'],
   'lost-take-back': [358, 'node 0 had to ask again although nothing kept quiet'],
-  'asked-anyway': [32, 'asks for what has landed'],
+  'asked-anyway': [37, 'asks for what has landed'],
   'unverified-promise': [32, 'node 1 promises what it does not hold'],
   'counted-twice': [1, 'node 0 lives and is not complete: ERR_FR_PROTOCOL: a report that cannot'],
   'odd-frame': [68, 'cannot be sent: frame backlog: members of a list do not ascend'],

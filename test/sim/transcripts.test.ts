@@ -64,23 +64,13 @@ it('a node dies: the others are told, and those who are complete as well', () =>
   )
 })
 
-it('a connection between two that live breaks: the receiver has the rest from mates', () => {
+it('a connection between two that live breaks: it is opened again, and nobody hears of it', () => {
   const { edges, ...rest } = room(3)
   const broken = edges.map((row, from) =>
     row.map((edge, to) => (from === 1 && to === 1 ? { ...edge, breaksAtMs: 200 } : edge)),
   )
   const usual = ['offer', 'accept', 'plan', 'seal', 'complete', 'finish'] as const
-  expect(transcriptOf({ ...rest, edges: broken }, ...usual)).toBe(
-    lines(`
-    node1 -> origin: edgeLost from node0
-    origin -> node1: detour, node0 is broken
-    node1 -> node2: pull
-    node1 -> node0: pull
-    node2 -> node1: holding
-    node0 -> node1: holding
-    node1 -> origin: need
-    node0 -> origin: edgeLost to node1`),
-  )
+  expect(transcriptOf({ ...rest, edges: broken }, ...usual)).toBe('')
 })
 
 it('a node joins: all hear of it, and nobody waits for it until it is level', () => {
