@@ -51,8 +51,12 @@ export class Bridges {
   readonly #links = new Set<ControlLink>()
   readonly #told = new Map<string, Told>()
   readonly #tickets = new Waiting<Ticket>()
-  /** Requests that wait for the answer of a node. */
+  /** Requests that wait for the word of an origin, or for the answer of a node. */
   #asking = 0
+  /** Connections whose other half is being made. */
+  #crossing = 0
+  /** Called, each by its request, when an origin has named nodes. */
+  readonly #awaiting = new Waiting<() => void>()
   /** Connections that JavaScript carries; a native engine has taken over its own. */
   readonly #joined = new Set<Socket>()
   readonly #over = new AbortController()
@@ -91,19 +95,34 @@ export class Bridges {
       throw new FrError('ERR_FR_BRIDGE', text)
     }
     this.#tickets.delete(ticket)
-    let far: Socket | undefined
+    const { engine } = this.#spec
+    if (engine.counters().openBridges + this.#crossing >= limits.bridgesPerNode)
+      return crossing.refuse('ERR_FR_LIMIT', 'the gateway has too many bridges')
+    this.#crossing++
     try {
-      far = await this.#connect(ticket.target)
+      await this.#join(crossing, ticket)
+    } finally {
+      this.#crossing--
+    }
+  }
+
+  async #join(crossing: Crossing, { target }: Ticket): Promise<void> {
+    let far: Socket
+    try {
+      far = await this.#connect(target)
     } catch (error) {
       const { code, message: text } = asFrError(error, 'ERR_FR_UNREACHABLE')
       return crossing.refuse(code, text)
     }
+    let near: Socket | undefined
     try {
-      const near = await crossing.go()
-      this.#spec.engine.bridge(near, far)
-      this.#joined.add(near)
-      near.once('close', () => this.#joined.delete(near))
+      const socket = await crossing.go()
+      near = socket
+      this.#spec.engine.bridge(socket, far)
+      this.#joined.add(socket)
+      socket.once('close', () => this.#joined.delete(socket))
     } catch (error) {
+      near?.destroy()
       far.destroy()
       throw error
     }
@@ -112,6 +131,7 @@ export class Bridges {
   destroyAll(): void {
     this.#over.abort()
     this.#tickets.takeAll()
+    for (const look of this.#awaiting.takeAll()) look()
     for (const socket of this.#joined) socket.destroy()
     for (const link of [...this.#links]) {
       this.#forget(link)
@@ -139,6 +159,7 @@ export class Bridges {
     for (const target of targets) if (!told.targets.has(target)) told.targets.set(target, undefined)
     if (told.targets.size > limits.placesPerPush)
       throw new FrError('ERR_FR_LIMIT', 'too many nodes of one transfer')
+    for (const look of this.#awaiting) look()
   }
 
   async #answer(link: ControlLink, { request, transfer, target }: BridgeFrame): Promise<void> {
@@ -155,14 +176,11 @@ export class Bridges {
   }
 
   async #ticket(transfer: string, target: string): Promise<Ticket> {
-    const told = this.#told.get(transfer)
-    if (told?.targets.has(target) !== true)
-      throw new FrError('ERR_FR_BRIDGE', `${target} was not named as a node of this push`)
     if (this.#asking + this.#tickets.size >= limits.bridgeTickets)
       throw new FrError('ERR_FR_LIMIT', 'too many bridges are being made')
     this.#asking++
     try {
-      await this.#proved(told, target)
+      await this.#proved(await this.#named(transfer, target), target)
     } finally {
       this.#asking--
     }
@@ -170,6 +188,24 @@ export class Bridges {
     const ticket = { secret: randomBytes(32).toString('hex'), target }
     this.#tickets.add(ticket, limits.bridgeTicketMs, () => {})
     return ticket
+  }
+
+  /** The plan of a member may be here before the word of the origin is: that comes elsewhere. */
+  #named(transfer: string, target: string): Promise<Told> {
+    const known = this.#told.get(transfer)
+    if (known?.targets.has(target) === true) return Promise.resolve(known)
+    return new Promise((named, refused) => {
+      const over = (): void =>
+        refused(new FrError('ERR_FR_BRIDGE', `${target} was not named as a node of this push`))
+      const look = (): void => {
+        const told = this.#told.get(transfer)
+        if (told?.targets.has(target) === true) named(told)
+        else if (this.#over.signal.aborted) over()
+        else return
+        this.#awaiting.delete(look)
+      }
+      this.#awaiting.add(look, limits.bridgeReachMs, over)
+    })
   }
 
   /** Rejects with the FrError that says why nobody is connected to this address. */

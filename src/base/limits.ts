@@ -217,8 +217,10 @@ export const limits = {
   bridgeTickets: 1_024,
   /** Milliseconds from a ticket to the connection that shows it. */
   bridgeTicketMs: 10_000,
-  /** Milliseconds that a gateway takes to find out whether it can reach a node. */
-  bridgeMs: 8_000,
+  /** Milliseconds for which a gateway waits to be told of a node that somebody wants to reach. */
+  bridgeReachMs: 2_000,
+  /** Milliseconds that a gateway takes, with that, to find out whether it can reach a node. */
+  bridgeMs: 11_000,
   /** Nodes named in one frame to a gateway. */
   bridgeTargets: 256,
   manifestPageBytes: 256 * KIB,

@@ -9,10 +9,11 @@
  *                          next one opens another
  */
 import type { Socket } from 'node:net'
-import { FrError } from '../base/errors.js'
+import { FrError, type FrErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { Patience } from '../base/time/patience.js'
 import type { BridgedFrame } from '../control/messages/bridging.js'
+import { isSaidByPeer } from '../protocol/greeting.js'
 import { requireAddress } from './address.js'
 import { type Dialler, linkOver } from './dial.js'
 import { crossBridge } from './greet-bridge.js'
@@ -66,7 +67,10 @@ export class Gateways {
     const gateway = this.#of(via)
     const fresh = targets.filter((target) => !gateway.told.has(target))
     for (const target of fresh) gateway.told.add(target)
-    if (fresh.length > 0) void gateway.opening?.then((link) => this.#tell(link, fresh), ignored)
+    const { opening } = gateway
+    // A link that is opened begins with all there is to tell.
+    if (opening === undefined) void this.#linkTo(gateway).catch(ignored)
+    else if (fresh.length > 0) void opening.then((link) => this.#tell(link, fresh), ignored)
   }
 
   /** A connection to the node behind the gateway, on which nothing was said. */
@@ -79,7 +83,7 @@ export class Gateways {
     const socket = await opening().catch((error: unknown) => {
       throw gone(via, error)
     })
-    // The gateway has as long to reach the node as this side has to reach the gateway.
+    // The gateway has limits.connectMs to reach the node, and gives up before this.
     const { helloMs } = limits
     await within(socket, connectMs + helloMs, signal, () => crossBridge(socket, ticket)).catch(
       (error: unknown) => {
@@ -156,15 +160,20 @@ export class Gateways {
     try {
       const signal = this.#signal
       const established = await dial({ ...this.#dialler, address, channel: 'bridge', signal })
+      const lose = (code: FrErrorCode, text: string): void =>
+        this.#lose(gateway, gone(address, new FrError(code, text)))
       const link = linkOver(established, {
         onFrame: (frame) => {
-          if (frame.type === 'refuse')
-            return this.#lose(gateway, gone(address, new FrError(frame.code, frame.text)))
+          if (frame.type === 'refuse') {
+            // Its end must not be taken for that of the link that comes next.
+            void link.close()
+            return lose(frame.code, frame.text)
+          }
           if (frame.type !== 'bridged')
             throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}' of a gateway`)
           gateway.asked.get(frame.request)?.answered(frame)
         },
-        onClose: (code, text) => this.#lose(gateway, gone(address, new FrError(code, text))),
+        onClose: lose,
       })
       this.#tell(link, [...gateway.told])
       return link
@@ -198,9 +207,11 @@ function gone(via: string, cause: unknown): FrError {
   return new FrError(isLost ? 'ERR_FR_GATEWAY' : code, `the gateway ${via}: ${message}`, { cause })
 }
 
+/** What the gateway says of the node behind it is no trouble of its own. */
 function through(via: string, error: unknown): unknown {
   if (!(error instanceof FrError)) return error
-  return gone(via, error)
+  if (!isSaidByPeer(error)) return gone(via, error)
+  return new FrError(error.code, `the gateway ${via}: ${error.message}`, { cause: error })
 }
 
 function ignored(): void {}

@@ -3,13 +3,19 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { Bridges } from '../../src/agent/bridges.js'
 import { push } from '../../src/api/index.js'
-import { MIB } from '../../src/base/limits.js'
+import { FrError } from '../../src/base/errors.js'
+import { limits, MIB } from '../../src/base/limits.js'
 import type { Frame } from '../../src/control/messages/types.js'
 import { selfOf } from '../../src/net/crypto.js'
 import { linkOver } from '../../src/net/dial.js'
-import { dial } from '../../src/net/handshake.js'
+import { Gateways } from '../../src/net/gateways.js'
+import { accept, dial } from '../../src/net/handshake.js'
 import { openKey } from '../../src/net/keys.js'
+import type { ControlLink } from '../../src/net/link.js'
+import { Resolver } from '../../src/net/resolver.js'
+import type { DataEngine } from '../../src/ports.js'
 import { seededSigner } from '../unit/protocol/support.js'
 import { usualEngines } from './engines.js'
 import { expectCopies, until, useWorld, type WorldNode } from './push-support.js'
@@ -107,7 +113,9 @@ describe('a gateway is no open door', () => {
   }
 
   const reach = (target: string): Frame => ({ type: 'reach', transfer, targets: [target] })
-  const wish = (target: string): Frame => ({ type: 'bridge', request: 7, transfer, target })
+  const wish = (target: string, of = transfer): Frame => ({
+    ...{ type: 'bridge', request: 7, transfer: of, target },
+  })
 
   /** What comes back on a connection that shows this ticket, and the connection. */
   async function shown(via: string, ticket: Buffer): Promise<{ answer: Buffer; socket: Socket }> {
@@ -136,8 +144,12 @@ describe('a gateway is no open door', () => {
     const { address: via } = await world.node({ relayOnly: true })
     const [named, other] = await world.nodes(2)
     const refused = { type: 'bridged', request: 7, code: 'ERR_FR_BRIDGE', ticket: '' }
-    expect(await answers(via, [wish(named.address)])).toMatchObject([refused])
-    expect(await answers(via, [reach(named.address), wish(other.address)])).toMatchObject([refused])
+    // It waits for an origin that has not said it yet.
+    const unnamed = answers(via, [wish(named.address, '56'.repeat(16))])
+    const late = answers(via, [wish(named.address)])
+    const beside = answers(via, [reach(named.address), wish(other.address)])
+    expect(await late).toMatchObject([{ code: null }])
+    expect([await unnamed, await beside]).toMatchObject([[refused], [refused]])
     // A member asks for what the origin has named, and names nothing itself.
     expect(await answers(via, [wish(named.address)], 0x72)).toMatchObject([{ code: null }])
     const intruding = await answers(via, [reach(other.address), wish(other.address)], 0x73)
@@ -156,5 +168,109 @@ describe('a gateway is no open door', () => {
     const target = `127.0.0.1:${(server.address() as AddressInfo).port}`
     const [refused] = await answers(via, [reach(target), wish(target)])
     expect(refused).toMatchObject({ type: 'bridged', code: 'ERR_FR_PROTOCOL', ticket: '' })
+  })
+})
+
+describe('a member that is connected through a gateway', () => {
+  const world = useWorld('native')
+
+  /** As a member with this signer has them. */
+  function gatewaysOf(isOrigin: boolean, seed: number): Gateways {
+    const over = new AbortController()
+    const self = { ...selfOf(seededSigner(seed)), incarnation: 1 }
+    const dialler = { keys: [openKey], self, connectMs: 1000, resolver: new Resolver() }
+    const gateways = new Gateways(dialler, { transfer, isOrigin }, over.signal)
+    world.defer(() => {
+      over.abort()
+      gateways.end()
+    })
+    return gateways
+  }
+
+  it('hears that the node is gone, and not that the gateway is', async () => {
+    const { address: via } = await world.node({ relayOnly: true })
+    const [node] = await world.nodes(1)
+    const gateways = gatewaysOf(true, 0x71)
+    const socket = await gateways.connect(via, node.address)
+    world.defer(() => socket.destroy())
+    await node.close()
+    const again = gateways.connect(via, node.address)
+    await expect(again).rejects.toMatchObject({ code: 'ERR_FR_UNREACHABLE' })
+  })
+
+  it('is connected by the word of an origin that has no link to the gateway any more', async () => {
+    const { address: via } = await world.node({ relayOnly: true })
+    const [node] = await world.nodes(1)
+    gatewaysOf(true, 0x71).reach(via, [node.address])
+    const socket = await gatewaysOf(false, 0x72).connect(via, node.address)
+    world.defer(() => socket.destroy())
+    expect(socket.writable).toBe(true)
+  })
+
+  it('has another link after one that the gateway has refused', async () => {
+    const answers: ((link: ControlLink) => void)[] = [
+      (link) => {
+        link.send({ type: 'refuse', code: 'ERR_FR_LIMIT', text: 'full' })
+        setTimeout(() => link.destroy(), 50)
+      },
+      (link) =>
+        setTimeout(() => {
+          const ticket = { request: 1, code: 'ERR_FR_BUSY', text: 'no', ticket: '' } as const
+          link.send({ type: 'bridged', ...ticket })
+        }, 150),
+    ]
+    const self = { ...selfOf(seededSigner(0x74)), incarnation: 1 }
+    const server = createServer(async (socket) => {
+      const admitted = await accept(socket, { keys: [openKey], self })
+      if (admitted.channel !== 'bridge') throw new Error('no bridge link')
+      const answer = answers.shift()
+      const link: ControlLink = linkOver(await admitted.go(), {
+        onFrame: ({ type }) => type === 'bridge' && answer?.(link),
+        onClose: () => {},
+      })
+      world.defer(() => link.destroy())
+    }).listen(0, '127.0.0.1')
+    world.defer(() => server.close())
+    await once(server, 'listening')
+    const via = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const gateways = gatewaysOf(false, 0x72)
+    const refused = gateways.connect(via, '127.0.0.1:9')
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_FR_LIMIT' })
+    const next = gateways.connect(via, '127.0.0.1:9')
+    await expect(next).rejects.toMatchObject({ code: 'ERR_FR_BUSY' })
+  })
+  it.each([
+    ['too many bridges are refused', limits.bridgesPerNode, 'ERR_FR_LIMIT'],
+    ['one that the engine does not take is closed', 0, undefined],
+  ])('%s', async (_, openBridges, code) => {
+    const engine = {
+      counters: () => ({ openBridges }),
+      tuneControl: () => {},
+      bridge: () => {
+        throw new FrError('ERR_FR_INBOX_FULL')
+      },
+    }
+    const self = { ...selfOf(seededSigner(0x74)), incarnation: 1 }
+    const dialler = () => ({ keys: [openKey], self, connectMs: 1000, resolver: new Resolver() })
+    const bridges = new Bridges({
+      engine: engine as unknown as DataEngine,
+      dialler,
+      log: world.logger,
+    })
+    world.defer(() => bridges.destroyAll())
+    const server = createServer(async (socket) => {
+      const admitted = await accept(socket, { keys: [openKey], self, isGateway: true })
+      if (admitted.channel === 'bridge') bridges.serve(await admitted.go())
+      else if (admitted.channel === 'crossing') await bridges.cross(admitted).catch(() => {})
+    }).listen(0, '127.0.0.1')
+    world.defer(() => server.close())
+    await once(server, 'listening')
+    const via = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const [node] = await world.nodes(1)
+    const connected = gatewaysOf(true, 0x71).connect(via, node.address)
+    if (code !== undefined) return expect(connected).rejects.toMatchObject({ code })
+    const socket = await connected
+    world.defer(() => socket.destroy())
+    await once(socket.resume(), 'close')
   })
 })
