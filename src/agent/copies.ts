@@ -20,6 +20,7 @@ import { decodeName } from '../protocol/manifest.js'
 import { attempts } from '../session/coordinator/name-wait.js'
 import { PushRun } from '../session/coordinator/push-run.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
+import type { FeedPlaces } from '../session/driver/feed-places.js'
 import type { TransferStatus } from '../session/receiver/transfer-status.js'
 import type { EngineRouter } from '../session/router.js'
 import type { DigestRun, HeldStream } from '../store/catalogue/record.js'
@@ -36,6 +37,8 @@ export interface CopiesSpec {
   readonly dialler: (connectMs: number) => Dialler
   /** What all transfers of this node together may use. */
   readonly ownRates: () => RateLimits
+  /** The data connections that the node sends on. */
+  readonly places: FeedPlaces
   readonly log: Logger
 }
 
@@ -197,6 +200,7 @@ export class Copies {
       ...(wish.groups && { groups: groupsOf(wish.groups) }),
       ...(wish.relays && { relays: wish.relays }),
       ownRates: this.#spec.ownRates(),
+      places: this.#spec.places,
       dialler,
       log: this.#spec.log,
     }

@@ -31,6 +31,7 @@ import { PreAuthGuard } from '../net/pre-auth-guard.js'
 import { Resolver } from '../net/resolver.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../ports.js'
 import type { Edge } from '../protocol/ticket.js'
+import { FeedPlaces } from '../session/driver/feed-places.js'
 import { Serves } from '../session/fetch/serves.js'
 import type { Audience } from '../session/receiver/acceptance.js'
 import { PoolWork } from '../session/receiver/held-work.js'
@@ -56,6 +57,7 @@ import { requireSpace } from './space.js'
 
 export class NodeService implements NodeHost {
   readonly engine: DataEngine
+  readonly places: FeedPlaces
   readonly storage: Storage
   readonly router: EngineRouter
   readonly pool: HashPool
@@ -111,18 +113,20 @@ export class NodeService implements NodeHost {
     const held = { storage: this.storage, dir, store: this.store, work: this.work, log }
     const { engine, router, pool, maxServes: most } = spec
     const { holdings } = this.store
+    this.places = new FeedPlaces(spec.limits.maxFeeds)
+    const { places } = this
     this.limited = new LimitedEngine(engine, spec.limits, {
       reception: (transfer) => this.#receptions.get(transfer),
       isOrigin: (transfer) => this.#copies.isRunning(transfer),
       log,
     })
     this.#copies = new Copies({
-      ...{ engine, router, pool, holdings, dataDir, log },
+      ...{ engine, router, pool, holdings, dataDir, log, places },
       ownRates: () => this.limited.stated,
       dialler: (connectMs) => ({ ...this.dialler(), connectMs }),
     })
     this.#bridges = new Bridges({ engine, dialler: () => this.dialler(), log })
-    this.#serves = new Serves({ engine, router, store: this.store, log, most })
+    this.#serves = new Serves({ engine, router, store: this.store, log, most, places })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
       add: (transfer, address) => this.#add(transfer, address),

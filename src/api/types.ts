@@ -72,7 +72,11 @@ export interface NodeOptions {
    */
   limitUpBytesPerSecond?: number
   limitDownBytesPerSecond?: number
-  /** Nodes that it is to send to at once in a chain or another tree of groups. */
+  /**
+   * Data connections that the node sends on at once, whatever for: to mates, to nodes that ask it
+   * for bytes, for copies, and to clients that fetch files. Origins make groups to fit. One more is
+   * not opened, or refused, with ERR_FR_LIMIT, and others send instead; by default any number.
+   */
   maxFeeds?: number
   /**
    * Called for each offered file, before anything is reserved for it. False refuses the file with

@@ -5,9 +5,10 @@
 import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { client, get, type Plan, push } from '../../src/api/index.js'
+import { client, copy, get, type Plan, push } from '../../src/api/index.js'
 import { GIB, KIB, limits, MIB } from '../../src/base/limits.js'
 import { engines } from './engines.js'
+import { holdingBack } from './get-support.js'
 import { expectCopies, until, useWorld } from './push-support.js'
 
 const burstSeconds = 0.025
@@ -121,6 +122,38 @@ describe.each(engines)('limits with the %s engine', (engine) => {
     const { nodes } = await transfer.result
     expect(nodes[0]?.status).toBe('complete')
     expect(node.status().limits.downBytesPerSecond).toBeNull()
+  })
+
+  it('a node sends on as many data connections as it may, and others do its work', async () => {
+    const one = await world.node({ maxFeeds: 1 })
+    const two = await world.node()
+    const { path, content } = world.file('a.bin', 4 * MIB)
+    await push(path, { to: [one.address], engine }).result
+    const door = await holdingBack(world, one.address, MIB)
+    const fetched = (from: string, output: string) =>
+      get('a.bin', { from: [from], output: join(world.dir, output), engine })
+    const first = fetched(door.address, 'first')
+    await until(door.isHolding, 'a client is sent to')
+    const second = fetched(one.address, 'second')
+    let reason: string | null | undefined
+    for await (const { holders } of second) {
+      reason = holders[0]?.reason
+      if (reason) break
+    }
+    expect(reason).toMatch(/ERR_FR_LIMIT: .*--max-feeds/)
+    const other = world.file('b.bin', 4 * MIB + 5)
+    const to = [one.address, two.address]
+    const { nodes } = await push(other.path, { to, engine, shape: 'group' }).result
+    expect(nodes).toMatchObject(to.map((node) => ({ node, status: 'complete', attempts: 1 })))
+    expectCopies(other.content, 'b.bin', [one, two])
+    const closed = world.log.filter(({ event }) => event === 'relay-closed')
+    expect(closed).toMatchObject([{ fields: { code: 'ERR_FR_LIMIT' } }])
+    const copied = await copy('a.bin', { from: one.address, to: [two.address], retries: 0 }).result
+    expect(copied.nodes).toMatchObject([{ status: 'failed', code: 'ERR_FR_LIMIT' }])
+    door.open()
+    await Promise.all([first.result, second.result])
+    for (const output of ['first', 'second'])
+      expect(readFileSync(join(world.dir, output)).equals(content)).toBe(true)
   })
 
   it('a node serves files within its limit', async () => {

@@ -77,7 +77,7 @@ export function addNode(program: Commander, found: (command: NodeCommand) => voi
     .option('--limit-down <rate>', 'receive no more than this, whatever for', checked(parseLimit))
     .option(
       '--max-feeds <n>',
-      'nodes that it is to send to at once, in a chain or another tree of groups',
+      'data connections that it sends on at once, whatever for; groups are made to fit',
       checked((text) => parseCount(text, limits.feedsPerNodeMin, limits.feedsPerNodeMax)),
     )
     .option('--json', 'print the address on stdout as JSON')

@@ -157,7 +157,7 @@ export class PushRun {
   }
 
   #sessionOver(): CoordinatorSession {
-    const { dialler, transfer, silenceMs, signer, algorithm, known } = this.#spec
+    const { dialler, transfer, silenceMs, signer, algorithm, known, places } = this.#spec
     const engine = this.#engine
     const { name, contentId } = this.#spec
     const own = hexOf(signer.publicKey)
@@ -174,6 +174,7 @@ export class PushRun {
         () => this.#transfer,
       ),
       engine,
+      ...(places && { places }),
       edgeTo: (node: number) => this.#edge(node, originNumber),
       author: signer,
       signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],

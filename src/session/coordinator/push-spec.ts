@@ -11,6 +11,7 @@ import type { Plan } from '../../control/view/push-view.js'
 import type { TraceSink } from '../../control/view/trace.js'
 import type { Dialler } from '../../net/dial.js'
 import type { Signer } from '../../protocol/primitives.js'
+import type { FeedPlaces } from '../driver/feed-places.js'
 
 /** What an earlier reading of a content has found: its own digests, or those its author signed. */
 export type KnownContent = { readonly fileDigest: string } & (
@@ -62,6 +63,8 @@ export interface PushSpec {
   readonly share?: TransferShare
   /** What all transfers of this machine together may use. */
   readonly ownRates?: RateLimits
+  /** The data connections that this process sends on; absent: as many as are wanted. */
+  readonly places?: FeedPlaces
   /** Reject with ERR_FR_BUSY, instead of outcomes, where another push writes the name. */
   readonly wait: boolean
   readonly dialler: Dialler

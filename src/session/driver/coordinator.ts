@@ -15,6 +15,7 @@ import type { Signer } from '../../protocol/primitives.js'
 import type { Edge } from '../../protocol/ticket.js'
 import type { Contents } from './contents.js'
 import { Executor } from './executor.js'
+import type { FeedPlaces } from './feed-places.js'
 import { Loop, type Machine } from './loop.js'
 import { Neighbours } from './neighbours.js'
 import type { Clock, FeedEngine, Net, Place } from './ports.js'
@@ -29,6 +30,8 @@ export interface CoordinatorPorts {
   readonly clock: Clock
   readonly net: Net
   readonly engine: FeedEngine
+  /** Data connections out of this process; absent: as many as are wanted. */
+  readonly places?: FeedPlaces
   /** What a data connection to this node is opened with. */
   readonly edgeTo: (node: number) => Edge
   /** Signs the digests that `signed` has not. */
@@ -65,7 +68,7 @@ export class CoordinatorSession {
     this.#machine = machine
     this.#ports = ports
     this.#shown = shown
-    this.#neighbours = new Neighbours(ports.net, ports.engine)
+    this.#neighbours = new Neighbours(ports)
     this.#samples = new Samples(
       ports.engine,
       this.#neighbours,

@@ -4,7 +4,7 @@
  *
  * The data connection out, by its states:
  *
- *     none -> dialling   somebody wants one
+ *     none -> dialling   somebody wants one, and this process may send on one more
  *     dialling -> open   the engine has it
  *     dialling, open -> none   it failed or broke; the next one who wants it dials again
  *     any -> refused     the member takes no part any more
@@ -18,6 +18,7 @@ import type { Pace } from '../../control/messages/facts.js'
 import { type Lacking, lacksAll } from '../../control/messages/types.js'
 import type { FeedHandle } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
+import { FeedPlaces, type FreePlace } from './feed-places.js'
 import type { Connection, FeedEngine, Link, LinkEvents, Net, Place } from './ports.js'
 
 /** How a data connection to a member is opened. */
@@ -32,10 +33,18 @@ export interface OutEvents {
   readonly failed: (failure: Failure) => void
 }
 
+export interface FeedPorts {
+  readonly net: Net
+  readonly engine: FeedEngine
+  /** Data connections out of this process; absent: as many as are wanted. */
+  readonly places?: FeedPlaces
+}
+
 /** What is done with a data connection out. */
 export type Work = (feed: FeedHandle) => void
 
 type Dialling = Out & { readonly state: 'dialling' }
+type Opened = Out & { readonly state: 'open' }
 
 type Out =
   | { readonly state: 'none' | 'refused' }
@@ -45,11 +54,13 @@ type Out =
       isWished: boolean
       /** What is to go on it first, in turn. */
       readonly waiting: Work[]
+      readonly free: FreePlace
     }
   | {
       readonly state: 'open'
       readonly feed: FeedHandle
       readonly isWished: boolean
+      readonly free: FreePlace
       /** Of the member, when the connection was opened. */
       readonly lacking: Lacking
     }
@@ -85,6 +96,7 @@ export class Neighbour {
 export class Neighbours {
   readonly #net: Net
   readonly #engine: FeedEngine
+  readonly #places: FeedPlaces
   readonly #fedOut: (feed: FeedHandle, lacking: Lacking) => void
   readonly #records = new Map<number, Neighbour>()
   readonly #byFeed = new Map<FeedHandle, Neighbour>()
@@ -95,12 +107,12 @@ export class Neighbours {
 
   /** `fedOut`: a data connection that the machine wished for is open. */
   constructor(
-    net: Net,
-    engine: FeedEngine,
+    { net, engine, places = new FeedPlaces() }: FeedPorts,
     fedOut: (feed: FeedHandle, lacking: Lacking) => void = () => {},
   ) {
     this.#net = net
     this.#engine = engine
+    this.#places = places
     this.#fedOut = fedOut
   }
 
@@ -136,8 +148,7 @@ export class Neighbours {
     try {
       return this.#net.link(connection, events)
     } catch (error) {
-      if (!(error instanceof FrError)) throw error
-      failed({ code: error.code, text: error.message })
+      failed(failureOf(error))
       return undefined
     }
   }
@@ -174,13 +185,13 @@ export class Neighbours {
     const { out } = member
     switch (out.state) {
       case 'none':
-        return this.#dial(member, way, { wanted: [events], isWished, waiting: [] })
+        return this.#dial(member, way, events, isWished)
       case 'dialling':
         out.wanted.push(events)
         out.isWished ||= isWished
         return
       case 'open':
-        if (isWished && !out.isWished) this.#open(member, out.feed, true, out.lacking)
+        if (isWished && !out.isWished) this.#open(member, { ...out, isWished: true })
         return events.opened(out.feed, out.lacking)
       case 'refused':
         return
@@ -204,21 +215,29 @@ export class Neighbours {
   /** No data connection to this member, now or later. */
   refuse(member: Neighbour): void {
     const { out } = member
-    member.out = { state: 'refused' }
+    leave(member, 'refused')
     if (out.state === 'open') this.#close(out.feed)
   }
 
-  #dial(member: Neighbour, { edge, ...place }: Way, wishes: Omit<Dialling, 'state'>): void {
+  #dial(member: Neighbour, { edge, ...place }: Way, events: OutEvents, isWished: boolean): void {
     const { number: to } = member
-    const dialling: Dialling = { state: 'dialling', ...wishes }
+    if (edge === undefined) {
+      const text = 'the origin gave no ticket for this member'
+      return events.failed({ code: 'ERR_FR_PROTOCOL', text })
+    }
+    let free: FreePlace
+    try {
+      free = this.#places.take()
+    } catch (error) {
+      return events.failed(failureOf(error))
+    }
+    const dialling: Dialling = { state: 'dialling', wanted: [events], isWished, waiting: [], free }
     member.out = dialling
     const failed = (failure: Failure): void => {
       if (member.out !== dialling) return
-      member.out = { state: 'none' }
+      leave(member, 'none')
       for (const events of dialling.wanted) events.failed(failure)
     }
-    if (edge === undefined)
-      return failed({ code: 'ERR_FR_PROTOCOL', text: 'the origin gave no ticket for this member' })
     this.#net.dial(
       { channel: 'data', to, ...place, edge },
       {
@@ -232,16 +251,15 @@ export class Neighbours {
   }
 
   #adopt(member: Neighbour, connection: Connection, dialled: Dialling): void {
-    const { wanted, isWished, waiting } = dialled
+    const { wanted, isWished, waiting, free } = dialled
     try {
       const { lacking = lacksAll } = connection
       const feed = this.#net.adopt(connection, 'out')
       this.#byFeed.set(feed, member)
-      this.#open(member, feed, isWished, lacking)
+      this.#open(member, { state: 'open', feed, isWished, lacking, free })
     } catch (error) {
-      if (!(error instanceof FrError)) throw error
-      member.out = { state: 'none' }
-      const failure = { code: error.code, text: error.message }
+      const failure = failureOf(error)
+      leave(member, 'none')
       for (const events of wanted) events.failed(failure)
       return
     }
@@ -252,10 +270,10 @@ export class Neighbours {
     }
   }
 
-  #open(member: Neighbour, feed: FeedHandle, isWished: boolean, lacking: Lacking): void {
-    member.out = { state: 'open', feed, isWished, lacking }
+  #open(member: Neighbour, opened: Opened): void {
+    member.out = opened
     this.#keepPace()
-    if (isWished) this.#fedOut(feed, lacking)
+    if (opened.isWished) this.#fedOut(opened.feed, opened.lacking)
   }
 
   // --- data connections in ---
@@ -292,7 +310,7 @@ export class Neighbours {
       member.fedBy = { state: 'none' }
       return { member }
     }
-    member.out = { state: 'none' }
+    leave(member, 'none')
     return { member, out }
   }
 
@@ -300,7 +318,9 @@ export class Neighbours {
   end(): void {
     this.#isEnded = true
     this.#net.end()
-    for (const { fedBy, link, asked } of this.#records.values()) {
+    for (const member of this.#records.values()) {
+      const { fedBy, link, asked } = member
+      leave(member, 'refused')
       if (fedBy.state === 'held') fedBy.connection.close()
       link?.destroy()
       asked?.link.destroy()
@@ -311,4 +331,17 @@ export class Neighbours {
     this.#byFeed.delete(feed)
     this.#engine.close(feed)
   }
+}
+
+/** There is no data connection out, now or never again: its place is free. */
+function leave(member: Neighbour, state: 'none' | 'refused'): void {
+  const { out } = member
+  if (out.state === 'dialling' || out.state === 'open') out.free()
+  member.out = { state }
+}
+
+/** Throws what is no FrError. */
+function failureOf(error: unknown): Failure {
+  if (!(error instanceof FrError)) throw error
+  return { code: error.code, text: error.message }
 }

@@ -21,6 +21,7 @@ import type { Primitives } from '../../protocol/primitives.js'
 import type { Edge } from '../../protocol/ticket.js'
 import type { Contents } from './contents.js'
 import { Executor } from './executor.js'
+import type { FeedPlaces } from './feed-places.js'
 import { Loop } from './loop.js'
 import { type Neighbour, Neighbours, type Way } from './neighbours.js'
 import type { Clock, Connection, FeedEngine, Link, Net, Target } from './ports.js'
@@ -45,6 +46,8 @@ export interface ReceiverPorts {
   readonly clock: Clock
   readonly net: Net
   readonly engine: FeedEngine
+  /** Data connections out of this process; absent: as many as are wanted. */
+  readonly places?: FeedPlaces
   readonly files: ReceiverFiles
   /** To the coordinator. */
   readonly link: Pick<Link, 'send'>
@@ -94,7 +97,7 @@ export class ReceiverSession {
     this.#ports = ports
     const { clock, net, engine } = ports
     this.machine = new NodeMachine(spec, clock.awakeMs())
-    this.#neighbours = new Neighbours(net, engine, (feed, { ranges }) => {
+    this.#neighbours = new Neighbours(ports, (feed, { ranges }) => {
       spec.contents.skip(engine, feed, ranges)
       this.#route()
     })

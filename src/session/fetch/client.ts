@@ -16,6 +16,7 @@ import type { Established } from '../../net/handshake.js'
 import type { ControlLink } from '../../net/link.js'
 import type { FeedHandle, FeedStats } from '../../ports.js'
 import type { Edge } from '../../protocol/ticket.js'
+import type { FreePlace } from '../driver/feed-places.js'
 import type { FeedOwner, ServedFile } from './served-file.js'
 
 type Frames<T extends Frame['type']> = Extract<Frame, { type: T }>
@@ -30,6 +31,7 @@ export class Client implements FeedOwner {
   readonly #link: ControlLink
   readonly #serving = new Serving()
   #feed: FeedHandle | undefined
+  #free: FreePlace = () => {}
   /** Digests that wait for the data connection. */
   #digestsOf: readonly RangePair[] = []
 
@@ -63,13 +65,14 @@ export class Client implements FeedOwner {
     throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}' on a fetch link`)
   }
 
-  /** Throws FrError when the connection broke meanwhile. */
-  adopt(established: Established): void {
+  /** `free` gives back its place. Throws FrError when the connection broke meanwhile. */
+  adopt(established: Established, free: FreePlace): void {
     const file = this.#served
     const { recordSeed: seed } = established.feed
     const spec = { transfer: file.transfer, direction: 'out', seed } as const
     const feed = adopt(file.engine, established, spec)
     this.#feed = feed
+    this.#free = free
     file.own(feed, this)
     for (const held of this.#serving.opened(0)) this.#list(feed, held)
     const waiting = this.#digestsOf
@@ -80,6 +83,7 @@ export class Client implements FeedOwner {
   /** The data connection is gone: the client opens another one, or leaves. */
   unfed(): void {
     this.#feed = undefined
+    this.#free()
     this.#serving.closed(0)
   }
 
@@ -93,6 +97,7 @@ export class Client implements FeedOwner {
     if (this.isOver) return
     this.isOver = true
     if (this.#feed !== undefined) this.file?.disown(this.#feed)
+    this.#free()
     this.file?.leave()
     if (this.#link.isOpen) this.#link.destroy()
   }

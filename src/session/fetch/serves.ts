@@ -16,6 +16,7 @@ import type { Frame } from '../../control/messages/types.js'
 import { linkOver } from '../../net/dial.js'
 import type { Established, Ticketed } from '../../net/handshake.js'
 import { decodeName } from '../../protocol/manifest.js'
+import type { FeedPlaces, FreePlace } from '../driver/feed-places.js'
 import { Client } from './client.js'
 import { type ContentKey, keyOf } from './served-content.js'
 import { type OpenSpec, ServedFile } from './served-file.js'
@@ -24,7 +25,11 @@ export interface ServesSpec extends OpenSpec {
   readonly log: Logger
   /** Clients at the same time. */
   readonly most: number
+  /** The data connections that the node sends on. */
+  readonly places: FeedPlaces
 }
+
+type ClientEdge = NonNullable<Client['edge']>
 
 export class Serves {
   readonly #spec: ServesSpec
@@ -79,7 +84,7 @@ export class Serves {
     )
     if (own?.edge?.id !== edgeId || to !== 0 || !own.isFeedAwaited)
       ticketed.refuse('ERR_FR_PROTOCOL', 'this data connection was not expected')
-    else void this.#adopt(own, own.edge, ticketed)
+    else this.#admit(own, own.edge, ticketed)
     return true
   }
 
@@ -132,18 +137,31 @@ export class Serves {
     return opening
   }
 
+  /** The client is told where the node sends to as many as it may. */
+  #admit(client: Client, edge: ClientEdge, ticketed: Ticketed): void {
+    try {
+      void this.#adopt(client, edge, ticketed, this.#spec.places.take())
+    } catch (error) {
+      const { code, message: text } = asFrError(error, 'ERR_FR_INTERNAL')
+      ticketed.refuse(code, text)
+    }
+  }
+
   async #adopt(
     client: Client,
-    edge: NonNullable<Client['edge']>,
+    edge: ClientEdge,
     ticketed: Ticketed,
+    free: FreePlace,
   ): Promise<void> {
     let established: Established | undefined
     try {
       established = await ticketed.go(edge)
-      if (client.isOver || !client.isFeedAwaited) return established.close()
-      client.adopt(established)
+      if (!client.isOver && client.isFeedAwaited) return client.adopt(established, free)
+      established.close()
+      free()
     } catch (error) {
       established?.close()
+      free()
       const { code, message: text } = asFrError(error, 'ERR_FR_NODE_LOST')
       const fields = { peer: client.address, code, text }
       this.#spec.log({ level: 'debug', event: 'feed-lost', fields })

@@ -4,6 +4,7 @@ import type { Dialler } from '../../net/dial.js'
 import type { DataDirHandle, DataEngine, HashPool, Storage } from '../../ports.js'
 import type { HeldWork } from '../../store/held/work.js'
 import type { NodeStore } from '../../store/node-store.js'
+import type { FeedPlaces } from '../driver/feed-places.js'
 import type { EngineRouter } from '../router.js'
 import type { Audience } from './acceptance.js'
 import type { ReceptionSpec } from './spec.js'
@@ -24,6 +25,8 @@ export interface Guest {
 
 export interface NodeHost {
   readonly engine: DataEngine
+  /** The data connections that the node sends on. */
+  readonly places: FeedPlaces
   readonly storage: Storage
   readonly router: EngineRouter
   readonly pool: HashPool

@@ -118,6 +118,7 @@ export class Reception {
         clock: processClock,
         net: new SocketNet(dialler, engine, part, () => this.#transfer as TransferHandle),
         engine,
+        places: this.#host.places,
         files: this.#files(),
         link: this.#link,
         primitives: nodePrimitives,

@@ -24,7 +24,7 @@ let served: string[]
 beforeEach(() => {
   net = new PretendNet()
   engine = new PretendEngine()
-  neighbours = new Neighbours(net, engine)
+  neighbours = new Neighbours({ net, engine })
   channel = 'pull'
   posted = []
   served = []

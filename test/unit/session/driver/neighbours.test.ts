@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type Failure, FrError } from '../../../../src/base/errors.js'
 import { limits } from '../../../../src/base/limits.js'
+import { FeedPlaces } from '../../../../src/session/driver/feed-places.js'
 import { type Neighbour, Neighbours } from '../../../../src/session/driver/neighbours.js'
 import { PretendConnection, PretendEngine, PretendNet, wayTo } from './pretend-ports.js'
 
@@ -14,7 +15,7 @@ let told: (number | Failure['code'])[]
 beforeEach(() => {
   net = new PretendNet()
   engine = new PretendEngine()
-  neighbours = new Neighbours(net, engine)
+  neighbours = new Neighbours({ net, engine })
   member = neighbours.of(3)
   told = []
 })
@@ -75,6 +76,34 @@ describe('the data connection to a member', () => {
       [[0], 500],
       [[0], undefined],
     ])
+  })
+
+  it('has a place among all that the process sends on, until it is gone', () => {
+    const places = new FeedPlaces(1)
+    const [one, other, third] = Array.from({ length: 3 }, () => {
+      return new Neighbours({ net, engine, places })
+    }) as [Neighbours, Neighbours, Neighbours]
+    const wish = (of: Neighbours): void => {
+      ;[neighbours, member] = [of, of.of(3)]
+      open()
+    }
+    wish(one)
+    wish(other)
+    expect([told, net.channels]).toEqual([['ERR_FR_LIMIT'], ['data to 3']])
+    // Not opened, refused, closed, over: then there is room for another one.
+    net.refuse()
+    wish(one)
+    net.answer()
+    one.refuse(one.of(3))
+    wish(other)
+    net.answer()
+    wish(third)
+    other.closed(1)
+    wish(other)
+    other.end()
+    wish(third)
+    net.answer()
+    expect(told).toEqual(['ERR_FR_LIMIT', 'ERR_FR_UNREACHABLE', 0, 1, 'ERR_FR_LIMIT', 2])
   })
 
   it('needs an edge', () => {

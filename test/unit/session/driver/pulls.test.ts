@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { limits } from '../../../../src/base/limits.js'
 import type { Fact } from '../../../../src/control/messages/facts.js'
 import type { Frame } from '../../../../src/control/messages/types.js'
+import { FeedPlaces } from '../../../../src/session/driver/feed-places.js'
 import { type Neighbour, Neighbours } from '../../../../src/session/driver/neighbours.js'
 import { Pulls } from '../../../../src/session/driver/pulls.js'
 import {
@@ -17,6 +18,7 @@ const ask = { type: 'pull', request: 1, ranges: [[0, 10]] } as const satisfies F
 
 let net: PretendNet
 let engine: PretendEngine
+let places: FeedPlaces
 let pulls: Pulls
 let neighbours: Neighbours
 let mate: Neighbour
@@ -26,7 +28,8 @@ let warned: string[]
 beforeEach(() => {
   net = new PretendNet()
   engine = new PretendEngine()
-  neighbours = new Neighbours(net, engine)
+  places = new FeedPlaces(1)
+  neighbours = new Neighbours({ net, engine, places })
   posted = []
   warned = []
   pulls = new Pulls(net, neighbours, {
@@ -63,6 +66,14 @@ describe('a mate that asks', () => {
     pulls.serve(1, 1, [[0, 10]])
     net.refuse()
     expect(link.said).toMatchObject([{ type: 'pullRefused', code: 'ERR_FR_UNREACHABLE' }])
+  })
+
+  it('is told when the process sends to as many as it may', () => {
+    places.take()
+    const link = accepted()
+    pulls.serve(1, 1, [[0, 10]])
+    expect(link.said).toMatchObject([{ type: 'pullRefused', request: 1, code: 'ERR_FR_LIMIT' }])
+    expect(net.channels).toEqual([])
   })
 
   it('for more than is sent is refused, once in the log', () => {
