@@ -34,6 +34,12 @@ function each(of: Readonly<Record<string, Check>>): Check {
 
 const planShare: Shape<Plan['shares'][number]> = { node: text, bytes: amount }
 
+const laterNode: Shape<Plan['later'][number]> = {
+  node: text,
+  bytesPerSecond: amount,
+  chainBytesPerSecond: amount,
+}
+
 const plan: Shape<Plan> = {
   event: one('plan'),
   transfer: text,
@@ -41,6 +47,7 @@ const plan: Shape<Plan> = {
   shape,
   groups: list(list(text, nodesMax), nodesMax),
   parents: list(orNull(amount), nodesMax),
+  later: each(laterNode),
   sites: list(orNull(text), nodesMax),
   shares: each(planShare),
   bytes: amount,

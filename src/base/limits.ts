@@ -175,6 +175,8 @@ export const limits = {
   rosterEntries: 256,
   /** Members of one plan: those whom a node has to know, or had to. */
   membersPerPlan: 257,
+  /** Milliseconds for which a relay is dealt ahead at its rate. */
+  dealtAheadMs: 150,
   /** Nodes of secondary groups that one group feeds. */
   fedLater: 32,
   /** Columns of groups that feed groups. */

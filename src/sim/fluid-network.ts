@@ -11,7 +11,7 @@ export interface FluidEdge {
   /** Rows of hosts: the origin's is 0. */
   readonly from: number
   readonly to: number
-  /** Index of the edge that brings what this one passes on; -1: the origin lists it. */
+  /** Index of the edge that brings what this one passes on; -1: its sender has all of it. */
   readonly parent: number
   /** It comes from no mate. */
   readonly isEntry: boolean
@@ -32,7 +32,7 @@ export class FluidNetwork {
   readonly moved: Float64Array
   /** Bytes that have left each row. */
   readonly sentBytes: Float64Array
-  /** Of origin edges: what was listed so far. */
+  /** Of edges without another before: what was listed or asked for so far. */
   readonly listed: Float64Array
   readonly #queues = new Map<number, { readonly edge: number; bytes: number }[]>()
   readonly #past: Float64Array[]
@@ -130,6 +130,11 @@ export class FluidNetwork {
     else queue.push({ edge, bytes })
   }
 
+  /** Bytes that a node asks of another, who has them. */
+  ask(edge: number, bytes: number): void {
+    this.listed[edge] = (this.listed[edge] as number) + bytes
+  }
+
   /** Listed on the origin's feed to this row and not sent. */
   queuedTo(row: number): number {
     return (this.#queues.get(row) ?? []).reduce((sum, { bytes }) => sum + bytes, 0)
@@ -211,7 +216,10 @@ export class FluidNetwork {
     let sum = 0
     for (let edge = first; edge < end; edge++) {
       const parent = this.#parents[edge] as number
-      const come = (late[parent] as number) * (1 - part) + (later[parent] as number) * part
+      const come =
+        parent < 0
+          ? (this.listed[edge] as number)
+          : (late[parent] as number) * (1 - part) + (later[parent] as number) * part
       const waits = Math.max(0, come - (this.sent[edge] as number))
       const end = this.#levels[tos[edge] as number] as number
       const across = this.#levels[vias[edge] as number] as number

@@ -13,6 +13,7 @@ import type { Frame, Route } from '../control/messages/types.js'
 import { Backlog, type MateSample } from '../control/receiver/backlog.js'
 import { encodeBody, encodeFrame } from '../protocol/frames.js'
 import { type FluidEdge, FluidNetwork } from './fluid-network.js'
+import { FluidPulls, pullEdges } from './fluid-pulls.js'
 import { SiteLinks } from './site-links.js'
 import {
   type Answer,
@@ -56,6 +57,7 @@ class FluidPush {
   readonly #wanted: Wanted
   readonly #dealer: Dealer
   readonly #network: FluidNetwork
+  readonly #pulls: FluidPulls
   /** Edges of the origin, by the row of the receiver and the route. */
   readonly #origins = new Map<string, number>()
   /** Nodes that the origin has edges to, with those. */
@@ -111,7 +113,7 @@ class FluidPush {
       ...(wanted.tellsRates && node),
     }))
     this.#dealer.chain.start(places)
-    const numbers = nodes.map((_, i) => i)
+    const numbers = [...nodes.keys()].filter((node) => !this.#dealer.chain.isSecondary(node))
     const sends = this.#dealer.handle({ type: 'started', nodes: numbers, nowMs: this.#startMs })
     const sites = new SiteLinks(grouping, nodes)
     const edges = this.#edges().map((edge): FluidEdge => {
@@ -133,6 +135,15 @@ class FluidPush {
       Float64Array.from(downlinks, perStep),
       sites.bytesPerSecond.map(perStep),
       latencyMs / this.#stepMs,
+    )
+    const { chain } = this.#dealer
+    this.#pulls = new FluidPulls(
+      this.#network,
+      edges,
+      bytes,
+      latencyMs,
+      { slow: chain.slow, above: (node) => chain.above(node) },
+      (row) => (nodes[row - 1]?.downlinkBytesPerSecond ?? 0) / 1000,
     )
     this.#fed = grouped(this.#origins.values(), (i) => (edges[i] as FluidEdge).to - 1)
     const feeds: Feed[][] = nodes.map(() => [])
@@ -161,6 +172,7 @@ class FluidPush {
     }
     this.#report(nowMs)
     this.#deal(nowMs)
+    this.#pulls.ask(this.#completeMs, nowMs)
     this.#network.step(nowMs >= this.#relaysFromMs)
     this.#nowMs = nowMs + this.#stepMs
     if (this.#nowMs > limits.simulatedMs)
@@ -220,7 +232,8 @@ class FluidPush {
       for (const { member, next } of tableOf(to - 1).get(route) ?? [])
         edges.push({ from: to, to: member + 1, parent: i, isEntry: next !== 0, route: next })
     }
-    return this.#bySender(edges)
+    const beside = pullEdges({ slow: chain.slow, above: (node) => chain.above(node) })
+    return this.#bySender([...edges, ...beside])
   }
 
   /** Those of a sender together, the senders in the order in which bytes come to them. */

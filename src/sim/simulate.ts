@@ -36,6 +36,7 @@ export function* simulatePush(wanted: Wanted, model: Model): Generator<void, Sim
   const forecast = forecastOf(shape, { strategy, file, origin, nodes, groups: grouping })
   const { groups, parents } = treeOf(wanted.tellsRates ? nodes : nodes.map(placeOf), {
     ...grouping,
+    ...(wanted.tellsRates && { load: { bytes, origin } }),
     shape: shape === 'unicast' ? 'group' : shape,
   })
   const answer = yield* (model === 'fluid' ? simulateFluid : simulateSessions)(wanted)

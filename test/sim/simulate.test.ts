@@ -54,6 +54,33 @@ describe('a simulated push', () => {
     expect(Math.abs(sessions.seconds / fluid.seconds - 1)).toBeLessThan(0.03)
   })
 
+  it('has slow nodes beside the tree, which the others do not wait for', async () => {
+    const slow = [5, 17]
+    const nodes = Array.from({ length: 24 }, (_, i) => ({
+      address: `h${i}:1`,
+      ...(slow.includes(i) && { uplinkBytesPerSecond: gigabit / 10 }),
+    }))
+    const push = { ...chain, nodes, groupSize: 4, bytes: 100_000_000 }
+    const [sessions, fluid] = await Promise.all(
+      (['sessions', 'fluid'] as const).map((model) => simulate({ ...push, model })),
+    )
+    if (sessions === undefined || fluid === undefined) throw new Error('two answers')
+    const boundOfOthers = push.bytes / gigabit
+    for (const { failed, groups, completeSeconds, predictedSeconds, seconds } of [
+      sessions,
+      fluid,
+    ]) {
+      expect(failed).toBe(0)
+      expect(groups.flat().filter((node) => slow.includes(node - 1))).toEqual([])
+      for (const [i, each] of completeSeconds.entries())
+        if (!slow.includes(i)) expect((each ?? 9) / boundOfOthers).toBeLessThan(1.25)
+      // Their own time comes after that of the tree.
+      expect(predictedSeconds).toBeGreaterThan(2 * boundOfOthers)
+      expect(seconds / (predictedSeconds ?? 0)).toBeLessThan(1.15)
+    }
+    expect(Math.abs(sessions.seconds / fluid.seconds - 1)).toBeLessThan(0.03)
+  })
+
   it.each(['sessions', 'fluid'] as const)('is the same for the same seed: %s', async (model) => {
     const [one, again, other] = [
       await simulate({ ...chain, model, seed: 7 }),

@@ -1,7 +1,7 @@
 /** The plan of a push as `--dry-run` prints it: what limits it, other shapes, who feeds whom. */
 import type { Plan } from '../../api/types.js'
 import { type Paint, printable, tableLines } from './text.js'
-import { count, formatBytes, formatDuration, formatPercent } from './units.js'
+import { count, formatBytes, formatDuration, formatPercent, formatRate } from './units.js'
 
 /** Groups that are drawn, and nodes that get a line of the table; the rest is counted. */
 const groupsMax = 24
@@ -9,8 +9,10 @@ const nodesMax = 64
 
 /** The first line of a push and the head of `--dry-run`. */
 export function planSummary(plan: Plan, name: string): string {
-  const nodes = plan.groups.reduce((sum, group) => sum + group.length, 0)
-  const groups = plan.groups.length > 1 ? ` in ${plan.groups.length} groups` : ''
+  const later = plan.later.length
+  const nodes = plan.groups.reduce((sum, group) => sum + group.length, later)
+  const beside = later > 0 ? ` and ${later} after them` : ''
+  const groups = plan.groups.length > 1 ? ` in ${plan.groups.length} groups${beside}` : ''
   const limiting = plan.limiting === null ? '' : ` (${printable(plan.limiting)})`
   const bound =
     plan.boundSeconds === null ? '' : `, bound ${formatDuration(plan.boundSeconds)}${limiting}`
@@ -31,6 +33,7 @@ export function planLines(plan: Plan, name: string, paint: Paint): string[] {
     `bound: ${known(plan.boundSeconds)}`,
     `limited by: ${plan.limiting === null ? 'unknown' : printable(plan.limiting)}`,
     ...drawing(plan),
+    ...laterLines(plan),
     ...shareLines(plan, paint),
   ]
 }
@@ -78,6 +81,22 @@ function drawing({ groups, parents, sites }: Plan): string[] {
   }
   const left = groups.length - groupsMax
   return left > 0 ? [...lines, `   and ${count(left, 'more group')}`] : lines
+}
+
+/** Nodes beside these groups, and how slow they are. */
+function laterLines({ later }: Plan): string[] {
+  const [first] = later
+  if (first === undefined) return []
+  const usual = formatRate(first.chainBytesPerSecond)
+  const shown = later
+    .slice(0, groupsMax)
+    .map((slow) => `   ${printable(slow.node)}: ${formatRate(slow.bytesPerSecond)}`)
+  const left = later.length - shown.length
+  return [
+    `once a group is complete (below half of ${usual}, the last is complete earlier so):`,
+    ...shown,
+    ...(left > 0 ? [`   and ${count(left, 'more node')}`] : []),
+  ]
 }
 
 function shareLines(plan: Plan, paint: Paint): string[] {

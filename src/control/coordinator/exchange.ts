@@ -9,12 +9,11 @@
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { Dealer, DealerFact, Send } from '../dealing/dealer.js'
 import { heldBySome } from '../holdings/have.js'
-import { firstBadHop } from '../members/blame.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
 import { Reach } from '../members/reach.js'
 import type { Sample } from '../messages/facts.js'
-import type { DetourReason, Frame, Lacking } from '../messages/types.js'
+import type { DetourReason, Frame, Lacking, Role } from '../messages/types.js'
 import type { Gap } from '../plan/ways.js'
 import { Beyond } from './beyond.js'
 import { OriginDigestSends } from './digest-sends.js'
@@ -94,25 +93,29 @@ export class OriginExchange {
   /** Makes the plan with these nodes, tells them, and begins. */
   start(group: readonly Peer[], nowMs: number): void {
     for (const peer of group) this.#enter(peer, nowMs)
-    const nodes = group.map((peer) => peer.node)
-    const receivers = group.filter((peer) => peer.isReceiver)
+    const { chain, strategy, shape } = this.#dealer
+    const ofRole = (role: Role): number[] =>
+      group.flatMap((peer) => (peer.role === role ? [peer.node] : []))
+    const [mirrors, gateways] = [new Set(ofRole('mirror')), new Set(ofRole('gateway'))]
+    chain.start(group.map(placeOf), mirrors, gateways)
+    const slow = group.filter((peer) => chain.isSecondary(peer.node))
+    for (const peer of slow) this.#waits(peer, 'it is slow: ')
+    const fed = group.filter((peer) => !chain.isSecondary(peer.node))
+    const nodes = fed.map((peer) => peer.node)
+    const receivers = fed.filter((peer) => peer.isReceiver)
     const have = new Map(receivers.map((peer) => [peer.node, peer.have]))
-    const mirrors = new Set(nodes.filter((node) => this.#peer(node).role === 'mirror'))
-    const gateways = new Set(nodes.filter((node) => this.#peer(node).role === 'gateway'))
-    this.#dealer.chain.start(group.map(placeOf), mirrors, gateways)
     const held = this.#heldBy(receivers)
     const sends = this.#dealer.handle({ type: 'started', nodes, have, mirrors, gateways, nowMs })
-    const { strategy, shape } = this.#dealer
-    const named = receivers.map((peer) => peer.node)
+    const named = ofRole('receiver')
     const shares = sharesOf(this.#dealer, this.#peers.all, named, this.#config)
-    for (const peer of group) this.#setRelay(peer)
+    for (const peer of fed) this.#setRelay(peer)
     this.plans.tellNow()
-    if (shape === 'unicast')
-      for (const peer of group) this.#digests.owes(peer, [[0, this.#config.bytes]])
-    else for (const peer of group) this.#tellHeld(peer, held)
+    const alone = shape === 'unicast' ? group : slow
+    for (const peer of alone) this.#digests.owes(peer, [[0, this.#config.bytes]])
+    if (shape !== 'unicast') for (const peer of fed) this.#tellHeld(peer, held)
     this.#list(sends)
-    const { receivers: groups, parents } = this.#dealer.chain
-    const plan = { strategy, shape, nodes: named, groups, parents, shares }
+    const { receivers: groups, parents, slow: later } = chain
+    const plan = { strategy, shape, nodes: named, groups, parents, later, shares }
     this.#outbox.wish({ type: 'announcePlan', plan })
     for (const { offset, length } of [...this.#source.digests.runs([[0, this.#config.bytes]])])
       this.hashed(offset, length, nowMs)
@@ -191,11 +194,15 @@ export class OriginExchange {
   /** It waits for the group that feeds it, and has the digests meanwhile. */
   #joinLater(peer: Peer, nowMs: number): void {
     this.#enter(peer, nowMs)
-    peer.trails('waiting')
-    this.#outbox.note('info', 'joined', peer, 'others bring it what they have, once they have all')
+    this.#waits(peer)
     this.plans.tellNow()
     this.#digests.direct(peer, [[0, this.#config.bytes]])
     this.#feedLater([peer.node], nowMs)
+  }
+
+  #waits(peer: Peer, why = ''): void {
+    peer.trails('waiting')
+    this.#outbox.note('info', 'joined', peer, `${why}others bring it all, once they have all`)
   }
 
   /** Those of these whose turn has come are told to ask for what they lack. */
@@ -254,13 +261,7 @@ export class OriginExchange {
 
   /** Blocks were bad at this node: the log names the hop. */
   wasBad(peer: Peer, frame: Frame & { type: 'bad' }): void {
-    const { offset, length } = frame
-    peer.bad.add(offset, length)
-    const known = this.#dealer.chain.neighbours(peer.node).map((node) => this.#peer(node))
-    const dealt = (node: number): readonly RangePair[] => this.#dealer.dealt(node)
-    const { from, to } = firstBadHop(known, peer, [offset, length], dealt)
-    const text = `offset ${offset}, length ${length}, first bad between ${from} and ${to}`
-    this.#outbox.note('warn', 'bad-block', peer, text)
+    this.#verdicts.wasBad(peer, frame)
   }
 
   /** The feed between two nodes is dead although both live. */

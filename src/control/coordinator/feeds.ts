@@ -10,7 +10,8 @@
  */
 import type { Dealer } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
-import { layOut, type Placed } from '../plan/layout.js'
+import type { Placed } from '../plan/layout.js'
+import { planTree } from '../plan/tree.js'
 
 export class OriginFeeds {
   /** Null: everybody is fed. */
@@ -20,7 +21,8 @@ export class OriginFeeds {
     if (shape === 'unicast' || shape === 'group') this.#foreseen = null
     else {
       const able = peers.filter(({ phase }) => phase === 'connecting')
-      const [first] = layOut(able.filter(({ isReceiver }) => isReceiver).map(placeOf), chain.wish)
+      const places = able.filter(({ isReceiver }) => isReceiver).map(placeOf)
+      const [first] = planTree(places, chain.wish).groups
       const senders = able.filter(({ isReceiver }) => !isReceiver).map(({ node }) => node)
       this.#foreseen = new Set([...(first?.nodes ?? []), ...senders])
     }

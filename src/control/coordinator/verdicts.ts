@@ -3,10 +3,13 @@
  * word about what it passes on is false.
  */
 import { limits } from '../../base/limits.js'
+import type { RangePair } from '../../base/ranges.js'
 import type { Dealer } from '../dealing/dealer.js'
 import { RelayClaims } from '../dealing/relay-claims.js'
+import { firstBadHop } from '../members/blame.js'
 import type { Peer } from '../members/peer.js'
 import { inOrder, type Peers } from '../members/peers.js'
+import type { Frame } from '../messages/types.js'
 import type { OriginOutbox } from './outbox.js'
 
 export class Verdicts {
@@ -34,6 +37,16 @@ export class Verdicts {
 
   get claimsDueMs(): number {
     return this.#claimsMs
+  }
+
+  /** Blocks were bad at this node: the log names the hop. */
+  wasBad(peer: Peer, { offset, length }: Frame & { type: 'bad' }): void {
+    peer.bad.add(offset, length)
+    const known = this.#dealer.chain.neighbours(peer.node).map((node) => this.#peers.of(node))
+    const dealt = (node: number): readonly RangePair[] => this.#dealer.dealt(node)
+    const { from, to } = firstBadHop(known, peer, [offset, length], dealt)
+    const text = `offset ${offset}, length ${length}, first bad between ${from} and ${to}`
+    this.#outbox.note('warn', 'bad-block', peer, text)
   }
 
   /** Relays must not wait for these receivers: they lag, or nobody hears from them. */

@@ -109,14 +109,16 @@ export function forecasts(
 
 /** The plan if every node took part. */
 export function planOf(shape: DealtShape, planning: Planning): PlanMade {
-  const { strategy, nodes, groups } = planning
-  const chain = treeOf(nodes, { ...groups, shape: shape === 'unicast' ? 'group' : shape })
+  const { strategy, nodes, groups, origin, file } = planning
+  const load = { bytes: file.dataBytes, origin }
+  const chain = treeOf(nodes, { ...groups, load, shape: shape === 'unicast' ? 'group' : shape })
   return {
     strategy,
     shape,
     nodes: [...nodes.keys()],
     groups: chain.groups,
     parents: chain.parents,
+    later: chain.slow,
     shares: sharesIn(chain, shape, planning),
   }
 }

@@ -15,7 +15,7 @@ import type { Role } from '../messages/types.js'
 import { PastUnits } from './past-units.js'
 
 /** A full window, in time; bounded, because a relay that is the bottleneck fills any window. */
-const windowSeconds = 0.15
+const windowSeconds = limits.dealtAheadMs / 1000
 /**
  * And no shorter than the way of a byte: a round trip to the relay, there with the byte and back
  * with the report, one until the mates have acknowledged it, and one for what waits meanwhile. Who

@@ -33,8 +33,9 @@ export function dealerOf(
   if (shape === 'unicast') return new UnicastDealer(strategy, bytes)
   const stock = strategy === 'classic' ? new Quotas(bytes, blockBytes) : new Pool(bytes)
   const { origin = {}, nodes = () => [] } = speeds
+  const dataBytes = holes.reduce((left, [, length]) => left - length, bytes)
   if (shape === 'group') return new GroupDealer(stock, () => relayRates(origin, nodes()), holes)
-  const chain = new Chain({ ...wish, shape })
+  const chain = new Chain({ ...wish, shape, load: { bytes: dataBytes, origin } })
   const rates = (): ReadonlyMap<number, number> => headRates(origin, nodes(), chain)
   return new ChainDealer(shape, chain, new GroupDealer(stock, rates, holes, false))
 }

@@ -22,7 +22,6 @@ import { type Column, type ColumnWish, Entries, type Gap, gapOf, type Way, wayOf
 
 /** The one route of a push of one group. */
 const groupRoute = 1
-
 const noNodes: ReadonlySet<number> = new Set()
 
 export class Chain {
@@ -78,6 +77,11 @@ export class Chain {
   /** The groups without those who only send. */
   get receivers(): number[][] {
     return this.#groups.all.map((group) => this.#groups.receivers(group))
+  }
+
+  /** Those who are fed later since they are slow, as it was planned. */
+  get slow(): Groups['slow'] {
+    return this.#groups.slow
   }
 
   /** Whom the coordinator feeds. */

@@ -1,9 +1,10 @@
 /** How long groups that feed groups take: what limits them, and how far they are from the bound. */
 import type { LinkSpeeds, NodeLink } from '../messages/copying.js'
 import { Chain } from './chain.js'
-import { layOut, type Placed, type PlannedGroup, type TreeWish } from './layout.js'
+import type { Placed, PlannedGroup, TreeWish } from './layout.js'
 import { bound, type Forecast } from './plan.js'
-import { type Crossing, crossings, treeRate, uplinkOf } from './rates.js'
+import { type Crossing, crossings, uplinkOf } from './rates.js'
+import { planTree, secondsOf } from './tree.js'
 
 const unlimited = Number.POSITIVE_INFINITY
 /** What one group holds back before the next has it: a turn of a lane, and a chunk. */
@@ -23,7 +24,8 @@ function placedOf(nodes: readonly NodeLink[]): Placed[] {
 
 /**
  * Bound and predicted time. All of it crosses the link between two sites once, which is part of
- * the bound. A column goes at the pace of the slowest node at which it enters a group.
+ * the bound. A column goes at the pace of the slowest node at which it enters a group. Nodes beside
+ * the tree take their time after that of the tree.
  */
 export function forecastTree(
   bytes: number,
@@ -35,13 +37,16 @@ export function forecastTree(
   // Nothing is known: no tree says more, and that of thousands takes a while.
   if (ofNodes.boundSeconds === null && (wish.siteLinks ?? []).length === 0) return ofNodes
   const links = new Map(nodes.entries())
-  const groups = layOut(placedOf(nodes), wish)
+  const load = { bytes, origin }
+  const told = { ...wish, load }
+  const tree = planTree(placedOf(nodes), told)
+  const { groups } = tree
   const base = withSites(bytes, ofNodes, crossings(groups, links, wish))
   if (base.boundSeconds === null || groups.length < 2)
     return { ...base, predictedSeconds: base.boundSeconds }
   const slowest = Math.min(...nodes.map((_, node) => uplinkOf(links, node)))
   const delay = (depthOf(groups) - 1) * (hopSeconds + hopBytes / slowest)
-  const seconds = bytes / treeRate(groups, links)
+  const seconds = secondsOf(tree, links, told, load)
   if (seconds <= base.boundSeconds * (1 + 1e-9))
     return { ...base, predictedSeconds: base.boundSeconds + delay }
   return { ...base, predictedSeconds: seconds + delay, limiting: 'uplinks' }

@@ -1,12 +1,14 @@
 /**
  * Who is in which group, and which group feeds which, while nodes come and go.
  *
- * Groups that are laid out are the primary tree. Whoever comes later is in a secondary group: it is
- * fed by one of those once that is complete, so that it takes nothing from the tree before.
+ * Groups that are laid out are the primary tree. Whoever comes later, or is too slow for them
+ * (tree.ts), is in a secondary group: it is fed by one of those once that is complete, so that it
+ * takes nothing from the tree before.
  */
 import { limits } from '../../base/limits.js'
 import { type ColumnSpan, columnsFor } from './columns.js'
-import { layOut, type Placed, type TreeWish } from './layout.js'
+import type { Placed, TreeWish } from './layout.js'
+import { planTree, type SlowNode } from './tree.js'
 
 export interface Group {
   /** In the order in which they were given; those that have left are not among them. */
@@ -35,6 +37,8 @@ export class Groups {
   readonly #left = new Map<number, OpenGroup>()
   /** Those who have no place in the layout: they only send. */
   readonly #senders = new Set<number>()
+  /** Nodes that are too slow for the tree, as it was planned. */
+  slow: readonly SlowNode[] = []
   /** Nodes of the largest group at the start. */
   #width = 0
 
@@ -46,9 +50,15 @@ export class Groups {
   start(nodes: readonly Placed[], senders: ReadonlySet<number>): void {
     const sites = new Map(nodes.map(({ node, site }) => [node, site]))
     const receivers = nodes.filter(({ node }) => !senders.has(node))
-    for (const { nodes: members, parent } of layOut(receivers, this.#wish))
+    const { groups, slow } = planTree(receivers, this.#wish)
+    for (const { nodes: members, parent } of groups)
       this.#add(parent === null ? null : (this.#all[parent] as OpenGroup), members, sites)
     this.#width = Math.max(0, ...this.#all.map(({ members }) => members.length))
+    this.slow = slow
+    for (const { node } of slow) {
+      const site = sites.get(node)
+      this.#joinSecondary({ node, ...(site !== undefined && { site }) })
+    }
   }
 
   get all(): readonly Group[] {

@@ -43,6 +43,8 @@ export type Handover = (typeof handovers)[number]
 
 export interface TreeWish extends GroupWish {
   readonly shape: TreeShape
+  /** What is to be sent, and what of it the coordinator sends at most; else nobody is slow. */
+  readonly load?: { readonly bytes: number; readonly origin: LinkSpeeds } | undefined
 }
 
 export interface PlannedGroup {

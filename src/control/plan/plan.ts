@@ -10,6 +10,7 @@
 import type { RangePair } from '../../base/ranges.js'
 import type { LinkSpeeds, NodeLink } from '../messages/copying.js'
 import type { Shape, Strategy } from '../messages/types.js'
+import type { SlowNode } from './tree.js'
 
 export type { LinkSpeeds, NodeLink }
 
@@ -23,6 +24,8 @@ export interface PlanMade {
   readonly groups: readonly (readonly number[])[]
   /** Of each group the index of the one that feeds it; null: the coordinator does. */
   readonly parents: readonly (number | null)[]
+  /** Nodes that are in none of these: they are slow, and fed once a group is complete. */
+  readonly later: readonly SlowNode[]
   readonly shares: readonly RangePair[]
 }
 

@@ -2,6 +2,7 @@
  * What a tree of groups can carry: each column at the pace of the slowest node at which it enters a
  * group, all of them no faster than the links between sites that they cross.
  */
+import { limits } from '../../base/limits.js'
 import type { LinkSpeeds } from '../messages/copying.js'
 import { columnsFor, placeIn } from './columns.js'
 import { type PlannedGroup, siteRate, type TreeWish } from './layout.js'
@@ -15,6 +16,8 @@ export interface ColumnRate {
   readonly head: number
   /** Unlimited where no uplink on its way is known. */
   readonly bytesPerSecond: number
+  /** What its head could pass on of it. */
+  readonly headBytesPerSecond: number
 }
 
 /** By column. An entry sends what comes to all its mates, and once more for each group it feeds. */
@@ -38,6 +41,7 @@ export function columnRates(groups: readonly PlannedGroup[], links: Links): Colu
   }
   return columns.map(({ width, entries }) => ({
     head: entries[0] as number,
+    headBytesPerSecond: rateAt(entries[0] as number, width),
     bytesPerSecond: entries.reduce(
       (least, node) => Math.min(least, rateAt(node, width)),
       unlimited,
@@ -45,9 +49,22 @@ export function columnRates(groups: readonly PlannedGroup[], links: Links): Colu
   }))
 }
 
+/**
+ * Seconds that the slowest column goes on for when all others have ended: what its head was dealt
+ * ahead, at the pace of the head, waits at its slowest place. `most`: what is dealt to all heads.
+ */
+export function tailSeconds(columns: readonly ColumnRate[], most: number): number {
+  return columns.reduce((longest, { bytesPerSecond, headBytesPerSecond }) => {
+    const ahead = Math.min(headBytesPerSecond, most / columns.length) / bytesPerSecond - 1
+    return ahead > 0 && ahead < unlimited
+      ? Math.max(longest, (ahead * limits.dealtAheadMs) / 1000)
+      : longest
+  }, 0)
+}
+
 /** What all columns carry together. */
-export function treeRate(groups: readonly PlannedGroup[], links: Links): number {
-  return columnRates(groups, links).reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0)
+export function treeRate(columns: readonly ColumnRate[]): number {
+  return columns.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0)
 }
 
 export interface Crossing {

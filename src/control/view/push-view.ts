@@ -202,6 +202,8 @@ export interface Plan {
   readonly groups: readonly (readonly string[])[]
   /** Of each group the index of the one that feeds it; null: the origin does. */
   readonly parents: readonly (number | null)[]
+  /** Nodes beside these groups: slow ones, each fed once a group is complete. Bytes a second. */
+  readonly later: readonly LaterNode[]
   /** Where each group stands; null: not known. */
   readonly sites: readonly (string | null)[]
   readonly shares: readonly { readonly node: string; readonly bytes: number }[]
@@ -215,6 +217,13 @@ export interface Plan {
   readonly boundSeconds: number | null
   /** For example `origin uplink`, `downlink of HOST:PORT`, `uplinks`. */
   readonly limiting: string | null
+}
+
+export interface LaterNode {
+  readonly node: string
+  /** What it passes on, or receives where that is less; what most others do. */
+  readonly bytesPerSecond: number
+  readonly chainBytesPerSecond: number
 }
 
 /** Who brought the bytes: one relay's part. */
@@ -307,6 +316,7 @@ export function planView(
     shape: plan.shape,
     groups: plan.groups.map((group) => group.map(addressOf)),
     parents: plan.parents,
+    later: plan.later.map(({ node, ...rates }) => ({ node: addressOf(node), ...rates })),
     sites: plan.groups.map(([first]) => (first === undefined ? null : linkOf(first).site) ?? null),
     shares: nodes.map((node, i) => ({ node, bytes: plan.shares[i]?.[1] ?? 0 })),
     ...file,

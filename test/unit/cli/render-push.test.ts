@@ -62,6 +62,16 @@ describe('the plan', () => {
       '10.0.0.2:7400      1  64.0 MiB    50%',
       '10.0.0.3:7400      1  64.0 MiB    50%',
     ]))
+  it('names slow nodes beside the groups', () => {
+    const slow = { bytesPerSecond: 1_000_000, chainBytesPerSecond: 10_000_000 }
+    const groups = [['a:1', 'b:1'], ['c:1']]
+    const tree = { ...plan, groups, parents: [null, 0], later: [{ node: 'd:1', ...slow }] }
+    expect(planSummary(tree, 'x')).toContain('to 4 nodes in 2 groups and 1 after them')
+    const lines = planLines(tree, 'x', plain)
+    const at = lines.findIndex((line) => line.startsWith('once a group is complete'))
+    expect(lines[at]).toContain('below half of 10.0 MB/s')
+    expect(lines[at + 1]).toBe('   d:1: 1.00 MB/s')
+  })
   it.each([
     [0, '0%'],
     [MIB, '50%'],

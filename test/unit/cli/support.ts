@@ -52,6 +52,7 @@ export const planOf = (over: Partial<Plan> = {}): Plan => ({
   shape: 'group',
   groups: [['10.0.0.2:7400', '10.0.0.3:7400']],
   parents: [null],
+  later: [],
   sites: [null],
   shares: [
     { node: '10.0.0.2:7400', bytes: 64 * MIB },

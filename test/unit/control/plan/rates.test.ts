@@ -21,9 +21,9 @@ describe('rates of columns', () => {
   it('are those of their slowest places: a copy for each mate and one for the next group', () => {
     const rates = columnRates(groups, links(6)).map(({ bytesPerSecond }) => bytesPerSecond)
     expect(rates).toEqual([10, 10, 1, 10])
-    expect(treeRate(groups, links(6))).toBe(31)
+    expect(treeRate(columnRates(groups, links(6)))).toBe(31)
     // Nobody hangs on the last group.
-    expect(treeRate(groups, links(10))).toBeCloseTo(30 + 4 / 3)
+    expect(treeRate(columnRates(groups, links(10)))).toBeCloseTo(30 + 4 / 3)
   })
 
   it('are what heads are to forward, as far as the origin and their downlinks allow', () => {
