@@ -43,9 +43,10 @@ export class Uplink {
     this.bytesPerMs *= factor
   }
 
-  /** This sender may have something to send. */
+  /** This sender may have something to send. While a chunk of it leaves, that one comes first. */
   wake(sender: Sender): void {
-    if (!sender.isWaiting) {
+    const isServed = sender === this.#served || sender === this.#firstServed
+    if (!sender.isWaiting && !isServed) {
       sender.isWaiting = true
       if (sender.isFirst) this.#first.push(sender)
       else this.#ring.push(sender)
