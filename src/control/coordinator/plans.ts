@@ -104,7 +104,7 @@ export class OriginPlans {
     const numbers = new Set([...this.#dealer.chain.takeTouched(), ...this.#moved])
     this.#moved = []
     for (const node of numbers) this.#shares.look(this.#peers.of(node))
-    for (const member of this.#shares.divide([...serving], this.#dealer.shape === 'unicast'))
+    for (const member of this.#shares.divide(serving, this.#dealer.shape === 'unicast'))
       if (member !== this.#origin.number) numbers.add(member)
     if (this.#shares.isOn) this.#paceOrigin(serving)
     const touched = [...numbers].map((node) => this.#peers.of(node))

@@ -86,7 +86,7 @@ export class SiteShares {
   }
 
   /** Divides the links anew. Returns whose shares are others now. */
-  divide(serving: readonly Peer[], isUnicast: boolean): number[] {
+  divide(serving: Iterable<Peer>, isUnicast: boolean): number[] {
     if (!this.isOn) return []
     const wanted = this.#wanted(serving, isUnicast)
     const isLate = this.#isRaising && this.#loweredMs !== undefined
@@ -103,7 +103,7 @@ export class SiteShares {
     return [...members].filter((one) => text(before.get(one)) !== text(this.#shares.get(one)))
   }
 
-  #wanted(serving: readonly Peer[], isUnicast: boolean): Map<number, Map<string, number>> {
+  #wanted(serving: Iterable<Peer>, isUnicast: boolean): Map<number, Map<string, number>> {
     /** By link, and then by sender, the columns. */
     const links = new Map<string, { rate: number; site: string; by: Map<number, number> }>()
     const add = (member: number, from: string | undefined, to: Peer, columns: number): void => {
