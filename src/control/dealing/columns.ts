@@ -13,7 +13,12 @@ interface Waiting {
   /** At the slowest place, and what the column was dealt since that was known. */
   worstBytes: number
   dealtBytes: number
+  /** What it was dealt lately for its width, beyond the column of its head that had the least. */
+  turnBytes: number
 }
+
+/** What of its turn a column keeps at each unit of its head: what waits outweighs some 50 units. */
+const turnKept = 0.98
 
 export class Columns {
   readonly #chain: Chain
@@ -28,19 +33,37 @@ export class Columns {
     return this.#backlogs.get(node) ?? 0
   }
 
-  /** Of these columns the one where the least waits. */
+  /** Of these columns the one where the least waits; where nothing does they take turns by width. */
   idlest(columns: readonly number[]): number | undefined {
     if (columns.length < 2) return columns[0]
     const waits = (column: number): number => {
-      const { worstBytes, dealtBytes } = this.#of(column)
-      return worstBytes + dealtBytes
+      const { worstBytes, dealtBytes, turnBytes } = this.#of(column)
+      return worstBytes + dealtBytes + turnBytes
     }
     return columns.reduce((best, one) => (waits(one) < waits(best) ? one : best))
   }
 
   /** It carries so many bytes more. */
   deal(column: number, length: number): void {
-    this.#of(column).dealtBytes += length
+    const waiting = this.#of(column)
+    waiting.dealtBytes += length
+    this.#turn(column, waiting, length)
+  }
+
+  /** Columns of one head differ in width where groups differ in size. */
+  #turn(column: number, waiting: Waiting, length: number): void {
+    const head = this.#chain.headOf(column)
+    if (head === undefined) return
+    const own = this.#chain.columnsFrom(head)
+    const columns = own.includes(column) ? own : this.#chain.pastsFrom(head)
+    const widths = columns.map((one) => this.#chain.widthOf(one))
+    // One that took the place of several has none of its own.
+    if (columns.length < 2 || widths.includes(0)) return
+    const mean = widths.reduce((sum, one) => sum + one, 0) / widths.length
+    waiting.turnBytes += (length * mean) / this.#chain.widthOf(column)
+    const all = columns.map((one) => this.#of(one))
+    const least = Math.min(...all.map(({ turnBytes }) => turnBytes))
+    for (const one of all) one.turnBytes = (one.turnBytes - least) * turnKept
   }
 
   /**
@@ -70,8 +93,9 @@ export class Columns {
     const route = this.#chain.routeOf(column)
     const known = this.#columns.get(column)
     if (known?.route === route) return known
-    const { worstBytes = 0, dealtBytes = 0 } = known ?? {}
-    const waiting = { route, backlogs: new LeastFirst<number>(), worstBytes, dealtBytes }
+    const { worstBytes = 0, dealtBytes = 0, turnBytes = 0 } = known ?? {}
+    const backlogs = new LeastFirst<number>()
+    const waiting = { route, backlogs, worstBytes, dealtBytes, turnBytes }
     const [, ...beyond] = this.#chain.entriesOf(column)
     for (const node of beyond) waiting.backlogs.set(node, -this.backlog(node))
     this.#columns.set(column, waiting)

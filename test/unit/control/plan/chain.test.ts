@@ -153,6 +153,7 @@ describe('a chain of groups', () => {
     [[4, 4], 4],
     [[6, 5, 5], 10],
     [[14, 13, 13], 26],
+    [[16, 16, 15], 30],
     [[1, 4, 2], 4],
   ])('has columns that groups of %j can share evenly: %i', (sizes, count) => {
     const columns = columnsFor(sizes)
