@@ -155,12 +155,12 @@ export class Connections {
   dial(from: LinkEnd, target: Target, events: DialEvents): void {
     const { timeline, network, scenario } = this.#world
     const { to, channel } = target
-    const { latencyMs, cannotDial } = network.edge(from.place, to)
+    const { latencyMs, cannotDial, breaksAtMs } = network.edge(from.place, to)
     const node = scenario.nodes[to] as Scenario['nodes'][number]
     const isFromOrigin = from.place === originIndex
     const failed = (code: FrErrorCode): void =>
       from.host.run(() => events.failed({ code, text: 'as simulated' }))
-    if (cannotDial && !isFromOrigin)
+    if (cannotDial && !isFromOrigin && timeline.nowMs >= (breaksAtMs ?? 0))
       return timeline.after(limits.connectMs, () => failed('ERR_FR_UNREACHABLE'))
     const trips = channel === 'data' && !isFromOrigin ? 3 : 6
     timeline.after(channel === 'control' ? node.connectMs : trips * latencyMs, () => {

@@ -58,6 +58,7 @@ export interface EdgeScenario {
   /** It moves nothing in this span. */
   readonly stallAtMs: number | null
   readonly stallMs: number
+  /** Nobody gets through; where it breaks, from then on. The origin always does. */
   readonly cannotDial: boolean
 }
 

@@ -149,7 +149,9 @@ describe('simulated pushes to a chain of groups', () => {
     const chain = { ...evenChain(16, 4), originUplinkBytesPerMs: uplink }
     const edges = chain.edges.map((row, from) =>
       row.map((edge, to) =>
-        from === 3 && lost.includes(to) ? { ...edge, breaksAtMs: 300 + 10 * to } : edge,
+        from === 3 && lost.includes(to)
+          ? { ...edge, breaksAtMs: 300 + 10 * to, cannotDial: true }
+          : edge,
       ),
     )
     const { outcomes, copies, logged } = run({ ...chain, edges })

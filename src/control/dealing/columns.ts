@@ -33,7 +33,7 @@ export class Columns {
     return this.#backlogs.get(node) ?? 0
   }
 
-  /** Of these columns the one where the least waits; where nothing does they take turns by width. */
+  /** The one where the least waits; where nothing does they take turns by their width. */
   idlest(columns: readonly number[]): number | undefined {
     if (columns.length < 2) return columns[0]
     const waits = (column: number): number => {
