@@ -54,6 +54,7 @@ import { OfferReader } from './offers.js'
 import { noCopies, noFiles, Questions } from './questions.js'
 import { QuietLog } from './quiet-log.js'
 import { requireSpace } from './space.js'
+import { follow, requireOrigin } from './succession.js'
 
 export class NodeService implements NodeHost {
   readonly engine: DataEngine
@@ -251,16 +252,20 @@ export class NodeService implements NodeHost {
     let reception: Reception | undefined
     const events: LinkEvents = {
       onFrame: (frame) => {
-        if (reception !== undefined) return reception.onFrame(frame)
-        reception = this.#offered(reader, frame, established, link)
-        if (reception === undefined) return
-        this.#idleLinks.delete(link)
-        reception.start()
+        if (reception !== undefined) return reception.onFrame(link, frame)
+        if (frame.type === 'succeed') {
+          const { nodeId = '' } = established.peer ?? {}
+          reception = follow(this.#receptions.get(frame.transfer), frame, nodeId, link)
+        } else {
+          reception = this.#offered(reader, frame, established, link)
+          reception?.start()
+        }
+        if (reception !== undefined) this.#idleLinks.delete(link)
       },
       onClose: (code, text) => {
         this.#idleLinks.delete(link)
         if (reception === undefined) this.#refused(code, text)
-        else reception.onLinkClosed(code, text)
+        else reception.onLinkClosed(link, code, text)
       },
       lastWord: (code, text) =>
         reception === undefined ? { type: 'refuse', code, text } : { type: 'failed', code, text },
@@ -291,6 +296,7 @@ export class NodeService implements NodeHost {
       }
       const originId = established.peer?.nodeId ?? ''
       const before = this.#receptions.get(offer.transfer)
+      requireOrigin(before)
       if (before !== undefined && before.spec.originId !== originId)
         throw new FrError('ERR_FR_BUSY', 'this transfer is running here')
       const reception = new Reception(this, link, {

@@ -107,7 +107,18 @@ const frameTable: FrameTable = {
     5,
     (body) => ({
       stream: body.integer('stream', 0, streamMax),
-      fileDigest: readFileDigest(body, 'fileDigest'),
+      fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
+    }),
+  ],
+  succeed: [
+    12,
+    (body) => ({ transfer: body.hex('transfer', 32), term: readTerm(body.object('term')) }),
+  ],
+  holds: [
+    31,
+    (body) => ({
+      have: body.ranges('have', limits.needRanges),
+      fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
     }),
   ],
   beat: [6, empty],

@@ -47,6 +47,8 @@ export interface Part {
   readonly from: () => number
   /** This side decides whom gateways connect to. */
   readonly isOrigin: boolean
+  /** No data connection follows a link. */
+  readonly isLinksOnly?: boolean
 }
 
 interface Dialled {

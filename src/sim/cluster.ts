@@ -239,7 +239,19 @@ export class Cluster {
   }
 
   isMember(node: number): boolean {
-    return !this.isOut(node) && this.#machine.peers[node]?.hasLink === true
+    return !this.#origin.isDead && !this.isOut(node) && this.#machine.peers[node]?.hasLink === true
+  }
+
+  /** Nodes that have coordinated in the origin's stead, and what they logged. */
+  readonly successions: { readonly node: number; readonly event: string }[] = []
+
+  noted(node: number, event: string): void {
+    this.successions.push({ node, event })
+  }
+
+  /** Whether it still runs. */
+  lives(place: number): boolean {
+    return this.#hostOf(place).runs
   }
 
   get isSlow(): boolean {
@@ -280,18 +292,27 @@ export class Cluster {
           return node.accept(from, target, connection, told)
         }
         told(true)
-        this.#serve(place, host, connection())
+        this.#serve(from, place, host, connection())
       },
     }
   }
 
-  /** What a node does with a control link (agent/node-service.ts): first comes an offer. */
-  #serve(place: number, host: SimHost, { link }: SimConnection): void {
+  /**
+   * What a node does with a control link (agent/node-service.ts): first comes an offer, or the word
+   * of a member that takes over.
+   */
+  #serve(from: number, place: number, host: SimHost, { link }: SimConnection): void {
     const offered: Frame[] = []
     let node: SimNode | undefined
     link?.hear({
       onFrame: (frame) => {
-        if (node !== undefined) return node.events.onFrame(frame)
+        if (node !== undefined) return node.events(link).onFrame(frame)
+        if (frame.type === 'succeed') {
+          const failure = this.nodes[place]?.succeed(link, frame.term, this.idOf(from))
+          if (failure === null) node = this.nodes[place]
+          else link.send({ type: 'refuse', ...(failure ?? noTransfer) })
+          return
+        }
         offered.push(frame)
         const complete = readOffer(offered)
         if (complete === undefined) return
@@ -299,7 +320,7 @@ export class Cluster {
         this.nodes[place] = node
         node.start()
       },
-      onClose: (code, text) => node?.events.onClose(code, text),
+      onClose: (code, text) => node?.events(link).onClose(code, text),
     })
   }
 
@@ -379,6 +400,8 @@ export class Cluster {
     this.network.stallFrom(node)
   }
 }
+
+const noTransfer = { code: 'ERR_FR_NO_TRANSFER', text: 'no offer has come' } as const
 
 /** Numbers are places: behind all others come gateways, then mirrors. */
 function membersOf(scenario: Scenario): Pick<OriginConfig, 'nodes' | 'mirrors' | 'gateways'> {

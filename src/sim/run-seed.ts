@@ -3,6 +3,7 @@ import { limits } from '../base/limits.js'
 import type { NodeSettled } from '../control/messages/types.js'
 import { Cluster, type SimResult } from './cluster.js'
 import { linkOf, type Scenario, scenarioOf } from './scenario.js'
+import type { SimNode } from './sim-node.js'
 
 export function runSeed(seed: number): SimResult {
   return runScenario(scenarioOf(seed))
@@ -83,6 +84,7 @@ function checkFigures(
  */
 function checkOrphans({ nodes }: Scenario, cluster: Cluster): void {
   const { numbers, roster, deal } = cluster.standbys
+  const isSucceeded = cluster.successions.length > 0
   for (const [i, node] of cluster.nodes.entries()) {
     const { trouble = null } = nodes[i] ?? {}
     if (node === undefined || trouble === 'killed' || trouble === 'hung') continue
@@ -91,7 +93,7 @@ function checkOrphans({ nodes }: Scenario, cluster: Cluster): void {
       throw new Error(`node ${i} ended for no reason`)
     if (failure?.code !== 'ERR_FR_ORIGIN_LOST') continue
     if (!node.keepsPartial) throw new Error(`node ${i} has lost what it had verified`)
-    if (!numbers.includes(i)) continue
+    if (!numbers.includes(i) || isSucceeded) continue
     const { replica } = node
     for (const [told, held] of [
       [roster, replica.roster],
@@ -99,6 +101,26 @@ function checkOrphans({ nodes }: Scenario, cluster: Cluster): void {
     ])
       if (JSON.stringify(told) !== JSON.stringify(held))
         throw new Error(`standby ${i} does not know what it was told last`)
+  }
+}
+
+/**
+ * Where nothing else goes wrong, those that had a plan and together hold every block publish it;
+ * else all of them name the same missing ranges.
+ */
+export function checkSurvivors({ bytes, blockBytes }: Scenario, cluster: Cluster): void {
+  const survivors = cluster.nodes.filter(
+    (node): node is SimNode => node !== undefined && cluster.lives(node.node) && node.hasPlan,
+  )
+  const blocks = Array.from({ length: Math.ceil(bytes / blockBytes) }, (_, block) => block)
+  const isWhole = blocks.every((block) => survivors.some((node) => node.isVerified(block)))
+  const [first] = survivors
+  for (const { node, failure, publications } of survivors) {
+    const outcome = `${failure?.code}: ${failure?.text}`
+    if (isWhole && (failure !== null || publications !== 1))
+      throw new Error(`node ${node} has not finished what survivors hold together: ${outcome}`)
+    if (!isWhole && (failure?.text !== first?.failure?.text || !failure?.text.includes('nobody')))
+      throw new Error(`node ${node} does not name what is missing as others do: ${outcome}`)
   }
 }
 

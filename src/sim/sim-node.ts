@@ -2,15 +2,20 @@
  * A simulated node: the shipping session (session/driver/receiver.ts) over a simulated engine,
  * network and disk, with the checks of what must never happen.
  */
+
+import { hexOf } from '../base/bytes.js'
 import { type Failure, FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
-import type { Frame, Lacking } from '../control/messages/types.js'
+import type { Frame, Lacking, PlanFrame, RosterFrame, Term } from '../control/messages/types.js'
 import type { Found, NodeFact } from '../control/receiver/events.js'
 import type { Replica } from '../control/receiver/replica.js'
+import type { DigestSpec } from '../ports.js'
+import { edgeOf } from '../protocol/ticket.js'
 import type { Link, LinkEvents, Target } from '../session/driver/ports.js'
 import { type ReceiverFiles, ReceiverSession } from '../session/driver/receiver.js'
-import { contentsOf, pretended } from './codec.js'
+import { SuccessorSession } from '../session/driver/successor.js'
+import { contentsOf, pretended, pretendedAuthor } from './codec.js'
 import type { Connections, SimConnection } from './connections.js'
 import { digestBytes, SimFile, sumOf } from './content.js'
 import { SimEngine } from './engine.js'
@@ -26,6 +31,8 @@ export interface NodeWorld {
   readonly network: Network
   readonly connections: Connections
   idOf(place: number): string
+  /** A node that coordinates in the origin's stead has logged this. */
+  noted(node: number, event: string): void
   /** The origin has given this node up. */
   isOut(node: number): boolean
   /** The origin is connected to this node, and has not given it up. */
@@ -60,6 +67,10 @@ export class SimNode {
   readonly #engine: SimEngine
   readonly #session: ReceiverSession
   readonly #strangers: Stranger[] = []
+  readonly #signed: DigestSpec[] = []
+  readonly #net: () => SimNet
+  /** To whoever coordinates. */
+  #link: Link
   #diskFreeMs = 0
   #checkedBytes = 0
 
@@ -77,6 +88,7 @@ export class SimNode {
     this.#world = world
     this.#host = host
     this.#scenario = scenario
+    this.#link = link
     this.file = new SimFile(bytes, blockBytes)
     this.scratch = new SimFile(bytes, blockBytes)
     this.#before = new SimFile(bytes, blockBytes)
@@ -97,14 +109,15 @@ export class SimNode {
     const originId = world.idOf(originIndex)
     const contents = contentsOf(bytes, blockBytes)
     const about = { bytes, blockBytes, digestBytes }
-    const net = new SimNet(world.connections, end, this.#engine, (frame) => {
-      if (!world.isUnchecked) this.#checkWord(frame)
-    })
+    this.#net = () =>
+      new SimNet(world.connections, end, this.#engine, (frame) => {
+        if (!world.isUnchecked) this.#checkWord(frame)
+      })
     this.#session = new ReceiverSession(
       { ...about, originId, silenceMs, contents, isGateway: role === 'gateway', seed: node },
       {
         clock: host,
-        net,
+        net: this.#net(),
         engine: this.#engine,
         files: this.#files(),
         link,
@@ -116,6 +129,10 @@ export class SimNode {
         log: (_, event) => {
           if (event === 'asked-again') this.asks++
         },
+        signed: (record) => this.#signed.push(record),
+        signedFor: (ranges) =>
+          this.#signed.filter((run) => ranges.some((range) => meet(run, range))),
+        takeOver: (term) => this.#takeOver(term, silenceMs),
         introduced: () => this.#lookAtStrangers(),
         ended: ({ failure, keepPartial }) => {
           this.failure = failure
@@ -123,7 +140,7 @@ export class SimNode {
           this.hasEnded = true
           this.#engine.closeAll()
           this.#lookAtStrangers()
-          link.close()
+          this.#link.close()
         },
         crashed: (error) => {
           throw error
@@ -136,15 +153,52 @@ export class SimNode {
     this.#session.start()
   }
 
-  /** What comes on the control link. */
-  get events(): LinkEvents {
+  /** What comes on this control link. */
+  events(link: Link): LinkEvents {
     return {
       onFrame: (frame) => {
         if (frame.type === 'finish') this.#checkFarewells()
-        this.#told(() => this.#session.onFrame(frame))
+        this.#told(() => this.#session.onFrame(link, frame))
       },
-      onClose: (code, text) => this.post({ type: 'unlinked', member: originIndex, code, text }),
+      onClose: (code, text) =>
+        this.#host.run(() => this.#told(() => this.#session.onLinkClosed(link, code, text))),
     }
+  }
+
+  /** As ReceiverSession says; the link of the last coordinator closes. */
+  succeed(link: Link, term: Term, nodeId: string): Failure | null {
+    const before = this.#link
+    const failure = this.#session.succeed(link, term, nodeId)
+    if (failure !== null) return failure
+    this.#link = link
+    before.close()
+    return null
+  }
+
+  #takeOver(term: Term, silenceMs: number): void {
+    const { plan, replica } = this.#session.machine.neighbours
+    const { bytes, blockBytes } = this.file
+    const { strategy, shape } = plan as PlanFrame
+    const { entries: roster } = replica.roster as RosterFrame
+    const edges = (...ends: [number, number]) => {
+      const { id, secret } = edgeOf(pretended, pretendedAuthor.publicKey, ends)
+      return { id, secret: hexOf(secret) }
+    }
+    const about = { transfer: '5'.repeat(32), term, roster, bytes, blockBytes, silenceMs }
+    const session = new SuccessorSession(
+      { ...about, strategy, shape, edgeOf: edges },
+      {
+        clock: this.#host,
+        net: this.#net(),
+        engine: this.#engine,
+        log: (_, event) => this.#world.noted(this.node, event),
+        ended: () => {},
+        crashed: (error) => {
+          throw error
+        },
+      },
+    )
+    session.start()
   }
 
   post(fact: NodeFact): void {
@@ -153,6 +207,14 @@ export class SimNode {
 
   get verifiedBytes(): number {
     return this.#session.machine.held.verifiedBytes
+  }
+
+  isVerified(block: number): boolean {
+    return this.#session.machine.held.isBlockVerified(block)
+  }
+
+  get hasPlan(): boolean {
+    return this.#session.hasPlan
   }
 
   /** What it knows as a standby. */
@@ -353,4 +415,8 @@ export class SimNode {
       }
     }
   }
+}
+
+function meet({ offset, length }: DigestSpec, [at, bytes]: RangePair): boolean {
+  return at < offset + length && offset < at + bytes
 }

@@ -32,7 +32,7 @@ export class LyingRelay {
     const mates = members.filter((member): member is Mate => to.includes(member.number))
     await Promise.all(mates.map((mate) => this.#node.dialMate(transfer, you, mate)))
     this.#timer = setInterval(() => this.#report(link, mates, bytes), 25)
-    const { fileDigest } = await link.next('seal')
+    const fileDigest = (await link.next('seal')).fileDigest as string
     link.say({ type: 'complete', bytes, repairedBytes: 0, fileDigest, warnings: [] })
     await link.closed()
   }

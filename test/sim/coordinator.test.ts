@@ -1,4 +1,4 @@
-/** The process of the coordinator dies: nobody takes over yet, and nobody loses anything. */
+/** The process of the coordinator dies, whatever else goes wrong: nobody loses anything. */
 import { expect, it } from 'vitest'
 import { limits } from '../../src/base/limits.js'
 import { Cluster } from '../../src/sim/cluster.js'
@@ -7,7 +7,7 @@ import { runScenario } from '../../src/sim/run-seed.js'
 import { type Scenario, scenarioOf, steadyScenario } from '../../src/sim/scenario.js'
 
 it('everybody ends with a named error and keeps what is verified', { timeout: 300_000 }, () => {
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = 1; seed <= 30; seed++) {
     const random = new Random(seed ^ 0xdead)
     const originDiesAtMs = random.between(1, 1_500)
     try {
@@ -21,8 +21,9 @@ it('everybody ends with a named error and keeps what is verified', { timeout: 30
 it('standbys know the roster and the deal, the others nothing', () => {
   const scenario: Scenario = { ...steadyScenario(3), originDiesAtMs: 1_200 }
   const cluster = new Cluster(scenario)
-  const { failure, virtualMs } = cluster.run()
-  expect([failure, virtualMs]).toEqual(['killed', 1_200])
+  cluster.begin()
+  // What was said is heard, and nobody has taken over.
+  while (cluster.timeline.nowMs < 1_300) cluster.timeline.step()
   const { numbers, roster, deal } = cluster.standbys
   expect(numbers).toHaveLength(limits.standbys)
   expect(roster?.entries.map(({ state }) => state)).toEqual(scenario.nodes.map(() => 'running'))
@@ -31,8 +32,7 @@ it('standbys know the roster and the deal, the others nothing', () => {
     const isStandby = numbers.includes(i)
     expect(node?.replica).toMatchObject(isStandby ? { roster, deal } : {})
     expect(node?.replica.roster === undefined).toBe(!isStandby)
-    expect(node?.failure?.code).toBe('ERR_FR_ORIGIN_LOST')
-    expect(node?.keepsPartial).toBe(true)
+    expect(node?.phase).toBe('orphaned')
     expect(node?.verifiedBytes).toBeGreaterThan(0)
   }
 })

@@ -28,3 +28,15 @@ export function heldBySome(all: Iterable<{ readonly have: RangeSet }>): RangeSet
 export function toldOf(held: RangeSet): RangePair[] {
   return held.toArray().slice(0, limits.needRanges)
 }
+
+/** What nobody holds, in words that are the same wherever they are said; few of the ranges. */
+export function missingText(missing: RangeSet): string {
+  const all = missing.toArray()
+  const named = all
+    .slice(0, rangesNamed)
+    .map(([offset, length]) => `${offset}-${offset + length - 1}`)
+  const more = all.length > named.length ? ` and ${all.length - named.length} more ranges` : ''
+  return `nobody holds ${missing.bytes} bytes of the file: ${named.join(', ')}${more}`
+}
+
+const rangesNamed = 8

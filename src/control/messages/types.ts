@@ -247,7 +247,8 @@ export type Frame =
       /** What of them is missing here is passed on with this route; 0: it stays. */
       readonly route: number
     }
-  | { readonly type: 'seal'; readonly stream: number; readonly fileDigest: string }
+  /** Null: nobody who is left has heard of one; what the signed digests come to counts. */
+  | { readonly type: 'seal'; readonly stream: number; readonly fileDigest: string | null }
   | { readonly type: 'beat' }
   /** Every living node is complete: close feeds, forget the transfer. */
   | { readonly type: 'finish' }
@@ -297,7 +298,16 @@ export type Frame =
       readonly warnings: readonly string[]
     }
   | { readonly type: 'failed'; readonly code: FrErrorCode; readonly text: string }
-  // --- a node that lacks bytes -> a mate
+  // --- a member that takes over <-> members
+  /** It coordinates from now on: its first word on a link. `holds` or `refuse` is the answer. */
+  | { readonly type: 'succeed'; readonly transfer: string; readonly term: Term }
+  /** All that is held here by now, verified, and the seal as far as it was heard. */
+  | {
+      readonly type: 'holds'
+      readonly have: readonly RangePair[]
+      readonly fileDigest: string | null
+    }
+  // --- a node that lacks bytes -> a mate; `needDigests` asks it for signed digests
   /** Send what you hold of these ranges. The answer has the same number. */
   | {
       readonly type: 'pull'

@@ -11,7 +11,7 @@ interface Dated {
 }
 
 /** Below 0: `a` is older; 0: the same term. */
-function compareTerms(a: Term, b: Term): number {
+export function compareTerms(a: Term, b: Term): number {
   return a.counter - b.counter || a.member - b.member
 }
 
@@ -27,7 +27,8 @@ export function planFault(plan: PlanFrame): string | null {
   const members = new Set(plan.members.map(({ number }) => number))
   if (members.size !== plan.members.length) return 'uses the number of one member twice'
   if (!members.has(you)) return 'is for a node that is no member'
-  if (!members.has(coordinator) || coordinator === you)
+  // Who takes over coordinates itself.
+  if (!members.has(coordinator) || (coordinator === you && term.counter === 1))
     return 'names a coordinator that is no other member'
   if (term.member !== coordinator) return 'has a term that its coordinator does not hold'
   if (!members.has(reportTo)) return 'has reports go to who is no member'

@@ -18,3 +18,5 @@ export type ServeWish =
       readonly request: number
       readonly failure: Failure
     }
+  /** Send the mate, on a data connection, what is signed here of the digests of these ranges. */
+  | { readonly type: 'prove'; readonly member: number; readonly ranges: readonly RangePair[] }

@@ -93,6 +93,7 @@ export class NodePulls {
   /** A mate asks, or answers. */
   said(member: number, frame: Frame, nowMs: number): NodePullWish[] {
     if (frame.type === 'pull') return [this.#asked(member, frame)]
+    if (frame.type === 'needDigests') return [{ type: 'prove', member, ranges: frame.ranges }]
     if (frame.type === 'holding' || frame.type === 'pullRefused')
       this.#puller.answered(member, frame, nowMs)
     return []

@@ -95,6 +95,11 @@ export class NodeEdges {
     this.#waitFor({ member, incoming: false, code, untilMs })
   }
 
+  /** The origin is gone, and its feed with it. */
+  orphaned(): void {
+    this.#parent = undefined
+  }
+
   /** A mate that is gone takes its connections along. */
   gone(member: number): void {
     this.#reopening.forget(member)

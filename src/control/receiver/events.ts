@@ -5,6 +5,7 @@
 import type { RangePair } from '../../base/ranges.js'
 import type { HeldRun } from '../holdings/have.js'
 import type { EndWish, Fact, PaceWish, Wish } from '../messages/facts.js'
+import type { Term } from '../messages/types.js'
 import type { ServeWish } from '../pulling/events.js'
 
 export interface NodeConfig {
@@ -59,6 +60,8 @@ export type NodeFact =
   | { readonly type: 'copied'; readonly offset: number; readonly length: number }
   /** `warnings`: what could not be kept, one sentence each. */
   | { readonly type: 'published'; readonly warnings: readonly string[] }
+  /** A member has taken over, and this node follows it: `refusal` said null. */
+  | { readonly type: 'succeeded'; readonly term: Term; readonly nodeId: string }
   /** Another transfer writes the name: this one gives way where its coordinator is gone. */
   | { readonly type: 'outbid' }
 
@@ -84,6 +87,8 @@ export type NodeWish =
   | { readonly type: 'copyIn'; readonly offset: number; readonly length: number }
   /** Make the file durable under its name; `published` or `fileFailed` follows. */
   | { readonly type: 'publish' }
+  /** Coordinate the transfer from now on, in this term. */
+  | { readonly type: 'takeOver'; readonly term: Term }
   /** `keepPartial`: for a later resumption. */
   | (EndWish & { readonly keepPartial: boolean })
 
@@ -96,7 +101,7 @@ export type NodePhase =
   | 'receiving'
   /** -> ended: what comes goes on, and nothing is kept; it lacks nothing, and is never complete. */
   | 'passing'
-  /** -> ended: the link to the coordinator broke; what lands is verified and kept. */
+  /** -> receiving | summing | ended: the coordinator is gone; what lands is verified and kept. */
   | 'orphaned'
   /** -> publishing | ended: everything is verified and sealed. */
   | 'summing'
@@ -105,6 +110,20 @@ export type NodePhase =
   /** -> ended: serves mates until the origin says finish or is gone. */
   | 'complete'
   | 'ended'
+
+export function hasPlan(phase: NodePhase): boolean {
+  return phase !== 'preparing' && phase !== 'accepted'
+}
+
+/** The origin is there, and more may come of it. */
+export function isRunning(phase: NodePhase): boolean {
+  return phase === 'accepted' || phase === 'receiving' || phase === 'passing'
+}
+
+/** Only the disk of this node is left to do. */
+export function isDisk(phase: NodePhase): boolean {
+  return phase === 'summing' || phase === 'publishing'
+}
 
 /** In words, what a transfer in this phase waits for; null when nothing. */
 export function waitsFor(phase: NodePhase, hasLanded: boolean, isVerified: boolean): string | null {

@@ -17,9 +17,11 @@ import type { MemberFact, Sample } from '../messages/facts.js'
 import { type Frame, originNumber, type PlanFrame } from '../messages/types.js'
 import { NodePulls, needFrames } from '../pulling/pulls.js'
 import { BlockHashing } from './block-hashing.js'
-import { clampTo, Detours, type Part } from './detours.js'
 import { NodeEdges } from './edges.js'
 import {
+  hasPlan,
+  isDisk,
+  isRunning,
   type NodeConfig,
   type NodeFact,
   type NodePhase,
@@ -33,22 +35,30 @@ import { MissingDigests } from './missing-digests.js'
 import { Neighbourhood } from './neighbourhood.js'
 import { NodeOutbox } from './outbox.js'
 import { NodeReports } from './reports.js'
+import { Seal } from './seal.js'
+import { Seeking } from './seeking.js'
+import { Takeover } from './takeover.js'
+import { Verifying } from './verifying.js'
 import { NodeWaits } from './waits.js'
 
 export class NodeMachine {
   readonly pulls: NodePulls
   /** Who else takes part. */
   readonly neighbours = new Neighbourhood()
+  readonly takeover = new Takeover(this.neighbours)
+  readonly seal = new Seal()
   readonly #config: NodeConfig
   readonly #ledger: StreamLedger
   readonly #missingDigests: MissingDigests
-  readonly #detours = new Detours()
+  readonly #seeking: Seeking
   readonly #hashing: BlockHashing
   readonly #landed = new RangeSet()
   #phase: NodePhase = 'preparing'
   readonly #outbox = new NodeOutbox()
   readonly #found: FoundBlocks
-  #seal: string | undefined
+  readonly #verifying: Verifying
+  /** Who coordinates. */
+  #coordinatorId: string
   readonly #waits: NodeWaits
   readonly reports = new NodeReports()
   /** Of the publication, until the coordinator is told of it. */
@@ -60,10 +70,14 @@ export class NodeMachine {
     this.#ledger = new StreamLedger(config.bytes, config.blockBytes, config.digestBytes)
     this.#missingDigests = new MissingDigests(this.#ledger)
     this.pulls = new NodePulls(this.#ledger)
+    this.#seeking = new Seeking(this.#ledger, this.pulls, this.#missingDigests, this.#outbox)
     this.#hashing = new BlockHashing(config.blockBytes)
     this.#found = new FoundBlocks(this.#ledger, this.#landed, this.#hashing, this.#outbox)
     this.#waits = new NodeWaits(config.silenceMs, nowMs)
+    this.#coordinatorId = config.originId
     this.edges = new NodeEdges(config, this.neighbours, this.#outbox)
+    const fail = this.#fail.bind(this)
+    this.#verifying = new Verifying(this.#ledger, this.#hashing, this.#outbox, fail)
   }
 
   /** The first wishes; call once. */
@@ -101,31 +115,21 @@ export class NodeMachine {
   /** When `due` must come at the latest; null: never. */
   deadlineMs(): number | null {
     if (this.#phase === 'ended') return null
-    let at = Math.min(this.reports.dueAtMs, this.#lostAtMs)
-    at = Math.min(at, this.#detours.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
+    let at = Math.min(this.reports.dueAtMs, this.#lostAtMs, this.takeover.dueMs)
+    at = Math.min(at, this.#seeking.deadlineMs() ?? at, this.pulls.deadlineMs() ?? at)
     at = Math.min(at, this.edges.dueMs)
-    if (this.#hasPlan) at = Math.min(at, this.#hashing.deadlineMs())
+    if (hasPlan(this.#phase)) at = Math.min(at, this.#hashing.deadlineMs())
     return this.#mayAsk ? Math.min(at, this.#waits.askAtMs) : at
   }
 
-  get #hasPlan(): boolean {
-    return this.#phase !== 'preparing' && this.#phase !== 'accepted'
-  }
-
-  get #isRunning(): boolean {
-    return ['accepted', 'receiving', 'passing'].includes(this.#phase)
-  }
-
   get #lostAtMs(): number {
-    return this.#outbox.isAlone && this.#isDisk ? Number.POSITIVE_INFINITY : this.#waits.lostAtMs
-  }
-
-  get #isDisk(): boolean {
-    return this.#phase === 'summing' || this.#phase === 'publishing'
+    return this.#outbox.isAlone && isDisk(this.#phase)
+      ? Number.POSITIVE_INFINITY
+      : this.#waits.lostAtMs
   }
 
   get #mayAsk(): boolean {
-    return this.#phase === 'receiving' && this.#seal !== undefined && !this.#ledger.isVerified
+    return this.#phase === 'receiving' && this.seal.isHeard && !this.#ledger.isVerified
   }
 
   #on(fact: NodeFact, nowMs: number): void {
@@ -136,16 +140,20 @@ export class NodeMachine {
         return this.#found.prepared(fact, nowMs)
       case 'linked':
         this.reports.group.linked(fact.member)
-        return this.pulls.linked(fact)
+        this.pulls.linked(fact)
+        return this.#seeking.linked(fact.member)
       case 'said':
         return this.#onSaid(fact, nowMs)
       case 'unlinked':
         return this.#onUnlinked(fact, nowMs)
+      case 'succeeded':
+        return this.#onSucceeded(fact, nowMs)
       case 'outbid':
-        if (this.#phase === 'orphaned') this.#fail('ERR_FR_ORIGIN_LOST', 'another transfer comes')
+        if (this.#phase === 'orphaned' || (this.#mayAsk && this.takeover.isFollowing))
+          this.#fail('ERR_FR_ORIGIN_LOST', 'another transfer comes')
         return
       case 'fedIn':
-        this.#detours.fedIn(fact.member)
+        this.#seeking.detours.fedIn(fact.member)
         // Repairs that were on their way are no part of what a node says that it lacks.
         if (this.edges.fedIn(fact.member)) this.#askForRepairs()
         return
@@ -160,7 +168,7 @@ export class NodeMachine {
       case 'hashed':
         this.#waits.moved(nowMs)
         this.#hashing.done(fact.part)
-        return this.#computed(fact)
+        return this.#verifying.computed(fact)
       case 'copied':
         this.#hashing.copied()
         this.#ledger.repaired(fact.offset, fact.length)
@@ -191,6 +199,7 @@ export class NodeMachine {
       if (isReport(frame)) return this.reports.group.take(member, frame, nowMs)
       return this.#outbox.wish(...this.pulls.said(member, frame, nowMs))
     }
+    if (this.#outbox.isAlone) this.#onReturned()
     this.#waits.heard(nowMs)
     this.#onFrame(frame, nowMs)
   }
@@ -203,21 +212,17 @@ export class NodeMachine {
       case 'deal':
         return this.#refused(this.neighbours.hold(frame))
       case 'detour':
-        return this.#onDetour(frame, nowMs)
+        if (this.#phase === 'passing') return
+        return this.#seeking.detour(frame, this.takeover.isFollowing, nowMs)
       case 'passOn':
-        if (!this.#hasPlan || !this.#ledger.isVerified)
+        if (!hasPlan(this.#phase) || !this.#ledger.isVerified)
           return this.#fail('ERR_FR_PROTOCOL', 'what is to be passed on is not held')
         this.reports.passesOn(frame.ranges)
         return this.#outbox.wish({ ...frame, type: 'assign' })
       case 'lagging':
         return this.reports.exclude(frame.members)
       case 'seal':
-        if (this.#phase === 'passing') return
-        if (this.#phase !== 'receiving' || this.#seal !== undefined)
-          return this.#fail('ERR_FR_PROTOCOL', 'a seal before the plan, or a second one')
-        this.#seal = frame.fileDigest
-        return this.#waits.moved(nowMs)
-      // Whoever asked for a node to join is told by the session.
+        return this.#onSeal(frame.fileDigest, nowMs)
       case 'joined':
       case 'beat':
         return
@@ -235,8 +240,7 @@ export class NodeMachine {
   #onPlan(plan: PlanFrame, nowMs: number): void {
     if (plan.phase === 'running' && this.#phase === 'preparing')
       return this.#fail('ERR_FR_PROTOCOL', 'a plan that runs before this node has accepted')
-    const { originId } = this.#config
-    const news = followPlan(plan, originId, this, this.edges, this.#outbox, nowMs)
+    const news = followPlan(plan, this.#coordinatorId, this, this.edges, this.#outbox, nowMs)
     if ('code' in news || !news.begins) return 'code' in news ? this.#refused(news) : undefined
     this.#phase = this.#config.isGateway ? 'passing' : 'receiving'
     this.reports.begin(nowMs)
@@ -251,40 +255,56 @@ export class NodeMachine {
     this.#outbox.say({ type: 'stale', term, epoch })
   }
 
+  /** Whoever takes over after the origin says what is known of the seal, and may say it again. */
+  #onSeal(fileDigest: string | null, nowMs: number): void {
+    if (this.#phase === 'passing') return
+    const isFirst = this.#phase === 'receiving' && !this.seal.isHeard
+    if (!isFirst && !this.takeover.isFollowing)
+      return this.#fail('ERR_FR_PROTOCOL', 'a seal before the plan, or a second one')
+    this.seal.hear(fileDigest)
+    this.#waits.moved(nowMs)
+  }
+
   #onUnlinked(fact: MemberFact & { type: 'unlinked' }, nowMs: number): void {
     const { member, code, text } = fact
-    if (member === originNumber) return this.#onOrphaned(lostOrigin(code, text))
+    if (member === originNumber) return this.#onOrphaned(lostOrigin(code, text), nowMs)
     if (this.#phase !== 'complete') this.#outbox.warn('pull-closed', { to: member, code, text })
     this.reports.group.unlinked(member)
     this.pulls.unlinked(fact, nowMs)
   }
 
   /**
-   * Who has all of it needs no coordinator any more. Who receives keeps what it has, and waits as
-   * long as for a silent one.
+   * Who receives keeps what it has, and waits as long as for a silent one; so does who has all and
+   * may be asked for it.
    */
-  #onOrphaned(failure: Failure): void {
+  #onOrphaned(failure: Failure, nowMs: number): void {
     this.#outbox.isAlone = true
-    if (this.#phase === 'complete') return this.#end(null)
-    if (this.#isDisk) return
+    this.takeover.lost(nowMs)
+    this.edges.orphaned()
+    this.#waits.heard(nowMs)
+    if (this.#phase === 'complete') return this.neighbours.hasMates ? undefined : this.#end(null)
+    if (isDisk(this.#phase)) return
     if (this.#phase !== 'receiving' || failure.code !== 'ERR_FR_ORIGIN_LOST')
       return this.#end(failure)
     this.#phase = 'orphaned'
     this.#outbox.warn('orphaned', { text: failure.text })
   }
 
-  #onDetour(frame: Frame & { type: 'detour' }, nowMs: number): void {
-    if (this.#phase === 'passing') return
-    const part = { ranges: clampTo(this.#config.bytes, frame.ranges), route: frame.route }
-    if (frame.why === 'broken') return this.#detours.add(frame.member, part, nowMs)
-    this.#find(part, nowMs)
+  #onReturned(): void {
+    this.#outbox.isAlone = false
+    this.takeover.returned()
+    if (this.#phase === 'orphaned') this.#phase = 'receiving'
   }
 
-  /** Has what is missing brought, and passed on: the rest of its blocks may have another route. */
-  #find({ ranges, route }: Part, nowMs: number): void {
-    const all = [...ranges]
-    if (route !== 0 && all.length > 0) this.#outbox.wish({ type: 'assign', ranges: all, route })
-    this.pulls.want(this.#ledger.missing(all), nowMs)
+  #onSucceeded({ term, nodeId }: NodeFact & { type: 'succeeded' }, nowMs: number): void {
+    this.takeover.follow(term)
+    this.#coordinatorId = nodeId
+    this.edges.orphaned()
+    this.#onReturned()
+    this.#waits.heard(nowMs)
+    this.#outbox.note('follows', { term: term.counter, member: term.member })
+    this.#outbox.say(this.takeover.holds(this.#ledger, this.seal.digest, nowMs))
+    if (this.#phase === 'complete') this.#outbox.say(this.#completeFrame([]))
   }
 
   #askForRepairs(): void {
@@ -293,25 +313,22 @@ export class NodeMachine {
 
   #onUnfed(fact: MemberFact & { type: 'unfed' }, nowMs: number): void {
     if (fact.direction === 'in') {
-      this.#detours.unfed(fact.member)
+      this.#seeking.detours.unfed(fact.member)
       this.pulls.unfed(fact.member, fact.code, nowMs)
       if (this.#ledger.isVerified) return
     }
     const failure = this.edges.unfed(fact, this.#phase === 'complete', nowMs)
-    if (failure !== null && this.#isRunning) this.#fail(failure.code, failure.text)
+    if (failure !== null && isRunning(this.#phase)) this.#fail(failure.code, failure.text)
   }
 
   #onLanded(fact: NodeFact & { type: 'landed' }, nowMs: number): void {
     this.#waits.moved(nowMs)
-    const { scratch, offset, length, digests } = fact
-    const part = scratch ? 'scratch' : 'file'
+    const { scratch, offset, length } = fact
     if (!scratch) {
       this.#landed.add(offset, length)
-      this.#ledger.land(offset, length)
       this.pulls.landed(offset, length, nowMs)
     }
-    if (digests === undefined) this.#hashing.landed(part, offset, length, nowMs)
-    else this.#computed({ part, offset, length, digests })
+    this.#verifying.landed(fact, nowMs)
   }
 
   #onDigests(fact: NodeFact & { type: 'digests' }, nowMs: number): void {
@@ -322,36 +339,13 @@ export class NodeMachine {
       return this.#outbox.say(...this.#missingDigests.cameWrong(offset, length))
     }
     this.#waits.announced(nowMs)
-    this.#judge(this.#ledger.announce(offset, length, digests))
-  }
-
-  #computed({ part, offset, length, digests }: Omit<NodeFact & { type: 'hashed' }, 'type'>): void {
-    if (part !== 'scratch') return this.#judge(this.#ledger.compute(offset, length, digests))
-    const verdict = this.#ledger.computeScratch(offset, length, digests)
-    this.#outbox.wish(...this.#hashing.copyIn(verdict.verified))
-    this.#judge(verdict.bad)
-  }
-
-  /**
-   * Blocks whose bytes are wrong: report them and have them sent again, a bounded number of times.
-   */
-  #judge(runs: readonly RangePair[]): void {
-    for (const [offset, length] of runs) {
-      this.#outbox.say({ type: 'bad', offset, length })
-      this.#outbox.warn('bad-block', { offset, length })
-      if (this.#ledger.countTry(offset, length) > limits.repairTries) {
-        const text = `the block at ${offset} stayed wrong after every repair`
-        return this.#fail('ERR_FR_BAD_BLOCK', text)
-      }
-    }
-    // From the origin: asked for a repair, it also looks whether its file has changed.
-    this.#outbox.say(...needFrames(true, RangeSet.of(runs)))
+    this.#verifying.announced(offset, length, digests)
   }
 
   #onSummed(fileDigest: string): void {
     if (this.#phase !== 'summing') return
-    const text = `file digest ${fileDigest} is not the sealed ${this.#seal}`
-    if (fileDigest !== this.#seal) return this.#fail('ERR_FR_DIGEST', text)
+    const fault = this.seal.compare(fileDigest)
+    if (fault !== null) return this.#fail('ERR_FR_DIGEST', fault)
     this.#phase = 'publishing'
     this.#outbox.wish({ type: 'publish' })
   }
@@ -388,23 +382,25 @@ export class NodeMachine {
   #advance(nowMs: number): void {
     if (nowMs >= this.#lostAtMs) {
       if (this.#phase === 'complete') return this.#end(null)
-      return this.#fail('ERR_FR_ORIGIN_LOST', this.#waits.silence(nowMs))
+      const failure: Failure = { code: 'ERR_FR_ORIGIN_LOST', text: this.#waits.silence(nowMs) }
+      if (this.#phase !== 'receiving' || !this.neighbours.hasMates)
+        return this.#fail(failure.code, failure.text)
+      this.#onOrphaned(failure, nowMs)
     }
+    const term = this.takeover.take(nowMs)
+    if (term !== undefined) this.#outbox.wish({ type: 'takeOver', term })
     const failure = this.edges.advance(this.#ledger.isVerified, nowMs)
-    if (failure !== null && this.#isRunning) return this.#fail(failure.code, failure.text)
+    if (failure !== null && isRunning(this.#phase)) return this.#fail(failure.code, failure.text)
     if (this.#phase === 'preparing' && this.#found.isDecided) this.#accept(nowMs)
     const hasAll = this.#landed.bytes === this.#config.bytes
     // Nobody repairs what is found bad before the plan.
-    if (this.#hasPlan) this.#outbox.wish(...this.#hashing.start(hasAll, nowMs))
-    for (const { member, parts } of this.#detours.due(nowMs)) {
-      this.#outbox.wish({ type: 'unfeed', member })
-      for (const part of parts) this.#find(part, nowMs)
-    }
+    if (hasPlan(this.#phase)) this.#outbox.wish(...this.#hashing.start(hasAll, nowMs))
+    this.#seeking.advance(nowMs)
     if (this.#mayAsk && nowMs >= this.#waits.askAtMs) this.#askAgain(nowMs)
     this.#outbox.wish(...this.pulls.advance(nowMs))
     if (
-      this.#phase === 'receiving' &&
-      this.#seal !== undefined &&
+      (this.#phase === 'receiving' || this.#phase === 'orphaned') &&
+      this.seal.isHeard &&
       this.#ledger.isVerified &&
       !this.#hashing.isCopying
     ) {
@@ -413,6 +409,7 @@ export class NodeMachine {
     }
     if (this.reports.advance(nowMs)) this.#outbox.wish({ type: 'sample' })
     this.#outbox.say(...this.reports.group.advance(nowMs))
+    this.#outbox.say(...this.takeover.news(this.#ledger, this.seal.digest, nowMs))
   }
 
   /** Nothing moves although the origin is there and has hashed all: ask for what is missing. */
@@ -427,13 +424,17 @@ export class NodeMachine {
 
   /** Once, after the last report. */
   #sayComplete(): void {
-    const warnings = this.#warnings
-    if (warnings === undefined) return
+    if (this.#warnings === undefined) return
+    this.#outbox.say(this.#completeFrame(this.#warnings))
     this.#warnings = undefined
-    const { repairedBytes, size: bytes } = this.#ledger
-    const fileDigest = this.#seal as string
-    this.#outbox.say({ type: 'complete', bytes, repairedBytes, fileDigest, warnings })
-    if (this.#outbox.isAlone) this.#end(null)
+    // A node that is complete stays for mates that may ask.
+    if (this.#outbox.isAlone && !this.neighbours.hasMates) this.#end(null)
+  }
+
+  #completeFrame(warnings: readonly string[]): Frame {
+    const { repairedBytes } = this.#ledger
+    const fileDigest = this.seal.digest as string
+    return { type: 'complete', bytes: this.#config.bytes, repairedBytes, fileDigest, warnings }
   }
 
   #fail(code: FrErrorCode, text: string): void {

@@ -75,6 +75,11 @@ export class Neighbourhood {
     return this.#gone.has(number)
   }
 
+  /** Whether anybody may ask this node for bytes, or could bring some. */
+  get hasMates(): boolean {
+    return this.#plan?.members.some((member) => this.#isMate(member)) === true
+  }
+
   isParent(number: number): boolean {
     return this.#plan?.parents.includes(number) === true
   }

@@ -7,7 +7,6 @@ export class NodeOutbox extends Outbox<NodeWish> {
   /** The control link is gone: nobody hears this node. */
   isAlone = false
 
-  /** To the coordinator. */
   /** To the coordinator, or to a mate. */
   tell(member: number, frame: Frame): void {
     if (member === originNumber) this.say(frame)
@@ -21,6 +20,10 @@ export class NodeOutbox extends Outbox<NodeWish> {
 
   feed(member: number): void {
     this.wish({ type: 'feed', member })
+  }
+
+  note(event: string, fields: Readonly<Record<string, string | number>>): void {
+    this.wish({ type: 'note', level: 'info', event, fields })
   }
 
   warn(event: string, fields: Readonly<Record<string, string | number>>): void {

@@ -44,6 +44,7 @@ export class NodeReports {
   planned({ progressMs, reportMs, reportTo }: PlanFrame, nowMs: number): void {
     this.#progressMs = progressMs
     this.#backlogMs = reportMs
+    if (reportMs === 0) this.#backlogAtMs = Number.POSITIVE_INFINITY
     if (this.#reportTo !== undefined && reportTo !== this.#reportTo)
       this.#progressAtMs = Math.min(this.#progressAtMs, nowMs)
     this.#reportTo = reportTo

@@ -6,25 +6,24 @@
  * they are checked here; one that is not the author's is dropped and counted, and its feed lives.
  */
 import { bytesOfHex } from '../../base/bytes.js'
-import { FrError } from '../../base/errors.js'
+import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { LogFields } from '../../base/log.js'
-import { RangeSet } from '../../base/ranges.js'
-import { isBlockRun } from '../../control/holdings/ledger.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
 import type { HashRun } from '../../control/messages/facts.js'
-import { type Frame, type Lacking, originNumber } from '../../control/messages/types.js'
+import { type Frame, type Lacking, originNumber, type Term } from '../../control/messages/types.js'
 import type { NodeConfig, NodeFact, NodeWish } from '../../control/receiver/events.js'
 import { NodeMachine } from '../../control/receiver/machine.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
-import { readDigests } from '../../protocol/digest-record.js'
 import type { Primitives } from '../../protocol/primitives.js'
 import type { Edge } from '../../protocol/ticket.js'
 import type { Contents } from './contents.js'
 import { Executor } from './executor.js'
 import type { FeedPlaces } from './feed-places.js'
 import { Loop } from './loop.js'
-import { type Neighbour, Neighbours, type Way } from './neighbours.js'
+import { Neighbours, type Way } from './neighbours.js'
 import type { Clock, Connection, FeedEngine, Link, Net, Target } from './ports.js'
+import { prove, readRecord } from './proofs.js'
 import { Pulls } from './pulls.js'
 import { Samples } from './samples.js'
 
@@ -61,6 +60,10 @@ export interface ReceiverPorts {
   readonly misannounced: () => void
   /** A record of digests that the author signed came; absent: nobody keeps them. */
   readonly signed?: (record: DigestSpec) => void
+  /** What is signed here of the digests of these ranges; absent: nobody keeps them. */
+  readonly signedFor?: (ranges: readonly RangePair[]) => readonly DigestSpec[]
+  /** This node is to coordinate from now on. */
+  readonly takeOver: (term: Term) => void
   /** Somebody is known now who was not: connections that wait are to be looked at again. */
   readonly introduced: () => void
   /** Once, the last thing it does. */
@@ -86,6 +89,8 @@ export class ReceiverSession {
   readonly #unreached = new Set<number>()
   /** Routes that have a table. */
   readonly #routed = new Set<number>()
+  /** To whoever coordinates. */
+  #link: Pick<Link, 'send'>
   /** What digests were passed on of. */
   /** By route: what was lost on one is brought again on another. */
   readonly #passedOn = new Map<number, RangeSet>()
@@ -95,6 +100,7 @@ export class ReceiverSession {
   constructor(spec: ReceiverSpec, ports: ReceiverPorts) {
     this.#spec = spec
     this.#ports = ports
+    this.#link = ports.link
     const { clock, net, engine } = ports
     this.machine = new NodeMachine(spec, clock.awakeMs())
     this.#neighbours = new Neighbours(ports, (feed, { ranges }) => {
@@ -184,10 +190,30 @@ export class ReceiverSession {
 
   // --- what comes from outside ---
 
-  onFrame(frame: Frame): void {
+  /** Of the coordinator; nobody is listened to any more after another has taken over. */
+  onFrame(link: Pick<Link, 'send'>, frame: Frame): void {
+    if (link !== this.#link) return
     this.post({ type: 'said', member: originNumber, frame })
     // Whoever is known now may have dialled already.
     if (frame.type === 'plan') this.#ports.introduced()
+  }
+
+  onLinkClosed(link: Pick<Link, 'send'>, code: FrErrorCode, text: string): void {
+    if (link === this.#link) this.post({ type: 'unlinked', member: originNumber, code, text })
+  }
+
+  /**
+   * A member takes over, and speaks on this link from now on. Why it is not followed; null: it is,
+   * and what comes on the link is given to `onFrame`.
+   */
+  succeed(link: Pick<Link, 'send'>, term: Term, nodeId: string): Failure | null {
+    const failure = this.#isEnded ? transferIsOver : this.machine.takeover.refusal(term, nodeId)
+    if (failure !== null) return failure
+    const { plan } = this.machine.neighbours
+    this.#link.send({ type: 'stale', term, epoch: plan?.epoch ?? 0 })
+    this.#link = link
+    this.post({ type: 'succeeded', term, nodeId })
+    return null
   }
 
   #edgeOf(member: number): Edge | undefined {
@@ -297,7 +323,8 @@ export class ReceiverSession {
     const isDone = !relay || this.#passedOn.get(event.route)?.contains(offset, length) === true
     if (isDone && this.machine.held.unannounced(offset, length).isEmpty) return
     try {
-      const digests = this.#read(sender, event)
+      const { contents } = this.#spec
+      const digests = readRecord(contents, this.#ports.primitives, sender, event)
       this.#ports.signed?.(event)
       if (relay) {
         this.#ports.engine.relayDigests(this.#transfer as TransferHandle, event)
@@ -314,35 +341,14 @@ export class ReceiverSession {
     }
   }
 
-  /**
-   * The digests of a record, found authentic. Throws ERR_FR_PROTOCOL otherwise: whoever sends on
-   * the feed may only have passed it on. After many of them the feed's records are not looked at.
-   */
-  #read({ fedBy }: Neighbour, record: EngineEvent & { type: 'digests' }): Uint8Array {
-    const { stream, offset, length, payload } = record
-    const content = this.#spec.contents.of(stream)
-    try {
-      if (fedBy.state !== 'open' || fedBy.wrongDigests >= limits.wrongDigestsPerFeed)
-        throw new FrError('ERR_FR_PROTOCOL', 'this feed has brought too many wrong digests')
-      if (content === undefined || !isBlockRun(offset, length, content.blockBytes, content.size))
-        throw new FrError('ERR_FR_PROTOCOL', 'digests of no whole blocks of this file')
-      const { primitives } = this.#ports
-      const author = bytesOfHex(content.author) ?? new Uint8Array()
-      return readDigests(primitives, author, content, { offset, length }, payload)
-    } catch (error) {
-      if (fedBy.state === 'open') fedBy.wrongDigests++
-      throw error
-    }
-  }
-
   // --- what the machine wants ---
 
   #execute(wish: NodeWish): void {
-    const { files, link } = this.#ports
+    const { files } = this.#ports
     switch (wish.type) {
       case 'say':
         // The link to the coordinator was there before this session.
-        if (wish.member === originNumber) return void link.send(wish.frame)
+        if (wish.member === originNumber) return void this.#link.send(wish.frame)
         return this.#executor.execute(wish)
       case 'connect':
       case 'feed':
@@ -368,6 +374,10 @@ export class ReceiverSession {
         return this.#pulls.serve(wish.member, wish.request, wish.ranges)
       case 'reject':
         return this.#pulls.reject(wish.member, wish.request, wish.failure)
+      case 'prove':
+        return this.#prove(wish.member, this.#ports.signedFor?.(wish.ranges) ?? [])
+      case 'takeOver':
+        return this.#ports.takeOver(wish.term)
       case 'prepare':
         return files.prepare()
       case 'hash':
@@ -385,6 +395,13 @@ export class ReceiverSession {
       default:
         return wish satisfies never
     }
+  }
+
+  #prove(to: number, records: readonly DigestSpec[]): void {
+    const mate = [this.#neighbours.of(to), this.#wayTo(to)] as const
+    prove(this.#neighbours, this.#ports.engine, mate, records, (code) =>
+      this.#ports.log('debug', 'digests-lost', { to, code }),
+    )
   }
 
   /**
@@ -421,3 +438,5 @@ export class ReceiverSession {
     this.#ports.ended(wish)
   }
 }
+
+const transferIsOver: Failure = { code: 'ERR_FR_NO_TRANSFER', text: 'the transfer is over' }

@@ -56,12 +56,15 @@ export class ReceptionLog {
     return digest
   }
 
-  published(pulledBytes: number): void {
+  /** `isUnchecked`: nobody heard of the origin's last look at its file. */
+  published(pulledBytes: number, isUnchecked: boolean): void {
     const seconds = this.#seconds()
     const { bytes } = this.offer
     const rateBytesPerSecond = seconds > 0 ? Math.round(bytes / seconds) : null
     const digest = this.#digest
-    this.line('info', 'published', { bytes, pulledBytes, seconds, rateBytesPerSecond, digest })
+    const source = isUnchecked ? { source: 'unchecked' } : {}
+    const figures = { bytes, pulledBytes, seconds, rateBytesPerSecond, digest }
+    this.line('info', 'published', { ...figures, ...source })
     this.#audience?.published({ ...this.#about, bytes, seconds, digest })
   }
 

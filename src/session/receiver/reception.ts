@@ -7,16 +7,16 @@
  */
 
 import { blockAlgorithmFor, digestBytesOf } from '../../base/digests.js'
-import type { Failure, FrError, FrErrorCode } from '../../base/errors.js'
+import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { asFrError } from '../../base/failures.js'
 import { blockBytesFor } from '../../base/limits.js'
 import type { TransferShare } from '../../base/rate-limits.js'
 import type { HashRun } from '../../control/messages/facts.js'
-import { type Frame, originNumber } from '../../control/messages/types.js'
+import type { Frame, Term } from '../../control/messages/types.js'
 import type { Found, NodeFact } from '../../control/receiver/events.js'
 import { nodePrimitives } from '../../net/crypto.js'
 import type { ControlLink } from '../../net/link.js'
-import type { EngineEvent, FileHandle, StreamSpec, TransferHandle } from '../../ports.js'
+import type { EngineEvent, StreamSpec, TransferHandle } from '../../ports.js'
 import { decodeName } from '../../protocol/manifest.js'
 import { Partial } from '../../store/partial.js'
 import { Contents } from '../driver/contents.js'
@@ -25,9 +25,12 @@ import { Hasher } from '../hasher.js'
 import { processClock, SocketNet } from '../sockets.js'
 import { Approval } from './acceptance.js'
 import { type Arrival, type ArrivalSpec, arrive, lend, type SignedCopy } from './arrival.js'
+import { coordinate } from './coordinate.js'
+import { hashRun } from './hash-run.js'
 import { JoinRequests } from './join-requests.js'
 import { ReceptionLog } from './log.js'
 import type { NodeHost } from './node-host.js'
+import type { CoordinatorLink } from './own-link.js'
 import { Publication } from './publish.js'
 import { recordPublished } from './record.js'
 import { SignedRuns } from './signed-runs.js'
@@ -53,10 +56,11 @@ export class Reception {
   readonly log: ReceptionLog
   readonly #host: NodeHost
   readonly #approval: Approval
-  readonly #link: ControlLink
+  /** Of whoever coordinates. */
+  #link: CoordinatorLink
   readonly #blockBytes: number
   readonly #isGateway: boolean
-  readonly #session: ReceiverSession
+  readonly session: ReceiverSession
   readonly #hasher: Hasher
   readonly #partial: Partial
   readonly #publication: Publication
@@ -93,25 +97,26 @@ export class Reception {
     })
     this.#publication = new Publication(host.engine, this.#partial, this.#hasher, spec)
     this.#signedRuns = new SignedRuns(this.bytes, this.#blockBytes)
-    this.#session = this.#sessionOver(digestBytes)
+    this.session = this.#sessionOver(digestBytes)
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve
     })
   }
 
   start(): void {
-    this.#session.start()
+    this.session.start()
   }
 
   #sessionOver(digestBytes: number): ReceiverSession {
     const { engine } = this.#host
     const { transfer, originId, silenceMs, algorithm, entry } = this.spec
-    const from = (): number => this.#session.machine.neighbours.you as number
+    const from = (): number => this.session.machine.neighbours.you as number
     const part = { transfer, from, isOrigin: false }
     const contents = new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }])
     const dialler = this.#host.dialler()
     const seed = dialler.self.incarnation
     const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
+    const about = { ...this.spec, ...file, log: this.log }
     return new ReceiverSession(
       { ...file, originId, silenceMs, contents, isGateway: this.#isGateway, seed },
       {
@@ -127,6 +132,9 @@ export class Reception {
           this.#host.counters.wrongDigests++
         },
         signed: (record) => this.#signedRuns.keep(record),
+        signedFor: (ranges) =>
+          this.#signedRuns.touching(ranges).map((run) => ({ stream: 0, ...run })),
+        takeOver: (term) => this.#track(coordinate(this.#host, { ...about, term }, this)),
         introduced: () => this.#host.introduced(this),
         ended: ({ failure, keepPartial }) => this.#ended(failure, keepPartial),
         crashed: (error) => this.#crash(error),
@@ -137,7 +145,7 @@ export class Reception {
   /** Bytes that will still be written, for reservations. */
   get openBytes(): number {
     if (this.isEnded) return 0
-    const landedBytes = Math.max(this.#presentBytes, this.#session.samples.totals.landedBytes)
+    const landedBytes = Math.max(this.#presentBytes, this.session.samples.totals.landedBytes)
     return Math.max(0, Math.min(this.dataBytes, this.bytes - landedBytes))
   }
 
@@ -146,7 +154,7 @@ export class Reception {
   }
 
   get hasPlan(): boolean {
-    return this.#session.hasPlan
+    return this.session.hasPlan
   }
 
   /** True while data connections can be adopted: the partial is there. */
@@ -154,40 +162,56 @@ export class Reception {
     return this.#transfer !== undefined && !this.isEnded
   }
 
-  onFrame(frame: Frame): void {
+  onFrame(link: CoordinatorLink, frame: Frame): void {
     if (frame.type === 'joined') this.joins.answered(frame)
-    if (frame.type === 'seal') this.#verified?.tell({ fileDigest: frame.fileDigest })
-    this.#session.onFrame(frame)
+    if (frame.type === 'seal' && frame.fileDigest !== null)
+      this.#verified?.tell({ fileDigest: frame.fileDigest })
+    this.session.onFrame(link, frame)
   }
 
-  onLinkClosed(code: FrErrorCode, text: string): void {
-    this.#session.post({ type: 'unlinked', member: originNumber, code, text })
+  onLinkClosed(link: CoordinatorLink, code: FrErrorCode, text: string): void {
+    this.session.onLinkClosed(link, code, text)
+  }
+
+  /** As ReceiverSession says; the link of the last coordinator closes. */
+  succeed(link: CoordinatorLink, term: Term, nodeId: string): Failure | null {
+    const failure = this.session.succeed(link, term, nodeId)
+    if (failure !== null) return failure
+    void this.#link.close()
+    this.#link = link
+    link.waitFor(this.spec.silenceMs)
+    return null
+  }
+
+  /** The term of whoever took over from the origin; undefined: nobody has. */
+  get succession(): Term | undefined {
+    return this.session.machine.takeover.succession
   }
 
   /** What has landed can be published no more. */
   storageLost({ code, text }: Failure): void {
-    if (this.#partial.isLanding) this.#session.post({ type: 'fileFailed', code, text })
+    if (this.#partial.isLanding) this.session.post({ type: 'fileFailed', code, text })
   }
 
   /** Another transfer wants the name. */
   givesWay(): boolean {
-    this.#session.post({ type: 'outbid' })
+    this.session.post({ type: 'outbid' })
     return this.isEnded
   }
 
   /** The node is closing: the transfer ends now. */
   async stop(): Promise<void> {
-    this.#session.post({ type: 'stopped', text: 'the node is closing' })
+    this.session.post({ type: 'stopped', text: 'the node is closing' })
     await this.done
   }
 
   /** For connections of members. */
   get door(): Pick<ReceiverSession, 'expects' | 'expectsPull' | 'greets' | 'addPull' | 'addFeed'> {
-    return this.#session
+    return this.session
   }
 
   view(): TransferStatus {
-    return statusOf(this.spec, this.#session, this.#approval.isPending ? 'the accept hook' : null)
+    return statusOf(this.spec, this.session, this.#approval.isPending ? 'the accept hook' : null)
   }
 
   #files(): ReceiverFiles {
@@ -217,7 +241,7 @@ export class Reception {
     if (this.isEnded) return { type: 'prepared' }
     await this.#host.claim(this)
     this.#hasClaim = true
-    this.#session.post({ type: 'claimed' })
+    this.session.post({ type: 'claimed' })
     await this.#host.store.requireDirectory()
     await storage.checkName(dir, this.name, this.spec.noClobber)
     const { journal, signed, copied, ...found } = await arrive(
@@ -255,7 +279,7 @@ export class Reception {
       complete: this.#partial.isBorrowed,
       sparse: this.dataBytes < this.bytes,
     })
-    this.#session.opened(this.#transfer)
+    this.session.opened(this.#transfer)
     this.#host.opened(this)
     return { type: 'prepared', ...found }
   }
@@ -284,7 +308,7 @@ export class Reception {
       path: await this.#host.store.leftovers.open(this.#partial.id),
       header: { ...wanted, name: this.name, transfer: this.spec.transfer },
       look: () => this.#host.storage.identityOf(this.#partial.file),
-      takeVerified: () => this.#session.machine.held.takeVerified(),
+      takeVerified: () => this.session.machine.held.takeVerified(),
       takeSigned: () => this.#signedRuns.takeFresh(),
       failed: (text) => this.log.line('warn', 'journal-failed', { text }),
     })
@@ -306,35 +330,21 @@ export class Reception {
   }
 
   #onEngine(events: readonly EngineEvent[]): void {
-    const rest: Exclude<EngineEvent, { type: 'fileFailed' }>[] = []
     for (const event of events) {
-      if (event.type !== 'fileFailed') {
-        rest.push(event)
-        continue
-      }
-      const { code } = event
+      if (event.type !== 'fileFailed') continue
+      const { code, text } = event
       const { path } = this.#partial
-      const text = event.text === '' ? path : `${event.text}, ${path}`
-      this.#session.post({ type: 'fileFailed', code, text })
+      this.session.post({
+        type: 'fileFailed',
+        code,
+        text: text === '' ? path : `${text}, ${path}`,
+      })
     }
-    this.#session.onEngine(rest)
+    this.session.onEngine(events.filter((event) => event.type !== 'fileFailed'))
   }
 
-  #hash({ part, offset, length }: HashRun): void {
-    const { scratch } = this.#partial
-    const file = part === 'scratch' ? (scratch as FileHandle) : this.#partial.file
-    const failed = ({ code, message: text }: FrError): void =>
-      this.#session.post({ type: 'fileFailed', code, text })
-    const hash = (): Promise<void> =>
-      this.#hasher.hash(
-        file,
-        { offset, length },
-        (digests) => this.#session.post({ type: 'hashed', part, offset, length, digests }),
-        failed,
-      )
-    if (part !== 'file' || !this.#partial.isCopied) return this.#track(hash())
-    const brought = this.#partial.bring({ offset, length })
-    this.#track(brought.then(hash, (error) => failed(asFrError(error, 'ERR_FR_IO'))))
+  #hash(run: HashRun): void {
+    this.#track(hashRun(this.#hasher, this.#partial, run, (fact) => this.session.post(fact)))
   }
 
   async #publish(): Promise<NodeFact> {
@@ -345,8 +355,8 @@ export class Reception {
     this.#track(this.#host.store.makeWay(this.name).catch(() => {}))
     // This transfer may go on for its mates: it writes the name no more, and the next one may.
     this.#host.unclaim(this)
-    const { pulledBytes } = this.#session.machine.pulls
-    this.log.published(pulledBytes)
+    const { pulledBytes } = this.session.machine.pulls
+    this.log.published(pulledBytes, this.session.machine.seal.isUnchecked)
     return { type: 'published', warnings }
   }
 
@@ -371,10 +381,10 @@ export class Reception {
   /** Tells the machine what work of the disk came to. */
   #run(work: Promise<NodeFact>): void {
     const posted = work.then(
-      (event) => this.#session.post(event),
+      (event) => this.session.post(event),
       (error: unknown) => {
         const { code, message: text } = asFrError(error, 'ERR_FR_IO')
-        this.#session.post({ type: 'fileFailed', code, text })
+        this.session.post({ type: 'fileFailed', code, text })
       },
     )
     this.#track(posted)
@@ -396,7 +406,7 @@ export class Reception {
     this.#approval.end()
     this.#host.ended()
     this.joins.end()
-    const { servedBytes } = this.#session
+    const { servedBytes } = this.session
     if (servedBytes > 0) this.log.line('info', 'served', { bytes: servedBytes })
     if (failure !== null) {
       this.log.failed(failure)

@@ -3,6 +3,7 @@
  * that this node can prove blocks to others later.
  */
 import { limits } from '../../base/limits.js'
+import type { RangePair } from '../../base/ranges.js'
 import type { DigestRun } from '../../store/catalogue/record.js'
 
 export class SignedRuns {
@@ -37,6 +38,13 @@ export class SignedRuns {
     const fresh = this.#runs.slice(this.#taken)
     this.#taken = this.#runs.length
     return fresh
+  }
+
+  /** Those that say anything of these ranges. */
+  touching(ranges: readonly RangePair[]): DigestRun[] {
+    const isTouched = (run: DigestRun): boolean =>
+      ranges.some(([offset, length]) => offset < endOf(run) && run.offset < offset + length)
+    return this.#runs.filter(isTouched)
   }
 
   /** Right runs in order that cover the file together, few of them; undefined: some are missing. */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { originNumber } from '../../../../src/control/messages/types.js'
 import {
+  alone,
   announced,
   Bench,
   bytes,
@@ -13,8 +14,8 @@ import {
   seal,
 } from './node-support.js'
 
-it('a node fails by name when the origin is silent, and keeps what it has', () => {
-  const bench = new Bench().receiving()
+it('a node without mates fails by name when the origin is silent', () => {
+  const bench = new Bench().receiving(alone)
   while (bench.nowMs < lostMs) bench.tick()
   expect(bench.machine.phase).toBe('ended')
 })

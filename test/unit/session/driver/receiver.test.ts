@@ -48,6 +48,7 @@ beforeEach(() => {
       log: (level, event) => logged.push(`${level} ${event}`),
       misannounced: never,
       introduced: never,
+      takeOver: never,
       ended: never,
       crashed: (error) => {
         throw error

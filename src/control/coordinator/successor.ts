@@ -1,0 +1,397 @@
+/**
+ * A member that has taken over: the origin is gone, and those that are left bring each other what
+ * they have.
+ *
+ * The idea: it needs no content of its own, and its own node is a member like others. Members
+ * say what they hold; who lacks what another holds is told to ask for it. Once nothing moves any
+ * more, either everybody has all of it, or what nobody has is named to all in the same words, and
+ * everybody keeps what it verified for the next push.
+ *
+ * Nothing can be published that differs from what the origin sent: every block is verified by a
+ * digest that the author has signed. So two that took over, in a partition, cannot disagree; where
+ * they meet members follow the higher term, and whoever loses its own node to another gives way.
+ */
+import type { Failure, FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import { haveFault, heldBySome, missingText } from '../holdings/have.js'
+import type { EndWish, Fact, MemberWish, Wish } from '../messages/facts.js'
+import { Outbox } from '../messages/outbox.js'
+import type {
+  EdgeWord,
+  Frame,
+  Member,
+  PlanFrame,
+  RosterEntry,
+  RosterFrame,
+  Term,
+} from '../messages/types.js'
+
+export interface SuccessorConfig {
+  readonly transfer: string
+  readonly term: Term
+  /** Who takes part, as the last coordinator has told. */
+  readonly roster: readonly RosterEntry[]
+  readonly bytes: number
+  readonly blockBytes: number
+  readonly silenceMs: number
+  readonly strategy: PlanFrame['strategy']
+  readonly shape: PlanFrame['shape']
+  /** What both ends of a data connection prove themselves by. */
+  readonly edgeOf: (member: number, other: number) => Omit<EdgeWord, 'member'>
+}
+
+export type SuccessorFact = Fact
+export type SuccessorWish =
+  | (MemberWish & { readonly type: 'connect' | 'say' | 'hangUp' })
+  | (Wish & { readonly type: 'note' })
+  | EndWish
+
+class Survivor {
+  readonly entry: RosterEntry
+  /**
+   * - dialled -> asked | out
+   * - asked -> joined | out: it has been told of the term.
+   * - joined -> complete | out: it follows.
+   * - complete -> out
+   */
+  state: 'dialled' | 'asked' | 'joined' | 'complete' | 'out' = 'dialled'
+  have = new RangeSet()
+  /** Received and verified, as it last said. */
+  movedBytes = 0
+  /** As it has heard it. */
+  seal: string | null = null
+  isSealed = false
+  /** What it was told to ask others for. */
+  readonly told = new RangeSet()
+  readonly introduced = new Set<number>()
+  heardMs = 0
+
+  constructor(entry: RosterEntry) {
+    this.entry = entry
+  }
+
+  get number(): number {
+    return this.entry.number
+  }
+
+  get follows(): boolean {
+    return this.state === 'joined' || this.state === 'complete'
+  }
+}
+
+export class SuccessorMachine {
+  readonly #config: SuccessorConfig
+  readonly #survivors: ReadonlyMap<number, Survivor>
+  readonly #outbox = new Outbox<SuccessorWish>()
+  readonly #startMs: number
+  #epoch = 0
+  #hasBegun = false
+  #isEnded = false
+  #areNew = false
+  /** When anything was last known to change. */
+  #movedMs: number
+  /** How often what is lacking was named again because nothing moved. */
+  #rounds = 0
+  #beatMs: number
+
+  constructor(config: SuccessorConfig, nowMs: number) {
+    this.#config = config
+    const left = config.roster.filter(({ state }) => state === 'running' || state === 'complete')
+    this.#survivors = new Map(left.map((entry) => [entry.number, new Survivor(entry)]))
+    this.#startMs = this.#movedMs = nowMs
+    this.#beatMs = nowMs + limits.beatMs
+  }
+
+  /** The first wishes; call once. */
+  start(): SuccessorWish[] {
+    return [...this.#survivors.keys()].map((member) => ({ type: 'connect', member }))
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  addressOf(member: number): string {
+    const { advertise, address } = (this.#survivors.get(member) as Survivor).entry
+    return advertise ?? address
+  }
+
+  handle(fact: SuccessorFact, nowMs: number): SuccessorWish[] {
+    if (this.#isEnded) return []
+    this.#on(fact, nowMs)
+    if (!this.#isEnded) this.#advance(nowMs)
+    return this.#outbox.take()
+  }
+
+  deadlineMs(): number | null {
+    if (this.#isEnded) return null
+    const beginMs = this.#hasBegun ? Number.POSITIVE_INFINITY : this.#startMs + limits.readyMs
+    return Math.min(beginMs, this.#beatMs, this.#movedMs + limits.askMs)
+  }
+
+  #on(fact: SuccessorFact, nowMs: number): void {
+    switch (fact.type) {
+      case 'linked':
+        return this.#onLinked(this.#of(fact.member), fact.nodeId, nowMs)
+      case 'unlinked':
+        return this.#out(this.#of(fact.member), fact, nowMs)
+      case 'said':
+        return this.#onFrame(this.#of(fact.member), fact.frame, nowMs)
+      case 'stopped':
+        return this.#end({ code: 'ERR_FR_NODE_CLOSED', text: fact.text })
+      default:
+        return
+    }
+  }
+
+  #onLinked(survivor: Survivor, nodeId: string, nowMs: number): void {
+    if (survivor.state !== 'dialled') return
+    if (nodeId !== survivor.entry.nodeId) {
+      const text = 'another node answers at this address'
+      return this.#out(survivor, { code: 'ERR_FR_NODE_LOST', text }, nowMs)
+    }
+    survivor.state = 'asked'
+    survivor.heardMs = nowMs
+    const { transfer, term } = this.#config
+    this.#say(survivor, { type: 'succeed', transfer, term })
+  }
+
+  #onFrame(survivor: Survivor, frame: Frame, nowMs: number): void {
+    survivor.heardMs = nowMs
+    switch (frame.type) {
+      case 'holds':
+        return this.#onHolds(survivor, frame, nowMs)
+      case 'progress':
+        if (frame.receivedBytes + frame.verifiedBytes > survivor.movedBytes) this.#movedMs = nowMs
+        survivor.movedBytes = frame.receivedBytes + frame.verifiedBytes
+        return
+      case 'complete':
+        survivor.state = 'complete'
+        this.#movedMs = nowMs
+        return
+      case 'refuse':
+      case 'failed':
+        return this.#out(survivor, frame, nowMs)
+      case 'stale': {
+        const text = `it follows member ${frame.term.member} in term ${frame.term.counter}`
+        return this.#out(survivor, { code: 'ERR_FR_STALE', text }, nowMs)
+      }
+      case 'join': {
+        const text = 'the origin is gone: nobody can be added'
+        const answer = { request: frame.request, code: 'ERR_FR_ORIGIN_LOST', text } as const
+        return this.#say(survivor, { type: 'joined', ...answer })
+      }
+      // What only the origin could do: mates are asked instead.
+      default:
+        return
+    }
+  }
+
+  #onHolds(survivor: Survivor, frame: Frame & { type: 'holds' }, nowMs: number): void {
+    const fault = haveFault(frame.have, this.#config)
+    if (fault !== null) return this.#out(survivor, { code: 'ERR_FR_PROTOCOL', text: fault }, nowMs)
+    survivor.have = RangeSet.of(frame.have)
+    survivor.seal ??= frame.fileDigest
+    this.#movedMs = nowMs
+    if (survivor.state !== 'asked') return
+    survivor.state = 'joined'
+    this.#areNew = true
+  }
+
+  /** Whatever follows from the state and the time alone. */
+  #advance(nowMs: number): void {
+    for (const survivor of this.#following)
+      if (nowMs - survivor.heardMs > this.#config.silenceMs)
+        this.#out(survivor, { code: 'ERR_FR_NODE_SILENT', text: 'it is silent' }, nowMs)
+    if (this.#isEnded) return
+    if (this.#beatMs <= nowMs) {
+      this.#beatMs = nowMs + limits.beatMs
+      for (const survivor of this.#following) this.#say(survivor, { type: 'beat' })
+    }
+    const isOpen = [...this.#survivors.values()].some(
+      ({ state }) => state === 'dialled' || state === 'asked',
+    )
+    if (!this.#hasBegun && isOpen && nowMs < this.#startMs + limits.readyMs) return
+    this.#begin()
+    if (this.#areNew) this.#plan()
+    this.#seal()
+    this.#spread()
+    if (this.#following.length === 0)
+      return this.#end({ code: 'ERR_FR_ORIGIN_LOST', text: 'nobody follows who took over' })
+    if (this.#following.every(({ state }) => state === 'complete')) return this.#finish()
+    if (nowMs >= this.#movedMs + limits.askMs) this.#stuck(nowMs)
+  }
+
+  #begin(): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    const { counter: term } = this.#config.term
+    this.#note('info', 'took-over', { term, members: this.#following.length })
+  }
+
+  /** Everybody knows everybody who is left, as far as a plan has room. */
+  #plan(): void {
+    this.#areNew = false
+    const following = this.#following
+    const members = following.slice(0, limits.nodesPerGroup).map(memberOf)
+    const standbys = following
+      .filter(({ number }) => number !== this.#config.term.member)
+      .slice(0, limits.standbys)
+    for (const survivor of following) this.#planFor(survivor, members, standbys)
+    const entries = this.#config.roster.map((entry): RosterEntry => {
+      const survivor = this.#survivors.get(entry.number)
+      const state = survivor?.state === 'complete' ? 'complete' : 'running'
+      return { ...entry, state: survivor?.follows ? state : 'out' }
+    })
+    for (const standby of standbys)
+      for (const frame of this.#rosterFrames(entries)) this.#say(standby, frame)
+  }
+
+  #planFor(survivor: Survivor, all: readonly Member[], standbys: readonly Survivor[]): void {
+    const { term, edgeOf, strategy, shape } = this.#config
+    const own = [this.#of(term.member), survivor, ...standbys].map(memberOf)
+    const named = new Map([...own, ...all].map((member) => [member.number, member]))
+    const strange = [...named.keys()].filter((other) => {
+      return other !== survivor.number && !survivor.introduced.has(other)
+    })
+    for (const other of strange) survivor.introduced.add(other)
+    this.#say(survivor, {
+      ...{ type: 'plan', term, epoch: ++this.#epoch, you: survivor.number, phase: 'running' },
+      ...{ strategy, shape, parents: [], routes: [], siteShares: [], coordinator: term.member },
+      members: [...named.values()].sort((a, b) => a.number - b.number),
+      standbys: standbys.map(({ number }) => number),
+      reportTo: term.member,
+      edges: strange.map((other) => ({ member: other, ...edgeOf(survivor.number, other) })),
+      progressMs: limits.progressMs,
+      reportMs: 0,
+    })
+  }
+
+  #rosterFrames(entries: readonly RosterEntry[]): RosterFrame[] {
+    const frames: RosterFrame[] = []
+    const { term } = this.#config
+    for (let at = 0; at < entries.length; at += limits.rosterEntries) {
+      const page = entries.slice(at, at + limits.rosterEntries)
+      frames.push({ type: 'roster', term, epoch: ++this.#epoch, entries: page })
+    }
+    return frames
+  }
+
+  /** Who has not heard the seal hears it, or that nobody has. */
+  #seal(): void {
+    const known = this.#following.find(({ seal }) => seal !== null)?.seal ?? null
+    for (const survivor of this.#following) {
+      if (survivor.isSealed) continue
+      survivor.isSealed = true
+      if (survivor.seal === null)
+        this.#say(survivor, { type: 'seal', stream: 0, fileDigest: known })
+    }
+  }
+
+  /** Who lacks what another holds asks for it. */
+  #spread(): void {
+    const following = this.#following
+    for (const [at, survivor] of following.entries()) {
+      if (survivor.state === 'complete') continue
+      const others = [...following.slice(at + 1), ...following.slice(0, at)]
+      for (const other of others) {
+        const ranges = RangeSet.of(other.have)
+        ranges.subtract(survivor.have)
+        ranges.subtract(survivor.told)
+        for (const range of ranges) survivor.told.add(...range)
+        this.#tell(survivor, other, ranges.toArray())
+      }
+    }
+  }
+
+  #tell(survivor: Survivor, { number: member }: Survivor, all: readonly RangePair[]): void {
+    for (let at = 0; at < all.length; at += limits.needRanges) {
+      const ranges = all.slice(at, at + limits.needRanges)
+      this.#say(survivor, { type: 'detour', member, why: 'held', ranges, route: 0 })
+    }
+  }
+
+  /** Nothing moves. What somebody holds is named again, a bounded number of times. */
+  #stuck(nowMs: number): void {
+    const { bytes } = this.#config
+    this.#movedMs = nowMs
+    const lacking = this.#following.filter(({ have }) => have.bytes < bytes)
+    if (lacking.length === 0) return
+    const held = heldBySome(this.#following)
+    const behind = lacking.filter(({ have }) => have.bytes < held.bytes)
+    if (behind.length > 0 && this.#rounds < limits.repairTries) {
+      this.#rounds++
+      for (const { told } of behind) told.clear()
+      return this.#spread()
+    }
+    const missing = RangeSet.of([[0, bytes]])
+    missing.subtract(held)
+    const gone = missing.isEmpty ? 'some could not be brought to those who lack them' : null
+    const text = `the origin is gone: ${gone ?? missingText(missing)}`
+    this.#note('warn', 'incomplete', { missingBytes: missing.bytes, text })
+    this.#close('ERR_FR_ORIGIN_LOST', text)
+    this.#end({ code: 'ERR_FR_ORIGIN_LOST', text })
+  }
+
+  #finish(): void {
+    for (const survivor of this.#following) this.#say(survivor, { type: 'finish' })
+    this.#note('info', 'finished', { members: this.#following.length })
+    this.#end(null)
+  }
+
+  /** Those that hold all need nothing more; the others keep what they have. */
+  #close(code: FrErrorCode, text: string): void {
+    for (const survivor of this.#following)
+      if (survivor.state === 'complete') this.#say(survivor, { type: 'finish' })
+      else this.#say(survivor, { type: 'abort', code, text })
+  }
+
+  #out(survivor: Survivor, { code, text }: Failure, nowMs: number): void {
+    if (survivor.state === 'out') return
+    survivor.state = 'out'
+    survivor.have.clear()
+    this.#movedMs = nowMs
+    this.#areNew = true
+    this.#note('info', 'left', { member: survivor.number, code, text })
+    this.#outbox.wish({ type: 'hangUp', member: survivor.number })
+    // Its own node follows somebody else, or is over.
+    if (survivor.number === this.#config.term.member) this.#end({ code, text })
+    // What was asked of it others may hold, too.
+    for (const other of this.#following) other.told.clear()
+  }
+
+  #end(failure: Failure | null): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    for (const { number: member, state } of this.#survivors.values())
+      if (state !== 'out') this.#outbox.wish({ type: 'hangUp', member })
+    this.#outbox.wish({ type: 'end', failure })
+  }
+
+  get #following(): Survivor[] {
+    return [...this.#survivors.values()].filter(({ follows }) => follows)
+  }
+
+  #say({ number: member }: Survivor, frame: Frame): void {
+    this.#outbox.wish({ type: 'say', member, frame })
+  }
+
+  #note(
+    level: 'info' | 'warn',
+    event: string,
+    fields: Readonly<Record<string, string | number>>,
+  ): void {
+    this.#outbox.wish({ type: 'note', level, event, fields })
+  }
+
+  #of(member: number): Survivor {
+    return this.#survivors.get(member) as Survivor
+  }
+}
+
+function memberOf({ entry }: Survivor): Member {
+  const { number, nodeId, address, advertise, site } = entry
+  const at = site === undefined ? {} : { site }
+  return { number, nodeId, address: advertise ?? address, ...at }
+}

@@ -1,0 +1,67 @@
+/**
+ * Blocks that have landed, and their digests: what is found wrong is reported and asked for again,
+ * a bounded number of times.
+ */
+import type { FrErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import { type RangePair, RangeSet } from '../../base/ranges.js'
+import type { StreamLedger } from '../holdings/ledger.js'
+import type { HashRun } from '../messages/facts.js'
+import { needFrames } from '../pulling/pulls.js'
+import type { BlockHashing } from './block-hashing.js'
+import type { NodeFact } from './events.js'
+import type { NodeOutbox } from './outbox.js'
+
+type Computed = HashRun & { readonly digests: Uint8Array }
+
+export class Verifying {
+  readonly #ledger: StreamLedger
+  readonly #hashing: BlockHashing
+  readonly #outbox: NodeOutbox
+  readonly #fail: (code: FrErrorCode, text: string) => void
+
+  constructor(
+    ledger: StreamLedger,
+    hashing: BlockHashing,
+    outbox: NodeOutbox,
+    fail: (code: FrErrorCode, text: string) => void,
+  ) {
+    this.#ledger = ledger
+    this.#hashing = hashing
+    this.#outbox = outbox
+    this.#fail = fail
+  }
+
+  landed(fact: NodeFact & { type: 'landed' }, nowMs: number): void {
+    const { scratch, offset, length, digests } = fact
+    const part = scratch ? 'scratch' : 'file'
+    if (!scratch) this.#ledger.land(offset, length)
+    if (digests === undefined) this.#hashing.landed(part, offset, length, nowMs)
+    else this.computed({ part, offset, length, digests })
+  }
+
+  /** Digests of the author. */
+  announced(offset: number, length: number, digests: Uint8Array): void {
+    this.#judge(this.#ledger.announce(offset, length, digests))
+  }
+
+  computed({ part, offset, length, digests }: Computed): void {
+    if (part !== 'scratch') return this.#judge(this.#ledger.compute(offset, length, digests))
+    const verdict = this.#ledger.computeScratch(offset, length, digests)
+    this.#outbox.wish(...this.#hashing.copyIn(verdict.verified))
+    this.#judge(verdict.bad)
+  }
+
+  #judge(runs: readonly RangePair[]): void {
+    for (const [offset, length] of runs) {
+      this.#outbox.say({ type: 'bad', offset, length })
+      this.#outbox.warn('bad-block', { offset, length })
+      if (this.#ledger.countTry(offset, length) > limits.repairTries) {
+        const text = `the block at ${offset} stayed wrong after every repair`
+        return this.#fail('ERR_FR_BAD_BLOCK', text)
+      }
+    }
+    // From the origin: asked for a repair, it also looks whether its file has changed.
+    this.#outbox.say(...needFrames(true, RangeSet.of(runs)))
+  }
+}

@@ -1,0 +1,70 @@
+/** `fr push` is killed while bytes flow: the nodes go on by themselves, and say so. */
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import {
+  copyDigest,
+  listOf,
+  MIB,
+  type Running,
+  type ServingNode,
+  sha256,
+  World,
+} from './cli-world.js'
+
+let world: World
+
+beforeEach(() => {
+  world = new World()
+})
+afterEach(() => world.close())
+
+/** The lines of its log about this. */
+const events = (node: ServingNode, event: string): string[] =>
+  node.stderr.split('\n').filter((line) => line.includes(` event=${event} `))
+
+const logged = async (node: ServingNode, event: string): Promise<void> => {
+  await node.until(event, () => events(node, event).length > 0)
+}
+
+/** A push to these, killed as soon as what it has printed is so. */
+async function killed(
+  nodes: readonly ServingNode[],
+  args: readonly string[],
+  isSo: (lines: readonly Record<string, unknown>[]) => boolean,
+): Promise<void> {
+  const push: Running = world.fr(['push', 'a.bin', '--to', listOf(nodes), '--json', ...args])
+  await push.until('its moment', () => isSo(push.lines))
+  push.kill('SIGKILL')
+  await push.ended
+}
+
+it('at the end: four nodes finish by themselves', { timeout: 60_000 }, async () => {
+  const content = world.file('a.bin', 12 * MIB + 5)
+  const slow = ['--limit-down', '3MB']
+  const nodes = await Promise.all([1, 2, 3, 4].map((i) => world.node(`n${i}`, i > 3 ? slow : [])))
+  // Somebody has all of it, and the last one lacks most.
+  await killed(nodes, [], (lines) => lines.some(({ event }) => event === 'node'))
+  await Promise.all(nodes.map((node) => logged(node, 'published')))
+  for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
+  const [tookOver, ...more] = nodes.flatMap((node) => events(node, 'took-over'))
+  expect([tookOver, more]).toEqual([expect.stringContaining('term=2 members=4'), []])
+  for (const node of nodes) expect(events(node, 'follows')).toHaveLength(1)
+})
+
+it('in the middle: all name the same missing ranges', { timeout: 60_000 }, async () => {
+  const content = world.file('a.bin', 12 * MIB + 5)
+  const nodes = await world.nodes(4)
+  const share = (lines: readonly Record<string, unknown>[]): number =>
+    Number(lines.findLast(({ event }) => event === 'progress')?.['share'] ?? 0)
+  await killed(nodes, ['--limit-up', '12MB'], (lines) => share(lines) >= 0.4)
+  await Promise.all(nodes.map((node) => logged(node, 'failed')))
+  const said = /text="the origin is gone: nobody holds (\d+) bytes of the file: (.*)"/
+  const texts = nodes.map((node) => said.exec(events(node, 'failed')[0] ?? '')?.slice(1))
+  expect(new Set(texts.map((text) => text?.join())).size).toBe(1)
+  // The next push brings only those.
+  const missing = Number(texts[0]?.[0])
+  const { status, lines } = await world.run(['push', 'a.bin', '--to', listOf(nodes), '--json'])
+  expect(status).toBe(0)
+  const there = { heldBytes: content.length - missing }
+  expect(lines.at(-1)).toMatchObject({ nodes: nodes.map(() => there) })
+  for (const node of nodes) expect(copyDigest(node, 'a.bin')).toBe(sha256(content))
+})
