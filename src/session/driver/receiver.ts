@@ -209,8 +209,6 @@ export class ReceiverSession {
   succeed(link: Pick<Link, 'send'>, term: Term, nodeId: string): Failure | null {
     const failure = this.#isEnded ? transferIsOver : this.machine.takeover.refusal(term, nodeId)
     if (failure !== null) return failure
-    const { plan } = this.machine.neighbours
-    this.#link.send({ type: 'stale', term, epoch: plan?.epoch ?? 0 })
     this.#link = link
     this.post({ type: 'succeeded', term, nodeId })
     return null
