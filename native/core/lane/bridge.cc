@@ -2,8 +2,8 @@
 // connections carry is not looked at and never leaves the kernel.
 //
 // An end of stream is passed on like a byte, so either side may still answer. Once one side has
-// ended, the other may not be gone unnoticed: kOutliveMs without an acknowledgement ends both. A
-// connection that breaks ends its other half at once.
+// ended, also behind bytes that wait for the other, that one may leave nothing unacknowledged for
+// kOutliveMs: else both end. A connection that breaks ends its other half at once.
 #include "core/lane/bridge.h"
 
 #include <sys/epoll.h>
@@ -46,6 +46,13 @@ void Lane::add_bridge(std::unique_ptr<BridgeEnd> a, std::unique_ptr<BridgeEnd> b
   }
 }
 
+// Its end is told once, and may be behind what the other has no room for: so is a break.
+void Lane::on_bridge(BridgeEnd& end, uint32_t events) {
+  if (events & EPOLLERR) return drop_bridge(end);
+  if (events & (EPOLLRDHUP | EPOLLHUP)) end.other->channel.outlive(kOutliveMs);
+  cross(end);
+}
+
 // Either of the two may take or bring something.
 void Lane::cross(BridgeEnd& end) {
   if (!cross_to(end, *end.other) || !cross_to(*end.other, end)) return drop_bridge(end);
@@ -63,10 +70,7 @@ bool Lane::cross_to(BridgeEnd& from, BridgeEnd& to) {
       continue;
     }
     if (from.has_ended) {
-      if (!std::exchange(to.is_shut, true)) {
-        to.channel.half_close();
-        to.channel.outlive(kOutliveMs);
-      }
+      if (!std::exchange(to.is_shut, true)) to.channel.half_close();
       return true;
     }
     size_t want = kStepBytes;
@@ -105,6 +109,8 @@ void Lane::resume_bridges() {
 
 void Lane::drop_bridge(BridgeEnd& end) {
   for (BridgeEnd* const one : {&end, end.other}) {
+    // By hand, as in drop_feed: the host may still hold the same description.
+    epoll_ctl(epoll_, EPOLL_CTL_DEL, one->channel.fd(), nullptr);
     one->channel.close();
     const auto found = bridges_.find(one->id);
     graveyard_.push_back(std::move(found->second));

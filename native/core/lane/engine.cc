@@ -152,9 +152,10 @@ Answer Engine::bridge(int a, int b) {
   }
   // A std::function must be copyable, so the ends travel in a shared holder.
   auto ends = std::make_shared<std::vector<std::unique_ptr<BridgeEnd>>>();
+  if (a < 0 || b < 0) return {nullptr, {Code::ERR_FR_NODE_LOST, 0}};
   for (const int fd : {a, b}) {
-    const int own = fd < 0 ? -1 : Channel::prepare(fd, {true, kNoUserTimeout, ""});
-    if (own < 0) return {nullptr, {fd < 0 ? Code::ERR_FR_NODE_LOST : Code::ERR_FR_LIMIT, errno}};
+    const int own = Channel::prepare(fd, {true, kNoUserTimeout, ""});
+    if (own < 0) return {nullptr, {Code::ERR_FR_LIMIT, errno}};
     ends->push_back(std::make_unique<BridgeEnd>(own, &counts_));
     ends->back()->id = next_handle_++;
   }

@@ -154,7 +154,7 @@ int Lane::wait_ms() const {
 
 void Lane::on_ready(Feed* feed, uint32_t events) {
   if (!feed->channel.is_open()) return;
-  if (feed->is_bridge) return cross(*static_cast<BridgeEnd*>(feed));
+  if (feed->is_bridge) return on_bridge(*static_cast<BridgeEnd*>(feed), events);
   if (!feed->is_out) {
     auto& in = *static_cast<InFeed*>(feed);
     if (in.is_held_back) {

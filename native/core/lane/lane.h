@@ -156,6 +156,7 @@ class Lane {
   void passed_on(OutFeed& feed);
 
   // bridge.cc
+  void on_bridge(BridgeEnd& end, uint32_t events);
   void cross(BridgeEnd& end);
   bool cross_to(BridgeEnd& from, BridgeEnd& to);
   void come_back(BridgeEnd& end);

@@ -1,6 +1,8 @@
 // Two connections joined into one, over real sockets.
 #include <doctest/doctest.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -114,6 +116,64 @@ TEST_CASE("a side that breaks takes the other with it") {
   close_fd(joined.far.b);
   CHECK(take_all(joined.near.a).empty());
   CHECK(joined.is_over());
+}
+
+TEST_CASE("a side that breaks is noticed while the other takes nothing") {
+  Joined joined;
+  const Bytes bytes = random_bytes(1 << 20);
+  std::thread writer([&] {
+    for (int i = 0; i < 40; i++) {
+      if (send(joined.near.a, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        poll(nullptr, 0, 10);
+    }
+  });
+  writer.join();
+  CHECK(joined.counter(kOpenAt) == 1);
+  const linger hard{1, 0};
+  setsockopt(joined.near.a, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  close_fd(joined.near.a);
+  CHECK(joined.is_over());
+}
+
+TEST_CASE("the end of a side gives the other its time, also while that takes nothing") {
+  Joined joined(false);
+  REQUIRE(joined.host.engine.bridge(joined.near.b, joined.far.a).ok());
+  const Bytes bytes = random_bytes(4 << 10);
+  const auto waiting = [&] {
+    int held = 0;
+    ioctl(joined.near.b, FIONREAD, &held);
+    return held;
+  };
+  // Until something waits before the bridge: what was sent has then all arrived there.
+  for (int i = 0; i < 10'000 && waiting() == 0; i++) {
+    REQUIRE(send(joined.near.a, bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0);
+    if (waiting() > 0) poll(nullptr, 0, 50);
+  }
+  CHECK(waiting() > 0);
+  int ms = 0;
+  socklen_t length = sizeof ms;
+  const auto patience = [&] {
+    getsockopt(joined.far.a, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &length);
+    return ms;
+  };
+  CHECK(patience() == 0);
+  shutdown(joined.near.a, SHUT_WR);
+  CHECK(joined.host.until([&] { return patience() == 20'000; }));
+}
+
+TEST_CASE("a bridge that is over is forgotten, though its host has not closed its descriptors") {
+  Joined joined(false);
+  REQUIRE(joined.host.engine.bridge(joined.near.b, joined.far.a).ok());
+  shutdown(joined.near.a, SHUT_WR);
+  shutdown(joined.far.b, SHUT_WR);
+  CHECK(joined.is_over());
+  // Wakes nobody: a lane that still had these sockets in epoll would look at what is freed.
+  close_fd(joined.near.a);
+  close_fd(joined.far.b);
+  poll(nullptr, 0, 20);
+  Joined other;
+  close_fd(other.far.b);
+  CHECK(take_all(other.near.a).empty());
 }
 
 TEST_CASE("both directions together keep to a limit of the engine") {
