@@ -136,7 +136,7 @@ describe('a gateway is no open door', () => {
     const [given] = await answers(via, [reach(node.address), wish(node.address)])
     if (given?.type !== 'bridged') throw new Error('no ticket')
     const ticket = Buffer.from(given.ticket, 'hex')
-    expect((await shown(via, ticket)).answer).toEqual(Buffer.from([0xfa, 1, 0, 0]))
+    expect((await shown(via, ticket)).answer.subarray(0, 2)).toEqual(Buffer.from([0xfa, 1]))
     expect((await shown(via, ticket)).answer.toString()).toContain('ERR_FR_BRIDGE')
   })
 

@@ -151,8 +151,8 @@ export interface Gate {
 }
 
 /**
- * A door to `address` that passes everything except the first data connection of one mate: bytes
- * beyond `bytes` are held back until `cut`.
+ * A door to `address` that passes everything except data connections of one mate: bytes of the
+ * first beyond `bytes` are held back until `cut`, and none passes after that.
  */
 export async function gate(
   world: World,
@@ -173,7 +173,14 @@ export async function gate(
         start = Buffer.concat([start, chunk])
         const sender = callerOf(start)
         isJudged = sender !== null
-        if (sender?.channel === 'data' && sender.from === mate) held ??= [from, to]
+        if (sender?.channel === 'data' && sender.from === mate) {
+          held ??= [from, to]
+          if (isToBeCut && held[0] !== from) {
+            from.resetAndDestroy()
+            to.resetAndDestroy()
+            return
+          }
+        }
       }
       seen += chunk.length
       if (held?.[0] === from && seen > bytes) {

@@ -55,7 +55,7 @@ it('in the middle: all name the same missing ranges', { timeout: 60_000 }, async
   const nodes = await world.nodes(4)
   const share = (lines: readonly Record<string, unknown>[]): number =>
     Number(lines.findLast(({ event }) => event === 'progress')?.['share'] ?? 0)
-  await killed(nodes, ['--limit-up', '12MB'], (lines) => share(lines) >= 0.4)
+  await killed(nodes, ['--limit-up', '3MB'], (lines) => share(lines) >= 0.4)
   await Promise.all(nodes.map((node) => logged(node, 'failed')))
   const said = /text="the origin is gone: nobody holds (\d+) bytes of the file: (.*)"/
   const texts = nodes.map((node) => said.exec(events(node, 'failed')[0] ?? '')?.slice(1))

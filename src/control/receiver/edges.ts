@@ -6,7 +6,7 @@
  * It must never wait for a connection that cannot come back: one that was refused or never was, one
  * of a gateway, which keeps nothing that it could send again, and one of a member that is gone.
  */
-import type { Failure, FrErrorCode } from '../../base/errors.js'
+import { errorTable, type Failure, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { refusedFeed } from '../members/causes.js'
 import { Reopening } from '../members/reopening.js'
@@ -88,7 +88,8 @@ export class NodeEdges {
   }
 
   #unfedOut(member: number, code: FrErrorCode, nowMs: number): void {
-    const isOurs = isBreak(code) || this.#reopening.isBroken(member)
+    const isAgain = this.#reopening.isBroken(member) && errorTable[code].retryable
+    const isOurs = isBreak(code) || isAgain
     const opensAgain = isOurs && !this.#config.isGateway && !this.#neighbours.isGone(member)
     const sinceMs = opensAgain ? this.#reopening.broke(member, nowMs) : 0
     const untilMs = opensAgain ? sinceMs + limits.edgeMs : 0

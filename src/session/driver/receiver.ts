@@ -104,7 +104,8 @@ export class ReceiverSession {
     const { clock, net, engine } = ports
     this.machine = new NodeMachine(spec, clock.awakeMs())
     this.#neighbours = new Neighbours(ports, (feed, { ranges }) => {
-      spec.contents.skip(engine, feed, ranges)
+      // A gateway has nothing that it could send again, and so nothing to leave out.
+      if (!spec.isGateway) spec.contents.skip(engine, feed, ranges)
       this.#route()
     })
     this.#pulls = new Pulls(net, this.#neighbours, {

@@ -17,5 +17,5 @@ it('a node that stores nothing takes no option about what it stores', () => {
 
 it('a push names its relays', () => {
   const push = parse('push f --to h --relay a --relay b:1')
-  expect(push).toMatchObject({ command: { relays: ['a:7400', 'b:1'] } })
+  expect(push).toMatchObject({ command: { passed: { relays: ['a:7400', 'b:1'] } } })
 })
