@@ -1,8 +1,8 @@
 /**
  * One project per test room. Each file runs in a process of its own (the addon owns threads), but
  * for those of `unit`, which load no addon: starting a process costs more than what they do in it.
- * Two files run at a time, in `net` and `load`, which measure, one. Nothing is retried: a test that
- * fails sometimes is a failing test.
+ * Two files run at a time, of `e2e`, which waits a lot, three, in `net` and `load`, which measure,
+ * one. Nothing is retried: a test that fails sometimes is a failing test.
  *
  * scripts/sanitize.mjs sets FR_SLOW, by which instrumented code may take longer, and FR_PLANTED.
  */
@@ -52,7 +52,7 @@ export default defineConfig({
       project('unit', { seconds: 30, isolate: false }),
       project('sim', { seconds: 120 }),
       project('engine', { seconds: 60 }),
-      project('e2e', { seconds: 120, order: 1 }),
+      project('e2e', { seconds: 120, maxWorkers: 3, order: 1 }),
       project('net', { seconds: 300, maxWorkers: 1, order: 2 }),
       project('fuzz', { seconds: 600 }),
       project('load', { seconds: 900, maxWorkers: 1, order: 3 }),

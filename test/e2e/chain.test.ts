@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import { type LogLine, type Plan, type PushOptions, push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import { engines } from './engines.js'
+import { usualEngines } from './engines.js'
 import { expectCopies, useWorld } from './push-support.js'
 
-describe.each(engines)('a chain of groups on the %s engine', (engine) => {
+describe.each(usualEngines)('a chain of groups on the %s engine', (engine) => {
   const world = useWorld(engine)
 
   it.each([

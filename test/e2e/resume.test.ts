@@ -28,13 +28,13 @@ import { granuleMs } from '../../src/store/held/identity.js'
 import { digestTable } from '../../src/store/held/verify.js'
 import { readJournal } from '../../src/store/journal/journal.js'
 import type { Door } from './door.js'
-import { engines } from './engines.js'
+import { usualEngines } from './engines.js'
 import { expectCopies, keepsNothing, until, useWorld } from './push-support.js'
 
 const bytes = 64 * MIB + 5
 const heldMin = 2 * MIB
 
-describe.each(engines)('an unfinished copy at a %s node', (engine) => {
+describe.each(usualEngines)('an unfinished copy at a %s node', (engine) => {
   const world = useWorld(engine)
 
   const journals = (dataDir: string): string[] =>

@@ -20,7 +20,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { digestFile, type FrError, type FrNode, push, type Transfer } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
-import { type EngineKind, expectCopies, keepsNothing, until, useWorld } from './push-support.js'
+import { usualEngines } from './engines.js'
+import { expectCopies, keepsNothing, until, useWorld } from './push-support.js'
 
 const hasPython = spawnSync('python3', ['--version']).status === 0
 
@@ -52,7 +53,7 @@ sys.stdin.readline()
   return child
 }
 
-for (const engine of ['portable', 'native'] as EngineKind[]) {
+for (const engine of usualEngines) {
   describe(`the source of a push on the ${engine} engine`, () => {
     const world = useWorld(engine)
 
