@@ -2,7 +2,7 @@
  * Many nodes, many pushes, many spellings of an address: repeated use works and leaves nothing
  * behind. The long tests (10 GiB, 8 GiB) are in test/load/breadth.test.ts.
  */
-import { readdirSync, readFileSync, readSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -103,12 +103,6 @@ describe('breadth', () => {
     await keepsNothing(node.dataDir)
   })
 })
-
-function _readAt(file: number, at: number, bytes: number): Buffer {
-  const buffer = Buffer.alloc(bytes)
-  readSync(file, buffer, 0, bytes, at)
-  return buffer
-}
 
 interface Belongings {
   readonly fds: number

@@ -7,7 +7,7 @@ import { errorTable } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
-import { Reopening } from '../members/reopening.js'
+import { isBreak, Reopening } from '../members/reopening.js'
 import type { Lacking } from '../messages/types.js'
 import type { OriginConfig } from './events.js'
 import type { OriginExchange } from './exchange.js'
@@ -36,8 +36,8 @@ export class BrokenFeeds {
   /** It broke, or could not be opened. The node needs it, unless it has all. */
   unfed(peer: Peer, failure: Failure, nowMs: number): void {
     const { node, feed } = peer
-    const isBreak = failure.code === 'ERR_FR_NODE_LOST'
-    const opensAgain = isBreak || (feed.is === 'cut' && errorTable[failure.code].retryable)
+    const { code } = failure
+    const opensAgain = isBreak(code) || (feed.is === 'cut' && errorTable[code].retryable)
     if (!opensAgain) {
       this.#reopening.forget(node)
       return peer.unfed(failure, nowMs + limits.wordMs)

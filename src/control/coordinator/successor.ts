@@ -89,6 +89,8 @@ export class SuccessorMachine {
   #hasBegun = false
   #isEnded = false
   #areNew = false
+  /** Somebody may hold what another was not told to ask for. */
+  #isToSpread = false
   /** When anything was last known to change. */
   #movedMs: number
   /** How often what is lacking was named again because nothing moved. */
@@ -193,6 +195,7 @@ export class SuccessorMachine {
     if (fault !== null) return this.#out(survivor, { code: 'ERR_FR_PROTOCOL', text: fault }, nowMs)
     survivor.have = RangeSet.of(frame.have)
     survivor.seal ??= frame.fileDigest
+    this.#isToSpread = true
     this.#movedMs = nowMs
     if (survivor.state !== 'asked') return
     survivor.state = 'joined'
@@ -291,6 +294,8 @@ export class SuccessorMachine {
 
   /** Who lacks what another holds asks for it. */
   #spread(): void {
+    if (!this.#isToSpread) return
+    this.#isToSpread = false
     const following = this.#following
     for (const [at, survivor] of following.entries()) {
       if (survivor.state === 'complete') continue
@@ -323,6 +328,7 @@ export class SuccessorMachine {
     if (behind.length > 0 && this.#rounds < limits.repairTries) {
       this.#rounds++
       for (const { told } of behind) told.clear()
+      this.#isToSpread = true
       return this.#spread()
     }
     const missing = RangeSet.of([[0, bytes]])
@@ -359,6 +365,7 @@ export class SuccessorMachine {
     if (survivor.number === this.#config.term.member) this.#end({ code, text })
     // What was asked of it others may hold, too.
     for (const other of this.#following) other.told.clear()
+    this.#isToSpread = true
   }
 
   #end(failure: Failure | null): void {

@@ -7,6 +7,7 @@
  * open for a while starts anew. Whoever gives a member up says `forget`: nothing here ends by
  * itself.
  */
+import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { backoffMs } from './backoff.js'
 
@@ -76,4 +77,9 @@ export class Reopening {
     for (const { dueMs } of this.#broken.values()) at = Math.min(at, dueMs)
     return at
   }
+}
+
+/** It says nothing but that the connection is gone. */
+export function isBreak(code: FrErrorCode): boolean {
+  return code === 'ERR_FR_NODE_LOST'
 }

@@ -9,7 +9,7 @@
 import { errorTable, type Failure, type FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { refusedFeed } from '../members/causes.js'
-import { Reopening } from '../members/reopening.js'
+import { isBreak, Reopening } from '../members/reopening.js'
 import type { MemberFact } from '../messages/facts.js'
 import type { NodeConfig } from './events.js'
 import type { Neighbourhood } from './neighbourhood.js'
@@ -138,11 +138,6 @@ export class NodeEdges {
     // The first break counts, and what cannot come back is not waited for.
     if (before === undefined || untilMs < before.untilMs) this.#awaited.set(key, awaited)
   }
-}
-
-/** It says nothing but that the connection is gone. */
-function isBreak(code: FrErrorCode): boolean {
-  return code === 'ERR_FR_NODE_LOST'
 }
 
 function keyOf(member: number, incoming: boolean): string {

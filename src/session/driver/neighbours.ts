@@ -102,8 +102,6 @@ export class Neighbours {
   readonly #byFeed = new Map<FeedHandle, Neighbour>()
   #isEnded = false
   #paces: readonly Pace[] = []
-  /** What the engine was told of each of them. */
-  #paced: string[] = []
 
   /** `fedOut`: a data connection that the machine wished for is open. */
   constructor(
@@ -162,18 +160,12 @@ export class Neighbours {
     const feeds = this.#feedsTo(free)
     if (feeds.length > 0) this.#engine.limitFeeds(feeds, undefined)
     this.#paces = paces
-    this.#paced = []
-    this.#keepPace()
+    for (const pace of paces) this.#keepPace(pace)
   }
 
-  #keepPace(): void {
-    for (const [i, { members, bytesPerSecond }] of this.#paces.entries()) {
-      const feeds = this.#feedsTo(members)
-      const said = JSON.stringify(feeds)
-      if (feeds.length === 0 || this.#paced[i] === said) continue
-      this.#paced[i] = said
-      this.#engine.limitFeeds(feeds, bytesPerSecond)
-    }
+  #keepPace({ members, bytesPerSecond }: Pace): void {
+    const feeds = this.#feedsTo(members)
+    if (feeds.length > 0) this.#engine.limitFeeds(feeds, bytesPerSecond)
   }
 
   #feedsTo(members: readonly number[]): FeedHandle[] {
@@ -272,7 +264,7 @@ export class Neighbours {
 
   #open(member: Neighbour, opened: Opened): void {
     member.out = opened
-    this.#keepPace()
+    for (const pace of this.#paces) if (pace.members.includes(member.number)) this.#keepPace(pace)
     if (opened.isWished) this.#fedOut(opened.feed, opened.lacking)
   }
 

@@ -91,8 +91,7 @@ export class ReceiverSession {
   readonly #routed = new Set<number>()
   /** To whoever coordinates. */
   #link: Pick<Link, 'send'>
-  /** What digests were passed on of. */
-  /** By route: what was lost on one is brought again on another. */
+  /** Of what digests were passed on, by route: what one lost is brought again on another. */
   readonly #passedOn = new Map<number, RangeSet>()
   #transfer: TransferHandle | undefined
   #isEnded = false
