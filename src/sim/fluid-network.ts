@@ -48,8 +48,11 @@ export class FluidNetwork {
   readonly #order: Int32Array
   readonly #first: Int32Array
   readonly #end: Int32Array
-  /** Row of the link between sites that an edge crosses, behind those of hosts; 0: none. */
-  readonly #via: Int32Array
+  /**
+   * Row of the link between sites that an edge crosses, behind those of hosts; 0: none. Null where
+   * there are no links: most networks have none, and each step looks at every edge.
+   */
+  readonly #via: Int32Array | null
   /** Edges to each receiver, and over each link between sites. */
   readonly #in: readonly Int32Array[]
   readonly #wants: Float64Array
@@ -84,7 +87,8 @@ export class FluidNetwork {
     this.#downlinks.set(downlinks)
     this.#downlinks.set(links, hosts)
     this.#downlinks[0] = Number.POSITIVE_INFINITY
-    this.#via = Int32Array.from(edges, ({ link }) => (link === undefined ? 0 : hosts + link))
+    const rowOf = ({ link }: FluidEdge): number => (link === undefined ? 0 : hosts + link)
+    this.#via = links.length === 0 ? null : Int32Array.from(edges, rowOf)
     this.#wants = new Float64Array(count)
     this.#offered = new Float64Array(rows)
     this.#levels = new Float64Array(rows).fill(Number.POSITIVE_INFINITY)
@@ -188,7 +192,7 @@ export class FluidNetwork {
     const level = waterLevel(wanted, rows.length, this.#uplinks[0] as number)
     for (const [i, row] of rows.entries()) {
       const queue = this.#queues.get(row) ?? []
-      const via = this.#via[queue[0]?.edge as number] as number
+      const via = this.#viaOf(queue[0]?.edge as number)
       const room = Math.min(this.#room[row] as number, this.#room[via] as number)
       let left = Math.min(wanted[i] as number, level, room)
       const offered = Math.min(this.queuedTo(row), level)
@@ -221,9 +225,8 @@ export class FluidNetwork {
           ? (this.listed[edge] as number)
           : (late[parent] as number) * (1 - part) + (later[parent] as number) * part
       const waits = Math.max(0, come - (this.sent[edge] as number))
-      const end = this.#levels[tos[edge] as number] as number
-      const across = this.#levels[vias[edge] as number] as number
-      const limit = across < end ? across : end
+      let limit = this.#levels[tos[edge] as number] as number
+      if (vias !== null) limit = Math.min(limit, this.#levels[vias[edge] as number] as number)
       const want = waits < limit ? waits : limit
       wants[edge] = waits
       wanted[edge - first] = want
@@ -236,10 +239,13 @@ export class FluidNetwork {
       const to = tos[edge] as number
       const want = Math.min(wants[edge] as number, level)
       wants[edge] = want
-      const via = vias[edge] as number
       this.#offered[to] = (this.#offered[to] as number) + want
-      this.#offered[via] = (this.#offered[via] as number) + want
-      const room = Math.min(this.#room[to] as number, this.#room[via] as number)
+      let room = this.#room[to] as number
+      if (vias !== null) {
+        const via = vias[edge] as number
+        this.#offered[via] = (this.#offered[via] as number) + want
+        room = Math.min(room, this.#room[via] as number)
+      }
       const bytes = Math.min(wanted[edge - first] as number, level, room)
       if (bytes > 0) this.#carry(edge, bytes, now)
     }
@@ -255,14 +261,19 @@ export class FluidNetwork {
     this.sentBytes[from] = (this.sentBytes[from] as number) + bytes
     this.receivedBytes[to] = (this.receivedBytes[to] as number) + bytes
     this.#room[to] = (this.#room[to] as number) - bytes
+    if (this.#via === null) return
     const via = this.#via[edge] as number
     this.#room[via] = (this.#room[via] as number) - bytes
+  }
+
+  #viaOf(edge: number): number {
+    return this.#via?.[edge] ?? 0
   }
 
   /** How much the link between the sites takes of what the origin sends to a row. */
   #acrossTo(row: number): number {
     const edge = this.#queues.get(row)?.[0]?.edge as number
-    return this.#levels[this.#via[edge] as number] as number
+    return this.#levels[this.#viaOf(edge)] as number
   }
 
   /** How much each receiver takes of each edge in the next step; links between sites come first. */
