@@ -196,6 +196,7 @@ export class Copies {
       ...{ nodes, noClobber, strict, allowAdd, connectMs, silenceMs, retries, wait },
       known: { fileDigest, author, signed },
       ...limited,
+      ...(wish.detection && { detection: wish.detection }),
       ...(wish.share && { share: wish.share }),
       ...(wish.groups && { groups: groupsOf(wish.groups) }),
       ...(wish.relays && { relays: wish.relays }),

@@ -310,6 +310,7 @@ export class NodeService implements NodeHost {
         originId,
         originAddress: established.remoteAddress,
         silenceMs: offer.silenceMs,
+        detection: offer.detection,
         isPlanned: offer.planned,
         share: offer.share,
         // The origin has given up the earlier attempt, and this node has not heard of it yet.

@@ -14,7 +14,14 @@ import { checkHeldName } from './held-name.js'
 import { asking, checkAsking } from './inquiry.js'
 import { copyGroups, wholeLink, wholeRates } from './mirror-copy.js'
 import { requireOptions } from './option-names.js'
-import { checkRelays, checkShare, checkTargets, shapes, strategies } from './options.js'
+import {
+  checkDetection,
+  checkRelays,
+  checkShare,
+  checkTargets,
+  shapes,
+  strategies,
+} from './options.js'
 import { announce, audienceOf } from './push.js'
 import { readReport, readResult } from './report-shape.js'
 import { addNode } from './status.js'
@@ -118,6 +125,8 @@ function checkCopy(
   requireBoolean('allowAdd', options.allowAdd)
   requireBoolean('wait', options.wait)
   const { silenceMsMin, silenceMsMax, retriesMax, timeoutMsMax } = limits
+  const silenceMs =
+    optionalInteger('silenceMs', options.silenceMs, silenceMsMin, silenceMsMax) ?? limits.silenceMs
   const wish: CopyWish = {
     transfer: randomId(),
     name: nameText(bytes),
@@ -133,9 +142,8 @@ function checkCopy(
     allowAdd: options.allowAdd ?? false,
     connectMs:
       optionalInteger('connectMs', options.connectMs, 1, limits.connectMsMax) ?? limits.reachMs,
-    silenceMs:
-      optionalInteger('silenceMs', options.silenceMs, silenceMsMin, silenceMsMax) ??
-      limits.silenceMs,
+    silenceMs,
+    detection: checkDetection(options, silenceMs),
     retries: optionalInteger('retries', options.retries, 0, retriesMax) ?? limits.retries,
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, timeoutMsMax) ?? null,
     minRateBytesPerSecond: rateOf('minRateBytesPerSecond', options.minRateBytesPerSecond),

@@ -71,6 +71,7 @@ function wishOf(
     minRateBytesPerSecond: wholeRates(spec.minRateBytesPerSecond),
     uplinkBytesPerSecond: null,
     ...(spec.share && { share: spec.share }),
+    ...(spec.detection && { detection: spec.detection }),
     // Where the mirror stands is not known.
     ...(spec.groups && { groups: copyGroups({ ...spec.groups, site: undefined }) }),
     ...(spec.relays && { relays: spec.relays.map(wholeLink) }),

@@ -3,6 +3,7 @@
  * names the option; features that this version lacks are ERR_FR_UNSUPPORTED.
  */
 
+import { type Detection, detectionFault, detectionOf } from '../base/detection.js'
 import { type DigestAlgorithm, digestAlgorithms } from '../base/digests.js'
 import { FrError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -48,6 +49,7 @@ export interface CheckedPush {
   readonly uplinkBytesPerSecond: number | undefined
   readonly connectMs: number
   readonly silenceMs: number
+  readonly detection: Detection
   readonly retries: number
   readonly timeoutMs: number | undefined
   readonly minRateBytesPerSecond: number | undefined
@@ -90,6 +92,9 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
   requireFunction('logger', options.logger)
   requireSignal(options.signal)
   const key = checkKey('key', options.key)
+  const { silenceMsMin, silenceMsMax } = limits
+  const silenceMs =
+    optionalInteger('silenceMs', options.silenceMs, silenceMsMin, silenceMsMax) ?? limits.silenceMs
   return {
     source: checkedSource,
     nodes,
@@ -108,9 +113,8 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     uplinkBytesPerSecond: optionalRate('uplinkBytesPerSecond', options.uplinkBytesPerSecond),
     connectMs:
       optionalInteger('connectMs', options.connectMs, 1, limits.connectMsMax) ?? limits.reachMs,
-    silenceMs:
-      optionalInteger('silenceMs', options.silenceMs, limits.silenceMsMin, limits.silenceMsMax) ??
-      limits.silenceMs,
+    silenceMs,
+    detection: checkDetection(options, silenceMs),
     retries: optionalInteger('retries', options.retries, 0, limits.retriesMax) ?? limits.retries,
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax),
     minRateBytesPerSecond: optionalRate('minRateBytesPerSecond', options.minRateBytesPerSecond),
@@ -122,6 +126,23 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     relays,
     spareOrigin: options.spareOrigin ?? false,
   }
+}
+
+/** Throws TypeError that names the options. */
+export function checkDetection(
+  options: Pick<PushOptions, 'suspectAfterMs' | 'failAfterMs'>,
+  silenceMs: number,
+): Detection {
+  const { suspectMsMin: least, silenceMsMax: most } = limits
+  const suspectMs = optionalInteger('suspectAfterMs', options.suspectAfterMs, least, most)
+  const failMs = optionalInteger('failAfterMs', options.failAfterMs, 2 * least, most)
+  const detection = detectionOf(
+    { ...(suspectMs && { suspectMs }), ...(failMs && { failMs }) },
+    silenceMs,
+  )
+  const fault = detectionFault(detection, silenceMs)
+  if (fault === null) return detection
+  throw new TypeError(`suspectAfterMs, failAfterMs and silenceMs do not go together: ${fault}`)
 }
 
 /** Throws TypeError, also for one that is to have the file. */

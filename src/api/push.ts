@@ -66,6 +66,7 @@ async function run(
     trace = await openTrace(checked, control.transfer.id, log)
     const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
     const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond, wait, share } = checked
+    const { detection } = checked
     const self = selfOf(signerOf(await clientKey()))
     const { signer } = self
     known = await KnownSource.of({
@@ -97,6 +98,7 @@ async function run(
       allowAdd,
       connectMs,
       silenceMs,
+      detection,
       retries,
       timeoutMs,
       minRateBytesPerSecond,

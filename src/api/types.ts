@@ -176,6 +176,16 @@ export interface PushOptions {
    */
   silenceMs?: number
   /**
+   * Milliseconds of silence after which a node is suspected and dealt nothing; default 1,000, or
+   * half of `failAfterMs`. Both grow with the round trip and with how late the node's words come.
+   */
+  suspectAfterMs?: number
+  /**
+   * Milliseconds of silence after which others do the work of a node; default 2,000. It is sooner
+   * where one of its mates misses it, too. Less than `silenceMs`, more than `suspectAfterMs`.
+   */
+  failAfterMs?: number
+  /**
    * Further attempts for a node that was reached and failed for a reason that may pass
    * (`retryable`); default 2.
    */
@@ -345,6 +355,8 @@ export interface CopyOptions
     | 'strict'
     | 'connectMs'
     | 'silenceMs'
+    | 'suspectAfterMs'
+    | 'failAfterMs'
     | 'allowAdd'
     | 'retries'
     | 'timeoutMs'

@@ -71,8 +71,12 @@ export const limits = {
   progressMs: 250,
   /** Milliseconds between backlog reports that do not change: they are a sign of life. */
   sameReportMs: 100,
+  /** Milliseconds of silence after which a node is suspected (`--suspect-after`). */
   suspectMs: 1_000,
-  /** Milliseconds of silence after which a node is away and others do its work. */
+  suspectMsMin: 300,
+  /**
+   * Milliseconds of silence after which a node is away and others do its work (`--fail-after`).
+   */
   awayMs: 2_000,
   /** Milliseconds of silence that end a node's membership (`--silence`): ERR_FR_NODE_SILENT. */
   silenceMs: 15_000,

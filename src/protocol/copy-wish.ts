@@ -1,4 +1,5 @@
 /** Reader for what a node is asked to copy. */
+import type { Detection } from '../base/detection.js'
 import { limits } from '../base/limits.js'
 import type { TransferShare } from '../base/rate-limits.js'
 import type { CopyGroups, CopyWish, NodeLink } from '../control/messages/copying.js'
@@ -30,6 +31,7 @@ export function readCopyWish(body: Fields): CopyWish {
     allowAdd: body.boolean('allowAdd'),
     connectMs: body.integer('connectMs', 1, limits.connectMsMax),
     silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
+    ...readDetection(body),
     retries: body.integer('retries', 0, limits.retriesMax),
     timeoutMs: orNull('timeoutMs', () => body.integer('timeoutMs', 1, limits.timeoutMsMax)),
     minRateBytesPerSecond: rate('minRateBytesPerSecond'),
@@ -40,6 +42,15 @@ export function readCopyWish(body: Fields): CopyWish {
     wait: body.boolean('wait'),
     detach: body.boolean('detach'),
   }
+}
+
+/** When silence counts, where a frame says it beside its `silenceMs`. */
+export function readDetection(body: Fields): { readonly detection?: Detection } {
+  if (!body.has('detection')) return {}
+  const fields = body.object('detection')
+  const lostMs = body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax)
+  const suspectMs = fields.integer('suspectMs', limits.suspectMsMin, lostMs)
+  return { detection: { suspectMs, failMs: fields.integer('failMs', suspectMs + 1, lostMs - 1) } }
 }
 
 /** What a transfer may use of a machine. */

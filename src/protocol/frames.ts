@@ -22,7 +22,7 @@ import {
   heldStates,
 } from '../control/messages/types.js'
 import { readBridge, readReach } from './bridging.js'
-import { readCopyWish, readShare } from './copy-wish.js'
+import { readCopyWish, readDetection, readShare } from './copy-wish.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import {
@@ -70,6 +70,7 @@ const frameTable: FrameTable = {
       manifestPages: body.integer('manifestPages', 1, limits.manifestPages),
       author: body.hex('author', 2 * limits.publicKeyBytes),
       silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
+      ...readDetection(body),
       planned: body.boolean('planned'),
       fileDigest: body.isNull('fileDigest') ? null : readFileDigest(body, 'fileDigest'),
       role: body.oneOf('role', roles),

@@ -75,7 +75,8 @@ describe.each(engines)('$kind engine: asked feeds', (under) => {
     feeds[0].socket.write(rawPayload(0, block(0)).subarray(0, 32 + half))
     await received(0, half)
     ask(1, 0)
-    // What the second one brings shows that its ask has taken effect; until then the first may go on.
+    // What the second one brings shows that its ask has taken effect; until
+    // then the first may go on.
     feeds[1].socket.write(rawPayload(0, block(0)).subarray(0, 32 + 1))
     await received(1, 1)
     feeds[0].socket.write(spoilt(block(0)).subarray(half))

@@ -4,6 +4,7 @@
  */
 import { type Command as Commander, Option } from 'commander'
 import type { PushOptions } from '../../api/types.js'
+import { detectionFault, detectionOf } from '../../base/detection.js'
 import { limits } from '../../base/limits.js'
 import { parseAddress, parseSite, parseSiteLink } from '../arguments/addresses.js'
 import { parseCount, parseDuration, parseLimit, parseRate, UsageError } from '../render/units.js'
@@ -26,6 +27,8 @@ type Passed = Pick<
   | 'uplinkBytesPerSecond'
   | 'connectMs'
   | 'silenceMs'
+  | 'suspectAfterMs'
+  | 'failAfterMs'
   | 'retries'
   | 'timeoutMs'
   | 'minRateBytesPerSecond'
@@ -125,7 +128,7 @@ function duration(least: number, most: number): (text: string) => number {
 }
 
 export function waitOptions(command: Commander): Commander {
-  const { silenceMsMin, silenceMsMax, connectMsMax, timeoutMsMax } = limits
+  const { silenceMsMin, silenceMsMax, suspectMsMin, connectMsMax, timeoutMsMax } = limits
   return command
     .optionsGroup('How long to wait:')
     .option(
@@ -137,6 +140,16 @@ export function waitOptions(command: Commander): Commander {
       '--silence <duration>',
       'how long a silent node stays in the push; others do its work meanwhile (default: 15s)',
       duration(silenceMsMin / 1000, silenceMsMax / 1000),
+    )
+    .option(
+      '--suspect-after <duration>',
+      'silence after which a node is suspected, and dealt nothing (default: 1s)',
+      duration(suspectMsMin / 1000, silenceMsMax / 1000),
+    )
+    .option(
+      '--fail-after <duration>',
+      'silence after which others do its work; sooner where a mate misses it, too (default: 2s)',
+      duration((2 * suspectMsMin) / 1000, silenceMsMax / 1000),
     )
     .option(
       '--retries <n>',
@@ -189,6 +202,9 @@ function passedOptions(options: Values): Passed {
     throw new UsageError('--group-size cuts nodes into groups, --shape unicast makes none')
   if (handover !== undefined && ['unicast', 'group'].includes(shape))
     throw new UsageError(`--handover is between groups, --shape ${shape} has no two`)
+  const fault = silenceFault(options)
+  if (fault !== null)
+    throw new UsageError(`--suspect-after, --fail-after and --silence do not fit: ${fault}`)
   return given({
     ...{ strategy, shape, groupSize, handover, site, retries, priority },
     siteLinks: options['siteLink'],
@@ -198,9 +214,16 @@ function passedOptions(options: Values): Passed {
     uplinkBytesPerSecond: options['uplink'],
     connectMs: options['connectTimeout'],
     silenceMs: options['silence'],
+    suspectAfterMs: options['suspectAfter'],
+    failAfterMs: options['failAfter'],
     timeoutMs: options['timeout'],
     minRateBytesPerSecond: options['minRate'],
   })
+}
+
+function silenceFault({ silence = limits.silenceMs, suspectAfter, failAfter }: Values) {
+  const wish = given({ suspectMs: suspectAfter, failMs: failAfter })
+  return detectionFault(detectionOf(wish, silence), silence)
 }
 
 const classicUnicast =

@@ -3,6 +3,7 @@
  * a receiver's (messages/facts.ts), and what it is made with. The number of a node is its position
  * in the list that the caller gave; nodes that are added follow.
  */
+import type { Detection } from '../../base/detection.js'
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import type { Send } from '../dealing/dealer.js'
 import type { EndWish, Fact, PaceWish, Wish } from '../messages/facts.js'
@@ -104,6 +105,8 @@ export interface OriginConfig {
   readonly progressMs: number
   /** How long a silent node stays a member of the push. */
   readonly silenceMs: number
+  /** As usual unless given. */
+  readonly detection?: Detection | undefined
   /** A name that another push writes ends this one as a whole, for its caller to try it again. */
   readonly wait?: boolean
   /** Whoever holds the key may add nodes, and not only the caller. */

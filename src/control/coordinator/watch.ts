@@ -5,6 +5,7 @@
  * because a heartbeat shows a living process and nothing more. Every phase a node can wait in has
  * its limit. Time in which a node is silent counts as silence alone.
  */
+import { type Detection, detectionOf } from '../../base/detection.js'
 import type { Failure } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { Detector } from '../members/detector.js'
@@ -17,11 +18,14 @@ const never = Number.POSITIVE_INFINITY
 export class PeerWatch {
   readonly #config: OriginConfig
   readonly #detector: Detector
+  readonly #detection: Detection
 
   constructor(config: OriginConfig) {
     this.#config = config
-    const { suspectMs, awayMs } = limits
-    this.#detector = new Detector({ suspectMs, awayMs, lostMs: config.silenceMs })
+    const { silenceMs, detection = detectionOf({}, silenceMs) } = config
+    this.#detection = detection
+    const { suspectMs, failMs: awayMs } = detection
+    this.#detector = new Detector({ suspectMs, awayMs, lostMs: silenceMs })
   }
 
   /** From here on the node is expected to be heard of regularly. */
@@ -31,7 +35,7 @@ export class PeerWatch {
 
   heard(peer: Peer, nowMs: number): void {
     const gapMs = this.#detector.heard(peer.node, nowMs)
-    if (gapMs >= limits.suspectMs) peer.spoke(gapMs, nowMs)
+    if (gapMs >= this.#detection.suspectMs) peer.spoke(gapMs, nowMs)
   }
 
   /** A mate has bytes from it: alive, although its own word is stuck behind such bytes. */

@@ -1,4 +1,5 @@
 /** What a client asks of a node that is to copy a file to others. Pure data. */
+import type { Detection } from '../../base/detection.js'
 import type { TransferShare } from '../../base/rate-limits.js'
 
 export type Strategy = 'classic' | 'adaptive'
@@ -35,6 +36,8 @@ export interface CopyWish {
   readonly allowAdd: boolean
   readonly connectMs: number
   readonly silenceMs: number
+  /** Absent: as usual. */
+  readonly detection?: Detection
   readonly retries: number
   readonly timeoutMs: number | null
   readonly minRateBytesPerSecond: number | null

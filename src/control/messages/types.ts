@@ -2,6 +2,7 @@
  * What travels on links (Frame), and the values that frames are made of. Pure data: no Node types,
  * no clock, no bytes of payload.
  */
+import type { Detection } from '../../base/detection.js'
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
@@ -209,6 +210,8 @@ export type Frame =
       readonly author: string
       /** After this silence of a node the origin gives it up; the node waits a little longer. */
       readonly silenceMs: number
+      /** When silence counts for something before that; absent: as usual. */
+      readonly detection?: Detection
       /** The push has its plan, and so its claims at all other nodes: this one joins. */
       readonly planned: boolean
       /** Of the content, where it is known before anything is sent; null: it is not. */

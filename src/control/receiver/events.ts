@@ -2,6 +2,7 @@
  * What a receiver's machine is told and what it asks for, beside the words that it shares with the
  * coordinator's (messages/facts.ts).
  */
+import type { Detection } from '../../base/detection.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { HeldRun } from '../holdings/have.js'
 import type { EndWish, Fact, PaceWish, Wish } from '../messages/facts.js'
@@ -16,6 +17,8 @@ export interface NodeConfig {
   readonly originId: string
   /** See NodeWaits. */
   readonly silenceMs: number
+  /** As usual unless given. */
+  readonly detection?: Detection | undefined
   /** By which its waits differ from those of other nodes. */
   readonly seed?: number
   /** It passes on what comes to it, and keeps nothing: it lacks nothing, and is never complete. */

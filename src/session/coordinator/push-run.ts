@@ -95,7 +95,8 @@ export class PushRun {
     const { connectMs, retries, silenceMs, allowAdd, timeoutMs, minRateBytesPerSecond } = spec
     const { wait } = spec
     const nodes = spec.nodes.map((link) => this.#shared(link))
-    const ends = { silenceMs, timeoutMs, minRateBytesPerSecond }
+    const { detection } = spec
+    const ends = { silenceMs, detection, timeoutMs, minRateBytesPerSecond }
     const wishes = { nodes, connectMs, retries, allowAdd, wait, ...ends }
     const config = {
       nodeId: spec.dialler.self.nodeId,
@@ -180,7 +181,7 @@ export class PushRun {
       signed: isSigned ? known.signed.map((run) => ({ stream: 0, ...run })) : [],
       contents: new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }]),
       offer: (planned: boolean, role: Role): Frame[] => {
-        const { noClobber, strict, share } = this.#spec
+        const { noClobber, strict, share, detection } = this.#spec
         const fileDigest = known?.fileDigest ?? this.#machine.fileDigest
         const wishes = {
           transfer,
@@ -192,6 +193,7 @@ export class PushRun {
           fileDigest,
           role,
           ...(share && { share }),
+          ...(detection && { detection }),
         }
         const offer = { ...wishes, author: own, ...manifest.summary }
         return [{ type: 'offer', ...offer }, ...manifest.pages]

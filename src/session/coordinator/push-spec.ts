@@ -1,5 +1,6 @@
 /** What a push is to do, as the caller of a run hands it over, and whom the run tells. */
 
+import type { Detection } from '../../base/detection.js'
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { Logger } from '../../base/log.js'
 import type { RateLimits, TransferShare } from '../../base/rate-limits.js'
@@ -56,6 +57,8 @@ export interface PushSpec {
   readonly allowAdd: boolean
   readonly connectMs: number
   readonly silenceMs: number
+  /** When silence counts for something before that; absent: as usual. */
+  readonly detection?: Detection | undefined
   readonly retries: number
   readonly timeoutMs?: number | undefined
   readonly minRateBytesPerSecond?: number | undefined

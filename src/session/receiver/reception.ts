@@ -109,7 +109,7 @@ export class Reception {
 
   #sessionOver(digestBytes: number): ReceiverSession {
     const { engine } = this.#host
-    const { transfer, originId, silenceMs, algorithm, entry } = this.spec
+    const { transfer, originId, silenceMs, detection, algorithm, entry } = this.spec
     const from = (): number => this.session.machine.neighbours.you as number
     const part = { transfer, from, isOrigin: false }
     const contents = new Contents([{ ...entry, algorithm, blockBytes: this.#blockBytes }])
@@ -118,7 +118,7 @@ export class Reception {
     const file = { bytes: this.bytes, blockBytes: this.#blockBytes, digestBytes }
     const about = { ...this.spec, ...file, log: this.log }
     return new ReceiverSession(
-      { ...file, originId, silenceMs, contents, isGateway: this.#isGateway, seed },
+      { ...file, originId, silenceMs, detection, contents, isGateway: this.#isGateway, seed },
       {
         clock: processClock,
         net: new SocketNet(dialler, engine, part, () => this.#transfer as TransferHandle),

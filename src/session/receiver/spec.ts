@@ -1,5 +1,6 @@
 /** What is known of a transfer at a node once its offer is complete. */
 
+import type { Detection } from '../../base/detection.js'
 import type { DigestAlgorithm } from '../../base/digests.js'
 import type { TransferShare } from '../../base/rate-limits.js'
 import type { Role, StreamEntry } from '../../control/messages/types.js'
@@ -22,6 +23,8 @@ export interface ReceptionSpec {
   readonly originAddress: string
   /** How long a silent node stays a member of the push, and so its connections. */
   readonly silenceMs: number
+  /** When silence counts for something before that; undefined: as usual. */
+  readonly detection?: Detection | undefined
   readonly isPlanned: boolean
   /** Resolves when an earlier attempt of this transfer has given everything back here. */
   readonly after?: Promise<void>

@@ -317,8 +317,10 @@ describe('fr copy and fr wait', () => {
       quiet: true,
       progress: false,
     })
-    const waits = '--connect-timeout 3s --silence 2s --min-rate 1MB --retries 1 --wait'
-    const asked = { connectMs: 3_000, silenceMs: 2_000, retries: 1 }
+    const silences = '--silence 2s --suspect-after 0.5s --fail-after 1.5s'
+    const waits = `--connect-timeout 3s ${silences} --min-rate 1MB --retries 1 --wait`
+    const detected = { suspectAfterMs: 500, failAfterMs: 1_500, silenceMs: 2_000 }
+    const asked = { ...detected, connectMs: 3_000, retries: 1 }
     const whoever = { passed: { ...asked, minRateBytesPerSecond: 1e6 }, wait: true }
     expect(command(`copy a --from h --to x ${waits}`)).toMatchObject(whoever)
     expect(command(`push a --to x ${waits}`)).toMatchObject(whoever)
@@ -327,6 +329,8 @@ describe('fr copy and fr wait', () => {
   })
 
   it.each([
+    ['copy a --from h --to x --fail-after 9s --silence 9s', 'a node has failed before its silence'],
+    ['push a --to x --suspect-after 2s --fail-after 2s', 'a node is suspected before'],
     ['copy --from h --to x', "missing required argument 'name'"],
     ['copy a --to x', '--from is required'],
     ['copy a --from h', 'give either --to HOST[:PORT][,...] or --nodes FILE'],

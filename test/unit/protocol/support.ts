@@ -175,6 +175,12 @@ const backlog = fc.record({
   behind: indices,
 })
 
+/** In the shortest silence there is room for these. */
+const silence = {
+  silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
+  detection: fc.constant({ suspectMs: limits.suspectMsMin, failMs: limits.silenceMsMin - 1 }),
+}
+
 const bodies: Bodies = {
   offer: fc
     .record({
@@ -186,7 +192,7 @@ const bodies: Bodies = {
       bytes,
       manifestPages: fc.integer({ min: 1, max: limits.manifestPages }),
       author: hex(64),
-      silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
+      ...silence,
       planned: fc.boolean(),
       fileDigest: fc.option(fileDigest),
       role: fc.constantFrom('receiver', 'mirror', 'gateway'),
@@ -362,7 +368,7 @@ const bodies: Bodies = {
     allowAdd: fc.boolean(),
     wait: fc.boolean(),
     connectMs: fc.integer({ min: 1, max: limits.connectMsMax }),
-    silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
+    ...silence,
     retries: fc.nat({ max: limits.retriesMax }),
     timeoutMs: fc.option(fc.integer({ min: 1, max: limits.timeoutMsMax })),
     minRateBytesPerSecond: fc.option(rate),
