@@ -238,13 +238,14 @@ export function strategyArguments(strategy) {
  * One real `fr push`, with the CPU seconds of the push (`originCpuSeconds`), of it and all nodes
  * (`cpuSeconds`), of the whole machine meanwhile (`busySeconds`), and of the main thread of each
  * node (`mainThreadSeconds`; NaN of one that was killed). `onLine` sees every JSON line as it
- * comes. `others`: nodes that take part without being told to `fr push`. A child that ends
- * meanwhile and is no node counts as the origin's.
+ * comes. `others`: nodes that take part without being told to `fr push`; `nodesFile`: a file that
+ * tells it of the nodes. A child that ends meanwhile and is no node counts as the origin's.
  * @param {Workspace} workspace
  * @param {{
  *   source: string,
  *   nodes: readonly NodeProcess[],
  *   others?: readonly NodeProcess[],
+ *   nodesFile?: string | undefined,
  *   keyFile?: string,
  *   args?: readonly string[],
  *   onLine?: (line: any) => void,
@@ -253,8 +254,9 @@ export function strategyArguments(strategy) {
  * }} options
  */
 export async function push(workspace, options) {
-  const { source, nodes, others = [], keyFile, args = [], onLine, ...starting } = options
-  const all = ['push', source, '--to', listOf(nodes), '--json']
+  const { source, nodes, others = [], nodesFile, keyFile, args = [], onLine, ...starting } = options
+  const told = nodesFile === undefined ? ['--to', listOf(nodes)] : ['--nodes', nodesFile]
+  const all = ['push', source, ...told, '--json']
   if (keyFile !== undefined) all.push('--key-file', keyFile)
   const members = [...nodes, ...others]
   const before = members.map((node) => node.cpuSeconds())

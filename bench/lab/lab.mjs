@@ -13,16 +13,19 @@
  * speed of Infinity is a link without a queue. With `sharedMbit` every byte of everybody goes
  * through one tbf more: hosts know only the way to a router, in a namespace of its own. With `line`
  * the ports belong to a router instead of a bridge, and every packet passes a delay line
- * (delay-line.c) on its way from one to another, once.
+ * (delay-line.c) on its way from one to another, once. Hosts may stand in sites: each site has a
+ * bridge, and from site to site, in a line in the order in which hosts name them, there is one link
+ * with a tbf each way (`siteMbit`).
  *
  * A lab never outlives its process: it is removed on exit and on signals, and `cleanUp` finds what
  * a killed process left by the process id in its names. Needs root.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Running } from '../running.mjs'
 import { compiled } from '../workspace.mjs'
+import { batch, cleanUp, ip, letForward, namespaces, removeNamespaces } from './namespaces.mjs'
 import {
   fairQueue,
   fairQueueChange,
@@ -31,9 +34,13 @@ import {
   lineLines,
   linePortLines,
   routerLines,
+  siteLinkDevices,
+  siteLinkLines,
+  sitesOf,
   tbf,
 } from './shaping.mjs'
 
+export { cleanUp } from './namespaces.mjs'
 export { wireFactor } from './shaping.mjs'
 
 export const maxHosts = 100
@@ -44,7 +51,6 @@ const linePackets = 16_384
 const attachMs = 5_000
 
 const allowedPath = '/proc/sys/net/ipv4/tcp_allowed_congestion_control'
-const namePattern = /^frl-([0-9a-z]+)\.[0-9a-z]+-(?:\d+|sw|rt)$/
 
 /** The reason why no lab is possible here, in one line; null when it is. */
 export function labObstacle() {
@@ -54,70 +60,6 @@ export function labObstacle() {
     if (spawnSync(tool, ['-V']).error) return `${tool} (iproute2) is not installed`
   }
   return null
-}
-
-/** Runs all lines as one batch, in one process. */
-function batch(tool, namespace, lines) {
-  if (lines.length === 0) return
-  const args = namespace === null ? ['-batch', '-'] : ['-n', namespace, '-batch', '-']
-  const done = spawnSync(tool, args, { input: `${lines.join('\n')}\n`, encoding: 'utf8' })
-  if (done.status === 0) return
-  const text = done.error?.message ?? done.stderr.trim()
-  throw new Error(`${tool} ${namespace ?? ''}: ${text}`)
-}
-
-function ip(...args) {
-  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error.code === 'EPERM'
-  }
-}
-
-/** Makes a router of a namespace. It says nothing of its own: no redirects, no IPv6. */
-function letForward(name) {
-  const v4 = '/proc/sys/net/ipv4'
-  const v6 = '/proc/sys/net/ipv6/conf/all/disable_ipv6'
-  const script =
-    `echo 0 | tee ${v4}/conf/*/send_redirects; echo 1 >${v4}/ip_forward; ` +
-    `[ ! -e ${v6} ] || echo 1 >${v6}`
-  ip('netns', 'exec', name, 'sh', '-c', script)
-}
-
-function namespaces() {
-  return ip('netns', 'list')
-    .split('\n')
-    .map((line) => line.split(' ')[0])
-    .filter((name) => namePattern.test(name))
-}
-
-function processesIn(namespace) {
-  const done = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' })
-  return (done.stdout ?? '').split('\n').filter(Boolean).map(Number)
-}
-
-/** Kills the processes in the namespaces and deletes them. Never throws: it runs during exit. */
-function removeNamespaces(names) {
-  for (const name of names) {
-    for (const pid of processesIn(name)) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {}
-    }
-  }
-  for (const name of names) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' })
-}
-
-/** Removes labs of dead processes; returns the names of their namespaces. */
-export function cleanUp() {
-  const left = namespaces().filter((name) => !isAlive(parseInt(namePattern.exec(name)[1], 36)))
-  removeNamespaces(left)
-  return left
 }
 
 const open = new Set()
@@ -179,30 +121,37 @@ export class Lab {
   #sharedMbit
   #line
   #lineProgram
+  /** Names of the sites in their order; one where hosts name none. */
+  #sites
+  #siteMbit
+  #hostSites
   #names
   #speeds
   #queue
   #running = new Set()
 
   /**
-   * queue: 'fifo' or 'fair'; congestion: the default of the
-   * namespaces ('cubic'), or null for the machine's. `line`: what packets of host 0 go through
-   * (`forth`), and all others (`back`), by default the same; not together with `sharedMbit`.
+   * queue: 'fifo' or 'fair'; congestion: the default of the namespaces ('cubic'), or null for the
+   * machine's. `line`: what packets of host 0 go through (`forth`), and all others (`back`), by
+   * default the same. `siteMbit`: of the links between sites, where hosts have a `site`. At most
+   * one of `sharedMbit`, `line` and `siteMbit`.
    * @param {{
    *   hosts: readonly import('./scenarios.mjs').HostSpeeds[],
    *   queue?: 'fifo' | 'fair',
    *   congestion?: string | null,
    *   sharedMbit?: number,
    *   line?: import('./scenarios.mjs').Line,
+   *   siteMbit?: number,
    * }} options
    */
-  static create({ hosts, queue = 'fifo', congestion = 'cubic', sharedMbit, line }) {
+  static create({ hosts, queue = 'fifo', congestion = 'cubic', sharedMbit, line, siteMbit }) {
     const obstacle = labObstacle()
     if (obstacle !== null) throw new Error(obstacle)
     if (hosts.length < 1 || hosts.length > maxHosts) throw new TypeError(`hosts: 1 to ${maxHosts}`)
     if (queue !== 'fifo' && queue !== 'fair') throw new TypeError('queue: fifo or fair')
-    if (sharedMbit && line) throw new TypeError('sharedMbit or line')
-    const lab = new Lab(hosts, queue, sharedMbit, line)
+    if ([sharedMbit, line, siteMbit].filter((each) => each !== undefined).length > 1)
+      throw new TypeError('sharedMbit, line or siteMbit')
+    const lab = new Lab(hosts, queue, { sharedMbit, line, siteMbit })
     try {
       lab.#build()
       if (congestion !== null) setCongestion(lab.#names, congestion)
@@ -213,12 +162,15 @@ export class Lab {
     return lab
   }
 
-  constructor(hosts, queue, sharedMbit, line) {
+  constructor(hosts, queue, { sharedMbit, line, siteMbit }) {
     const tag = `frl-${process.pid.toString(36)}.${(labs++).toString(36)}`
     this.#switch = `${tag}-sw`
     this.#router = sharedMbit === undefined ? null : `${tag}-rt`
     this.#sharedMbit = sharedMbit
     this.#line = line
+    this.#sites = siteMbit === undefined ? [''] : sitesOf(hosts)
+    this.#siteMbit = siteMbit
+    this.#hostSites = hosts.map(({ site }) => Math.max(0, this.#sites.indexOf(site)))
     this.#names = hosts.map((_, host) => `${tag}-${host}`)
     this.#speeds = hosts.map(({ upMbit, downMbit }) => ({ upMbit, downMbit }))
     this.#queue = queue
@@ -256,12 +208,21 @@ export class Lab {
   }
 
   #bridge() {
+    const links = this.#siteLinks()
     batch('ip', this.#switch, [
       'link set lo up',
-      // Without a querier, snooping would drop the multicast packets of uftp.
-      'link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0',
-      'link set br0 up',
+      ...this.#sites.flatMap((_, site) => [
+        // Without a querier, snooping would drop the multicast packets of uftp.
+        `link add br${site} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+        `link set br${site} up`,
+      ]),
+      ...links.flatMap((_, link) => siteLinkLines(link)),
     ])
+    batch(
+      'tc',
+      this.#switch,
+      links.flatMap(({ devices }) => devices.flatMap((device) => tbf(device, this.#siteMbit))),
+    )
     if (this.#router !== null) this.#route(this.#router)
   }
 
@@ -312,16 +273,23 @@ export class Lab {
     return this.#lineProgram.lines.at(-1)
   }
 
-  #connect(name, port) {
+  #connect(name, port, site = 0) {
     batch('ip', this.#switch, [
       `link add ${port} type veth peer name eth0 netns ${name}`,
-      `link set ${port}${this.#line === undefined ? ' master br0' : ''} up`,
+      `link set ${port}${this.#line === undefined ? ` master br${site}` : ''} up`,
     ])
+  }
+
+  /** From each site to the next. */
+  #siteLinks() {
+    return this.#sites.slice(1).map((to, link) => {
+      return { from: this.#sites[link], to, devices: siteLinkDevices(link) }
+    })
   }
 
   #plug(name, host) {
     const { upMbit, downMbit } = this.#speeds[host]
-    this.#connect(name, `p${host}`)
+    this.#connect(name, `p${host}`, this.#hostSites[host])
     const isRouted = this.#router !== null || this.#line !== undefined
     batch('ip', name, hostLines(this.address(host), isRouted))
     this.#wayTo(host)
@@ -389,10 +357,23 @@ export class Lab {
     return running
   }
 
+  #stats() {
+    const devices = JSON.parse(ip('-n', this.#switch, '-s', '-j', 'link'))
+    return new Map(devices.map((device) => [device.ifname, device.stats64]))
+  }
+
+  /** The same per link between sites: `{ from, to, forth, back }`. */
+  siteCounters() {
+    const byName = this.#stats()
+    return this.#siteLinks().map(({ from, to, devices }) => {
+      const [forth, back] = devices.map((device) => byName.get(device).tx.bytes)
+      return { from, to, forth, back }
+    })
+  }
+
   /** Bytes on the wire since the lab was made, per host: `{ sent, received }`. */
   counters() {
-    const devices = JSON.parse(ip('-n', this.#switch, '-s', '-j', 'link'))
-    const byName = new Map(devices.map((device) => [device.ifname, device.stats64]))
+    const byName = this.#stats()
     return this.#names.map((_, host) => {
       const stats = byName.get(`p${host}`)
       return { sent: stats.rx.bytes, received: stats.tx.bytes }

@@ -4,7 +4,7 @@
  * freshly started, as after a restart, unless they are to have served one small push. Contents are
  * compared after the clock stops; a wrong copy or outcome fails the run.
  */
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stolenSeconds } from '../machine.mjs'
@@ -60,6 +60,15 @@ async function startAdder(workspace, lab, keyFile) {
   const adder = workspace.start(process.execPath, args, { prefix: lab.prefix(0), stdio })
   await adder.until('adder', () => adder.stdout !== '')
   return adder
+}
+
+/** The nodes of hosts in sites, as `fr push` is told of them; undefined where there are none. */
+function nodesFileOf(workspace, { hosts, siteMbit }, nodes) {
+  if (siteMbit === undefined) return undefined
+  const file = workspace.path('nodes')
+  const lines = nodes.map(({ address }, at) => `${address} site=${hosts[at + 1].site}\n`)
+  writeFileSync(file, lines.join(''))
+  return file
 }
 
 /** Resolves to the time of the request. */
@@ -119,12 +128,12 @@ function outcomes(scenario, nodes, result) {
 }
 
 /** Checks that every intended node has the file, byte for byte, and that no other claims to. */
-function check(scenario, source, list, exitStatus, errorText) {
+function check(scenario, source, list, { exitStatus, errorText }) {
   const wanted = scenario.fault === undefined ? 0 : 3
   for (const each of list) {
     const good = each.status === (each.isGone ? 'failed' : 'complete')
     if (!good) throw new Error(`host ${each.host}: ${each.status} ${each.reason} ${errorText}`)
-    if (!each.isGone && !sameContent(source, path.join(each.data, 'source'))) {
+    if (!each.isGone && !sameContent(source, path.join(each.data, path.basename(source)))) {
       throw new Error(`host ${each.host}: the content differs`)
     }
   }
@@ -132,20 +141,42 @@ function check(scenario, source, list, exitStatus, errorText) {
 }
 
 /**
+ * How often each byte crossed each link between sites, by what the nodes received and by what the
+ * link carried, frames and control included: `{ from, to, times, onTheWire }`.
+ */
+function crossingsOf({ bytes, siteMbit }, { crossings }, crossed) {
+  if (siteMbit === undefined) return []
+  const order = [crossed[0].from, ...crossed.map(({ to }) => to)]
+  /** Payload that went over the link at this place of the line, forth or back. */
+  const over = (link, isForth) =>
+    crossings.reduce((sum, { from, to, bytes }) => {
+      const ends = [order.indexOf(from), order.indexOf(to)]
+      const [near, far] = isForth ? ends : ends.reverse()
+      return sum + (near <= link && far > link ? bytes : 0)
+    }, 0)
+  return crossed.flatMap(({ from, to, forth, back }, link) => [
+    { from, to, times: over(link, true) / bytes, onTheWire: forth / bytes },
+    { from: to, to: from, times: over(link, false) / bytes, onTheWire: back / bytes },
+  ])
+}
+
+/**
  * Figures of one run: `{ seconds, apartSeconds, lastOfMedian, cpuPerGB, originCpuPerGB,
- * originCopies, mainThreadShare, busyPerGB, stolenSeconds, system }`. `seconds` is for the nodes
- * that count. `apartSeconds` is for the node judged separately, from the request on if it was
- * added; null without one. `mainThreadShare` is of one core, the median of the nodes.
+ * originCopies, mainThreadShare, busyPerGB, stolenSeconds, crossings, system }`. `seconds` is for
+ * the nodes that count. `apartSeconds` is for the node judged separately, from the request on if it
+ * was added; null without one. `mainThreadShare` is of one core, the median of the nodes.
+ * `originCopies` are of all pushes together.
  */
 function figures(scenario, measured) {
-  const { list, pushed, joinedAt, completedAt, strategy, sent, stolen } = measured
+  const { list, pushed, joinedAt, completedAt, strategy, sent, stolen, crossed } = measured
   const { result } = pushed
+  const { atOnce = 1 } = scenario
   const here = list.filter((each) => !each.isGone)
   const counted = here.filter((each) => !each.isApart)
   const ends = counted.map((each) => each.seconds)
   const apart = here.find((each) => each.isApart)
   const sinceAdded = () => (completedAt.get(apart.address) - joinedAt) / 1000
-  const delivered = (here.length * scenario.bytes) / 1e9
+  const delivered = (here.length * scenario.bytes * atOnce) / 1e9
   return {
     seconds: counted.length === list.length ? result.seconds : Math.max(...ends),
     apartSeconds:
@@ -153,7 +184,8 @@ function figures(scenario, measured) {
     lastOfMedian: Math.max(...ends) / median(ends),
     cpuPerGB: pushed.cpuSeconds / delivered,
     originCpuPerGB: pushed.originCpuSeconds / delivered,
-    originCopies: sent / scenario.bytes,
+    originCopies: sent / scenario.bytes / atOnce,
+    crossings: crossingsOf(scenario, result, crossed),
     mainThreadShare: median(
       pushed.mainThreadSeconds
         .filter((each) => !Number.isNaN(each))
@@ -165,41 +197,68 @@ function figures(scenario, measured) {
   }
 }
 
-/** Counts, from now on, bytes sent by the origin's host and stolen processor time. */
+/**
+ * Counts, from now on, bytes sent by the origin's host and over links between sites, and stolen
+ * processor time.
+ */
 function usage(lab) {
-  const now = () => ({ sent: lab.counters()[0].sent, stolen: stolenSeconds() })
+  const now = () => ({
+    sent: lab.counters()[0].sent,
+    crossed: lab.siteCounters(),
+    stolen: stolenSeconds(),
+  })
   const before = now()
   return () => {
-    const { sent, stolen } = now()
-    return { sent: sent - before.sent, stolen: stolen - before.stolen }
+    const { sent, crossed, stolen } = now()
+    return {
+      sent: sent - before.sent,
+      stolen: stolen - before.stolen,
+      crossed: crossed.map((link, at) => ({
+        ...link,
+        forth: link.forth - before.crossed[at].forth,
+        back: link.back - before.crossed[at].back,
+      })),
+    }
   }
 }
 
-/** One run by the product, in a network of its own. */
+/** The network of a scenario. */
+function labOf({ hosts, line, siteMbit }, { queue, congestion }) {
+  return Lab.create({
+    hosts,
+    queue,
+    congestion,
+    ...(line && { line }),
+    ...(siteMbit && { siteMbit }),
+  })
+}
+
+/** One run by the product, in a network of its own. Of several pushes the last to end counts. */
 export async function labRun(scenario, { queue, strategy, congestion, served }) {
+  const { bytes, atOnce = 1 } = scenario
   const count = scenario.hosts.length - 1
-  const workspace = new Workspace(scenario.bytes * (count + 1))
-  const { hosts, line } = scenario
-  const lab = Lab.create({ hosts, queue, congestion, ...(line && { line }) })
+  const workspace = new Workspace(bytes * (count + 1) * atOnce)
+  const lab = labOf(scenario, { queue, congestion })
   const bound = boundSeconds(scenario)
   try {
     const keyFile = workspace.keyFile()
-    const source = await workspace.randomFile('source', scenario.bytes)
+    const names = ['source', 'second'].slice(0, atOnce)
+    const sources = await Promise.all(names.map((name) => workspace.randomFile(name, bytes)))
     const nodes = await startNodes(workspace, lab, keyFile)
-    const { bytes } = scenario
+    const nodesFile = nodesFileOf(workspace, scenario, nodes)
     if (served) await serveOnce(workspace, lab, { nodes, keyFile, strategy, bytes })
     const adder = scenario.joins && (await startAdder(workspace, lab, keyFile))
-    let used = () => ({ sent: 0, stolen: 0 })
+    let used = () => ({ sent: 0, stolen: 0, crossed: [] })
     const over = new AbortController()
     const completedAt = new Map()
     let disturbance
     const others = nodes.filter((_, at) => at + 1 === scenario.joins?.host)
-    const pushing = withWarmMemory(workspace, scenario.bytes * count, () => {
-      used = usage(lab)
-      return push(workspace, {
+    const pushOne = (source) =>
+      push(workspace, {
         source,
         nodes: nodes.filter((node) => !others.includes(node)),
         others,
+        nodesFile,
         keyFile,
         prefix: lab.prefix(0),
         args: [
@@ -216,22 +275,29 @@ export async function labRun(scenario, { queue, strategy, congestion, served }) 
           disturbance.catch(() => {}) // looked at below, when the push has ended
         },
       })
+    const ended = []
+    const pushing = withWarmMemory(workspace, bytes * count * atOnce, () => {
+      used = usage(lab)
+      const each = async (source) => void ended.push({ source, pushed: await pushOne(source) })
+      return Promise.all(sources.map(each))
     })
-    const pushed = await pushing.finally(() =>
+    await pushing.finally(() =>
       over.abort(new Error('the push was over before everything had happened')),
     )
     const joinedAt = await disturbance
-    const { sent, stolen } = used()
-    const list = outcomes(scenario, nodes, pushed.result)
-    check(scenario, source, list, pushed.exitStatus, pushed.errorText)
+    const { sent, stolen, crossed } = used()
+    for (const { source, pushed } of ended)
+      check(scenario, source, outcomes(scenario, nodes, pushed.result), pushed)
+    const { pushed } = ended.at(-1)
     return figures(scenario, {
-      list,
+      list: outcomes(scenario, nodes, pushed.result),
       pushed,
       joinedAt,
       completedAt,
       strategy,
       sent,
       stolen,
+      crossed,
     })
   } finally {
     await workspace.close()
@@ -242,8 +308,7 @@ export async function labRun(scenario, { queue, strategy, congestion, served }) 
 /** One run by another system (peers.mjs), in a network of its own. */
 export async function peerRun(peer, scenario, { queue, congestion }) {
   const workspace = new Workspace(scenario.bytes * scenario.hosts.length)
-  const { hosts, line } = scenario
-  const lab = Lab.create({ hosts, queue, congestion, ...(line && { line }) })
+  const lab = labOf(scenario, { queue, congestion })
   try {
     const source = await workspace.randomFile('source', scenario.bytes)
     const used = usage(lab)

@@ -5,7 +5,9 @@
  * of the bound: at `fault.at` a host is killed and its link cut, at `changes.at` a speed changes,
  * at `joins.at` a host is added to the push. The `slow` host is judged separately.
  *
- * `line` is a long way between all hosts, `args` are options of `fr push`.
+ * `line` is a long way between all hosts, `siteMbit` the speed of each link between the sites of
+ * hosts (lab.mjs), `args` are options of `fr push`. `atOnce` pushes of a file each start together,
+ * each limited to `limitMbit` at every host, up and down.
  *
  * `wanted` holds target values for the nodes that count, by the names of tables.mjs; `wantedApart`
  * those for the host judged separately. `queues` lists the default uplink queues.
@@ -65,7 +67,7 @@ export function randomUplinks(nodes, seed, share) {
 }
 
 /**
- * @typedef {{ upMbit: number, downMbit: number }} HostSpeeds
+ * @typedef {{ upMbit: number, downMbit: number, site?: string }} HostSpeeds
  * @typedef {{ delayMs: number, jitterMs?: number, lossPercent?: number }} Way
  * @typedef {{ forth: Way, back?: Way, seed?: number, queue?: number, reorders?: boolean }} Line
  * @typedef {{
@@ -75,12 +77,15 @@ export function randomUplinks(nodes, seed, share) {
  *   joins?: { host: number, at: number },
  *   changes?: readonly { at: number, host: number, upMbit: number }[],
  *   line?: Line,
+ *   siteMbit?: number,
+ *   limitMbit?: number,
  * }} Network
  * @typedef {Network & {
  *   about: string,
  *   fault?: { host: number, at: number },
  *   queues: readonly string[],
  *   args?: readonly string[],
+ *   atOnce?: number,
  *   wanted?: Record<string, number>,
  *   wantedApart?: Record<string, number>,
  * }} Scenario
@@ -184,6 +189,25 @@ const wan = (delayMs, lossPercent, ofFloor) => {
   }
 }
 
+/** The origin and as many nodes in each of these sites. */
+const inSites = (each, sites, speeds) =>
+  ['a', ...sites.flatMap((site) => Array(each).fill(site))].map((site) => ({ ...speeds, site }))
+
+/** Sites in a line. */
+const sites = {
+  siteMbit: 100,
+  queues: fifo,
+  args: ['--site', 'a', '--site-link', 'a:b=100Mbit', '--site-link', 'b:c=100Mbit'],
+}
+
+/** Two pushes at once, each limited to half of every link. */
+const twice = {
+  queues: fifo,
+  atOnce: 2,
+  limitMbit: 50,
+  args: ['--limit-up', '50Mbit', '--limit-down', '50Mbit'],
+}
+
 /**
  * Many nodes and long ways (the suite `groups`).
  * @type {Readonly<Record<string, Scenario>>}
@@ -197,19 +221,50 @@ export const groupScenarios = {
     args: ['--shape', 'chain', '--group-size', '8'],
     wanted: wanted(1.12),
   },
+  sites24: {
+    ...sites,
+    about: '24 nodes in 3 sites, every link 200 Mbit/s, links between sites 100',
+    bytes: 64 * MIB,
+    hosts: inSites(8, ['a', 'b', 'c'], host(200)),
+    wanted: wanted(1.1, { 'off one crossing': 0.02 }),
+  },
+  twice16: {
+    ...twice,
+    about: '16 nodes, every link 100 Mbit/s, two pushes at once, each limited to 50; the later one',
+    bytes: 32 * MIB,
+    hosts: many(17, host(100)),
+    wanted: wanted(1.15),
+  },
   'wan8-40': wan(20, 0, 1.08),
   'wan8-100': wan(50, 0, 1.2),
   'wan8-40-loss': wan(20, 0.1, 1.15),
 }
 
-/** Small and short, for tests of the bench itself: a chain of two groups behind a line. */
+/**
+ * Small and short, for tests of the bench itself: of the rows of these names.
+ * @type {Readonly<Record<string, Scenario>>}
+ */
 export const quickGroups = {
-  about: '3 nodes in groups of 2, every link 200 Mbit/s, round trips of 10 ms, 0.1 % lost',
-  bytes: 4 * MIB,
-  hosts: many(4, host(200)),
-  line: { forth: { delayMs: 5, lossPercent: 0.1 } },
-  queues: fifo,
-  args: ['--shape', 'chain', '--group-size', '2'],
+  chain32: {
+    about: '3 nodes in groups of 2, every link 200 Mbit/s, round trips of 10 ms, 0.1 % lost',
+    bytes: 4 * MIB,
+    hosts: many(4, host(200)),
+    line: { forth: { delayMs: 5, lossPercent: 0.1 } },
+    queues: fifo,
+    args: ['--shape', 'chain', '--group-size', '2'],
+  },
+  sites24: {
+    ...sites,
+    about: '3 nodes in 3 sites, every link 200 Mbit/s, links between sites 100',
+    bytes: 4 * MIB,
+    hosts: inSites(1, ['a', 'b', 'c'], host(200)),
+  },
+  twice16: {
+    ...twice,
+    about: '2 nodes, every link 100 Mbit/s, two pushes at once, each limited to 50; the later one',
+    bytes: 2 * MIB,
+    hosts: many(3, host(100)),
+  },
 }
 
 /** Small and short, for tests of the bench itself. */
@@ -220,13 +275,19 @@ export const quickScenario = {
   queues: both,
 }
 
-/** r* = min(u0, min d, (u0 + U) / n), in bytes per second, of the hosts that count. */
-function rate(hosts) {
-  const [origin, ...nodes] = hosts
+/**
+ * r* = min(u0, min d, (u0 + U) / n), in bytes per second, of the hosts that count: no link carries
+ * more than `most`, and all of the file crosses every link between sites.
+ */
+function rate(hosts, most, siteMbit) {
+  const [origin, ...nodes] = hosts.map(({ upMbit, downMbit }) => ({
+    upMbit: Math.min(upMbit, most),
+    downMbit: Math.min(downMbit, most),
+  }))
   const uplinks = nodes.reduce((sum, node) => sum + node.upMbit, 0)
   const downlink = Math.min(...nodes.map((node) => node.downMbit))
-  const mbit = Math.min(origin.upMbit, downlink, (origin.upMbit + uplinks) / nodes.length)
-  return (mbit * 1e6) / 8
+  const ofAll = (origin.upMbit + uplinks) / nodes.length
+  return (Math.min(origin.upMbit, downlink, ofAll, siteMbit) * 1e6) / 8
 }
 
 function changed(hosts, changes) {
@@ -242,13 +303,16 @@ function changed(hosts, changes) {
  * lost uplink and a new host's share of the others' uplinks do not matter in these scenarios.
  * @param {Network} network
  */
-export function boundSeconds({ bytes, hosts, slow, joins, changes = [] }) {
+export function boundSeconds(network) {
+  const { bytes, hosts, slow, joins, changes = [] } = network
+  const { limitMbit = Infinity, siteMbit = Infinity } = network
+  const rateOf = (those) => rate(those, limitMbit, siteMbit)
   const counted = hosts.filter((_, at) => at !== slow && at !== joins?.host)
-  const before = bytes / rate(counted)
+  const before = bytes / rateOf(counted)
   if (changes.length === 0) return before
   const at = changes[0].at * before
   if (changes.some((change) => change.at !== changes[0].at)) throw new Error('one moment of change')
-  return at + (bytes - at * rate(counted)) / rate(changed(counted, changes))
+  return at + (bytes - at * rateOf(counted)) / rateOf(changed(counted, changes))
 }
 
 /**

@@ -102,6 +102,34 @@ export const routerLines = [
   'route add 10.99.0.0/24 dev eth0',
 ]
 
+/**
+ * The sites of these hosts, each once.
+ * @param {readonly { site?: string }[]} hosts
+ * @returns {string[]}
+ */
+export const sitesOf = (hosts) => [
+  ...new Set(hosts.flatMap(({ site }) => (site === undefined ? [] : [site]))),
+]
+
+/**
+ * The two ends of the link from a site to the next: what leaves by the first goes forth.
+ * @param {number} link
+ */
+export const siteLinkDevices = (link) => [`forth${link}`, `back${link}`]
+
+/**
+ * A link between the bridges of a site and of the next.
+ * @param {number} link
+ */
+export function siteLinkLines(link) {
+  const [near, far] = siteLinkDevices(link)
+  return [
+    `link add ${near} type veth peer name ${far}`,
+    `link set ${near} master br${link} up`,
+    `link set ${far} master br${link + 1} up`,
+  ]
+}
+
 /** The two ends of a delay line. */
 export const lineDevices = ['forth', 'back']
 

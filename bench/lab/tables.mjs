@@ -37,6 +37,7 @@ const keyOf = ({ name, queue, system }) => `${name}, ${queue}, ${system}`
  *   mainThreadShare?: number | null,
  *   busyPerGB?: number | null,
  *   stolenSeconds: number,
+ *   crossings?: readonly { from: string, to: string, times: number, onTheWire: number }[],
  * }} Run
  * @typedef {{
  *   name: string,
@@ -82,6 +83,7 @@ function line({ name, entry, bound, seconds, wanted, about, more }) {
     'max/min': maxOfMin(seconds),
     'last/median': more?.lastOfMedian ?? null,
     'main thread': more?.mainThread ?? null,
+    'off one crossing': more?.offOne ?? null,
   }
   const asked = entry.system === judgedSystem ? wanted : undefined
   const { queue, system } = entry
@@ -105,6 +107,7 @@ function line({ name, entry, bound, seconds, wanted, about, more }) {
     originCpu: more?.originCpu ?? null,
     copies: more?.copies ?? null,
     stolen: more?.stolen ?? null,
+    crossings: more?.crossings ?? null,
     matters: mattersOf({ name, queue, about, asked, seconds, floor, values, cpu: more?.cpu }),
     ...judge(`${name}, ${queue}`, asked, values, wantedDigits),
   }
@@ -125,6 +128,25 @@ function mattersOf({ name, queue, about, asked, seconds, floor, values, cpu }) {
   return [
     { what, of: 'the least time of TCP', measured, wanted, met, missed, cpu: cpu?.toFixed(2) },
   ]
+}
+
+/**
+ * Over each link between sites, each way: the median of how often a byte crossed, and on the wire
+ * in brackets; and by how much the worst of them is off once, or off not at all. Nothing without
+ * sites.
+ */
+function crossingsOf(runs) {
+  const ways = runs[0].crossings ?? []
+  if (ways.length === 0) return {}
+  const each = ways.map(({ from, to }, at) => {
+    const middle = (figure) => median(runs.map((run) => run.crossings[at][figure]))
+    return { way: `${from}-${to}`, times: middle('times'), onTheWire: middle('onTheWire') }
+  })
+  const text = ({ way, times, onTheWire }) => `${way} ${times.toFixed(3)} (${onTheWire.toFixed(2)})`
+  return {
+    crossings: each.map(text).join(', '),
+    offOne: Math.max(...each.map(({ times }) => Math.min(times, Math.abs(times - 1)))),
+  }
 }
 
 /** Lines of one entry: for the nodes that count, and for the one judged separately. */
@@ -150,6 +172,7 @@ function linesOf(entry, scenario) {
       originCpu: medianOf(runs, 'originCpuPerGB'),
       copies: medianOf(runs, 'originCopies'),
       stolen: Math.max(...runs.map((run) => run.stolenSeconds)),
+      ...crossingsOf(runs),
     },
   })
   const seconds = runs.map((run) => run.apartSeconds)
@@ -185,6 +208,9 @@ const columns = [
   { key: 'stolen', title: 'stolen s' },
 ]
 
+/** Only where there are sites. */
+const crossingColumn = { key: 'crossings', title: 'crossings (on the wire)' }
+
 /**
  * Everything that was measured, a line each. `table`: the scenarios by name.
  * @param {string} suite
@@ -200,7 +226,7 @@ export function labReport(suite, title, table, entries, notes) {
   return {
     suite,
     title,
-    columns,
+    columns: rows.some((row) => row.crossings) ? [...columns, crossingColumn] : columns,
     rows,
     entries,
     isFailed: failures.length > 0,

@@ -69,14 +69,28 @@ test('lab --quick measures every system it is told to, in turns', async () => {
   expect(comparison?.['title']).toMatch(/^quick, all systems/)
 })
 
-test('groups --quick: a chain behind a line that loses, small files against unicast', async () => {
-  const bench = start(['groups', '--quick', '--json', '--scenario', 'chain32,small'])
+test('groups --quick: a chain behind a line that loses, sites, two at once, small', async () => {
+  const names = 'chain32,sites24,twice16,small'
+  const bench = start(['groups', '--quick', '--json', '--scenario', names])
   await bench.succeed('the bench')
-  const [chain = {}, small = {}] = bench.lines
-  const [{ runs, system }] = chain['entries']
-  expect(system).toBe('adaptive')
-  expect(runs[0].seconds).toBeGreaterThan(0)
-  expect(runs[0].originCopies).toBeLessThan(1.5)
+  const [shaped = {}, small = {}] = bench.lines
+  const entries: Record<string, any>[] = shaped['entries']
+  expect(entries.map(({ name, system }) => [name, system])).toEqual([
+    ['chain32', 'adaptive'],
+    ['sites24', 'adaptive'],
+    ['twice16', 'adaptive'],
+  ])
+  for (const { runs } of entries) {
+    expect(runs[0].seconds).toBeGreaterThan(0)
+    expect(runs[0].originCopies).toBeLessThan(1.5)
+  }
+  // What nodes say they received from another site has gone over the links between them.
+  const crossings = entries[1]?.['runs'][0].crossings ?? []
+  expect(crossings).toHaveLength(4)
+  for (const { from, to, times, onTheWire } of crossings) {
+    expect([`${from}${to}`, times]).toEqual([`${from}${to}`, from < to ? 1 : 0])
+    expect(onTheWire).toBeGreaterThan(times)
+  }
   expect(small['rows'].map((row: { name: string }) => row.name)).toContain('fr push, unicast')
 })
 

@@ -98,6 +98,20 @@ describe.each(['fifo', 'fair'] as const)('a lab with %s uplinks', (queue) => {
 })
 
 describe('a lab', () => {
+  test('a link between two sites carries its rate, and neighbours of a site theirs', async () => {
+    const hosts = ['a', 'a', 'b', 'c'].map((site) => ({ ...host(100), site }))
+    const lab = makeLab({ hosts, siteMbit: 40 })
+    await carries(lab, 0, 3, 40)
+    await carries(lab, 2, 1, 40)
+    const before = lab.siteCounters()
+    expect(before.map(({ from, to }) => `${from}${to}`)).toEqual(['ab', 'bc'])
+    expect(before[1]?.forth).toBeGreaterThan(2e6)
+    expect(before[0]?.back).toBeGreaterThan(2e6)
+    await carries(lab, 0, 1, 100)
+    // What is for a neighbour crosses nothing.
+    expect((lab.siteCounters()[0]?.forth ?? 0) - (before[0]?.forth ?? 0)).toBeLessThan(1e6)
+  })
+
   test('counts the bytes of every host', async () => {
     const lab = makeLab({ hosts: [host(100), host(100), host(100)] })
     const { ended } = await flow(lab, 0, 2, 4e6)

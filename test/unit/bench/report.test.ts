@@ -4,7 +4,9 @@ import { copyRows, isAllowed } from '../../../bench/copies.mjs'
 import {
   apartBoundSeconds,
   boundSeconds,
+  groupScenarios,
   randomUplinks,
+  type Scenario,
   scenarios,
 } from '../../../bench/lab/scenarios.mjs'
 import { median, reportText, spread } from '../../../bench/report.mjs'
@@ -135,6 +137,10 @@ describe('bounds of the scenarios', () => {
     ['join8', 5.37],
   ] as const)('%s: %d s', (name, seconds) => {
     expect(boundSeconds(scenarios[name])).toBeCloseTo(seconds, 2)
+  })
+
+  test.each(['sites24', 'twice16'])('%s: a link between sites, a limit: 5.37 s', (name) => {
+    expect(boundSeconds(groupScenarios[name] as Scenario)).toBeCloseTo(5.37, 2)
   })
 
   test('the host looked at apart has a bound of its own, the others have none', () => {

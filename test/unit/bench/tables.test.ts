@@ -77,6 +77,22 @@ describe('the table of the lab', () => {
     expect(missed).toHaveLength(1)
   })
 
+  test('between sites: how often a byte crossed, and what is off once', () => {
+    const ways = [1.01, 1.05].map((times) => [
+      { from: 'a', to: 'b', times, onTheWire: 1.06 },
+      { from: 'b', to: 'a', times: 0.01, onTheWire: 0.02 },
+    ])
+    const table = {
+      here: { ...scenarios.lan8, wanted: { 'of floor': 1.1, 'off one crossing': 0.02 } },
+    }
+    const runs = ways.map((crossings) => run(1, { crossings }))
+    const entries = [entry('adaptive', [], { name: 'here', runs })]
+    const { columns, rows, missed } = labReport('groups', 'a title', table, entries, [])
+    expect(columns.at(-1)?.key).toBe('crossings')
+    expect(rows[0]?.crossings).toBe('a-b 1.030 (1.06), b-a 0.010 (0.02)')
+    expect(missed).toEqual(['here, fifo: off one crossing 0.030 (wanted: <= 0.020)'])
+  })
+
   test('a run that failed is a note, every run failed is a miss, and both fail the suite', () => {
     const failures = ['lan8, fifo, fr push: exit status 1']
     const some = tableOf([entry('adaptive', [1.01], { failures })])
