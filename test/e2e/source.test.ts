@@ -135,6 +135,7 @@ for (const engine of usualEngines) {
         writeAt(path, Buffer.of(7), 5)
         utimesSync(path, atime, mtime)
       },
+      'cut off': (path) => truncateSync(path, MIB),
       'cut off and grown again': (path) => {
         const { size } = statSync(path)
         truncateSync(path, 0)

@@ -5,12 +5,12 @@
  * buffer and hashed by packages and node:crypto. A file that ends early is ERR_FR_SOURCE_CHANGED.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { readSync } from 'node:fs'
 import xxhash, { type XXHashAPI } from 'xxhash-wasm'
 import type { BlockAlgorithm } from '../../base/digests.js'
 import { FrError } from '../../base/errors.js'
 import { MIB } from '../../base/limits.js'
 import type { ByteRange, HashSource } from '../../ports.js'
+import { readNow } from '../read-now.js'
 import { createBlake3 } from './blake3.js'
 import type { BlockHasher } from './block-hasher.js'
 
@@ -108,10 +108,6 @@ function hashDescriptor(fd: number, task: BlockHashTask, hasher: BlockHasher): U
 }
 
 function fill(fd: number, piece: Uint8Array, offset: number): void {
-  for (let filled = 0; filled < piece.length; ) {
-    const read = readSync(fd, piece, filled, piece.length - filled, offset + filled)
-    if (read === 0)
-      throw new FrError('ERR_FR_SOURCE_CHANGED', 'the file ends before the range to hash')
-    filled += read
-  }
+  if (readNow(fd, piece, offset) < piece.length)
+    throw new FrError('ERR_FR_SOURCE_CHANGED', 'the file ends before the range to hash')
 }

@@ -4,10 +4,11 @@
  * be another file's by the time the read runs. Every user therefore holds a reference while it
  * reads or writes.
  */
-import { type BigIntStats, close, fstat, read, readSync, writev } from 'node:fs'
+import { type BigIntStats, close, fstat, read, writev } from 'node:fs'
 import { promisify } from 'node:util'
 import type { FileHandle } from '../../ports.js'
 import { known } from '../checks.js'
+import { readNow } from '../read-now.js'
 
 const readAsync = promisify(read)
 const writevAsync = promisify(writev)
@@ -85,13 +86,7 @@ export class OpenFile {
   }
 
   readNow(into: Uint8Array, offset: number): number {
-    let have = 0
-    while (have < into.length) {
-      const bytesRead = readSync(this.fd, into, have, into.length - have, offset + have)
-      if (bytesRead === 0) break
-      have += bytesRead
-    }
-    return have
+    return readNow(this.fd, into, offset)
   }
 
   /** Writes all the buffers, one after the other, from `offset` on. */

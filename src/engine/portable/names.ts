@@ -7,7 +7,7 @@
  * bytes throughout: nothing here may decode them.
  */
 import { constants, type Stats } from 'node:fs'
-import { access, lstat, mkdir, open, realpath } from 'node:fs/promises'
+import { access, type FileHandle, lstat, mkdir, open, realpath } from 'node:fs/promises'
 import { constants as os } from 'node:os'
 import { FrError } from '../../base/errors.js'
 import { nameFault, splitName } from '../../base/names.js'
@@ -173,15 +173,29 @@ export async function makeParents(root: Buffer, name: ConfinedName): Promise<voi
   if (!real.equals(name.parent)) throw refuse('it leads out of its place')
 }
 
-export async function syncDirectory(path: Buffer | string): Promise<void> {
-  const directory = await open(path, 'r')
+export function syncDirectory(path: Buffer | string): Promise<void> {
+  return durably([path], async () => {})
+}
+
+/**
+ * A change of these directories that is durable once this resolves. They are open before it is
+ * made: what could not be made durable for want of a descriptor is not begun.
+ */
+export async function durably(
+  paths: readonly (Buffer | string)[],
+  change: () => Promise<void>,
+): Promise<void> {
+  const directories: FileHandle[] = []
   try {
-    await directory
-      .sync()
-      .catch(withoutSync)
-      .catch(atPath(String(path)))
+    for (const path of paths) directories.push(await open(path, 'r'))
+    await change()
+    for (const [at, directory] of directories.entries())
+      await directory
+        .sync()
+        .catch(withoutSync)
+        .catch(atPath(String(paths[at])))
   } finally {
-    await directory.close()
+    for (const directory of directories) await directory.close()
   }
 }
 

@@ -13,11 +13,11 @@ import { type DataDir, gone, isAtPath, mark } from './data-dir.js'
 import type { OpenFile } from './files.js'
 import {
   type ConfinedName,
+  durably,
   inspectName,
   makeParents,
   parseName,
   refuseLookup,
-  syncDirectory,
   withoutSync,
 } from './names.js'
 
@@ -83,10 +83,9 @@ export async function publishPartial(
   if (!(await isAtPath(dir))) throw gone('another directory is at its path', dir.path)
   await dir.turns.take(async () => {
     await makeParents(dir.root, name)
-    await giveName(partial, name, spec.noClobber)
-    await syncDirectory(name.parent)
+    const changed = [name.parent, `${dir.hidden}/partials`]
+    await durably(changed, () => giveName(partial, name, spec.noClobber))
   })
-  await syncDirectory(`${dir.hidden}/partials`)
   return lost
 }
 
