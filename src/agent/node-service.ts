@@ -14,6 +14,7 @@ import { blockBytesFor, limits } from '../base/limits.js'
 import type { Logger } from '../base/log.js'
 import { requireBlockASecond } from '../base/rate-limits.js'
 import { Waiting } from '../base/time/patience.js'
+import type { NodeLink } from '../control/messages/copying.js'
 import type { Frame } from '../control/messages/types.js'
 import { boundAddress, formatAddress, requireServable } from '../net/address.js'
 import { type Dialler, type LinkEvents, linkOver } from '../net/dial.js'
@@ -130,7 +131,7 @@ export class NodeService implements NodeHost {
     this.#serves = new Serves({ engine, router, store: this.store, log, most, places })
     this.#questions = new Questions({
       statusJson: spec.statusJson,
-      add: (transfer, address) => this.#add(transfer, address),
+      add: (transfer, node) => this.#add(transfer, node),
       limit: (transfer, change) => this.limited.change(transfer, change),
       held: isRelayOnly ? noFiles : new HeldFiles({ ...held, names: this.#names }),
       copies: isRelayOnly ? noCopies : this.#copies,
@@ -346,13 +347,13 @@ export class NodeService implements NodeHost {
     })
   }
 
-  async #add(transfer: string, address: string): Promise<void> {
-    const added = this.#copies.add(transfer, { address })
+  async #add(transfer: string, node: NodeLink): Promise<void> {
+    const added = this.#copies.add(transfer, node)
     if (added !== undefined) return added
     const reception = this.#receptions.get(transfer)
     if (reception === undefined)
       throw new FrError('ERR_FR_NO_TRANSFER', `no transfer ${transfer} is running at this node`)
-    await reception.joins.ask(address)
+    await reception.joins.ask(node)
   }
 
   /** Hands a data connection or pull link to its transfer, parks it, or refuses it. */

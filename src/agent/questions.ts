@@ -8,6 +8,7 @@ import { asFrError } from '../base/failures.js'
 import { limits } from '../base/limits.js'
 import type { RateLimits } from '../base/rate-limits.js'
 import { Waiting } from '../base/time/patience.js'
+import type { NodeLink } from '../control/messages/copying.js'
 import type { Frame } from '../control/messages/types.js'
 import { linkOver } from '../net/dial.js'
 import type { Established } from '../net/handshake.js'
@@ -21,7 +22,7 @@ export interface Answers {
   /** The status as JSON. */
   readonly statusJson: () => string
   /** Has the node added to the transfer; rejects with the FrError that says why it was not. */
-  readonly add: (transfer: string, address: string) => Promise<void>
+  readonly add: (transfer: string, node: NodeLink) => Promise<void>
   /** Changes what the node or one transfer may use; throws the FrError that says why it cannot. */
   readonly limit: (transfer: string | null, change: LimitChange) => RateLimits
   readonly held: Pick<HeldFiles, 'list' | 'remove' | 'verify'>
@@ -89,7 +90,7 @@ export class Questions {
       case 'statusRequest':
         return (async () => ({ type: 'status', json: answers.statusJson() }))()
       case 'add':
-        return answers.add(frame.transfer, frame.address).then(() => ({ type: 'added' }))
+        return answers.add(frame.transfer, frame.node).then(() => ({ type: 'added' }))
       case 'limit':
         return (async () => {
           const rates = answers.limit(frame.transfer, frame)

@@ -12,19 +12,13 @@ import { oneOf, optionalInteger, optionalRate, requireBoolean } from './checks.j
 import { checkGrouping } from './grouping.js'
 import { checkHeldName } from './held-name.js'
 import { asking, checkAsking } from './inquiry.js'
-import { copyGroups, wholeLink, wholeRates } from './mirror-copy.js'
+import { copyGroups, wholeRates } from './mirror-copy.js'
 import { requireOptions } from './option-names.js'
-import {
-  checkDetection,
-  checkRelays,
-  checkShare,
-  checkTargets,
-  shapes,
-  strategies,
-} from './options.js'
+import { checkDetection, checkRelays, checkShare, shapes, strategies } from './options.js'
 import { announce, audienceOf } from './push.js'
 import { readReport, readResult } from './report-shape.js'
 import { addNode } from './status.js'
+import { checkTargets, wholeLink } from './targets.js'
 import { makeTransfer, type TransferControl } from './transfer.js'
 import type { CopyOptions, StatusOptions, Transfer, WaitOptions } from './types.js'
 

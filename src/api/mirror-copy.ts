@@ -6,6 +6,7 @@ import type { CopyGroups, CopyWish, NodeLink } from '../control/messages/copying
 import type { GroupWish } from '../control/plan/layout.js'
 import type { Dialler } from '../net/dial.js'
 import { type Report, readReport, readResult } from './report-shape.js'
+import { wholeLink } from './targets.js'
 import type { PushResult } from './types.js'
 
 export { nameText, type Report }
@@ -13,15 +14,6 @@ export { nameText, type Report }
 /** Rates travel as whole numbers. */
 export function wholeRates(rate: number | undefined): number | null {
   return rate === undefined ? null : Math.ceil(rate)
-}
-
-export function wholeLink(link: NodeLink): NodeLink {
-  const { uplinkBytesPerSecond: up, downlinkBytesPerSecond: down } = link
-  return {
-    ...link,
-    ...(up !== undefined && { uplinkBytesPerSecond: Math.ceil(up) }),
-    ...(down !== undefined && { downlinkBytesPerSecond: Math.ceil(down) }),
-  }
 }
 
 export function copyGroups({ groupSize, handover, site, siteLinks = [] }: GroupWish): CopyGroups {
@@ -64,11 +56,14 @@ export async function addAt(
   signal: AbortSignal,
   mirror: string,
   transfer: string,
-  address: string,
+  node: NodeLink,
 ): Promise<void> {
   const inquiry = new Inquiry(dialler, mirror)
   try {
-    await inquiry.ask({ type: 'add', transfer, address }, 'added', { timeoutMs, signal })
+    await inquiry.ask({ type: 'add', transfer, node: wholeLink(node) }, 'added', {
+      timeoutMs,
+      signal,
+    })
   } finally {
     inquiry.close()
   }

@@ -7,9 +7,10 @@ import type { DataEngine, HashPool, SourceFile } from '../ports.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import type { PushSpec } from '../session/coordinator/push-spec.js'
 import { PoolWork } from '../session/receiver/held-work.js'
-import { addAt, copyAt, copyGroups, nameText, wholeLink, wholeRates } from './mirror-copy.js'
+import { addAt, copyAt, copyGroups, nameText, wholeRates } from './mirror-copy.js'
 import { MirroredPush } from './mirrors.js'
 import type { CheckedPush } from './options.js'
+import { wholeLink } from './targets.js'
 import type { PushResult } from './types.js'
 
 export interface MirroredParts {

@@ -15,7 +15,8 @@ import type { CopyWish } from '../control/messages/copying.js'
 import type { NodeLink } from '../control/plan/plan.js'
 import { randomId } from '../net/crypto.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
-import { type Report, wholeLink } from './mirror-copy.js'
+import type { Report } from './mirror-copy.js'
+import { wholeLink } from './targets.js'
 import type { NodeOutcome, NodeProgress, Progress, PushResult } from './types.js'
 
 export interface MirrorSpec {
@@ -35,7 +36,7 @@ export interface MirrorSpec {
     told: (report: Report) => void,
   ) => Promise<PushResult>
   /** Has the mirror add this node to the copy that it makes. */
-  readonly add: (mirror: string, transfer: string, address: string) => Promise<void>
+  readonly add: (mirror: string, transfer: string, node: NodeLink) => Promise<void>
   /** Pushes the source to these nodes; mirrors send what they hold in the origin's stead. */
   readonly push: (
     transfer: string,
@@ -178,7 +179,7 @@ export class MirroredPush {
   /** A node more, for the mirror that copies. */
   async #add(mirror: string, copy: string, link: NodeLink): Promise<void> {
     this.#added.push(link.address)
-    await this.#spec.add(mirror, copy, link.address)
+    await this.#spec.add(mirror, copy, link)
   }
 
   /** Mirrors that are nodes of the push have it from the origin. */

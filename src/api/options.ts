@@ -14,7 +14,7 @@ import type { Strategy } from '../control/messages/types.js'
 import type { GroupWish } from '../control/plan/layout.js'
 import type { NodeLink } from '../control/plan/plan.js'
 import { refuseUnsupported } from '../control/plan/refusals.js'
-import { formatAddress, requireAddress, requireAddressText } from '../net/address.js'
+import { requireAddress, requireAddressText } from '../net/address.js'
 import { type Key, openKey, parseKey } from '../net/keys.js'
 import type { AcceptHook } from '../session/receiver/acceptance.js'
 import {
@@ -26,10 +26,11 @@ import {
   requireSignal,
   requireText,
 } from './checks.js'
-import { checkGrouping, requireSite } from './grouping.js'
+import { checkGrouping } from './grouping.js'
 import { requireOptions } from './option-names.js'
 import { type CheckedSource, checkSource } from './source.js'
-import type { NodeOptions, PushOptions, PushSource, PushTarget } from './types.js'
+import { checkTargets, dialable } from './targets.js'
+import type { NodeOptions, PushOptions, PushSource } from './types.js'
 
 export interface CheckedPush {
   readonly source: CheckedSource
@@ -165,23 +166,6 @@ function checkHelpers(
   return addresses.map((address, i) => requireAddressText(address, `${option}[${i}]`))
 }
 
-/** The nodes of a push. Throws TypeError. */
-export function checkTargets(to: PushOptions['to']): NodeLink[] {
-  if (!Array.isArray(to)) throw new TypeError('to must be a list of addresses or targets')
-  const nodes = to.map((target, i) => checkTarget(target, `to[${i}]`))
-  if (nodes.length === 0) throw new TypeError('to must name at least one node')
-  if (nodes.length > limits.nodesPerPush) {
-    throw new TypeError(`to must name at most ${limits.nodesPerPush} nodes, not ${nodes.length}`)
-  }
-  const seen = new Set<string>()
-  for (const node of nodes) {
-    const address = node.address.toLowerCase()
-    if (seen.has(address)) throw new TypeError(`to names ${node.address} twice`)
-    seen.add(address)
-  }
-  return nodes
-}
-
 export interface CheckedNode {
   readonly listen: { readonly host: string; readonly port: number }
   /** Empty: none. */
@@ -296,38 +280,6 @@ export function checkKey(option: string, key: Uint8Array | string | undefined): 
 /** Anyone who can change packets can forge XXH64, so it is the default only without a key. */
 function defaultDigest(key: Key): DigestAlgorithm {
   return key.isOpen ? 'xxh64' : 'blake3'
-}
-
-/** Throws TypeError that names the option. */
-export function checkTarget(target: string | PushTarget, option: string): NodeLink {
-  if (typeof target === 'string') {
-    return { address: requireAddressText(target, option) }
-  }
-  requireOptions('target', target, option)
-  requireText(`${option}.address`, target.address)
-  const address = requireAddressText(target.address, `${option}.address`)
-  const up = optionalRate(`${option}.uplinkBytesPerSecond`, target.uplinkBytesPerSecond)
-  const down = optionalRate(`${option}.downlinkBytesPerSecond`, target.downlinkBytesPerSecond)
-  const { site, advertise, via } = target
-  if (site !== undefined) requireSite(`${option}.site`, site)
-  return {
-    address,
-    ...(site === undefined ? {} : { site }),
-    ...(advertise === undefined ? {} : { advertise: dialable(advertise, `${option}.advertise`) }),
-    ...(via === undefined ? {} : { via: dialable(via, `${option}.via`) }),
-    ...(up === undefined ? {} : { uplinkBytesPerSecond: up }),
-    ...(down === undefined ? {} : { downlinkBytesPerSecond: down }),
-  }
-}
-
-/** As HOST:PORT. Throws TypeError that names the option for an address nobody can dial. */
-function dialable(text: string, option: string): string {
-  requireText(option, text)
-  const address = requireAddress(text, option)
-  const { host, port } = address
-  if (port === 0 || host === '0.0.0.0' || host === '::')
-    throw new TypeError(`${option} must be an address that others can dial, not ${text}`)
-  return formatAddress(address)
 }
 
 /**

@@ -8,8 +8,9 @@ import { simulatedBlockBytes, type Wanted } from '../sim/wanted.js'
 import { oneOf, optionalInteger, optionalRate, requireBoolean, requireSignal } from './checks.js'
 import { checkGrouping } from './grouping.js'
 import { requireOptions } from './option-names.js'
-import { checkTarget, shapes, strategies } from './options.js'
+import { shapes, strategies } from './options.js'
 import type { SimulateOptions, SimulateResult } from './simulate-types.js'
+import { checkTarget } from './targets.js'
 
 const models = ['auto', 'sessions', 'fluid'] as const
 const latencyMsMax = 10_000

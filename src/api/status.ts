@@ -4,7 +4,8 @@ import { requireAddressText } from '../net/address.js'
 import { asking } from './inquiry.js'
 import { requireOptions } from './option-names.js'
 import { readStatus } from './status-shape.js'
-import type { AddOptions, NodeStatus, StatusOptions } from './types.js'
+import { checkTarget, wholeLink } from './targets.js'
+import type { AddOptions, NodeStatus, PushTarget, StatusOptions } from './types.js'
 
 /**
  * Status of a node, as it reports it. Rejects with FrError (ERR_FR_UNREACHABLE, ERR_FR_AUTH,
@@ -31,13 +32,17 @@ export async function fetchStatus(
  * when the node is already in the push, ERR_FR_LIMIT, ERR_FR_TIMEOUT, or the reason why the node
  * could not join (ERR_FR_UNREACHABLE, ERR_FR_NO_SPACE, ...); or with the signal's reason.
  */
-export async function addNode(transfer: string, node: string, options: AddOptions): Promise<void> {
+export async function addNode(
+  transfer: string,
+  node: string | PushTarget,
+  options: AddOptions,
+): Promise<void> {
   requireOptions('addNode', options)
   if (typeof transfer !== 'string' || !/^[0-9a-f]{32}$/.test(transfer))
     throw new TypeError(`transfer must be 32 hex digits, not ${JSON.stringify(transfer)}`)
-  const address = requireAddressText(node, 'node')
+  const link = wholeLink(checkTarget(node, 'node'))
   const via = requireAddressText(options.via, 'via')
   await asking(via, options, limits.addMs + limits.connectMs, ({ inquiry, ...within }) =>
-    inquiry.ask({ type: 'add', transfer, address }, 'added', within),
+    inquiry.ask({ type: 'add', transfer, node: link }, 'added', within),
   )
 }

@@ -7,7 +7,7 @@
 import { EventEmitter } from 'node:events'
 import { FrError } from '../base/errors.js'
 import type { NodeLink } from '../control/plan/plan.js'
-import { checkTarget } from './options.js'
+import { checkTarget } from './targets.js'
 import type { Progress, PushResult, PushTarget, Transfer, TransferEvents } from './types.js'
 
 export interface TransferControl {

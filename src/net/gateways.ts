@@ -26,8 +26,13 @@ interface Asked {
   readonly lost: (error: FrError) => void
 }
 
-interface Gateway {
-  readonly address: string
+/** A gateway, and the one between it and this side; HOST:PORT each. */
+export interface Door {
+  readonly via: string
+  readonly through?: string | undefined
+}
+
+interface Gateway extends Door {
   /** Nodes that it is to connect others to, by the word of this side. */
   readonly told: Set<string>
   readonly asked: Map<number, Asked>
@@ -63,8 +68,8 @@ export class Gateways {
    * The origin's word: members may be connected to these nodes, HOST:PORT each. A gateway hears it
    * before whatever this side asks of it next.
    */
-  reach(via: string, targets: readonly string[]): void {
-    const gateway = this.#of(via)
+  reach(door: Door, targets: readonly string[]): void {
+    const gateway = this.#of(door)
     const fresh = targets.filter((target) => !gateway.told.has(target))
     for (const target of fresh) gateway.told.add(target)
     const { opening } = gateway
@@ -74,28 +79,34 @@ export class Gateways {
   }
 
   /** A connection to the node behind the gateway, on which nothing was said. */
-  async connect(via: string, target: string): Promise<Socket> {
-    if (this.#part.isOrigin) this.reach(via, [target])
-    const ticket = await this.#ticket(this.#of(via), target)
-    const { keys, resolver, connectMs } = this.#dialler
-    const signal = this.#signal
-    const opening = directly({ keys, resolver, connectMs, signal }, requireAddress(via, 'via'))
-    const socket = await opening().catch((error: unknown) => {
+  async connect(door: Door, target: string): Promise<Socket> {
+    if (this.#part.isOrigin) this.reach(door, [target])
+    const gateway = this.#of(door)
+    const { via } = door
+    const ticket = await this.#ticket(gateway, target)
+    const socket = await this.#connectTo(gateway).catch((error: unknown) => {
       throw gone(via, error)
     })
     // The gateway has limits.connectMs to reach the node, and gives up before this.
-    const { helloMs } = limits
-    await within(socket, connectMs + helloMs, signal, () => crossBridge(socket, ticket)).catch(
+    const patienceMs = this.#dialler.connectMs + limits.helloMs
+    await within(socket, patienceMs, this.#signal, () => crossBridge(socket, ticket)).catch(
       (error: unknown) => {
-        throw through(via, error)
+        throw crossed(via, error)
       },
     )
     return socket
   }
 
+  #connectTo({ via, through }: Gateway): Promise<Socket> {
+    if (through !== undefined) return this.connect({ via: through }, via)
+    const { keys, resolver, connectMs } = this.#dialler
+    const how = { keys, resolver, connectMs, signal: this.#signal }
+    return directly(how, requireAddress(via, 'via'))()
+  }
+
   /** Whether the gateway is gone: a connection through it broke, by whose fault is not known. */
-  async isGone(via: string): Promise<boolean> {
-    const gateway = this.#of(via)
+  async isGone(door: Door): Promise<boolean> {
+    const gateway = this.#of(door)
     if (gateway.opening === undefined) return true
     return new Promise((resolve) => {
       const tell = (isGone: boolean): void => {
@@ -117,12 +128,13 @@ export class Gateways {
     }
   }
 
-  #of(address: string): Gateway {
-    let gateway = this.#gateways.get(address)
+  #of({ via, through }: Door): Gateway {
+    const key = `${through ?? ''} ${via}`
+    let gateway = this.#gateways.get(key)
     if (gateway === undefined) {
       const fresh = { told: new Set<string>(), asked: new Map(), watchers: new Set<() => void>() }
-      gateway = { address, ...fresh, opening: undefined }
-      this.#gateways.set(address, gateway)
+      gateway = { via, through, ...fresh, opening: undefined }
+      this.#gateways.set(key, gateway)
     }
     return gateway
   }
@@ -137,13 +149,13 @@ export class Gateways {
         gateway.asked.set(request, { answered, lost })
         // The gateway gives up before this.
         patience = new Patience(limits.bridgeMs + connectMs, () =>
-          lost(gone(gateway.address, 'it does not answer')),
+          lost(gone(gateway.via, 'it does not answer')),
         )
         if (!link.send({ type: 'bridge', request, transfer: this.#part.transfer, target }))
-          lost(gone(gateway.address, 'its link is closed'))
+          lost(gone(gateway.via, 'its link is closed'))
       })
       if (answer.code === null) return answer.ticket
-      throw new FrError(answer.code, `the gateway ${gateway.address}: ${answer.text}`)
+      throw new FrError(answer.code, `the gateway ${gateway.via}: ${answer.text}`)
     } finally {
       patience?.end()
       gateway.asked.delete(request)
@@ -156,10 +168,13 @@ export class Gateways {
   }
 
   async #open(gateway: Gateway): Promise<ControlLink> {
-    const { address } = gateway
+    const { via: address } = gateway
     try {
-      const signal = this.#signal
-      const established = await dial({ ...this.#dialler, address, channel: 'bridge', signal })
+      const established = await dial({
+        ...this.#dialler,
+        ...{ address, channel: 'bridge', signal: this.#signal },
+        connect: () => this.#connectTo(gateway),
+      })
       const lose = (code: FrErrorCode, text: string): void =>
         this.#lose(gateway, gone(address, new FrError(code, text)))
       const link = linkOver(established, {
@@ -208,7 +223,7 @@ function gone(via: string, cause: unknown): FrError {
 }
 
 /** What the gateway says of the node behind it is no trouble of its own. */
-function through(via: string, error: unknown): unknown {
+function crossed(via: string, error: unknown): unknown {
   if (!(error instanceof FrError)) return error
   if (!isSaidByPeer(error)) return gone(via, error)
   return new FrError(error.code, `the gateway ${via}: ${error.message}`, { cause: error })

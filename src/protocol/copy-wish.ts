@@ -80,7 +80,8 @@ function readGroups(groups: Fields): CopyGroups {
   }
 }
 
-function readNodeLink(link: Fields): NodeLink {
+/** Reads a node as whoever names it knows it. */
+export function readNodeLink(link: Fields): NodeLink {
   const rate = <N extends string>(name: N): Partial<Record<N, number>> =>
     link.has(name) ? ({ [name]: link.integer(name, 1, bytesMax) } as Record<N, number>) : {}
   return {

@@ -22,7 +22,7 @@ import {
   heldStates,
 } from '../control/messages/types.js'
 import { readBridge, readReach } from './bridging.js'
-import { readCopyWish, readDetection, readShare } from './copy-wish.js'
+import { readCopyWish, readDetection, readNodeLink, readShare } from './copy-wish.js'
 import { type Fields, parseObject, protocolError } from './fields.js'
 import { readFileDigest } from './file-digest.js'
 import {
@@ -36,7 +36,6 @@ import {
 import { readName, readStreamEntry } from './manifest.js'
 import {
   numberMax,
-  readAddress,
   readDeal,
   readNumber,
   readNumbers,
@@ -199,7 +198,7 @@ const frameTable: FrameTable = {
     27,
     (body) => ({
       request: body.integer('request', 0, bytesMax),
-      address: readAddress(body, 'address'),
+      node: readNodeLink(body.object('node')),
     }),
   ],
   fetch: [46, readName],
@@ -208,7 +207,7 @@ const frameTable: FrameTable = {
   status: [33, (body) => ({ json: body.string('json', limits.frameBytes) })],
   add: [
     34,
-    (body) => ({ transfer: body.hex('transfer', 32), address: readAddress(body, 'address') }),
+    (body) => ({ transfer: body.hex('transfer', 32), node: readNodeLink(body.object('node')) }),
   ],
   added: [35, empty],
   reach: [67, readReach],

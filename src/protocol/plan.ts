@@ -50,6 +50,7 @@ function readMember(fields: Fields): Member {
     nodeId: fields.hex('nodeId', 32),
     ...(fields.has('address') ? { address: readAddress(fields, 'address') } : {}),
     ...(fields.has('via') ? { via: readAddress(fields, 'via') } : {}),
+    ...(fields.has('through') ? { through: readAddress(fields, 'through') } : {}),
     ...(fields.has('site') ? { site: fields.string('site', limits.siteChars) } : {}),
   }
 }
@@ -83,6 +84,7 @@ export function readRoster(body: Fields): Omit<RosterFrame, 'type'> {
     nodeId: entry.string('nodeId', 32) === '' ? '' : entry.hex('nodeId', 32),
     address: readAddress(entry, 'address'),
     ...(entry.has('advertise') ? { advertise: readAddress(entry, 'advertise') } : {}),
+    ...(entry.has('via') ? { via: readAddress(entry, 'via') } : {}),
     ...(entry.has('site') ? { site: entry.string('site', limits.siteChars) } : {}),
     state: entry.oneOf('state', ['coming', 'running', 'complete', 'out']),
   }))

@@ -9,7 +9,7 @@ import { requireAddress } from '../net/address.js'
 import { dialController } from '../net/connect.js'
 import { adopt, type Dialler, linkOver } from '../net/dial.js'
 import { EarlyConnections } from '../net/early-connections.js'
-import { Gateways } from '../net/gateways.js'
+import { type Door, Gateways } from '../net/gateways.js'
 import { dial, directly, type Established } from '../net/handshake.js'
 import type { DataEngine, FeedHandle, TransferHandle } from '../ports.js'
 import type {
@@ -47,6 +47,8 @@ export interface Part {
   readonly from: () => number
   /** This side decides whom gateways connect to. */
   readonly isOrigin: boolean
+  /** The gateway behind which this side is. */
+  readonly via?: string | undefined
   /** No data connection follows a link. */
   readonly isLinksOnly?: boolean
 }
@@ -65,7 +67,7 @@ export class SocketNet implements Net {
   readonly #early = new EarlyConnections()
   readonly #gateways: Gateways
   /** The gateway of each connection that goes through one. */
-  readonly #vias = new WeakMap<Established, string>()
+  readonly #vias = new WeakMap<Established, Door>()
   /** Of links: thousands of handshakes at once would all time out. */
   readonly #turns = new Turns(limits.dialsAtOnce)
 
@@ -106,7 +108,7 @@ export class SocketNet implements Net {
   }
 
   async #dial(target: Target, events: DialEvents): Promise<Dialled> {
-    const { channel, address, via } = target
+    const { channel, address, via, through } = target
     const { signal } = this.#dialling
     // The name of a node behind a gateway is for that one to look up.
     if (via === undefined) await this.#lookUp(requireAddress(address, 'address').host, events)
@@ -132,18 +134,19 @@ export class SocketNet implements Net {
       this.#early.drop(placeText(target))
       throw error
     })
-    if (via !== undefined) this.#vias.set(established, via)
+    if (via !== undefined) this.#vias.set(established, { via, through })
     return { established, rttMs: (awakeMs() - startMs) / trips }
   }
 
-  #connect({ address, via }: Place): Promise<Socket> {
-    if (via !== undefined) return this.#gateways.connect(via, address)
+  #connect({ address, via, through }: Place): Promise<Socket> {
+    if (via !== undefined) return this.#gateways.connect({ via, through }, address)
     const { signal } = this.#dialling
     return directly({ ...this.#dialler, signal }, requireAddress(address, 'address'))()
   }
 
   reach(via: string, addresses: readonly string[]): void {
-    this.#gateways.reach(via, addresses)
+    const own = this.#part.via
+    this.#gateways.reach({ via, through: own === via ? undefined : own }, addresses)
   }
 
   async #lookUp(host: string, events: DialEvents): Promise<void> {
@@ -156,8 +159,8 @@ export class SocketNet implements Net {
 
   link(connection: Connection, events: LinkEvents): Link {
     const established = connection as Established
-    const via = this.#vias.get(established)
-    const heard = via === undefined ? events : this.#behind(via, events)
+    const door = this.#vias.get(established)
+    const heard = door === undefined ? events : this.#behind(door, events)
     const link = linkOver(established, heard, this.#engine)
     return {
       send: (frame) => link.send(frame),
@@ -168,9 +171,10 @@ export class SocketNet implements Net {
   }
 
   /** Where a link through a gateway breaks, the gateway may be what is gone. */
-  #behind(via: string, events: LinkEvents): LinkEvents {
+  #behind(door: Door, events: LinkEvents): LinkEvents {
+    const { via } = door
     const onClose = async (code: FrErrorCode, text: string): Promise<void> => {
-      const isGone = code === 'ERR_FR_NODE_LOST' && (await this.#gateways.isGone(via))
+      const isGone = code === 'ERR_FR_NODE_LOST' && (await this.#gateways.isGone(door))
       if (isGone) events.onClose('ERR_FR_GATEWAY', `the gateway ${via} is gone: ${text}`)
       else events.onClose(code, `${text} (through the gateway ${via})`)
     }
@@ -190,6 +194,6 @@ export class SocketNet implements Net {
   }
 }
 
-function placeText({ address, via = '' }: Place): string {
-  return `${via} ${address}`
+function placeText({ address, via = '', through = '' }: Place): string {
+  return `${through} ${via} ${address}`
 }

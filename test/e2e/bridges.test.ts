@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { Bridges } from '../../src/agent/bridges.js'
-import { push } from '../../src/api/index.js'
+import { type PushTarget, push } from '../../src/api/index.js'
 import { FrError } from '../../src/base/errors.js'
 import { limits, MIB } from '../../src/base/limits.js'
 import type { Frame } from '../../src/control/messages/types.js'
@@ -45,18 +45,43 @@ describe.each(usualEngines)('on the %s engine', (engine) => {
     await until(() => gateway.status().counters['openBridges'] === 0, 'all bridges are over')
   })
 
-  it('nodes on both sides of it feed each other', async () => {
-    const gateway = await world.node({ relayOnly: true })
-    const [far, near] = await world.nodes(2)
+  it('nodes behind two of them and nodes before them feed each other in groups', async () => {
+    const gateways = [
+      await world.node({ relayOnly: true }),
+      await world.node({ relayOnly: true }),
+    ] as const
+    const nodes = await world.nodes(5)
+    const [one, two] = gateways
+    const [near, ...others] = nodes
+    const behindOne = behind(one.address, others.slice(0, 2))
+    const behindTwo = behind(two.address, others.slice(2))
     const { path, content } = world.file(name, 4 * MIB)
-    const to = [...behind(gateway.address, [far]), near.address]
-    const result = await push(path, { to, engine, shape: 'group' }).result
-    expect(result.nodes.map(({ status }) => status)).toEqual(['complete', 'complete'])
-    expect(result.warnings).toEqual([])
-    expectCopies(content, name, [far, near])
-    // All that the far node gets, and what it brings the near one.
-    const { bridgedBytes } = gateway.status().counters
-    expect(bridgedBytes).toBeGreaterThan(1.2 * content.length)
+    const bridged = () => gateways.map((node) => node.status().counters['bridgedBytes'] as number)
+    const pushed = async (to: (PushTarget | string)[], shape: 'chain' | 'group', as: string) => {
+      const before = bridged()
+      const result = await push(path, { to, engine, shape, as }).result
+      expect(result.nodes.map(({ code, reason }) => [code, reason])).toEqual(
+        to.map(() => [null, null]),
+      )
+      expect(result.warnings).toEqual([])
+      const copies = bridged().map((bytes, i) => (bytes - (before[i] as number)) / content.length)
+      return { copies, crossings: result.crossings.map(({ from, to }) => [from, to]) }
+    }
+    // What is behind a gateway is a site: each byte goes through it once, and out of it never.
+    const tree = await pushed([near.address, ...behindOne, ...behindTwo], 'chain', name)
+    expectCopies(content, name, nodes)
+    expect(tree.crossings.sort()).toEqual([one, two].map(({ address }) => [null, address]).sort())
+    for (const copies of tree.copies) expect(copies).toBeLessThan(1.2)
+    // Where nobody stands before them, one feeds the other through both.
+    const chain = await pushed([...behindOne, ...behindTwo], 'chain', 'b.bin')
+    expect(chain.crossings).toContainEqual([one.address, two.address])
+    expect(chain.copies[0]).toBeGreaterThan(1.9)
+    expect(chain.copies[0]).toBeLessThan(2.3)
+    expect(chain.copies[1]).toBeLessThan(1.2)
+    // In one group each has from each what that was sent.
+    const group = await pushed([near.address, ...behindOne, ...behindTwo], 'group', 'c.bin')
+    expect(group.crossings.length).toBeGreaterThan(2)
+    expectCopies(content, 'c.bin', nodes)
   })
 
   it.each(['killed', 'closed'])('a gateway that is %s is named', async (how) => {
@@ -191,18 +216,18 @@ describe('a member that is connected through a gateway', () => {
     const { address: via } = await world.node({ relayOnly: true })
     const [node] = await world.nodes(1)
     const gateways = gatewaysOf(true, 0x71)
-    const socket = await gateways.connect(via, node.address)
+    const socket = await gateways.connect({ via }, node.address)
     world.defer(() => socket.destroy())
     await node.close()
-    const again = gateways.connect(via, node.address)
+    const again = gateways.connect({ via }, node.address)
     await expect(again).rejects.toMatchObject({ code: 'ERR_FR_UNREACHABLE' })
   })
 
   it('is connected by the word of an origin that has no link to the gateway any more', async () => {
     const { address: via } = await world.node({ relayOnly: true })
     const [node] = await world.nodes(1)
-    gatewaysOf(true, 0x71).reach(via, [node.address])
-    const socket = await gatewaysOf(false, 0x72).connect(via, node.address)
+    gatewaysOf(true, 0x71).reach({ via }, [node.address])
+    const socket = await gatewaysOf(false, 0x72).connect({ via }, node.address)
     world.defer(() => socket.destroy())
     expect(socket.writable).toBe(true)
   })
@@ -234,9 +259,9 @@ describe('a member that is connected through a gateway', () => {
     await once(server, 'listening')
     const via = `127.0.0.1:${(server.address() as AddressInfo).port}`
     const gateways = gatewaysOf(false, 0x72)
-    const refused = gateways.connect(via, '127.0.0.1:9')
+    const refused = gateways.connect({ via }, '127.0.0.1:9')
     await expect(refused).rejects.toMatchObject({ code: 'ERR_FR_LIMIT' })
-    const next = gateways.connect(via, '127.0.0.1:9')
+    const next = gateways.connect({ via }, '127.0.0.1:9')
     await expect(next).rejects.toMatchObject({ code: 'ERR_FR_BUSY' })
   })
   it.each([
@@ -267,7 +292,7 @@ describe('a member that is connected through a gateway', () => {
     await once(server, 'listening')
     const via = `127.0.0.1:${(server.address() as AddressInfo).port}`
     const [node] = await world.nodes(1)
-    const connected = gatewaysOf(true, 0x71).connect(via, node.address)
+    const connected = gatewaysOf(true, 0x71).connect({ via }, node.address)
     if (code !== undefined) return expect(connected).rejects.toMatchObject({ code })
     const socket = await connected
     world.defer(() => socket.destroy())

@@ -74,7 +74,8 @@ export function parseNodesFile(text: string, file: string): PushTarget[] {
   return targets.all
 }
 
-function parseTarget(words: readonly string[]): PushTarget {
+/** A node and its attributes, as in a line of a nodes file. Throws UsageError. */
+export function parseTarget(words: readonly string[]): PushTarget {
   const [address = '', ...attributes] = words
   const target: { -readonly [Key in keyof PushTarget]: PushTarget[Key] } = {
     address: parseAddress(address),

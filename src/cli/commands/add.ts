@@ -1,6 +1,7 @@
 /** `fr add` on the command line: its options and what they ask for. */
 import type { Command as Commander } from 'commander'
-import { parseAddress, parseTransfer } from '../arguments/addresses.js'
+import type { PushTarget } from '../../api/types.js'
+import { parseAddress, parseTarget, parseTransfer } from '../arguments/addresses.js'
 import { UsageError } from '../render/units.js'
 import { checked, given, keyFileOption, type Values } from './options.js'
 
@@ -8,7 +9,7 @@ export interface AddCommand {
   readonly command: 'add'
   /** 32 hex digits. */
   readonly transfer: string
-  readonly address: string
+  readonly node: PushTarget
   readonly via: string
   readonly keyFile?: string
   readonly json: boolean
@@ -19,11 +20,7 @@ export function addAdd(program: Commander, found: (command: AddCommand) => void)
     .command('add')
     .description('Add a node to a push that is running.')
     .argument('<transfer>', 'its id, as fr status shows it', checked(parseTransfer))
-    .argument(
-      '<host[:port]>',
-      'the node to add',
-      checked((text) => parseAddress(text)),
-    )
+    .argument('<host[:port]...>', 'the node to add, then site= via= ... as in a nodes file')
     .option(
       '--via <host[:port]>',
       'a node that takes part in the transfer (required)',
@@ -41,14 +38,15 @@ Examples:
   $ fr status 10.0.0.2 --json | jq -r '.transfers[].transfer'
   $ fr add 0123456789abcdef0123456789abcdef 10.0.0.9 --via 10.0.0.2`,
     )
-    .action((transfer: string, address: string, options) =>
-      found(addCommand(transfer, address, options)),
+    .action((transfer: string, words: string[], options) =>
+      found(addCommand(transfer, words, options)),
     )
 }
 
-function addCommand(transfer: string, address: string, options: Values): AddCommand {
+function addCommand(transfer: string, words: readonly string[], options: Values): AddCommand {
   const via = options['via']
   if (!via) throw new UsageError('--via is required (see fr add --help)')
   const keyFile = given({ keyFile: options['keyFile'] })
-  return { command: 'add', transfer, address, via, ...keyFile, json: options['json'] === true }
+  const node = parseTarget(words)
+  return { command: 'add', transfer, node, via, ...keyFile, json: options['json'] === true }
 }

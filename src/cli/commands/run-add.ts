@@ -9,8 +9,9 @@ export async function runAdd(command: AddCommand, context: Context): Promise<num
   // Loading engine and push would add a quarter to the start of a command that needs neither.
   const { addNode } = await import('../../api/status.js')
   const key = await keyOption(command.keyFile, context)
-  const { transfer, address: node, via } = command
-  await addNode(transfer, node, { via, ...key, signal })
+  const { transfer, via } = command
+  await addNode(transfer, command.node, { via, ...key, signal })
+  const node = command.node.address
   const said = command.json
     ? jsonText({ event: 'added', transfer, node })
     : `${node} takes part in ${transfer}`

@@ -231,7 +231,7 @@ export class OriginMachine {
       case 'stale':
         return this.#lose(peer, 'ERR_FR_STALE', 'it follows a newer plan', nowMs)
       case 'join':
-        return this.#add({ by: peer, request: frame.request }, { address: frame.address }, nowMs)
+        return this.#add({ by: peer, request: frame.request }, frame.node, nowMs)
       case 'complete':
         return this.#onComplete(peer, frame, nowMs)
       case 'failed':

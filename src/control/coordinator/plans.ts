@@ -10,6 +10,7 @@ import { limits } from '../../base/limits.js'
 import type { Dealer } from '../dealing/dealer.js'
 import type { Peer } from '../members/peer.js'
 import { inOrder, type Peers } from '../members/peers.js'
+import { type WayThere, wayBetween } from '../members/ways.js'
 import type { EdgeWord, Member, PlanFrame, Route, Term } from '../messages/types.js'
 import type { OriginConfig } from './events.js'
 import { Leaders } from './leaders.js'
@@ -85,7 +86,7 @@ export class OriginPlans {
       .sort((a, b) => a - b)
       .map((node) => this.#peers.of(node))
       .filter((other) => other.isServing)
-      .map((other) => memberOf(other, this.#between(peer, other)))
+      .map((other) => memberOf(other, wayBetween(peer.link, other.link)))
     const routes = peer.relay === 'none' ? [] : this.#routesOf(peer)
     const reportTo = this.leaders.of(peer)
     const shares = this.#shares.of(peer.node)
@@ -134,15 +135,6 @@ export class OriginPlans {
     if (said === this.#paced) return
     this.#paced = said
     this.#outbox.wish({ type: 'pace', sets })
-  }
-
-  /**
-   * The gateway through which a node dials another: that of whichever is behind one. Nodes behind
-   * the same one stand in one network.
-   */
-  #between({ link: viewer }: Peer, { link }: Peer): string | undefined {
-    const via = viewer.via === link.via ? undefined : (link.via ?? viewer.via)
-    return via === viewer.address ? undefined : via
   }
 
   /** Who only sends is sent nothing by others. */
@@ -196,10 +188,10 @@ export class OriginPlans {
 }
 
 /** A node as others are told of it. Nobody dials a gateway: there is nothing to be had of it. */
-function memberOf(peer: Peer, via?: string): Member {
+function memberOf(peer: Peer, way: WayThere = {}): Member {
   const { site } = peer.link
   if (peer.role === 'gateway') return { number: peer.node, nodeId: peer.nodeId }
   const address = peer.link.advertise ?? peer.advertise ?? peer.link.address
-  const at = { ...(via !== undefined && { via }), ...(site !== undefined && { site }) }
-  return { number: peer.node, nodeId: peer.nodeId, address, ...at }
+  const at = site !== undefined && { site }
+  return { number: peer.node, nodeId: peer.nodeId, address, ...way, ...at }
 }

@@ -131,6 +131,7 @@ function entryOf(peer: Peer): RosterEntry {
     nodeId,
     address: link.address,
     ...(advertise === undefined ? {} : { advertise }),
+    ...(link.via === undefined ? {} : { via: link.via }),
     ...(link.site === undefined ? {} : { site: link.site }),
     // Who only sends is nobody's receiver.
     state: !peer.isReceiver

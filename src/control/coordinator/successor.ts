@@ -15,6 +15,7 @@ import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { type RangePair, RangeSet } from '../../base/ranges.js'
 import { haveFault, heldBySome, missingText } from '../holdings/have.js'
+import { type WayThere, wayBetween } from '../members/ways.js'
 import type { EndWish, Fact, MemberWish, Wish } from '../messages/facts.js'
 import { Outbox } from '../messages/outbox.js'
 import type {
@@ -114,9 +115,10 @@ export class SuccessorMachine {
     return this.#isEnded
   }
 
-  addressOf(member: number): string {
-    const { advertise, address } = (this.#survivors.get(member) as Survivor).entry
-    return advertise ?? address
+  /** Where it is dialled. */
+  placeOf(member: number): WayThere & { readonly address: string } {
+    const { entry } = this.#of(member)
+    return placeOf(entry, this.#of(this.#config.term.member).entry)
   }
 
   handle(fact: SuccessorFact, nowMs: number): SuccessorWish[] {
@@ -237,7 +239,7 @@ export class SuccessorMachine {
   #plan(): void {
     this.#areNew = false
     const following = this.#following
-    const members = following.slice(0, limits.nodesPerGroup).map(memberOf)
+    const members = following.slice(0, limits.nodesPerGroup)
     const standbys = following
       .filter(({ number }) => number !== this.#config.term.member)
       .slice(0, limits.standbys)
@@ -251,10 +253,10 @@ export class SuccessorMachine {
       for (const frame of this.#rosterFrames(entries)) this.#say(standby, frame)
   }
 
-  #planFor(survivor: Survivor, all: readonly Member[], standbys: readonly Survivor[]): void {
+  #planFor(survivor: Survivor, all: readonly Survivor[], standbys: readonly Survivor[]): void {
     const { term, edgeOf, strategy, shape } = this.#config
-    const own = [this.#of(term.member), survivor, ...standbys].map(memberOf)
-    const named = new Map([...own, ...all].map((member) => [member.number, member]))
+    const own = [this.#of(term.member), survivor, ...standbys]
+    const named = new Map([...own, ...all].map((one) => [one.number, memberOf(one, survivor)]))
     const strange = [...named.keys()].filter((other) => {
       return other !== survivor.number && !survivor.introduced.has(other)
     })
@@ -397,8 +399,12 @@ export class SuccessorMachine {
   }
 }
 
-function memberOf({ entry }: Survivor): Member {
-  const { number, nodeId, address, advertise, site } = entry
+function memberOf({ entry }: Survivor, viewer: Survivor): Member {
+  const { number, nodeId, site } = entry
   const at = site === undefined ? {} : { site }
-  return { number, nodeId, address: advertise ?? address, ...at }
+  return { number, nodeId, ...placeOf(entry, viewer.entry), ...at }
+}
+
+function placeOf(entry: RosterEntry, viewer: RosterEntry): WayThere & { readonly address: string } {
+  return { address: entry.advertise ?? entry.address, ...wayBetween(viewer, entry) }
 }

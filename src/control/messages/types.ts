@@ -9,7 +9,7 @@ import { limits } from '../../base/limits.js'
 import type { RangePair } from '../../base/ranges.js'
 import type { TransferShare } from '../../base/rate-limits.js'
 import type { BridgedFrame, BridgeFrame, ReachFrame } from './bridging.js'
-import type { Attributes, CopyWish, NameText, Strategy } from './copying.js'
+import type { Attributes, CopyWish, NameText, NodeLink, Strategy } from './copying.js'
 import type { LimitedFrame, LimitFrame } from './limiting.js'
 import type { BacklogFrame, ProgressFrame, ReportsFrame } from './reports.js'
 
@@ -37,6 +37,8 @@ export interface RosterEntry {
   /** HOST:PORT as the caller wrote it, and where mates dial the node elsewhere than that. */
   readonly address: string
   readonly advertise?: string
+  /** HOST:PORT of the gateway behind which it is. */
+  readonly via?: string
   readonly site?: string
   /**
    * - coming: not in the exchange yet.
@@ -99,6 +101,8 @@ export interface Member {
   readonly address?: string
   /** HOST:PORT of the gateway through which others dial it; absent: they dial it directly. */
   readonly via?: string
+  /** HOST:PORT of the gateway through which they dial that one; absent: directly. */
+  readonly through?: string
   /** Where it stands, as the coordinator was told: members of the same site are nearest. */
   readonly site?: string
 }
@@ -281,7 +285,7 @@ export type Frame =
       readonly length: number
     }
   /** Somebody asks this node to have a node added. */
-  | { readonly type: 'join'; readonly request: number; readonly address: string }
+  | { readonly type: 'join'; readonly request: number; readonly node: NodeLink }
   /** The plan that came is older than the one of this term and epoch, and was not followed. */
   | { readonly type: 'stale'; readonly term: Term; readonly epoch: number }
   /** The feed to or from this member is dead although nobody said the member is. */
@@ -346,7 +350,7 @@ export type Frame =
   | LimitFrame
   | LimitedFrame
   /** Have this node added to a push that runs. */
-  | { readonly type: 'add'; readonly transfer: string; readonly address: string }
+  | { readonly type: 'add'; readonly transfer: string; readonly node: NodeLink }
   /** The node has joined. */
   | { readonly type: 'added' }
   /** The next files that the node holds, behind the place where the last answer ended. */

@@ -3,9 +3,11 @@
  *
  * The idea: groups of one size along one chain reach the bound at any length (theory: pipelined
  * groups), so a chain is the rule. Where nodes stand in several sites no group spans two of them,
- * each byte crosses between two sites once, and every site is fed from the start. Where uplinks are
- * known the fastest nodes are together in a column, because a column goes at the pace of its
- * slowest place. A node that can carry few feeds makes its own group small, and stands at the end.
+ * each byte crosses between two sites once, and every site is fed from the start. A site behind a
+ * gateway feeds another only where nobody else can, since that goes out through it again. Where
+ * uplinks are known the fastest nodes are together in a column, because a column goes at the pace
+ * of its slowest place. A node that can carry few feeds makes its own group small, and stands at
+ * the end.
  */
 import { limits } from '../../base/limits.js'
 import type { LinkSpeeds } from '../messages/copying.js'
@@ -17,6 +19,8 @@ export type TreeShape = 'group' | 'chain' | 'tree' | 'binomial'
 export interface Placed extends LinkSpeeds {
   readonly node: number
   readonly site?: string
+  /** The gateway behind which it is. */
+  readonly via?: string
   /** Nodes that it can send to at once; any number unless given. */
   readonly maxFeeds?: number
 }
@@ -110,10 +114,18 @@ interface Site {
   readonly parent: { readonly site: string | undefined } | null
 }
 
+/** How a site can be fed. */
+interface Way {
+  readonly bytesPerSecond: number
+  /** Gateways on it. */
+  readonly gateways: number
+}
+
 /**
  * The sites, each after the one that feeds it: that of the coordinator first, then by the widest
- * link to one that is there, so that what a site link carries is as much as it can be for all.
- * A site feeds one other where that costs nothing, because a chain is the fastest tree.
+ * link to one that is there, so that what a site link carries is as much as it can be for all; of
+ * those that are as wide by the fewest gateways. A site feeds one other where that costs nothing,
+ * because a chain is the fastest tree.
  */
 function sitesInOrder(nodes: readonly Placed[], wish: TreeWish): Site[] {
   const sites = new Map<string | undefined, Placed[]>()
@@ -123,39 +135,50 @@ function sitesInOrder(nodes: readonly Placed[], wish: TreeWish): Site[] {
     else known.push(node)
   }
   const { siteLinks = [] } = wish
-  // Where some links are told, one that is not is no way to choose.
-  const width = (a: string | undefined, b: string | undefined): number => {
-    const rate = siteRate(siteLinks, a, b)
-    return siteLinks.length > 0 && rate === Number.POSITIVE_INFINITY ? 0 : rate
+  const wayFrom = (from: string | undefined, via: string | undefined, to: string | undefined) => {
+    const rate = siteRate(siteLinks, from, to)
+    const gateway = gatewayOf(sites.get(to))
+    const passed = gateway === via ? [] : [gateway, via].filter((one) => one !== undefined)
+    // Where some links are told, one that is not is no way to choose.
+    const isUnknown = siteLinks.length > 0 && rate === Number.POSITIVE_INFINITY
+    return { bytesPerSecond: isUnknown ? 0 : rate, gateways: passed.length }
   }
   const order: Site[] = []
-  /** Sites that are not in the order yet: how wide the widest link to one that is, and which. */
-  const waiting = new Map<string | undefined, { rate: number; parent: Site['parent'] }>()
-  for (const site of sites.keys()) waiting.set(site, { rate: width(wish.site, site), parent: null })
-  let next = sites.has(wish.site) ? wish.site : widest(waiting)
+  /** Sites that are not in the order yet: the best way from one that is, and from which. */
+  const waiting = new Map<string | undefined, Way & { parent: Site['parent'] }>()
+  for (const site of sites.keys())
+    waiting.set(site, { ...wayFrom(wish.site, undefined, site), parent: null })
+  let next = sites.has(wish.site) ? wish.site : best(waiting)
   while (waiting.size > 0) {
     const { parent } = waiting.get(next) as { parent: Site['parent'] }
     waiting.delete(next)
-    order.push({ nodes: sites.get(next) as Placed[], parent })
-    // Of links that are as wide the newest: its site feeds no other yet.
-    for (const [site, link] of waiting) {
-      const rate = width(next, site)
-      if (link.parent === null || rate >= link.rate)
-        waiting.set(site, { rate, parent: { site: next } })
+    const nodes = sites.get(next) as Placed[]
+    order.push({ nodes, parent })
+    // Of ways that are as good the newest: its site feeds no other yet.
+    for (const [site, known] of waiting) {
+      const way = wayFrom(next, gatewayOf(nodes), site)
+      if (known.parent === null || !isBetter(known, way))
+        waiting.set(site, { ...way, parent: { site: next } })
     }
-    next = widest(waiting)
+    next = best(waiting)
   }
   return order
 }
 
-function widest(
-  links: ReadonlyMap<string | undefined, { readonly rate: number }>,
-): string | undefined {
-  const all = [...links]
-  return all.reduce(
-    (best, link) => (link[1].rate > best[1].rate ? link : best),
-    all[0] ?? [undefined, { rate: 0 }],
-  )[0]
+/** The gateway that all of these are behind. */
+function gatewayOf(nodes: readonly Placed[] = []): string | undefined {
+  return nodes.every(({ via }) => via === nodes[0]?.via) ? nodes[0]?.via : undefined
+}
+
+function isBetter(way: Way, other: Way): boolean {
+  if (way.bytesPerSecond !== other.bytesPerSecond) return way.bytesPerSecond > other.bytesPerSecond
+  return way.gateways < other.gateways
+}
+
+function best(ways: ReadonlyMap<string | undefined, Way>): string | undefined {
+  let [found] = ways
+  for (const one of ways) if (found !== undefined && isBetter(one[1], found[1])) found = one
+  return found?.[0]
 }
 
 /** Bytes a second between two sites; unlimited where nothing is known. */

@@ -2,14 +2,14 @@
 import type { Peer } from '../members/peer.js'
 
 export interface Crossing {
-  /** Null: the origin, where nobody has said in which site it stands. */
+  /** Null: the origin and nodes, where nobody has said in which site they stand. */
   readonly from: string | null
   readonly to: string
   /** Payload, repeats included. */
   readonly bytes: number
 }
 
-/** In the order in which sites first received anything. Nodes without a site are in none. */
+/** In the order in which sites first received anything. */
 export function crossingsOf(peers: readonly Peer[], originSite: string | null): Crossing[] {
   const crossed = new Map<string, { from: string | null; to: string; bytes: number }>()
   const add = (from: string | null, to: string, bytes: number): void => {
@@ -24,8 +24,7 @@ export function crossingsOf(peers: readonly Peer[], originSite: string | null): 
     let fromNodes = 0
     for (const [node, bytes] of counts.receivedFrom) {
       fromNodes += bytes
-      const site = peers[node]?.link.site
-      if (site !== undefined) add(site, link.site, bytes)
+      add(peers[node]?.link.site ?? null, link.site, bytes)
     }
     add(originSite, link.site, counts.receivedBytes - fromNodes)
   }

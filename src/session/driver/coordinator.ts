@@ -8,7 +8,7 @@ import type { OriginFact, OriginWish } from '../../control/coordinator/events.js
 import type { OriginMachine } from '../../control/coordinator/machine.js'
 import type { Peer } from '../../control/members/peer.js'
 import type { MemberWish } from '../../control/messages/facts.js'
-import type { Frame, PlanFrame, Role } from '../../control/messages/types.js'
+import type { Frame, Role } from '../../control/messages/types.js'
 import type { DigestSpec, EngineEvent, TransferHandle } from '../../ports.js'
 import { signDigests } from '../../protocol/digest-record.js'
 import type { Signer } from '../../protocol/primitives.js'
@@ -126,8 +126,6 @@ export class CoordinatorSession {
     const { engine, contents } = this.#ports
     switch (wish.type) {
       case 'say':
-        if (wish.frame.type === 'plan') this.#reach(wish.frame)
-        return this.#executor.execute(wish)
       case 'connect':
       case 'feed':
       case 'hangUp':
@@ -153,12 +151,6 @@ export class CoordinatorSession {
       default:
         return this.#ports.execute(wish)
     }
-  }
-
-  /** Gateways hear whom members are to reach through them before the members do. */
-  #reach({ members }: PlanFrame): void {
-    for (const { via, address } of members)
-      if (via !== undefined && address !== undefined) this.#ports.net.reach(via, [address])
   }
 
   /** Runs are cut once for all, of one content each, so that each is signed once. */

@@ -7,7 +7,7 @@
  */
 import { type Failure, FrError, type FrErrorCode } from '../../base/errors.js'
 import type { Fact, MemberWish, PaceWish } from '../../control/messages/facts.js'
-import type { Frame } from '../../control/messages/types.js'
+import type { Frame, PlanFrame } from '../../control/messages/types.js'
 import type { FeedHandle } from '../../ports.js'
 import type { Neighbour, Neighbours, Way } from './neighbours.js'
 import type { Clock, LinkEvents, Net, Target } from './ports.js'
@@ -66,6 +66,7 @@ export class Executor {
       case 'connect':
         return this.#connect(this.#neighbours.of(wish.member))
       case 'say':
+        if (wish.frame.type === 'plan') this.#reach(wish.frame)
         return void this.#neighbours.of(wish.member).link?.send(wish.frame)
       case 'feed':
         return this.#feed(this.#neighbours.of(wish.member))
@@ -77,6 +78,15 @@ export class Executor {
         return this.sample()
       default:
         return wish satisfies never
+    }
+  }
+
+  /** Gateways hear whom members are to reach through them before the members do. */
+  #reach({ members }: PlanFrame): void {
+    for (const { address, via, through } of members) {
+      if (address === undefined || via === undefined) continue
+      this.#net.reach(via, [address])
+      if (through !== undefined) this.#net.reach(through, [via])
     }
   }
 

@@ -47,10 +47,13 @@ export interface LinkEvents {
   readonly lastWord?: (code: FrErrorCode, text: string) => Frame
 }
 
-/** Where a member is dialled, and through which gateway, if it is behind one; HOST:PORT each. */
+/** Where a member is dialled, HOST:PORT. */
 export interface Place {
   readonly address: string
+  /** The gateway between it and this side. */
   readonly via?: string | undefined
+  /** The gateway between that one and this side. */
+  readonly through?: string | undefined
 }
 
 export type Target = Place & { readonly to: number } & (

@@ -22,7 +22,7 @@ import { Executor } from './executor.js'
 import type { FeedPlaces } from './feed-places.js'
 import { Loop } from './loop.js'
 import { Neighbours, type Way } from './neighbours.js'
-import type { Clock, Connection, FeedEngine, Link, Net, Target } from './ports.js'
+import type { Clock, Connection, FeedEngine, Link, Net, Place, Target } from './ports.js'
 import { prove, readRecord } from './proofs.js'
 import { Pulls } from './pulls.js'
 import { Samples } from './samples.js'
@@ -221,13 +221,17 @@ export class ReceiverSession {
   }
 
   #wayTo(member: number): Way {
-    const { address = '', via } = this.machine.neighbours.member(member) ?? {}
-    return { address, via, edge: this.#edgeOf(member) }
+    return { ...this.#placeOf(member), edge: this.#edgeOf(member) }
   }
 
   #targetOf(to: number): Target {
-    const { address = '', via, nodeId = '' } = this.machine.neighbours.member(to) ?? {}
-    return { channel: 'pull', to, address, via, nodeId }
+    const { nodeId = '' } = this.machine.neighbours.member(to) ?? {}
+    return { channel: 'pull', to, ...this.#placeOf(to), nodeId }
+  }
+
+  #placeOf(member: number): Place {
+    const { address = '', via, through } = this.machine.neighbours.member(member) ?? {}
+    return { address, via, through }
   }
 
   /**

@@ -48,8 +48,8 @@ export class SuccessorSession {
     )
     this.#executor = new Executor(ports, neighbours, samples, config.silenceMs, {
       post: (fact) => this.#loop.post(fact),
-      targetOf: (to) => ({ channel: 'control', to, address: machine.addressOf(to) }),
-      wayTo: (to) => ({ address: machine.addressOf(to), edge: undefined }),
+      targetOf: (to) => ({ channel: 'control', to, ...machine.placeOf(to) }),
+      wayTo: (to) => ({ ...machine.placeOf(to), edge: undefined }),
     })
     this.#loop = new Loop<SuccessorFact, SuccessorWish>(machine, ports.clock, {
       execute: (wish) => this.#execute(wish),

@@ -33,7 +33,8 @@ export function coordinate(
   const part = {
     transfer: about.transfer,
     from: () => about.term.member,
-    isOrigin: false,
+    isOrigin: true,
+    via: roster.find(({ number }) => number === about.term.member)?.via,
     isLinksOnly: true,
   }
   const dialler = host.dialler()

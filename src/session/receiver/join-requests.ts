@@ -5,6 +5,7 @@
 import { FrError } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import { Patience } from '../../base/time/patience.js'
+import type { NodeLink } from '../../control/messages/copying.js'
 import type { Frame } from '../../control/messages/types.js'
 
 interface Open {
@@ -23,12 +24,12 @@ export class JoinRequests {
     this.#send = send
   }
 
-  /** Resolves when the node at `address` has joined; rejects with the FrError that says why not. */
-  ask(address: string): Promise<void> {
+  /** Resolves when the node has joined; rejects with the FrError that says why not. */
+  ask(node: NodeLink): Promise<void> {
     if (this.#open.size >= limits.joinsPerNode)
       return Promise.reject(new FrError('ERR_FR_LIMIT', 'too many nodes are being added here'))
     const request = this.#next++
-    if (!this.#send({ type: 'join', request, address })) return Promise.reject(overError())
+    if (!this.#send({ type: 'join', request, node })) return Promise.reject(overError())
     return new Promise((resolve, reject) => {
       const patience = new Patience(limits.addMs, () => {
         this.#open.delete(request)

@@ -65,7 +65,7 @@ relation(
 relation(limits.readyMs < limits.acceptMs, 'the plan waits for less than a node may take')
 relation(limits.nodesPerPush * (1 + limits.retries) <= limits.placesPerPush, 'places for retries')
 relation(
-  limits.rosterEntries * (2 * limits.addressChars + 6 * limits.siteChars + 256) < limits.frameBytes,
+  limits.rosterEntries * (3 * limits.addressChars + 6 * limits.siteChars + 256) < limits.frameBytes,
   'a page of the roster fits a frame',
 )
 relation(2 * limits.nodesPerGroup < limits.membersPerPlan, 'a plan can name a whole group')

@@ -94,7 +94,7 @@ describe('fr push', () => {
     expect(command('status h')).toMatchObject({ address: 'h:7400' })
     const id = '0'.repeat(32)
     expect(command(`add ${id} h --via [::1]`)).toMatchObject({
-      address: 'h:7400',
+      node: { address: 'h:7400' },
       via: '[::1]:7400',
     })
   })
@@ -246,10 +246,10 @@ describe('fr add', () => {
   const id = '0123456789abcdef'.repeat(2)
 
   it('takes a transfer, a node and who passes it on', () => {
-    expect(command(`add ${id} [::1]:7 --via h:2 --key-file k --json`)).toEqual({
+    expect(command(`add ${id} [::1]:7 site=x via=g --via h:2 --key-file k --json`)).toEqual({
       command: 'add',
       transfer: id,
-      address: '[::1]:7',
+      node: { address: '[::1]:7', site: 'x', via: 'g:7400' },
       via: 'h:2',
       keyFile: 'k',
       json: true,
@@ -257,7 +257,7 @@ describe('fr add', () => {
     expect(command(`add ${id} h:1 --via h:2`)).toEqual({
       command: 'add',
       transfer: id,
-      address: 'h:1',
+      node: { address: 'h:1' },
       via: 'h:2',
       json: false,
     })
@@ -272,7 +272,7 @@ describe('fr add', () => {
     [`add ${id} h:0 --via h:2`, 'the port is a number from 1 to 65535'],
     [`add ${id.toUpperCase()} h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
     [`add ${id}0 h:1 --via h:2`, 'is not the id of a transfer: 32 hex digits'],
-    [`add ${id} h:1 h:2 --via h:3`, 'too many arguments'],
+    [`add ${id} h:1 h:2 --via h:3`, "'h:2' is not NAME=VALUE"],
   ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
 })
 

@@ -121,7 +121,7 @@ type Bodies = { [T in Frame['type']]: fc.Arbitrary<Omit<Extract<Frame, { type: T
 const address = fc.constantFrom('10.0.0.2:7400', '[::1]:7400', 'node-a.lan:7400')
 const site = fc.string({ maxLength: limits.siteChars })
 const anyMember = fc.record(
-  { number: mate, nodeId: hex(32), address, site },
+  { number: mate, nodeId: hex(32), address, via: address, through: address, site },
   { requiredKeys: ['number', 'nodeId'] },
 )
 const term = fc.record({ counter: fc.integer({ min: 1, max: 0xffff_ffff }), member: mate })
@@ -130,7 +130,6 @@ const route = fc.record({
   to: fc.array(fc.record({ member: mate, next: fc.nat({ max: 0xffff }) }), { maxLength: 5 }),
 })
 const answer = fc.oneof(reason, fc.record({ code: fc.constant(null), text }))
-
 const indices = fc.uniqueArray(mate, { maxLength: 8 }).map((list) => list.sort((a, b) => a - b))
 
 const rate = fc.integer({ min: 1, max: 2 ** 40 })
@@ -147,6 +146,7 @@ const nodeLink = fc.record(
   {
     address,
     advertise: address,
+    via: address,
     site: fc.stringMatching(/^[a-z]{0,8}$/),
     uplinkBytesPerSecond: rate,
     downlinkBytesPerSecond: rate,
@@ -245,6 +245,7 @@ const bodies: Bodies = {
             nodeId: fc.oneof(hex(32), fc.constant('')),
             address,
             advertise: address,
+            via: address,
             site,
             state: fc.constantFrom('coming', 'running', 'complete', 'out'),
           },
@@ -303,8 +304,8 @@ const bodies: Bodies = {
   }),
   failed: reason,
   joined: fc.tuple(bytes, answer).map(([request, said]) => ({ request, ...said })),
-  join: fc.record({ request: bytes, address }),
-  add: fc.record({ transfer: hex(32), address }),
+  join: fc.record({ request: bytes, node: nodeLink }),
+  add: fc.record({ transfer: hex(32), node: nodeLink }),
   added: fc.constant({}),
   reach: fc.record({
     transfer: hex(32),

@@ -217,7 +217,7 @@ describe('a node that is added', () => {
     const bench = new Bench()
     bench.ready(0, 1)
     bench.add('n2:1', 5)
-    bench.from(0, { type: 'join', request: 8, address: 'n3:1' })
+    bench.from(0, { type: 'join', request: 8, node: { address: 'n3:1' } })
     const commands = bench.feed({ type: 'stopped', text: 'by the caller' })
     expect(answers(commands)).toEqual([[5, 'ERR_FR_ABORTED']])
     expect(frames(commands, 0, 'joined')).toMatchObject([{ request: 8, code: 'ERR_FR_ABORTED' }])
@@ -235,8 +235,10 @@ describe('a node that another asks for', () => {
   it('is answered to that node alone', () => {
     const bench = new Bench()
     bench.ready(0, 1)
-    const asked = bench.from(1, { type: 'join', request: 3, address: 'n2:1' })
+    const node = { address: 'n2:1', via: 'gateway:1', site: 'there' }
+    const asked = bench.from(1, { type: 'join', request: 3, node })
     expect(has(asked, 'connect')).toBe(true)
+    expect(bench.machine.peers[2]?.link).toEqual(node)
     const commands = bench.ready(2)
     expect(frames(commands, 1, 'joined')).toEqual([
       { type: 'joined', request: 3, code: null, text: '' },
@@ -250,19 +252,23 @@ describe('a node that another asks for', () => {
     bench.ready(0)
     const code = (commands: OriginWish[], node = 0) =>
       frames(commands, node, 'joined').map((frame) => frame.code)
-    expect(code(bench.from(0, { type: 'join', request: 0, address: 'x:1' }))).toEqual([
+    expect(code(bench.from(0, { type: 'join', request: 0, node: { address: 'x:1' } }))).toEqual([
       'ERR_FR_NO_TRANSFER',
     ])
     bench.ready(1, 2)
-    expect(code(bench.from(0, { type: 'join', request: 1, address: 'n1:1' }))).toEqual([
+    expect(code(bench.from(0, { type: 'join', request: 1, node: { address: 'n1:1' } }))).toEqual([
       'ERR_FR_SAME_NODE',
     ])
     for (let i = 0; i < limits.joinsPerNode; i++)
-      expect(code(bench.from(0, { type: 'join', request: 2, address: `x${i}:1` }))).toEqual([])
-    expect(code(bench.from(0, { type: 'join', request: 2, address: 'y:1' }))).toEqual([
+      expect(
+        code(bench.from(0, { type: 'join', request: 2, node: { address: `x${i}:1` } })),
+      ).toEqual([])
+    expect(code(bench.from(0, { type: 'join', request: 2, node: { address: 'y:1' } }))).toEqual([
       'ERR_FR_LIMIT',
     ])
-    expect(code(bench.from(1, { type: 'join', request: 2, address: 'y:1' }), 1)).toEqual([])
+    expect(code(bench.from(1, { type: 'join', request: 2, node: { address: 'y:1' } }), 1)).toEqual(
+      [],
+    )
     // The asker dies: nobody is told, the nodes join all the same.
     bench.lost(0)
     const node = bench.machine.peers.length - 1

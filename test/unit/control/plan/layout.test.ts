@@ -48,6 +48,29 @@ describe('a layout', () => {
     expect(layOut(unknown, { shape: 'chain', groupSize: 2 })[0]?.nodes).toEqual([0, 1])
   })
 
+  it('leads through as few gateways as it can', () => {
+    const sites = ['one', 'one', 'two', 'two', undefined, undefined, 'three']
+    const nodes = nodesOf(7, (node) => {
+      const site = sites[node]
+      return site === undefined ? {} : { site, via: `gateway ${site}` }
+    })
+    // Those before the gateways feed each site behind one.
+    const tree = layOut(nodes, { shape: 'chain', site: 'origin' })
+    expect(tree.map(({ nodes }) => nodes)).toEqual([[4, 5], [0, 1], [2, 3], [6]])
+    expect(tree.map(({ parent }) => parent)).toEqual([null, 0, 0, 0])
+    // Where there are none, one site feeds the next.
+    const behind = nodes.filter(({ site }) => site !== undefined)
+    expect(parents(behind, { shape: 'chain' })).toEqual([null, 0, 1])
+    // A link that is wider counts more.
+    const siteLinks: SiteLink[] = [
+      { sites: ['one', 'two'], bytesPerSecond: 2 },
+      { sites: ['origin', 'one'], bytesPerSecond: 1 },
+      { sites: ['origin', 'two'], bytesPerSecond: 1 },
+    ]
+    const told = layOut(behind.slice(0, 4), { shape: 'chain', site: 'origin', siteLinks })
+    expect(told.map(({ parent }) => parent)).toEqual([null, 0])
+  })
+
   it('makes groups as small as their weakest node can feed, and has those at the end', () => {
     const weak = nodesOf(20, (node) => (node === 3 ? { maxFeeds: 4 } : {}))
     const groups = layOut(weak, { shape: 'chain' })
