@@ -265,6 +265,8 @@ export async function labRun(scenario, { queue, strategy, congestion, served }) 
           ...strategyArguments(strategy),
           ...(scenario.args ?? []),
           ...(scenario.joins ? ['--allow-add'] : []),
+          // Who is killed here does not come back.
+          ...(scenario.fault ? ['--rejoin', '0'] : []),
         ],
         onLine(line) {
           if (line.event === 'node') completedAt.set(line.node, performance.now())

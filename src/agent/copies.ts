@@ -182,7 +182,7 @@ export class Copies {
 
   #pushSpec(wish: CopyWish, record: HeldStream, signed: readonly DigestRun[]): PushSpec {
     const { transfer, strategy, shape, nodes, noClobber, strict, allowAdd } = wish
-    const { connectMs, silenceMs, retries, wait } = wish
+    const { connectMs, silenceMs, retries, rejoinMs, wait } = wish
     const { contentId, algorithm, fileDigest, author } = record
     const dialler = this.#spec.dialler(connectMs)
     const { signer } = dialler.self
@@ -193,7 +193,7 @@ export class Copies {
     }
     return {
       ...{ transfer, contentId, algorithm, signer, strategy, shape, name: decodeName(wish.as) },
-      ...{ nodes, noClobber, strict, allowAdd, connectMs, silenceMs, retries, wait },
+      ...{ nodes, noClobber, strict, allowAdd, connectMs, silenceMs, retries, rejoinMs, wait },
       known: { fileDigest, author, signed },
       ...limited,
       ...(wish.detection && { detection: wish.detection }),

@@ -118,7 +118,7 @@ function checkCopy(
   requireBoolean('strict', options.strict)
   requireBoolean('allowAdd', options.allowAdd)
   requireBoolean('wait', options.wait)
-  const { silenceMsMin, silenceMsMax, retriesMax, timeoutMsMax } = limits
+  const { silenceMsMin, silenceMsMax, retriesMax, rejoinMsMax, timeoutMsMax } = limits
   const silenceMs =
     optionalInteger('silenceMs', options.silenceMs, silenceMsMin, silenceMsMax) ?? limits.silenceMs
   const wish: CopyWish = {
@@ -139,6 +139,7 @@ function checkCopy(
     silenceMs,
     detection: checkDetection(options, silenceMs),
     retries: optionalInteger('retries', options.retries, 0, retriesMax) ?? limits.retries,
+    rejoinMs: optionalInteger('rejoinMs', options.rejoinMs, 0, rejoinMsMax) ?? limits.rejoinMs,
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, timeoutMsMax) ?? null,
     minRateBytesPerSecond: rateOf('minRateBytesPerSecond', options.minRateBytesPerSecond),
     uplinkBytesPerSecond: rateOf('uplinkBytesPerSecond', options.uplinkBytesPerSecond),

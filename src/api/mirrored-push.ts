@@ -61,13 +61,15 @@ function wishOf(
   spec: PushSpec,
   source: SourceFile,
 ): Omit<CopyWish, 'transfer' | 'nodes' | 'content'> {
-  const { strategy, shape, noClobber, strict, connectMs, silenceMs, retries } = spec
+  const { strategy, shape, noClobber, strict, connectMs, silenceMs } = spec
+  const { retries, rejoinMs } = spec
   const { seconds: mtimeSeconds, nanos: mtimeNanos } = source.mtime
   return {
     name: null,
     as: nameText(spec.name),
     attributes: { mode: source.mode & 0o7777, mtimeSeconds, mtimeNanos },
-    ...{ strategy, shape, noClobber, strict, allowAdd: false, connectMs, silenceMs, retries },
+    ...{ strategy, shape, noClobber, strict, allowAdd: false, connectMs, silenceMs },
+    ...{ retries, rejoinMs },
     timeoutMs: spec.timeoutMs ?? null,
     minRateBytesPerSecond: wholeRates(spec.minRateBytesPerSecond),
     uplinkBytesPerSecond: null,

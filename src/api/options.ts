@@ -52,6 +52,7 @@ export interface CheckedPush {
   readonly silenceMs: number
   readonly detection: Detection
   readonly retries: number
+  readonly rejoinMs: number
   readonly timeoutMs: number | undefined
   readonly minRateBytesPerSecond: number | undefined
   readonly share: TransferShare
@@ -117,6 +118,8 @@ export function checkPush(source: PushSource, options: PushOptions): CheckedPush
     silenceMs,
     detection: checkDetection(options, silenceMs),
     retries: optionalInteger('retries', options.retries, 0, limits.retriesMax) ?? limits.retries,
+    rejoinMs:
+      optionalInteger('rejoinMs', options.rejoinMs, 0, limits.rejoinMsMax) ?? limits.rejoinMs,
     timeoutMs: optionalInteger('timeoutMs', options.timeoutMs, 1, limits.timeoutMsMax),
     minRateBytesPerSecond: optionalRate('minRateBytesPerSecond', options.minRateBytesPerSecond),
     share: checkShare(options),

@@ -65,8 +65,8 @@ async function run(
     if (checked.dryRun) return dryRun(checked, control, source)
     trace = await openTrace(checked, control.transfer.id, log)
     const { strategy, shape, nodes, name, algorithm, noClobber, strict, allowAdd } = checked
-    const { connectMs, silenceMs, retries, timeoutMs, minRateBytesPerSecond, wait, share } = checked
-    const { detection } = checked
+    const { connectMs, silenceMs, retries, rejoinMs, timeoutMs, minRateBytesPerSecond } = checked
+    const { wait, share, detection } = checked
     const self = selfOf(signerOf(await clientKey()))
     const { signer } = self
     known = await KnownSource.of({
@@ -100,6 +100,7 @@ async function run(
       silenceMs,
       detection,
       retries,
+      rejoinMs,
       timeoutMs,
       minRateBytesPerSecond,
       ...(Object.keys(share).length > 0 && { share }),

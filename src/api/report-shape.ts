@@ -91,6 +91,7 @@ const progress: Shape<Progress> = {
 
 const outcome: Shape<NodeOutcome> = {
   attempts: amount,
+  rejoined: fact,
   node: text,
   status: one('complete', 'failed', 'refused'),
   bytes: amount,

@@ -191,6 +191,13 @@ export interface PushOptions {
    */
   retries?: number
   /**
+   * Milliseconds for which a node that was reached and lost (its process died, its machine is being
+   * restarted) is waited for once all others have their outcomes; default 60,000. While the push
+   * runs it is dialled for as long as that takes, and what it has kept is not sent again. Each time
+   * counts as one of `retries`. 0: it is dialled for `connectMs` only.
+   */
+  rejoinMs?: number
+  /**
    * Milliseconds that the push may take, from the first dial; no limit by default. A node that is
    * not complete by then fails without another attempt: ERR_FR_TIMEOUT.
    */
@@ -359,6 +366,7 @@ export interface CopyOptions
     | 'failAfterMs'
     | 'allowAdd'
     | 'retries'
+    | 'rejoinMs'
     | 'timeoutMs'
     | 'minRateBytesPerSecond'
     | 'wait'

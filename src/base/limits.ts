@@ -163,6 +163,9 @@ export const limits = {
   /** Further attempts that a node gets: the default, and the most a caller may ask for. */
   retries: 2,
   retriesMax: 100,
+  /** Milliseconds for which a node that was lost is waited for at the end, and at most. */
+  rejoinMs: 60_000,
+  rejoinMsMax: 86_400_000,
   /** Milliseconds between a failed attempt and the next: the first wait, the longest wait. */
   retryMs: 500,
   retryMsMax: 8_000,

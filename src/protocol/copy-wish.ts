@@ -33,6 +33,7 @@ export function readCopyWish(body: Fields): CopyWish {
     silenceMs: body.integer('silenceMs', limits.silenceMsMin, limits.silenceMsMax),
     ...readDetection(body),
     retries: body.integer('retries', 0, limits.retriesMax),
+    rejoinMs: body.integer('rejoinMs', 0, limits.rejoinMsMax),
     timeoutMs: orNull('timeoutMs', () => body.integer('timeoutMs', 1, limits.timeoutMsMax)),
     minRateBytesPerSecond: rate('minRateBytesPerSecond'),
     uplinkBytesPerSecond: rate('uplinkBytesPerSecond'),

@@ -55,6 +55,7 @@ describe.each(engines)('a run on the %s engine', (kind) => {
       connectMs,
       silenceMs: 60_000,
       retries: 0,
+      rejoinMs: 0,
       wait: false,
       dialler: { keys: [openKey], self, connectMs, resolver: new Resolver() },
       log: () => {},

@@ -5,10 +5,8 @@
 import {
   closeSync,
   copyFileSync,
-  existsSync,
   futimesSync,
   openSync,
-  readdirSync,
   readFileSync,
   statSync,
   writeFileSync,
@@ -27,8 +25,8 @@ import type { HeldStream } from '../../src/store/catalogue/record.js'
 import { granuleMs } from '../../src/store/held/identity.js'
 import { digestTable } from '../../src/store/held/verify.js'
 import { readJournal } from '../../src/store/journal/journal.js'
-import type { Door } from './door.js'
 import { usualEngines } from './engines.js'
+import { journals, writtenDown } from './journals.js'
 import { expectCopies, keepsNothing, until, useWorld } from './push-support.js'
 
 const bytes = 64 * MIB + 5
@@ -37,32 +35,16 @@ const heldMin = 2 * MIB
 describe.each(usualEngines)('an unfinished copy at a %s node', (engine) => {
   const world = useWorld(engine)
 
-  const journals = (dataDir: string): string[] =>
-    readdirSync(join(dataDir, '.fastreplica/journals'))
-
   /** A push that is cancelled once the node has written down what it has verified. */
   async function leave(address: string, dataDir: string, path: string): Promise<void> {
     const door = await world.holding(address, 16 * MIB)
     const abort = new AbortController()
     const running = push(path, { to: [door.address], engine, signal: abort.signal })
     running.result.catch(() => {})
-    await writtenDown(dataDir, door)
+    await writtenDown(dataDir, door, heldMin)
     abort.abort()
     await running.result.catch(() => {})
     await door.close()
-  }
-
-  /** Lets pass as little as it takes; digests may wait behind payload. */
-  async function writtenDown(dataDir: string, door: Door): Promise<void> {
-    let sippedMs = 0
-    await until(async () => {
-      // Slowly: before the node is through, its journal is there.
-      if (performance.now() > sippedMs + 10) {
-        door.sip()
-        sippedMs = performance.now()
-      }
-      return (await journalled(dataDir)) >= heldMin
-    }, 'blocks are written down')
   }
 
   const partialOf = (dataDir: string): string =>
@@ -79,14 +61,6 @@ describe.each(usualEngines)('an unfinished copy at a %s node', (engine) => {
       join(dataDir, '.fastreplica/journals', journals(dataDir)[0] as string),
       identity,
     )
-  }
-
-  /** Bytes that a journal tells of. */
-  const journalled = async (dataDir: string): Promise<number> => {
-    const [name] = existsSync(join(dataDir, '.fastreplica/journals')) ? journals(dataDir) : []
-    const path = join(dataDir, '.fastreplica/journals', name ?? '')
-    const { runs = [] } = (await readJournal(path, null)) ?? {}
-    return runs.reduce((sum, { length }) => sum + length, 0)
   }
 
   it('is gone on with after the sender was stopped, whatever the file is called', async () => {
@@ -189,7 +163,7 @@ describe.each(usualEngines)('an unfinished copy at a %s node', (engine) => {
     const { path, content } = world.file('data.bin', bytes)
     const door = await world.holding(child.address, 16 * MIB)
     const running = push(path, { to: [door.address], engine, retries: 0 })
-    await writtenDown(child.dataDir, door)
+    await writtenDown(child.dataDir, door, heldMin)
     child.child.kill('SIGKILL')
     await child.ended
     await running.result

@@ -5,6 +5,7 @@ import { push } from '../../src/api/index.js'
 import { MIB } from '../../src/base/limits.js'
 import { World as CliWorld } from './cli-world.js'
 import { usualEngines } from './engines.js'
+import { writtenDown } from './journals.js'
 import { expectCopies, until, useWorld } from './push-support.js'
 
 /** Starting a process costs the most; FR_CROWD=100 takes about a minute on two cores. */
@@ -33,17 +34,13 @@ describe.each(usualEngines)('trying again on the %s engine', (engine) => {
     expectCopies(content, 'data.bin', [late])
   })
 
-  it.each(['stopped', 'lost'])('a node that is %s in the middle and comes back', async (how) => {
+  it('a node that is lost in the middle and comes back', async () => {
     const [good, first] = await world.nodes(2)
     const { path, content } = world.file('data.bin', 24 * MIB + 1)
     const door = await world.holding(first.address, 4 * MIB)
-    const transfer = push(path, { to: [good.address, door.address], engine, connectMs: 60_000 })
+    const transfer = push(path, { to: [good.address, door.address], engine })
     await until(door.isHolding, 'the node is in the middle')
-    if (how === 'stopped') {
-      await first.close()
-      const { dataDir } = first
-      await world.node({ listen: first.address, dataDir })
-    } else door.cut()
+    door.cut()
     door.open()
     const result = await transfer.result
     expect(result.nodes.map(({ reason, attempts }) => [reason, attempts])).toEqual([
@@ -52,6 +49,37 @@ describe.each(usualEngines)('trying again on the %s engine', (engine) => {
     ])
     expectCopies(content, 'data.bin', [first])
   })
+
+  it.each(['kept', 'lost'])(
+    'a node that is killed and started again, its disk %s',
+    async (disk) => {
+      const [good] = await world.nodes(1)
+      const first = await world.childNode()
+      const { path, content } = world.file('data.bin', 64 * MIB + 1)
+      const door = await world.holding(first.address, 16 * MIB)
+      const transfer = push(path, { to: [good.address, door.address], engine })
+      const others = new Promise((resolve) => {
+        transfer.on('node', resolve)
+      })
+      await writtenDown(first.dataDir, door, 2 * MIB)
+      first.child.kill('SIGKILL')
+      await first.ended
+      door.open()
+      // Nobody waits for it but the push itself.
+      expect(await others).toMatchObject({ node: good.address, status: 'complete' })
+      const dataDir = disk === 'kept' ? first.dataDir : world.dataDir()
+      await world.node({ listen: first.address, dataDir })
+      const { nodes } = await transfer.result
+      expect(nodes).toMatchObject([
+        { reason: null, attempts: 1, rejoined: false },
+        { reason: null, attempts: 2, rejoined: true },
+      ])
+      const heldBytes = nodes[1]?.heldBytes ?? 0
+      if (disk === 'kept') expect(heldBytes).toBeGreaterThanOrEqual(2 * MIB)
+      else expect(heldBytes).toBe(0)
+      expectCopies(content, 'data.bin', [{ dataDir }])
+    },
+  )
 
   it('a node that has not noticed that its attempt is over takes the next', async () => {
     const node = await world.node()
@@ -79,9 +107,8 @@ describe('trying again, as processes', () => {
     const nodes = await world.nodes(2)
     world.file('small.bin', 100_000)
     const to = nodes.map((node) => node.address).join(',')
-    const runs = Array.from({ length: crowd }, (_, i) =>
-      world.fr(['push', 'small.bin', '--json', '--as', `many/${i}`, '--to', to]),
-    )
+    const args = ['push', 'small.bin', '--json', '--to', to, '--connect-timeout', '5m']
+    const runs = Array.from({ length: crowd }, (_, i) => world.fr([...args, '--as', `many/${i}`]))
     const statuses = await Promise.all(runs.map((run) => run.ended))
     const failed = runs.filter((_, i) => statuses[i] !== 0)
     expect(failed.map((run) => run.stderr)).toEqual([])

@@ -30,6 +30,7 @@ type Passed = Pick<
   | 'suspectAfterMs'
   | 'failAfterMs'
   | 'retries'
+  | 'rejoinMs'
   | 'timeoutMs'
   | 'minRateBytesPerSecond'
 >
@@ -128,7 +129,8 @@ function duration(least: number, most: number): (text: string) => number {
 }
 
 export function waitOptions(command: Commander): Commander {
-  const { silenceMsMin, silenceMsMax, suspectMsMin, connectMsMax, timeoutMsMax } = limits
+  const { silenceMsMin, silenceMsMax, suspectMsMin, connectMsMax, rejoinMsMax, timeoutMsMax } =
+    limits
   return command
     .optionsGroup('How long to wait:')
     .option(
@@ -155,6 +157,11 @@ export function waitOptions(command: Commander): Commander {
       '--retries <n>',
       'more attempts for a node that failed for a reason that may pass (default: 2)',
       checked((text) => parseCount(text, 0, limits.retriesMax)),
+    )
+    .option(
+      '--rejoin <duration>',
+      'how long a node that was lost is waited for at the end; 0: not at all (default: 60s)',
+      duration(0, rejoinMsMax / 1000),
     )
     .option(
       '--timeout <duration>',
@@ -216,6 +223,7 @@ function passedOptions(options: Values): Passed {
     silenceMs: options['silence'],
     suspectAfterMs: options['suspectAfter'],
     failAfterMs: options['failAfter'],
+    rejoinMs: options['rejoin'],
     timeoutMs: options['timeout'],
     minRateBytesPerSecond: options['minRate'],
   })

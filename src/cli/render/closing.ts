@@ -162,6 +162,7 @@ function digestLines(complete: readonly NodeOutcome[]): string[] {
 function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): string[] {
   const delivered = complete.reduce((sum, outcome) => sum + outcome.bytes, 0)
   const repaired = result.nodes.reduce((sum, outcome) => sum + outcome.repairedBytes, 0)
+  const rejoined = complete.filter((outcome) => outcome.rejoined).length
   const isMixed = result.shape !== 'unicast' && result.directBytes > 0
   const all = count(result.nodes.length, 'node')
   const isThere = complete.length > 0 && complete.every((one) => one.heldBytes === result.bytes)
@@ -183,6 +184,7 @@ function summaryParts(result: PushResult, complete: readonly NodeOutcome[]): str
     ...(isMixed ? [`${formatBytes(result.directBytes)} sent to all directly`] : []),
     ...mirrorParts(result),
     ...relayParts(result),
+    ...(rejoined > 0 ? [`${count(rejoined, 'node')} came back in the middle`] : []),
     ...(repaired > 0 ? [`${formatBytes(repaired)} repaired`] : []),
   ]
 }

@@ -96,6 +96,11 @@ export interface OriginConfig {
   readonly connectMs: number
   /** Attempts after the first that a node gets; 0 unless given. */
   readonly retries?: number
+  /**
+   * How long a node that was lost is waited for once all others have their outcomes; it is dialled
+   * for as long. 0, or nothing: it is dialled for `connectMs`, as any.
+   */
+  readonly rejoinMs?: number
   /** How long the push may take; for ever unless given. */
   readonly timeoutMs?: number | undefined
   /** What a node has to land at least (limits.ts); anything unless given. */

@@ -10,8 +10,9 @@
  */
 import type { Failure, FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
-import type { Peer } from '../members/peer.js'
+import { Peer } from '../members/peer.js'
 import type { Peers } from '../members/peers.js'
+import type { NodeLink } from '../plan/plan.js'
 import type { OriginOutbox } from './outbox.js'
 
 /** A node that sent `join`, or the caller of this very push; numbers are the asker's own. */
@@ -39,6 +40,23 @@ export class OriginJoins {
     this.#most = most
   }
 
+  /** Dials the node at the next place, in the stead of those that were named by its address. */
+  add(asker: Asker, link: NodeLink, peers: Peers, nowMs: number): void {
+    const refusal = this.refusal(asker, link.address, peers)
+    if (refusal !== null) return this.answer(asker, refusal)
+    const earlier = peers.at(link.address)
+    const history = { attempts: earlier.length + 1, triesUsed: 0, before: undefined }
+    const peer = new Peer(peers.length, link, nowMs, history)
+    for (const before of earlier) {
+      before.supersede()
+      this.moved(before, peer)
+    }
+    peers.add(peer)
+    this.wait(asker, peer)
+    this.#outbox.note('info', 'added', peer, asker.by?.link.address ?? 'by the caller')
+    this.#outbox.wish({ type: 'connect', member: peer.node })
+  }
+
   /** Why this node may not be added; null: it may. */
   refusal(asker: Asker, address: string, peers: Peers): Failure | null {
     const { by } = asker
@@ -63,9 +81,9 @@ export class OriginJoins {
   }
 
   /** The asker waits for this node. */
-  wait(asker: Asker, peer: Peer): void {
-    if (asker.by !== null) this.#joined += 1
-    this.#open.push({ ...asker, peer })
+  wait({ by, request }: Asker, peer: Peer): void {
+    if (by !== null) this.#joined += 1
+    this.#open.push({ by, request, peer })
   }
 
   /** The node is tried again: who waits for it waits for that. */

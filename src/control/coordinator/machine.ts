@@ -15,10 +15,9 @@ import type { Dealer } from '../dealing/dealer.js'
 import { haveFault } from '../holdings/have.js'
 import { brokenFeed, causeOf } from '../members/causes.js'
 import { isPossible } from '../members/counts.js'
-import { Peer } from '../members/peer.js'
+import type { Peer } from '../members/peer.js'
 import { inOrder, Peers } from '../members/peers.js'
 import type { Frame, NodeSettled, ProgressFrame, Strategy } from '../messages/types.js'
-import type { NodeLink } from '../plan/plan.js'
 import { Agenda } from './agenda.js'
 import { Beats } from './beats.js'
 import { BrokenFeeds } from './broken-feeds.js'
@@ -27,9 +26,10 @@ import { OriginExchange } from './exchange.js'
 import { OriginFeeds } from './feeds.js'
 import type { OriginFlow } from './flow.js'
 import { type Need, needFault } from './frames.js'
-import { type Asker, OriginJoins } from './joins.js'
+import { OriginJoins } from './joins.js'
 import { OriginLimits } from './limits.js'
 import { OriginOutbox } from './outbox.js'
+import { OriginRejoins } from './rejoins.js'
 import { OriginRetries } from './retries.js'
 import { OriginSource } from './source.js'
 import type { Standbys } from './standbys.js'
@@ -46,6 +46,7 @@ export class OriginMachine {
   readonly #outbox = new OriginOutbox()
   readonly #joins: OriginJoins
   readonly #retries: OriginRetries
+  readonly #rejoins: OriginRejoins
   readonly #limits: OriginLimits
   readonly #start: OriginStart
   readonly #agenda: Agenda
@@ -71,6 +72,7 @@ export class OriginMachine {
     this.#watch = new PeerWatch(config)
     this.#limits = new OriginLimits(config, nowMs)
     this.#retries = new OriginRetries(config, this.#peers, this.#outbox, this.#joins)
+    this.#rejoins = new OriginRejoins(config, this.#peers)
     this.#exchange = new OriginExchange(config, dealer, this.#source, this.#peers, this.#outbox)
     this.#start = new OriginStart(this.#peers, this.#exchange, this.#joins)
     this.#agenda = new Agenda(this.#peers, this.#watch, this.#limits)
@@ -117,7 +119,9 @@ export class OriginMachine {
     const leadMs = this.#exchange.plans.leaders.dueMs
     const watchMs = Math.min(this.#agenda.deadlineMs(), this.#start.deadlineMs, leadMs)
     const dealMs = this.#exchange.deadlineMs() ?? Number.POSITIVE_INFINITY
+    const { dueMs } = this.#rejoins
     const at = Math.min(watchMs, this.#countMs, this.#beats.dueMs, this.#broken.dueMs, dealMs)
+    if (dueMs < at) return dueMs
     return Number.isFinite(at) ? at : null
   }
 
@@ -168,7 +172,7 @@ export class OriginMachine {
       case 'sampled':
         return this.#exchange.counted(fact.sample, nowMs)
       case 'nodeAdded':
-        return this.#add({ by: null, request: fact.request }, fact.link, nowMs)
+        return this.#joins.add({ by: null, ...fact }, fact.link, this.#peers, nowMs)
       case 'stopped':
         return this.#abortAll('ERR_FR_ABORTED', fact.text)
       case 'fedIn':
@@ -230,8 +234,10 @@ export class OriginMachine {
         return this.#exchange.edgeLost(peer, frame)
       case 'stale':
         return this.#lose(peer, 'ERR_FR_STALE', 'it follows a newer plan', nowMs)
-      case 'join':
-        return this.#add({ by: peer, request: frame.request }, frame.node, nowMs)
+      case 'join': {
+        const asker = { by: peer, request: frame.request }
+        return this.#joins.add(asker, frame.node, this.#peers, nowMs)
+      }
       case 'complete':
         return this.#onComplete(peer, frame, nowMs)
       case 'failed':
@@ -305,6 +311,10 @@ export class OriginMachine {
     const judged = this.#agenda.take(nowMs)
     for (const peer of judged) this.#judge(peer, nowMs)
     this.#retries.advance(judged, nowMs)
+    for (const peer of this.#rejoins.overdue(nowMs)) {
+      const failure = this.#watch.overdue(peer, nowMs) ?? (peer.failure as Failure)
+      this.#out(peer, 'failed', failure, nowMs, true)
+    }
     if (!this.#exchange.isPlanned) {
       if (this.#start.advance(nowMs)) this.#begun(nowMs)
     } else for (const peer of inOrder(this.#peers.ready)) this.#join(peer, nowMs)
@@ -351,23 +361,8 @@ export class OriginMachine {
     this.#exchange.join(peer, nowMs)
     this.#sealTo(peer)
     this.#joins.settled(peer, null)
-  }
-
-  #add(asker: Asker, link: NodeLink, nowMs: number): void {
-    const refusal = this.#joins.refusal(asker, link.address, this.#peers)
-    if (refusal !== null) return this.#joins.answer(asker, refusal)
-    const earlier = this.#peers.at(link.address)
-    const attempts = earlier.length + 1
-    const history = { attempts, triesUsed: 0, before: undefined }
-    const peer = new Peer(this.#peers.length, link, nowMs, history)
-    for (const before of earlier) {
-      before.supersede()
-      this.#joins.moved(before, peer)
-    }
-    this.#peers.add(peer)
-    this.#joins.wait(asker, peer)
-    this.#outbox.note('info', 'added', peer, asker.by?.link.address ?? 'by the caller')
-    this.#outbox.wish({ type: 'connect', member: peer.node })
+    if (peer.isReturned)
+      this.#outbox.note('info', 'rejoined', peer, `holds ${peer.have.bytes} bytes`)
   }
 
   #sealTo(peer: Peer): void {

@@ -78,7 +78,7 @@ export class PeerWatch {
       const seconds = Math.round(this.#detector.silentMs(peer.node, nowMs) / 100) / 10
       return { code: 'ERR_FR_NODE_SILENT', text: `silent for ${seconds} s` }
     }
-    return nowMs >= this.#limitMs(peer) ? this.#overdue(peer, nowMs) : null
+    return nowMs >= this.#limitMs(peer) ? this.overdue(peer, nowMs) : null
   }
 
   /** When the node would fail if nothing happened, but for its silence. */
@@ -92,9 +92,12 @@ export class PeerWatch {
   }
 
   /** Until when this peer may stay in its phase. */
-  #limitMs({ state, presence, counts, role }: Peer): number {
+  #limitMs(peer: Peer): number {
+    const { state, presence, counts, role } = peer
     switch (state.phase) {
       case 'connecting':
+        // The rejoin time (rejoins.ts) says when those are given up.
+        if (peer.isLost && (this.#config.rejoinMs ?? 0) > 0) return never
         // The look-up has a limit of its own (net/resolver.ts); the node's begins after it.
         return state.dial.is === 'lookingUp' ? never : state.sinceMs + this.#config.connectMs
       case 'offered':
@@ -110,8 +113,8 @@ export class PeerWatch {
     }
   }
 
-  /** Null: the peer waits for nothing. */
-  #overdue({ state }: Peer, nowMs: number): Failure | null {
+  /** Why it has failed if its time is over; null: it waits for nothing. */
+  overdue({ state }: Peer, nowMs: number): Failure | null {
     switch (state.phase) {
       case 'connecting': {
         if (state.failed === null)

@@ -14,6 +14,7 @@ import { limited } from '../plan/limited.js'
 import type { NodeLink } from '../plan/plan.js'
 import { reasonOf } from './causes.js'
 import { PeerCounts } from './counts.js'
+import { firstAttempt, type History } from './history.js'
 import type {
   Contact,
   FeedOut,
@@ -25,16 +26,6 @@ import type {
   Relay,
 } from './peer-state.js'
 
-/** The attempts of a node before this one. */
-export interface History {
-  /** Attempts of this node so far, with this one. */
-  readonly attempts: number
-  /** Of those, retries since the node was named or added. */
-  readonly triesUsed: number
-  /** Why the attempt before this one ended. */
-  readonly before: Failure | undefined
-}
-
 /** Told of what happens to a node, once it has. */
 export interface PeerListener {
   /** It is in another state, or another part of one. */
@@ -45,7 +36,6 @@ export interface PeerListener {
 
 const never = Number.POSITIVE_INFINITY
 const nobody: PeerListener = { changed: () => {}, moved: () => {} }
-const firstAttempt: History = { attempts: 1, triesUsed: 0, before: undefined }
 
 export class Peer {
   readonly node: number
@@ -108,8 +98,6 @@ export class Peer {
     return this.#state.phase
   }
 
-  // --- what a state says ---
-
   /** Being dialled for the first time: nothing says yet that it will take long. */
   get isComing(): boolean {
     const state = this.#state
@@ -163,6 +151,16 @@ export class Peer {
   get isToReturn(): boolean {
     const state = this.#state
     return state.phase === 'out' && state.end.is === 'returns'
+  }
+
+  /** An attempt that had reached it failed, and it is not connected again. */
+  get isLost(): boolean {
+    return this.isToReturn || (this.phase === 'connecting' && this.history.triesUsed > 0)
+  }
+
+  /** Connected again after an attempt that had reached it failed. */
+  get isReturned(): boolean {
+    return this.nodeId !== '' && this.history.triesUsed > 0
   }
 
   /** A later attempt speaks for the node. */
@@ -444,6 +442,7 @@ export class Peer {
       retryable: failure !== null && errorTable[failure.code].retryable,
       reason: failure === null ? null : reasonOf(failure, failure.before),
       attempts: this.history.attempts,
+      rejoined: this.isReturned,
       warnings: [...warnings],
     }
   }

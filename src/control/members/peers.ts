@@ -23,6 +23,8 @@ export class Peers implements PeerListener {
   readonly linked = new Set<Peer>()
   /** The push waits for them. */
   readonly unsettled = new Set<Peer>()
+  /** Of those, they were reached before, and are not now. */
+  readonly lost = new Set<Peer>()
   /** Out, and to be tried again. */
   readonly returning = new Set<Peer>()
   /** No later attempt speaks for them. */
@@ -98,6 +100,7 @@ export class Peers implements PeerListener {
     put(this.serving, peer, peer.isServing)
     put(this.linked, peer, hasLink)
     put(this.unsettled, peer, !peer.isSettled)
+    put(this.lost, peer, peer.isLost)
     put(this.returning, peer, peer.isToReturn)
     put(this.standing, peer, !peer.isSuperseded)
     if (nodeId === '' || !isReceiver) return

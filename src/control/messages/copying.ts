@@ -39,6 +39,7 @@ export interface CopyWish {
   /** Absent: as usual. */
   readonly detection?: Detection
   readonly retries: number
+  readonly rejoinMs: number
   readonly timeoutMs: number | null
   readonly minRateBytesPerSecond: number | null
   readonly uplinkBytesPerSecond: number | null

@@ -5,6 +5,8 @@ import type { FrErrorCode } from '../../base/errors.js'
 export interface NodeSettled {
   /** How often it was tried: 1, and one more for each retry or later adding. */
   readonly attempts: number
+  /** It was lost or had failed, and came back under a new number in the same push. */
+  readonly rejoined: boolean
   /** HOST:PORT as the caller wrote it. */
   readonly node: string
   readonly status: 'complete' | 'failed' | 'refused'

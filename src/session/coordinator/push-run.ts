@@ -92,12 +92,12 @@ export class PushRun {
     requireBlockASecond(both(spec.share ?? {}, spec.ownRates ?? {}), this.#blockBytes)
     for (const { bytesPerSecond } of spec.groups?.siteLinks ?? [])
       requireBlockASecond({ upBytesPerSecond: bytesPerSecond }, this.#blockBytes)
-    const { connectMs, retries, silenceMs, allowAdd, timeoutMs, minRateBytesPerSecond } = spec
-    const { wait } = spec
+    const { connectMs, retries, rejoinMs, silenceMs, timeoutMs, minRateBytesPerSecond } = spec
+    const { allowAdd, wait } = spec
     const nodes = spec.nodes.map((link) => this.#shared(link))
     const { detection } = spec
     const ends = { silenceMs, detection, timeoutMs, minRateBytesPerSecond }
-    const wishes = { nodes, connectMs, retries, allowAdd, wait, ...ends }
+    const wishes = { nodes, connectMs, retries, rejoinMs, allowAdd, wait, ...ends }
     const config = {
       nodeId: spec.dialler.self.nodeId,
       edgeOf: (member: number, other: number) => {

@@ -60,6 +60,7 @@ export interface PushSpec {
   /** When silence counts for something before that; absent: as usual. */
   readonly detection?: Detection | undefined
   readonly retries: number
+  readonly rejoinMs: number
   readonly timeoutMs?: number | undefined
   readonly minRateBytesPerSecond?: number | undefined
   /** What this push may use of each machine, the origin and every node. */

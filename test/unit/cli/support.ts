@@ -80,6 +80,7 @@ export const outcomeOf = (over: Partial<NodeOutcome> & { node: string }): NodeOu
   servedBy: null,
   holeBytes: 0,
   attempts: 1,
+  rejoined: false,
   code: null,
   retryable: false,
   reason: null,

@@ -291,11 +291,7 @@ const bodies: Bodies = {
     offset: fc.nat({ max: 2 ** 52 }),
     length: fc.integer({ min: 1, max: 2 ** 40 }),
   }),
-  edgeLost: fc.record({
-    member: mate,
-    incoming: fc.boolean(),
-    code,
-  }),
+  edgeLost: fc.record({ member: mate, incoming: fc.boolean(), code }),
   complete: fc.record({
     bytes,
     repairedBytes: bytes,
@@ -371,6 +367,7 @@ const bodies: Bodies = {
     connectMs: fc.integer({ min: 1, max: limits.connectMsMax }),
     ...silence,
     retries: fc.nat({ max: limits.retriesMax }),
+    rejoinMs: fc.nat({ max: limits.rejoinMsMax }),
     timeoutMs: fc.option(fc.integer({ min: 1, max: limits.timeoutMsMax })),
     minRateBytesPerSecond: fc.option(rate),
     uplinkBytesPerSecond: fc.option(rate),

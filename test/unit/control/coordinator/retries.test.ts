@@ -10,7 +10,7 @@ import { OriginRetries } from '../../../../src/control/coordinator/retries.js'
 import { backoffMs } from '../../../../src/control/members/backoff.js'
 import { Peers } from '../../../../src/control/members/peers.js'
 import { peerThat } from '../peers.js'
-import { progressOf, runningPlans } from '../plans.js'
+import { progressOf, runningPlans, sampledAt } from '../plans.js'
 import { announced, Bench, dials } from './origin-support.js'
 
 describe('backing off', () => {
@@ -160,6 +160,32 @@ describe('a node whose attempt failed', () => {
     }
     expect(bench.outcomes[0]).toMatchObject({ code: 'ERR_FR_UNREACHABLE', attempts: 2 })
     expect(bench.outcomes[0]?.reason).toContain('(before: ERR_FR_NODE_LOST: reset)')
+  })
+
+  it.each([true, false])('has all the time that others take, then its own: back %s', (isBack) => {
+    const bench = new Bench(2, { rejoinMs: 30_000 })
+    bench.ready(0, 1)
+    bench.sealed().lost(1)
+    const refusing = (untilMs: number): void => {
+      while (bench.nowMs < untilMs && !bench.machine.isEnded) {
+        bench.nowMs = Math.min(untilMs, bench.machine.deadlineMs() ?? untilMs)
+        const wishes = bench.feed({ type: 'due' }, sampledAt(bench.nowMs))
+        for (const node of dials(wishes)) bench.lost(node, 'ERR_FR_UNREACHABLE')
+        bench.from(0, progressOf({ atMs: bench.nowMs, landedBytes: bench.nowMs }))
+      }
+    }
+    refusing(5 * limits.reachMs)
+    expect(bench.machine.peers.map(({ phase }) => phase)).toEqual(['running', 'out', 'connecting'])
+    bench.complete(0)
+    refusing(bench.nowMs + 29_000)
+    expect(bench.machine.isEnded).toBe(false)
+    if (isBack) {
+      bench.readyAs(2, 1)
+      bench.complete(2)
+    } else refusing(bench.nowMs + 1_000)
+    expect(bench.machine.isEnded).toBe(true)
+    const code = isBack ? null : 'ERR_FR_UNREACHABLE'
+    expect(bench.outcomes[1]).toMatchObject({ attempts: 2, rejoined: isBack, code })
   })
 
   it.each<[string, { retries?: number }, FrErrorCode]>([
