@@ -74,6 +74,8 @@ export const limits = {
   /** Milliseconds of silence after which a node is suspected (`--suspect-after`). */
   suspectMs: 1_000,
   suspectMsMin: 300,
+  /** Members that bring nothing and are asked for a word by one node at the same time. */
+  askedFeeders: 2,
   /**
    * Milliseconds of silence after which a node is away and others do its work (`--fail-after`).
    */

@@ -168,6 +168,7 @@ const frameTable: FrameTable = {
       warnings: body.texts('warnings', limits.warningsPerNode),
     }),
   ],
+  missed: [13, (body) => ({ member: readNumber(body, 'member') })],
   failed: [24, readReason],
   needDigests: [
     26,

@@ -96,6 +96,7 @@ export class Cluster {
       connectMs: limits.connectMs,
       progressMs: limits.progressMs,
       silenceMs: limits.silenceMs,
+      detection: scenario.detection,
       hashAheadBytes: scenario.hashAheadBytes,
       relayClaimBytes: scenario.relayClaimBytes ?? limits.relayClaimBytes,
     }
@@ -132,7 +133,7 @@ export class Cluster {
       edgeTo: (node) => edgeOf(pretended, pretendedAuthor.publicKey, [node, originIndex]),
       author: pretendedAuthor,
       contents: contentsOf(bytes, blockBytes),
-      offer: (planned, role) => offerFrames(bytes, planned, role),
+      offer: (planned, role) => offerFrames(bytes, planned, role, this.scenario.detection),
       execute: (wish) => this.#execute(wish),
       crashed: (error) => {
         throw error

@@ -7,6 +7,7 @@
  * pages are made with them and checked as in the product.
  */
 import { bytesOfHex, concat, hexOf } from '../base/bytes.js'
+import type { Detection } from '../base/detection.js'
 import { blockBytesFor, limits } from '../base/limits.js'
 import type { Frame, Role, StreamEntry } from '../control/messages/types.js'
 import { spanBytes } from '../control/space/space.js'
@@ -102,7 +103,12 @@ export function contentsOf(size: number, blockBytes: number): Contents {
 }
 
 /** The offer of one file to a node, and the pages of its manifest. */
-export function offerFrames(bytes: number, planned: boolean, role: Role = 'receiver'): Frame[] {
+export function offerFrames(
+  bytes: number,
+  planned: boolean,
+  role: Role = 'receiver',
+  detection?: Detection,
+): Frame[] {
   const name = encodeName(Uint8Array.of(0x66, 0x69, 0x6c, 0x65))
   const times = { mtimeSeconds: 1_700_000_000, mtimeNanos: 5 }
   const entry = {
@@ -120,7 +126,8 @@ export function offerFrames(bytes: number, planned: boolean, role: Role = 'recei
   const { pages, summary } = paginate([entry], pretendedAuthor)
   const how = { author, digest: 'xxh64', noClobber: false, strict: false } as const
   const { silenceMs } = limits
-  const offer = { transfer, ...how, ...summary, silenceMs, planned, fileDigest: null, role }
+  const silence = { silenceMs, ...(detection && { detection }) }
+  const offer = { transfer, ...how, ...summary, ...silence, planned, fileDigest: null, role }
   return [{ type: 'offer', ...offer }, ...pages]
 }
 

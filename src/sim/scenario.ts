@@ -1,4 +1,5 @@
 /** What goes wrong, and when, in one simulated push: all of it from the seed. */
+import type { Detection } from '../base/detection.js'
 import { limits } from '../base/limits.js'
 import type { RangePair } from '../base/ranges.js'
 import type { DealtShape } from '../control/dealing/dealer.js'
@@ -109,6 +110,8 @@ export interface Scenario {
   /** How long the origin takes for a hash task, and how far it may hash ahead of its feeds. */
   readonly originHashMs: number
   readonly hashAheadBytes: number
+  /** When silence counts; as usual unless given. */
+  readonly detection?: Detection
   /** limits.relayClaimBytes unless given. */
   readonly relayClaimBytes?: number
   /** Connections outlive them. */

@@ -76,7 +76,7 @@ export class SimNode {
 
   constructor(
     node: number,
-    { silenceMs, role }: Frame & { type: 'offer' },
+    { silenceMs, detection, role }: Frame & { type: 'offer' },
     world: NodeWorld,
     host: SimHost,
     link: Link,
@@ -109,12 +109,13 @@ export class SimNode {
     const originId = world.idOf(originIndex)
     const contents = contentsOf(bytes, blockBytes)
     const about = { bytes, blockBytes, digestBytes }
+    const isGateway = role === 'gateway'
     this.#net = () =>
       new SimNet(world.connections, end, this.#engine, (frame) => {
         if (!world.isUnchecked) this.#checkWord(frame)
       })
     this.#session = new ReceiverSession(
-      { ...about, originId, silenceMs, contents, isGateway: role === 'gateway', seed: node },
+      { ...about, ...{ originId, silenceMs, detection, contents, isGateway, seed: node } },
       {
         clock: host,
         net: this.#net(),

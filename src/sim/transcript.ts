@@ -42,6 +42,8 @@ function wordsOf(frame: Frame): string {
       return `detour, ${nameOf(frame.member)} is ${frame.why}`
     case 'edgeLost':
       return `edgeLost ${frame.incoming ? 'from' : 'to'} ${nameOf(frame.member)}`
+    case 'missed':
+      return `missed ${nameOf(frame.member)}`
     case 'need':
       return frame.scratch ? 'need, as a repair' : 'need'
     case 'refuse':

@@ -232,6 +232,8 @@ export class OriginMachine {
         return
       case 'edgeLost':
         return this.#exchange.edgeLost(peer, frame)
+      case 'missed':
+        return this.#watch.missed(this.#exchange.member(frame.member), peer, this.#outbox)
       case 'stale':
         return this.#lose(peer, 'ERR_FR_STALE', 'it follows a newer plan', nowMs)
       case 'join': {
@@ -410,10 +412,9 @@ export class OriginMachine {
 
   #announce(peer: Peer, outcome: NodeSettled): void {
     const { node: member, role } = peer
-    const { reason } = outcome
     if (role === 'receiver') return this.#outbox.wish({ type: 'announceOutcome', member, outcome })
     const level = role === 'mirror' ? 'info' : 'warn'
-    if (reason !== null) this.#outbox.note(level, `no-${role}`, peer, reason)
+    if (outcome.reason !== null) this.#outbox.note(level, `no-${role}`, peer, outcome.reason)
   }
 
   #finish(): void {

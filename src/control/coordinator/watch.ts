@@ -43,6 +43,13 @@ export class PeerWatch {
     this.#detector.heardOf(peer.node, nowMs)
   }
 
+  /** A mate has waited for a word of it in vain. */
+  missed(peer: Peer | undefined, by: Peer, outbox: OriginOutbox): void {
+    if (peer === undefined || peer === by) return
+    outbox.note('info', 'missed', peer, `by ${by.link.address}`)
+    this.#detector.missed(peer.node)
+  }
+
   isWatched(peer: Peer): boolean {
     return this.#detector.isWatched(peer.node)
   }

@@ -4,7 +4,8 @@
  *
  * The idea: any authentic frame is a sign of life. After `suspectMs` without one a peer is
  * suspected, after `awayMs` it is away: others make good what it was to send, and it goes on where
- * it stopped as soon as it speaks. After `lostMs` it is lost; the caller ends its membership.
+ * it stopped as soon as it speaks; it is away at once where a mate misses it, too, as a second
+ * observer. After `lostMs` it is lost; the caller ends its membership.
  * Limits grow with the peer's round trip and with how late its words have come lately.
  *
  * Silence can be our own. Time is awake time, so a turn that this process did not get is nobody's
@@ -34,8 +35,11 @@ interface Watched {
   readonly rttMs: number
   readonly lateness: Lateness
   isAway: boolean
+  /** A mate of it misses it, too. */
+  isMissed: boolean
 }
 
+const never = Number.POSITIVE_INFINITY
 /** Round trips by which a limit grows: a lost message costs about two, and so does the next. */
 const roundTrips = 4
 
@@ -70,6 +74,7 @@ export class Detector {
       rttMs,
       lateness: new Lateness(limits.progressMs),
       isAway: false,
+      isMissed: false,
     })
     this.#time(peer)
   }
@@ -95,6 +100,17 @@ export class Detector {
     // Its own words come in time: no need to count those of others.
     if (nowMs < watched.saidMs + limits.progressMs) return
     this.#lives(peer, watched, nowMs)
+  }
+
+  /**
+   * A mate of the peer has waited for its word in vain: with this side there are two who miss it.
+   * It is away once it is suspected here, also where most are silent: the mate is there.
+   */
+  missed(peer: number): void {
+    const watched = this.#watched.get(peer)
+    if (watched === undefined || watched.isAway) return
+    watched.isMissed = true
+    this.#time(peer)
   }
 
   isWatched(peer: number): boolean {
@@ -147,7 +163,8 @@ export class Detector {
   /** True: it is away since now. */
   #judge(peer: number, nowMs: number): boolean {
     const watched = this.#watched.get(peer) as Watched
-    const isNew = !this.#isOwnSide && !watched.isAway && nowMs >= this.#awayAtMs(watched)
+    const counts = watched.isMissed || !this.#isOwnSide
+    const isNew = counts && !watched.isAway && nowMs >= this.#awayAtMs(watched)
     if (isNew) {
       this.#fallen.delete(peer)
       watched.isAway = true
@@ -160,7 +177,7 @@ export class Detector {
   #lives(peer: number, watched: Watched, nowMs: number): void {
     watched.heardMs = watched.quietMs = nowMs
     if (watched.isAway) this.#away--
-    watched.isAway = false
+    watched.isAway = watched.isMissed = false
     this.#fallen.delete(peer)
     this.#time(peer)
     if (!this.#isOwnSide) return
@@ -181,7 +198,7 @@ export class Detector {
     const lostAtMs = this.#lostAtMs(watched)
     let at = this.#suspectAtMs(watched)
     if (this.#fallen.has(peer))
-      at = this.#isOwnSide ? Number.POSITIVE_INFINITY : this.#awayAtMs(watched)
+      at = this.#isOwnSide && !watched.isMissed ? never : this.#awayAtMs(watched)
     this.#times.set(peer, watched.isAway ? lostAtMs : Math.min(at, lostAtMs))
   }
 
@@ -190,6 +207,7 @@ export class Detector {
   }
 
   #awayAtMs(watched: Watched): number {
+    if (watched.isMissed) return this.#suspectAtMs(watched)
     return watched.quietMs + this.#limits.awayMs + 2 * this.#slackMs(watched)
   }
 

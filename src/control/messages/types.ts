@@ -296,6 +296,8 @@ export type Frame =
       /** What this end found. */
       readonly code: FrErrorCode
     }
+  /** This member brings nothing, and has not answered for a while. */
+  | { readonly type: 'missed'; readonly member: number }
   | {
       readonly type: 'complete'
       readonly bytes: number

@@ -4,6 +4,7 @@
  * facts about pulls into wishes and decides nothing itself. It must never promise bytes that are
  * not verified.
  */
+import { type Detection, detectionOf } from '../../base/detection.js'
 import type { FrErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { RangeSet } from '../../base/ranges.js'
@@ -17,18 +18,27 @@ import {
   type PullReport,
 } from '../messages/types.js'
 import type { ServeWish } from './events.js'
+import { Feeders } from './feeders.js'
 import { pullFault } from './holder.js'
 import { Puller } from './puller.js'
 
 export type NodePullWish = MemberWish | ServeWish
 
+/** When silence counts; undefined: as usual. */
+export interface SilenceWish {
+  readonly silenceMs: number
+  readonly detection?: Detection | undefined
+}
+
 export class NodePulls {
   readonly #ledger: StreamLedger
   readonly #puller: Puller
+  readonly #feeders: Feeders
 
-  constructor(ledger: StreamLedger) {
+  constructor(ledger: StreamLedger, silence: SilenceWish) {
     this.#ledger = ledger
     this.#puller = new Puller(ledger.blockBytes)
+    this.#feeders = new Feeders(silence.detection ?? detectionOf({}, silence.silenceMs))
   }
 
   /** Landed after mates had promised them. */
@@ -52,6 +62,7 @@ export class NodePulls {
 
   /** Mates that were not known before, and the plan that names them. */
   met(mates: readonly Mate[], { members, you }: PlanFrame): void {
+    this.#feeders.you = you
     this.#puller.introduce(mates, you, members.find(({ number }) => number === you)?.site)
   }
 
@@ -66,18 +77,27 @@ export class NodePulls {
 
   /** A data connection from the mate has ended. */
   unfed(member: number, code: FrErrorCode | null, nowMs: number): void {
+    this.#feeders.unfed(member)
     this.#puller.unfed(member, code, nowMs)
   }
 
   /** The mate takes no part any more. */
   gone(member: number, nowMs: number): NodePullWish {
+    this.#feeders.unfed(member)
     this.#puller.gone(member, nowMs)
     return { type: 'hangUp', member }
   }
 
   /** Payload that has come on the feed of a mate, in all. */
   received(member: number, bytes: number, nowMs: number): void {
+    // The origin is heard on its own link, and judged there.
+    if (member !== originNumber) this.#feeders.received(member, bytes, nowMs)
     this.#puller.received(member, bytes, nowMs)
+  }
+
+  /** Members that bring nothing and have been asked for a word. */
+  get silent(): readonly number[] {
+    return this.#feeders.silent
   }
 
   /** The link to a mate is open. */
@@ -92,6 +112,7 @@ export class NodePulls {
 
   /** A mate asks, or answers. */
   said(member: number, frame: Frame, nowMs: number): NodePullWish[] {
+    this.#feeders.said(member, nowMs)
     if (frame.type === 'pull') return [this.#asked(member, frame)]
     if (frame.type === 'needDigests') return [{ type: 'prove', member, ranges: frame.ranges }]
     if (frame.type === 'holding' || frame.type === 'pullRefused')
@@ -101,6 +122,18 @@ export class NodePulls {
 
   /** Whatever follows from the state and the time. */
   advance(nowMs: number): NodePullWish[] {
+    const { ask, missed } = this.#ledger.isVerified ? nobody : this.#feeders.advance(nowMs)
+    const words = ask.flatMap((member): NodePullWish[] => [
+      ...this.link(member, nowMs),
+      { type: 'say', member, frame: { type: 'beat' } },
+    ])
+    const told = missed.map((member): NodePullWish => {
+      return { type: 'say', member: originNumber, frame: { type: 'missed', member } }
+    })
+    return [...words, ...told, ...this.#pulled(nowMs)]
+  }
+
+  #pulled(nowMs: number): NodePullWish[] {
     return this.#puller.advance(nowMs).flatMap((wish): NodePullWish[] => {
       if (wish.type !== 'need') return [wish]
       const frames = needFrames(false, wish.ranges)
@@ -109,7 +142,10 @@ export class NodePulls {
   }
 
   deadlineMs(): number | null {
-    return this.#puller.deadlineMs()
+    const at = this.#puller.deadlineMs()
+    const { dueMs } = this.#feeders
+    if (this.#ledger.isVerified || dueMs === Number.POSITIVE_INFINITY) return at
+    return Math.min(at ?? dueMs, dueMs)
   }
 
   #asked(member: number, frame: Frame & { type: 'pull' }): ServeWish {
@@ -120,6 +156,8 @@ export class NodePulls {
     return { type: 'serve', member, request, ranges: this.#ledger.held(ranges) }
   }
 }
+
+const nobody = { ask: [], missed: [] }
 
 /** What the origin is asked for. `scratch`: repairs. */
 export function needFrames(scratch: boolean, ranges: RangeSet): Frame[] {

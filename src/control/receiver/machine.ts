@@ -69,7 +69,7 @@ export class NodeMachine {
     this.#config = config
     this.#ledger = new StreamLedger(config.bytes, config.blockBytes, config.digestBytes)
     this.#missingDigests = new MissingDigests(this.#ledger)
-    this.pulls = new NodePulls(this.#ledger)
+    this.pulls = new NodePulls(this.#ledger, config)
     this.#seeking = new Seeking(this.#ledger, this.pulls, this.#missingDigests, this.#outbox)
     this.#hashing = new BlockHashing(config.blockBytes)
     this.#found = new FoundBlocks(this.#ledger, this.#landed, this.#hashing, this.#outbox)

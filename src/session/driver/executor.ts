@@ -176,7 +176,7 @@ export class Executor {
       return { onFrame: said, onClose, lastWord }
     }
     const onFrame = (frame: Frame): void => {
-      if (frame.type !== 'holding' && frame.type !== 'pullRefused')
+      if (frame.type !== 'holding' && frame.type !== 'pullRefused' && frame.type !== 'beat')
         throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}' on a pull link`)
       said(frame)
     }

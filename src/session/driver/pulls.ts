@@ -55,6 +55,8 @@ export class Pulls implements Servant {
       this.#hooks.warn('pull-refused', { from: member, code, text })
     const link = this.#net.link(connection, {
       onFrame: (frame) => {
+        // Whoever is asked whether it lives says so.
+        if (frame.type === 'beat') return void link.send(frame)
         if (frame.type !== 'pull' && frame.type !== 'needDigests' && !isReport(frame))
           throw new FrError('ERR_FR_PROTOCOL', `unexpected frame '${frame.type}' on a pull link`)
         this.#hooks.post({ type: 'said', member, frame })

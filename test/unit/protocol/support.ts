@@ -175,7 +175,6 @@ const backlog = fc.record({
   behind: indices,
 })
 
-/** In the shortest silence there is room for these. */
 const silence = {
   silenceMs: fc.integer({ min: limits.silenceMsMin, max: limits.silenceMsMax }),
   detection: fc.constant({ suspectMs: limits.suspectMsMin, failMs: limits.silenceMsMin - 1 }),
@@ -384,6 +383,7 @@ const bodies: Bodies = {
     relays: fc.array(nodeLink, { maxLength: limits.helpersPerPush }),
     detach: fc.boolean(),
   }),
+  missed: fc.record({ member: mate }),
   copying: fc.record({ transfer: hex(32) }),
   follow: fc.record({ transfer: hex(32) }),
   report: fc.record({ json: fc.string({ unit: 'binary', maxLength: 200 }) }),

@@ -82,6 +82,41 @@ describe('a silent peer among others', () => {
   })
 })
 
+describe('a peer that a mate of it misses, too', () => {
+  it('is away as soon as it is suspected here, and not before', () => {
+    const bench = new Bench(4).pass(500, [0, 1, 2])
+    bench.detector.missed(3)
+    expect(bench.pass(400, [0, 1, 2]).health(3)).toBe('alive')
+    expect(bench.pass(100, [0, 1, 2]).health(3)).toBe('away')
+    bench.detector.heard(3, bench.nowMs)
+    expect(bench.pass(1_900, [0, 1, 2]).health(3)).toBe('suspected')
+  })
+
+  it('is away at once where it is suspected here already', () => {
+    const bench = new Bench(4).pass(1_500, [0, 1, 2])
+    bench.detector.missed(3)
+    expect(bench.detector.deadlineMs()).toBeLessThanOrEqual(bench.nowMs)
+    expect([...bench.detector.look(bench.nowMs)]).toEqual([3])
+    expect(bench.health(3)).toBe('away')
+  })
+
+  it('is away also where most are silent: the mate is there', () => {
+    const bench = new Bench(3).pass(500, [0])
+    for (const peer of [1, 2]) bench.detector.missed(peer)
+    bench.pass(500, [0])
+    expect([1, 2].map((peer) => bench.health(peer))).toEqual(['away', 'away'])
+  })
+
+  it('lives by its own word, and by bytes that others have of it', () => {
+    for (const word of ['heard', 'heardOf'] as const) {
+      const bench = new Bench(4).pass(900, [0, 1, 2])
+      bench.detector.missed(3)
+      bench.detector[word](3, bench.nowMs)
+      expect([word, bench.pass(900, [0, 1, 2]).health(3)]).toEqual([word, 'alive'])
+    }
+  })
+})
+
 describe('silence on this side', () => {
   it.each([
     [1, 1, true],
