@@ -13,6 +13,7 @@ import { limits } from '../base/limits.js'
 import { nowMs } from '../base/time/awake.js'
 import type { CopyWish } from '../control/messages/copying.js'
 import type { NodeLink } from '../control/plan/plan.js'
+import { broughtByMirror } from '../control/view/brought.js'
 import { randomId } from '../net/crypto.js'
 import type { PushAudience } from '../session/coordinator/attempt.js'
 import type { Report } from './mirror-copy.js'
@@ -153,7 +154,7 @@ export class MirroredPush {
   }
 
   #took(mirror: string, { event: _, ...outcome }: { readonly event: 'node' } & NodeOutcome): void {
-    const served = { ...outcome, seconds: this.#seconds, servedBy: mirror }
+    const served = { ...broughtByMirror(outcome), seconds: this.#seconds, servedBy: mirror }
     this.#outcomes.set(outcome.node, served)
     this.#spec.audience.node(served)
   }

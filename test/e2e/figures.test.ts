@@ -137,6 +137,8 @@ describe.each(engines)('figures on the %s engine', (engine) => {
       expect(result.nodes[index]).toMatchObject({
         bytes: statSync(join(dataDir, 'data.bin')).size,
         duplicateBytes: 0,
+        fromOriginBytes: 2 * MIB,
+        fromMatesBytes: 4 * MIB,
         holeBytes: 0,
         repairedBytes: 0,
       })

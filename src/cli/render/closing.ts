@@ -74,6 +74,11 @@ function outcomeTable(result: PushResult, columns: number, paint: Paint): string
   const isServed = result.nodes.some((outcome) => outcome.servedBy !== null)
   const servedBy = (outcome: NodeOutcome): { text: string }[] =>
     isServed ? [{ text: printable(outcome.servedBy ?? 'this push') }] : []
+  const columnsOf = broughtColumns.filter(({ of }) => result.nodes.some((one) => of(one) > 0))
+  // Where all came from the origin there is nothing to tell apart.
+  const brought = columnsOf.length > 1 ? columnsOf : []
+  const repaired = repairedColumn.filter(({ of }) => result.nodes.some((one) => of(one) > 0))
+  const amounts = [...brought, ...repaired]
   const shown = rowed(result.nodes)
   const rows = shown.map((outcome) => [
     { text: printable(outcome.node) },
@@ -81,6 +86,7 @@ function outcomeTable(result: PushResult, columns: number, paint: Paint): string
     { text: outcome.seconds.toFixed(2) },
     ...held(outcome),
     ...servedBy(outcome),
+    ...amounts.map(({ of }) => ({ text: formatBytes(of(outcome)) })),
     ...relayed(outcome),
     { text: outcome.status === 'complete' ? rateOf(outcome.bytes, outcome.seconds) : '-' },
   ])
@@ -90,11 +96,28 @@ function outcomeTable(result: PushResult, columns: number, paint: Paint): string
     { title: 'seconds', right: true },
     ...(wasHeld ? [{ title: 'was there', right: true }] : []),
     ...(isServed ? [{ title: 'served by', cut: 'middle' as const }] : []),
+    ...amounts.map(({ title }) => ({ title, right: true })),
     ...(isRelayed ? [{ title: 'relayed', right: true }] : []),
     { title: 'rate', right: true },
   ]
   return [...tableLines(titles, rows, paint, columns), ...restLines(result.nodes, shown)]
 }
+
+/** A column of bytes, left out where it says nothing of any node. */
+interface Amount {
+  readonly title: string
+  readonly of: (outcome: NodeOutcome) => number
+}
+
+const broughtColumns: readonly Amount[] = [
+  { title: 'from origin', of: ({ fromOriginBytes }) => fromOriginBytes },
+  { title: 'from mates', of: ({ fromMatesBytes }) => fromMatesBytes },
+  { title: 'from mirrors', of: ({ fromMirrorsBytes }) => fromMirrorsBytes },
+  { title: 'from relays', of: ({ fromRelaysBytes }) => fromRelaysBytes },
+]
+const repairedColumn: readonly Amount[] = [
+  { title: 'repaired', of: ({ repairedBytes }) => repairedBytes },
+]
 
 function heldText({ heldBytes }: NodeOutcome, bytes: number): string {
   return heldBytes === bytes ? 'all of it' : formatBytes(heldBytes)

@@ -31,7 +31,17 @@ export interface NodeSettled {
   readonly warnings: readonly string[]
 }
 
-export interface NodeOutcome extends NodeSettled {
+/** Of the payload that a node received, by its last report: who brought it. */
+export interface Brought {
+  readonly fromOriginBytes: number
+  /** Other nodes of the push. */
+  readonly fromMatesBytes: number
+  readonly fromMirrorsBytes: number
+  /** Nodes that only pass on. */
+  readonly fromRelaysBytes: number
+}
+
+export interface NodeOutcome extends NodeSettled, Brought {
   /** From the start of the push to this outcome. */
   readonly seconds: number
   /** The node that sent it the file in the origin's stead, HOST:PORT; null: this push itself. */

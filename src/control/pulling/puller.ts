@@ -139,10 +139,15 @@ export class Puller {
     return true
   }
 
+  /** Of whom something is asked, ascending. */
+  get asked(): number[] {
+    const asked = new Set([...this.#requests.values()].map(({ holder }) => holder.mate.number))
+    return [...asked].sort((a, b) => a - b)
+  }
+
   /** Whether something is asked of this mate: it may open a data connection for it. */
   isAsking(member: number): boolean {
-    for (const { holder } of this.#requests.values()) if (holder.mate.number === member) return true
-    return false
+    return this.asked.includes(member)
   }
 
   /** Whole blocks; what is asked for already stays where it is. */

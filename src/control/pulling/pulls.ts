@@ -100,6 +100,11 @@ export class NodePulls {
     return this.#feeders.silent
   }
 
+  /** Mates that have been asked for bytes. */
+  get asked(): readonly number[] {
+    return this.#puller.asked
+  }
+
   /** The link to a mate is open. */
   linked({ member, rttMs = Number.POSITIVE_INFINITY }: MemberFact & { type: 'linked' }): void {
     this.#puller.linked(member, rttMs)

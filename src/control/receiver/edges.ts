@@ -123,6 +123,16 @@ export class NodeEdges {
     return { code: this.#parent.code, text: 'the feed from the origin broke' }
   }
 
+  /** The origin's feed is broken, and is waited for. */
+  get isCutOff(): boolean {
+    return this.#parent !== undefined
+  }
+
+  /** Members whose feed to this node is broken, and is waited for. */
+  get broken(): number[] {
+    return [...this.#awaited.values()].flatMap(({ member, incoming }) => (incoming ? member : []))
+  }
+
   /** When something is to be done; Infinity: never. */
   get dueMs(): number {
     let at = Math.min(this.#reopening.dueMs, this.#parent?.untilMs ?? Number.POSITIVE_INFINITY)

@@ -127,13 +127,3 @@ export function isRunning(phase: NodePhase): boolean {
 export function isDisk(phase: NodePhase): boolean {
   return phase === 'summing' || phase === 'publishing'
 }
-
-/** In words, what a transfer in this phase waits for; null when nothing. */
-export function waitsFor(phase: NodePhase, hasLanded: boolean, isVerified: boolean): string | null {
-  if (phase === 'preparing' || phase === 'publishing' || phase === 'summing') return 'the disk'
-  if (phase === 'accepted') return 'the plan'
-  if (phase === 'orphaned') return 'another coordinator'
-  if (phase !== 'receiving') return null
-  if (isVerified) return 'the seal of the origin'
-  return hasLanded ? 'digests' : 'data'
-}

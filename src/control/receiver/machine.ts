@@ -26,7 +26,6 @@ import {
   type NodeFact,
   type NodePhase,
   type NodeWish,
-  waitsFor,
 } from './events.js'
 import { followPlan } from './follow.js'
 import { FoundBlocks, isWorthKeeping } from './found.js'
@@ -40,6 +39,7 @@ import { Seeking } from './seeking.js'
 import { Takeover } from './takeover.js'
 import { Verifying } from './verifying.js'
 import { NodeWaits } from './waits.js'
+import { waitsFor } from './waits-for.js'
 
 export class NodeMachine {
   readonly pulls: NodePulls
@@ -102,7 +102,7 @@ export class NodeMachine {
   /** In words, what this transfer waits for; null when nothing. */
   get waitsFor(): string | null {
     const hasLanded = this.#landed.bytes === this.#config.bytes
-    return waitsFor(this.#phase, hasLanded, this.#ledger.isVerified)
+    return waitsFor(this.#phase, hasLanded, this.#ledger.isVerified, this)
   }
 
   handle(fact: NodeFact, nowMs: number): NodeWish[] {

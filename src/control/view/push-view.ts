@@ -171,7 +171,7 @@ function stateOf(peer: Peer, bytes: number): NodeProgress['state'] {
 
 function waitsFor(peer: Peer, bytes: number, isSealed: boolean): string | null {
   const { state, counts } = peer
-  if (peer.presence === 'suspected') return 'a sign of life'
+  if (peer.presence !== 'alive') return 'a sign of life'
   switch (state.phase) {
     case 'connecting':
       return state.dial.is === 'lookingUp' ? 'its name' : 'connection'

@@ -28,6 +28,7 @@ import {
 } from '../../control/messages/types.js'
 import { limited } from '../../control/plan/limited.js'
 import type { Forecast, LinkSpeeds, NodeLink, PlanMade } from '../../control/plan/plan.js'
+import { broughtTo } from '../../control/view/brought.js'
 import {
   type Progress,
   type PushFacts,
@@ -310,7 +311,9 @@ export class PushRun {
   }
 
   #announceOutcome(peer: number, settled: NodeSettled): void {
-    const outcome = { ...settled, seconds: this.#seconds, servedBy: null }
+    const { peers } = this.#machine
+    const brought = broughtTo(peers[peer] as Peer, peers)
+    const outcome = { ...settled, ...brought, seconds: this.#seconds, servedBy: null }
     this.#outcomes.set(peer, outcome)
     const level = outcome.status === 'complete' ? 'info' : 'warn'
     const { node, status, reason } = outcome

@@ -22,6 +22,24 @@ describe('the closing table', () => {
       'efficiency 0.957, 8.00 MiB sent to all directly',
     ]))
 
+  it('says who brought what, and what was repaired, where that differs', () => {
+    const brought = { fromOriginBytes: 32 * MIB, fromMatesBytes: 96 * MIB }
+    const nodes = [
+      outcomeOf({ node: '10.0.0.2:7400', ...brought, repairedBytes: 65_536 }),
+      outcomeOf({ node: '10.0.0.3:7400', ...brought, fromMirrorsBytes: 8 * MIB }),
+    ]
+    const rows = closing({ nodes, shares: [] }, 100).slice(0, 3)
+    const cells = rows.map((line) => line.split(/ {2,}/))
+    const titles = ['from origin', 'from mates', 'from mirrors', 'repaired']
+    expect(cells.map((row) => row.slice(3, -1))).toEqual([
+      titles,
+      ['32.0 MiB', '96.0 MiB', '0 B', '64.0 KiB'],
+      ['32.0 MiB', '96.0 MiB', '8.00 MiB', '0 B'],
+    ])
+    const alone = outcomeOf({ node: '10.0.0.2:7400', fromOriginBytes: 128 * MIB })
+    expect(closing({ nodes: [alone], shares: [] })[0]).not.toContain('from')
+  })
+
   it('says one reason once, with how many and which nodes', () => {
     const at = (n: number, over: Partial<NodeOutcome> = {}) => {
       const node = `10.0.0.${n}:7400`
@@ -117,8 +135,8 @@ describe('the closing table', () => {
         nodes: [outcomeOf({ node: 'h:1', repairedBytes: 65_536 })],
       }),
     ).toEqual([
-      'node  status    seconds       rate',
-      'h:1   complete     5.60  24.0 MB/s',
+      'node  status    seconds  repaired       rate',
+      'h:1   complete     5.60  64.0 KiB  24.0 MB/s',
       'digest xxh64-blocks/65536:0123456789abcdef',
       '1 of 1 node complete in 5.6s, 128 MiB each, 23.9 MB/s delivered,',
       '64.0 KiB repaired',

@@ -7,7 +7,9 @@ import { KIB, limits } from '../../../../src/base/limits.js'
 import type { OriginFact, OriginWish } from '../../../../src/control/coordinator/events.js'
 import { OriginMachine } from '../../../../src/control/coordinator/machine.js'
 import type { Dealer, Send } from '../../../../src/control/dealing/dealer.js'
+import type { Peer } from '../../../../src/control/members/peer.js'
 import type { Frame, NodeOutcome } from '../../../../src/control/messages/types.js'
+import { broughtTo } from '../../../../src/control/view/brought.js'
 import { sampledAt } from '../plans.js'
 import { completeFrame } from './origin-support.js'
 
@@ -202,6 +204,7 @@ export class FluidPush {
       else if (command.type === 'announceOutcome')
         this.outcomes.set(command.member, {
           ...command.outcome,
+          ...broughtTo(this.machine.peers[command.member] as Peer, this.machine.peers),
           seconds: this.nowMs / 1000,
           servedBy: null,
         })
