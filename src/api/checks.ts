@@ -1,4 +1,5 @@
 /** Checks of single options. Misuse is a TypeError that names the option. */
+import { limits } from '../base/limits.js'
 
 const rateMax = 1e15
 
@@ -49,4 +50,14 @@ export function optionalRate(option: string, value: number | undefined): number 
   if (value === undefined) return undefined
   if (typeof value === 'number' && value > 0 && value <= rateMax) return value
   throw new TypeError(`${option} must be a rate above zero and at most ${rateMax} bytes per second`)
+}
+
+/** A limit in whole bytes a second. Throws TypeError that names the option. */
+export function optionalLimit(option: string, value: number | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const { rateMin, rateMax: most } = limits
+  if (typeof value === 'number' && value >= rateMin && value <= most) return Math.round(value)
+  throw new TypeError(
+    `${option} must be a rate from ${rateMin} (a block a second) to ${most} bytes per second`,
+  )
 }

@@ -1,9 +1,9 @@
 /** `client.limit`: what a node, or one of its transfers, may use from now on. */
 import { limits } from '../base/limits.js'
 import { requireAddressText } from '../net/address.js'
+import { optionalLimit } from './checks.js'
 import { asking } from './inquiry.js'
 import { requireOptions } from './option-names.js'
-import { optionalLimit } from './options.js'
 import type { LimitOptions, LimitsApplied } from './types.js'
 
 /**

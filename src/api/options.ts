@@ -20,6 +20,7 @@ import type { AcceptHook } from '../session/receiver/acceptance.js'
 import {
   oneOf,
   optionalInteger,
+  optionalLimit,
   optionalRate,
   requireBoolean,
   requireFunction,
@@ -259,16 +260,6 @@ export function checkShare(options: RateOptions & { priority?: number }): Transf
   const priority = optionalInteger('priority', options.priority, priorityMin, priorityMax)
   const share = { ...checkRates(options), priority }
   return Object.fromEntries(Object.entries(share).filter(([, value]) => value !== undefined))
-}
-
-/** A limit in whole bytes a second. Throws TypeError that names the option. */
-export function optionalLimit(option: string, value: number | undefined): number | undefined {
-  if (value === undefined) return undefined
-  const { rateMin, rateMax } = limits
-  if (typeof value === 'number' && value >= rateMin && value <= rateMax) return Math.round(value)
-  throw new TypeError(
-    `${option} must be a rate from ${rateMin} (a block a second) to ${rateMax} bytes per second`,
-  )
 }
 
 /** Without a key the result is the open key, which serves and dials loopback only. */

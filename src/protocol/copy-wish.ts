@@ -75,7 +75,7 @@ function readGroups(groups: Fields): CopyGroups {
       siteLinks: groups.list('siteLinks', limits.siteLinks, (link) => ({
         from: link.string('from', limits.siteChars),
         to: link.string('to', limits.siteChars),
-        bytesPerSecond: link.integer('bytesPerSecond', 1, bytesMax),
+        bytesPerSecond: link.integer('bytesPerSecond', limits.rateMin, limits.rateMax),
       })),
     }),
   }

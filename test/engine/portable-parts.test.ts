@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import xxhash from 'xxhash-wasm'
 import { SpanSet } from '../../src/base/spans.js'
 import { acquireLock, isStaleLock } from '../../src/engine/lock.js'
+import { Budget } from '../../src/engine/portable/budget.js'
 import {
   decodeRecordHeader,
   encodeRecordHeader,
@@ -207,5 +208,17 @@ describe.runIf(process.platform === 'linux')('lock file', () => {
     for (const noise of ['', '{}', '[]', 'null', '[1,2,3,4,5]', 'not json']) {
       expect(isStaleLock(noise), noise).toBe(false)
     }
+  })
+})
+
+describe('a budget', () => {
+  it('brings something at less than a byte in a burst', async () => {
+    const budget = new Budget()
+    budget.setRate(30)
+    const account = budget.open()
+    let granted = 0
+    while (granted < 3) granted += await account.take(1)
+    expect(granted).toBe(3)
+    account.close()
   })
 })

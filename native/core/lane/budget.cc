@@ -131,7 +131,7 @@ double Budget::most(const Account& account, double weights) const {
   const double own = burst_of(account.own_rate_);
   if (rate_ == 0) return own;
   const double share = std::max(kBurstSeconds * account.weight_ / weights, kHeldSeconds);
-  const double shared = static_cast<double>(rate_) * share;
+  const double shared = std::max(kBurstLeast, static_cast<double>(rate_) * share);
   return account.own_rate_ == 0 ? shared : std::min(own, shared);
 }
 

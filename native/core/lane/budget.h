@@ -11,6 +11,7 @@
 // lock of the budget, from whichever lane asks first.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -91,7 +92,12 @@ class Budget {
   static constexpr uint64_t kIdleNs = 50'000'000;
   static constexpr uint64_t kLateNs = 1'000'000'000;
 
-  static double burst_of(uint64_t rate) { return static_cast<double>(rate) * kBurstSeconds; }
+  // Never so little that it rounds to nothing: a byte, and what is counted of the next.
+  static constexpr double kBurstLeast = 2;
+
+  static double burst_of(uint64_t rate) {
+    return rate == 0 ? 0 : std::max(kBurstLeast, static_cast<double>(rate) * kBurstSeconds);
+  }
   void fill(uint64_t now_ns);
   bool is_waiting(const Account& account) const;
   void save(double seconds);

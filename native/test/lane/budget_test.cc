@@ -227,6 +227,16 @@ TEST_CASE("many transfers with little each all come to move something") {
   CHECK(static_cast<double>(moved) <= 65'536 * 20.03);
 }
 
+TEST_CASE("a rate of less than a byte in a burst is kept to, and brings something") {
+  for (const uint64_t rate : {1ull, 10ull, 39ull}) {
+    Budget budget;
+    Asker asker{budget.open()};
+    budget.set_rate(rate);
+    run({&asker}, 0, 100'000);
+    CHECK(is_about(asker.moved, 100.0 * static_cast<double>(rate), 3));
+  }
+}
+
 TEST_CASE("lanes ask at the same time while somebody changes the rate") {
   Budget budget;
   budget.set_rate(1'000'000'000);

@@ -5,7 +5,7 @@
 import { formatAddress, parseAddress as readAddress } from '../../api/address.js'
 import type { PushTarget } from '../../api/types.js'
 import { limits } from '../../base/limits.js'
-import { parseRate, UsageError } from '../render/units.js'
+import { parseLimit, parseRate, UsageError } from '../render/units.js'
 
 /** A larger file is no nodes file. */
 export const nodesFileBytesMax = 1024 * 1024
@@ -118,7 +118,7 @@ export function parseSiteLink(text: string): SiteLink {
   if (one === undefined || other === undefined || rate === undefined)
     throw new UsageError(`'${text}' is not SITE:SITE=RATE`)
   if (one === other) throw new UsageError(`'${text}' names one site twice`)
-  return { sites: [parseSite(one), parseSite(other)], bytesPerSecond: parseRate(rate) }
+  return { sites: [parseSite(one), parseSite(other)], bytesPerSecond: parseLimit(rate) }
 }
 
 /** Each node once, and no more than a push takes. */

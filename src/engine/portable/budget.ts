@@ -10,6 +10,8 @@ import { limits } from '../../base/limits.js'
 
 /** What can be saved up, of a rate. */
 const burstSeconds = 0.025
+/** Never so little that it rounds to nothing: a byte, and what is counted of the next. */
+const burstLeastBytes = 2
 /** What an account may hold of that, however small its share, to use what others leave. */
 const heldSeconds = 0.008
 const paceMs = 4
@@ -30,6 +32,10 @@ interface Waiting {
 /** The smaller of two limits, 0 where there is none. */
 function least(a: number, b: number): number {
   return a === 0 || b === 0 ? Math.max(a, b) : Math.min(a, b)
+}
+
+function burstOf(rate: number): number {
+  return rate === 0 ? 0 : Math.max(burstLeastBytes, rate * burstSeconds)
 }
 
 export class Account {
@@ -75,7 +81,7 @@ export class Account {
 
   /** Pays for bytes that were moved without asking; below zero: gives back what was not moved. */
   pay(bytes: number): void {
-    if (this.isPaced) this.left = Math.min(this.left - bytes, this.rate * burstSeconds)
+    if (this.isPaced) this.left = Math.min(this.left - bytes, burstOf(this.rate))
   }
 
   /** Lets everybody go who waits. */
@@ -87,8 +93,8 @@ export class Account {
 
   /** What was saved under another rate counts only as far as it may be saved under this one. */
   bound(): void {
-    this.left = Math.min(this.left, this.rate * burstSeconds)
-    this.own = Math.min(this.own, this.ownRate * burstSeconds)
+    this.left = Math.min(this.left, burstOf(this.rate))
+    this.own = Math.min(this.own, burstOf(this.ownRate))
     this.#serve()
   }
 
@@ -163,7 +169,7 @@ export class Budget {
   /** Bytes a second; 0: no limit. */
   setRate(rate: number): void {
     this.rate = rate
-    this.#pool = Math.min(this.#pool, rate * burstSeconds)
+    this.#pool = Math.min(this.#pool, burstOf(rate))
     for (const account of this.#accounts) account.bound()
   }
 
@@ -190,10 +196,10 @@ export class Budget {
       }
       const left = Math.max(0, account.left)
       held += left
-      const room = Math.max(0, account.ownRate * burstSeconds - left)
+      const room = Math.max(0, burstOf(account.ownRate) - left)
       account.own = Math.min(account.own + seconds * account.ownRate, room)
     }
-    const room = Math.max(0, this.rate * burstSeconds - held)
+    const room = Math.max(0, burstOf(this.rate) - held)
     this.#pool = Math.min(this.#pool + seconds * this.rate, room)
   }
 
@@ -201,7 +207,7 @@ export class Budget {
     const weights = asking.reduce((sum, { weight }) => sum + weight, 0)
     const most = ({ ownRate, weight }: Account): number => {
       const shared = this.rate * Math.max((burstSeconds * weight) / weights, heldSeconds)
-      return least(shared, ownRate * burstSeconds)
+      return least(this.rate && Math.max(burstLeastBytes, shared), burstOf(ownRate))
     }
     const room = (account: Account): number => {
       const free = Math.max(0, most(account) - account.left)

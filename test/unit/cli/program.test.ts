@@ -152,7 +152,7 @@ describe('fr push', () => {
     ['push a --to h:1 --handover every --shape group', '--handover is between groups'],
     ['push a --to h:1 --site-link a:b', "'a:b' is not SITE:SITE=RATE"],
     ['push a --to h:1 --site-link a:a=1Mbit', 'names one site twice'],
-    ['push a --to h:1 --site-link a:b=0Mbit', 'must be above zero'],
+    ['push a --to h:1 --site-link a:b=40B', 'less than a block (64.0 KiB) a second'],
     ['push a --to h:1 --key secret', "unknown option '--key'"],
   ])('refuses: %s', (line, text) => expect(usage(line)).toContain(text))
 

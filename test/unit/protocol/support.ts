@@ -376,7 +376,7 @@ const bodies: Bodies = {
       groupSize: fc.integer({ min: 1, max: limits.nodesPerGroup }),
       handover: fc.constantFrom('corresponding', 'every'),
       siteLinks: fc.array(
-        fc.record({ from: fc.constant('a'), to: fc.constant('b'), bytesPerSecond: rate }),
+        fc.record({ from: fc.constant('a'), to: fc.constant('b'), bytesPerSecond: limit }),
         { maxLength: 3 },
       ),
     }),
